@@ -1,0 +1,200 @@
+package binding
+
+import (
+	"strings"
+	"time"
+)
+
+// APIVersion is the version that every declaration, configuration and JSON
+// output carries.
+const APIVersion = "reconciler/v1alpha1"
+
+// KindSourceBinding is the kind of a declaration.
+const KindSourceBinding = "SourceBinding"
+
+// Platform is a code hosting platform that a Personal Edition instance can be
+// bound to.
+type Platform string
+
+// The platforms, as declarations spell them.
+const (
+	Codeup    Platform = "codeup"
+	GitHub    Platform = "github"
+	Bitbucket Platform = "bitbucket"
+	GitLab    Platform = "gitlab"
+)
+
+// Platforms lists every platform in the order of the product's console.
+func Platforms() []Platform { return []Platform{Codeup, GitHub, Bitbucket, GitLab} }
+
+// Title is the platform's name as its owner writes it.
+func (p Platform) Title() string {
+	switch p {
+	case Codeup:
+		return "Codeup"
+	case GitHub:
+		return "GitHub"
+	case Bitbucket:
+		return "Bitbucket"
+	case GitLab:
+		return "GitLab"
+	}
+	return string(p)
+}
+
+// OAuth says whether the platform is bound by a person's authorization in a
+// browser instead of by a token.
+func (p Platform) OAuth() bool { return p == GitHub || p == Bitbucket }
+
+// Declaration is one document of kind SourceBinding.
+type Declaration struct {
+	// Name is metadata.name, unique within a snapshot.
+	Name string
+	// File is the slash-separated path of the file inside the snapshot.
+	File string
+	// Revision is the revision of the snapshot that the declaration was read
+	// from; empty for a folder without one.
+	Revision string
+	Spec     Spec
+	// Positions maps the path of a field ("spec.token.expires",
+	// "spec.repositories[0].image") to where its value starts. The empty path
+	// is the document itself.
+	Positions map[string]Position
+}
+
+// Position is a place in a file. Line and Column count from 1, columns in
+// characters; zero means unknown.
+type Position struct {
+	Line   int `json:"line,omitempty"`
+	Column int `json:"column,omitempty"`
+}
+
+// At is the position of the field at path, or of the nearest enclosing field
+// that has one.
+func (d Declaration) At(path string) Position {
+	for {
+		if p, ok := d.Positions[path]; ok {
+			return p
+		}
+		if path == "" {
+			return Position{}
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+}
+
+// Spec is what a declaration asks for. A nil pointer or nil slice is an absent
+// field and means "not managed"; a non-nil empty slice means "none".
+type Spec struct {
+	Instance       string         `json:"instance"`
+	Platform       Platform       `json:"platform"`
+	Address        string         `json:"address,omitempty"`
+	Username       string         `json:"username,omitempty"`
+	Token          *Token         `json:"token,omitempty"`
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy"`
+	DriftPolicy    DriftPolicy    `json:"driftPolicy"`
+	// Adopt allows an existing binding that differs from the declaration, and
+	// was never ours, to be replaced.
+	Adopt        bool         `json:"adopt,omitempty"`
+	Suspend      *Suspend     `json:"suspend,omitempty"`
+	Repositories []Repository `json:"repositories,omitzero"`
+}
+
+// Token says where the token of a Codeup or GitLab account is kept.
+type Token struct {
+	Vault VaultRef `json:"vault"`
+	// Expires is the declared last day of the token; zero if not declared.
+	Expires Date `json:"expires,omitzero"`
+}
+
+// VaultRef names one value of a Vault KV secret. It holds no secret.
+type VaultRef struct {
+	Mount string `json:"mount"`
+	Path  string `json:"path"`
+	Key   string `json:"key"`
+	// Version pins a KV version 2 version; 0 means the newest.
+	Version int `json:"version,omitempty"`
+}
+
+// String is the reference as people write it: mount/path#key, with @version
+// when pinned.
+func (r VaultRef) String() string {
+	s := r.Mount + "/" + r.Path + "#" + r.Key
+	if r.Version > 0 {
+		s += "@" + itoa(r.Version)
+	}
+	return s
+}
+
+// DeletionPolicy says what happens to the binding when its declaration goes.
+type DeletionPolicy string
+
+// Deletion policies; Retain is the default.
+const (
+	Retain DeletionPolicy = "Retain"
+	Unbind DeletionPolicy = "Unbind"
+)
+
+// DriftPolicy says what happens when the registry no longer matches.
+type DriftPolicy string
+
+// Drift policies; Correct is the default.
+const (
+	Correct DriftPolicy = "Correct"
+	Report  DriftPolicy = "Report"
+)
+
+// Suspend holds a binding still until the end of a day.
+type Suspend struct {
+	Until  Date   `json:"until"`
+	Reason string `json:"reason"`
+	Owner  string `json:"owner"`
+}
+
+// Active says whether the suspension still holds at now: until the end of its
+// last day in UTC.
+func (s *Suspend) Active(now time.Time) bool {
+	return s != nil && now.Before(s.Until.Time().AddDate(0, 0, 1))
+}
+
+// Repository is an image repository and the source repository it builds from.
+type Repository struct {
+	// Image is the image repository in the registry: namespace/name.
+	Image string `json:"image"`
+	// Source is the project's path at the code host.
+	Source  string  `json:"source"`
+	Trigger Trigger `json:"trigger"`
+	// OverseasBuild and BuildCache are nil when not managed.
+	OverseasBuild *bool `json:"overseasBuild,omitempty"`
+	BuildCache    *bool `json:"buildCache,omitempty"`
+	// Rules are the build rules; nil when not managed.
+	Rules []BuildRule `json:"rules,omitzero"`
+}
+
+// Trigger says what starts a build.
+type Trigger string
+
+// Triggers; auto is the default. A repository in a GitLab subgroup takes only
+// manual (rule gitlab-subgroup-manual).
+const (
+	Auto   Trigger = "auto"
+	Manual Trigger = "manual"
+)
+
+// BuildRule says which branch or tag is built with which Dockerfile into which
+// image tag. Exactly one of Branch and Tag is set.
+type BuildRule struct {
+	Branch     string `json:"branch,omitempty"`
+	Tag        string `json:"tag,omitempty"`
+	Dockerfile string `json:"dockerfile"`
+	ImageTag   string `json:"imageTag"`
+}
+
+// Key identifies a rule within its repository: what is pushed and the image
+// tag it makes, for two rules may build one branch into two tags.
+func (r BuildRule) Key() string {
+	if r.Tag != "" {
+		return "tag:" + r.Tag + "=>" + r.ImageTag
+	}
+	return "branch:" + r.Branch + "=>" + r.ImageTag
+}

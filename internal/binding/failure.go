@@ -1,0 +1,82 @@
+package binding
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// FailureKind says how an error of the outside world is to be treated.
+type FailureKind string
+
+// Failure kinds.
+const (
+	// Transient: the same call may succeed later; back off and try again.
+	Transient FailureKind = "Transient"
+	// Throttled: like Transient, and not before RetryAfter.
+	Throttled FailureKind = "Throttled"
+	// OutcomeUnknown: a write was sent and no answer came; observe before
+	// anything else.
+	OutcomeUnknown FailureKind = "OutcomeUnknown"
+	// Refused: the outside world understood and said no; the same call will
+	// fail again until something changes.
+	Refused FailureKind = "Refused"
+	// Forbidden: our own credentials do not allow the call.
+	Forbidden FailureKind = "Forbidden"
+	// NotFound: the outside world said with certainty that the thing does not
+	// exist.
+	NotFound FailureKind = "NotFound"
+	// InstanceStop: nothing can be known or done on the whole instance, for
+	// example USER_NOT_EXIST.
+	InstanceStop FailureKind = "InstanceStop"
+	// Unreadable: an answer came that could not be understood; nothing may be
+	// concluded from it.
+	Unreadable FailureKind = "Unreadable"
+)
+
+// Failure is an error of the outside world. Its text says what failed, on
+// which object, why, and what to do, and never holds a secret.
+type Failure struct {
+	Kind FailureKind
+	// Code is the outside world's own word, for example "USER_NOT_EXIST".
+	Code string
+	// Op is what was being done, for example "registry: bind"; Object is what
+	// it was done to.
+	Op, Object string
+	// Hint says what to do; may be empty.
+	Hint string
+	// RetryAfter is how long the other side asked to wait; zero if it did not.
+	RetryAfter time.Duration
+	// Err is the cause; may be nil.
+	Err error
+}
+
+// Error implements error.
+func (f *Failure) Error() string {
+	s := f.Op
+	if f.Object != "" {
+		s += " " + f.Object
+	}
+	if f.Code != "" {
+		s += ": " + f.Code
+	}
+	if f.Err != nil {
+		s += fmt.Sprintf(": %v", f.Err)
+	}
+	if f.Hint != "" {
+		s += " (" + f.Hint + ")"
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// KindOf is the kind of the first Failure in err's chain; Transient for an
+// error that has none, for nothing certain can be read from it.
+func KindOf(err error) FailureKind {
+	if f, ok := errors.AsType[*Failure](err); ok {
+		return f.Kind
+	}
+	return Transient
+}

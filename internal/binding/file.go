@@ -1,0 +1,11 @@
+package binding
+
+// File is one file of a snapshot, as bytes that nothing has read yet.
+type File struct {
+	// Path is slash-separated and relative to the snapshot's root.
+	Path string
+	// Digest identifies the content (a git object id, or a SHA-256), so that
+	// an unchanged file is not parsed again.
+	Digest string
+	Data   []byte
+}

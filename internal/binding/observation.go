@@ -1,0 +1,160 @@
+package binding
+
+import "time"
+
+// Capabilities says what a registry driver can do for one instance. A plan
+// asks for nothing that is false here: it becomes a person's step instead.
+type Capabilities struct {
+	ListAccounts     bool `json:"listAccounts"`
+	Bind             bool `json:"bind"`
+	Unbind           bool `json:"unbind"`
+	ReadRepositories bool `json:"readRepositories"`
+	LinkRepositories bool `json:"linkRepositories"`
+	WriteRules       bool `json:"writeRules"`
+	// Reasons says why a capability is off, by its JSON name.
+	Reasons map[string]string `json:"reasons,omitempty"`
+}
+
+// Observation is what one instance, the secret store and the code hosts say
+// now. It holds no secret.
+type Observation struct {
+	Instance string `json:"instance"`
+	// Unknown says why nothing is known about the instance, for example
+	// because the registry did not answer. When it is set, the rest of the
+	// registry's part is empty and nothing may be concluded from that.
+	Unknown *Unknown `json:"unknown,omitempty"`
+	// Capabilities of the instance's driver.
+	Capabilities Capabilities `json:"capabilities"`
+	// Accounts has an entry for every platform that was asked about.
+	Accounts map[Platform]AccountState `json:"accounts"`
+	// Repositories has an entry for every image repository asked about, by
+	// namespace/name.
+	Repositories map[string]RepositoryState `json:"repositories"`
+	// Tokens has an entry for every binding with a token, by binding name.
+	Tokens map[string]TokenState `json:"tokens"`
+	// Projects has an entry for every source project asked about, by binding
+	// name, then project path.
+	Projects map[string]map[string]ProjectState `json:"projects"`
+}
+
+// Unknown says that a question has no answer now, and why. Nothing may be
+// concluded from it, least of all that a thing is absent.
+type Unknown struct {
+	// Reason is a CamelCase word (Kubernetes convention).
+	Reason string `json:"reason"`
+	// Message is for a person; it says what to do.
+	Message string `json:"message"`
+}
+
+// AccountState is what the registry says of one platform's binding: unknown,
+// bound (Account set) or, with both nil, certainly not bound.
+type AccountState struct {
+	Unknown *Unknown `json:"unknown,omitempty"`
+	Account *Account `json:"account,omitempty"`
+}
+
+// Account is a binding as the registry has it.
+type Account struct {
+	// ID is the registry's number for it.
+	ID       string   `json:"id"`
+	Platform Platform `json:"platform"`
+	Username string   `json:"username,omitempty"`
+	Address  string   `json:"address,omitempty"`
+	// Created is zero where the registry does not say.
+	Created time.Time `json:"created,omitzero"`
+}
+
+// RepositoryState is what the registry says of one image repository.
+type RepositoryState struct {
+	Unknown *Unknown `json:"unknown,omitempty"`
+	// Exists is false when the registry said that there is no such
+	// repository.
+	Exists bool `json:"exists"`
+	// Link is nil when the repository has no source.
+	Link  *Link          `json:"link,omitempty"`
+	Rules []ObservedRule `json:"rules,omitempty"`
+}
+
+// Link ties an image repository to a source repository of a bound account.
+type Link struct {
+	Platform      Platform `json:"platform"`
+	Source        string   `json:"source"`
+	Trigger       Trigger  `json:"trigger"`
+	OverseasBuild bool     `json:"overseasBuild"`
+	BuildCache    bool     `json:"buildCache"`
+}
+
+// ObservedRule is a build rule as the registry has it.
+type ObservedRule struct {
+	ID string `json:"id"`
+	BuildRule
+}
+
+// TokenState is what the secret store says of a token's metadata, and what the
+// code host said of the token when it was asked. It never holds the token.
+type TokenState struct {
+	// Unknown says why the secret store gave no metadata; then Version and
+	// Created mean nothing.
+	Unknown *Unknown `json:"unknown,omitempty"`
+	// Version is the KV version that a read would return; 0 where the store
+	// has none (KV version 1).
+	Version int `json:"version,omitempty"`
+	// Latest is the newest version; greater than Version when pinned.
+	Latest  int       `json:"latest,omitempty"`
+	Created time.Time `json:"created,omitzero"`
+	// Fingerprint is a keyed HMAC of the token where the store has no
+	// versions; never comparable between two daemons, never shown.
+	Fingerprint string `json:"-"`
+	// Expires is the earliest end known, and ExpiresSource says from where:
+	// "declaration", "vault" or "host". Zero if none is known.
+	Expires       time.Time `json:"expires,omitzero"`
+	ExpiresSource string    `json:"expiresSource,omitempty"`
+	// Answers are the code host's, in the order asked; empty when the host was
+	// not asked.
+	Answers []Answer `json:"answers,omitempty"`
+}
+
+// ProjectState is what the code host says of a source project.
+type ProjectState struct {
+	// ID is the host's stable number or identifier.
+	ID string `json:"id,omitempty"`
+	// Subgroup says whether the project lives in a GitLab subgroup.
+	Subgroup Answer `json:"subgroup"`
+	// Answers are the other questions, for example whether it exists.
+	Answers []Answer `json:"answers,omitempty"`
+}
+
+// Verdict is an answer in three values.
+type Verdict string
+
+// Verdicts. Only No is grounds for a finding of severity error; Unknown never
+// flips what was known.
+const (
+	Yes          Verdict = "yes"
+	No           Verdict = "no"
+	UnknownAsked Verdict = "unknown"
+)
+
+// Answer is what came back for one question asked of a code host.
+type Answer struct {
+	// Question is a stable word, for example "token-valid", "token-scope",
+	// "token-owner", "account-personal", "project-exists", "subgroup".
+	Question string  `json:"question"`
+	Verdict  Verdict `json:"verdict"`
+	// Code is the rule that a No breaks, for example "gitlab-token-scope".
+	Code string `json:"code,omitempty"`
+	// Reason is a CamelCase word; Message is for a person and says what was
+	// asked, what came back and what to do.
+	Reason  string    `json:"reason"`
+	Message string    `json:"message"`
+	At      time.Time `json:"at,omitzero"`
+}
+
+// TokenReport is what a code host said of a token.
+type TokenReport struct {
+	// Answers to "token-valid", "token-owner", "token-scope" and the host's
+	// own questions.
+	Answers []Answer
+	// Expires is the last good instant; zero if the host does not tell.
+	Expires time.Time
+}

@@ -1,0 +1,83 @@
+// Package finding holds the finding, which is a coded diagnostic, and the
+// catalogue of every rule that can make one. It imports nothing of ours and
+// does no I/O.
+package finding
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Severity says how much a finding weighs.
+type Severity string
+
+// Severities. An error keeps its file from being applied and makes a command
+// exit with 3; a warning and an information do not.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+	Info    Severity = "info"
+)
+
+// Finding is one diagnostic.
+type Finding struct {
+	Code     string   `json:"code"`
+	Severity Severity `json:"severity"`
+	// File is slash-separated, relative to the snapshot's root; empty when the
+	// finding is not about a file.
+	File string `json:"file,omitempty"`
+	// Line and Column count from 1, columns in characters (Unicode code
+	// points). Zero means unknown; a position is never invented.
+	Line   int `json:"line,omitempty"`
+	Column int `json:"column,omitempty"`
+	// Path is the field, for example spec.repositories[0].trigger.
+	Path string `json:"path,omitempty"`
+	// Message says what is wrong here, Rule the rule in one sentence, Hint how
+	// to mend it.
+	Message string `json:"message"`
+	Rule    string `json:"rule"`
+	Hint    string `json:"hint"`
+}
+
+// New makes a finding of the catalogue's rule code, with its severity, rule
+// and hint. It panics on a code that is not in the catalogue, which is a fault
+// of the caller that any test of it shows.
+func New(code, message string) Finding {
+	r, ok := Lookup(code)
+	if !ok {
+		panic("finding: no rule " + code)
+	}
+	return Finding{Code: code, Severity: r.Severity, Message: message, Rule: r.Sentence, Hint: r.Hint}
+}
+
+// At returns the finding with its place set.
+func (f Finding) At(file string, line, column int) Finding {
+	f.File, f.Line, f.Column = file, line, column
+	return f
+}
+
+// In returns the finding with the path of its field set.
+func (f Finding) In(path string) Finding { f.Path = path; return f }
+
+// WithHint returns the finding with a hint that knows more than the rule's.
+func (f Finding) WithHint(hint string) Finding { f.Hint = hint; return f }
+
+// As returns the finding with another severity.
+func (f Finding) As(s Severity) Finding { f.Severity = s; return f }
+
+// Sort puts findings in the order of their places, then of their codes and
+// messages, so that equal input gives equal output; exact duplicates go.
+func Sort(findings []Finding) []Finding {
+	slices.SortStableFunc(findings, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+			cmp.Compare(a.Path, b.Path), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message),
+		)
+	})
+	return slices.Compact(findings)
+}
+
+// HasErrors says whether one of findings has severity error.
+func HasErrors(findings []Finding) bool {
+	return slices.ContainsFunc(findings, func(f Finding) bool { return f.Severity == Error })
+}

@@ -1,0 +1,150 @@
+// Package plan makes plans: the ordered actions that take an observation to
+// the declarations, and the findings met on the way. Pure: no I/O, no clock,
+// no imports of ours but the nouns. Making a plan changes nothing.
+package plan
+
+import (
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+// Kind is what an action does.
+type Kind string
+
+// Action kinds.
+const (
+	Bind   Kind = "bind"
+	Rebind Kind = "rebind"
+	Unbind Kind = "unbind"
+	// Authorize is a person's step in a browser (OAuth).
+	Authorize Kind = "authorize"
+	// Manual is a person's step in the console, where the driver cannot.
+	Manual     Kind = "manual"
+	Link       Kind = "link"
+	Relink     Kind = "relink"
+	Unlink     Kind = "unlink"
+	AddRule    Kind = "add-rule"
+	ChangeRule Kind = "change-rule"
+	RemoveRule Kind = "remove-rule"
+	// Adopt takes an existing binding, equal to its declaration, as ours: it
+	// writes our memory and nothing else.
+	Adopt Kind = "adopt"
+	// Noop is a binding as declared, or one kept as it is for the reason
+	// given.
+	Noop Kind = "noop"
+	// Forbidden would be needed and is not allowed; the reason names the rule.
+	Forbidden Kind = "forbidden"
+)
+
+// Changes says whether an action of this kind changes anything when applied.
+func (k Kind) Changes() bool { return k != Noop && k != Forbidden }
+
+// ByPerson says whether a person has to do it.
+func (k Kind) ByPerson() bool { return k == Authorize || k == Manual }
+
+// Action is one step of a plan.
+type Action struct {
+	Instance string           `json:"instance"`
+	Binding  string           `json:"binding"`
+	Platform binding.Platform `json:"platform"`
+	// Object is what it is done to: "account", an image repository
+	// ("payments/api"), or a build rule ("payments/api#branch:main=>latest").
+	Object string `json:"object"`
+	Kind   Kind   `json:"action"`
+	// Reason is one sentence for a person.
+	Reason string `json:"reason"`
+	// Changes are the fields that change, sorted by field; no secret is ever
+	// among them.
+	Changes []Change `json:"changes,omitempty"`
+	// Steps are a person's clicks and where, or what the plan promises to do
+	// besides (for a rebind, the way back).
+	Steps []string `json:"steps,omitempty"`
+	// Safety says that a forbidden action was refused for safety (exit code
+	// 5) rather than by a rule of ownership.
+	Safety bool `json:"safety,omitempty"`
+	// Target is what applying needs; it is derived from the same inputs and
+	// not part of the output or of the digest.
+	Target Target `json:"-"`
+}
+
+// Change is one field's value before and after.
+type Change struct {
+	Field string `json:"field"`
+	From  string `json:"from"`
+	To    string `json:"to"`
+}
+
+// Target is what an applier needs to carry out an action.
+type Target struct {
+	// Declaration is nil for what is no longer declared.
+	Declaration *binding.Declaration
+	// Account is the observed binding to let go or adopt; nil if there is none.
+	Account *binding.Account
+	// Record is what was applied last; nil if nothing was.
+	Record *binding.Record
+	// TokenVersion is the one to bind, 0 where the store has no versions;
+	// TokenFingerprint stands in then.
+	TokenVersion     int
+	TokenFingerprint string
+	// Image, Link and Rule are those to write or remove; Rule.ID is empty for
+	// one to add.
+	Image string
+	Link  *binding.Link
+	Rule  binding.ObservedRule
+}
+
+// Plan is a value: actions in the order they are applied, and findings.
+type Plan struct {
+	Actions  []Action
+	Findings []finding.Finding
+}
+
+// Input is all that a plan of one instance depends on.
+type Input struct {
+	// Now is the given time; a plan has no clock.
+	Now      time.Time
+	Instance Instance
+	// Declarations are those of this instance, in any order.
+	Declarations []binding.Declaration
+	// Broken are the files of the snapshot that could not be read, parsed or
+	// validated. Their bindings stay as they are, and nothing is removed from
+	// the instance while there is one.
+	Broken []string
+	// Rewritten says that the snapshot does not descend from the one applied
+	// last; nothing is removed then.
+	Rewritten bool
+	// EmptySnapshot says that the whole snapshot declares nothing.
+	EmptySnapshot bool
+	Observation   binding.Observation
+	// Records are what was applied last on this instance.
+	Records []binding.Record
+	Policy Policy
+}
+
+// Instance is what a person's steps need to know of an instance.
+type Instance struct {
+	Name   string
+	Region string
+}
+
+// Policy is what the operator allows.
+type Policy struct {
+	// MaxDeletionPercent and MinDeletions: removing more than that share of an
+	// instance's managed bindings stops and asks, once it is at least
+	// MinDeletions of them. Defaults 30 and 3.
+	MaxDeletionPercent int
+	MinDeletions       int
+	// AllowDeletions lets deletions beyond the threshold, after a rewritten
+	// history or by an empty snapshot through.
+	AllowDeletions bool
+	// ExpiryWarnings are days before a token's end at which a finding is made;
+	// default 30, 14, 7, 1.
+	ExpiryWarnings []int
+}
+
+// DefaultPolicy is the policy of a daemon without configuration.
+func DefaultPolicy() Policy {
+	return Policy{MaxDeletionPercent: 30, MinDeletions: 3, ExpiryWarnings: []int{30, 14, 7, 1}}
+}
