@@ -29,6 +29,15 @@ func DateOf(t time.Time) Date {
 // Time is the first instant of the day in UTC.
 func (d Date) Time() time.Time { return d.t }
 
+// End is the last instant of the day in UTC, to the second: what is good until
+// a day is good through it. Zero for the zero Date.
+func (d Date) End() time.Time {
+	if d.IsZero() {
+		return time.Time{}
+	}
+	return d.t.AddDate(0, 0, 1).Add(-time.Second)
+}
+
 // IsZero says that there is no day.
 func (d Date) IsZero() bool { return d.t.IsZero() }
 

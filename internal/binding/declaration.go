@@ -126,6 +126,9 @@ func (r VaultRef) String() string {
 	return s
 }
 
+// Unpinned is the reference without its version: where the secret is kept.
+func (r VaultRef) Unpinned() VaultRef { r.Version = 0; return r }
+
 // DeletionPolicy says what happens to the binding when its declaration goes.
 type DeletionPolicy string
 

@@ -17,8 +17,8 @@ func NormalAddress(address string) string {
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	if port := u.Port(); port != "" && !(scheme == "http" && port == "80") && !(scheme == "https" && port == "443") {
-		host += ":" + port
+	if port := scheme + ":" + u.Port(); u.Port() != "" && port != "http:80" && port != "https:443" {
+		host += ":" + u.Port()
 	}
 	path := strings.TrimRight(u.EscapedPath(), "/")
 	path = strings.TrimRight(strings.TrimSuffix(path, "/users/sign_in"), "/")

@@ -30,7 +30,9 @@ type Observation struct {
 	// Repositories has an entry for every image repository asked about, by
 	// namespace/name.
 	Repositories map[string]RepositoryState `json:"repositories"`
-	// Tokens has an entry for every binding with a token, by binding name.
+	// Tokens has an entry for every binding with a token, by binding name. A
+	// binding by OAuth whose account was asked about has one too, with nothing
+	// but Answers.
 	Tokens map[string]TokenState `json:"tokens"`
 	// Projects has an entry for every source project asked about, by binding
 	// name, then project path.
@@ -44,6 +46,9 @@ type Unknown struct {
 	Reason string `json:"reason"`
 	// Message is for a person; it says what to do.
 	Message string `json:"message"`
+	// Certain says that the other side answered clearly, so that the same
+	// question will be answered the same until somebody mends it.
+	Certain bool `json:"certain,omitempty"`
 }
 
 // AccountState is what the registry says of one platform's binding: unknown,
@@ -102,6 +107,9 @@ type TokenState struct {
 	// Latest is the newest version; greater than Version when pinned.
 	Latest  int       `json:"latest,omitempty"`
 	Created time.Time `json:"created,omitzero"`
+	// Previous is what the store says of the version applied last, where that
+	// is another one; nil where it was not asked.
+	Previous *PreviousToken `json:"previous,omitempty"`
 	// Fingerprint is a keyed HMAC of the token where the store has no
 	// versions; never comparable between two daemons, never shown.
 	Fingerprint string `json:"-"`
@@ -112,6 +120,14 @@ type TokenState struct {
 	// Answers are the code host's, in the order asked; empty when the host was
 	// not asked.
 	Answers []Answer `json:"answers,omitempty"`
+}
+
+// PreviousToken is the version of a token that was applied last.
+type PreviousToken struct {
+	Vault   VaultRef `json:"vault"`
+	Version int      `json:"version"`
+	// Unknown says why it cannot be had; nil if the store has it.
+	Unknown *Unknown `json:"unknown,omitempty"`
 }
 
 // ProjectState is what the code host says of a source project.

@@ -9,19 +9,23 @@ type Record struct {
 	Binding  string   `json:"binding"`
 	Platform Platform `json:"platform"`
 	// AccountID, Username and Address are the registry's answer after the
-	// binding was made or adopted.
-	AccountID string `json:"accountID,omitempty"`
-	Username  string `json:"username,omitempty"`
-	Address   string `json:"address,omitempty"`
-	// Vault and TokenVersion say which token was applied. TokenVersion is 0
-	// where the store has none; then TokenFingerprint, a keyed HMAC, stands
-	// in.
-	Vault            VaultRef `json:"vault,omitzero"`
-	TokenVersion     int      `json:"tokenVersion,omitempty"`
-	TokenFingerprint string   `json:"tokenFingerprint,omitempty"`
-	// RefusedVersion is the newest token version that the registry or the code
-	// host refused, so that it is not tried again until a newer one exists.
-	RefusedVersion int            `json:"refusedVersion,omitempty"`
+	// binding was made or adopted, and Asked is what was declared then: the
+	// registry may write the same account another way.
+	AccountID string  `json:"accountID,omitempty"`
+	Username  string  `json:"username,omitempty"`
+	Address   string  `json:"address,omitempty"`
+	Asked     Account `json:"asked,omitzero"`
+	// Vault, TokenVersion and TokenCreated say which token was applied: a
+	// secret that was deleted for good and made anew counts from 1 again.
+	// TokenVersion is 0 where the store has none; then TokenFingerprint, a
+	// keyed HMAC, stands in. TokenCreated is zero where it is not known.
+	Vault            VaultRef  `json:"vault,omitzero"`
+	TokenVersion     int       `json:"tokenVersion,omitempty"`
+	TokenCreated     time.Time `json:"tokenCreated,omitzero"`
+	TokenFingerprint string    `json:"tokenFingerprint,omitempty"`
+	// Refused is what the registry refused last while the token before it was
+	// bound again, so that a working binding is not let go for it once more.
+	Refused        Refusal        `json:"refused,omitzero"`
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy"`
 	// Managed says that the binding is ours: we made it or were allowed to
 	// adopt it.
@@ -35,10 +39,44 @@ type Record struct {
 	Applied  time.Time `json:"applied,omitzero"`
 }
 
+// Wanted is the account that was declared when the record was made.
+func (r Record) Wanted() Account {
+	if r.Asked != (Account{}) {
+		return r.Asked
+	}
+	return Account{ID: r.AccountID, Platform: r.Platform, Username: r.Username, Address: r.Address}
+}
+
+// Refusal is a token that was refused, and the account that it was to bind.
+// The zero Refusal is none.
+type Refusal struct {
+	Vault    VaultRef `json:"vault"`
+	Version  int      `json:"version"`
+	Username string   `json:"username,omitempty"`
+	Address  string   `json:"address,omitempty"`
+}
+
+// RefusalOf is the refusal of a version of what a spec declares; none for a
+// token without versions, which can change unseen.
+func RefusalOf(spec Spec, version int) Refusal {
+	if spec.Token == nil || version <= 0 {
+		return Refusal{}
+	}
+	return Refusal{
+		Vault: spec.Token.Vault.Unpinned(), Version: version,
+		Username: spec.Username, Address: NormalAddress(spec.Address),
+	}
+}
+
 // RecordedImage is an image repository that we linked.
 type RecordedImage struct {
 	Image    string   `json:"image"`
 	RuleKeys []string `json:"ruleKeys,omitempty"`
+	// Link and Dockerfiles (by rule key) are what was written last, so that
+	// drift can be told from a changed declaration; absent where it is not
+	// known.
+	Link        *Link             `json:"link,omitempty"`
+	Dockerfiles map[string]string `json:"dockerfiles,omitempty"`
 }
 
 // Intent is written before a call that is not idempotent and removed when its
@@ -53,6 +91,11 @@ type Intent struct {
 	// Record is the record as it was before; of a rebind it tells which token
 	// version was bound.
 	Record Record `json:"record"`
+	// After is the record as it will be once the call is done; the zero Record
+	// means that none will be left.
+	After Record `json:"after,omitzero"`
+	// Link is the source being written, of a link or relink.
+	Link *Link `json:"link,omitempty"`
 	// TokenVersion and TokenFingerprint are those being applied.
 	TokenVersion     int       `json:"tokenVersion,omitempty"`
 	TokenFingerprint string    `json:"tokenFingerprint,omitempty"`

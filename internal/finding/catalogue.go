@@ -32,5 +32,5 @@ func Lookup(code string) (Rule, bool) {
 func Rules() []Rule { return slices.Concat(groups()...) }
 
 func groups() [][]Rule {
-	return [][]Rule{platformRules(), fileRules(), snapshotRules(), planRules(), sourceRules(), configRules()}
+	return [][]Rule{platformRules(), fileRules(), snapshotRules(), planRules(), sourceRules(), sourceTreeRules(), configRules(), policyRules()}
 }

@@ -66,15 +66,25 @@ func (f Finding) WithHint(hint string) Finding { f.Hint = hint; return f }
 func (f Finding) As(s Severity) Finding { f.Severity = s; return f }
 
 // Sort puts findings in the order of their places, then of their codes and
-// messages, so that equal input gives equal output; exact duplicates go.
+// messages, so that equal input gives equal output. Of findings that say the
+// same of the same place, one is kept: the gravest.
 func Sort(findings []Finding) []Finding {
 	slices.SortStableFunc(findings, func(a, b Finding) int {
 		return cmp.Or(
 			cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
 			cmp.Compare(a.Path, b.Path), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message),
+			cmp.Compare(a.Severity.weight(), b.Severity.weight()),
 		)
 	})
-	return slices.Compact(findings)
+	return slices.CompactFunc(findings, func(a, b Finding) bool {
+		a.Severity, a.Hint, a.Rule = b.Severity, b.Hint, b.Rule
+		return a == b
+	})
+}
+
+// weight orders severities, the gravest first.
+func (s Severity) weight() int {
+	return slices.Index([]Severity{Error, Warning, Info}, s)
 }
 
 // HasErrors says whether one of findings has severity error.
