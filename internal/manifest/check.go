@@ -1,0 +1,238 @@
+package manifest
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/schema"
+)
+
+// valuesPerContext is how many values a CUE context sees before it is dropped:
+// it keeps all that was ever built in it. Two hundred common declarations have
+// about as many.
+const valuesPerContext = 10_000
+
+// checker checks files one after another. It owns a CUE context, so it stays
+// with one goroutine and does not outlive a batch.
+type checker struct {
+	allowPrivate bool
+	shapes       []shape
+	context      *cue.Context
+	root         cue.Value
+	// values are those that the context has seen.
+	values int
+	// definitions are those that were used so far, by name.
+	definitions map[string]definition
+	// err says why the schema itself cannot be used.
+	err error
+}
+
+// definition is one definition of the schema, for CUE and as plain data.
+type definition struct {
+	value cue.Value
+	field *schema.Field
+}
+
+func newChecker(opts Options) *checker {
+	c := &checker{allowPrivate: opts.AllowPrivateAddresses, shapes: shapes()}
+	c.renew()
+	return c
+}
+
+// renew begins a fresh CUE context. Values of the one before must not be used
+// any more.
+func (c *checker) renew() {
+	c.context, c.values = cuecontext.New(), 0
+	c.definitions = map[string]definition{}
+	c.root, c.err = schema.Compile(c.context)
+}
+
+// unify holds data, of about so many values, against a definition.
+func (c *checker) unify(d definition, data any, values int) (cue.Value, error) {
+	c.values += values
+	unified := d.value.Unify(c.context.Encode(data))
+	return unified, unified.Validate(cue.Concrete(true), cue.Final())
+}
+
+func (c *checker) definition(name string) (definition, error) {
+	if c.err != nil {
+		return definition{}, c.err
+	}
+	if d, ok := c.definitions[name]; ok {
+		return d, nil
+	}
+	field, err := schema.Describe(c.root, name)
+	if err != nil {
+		return definition{}, err
+	}
+	d := definition{c.root.LookupPath(cue.ParsePath(name)), field}
+	c.definitions[name] = d
+	return d, nil
+}
+
+// check is all that one declaration file says by itself. A fault of ours ends
+// the check of this file and of no other.
+func (c *checker) check(file binding.File) (checked checkedFile) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			// The fault's own text could hold a piece of the file.
+			checked = checkedFile{findings: []finding.Finding{c.internal(file.Path, nil)}}
+		}
+	}()
+	checked.findings = c.parse(file, func(root *node) []finding.Finding {
+		declaration, found := c.declaration(root, file.Path)
+		if !finding.HasErrors(found) {
+			declaration.File = file.Path
+			checked.declarations = append(checked.declarations, declaration)
+		}
+		return found
+	})
+	checked.findings = finding.Sort(checked.findings)
+	return checked
+}
+
+func (c *checker) internal(file string, err error) finding.Finding {
+	message := "the check of this file failed by a fault of this program"
+	if err != nil {
+		message += ": " + err.Error()
+	}
+	return finding.New("internal-error", message).At(file, 0, 0)
+}
+
+// parse gives the tree of each of a file's documents to use and returns all
+// findings, those of use among them.
+func (c *checker) parse(file binding.File, use func(root *node) []finding.Finding) []finding.Finding {
+	text, findings, ok := checkText(file)
+	if !ok {
+		return findings
+	}
+	text, secrets := c.blotSecrets(text, file.Path)
+	r := &reader{c: c, file: file.Path, findings: append(findings, secrets...)}
+	r.read(text, func(root *node) {
+		if c.values > valuesPerContext {
+			c.renew()
+		}
+		r.findings = append(r.findings, use(root)...)
+	})
+	return r.findings
+}
+
+// declaration checks one document and makes a declaration of it. Without a
+// finding of severity error the declaration is whole.
+func (c *checker) declaration(root *node, file string) (binding.Declaration, []finding.Finding) {
+	if found := checkHeader(root, file, binding.KindSourceBinding); found != nil {
+		return binding.Declaration{}, found
+	}
+	name := schema.SourceBinding
+	if platform := root.find("spec", "platform"); platform != nil {
+		if known, ok := schema.Platform(platform.text); ok {
+			name = known
+		}
+	}
+	value, findings := c.validate(root, file, name)
+	findings = append(findings, c.checkAddress(root, file)...)
+	findings = append(findings, checkRules(root, file)...)
+	if finding.HasErrors(findings) {
+		return binding.Declaration{}, findings
+	}
+	declaration, err := decode(value)
+	if err != nil {
+		return binding.Declaration{}, append(findings, c.internal(file, err))
+	}
+	declaration.Positions = map[string]binding.Position{}
+	root.positions(declaration.Positions)
+	return declaration, findings
+}
+
+// decode reads a declaration from the unified value, so that the schema's
+// defaults are in it.
+func decode(value cue.Value) (binding.Declaration, error) {
+	text, err := value.MarshalJSON()
+	if err != nil {
+		return binding.Declaration{}, fmt.Errorf("manifest: read the checked declaration: %w", err)
+	}
+	var document struct {
+		Metadata struct {
+			Name string `json:"name"`
+		} `json:"metadata"`
+		Spec binding.Spec `json:"spec"`
+	}
+	if err := json.Unmarshal(text, &document); err != nil {
+		return binding.Declaration{}, fmt.Errorf("manifest: decode the checked declaration: %w", err)
+	}
+	return binding.Declaration{Name: document.Metadata.Name, Spec: document.Spec}, nil
+}
+
+// checkHeader checks what a document says it is. Where it is something else
+// there is no use in checking it any further.
+func checkHeader(root *node, file, want string) []finding.Finding {
+	if root.kind != mapping {
+		f := finding.New("field-type", "the document is "+root.describe()+"; it is to be a mapping")
+		return []finding.Finding{f.At(file, root.at.Line, root.at.Column)}
+	}
+	var findings []finding.Finding
+	for _, header := range []struct{ field, want string }{{"apiVersion", binding.APIVersion}, {"kind", want}} {
+		n := root.fields[header.field]
+		switch {
+		case n == nil:
+			f := finding.New("document-kind", fmt.Sprintf("the document has no %s: %s", header.field, header.want))
+			findings = append(findings, f.At(file, root.at.Line, root.at.Column).In(header.field))
+		case n.kind != scalar || n.text != header.want:
+			message := fmt.Sprintf("%s is %s; it is to be %s", header.field, n.quote(), header.want)
+			message += didYouMean(n.text, []string{header.want})
+			f := finding.New("document-kind", message)
+			findings = append(findings, f.At(file, n.at.Line, n.at.Column).In(header.field))
+		}
+	}
+	if want != binding.KindSourceBinding {
+		for i := range findings {
+			findings[i].Hint = fmt.Sprintf("Write apiVersion: %s and kind: %s.", binding.APIVersion, want)
+		}
+	}
+	return findings
+}
+
+// find is the node at a chain of fields, or nil.
+func (n *node) find(fields ...string) *node {
+	for _, name := range fields {
+		if n == nil || n.kind != mapping {
+			return nil
+		}
+		n = n.fields[name]
+	}
+	return n
+}
+
+// describe is what a node is, in words and without its value.
+func (n *node) describe() string {
+	switch {
+	case n.kind == mapping:
+		return "a mapping"
+	case n.kind == list:
+		return "a list"
+	case n.value == nil:
+		return "nothing (null)"
+	case n.day && n.plain:
+		return "a date to YAML"
+	}
+	switch n.value.(type) {
+	case bool:
+		return "a boolean"
+	case string:
+		return "a text"
+	}
+	return "a number"
+}
+
+// quote shows a node for a message: a scalar as it is written.
+func (n *node) quote() string {
+	if n.kind != scalar || n.value == nil {
+		return n.describe()
+	}
+	return show(n.text)
+}

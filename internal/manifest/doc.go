@@ -1,0 +1,14 @@
+// Package manifest turns bytes into declarations and findings. A file goes
+// through these steps, and every finding keeps the position it was made at:
+//
+//   - text.go: size, encoding, characters;
+//   - secret.go: what looks like a secret is found and blotted out, so that no
+//     later finding can quote it;
+//   - tree.go: YAML nodes into a tree that knows where everything stands;
+//   - shape.go: fields and kinds, against the schema as plain data;
+//   - value.go: values and the platform's rules, by CUE;
+//   - address.go, binding.go: what CUE cannot say well;
+//   - snapshot.go: rules across files.
+//
+// Nothing here does I/O or asks a clock.
+package manifest

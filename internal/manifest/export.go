@@ -1,0 +1,234 @@
+package manifest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"reconciler/internal/binding"
+)
+
+// ToFillIn says that a field is one that an export leaves empty for a person
+// to fill in, so that the check tells of it until that is done.
+func ToFillIn(field string) bool { return field == "spec.token.vault.path" }
+
+// Exported is a declaration of what is bound already.
+type Exported struct {
+	Name     string
+	Platform binding.Platform
+	// Text is the file, in canonical form.
+	Text []byte
+}
+
+// Export is what an instance has, as declarations.
+type Export struct {
+	Declarations []Exported
+	// Unknown are the things that could not be asked, and Left those that no
+	// declaration can hold, each in a sentence.
+	Unknown, Left []string
+}
+
+// NewExport writes declarations of all that was seen bound. With the place of
+// the token filled in, a plan of them adopts what is there and changes
+// nothing. What could not be asked is said in comments: it is left out, which
+// means "not managed", and never "none". Unlisted says why the image
+// repositories could not be listed; nil if they were.
+func NewExport(seen binding.Observation, unlisted *binding.Unknown) Export {
+	var e Export
+	x := &exporter{formatter: NewFormatter(), seen: seen, said: map[binding.Platform][]string{}, images: map[binding.Platform][]binding.Repository{}}
+	if seen.Unknown != nil {
+		e.Unknown = append(e.Unknown, "the instance: "+oneLine(seen.Unknown.Message))
+		return e
+	}
+	if unlisted != nil {
+		x.doubt("the list of image repositories", *unlisted)
+	}
+	for _, image := range slices.Sorted(maps.Keys(seen.Repositories)) {
+		x.image(image, seen.Repositories[image])
+	}
+	for _, p := range binding.Platforms() {
+		switch state, asked := seen.Accounts[p]; {
+		case !asked:
+			x.unknown = append(x.unknown, p.Title()+": it was not asked")
+		case state.Unknown != nil:
+			x.unknown = append(x.unknown, p.Title()+": "+oneLine(state.Unknown.Message))
+		case state.Account != nil:
+			e.Declarations = append(e.Declarations, x.declaration(*state.Account))
+			continue
+		}
+		for _, r := range x.images[p] {
+			x.left = append(x.left, fmt.Sprintf("%s builds from %s of %s, of which no binding was seen", r.Image, r.Source, p.Title()))
+		}
+	}
+	e.Unknown, e.Left = x.unknown, x.left
+	return e
+}
+
+// exporter gathers what belongs to each platform.
+type exporter struct {
+	formatter *Formatter
+	seen      binding.Observation
+	images    map[binding.Platform][]binding.Repository
+	// doubts are told in every declaration, said in one platform's.
+	doubts        []string
+	said          map[binding.Platform][]string
+	unknown, left []string
+}
+
+// doubt keeps what could not be asked.
+func (x *exporter) doubt(what string, u binding.Unknown) {
+	text := what + ": " + oneLine(u.Message)
+	x.unknown, x.doubts = append(x.unknown, text), append(x.doubts, text)
+}
+
+// image takes an image repository to the platform that it builds from.
+func (x *exporter) image(image string, state binding.RepositoryState) {
+	switch {
+	case state.Unknown != nil:
+		x.doubt(image, *state.Unknown)
+	case !state.Exists || state.Link == nil:
+		return
+	default:
+		link := *state.Link
+		x.images[link.Platform] = append(x.images[link.Platform], binding.Repository{
+			Image: image, Source: link.Source, Trigger: link.Trigger,
+			OverseasBuild: &link.OverseasBuild, BuildCache: &link.BuildCache, Rules: x.rules(image, link.Platform, state.Rules),
+		})
+	}
+}
+
+// rules are the build rules without those that say the same as another. None
+// at all are left out: there is nothing to manage yet.
+func (x *exporter) rules(image string, p binding.Platform, observed []binding.ObservedRule) []binding.BuildRule {
+	var rules []binding.BuildRule
+	for _, rule := range observed {
+		if slices.ContainsFunc(rules, rule.Same) {
+			x.said[p] = append(x.said[p], fmt.Sprintf("%s has the build rule %s twice; it is written once.", image, oneLine(rule.Key())))
+			continue
+		}
+		rules = append(rules, rule.BuildRule)
+	}
+	return rules
+}
+
+// declaration writes the declaration of one binding.
+func (x *exporter) declaration(a binding.Account) Exported {
+	name := exportName(x.seen.Instance, a.Platform)
+	w := &exportWriter{}
+	w.comment("", fmt.Sprintf("The %s binding of %s as it was when `reconciler import` asked.", a.Platform.Title(), x.seen.Instance))
+	for _, said := range x.said[a.Platform] {
+		w.comment("", said)
+	}
+	for _, doubt := range x.doubts {
+		w.comment("", "Could not be asked, and so is left out, not absent: "+doubt)
+	}
+	w.line("apiVersion: ", binding.APIVersion)
+	w.line("kind: ", binding.KindSourceBinding)
+	w.line("metadata:")
+	w.line("  name: ", quoteText(name))
+	w.line("spec:")
+	w.line("  instance: ", quoteText(x.seen.Instance))
+	w.line("  platform: ", string(a.Platform))
+	if a.Platform == binding.GitLab {
+		if a.Address == "" {
+			w.comment("  ", "The registry does not tell the address: write the URL of the site's root.")
+		}
+		w.line("  address: ", quoteText(a.Address))
+	}
+	w.line("  username: ", quoteText(a.Username))
+	if !a.Platform.OAuth() {
+		w.token(a.Platform)
+	}
+	w.repositories(x.images[a.Platform])
+	// What looks like a secret does not leave the registry; that it stood there
+	// is left to the check of the file, which tells what is wrong instead.
+	text, _ := x.formatter.c.blotSecrets([]byte(w.text.String()), name)
+	if canonical, findings := x.formatter.Format(binding.File{Path: name, Data: text}); len(findings) == 0 {
+		text = canonical
+	}
+	return Exported{Name: name, Platform: a.Platform, Text: text}
+}
+
+// exportName names a declaration by its instance and platform, within the
+// length that names have.
+func exportName(instance string, p binding.Platform) string {
+	const most = 63
+	return strings.TrimRight(instance[:min(len(instance), most-1-len(p))], "-") + "-" + string(p)
+}
+
+// exportWriter writes one declaration in canonical form.
+type exportWriter struct{ text strings.Builder }
+
+func (w *exportWriter) line(parts ...string) {
+	w.text.WriteString(strings.Join(parts, "") + "\n")
+}
+
+// comment writes a sentence, folded to lines that are easy to read.
+func (w *exportWriter) comment(indent, sentence string) {
+	const most = 80
+	line := ""
+	for word := range strings.FieldsSeq(sentence) {
+		if line != "" && utf8.RuneCountInString(indent+"# "+line+" "+word) > most {
+			w.line(indent, "# ", line)
+			line = ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	w.line(indent, "# ", line)
+}
+
+// token writes where the token is to be found: a person knows.
+func (w *exportWriter) token(p binding.Platform) {
+	w.line("  token:")
+	w.comment("    ", "The registry does not tell the token. Put it into Vault and write its path here; mount and key are what is usual, so correct them where yours differ.")
+	if p == binding.Codeup {
+		w.comment("    ", "Codeup does not tell when a token ends: with its last day as `expires`, the end is watched.")
+	}
+	w.line(`    vault: {mount: secret, path: "", key: token}`)
+}
+
+func (w *exportWriter) repositories(list []binding.Repository) {
+	if len(list) == 0 {
+		return
+	}
+	w.line("  repositories:")
+	for _, r := range list {
+		w.line("    - image: ", quoteText(r.Image))
+		w.line("      source: ", quoteText(r.Source))
+		w.line("      trigger: ", string(r.Trigger))
+		w.line(fmt.Sprintf("      overseasBuild: %t", *r.OverseasBuild))
+		w.line(fmt.Sprintf("      buildCache: %t", *r.BuildCache))
+		if len(r.Rules) > 0 {
+			w.line("      rules:")
+		}
+		for _, rule := range r.Rules {
+			ref := "branch: " + quoteText(rule.Branch)
+			if rule.Tag != "" {
+				ref = "tag: " + quoteText(rule.Tag)
+			}
+			w.line("        - {", ref, ", dockerfile: ", quoteText(rule.Dockerfile), ", imageTag: ", quoteText(rule.ImageTag), "}")
+		}
+	}
+}
+
+// oneLine makes a text from outside fit for a comment: one line, nothing that
+// cannot be printed, not endless.
+func oneLine(text string) string {
+	const most = 500
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r) || r == utf8.RuneError:
+			return -1
+		}
+		return r
+	}, text)
+	if r := []rune(text); len(r) > most {
+		text = string(r[:most]) + "…"
+	}
+	return text
+}

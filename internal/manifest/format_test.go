@@ -1,0 +1,170 @@
+package manifest
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/tools/txtar"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+var updateFormat = flag.Bool("update-format", false, "rewrite the golden files of the formatter")
+
+// TestFormatIsCanonicalAndKeepsComments holds testdata/format/*.txtar: the file
+// in, and the file out.
+func TestFormatIsCanonicalAndKeepsComments(t *testing.T) {
+	paths, err := filepath.Glob(filepath.Join("testdata", "format", "*.txtar"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(path)
+			if err != nil || len(archive.Files) != 2 {
+				t.Fatalf("want the files in and out: %v", err)
+			}
+			got := mustFormat(t, string(archive.Files[0].Data))
+			if *updateFormat {
+				archive.Files[1].Data = []byte(got)
+				if err := os.WriteFile(path, txtar.Format(archive), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(archive.Files[1].Data), got); diff != "" {
+				t.Errorf("formatted (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(got, mustFormat(t, got)); diff != "" {
+				t.Errorf("formatted again (-once +twice):\n%s", diff)
+			}
+		})
+	}
+}
+
+func mustFormat(t *testing.T, text string) string {
+	t.Helper()
+	got, findings := NewFormatter().Format(binding.File{Path: "a.yaml", Data: []byte(text)})
+	if len(findings) > 0 {
+		t.Fatalf("not formatted: %v", findings)
+	}
+	return string(got)
+}
+
+func TestExamplesAreInCanonicalForm(t *testing.T) {
+	paths, err := filepath.Glob(filepath.Join("..", "..", "examples", "bindings", "*", "*.yaml"))
+	if err != nil || len(paths) < 5 {
+		t.Fatalf("no examples: %v", err)
+	}
+	for _, path := range paths {
+		if strings.Contains(path, "drafts") {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(text), mustFormat(t, string(text))); diff != "" {
+			t.Errorf("%s (-file +formatted):\n%s", path, diff)
+		}
+	}
+}
+
+func TestFilesThatAreNotYAMLAreNotFormatted(t *testing.T) {
+	for _, test := range []struct{ name, text, code string }{
+		{"a syntax error", "a: [1\n", "yaml-syntax"},
+		{"an alias", "a: &x 1\nb: *x\n", "yaml-alias"},
+		{"a tag", "a: !!str 1\n", "yaml-tag"},
+		{"a duplicate key", "a: 1\na: 2\n", "yaml-duplicate-key"},
+		{"a merge key", "a: {<<: {b: 1}}\n", "yaml-merge"},
+		{"a list", "- a\n", "field-type"},
+		{"a secret", "a: glpat-0123456789abcdef\n", "secret-in-declaration"},
+		{"NUL", "a: \x00\n", "yaml-characters"},
+		{"a good document and a bad one", "a: 1\n---\nb: {\n", "yaml-syntax"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			text, findings := NewFormatter().Format(binding.File{Path: "a.yaml", Data: []byte(test.text)})
+			if text != nil || len(findings) == 0 || findings[0].Code != test.code {
+				t.Errorf("text %q, findings %v; want %s", text, findings, test.code)
+			}
+		})
+	}
+}
+
+func TestQuotesStandWhereTheyAreNeeded(t *testing.T) {
+	for value, want := range map[string]string{
+		"main": "main", "release/1.x": "release/1.x", "/Dockerfile": "/Dockerfile", "https://git.example.com:8929": "https://git.example.com:8929",
+		"release freeze": "release freeze", "don't": "don't", "组/项目": "组/项目", "v1.2.3": "v1.2.3", "1.2.3": "1.2.3",
+		"": `""`, "$version": `"$version"`, "yes": `"yes"`, "N": `"N"`, "true": `"true"`, "null": `"null"`, "~": `"~"`,
+		"1": `"1"`, "1.5": `"1.5"`, "0x1f": `"0x1f"`, "1e3": `"1e3"`, "12:30": `"12:30"`, "1:59:59.5": `"1:59:59.5"`, "127.0.0.1:9440": "127.0.0.1:9440", "a:30": "a:30", "2026-01-02": `"2026-01-02"`, ".inf": `".inf"`,
+		"a: b": `"a: b"`, "a:": `"a:"`, "a #b": `"a #b"`, "a,b": `"a,b"`, "[a]": `"[a]"`, "-a": `"-a"`, " a": `" a"`, "a ": `"a "`,
+		"@a": `"@a"`, "*a": `"*a"`, "%a": `"%a"`, `say "x"`: `'say "x"'`, `it's "x"`: `'it''s "x"'`, `a\b`: `'a\b'`,
+		"a\tb": `"a\tb"`, "a\nb\"": `"a\nb\""`, "a\u00a0": "\"a\u00a0\"",
+		"a\r\n": `"a\u000d\n"`, "a\u202e": `"a\u202e"`, "\x00": `"\u0000"`,
+	} {
+		if got := quoteText(value); got != want {
+			t.Errorf("quoteText(%q) = %s, want %s", value, got, want)
+		}
+	}
+}
+
+// FuzzFormat holds that the canonical form is the canonical form of itself,
+// says the same, and is nothing that Load takes otherwise.
+func FuzzFormat(f *testing.F) {
+	for _, dir := range []string{"testdata/format/*.txtar", "../../schema/testdata/*.txtar"} {
+		paths, err := filepath.Glob(dir)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, path := range paths {
+			archive, err := txtar.ParseFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			for _, file := range archive.Files {
+				f.Add(string(file.Data))
+			}
+		}
+	}
+	for _, seed := range []string{
+		"# only a comment\n", "a: |+\n  x\n\n# c\nb: >-\n  y\n  z\n", "a: [b, # one\n  # two\n  c] # three\n", "- # x\n", "{a: b} # c\n---\n# d\n...\n# e\n",
+		"a:\n- # x\n  # y\n  b: 1\n\n  # z\n- c # w\n # v\n", "? a\n: b # c\n", "a: 'x # y'#z\n", "a: \"x\n  # y\" # z\n", "a: - b\n", "a:\n  - - b # c\n    # d\n    - e\n",
+		"kind: SourceBinding\nspec: {token: {vault: {path: x, # p\n mount: y}}, x: [1, {a: b}]}\n",
+	} {
+		f.Add(seed)
+	}
+	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	formatter := NewFormatter()
+	f.Fuzz(func(t *testing.T, text string) {
+		once, findings := formatter.Format(binding.File{Path: "a.yaml", Data: []byte(text)})
+		if len(findings) > 0 {
+			for _, found := range findings {
+				if found.Code == "internal-error" {
+					t.Logf("left alone: %q", text)
+				}
+			}
+			return
+		}
+		twice, findings := formatter.Format(binding.File{Path: "a.yaml", Data: once})
+		if diff := cmp.Diff(string(once), string(twice)); diff != "" || len(findings) > 0 {
+			t.Fatalf("formatted again: %v (-once +twice):\n%s", findings, diff)
+		}
+		load := func(data []byte) Result {
+			return Load(t.Context(), []binding.File{{Path: "a.yaml", Data: data}}, Options{Now: now})
+		}
+		want, got := load([]byte(text)), load(once)
+		if diff := cmp.Diff(want.Declarations, got.Declarations, cmpopts.IgnoreFields(binding.Declaration{}, "Positions"), cmpopts.EquateComparable(binding.Date{})); diff != "" {
+			t.Errorf("declarations (-before +after):\n%s", diff)
+		}
+		if finding.HasErrors(want.Findings) != finding.HasErrors(got.Findings) {
+			t.Errorf("findings before: %v\nafter: %v", want.Findings, got.Findings)
+		}
+	})
+}

@@ -1,0 +1,158 @@
+package manifest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+// batchSize is how many files share a CUE context. A context keeps whatever
+// was built in it, so it is dropped after a batch; and it must stay with one
+// goroutine.
+const batchSize = 200
+
+// Options say what declarations are checked against.
+type Options struct {
+	// Now is the time that days are compared with (rule token-expiry).
+	Now time.Time
+	// Instances are the names that the configuration knows; nil leaves the
+	// rule unknown-instance out.
+	Instances []string
+	// AllowPrivateAddresses accepts loopback and private addresses, for the
+	// sandbox and tests.
+	AllowPrivateAddresses bool
+	// Revision is written into every declaration.
+	Revision string
+	// Access is the operator's policy by path; the zero value restricts nothing.
+	Access Access
+	// Policies are the organisation's own constraints (see ParsePolicies).
+	Policies Policies
+	// Roots are prefixes of the files' paths that are not part of them for
+	// Access and Policies: the folder that the files were read from, where they
+	// are not named from the snapshot's root.
+	Roots []string
+	// Cache keeps what unchanged files said; nil checks every file anew.
+	Cache *Cache
+}
+
+// Result is what a snapshot's files say.
+type Result struct {
+	// Declarations are those of files without a finding of severity error,
+	// sorted by name, then file. They may be shared with a Cache: their slices
+	// and maps are not to be written to.
+	Declarations []binding.Declaration
+	// Findings are all findings, sorted (see finding.Sort).
+	Findings []finding.Finding
+	// Broken are the paths of the files with a finding of severity error,
+	// sorted. While a policy file is broken it stands among them, and there are
+	// no Declarations: what is bound stays as it is.
+	Broken []string
+}
+
+// Load checks the files of one snapshot. It never panics and always answers
+// for every file: one that could not be checked to its end, because ctx ended
+// for example, is broken, so that a failure is never taken for a deletion. It
+// may be called by several goroutines at once.
+func Load(ctx context.Context, files []binding.File, opts Options) Result {
+	checked := checkFiles(ctx, files, opts)
+	var result Result
+	var declarations []binding.Declaration
+	for _, c := range checked {
+		result.Findings = append(result.Findings, c.findings...)
+		for _, d := range c.declarations {
+			d.Revision = opts.Revision
+			declarations = append(declarations, d)
+			result.Findings = append(result.Findings, checkDays(d, opts.Now)...)
+		}
+	}
+	slices.SortStableFunc(declarations, func(a, b binding.Declaration) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.File, b.File))
+	})
+	result.Findings = append(result.Findings, checkSnapshot(declarations, opts.Instances)...)
+	byPolicy, whole := checkPolicy(ctx, declarations, files, opts)
+	result.Findings = finding.Sort(append(result.Findings, byPolicy...))
+	result.Broken = broken(result.Findings)
+	if !whole {
+		result.Broken = slices.Compact(slices.Sorted(slices.Values(append(result.Broken, opts.Policies.broken...))))
+		return result
+	}
+	result.Declarations = slices.DeleteFunc(declarations, func(d binding.Declaration) bool {
+		_, found := slices.BinarySearch(result.Broken, d.File)
+		return found
+	})
+	return result
+}
+
+// checkedFile is what one file says by itself, whatever the time is and
+// whatever stands beside it.
+type checkedFile struct {
+	// declarations are the documents without an error of their own, even if
+	// another document of the file has one.
+	declarations []binding.Declaration
+	findings     []finding.Finding
+}
+
+func broken(findings []finding.Finding) []string {
+	var paths []string
+	for _, f := range findings {
+		if f.Severity == finding.Error && f.File != "" {
+			paths = append(paths, f.File)
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// checkFiles checks each file by itself, in the order of files.
+func checkFiles(ctx context.Context, files []binding.File, opts Options) []checkedFile {
+	checked := make([]checkedFile, len(files))
+	var due []int
+	for i, file := range files {
+		if c, ok := opts.Cache.get(keyOf(file, opts)); ok {
+			checked[i] = c
+		} else {
+			due = append(due, i)
+		}
+	}
+	batches := make(chan []int)
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), (len(due)+batchSize-1)/batchSize) {
+		workers.Go(func() {
+			for batch := range batches {
+				checkBatch(ctx, files, checked, batch, opts)
+			}
+		})
+	}
+	for batch := range slices.Chunk(due, batchSize) {
+		batches <- batch
+	}
+	close(batches)
+	workers.Wait()
+	if ctx.Err() == nil {
+		opts.Cache.keep(files, checked, opts)
+	}
+	return checked
+}
+
+func checkBatch(ctx context.Context, files []binding.File, checked []checkedFile, batch []int, opts Options) {
+	c := newChecker(opts)
+	for _, i := range batch {
+		if err := ctx.Err(); err != nil {
+			checked[i].findings = []finding.Finding{interrupted(files[i].Path, err)}
+			continue
+		}
+		checked[i] = c.check(files[i])
+	}
+}
+
+func interrupted(file string, err error) finding.Finding {
+	return finding.New("internal-error", fmt.Sprintf("the check was interrupted before this file: %v", err)).
+		At(file, 0, 0).WithHint("Run it again.")
+}

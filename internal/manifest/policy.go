@@ -1,0 +1,249 @@
+package manifest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/token"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+const (
+	// maxPolicyBytes is the most of one policy file, maxPolicyFiles the most
+	// files.
+	maxPolicyBytes = 64 << 10
+	maxPolicyFiles = 100
+	// compileBudget is the time that compiling all policies may take, and
+	// runBudget what checking one declaration against them adds.
+	compileBudget = 5 * time.Second
+	runBudget     = 50 * time.Millisecond
+)
+
+// Policies are an organisation's own constraints: what the files policy/*.cue
+// of the repository of declarations say. They narrow and never widen: a
+// declaration has to satisfy our schema first, and then each of them. The zero
+// value constrains nothing. A Policies is a value that any goroutine may use.
+type Policies struct {
+	files    []binding.File
+	policies []policy
+	// broken are the files that cannot be used. With one of them no
+	// declaration passes.
+	broken []string
+	// digest is of all files.
+	digest string
+	// compile and run bound the time (compileBudget, runBudget).
+	compile, run time.Duration
+}
+
+// policy is one policy of a file.
+type policy struct {
+	code, message, hint string
+	severity            finding.Severity
+	// file is an index into Policies.files.
+	file int
+	// where is the policy's file and line.
+	where string
+}
+
+// ParsePolicies reads policy files, whose paths are as they are to be shown.
+// They are to come from the revision that is already trusted: the base of a
+// pull request, or the branch that is followed; never from the head of a pull
+// request, which could loosen what it is held to. Files without a finding of
+// severity error can be used; where one has such a finding, Load lets no
+// declaration through, so that every binding stays as it is.
+func ParsePolicies(files []binding.File) (Policies, []finding.Finding) {
+	p := Policies{compile: compileBudget, run: runBudget}
+	if len(files) == 0 {
+		return p, nil
+	}
+	p.files = slices.SortedStableFunc(slices.Values(files), func(a, b binding.File) int { return strings.Compare(a.Path, b.Path) })
+	hash := sha256.New()
+	for _, f := range p.files {
+		_, _ = fmt.Fprintf(hash, "%q %d %s\n", f.Path, len(f.Data), f.Data)
+	}
+	p.digest = hex.EncodeToString(hash.Sum(nil))
+	if len(files) > maxPolicyFiles {
+		return p.refuse(files[0].Path, fmt.Sprintf("there are more than %d policy files", maxPolicyFiles))
+	}
+	read := &policyReader{seen: map[string]string{}}
+	if !within(p.compile, func() { read.files(p.files) }) {
+		return p.refuse(p.files[0].Path, fmt.Sprintf("the policies were not compiled within %s", p.compile))
+	}
+	p.policies = read.policies
+	for _, f := range read.findings {
+		if f.Severity == finding.Error {
+			p.broken = append(p.broken, f.File)
+		}
+	}
+	slices.Sort(p.broken)
+	p.broken = slices.Compact(p.broken)
+	return p, finding.Sort(read.findings)
+}
+
+// refuse makes the policies unusable for a reason that is not of one place.
+func (p Policies) refuse(file, message string) (Policies, []finding.Finding) {
+	p.broken = []string{file}
+	return p, []finding.Finding{finding.New("policy-invalid", message).At(file, 0, 0)}
+}
+
+// within runs f and says whether it ended in time. CUE cannot be interrupted:
+// what takes longer goes on beside us, so it must not be begun again.
+func within(budget time.Duration, f func()) bool {
+	started, done := time.Now(), make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	timer := time.NewTimer(budget)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return time.Since(started) <= budget
+	case <-timer.C:
+		return false
+	}
+}
+
+// policyReader reads the shape of policy files.
+type policyReader struct {
+	file     string
+	policies []policy
+	findings []finding.Finding
+	// seen says where a code was first given.
+	seen map[string]string
+}
+
+// policyCode is what a policy's code looks like.
+const policyCode = `^policy-[a-z0-9]+(-[a-z0-9]+)*$`
+
+func (r *policyReader) add(message string, at token.Pos) {
+	f := finding.New("policy-invalid", message)
+	place := at.Position()
+	r.findings = append(r.findings, f.At(r.file, place.Line, place.Column))
+}
+
+// files reads each file in a CUE context of its own.
+func (r *policyReader) files(files []binding.File) {
+	for i, file := range files {
+		r.file = file.Path
+		r.read(i, file)
+	}
+}
+
+func (r *policyReader) read(index int, file binding.File) {
+	defer func() {
+		if recover() != nil {
+			r.add("the policy cannot be compiled, by a fault of this program", token.NoPos)
+		}
+	}()
+	if faults := screen(file); len(faults) > 0 {
+		for _, f := range faults {
+			r.add(f.message, f.at)
+		}
+		return
+	}
+	root := cuecontext.New().CompileBytes(file.Data, cue.Filename(file.Path))
+	if r.tell(root.Validate()) {
+		return
+	}
+	fields, err := root.Fields()
+	if r.tell(err) {
+		return
+	}
+	before, found := len(r.findings), false
+	for fields.Next() {
+		if name := fields.Selector().Unquoted(); name != "policies" {
+			r.add(fmt.Sprintf("there is no field %s here; policies stand below policies, and what only helps them is hidden (_%s) or a definition (#%s)",
+				show(name), name, name), fields.Value().Pos())
+			continue
+		}
+		list, err := fields.Value().Fields()
+		if r.tell(err) {
+			return
+		}
+		for list.Next() {
+			found = true
+			r.policy(index, list.Selector().Unquoted(), list.Value())
+		}
+	}
+	if !found && len(r.findings) == before {
+		r.add("the file has no policies, or could not be read", token.NoPos)
+	}
+}
+
+// tell makes findings of CUE's errors.
+func (r *policyReader) tell(err error) bool {
+	for _, e := range errors.Errors(err) {
+		format, args := e.Msg()
+		r.add(fmt.Sprintf(format, args...), e.Position())
+	}
+	return err != nil
+}
+
+func (r *policyReader) policy(index int, code string, value cue.Value) {
+	p := policy{code: code, severity: finding.Error, file: index, where: fmt.Sprintf("%s:%d", r.file, value.Pos().Line())}
+	_, taken := finding.Lookup(code)
+	switch {
+	case !regexp.MustCompile(policyCode).MatchString(code):
+		r.add(fmt.Sprintf("the code %s is not policy- and lower-case words with dashes", show(code)), value.Pos())
+	case taken:
+		r.add(fmt.Sprintf("the code %s is that of a rule of reconciler", code), value.Pos())
+	case r.seen[code] != "":
+		r.add(fmt.Sprintf("the code %s is used at %s already", code, r.seen[code]), value.Pos())
+	}
+	r.seen[code] = p.where
+	fields, err := value.Fields()
+	if r.tell(err) {
+		return
+	}
+	required := false
+	for fields.Next() {
+		name, field := fields.Selector().Unquoted(), fields.Value()
+		switch name {
+		case "message":
+			p.message = r.text(name, field)
+		case "hint":
+			p.hint = r.text(name, field)
+		case "severity":
+			p.severity = finding.Severity(r.text(name, field))
+			if p.severity != finding.Error && p.severity != finding.Warning {
+				r.add("severity is error or warning", field.Pos())
+			}
+		case "match", "require":
+			required = required || name == "require"
+			if field.IncompleteKind() != cue.StructKind {
+				r.add(name+" is a struct, with the fields of a declaration", field.Pos())
+			}
+		default:
+			r.add(fmt.Sprintf("a policy has no field %s%s", show(name), didYouMean(name, []string{"message", "hint", "severity", "match", "require"})), field.Pos())
+		}
+	}
+	if p.message == "" {
+		r.add(code+" has no message", value.Pos())
+	}
+	if !required {
+		r.add(code+" has no require", value.Pos())
+	}
+	r.policies = append(r.policies, p)
+}
+
+// text is a field's text, in one line and of a length that a finding holds.
+func (r *policyReader) text(name string, value cue.Value) string {
+	const most = 500
+	s, err := value.String()
+	s = strings.TrimSpace(s)
+	if err != nil || s == "" || len(s) > most || strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		r.add(fmt.Sprintf("%s is a text of one line, of 1 to %d bytes", name, most), value.Pos())
+	}
+	return s
+}

@@ -1,0 +1,259 @@
+package manifest
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue/cuecontext"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/schema"
+)
+
+// Access is the operator's policy: what the declarations of each folder may
+// use. Every rule whose pattern matches a file holds for it, so that a further
+// rule only narrows. The zero value restricts nothing.
+type Access struct {
+	// Rules are in the order of the configuration.
+	Rules []AccessRule
+	// Deny refuses files that no rule is for.
+	Deny bool
+	// Where says where the policy stands, for findings: file:line.
+	Where string
+}
+
+// AccessRule is one rule of an Access. A nil list does not restrict; an empty
+// one allows nothing.
+type AccessRule struct {
+	// Name is what findings call the rule, Where where it stands: file:line.
+	Name, Where string
+	// Files are the patterns (see MatchPath) of the paths that the rule is for;
+	// Except those that it is not for all the same.
+	Files, Except []string
+	// Instances and Namespaces are patterns of one segment; Addresses of hosts,
+	// with or without a port.
+	Instances, Addresses, Namespaces []string
+	Vault                            []VaultPattern
+	// Require are fields that have to be written, with [] for each item of a
+	// list: spec.token.expires, spec.repositories[].rules.
+	Require []string
+}
+
+// VaultPattern allows secrets: those at a path of a mount, both patterns as
+// MatchPath takes them.
+type VaultPattern struct{ Mount, Path string }
+
+// String is the pattern as findings show it.
+func (v VaultPattern) String() string { return v.Mount + ": " + v.Path }
+
+// checkPolicy holds declarations against the operator's policy and the
+// organisation's. whole is false where no declaration may pass.
+func checkPolicy(ctx context.Context, declarations []binding.Declaration, files []binding.File, opts Options) (findings []finding.Finding, whole bool) {
+	requires := newRequirement(opts.Access)
+	for _, d := range declarations {
+		findings = append(findings, opts.Access.check(d, opts.policyPath(d.File), requires)...)
+	}
+	digests := make(map[string]string, len(files))
+	for _, f := range files {
+		digests[f.Path] = f.Digest
+	}
+	found, whole := opts.Policies.check(ctx, declarations, digests, opts)
+	return append(findings, found...), whole
+}
+
+// policyPath is a file's path from the snapshot's root.
+func (o Options) policyPath(file string) string {
+	best := ""
+	for _, root := range o.Roots {
+		root = strings.Trim(root, "/") + "/"
+		if strings.HasPrefix(strings.TrimPrefix(file, "/"), root) && len(root) > len(best) {
+			best = root
+		}
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(file, "/"), best)
+}
+
+// accessCheck is one declaration under one rule.
+type accessCheck struct {
+	d        binding.Declaration
+	rule     AccessRule
+	findings []finding.Finding
+}
+
+func (c *accessCheck) add(code, path, format string, args ...any) {
+	at := c.d.At(path)
+	message := fmt.Sprintf(format, args...) + fmt.Sprintf(" (rule %s of the policy, %s)", c.rule.Name, c.rule.Where)
+	c.findings = append(c.findings, finding.New(code, message).At(c.d.File, at.Line, at.Column).In(path))
+}
+
+func (a Access) check(d binding.Declaration, file string, requires *requirement) []finding.Finding {
+	var findings []finding.Finding
+	covered := false
+	for _, rule := range a.Rules {
+		if !rule.covers(file) {
+			continue
+		}
+		covered = true
+		c := accessCheck{d: d, rule: rule}
+		c.uses()
+		c.requires(requires)
+		findings = append(findings, c.findings...)
+	}
+	if a.Deny && !covered {
+		at := d.At("")
+		f := finding.New("policy-no-rule", fmt.Sprintf("no rule of the policy is for %s, and what no rule is for is denied (%s)", show(file), a.Where))
+		findings = append(findings, f.At(d.File, at.Line, at.Column))
+	}
+	return findings
+}
+
+func (r AccessRule) covers(file string) bool {
+	matches := func(pattern string) bool { return MatchPath(pattern, file) }
+	return slices.ContainsFunc(r.Files, matches) && !slices.ContainsFunc(r.Except, matches)
+}
+
+// uses checks what the declaration uses.
+func (c *accessCheck) uses() {
+	spec := c.d.Spec
+	if !allowed(c.rule.Instances, spec.Instance) {
+		c.add("policy-instance", "spec.instance", "the instance %s may not be used here; allowed: %s", show(spec.Instance), listed(c.rule.Instances))
+	}
+	if spec.Token != nil && c.rule.Vault != nil {
+		ref := spec.Token.Vault
+		if !slices.ContainsFunc(c.rule.Vault, func(v VaultPattern) bool { return MatchPath(v.Mount, ref.Mount) && MatchPath(v.Path, ref.Path) }) {
+			c.add("policy-vault-path", "spec.token.vault.path", "the secret's place in Vault may not be used here; allowed: %s", listed(c.rule.Vault))
+		}
+	}
+	if spec.Address != "" && c.rule.Addresses != nil {
+		if u, err := url.Parse(spec.Address); err != nil || !slices.ContainsFunc(c.rule.Addresses, func(p string) bool { return matchHost(p, u) }) {
+			c.add("policy-address", "spec.address", "the address may not be used here; allowed hosts: %s", listed(c.rule.Addresses))
+		}
+	}
+	for i, repository := range spec.Repositories {
+		namespace, _, _ := strings.Cut(binding.NormalImage(repository.Image), "/")
+		if !allowed(c.rule.Namespaces, namespace) {
+			c.add("policy-image", "spec.repositories["+strconv.Itoa(i)+"].image", "the image namespace %s may not be used here; allowed: %s",
+				show(namespace), listed(c.rule.Namespaces))
+		}
+	}
+}
+
+func (c *accessCheck) requires(fields *requirement) {
+	for _, field := range c.rule.Require {
+		for _, path := range fields.missing(c.d, field) {
+			c.add("policy-required-field", path, "%s is not written", path)
+		}
+	}
+}
+
+// allowed says whether one of patterns matches value; nil allows all.
+func allowed(patterns []string, value string) bool {
+	return patterns == nil || slices.ContainsFunc(patterns, func(p string) bool { return matchSegment(p, value) })
+}
+
+// listed shows what is allowed.
+func listed[T any](patterns []T) string {
+	const most = 5
+	if len(patterns) == 0 {
+		return "none"
+	}
+	var shown []string
+	for i, p := range patterns {
+		if i == most {
+			shown = append(shown, fmt.Sprintf("%d more", len(patterns)-most))
+			break
+		}
+		shown = append(shown, fmt.Sprint(p))
+	}
+	return strings.Join(shown, ", ")
+}
+
+// requirement answers which fields a platform takes.
+type requirement struct {
+	platforms map[binding.Platform]*schema.Field
+}
+
+// newRequirement reads the schema, where some rule needs it.
+func newRequirement(a Access) *requirement {
+	if !slices.ContainsFunc(a.Rules, func(r AccessRule) bool { return len(r.Require) > 0 }) {
+		return nil
+	}
+	r := &requirement{platforms: map[binding.Platform]*schema.Field{}}
+	root, err := schema.Compile(cuecontext.New())
+	if err != nil {
+		return r
+	}
+	for _, p := range binding.Platforms() {
+		if name, ok := schema.Platform(string(p)); ok {
+			r.platforms[p], _ = schema.Describe(root, name)
+		}
+	}
+	return r
+}
+
+// missing are the paths at which a required field is not written. A field that
+// the platform does not take is not required of it.
+func (r *requirement) missing(d binding.Declaration, field string) []string {
+	if f := r.platforms[d.Spec.Platform]; f != nil && !takes(f, field) {
+		return nil
+	}
+	paths := []string{""}
+	for step := range strings.SplitSeq(field, ".") {
+		name, each := strings.CutSuffix(step, "[]")
+		var next []string
+		for _, path := range paths {
+			path = join(path, name)
+			if _, written := d.Positions[path]; !written || !each {
+				next = append(next, path)
+				continue
+			}
+			for i := 0; ; i++ {
+				item := path + "[" + strconv.Itoa(i) + "]"
+				if _, ok := d.Positions[item]; !ok {
+					break
+				}
+				next = append(next, item)
+			}
+		}
+		paths = next
+	}
+	return slices.DeleteFunc(paths, func(path string) bool { _, written := d.Positions[path]; return written })
+}
+
+// takes says whether a definition has the field at a path of RequireField's
+// form and allows it to be written.
+func takes(f *schema.Field, path string) bool {
+	for step := range strings.SplitSeq(path, ".") {
+		name, each := strings.CutSuffix(step, "[]")
+		if f = f.Lookup(name); f == nil || f.Forbidden != "" {
+			return false
+		}
+		if each {
+			if f = f.Elem; f == nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// CheckRequire says what is wrong with a path that AccessRule.Require takes.
+func CheckRequire(path string) error {
+	root, err := schema.Compile(cuecontext.New())
+	if err != nil {
+		return err
+	}
+	f, err := schema.Describe(root, schema.SourceBinding)
+	if err != nil {
+		return err
+	}
+	if !takes(f, path) {
+		return fmt.Errorf("there is no field %s; write it as spec.token.expires or spec.repositories[].rules", show(path))
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+package manifest_test
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/manifest"
+)
+
+func parsePolicy(text string) (manifest.Policies, []finding.Finding) {
+	return manifest.ParsePolicies([]binding.File{{Path: "policy/a.cue", Data: []byte(text)}})
+}
+
+// one is a whole policy with a require.
+func one(require string) string {
+	return "policies: \"policy-a\": {\n\tmessage: \"m\"\n\trequire: " + require + "\n}\n"
+}
+
+func TestPolicyFilesThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	doubled := "_a0: [1, 1]\n"
+	for i := range 40 {
+		doubled += fmt.Sprintf("_a%d: [_a%d, _a%d]\n", i+1, i, i)
+	}
+	byName := "_s: {a0: \"xx\"\n"
+	for i := range 40 {
+		byName += fmt.Sprintf("a%d: _s.a%d + _s.a%d\n", i+1, i, i)
+	}
+	tests := []struct{ name, text, message string }{
+		{"no data", "", "the file has no policies, or could not be read"},
+		{"no CUE", "policies: {", "expected"},
+		{"not UTF-8", "// \xff\n", "the file is not UTF-8"},
+		{"too large", "//" + strings.Repeat("x", 70<<10), "the file has more than 65536 bytes"},
+		{"an unknown name", one("{spec: instance: nowhere}"), `reference "nowhere" not found`},
+		{"a contradiction", one(`{spec: instance: "a" & "b"}`), "conflicting values"},
+		{"a tool", "import \"tool/exec\"\n" + one("{}") + "_x: exec.Run\n", `the package "tool/exec" cannot be imported`},
+		{"files", "import \"tool/file\"\n" + one("{}") + "_x: file.Read\n", `the package "tool/file" cannot be imported`},
+		{"the network", "import \"tool/http\"\n" + one("{}") + "_x: http.Get\n", `the package "tool/http" cannot be imported`},
+		{"another module", "import \"example.com/x\"\n" + one("{}") + "_x: x.y\n", `the package "example.com/x" cannot be imported`},
+		{"our schema", "import \"reconciler/schema\"\n" + one("{}") + "_x: schema.#Spec\n", `the package "reconciler/schema" cannot be imported`},
+		{"a template", "import \"text/template\"\n" + one("{}") + "_x: template.Execute(\"\", {})\n", `the package "text/template" cannot be imported`},
+		{"an attribute", "@embed(file=x)\n" + one("{}"), "a policy has no attributes"},
+		{"a long text", one("{}") + "_x: \"x\"*1000000000\n", "a policy does not multiply"},
+		{"a long list", "import \"list\"\n" + one("{}") + "_x: list.Range(0, 1000000000, 1)\n", "a policy does not use Range"},
+		{"a repeated text", "import s \"strings\"\n" + one("{}") + "_x: s.Repeat(\"x\", 1000000000)\n", "a policy does not use Repeat"},
+		{"doubled lists", doubled + one("{}"), "written out"},
+		{"doubled texts by way of their struct", byName + "}\n" + one("{}"), "written out"},
+		{"loops in loops", "_l: [1, 2]\n_x: [for a in _l for b in _l for c in _l {a + b + c}]\n" + one("{}"), "written out"},
+		{"no policies", "_x: 1\n", "the file has no policies"},
+		{"a misspelt policies", "policy: \"policy-a\": {message: \"m\", require: {}}\n", `there is no field "policy" here`},
+		{"a code without its beginning", "policies: \"https\": {message: \"m\", require: {}}\n", "the code \"https\" is not policy-"},
+		{"a code of ours", "policies: \"policy-address\": {message: \"m\", require: {}}\n", "the code policy-address is that of a rule of reconciler"},
+		{"no message", "policies: \"policy-a\": {require: {}}\n", "policy-a has no message"},
+		{"a message of two lines", "policies: \"policy-a\": {message: \"a\\nb\", require: {}}\n", "message is a text of one line"},
+		{"no require", "policies: \"policy-a\": {message: \"m\"}\n", "policy-a has no require"},
+		{"a misspelt require", "policies: \"policy-a\": {message: \"m\", require: {}, requires: {}}\n", "did you mean require?"},
+		{"a require that is no struct", "policies: \"policy-a\": {message: \"m\", require: \"x\"}\n", "require is a struct"},
+		{"a severity that there is not", "policies: \"policy-a\": {message: \"m\", severity: \"off\", require: {}}\n", "severity is error or warning"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			policies, found := parsePolicy(tt.text)
+			if len(found) == 0 || found[0].Code != "policy-invalid" || found[0].Severity != finding.Error || found[0].File != "policy/a.cue" {
+				t.Fatalf("findings %+v", found)
+			}
+			if !strings.Contains(found[0].Message, tt.message) {
+				t.Errorf("message %q, want %q in it", found[0].Message, tt.message)
+			}
+			got := manifest.Load(t.Context(), []binding.File{{Path: "a.yaml", Data: []byte(document("a", gitlabSpec))}}, manifest.Options{Now: now, Policies: policies})
+			if len(got.Declarations) > 0 || len(got.Broken) != 1 {
+				t.Errorf("declarations pass: %+v", got)
+			}
+		})
+	}
+}
+
+func TestACodeStandsOnce(t *testing.T) {
+	t.Parallel()
+	_, found := manifest.ParsePolicies([]binding.File{{Path: "policy/b.cue", Data: []byte(one("{}"))}, {Path: "policy/a.cue", Data: []byte(one("{}"))}})
+	if len(found) != 1 || found[0].File != "policy/b.cue" || found[0].Message != "the code policy-a is used at policy/a.cue:1 already" {
+		t.Errorf("%+v", found)
+	}
+}
+
+const gitlabSpec = "{instance: prod, platform: gitlab, address: 'https://gitlab.example.com', username: bot, " +
+	"token: {vault: {mount: secret, path: acr/a}, expires: 2027-01-31}, repositories: [{image: app/api, source: a/b}, {image: app/web, source: a/c, trigger: manual}]}"
+
+func TestPoliciesNarrow(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, policy string
+		want         []string
+	}{
+		{"a value that is there", one(`{spec: instance: "prod"}`), nil},
+		{"a value that is another", one(`{spec: instance: "dev"}`), []string{"policy-a spec.instance"}},
+		{"a value of a field that is absent", one("{spec: adopt: true}"), []string{"policy-a spec.adopt"}},
+		{"an absent field, if written", one("{spec: adopt?: true}"), nil},
+		{"a default does not write a field", one("{spec: adopt: *true | bool}"), []string{"policy-a spec.adopt"}},
+		{"a field of our defaults", one(`{spec: deletionPolicy: "Retain"}`), nil},
+		{"a required field that is there", one("{spec: token: expires!: string}"), nil},
+		{"a required field that is not", one("{spec: suspend: reason!: string}"), []string{"policy-a spec.suspend.reason"}},
+		{"a field that may not be written", one("{spec: token?: _|_}"), []string{"policy-a "}},
+		{"each item", one(`{spec: repositories: [...{trigger: "manual"}]}`), []string{"policy-a spec.repositories[0].trigger"}},
+		{"the number of items", "import \"list\"\n" + one("{spec: repositories: list.MaxItems(1)}"), []string{"policy-a spec.repositories"}},
+		{"an item more", one("{spec: repositories: [_, _, _]}"), []string{"policy-a spec.repositories"}},
+		{"the file", one(`{file: =~"^b/"}`), []string{"policy-a "}},
+		{"the folders", one(`{folders: ["team"]}`), nil},
+		{"the day", one(`{today: "2026-11-22", days: tokenExpires: 70}`), nil},
+		{"a fault of the policy at a declaration", one("{spec: instance: folders[7], folders: _}"), []string{"policy-a spec.instance"}},
+		{"no match", `policies: "policy-a": {message: "m", match: spec: platform: "codeup", require: spec: instance: "dev"}`, nil},
+		{"no match, for a field is absent", `policies: "policy-a": {message: "m", match: spec: adopt: true, require: spec: instance: "dev"}`, nil},
+		{"a match", `policies: "policy-a": {message: "m", match: spec: platform: "gitlab" | "codeup", require: spec: instance: "dev"}`, []string{"policy-a spec.instance"}},
+		{"a warning", `policies: "policy-a": {message: "m", severity: "warning", require: spec: instance: "dev"}`, []string{"warning policy-a spec.instance"}},
+		{"what policies share", "#Dev: instance: \"dev\"\n" + one("{spec: {#Dev, ...}}"), []string{"policy-a spec.instance"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			policies, found := parsePolicy(tt.policy)
+			if len(found) > 0 {
+				t.Fatal(found)
+			}
+			got := manifest.Load(t.Context(), []binding.File{{Path: "team/a.yaml", Data: []byte(document("a", gitlabSpec))}}, manifest.Options{Now: now, Policies: policies})
+			var told []string
+			for _, f := range got.Findings {
+				line := f.Code + " " + f.Path
+				if f.Severity != finding.Error {
+					line = string(f.Severity) + " " + line
+				}
+				told = append(told, line)
+			}
+			if diff := cmp.Diff(tt.want, told); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestAPolicyTellsItsOwnWords(t *testing.T) {
+	t.Parallel()
+	policies, _ := parsePolicy("\npolicies: \"policy-a\": {message: \"only dev\", hint: \"ask\", require: spec: instance: \"dev\"}\n")
+	got := manifest.Load(t.Context(), []binding.File{{Path: "a.yaml", Data: []byte(document("a", gitlabSpec))}}, manifest.Options{Now: now, Policies: policies})
+	want := []finding.Finding{{
+		Code: "policy-a", Severity: finding.Error, File: "a.yaml", Line: 4, Column: 18, Path: "spec.instance",
+		Message: "only dev (policy/a.cue:2)", Rule: "only dev", Hint: "ask",
+	}}
+	if diff := cmp.Diff(want, got.Findings); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestPoliciesAreRememberedForUnchangedFiles: the cost of a sync is the cost of
+// the change.
+func TestPoliciesAreRememberedForUnchangedFiles(t *testing.T) {
+	t.Parallel()
+	cache := manifest.NewCache()
+	files := []binding.File{{Path: "a.yaml", Digest: "1", Data: []byte(document("a", gitlabSpec))}}
+	codes := func(policy string) string {
+		policies, _ := parsePolicy(policy)
+		var all []string
+		for _, f := range manifest.Load(t.Context(), files, manifest.Options{Now: now, Policies: policies, Cache: cache}).Findings {
+			all = append(all, f.Code)
+		}
+		return strings.Join(all, " ")
+	}
+	dev, prod := one(`{spec: instance: "dev"}`), one(`{spec: instance: "prod"}`)
+	for i, step := range []struct{ policy, want string }{{dev, "policy-a"}, {dev, "policy-a"}, {prod, ""}, {dev, "policy-a"}} {
+		if got := codes(step.policy); got != step.want {
+			t.Errorf("step %d: %q, want %q", i, got, step.want)
+		}
+	}
+}
+
+func FuzzParsePolicies(f *testing.F) {
+	for _, seed := range []string{
+		"", "policies: {", one("{}"), one(`{spec: instance: "x"}`), "import \"strings\"\n" + one(`{file: strings.HasPrefix("a")}`),
+		"_a: {b: _a}\n" + one("{}"), "policies: policies", "x: [for a in [1] {a}]", "let a = b\nlet b = a\n" + one("a"), "@x()",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		policies, found := parsePolicy(text)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		got := manifest.Load(t.Context(), []binding.File{{Path: "a.yaml", Data: []byte(document("a", gitlabSpec))}}, manifest.Options{Now: now, Policies: policies})
+		runtime.ReadMemStats(&after)
+		for _, f := range append(found, got.Findings...) {
+			if strings.Contains(f.Message, "within") || strings.Contains(f.Message, "took more than") {
+				t.Errorf("it passed the screen, and then %s", f.Message)
+			}
+		}
+		if len(found) > 0 && len(got.Declarations) > 0 {
+			t.Error("a declaration passes a policy that cannot be used")
+		}
+		if used := after.TotalAlloc - before.TotalAlloc; used > 1<<30 {
+			t.Errorf("a policy of %d bytes took %d", len(text), used)
+		}
+	})
+}

@@ -1,0 +1,121 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"reconciler/internal/binding"
+)
+
+// MatchPath says whether a path matches a pattern, segment by segment: * and ?
+// stand for characters of one segment, [ab] for one of them, and ** alone for
+// any number of segments, also none. The whole path has to match. A path with
+// an empty segment, . or .. matches nothing, for it may lead elsewhere than it
+// reads.
+func MatchPath(pattern, name string) bool {
+	segments := strings.Split(name, "/")
+	if slices.ContainsFunc(segments, func(s string) bool { return s == "" || s == "." || s == ".." }) {
+		return false
+	}
+	return matchSegments(strings.Split(pattern, "/"), segments)
+}
+
+// matchSegments goes back to the last ** only, so that the time is bounded by
+// the product of the lengths.
+func matchSegments(pattern, name []string) bool {
+	p, n, star, mark := 0, 0, -1, 0
+	for n < len(name) {
+		switch {
+		case p < len(pattern) && pattern[p] == "**":
+			star, mark = p, n
+			p++
+		case p < len(pattern) && matchSegment(pattern[p], name[n]):
+			p, n = p+1, n+1
+		case star >= 0:
+			mark++
+			p, n = star+1, mark
+		default:
+			return false
+		}
+	}
+	for p < len(pattern) && pattern[p] == "**" {
+		p++
+	}
+	return p == len(pattern)
+}
+
+// matchSegment matches one segment; a pattern that cannot be read matches
+// nothing.
+func matchSegment(pattern, segment string) bool {
+	ok, err := path.Match(pattern, segment)
+	return ok && err == nil
+}
+
+// CheckPathPattern says what is wrong with a pattern for MatchPath.
+func CheckPathPattern(pattern string) error {
+	if strings.HasPrefix(pattern, "/") || strings.HasSuffix(pattern, "/") {
+		return errors.New("a pattern has no slash at either end; dir/** is all below dir")
+	}
+	for segment := range strings.SplitSeq(pattern, "/") {
+		switch {
+		case segment == "" || segment == "." || segment == "..":
+			return fmt.Errorf("a pattern has no segment %s, which nothing could match", show(segment))
+		case segment == "**":
+		case strings.Contains(segment, "**"):
+			return errors.New("** stands alone between slashes")
+		default:
+			if err := CheckPattern(segment); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// CheckPattern says what is wrong with a pattern of one segment.
+func CheckPattern(pattern string) error {
+	if pattern == "" || strings.ContainsAny(pattern, "/ \t\n") {
+		return errors.New("the pattern is empty, or has a slash or space in it")
+	}
+	if strings.Contains(pattern, "**") {
+		return errors.New("** has no meaning here; * is any characters")
+	}
+	if _, err := path.Match(pattern, ""); err != nil {
+		return errors.New("a [ is not closed, or a \\ ends the pattern")
+	}
+	return nil
+}
+
+// CheckHostPattern says what is wrong with a pattern of an address's host.
+func CheckHostPattern(pattern string) error {
+	if strings.Contains(pattern, "://") {
+		return errors.New("a host is written without http:// or https://")
+	}
+	return CheckPattern(pattern)
+}
+
+// matchHost compares the host of an address with a pattern. Without a port the
+// pattern allows any; * stands for any characters, dots among them.
+func matchHost(pattern string, u *url.URL) bool {
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	if host == "" {
+		return false
+	}
+	pattern = strings.ToLower(pattern)
+	if strings.Count(pattern, ":") == 1 {
+		normal, err := url.Parse(binding.NormalAddress(u.String()))
+		if err != nil {
+			return false
+		}
+		port := normal.Port()
+		if port == "" {
+			port = map[string]string{"http": "80", "https": "443"}[normal.Scheme]
+		}
+		host += ":" + port
+	}
+	return matchSegment(pattern, host)
+}

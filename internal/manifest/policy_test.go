@@ -1,0 +1,289 @@
+package manifest
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+func policyNow() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
+
+// payments is a declaration; its address stands in line 7, its token's expiry
+// in line 11.
+const payments = `apiVersion: reconciler/v1alpha1
+kind: SourceBinding
+metadata: {name: payments}
+spec:
+  instance: prod
+  platform: gitlab
+  address: https://gitlab.example.com
+  username: bot
+  token:
+    vault: {mount: secret, path: acr/payments/gitlab}
+    expires: 2027-01-31
+  repositories:
+    - {image: payments/api, source: payments/api}
+    - {image: shared/base, source: payments/base, rules: []}
+`
+
+const github = `apiVersion: reconciler/v1alpha1
+kind: SourceBinding
+metadata: {name: web}
+spec: {instance: prod, platform: github, username: octo}
+`
+
+func loadWith(t *testing.T, path, text string, opts Options) Result {
+	t.Helper()
+	opts.Now = policyNow()
+	return Load(t.Context(), []binding.File{{Path: path, Digest: "1", Data: []byte(text)}}, opts)
+}
+
+func places(findings []finding.Finding) []string {
+	var all []string
+	for _, f := range findings {
+		if f.Severity != finding.Info {
+			all = append(all, fmt.Sprintf("%s:%d:%d %s %s", f.File, f.Line, f.Column, f.Code, f.Path))
+		}
+	}
+	return all
+}
+
+func TestAccessByPath(t *testing.T) {
+	t.Parallel()
+	rule := func(edit func(r *AccessRule)) Access {
+		r := AccessRule{Name: "team", Where: "reconciler.yaml:9", Files: []string{"payments/**"}}
+		edit(&r)
+		return Access{Rules: []AccessRule{r}, Where: "reconciler.yaml:7"}
+	}
+	tests := []struct {
+		name   string
+		access Access
+		path   string
+		text   string
+		want   []string
+	}{
+		{"no policy", Access{}, "payments/a.yaml", payments, nil},
+		{"a rule that restricts nothing", rule(func(*AccessRule) {}), "payments/a.yaml", payments, nil},
+		{"an allowed instance", rule(func(r *AccessRule) { r.Instances = []string{"dev", "pro?"} }), "payments/a.yaml", payments, nil},
+		{"another instance", rule(func(r *AccessRule) { r.Instances = []string{"dev"} }), "payments/a.yaml", payments, []string{"payments/a.yaml:5:13 policy-instance spec.instance"}},
+		{"no instance at all", rule(func(r *AccessRule) { r.Instances = []string{} }), "payments/a.yaml", payments, []string{"payments/a.yaml:5:13 policy-instance spec.instance"}},
+		{"another folder", rule(func(r *AccessRule) { r.Instances = []string{"dev"} }), "web/a.yaml", payments, nil},
+		{"a folder whose name begins alike", rule(func(r *AccessRule) { r.Instances = []string{"dev"} }), "payments2/a.yaml", payments, nil},
+		{"an exception", rule(func(r *AccessRule) { r.Instances, r.Except = []string{"dev"}, []string{"**/a.yaml"} }), "payments/x/a.yaml", payments, nil},
+		{"an allowed secret", rule(func(r *AccessRule) { r.Vault = []VaultPattern{{"secret", "acr/payments/**"}} }), "payments/a.yaml", payments, nil},
+		{"a secret beside", rule(func(r *AccessRule) { r.Vault = []VaultPattern{{"secret", "acr/pay*"}} }), "payments/a.yaml", payments, []string{"payments/a.yaml:10:34 policy-vault-path spec.token.vault.path"}},
+		{"another mount", rule(func(r *AccessRule) { r.Vault = []VaultPattern{{"kv", "**"}} }), "payments/a.yaml", payments, []string{"payments/a.yaml:10:34 policy-vault-path spec.token.vault.path"}},
+		{"no token, no secret", rule(func(r *AccessRule) { r.Files, r.Vault = []string{"**"}, []VaultPattern{} }), "web/a.yaml", github, nil},
+		{"an allowed host", rule(func(r *AccessRule) { r.Addresses = []string{"*.example.com"} }), "payments/a.yaml", payments, nil},
+		{"another host", rule(func(r *AccessRule) { r.Addresses = []string{"gitlab.example.org"} }), "payments/a.yaml", payments, []string{"payments/a.yaml:7:12 policy-address spec.address"}},
+		{"another namespace", rule(func(r *AccessRule) { r.Namespaces = []string{"payments*"} }), "payments/a.yaml", payments, []string{"payments/a.yaml:14:15 policy-image spec.repositories[1].image"}},
+		{"a field that is written", rule(func(r *AccessRule) { r.Require = []string{"spec.token.expires"} }), "payments/a.yaml", payments, nil},
+		{"a field that is not", rule(func(r *AccessRule) { r.Require = []string{"spec.suspend.owner"} }), "payments/a.yaml", payments, []string{"payments/a.yaml:5:3 policy-required-field spec.suspend.owner"}},
+		{"a field of each item", rule(func(r *AccessRule) { r.Require = []string{"spec.repositories[].rules"} }), "payments/a.yaml", payments, []string{"payments/a.yaml:13:7 policy-required-field spec.repositories[0].rules"}},
+		{"a field that the platform does not take", rule(func(r *AccessRule) { r.Files, r.Require = []string{"**"}, []string{"spec.token.expires"} }), "web/a.yaml", github, nil},
+		{"a default in force", rule(func(r *AccessRule) { r.Require = []string{"spec.deletionPolicy"} }), "payments/a.yaml", payments, []string{"payments/a.yaml:5:3 policy-required-field spec.deletionPolicy"}},
+		{"denied by default", Access{Deny: true, Where: "reconciler.yaml:7"}, "web/a.yaml", github, []string{"web/a.yaml:1:1 policy-no-rule "}},
+		{"not denied where a rule is", Access{Deny: true, Rules: []AccessRule{{Name: "all", Files: []string{"**"}}}}, "web/a.yaml", github, nil},
+		{"every rule holds", Access{Rules: []AccessRule{
+			{Name: "wide", Files: []string{"**"}, Instances: []string{"*"}}, {Name: "narrow", Files: []string{"payments/*"}, Instances: []string{"dev"}},
+		}}, "payments/a.yaml", payments, []string{"payments/a.yaml:5:13 policy-instance spec.instance"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := loadWith(t, tt.path, tt.text, Options{Access: tt.access})
+			if diff := cmp.Diff(tt.want, places(got.Findings)); diff != "" {
+				t.Error(diff)
+			}
+			if len(got.Broken) != min(len(tt.want), 1) {
+				t.Errorf("broken %q", got.Broken)
+			}
+		})
+	}
+}
+
+func TestAccessNamesTheRuleAndWhereItStands(t *testing.T) {
+	t.Parallel()
+	got := loadWith(t, "bindings/payments/a.yaml", payments, Options{
+		Roots:  []string{"./elsewhere", "bindings/"},
+		Access: Access{Rules: []AccessRule{{Name: "team", Where: "reconciler.yaml:9", Files: []string{"payments/*"}, Addresses: []string{"a.b", "c.d:8443"}}}},
+	})
+	if len(got.Findings) != 1 || got.Findings[0].Message != "the address may not be used here; allowed hosts: a.b, c.d:8443 (rule team of the policy, reconciler.yaml:9)" {
+		t.Errorf("%+v", got.Findings)
+	}
+}
+
+func TestMatchPath(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		pattern, path string
+		want          bool
+	}{
+		{"a", "a", true},
+		{"a", "a/b", false},
+		{"a/*", "a/b", true},
+		{"a/*", "a/b/c", false},
+		{"a/*", "a", false},
+		{"*", "a", true},
+		{"*", "a/b", false},
+		{"a*", "ab/c", false},
+		{"?", "é", true},
+		{"[ab]c", "bc", true},
+		{"**", "a", true},
+		{"**", "a/b/c", true},
+		{"a/**", "a", true},
+		{"a/**", "a/b/c", true},
+		{"a/**", "ab", false},
+		{"**/c", "c", true},
+		{"**/c", "a/b/c", true},
+		{"**/c", "a/b/c/d", false},
+		{"a/**/c", "a/c", true},
+		{"a/**/c", "a/b/b/c", true},
+		{"a/**/b/**/c", "a/x/b/y/b/c", true},
+		{"a/**/b/**/c", "a/x/y/c", false},
+		{"**/**", "a", true},
+		{"**", "a/../b", false},
+		{"**", "a//b", false},
+		{"**", "./a", false},
+		{"**", "/a", false},
+		{"**", "", false},
+		{"[", "[", false},
+		{`\*`, "*", true},
+		{`\*`, "a", false},
+		{"A", "a", false},
+	}
+	for _, tt := range tests {
+		if got := MatchPath(tt.pattern, tt.path); got != tt.want {
+			t.Errorf("MatchPath(%q, %q) = %v", tt.pattern, tt.path, got)
+		}
+	}
+}
+
+func TestMatchPathTakesNoLongerForHostilePatterns(t *testing.T) {
+	t.Parallel()
+	if MatchPath(strings.Repeat("**/a/", 500)+"b", strings.TrimSuffix(strings.Repeat("a/", 2000), "/")) {
+		t.Error("it matches")
+	}
+}
+
+func TestMatchHost(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		pattern, address string
+		want             bool
+	}{
+		{"gitlab.example.com", "https://GitLab.example.com", true},
+		{"GitLab.example.com", "https://gitlab.example.com.", true},
+		{"gitlab.example.com", "http://gitlab.example.com:8080", true},
+		{"gitlab.example.com:8080", "http://gitlab.example.com:8080", true},
+		{"gitlab.example.com:8080", "http://gitlab.example.com", false},
+		{"gitlab.example.com:443", "https://gitlab.example.com", true},
+		{"gitlab.example.com:80", "http://gitlab.example.com:80", true},
+		{"*.example.com", "https://a.b.example.com", true},
+		{"*.example.com", "https://example.com", false},
+		{"*.example.com", "https://evil.example.com.evil.example", false},
+		{"gitlab.example.com", "https://gitlab.example.com@evil.example", false},
+		{"*", "https://x", true},
+		{"*", "https://", false},
+	}
+	for _, tt := range tests {
+		u, err := url.Parse(tt.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := matchHost(tt.pattern, u); got != tt.want {
+			t.Errorf("matchHost(%q, %q) = %v", tt.pattern, tt.address, got)
+		}
+	}
+}
+
+func TestPatternsThatCannotBeReadAreTold(t *testing.T) {
+	t.Parallel()
+	for name, check := range map[string]struct {
+		good, bad []string
+		check     func(string) error
+	}{
+		"path":    {[]string{"**", "a/**/b", "*.yaml", "a-[bc]"}, []string{"", "/a", "a/", "a//b", "a/../b", "./a", "a**", "[", `a\`, "a b"}, CheckPathPattern},
+		"segment": {[]string{"*", "prod-?"}, []string{"", "a/b", "**", "[a"}, CheckPattern},
+		"host":    {[]string{"*.example.com", "h:8443"}, []string{"https://h", "h/path", ""}, CheckHostPattern},
+		"field":   {[]string{"spec.token.expires", "spec.repositories[].rules", "spec.repositories[].rules[].branch"}, []string{"", "token", "spec.tokn", "spec.repositories.rules", "spec.token[]"}, CheckRequire},
+	} {
+		for _, p := range check.good {
+			if err := check.check(p); err != nil {
+				t.Errorf("%s %q: %v", name, p, err)
+			}
+		}
+		for _, p := range check.bad {
+			if check.check(p) == nil {
+				t.Errorf("%s %q is taken", name, p)
+			}
+		}
+	}
+}
+
+func FuzzMatchPath(f *testing.F) {
+	for _, seed := range [][2]string{{"a/**", "a/b"}, {"[", "["}, {"**/*", ""}, {"a/*/c", "a//c"}, {`\`, `\`}} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, pattern, name string) {
+		matches := MatchPath(pattern, name)
+		if matches && (strings.Contains("/"+name+"/", "/../") || strings.Contains("/"+name+"/", "//")) {
+			t.Errorf("%q matches %q", pattern, name)
+		}
+		if CheckPathPattern(pattern) == nil && MatchPath("**", name) && !MatchPath("**/"+pattern, "x/"+name) && matches {
+			t.Errorf("%q matches %q and **/%q does not match below x", pattern, name, pattern)
+		}
+	})
+}
+
+func TestFilesAreHeldToPoliciesOnlyWhileTheyAreWhole(t *testing.T) {
+	t.Parallel()
+	good := binding.File{Path: "policy/a.cue", Data: []byte(`policies: "policy-a": {message: "m", require: spec: instance: "prod"}`)}
+	bad := binding.File{Path: "policy/b.cue", Data: []byte(`policies: {`)}
+	p, found := ParsePolicies([]binding.File{bad, good})
+	if len(found) != 1 || found[0].Code != "policy-invalid" || found[0].File != "policy/b.cue" || found[0].Line != 1 {
+		t.Fatalf("%+v", found)
+	}
+	got := loadWith(t, "a.yaml", payments, Options{Policies: p})
+	if diff := cmp.Diff([]string{"policy/b.cue"}, got.Broken); diff != "" || len(got.Declarations) > 0 {
+		t.Error(diff, got.Declarations)
+	}
+}
+
+func TestPoliciesThatTakeTooLongLetNothingThrough(t *testing.T) {
+	t.Parallel()
+	p, found := ParsePolicies([]binding.File{{Path: "policy/a.cue", Data: []byte(`policies: "policy-a": {message: "m", require: {}}`)}})
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	p.compile, p.run = 0, 0
+	cache := NewCache()
+	for range 2 {
+		got := loadWith(t, "a.yaml", payments, Options{Policies: p, Cache: cache})
+		if diff := cmp.Diff([]string{"policy/a.cue"}, got.Broken); diff != "" || len(got.Declarations) > 0 {
+			t.Fatal(diff, got.Declarations)
+		}
+	}
+	if !cache.isSlow(p.digest) {
+		t.Error("it would be begun again on every sync")
+	}
+}
+
+func TestAnInterruptedRunLetsNothingThrough(t *testing.T) {
+	t.Parallel()
+	p, _ := ParsePolicies([]binding.File{{Path: "policy/a.cue", Data: []byte(`policies: "policy-a": {message: "m", require: {}}`)}})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	findings, whole := p.check(ctx, []binding.Declaration{{Name: "a", File: "a.yaml"}}, nil, Options{})
+	if whole || len(findings) != 1 || findings[0].Code != "internal-error" {
+		t.Errorf("%v %+v", whole, findings)
+	}
+}

@@ -1,0 +1,90 @@
+package manifest
+
+import (
+	"bytes"
+	"regexp"
+	"unicode/utf8"
+
+	"reconciler/internal/finding"
+)
+
+// blot is what stands in the place of a secret's characters. It means nothing
+// to YAML.
+const blot = 'X'
+
+// shape is what a secret looks like. The secret is the first group of pattern,
+// which is tried only on a text that holds one of the marks.
+type shape struct {
+	title   string
+	marks   []string
+	pattern *regexp.Regexp
+}
+
+// shapes are the formats of the tokens that this project meets, as their
+// issuers publish them; a little shorter than the real thing, so that a token
+// cut off while copying is found as well. The password in a URL has no issuer.
+func shapes() []shape {
+	of := func(title, expression string, marks ...string) shape {
+		return shape{title, marks, regexp.MustCompile(expression)}
+	}
+	// Words of other languages end in the beginnings of some tokens.
+	const edge = `(?:^|[^0-9A-Za-z])`
+	return []shape{
+		of("a GitLab token", `(gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|oas|soat|ffct|wt)-[0-9A-Za-z_=.-]{8,})`,
+			"glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-", "gloas-", "glsoat-", "glffct-", "glwt-"),
+		of("a GitHub token", edge+`(gh[opusr]_[0-9A-Za-z]{8,})`, "gho_", "ghp_", "ghu_", "ghs_", "ghr_"),
+		of("a GitHub token", `(github_pat_[0-9A-Za-z_]{8,})`, "github_pat_"),
+		of("an Atlassian token", `(AT[AC]TT3[0-9A-Za-z_=-]{8,})`, "ATATT3", "ATCTT3"),
+		of("a Bitbucket app password", `(ATBB[0-9A-Za-z]{8,})`, "ATBB"),
+		of("a Codeup token", edge+`(pt-[0-9A-Za-z]{8,}_[0-9A-Fa-f-]{8,})`, "pt-"),
+		of("an Alibaba Cloud access key", `(LTAI[0-9A-Za-z]{8,})`, "LTAI"),
+		of("a Vault token", edge+`(hv[sbr]\.[0-9A-Za-z_.-]{8,})`, "hvs.", "hvb.", "hvr."),
+		of("a password in a URL", `[A-Za-z]://([^\s/?#@"']*:[^\s/?#@"']+)@`, "://"),
+	}
+}
+
+func (s shape) find(text []byte) [][]int {
+	for _, mark := range s.marks {
+		if bytes.Contains(text, []byte(mark)) {
+			return s.pattern.FindAllSubmatchIndex(text, -1)
+		}
+	}
+	return nil
+}
+
+// blotSecrets returns text with everything that looks like a secret blotted
+// out, of the same length in bytes, and a finding for each.
+func (c *checker) blotSecrets(text []byte, file string) ([]byte, []finding.Finding) {
+	var findings []finding.Finding
+	blotted := text
+	for _, s := range c.shapes {
+		for _, at := range s.find(text) {
+			if len(findings) == 0 {
+				blotted = bytes.Clone(text)
+			}
+			copy(blotted[at[2]:at[3]], bytes.Repeat([]byte{blot}, at[3]-at[2]))
+			line, column := placeOf(text, at[2])
+			f := finding.New("secret-in-declaration", "the text here has the shape of "+s.title)
+			findings = append(findings, f.At(file, line, column))
+		}
+	}
+	return blotted, findings
+}
+
+// secretIn says what a decoded value looks like; empty for no secret. Escapes
+// can hide from a look at the text what the value is.
+func (c *checker) secretIn(value string) string {
+	for _, s := range c.shapes {
+		if len(s.find([]byte(value))) > 0 {
+			return s.title
+		}
+	}
+	return ""
+}
+
+// placeOf is the position of a byte in text.
+func placeOf(text []byte, offset int) (line, column int) {
+	before := text[:offset]
+	start := bytes.LastIndexByte(before, '\n') + 1
+	return bytes.Count(before, []byte{'\n'}) + 1, utf8.RuneCount(before[start:]) + 1
+}

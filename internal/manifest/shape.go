@@ -1,0 +1,263 @@
+package manifest
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+
+	"reconciler/internal/finding"
+	"reconciler/schema"
+)
+
+// shaper compares a tree with the schema's fields and kinds. CUE would tell
+// some of these faults too, but only the first few of a struct, and an unknown
+// field hides the others; so what is faulty is told here and left out of the
+// data that CUE gets.
+type shaper struct {
+	file     string
+	findings []finding.Finding
+	// wrong are the paths that have a finding.
+	wrong map[string]bool
+	// values counts those that were seen.
+	values int
+}
+
+func (s *shaper) add(code, message string, n *node) {
+	s.put(finding.New(code, message).At(s.file, n.at.Line, n.at.Column).In(n.path))
+}
+
+func (s *shaper) put(f finding.Finding) {
+	s.wrong[f.Path] = true
+	s.findings = append(s.findings, f)
+}
+
+// shape checks n against f and returns it as the data for CUE; ok is false
+// where there is nothing to give.
+func (s *shaper) shape(n *node, f *schema.Field, private bool) (data any, ok bool) {
+	s.values++
+	private = private || f.Private
+	switch {
+	case f.Kind == cue.TopKind || f.Kind == cue.BottomKind:
+		return n.data(), true
+	case n.kind == mapping && f.Kind&cue.StructKind != 0:
+		return s.mapping(n, f, private), true
+	case n.kind == list && f.Kind&cue.ListKind != 0:
+		return s.list(n, f, private)
+	case n.kind == scalar && n.value != nil && f.Kind&(cue.StructKind|cue.ListKind) == 0:
+		return s.scalar(n, f, private)
+	}
+	code := "field-type"
+	if f.Rule != "" && f.Required && n.kind == scalar && n.value == nil {
+		code = f.Rule
+	}
+	s.add(code, fmt.Sprintf("%s is %s; it takes %s", name(n.path), n.describe(), wanted(f)), n)
+	return nil, false
+}
+
+func (s *shaper) mapping(n *node, f *schema.Field, private bool) map[string]any {
+	data := map[string]any{}
+	for _, key := range n.keys {
+		child, field := n.fields[key], f.Lookup(key)
+		switch {
+		case field == nil:
+			s.unknown(n, key, f, private)
+		case field.Forbidden != "":
+			s.forbidden(n, key, field)
+		default:
+			if value, ok := s.shape(child, field, private); ok {
+				data[key] = value
+			}
+		}
+	}
+	for _, field := range f.Fields {
+		if field.Required && n.fields[field.Name] == nil {
+			s.missing(n, field)
+		}
+	}
+	s.oneOf(n, f)
+	return data
+}
+
+func (s *shaper) unknown(n *node, key string, f *schema.Field, private bool) {
+	known := make([]string, 0, len(f.Fields))
+	for _, field := range f.Fields {
+		if field.Forbidden == "" {
+			known = append(known, field.Name)
+		}
+	}
+	message := "there is no field " + show(key) + " here" + didYouMean(key, known)
+	if private {
+		message = "there is no such field here; the fields are " + strings.Join(known, ", ")
+	}
+	at, path := n.keyAt[key], join(n.path, key)
+	if private {
+		path = n.path
+	}
+	s.put(finding.New("field-unknown", message).At(s.file, at.Line, at.Column).In(path))
+}
+
+func (s *shaper) forbidden(n *node, key string, field *schema.Field) {
+	at := n.keyAt[key]
+	f := finding.New(field.Forbidden, breach(field.Forbidden, key, ""))
+	s.put(f.At(s.file, at.Line, at.Column).In(join(n.path, key)))
+}
+
+func (s *shaper) missing(n *node, field *schema.Field) {
+	code, message := "field-missing", fmt.Sprintf("%s is missing; it takes %s", name(join(n.path, field.Name)), wanted(field))
+	if field.Rule == "token-required" {
+		code = field.Rule
+	}
+	s.put(finding.New(code, message).At(s.file, n.at.Line, n.at.Column).In(join(n.path, field.Name)))
+}
+
+func (s *shaper) oneOf(n *node, f *schema.Field) {
+	if len(f.OneOf) == 0 {
+		return
+	}
+	var written []string
+	for _, field := range f.OneOf {
+		child := n.fields[field]
+		switch {
+		case child == nil:
+		case child.kind == scalar && child.value == nil:
+			return // told already: nothing stands there
+		default:
+			written = append(written, field)
+		}
+	}
+	if len(written) == 1 {
+		return
+	}
+	message := fmt.Sprintf("%s has neither %s", name(n.path), strings.Join(f.OneOf, " nor "))
+	if len(written) > 1 {
+		message = fmt.Sprintf("%s has both %s", name(n.path), strings.Join(written, " and "))
+	}
+	s.add(f.OneOfRule, message, n)
+}
+
+func (s *shaper) list(n *node, f *schema.Field, private bool) (any, bool) {
+	data, whole := make([]any, 0, len(n.items)), true
+	for _, item := range n.items {
+		value, ok := s.shape(item, f.Elem, private)
+		switch {
+		case ok:
+			data = append(data, value)
+		case f.Elem.Kind&cue.StructKind != 0:
+			data = append(data, map[string]any{}) // keeps the others' indexes
+		default:
+			whole = false
+		}
+	}
+	return data, whole
+}
+
+func (s *shaper) scalar(n *node, f *schema.Field, private bool) (any, bool) {
+	shown := n.quote()
+	if private || hasUserInfo(n.text) {
+		shown = "the value"
+	}
+	_, isText := n.value.(string)
+	switch {
+	case n.oldBool && f.Kind&cue.BoolKind != 0:
+		s.put(s.at("text-quoted", fmt.Sprintf("%s is %s, a boolean to some parsers and a text to others; write true or false", name(n.path), shown), n).
+			WithHint("Write true or false."))
+	case n.oldBool, f.Kind&cue.StringKind != 0 && n.plain && (!isText || n.day && !f.Date):
+		s.add("text-quoted", fmt.Sprintf("%s is a text, but YAML takes %s without quotes for %s", name(n.path), shown, n.misread()), n)
+	case isText && f.Kind&cue.StringKind == 0, !isText && f.Kind&kindOf(n.value) == 0:
+		s.add("field-type", fmt.Sprintf("%s is %s; it takes %s", name(n.path), n.describe(), wanted(f)), n)
+	case f.Kind&cue.NumberKind != 0 && !isDecimal(n, f.Kind):
+		s.add("number-plain", fmt.Sprintf("%s is %s, which not every parser reads alike", name(n.path), shown), n)
+	default:
+		return n.value, true
+	}
+	return nil, false
+}
+
+func (s *shaper) at(code, message string, n *node) finding.Finding {
+	return finding.New(code, message).At(s.file, n.at.Line, n.at.Column).In(n.path)
+}
+
+// hasUserInfo says that a text may be a URL with a credential in it.
+func hasUserInfo(text string) bool {
+	return strings.Contains(text, "://") && strings.Contains(text, "@")
+}
+
+// misread is what YAML takes a plain text for.
+func (n *node) misread() string {
+	switch {
+	case n.oldBool:
+		return "a boolean"
+	case n.day:
+		return "a date"
+	}
+	return n.describe()
+}
+
+func kindOf(value any) cue.Kind {
+	switch value.(type) {
+	case bool:
+		return cue.BoolKind
+	case float64:
+		return cue.FloatKind
+	case int, int64, uint64:
+		return cue.IntKind
+	}
+	return cue.BottomKind
+}
+
+// isDecimal says that a number is written as every parser reads it.
+func isDecimal(n *node, kind cue.Kind) bool {
+	digits := n.text
+	if kind&cue.FloatKind != 0 {
+		whole, fraction, found := strings.Cut(digits, ".")
+		if found && (fraction == "" || strings.Trim(fraction, "0123456789") != "") {
+			return false
+		}
+		digits = whole
+	}
+	digits = strings.TrimPrefix(digits, "-")
+	return digits != "" && strings.Trim(digits, "0123456789") == "" && (digits == "0" || digits[0] != '0')
+}
+
+// data is a tree as plain data.
+func (n *node) data() any {
+	switch n.kind {
+	case mapping:
+		data := map[string]any{}
+		for key, child := range n.fields {
+			data[key] = child.data()
+		}
+		return data
+	case list:
+		data := make([]any, len(n.items))
+		for i, item := range n.items {
+			data[i] = item.data()
+		}
+		return data
+	case scalar:
+	}
+	return n.value
+}
+
+// name is a path for the beginning of a message.
+func name(path string) string {
+	if path == "" {
+		return "the document"
+	}
+	return path
+}
+
+func wanted(f *schema.Field) string {
+	if f.Want != "" {
+		return f.Want
+	}
+	switch {
+	case f.Kind&cue.StructKind != 0:
+		return "a mapping"
+	case f.Kind&cue.ListKind != 0:
+		return "a list"
+	}
+	return "a value of kind " + strconv.Quote(f.Kind.String())
+}

@@ -1,0 +1,54 @@
+package manifest
+
+import "strings"
+
+// didYouMean is the end of a message that names the known word nearest to a
+// wrong one; empty where none is near enough to be meant.
+func didYouMean(wrong string, known []string) string {
+	const longest = 64
+	if len(wrong) > longest {
+		return ""
+	}
+	best, least := "", max(len(wrong)/3, 1)+1
+	for _, word := range known {
+		if d := distance(strings.ToLower(wrong), strings.ToLower(word)); d < least {
+			best, least = word, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean " + best + "?"
+}
+
+// DidYouMean is the end of a message that names the known word nearest to a
+// wrong one, such as "; did you mean address?"; empty where none is near enough
+// to be meant.
+func DidYouMean(wrong string, known []string) string { return didYouMean(wrong, known) }
+
+// distance is how many letters must be put in, taken out, exchanged or swapped
+// with their neighbour to make b of a (optimal string alignment).
+func distance(a, b string) int {
+	x, y := []rune(a), []rune(b)
+	rows := make([][]int, len(x)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(y)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(x); i++ {
+		for j := 1; j <= len(y); j++ {
+			cost := 1
+			if x[i-1] == y[j-1] {
+				cost = 0
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(x)][len(y)]
+}

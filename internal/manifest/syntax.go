@@ -1,0 +1,67 @@
+package manifest
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+// syntax makes a finding of the parser's error. The parser tells a line in the
+// text of the error, and no column. It leaves out the first line, and counts
+// from 0 where the fault is one of structure and not of characters.
+func (r *reader) syntax(err error, text []byte) finding.Finding {
+	line, message := 1, strings.TrimPrefix(err.Error(), "yaml: ")
+	if rest, found := strings.CutPrefix(message, "line "); found {
+		number, problem, _ := strings.Cut(rest, ": ")
+		if n, err := strconv.Atoi(number); err == nil {
+			line, message = n, problem
+			if isStructure(problem) {
+				line++
+			}
+		}
+	}
+	switch name, isAnchor := strings.CutPrefix(message, "unknown anchor '"); {
+	case isAnchor:
+		at := findAlias(text, strings.TrimSuffix(name, "' referenced"))
+		f := finding.New("yaml-alias", "an alias stands here, and nothing that it could stand for")
+		return f.At(r.file, at.Line, at.Column)
+	case strings.Contains(message, "exceeded max depth"):
+		return finding.New("yaml-depth", "values are nested more than 10000 deep").At(r.file, line, 0)
+	}
+	if tab, found := firstTab(text); found && tab.Line <= line+1 {
+		return finding.New("yaml-tab", "a tab stands in the indentation").At(r.file, tab.Line, tab.Column)
+	}
+	return finding.New("yaml-syntax", "not YAML: "+message).At(r.file, line, 0)
+}
+
+// isStructure tells the parser's errors from its scanner's.
+func isStructure(problem string) bool {
+	for _, expected := range []string{
+		"did not find expected '-' indicator", "did not find expected key", "did not find expected ','",
+		"did not find expected node content", "did not find expected <",
+		"found duplicate %", "found incompatible YAML document", "found undefined tag handle",
+	} {
+		if strings.HasPrefix(problem, expected) {
+			return true
+		}
+	}
+	return false
+}
+
+// findAlias finds the one place where an alias is used; with more places than
+// one it is not known which the parser means.
+func findAlias(text []byte, name string) binding.Position {
+	pattern, err := regexp.Compile(`(?:^|[\s\[{,])(\*` + regexp.QuoteMeta(name) + `)(?:$|[\s\]},])`)
+	if err != nil {
+		return binding.Position{}
+	}
+	found := pattern.FindAllSubmatchIndex(text, 2)
+	if len(found) != 1 {
+		return binding.Position{}
+	}
+	line, column := placeOf(text, found[0][2])
+	return binding.Position{Line: line, Column: column}
+}

@@ -1,0 +1,113 @@
+package manifest
+
+import (
+	"bytes"
+	"fmt"
+	"unicode/utf8"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+// Limits of one file; the rules yaml-size, yaml-documents and
+// yaml-depth name them.
+const (
+	maxBytes          = 10 << 20
+	maxValues         = 1_000_000
+	maxDocuments      = 10_000
+	maxDocumentValues = 20_000
+	maxDepth          = 64
+	// maxFindings is where the check of a file stops after a document.
+	maxFindings = 1_000
+)
+
+// checkText looks at a file before any parser does. It returns the text to
+// parse, which is empty and not to be parsed when ok is false.
+func checkText(file binding.File) (text []byte, findings []finding.Finding, ok bool) {
+	if len(file.Data) > maxBytes {
+		f := finding.New("yaml-size", fmt.Sprintf("the file has %d bytes; at most %d are read", len(file.Data), maxBytes))
+		return nil, []finding.Finding{f.At(file.Path, 0, 0)}, false
+	}
+	text = file.Data
+	if rest, found := bytes.CutPrefix(text, []byte("\ufeff")); found {
+		text = rest
+		f := finding.New("yaml-bom", "the file begins with a byte order mark")
+		findings = append(findings, f.At(file.Path, 1, 1))
+	}
+	bad, ok := scanText(text, file.Path)
+	return text, append(findings, bad...), ok
+}
+
+// scanText goes through the characters once. It stops at the first one that
+// may not be there, for a file with one has thousands.
+func scanText(text []byte, file string) (findings []finding.Finding, ok bool) {
+	line, column, values, crlf := 1, 1, 0, false
+	for i := 0; i < len(text); {
+		r, size := rune(text[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRune(text[i:])
+		}
+		f, bad := badCharacter(text, i, r, size)
+		if !bad && r == '\r' && !crlf {
+			crlf = true
+			f := finding.New("yaml-crlf", "the file's lines end with CR LF")
+			findings = append(findings, f.At(file, line, column))
+		}
+		if beginsValue(text, i) {
+			values++
+		}
+		if values > maxValues && !bad {
+			f, bad = finding.New("yaml-size", fmt.Sprintf("the file holds more than %d values or lines", maxValues)), true
+		}
+		if bad {
+			return append(findings, f.At(file, line, column)), false
+		}
+		i += size
+		column++
+		if r == '\n' {
+			line, column = line+1, 1
+		}
+	}
+	return findings, true
+}
+
+// badCharacter judges the character r at text[i].
+func badCharacter(text []byte, i int, r rune, size int) (finding.Finding, bool) {
+	switch {
+	case r == utf8.RuneError && size == 1:
+		return finding.New("yaml-encoding", fmt.Sprintf("byte 0x%02x is not UTF-8", text[i])), true
+	case r == '\r' && (i+1 == len(text) || text[i+1] != '\n'):
+		return finding.New("yaml-characters", "a carriage return stands alone, without a line feed after it"), true
+	case r == '\t' || r == '\n' || r == '\r' || r >= ' ' && r < 0x7f:
+		return finding.Finding{}, false
+	case r < 0xa0, r == '\ufeff', r == '\ufffe', r == '\uffff', r == '\u2028', r == '\u2029',
+		r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
+		return finding.New("yaml-characters", fmt.Sprintf("the character U+%04X may not stand in a file", r)), true
+	}
+	return finding.Finding{}, false
+}
+
+// beginsValue over-estimates where a YAML value, or a line, begins: the count
+// bounds what the parser can make of the text.
+func beginsValue(text []byte, i int) bool {
+	switch text[i] {
+	case '\n', ',', '[', '{':
+		return true
+	case '-', ':', '?':
+		return i+1 < len(text) && (text[i+1] == ' ' || text[i+1] == '\t')
+	}
+	return false
+}
+
+// firstTab finds the first tab in the indentation of a line.
+func firstTab(text []byte) (binding.Position, bool) {
+	line := 0
+	for row := range bytes.Lines(text) {
+		line++
+		rest := bytes.TrimLeft(row, " ")
+		if len(rest) > 0 && rest[0] == '\t' && len(bytes.TrimSpace(rest)) > 0 {
+			return binding.Position{Line: line, Column: len(row) - len(rest) + 1}, true
+		}
+	}
+	return binding.Position{}, false
+}

@@ -1,0 +1,252 @@
+package manifest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+// kind is what a node is.
+type kind int
+
+const (
+	scalar kind = iota
+	mapping
+	list
+)
+
+// node is a YAML value that knows its path and where it stands.
+type node struct {
+	kind kind
+	path string
+	at   binding.Position
+	// keys are a mapping's in the order of the file, keyAt where each stands.
+	keys   []string
+	keyAt  map[string]binding.Position
+	fields map[string]*node
+	items  []*node
+	// value is a scalar's: nil, bool, int, int64, uint64, float64 or string.
+	value any
+	// text is the scalar as it is written, and plain says without quotes.
+	text  string
+	plain bool
+	// day says that YAML takes the text for a date; oldBool that parsers of
+	// YAML 1.1 take it for a boolean.
+	day, oldBool bool
+}
+
+// reader makes trees of one file's documents and gathers the findings.
+type reader struct {
+	c        *checker
+	file     string
+	findings []finding.Finding
+	// values counts those of the document being read.
+	values int
+}
+
+// read makes a tree of each document that is not empty and gives it to use,
+// one after another, so that no more than one is held. Documents with a finding
+// of severity error are left out.
+func (r *reader) read(text []byte, use func(root *node)) {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	for count := 1; ; count++ {
+		var document yaml.Node
+		err := decoder.Decode(&document)
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			r.findings = append(r.findings, r.syntax(err, text))
+			return
+		}
+		if count > maxDocuments {
+			r.add("yaml-documents", fmt.Sprintf("the file holds more than %d documents", maxDocuments), &document, "")
+			return
+		}
+		if len(document.Content) != 1 || isEmpty(document.Content[0]) {
+			continue
+		}
+		before := len(r.findings)
+		r.values = 0
+		root := r.node(document.Content[0], "", 1)
+		if !finding.HasErrors(r.findings[before:]) {
+			use(root)
+		}
+		if len(r.findings) > maxFindings {
+			r.add("too-many-findings", "the check stopped after this document", document.Content[0], "")
+			return
+		}
+	}
+}
+
+func isEmpty(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.Tag == "!!null" && n.Value == "" && n.Anchor == ""
+}
+
+func (r *reader) add(code, message string, n *yaml.Node, path string) {
+	r.findings = append(r.findings, finding.New(code, message).At(r.file, n.Line, n.Column).In(path))
+}
+
+// node converts n, at path, depth values deep. It never follows an alias.
+func (r *reader) node(n *yaml.Node, path string, depth int) *node {
+	out := &node{path: path, at: binding.Position{Line: n.Line, Column: n.Column}}
+	if depth > maxDepth {
+		r.add("yaml-depth", fmt.Sprintf("the value is nested more than %d deep", maxDepth), n, "")
+		return out
+	}
+	r.values++
+	if r.values > maxDocumentValues {
+		if r.values == maxDocumentValues+1 {
+			r.add("yaml-size", fmt.Sprintf("the document holds more than %d values", maxDocumentValues), n, "")
+		}
+		return out
+	}
+	if n.Anchor != "" {
+		r.add("yaml-alias", "an anchor stands here", n, path)
+	}
+	if n.Style&yaml.TaggedStyle != 0 {
+		r.add("yaml-tag", "an explicit tag stands here", n, path)
+		return out
+	}
+	switch n.Kind {
+	case yaml.MappingNode:
+		out.kind = mapping
+		r.mapping(n, out, depth)
+	case yaml.SequenceNode:
+		out.kind = list
+		for i, item := range n.Content {
+			out.items = append(out.items, r.node(item, path+"["+strconv.Itoa(i)+"]", depth+1))
+		}
+	case yaml.AliasNode:
+		r.add("yaml-alias", "an alias stands here", n, path)
+	default:
+		r.scalar(n, out)
+	}
+	return out
+}
+
+func (r *reader) mapping(n *yaml.Node, out *node, depth int) {
+	out.fields, out.keyAt = map[string]*node{}, map[string]binding.Position{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		switch {
+		case key.Tag == "!!merge":
+			r.add("yaml-merge", "a merge key stands here", key, out.path)
+			continue
+		case key.Kind == yaml.AliasNode || key.Anchor != "":
+			r.add("yaml-alias", "an anchor or alias stands in the place of a key", key, out.path)
+			continue
+		case key.Style&yaml.TaggedStyle != 0:
+			r.add("yaml-tag", "an explicit tag stands before a key", key, out.path)
+			continue
+		case key.Kind != yaml.ScalarNode || key.Value == "":
+			r.add("yaml-key", "the key is not a text", key, out.path)
+			continue
+		}
+		if !r.clean(key, out.path) {
+			continue
+		}
+		if first, twice := out.keyAt[key.Value]; twice {
+			message := fmt.Sprintf("the key %s stands here a second time, after line %d", show(key.Value), first.Line)
+			r.add("yaml-duplicate-key", message, key, join(out.path, key.Value))
+			continue
+		}
+		child := r.node(value, join(out.path, key.Value), depth+1)
+		if value.Kind == yaml.ScalarNode && value.Value == "" && value.Style == 0 {
+			// The parser places a value that is not there behind the key, or at
+			// the next line; the key is what can be pointed at.
+			child.at = binding.Position{Line: key.Line, Column: key.Column}
+		}
+		out.keys = append(out.keys, key.Value)
+		out.keyAt[key.Value] = binding.Position{Line: key.Line, Column: key.Column}
+		out.fields[key.Value] = child
+	}
+}
+
+// clean says that a decoded text holds neither a secret nor a character that
+// an escape has smuggled in.
+func (r *reader) clean(n *yaml.Node, path string) bool {
+	if title := r.c.secretIn(n.Value); title != "" {
+		r.add("secret-in-declaration", "the value here has the shape of "+title, n, path)
+		return false
+	}
+	for i := 0; i < len(n.Value); {
+		char, size := utf8.DecodeRuneInString(n.Value[i:])
+		if f, bad := badCharacter([]byte(n.Value), i, char, size); bad {
+			r.findings = append(r.findings, f.At(r.file, n.Line, n.Column).In(path))
+			return false
+		}
+		i += size
+	}
+	return true
+}
+
+func (r *reader) scalar(n *yaml.Node, out *node) {
+	if !r.clean(n, out.path) {
+		return
+	}
+	out.text, out.value = n.Value, n.Value
+	out.plain = n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
+	switch n.ShortTag() {
+	case "!!null":
+		out.value = nil
+	case "!!bool", "!!int", "!!float":
+		if err := n.Decode(&out.value); err != nil {
+			out.value = n.Value
+		}
+	case "!!timestamp":
+		out.day = true
+	default:
+		out.oldBool = out.plain && isOldBool(n.Value)
+	}
+}
+
+// isOldBool says that YAML 1.1 takes a plain text for a boolean.
+func isOldBool(s string) bool {
+	switch strings.ToLower(s) {
+	case "y", "yes", "n", "no", "on", "off":
+		return s == strings.ToLower(s) || s == strings.ToUpper(s) || s == strings.ToUpper(s[:1])+strings.ToLower(s[1:])
+	}
+	return false
+}
+
+// join is the path of a field: a.b, with a name that could be misread in
+// quotes.
+func join(path, key string) string {
+	if strings.ContainsAny(key, ".[]\"' \t\n") {
+		key = strconv.Quote(key)
+	}
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// positions lists where every field of a tree stands.
+func (n *node) positions(into map[string]binding.Position) {
+	into[n.path] = n.at
+	for _, child := range n.fields {
+		child.positions(into)
+	}
+	for _, item := range n.items {
+		item.positions(into)
+	}
+}
+
+// show quotes a value for a message, cut to a length that a line can hold.
+func show(s string) string {
+	const most = 80
+	if utf8.RuneCountInString(s) > most {
+		s = string([]rune(s)[:most]) + "…"
+	}
+	return strconv.Quote(s)
+}

@@ -1,0 +1,225 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/errors"
+
+	"reconciler/internal/finding"
+	"reconciler/schema"
+)
+
+// maxRounds bounds how often CUE is asked again after the values that it
+// refused were left out. Each round tells what the ones before it hid.
+const maxRounds = 8
+
+// validate checks a document against a definition and returns it unified, with
+// the schema's defaults. The value is good only without a finding of severity
+// error.
+func (c *checker) validate(root *node, file, name string) (cue.Value, []finding.Finding) {
+	def, err := c.definition(name)
+	if err != nil {
+		return cue.Value{}, []finding.Finding{c.internal(file, err)}
+	}
+	s := &shaper{file: file, wrong: map[string]bool{}}
+	shaped, _ := s.shape(root, def.field, false)
+	data, _ := shaped.(map[string]any)
+	if len(s.findings) == 0 {
+		if unified, err := c.unify(def, data, s.values); err == nil {
+			return unified, nil
+		}
+	}
+	// A field that every platform has can be wrong for all of them, or only
+	// for this one. The shared definition is asked first, so that the
+	// platform's rule is told of values that are otherwise good.
+	v := &valuer{c: c, s: s, root: root, field: def.field, data: data}
+	if name != schema.SourceBinding && name != schema.Configuration {
+		shared, err := c.definition(schema.SourceBinding)
+		if err != nil {
+			return cue.Value{}, []finding.Finding{c.internal(file, err)}
+		}
+		v.rounds(shared, false)
+	}
+	v.rounds(def, true)
+	if len(s.findings) == 0 {
+		// CUE refused the document and no field could be named.
+		s.findings = append(s.findings, c.internal(file, nil))
+	}
+	return cue.Value{}, s.findings
+}
+
+// valuer asks CUE about the data and makes findings of its errors.
+type valuer struct {
+	c     *checker
+	s     *shaper
+	root  *node
+	field *schema.Field
+	data  map[string]any
+}
+
+func (v *valuer) rounds(d definition, platform bool) {
+	for range maxRounds {
+		_, err := v.c.unify(d, v.data, v.s.values)
+		all := errors.Errors(err)
+		if !v.tellEach(all, scalar, platform) && !v.tellEach(all, list, platform) {
+			return
+		}
+	}
+}
+
+// tellEach tells the errors at nodes of a kind, and whether there were any. A
+// list is told of only where none of its items is.
+func (v *valuer) tellEach(all []errors.Error, at kind, platform bool) bool {
+	found := false
+	for _, one := range all {
+		if v.tell(one.Path(), at, platform) {
+			found = true
+		}
+	}
+	return found
+}
+
+// tell makes a finding of an error at a path of CUE's, once, and leaves the
+// value out of the data. It says false where there is nothing new to tell.
+func (v *valuer) tell(path []string, of kind, platform bool) bool {
+	if len(path) > 0 && strings.HasPrefix(path[0], "#") {
+		path = path[1:]
+	}
+	at, found := v.follow(path)
+	if !found || at.n.kind != of || v.s.wrong[at.n.path] || of == list && v.anyWrong(at.n.items) {
+		return false // a mapping's faults are those of its fields
+	}
+	code := "field-value"
+	if platform && at.field.Rule != "" && at.field.Rule != "token-required" {
+		code = at.field.Rule
+	}
+	if code == "field-value" || !v.dependsOnWrong(at) {
+		v.report(code, at)
+	}
+	v.drop(path)
+	return true
+}
+
+// anyWrong says that a list's own fault may be that of one of its items.
+func (v *valuer) anyWrong(items []*node) bool {
+	return slices.ContainsFunc(items, func(item *node) bool { return v.s.wrong[item.path] || item.kind == mapping })
+}
+
+// dependsOnWrong says that a rule speaks of another field which is wrong
+// itself, so that nothing can be said yet.
+func (v *valuer) dependsOnWrong(at place) bool {
+	beside := at.field.RuleAt != "" && v.s.wrong[join(at.parent.path, at.field.RuleAt)]
+	return beside || at.field.RuleNeeds != "" && v.s.wrong[at.field.RuleNeeds]
+}
+
+func (v *valuer) report(code string, at place) {
+	n, field := at.n, at.field
+	if code != "field-value" {
+		v.s.wrong[n.path] = true
+		shown := n
+		if neighbour := at.parent.find(field.RuleAt); field.RuleAt != "" && neighbour != nil {
+			shown = neighbour
+		}
+		v.s.add(code, breach(code, field.Name, n.text), shown)
+		return
+	}
+	value := n.quote()
+	if at.private || hasUserInfo(n.text) {
+		value = "not as it is to be"
+	}
+	message := fmt.Sprintf("%s is %s; it takes %s", name(n.path), value, wanted(field))
+	v.s.add(code, message+didYouMean(n.text, field.Choices), n)
+}
+
+// place is where a path of CUE's leads to.
+type place struct {
+	parent, n *node
+	field     *schema.Field
+	// private says that the value is to be kept out of messages.
+	private bool
+}
+
+// follow goes along a path of CUE's through the tree and the schema.
+func (v *valuer) follow(path []string) (place, bool) {
+	at := place{n: v.root, field: v.field}
+	for _, step := range path {
+		at.parent = at.n
+		switch at.n.kind {
+		case mapping:
+			at.n, at.field = at.n.fields[label(step)], at.field.Lookup(label(step))
+		case list:
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(at.n.items) {
+				return place{}, false
+			}
+			at.n, at.field = at.n.items[i], at.field.Elem
+		default:
+			return place{}, false
+		}
+		if at.n == nil || at.field == nil {
+			return place{}, false
+		}
+		at.private = at.private || at.field.Private
+	}
+	return at, true
+}
+
+// label is a step of CUE's path without the quotes that it may have.
+func label(step string) string {
+	if plain, err := strconv.Unquote(step); err == nil {
+		return plain
+	}
+	return step
+}
+
+// drop leaves the value at a path out of the data.
+func (v *valuer) drop(path []string) {
+	var at any = v.data
+	for i, step := range path {
+		last := i == len(path)-1
+		switch container := at.(type) {
+		case map[string]any:
+			if last {
+				delete(container, label(step))
+				return
+			}
+			at = container[label(step)]
+		case []any:
+			index, err := strconv.Atoi(step)
+			if err != nil || index >= len(container) {
+				return
+			}
+			if last {
+				v.drop(slices.Clone(path[:i])) // a list of scalars goes whole
+				return
+			}
+			at = container[index]
+		default:
+			return
+		}
+	}
+}
+
+// breach is the message of a platform's rule that a field breaks.
+func breach(code, field, value string) string {
+	switch code {
+	case "gitlab-subgroup-manual":
+		return fmt.Sprintf("the source %s lies in a subgroup, and its trigger is auto", show(value))
+	case "github-personal":
+		if field == "address" {
+			return "a GitHub binding has no address: GitHub Enterprise cannot be bound"
+		}
+		return fmt.Sprintf("the source %s does not belong to the bound account", show(value))
+	case "codeup-address":
+		return "a Codeup binding has no address"
+	case "bitbucket-address":
+		return "a Bitbucket binding has no address"
+	case "oauth-no-token":
+		return "this platform is bound by a person in a browser, and a token is declared"
+	}
+	return field + " breaks the rule " + code
+}

@@ -1,0 +1,213 @@
+package schema
+
+import (
+	"fmt"
+	"strings"
+
+	"cuelang.org/go/cue"
+)
+
+// Field is what the schema says of one field, as plain data that any goroutine
+// may read. The root is the document itself.
+type Field struct {
+	Name string
+	// Kind is the kind of value that the field takes.
+	Kind cue.Kind
+	// Doc is the field's comment.
+	Doc string
+	// Want is what the field takes, in words; it falls back to the constraint
+	// as CUE writes it.
+	Want string
+	// Required says that the field must be written; Forbidden, if not empty,
+	// is the code of the rule by which it may not be.
+	Required  bool
+	Forbidden string
+	// Rule is the code of the rule that a breach at this field breaks; empty
+	// where there is none of its own. RuleAt is a neighbouring field to show
+	// it at, RuleNeeds the path of a field that must be right itself.
+	Rule, RuleAt, RuleNeeds string
+	// Private keeps the value and everything below it out of messages.
+	Private bool
+	// Date says that the text is a day, which YAML takes without quotes.
+	Date bool
+	// Choices are the texts of an enumeration, in order; nil for others.
+	Choices []string
+	// OneOf are fields of which exactly one is written, by rule OneOfRule.
+	OneOf     []string
+	OneOfRule string
+	// Fields are a struct's, in the order of the schema.
+	Fields []*Field
+	// Elem is what a list is made of.
+	Elem *Field
+}
+
+// Lookup is the field called name of a struct, or nil.
+func (f *Field) Lookup(name string) *Field {
+	for _, child := range f.Fields {
+		if child.Name == name {
+			return child
+		}
+	}
+	return nil
+}
+
+// maxDepth bounds the walk through the schema, which is about seven deep.
+const maxDepth = 32
+
+// Describe reads a definition of the compiled schema, for example "#GitLab",
+// into plain data.
+func Describe(root cue.Value, definition string) (*Field, error) {
+	value := root.LookupPath(cue.ParsePath(definition))
+	if !value.Exists() {
+		return nil, fmt.Errorf("schema: no definition %s", definition)
+	}
+	// A platform's constraint can depend on a neighbour's value, and then has
+	// no kind before there is one; the shared definition knows it.
+	shared := value
+	if definition != Configuration {
+		shared = root.LookupPath(cue.ParsePath(SourceBinding))
+	}
+	field := &Field{}
+	if err := field.read(value, shared, 0); err != nil {
+		return nil, fmt.Errorf("schema: %s: %w", definition, err)
+	}
+	return field, nil
+}
+
+func (f *Field) read(value, shared cue.Value, depth int) error {
+	if depth > maxDepth {
+		return fmt.Errorf("more than %d deep", maxDepth)
+	}
+	f.Kind = value.IncompleteKind()
+	if f.Kind == cue.BottomKind && shared.Exists() {
+		f.Kind = shared.IncompleteKind()
+	}
+	if f.Kind == cue.BottomKind && value.LookupPath(cue.MakePath(cue.AnyIndex)).Exists() {
+		f.Kind = cue.ListKind // with a first element that must be there
+	}
+	f.readAttributes(value)
+	f.readOneOf(value)
+	if f.OneOf == nil && shared.Exists() {
+		f.readOneOf(shared)
+	}
+	if f.Forbidden != "" {
+		return nil
+	}
+	for _, comment := range value.Doc() {
+		f.Doc = strings.TrimSpace(comment.Text())
+		break
+	}
+	if f.Kind == cue.ListKind {
+		return f.readElem(value, shared, depth)
+	}
+	if f.Kind == cue.StructKind {
+		return f.readFields(value, shared, depth)
+	}
+	f.Choices = choices(shared)
+	if f.Want == "" {
+		f.Want = wants(f.Choices, shared)
+	}
+	return nil
+}
+
+func (f *Field) readAttributes(value cue.Value) {
+	f.Want, _ = text(value.Attribute("want"))
+	f.Forbidden, _ = text(value.Attribute("forbidden"))
+	rule := value.Attribute("rule")
+	f.Rule, _ = text(rule)
+	if rule.Err() == nil {
+		f.RuleAt, _, _ = rule.Lookup(1, "at")
+		f.RuleNeeds, _, _ = rule.Lookup(1, "needs")
+	}
+	private, date := value.Attribute("private"), value.Attribute("date")
+	f.Private, f.Date = private.Err() == nil, date.Err() == nil
+}
+
+func (f *Field) readOneOf(value cue.Value) {
+	// A declaration's attribute belongs to the definition that is referred to.
+	for _, a := range cue.Dereference(value).Attributes(cue.DeclAttr) {
+		if a.Name() != "oneof" {
+			continue
+		}
+		for i := range a.NumArgs() {
+			if key, val := a.Arg(i); key == "rule" {
+				f.OneOfRule = val
+			} else {
+				f.OneOf = append(f.OneOf, key)
+			}
+		}
+		return
+	}
+}
+
+func text(a cue.Attribute) (string, error) { return a.String(0) }
+
+func (f *Field) readElem(value, shared cue.Value, depth int) error {
+	f.Elem = &Field{}
+	return f.Elem.read(elem(value), elem(shared), depth+1)
+}
+
+// elem is what a list is made of; of a choice, such as a list or its default,
+// what the first open list is made of.
+func elem(value cue.Value) cue.Value {
+	at := cue.MakePath(cue.AnyIndex)
+	found := value.LookupPath(at)
+	_, parts := value.Expr()
+	for i := 0; !found.Exists() && i < len(parts); i++ {
+		found = parts[i].LookupPath(at)
+	}
+	return found
+}
+
+func (f *Field) readFields(value, shared cue.Value, depth int) error {
+	fields, err := value.Fields(cue.Optional(true))
+	if err != nil {
+		return fmt.Errorf("read the fields: %w", err)
+	}
+	for fields.Next() {
+		selector := fields.Selector()
+		child := &Field{
+			Name:     selector.Unquoted(),
+			Required: selector.ConstraintType() == cue.RequiredConstraint,
+		}
+		if err := child.read(lookup(value, child.Name), lookup(shared, child.Name), depth+1); err != nil {
+			return err
+		}
+		f.Fields = append(f.Fields, child)
+	}
+	return nil
+}
+
+// lookup finds a field however it is constrained.
+func lookup(value cue.Value, name string) cue.Value {
+	for _, selector := range []cue.Selector{cue.Str(name), cue.Str(name).Required(), cue.Str(name).Optional()} {
+		if found := value.LookupPath(cue.MakePath(selector)); found.Exists() {
+			return found
+		}
+	}
+	return cue.Value{}
+}
+
+// choices are the texts of a disjunction of texts.
+func choices(value cue.Value) []string {
+	op, parts := value.Expr()
+	if op != cue.OrOp {
+		return nil
+	}
+	var list []string
+	for _, part := range parts {
+		s, err := part.String()
+		if err != nil {
+			return nil
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+func wants(choices []string, value cue.Value) string {
+	if choices != nil {
+		return "one of " + strings.Join(choices, ", ")
+	}
+	return fmt.Sprint(value)
+}

@@ -1,0 +1,76 @@
+// Package schema holds the format of declarations and of the configuration as
+// CUE: one file per platform, what they share, and the configuration's own.
+// The files are embedded; the comments on their fields are the reference.
+package schema
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/build"
+	"cuelang.org/go/cue/parser"
+)
+
+//go:embed *.cue
+var files embed.FS
+
+// Names of the definitions that a document is checked against.
+const (
+	// SourceBinding is what the declarations of all platforms share.
+	SourceBinding = "#SourceBinding"
+	// Configuration is the configuration file's.
+	Configuration = "#Configuration"
+)
+
+// Platform is the name of the definition of a platform's declarations, such as
+// "#GitLab" for "gitlab". It is false for a platform that there is none for.
+func Platform(platform string) (definition string, ok bool) {
+	switch platform {
+	case "codeup":
+		return "#Codeup", true
+	case "github":
+		return "#GitHub", true
+	case "bitbucket":
+		return "#Bitbucket", true
+	case "gitlab":
+		return "#GitLab", true
+	}
+	return "", false
+}
+
+// Source is the CUE files, at the root of the file system.
+func Source() fs.FS { return files }
+
+// Compile builds the schema in ctx. The value belongs to ctx: it must not be
+// used by two goroutines at once, nor outlive a run, because a CUE context
+// keeps what was ever built in it.
+func Compile(ctx *cue.Context) (cue.Value, error) {
+	names, err := fs.Glob(files, "*.cue")
+	if err != nil {
+		return cue.Value{}, fmt.Errorf("schema: list the embedded files: %w", err)
+	}
+	instance := build.NewContext().NewInstance("", nil)
+	for _, name := range names {
+		source, err := files.ReadFile(name)
+		if err != nil {
+			return cue.Value{}, fmt.Errorf("schema: read %s: %w", name, err)
+		}
+		file, err := parser.ParseFile(name, source, parser.ParseComments)
+		if err != nil {
+			return cue.Value{}, fmt.Errorf("schema: parse %s: %w", name, err)
+		}
+		if err := instance.AddSyntax(file); err != nil {
+			return cue.Value{}, fmt.Errorf("schema: add %s: %w", name, err)
+		}
+	}
+	if err := instance.Complete(); err != nil {
+		return cue.Value{}, fmt.Errorf("schema: complete the package: %w", err)
+	}
+	value := ctx.BuildInstance(instance)
+	if err := value.Err(); err != nil {
+		return cue.Value{}, fmt.Errorf("schema: build: %w", err)
+	}
+	return value, nil
+}
