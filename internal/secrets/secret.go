@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -19,30 +20,65 @@ var ErrMarshal = errors.New("secrets: a secret is never marshalled")
 
 // Secret is a token, password or key. Formatting it in any way gives a mask,
 // marshalling it is an error. Copies share the value: wiping one wipes all. It
-// is not safe to Wipe while another goroutine uses it.
-type Secret struct{ v *[]byte }
+// is safe for concurrent use. The zero Secret has no value.
+type Secret struct{ h *holder }
+
+// holder keeps the value inside closures: fmt, spew and other walkers reach
+// unexported fields by reflection, and a function is where they stop.
+type holder struct {
+	expose func() string
+	wipe   func()
+	onWipe func(func())
+}
 
 // New takes ownership of value, which the caller must not keep.
-func New(value []byte) Secret { return Secret{&value} }
+func New(value []byte) Secret {
+	var (
+		mu    sync.Mutex
+		hooks []func()
+	)
+	return Secret{&holder{
+		expose: func() string {
+			mu.Lock()
+			defer mu.Unlock()
+			return string(value)
+		},
+		wipe: func() {
+			mu.Lock()
+			clear(value)
+			value = nil
+			run := hooks
+			hooks = nil
+			mu.Unlock()
+			for _, f := range run {
+				f()
+			}
+		},
+		onWipe: func(f func()) {
+			mu.Lock()
+			defer mu.Unlock()
+			hooks = append(hooks, f)
+		},
+	}}
+}
 
 // Expose gives the value, for the length of one call to the outside world.
 // Only registry drivers, providers and stores may call it (the linter holds
 // that); they neither keep nor print it.
 func (s Secret) Expose() string {
-	if s.v == nil {
+	if s.h == nil {
 		return ""
 	}
-	return string(*s.v)
+	return s.h.expose()
 }
 
 // IsZero says that there is no value, or none any more.
-func (s Secret) IsZero() bool { return s.v == nil || len(*s.v) == 0 }
+func (s Secret) IsZero() bool { return s.Expose() == "" }
 
 // Wipe overwrites the value. Strings made by Expose are beyond its reach.
 func (s Secret) Wipe() {
-	if s.v != nil {
-		clear(*s.v)
-		*s.v = nil
+	if s.h != nil {
+		s.h.wipe()
 	}
 }
 
@@ -85,7 +121,8 @@ type Ref struct {
 // Metadata is what a store says of a secret without giving its value.
 type Metadata struct {
 	// Version is the one that a read would return, Latest the newest; both 0
-	// where the store keeps no versions.
+	// where the store keeps no versions. A read of a pinned version learns
+	// nothing of the newest and says Latest 0; asking for metadata tells it.
 	Version, Latest int
 	Created         time.Time
 	// Custom is the secret's custom metadata.

@@ -1,0 +1,108 @@
+package secrets
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// minValue is the length in bytes from which a secret is looked for inside
+// other text. Masking a shorter one would tear up ordinary words and thereby
+// tell what it is; it is masked where it is the whole text.
+const minValue = 6
+
+// maxEncoded is the length in bytes up to which a secret's encoded forms are
+// known besides the clear one.
+const maxEncoded = 64 << 10
+
+// forms are the spellings of a value that are masked, the longest first.
+func forms(value string) []string {
+	out := []string{value}
+	if len(value) <= maxEncoded {
+		out = append(out, base64Forms(value)...)
+		out = append(out, escapedForms(value)...)
+		out = append(out, hex.EncodeToString([]byte(value)), strings.ToUpper(hex.EncodeToString([]byte(value))))
+		out = append(out, lineForms(value)...)
+	}
+	sortByLength(out)
+	return slices.Compact(out)
+}
+
+// sortByLength puts the longest first, and equal ones side by side.
+func sortByLength(texts []string) {
+	slices.SortFunc(texts, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(b) - len(a)
+		}
+		return strings.Compare(a, b)
+	})
+}
+
+// base64Forms are the value in each base64 alphabet, and what it looks like
+// somewhere inside a longer encoded text ("user:token"): there its first and
+// last characters depend on the neighbours, those between do not.
+func base64Forms(value string) []string {
+	std, uri := base64.StdEncoding.EncodeToString([]byte(value)), base64.URLEncoding.EncodeToString([]byte(value))
+	out := []string{std, uri, strings.TrimRight(std, "="), strings.TrimRight(uri, "=")}
+	for offset := range 3 {
+		shifted := append(make([]byte, offset, offset+len(value)), value...)
+		from, to := (offset*8+5)/6, len(shifted)*8/6
+		for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+			if core := enc.EncodeToString(shifted)[from:to]; len(core) >= minValue {
+				out = append(out, core)
+			}
+		}
+	}
+	return out
+}
+
+// escapedForms are the value as URLs, JSON and Go's quoting write it.
+func escapedForms(value string) []string {
+	query, path := url.QueryEscape(value), url.PathEscape(value)
+	out := []string{query, path, lowerHex(query), lowerHex(path), strings.ReplaceAll(query, "+", "%20")}
+	if b, err := json.Marshal(value); err == nil {
+		out = append(out, string(b[1:len(b)-1]))
+	}
+	var plain strings.Builder
+	enc := json.NewEncoder(&plain)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(value) == nil {
+		out = append(out, strings.Trim(strings.TrimSuffix(plain.String(), "\n"), `"`))
+	}
+	quoted := strconv.Quote(value)
+	out = append(out, quoted[1:len(quoted)-1])
+	ascii := strconv.QuoteToASCII(value)
+	return append(out, ascii[1:len(ascii)-1])
+}
+
+// lowerHex writes percent escapes in lower case, as some clients do.
+func lowerHex(escaped string) string {
+	b := []byte(escaped)
+	for i := 0; i+2 < len(b); i++ {
+		if b[i] == '%' {
+			copy(b[i+1:i+3], strings.ToLower(string(b[i+1:i+3])))
+			i += 2
+		}
+	}
+	return string(b)
+}
+
+// lineForms are the longer lines of a value that has several (a private key),
+// for a log may show one alone.
+func lineForms(value string) []string {
+	if !strings.Contains(value, "\n") {
+		return nil
+	}
+	var out []string
+	for line := range strings.Lines(value) {
+		line = strings.TrimSpace(line)
+		if len(line) >= 16 && !strings.HasPrefix(line, "-----") {
+			out = append(out, line)
+		}
+	}
+	return out
+}

@@ -1,0 +1,117 @@
+package secrets
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+)
+
+// Handler is the redacting layer under slog: messages, keys, attributes,
+// groups, errors and whatever a LogValuer gives go through the redactor, at
+// the time they are logged and not earlier, for a secret may become known
+// after a logger was made with it.
+type Handler struct {
+	inner slog.Handler
+	r     *Redactor
+	// steps are the WithGroup and WithAttrs calls so far.
+	steps []step
+}
+
+// step is one WithGroup (group is set) or WithAttrs.
+type step struct {
+	group string
+	attrs []slog.Attr
+}
+
+// NewHandler puts r in front of inner.
+func NewHandler(inner slog.Handler, r *Redactor) *Handler { return &Handler{inner: inner, r: r} }
+
+// Enabled implements slog.Handler.
+func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.inner.Enabled(ctx, level)
+}
+
+// WithAttrs implements slog.Handler.
+func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	if len(attrs) == 0 {
+		return h
+	}
+	return h.with(step{attrs: attrs})
+}
+
+// WithGroup implements slog.Handler.
+func (h *Handler) WithGroup(name string) slog.Handler {
+	if name == "" {
+		return h
+	}
+	return h.with(step{group: name})
+}
+
+func (h *Handler) with(s step) *Handler {
+	steps := append(make([]step, 0, len(h.steps)+1), h.steps...)
+	return &Handler{inner: h.inner, r: h.r, steps: append(steps, s)}
+}
+
+// Handle implements slog.Handler.
+func (h *Handler) Handle(ctx context.Context, record slog.Record) error {
+	attrs := make([]slog.Attr, 0, record.NumAttrs())
+	record.Attrs(func(a slog.Attr) bool {
+		attrs = append(attrs, a)
+		return true
+	})
+	for i := len(h.steps) - 1; i >= 0; i-- {
+		if s := h.steps[i]; s.group != "" {
+			attrs = []slog.Attr{{Key: s.group, Value: slog.GroupValue(attrs...)}}
+		} else {
+			attrs = append(append(make([]slog.Attr, 0, len(s.attrs)+len(attrs)), s.attrs...), attrs...)
+		}
+	}
+	clean := slog.NewRecord(record.Time, record.Level, h.r.Redact(record.Message), record.PC)
+	for _, a := range attrs {
+		clean.AddAttrs(h.attr(a))
+	}
+	return h.inner.Handle(ctx, clean)
+}
+
+// attr masks one attribute.
+func (h *Handler) attr(a slog.Attr) slog.Attr {
+	v := a.Value.Resolve()
+	switch v.Kind() {
+	case slog.KindString:
+		v = slog.StringValue(h.r.Redact(v.String()))
+	case slog.KindGroup:
+		members := v.Group()
+		clean := make([]slog.Attr, len(members))
+		for i, m := range members {
+			clean[i] = h.attr(m)
+		}
+		v = slog.GroupValue(clean...)
+	case slog.KindAny:
+		v = h.any(v)
+	case slog.KindBool, slog.KindDuration, slog.KindFloat64, slog.KindInt64, slog.KindTime, slog.KindUint64, slog.KindLogValuer:
+	}
+	return slog.Attr{Key: h.r.Redact(a.Key), Value: v}
+}
+
+// any masks a value of any type: handlers write it as text or as JSON, so
+// where one of the two holds a secret, masked text takes its place.
+func (h *Handler) any(v slog.Value) slog.Value {
+	value := v.Any()
+	if err, ok := value.(error); ok {
+		return slog.StringValue(h.r.Redact(fmt.Sprint(err)))
+	}
+	if b, ok := value.([]byte); ok {
+		return slog.StringValue(h.r.Redact(string(b)))
+	}
+	text := fmt.Sprintf("%+v", value)
+	if clean := h.r.Redact(text); clean != text {
+		return slog.StringValue(clean)
+	}
+	if b, err := json.Marshal(value); err == nil {
+		if clean := h.r.Redact(string(b)); clean != string(b) {
+			return slog.StringValue(clean)
+		}
+	}
+	return v
+}

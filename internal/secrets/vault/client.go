@@ -1,0 +1,339 @@
+package vault
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/secrets"
+)
+
+// Client reads secrets. It is safe for concurrent use.
+type Client struct {
+	options  Options
+	sessions *sessions
+
+	mu     sync.Mutex
+	mounts map[string]mount
+}
+
+// New makes a client. It reads the files and the variable that the options
+// name as far as it needs them, and asks Vault nothing yet.
+func New(o Options) (*Client, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	base, err := newAPI(o)
+	if err != nil {
+		return nil, err
+	}
+	way, err := newSignIn(o.Auth, o.Redactor)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{options: o, sessions: newSessions(base, way, o), mounts: map[string]mount{}}, nil
+}
+
+// Check signs in, if that is still to do, and says whether it worked: nil or a
+// *binding.Failure.
+func (c *Client) Check(ctx context.Context) error {
+	_, err := c.sessions.get(ctx)
+	return err
+}
+
+// Stats are the counts since New.
+func (c *Client) Stats() Stats {
+	s := c.sessions
+	return Stats{Logins: s.logins.Load(), Renewals: s.renewals.Load(), LoginFailures: s.failures.Load()}
+}
+
+// Run keeps the login alive between reads until ctx ends, and returns nil
+// then. Without it the client works too, and renews when it is used.
+func (c *Client) Run(ctx context.Context) error {
+	for {
+		wait := time.Hour
+		s, err := c.sessions.get(ctx)
+		if failure, ok := errors.AsType[*binding.Failure](err); ok {
+			wait = max(failure.RetryAfter, minInterval)
+		} else if err == nil && !s.due.IsZero() {
+			wait = max(s.due.Sub(c.options.Now()), minInterval)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+	}
+}
+
+// Close revokes the token where the client signed in for it, so that short
+// runs leave no leases behind, and wipes it. The client is not used after.
+func (c *Client) Close(ctx context.Context) error {
+	s := c.sessions.current.Swap(nil)
+	if s == nil {
+		return nil
+	}
+	defer s.token.Wipe()
+	if !c.sessions.signIn.issues() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
+	defer cancel()
+	if err := s.api.Auth().Token().RevokeSelfWithContext(ctx, ""); err != nil {
+		return call{op: "revoke", object: "our token", path: "auth/token/revoke-self"}.failed(err)
+	}
+	return nil
+}
+
+// Metadata asks what Vault says of a secret without reading it: with KV
+// version 2 the right to read metadata is enough, and whether the key is in it
+// is not known. A KV version 1 engine has none: the Metadata is zero and says
+// only that the engine is there. An error is a *binding.Failure with one of
+// the codes of this package.
+func (c *Client) Metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadata, error) {
+	if f := checkRef("read metadata of", ref); f != nil {
+		return secrets.Metadata{}, f
+	}
+	version, err := c.kvVersion(ctx, ref)
+	if err != nil || version == 1 {
+		return secrets.Metadata{}, err
+	}
+	asked := call{op: "read metadata of", object: object(ref), path: ref.Mount + "/metadata/" + ref.Path}
+	r, err := c.ask(ctx, asked, nil)
+	if err != nil {
+		return secrets.Metadata{}, err
+	}
+	if r.status != http.StatusOK {
+		return secrets.Metadata{}, asked.missing(r, ref)
+	}
+	var found secretState
+	if err := decode(r.body, &found); err != nil {
+		return secrets.Metadata{}, asked.unreadable(err.Error())
+	}
+	return asked.pick(found, ref, c.options.Now())
+}
+
+// pick finds the version that a read would return.
+func (c call) pick(found secretState, ref secrets.Ref, now time.Time) (secrets.Metadata, error) {
+	n := ref.Version
+	if n == 0 {
+		n = found.CurrentVersion
+	}
+	state, ok := found.Versions[strconv.Itoa(n)]
+	if !ok {
+		return secrets.Metadata{}, absent(c, ref)
+	}
+	state.Version = n
+	meta := secrets.Metadata{Version: n, Latest: found.CurrentVersion, Created: state.CreatedTime, Custom: found.CustomMetadata}
+	if f := gone(c, ref, state, now); f != nil {
+		return secrets.Metadata{}, f
+	}
+	return meta, nil
+}
+
+// Read reads one value, with the metadata that comes with it. The caller wipes
+// the secret when the call that needs it is over. An error is a
+// *binding.Failure with one of the codes of this package.
+func (c *Client) Read(ctx context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error) {
+	if f := checkRef("read", ref); f != nil {
+		return secrets.Secret{}, secrets.Metadata{}, f
+	}
+	version, err := c.kvVersion(ctx, ref)
+	if err != nil {
+		return secrets.Secret{}, secrets.Metadata{}, err
+	}
+	if version == 1 {
+		return c.readV1(ctx, ref)
+	}
+	asked := call{op: "read", object: object(ref), path: ref.Mount + "/data/" + ref.Path}
+	query := url.Values{}
+	if ref.Version > 0 {
+		query.Set("version", strconv.Itoa(ref.Version))
+	}
+	r, err := c.ask(ctx, asked, query)
+	if err != nil {
+		return secrets.Secret{}, secrets.Metadata{}, err
+	}
+	defer clear(r.body)
+	var found versionData
+	err = decode(r.body, &found)
+	defer wipe(found.Data)
+	switch {
+	case r.status == http.StatusNotFound && (err != nil || found.Metadata == nil):
+		return secrets.Secret{}, secrets.Metadata{}, asked.missing(r, ref)
+	case err != nil:
+		return secrets.Secret{}, secrets.Metadata{}, asked.unreadable(err.Error())
+	case found.Metadata == nil || found.Metadata.Version == 0:
+		return secrets.Secret{}, secrets.Metadata{}, asked.unreadable("the answer has no metadata: is this KV version 2?")
+	}
+	if f := gone(asked, ref, found.Metadata.versionState, c.options.Now()); f != nil {
+		return secrets.Secret{}, secrets.Metadata{}, f
+	}
+	meta := secrets.Metadata{Version: found.Metadata.Version, Created: found.Metadata.CreatedTime, Custom: found.Metadata.CustomMetadata}
+	if ref.Version == 0 {
+		meta.Latest = meta.Version
+	}
+	secret, failure := c.value(asked, ref, found.Data)
+	if failure != nil {
+		return secrets.Secret{}, secrets.Metadata{}, failure
+	}
+	return secret, meta, nil
+}
+
+// readV1 reads from a KV version 1 engine.
+func (c *Client) readV1(ctx context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error) {
+	asked := call{op: "read", object: object(ref), path: ref.Mount + "/" + ref.Path}
+	if ref.Version > 0 {
+		return secrets.Secret{}, secrets.Metadata{}, asked.failure(binding.Refused, CodeNotFound, "a KV version 1 engine has no versions: pin none")
+	}
+	r, err := c.ask(ctx, asked, nil)
+	if err != nil {
+		return secrets.Secret{}, secrets.Metadata{}, err
+	}
+	defer clear(r.body)
+	if r.status != http.StatusOK {
+		return secrets.Secret{}, secrets.Metadata{}, asked.missing(r, ref)
+	}
+	var found map[string]json.RawMessage
+	if err := decode(r.body, &found); err != nil {
+		return secrets.Secret{}, secrets.Metadata{}, asked.unreadable(err.Error())
+	}
+	defer wipe(found)
+	secret, failure := c.value(asked, ref, found)
+	if failure != nil {
+		return secrets.Secret{}, secrets.Metadata{}, failure
+	}
+	return secret, secrets.Metadata{}, nil
+}
+
+// value takes the key out of a secret's data.
+func (c *Client) value(asked call, ref secrets.Ref, data map[string]json.RawMessage) (secrets.Secret, *binding.Failure) {
+	missing := func(what string) *binding.Failure {
+		return asked.failure(binding.NotFound, CodeMissingKey, fmt.Sprintf("the secret is there, but %s: correct the declaration's key, or write a version that has it", what))
+	}
+	raw, ok := data[ref.Key]
+	if !ok {
+		return secrets.Secret{}, missing(fmt.Sprintf("has no key %q", ref.Key))
+	}
+	value, ok := unquote(raw)
+	if !ok {
+		return secrets.Secret{}, missing(fmt.Sprintf("key %q is not a text", ref.Key))
+	}
+	if len(value) == 0 {
+		return secrets.Secret{}, missing(fmt.Sprintf("key %q is empty", ref.Key))
+	}
+	secret := secrets.New(value)
+	c.options.Redactor.Register(secret)
+	return secret, nil
+}
+
+// wipe overwrites a secret's data.
+func wipe(data map[string]json.RawMessage) {
+	for _, raw := range data {
+		clear(raw)
+	}
+}
+
+// missing is the failure for an answer without the secret: a 404 with no error
+// message says that nothing is there, one with a message that the path leads
+// nowhere.
+func (c call) missing(r reply, ref secrets.Ref) *binding.Failure {
+	switch {
+	case r.status != http.StatusNotFound:
+		return c.unreadable(fmt.Sprintf("HTTP status %d is no answer to this", r.status))
+	case len(r.texts) == 0:
+		return absent(c, ref)
+	}
+	return c.failure(binding.NotFound, CodeNotFound, fmt.Sprintf("there is no secrets engine at %s: check mount and namespace", ref.Mount))
+}
+
+// checkRef refuses a reference that could lead outside its mount.
+func checkRef(op string, ref secrets.Ref) *binding.Failure {
+	bad := ref.Mount == "" || ref.Path == "" || ref.Key == "" || ref.Version < 0
+	for _, part := range strings.Split(ref.Mount+"/"+ref.Path, "/") {
+		bad = bad || part == "" || part == "." || part == ".."
+	}
+	for _, r := range ref.Mount + ref.Path {
+		bad = bad || r < ' ' || r == 0x7f
+	}
+	if !bad {
+		return nil
+	}
+	return call{op: op, object: strconv.Quote(object(ref))}.failure(binding.Refused, CodeRefused,
+		"mount, path and key are needed, without empty parts, . and .., and without a slash at either end")
+}
+
+// ask sends a read with the shared session. On a 403 it is sent once more with
+// a new one, where there is one to be had. Answers 200 and 404 come back; all
+// others are failures.
+func (c *Client) ask(ctx context.Context, asked call, query url.Values) (reply, error) {
+	s, err := c.sessions.get(ctx)
+	if err != nil {
+		return reply{}, err
+	}
+	r, failure := c.send(ctx, s, asked, query)
+	if failure == nil && r.status == http.StatusForbidden {
+		if other := c.sessions.afterDenial(ctx, s, r.says("invalid token")); other != s {
+			s = other
+			r, failure = c.send(ctx, s, asked, query)
+			if failure == nil && r.status != http.StatusForbidden {
+				c.sessions.helped(ctx)
+			}
+		}
+	}
+	if failure == nil && r.status != http.StatusForbidden {
+		s.worked.Store(true)
+	}
+	switch {
+	case failure != nil:
+		return reply{}, failure
+	case r.status != http.StatusOK && r.status != http.StatusNotFound:
+		return reply{}, asked.refused(r)
+	}
+	return r, nil
+}
+
+// send sends one read and takes the answer whatever its status.
+func (c *Client) send(ctx context.Context, s *session, asked call, query url.Values) (reply, *binding.Failure) {
+	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
+	defer cancel()
+	resp, err := s.api.Logical().ReadRawWithDataWithContext(ctx, asked.path, query)
+	var said *api.ResponseError
+	if err != nil && !errors.As(err, &said) {
+		if resp != nil && resp.Response != nil {
+			_ = resp.Body.Close()
+		}
+		return reply{}, asked.broken(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	r := reply{status: resp.StatusCode}
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		r.retryAfter = time.Duration(min(seconds, int(maxPause/time.Second))) * time.Second
+	}
+	if said != nil {
+		r.texts = said.Errors
+	}
+	if r.body, err = io.ReadAll(resp.Body); err != nil {
+		return reply{}, asked.broken(err)
+	}
+	return r, nil
+}

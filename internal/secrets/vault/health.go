@@ -1,0 +1,51 @@
+package vault
+
+import (
+	"context"
+	"net/http"
+
+	"reconciler/internal/binding"
+)
+
+// Health asks, without signing in, whether the server answers and is unsealed:
+// nil, or a *binding.Failure with CodeSealed where it is sealed or not
+// initialized. A standby is healthy.
+func (c *Client) Health(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
+	defer cancel()
+	// Only the root namespace answers this question.
+	base := c.sessions.base.WithNamespace("")
+	asked := call{op: "look at", object: base.Address()}
+	state, err := base.Sys().HealthWithContext(ctx)
+	switch {
+	case err != nil:
+		return asked.failed(err)
+	case state == nil:
+		return asked.unreadable("an empty answer")
+	case !state.Initialized:
+		return asked.failure(binding.Transient, CodeSealed, "initialize the server (vault operator init); nothing is changed until then")
+	case state.Sealed:
+		return asked.failure(binding.Transient, CodeSealed, "unseal the server (vault operator unseal); nothing is changed until then")
+	}
+	return nil
+}
+
+// Login signs in and asks Vault for the token's own state: nil, or a
+// *binding.Failure. Unlike Check it also finds a given token that Vault does
+// not know any more. A token whose policies do not let it look at itself
+// passes: what it may is told by the reads.
+func (c *Client) Login(ctx context.Context) error {
+	s, err := c.sessions.get(ctx)
+	if err != nil {
+		return err
+	}
+	asked := call{op: "look up", object: "our token", path: "auth/token/lookup-self"}
+	r, failure := c.send(ctx, s, asked, nil)
+	switch {
+	case failure != nil:
+		return failure
+	case r.status == http.StatusOK, r.status == http.StatusForbidden && !r.says("invalid token"):
+		return nil
+	}
+	return asked.refused(r)
+}

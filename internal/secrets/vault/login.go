@@ -1,0 +1,313 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/secrets"
+)
+
+// maxCredential bounds a file with a token, role id, secret id or JWT, in
+// bytes.
+const maxCredential = 64 << 10
+
+// serviceAccountFile is where Kubernetes puts a pod's token.
+const serviceAccountFile = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+
+// grant is a token with what is known of its life.
+type grant struct {
+	token secrets.Secret
+	// ttl is what is left of its life; 0 is for ever, or not known.
+	ttl       time.Duration
+	renewable bool
+}
+
+// signIn is a way to get a token.
+type signIn interface {
+	// obtain gets one. base has no token and is the callee's to change.
+	obtain(ctx context.Context, base *api.Client) (grant, *binding.Failure)
+	// stale says that held is not the token to use any more.
+	stale(held secrets.Secret) bool
+	// issues says that obtain makes a new token each time, instead of taking
+	// what is there.
+	issues() bool
+}
+
+// newSignIn picks the way that the options name.
+func newSignIn(a Auth, r *secrets.Redactor) (signIn, error) {
+	switch {
+	case a.TokenFile != "":
+		return tokenFile{a.TokenFile, r}, nil
+	case a.TokenEnvironment != "":
+		value := strings.TrimSpace(os.Getenv(a.TokenEnvironment))
+		if value == "" {
+			return nil, fmt.Errorf("vault: environment variable %s holds no token", a.TokenEnvironment)
+		}
+		return tokenValue{secrets.New([]byte(value)), a.TokenEnvironment}, nil
+	case a.AppRole != nil:
+		return &appRole{AppRole: *a.AppRole, redactor: r}, nil
+	case a.Kubernetes != nil:
+		return jwtLogin{orElse(a.Kubernetes.Mount, "kubernetes"), a.Kubernetes.Role, orElse(a.Kubernetes.TokenFile, serviceAccountFile), r}, nil
+	case a.JWT != nil:
+		return jwtLogin{orElse(a.JWT.Mount, "jwt"), a.JWT.Role, a.JWT.TokenFile, r}, nil
+	}
+	return certLogin{orElse(a.Cert.Mount, "cert"), a.Cert.Role}, nil
+}
+
+// orElse is s, or other where s is empty.
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// tokenValue is a token that never changes.
+type tokenValue struct {
+	token secrets.Secret
+	from  string
+}
+
+func (t tokenValue) obtain(ctx context.Context, base *api.Client) (grant, *binding.Failure) {
+	// The copy may be wiped with its session.
+	return lookUp(ctx, base, secrets.New([]byte(t.token.Expose())), "token of environment variable "+t.from)
+}
+
+func (tokenValue) stale(secrets.Secret) bool { return false }
+
+func (tokenValue) issues() bool { return false }
+
+// tokenFile is a file that holds a token, for example an agent's sink.
+type tokenFile struct {
+	file     string
+	redactor *secrets.Redactor
+}
+
+func (f tokenFile) obtain(ctx context.Context, base *api.Client) (grant, *binding.Failure) {
+	token, failure := credential(f.file, "token", f.redactor)
+	if failure != nil {
+		return grant{}, failure
+	}
+	return lookUp(ctx, base, token, "token of "+f.file)
+}
+
+// stale says whether the file holds another token by now. A file that cannot
+// be read, or is empty, is being written: the held token is used on.
+func (f tokenFile) stale(held secrets.Secret) bool {
+	now, failure := credential(f.file, "token", f.redactor)
+	if failure != nil {
+		return false
+	}
+	defer now.Wipe()
+	return now.Expose() != held.Expose()
+}
+
+func (tokenFile) issues() bool { return false }
+
+// lookUp asks how long a given token lives. Where its policies do not allow
+// even that, it is used as one without end, and a read will tell.
+func lookUp(ctx context.Context, base *api.Client, token secrets.Secret, what string) (grant, *binding.Failure) {
+	c := call{op: "look up", object: what, path: "auth/token/lookup-self"}
+	base.SetToken(token.Expose())
+	found, err := base.Auth().Token().LookupSelfWithContext(ctx)
+	if answer, ok := errors.AsType[*api.ResponseError](err); ok && answer.StatusCode == 403 {
+		return grant{token: token}, nil
+	}
+	if err != nil {
+		return grant{}, c.failed(err)
+	}
+	if found == nil {
+		return grant{}, c.unreadable("an answer without data")
+	}
+	ttl, err := found.TokenTTL()
+	if err != nil {
+		return grant{}, c.unreadable("no life of the token in the answer")
+	}
+	renewable, err := found.TokenIsRenewable()
+	return grant{token: token, ttl: ttl, renewable: err == nil && renewable}, nil
+}
+
+// appRole signs in by role id and secret id.
+type appRole struct {
+	AppRole
+	// wrapping is the token that the secret id was unwrapped with. Only one
+	// login at a time runs, so no lock is needed.
+	wrapping, secretID secrets.Secret
+	redactor           *secrets.Redactor
+}
+
+func (a *appRole) obtain(ctx context.Context, base *api.Client) (grant, *binding.Failure) {
+	mount := orElse(a.Mount, "approle")
+	roleID, failure := credential(a.RoleIDFile, "role id", nil)
+	if failure != nil {
+		return grant{}, failure
+	}
+	defer roleID.Wipe()
+	secretID, failure := credential(a.SecretIDFile, "secret id", a.redactor)
+	if failure != nil {
+		return grant{}, failure
+	}
+	defer secretID.Wipe()
+	if a.Wrapped {
+		if secretID, failure = a.unwrapped(ctx, base, mount, secretID.Expose()); failure != nil {
+			return grant{}, failure
+		}
+	}
+	return login(ctx, base, mount, map[string]any{"role_id": roleID.Expose(), "secret_id": secretID.Expose()})
+}
+
+// unwrapped is the secret id behind a wrapping token, from memory where that
+// token was unwrapped before. A new token that cannot be opened does not take
+// away a secret id that may still do.
+func (a *appRole) unwrapped(ctx context.Context, base *api.Client, mount, wrapping string) (secrets.Secret, *binding.Failure) {
+	if !a.secretID.IsZero() && a.wrapping.Expose() == wrapping {
+		return a.secretID, nil
+	}
+	secretID, failure := unwrap(ctx, base, mount, wrapping)
+	if failure == nil {
+		a.redactor.Register(secretID)
+		a.secretID.Wipe()
+		a.wrapping, a.secretID = secrets.New([]byte(wrapping)), secretID
+	}
+	if !a.secretID.IsZero() {
+		failure = nil
+	}
+	return a.secretID, failure
+}
+
+// unwrap opens a wrapped secret id, after looking whether it was made by the
+// AppRole method: a wrapping token that somebody else put there shows by where
+// it comes from.
+func unwrap(ctx context.Context, base *api.Client, mount, wrapping string) (secrets.Secret, *binding.Failure) {
+	c := call{op: "unwrap the secret id of", object: "auth/" + mount}
+	const hint = "the wrapping token has been used or has expired: deliver a new one, and if nobody of yours used it, somebody else did"
+	about, err := base.Logical().WriteWithContext(ctx, "sys/wrapping/lookup", map[string]any{"token": wrapping})
+	if err != nil {
+		return secrets.Secret{}, c.wrappingFailed(err, hint)
+	}
+	from := ""
+	if about != nil {
+		from, _ = about.Data["creation_path"].(string)
+	}
+	if !strings.HasPrefix(from, "auth/"+mount+"/role/") || !strings.HasSuffix(from, "secret-id") {
+		return secrets.Secret{}, c.failure(binding.Forbidden, CodeForbidden, "the wrapping token was not made by this AppRole: find out who put it there")
+	}
+	opened, err := base.Logical().UnwrapWithContext(ctx, wrapping)
+	base.ClearToken()
+	if err != nil {
+		return secrets.Secret{}, c.wrappingFailed(err, hint)
+	}
+	id := ""
+	if opened != nil {
+		id, _ = opened.Data["secret_id"].(string)
+	}
+	if id == "" {
+		return secrets.Secret{}, c.unreadable("no secret id in the wrapped answer")
+	}
+	return secrets.New([]byte(id)), nil
+}
+
+// wrappingFailed tells a wrapping token that is not valid from other failures.
+func (c call) wrappingFailed(err error, hint string) *binding.Failure {
+	f := c.failed(err)
+	if f.Kind == binding.Refused || f.Kind == binding.Forbidden {
+		f.Kind, f.Code, f.Hint = binding.Forbidden, CodeForbidden, hint
+	}
+	return f
+}
+
+func (*appRole) stale(secrets.Secret) bool { return false }
+
+func (*appRole) issues() bool { return true }
+
+// jwtLogin signs in by a JWT from a file: the methods jwt and kubernetes.
+type jwtLogin struct {
+	mount, role, file string
+	redactor          *secrets.Redactor
+}
+
+func (j jwtLogin) obtain(ctx context.Context, base *api.Client) (grant, *binding.Failure) {
+	token, failure := credential(j.file, "JWT", j.redactor)
+	if failure != nil {
+		return grant{}, failure
+	}
+	defer token.Wipe()
+	return login(ctx, base, j.mount, map[string]any{"role": j.role, "jwt": token.Expose()})
+}
+
+func (jwtLogin) stale(secrets.Secret) bool { return false }
+
+func (jwtLogin) issues() bool { return true }
+
+// certLogin signs in by the TLS client certificate.
+type certLogin struct{ mount, role string }
+
+func (l certLogin) obtain(ctx context.Context, base *api.Client) (grant, *binding.Failure) {
+	body := map[string]any{}
+	if l.role != "" {
+		body["name"] = l.role
+	}
+	return login(ctx, base, l.mount, body)
+}
+
+func (certLogin) stale(secrets.Secret) bool { return false }
+
+func (certLogin) issues() bool { return true }
+
+// login sends credentials to an auth method.
+func login(ctx context.Context, base *api.Client, mount string, body map[string]any) (grant, *binding.Failure) {
+	c := call{op: "sign in at", object: "auth/" + mount}
+	answer, err := base.Logical().WriteWithContext(ctx, "auth/"+mount+"/login", body)
+	if err != nil {
+		f := c.failed(err)
+		if f.Kind == binding.Refused || f.Kind == binding.Forbidden {
+			f.Kind, f.Code = binding.Forbidden, CodeForbidden
+			f.Hint = "Vault refuses the login: check that the method is enabled there, the role, and whether the credential has expired or is used up"
+		}
+		return grant{}, f
+	}
+	if answer == nil || answer.Auth == nil || answer.Auth.ClientToken == "" {
+		return grant{}, c.unreadable("a login without a token; logins with a second factor are not for programs")
+	}
+	return grant{
+		token:     secrets.New([]byte(answer.Auth.ClientToken)),
+		ttl:       time.Duration(answer.Auth.LeaseDuration) * time.Second,
+		renewable: answer.Auth.Renewable,
+	}, nil
+}
+
+// credential reads a credential's file and makes it known to the redactor.
+func credential(file, what string, r *secrets.Redactor) (secrets.Secret, *binding.Failure) {
+	c := call{op: "read the " + what + " from", object: file}
+	refuse := func(err error) (secrets.Secret, *binding.Failure) {
+		f := c.failure(binding.Forbidden, CodeForbidden, "we cannot sign in to Vault without it")
+		f.Err = err
+		return secrets.Secret{}, f
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return refuse(err)
+	}
+	defer func() { _ = f.Close() }()
+	b, err := io.ReadAll(io.LimitReader(f, maxCredential))
+	if err != nil {
+		return refuse(err)
+	}
+	defer clear(b)
+	value := bytes.TrimSpace(b)
+	if len(value) == 0 {
+		return refuse(errors.New("the file is empty"))
+	}
+	read := secrets.New(bytes.Clone(value))
+	r.Register(read)
+	return read, nil
+}

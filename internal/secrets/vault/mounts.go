@@ -1,0 +1,73 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/secrets"
+)
+
+// assumedFor is how long a KV version that Vault would not tell is taken to be
+// 2 before it is asked again.
+const assumedFor = 5 * time.Minute
+
+// mount is what is known of a secrets engine.
+type mount struct {
+	version int
+	// until is when to ask again; zero is never.
+	until time.Time
+}
+
+// kvVersion is the KV version of the reference's mount: as configured, else as
+// Vault says. Vault tells it to every token that may do anything below the
+// mount; where it does not, 2 is assumed.
+func (c *Client) kvVersion(ctx context.Context, ref secrets.Ref) (int, error) {
+	if v := c.options.KVVersions[ref.Mount]; v != 0 {
+		return v, nil
+	}
+	c.mu.Lock()
+	known, ok := c.mounts[ref.Mount]
+	c.mu.Unlock()
+	if ok && known.version == 2 && (known.until.IsZero() || c.options.Now().Before(known.until)) {
+		return known.version, nil
+	}
+	asked := call{op: "find the secrets engine of", object: object(ref), path: "sys/internal/ui/mounts/" + ref.Mount}
+	s, err := c.sessions.get(ctx)
+	if err != nil {
+		return 0, err
+	}
+	r, failure := c.send(ctx, s, asked, nil)
+	if failure == nil && r.status == http.StatusForbidden && r.says("invalid token") {
+		if other := c.sessions.afterDenial(ctx, s, true); other != s {
+			r, failure = c.send(ctx, other, asked, nil)
+		}
+	}
+	if failure != nil {
+		return 0, failure
+	}
+	found := mount{version: 2}
+	switch r.status {
+	case http.StatusOK:
+		var state mountState
+		if err := decode(r.body, &state); err != nil {
+			return 0, asked.unreadable(err.Error())
+		}
+		if state.Type != "kv" && state.Type != "generic" {
+			return 0, asked.failure(binding.Refused, CodeRefused, fmt.Sprintf("the engine at %s is of type %q, not kv", ref.Mount, state.Type))
+		}
+		if state.Options["version"] != "2" {
+			found.version = 1
+		}
+	case http.StatusForbidden, http.StatusNotFound:
+		found.until = c.options.Now().Add(assumedFor)
+	default:
+		return 0, asked.refused(r)
+	}
+	c.mu.Lock()
+	c.mounts[ref.Mount] = found
+	c.mu.Unlock()
+	return found.version, nil
+}

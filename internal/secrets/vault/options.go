@@ -1,0 +1,168 @@
+// Package vault reads secrets from HashiCorp Vault: KV version 2 and 1, behind
+// one login that all readers share. Planning asks for metadata only, so that
+// its policy need not allow data; a value is read last. It stands below
+// secrets and answers with binding.Failure like every other border; nothing of
+// a secret, a token or a body of Vault's ever stands in an error.
+package vault
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"reconciler/internal/secrets"
+)
+
+// defaultTimeout bounds one request with its retries.
+const defaultTimeout = 10 * time.Second
+
+// Options are what a Client is made of. Only Address and Auth are needed. No
+// VAULT_* variable and no proxy variable of the environment is looked at.
+type Options struct {
+	// Address is the server's, for example https://vault.example.com:8200. It
+	// may be http only for loopback, or with AllowHTTP.
+	Address   string
+	AllowHTTP bool
+	// Peers are the addresses of the cluster's other nodes. A standby that
+	// redirects is followed to one of them, or to Address itself, and nowhere
+	// else: the request carries the token.
+	Peers []string
+	// Namespace is the Enterprise namespace; empty is the root.
+	Namespace string
+	// CAFile is a PEM file with certificates trusted besides the machine's
+	// own, read once.
+	CAFile string
+	// ClientCertFile and ClientKeyFile are the TLS client certificate, read
+	// anew at each handshake, so that it may rotate.
+	ClientCertFile, ClientKeyFile string
+	// ServerName is the name the server's certificate must carry where it is
+	// not the address's host.
+	ServerName string
+	Auth       Auth
+	// KVVersions says which KV version (1 or 2) a mount has. Vault is asked
+	// for the others.
+	KVVersions map[string]int
+	// Timeout bounds one request with its retries; 0 means 10 s.
+	Timeout time.Duration
+	// Redactor learns every token and value that the client comes to hold; may
+	// be nil.
+	Redactor *secrets.Redactor
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Auth says how to sign in: exactly one field is set.
+type Auth struct {
+	// TokenFile holds a token, for example an agent's sink. It is read before
+	// every request, so that a changed one is used at once.
+	TokenFile string
+	// TokenEnvironment names the environment variable with a token, read once.
+	TokenEnvironment string
+	AppRole          *AppRole
+	// Kubernetes signs in with the service account's token.
+	Kubernetes *JWT
+	// JWT signs in with a workload's JWT or OIDC token.
+	JWT *JWT
+	// Cert signs in with the TLS client certificate of Options.
+	Cert *Cert
+}
+
+// AppRole signs in with a role id and a secret id, each in a file.
+type AppRole struct {
+	// Mount of the auth method; empty means "approle".
+	Mount                    string
+	RoleIDFile, SecretIDFile string
+	// Wrapped says that SecretIDFile holds a response-wrapping token: it is
+	// unwrapped once, after a look at where it came from, and the secret id
+	// kept in memory. A new one in the file is taken at the next login.
+	Wrapped bool
+}
+
+// JWT signs in with a token from a file that is read at each login.
+type JWT struct {
+	// Mount of the auth method; empty means "kubernetes" or "jwt".
+	Mount, Role string
+	// TokenFile is, for Kubernetes, the service account's usual file where it
+	// is empty.
+	TokenFile string
+}
+
+// Cert signs in with a TLS certificate.
+type Cert struct {
+	// Mount of the auth method; empty means "cert".
+	Mount string
+	// Role may be empty: the server then finds one that matches.
+	Role string
+}
+
+// check refuses options that cannot work.
+func (o Options) check() error {
+	if err := checkAddress(o.Address, o.AllowHTTP); err != nil {
+		return err
+	}
+	for _, peer := range o.Peers {
+		if err := checkAddress(peer, o.AllowHTTP); err != nil {
+			return err
+		}
+	}
+	for mount, version := range o.KVVersions {
+		if version != 1 && version != 2 {
+			return fmt.Errorf("vault: mount %s: there is no KV version %d", mount, version)
+		}
+	}
+	if (o.ClientCertFile == "") != (o.ClientKeyFile == "") {
+		return errors.New("vault: client certificate and client key belong together")
+	}
+	if o.Auth.Cert != nil && o.ClientCertFile == "" {
+		return errors.New("vault: signing in by certificate needs a client certificate")
+	}
+	return o.Auth.check()
+}
+
+// check refuses anything but exactly one way to sign in.
+func (a Auth) check() error {
+	n := 0
+	for _, set := range []bool{
+		a.TokenFile != "", a.TokenEnvironment != "", a.AppRole != nil, a.Kubernetes != nil, a.JWT != nil, a.Cert != nil,
+	} {
+		if set {
+			n++
+		}
+	}
+	switch {
+	case n != 1:
+		return fmt.Errorf("vault: want exactly one way to sign in, have %d", n)
+	case a.AppRole != nil && (a.AppRole.RoleIDFile == "" || a.AppRole.SecretIDFile == ""):
+		return errors.New("vault: AppRole needs the files of the role id and of the secret id")
+	case a.Kubernetes != nil && a.Kubernetes.Role == "":
+		return errors.New("vault: signing in by Kubernetes needs a role")
+	case a.JWT != nil && (a.JWT.Role == "" || a.JWT.TokenFile == ""):
+		return errors.New("vault: signing in by JWT needs a role and the token's file")
+	}
+	return nil
+}
+
+// checkAddress refuses what is no base address, and a token in clear on the
+// network. The address itself is named only without its userinfo.
+func checkAddress(address string, allowHTTP bool) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return errors.New("vault: the address must be like https://vault.example.com:8200")
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("vault: address of %s: no credentials, query or fragment belong into it", u.Host)
+	}
+	if u.Scheme == "http" && !allowHTTP && !loopback(u.Hostname()) {
+		return fmt.Errorf("vault: address of %s: http would send the token in clear: use https", u.Host)
+	}
+	return nil
+}
+
+// loopback says whether a host is this machine.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || (ip != nil && ip.IsLoopback())
+}

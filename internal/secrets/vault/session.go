@@ -1,0 +1,282 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/secrets"
+)
+
+const (
+	// minInterval is the least time between two renewals.
+	minInterval = time.Second
+	// firstBackoff and lastBackoff bound the pause after a login or renewal
+	// that failed; it doubles in between.
+	firstBackoff, lastBackoff = time.Second, time.Minute
+	// firstDenial and lastDenial bound the pause between two logins that an
+	// answer 403 caused; it doubles while they do not help.
+	firstDenial, lastDenial = 30 * time.Second, time.Hour
+	// maxPause bounds what a server can ask us to wait, so that a wrong header
+	// does not silence us for ever.
+	maxPause = time.Hour
+)
+
+// Stats count what the client did; a daemon's logins per hour come from them.
+type Stats struct{ Logins, Renewals, LoginFailures int64 }
+
+// session is one token. It never changes: a renewal makes a new session.
+type session struct {
+	api   *api.Client
+	token secrets.Secret
+	// life is what the token had left at the beginning; 0 is for ever.
+	life time.Duration
+	// due is when to renew it or to sign in anew, ends when it is no good any
+	// more; zero is never.
+	due, ends time.Time
+	renewable bool
+	// worked is set once a read with the token was allowed.
+	worked *atomic.Bool
+}
+
+// refusal is a login that failed, and until when none is tried again.
+type refusal struct {
+	until   time.Time
+	failure *binding.Failure
+}
+
+// sessions keep the one login that all readers share.
+type sessions struct {
+	base     *api.Client
+	signIn   signIn
+	redactor *secrets.Redactor
+	now      func() time.Time
+	// jitter gives a number from 0 up to 1.
+	jitter  func() float64
+	timeout time.Duration
+
+	current atomic.Pointer[session]
+	refused atomic.Pointer[refusal]
+
+	logins, renewals, failures atomic.Int64
+
+	// lock is held by the one who renews or signs in; it guards the rest. A
+	// channel, for waiting has to end with the caller's context.
+	lock chan struct{}
+	// fails counts the failures since the last success.
+	fails int
+	// denial is the pause now in force between logins caused by a 403, and
+	// nextDenial its end.
+	denial     time.Duration
+	nextDenial time.Time
+}
+
+func newSessions(base *api.Client, way signIn, o Options) *sessions {
+	return &sessions{
+		base: base, signIn: way, redactor: o.Redactor, now: o.Now, timeout: o.Timeout,
+		jitter: rand.Float64, lock: make(chan struct{}, 1), denial: firstDenial,
+	}
+}
+
+// get gives the session to use now: it signs in, or renews a token that is due
+// where nobody else does already.
+func (s *sessions) get(ctx context.Context) (*session, error) {
+	for {
+		have := s.current.Load()
+		usable := s.usable(have)
+		if usable && !s.isDue(have) {
+			return have, nil
+		}
+		if usable {
+			select {
+			case s.lock <- struct{}{}:
+			default:
+				return have, nil
+			}
+		} else {
+			select {
+			case s.lock <- struct{}{}:
+			case <-ctx.Done():
+				return nil, s.stopped(ctx)
+			}
+		}
+		if s.current.Load() != have {
+			// Somebody was faster.
+			<-s.lock
+			continue
+		}
+		got, err := s.refresh(ctx, have, usable)
+		<-s.lock
+		return got, err
+	}
+}
+
+// usable says whether the session's token is one to send.
+func (s *sessions) usable(have *session) bool {
+	return have != nil && (have.ends.IsZero() || s.now().Before(have.ends)) && !s.signIn.stale(have.token)
+}
+
+// isDue says whether the session is to be renewed.
+func (s *sessions) isDue(have *session) bool { return !have.due.IsZero() && !s.now().Before(have.due) }
+
+// stopped is the failure for a caller who gave up waiting.
+func (s *sessions) stopped(ctx context.Context) error {
+	f := call{op: "sign in", object: s.base.Address()}.failure(binding.Transient, CodeUnreachable, "another login takes too long")
+	f.Err = ctx.Err()
+	return f
+}
+
+// refresh renews the session or signs in. A failure leaves a usable session in
+// place, and the next try is put off. The caller holds the lock.
+func (s *sessions) refresh(ctx context.Context, have *session, usable bool) (*session, error) {
+	if usable && have.renewable {
+		if renewed := s.renew(ctx, have); renewed != nil {
+			return renewed, nil
+		}
+	}
+	got, failure := s.login(ctx)
+	switch {
+	case failure == nil:
+		return got, nil
+	case !usable:
+		return nil, failure
+	}
+	later := *have
+	later.due = s.now().Add(s.backoff())
+	s.current.Store(&later)
+	return &later, nil
+}
+
+// renew extends the token's life; nil where Vault says no. Where no answer
+// came, the session stays and is due again later.
+func (s *sessions) renew(ctx context.Context, have *session) *session {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	answer, err := have.api.Auth().Token().RenewSelfWithContext(ctx, int(have.life.Seconds()))
+	var no *api.ResponseError
+	switch {
+	case errors.As(err, &no) && no.StatusCode < 500 && no.StatusCode != 412 && no.StatusCode != 429:
+		return nil
+	case err != nil || answer == nil || answer.Auth == nil:
+		s.fails++
+		later := *have
+		later.due = s.now().Add(s.backoff())
+		s.current.Store(&later)
+		return &later
+	}
+	s.renewals.Add(1)
+	s.fails = 0
+	life := time.Duration(answer.Auth.LeaseDuration) * time.Second
+	renewed := s.session(have.api, grant{have.token, life, answer.Auth.Renewable})
+	renewed.worked = have.worked
+	// A life that shrinks nears the token's maximum: the next step is a login.
+	if s.signIn.issues() && life < have.life*9/10 {
+		renewed.renewable = false
+	}
+	s.current.Store(renewed)
+	return renewed
+}
+
+// login signs in, unless a login failed a moment ago: then that failure
+// stands. The caller holds the lock.
+func (s *sessions) login(ctx context.Context) (*session, *binding.Failure) {
+	if r := s.refused.Load(); r != nil {
+		if wait := r.until.Sub(s.now()); wait > 0 {
+			again := *r.failure
+			again.RetryAfter = wait
+			return nil, &again
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	base := s.base.WithNamespace(s.base.Namespace())
+	got, failure := s.signIn.obtain(limited, base)
+	if failure != nil {
+		s.failures.Add(1)
+		if ctx.Err() == nil {
+			s.fails++
+			wait := max(s.backoff(), failure.RetryAfter)
+			s.refused.Store(&refusal{s.now().Add(wait), failure})
+		}
+		return nil, failure
+	}
+	s.logins.Add(1)
+	s.fails = 0
+	s.refused.Store(nil)
+	s.redactor.Register(got.token)
+	base.SetToken(got.token.Expose())
+	made := s.session(base, got)
+	if old := s.current.Swap(made); old != nil {
+		old.token.Wipe()
+	}
+	return made, nil
+}
+
+// session starts one: due at two thirds of its life, a little earlier at
+// random so that many clients do not come at once.
+func (s *sessions) session(client *api.Client, g grant) *session {
+	made := &session{api: client, token: g.token, life: g.ttl, renewable: g.renewable, worked: new(atomic.Bool)}
+	if g.ttl > 0 {
+		now := s.now()
+		interval := time.Duration(float64(g.ttl) * 2 / 3 * (0.9 + 0.1*s.jitter()))
+		made.due, made.ends = now.Add(max(interval, minInterval)), now.Add(g.ttl)
+	}
+	return made
+}
+
+// backoff is the pause after the failures so far, between half and whole.
+func (s *sessions) backoff() time.Duration {
+	wait := lastBackoff
+	if n := max(s.fails-1, 0); n < 6 {
+		wait = min(firstBackoff<<n, lastBackoff)
+	}
+	return wait/2 + time.Duration(float64(wait/2)*s.jitter())
+}
+
+// afterDenial gives another session than the one that got a 403, or the same
+// where there is nothing else to try. A token keeps the policies it was made
+// with, so a new one may be allowed what the old one was not; but logins on
+// this ground are far between, and farther while they do not help. invalid
+// says that Vault does not know the token any more: one that worked before is
+// replaced at once.
+func (s *sessions) afterDenial(ctx context.Context, used *session, invalid bool) *session {
+	select {
+	case s.lock <- struct{}{}:
+		defer func() { <-s.lock }()
+	case <-ctx.Done():
+		return used
+	}
+	now := s.current.Load()
+	if now == nil {
+		// The client was closed meanwhile.
+		return used
+	}
+	if now.token.Expose() != used.token.Expose() {
+		return now
+	}
+	if !s.signIn.issues() || s.now().Before(s.nextDenial) && (!invalid || !used.worked.Load()) {
+		return used
+	}
+	s.nextDenial = s.now().Add(s.denial)
+	s.denial = min(2*s.denial, lastDenial)
+	made, failure := s.login(ctx)
+	if failure != nil {
+		return used
+	}
+	return made
+}
+
+// helped tells that a login after a 403 was of use.
+func (s *sessions) helped(ctx context.Context) {
+	select {
+	case s.lock <- struct{}{}:
+		s.denial = firstDenial
+		<-s.lock
+	case <-ctx.Done():
+	}
+}

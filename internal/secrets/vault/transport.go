@@ -1,0 +1,172 @@
+package vault
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+)
+
+const (
+	// maxBody bounds an answer, in bytes.
+	maxBody = 4 << 20
+	// maxRetries is how often a read is tried again after a broken connection
+	// or an answer 412.
+	maxRetries = 2
+	// minRetryWait and maxRetryWait bound the pause before it.
+	minRetryWait, maxRetryWait = 100 * time.Millisecond, 300 * time.Millisecond
+)
+
+// newAPI makes the api client without a token. It takes nothing from the
+// environment, whatever the api package's own defaults are.
+func newAPI(o Options) (*api.Client, error) {
+	transport, err := newTransport(o)
+	if err != nil {
+		return nil, err
+	}
+	config := &api.Config{
+		Address:      o.Address,
+		HttpClient:   &http.Client{Transport: transport, CheckRedirect: keepRedirect},
+		MinRetryWait: minRetryWait,
+		MaxRetryWait: maxRetryWait,
+		MaxRetries:   maxRetries,
+		CheckRetry:   shouldRetry,
+		// A node that lags behind what another told us answers 412.
+		ReadYourWrites: true,
+	}
+	client, err := api.NewClient(config)
+	if err != nil {
+		return nil, fmt.Errorf("vault: make the client (are there broken VAULT_ variables?): %w", err)
+	}
+	client.SetHeaders(http.Header{api.RequestHeaderName: {"true"}})
+	client.ClearToken()
+	return client.WithNamespace(o.Namespace), nil
+}
+
+// keepRedirect hands redirects to the api package, which follows one.
+func keepRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// shouldRetry tries again what changed nothing: a read that got no answer, and
+// a 412 of a node that has to catch up.
+func shouldRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	if ctx.Err() != nil {
+		return false, fmt.Errorf("give up: %w", ctx.Err())
+	}
+	if resp != nil {
+		return resp.StatusCode == http.StatusPreconditionFailed, nil
+	}
+	broken, ok := errors.AsType[*url.Error](err)
+	if !ok || broken.Op != "Get" {
+		return false, nil
+	}
+	var (
+		redirect *redirectError
+		verify   *tls.CertificateVerificationError
+	)
+	return !errors.As(err, &redirect) && !errors.As(err, &verify), nil
+}
+
+// newTransport makes the HTTP transport: own trust, no proxy, time limits.
+func newTransport(o Options) (*guard, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: o.ServerName}
+	if o.CAFile != "" {
+		pool, err := roots(o.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		config.RootCAs = pool
+	}
+	if o.ClientCertFile != "" {
+		load := func() (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(o.ClientCertFile, o.ClientKeyFile)
+			if err != nil {
+				return nil, fmt.Errorf("vault: client certificate %s: %w", o.ClientCertFile, err)
+			}
+			return &pair, nil
+		}
+		if _, err := load(); err != nil {
+			return nil, err
+		}
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return load() }
+	}
+	g := &guard{hosts: map[string]bool{}, inner: &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:        config,
+		TLSHandshakeTimeout:    5 * time.Second,
+		ResponseHeaderTimeout:  o.Timeout,
+		IdleConnTimeout:        90 * time.Second,
+		MaxIdleConnsPerHost:    8,
+		MaxResponseHeaderBytes: 64 << 10,
+		ForceAttemptHTTP2:      true,
+	}}
+	for _, address := range append([]string{o.Address}, o.Peers...) {
+		if u, err := url.Parse(address); err == nil {
+			g.hosts[strings.ToLower(u.Host)] = true
+		}
+	}
+	return g, nil
+}
+
+// roots are the machine's certificates and those of a file.
+func roots(file string) (*x509.CertPool, error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("vault: CA certificates: %w", err)
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("vault: CA certificates %s: no PEM certificate in it", file)
+	}
+	return pool, nil
+}
+
+// guard is the transport's last word: an answer is bounded, and a redirect
+// leads to a host that the configuration names. The api package would follow
+// one anywhere, with the token.
+type guard struct {
+	inner http.RoundTripper
+	hosts map[string]bool
+}
+
+// redirectError is a redirect to a host that nobody named.
+type redirectError struct{ host string }
+
+// Error implements error.
+func (e *redirectError) Error() string { return fmt.Sprintf("redirected to %q", e.host) }
+
+// RoundTrip implements http.RoundTripper.
+func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := g.inner.RoundTrip(r)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // A RoundTripper hands the transport's error on as it is.
+	}
+	if resp.StatusCode >= 300 && resp.StatusCode < 400 && resp.Header.Get("Location") != "" {
+		to, err := resp.Location()
+		if err != nil || !g.hosts[strings.ToLower(to.Host)] || (r.URL.Scheme == "https" && to.Scheme != "https") {
+			_ = resp.Body.Close()
+			host := ""
+			if err == nil {
+				host = to.Scheme + "://" + to.Host
+			}
+			return nil, &redirectError{host}
+		}
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(resp.Body, maxBody), resp.Body}
+	return resp, nil
+}

@@ -1,0 +1,98 @@
+package vault
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// versionState is what Vault says of one version of a secret.
+type versionState struct {
+	Version     int       `json:"version"`
+	CreatedTime time.Time `json:"created_time"`
+	// DeletionTime may lie in the future (delete_version_after); Vault writes
+	// "" for none.
+	DeletionTime *wireTime `json:"deletion_time"`
+	Destroyed    bool      `json:"destroyed"`
+}
+
+// wireTime is a time that may be written as "".
+type wireTime struct{ time.Time }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *wireTime) UnmarshalJSON(b []byte) error {
+	if string(b) == `""` || string(b) == "null" {
+		t.Time = time.Time{}
+		return nil
+	}
+	if err := t.Time.UnmarshalJSON(b); err != nil {
+		return errors.New("not a time")
+	}
+	return nil
+}
+
+// secretState is the answer to a read of metadata (KV version 2).
+type secretState struct {
+	CurrentVersion int                     `json:"current_version"`
+	CustomMetadata map[string]string       `json:"custom_metadata"`
+	Versions       map[string]versionState `json:"versions"`
+}
+
+// versionData is the answer to a read of a version (KV version 2).
+type versionData struct {
+	Data     map[string]json.RawMessage `json:"data"`
+	Metadata *struct {
+		versionState
+		CustomMetadata map[string]string `json:"custom_metadata"`
+	} `json:"metadata"`
+}
+
+// mountState is the answer about a secrets engine.
+type mountState struct {
+	Type    string            `json:"type"`
+	Options map[string]string `json:"options"`
+}
+
+// decode reads the data of an answer. Its error says nothing of the body.
+func decode(body []byte, into any) error {
+	var envelope struct {
+		Data json.RawMessage `json:"data"`
+	}
+	err := json.Unmarshal(body, &envelope)
+	defer clear(envelope.Data)
+	switch {
+	case err != nil:
+		return errors.New("the answer is not JSON")
+	case len(envelope.Data) == 0 || string(envelope.Data) == "null":
+		return errors.New("the answer has no data")
+	}
+	if err := json.Unmarshal(envelope.Data, into); err != nil {
+		var kind *json.UnmarshalTypeError
+		if errors.As(err, &kind) {
+			return fmt.Errorf("the answer's field %s is a %s", kind.Field, strings.SplitN(kind.Value, " ", 2)[0])
+		}
+		return errors.New("the answer's data cannot be read")
+	}
+	return nil
+}
+
+// unquote reads a JSON string into bytes that can be wiped. Line ends after
+// the value, which "vault kv put key=@file" leaves there, do not belong to it.
+func unquote(raw json.RawMessage) ([]byte, bool) {
+	if len(raw) < 2 || raw[0] != '"' {
+		return nil, false
+	}
+	inner := raw[1 : len(raw)-1]
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return bytes.Clone(inner), true
+	}
+	// Escapes are rare in tokens; the string made here is beyond wiping.
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return nil, false
+	}
+	return bytes.TrimRight([]byte(s), "\r\n"), true
+}
