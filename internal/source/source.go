@@ -25,6 +25,21 @@ func DefaultLimits() Limits {
 	return Limits{Files: 50_000, FileBytes: 10 << 20, TotalBytes: 256 << 20}
 }
 
+// WithDefaults returns the limits with the default for each that is 0.
+func (l Limits) WithDefaults() Limits {
+	d := DefaultLimits()
+	if l.Files > 0 {
+		d.Files = l.Files
+	}
+	if l.FileBytes > 0 {
+		d.FileBytes = l.FileBytes
+	}
+	if l.TotalBytes > 0 {
+		d.TotalBytes = l.TotalBytes
+	}
+	return d
+}
+
 // Snapshot is all declaration files at one revision.
 type Snapshot struct {
 	// Revision is a commit id, or for a folder a digest of its content.
@@ -34,6 +49,9 @@ type Snapshot struct {
 	// Files are the .yaml and .yml files that no .reconcilerignore leaves out,
 	// sorted by path.
 	Files []binding.File
+	// Policies are the files policy/*.cue at the snapshot's root (see
+	// Policies). One without data could not be read.
+	Policies []binding.File
 	// Rewritten says that the source could not show that Revision descends from
 	// the previous revision: history was rewritten, or the branch changed.
 	Rewritten bool

@@ -1,0 +1,150 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// talkBytes bounds the body of a comment.
+const talkBytes = 1 << 20
+
+// HostComment is a comment at a pull request.
+type HostComment struct {
+	ID int64
+	// Author is a username of the platform.
+	Author, Body string
+}
+
+// HostStatus is a commit's status, in the platform's own word.
+type HostStatus struct{ Name, State, Description, URL string }
+
+// AddComment puts a comment at a pull request.
+func (c *CodeHosts) AddComment(platform, path, number, author, body string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.project(platform, path); p != nil {
+		c.say(platform, p, number, author, body)
+	}
+}
+
+// PullRequestComments are the comments of a pull request, the oldest first.
+func (c *CodeHosts) PullRequestComments(platform, path, number string) []HostComment {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var list []HostComment
+	if p := c.project(platform, path); p != nil {
+		for _, one := range c.talks[talkKey(platform, p, number)] {
+			list = append(list, *one)
+		}
+	}
+	return list
+}
+
+// CommitStatuses are the statuses of a commit.
+func (c *CodeHosts) CommitStatuses(platform, path, commit string) []HostStatus {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.project(platform, path)
+	if p == nil {
+		return nil
+	}
+	return slices.Clone(c.statuses[talkKey(platform, p, commit)])
+}
+
+func talkKey(platform string, p *HostProject, of string) string {
+	return platform + " " + strconv.FormatInt(p.ID, 10) + " " + of
+}
+
+// say, find and mark work on the state; c.mu is held.
+func (c *CodeHosts) say(platform string, p *HostProject, number, author, body string) *HostComment {
+	c.next++
+	one := &HostComment{ID: c.next, Author: author, Body: body}
+	key := talkKey(platform, p, number)
+	c.talks[key] = append(c.talks[key], one)
+	return one
+}
+
+func (c *CodeHosts) find(platform string, p *HostProject, id string) *HostComment {
+	for key, list := range c.talks {
+		if !strings.HasPrefix(key, talkKey(platform, p, "")) {
+			continue
+		}
+		for _, one := range list {
+			if strconv.FormatInt(one.ID, 10) == id {
+				return one
+			}
+		}
+	}
+	return nil
+}
+
+// mark sets a status; false where it has this state already.
+func (c *CodeHosts) mark(platform string, p *HostProject, commit string, s HostStatus) bool {
+	key := talkKey(platform, p, commit)
+	for i, one := range c.statuses[key] {
+		if one.Name == s.Name {
+			c.statuses[key][i] = s
+			return one.State != s.State
+		}
+	}
+	c.statuses[key] = append(c.statuses[key], s)
+	return true
+}
+
+// asks says that a request has this method, and its path this pattern, where
+// "*" stands for one element.
+func asks(r *http.Request, path []string, method, pattern string) bool {
+	wanted := strings.Split(pattern, "/")
+	return r.Method == method && len(path) == len(wanted) && alike(path, wanted)
+}
+
+func alike(path, wanted []string) bool {
+	for i, element := range wanted {
+		if element != "*" && element != path[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// page cuts the page that a request asks for, by the names of its parameters.
+func page[T any](r *http.Request, size string, list []T) (part []T, more bool) {
+	n, _ := strconv.Atoi(r.FormValue("page"))
+	per, _ := strconv.Atoi(r.FormValue(size))
+	if per <= 0 || per > 100 {
+		per = 10
+	}
+	from := min(max(n-1, 0)*per, len(list))
+	to := min(from+per, len(list))
+	return list[from:to], to < len(list)
+}
+
+// spoken reads a JSON body; nil where there is none.
+func spoken(r *http.Request) map[string]any {
+	var body map[string]any
+	if json.NewDecoder(io.LimitReader(r.Body, talkBytes)).Decode(&body) != nil {
+		return nil
+	}
+	return body
+}
+
+// said is a text of a body; empty where there is none.
+func said(body map[string]any, name string) string {
+	text, _ := body[name].(string)
+	return text
+}
+
+// job says that the token is one that GitHub Actions gives a job.
+func (t *HostToken) job() bool { return strings.HasPrefix(t.Value, "ghs_") }
+
+// writer is who a token writes as at GitHub.
+func (t *HostToken) writer() string {
+	if t.job() {
+		return "github-actions[bot]"
+	}
+	return t.Username
+}

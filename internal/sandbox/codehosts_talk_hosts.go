@@ -1,0 +1,209 @@
+package sandbox
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// githubTalk serves below /repos: comments of issues and pull requests, and
+// commit statuses.
+func (c *CodeHosts) githubTalk(r *http.Request, t *HostToken, path []string) hostAnswer {
+	p := c.project(HostGitHub, path[0]+"/"+path[1])
+	if p == nil || t == nil {
+		return githubRefusal(http.StatusNotFound, "Not Found")
+	}
+	switch rest := path[2:]; {
+	case asks(r, rest, http.MethodPost, "statuses/*"):
+		return c.githubStatus(spoken(r), p, rest[1])
+	case asks(r, rest, http.MethodGet, "issues/*/comments"):
+		list := []hostObject{}
+		part, _ := page(r, "per_page", c.talks[talkKey(HostGitHub, p, rest[1])])
+		for _, one := range part {
+			list = append(list, githubComment(one))
+		}
+		return hostAnswer{status: http.StatusOK, body: list}
+	case asks(r, rest, http.MethodPost, "issues/*/comments"):
+		text := said(spoken(r), "body")
+		if text == "" || len(text) > 4*65536 {
+			return githubRefusal(http.StatusUnprocessableEntity, "Validation Failed")
+		}
+		return hostAnswer{status: http.StatusCreated, body: githubComment(c.say(HostGitHub, p, rest[1], t.writer(), text))}
+	case asks(r, rest, http.MethodPatch, "issues/comments/*"):
+		one := c.find(HostGitHub, p, rest[2])
+		if one == nil {
+			return githubRefusal(http.StatusNotFound, "Not Found")
+		}
+		one.Body = said(spoken(r), "body")
+		return hostAnswer{status: http.StatusOK, body: githubComment(one)}
+	}
+	return githubRefusal(http.StatusNotFound, "Not Found")
+}
+
+func (c *CodeHosts) githubStatus(in map[string]any, p *HostProject, commit string) hostAnswer {
+	s := HostStatus{said(in, "context"), said(in, "state"), said(in, "description"), said(in, "target_url")}
+	if !slices.Contains([]string{"error", "failure", "pending", "success"}, s.State) || len([]rune(s.Description)) > 140 {
+		return githubRefusal(http.StatusUnprocessableEntity, "Validation Failed")
+	}
+	c.mark(HostGitHub, p, commit, s)
+	return hostAnswer{status: http.StatusCreated, body: hostObject{"state": s.State, "context": s.Name, "description": s.Description}}
+}
+
+func githubComment(one *HostComment) hostObject {
+	return hostObject{"id": one.ID, "body": one.Body, "user": hostObject{"login": one.Author}, "created_at": githubDate, "updated_at": githubDate}
+}
+
+// gitlabTalks says that a path is below a project and served by gitlabTalk.
+func gitlabTalks(path []string) bool {
+	return len(path) > 3 && path[0] == "projects" && (path[2] == "merge_requests" || path[2] == "statuses")
+}
+
+// gitlabTalk serves below /projects: notes of merge requests, and commit
+// statuses.
+func (c *CodeHosts) gitlabTalk(r *http.Request, t *HostToken, path []string) hostAnswer {
+	p := c.project(HostGitLab, path[0])
+	if p == nil {
+		p = c.projectByID(HostGitLab, path[0])
+	}
+	switch rest := path[1:]; {
+	case p == nil:
+		return hostAnswer{status: http.StatusNotFound, body: hostObject{"message": "404 Project Not Found"}}
+	case !t.may("api"):
+		return insufficientScope("api")
+	case asks(r, rest, http.MethodPost, "statuses/*"):
+		return c.gitlabStatus(spoken(r), p, rest[1])
+	case asks(r, rest, http.MethodGet, "merge_requests/*/notes"):
+		list := []hostObject{}
+		part, _ := page(r, "per_page", c.talks[talkKey(HostGitLab, p, rest[1])])
+		for _, one := range part {
+			list = append(list, gitlabNote(one))
+		}
+		return hostAnswer{status: http.StatusOK, body: list}
+	case asks(r, rest, http.MethodPost, "merge_requests/*/notes"):
+		return hostAnswer{status: http.StatusCreated, body: gitlabNote(c.say(HostGitLab, p, rest[1], t.Username, said(spoken(r), "body")))}
+	case asks(r, rest, http.MethodPut, "merge_requests/*/notes/*"):
+		if one := c.find(HostGitLab, p, rest[3]); one != nil {
+			one.Body = said(spoken(r), "body")
+			return hostAnswer{status: http.StatusOK, body: gitlabNote(one)}
+		}
+	}
+	return hostAnswer{status: http.StatusNotFound, body: hostObject{"error": "404 Not Found"}}
+}
+
+// gitlabStatus refuses a state that the commit has, as GitLab does.
+func (c *CodeHosts) gitlabStatus(in map[string]any, p *HostProject, commit string) hostAnswer {
+	s := HostStatus{said(in, "name"), said(in, "state"), said(in, "description"), said(in, "target_url")}
+	if !slices.Contains([]string{"pending", "running", "success", "failed", "canceled", "skipped"}, s.State) {
+		return hostAnswer{status: http.StatusBadRequest, body: hostObject{"error": "state does not have a valid value"}}
+	}
+	if !c.mark(HostGitLab, p, commit, s) {
+		return hostAnswer{status: http.StatusBadRequest, body: hostObject{
+			"message": "Cannot transition status via :enqueue from :" + s.State + " (Reason(s): Status cannot transition via \"enqueue\")",
+		}}
+	}
+	return hostAnswer{status: http.StatusCreated, body: hostObject{"status": s.State, "name": s.Name, "sha": commit}}
+}
+
+func gitlabNote(one *HostComment) hostObject {
+	return hostObject{"id": one.ID, "body": one.Body, "system": false, "author": hostObject{"username": one.Author}}
+}
+
+// bitbucketTalk serves below /repositories: comments of pull requests, and
+// build statuses.
+func (c *CodeHosts) bitbucketTalk(r *http.Request, t *HostToken, path []string) hostAnswer {
+	p := c.project(HostBitbucket, path[0]+"/"+path[1])
+	if p == nil || t == nil {
+		return bitbucketRefusal(http.StatusNotFound, "Repository not found")
+	}
+	switch rest := path[2:]; {
+	case asks(r, rest, http.MethodPost, "commit/*/statuses/build"):
+		return c.bitbucketStatus(spoken(r), p, rest[1])
+	case asks(r, rest, http.MethodGet, "pullrequests/*/comments"):
+		values := []hostObject{}
+		part, more := page(r, "pagelen", c.talks[talkKey(HostBitbucket, p, rest[1])])
+		for _, one := range part {
+			values = append(values, c.bitbucketComment(one))
+		}
+		body := hostObject{"values": values, "pagelen": len(values)}
+		if more {
+			body["next"] = "https://api.bitbucket.org/2.0/next"
+		}
+		return hostAnswer{status: http.StatusOK, body: body}
+	case asks(r, rest, http.MethodPost, "pullrequests/*/comments"):
+		return hostAnswer{status: http.StatusCreated, body: c.bitbucketComment(c.say(HostBitbucket, p, rest[1], t.Username, bitbucketRaw(r)))}
+	case asks(r, rest, http.MethodPut, "pullrequests/*/comments/*"):
+		if one := c.find(HostBitbucket, p, rest[3]); one != nil {
+			one.Body = bitbucketRaw(r)
+			return hostAnswer{status: http.StatusOK, body: c.bitbucketComment(one)}
+		}
+	}
+	return bitbucketRefusal(http.StatusNotFound, "Resource not found")
+}
+
+func (c *CodeHosts) bitbucketStatus(in map[string]any, p *HostProject, commit string) hostAnswer {
+	s := HostStatus{said(in, "key"), said(in, "state"), said(in, "description"), said(in, "url")}
+	if s.URL == "" || !slices.Contains([]string{"INPROGRESS", "SUCCESSFUL", "FAILED", "STOPPED"}, s.State) {
+		return bitbucketRefusal(http.StatusBadRequest, "Bad request")
+	}
+	c.mark(HostBitbucket, p, commit, s)
+	return hostAnswer{status: http.StatusCreated, body: hostObject{"type": "build", "key": s.Name, "state": s.State, "url": s.URL}}
+}
+
+func bitbucketRaw(r *http.Request) string {
+	content, _ := spoken(r)["content"].(map[string]any)
+	return said(content, "raw")
+}
+
+func (c *CodeHosts) bitbucketComment(one *HostComment) hostObject {
+	o := hostObject{"type": "pullrequest_comment", "id": one.ID, "deleted": false, "content": hostObject{"type": "rendered", "raw": one.Body}}
+	if u := c.user(HostBitbucket, one.Author); u != nil {
+		o["user"] = hostObject{"type": "user", "uuid": bitbucketUUID(u.ID)}
+	}
+	return o
+}
+
+// codeupTalk serves below a repository: comments of merge requests, and commit
+// statuses, as the product's reference describes them.
+func (c *CodeHosts) codeupTalk(r *http.Request, t *HostToken, p *HostProject, path []string) hostAnswer {
+	switch {
+	case asks(r, path, http.MethodPost, "commits/*/statuses"):
+		in := spoken(r)
+		s := HostStatus{said(in, "context"), said(in, "state"), said(in, "description"), said(in, "targetUrl")}
+		if len([]rune(s.Name)) > 50 || !slices.Contains([]string{"error", "failure", "pending", "success"}, s.State) {
+			return codeupRefusal(http.StatusBadRequest, "INVALID_PARAMETER")
+		}
+		c.mark(HostCodeup, p, path[1], s)
+		return hostAnswer{status: http.StatusOK, body: hostObject{"sha": path[1], "state": s.State, "context": s.Name}}
+	case asks(r, path, http.MethodPost, "changeRequests/*/comments/list"):
+		list := []hostObject{}
+		for _, one := range c.talks[talkKey(HostCodeup, p, path[1])] {
+			list = append(list, c.codeupComment(one))
+		}
+		return hostAnswer{status: http.StatusOK, body: list}
+	case asks(r, path, http.MethodPost, "changeRequests/*/comments"):
+		in := spoken(r)
+		text := said(in, "content")
+		if n := len([]rune(text)); n == 0 || n > 65535 || !strings.HasSuffix(said(in, "comment_type"), "_COMMENT") {
+			return codeupRefusal(http.StatusBadRequest, "INVALID_PARAMETER")
+		}
+		return hostAnswer{status: http.StatusOK, body: c.codeupComment(c.say(HostCodeup, p, path[1], t.Username, text))}
+	case asks(r, path, http.MethodPut, "changeRequests/*/comments/*"):
+		if one := c.find(HostCodeup, p, path[3]); one != nil {
+			one.Body = said(spoken(r), "content")
+			return hostAnswer{status: http.StatusOK, body: hostObject{"result": true}}
+		}
+	}
+	return codeupRefusal(http.StatusNotFound, "NotFound")
+}
+
+func (c *CodeHosts) codeupComment(one *HostComment) hostObject {
+	author := hostObject{"username": one.Author}
+	if u := c.user(HostCodeup, one.Author); u != nil {
+		author["userId"] = strconv.FormatInt(u.ID, 10)
+	}
+	return hostObject{
+		"comment_biz_id": strconv.FormatInt(one.ID, 10), "comment_type": "GLOBAL_COMMENT", "content": one.Body, "author": author,
+		"is_deleted": false, "resolved": false, "state": "OPENED",
+	}
+}

@@ -1,0 +1,132 @@
+package sandbox
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Fault is one thing that goes wrong. What is set happens in this order: the
+// delay, then a lost answer, then an answer in place of the real one. A fault
+// with a delay alone lets the real answer through afterwards.
+type Fault struct {
+	// Match says which requests it meets; nil means all. It must not read the
+	// body.
+	Match func(*http.Request) bool
+	// Times is how many requests it meets; 0 means for ever.
+	Times int
+	// Delay passes before anything else, or until the client gives up.
+	Delay time.Duration
+	// LoseAnswer does the work and then cuts the connection.
+	LoseAnswer bool
+	// Cut cuts the connection and does no work.
+	Cut bool
+	// Status answers in place of the real one, without doing the work, with
+	// Header, ContentType and Body; 0 lets the real answer through.
+	Status      int
+	Header      http.Header
+	ContentType string
+	Body        string
+}
+
+// Faults are the faults in force. The zero value has none; safe for concurrent
+// use.
+type Faults struct {
+	mu   sync.Mutex
+	list []*Fault
+}
+
+// Add puts a fault after those already in force; the first that matches a
+// request is the one that happens.
+func (f *Faults) Add(fault Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.list = append(f.list, &fault)
+}
+
+// Clear removes all faults.
+func (f *Faults) Clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.list = nil
+}
+
+// Wrap puts the faults in front of a handler.
+func (f *Faults) Wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fault, ok := f.take(r)
+		if !ok {
+			next.ServeHTTP(w, r)
+			return
+		}
+		fault.happen(next, w, r)
+	})
+}
+
+// take finds the fault that meets r and counts it.
+func (f *Faults) take(r *http.Request) (Fault, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, fault := range f.list {
+		if fault.Match != nil && !fault.Match(r) {
+			continue
+		}
+		met := *fault
+		if fault.Times > 0 {
+			if fault.Times--; fault.Times == 0 {
+				f.list = slices.Delete(f.list, i, i+1)
+			}
+		}
+		return met, true
+	}
+	return Fault{}, false
+}
+
+// happen lets the fault meet one request. Aborting the handler is how net/http
+// lets a server cut the connection.
+func (f Fault) happen(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	// A server sees its client go only once it has read the body.
+	body, err := io.ReadAll(r.Body)
+	if err != nil || !f.wait(r) {
+		panic(http.ErrAbortHandler)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	switch {
+	case f.Cut:
+		panic(http.ErrAbortHandler)
+	case f.LoseAnswer:
+		next.ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler)
+	case f.Status != 0:
+		for k, v := range f.Header {
+			w.Header()[http.CanonicalHeaderKey(k)] = v
+		}
+		if f.ContentType != "" {
+			w.Header().Set("Content-Type", f.ContentType)
+		}
+		w.WriteHeader(f.Status)
+		_, _ = io.Copy(w, strings.NewReader(f.Body))
+	default:
+		next.ServeHTTP(w, r)
+	}
+}
+
+// wait sleeps for the delay and says whether the client is still there.
+func (f Fault) wait(r *http.Request) bool {
+	if f.Delay <= 0 {
+		return true
+	}
+	t := time.NewTimer(f.Delay)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}

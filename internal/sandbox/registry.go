@@ -1,0 +1,274 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxRequestBody bounds what is read of a request, in bytes.
+const maxRequestBody = 1 << 20
+
+// RegistryOptions are what a Registry is made of.
+type RegistryOptions struct {
+	// Principals are the identities that may call, each with a registry
+	// instance of its own.
+	Principals []Principal
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// VerifyToken asks whether the code host takes the token for the user;
+	// nil means that every token is good. Platforms are "codeup" and "gitlab".
+	VerifyToken func(platform, address, username, token string) bool
+	// SourceRepositories lists the projects that an account sees; nil means
+	// none.
+	SourceRepositories func(platform, address, username string) []string
+}
+
+// Principal is an Alibaba Cloud identity. All strings are made up: nothing of
+// the sandbox is worth hiding.
+type Principal struct {
+	AccessKey, Secret string
+	// SecurityToken makes the key a temporary one: requests must carry it.
+	SecurityToken string
+	// Region is what GET /regions tells; empty means cn-hangzhou.
+	Region string
+	// NoRegistry makes every call end with USER_NOT_EXIST, as for an identity
+	// that never set its registry up in the console.
+	NoRegistry bool
+}
+
+// Registry speaks the wire protocol cr 2016-06-07 of the Personal Edition: the
+// documented parts strictly, the withdrawn parts (source accounts and source
+// repositories) in the shape that the project's driver assumes, marked "ours"
+// where they are handled. State is in memory, one instance per principal. It
+// is an http.Handler; safe for concurrent use.
+type Registry struct {
+	// Faults go wrong before anything else happens.
+	Faults Faults
+
+	options  RegistryOptions
+	verifier signatureVerifier
+	mux      *http.ServeMux
+
+	mu        sync.Mutex
+	instances map[string]*RegistryInstance
+	withdrawn map[string]bool
+	calls     []RegistryCall
+	lastID    int64
+}
+
+// RegistryCall is one line of the journal. It holds no token.
+type RegistryCall struct {
+	Time time.Time
+	// Operation is the product's name for the call, for example
+	// "GetUserSourceAccount"; empty for a path that is none.
+	Operation string
+	AccessKey string
+	// Status is what was answered; 0 where the connection was cut.
+	Status int
+}
+
+// wireError is an answer in the registry's error shape.
+type wireError struct {
+	status        int
+	code, message string
+}
+
+// NewRegistry makes a registry without bindings and repositories.
+func NewRegistry(options RegistryOptions) *Registry {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	r := &Registry{options: options, instances: map[string]*RegistryInstance{}, withdrawn: map[string]bool{}, mux: http.NewServeMux()}
+	for _, p := range options.Principals {
+		if p.Region == "" {
+			p.Region = "cn-hangzhou"
+		}
+		r.instances[p.AccessKey] = newRegistryInstance(r, p)
+	}
+	r.verifier.now = options.Now
+	r.verifier.key = func(accessKey string) (string, string, bool) {
+		i, ok := r.instances[accessKey]
+		if !ok {
+			return "", "", false
+		}
+		return i.principal.Secret, i.principal.SecurityToken, true
+	}
+	for _, op := range registryOperations() {
+		r.mux.HandleFunc(op.pattern, func(w http.ResponseWriter, req *http.Request) { r.serve(w, req, op) })
+	}
+	r.mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) { r.serve(w, req, registryOperation{}) })
+	return r
+}
+
+// Instance is the registry instance of an access key, or nil.
+func (r *Registry) Instance(accessKey string) *RegistryInstance { return r.instances[accessKey] }
+
+// Withdraw takes operations away, as Alibaba did in 2020: their paths answer
+// InvalidAction.NotFound from now on.
+func (r *Registry) Withdraw(operations ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, op := range operations {
+		r.withdrawn[op] = true
+	}
+}
+
+// Calls is the journal so far, faults included.
+func (r *Registry) Calls() []RegistryCall {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.calls)
+}
+
+// Count is how many calls of an operation came in, faults included.
+func (r *Registry) Count(operation string) int {
+	n := 0
+	for _, c := range r.Calls() {
+		if c.Operation == operation {
+			n++
+		}
+	}
+	return n
+}
+
+// ServeHTTP implements http.Handler.
+func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	watched := &statusWriter{ResponseWriter: w}
+	call := RegistryCall{Time: r.options.Now(), Operation: r.operation(req)}
+	call.AccessKey, _, _, _ = parseAuthorization(req.Header.Get("Authorization"))
+	defer func() {
+		call.Status = watched.status
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.calls = append(r.calls, call)
+	}()
+	r.Faults.Wrap(r.mux).ServeHTTP(watched, req)
+}
+
+// operation names the call that a request asks for.
+func (r *Registry) operation(req *http.Request) string {
+	_, pattern := r.mux.Handler(req)
+	for _, op := range registryOperations() {
+		if op.pattern == pattern {
+			return op.name
+		}
+	}
+	return ""
+}
+
+// serve checks the signature and answers one call.
+func (r *Registry) serve(w http.ResponseWriter, req *http.Request, op registryOperation) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxRequestBody))
+	if err != nil {
+		r.refuse(w, &wireError{http.StatusRequestEntityTooLarge, "RequestTooLarge", "the body is too large"})
+		return
+	}
+	accessKey, failure := r.verifier.verify(req, body)
+	if failure != nil {
+		r.refuse(w, failure)
+		return
+	}
+	r.mu.Lock()
+	gone := r.withdrawn[op.name]
+	r.mu.Unlock()
+	if op.handle == nil || gone {
+		r.refuse(w, &wireError{http.StatusNotFound, "InvalidAction.NotFound", "Specified api is not found, please check your url and method."})
+		return
+	}
+	if version := req.Header.Get("X-Acs-Version"); version != "2016-06-07" {
+		r.refuse(w, &wireError{http.StatusBadRequest, "InvalidVersion", "Specified version is not valid."})
+		return
+	}
+	instance := r.instances[accessKey]
+	if instance.principal.NoRegistry {
+		r.refuse(w, &wireError{http.StatusNotFound, "USER_NOT_EXIST", "user is not exist"})
+		return
+	}
+	data, failure := op.handle(instance, registryRequest{req, body})
+	if failure != nil {
+		r.refuse(w, failure)
+		return
+	}
+	r.answer(w, http.StatusOK, map[string]any{"data": data, "requestId": r.requestID()})
+}
+
+func (r *Registry) refuse(w http.ResponseWriter, e *wireError) {
+	r.answer(w, e.status, map[string]any{"requestId": r.requestID(), "code": e.code, "message": e.message})
+}
+
+func (*Registry) answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json;charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+// requestID is a number in the form of a UUID.
+func (r *Registry) requestID() string {
+	return fmt.Sprintf("00000000-0000-4000-8000-%012d", r.nextID())
+}
+
+// nextID numbers accounts, repositories, rules and requests.
+func (r *Registry) nextID() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lastID++
+	return r.lastID
+}
+
+// Throttling is the fault that the product's own limiter makes.
+func Throttling(times int, retryAfter time.Duration) Fault {
+	f := Fault{
+		Times: times, Status: http.StatusTooManyRequests, ContentType: "application/json;charset=utf-8",
+		Body: `{"requestId":"00000000-0000-4000-8000-000000000000","code":"Throttling.User","message":"Request was denied due to user flow control."}`,
+	}
+	if retryAfter > 0 {
+		f.Header = http.Header{"Retry-After": {fmt.Sprint(int(retryAfter.Seconds()))}}
+	}
+	return f
+}
+
+// statusWriter remembers the status that was answered.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// registryRequest is a request whose signature was found good.
+type registryRequest struct {
+	*http.Request
+	body []byte
+}
+
+// decode reads the body into v: one object, no unknown key.
+func (r registryRequest) decode(v any) *wireError {
+	d := json.NewDecoder(bytes.NewReader(r.body))
+	d.DisallowUnknownFields()
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		return invalidParameter("want Content-Type application/json")
+	}
+	if err := d.Decode(v); err != nil {
+		// The decoder's text names keys and offsets, never a value of ours.
+		return invalidParameter("the body is not what the call takes")
+	}
+	if d.More() {
+		return invalidParameter("more than one value in the body")
+	}
+	return nil
+}
+
+func invalidParameter(message string) *wireError {
+	return &wireError{http.StatusBadRequest, "INVALID_PARAMETER", message}
+}

@@ -1,0 +1,184 @@
+package sandbox
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// RegistryInstance is what one principal has in the registry. Its exported
+// methods are what a person does and sees in the console. Safe for concurrent
+// use.
+type RegistryInstance struct {
+	registry  *Registry
+	principal Principal
+
+	mu       sync.Mutex
+	accounts map[string]*sourceAccount
+	repos    map[string]*imageRepository
+}
+
+// sourceAccount is a binding. The token is kept as a digest, enough to ask
+// whether it is a certain one.
+type sourceAccount struct {
+	SourceAccount
+	origin string
+	token  [sha256.Size]byte
+}
+
+// SourceAccount is a binding as the console shows it.
+type SourceAccount struct {
+	ID int64
+	// Platform is "codeup", "github", "bitbucket" or "gitlab".
+	Platform          string
+	Username, Address string
+	Created           time.Time
+}
+
+// RegistrySnapshot is all that an instance has, in order.
+type RegistrySnapshot struct {
+	Accounts     []SourceAccount
+	Repositories []ImageRepository
+}
+
+// ImageRepository is an image repository as the console shows it.
+type ImageRepository struct {
+	Image string
+	// Source is nil where the repository builds from nothing.
+	Source *ImageSource
+	Rules  []ImageRule
+}
+
+// ImageSource is where an image repository builds from.
+type ImageSource struct {
+	Platform, Project             string
+	Auto, Overseas, CacheDisabled bool
+}
+
+// ImageRule is a build rule in the registry's own words.
+type ImageRule struct {
+	ID                                 int64
+	PushType, PushName                 string
+	DockerfileLocation, DockerfileName string
+	ImageTag                           string
+}
+
+type imageRepository struct {
+	id     int64
+	image  string
+	source *ImageSource
+	rules  []ImageRule
+}
+
+func newRegistryInstance(r *Registry, p Principal) *RegistryInstance {
+	return &RegistryInstance{registry: r, principal: p, accounts: map[string]*sourceAccount{}, repos: map[string]*imageRepository{}}
+}
+
+// ConsoleBind binds a platform as a person does it in the console: by OAuth
+// for GitHub and Bitbucket, with a token typed in for the others. An account
+// bound before is replaced.
+func (i *RegistryInstance) ConsoleBind(platform, address, username string) SourceAccount {
+	a := &sourceAccount{origin: strings.ToUpper(platform)}
+	a.SourceAccount = SourceAccount{
+		ID: i.registry.nextID(), Platform: strings.ToLower(platform),
+		Username: username, Address: address, Created: i.registry.options.Now(),
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.accounts[a.origin] = a
+	return a.SourceAccount
+}
+
+// ConsoleUnbind unbinds a platform as a person does it in the console, and
+// says whether it was bound.
+func (i *RegistryInstance) ConsoleUnbind(platform string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	_, bound := i.accounts[strings.ToUpper(platform)]
+	delete(i.accounts, strings.ToUpper(platform))
+	return bound
+}
+
+// ConsoleUnlink removes an image repository's source as a person does it in
+// the console.
+func (i *RegistryInstance) ConsoleUnlink(image string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if repo := i.repos[image]; repo != nil {
+		repo.source = nil
+	}
+}
+
+// AddRepository creates image repositories (namespace/name) without a source.
+func (i *RegistryInstance) AddRepository(images ...string) {
+	for _, image := range images {
+		id := i.registry.nextID()
+		i.mu.Lock()
+		if i.repos[image] == nil {
+			i.repos[image] = &imageRepository{id: id, image: image}
+		}
+		i.mu.Unlock()
+	}
+}
+
+// Accounts are the bindings, in order of platform.
+func (i *RegistryInstance) Accounts() []SourceAccount {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var all []SourceAccount
+	for _, origin := range sortedKeys(i.accounts) {
+		all = append(all, i.accounts[origin].SourceAccount)
+	}
+	return all
+}
+
+// TokenIs says whether a platform is bound with this very token.
+func (i *RegistryInstance) TokenIs(platform, token string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	a := i.accounts[strings.ToUpper(platform)]
+	return a != nil && a.token == sha256.Sum256([]byte(token))
+}
+
+// Snapshot is a copy of all that the instance has.
+func (i *RegistryInstance) Snapshot() RegistrySnapshot {
+	s := RegistrySnapshot{Accounts: i.Accounts()}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, image := range sortedKeys(i.repos) {
+		repo := i.repos[image]
+		shown := ImageRepository{Image: image, Rules: slices.Clone(repo.rules)}
+		if repo.source != nil {
+			source := *repo.source
+			shown.Source = &source
+		}
+		s.Repositories = append(s.Repositories, shown)
+	}
+	return s
+}
+
+// repo finds the repository that a request's path names. The caller holds mu.
+func (i *RegistryInstance) repo(r registryRequest) (*imageRepository, *wireError) {
+	namespace, name := r.PathValue("namespace"), r.PathValue("name")
+	if repo := i.repos[namespace+"/"+name]; repo != nil {
+		return repo, nil
+	}
+	if !i.hasNamespace(namespace) {
+		return nil, &wireError{http.StatusNotFound, "NAMESPACE_NOT_EXIST", "namespace is not exist"}
+	}
+	return nil, &wireError{http.StatusNotFound, "REPO_NOT_EXIST", "repo is not exist"}
+}
+
+// hasNamespace says whether any repository lives in the namespace. The caller
+// holds mu.
+func (i *RegistryInstance) hasNamespace(namespace string) bool {
+	for image := range i.repos {
+		if strings.HasPrefix(image, namespace+"/") {
+			return true
+		}
+	}
+	return false
+}

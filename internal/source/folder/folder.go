@@ -1,0 +1,148 @@
+// Package folder gives snapshots of a folder of files, and says when one of
+// them changes. It follows the ways in which editors and Kubernetes exchange
+// files.
+package folder
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/source"
+)
+
+// Options say which folder to read.
+type Options struct {
+	// Path is the folder. It may itself be a symbolic link, which is resolved
+	// anew for each snapshot.
+	Path string
+	// Limits bound a snapshot; those that are 0 are the default.
+	Limits source.Limits
+	// Debounce is how long Watch gathers changes before it tells of them; 0 is
+	// 200 ms.
+	Debounce time.Duration
+}
+
+const defaultDebounce = 200 * time.Millisecond
+
+// swapped is the link that Kubernetes exchanges to put all files of a
+// ConfigMap or Secret in place at once.
+const swapped = "..data"
+
+// Source reads a folder. Snapshots are read by one goroutine at a time; Watch
+// may run beside it.
+type Source struct {
+	options Options
+	// last is the revision that was given last.
+	last string
+}
+
+var _ source.Source = (*Source)(nil)
+
+// New checks the options and touches nothing outside.
+func New(options Options) (*Source, error) {
+	if options.Path == "" {
+		return nil, errors.New("folder: no path is given")
+	}
+	path, err := filepath.Abs(options.Path)
+	if err != nil {
+		return nil, fmt.Errorf("folder: %w", err)
+	}
+	options.Path = path
+	options.Limits = options.Limits.WithDefaults()
+	if options.Debounce <= 0 {
+		options.Debounce = defaultDebounce
+	}
+	return &Source{options: options}, nil
+}
+
+// String is the folder's absolute path.
+func (s *Source) String() string { return s.options.Path }
+
+// Close implements source.Source; nothing is held.
+func (*Source) Close() error { return nil }
+
+// Snapshot implements source.Source. The revision is a SHA-256 over all paths
+// and contents and over the findings, so that a file that can be read again
+// makes a new one. unchanged is only said of a revision that this Source
+// itself has given. A folder has no history, so it is never rewritten.
+func (s *Source) Snapshot(ctx context.Context, previous string) (source.Snapshot, bool, error) {
+	snapshot, err := s.read(ctx)
+	if err != nil {
+		return source.Snapshot{}, false, s.failure(err)
+	}
+	if previous == snapshot.Revision && previous == s.last {
+		return source.Snapshot{}, true, nil
+	}
+	s.last = snapshot.Revision
+	return snapshot, false, nil
+}
+
+// swaps is how often a snapshot is begun anew because Kubernetes exchanged the
+// files under it.
+const swaps = 5
+
+func (s *Source) read(ctx context.Context) (source.Snapshot, error) {
+	for range swaps {
+		before := s.generation()
+		snapshot, err := s.readOnce(ctx)
+		if s.generation() == before {
+			return snapshot, err
+		}
+	}
+	return source.Snapshot{}, errors.New("the folder is exchanged again and again while it is read")
+}
+
+// generation changes when all files are exchanged at once.
+func (s *Source) generation() string {
+	root, _ := os.Readlink(s.options.Path)
+	data, _ := os.Readlink(filepath.Join(s.options.Path, swapped))
+	return root + "\x00" + data
+}
+
+func (s *Source) readOnce(ctx context.Context) (source.Snapshot, error) {
+	root, err := os.OpenRoot(s.options.Path)
+	if err != nil {
+		return source.Snapshot{}, err
+	}
+	defer func() { _ = root.Close() }()
+	t := &tree{root: root}
+	files, findings, err := source.Select(ctx, t, s.options.Limits)
+	if err != nil {
+		return source.Snapshot{}, err
+	}
+	policies, found, err := source.Policies(t)
+	if err != nil {
+		return source.Snapshot{}, err
+	}
+	findings = append(findings, found...)
+	hash := sha256.New()
+	for _, f := range slices.Concat(files, policies) {
+		_, _ = fmt.Fprintf(hash, "%q %s\n", f.Path, f.Digest)
+	}
+	for _, f := range findings {
+		_, _ = fmt.Fprintf(hash, "%q %s %q\n", f.File, f.Code, f.Message)
+	}
+	return source.Snapshot{
+		Revision: hex.EncodeToString(hash.Sum(nil)), Time: t.newest, Files: files, Policies: policies, Findings: findings,
+	}, nil
+}
+
+func (s *Source) failure(err error) error {
+	f := &binding.Failure{Kind: binding.Transient, Op: "folder: read", Object: s.options.Path, Err: err}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		f.Kind, f.Code, f.Hint = binding.NotFound, "source-path", "make the folder, or correct its path"
+	case errors.Is(err, fs.ErrPermission):
+		f.Kind, f.Hint = binding.Forbidden, "give the process the right to read the folder"
+	}
+	return f
+}

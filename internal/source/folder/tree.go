@@ -1,0 +1,125 @@
+package folder
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"reconciler/internal/source"
+)
+
+// tree reads a folder through an os.Root, which never lets a link lead out of
+// it. An entry's ID is its path.
+type tree struct {
+	root   *os.Root
+	newest time.Time
+}
+
+// List implements source.Tree. Names that begin with two dots are left out:
+// Kubernetes keeps the real files of a mount in such folders, and they are
+// read through the links beside them.
+func (t *tree) List(dir source.Entry) ([]source.Entry, error) {
+	at := dir.ID
+	if at == "" {
+		at = "."
+	}
+	f, err := t.root.Open(at)
+	if err != nil {
+		return nil, unreadable(dir.ID, err)
+	}
+	defer func() { _ = f.Close() }()
+	found, err := f.ReadDir(-1)
+	if err != nil {
+		return nil, unreadable(dir.ID, err)
+	}
+	var list []source.Entry
+	for _, e := range found {
+		if strings.HasPrefix(e.Name(), "..") {
+			continue
+		}
+		id := path.Join(dir.ID, e.Name())
+		list = append(list, source.Entry{Name: e.Name(), Kind: t.kind(id, e.Type()), ID: id})
+	}
+	return list, nil
+}
+
+// unreadable keeps an error about the root itself as it is: nothing can be
+// said of such a folder.
+func unreadable(id string, err error) error {
+	if id == "" {
+		return err
+	}
+	return fmt.Errorf("%w: %w", source.ErrUnreadable, err)
+}
+
+// kind resolves a link to a regular file inside the folder, and a link of
+// Kubernetes to a folder, to what it leads to.
+func (t *tree) kind(id string, mode fs.FileMode) source.Kind {
+	if mode&fs.ModeSymlink == 0 {
+		return kindOf(mode)
+	}
+	// Stat of a Root fails for a link that leads out.
+	info, err := t.root.Stat(id)
+	if err != nil {
+		return source.Symlink
+	}
+	k := kindOf(info.Mode())
+	if k == source.Directory && !t.mounted(id) {
+		return source.Symlink
+	}
+	return k
+}
+
+// mounted says whether a link leads into Kubernetes' folder of real files. It
+// is followed because that folder is not read otherwise, so nothing comes
+// twice and no link leads round in a circle.
+func (t *tree) mounted(id string) bool {
+	target, err := t.root.Readlink(id)
+	return err == nil && !strings.Contains(id, "/") && strings.HasPrefix(filepath.ToSlash(target), swapped+"/")
+}
+
+func kindOf(mode fs.FileMode) source.Kind {
+	switch {
+	case mode.IsRegular():
+		return source.Regular
+	case mode.IsDir():
+		return source.Directory
+	default:
+		return source.Irregular
+	}
+}
+
+// Read implements source.Tree; the digest is a SHA-256.
+func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
+	f, err := t.root.Open(file.ID)
+	if err != nil {
+		return nil, "", unreadable(file.ID, err)
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, "", unreadable(file.ID, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, "", fmt.Errorf("%w: it is not a regular file any more", source.ErrUnreadable)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, "", unreadable(file.ID, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, "", source.ErrTooLarge
+	}
+	if info.ModTime().After(t.newest) {
+		t.newest = info.ModTime()
+	}
+	sum := sha256.Sum256(data)
+	return data, hex.EncodeToString(sum[:]), nil
+}

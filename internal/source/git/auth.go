@@ -1,0 +1,132 @@
+package git
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// SecretFunc gives a password, token or passphrase. It is called at each use,
+// so that a file that was exchanged is taken up, and its result is not kept.
+type SecretFunc func() ([]byte, error)
+
+// maxSecretBytes bounds what is read of a secret or key file.
+const maxSecretBytes = 64 << 10
+
+// SecretFile reads a secret from a file at each use, without the line end at
+// its end. Its errors name the file and never its content.
+func SecretFile(path string) SecretFunc {
+	return func() ([]byte, error) {
+		data, err := readSmall(path)
+		if err != nil {
+			return nil, err
+		}
+		data = bytes.TrimRight(data, "\r\n")
+		if len(data) == 0 {
+			return nil, fmt.Errorf("secret file %s is empty", path)
+		}
+		return data, nil
+	}
+}
+
+// Auth says how to sign in. At most one of Basic, Token and SSH is set, and
+// the URL's scheme must fit; for ssh one is required.
+type Auth struct {
+	Basic *Basic
+	Token *Token
+	SSH   *SSH
+}
+
+// Basic signs in over HTTPS with a user and a password.
+type Basic struct {
+	Username string
+	Password SecretFunc
+}
+
+// Token signs in over HTTPS with a token, sent as the password of basic
+// authentication, which is what the code hosts ask for.
+type Token struct {
+	// Username is sent beside the token; empty means "git", which GitHub and
+	// GitLab take. Bitbucket wants x-token-auth, GitLab's OAuth tokens oauth2,
+	// Codeup the HTTPS clone username.
+	Username string
+	Token    SecretFunc
+}
+
+// SSH signs in over SSH, with a key from a file, an agent, or either.
+type SSH struct {
+	// User is the one to sign in as where the URL names none; empty means
+	// "git".
+	User string
+	// KeyFile is a private key in OpenSSH or PEM form; PassphraseFile is
+	// needed where it is encrypted.
+	KeyFile, PassphraseFile string
+	// KnownHostsFile is required: an unknown host is never trusted.
+	KnownHostsFile string
+	// Agent uses the keys of the agent at SSH_AUTH_SOCK.
+	Agent bool
+}
+
+// check tells what does not fit together.
+func (a Auth) check(scheme string) error {
+	set := 0
+	for _, is := range []bool{a.Basic != nil, a.Token != nil, a.SSH != nil} {
+		if is {
+			set++
+		}
+	}
+	switch {
+	case set > 1:
+		return errors.New("git: more than one way to sign in is given; keep one")
+	case scheme == "ssh" && a.SSH == nil:
+		return errors.New("git: an ssh URL needs a key file or an agent, and a known_hosts file")
+	case scheme != "ssh" && a.SSH != nil:
+		return errors.New("git: an SSH key fits an ssh URL only")
+	case a.Basic != nil && (a.Basic.Username == "" || a.Basic.Password == nil):
+		return errors.New("git: basic authentication needs a user and a password")
+	case a.Token != nil && a.Token.Token == nil:
+		return errors.New("git: token authentication needs a token")
+	case a.SSH != nil && a.SSH.KnownHostsFile == "":
+		return errors.New("git: ssh needs a known_hosts file; an unknown host is never trusted")
+	case a.SSH != nil && a.SSH.KeyFile == "" && !a.SSH.Agent:
+		return errors.New("git: ssh needs a key file or an agent")
+	}
+	return nil
+}
+
+// basic gives the user and password for HTTP; ok is false for an anonymous
+// one.
+func (a Auth) basic() (user string, password []byte, ok bool, err error) {
+	switch {
+	case a.Basic != nil:
+		password, err = a.Basic.Password()
+		return a.Basic.Username, password, true, err
+	case a.Token != nil:
+		user = a.Token.Username
+		if user == "" {
+			user = "git"
+		}
+		password, err = a.Token.Token()
+		return user, password, true, err
+	}
+	return "", nil, false, nil
+}
+
+// readSmall reads a file of bounded size whose path the operator gave.
+func readSmall(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, maxSecretBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxSecretBytes {
+		return nil, fmt.Errorf("file %s has more than %d bytes", path, maxSecretBytes)
+	}
+	return data, nil
+}

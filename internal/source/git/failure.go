@@ -1,0 +1,165 @@
+package git
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing/format/pktline"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/skeema/knownhosts"
+
+	"reconciler/internal/binding"
+)
+
+// failure turns any error of a conversation into a *binding.Failure. The
+// repository's address is shown without credentials, for it never has any.
+func (s *Source) failure(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*binding.Failure](err); ok {
+		return err
+	}
+	f := &binding.Failure{Kind: binding.Transient, Op: "git: " + op, Object: s.endpoint.String(), Err: err}
+	for _, classify := range []func(*binding.Failure, error) bool{ofContext, ofHTTP, ofTrust, ofServer, ofLimits} {
+		if classify(f, err) {
+			break
+		}
+	}
+	if s.repeats(err) {
+		f.Err = errRepeated
+	}
+	return f
+}
+
+// errRepeated stands for the words of a server that said our password.
+var errRepeated = errors.New("the server's answer repeats our credentials and is not shown")
+
+// repeats says whether an error holds the credentials that were sent, in clear
+// or as they went over the wire: a server chooses its own words.
+func (s *Source) repeats(err error) bool {
+	user, password, ok, readErr := s.options.Auth.basic()
+	if !ok || readErr != nil {
+		return false
+	}
+	defer clear(password)
+	wire := base64.StdEncoding.EncodeToString([]byte(user + ":" + string(password)))
+	return strings.Contains(err.Error(), string(password)) || strings.Contains(err.Error(), wire)
+}
+
+func ofContext(f *binding.Failure, err error) bool {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		f.Code, f.Hint = "timeout", "the server did not answer in time; it is tried again"
+	case errors.Is(err, context.Canceled):
+		f.Code = "cancelled"
+	default:
+		return false
+	}
+	return true
+}
+
+func ofHTTP(f *binding.Failure, err error) bool {
+	if _, ok := errors.AsType[*redirectError](err); ok {
+		f.Kind, f.Code, f.Hint = binding.Refused, "redirect", "put the repository's final address into the configuration"
+		return true
+	}
+	status, ok := errors.AsType[*statusError](err)
+	if !ok {
+		return false
+	}
+	f.Code = strconv.Itoa(status.status)
+	switch {
+	case status.status == http.StatusUnauthorized || status.status == http.StatusForbidden:
+		f.Kind, f.Hint = binding.Forbidden, "check the user and the password or token, and that they may read the repository"
+	case status.status == http.StatusNotFound || status.status == http.StatusGone:
+		f.Kind, f.Hint = binding.NotFound, "check the URL; some hosts say this too when the credentials may not read it"
+	case status.status == http.StatusTooManyRequests:
+		f.Kind = binding.Throttled
+		if seconds, err := strconv.Atoi(status.retryAfter); err == nil && seconds > 0 {
+			f.RetryAfter = time.Duration(min(seconds, 3600)) * time.Second
+		}
+	case status.status < http.StatusInternalServerError:
+		f.Kind = binding.Refused
+	}
+	return true
+}
+
+// ofTrust is about who the other side is, and who we are to it.
+func ofTrust(f *binding.Failure, err error) bool {
+	_, tlsError := errors.AsType[*tls.CertificateVerificationError](err)
+	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
+	switch {
+	case tlsError || authority:
+		f.Kind, f.Code, f.Hint = binding.Refused, "certificate", "name the CA of the server in the source's CA file"
+	case errors.Is(err, errUnknownHost) || knownhosts.IsHostUnknown(err):
+		f.Kind, f.Code, f.Hint = binding.Refused, "host-key-unknown", "put the host's key into known_hosts after checking its fingerprint"
+	case knownhosts.IsHostKeyChanged(err) || strings.Contains(err.Error(), "no common algorithm for host key"):
+		f.Kind, f.Code, f.Hint = binding.Refused, "host-key-changed", "somebody may stand in between; check the host's fingerprint before changing known_hosts"
+	case strings.Contains(err.Error(), "ssh: unable to authenticate"):
+		f.Kind, f.Code, f.Hint = binding.Forbidden, "ssh-key", "check that the key may read the repository"
+	default:
+		return false
+	}
+	return true
+}
+
+// ofServer reads what a git server itself said.
+func ofServer(f *binding.Failure, err error) bool {
+	text := ""
+	if line, ok := errors.AsType[*pktline.ErrorLine](err); ok {
+		text = line.Text
+		f.Err = fmt.Errorf("the server says %.200q", line.Text)
+	}
+	if said, ok := errors.AsType[*serverError](err); ok {
+		text = said.text
+	}
+	if text == "" {
+		return false
+	}
+	f.Kind = binding.Refused
+	lower := strings.ToLower(text)
+	switch {
+	case containsAny(lower, "not our ref", "unadvertised object"):
+		f.Kind, f.Code, f.Hint = binding.NotFound, "commit", "the server does not give this commit by itself; name a branch or tag"
+	case containsAny(lower, "permission denied", "access denied", "denied to"):
+		f.Kind, f.Code = binding.Forbidden, "access"
+	case containsAny(lower, "not found", "does not exist", "does not appear to be a git repository", "no such repository"):
+		f.Kind, f.Code, f.Hint = binding.NotFound, "repository", "check the URL, and that the key may read the repository"
+	}
+	return true
+}
+
+func containsAny(s string, parts ...string) bool {
+	for _, p := range parts {
+		if strings.Contains(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func ofLimits(f *binding.Failure, err error) bool {
+	_, unexpected := errors.AsType[*packp.ErrUnexpectedData](err)
+	switch {
+	case errors.Is(err, errTooLarge):
+		f.Kind, f.Code, f.Hint = binding.Refused, "source-repository-too-large", "keep declarations in a repository of their own, or raise the limit"
+	case errors.Is(err, errEmpty):
+		f.Kind, f.Code, f.Hint = binding.NotFound, "empty-repository", "push a first commit"
+	case errors.Is(err, errNotGit) || unexpected:
+		f.Kind, f.Code, f.Hint = binding.Unreadable, "not-git", "check that the URL is the one that git clone takes"
+	case errors.Is(err, errMissing):
+		f.Kind, f.Code = binding.Unreadable, "incomplete"
+	default:
+		return false
+	}
+	return true
+}

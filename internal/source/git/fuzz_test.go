@@ -1,0 +1,174 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/go-git/go-git/v5/storage/memory"
+)
+
+func FuzzParseEndpoint(f *testing.F) {
+	for _, seed := range []string{
+		"https://h/r", "ssh://git@h:22/r", "git@h:r", "http://[::1]:80/r", "https://u:p@h/r", "file:///x", "h:p", "",
+		"https://h:99999/r", "https://h/%zz", "ssh://h/%00", "://", "a@b@c:d", "https://h/r?x#y", "https://[/r",
+	} {
+		f.Add(seed, "s3cr3t")
+	}
+	f.Fuzz(func(t *testing.T, raw, secret string) {
+		e, err := parseEndpoint(raw, false)
+		if err == nil {
+			if e.host == "" || e.path == "" || e.scheme == "http" && !loopback(e.host) {
+				t.Errorf("%q gives %+v", raw, e)
+			}
+			if again, err := parseEndpoint(e.String(), false); err != nil || strings.Trim(again.path, "/") != strings.Trim(e.path, "/") || again.host != e.host {
+				t.Errorf("%q gives %q, which gives %+v, %v", raw, e, again, err)
+			}
+		}
+		if len(secret) < 6 || strings.ContainsAny(secret, "/@:?#[]% ") {
+			return
+		}
+		for _, form := range []string{"https://u:" + secret + "@h/", "ssh://u:" + secret + "@h/", "https://h/r?" + secret, "https://" + secret + "@h/"} {
+			_, err := parseEndpoint(form+raw, false)
+			if err == nil {
+				t.Errorf("%q is taken", form+raw)
+			} else if plain, _ := parseEndpoint("", false); plain.host == "" && strings.Contains(err.Error(), secret) && !strings.Contains(fixedWords(), secret) {
+				t.Errorf("the error shows the secret: %v", err)
+			}
+		}
+	})
+}
+
+// fixedWords are the words that the errors themselves are made of.
+func fixedWords() string {
+	var words strings.Builder
+	for _, raw := range []string{"", " ", "https://[", "file:///x", "https://u:p@h/r", "https://h:0/r", "https://h/", "http://h/r", "a:b@c"} {
+		_, err := parseEndpoint(raw, false)
+		words.WriteString(err.Error())
+	}
+	return words.String()
+}
+
+// aPack is a pack of a few objects, one of them a delta.
+func aPack(tb testing.TB) []byte {
+	tb.Helper()
+	store := memory.NewStorage()
+	var hashes []plumbing.Hash
+	for i := range 3 {
+		obj := &plumbing.MemoryObject{}
+		obj.SetType(plumbing.BlobObject)
+		if _, err := obj.Write(append(bytes.Repeat([]byte("a line of text\n"), 200), byte('0'+i))); err != nil {
+			tb.Fatal(err)
+		}
+		h, err := store.SetEncodedObject(obj)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		hashes = append(hashes, h)
+	}
+	var pack bytes.Buffer
+	if _, err := packfile.NewEncoder(&pack, store, true).Encode(hashes, 10); err != nil {
+		tb.Fatal(err)
+	}
+	return pack.Bytes()
+}
+
+func TestUnpackResolvesDeltas(t *testing.T) {
+	pack := aPack(t)
+	if len(pack) > 1000 {
+		t.Fatalf("the pack has %d bytes and so no deltas", len(pack))
+	}
+	store := memory.NewStorage()
+	if err := unpack(bytes.NewReader(pack), store, 1<<20, false); err != nil {
+		t.Fatal(err)
+	}
+	if len(store.Blobs) != 3 {
+		t.Errorf("%d objects, want 3", len(store.Blobs))
+	}
+}
+
+func TestUnpackStopsAtTheLimit(t *testing.T) {
+	for limit := int64(0); limit < 9000; limit += 500 {
+		store := memory.NewStorage()
+		if err := unpack(bytes.NewReader(aPack(t)), store, limit, false); !errors.Is(err, errTooLarge) {
+			t.Errorf("limit %d: %v", limit, err)
+		}
+	}
+}
+
+func TestUnpackRefusesADamagedPack(t *testing.T) {
+	whole := aPack(t)
+	for _, damaged := range [][]byte{nil, whole[:10], whole[:len(whole)-30], append(bytes.Clone(whole[:len(whole)-1]), whole[len(whole)-1]^1)} {
+		if err := unpack(bytes.NewReader(damaged), memory.NewStorage(), 1<<20, false); err == nil {
+			t.Errorf("a pack of %d bytes instead of %d is taken", len(damaged), len(whole))
+		}
+	}
+}
+
+func FuzzUnpack(f *testing.F) {
+	f.Add(aPack(f))
+	f.Add([]byte("PACK\x00\x00\x00\x02\x00\x00\x00\x01"))
+	f.Add([]byte("PACK\x00\x00\x00\x02\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, pack []byte) {
+		store := memory.NewStorage()
+		const limit = 1 << 16
+		err := unpack(bytes.NewReader(pack), store, limit, len(pack)%2 == 0)
+		var size int64
+		for _, o := range store.Objects {
+			size += o.Size()
+		}
+		if size > limit {
+			t.Errorf("%d bytes are kept, error %v", size, err)
+		}
+	})
+}
+
+// said is a server that says what a fuzzer wants, whatever it is asked.
+type said struct {
+	session
+	io.Reader
+}
+
+func (s said) advertisement(context.Context) (io.ReadCloser, error) { return io.NopCloser(s), nil }
+
+func (s said) request(context.Context, []byte) (io.ReadCloser, error) { return io.NopCloser(s), nil }
+
+// FuzzConversation lets the server say anything: the list of refs and the
+// answer to a fetch are read without a panic, and nothing but errors comes of
+// what is not the protocol.
+func FuzzConversation(f *testing.F) {
+	line := func(s string) string { return fmt.Sprintf("%04x%s", len(s)+4, s) }
+	id := strings.Repeat("a", 40)
+	refs := line("# service=git-upload-pack\n") + "0000" + line(id+" HEAD\x00shallow ofs-delta side-band-64k symref=HEAD:refs/heads/main\n") +
+		line(id+" refs/heads/main\n") + "0000"
+	f.Add([]byte(refs), append([]byte(line("shallow "+id)+"0000"+line("NAK\n")), aPack(f)...))
+	f.Add([]byte(refs), []byte(line("NAK\n")+line("\x01PACK")+line("\x03fatal: no")+"0000"))
+	f.Add([]byte(line("ERR no such repository")), []byte("0000"))
+	f.Add([]byte("0000"), []byte("fff0"))
+	f.Add([]byte("<html>"), []byte(line("ACK "+id+"\n")))
+	f.Fuzz(func(t *testing.T, listed, sent []byte) {
+		refs, err := listRefs(t.Context(), said{Reader: bytes.NewReader(listed)})
+		if err != nil {
+			return
+		}
+		if refs.IsEmpty() {
+			t.Error("a list without a ref is taken")
+		}
+		store := memory.NewStorage()
+		const limit = 1 << 16
+		err = fetch(t.Context(), said{Reader: bytes.NewReader(sent)}, refs, order{want: plumbing.NewHash(id), depth: 1}, store, limit)
+		var size int64
+		for _, o := range store.Objects {
+			size += o.Size()
+		}
+		if size > limit {
+			t.Errorf("%d bytes are kept, error %v", size, err)
+		}
+	})
+}

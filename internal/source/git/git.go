@@ -1,0 +1,340 @@
+// Package git gives snapshots of a git repository, over HTTPS or SSH. It
+// fetches one commit without history, reads the tree straight from an object
+// store in memory, and keeps of it only what the snapshot needs: nothing is
+// checked out, and neither memory nor disk grows with the commits seen.
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/storage/memory"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/source"
+)
+
+// Options say which repository to read, and how.
+type Options struct {
+	// URL is https://HOST/PATH, ssh://USER@HOST/PATH or USER@HOST:PATH, without
+	// credentials. http is for hosts on loopback, or with AllowHTTP.
+	URL string
+	// Branch, Tag or Commit, at most one; without any, what the remote's HEAD
+	// points to. Commit is a full id.
+	Branch, Tag, Commit string
+	// Path is a folder of the repository; empty is its root. Files are named
+	// relative to it, and it must exist at every commit.
+	Path string
+	Auth Auth
+	// CAFile holds, in PEM form, authorities to trust beside the system's.
+	CAFile    string
+	AllowHTTP bool
+	// Timeout bounds each conversation with the server, dial and pack
+	// included; 0 is one minute.
+	Timeout time.Duration
+	// Limits bound a snapshot; those that are 0 are the default.
+	Limits source.Limits
+	// MaxRepositoryBytes bounds what one fetch may unpack, and so the memory
+	// that it takes; 0 is 512 MiB.
+	MaxRepositoryBytes int64
+}
+
+const (
+	defaultTimeout            = time.Minute
+	defaultMaxRepositoryBytes = 512 << 20
+)
+
+// Source reads a git repository. It is used by one goroutine at a time.
+type Source struct {
+	options  Options
+	endpoint endpoint
+	remote   remote
+	path     []string
+
+	// store holds what the snapshot of tip needed and nothing else.
+	store *memory.Storage
+	tip   plumbing.Hash
+}
+
+var _ source.Source = (*Source)(nil)
+
+// New checks the options and touches nothing outside. Its errors never hold
+// the URL.
+func New(options Options) (*Source, error) {
+	at, err := parseEndpoint(options.URL, options.AllowHTTP)
+	if err != nil {
+		return nil, err
+	}
+	if err := options.Auth.check(at.scheme); err != nil {
+		return nil, err
+	}
+	if err := checkRef(options); err != nil {
+		return nil, err
+	}
+	path, err := cleanPath(options.Path)
+	if err != nil {
+		return nil, err
+	}
+	if options.Timeout <= 0 {
+		options.Timeout = defaultTimeout
+	}
+	if options.MaxRepositoryBytes <= 0 {
+		options.MaxRepositoryBytes = defaultMaxRepositoryBytes
+	}
+	options.Limits = options.Limits.WithDefaults()
+	s := &Source{options: options, endpoint: at, path: path}
+	if at.scheme == "ssh" {
+		s.remote = &sshRemote{endpoint: at, auth: *options.Auth.SSH}
+	} else {
+		s.remote = &httpRemote{endpoint: at, auth: options.Auth, caFile: options.CAFile}
+	}
+	return s, nil
+}
+
+func checkRef(o Options) error {
+	set := 0
+	for _, ref := range []string{o.Branch, o.Tag, o.Commit} {
+		if ref != "" {
+			set++
+		}
+	}
+	if set > 1 {
+		return errors.New("git: more than one of branch, tag and commit is given; keep one")
+	}
+	if o.Commit != "" && !plumbing.IsHash(o.Commit) {
+		return fmt.Errorf("git: commit %q is not a full id of 40 hexadecimal digits", o.Commit)
+	}
+	return nil
+}
+
+// String is the repository's address without credentials.
+func (s *Source) String() string { return s.endpoint.String() }
+
+// Cached says how many objects and bytes are held between snapshots. They are
+// those of one snapshot, however many commits were read.
+func (s *Source) Cached() (objects int, size int64) {
+	if s.store == nil {
+		return 0, 0
+	}
+	for _, o := range s.store.Objects {
+		size += o.Size()
+	}
+	return len(s.store.Objects), size
+}
+
+// Close lets go of the cache and of idle connections.
+func (s *Source) Close() error {
+	s.forget()
+	s.remote.close()
+	return nil
+}
+
+func (s *Source) forget() { s.store, s.tip = nil, plumbing.ZeroHash }
+
+// Snapshot implements source.Source. unchanged is only said of a revision
+// that this Source itself has read, so that a process that starts anew with a
+// revision from its records gets the files too. Its errors are
+// *binding.Failure.
+func (s *Source) Snapshot(ctx context.Context, previous string) (source.Snapshot, bool, error) {
+	snapshot, unchanged, err := s.attempt(ctx, previous)
+	if _, ok := errors.AsType[*doubt](err); ok && ctx.Err() == nil {
+		// What is wrong may be wrong with the cache, so it is thrown away and
+		// the repository fetched anew, once.
+		s.forget()
+		snapshot, unchanged, err = s.attempt(ctx, previous)
+	}
+	if err != nil {
+		return source.Snapshot{}, false, s.failure("read", err)
+	}
+	return snapshot, unchanged, nil
+}
+
+// doubt is an error that may come from what is cached.
+type doubt struct{ error }
+
+func (d *doubt) Unwrap() error { return d.error }
+
+// doubted marks err as one that a fresh clone may not have.
+func (s *Source) doubted(err error) error {
+	if _, told := errors.AsType[*binding.Failure](err); err == nil || told || s.store == nil {
+		return err
+	}
+	return &doubt{err}
+}
+
+func (s *Source) attempt(ctx context.Context, previous string) (source.Snapshot, bool, error) {
+	if s.store != nil && s.options.Commit == previous && s.tip.String() == previous {
+		return source.Snapshot{}, true, nil // a commit never changes
+	}
+	var tip plumbing.Hash
+	store := s.store
+	err := s.converse(ctx, func(ctx context.Context, c conversation) error {
+		var err error
+		if tip, err = s.target(c.refs); err != nil || tip == s.tip {
+			return err
+		}
+		store, err = s.collect(ctx, c, tip)
+		return s.doubted(err)
+	})
+	if err != nil {
+		return source.Snapshot{}, false, err
+	}
+	if tip == s.tip && tip.String() == previous {
+		return source.Snapshot{}, true, nil
+	}
+	snapshot, err := s.read(ctx, store, tip)
+	if err != nil {
+		return source.Snapshot{}, false, s.doubted(err)
+	}
+	if previous != "" && previous != snapshot.Revision {
+		snapshot.Rewritten, err = s.rewritten(ctx, store, tip, previous)
+	}
+	return snapshot, false, err
+}
+
+// conversation is one session whose refs are known.
+type conversation struct {
+	session session
+	refs    *packp.AdvRefs
+}
+
+// converse opens a session, lists the refs and lets f go on, all within the
+// time limit.
+func (s *Source) converse(ctx context.Context, f func(context.Context, conversation) error) error {
+	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	defer cancel()
+	err := func() error {
+		sess, err := s.remote.open(limited)
+		if err != nil {
+			return err
+		}
+		defer sess.close()
+		refs, err := listRefs(limited, sess)
+		if err != nil {
+			return err
+		}
+		return f(limited, conversation{sess, refs})
+	}()
+	if ended := limited.Err(); err != nil && ended != nil && !errors.Is(err, ended) {
+		return fmt.Errorf("%w: %w", ended, err)
+	}
+	return err
+}
+
+// target is the commit that the options ask for.
+func (s *Source) target(refs *packp.AdvRefs) (plumbing.Hash, error) {
+	name := ""
+	switch {
+	case s.options.Commit != "":
+		return plumbing.NewHash(s.options.Commit), nil
+	case s.options.Branch != "":
+		name = "refs/heads/" + strings.TrimPrefix(s.options.Branch, "refs/heads/")
+	case s.options.Tag != "":
+		name = "refs/tags/" + strings.TrimPrefix(s.options.Tag, "refs/tags/")
+	case refs.Head != nil:
+		return *refs.Head, nil
+	default:
+		return plumbing.ZeroHash, s.noRef("HEAD")
+	}
+	if h, ok := refs.Peeled[name]; ok {
+		return h, nil
+	}
+	if h, ok := refs.References[name]; ok {
+		return h, nil
+	}
+	return plumbing.ZeroHash, s.noRef(name)
+}
+
+func (s *Source) noRef(name string) error {
+	return &binding.Failure{
+		Kind: binding.NotFound, Code: "ref", Op: "git: ref " + name + " of", Object: s.endpoint.String(),
+		Err: errors.New("the repository has no such ref"), Hint: "correct the branch or tag, or push it",
+	}
+}
+
+// collect fetches tip, on top of what is cached, and gives the store that
+// holds it.
+func (s *Source) collect(ctx context.Context, c conversation, tip plumbing.Hash) (*memory.Storage, error) {
+	store := memory.NewStorage()
+	o := order{want: tip, depth: 1}
+	if s.store != nil {
+		for _, obj := range s.store.Objects {
+			if _, err := store.SetEncodedObject(obj); err != nil {
+				return nil, err
+			}
+		}
+		o.have, o.haveShallow = s.tip, true
+	}
+	if s.options.Commit != "" && !offersCommit(c.refs, tip) {
+		// The server gives only what a ref points to, so the commit is looked
+		// for in the history of the default branch.
+		if c.refs.Head == nil {
+			return nil, s.noRef("HEAD")
+		}
+		o = order{want: *c.refs.Head, depth: 200}
+	}
+	return store, fetch(ctx, c.session, c.refs, o, store, s.options.MaxRepositoryBytes)
+}
+
+// offersCommit says whether the server gives h when asked for it by id.
+func offersCommit(refs *packp.AdvRefs, h plumbing.Hash) bool {
+	if refs.Capabilities.Supports(capability.AllowReachableSHA1InWant) || refs.Head != nil && *refs.Head == h {
+		return true
+	}
+	for _, tip := range refs.References {
+		if tip == h {
+			return true
+		}
+	}
+	return false
+}
+
+// read selects the declarations of the commit tip, and keeps as the cache
+// what that needed.
+func (s *Source) read(ctx context.Context, store *memory.Storage, tip plumbing.Hash) (source.Snapshot, error) {
+	t := &tree{store: store, used: map[plumbing.Hash]struct{}{}}
+	obj, err := t.get(tip, plumbing.CommitObject)
+	if err != nil {
+		if s.options.Commit != "" {
+			return source.Snapshot{}, &binding.Failure{
+				Kind: binding.NotFound, Code: "commit", Op: "git: commit " + s.options.Commit + " of", Object: s.endpoint.String(),
+				Err: err, Hint: "the server gives no commits by id and it is not among the newest of the default branch; name a branch or tag",
+			}
+		}
+		return source.Snapshot{}, err
+	}
+	var commit object.Commit
+	if err := commit.Decode(obj); err != nil {
+		return source.Snapshot{}, fmt.Errorf("commit %s: %w", tip, err)
+	}
+	t.root = commit.TreeHash
+	snapshot, err := t.snapshot(ctx, s.path, s.options.Limits)
+	if err != nil {
+		return source.Snapshot{}, err
+	}
+	snapshot.Revision, snapshot.Time = tip.String(), commit.Committer.When
+	return snapshot, s.keep(store, t.used, tip)
+}
+
+// keep makes the used objects the cache. The ids of all objects were computed
+// from their content when they were unpacked, so what is kept is what the
+// commit's id stands for.
+func (s *Source) keep(store *memory.Storage, used map[plumbing.Hash]struct{}, tip plumbing.Hash) error {
+	kept := memory.NewStorage()
+	for h := range used {
+		if _, err := kept.SetEncodedObject(store.Objects[h]); err != nil {
+			return err
+		}
+	}
+	s.store, s.tip = kept, tip
+	return nil
+}
+
+func pathOf(names []string) string { return strings.Join(names, "/") }

@@ -1,0 +1,231 @@
+// Package gittest serves real git repositories on loopback for tests, with the
+// system's git: over HTTP by git http-backend, over SSH by git upload-pack. It
+// is imported by tests only.
+package gittest
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cgi"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	gliderssh "github.com/gliderlabs/ssh"
+	"golang.org/x/crypto/ssh"
+)
+
+// Repo is a bare repository and a working tree that pushes to it. Its default
+// branch is main.
+type Repo struct {
+	t    testing.TB
+	Bare string
+	Work string
+}
+
+// New makes an empty repository; the test is skipped where there is no git.
+func New(t testing.TB) *Repo {
+	t.Helper()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("the system has no git, which serves the repositories of this test")
+	}
+	dir := t.TempDir()
+	r := &Repo{t: t, Bare: filepath.Join(dir, "repo.git"), Work: filepath.Join(dir, "work")}
+	r.run(dir, "init", "--quiet", "--bare", "--initial-branch=main", r.Bare)
+	r.run(dir, "init", "--quiet", "--initial-branch=main", r.Work)
+	r.Git("remote", "add", "origin", r.Bare)
+	return r
+}
+
+// Git runs git in the working tree and returns its trimmed output.
+func (r *Repo) Git(args ...string) string {
+	r.t.Helper()
+	return r.run(r.Work, args...)
+}
+
+// Config sets a setting of the served repository.
+func (r *Repo) Config(key, value string) {
+	r.t.Helper()
+	r.run(r.Bare, "config", key, value)
+}
+
+// Commit writes files into the working tree (nil deletes), commits them and
+// pushes the current branch with force. It returns the commit's id.
+func (r *Repo) Commit(message string, files map[string][]byte) string {
+	r.t.Helper()
+	for name, data := range files {
+		path := filepath.Join(r.Work, filepath.FromSlash(name))
+		if data == nil {
+			if err := os.Remove(path); err != nil {
+				r.t.Fatal(err)
+			}
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			r.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	r.Git("add", "--all")
+	r.Git("commit", "--quiet", "--allow-empty", "--message", message)
+	r.Push()
+	return r.Head()
+}
+
+// Push pushes the current branch with force, and all tags.
+func (r *Repo) Push() {
+	r.t.Helper()
+	r.Git("push", "--quiet", "--force", "--tags", "origin", "HEAD")
+}
+
+// Head is the id of the working tree's commit.
+func (r *Repo) Head() string {
+	r.t.Helper()
+	return r.Git("rev-parse", "HEAD")
+}
+
+func (r *Repo) run(dir string, args ...string) string {
+	r.t.Helper()
+	cmd := exec.CommandContext(r.t.Context(), "git", args...)
+	cmd.Dir = dir
+	cmd.Env = append(environment(),
+		"GIT_AUTHOR_NAME=t", "GIT_AUTHOR_EMAIL=t@example.com", "GIT_COMMITTER_NAME=t", "GIT_COMMITTER_EMAIL=t@example.com")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(bytes.TrimSpace(out))
+}
+
+// environment keeps the machine's own git configuration out.
+func environment() []string {
+	return append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_SYSTEM="+os.DevNull, "GIT_TERMINAL_PROMPT=0")
+}
+
+// Handler serves the repository as /repo.git by git http-backend.
+func (r *Repo) Handler() http.Handler {
+	r.t.Helper()
+	out, err := exec.CommandContext(r.t.Context(), "git", "--exec-path").Output()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return &cgi.Handler{
+		Path: filepath.Join(strings.TrimSpace(string(out)), "git-http-backend"),
+		Env: []string{
+			"GIT_PROJECT_ROOT=" + filepath.Dir(r.Bare), "GIT_HTTP_EXPORT_ALL=1",
+			"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_SYSTEM=" + os.DevNull,
+		},
+	}
+}
+
+// Serve serves the repository over HTTP and returns its URL.
+func (r *Repo) Serve() string {
+	r.t.Helper()
+	server := httptest.NewServer(r.Handler())
+	r.t.Cleanup(server.Close)
+	return server.URL + "/repo.git"
+}
+
+// BasicAuth lets only one user through to next.
+func BasicAuth(next http.Handler, user, password string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if u, p, _ := r.BasicAuth(); u != user || p != password {
+			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// SSH is an SSH server that serves one repository under any path.
+type SSH struct {
+	// URL is ssh://git@HOST:PORT/repo.git, Address its host and port.
+	URL, Address string
+}
+
+// ServeSSH serves the repository to the owner of key, with the given host
+// keys.
+func (r *Repo) ServeSSH(key ssh.PublicKey, hostKeys ...ssh.Signer) SSH {
+	r.t.Helper()
+	server := &gliderssh.Server{
+		PublicKeyHandler: func(_ gliderssh.Context, offered gliderssh.PublicKey) bool {
+			return gliderssh.KeysEqual(offered, key)
+		},
+		Handler: r.uploadPack,
+	}
+	for _, k := range hostKeys {
+		server.AddHostKey(k)
+	}
+	listener, err := new(net.ListenConfig).Listen(r.t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, gliderssh.ErrServerClosed) {
+			r.t.Errorf("ssh server: %v", err)
+		}
+	}()
+	r.t.Cleanup(func() { _ = server.Close() })
+	address := listener.Addr().String()
+	return SSH{URL: "ssh://git@" + address + "/repo.git", Address: address}
+}
+
+func (r *Repo) uploadPack(s gliderssh.Session) {
+	words := s.Command()
+	dir := r.Bare
+	if len(words) != 2 || words[0] != "git-upload-pack" || words[1] != "/repo.git" {
+		dir = filepath.Join(filepath.Dir(r.Bare), "none")
+	}
+	cmd := exec.CommandContext(s.Context(), "git", "upload-pack", dir)
+	cmd.Env = environment()
+	cmd.Stdout, cmd.Stderr = s, s.Stderr()
+	// Not cmd.Stdin: Run would wait for the client to end its side.
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		_ = s.Exit(1)
+		return
+	}
+	go func() {
+		_, _ = io.Copy(in, s)
+		_ = in.Close()
+	}()
+	if err := cmd.Run(); err != nil {
+		_ = s.Exit(1)
+		return
+	}
+	_ = s.Exit(0)
+}
+
+// NewKey makes an ed25519 key: its signer, and the private key as a PEM file
+// in the test's folder.
+func NewKey(t testing.TB) (signer ssh.Signer, file string) {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if signer, err = ssh.NewSignerFromKey(private); err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(t.TempDir(), "id")
+	if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return signer, file
+}

@@ -1,0 +1,86 @@
+package git
+
+import (
+	"context"
+	"errors"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/storage/memory"
+)
+
+// depths are how many commits back a search for the previous revision goes:
+// most often a few are enough, and beyond the last it is given up.
+func depths() []int { return []int{20, 200} }
+
+// descent is what a walk through history found.
+type descent int
+
+const (
+	unknown descent = iota // the store does not hold enough
+	descends
+	parted
+)
+
+// descentOf walks the commits of store from tip back to ancestor.
+func descentOf(store *memory.Storage, tip, ancestor plumbing.Hash) descent {
+	result := parted
+	seen := map[plumbing.Hash]struct{}{}
+	queue := []plumbing.Hash{tip}
+	for len(queue) > 0 {
+		h := queue[0]
+		queue = queue[1:]
+		if h == ancestor {
+			return descends
+		}
+		if _, ok := seen[h]; ok {
+			continue
+		}
+		seen[h] = struct{}{}
+		obj, err := store.EncodedObject(plumbing.CommitObject, h)
+		if err != nil {
+			result = unknown
+			continue
+		}
+		var c object.Commit
+		if c.Decode(obj) != nil {
+			result = unknown
+			continue
+		}
+		queue = append(queue, c.ParentHashes...)
+	}
+	return result
+}
+
+// rewritten says whether tip could not be shown to descend from previous. It
+// fetches history, without trees where the server can, up to a bound; the
+// commits go into a store of their own that is thrown away. fetched is what the
+// fetch of tip brought, often enough already.
+func (s *Source) rewritten(ctx context.Context, fetched *memory.Storage, tip plumbing.Hash, revision string) (bool, error) {
+	if !plumbing.IsHash(revision) {
+		return true, nil // a revision of another kind of source
+	}
+	previous := plumbing.NewHash(revision)
+	if found := descentOf(fetched, tip, previous); found != unknown {
+		return found == parted, nil
+	}
+	for _, depth := range depths() {
+		store := memory.NewStorage()
+		// To claim the previous revision spares us what lies before it; of
+		// the answer only commits are looked at.
+		o := order{want: tip, have: previous, depth: depth, commits: true}
+		err := s.converse(ctx, func(ctx context.Context, c conversation) error {
+			return fetch(ctx, c.session, c.refs, o, store, s.options.MaxRepositoryBytes)
+		})
+		if errors.Is(err, errTooLarge) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if found := descentOf(store, tip, previous); found != unknown {
+			return found == parted, nil
+		}
+	}
+	return true, nil
+}

@@ -1,0 +1,223 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	uploadPack   = "git-upload-pack"
+	infoRefs     = "/info/refs"
+	maxRedirects = 5
+	// maxRefsBytes bounds the list of refs, about 300,000 of them.
+	maxRefsBytes = 32 << 20
+	// maxHeaderBytes bounds the header of an answer.
+	maxHeaderBytes = 64 << 10
+)
+
+// httpRemote speaks git's smart HTTP protocol, version 0. It is written here
+// and not taken from go-git because there a client is installed for the whole
+// process, and because redirects, limits and errors are ours to decide.
+type httpRemote struct {
+	endpoint endpoint
+	auth     Auth
+	caFile   string
+
+	client *http.Client
+	ca     []byte // what client was built with
+}
+
+// open prepares a session; nothing is sent yet.
+func (r *httpRemote) open(context.Context) (session, error) {
+	if err := r.build(); err != nil {
+		return nil, err
+	}
+	at, err := url.Parse(r.endpoint.String())
+	if err != nil {
+		return nil, errNotGit
+	}
+	return &httpSession{remote: r, base: strings.TrimRight(at.String(), "/")}, nil
+}
+
+func (r *httpRemote) close() {
+	if r.client != nil {
+		r.client.CloseIdleConnections()
+	}
+}
+
+// build makes the client, and makes it anew when the CA file was exchanged.
+func (r *httpRemote) build() error {
+	var ca []byte
+	if r.caFile != "" {
+		var err error
+		if ca, err = readCA(r.caFile); err != nil {
+			return err
+		}
+	}
+	if r.client != nil && bytes.Equal(ca, r.ca) {
+		return nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if ca != nil {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM(ca) {
+			return fmt.Errorf("CA file %s holds no certificate in PEM form", r.caFile)
+		}
+		config.RootCAs = pool
+	}
+	r.close()
+	r.ca = ca
+	r.client = &http.Client{
+		CheckRedirect: checkRedirect,
+		Transport: &http.Transport{
+			Proxy:                  proxy,
+			DialContext:            (&net.Dialer{Timeout: 15 * time.Second}).DialContext,
+			TLSClientConfig:        config,
+			TLSHandshakeTimeout:    15 * time.Second,
+			ExpectContinueTimeout:  time.Second,
+			IdleConnTimeout:        90 * time.Second,
+			MaxIdleConns:           2,
+			MaxResponseHeaderBytes: maxHeaderBytes,
+			ForceAttemptHTTP2:      true,
+			// A connection that stays open must not remember the password that
+			// it sent, as HTTP/2 does to name a header by number the next time.
+			HTTP2: &http.HTTP2Config{MaxEncoderHeaderTableSize: 1},
+		},
+	}
+	return nil
+}
+
+// proxy is the operator's, from the environment, as git itself uses it. The
+// error for a malformed one would repeat its address, password included.
+func proxy(req *http.Request) (*url.URL, error) {
+	u, err := http.ProxyFromEnvironment(req)
+	if err != nil {
+		return nil, errors.New("the proxy address in the environment cannot be read")
+	}
+	return u, nil
+}
+
+func readCA(path string) ([]byte, error) {
+	data, err := readSmall(path)
+	if err != nil {
+		return nil, fmt.Errorf("CA file: %w", err)
+	}
+	return data, nil
+}
+
+// redirectError says where a redirect would have led, by host only: its URL
+// may hold a secret.
+type redirectError struct{ host string }
+
+func (e *redirectError) Error() string {
+	return fmt.Sprintf("redirect to another host or scheme (%q) refused: credentials stay with the host they are for", e.host)
+}
+
+// checkRedirect lets a redirect of the first request stay on its scheme and
+// host, which hosts use to correct a path, and refuses all others.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	first := via[0]
+	same := req.URL.Scheme == first.URL.Scheme && strings.EqualFold(req.URL.Host, first.URL.Host)
+	if !same || req.URL.User != nil || first.Method != http.MethodGet || len(via) > maxRedirects {
+		return &redirectError{req.URL.Scheme + "://" + req.URL.Hostname()}
+	}
+	return nil
+}
+
+// statusError is an HTTP status that is not 200.
+type statusError struct {
+	status     int
+	retryAfter string
+}
+
+func (e *statusError) Error() string {
+	return fmt.Sprintf("HTTP status %d %s", e.status, http.StatusText(e.status))
+}
+
+// errNotGit says that the other side does not speak the protocol.
+var errNotGit = errors.New("the answer is not git's smart HTTP protocol")
+
+type httpSession struct {
+	remote *httpRemote
+	base   string
+}
+
+func (s *httpSession) advertisement(ctx context.Context) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+infoRefs+"?service="+uploadPack, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.do(req, "application/x-git-upload-pack-advertisement")
+	if err != nil {
+		return nil, err
+	}
+	base, ok := strings.CutSuffix(res.Request.URL.Path, infoRefs)
+	if !ok {
+		_ = res.Body.Close()
+		return nil, errNotGit
+	}
+	moved := url.URL{Scheme: res.Request.URL.Scheme, Host: res.Request.URL.Host, Path: base}
+	s.base = moved.String()
+	return res.Body, nil
+}
+
+func (s *httpSession) request(ctx context.Context, body []byte) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base+"/"+uploadPack, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-git-upload-pack-request")
+	res, err := s.do(req, "application/x-git-upload-pack-result")
+	if err != nil {
+		return nil, err
+	}
+	return res.Body, nil
+}
+
+// do sends a request with our credentials and takes an answer of the wanted
+// type only.
+func (s *httpSession) do(req *http.Request, want string) (*http.Response, error) {
+	user, password, ok, err := s.remote.auth.basic()
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		req.SetBasicAuth(user, string(password))
+		clear(password)
+	}
+	req.Header.Set("User-Agent", "git/reconciler")
+	req.Header.Set("Accept", want)
+	res, err := s.remote.client.Do(req)
+	if err != nil {
+		// The error of net/http repeats the URL, of a redirect too.
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
+			err = wrapped.Err
+		}
+		return nil, err
+	}
+	switch {
+	case res.StatusCode != http.StatusOK:
+		err = &statusError{res.StatusCode, res.Header.Get("Retry-After")}
+	case res.Header.Get("Content-Type") != want:
+		err = errNotGit
+	default:
+		return res, nil
+	}
+	_ = res.Body.Close()
+	return nil, err
+}
+
+func (*httpSession) close() {}

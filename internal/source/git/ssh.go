@@ -1,0 +1,216 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/skeema/knownhosts"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+)
+
+// sshRemote speaks git's protocol over SSH. It is written here and not taken
+// from go-git because there the handshake has no deadline, and the user's own
+// ~/.ssh/config is obeyed.
+type sshRemote struct {
+	endpoint endpoint
+	auth     SSH
+}
+
+// errUnknownHost says that known_hosts has no key for the host.
+var errUnknownHost = errors.New("the host is not in known_hosts")
+
+func (*sshRemote) close() {}
+
+// open dials, signs in and starts upload-pack. The connection ends with ctx.
+func (r *sshRemote) open(ctx context.Context) (session, error) {
+	config, done, err := r.config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", r.endpoint.address())
+	if err != nil {
+		return nil, err
+	}
+	// The SSH library knows no contexts, so the connection under it is closed
+	// when the context ends.
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	s, err := r.start(conn, config)
+	if err != nil {
+		stop()
+		_ = conn.Close()
+		return nil, err
+	}
+	s.release = func() { stop(); _ = conn.Close() }
+	return s, nil
+}
+
+func (r *sshRemote) start(conn net.Conn, config *ssh.ClientConfig) (*sshSession, error) {
+	c, channels, requests, err := ssh.NewClientConn(conn, r.endpoint.address(), config)
+	if err != nil {
+		return nil, err
+	}
+	client := ssh.NewClient(c, channels, requests)
+	sess, err := client.NewSession()
+	if err != nil {
+		return nil, err
+	}
+	s := &sshSession{}
+	sess.Stderr = &s.stderr
+	if s.in, err = sess.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if s.out, err = sess.StdoutPipe(); err != nil {
+		return nil, err
+	}
+	if err := sess.Start(uploadPack + " " + quote(r.endpoint.path)); err != nil {
+		return nil, err
+	}
+	s.wait = sess.Wait
+	return s, nil
+}
+
+// config reads keys and known hosts. Offered host-key algorithms are limited
+// to those that known_hosts has for this host and port: a server with several
+// keys would else answer with one that is not there.
+func (r *sshRemote) config(ctx context.Context) (config *ssh.ClientConfig, done func(), err error) {
+	known, err := knownhosts.NewDB(r.auth.KnownHostsFile)
+	if err != nil {
+		return nil, nil, fmt.Errorf("known_hosts: %w", err)
+	}
+	algorithms := known.HostKeyAlgorithms(r.endpoint.address())
+	if len(algorithms) == 0 {
+		return nil, nil, errUnknownHost
+	}
+	signers, done, err := r.signers(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	user := r.endpoint.user
+	if user == "" {
+		user = r.auth.User
+	}
+	if user == "" {
+		user = "git"
+	}
+	return &ssh.ClientConfig{
+		User:              user,
+		Auth:              []ssh.AuthMethod{ssh.PublicKeys(signers...)},
+		HostKeyCallback:   known.HostKeyCallback(),
+		HostKeyAlgorithms: algorithms,
+		Timeout:           15 * time.Second,
+	}, done, nil
+}
+
+// signers are the key of the file and those of the agent, which done lets go.
+func (r *sshRemote) signers(ctx context.Context) (signers []ssh.Signer, done func(), err error) {
+	done = func() {}
+	if r.auth.KeyFile != "" {
+		signer, err := r.keyFile()
+		if err != nil {
+			return nil, nil, fmt.Errorf("SSH key %s: %w", r.auth.KeyFile, err)
+		}
+		signers = append(signers, signer)
+	}
+	if r.auth.Agent {
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", os.Getenv("SSH_AUTH_SOCK"))
+		if err != nil {
+			return nil, nil, fmt.Errorf("SSH agent at SSH_AUTH_SOCK: %w", err)
+		}
+		stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+		done = func() { stop(); _ = conn.Close() }
+		held, err := agent.NewClient(conn).Signers()
+		if err != nil {
+			done()
+			return nil, nil, fmt.Errorf("SSH agent: %w", err)
+		}
+		signers = append(signers, held...)
+	}
+	return signers, done, nil
+}
+
+func (r *sshRemote) keyFile() (ssh.Signer, error) {
+	key, err := readSmall(r.auth.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(key)
+	if r.auth.PassphraseFile == "" {
+		return ssh.ParsePrivateKey(key)
+	}
+	passphrase, err := SecretFile(r.auth.PassphraseFile)()
+	if err != nil {
+		return nil, err
+	}
+	defer clear(passphrase)
+	return ssh.ParsePrivateKeyWithPassphrase(key, passphrase)
+}
+
+// quote makes a path one word for the other side's shell, as git's
+// sq_quote_buf does.
+func quote(path string) string {
+	return "'" + strings.NewReplacer("'", `'\''`, "!", `'\!'`).Replace(path) + "'"
+}
+
+// sshSession is one run of upload-pack: it advertises once and takes at most
+// one request.
+type sshSession struct {
+	in      io.WriteCloser
+	out     io.Reader
+	stderr  head
+	wait    func() error
+	ended   sync.Once
+	release func()
+}
+
+func (s *sshSession) advertisement(context.Context) (io.ReadCloser, error) {
+	return io.NopCloser(&explained{s}), nil
+}
+
+func (s *sshSession) request(_ context.Context, body []byte) (io.ReadCloser, error) {
+	if _, err := s.in.Write(body); err != nil {
+		return nil, err
+	}
+	if err := s.in.Close(); err != nil {
+		return nil, err
+	}
+	return io.NopCloser(&explained{s}), nil
+}
+
+func (s *sshSession) close() { s.release() }
+
+// serverError is what a server wrote on its error stream.
+type serverError struct{ text string }
+
+func (e *serverError) Error() string { return fmt.Sprintf("the server says %.200q", e.text) }
+
+// explained reads what upload-pack writes; where that ends, the error stream
+// may say why.
+type explained struct{ s *sshSession }
+
+func (r *explained) Read(p []byte) (int, error) {
+	n, err := r.s.out.Read(p)
+	if errors.Is(err, io.EOF) && n == 0 {
+		r.s.ended.Do(func() { _ = r.s.wait() }) // the error stream is whole only after this
+		if text := strings.TrimSpace(string(r.s.stderr.kept)); text != "" {
+			return 0, &serverError{text}
+		}
+	}
+	return n, err
+}
+
+// head keeps the beginning of what is written to it.
+type head struct{ kept []byte }
+
+func (h *head) Write(p []byte) (int, error) {
+	h.kept = append(h.kept, p[:min(1024-len(h.kept), len(p))]...)
+	return len(p), nil
+}

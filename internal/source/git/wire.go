@@ -1,0 +1,161 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
+	"github.com/go-git/go-git/v5/storage/memory"
+)
+
+// remote opens sessions with one repository.
+type remote interface {
+	open(ctx context.Context) (session, error)
+	close()
+}
+
+// session is one conversation of git's upload-pack protocol, version 0: the
+// other side lists its refs, then answers one request with a pack.
+type session interface {
+	advertisement(ctx context.Context) (io.ReadCloser, error)
+	request(ctx context.Context, body []byte) (io.ReadCloser, error)
+	close()
+}
+
+// errEmpty says that the repository has no commit yet.
+var errEmpty = errors.New("the repository is empty")
+
+// listRefs reads the advertisement.
+func listRefs(ctx context.Context, s session) (*packp.AdvRefs, error) {
+	body, err := s.advertisement(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = body.Close() }()
+	refs := packp.NewAdvRefs()
+	err = refs.Decode(&bounded{body, maxRefsBytes})
+	switch {
+	case errors.Is(err, packp.ErrEmptyAdvRefs) || err == nil && refs.IsEmpty():
+		return nil, errEmpty
+	case err != nil:
+		return nil, fmt.Errorf("list of refs: %w", err)
+	}
+	return refs, nil
+}
+
+// order is what a fetch asks for.
+type order struct {
+	want plumbing.Hash
+	// have is a commit whose whole tree we hold; haveShallow says that we do
+	// not hold its parents.
+	have        plumbing.Hash
+	haveShallow bool
+	// depth is how many commits back; a server that cannot cut history gives
+	// all of it.
+	depth int
+	// commits asks for commits without their trees, where the server can.
+	commits bool
+}
+
+// fetch sends an order and puts the objects of the answer into store, at most
+// limit bytes of them.
+func fetch(ctx context.Context, s session, refs *packp.AdvRefs, o order, store *memory.Storage, limit int64) error {
+	req, err := upload(refs.Capabilities, o)
+	if err != nil {
+		return err
+	}
+	var body bytes.Buffer
+	if err := req.UploadRequest.Encode(&body); err != nil {
+		return err
+	}
+	if err := req.UploadHaves.Encode(&body, false); err != nil {
+		return err
+	}
+	body.WriteString("0009done\n")
+
+	answer, err := s.request(ctx, body.Bytes())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Close() }()
+	// Beside the pack there are progress lines and framing.
+	raw := struct {
+		io.Reader
+		io.Closer
+	}{&bounded{answer, limit + limit/8 + 1<<20}, answer}
+	res := packp.NewUploadPackResponse(req)
+	if err := res.Decode(raw); err != nil {
+		return fmt.Errorf("answer to a fetch: %w", err)
+	}
+	var pack io.Reader = res
+	if req.Capabilities.Supports(capability.Sideband64k) {
+		pack = sideband.NewDemuxer(sideband.Sideband64k, res)
+	}
+	if err := unpack(pack, store, limit, req.Capabilities.Supports(capability.ThinPack)); err != nil {
+		return err
+	}
+	// A body read to its end leaves a connection that can be used again.
+	_, _ = io.CopyN(io.Discard, answer, 64<<10)
+	return nil
+}
+
+// upload builds the request with no more capabilities than are needed and
+// offered.
+func upload(offered *capability.List, o order) (*packp.UploadPackRequest, error) {
+	req := packp.NewUploadPackRequest()
+	req.Wants = []plumbing.Hash{o.want}
+	wanted := []capability.Capability{capability.OFSDelta, capability.Sideband64k, capability.NoProgress}
+	if o.depth > 0 && offered.Supports(capability.Shallow) {
+		wanted = append(wanted, capability.Shallow)
+		req.Depth = packp.DepthCommits(o.depth)
+	}
+	if o.have != plumbing.ZeroHash {
+		// Without it, a server that is asked for one commit without history
+		// sends all of its tree, whatever we hold.
+		wanted = append(wanted, capability.ThinPack)
+	}
+	if o.commits && offered.Supports(capability.Filter) {
+		wanted = append(wanted, capability.Filter)
+		req.Filter = packp.FilterTreeDepth(0)
+	}
+	for _, c := range wanted {
+		if !offered.Supports(c) {
+			continue
+		}
+		if err := req.Capabilities.Set(c); err != nil {
+			return nil, err
+		}
+	}
+	if o.have != plumbing.ZeroHash {
+		req.Haves = []plumbing.Hash{o.have}
+		if o.haveShallow && offered.Supports(capability.Shallow) {
+			// The capability goes with shallow lines even without a depth.
+			if err := req.Capabilities.Set(capability.Shallow); err != nil {
+				return nil, err
+			}
+			req.Shallows = req.Haves
+		}
+	}
+	return req, req.Validate()
+}
+
+// bounded reads at most left bytes, and says so when there are more.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTooLarge
+	}
+	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}

@@ -1,0 +1,237 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-git/go-git/v5/plumbing/format/gitignore"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+// Kind says what an entry of a tree is.
+type Kind int
+
+// Kinds of entries.
+const (
+	Regular Kind = iota
+	Directory
+	Symlink
+	Submodule
+	// Irregular is a device, a socket or a pipe.
+	Irregular
+)
+
+// Entry is one name in a directory of a tree.
+type Entry struct {
+	Name string
+	Kind Kind
+	// ID is the tree's own word for the entry.
+	ID string
+}
+
+// Errors that a Tree gives for one file, which become findings.
+var (
+	ErrTooLarge   = errors.New("source: file is larger than the limit")
+	ErrUnreadable = errors.New("source: file cannot be read")
+)
+
+// Tree is what declarations are selected from.
+type Tree interface {
+	// List gives the entries of a directory that List gave before, or of the
+	// root for the zero Entry. An error that is not ErrUnreadable ends the
+	// selection.
+	List(dir Entry) ([]Entry, error)
+	// Read gives a regular file's content and digest. A file of more than
+	// limit bytes is ErrTooLarge; any other error that is not ErrUnreadable
+	// ends the selection.
+	Read(file Entry, limit int64) (data []byte, digest string, err error)
+}
+
+const (
+	maxDepth    = 100
+	maxEntries  = 1_000_000
+	maxFindings = 1_000
+)
+
+// Select reads the declaration files of a tree: those named .yaml or .yml, in
+// folders of any depth, that no ignore file leaves out. Folders named .git are
+// not entered. What cannot be read is a finding; files and findings come
+// sorted. An error means that nothing can be said of the tree.
+func Select(ctx context.Context, tree Tree, limits Limits) ([]binding.File, []finding.Finding, error) {
+	s := selection{tree: tree, limits: limits}
+	if err := s.directory(ctx, Entry{}, nil); err != nil && !errors.Is(err, errLimit) {
+		return nil, nil, err
+	}
+	slices.SortFunc(s.files, func(a, b binding.File) int { return cmp.Compare(a.Path, b.Path) })
+	return s.files, finding.Sort(s.findings), nil
+}
+
+// errLimit ends a walk early; its finding is already told.
+var errLimit = errors.New("source: limit reached")
+
+// selection is the state of one walk.
+type selection struct {
+	tree     Tree
+	limits   Limits
+	patterns []gitignore.Pattern
+	files    []binding.File
+	findings []finding.Finding
+	entries  int
+	bytes    int64
+}
+
+func (s *selection) tell(code, file, format string, args ...any) {
+	s.findings = append(s.findings, finding.New(code, fmt.Sprintf(format, args...)).At(file, 0, 0))
+}
+
+// directory walks the directory at the path of names.
+func (s *selection) directory(ctx context.Context, dir Entry, names []string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	at := strings.Join(names, "/")
+	if len(names) > maxDepth {
+		s.tell("source-too-deep", at, "the folder lies %d deep", len(names))
+		return nil
+	}
+	entries, err := s.tree.List(dir)
+	if errors.Is(err, ErrUnreadable) && len(names) > 0 {
+		s.tell("source-file-unreadable", at, "the folder cannot be listed: %v", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if s.entries += len(entries); s.entries > maxEntries {
+		s.tell("source-too-many-files", "", "there are more than %d entries; reading stopped at %q", maxEntries, at)
+		return errLimit
+	}
+	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
+
+	// The patterns of this folder hold for it and below, so they go when it is
+	// done.
+	outer := len(s.patterns)
+	defer func() { s.patterns = s.patterns[:outer] }()
+	if err := s.ignores(entries, names); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if len(s.findings) >= maxFindings {
+			s.findings = s.findings[:maxFindings-1]
+			s.tell("source-too-many-findings", "", "there are more than %d findings; reading stopped at %q", maxFindings, at)
+			return errLimit
+		}
+		if err := s.entry(ctx, e, names); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ignores takes up the ignore file among entries, if there is one.
+func (s *selection) ignores(entries []Entry, names []string) error {
+	i := slices.IndexFunc(entries, func(e Entry) bool { return e.Name == ignoreFile && e.Kind == Regular })
+	if i < 0 {
+		return nil
+	}
+	at := join(names, ignoreFile)
+	data, _, err := s.tree.Read(entries[i], maxIgnoreBytes)
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		s.tell("source-ignore-too-large", at, "the file has more than %d bytes", maxIgnoreBytes)
+		return nil
+	case errors.Is(err, ErrUnreadable):
+		s.tell("source-file-unreadable", at, "%v", err)
+		return nil
+	case err != nil:
+		return err
+	}
+	patterns, findings := parseIgnore(data, names)
+	s.findings = append(s.findings, findings...)
+	if len(s.patterns)+len(patterns) > maxIgnorePatterns {
+		s.tell("source-ignore-too-large", at, "with this file there are more than %d patterns", maxIgnorePatterns)
+		return nil
+	}
+	s.patterns = append(s.patterns, patterns...)
+	return nil
+}
+
+// entry takes one entry of the directory at the path of names.
+func (s *selection) entry(ctx context.Context, e Entry, names []string) error {
+	if e.Name == ".git" {
+		return nil
+	}
+	if !validName(e.Name) {
+		s.tell("source-file-name", strings.Join(names, "/"), "the name %q cannot be used", e.Name)
+		return nil
+	}
+	here := append(names[:len(names):len(names)], e.Name)
+	if gitignore.NewMatcher(s.patterns).Match(here, e.Kind == Directory || e.Kind == Submodule) {
+		return nil
+	}
+	at := strings.Join(here, "/")
+	switch e.Kind {
+	case Directory:
+		return s.directory(ctx, e, here)
+	case Symlink:
+		s.tell("source-symlink", at, "%s is a symbolic link", at)
+	case Submodule:
+		s.tell("source-submodule", at, "%s is a submodule", at)
+	case Regular, Irregular:
+		if declarationName(e.Name) {
+			return s.file(e, at)
+		}
+	}
+	return nil
+}
+
+func (s *selection) file(e Entry, at string) error {
+	if e.Kind == Irregular {
+		s.tell("source-file-unreadable", at, "%s is not a regular file", at)
+		return nil
+	}
+	if len(s.files) >= s.limits.Files {
+		s.tell("source-too-many-files", "", "there are more than %d declaration files; reading stopped at %s", s.limits.Files, at)
+		return errLimit
+	}
+	data, digest, err := s.tree.Read(e, s.limits.FileBytes)
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		s.tell("source-file-too-large", at, "%s has more than %d bytes", at, s.limits.FileBytes)
+		return nil
+	case errors.Is(err, ErrUnreadable):
+		s.tell("source-file-unreadable", at, "%s: %v", at, err)
+		return nil
+	case err != nil:
+		return err
+	}
+	if s.bytes += int64(len(data)); s.bytes > s.limits.TotalBytes {
+		s.tell("source-too-large", "", "the declaration files have more than %d bytes; reading stopped at %s", s.limits.TotalBytes, at)
+		return errLimit
+	}
+	s.files = append(s.files, binding.File{Path: at, Digest: digest, Data: data})
+	return nil
+}
+
+func join(names []string, name string) string {
+	return strings.Join(append(names[:len(names):len(names)], name), "/")
+}
+
+func declarationName(name string) bool {
+	return strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
+}
+
+// validName says whether a name can be shown and stays in its folder. Names
+// come from git objects, which hold any bytes.
+func validName(name string) bool {
+	return name != "" && name != "." && name != ".." && utf8.ValidString(name) &&
+		!strings.ContainsFunc(name, func(r rune) bool { return r == '/' || !unicode.IsGraphic(r) })
+}
