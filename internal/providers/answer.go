@@ -1,0 +1,139 @@
+package providers
+
+import (
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/secrets"
+)
+
+// Questions, as they stand in binding.Answer.Question. They never change their
+// meaning: "yes" is always the good answer, but for QuestionSubgroup, where it
+// only says where the project lives.
+const (
+	QuestionTokenValid      = "token-valid"
+	QuestionTokenKind       = "token-kind"
+	QuestionTokenScope      = "token-scope"
+	QuestionTokenOwner      = "token-owner"
+	QuestionTokenExpiry     = "token-expiry"
+	QuestionAccountExists   = "account-exists"
+	QuestionAccountPersonal = "account-personal"
+	QuestionProjectExists   = "project-exists"
+	QuestionProjectPath     = "project-path"
+	QuestionProjectOwner    = "project-owner"
+	QuestionProjectActive   = "project-active"
+	QuestionProjectRole     = "project-role"
+	QuestionProjectWebhooks = "project-webhooks"
+	QuestionSubgroup        = "subgroup"
+	QuestionSiteReachable   = "site-reachable"
+
+	// Codeup's least privilege, one question for each permission. The last is
+	// asked only where the operator allowed a probe that writes.
+	QuestionPermissionMembers       = "permission-organization-members"
+	QuestionPermissionDepartments   = "permission-organization-departments"
+	QuestionPermissionRepositories  = "permission-code-repositories"
+	QuestionPermissionBranches      = "permission-branches"
+	QuestionPermissionTags          = "permission-tags"
+	QuestionPermissionWebhooks      = "permission-webhooks"
+	QuestionPermissionWebhooksWrite = "permission-webhooks-write"
+)
+
+// Yes is a good answer.
+func Yes(question, reason, message string) binding.Answer {
+	return binding.Answer{Question: question, Verdict: binding.Yes, Reason: reason, Message: message}
+}
+
+// No is a bad answer. code is the rule that it breaks; empty if none.
+func No(question, code, reason, message string) binding.Answer {
+	return binding.Answer{Question: question, Verdict: binding.No, Code: code, Reason: reason, Message: message}
+}
+
+// Unknown is no answer, and why.
+func Unknown(question, reason, message string) binding.Answer {
+	return binding.Answer{Question: question, Verdict: binding.UnknownAsked, Reason: reason, Message: message}
+}
+
+// UnknownAll is the same unknown for several questions.
+func UnknownAll(reason, message string, questions ...string) []binding.Answer {
+	answers := make([]binding.Answer, 0, len(questions))
+	for _, q := range questions {
+		answers = append(answers, Unknown(q, reason, message))
+	}
+	return answers
+}
+
+// Finish sets the time of every answer and takes the token out of every text:
+// a host may echo what it was sent, in a name or in an error.
+func Finish(at time.Time, token secrets.Secret, answers []binding.Answer) []binding.Answer {
+	for i := range answers {
+		answers[i].At = at
+		answers[i].Message = Redact(answers[i].Message, token)
+	}
+	return answers
+}
+
+// Redact takes the token's value out of a text. Of a token that is written as
+// user:token, the part after the colon is taken out wherever it stands alone.
+func Redact(text string, token secrets.Secret) string {
+	value := token.Expose()
+	if value == "" {
+		return text
+	}
+	text = strings.ReplaceAll(text, value, token.String())
+	if _, bare, written := strings.Cut(value, ":"); written && bare != "" {
+		text = strings.ReplaceAll(text, bare, token.String())
+	}
+	return text
+}
+
+// Malformed says why a token cannot be one before it is sent anywhere; empty
+// if it can. A line end at its end is the usual fault of a secret that was
+// written with a shell.
+func Malformed(token secrets.Secret) string {
+	value := token.Expose()
+	switch {
+	case strings.TrimSpace(value) == "":
+		return "is empty"
+	case strings.TrimSpace(value) != value:
+		return "begins or ends with white space"
+	}
+	for _, r := range value {
+		if r <= ' ' || r > '~' {
+			return "holds a character that no token has"
+		}
+	}
+	return ""
+}
+
+// shape is a prefix that tells what a token is.
+type shape struct{ prefix, host string }
+
+// ForeignHost names the service whose token this is by its prefix, where that
+// is certainly not the given platform's; empty otherwise. It keeps a token
+// from being sent to a host that it was not made for.
+func ForeignHost(platform binding.Platform, token secrets.Secret) string {
+	shapes := []shape{
+		{"glpat-", binding.GitLab.Title()},
+		{"ghp_", binding.GitHub.Title()},
+		{"gho_", binding.GitHub.Title()},
+		{"ghu_", binding.GitHub.Title()},
+		{"ghs_", binding.GitHub.Title()},
+		{"ghr_", binding.GitHub.Title()},
+		{"github_pat_", binding.GitHub.Title()},
+		{"ATATT3", binding.Bitbucket.Title()},
+		{"ATCTT3", binding.Bitbucket.Title()},
+		{"ATBB", binding.Bitbucket.Title()},
+		{"pt-", binding.Codeup.Title()},
+		{"hvs.", "Vault"},
+		{"hvb.", "Vault"},
+		{"LTAI", "Alibaba Cloud"},
+	}
+	value := token.Expose()
+	for _, s := range shapes {
+		if strings.HasPrefix(value, s.prefix) && s.host != platform.Title() {
+			return s.host
+		}
+	}
+	return ""
+}

@@ -1,0 +1,266 @@
+// Package bitbucket asks Bitbucket Cloud whether a workspace exists and where
+// repositories live, by net/http and small structs: no library lets a call be
+// cancelled and its headers be read. Public ones need no token; an observer
+// token, which is never the binding's own (Bitbucket is bound by OAuth), lets
+// private ones be seen.
+package bitbucket
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/providers"
+	"reconciler/internal/secrets"
+)
+
+// BaseURL is the API of bitbucket.org.
+const BaseURL = "https://api.bitbucket.org/2.0"
+
+// Reasons of this host.
+const (
+	ReasonAccountExists   = "AccountExists"
+	ReasonAccountMissing  = "AccountNotFound"
+	ReasonExists          = "ProjectExists"
+	ReasonNotVisible      = "ProjectNotVisible"
+	ReasonPathCurrent     = "PathCurrent"
+	ReasonMoved           = "ProjectMoved"
+	ReasonReplaced        = "PathTakenByAnother"
+	ReasonOwner           = "OwnerMatches"
+	ReasonOtherOwner      = "OtherOwner"
+	ReasonNoSubgroups     = "NoSubgroups"
+	ReasonMalformed       = "TokenMalformed"
+	ReasonOtherHost       = "TokenOfAnotherHost"
+	ReasonScopeMissing    = "ScopeMissing"
+	ReasonAppPasswordGone = "AppPasswordGone"
+)
+
+var _ providers.Provider = (*Provider)(nil)
+
+// Options for New.
+type Options struct {
+	// Client is the guarded client (providers.NewHTTPClient).
+	Client *http.Client
+	// BaseURL of the API; empty is bitbucket.org's.
+	BaseURL string
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// Provider asks Bitbucket. Safe for concurrent use.
+type Provider struct {
+	client *http.Client
+	base   *url.URL
+	now    func() time.Time
+	pins   *providers.Pins
+}
+
+// New makes a Provider. A BaseURL that is no URL is an error.
+func New(o Options) (*Provider, error) {
+	if o.BaseURL == "" {
+		o.BaseURL = BaseURL
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	base, err := providers.ParseBase(o.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	return &Provider{client: o.Client, base: base, now: o.Now, pins: providers.NewPins()}, nil
+}
+
+// CheckToken implements providers.Provider: Bitbucket is bound by OAuth, so
+// there is no token of the binding to ask about.
+func (*Provider) CheckToken(context.Context, binding.Account, []string, secrets.Secret) binding.TokenReport {
+	return binding.TokenReport{}
+}
+
+// workspace is GET /workspaces/{workspace}. The account that is bound is known
+// by its workspace: nicknames are neither unique nor asked for by path.
+type workspace struct {
+	UUID string `json:"uuid"`
+	Slug string `json:"slug"`
+}
+
+// CheckAccount implements providers.Provider.
+func (p *Provider) CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) []binding.Answer {
+	return providers.Finish(p.now(), token, []binding.Answer{p.checkAccount(ctx, account.Username, token)})
+}
+
+func (p *Provider) checkAccount(ctx context.Context, name string, token secrets.Secret) binding.Answer {
+	question := providers.QuestionAccountExists
+	header, reason, err := credentials(token)
+	if err != nil {
+		return providers.Unknown(question, reason, "Bitbucket was not asked: "+err.Error())
+	}
+	var found workspace
+	reply, err := providers.Get(ctx, p.client, p.base.String()+"/workspaces/"+url.PathEscape(name), header, &found)
+	switch {
+	case err == nil && reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header):
+		// The description says of this 404 that no such workspace exists; of a
+		// private one it speaks as of any other.
+		return providers.No(question, "", ReasonAccountMissing, "Bitbucket has no workspace "+name+"; check the username")
+	case err != nil || !reply.OK():
+		return p.trouble(question, reply, err)
+	case found.UUID == "" || found.Slug == "":
+		return providers.Unknown(question, providers.ReasonUnreadable, "Bitbucket answered without the workspace's uuid and slug")
+	}
+	return providers.Yes(question, ReasonAccountExists, "Bitbucket has the workspace "+found.Slug)
+}
+
+// repository is GET /repositories/{workspace}/{repo_slug}.
+type repository struct {
+	UUID     string `json:"uuid"`
+	FullName string `json:"full_name"`
+}
+
+// CheckProject implements providers.Provider. How Bitbucket answers for a
+// repository that was renamed is not documented, so a 404 is an unknown; one
+// that was seen before is asked for by its uuid.
+func (p *Provider) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
+	at := p.now()
+	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", ReasonNoSubgroups, "Bitbucket has no subgroups")}
+	state.ID, state.Answers = p.checkProject(ctx, account, source, token)
+	state.ID = providers.Redact(state.ID, token)
+	state.Answers = providers.Finish(at, token, state.Answers)
+	state.Subgroup.At = at
+	return state
+}
+
+func (p *Provider) checkProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) (id string, answers []binding.Answer) {
+	question := providers.QuestionProjectExists
+	header, reason, err := credentials(token)
+	if err != nil {
+		return "", []binding.Answer{providers.Unknown(question, reason, "Bitbucket was not asked: "+err.Error())}
+	}
+	space, slug, nested := strings.Cut(strings.Trim(source, "/"), "/")
+	if !nested {
+		space, slug = account.Username, space
+	}
+	path := space + "/" + slug
+	found, reply, err := p.repository(ctx, header, space, slug)
+	if pinned, ok := p.pins.Get(strings.ToLower(path)); ok && err == nil && reply.Status == http.StatusNotFound {
+		found, reply, err = p.repository(ctx, header, space, pinned)
+	}
+	switch {
+	case err == nil && reply.Status == http.StatusNotFound:
+		return "", []binding.Answer{providers.Unknown(question, ReasonNotVisible,
+			"Bitbucket shows no repository "+path+" to this question: it is private, was moved, or does not exist")}
+	case err != nil || !reply.OK():
+		return "", []binding.Answer{p.trouble(question, reply, err)}
+	case found.UUID == "" || found.FullName == "":
+		return "", []binding.Answer{providers.Unknown(question, providers.ReasonUnreadable,
+			"Bitbucket answered without the repository's uuid and full name")}
+	}
+	return found.UUID, p.describe(account, path, found)
+}
+
+func (p *Provider) repository(ctx context.Context, header http.Header, space, slug string) (repository, providers.Reply, error) {
+	var found repository
+	address := p.base.String() + "/repositories/" + url.PathEscape(space) + "/" + url.PathEscape(slug)
+	reply, err := providers.Get(ctx, p.client, address, header, &found)
+	return found, reply, err
+}
+
+func (p *Provider) describe(account binding.Account, path string, found repository) []binding.Answer {
+	answers := []binding.Answer{providers.Yes(providers.QuestionProjectExists, ReasonExists, "the repository is "+found.FullName)}
+	key := strings.ToLower(path)
+	pinned, seen := p.pins.Get(key)
+	switch {
+	case !binding.SameSource(found.FullName, path):
+		answers = append(answers, providers.No(providers.QuestionProjectPath, "", ReasonMoved, fmt.Sprintf(
+			"the repository %s was renamed or moved to %s; declare that path", path, found.FullName)))
+	case seen && pinned != found.UUID:
+		answers = append(answers, providers.No(providers.QuestionProjectPath, "", ReasonReplaced, fmt.Sprintf(
+			"the path %s now names another repository; make sure that it is the one meant", path)))
+	default:
+		p.pins.Set(key, found.UUID)
+		answers = append(answers, providers.Yes(providers.QuestionProjectPath, ReasonPathCurrent, "the repository is where it is declared"))
+	}
+	owner, _, _ := strings.Cut(found.FullName, "/")
+	if account.Username == "" || binding.SameUsername(binding.Bitbucket, owner, account.Username) {
+		return append(answers, providers.Yes(providers.QuestionProjectOwner, ReasonOwner, "the repository belongs to "+owner))
+	}
+	return append(answers, providers.Unknown(providers.QuestionProjectOwner, ReasonOtherOwner, fmt.Sprintf(
+		"the repository belongs to %s, not to %s; whether the product may see it cannot be told from outside", owner, account.Username)))
+}
+
+// credentials makes the header for an observer token. An Atlassian API token
+// is written as email:token and goes as a basic credential; access tokens and
+// OAuth tokens are bearers. App passwords ended on 28 July 2026.
+func credentials(token secrets.Secret) (header http.Header, reason string, err error) {
+	header = http.Header{}
+	if token.IsZero() {
+		return header, "", nil
+	}
+	if why := providers.Malformed(token); why != "" {
+		return nil, ReasonMalformed, errors.New("the observer token " + why)
+	}
+	value := token.Expose()
+	email, bare, basic := strings.Cut(value, ":")
+	if host := providers.ForeignHost(binding.Bitbucket, token); host != "" {
+		return nil, ReasonOtherHost, errors.New("the observer token is one of " + host)
+	}
+	switch {
+	case strings.HasPrefix(value, "ATBB") || basic && strings.HasPrefix(bare, "ATBB"):
+		return nil, ReasonAppPasswordGone, errors.New("the observer token is an app password, which Bitbucket no longer takes; make an API token")
+	case basic && strings.Contains(email, "@"):
+		header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(value)))
+	case strings.HasPrefix(value, "ATATT"):
+		return nil, ReasonMalformed, errors.New("the observer token is an Atlassian API token; write it as email:token")
+	default:
+		header.Set("Authorization", "Bearer "+value)
+	}
+	return header, "", nil
+}
+
+// trouble is the unknown for a failed way or an answer that is no verdict. A
+// 403 for a lacking scope names it.
+func (p *Provider) trouble(question string, reply providers.Reply, err error) binding.Answer {
+	if err != nil {
+		reason, message := providers.Trouble(p.base.Host, err)
+		return providers.Unknown(question, reason, message)
+	}
+	if lacking := readRequired(reply.Body); reply.Status == http.StatusForbidden && len(lacking) > 0 {
+		return providers.Unknown(question, ReasonScopeMissing, "the observer token lacks the scope "+strings.Join(lacking, ", "))
+	}
+	reason, message := providers.Status(p.base.Host, reply.Status, reply.Header)
+	return providers.Unknown(question, reason, message)
+}
+
+// readRequired reads the lacking scopes of a 403: error.detail is an object
+// with the lists required and granted, where the description says a string.
+// Only words that look like scopes are taken.
+func readRequired(body []byte) []string {
+	var refusal struct {
+		Error struct {
+			Detail json.RawMessage `json:"detail"`
+		} `json:"error"`
+	}
+	var detail struct {
+		Required []string `json:"required"`
+		Granted  []string `json:"granted"`
+	}
+	if json.Unmarshal(body, &refusal) != nil || json.Unmarshal(refusal.Error.Detail, &detail) != nil {
+		return nil
+	}
+	granted := map[string]bool{}
+	for _, scope := range detail.Granted {
+		granted[scope] = true
+	}
+	var lacking []string
+	for _, scope := range detail.Required {
+		if !granted[scope] && len(scope) <= 64 && strings.Trim(scope, "abcdefghijklmnopqrstuvwxyz:-_") == "" {
+			lacking = append(lacking, scope)
+		}
+	}
+	return lacking
+}

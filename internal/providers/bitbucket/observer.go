@@ -1,0 +1,77 @@
+package bitbucket
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/providers"
+	"reconciler/internal/secrets"
+)
+
+// Reasons of an observer token.
+const (
+	ReasonValid        = "TokenAccepted"
+	ReasonNotAPerson   = "NotAPersonsToken"
+	ReasonInvalid      = "TokenInvalid"
+	ReasonScopePresent = "ScopePresent"
+	ReasonScopeUnseen  = "ScopesNotTold"
+)
+
+// CheckObserver asks about the observer token that lets private repositories
+// be seen: whether it is valid and what it may. Bitbucket tells no end. A
+// repository, project or workspace token is answered 403 to the question whose
+// it is, with its scopes in the headers, and is good for observing. A no
+// breaks no rule of a binding, so no answer has a code.
+func (p *Provider) CheckObserver(ctx context.Context, token secrets.Secret) binding.TokenReport {
+	return binding.TokenReport{Answers: providers.Finish(p.now(), token, p.checkObserver(ctx, token))}
+}
+
+func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) []binding.Answer {
+	valid := providers.QuestionTokenValid
+	if token.IsZero() {
+		return []binding.Answer{providers.Unknown(valid, providers.ReasonNoToken, "there is no observer token to ask about")}
+	}
+	header, reason, err := credentials(token)
+	if err != nil {
+		return []binding.Answer{providers.No(providers.QuestionTokenKind, "", reason, err.Error())}
+	}
+	var who struct {
+		UUID string `json:"uuid"`
+		Type string `json:"type"`
+	}
+	reply, err := providers.Get(ctx, p.client, p.base.String()+"/user", header, &who)
+	kind := reply.Header.Get("X-Credential-Type")
+	switch {
+	case err == nil && reply.OK() && who.Type == "user" && who.UUID != "":
+		return []binding.Answer{providers.Yes(valid, ReasonValid, "Bitbucket accepts the observer token"), observerScope(reply.Header)}
+	case err == nil && reply.OK():
+		return []binding.Answer{providers.Unknown(valid, providers.ReasonUnreadable, "Bitbucket answered without the token's user")}
+	case err == nil && reply.Status == http.StatusForbidden && strings.HasSuffix(kind, "_access_token"):
+		return []binding.Answer{providers.Yes(valid, ReasonNotAPerson, "Bitbucket accepts the observer token, which is no person's"), observerScope(reply.Header)}
+	case err == nil && reply.Status == http.StatusUnauthorized:
+		return []binding.Answer{providers.No(valid, "", ReasonInvalid,
+			"Bitbucket refuses the observer token (401): it is invalid, expired, or has no Bitbucket scope; put a new one into the secret store")}
+	}
+	return []binding.Answer{p.trouble(valid, reply, err)}
+}
+
+// observerScope reads X-OAuth-Scopes in both dialects. In the dialect of API
+// tokens a right to write does not imply the right to read.
+func observerScope(h http.Header) binding.Answer {
+	question := providers.QuestionTokenScope
+	told := h.Get("X-OAuth-Scopes")
+	if told == "" {
+		return providers.Unknown(question, ReasonScopeUnseen, "Bitbucket did not tell the observer token's scopes")
+	}
+	scopes := strings.Split(strings.ReplaceAll(told, " ", ""), ",")
+	for _, enough := range []string{"repository", "repository:write", "repository:admin", "read:repository:bitbucket"} {
+		if slices.Contains(scopes, enough) {
+			return providers.Yes(question, ReasonScopePresent, "the observer token sees private repositories (scope "+enough+")")
+		}
+	}
+	return providers.No(question, "", ReasonScopeMissing,
+		"the observer token lacks the scope repository (or read:repository:bitbucket) and sees public repositories only")
+}

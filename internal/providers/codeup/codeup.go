@@ -1,0 +1,160 @@
+// Package codeup asks Codeup (Alibaba Cloud Yunxiao) through its open API with
+// a personal token: validity, clone username, and each of the six permissions
+// of the product's least-privilege list by a call that needs it.
+//
+// The API has no call that tells a token's end or its permissions, so the end
+// is declared and the permissions are proven one by one. That a call needs the
+// permission of its name is inferred from the names, and a 403 of it is read
+// so.
+package codeup
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/providers"
+	"reconciler/internal/secrets"
+)
+
+// BaseURL is the central edition's API.
+const BaseURL = "https://openapi-rdc.aliyuncs.com/oapi/v1"
+
+// Rules whose breach is told here.
+const (
+	codePermissions = "codeup-token-permissions"
+	codeUsername    = "codeup-username"
+)
+
+var _ providers.Provider = (*Provider)(nil)
+
+// Options for New.
+type Options struct {
+	// Client is the guarded client (providers.NewHTTPClient).
+	Client *http.Client
+	// BaseURL of the API; empty is the central edition's.
+	BaseURL string
+	// Region says that BaseURL is a region edition, whose paths name no
+	// organization.
+	Region bool
+	// Organization is the id to ask in; empty lets the source paths or the
+	// token's own list tell.
+	Organization string
+	// ProbeWebhooks allows the one question that writes: a webhook is made at
+	// the first source project and deleted at once.
+	ProbeWebhooks bool
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// Provider asks Codeup. Safe for concurrent use.
+type Provider struct {
+	o    Options
+	base *url.URL
+	pins *providers.Pins
+}
+
+// New makes a Provider. A BaseURL that is no URL is an error.
+func New(o Options) (*Provider, error) {
+	if o.BaseURL == "" {
+		o.BaseURL = BaseURL
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	base, err := providers.ParseBase(o.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	return &Provider{o: o, base: base, pins: providers.NewPins()}, nil
+}
+
+// CheckAccount implements providers.Provider: Codeup is bound by token, so
+// CheckToken tells all.
+func (*Provider) CheckAccount(context.Context, binding.Account, secrets.Secret) []binding.Answer {
+	return nil
+}
+
+// session is the conversation of one check.
+type session struct {
+	p     *Provider
+	token secrets.Secret
+	// org is the organization's id; empty in a region edition.
+	org string
+}
+
+// get asks path, which is relative to the base and escaped.
+func (s *session) get(ctx context.Context, path string, out any) (providers.Reply, error) {
+	return providers.Get(ctx, s.p.o.Client, s.p.base.String()+path, s.header(), out)
+}
+
+func (s *session) header() http.Header {
+	h := http.Header{}
+	if !s.token.IsZero() {
+		h.Set("X-Yunxiao-Token", s.token.Expose())
+	}
+	return h
+}
+
+// in is the path of a service's resource inside the organization.
+func (s *session) in(service, resource string) string {
+	if s.p.o.Region {
+		return "/" + service + resource
+	}
+	return "/" + service + "/organizations/" + url.PathEscape(s.org) + resource
+}
+
+// repository is the path of a repository, by its full path percent-encoded.
+// The full path begins with the organization's id; a source may leave it out.
+func (s *session) repository(source string) string {
+	source = strings.Trim(source, "/")
+	if s.org != "" && !strings.HasPrefix(source, s.org+"/") {
+		source = s.org + "/" + source
+	}
+	return s.in("codeup", "/repositories/"+url.PathEscape(source))
+}
+
+// refusal holds the error codes of the platform's and of Codeup's shape of an
+// error; both have errorCode.
+type refusal struct {
+	Code string `json:"errorCode"`
+}
+
+// readRefusal reads the error code of a body; empty where there is none. A few
+// endpoints answer plain text.
+func readRefusal(body []byte) string {
+	var r refusal
+	if json.Unmarshal(body, &r) != nil || len(r.Code) > 64 {
+		return ""
+	}
+	for _, c := range r.Code {
+		if c != '_' && c != '.' && c != '-' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return ""
+		}
+	}
+	return r.Code
+}
+
+// trouble is the unknown for a failed way or an answer that is no verdict.
+func (s *session) trouble(question string, reply providers.Reply, err error) binding.Answer {
+	if err != nil {
+		reason, message := providers.Trouble(s.p.base.Host, err)
+		return providers.Unknown(question, reason, message)
+	}
+	reason, message := providers.Status(s.p.base.Host, reply.Status, reply.Header)
+	if code := readRefusal(reply.Body); code != "" {
+		message += " [" + code + "]"
+	}
+	return providers.Unknown(question, reason, message)
+}
+
+// forbidden says that the API itself refuses a known token a permission. A 403
+// that is no JSON comes from something in front of it (a ban of our address,
+// perhaps), and one that asks to wait is a limit.
+func forbidden(reply providers.Reply) bool {
+	return reply.Status == http.StatusForbidden && providers.IsJSON(reply.Header) && reply.Header.Get("Retry-After") == ""
+}

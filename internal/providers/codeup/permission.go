@@ -1,0 +1,139 @@
+package codeup
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/providers"
+)
+
+// cleanupTimeout bounds the deletion of a probe's webhook, which is tried even
+// when the check itself was given up.
+const cleanupTimeout = 10 * time.Second
+
+// permission is one line of the least-privilege list.
+type permission struct {
+	question string
+	// name is the console's word for it, legacy the scope of tokens of the
+	// older generation.
+	name, legacy string
+	// path is what is asked; of a repository where atProject is set.
+	path      string
+	atProject bool
+}
+
+func permissions() []permission {
+	return []permission{
+		{providers.QuestionPermissionMembers, "organization members: read", "read:org", "/members?page=1&perPage=1", false},
+		{providers.QuestionPermissionDepartments, "organization departments: read", "read:group", "/departments?page=1&perPage=1", false},
+		{providers.QuestionPermissionRepositories, "code repositories: read", "read:repo", "/repositories?page=1&perPage=1", false},
+		{providers.QuestionPermissionBranches, "branches: read", "read:repo:branch", "/branches?page=1&perPage=1", true},
+		{providers.QuestionPermissionTags, "tags: read", "read:repo:tag", "/tags?page=1&perPage=1", true},
+		{providers.QuestionPermissionWebhooks, "webhooks: read and write", "read:repo:webhook and write:repo:webhook", "/webhooks?page=1&perPage=1", true},
+	}
+}
+
+func permissionQuestions() []string {
+	var questions []string
+	for _, p := range permissions() {
+		questions = append(questions, p.question)
+	}
+	return questions
+}
+
+// permissions asks for each permission by a call that needs it.
+func (s *session) permissions(ctx context.Context, sources []string) []binding.Answer {
+	var answers []binding.Answer
+	for _, p := range permissions() {
+		path := s.in("platform", p.path)
+		switch {
+		case p.atProject && len(sources) == 0:
+			answers = append(answers, providers.Unknown(p.question, ReasonNoProject,
+				p.name+" can only be proven at a project, and none is declared"))
+			continue
+		case p.atProject:
+			path = s.repository(sources[0]) + p.path
+		case p.question == providers.QuestionPermissionRepositories:
+			path = s.in("codeup", p.path)
+		}
+		answers = append(answers, s.permission(ctx, p, path))
+	}
+	if s.p.o.ProbeWebhooks && len(sources) > 0 {
+		answers = append(answers, s.probe(ctx, s.repository(sources[0])+"/webhooks"))
+	}
+	return answers
+}
+
+func (s *session) permission(ctx context.Context, p permission, path string) binding.Answer {
+	var list []json.RawMessage
+	reply, err := s.get(ctx, path, &list)
+	switch {
+	case err == nil && reply.OK() && list == nil:
+		return providers.Unknown(p.question, providers.ReasonUnreadable, "Codeup answered without the list that was asked for")
+	case err == nil && reply.OK():
+		granted := "the token has " + p.name
+		if p.question == providers.QuestionPermissionWebhooks {
+			granted = "the token has webhooks: read; that it may write them is proven only by the probe that the configuration can allow"
+		}
+		return providers.Yes(p.question, ReasonGranted, granted)
+	case err == nil && forbidden(reply):
+		return missing(p.question, p.name, p.legacy)
+	case err == nil && reply.Status == http.StatusNotFound && p.atProject:
+		return providers.Unknown(p.question, ReasonProjectUnread,
+			p.name+" could not be asked: Codeup finds no such project, or the token cannot see it")
+	}
+	return s.trouble(p.question, reply, err)
+}
+
+func missing(question, name, legacy string) binding.Answer {
+	return providers.No(question, codePermissions, ReasonMissing, fmt.Sprintf(
+		"the token lacks %s (in tokens of the older generation: %s); add it to the token in Codeup's personal settings", name, legacy))
+}
+
+// probe proves the right to write webhooks in the only way there is: it makes
+// one, which fires on nothing, and deletes it.
+func (s *session) probe(ctx context.Context, path string) binding.Answer {
+	question := providers.QuestionPermissionWebhooksWrite
+	var hook probeHook
+	body := []byte(`{"url":"https://example.invalid/reconciler-probe","description":"reconciler permission probe, deleted at once",` +
+		`"pushEvents":false,"tagPushEvents":false,"mergeRequestsEvents":false,"noteEvents":false,"enableSslVerification":true}`)
+	reply, err := s.send(ctx, http.MethodPost, path, body, &hook)
+	switch {
+	case err == nil && reply.OK() && hook.ID != "":
+	case err == nil && forbidden(reply):
+		return missing(question, "webhooks: write", "write:repo:webhook")
+	case err == nil && reply.OK():
+		return providers.Unknown(question, ReasonCleanupRequired,
+			"Codeup made the probe's webhook and did not tell its number; delete the webhook to example.invalid by hand")
+	default:
+		return s.trouble(question, reply, err)
+	}
+	// The caller's deadline must not leave a webhook behind.
+	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	reply, err = s.send(clean, http.MethodDelete, path+"/"+url.PathEscape(hook.ID.String()), nil, nil)
+	if err != nil || !reply.OK() {
+		return providers.Unknown(question, ReasonCleanupRequired,
+			"the probe's webhook was made and could not be deleted; delete the webhook to example.invalid by hand")
+	}
+	return providers.Yes(question, ReasonGranted, "the token has webhooks: read and write")
+}
+
+func (s *session) send(ctx context.Context, method, path string, body []byte, out any) (providers.Reply, error) {
+	req, err := http.NewRequestWithContext(ctx, method, s.p.base.String()+path, bytes.NewReader(body))
+	if err != nil {
+		return providers.Reply{}, fmt.Errorf("make the request: %w", err)
+	}
+	req.Header = s.header()
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return providers.Send(s.p.o.Client, req, out)
+}

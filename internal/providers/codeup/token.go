@@ -1,0 +1,181 @@
+package codeup
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/providers"
+	"reconciler/internal/secrets"
+)
+
+// Reasons of this host.
+const (
+	ReasonValid           = "TokenAccepted"
+	ReasonUnproven        = "IdentityUnproven"
+	ReasonInvalid         = "TokenInvalid"
+	ReasonPersonalToken   = "PersonalToken"
+	ReasonOAuthToken      = "OAuthToken"
+	ReasonOtherHost       = "TokenOfAnotherHost"
+	ReasonMalformed       = "TokenMalformed"
+	ReasonOwner           = "CloneUsernameMatches"
+	ReasonOtherOwner      = "OtherCloneUsername"
+	ReasonLogin           = "LoginInsteadOfCloneUsername"
+	ReasonGranted         = "PermissionGranted"
+	ReasonMissing         = "PermissionMissing"
+	ReasonNoOrganization  = "OrganizationUnknown"
+	ReasonNoProject       = "NoProjectDeclared"
+	ReasonProjectUnread   = "ProjectNotFound"
+	ReasonCleanupRequired = "ProbeNotCleanedUp"
+)
+
+// person is GET /platform/user. No other field is read, and only the id must
+// be there: which of the others always are is not documented.
+type person struct {
+	ID               string `json:"id"`
+	Username         string `json:"username"`
+	LastOrganization string `json:"lastOrganization"`
+}
+
+// organization is one entry of GET /platform/organizations.
+type organization struct {
+	ID string `json:"id"`
+}
+
+// CheckToken implements providers.Provider. sources lets branches, tags and
+// webhooks be asked for at a project; without one those three stay unknown.
+func (p *Provider) CheckToken(ctx context.Context, account binding.Account, sources []string, token secrets.Secret) binding.TokenReport {
+	at := p.o.Now()
+	answers := p.checkToken(ctx, account, sources, token)
+	return binding.TokenReport{Answers: providers.Finish(at, token, answers)}
+}
+
+func (p *Provider) checkToken(ctx context.Context, account binding.Account, sources []string, token secrets.Secret) []binding.Answer {
+	if refused, ok := refuseUnsent(token); ok {
+		return []binding.Answer{refused}
+	}
+	s := &session{p: p, token: token}
+	valid := providers.QuestionTokenValid
+	var who person
+	reply, err := s.get(ctx, "/platform/user", &who)
+	var answers []binding.Answer
+	switch {
+	case err == nil && reply.OK() && who.ID == "":
+		return append(answers, providers.Unknown(valid, providers.ReasonUnreadable, "Codeup answered without the token's user"))
+	case err == nil && reply.OK():
+		answers = append(answers, providers.Yes(valid, ReasonValid, "Codeup accepts the token"))
+	case err == nil && reply.Status == http.StatusUnauthorized:
+		return append(answers, providers.No(valid, codePermissions, ReasonInvalid,
+			"Codeup refuses the token (401): it is unknown, expired or deleted; put a new one into the secret store"))
+	case err == nil && forbidden(reply):
+		// The least-privilege list does not have the permission for this
+		// question, so a token that is just right may be refused it.
+		answers = append(answers, providers.Yes(valid, ReasonUnproven,
+			"Codeup knows the token, which may not ask whose it is; the product does not need that permission"))
+	default:
+		return append(answers, s.trouble(valid, reply, err))
+	}
+	answers = append(answers, providers.Yes(providers.QuestionTokenKind, ReasonPersonalToken, "the token is a personal one"))
+	if unknown, ok := s.find(ctx, who, sources); !ok {
+		return append(append(answers, providers.Unknown(providers.QuestionTokenOwner, unknown.Reason, unknown.Message)),
+			providers.UnknownAll(unknown.Reason, unknown.Message, permissionQuestions()...)...)
+	}
+	answers = append(answers, s.owner(ctx, account, who))
+	return append(answers, s.permissions(ctx, sources)...)
+}
+
+// refuseUnsent refuses what can be told without a call.
+func refuseUnsent(token secrets.Secret) (binding.Answer, bool) {
+	question := providers.QuestionTokenKind
+	if token.IsZero() {
+		return providers.Unknown(providers.QuestionTokenValid, providers.ReasonNoToken, "there is no token to ask about"), true
+	}
+	if why := providers.Malformed(token); why != "" {
+		return providers.No(question, codePermissions, ReasonMalformed, "the token in the secret store "+why+"; write it again, without a line end"), true
+	}
+	if host := providers.ForeignHost(binding.Codeup, token); host != "" {
+		return providers.No(question, codePermissions, ReasonOtherHost, "the secret holds a token of "+host+", not of Codeup"), true
+	}
+	for _, prefix := range []string{"oat-", "ort-"} {
+		if strings.HasPrefix(token.Expose(), prefix) {
+			return providers.No(question, codePermissions, ReasonOAuthToken,
+				"the secret holds an OAuth token, which ends by itself; make a personal token (pt-…)"), true
+		}
+	}
+	return binding.Answer{}, false
+}
+
+// find settles the organization to ask in: the configured one, else the one
+// that a source path begins with, else the only one that the token sees.
+func (s *session) find(ctx context.Context, who person, sources []string) (unknown binding.Answer, ok bool) {
+	if s.p.o.Region {
+		return unknown, true
+	}
+	if s.org = s.p.o.Organization; s.org != "" {
+		return unknown, true
+	}
+	var seen []organization
+	reply, err := s.get(ctx, "/platform/organizations", &seen)
+	if err != nil || !reply.OK() && reply.Status != http.StatusForbidden {
+		return s.trouble(providers.QuestionTokenOwner, reply, err), false
+	}
+	for _, source := range sources {
+		first, _, nested := strings.Cut(strings.Trim(source, "/"), "/")
+		for _, o := range seen {
+			if nested && o.ID == first {
+				s.org = first
+				return unknown, true
+			}
+		}
+	}
+	if len(seen) == 1 && seen[0].ID != "" {
+		s.org = seen[0].ID
+		return unknown, true
+	}
+	if who.ID == "" {
+		// A refusal leaves who empty, and with it the organization unknown.
+		_, _ = s.get(ctx, "/platform/user", &who)
+	}
+	s.org = who.LastOrganization
+	if s.org == "" {
+		return providers.Unknown(providers.QuestionTokenOwner, ReasonNoOrganization,
+			"the token does not tell its organization; configure the organization's id for Codeup"), false
+	}
+	return unknown, true
+}
+
+// owner compares the clone username of the token's user, exactly. The call is
+// not in the least-privilege list either.
+func (s *session) owner(ctx context.Context, account binding.Account, who person) binding.Answer {
+	question := providers.QuestionTokenOwner
+	if who.ID == "" {
+		return providers.Unknown(question, ReasonUnproven,
+			"Codeup does not tell whose the token is; make sure that username is the HTTPS clone username of its owner")
+	}
+	var clone struct {
+		Username string `json:"httpsCloneUsername"`
+	}
+	reply, err := s.get(ctx, s.in("codeup", "/users/"+url.PathEscape(who.ID)+"/httpsCloneUsername"), &clone)
+	switch {
+	case err != nil || !reply.OK():
+		return s.trouble(question, reply, err)
+	case clone.Username == "":
+		return providers.Unknown(question, providers.ReasonUnreadable, "Codeup answered without the clone username")
+	case binding.SameUsername(binding.Codeup, clone.Username, account.Username):
+		return providers.Yes(question, ReasonOwner, "the clone username of the token's owner is "+clone.Username)
+	case account.Username == who.Username:
+		return providers.No(question, codeUsername, ReasonLogin, fmt.Sprintf(
+			"%s is the login; the HTTPS clone username is %s, declare that", account.Username, clone.Username))
+	}
+	return providers.No(question, codeUsername, ReasonOtherOwner, fmt.Sprintf(
+		"the clone username of the token's owner is %s, not %s", clone.Username, account.Username))
+}
+
+// probeHook is what is read of a webhook that was made for the probe.
+type probeHook struct {
+	ID json.Number `json:"id"`
+}

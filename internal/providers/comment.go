@@ -1,0 +1,137 @@
+package providers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// PullRequest names what is commented on.
+type PullRequest struct {
+	// Project is the project's path; at GitLab its number will do.
+	Project string
+	// Number is the pull request's, as people write it.
+	Number string
+	// Commit is the full id of the commit that gets the status; empty where
+	// no status is to be set.
+	Commit string
+}
+
+// Comment stands at a pull request.
+type Comment struct {
+	// ID is the host's; Author is the host's stable name of who wrote it.
+	ID, Author, Body string
+}
+
+// State is what a commit status says.
+type State string
+
+// States of a commit. Error is for a run that could not tell.
+const (
+	StatePending State = "pending"
+	StateSuccess State = "success"
+	StateFailure State = "failure"
+	StateError   State = "error"
+)
+
+// CommitStatus is what is set at a commit; a host shows one for each Name.
+type CommitStatus struct {
+	State             State
+	Name, Description string
+	// URL leads to the run; some hosts (Bitbucket) refuse a status without.
+	URL string
+}
+
+// Commenter writes to the pull requests of one code host, with the token that
+// it was made with. The token goes to the host that it was made for and
+// nowhere else.
+type Commenter interface {
+	// Comments lists who the token writes as, and all comments of the pull
+	// request, whosoever.
+	Comments(ctx context.Context, pr PullRequest) (self string, comments []Comment, err error)
+	// Write makes a comment, or gives the one with this ID another body.
+	Write(ctx context.Context, pr PullRequest, id, body string) error
+	// SetStatus sets the status of the pull request's commit. A host that
+	// holds this state already is done.
+	SetStatus(ctx context.Context, pr PullRequest, status CommitStatus) error
+}
+
+// Publication says what became of a comment.
+type Publication string
+
+// What Publish did.
+const (
+	Created   Publication = "created"
+	Updated   Publication = "updated"
+	Unchanged Publication = "unchanged"
+	Silent    Publication = "silent"
+)
+
+// Publish posts a comment, or updates the one that begins with its marker and
+// was written by the token's own user: anybody can write a marker, and
+// another's comment is never touched. A quiet post makes no new comment, but
+// still updates one, which would tell something old.
+func Publish(ctx context.Context, to Commenter, pr PullRequest, post Post) (Publication, error) {
+	self, comments, err := to.Comments(ctx, pr)
+	if err != nil {
+		return "", err
+	}
+	if post.Author != "" {
+		self = post.Author
+	}
+	if self == "" {
+		return "", errors.New("the code host does not tell whose the token is, so that its own comment cannot be known again; name the author")
+	}
+	for _, c := range comments {
+		if !strings.EqualFold(c.Author, self) || !begins(c.Body, post.Marker) {
+			continue
+		}
+		if strings.TrimSpace(c.Body) == strings.TrimSpace(post.Body) {
+			return Unchanged, nil
+		}
+		return Updated, to.Write(ctx, pr, c.ID, post.Body)
+	}
+	if post.Quiet {
+		return Silent, nil
+	}
+	return Created, to.Write(ctx, pr, "", post.Body)
+}
+
+// Post is what Publish puts at a pull request.
+type Post struct {
+	// Marker is the first line of Body.
+	Marker, Body string
+	// Author is who the token writes as, where the host does not tell it.
+	Author string
+	// Quiet makes no comment where there is none.
+	Quiet bool
+}
+
+func begins(body, marker string) bool {
+	first, _, _ := strings.Cut(strings.TrimSpace(body), "\n")
+	return strings.TrimSpace(first) == marker
+}
+
+// ShortText cuts a text to a number of characters, for the fields that hosts
+// bound.
+func ShortText(text string, limit int) string {
+	if utf8.RuneCountInString(text) <= limit {
+		return text
+	}
+	return string([]rune(text)[:limit-1]) + "…"
+}
+
+// maxPages bounds the lists that are read.
+const maxPages = 50
+
+// Pages calls page with 1, 2, … until it says that there are no more.
+func Pages(page func(n int) (more bool, err error)) error {
+	for n := 1; n <= maxPages; n++ {
+		if more, err := page(n); err != nil || !more {
+			return err
+		}
+	}
+	return fmt.Errorf("the pull request has more comments than %d pages; none was written", maxPages)
+}

@@ -1,0 +1,64 @@
+package providers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// maxErrorBody bounds what is kept of an answer that is not a success.
+const maxErrorBody = 16 << 10
+
+// Reply is one answer of a host.
+type Reply struct {
+	Status int
+	Header http.Header
+	// Body is the beginning of an answer that is not a success, for its error
+	// code. It may echo what was sent and is never shown.
+	Body []byte
+}
+
+// OK says that the answer is a success and was decoded.
+func (r Reply) OK() bool { return r.Status >= 200 && r.Status < 300 }
+
+// Get asks with the guarded client and decodes a success into out. A status
+// that is no success is not an error. The caller's header is not changed.
+func Get(ctx context.Context, client *http.Client, address string, header http.Header, out any) (Reply, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return Reply{}, fmt.Errorf("make the request: %w", err)
+	}
+	req.Header = header.Clone()
+	if req.Header == nil {
+		req.Header = http.Header{}
+	}
+	req.Header.Set("Accept", "application/json")
+	return Send(client, req, out)
+}
+
+// Send sends req with the guarded client and decodes a success into out, where
+// out is not nil.
+func Send(client *http.Client, req *http.Request, out any) (Reply, error) {
+	resp, err := client.Do(req)
+	if err != nil {
+		return Reply{}, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	reply := Reply{Status: resp.StatusCode, Header: resp.Header}
+	if !reply.OK() {
+		reply.Body, err = io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+		if err != nil {
+			return reply, fmt.Errorf("read the answer: %w", err)
+		}
+		return reply, nil
+	}
+	if out == nil {
+		return reply, nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return reply, fmt.Errorf("decode the answer: %w", err)
+	}
+	return reply, nil
+}

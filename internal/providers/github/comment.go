@@ -1,0 +1,84 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"reconciler/internal/providers"
+)
+
+var _ providers.Commenter = (*Commenter)(nil)
+
+// actionsBot is who the token of a GitHub Actions job writes as. Such a token
+// is told so by nothing: GitHub refuses it the question whose it is.
+const actionsBot = "github-actions[bot]"
+
+// Commenter writes to pull requests on GitHub and GitHub Enterprise.
+type Commenter struct{ api *providers.API }
+
+// NewCommenter makes a Commenter; the API's base is https://api.github.com or
+// GitHub Enterprise's /api/v3.
+func NewCommenter(api *providers.API, token string) *Commenter {
+	with := *api
+	with.Header = http.Header{"Authorization": {"Bearer " + token}, "X-GitHub-Api-Version": {"2022-11-28"}}
+	return &Commenter{&with}
+}
+
+// Comments implements providers.Commenter.
+func (c *Commenter) Comments(ctx context.Context, pr providers.PullRequest) (string, []providers.Comment, error) {
+	var user struct{ Login string }
+	_, err := c.api.Call(ctx, http.MethodGet, "/user", nil, &user)
+	if providers.NotAllowed(err) {
+		user.Login, err = actionsBot, nil
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	var all []providers.Comment
+	err = providers.Pages(func(n int) (bool, error) {
+		var page []struct {
+			ID   int64
+			Body string
+			User struct{ Login string }
+		}
+		const size = 100
+		_, err := c.api.Call(ctx, http.MethodGet,
+			fmt.Sprintf("%s/issues/%s/comments?per_page=%d&page=%d", projectPath(pr), url.PathEscape(pr.Number), size, n), nil, &page)
+		for _, one := range page {
+			all = append(all, providers.Comment{ID: strconv.FormatInt(one.ID, 10), Author: one.User.Login, Body: one.Body})
+		}
+		return len(page) == size, err
+	})
+	return user.Login, all, err
+}
+
+// Write implements providers.Commenter.
+func (c *Commenter) Write(ctx context.Context, pr providers.PullRequest, id, body string) error {
+	method, path := http.MethodPost, "/issues/"+url.PathEscape(pr.Number)+"/comments"
+	if id != "" {
+		method, path = http.MethodPatch, "/issues/comments/"+url.PathEscape(id)
+	}
+	_, err := c.api.Call(ctx, method, projectPath(pr)+path, map[string]string{"body": body}, nil)
+	return err
+}
+
+// SetStatus implements providers.Commenter.
+func (c *Commenter) SetStatus(ctx context.Context, pr providers.PullRequest, status providers.CommitStatus) error {
+	in := map[string]string{
+		"state": string(status.State), "context": status.Name, "description": providers.ShortText(status.Description, 140),
+	}
+	if status.URL != "" {
+		in["target_url"] = status.URL
+	}
+	_, err := c.api.Call(ctx, http.MethodPost, projectPath(pr)+"/statuses/"+url.PathEscape(pr.Commit), in, nil)
+	return err
+}
+
+func projectPath(pr providers.PullRequest) string {
+	owner, name, _ := strings.Cut(pr.Project, "/")
+	return "/repos/" + url.PathEscape(owner) + "/" + url.PathEscape(name)
+}

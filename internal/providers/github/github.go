@@ -1,0 +1,297 @@
+// Package github asks GitHub whether an account exists and is personal, and
+// whether repositories exist and belong to it. Public ones need no token; an
+// observer token, which is never the binding's own (GitHub is bound by OAuth),
+// lets private ones be seen.
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/go-github/v89/github"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/providers"
+	"reconciler/internal/secrets"
+)
+
+// BaseURL is the API of github.com.
+const BaseURL = "https://api.github.com"
+
+const codePersonal = "github-personal"
+
+// Reasons of this host.
+const (
+	ReasonAccountExists  = "AccountExists"
+	ReasonAccountMissing = "AccountNotFound"
+	ReasonPersonal       = "PersonalAccount"
+	ReasonOrganization   = "OrganizationAccount"
+	ReasonBot            = "BotAccount"
+	ReasonOtherKind      = "AccountOfAnotherKind"
+	ReasonExists         = "ProjectExists"
+	ReasonNotVisible     = "ProjectNotVisible"
+	ReasonPathCurrent    = "PathCurrent"
+	ReasonMoved          = "ProjectMoved"
+	ReasonReplaced       = "PathTakenByAnother"
+	ReasonNoName         = "NameNotPossible"
+	ReasonOwner          = "OwnerMatches"
+	ReasonOtherOwner     = "OtherOwner"
+	ReasonArchived       = "ProjectArchived"
+	ReasonNotArchived    = "ProjectActive"
+	ReasonNoSubgroups    = "NoSubgroups"
+	ReasonMalformed      = "TokenMalformed"
+	ReasonOtherHost      = "TokenOfAnotherHost"
+)
+
+var _ providers.Provider = (*Provider)(nil)
+
+// Options for New.
+type Options struct {
+	// Client is the guarded client (providers.NewHTTPClient).
+	Client *http.Client
+	// BaseURL of the API; empty is github.com's. The product takes no GitHub
+	// Enterprise, so another is for the sandbox and tests.
+	BaseURL string
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// Provider asks GitHub. Safe for concurrent use.
+type Provider struct {
+	client *http.Client
+	base   *url.URL
+	now    func() time.Time
+	pins   *providers.Pins
+}
+
+// New makes a Provider. A BaseURL that is no URL is an error.
+func New(o Options) (*Provider, error) {
+	if o.BaseURL == "" {
+		o.BaseURL = BaseURL
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	base, err := providers.ParseBase(o.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	return &Provider{client: o.Client, base: base, now: o.Now, pins: providers.NewPins()}, nil
+}
+
+// CheckToken implements providers.Provider: GitHub is bound by OAuth, so there
+// is no token of the binding to ask about.
+func (*Provider) CheckToken(context.Context, binding.Account, []string, secrets.Secret) binding.TokenReport {
+	return binding.TokenReport{}
+}
+
+// CheckAccount implements providers.Provider.
+func (p *Provider) CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) []binding.Answer {
+	return providers.Finish(p.now(), token, p.checkAccount(ctx, account.Username, token))
+}
+
+func (p *Provider) checkAccount(ctx context.Context, login string, token secrets.Secret) []binding.Answer {
+	exists, personal := providers.QuestionAccountExists, providers.QuestionAccountPersonal
+	if !isName(login) {
+		return providers.UnknownAll(ReasonNoName, "GitHub was not asked: the username is none that an account can have", exists, personal)
+	}
+	api, err := p.open(token)
+	if err != nil {
+		return providers.UnknownAll(ReasonMalformed, err.Error(), exists, personal)
+	}
+	user, resp, err := api.Users.Get(ctx, url.PathEscape(login))
+	switch status := statusOf(resp); {
+	case status == http.StatusNotFound && jsonAnswer(resp):
+		return []binding.Answer{
+			providers.No(exists, codePersonal, ReasonAccountMissing, fmt.Sprintf("GitHub has no account %s; check the username", login)),
+		}
+	case status != http.StatusOK || err != nil:
+		reason, message := p.trouble(resp, err)
+		return providers.UnknownAll(reason, message, exists, personal)
+	case user.GetLogin() == "" || user.GetType() == "":
+		return providers.UnknownAll(providers.ReasonUnreadable, "GitHub answered without the account's login and type", exists, personal)
+	}
+	return []binding.Answer{
+		providers.Yes(exists, ReasonAccountExists, "GitHub has the account "+user.GetLogin()),
+		kind(user.GetLogin(), user.GetType()),
+	}
+}
+
+func kind(login, kind string) binding.Answer {
+	question := providers.QuestionAccountPersonal
+	switch kind {
+	case "User":
+		return providers.Yes(question, ReasonPersonal, login+" is a personal account")
+	case "Organization":
+		return providers.No(question, codePersonal, ReasonOrganization,
+			login+" is an organization; only a personal account can be bound")
+	case "Bot":
+		return providers.No(question, codePersonal, ReasonBot, login+" is a bot; only a personal account can be bound")
+	}
+	return providers.Unknown(question, ReasonOtherKind, login+" is an account of a kind that is not known")
+}
+
+// CheckProject implements providers.Provider.
+func (p *Provider) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
+	at := p.now()
+	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", ReasonNoSubgroups, "GitHub has no subgroups")}
+	state.ID, state.Answers = p.checkProject(ctx, account, source, token)
+	state.Answers = providers.Finish(at, token, state.Answers)
+	state.Subgroup.At = at
+	return state
+}
+
+func (p *Provider) checkProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) (id string, answers []binding.Answer) {
+	question := providers.QuestionProjectExists
+	api, err := p.open(token)
+	if err != nil {
+		return "", []binding.Answer{providers.Unknown(question, ReasonMalformed, err.Error())}
+	}
+	owner, name, nested := strings.Cut(strings.Trim(source, "/"), "/")
+	if !nested {
+		owner, name = account.Username, owner
+	}
+	if !isName(owner) || !isName(name) {
+		return "", []binding.Answer{providers.Unknown(question, ReasonNoName, "GitHub was not asked: the source is not the path of a repository")}
+	}
+	repo, resp, err := api.Repositories.Get(ctx, url.PathEscape(owner), url.PathEscape(name))
+	if statusOf(resp) >= 300 && statusOf(resp) < 400 {
+		// The answer to a renamed or transferred repository names its number;
+		// only that is taken from it, and the question is asked anew.
+		if moved, ok := providers.RedirectedID(p.base, resp.Header.Get("Location"), "/repositories/"); ok {
+			if n, parsed := strconv.ParseInt(moved, 10, 64); parsed == nil {
+				repo, resp, err = api.Repositories.GetByID(ctx, n)
+			}
+		}
+	}
+	switch status := statusOf(resp); {
+	case status == http.StatusNotFound && jsonAnswer(resp):
+		return "", []binding.Answer{p.notFound(ctx, api, account, owner+"/"+name, resp)}
+	case status != http.StatusOK || err != nil:
+		reason, message := p.trouble(resp, err)
+		return "", []binding.Answer{providers.Unknown(question, reason, message)}
+	case repo.GetID() == 0 || repo.GetFullName() == "" || repo.GetOwner().GetLogin() == "":
+		return "", []binding.Answer{providers.Unknown(question, providers.ReasonUnreadable,
+			"GitHub answered without the repository's id, name and owner")}
+	}
+	return strconv.FormatInt(repo.GetID(), 10), p.describe(account, owner+"/"+name, repo)
+}
+
+// isName says whether a name can stand alone in a path: an empty one asks
+// whose the token is, and dots lead elsewhere.
+func isName(name string) bool {
+	return name != "" && strings.Trim(name, ".") != "" && !strings.ContainsAny(name, "/\\?#%")
+}
+
+// notFound reads a 404, which covers a private repository too: it is a no only
+// where the token is the account's own and sees private repositories.
+func (p *Provider) notFound(ctx context.Context, api *github.Client, account binding.Account, path string, resp *github.Response) binding.Answer {
+	question := providers.QuestionProjectExists
+	owner, _, _ := strings.Cut(path, "/")
+	scopes := strings.Split(strings.ReplaceAll(resp.Header.Get("X-OAuth-Scopes"), " ", ""), ",")
+	if slices.Contains(scopes, "repo") && binding.SameUsername(binding.GitHub, owner, account.Username) {
+		self, _, err := api.Users.Get(ctx, "")
+		if err == nil && binding.SameUsername(binding.GitHub, self.GetLogin(), owner) {
+			return providers.No(question, "", ReasonNotVisible, "GitHub has no repository "+path+"; check the path")
+		}
+	}
+	return providers.Unknown(question, ReasonNotVisible,
+		"GitHub shows no repository "+path+" to this question: it is private, or it does not exist; an observer token of the account would tell")
+}
+
+// describe turns a repository that was read into answers. Its number is
+// remembered while it is where it is declared: a name that was given up can be
+// taken by a stranger.
+func (p *Provider) describe(account binding.Account, path string, repo *github.Repository) []binding.Answer {
+	answers := []binding.Answer{providers.Yes(providers.QuestionProjectExists, ReasonExists, "the repository is "+repo.GetFullName())}
+	key, id := strings.ToLower(path), strconv.FormatInt(repo.GetID(), 10)
+	pinned, seen := p.pins.Get(key)
+	switch {
+	case !binding.SameSource(repo.GetFullName(), path):
+		answers = append(answers, providers.No(providers.QuestionProjectPath, "", ReasonMoved, fmt.Sprintf(
+			"the repository %s was renamed or transferred to %s; declare that path", path, repo.GetFullName())))
+	case seen && pinned != id:
+		answers = append(answers, providers.No(providers.QuestionProjectPath, "", ReasonReplaced, fmt.Sprintf(
+			"the path %s now names another repository (%s, before %s); make sure that it is the one meant", path, id, pinned)))
+	default:
+		p.pins.Set(key, id)
+		answers = append(answers, providers.Yes(providers.QuestionProjectPath, ReasonPathCurrent, "the repository is where it is declared"))
+	}
+	answers = append(answers, ownership(account, repo.GetOwner()))
+	if repo.GetArchived() {
+		return append(answers, providers.No(providers.QuestionProjectActive, "", ReasonArchived,
+			"the repository is archived: nobody can push to it, so nothing will be built"))
+	}
+	return append(answers, providers.Yes(providers.QuestionProjectActive, ReasonNotArchived, "the repository is not archived"))
+}
+
+// ownership says whether the repository is the account's. Another person's may
+// still be built, by a collaborator, which cannot be seen from outside.
+func ownership(account binding.Account, owner *github.User) binding.Answer {
+	question := providers.QuestionProjectOwner
+	switch {
+	case owner.GetType() == "Organization":
+		return providers.No(question, codePersonal, ReasonOrganization,
+			"the repository belongs to the organization "+owner.GetLogin()+"; only repositories of personal accounts can be built")
+	case account.Username == "" || binding.SameUsername(binding.GitHub, owner.GetLogin(), account.Username):
+		return providers.Yes(question, ReasonOwner, "the repository belongs to "+owner.GetLogin())
+	}
+	return providers.Unknown(question, ReasonOtherOwner, fmt.Sprintf(
+		"the repository belongs to %s, not to %s; whether the product may see it cannot be told from outside", owner.GetLogin(), account.Username))
+}
+
+// open makes a client for one check.
+func (p *Provider) open(token secrets.Secret) (*github.Client, error) {
+	base := p.base.String() + "/"
+	opts := []github.ClientOptionsFunc{
+		github.WithHTTPClient(p.client), github.WithURLs(&base, nil),
+		github.WithUserAgent("reconciler"), github.WithDisableRateLimitCheck(),
+	}
+	if !token.IsZero() {
+		if why := providers.Malformed(token); why != "" {
+			return nil, errors.New("GitHub was not asked: the observer token " + why)
+		}
+		if host := providers.ForeignHost(binding.GitHub, token); host != "" {
+			return nil, errors.New("GitHub was not asked: the observer token is one of " + host)
+		}
+		opts = append(opts, github.WithAuthToken(token.Expose()))
+	}
+	api, err := github.NewClient(opts...)
+	if err != nil {
+		return nil, errors.New("GitHub was not asked: its client does not take the configuration")
+	}
+	return api, nil
+}
+
+// trouble reads what is no verdict. GitHub's 403 may be a limit, a permission
+// or a missing User-Agent; none of them is a no.
+func (p *Provider) trouble(resp *github.Response, err error) (reason, message string) {
+	host := p.base.Host
+	var primary *github.RateLimitError
+	var secondary *github.AbuseRateLimitError
+	switch {
+	case errors.As(err, &primary), errors.As(err, &secondary):
+		return providers.Status(host, http.StatusTooManyRequests, nil)
+	case statusOf(resp) != 0 && statusOf(resp) != http.StatusOK:
+		return providers.Status(host, statusOf(resp), resp.Header)
+	}
+	return providers.Trouble(host, err)
+}
+
+func statusOf(resp *github.Response) int {
+	if resp == nil || resp.Response == nil {
+		return 0
+	}
+	return resp.StatusCode
+}
+
+// jsonAnswer says that a refusal came from the API and not from something in
+// front of it.
+func jsonAnswer(resp *github.Response) bool { return providers.IsJSON(resp.Header) }

@@ -1,0 +1,85 @@
+package gitlab
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"reconciler/internal/providers"
+)
+
+var _ providers.Commenter = (*Commenter)(nil)
+
+// Commenter writes to merge requests on GitLab.
+type Commenter struct{ api *providers.API }
+
+// NewCommenter makes a Commenter; the API's base ends with /api/v4. The token
+// is a personal, group or project access token with the scope api: a job's own
+// token may not comment.
+func NewCommenter(api *providers.API, token string) *Commenter {
+	with := *api
+	with.Header = http.Header{"Private-Token": {token}}
+	return &Commenter{&with}
+}
+
+// Comments implements providers.Commenter.
+func (c *Commenter) Comments(ctx context.Context, pr providers.PullRequest) (string, []providers.Comment, error) {
+	var user struct{ Username string }
+	if _, err := c.api.Call(ctx, http.MethodGet, "/user", nil, &user); err != nil {
+		return "", nil, err
+	}
+	var all []providers.Comment
+	err := providers.Pages(func(n int) (bool, error) {
+		var page []struct {
+			ID     int64
+			Body   string
+			System bool
+			Author struct{ Username string }
+		}
+		const size = 100
+		_, err := c.api.Call(ctx, http.MethodGet, fmt.Sprintf("%s?per_page=%d&page=%d", notes(pr), size, n), nil, &page)
+		for _, one := range page {
+			if !one.System {
+				all = append(all, providers.Comment{ID: strconv.FormatInt(one.ID, 10), Author: one.Author.Username, Body: one.Body})
+			}
+		}
+		return len(page) == size, err
+	})
+	return user.Username, all, err
+}
+
+// Write implements providers.Commenter.
+func (c *Commenter) Write(ctx context.Context, pr providers.PullRequest, id, body string) error {
+	method, path := http.MethodPost, notes(pr)
+	if id != "" {
+		method, path = http.MethodPut, path+"/"+url.PathEscape(id)
+	}
+	_, err := c.api.Call(ctx, method, path, map[string]string{"body": body}, nil)
+	return err
+}
+
+// SetStatus implements providers.Commenter. GitLab refuses to set the state
+// that a commit has ("Cannot transition status"); then all is as wanted.
+func (c *Commenter) SetStatus(ctx context.Context, pr providers.PullRequest, status providers.CommitStatus) error {
+	state := string(status.State)
+	if status.State == providers.StateFailure || status.State == providers.StateError {
+		state = "failed"
+	}
+	in := map[string]string{"state": state, "name": status.Name, "description": providers.ShortText(status.Description, 255)}
+	if status.URL != "" {
+		in["target_url"] = status.URL
+	}
+	reply, err := c.api.Call(ctx, http.MethodPost,
+		"/projects/"+url.PathEscape(pr.Project)+"/statuses/"+url.PathEscape(pr.Commit), in, nil)
+	if reply.Status == http.StatusBadRequest && bytes.Contains(bytes.ToLower(reply.Body), []byte("cannot transition")) {
+		return nil
+	}
+	return err
+}
+
+func notes(pr providers.PullRequest) string {
+	return "/projects/" + url.PathEscape(pr.Project) + "/merge_requests/" + url.PathEscape(pr.Number) + "/notes"
+}

@@ -1,0 +1,176 @@
+// Package gitlab asks a GitLab, self-managed or gitlab.com, through its
+// official client: token self, user, and project. The facts behind each
+// reading are in GitLab's lib/api and its REST documentation.
+package gitlab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/providers"
+	"reconciler/internal/secrets"
+)
+
+// codeScope and codeSubgroup are the rules whose breach is told here.
+const (
+	codeScope    = "gitlab-token-scope"
+	codeSubgroup = "gitlab-subgroup-manual"
+)
+
+var _ providers.Provider = (*Provider)(nil)
+
+// Options for New.
+type Options struct {
+	// Client is the guarded client (providers.NewHTTPClient).
+	Client *http.Client
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// Provider asks GitLab. Safe for concurrent use.
+type Provider struct {
+	client *http.Client
+	now    func() time.Time
+	pins   *providers.Pins
+}
+
+// New makes a Provider.
+func New(o Options) *Provider {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Provider{client: o.Client, now: o.Now, pins: providers.NewPins()}
+}
+
+// CheckAccount implements providers.Provider: GitLab is bound by token, so
+// CheckToken tells all.
+func (*Provider) CheckAccount(context.Context, binding.Account, secrets.Secret) []binding.Answer {
+	return nil
+}
+
+// session is a conversation with one GitLab for the length of one check.
+type session struct {
+	api  *gitlab.Client
+	root *url.URL
+	host string
+}
+
+// open makes a session. The address is the site's root, with GitLab's sign-in
+// path left out; it may have a path of its own (relative URL installs).
+func (p *Provider) open(address string, token secrets.Secret) (*session, error) {
+	declared, err := url.Parse(address)
+	if err != nil || declared.User != nil || declared.RawQuery != "" || declared.Fragment != "" {
+		return nil, errors.New("the address is not the root of a site")
+	}
+	root, err := providers.ParseBase(binding.NormalAddress(address))
+	if err != nil {
+		return nil, errors.New("the address is not the root of a site")
+	}
+	var auth gitlab.AuthSource = gitlab.Unauthenticated{}
+	if !token.IsZero() {
+		auth = bearer{token}
+	}
+	api, err := gitlab.NewAuthSourceClient(auth,
+		gitlab.WithBaseURL(root.String()), gitlab.WithHTTPClient(p.client), gitlab.WithoutRetries(),
+		gitlab.WithCustomLimiter(unlimited{}), gitlab.WithUserAgent("reconciler"))
+	if err != nil {
+		return nil, errors.New("the address is not one that GitLab's client takes")
+	}
+	return &session{api: api, root: root, host: root.Host}, nil
+}
+
+// bearer sends the token as personal, project and group tokens and OAuth
+// tokens are all accepted. It holds the Secret, not its value.
+type bearer struct{ token secrets.Secret }
+
+// Init implements gitlab.AuthSource.
+func (bearer) Init(context.Context, *gitlab.Client) error { return nil }
+
+// Header implements gitlab.AuthSource.
+func (b bearer) Header(context.Context) (key, value string, err error) {
+	return "Authorization", "Bearer " + b.token.Expose(), nil
+}
+
+// unlimited leaves the pace to the guarded client.
+type unlimited struct{}
+
+// Wait implements gitlab.RateLimiter.
+func (unlimited) Wait(context.Context) error { return nil }
+
+// get asks one question and decodes a success. A status that is no success is
+// not an error; the client library's error, which holds the request with the
+// token in it, ends here.
+func (s *session) get(ctx context.Context, path string, out any) (providers.Reply, error) {
+	req, err := s.api.NewRequest(http.MethodGet, path, nil, []gitlab.RequestOptionFunc{gitlab.WithContext(ctx)})
+	if err != nil {
+		return providers.Reply{}, errors.New("make the request: the path is not valid")
+	}
+	resp, err := s.api.Do(req, out)
+	if resp == nil {
+		return providers.Reply{}, err
+	}
+	reply := providers.Reply{Status: resp.StatusCode, Header: resp.Header}
+	if reply.OK() {
+		return reply, err
+	}
+	if refused, ok := errors.AsType[*gitlab.ErrorResponse](err); ok {
+		reply.Body = refused.Body
+	}
+	return reply, nil
+}
+
+// refusal is the body of a GitLab error. The OAuth guard sends error and
+// error_description, the API a message that may be a string or an object.
+type refusal struct {
+	Error       string `json:"error"`
+	Description string `json:"error_description"`
+	Scope       string `json:"scope"`
+}
+
+func readRefusal(body []byte) refusal {
+	var r refusal
+	if json.Unmarshal(body, &r) != nil {
+		return refusal{}
+	}
+	return r
+}
+
+// refusedReason tells why a 401 came. The words of the description may change,
+// so they choose the reason and never the verdict.
+func refusedReason(body []byte) (reason, why string) {
+	text := strings.ToLower(readRefusal(body).Description)
+	switch {
+	case strings.Contains(text, "expired"):
+		return ReasonExpired, "it has expired"
+	case strings.Contains(text, "revoked"):
+		return ReasonRevoked, "it was revoked"
+	case strings.Contains(text, "impersonation"):
+		return ReasonImpersonation, "impersonation tokens are switched off there"
+	}
+	return ReasonInvalid, "it is unknown, revoked or expired"
+}
+
+// trouble is the unknown for a failed way or an answer that is no verdict.
+func (s *session) trouble(question string, reply providers.Reply, err error) binding.Answer {
+	if err != nil {
+		reason, message := providers.Trouble(s.host, err)
+		return providers.Unknown(question, reason, message)
+	}
+	reason, message := providers.Status(s.host, reply.Status, reply.Header)
+	return providers.Unknown(question, reason, message)
+}
+
+// notGitLab is the unknown for an answer that no GitLab gives.
+func (s *session) notGitLab(question string, status int) binding.Answer {
+	return providers.Unknown(question, ReasonNotAGitLab, fmt.Sprintf(
+		"%s answered %d without JSON, which no GitLab does; check the address, it is the site's root", s.host, status))
+}

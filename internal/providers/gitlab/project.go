@@ -1,0 +1,217 @@
+package gitlab
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/providers"
+	"reconciler/internal/secrets"
+)
+
+// Reasons of a project.
+const (
+	ReasonExists         = "ProjectExists"
+	ReasonNotVisible     = "ProjectNotVisible"
+	ReasonPathCurrent    = "PathCurrent"
+	ReasonMoved          = "ProjectMoved"
+	ReasonReplaced       = "PathTakenByAnother"
+	ReasonArchived       = "ProjectArchived"
+	ReasonNotArchived    = "ProjectActive"
+	ReasonInSubgroup     = "InSubgroup"
+	ReasonInGroup        = "InTopLevelGroup"
+	ReasonInPersonal     = "InPersonalNamespace"
+	ReasonMaintainer     = "RoleMaintainer"
+	ReasonRoleTooLow     = "RoleBelowMaintainer"
+	ReasonSubgroupAsking = "ProjectNotRead"
+)
+
+// maintainer is the access level that may set webhooks.
+const maintainer = 40
+
+// project is GET /projects/:id.
+type project struct {
+	ID        int64  `json:"id"`
+	Path      string `json:"path_with_namespace"`
+	Archived  bool   `json:"archived"`
+	Namespace *struct {
+		Kind     string `json:"kind"`
+		FullPath string `json:"full_path"`
+		ParentID *int64 `json:"parent_id"`
+	} `json:"namespace"`
+	Permissions *struct {
+		Project *access `json:"project_access"`
+		Group   *access `json:"group_access"`
+	} `json:"permissions"`
+}
+
+type access struct {
+	Level int `json:"access_level"`
+}
+
+// CheckProject implements providers.Provider. A project is asked for by its
+// path; one that has moved is found by the number that GitLab redirects to, or
+// by the number that was seen under the path before.
+func (p *Provider) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
+	at := p.now()
+	state := p.checkProject(ctx, account, source, token)
+	state.Answers = providers.Finish(at, token, state.Answers)
+	state.Subgroup = providers.Finish(at, token, []binding.Answer{state.Subgroup})[0]
+	return state
+}
+
+func (p *Provider) checkProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
+	if refused, ok := refuseUnsent(token); ok && !token.IsZero() {
+		return asking(providers.Unknown(providers.QuestionProjectExists, refused.Reason, refused.Message))
+	}
+	s, err := p.open(account.Address, token)
+	if err != nil {
+		return asking(providers.Unknown(providers.QuestionProjectExists, providers.ReasonBadAddress, "GitLab was not asked: "+err.Error()))
+	}
+	source = strings.Trim(source, "/")
+	key := "project " + s.root.String() + " " + strings.ToLower(source)
+	found, reply, err := s.project(ctx, source)
+	if err == nil && !reply.OK() {
+		found, reply, err = p.moved(ctx, s, key, found, reply)
+	}
+	switch {
+	case err != nil:
+		return asking(s.trouble(providers.QuestionProjectExists, reply, err))
+	case reply.Status == http.StatusNotFound && token.IsZero():
+		return asking(providers.Unknown(providers.QuestionProjectExists, ReasonNotVisible,
+			s.host+" shows no project "+source+" to a question without a token"))
+	case reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header):
+		return asking(providers.No(providers.QuestionProjectExists, "", ReasonNotVisible, fmt.Sprintf(
+			"%s has no project %s, or %s cannot see it (404); check the path and the membership", s.host, source, account.Username)))
+	case reply.Status == http.StatusNotFound:
+		return asking(s.notGitLab(providers.QuestionProjectExists, reply.Status))
+	case !reply.OK():
+		return asking(s.trouble(providers.QuestionProjectExists, reply, nil))
+	case found.ID == 0 || found.Path == "" || found.Namespace == nil:
+		return asking(providers.Unknown(providers.QuestionProjectExists, providers.ReasonUnreadable,
+			s.host+" answered without the project's id, path and namespace"))
+	}
+	state := p.describe(key, source, found)
+	if level := found.level(); !token.IsZero() && (level == 0 || level >= maintainer) {
+		state.Answers = append(state.Answers, s.hooks(ctx, state.ID))
+	}
+	return state
+}
+
+// level is the access level that GitLab tells of the token's user; 0 where it
+// tells none.
+func (found project) level() int {
+	level := 0
+	if found.Permissions != nil {
+		for _, a := range []*access{found.Permissions.Project, found.Permissions.Group} {
+			if a != nil {
+				level = max(level, a.Level)
+			}
+		}
+	}
+	return level
+}
+
+// project asks for a project by path or number.
+func (s *session) project(ctx context.Context, ref string) (project, providers.Reply, error) {
+	var found project
+	reply, err := s.get(ctx, "projects/"+gitlab.PathEscape(ref), &found)
+	return found, reply, err
+}
+
+// moved follows a project to its number: from the Location of GitLab's
+// redirect, which is read and checked here and never followed, or from what
+// was seen under the path before.
+func (p *Provider) moved(ctx context.Context, s *session, key string, found project, reply providers.Reply) (project, providers.Reply, error) {
+	if reply.Status >= 300 && reply.Status < 400 {
+		if id, ok := providers.RedirectedID(s.root, reply.Header.Get("Location"), "/api/v4/projects/"); ok {
+			return s.project(ctx, id)
+		}
+	}
+	if reply.Status == http.StatusNotFound {
+		if id, ok := p.pins.Get(key); ok {
+			return s.project(ctx, id)
+		}
+	}
+	return found, reply, nil
+}
+
+// describe turns a project that was read into answers.
+func (p *Provider) describe(key, source string, found project) binding.ProjectState {
+	id := strconv.FormatInt(found.ID, 10)
+	state := binding.ProjectState{ID: id, Subgroup: subgroup(found)}
+	state.Answers = append(state.Answers, providers.Yes(providers.QuestionProjectExists, ReasonExists, "the project is "+found.Path))
+	pinned, seen := p.pins.Get(key)
+	switch {
+	case !binding.SameSource(found.Path, source):
+		state.Answers = append(state.Answers, providers.No(providers.QuestionProjectPath, "", ReasonMoved, fmt.Sprintf(
+			"the project %s has moved to %s; declare that path", source, found.Path)))
+	case seen && pinned != id:
+		state.Answers = append(state.Answers, providers.No(providers.QuestionProjectPath, "", ReasonReplaced, fmt.Sprintf(
+			"the path %s now names another project (%s, before %s); make sure that it is the one meant", source, id, pinned)))
+	default:
+		p.pins.Set(key, id)
+		state.Answers = append(state.Answers, providers.Yes(providers.QuestionProjectPath, ReasonPathCurrent, "the project is where it is declared"))
+	}
+	if found.Archived {
+		state.Answers = append(state.Answers, providers.No(providers.QuestionProjectActive, "", ReasonArchived,
+			"the project is archived: nobody can push to it, so nothing will be built"))
+	} else {
+		state.Answers = append(state.Answers, providers.Yes(providers.QuestionProjectActive, ReasonNotArchived, "the project is not archived"))
+	}
+	state.Answers = append(state.Answers, role(found)...)
+	return state
+}
+
+// subgroup says whether the project lives in a subgroup: its namespace is a
+// group and has a parent. The namespace's path says the same in another way;
+// where the two disagree nothing is guessed.
+func subgroup(found project) binding.Answer {
+	n := found.Namespace
+	question := providers.QuestionSubgroup
+	nested := strings.Contains(n.FullPath, "/")
+	inside := n.Kind == "group" && n.ParentID != nil && *n.ParentID != 0
+	switch {
+	case n.FullPath == "" || (n.Kind != "group" && n.Kind != "user"):
+		return providers.Unknown(question, providers.ReasonUnreadable, "GitLab answered without the namespace's kind and path")
+	case nested != inside:
+		return providers.Unknown(question, ReasonDisagrees, fmt.Sprintf(
+			"GitLab says of the namespace %s both that it has a parent and that it has none", n.FullPath))
+	case inside:
+		answer := providers.Yes(question, ReasonInSubgroup, n.FullPath+" is a subgroup: the repository takes only manual builds")
+		answer.Code = codeSubgroup
+		return answer
+	case n.Kind == "user":
+		return providers.No(question, "", ReasonInPersonal, n.FullPath+" is a personal namespace")
+	}
+	return providers.No(question, "", ReasonInGroup, n.FullPath+" is a top-level group")
+}
+
+// role says whether the user may set webhooks, which automatic builds need. A
+// role that is too low is no breach by itself, for manual builds do without.
+// Where GitLab tells no role (an administrator has none) there is no answer.
+func role(found project) []binding.Answer {
+	question := providers.QuestionProjectRole
+	level := found.level()
+	switch {
+	case level >= maintainer:
+		return []binding.Answer{providers.Yes(question, ReasonMaintainer, "the token's user may set webhooks")}
+	case level == 0:
+		return nil
+	}
+	return []binding.Answer{providers.Unknown(question, ReasonRoleTooLow, fmt.Sprintf(
+		"the token's user has access level %d in the project; automatic builds need the Maintainer role (%d) to set the webhook", level, maintainer))}
+}
+
+// asking is the state of a project that could not be read.
+func asking(answer binding.Answer) binding.ProjectState {
+	return binding.ProjectState{
+		Subgroup: providers.Unknown(providers.QuestionSubgroup, ReasonSubgroupAsking, answer.Message),
+		Answers:  []binding.Answer{answer},
+	}
+}

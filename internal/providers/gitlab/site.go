@@ -1,0 +1,211 @@
+package gitlab
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"code.dny.dev/ssrf"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/providers"
+)
+
+// Rules of a site.
+const (
+	codePublic  = "gitlab-public"
+	codeAddress = "gitlab-address"
+)
+
+// Reasons of a site. No verdict can say that the registry's network reaches
+// it: a yes is "not refuted from here".
+const (
+	ReasonAddressesPublic  = "AddressesPublic"
+	ReasonCertificateGood  = "CertificateTrusted"
+	ReasonCertificateSoon  = "CertificateExpiresSoon"
+	ReasonCertificateEnded = "CertificateExpired"
+	ReasonCertificateHost  = "CertificateWrongHost"
+	ReasonAnswersAsGitLab  = "AnswersAsGitLab"
+)
+
+// Questions of a site, beside providers.QuestionSiteReachable.
+const (
+	QuestionSitePublic      = "site-public"
+	QuestionSiteCertificate = "site-certificate"
+)
+
+const (
+	siteTimeout  = 10 * time.Second
+	siteMaxBytes = 64 << 10
+	// certificateSoon is when the end of a certificate is spoken of.
+	certificateSoon = 14 * 24 * time.Hour
+)
+
+// SiteOptions for NewSite.
+type SiteOptions struct {
+	// HTTP are the options of the probe's own guarded client. Where RootCAs is
+	// nil the public roots are taken, never the system's; Timeout and MaxBytes
+	// are set to 10 seconds and 64 KiB.
+	HTTP providers.Options
+	// Lookup resolves a host into all its addresses of both families; nil is
+	// the system's resolver.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// Site probes a self-managed GitLab from outside, without a token. Safe for
+// concurrent use.
+type Site struct {
+	client *http.Client
+	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	guard  *ssrf.Guardian
+	now    func() time.Time
+}
+
+// NewSite makes a Site.
+func NewSite(o SiteOptions) (*Site, error) {
+	if o.HTTP.RootCAs == nil {
+		roots, err := providers.PublicRoots()
+		if err != nil {
+			return nil, err
+		}
+		o.HTTP.RootCAs = roots
+	}
+	o.HTTP.Timeout, o.HTTP.MaxBytes = siteTimeout, siteMaxBytes
+	if o.Lookup == nil {
+		o.Lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Site{
+		client: providers.NewHTTPClient(o.HTTP), lookup: o.Lookup,
+		guard: ssrf.New(ssrf.WithAnyPort()), now: o.Now,
+	}, nil
+}
+
+// Check asks whether every address of the site is public, whether its
+// certificate is one that strangers trust, and whether a GitLab answers. The
+// last two are not asked of a site that is refuted before.
+func (s *Site) Check(ctx context.Context, address string) []binding.Answer {
+	at := s.now()
+	answers := s.check(ctx, address)
+	for i := range answers {
+		answers[i].At = at
+	}
+	return answers
+}
+
+func (s *Site) check(ctx context.Context, address string) []binding.Answer {
+	root, err := providers.ParseBase(binding.NormalAddress(address))
+	if err != nil {
+		return []binding.Answer{providers.Unknown(QuestionSitePublic, providers.ReasonBadAddress, "the site was not probed: its address is not the root of a site")}
+	}
+	public := s.public(ctx, root.Hostname())
+	if public.Verdict != binding.Yes {
+		return []binding.Answer{public}
+	}
+	return append([]binding.Answer{public}, s.probe(ctx, root)...)
+}
+
+// public looks at all addresses of both families: one that is not public
+// refutes, for nobody knows which of them the registry will take.
+func (s *Site) public(ctx context.Context, host string) binding.Answer {
+	ctx, cancel := context.WithTimeout(ctx, siteTimeout)
+	defer cancel()
+	var addresses []netip.Addr
+	if literal, err := netip.ParseAddr(host); err == nil {
+		addresses = []netip.Addr{literal}
+	} else if addresses, err = s.lookup(ctx, host); err != nil || len(addresses) == 0 {
+		if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
+			return providers.No(QuestionSitePublic, codePublic, providers.ReasonNameNotFound, host+" cannot be resolved; check the address")
+		}
+		return providers.Unknown(QuestionSitePublic, providers.ReasonUnreachable, host+" could not be resolved now")
+	}
+	for _, a := range addresses {
+		if err := s.guard.SafeAddr(a); err != nil {
+			return providers.No(QuestionSitePublic, codePublic, providers.ReasonAddressNotPublic,
+				fmt.Sprintf("%s has the address %s, which is not public; the product reaches only public sites", host, a))
+		}
+	}
+	return providers.Yes(QuestionSitePublic, ReasonAddressesPublic, "every address of "+host+" is public")
+}
+
+// probe asks for the version without a token, which a GitLab answers with 401
+// and JSON.
+func (s *Site) probe(ctx context.Context, root *url.URL) []binding.Answer {
+	reachable := providers.QuestionSiteReachable
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, root.String()+"/api/v4/version", http.NoBody)
+	if err != nil {
+		return []binding.Answer{providers.Unknown(reachable, providers.ReasonBadAddress, "the site was not probed: its address makes no request")}
+	}
+	req.Header.Set("Accept", "application/json")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return refuted(root.Host, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var answers []binding.Answer
+	if resp.TLS != nil {
+		answers = append(answers, s.certificate(resp.TLS))
+	}
+	switch isJSON := providers.IsJSON(resp.Header); {
+	case isJSON && resp.StatusCode == http.StatusUnauthorized:
+		return append(answers, providers.Yes(reachable, ReasonAnswersAsGitLab,
+			root.Host+" answers as a GitLab; whether the product's own network reaches it cannot be seen from here"))
+	case !isJSON && resp.StatusCode == http.StatusNotFound:
+		return append(answers, notGitLabSite(root.Host))
+	}
+	reason, message := providers.Status(root.Host, resp.StatusCode, resp.Header)
+	return append(answers, providers.Unknown(reachable, reason, message))
+}
+
+func notGitLabSite(host string) binding.Answer {
+	return providers.No(providers.QuestionSiteReachable, codeAddress, ReasonNotAGitLab,
+		host+" answers, and not as a GitLab does; the address is the root of the site")
+}
+
+// certificate speaks of one that was found good.
+func (s *Site) certificate(state *tls.ConnectionState) binding.Answer {
+	leaf := state.PeerCertificates[0]
+	if left := leaf.NotAfter.Sub(s.now()); left < certificateSoon {
+		return providers.Yes(QuestionSiteCertificate, ReasonCertificateSoon,
+			"the certificate is trusted and ends on "+leaf.NotAfter.UTC().Format(time.DateOnly)+"; renew it")
+	}
+	return providers.Yes(QuestionSiteCertificate, ReasonCertificateGood,
+		"the certificate is trusted until "+leaf.NotAfter.UTC().Format(time.DateOnly))
+}
+
+// refuted reads an error of the probe: what the certificate says is certain,
+// all else is unknown.
+func refuted(host string, err error) []binding.Answer {
+	var hostname x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var verify *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &hostname):
+		return []binding.Answer{providers.No(QuestionSiteCertificate, codePublic, ReasonCertificateHost,
+			"the certificate of "+host+" is for another name")}
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return []binding.Answer{providers.No(QuestionSiteCertificate, codePublic, ReasonCertificateEnded,
+			"the certificate of "+host+" has expired or is not valid yet")}
+	case errors.As(err, &verify):
+		return []binding.Answer{providers.No(QuestionSiteCertificate, codePublic, providers.ReasonCertificateUntrusted,
+			"the certificate of "+host+" is self-signed, of a private authority, or sent without its intermediates")}
+	}
+	reason, message := providers.Trouble(host, err)
+	if reason == providers.ReasonNotJSON {
+		return []binding.Answer{notGitLabSite(host)}
+	}
+	return []binding.Answer{providers.Unknown(providers.QuestionSiteReachable, reason, message)}
+}

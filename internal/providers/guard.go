@@ -1,0 +1,151 @@
+package providers
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"code.dny.dev/ssrf"
+	"golang.org/x/time/rate"
+)
+
+// Bounds of the guarded client where Options leave them zero.
+const (
+	defaultConnectTimeout = 5 * time.Second
+	defaultTimeout        = 15 * time.Second
+	defaultMaxBytes       = 1 << 20
+	defaultRate           = 5
+	defaultBurst          = 20
+	// maxHeaderBytes bounds the header of an answer; Go's own bound is 10 MiB.
+	maxHeaderBytes = 64 << 10
+)
+
+// Options say how the guarded client behaves. The zero value is right for
+// production.
+type Options struct {
+	// ConnectTimeout bounds the connection, Timeout the whole exchange from
+	// the dial to the last byte; the wait for the limiter is not counted.
+	// Zero is 5 and 15 seconds.
+	ConnectTimeout, Timeout time.Duration
+	// MaxBytes bounds the body of an answer; zero is 1 MiB.
+	MaxBytes int64
+	// RequestsPerSecond and Burst are the pace for each pair of host and
+	// credential; zero is 5 and 20, under GitLab's 400 a minute for projects.
+	RequestsPerSecond float64
+	Burst             int
+	// Proxy is a configured HTTP proxy; nil is none, whatever the environment
+	// says. The proxy's own address is not checked, and it is the proxy that
+	// resolves and must refuse private addresses.
+	Proxy *url.URL
+	// RootCAs are the roots that certificates are checked against; nil is the
+	// system's.
+	RootCAs *x509.CertPool
+	// AllowPrivate lets connections go to addresses that are not public. Only
+	// the sandbox and tests set it.
+	AllowPrivate bool
+	// Dial sends connections for a "host:port" to another address, which is
+	// not checked. Only the sandbox and tests set it.
+	Dial map[string]string
+	// Now is the clock for Retry-After; nil is time.Now.
+	Now func() time.Time
+}
+
+// NewHTTPClient makes the one client that all providers share. It follows no
+// redirect (a stock client would carry a token to another host), connects only
+// to public addresses, checked after resolving on the very address dialled,
+// takes no proxy from the environment, bounds time and size, refuses answers
+// of status 2xx that are not JSON, honours Retry-After and rate-limit headers,
+// and keeps one limiter for each pair of host and credential. It retries
+// nothing: the caller's loop does. Its own refusals are *binding.Failure. Safe
+// for concurrent use.
+func NewHTTPClient(o Options) *http.Client {
+	o = withDefaults(o)
+	base := &http.Transport{
+		DialContext:            dialer(o),
+		TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    o.ConnectTimeout,
+		ResponseHeaderTimeout:  o.Timeout,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		ForceAttemptHTTP2:      true,
+		// An HTTP/2 connection remembers the headers that it sent, to name them
+		// by number the next time. A token must not outlive its call there, so
+		// there is no room for one.
+		HTTP2:               &http.HTTP2Config{MaxEncoderHeaderTableSize: 1},
+		MaxIdleConnsPerHost: 4,
+		IdleConnTimeout:     time.Minute,
+	}
+	if o.Proxy != nil {
+		base.Proxy = http.ProxyURL(o.Proxy)
+	}
+	return &http.Client{
+		Transport: &guard{
+			base: base, timeout: o.Timeout, maxBytes: o.MaxBytes,
+			pace: newPace(rate.Limit(o.RequestsPerSecond), o.Burst, o.Now),
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func withDefaults(o Options) Options {
+	if o.ConnectTimeout <= 0 {
+		o.ConnectTimeout = defaultConnectTimeout
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = defaultMaxBytes
+	}
+	if o.RequestsPerSecond <= 0 {
+		o.RequestsPerSecond = defaultRate
+	}
+	if o.Burst <= 0 {
+		o.Burst = defaultBurst
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// dialer connects to public addresses. The check runs on the resolved address
+// that is about to be connected to, so a name that answers differently the
+// second time gains nothing.
+func dialer(o Options) func(context.Context, string, string) (net.Conn, error) {
+	open := &net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 30 * time.Second}
+	guarded := &net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 30 * time.Second}
+	if !o.AllowPrivate {
+		guarded.Control = ssrf.New(ssrf.WithAnyPort()).Safe
+	}
+	proxy := ""
+	if o.Proxy != nil {
+		proxy = hostPort(o.Proxy)
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if to, ok := o.Dial[address]; ok {
+			return open.DialContext(ctx, network, to)
+		}
+		if address == proxy {
+			return open.DialContext(ctx, network, address)
+		}
+		conn, err := guarded.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, fmt.Errorf("connect to %s: %w", address, err)
+		}
+		return conn, nil
+	}
+}
+
+// hostPort is the address that a transport dials for u.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443", "socks5": "1080"}[u.Scheme]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}

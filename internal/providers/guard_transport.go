@@ -1,0 +1,110 @@
+package providers
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+)
+
+// userAgent is sent where the caller set none; GitHub refuses requests
+// without.
+const userAgent = "reconciler"
+
+// guard is the transport of the guarded client.
+type guard struct {
+	base     http.RoundTripper
+	timeout  time.Duration
+	maxBytes int64
+	pace     *pace
+}
+
+// RoundTrip implements http.RoundTripper.
+func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
+	slot := g.pace.slot(req)
+	if err := g.pace.wait(req.Context(), slot, req.URL.Host); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), g.timeout)
+	sent := req.Clone(ctx)
+	if sent.Header.Get("User-Agent") == "" {
+		sent.Header.Set("User-Agent", userAgent)
+	}
+	resp, err := g.base.RoundTrip(sent)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	g.pace.heed(slot, resp)
+	// The caller keeps its own request, so that what it does with the answer
+	// does not depend on our deadline.
+	resp.Request = req
+	resp.Body = &boundedBody{body: resp.Body, left: g.maxBytes, cancel: cancel, host: req.URL.Host}
+	if err := jsonOnly(resp); err != nil {
+		_ = resp.Body.Close()
+		return nil, err
+	}
+	return resp, nil
+}
+
+// jsonOnly refuses a successful answer with a body that is not JSON: a sign-in
+// page or a captive portal is no answer. Answers of other statuses may be
+// plain text (GitLab's 429, Bitbucket's 401) and are told by their status.
+func jsonOnly(resp *http.Response) error {
+	if resp.StatusCode < 200 || resp.StatusCode > 299 || resp.StatusCode == http.StatusNoContent {
+		return nil
+	}
+	if IsJSON(resp.Header) {
+		return nil
+	}
+	return &binding.Failure{
+		Kind: binding.Unreadable, Code: ReasonNotJSON, Op: "code host: read the answer of", Object: resp.Request.URL.Host,
+		Hint: "the address answers with something other than this host's API; check the address",
+	}
+}
+
+// IsJSON says whether the headers announce a JSON body.
+func IsJSON(h http.Header) bool {
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
+}
+
+// boundedBody ends with an error after its bound, and ends the exchange's
+// deadline when it is closed.
+type boundedBody struct {
+	body   io.ReadCloser
+	left   int64
+	cancel context.CancelFunc
+	host   string
+}
+
+// Read implements io.Reader.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		if n, err := b.body.Read(make([]byte, 1)); n == 0 && err != nil {
+			return 0, err
+		}
+		return 0, &binding.Failure{
+			Kind: binding.Unreadable, Code: ReasonTooLarge, Op: "code host: read the answer of", Object: b.host,
+			Err: fmt.Errorf("the answer is larger than the bound"),
+		}
+	}
+	if int64(len(p)) > b.left {
+		p = p[:b.left]
+	}
+	n, err := b.body.Read(p)
+	b.left -= int64(n)
+	return n, err
+}
+
+// Close implements io.Closer.
+func (b *boundedBody) Close() error {
+	err := b.body.Close()
+	b.cancel()
+	return err
+}

@@ -1,0 +1,35 @@
+package providers
+
+import "sync"
+
+// maxPins bounds the memory of a daemon that sees many projects.
+const maxPins = 8192
+
+// Pins remembers the stable number that a name had when it was seen, so that a
+// rename is told from a replacement. A memory only: losing it costs a better
+// word. Safe for concurrent use.
+type Pins struct {
+	mu  sync.Mutex
+	ids map[string]string
+}
+
+// NewPins makes an empty memory.
+func NewPins() *Pins { return &Pins{ids: map[string]string{}} }
+
+// Get returns what was remembered under key.
+func (p *Pins) Get(key string) (id string, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	id, ok = p.ids[key]
+	return id, ok
+}
+
+// Set remembers id under key. A full memory is emptied first.
+func (p *Pins) Set(key, id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.ids) >= maxPins {
+		clear(p.ids)
+	}
+	p.ids[key] = id
+}

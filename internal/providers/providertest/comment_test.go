@@ -1,0 +1,290 @@
+package providertest_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/providers"
+	"reconciler/internal/providers/bitbucket"
+	"reconciler/internal/providers/codeup"
+	"reconciler/internal/providers/github"
+	"reconciler/internal/providers/gitlab"
+	"reconciler/internal/sandbox"
+)
+
+const (
+	talkToken  = "talk-token-canary-7731"
+	talkMarker = "<!-- reconciler:plan -->"
+)
+
+// talkHost is one host as a comment meets it.
+type talkHost struct {
+	platform string
+	// prefix stands before the API's paths; project is how the host names the
+	// project, path how the sandbox does.
+	prefix, project, path string
+	played                func(*sandbox.CodeHosts) http.Handler
+	commenter             func(*providers.API, string) providers.Commenter
+	// failed is the host's word for a failure.
+	failed string
+}
+
+func talkHosts() []talkHost {
+	return []talkHost{
+		{
+			sandbox.HostGitHub, "", "octocat/bindings", "octocat/bindings", (*sandbox.CodeHosts).GitHub,
+			func(a *providers.API, token string) providers.Commenter { return github.NewCommenter(a, token) }, "failure",
+		},
+		{
+			sandbox.HostGitLab, "/api/v4", "group/sub/bindings", "group/sub/bindings", (*sandbox.CodeHosts).GitLab,
+			func(a *providers.API, token string) providers.Commenter { return gitlab.NewCommenter(a, token) }, "failed",
+		},
+		{
+			sandbox.HostBitbucket, "/2.0", "team/bindings", "team/bindings", (*sandbox.CodeHosts).Bitbucket,
+			func(a *providers.API, token string) providers.Commenter { return bitbucket.NewCommenter(a, token) }, "FAILED",
+		},
+		{
+			sandbox.HostCodeup, "/oapi/v1", sandbox.CodeupOrganization + "/bindings", "bindings", (*sandbox.CodeHosts).Codeup,
+			func(a *providers.API, token string) providers.Commenter { return codeup.NewCommenter(a, token) }, "failure",
+		},
+	}
+}
+
+// talk is one host with its commenter; waits are the waits that were asked.
+type talk struct {
+	talkHost
+	hosts *sandbox.CodeHosts
+	to    providers.Commenter
+	pr    providers.PullRequest
+	waits []time.Duration
+}
+
+func newTalk(t *testing.T, h talkHost, around func(http.Handler) http.Handler) *talk {
+	t.Helper()
+	clock := now()
+	k := &talk{talkHost: h, hosts: sandbox.NewCodeHosts(now)}
+	for _, name := range []string{"ci", "mallory"} {
+		k.hosts.AddUser(h.platform, sandbox.HostUser{Username: name, Login: name})
+	}
+	k.hosts.AddToken(h.platform, sandbox.HostToken{Value: talkToken, Username: "ci"})
+	k.hosts.AddProject(h.platform, sandbox.HostProject{Path: h.path})
+	played := h.played(k.hosts)
+	if around != nil {
+		played = around(played)
+	}
+	server := httptest.NewServer(played)
+	t.Cleanup(server.Close)
+	base, err := url.Parse(server.URL + h.prefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tick := func() time.Time { return clock }
+	k.to = h.commenter(&providers.API{
+		Base: base, Now: tick,
+		Client: providers.NewHTTPClient(providers.Options{AllowPrivate: true, RequestsPerSecond: 1e6, Burst: 1000, Now: tick, MaxBytes: 8 << 20}),
+		Wait: func(_ context.Context, d time.Duration) error {
+			k.waits = append(k.waits, d)
+			clock = clock.Add(d)
+			return nil
+		},
+	}, talkToken)
+	k.pr = providers.PullRequest{Project: h.project, Number: "12", Commit: strings.Repeat("a", 40)}
+	return k
+}
+
+func (k *talk) publish(t *testing.T, post providers.Post) providers.Publication {
+	t.Helper()
+	post.Marker = talkMarker
+	done, err := providers.Publish(t.Context(), k.to, k.pr, post)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return done
+}
+
+func (k *talk) bodies() []string {
+	var list []string
+	for _, c := range k.hosts.PullRequestComments(k.platform, k.path, "12") {
+		list = append(list, c.Author+": "+c.Body)
+	}
+	return list
+}
+
+func eachHost(t *testing.T, test func(*testing.T, talkHost)) {
+	for _, h := range talkHosts() {
+		t.Run(h.platform, func(t *testing.T) { test(t, h) })
+	}
+}
+
+func TestOneCommentIsUpdatedAndNobodyElsesTouched(t *testing.T) {
+	eachHost(t, func(t *testing.T, h talkHost) {
+		k := newTalk(t, h, nil)
+		first, second := talkMarker+"\n\n## one", talkMarker+"\n\n## two"
+		k.hosts.AddComment(h.platform, h.path, "12", "mallory", talkMarker+" forged by a stranger")
+		k.hosts.AddComment(h.platform, h.path, "12", "mallory", talkMarker+"\n\n## forged")
+		k.hosts.AddComment(h.platform, h.path, "12", "ci", "quoted: "+talkMarker)
+		for range 120 { // the comment is on another page
+			k.hosts.AddComment(h.platform, h.path, "12", "mallory", "a word")
+		}
+		var did []providers.Publication
+		for _, body := range []string{first, first, second} {
+			did = append(did, k.publish(t, providers.Post{Body: body}))
+		}
+		if diff := cmp.Diff([]providers.Publication{providers.Created, providers.Unchanged, providers.Updated}, did); diff != "" {
+			t.Error(diff)
+		}
+		all := k.bodies()
+		want := []string{
+			"mallory: " + talkMarker + " forged by a stranger", "mallory: " + talkMarker + "\n\n## forged",
+			"ci: quoted: " + talkMarker, "ci: " + second,
+		}
+		if diff := cmp.Diff(want, append(all[:3:3], all[len(all)-1])); diff != "" || len(all) != 124 {
+			t.Errorf("%d comments\n%s", len(all), diff)
+		}
+	})
+}
+
+func TestAQuietPostMakesNoCommentAndUpdatesOne(t *testing.T) {
+	eachHost(t, func(t *testing.T, h talkHost) {
+		k := newTalk(t, h, nil)
+		quiet := providers.Post{Body: talkMarker + "\nnothing", Quiet: true}
+		if done := k.publish(t, quiet); done != providers.Silent || len(k.bodies()) != 0 {
+			t.Errorf("%s, comments %q", done, k.bodies())
+		}
+		k.publish(t, providers.Post{Body: talkMarker + "\nchanges"})
+		if done := k.publish(t, quiet); done != providers.Updated {
+			t.Errorf("%s: an old comment tells what is not so any more", done)
+		}
+	})
+}
+
+func TestStatusIsSetAndSetAgain(t *testing.T) {
+	eachHost(t, func(t *testing.T, h talkHost) {
+		k := newTalk(t, h, nil)
+		status := providers.CommitStatus{
+			State: providers.StateFailure, Name: "reconciler", Description: strings.Repeat("é", 200), URL: "https://ci.example.com/1",
+		}
+		for range 2 { // GitLab: "Cannot transition status"
+			if err := k.to.SetStatus(t.Context(), k.pr, status); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := k.hosts.CommitStatuses(h.platform, h.path, k.pr.Commit)
+		if len(got) != 1 || got[0].State != h.failed || got[0].Name != "reconciler" || got[0].URL != status.URL {
+			t.Errorf("statuses %+v", got)
+		}
+	})
+}
+
+func TestWhatTheHostAsksToSendLaterIsSentLater(t *testing.T) {
+	eachHost(t, func(t *testing.T, h talkHost) {
+		k := newTalk(t, h, nil)
+		writes := func(r *http.Request) bool {
+			return r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/list")
+		}
+		k.hosts.Faults(h.platform).Add(sandbox.Fault{Match: writes, Times: 1, Status: http.StatusConflict, ContentType: "application/json", Body: "{}"})
+		k.hosts.Faults(h.platform).Add(sandbox.Fault{
+			Match: writes, Times: 1, Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"7"}},
+		})
+		k.publish(t, providers.Post{Body: talkMarker})
+		if diff := cmp.Diff([]time.Duration{time.Second, 7 * time.Second}, k.waits); diff != "" {
+			t.Error(diff)
+		}
+		if got := k.bodies(); len(got) != 1 {
+			t.Errorf("comments %q", got)
+		}
+	})
+}
+
+func TestARefusalIsTriedOnceAndHoldsNoSecret(t *testing.T) {
+	eachHost(t, func(t *testing.T, h talkHost) {
+		for _, status := range []int{401, 404, 422, 500, 302} {
+			k := newTalk(t, h, nil)
+			asked := 0
+			k.hosts.Faults(h.platform).Add(sandbox.Fault{
+				Match:  func(*http.Request) bool { asked++; return true },
+				Status: status, Header: http.Header{"Location": {"https://elsewhere.example.com/"}},
+				ContentType: "application/json", Body: `{"echo":"` + talkToken + `"}`,
+			})
+			_, err := providers.Publish(t.Context(), k.to, k.pr, providers.Post{Marker: talkMarker, Body: talkMarker})
+			if _, ok := errors.AsType[*binding.Failure](err); !ok || asked != 1 || len(k.waits) > 0 {
+				t.Errorf("%d: asked %d times, waits %v: %v", status, asked, k.waits, err)
+			}
+			if strings.Contains(err.Error(), talkToken) {
+				t.Errorf("%d: the error shows the token: %v", status, err)
+			}
+		}
+	})
+}
+
+// TestALostAnswerMakesNoSecondComment: the next run finds the comment.
+func TestALostAnswerMakesNoSecondComment(t *testing.T) {
+	eachHost(t, func(t *testing.T, h talkHost) {
+		k := newTalk(t, h, nil)
+		k.hosts.Faults(h.platform).Add(sandbox.Fault{
+			Match: func(r *http.Request) bool {
+				return r.Method == http.MethodPost && !strings.HasSuffix(r.URL.Path, "/list")
+			}, Times: 1, LoseAnswer: true,
+		})
+		post := providers.Post{Marker: talkMarker, Body: talkMarker}
+		if _, err := providers.Publish(t.Context(), k.to, k.pr, post); err == nil {
+			t.Error("a lost answer is no success")
+		}
+		if done := k.publish(t, post); done != providers.Unchanged || len(k.bodies()) != 1 {
+			t.Errorf("%s, comments %q", done, k.bodies())
+		}
+	})
+}
+
+// TestAnActionsJobKnowsItsOwnComment: its token may not ask whose it is.
+func TestAnActionsJobKnowsItsOwnComment(t *testing.T) {
+	k := newTalk(t, talkHosts()[0], nil)
+	k.hosts.AddToken(sandbox.HostGitHub, sandbox.HostToken{Value: "ghs_job", Username: "ci"})
+	server := httptest.NewServer(k.hosts.GitHub())
+	t.Cleanup(server.Close)
+	base, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.to = github.NewCommenter(&providers.API{Base: base, Client: providers.NewHTTPClient(providers.Options{AllowPrivate: true})}, "ghs_job")
+	if did := k.publish(t, providers.Post{Body: talkMarker + "\na"}); did != providers.Created {
+		t.Error(did)
+	}
+	if did := k.publish(t, providers.Post{Body: talkMarker + "\nb"}); did != providers.Updated {
+		t.Error(did)
+	}
+}
+
+// TestCommentsKeepToWhatTheDescriptionsTell: the descriptions at hand tell of
+// the question whose the token is. They were cut to what the checks ask, and
+// have neither comments nor statuses; those are held to nothing but the hosts'
+// written references, by hand.
+func TestCommentsKeepToWhatTheDescriptionsTell(t *testing.T) {
+	for _, h := range talkHosts()[:3] {
+		t.Run(h.platform, func(t *testing.T) {
+			d := load(t, h.platform)
+			if h.platform != sandbox.HostGitLab {
+				d.prefix = h.prefix
+			}
+			k := newTalk(t, h, func(played http.Handler) http.Handler { return d.hold(t, played) })
+			k.publish(t, providers.Post{Body: talkMarker})
+			if len(d.checked) == 0 {
+				t.Error("nothing was held to the description")
+			}
+			for _, path := range d.missing {
+				if !strings.Contains(path, "/comments") && !strings.Contains(path, "/notes") {
+					t.Errorf("the description has no %s", path)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,28 @@
+package providers
+
+import (
+	"crypto/x509"
+	"fmt"
+
+	"golang.org/x/crypto/x509roots/fallback/bundle"
+)
+
+// PublicRoots are the roots that browsers trust, with their constraints, as
+// golang.org/x/crypto carries them. A site that strangers must trust is judged
+// against these and not against the host's own store, where a company's root
+// may stand.
+func PublicRoots() (*x509.CertPool, error) {
+	pool := x509.NewCertPool()
+	for root := range bundle.Roots() {
+		cert, err := x509.ParseCertificate(root.Certificate)
+		if err != nil {
+			return nil, fmt.Errorf("public roots: %w", err)
+		}
+		if root.Constraint == nil {
+			pool.AddCert(cert)
+			continue
+		}
+		pool.AddCertWithConstraint(cert, root.Constraint)
+	}
+	return pool, nil
+}

@@ -1,0 +1,140 @@
+package providers
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"code.dny.dev/ssrf"
+
+	"reconciler/internal/binding"
+)
+
+// Reasons that every host shares. All of them go with an unknown.
+const (
+	ReasonRateLimited          = "RateLimited"
+	ReasonForbidden            = "Forbidden"
+	ReasonHostFailed           = "HostFailed"
+	ReasonRedirected           = "Redirected"
+	ReasonNotJSON              = "NotJSON"
+	ReasonTooLarge             = "AnswerTooLarge"
+	ReasonUnreadable           = "Unreadable"
+	ReasonTimedOut             = "TimedOut"
+	ReasonUnreachable          = "Unreachable"
+	ReasonNameNotFound         = "NameNotFound"
+	ReasonAddressNotPublic     = "AddressNotPublic"
+	ReasonCertificateUntrusted = "CertificateUntrusted"
+	ReasonBadAddress           = "BadAddress"
+	ReasonUnexpectedStatus     = "UnexpectedStatus"
+	ReasonTokenRefused         = "TokenRefused"
+	ReasonNoToken              = "NoToken"
+)
+
+// Trouble reads an error of the way to a host as the reason and message of an
+// unknown. The message is made of fixed words and the host's name: an error of
+// a client library may hold the whole request, and is never printed.
+func Trouble(host string, err error) (reason, message string) {
+	var dns *net.DNSError
+	var verify *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	var timeout net.Error
+	if f, ok := errors.AsType[*binding.Failure](err); ok {
+		return failureTrouble(host, f)
+	}
+	switch {
+	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork):
+		return ReasonAddressNotPublic, host + " has an address that is not public; a code host must be reachable from the internet"
+	case errors.As(err, &verify), errors.As(err, &authority):
+		return ReasonCertificateUntrusted, "the certificate of " + host + " is not trusted; the product takes no self-signed certificates"
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return ReasonNameNotFound, host + " cannot be resolved; check the address"
+	case errors.Is(err, context.Canceled):
+		return ReasonTimedOut, "the question to " + host + " was given up before it was answered"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return ReasonTimedOut, host + " did not answer in time; it will be asked again by itself"
+	case errors.As(err, &syntax), errors.As(err, &kind), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return ReasonUnreadable, "the answer of " + host + " could not be read; it will be asked again by itself"
+	}
+	return ReasonUnreachable, host + " could not be reached; it will be asked again by itself"
+}
+
+func failureTrouble(host string, f *binding.Failure) (reason, message string) {
+	switch {
+	case f.Kind == binding.Throttled:
+		return ReasonRateLimited, limited(host)
+	case f.Code == ReasonNotJSON:
+		return ReasonNotJSON, host + " answers with something other than its API (a sign-in page, perhaps); check the address"
+	case f.Code == ReasonTooLarge:
+		return ReasonTooLarge, "the answer of " + host + " is larger than what is read of one"
+	}
+	return ReasonUnreadable, "the answer of " + host + " could not be read"
+}
+
+// Status reads an answer that is no verdict as the reason and message of an
+// unknown. A 403 may be a ban of our address, a blocked user, a limit or a
+// role too low; it is never read as a no here.
+func Status(host string, status int, h http.Header) (reason, message string) {
+	switch {
+	case status == http.StatusTooManyRequests, status == http.StatusForbidden && spent(h):
+		return ReasonRateLimited, limited(host)
+	case status >= 300 && status < 400:
+		return ReasonRedirected, host + " redirects" + target(h) + "; nothing is sent after a redirect, declare the address that it leads to"
+	case status == http.StatusUnauthorized:
+		return ReasonTokenRefused, host + " did not take the token for this question (401)"
+	case status == http.StatusForbidden:
+		return ReasonForbidden, host + " refuses the question (403): the role is too low, the user is blocked, or our address is banned"
+	case status >= 500:
+		return ReasonHostFailed, fmt.Sprintf("%s failed (%d); it will be asked again by itself", host, status)
+	}
+	return ReasonUnexpectedStatus, fmt.Sprintf("%s answered %d, which tells nothing here", host, status)
+}
+
+func limited(host string) string {
+	return host + " limits our requests; it will be asked again after the time that it named"
+}
+
+// spent says whether headers speak of a limit that is used up.
+func spent(h http.Header) bool {
+	return h.Get("X-RateLimit-Remaining") == "0" || h.Get("RateLimit-Remaining") == "0" || h.Get("Retry-After") != ""
+}
+
+// target names the host that a redirect leads to, without its path and query,
+// which may hold anything.
+func target(h http.Header) string {
+	u, err := url.Parse(h.Get("Location"))
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return " to " + u.Scheme + "://" + u.Host
+}
+
+// RedirectedID reads the identifier that a redirect of a moved project leads
+// to: the last element of Location's path, which must begin with prefix below
+// base. Only a Location on base's own scheme and host counts, or one without a
+// host; ok is false for all others.
+func RedirectedID(base *url.URL, location, prefix string) (id string, ok bool) {
+	u, err := base.Parse(location)
+	if err != nil || location == "" || !strings.EqualFold(u.Host, base.Host) || u.Scheme != base.Scheme || u.User != nil {
+		return "", false
+	}
+	id, ok = strings.CutPrefix(u.Path, strings.TrimSuffix(base.Path, "/")+prefix)
+	if !ok || id == "" || len(id) > 20 {
+		return "", false
+	}
+	for _, r := range id {
+		if r < '0' || r > '9' {
+			return "", false
+		}
+	}
+	return id, true
+}

@@ -1,0 +1,132 @@
+package providers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"reconciler/internal/binding"
+)
+
+const (
+	// maxTries and maxWait bound how often and how long a call is tried again.
+	maxTries = 5
+	maxWait  = 2 * time.Minute
+)
+
+// API calls one host's API with one credential, and tries again what the host
+// asks to send later. Safe for concurrent use.
+type API struct {
+	// Client is the guarded client.
+	Client *http.Client
+	Base   *url.URL
+	// Header holds the credential.
+	Header http.Header
+	// Now and Wait are the clock; nil is the real one.
+	Now  func() time.Time
+	Wait func(context.Context, time.Duration) error
+}
+
+// Call sends in as JSON, or nothing where it is nil, to path below the base,
+// and decodes a success into out, where that is not nil. A conflict (409) and
+// what the host limits (429, or Retry-After) are sent again, for they did
+// nothing; an answer that got lost is not. Failures are *binding.Failure and
+// hold neither credential nor body. The reply of a refusal is given with its
+// failure.
+func (a *API) Call(ctx context.Context, method, path string, in, out any) (Reply, error) {
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return Reply{}, fmt.Errorf("code host: write the request: %w", err)
+		}
+	}
+	for try := 1; ; try++ {
+		req, err := http.NewRequestWithContext(ctx, method, a.Base.String()+path, bytes.NewReader(body))
+		if err != nil {
+			return Reply{}, fmt.Errorf("code host: make the request: %w", err)
+		}
+		req.Header = a.Header.Clone()
+		req.Header.Set("Accept", "application/json")
+		if in != nil {
+			req.Header.Set("Content-Type", "application/json")
+		}
+		reply, err := Send(a.Client, req, out)
+		if err == nil && reply.OK() {
+			return reply, nil
+		}
+		wait, again := a.again(reply, err, try)
+		if !again {
+			return reply, a.failure(method, reply, err)
+		}
+		if err := a.wait(ctx, wait); err != nil {
+			return reply, err
+		}
+	}
+}
+
+// again says whether a call is sent again, and after what time.
+func (a *API) again(reply Reply, err error, try int) (time.Duration, bool) {
+	if try >= maxTries {
+		return 0, false
+	}
+	now := time.Now
+	if a.Now != nil {
+		now = a.Now
+	}
+	wait := Pause(reply.Status, reply.Header, now())
+	if f, ok := errors.AsType[*binding.Failure](err); ok && f.Kind == binding.Throttled {
+		wait = f.RetryAfter
+	}
+	if reply.Status == http.StatusConflict {
+		wait = max(wait, time.Second<<(try-1))
+	}
+	return wait, wait > 0 && wait <= maxWait
+}
+
+func (a *API) wait(ctx context.Context, d time.Duration) error {
+	if a.Wait != nil {
+		return a.Wait(ctx, d)
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (a *API) failure(method string, reply Reply, err error) error {
+	f := &binding.Failure{Kind: binding.Transient, Op: "code host: " + method, Object: a.Base.Host}
+	if err != nil {
+		_, message := Trouble(a.Base.Host, err)
+		f.Err = errors.New(message)
+		return f
+	}
+	var message string
+	f.Code, message = Status(a.Base.Host, reply.Status, reply.Header)
+	f.Err = errors.New(message)
+	switch {
+	case reply.Status == http.StatusUnauthorized, reply.Status == http.StatusForbidden:
+		f.Kind, f.Hint = binding.Forbidden, "the token must be allowed to comment on pull requests and to set statuses"
+	case reply.Status == http.StatusNotFound:
+		f.Kind, f.Hint = binding.Refused, "check the project, the number of the pull request and the commit; hosts say the same to a token that may not see them"
+	case reply.Status >= 400 && reply.Status < 500:
+		f.Kind = binding.Refused
+	}
+	return f
+}
+
+// NotAllowed says that the host knows the credential and does not allow it
+// this call.
+func NotAllowed(err error) bool {
+	f, ok := errors.AsType[*binding.Failure](err)
+	return ok && f.Code == ReasonForbidden
+}

@@ -1,0 +1,263 @@
+package personal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
+
+	"reconciler/internal/binding"
+)
+
+// attempts bounds how often a call is sent: once, and three times more.
+const attempts = 4
+
+// errUnserved marks a path that the endpoint does not serve.
+var errUnserved = errors.New("the endpoint does not serve this call")
+
+// do makes a call and gives the body of a good answer. Reads are tried again
+// on passing trouble; writes only where the registry said that it was too
+// much and so did nothing.
+func (d *Driver) do(ctx context.Context, c call) ([]byte, error) {
+	pause := time.Second
+	for attempt := 1; ; attempt++ {
+		x := d.wire.send(ctx, c)
+		f := d.classify(c, x)
+		if f == nil {
+			return x.body, nil
+		}
+		wait := max(f.RetryAfter, pause)
+		if busy(x) {
+			d.wire.gate.close(wait)
+		}
+		again := x.status != 0 && f.Kind == binding.Throttled || !c.write() && f.Kind == binding.Transient
+		if !again || attempt == attempts || wait > maxWait || ctx.Err() != nil {
+			return nil, f
+		}
+		if !busy(x) {
+			if err := d.wire.gate.wait(ctx, wait); err != nil {
+				return nil, f
+			}
+		}
+		pause *= 2
+	}
+}
+
+// envelope is what every answer is wrapped in: an error has a code.
+type envelope struct {
+	Code      string `json:"code"`
+	Message   string `json:"message"`
+	RequestID string `json:"requestId"`
+}
+
+// open reads the envelope; ok is false for what is not a JSON object that
+// calls itself so.
+func (x *exchange) open() (e envelope, ok bool) {
+	media, _, err := mime.ParseMediaType(x.header.Get("Content-Type"))
+	if err != nil || media != "application/json" {
+		return envelope{}, false
+	}
+	if err := json.Unmarshal(x.body, &e); err != nil || !strings.HasPrefix(strings.TrimSpace(string(x.body)), "{") {
+		return envelope{}, false
+	}
+	return e, true
+}
+
+// busy says that the answer asks for a pause.
+func busy(x *exchange) bool {
+	e, _ := x.open()
+	return x.status == http.StatusTooManyRequests || x.status == http.StatusServiceUnavailable ||
+		strings.HasPrefix(e.Code, "Throttling")
+}
+
+// classify turns what came of a call into a Failure, or nil for a good answer.
+func (d *Driver) classify(c call, x *exchange) *binding.Failure {
+	f := &binding.Failure{Op: c.op, Object: d.instance}
+	if c.object != "" {
+		f.Object += " " + c.object
+	}
+	if x.err != nil {
+		f.Err = errors.New(conceal(x.err.Error(), x.hide))
+		if errors.Is(x.err, context.Canceled) || errors.Is(x.err, context.DeadlineExceeded) {
+			f.Err = x.err
+		}
+		unsent(f, c, x)
+		return f
+	}
+	e, readable := x.open()
+	good := x.status >= 200 && x.status < 300
+	if good && readable && (e.Code == "" || slices.Contains([]string{"200", "OK", "success"}, e.Code)) {
+		return nil
+	}
+	if good && c.write() && len(x.body) == 0 {
+		return nil
+	}
+	f.Code = safeCode(e.Code, x.hide)
+	f.RetryAfter = retryAfter(x, d.wire.gate.now())
+	f.Err = fmt.Errorf("HTTP %d%s", x.status, x.words(c, e, readable))
+	f.Kind, f.Hint = judge(c, x.status, e.Code)
+	if f.Kind == binding.Refused && unserved(x.status, e.Code) {
+		f.Err = fmt.Errorf("%w: %w", errUnserved, f.Err)
+	}
+	return f
+}
+
+// unsent fills in the failure of a call that got no answer.
+func unsent(f *binding.Failure, c call, x *exchange) {
+	var inner *binding.Failure
+	switch {
+	case errors.As(x.err, &inner):
+		f.Kind, f.Hint, f.RetryAfter = inner.Kind, inner.Hint, inner.RetryAfter
+	case x.touched && c.write():
+		f.Kind, f.Hint = binding.OutcomeUnknown, "the call may have been done; look before doing it again"
+	case errors.Is(x.err, errTooLarge):
+		f.Kind = binding.Unreadable
+	default:
+		f.Kind, f.Hint = binding.Transient, "check the network between here and the registry's endpoint"
+	}
+}
+
+// judge says what an answer that is not good means. The code decides before
+// the status: a missing user and a missing repository both come with 404.
+func judge(c call, status int, code string) (binding.FailureKind, string) {
+	lost, pause := binding.Transient, binding.Throttled
+	if c.write() {
+		lost, pause = binding.OutcomeUnknown, binding.OutcomeUnknown
+	}
+	switch {
+	case strings.HasPrefix(code, "Throttling") || status == http.StatusTooManyRequests:
+		return binding.Throttled, "the registry asks for fewer calls; lower the instance's requests per second"
+	case code == "USER_NOT_EXIST":
+		return binding.InstanceStop, "this identity has no Personal Edition instance in the region: sign in to the console with it, create the instance and set the Registry password first"
+	case strings.HasPrefix(code, "InvalidTimeStamp"):
+		return binding.Forbidden, "check this machine's clock"
+	case code == "SignatureNonceUsed":
+		return lost, ""
+	case keyRefused(status, code):
+		return binding.Forbidden, "check the instance's access key and its RAM policy (for example AliyunContainerRegistryFullAccess)"
+	case status == http.StatusServiceUnavailable:
+		return pause, ""
+	case status >= 500 || status == http.StatusRequestTimeout:
+		return lost, ""
+	case status >= 300 && status < 400:
+		return binding.Refused, "the endpoint answers with a redirect, which a signed call does not follow: set the endpoint to the API's own host"
+	case strings.HasSuffix(code, "_NOT_EXIST"):
+		return binding.NotFound, ""
+	case unserved(status, code):
+		return binding.Refused, "this endpoint does not serve the call: use the driver console for the instance, or do this step by hand"
+	case code != "" && status >= 400:
+		return binding.Refused, ""
+	case c.write():
+		return binding.OutcomeUnknown, "the answer was not the registry's; look before doing it again"
+	}
+	return binding.Unreadable, "the answer was not the registry's; check the endpoint and what stands between"
+}
+
+// keyRefused says that our own credentials do not allow the call.
+func keyRefused(status int, code string) bool {
+	for _, prefix := range []string{
+		"InvalidAccessKeyId", "SignatureDoesNotMatch", "IncompleteSignature", "MissingAccessKeyId",
+		"InvalidSecurityToken", "MissingSecurityToken", "Forbidden", "NoPermission", "NoPrivilege", "Unauthorized",
+	} {
+		if strings.HasPrefix(code, prefix) {
+			return true
+		}
+	}
+	return status == http.StatusUnauthorized || status == http.StatusForbidden
+}
+
+// unserved says that the endpoint knows no such path: a code of its gateway,
+// 405, or a 404 whose code is none of the registry's own.
+func unserved(status int, code string) bool {
+	for _, prefix := range []string{"InvalidAction", "InvalidApi", "InvalidVersion", "UnsupportedOperation", "UnsupportedHTTPMethod"} {
+		if strings.HasPrefix(code, prefix) {
+			return true
+		}
+	}
+	return status == http.StatusMethodNotAllowed ||
+		status == http.StatusNotFound && code != "" && !strings.HasSuffix(code, "_NOT_EXIST")
+}
+
+// words are what the answer says for a person. The message is left out where
+// the call carried a secret, or where the product's message is known to repeat
+// what was signed.
+func (x *exchange) words(c call, e envelope, readable bool) string {
+	if !readable {
+		return ", and what came is not JSON of the registry"
+	}
+	var s string
+	if e.Message != "" && c.secret == "" && !strings.HasPrefix(e.Code, "SignatureDoesNotMatch") {
+		s = fmt.Sprintf(", %q", short(conceal(e.Message, x.hide), 200))
+	}
+	if id := safeCode(e.RequestID, x.hide); id != "" {
+		s += ", request " + id
+	}
+	return s
+}
+
+// short cuts s to n characters.
+func short(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n]) + "…"
+	}
+	return s
+}
+
+// conceal takes secrets out of a text, also as Go quotes them and as URLs
+// escape them: net/http quotes what it cannot read of an answer.
+func conceal(s string, hide []string) string {
+	for _, secret := range hide {
+		if secret == "" {
+			continue
+		}
+		quoted := strconv.Quote(secret)
+		for _, form := range []string{secret, quoted[1 : len(quoted)-1], url.QueryEscape(secret), url.PathEscape(secret)} {
+			s = strings.ReplaceAll(s, form, "[secret]")
+		}
+	}
+	return s
+}
+
+// safeCode gives a code of the registry, or nothing where it is not the shape
+// of one or holds a secret.
+func safeCode(code string, hide []string) string {
+	odd := strings.IndexFunc(code, func(r rune) bool {
+		return !strings.ContainsRune("_.-", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}) >= 0
+	if odd || len(code) > 80 || conceal(code, hide) != code {
+		return ""
+	}
+	return code
+}
+
+// retryAfter is how long the answer asks to wait, at most an hour: by the
+// standard header, or by the vendor's own (milliseconds).
+func retryAfter(x *exchange, now time.Time) time.Duration {
+	var d time.Duration
+	if v := x.header.Get("Retry-After"); v != "" {
+		if seconds, err := strconv.Atoi(v); err == nil {
+			d = time.Duration(min(max(seconds, 0), 3600)) * time.Second
+		} else if at, err := http.ParseTime(v); err == nil {
+			d = at.Sub(now)
+		}
+	}
+	vendor := map[string]*string{}
+	for _, name := range []string{"x-ratelimit-user-api", "x-ratelimit-user"} {
+		if v := x.header.Get(name); v != "" {
+			vendor[name] = new(v)
+		}
+	}
+	if left := openapiutil.GetThrottlingTimeLeft(vendor); left != nil {
+		d = max(d, time.Duration(min(max(*left, 0), 3_600_000))*time.Millisecond)
+	}
+	return min(max(d, 0), time.Hour)
+}

@@ -1,0 +1,90 @@
+package personal
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"reconciler/internal/binding"
+)
+
+// maxWait is the longest that a call waits for a throttling to end; beyond
+// that it fails, and the caller comes back later.
+const maxWait = 10 * time.Second
+
+// gate is what every call of an instance passes: the rate limiter, and the
+// halt that a throttled call asks of all.
+type gate struct {
+	limiter *rate.Limiter
+	now     func() time.Time
+	wait    func(context.Context, time.Duration) error
+
+	mu     sync.Mutex
+	closed time.Time
+}
+
+func newGate(o Options) *gate {
+	g := &gate{limiter: rate.NewLimiter(rate.Limit(o.RequestsPerSecond), o.Burst), now: o.Now, wait: o.Wait}
+	if g.now == nil {
+		g.now, g.wait = time.Now, sleep
+	}
+	return g
+}
+
+// pass waits for the turn of one call.
+func (g *gate) pass(ctx context.Context) error {
+	for {
+		left := g.closedFor()
+		if left <= 0 {
+			break
+		}
+		if left > maxWait {
+			return &binding.Failure{
+				Kind: binding.Throttled, Op: "registry: waiting", RetryAfter: left,
+				Hint: "the registry asked for a pause; nothing was sent",
+			}
+		}
+		if err := g.wait(ctx, left); err != nil {
+			return err
+		}
+	}
+	now := g.now()
+	turn := g.limiter.ReserveN(now, 1)
+	if err := g.wait(ctx, turn.DelayFrom(now)); err != nil {
+		turn.CancelAt(g.now())
+		return err
+	}
+	return nil
+}
+
+// close halts all calls for d.
+func (g *gate) close(d time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if until := g.now().Add(d); until.After(g.closed) {
+		g.closed = until
+	}
+}
+
+func (g *gate) closedFor() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed.Sub(g.now())
+}
+
+// sleep waits for d or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,185 @@
+package personal
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/sandbox"
+)
+
+func TestOptionsThatCannotBeAreRefused(t *testing.T) {
+	good := func() Options { return Options{Instance: "lab", Region: "cn-hangzhou"} }
+	tests := map[string]func(*Options){
+		"want a region or an endpoint":     func(o *Options) { o.Region = "" },
+		"region \"Hangzhou\"":              func(o *Options) { o.Region = "Hangzhou" },
+		"region \"cn-hangzhou/x\"":         func(o *Options) { o.Region = "cn-hangzhou/x" },
+		"signature \"v3\"":                 func(o *Options) { o.Signature = "v3" },
+		"are positive":                     func(o *Options) { o.Burst = -1 },
+		"given whole":                      func(o *Options) { o.Now = time.Now },
+		"http is for this machine only":    func(o *Options) { o.Endpoint = "http://10.0.0.1:1" },
+		"want https":                       func(o *Options) { o.Endpoint = "ftp://example.com" },
+		"and nothing else":                 func(o *Options) { o.Endpoint = "https://user:canary@example.com" },
+		"want a scheme, a host and a port": func(o *Options) { o.Endpoint = "https://example.com/path" },
+		"endpoint: want a host":            func(o *Options) { o.Endpoint = "https://" },
+		"credentials: kind \"x\"":          func(o *Options) { o.Credentials.Kind = "x" },
+		"takes a function that gives keys": func(o *Options) { o.Credentials.Kind = Static },
+		"credentials: oidc: the ":          func(o *Options) { o.Credentials.Kind = OIDCRole },
+	}
+	for want, change := range tests {
+		t.Run(want, func(t *testing.T) {
+			o := good()
+			change(&o)
+			_, err := New(o)
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Fatalf("got %v, want %q", err, want)
+			}
+			if strings.Contains(err.Error(), "canary") {
+				t.Errorf("%q shows a password", err)
+			}
+		})
+	}
+	for _, endpoint := range []string{"", "https://10.0.0.1", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1"} {
+		o := good()
+		o.Endpoint = endpoint
+		if _, err := New(o); err != nil {
+			t.Errorf("good options with endpoint %q: %v", endpoint, err)
+		}
+	}
+}
+
+func TestKeysComeFromWhereTheConfigurationSays(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "credentials")
+	profile := "[team]\ntype = access_key\naccess_key_id = " + accessKeyID + "\naccess_key_secret = " + accessKeySecret + "\n"
+	if err := os.WriteFile(file, []byte(profile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name        string
+		environment map[string]string
+		credentials Credentials
+		works       bool
+	}{
+		{"environment", map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": accessKeyID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": accessKeySecret}, Credentials{Kind: Environment}, true},
+		{"environment that is empty", map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": "", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": ""}, Credentials{Kind: Environment}, false},
+		{"profile", map[string]string{"ALIBABA_CLOUD_CREDENTIALS_FILE": file}, Credentials{Kind: Profile, Profile: "team"}, true},
+		{"profile that is not there", map[string]string{"ALIBABA_CLOUD_CREDENTIALS_FILE": file}, Credentials{Kind: Profile, Profile: "other"}, false},
+		{"default chain", map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": accessKeyID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": accessKeySecret}, Credentials{}, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			for k, v := range test.environment {
+				t.Setenv(k, v)
+			}
+			w := newWorld(t, sandbox.Principal{})
+			_, err := w.driver(t, func(o *Options) { o.Credentials = test.credentials }).Account(t.Context(), binding.GitLab)
+			if (err == nil) != test.works {
+				t.Errorf("got %v; want it to work: %v", err, test.works)
+			}
+			if !test.works && binding.KindOf(err) != binding.Forbidden {
+				t.Errorf("got %v, want Forbidden", err)
+			}
+		})
+	}
+}
+
+func TestAProvidersErrorIsCutBeforeAnAnswer(t *testing.T) {
+	got := firstWords(`refresh failed, httpStatus: 400, message = {"AccessKeySecret":"canary"}`)
+	if diff := cmp.Diff("refresh failed, httpStatus: 400, message =", got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNothingGoesRoundTheRateLimiter(t *testing.T) {
+	w := newWorld(t, sandbox.Principal{})
+	d := w.driver(t, func(o *Options) { o.RequestsPerSecond, o.Burst = 2, 3 })
+	start := w.clock.Now()
+	for _, op := range operations() {
+		_ = op.run(t.Context(), d)
+	}
+	calls := len(w.registry.Calls())
+	want := time.Duration(calls-3) * 500 * time.Millisecond
+	if got := w.clock.Now().Sub(start); got < want {
+		t.Errorf("%d calls took %v, want at least %v", calls, got, want)
+	}
+	if calls < len(operations()) {
+		t.Errorf("%d calls, want at least one for each of %d operations", calls, len(operations()))
+	}
+}
+
+func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
+	g := newGate(Options{RequestsPerSecond: 0.001, Burst: 1})
+	if err := g.pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if err := g.pass(ctx); err == nil {
+		t.Error("a second call passed, want the end of the context")
+	}
+}
+
+func TestProbing(t *testing.T) {
+	all := binding.Capabilities{ListAccounts: true, Bind: true, Unbind: true, ReadRepositories: true, LinkRepositories: true, WriteRules: true}
+	tests := []struct {
+		name      string
+		withdrawn []string
+		change    func(*binding.Capabilities)
+	}{
+		{"all is served", nil, func(c *binding.Capabilities) { c.Reasons = map[string]string{} }},
+		{"source accounts are withdrawn", []string{"GetUserSourceAccount"}, func(c *binding.Capabilities) {
+			c.ListAccounts, c.Bind, c.Unbind = false, false, false
+			const why = "the endpoint does not serve GetUserSourceAccount"
+			c.Reasons = map[string]string{"listAccounts": why, "bind": why, "unbind": why}
+		}},
+		{"sources are withdrawn", []string{"GetRepoSourceRepo"}, func(c *binding.Capabilities) {
+			c.ReadRepositories, c.LinkRepositories = false, false
+			const why = "the endpoint does not serve GetRepoSourceRepo"
+			c.Reasons = map[string]string{"readRepositories": why, "linkRepositories": why}
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, sandbox.Principal{})
+			w.registry.Withdraw(test.withdrawn...)
+			want := all
+			test.change(&want)
+			d := w.driver(t, nil)
+			for range 2 {
+				got, err := d.Capabilities(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("capabilities (-want +got):\n%s", diff)
+				}
+			}
+			if calls := len(w.registry.Calls()); calls != 3 {
+				t.Errorf("%d calls, want 3: the answer is remembered", calls)
+			}
+			d.Forget()
+			if _, err := d.Capabilities(t.Context()); err != nil || len(w.registry.Calls()) != 6 {
+				t.Errorf("after Forget: %v, %d calls; want 6", err, len(w.registry.Calls()))
+			}
+		})
+	}
+}
+
+func TestAProbeThatFailsIsAnErrorAndNotRemembered(t *testing.T) {
+	w := newWorld(t, sandbox.Principal{})
+	d := w.driver(t, nil)
+	w.registry.Faults.Add(html(404))
+	if _, err := d.Capabilities(t.Context()); err == nil || binding.KindOf(err) != binding.Unreadable {
+		t.Fatalf("got %v, want Unreadable", err)
+	}
+	w.registry.Faults.Clear()
+	if c, err := d.Capabilities(t.Context()); err != nil || !c.Bind {
+		t.Errorf("got %+v, %v; want all on", c, err)
+	}
+}

@@ -1,0 +1,172 @@
+package personal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"reconciler/internal/binding"
+)
+
+// repositoryPath is the path of an image repository.
+func repositoryPath(image string) (string, error) {
+	namespace, name, found := strings.Cut(image, "/")
+	if !found || !isName(namespace) || !isName(name) {
+		return "", fmt.Errorf("image %q: want namespace/name", image)
+	}
+	return "/repos/" + url.PathEscape(namespace) + "/" + url.PathEscape(name), nil
+}
+
+// isName says whether s can be one segment of a path. The registry itself
+// judges what a good name is.
+func isName(s string) bool {
+	return s != "" && s != "." && s != ".." && len(s) <= 128 && !strings.ContainsAny(s, "/\\+%?#*~ ")
+}
+
+// Repository implements registry.RepositoryReader. The rules are asked for
+// first, for their call is documented to answer REPO_NOT_EXIST.
+func (d *Driver) Repository(ctx context.Context, image string) (binding.RepositoryState, error) {
+	const op = "registry: read repository"
+	c, err := d.repositoryCall(op, image)
+	if err != nil {
+		return binding.RepositoryState{}, err
+	}
+	path := c.path
+	c.action, c.method, c.path = "GetRepoBuildRuleList", http.MethodGet, path+"/rules"
+	body, err := d.do(ctx, c)
+	if absent(err) {
+		return binding.RepositoryState{}, nil
+	}
+	if err != nil {
+		return binding.RepositoryState{}, err
+	}
+	rules, err := decodeRules(body)
+	if err != nil {
+		return binding.RepositoryState{}, d.unreadable(op, image, err)
+	}
+	c.action, c.path = "GetRepoSourceRepo", path+"/sourceRepo"
+	body, err = d.do(ctx, c)
+	if absent(err) {
+		return binding.RepositoryState{}, nil
+	}
+	if err != nil {
+		return binding.RepositoryState{}, err
+	}
+	link, err := decodeSource(body)
+	if err != nil {
+		return binding.RepositoryState{}, d.unreadable(op, image, err)
+	}
+	return binding.RepositoryState{Exists: true, Link: link, Rules: rules}, nil
+}
+
+// absent says that the registry said with certainty that there is no such
+// repository.
+func absent(err error) bool {
+	f, ok := errors.AsType[*binding.Failure](err)
+	return ok && f.Kind == binding.NotFound && (f.Code == "REPO_NOT_EXIST" || f.Code == "NAMESPACE_NOT_EXIST")
+}
+
+// repositoryCall begins a call on an image repository; path is the
+// repository's own.
+func (d *Driver) repositoryCall(op, image string) (call, error) {
+	path, err := repositoryPath(image)
+	if err != nil {
+		return call{}, d.failure(binding.Refused, op, image, "", err)
+	}
+	return call{op: op, object: image, path: path}, nil
+}
+
+// Link implements registry.RepositoryWriter.
+func (d *Driver) Link(ctx context.Context, image string, link binding.Link) error {
+	return d.updateSource(ctx, "registry: link", image, &link)
+}
+
+// Unlink implements registry.RepositoryWriter. The registry has no call of
+// that name, so what it did is read back.
+func (d *Driver) Unlink(ctx context.Context, image string) error {
+	const op = "registry: unlink"
+	if err := d.updateSource(ctx, op, image, nil); err != nil {
+		return err
+	}
+	state, err := d.Repository(ctx, image)
+	if err != nil {
+		return d.failure(binding.OutcomeUnknown, op, image, "look before doing it again", err)
+	}
+	if state.Link != nil {
+		return d.failure(binding.Refused, op, image, "remove the source in the console: the repository's Build page", errors.New("the registry said yes and kept the source"))
+	}
+	return nil
+}
+
+func (d *Driver) updateSource(ctx context.Context, op, image string, link *binding.Link) error {
+	c, err := d.repositoryCall(op, image)
+	if err != nil {
+		return err
+	}
+	if c.body, err = encodeSource(link); err != nil {
+		return d.failure(binding.Refused, op, image, "", err)
+	}
+	c.action, c.method, c.path = "UpdateRepoSourceRepo", http.MethodPost, c.path+"/sourceRepo"
+	_, err = d.do(ctx, c)
+	return err
+}
+
+// AddRule implements registry.RuleWriter.
+func (d *Driver) AddRule(ctx context.Context, image string, rule binding.BuildRule) (binding.ObservedRule, error) {
+	const op = "registry: add build rule"
+	body, err := d.writeRule(ctx, op, image, "", rule)
+	if err != nil {
+		return binding.ObservedRule{}, err
+	}
+	id, err := decodeRuleID(body)
+	if err != nil {
+		return binding.ObservedRule{}, d.failure(binding.OutcomeUnknown, op, image, "look before adding it again", err)
+	}
+	return binding.ObservedRule{ID: id, BuildRule: rule}, nil
+}
+
+// ChangeRule implements registry.RuleWriter.
+func (d *Driver) ChangeRule(ctx context.Context, image string, rule binding.ObservedRule) error {
+	const op = "registry: change build rule"
+	if !isNumber(rule.ID) {
+		return d.failure(binding.Refused, op, image, "", fmt.Errorf("rule id %q is not a number", rule.ID))
+	}
+	_, err := d.writeRule(ctx, op, image, rule.ID, rule.BuildRule)
+	return err
+}
+
+// writeRule makes a rule, or changes the one with the id.
+func (d *Driver) writeRule(ctx context.Context, op, image, id string, rule binding.BuildRule) ([]byte, error) {
+	c, err := d.repositoryCall(op, image)
+	if err != nil {
+		return nil, err
+	}
+	c.object += " " + rule.Key()
+	if c.body, err = encodeRule(rule); err != nil {
+		return nil, d.failure(binding.Refused, op, c.object, "", err)
+	}
+	c.action, c.method, c.path = "CreateRepoBuildRule", http.MethodPut, c.path+"/rules"
+	if id != "" {
+		c.action, c.method, c.path = "UpdateRepoBuildRule", http.MethodPost, c.path+"/"+id
+	}
+	return d.do(ctx, c)
+}
+
+// RemoveRule implements registry.RuleWriter.
+func (d *Driver) RemoveRule(ctx context.Context, image, id string) error {
+	const op = "registry: remove build rule"
+	c, err := d.repositoryCall(op, image)
+	if err != nil {
+		return err
+	}
+	if !isNumber(id) {
+		return d.failure(binding.Refused, op, image, "", fmt.Errorf("rule id %q is not a number", id))
+	}
+	c.object += " rule " + id
+	c.action, c.method, c.path = "DeleteRepoBuildRule", http.MethodDelete, c.path+"/rules/"+id
+	_, err = d.do(ctx, c)
+	return err
+}

@@ -1,0 +1,199 @@
+package personal
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"time"
+
+	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
+	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
+	"github.com/alibabacloud-go/tea/dara"
+)
+
+const (
+	// apiVersion is the Personal Edition's.
+	apiVersion = "2016-06-07"
+	// maxAnswer bounds what is read of an answer, in bytes.
+	maxAnswer = 4 << 20
+	// maxAnswerHeader bounds an answer's header, in bytes.
+	maxAnswerHeader = 64 << 10
+)
+
+var errTooLarge = errors.New("the answer is larger than 4 MiB")
+
+// call is one call of the API.
+type call struct {
+	// op and object are the words of errors.
+	op, object string
+	// action is the product's name for the call; it is signed, and nothing
+	// else hangs on it in ROA style.
+	action, method, path string
+	query                map[string]string
+	body                 []byte
+	// secret must not be shown even where the other side repeats it.
+	secret string
+}
+
+// write says whether the call changes anything.
+func (c call) write() bool { return c.method != http.MethodGet }
+
+// exchange is what came of sending a call once.
+type exchange struct {
+	// touched says that a connection stood, so that the call may have arrived.
+	touched bool
+	status  int
+	header  http.Header
+	body    []byte
+	err     error
+	// hide are values that must not be shown.
+	hide []string
+}
+
+// exchangeKey is the context key under which the exchange travels through the
+// vendor's runtime.
+type exchangeKey struct{}
+
+// wire is the only way to the API. It holds the one client there is and the
+// gate before it.
+type wire struct {
+	client      *openapi.Client
+	credentials *credentialSource
+	protocol    string
+	timeout     time.Duration
+	gate        *gate
+}
+
+func newWire(o Options) (*wire, error) {
+	source, err := newCredentialSource(o.Credentials)
+	if err != nil {
+		return nil, err
+	}
+	protocol, host, err := o.target()
+	if err != nil {
+		return nil, err
+	}
+	config := &openapiutil.Config{
+		Endpoint: new(host), Protocol: new(protocol),
+		UserAgent: new("reconciler"), HttpClient: newTransport(),
+	}
+	if o.Region != "" {
+		config.RegionId = new(o.Region)
+	}
+	if o.Signature == V2 {
+		config.SignatureAlgorithm = new(string(V2))
+	}
+	client, err := openapi.NewClient(config)
+	if err != nil {
+		return nil, errors.New("the vendor's runtime did not start")
+	}
+	return &wire{client, source, protocol, o.Timeout, newGate(o)}, nil
+}
+
+// send waits for the gate, signs the call and sends it once. What came of it
+// is in the exchange. The runtime's own errors are not used: they may hold
+// parts of answers and of proxies' addresses.
+func (w *wire) send(ctx context.Context, c call) *exchange {
+	x := &exchange{hide: []string{c.secret}}
+	if x.err = w.gate.pass(ctx); x.err != nil {
+		return x
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	key, err := w.credentials.take(ctx)
+	if err != nil {
+		x.err = err
+		return x
+	}
+	x.hide = append(x.hide, key.secret, key.token)
+
+	// The runtime asks its client for the credential; each call has its own.
+	client := *w.client
+	client.Credential = key.credential()
+	params := &openapiutil.Params{
+		Action: new(c.action), Version: new(apiVersion), Protocol: new(w.protocol),
+		Method: new(c.method), Pathname: new(c.path), Style: new("ROA"), AuthType: new("AK"),
+		ReqBodyType: new("json"), BodyType: new("none"),
+	}
+	request := &openapiutil.OpenApiRequest{Query: map[string]*string{}}
+	for k, v := range c.query {
+		request.Query[k] = new(v)
+	}
+	if c.body != nil {
+		request.Body = string(c.body)
+	}
+	ctx = context.WithValue(ctx, exchangeKey{}, x)
+	_, err = client.CallApiWithCtx(ctx, params, request, &dara.RuntimeOptions{})
+	if err != nil && x.err == nil && x.status == 0 {
+		x.err = errors.New("the vendor's runtime did not send the call; check the proxy's settings in the environment")
+	}
+	return x
+}
+
+// transport carries the runtime's requests. It reads the answer into the
+// exchange and gives the runtime an empty one.
+type transport struct{ trips *http.Transport }
+
+// newTransport makes a transport without a client around it: a signed request
+// is for one host, so no redirect is followed, and a client would put a
+// Location that it cannot parse, with all that an answer may repeat of the
+// request, into its error. It keeps no connection: on a kept one net/http may
+// send a read a second time by itself, past the rate limiter and with a nonce
+// already used.
+func newTransport() transport {
+	return transport{&http.Transport{
+		Proxy:                  proxyOf(http.ProxyFromEnvironment),
+		DisableKeepAlives:      true,
+		DisableCompression:     true,
+		TLSHandshakeTimeout:    10 * time.Second,
+		MaxResponseHeaderBytes: maxAnswerHeader,
+	}}
+}
+
+// proxyOf is the operator's proxy. The error for a malformed address would
+// repeat it, password included.
+func proxyOf(environment func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	return func(request *http.Request) (*url.URL, error) {
+		proxy, err := environment(request)
+		if err != nil {
+			return nil, errors.New("the proxy address in the environment cannot be read")
+		}
+		return proxy, nil
+	}
+}
+
+// Call implements the runtime's HttpClient.
+func (t transport) Call(request *http.Request, _ *http.Transport) (*http.Response, error) {
+	x, ok := request.Context().Value(exchangeKey{}).(*exchange)
+	if !ok {
+		return nil, errors.New("registry: a request came by another way than send")
+	}
+	// The runtime puts the proxy's password in here, for the API's host to
+	// read.
+	request.Header.Del("Proxy-Authorization")
+	ctx := httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { x.touched = true },
+	})
+	response, err := t.trips.RoundTrip(request.WithContext(ctx))
+	if err != nil {
+		x.err = err
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err == nil && len(body) > maxAnswer {
+		err = errTooLarge
+	}
+	if err != nil {
+		x.err = err
+		return nil, err
+	}
+	x.status, x.header, x.body = response.StatusCode, response.Header, body
+	return &http.Response{
+		StatusCode: http.StatusNoContent, Status: "204 No Content",
+		Header: http.Header{}, Body: http.NoBody, Request: request,
+	}, nil
+}
