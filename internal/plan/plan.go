@@ -28,8 +28,9 @@ const (
 	AddRule    Kind = "add-rule"
 	ChangeRule Kind = "change-rule"
 	RemoveRule Kind = "remove-rule"
-	// Adopt takes an existing binding, equal to its declaration, as ours: it
-	// writes our memory and nothing else.
+	// Adopt takes an existing binding, link or rule, equal to its declaration,
+	// as ours: it writes our memory and nothing else. Where Target.Record has
+	// another name than the action, ownership moves and the old record goes.
 	Adopt Kind = "adopt"
 	// Noop is a binding as declared, or one kept as it is for the reason
 	// given.
@@ -64,6 +65,9 @@ type Action struct {
 	// Safety says that a forbidden action was refused for safety (exit code
 	// 5) rather than by a rule of ownership.
 	Safety bool `json:"safety,omitempty"`
+	// Settled says of a noop that all is as declared, rather than that
+	// something is kept for the reason given.
+	Settled bool `json:"-"`
 	// Target is what applying needs; it is derived from the same inputs and
 	// not part of the output or of the digest.
 	Target Target `json:"-"`
@@ -87,6 +91,7 @@ type Target struct {
 	// TokenVersion is the one to bind, 0 where the store has no versions;
 	// TokenFingerprint stands in then.
 	TokenVersion     int
+	TokenCreated     time.Time
 	TokenFingerprint string
 	// Image, Link and Rule are those to write or remove; Rule.ID is empty for
 	// one to add.
@@ -120,7 +125,10 @@ type Input struct {
 	Observation   binding.Observation
 	// Records are what was applied last on this instance.
 	Records []binding.Record
-	Policy Policy
+	// Intents are calls on this instance whose outcome nobody knows. Under one,
+	// a binding that is gone is our own unfinished work and not drift.
+	Intents []binding.Intent
+	Policy  Policy
 }
 
 // Instance is what a person's steps need to know of an instance.
@@ -142,6 +150,9 @@ type Policy struct {
 	// ExpiryWarnings are days before a token's end at which a finding is made;
 	// default 30, 14, 7, 1.
 	ExpiryWarnings []int
+	// AllowAddressChangeWithSecret lets a token be sent to another host than
+	// the one it was applied with.
+	AllowAddressChangeWithSecret bool
 }
 
 // DefaultPolicy is the policy of a daemon without configuration.

@@ -1,0 +1,323 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+// account plans the binding itself and says whether it is bound as declared
+// now, or will be by this plan, so that image repositories may follow.
+func (m *maker) account(s subject) bool {
+	m.tellAnswers(s)
+	switch {
+	case m.moved(s):
+		return false
+	case !m.in.Observation.Capabilities.ListAccounts:
+		return m.unobserved(s)
+	case !s.asked:
+		m.unknownAccount(s, binding.Unknown{Reason: "NotAsked", Message: "the registry was not asked about " + s.d.Spec.Platform.Title()})
+		return false
+	case s.state.Unknown != nil:
+		m.unknownAccount(s, *s.state.Unknown)
+		return false
+	case s.state.Account == nil:
+		return m.unbound(s)
+	}
+	if changes := accountChanges(s.d, *s.state.Account); len(changes) > 0 && !s.asApplied() {
+		return m.differing(s, changes)
+	}
+	return m.equal(s)
+}
+
+// asApplied says that what is bound is what we bound, for what is declared
+// still: the registry only writes it another way, and to bind it once more
+// would change nothing, for ever.
+func (s subject) asApplied() bool {
+	return s.ours() && isRecorded(*s.record, *s.state.Account) && len(accountChanges(s.d, s.record.Wanted())) == 0
+}
+
+func (m *maker) unknownAccount(s subject, u binding.Unknown) {
+	m.noop(s, unknownReason(u))
+	m.find(s.d, "", finding.New("observation-unknown", fmt.Sprintf("%s: %s", s.d.Name, u.Message)))
+}
+
+func (m *maker) noop(s subject, reason string) {
+	m.act(s, takeAccount, Action{Object: accountObject, Kind: Noop, Reason: reason})
+}
+
+// accountChanges compares a declaration with a binding by meaning. A field
+// that either side leaves out is not compared.
+func accountChanges(d *binding.Declaration, a binding.Account) []Change {
+	var changes []Change
+	if known(d.Spec.Username, a.Username, !binding.SameUsername(d.Spec.Platform, d.Spec.Username, a.Username)) {
+		changes = append(changes, Change{"username", a.Username, d.Spec.Username})
+	}
+	if known(d.Spec.Address, a.Address, !binding.SameAddress(d.Spec.Address, a.Address)) {
+		changes = append(changes, Change{"address", a.Address, d.Spec.Address})
+	}
+	return changes
+}
+
+// drifted says that what was applied last is what is declared, so that a
+// difference in the registry is somebody else's doing. Our own unfinished
+// call is not.
+func (m *maker) drifted(s subject) bool {
+	if !s.ours() || len(accountChanges(s.d, s.record.Wanted())) > 0 || vaultChanged(s) {
+		return false
+	}
+	for _, in := range m.in.Intents {
+		if in.Platform == s.d.Spec.Platform && in.Object == accountObject {
+			return false
+		}
+	}
+	return true
+}
+
+// reportDrift keeps drift that the declaration wants told and not corrected.
+func (m *maker) reportDrift(s subject, what string) bool {
+	if s.d.Spec.DriftPolicy != binding.Report || !m.drifted(s) {
+		return false
+	}
+	m.noop(s, "drift: "+what+"; reported and not corrected (driftPolicy Report)")
+	m.find(s.d, "", finding.New("drift", fmt.Sprintf("%s: %s", s.d.Name, what)))
+	return true
+}
+
+// unbound plans a platform that is certainly not bound.
+func (m *maker) unbound(s subject) bool {
+	title := s.d.Spec.Platform.Title()
+	if m.reportDrift(s, title+" is not bound any more") {
+		return false
+	}
+	reason := title + " is declared and not bound"
+	if m.drifted(s) {
+		reason = "drift: " + title + " was bound and is not any more"
+	}
+	if s.d.Spec.Platform.OAuth() {
+		return m.authorize(s, Action{Reason: reason, Changes: bindChanges(s), Steps: m.authorizeSteps(s.d)})
+	}
+	if back, ok := m.lastGood(s); ok {
+		return m.bind(back, fmt.Sprintf("%s; the newest token is refused, so that version %d, bound before, is bound again", reason, back.token.Version))
+	}
+	if m.tokenBlocks(s) {
+		return false
+	}
+	return m.bind(s, reason)
+}
+
+func (m *maker) bind(s subject, reason string) bool {
+	a := Action{Object: accountObject, Kind: Bind, Reason: reason, Changes: bindChanges(s), Steps: triggerURLSteps(s.d)}
+	if !m.in.Observation.Capabilities.Bind {
+		a.Kind, a.Steps = Manual, m.bindSteps(s)
+		a.Reason += m.because("bind")
+	}
+	m.act(s, takeAccount, a)
+	return a.Kind == Bind
+}
+
+// lastGood is the subject with the token version applied last in place of the
+// newest, where that one is refused and the secret store has the other still.
+func (m *maker) lastGood(s subject) (subject, bool) {
+	before := s.token.Previous
+	if !s.ours() || s.token.Unknown != nil || before == nil || before.Version <= 0 || !s.tokenRefused() ||
+		len(accountChanges(s.d, s.record.Wanted())) > 0 {
+		return s, false
+	}
+	if u := before.Unknown; u != nil {
+		m.find(s.d, "spec.token", finding.New("token-refused", fmt.Sprintf(
+			"%s: nothing is bound, and version %d, bound before, cannot be bound again: %s", s.d.Name, before.Version, u.Message)))
+		return s, false
+	}
+	declared := *s.d
+	declared.Spec.Token = &binding.Token{Vault: before.Vault.Unpinned(), Expires: s.d.Spec.Token.Expires}
+	s.d = &declared
+	s.token = binding.TokenState{Version: before.Version}
+	if end, _ := tokenEnd(s); !end.IsZero() && m.in.Now.After(end) {
+		return s, false
+	}
+	return s, true
+}
+
+func bindChanges(s subject) []Change {
+	var changes []Change
+	if s.d.Spec.Username != "" {
+		changes = append(changes, Change{Field: "username", To: s.d.Spec.Username})
+	}
+	if s.d.Spec.Address != "" {
+		changes = append(changes, Change{Field: "address", To: s.d.Spec.Address})
+	}
+	if s.d.Spec.Token != nil {
+		changes = append(changes, Change{Field: "token", To: unpinned(s.d.Spec.Token.Vault)})
+	}
+	if s.token.Version > 0 {
+		changes = append(changes, Change{Field: "token version", To: strconv.Itoa(s.token.Version)})
+	}
+	return append(changes, renameChange(s)...)
+}
+
+func renameChange(s subject) []Change {
+	if !s.renamed() {
+		return nil
+	}
+	return []Change{{"binding", s.record.Binding, s.d.Name}}
+}
+
+// authorize plans a person's authorization in a browser; nothing follows in
+// this plan.
+func (m *maker) authorize(s subject, a Action) bool {
+	if m.answersForbid(s) {
+		return false
+	}
+	a.Object, a.Kind = accountObject, Authorize
+	m.act(s, takeAccount, a)
+	return false
+}
+
+// differing plans a binding that is not as declared.
+func (m *maker) differing(s subject, changes []Change) bool {
+	title := s.d.Spec.Platform.Title()
+	if !s.ours() && !s.d.Spec.Adopt {
+		m.act(s, takeAccount, Action{
+			Object: accountObject, Kind: Forbidden, Changes: changes,
+			Reason: "adopt-required: " + title + " is bound to another account that was never ours",
+		})
+		m.find(s.d, "spec."+changes[0].Field, finding.New("adopt-required", fmt.Sprintf(
+			"%s: %s is bound with %s %q, declared is %q, and it was not bound by us",
+			s.d.Name, title, changes[0].Field, changes[0].From, changes[0].To)))
+		return false
+	}
+	if m.reportDrift(s, fmt.Sprintf("%s is bound with %s %q, declared is %q", title, changes[0].Field, changes[0].From, changes[0].To)) {
+		return false
+	}
+	reason := "the declaration changed"
+	switch {
+	case !s.ours():
+		reason = "bound by somebody else; the declaration allows to replace it (adopt: true)"
+	case m.drifted(s):
+		reason = "drift: somebody bound another account"
+	}
+	changes = append(changes, renameChange(s)...)
+	if s.d.Spec.Platform.OAuth() {
+		return m.authorize(s, Action{Reason: reason, Changes: changes, Steps: append(m.unbindSteps(s.d.Spec.Platform), m.authorizeSteps(s.d)...)})
+	}
+	return m.rebind(s, reason, append(changes, tokenChanges(s)...))
+}
+
+// rebind plans to let the account go and to bind it again. Where the token
+// cannot be had or was refused, the account stays as it is.
+func (m *maker) rebind(s subject, reason string, changes []Change) bool {
+	if m.tokenBlocks(s) {
+		return false
+	}
+	caps := m.in.Observation.Capabilities
+	a := Action{Object: accountObject, Kind: Rebind, Reason: reason, Changes: changes, Steps: rebindSteps(s)}
+	if !caps.Bind || !caps.Unbind {
+		a.Kind, a.Steps = Manual, append(m.unbindSteps(s.d.Spec.Platform), m.bindSteps(s)...)
+		a.Reason += m.because("bind", "unbind")
+	}
+	m.act(s, takeAccount, a)
+	return a.Kind == Rebind
+}
+
+// equal plans a binding that is as declared: its token may have changed, and
+// our memory may not be up to date.
+func (m *maker) equal(s subject) bool {
+	if !s.d.Spec.Platform.OAuth() && !m.tokenKnown(s) {
+		return s.ours()
+	}
+	if s.ours() && isRecorded(*s.record, *s.state.Account) {
+		if changes := tokenChanges(s); len(changes) > 0 {
+			reason := "the secret store has another version of the token"
+			if vaultChanged(s) {
+				reason = "the token is kept elsewhere now"
+			}
+			m.rebind(s, reason, append(changes, renameChange(s)...))
+			return true // Bound before and, whatever becomes of the rebind, after.
+		}
+	}
+	if reason, changes := adoptReason(s); reason != "" {
+		m.act(s, takeAccount, Action{Object: accountObject, Kind: Adopt, Reason: reason, Changes: changes})
+		return true
+	}
+	m.settled(s, "bound as declared")
+	return true
+}
+
+func (m *maker) settled(s subject, reason string) {
+	m.act(s, takeAccount, Action{Object: accountObject, Kind: Noop, Reason: reason, Settled: true})
+}
+
+// adoptReason says why our memory has to be brought up to date; empty if it
+// need not be.
+func adoptReason(s subject) (string, []Change) {
+	current := ""
+	if s.d.Spec.Token != nil {
+		current = "; which token it was bound with cannot be known, the current one is taken to be it"
+	}
+	r := s.record
+	switch {
+	case !s.ours():
+		return "bound already, as declared" + current, nil
+	case s.renamed():
+		return "the declaration was renamed; its binding stays", renameChange(s)
+	case !isRecorded(*r, *s.state.Account):
+		return "bound anew, as declared, since it was applied last" + current,
+			accountChanges(s.d, r.Wanted())
+	case len(accountChanges(s.d, r.Wanted())) > 0:
+		return "bound as declared" + current, accountChanges(s.d, r.Wanted())
+	case r.TokenVersion == 0 && r.TokenFingerprint == "" && (s.token.Version > 0 || s.token.Fingerprint != ""):
+		return "the version of the token is known now" + current, nil
+	case policyOf(r.DeletionPolicy) != policyOf(s.d.Spec.DeletionPolicy):
+		return "the deletion policy changed; nothing else does",
+			[]Change{{"deletionPolicy", string(policyOf(r.DeletionPolicy)), string(policyOf(s.d.Spec.DeletionPolicy))}}
+	}
+	return "", nil
+}
+
+func policyOf(p binding.DeletionPolicy) binding.DeletionPolicy { return cmp.Or(p, binding.Retain) }
+
+// unobserved plans for a driver that cannot ask: what a person confirmed is
+// all that is known.
+func (m *maker) unobserved(s subject) bool {
+	asRecorded := s.ours() && len(accountChanges(s.d, s.record.Wanted())) == 0
+	if asRecorded && !s.d.Spec.Platform.OAuth() && !m.tokenKnown(s) {
+		return true
+	}
+	if asRecorded && len(tokenChanges(s)) == 0 {
+		if s.renamed() {
+			m.act(s, takeAccount, Action{
+				Object: accountObject, Kind: Adopt, Changes: renameChange(s),
+				Reason: "the declaration was renamed; its binding stays",
+			})
+			return true
+		}
+		m.settled(s, "bound as declared, as a person confirmed")
+		return true
+	}
+	a := Action{Reason: "no person has confirmed this binding yet" + m.because("listAccounts"), Changes: bindChanges(s)}
+	if s.ours() {
+		a.Reason = "the binding has to change" + m.because("listAccounts")
+		a.Changes = append(append(accountChanges(s.d, s.record.Wanted()), tokenChanges(s)...), renameChange(s)...)
+		a.Steps = m.unbindSteps(s.d.Spec.Platform)
+	}
+	if s.d.Spec.Platform.OAuth() {
+		a.Steps = append(a.Steps, m.authorizeSteps(s.d)...)
+		if m.answersForbid(s) {
+			return false
+		}
+		a.Kind = Authorize
+	} else {
+		if m.tokenBlocks(s) {
+			return false
+		}
+		a.Kind, a.Steps = Manual, append(a.Steps, m.bindSteps(s)...)
+	}
+	a.Object = accountObject
+	m.act(s, takeAccount, a)
+	// Who binds by hand and has to link by hand too is shown both at once.
+	return !m.in.Observation.Capabilities.ReadRepositories
+}

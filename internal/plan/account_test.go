@@ -1,0 +1,397 @@
+package plan_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// brief tells a plan in lines: kind, object, changes.
+func brief(p plan.Plan) []string {
+	lines := []string{}
+	for _, a := range p.Actions {
+		line := string(a.Kind) + " " + a.Object
+		for _, c := range a.Changes {
+			line += " " + c.Field + ":" + c.From + ">" + c.To
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func codes(p plan.Plan) []string {
+	list := []string{}
+	for _, f := range p.Findings {
+		list = append(list, string(f.Severity)+" "+f.Code)
+	}
+	return list
+}
+
+// planCase is one world, and the plan that is due.
+type planCase struct {
+	in     func() plan.Input
+	want   []string
+	reason string
+	codes  []string
+}
+
+func runCases(t *testing.T, cases map[string]planCase) {
+	t.Helper()
+	for name, tt := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := plan.Make(tt.in())
+			if diff := cmp.Diff(tt.want, brief(p)); diff != "" {
+				t.Errorf("actions (-want +got):\n%s", diff)
+			}
+			if len(p.Actions) == 0 || !strings.Contains(p.Actions[0].Reason, tt.reason) {
+				t.Errorf("want a first reason with %q, got %+v", tt.reason, p.Actions)
+			}
+			if diff := cmp.Diff(tt.codes, codes(p)); diff != "" && len(tt.codes)+len(p.Findings) > 0 {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+const bindLine = "bind account address:>https://gitlab.example.com token:>secret/acr/gitlab#token token version:>3 username:>ci-bot"
+
+// refusedThird is the refusal of version 3 of gitlabDeclaration's token.
+func refusedThird() binding.Refusal { return binding.RefusalOf(gitlabDeclaration().Spec, 3) }
+
+// withToken changes what is known of the token of gitlabDeclaration.
+func withToken(change func(*binding.TokenState)) plan.Input {
+	in := input(gitlabDeclaration())
+	state := in.Observation.Tokens["payments-gitlab"]
+	change(&state)
+	in.Observation.Tokens["payments-gitlab"] = state
+	return in
+}
+
+func TestAccountNotBound(t *testing.T) {
+	runCases(t, map[string]planCase{
+		"is bound": {
+			in:   func() plan.Input { return input(gitlabDeclaration()) },
+			want: []string{bindLine}, reason: "declared and not bound",
+		},
+		"after drift is bound again": {
+			in: func() plan.Input {
+				in := input(gitlabDeclaration())
+				in.Records = []binding.Record{applied(gitlabDeclaration())}
+				return in
+			},
+			want: []string{bindLine}, reason: "drift: ",
+		},
+		"after drift is only told where the declaration says Report": {
+			in: func() plan.Input {
+				d := gitlabDeclaration()
+				d.Spec.DriftPolicy = binding.Report
+				in := input(d)
+				in.Records = []binding.Record{applied(d)}
+				return in
+			},
+			want: []string{"noop account"}, reason: "drift: ", codes: []string{"warning drift"},
+		},
+		"in the middle of our own rebind is no drift": {
+			in: func() plan.Input {
+				d := gitlabDeclaration()
+				d.Spec.DriftPolicy = binding.Report
+				in := input(d)
+				in.Records = []binding.Record{applied(d)}
+				in.Intents = []binding.Intent{{Instance: "prod", Binding: d.Name, Platform: binding.GitLab, Action: "rebind", Object: "account"}}
+				return in
+			},
+			want: []string{bindLine}, reason: "declared and not bound",
+		},
+		"without a secret is kept": {
+			in: func() plan.Input {
+				return withToken(func(s *binding.TokenState) {
+					s.Unknown = &binding.Unknown{Reason: "Sealed", Message: "Vault is sealed"}
+				})
+			},
+			want: []string{"noop account"}, reason: "secret unavailable (Sealed)", codes: []string{"warning secret-unavailable"},
+		},
+		"with a token that the host refuses is forbidden": {
+			in: func() plan.Input {
+				return withToken(func(s *binding.TokenState) {
+					s.Answers = []binding.Answer{
+						{Question: "token-valid", Verdict: binding.UnknownAsked},
+						{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "MissingScope", Message: "no scope api"},
+					}
+				})
+			},
+			want: []string{"forbidden account"}, reason: "gitlab-token-scope", codes: []string{"error gitlab-token-scope"},
+		},
+		"with a no that names no rule is forbidden all the same": {
+			in: func() plan.Input {
+				return withToken(func(s *binding.TokenState) {
+					s.Answers = []binding.Answer{{Question: "token-valid", Verdict: binding.No, Reason: "Revoked", Message: "revoked"}}
+				})
+			},
+			want: []string{"forbidden account"}, reason: "host-refused", codes: []string{"error host-refused"},
+		},
+		"with a token that has ended is forbidden": {
+			in: func() plan.Input {
+				return withToken(func(s *binding.TokenState) { s.Expires, s.ExpiresSource = noon().Add(-time.Hour), "host" })
+			},
+			want: []string{"forbidden account"}, reason: "token-expiry", codes: []string{"error token-expiry"},
+		},
+		"with a version that was refused waits for a newer one": {
+			in: func() plan.Input {
+				in := input(gitlabDeclaration())
+				in.Records = []binding.Record{{Instance: "prod", Binding: "payments-gitlab", Platform: binding.GitLab, Refused: refusedThird()}}
+				return in
+			},
+			want: []string{"noop account"}, reason: "token-refused", codes: []string{"warning token-refused"},
+		},
+		"is a person's step where the driver cannot bind": {
+			in: func() plan.Input {
+				in := input(gitlabDeclaration())
+				in.Observation.Capabilities.Bind = false
+				in.Observation.Capabilities.Reasons = map[string]string{"bind": "the path answered 404"}
+				return in
+			},
+			want:   []string{strings.Replace(bindLine, "bind", "manual", 1)},
+			reason: "the registry's driver cannot bind (the path answered 404)",
+		},
+		"by OAuth is a person's authorization": {
+			in:   func() plan.Input { return input(githubDeclaration()) },
+			want: []string{"authorize account username:>octo"}, reason: "declared and not bound",
+		},
+		"is not known": {
+			in: func() plan.Input {
+				in := input(gitlabDeclaration())
+				in.Observation.Accounts[binding.GitLab] = binding.AccountState{Unknown: &binding.Unknown{Reason: "Throttled", Message: "slow down"}}
+				return in
+			},
+			want: []string{"noop account"}, reason: "unknown (Throttled)", codes: []string{"warning observation-unknown"},
+		},
+		"was not asked": {
+			in: func() plan.Input {
+				in := input(gitlabDeclaration())
+				delete(in.Observation.Accounts, binding.GitLab)
+				return in
+			},
+			want: []string{"noop account"}, reason: "unknown (NotAsked)", codes: []string{"warning observation-unknown"},
+		},
+		"on an instance that stopped": {
+			in: func() plan.Input {
+				in := input(gitlabDeclaration(), githubDeclaration())
+				in.Observation.Unknown = &binding.Unknown{Reason: "InstanceStop", Message: "USER_NOT_EXIST"}
+				return in
+			},
+			want: []string{"noop account", "noop account"}, reason: "unknown (InstanceStop)", codes: []string{"warning observation-unknown"},
+		},
+		"is suspended": {
+			in: func() plan.Input {
+				d := gitlabDeclaration()
+				d.Spec.Suspend = &binding.Suspend{Until: binding.DateOf(noon()), Reason: "release freeze", Owner: "payments"}
+				return input(d)
+			},
+			want: []string{"noop account"}, reason: "suspended until 2026-11-22 by payments: release freeze",
+		},
+		"was suspended until yesterday": {
+			in: func() plan.Input {
+				d := gitlabDeclaration()
+				d.Spec.Suspend = &binding.Suspend{Until: binding.DateOf(noon().AddDate(0, 0, -1)), Owner: "payments"}
+				return input(d)
+			},
+			want: []string{bindLine}, reason: "declared", codes: []string{"warning suspend-ended"},
+		},
+		"is claimed twice": {
+			in: func() plan.Input {
+				other := gitlabDeclaration()
+				other.Name = "z"
+				return input(other, gitlabDeclaration())
+			},
+			want: []string{"forbidden account", "forbidden account"}, reason: "binding-unique",
+		},
+	})
+}
+
+// bound is gitlabDeclaration, bound and applied, changed.
+func bound(change func(*binding.Declaration, *binding.Record, *plan.Input)) func() plan.Input {
+	return func() plan.Input {
+		d := gitlabDeclaration()
+		r := applied(d)
+		in := boundTo(input(d), gitlabAccount())
+		change(&d, &r, &in)
+		in.Declarations, in.Records = []binding.Declaration{d}, []binding.Record{r}
+		return in
+	}
+}
+
+func TestAccountBound(t *testing.T) {
+	none := func(*binding.Declaration, *binding.Record, *plan.Input) {}
+	runCases(t, map[string]planCase{
+		"a secret that was made anew and counts from the same version": {
+			in: bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {
+				token := in.Observation.Tokens["payments-gitlab"]
+				token.Created = noon()
+				in.Observation.Tokens["payments-gitlab"] = token
+				r.TokenVersion, r.TokenCreated = token.Version, noon().Add(-time.Hour)
+			}),
+			want:   []string{"rebind account token version:3 (of a secret that is gone)>3 (of a secret made anew)"},
+			reason: "token",
+		},
+		"as declared, by meaning": {in: bound(none), want: []string{"noop account"}, reason: "bound as declared"},
+		"as declared and never ours is adopted": {
+			in:   func() plan.Input { return boundTo(input(gitlabDeclaration()), gitlabAccount()) },
+			want: []string{"adopt account"}, reason: "which token it was bound with cannot be known",
+		},
+		"with a newer token is rebound": {
+			in:   bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) { r.TokenVersion = 2 }),
+			want: []string{"rebind account token version:2>3"}, reason: "another version",
+		},
+		"with a newer token that was refused is kept": {
+			in: bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) {
+				r.TokenVersion, r.Refused = 2, refusedThird()
+			}),
+			want: []string{"noop account"}, reason: "token-refused", codes: []string{"warning token-refused"},
+		},
+		"with another token in a store without versions is rebound": {
+			in: bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {
+				r.TokenVersion, r.TokenFingerprint = 0, "a"
+				in.Observation.Tokens["payments-gitlab"] = binding.TokenState{Fingerprint: "b"}
+			}),
+			want: []string{"rebind account token version:(applied last)>(changed)"},
+		},
+		"with a token kept elsewhere is rebound": {
+			in: bound(func(d *binding.Declaration, _ *binding.Record, _ *plan.Input) {
+				d.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "new", Key: "token"}}
+			}),
+			want: []string{"rebind account token:secret/acr/gitlab#token>secret/new#token"}, reason: "kept elsewhere",
+		},
+		"under another declared name is rebound": {
+			in:   bound(func(d *binding.Declaration, _ *binding.Record, _ *plan.Input) { d.Spec.Username = "new-bot" }),
+			want: []string{"rebind account username:CI-bot>new-bot"}, reason: "the declaration changed",
+		},
+		"under another name by drift is rebound": {
+			in: bound(func(_ *binding.Declaration, _ *binding.Record, in *plan.Input) {
+				a := gitlabAccount()
+				a.Username = "person"
+				*in = boundTo(*in, a)
+			}),
+			want: []string{"rebind account username:person>ci-bot"}, reason: "drift: ",
+		},
+		"under another name by drift is told where the declaration says Report": {
+			in: bound(func(d *binding.Declaration, _ *binding.Record, in *plan.Input) {
+				d.Spec.DriftPolicy = binding.Report
+				a := gitlabAccount()
+				a.Username = "person"
+				*in = boundTo(*in, a)
+			}),
+			want: []string{"noop account"}, reason: "drift: ", codes: []string{"warning drift"},
+		},
+		"under another declared name is rebound under Report too": {
+			in: bound(func(d *binding.Declaration, _ *binding.Record, _ *plan.Input) {
+				d.Spec.DriftPolicy, d.Spec.Username = binding.Report, "new-bot"
+			}),
+			want: []string{"rebind account username:CI-bot>new-bot"}, reason: "the declaration changed",
+		},
+		"to somebody else's account asks for adopt": {
+			in: bound(func(d *binding.Declaration, r *binding.Record, _ *plan.Input) {
+				d.Spec.Username, r.Managed = "new-bot", false
+			}),
+			want:   []string{"forbidden account username:CI-bot>new-bot"},
+			reason: "adopt-required", codes: []string{"error adopt-required"},
+		},
+		"to somebody else's account is replaced with adopt": {
+			in: bound(func(d *binding.Declaration, r *binding.Record, _ *plan.Input) {
+				d.Spec.Username, d.Spec.Adopt, r.Managed = "new-bot", true, false
+			}),
+			want: []string{"rebind account username:CI-bot>new-bot"}, reason: "adopt: true",
+		},
+		"with another deletion policy writes memory only": {
+			in:   bound(func(d *binding.Declaration, _ *binding.Record, _ *plan.Input) { d.Spec.DeletionPolicy = binding.Unbind }),
+			want: []string{"adopt account deletionPolicy:Retain>Unbind"}, reason: "deletion policy",
+		},
+		"anew by somebody, as declared, is adopted": {
+			in:   bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) { r.AccountID = "1" }),
+			want: []string{"adopt account"}, reason: "bound anew",
+		},
+		"without a known secret is kept": {
+			in: bound(func(_ *binding.Declaration, _ *binding.Record, in *plan.Input) {
+				in.Observation.Tokens = nil
+			}),
+			want: []string{"noop account"}, reason: "secret unavailable (NotAsked)", codes: []string{"warning secret-unavailable"},
+		},
+		"under a new name of the declaration is taken along": {
+			in: bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) {
+				r.Binding, r.DeletionPolicy = "before", binding.Unbind
+			}),
+			want: []string{"adopt account binding:before>payments-gitlab"}, reason: "renamed",
+		},
+		"with a newer token where the driver cannot unbind is a person's step": {
+			in: bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {
+				r.TokenVersion, in.Observation.Capabilities.Unbind = 2, false
+			}),
+			want: []string{"manual account token version:2>3"}, reason: "cannot unbind",
+		},
+	})
+}
+
+func TestOAuthBoundToAnotherAccountIsAPersonsStep(t *testing.T) {
+	d := githubDeclaration()
+	in := boundTo(input(d), &binding.Account{ID: "7", Platform: binding.GitHub, Username: "other"})
+	r := applied(d)
+	r.Username = "other"
+	in.Records = []binding.Record{r}
+	p := plan.Make(in)
+	if diff := cmp.Diff([]string{"authorize account username:other>octo"}, brief(p)); diff != "" {
+		t.Fatal(diff)
+	}
+	steps := strings.Join(p.Actions[0].Steps, "\n")
+	unbind, bind := strings.Index(steps, "unbind the account"), strings.Index(steps, "Authorize AliyunDeveloper")
+	if unbind < 0 || bind < unbind {
+		t.Errorf("want steps that let go before they bind:\n%s", steps)
+	}
+}
+
+func TestOAuthAccountThatCannotBeBoundIsForbidden(t *testing.T) {
+	in := input(githubDeclaration())
+	in.Observation.Tokens["web-github"] = binding.TokenState{Answers: []binding.Answer{
+		{Question: "account-personal", Verdict: binding.No, Code: "github-personal", Reason: "Organization", Message: "octo is an organization"},
+	}}
+	p := plan.Make(in)
+	if diff := cmp.Diff([]string{"forbidden account"}, brief(p)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"error github-personal"}, codes(p)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestConsoleDriverKnowsWhatAPersonConfirmed(t *testing.T) {
+	console := func(record ...binding.Record) plan.Input {
+		in := input(gitlabDeclaration())
+		in.Observation.Capabilities = binding.Capabilities{}
+		in.Observation.Accounts = map[binding.Platform]binding.AccountState{
+			binding.GitLab: {Unknown: &binding.Unknown{Reason: "NotCapable", Message: "the driver cannot tell"}},
+		}
+		in.Records = record
+		return in
+	}
+	older := applied(gitlabDeclaration())
+	older.TokenVersion = 2
+	removed := func() plan.Input {
+		r := applied(gitlabDeclaration())
+		r.DeletionPolicy = binding.Unbind
+		in := console(r)
+		in.Declarations = nil
+		return in
+	}
+	runCases(t, map[string]planCase{
+		"nothing yet": {
+			in:   func() plan.Input { return console() },
+			want: []string{strings.Replace(bindLine, "bind", "manual", 1)}, reason: "no person has confirmed",
+		},
+		"all of it":      {in: func() plan.Input { return console(applied(gitlabDeclaration())) }, want: []string{"noop account"}, reason: "as a person confirmed"},
+		"an older token": {in: func() plan.Input { return console(older) }, want: []string{"manual account token version:2>3"}, reason: "has to change"},
+		"no declaration": {in: removed, want: []string{"manual account username:ci-bot>"}, reason: "not declared any more"},
+	})
+}

@@ -1,0 +1,68 @@
+package plan
+
+import (
+	"slices"
+
+	"reconciler/internal/binding"
+)
+
+// Attestable says whether an action waits for a person's word: it is for a
+// person to do, and the registry cannot be asked whether it is done.
+func (a Action) Attestable(c binding.Capabilities) bool {
+	if a.Object == accountObject {
+		return a.Kind.ByPerson() && !c.ListAccounts
+	}
+	return a.Kind.ByPerson() && !c.ReadRepositories
+}
+
+// askWord ends the steps of each binding with the way to say that they are
+// done: once, after the last of them, for a person's word is on all of them.
+func (m *maker) askWord() {
+	last, count := map[string]int{}, map[string]int{}
+	for i, s := range m.steps {
+		if s.Attestable(m.in.Observation.Capabilities) {
+			last[s.Binding], count[s.Binding] = i, count[s.Binding]+1
+		}
+	}
+	for name, i := range last {
+		m.steps[i].Steps = append(slices.Clip(m.steps[i].Steps), attestStep(name, count[name] > 1))
+	}
+}
+
+// Attested is the record of a binding after a person said that actions of it,
+// all of them Attestable, are done; nil where the binding was removed. old is
+// its record as it is now, nil if there is none, and is kept as it is. The time
+// of applying is the caller's to set, and where old has another name, so is the
+// removal of that record.
+func Attested(actions []Action, old *binding.Record) *binding.Record {
+	r := old
+	for _, a := range actions {
+		switch {
+		case a.Object != accountObject:
+			a.Kind = Link
+			r = Remember(a, r, nil)
+			confirmRules(r, a)
+		case a.Target.Declaration == nil:
+			return nil
+		default:
+			a.Kind = Bind
+			r = Remember(a, r, nil)
+		}
+	}
+	return r
+}
+
+// confirmRules puts the declared build rules of an action's image repository
+// in place of those remembered; where none are managed, these stay.
+func confirmRules(r *binding.Record, a Action) {
+	i := slices.IndexFunc(r.Images, func(i binding.RecordedImage) bool { return binding.NormalImage(i.Image) == a.Target.Image })
+	for _, declared := range a.Target.Declaration.Spec.Repositories {
+		if binding.NormalImage(declared.Image) != a.Target.Image || declared.Rules == nil {
+			continue
+		}
+		r.Images[i].RuleKeys, r.Images[i].Dockerfiles = nil, nil
+		for _, rule := range declaredRules(declared.Rules) {
+			rememberRule(&r.Images[i], rule.Key(), binding.NormalDockerfile(rule.Dockerfile))
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package plan_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// attest takes a person's word on every step that waits for it.
+func attest(in *plan.Input, p plan.Plan) (attested int) {
+	type key struct {
+		name     string
+		platform binding.Platform
+	}
+	groups := map[key][]plan.Action{}
+	for _, a := range p.Actions {
+		if a.Attestable(in.Observation.Capabilities) {
+			k := key{a.Binding, a.Platform}
+			groups[k] = append(groups[k], a)
+			attested++
+		}
+	}
+	for k, actions := range groups {
+		named := func(name string) func(binding.Record) bool {
+			return func(r binding.Record) bool { return r.Binding == name && r.Platform == k.platform }
+		}
+		i := slices.IndexFunc(in.Records, named(k.name))
+		if i < 0 && actions[0].Target.Record != nil {
+			i = slices.IndexFunc(in.Records, named(actions[0].Target.Record.Binding))
+		}
+		var old *binding.Record
+		if i >= 0 {
+			old = new(in.Records[i])
+			in.Records = slices.Delete(slices.Clone(in.Records), i, i+1)
+		}
+		if r := plan.Attested(actions, old); r != nil {
+			in.Records = append(in.Records, *r)
+		}
+	}
+	return attested
+}
+
+// console is an instance without an API.
+func console(declarations ...binding.Declaration) plan.Input {
+	in := input(declarations...)
+	in.Observation.Capabilities = binding.Capabilities{}
+	unasked := &binding.Unknown{Reason: "NotCapable", Message: "the driver cannot tell"}
+	for p := range in.Observation.Accounts {
+		in.Observation.Accounts[p] = binding.AccountState{Unknown: unasked}
+	}
+	for image := range in.Observation.Repositories {
+		in.Observation.Repositories[image] = binding.RepositoryState{Unknown: unasked}
+	}
+	return in
+}
+
+func TestWhatAPersonAttestedIsNotPlannedAgain(t *testing.T) {
+	check := func(t *rapid.T) {
+		in := drawInput(t)
+		in.Observation.Capabilities = binding.Capabilities{}
+		before := encode(t, in.Records)
+		p := plan.Make(in)
+		records := in.Records
+		attest(&in, p)
+		if diff := cmp.Diff(before, encode(t, records)); diff != "" {
+			t.Fatalf("the records of before were changed:\n%s", diff)
+		}
+		// A link that is only remembered under a binding that was removed is
+		// asked for once more.
+		p = plan.Make(in)
+		attest(&in, p)
+		// A renamed binding is taken along by the daemon itself.
+		left := slices.DeleteFunc(changing(plan.Make(in)), func(a plan.Action) bool { return a.Kind == plan.Adopt })
+		if len(left) > 0 {
+			t.Fatalf("attested, these are left:\n%s", encode(t, left))
+		}
+	}
+	rapid.Check(t, check)
+}
+
+func TestTheWayToAttestEndsTheLastStepOfABinding(t *testing.T) {
+	d := gitlabDeclaration()
+	second := repository()
+	second.Image, second.Source = "payments/web", "payments/web"
+	d.Spec.Repositories = []binding.Repository{repository(), second}
+	in := console(d, githubDeclaration())
+	var ends []string
+	for _, a := range plan.Make(in).Actions {
+		last := a.Steps[len(a.Steps)-1]
+		for _, s := range a.Steps[:len(a.Steps)-1] {
+			if strings.Contains(s, "reconciler attest") {
+				t.Errorf("%s %s asks for a word before its end: %q", a.Binding, a.Object, s)
+			}
+		}
+		if strings.Contains(last, "reconciler attest") {
+			ends = append(ends, a.Object+" | "+last)
+		}
+	}
+	want := []string{
+		"payments/web | Confirm that all of it, links too, is done: reconciler attest payments-gitlab",
+		"account | Confirm that it is done: reconciler attest web-github",
+	}
+	if diff := cmp.Diff(want, ends); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAttestedRecord(t *testing.T) {
+	d := gitlabDeclaration()
+	d.Spec.Repositories = []binding.Repository{repository()}
+	in := console(d)
+	attest(&in, plan.Make(in))
+	want := []binding.Record{{
+		Instance: "prod", Binding: "payments-gitlab", Platform: binding.GitLab, Managed: true,
+		Username: "ci-bot", Address: "https://gitlab.example.com",
+		Asked: binding.Account{Platform: binding.GitLab, Username: "ci-bot", Address: "https://gitlab.example.com"},
+		Vault: d.Spec.Token.Vault, TokenVersion: 3, DeletionPolicy: binding.Retain,
+		File: "payments/gitlab.yaml", Revision: "r1",
+		Images: []binding.RecordedImage{{
+			Image: "payments/api", RuleKeys: []string{"branch:main=>latest"}, Dockerfiles: map[string]string{"branch:main=>latest": "/Dockerfile"},
+			Link: &binding.Link{Platform: binding.GitLab, Source: "payments/api", Trigger: binding.Auto, BuildCache: true},
+		}},
+	}}
+	if diff := cmp.Diff(want, in.Records); diff != "" {
+		t.Error(diff)
+	}
+
+	// Rules that are declared no more are not remembered any more.
+	in.Declarations[0].Spec.Repositories[0].Rules = []binding.BuildRule{{Branch: "next", Dockerfile: "/Dockerfile", ImageTag: "next"}}
+	p := plan.Make(in)
+	if diff := cmp.Diff([]string{"noop account", "manual payments/api"}, brief(p)); diff != "" {
+		t.Fatal(diff)
+	}
+	attest(&in, p)
+	if diff := cmp.Diff([]string{"branch:next=>next"}, in.Records[0].Images[0].RuleKeys); diff != "" {
+		t.Error(diff)
+	}
+
+	// A removal leaves nothing.
+	in.Declarations, in.Records[0].DeletionPolicy = nil, binding.Unbind
+	if n := attest(&in, plan.Make(in)); n != 1 || len(in.Records) != 0 {
+		t.Errorf("attested %d steps of a removal, left %d records", n, len(in.Records))
+	}
+}
+
+func TestWhatTheRegistryCanBeAskedIsNotAttested(t *testing.T) {
+	in := input(gitlabDeclaration(), githubDeclaration())
+	in.Observation.Capabilities.Bind = false
+	p := plan.Make(in)
+	if diff := cmp.Diff([]string{"manual", "authorize"}, []string{string(p.Actions[0].Kind), string(p.Actions[1].Kind)}); diff != "" {
+		t.Fatal(diff)
+	}
+	if n := attest(&in, p); n != 0 {
+		t.Errorf("%d steps wait for a person's word", n)
+	}
+}

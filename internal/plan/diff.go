@@ -1,0 +1,83 @@
+package plan
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// Difference is one action in which two plans differ: Was alone is gone, Is
+// alone is new, and both are the same thing done otherwise.
+type Difference struct{ Was, Is *Action }
+
+// Compare says in which actions two plans differ, in the order of the actions
+// of is, and what is gone after them. Plans of equal actions in another order
+// have no difference.
+func Compare(was, is Plan) []Difference {
+	gone := rest(was.Actions, is.Actions, whole)
+	var differences []Difference
+	for _, a := range rest(is.Actions, was.Actions, whole) {
+		d := Difference{Is: &a}
+		if i := slices.IndexFunc(gone, func(g Action) bool { return object(g) == object(a) }); i >= 0 {
+			d.Was = &Action{}
+			*d.Was = gone[i]
+			gone = slices.Delete(gone, i, i+1)
+		}
+		differences = append(differences, d)
+	}
+	for _, g := range gone {
+		differences = append(differences, Difference{Was: &g})
+	}
+	return differences
+}
+
+// rest gives the actions of list that have no equal in without, by key; what
+// stands twice needs two equals.
+func rest(list, without []Action, key func(Action) string) []Action {
+	left := map[string]int{}
+	for _, a := range without {
+		left[key(a)]++
+	}
+	var own []Action
+	for _, a := range list {
+		if k := key(a); left[k] > 0 {
+			left[k]--
+		} else {
+			own = append(own, a)
+		}
+	}
+	return own
+}
+
+// whole is all that the digest has of an action.
+func whole(a Action) string {
+	data, err := json.Marshal(a)
+	if err != nil {
+		// Strings, booleans and lists of them always marshal.
+		panic("plan: action: " + err.Error())
+	}
+	return string(data)
+}
+
+// object names what an action is done to, whatever is done.
+func object(a Action) string {
+	return strings.Join([]string{a.Instance, a.Binding, string(a.Platform), a.Object}, "\x00")
+}
+
+// Split parts the plan of a change's head by what the plan of its base would
+// do too: change are the actions that the change brings, pending those that
+// were due without it. What stays as it is, is in neither. An action is the
+// same where it does the same thing to the same object, whatever the reason
+// and the steps say.
+func Split(base, head Plan) (change, pending []Action) {
+	change = rest(head.Actions, base.Actions, effect)
+	pending = rest(head.Actions, change, effect)
+	noop := func(a Action) bool { return a.Kind == Noop }
+	return slices.DeleteFunc(change, noop), slices.DeleteFunc(pending, noop)
+}
+
+// effect is what an action does.
+func effect(a Action) string {
+	a.Reason, a.Steps = "", nil
+	return whole(a)
+}

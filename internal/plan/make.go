@@ -1,0 +1,274 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+// Make plans one instance. It is pure: equal inputs give an equal plan, byte
+// for byte, whatever the order of declarations and records.
+func Make(in Input) Plan {
+	m := newMaker(in)
+	m.instance()
+	for i := range m.in.Declarations {
+		m.declaration(&m.in.Declarations[i])
+	}
+	m.undeclared()
+	m.resolveRemovals()
+	return m.plan()
+}
+
+// accountObject is the object of an action on the binding itself.
+const accountObject = "account"
+
+// phase orders actions: first what frees, then each binding's account, links
+// and rules.
+type phase int
+
+const (
+	freeRule phase = iota
+	freeLink
+	freeAccount
+	takeAccount
+	takeLink
+	changeRule
+	takeRule
+)
+
+func (p phase) frees() bool { return p <= freeAccount }
+
+type step struct {
+	phase phase
+	Action
+}
+
+// maker holds one plan while it is made.
+type maker struct {
+	in       Input
+	steps    []step
+	findings []finding.Finding
+	removals []removal
+	// claimed are the records that belong to a declaration.
+	claimed map[recordKey]bool
+	// memory is what each record has of its image repositories, by name.
+	memory map[recordKey]map[string]*binding.RecordedImage
+	// declared are the image repositories that some declaration names.
+	declared map[string]bool
+}
+
+type recordKey struct {
+	name     string
+	platform binding.Platform
+}
+
+func keyOf(r binding.Record) recordKey { return recordKey{r.Binding, r.Platform} }
+
+// newMaker copies what it sorts, so that the caller's slices stay as they are.
+func newMaker(in Input) *maker {
+	in.Declarations = slices.SortedStableFunc(slices.Values(in.Declarations), func(a, b binding.Declaration) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Spec.Platform, b.Spec.Platform),
+			cmp.Compare(a.File, b.File), cmp.Compare(a.At("").Line, b.At("").Line))
+	})
+	in.Records = slices.SortedStableFunc(slices.Values(in.Records), func(a, b binding.Record) int {
+		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform))
+	})
+	in.Broken = slices.Sorted(slices.Values(in.Broken))
+	m := &maker{in: in, claimed: map[recordKey]bool{}, declared: map[string]bool{}, memory: map[recordKey]map[string]*binding.RecordedImage{}}
+	for _, r := range in.Records {
+		byName := make(map[string]*binding.RecordedImage, len(r.Images))
+		for i := range r.Images {
+			byName[binding.NormalImage(r.Images[i].Image)] = &r.Images[i]
+		}
+		m.memory[keyOf(r)] = byName
+	}
+	for _, d := range in.Declarations {
+		for _, r := range d.Spec.Repositories {
+			m.declared[binding.NormalImage(r.Image)] = true
+		}
+	}
+	return m
+}
+
+// instance tells once what is not known of the whole instance.
+func (m *maker) instance() {
+	if u := m.in.Observation.Unknown; u != nil {
+		m.findings = append(m.findings, finding.New("observation-unknown",
+			fmt.Sprintf("instance %s: %s", m.in.Instance.Name, u.Message)))
+	}
+}
+
+// declaration plans one declaration: its account, then, where that is bound
+// or will be, its image repositories.
+func (m *maker) declaration(d *binding.Declaration) {
+	s := m.subject(d)
+	m.expiry(s)
+	switch u := m.in.Observation.Unknown; {
+	case m.rivals(d):
+		m.act(s, takeAccount, Action{
+			Object: accountObject, Kind: Forbidden,
+			Reason: "binding-unique: another declaration claims " + d.Spec.Platform.Title() + " of this instance too",
+		})
+	case d.Spec.Suspend.Active(m.in.Now):
+		u := d.Spec.Suspend
+		m.noop(s, fmt.Sprintf("suspended until %s by %s: %s", u.Until, u.Owner, u.Reason))
+	case u != nil:
+		m.noop(s, unknownReason(*u))
+	case m.holderBroken(d.Spec.Platform):
+		m.noop(s, m.brokenReason())
+	default:
+		m.suspendEnded(s)
+		if m.account(s) {
+			m.repositories(s)
+		}
+	}
+}
+
+// rivals says whether several declarations claim the platform. That is an
+// error of the snapshot, told by its checker; nothing is done for either.
+func (m *maker) rivals(d *binding.Declaration) bool {
+	n := 0
+	for _, o := range m.in.Declarations {
+		if o.Spec.Platform == d.Spec.Platform {
+			n++
+		}
+	}
+	return n > 1
+}
+
+func (m *maker) suspendEnded(s subject) {
+	if u := s.d.Spec.Suspend; u != nil {
+		m.find(s.d, "spec.suspend.until", finding.New("suspend-ended", fmt.Sprintf("the suspension ended on %s", u.Until)))
+	}
+}
+
+// brokenReason is why something is kept as it is: what nobody can read may
+// declare it.
+func (m *maker) brokenReason() string {
+	return "kept as it is while a file is broken, for it may be declared there: " + strings.Join(m.in.Broken, ", ")
+}
+
+// holderBroken says that we bound the platform under a name that has no
+// declaration here while some file is broken: that file may declare it.
+func (m *maker) holderBroken(p binding.Platform) bool {
+	return len(m.in.Broken) > 0 && slices.ContainsFunc(m.in.Records, func(r binding.Record) bool {
+		return r.Managed && r.Platform == p && !m.hasDeclaration(r)
+	})
+}
+
+// hasDeclaration says whether the binding of a record is declared under the
+// same name and platform.
+func (m *maker) hasDeclaration(r binding.Record) bool {
+	return slices.ContainsFunc(m.in.Declarations, func(d binding.Declaration) bool {
+		return d.Name == r.Binding && d.Spec.Platform == r.Platform
+	})
+}
+
+func unknownReason(u binding.Unknown) string {
+	return "unknown (" + u.Reason + "): nothing is planned until it is known"
+}
+
+// subject is a declaration with everything known about it.
+type subject struct {
+	d *binding.Declaration
+	// record is what was applied last, also under an earlier name; nil if
+	// nothing was.
+	record *binding.Record
+	// state is the registry's word on the account; asked is false where the
+	// observation has none.
+	state binding.AccountState
+	asked bool
+	token binding.TokenState
+	// tokenAsked is false where the observation has nothing on the token.
+	tokenAsked bool
+}
+
+func (m *maker) subject(d *binding.Declaration) subject {
+	s := subject{d: d}
+	s.state, s.asked = m.in.Observation.Accounts[d.Spec.Platform]
+	s.token, s.tokenAsked = m.in.Observation.Tokens[d.Name]
+	if s.record = m.recordOf(d, s.state.Account); s.record != nil {
+		m.claimed[keyOf(*s.record)] = true
+	}
+	return s
+}
+
+// recordOf finds the record of a declaration: that of its own name, or that of
+// an earlier name whose binding is still there, for a renamed declaration
+// takes its binding along.
+func (m *maker) recordOf(d *binding.Declaration, account *binding.Account) *binding.Record {
+	for i, r := range m.in.Records {
+		if r.Platform == d.Spec.Platform && r.Binding == d.Name {
+			return &m.in.Records[i]
+		}
+	}
+	for i, r := range m.in.Records {
+		if r.Platform == d.Spec.Platform && r.Managed && (account == nil || isRecorded(r, *account)) {
+			return &m.in.Records[i]
+		}
+	}
+	return nil
+}
+
+// isRecorded says whether account is the one that r speaks of. What either
+// side does not know does not count.
+func isRecorded(r binding.Record, account binding.Account) bool {
+	return !known(r.AccountID, account.ID, r.AccountID != account.ID) &&
+		!known(r.Username, account.Username, !binding.SameUsername(r.Platform, r.Username, account.Username)) &&
+		!known(r.Address, account.Address, !binding.SameAddress(r.Address, account.Address))
+}
+
+// known is differs where both values are known, else false.
+func known(a, b string, differs bool) bool { return a != "" && b != "" && differs }
+
+func (s subject) ours() bool { return s.record != nil && s.record.Managed }
+
+// renamed says that the binding was applied under another name.
+func (s subject) renamed() bool { return s.ours() && s.record.Binding != s.d.Name }
+
+// act adds an action of a declaration, filling in what all of them share.
+func (m *maker) act(s subject, p phase, a Action) {
+	a.Instance, a.Binding, a.Platform = m.in.Instance.Name, s.d.Name, s.d.Spec.Platform
+	a.Target.Declaration, a.Target.Record, a.Target.Account = s.d, s.record, s.state.Account
+	a.Target.TokenVersion, a.Target.TokenCreated, a.Target.TokenFingerprint = s.token.Version, s.token.Created, s.token.Fingerprint
+	m.add(p, a)
+}
+
+func (m *maker) add(p phase, a Action) {
+	slices.SortFunc(a.Changes, func(x, y Change) int { return cmp.Compare(x.Field, y.Field) })
+	m.steps = append(m.steps, step{p, a})
+}
+
+// find adds a finding at a field of a declaration.
+func (m *maker) find(d *binding.Declaration, path string, f finding.Finding) {
+	at := d.At(path)
+	m.findings = append(m.findings, f.At(d.File, at.Line, at.Column).In(path))
+}
+
+// plan puts the actions in the order in which they are applied: all that
+// frees, then binding by binding; within one by phase and object.
+func (m *maker) plan() Plan {
+	slices.SortStableFunc(m.steps, func(a, b step) int {
+		return cmp.Or(
+			cmp.Compare(rank(a.phase), rank(b.phase)), cmp.Compare(a.Binding, b.Binding),
+			cmp.Compare(a.phase, b.phase), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Kind, b.Kind),
+		)
+	})
+	m.askWord()
+	p := Plan{Findings: finding.Sort(m.findings)}
+	for _, s := range m.steps {
+		p.Actions = append(p.Actions, s.Action)
+	}
+	return p
+}
+
+func rank(p phase) int {
+	if p.frees() {
+		return 0
+	}
+	return 1
+}

@@ -1,0 +1,119 @@
+package plan
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"reconciler/internal/binding"
+)
+
+// Remember is the record after the action was carried out, or nil where there
+// is nothing to remember any more. old is the record of the action's binding
+// as it is now, nil if there is none; account is the registry's answer to a
+// bind or rebind, nil for other actions. The time of applying is the caller's
+// to set, and where Target.Record has another name than the action, so is the
+// removal of that record. It is pure and keeps old as it is.
+func Remember(a Action, old *binding.Record, account *binding.Account) *binding.Record {
+	if old == nil {
+		old = a.Target.Record // Of an earlier name, taken along.
+	}
+	if a.Object == accountObject {
+		return rememberAccount(a, old, account)
+	}
+	var r binding.Record
+	if old != nil {
+		r = *old
+	}
+	r.Instance, r.Binding, r.Platform = a.Instance, a.Binding, a.Platform
+	r.Images = slices.Clone(r.Images)
+	i := slices.IndexFunc(r.Images, func(i binding.RecordedImage) bool {
+		return binding.NormalImage(i.Image) == a.Target.Image
+	})
+	if a.Kind == Unlink {
+		if i >= 0 {
+			r.Images = slices.Delete(r.Images, i, i+1)
+		}
+		return &r
+	}
+	if i < 0 {
+		r.Images = append(r.Images, binding.RecordedImage{Image: a.Target.Image})
+		i = len(r.Images) - 1
+	}
+	rememberImage(&r.Images[i], a)
+	slices.SortFunc(r.Images, func(a, b binding.RecordedImage) int { return strings.Compare(a.Image, b.Image) })
+	return &r
+}
+
+func rememberAccount(a Action, old *binding.Record, account *binding.Account) *binding.Record {
+	switch a.Kind {
+	case Unbind:
+		return nil
+	case Bind, Rebind, Adopt:
+	default:
+		return old
+	}
+	d := a.Target.Declaration
+	r := binding.Record{
+		Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Managed: true,
+		Username: d.Spec.Username, Address: d.Spec.Address,
+		Asked:          binding.Account{Platform: a.Platform, Username: d.Spec.Username, Address: d.Spec.Address},
+		DeletionPolicy: policyOf(d.Spec.DeletionPolicy),
+		TokenVersion:   a.Target.TokenVersion, TokenCreated: a.Target.TokenCreated, TokenFingerprint: a.Target.TokenFingerprint,
+		File: d.File, Revision: d.Revision,
+	}
+	if d.Spec.Token != nil {
+		r.Vault = d.Spec.Token.Vault
+	}
+	if old != nil {
+		r.Refused = old.Refused
+		if a.Kind == Adopt && old.TokenVersion > 0 && old.Refused == binding.RefusalOf(d.Spec, a.Target.TokenVersion) {
+			// Whatever is bound, it is not the token that was refused.
+			r.Vault, r.TokenVersion, r.TokenCreated = old.Vault, old.TokenVersion, old.TokenCreated
+		}
+		if old.Managed {
+			r.Images = old.Images
+		}
+	}
+	if account == nil && a.Kind == Adopt {
+		account = a.Target.Account
+	}
+	if account != nil {
+		r.AccountID = account.ID
+		r.Username, r.Address = cmp.Or(account.Username, r.Username), cmp.Or(account.Address, r.Address)
+	}
+	return &r
+}
+
+func rememberImage(img *binding.RecordedImage, a Action) {
+	key, dockerfile := a.Target.Rule.Key(), binding.NormalDockerfile(a.Target.Rule.Dockerfile)
+	img.RuleKeys, img.Dockerfiles = slices.Clone(img.RuleKeys), maps.Clone(img.Dockerfiles)
+	switch a.Kind {
+	case Link, Relink:
+		img.Link = a.Target.Link
+	case Adopt:
+		if a.Target.Link != nil {
+			img.Link = a.Target.Link
+			return
+		}
+		rememberRule(img, key, dockerfile)
+	case AddRule, ChangeRule:
+		rememberRule(img, key, dockerfile)
+	case RemoveRule:
+		img.RuleKeys = slices.DeleteFunc(img.RuleKeys, func(k string) bool { return k == key })
+		delete(img.Dockerfiles, key)
+	default:
+	}
+}
+
+func rememberRule(img *binding.RecordedImage, key, dockerfile string) {
+	if !slices.Contains(img.RuleKeys, key) {
+		img.RuleKeys = append(img.RuleKeys, key)
+		slices.Sort(img.RuleKeys)
+	}
+	if img.Dockerfiles == nil {
+		img.Dockerfiles = map[string]string{}
+	}
+	img.Dockerfiles[key] = dockerfile
+}

@@ -1,0 +1,326 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+// override is the exact way to let removals through that were refused for
+// safety.
+const override = "reconciler apply --unsafe-allow-deletions"
+
+// class groups removals by what the threshold counts.
+type class int
+
+const (
+	// bindings that are no longer declared, with all that hangs on them.
+	bindings class = iota
+	// images dropped from a binding that is still declared.
+	images
+	// rules dropped from an image that is still declared.
+	rules
+)
+
+// removal is what would be removed together; whether it may is known only when
+// all removals of the instance are.
+type removal struct {
+	class class
+	// head stands for the whole where it is not carried out.
+	head step
+	// steps carry it out.
+	steps []step
+}
+
+// undeclared plans the records that no declaration claims.
+func (m *maker) undeclared() {
+	for i := range m.in.Records {
+		if r := &m.in.Records[i]; r.Managed && !m.claimed[keyOf(*r)] {
+			m.removedBinding(r)
+		}
+	}
+}
+
+// removedBinding plans a binding of ours that is not declared any more.
+func (m *maker) removedBinding(r *binding.Record) {
+	s, asked := m.in.Observation.Accounts[r.Platform]
+	caps := m.in.Observation.Capabilities
+	a := m.recordAction(r, Action{Object: accountObject, Kind: Noop})
+	switch u := m.in.Observation.Unknown; {
+	case m.platformDeclared(r.Platform):
+		return // Another declaration has the platform now; it decides.
+	case len(m.in.Broken) > 0:
+		a.Reason = m.brokenReason()
+	case policyOf(r.DeletionPolicy) == binding.Retain:
+		a.Reason = "not declared any more; kept (deletionPolicy Retain)"
+		if u == nil && asked && s.Unknown == nil && s.Account == nil {
+			a.Reason = "not declared any more, and not bound; nothing is done (deletionPolicy Retain)"
+		}
+	case u != nil:
+		a.Reason = unknownReason(*u)
+	case caps.ListAccounts && s.Unknown != nil:
+		a.Reason = unknownReason(*s.Unknown)
+	case caps.ListAccounts && !asked:
+		a.Reason = unknownReason(binding.Unknown{Reason: "NotAsked"})
+	case caps.ListAccounts && s.Account != nil && !isRecorded(*r, *s.Account):
+		a.Reason = "not declared any more; kept, for somebody else bound another account since"
+	case m.retainedElsewhere(r):
+		a.Reason = "not declared any more; kept, for another declaration that had it said deletionPolicy Retain"
+	default:
+		m.unbind(r, a)
+		return
+	}
+	m.add(freeAccount, a)
+}
+
+// retainedElsewhere says that we remember the same account under another name
+// too, by a declaration that wanted it kept.
+func (m *maker) retainedElsewhere(r *binding.Record) bool {
+	account := m.in.Observation.Accounts[r.Platform].Account
+	return slices.ContainsFunc(m.in.Records, func(o binding.Record) bool {
+		return o.Managed && o.Platform == r.Platform && o.Binding != r.Binding && policyOf(o.DeletionPolicy) == binding.Retain &&
+			(account == nil || isRecorded(o, *account))
+	})
+}
+
+func (m *maker) platformDeclared(p binding.Platform) bool {
+	return slices.ContainsFunc(m.in.Declarations, func(d binding.Declaration) bool { return d.Spec.Platform == p })
+}
+
+func (m *maker) recordAction(r *binding.Record, a Action) Action {
+	a.Instance, a.Binding, a.Platform = m.in.Instance.Name, r.Binding, r.Platform
+	a.Target.Record, a.Target.Account = r, m.in.Observation.Accounts[r.Platform].Account
+	return a
+}
+
+// unbind collects the removal of a binding: its images' rules, their links,
+// then the account.
+func (m *maker) unbind(r *binding.Record, head Action) {
+	caps := m.in.Observation.Capabilities
+	rem := removal{class: bindings, head: step{freeAccount, head}}
+	for _, img := range sortedImages(r.Images) {
+		if m.declared[binding.NormalImage(img.Image)] || !caps.ReadRepositories {
+			continue
+		}
+		steps, unknown := m.unlink(r, img)
+		if unknown != nil {
+			head.Reason = fmt.Sprintf("not declared any more; kept, for its image repository %s is %s", img.Image, unknownReason(*unknown))
+			m.add(freeAccount, head)
+			return
+		}
+		rem.steps = append(rem.steps, steps...)
+	}
+	if account := head.Target.Account; account != nil || !caps.ListAccounts {
+		a := m.recordAction(r, Action{
+			Object: accountObject, Kind: Unbind, Reason: "not declared any more (deletionPolicy Unbind)",
+			Changes: []Change{{Field: "username", From: r.Username}},
+		})
+		if !caps.Unbind || account == nil {
+			a.Kind, a.Steps = Manual, m.unbindSteps(r.Platform)
+			a.Reason += m.because("unbind")
+		}
+		rem.steps = append(rem.steps, step{freeAccount, a})
+	}
+	if len(rem.steps) > 0 {
+		m.removals = append(m.removals, rem)
+	}
+}
+
+func sortedImages(images []binding.RecordedImage) []binding.RecordedImage {
+	return slices.SortedFunc(slices.Values(images), func(a, b binding.RecordedImage) int { return strings.Compare(a.Image, b.Image) })
+}
+
+// unlink is how to take the source of an image repository away, with the rules
+// that we made; nothing where it is gone already or not ours any more.
+func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *binding.Unknown) {
+	st, asked := m.repositoryState(img.Image)
+	if !asked {
+		return nil, &binding.Unknown{Reason: "NotAsked"}
+	}
+	if st.Unknown != nil {
+		return nil, st.Unknown
+	}
+	if !st.Exists || st.Link == nil || st.Link.Platform != r.Platform ||
+		img.Link == nil || !binding.SameSource(img.Link.Source, st.Link.Source) {
+		return nil, nil
+	}
+	name := binding.NormalImage(img.Image)
+	var steps []step
+	for _, rule := range sortedRules(st.Rules) {
+		if slices.Contains(img.RuleKeys, rule.Key()) {
+			steps = append(steps, m.removeRule(r, name, rule, "its image repository is not declared any more"))
+		}
+	}
+	a := m.recordAction(r, Action{
+		Object: name, Kind: Unlink, Reason: "not declared any more (deletionPolicy Unbind)",
+		Changes: []Change{{Field: "source", From: st.Link.Source}},
+	})
+	a.Target.Image, a.Target.Link = name, st.Link
+	if !m.in.Observation.Capabilities.LinkRepositories {
+		a.Kind, a.Steps = Manual, append(m.buildSteps(name), "Remove the code source")
+		a.Reason += m.because("linkRepositories")
+	}
+	return append(steps, step{freeLink, a}), nil
+}
+
+func (m *maker) removeRule(r *binding.Record, image string, rule binding.ObservedRule, reason string) step {
+	a := m.recordAction(r, Action{
+		Object: ruleObject(image, rule.BuildRule), Kind: RemoveRule, Reason: reason,
+		Changes: []Change{{Field: "dockerfile", From: binding.NormalDockerfile(rule.Dockerfile)}},
+	})
+	a.Target.Image, a.Target.Rule = image, rule
+	if !m.in.Observation.Capabilities.WriteRules {
+		a.Kind, a.Steps = Manual, append(m.buildSteps(image), "Remove the build rule: "+ruleText(rule.BuildRule))
+		a.Reason += m.because("writeRules")
+	}
+	return step{freeRule, a}
+}
+
+// droppedImages collects the image repositories of ours that their binding,
+// itself still declared, does not name any more.
+func (m *maker) droppedImages(s subject) {
+	if !s.ours() {
+		return
+	}
+	for _, img := range sortedImages(s.record.Images) {
+		name := binding.NormalImage(img.Image)
+		if m.declared[name] || !m.in.Observation.Capabilities.ReadRepositories {
+			continue
+		}
+		head := Action{Object: name, Kind: Noop, Target: Target{Image: name}}
+		steps, unknown := m.unlink(s.record, img)
+		switch {
+		case unknown != nil:
+			head.Reason = unknownReason(*unknown)
+		case len(steps) == 0:
+			continue
+		case policyOf(s.d.Spec.DeletionPolicy) == binding.Retain:
+			head.Reason = "not declared any more; kept (deletionPolicy Retain)"
+		default:
+			m.removals = append(m.removals, removal{images, m.declaredStep(s, freeLink, head), m.owned(s, steps)})
+			continue
+		}
+		m.act(s, freeLink, head)
+	}
+}
+
+// droppedRule collects a rule of ours that is not declared any more.
+func (m *maker) droppedRule(r image, have binding.ObservedRule) {
+	rec := r.record
+	if rec == nil {
+		rec = &binding.Record{Binding: r.d.Name, Platform: r.d.Spec.Platform}
+	}
+	st := m.removeRule(rec, r.name, have, "not declared any more")
+	head := Action{Object: st.Object, Kind: Noop, Target: st.Target}
+	m.removals = append(m.removals, removal{rules, m.declaredStep(r.subject, freeRule, head), m.owned(r.subject, []step{st})})
+}
+
+// owned makes removals that hang on a declared binding speak of it.
+func (m *maker) owned(s subject, steps []step) []step {
+	for i := range steps {
+		steps[i] = m.declaredStep(s, steps[i].phase, steps[i].Action)
+	}
+	return steps
+}
+
+func (m *maker) declaredStep(s subject, p phase, a Action) step {
+	a.Instance, a.Binding, a.Platform = m.in.Instance.Name, s.d.Name, s.d.Spec.Platform
+	a.Target.Declaration, a.Target.Record, a.Target.Account = s.d, s.record, s.state.Account
+	return step{p, a}
+}
+
+// resolveRemovals decides, all removals known, which may be carried out. While
+// a file is broken nothing is removed at all.
+func (m *maker) resolveRemovals() {
+	for _, rem := range m.removals {
+		head := rem.head
+		verdict, kept := m.removalVerdict(rem.class)
+		switch {
+		case verdict == "":
+			for _, st := range rem.steps {
+				m.add(st.phase, st.Action)
+			}
+			continue
+		case kept:
+			head.Reason = verdict
+		default:
+			head.Kind, head.Safety, head.Reason = Forbidden, true, verdict
+		}
+		m.add(head.phase, head.Action)
+	}
+	m.tellRefusals()
+}
+
+// removalVerdict says why removals of a class are not carried out; empty if
+// they are. kept says that they wait rather than are refused.
+func (m *maker) removalVerdict(c class) (reason string, kept bool) {
+	if len(m.in.Broken) > 0 {
+		return m.brokenReason(), true
+	}
+	code, message := m.refusal(c)
+	if code == "" {
+		return "", false
+	}
+	return code + ": " + message + "; to allow it: " + override, false
+}
+
+// refusal is the rule of safety that removals of a class break, with its
+// numbers; empty if none.
+func (m *maker) refusal(c class) (code, message string) {
+	switch {
+	case m.in.Policy.AllowDeletions:
+		return "", ""
+	case m.in.EmptySnapshot:
+		return "empty-snapshot", "the snapshot declares nothing at all, and that would remove what is ours"
+	case m.in.Rewritten:
+		return "history-rewritten", "the snapshot does not descend from the one applied last, so that nobody is known to have removed it"
+	case c == rules:
+		return "", ""
+	}
+	removed, total, noun := m.count(c)
+	if p := m.in.Policy; removed >= max(p.MinDeletions, 1) && removed*100 > total*p.MaxDeletionPercent {
+		return "deletions-beyond-threshold", fmt.Sprintf("%d of %d %s would be removed (%d %%); allowed are %d %%, or fewer than %d",
+			removed, total, noun, removed*100/total, p.MaxDeletionPercent, p.MinDeletions)
+	}
+	return "", ""
+}
+
+// count says how many of a class would be removed, of how many that are ours.
+func (m *maker) count(c class) (removed, total int, noun string) {
+	for _, rem := range m.removals {
+		if rem.class == c {
+			removed++
+		}
+	}
+	noun = "managed bindings"
+	for _, r := range m.in.Records {
+		if !r.Managed {
+			continue
+		}
+		if c == bindings {
+			total++
+			continue
+		}
+		total += len(r.Images)
+	}
+	if c == images {
+		noun = "linked image repositories"
+	}
+	return removed, max(total, removed), noun
+}
+
+// tellRefusals makes one finding of each rule of safety broken.
+func (m *maker) tellRefusals() {
+	told := map[string]bool{}
+	for _, rem := range m.removals {
+		code, message := m.refusal(rem.class)
+		if len(m.in.Broken) > 0 || code == "" || told[code+message] {
+			continue
+		}
+		told[code+message] = true
+		m.findings = append(m.findings, finding.New(code, fmt.Sprintf("instance %s: %s", m.in.Instance.Name, message)))
+	}
+}

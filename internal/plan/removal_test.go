@@ -1,0 +1,226 @@
+package plan_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// gone is a world in which payments-gitlab was applied, with one image
+// repository, and is not declared any more.
+func gone(change func(*plan.Input, *binding.Record)) func() plan.Input {
+	return func() plan.Input {
+		r := applied(gitlabDeclaration())
+		r.DeletionPolicy = binding.Unbind
+		r.Images = []binding.RecordedImage{recordedImage()}
+		in := boundTo(input(), gitlabAccount())
+		in.Observation.Repositories["payments/api"] = binding.RepositoryState{
+			Exists: true, Link: wantedLink(),
+			Rules: []binding.ObservedRule{
+				{ID: "1", BuildRule: mainRule("/Dockerfile")},
+				{ID: "2", BuildRule: binding.BuildRule{Branch: "theirs", Dockerfile: "/Dockerfile", ImageTag: "x"}},
+			},
+		}
+		change(&in, &r)
+		in.Records = []binding.Record{r}
+		return in
+	}
+}
+
+func removesAll() []string {
+	return []string{
+		"remove-rule " + ruleObject + " dockerfile:/Dockerfile>", "unlink payments/api source:payments/api>",
+		"unbind account username:ci-bot>",
+	}
+}
+
+func TestRemovedBinding(t *testing.T) {
+	unknown := &binding.Unknown{Reason: "Timeout", Message: "no answer"}
+	runCases(t, map[string]planCase{
+		"is undone in reverse": {in: gone(func(*plan.Input, *binding.Record) {}), want: removesAll(), reason: "not declared any more"},
+		"is kept under Retain": {
+			in:   gone(func(_ *plan.Input, r *binding.Record) { r.DeletionPolicy = binding.Retain }),
+			want: []string{accountLine}, reason: "Retain",
+		},
+		"is kept while a file is broken": {
+			in:   gone(func(in *plan.Input, _ *binding.Record) { in.Broken = []string{"z.yaml", "b.yaml"} }),
+			want: []string{accountLine}, reason: "b.yaml, z.yaml",
+		},
+		"is kept when nothing is known": {
+			in: gone(func(in *plan.Input, _ *binding.Record) {
+				in.Observation.Accounts[binding.GitLab] = binding.AccountState{Unknown: unknown}
+			}),
+			want: []string{accountLine}, reason: "unknown (Timeout)",
+		},
+		"is kept when its images are not known": {
+			in: gone(func(in *plan.Input, _ *binding.Record) {
+				in.Observation.Repositories["payments/api"] = binding.RepositoryState{Unknown: unknown}
+			}),
+			want: []string{accountLine}, reason: "unknown (Timeout)",
+		},
+		"is kept when somebody bound another account": {
+			in: gone(func(in *plan.Input, _ *binding.Record) {
+				*in = boundTo(*in, &binding.Account{ID: "8", Platform: binding.GitLab, Username: "ci-bot"})
+			}),
+			want: []string{accountLine}, reason: "another account",
+		},
+		"was never ours and stays": {
+			in: gone(func(in *plan.Input, r *binding.Record) {
+				d := githubDeclaration()
+				in.Declarations, r.Managed = []binding.Declaration{d}, false
+			}),
+			want: []string{"authorize account username:>octo"},
+		},
+		"keeps an image that somebody linked elsewhere": {
+			in: gone(func(in *plan.Input, _ *binding.Record) {
+				st := in.Observation.Repositories["payments/api"]
+				st.Link = &binding.Link{Platform: binding.GitLab, Source: "other/api", Trigger: binding.Auto}
+				in.Observation.Repositories["payments/api"] = st
+			}),
+			want: []string{"unbind account username:ci-bot>"},
+		},
+		"is refused from an empty snapshot": {
+			in:   gone(func(in *plan.Input, _ *binding.Record) { in.EmptySnapshot = true }),
+			want: []string{"forbidden account"}, reason: "empty-snapshot", codes: []string{"error empty-snapshot"},
+		},
+		"is refused after a rewritten history": {
+			in:   gone(func(in *plan.Input, _ *binding.Record) { in.Rewritten = true }),
+			want: []string{"forbidden account"}, reason: "history-rewritten", codes: []string{"error history-rewritten"},
+		},
+		"is let through by the operator": {
+			in: gone(func(in *plan.Input, _ *binding.Record) {
+				in.Rewritten, in.EmptySnapshot, in.Policy.AllowDeletions = true, true, true
+			}),
+			want: removesAll(),
+		},
+		"is a person's step where the driver cannot": {
+			in: gone(func(in *plan.Input, _ *binding.Record) {
+				in.Observation.Capabilities = binding.Capabilities{ListAccounts: true, ReadRepositories: true}
+			}),
+			want: []string{
+				"manual " + ruleObject + " dockerfile:/Dockerfile>", "manual payments/api source:payments/api>",
+				"manual account username:ci-bot>",
+			},
+		},
+	})
+}
+
+// four is an instance with all four platforms applied and bound, of which
+// declared stay.
+func four(policy plan.Policy, declared ...binding.Platform) plan.Input {
+	in := input()
+	in.Policy = policy
+	for _, p := range binding.Platforms() {
+		d := binding.Declaration{Name: string(p), Spec: binding.Spec{Instance: "prod", Platform: p, Username: "bot", DeletionPolicy: binding.Unbind}}
+		in = boundTo(in, &binding.Account{ID: "7", Platform: p, Username: "bot"})
+		in.Records = append(in.Records, applied(d))
+		for _, keep := range declared {
+			if keep == p && p.OAuth() {
+				in.Declarations = append(in.Declarations, d)
+			}
+		}
+	}
+	return in
+}
+
+func TestDeletionsBeyondTheThresholdStopAndAsk(t *testing.T) {
+	allowed := plan.DefaultPolicy()
+	allowed.AllowDeletions = true
+	for name, tt := range map[string]struct {
+		in      plan.Input
+		refused bool
+		unbinds int
+	}{
+		"two of four":            {four(plan.DefaultPolicy(), binding.GitHub, binding.Bitbucket), false, 2},
+		"three of four":          {four(plan.DefaultPolicy(), binding.GitHub), true, 0},
+		"four of four":           {four(plan.DefaultPolicy()), true, 0},
+		"four of four, allowed":  {four(allowed), false, 4},
+		"three of four, 80 %":    {four(plan.Policy{MaxDeletionPercent: 80, MinDeletions: 3}, binding.GitHub), false, 3},
+		"two of four, minimum 1": {four(plan.Policy{MaxDeletionPercent: 30, MinDeletions: 1}, binding.GitHub, binding.Bitbucket), true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := plan.Make(tt.in)
+			if p.Refused() != tt.refused || p.Counts()[plan.Unbind] != tt.unbinds {
+				t.Errorf("refused %v with %d unbinds, want %v with %d", p.Refused(), p.Counts()[plan.Unbind], tt.refused, tt.unbinds)
+			}
+		})
+	}
+}
+
+func TestRefusalGivesTheNumbersAndTheOverride(t *testing.T) {
+	p := plan.Make(four(plan.DefaultPolicy(), binding.GitHub))
+	reason := p.Actions[0].Reason
+	want := "deletions-beyond-threshold: 3 of 4 managed bindings would be removed (75 %); allowed are 30 %, or fewer than 3; " +
+		"to allow it: reconciler apply --unsafe-allow-deletions"
+	if reason != want {
+		t.Errorf("got  %s\nwant %s", reason, want)
+	}
+	if diff := cmp.Diff([]string{"error deletions-beyond-threshold"}, codes(p)); diff != "" {
+		t.Errorf("one finding tells it (-want +got):\n%s", diff)
+	}
+}
+
+func TestDroppedImages(t *testing.T) {
+	dropped := func(change func(*linkWorld)) func() plan.Input {
+		return linkCase(func(w *linkWorld) {
+			w.spec.Repositories, w.spec.DeletionPolicy, w.record.DeletionPolicy = []binding.Repository{}, binding.Unbind, binding.Unbind
+			change(w)
+		})
+	}
+	many := func(w *linkWorld) {
+		for _, image := range []string{"payments/b", "payments/c"} {
+			w.in.Observation.Repositories[image] = w.state
+			w.record.Images = append(w.record.Images, binding.RecordedImage{Image: image, Link: wantedLink()})
+		}
+	}
+	runCases(t, map[string]planCase{
+		"are unlinked, rules first": {
+			in:   dropped(func(*linkWorld) {}),
+			want: append(removesAll()[:2], accountLine),
+		},
+		"are kept under Retain": {
+			in:   dropped(func(w *linkWorld) { w.spec.DeletionPolicy, w.record.DeletionPolicy = binding.Retain, binding.Retain }),
+			want: []string{"noop payments/api", accountLine}, reason: "Retain",
+		},
+		"are kept when not managed": {in: dropped(func(w *linkWorld) { w.spec.Repositories = nil }), want: []string{accountLine, "noop payments/api"}},
+		"beyond the threshold are refused": {
+			in:     dropped(many),
+			want:   []string{"forbidden payments/api", "forbidden payments/b", "forbidden payments/c", accountLine},
+			reason: "3 of 3 linked image repositories", codes: []string{"error deletions-beyond-threshold"},
+		},
+		"that somebody linked elsewhere stay": {in: dropped(func(w *linkWorld) { w.state.Link.Source = "other/api" }), want: []string{accountLine}},
+	})
+}
+
+func TestImageTakenOverByAnotherBindingIsNotUnlinked(t *testing.T) {
+	in := gone(func(in *plan.Input, r *binding.Record) {
+		d := githubDeclaration()
+		d.Spec.Repositories = []binding.Repository{repository()}
+		in.Declarations = []binding.Declaration{d}
+		*in = boundTo(*in, &binding.Account{ID: "9", Platform: binding.GitHub, Username: "octo"})
+	})()
+	want := []string{
+		"unbind account username:ci-bot>", "adopt account",
+		"relink payments/api platform:gitlab>github", "adopt " + ruleObject,
+	}
+	if diff := cmp.Diff(want, brief(plan.Make(in))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestBrokenFileHoldsWhatItMayDeclare(t *testing.T) {
+	// The binding was applied as "before"; its file is broken now, and another
+	// declaration claims the platform.
+	in := bound(func(d *binding.Declaration, r *binding.Record, in *plan.Input) {
+		d.Spec.Username, d.Spec.Adopt, r.Binding = "new-bot", true, "before"
+		in.Broken = []string{"before.yaml"}
+	})()
+	p := plan.Make(in)
+	if p.HasChanges() || !strings.Contains(p.Actions[0].Reason, "before.yaml") {
+		t.Errorf("got %+v", p.Actions)
+	}
+}

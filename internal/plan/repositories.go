@@ -1,0 +1,272 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+// image is a declared image repository with everything known about it.
+type image struct {
+	subject
+	binding.Repository
+	// name is the image in the form used as a key, path the field of the
+	// declaration.
+	name, path string
+	state      binding.RepositoryState
+	// memory is what we wrote last, under whichever binding, and own what is
+	// remembered under this one; nil if nothing.
+	memory, own *binding.RecordedImage
+	// obstacle says why the source cannot be linked as declared; empty if it
+	// can.
+	obstacle string
+}
+
+// repositories plans the image repositories of a bound account. An absent list
+// is not managed.
+func (m *maker) repositories(s subject) {
+	if s.d.Spec.Repositories == nil {
+		return
+	}
+	for i, r := range s.d.Spec.Repositories {
+		img := image{
+			subject: s, Repository: r, name: binding.NormalImage(r.Image),
+			path: fmt.Sprintf("spec.repositories[%d]", i),
+		}
+		if s.ours() {
+			img.own = m.recordedImage(s.record, r.Image)
+		}
+		if img.memory = img.own; img.own == nil {
+			img.memory = m.memoryOf(r.Image)
+		}
+		m.repository(img)
+	}
+	m.droppedImages(s)
+}
+
+// memoryOf is what we remember of an image repository, under whichever binding
+// it was linked: one may take it over from another.
+func (m *maker) memoryOf(name string) *binding.RecordedImage {
+	for i := range m.in.Records {
+		if r := &m.in.Records[i]; r.Managed && m.recordedImage(r, name) != nil {
+			return m.recordedImage(r, name)
+		}
+	}
+	return nil
+}
+
+// recordedImage is an image repository as a record has it, nil if it has not.
+func (m *maker) recordedImage(r *binding.Record, name string) *binding.RecordedImage {
+	return m.memory[keyOf(*r)][binding.NormalImage(name)]
+}
+
+// ownerBroken says that the image repository was linked under a binding whose
+// declaration is not here while some file is broken: that file may declare it.
+func (m *maker) ownerBroken(r image) bool {
+	return len(m.in.Broken) > 0 && slices.ContainsFunc(m.in.Records, func(rec binding.Record) bool {
+		return rec.Managed && !m.hasDeclaration(rec) && m.recordedImage(&rec, r.name) != nil
+	})
+}
+
+// repositoryState is the observation of an image repository, whichever way its
+// key is written.
+func (m *maker) repositoryState(name string) (binding.RepositoryState, bool) {
+	st, ok := m.in.Observation.Repositories[binding.NormalImage(name)]
+	if !ok {
+		st, ok = m.in.Observation.Repositories[name]
+	}
+	return st, ok
+}
+
+func (m *maker) repository(r image) {
+	st, asked := m.repositoryState(r.Image)
+	r.state = st
+	m.project(&r)
+	switch {
+	case m.ownerBroken(r):
+		m.onImage(r, Action{Kind: Noop, Reason: m.brokenReason()})
+	case !m.in.Observation.Capabilities.ReadRepositories:
+		m.unreadRepository(r)
+	case !asked || st.Unknown != nil:
+		u := cmp.Or(st.Unknown, &binding.Unknown{Reason: "NotAsked", Message: "the registry was not asked"})
+		m.onImage(r, Action{Kind: Noop, Reason: unknownReason(*u)})
+		m.find(r.d, r.path+".image", finding.New("observation-unknown", fmt.Sprintf("%s: %s", r.name, u.Message)))
+	case !st.Exists:
+		m.onImage(r, Action{Kind: Forbidden, Reason: "image-repository-missing: the registry has no such image repository, and it is not made here"})
+		m.find(r.d, r.path+".image", finding.New("image-repository-missing",
+			fmt.Sprintf("%s: the registry has no image repository %s", r.d.Name, r.name)))
+	case m.link(r):
+		m.rules(r)
+	}
+}
+
+// project judges what the code host says of the source, and remembers what
+// stands in the way of linking it.
+func (m *maker) project(r *image) {
+	state, ok := m.in.Observation.Projects[r.d.Name][r.Source]
+	if !ok {
+		return
+	}
+	if r.d.Spec.Platform == binding.GitLab && state.Subgroup.Verdict == binding.Yes && r.Trigger == binding.Auto {
+		r.obstacle = "gitlab-subgroup-manual: the project lives in a subgroup, so only a manual trigger works"
+		m.find(r.d, r.path+".trigger", finding.New("gitlab-subgroup-manual", fmt.Sprintf(
+			"%s: GitLab says that %s lives in a subgroup; its trigger has to be manual", r.d.Name, r.Source)).As(finding.Error))
+	}
+	for _, a := range state.Answers {
+		if a.Verdict != binding.No {
+			continue
+		}
+		code := "source-missing"
+		if a.Question != "project-exists" {
+			code = answerCode(a)
+		}
+		r.obstacle = fmt.Sprintf("%s: the code host said no (%s)", code, a.Reason)
+		m.find(r.d, r.path+".source", finding.New(code, fmt.Sprintf("%s: %s", r.d.Name, a.Message)).As(finding.Error))
+	}
+}
+
+func (m *maker) onImage(r image, a Action) {
+	a.Object, a.Target.Image = r.name, r.name
+	m.act(r.subject, takeLink, a)
+}
+
+// link plans the source of an image repository and says whether it is linked
+// as declared now, or will be by this plan.
+func (m *maker) link(r image) bool {
+	want := wantedLink(r)
+	changes := linkChanges(r, r.state.Link)
+	if r.state.Link != nil && len(changes) == 0 {
+		m.linked(r)
+		return true
+	}
+	a := Action{Kind: Link, Changes: changes, Target: Target{Link: &want}}
+	if r.state.Link != nil {
+		a.Kind = Relink
+		if r.memory == nil && !r.d.Spec.Adopt {
+			m.foreign(r, a)
+			return false
+		}
+	}
+	drift := r.own != nil && r.own.Link != nil && len(linkChanges(r, r.own.Link)) == 0
+	switch {
+	case drift:
+		a.Reason = "drift: it was linked as declared and is not any more"
+	case a.Kind == Link:
+		a.Reason = "declared and not linked"
+	case r.memory == nil:
+		a.Reason = "linked by somebody else; the declaration allows to replace it (adopt: true)"
+	default:
+		a.Reason = "the declaration changed"
+	}
+	switch caps := m.in.Observation.Capabilities; {
+	case drift && r.d.Spec.DriftPolicy == binding.Report:
+		m.onImage(r, Action{Kind: Noop, Reason: "drift: the source is not as it was linked; reported and not corrected (driftPolicy Report)"})
+		m.find(r.d, r.path, finding.New("drift", fmt.Sprintf("%s: the source of %s is not as it was linked", r.d.Name, r.name)))
+		return false
+	case r.obstacle != "":
+		m.onImage(r, Action{Kind: Forbidden, Reason: r.obstacle, Changes: changes})
+		return false
+	case !caps.LinkRepositories:
+		a.Kind, a.Steps = Manual, m.linkSteps(r.name, want, r.Rules)
+		a.Reason += m.because("linkRepositories")
+	}
+	m.onImage(r, a)
+	return a.Kind != Manual
+}
+
+// linked plans an image repository whose source is as declared: we may not
+// know yet that it is ours.
+func (m *maker) linked(r image) {
+	if r.own != nil && r.own.Link != nil && len(linkChanges(r, r.own.Link)) == 0 {
+		m.onImage(r, Action{Kind: Noop, Reason: "linked as declared", Settled: true})
+		return
+	}
+	want := wantedLink(r)
+	m.onImage(r, Action{Kind: Adopt, Reason: "linked already, as declared", Target: Target{Link: &want}})
+}
+
+// foreign refuses to replace a link that was never ours.
+func (m *maker) foreign(r image, a Action) {
+	m.onImage(r, Action{
+		Kind: Forbidden, Changes: a.Changes,
+		Reason: "adopt-required: the image repository has another source that was never ours",
+	})
+	m.find(r.d, r.path+".image", finding.New("adopt-required", fmt.Sprintf(
+		"%s: %s is linked with %s %q, declared is %q, and it was not linked by us",
+		r.d.Name, r.name, a.Changes[0].Field, a.Changes[0].From, a.Changes[0].To)))
+}
+
+// wantedLink is the link to write. What the declaration leaves out stays as it
+// is; on a new link builds stay in the mainland and use the cache, which is
+// the product's own default.
+func wantedLink(r image) binding.Link {
+	link := binding.Link{BuildCache: true}
+	if r.state.Link != nil {
+		link = *r.state.Link
+	}
+	link.Platform, link.Source, link.Trigger = r.d.Spec.Platform, r.Source, cmp.Or(r.Trigger, binding.Auto)
+	if r.OverseasBuild != nil {
+		link.OverseasBuild = *r.OverseasBuild
+	}
+	if r.BuildCache != nil {
+		link.BuildCache = *r.BuildCache
+	}
+	return link
+}
+
+// linkChanges compares a declared image repository with a link, managed fields
+// only; a nil link has nothing yet.
+func linkChanges(r image, link *binding.Link) []Change {
+	have := cmp.Or(link, &binding.Link{})
+	var changes []Change
+	add := func(field, from, to string) { changes = append(changes, Change{field, from, to}) }
+	if have.Platform != r.d.Spec.Platform {
+		add("platform", string(have.Platform), string(r.d.Spec.Platform))
+	}
+	if !binding.SameSource(have.Source, r.Source) {
+		add("source", have.Source, r.Source)
+	}
+	if want := cmp.Or(r.Trigger, binding.Auto); have.Trigger != want {
+		add("trigger", string(have.Trigger), string(want))
+	}
+	flag := func(field string, have bool, want *bool) {
+		if want == nil || link != nil && have == *want {
+			return
+		}
+		from := ""
+		if link != nil {
+			from = strconv.FormatBool(have)
+		}
+		add(field, from, strconv.FormatBool(*want))
+	}
+	flag("overseasBuild", have.OverseasBuild, r.OverseasBuild)
+	flag("buildCache", have.BuildCache, r.BuildCache)
+	return changes
+}
+
+// unreadRepository plans for a driver that cannot read image repositories:
+// what a person confirmed is all that is known.
+func (m *maker) unreadRepository(r image) {
+	if r.memory != nil && r.memory.Link != nil && len(linkChanges(r, r.memory.Link)) == 0 && rulesRecorded(r) {
+		m.onImage(r, Action{Kind: Noop, Reason: "linked as declared, as a person confirmed", Settled: true})
+		return
+	}
+	if r.obstacle != "" {
+		m.onImage(r, Action{Kind: Forbidden, Reason: r.obstacle})
+		return
+	}
+	want := wantedLink(r)
+	var have *binding.Link
+	if r.memory != nil {
+		have = r.memory.Link
+	}
+	m.onImage(r, Action{
+		Kind: Manual, Changes: linkChanges(r, have), Target: Target{Link: &want},
+		Reason: "no person has confirmed this link yet" + m.because("readRepositories"),
+		Steps:  m.linkSteps(r.name, want, r.Rules),
+	})
+}

@@ -1,0 +1,131 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+// rules plans the build rules of a linked image repository. An absent list is
+// not managed; what is neither declared nor ours is left alone.
+func (m *maker) rules(r image) {
+	if r.Rules == nil {
+		return
+	}
+	declared := declaredRules(r.Rules)
+	for _, rule := range declared {
+		m.rule(r, rule)
+	}
+	for _, have := range sortedRules(r.state.Rules) {
+		if r.remembers(have.Key()) && !slices.ContainsFunc(declared, func(d binding.BuildRule) bool { return d.Key() == have.Key() }) {
+			m.droppedRule(r, have)
+		}
+	}
+}
+
+// declaredRules are the rules in the order of their keys, each key once.
+func declaredRules(rules []binding.BuildRule) []binding.BuildRule {
+	sorted := slices.SortedFunc(slices.Values(rules), func(a, b binding.BuildRule) int {
+		return cmp.Or(cmp.Compare(a.Key(), b.Key()), cmp.Compare(a.Dockerfile, b.Dockerfile))
+	})
+	return slices.CompactFunc(sorted, func(a, b binding.BuildRule) bool { return a.Key() == b.Key() })
+}
+
+func sortedRules(rules []binding.ObservedRule) []binding.ObservedRule {
+	return slices.SortedFunc(slices.Values(rules), func(a, b binding.ObservedRule) int {
+		return cmp.Or(cmp.Compare(a.Key(), b.Key()), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+// remembers says whether we made the rule with this key.
+func (r image) remembers(key string) bool {
+	return r.memory != nil && slices.Contains(r.memory.RuleKeys, key)
+}
+
+// observed finds the rule with a key: the one that means the same if there
+// are several.
+func (r image) observed(rule binding.BuildRule) *binding.ObservedRule {
+	var found *binding.ObservedRule
+	for _, have := range sortedRules(r.state.Rules) {
+		switch {
+		case have.Same(rule):
+			return &have
+		case have.Key() == rule.Key() && found == nil:
+			found = &have
+		}
+	}
+	return found
+}
+
+// rule plans one declared rule.
+func (m *maker) rule(r image, rule binding.BuildRule) {
+	have := r.observed(rule)
+	to := binding.NormalDockerfile(rule.Dockerfile)
+	drift := r.own != nil && r.own.Dockerfiles[rule.Key()] == to
+	a := Action{Kind: AddRule, Reason: "declared and not there", Changes: []Change{{"dockerfile", "", to}}}
+	a.Target.Rule = binding.ObservedRule{BuildRule: rule}
+	p := takeRule
+	switch {
+	case have != nil && have.Same(rule):
+		if r.own == nil || !slices.Contains(r.own.RuleKeys, rule.Key()) {
+			a.Kind, a.Reason, a.Changes, a.Target.Rule = Adopt, "there already, as declared", nil, *have
+			m.onRule(r, p, a)
+		}
+		return
+	case have != nil:
+		p = changeRule
+		a.Kind, a.Reason, a.Target.Rule.ID = ChangeRule, "the declaration changed", have.ID
+		a.Changes[0].From = binding.NormalDockerfile(have.Dockerfile)
+		if !r.remembers(rule.Key()) && !r.d.Spec.Adopt {
+			m.foreignRule(r, a)
+			return
+		}
+	}
+	if drift {
+		a.Reason = "drift: somebody changed or removed it"
+		if r.d.Spec.DriftPolicy == binding.Report {
+			m.onRule(r, p, Action{Kind: Noop, Target: a.Target, Reason: a.Reason + "; reported and not corrected (driftPolicy Report)"})
+			m.find(r.d, r.path+".rules", finding.New("drift", fmt.Sprintf(
+				"%s: the build rule %s of %s was changed or removed", r.d.Name, rule.Key(), r.name)))
+			return
+		}
+	}
+	if !m.in.Observation.Capabilities.WriteRules {
+		a.Kind, a.Steps = Manual, append(m.buildSteps(r.name), "Build rule: "+ruleText(rule))
+		a.Reason += m.because("writeRules")
+	}
+	m.onRule(r, p, a)
+}
+
+func (m *maker) onRule(r image, p phase, a Action) {
+	a.Object = ruleObject(r.name, a.Target.Rule.BuildRule)
+	a.Target.Image = r.name
+	m.act(r.subject, p, a)
+}
+
+func ruleObject(image string, rule binding.BuildRule) string { return image + "#" + rule.Key() }
+
+func (m *maker) foreignRule(r image, a Action) {
+	a.Kind, a.Reason = Forbidden, "adopt-required: a build rule of the same branch or tag and image tag was never ours"
+	m.onRule(r, changeRule, a)
+	m.find(r.d, r.path+".rules", finding.New("adopt-required", fmt.Sprintf(
+		"%s: the build rule %s of %s has dockerfile %q, declared is %q, and it was not made by us",
+		r.d.Name, a.Target.Rule.Key(), r.name, a.Changes[0].From, a.Changes[0].To)))
+}
+
+// rulesRecorded says whether the rules that we remember are the declared ones.
+func rulesRecorded(r image) bool {
+	if r.Rules == nil {
+		return true
+	}
+	rules := declaredRules(r.Rules)
+	for _, rule := range rules {
+		if r.memory.Dockerfiles[rule.Key()] != binding.NormalDockerfile(rule.Dockerfile) {
+			return false
+		}
+	}
+	return len(rules) == len(r.memory.RuleKeys)
+}

@@ -1,0 +1,189 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+// tokenKnown says whether the secret store told of the token; where it did
+// not, the binding is kept as it is.
+func (m *maker) tokenKnown(s subject) bool {
+	u := s.token.Unknown
+	if !s.tokenAsked {
+		u = &binding.Unknown{Reason: "NotAsked", Message: "the secret store was not asked"}
+	}
+	if u == nil {
+		return true
+	}
+	m.noop(s, "secret unavailable ("+u.Reason+"): kept as it is")
+	m.find(s.d, "spec.token", finding.New("secret-unavailable", fmt.Sprintf("%s: %s", s.d.Name, u.Message)))
+	return false
+}
+
+// tokenBlocks says whether the token stands in the way of binding, and plans
+// the action that says so.
+func (m *maker) tokenBlocks(s subject) bool {
+	if !m.tokenKnown(s) {
+		return true
+	}
+	if s.refusedBefore() {
+		m.noop(s, fmt.Sprintf("token-refused: version %d of the token was refused; waits for a newer one", s.token.Version))
+		m.find(s.d, "spec.token", finding.New("token-refused",
+			fmt.Sprintf("%s: version %d of %s was refused; a newer version is waited for", s.d.Name, s.token.Version, unpinned(s.d.Spec.Token.Vault))))
+		return true
+	}
+	if end, source := tokenEnd(s); !end.IsZero() && m.in.Now.After(end) {
+		m.act(s, takeAccount, Action{
+			Object: accountObject, Kind: Forbidden,
+			Reason: fmt.Sprintf("token-expiry: the token ended on %s (told by: %s); it would be bound to no use", binding.DateOf(end), source),
+		})
+		return true
+	}
+	return m.answersForbid(s)
+}
+
+// refusedBefore says that the registry refused this token for this account.
+func (s subject) refusedBefore() bool {
+	refusal := binding.RefusalOf(s.d.Spec, s.token.Version)
+	return s.record != nil && refusal != (binding.Refusal{}) && s.record.Refused == refusal
+}
+
+// tokenRefused says that the registry refused the token, or that the code host
+// says no to it.
+func (s subject) tokenRefused() bool {
+	return s.refusedBefore() || slices.ContainsFunc(s.token.Answers, func(a binding.Answer) bool {
+		return a.Verdict == binding.No && !strings.HasPrefix(a.Question, "site-") && !strings.HasPrefix(a.Question, "account-")
+	})
+}
+
+// answersForbid says whether the code host said no, and plans the action that
+// says so. An unknown forbids nothing.
+func (m *maker) answersForbid(s subject) bool {
+	for _, a := range s.token.Answers {
+		if a.Verdict == binding.No {
+			m.act(s, takeAccount, Action{
+				Object: accountObject, Kind: Forbidden,
+				Reason: fmt.Sprintf("%s: the code host said no (%s)", answerCode(a), a.Reason),
+			})
+			return true
+		}
+	}
+	return false
+}
+
+// tellAnswers makes a finding of every no.
+func (m *maker) tellAnswers(s subject) {
+	path := "spec.token"
+	if s.d.Spec.Token == nil {
+		path = "spec.username"
+	}
+	for _, a := range s.token.Answers {
+		if a.Verdict == binding.No {
+			m.find(s.d, path, finding.New(answerCode(a), fmt.Sprintf("%s: %s", s.d.Name, a.Message)).As(finding.Error))
+		}
+	}
+}
+
+// answerCode is the rule that a no breaks; host-refused where the host's
+// answer names none of the catalogue.
+func answerCode(a binding.Answer) string {
+	if _, ok := finding.Lookup(a.Code); ok {
+		return a.Code
+	}
+	return "host-refused"
+}
+
+func unpinned(r binding.VaultRef) string { return r.Unpinned().String() }
+
+// vaultChanged says that the token is declared to be kept elsewhere than the
+// one applied last.
+func vaultChanged(s subject) bool {
+	if s.d.Spec.Token == nil || s.record == nil {
+		return false
+	}
+	was := unpinned(s.record.Vault)
+	return s.record.Vault.Path != "" && was != unpinned(s.d.Spec.Token.Vault)
+}
+
+// tokenChanges tells that, never what, changes of the token: where it is kept
+// and its version. Versions that either side does not know are not compared.
+func tokenChanges(s subject) []Change {
+	if s.d.Spec.Token == nil || !s.ours() {
+		return nil
+	}
+	var changes []Change
+	if vaultChanged(s) {
+		changes = append(changes, Change{"token", unpinned(s.record.Vault), unpinned(s.d.Spec.Token.Vault)})
+	}
+	was, is := s.record.TokenVersion, s.token.Version
+	switch {
+	case was > 0 && is > 0 && was != is:
+		changes = append(changes, Change{"token version", strconv.Itoa(was), strconv.Itoa(is)})
+	case was > 0 && was == is && !vaultChanged(s) && madeAnew(s):
+		changes = append(changes, Change{"token version", strconv.Itoa(was) + " (of a secret that is gone)", strconv.Itoa(is) + " (of a secret made anew)"})
+	case is == 0 && known(s.record.TokenFingerprint, s.token.Fingerprint, s.record.TokenFingerprint != s.token.Fingerprint):
+		changes = append(changes, Change{"token version", "(applied last)", "(changed)"})
+	}
+	return changes
+}
+
+// madeAnew says that the version applied last was made at another time than the
+// one of the same number that is there now: the secret was deleted for good
+// and made anew.
+func madeAnew(s subject) bool {
+	was, is := s.record.TokenCreated, s.token.Created
+	return !was.IsZero() && !is.IsZero() && !was.Equal(is)
+}
+
+// tokenEnd is the token's last good instant and who says so; zero if nobody
+// does.
+func tokenEnd(s subject) (time.Time, string) {
+	if s.d.Spec.Token == nil {
+		return time.Time{}, ""
+	}
+	end := s.d.Spec.Token.Expires.End()
+	if told := s.token.Expires; !told.IsZero() && s.token.ExpiresSource != "declaration" && (end.IsZero() || told.Before(end)) {
+		return told, s.token.ExpiresSource
+	}
+	if end.IsZero() {
+		return s.token.Expires, s.token.ExpiresSource
+	}
+	return end, "declaration"
+}
+
+// expiry makes a finding of a token that has ended or will, from the first of
+// the policy's thresholds on. Of a declared end the words are those of the
+// checker of files, so that the two are one finding.
+func (m *maker) expiry(s subject) {
+	end, source := tokenEnd(s)
+	if end.IsZero() {
+		return
+	}
+	last := binding.DateOf(end)
+	told := ""
+	if source != "declaration" {
+		told = " (told by: " + source + ")"
+	}
+	if m.in.Now.After(end) {
+		m.find(s.d, "spec.token.expires", finding.New("token-expiry", fmt.Sprintf("the token ended on %s%s", last, told)).As(finding.Error))
+		return
+	}
+	days := int(last.Time().Sub(binding.DateOf(m.in.Now).Time()) / (24 * time.Hour))
+	if !slices.ContainsFunc(m.in.Policy.ExpiryWarnings, func(t int) bool { return days <= t }) {
+		return
+	}
+	message := fmt.Sprintf("the token ends in %d days, on %s%s", days, last, told)
+	switch days {
+	case 0:
+		message = "the token ends today" + told
+	case 1:
+		message = "the token ends tomorrow" + told
+	}
+	m.find(s.d, "spec.token.expires", finding.New("token-expiry", message).As(finding.Warning))
+}

@@ -1,0 +1,62 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"reconciler/internal/finding"
+)
+
+// Merge makes one plan of several instances' plans, sorted by instance. Each
+// keeps the order of its own actions.
+func Merge(plans ...Plan) Plan {
+	var merged Plan
+	for _, p := range plans {
+		merged.Actions = append(merged.Actions, p.Actions...)
+		merged.Findings = append(merged.Findings, p.Findings...)
+	}
+	slices.SortStableFunc(merged.Actions, func(a, b Action) int { return strings.Compare(a.Instance, b.Instance) })
+	merged.Findings = finding.Sort(merged.Findings)
+	return merged
+}
+
+// Digest identifies what the plan would do: "sha256:" and the hash of the
+// actions' JSON. Findings are not part of it, for they tell the days left of
+// a token; actions hold neither a secret nor a time.
+func (p Plan) Digest() string {
+	actions := p.Actions
+	if actions == nil {
+		actions = []Action{}
+	}
+	data, err := json.Marshal(actions)
+	if err != nil {
+		// Strings, booleans and lists of them always marshal.
+		panic("plan: digest: " + err.Error())
+	}
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// HasChanges says whether applying the plan would change anything, a person's
+// steps and our own memory included.
+func (p Plan) HasChanges() bool {
+	return slices.ContainsFunc(p.Actions, func(a Action) bool { return a.Kind.Changes() })
+}
+
+// Refused says whether the plan was refused something for safety.
+func (p Plan) Refused() bool {
+	return slices.ContainsFunc(p.Actions, func(a Action) bool { return a.Kind == Forbidden && a.Safety })
+}
+
+// Counts says how many actions there are of each kind; kinds without one are
+// absent.
+func (p Plan) Counts() map[Kind]int {
+	counts := map[Kind]int{}
+	for _, a := range p.Actions {
+		counts[a.Kind]++
+	}
+	return counts
+}

@@ -1,0 +1,155 @@
+package plan_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/plan"
+)
+
+func TestMergeSortsByInstance(t *testing.T) {
+	of := func(instance string, objects ...string) plan.Plan {
+		var p plan.Plan
+		for _, o := range objects {
+			p.Actions = append(p.Actions, plan.Action{Instance: instance, Object: o, Kind: plan.Noop})
+		}
+		p.Findings = []finding.Finding{finding.New("drift", instance)}
+		return p
+	}
+	a, b := of("a", "z", "y"), of("b", "x")
+	if diff := cmp.Diff(plan.Merge(a, b), plan.Merge(b, a)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"noop z", "noop y", "noop x"}, brief(plan.Merge(b, a))); diff != "" {
+		t.Errorf("each keeps its own order (-want +got):\n%s", diff)
+	}
+}
+
+func TestDigestSpeaksOfActionsOnly(t *testing.T) {
+	in := input(gitlabDeclaration())
+	p := plan.Make(in)
+	if d := p.Digest(); !strings.HasPrefix(d, "sha256:") || len(d) != len("sha256:")+64 {
+		t.Errorf("got %q", d)
+	}
+	later := in
+	later.Now = in.Now.Add(20 * time.Hour)
+	if p.Digest() != plan.Make(later).Digest() {
+		t.Error("the digest depends on the time")
+	}
+	told := p
+	told.Findings = append(told.Findings, finding.New("drift", "x"))
+	if p.Digest() != told.Digest() {
+		t.Error("the digest depends on findings")
+	}
+	in.Declarations[0].Spec.Username = "other"
+	if p.Digest() == plan.Make(in).Digest() {
+		t.Error("the digest does not depend on what changes")
+	}
+	if (plan.Plan{}).Digest() != (plan.Plan{Actions: []plan.Action{}}).Digest() {
+		t.Error("two empty plans differ")
+	}
+}
+
+func TestHasChangesRefusedAndCounts(t *testing.T) {
+	of := func(actions ...plan.Action) plan.Plan { return plan.Plan{Actions: actions} }
+	for name, tt := range map[string]struct {
+		plan             plan.Plan
+		changes, refused bool
+	}{
+		"empty":                {of(), false, false},
+		"noop":                 {of(plan.Action{Kind: plan.Noop}), false, false},
+		"adopt":                {of(plan.Action{Kind: plan.Adopt}), true, false},
+		"a person's step":      {of(plan.Action{Kind: plan.Authorize}), true, false},
+		"forbidden by a rule":  {of(plan.Action{Kind: plan.Forbidden}), false, false},
+		"forbidden for safety": {of(plan.Action{Kind: plan.Forbidden, Safety: true}), false, true},
+	} {
+		if tt.plan.HasChanges() != tt.changes || tt.plan.Refused() != tt.refused {
+			t.Errorf("%s: changes %v, refused %v", name, tt.plan.HasChanges(), tt.plan.Refused())
+		}
+	}
+	p := of(plan.Action{Kind: plan.Bind}, plan.Action{Kind: plan.Noop}, plan.Action{Kind: plan.Bind})
+	if diff := cmp.Diff(map[plan.Kind]int{plan.Bind: 2, plan.Noop: 1}, p.Counts()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestOutputOfAPlanCannotHoldASecretOrATime holds for every field that is
+// marshalled, now and later: texts, booleans and lists of them only.
+func TestOutputOfAPlanCannotHoldASecretOrATime(t *testing.T) {
+	var check func(reflect.Type, string)
+	check = func(typ reflect.Type, path string) {
+		switch typ.Kind() {
+		case reflect.String, reflect.Bool, reflect.Int:
+		case reflect.Slice:
+			check(typ.Elem(), path+"[]")
+		case reflect.Struct:
+			for i := range typ.NumField() {
+				if f := typ.Field(i); f.Tag.Get("json") != "-" {
+					check(f.Type, path+"."+f.Name)
+				}
+			}
+		default:
+			t.Errorf("%s is a %s", path, typ)
+		}
+	}
+	check(reflect.TypeFor[plan.Action](), "Action")
+}
+
+func TestFingerprintsNeverReachThePlan(t *testing.T) {
+	in := bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {
+		r.TokenVersion, r.TokenFingerprint = 0, "canary-old"
+		in.Observation.Tokens["payments-gitlab"] = binding.TokenState{Fingerprint: "canary-new"}
+	})()
+	data, err := json.Marshal(plan.Make(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(data), "canary") {
+		t.Errorf("a fingerprint is shown:\n%s", data)
+	}
+}
+
+func TestRememberKeepsWhatItIsGiven(t *testing.T) {
+	in := linkCase(func(w *linkWorld) { w.repository.Rules = []binding.BuildRule{} })()
+	old := in.Records[0]
+	before, err := json.Marshal(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := plan.Make(in).Actions[0]
+	if a.Kind != plan.RemoveRule {
+		t.Fatalf("got %s", a.Kind)
+	}
+	after := plan.Remember(a, &old, nil)
+	if len(after.Images[0].RuleKeys)+len(after.Images[0].Dockerfiles) != 0 {
+		t.Errorf("the rule is still remembered: %+v", after.Images[0])
+	}
+	if now, _ := json.Marshal(old); string(now) != string(before) {
+		t.Errorf("the old record changed:\n%s\n%s", before, now)
+	}
+}
+
+func TestRememberOfABindIsTheRegistrysAnswer(t *testing.T) {
+	d := gitlabDeclaration()
+	a := plan.Make(input(d)).Actions[0]
+	got := plan.Remember(a, &binding.Record{Binding: d.Name, Refused: binding.Refusal{Version: 2}}, gitlabAccount())
+	want := &binding.Record{
+		Instance: "prod", Binding: d.Name, Platform: binding.GitLab, AccountID: "7",
+		Username: "CI-bot", Address: "HTTPS://gitlab.example.com:443/", Vault: d.Spec.Token.Vault, TokenVersion: 3, Refused: binding.Refusal{Version: 2},
+		Asked:          binding.Account{Platform: binding.GitLab, Username: d.Spec.Username, Address: d.Spec.Address},
+		DeletionPolicy: binding.Retain, Managed: true, File: d.File, Revision: "r1",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if plan.Remember(plan.Action{Object: "account", Kind: plan.Unbind}, got, nil) != nil {
+		t.Error("an unbound account is still remembered")
+	}
+}

@@ -1,0 +1,72 @@
+package report
+
+import (
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"reconciler/internal/finding"
+)
+
+// writeAnnotations writes findings as GitHub's workflow commands, one line
+// each, which the runner makes annotations of. Errors come first, because
+// GitHub shows no more than ten of each kind from one step.
+func writeAnnotations(w io.Writer, d Document, _ Options) error {
+	p := &page{}
+	findings := slices.SortedStableFunc(slices.Values(d.findings()), func(a, b finding.Finding) int {
+		return severityRank(a.Severity) - severityRank(b.Severity)
+	})
+	for _, f := range findings {
+		p.text.WriteString(annotation(f) + "\n")
+	}
+	return p.writeTo(w)
+}
+
+func severityRank(s finding.Severity) int {
+	return slices.Index([]finding.Severity{finding.Error, finding.Warning, finding.Info}, s)
+}
+
+func annotation(f finding.Finding) string {
+	command := "error"
+	switch f.Severity {
+	case finding.Error:
+	case finding.Warning:
+		command = "warning"
+	case finding.Info:
+		command = "notice"
+	}
+	var properties []string
+	if f.File != "" {
+		properties = append(properties, "file="+commandProperty(f.File))
+		if f.Line > 0 {
+			properties = append(properties, "line="+strconv.Itoa(f.Line))
+		}
+		if f.Line > 0 && f.Column > 0 {
+			properties = append(properties, "col="+strconv.Itoa(f.Column))
+		}
+	}
+	properties = append(properties, "title="+commandProperty(f.Code))
+	lines := []string{clean(f.Message)}
+	if f.Path != "" {
+		lines = append(lines, "field: "+clean(f.Path))
+	}
+	if f.Rule != "" {
+		lines = append(lines, "rule: "+clean(f.Rule))
+	}
+	if f.Hint != "" {
+		lines = append(lines, "hint: "+clean(f.Hint))
+	}
+	return "::" + command + " " + strings.Join(properties, ",") + "::" + commandData(strings.Join(lines, "\n"))
+}
+
+// commandData escapes what follows the second "::" of a workflow command, as
+// GitHub's own toolkit does.
+func commandData(text string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(text)
+}
+
+// commandProperty escapes a property's value, in which ":" and "," end it.
+func commandProperty(text string) string {
+	return strings.NewReplacer("%", "%25", ":", "%3A", ",", "%2C").Replace(clean(text))
+}

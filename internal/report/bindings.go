@@ -1,0 +1,137 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+)
+
+// Bindings writes the table of bindings for a person, sorted by instance and
+// name, and below it what people have to do. With Style.Full it shows every
+// condition of each.
+func Bindings(w io.Writer, statuses []binding.Status, style Style) error {
+	p := &page{style: style}
+	statuses = sortStatuses(statuses)
+	if len(statuses) == 0 {
+		p.line("No bindings.")
+		return p.writeTo(w)
+	}
+	p.table(statuses)
+	for _, s := range statuses {
+		p.details(s)
+	}
+	return p.writeTo(w)
+}
+
+func sortStatuses(statuses []binding.Status) []binding.Status {
+	return slices.SortedStableFunc(slices.Values(statuses), func(a, b binding.Status) int {
+		return cmp.Or(cmp.Compare(a.Spec.Instance, b.Spec.Instance), cmp.Compare(a.Name, b.Name), cmp.Compare(a.File, b.File))
+	})
+}
+
+// readyColumn is the column that is coloured.
+const readyColumn = 4
+
+func (p *page) table(statuses []binding.Status) {
+	rows := [][]string{{"INSTANCE", "NAME", "PLATFORM", "ACCOUNT", "READY", "REASON", "TOKEN", "EXPIRES", "MESSAGE"}}
+	for _, s := range statuses {
+		rows = append(rows, row(s))
+	}
+	widths := make([]int, len(rows[0]))
+	for _, r := range rows {
+		for i, cell := range r {
+			widths[i] = max(widths[i], width(cell))
+		}
+	}
+	last, before := len(widths)-1, 0
+	for _, n := range widths[:last] {
+		before += n + 2
+	}
+	for n, r := range rows {
+		line := ""
+		for i, cell := range r[:last] {
+			cell = pad(cell, widths[i]) + "  "
+			if i == readyColumn && n > 0 {
+				cell = p.style.paint(readyColor(r[i]), cell)
+			}
+			line += cell
+		}
+		message := r[last]
+		if room := p.style.Width - before; p.style.Width > 0 {
+			message = cut(message, max(room, narrowest))
+		}
+		p.line(line, message)
+	}
+}
+
+func row(s binding.Status) []string {
+	ready := binding.Condition{Status: binding.Unclear}
+	if c := binding.FindCondition(s.Conditions, binding.Ready); c != nil {
+		ready = *c
+	}
+	token := "-"
+	if s.TokenVersion > 0 {
+		token = fmt.Sprintf("v%d", s.TokenVersion)
+	}
+	cells := []string{
+		s.Spec.Instance, s.Name, s.Spec.Platform.Title(), cmp.Or(s.Spec.Username, "-"),
+		string(ready.Status), cmp.Or(ready.Reason, "-"), token, day(s.TokenExpires), ready.Message,
+	}
+	for i := range cells {
+		cells[i] = clean(cells[i])
+	}
+	return cells
+}
+
+// day is the last day of something that ends at t: midnight belongs to the day
+// that it ends.
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Add(-time.Nanosecond).UTC().Format(time.DateOnly)
+}
+
+func readyColor(status string) color {
+	switch binding.ConditionStatus(status) {
+	case binding.True:
+		return green
+	case binding.False:
+		return red
+	default:
+		return yellow
+	}
+}
+
+// details writes what the table has no room for.
+func (p *page) details(s binding.Status) {
+	if p.style.Full {
+		p.line()
+		p.line(p.style.paint(bold, clean(s.Spec.Instance+"/"+s.Name)), "  ", clean(strings.TrimSpace(s.File+" "+s.Revision)))
+		p.conditions(s.Conditions)
+	}
+	if len(s.Steps) == 0 {
+		return
+	}
+	p.line()
+	p.line(p.style.paint(cyan, "?"), " ", p.style.paint(bold, clean(s.Name)), " waits for a person:")
+	for i, step := range s.Steps {
+		p.fold(fmt.Sprintf("  %2d. ", i+1), step)
+	}
+}
+
+func (p *page) conditions(conditions []binding.Condition) {
+	widest := 0
+	for _, c := range conditions {
+		widest = max(widest, width(clean(string(c.Type))))
+	}
+	for _, c := range conditions {
+		p.fold(fmt.Sprintf("  %s  %s  ", pad(clean(string(c.Type)), widest), pad(clean(string(c.Status)), len(binding.Unclear))),
+			clean(c.Reason)+": "+c.Message)
+	}
+}

@@ -1,0 +1,104 @@
+package report
+
+import (
+	"fmt"
+	"io"
+
+	"reconciler/internal/plan"
+)
+
+// Change is what a report of a change from base to head tells besides the
+// document's plan. That plan then holds what the change brings and no more.
+type Change struct {
+	// Whole is the plan of head, the pending actions included; its digest is
+	// the one that is told, for it is what would be applied.
+	Whole plan.Plan
+	// Pending are the actions that were due without the change.
+	Pending []plan.Action
+	Touched []Touched
+}
+
+// Touched is a binding whose declaration the change adds, changes or removes.
+type Touched struct {
+	Change   string `json:"change"`
+	Instance string `json:"instance"`
+	Binding  string `json:"binding"`
+	// File is where it is declared in head, or was in base.
+	File string `json:"file"`
+}
+
+// How a change touches a binding.
+const (
+	Added   = "added"
+	Changed = "changed"
+	Removed = "removed"
+)
+
+// writeChange writes a change for a person.
+func (d Document) writeChange(w io.Writer, style Style) error {
+	p := &page{style: style}
+	for _, t := range d.Change.Touched {
+		p.line("  ", clean(t.words()))
+	}
+	if len(d.Change.Touched) > 0 {
+		p.line()
+	}
+	p.legend(*d.Plan)
+	p.actions(*d.Plan)
+	if len(d.Plan.Findings) > 0 {
+		p.findings(d.Plan.Findings)
+		p.line()
+	}
+	if d.Basis.Depth != Offline {
+		p.line(style.paint(bold, d.Change.summary(*d.Plan)))
+		for _, a := range d.Change.Pending {
+			p.fold("  ", a.Instance+": "+actionTitle(a)+": "+a.Reason)
+		}
+	}
+	if d.Change.Whole.HasChanges() {
+		p.line(style.paint(dim, "Digest of the whole plan: "+d.Change.Whole.Digest()))
+	}
+	if words := d.Basis.Depth.words(); words != "" {
+		p.line(words)
+	}
+	return p.writeTo(w)
+}
+
+func (t Touched) words() string {
+	return fmt.Sprintf("%s: %s of %s (%s)", t.Change, t.Binding, t.Instance, t.File)
+}
+
+// summary counts what the change does, and says what was due without it.
+func (c *Change) summary(p plan.Plan) string {
+	text := "This change: nothing to do"
+	if parts := planCounts(p); parts != "" {
+		text = "This change: " + parts
+	}
+	if parts := planCounts(plan.Plan{Actions: c.Pending}); parts != "" {
+		text += ". Already pending: " + parts
+	}
+	return text + "."
+}
+
+// changeParts are the rows of what a change touches and of what was pending.
+func (m *markdown) changeParts(c *Change) (touched, pending []string) {
+	for _, t := range c.Touched {
+		touched = append(touched, fmt.Sprintf("- %s: %s of %s (%s)\n", markdownText(t.Change), m.code(t.Binding), m.code(t.Instance), m.code(t.File)))
+	}
+	for _, a := range c.Pending {
+		pending = append(pending, fmt.Sprintf("- %s, %s %s: %s\n", m.code(a.Instance), markdownText(string(a.Kind)), m.title(a), markdownText(a.Reason)))
+	}
+	return touched, pending
+}
+
+// foot is planFoot of a change.
+func (c *Change) foot(p plan.Plan, depth Depth) string {
+	text := ""
+	if words := depth.words(); words != "" {
+		text += words + "\n\n"
+	}
+	if depth != Offline {
+		text += c.summary(p) + "\n\n"
+	}
+	return text + "Digest: `" + c.Whole.Digest() + "`\n"
+}

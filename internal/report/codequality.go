@@ -1,0 +1,70 @@
+package report
+
+import (
+	"io"
+
+	"reconciler/internal/finding"
+)
+
+// codeQualityIssue is one entry of GitLab's Code Quality report, with the
+// fields that GitLab documents under "Code Quality report format"
+// (docs.gitlab.com/ci/testing/code_quality).
+type codeQualityIssue struct {
+	Description string              `json:"description"`
+	CheckName   string              `json:"check_name"`
+	Fingerprint string              `json:"fingerprint"`
+	Severity    string              `json:"severity"`
+	Location    codeQualityLocation `json:"location"`
+}
+
+type codeQualityLocation struct {
+	Path  string           `json:"path"`
+	Lines codeQualityLines `json:"lines"`
+}
+
+type codeQualityLines struct {
+	Begin int `json:"begin"`
+}
+
+// writeCodeQuality writes findings as GitLab's Code Quality report. The format
+// has no entry without a place: an unknown line is 1 there, and what is not
+// about a file stands at the repository's root, ".".
+func writeCodeQuality(w io.Writer, d Document, _ Options) error {
+	findings := d.findings()
+	prints := Fingerprints(findings)
+	issues := make([]codeQualityIssue, 0, len(findings))
+	for i, f := range findings {
+		path := clean(f.File)
+		if path == "" {
+			path = "."
+		}
+		issues = append(issues, codeQualityIssue{
+			Description: described(f),
+			CheckName:   clean(f.Code),
+			Fingerprint: prints[i],
+			Severity:    codeQualitySeverity(f.Severity),
+			Location:    codeQualityLocation{Path: path, Lines: codeQualityLines{Begin: max(f.Line, 1)}},
+		})
+	}
+	return writeJSON(w, issues)
+}
+
+// described is the message and how to mend it, in one line.
+func described(f finding.Finding) string {
+	if f.Hint == "" {
+		return clean(f.Message)
+	}
+	return clean(f.Message) + ". To mend it: " + clean(f.Hint)
+}
+
+func codeQualitySeverity(s finding.Severity) string {
+	switch s {
+	case finding.Error:
+		return "critical"
+	case finding.Warning:
+		return "minor"
+	case finding.Info:
+		return "info"
+	}
+	return "major"
+}

@@ -1,0 +1,80 @@
+package report
+
+import (
+	"io"
+	"slices"
+
+	"reconciler/internal/plan"
+)
+
+// PlanDifference writes for a person in which actions two plans differ: what
+// is new, what is gone, and of what is done otherwise, in which. Nothing is
+// written where there is no difference.
+func PlanDifference(w io.Writer, was, is plan.Plan, style Style) error {
+	p := &page{style: style}
+	instance := ""
+	for _, d := range plan.Compare(was, is) {
+		a := d.Is
+		if a == nil {
+			a = d.Was
+		}
+		if a.Instance != instance {
+			instance = a.Instance
+			p.line(p.style.paint(bold, clean(instance)))
+		}
+		p.difference(d)
+	}
+	return p.writeTo(w)
+}
+
+func (p *page) difference(d plan.Difference) {
+	switch {
+	case d.Was == nil:
+		p.mark(green, "  + ", actionTitle(*d.Is))
+		p.marks(green, "      + ", details(*d.Is))
+	case d.Is == nil:
+		p.mark(red, "  - ", actionTitle(*d.Was))
+		p.marks(red, "      - ", details(*d.Was))
+	default:
+		p.mark(yellow, "  ~ ", actionTitle(*d.Is))
+		was, is := details(*d.Was), details(*d.Is)
+		if d.Was.Kind != d.Is.Kind {
+			was, is = append([]string{actionTitle(*d.Was)}, was...), append([]string{actionTitle(*d.Is)}, is...)
+		}
+		p.marks(red, "      - ", without(was, is))
+		p.marks(green, "      + ", without(is, was))
+	}
+}
+
+func (p *page) mark(c color, symbol, text string) {
+	p.line(p.style.paint(c, symbol), clean(text))
+}
+
+func (p *page) marks(c color, symbol string, lines []string) {
+	for _, l := range lines {
+		p.mark(c, symbol, l)
+	}
+}
+
+func actionTitle(a plan.Action) string { return string(a.Kind) + " " + title(a) }
+
+// details are the lines of an action under its title.
+func details(a plan.Action) []string {
+	lines := []string{a.Reason}
+	for _, c := range a.Changes {
+		switch {
+		case c.From == "":
+			lines = append(lines, c.Field+": "+c.To)
+		case c.To == "":
+			lines = append(lines, c.Field+": "+c.From+" → (none)")
+		default:
+			lines = append(lines, c.Field+": "+c.From+" → "+c.To)
+		}
+	}
+	return append(lines, a.Steps...)
+}
+
+// without are the lines of list that are not among others.
+func without(list, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(l string) bool { return slices.Contains(others, l) })
+}

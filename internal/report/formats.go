@@ -1,0 +1,159 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"reconciler/internal/finding"
+	"reconciler/internal/plan"
+)
+
+// Format is a way to write a report, as --output names it.
+type Format string
+
+// Formats. Text and Markdown are for people, GitHub is GitHub's workflow
+// commands, which become annotations on a pull request; the others are read
+// by programs.
+const (
+	FormatText        Format = "text"
+	FormatJSON        Format = "json"
+	FormatSARIF       Format = "sarif"
+	FormatCodeQuality Format = "codequality"
+	FormatJUnit       Format = "junit"
+	FormatGitHub      Format = "github"
+	FormatMarkdown    Format = "markdown"
+)
+
+// Document is what a command reports: findings, or a plan with its findings.
+// Nothing in it is secret.
+type Document struct {
+	// Plan is nil where only findings are reported.
+	Plan *plan.Plan
+	// Change is nil where the plan is not of a change from base to head.
+	Change *Change
+	// Findings are what is reported where there is no plan; a plan has its own.
+	Findings []finding.Finding
+	// Files are the files that were looked at, for formats that tell what
+	// passed, too (JUnit). It may be empty.
+	Files []string
+	// Basis says what was looked at.
+	Basis Basis
+	// Summary is a last sentence for a person, in text and Markdown, where
+	// there is no finding of severity error; it may be empty.
+	Summary string
+}
+
+// Basis says what a report was made of; what is empty is not told. It is no
+// part of a plan's digest.
+type Basis struct {
+	Depth Depth `json:"depth,omitempty"`
+	// Base and Head are the revisions that a change lies between.
+	Base string `json:"base,omitempty"`
+	Head string `json:"head,omitempty"`
+}
+
+// Options say how to write. The zero value will do for every format.
+type Options struct {
+	// Style is that of text.
+	Style Style
+	// Version is this program's, for formats that name the tool.
+	Version string
+	// Comment is the name in the marker of Markdown; "plan" or "findings"
+	// where it is empty.
+	Comment string
+	// Limit is the greatest length of Markdown, in UTF-16 code units (a host
+	// that counts otherwise counts fewer); 0 means 65,536.
+	Limit int
+	// NoHTML writes Markdown without HTML, for hosts that show it as it
+	// stands (Bitbucket).
+	NoHTML bool
+}
+
+func (d Document) findings() []finding.Finding {
+	if d.Plan != nil {
+		return d.Plan.Findings
+	}
+	return d.Findings
+}
+
+type formatWriter struct {
+	format Format
+	write  func(io.Writer, Document, Options) error
+}
+
+// writers is the register of formats: whoever adds one adds it here.
+func writers() []formatWriter {
+	return []formatWriter{
+		{FormatText, writeText},
+		{FormatJSON, writeDocument},
+		{FormatSARIF, writeSARIF},
+		{FormatCodeQuality, writeCodeQuality},
+		{FormatJUnit, writeJUnit},
+		{FormatGitHub, writeAnnotations},
+		{FormatMarkdown, writeMarkdown},
+	}
+}
+
+// Formats lists the names of all formats, in the order that help shows.
+func Formats() []string {
+	var names []string
+	for _, f := range writers() {
+		names = append(names, string(f.format))
+	}
+	return names
+}
+
+// Write writes a document in a format. It fails on a format that it does not
+// know, and where w does.
+func Write(w io.Writer, format Format, d Document, o Options) error {
+	for _, f := range writers() {
+		if f.format == format {
+			return f.write(w, d, o)
+		}
+	}
+	return unknownFormat(format)
+}
+
+func unknownFormat(format Format) error {
+	return fmt.Errorf("report: no format %q; there are %s", string(format), strings.Join(Formats(), ", "))
+}
+
+func writeText(w io.Writer, d Document, o Options) error {
+	style := o.Style
+	if line := d.Basis.revisions(); line != "" {
+		p := &page{style: style}
+		p.line(style.paint(dim, clean(line)))
+		if err := p.writeTo(w); err != nil {
+			return err
+		}
+	}
+	var err error
+	switch {
+	case d.Change != nil:
+		err = d.writeChange(w, style)
+	case d.Plan != nil:
+		style.Depth = d.Basis.Depth
+		err = Plan(w, *d.Plan, style)
+	default:
+		err = Findings(w, d.Findings, style)
+	}
+	if err != nil || d.Summary == "" || finding.HasErrors(d.findings()) {
+		return err
+	}
+	p := &page{style: style}
+	p.line(clean(d.Summary))
+	return p.writeTo(w)
+}
+
+// revisions names base and head in one line; nothing where there is neither.
+func (b Basis) revisions() string {
+	var parts []string
+	if b.Base != "" {
+		parts = append(parts, "Base: "+b.Base)
+	}
+	if b.Head != "" {
+		parts = append(parts, "Head: "+b.Head)
+	}
+	return strings.Join(parts, ", ")
+}

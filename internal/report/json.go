@@ -1,0 +1,202 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/plan"
+)
+
+// Kinds of the JSON objects.
+const (
+	KindFindings    = "Findings"
+	KindPlan        = "Plan"
+	KindBindingList = "BindingList"
+)
+
+type findingList struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Basis
+	Findings []finding.Finding `json:"findings"`
+}
+
+type planObject struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Digest     string `json:"digest"`
+	Basis
+	Touched  []Touched         `json:"touched,omitzero"`
+	Actions  []action          `json:"actions"`
+	Pending  []action          `json:"pending,omitzero"`
+	Findings []finding.Finding `json:"findings"`
+}
+
+// action is a plan's action with lists that are never null or absent.
+type action struct {
+	Instance string           `json:"instance"`
+	Binding  string           `json:"binding"`
+	Platform binding.Platform `json:"platform"`
+	Object   string           `json:"object"`
+	Kind     plan.Kind        `json:"action"`
+	Reason   string           `json:"reason"`
+	Changes  []plan.Change    `json:"changes"`
+	Steps    []string         `json:"steps"`
+	Safety   bool             `json:"safety,omitempty"`
+}
+
+// BindingList is what `get` prints and the daemon serves.
+type BindingList struct {
+	APIVersion string        `json:"apiVersion"`
+	Kind       string        `json:"kind"`
+	Items      []BindingItem `json:"items"`
+}
+
+// BindingItem is one binding of a BindingList.
+type BindingItem struct {
+	Metadata BindingMetadata `json:"metadata"`
+	Spec     binding.Spec    `json:"spec"`
+	Status   BindingStatus   `json:"status"`
+}
+
+// BindingMetadata names a binding and says where it is declared.
+type BindingMetadata struct {
+	Name     string `json:"name"`
+	File     string `json:"file,omitempty"`
+	Revision string `json:"revision,omitempty"`
+}
+
+// BindingStatus is what holds of a binding now.
+type BindingStatus struct {
+	Conditions   []binding.Condition `json:"conditions"`
+	Steps        []string            `json:"steps"`
+	TokenVersion int                 `json:"tokenVersion,omitempty"`
+	TokenExpires time.Time           `json:"tokenExpires,omitzero"`
+	LastSync     time.Time           `json:"lastSync,omitzero"`
+}
+
+// NewBindingList makes the list of statuses, sorted by instance and name.
+func NewBindingList(statuses []binding.Status) BindingList {
+	list := BindingList{APIVersion: binding.APIVersion, Kind: KindBindingList, Items: []BindingItem{}}
+	for _, s := range sortStatuses(statuses) {
+		list.Items = append(list.Items, BindingItem{
+			Metadata: BindingMetadata{Name: s.Name, File: s.File, Revision: s.Revision},
+			Spec:     s.Spec,
+			Status: BindingStatus{
+				Conditions: some(s.Conditions), Steps: some(s.Steps),
+				TokenVersion: s.TokenVersion, TokenExpires: s.TokenExpires, LastSync: s.LastSync,
+			},
+		})
+	}
+	return list
+}
+
+// Statuses are the bindings of the list, for writing one that came over the
+// wire as text.
+func (l BindingList) Statuses() []binding.Status {
+	statuses := make([]binding.Status, 0, len(l.Items))
+	for _, i := range l.Items {
+		statuses = append(statuses, binding.Status{
+			Name: i.Metadata.Name, File: i.Metadata.File, Revision: i.Metadata.Revision, Spec: i.Spec,
+			Conditions: i.Status.Conditions, Steps: i.Status.Steps,
+			TokenVersion: i.Status.TokenVersion, TokenExpires: i.Status.TokenExpires, LastSync: i.Status.LastSync,
+		})
+	}
+	return statuses
+}
+
+// FindingsJSON writes findings as one object of kind Findings.
+func FindingsJSON(w io.Writer, findings []finding.Finding) error {
+	return writeDocument(w, Document{Findings: findings}, Options{})
+}
+
+// PlanJSON writes a plan, made of an observation of that depth, as one object
+// of kind Plan.
+func PlanJSON(w io.Writer, p plan.Plan, depth Depth) error {
+	return writeDocument(w, Document{Plan: &p, Basis: Basis{Depth: depth}}, Options{})
+}
+
+// writeDocument writes a document as one object of kind Plan or Findings.
+func writeDocument(w io.Writer, d Document, _ Options) error {
+	if d.Plan == nil {
+		return writeJSON(w, findingList{binding.APIVersion, KindFindings, d.Basis, some(d.Findings)})
+	}
+	o := newPlanObject(*d.Plan, d.Basis)
+	if d.Change != nil {
+		o.Digest = d.Change.Whole.Digest()
+		o.Touched, o.Pending = some(d.Change.Touched), newActions(d.Change.Pending)
+	}
+	return writeJSON(w, o)
+}
+
+func newPlanObject(p plan.Plan, basis Basis) planObject {
+	return planObject{
+		APIVersion: binding.APIVersion, Kind: KindPlan, Basis: basis, Digest: p.Digest(),
+		Actions: newActions(p.Actions), Findings: some(p.Findings),
+	}
+}
+
+func newActions(actions []plan.Action) []action {
+	list := []action{}
+	for _, a := range actions {
+		list = append(list, action{
+			Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
+			Reason: a.Reason, Changes: some(a.Changes), Steps: some(a.Steps), Safety: a.Safety,
+		})
+	}
+	return list
+}
+
+// BindingsJSON writes bindings as one object of kind BindingList.
+func BindingsJSON(w io.Writer, statuses []binding.Status) error {
+	return writeJSON(w, NewBindingList(statuses))
+}
+
+// some is list, and never nil: an empty list is [] in JSON.
+func some[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// writeJSON writes v indented. What could do harm on a terminal is written as
+// an escape: outside of strings, JSON has none of it.
+func writeJSON(w io.Writer, v any) error {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	text := out.String()
+	if strings.ContainsFunc(text, harmfulInJSON) {
+		var b strings.Builder
+		for _, r := range text {
+			if harmfulInJSON(r) {
+				fmt.Fprintf(&b, "\\u%04x", r)
+			} else {
+				b.WriteRune(r)
+			}
+		}
+		text = b.String()
+	}
+	if _, err := io.WriteString(w, text); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+// harmfulInJSON leaves out what JSON's encoder writes itself: line ends, and
+// U+FFFD for invalid UTF-8.
+func harmfulInJSON(r rune) bool {
+	return r != '\n' && r != utf8.RuneError && unsafeRune(r)
+}

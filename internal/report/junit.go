@@ -1,0 +1,125 @@
+package report
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+
+	"reconciler/internal/finding"
+)
+
+// The elements of JUnit's XML that Jenkins' schema has and every reader
+// understands; no more than these are used. There are no times in it: equal
+// findings give equal bytes.
+type junitReport struct {
+	XMLName  xml.Name     `xml:"testsuites"`
+	Name     string       `xml:"name,attr"`
+	Tests    int          `xml:"tests,attr"`
+	Failures int          `xml:"failures,attr"`
+	Suites   []junitSuite `xml:"testsuite"`
+}
+
+type junitSuite struct {
+	Name     string      `xml:"name,attr"`
+	Tests    int         `xml:"tests,attr"`
+	Failures int         `xml:"failures,attr"`
+	Errors   int         `xml:"errors,attr"`
+	Cases    []junitCase `xml:"testcase"`
+}
+
+type junitCase struct {
+	Name    string        `xml:"name,attr"`
+	Class   string        `xml:"classname,attr"`
+	Failure *junitFailure `xml:"failure"`
+	Output  string        `xml:"system-out,omitempty"`
+}
+
+type junitFailure struct {
+	Type    string `xml:"type,attr"`
+	Message string `xml:"message,attr"`
+	Text    string `xml:",chardata"`
+}
+
+// tool is the name under which reports stand that are not about a file.
+const tool = "reconciler"
+
+// writeJUnit writes findings as JUnit's XML: a suite per file, a failed case
+// per finding of severity error, a passed one with its text for each other,
+// and a passed one for each file without any.
+func writeJUnit(w io.Writer, d Document, _ Options) error {
+	report := junitReport{Name: tool}
+	for _, s := range junitSuites(d) {
+		s.Tests = len(s.Cases)
+		report.Tests += s.Tests
+		report.Failures += s.Failures
+		report.Suites = append(report.Suites, s)
+	}
+	data, err := xml.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if _, err := fmt.Fprintf(w, "%s%s\n", xml.Header, data); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+func junitSuites(d Document) []junitSuite {
+	var suites []junitSuite
+	at := map[string]int{}
+	suite := func(file string) *junitSuite {
+		if file == "" {
+			file = tool
+		}
+		i, ok := at[file]
+		if !ok {
+			i = len(suites)
+			at[file] = i
+			suites = append(suites, junitSuite{Name: clean(file)})
+		}
+		return &suites[i]
+	}
+	names := map[string]int{}
+	for _, f := range d.findings() {
+		s := suite(f.File)
+		c := junitCase{Name: junitName(f, names), Class: s.Name}
+		if f.Severity == finding.Error {
+			s.Failures++
+			c.Failure = &junitFailure{Type: clean(f.Code), Message: clean(f.Message), Text: junitText(f)}
+		} else {
+			c.Output = junitText(f)
+		}
+		s.Cases = append(s.Cases, c)
+	}
+	for _, file := range d.Files {
+		if _, ok := at[file]; !ok {
+			s := suite(file)
+			s.Cases = append(s.Cases, junitCase{Name: "no findings", Class: s.Name})
+		}
+	}
+	if len(suites) == 0 {
+		// A report without any case makes some readers fail the job.
+		s := suite("")
+		s.Cases = append(s.Cases, junitCase{Name: "no findings", Class: s.Name})
+	}
+	return suites
+}
+
+// junitName is the name of a finding's case: unique within its file and
+// without a position, so that a reader knows it again in the next run.
+func junitName(f finding.Finding, names map[string]int) string {
+	name := clean(strings.TrimSpace(f.Code + " " + f.Path))
+	key := f.File + "\x00" + name
+	if names[key]++; names[key] > 1 {
+		name = fmt.Sprintf("%s (%d)", name, names[key])
+	}
+	return name
+}
+
+// junitText is a finding as text shows it.
+func junitText(f finding.Finding) string {
+	p := &page{}
+	p.finding(f)
+	return p.text.String()
+}

@@ -1,0 +1,247 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"reconciler/internal/finding"
+	"reconciler/internal/plan"
+)
+
+// unfolded is how many lines a part of Markdown may have and stand open.
+const unfolded = 20
+
+// markdown makes the blocks of a document.
+type markdown struct {
+	noHTML bool
+	// full shows what is as declared, too.
+	full   bool
+	blocks []block
+}
+
+// writeMarkdown writes a comment for a pull request: a plan grouped by
+// instance, only what changes, then what is kept for a reason, and findings.
+// Long parts are folded; all of it keeps to Options.Limit.
+func writeMarkdown(w io.Writer, d Document, o Options) error {
+	m := &markdown{noHTML: o.NoHTML, full: o.Style.Full}
+	doc := document{}
+	switch {
+	case d.Change != nil:
+		touched, pending := m.changeParts(d.Change)
+		m.fold("This change touches "+counted(len(touched), "binding", "bindings"), "", touched, len(touched) > unfolded)
+		m.plan(*d.Plan, d.Basis.Depth)
+		m.fold("Already pending: "+counted(len(pending), "action", "actions"), "", pending, true)
+		doc.foot = d.Change.foot(*d.Plan, d.Basis.Depth)
+	case d.Plan != nil:
+		m.plan(*d.Plan, d.Basis.Depth)
+		doc.foot = planFoot(*d.Plan, d.Basis.Depth)
+	}
+	m.findings(d.findings())
+	if d.Summary != "" && !finding.HasErrors(d.findings()) {
+		doc.foot = markdownText(d.Summary) + "\n" + doc.foot
+	}
+	doc.head = m.marker(cmp.Or(o.Comment, d.defaultComment())) + "\n\n## " + d.heading() + "\n\n"
+	if revisions := d.Basis.revisions(); revisions != "" {
+		doc.head += markdownText(revisions) + "\n\n"
+	}
+	doc.blocks = m.blocks
+	if _, err := io.WriteString(w, doc.within(o.Limit)); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+func (m *markdown) marker(name string) string {
+	if m.noHTML {
+		return PlainMarker(name)
+	}
+	return Marker(name)
+}
+
+// planFoot is what ends a plan's Markdown and is never cut: the depth, the
+// numbers, the digest.
+func planFoot(p plan.Plan, depth Depth) string {
+	var lines []string
+	if words := depth.words(); words != "" {
+		lines = append(lines, words, "")
+	}
+	if depth != Offline {
+		lines = append(lines, planSummary(p), "")
+	}
+	return strings.Join(append(lines, "Digest: `"+p.Digest()+"`", ""), "\n")
+}
+
+func (d Document) defaultComment() string {
+	if d.Plan != nil {
+		return "plan"
+	}
+	return "findings"
+}
+
+// heading says the most important thing in a few words.
+func (d Document) heading() string {
+	findings := d.findings()
+	switch {
+	case d.Plan != nil && d.Plan.Refused():
+		return "reconciler: refused for safety"
+	case len(findings) > 0 && (d.Plan == nil || finding.HasErrors(findings)):
+		return "reconciler: " + strings.TrimSuffix(summary(countFindings(findings)), ".")
+	case d.Plan == nil:
+		return "reconciler: no findings"
+	case d.Plan.HasChanges():
+		return "reconciler: changes are due"
+	case d.Change != nil && len(d.Change.Touched) > 0:
+		return "reconciler: " + counted(len(d.Change.Touched), "binding is touched", "bindings are touched")
+	case d.Basis.Depth == Offline:
+		return "reconciler: nothing was compared"
+	}
+	return "reconciler: nothing changes"
+}
+
+func countFindings(findings []finding.Finding) map[finding.Severity]int {
+	counts := map[finding.Severity]int{}
+	for _, f := range findings {
+		counts[f.Severity]++
+	}
+	return counts
+}
+
+// fold adds a part under a title, which is foreign text; folded, its rows show
+// when the title is clicked.
+func (m *markdown) fold(title, tableHead string, rows []string, folded bool) {
+	if len(rows) == 0 {
+		return
+	}
+	b := block{head: "### " + markdownText(title) + "\n\n" + tableHead, rows: rows, foot: "\n"}
+	if folded && !m.noHTML {
+		b.head = "<details>\n<summary>" + htmlText(title) + "</summary>\n\n" + tableHead
+		b.foot = "\n</details>\n\n"
+	}
+	m.blocks = append(m.blocks, b)
+}
+
+func (m *markdown) plan(p plan.Plan, depth Depth) {
+	var kept, settled []string
+	for start := 0; start < len(p.Actions); {
+		instance := p.Actions[start].Instance
+		end := start
+		var rows []string
+		for ; end < len(p.Actions) && p.Actions[end].Instance == instance; end++ {
+			a := p.Actions[end]
+			switch {
+			case a.Kind != plan.Noop:
+				rows = append(rows, m.action(a))
+			case !a.Settled:
+				kept = append(kept, m.noop(a))
+			case m.full:
+				settled = append(settled, m.noop(a))
+			}
+		}
+		title := fmt.Sprintf("Instance %s: %s", instance, counted(len(rows), "action", "actions"))
+		m.fold(title, "|   | action | on | what changes | why |\n|---|---|---|---|---|\n", rows, len(rows) > unfolded)
+		for _, a := range p.Actions[start:end] {
+			m.steps(a)
+		}
+		start = end
+	}
+	title := "Kept as it is: "
+	if depth == Offline {
+		title = "Not compared: "
+	}
+	m.fold(title+counted(len(kept), "object", "objects"), "", kept, true)
+	m.fold("As declared: "+counted(len(settled), "object", "objects"), "", settled, true)
+}
+
+func (m *markdown) noop(a plan.Action) string {
+	return fmt.Sprintf("- %s, %s: %s\n", m.code(a.Instance), m.title(a), markdownText(a.Reason))
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// action is an action's row of its instance's table.
+func (m *markdown) action(a plan.Action) string {
+	changes := make([]string, 0, len(a.Changes))
+	for _, c := range a.Changes {
+		changes = append(changes, m.change(c))
+	}
+	between := "<br>"
+	if m.noHTML {
+		between = "; "
+	}
+	return fmt.Sprintf("| `%s` | %s | %s | %s | %s |\n",
+		lookOf(a.Kind).symbol, markdownText(string(a.Kind)), m.title(a), strings.Join(changes, between), markdownText(a.Reason))
+}
+
+// title says what an action is done to, as text does.
+func (m *markdown) title(a plan.Action) string {
+	if a.Object == "account" {
+		return fmt.Sprintf("%s (%s account)", m.code(a.Binding), markdownText(a.Platform.Title()))
+	}
+	return fmt.Sprintf("%s (%s)", m.code(a.Object), m.code(a.Binding))
+}
+
+func (m *markdown) change(c plan.Change) string {
+	if c.From == "" {
+		return markdownText(c.Field) + ": " + m.code(c.To)
+	}
+	return markdownText(c.Field) + ": " + m.code(c.From) + " → " + m.code(c.To)
+}
+
+func (m *markdown) code(text string) string { return markdownCode(text, m.noHTML) }
+
+// steps adds what a person has to do for an action, or what it promises.
+func (m *markdown) steps(a plan.Action) {
+	if a.Kind == plan.Noop {
+		return
+	}
+	rows := make([]string, 0, len(a.Steps))
+	for i, s := range a.Steps {
+		rows = append(rows, fmt.Sprintf("%d. %s\n", i+1, markdownText(s)))
+	}
+	title := fmt.Sprintf("%s %s: %s", a.Kind, title(a), counted(len(rows), "step", "steps"))
+	if a.Kind.ByPerson() {
+		title += " for a person"
+	}
+	m.fold(title, "", rows, true)
+}
+
+// findings adds the errors, then the rest; a long part is folded.
+func (m *markdown) findings(findings []finding.Finding) {
+	var errors, others []string
+	for _, f := range slices.All(findings) {
+		if f.Severity == finding.Error {
+			errors = append(errors, m.finding(f))
+		} else {
+			others = append(others, m.finding(f))
+		}
+	}
+	m.fold(counted(len(errors), "error", "errors"), "", errors, len(errors) > unfolded)
+	m.fold(counted(len(others), "other finding", "other findings"), "", others, len(others) > unfolded)
+}
+
+func (m *markdown) finding(f finding.Finding) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "- **%s** %s", markdownText(string(f.Severity)), m.code(f.Code))
+	if at := strings.TrimSuffix(place(f), ": "); at != "" {
+		fmt.Fprintf(&b, " at %s", m.code(at))
+	}
+	if f.Path != "" {
+		fmt.Fprintf(&b, ", field %s", m.code(f.Path))
+	}
+	fmt.Fprintf(&b, ": %s\n", markdownText(f.Message))
+	if f.Rule != "" {
+		fmt.Fprintf(&b, "  - Rule: %s\n", markdownText(f.Rule))
+	}
+	if f.Hint != "" {
+		fmt.Fprintf(&b, "  - To mend it: %s\n", markdownText(f.Hint))
+	}
+	return b.String()
+}

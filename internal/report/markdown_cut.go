@@ -1,0 +1,85 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+)
+
+// commentLimit is how long a comment can be on GitHub, the strictest of the
+// hosts whose limit is known; shortestLimit is what the parts that are never
+// cut need.
+const (
+	commentLimit  = 65536
+	shortestLimit = 8192
+)
+
+// block is a part of Markdown that can be cut between its rows: a table or a
+// list, folded or not. What is cut still ends with foot, so that nothing stays
+// open.
+type block struct {
+	head string
+	rows []string
+	foot string
+}
+
+func (b block) String() string { return b.head + strings.Join(b.rows, "") + b.foot }
+
+// document is Markdown that can be cut between blocks and rows; head and foot
+// are never cut.
+type document struct {
+	head   string
+	blocks []block
+	foot   string
+}
+
+// within writes the document with at most limit UTF-16 code units. Where it
+// has more, the first rows that fit stand, then how many are left out.
+func (d document) within(limit int) string {
+	if limit <= 0 {
+		limit = commentLimit
+	}
+	limit = max(limit, shortestLimit)
+	var all strings.Builder
+	all.WriteString(d.head)
+	rows := 0
+	for _, b := range d.blocks {
+		all.WriteString(b.String())
+		rows += len(b.rows)
+	}
+	all.WriteString(d.foot)
+	if units(all.String()) <= limit {
+		return all.String()
+	}
+	room := limit - units(d.head) - units(cutNote(rows, rows, limit)) - units(d.foot)
+	var kept strings.Builder
+	shown := 0
+	for _, b := range d.blocks {
+		part, n := b.within(room)
+		kept.WriteString(part)
+		room -= units(part)
+		shown += n
+		if n < len(b.rows) {
+			break
+		}
+	}
+	return d.head + kept.String() + cutNote(rows-shown, rows, limit) + d.foot
+}
+
+// within is the block with as many rows as have room, and their number.
+// Without one, there is nothing of it.
+func (b block) within(room int) (string, int) {
+	room -= units(b.head) + units(b.foot)
+	n := 0
+	for n < len(b.rows) && units(b.rows[n]) <= room {
+		room -= units(b.rows[n])
+		n++
+	}
+	if n == 0 {
+		return "", 0
+	}
+	return block{b.head, b.rows[:n], b.foot}.String(), n
+}
+
+func cutNote(left, all, limit int) string {
+	return fmt.Sprintf("**Cut here:** %d of %d lines are left out, because a comment holds %d characters. The output of the job has them all.\n\n", left, all, limit)
+}

@@ -1,0 +1,142 @@
+package report
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// longestValue is how much of one foreign text Markdown shows, in characters.
+const longestValue = 500
+
+// noReference is a character without width: after "@" or "#" it keeps a host
+// from mentioning somebody or linking something that foreign text names.
+const noReference = "\u200b"
+
+// markdownText writes foreign text into Markdown as what it is: no markup, no
+// HTML, no mention of anybody, no new line.
+func markdownText(text string) string {
+	return escape(withoutReferences(shorten(clean(text))), "<>&~|", "\\`*_[]!#")
+}
+
+// htmlText writes foreign text into HTML, where Markdown's escapes are not
+// read.
+func htmlText(text string) string {
+	return escape(withoutReferences(shorten(clean(text))), "<>&", "")
+}
+
+// escape writes the runes of entities as HTML's entities, and those of
+// backslashed behind a backslash.
+func escape(text, entities, backslashed string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case strings.ContainsRune(entities, r):
+			b.WriteString(entity(r))
+		case strings.ContainsRune(backslashed, r):
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func withoutReferences(text string) string {
+	var b strings.Builder
+	runes := []rune(text)
+	for i, r := range runes {
+		b.WriteRune(r)
+		if i+1 < len(runes) && refers(r, runes[i+1]) {
+			b.WriteString(noReference)
+		}
+	}
+	return b.String()
+}
+
+func entity(r rune) string {
+	switch r {
+	case '<':
+		return "&lt;"
+	case '>':
+		return "&gt;"
+	case '&':
+		return "&amp;"
+	case '~':
+		return "&#126;"
+	default:
+		return "&#124;"
+	}
+}
+
+// refers says whether a host may read a reference at r: "@user", "#12", and
+// GitLab's "!12", "$12", "%12", "&12" and "~label".
+func refers(r, next rune) bool {
+	if r == '@' {
+		return !unicode.IsSpace(next)
+	}
+	return strings.ContainsRune("#!$%&~", r) && (unicode.IsLetter(next) || unicode.IsDigit(next))
+}
+
+// markdownCode writes foreign text as code. What would end a code span or a
+// table's cell is written as HTML, or as text where there is to be none.
+func markdownCode(text string, noHTML bool) string {
+	text = shorten(clean(text))
+	switch {
+	case text == "":
+		return "(none)"
+	case !strings.ContainsAny(text, "`|\\<") && strings.TrimSpace(text) != "":
+		return "`" + text + "`"
+	case noHTML:
+		return markdownText(text)
+	}
+	return "<code>" + escape(text, "<>&~|", "\\`*_[]!#") + "</code>"
+}
+
+func shorten(text string) string {
+	if utf8.RuneCountInString(text) <= longestValue {
+		return text
+	}
+	return string([]rune(text)[:longestValue-1]) + "…"
+}
+
+// units is the length of text in UTF-16 code units.
+func units(text string) int {
+	n := 0
+	for _, r := range text {
+		n += max(utf16.RuneLen(r), 1)
+	}
+	return n
+}
+
+// Marker is the HTML comment that Markdown starts with, so that the comment
+// named name is found again and updated. Anybody can write it: whoever updates
+// a comment checks that it is his own.
+func Marker(name string) string { return "<!-- reconciler:" + markerName(name) + " -->" }
+
+// PlainMarker is the marker of Markdown without HTML: a link's definition that
+// nothing uses, which hosts do not show.
+func PlainMarker(name string) string { return "[//]: # (reconciler:" + markerName(name) + ")" }
+
+// longestMarker is how much of a name a marker keeps, in bytes.
+const longestMarker = 64
+
+// markerName is name, or where it has something that could end the marker, a
+// part of it and the hash of all.
+func markerName(name string) string {
+	safe := strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._/", r)) {
+			return r
+		}
+		return '-'
+	}, name)
+	for strings.Contains(safe, "--") {
+		safe = strings.ReplaceAll(safe, "--", "-")
+	}
+	if safe == name && len(name) <= longestMarker && !strings.HasSuffix(name, "-") {
+		return safe
+	}
+	return strings.TrimRight(safe[:min(len(safe), longestMarker)], "-") + "-" + hash(name)[:8]
+}

@@ -1,0 +1,240 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"reconciler/internal/finding"
+	"reconciler/internal/plan"
+)
+
+// Depth says how far the observation looked that a plan was made from.
+type Depth string
+
+// Depths, each asking more than the one before.
+const (
+	// Offline: nothing but the source was asked.
+	Offline Depth = "offline"
+	// Live: the registry and the secret store's metadata too.
+	Live Depth = "live"
+	// Preflight: the code hosts too.
+	Preflight Depth = "preflight"
+)
+
+// words say in one line what was asked; empty for no depth.
+func (d Depth) words() string {
+	switch d {
+	case Offline:
+		return "Nothing was asked: this plan is made offline, of what the files tell alone."
+	case Live:
+		return "Asked: the registry and the secret store's metadata. The code hosts were not; --preflight asks them too."
+	case Preflight:
+		return "Asked: the registry, the secret store and the code hosts."
+	}
+	return ""
+}
+
+// Plan writes a plan for a person: what changes, by instance, each action with
+// its reason, its fields and its steps, then the numbers and the digest. With
+// Style.Full it shows what stays as it is, too. The plan's findings stand
+// before the numbers, and Style.Depth is told at the end. Of a plan made
+// offline each binding is shown, as one that was not compared.
+func Plan(w io.Writer, pl plan.Plan, style Style) error {
+	p := &page{style: style}
+	if style.Depth == Offline {
+		p.notCompared(pl)
+	} else if style.Full || pl.HasChanges() || pl.Counts()[plan.Forbidden] > 0 {
+		p.legend(pl)
+		p.actions(pl)
+	}
+	if len(pl.Findings) > 0 {
+		p.findings(pl.Findings)
+		p.line()
+	}
+	if style.Depth != Offline {
+		p.line(style.paint(bold, planSummary(pl)))
+	}
+	if pl.HasChanges() {
+		p.line(style.paint(dim, "Digest: "+pl.Digest()))
+	}
+	if words := style.Depth.words(); words != "" {
+		p.line(words)
+	}
+	return p.writeTo(w)
+}
+
+// notCompared shows the actions of a plan made offline: none of them changes
+// anything. A reason is told where it is another than that nothing was asked.
+func (p *page) notCompared(pl plan.Plan) {
+	for _, a := range pl.Actions {
+		reason := a.Reason
+		switch {
+		case a.Kind == plan.Noop && strings.Contains(reason, "(Offline)"):
+			reason = "not compared"
+		case a.Kind == plan.Noop:
+			reason = "not compared; " + reason
+		}
+		p.fold("  ", a.Instance+"/"+title(a)+": "+reason)
+	}
+	if len(pl.Actions) > 0 {
+		p.line()
+	}
+}
+
+func (p *page) actions(pl plan.Plan) {
+	instance := ""
+	for i, a := range pl.Actions {
+		if a.Kind == plan.Noop && !p.style.Full {
+			continue
+		}
+		if i == 0 || a.Instance != instance {
+			instance = a.Instance
+			p.line(p.style.paint(bold, clean(instance)))
+			p.line()
+		}
+		p.action(a)
+		p.line()
+	}
+}
+
+func (p *page) action(a plan.Action) {
+	look := lookOf(a.Kind)
+	p.line("  ", p.style.paint(look.color, pad(look.symbol, 3)), " ",
+		p.style.paint(bold, string(a.Kind)), " ", clean(title(a)))
+	p.fold("        ", a.Reason)
+	widest := 0
+	for _, c := range a.Changes {
+		widest = max(widest, width(clean(c.Field))+1)
+	}
+	for _, c := range a.Changes {
+		p.line("        ", pad(clean(c.Field)+":", widest), " ", p.change(c))
+	}
+	for i, s := range a.Steps {
+		p.fold(fmt.Sprintf("        %2d. ", i+1), s)
+	}
+}
+
+// title says what an action is done to.
+func title(a plan.Action) string {
+	if a.Object == "account" {
+		return fmt.Sprintf("%s (%s account)", a.Binding, a.Platform.Title())
+	}
+	return fmt.Sprintf("%s (%s)", a.Object, a.Binding)
+}
+
+func (p *page) change(c plan.Change) string {
+	from, to := clean(c.From), clean(c.To)
+	switch {
+	case from == "":
+		return p.style.paint(green, to)
+	case to == "":
+		return p.style.paint(red, from) + " → (none)"
+	}
+	return p.style.paint(red, from) + " → " + p.style.paint(green, to)
+}
+
+type look struct {
+	symbol, meaning string
+	color           color
+}
+
+func lookOf(k plan.Kind) look {
+	switch k {
+	case plan.Bind, plan.Link, plan.AddRule:
+		return look{"+", "add", green}
+	case plan.Relink, plan.ChangeRule:
+		return look{"~", "change", yellow}
+	case plan.Rebind:
+		return look{"-/+", "unbind, then bind again", yellow}
+	case plan.Unbind, plan.Unlink, plan.RemoveRule:
+		return look{"-", "remove", red}
+	case plan.Authorize, plan.Manual:
+		return look{"?", "a person's step", cyan}
+	case plan.Adopt:
+		return look{"=", "take over as it is", cyan}
+	case plan.Forbidden:
+		return look{"!", "not allowed", red}
+	case plan.Noop:
+		return look{"", "", dim}
+	}
+	return look{"", "", dim}
+}
+
+// legend explains the symbols that the plan uses.
+func (p *page) legend(pl plan.Plan) {
+	seen := map[string]bool{"": true}
+	for _, k := range kinds() {
+		look := lookOf(k.kind)
+		if pl.Counts()[k.kind] == 0 || seen[look.symbol] {
+			continue
+		}
+		seen[look.symbol] = true
+		p.line("  ", p.style.paint(look.color, pad(look.symbol, 3)), " ", look.meaning)
+	}
+	if len(seen) > 1 {
+		p.line()
+	}
+}
+
+type kindWords struct {
+	kind  plan.Kind
+	words string
+}
+
+// kinds are all kinds that the last line counts, in its order.
+func kinds() []kindWords {
+	return []kindWords{
+		{plan.Bind, "to bind"},
+		{plan.Rebind, "to rebind"},
+		{plan.Unbind, "to unbind"},
+		{plan.Authorize, "to authorize"},
+		{plan.Manual, "to do by hand"},
+		{plan.Link, "to link"},
+		{plan.Relink, "to relink"},
+		{plan.Unlink, "to unlink"},
+		{plan.AddRule, "rules to add"},
+		{plan.ChangeRule, "rules to change"},
+		{plan.RemoveRule, "rules to remove"},
+		{plan.Adopt, "to adopt"},
+		{plan.Forbidden, "forbidden"},
+	}
+}
+
+// planCounts counts the actions of each kind that does something; empty where
+// there is none.
+func planCounts(pl plan.Plan) string {
+	counts := pl.Counts()
+	var parts []string
+	for _, k := range kinds() {
+		if n := counts[k.kind]; n > 0 {
+			words := k.words
+			if n == 1 {
+				words = strings.Replace(words, "rules ", "rule ", 1)
+			}
+			parts = append(parts, fmt.Sprintf("%d %s", n, words))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func planSummary(pl plan.Plan) string {
+	parts := planCounts(pl)
+	switch {
+	case parts != "":
+		return "Plan: " + parts + "."
+	case len(pl.Actions) == 0 && len(pl.Findings) == 0:
+		return "No changes. Nothing is declared."
+	case finding.HasErrors(pl.Findings):
+		return "No changes. Not everything is as it should be: see the findings."
+	case allSettled(pl):
+		return "No changes. The registry matches the declarations."
+	}
+	return "No changes. Something is kept as it is; --full shows why."
+}
+
+// allSettled says whether everything is as declared.
+func allSettled(pl plan.Plan) bool {
+	return !slices.ContainsFunc(pl.Actions, func(a plan.Action) bool { return !a.Settled })
+}

@@ -1,0 +1,102 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// KindPlanFile is the kind of a plan that is kept to be applied later.
+const KindPlanFile = "PlanFile"
+
+// maxPlanFile bounds what is read of a plan file, in bytes.
+const maxPlanFile = 64 << 20
+
+// PlanFile is a plan with what it was made of, kept so that exactly it is
+// applied. Nothing in it is secret.
+type PlanFile struct {
+	Plan  plan.Plan
+	Basis Basis
+	// Revision is the source's at which the plan was made.
+	Revision string
+	// Observation is the digest of what was observed.
+	Observation string
+}
+
+// planFileObject is a plan file as it is written.
+type planFileObject struct {
+	APIVersion  string     `json:"apiVersion"`
+	Kind        string     `json:"kind"`
+	Digest      string     `json:"digest"`
+	Revision    string     `json:"revision"`
+	Base        string     `json:"base,omitempty"`
+	Head        string     `json:"head,omitempty"`
+	Observation string     `json:"observation"`
+	Plan        planObject `json:"plan"`
+}
+
+// WritePlanFile writes a plan file as one object of kind PlanFile.
+func WritePlanFile(w io.Writer, f PlanFile) error {
+	return writeJSON(w, planFileObject{
+		APIVersion: binding.APIVersion, Kind: KindPlanFile, Digest: f.Plan.Digest(), Revision: f.Revision,
+		Base: f.Basis.Base, Head: f.Basis.Head, Observation: f.Observation, Plan: newPlanObject(f.Plan, f.Basis),
+	})
+}
+
+// ErrNotPlanFile says that something is not a plan file of this version.
+var ErrNotPlanFile = errors.New("it is not a plan file, as `reconciler plan --out FILE` writes one")
+
+// ReadPlanFile reads what WritePlanFile wrote. Its actions have no Target, so
+// they can be compared and not applied. It fails where the file is something
+// else, and where its digest is not that of its actions.
+func ReadPlanFile(r io.Reader) (PlanFile, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxPlanFile+1))
+	if err != nil {
+		return PlanFile{}, err
+	}
+	if len(data) > maxPlanFile {
+		return PlanFile{}, fmt.Errorf("it has more than %d bytes", maxPlanFile)
+	}
+	var head struct{ APIVersion, Kind string }
+	if json.Unmarshal(data, &head) != nil || head.Kind != KindPlanFile {
+		return PlanFile{}, ErrNotPlanFile
+	}
+	if head.APIVersion != binding.APIVersion {
+		return PlanFile{}, fmt.Errorf("%w of this version: its apiVersion is %q, want %s", ErrNotPlanFile, head.APIVersion, binding.APIVersion)
+	}
+	var o planFileObject
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&o); err != nil {
+		return PlanFile{}, fmt.Errorf("%w: %w", ErrNotPlanFile, err)
+	}
+	f := PlanFile{
+		Plan: o.Plan.plan(), Revision: o.Revision, Observation: o.Observation,
+		Basis: Basis{Depth: o.Plan.Depth, Base: o.Base, Head: o.Head},
+	}
+	if o.Revision == "" || o.Observation == "" {
+		return PlanFile{}, fmt.Errorf("%w: it has no revision or no observation", ErrNotPlanFile)
+	}
+	if digest := f.Plan.Digest(); digest != o.Digest || digest != o.Plan.Digest {
+		return PlanFile{}, errors.New("its digest is not that of its actions: the file was changed after it was written")
+	}
+	return f, nil
+}
+
+// plan is the plan of which the object was made, without what is not part of
+// the output.
+func (o planObject) plan() plan.Plan {
+	p := plan.Plan{Findings: o.Findings}
+	for _, a := range o.Actions {
+		p.Actions = append(p.Actions, plan.Action{
+			Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
+			Reason: a.Reason, Changes: a.Changes, Steps: a.Steps, Safety: a.Safety,
+		})
+	}
+	return p
+}

@@ -1,0 +1,284 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/plan"
+	"reconciler/internal/report"
+)
+
+// update is the conventional switch of golden tests: go test -update.
+func update() bool { return flag.Lookup("update").Value.String() == "true" }
+
+// offlinePlan is what a plan made offline looks like.
+func offlinePlan() plan.Plan {
+	return plan.Plan{
+		Findings: []finding.Finding{finding.New("token-expiry", "the token ends in 7 days, on 2026-11-29").At("payments.yaml", 9, 5).As(finding.Warning)},
+		Actions: []plan.Action{
+			{
+				Instance: "prod", Binding: "payments", Platform: binding.GitLab, Object: "account", Kind: plan.Noop,
+				Reason: "unknown (Offline): nothing is planned until it is known",
+			},
+			{
+				Instance: "prod", Binding: "twice\x1b[31m", Platform: binding.GitHub, Object: "account", Kind: plan.Forbidden,
+				Reason: "binding-unique: another declaration claims GitHub of this instance too",
+			},
+		},
+	}
+}
+
+func TestMain(m *testing.M) {
+	flag.Bool("update", false, "write the golden files")
+	flag.Parse()
+	os.Exit(m.Run())
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if update() {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+func findings() []finding.Finding {
+	return []finding.Finding{
+		finding.New("adopt-required", "payments: GitLab is bound with username \"person\", declared is \"bot\"").
+			At("payments/gitlab.yaml", 8, 13).In("spec.username"),
+		finding.New("drift", "支付: the source was changed\x1b[31m by hand").At("支付.yaml", 3, 0),
+		finding.New("observation-unknown", "instance prod: the registry did not answer"),
+		finding.New("secret-unavailable", "no answer").At("a.yaml", 0, 0).As(finding.Info),
+	}
+}
+
+func samplePlan() plan.Plan {
+	return plan.Plan{
+		Findings: findings()[:1],
+		Actions: []plan.Action{
+			{
+				Instance: "prod-hangzhou", Binding: "old", Platform: binding.Codeup, Object: "account", Kind: plan.Unbind,
+				Reason:  "not declared any more (deletionPolicy Unbind)",
+				Changes: []plan.Change{{Field: "username", From: "clone-user"}},
+			},
+			{
+				Instance: "prod-hangzhou", Binding: "payments", Platform: binding.GitLab, Object: "account", Kind: plan.Rebind,
+				Reason:  "the secret store has another version of the token",
+				Changes: []plan.Change{{Field: "token version", From: "3", To: "4"}, {Field: "username", From: "机器人", To: "bot"}},
+				Steps: []string{
+					"Check version 4 of the token at the code host; where it says no, nothing changes",
+					"Unbind the account, then bind it again",
+				},
+			},
+			{
+				Instance: "prod-hangzhou", Binding: "payments", Platform: binding.GitLab, Object: "payments/api", Kind: plan.Noop,
+				Reason: "linked as declared",
+			},
+			{
+				Instance: "prod-hangzhou", Binding: "payments", Platform: binding.GitLab,
+				Object: "payments/api#branch:main=>latest", Kind: plan.AddRule, Reason: "declared and not there",
+				Changes: []plan.Change{{Field: "dockerfile", To: "/Dockerfile"}},
+			},
+			{
+				Instance: "test\x1b]0;evil\x07-beijing", Binding: "web", Platform: binding.GitHub, Object: "account", Kind: plan.Authorize,
+				Reason: "GitHub is declared and not bound", Changes: []plan.Change{{Field: "username", To: "octo\u202e"}},
+				Steps: []string{"Sign in to GitHub as octo"},
+			},
+			{
+				Instance: "test-beijing", Binding: "old", Platform: binding.GitLab, Object: "account", Kind: plan.Forbidden, Safety: true,
+				Reason: "empty-snapshot: the snapshot declares nothing at all, and that would remove what is ours; to allow it: reconciler apply --unsafe-allow-deletions",
+			},
+		},
+	}
+}
+
+func statuses() []binding.Status {
+	ready := func(s binding.ConditionStatus, reason, message string) []binding.Condition {
+		return []binding.Condition{
+			{Type: binding.Ready, Status: s, Reason: reason, Message: message, LastTransitionTime: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)},
+			{Type: binding.Bound, Status: binding.True, Reason: "Bound", Message: "bound as declared", LastTransitionTime: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)},
+		}
+	}
+	return []binding.Status{
+		{
+			Name: "web", File: "web.yaml", Revision: "4be1", Spec: binding.Spec{Instance: "prod", Platform: binding.GitHub, Username: "octo"},
+			Conditions: ready(binding.False, "AwaitingAuthorization", "a person has to authorize the account in a browser, see the steps"),
+			Steps:      []string{"Open the console", "Actions column > Bind Account"},
+		},
+		{
+			Name: "支付-gitlab", File: "pay.yaml", Spec: binding.Spec{
+				Instance: "prod", Platform: binding.GitLab, Username: "机器人", Address: "https://gitlab.example.com",
+				Repositories: []binding.Repository{},
+			},
+			Conditions:   ready(binding.True, "Converged", "as declared"),
+			TokenVersion: 4, TokenExpires: time.Date(2027, 1, 31, 23, 59, 59, 0, time.UTC),
+			LastSync: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC),
+		},
+		{Name: "new", Spec: binding.Spec{Instance: "dev", Platform: binding.Codeup}},
+	}
+}
+
+func TestGoldenReports(t *testing.T) {
+	for _, tt := range []struct {
+		file  string
+		write func(io.Writer) error
+	}{
+		{"findings.golden", func(w io.Writer) error { return report.Findings(w, findings(), report.Style{}) }},
+		{"findings-color-narrow.golden", func(w io.Writer) error {
+			return report.Findings(w, findings(), report.Style{Color: true, Width: 60})
+		}},
+		{"findings.json.golden", func(w io.Writer) error { return report.FindingsJSON(w, findings()) }},
+		{"plan.golden", func(w io.Writer) error { return report.Plan(w, samplePlan(), report.Style{}) }},
+		{"plan-color.golden", func(w io.Writer) error { return report.Plan(w, samplePlan(), report.Style{Color: true}) }},
+		{"plan-full-narrow.golden", func(w io.Writer) error {
+			return report.Plan(w, samplePlan(), report.Style{Full: true, Width: 60})
+		}},
+		{"plan-live.golden", func(w io.Writer) error {
+			return report.Plan(w, samplePlan(), report.Style{Depth: report.Live})
+		}},
+		{"plan-offline.golden", func(w io.Writer) error {
+			return report.Plan(w, offlinePlan(), report.Style{Depth: report.Offline, Width: 70})
+		}},
+		{"plan.json.golden", func(w io.Writer) error { return report.PlanJSON(w, samplePlan(), report.Live) }},
+		{"bindings.golden", func(w io.Writer) error { return report.Bindings(w, statuses(), report.Style{}) }},
+		{"bindings-color-full-narrow.golden", func(w io.Writer) error {
+			return report.Bindings(w, statuses(), report.Style{Color: true, Full: true, Width: 100})
+		}},
+		{"bindings.json.golden", func(w io.Writer) error { return report.BindingsJSON(w, statuses()) }},
+	} {
+		t.Run(tt.file, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := tt.write(&out); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, tt.file, out.Bytes())
+		})
+	}
+}
+
+func TestPlanSaysWhyNothingChanges(t *testing.T) {
+	noop := func(settled bool) plan.Plan {
+		return plan.Plan{Actions: []plan.Action{{Instance: "prod", Binding: "a", Platform: binding.GitLab, Object: "account", Kind: plan.Noop, Settled: settled}}}
+	}
+	for name, tt := range map[string]struct {
+		plan plan.Plan
+		want string
+	}{
+		"all as declared":   {noop(true), "No changes. The registry matches the declarations.\n"},
+		"something is kept": {noop(false), "No changes. Something is kept as it is; --full shows why.\n"},
+		"nothing declared":  {plan.Plan{}, "No changes. Nothing is declared.\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := report.Plan(&out, tt.plan, report.Style{}); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, out.String()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestEmptyListsAreNeverNull(t *testing.T) {
+	for name, write := range map[string]func(io.Writer) error{
+		"findings": func(w io.Writer) error { return report.FindingsJSON(w, nil) },
+		"plan": func(w io.Writer) error {
+			return report.PlanJSON(w, plan.Plan{Actions: []plan.Action{{Instance: "prod"}}}, report.Live)
+		},
+		"empty plan": func(w io.Writer) error { return report.PlanJSON(w, plan.Plan{}, report.Live) },
+		"bindings":   func(w io.Writer) error { return report.BindingsJSON(w, nil) },
+		"a binding":  func(w io.Writer) error { return report.BindingsJSON(w, []binding.Status{{Name: "a"}}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := write(&out); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(out.String(), "null") || !strings.Contains(out.String(), "[]") {
+				t.Errorf("want [] and no null:\n%s", out.String())
+			}
+		})
+	}
+}
+
+func TestBindingListKeepsStatuses(t *testing.T) {
+	data, err := json.Marshal(report.NewBindingList(statuses()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list report.BindingList
+	if err := json.Unmarshal(data, &list); err != nil {
+		t.Fatal(err)
+	}
+	got := list.Statuses()
+	want := []binding.Status{statuses()[2], statuses()[0], statuses()[1]} // Sorted by instance and name.
+	date := cmp.Comparer(func(a, b binding.Date) bool { return a == b })
+	if diff := cmp.Diff(want, got, date, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("a list that went over the wire differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestNothingEscapesToTheTerminal(t *testing.T) {
+	evil := "\x1b[2J\x07\u202e\u2066\x9b1m\r\n\xff"
+	var out bytes.Buffer
+	f := finding.New("drift", evil).At(evil, 1, 1).In(evil)
+	p := plan.Plan{Findings: []finding.Finding{f}, Actions: []plan.Action{{
+		Instance: evil, Binding: evil, Object: evil, Kind: plan.Manual, Reason: evil, Platform: binding.Platform(evil),
+		Changes: []plan.Change{{Field: evil, From: evil, To: evil}}, Steps: []string{evil},
+	}}}
+	s := binding.Status{
+		Name: evil, File: evil, Revision: evil, Steps: []string{evil}, Spec: binding.Spec{Instance: evil, Username: evil, Platform: binding.Platform(evil)},
+		Conditions: []binding.Condition{{Type: binding.Ready, Status: binding.ConditionStatus(evil), Reason: evil, Message: evil}},
+	}
+	full := report.Style{Full: true}
+	if err := errors.Join(report.Findings(&out, []finding.Finding{f}, full), report.Plan(&out, p, full), report.Bindings(&out, []binding.Status{s}, full)); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range out.String() {
+		if r != '\n' && (r < 0x20 || r >= 0x7f && r < 0xa0 || r == '\u202e' || r == '\u2066') {
+			t.Fatalf("%q reaches the terminal in:\n%q", r, out.String())
+		}
+	}
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestWriteErrorsAreReturned(t *testing.T) {
+	for name, err := range map[string]error{
+		"findings":      report.Findings(brokenPipe{}, findings(), report.Style{}),
+		"plan":          report.Plan(brokenPipe{}, samplePlan(), report.Style{}),
+		"bindings":      report.Bindings(brokenPipe{}, nil, report.Style{}),
+		"findings JSON": report.FindingsJSON(brokenPipe{}, nil),
+		"plan JSON":     report.PlanJSON(brokenPipe{}, plan.Plan{}, report.Live),
+		"bindings JSON": report.BindingsJSON(brokenPipe{}, nil),
+	} {
+		if !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("%s: got %v, want %v", name, err, io.ErrClosedPipe)
+		}
+	}
+}

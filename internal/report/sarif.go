@@ -1,0 +1,110 @@
+package report
+
+import (
+	"cmp"
+	"io"
+	"net/url"
+	"strings"
+
+	"reconciler/internal/finding"
+)
+
+// sarifSchema is where OASIS publishes the schema of SARIF 2.1.0 with its
+// errata.
+const sarifSchema = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+// sourceRoot is what file names are relative to, by SARIF's custom.
+const sourceRoot = "%SRCROOT%"
+
+// writeSARIF writes findings as one SARIF 2.1.0 run. A finding that is not
+// about a file becomes a notification of the run: readers refuse results
+// without a place, and a place is never invented.
+func writeSARIF(w io.Writer, d Document, o Options) error {
+	run := sarifRun{
+		ColumnKind:         "unicodeCodePoints",
+		OriginalURIBaseIDs: map[string]sarifArtifact{sourceRoot: {Description: &sarifText{"The root of the repository of declarations."}}},
+		Results:            []sarifResult{},
+	}
+	run.Tool.Driver = sarifDriver{Name: tool, Version: clean(o.Version), Rules: []sarifRule{}}
+	invocation := sarifInvocation{ExecutionSuccessful: true, Notifications: []sarifNotification{}}
+	rules := map[string]int{}
+	findings := d.findings()
+	prints := Fingerprints(findings)
+	for i, f := range findings {
+		if _, ok := rules[f.Code]; !ok {
+			rules[f.Code] = len(run.Tool.Driver.Rules)
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, newSARIFRule(f))
+		}
+		index := rules[f.Code]
+		if f.File == "" {
+			invocation.ExecutionSuccessful = invocation.ExecutionSuccessful && f.Severity != finding.Error
+			invocation.Notifications = append(invocation.Notifications, sarifNotification{
+				AssociatedRule: sarifRuleReference{clean(f.Code), index}, Level: sarifLevel(f.Severity), Message: sarifMessage(f),
+			})
+			continue
+		}
+		run.Results = append(run.Results, sarifResult{
+			RuleID: clean(f.Code), RuleIndex: index, Level: sarifLevel(f.Severity), Message: sarifMessage(f),
+			Locations: []sarifLocation{newSARIFLocation(f)},
+			// The first is the one that GitHub compares.
+			PartialFingerprints: map[string]string{"primaryLocationLineHash": prints[i], "reconciler/v1": prints[i]},
+		})
+	}
+	run.Invocations = []sarifInvocation{invocation}
+	return writeJSON(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}})
+}
+
+// newSARIFRule describes the rule of a finding: as the catalogue does, or for a
+// rule that is not in it (an organisation's own) as the finding does.
+func newSARIFRule(f finding.Finding) sarifRule {
+	known, ok := finding.Lookup(f.Code)
+	if !ok {
+		known = finding.Rule{Severity: f.Severity, Sentence: cmp.Or(f.Rule, f.Code), Hint: f.Hint}
+	}
+	rule := sarifRule{
+		ID:                   clean(f.Code),
+		ShortDescription:     sarifText{clean(known.Sentence)},
+		DefaultConfiguration: sarifConfiguration{sarifLevel(known.Severity)},
+	}
+	if known.Explanation != "" {
+		rule.FullDescription = &sarifText{clean(known.Explanation)}
+	}
+	if known.Hint != "" {
+		rule.Help = &sarifText{clean(known.Hint)}
+	}
+	if u, err := url.Parse(known.Source); err == nil && u.Scheme == "https" && u.Host != "" {
+		rule.HelpURI = known.Source
+	}
+	return rule
+}
+
+func sarifLevel(s finding.Severity) string {
+	switch s {
+	case finding.Error:
+		return "error"
+	case finding.Warning:
+		return "warning"
+	case finding.Info:
+		return "note"
+	}
+	return "warning"
+}
+
+// sarifMessage is the message and the hint. SARIF makes links of "[a](b)" in a
+// message; foreign text gets none.
+func sarifMessage(f finding.Finding) sarifText {
+	return sarifText{strings.ReplaceAll(described(f), "](", "] (")}
+}
+
+func newSARIFLocation(f finding.Finding) sarifLocation {
+	l := sarifLocation{Physical: sarifPhysical{Artifact: sarifArtifact{
+		URI: (&url.URL{Path: f.File}).String(), URIBaseID: sourceRoot,
+	}}}
+	if f.Line > 0 {
+		l.Physical.Region = &sarifRegion{f.Line, f.Column}
+	}
+	if f.Path != "" {
+		l.Logical = []sarifLogical{{clean(f.Path), "member"}}
+	}
+	return l
+}

@@ -1,0 +1,155 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/plan"
+	"reconciler/internal/report"
+)
+
+const published = "../../docs/schema/"
+
+// validateOwn holds an output to the published schema of its kind.
+func validateOwn(t *testing.T, data []byte) {
+	t.Helper()
+	var object struct{ Kind string }
+	if err := json.Unmarshal(data, &object); err != nil {
+		t.Fatal(err)
+	}
+	validateJSON(t, published+strings.ToLower(object.Kind)+".json", data)
+}
+
+func TestGoldenJSONKeepsToThePublishedSchemas(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.json.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(data, []byte(`"kind": "Checklist"`)) {
+			continue // Not one of the outputs whose schema is published.
+		}
+		checked++
+		t.Run(filepath.Base(file), func(t *testing.T) { validateOwn(t, data) })
+	}
+	if checked < 3 {
+		t.Errorf("only %d golden files", checked)
+	}
+}
+
+func TestABindingWithEveryFieldKeepsToThePublishedSchema(t *testing.T) {
+	yes := true
+	day, err := binding.ParseDate("2027-01-31")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := statuses()[1]
+	s.Revision = "4be1"
+	s.Spec.Adopt, s.Spec.DeletionPolicy, s.Spec.DriftPolicy = true, binding.Unbind, binding.Report
+	s.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "a", Key: "token", Version: 2}, Expires: day}
+	s.Spec.Suspend = &binding.Suspend{Until: day, Reason: "freeze", Owner: "payments"}
+	s.Spec.Repositories = []binding.Repository{{
+		Image: "a/b", Source: "a/b", Trigger: binding.Auto, OverseasBuild: &yes, BuildCache: &yes,
+		Rules: []binding.BuildRule{{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}, {Tag: "v1", Dockerfile: "/Dockerfile", ImageTag: "1"}},
+	}}
+	var out bytes.Buffer
+	if err := report.BindingsJSON(&out, []binding.Status{s}); err != nil {
+		t.Fatal(err)
+	}
+	validateOwn(t, out.Bytes())
+}
+
+// properties are the fields of one definition of a published schema.
+func properties(t *testing.T, file, definition string) []string {
+	t.Helper()
+	data, err := os.ReadFile(published + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type object struct {
+		Properties map[string]struct{ Description string }
+		Defs       map[string]json.RawMessage `json:"$defs"`
+	}
+	var schema object
+	if err := json.Unmarshal(data, &schema); err != nil {
+		t.Fatal(err)
+	}
+	if definition != "" {
+		text := schema.Defs[definition]
+		schema = object{}
+		if err := json.Unmarshal(text, &schema); err != nil {
+			t.Fatalf("%s: definition %s: %v", file, definition, err)
+		}
+	}
+	var names []string
+	for name := range schema.Properties {
+		names = append(names, name)
+	}
+	return names
+}
+
+// fields are the JSON names of a struct's fields.
+func fields(t reflect.Type) []string {
+	var names []string
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case name == "-":
+		case f.Anonymous && name == "":
+			names = append(names, fields(f.Type)...)
+		default:
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func TestPublishedSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
+	sorted := cmp.Transformer("set", func(names []string) map[string]bool {
+		set := map[string]bool{}
+		for _, n := range names {
+			set[n] = true
+		}
+		return set
+	})
+	for _, tt := range []struct {
+		file, definition string
+		value            any
+	}{
+		{"findings.json", "Finding", finding.Finding{}},
+		{"plan.json", "Finding", finding.Finding{}},
+		{"plan.json", "Action", plan.Action{}},
+		{"plan.json", "Change", plan.Change{}},
+		{"plan.json", "Touched", report.Touched{}},
+		{"bindinglist.json", "", report.BindingList{}},
+		{"bindinglist.json", "Binding", report.BindingItem{}},
+		{"bindinglist.json", "Metadata", report.BindingMetadata{}},
+		{"bindinglist.json", "Status", report.BindingStatus{}},
+		{"bindinglist.json", "Condition", binding.Condition{}},
+		{"bindinglist.json", "Spec", binding.Spec{}},
+		{"bindinglist.json", "Token", binding.Token{}},
+		{"bindinglist.json", "VaultRef", binding.VaultRef{}},
+		{"bindinglist.json", "Suspend", binding.Suspend{}},
+		{"bindinglist.json", "Repository", binding.Repository{}},
+		{"bindinglist.json", "BuildRule", binding.BuildRule{}},
+	} {
+		got := properties(t, tt.file, tt.definition)
+		if diff := cmp.Diff(fields(reflect.TypeOf(tt.value)), got, sorted); diff != "" {
+			t.Errorf("docs/schema/%s %s (-type +schema):\n%s", tt.file, tt.definition, diff)
+		}
+	}
+}

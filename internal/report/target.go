@@ -1,0 +1,103 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Target is one report to write: a format, and the file it goes to; without a
+// file it goes to standard output.
+type Target struct {
+	Format Format
+	File   string
+}
+
+// ParseTarget reads FORMAT or FORMAT=FILE, the value of --output.
+func ParseTarget(s string) (Target, error) {
+	name, file, named := strings.Cut(s, "=")
+	t := Target{Format: Format(name), File: file}
+	if !slices.Contains(Formats(), name) {
+		return Target{}, unknownFormat(t.Format)
+	}
+	if named && file == "" {
+		return Target{}, fmt.Errorf("report: %q names no file; write %s, or %s=FILE", s, name, name)
+	}
+	return t, nil
+}
+
+// ParseTargets reads every value of a repeated --output. Without one it is
+// text on standard output. It refuses a file that is named twice, and two
+// reports on standard output that would run into each other; only annotations
+// may stand after text there.
+func ParseTargets(values []string) ([]Target, error) {
+	if len(values) == 0 {
+		return []Target{{Format: FormatText}}, nil
+	}
+	var targets []Target
+	var onStdout []Format
+	files := map[string]bool{}
+	for _, value := range values {
+		t, err := ParseTarget(value)
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, t)
+		if t.File == "" {
+			onStdout = append(onStdout, t.Format)
+			continue
+		}
+		if file := filepath.Clean(t.File); files[file] {
+			return nil, fmt.Errorf("report: the file %s is to hold two reports; name another for %s", t.File, t.Format)
+		}
+		files[filepath.Clean(t.File)] = true
+	}
+	if len(onStdout) > 1 && !canShare(onStdout) {
+		return nil, fmt.Errorf("report: %s would run into %s on standard output; give one of them a file: %s=FILE",
+			onStdout[1], onStdout[0], onStdout[1])
+	}
+	return targets, nil
+}
+
+// canShare says whether formats can stand on standard output together: text
+// and annotations are both lines of a log.
+func canShare(formats []Format) bool {
+	return slices.Equal(slices.Sorted(slices.Values(formats)), []Format{FormatGitHub, FormatText})
+}
+
+// WriteTargets writes a document to every target: to stdout, or to its file,
+// which is made or replaced. All reports are made before the first is written;
+// a file that cannot be written does not keep the others from it. Options.Style
+// speaks of stdout; text in a file has neither colour nor a width.
+func WriteTargets(stdout io.Writer, targets []Target, d Document, o Options) error {
+	reports := make([]bytes.Buffer, len(targets))
+	for i, t := range targets {
+		options := o
+		if t.File != "" {
+			options.Style = Style{Full: o.Style.Full}
+		}
+		if err := Write(&reports[i], t.Format, d, options); err != nil {
+			return err
+		}
+	}
+	var failures []error
+	for i, t := range targets {
+		if err := t.put(stdout, reports[i].Bytes()); err != nil {
+			failures = append(failures, fmt.Errorf("report: the %s report: %w", t.Format, err))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func (t Target) put(stdout io.Writer, data []byte) error {
+	if t.File != "" {
+		return os.WriteFile(t.File, data, 0o644)
+	}
+	_, err := stdout.Write(data)
+	return err
+}

@@ -1,0 +1,103 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	textwidth "golang.org/x/text/width"
+)
+
+// clean makes text harmless for a terminal: control characters, with them
+// every escape sequence, and characters that turn the direction of writing
+// are written out, invalid UTF-8 is replaced.
+func clean(text string) string {
+	if strings.IndexFunc(text, unsafeRune) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r == '\n' || r == '\t':
+			b.WriteByte(' ')
+		case r == utf8.RuneError:
+			b.WriteRune(utf8.RuneError)
+		case unsafeRune(r):
+			fmt.Fprintf(&b, "\\u%04x", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func unsafeRune(r rune) bool {
+	return r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) ||
+		r == '\u2028' || r == '\u2029'
+}
+
+// width is how many columns text takes on a terminal.
+func width(text string) int {
+	n := 0
+	for _, r := range text {
+		n += runeWidth(r)
+	}
+	return n
+}
+
+func runeWidth(r rune) int {
+	if unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) {
+		return 0
+	}
+	switch textwidth.LookupRune(r).Kind() {
+	case textwidth.EastAsianWide, textwidth.EastAsianFullwidth:
+		return 2
+	default:
+		return 1
+	}
+}
+
+// pad fills text up with spaces to n columns.
+func pad(text string, n int) string {
+	return text + strings.Repeat(" ", max(0, n-width(text)))
+}
+
+// cut shortens text to n columns, with an ellipsis; 0 or less leaves it.
+func cut(text string, n int) string {
+	if n <= 0 || width(text) <= n {
+		return text
+	}
+	used := 0
+	for i, r := range text {
+		if used += runeWidth(r); used > n-1 {
+			return text[:i] + "…"
+		}
+	}
+	return text
+}
+
+// narrowest is where folding stops to help.
+const narrowest = 20
+
+// foldLines breaks text between words into lines of at most n columns; a word
+// that is longer stands alone.
+func foldLines(text string, n int) []string {
+	if n < narrowest || width(text) <= n {
+		return []string{text}
+	}
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case line == "":
+			line = word
+		case width(line)+1+width(word) <= n:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = word
+		}
+	}
+	return append(lines, line)
+}
