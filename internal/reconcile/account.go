@@ -1,0 +1,192 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/secrets"
+)
+
+// bind binds an account where none is. Where one of ours was bound before, a
+// token that is refused falls back to the one applied then.
+func (x *run) bind(ctx context.Context, a plan.Action) error {
+	token, err := x.plannedToken(ctx, &a)
+	if err != nil {
+		return err
+	}
+	defer token.Wipe()
+	if err := x.checkToken(ctx, a, token); err != nil {
+		token.Wipe()
+		if binding.KindOf(err) == binding.Refused {
+			// Asking the code host again costs nothing: it may say yes one day.
+			return x.fallBack(ctx, a, binding.Refusal{}, err)
+		}
+		return err
+	}
+	err = x.bindWith(ctx, a, token)
+	if refused(err) {
+		token.Wipe()
+		return x.fallBack(ctx, a, binding.RefusalOf(a.Target.Declaration.Spec, a.Target.TokenVersion), err)
+	}
+	return err
+}
+
+// rebind lets the old account go and binds the new one. The new token is
+// checked at the code host first, and until that says yes nothing is let go.
+func (x *run) rebind(ctx context.Context, a plan.Action) error {
+	token, err := x.plannedToken(ctx, &a)
+	if err != nil {
+		return fmt.Errorf("the old binding is kept: %w", err)
+	}
+	defer token.Wipe()
+	if err := x.checkToken(ctx, a, token); err != nil {
+		return fmt.Errorf("the old binding is kept: %w", err)
+	}
+	if err := x.letGo(ctx, a); err != nil {
+		return err
+	}
+	err = x.bindWith(ctx, a, token)
+	if refused(err) {
+		token.Wipe()
+		return x.fallBack(ctx, a, binding.RefusalOf(a.Target.Declaration.Spec, a.Target.TokenVersion), err)
+	}
+	if err != nil {
+		return fmt.Errorf("%w until the next run: %w", ErrLost, err)
+	}
+	return nil
+}
+
+// letGo is the first half of a rebind. Its intent stays until the second half
+// replaces it, so that a run in between knows that we let go ourselves.
+func (x *run) letGo(ctx context.Context, a plan.Action) error {
+	if a.Target.Account == nil {
+		return nil
+	}
+	intent := x.intent(a, plan.Rebind)
+	what, err := x.send(ctx, &intent, func(ctx context.Context, _ *binding.Intent) error {
+		return x.r.o.Registry.Unbind(ctx, *a.Target.Account)
+	})
+	switch what {
+	case done:
+		return nil
+	case undone:
+		return fmt.Errorf("the old binding is kept: %w", joined(err, x.ledger.over(ctx, intent)))
+	default:
+		return err
+	}
+}
+
+// bindWith is one call to bind a token, between intent and outcome.
+func (x *run) bindWith(ctx context.Context, a plan.Action, token secrets.Secret) error {
+	return x.bindAs(ctx, x.intent(a, plan.Bind), wantedAccount(a.Target.Declaration.Spec), token)
+}
+
+func (x *run) bindAs(ctx context.Context, intent binding.Intent, wanted binding.Account, token secrets.Secret) error {
+	return x.write(ctx, intent, func(ctx context.Context, intent *binding.Intent) error {
+		account, err := x.r.o.Registry.Bind(ctx, wanted, token)
+		if err != nil {
+			return err
+		}
+		toldAs(&intent.After, account)
+		return nil
+	})
+}
+
+// toldAs puts the registry's words on an account into a record.
+func toldAs(r *binding.Record, account binding.Account) {
+	r.AccountID = account.ID
+	r.Username, r.Address = cmp.Or(account.Username, r.Username), cmp.Or(account.Address, r.Address)
+}
+
+// fallBack binds the token version applied before again, after cause, which
+// refused the new one. Where that succeeds it notes the refusal, so that the
+// working binding is not let go for the same token once more. It always gives
+// an error: what was declared is not so.
+func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refusal, cause error) error {
+	before := x.before(a)
+	if before == nil || !before.Managed {
+		return cause
+	}
+	if err := x.stillUnbound(ctx, a); err != nil {
+		return fmt.Errorf("%w: %w", err, cause)
+	}
+	if before.TokenVersion == 0 || x.sameAttempt(*before, a) {
+		return fmt.Errorf("%w: %w; no other version of the token, applied before, is known to fall back to", ErrLost, cause)
+	}
+	ref := refOf(before.Vault)
+	ref.Version = before.TokenVersion
+	token, err := x.read(ctx, ref)
+	if err == nil {
+		defer token.Wipe()
+		intent := x.intent(a, plan.Bind)
+		intent.After, intent.TokenVersion, intent.TokenFingerprint = *before, before.TokenVersion, ""
+		if refusal != (binding.Refusal{}) {
+			intent.After.Refused = refusal
+		}
+		err = x.bindAs(ctx, intent, before.Wanted(), token)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w; and version %d, applied before, could not be bound again (put a new token into the secret store): %w",
+			ErrLost, cause, before.TokenVersion, err)
+	}
+	return fmt.Errorf("%w: %s was refused, version %d is bound as %q: %w",
+		ErrFellBack, newToken(a), before.TokenVersion, before.Wanted().Username, cause)
+}
+
+func newToken(a plan.Action) string {
+	if a.Target.TokenVersion > 0 {
+		return fmt.Sprintf("version %d", a.Target.TokenVersion)
+	}
+	return "the new token"
+}
+
+// sameAttempt says that an action binds the very token and account that the
+// record has.
+func (x *run) sameAttempt(before binding.Record, a plan.Action) bool {
+	spec := a.Target.Declaration.Spec
+	return before.TokenVersion == a.Target.TokenVersion && spec.Token != nil &&
+		before.Vault.Unpinned() == spec.Token.Vault.Unpinned() && sameAccount(before.Wanted(), wantedAccount(spec))
+}
+
+// stillUnbound is nil when the platform is certainly not bound. A bind is
+// refused where somebody bound the platform meanwhile, too, and that is not the
+// token's fault.
+func (x *run) stillUnbound(ctx context.Context, a plan.Action) error {
+	obs := x.r.observer.Observe(ctx, Desired{}, []binding.Record{{Binding: a.Binding, Platform: a.Platform}}, Live)
+	state, asked := obs.Accounts[a.Platform]
+	switch u := firstUnknown(obs.Unknown, state.Unknown); {
+	case u != nil:
+		return fmt.Errorf("%w as far as is known, until the next run: %s", ErrLost, u.Message)
+	case !asked:
+		return fmt.Errorf("%w as far as is known, until the next run", ErrLost)
+	case state.Account != nil:
+		return fmt.Errorf("%s is bound to %q by now, by somebody else", a.Platform.Title(), state.Account.Username)
+	}
+	return nil
+}
+
+// unbind lets go of an account for good.
+func (x *run) unbind(ctx context.Context, a plan.Action) error {
+	if a.Target.Account == nil {
+		return fmt.Errorf("unbind %s: %w: no account was observed", a.Binding, errFault)
+	}
+	return x.write(ctx, x.intent(a, plan.Unbind), func(ctx context.Context, _ *binding.Intent) error {
+		return x.r.o.Registry.Unbind(ctx, *a.Target.Account)
+	})
+}
+
+// adopt writes our memory and nothing else. Where the binding had another name
+// two records change, so that an intent holds them together.
+func (x *run) adopt(ctx context.Context, a plan.Action) error {
+	intent := x.intent(a, plan.Adopt)
+	if intent.After.Binding == "" {
+		return nil
+	}
+	if intent.Record.Binding == "" || sameKey(intent.Record, intent.After) {
+		return x.ledger.keep(ctx, intent.After)
+	}
+	return x.write(ctx, intent, func(context.Context, *binding.Intent) error { return nil })
+}

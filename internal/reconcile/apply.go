@@ -1,0 +1,303 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// run is one plan being applied.
+type run struct {
+	r        *Reconciler
+	ledger   *ledger
+	plan     plan.Plan
+	digest   string
+	revision string
+	// number counts, by the action's place in the plan, those that change
+	// something.
+	number map[int]int
+
+	mu     sync.Mutex
+	failed map[string]bool
+}
+
+func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired Desired) Result {
+	result := Result{Outcomes: make([]Outcome, len(p.Actions))}
+	records, err := r.o.Store.Records(ctx, r.o.Instance.Name)
+	x := &run{
+		r: r, ledger: newLedger(r.o.Store, r.o.Now, records), plan: p, digest: p.Digest(),
+		revision: desired.Revision, number: map[int]int{}, failed: map[string]bool{},
+	}
+	if err == nil {
+		err = x.ledger.heed(ctx, desired.of(r.o.Instance.Name))
+	}
+	for i, a := range p.Actions {
+		if a.Kind.Changes() {
+			x.number[i] = len(x.number) + 1
+		}
+	}
+	inOrder(p.Actions, func(i int) {
+		if err != nil && p.Actions[i].Kind.Changes() {
+			result.Outcomes[i] = Outcome{p.Actions[i], Failed, fmt.Errorf("nothing was done: %w", err)}
+			return
+		}
+		result.Outcomes[i] = x.act(ctx, i)
+	})
+	result.Incomplete = r.remember(p, result)
+	x.forgetGone(context.WithoutCancel(ctx), desired)
+	r.judge(context.WithoutCancel(ctx), desired, p, result)
+	return result
+}
+
+// act decides whether an action may be done, does it, and tells.
+func (x *run) act(ctx context.Context, i int) (outcome Outcome) {
+	a := x.plan.Actions[i]
+	outcome.Action = a
+	defer func() {
+		if v := recover(); v != nil {
+			outcome.State, outcome.Err = Failed, fmt.Errorf("%s %s of %s: %w", a.Kind, a.Object, a.Binding, faultOf(v))
+		}
+	}()
+	if outcome.State = x.hindrance(ctx, a); outcome.State != "" {
+		return outcome
+	}
+	event := Event{Kind: ActionStarted, Revision: x.revision, Action: a, Index: x.number[i], Count: len(x.number)}
+	x.r.emit(event)
+	started := x.r.o.Now()
+	outcome.State, outcome.Err = Done, x.perform(context.WithoutCancel(ctx), a)
+	if outcome.Err != nil {
+		outcome.State = Failed
+		x.mu.Lock()
+		x.failed[a.Binding] = true
+		x.mu.Unlock()
+	}
+	x.history(context.WithoutCancel(ctx), &outcome)
+	event.Kind, event.Outcome, event.Err, event.Took = ActionDone, outcome, outcome.Err, x.r.o.Now().Sub(started)
+	x.r.emit(event)
+	return outcome
+}
+
+// hindrance is why an action is not begun; empty if it is.
+func (x *run) hindrance(ctx context.Context, a plan.Action) OutcomeState {
+	x.mu.Lock()
+	failed := x.failed[a.Binding]
+	x.mu.Unlock()
+	switch {
+	case !a.Kind.Changes():
+		return Kept
+	case a.Kind.ByPerson():
+		return Waiting
+	case ctx.Err() != nil:
+		return Stopped
+	case failed:
+		return Skipped
+	case x.r.backoff.held(a.Binding, attemptOf(a), x.r.o.Now()):
+		return Held
+	}
+	return ""
+}
+
+// perform carries out one action. A panic in it is a failure of that action
+// alone; its intent stays and the next run finds out what was done.
+func (x *run) perform(ctx context.Context, a plan.Action) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("%s %s of %s: %w", a.Kind, a.Object, a.Binding, faultOf(v))
+		}
+	}()
+	switch a.Kind {
+	case plan.Bind:
+		return x.bind(ctx, a)
+	case plan.Rebind:
+		return x.rebind(ctx, a)
+	case plan.Unbind:
+		return x.unbind(ctx, a)
+	case plan.Link, plan.Relink:
+		return x.link(ctx, a)
+	case plan.Unlink, plan.AddRule, plan.ChangeRule, plan.RemoveRule:
+		return x.repository(ctx, a)
+	case plan.Adopt:
+		return x.adopt(ctx, a)
+	case plan.Authorize, plan.Manual, plan.Noop, plan.Forbidden:
+	}
+	return fmt.Errorf("%s %s of %s: %w: it is not for us to do", a.Kind, a.Object, a.Binding, errFault)
+}
+
+// history appends to the history. What was done counts, also where that cannot
+// be written: the outcome then carries the error without having failed before.
+func (x *run) history(ctx context.Context, outcome *Outcome) {
+	a := outcome.Action
+	event := binding.Event{
+		Time: x.r.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
+		Outcome: string(outcome.State), Message: a.Reason, Revision: x.revision, Digest: x.digest,
+	}
+	if outcome.Err != nil {
+		event.Message = outcome.Err.Error()
+	}
+	if err := x.r.o.Store.AppendEvent(ctx, event); err != nil {
+		outcome.State = Failed
+		outcome.Err = errors.Join(outcome.Err, fmt.Errorf("the history could not be written: %w", err))
+	}
+}
+
+// intent is what is written before a write of kind for an action.
+func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
+	before := x.before(a)
+	intent := binding.Intent{
+		Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Action: string(kind), Object: a.Object,
+		Link: a.Target.Link, TokenVersion: a.Target.TokenVersion, TokenFingerprint: a.Target.TokenFingerprint,
+	}
+	if before != nil {
+		intent.Record = *before
+	}
+	if after := plan.Remember(a, before, nil); after != nil {
+		intent.After = *after
+	}
+	return intent
+}
+
+// before is the record that an action starts from: that of its binding, or
+// that of the binding's earlier name.
+func (x *run) before(a plan.Action) *binding.Record {
+	if r := x.ledger.record(a.Binding, a.Platform); r != nil {
+		return r
+	}
+	if a.Target.Record != nil {
+		return x.ledger.record(a.Target.Record.Binding, a.Target.Record.Platform)
+	}
+	return nil
+}
+
+// write does one write to the outside world: intent, call, outcome.
+func (x *run) write(ctx context.Context, intent binding.Intent, call func(context.Context, *binding.Intent) error) error {
+	what, err := x.send(ctx, &intent, call)
+	switch what {
+	case done:
+		return errors.Join(err, x.ledger.done(ctx, intent))
+	case undone:
+		return errors.Join(err, x.ledger.over(ctx, intent))
+	case letGo:
+		intent.Action = string(plan.Rebind)
+		return errors.Join(err, x.ledger.begin(ctx, intent))
+	case open:
+	}
+	return err
+}
+
+// send writes the intent, makes the call, and finds out what became of it. An
+// answer that was lost is not guessed: the object is observed.
+func (x *run) send(ctx context.Context, intent *binding.Intent, call func(context.Context, *binding.Intent) error) (answer, error) {
+	if err := x.ledger.begin(ctx, *intent); err != nil {
+		return open, err
+	}
+	err := x.within(ctx, func(ctx context.Context) error { return call(ctx, intent) })
+	switch {
+	case err == nil:
+		return done, nil
+	case uncertain(err):
+		obs := x.r.observer.Observe(ctx, Desired{}, intended(nil, []binding.Intent{*intent}), Live)
+		what := settle(intent, obs)
+		if what == done || plan.Kind(intent.Action) == plan.Rebind && what == letGo {
+			return done, nil
+		}
+		return what, err
+	case binding.KindOf(err) == binding.NotFound && frees(plan.Kind(intent.Action)):
+		return done, nil
+	case plan.Kind(intent.Action) == plan.Bind && intent.Record.Managed:
+		return letGo, err
+	}
+	return undone, err
+}
+
+// frees says that an action is done when its object is gone already. Of a
+// rebind it is the first half, which lets go.
+func frees(k plan.Kind) bool {
+	return k == plan.Unbind || k == plan.Rebind || k == plan.Unlink || k == plan.RemoveRule
+}
+
+// within makes one call within its time.
+func (x *run) within(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, x.r.o.CallTimeout)
+	defer cancel()
+	return call(ctx)
+}
+
+// remember notes for the backoff which bindings failed, and when the instance
+// has to be looked at again because something did not answer. While something
+// does not, nothing counts as a success: less may have been tried than is due,
+// which remember says.
+func (r *Reconciler) remember(p plan.Plan, result Result) (blind bool) {
+	now, names := r.o.Now(), map[string]bool{}
+	r.mu.Lock()
+	blind = incomplete(r.seen.obs)
+	r.mu.Unlock()
+	for _, a := range p.Actions {
+		names[a.Binding] = true
+	}
+	for name := range names {
+		own := Result{Outcomes: result.of(name)}
+		if !blind && own.Count(Failed, Held, Skipped, Stopped) == 0 {
+			r.backoff.succeeded(name)
+		}
+	}
+	for _, o := range result.Outcomes {
+		if o.State == Failed {
+			r.backoff.failed(o.Action.Binding, attemptOf(o.Action), now, retryAfter(o.Err))
+		}
+	}
+	r.backoff.keepOnly(names)
+	if blind {
+		r.backoff.failed("", "", now, 0)
+		return true
+	}
+	r.backoff.succeeded("")
+	return false
+}
+
+// attemptOf identifies what an action of a binding tries to reach: its
+// declaration and token. Only another one ends the pause after failures.
+func attemptOf(a plan.Action) string {
+	if a.Target.Declaration == nil {
+		return ""
+	}
+	return digestOf(a.Target.Declaration.Spec, a.Target.TokenVersion)
+}
+
+func retryAfter(err error) time.Duration {
+	if f, ok := errors.AsType[*binding.Failure](err); ok {
+		return f.RetryAfter
+	}
+	return 0
+}
+
+// incomplete says that a question to the registry or the secret store has no
+// answer that might come later.
+func incomplete(obs binding.Observation) bool {
+	passing := func(u *binding.Unknown) bool {
+		return u != nil && !u.Certain && u.Reason != "NotCapable" && u.Reason != "Offline"
+	}
+	if passing(obs.Unknown) {
+		return true
+	}
+	for _, s := range obs.Accounts {
+		if passing(s.Unknown) {
+			return true
+		}
+	}
+	for _, s := range obs.Repositories {
+		if passing(s.Unknown) {
+			return true
+		}
+	}
+	for _, s := range obs.Tokens {
+		if passing(s.Unknown) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,219 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// maxBy bounds, in bytes, the name of a person who attests.
+const maxBy = 128
+
+// historyAttest is the history's word for what a person confirmed.
+const historyAttest = "attest"
+
+// Awaiting tells of every binding in the last plan whether it waits for a
+// person's word (see Attest); nil before the first plan.
+func (r *Reconciler) Awaiting() map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.seen.desired.Revision == "" {
+		return nil
+	}
+	names := map[string]bool{}
+	for _, a := range r.seen.plan.Actions {
+		names[a.Binding] = names[a.Binding] || a.Attestable(r.seen.obs.Capabilities)
+	}
+	return names
+}
+
+// Attest writes down that a person, named by, has done the steps that the last
+// plan shows for a binding and that the registry cannot be asked about: what is
+// bound and linked, with which token version, who said so and when. The answer
+// says what was written. An error says why nothing is, or what of it was not.
+func (r *Reconciler) Attest(ctx context.Context, name, by string) (string, error) {
+	if err := checkBy(by); err != nil {
+		return "", err
+	}
+	r.running.Lock()
+	defer r.running.Unlock()
+	if err := ctx.Err(); err != nil {
+		return "", fmt.Errorf("attest %s: nothing was written: a sync was under way for too long; try again: %w", name, err)
+	}
+	r.mu.Lock()
+	seen := r.seen
+	r.mu.Unlock()
+	confirmed, err := seen.awaiting(name)
+	if err != nil {
+		return "", fmt.Errorf("attest %s: %w", name, err)
+	}
+	ctx = context.WithoutCancel(ctx)
+	records, err := r.o.Store.Records(ctx, r.o.Instance.Name)
+	if err != nil {
+		return "", fmt.Errorf("attest %s: nothing was written: %w", name, err)
+	}
+	t := testimony{by: by, revision: seen.desired.Revision, digest: seen.plan.Digest(), ledger: newLedger(r.o.Store, r.o.Now, records)}
+	for len(confirmed) > 0 {
+		// A binding that changed its platform is removed from one and made on
+		// the other: two records.
+		platform := confirmed[0].Platform
+		own := slices.DeleteFunc(slices.Clone(confirmed), func(a plan.Action) bool { return a.Platform != platform })
+		confirmed = slices.DeleteFunc(confirmed, func(a plan.Action) bool { return a.Platform == platform })
+		if err := t.write(ctx, own); err != nil {
+			return "", fmt.Errorf("attest %s: %w", name, err)
+		}
+	}
+	r.forgetAwaiting(name)
+	return strings.Join(t.said, "; "), nil
+}
+
+// checkBy is an error where by is no name that could stand in a history.
+func checkBy(by string) error {
+	switch {
+	case strings.TrimSpace(by) == "":
+		return errors.New("attest: it has to be said who attests")
+	case len(by) > maxBy || !utf8.ValidString(by) || strings.ContainsFunc(by, func(c rune) bool { return !unicode.IsPrint(c) }):
+		return fmt.Errorf("attest: who attests is at most %d bytes of printable characters", maxBy)
+	}
+	return nil
+}
+
+// awaiting are the actions of the last plan for a binding that wait for a
+// person's word; the error says why there are none.
+func (s sight) awaiting(name string) ([]plan.Action, error) {
+	var own, confirmed []plan.Action
+	for _, a := range s.plan.Actions {
+		if a.Binding != name {
+			continue
+		}
+		own = append(own, a)
+		if a.Attestable(s.obs.Capabilities) {
+			confirmed = append(confirmed, a)
+		}
+	}
+	switch {
+	case len(own) == 0:
+		return nil, errors.New("the last plan has no such binding")
+	case len(confirmed) == 0 && slices.ContainsFunc(own, func(a plan.Action) bool { return a.Kind.ByPerson() }):
+		return nil, errors.New("the registry of this instance can be asked, so that nobody's word is needed: " +
+			"do the steps that `reconciler plan` shows, and the next look sees it")
+	case len(confirmed) == 0 && own[0].Kind.Changes():
+		return nil, fmt.Errorf("nothing waits for a person's word: it is done without a person (%s: %s)", own[0].Kind, own[0].Reason)
+	case len(confirmed) == 0:
+		return nil, fmt.Errorf("nothing waits for a person's word: %s", own[0].Reason)
+	}
+	for _, a := range confirmed {
+		if d := a.Target.Declaration; a.Object == objectAccount && d != nil && d.Spec.Token != nil &&
+			a.Target.TokenVersion == 0 && a.Target.TokenFingerprint == "" {
+			return nil, errors.New("which token is meant is not known: the secret store has no versions, and the token was not read")
+		}
+	}
+	return confirmed, nil
+}
+
+// forgetAwaiting takes from the last plan what was confirmed, so that it is not
+// confirmed twice before the next one.
+func (r *Reconciler) forgetAwaiting(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	actions := slices.Clone(r.seen.plan.Actions)
+	for i, a := range actions {
+		if a.Binding == name && a.Attestable(r.seen.obs.Capabilities) {
+			actions[i].Kind, actions[i].Reason = plan.Noop, "a person just confirmed it, and the next plan is not made yet"
+		}
+	}
+	r.seen.plan.Actions = actions
+}
+
+// testimony is one person's word being written down.
+type testimony struct {
+	by, revision, digest string
+	ledger               *ledger
+	said                 []string
+}
+
+// write writes the record and the history of the confirmed actions of one
+// binding and platform.
+func (t *testimony) write(ctx context.Context, confirmed []plan.Action) error {
+	first := confirmed[0]
+	before := t.ledger.record(first.Binding, first.Platform)
+	if old := first.Target.Record; before == nil && old != nil {
+		before = t.ledger.record(old.Binding, old.Platform)
+	}
+	onAccount := slices.ContainsFunc(confirmed, func(a plan.Action) bool { return a.Object == objectAccount })
+	if !onAccount && (before == nil || !before.Managed) {
+		return errors.New("nothing was written: its account is not taken for ours yet; the next sync does that, try again after it")
+	}
+	if err := t.remember(ctx, before, plan.Attested(confirmed, before)); err != nil {
+		return err
+	}
+	if onAccount {
+		// What an earlier call left open is answered by the person.
+		open := binding.Intent{Instance: first.Instance, Binding: first.Binding, Platform: first.Platform, Object: objectAccount}
+		if err := t.ledger.over(ctx, open); err != nil {
+			return err
+		}
+	}
+	for _, a := range confirmed {
+		what := confirmation(a)
+		t.said = append(t.said, what)
+		if err := t.ledger.store.AppendEvent(ctx, binding.Event{
+			Time: t.ledger.now(), Instance: a.Instance, Binding: a.Binding, Action: historyAttest, Object: a.Object,
+			Outcome: string(Done), Message: "confirmed by " + t.by + ": " + what, Revision: t.revision, Digest: t.digest,
+		}); err != nil {
+			return fmt.Errorf("it is written down, but not in the history: %w", err)
+		}
+	}
+	return nil
+}
+
+// remember replaces a record by the one after, which is nil where the binding
+// was removed. Where the name changes, two records do, held together by an
+// intent.
+func (t *testimony) remember(ctx context.Context, before, after *binding.Record) error {
+	switch {
+	case after == nil && before == nil:
+		return nil
+	case after == nil:
+		return t.ledger.forget(ctx, *before)
+	case before == nil || sameKey(*before, *after):
+		return t.ledger.keep(ctx, *after)
+	}
+	intent := binding.Intent{
+		Instance: after.Instance, Binding: after.Binding, Platform: after.Platform,
+		Action: string(plan.Adopt), Object: objectAccount, Record: *before, After: *after,
+	}
+	if err := t.ledger.begin(ctx, intent); err != nil {
+		return err
+	}
+	if err := t.ledger.keep(ctx, *after); err != nil {
+		return err
+	}
+	return t.ledger.forget(ctx, *before) // That the intent is over is written by the caller.
+}
+
+// confirmation says what a person's word on an action means.
+func confirmation(a plan.Action) string {
+	d := a.Target.Declaration
+	switch {
+	case a.Object != objectAccount:
+		return fmt.Sprintf("%s is linked to %s on %s", a.Object, a.Target.Link.Source, a.Platform.Title())
+	case d == nil:
+		return fmt.Sprintf("%s is not bound to %s any more", a.Platform.Title(), a.Instance)
+	}
+	text := fmt.Sprintf("%s is bound to %s as %s", a.Platform.Title(), a.Instance, d.Spec.Username)
+	switch {
+	case d.Spec.Token == nil:
+		return text
+	case a.Target.TokenVersion > 0:
+		return fmt.Sprintf("%s with version %d of the token", text, a.Target.TokenVersion)
+	}
+	return text + " with the token that the secret store has now"
+}

@@ -1,0 +1,186 @@
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// bound says whether the account is bound as declared, after what was done.
+func (v view) bound() binding.Condition {
+	o, planned := v.on(objectAccount)
+	if c, settled := boundByOutcome(o, planned); settled {
+		return c
+	}
+	is := func(s binding.ConditionStatus, reason, message string) binding.Condition {
+		return condition(binding.Bound, s, reason, message)
+	}
+	state, asked := v.obs.Accounts[v.declared.Spec.Platform]
+	unknown := firstUnknown(v.obs.Unknown, state.Unknown)
+	switch {
+	case unknown != nil && unknown.Reason == "NotCapable" && o.State == Kept && o.Action.Kind == plan.Noop:
+		return is(binding.True, ReasonConfirmed, o.Action.Reason)
+	case unknown != nil && o.State == Waiting:
+		return is(binding.False, ReasonAwaitingPerson, o.Action.Reason)
+	case unknown != nil:
+		return is(binding.Unclear, unknown.Reason, unknown.Message)
+	case !asked:
+		return is(binding.Unclear, ReasonNotAsked, "the registry was not asked")
+	case state.Account == nil && o.Err != nil:
+		return is(binding.False, ReasonFailed, o.Err.Error())
+	case state.Account == nil:
+		return is(binding.False, ReasonNotBound, v.declared.Spec.Platform.Title()+" is not bound"+because(o))
+	case planned && o.State == Kept && o.Action.Settled:
+		return is(binding.True, ReasonAsDeclared, "bound as declared")
+	case !sameAccount(wantedAccount(v.declared.Spec), *state.Account):
+		return is(binding.False, ReasonOtherAccount, fmt.Sprintf("%s is bound to %q%s",
+			v.declared.Spec.Platform.Title(), state.Account.Username, because(o)))
+	}
+	return is(binding.True, ReasonAsDeclared, "bound as declared")
+}
+
+// boundByOutcome is the condition that follows from what was done to the
+// account; settled is false where the observation decides.
+func boundByOutcome(o Outcome, planned bool) (c binding.Condition, settled bool) {
+	is := func(s binding.ConditionStatus, reason, message string) (binding.Condition, bool) {
+		return condition(binding.Bound, s, reason, message), true
+	}
+	switch {
+	case planned && o.State == Done && o.Action.Kind == plan.Unbind:
+		return is(binding.False, ReasonNotBound, "it was unbound")
+	case planned && o.State == Done:
+		return is(binding.True, ReasonAsDeclared, "bound as declared")
+	case errors.Is(o.Err, ErrFellBack):
+		return is(binding.True, ReasonPreviousToken, o.Err.Error())
+	case errors.Is(o.Err, ErrLost):
+		return is(binding.False, ReasonBindingLost, o.Err.Error())
+	}
+	return binding.Condition{}, false
+}
+
+func because(o Outcome) string {
+	if o.Action.Reason == "" {
+		return ""
+	}
+	return ": " + o.Action.Reason
+}
+
+func firstUnknown(unknowns ...*binding.Unknown) *binding.Unknown {
+	for _, u := range unknowns {
+		if u != nil {
+			return u
+		}
+	}
+	return nil
+}
+
+// verdict is what holds of one object of the registry.
+type verdict struct {
+	status          binding.ConditionStatus
+	reason, message string
+}
+
+// worst gives the first False, else the first Unknown, else the good one.
+func worst(t binding.ConditionType, verdicts []verdict, good string) binding.Condition {
+	for _, status := range []binding.ConditionStatus{binding.False, binding.Unclear} {
+		for _, one := range verdicts {
+			if one.status == status {
+				return condition(t, status, one.reason, one.message)
+			}
+		}
+	}
+	return condition(t, binding.True, ReasonAsDeclared, good)
+}
+
+func (v view) repositoriesLinked(bound binding.Condition) binding.Condition {
+	t := binding.RepositoriesLinked
+	switch {
+	case v.declared.Spec.Repositories == nil:
+		return condition(t, binding.True, ReasonNotManaged, "the declaration manages no image repositories")
+	case len(v.declared.Spec.Repositories) > 0 && bound.Status != binding.True:
+		return condition(t, bound.Status, bound.Reason, bound.Message)
+	}
+	var verdicts []verdict
+	for _, repository := range v.declared.Spec.Repositories {
+		verdicts = append(verdicts, v.linked(repository))
+	}
+	return worst(t, verdicts, "every image repository is linked as declared")
+}
+
+// linked says whether one image repository has its source.
+func (v view) linked(repository binding.Repository) verdict {
+	image := binding.NormalImage(repository.Image)
+	state, asked := v.obs.Repositories[image]
+	if done, settled := v.byOutcome(image, firstUnknown(v.obs.Unknown, state.Unknown)); settled {
+		return done
+	}
+	switch {
+	case !asked:
+		return verdict{binding.Unclear, ReasonNotAsked, image + " was not asked about"}
+	case !state.Exists:
+		return verdict{binding.False, ReasonMissing, "the registry has no image repository " + image}
+	case state.Link == nil || state.Link.Platform != v.declared.Spec.Platform ||
+		!binding.SameSource(state.Link.Source, repository.Source) || state.Link.Trigger != repository.Trigger:
+		return verdict{binding.False, ReasonDiffers, image + " is not linked as declared"}
+	}
+	return verdict{status: binding.True}
+}
+
+// byOutcome is the verdict on an object that follows from what was done to it,
+// or from its being unknown; settled is false where the observation decides.
+func (v view) byOutcome(object string, unknown *binding.Unknown) (of verdict, settled bool) {
+	o, planned := v.on(object)
+	if planned && o.State == Done {
+		return verdict{status: binding.True}, true
+	}
+	if planned {
+		if reason, message := v.shortfall(o); reason != "" {
+			return verdict{binding.False, reason, object + ": " + message}, true
+		}
+	}
+	switch {
+	case unknown == nil:
+		return verdict{}, false
+	case unknown.Reason == "NotCapable" && (!planned || o.Action.Kind == plan.Noop):
+		return verdict{status: binding.True}, true
+	}
+	return verdict{binding.Unclear, unknown.Reason, object + ": " + unknown.Message}, true
+}
+
+func (v view) rulesCurrent(linked binding.Condition) binding.Condition {
+	t := binding.RulesCurrent
+	var (
+		verdicts []verdict
+		managed  bool
+	)
+	for _, repository := range v.declared.Spec.Repositories {
+		managed = managed || repository.Rules != nil
+		for _, rule := range repository.Rules {
+			verdicts = append(verdicts, v.ruled(binding.NormalImage(repository.Image), rule))
+		}
+	}
+	switch {
+	case !managed:
+		return condition(t, binding.True, ReasonNotManaged, "the declaration manages no build rules")
+	case linked.Status != binding.True:
+		return condition(t, linked.Status, linked.Reason, linked.Message)
+	}
+	return worst(t, verdicts, "every build rule is as declared")
+}
+
+// ruled says whether one build rule is there as declared.
+func (v view) ruled(image string, rule binding.BuildRule) verdict {
+	state := v.obs.Repositories[image]
+	object := image + "#" + rule.Key()
+	if done, settled := v.byOutcome(object, firstUnknown(v.obs.Unknown, state.Unknown)); settled {
+		return done
+	}
+	for _, have := range state.Rules {
+		if have.Same(rule) {
+			return verdict{status: binding.True}
+		}
+	}
+	return verdict{binding.False, ReasonDiffers, object + " is not there as declared"}
+}

@@ -1,0 +1,138 @@
+package reconcile
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+)
+
+// token is what is known of the binding's token; asked is false where nobody
+// was asked.
+func (v view) token() (state binding.TokenState, asked bool) {
+	state, asked = v.obs.Tokens[v.declared.Name]
+	return state, asked
+}
+
+// answers are the code host's, those about the token or the account apart from
+// those about the site.
+func (v view) answers() (own, site []binding.Answer) {
+	state, _ := v.token()
+	for _, a := range state.Answers {
+		if strings.HasPrefix(a.Question, questionsOfSite) {
+			site = append(site, a)
+		} else {
+			own = append(own, a)
+		}
+	}
+	return own, site
+}
+
+func (v view) secretAvailable() binding.Condition {
+	state, asked := v.token()
+	switch u := state.Unknown; {
+	case !asked:
+		return condition(binding.SecretAvailable, binding.Unclear, ReasonNotAsked, "the secret store was not asked")
+	case u == nil:
+		message := "the secret store has the token"
+		if state.Version > 0 {
+			message = fmt.Sprintf("the secret store has version %d", state.Version)
+		}
+		return condition(binding.SecretAvailable, binding.True, ReasonRead, message)
+	case u.Certain:
+		return condition(binding.SecretAvailable, binding.False, u.Reason, u.Message)
+	default:
+		return condition(binding.SecretAvailable, binding.Unclear, u.Reason, u.Message)
+	}
+}
+
+func (v view) tokenValid() binding.Condition {
+	own, _ := v.answers()
+	return answered(binding.TokenValid, own, "the code host accepts the token")
+}
+
+func (v view) accountAllowed() binding.Condition {
+	own, _ := v.answers()
+	return answered(binding.AccountAllowed, own, "the account can be bound")
+}
+
+// answered sums the answers of a code host up in a condition.
+func answered(t binding.ConditionType, answers []binding.Answer, good string) binding.Condition {
+	switch verdict := verdictOf(answers); {
+	case len(answers) == 0:
+		return condition(t, binding.Unclear, ReasonNotAsked, "the code host was not asked, or cannot tell")
+	case verdict == binding.Yes:
+		return condition(t, binding.True, ReasonAnswered, good)
+	case verdict == binding.No:
+		a := firstWith(answers, binding.No)
+		return condition(t, binding.False, a.Reason, a.Message)
+	}
+	// Not everything can be asked of every host: what says that the token is
+	// valid is enough where nothing says no.
+	for _, a := range answers {
+		if a.Question == questionTokenValid && a.Verdict == binding.Yes {
+			return condition(t, binding.True, ReasonAnswered, good+"; not everything about it could be asked")
+		}
+	}
+	a := firstWith(answers, binding.UnknownAsked)
+	return condition(t, binding.Unclear, a.Reason, a.Message)
+}
+
+func firstWith(answers []binding.Answer, verdict binding.Verdict) binding.Answer {
+	for _, a := range answers {
+		if a.Verdict == verdict {
+			return a
+		}
+	}
+	return binding.Answer{}
+}
+
+func (v view) tokenFresh() binding.Condition {
+	state, _ := v.token()
+	left := state.Expires.Sub(v.now)
+	pinned := ""
+	if state.Latest > state.Version {
+		pinned = fmt.Sprintf("; version %d is declared, and the secret store has version %d by now", state.Version, state.Latest)
+	}
+	at := state.Expires.UTC().Format(time.RFC3339)
+	switch {
+	case v.record != nil && v.record.TokenVersion > 0 && state.Version > v.record.TokenVersion:
+		return condition(binding.TokenFresh, binding.False, ReasonNewerVersion,
+			fmt.Sprintf("version %d is bound, the secret store has version %d", v.record.TokenVersion, state.Version))
+	case state.Expires.IsZero():
+		return condition(binding.TokenFresh, binding.Unclear, ReasonNoExpiryKnown,
+			"nobody told when the token ends; declare spec.token.expires"+pinned)
+	case left < 0:
+		return condition(binding.TokenFresh, binding.False, ReasonExpired,
+			fmt.Sprintf("the token ended at %s (source: %s); put a new one into the secret store", at, state.ExpiresSource))
+	case left <= time.Duration(v.warnDays)*24*time.Hour:
+		return condition(binding.TokenFresh, binding.False, ReasonExpiresSoon,
+			fmt.Sprintf("the token ends at %s (source: %s); put a new one into the secret store", at, state.ExpiresSource))
+	}
+	return condition(binding.TokenFresh, binding.True, ReasonCurrent,
+		fmt.Sprintf("the token lasts until %s (source: %s)%s", at, state.ExpiresSource, pinned))
+}
+
+// reachable says whether the site is as the product needs it, as far as that
+// was asked, and whether the code host answered at all.
+func (v view) reachable() binding.Condition {
+	own, site := v.answers()
+	if verdictOf(site) == binding.No {
+		a := firstWith(site, binding.No)
+		return condition(binding.Reachable, binding.False, a.Reason, a.Message)
+	}
+	all := append(site, own...)
+	for _, path := range sortedKeys(v.obs.Projects[v.declared.Name]) {
+		all = append(all, v.obs.Projects[v.declared.Name][path].Answers...)
+	}
+	for _, a := range all {
+		if a.Verdict != binding.UnknownAsked {
+			return condition(binding.Reachable, binding.True, ReasonAnswered, "the code host answers")
+		}
+	}
+	if len(all) > 0 {
+		return condition(binding.Reachable, binding.Unclear, all[0].Reason, all[0].Message)
+	}
+	return condition(binding.Reachable, binding.Unclear, ReasonNotAsked, "the code host was not asked")
+}

@@ -1,0 +1,166 @@
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// view is all that is known of one binding when its conditions are computed.
+type view struct {
+	now      time.Time
+	declared *binding.Declaration
+	record   *binding.Record
+	obs      binding.Observation
+	outcomes []Outcome
+	// byObject finds outcomes by their action's object.
+	byObject map[string]Outcome
+	// warnDays is the longest of the policy's expiry warnings.
+	warnDays int
+	// tried and retryAt tell of failures before.
+	tried   int
+	retryAt time.Time
+}
+
+func condition(t binding.ConditionType, status binding.ConditionStatus, reason, message string) binding.Condition {
+	return binding.Condition{Type: t, Status: status, Reason: reason, Message: message}
+}
+
+// conditions are what holds of a declared binding, in the order in which
+// people read them. An unknown never flips what was known: it keeps the old
+// status and says so.
+func (v view) conditions(old []binding.Condition) []binding.Condition {
+	rest := []binding.Condition{condition(binding.Declared, binding.True, ReasonAsDeclared, "declared in "+v.declared.File)}
+	if v.declared.Spec.Platform.OAuth() {
+		rest = append(rest, v.accountAllowed())
+	} else {
+		rest = append(rest, v.secretAvailable(), v.tokenValid(), v.tokenFresh())
+	}
+	rest = append(rest, v.reachable(), v.bound())
+	for i := range rest {
+		rest[i] = carry(old, rest[i])
+	}
+	bound := *binding.FindCondition(rest, binding.Bound)
+	rest = append(rest, carry(old, v.repositoriesLinked(bound)))
+	linked := *binding.FindCondition(rest, binding.RepositoriesLinked)
+	rest = append(rest, carry(old, v.rulesCurrent(linked)))
+	if v.declared.Spec.Platform.OAuth() {
+		rest = append(rest, v.awaitingAuthorization())
+	}
+	if v.declared.Spec.Suspend != nil {
+		rest = append(rest, v.suspended())
+	}
+	return v.stamp(old, append([]binding.Condition{carry(old, v.ready(rest))}, rest...))
+}
+
+// lastKnown begins the message of a condition that keeps its status.
+const lastKnown = "last known; no answer now: "
+
+// carry keeps the status known before where there is no answer now.
+func carry(old []binding.Condition, c binding.Condition) binding.Condition {
+	before := binding.FindCondition(old, c.Type)
+	if c.Status != binding.Unclear || before == nil || before.Status == binding.Unclear {
+		return c
+	}
+	c.Status = before.Status
+	if c.Type != binding.SecretAvailable { // Of which the reason why not is what to act on.
+		c.Reason = strings.TrimSuffix(before.Reason, SuffixLastKnown)
+	}
+	c.Reason += SuffixLastKnown
+	c.Message = lastKnown + strings.TrimPrefix(c.Message, lastKnown)
+	return c
+}
+
+// stamp keeps the time of the last transition where the status is as it was.
+func (v view) stamp(old, conditions []binding.Condition) []binding.Condition {
+	for i, c := range conditions {
+		conditions[i].LastTransitionTime = v.now
+		if before := binding.FindCondition(old, c.Type); before != nil && before.Status == c.Status {
+			conditions[i].LastTransitionTime = before.LastTransitionTime
+		}
+	}
+	return conditions
+}
+
+// ready sums the other conditions and the outcomes up.
+func (v view) ready(rest []binding.Condition) binding.Condition {
+	for _, c := range rest {
+		switch c.Type {
+		case binding.TokenFresh:
+			if c.Status == binding.False && c.Reason == ReasonExpired {
+				return condition(binding.Ready, binding.False, c.Reason, c.Message)
+			}
+		case binding.AwaitingAuthorization:
+			if c.Status == binding.True {
+				return condition(binding.Ready, binding.False, c.Reason, c.Message)
+			}
+		case binding.Suspended, binding.Ready:
+		default:
+			if c.Status == binding.False {
+				return condition(binding.Ready, binding.False, c.Reason, c.Message)
+			}
+		}
+	}
+	for _, o := range v.outcomes {
+		if reason, message := v.shortfall(o); reason != "" {
+			return condition(binding.Ready, binding.False, reason, message)
+		}
+	}
+	for _, c := range rest {
+		unanswered := c.Status == binding.Unclear || strings.HasSuffix(c.Reason, SuffixLastKnown)
+		if unanswered && (c.Type == binding.Bound || c.Type == binding.RepositoriesLinked || c.Type == binding.RulesCurrent) {
+			return condition(binding.Ready, binding.Unclear, c.Reason, c.Message)
+		}
+	}
+	return condition(binding.Ready, binding.True, ReasonAsDeclared, "everything is as declared")
+}
+
+// shortfall says why an outcome leaves something to be done; empty if nothing.
+func (v view) shortfall(o Outcome) (reason, message string) {
+	switch o.State {
+	case Failed:
+		if errors.Is(o.Err, ErrFellBack) {
+			return ReasonPreviousToken, o.Err.Error()
+		}
+		return ReasonFailed, o.Err.Error()
+	case Held:
+		return ReasonRetrying, fmt.Sprintf("%s %s failed %d times and is tried again at %s",
+			o.Action.Kind, o.Action.Object, v.tried, v.retryAt.UTC().Format(time.RFC3339))
+	case Skipped, Stopped:
+		return ReasonFailed, fmt.Sprintf("%s %s was not begun", o.Action.Kind, o.Action.Object)
+	case Waiting:
+		return ReasonAwaitingPerson, o.Action.Reason
+	case Kept:
+		if o.Action.Kind == plan.Forbidden {
+			return ReasonForbidden, o.Action.Reason
+		}
+	case Done:
+	}
+	return "", ""
+}
+
+// on gives the outcome on one object, if there is one.
+func (v view) on(object string) (Outcome, bool) {
+	o, ok := v.byObject[object]
+	return o, ok
+}
+
+func (v view) awaitingAuthorization() binding.Condition {
+	if o, ok := v.on(objectAccount); ok && o.Action.Kind == plan.Authorize {
+		return condition(binding.AwaitingAuthorization, binding.True, ReasonAwaitingPerson, o.Action.Reason)
+	}
+	return condition(binding.AwaitingAuthorization, binding.False, ReasonAuthorized, "no authorization is waited for")
+}
+
+func (v view) suspended() binding.Condition {
+	s := v.declared.Spec.Suspend
+	if s.Active(v.now) {
+		return condition(binding.Suspended, binding.True, ReasonSuspended,
+			fmt.Sprintf("until the end of %s, by %s: %s", s.Until, s.Owner, s.Reason))
+	}
+	return condition(binding.Suspended, binding.False, ReasonSuspensionEnded, fmt.Sprintf("it ended with %s", s.Until))
+}

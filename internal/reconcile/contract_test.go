@@ -1,0 +1,66 @@
+package reconcile_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"reconciler/internal/providers"
+	gitlabhost "reconciler/internal/providers/gitlab"
+	"reconciler/internal/reconcile"
+	registryapi "reconciler/internal/registry"
+	vaultkv "reconciler/internal/secrets/vault"
+	"reconciler/internal/state"
+)
+
+// The interfaces that this package declares are those that others implement.
+var (
+	_ reconcile.Registry    = registryapi.Driver(nil)
+	_ reconcile.Host        = providers.Provider(nil)
+	_ reconcile.Site        = (*gitlabhost.Site)(nil)
+	_ reconcile.TokenReader = (*vaultkv.Client)(nil)
+	_ reconcile.Store       = (*state.Store)(nil)
+)
+
+func TestARealStoreCarriesWhatIsKnownOverARestart(t *testing.T) {
+	w := newWorld()
+	path := filepath.Join(t.TempDir(), "state.db")
+	run := func() {
+		t.Helper()
+		s, err := state.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := w.options()
+		o.Store = s
+		synced(t, reconcile.New(o), desire(gitlab(), codeup()))
+		events, err := s.Events(t.Context(), 0)
+		if err != nil || len(events) != 5 {
+			t.Errorf("%d events in the history, want 5 (2 accounts, 1 link, 2 rules): %v", len(events), err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	run()
+	w.calls = nil
+	run()
+	if n := w.count("bind") + w.count("link") + w.count("add-rule"); n != 0 {
+		t.Errorf("%d writes after a restart: %v", n, w.calls)
+	}
+}
+
+func TestALostStoreIsRebuiltByObserving(t *testing.T) {
+	w := newWorld()
+	synced(t, reconcile.New(w.options()), desire(gitlab(), codeup()))
+	clear(w.records)
+	w.calls = nil
+	r := reconcile.New(w.options())
+	synced(t, r, desire(gitlab(), codeup()))
+	if n := w.count("bind") + w.count("unbind") + w.count("link") + w.count("add-rule"); n != 0 {
+		t.Errorf("%d writes: %v", n, w.calls)
+	}
+	if len(w.records) != 2 || len(w.records["pay-gitlab/gitlab"].Images) != 1 {
+		t.Errorf("records: %+v", w.records)
+	}
+	w.settled(t, r, desire(gitlab(), codeup()))
+}

@@ -1,0 +1,48 @@
+package reconcile
+
+import (
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// EventKind says what an Event tells of.
+type EventKind string
+
+// Event kinds, in the order in which one sync gives them.
+const (
+	// PlanMade carries Plan.
+	PlanMade EventKind = "PlanMade"
+	// ActionStarted carries Action, Index and Count.
+	ActionStarted EventKind = "ActionStarted"
+	// ActionDone carries Action, Index, Count, Outcome, and Err when it failed.
+	ActionDone EventKind = "ActionDone"
+	// Recovered carries Intent: a call that a crash had left open was answered
+	// by observing.
+	Recovered EventKind = "Recovered"
+	// SyncDone carries Statuses and Result.
+	SyncDone EventKind = "SyncDone"
+	// SyncFailed carries Err: nothing was applied.
+	SyncFailed EventKind = "SyncFailed"
+)
+
+// Event tells what a reconciler does, for logs, metrics and a person watching.
+// It never holds a secret.
+type Event struct {
+	Kind     EventKind
+	Time     time.Time
+	Instance string
+	Revision string
+	Plan     *plan.Plan
+	Action   plan.Action
+	// Index counts the plan's actions that change something, from 1 to Count.
+	Index, Count int
+	Outcome      Outcome
+	Intent       binding.Intent
+	Result       *Result
+	Statuses     []binding.Status
+	Err          error
+	// Took is how long the action or the sync took.
+	Took time.Duration
+}

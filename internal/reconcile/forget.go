@@ -1,0 +1,60 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// forgetGone drops the records of bindings that are not declared any more, are
+// certainly not bound, and have nothing left to undo, so that memory does not
+// grow with every name that there ever was, and so that what somebody binds
+// later is not taken for ours. What cannot be written now is dropped later.
+func (x *run) forgetGone(ctx context.Context, desired Desired) {
+	x.r.mu.Lock()
+	obs := x.r.seen.obs
+	x.r.mu.Unlock()
+	if len(desired.Broken) > 0 || desired.Rewritten || desired.EmptySnapshot || obs.Unknown != nil || !obs.Capabilities.ListAccounts {
+		return
+	}
+	for _, record := range x.ledger.all() {
+		state, asked := obs.Accounts[record.Platform]
+		if !asked || state.Unknown != nil {
+			continue
+		}
+		gone := state.Account == nil && record.DeletionPolicy == binding.Unbind && !x.concerned(record, desired)
+		if !gone && !x.succeeded(record, state.Account, desired) {
+			continue
+		}
+		intent := binding.Intent{Instance: record.Instance, Binding: record.Binding, Platform: record.Platform, Object: objectAccount}
+		if x.ledger.over(ctx, intent) == nil {
+			_ = x.ledger.forget(ctx, record)
+		}
+	}
+}
+
+// succeeded says that a declaration of another name has the platform since, by
+// another account than the record's: there is at most one, so that of the
+// record is gone.
+func (x *run) succeeded(record binding.Record, account *binding.Account, desired Desired) bool {
+	return slices.ContainsFunc(desired.of(record.Instance), func(d binding.Declaration) bool {
+		now := x.ledger.record(d.Name, d.Spec.Platform)
+		return d.Spec.Platform == record.Platform && d.Name != record.Binding && now != nil && now.Managed &&
+			isAnother(record, binding.Account{ID: now.AccountID}) && (account == nil || isKnown(*now, *account))
+	})
+}
+
+// concerned says that the record's platform is declared, or that the plan has
+// something to say of its binding.
+func (x *run) concerned(record binding.Record, desired Desired) bool {
+	for _, d := range desired.of(record.Instance) {
+		if d.Spec.Platform == record.Platform {
+			return true
+		}
+	}
+	return slices.ContainsFunc(x.plan.Actions, func(a plan.Action) bool {
+		return a.Binding == record.Binding && a.Platform == record.Platform
+	})
+}

@@ -1,0 +1,360 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/secrets"
+)
+
+// What could lose a working binding, and must not.
+
+func TestOurOwnMissingPermissionIsNotBlamedOnTheToken(t *testing.T) {
+	w := rotated(t)
+	w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Forbidden, Code: "NoPermission", Op: "registry: bind"}})
+	r := reconcile.New(w.options())
+	if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, reconcile.ErrLost) {
+		t.Errorf("result: %v, want ErrLost", err)
+	}
+	w.fault = nil
+	w.now = w.now.Add(time.Hour)
+	synced(t, r, desire(gitlab()))
+	w.settled(t, r, desire(gitlab()))
+	if got := w.bound(binding.GitLab); got != "canary-gitlab-2" {
+		t.Errorf("once we are permitted, %q is bound", got)
+	}
+}
+
+func TestAnAccountThatSomebodyBindsMeanwhileIsNotBlamedOnTheToken(t *testing.T) {
+	w := rotated(t)
+	raced := false
+	w.fault = func(call string) fault {
+		if call == "bind gitlab" && !raced {
+			raced = true
+			w.accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "someone"}
+		}
+		return fault{}
+	}
+	r := reconcile.New(w.options())
+	err := sync1(t, r, desire(gitlab())).Err()
+	if err == nil || !strings.Contains(err.Error(), `"someone"`) {
+		t.Errorf("the error does not name who is bound: %v", err)
+	}
+	if got := w.records["pay-gitlab/gitlab"].Refused; got != (binding.Refusal{}) {
+		t.Errorf("the token is blamed: %+v", got)
+	}
+	w.now = w.now.Add(time.Hour)
+	synced(t, r, desire(gitlab()))
+	if got := w.bound(binding.GitLab); got != "canary-gitlab-2" {
+		t.Errorf("bound by %q", got)
+	}
+}
+
+func TestARefusedChangeOfAnythingFallsBackAndIsTriedAgainOnceChanged(t *testing.T) {
+	for name, c := range map[string]struct{ change, mend func(*binding.Declaration) }{
+		"username": {
+			func(d *binding.Declaration) { d.Spec.Username = "ci-tow" },
+			func(d *binding.Declaration) { d.Spec.Username = "ci-two" },
+		},
+		"address": {
+			func(d *binding.Declaration) { d.Spec.Address = "https://gitlab.example.org" },
+			func(d *binding.Declaration) { d.Spec.Address = "https://gitlab.example.net" },
+		},
+		"where the token is kept": {
+			func(d *binding.Declaration) { d.Spec.Token.Vault.Path = "acr/wrong" },
+			func(d *binding.Declaration) { d.Spec.Token.Vault.Path = "acr/right" },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.tokens["acr/wrong"], w.tokens["acr/right"] = []string{"canary-wrong"}, []string{"canary-right"}
+			o := w.options()
+			o.Policy.AllowAddressChangeWithSecret = true
+			r := reconcile.New(o)
+			synced(t, r, desire(gitlab()))
+			clear(w.effects)
+			w.refuseSecond()
+			wrong := desire(gitlab(c.change))
+			if err := sync1(t, r, wrong).Err(); !errors.Is(err, reconcile.ErrFellBack) {
+				t.Errorf("result: %v, want ErrFellBack", err)
+			}
+			a := w.accounts[binding.GitLab]
+			if a == nil || a.Username != "ci-bot" || a.Address != "https://gitlab.example.com" || w.bound(binding.GitLab) != "canary-gitlab-1" {
+				t.Fatalf("bound %+v with %q", a, w.bound(binding.GitLab))
+			}
+			for range 3 {
+				w.now = w.now.Add(time.Hour)
+				sync1(t, r, wrong)
+			}
+			if n := w.effects["unbind gitlab"]; n != 1 {
+				t.Errorf("the working binding was let go %d times", n)
+			}
+			synced(t, r, desire(gitlab(c.mend)))
+			w.settled(t, r, desire(gitlab(c.mend)))
+		})
+	}
+}
+
+// ownWords is a registry that writes accounts its own way, or leaves words out.
+type ownWords struct {
+	registry
+	username, address string
+}
+
+func (o ownWords) tell(a binding.Account) binding.Account {
+	a.Username, a.Address = o.username, o.address
+	return a
+}
+
+func (o ownWords) Account(ctx context.Context, p binding.Platform) (*binding.Account, error) {
+	a, err := o.registry.Account(ctx, p)
+	if a != nil {
+		told := o.tell(*a)
+		a = &told
+	}
+	return a, err
+}
+
+func (o ownWords) Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error) {
+	a, err := o.registry.Bind(ctx, wanted, token)
+	return o.tell(a), err
+}
+
+func TestARegistryThatWritesAccountsItsOwnWayIsNotReboundForEver(t *testing.T) {
+	for name, words := range map[string]ownWords{
+		"other words":     {username: "CI Bot (4711)", address: "gitlab.example.com"},
+		"no words at all": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			words.registry = registry{w}
+			o := w.options()
+			o.Registry = words
+			r := reconcile.New(o)
+			for range 3 {
+				synced(t, r, desire(gitlab()))
+			}
+			w.settled(t, r, desire(gitlab()))
+			if n := w.effects["bind gitlab"]; n != 1 {
+				t.Errorf("bound %d times", n)
+			}
+			if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Status != binding.True {
+				t.Errorf("Bound: %+v", got)
+			}
+			other := desire(gitlab(func(d *binding.Declaration) { d.Spec.Username = "ci-two" }))
+			synced(t, r, other)
+			if name == "other words" && w.accounts[binding.GitLab].Username != "ci-two" {
+				t.Errorf("another declared name is not bound: %+v", w.accounts[binding.GitLab])
+			}
+		})
+	}
+}
+
+func TestAfterARefusalAnUnbindingIsRepairedWithTheLastGoodToken(t *testing.T) {
+	no := []binding.Answer{
+		{Question: "token-valid", Verdict: binding.Yes, Reason: "Valid"},
+		{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "ScopeMissing", Message: "no api scope"},
+	}
+	for name, refuse := range map[string]func(w *world){
+		"the registry refused": (*world).refuseSecond,
+		"the code host says no": func(w *world) {
+			w.answers["canary-gitlab-2"] = no
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := rotated(t)
+			refuse(w)
+			r := reconcile.New(w.options())
+			sync1(t, r, desire(gitlab()))
+			w.consoleUnbinds(binding.GitLab)
+			w.now = w.now.Add(time.Hour)
+			synced(t, r, desire(gitlab()))
+			if got := w.bound(binding.GitLab); got != "canary-gitlab-1" {
+				t.Errorf("bound with %q, want the last good token", got)
+			}
+			w.settled(t, r, desire(gitlab()))
+
+			w.tokens["acr/gitlab"][0] = ""
+			w.consoleUnbinds(binding.GitLab)
+			w.now = w.now.Add(time.Hour)
+			if err := sync1(t, r, desire(gitlab())).Err(); err != nil {
+				t.Error(err)
+			}
+			p, _, err := r.Plan(t.Context(), desire(gitlab()), reconcile.Preflight)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w.bound(binding.GitLab) != "" {
+				t.Errorf("a refused token is bound: %q", w.bound(binding.GitLab))
+			}
+			told := ""
+			for _, f := range p.Findings {
+				told += f.Message + "\n"
+			}
+			if !strings.Contains(told, "version 1, bound before, cannot be bound again") {
+				t.Errorf("it is not told why nothing is bound:\n%s", told)
+			}
+		})
+	}
+}
+
+func TestADeletionPolicyIsRememberedWhateverElseIsUnknown(t *testing.T) {
+	w := newWorld()
+	r := reconcile.New(w.options())
+	synced(t, r, desire(gitlab(func(d *binding.Declaration) { d.Spec.DeletionPolicy = binding.Unbind }), codeup()))
+	w.failOn("metadata", fault{before: &binding.Failure{Kind: binding.Transient, Code: "Sealed"}})
+	sync1(t, r, desire(gitlab(), codeup()))
+	w.fault = nil
+	sync1(t, r, desire(codeup()))
+	if w.bound(binding.GitLab) == "" {
+		t.Error("a binding was unbound whose declaration said Retain to the end")
+	}
+}
+
+func TestARenameMovesTheRecordWhateverIsUnknown(t *testing.T) {
+	renamed := desire(gitlab(func(d *binding.Declaration) {
+		d.Name = "renamed"
+		d.Spec.Repositories[0].Rules[0].Dockerfile = "/build/Dockerfile"
+	}))
+	t.Run("while the secret store does not answer", func(t *testing.T) {
+		w := newWorld()
+		r := reconcile.New(w.options())
+		synced(t, r, desire(gitlab()))
+		w.failOn("metadata", fault{before: &binding.Failure{Kind: binding.Transient, Code: "Sealed"}})
+		sync1(t, r, renamed)
+		if w.recorded("pay-gitlab/gitlab") == w.recorded("renamed/gitlab") {
+			t.Errorf("records: %+v", w.records)
+		}
+		w.fault = nil
+		w.now = w.now.Add(time.Hour)
+		synced(t, r, renamed)
+		w.settled(t, r, renamed)
+		if len(w.records) != 1 || !w.recorded("renamed/gitlab") {
+			t.Errorf("records: %+v", w.records)
+		}
+	})
+	for _, crash := range []bool{false, true} {
+		t.Run(fmt.Sprintf("after a rebind that ended in its middle, by a crash %t", crash), func(t *testing.T) {
+			w := rotated(t)
+			w.fault = func(call string) fault {
+				if call != "bind gitlab" {
+					return fault{}
+				}
+				w.dead = crash
+				return fault{before: &binding.Failure{Kind: binding.Transient}}
+			}
+			_, _ = reconcile.New(w.options()).Sync(t.Context(), desire(gitlab()), reconcile.Preflight)
+			w.fault, w.dead = nil, false
+			w.now = w.now.Add(time.Hour)
+			r := reconcile.New(w.options())
+			for range 3 {
+				synced(t, r, renamed)
+			}
+			w.settled(t, r, renamed)
+			if len(w.records) != 1 || !w.recorded("renamed/gitlab") {
+				t.Errorf("records: %+v", w.records)
+			}
+		})
+	}
+}
+
+func TestWhatIsGoneAndNotDeclaredIsForgotten(t *testing.T) {
+	w := newWorld()
+	r := reconcile.New(w.options())
+	d := desire(gitlab(func(d *binding.Declaration) { d.Spec.DeletionPolicy, d.Spec.Repositories = binding.Unbind, nil }), codeup())
+	synced(t, r, d)
+	w.consoleUnbinds(binding.GitLab)
+	broken := desire(codeup())
+	broken.Broken = []string{"pay.yaml"}
+	synced(t, r, broken)
+	if !w.recorded("pay-gitlab/gitlab") {
+		t.Error("forgotten while its file is broken")
+	}
+	synced(t, r, desire(codeup()))
+	if w.recorded("pay-gitlab/gitlab") {
+		t.Error("a binding that is gone and not declared is remembered for ever")
+	}
+	if n := len(r.Statuses()); n != 1 {
+		t.Errorf("%d statuses are shown", n)
+	}
+}
+
+func TestEveryFailureOfTheSecretStoreHasItsOwnReason(t *testing.T) {
+	for code, kind := range map[string]binding.FailureKind{
+		"Deleted": binding.NotFound, "Destroyed": binding.NotFound, "MissingKey": binding.NotFound, "NotFound": binding.NotFound,
+		"Forbidden": binding.Forbidden, "Sealed": binding.Transient, "Unreachable": binding.Transient,
+	} {
+		for _, known := range []bool{false, true} {
+			w := newWorld()
+			r := reconcile.New(w.options())
+			if known {
+				synced(t, r, desire(gitlab()))
+			}
+			w.failOn("metadata", fault{before: &binding.Failure{Kind: kind, Code: code, Op: "vault: read", Hint: "hint " + code, Err: context.DeadlineExceeded}})
+			sync1(t, r, desire(gitlab()))
+			got := conditionOf(t, r, "pay-gitlab", binding.SecretAvailable)
+			if strings.TrimSuffix(got.Reason, reconcile.SuffixLastKnown) != code || !strings.Contains(got.Message, "hint "+code) {
+				t.Errorf("%s, known before %t: %+v", code, known, got)
+			}
+			passing := kind == binding.Transient
+			if want := binding.True; passing && known && got.Status != want || passing && !known && got.Status != binding.Unclear || !passing && got.Status != binding.False {
+				t.Errorf("%s, known before %t: %+v", code, known, got)
+			}
+			if n := w.count("unbind"); n > 0 {
+				t.Errorf("%s: unbound %d times", code, n)
+			}
+		}
+	}
+}
+
+// An intent that stays open holds the record of its own time. Answered later,
+// it must not bring an earlier token version back, which would be taken for
+// the newest.
+func TestAnIntentAnsweredLateBringsNothingElseBack(t *testing.T) {
+	w := newWorld()
+	w.fault = func(call string) fault {
+		if strings.HasPrefix(call, "add-rule") {
+			w.dead = true
+			return fault{after: errDead}
+		}
+		return fault{}
+	}
+	_, _ = reconcile.New(w.options()).Sync(t.Context(), desire(gitlab()), reconcile.Preflight)
+	w.dead = false
+	other := desire(gitlab(func(d *binding.Declaration) { d.Spec.Username = "ci-two" }))
+	w.failOn("repository", fault{before: &binding.Failure{Kind: binding.Transient}})
+	synced(t, reconcile.New(w.options()), other)
+	w.fault = nil
+	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+	r := reconcile.New(w.options())
+	for range 2 {
+		synced(t, r, other)
+	}
+	w.settled(t, r, other)
+	if got := w.bound(binding.GitLab); got != "canary-gitlab-2" {
+		t.Errorf("bound with %q, recorded %+v", got, w.records)
+	}
+}
+
+func TestAPinnedTokenStaysAndSaysThatANewerOneExists(t *testing.T) {
+	w := rotated(t)
+	pinned := desire(gitlab(func(d *binding.Declaration) {
+		d.Spec.Token.Vault.Version = 1
+		d.Spec.Token.Expires = day(t, "2027-10-31")
+	}))
+	r := reconcile.New(w.options())
+	synced(t, r, pinned)
+	if got := w.bound(binding.GitLab); got != "canary-gitlab-1" || w.count("unbind") > 0 {
+		t.Errorf("a pinned token moved: %q", got)
+	}
+	got := conditionOf(t, r, "pay-gitlab", binding.TokenFresh)
+	if got.Status != binding.True || !strings.Contains(got.Message, "2027-10-31T23:59:59Z") || !strings.Contains(got.Message, "has version 2 by now") {
+		t.Errorf("TokenFresh: %+v", got)
+	}
+}

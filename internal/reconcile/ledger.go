@@ -1,0 +1,202 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"reconciler/internal/binding"
+)
+
+// ledger writes intents before writes and records after them, and keeps the
+// records of the instance at hand. It is safe for concurrent use.
+type ledger struct {
+	store Store
+	now   func() time.Time
+
+	mu      sync.Mutex
+	records map[recordKey]binding.Record
+}
+
+type recordKey struct {
+	name     string
+	platform binding.Platform
+}
+
+func newLedger(store Store, now func() time.Time, records []binding.Record) *ledger {
+	l := &ledger{store: store, now: now, records: make(map[recordKey]binding.Record, len(records))}
+	for _, r := range records {
+		l.records[recordKey{r.Binding, r.Platform}] = r
+	}
+	return l
+}
+
+// record is what was applied last for a binding on a platform, nil if nothing
+// was.
+func (l *ledger) record(name string, platform binding.Platform) *binding.Record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r, ok := l.records[recordKey{name, platform}]; ok {
+		return &r
+	}
+	return nil
+}
+
+// begin writes an intent, in place of the earlier one for its object. Nothing
+// may be sent before it returns.
+func (l *ledger) begin(ctx context.Context, intent binding.Intent) error {
+	intent.Started = l.now()
+	err := l.store.PutIntent(ctx, intent)
+	if err == nil && intent.Object == objectAccount {
+		err = l.supersede(ctx, intent)
+	}
+	if err != nil {
+		return fmt.Errorf("nothing was sent, for the intent to %s %s of %s could not be written: %w",
+			intent.Action, intent.Object, intent.Binding, err)
+	}
+	return nil
+}
+
+// supersede drops what was left open on the platform under another name of the
+// binding: answered later, it would bring the old name's record back.
+func (l *ledger) supersede(ctx context.Context, intent binding.Intent) error {
+	intents, err := l.store.Intents(ctx, intent.Instance)
+	if err != nil {
+		return err
+	}
+	for _, old := range intents {
+		if old.Platform == intent.Platform && old.Object == objectAccount && old.Binding != intent.Binding {
+			if err := l.store.DeleteIntent(ctx, old); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// done writes the outcome of an intent: the record after it, and then, for the
+// intent must not go first, that it is over.
+func (l *ledger) done(ctx context.Context, intent binding.Intent) error {
+	if intent.After.Binding != "" {
+		if err := l.keep(ctx, l.merged(intent)); err != nil {
+			return err
+		}
+	}
+	if before := intent.Record; before.Binding != "" && !sameKey(before, intent.After) {
+		if err := l.forget(ctx, before); err != nil {
+			return err
+		}
+	}
+	return l.over(ctx, intent)
+}
+
+// merged is the record after an intent. An intent answered late holds the
+// record of its own time, so only what it was about is taken from that: of the
+// account all but the images, of an image repository that one.
+func (l *ledger) merged(intent binding.Intent) binding.Record {
+	after := intent.After
+	now := l.record(after.Binding, after.Platform)
+	if now == nil {
+		now = l.record(intent.Record.Binding, intent.Record.Platform)
+	}
+	if now == nil {
+		if now = l.successor(after); now != nil {
+			after.Binding = now.Binding
+		}
+	}
+	if now == nil || !now.Managed {
+		return after
+	}
+	if intent.Object == objectAccount {
+		after.Images = now.Images
+		return after
+	}
+	image, _, _ := strings.Cut(intent.Object, "#")
+	is := func(i binding.RecordedImage) bool { return binding.NormalImage(i.Image) == image }
+	record := *now
+	record.Binding = after.Binding
+	record.Images = slices.DeleteFunc(slices.Clone(now.Images), is)
+	if i := slices.IndexFunc(after.Images, is); i >= 0 {
+		record.Images = append(record.Images, after.Images[i])
+	}
+	slices.SortFunc(record.Images, func(a, b binding.RecordedImage) int { return strings.Compare(a.Image, b.Image) })
+	return record
+}
+
+// successor is the record that took an account over under another name, for
+// its declaration was renamed; nil if none did.
+func (l *ledger) successor(r binding.Record) *binding.Record {
+	for _, o := range l.all() {
+		if o.Managed && o.Platform == r.Platform && isKnown(r, binding.Account{ID: o.AccountID}) {
+			return &o
+		}
+	}
+	return nil
+}
+
+func sameKey(a, b binding.Record) bool { return a.Binding == b.Binding && a.Platform == b.Platform }
+
+// over writes that there is nothing open any more.
+func (l *ledger) over(ctx context.Context, intent binding.Intent) error {
+	if err := l.store.DeleteIntent(ctx, intent); err != nil {
+		return fmt.Errorf("the outcome of %s %s of %s could not be written, the next run finds it out: %w",
+			intent.Action, intent.Object, intent.Binding, err)
+	}
+	return nil
+}
+
+func (l *ledger) keep(ctx context.Context, r binding.Record) error {
+	r.Applied = l.now()
+	if err := l.store.PutRecord(ctx, r); err != nil {
+		return fmt.Errorf("the record of %s could not be written, the next run finds it out: %w", r.Binding, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.records[recordKey{r.Binding, r.Platform}] = r
+	return nil
+}
+
+func (l *ledger) forget(ctx context.Context, r binding.Record) error {
+	if err := l.store.DeleteRecord(ctx, r); err != nil {
+		return fmt.Errorf("the record of %s could not be removed, the next run finds it out: %w", r.Binding, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.records, recordKey{r.Binding, r.Platform})
+	return nil
+}
+
+// heed remembers the deletion policies that are declared now, whatever else is
+// unknown: a binding whose declaration goes is treated as that said last. To
+// say Retain protects the platform's binding under any name that it had.
+func (l *ledger) heed(ctx context.Context, declared []binding.Declaration) error {
+	for _, r := range l.all() {
+		for _, d := range declared {
+			policy := cmp.Or(d.Spec.DeletionPolicy, binding.Retain)
+			own := d.Name == r.Binding || policy == binding.Retain
+			if !r.Managed || d.Spec.Platform != r.Platform || !own || cmp.Or(r.DeletionPolicy, binding.Retain) == policy {
+				continue
+			}
+			r.DeletionPolicy = policy
+			if err := l.keep(ctx, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// all gives the records at hand, in no order.
+func (l *ledger) all() []binding.Record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]binding.Record, 0, len(l.records))
+	for _, r := range l.records {
+		all = append(all, r)
+	}
+	return all
+}

@@ -1,0 +1,147 @@
+package reconcile
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+const defaultDriftInterval = 10 * time.Minute
+
+// LoopOptions say when a Loop runs of itself.
+type LoopOptions struct {
+	// DriftInterval is how often the instance is looked at while nothing
+	// changes; 10 minutes if zero.
+	DriftInterval time.Duration
+	// Jitter varies a pause, so that many daemons do not call at once; within
+	// a tenth of it if nil.
+	Jitter func(time.Duration) time.Duration
+}
+
+// Loop keeps one instance as declared: it syncs when a snapshot comes, when
+// drift is to be looked for, when what failed is due again, and when a person
+// asks. Runs do not pile up: there is one at a time, and the newest snapshot
+// wins. Loops of several instances know nothing of each other.
+type Loop struct {
+	r    *Reconciler
+	o    LoopOptions
+	wake chan struct{}
+
+	mu      sync.Mutex
+	desired *Desired
+	// asked says that a person asked for a sync.
+	asked bool
+	// refused says that removals of the present snapshot were, or were not yet
+	// found to be, refused for safety.
+	refused bool
+}
+
+// NewLoop makes a loop around a reconciler, which must not be in another.
+func NewLoop(r *Reconciler, o LoopOptions) *Loop {
+	if o.DriftInterval <= 0 {
+		o.DriftInterval = defaultDriftInterval
+	}
+	if o.Jitter == nil {
+		o.Jitter = tenth
+	}
+	return &Loop{r: r, o: o, wake: make(chan struct{}, 1)}
+}
+
+// tenth varies a pause by up to a tenth either way.
+func tenth(d time.Duration) time.Duration {
+	return d - d/10 + rand.N(d/5+1) //nolint:gosec // Jitter is no secret.
+}
+
+// Submit gives the loop a snapshot to reach, in place of the one before. After
+// a rewritten history, removals stay refused until a sync had none to refuse:
+// a commit on top does not tell who removed what.
+func (l *Loop) Submit(d Desired) {
+	l.mu.Lock()
+	if l.desired != nil && l.desired.Rewritten && l.refused {
+		d.Rewritten = true
+	}
+	l.desired, l.refused = &d, true
+	l.mu.Unlock()
+	l.poke()
+}
+
+// SyncNow asks for a sync at once, on behalf of a person: what failed is tried
+// again without its pause.
+func (l *Loop) SyncNow() {
+	l.mu.Lock()
+	l.asked = true
+	l.mu.Unlock()
+	l.poke()
+}
+
+func (l *Loop) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run runs the loop until ctx ends; a sync that is under way then finishes the
+// call in flight and writes its outcome first. It always returns nil.
+func (l *Loop) Run(ctx context.Context) error {
+	timer := time.NewTimer(l.o.Jitter(l.o.DriftInterval))
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.wake:
+		case <-timer.C:
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		l.once(ctx)
+		timer.Reset(l.pause())
+	}
+}
+
+// pause is how long to wait after a sync: until something is due again, or
+// drift is to be looked for.
+func (l *Loop) pause() time.Duration {
+	pause := l.o.Jitter(l.o.DriftInterval)
+	now := l.r.o.Now()
+	if due := l.r.backoff.next(now); !due.IsZero() {
+		// Never before it is due, or the run would find it held and be for nothing.
+		pause = min(pause, max(due.Sub(now), l.o.Jitter(due.Sub(now)))+time.Millisecond)
+	}
+	return pause
+}
+
+// once does one sync. A panic in it is told and does not end the loop.
+func (l *Loop) once(ctx context.Context) {
+	l.mu.Lock()
+	desired, asked := l.desired, l.asked
+	l.asked = false
+	l.mu.Unlock()
+	if desired == nil {
+		return
+	}
+	if asked {
+		l.r.backoff.reset()
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			l.r.backoff.failed("", "", l.r.o.Now(), 0)
+			l.r.emit(Event{Kind: SyncFailed, Revision: desired.Revision, Err: faultOf(v)})
+		}
+	}()
+	result, err := l.r.Sync(ctx, *desired, Preflight)
+	if err != nil {
+		l.r.backoff.failed("", "", l.r.o.Now(), 0)
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.desired == desired {
+		// What is kept because a file is broken or nothing answered may be
+		// refused later.
+		l.refused = result.Refused() || result.Incomplete || len(desired.Broken) > 0
+	}
+}

@@ -1,0 +1,241 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/reconcile"
+)
+
+func exactly(d time.Duration) time.Duration { return d }
+
+// loop runs a loop in a bubble of fake time and counts its syncs.
+func loop(t *testing.T, w *world, tell func(reconcile.Event)) (*reconcile.Loop, *atomic.Int32) {
+	t.Helper()
+	o := w.options()
+	o.Now = time.Now
+	o.RetryBase, o.RetryMax = 10*time.Second, 40*time.Second
+	syncs := new(atomic.Int32)
+	o.Events = func(e reconcile.Event) {
+		if e.Kind == reconcile.SyncDone || e.Kind == reconcile.SyncFailed {
+			syncs.Add(1)
+		}
+		if tell != nil {
+			tell(e)
+		}
+	}
+	l := reconcile.NewLoop(reconcile.New(o), reconcile.LoopOptions{DriftInterval: 10 * time.Minute, Jitter: exactly})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- l.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	synctest.Wait()
+	return l, syncs
+}
+
+func after(d time.Duration) { time.Sleep(d); synctest.Wait() }
+
+func TestLoopSyncsOnASnapshotAndOnDrift(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		l, syncs := loop(t, w, nil)
+		l.SyncNow()
+		synctest.Wait()
+		if syncs.Load() != 0 {
+			t.Fatal("it synced without a snapshot")
+		}
+		l.Submit(desire(codeup()))
+		synctest.Wait()
+		if syncs.Load() != 1 || w.bound(binding.Codeup) == "" {
+			t.Fatalf("%d syncs, bound %v", syncs.Load(), w.bound(binding.Codeup))
+		}
+		w.consoleUnbinds(binding.Codeup)
+		after(9 * time.Minute)
+		if syncs.Load() != 1 {
+			t.Errorf("%d syncs before the interval", syncs.Load())
+		}
+		after(time.Minute)
+		if syncs.Load() != 2 || w.bound(binding.Codeup) == "" {
+			t.Errorf("%d syncs, bound %v", syncs.Load(), w.bound(binding.Codeup))
+		}
+	})
+}
+
+func TestLoopTakesTheNewestSnapshotOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		release := make(chan struct{})
+		first := true
+		l, syncs := loop(t, w, func(e reconcile.Event) {
+			if e.Kind == reconcile.PlanMade && first {
+				first = false
+				<-release
+			}
+		})
+		l.Submit(desire(codeup()))
+		synctest.Wait()
+		for _, name := range []string{"a", "b", "c"} {
+			l.Submit(desire(gitlab(func(d *binding.Declaration) { d.Name = name }), codeup()))
+		}
+		close(release)
+		synctest.Wait()
+		if syncs.Load() != 2 {
+			t.Errorf("%d syncs for 4 snapshots, want 2", syncs.Load())
+		}
+		if !w.recorded("c/gitlab") || w.recorded("b/gitlab") {
+			t.Error("it is not the newest that was applied")
+		}
+	})
+}
+
+func TestLoopTriesAgainWithGrowingPausesUntilSomethingElseIsDeclared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.failOn("bind codeup", fault{before: &binding.Failure{Kind: binding.Refused}})
+		l, _ := loop(t, w, nil)
+		l.Submit(desire(codeup()))
+		synctest.Wait()
+		for i, c := range []struct {
+			wait time.Duration
+			want int
+		}{{5, 1}, {6, 2}, {15, 2}, {6, 3}, {35, 3}, {6, 4}, {35, 4}, {6, 5}} {
+			after(c.wait * time.Second)
+			if got := w.count("bind codeup"); got != c.want {
+				t.Fatalf("step %d: %d attempts, want %d", i, got, c.want)
+			}
+		}
+		l.Submit(desire(codeup()))
+		synctest.Wait()
+		if got := w.count("bind codeup"); got != 5 {
+			t.Errorf("the same snapshot again reset the pause: %d attempts", got)
+		}
+		other := codeup()
+		other.Spec.Username = "ci2"
+		l.Submit(desire(other))
+		synctest.Wait()
+		if got := w.count("bind codeup"); got != 6 {
+			t.Errorf("another declaration is not tried at once: %d attempts", got)
+		}
+		l.SyncNow()
+		synctest.Wait()
+		if got := w.count("bind codeup"); got != 7 {
+			t.Errorf("a person's wish is not tried at once: %d attempts", got)
+		}
+	})
+}
+
+func TestLoopWaitsAsLongAsTheOtherSideAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.failOn("bind codeup", fault{before: &binding.Failure{Kind: binding.Throttled, RetryAfter: 5 * time.Minute}})
+		l, _ := loop(t, w, nil)
+		l.Submit(desire(codeup()))
+		after(299 * time.Second)
+		if got := w.count("bind codeup"); got != 1 {
+			t.Errorf("%d attempts before the time asked for", got)
+		}
+		after(2 * time.Second)
+		if got := w.count("bind codeup"); got != 2 {
+			t.Errorf("%d attempts after it", got)
+		}
+	})
+}
+
+func TestLoopLooksAgainSoonWhenSomethingDidNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.failOn("metadata", fault{before: errors.New("down")})
+		l, _ := loop(t, w, nil)
+		l.Submit(desire(codeup()))
+		synctest.Wait()
+		w.failOn("nothing", fault{})
+		after(11 * time.Second)
+		if w.bound(binding.Codeup) == "" {
+			t.Error("it was not looked at again within the retry's pause")
+		}
+	})
+}
+
+func TestLoopOutlivesAPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		var panicked, failures atomic.Int32
+		l, _ := loop(t, w, func(e reconcile.Event) {
+			if e.Kind == reconcile.SyncFailed {
+				failures.Add(1)
+			}
+			if e.Kind == reconcile.PlanMade && panicked.Add(1) == 1 {
+				panic("a fault")
+			}
+		})
+		l.Submit(desire(codeup()))
+		synctest.Wait()
+		if failures.Load() != 1 {
+			t.Fatalf("%d failures were told", failures.Load())
+		}
+		after(11 * time.Second)
+		if w.bound(binding.Codeup) == "" {
+			t.Error("the loop did not go on")
+		}
+	})
+}
+
+func TestACommitOnTopOfARewrittenHistoryDoesNotLetRemovalsThrough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		l, _ := loop(t, w, nil)
+		l.Submit(desire(gitlab(), codeup()))
+		synctest.Wait()
+		l.Submit(reconcile.Desired{Declarations: []binding.Declaration{gitlab()}, Rewritten: true})
+		synctest.Wait()
+		l.Submit(desire(gitlab()))
+		synctest.Wait()
+		if w.bound(binding.Codeup) == "" {
+			t.Fatal("the binding was removed")
+		}
+		l.Submit(desire(gitlab(), codeup()))
+		synctest.Wait()
+		l.Submit(desire(gitlab()))
+		synctest.Wait()
+		if w.bound(binding.Codeup) != "" {
+			t.Error("a removal that a commit names is refused for ever")
+		}
+	})
+}
+
+func TestAHostThatIsDownDoesNotKeepALoopFromEnding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		o := w.options()
+		o.Now = time.Now
+		o.Registry = hangingAll{registry{w}}
+		l := reconcile.NewLoop(reconcile.New(o), reconcile.LoopOptions{})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- l.Run(ctx) }()
+		l.Submit(desire(codeup()))
+		synctest.Wait()
+		begun := time.Now()
+		stop()
+		if err := <-ended; err != nil || time.Since(begun) > time.Second {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+	})
+}
+
+type hangingAll struct{ registry }
+
+func (hangingAll) Capabilities(ctx context.Context) (binding.Capabilities, error) {
+	<-ctx.Done()
+	return binding.Capabilities{}, ctx.Err()
+}

@@ -1,0 +1,313 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/secrets"
+)
+
+// Depth says how far an observation looks.
+type Depth int
+
+// Depths.
+const (
+	// Offline makes no calls: everything is unknown.
+	Offline Depth = iota
+	// Live asks the registry, and the secret store for metadata. No secret is
+	// read.
+	Live
+	// Preflight asks the code hosts too, for which it reads tokens.
+	Preflight
+)
+
+const (
+	defaultCallTimeout = 30 * time.Second
+	defaultParallel    = 8
+)
+
+// ObserverOptions are what an Observer needs.
+type ObserverOptions struct {
+	Instance plan.Instance
+	Registry Reader
+	// Hosts are the code hosts; one that is missing is not asked.
+	Hosts map[binding.Platform]Host
+	// Sites are asked about declared addresses; one that is missing is not
+	// asked.
+	Sites  map[binding.Platform]Site
+	Tokens TokenReader
+	// Key keys the fingerprints of tokens whose store has no versions; without
+	// it there are none.
+	Key []byte
+	// CallTimeout bounds each call; 30 seconds if zero.
+	CallTimeout time.Duration
+	// Parallel bounds the calls in flight to each of the registry, the secret
+	// store and every code host; 8 if zero.
+	Parallel int
+	// HostMemory is how long the answers of a code host hold for an unchanged
+	// declaration and token; a tenth of it when one of them was unknown. Zero
+	// asks every time.
+	HostMemory time.Duration
+	// AllowAddressChangeWithSecret lets a token be sent to another host than
+	// the one it was applied with (see plan.SecretMoves).
+	AllowAddressChangeWithSecret bool
+	Now                          func() time.Time
+}
+
+// Observer looks at one instance and changes nothing. It is safe for
+// concurrent use.
+type Observer struct {
+	o      ObserverOptions
+	memory *hostMemory
+}
+
+// NewObserver makes an observer.
+func NewObserver(o ObserverOptions) *Observer {
+	if o.CallTimeout <= 0 {
+		o.CallTimeout = defaultCallTimeout
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = defaultParallel
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Observer{o: o, memory: newHostMemory(o.HostMemory)}
+}
+
+// Observe asks for every platform and image repository that is declared or
+// recorded, and for every declared token. What does not answer is Unknown, and
+// only that; an answer of kind InstanceStop makes the whole registry's part
+// unknown.
+func (ob *Observer) Observe(ctx context.Context, desired Desired, records []binding.Record, depth Depth) binding.Observation {
+	declared := desired.of(ob.o.Instance.Name)
+	l := newLook(ob, declared, records)
+	if depth == Offline {
+		l.seen.Unknown = &binding.Unknown{Reason: "Offline", Message: "nothing was asked: the plan was made offline"}
+		return l.result()
+	}
+	l.goSafely(func() { l.registry(ctx) })
+	for _, d := range declared {
+		l.goSafely(func() { l.declaration(ctx, d, ob.deep(depth, d, declared, records)) })
+	}
+	l.wait.Wait()
+	if depth == Preflight {
+		ob.memory.keepOnly(declared)
+	}
+	return l.result()
+}
+
+// deep is how far to look for a declaration: a token that would go to another
+// host than the one it was applied with is not read, and no host is asked.
+func (ob *Observer) deep(depth Depth, d binding.Declaration, declared []binding.Declaration, records []binding.Record) Depth {
+	if _, moves := plan.SecretMoves(d, declared, records); moves && !ob.o.AllowAddressChangeWithSecret {
+		return min(depth, Live)
+	}
+	return depth
+}
+
+// look is one observation in the making.
+type look struct {
+	*Observer
+	records []binding.Record
+	wait    sync.WaitGroup
+	gates   map[string]chan struct{}
+
+	mu   sync.Mutex
+	seen binding.Observation
+}
+
+// peers that are not platforms.
+const (
+	peerRegistry = "registry"
+	peerSecrets  = "secrets"
+)
+
+// newLook begins with everything unknown, so that a question that is never
+// answered is never read as an absence.
+func newLook(ob *Observer, declared []binding.Declaration, records []binding.Record) *look {
+	unasked := &binding.Unknown{Reason: "NotAsked", Message: "it was not asked"}
+	l := &look{Observer: ob, records: records, gates: map[string]chan struct{}{}, seen: binding.Observation{
+		Instance:     ob.o.Instance.Name,
+		Accounts:     map[binding.Platform]binding.AccountState{},
+		Repositories: map[string]binding.RepositoryState{},
+		Tokens:       map[string]binding.TokenState{},
+		Projects:     map[string]map[string]binding.ProjectState{},
+	}}
+	for _, p := range platforms(declared, records) {
+		l.seen.Accounts[p] = binding.AccountState{Unknown: unasked}
+	}
+	for _, image := range images(declared, records) {
+		l.seen.Repositories[image] = binding.RepositoryState{Unknown: unasked}
+	}
+	for _, d := range declared {
+		if d.Spec.Token != nil {
+			l.seen.Tokens[d.Name] = binding.TokenState{Unknown: unasked}
+		}
+	}
+	for _, peer := range []string{peerRegistry, peerSecrets} {
+		l.gates[peer] = make(chan struct{}, ob.o.Parallel)
+	}
+	for _, p := range binding.Platforms() {
+		l.gates[string(p)] = make(chan struct{}, ob.o.Parallel)
+	}
+	return l
+}
+
+func (l *look) result() binding.Observation {
+	if l.seen.Unknown != nil {
+		l.seen.Accounts = map[binding.Platform]binding.AccountState{}
+		l.seen.Repositories = map[string]binding.RepositoryState{}
+	}
+	return l.seen
+}
+
+// goSafely runs f beside the others; a panic in it makes the instance unknown
+// instead of ending the process.
+func (l *look) goSafely(f func()) {
+	l.wait.Go(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				l.note(func(o *binding.Observation) { o.Unknown = unknown(faultOf(v)) })
+			}
+		}()
+		f()
+	})
+}
+
+func (l *look) note(write func(*binding.Observation)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	write(&l.seen)
+}
+
+// ask makes one call to a peer, within its share of calls in flight and its
+// time. A slow peer fills its own gate and nobody else's.
+func (l *look) ask(ctx context.Context, peer string, call func(context.Context) error) error {
+	select {
+	case l.gates[peer] <- struct{}{}:
+		defer func() { <-l.gates[peer] }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.o.CallTimeout)
+	defer cancel()
+	return call(ctx)
+}
+
+// registry asks for capabilities, and then for everything they allow.
+func (l *look) registry(ctx context.Context) {
+	var can binding.Capabilities
+	err := l.ask(ctx, peerRegistry, func(ctx context.Context) (err error) {
+		can, err = l.o.Registry.Capabilities(ctx)
+		return err
+	})
+	l.note(func(o *binding.Observation) { o.Capabilities = can })
+	if err != nil {
+		l.note(func(o *binding.Observation) { o.Unknown = unknown(err) })
+		return
+	}
+	var (
+		accounts     []binding.Platform
+		repositories []string
+	)
+	l.note(func(o *binding.Observation) {
+		accounts, repositories = sortedKeys(o.Accounts), sortedKeys(o.Repositories)
+	})
+	for _, p := range accounts {
+		l.goSafely(func() { l.account(ctx, p, can) })
+	}
+	for _, image := range repositories {
+		l.goSafely(func() { l.repository(ctx, image, can) })
+	}
+}
+
+func (l *look) account(ctx context.Context, p binding.Platform, can binding.Capabilities) {
+	if !can.ListAccounts {
+		l.note(func(o *binding.Observation) {
+			o.Accounts[p] = binding.AccountState{Unknown: incapable(can, "listAccounts")}
+		})
+		return
+	}
+	var account *binding.Account
+	err := l.ask(ctx, peerRegistry, func(ctx context.Context) (err error) {
+		account, err = l.o.Registry.Account(ctx, p)
+		return err
+	})
+	l.note(func(o *binding.Observation) {
+		o.Accounts[p] = binding.AccountState{Account: account}
+		if err != nil {
+			o.Accounts[p] = binding.AccountState{Unknown: unknown(err)}
+			stopInstance(o, err)
+		}
+	})
+}
+
+func (l *look) repository(ctx context.Context, image string, can binding.Capabilities) {
+	if !can.ReadRepositories {
+		l.note(func(o *binding.Observation) {
+			o.Repositories[image] = binding.RepositoryState{Unknown: incapable(can, "readRepositories")}
+		})
+		return
+	}
+	var state binding.RepositoryState
+	err := l.ask(ctx, peerRegistry, func(ctx context.Context) (err error) {
+		state, err = l.o.Registry.Repository(ctx, image)
+		return err
+	})
+	l.note(func(o *binding.Observation) {
+		o.Repositories[image] = state
+		if err != nil {
+			o.Repositories[image] = binding.RepositoryState{Unknown: unknown(err)}
+			stopInstance(o, err)
+		}
+	})
+}
+
+func stopInstance(o *binding.Observation, err error) {
+	if binding.KindOf(err) == binding.InstanceStop {
+		o.Unknown = unknown(err)
+	}
+}
+
+// unknown is an error as the reason why a question has no answer.
+func unknown(err error) *binding.Unknown {
+	reason := string(binding.KindOf(err))
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		reason = "Timeout"
+	case errors.Is(err, context.Canceled):
+		reason = "Interrupted"
+	case errors.Is(err, errFault):
+		reason = "Fault"
+	}
+	return &binding.Unknown{Reason: reason, Message: err.Error()}
+}
+
+func incapable(can binding.Capabilities, capability string) *binding.Unknown {
+	message := "the registry's driver cannot tell"
+	if why := can.Reasons[capability]; why != "" {
+		message += ": " + why
+	}
+	return &binding.Unknown{Reason: "NotCapable", Message: message}
+}
+
+// errFault marks a panic that was caught.
+var errFault = errors.New("a fault of this program, please report it")
+
+// faultOf is a panic's value as an error. Of a value it tells the type only,
+// for the value may hold anything, a secret too.
+func faultOf(v any) error {
+	if err, ok := v.(runtime.Error); ok {
+		return fmt.Errorf("%w: %w", errFault, err)
+	}
+	return fmt.Errorf("%w: panic with %T", errFault, v)
+}
+
+func refOf(ref binding.VaultRef) secrets.Ref { return secrets.Ref(ref) }

@@ -1,0 +1,232 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+)
+
+func (w *world) observer() *reconcile.Observer {
+	o := w.options()
+	return reconcile.NewObserver(reconcile.ObserverOptions{
+		Instance: o.Instance, Registry: o.Registry, Hosts: o.Hosts, Tokens: o.Tokens, Key: o.Key, HostMemory: o.HostMemory, Now: o.Now,
+	})
+}
+
+func TestDepthSaysWhoIsAsked(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		depth reconcile.Depth
+		want  map[string]bool
+	}{
+		{"offline", reconcile.Offline, map[string]bool{}},
+		{"live", reconcile.Live, map[string]bool{"account": true, "metadata": true}},
+		{"preflight", reconcile.Preflight, map[string]bool{"account": true, "metadata": true, "read": true, "check-token": true, "check-project": true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld()
+			obs := w.observer().Observe(t.Context(), desire(gitlab()), nil, c.depth)
+			got := map[string]bool{}
+			for _, call := range []string{"account", "metadata", "read", "check-token", "check-project"} {
+				if w.count(call) > 0 {
+					got[call] = true
+				}
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+			if (c.depth == reconcile.Offline) != (obs.Unknown != nil) {
+				t.Errorf("Unknown: %+v", obs.Unknown)
+			}
+			if n := w.count("bind") + w.count("link") + w.count("store"); n > 0 {
+				t.Errorf("observing wrote: %v", w.calls)
+			}
+		})
+	}
+}
+
+func TestWhatDoesNotAnswerIsUnknownAndOnlyThat(t *testing.T) {
+	down := fault{before: &binding.Failure{Kind: binding.Transient, Op: "x"}}
+	for name, c := range map[string]struct {
+		failing string
+		unknown func(o binding.Observation) *binding.Unknown
+	}{
+		"an account":    {"account gitlab", func(o binding.Observation) *binding.Unknown { return o.Accounts[binding.GitLab].Unknown }},
+		"a repository":  {"repository pay/api", func(o binding.Observation) *binding.Unknown { return o.Repositories["pay/api"].Unknown }},
+		"a token":       {"metadata acr/gitlab", func(o binding.Observation) *binding.Unknown { return o.Tokens["pay-gitlab"].Unknown }},
+		"a token value": {"read acr/gitlab", func(o binding.Observation) *binding.Unknown { return o.Tokens["pay-gitlab"].Unknown }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.failOn(c.failing, down)
+			obs := w.observer().Observe(t.Context(), desire(gitlab(), codeup()), nil, reconcile.Preflight)
+			if u := c.unknown(obs); u == nil || u.Reason != "Transient" {
+				t.Errorf("unknown: %+v", u)
+			}
+			n := 0
+			for _, u := range []*binding.Unknown{
+				obs.Unknown, obs.Accounts[binding.GitLab].Unknown, obs.Accounts[binding.Codeup].Unknown,
+				obs.Repositories["pay/api"].Unknown, obs.Tokens["pay-gitlab"].Unknown, obs.Tokens["pay-codeup"].Unknown,
+			} {
+				if u != nil {
+					n++
+				}
+			}
+			if n != 1 {
+				t.Errorf("%d things are unknown, want 1: %+v", n, obs)
+			}
+		})
+	}
+}
+
+func TestInstanceStopMakesTheWholeInstanceUnknown(t *testing.T) {
+	for _, call := range []string{"capabilities", "account gitlab", "repository pay/api"} {
+		w := newWorld()
+		w.failOn(call, fault{before: &binding.Failure{Kind: binding.InstanceStop, Code: "USER_NOT_EXIST", Hint: "open the console once"}})
+		obs := w.observer().Observe(t.Context(), desire(gitlab(), codeup()), nil, reconcile.Live)
+		if obs.Unknown == nil || obs.Unknown.Reason != "InstanceStop" || len(obs.Accounts)+len(obs.Repositories) > 0 {
+			t.Errorf("%s: %+v", call, obs)
+		}
+		if obs.Tokens["pay-gitlab"].Version != 1 {
+			t.Errorf("%s: the secret store's part is lost: %+v", call, obs.Tokens)
+		}
+	}
+}
+
+func TestAPanicInAClientMakesTheInstanceUnknown(t *testing.T) {
+	w := newWorld()
+	w.fault = func(call string) fault {
+		if call == "account gitlab" {
+			panic("canary")
+		}
+		return fault{}
+	}
+	obs := w.observer().Observe(t.Context(), desire(gitlab()), nil, reconcile.Live)
+	if obs.Unknown == nil || obs.Unknown.Reason != "Fault" {
+		t.Errorf("%+v", obs.Unknown)
+	}
+}
+
+func TestWhatTheDriverCannotTellIsUnknownWithItsReason(t *testing.T) {
+	w := newWorld()
+	w.caps = binding.Capabilities{Reasons: map[string]string{"listAccounts": "the path does not answer"}}
+	obs := w.observer().Observe(t.Context(), desire(gitlab()), nil, reconcile.Live)
+	u := obs.Accounts[binding.GitLab].Unknown
+	if u == nil || u.Reason != "NotCapable" || u.Message != "the registry's driver cannot tell: the path does not answer" {
+		t.Errorf("%+v", u)
+	}
+	if w.count("account")+w.count("repository") != 0 {
+		t.Errorf("it was asked: %v", w.calls)
+	}
+}
+
+func TestRecordedObjectsAreAskedAboutToo(t *testing.T) {
+	w := newWorld()
+	record := binding.Record{Instance: instance, Binding: "old", Platform: binding.Bitbucket, Images: []binding.RecordedImage{{Image: "pay/web"}}}
+	obs := w.observer().Observe(t.Context(), desire(gitlab()), []binding.Record{record}, reconcile.Live)
+	if _, ok := obs.Accounts[binding.Bitbucket]; !ok {
+		t.Errorf("accounts: %v", obs.Accounts)
+	}
+	if !obs.Repositories["pay/web"].Exists {
+		t.Errorf("repositories: %v", obs.Repositories)
+	}
+}
+
+func TestExpiryIsTheEarliestThatAnybodyTells(t *testing.T) {
+	day := func(s string) binding.Date {
+		d, err := binding.ParseDate(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	at := func(s string) time.Time {
+		v, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	for name, c := range map[string]struct {
+		declared binding.Date
+		custom   string
+		want     time.Time
+		source   string
+	}{
+		"nobody":                     {want: time.Time{}},
+		"a declared day is good":     {declared: day("2026-06-01"), want: at("2026-06-01T23:59:59Z"), source: "declaration"},
+		"the store's day is earlier": {declared: day("2026-06-01"), custom: "2026-05-20", want: at("2026-05-20T23:59:59Z"), source: "vault"},
+		"the store's instant":        {custom: "2026-05-20T08:00:00+08:00", want: at("2026-05-20T00:00:00Z"), source: "vault"},
+		"the store's is later":       {declared: day("2026-06-01"), custom: "2027-01-01", want: at("2026-06-01T23:59:59Z"), source: "declaration"},
+		"the store's is no date":     {custom: "soon", want: time.Time{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.custom = map[string]string{"expires": c.custom}
+			d := gitlab(func(d *binding.Declaration) { d.Spec.Token.Expires = c.declared })
+			got := w.observer().Observe(t.Context(), desire(d), nil, reconcile.Live).Tokens["pay-gitlab"]
+			if !got.Expires.Equal(c.want) || got.ExpiresSource != c.source {
+				t.Errorf("%v (%s), want %v (%s)", got.Expires, got.ExpiresSource, c.want, c.source)
+			}
+		})
+	}
+}
+
+func TestHostsAreAskedAgainWhenSomethingChangedOrTimeWentBy(t *testing.T) {
+	unsure := binding.Answer{Question: "token-valid", Verdict: binding.UnknownAsked, Reason: "NoAnswer"}
+	for name, c := range map[string]struct {
+		answers []binding.Answer
+		change  func(w *world, d *reconcile.Desired)
+		want    int
+	}{
+		"nothing":                 {change: func(*world, *reconcile.Desired) {}, want: 1},
+		"a new version":           {change: func(w *world, _ *reconcile.Desired) { w.tokens["acr/gitlab"] = []string{"a", "b"} }, want: 2},
+		"the declaration":         {change: func(_ *world, d *reconcile.Desired) { d.Declarations[0].Spec.Username = "other" }, want: 2},
+		"an hour":                 {change: func(w *world, _ *reconcile.Desired) { w.now = w.now.Add(time.Hour) }, want: 2},
+		"less than an hour":       {change: func(w *world, _ *reconcile.Desired) { w.now = w.now.Add(59 * time.Minute) }, want: 1},
+		"six minutes, and unsure": {answers: []binding.Answer{unsure}, change: func(w *world, _ *reconcile.Desired) { w.now = w.now.Add(6 * time.Minute) }, want: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			if c.answers != nil {
+				w.answers["canary-gitlab-1"] = c.answers
+			}
+			ob, d := w.observer(), desire(gitlab())
+			ob.Observe(t.Context(), d, nil, reconcile.Preflight)
+			c.change(w, &d)
+			ob.Observe(t.Context(), d, nil, reconcile.Preflight)
+			if got := w.count("check-token"); got != c.want {
+				t.Errorf("asked %d times, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+func TestACallHasATimeOfItsOwn(t *testing.T) {
+	w := newWorld()
+	o := reconcile.ObserverOptions{
+		Instance: plan.Instance{Name: instance}, Registry: hanging{registry{w}}, Tokens: vault{w}, CallTimeout: time.Millisecond, Now: w.clock,
+	}
+	obs := reconcile.NewObserver(o).Observe(t.Context(), desire(gitlab()), nil, reconcile.Live)
+	if u := obs.Accounts[binding.GitLab].Unknown; u == nil || u.Reason != "Timeout" {
+		t.Errorf("%+v", u)
+	}
+	if !obs.Repositories["pay/api"].Exists {
+		t.Errorf("%+v", obs.Repositories)
+	}
+}
+
+// hanging never answers about accounts.
+type hanging struct{ registry }
+
+func (hanging) Account(ctx context.Context, _ binding.Platform) (*binding.Account, error) {
+	<-ctx.Done()
+	return nil, errors.Join(errors.New("account"), ctx.Err())
+}

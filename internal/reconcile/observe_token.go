@@ -1,0 +1,221 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/secrets"
+)
+
+// declaration looks at one declaration's token and, at depth Preflight, asks
+// its code host.
+func (l *look) declaration(ctx context.Context, d binding.Declaration, depth Depth) {
+	var state binding.TokenState
+	if d.Spec.Token != nil {
+		state = l.metadata(ctx, d)
+		state.Previous = l.previous(ctx, d, state)
+	}
+	if depth == Preflight && state.Unknown == nil {
+		l.preflight(ctx, d, &state)
+	}
+	if d.Spec.Token == nil && len(state.Answers) == 0 {
+		return
+	}
+	l.note(func(o *binding.Observation) { o.Tokens[d.Name] = state })
+}
+
+// metadata asks the secret store about a token, without reading it.
+func (l *look) metadata(ctx context.Context, d binding.Declaration) binding.TokenState {
+	var meta secrets.Metadata
+	err := l.ask(ctx, peerSecrets, func(ctx context.Context) (err error) {
+		meta, err = l.o.Tokens.Metadata(ctx, refOf(d.Spec.Token.Vault))
+		return err
+	})
+	var state binding.TokenState
+	state.Expires, state.ExpiresSource = earliest(end{d.Spec.Token.Expires.End(), "declaration"})
+	if err != nil {
+		state.Unknown = secretUnknown(err)
+		return state
+	}
+	state.Version, state.Latest, state.Created = meta.Version, meta.Latest, meta.Created
+	state.Expires, state.ExpiresSource = earliest(
+		end{state.Expires, state.ExpiresSource}, end{customExpiry(meta.Custom), "vault"})
+	return state
+}
+
+// preflight puts what the code host says into state, from memory where that
+// still holds. Where the secret store has no versions the token is read in any
+// case: only its fingerprint tells whether it is still the same.
+func (l *look) preflight(ctx context.Context, d binding.Declaration, state *binding.TokenState) {
+	host := l.o.Hosts[d.Spec.Platform]
+	var token secrets.Secret
+	defer func() { token.Wipe() }()
+	if d.Spec.Token != nil && state.Version == 0 {
+		if token = l.read(ctx, d, state); state.Unknown != nil {
+			return
+		}
+		state.Fingerprint = token.Fingerprint(l.o.Key)
+	}
+	if host == nil {
+		return
+	}
+	question := questionOf(d, *state)
+	said, known := l.memory.recall(d.Name, question, l.o.Now())
+	if !known {
+		if d.Spec.Token != nil && token.IsZero() {
+			if token = l.read(ctx, d, state); state.Unknown != nil {
+				return
+			}
+		}
+		said = l.askHost(ctx, host, d, token)
+		l.memory.remember(d.Name, question, said, l.o.Now())
+	}
+	state.Answers = said.report.Answers
+	state.Expires, state.ExpiresSource = earliest(
+		end{state.Expires, state.ExpiresSource}, end{said.report.Expires, "host"})
+	l.note(func(o *binding.Observation) { o.Projects[d.Name] = said.projects })
+}
+
+// read reads the version that the metadata told of, so that what is checked is
+// what will be bound.
+func (l *look) read(ctx context.Context, d binding.Declaration, state *binding.TokenState) secrets.Secret {
+	ref := refOf(d.Spec.Token.Vault)
+	ref.Version = state.Version
+	var token secrets.Secret
+	err := l.ask(ctx, peerSecrets, func(ctx context.Context) (err error) {
+		token, _, err = l.o.Tokens.Read(ctx, ref)
+		return err
+	})
+	if err != nil {
+		state.Unknown = secretUnknown(err)
+	}
+	return token
+}
+
+// secretUnknown is an error of the secret store as the reason why it gave no
+// answer: the store's own word, where it has one.
+func secretUnknown(err error) *binding.Unknown {
+	u := unknown(err)
+	if f, ok := errors.AsType[*binding.Failure](err); ok {
+		u.Reason = cmp.Or(f.Code, u.Reason)
+		u.Certain = f.Kind == binding.NotFound || f.Kind == binding.Forbidden || f.Kind == binding.Refused
+	}
+	return u
+}
+
+// previous asks whether the secret store still has the token version applied
+// last, where that is another than the present one; nil where it is not.
+func (l *look) previous(ctx context.Context, d binding.Declaration, state binding.TokenState) *binding.PreviousToken {
+	applied, ok := l.applied(d)
+	here := d.Spec.Token.Vault.Unpinned()
+	if !ok || state.Unknown != nil || applied.TokenVersion == 0 || applied.TokenVersion == state.Version && applied.Vault.Unpinned() == here {
+		return nil
+	}
+	before := &binding.PreviousToken{Vault: applied.Vault.Unpinned(), Version: applied.TokenVersion}
+	ref := refOf(before.Vault)
+	ref.Version = before.Version
+	err := l.ask(ctx, peerSecrets, func(ctx context.Context) error {
+		_, err := l.o.Tokens.Metadata(ctx, ref)
+		return err
+	})
+	if err != nil {
+		before.Unknown = secretUnknown(err)
+	}
+	return before
+}
+
+// applied is the record of a declaration, or else of an earlier name of it.
+func (l *look) applied(d binding.Declaration) (found binding.Record, ok bool) {
+	for _, r := range l.records {
+		if r.Managed && r.Platform == d.Spec.Platform && (!ok || r.Binding == d.Name) {
+			found, ok = r, true
+		}
+	}
+	return found, ok
+}
+
+// askHost asks everything that there is to ask of one declaration. The token
+// is used by several calls at once and wiped by the caller when all are done.
+func (l *look) askHost(ctx context.Context, host Host, d binding.Declaration, token secrets.Secret) hostSaid {
+	account, paths, peer := wantedAccount(d.Spec), sources(d.Spec), string(d.Spec.Platform)
+	said := hostSaid{projects: map[string]binding.ProjectState{}}
+	var (
+		wait sync.WaitGroup
+		mu   sync.Mutex
+	)
+	ask := func(put func(), call func(context.Context)) {
+		wait.Go(func() {
+			err := l.ask(ctx, peer, func(ctx context.Context) (err error) {
+				defer func() {
+					if v := recover(); v != nil {
+						err = faultOf(v)
+					}
+				}()
+				call(ctx)
+				return nil
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				put()
+				return
+			}
+			said.incomplete = true
+		})
+	}
+	var report binding.TokenReport
+	ask(func() { said.report = report }, func(ctx context.Context) {
+		if d.Spec.Token == nil {
+			report.Answers = host.CheckAccount(ctx, account, token)
+			return
+		}
+		report = host.CheckToken(ctx, account, paths, token)
+	})
+	for _, path := range paths {
+		var project binding.ProjectState
+		ask(func() { said.projects[path] = project }, func(ctx context.Context) {
+			project = host.CheckProject(ctx, account, path, token)
+		})
+	}
+	var site []binding.Answer
+	if checker := l.o.Sites[d.Spec.Platform]; checker != nil && d.Spec.Address != "" {
+		ask(func() {}, func(ctx context.Context) { site = checker.Check(ctx, d.Spec.Address) })
+	}
+	wait.Wait()
+	said.report.Answers = append(said.report.Answers, site...)
+	return said
+}
+
+// end is the last good instant of a token, and who says so.
+type end struct {
+	at     time.Time
+	source string
+}
+
+// earliest is the first of the ends that are known.
+func earliest(ends ...end) (time.Time, string) {
+	var first end
+	for _, e := range ends {
+		if !e.at.IsZero() && (first.at.IsZero() || e.at.Before(first.at)) {
+			first = e
+		}
+	}
+	return first.at, first.source
+}
+
+// customExpiry reads the custom metadata "expires" of a secret: a day, or an
+// instant as RFC 3339. What is neither is no information.
+func customExpiry(custom map[string]string) time.Time {
+	value := custom["expires"]
+	if day, err := binding.ParseDate(value); err == nil {
+		return day.End()
+	}
+	if at, err := time.Parse(time.RFC3339, value); err == nil {
+		return at.UTC()
+	}
+	return time.Time{}
+}

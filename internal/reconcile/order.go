@@ -1,0 +1,43 @@
+package reconcile
+
+import (
+	"strings"
+	"sync"
+
+	"reconciler/internal/plan"
+)
+
+// inOrder calls do for every action: after all earlier ones that it could get
+// in the way of, and beside those that it cannot, so that one slow code host
+// delays only its own bindings.
+func inOrder(actions []plan.Action, do func(i int)) {
+	last := map[string]<-chan struct{}{}
+	var wait sync.WaitGroup
+	for i, a := range actions {
+		var before []<-chan struct{}
+		finished := make(chan struct{})
+		for _, resource := range resources(a) {
+			if c, ok := last[resource]; ok {
+				before = append(before, c)
+			}
+			last[resource] = finished
+		}
+		wait.Go(func() {
+			defer close(finished)
+			for _, c := range before {
+				<-c
+			}
+			do(i)
+		})
+	}
+	wait.Wait()
+}
+
+// resources are what two actions must not touch at once.
+func resources(a plan.Action) []string {
+	image, _, _ := strings.Cut(a.Object, "#")
+	if a.Object == objectAccount {
+		image = ""
+	}
+	return []string{"binding " + a.Binding, "platform " + string(a.Platform), "image " + image}[:2+min(len(image), 1)]
+}

@@ -1,0 +1,335 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+)
+
+// rotated is a world with version 1 bound and version 2 in the secret store.
+func rotated(t *testing.T) *world {
+	t.Helper()
+	w := newWorld()
+	synced(t, reconcile.New(w.options()), desire(gitlab()))
+	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+	w.calls = nil
+	clear(w.effects)
+	return w
+}
+
+// refuseSecond makes the registry refuse version 2.
+func (w *world) refuseSecond() {
+	w.fault = func(call string) fault {
+		if call == "bind gitlab" && w.effects["unbind gitlab"] == 1 && w.effects["refusal"] == 0 {
+			w.effects["refusal"]++
+			return fault{before: &binding.Failure{Kind: binding.Refused, Code: "TOKEN_INVALID", Op: "registry: bind"}}
+		}
+		return fault{}
+	}
+}
+
+func TestRebindRefusedByTheRegistryFallsBackToTheTokenBefore(t *testing.T) {
+	w := rotated(t)
+	w.refuseSecond()
+	r := reconcile.New(w.options())
+	result := sync1(t, r, desire(gitlab()))
+	if !errors.Is(result.Err(), reconcile.ErrFellBack) {
+		t.Errorf("result: %v, want ErrFellBack", result.Err())
+	}
+	if w.boundBy[binding.GitLab] != "canary-gitlab-1" {
+		t.Errorf("bound: %q", w.boundBy[binding.GitLab])
+	}
+	record := w.records["pay-gitlab/gitlab"]
+	if record.TokenVersion != 1 || record.Refused.Version != 2 || record.AccountID != w.accounts[binding.GitLab].ID {
+		t.Errorf("record: %+v", record)
+	}
+	if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Status != binding.True || got.Reason != reconcile.ReasonPreviousToken {
+		t.Errorf("Bound: %+v", got)
+	}
+	if got := conditionOf(t, r, "pay-gitlab", binding.Ready); got.Status != binding.False {
+		t.Errorf("Ready: %+v", got)
+	}
+	w.fault = nil
+	w.now = w.now.Add(time.Hour)
+	w.settled(t, r, desire(gitlab()))
+
+	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-3")
+	synced(t, r, desire(gitlab()))
+	if w.boundBy[binding.GitLab] != "canary-gitlab-3" {
+		t.Errorf("a newer version is not bound: %q", w.boundBy[binding.GitLab])
+	}
+}
+
+func TestRebindRefusedWithTheTokenBeforeDestroyedSaysThatItIsLost(t *testing.T) {
+	w := rotated(t)
+	w.tokens["acr/gitlab"][0] = ""
+	w.refuseSecond()
+	r := reconcile.New(w.options())
+	if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, reconcile.ErrLost) {
+		t.Errorf("result: %v, want ErrLost", err)
+	}
+	if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Status != binding.False || got.Reason != reconcile.ReasonBindingLost {
+		t.Errorf("Bound: %+v", got)
+	}
+	w.fault = nil
+	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-3")
+	synced(t, r, desire(gitlab()))
+	w.settled(t, r, desire(gitlab()))
+	if w.boundBy[binding.GitLab] != "canary-gitlab-3" {
+		t.Errorf("the newest is not bound: %q", w.boundBy[binding.GitLab])
+	}
+}
+
+func TestNothingIsLetGoUnlessTheCodeHostAcceptsTheNewToken(t *testing.T) {
+	no := binding.Answer{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "ScopeMissing", Message: "no api scope"}
+	yes := binding.Answer{Question: "token-valid", Verdict: binding.Yes, Reason: "Valid"}
+	unknown := binding.Answer{Question: "token-valid", Verdict: binding.UnknownAsked, Reason: "NoAnswer", Message: "timeout"}
+	for name, c := range map[string]struct {
+		answers []binding.Answer
+		want    binding.FailureKind
+	}{
+		"no":                {[]binding.Answer{yes, no}, binding.Refused},
+		"unknown":           {[]binding.Answer{unknown}, binding.Transient},
+		"no answers at all": {[]binding.Answer{}, binding.Transient},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := rotated(t)
+			r := reconcile.New(w.options())
+			// Planned without asking the code host, so that only applying asks.
+			p, _, err := r.Plan(t.Context(), desire(gitlab()), reconcile.Live)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.answers["canary-gitlab-2"] = c.answers
+			result := r.Apply(t.Context(), p, desire(gitlab()))
+			if result.Err() == nil || binding.KindOf(result.Err()) != c.want {
+				t.Errorf("result: %v, want kind %s", result.Err(), c.want)
+			}
+			if w.count("unbind") != 0 || w.boundBy[binding.GitLab] != "canary-gitlab-1" {
+				t.Errorf("the old binding was let go: %v", w.calls)
+			}
+			if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Status != binding.True {
+				t.Errorf("Bound: %+v", got)
+			}
+		})
+	}
+}
+
+func TestATransientFailureBetweenUnbindAndBindIsRepairedByTheNextRun(t *testing.T) {
+	w := rotated(t)
+	w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Transient, Op: "registry: bind"}})
+	d := desire(reportOnly(gitlab()))
+	r := reconcile.New(w.options())
+	if err := sync1(t, r, d).Err(); !errors.Is(err, reconcile.ErrLost) {
+		t.Errorf("result: %v", err)
+	}
+	w.fault = nil
+	w.now = w.now.Add(time.Minute)
+	synced(t, r, d)
+	w.settled(t, r, d)
+	want := map[string]int{"unbind gitlab": 1, "bind gitlab": 1}
+	if diff := cmp.Diff(want, w.effects); diff != "" {
+		t.Errorf("effects (-want +got):\n%s", diff)
+	}
+}
+
+func TestALostAnswerIsObservedAndNotGuessed(t *testing.T) {
+	lost := &binding.Failure{Kind: binding.OutcomeUnknown, Op: "registry"}
+	for _, call := range []string{"bind gitlab", "unbind gitlab", "add-rule", "link"} {
+		for name, f := range map[string]fault{
+			"it had its effect": {after: lost},
+			"it had none":       {before: lost},
+			"untyped error":     {after: context.DeadlineExceeded},
+			"garbage":           {after: &binding.Failure{Kind: binding.Unreadable}},
+		} {
+			t.Run(call+", "+name, func(t *testing.T) {
+				w := newWorld()
+				d := desire(gitlab())
+				if call == "unbind gitlab" {
+					w = rotated(t)
+				}
+				w.failOn(call, f)
+				r := reconcile.New(w.options())
+				err := sync1(t, r, d).Err()
+				if happened := f.after != nil; happened != (err == nil) {
+					t.Errorf("it happened: %t; result: %v", happened, err)
+				}
+				w.fault = nil
+				w.now = w.now.Add(time.Minute)
+				synced(t, r, d)
+				w.settled(t, r, d)
+				if w.effects["bind gitlab"] != 1 {
+					t.Errorf("bound %d times", w.effects["bind gitlab"])
+				}
+			})
+		}
+	}
+}
+
+func TestALostAnswerThatCannotBeObservedLeavesTheIntentForTheNextRun(t *testing.T) {
+	w := newWorld()
+	down := false
+	w.fault = func(call string) fault {
+		if call == "bind gitlab" {
+			down = true
+			return fault{after: &binding.Failure{Kind: binding.OutcomeUnknown}}
+		}
+		if down && call == "account gitlab" {
+			return fault{before: &binding.Failure{Kind: binding.Transient}}
+		}
+		return fault{}
+	}
+	d := desire(gitlab())
+	r := reconcile.New(w.options())
+	if err := sync1(t, r, d).Err(); err == nil {
+		t.Error("the outcome is unknown and no error told")
+	}
+	w.now = w.now.Add(time.Minute)
+	sync1(t, r, d)
+	if len(w.intents) != 1 || w.effects["bind gitlab"] != 1 {
+		t.Errorf("intents %v, effects %v", w.intents, w.effects)
+	}
+	w.fault = nil
+	w.now = w.now.Add(time.Hour)
+	synced(t, r, d)
+	w.settled(t, r, d)
+	if w.effects["bind gitlab"] != 1 || w.records["pay-gitlab/gitlab"].TokenVersion != 1 {
+		t.Errorf("effects %v, record %+v", w.effects, w.records)
+	}
+}
+
+func TestDriftIsRepaired(t *testing.T) {
+	for name, drift := range map[string]func(w *world){
+		"a person unbound it":     func(w *world) { delete(w.accounts, binding.GitLab) },
+		"a person removed a rule": func(w *world) { w.repos["pay/api"].Rules = w.repos["pay/api"].Rules[:1] },
+		"a person took the source away": func(w *world) {
+			w.repos["pay/api"].Link, w.repos["pay/api"].Rules = nil, nil
+		},
+		"a person bound another account": func(w *world) {
+			w.accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "someone", Address: "https://gitlab.example.com"}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			r := reconcile.New(w.options())
+			synced(t, r, desire(gitlab()))
+			drift(w)
+			synced(t, r, desire(gitlab()))
+			w.settled(t, r, desire(gitlab()))
+			if a := w.accounts[binding.GitLab]; a == nil || a.Username != "ci-bot" || len(w.repos["pay/api"].Rules) != 2 {
+				t.Errorf("account %+v, repository %+v", a, w.repos["pay/api"])
+			}
+			if got := conditionOf(t, r, "pay-gitlab", binding.Ready); got.Status != binding.True {
+				t.Errorf("Ready: %+v", got)
+			}
+		})
+	}
+}
+
+func TestAProjectThatMovedIntoASubgroupIsNotLinkedForAutomaticBuilds(t *testing.T) {
+	for verdict, want := range map[binding.Verdict]binding.FailureKind{
+		binding.Yes: binding.Refused, binding.UnknownAsked: binding.Transient,
+	} {
+		t.Run(string(verdict), func(t *testing.T) {
+			w := newWorld()
+			r := reconcile.New(w.options())
+			p, _, err := r.Plan(t.Context(), desire(gitlab()), reconcile.Preflight)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.subgroup = verdict
+			result := r.Apply(t.Context(), p, desire(gitlab()))
+			if binding.KindOf(result.Err()) != want || w.count("link") != 0 {
+				t.Errorf("result %v, calls %v", result.Err(), w.calls)
+			}
+			if result.Count(reconcile.Skipped) != 2 {
+				t.Errorf("outcomes: %+v", result.Outcomes)
+			}
+		})
+	}
+}
+
+func TestStoppingEndsTheCallInFlightAndWritesItsOutcome(t *testing.T) {
+	w := rotated(t)
+	ctx, stop := context.WithCancel(t.Context())
+	w.fault = func(call string) fault {
+		if call == "unbind gitlab" {
+			stop()
+		}
+		return fault{}
+	}
+	d := desire(gitlab(func(d *binding.Declaration) {
+		d.Spec.Repositories[0].Rules = append(d.Spec.Repositories[0].Rules, binding.BuildRule{Branch: "dev", Dockerfile: "/Dockerfile", ImageTag: "dev"})
+	}))
+	r := reconcile.New(w.options())
+	result, err := r.Sync(ctx, d, reconcile.Preflight)
+	if err != nil || result.Err() != nil {
+		t.Fatal(err, result.Err())
+	}
+	if w.boundBy[binding.GitLab] != "canary-gitlab-2" || w.records["pay-gitlab/gitlab"].TokenVersion != 2 || len(w.intents) != 0 {
+		t.Errorf("the rebind did not end: %v, %+v, %v", w.boundBy, w.records, w.intents)
+	}
+	if result.Count(reconcile.Stopped) != 1 || w.count("add-rule") != 0 {
+		t.Errorf("the next action was begun: %+v", result.Outcomes)
+	}
+}
+
+func TestNothingIsSentWhenTheIntentCannotBeWritten(t *testing.T) {
+	w := newWorld()
+	w.failOn("store put-intent", fault{before: errors.New("disk full")})
+	if err := sync1(t, reconcile.New(w.options()), desire(gitlab())).Err(); err == nil {
+		t.Error("no error is told")
+	}
+	if w.count("bind") != 0 {
+		t.Errorf("calls: %v", w.calls)
+	}
+}
+
+func TestTokensWithoutVersionsAreKnownByFingerprint(t *testing.T) {
+	w := newWorld()
+	w.unversioned = true
+	r := reconcile.New(w.options())
+	synced(t, r, desire(gitlab()))
+	w.settled(t, r, desire(gitlab()))
+	w.tokens["acr/gitlab"] = []string{"canary-gitlab-2"}
+	synced(t, r, desire(gitlab()))
+	w.settled(t, r, desire(gitlab()))
+	if w.boundBy[binding.GitLab] != "canary-gitlab-2" || w.effects["bind gitlab"] != 2 {
+		t.Errorf("bound %v, effects %v", w.boundBy, w.effects)
+	}
+}
+
+func TestAPersonsStepIsWaitedForAndThenSeen(t *testing.T) {
+	w := newWorld()
+	github := binding.Declaration{Name: "pay-github", File: "gh.yaml", Spec: binding.Spec{
+		Instance: instance, Platform: binding.GitHub, Username: "octocat", DeletionPolicy: binding.Retain, DriftPolicy: binding.Correct,
+	}}
+	r := reconcile.New(w.options())
+	result := sync1(t, r, desire(github))
+	if result.Count(reconcile.Waiting) != 1 || result.Outcomes[0].Action.Kind != plan.Authorize {
+		t.Errorf("outcomes: %+v", result.Outcomes)
+	}
+	if got := conditionOf(t, r, "pay-github", binding.AwaitingAuthorization); got.Status != binding.True {
+		t.Errorf("AwaitingAuthorization: %+v", got)
+	}
+	if len(r.Statuses()[0].Steps) == 0 {
+		t.Error("no steps are shown")
+	}
+	w.accounts[binding.GitHub] = &binding.Account{ID: "5", Platform: binding.GitHub, Username: "octocat"}
+	synced(t, r, desire(github))
+	w.settled(t, r, desire(github))
+	for c, want := range map[binding.ConditionType]binding.ConditionStatus{
+		binding.AwaitingAuthorization: binding.False, binding.Bound: binding.True, binding.Ready: binding.True, binding.AccountAllowed: binding.True,
+	} {
+		if got := conditionOf(t, r, "pay-github", c); got.Status != want {
+			t.Errorf("%s: %+v", c, got)
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// answer is what an observation says of an intent.
+type answer int
+
+const (
+	// open: not known yet; the intent stays.
+	open answer = iota
+	// undone: the call had no effect.
+	undone
+	// done: the call had its effect.
+	done
+	// letGo: of a rebind the old account is let go and the new one not bound.
+	letGo
+)
+
+// recover answers the intents that an earlier run left open, from what is
+// observed now, and gives those that stay: the open ones, and those of
+// accounts that we let go ourselves and have yet to bind again.
+func (r *Reconciler) recover(ctx context.Context, l *ledger, obs binding.Observation, intents []binding.Intent) ([]binding.Intent, error) {
+	var stay []binding.Intent
+	for _, intent := range intents {
+		verdict := settle(&intent, obs)
+		var err error
+		switch verdict {
+		case open, letGo:
+			stay = append(stay, intent)
+			continue
+		case done:
+			err = l.done(ctx, intent)
+		case undone:
+			err = l.over(ctx, intent)
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.emit(Event{Kind: Recovered, Intent: intent})
+	}
+	return stay, nil
+}
+
+// settle says what became of an intent, by an observation of its object. Where
+// an account was bound it puts the registry's number into intent.After.
+func settle(intent *binding.Intent, obs binding.Observation) answer {
+	kind := plan.Kind(intent.Action)
+	if kind == plan.Adopt {
+		return done // It is all in our memory, and is finished there.
+	}
+	if obs.Unknown != nil {
+		return open
+	}
+	switch kind {
+	case plan.Bind, plan.Rebind, plan.Unbind:
+		state, asked := obs.Accounts[intent.Platform]
+		if !asked || state.Unknown != nil {
+			return open
+		}
+		return settleAccount(intent, kind, state.Account)
+	default:
+		image, key, _ := strings.Cut(intent.Object, "#")
+		state, asked := obs.Repositories[image]
+		if !asked || state.Unknown != nil {
+			return open
+		}
+		return settleRepository(intent, kind, state, key)
+	}
+}
+
+func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Account) answer {
+	switch {
+	case kind == plan.Unbind && (account == nil || isAnother(intent.Record, *account)):
+		return done
+	case kind == plan.Rebind && account == nil:
+		return letGo
+	case kind == plan.Bind && account == nil && intent.Record.Managed:
+		return letGo
+	case kind == plan.Bind && account != nil && sameAccount(intent.After.Wanted(), *account) && !isKnown(intent.Record, *account):
+		toldAs(&intent.After, *account)
+		return done
+	}
+	return undone
+}
+
+// isKnown says that the registry's number shows an account to be the recorded
+// one, so that no later call has made it.
+func isKnown(r binding.Record, account binding.Account) bool {
+	return r.AccountID != "" && r.AccountID == account.ID
+}
+
+// isAnother says that the registry's number shows an account to be another
+// than the recorded one.
+func isAnother(r binding.Record, account binding.Account) bool {
+	return r.AccountID != "" && account.ID != "" && r.AccountID != account.ID
+}
+
+func settleRepository(intent *binding.Intent, kind plan.Kind, state binding.RepositoryState, key string) answer {
+	is := false
+	switch kind {
+	case plan.Link, plan.Relink:
+		is = state.Link != nil && intent.Link != nil && sameLink(*state.Link, *intent.Link)
+	case plan.Unlink:
+		is = state.Link == nil
+	case plan.AddRule:
+		is = hasRule(state, key)
+	case plan.RemoveRule:
+		is = !hasRule(state, key)
+	case plan.ChangeRule:
+		// Whether it was changed does not matter: it may be written again.
+	default:
+	}
+	if is {
+		return done
+	}
+	return undone
+}
+
+func sameLink(a, b binding.Link) bool {
+	same := binding.SameSource(a.Source, b.Source)
+	a.Source, b.Source = "", ""
+	return same && a == b
+}
+
+func hasRule(state binding.RepositoryState, key string) bool {
+	return slices.ContainsFunc(state.Rules, func(r binding.ObservedRule) bool { return r.Key() == key })
+}
+
+// intended are records that make an observation look at the objects of
+// intents, in addition to those recorded.
+func intended(records []binding.Record, intents []binding.Intent) []binding.Record {
+	all := slices.Clone(records)
+	for _, intent := range intents {
+		r := binding.Record{Instance: intent.Instance, Binding: intent.Binding, Platform: intent.Platform}
+		if image, _, _ := strings.Cut(intent.Object, "#"); image != objectAccount {
+			r.Images = []binding.RecordedImage{{Image: image}}
+		}
+		all = append(all, r)
+	}
+	return all
+}

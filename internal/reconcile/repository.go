@@ -1,0 +1,84 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/secrets"
+)
+
+// link sets an image repository's source. A project may have moved into a
+// GitLab subgroup since it was declared, where builds cannot start by
+// themselves: so that is asked right before.
+func (x *run) link(ctx context.Context, a plan.Action) error {
+	if a.Target.Link == nil {
+		return fmt.Errorf("link %s: %w: no source was planned", a.Object, errFault)
+	}
+	if a.Platform == binding.GitLab && a.Target.Link.Trigger == binding.Auto {
+		if err := x.outsideSubgroup(ctx, a); err != nil {
+			return err
+		}
+	}
+	return x.write(ctx, x.intent(a, a.Kind), func(ctx context.Context, _ *binding.Intent) error {
+		return x.r.o.Registry.Link(ctx, a.Target.Image, *a.Target.Link)
+	})
+}
+
+// outsideSubgroup is an error unless the code host says with certainty that
+// the project is in no subgroup.
+func (x *run) outsideSubgroup(ctx context.Context, a plan.Action) error {
+	d := a.Target.Declaration
+	host := x.r.o.Hosts[a.Platform]
+	if d == nil || d.Spec.Token == nil || host == nil {
+		return unanswered("look for a subgroup", a.Target.Link.Source, binding.Answer{Message: "there is nobody to ask"})
+	}
+	token, err := x.appliedToken(ctx, &a)
+	if err != nil {
+		return err
+	}
+	defer token.Wipe()
+	subgroup := x.subgroup(ctx, host, a, token)
+	switch subgroup.Verdict {
+	case binding.No:
+		return nil
+	case binding.Yes:
+		return &binding.Failure{
+			Kind: binding.Refused, Code: "gitlab-subgroup-manual", Op: "code host: look for a subgroup",
+			Object: a.Target.Link.Source, Err: errors.New("the project lives in a subgroup"),
+			Hint: "declare trigger: manual",
+		}
+	case binding.UnknownAsked:
+	}
+	return unanswered("look for a subgroup", a.Target.Link.Source, subgroup)
+}
+
+func (x *run) subgroup(ctx context.Context, host Host, a plan.Action, token secrets.Secret) binding.Answer {
+	var state binding.ProjectState
+	_ = x.within(ctx, func(ctx context.Context) error {
+		state = host.CheckProject(ctx, wantedAccount(a.Target.Declaration.Spec), a.Target.Link.Source, token)
+		return nil
+	})
+	return state.Subgroup
+}
+
+// repository carries out the actions on image repositories that need nobody
+// but the registry.
+func (x *run) repository(ctx context.Context, a plan.Action) error {
+	return x.write(ctx, x.intent(a, a.Kind), func(ctx context.Context, _ *binding.Intent) error {
+		image, rule := a.Target.Image, a.Target.Rule
+		switch a.Kind {
+		case plan.AddRule:
+			_, err := x.r.o.Registry.AddRule(ctx, image, rule.BuildRule)
+			return err
+		case plan.ChangeRule:
+			return x.r.o.Registry.ChangeRule(ctx, image, rule)
+		case plan.RemoveRule:
+			return x.r.o.Registry.RemoveRule(ctx, image, rule.ID)
+		default:
+			return x.r.o.Registry.Unlink(ctx, image)
+		}
+	})
+}

@@ -1,0 +1,114 @@
+package reconcile
+
+import (
+	"errors"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// OutcomeState says what became of an action.
+type OutcomeState string
+
+// Outcome states.
+const (
+	// Done: carried out, and remembered.
+	Done OutcomeState = "done"
+	// Failed: not carried out, or not as planned; Err says why.
+	Failed OutcomeState = "failed"
+	// Skipped: an earlier action of the same binding failed.
+	Skipped OutcomeState = "skipped"
+	// Waiting: it is for a person to do.
+	Waiting OutcomeState = "waiting"
+	// Held: it failed before and is not tried again yet.
+	Held OutcomeState = "held"
+	// Stopped: the context ended before it was begun.
+	Stopped OutcomeState = "stopped"
+	// Kept: nothing was to be done, or it is not allowed.
+	Kept OutcomeState = "kept"
+)
+
+// ErrFellBack is in the chain of a rebind's error when the new token was
+// refused and the one applied before is bound again.
+var ErrFellBack = errors.New("the token applied before is bound again")
+
+// ErrLost is in the chain of an error after which nothing is bound that was
+// bound before.
+var ErrLost = errors.New("nothing is bound now")
+
+// Outcome is what became of one action.
+type Outcome struct {
+	Action plan.Action
+	State  OutcomeState
+	// Err is why it failed; nil otherwise.
+	Err error
+}
+
+// Result is what became of a plan: an outcome for each action, in its order.
+type Result struct {
+	Outcomes []Outcome
+	// Incomplete says that something did not answer, so that less may have
+	// been planned than is due.
+	Incomplete bool
+}
+
+// Count says how many outcomes are in one of the states.
+func (r Result) Count(states ...OutcomeState) int {
+	n := 0
+	for _, o := range r.Outcomes {
+		for _, s := range states {
+			if o.State == s {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Err joins the errors of all failed actions; nil if none failed.
+func (r Result) Err() error {
+	var all []error
+	for _, o := range r.Outcomes {
+		all = append(all, o.Err)
+	}
+	return errors.Join(all...)
+}
+
+// Refused says whether the plan was refused something for safety.
+func (r Result) Refused() bool {
+	for _, o := range r.Outcomes {
+		if o.Action.Kind == plan.Forbidden && o.Action.Safety {
+			return true
+		}
+	}
+	return false
+}
+
+// of gives the outcomes of one binding.
+func (r Result) of(name string) []Outcome {
+	var own []Outcome
+	for _, o := range r.Outcomes {
+		if o.Action.Binding == name {
+			own = append(own, o)
+		}
+	}
+	return own
+}
+
+// refused says that the registry understood a bind and said no. Forbidden and
+// NotFound are among them: which of its codes speak of the token is not
+// documented.
+func refused(err error) bool {
+	if err == nil {
+		return false
+	}
+	kind := binding.KindOf(err)
+	return kind == binding.Refused || kind == binding.Forbidden || kind == binding.NotFound
+}
+
+// uncertain says that a write may have had its effect although it gave an
+// error: no answer came, or none that could be understood.
+func uncertain(err error) bool {
+	f, typed := errors.AsType[*binding.Failure](err)
+	return err != nil && (!typed || f.Kind == binding.OutcomeUnknown || f.Kind == binding.Unreadable)
+}

@@ -1,0 +1,334 @@
+package reconcile_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/reconcile"
+)
+
+// The six rules of the design's "What must always hold", as far as they are
+// this package's. (That plans are pure and minimal is package plan's.)
+
+func TestFailureIsNeverADeletion(t *testing.T) {
+	owned := func(d *binding.Declaration) { d.Spec.DeletionPolicy = binding.Unbind }
+	for name, spoil := range map[string]func(w *world, d *reconcile.Desired){
+		"its file is broken": func(_ *world, d *reconcile.Desired) {
+			d.Declarations, d.Broken = d.Declarations[1:], []string{"pay.yaml"}
+		},
+		"another file is broken": func(_ *world, d *reconcile.Desired) {
+			d.Declarations, d.Broken = d.Declarations[1:], []string{"other.yaml"}
+		},
+		"the snapshot is empty":    func(_ *world, d *reconcile.Desired) { *d = reconcile.Desired{EmptySnapshot: true} },
+		"the history is rewritten": func(_ *world, d *reconcile.Desired) { d.Declarations, d.Rewritten = d.Declarations[1:], true },
+		"the registry is down": func(w *world, d *reconcile.Desired) {
+			d.Declarations = d.Declarations[1:]
+			w.failOn("capabilities", fault{before: &binding.Failure{Kind: binding.Transient}})
+		},
+		"the account is unknown to the registry": func(w *world, d *reconcile.Desired) {
+			d.Declarations = d.Declarations[1:]
+			w.failOn("account", fault{before: &binding.Failure{Kind: binding.InstanceStop, Code: "USER_NOT_EXIST"}})
+		},
+		"the registry answers garbage": func(w *world, d *reconcile.Desired) {
+			d.Declarations = d.Declarations[1:]
+			w.failOn("account", fault{before: &binding.Failure{Kind: binding.Unreadable}})
+		},
+		"the secret is gone": func(w *world, _ *reconcile.Desired) { w.tokens["acr/gitlab"] = nil },
+		"the code host is dead": func(w *world, _ *reconcile.Desired) {
+			w.failOn("check", fault{before: errors.New("down")})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			d := desire(gitlab(owned), codeup())
+			synced(t, reconcile.New(w.options()), d)
+			spoil(w, &d)
+			r := reconcile.New(w.options())
+			for range 3 {
+				sync1(t, r, d)
+			}
+			if n := w.count("unbind") + w.count("unlink") + w.count("remove-rule"); n > 0 {
+				t.Errorf("%d things were removed", n)
+			}
+			if w.accounts[binding.GitLab] == nil || len(w.records) != 2 {
+				t.Errorf("account %v, records %v", w.accounts[binding.GitLab], w.records)
+			}
+		})
+	}
+}
+
+func TestSecretIsNeverShown(t *testing.T) {
+	w := newWorld()
+	w.tokens["acr/gitlab"] = []string{"canary-gitlab-1"}
+	w.unversioned = true
+	var told []reconcile.Event
+	o := w.options()
+	o.Events = func(e reconcile.Event) { told = append(told, e) }
+	r := reconcile.New(o)
+	d := desire(gitlab(), codeup())
+	sync1(t, r, d)
+	w.tokens["acr/gitlab"] = []string{"canary-gitlab-2"}
+	panicked := false
+	w.fault = func(call string) fault {
+		if call == "bind gitlab" && !panicked {
+			panicked = true
+			panic("bind with canary-gitlab-2")
+		}
+		return fault{}
+	}
+	w.now = w.now.Add(2 * time.Hour)
+	result := sync1(t, r, d)
+	if !panicked {
+		t.Fatal("the driver did not panic")
+	}
+	p, obs, err := r.Plan(t.Context(), d, reconcile.Preflight)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := fmt.Sprintf("%+v %#v %+v %+v %+v %+v %+v", told, told, result, p, obs, w.history, r.Statuses())
+	for _, v := range []any{p, obs, w.records, w.intents, w.history, r.Statuses()} {
+		data, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown += string(data)
+	}
+	if result.Err() == nil {
+		t.Error("the panic is not told as a failure")
+	}
+	shown += fmt.Sprint(result.Err())
+	if i := strings.Index(shown, "canary"); i >= 0 {
+		t.Errorf("a secret is shown: …%s…", shown[max(0, i-200):min(len(shown), i+50)])
+	}
+	w.fault = nil
+	w.now = w.now.Add(2 * time.Hour)
+	sync1(t, r, d)
+	w.settled(t, r, d)
+}
+
+// story is something that is applied, from a world made ready for it.
+type story struct {
+	prepare func(t *testing.T, w *world)
+	desired reconcile.Desired
+	// effects are what must have happened in the registry in the end, each
+	// exactly once.
+	effects map[string]int
+	boundBy map[binding.Platform]string
+}
+
+func stories() map[string]story {
+	unbind := func(d *binding.Declaration) { d.Spec.DeletionPolicy = binding.Unbind }
+	return map[string]story{
+		"bind, link, add rules": {
+			prepare: func(*testing.T, *world) {},
+			desired: desire(gitlab(), codeup()),
+			effects: map[string]int{"bind gitlab": 1, "bind codeup": 1},
+			boundBy: map[binding.Platform]string{binding.GitLab: "canary-gitlab-1", binding.Codeup: "canary-codeup-1"},
+		},
+		"rebind": {
+			prepare: func(t *testing.T, w *world) {
+				synced(t, reconcile.New(w.options()), desire(gitlab()))
+				w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+			},
+			desired: desire(gitlab()),
+			effects: map[string]int{"bind gitlab": 1, "unbind gitlab": 1},
+			boundBy: map[binding.Platform]string{binding.GitLab: "canary-gitlab-2"},
+		},
+		"rebind, drift only reported": {
+			prepare: func(t *testing.T, w *world) {
+				synced(t, reconcile.New(w.options()), desire(reportOnly(gitlab())))
+				w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+			},
+			desired: desire(reportOnly(gitlab())),
+			effects: map[string]int{"bind gitlab": 1, "unbind gitlab": 1},
+			boundBy: map[binding.Platform]string{binding.GitLab: "canary-gitlab-2"},
+		},
+		"unbind": {
+			prepare: func(t *testing.T, w *world) {
+				synced(t, reconcile.New(w.options()), desire(gitlab(unbind), codeup()))
+			},
+			desired: desire(codeup()),
+			effects: map[string]int{"unbind gitlab": 1},
+			boundBy: map[binding.Platform]string{binding.Codeup: "canary-codeup-1"},
+		},
+		"rename and change a rule": {
+			prepare: func(t *testing.T, w *world) {
+				synced(t, reconcile.New(w.options()), desire(gitlab()))
+			},
+			desired: desire(gitlab(func(d *binding.Declaration) {
+				d.Name = "renamed"
+				d.Spec.Repositories[0].Rules[0].Dockerfile = "/build/Dockerfile"
+			})),
+			effects: map[string]int{},
+			boundBy: map[binding.Platform]string{binding.GitLab: "canary-gitlab-1"},
+		},
+	}
+}
+
+func reportOnly(d binding.Declaration) binding.Declaration {
+	d.Spec.DriftPolicy = binding.Report
+	return d
+}
+
+func TestCrashAtAnyPointIsRepaired(t *testing.T) {
+	for name, s := range stories() {
+		for _, after := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, after the effect %t", name, after), func(t *testing.T) {
+				for k := 1; ; k++ {
+					if !crash(t, s, k, after) {
+						if k < 10 {
+							t.Fatalf("only %d calls were made: the story is too short to crash in", k)
+						}
+						return
+					}
+				}
+			})
+		}
+	}
+}
+
+// crash tells a story and kills the process at its k-th call, before or after
+// that has its effect; then a new process starts. It returns false when the
+// story ended before.
+func crash(t *testing.T, s story, k int, after bool) bool {
+	t.Helper()
+	w := newWorld()
+	s.prepare(t, w)
+	clear(w.effects)
+	w.calls = nil
+	at := ""
+	w.fault = func(call string) fault {
+		if len(w.calls) != k {
+			return fault{}
+		}
+		w.dead, at = true, call
+		if after {
+			return fault{after: errDead}
+		}
+		return fault{before: errDead}
+	}
+	_, _ = reconcile.New(w.options()).Sync(t.Context(), s.desired, reconcile.Preflight)
+	if !w.dead {
+		return false
+	}
+	w.dead, w.fault = false, nil
+	r := reconcile.New(w.options())
+	for range 3 {
+		sync1(t, r, s.desired)
+	}
+	w.settled(t, r, s.desired)
+	if diff := cmp.Diff(s.effects, w.effects); diff != "" {
+		t.Errorf("crash %d at %q: effects (-want +got):\n%s", k, at, diff)
+	}
+	if diff := cmp.Diff(s.boundBy, w.boundBy); diff != "" {
+		t.Errorf("crash %d at %q: bound tokens (-want +got):\n%s", k, at, diff)
+	}
+	names := map[string]bool{}
+	for _, d := range s.desired.Declarations {
+		names[recordKey(binding.Record{Binding: d.Name, Platform: d.Spec.Platform})] = true
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(names)), slices.Sorted(maps.Keys(w.records))); diff != "" {
+		t.Errorf("crash %d at %q: records (-want +got):\n%s", k, at, diff)
+	}
+	if t.Failed() {
+		t.Fatalf("crash %d at %q, after its effect %t; calls: %v", k, at, after, w.calls)
+	}
+	return true
+}
+
+func TestPartialFailureIsIsolated(t *testing.T) {
+	for name, fail := range map[string]func(w *world){
+		"its token is gone":     func(w *world) { w.tokens["acr/gitlab"] = nil },
+		"its code host is dead": func(w *world) { w.failOn("check-token gitlab", fault{before: errors.New("down")}) },
+		"its code host panics": func(w *world) {
+			w.fault = func(call string) fault {
+				if call == "check-token gitlab" {
+					panic("a fault in a client")
+				}
+				return fault{}
+			}
+		},
+		"the registry refuses it": func(w *world) { w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Refused}}) },
+		"the registry throttles it": func(w *world) {
+			w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Throttled, RetryAfter: time.Hour}})
+		},
+		"its account does not answer": func(w *world) { w.failOn("account gitlab", fault{before: errors.New("down")}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			fail(w)
+			r := reconcile.New(w.options())
+			sync1(t, r, desire(gitlab(), codeup()))
+			if w.boundBy[binding.Codeup] == "" {
+				t.Error("the healthy binding was not bound")
+			}
+			if got := conditionOf(t, r, "pay-codeup", binding.Ready); got.Status != binding.True {
+				t.Errorf("the healthy one: %+v", got)
+			}
+			if got := conditionOf(t, r, "pay-gitlab", binding.Ready); got.Status == binding.True {
+				t.Errorf("the failing one: %+v", got)
+			}
+		})
+	}
+}
+
+func TestASlowCodeHostDelaysNoOtherBinding(t *testing.T) {
+	w := newWorld()
+	o := w.options()
+	release := make(chan struct{})
+	codeupBound := make(chan struct{})
+	o.Hosts[binding.GitLab] = slowHost{host{w, "gitlab"}, release}
+	o.Events = func(e reconcile.Event) {
+		if e.Kind == reconcile.ActionDone && e.Action.Binding == "pay-codeup" {
+			close(codeupBound)
+		}
+	}
+	r := reconcile.New(o)
+	p, _, err := r.Plan(t.Context(), desire(gitlab(), codeup()), reconcile.Live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	finished := make(chan reconcile.Result)
+	go func() { finished <- r.Apply(t.Context(), p, desire(gitlab(), codeup())) }()
+	<-codeupBound
+	close(release)
+	if result := <-finished; result.Err() != nil {
+		t.Error(result.Err())
+	}
+}
+
+func TestCostOfASyncIsTheCostOfTheChange(t *testing.T) {
+	w := newWorld()
+	r := reconcile.New(w.options())
+	d := desire(gitlab(), codeup())
+	synced(t, r, d)
+	w.calls = nil
+	synced(t, r, d)
+	slices.Sort(w.calls)
+	want := []string{
+		"account codeup", "account gitlab", "capabilities", "metadata acr/codeup", "metadata acr/gitlab", "repository pay/api",
+	}
+	if diff := cmp.Diff(want, w.calls); diff != "" {
+		t.Errorf("an unchanged instance costs its list calls (-want +got):\n%s", diff)
+	}
+
+	w.calls = nil
+	d.Declarations[0].Spec.Repositories[0].Rules = append(d.Declarations[0].Spec.Repositories[0].Rules[:2:2],
+		binding.BuildRule{Branch: "dev", Dockerfile: "/Dockerfile", ImageTag: "dev"})
+	synced(t, r, d)
+	if n := w.count("add-rule") + w.count("bind") + w.count("link") + w.count("unbind"); n != 1 {
+		t.Errorf("one rule more cost %d writes: %v", n, w.calls)
+	}
+	if n := w.count("check-token codeup") + w.count("read acr/codeup"); n != 0 {
+		t.Errorf("the unchanged binding was looked into: %v", w.calls)
+	}
+}

@@ -1,0 +1,174 @@
+package reconcile_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/secrets"
+)
+
+// picky is a registry that refuses some tokens.
+type picky struct {
+	registry
+	refuses map[string]bool
+}
+
+func (p picky) Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error) {
+	if p.refuses[token.Expose()] && !p.dead {
+		_ = p.do("bind refused "+string(wanted.Platform), func() error { return nil })
+		return binding.Account{}, &binding.Failure{Kind: binding.Refused, Code: "TOKEN_INVALID", Op: "registry: bind"}
+	}
+	return p.registry.Bind(ctx, wanted, token)
+}
+
+// storm is a world in which much goes wrong, and the declaration that is to be
+// reached in it.
+type storm struct {
+	*world
+	registry picky
+	declared binding.Declaration
+	versions int
+}
+
+func newStorm() *storm {
+	w := newWorld()
+	return &storm{world: w, registry: picky{registry{w}, map[string]bool{}}, declared: gitlab(), versions: 1}
+}
+
+func (s *storm) start() *reconcile.Reconciler {
+	o := s.options()
+	o.Registry = s.registry
+	o.HostMemory = 0
+	return reconcile.New(o)
+}
+
+// happen does one thing that happens to a team.
+func (s *storm) happen(t *rapid.T) {
+	newest := func() string { return s.tokens["acr/gitlab"][len(s.tokens["acr/gitlab"])-1] }
+	switch what := rapid.SampledFrom([]string{
+		"rotate", "rotate to a refused one", "rotate to one that the host refuses", "unbind", "bind another", "rename",
+		"username", "destroy the oldest", "remove a rule",
+	}).Draw(t, "what happens"); what {
+	case "rotate", "rotate to a refused one", "rotate to one that the host refuses":
+		s.versions++
+		s.tokens["acr/gitlab"] = append(s.tokens["acr/gitlab"], fmt.Sprintf("canary-gitlab-%d", s.versions))
+		if what == "rotate to a refused one" {
+			s.registry.refuses[newest()] = true
+		}
+		if what == "rotate to one that the host refuses" {
+			s.answers[newest()] = []binding.Answer{{Question: "token-valid", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Revoked", Message: "revoked"}}
+		}
+	case "unbind":
+		s.consoleUnbinds(binding.GitLab)
+	case "bind another":
+		s.nextID++
+		s.accounts[binding.GitLab] = &binding.Account{ID: fmt.Sprint(s.nextID), Platform: binding.GitLab, Username: "someone", Address: "https://gitlab.example.com"}
+		s.boundBy[binding.GitLab] = "canary-of-someone"
+	case "rename":
+		s.declared.Name = rapid.SampledFrom([]string{"pay-gitlab", "renamed"}).Draw(t, "name")
+	case "username":
+		s.declared.Spec.Username = rapid.SampledFrom([]string{"ci-bot", "ci-two"}).Draw(t, "username")
+	case "destroy the oldest":
+		if n := len(s.tokens["acr/gitlab"]); n > 1 {
+			s.tokens["acr/gitlab"][rapid.IntRange(0, n-2).Draw(t, "version")] = ""
+		}
+	case "remove a rule":
+		if rules := s.repos["pay/api"].Rules; len(rules) > 0 {
+			s.repos["pay/api"].Rules = slices.Clone(rules[1:])
+		}
+	}
+}
+
+// goWrong draws what stands in the way of one run: a crash, a lost answer or a
+// peer that is down.
+func (s *storm) goWrong(t *rapid.T) {
+	k := rapid.IntRange(1, 40).Draw(t, "at call")
+	kind := rapid.SampledFrom([]string{"nothing", "crash before", "crash after", "lost before", "lost after", "down"}).Draw(t, "what goes wrong")
+	peer := rapid.SampledFrom([]string{"account", "repository", "metadata", "read", "check", "capabilities", "bind", "unbind"}).Draw(t, "peer")
+	s.calls = nil
+	s.fault = func(call string) fault {
+		at := len(s.calls) == k
+		lost := &binding.Failure{Kind: binding.OutcomeUnknown, Op: "registry"}
+		switch {
+		case kind == "crash before" && at:
+			s.dead = true
+			return fault{before: errDead}
+		case kind == "crash after" && at:
+			s.dead = true
+			return fault{after: errDead}
+		case kind == "lost before" && at:
+			return fault{before: lost}
+		case kind == "lost after" && at:
+			return fault{after: lost}
+		case kind == "down" && len(call) >= len(peer) && call[:len(peer)] == peer:
+			return fault{before: &binding.Failure{Kind: binding.Transient, Op: peer}}
+		}
+		return fault{}
+	}
+}
+
+// TestWhateverHappensItComesToRest tells of any order of rotations, refusals,
+// people's clicks, renames, crashes, lost answers and outages: once the outside
+// answers again, a few runs bring everything to rest, with one record, with a
+// token that nobody refuses, and with nothing let go any more.
+func TestWhateverHappensItComesToRest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := newStorm()
+		for range rapid.IntRange(1, 8).Draw(t, "runs") {
+			s.happen(t)
+			s.goWrong(t)
+			_, _ = s.start().Sync(context.Background(), desire(s.declared), reconcile.Preflight)
+			s.fault, s.dead = nil, false
+			s.now = s.now.Add(2 * time.Hour)
+			s.sound(t)
+		}
+		r := s.start()
+		run := func() reconcile.Result {
+			s.now = s.now.Add(2 * time.Hour)
+			result, err := r.Sync(context.Background(), desire(s.declared), reconcile.Preflight)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.sound(t)
+			return result
+		}
+		for range 5 {
+			run()
+		}
+		before, calls := fmt.Sprint(s.effects), len(s.calls)
+		var last reconcile.Result
+		for range 3 {
+			last = run()
+		}
+		if after := fmt.Sprint(s.effects); before != after {
+			t.Fatalf("it does not come to rest: %s, then %s; last: %v; calls %v", before, after, last.Err(), s.calls[calls:])
+		}
+		if len(s.records) > 1 {
+			t.Fatalf("one binding and records %+v", s.records)
+		}
+		newest, with := s.tokens["acr/gitlab"][s.versions-1], s.boundBy[binding.GitLab]
+		accepted := !s.registry.refuses[newest] && s.answers[newest] == nil
+		if ours := s.recorded(s.declared.Name + "/gitlab"); accepted && with != newest && (ours || with == "") {
+			t.Fatalf("bound with %q, want %q; last: %v; records %+v", with, newest, last.Err(), s.records)
+		}
+	})
+}
+
+// sound is what holds at any time: what is bound is a token that nobody
+// refuses.
+func (s *storm) sound(t *rapid.T) {
+	with := s.boundBy[binding.GitLab]
+	if s.registry.refuses[with] || s.answers[with] != nil {
+		t.Fatalf("bound with %q, which is refused", with)
+	}
+	if s.effects["double bind"] > 0 {
+		t.Fatal("an account was bound while one was bound")
+	}
+}

@@ -1,0 +1,111 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/secrets"
+)
+
+// Questions whose answers decide, as providers spell them: the one, and the
+// beginning of those that are about a site and not about a token.
+const (
+	questionTokenValid = "token-valid"
+	questionsOfSite    = "site-"
+)
+
+// read reads a secret, which the caller wipes.
+func (x *run) read(ctx context.Context, ref secrets.Ref) (secrets.Secret, error) {
+	var token secrets.Secret
+	err := x.within(ctx, func(ctx context.Context) (err error) {
+		token, _, err = x.r.o.Tokens.Read(ctx, ref)
+		return err
+	})
+	if err != nil {
+		token.Wipe()
+		return secrets.Secret{}, err
+	}
+	return token, nil
+}
+
+// plannedToken reads the version that the plan is about. Where the store has
+// no versions it notes the fingerprint of what it read.
+func (x *run) plannedToken(ctx context.Context, a *plan.Action) (secrets.Secret, error) {
+	ref := refOf(a.Target.Declaration.Spec.Token.Vault)
+	if a.Target.TokenVersion > 0 {
+		ref.Version = a.Target.TokenVersion
+	}
+	token, err := x.read(ctx, ref)
+	if err != nil {
+		return secrets.Secret{}, err
+	}
+	if a.Target.TokenVersion == 0 {
+		a.Target.TokenFingerprint = token.Fingerprint(x.r.o.Key)
+	}
+	return token, nil
+}
+
+// appliedToken reads the version that is bound, for the newest may be one that
+// was refused; the planned one where none was applied.
+func (x *run) appliedToken(ctx context.Context, a *plan.Action) (secrets.Secret, error) {
+	before := x.before(*a)
+	if before == nil || !before.Managed || before.TokenVersion == 0 {
+		return x.plannedToken(ctx, a)
+	}
+	ref := refOf(before.Vault)
+	ref.Version = before.TokenVersion
+	return x.read(ctx, ref)
+}
+
+// checkToken asks the code host about the planned token. It is nil only for a
+// token that the host calls valid, and says no to in nothing.
+func (x *run) checkToken(ctx context.Context, a plan.Action, token secrets.Secret) error {
+	d := a.Target.Declaration
+	host := x.r.o.Hosts[d.Spec.Platform]
+	if host == nil {
+		return unanswered("check the token", d.Name, binding.Answer{Message: "no client for this code host is configured"})
+	}
+	var report binding.TokenReport
+	_ = x.within(ctx, func(ctx context.Context) error {
+		report = host.CheckToken(ctx, wantedAccount(d.Spec), sources(d.Spec), token)
+		return nil
+	})
+	return tokenError(d.Name, report.Answers)
+}
+
+// tokenError is why a token must not be bound; nil if it may.
+func tokenError(name string, answers []binding.Answer) error {
+	valid := binding.Answer{Verdict: binding.UnknownAsked, Message: "the code host did not say whether the token is valid"}
+	for _, a := range answers {
+		if a.Verdict == binding.No {
+			return &binding.Failure{
+				Kind: binding.Refused, Code: a.Code, Op: "code host: check the token", Object: name, Err: errors.New(a.Message),
+			}
+		}
+		if a.Question == questionTokenValid {
+			valid = a
+		}
+	}
+	if valid.Verdict != binding.Yes {
+		return unanswered("check the token", name, valid)
+	}
+	return nil
+}
+
+// unanswered is the failure of a question that a code host did not answer.
+func unanswered(what, object string, a binding.Answer) error {
+	return &binding.Failure{
+		Kind: binding.Transient, Code: a.Reason, Op: "code host: " + what, Object: object,
+		Err: errors.New(a.Message), Hint: "nothing was changed; it is tried again",
+	}
+}
+
+// joined is errors.Join that keeps a single error as it is.
+func joined(err, other error) error {
+	if other == nil {
+		return err
+	}
+	return errors.Join(err, other)
+}

@@ -1,0 +1,210 @@
+package state
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"reconciler/internal/binding"
+)
+
+const (
+	bucketMeta      = "meta"
+	bucketRecords   = "records"
+	bucketIntents   = "intents"
+	bucketEvents    = "events"
+	bucketRevisions = "revisions"
+)
+
+// MaxEvents is how many events the history keeps; the oldest go first.
+const MaxEvents = 10_000
+
+func buckets() []string {
+	return []string{bucketMeta, bucketRecords, bucketIntents, bucketEvents, bucketRevisions}
+}
+
+// Records gives what was applied last on an instance, sorted by binding and
+// platform.
+func (s *Store) Records(_ context.Context, instance string) ([]binding.Record, error) {
+	return list[binding.Record](s, bucketRecords, instance)
+}
+
+// PutRecord keeps a record in place of the earlier one of the same binding and
+// platform.
+func (s *Store) PutRecord(_ context.Context, record binding.Record) error {
+	return s.put(bucketRecords, record.Instance, recordKey(record), record)
+}
+
+// DeleteRecord forgets the record of the same binding and platform; one that is
+// not there is no error.
+func (s *Store) DeleteRecord(_ context.Context, record binding.Record) error {
+	return s.remove(bucketRecords, record.Instance, recordKey(record))
+}
+
+// recordKey has the platform in it: a declaration whose platform changed has
+// two records until the old binding is gone.
+func recordKey(r binding.Record) string { return r.Binding + "\x00" + string(r.Platform) }
+
+// Intents gives the calls of an instance that were begun and whose outcome is
+// not known, sorted by binding and object.
+func (s *Store) Intents(_ context.Context, instance string) ([]binding.Intent, error) {
+	return list[binding.Intent](s, bucketIntents, instance)
+}
+
+// PutIntent keeps an intent in place of an earlier one for the same object.
+func (s *Store) PutIntent(_ context.Context, intent binding.Intent) error {
+	return s.put(bucketIntents, intent.Instance, intentKey(intent), intent)
+}
+
+// DeleteIntent forgets the intent for the same binding, platform and object; one
+// that is not there is no error.
+func (s *Store) DeleteIntent(_ context.Context, intent binding.Intent) error {
+	return s.remove(bucketIntents, intent.Instance, intentKey(intent))
+}
+
+func intentKey(i binding.Intent) string {
+	return i.Binding + "\x00" + string(i.Platform) + "\x00" + i.Object
+}
+
+// AppendEvent adds to the history and drops what is beyond MaxEvents.
+func (s *Store) AppendEvent(_ context.Context, event binding.Event) error {
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(bucketEvents))
+		n, err := b.NextSequence()
+		if err != nil {
+			return err
+		}
+		value, err := json.Marshal(event)
+		if err != nil {
+			return err
+		}
+		if n > MaxEvents {
+			if err := b.Delete(number(n - MaxEvents)); err != nil {
+				return err
+			}
+		}
+		return b.Put(number(n), value)
+	})
+	if err != nil {
+		return fmt.Errorf("state: append to the history: %w", err)
+	}
+	return nil
+}
+
+// Events gives the newest n events, newest first; all for n of 0 or less.
+func (s *Store) Events(_ context.Context, n int) ([]binding.Event, error) {
+	var events []binding.Event
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		c := tx.Bucket([]byte(bucketEvents)).Cursor()
+		for k, v := c.Last(); k != nil && (n <= 0 || len(events) < n); k, v = c.Prev() {
+			var e binding.Event
+			if err := json.Unmarshal(v, &e); err != nil {
+				return err
+			}
+			events = append(events, e)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("state: read the history: %w", err)
+	}
+	return events, nil
+}
+
+// Key gives the store's own 32 random bytes, made once with the file, for
+// keyed fingerprints. The caller may change the slice.
+func (s *Store) Key() ([]byte, error) {
+	var key []byte
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		key = append(key, tx.Bucket([]byte(bucketMeta)).Get([]byte("key"))...)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("state: read the key: %w", err)
+	}
+	return key, nil
+}
+
+// Revision gives the revision of a source that was applied last; empty if none
+// was.
+func (s *Store) Revision(_ context.Context, source string) (string, error) {
+	var revision string
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		revision = string(tx.Bucket([]byte(bucketRevisions)).Get([]byte(source)))
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("state: read the revision of %s: %w", source, err)
+	}
+	return revision, nil
+}
+
+// PutRevision keeps the revision of a source that was applied last.
+func (s *Store) PutRevision(_ context.Context, source, revision string) error {
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		return tx.Bucket([]byte(bucketRevisions)).Put([]byte(source), []byte(revision))
+	})
+	if err != nil {
+		return fmt.Errorf("state: write the revision of %s: %w", source, err)
+	}
+	return nil
+}
+
+func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+func list[T any](s *Store, bucket, instance string) ([]T, error) {
+	var all []T
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(bucket)).Bucket([]byte(instance))
+		if b == nil {
+			return nil
+		}
+		return b.ForEach(func(_, v []byte) error {
+			var one T
+			if err := json.Unmarshal(v, &one); err != nil {
+				return err
+			}
+			all = append(all, one)
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("state: read the %s of instance %s: %w", bucket, instance, err)
+	}
+	return all, nil
+}
+
+func (s *Store) put(bucket, instance, key string, value any) error {
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		data, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		b, err := tx.Bucket([]byte(bucket)).CreateBucketIfNotExists([]byte(instance))
+		if err != nil {
+			return err
+		}
+		return b.Put([]byte(key), data)
+	})
+	if err != nil {
+		return fmt.Errorf("state: write to the %s of instance %s: %w", bucket, instance, err)
+	}
+	return nil
+}
+
+func (s *Store) remove(bucket, instance, key string) error {
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(bucket)).Bucket([]byte(instance))
+		if b == nil {
+			return nil
+		}
+		return b.Delete([]byte(key))
+	})
+	if err != nil {
+		return fmt.Errorf("state: remove from the %s of instance %s: %w", bucket, instance, err)
+	}
+	return nil
+}
