@@ -1,0 +1,127 @@
+package daemon
+
+import (
+	"strings"
+	"testing"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/server"
+)
+
+// byHand makes instances of a world ones without an API.
+func (w *world) byHand(names ...string) {
+	for i, c := range w.config.Instances {
+		for _, name := range names {
+			if c.Name == name {
+				w.config.Instances[i] = InstanceConfig{Name: name, Region: c.Region, Driver: "console"}
+			}
+		}
+	}
+}
+
+func (p *process) attest(word server.Attestation) (string, error) {
+	return server.NewClient(p.engine.config.Server.Socket).Attest(p.t.Context(), word)
+}
+
+func TestAPersonsWordMakesABindingReady(t *testing.T) {
+	w := newWorld(t)
+	files := map[string]string{"edge.yaml": gitlabAt("edge", edge), "pay.yaml": gitlabAt("pay", prod)}
+	w.populate(files)
+	w.byHand(edge)
+	// Nothing but the word itself may make the daemon look again.
+	w.config.Sync.DriftInterval = patience
+	w.commit(files)
+	p := w.start()
+	waits := func() bool { return p.condition("edge", binding.Ready).Reason == reconcile.ReasonAwaitingPerson }
+	p.await("a person is waited for", waits)
+	said, err := p.attest(server.Attestation{Binding: "edge", By: "Ada"})
+	if err != nil || !strings.Contains(said, "GitLab is bound to edge-shanghai") || !strings.Contains(said, "version 1") {
+		t.Fatalf("got %q, %v", said, err)
+	}
+	p.ready("edge", "pay")
+	if c := p.condition("edge", binding.Bound); c.Reason != reconcile.ReasonConfirmed {
+		t.Errorf("bound: %+v", c)
+	}
+	if log := p.log.String(); !strings.Contains(log, `msg="a person attested" instance=edge-shanghai binding=edge by=Ada`) {
+		t.Errorf("the log does not tell who attested:\n%s", tail(log))
+	}
+
+	for name, tt := range map[string]struct {
+		word server.Attestation
+		want string
+	}{
+		"again":                {server.Attestation{Binding: "edge", By: "Ada"}, "nothing waits for a person's word: bound as declared, as a person confirmed"},
+		"a wrong name":         {server.Attestation{Binding: "egde", By: "Ada"}, "no binding is called egde; did you mean edge?"},
+		"another name":         {server.Attestation{Binding: "warehouse-bitbucket", By: "Ada"}, "no binding is called warehouse-bitbucket; `reconciler plan --full` lists all"},
+		"on another instance":  {server.Attestation{Binding: "edge", By: "Ada", Instance: prod}, "no binding is called edge"},
+		"on no instance":       {server.Attestation{Binding: "edge", By: "Ada", Instance: "prod-hangzou"}, "no instance is called prod-hangzou; did you mean prod-hangzhou?"},
+		"bound by the daemon":  {server.Attestation{Binding: "pay", By: "Ada"}, "it is done without a person (bind: GitLab is declared and not bound)"},
+		"without who attested": {server.Attestation{Binding: "edge"}, "who attests"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if said, err := p.attest(tt.word); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %q, %v, want %q", said, err, tt.want)
+			}
+		})
+	}
+	p.end()
+
+	// What was attested outlives the daemon.
+	again := w.start()
+	again.ready("edge")
+}
+
+func TestARotatedTokenAsksForAPersonAgain(t *testing.T) {
+	w := newWorld(t)
+	files := map[string]string{"edge.yaml": gitlabAt("edge", edge)}
+	w.populate(files)
+	w.byHand(edge)
+	w.commit(files)
+	p := w.start()
+	waits := func() bool { return p.condition("edge", binding.Ready).Reason == reconcile.ReasonAwaitingPerson }
+	p.await("a person is waited for", waits)
+	if _, err := p.attest(server.Attestation{Binding: "edge", By: "Ada"}); err != nil {
+		t.Fatal(err)
+	}
+	p.ready("edge")
+	w.newToken(binding.GitLab, "edge-bot", "acr/edge")
+	p.await("a person is waited for again", waits)
+	if said, err := p.attest(server.Attestation{Binding: "edge", By: "Ada"}); err != nil || !strings.Contains(said, "version 2") {
+		t.Fatalf("got %q, %v", said, err)
+	}
+	p.ready("edge")
+}
+
+func TestStepsOfOneNameOnTwoInstancesAreAttestedOneByOne(t *testing.T) {
+	w := newWorld(t)
+	unbind := gitlabAt("move", edge, "deletionPolicy: Unbind")
+	w.populate(map[string]string{"move.yaml": unbind})
+	w.byHand(edge, prod)
+	w.config.Safety.AllowDeletions = true
+	w.commit(map[string]string{"move.yaml": unbind})
+	p := w.start()
+	waits := func() bool { return p.condition("move", binding.Ready).Reason == reconcile.ReasonAwaitingPerson }
+	p.await("a person is waited for", waits)
+	if _, err := p.attest(server.Attestation{Binding: "move", By: "Ada"}); err != nil {
+		t.Fatal(err)
+	}
+	p.ready("move")
+	p.at(w.commit(map[string]string{"move.yaml": strings.Replace(unbind, edge, prod, 1)}))
+	if said, err := p.attest(server.Attestation{Binding: "move", By: "Ada"}); err == nil || !strings.Contains(err.Error(), "say which with --instance") {
+		t.Errorf("got %q, %v", said, err)
+	}
+	for name, want := range map[string]string{edge: "is not bound to edge-shanghai any more", prod: "is bound to prod-hangzhou"} {
+		if said, err := p.attest(server.Attestation{Binding: "move", By: "Ada", Instance: name}); err != nil || !strings.Contains(said, want) {
+			t.Errorf("got %q, %v, want %q", said, err, want)
+		}
+	}
+	p.ready("move")
+}
+
+func TestAWordBeforeTheFirstPlanIsNotTaken(t *testing.T) {
+	p := newWorld(t).build()
+	if _, err := p.engine.Attest(t.Context(), server.Attestation{Binding: "edge", By: "Ada"}); err == nil || !strings.Contains(err.Error(), "try again in a moment") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,345 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"reconciler/internal/finding"
+)
+
+// minInterval is the shortest interval that the daemon takes: a shorter one
+// only burdens the other side.
+const minInterval = time.Second
+
+// configCheck collects what the CUE definition cannot tell, with places.
+type configCheck struct {
+	file  string
+	root  *yaml.Node
+	found []finding.Finding
+}
+
+func newConfigCheck(file string, data []byte) *configCheck {
+	check := &configCheck{file: file}
+	var document yaml.Node
+	// The same bytes were parsed before; a failure here only costs places.
+	if yaml.Unmarshal(data, &document) == nil && len(document.Content) > 0 {
+		check.root = document.Content[0]
+	}
+	return check
+}
+
+// add makes a finding at the field, or at the nearest enclosing one.
+func (c *configCheck) add(code, path, format string, args ...any) {
+	line, column := position(c.root, path)
+	c.found = append(c.found, finding.New(code, fmt.Sprintf(format, args...)).At(c.file, line, column).In(path))
+}
+
+// nameCredentials gives a secret that was found in the source's URL the code
+// of that rule, which says better what to do.
+func (c *configCheck) nameCredentials(found []finding.Finding) []finding.Finding {
+	const at = "source.git.url"
+	line, column := position(c.root, at)
+	for i, f := range found {
+		if f.Code == "secret-in-declaration" && f.Line == line && child(child(child(c.root, "source"), "git"), "url") != nil {
+			found[i] = finding.New("source-url-credentials", at+" holds a password").At(c.file, line, column).In(at)
+		}
+	}
+	return finding.Sort(found)
+}
+
+// position is where the value at path starts, or where the nearest enclosing
+// one does.
+func position(node *yaml.Node, path string) (line, column int) {
+	for step := range strings.FieldsFuncSeq(path, func(r rune) bool { return strings.ContainsRune(".[]", r) }) {
+		next := child(node, step)
+		if next == nil {
+			break
+		}
+		node = next
+	}
+	if node == nil {
+		return 0, 0
+	}
+	return node.Line, node.Column
+}
+
+func child(node *yaml.Node, step string) *yaml.Node {
+	if node == nil {
+		return nil
+	}
+	switch node.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if node.Content[i].Value == step {
+				return node.Content[i+1]
+			}
+		}
+	case yaml.SequenceNode:
+		for i, item := range node.Content {
+			if fmt.Sprint(i) == step {
+				return item
+			}
+		}
+	default:
+	}
+	return nil
+}
+
+// choices checks the alternatives, before defaults are filled in.
+func (c *configCheck) choices(config Config) {
+	c.one("source", []choice{{"git", config.Source.Git != nil}, {"folder", config.Source.Folder != nil}})
+	if git := config.Source.Git; git != nil {
+		c.atMostOne("source.git", []choice{{"branch", git.Branch != ""}, {"tag", git.Tag != ""}, {"commit", git.Commit != ""}})
+		c.gitAuth(git.Auth)
+	}
+	for i, instance := range config.Instances {
+		if cr := instance.Credentials; cr != nil {
+			c.one(fmt.Sprintf("instances[%d].credentials", i), []choice{
+				{"environment", cr.Environment != nil},
+				{"profile", cr.Profile != nil},
+				{"static", cr.Static != nil},
+				{"ramRole", cr.RAMRole != nil},
+				{"oidc", cr.OIDC != nil},
+			})
+		}
+	}
+	if config.Vault == nil {
+		return
+	}
+	auth := config.Vault.Auth
+	c.one("vault.auth", []choice{
+		{"tokenFile", auth.TokenFile != ""},
+		{"token", auth.Token != nil},
+		{"appRole", auth.AppRole != nil},
+		{"kubernetes", auth.Kubernetes != nil},
+		{"jwt", auth.JWT != nil},
+		{"cert", auth.Cert != nil},
+	})
+}
+
+func (c *configCheck) gitAuth(auth *GitAuthConfig) {
+	if auth == nil {
+		return
+	}
+	c.atMostOne("source.git.auth", []choice{
+		{"basic", auth.Basic != nil}, {"tokenFile", auth.TokenFile != ""}, {"ssh", auth.SSH != nil},
+	})
+	if auth.SSH != nil {
+		c.one("source.git.auth.ssh", []choice{{"keyFile", auth.SSH.KeyFile != ""}, {"agent", auth.SSH.Agent}})
+	}
+}
+
+// choice is one of several fields, and whether it is set.
+type choice struct {
+	name string
+	set  bool
+}
+
+func (c *configCheck) one(path string, choices []choice) {
+	set, names := chosen(choices)
+	if len(set) == 0 {
+		c.add("config-one-of", path, "%s has none of %s", path, strings.Join(names, ", "))
+	}
+	c.several(path, set)
+}
+
+func (c *configCheck) atMostOne(path string, choices []choice) {
+	set, _ := chosen(choices)
+	c.several(path, set)
+}
+
+func (c *configCheck) several(path string, set []string) {
+	if len(set) > 1 {
+		c.add("config-one-of", path+"."+set[1], "%s has %s at once", path, strings.Join(set, " and "))
+	}
+}
+
+func chosen(choices []choice) (set, names []string) {
+	for _, ch := range choices {
+		names = append(names, ch.name)
+		if ch.set {
+			set = append(set, ch.name)
+		}
+	}
+	return set, names
+}
+
+// values checks what single values mean and how they go together.
+func (c *configCheck) values(config Config) {
+	c.git(config.Source.Git)
+	c.instances(config)
+	c.hosts(config)
+	c.vault(config)
+	for path, d := range map[string]time.Duration{
+		"sync.interval": config.Sync.Interval, "sync.driftInterval": config.Sync.DriftInterval,
+	} {
+		c.atLeastSecond(path, d)
+	}
+	host, _, err := net.SplitHostPort(config.Server.Listen)
+	switch {
+	case err != nil:
+		c.add("config-address", "server.listen", "server.listen is not host:port")
+	case !loopback(host):
+		c.add("server-public", "server.listen", "the server listens on %s, beyond this machine", config.Server.Listen)
+	}
+}
+
+func (c *configCheck) atLeastSecond(path string, d time.Duration) {
+	if d < minInterval {
+		c.add("config-duration", path, "%s is %s, less than %s", path, d, minInterval)
+	}
+}
+
+// git checks the repository's URL. Its value is never printed: it may hold a
+// credential.
+func (c *configCheck) git(git *GitConfig) {
+	if git == nil {
+		return
+	}
+	c.atLeastSecond("source.git.timeout", git.Timeout)
+	const at = "source.git.url"
+	u, err := url.Parse(expandShort(git.URL))
+	if err != nil || u.Host == "" {
+		c.add("config-address", at, "%s is not the URL of a git repository", at)
+		return
+	}
+	_, password := u.User.Password()
+	if password || (u.Scheme != "ssh" && u.User != nil) || u.RawQuery != "" || u.Fragment != "" {
+		c.add("source-url-credentials", at, "%s holds a user name, password, query or fragment besides the repository", at)
+	}
+	switch {
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		c.add("config-address", at, "%s uses http, which anybody on the way can read and change", at)
+	case u.Scheme != "https" && u.Scheme != "ssh" && u.Scheme != "http":
+		c.add("config-address", at, "%s uses neither https nor ssh", at)
+	}
+	auth := git.Auth
+	switch {
+	case u.Scheme == "ssh" && auth == nil:
+		c.add("config-conflict", at, "%s is an ssh URL, and source.git.auth.ssh does not say how to sign in", at)
+	case auth != nil && (auth.SSH != nil) != (u.Scheme == "ssh"):
+		c.add("config-conflict", "source.git.auth", "source.git.auth does not fit the URL: ssh is for ssh://, basic and tokenFile are for https://")
+	}
+}
+
+// expandShort writes git's short form of an ssh URL, user@host:path, at length.
+func expandShort(address string) string {
+	if strings.Contains(address, "://") {
+		return address
+	}
+	at, path, ok := strings.Cut(address, ":")
+	if !ok || !strings.Contains(at, "@") {
+		return address
+	}
+	return "ssh://" + at + "/" + path
+}
+
+func (c *configCheck) instances(config Config) {
+	if len(config.Instances) == 0 {
+		c.add("instance-required", "instances", "no instance is configured")
+	}
+	seen := map[string]int{}
+	for i, instance := range config.Instances {
+		at := fmt.Sprintf("instances[%d]", i)
+		if first, ok := seen[instance.Name]; ok {
+			c.add("instance-name-unique", at+".name", "the instance %s is configured twice, first as instances[%d]", instance.Name, first)
+		} else {
+			seen[instance.Name] = i
+		}
+		c.endpoint(at+".endpoint", instance.Endpoint, false)
+		if instance.Driver == "console" && instance.Credentials != nil {
+			c.add("config-unused", at+".credentials", "the driver console calls no API, so it uses no credentials")
+		}
+	}
+}
+
+func (c *configCheck) hosts(config Config) {
+	hosts := config.CodeHosts
+	for _, host := range []struct {
+		name   string
+		config CodeHostConfig
+	}{{"codeup", CodeHostConfig{Endpoint: hosts.Codeup.Endpoint}}, {"github", hosts.GitHub}, {"bitbucket", hosts.Bitbucket}} {
+		at := "codeHosts." + host.name
+		c.endpoint(at+".endpoint", host.config.Endpoint, hosts.UnsafeAllowPrivateAddresses)
+		if host.config.Observer != nil && config.Vault == nil {
+			c.add("config-conflict", at+".observer", "%s.observer is kept in Vault, and no vault is configured", at)
+		}
+	}
+	if hosts.UnsafeAllowPrivateAddresses {
+		const at = "codeHosts.unsafeAllowPrivateAddresses"
+		c.add("config-unsafe", at, "%s lets declarations lead the daemon into private networks", at)
+	}
+}
+
+func (c *configCheck) vault(config Config) {
+	v := config.Vault
+	if v == nil {
+		return
+	}
+	// What is unsafe for the code hosts is no word about the store of all
+	// secrets: clear text is for this machine only.
+	c.endpoint("vault.address", v.Address, false)
+	if (v.ClientCertFile == "") != (v.ClientKeyFile == "") {
+		c.add("config-conflict", "vault", "clientCertFile and clientKeyFile go together")
+	}
+	if v.Auth.Cert != nil && v.ClientCertFile == "" {
+		c.add("config-conflict", "vault.auth.cert", "vault.auth.cert signs in by a certificate, and vault.clientCertFile names none")
+	}
+}
+
+// endpoint checks the address of an API that credentials are sent to.
+func (c *configCheck) endpoint(path, address string, private bool) {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		c.add("config-address", path, "%s is not the plain address of a server", path)
+	case u.Scheme == "https" || (u.Scheme == "http" && (private || loopback(u.Hostname()))):
+	default:
+		c.add("config-address", path, "%s does not use https, and credentials are sent there", path)
+	}
+}
+
+// files checks that what the configuration names is there now. It is a
+// warning: a mount may come later, and CI checks configurations of machines
+// that it is not.
+func (c *configCheck) files(config Config) {
+	for _, field := range config.fileFields() {
+		if *field.value == "" {
+			continue
+		}
+		info, err := os.Stat(*field.value)
+		switch {
+		case err != nil:
+			c.add("file-missing", field.path, "%s: %v", field.path, reason(err))
+		case info.IsDir() != field.folder:
+			c.add("file-missing", field.path, "%s: %s is the wrong kind of thing (a folder for a file, or the other way round)", field.path, *field.value)
+		}
+	}
+}
+
+// reason is the path and cause of a file system's error without its operation.
+func reason(err error) error {
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("%s: %w", pathError.Path, pathError.Err)
+	}
+	return err
+}
+
+// loopback says whether host names this machine.
+func loopback(host string) bool {
+	if slices.Contains([]string{"localhost", "ip6-localhost"}, strings.ToLower(host)) {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}

@@ -1,0 +1,91 @@
+package daemon
+
+import (
+	"fmt"
+	"time"
+)
+
+// defaultConfig holds the defaults of every section that is always there.
+// schema/config.cue states the same ones; a test holds the two together.
+func defaultConfig() Config {
+	return Config{
+		CodeHosts: CodeHostsConfig{
+			Codeup:    CodeupConfig{Endpoint: "https://openapi-rdc.aliyuncs.com/oapi/v1"},
+			GitHub:    CodeHostConfig{Endpoint: "https://api.github.com"},
+			Bitbucket: CodeHostConfig{Endpoint: "https://api.bitbucket.org/2.0"},
+		},
+		Sync:           SyncConfig{Interval: time.Minute, Jitter: 0.1, DriftInterval: 5 * time.Minute},
+		Safety:         SafetyConfig{MaxDeletionPercent: 30, MinDeletions: 3},
+		Policy:         PolicyConfig{Default: "allow"},
+		ExpiryWarnings: []int{30, 14, 7, 1},
+		State:          StateConfig{Path: "/var/lib/reconciler/state.db"},
+		Server:         ServerConfig{Listen: "127.0.0.1:9440", Socket: "/run/reconciler/reconciler.sock"},
+		Log:            LogConfig{Level: "info", Format: "text"},
+	}
+}
+
+// fillDefaults sets the defaults of sections that are there only when
+// configured.
+func (c *Config) fillDefaults() {
+	if git := c.Source.Git; git != nil {
+		if git.Branch == "" && git.Tag == "" && git.Commit == "" {
+			git.Branch = "main"
+		}
+		setDefault(&git.Timeout, time.Minute)
+		if git.Auth != nil && git.Auth.SSH != nil {
+			setDefault(&git.Auth.SSH.User, "git")
+		}
+	}
+	for i := range c.Instances {
+		c.Instances[i].fillDefaults()
+	}
+	if c.Vault != nil {
+		c.Vault.Auth.fillDefaults()
+	}
+	for _, observer := range []*ObserverConfig{c.CodeHosts.GitHub.Observer, c.CodeHosts.Bitbucket.Observer} {
+		if observer != nil {
+			setDefault(&observer.Vault.Key, "token")
+		}
+	}
+}
+
+func (i *InstanceConfig) fillDefaults() {
+	setDefault(&i.Driver, "personal")
+	setDefault(&i.Endpoint, fmt.Sprintf("https://cr.%s.aliyuncs.com", i.Region))
+	setDefault(&i.Signature, "acs3")
+	setDefault(&i.RequestsPerSecond, 2)
+	setDefault(&i.Burst, 4)
+	if i.Credentials == nil {
+		return
+	}
+	if i.Credentials.Profile != nil {
+		setDefault(&i.Credentials.Profile.Name, "default")
+	}
+	if i.Credentials.OIDC != nil {
+		setDefault(&i.Credentials.OIDC.SessionName, "reconciler")
+	}
+}
+
+func (a *VaultAuthConfig) fillDefaults() {
+	switch {
+	case a.Token != nil:
+		setDefault(&a.Token.Environment, "VAULT_TOKEN")
+	case a.AppRole != nil:
+		setDefault(&a.AppRole.Mount, "approle")
+	case a.Kubernetes != nil:
+		setDefault(&a.Kubernetes.Mount, "kubernetes")
+		setDefault(&a.Kubernetes.TokenFile, "/var/run/secrets/kubernetes.io/serviceaccount/token")
+	case a.JWT != nil:
+		setDefault(&a.JWT.Mount, "jwt")
+	case a.Cert != nil:
+		setDefault(&a.Cert.Mount, "cert")
+	}
+}
+
+// setDefault gives value the default where it is zero.
+func setDefault[T comparable](value *T, def T) {
+	var zero T
+	if *value == zero {
+		*value = def
+	}
+}

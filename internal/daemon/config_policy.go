@@ -1,0 +1,109 @@
+package daemon
+
+import (
+	"fmt"
+
+	"reconciler/internal/manifest"
+)
+
+// PolicyConfig says what the declarations of each folder may use.
+type PolicyConfig struct {
+	// Default is "allow" or "deny": what holds where no rule does.
+	Default string `yaml:"default"`
+	// AllowAddressChangeWithSecret lets a token be sent to another host than
+	// the one it was applied with.
+	AllowAddressChangeWithSecret bool               `yaml:"allowAddressChangeWithSecret"`
+	Rules                        []PolicyRuleConfig `yaml:"rules"`
+
+	// Where is the file and line of the policy that denies by default.
+	Where string `yaml:"-"`
+}
+
+// PolicyRuleConfig is one rule. Of the lists from Instances on, nil does not
+// restrict and an empty one allows nothing.
+type PolicyRuleConfig struct {
+	Name       string              `yaml:"name"`
+	Files      []string            `yaml:"files"`
+	Except     []string            `yaml:"except"`
+	Instances  []string            `yaml:"instances"`
+	Vault      []PolicyVaultConfig `yaml:"vault"`
+	Addresses  []string            `yaml:"addresses"`
+	Namespaces []string            `yaml:"namespaces"`
+	Require    []string            `yaml:"require"`
+
+	// Where is the file and line of the rule.
+	Where string `yaml:"-"`
+}
+
+// PolicyVaultConfig allows the secrets at a path of a mount.
+type PolicyVaultConfig struct {
+	Mount string `yaml:"mount"`
+	Path  string `yaml:"path"`
+}
+
+// Access is the policy as declarations are held to it.
+func (c *Config) Access() manifest.Access {
+	access := manifest.Access{Deny: c.Policy.Default == "deny", Where: c.Policy.Where}
+	for _, r := range c.Policy.Rules {
+		rule := manifest.AccessRule{
+			Name: r.Name, Where: r.Where, Files: r.Files, Except: r.Except,
+			Instances: r.Instances, Addresses: r.Addresses, Namespaces: r.Namespaces, Require: r.Require,
+		}
+		if r.Vault != nil {
+			rule.Vault = []manifest.VaultPattern{}
+		}
+		for _, v := range r.Vault {
+			rule.Vault = append(rule.Vault, manifest.VaultPattern(v))
+		}
+		access.Rules = append(access.Rules, rule)
+	}
+	return access
+}
+
+// policy checks the patterns, and writes down where the rules stand.
+func (c *configCheck) policy(policy *PolicyConfig) {
+	if policy.Default == "deny" {
+		policy.Where = c.place("policy.default")
+	}
+	seen := map[string]int{}
+	for i := range policy.Rules {
+		rule := &policy.Rules[i]
+		at := fmt.Sprintf("policy.rules[%d]", i)
+		rule.Where = c.place(at)
+		if first, ok := seen[rule.Name]; ok {
+			c.add("config-policy", at+".name", "the rule %s stands twice, first as policy.rules[%d]", rule.Name, first)
+		}
+		seen[rule.Name] = i
+		if len(rule.Files) == 0 {
+			c.add("config-policy", at+".files", "the rule %s has no files, so it is for none", rule.Name)
+		}
+		c.patterns(at+".files", rule.Files, manifest.CheckPathPattern)
+		c.patterns(at+".except", rule.Except, manifest.CheckPathPattern)
+		c.patterns(at+".instances", rule.Instances, manifest.CheckPattern)
+		c.patterns(at+".addresses", rule.Addresses, manifest.CheckHostPattern)
+		c.patterns(at+".namespaces", rule.Namespaces, manifest.CheckPattern)
+		c.patterns(at+".require", rule.Require, manifest.CheckRequire)
+		for j, v := range rule.Vault {
+			c.pattern(fmt.Sprintf("%s.vault[%d].mount", at, j), v.Mount, manifest.CheckPathPattern)
+			c.pattern(fmt.Sprintf("%s.vault[%d].path", at, j), v.Path, manifest.CheckPathPattern)
+		}
+	}
+}
+
+func (c *configCheck) patterns(path string, patterns []string, check func(string) error) {
+	for i, p := range patterns {
+		c.pattern(fmt.Sprintf("%s[%d]", path, i), p, check)
+	}
+}
+
+func (c *configCheck) pattern(path, pattern string, check func(string) error) {
+	if err := check(pattern); err != nil {
+		c.add("config-policy", path, "%s is %q: %v", path, pattern, err)
+	}
+}
+
+// place is where the field at path stands: file:line.
+func (c *configCheck) place(path string) string {
+	line, _ := position(c.root, path)
+	return fmt.Sprintf("%s:%d", c.file, line)
+}

@@ -1,0 +1,279 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/manifest"
+	"reconciler/internal/providers"
+	"reconciler/internal/report"
+	"reconciler/internal/secrets"
+	"reconciler/internal/secrets/vault"
+)
+
+const (
+	doctorTimeout  = 30 * time.Second
+	doctorParallel = 8
+)
+
+// DoctorOptions say what Diagnose looks at.
+type DoctorOptions struct {
+	// Options are those of Build. LogTo, Events and ReadOnly mean nothing
+	// here: nothing is ever written.
+	Options
+	// Path names the configuration, Findings are what LoadConfig found in it.
+	Path     string
+	Findings []finding.Finding
+	// Bindings are the names to look at; none means all.
+	Bindings []string
+	// Timeout bounds each question, Parallel how many are asked at once; 30
+	// seconds and 8 if zero.
+	Timeout  time.Duration
+	Parallel int
+}
+
+// Diagnose asks everything that can be asked of what a configuration names,
+// and stops at no failure. The checks come in a fixed order: configuration,
+// state, source, secret store, registries, code hosts, then the bindings by
+// name. It writes nothing anywhere, and no check holds a secret.
+func Diagnose(ctx context.Context, o DoctorOptions) []report.Check {
+	if o.Timeout <= 0 {
+		o.Timeout = doctorTimeout
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = doctorParallel
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	checks := configuration(o)
+	if finding.HasErrors(o.Findings) {
+		return checks
+	}
+	d := newDoctor(o)
+	defer d.close()
+	first := d.run(ctx, []section{{"State", d.state}, {"Source", d.source}})
+	checks = append(checks, first...)
+	d.applied, d.appliedAs = appliedRecords(ctx, o.Options)
+	checks = append(checks, d.run(ctx, d.rest())...)
+	for i, c := range checks {
+		checks[i].Object, checks[i].Message, checks[i].Hint = d.redactor.Redact(c.Object), d.redactor.Redact(c.Message), d.redactor.Redact(c.Hint)
+	}
+	return checks
+}
+
+// configuration tells what LoadConfig found.
+func configuration(o DoctorOptions) []report.Check {
+	l := &list{group: "Configuration"}
+	for _, f := range o.Findings {
+		l.finding(f)
+	}
+	if !finding.HasErrors(o.Findings) {
+		l.yes("configuration", o.Path, "Valid", fmt.Sprintf("valid, with the instances %s", strings.Join(o.Config.InstanceNames(), ", ")))
+	}
+	return l.checks
+}
+
+// doctor is one run of Diagnose.
+type doctor struct {
+	o        DoctorOptions
+	redactor *secrets.Redactor
+	cache    *manifest.Cache
+	// slots bound the questions in flight.
+	slots   chan struct{}
+	outside outside
+	// declared are the bindings to look at, and known says that the source
+	// told them. Both are set by the section of the source.
+	declared []binding.Declaration
+	known    bool
+	// applied is what was applied last, by instance; appliedAs says why that
+	// is not known.
+	applied   map[string][]binding.Record
+	appliedAs error
+}
+
+func newDoctor(o DoctorOptions) *doctor {
+	redactor := secrets.NewRedactor(o.Now)
+	return &doctor{
+		o: o, redactor: redactor, cache: manifest.NewCache(), slots: make(chan struct{}, o.Parallel),
+		outside: newOutside(o.Options, redactor),
+	}
+}
+
+func (d *doctor) close() {
+	if client, ok := d.outside.tokens.(*vault.Client); ok {
+		// A login that cannot be given back ends by itself.
+		_ = closeVault(client)
+	}
+}
+
+// rest are the sections that come after the source.
+func (d *doctor) rest() []section {
+	sections := []section{{"Secret store", d.store}}
+	for _, c := range d.o.Config.Instances {
+		if d.chosenInstance(c.Name) {
+			sections = append(sections, section{"Registry " + c.Name, func(ctx context.Context, l *list) { d.registry(ctx, l, c) }})
+		}
+	}
+	sections = append(sections, section{"Code hosts", d.hosts})
+	for _, b := range d.declared {
+		sections = append(sections, section{"Binding " + b.Name, func(ctx context.Context, l *list) { d.binding(ctx, l, b) }})
+	}
+	return sections
+}
+
+// chosenInstance says whether an instance is looked at: all are, unless
+// bindings were named.
+func (d *doctor) chosenInstance(name string) bool {
+	return len(d.o.Bindings) == 0 || slices.ContainsFunc(d.declared, func(b binding.Declaration) bool { return b.Spec.Instance == name })
+}
+
+// section is one group of checks.
+type section struct {
+	group string
+	look  func(context.Context, *list)
+}
+
+// run looks at all sections at once and gives their checks in order. A fault
+// in one is a check that is unknown.
+func (d *doctor) run(ctx context.Context, sections []section) []report.Check {
+	lists := make([]*list, len(sections))
+	var wait sync.WaitGroup
+	for i, s := range sections {
+		lists[i] = &list{group: s.group}
+		wait.Go(func() {
+			defer func() {
+				if v := recover(); v != nil {
+					lists[i].unknown("check", "", "Fault", fmt.Sprintf("a fault of this program, please report it (%T)", v), "")
+				}
+			}()
+			s.look(ctx, lists[i])
+		})
+	}
+	wait.Wait()
+	var checks []report.Check
+	for _, l := range lists {
+		checks = append(checks, l.checks...)
+	}
+	return checks
+}
+
+// ask makes one question, within the bounds of number and time.
+func (d *doctor) ask(ctx context.Context, question func(context.Context) error) error {
+	select {
+	case d.slots <- struct{}{}:
+		defer func() { <-d.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.o.Timeout)
+	defer cancel()
+	return question(ctx)
+}
+
+// list collects the checks of a group.
+type list struct {
+	group  string
+	checks []report.Check
+}
+
+func (l *list) add(verdict binding.Verdict, name, object string, said said) {
+	l.checks = append(l.checks, report.Check{
+		Group: l.group, Name: name, Object: object, Verdict: verdict, Reason: said.reason, Message: said.message, Hint: said.hint,
+	})
+}
+
+// said is what came back.
+type said struct{ reason, message, hint string }
+
+func (l *list) yes(name, object, reason, message string) {
+	l.add(binding.Yes, name, object, said{reason, message, ""})
+}
+
+func (l *list) no(name, object, reason, message, hint string) {
+	l.add(binding.No, name, object, said{reason, message, hint})
+}
+
+func (l *list) unknown(name, object, reason, message, hint string) {
+	l.add(binding.UnknownAsked, name, object, said{reason, message, hint})
+}
+
+// notAsked says why a check was not made.
+func (l *list) notAsked(name, object, why string) {
+	l.add(binding.UnknownAsked, name, object, said{report.NotAsked, "not asked: " + why, ""})
+}
+
+// failed adds an error with the verdict that follows from it.
+func (l *list) failed(name, object string, err error) {
+	l.add(verdictOf(err), name, object, sayError(err))
+}
+
+// finding adds a finding: an error refutes, anything else is only told.
+func (l *list) finding(f finding.Finding) {
+	verdict, at := binding.Yes, f.File
+	if f.Severity == finding.Error {
+		verdict = binding.No
+	}
+	if f.Line > 0 {
+		at = fmt.Sprintf("%s:%d:%d", f.File, f.Line, max(f.Column, 1))
+	}
+	l.add(verdict, "finding", at, said{f.Code, f.Message, f.Hint})
+}
+
+// answer adds what a code host said. The rule that a no breaks tells how to
+// mend it.
+func (l *list) answer(object string, a binding.Answer) {
+	hint := ""
+	if rule, ok := finding.Lookup(a.Code); ok && a.Verdict == binding.No {
+		hint = rule.Hint
+	}
+	l.add(a.Verdict, a.Question, object, said{a.Reason, a.Message, hint})
+}
+
+// verdictOf reads an error. A clear word of the other side refutes, and so
+// does an address where nothing listens or that no name leads to; a failure on
+// the way or of the other side says nothing.
+func verdictOf(err error) binding.Verdict {
+	if f, ok := errors.AsType[*binding.Failure](err); ok {
+		switch f.Kind {
+		case binding.Refused, binding.Forbidden, binding.NotFound, binding.InstanceStop:
+			return binding.No
+		case binding.Unreadable:
+			return binding.UnknownAsked
+		case binding.Transient, binding.Throttled, binding.OutcomeUnknown:
+		}
+	}
+	name, ok := errors.AsType[*net.DNSError](err)
+	if ok && name.IsNotFound || errors.Is(err, syscall.ECONNREFUSED) {
+		return binding.No
+	}
+	return binding.UnknownAsked
+}
+
+// sayError tells an error apart from its hint.
+func sayError(err error) said {
+	f, ok := errors.AsType[*binding.Failure](err)
+	if !ok {
+		reason := "Failed"
+		if errors.Is(err, context.DeadlineExceeded) {
+			reason = providers.ReasonTimedOut
+		}
+		return said{reason, err.Error(), ""}
+	}
+	plain := *f
+	plain.Hint = ""
+	reason := string(f.Kind)
+	if f.Code != "" {
+		reason = f.Code
+	}
+	return said{reason, plain.Error(), f.Hint}
+}

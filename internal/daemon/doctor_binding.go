@@ -1,0 +1,305 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/plan"
+	"reconciler/internal/providers"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/secrets"
+	"reconciler/internal/secrets/vault"
+)
+
+// Questions about a token's secret.
+const (
+	questionMetadata = "secret-metadata"
+	questionVersion  = "secret-version"
+	questionValue    = "secret-value"
+	questionKey      = "secret-key"
+	questionTrigger  = "trigger"
+	questionPort     = "site-port"
+)
+
+// binding asks everything about one declaration: its token in the secret
+// store, what the code host says of token, account and projects, and its site.
+func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration) {
+	var token secrets.Secret
+	defer func() { token.Wipe() }()
+	var custom map[string]string
+	readable := true
+	if b.Spec.Token != nil {
+		ref := secrets.Ref(b.Spec.Token.Vault)
+		custom = d.metadata(ctx, l, b.Spec.Token.Vault)
+		if readable = d.mayAsk(l, b); readable {
+			token, readable = d.value(ctx, l, b.Spec.Token.Vault.String(), ref)
+		}
+	}
+	host := d.outside.hosts[b.Spec.Platform]
+	var expires time.Time
+	switch {
+	case host == nil:
+		l.notAsked("code-host", b.Spec.Platform.Title(), "its client could not be made")
+	case readable:
+		expires = d.account(ctx, l, b, token)
+	default:
+		l.notAsked(providers.QuestionTokenValid, b.Spec.Username, "the token could not be read")
+	}
+	if b.Spec.Token != nil {
+		at, source := reconcile.TokenEnd(b.Spec.Token.Expires, custom, expires)
+		d.expiry(l, b.Spec.Token.Vault.String(), ending{at, source})
+	}
+	d.site(ctx, l, b)
+	if host != nil {
+		d.projects(ctx, l, b, token, readable)
+	}
+}
+
+// mayAsk says whether the token may be sent to the declared address: not to
+// another host than the one it was applied with, and not while nobody knows
+// which that was.
+func (d *doctor) mayAsk(l *list, b binding.Declaration) bool {
+	const question, code = "address-unchanged", "address-changed-with-secret"
+	if d.o.Config.Policy.AllowAddressChangeWithSecret {
+		return true
+	}
+	if d.appliedAs != nil {
+		l.failed(question, b.Spec.Address, d.appliedAs)
+		return false
+	}
+	from, moves := plan.SecretMoves(b, d.declared, d.applied[b.Spec.Instance])
+	if moves {
+		rule, _ := finding.Lookup(code)
+		l.no(question, b.Spec.Address, code, "the token was applied with "+strings.Join(from, ", ")+", and would be sent elsewhere", rule.Hint)
+	}
+	return !moves
+}
+
+// appliedRecords are what was applied last on every instance, from the state
+// file or the daemon that holds it. Nothing is written.
+func appliedRecords(ctx context.Context, o Options) (map[string][]binding.Record, error) {
+	e := &Engine{config: o.Config, log: slog.New(slog.DiscardHandler)}
+	defer e.Close()
+	if err := e.openState(ctx, true); err != nil {
+		return nil, err
+	}
+	applied := map[string][]binding.Record{}
+	for _, name := range o.Config.InstanceNames() {
+		records, err := e.store.Records(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		applied[name] = records
+	}
+	return applied, nil
+}
+
+// metadata asks the secret store about a secret without reading it.
+func (d *doctor) metadata(ctx context.Context, l *list, ref binding.VaultRef) (custom map[string]string) {
+	object := ref.String()
+	var meta secrets.Metadata
+	err := d.ask(ctx, func(ctx context.Context) (err error) {
+		meta, err = d.outside.tokens.Metadata(ctx, secrets.Ref(ref))
+		return err
+	})
+	switch {
+	case err != nil:
+		l.failed(questionMetadata, object, err)
+		return nil
+	case meta.Version == 0:
+		l.yes(questionMetadata, object, "Unversioned", "the store keeps no versions here; the token is known by its fingerprint")
+		return nil
+	}
+	l.yes(questionMetadata, object, "Read", "the metadata can be read; written on "+meta.Created.UTC().Format(time.DateOnly))
+	if ref.Version > 0 && meta.Latest > meta.Version {
+		l.add(binding.Yes, questionVersion, object, said{
+			"NewerVersion", fmt.Sprintf("version %d is pinned, and version %d exists", meta.Version, meta.Latest),
+			"to take it up, pin it or leave spec.token.vault.version out",
+		})
+	} else {
+		l.yes(questionVersion, object, "Current", fmt.Sprintf("version %d is the newest", meta.Version))
+	}
+	return meta.Custom
+}
+
+// value reads a secret, and says whether that worked. The caller wipes it.
+func (d *doctor) value(ctx context.Context, l *list, object string, ref secrets.Ref) (secrets.Secret, bool) {
+	var token secrets.Secret
+	err := d.ask(ctx, func(ctx context.Context) (err error) {
+		token, _, err = d.outside.tokens.Read(ctx, ref)
+		return err
+	})
+	f, _ := errors.AsType[*binding.Failure](err)
+	switch {
+	case err == nil:
+		l.yes(questionValue, object, "Read", "the value can be read")
+		l.yes(questionKey, object, "Found", "the key is there")
+		return token, true
+	case f != nil && f.Code == vault.CodeMissingKey:
+		l.yes(questionValue, object, "Read", "the secret can be read")
+		l.failed(questionKey, object, err)
+	default:
+		l.failed(questionValue, object, err)
+		l.notAsked(questionKey, object, "the value could not be read")
+	}
+	return secrets.Secret{}, false
+}
+
+// account asks the code host about the token, or about the account of a
+// binding that has none, and gives the end that the host tells.
+func (d *doctor) account(ctx context.Context, l *list, b binding.Declaration, token secrets.Secret) time.Time {
+	host, account := d.outside.hosts[b.Spec.Platform], accountOf(b.Spec)
+	object := account.Username
+	var report binding.TokenReport
+	err := d.ask(ctx, func(ctx context.Context) error {
+		if b.Spec.Token == nil {
+			report.Answers = host.CheckAccount(ctx, account, token)
+		} else {
+			report = host.CheckToken(ctx, account, sourcesOf(b.Spec), token)
+		}
+		return nil
+	})
+	if err != nil {
+		l.failed("account", object, err)
+	}
+	for _, a := range report.Answers {
+		l.answer(object, a)
+	}
+	return report.Expires
+}
+
+func accountOf(s binding.Spec) binding.Account {
+	return binding.Account{Platform: s.Platform, Username: s.Username, Address: s.Address}
+}
+
+func sourcesOf(s binding.Spec) []string {
+	var all []string
+	for _, r := range s.Repositories {
+		all = append(all, r.Source)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// ending is when a token ends and who says so.
+type ending struct {
+	at     time.Time
+	source string
+}
+
+// expiry tells how long a token lasts, with a way out from the first of the
+// configured warnings on.
+func (d *doctor) expiry(l *list, object string, e ending) {
+	const question = "token-expiry"
+	now := d.o.Now()
+	if e.at.IsZero() {
+		l.unknown(question, object, reconcile.ReasonNoExpiryKnown, "nobody tells when the token ends",
+			"declare spec.token.expires, or set the secret's custom metadata expires")
+		return
+	}
+	last := binding.DateOf(e.at.Add(-time.Nanosecond))
+	days := int(last.Time().Sub(binding.DateOf(now).Time()) / (24 * time.Hour))
+	rule, _ := finding.Lookup(question)
+	if !now.Before(e.at) {
+		l.no(question, object, reconcile.ReasonExpired, fmt.Sprintf("the token ended on %s (source: %s)", last, e.source), rule.Hint)
+		return
+	}
+	message := fmt.Sprintf("%d days left, until %s (source: %s)", days, last, e.source)
+	if slices.ContainsFunc(d.o.Config.ExpiryWarnings, func(warning int) bool { return days <= warning }) {
+		l.add(binding.Yes, question, object, said{reconcile.ReasonExpiresSoon, message, rule.Hint})
+		return
+	}
+	l.yes(question, object, reconcile.ReasonCurrent, message)
+}
+
+// site asks about the site of a self-managed GitLab: its port by the product's
+// rule, which the files were held to, and how strangers see it.
+func (d *doctor) site(ctx context.Context, l *list, b binding.Declaration) {
+	if b.Spec.Address == "" {
+		return
+	}
+	if u, err := url.Parse(b.Spec.Address); err == nil {
+		port := u.Port()
+		if port == "" {
+			port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+		}
+		verdict := said{"Allowed", "the registry takes port " + port + " over " + u.Scheme, ""}
+		if rule, ok := finding.Lookup("gitlab-trigger-url"); ok && u.Scheme == "http" && port != "80" {
+			verdict.hint = rule.Hint
+		}
+		l.add(binding.Yes, questionPort, b.Spec.Address, verdict)
+	}
+	checker := d.outside.sites[b.Spec.Platform]
+	switch {
+	case d.outside.sitesAs != nil:
+		l.failed(providers.QuestionSiteReachable, b.Spec.Address, d.outside.sitesAs)
+		return
+	case checker == nil:
+		l.notAsked(providers.QuestionSiteReachable, b.Spec.Address,
+			"codeHosts.unsafeAllowPrivateAddresses is on, so nothing tells a public site from another")
+		return
+	}
+	var answers []binding.Answer
+	if err := d.ask(ctx, func(ctx context.Context) error { answers = checker.Check(ctx, b.Spec.Address); return nil }); err != nil {
+		l.failed(providers.QuestionSiteReachable, b.Spec.Address, err)
+	}
+	for _, a := range answers {
+		l.answer(b.Spec.Address, a)
+	}
+}
+
+// projects asks for every declared source, and holds its place against the
+// declared trigger.
+func (d *doctor) projects(ctx context.Context, l *list, b binding.Declaration, token secrets.Secret, readable bool) {
+	for _, source := range sourcesOf(b.Spec) {
+		if !readable {
+			l.notAsked(providers.QuestionProjectExists, source, "the token could not be read")
+			continue
+		}
+		var project binding.ProjectState
+		err := d.ask(ctx, func(ctx context.Context) error {
+			project = d.outside.hosts[b.Spec.Platform].CheckProject(ctx, accountOf(b.Spec), source, token)
+			return nil
+		})
+		if err != nil {
+			l.failed(providers.QuestionProjectExists, source, err)
+			continue
+		}
+		for _, a := range project.Answers {
+			if a.Verdict == binding.No && a.Code == "" && a.Question == providers.QuestionProjectExists {
+				a.Code = "source-missing"
+			}
+			l.answer(source, a)
+		}
+		for _, r := range b.Spec.Repositories {
+			if r.Source == source && b.Spec.Platform == binding.GitLab {
+				trigger(l, r, project.Subgroup)
+			}
+		}
+	}
+}
+
+// trigger holds a declared trigger against where the project lives.
+func trigger(l *list, r binding.Repository, subgroup binding.Answer) {
+	object := r.Image + " from " + r.Source
+	switch {
+	case subgroup.Verdict == binding.Yes && r.Trigger == binding.Auto:
+		l.answer(object, providers.No(questionTrigger, "gitlab-subgroup-manual", subgroup.Reason, "the trigger is auto, and "+subgroup.Message))
+	case r.Trigger == binding.Manual:
+		l.yes(questionTrigger, object, "Manual", "manual builds go everywhere")
+	default:
+		verdict := binding.Yes
+		if subgroup.Verdict == binding.UnknownAsked {
+			verdict = binding.UnknownAsked
+		}
+		l.add(verdict, questionTrigger, object, said{subgroup.Reason, "the trigger is auto; " + subgroup.Message, ""})
+	}
+}

@@ -1,0 +1,290 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"syscall"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/providers"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/registry"
+	"reconciler/internal/secrets"
+	"reconciler/internal/secrets/vault"
+)
+
+// outside are the clients of the doctor. One that could not be made leaves its
+// error, and the others are used all the same.
+type outside struct {
+	tokens   reconcile.TokenReader
+	tokensAs error
+	hosts    map[binding.Platform]reconcile.Host
+	hostsAs  error
+	sites    map[binding.Platform]reconcile.Site
+	sitesAs  error
+	// plain asks whether an address answers at all.
+	plain *http.Client
+}
+
+func newOutside(o Options, redactor *secrets.Redactor) outside {
+	out := outside{plain: providers.NewHTTPClient(guardOptions(o))}
+	if out.tokens, out.tokensAs = buildVault(o.Config, redactor, o.Now); out.tokensAs != nil {
+		out.tokens = noVault{}
+	}
+	out.hosts, out.hostsAs = buildHosts(o, out.tokens)
+	out.sites, out.sitesAs = buildSites(o)
+	return out
+}
+
+// store asks Vault whether it is there, unsealed, and takes our login.
+func (d *doctor) store(ctx context.Context, l *list) {
+	const reachable, unsealed, login = "reachable", "unsealed", "login"
+	if d.o.Config.Vault == nil {
+		if slices.ContainsFunc(d.declared, func(b binding.Declaration) bool { return b.Spec.Token != nil }) {
+			l.no("configured", "", "NoVault", "declarations keep tokens in Vault, and no secret store is configured", "set vault in the configuration")
+			return
+		}
+		l.notAsked("configured", "", "no secret store is configured, and no declaration needs one")
+		return
+	}
+	address := d.o.Config.Vault.Address
+	client, ok := d.outside.tokens.(*vault.Client)
+	if !ok {
+		l.failed(reachable, address, d.outside.tokensAs)
+		return
+	}
+	err := d.ask(ctx, client.Health)
+	switch f, _ := errors.AsType[*binding.Failure](err); {
+	case err == nil:
+		l.yes(reachable, address, "Answered", "the server answers")
+		l.yes(unsealed, address, "Unsealed", "the server is unsealed")
+	case f != nil && f.Code == vault.CodeSealed:
+		l.yes(reachable, address, "Answered", "the server answers")
+		l.no(unsealed, address, vault.CodeSealed, "the server is sealed or not initialized", f.Hint)
+		l.notAsked(login, address, "the server is sealed")
+		return
+	default:
+		l.failed(reachable, address, err)
+		l.notAsked(unsealed, address, "the server does not answer")
+		l.notAsked(login, address, "the server does not answer")
+		return
+	}
+	if err := d.ask(ctx, client.Login); err != nil {
+		l.failed(login, address, err)
+		return
+	}
+	l.yes(login, address, "LoggedIn", "the server takes our login")
+}
+
+// registry asks one instance whether it takes our credentials, what its driver
+// can do there, and whether it has the declared image repositories.
+func (d *doctor) registry(ctx context.Context, l *list, c InstanceConfig) {
+	const credentials, instance = "credentials", "instance"
+	driver, err := buildDriver(c, d.redactor)
+	if err != nil {
+		l.failed(credentials, c.Endpoint, err)
+		return
+	}
+	var can binding.Capabilities
+	err = d.ask(ctx, func(ctx context.Context) (err error) {
+		can, err = driver.Capabilities(ctx)
+		return err
+	})
+	console := c.Driver == "console"
+	switch {
+	case console:
+		l.notAsked(credentials, c.Name, "the driver is console, which has no API")
+	case binding.KindOf(err) == binding.InstanceStop:
+		// Who we are was understood; what is missing is the registry.
+		l.yes(credentials, c.Endpoint, "Accepted", "the registry takes our credentials")
+		l.failed(instance, c.Endpoint, err)
+	case err != nil:
+		l.failed(credentials, c.Endpoint, err)
+		l.notAsked(instance, c.Endpoint, "the credentials come first")
+	default:
+		l.yes(credentials, c.Endpoint, "Accepted", "the registry takes our credentials")
+		l.yes(instance, c.Endpoint, "Answered", "the identity has a registry in the region "+c.Region)
+	}
+	capabilities(l, can, err, console)
+	d.images(ctx, l, c.Name, driver, err == nil && can.ReadRepositories)
+}
+
+// capabilities tells one by one what the driver can do. What a driver without
+// an API leaves to people is no fault.
+func capabilities(l *list, can binding.Capabilities, err error, console bool) {
+	for _, c := range []struct {
+		name, what string
+		on         bool
+	}{
+		{"listAccounts", "read bindings", can.ListAccounts},
+		{"bind", "bind accounts", can.Bind},
+		{"unbind", "unbind accounts", can.Unbind},
+		{"readRepositories", "read image repositories", can.ReadRepositories},
+		{"linkRepositories", "link image repositories to their source", can.LinkRepositories},
+		{"writeRules", "write build rules", can.WriteRules},
+	} {
+		const question = "capability"
+		switch {
+		case err != nil:
+			l.notAsked(question, c.name, "the registry did not tell")
+		case c.on:
+			l.yes(question, c.name, "Served", "can "+c.what)
+		case console:
+			l.notAsked(question, c.name, can.Reasons[c.name])
+		default:
+			l.no(question, c.name, "NotServed", "cannot "+c.what+": "+can.Reasons[c.name],
+				"plans make it a person's step; with driver: console for the instance, all of it is")
+		}
+	}
+}
+
+// images asks for the image repositories that the bindings name.
+func (d *doctor) images(ctx context.Context, l *list, instance string, driver registry.Driver, can bool) {
+	const question = "image-repository"
+	var images []string
+	for _, b := range d.declared {
+		for _, r := range b.Spec.Repositories {
+			if b.Spec.Instance == instance {
+				images = append(images, binding.NormalImage(r.Image))
+			}
+		}
+	}
+	slices.Sort(images)
+	for _, image := range slices.Compact(images) {
+		if !can {
+			l.notAsked(question, image, "the registry cannot be read")
+			continue
+		}
+		var state binding.RepositoryState
+		err := d.ask(ctx, func(ctx context.Context) (err error) {
+			state, err = driver.Repository(ctx, image)
+			return err
+		})
+		switch {
+		case err != nil:
+			l.failed(question, image, err)
+		case state.Exists:
+			l.yes(question, image, "Exists", "the image repository is there")
+		default:
+			l.answer(image, providers.No(question, "image-repository-missing", "Missing", "the registry has no such image repository"))
+		}
+	}
+}
+
+// hosts asks whether the code hosts answer, and about the tokens that observe
+// them. Those that no binding needs are left out, where that is known.
+func (d *doctor) hosts(ctx context.Context, l *list) {
+	if d.outside.hostsAs != nil {
+		l.failed("configured", "", d.outside.hostsAs)
+		return
+	}
+	c := d.o.Config.CodeHosts
+	for _, h := range []struct {
+		platform binding.Platform
+		config   CodeHostConfig
+	}{{binding.Codeup, CodeHostConfig{Endpoint: c.Codeup.Endpoint}}, {binding.GitHub, c.GitHub}, {binding.Bitbucket, c.Bitbucket}} {
+		if d.needed(h.platform) || h.config.Observer != nil {
+			d.reach(ctx, l, h.platform.Title(), h.config.Endpoint)
+		} else {
+			l.notAsked("reachable", h.platform.Title()+" "+h.config.Endpoint, "no binding here needs it")
+		}
+		if h.config.Observer != nil {
+			d.observer(ctx, l, h.platform, *h.config.Observer)
+		}
+	}
+	for _, address := range d.sites() {
+		d.reach(ctx, l, binding.GitLab.Title(), address)
+	}
+}
+
+// needed says whether a binding uses the platform; all do where the source did
+// not tell.
+func (d *doctor) needed(p binding.Platform) bool {
+	return !d.known || slices.ContainsFunc(d.declared, func(b binding.Declaration) bool { return b.Spec.Platform == p })
+}
+
+// sites are the declared addresses, sorted.
+func (d *doctor) sites() []string {
+	var all []string
+	for _, b := range d.declared {
+		if b.Spec.Address != "" {
+			all = append(all, binding.NormalAddress(b.Spec.Address))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// reach asks whether an address answers, whatever it says.
+func (d *doctor) reach(ctx context.Context, l *list, title, address string) {
+	const question = "reachable"
+	object, status, header := title+" "+address, 0, http.Header(nil)
+	err := d.ask(ctx, func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+		if err != nil {
+			return err
+		}
+		resp, err := d.outside.plain.Do(req)
+		if err != nil {
+			return err
+		}
+		status, header = resp.StatusCode, resp.Header
+		return resp.Body.Close()
+	})
+	switch f, _ := errors.AsType[*binding.Failure](err); {
+	case f != nil && f.Code == providers.ReasonNotJSON:
+		// A site's front page; whether an API stands behind it is asked with
+		// the binding.
+		l.yes(question, object, "Answered", "it answers")
+	case err != nil:
+		reason, message := providers.Trouble(title, err)
+		verdict := verdictOf(err)
+		if reason == providers.ReasonAddressNotPublic || reason == providers.ReasonCertificateUntrusted || errors.Is(err, syscall.ECONNREFUSED) {
+			verdict = binding.No
+		}
+		l.add(verdict, question, object, said{reason, message, "check the address, the name service and the way out to the internet"})
+	case status >= http.StatusInternalServerError || status == http.StatusTooManyRequests:
+		reason, message := providers.Status(title, status, header)
+		l.unknown(question, object, reason, message, "")
+	default:
+		l.yes(question, object, "Answered", fmt.Sprintf("it answers (HTTP %d)", status))
+	}
+}
+
+// observerChecker is a provider that can be asked about an observer's token.
+type observerChecker interface {
+	CheckObserver(ctx context.Context, token secrets.Secret) binding.TokenReport
+}
+
+// observer asks about the token that a host is looked at with.
+func (d *doctor) observer(ctx context.Context, l *list, p binding.Platform, c ObserverConfig) {
+	object := "observer token of " + p.Title() + " in " + c.Vault.String()
+	host, _ := d.outside.hosts[p].(*observedHost)
+	if host == nil {
+		return
+	}
+	checker, ok := host.Provider.(observerChecker)
+	if !ok {
+		return
+	}
+	token, ok := d.value(ctx, l, object, secrets.Ref(c.Vault))
+	defer token.Wipe()
+	if !ok {
+		l.notAsked(providers.QuestionTokenValid, object, "the token could not be read")
+		return
+	}
+	var report binding.TokenReport
+	if err := d.ask(ctx, func(ctx context.Context) error { report = checker.CheckObserver(ctx, token); return nil }); err != nil {
+		l.failed(providers.QuestionTokenValid, object, err)
+		return
+	}
+	for _, a := range report.Answers {
+		l.answer(object, a)
+	}
+	if !report.Expires.IsZero() {
+		d.expiry(l, object, ending{at: report.Expires, source: "host"})
+	}
+}

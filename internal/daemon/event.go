@@ -1,0 +1,115 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"reconciler/internal/finding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+)
+
+// Ready is nil once every instance has been observed in full, and from then
+// on; until then it says what is missing. It names no binding.
+func (e *Engine) Ready() error {
+	var errs []error
+	for _, i := range e.instances {
+		if missing := *i.missing.Load(); missing != "" {
+			errs = append(errs, fmt.Errorf("instance %s: %s", i.name, missing))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// event takes what a reconciler tells: into the log, the metrics, and to
+// whoever listens.
+func (e *Engine) event(event reconcile.Event) {
+	e.logEvent(event)
+	e.count(event)
+	for _, i := range e.instances {
+		if i.name == event.Instance {
+			i.observe(event)
+		}
+	}
+	if event.Kind == reconcile.SyncDone && e.trial.passed(event) {
+		if err := e.trust(context.Background(), event.Revision); err != nil {
+			e.log.Error("revision not remembered", "err", err)
+		}
+	}
+	if e.told != nil {
+		e.told(event)
+	}
+}
+
+// observe notes what a sync could not see. Once all was seen, that holds.
+func (i *instance) observe(event reconcile.Event) {
+	missing := *i.missing.Load()
+	if missing == "" {
+		return
+	}
+	switch event.Kind {
+	case reconcile.SyncFailed:
+		missing = "its first sync failed; the log says why"
+	case reconcile.SyncDone:
+		missing = i.unseen(*event.Plan)
+	default:
+		return
+	}
+	i.missing.Store(&missing)
+}
+
+// unseen says what of the registry a plan was made without; empty if nothing.
+func (i *instance) unseen(p plan.Plan) string {
+	n := slices.IndexFunc(p.Findings, func(f finding.Finding) bool { return f.Code == "observation-unknown" })
+	switch {
+	case n < 0:
+		return ""
+	case p.Findings[n].File == "":
+		return "not observed: " + strings.TrimPrefix(p.Findings[n].Message, "instance "+i.name+": ")
+	}
+	return "not observed in full yet: the registry did not answer for every binding"
+}
+
+func (e *Engine) logEvent(ev reconcile.Event) {
+	log := e.log.With("instance", ev.Instance)
+	switch ev.Kind {
+	case reconcile.PlanMade:
+		log.Debug("plan made", "revision", ev.Revision, "digest", ev.Plan.Digest(), "changes", ev.Plan.HasChanges())
+	case reconcile.ActionStarted:
+		log.Debug("action started", "binding", ev.Action.Binding, "action", ev.Action.Kind, "object", ev.Action.Object)
+	case reconcile.ActionDone:
+		log = log.With("binding", ev.Action.Binding, "action", ev.Action.Kind, "object", ev.Action.Object, "outcome", ev.Outcome.State)
+		if ev.Err != nil {
+			log.Error("action failed", "err", ev.Err)
+			return
+		}
+		log.Info("action done", "reason", ev.Action.Reason)
+	case reconcile.Recovered:
+		log.Warn("unfinished call answered by observing", "binding", ev.Intent.Binding, "action", ev.Intent.Action, "object", ev.Intent.Object)
+	case reconcile.SyncDone:
+		log.Debug("sync done", "revision", ev.Revision, "duration", ev.Took)
+	case reconcile.SyncFailed:
+		log.Error("sync failed", "revision", ev.Revision, "err", ev.Err)
+	}
+}
+
+func (e *Engine) count(ev reconcile.Event) {
+	switch ev.Kind {
+	case reconcile.ActionDone:
+		e.metrics.actions.WithLabelValues(ev.Instance, string(ev.Action.Kind), string(ev.Outcome.State)).Inc()
+	case reconcile.SyncDone:
+		result := "success"
+		if ev.Result.Incomplete || ev.Result.Count(reconcile.Failed, reconcile.Held, reconcile.Skipped, reconcile.Stopped) > 0 {
+			result = "partial"
+		} else {
+			e.metrics.lastSuccess.WithLabelValues(ev.Instance).Set(float64(ev.Time.Unix()))
+		}
+		e.metrics.syncs.WithLabelValues(ev.Instance, result).Inc()
+	case reconcile.SyncFailed:
+		e.metrics.syncs.WithLabelValues(ev.Instance, "error").Inc()
+	case reconcile.PlanMade, reconcile.ActionStarted, reconcile.Recovered:
+	}
+}

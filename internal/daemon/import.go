@@ -1,0 +1,117 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+)
+
+// importTimeout bounds each question of an import; the wait for the rate
+// limiter is a part of it.
+const importTimeout = 2 * time.Minute
+
+// Found is what an instance has now, whether it is declared or not.
+type Found struct {
+	// Observation has an answer for every platform and for every image
+	// repository of the list.
+	binding.Observation
+	// Unlisted says why the image repositories could not be listed; then
+	// Repositories is empty, and nothing may be concluded from that.
+	Unlisted *binding.Unknown
+}
+
+// repositoryLister lists the image repositories of an instance. The driver
+// personal is one; console has no API to ask.
+type repositoryLister interface {
+	Repositories(ctx context.Context) ([]string, error)
+}
+
+// Import asks the registry for all that an instance has: the binding of every
+// platform, and every image repository's source and build rules. Nothing is
+// written, no secret is read, and no code host is asked. Told, if not nil,
+// hears how many of the questions were answered, from several goroutines.
+func (e *Engine) Import(ctx context.Context, name string, told func(done, of int)) (Found, error) {
+	at := slices.IndexFunc(e.config.Instances, func(i InstanceConfig) bool { return i.Name == name })
+	if at < 0 {
+		return Found{}, fmt.Errorf("import: the configuration has no instance %q; it has %s", name, strings.Join(e.config.InstanceNames(), ", "))
+	}
+	cfg := e.config.Instances[at]
+	driver, err := buildDriver(cfg, e.redactor)
+	if err != nil {
+		return Found{}, err
+	}
+	var found Found
+	var images []string
+	if lister, ok := driver.(repositoryLister); !ok {
+		found.Unlisted = &binding.Unknown{Reason: "NotCapable", Message: "the instance's driver cannot list image repositories"}
+	} else if images, err = lister.Repositories(ctx); err != nil {
+		found.Unlisted = unlisted(err)
+	}
+	reader := &countingReader{Reader: driver, of: len(images) + len(binding.Platforms()), told: told}
+	observer := reconcile.NewObserver(reconcile.ObserverOptions{
+		Instance: plan.Instance{Name: cfg.Name, Region: cfg.Region}, Registry: reader, Tokens: noVault{}, Now: e.now,
+		CallTimeout: importTimeout,
+	})
+	found.Observation = observer.Observe(ctx, everything(cfg.Name, images), nil, reconcile.Live)
+	if err := ctx.Err(); err != nil {
+		return Found{}, fmt.Errorf("import of %s: %w", name, err)
+	}
+	return found, nil
+}
+
+// everything makes an observer ask about every platform and image repository.
+func everything(instance string, images []string) reconcile.Desired {
+	var desired reconcile.Desired
+	for _, p := range binding.Platforms() {
+		desired.Declarations = append(desired.Declarations, binding.Declaration{
+			Name: string(p), Spec: binding.Spec{Instance: instance, Platform: p},
+		})
+	}
+	for _, image := range images {
+		spec := &desired.Declarations[0].Spec
+		spec.Repositories = append(spec.Repositories, binding.Repository{Image: image})
+	}
+	return desired
+}
+
+func unlisted(err error) *binding.Unknown {
+	u := &binding.Unknown{Reason: string(binding.KindOf(err)), Message: err.Error()}
+	if errors.Is(err, context.DeadlineExceeded) {
+		u.Reason = "Timeout"
+	}
+	return u
+}
+
+// countingReader tells how many questions were answered.
+type countingReader struct {
+	reconcile.Reader
+	of   int
+	told func(done, of int)
+	done atomic.Int64
+}
+
+// Account implements reconcile.AccountReader.
+func (r *countingReader) Account(ctx context.Context, platform binding.Platform) (*binding.Account, error) {
+	defer r.count()
+	return r.Reader.Account(ctx, platform)
+}
+
+// Repository implements reconcile.RepositoryReader.
+func (r *countingReader) Repository(ctx context.Context, image string) (binding.RepositoryState, error) {
+	defer r.count()
+	return r.Reader.Repository(ctx, image)
+}
+
+func (r *countingReader) count() {
+	if done := r.done.Add(1); r.told != nil {
+		r.told(int(done), r.of)
+	}
+}

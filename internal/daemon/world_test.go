@@ -1,0 +1,376 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/manifest"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/sandbox"
+)
+
+const (
+	prod       = "prod-hangzhou"
+	edge       = "edge-shanghai"
+	vaultToken = "hvs.test-vault-token"
+	// patience bounds every wait; it is only ever used up by a failing test.
+	patience = 30 * time.Second
+)
+
+// world is the outside world of a daemon, and the configuration for it.
+type world struct {
+	t       *testing.T
+	outside *sandbox.Sandbox
+	config  Config
+	// gitDown makes the git server answer 503.
+	gitDown atomic.Bool
+	// ahead is how far the daemon's clock is ahead.
+	ahead  atomic.Int64
+	tokens map[string]int
+}
+
+func newWorld(t *testing.T, edit ...func(*sandbox.Options)) *world {
+	t.Helper()
+	w := &world{t: t, tokens: map[string]int{}}
+	opts := sandbox.Options{
+		VaultToken: vaultToken, GitLabName: "gitlab.example.com",
+		Principals: []sandbox.Principal{
+			{AccessKey: "key-" + prod, Secret: "secret-" + prod, Region: "cn-hangzhou"},
+			{AccessKey: "key-" + edge, Secret: "secret-" + edge, Region: "cn-shanghai"},
+		},
+	}
+	for _, f := range edit {
+		f(&opts)
+	}
+	var err error
+	if w.outside, err = sandbox.Start(t.Context(), opts); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.outside.Close() })
+	w.config = w.baseConfig()
+	return w
+}
+
+// baseConfig works on the sandbox, with pauses of milliseconds.
+func (w *world) baseConfig() Config {
+	dir := w.t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			w.t.Fatal(err)
+		}
+		return path
+	}
+	// A socket's path is limited to about 100 bytes, which t.TempDir can pass.
+	short, err := os.MkdirTemp("", "rd")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = os.RemoveAll(short) })
+	c := defaultConfig()
+	c.Source.Git = &GitConfig{URL: w.serveGit(), Branch: "main", Path: "bindings", Timeout: 10 * time.Second}
+	c.Vault = &VaultConfig{Address: w.outside.VaultURL, Auth: VaultAuthConfig{TokenFile: file("vault-token", vaultToken)}}
+	c.CodeHosts = CodeHostsConfig{
+		Codeup: CodeupConfig{Endpoint: w.outside.CodeupURL}, GitHub: CodeHostConfig{Endpoint: w.outside.GitHubURL},
+		Bitbucket: CodeHostConfig{Endpoint: w.outside.BitbucketURL}, UnsafeAllowPrivateAddresses: true,
+	}
+	c.Sync = SyncConfig{Interval: 20 * time.Millisecond, DriftInterval: 40 * time.Millisecond}
+	c.State.Path = filepath.Join(dir, "state", "state.db")
+	c.Server = ServerConfig{Listen: "127.0.0.1:0", Socket: filepath.Join(short, "s.sock")}
+	c.Log.Level = "debug"
+	for _, name := range []string{prod, edge} {
+		c.Instances = append(c.Instances, InstanceConfig{
+			Name: name, Region: "cn-" + strings.Split(name, "-")[1], Driver: "personal", Endpoint: w.outside.RegistryURL, Signature: "acs3",
+			Credentials: &CredentialsConfig{Static: &StaticConfig{
+				AccessKeyIDFile: file(name+"-id", "key-"+name), AccessKeySecretFile: file(name+"-secret", "secret-"+name),
+			}},
+			RequestsPerSecond: 10_000, Burst: 10_000,
+		})
+	}
+	return c
+}
+
+// serveGit serves the sandbox's repository behind a switch.
+func (w *world) serveGit() string {
+	l, err := new(net.ListenConfig).Listen(w.t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	handler := w.outside.Git.Handler()
+	srv := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.gitDown.Load() {
+			http.Error(rw, "down", http.StatusServiceUnavailable)
+			return
+		}
+		handler.ServeHTTP(rw, r)
+	})}
+	go func() { _ = srv.Serve(l) }()
+	w.t.Cleanup(func() { _ = srv.Close() })
+	return "http://" + l.Addr().String() + "/bindings.git"
+}
+
+// commit declares; a text that is empty takes the file away.
+func (w *world) commit(files map[string]string) string {
+	w.t.Helper()
+	data := map[string][]byte{}
+	for name, text := range files {
+		data["bindings/"+name] = nil
+		if text != "" {
+			data["bindings/"+name] = []byte(text)
+		}
+	}
+	id, err := w.outside.Git.Commit("change", data)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return id
+}
+
+// populate gives the sandbox what declarations take for granted.
+func (w *world) populate(files map[string]string) {
+	w.t.Helper()
+	var in []binding.File
+	for name, text := range files {
+		in = append(in, binding.File{Path: name, Data: []byte(text)})
+	}
+	result := manifest.Load(w.t.Context(), in, manifest.Options{Now: time.Now()})
+	for _, d := range result.Declarations {
+		platform := string(d.Spec.Platform)
+		w.outside.Hosts.AddUser(platform, sandbox.HostUser{Username: d.Spec.Username})
+		for _, r := range d.Spec.Repositories {
+			w.instance(d.Spec.Instance).AddRepository(r.Image)
+			w.outside.Hosts.AddProject(platform, sandbox.HostProject{Path: r.Source})
+		}
+		if d.Spec.Token != nil {
+			w.newToken(d.Spec.Platform, d.Spec.Username, d.Spec.Token.Vault.Path)
+		}
+	}
+}
+
+// newToken makes a token at the host, puts it into the secret store, and gives
+// its value.
+func (w *world) newToken(platform binding.Platform, username, path string) string {
+	w.tokens[path]++
+	value := fmt.Sprintf("canary-%s-%s-%d", platform, username, w.tokens[path])
+	w.outside.Hosts.AddToken(string(platform), sandbox.HostToken{Value: value, Username: username})
+	w.outside.Vault.Put("secret", path, map[string]string{"token": value})
+	return value
+}
+
+func (w *world) instance(name string) *sandbox.RegistryInstance {
+	return w.outside.Registry.Instance("key-" + name)
+}
+
+func (w *world) bound(instance string, platform binding.Platform) bool {
+	return slices.ContainsFunc(w.instance(instance).Accounts(), func(a sandbox.SourceAccount) bool { return a.Platform == string(platform) })
+}
+
+// writes are the registry calls of an instance that change something, in
+// order.
+func (w *world) writes(instance string) []string {
+	var names []string
+	for _, c := range w.outside.Registry.Calls() {
+		if c.AccessKey == "key-"+instance && !strings.HasPrefix(c.Operation, "Get") {
+			names = append(names, c.Operation)
+		}
+	}
+	return names
+}
+
+// process is a daemon that runs.
+type process struct {
+	t      *testing.T
+	engine *Engine
+	log    *lines
+	news   chan struct{}
+	stop   context.CancelFunc
+	ended  chan error
+
+	mu     sync.Mutex
+	events []reconcile.Event
+}
+
+// lines take a log; every line is news.
+type lines struct {
+	news chan struct{}
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer poke(l.news)
+	return l.text.Write(p)
+}
+
+func poke(news chan struct{}) {
+	select {
+	case news <- struct{}{}:
+	default:
+	}
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// options are those of a daemon in this world.
+func (w *world) options(p *process) Options {
+	return Options{
+		Config: w.config, LogTo: p.log, Events: p.event,
+		Now:  func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) },
+		Dial: map[string]string{"gitlab.example.com:443": w.outside.GitLabTLS}, RootCAs: w.outside.RootCAs,
+		hostPace: 10_000,
+	}
+}
+
+func (w *world) process() *process {
+	news := make(chan struct{}, 1)
+	return &process{t: w.t, log: &lines{news: news}, news: news, ended: make(chan error, 1)}
+}
+
+// build makes an engine that does not run yet.
+func (w *world) build() *process {
+	w.t.Helper()
+	p := w.process()
+	engine, err := Build(w.t.Context(), w.options(p))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p.engine = engine
+	w.t.Cleanup(engine.Close)
+	return p
+}
+
+// start runs a daemon until the test ends or it is ended.
+func (w *world) start() *process {
+	w.t.Helper()
+	p := w.build()
+	ctx, stop := context.WithCancel(context.WithoutCancel(w.t.Context()))
+	p.stop = stop
+	go func() { p.ended <- Run(ctx, p.engine) }()
+	w.t.Cleanup(p.end)
+	return p
+}
+
+// end stops the daemon as SIGTERM does, and waits for it.
+func (p *process) end() {
+	p.t.Helper()
+	p.stop()
+	select {
+	case err := <-p.ended:
+		p.ended <- nil
+		if err != nil {
+			p.t.Errorf("run: %v", err)
+		}
+	case <-time.After(patience):
+		p.t.Error("the daemon did not end")
+	}
+	p.engine.Close()
+}
+
+func (p *process) event(e reconcile.Event) {
+	p.mu.Lock()
+	p.events = append(p.events, e)
+	p.mu.Unlock()
+	poke(p.news)
+}
+
+// logged waits for a text in the log.
+func (p *process) logged(text string) {
+	p.t.Helper()
+	p.await(fmt.Sprintf("%q in the log", text), func() bool { return strings.Contains(p.log.String(), text) })
+}
+
+// heard are the events so far.
+func (p *process) heard() []reconcile.Event {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.events)
+}
+
+// await waits until done, which is asked again after every event and
+// line of the log.
+func (p *process) await(what string, done func() bool) {
+	p.t.Helper()
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	for !done() {
+		select {
+		case <-p.news:
+		case err := <-p.ended:
+			p.ended <- nil
+			p.t.Fatalf("waiting for %s: the daemon ended: %v\n%s", what, err, p.log)
+		case <-timeout.C:
+			p.t.Fatalf("waiting for %s: not in time\n%s", what, tail(p.log.String()))
+		}
+	}
+}
+
+func tail(s string) string { return s[max(0, len(s)-2000):] }
+
+// syncs waits for n further syncs of an instance, begun from now on, to end
+// without failure.
+func (p *process) syncs(instance string, n int) {
+	p.t.Helper()
+	from := len(p.heard())
+	// The first may have begun before.
+	p.await(fmt.Sprintf("%d syncs of %s", n, instance), func() bool { return p.count(from, reconcile.SyncDone, instance) > n })
+}
+
+func (p *process) count(from int, kind reconcile.EventKind, instance string) int {
+	n := 0
+	for _, e := range p.heard()[from:] {
+		if e.Kind == kind && e.Instance == instance {
+			n++
+		}
+	}
+	return n
+}
+
+// condition is one condition of a binding now; the zero Condition if none.
+func (p *process) condition(name string, of binding.ConditionType) binding.Condition {
+	for _, s := range p.engine.Statuses() {
+		if c := binding.FindCondition(s.Conditions, of); s.Name == name && c != nil {
+			return *c
+		}
+	}
+	return binding.Condition{}
+}
+
+// ready waits until bindings are ready.
+func (p *process) ready(names ...string) {
+	p.t.Helper()
+	p.await("ready: "+strings.Join(names, ", "), func() bool {
+		return !slices.ContainsFunc(names, func(n string) bool { return p.condition(n, binding.Ready).Status != binding.True })
+	})
+}
+
+// at waits until every instance was synced to a revision.
+func (p *process) at(revision string) {
+	p.t.Helper()
+	p.await("revision "+revision, func() bool {
+		reached := map[string]bool{}
+		for _, e := range p.heard() {
+			if e.Kind == reconcile.SyncDone && e.Revision == revision {
+				reached[e.Instance] = true
+			}
+		}
+		return len(reached) == len(p.engine.instances)
+	})
+}

@@ -1,0 +1,210 @@
+// Package server answers people and programs: health, readiness and metrics on
+// a loopback port, and the bindings over a Unix socket. Answers are made of
+// listed fields and hold no secret.
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"reconciler/internal/binding"
+)
+
+// State is what the server tells about. Every method is safe for concurrent
+// use and answers at once.
+type State interface {
+	// Statuses are the bindings as they stand.
+	Statuses() []binding.Status
+	// Ready is nil once every instance has been observed in full; otherwise it
+	// says what is missing.
+	Ready() error
+	// Memory is what is remembered of an instance.
+	Memory(instance string) (Memory, error)
+}
+
+// Memory is what a plan beside the daemon needs of what the daemon remembers.
+// It holds no secret.
+type Memory struct {
+	// Records are what was applied last, Intents the calls whose outcome is
+	// not known.
+	Records []binding.Record `json:"records"`
+	Intents []binding.Intent `json:"intents"`
+	// Revision is the one that the next snapshot has to descend from; empty
+	// before the first.
+	Revision string `json:"revision,omitempty"`
+}
+
+// Options for a Server.
+type Options struct {
+	// Listen is the TCP address of health and metrics; empty for none.
+	Listen string
+	// Socket is the path of the Unix socket; empty for none. It is made with
+	// mode 0600, so that only the daemon's user may ask.
+	Socket string
+	State  State
+	// Attester takes the word of people over the socket; nil where nobody
+	// takes it.
+	Attester Attester
+	Metrics  prometheus.Gatherer
+	Log      *slog.Logger
+}
+
+// Server serves until it is closed.
+type Server struct {
+	opts      Options
+	listeners []net.Listener
+	servers   []*http.Server
+}
+
+// Listen opens the port and the socket, so that an address in use is an error
+// before any work begins.
+func Listen(ctx context.Context, opts Options) (*Server, error) {
+	s := &Server{opts: opts}
+	var lc net.ListenConfig
+	if opts.Listen != "" {
+		l, err := lc.Listen(ctx, "tcp", opts.Listen)
+		if err != nil {
+			return nil, fmt.Errorf("server: listen on %s: %w", opts.Listen, err)
+		}
+		s.add(l, s.public())
+	}
+	if opts.Socket != "" {
+		l, err := listenSocket(ctx, opts.Socket)
+		if err != nil {
+			return nil, errors.Join(err, s.Close(ctx))
+		}
+		s.add(l, s.private())
+	}
+	return s, nil
+}
+
+// Address is the TCP address in use, or nothing.
+func (s *Server) Address() string {
+	for _, l := range s.listeners {
+		if l.Addr().Network() == "tcp" {
+			return l.Addr().String()
+		}
+	}
+	return ""
+}
+
+// Serve answers until Close.
+func (s *Server) Serve() {
+	for i := range s.servers {
+		go func() {
+			if err := s.servers[i].Serve(s.listeners[i]); !errors.Is(err, http.ErrServerClosed) {
+				s.opts.Log.Error("server stopped", "err", err)
+			}
+		}()
+	}
+}
+
+// Close lets answers in flight end, until ctx does; then it cuts them.
+func (s *Server) Close(ctx context.Context) error {
+	var errs []error
+	for i, srv := range s.servers {
+		if err := srv.Shutdown(ctx); err != nil {
+			errs = append(errs, err, srv.Close())
+		}
+		// Shutdown knows the listener only once Serve has begun.
+		if err := s.listeners[i].Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Server) add(l net.Listener, handler http.Handler) {
+	s.listeners = append(s.listeners, l)
+	s.servers = append(s.servers, &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.opts.Log.Handler(), slog.LevelDebug),
+	})
+}
+
+// listenSocket makes a Unix socket that only this user may open. A socket that
+// a dead daemon left behind is replaced; one that answers is an error.
+func listenSocket(ctx context.Context, path string) (net.Listener, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("server: folder of socket %s: %w", path, err)
+	}
+	var dialer net.Dialer
+	if conn, err := dialer.DialContext(ctx, "unix", path); err == nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("server: socket %s: another daemon answers on it", path)
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == os.ModeSocket {
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("server: remove stale socket %s: %w", path, err)
+		}
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("server: listen on socket %s: %w", path, err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("server: mode of socket %s: %w", path, err), l.Close())
+	}
+	return l, nil
+}
+
+// public serves health and metrics: nothing that names a binding's details.
+func (s *Server) public() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := s.opts.State.Ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = fmt.Fprintln(w, "ok")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.opts.Metrics, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// private serves the bindings to whoever may open the socket.
+func (s *Server) private() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+bindingsPath, func(w http.ResponseWriter, _ *http.Request) {
+		s.answer(w, s.opts.State.Statuses())
+	})
+	mux.HandleFunc("GET "+memoryPath+"{instance}", func(w http.ResponseWriter, r *http.Request) {
+		memory, err := s.opts.State.Memory(r.PathValue("instance"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		s.answer(w, memory)
+	})
+	if s.opts.Attester != nil {
+		mux.HandleFunc("POST "+attestPath, s.attest)
+	}
+	return mux
+}
+
+func (s *Server) answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		s.opts.Log.Debug("answer not delivered", "err", err)
+	}
+}

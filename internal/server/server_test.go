@@ -1,0 +1,182 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"reconciler/internal/binding"
+)
+
+// fakeState answers what a test sets.
+type fakeState struct {
+	statuses []binding.Status
+	memory   Memory
+	ready    error
+	broken   error
+}
+
+func (f fakeState) Statuses() []binding.Status { return f.statuses }
+func (f fakeState) Ready() error               { return f.ready }
+func (f fakeState) Memory(string) (Memory, error) {
+	return f.memory, f.broken
+}
+
+func start(t *testing.T, state State) (*Server, string) {
+	t.Helper()
+	// A socket's path is limited to about 100 bytes, which t.TempDir can pass.
+	dir, err := os.MkdirTemp("", "srv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "s.sock")
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "reconciler_test_metric", Help: "x"}, func() float64 { return 7 }))
+	s, err := Listen(t.Context(), Options{
+		Listen: "127.0.0.1:0", Socket: socket, State: state, Metrics: metrics, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Serve()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := s.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, socket
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+func TestPublicPort(t *testing.T) {
+	notReady, _ := start(t, fakeState{ready: errors.New("instance prod: not observed yet")})
+	ready, _ := start(t, fakeState{statuses: []binding.Status{{Name: "only-on-the-socket"}}})
+	for _, tt := range []struct {
+		name, url string
+		code      int
+		body      string
+	}{
+		{"alive before it is ready", "http://" + notReady.Address() + "/healthz", 200, "ok"},
+		{"not ready says what is missing", "http://" + notReady.Address() + "/readyz", 503, "instance prod: not observed yet"},
+		{"ready", "http://" + ready.Address() + "/readyz", 200, "ok"},
+		{"metrics", "http://" + ready.Address() + "/metrics", 200, "reconciler_test_metric 7"},
+		{"bindings are not on the port", "http://" + ready.Address() + bindingsPath, 404, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			code, body := get(t, tt.url)
+			if code != tt.code || !strings.Contains(body, tt.body) {
+				t.Errorf("got %d %q, want %d with %q", code, body, tt.code, tt.body)
+			}
+			if strings.Contains(body, "only-on-the-socket") {
+				t.Error("the public port names a binding")
+			}
+		})
+	}
+}
+
+func TestSocketGivesWhatTheDaemonHolds(t *testing.T) {
+	statuses := []binding.Status{{
+		Name: "payments-gitlab",
+		Spec: binding.Spec{Instance: "prod", Platform: binding.GitLab, Repositories: []binding.Repository{}},
+		Conditions: []binding.Condition{{
+			Type: binding.Ready, Status: binding.True, Reason: "Converged",
+			LastTransitionTime: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC),
+		}},
+	}}
+	memory := Memory{
+		Records:  []binding.Record{{Instance: "prod", Binding: "payments-gitlab", TokenVersion: 3}},
+		Intents:  []binding.Intent{{Instance: "prod", Binding: "payments-gitlab", Action: "bind", Object: "account"}},
+		Revision: "abc",
+	}
+	_, socket := start(t, fakeState{statuses: statuses, memory: memory})
+	client := NewClient(socket)
+	got, err := client.Bindings(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	date := cmp.Comparer(func(a, b binding.Date) bool { return a.String() == b.String() })
+	if diff := cmp.Diff(statuses, got, date); diff != "" {
+		t.Errorf("bindings (-want +got):\n%s", diff)
+	}
+	gotMemory, err := client.Memory(t.Context(), "prod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(memory, gotMemory, date); diff != "" {
+		t.Errorf("memory (-want +got):\n%s", diff)
+	}
+	info, err := os.Stat(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mode := info.Mode().Perm(); mode != 0o600 {
+		t.Errorf("socket's mode is %o, want 600", mode)
+	}
+}
+
+func TestClientErrors(t *testing.T) {
+	_, err := NewClient(filepath.Join(t.TempDir(), "none.sock")).Bindings(t.Context())
+	if !errors.Is(err, ErrNoDaemon) {
+		t.Errorf("no socket: got %v, want ErrNoDaemon", err)
+	}
+	_, socket := start(t, fakeState{broken: errors.New("state file is closed")})
+	_, err = NewClient(socket).Memory(t.Context(), "prod")
+	if err == nil || !strings.Contains(err.Error(), "state file is closed") {
+		t.Errorf("daemon's error: got %v", err)
+	}
+}
+
+func TestSocketInUseIsAnError(t *testing.T) {
+	_, socket := start(t, fakeState{})
+	_, err := Listen(t.Context(), Options{Socket: socket, State: fakeState{}, Log: slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), "another daemon") {
+		t.Errorf("got %v, want an error that names the other daemon", err)
+	}
+}
+
+func TestStaleSocketIsReplaced(t *testing.T) {
+	dir, err := os.MkdirTemp("", "srv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	socket := filepath.Join(dir, "s.sock")
+	l, err := listenSocket(t.Context(), socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A daemon that was killed leaves its socket behind.
+	l.(interface{ SetUnlinkOnClose(bool) }).SetUnlinkOnClose(false)
+	_ = l.Close()
+	l, err = listenSocket(t.Context(), socket)
+	if err != nil {
+		t.Fatalf("stale socket: %v", err)
+	}
+	_ = l.Close()
+}
