@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"reconciler/internal/finding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
+)
+
+// applyOptions are what `apply` depends on.
+type applyOptions struct {
+	streams   Streams
+	config    string
+	path      string
+	output    outputFlag
+	approve   bool
+	deletions bool
+	// digest is that of --expect, file the plan file; at most one is set.
+	digest, file string
+}
+
+func newApply(streams Streams) *cobra.Command {
+	opts := &applyOptions{streams: streams}
+	cmd := &cobra.Command{
+		Use:   "apply [PATH] [FILE]",
+		Short: "Make a plan and carry it out, once",
+		Long: `apply makes the plan that "plan --preflight" shows, asks for a "yes", and
+carries it out: a failed binding stops only itself. It keeps what it applied in
+the state file, so it does not run beside a daemon with the same one.
+
+With a FILE that "plan --out" has written, it applies that plan and no other,
+and does not ask: the source is read and the registry asked again, and where
+the source's revision, what is observed or the plan is not that of the file, it
+shows in what the plans differ and changes nothing. --expect holds the plan
+itself to a digest that plan has printed.
+
+` + exitHelp,
+		Example: `  reconciler apply
+  reconciler apply bindings/ --auto-approve
+  reconciler apply reviewed.plan
+  reconciler apply --expect sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae`,
+		Args: cobra.MaximumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := opts.arguments(args); err != nil {
+				return err
+			}
+			return runApply(cmd.Context(), opts)
+		},
+	}
+	configFlag(cmd, &opts.config)
+	opts.output.add(cmd)
+	cmd.Flags().BoolVar(&opts.approve, "auto-approve", false, "do not ask")
+	cmd.Flags().StringVar(&opts.digest, "expect", "", "apply only the plan with this `DIGEST`")
+	deletionsFlag(cmd, &opts.deletions)
+	return cmd
+}
+
+// arguments tells a plan file from a folder of declarations.
+func (o *applyOptions) arguments(args []string) error {
+	for _, arg := range args {
+		at := &o.path
+		if info, err := os.Stat(arg); err == nil && info.Mode().IsRegular() {
+			at = &o.file
+		}
+		if *at != "" {
+			return fmt.Errorf("apply: %s and %s are given; it takes one folder and one plan file at most", *at, arg)
+		}
+		*at = arg
+	}
+	if o.file != "" && o.digest != "" {
+		return errors.New("apply: a plan file has a digest of its own; leave --expect out")
+	}
+	return nil
+}
+
+// expected is the plan that may be applied.
+func (o *applyOptions) expected() (expectation, error) {
+	switch {
+	case o.file != "":
+		return readPlanFile(o.file)
+	case o.digest != "":
+		return expectDigest(o.digest)
+	}
+	return expectation{}, nil
+}
+
+func runApply(ctx context.Context, opts *applyOptions) error {
+	// With JSON on the output, what is said to a person goes to the error
+	// stream.
+	talk := opts.streams.Out
+	if opts.output.json() {
+		talk = opts.streams.Err
+	}
+	expected, err := opts.expected()
+	if err != nil {
+		return err
+	}
+	progress := newProgress(talk)
+	session, err := openSession(ctx, opts.streams, sessionOptions{
+		config: opts.config, path: opts.path, allowDeletions: opts.deletions, events: progress.event,
+	})
+	if err != nil {
+		return err
+	}
+	defer session.close()
+	p, err := session.plan(ctx, reconcile.Preflight)
+	if err != nil {
+		return err
+	}
+	if err := expected.check(opts.streams, talk, session, p); err != nil {
+		return err
+	}
+	if err := showPlan(opts, p); err != nil {
+		return err
+	}
+	if asks(p) && !opts.approve && opts.file == "" {
+		if err := confirm(opts.streams, talk); err != nil {
+			return err
+		}
+	}
+	result, err := session.engine.Apply(ctx, session.loaded, p)
+	progress.end()
+	if err != nil {
+		return err
+	}
+	if p.HasChanges() {
+		if _, err := fmt.Fprintln(talk, appliedLine(result)); err != nil {
+			return err
+		}
+	}
+	return applyExit(p, result)
+}
+
+func showPlan(opts *applyOptions, p plan.Plan) error {
+	if opts.output.json() {
+		return report.PlanJSON(opts.streams.Out, p, report.Preflight)
+	}
+	return report.Plan(opts.streams.Out, p, styleOf(opts.streams.Out))
+}
+
+// asks says whether a plan holds anything that applying it would change; what
+// only a person can do needs no "yes".
+func asks(p plan.Plan) bool {
+	return slices.ContainsFunc(p.Actions, func(a plan.Action) bool { return a.Kind.Changes() && !a.Kind.ByPerson() })
+}
+
+// confirm asks for a "yes", and refuses where nobody can be asked.
+func confirm(streams Streams, talk io.Writer) error {
+	if file, ok := streams.In.(*os.File); ok && !term.IsTerminal(int(file.Fd())) {
+		return errors.New("apply: there is no terminal to ask for a \"yes\"; nothing was changed (--auto-approve applies without asking)")
+	}
+	if _, err := fmt.Fprint(talk, "\nApply this plan? Only \"yes\" applies it: "); err != nil {
+		return err
+	}
+	answer, err := bufio.NewReader(streams.In).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("apply: read the answer: %w", err)
+	}
+	if strings.TrimSpace(answer) != "yes" {
+		return errors.New("apply: not approved; nothing was changed")
+	}
+	return nil
+}
+
+// appliedLine is the last line of an apply.
+func appliedLine(r reconcile.Result) string {
+	line := fmt.Sprintf("Applied: %d done, %d failed, %d skipped", r.Count(reconcile.Done), r.Count(reconcile.Failed), notDone(r))
+	if waiting := r.Count(reconcile.Waiting); waiting > 0 {
+		line += fmt.Sprintf(", %d waiting for a person", waiting)
+	}
+	return line + "."
+}
+
+// notDone counts what was not begun.
+func notDone(r reconcile.Result) int {
+	return r.Count(reconcile.Skipped, reconcile.Held, reconcile.Stopped)
+}
+
+func applyExit(p plan.Plan, r reconcile.Result) error {
+	switch {
+	case p.Refused():
+		return exitCode(exitRefused)
+	case r.Count(reconcile.Failed)+notDone(r) > 0, told(p, "observation-unknown", "secret-unavailable"):
+		return exitCode(exitPartial)
+	case finding.HasErrors(p.Findings):
+		return exitCode(exitFindings)
+	}
+	return nil
+}

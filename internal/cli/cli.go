@@ -1,0 +1,116 @@
+// Package cli is the command line: one file per command, each with its
+// options, its flags and its run function.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"reconciler/internal/report"
+)
+
+// Streams are where a command reads and writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Main runs the command that args name and returns the process's exit code.
+// Cancelling ctx ends the command; a call in flight is allowed to finish.
+func Main(ctx context.Context, args []string, streams Streams) int {
+	root := newRoot(streams)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	code, untold := codeOf(err)
+	if untold {
+		_, _ = fmt.Fprintf(streams.Err, "reconciler: %v\n", err)
+	}
+	return code
+}
+
+func newRoot(streams Streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "reconciler",
+		Short: "Keep registry bindings to code hosts as git declares them",
+		Long: `reconciler keeps the code hosting accounts (Codeup, GitHub, Bitbucket, GitLab)
+that Alibaba Cloud Container Registry Personal Edition instances are bound to,
+and what is built from them, as YAML declarations in a git repository say.
+
+Start with "reconciler demo": it shows the main job on an embedded sandbox and
+needs no account and no network.
+
+` + exitHelp,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	root.AddCommand(
+		newValidate(streams), newPlan(streams), newApply(streams), newRun(streams), newGet(streams), newDoctor(streams),
+		newDemo(streams), newExplain(streams), newSchema(streams), newVersion(streams),
+		newFmt(streams), newImport(streams), newComment(streams), newAttest(streams),
+	)
+	return root
+}
+
+// outputFlag is --output of the commands that speak to people and programs.
+type outputFlag string
+
+func (o *outputFlag) String() string { return string(*o) }
+
+// Set implements pflag.Value.
+func (o *outputFlag) Set(s string) error {
+	if s != "text" && s != "json" {
+		return fmt.Errorf("want text or json, not %q", s)
+	}
+	*o = outputFlag(s)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (*outputFlag) Type() string { return "text|json" }
+
+func (o *outputFlag) add(cmd *cobra.Command) {
+	*o = "text"
+	cmd.Flags().VarP(o, "output", "o", "text for people, json for programs")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (o *outputFlag) json() bool { return *o == "json" }
+
+// configFlag is --config of the commands that need the configuration.
+func configFlag(cmd *cobra.Command, path *string) {
+	def := os.Getenv("RECONCILER_CONFIG")
+	if def == "" {
+		def = "reconciler.yaml"
+	}
+	cmd.Flags().StringVarP(path, "config", "c", def, "configuration `FILE` (environment RECONCILER_CONFIG)")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
+}
+
+// isTerminal says whether a person sees what is written to w.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// styleOf says how to write text to w: in colour only on a terminal and where
+// NO_COLOR is not set (https://no-color.org).
+func styleOf(w io.Writer) report.Style {
+	file, ok := w.(*os.File)
+	if !ok || !isTerminal(w) {
+		return report.Style{}
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		width = 0
+	}
+	return report.Style{Color: os.Getenv("NO_COLOR") == "" && !strings.EqualFold(os.Getenv("TERM"), "dumb"), Width: width}
+}

@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/providers"
+	"reconciler/internal/report"
+	"reconciler/internal/secrets"
+)
+
+// commentOptions are what `comment` depends on.
+type commentOptions struct {
+	streams Streams
+	// getenv reads the CI's variables.
+	getenv func(string) string
+
+	host, api, author            string
+	project, number, commit, url string
+	tokenEnv, tokenFile          string
+	status, statusName           string
+	silent, failOnStatus         bool
+}
+
+func newComment(streams Streams) *cobra.Command {
+	opts := &commentOptions{streams: streams, getenv: os.Getenv}
+	cmd := &cobra.Command{
+		Use:   "comment [FILE]",
+		Short: "Post a plan as the one comment of a pull request, or update it",
+		Long: `comment posts what "plan --output markdown=FILE" wrote to a pull request, with the
+CI's token. The comment is found again by the marker that FILE begins with and
+by who wrote it, and updated: there is one for each marker, and nobody else's
+comment is touched. Without FILE, or for "-", it reads the standard input.
+
+With --status it sets the commit's status, too. That this fails is told, and
+fails the command only with --fail-on-status. What a job of the host's own CI
+has in its environment need not be given:
+
+  github     GITHUB_API_URL, GITHUB_REPOSITORY, GITHUB_REF, GITHUB_TOKEN
+  gitlab     CI_API_V4_URL, CI_PROJECT_ID, CI_MERGE_REQUEST_IID, CI_COMMIT_SHA, GITLAB_TOKEN
+  bitbucket  BITBUCKET_REPO_FULL_NAME, BITBUCKET_PR_ID, BITBUCKET_COMMIT, BITBUCKET_TOKEN
+  codeup     YUNXIAO_TOKEN
+
+The token is read from an environment variable or a file, never from a flag. It
+is sent to the host's API alone: a redirect is not followed.
+
+` + exitHelp,
+		Example: `  reconciler comment --host github --commit "$HEAD" --status success plan.md
+  reconciler comment --host gitlab --silent-when-empty plan.md
+  reconciler comment --host codeup --project ORGANIZATION/bindings --number 12 plan.md`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runComment(cmd.Context(), opts, args)
+		},
+	}
+	hosts := []string{"github", "gitlab", "bitbucket", "codeup"}
+	flags := cmd.Flags()
+	flags.StringVar(&opts.host, "host", "", "`HOST` of the pull request: "+strings.Join(hosts, ", "))
+	_ = cmd.MarkFlagRequired("host")
+	_ = cmd.RegisterFlagCompletionFunc("host", cobra.FixedCompletions(hosts, cobra.ShellCompDirectiveNoFileComp))
+	flags.StringVar(&opts.api, "api", "", "`URL` of the host's API, where it is not the usual one")
+	flags.StringVar(&opts.project, "project", "", "`PATH` of the project; at Codeup it begins with the organization's id")
+	flags.StringVar(&opts.number, "number", "", "`NUMBER` of the pull request")
+	flags.StringVar(&opts.author, "author", "", "`NAME` that the token writes as, where the host does not tell it")
+	flags.StringVar(&opts.tokenEnv, "token-env", "", "environment `VARIABLE` that holds the token")
+	flags.StringVar(&opts.tokenFile, "token-file", "", "`FILE` that holds the token")
+	cmd.MarkFlagsMutuallyExclusive("token-env", "token-file")
+	flags.BoolVar(&opts.silent, "silent-when-empty", false, "make no comment of a plan that changes nothing; one that is there is updated")
+	flags.StringVar(&opts.status, "status", "", "set the commit's status to `STATE`: success, failure, error, pending; cancelled is error")
+	flags.StringVar(&opts.statusName, "status-name", "reconciler", "`NAME` of the status")
+	flags.StringVar(&opts.commit, "commit", "", "full `ID` of the commit that gets the status")
+	flags.StringVar(&opts.url, "url", "", "`URL` of the run, for the status")
+	flags.BoolVar(&opts.failOnStatus, "fail-on-status", false, "fail when the status cannot be set")
+	return cmd
+}
+
+func runComment(ctx context.Context, opts *commentOptions, args []string) error {
+	opts.fromCI()
+	state, err := opts.state()
+	if err != nil {
+		return err
+	}
+	body, marker, err := readComment(opts.streams.In, args)
+	if err != nil {
+		return err
+	}
+	if opts.host == "bitbucket" {
+		body = report.WithoutHTML(body)
+		marker, _ = report.CommentMarker(body)
+	}
+	token, err := opts.token()
+	if err != nil {
+		return err
+	}
+	defer token.Wipe()
+	to, err := opts.commenter(token)
+	if err != nil {
+		return err
+	}
+	pr := providers.PullRequest{Project: opts.project, Number: opts.number, Commit: opts.commit}
+	done, err := providers.Publish(ctx, to, pr, providers.Post{
+		Marker: marker, Body: body, Author: opts.author, Quiet: opts.silent && report.SaysNothing(body),
+	})
+	if err != nil {
+		err = fmt.Errorf("comment on %s #%s: %w", opts.project, opts.number, err)
+	} else {
+		_, err = fmt.Fprintf(opts.streams.Out, "Comment on %s #%s: %s.\n", opts.project, opts.number, done)
+	}
+	if state == "" {
+		return err
+	}
+	statusErr := to.SetStatus(ctx, pr, providers.CommitStatus{
+		State: state, Name: opts.statusName, Description: report.CommentHeading(body), URL: opts.url,
+	})
+	if statusErr == nil {
+		return err
+	}
+	statusErr = fmt.Errorf("status of %s: %w", opts.commit, statusErr)
+	if opts.failOnStatus {
+		return errors.Join(err, statusErr)
+	}
+	_, _ = fmt.Fprintf(opts.streams.Err, "reconciler: warning: %v\n", statusErr)
+	return err
+}
+
+// readComment reads the Markdown. Only what this program wrote is posted: it
+// begins with a marker and keeps to the hosts' limit.
+func readComment(in io.Reader, args []string) (body, marker string, err error) {
+	const limit = 1 << 20
+	if len(args) > 0 && args[0] != "-" {
+		file, err := os.Open(args[0])
+		if err != nil {
+			return "", "", fmt.Errorf("comment: %w", err)
+		}
+		defer func() { _ = file.Close() }()
+		in = file
+	}
+	text, err := io.ReadAll(io.LimitReader(in, limit+1))
+	if err != nil {
+		return "", "", fmt.Errorf("comment: read the text: %w", err)
+	}
+	if len(text) > limit {
+		return "", "", fmt.Errorf("comment: the text is longer than %d bytes, which plan's own never is", limit)
+	}
+	marker, ok := report.CommentMarker(string(text))
+	if !ok {
+		return "", "", errors.New("comment: the text does not begin with a marker; write it with plan --output markdown=FILE")
+	}
+	return strings.TrimSpace(string(text)), marker, nil
+}
+
+// state is the status that was asked for; empty is none.
+func (o *commentOptions) state() (providers.State, error) {
+	switch s := providers.State(o.status); {
+	case o.status == "":
+		return "", nil
+	case o.status == "cancelled" || o.status == "canceled":
+		s = providers.StateError
+		fallthrough
+	case slices.Contains([]providers.State{providers.StateSuccess, providers.StateFailure, providers.StateError, providers.StatePending}, s):
+		if o.commit == "" {
+			return "", errors.New("comment: --status needs --commit, the full id of the pull request's last commit")
+		}
+		return s, nil
+	}
+	return "", fmt.Errorf("comment: --status takes success, failure, error, pending or cancelled, not %q", o.status)
+}
+
+// token reads the CI's token from where it is kept.
+func (o *commentOptions) token() (secrets.Secret, error) {
+	where, value := "the environment variable "+o.tokenEnv, []byte(o.getenv(o.tokenEnv))
+	if o.tokenFile != "" {
+		var err error
+		if value, err = os.ReadFile(o.tokenFile); err != nil {
+			return secrets.Secret{}, fmt.Errorf("comment: --token-file: %w", err)
+		}
+		where, value = o.tokenFile, []byte(strings.TrimRight(string(value), "\r\n"))
+	}
+	token := secrets.New(value)
+	if why := providers.Malformed(token); why != "" {
+		return secrets.Secret{}, fmt.Errorf("comment: the token in %s %s", where, why)
+	}
+	if other := providers.ForeignHost(binding.Platform(o.host), token); other != "" {
+		return secrets.Secret{}, fmt.Errorf("comment: the token in %s is one of %s, and is not sent to another host", where, other)
+	}
+	return token, nil
+}

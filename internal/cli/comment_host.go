@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"reconciler/internal/providers"
+	"reconciler/internal/providers/bitbucket"
+	"reconciler/internal/providers/codeup"
+	"reconciler/internal/providers/github"
+	"reconciler/internal/providers/gitlab"
+	"reconciler/internal/secrets"
+)
+
+// commentBytes bounds an answer: a hundred comments of the greatest length.
+const commentBytes = 32 << 20
+
+// fromCI fills in what was not given from the variables that a job of the
+// host's own CI has.
+func (o *commentOptions) fromCI() {
+	fill := func(to *string, value string) {
+		if *to == "" {
+			*to = value
+		}
+	}
+	env := o.getenv
+	token := map[string]string{
+		"github": "GITHUB_TOKEN", "gitlab": "GITLAB_TOKEN", "bitbucket": "BITBUCKET_TOKEN", "codeup": "YUNXIAO_TOKEN",
+	}
+	fill(&o.tokenEnv, token[o.host])
+	switch o.host {
+	case "github":
+		fill(&o.api, env("GITHUB_API_URL"))
+		fill(&o.api, "https://api.github.com")
+		fill(&o.project, env("GITHUB_REPOSITORY"))
+		// A job's GITHUB_SHA is a merge that nobody sees: the commit is given.
+		if number, ok := strings.CutPrefix(env("GITHUB_REF"), "refs/pull/"); ok {
+			number, _, _ = strings.Cut(number, "/")
+			fill(&o.number, number)
+		}
+		if run := env("GITHUB_RUN_ID"); run != "" {
+			fill(&o.url, env("GITHUB_SERVER_URL")+"/"+env("GITHUB_REPOSITORY")+"/actions/runs/"+run)
+		}
+	case "gitlab":
+		fill(&o.api, env("CI_API_V4_URL"))
+		fill(&o.api, "https://gitlab.com/api/v4")
+		fill(&o.project, env("CI_PROJECT_ID"))
+		fill(&o.number, env("CI_MERGE_REQUEST_IID"))
+		fill(&o.commit, env("CI_COMMIT_SHA"))
+		fill(&o.url, env("CI_JOB_URL"))
+	case "bitbucket":
+		fill(&o.api, "https://api.bitbucket.org/2.0")
+		fill(&o.project, env("BITBUCKET_REPO_FULL_NAME"))
+		fill(&o.number, env("BITBUCKET_PR_ID"))
+		fill(&o.commit, env("BITBUCKET_COMMIT"))
+		if run := env("BITBUCKET_BUILD_NUMBER"); run != "" {
+			fill(&o.url, "https://bitbucket.org/"+env("BITBUCKET_REPO_FULL_NAME")+"/pipelines/results/"+run)
+		}
+	case "codeup":
+		fill(&o.api, codeup.BaseURL)
+	}
+}
+
+// commenter makes the host's. The address is the CI's own or the caller's, not
+// a declaration's, and may well be private.
+func (o *commentOptions) commenter(token secrets.Secret) (providers.Commenter, error) {
+	base, err := providers.ParseBase(o.api)
+	if err != nil {
+		return nil, fmt.Errorf("comment: --api: %w", err)
+	}
+	if o.project == "" || o.number == "" {
+		return nil, fmt.Errorf("comment: name --project and --number; the CI's variables do not tell them here")
+	}
+	api := &providers.API{
+		Base: base, Client: providers.NewHTTPClient(providers.Options{AllowPrivate: true, MaxBytes: commentBytes}),
+	}
+	switch o.host {
+	case "github":
+		return github.NewCommenter(api, token.Expose()), nil
+	case "gitlab":
+		return gitlab.NewCommenter(api, token.Expose()), nil
+	case "bitbucket":
+		return bitbucket.NewCommenter(api, token.Expose()), nil
+	case "codeup":
+		return codeup.NewCommenter(api, token.Expose()), nil
+	}
+	return nil, fmt.Errorf("comment: --host takes github, gitlab, bitbucket or codeup, not %q", o.host)
+}

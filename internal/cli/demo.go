@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/daemon"
+)
+
+// chapterTimeout bounds the wait for what a chapter of the demo shows.
+const chapterTimeout = 30 * time.Second
+
+// demoOptions are what `demo` depends on.
+type demoOptions struct {
+	streams Streams
+	once    bool
+}
+
+func newDemo(streams Streams) *cobra.Command {
+	opts := &demoOptions{streams: streams}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show the main job on an embedded sandbox, without account or network",
+		Long: `demo starts a sandbox on loopback (registry, code hosts, secret store and git
+server), puts the example declarations into a fresh git repository, runs the
+real daemon against it through the real clients, and tells what happens: the
+plan, applying it, the bindings with their conditions, and then a commit that
+changes a binding, a person who unbinds in the console, and a new version of a
+token. Without --once it stays until interrupted and says how to look around.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDemo(cmd.Context(), opts)
+		},
+	}
+	cmd.Flags().BoolVar(&opts.once, "once", false, "end when all is converged")
+	return cmd
+}
+
+func runDemo(ctx context.Context, opts *demoOptions) error {
+	world, err := newDemoWorld(ctx)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	defer world.close()
+	n := newNarrator(opts.streams.Out)
+	engine, err := daemon.Build(ctx, daemon.Options{
+		Config: world.config, LogTo: world.log, Events: n.event,
+		Dial: world.dial(), RootCAs: world.outside.RootCAs,
+	})
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	defer engine.Close()
+
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- daemon.Run(running, engine) }()
+	story := &story{world: world, narrator: n, ended: ended}
+	err = story.tell(ctx)
+	if err == nil && !opts.once {
+		n.say("The demo goes on until you interrupt it (Ctrl-C). Look around from another terminal:\n" + world.lookAround())
+		<-ctx.Done()
+	}
+	stop()
+	if ctx.Err() != nil {
+		err = nil // Interrupted: a normal end.
+	}
+	return errors.Join(err, story.wait())
+}
+
+// tableKind says which table ends a chapter.
+type tableKind int
+
+const (
+	none tableKind = iota
+	short
+	withConditions
+)
+
+// story is the demo's chapters, told one after the other.
+type story struct {
+	world    *demoWorld
+	narrator *narrator
+	ended    chan error
+}
+
+// wait waits for the daemon's end.
+func (s *story) wait() error {
+	select {
+	case err := <-s.ended:
+		return err
+	case <-time.After(chapterTimeout):
+		return errors.New("demo: the daemon did not end in time")
+	}
+}
+
+func (s *story) tell(ctx context.Context) error {
+	for _, chapter := range []struct {
+		title string
+		begin func() error
+		done  func() bool
+		table tableKind
+	}{
+		{
+			"1. A commit declares what each registry instance is bound to. The daemon pulls it, plans, and applies.",
+			func() error { return nil }, s.onlyPeopleLeft, short,
+		},
+		{
+			"2. GitHub and Bitbucket are bound by OAuth: a person follows the clicks of the plan. The daemon sees it done and goes on.",
+			s.authorize, s.allReady, short,
+		},
+		{
+			"3. A commit changes a binding: payments/api builds its releases from another Dockerfile.",
+			s.commit, func() bool { return s.world.hasRule("payments/api", "release.Dockerfile") && s.allReady() }, none,
+		},
+		{
+			"4. Somebody unbinds GitLab from edge-shanghai in the console. That is drift, and it is repaired.",
+			s.unbind, func() bool { return s.world.bound("edge-shanghai", binding.GitLab) && s.allReady() }, none,
+		},
+		{
+			"5. Vault has a new version of the payments team's token. The new one is checked at GitLab, then bound.",
+			s.rotate, func() bool {
+				return s.world.boundWith("prod-hangzhou", binding.GitLab, "acr/payments/gitlab") && s.showsVersion("payments-gitlab", 2) && s.allReady()
+			}, withConditions,
+		},
+	} {
+		s.narrator.say(chapter.title)
+		if err := chapter.begin(); err != nil {
+			return fmt.Errorf("demo: %w", err)
+		}
+		if err := s.await(ctx, chapter.done); err != nil {
+			return err
+		}
+		if chapter.table != none {
+			s.narrator.table(chapter.table == withConditions)
+		}
+	}
+	s.narrator.say("Everything is as declared.")
+	return nil
+}
+
+// await waits until done, which is asked again after every event.
+func (s *story) await(ctx context.Context, done func() bool) error {
+	timeout := time.NewTimer(chapterTimeout)
+	defer timeout.Stop()
+	for !done() {
+		select {
+		case <-s.narrator.news:
+		case err := <-s.ended:
+			s.ended <- nil
+			return errors.Join(errors.New("demo: the daemon ended early"), err)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timeout.C:
+			s.narrator.table(true)
+			return errors.New("demo: not converged in time; the table above says where it stands, and the log is in " + s.world.logPath)
+		}
+	}
+	return nil
+}
+
+// onlyPeopleLeft says that every binding is ready but those that wait for a
+// person.
+func (s *story) onlyPeopleLeft() bool {
+	return s.narrator.all(len(s.world.declarations), func(b binding.Status) bool { return isReady(b) || b.Spec.Platform.OAuth() && len(b.Steps) > 0 })
+}
+
+func (s *story) allReady() bool {
+	return s.narrator.all(len(s.world.declarations), isReady)
+}
+
+// showsVersion says that the last sync knows of a token's version.
+func (s *story) showsVersion(name string, version int) bool {
+	return slices.ContainsFunc(s.narrator.bindings(), func(b binding.Status) bool { return b.Name == name && b.TokenVersion == version })
+}
+
+func isReady(b binding.Status) bool {
+	ready := binding.FindCondition(b.Conditions, binding.Ready)
+	return ready != nil && ready.Status == binding.True
+}
+
+// authorize does what the plan asks a person to do.
+func (s *story) authorize() error {
+	for _, d := range s.world.declarations {
+		if d.Spec.Platform.OAuth() {
+			s.world.instance(d.Spec.Instance).ConsoleBind(string(d.Spec.Platform), "", d.Spec.Username)
+		}
+	}
+	return nil
+}
+
+func (s *story) commit() error {
+	const file = "bindings/payments/gitlab.yaml"
+	before := s.world.files[file]
+	after := bytes.Replace(before, []byte("/build/Dockerfile"), []byte("/build/release.Dockerfile"), 1)
+	if bytes.Equal(before, after) {
+		return errors.New("the example has no rule to change: " + file)
+	}
+	_, err := s.world.outside.Git.Commit("Build releases from a Dockerfile of their own", map[string][]byte{file: after})
+	return err
+}
+
+func (s *story) unbind() error {
+	if !s.world.instance("edge-shanghai").ConsoleUnbind(string(binding.GitLab)) {
+		return errors.New("GitLab was not bound to edge-shanghai")
+	}
+	return nil
+}
+
+func (s *story) rotate() error {
+	return s.world.rotate("payments-gitlab")
+}

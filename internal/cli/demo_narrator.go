@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
+)
+
+// narrator tells a person what the daemon does. It is safe for concurrent use.
+type narrator struct {
+	out      io.Writer
+	style    report.Style
+	progress *progress
+	// news gets a word after every event; one that nobody waits for is
+	// dropped.
+	news chan struct{}
+
+	mu       sync.Mutex
+	statuses map[string][]binding.Status
+	// shown is the digest of the plan shown last of each instance.
+	shown map[string]string
+}
+
+func newNarrator(out io.Writer) *narrator {
+	return &narrator{
+		out: out, style: styleOf(out), progress: newProgress(out), news: make(chan struct{}, 1),
+		statuses: map[string][]binding.Status{}, shown: map[string]string{},
+	}
+}
+
+// say prints a paragraph with a line of space before it.
+func (n *narrator) say(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.style.Color {
+		text = "\x1b[1m" + text + "\x1b[0m"
+	}
+	_, _ = fmt.Fprintf(n.out, "\n%s\n\n", text)
+}
+
+// event takes what a reconciler tells.
+func (n *narrator) event(e reconcile.Event) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch e.Kind {
+	case reconcile.PlanMade:
+		digest := e.Plan.Digest()
+		if e.Plan.HasChanges() && n.shown[e.Instance] != digest {
+			n.shown[e.Instance] = digest
+			_ = report.Plan(n.out, *e.Plan, n.style)
+			_, _ = fmt.Fprintln(n.out)
+		}
+	case reconcile.SyncDone:
+		n.statuses[e.Instance] = e.Statuses
+	case reconcile.SyncFailed:
+		_, _ = fmt.Fprintf(n.out, "  %s: sync failed: %v\n", e.Instance, e.Err)
+	case reconcile.ActionStarted, reconcile.ActionDone, reconcile.Recovered:
+		if !e.Action.Kind.ByPerson() {
+			n.progress.event(e)
+		}
+	}
+	select {
+	case n.news <- struct{}{}:
+	default:
+	}
+}
+
+// all says that there are count bindings and each of them holds.
+func (n *narrator) all(count int, holds func(binding.Status) bool) bool {
+	bindings := n.bindings()
+	return len(bindings) == count && !slices.ContainsFunc(bindings, func(b binding.Status) bool { return !holds(b) })
+}
+
+func (n *narrator) bindings() []binding.Status {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var all []binding.Status
+	for _, statuses := range n.statuses {
+		all = append(all, statuses...)
+	}
+	slices.SortFunc(all, func(a, b binding.Status) int {
+		return strings.Compare(a.Spec.Instance+"/"+a.Name, b.Spec.Instance+"/"+b.Name)
+	})
+	return all
+}
+
+// table prints the bindings as `get` does; full shows every condition too.
+func (n *narrator) table(full bool) {
+	bindings := n.bindings()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	_, _ = fmt.Fprintln(n.out)
+	style := n.style
+	style.Full = full
+	_ = report.Bindings(n.out, bindings, style)
+}

@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestDemoConvergesAndIsWhatTheReadmeShows runs the README's first command to
+// its end, and holds the README's plan and declaration to what was real.
+func TestDemoConvergesAndIsWhatTheReadmeShows(t *testing.T) {
+	var out bytes.Buffer
+	if err := runDemo(t.Context(), &demoOptions{streams: Streams{In: strings.NewReader(""), Out: &out, Err: &out}, once: true}); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	told := out.String()
+	for _, want := range []string{
+		"bind platform-codeup", "authorize web-github", "authorize data-bitbucket", "link payments/api",
+		"change-rule payments/api", "drift: GitLab was bound and is not any more", "rebind payments-gitlab",
+		"Everything is as declared.",
+	} {
+		if !strings.Contains(told, want) {
+			t.Errorf("the demo does not tell %q", want)
+		}
+	}
+	if strings.Contains(told, "sandbox-token") || strings.Contains(told, demoVaultToken) {
+		t.Error("the demo shows a token")
+	}
+	if failed := regexp.MustCompile(`(?m)^  ✗.*$`).FindString(told); failed != "" {
+		t.Errorf("an action failed: %s", failed)
+	}
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan := block(t, string(readme), "text"); !strings.Contains(told, plan) {
+		t.Errorf("the README's plan is not what the demo shows; README:\n%s\ndemo:\n%s", plan, told)
+	}
+	example, err := os.ReadFile(filepath.Join("..", "..", "examples", "bindings", "payments", "gitlab.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if declaration := block(t, string(readme), "yaml"); !strings.HasSuffix(string(example), declaration) {
+		t.Error("the README's declaration is not examples/bindings/payments/gitlab.yaml")
+	}
+}
+
+// block is the content of a text's first fenced block in a language.
+func block(t *testing.T, text, language string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(text, "```"+language+"\n")
+	content, _, closed := strings.Cut(rest, "```")
+	if !ok || !closed {
+		t.Fatalf("no block in %s", language)
+	}
+	return content
+}

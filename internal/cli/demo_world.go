@@ -1,0 +1,263 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"reconciler/examples"
+	"reconciler/internal/binding"
+	"reconciler/internal/daemon"
+	"reconciler/internal/finding"
+	"reconciler/internal/manifest"
+	"reconciler/internal/sandbox"
+)
+
+// demoVaultToken opens the sandbox's secret store; it is worth nothing
+// elsewhere.
+const demoVaultToken = "sandbox-vault-token" //nolint:gosec // Not a credential of anything real.
+
+// demoWorld is the sandbox with what the examples name, and the configuration
+// of a daemon that works on it.
+type demoWorld struct {
+	outside      *sandbox.Sandbox
+	folder       string
+	log          *os.File
+	logPath      string
+	config       daemon.Config
+	configPath   string
+	files        map[string][]byte
+	declarations []binding.Declaration
+	// tokens are those of each Vault path, the newest last.
+	tokens map[string][]string
+}
+
+func newDemoWorld(ctx context.Context) (_ *demoWorld, err error) {
+	w := &demoWorld{files: map[string][]byte{}, tokens: map[string][]string{}}
+	defer func() {
+		if err != nil {
+			w.close()
+		}
+	}()
+	if err := w.readExamples(ctx); err != nil {
+		return nil, err
+	}
+	if w.outside, err = sandbox.Start(ctx, sandbox.Options{
+		Principals: w.principals(), VaultToken: demoVaultToken, GitLabName: "gitlab.example.com",
+	}); err != nil {
+		return nil, err
+	}
+	for _, d := range w.declarations {
+		w.populate(d)
+	}
+	if _, err := w.outside.Git.Commit("Declare the bindings", w.files); err != nil {
+		return nil, err
+	}
+	if w.folder, err = os.MkdirTemp("", "reconciler-demo-"); err != nil {
+		return nil, err
+	}
+	w.logPath = filepath.Join(w.folder, "daemon.log")
+	if w.log, err = os.OpenFile(w.logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+		return nil, err
+	}
+	return w, w.configure()
+}
+
+// close stops the sandbox and removes the demo's folder.
+func (w *demoWorld) close() {
+	if w.outside != nil {
+		_ = w.outside.Close()
+	}
+	if w.log != nil {
+		_ = w.log.Close()
+	}
+	if w.folder != "" {
+		_ = os.RemoveAll(w.folder)
+	}
+}
+
+// readExamples reads the embedded declarations.
+func (w *demoWorld) readExamples(ctx context.Context) error {
+	var files []binding.File
+	err := fs.WalkDir(examples.Bindings(), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(examples.Bindings(), path)
+		if err != nil {
+			return err
+		}
+		w.files["bindings/"+path] = data
+		if strings.HasSuffix(path, ".yaml") && !strings.HasPrefix(path, "drafts/") {
+			files = append(files, binding.File{Path: path, Data: data})
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("examples: %w", err)
+	}
+	result := manifest.Load(ctx, files, manifest.Options{Now: time.Now()})
+	if finding.HasErrors(result.Findings) {
+		return fmt.Errorf("examples: %v", result.Findings)
+	}
+	w.declarations = result.Declarations
+	return nil
+}
+
+// instances are the names that the examples use, sorted.
+func (w *demoWorld) instances() []string {
+	var names []string
+	for _, d := range w.declarations {
+		names = append(names, d.Spec.Instance)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// principals gives every instance an identity of its own.
+func (w *demoWorld) principals() []sandbox.Principal {
+	var all []sandbox.Principal
+	for _, name := range w.instances() {
+		all = append(all, sandbox.Principal{AccessKey: accessKey(name), Secret: accessKey(name) + "-secret", Region: region(name)})
+	}
+	return all
+}
+
+func accessKey(instance string) string { return "sandbox-" + instance }
+
+// region is the region that an example instance is named after.
+func region(instance string) string {
+	_, place, _ := strings.Cut(instance, "-")
+	return "cn-" + place
+}
+
+// populate gives the sandbox what a declaration takes for granted: the image
+// repositories, the account and its projects at the code host, the token.
+func (w *demoWorld) populate(d binding.Declaration) {
+	platform := string(d.Spec.Platform)
+	w.outside.Hosts.AddUser(platform, sandbox.HostUser{Username: d.Spec.Username})
+	for _, r := range d.Spec.Repositories {
+		w.instance(d.Spec.Instance).AddRepository(r.Image)
+		w.outside.Hosts.AddProject(platform, sandbox.HostProject{Path: r.Source})
+	}
+	if d.Spec.Token != nil {
+		w.newToken(d)
+	}
+}
+
+// newToken makes a token at the code host and puts it into the secret store.
+func (w *demoWorld) newToken(d binding.Declaration) {
+	ref := d.Spec.Token.Vault
+	token := fmt.Sprintf("sandbox-token-%s-%d", d.Name, len(w.tokens[ref.Path])+1)
+	w.tokens[ref.Path] = append(w.tokens[ref.Path], token)
+	w.outside.Hosts.AddToken(string(d.Spec.Platform), sandbox.HostToken{
+		Value: token, Username: d.Spec.Username, Expires: d.Spec.Token.Expires.Time().AddDate(0, 0, 1),
+	})
+	w.outside.Vault.Put(ref.Mount, ref.Path, map[string]string{ref.Key: token})
+}
+
+// rotate gives a binding's account a new token.
+func (w *demoWorld) rotate(name string) error {
+	i := slices.IndexFunc(w.declarations, func(d binding.Declaration) bool { return d.Name == name })
+	if i < 0 || w.declarations[i].Spec.Token == nil {
+		return errors.New("no example with a token is called " + name)
+	}
+	w.newToken(w.declarations[i])
+	return nil
+}
+
+// configure writes the daemon's configuration and reads it back, as `run`
+// does.
+func (w *demoWorld) configure() error {
+	var text strings.Builder
+	fmt.Fprintf(&text, `apiVersion: reconciler/v1alpha1
+kind: Configuration
+source:
+  git: {url: %q, branch: main, path: bindings}
+vault: {address: %q, auth: {tokenFile: vault-token}}
+codeHosts:
+  codeup: {endpoint: %q}
+  github: {endpoint: %q}
+  bitbucket: {endpoint: %q}
+  unsafeAllowPrivateAddresses: true
+sync: {interval: 1s, driftInterval: 1s}
+state: {path: state.db}
+server: {listen: "127.0.0.1:0", socket: s.sock}
+log: {level: debug}
+instances:
+`, w.outside.GitURL, w.outside.VaultURL, w.outside.CodeupURL, w.outside.GitHubURL, w.outside.BitbucketURL)
+	files := map[string]string{"vault-token": demoVaultToken}
+	for _, p := range w.principals() {
+		name := strings.TrimPrefix(p.AccessKey, "sandbox-")
+		fmt.Fprintf(&text, `  - name: %s
+    region: %s
+    endpoint: %q
+    credentials: {static: {accessKeyIdFile: %s-id, accessKeySecretFile: %s-secret}}
+    requestsPerSecond: 100
+    burst: 100
+`, name, p.Region, w.outside.RegistryURL, name, name)
+		files[name+"-id"], files[name+"-secret"] = p.AccessKey, p.Secret
+	}
+	files["reconciler.yaml"] = text.String()
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(w.folder, name), []byte(content), 0o600); err != nil {
+			return err
+		}
+	}
+	w.configPath = filepath.Join(w.folder, "reconciler.yaml")
+	config, findings, err := daemon.LoadConfig(w.configPath)
+	if err == nil && finding.HasErrors(findings) {
+		err = fmt.Errorf("configuration: %v", findings)
+	}
+	w.config = config
+	return err
+}
+
+// dial sends connections to the GitLab sites of the examples to the sandbox.
+func (w *demoWorld) dial() map[string]string {
+	return map[string]string{
+		"gitlab.example.com:443": w.outside.GitLabTLS,
+		"git.example.org:8929":   w.outside.GitLabHTTP,
+	}
+}
+
+func (w *demoWorld) instance(name string) *sandbox.RegistryInstance {
+	return w.outside.Registry.Instance(accessKey(name))
+}
+
+// bound says whether a platform is bound to an instance.
+func (w *demoWorld) bound(instance string, platform binding.Platform) bool {
+	return slices.ContainsFunc(w.instance(instance).Accounts(), func(a sandbox.SourceAccount) bool { return a.Platform == string(platform) })
+}
+
+// boundWith says whether a platform is bound with the newest token of a path.
+func (w *demoWorld) boundWith(instance string, platform binding.Platform, path string) bool {
+	tokens := w.tokens[path]
+	return len(tokens) > 0 && w.instance(instance).TokenIs(string(platform), tokens[len(tokens)-1])
+}
+
+// hasRule says whether an image is built from a Dockerfile of that name.
+func (w *demoWorld) hasRule(image, dockerfile string) bool {
+	for _, name := range w.instances() {
+		for _, r := range w.instance(name).Snapshot().Repositories {
+			if r.Image == image && slices.ContainsFunc(r.Rules, func(rule sandbox.ImageRule) bool { return rule.DockerfileName == dockerfile }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// lookAround says what a person can do while the demo runs.
+func (w *demoWorld) lookAround() string {
+	return fmt.Sprintf(`  reconciler get --config %s
+  reconciler get --config %s --output json
+  git clone %s
+  less %s`, w.configPath, w.configPath, w.outside.GitURL, w.logPath)
+}

@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Exit codes of every command. docs/exit-codes.md says the same.
+const (
+	exitDone     = 0 // done, or nothing to change
+	exitError    = 1 // an error: the command could not do its work
+	exitChanges  = 2 // changes are due (plan --detailed-exitcode, fmt --check)
+	exitFindings = 3 // findings of severity error
+	exitPartial  = 4 // some items failed, the rest was done
+	exitRefused  = 5 // refused for safety
+)
+
+const exitHelp = `Exit codes:
+  0  done, or nothing to change
+  1  an error
+  2  changes are due (plan --detailed-exitcode, fmt --check)
+  3  findings of severity error
+  4  some items failed, the rest was done
+  5  refused for safety`
+
+// exitCode ends a command with a code; everything that there is to say has
+// been printed already.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// codeOf is the exit code for what a command returned, and whether its error
+// has still to be told.
+func codeOf(err error) (code int, untold bool) {
+	if err == nil {
+		return exitDone, false
+	}
+	if e, ok := errors.AsType[exitCode](err); ok {
+		return int(e), false
+	}
+	return exitError, true
+}

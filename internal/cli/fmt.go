@@ -1,0 +1,234 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/manifest"
+	"reconciler/internal/report"
+	"reconciler/internal/source"
+)
+
+// stdinName names the standard input among paths and in messages.
+const stdinName = "-"
+
+// fmtOptions are what `fmt` depends on.
+type fmtOptions struct {
+	streams Streams
+	paths   []string
+	check   bool
+	diff    bool
+}
+
+func newFmt(streams Streams) *cobra.Command {
+	opts := &fmtOptions{streams: streams}
+	cmd := &cobra.Command{
+		Use:   "fmt [PATH...]",
+		Short: "Put declarations into canonical form and keep their comments",
+		Long: `fmt rewrites declarations in canonical form: the fields in the order of the
+schema, two spaces for each level, build rules and places in Vault on one line,
+quotes only where they are needed, LF. Comments stay with what they stand beside.
+What a file declares does not change.
+
+It takes files and folders of any depth, the current folder without a PATH, and
+honours .reconcilerignore in folders. "-" reads the standard input and writes to
+the standard output. The names of the files that were changed are printed. A
+file that is not well-formed is left alone and told, and links are not followed.
+
+With --check or --diff nothing is written: --check lists the files that would
+change and exits with 2 if there are any, --diff shows how they would.
+
+` + exitHelp,
+		Example: `  reconciler fmt bindings/
+  reconciler fmt --check --diff bindings/
+  reconciler fmt - < bindings/payments.yaml`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.paths = args
+			return runFmt(cmd.Context(), opts)
+		},
+	}
+	cmd.Flags().BoolVar(&opts.check, "check", false, "write nothing, list the files that would change, exit with 2 if there are any")
+	cmd.Flags().BoolVar(&opts.diff, "diff", false, "write nothing, show the differences")
+	return cmd
+}
+
+// fmtFile is a file to format.
+type fmtFile struct {
+	binding.File
+	// shown is the path as the user named it.
+	shown string
+	// folder is where it is written, under the name File.Path; empty for the
+	// standard input.
+	folder string
+}
+
+func runFmt(ctx context.Context, opts *fmtOptions) error {
+	files, findings, err := fmtFiles(ctx, opts)
+	if err != nil {
+		return err
+	}
+	changed := false
+	formatter := manifest.NewFormatter()
+	for _, file := range files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		text, found := formatter.Format(binding.File{Path: file.shown, Data: file.Data})
+		findings = append(findings, found...)
+		if len(found) > 0 {
+			continue
+		}
+		differs := !bytes.Equal(text, file.Data)
+		changed = changed || differs
+		if err := opts.done(file, text, differs); err != nil {
+			return err
+		}
+	}
+	if err := report.Findings(opts.streams.Err, finding.Sort(findings), styleOf(opts.streams.Err)); err != nil {
+		return err
+	}
+	switch {
+	case finding.HasErrors(findings):
+		return exitCode(exitFindings)
+	case opts.check && changed:
+		return exitCode(exitChanges)
+	}
+	return nil
+}
+
+// done writes or shows what became of one file.
+func (o *fmtOptions) done(file fmtFile, text []byte, differs bool) error {
+	if file.folder == "" && !o.check && !o.diff {
+		_, err := o.streams.Out.Write(text)
+		return err
+	}
+	if !differs {
+		return nil
+	}
+	if !o.check && !o.diff {
+		root, err := os.OpenRoot(file.folder)
+		if err != nil {
+			return fmt.Errorf("fmt: %w", err)
+		}
+		err = replaceFile(root, filepath.FromSlash(file.Path), file.Data, text)
+		if err = errors.Join(err, root.Close()); err != nil {
+			return fmt.Errorf("fmt: %s: %w", file.shown, err)
+		}
+	}
+	if o.check || !o.diff {
+		if _, err := fmt.Fprintln(o.streams.Out, plain(file.shown)); err != nil {
+			return err
+		}
+	}
+	if o.diff {
+		_, err := o.streams.Out.Write(diff.Diff(plain(file.shown), file.Data, plain(file.shown)+" (canonical)", text))
+		return err
+	}
+	return nil
+}
+
+// fmtFiles reads what the paths name, each file once.
+func fmtFiles(ctx context.Context, opts *fmtOptions) ([]fmtFile, []finding.Finding, error) {
+	paths := opts.paths
+	if len(paths) == 0 {
+		paths = []string{"."}
+	}
+	if slices.Contains(paths, stdinName) {
+		if len(paths) > 1 {
+			return nil, nil, errors.New("fmt: - stands alone, not beside other paths")
+		}
+		file, err := fmtStdin(opts.streams.In)
+		return []fmtFile{file}, nil, err
+	}
+	var files []fmtFile
+	var findings []finding.Finding
+	seen := map[string]bool{}
+	for _, path := range paths {
+		read, found, err := fmtPath(ctx, path)
+		if err != nil {
+			return nil, nil, fmt.Errorf("fmt: %w", err)
+		}
+		findings = append(findings, found...)
+		for _, file := range read {
+			if !seen[file.shown] {
+				seen[file.shown] = true
+				files = append(files, file)
+			}
+		}
+	}
+	return files, findings, nil
+}
+
+func fmtStdin(in io.Reader) (fmtFile, error) {
+	limit := source.DefaultLimits().FileBytes
+	data, err := io.ReadAll(io.LimitReader(in, limit+1))
+	if err != nil {
+		return fmtFile{}, fmt.Errorf("fmt: standard input: %w", err)
+	}
+	if int64(len(data)) > limit {
+		return fmtFile{}, fmt.Errorf("fmt: standard input: more than the limit of %d bytes for one file", limit)
+	}
+	return fmtFile{File: binding.File{Path: stdinName, Data: data}, shown: stdinName}, nil
+}
+
+// fmtPath reads a file, or the declarations of a folder. A link is not
+// followed: it may lead out of the repository.
+func fmtPath(ctx context.Context, path string) ([]fmtFile, []finding.Finding, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	shown := filepath.ToSlash(filepath.Clean(path))
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		found := finding.New("source-symlink", shown+" is a symbolic link").At(shown, 0, 0)
+		return nil, []finding.Finding{found}, nil
+	case !info.IsDir():
+		file, err := fmtOne(path, info)
+		file.shown = shown
+		return []fmtFile{file}, nil, err
+	}
+	snapshot, err := readFolder(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	prefix := strings.TrimPrefix(shown+"/", "./")
+	var files []fmtFile
+	for _, file := range snapshot.Files {
+		// A link inside the folder leads to a file that is read by its own name.
+		at, err := os.Lstat(filepath.Join(path, filepath.FromSlash(file.Path)))
+		if err == nil && at.Mode().IsRegular() {
+			files = append(files, fmtFile{file, prefix + file.Path, path})
+		}
+	}
+	for i := range snapshot.Findings {
+		snapshot.Findings[i].File = prefix + snapshot.Findings[i].File
+	}
+	return files, snapshot.Findings, nil
+}
+
+// fmtOne reads a file that was named by itself.
+func fmtOne(path string, info fs.FileInfo) (fmtFile, error) {
+	limit := source.DefaultLimits().FileBytes
+	switch {
+	case !info.Mode().IsRegular():
+		return fmtFile{}, fmt.Errorf("%s is neither a file nor a folder", path)
+	case info.Size() > limit:
+		return fmtFile{}, fmt.Errorf("%s: %d bytes, more than the limit of %d for one file", path, info.Size(), limit)
+	}
+	data, err := os.ReadFile(path)
+	return fmtFile{File: binding.File{Path: filepath.Base(path), Data: data}, folder: filepath.Dir(path)}, err
+}

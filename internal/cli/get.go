@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/daemon"
+	"reconciler/internal/report"
+	"reconciler/internal/server"
+)
+
+// getOptions are what `get` depends on.
+type getOptions struct {
+	streams  Streams
+	config   string
+	socket   string
+	instance string
+	names    []string
+	full     bool
+	output   outputFlag
+}
+
+func newGet(streams Streams) *cobra.Command {
+	opts := &getOptions{streams: streams}
+	cmd := &cobra.Command{
+		Use:   "get [BINDING...]",
+		Short: "Show the bindings and their conditions from the running daemon",
+		Example: `  reconciler get
+  reconciler get payments-gitlab --output json
+  reconciler get --socket /run/reconciler/reconciler.sock`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.names = args
+			return runGet(cmd.Context(), opts)
+		},
+	}
+	configFlag(cmd, &opts.config)
+	cmd.Flags().StringVar(&opts.socket, "socket", "", "the daemon's Unix socket `PATH`, in place of the configuration's")
+	cmd.Flags().StringVar(&opts.instance, "instance", "", "only the bindings of this instance")
+	cmd.Flags().BoolVar(&opts.full, "full", false, "show every condition; the default where a binding is named")
+	opts.output.add(cmd)
+	return cmd
+}
+
+func runGet(ctx context.Context, opts *getOptions) error {
+	socket := opts.socket
+	if socket == "" {
+		cfg, err := loadConfig(opts.streams, opts.config)
+		if err != nil {
+			return err
+		}
+		socket = cfg.Server.Socket
+	}
+	statuses, err := server.NewClient(socket).Bindings(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range opts.names {
+		if !slices.ContainsFunc(statuses, func(s binding.Status) bool { return s.Name == name }) {
+			return fmt.Errorf("get: no binding is called %s; `reconciler get` lists all", name)
+		}
+	}
+	statuses = slices.DeleteFunc(statuses, func(s binding.Status) bool {
+		return (opts.instance != "" && s.Spec.Instance != opts.instance) ||
+			(len(opts.names) > 0 && !slices.Contains(opts.names, s.Name))
+	})
+	if opts.output.json() {
+		return report.BindingsJSON(opts.streams.Out, statuses)
+	}
+	style := styleOf(opts.streams.Out)
+	style.Full = opts.full || len(opts.names) > 0
+	return report.Bindings(opts.streams.Out, statuses, style)
+}
+
+// loadConfig reads the configuration; its findings are printed, and one of
+// severity error ends the command.
+func loadConfig(streams Streams, path string) (daemon.Config, error) {
+	cfg, findings, err := daemon.LoadConfig(path)
+	if err != nil {
+		return cfg, err
+	}
+	return cfg, printFindings(streams, findings)
+}

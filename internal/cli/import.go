@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/daemon"
+	"reconciler/internal/finding"
+	"reconciler/internal/manifest"
+	"reconciler/internal/report"
+)
+
+// importOptions are what `import` depends on.
+type importOptions struct {
+	streams  Streams
+	config   string
+	instance string
+	out      string
+	force    bool
+	now      func() time.Time
+}
+
+func newImport(streams Streams) *cobra.Command {
+	opts := &importOptions{streams: streams, now: time.Now}
+	cmd := &cobra.Command{
+		Use:   "import INSTANCE",
+		Short: "Write declarations of what is bound to an instance today",
+		Long: `import asks the registry for the bindings of an instance, the image repositories
+linked with them and their build rules, and writes a declaration for each
+binding. It changes nothing, reads no secret and asks no code host. Where a
+token is kept is for a person to fill in: "validate" tells of it until that is
+done. Then the first plan adopts what is there and changes nothing.
+
+What could not be asked is left out, which means "not managed"; it is said in
+the files' comments and on the error stream, and the command exits with 4.
+
+` + exitHelp,
+		Example: `  reconciler import prod-hangzhou
+  reconciler import prod-hangzhou --out bindings/`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.instance = args[0]
+			return runImport(cmd.Context(), opts)
+		},
+	}
+	configFlag(cmd, &opts.config)
+	cmd.Flags().StringVar(&opts.out, "out", "", "write a file for each binding into the folder `DIR`, not to the standard output")
+	cmd.Flags().BoolVar(&opts.force, "force", false, "overwrite files that are there already")
+	_ = cmd.MarkFlagDirname("out")
+	return cmd
+}
+
+func runImport(ctx context.Context, opts *importOptions) error {
+	cfg, err := loadConfig(opts.streams, opts.config)
+	if err != nil {
+		return err
+	}
+	cfg.Log.Level = "warn"
+	engine, err := daemon.Build(ctx, daemon.Options{Config: cfg, LogTo: opts.streams.Err, ReadOnly: true, Now: opts.now})
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	bar := newProgress(opts.streams.Err)
+	found, err := engine.Import(ctx, opts.instance, bar.count)
+	bar.end()
+	if err != nil {
+		return err
+	}
+	export := manifest.NewExport(found.Observation, found.Unlisted)
+	files := opts.files(export)
+	if err := opts.write(files); err != nil {
+		return fmt.Errorf("import: %w", err)
+	}
+	findings := manifest.Load(ctx, files, manifest.Options{
+		Now: opts.now(), Instances: cfg.InstanceNames(), AllowPrivateAddresses: cfg.CodeHosts.UnsafeAllowPrivateAddresses,
+	}).Findings
+	if err := opts.tell(export, findings); err != nil {
+		return err
+	}
+	switch {
+	case len(export.Unknown) > 0 && len(export.Declarations) == 0:
+		return fmt.Errorf("import: nothing is known of what is bound to %s", opts.instance)
+	case len(export.Unknown) > 0:
+		return exitCode(exitPartial)
+	case slices.ContainsFunc(findings, func(f finding.Finding) bool { return f.Severity == finding.Error && !manifest.ToFillIn(f.Path) }):
+		return exitCode(exitFindings)
+	}
+	return nil
+}
+
+// files are what is written: one for each binding, or all for the standard
+// output.
+func (o *importOptions) files(export manifest.Export) []binding.File {
+	var files []binding.File
+	var all [][]byte
+	for _, d := range export.Declarations {
+		files = append(files, binding.File{Path: filepath.ToSlash(filepath.Join(o.out, d.Name+".yaml")), Data: d.Text})
+		all = append(all, d.Text)
+	}
+	if o.out == "" && len(all) > 0 {
+		return []binding.File{{Path: stdinName, Data: bytes.Join(all, []byte("---\n"))}}
+	}
+	return files
+}
+
+// write gives out the declarations: to the standard output, or as files.
+func (o *importOptions) write(files []binding.File) error {
+	if o.out == "" {
+		for _, file := range files {
+			if _, err := o.streams.Out.Write(file.Data); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := os.MkdirAll(o.out, 0o777); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(o.out)
+	if err != nil {
+		return err
+	}
+	return errors.Join(o.writeFiles(root, files), root.Close())
+}
+
+// writeFiles writes all files, or none where one of them is there already and
+// may not be overwritten.
+func (o *importOptions) writeFiles(root *os.Root, files []binding.File) error {
+	var there []string
+	for _, file := range files {
+		if _, err := root.Lstat(path.Base(file.Path)); !errors.Is(err, fs.ErrNotExist) {
+			there = append(there, file.Path)
+		}
+	}
+	if len(there) > 0 && !o.force {
+		return fmt.Errorf("there already: %s; nothing was written; overwrite with --force", strings.Join(there, ", "))
+	}
+	for _, file := range files {
+		if err := writeFile(root, path.Base(file.Path), file.Data, nil); err != nil {
+			return fmt.Errorf("%s: %w", file.Path, err)
+		}
+	}
+	return nil
+}
+
+// tell says on the error stream what was written, what is to be filled in, and
+// what is not in it.
+func (o *importOptions) tell(export manifest.Export, findings []finding.Finding) error {
+	var text strings.Builder
+	for _, d := range export.Declarations {
+		fmt.Fprintf(&text, "bound: %s, declared as %s\n", d.Platform.Title(), d.Name)
+	}
+	if len(export.Declarations) == 0 && len(export.Unknown) == 0 {
+		fmt.Fprintf(&text, "Nothing is bound to %s.\n", o.instance)
+	}
+	var rest []finding.Finding
+	for _, f := range findings {
+		switch {
+		case manifest.ToFillIn(f.Path):
+			fmt.Fprintf(&text, "to fill in: %s:%d:%d: %s\n", plain(f.File), f.Line, f.Column, f.Path)
+		case f.Severity == finding.Error:
+			rest = append(rest, f)
+		}
+	}
+	for _, left := range export.Left {
+		fmt.Fprintf(&text, "left out: %s\n", plain(left))
+	}
+	for _, unknown := range export.Unknown {
+		fmt.Fprintf(&text, "not known: %s\n", plain(unknown))
+	}
+	if _, err := fmt.Fprint(o.streams.Err, text.String()); err != nil {
+		return err
+	}
+	return report.Findings(o.streams.Err, rest, styleOf(o.streams.Err))
+}

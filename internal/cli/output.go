@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/report"
+)
+
+// reportFlag is the repeatable --output of the commands that report findings
+// and plans.
+type reportFlag struct{ values []string }
+
+func (o *reportFlag) String() string { return strings.Join(o.values, ",") }
+
+// Set implements pflag.Value.
+func (o *reportFlag) Set(s string) error {
+	if _, err := report.ParseTarget(s); err != nil {
+		return err
+	}
+	o.values = append(o.values, s)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (*reportFlag) Type() string { return "FORMAT[=FILE]" }
+
+func (o *reportFlag) add(cmd *cobra.Command) {
+	cmd.Flags().VarP(o, "output", "o", "write a report in this format, to the file or to standard output, text without\n"+
+		"this flag; may be repeated. Formats: "+strings.Join(report.Formats(), ", "))
+	_ = cmd.RegisterFlagCompletionFunc("output",
+		cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
+}
+
+// targets are the reports that were asked for.
+func (o *reportFlag) targets() ([]report.Target, error) { return report.ParseTargets(o.values) }
+
+// writeReports writes a document to all targets.
+func writeReports(streams Streams, targets []report.Target, d report.Document, full bool) error {
+	style := styleOf(streams.Out)
+	style.Full = full
+	return report.WriteTargets(streams.Out, targets, d, report.Options{Style: style, Version: readBuild().Version})
+}

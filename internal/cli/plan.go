@@ -1,0 +1,254 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/daemon"
+	"reconciler/internal/finding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
+)
+
+// planOptions are what `plan` depends on.
+type planOptions struct {
+	streams   Streams
+	config    string
+	path      string
+	output    reportFlag
+	full      bool
+	preflight bool
+	offline   bool
+	detailed  bool
+	deletions bool
+	out       string
+	change    changeOptions
+}
+
+func newPlan(streams Streams) *cobra.Command {
+	opts := &planOptions{streams: streams}
+	cmd := &cobra.Command{
+		Use:   "plan [PATH]",
+		Short: "Show what would change, and change nothing",
+		Long: `plan compares what is declared with what the registry has, and shows the
+actions that would take the one to the other. It reads the configured source, or
+the folder PATH in its place, asks the registry and the metadata of the secret
+store, and writes nothing anywhere. --preflight asks the code hosts too, for
+which it reads the tokens. --offline asks nothing but the source, and needs no
+credentials: it shows what the files tell, their findings and the declared ends
+of tokens, and compares nothing. --out keeps the plan in a file, in which
+nothing is secret; "apply FILE" applies that plan and no other.
+
+With --base it plans a change, in a clone: which bindings lie between the
+revisions base and head, and what the change does, apart from what was pending
+without it. It reads git objects and never the work tree, unless --head is
+WORKTREE. Base is where head left it, policy/*.cue is that of the base as it is
+now, files are named from the repository's root, and the exit code speaks of
+the change alone.
+
+` + exitHelp,
+		Example: `  reconciler plan
+  reconciler plan bindings/ --detailed-exitcode
+  reconciler plan --offline bindings/
+  reconciler plan --out reviewed.plan
+  reconciler plan --base origin/main --detailed-exitcode --output text --output github
+  reconciler plan --preflight --output json
+  reconciler plan --output text --output markdown=comment.md --output sarif=plan.sarif`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				opts.path = args[0]
+			}
+			return runPlan(cmd.Context(), opts)
+		},
+	}
+	configFlag(cmd, &opts.config)
+	opts.output.add(cmd)
+	cmd.Flags().BoolVar(&opts.full, "full", false, "show also what does not change")
+	cmd.Flags().BoolVar(&opts.preflight, "preflight", false, "ask the code hosts about tokens, accounts and projects too")
+	cmd.Flags().BoolVar(&opts.offline, "offline", false, "ask nothing but the source")
+	cmd.Flags().StringVar(&opts.out, "out", "", "keep the plan in `FILE`, for \"apply FILE\"")
+	cmd.Flags().StringVar(&opts.change.base, "base", "", "plan the change that starts at the revision `REF` of a clone")
+	cmd.Flags().StringVar(&opts.change.head, "head", "HEAD", "the revision `REF` that the change leads to; WORKTREE is the files as they are")
+	cmd.Flags().StringVar(&opts.change.repo, "repo", "", "a folder `DIR` of the clone (default: the current folder)")
+	cmd.MarkFlagsMutuallyExclusive("preflight", "offline")
+	cmd.MarkFlagsMutuallyExclusive("out", "offline")
+	cmd.Flags().BoolVar(&opts.detailed, "detailed-exitcode", false, "exit with 2 when changes are due")
+	deletionsFlag(cmd, &opts.deletions)
+	return cmd
+}
+
+// deletionsFlag is the override that a refusal for safety names.
+func deletionsFlag(cmd *cobra.Command, allow *bool) {
+	cmd.Flags().BoolVar(allow, "unsafe-allow-deletions", false, "let removals through that were refused for safety")
+}
+
+func runPlan(ctx context.Context, opts *planOptions) error {
+	targets, err := opts.output.targets()
+	if err != nil {
+		return err
+	}
+	if opts.change.base == "" && opts.change != (changeOptions{head: "HEAD"}) {
+		return errors.New("plan: --head and --repo speak of a change; give its --base too")
+	}
+	session, err := openSession(ctx, opts.streams, sessionOptions{
+		config: opts.config, path: opts.path, readOnly: true, allowDeletions: opts.deletions, unread: opts.change.base != "",
+	})
+	if err != nil {
+		return err
+	}
+	defer session.close()
+	document, err := session.document(ctx, opts)
+	if err != nil {
+		return err
+	}
+	if err := writeReports(opts.streams, targets, document, opts.full); err != nil {
+		return err
+	}
+	if opts.out != "" {
+		kept := report.PlanFile{Plan: *document.Plan, Basis: document.Basis, Revision: session.loaded.Desired.Revision, Observation: session.observation}
+		if document.Change != nil {
+			kept.Plan = document.Change.Whole
+		}
+		if err := savePlan(opts.out, kept); err != nil {
+			return err
+		}
+	}
+	return planExit(*document.Plan, opts.detailed)
+}
+
+// document makes the plan that was asked for: of the source, or of a change.
+func (s *session) document(ctx context.Context, opts *planOptions) (report.Document, error) {
+	depth, word := opts.depth()
+	if opts.change.base != "" {
+		c, err := readChange(ctx, opts.change, s.source)
+		if err != nil {
+			return report.Document{}, err
+		}
+		c.basis.Depth = word
+		return s.planChange(ctx, c, depth)
+	}
+	p, err := s.plan(ctx, depth)
+	return report.Document{Plan: &p, Files: s.files(), Basis: report.Basis{Depth: word}}, err
+}
+
+// depth is how far the plan looks, and the report's word for it.
+func (o *planOptions) depth() (reconcile.Depth, report.Depth) {
+	switch {
+	case o.offline:
+		return reconcile.Offline, report.Offline
+	case o.preflight:
+		return reconcile.Preflight, report.Preflight
+	}
+	return reconcile.Live, report.Live
+}
+
+// planExit is the exit code of a plan that was shown.
+func planExit(p plan.Plan, detailed bool) error {
+	switch {
+	case p.Refused():
+		return exitCode(exitRefused)
+	case told(p, "observation-unknown"):
+		return exitCode(exitPartial)
+	case finding.HasErrors(p.Findings):
+		return exitCode(exitFindings)
+	case detailed && p.HasChanges():
+		return exitCode(exitChanges)
+	}
+	return nil
+}
+
+// told says whether a plan has a finding with one of the codes.
+func told(p plan.Plan, codes ...string) bool {
+	return slices.ContainsFunc(p.Findings, func(f finding.Finding) bool { return slices.Contains(codes, f.Code) })
+}
+
+// sessionOptions say what a plan or an apply works on.
+type sessionOptions struct {
+	config string
+	// path is a folder of declarations in place of the configured source.
+	path           string
+	readOnly       bool
+	allowDeletions bool
+	// unread leaves the source alone.
+	unread bool
+	events func(reconcile.Event)
+}
+
+// session is one look at the source with all that a plan of it needs.
+type session struct {
+	engine *daemon.Engine
+	source daemon.SourceConfig
+	loaded daemon.Loaded
+	// observation is the digest of what the last plan was made of.
+	observation string
+}
+
+func openSession(ctx context.Context, streams Streams, opts sessionOptions) (*session, error) {
+	cfg, err := loadConfig(streams, opts.config)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Log.Level = "warn"
+	if opts.path != "" {
+		cfg.Source = daemon.SourceConfig{Folder: &daemon.FolderConfig{Path: opts.path}}
+	}
+	cfg.Safety.AllowDeletions = cfg.Safety.AllowDeletions || opts.allowDeletions
+	engine, err := daemon.Build(ctx, daemon.Options{
+		Config: cfg, LogTo: streams.Err, ReadOnly: opts.readOnly, Events: opts.events,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &session{engine: engine, source: cfg.Source}
+	if opts.unread {
+		return s, nil
+	}
+	if s.loaded, err = engine.Load(ctx); err != nil {
+		engine.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) close() { s.engine.Close() }
+
+// files are those that declare something, and those that nobody can read.
+func (s *session) files() []string {
+	files := slices.Clone(s.loaded.Desired.Broken)
+	for _, d := range s.loaded.Desired.Declarations {
+		files = append(files, d.File)
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
+}
+
+// plan makes the plan of all instances, with the findings of the files.
+func (s *session) plan(ctx context.Context, depth reconcile.Depth) (plan.Plan, error) {
+	p, seen, err := s.engine.PlanObserved(ctx, s.loaded, depth)
+	s.observation = reconcile.ObservationDigest(seen)
+	if depth == reconcile.Offline {
+		// That nothing was asked was asked for, and is told once for all.
+		p.Findings = slices.DeleteFunc(p.Findings, func(f finding.Finding) bool { return f.Code == "observation-unknown" })
+	}
+	p.Findings = finding.Sort(append(p.Findings, s.loaded.Findings...))
+	return p, err
+}
+
+// printFindings prints the findings of a configuration to the error stream;
+// one of severity error ends the command.
+func printFindings(streams Streams, findings []finding.Finding) error {
+	if len(findings) > 0 {
+		if err := report.Findings(streams.Err, findings, styleOf(streams.Err)); err != nil {
+			return err
+		}
+	}
+	if finding.HasErrors(findings) {
+		return exitCode(exitFindings)
+	}
+	return nil
+}

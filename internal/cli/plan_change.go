@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/daemon"
+	"reconciler/internal/finding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
+	"reconciler/internal/source"
+	"reconciler/internal/source/folder"
+	"reconciler/internal/source/git"
+)
+
+// workTree is the head that stands for the files as they are.
+const workTree = "WORKTREE"
+
+// changeOptions say which change is planned.
+type changeOptions struct{ base, head, repo string }
+
+// change is the two ends of a change, read from a clone.
+type change struct {
+	base, head source.Snapshot
+	basis      report.Basis
+	// root is the folder of the repository that holds the declarations; the
+	// files' paths start with it.
+	root string
+}
+
+// readChange reads both ends of a change. Base is where head left it, so that
+// what was merged since is no part of the change; the policies are those of
+// the base as it is now, for a change must not bring its own.
+func readChange(ctx context.Context, opts changeOptions, cfg daemon.SourceConfig) (change, error) {
+	limits := source.DefaultLimits()
+	clone, err := git.OpenLocal(cmp.Or(opts.repo, "."), limits)
+	if err != nil {
+		return change{}, err
+	}
+	c := change{}
+	if c.root, err = folderInClone(cfg, clone.Root()); err != nil {
+		return change{}, err
+	}
+	baseTip, err := clone.Resolve(opts.base)
+	if err != nil {
+		return change{}, err
+	}
+	head := opts.head
+	if head == workTree {
+		head = "HEAD"
+	}
+	if head, err = clone.Resolve(head); err != nil {
+		return change{}, err
+	}
+	base, err := clone.MergeBase(baseTip, head)
+	if err != nil {
+		return change{}, err
+	}
+	if c.base, err = baseSnapshot(ctx, clone, base, c.root); err != nil {
+		return change{}, err
+	}
+	tip := c.base
+	if base != baseTip {
+		if tip, err = baseSnapshot(ctx, clone, baseTip, c.root); err != nil {
+			return change{}, err
+		}
+	}
+	c.basis = report.Basis{Base: base, Head: head}
+	if opts.head == workTree {
+		c.basis.Head = workTree
+		c.head, err = workTreeSnapshot(ctx, clone.Root(), c.root)
+	} else {
+		c.head, err = clone.Snapshot(ctx, head, c.root)
+	}
+	if err != nil {
+		return change{}, err
+	}
+	c.base.Policies, c.head.Policies = tip.Policies, slices.Clone(tip.Policies)
+	c.base, c.head = below(c.root, c.base), below(c.root, c.head)
+	return c, nil
+}
+
+// baseSnapshot is that of a base: where the folder is not there yet, nothing
+// is declared.
+func baseSnapshot(ctx context.Context, clone *git.Local, id, path string) (source.Snapshot, error) {
+	snapshot, err := clone.Snapshot(ctx, id, path)
+	if f, ok := errors.AsType[*binding.Failure](err); ok && f.Kind == binding.NotFound {
+		return source.Snapshot{Revision: id}, nil
+	}
+	return snapshot, err
+}
+
+func workTreeSnapshot(ctx context.Context, root, path string) (source.Snapshot, error) {
+	if root == "" {
+		return source.Snapshot{}, errors.New("--head WORKTREE: the repository has no work tree")
+	}
+	src, err := folder.New(folder.Options{Path: filepath.Join(root, filepath.FromSlash(path)), Limits: source.DefaultLimits()})
+	if err != nil {
+		return source.Snapshot{}, err
+	}
+	defer func() { _ = src.Close() }()
+	snapshot, _, err := src.Snapshot(ctx, "")
+	return snapshot, err
+}
+
+// folderInClone is the folder of declarations as it is named in the clone: the
+// git source's path, or the source's folder where that lies in the clone.
+func folderInClone(cfg daemon.SourceConfig, root string) (string, error) {
+	if cfg.Folder == nil {
+		return strings.Trim(cfg.Git.Path, "/"), nil
+	}
+	path, err := filepath.Abs(cfg.Folder.Path)
+	if err != nil {
+		return "", err
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if real, err := filepath.EvalSymlinks(root); err == nil {
+		root = real
+	}
+	rel, err := filepath.Rel(root, path)
+	if err != nil || !filepath.IsLocal(rel) {
+		return "", fmt.Errorf("--base: the declarations in %s are not in the repository %s", path, root)
+	}
+	if rel == "." {
+		return "", nil
+	}
+	return filepath.ToSlash(rel), nil
+}
+
+// below names the files of a snapshot from the repository's root.
+func below(root string, s source.Snapshot) source.Snapshot {
+	if root == "" {
+		return s
+	}
+	for _, files := range [][]binding.File{s.Files, s.Policies} {
+		for i := range files {
+			files[i].Path = root + "/" + files[i].Path
+		}
+	}
+	for i := range s.Findings {
+		s.Findings[i].File = strings.TrimSuffix(root+"/"+s.Findings[i].File, "/")
+	}
+	return s
+}
+
+// planChange plans both ends of a change, and gives the document of what lies
+// between them.
+func (s *session) planChange(ctx context.Context, c change, depth reconcile.Depth) (report.Document, error) {
+	loaded, err := s.engine.Check(ctx, c.base, c.root)
+	if err != nil {
+		return report.Document{}, err
+	}
+	before := &session{engine: s.engine, loaded: loaded}
+	base, err := before.plan(ctx, depth)
+	if err != nil {
+		return report.Document{}, err
+	}
+	if s.loaded, err = s.engine.Check(ctx, c.head, c.root); err != nil {
+		return report.Document{}, err
+	}
+	head, err := s.plan(ctx, depth)
+	if err != nil {
+		return report.Document{}, err
+	}
+	actions, pending := plan.Split(base, head)
+	return report.Document{
+		Plan:   &plan.Plan{Actions: actions, Findings: newFindings(base.Findings, head.Findings)},
+		Change: &report.Change{Whole: head, Pending: pending, Touched: touched(before.loaded.Desired, s.loaded.Desired)},
+		Files:  s.files(), Basis: c.basis,
+	}, nil
+}
+
+// newFindings are those of head that base does not have; that something could
+// not be asked is told always, for then nobody knows what the change does.
+func newFindings(base, head []finding.Finding) []finding.Finding {
+	old := map[string]bool{}
+	for _, fingerprint := range report.Fingerprints(base) {
+		old[fingerprint] = true
+	}
+	var own []finding.Finding
+	for i, fingerprint := range report.Fingerprints(head) {
+		if !old[fingerprint] || head[i].Code == "observation-unknown" {
+			own = append(own, head[i])
+		}
+	}
+	return own
+}
+
+// touched are the bindings that two snapshots declare differently. One in a
+// file that nobody can read is not gone.
+func touched(base, head reconcile.Desired) []report.Touched {
+	before := map[string]binding.Declaration{}
+	for _, d := range base.Declarations {
+		before[d.Name] = d
+	}
+	var list []report.Touched
+	tell := func(what string, d binding.Declaration) {
+		list = append(list, report.Touched{Change: what, Instance: d.Spec.Instance, Binding: d.Name, File: d.File})
+	}
+	for _, d := range head.Declarations {
+		was, declared := before[d.Name]
+		delete(before, d.Name)
+		switch {
+		case !declared:
+			tell(report.Added, d)
+		case !reflect.DeepEqual(was.Spec, d.Spec):
+			tell(report.Changed, d)
+		}
+	}
+	for _, d := range before {
+		if !slices.Contains(head.Broken, d.File) {
+			tell(report.Removed, d)
+		}
+	}
+	slices.SortFunc(list, func(a, b report.Touched) int {
+		return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Binding, b.Binding))
+	})
+	return list
+}

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+)
+
+// barWidth is the width of the progress bar in characters.
+const barWidth = 24
+
+// progress tells how far applying has come: a line for each action, and on a
+// terminal a bar below them. It is safe for concurrent use.
+type progress struct {
+	mu       sync.Mutex
+	out      io.Writer
+	terminal bool
+	color    bool
+	shown    bool
+}
+
+func newProgress(out io.Writer) *progress {
+	return &progress{out: out, terminal: isTerminal(out), color: styleOf(out).Color}
+}
+
+// event takes what a reconciler tells.
+func (p *progress) event(e reconcile.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e.Kind {
+	case reconcile.ActionStarted:
+		p.bar(e.Index-1, e.Count)
+	case reconcile.ActionDone:
+		p.clear()
+		p.line(e)
+		if e.Index < e.Count {
+			p.bar(e.Index, e.Count)
+		}
+	case reconcile.PlanMade, reconcile.Recovered, reconcile.SyncDone, reconcile.SyncFailed:
+	}
+}
+
+// end removes the bar.
+func (p *progress) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+}
+
+func (p *progress) line(e reconcile.Event) {
+	mark, text := "✓", ""
+	switch e.Outcome.State {
+	case reconcile.Waiting:
+		mark, text = "…", ": waits for a person"
+	case reconcile.Skipped, reconcile.Held, reconcile.Stopped:
+		mark, text = "-", ": "+string(e.Outcome.State)
+	case reconcile.Failed:
+		mark = "✗"
+	case reconcile.Done, reconcile.Kept:
+	}
+	if e.Err != nil {
+		text = ": " + e.Err.Error()
+	}
+	_, _ = fmt.Fprintf(p.out, "  %s %s%s\n", p.paint(mark, e), describe(e.Action), plain(text))
+}
+
+// describe names an action in one line.
+func describe(a plan.Action) string {
+	return plain(fmt.Sprintf("%s/%s: %s %s", a.Instance, a.Binding, a.Kind, a.Object))
+}
+
+// plain leaves out control characters, which a declaration or a host may have
+// put into a text.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+func (p *progress) paint(mark string, e reconcile.Event) string {
+	if !p.color {
+		return mark
+	}
+	color := "32"
+	switch e.Outcome.State {
+	case reconcile.Failed:
+		color = "31"
+	case reconcile.Waiting, reconcile.Skipped, reconcile.Held, reconcile.Stopped:
+		color = "33"
+	case reconcile.Done, reconcile.Kept:
+	}
+	return "\x1b[" + color + "m" + mark + "\x1b[0m"
+}
+
+func (p *progress) bar(done, count int) {
+	if !p.terminal || count == 0 {
+		return
+	}
+	full := barWidth * done / count
+	_, _ = fmt.Fprintf(p.out, "\r  %s%s %d/%d", strings.Repeat("█", full), strings.Repeat("░", barWidth-full), done, count)
+	p.shown = true
+}
+
+func (p *progress) clear() {
+	if p.shown {
+		_, _ = fmt.Fprint(p.out, "\r\x1b[K")
+		p.shown = false
+	}
+}
+
+// count takes how many of many things are done.
+func (p *progress) count(done, of int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bar(done, of)
+}

@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/daemon"
+)
+
+// runOptions are what `run` depends on.
+type runOptions struct {
+	streams Streams
+	config  string
+}
+
+func newRun(streams Streams) *cobra.Command {
+	opts := &runOptions{streams: streams}
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the daemon: follow the source, converge the registry, watch for drift",
+		Long: `run follows the source of declarations, converges every instance to them, and
+looks for drift. It logs to the error stream, serves health, readiness and
+metrics on a loopback port, and answers "get" over a Unix socket. SIGTERM and
+SIGINT let the call in flight end, write the state and exit with 0.`,
+		Example: `  reconciler run --config /etc/reconciler/reconciler.yaml`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runRun(cmd.Context(), opts)
+		},
+	}
+	configFlag(cmd, &opts.config)
+	return cmd
+}
+
+func runRun(ctx context.Context, opts *runOptions) error {
+	cfg, err := loadConfig(opts.streams, opts.config)
+	if err != nil {
+		return err
+	}
+	engine, err := daemon.Build(ctx, daemon.Options{Config: cfg, LogTo: opts.streams.Err})
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	return daemon.Run(ctx, engine)
+}

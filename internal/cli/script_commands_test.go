@@ -1,0 +1,237 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/sandbox"
+	"reconciler/internal/server"
+)
+
+// theWorld is the world that the story has started.
+func theWorld(ts *testscript.TestScript, neg bool) *world {
+	w := *ts.Value(worldKey{}).(**world)
+	if w == nil {
+		ts.Fatalf("the story has no world; begin it with `world`")
+	}
+	if neg {
+		ts.Fatalf("what happens outside cannot be negated")
+	}
+	return w
+}
+
+// storyConsole is what a person does in the registry's console:
+// `console bind INSTANCE PLATFORM USERNAME [ADDRESS]`, `console unbind INSTANCE
+// PLATFORM`, `console unlink INSTANCE IMAGE`.
+func storyConsole(ts *testscript.TestScript, neg bool, args []string) {
+	w := theWorld(ts, neg)
+	if len(args) < 3 || !slices.Contains(worldInstances(), args[1]) {
+		ts.Fatalf("usage: console bind|unbind|unlink INSTANCE ...")
+	}
+	switch instance := w.instance(args[1]); {
+	case args[0] == "bind" && len(args) >= 4:
+		instance.ConsoleBind(args[2], strings.Join(args[4:], ""), args[3])
+	case args[0] == "unbind":
+		if !instance.ConsoleUnbind(args[2]) {
+			ts.Fatalf("%s is not bound to %s", args[2], args[1])
+		}
+	case args[0] == "unlink":
+		instance.ConsoleUnlink(args[2])
+	default:
+		ts.Fatalf("usage: console bind|unbind|unlink INSTANCE ...")
+	}
+}
+
+// storyToken is what an owner does with a token: `token rotate BINDING`,
+// `token revoke BINDING`; and the question `token bound BINDING`: is the newest
+// one bound?
+func storyToken(ts *testscript.TestScript, neg bool, args []string) {
+	w := theWorld(ts, false)
+	if len(args) != 2 || w.declaration(args[1]) == nil {
+		ts.Fatalf("usage: token rotate|revoke|bound BINDING")
+	}
+	d := w.declaration(args[1])
+	newest := w.tokens[d.Name][len(w.tokens[d.Name])-1]
+	switch args[0] {
+	case "rotate":
+		w.newToken(*d)
+	case "revoke":
+		w.Hosts.RevokeToken(string(d.Spec.Platform), newest)
+	case "bound":
+		if w.instance(d.Spec.Instance).TokenIs(string(d.Spec.Platform), newest) == neg {
+			ts.Fatalf("the newest token of %s: bound is %v", d.Name, neg)
+		}
+	default:
+		ts.Fatalf("usage: token rotate|revoke|bound BINDING")
+	}
+}
+
+// storyVault is what happens to the secret store: `vault seal`, `vault unseal`,
+// `vault delete PATH`, `vault remove PATH`.
+func storyVault(ts *testscript.TestScript, neg bool, args []string) {
+	w := theWorld(ts, neg)
+	switch word := strings.Join(args[:min(len(args), 1)], ""); {
+	case word == "seal" || word == "unseal":
+		w.Vault.Seal(word == "seal")
+	case word == "delete" && len(args) == 2:
+		w.Vault.Delete("secret", args[1])
+	case word == "remove" && len(args) == 2:
+		w.Vault.Remove("secret", args[1])
+	default:
+		ts.Fatalf("usage: vault seal|unseal, vault delete|remove PATH")
+	}
+}
+
+// storyFault makes something go wrong: `fault registry|vault|PLATFORM
+// KIND[-writes] [TIMES] [INSTANCE]`; `fault clear` mends everything.
+func storyFault(ts *testscript.TestScript, neg bool, args []string) {
+	w := theWorld(ts, neg)
+	all := map[string]*sandbox.Faults{"registry": &w.Registry.Faults, "vault": &w.Vault.Faults}
+	for _, p := range binding.Platforms() {
+		all[string(p)] = w.Hosts.Faults(string(p))
+	}
+	if len(args) == 1 && args[0] == "clear" {
+		for _, faults := range all {
+			faults.Clear()
+		}
+		return
+	}
+	if len(args) < 2 || all[args[0]] == nil {
+		ts.Fatalf("usage: fault registry|vault|PLATFORM forbidden|throttle|garbage|cut|lose [TIMES] [INSTANCE]")
+	}
+	fault := faultOf(ts, args[1])
+	if len(args) > 2 {
+		times, err := strconv.Atoi(args[2])
+		ts.Check(err)
+		fault.Times = times
+	}
+	writes, instance := strings.HasSuffix(args[1], "-writes"), ""
+	if len(args) > 3 {
+		instance = accessKey(args[3])
+	}
+	fault.Match = func(r *http.Request) bool {
+		return strings.Contains(r.Header.Get("Authorization"), instance) && (!writes || r.Method != http.MethodGet)
+	}
+	all[args[0]].Add(fault)
+}
+
+func faultOf(ts *testscript.TestScript, kind string) sandbox.Fault {
+	switch strings.TrimSuffix(kind, "-writes") {
+	case "forbidden":
+		return sandbox.Fault{
+			Status: http.StatusForbidden, ContentType: "application/json",
+			Body: `{"requestId":"00000000-0000-4000-8000-000000000000","code":"Forbidden.RAM","message":"User not authorized to operate on the specified resource."}`,
+		}
+	case "throttle":
+		return sandbox.Throttling(0, 0)
+	case "garbage":
+		return sandbox.Fault{Status: http.StatusOK, ContentType: "application/json", Body: `{"data": [[[`}
+	case "cut":
+		return sandbox.Fault{Cut: true}
+	case "lose":
+		return sandbox.Fault{LoseAnswer: true}
+	}
+	ts.Fatalf("no fault is called %q", kind)
+	return sandbox.Fault{}
+}
+
+// storyCommit is `commit MESSAGE`: what is under bindings/ becomes the git
+// repository's next commit.
+func storyCommit(ts *testscript.TestScript, neg bool, args []string) {
+	w := theWorld(ts, neg)
+	if len(args) != 1 {
+		ts.Fatalf("usage: commit MESSAGE")
+	}
+	ts.Check(w.commit(args[0]))
+}
+
+// storyCalls is `calls OPERATION N`: the registry has seen N calls of an
+// operation; `calls writes N` counts all that change something.
+func storyCalls(ts *testscript.TestScript, neg bool, args []string) {
+	w := theWorld(ts, neg)
+	if len(args) != 2 {
+		ts.Fatalf("usage: calls OPERATION N")
+	}
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	got := 0
+	for _, c := range w.Registry.Calls() {
+		if c.Operation == args[0] || args[0] == "writes" && !strings.HasPrefix(c.Operation, "Get") {
+			got++
+		}
+	}
+	if got != want {
+		ts.Fatalf("the registry saw %d calls of %s, want %d", got, args[0], want)
+	}
+}
+
+// storyAwait is `await BINDING CONDITION=STATUS`: it waits until the running
+// daemon says so; `await -token BINDING` until the newest token is bound.
+func storyAwait(ts *testscript.TestScript, neg bool, args []string) {
+	w := theWorld(ts, neg)
+	if len(args) != 2 {
+		ts.Fatalf("usage: await BINDING CONDITION=STATUS, await -token BINDING")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	holds := func() bool { return w.told(ctx, args[0], args[1]) }
+	if args[0] == "-token" {
+		d := w.declaration(args[1])
+		newest := w.tokens[d.Name][len(w.tokens[d.Name])-1]
+		holds = func() bool { return w.instance(d.Spec.Instance).TokenIs(string(d.Spec.Platform), newest) }
+	}
+	ticks := time.NewTicker(20 * time.Millisecond)
+	defer ticks.Stop()
+	for !holds() {
+		select {
+		case <-ticks.C:
+		case <-ctx.Done():
+			ts.Fatalf("await %s: it did not come", strings.Join(args, " "))
+		}
+	}
+}
+
+// told says whether the daemon tells of a condition of a binding.
+func (w *world) told(ctx context.Context, name, condition string) bool {
+	statuses, err := server.NewClient(filepath.Join(w.folder, "s.sock")).Bindings(ctx)
+	if err != nil {
+		return false
+	}
+	kind, want, _ := strings.Cut(condition, "=")
+	for _, s := range statuses {
+		if c := binding.FindCondition(s.Conditions, binding.ConditionType(kind)); s.Name == name && c != nil {
+			return string(c.Status) == want
+		}
+	}
+	return false
+}
+
+// storyStatus is `status CODE PROGRAM [ARG...]`: exec, but with the exit code
+// that the program has to end with.
+func storyStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status CODE PROGRAM [ARG...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	err = ts.Exec(args[1], args[2:]...)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("%s ended with exit code %d, want %d", args[1], got, want)
+	}
+}

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets the test binary stand for the program: a story and the canary
+// check run it as a process of its own, by the name reconciler.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"reconciler": func() {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		os.Exit(Main(ctx, os.Args[1:], Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+	}})
+}
+
+// TestStories runs the program from outside: one story a file, with what a
+// person sees as golden text. `go test -update` rewrites the golden text.
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("TERM", "xterm")
+			env.Values[worldKey{}] = new(*world)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"world": storyWorld, "steady": storySteady, "console": storyConsole, "token": storyToken,
+			"vault": storyVault, "fault": storyFault, "commit": storyCommit, "await": storyAwait,
+			"calls": storyCalls, "status": storyStatus,
+		},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+	})
+}
+
+// worldKey is where a story keeps its outside world.
+type worldKey struct{}
+
+// storyWorld is `world [-git]`: it starts the outside world, fills it with what
+// the declarations under bindings/ take for granted, and writes
+// reconciler.yaml. $GITLAB in a declaration becomes the sandbox's GitLab.
+// `world -grow` adds what declarations that are new since then need.
+func storyWorld(ts *testscript.TestScript, neg bool, args []string) {
+	fromGit := slices.Equal(args, []string{"-git"})
+	if slices.Equal(args, []string{"-grow"}) {
+		ts.Check(theWorld(ts, neg).grow(context.Background()))
+		return
+	}
+	if neg || len(args) > 0 && !fromGit {
+		ts.Fatalf("usage: world [-git|-grow]")
+	}
+	w, err := newWorld(context.Background(), ts.MkAbs("."), plainSecrets())
+	ts.Check(err)
+	ts.Defer(w.close)
+	if fromGit {
+		ts.Check(w.commit("Declare the bindings"))
+	}
+	ts.Check(w.configure(fromGit))
+	ts.Setenv("GITLAB", w.GitLabHTTP)
+	ts.Setenv("GIT_URL", w.GitURL)
+	ts.Setenv("VAULT_URL", w.VaultURL)
+	*ts.Value(worldKey{}).(**world) = w
+}
+
+// storySteady is `steady FILE NEW`: it copies FILE (or stdout, stderr) to NEW
+// with a word in place of all that differs from run to run.
+func storySteady(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: steady stdout|stderr|FILE NEW")
+	}
+	text := ts.ReadFile(args[0])
+	for _, r := range []struct{ changing, word string }{
+		{regexp.QuoteMeta(ts.Getenv("WORK")), "WORK"},
+		{`127\.0\.0\.1:\d+`, "127.0.0.1:PORT"},
+		{`(port |:)\d{5}\b`, "${1}PORT"},
+		{`sha256:[0-9a-f]{64}`, "sha256:DIGEST"},
+		{`\b[0-9a-f]{40}\b`, "COMMIT"},
+		{`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`, "TIME"},
+		{`00000000-0000-4000-8000-\d{12}`, "REQUEST"},
+	} {
+		text = regexp.MustCompile(r.changing).ReplaceAllString(text, r.word)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
+}

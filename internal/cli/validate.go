@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/daemon"
+	"reconciler/internal/finding"
+	"reconciler/internal/manifest"
+	"reconciler/internal/report"
+	"reconciler/internal/source"
+	"reconciler/internal/source/folder"
+)
+
+// validateOptions are what `validate` depends on.
+type validateOptions struct {
+	streams Streams
+	paths   []string
+	config  string
+	policy  string
+	beside  string
+	output  reportFlag
+	now     func() time.Time
+}
+
+func newValidate(streams Streams) *cobra.Command {
+	opts := &validateOptions{streams: streams, now: time.Now}
+	cmd := &cobra.Command{
+		Use:   "validate PATH...",
+		Short: "Check declarations in files and folders, without any secret or network",
+		Long: `validate checks declarations against the schema and the product's rules. It
+reads files and folders of any depth, honours .reconcilerignore, and needs no
+secret and no network. With --config it also checks the configuration and that
+every declared instance is one of its instances, and holds the declarations to
+its policy. With --policy it holds them to the policy files of a folder: give it
+the folder as it is on the branch that is merged into, not the change's own.
+Names, images and bindings are unique across files: with --beside, one file is
+held to those of its folder in the time that reading the folder takes.
+
+` + exitHelp,
+		Example: `  reconciler validate bindings/
+  reconciler validate --config reconciler.yaml --output json bindings/payments.yaml
+  reconciler validate --output github --output sarif=findings.sarif bindings/`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.paths = args
+			return runValidate(cmd.Context(), opts)
+		},
+	}
+	cmd.Flags().StringVarP(&opts.config, "config", "c", "", "configuration `FILE` whose instances declarations may name")
+	cmd.Flags().StringVar(&opts.policy, "policy", "", "folder `DIR` of policy files *.cue that declarations are held to")
+	cmd.Flags().StringVar(&opts.beside, "beside", "", "folder `DIR` that the files belong to: check them against what stands there, too,\n"+
+		"which is much faster than to check all of it")
+	opts.output.add(cmd)
+	return cmd
+}
+
+func runValidate(ctx context.Context, opts *validateOptions) error {
+	targets, err := opts.output.targets()
+	if err != nil {
+		return err
+	}
+	check := manifest.Options{Now: opts.now()}
+	policies, findings, err := readPolicies(opts.policy)
+	if err != nil {
+		return err
+	}
+	var cfg daemon.Config
+	if opts.config != "" {
+		var found []finding.Finding
+		if cfg, found, err = daemon.LoadConfig(opts.config); err != nil {
+			return err
+		}
+		findings = append(findings, found...)
+		check.Access = cfg.Access()
+		check.Instances = cfg.InstanceNames()
+		check.AllowPrivateAddresses = cfg.CodeHosts.UnsafeAllowPrivateAddresses
+	}
+	files, found, err := readPaths(ctx, opts.paths)
+	if err != nil {
+		return err
+	}
+	roots := opts.paths
+	if opts.beside != "" {
+		roots = append(slices.Clone(roots), opts.beside)
+	}
+	check.Policies, check.Roots = policies, policyRoots(roots, cfg.Source)
+	result, err := checkBeside(ctx, files, opts.beside, check)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return err
+	}
+	findings = finding.Sort(append(append(findings, found...), result.Findings...))
+	document := report.Document{
+		Findings: findings,
+		Summary:  fmt.Sprintf("%s valid in %s.", count(len(result.Declarations), "declaration"), count(len(files), "file")),
+	}
+	for _, f := range files {
+		document.Files = append(document.Files, f.Path)
+	}
+	if err := writeReports(opts.streams, targets, document, false); err != nil {
+		return err
+	}
+	if finding.HasErrors(findings) {
+		return exitCode(exitFindings)
+	}
+	return nil
+}
+
+// readPaths reads the declaration files at paths. The files are named as the
+// user named them, so that an editor can jump to a finding.
+func readPaths(ctx context.Context, paths []string) ([]binding.File, []finding.Finding, error) {
+	var files []binding.File
+	var findings []finding.Finding
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, nil, fmt.Errorf("validate: %w", err)
+		}
+		if !info.IsDir() {
+			file, err := readFile(path, info)
+			if err != nil {
+				return nil, nil, err
+			}
+			files = append(files, file)
+			continue
+		}
+		snapshot, err := readFolder(ctx, path)
+		if err != nil {
+			return nil, nil, err
+		}
+		prefix := filepath.ToSlash(filepath.Clean(path)) + "/"
+		if prefix == "./" {
+			prefix = ""
+		}
+		for _, f := range snapshot.Files {
+			f.Path = prefix + f.Path
+			files = append(files, f)
+		}
+		for _, f := range snapshot.Findings {
+			f.File = prefix + f.File
+			findings = append(findings, f)
+		}
+	}
+	return files, findings, nil
+}
+
+func readFile(path string, info os.FileInfo) (binding.File, error) {
+	if limit := source.DefaultLimits().FileBytes; info.Size() > limit {
+		return binding.File{}, fmt.Errorf("validate: %s: %d bytes, more than the limit of %d for one file", path, info.Size(), limit)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return binding.File{}, fmt.Errorf("validate: %w", err)
+	}
+	return binding.File{Path: filepath.ToSlash(filepath.Clean(path)), Data: data}, nil
+}
+
+func readFolder(ctx context.Context, path string) (source.Snapshot, error) {
+	src, err := folder.New(folder.Options{Path: path, Limits: source.DefaultLimits()})
+	if err != nil {
+		return source.Snapshot{}, err
+	}
+	defer func() { _ = src.Close() }()
+	snapshot, _, err := src.Snapshot(ctx, "")
+	return snapshot, err
+}
+
+// count is a number with its noun, in the plural where it must be.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

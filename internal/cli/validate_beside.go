@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/manifest"
+)
+
+// checkBeside checks files, and where there is a folder beside them, holds
+// them to what stands there. Of what is beside only the files that could
+// conflict are parsed, and nothing is told of them but in the findings of the
+// files themselves: a conflict is told on both sides.
+func checkBeside(ctx context.Context, files []binding.File, folder string, check manifest.Options) (manifest.Result, error) {
+	result := manifest.Load(ctx, files, check)
+	if folder == "" {
+		return result, nil
+	}
+	others, _, err := readPaths(ctx, []string{folder})
+	if err != nil {
+		return manifest.Result{}, err
+	}
+	named, places := map[string]bool{}, map[string]bool{}
+	for _, f := range files {
+		named[f.Path], places[placeOf(f)] = true, true
+	}
+	others = slices.DeleteFunc(others, func(f binding.File) bool { return places[placeOf(f)] })
+	related := manifest.Beside(result.Declarations, others)
+	if len(related) == 0 {
+		return result, nil
+	}
+	whole := manifest.Load(ctx, append(slices.Clone(files), related...), check)
+	whole.Declarations = slices.DeleteFunc(whole.Declarations, func(d binding.Declaration) bool { return !named[d.File] })
+	whole.Findings = slices.DeleteFunc(whole.Findings, func(f finding.Finding) bool { return f.File != "" && !named[f.File] })
+	return whole, nil
+}
+
+// placeOf is where a file stands, however it was named: a file is no conflict
+// with itself.
+func placeOf(f binding.File) string {
+	path, err := filepath.Abs(filepath.FromSlash(f.Path))
+	if err != nil {
+		return f.Path
+	}
+	return path
+}

@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/daemon"
+	"reconciler/internal/finding"
+	"reconciler/internal/manifest"
+)
+
+// readPolicies reads the policy files *.cue of a folder. One that cannot be
+// read is an error: without it nobody knows what it would have said.
+func readPolicies(dir string) (manifest.Policies, []finding.Finding, error) {
+	if dir == "" {
+		return manifest.Policies{}, nil, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return manifest.Policies{}, nil, fmt.Errorf("--policy: %w", err)
+	}
+	var files []binding.File
+	for _, e := range entries {
+		if e.IsDir() || !strings.HasSuffix(e.Name(), ".cue") {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		info, err := os.Stat(path)
+		if err != nil {
+			return manifest.Policies{}, nil, fmt.Errorf("--policy: %w", err)
+		}
+		file, err := readFile(path, info)
+		if err != nil {
+			return manifest.Policies{}, nil, err
+		}
+		files = append(files, file)
+	}
+	if len(files) == 0 {
+		return manifest.Policies{}, nil, errors.New("--policy: no file *.cue is in " + dir)
+	}
+	policies, found := manifest.ParsePolicies(files)
+	return policies, found, nil
+}
+
+// policyRoots are the folders whose names are not part of the paths that
+// policies speak of: those that were named, and the one that the configured
+// source follows, as it is named from here.
+func policyRoots(paths []string, source daemon.SourceConfig) []string {
+	var roots []string
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			roots = append(roots, filepath.ToSlash(filepath.Clean(path)))
+		}
+	}
+	if source.Git != nil && source.Git.Path != "" {
+		roots = append(roots, filepath.ToSlash(filepath.Clean(source.Git.Path)))
+	}
+	if source.Folder != nil {
+		if here, err := os.Getwd(); err == nil {
+			if rel, err := filepath.Rel(here, source.Folder.Path); err == nil {
+				roots = append(roots, filepath.ToSlash(rel))
+			}
+		}
+	}
+	return roots
+}
