@@ -6,13 +6,17 @@ package vaulttest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -245,6 +249,37 @@ func (s *Server) Pause(t *testing.T, stopped bool) {
 	if err := s.command.Process.Signal(signal); err != nil {
 		t.Fatal(err)
 	}
+	// The signal is taken a moment later, thread by thread.
+	deadline := time.Now().Add(10 * time.Second)
+	for stopped && !s.halted(t) {
+		if time.Now().After(deadline) {
+			t.Fatal("vaulttest: the server does not stop")
+		}
+		runtime.Gosched()
+	}
+}
+
+// halted says that every thread of the server is stopped, as Linux tells in
+// /proc: the state is the first word after the name in parentheses.
+func (s *Server) halted(t *testing.T) bool {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.command.Process.Pid))
+	if err != nil || len(threads) == 0 {
+		t.Fatalf("vaulttest: no threads of the server are listed: %v", err)
+	}
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			continue // The thread ended meanwhile.
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, rest, _ := strings.Cut(string(stat), ") "); !strings.HasPrefix(rest, "T") {
+			return false
+		}
+	}
+	return true
 }
 
 // Mount enables a KV engine of version 1 or 2 under a name of its own.
