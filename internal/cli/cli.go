@@ -8,28 +8,39 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"reconciler/internal/report"
+	"reconciler/internal/secrets"
 )
 
 // Streams are where a command reads and writes.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
+	// redactor knows every secret that the command came to hold; Main sets it,
+	// and nil knows none.
+	redactor *secrets.Redactor
 }
 
 // Main runs the command that args name and returns the process's exit code.
 // Cancelling ctx ends the command; a call in flight is allowed to finish.
 func Main(ctx context.Context, args []string, streams Streams) int {
+	streams.redactor = secrets.NewRedactor(time.Now)
 	root := newRoot(streams)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	return end(streams, root.ExecuteContext(ctx))
+}
+
+// end tells an error that was not told yet, without any secret that the
+// command came to hold, and gives the exit code.
+func end(streams Streams, err error) int {
 	code, untold := codeOf(err)
 	if untold {
-		_, _ = fmt.Fprintf(streams.Err, "reconciler: %v\n", err)
+		_, _ = fmt.Fprintf(streams.Err, "reconciler: %s\n", streams.redactor.Redact(err.Error()))
 	}
 	return code
 }

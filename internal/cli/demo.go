@@ -51,7 +51,8 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 	defer world.close()
 	n := newNarrator(opts.streams.Out)
 	engine, err := daemon.Build(ctx, daemon.Options{
-		Config: world.config, LogTo: world.log, Events: n.event,
+		Redactor: opts.streams.redactor,
+		Config:   world.config, LogTo: world.log, Events: n.event,
 		Dial: world.dial(), RootCAs: world.outside.RootCAs,
 	})
 	if err != nil {

@@ -55,7 +55,7 @@ func runDoctor(ctx context.Context, opts *doctorOptions) error {
 		return err
 	}
 	checks := daemon.Diagnose(ctx, daemon.DoctorOptions{
-		Options: daemon.Options{Config: cfg}, Path: opts.config, Findings: findings,
+		Options: daemon.Options{Config: cfg, Redactor: opts.streams.redactor}, Path: opts.config, Findings: findings,
 		Bindings: opts.names, Timeout: opts.timeout,
 	})
 	if err := ctx.Err(); err != nil {

@@ -68,7 +68,7 @@ func runImport(ctx context.Context, opts *importOptions) error {
 		return err
 	}
 	cfg.Log.Level = "warn"
-	engine, err := daemon.Build(ctx, daemon.Options{Config: cfg, LogTo: opts.streams.Err, ReadOnly: true, Now: opts.now})
+	engine, err := daemon.Build(ctx, daemon.Options{Config: cfg, LogTo: opts.streams.Err, Redactor: opts.streams.redactor, ReadOnly: true, Now: opts.now})
 	if err != nil {
 		return err
 	}

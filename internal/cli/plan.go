@@ -199,7 +199,8 @@ func openSession(ctx context.Context, streams Streams, opts sessionOptions) (*se
 	}
 	cfg.Safety.AllowDeletions = cfg.Safety.AllowDeletions || opts.allowDeletions
 	engine, err := daemon.Build(ctx, daemon.Options{
-		Config: cfg, LogTo: streams.Err, ReadOnly: opts.readOnly, Events: opts.events,
+		Redactor: streams.redactor,
+		Config:   cfg, LogTo: streams.Err, ReadOnly: opts.readOnly, Events: opts.events,
 	})
 	if err != nil {
 		return nil, err

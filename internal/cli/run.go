@@ -38,7 +38,7 @@ func runRun(ctx context.Context, opts *runOptions) error {
 	if err != nil {
 		return err
 	}
-	engine, err := daemon.Build(ctx, daemon.Options{Config: cfg, LogTo: opts.streams.Err})
+	engine, err := daemon.Build(ctx, daemon.Options{Config: cfg, LogTo: opts.streams.Err, Redactor: opts.streams.redactor})
 	if err != nil {
 		return err
 	}

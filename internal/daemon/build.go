@@ -26,6 +26,9 @@ type Options struct {
 	Config Config
 	// LogTo takes the log lines; nil discards them.
 	LogTo io.Writer
+	// Redactor learns every secret that is read, so that a caller can pass what
+	// it prints of errors through it; nil makes one.
+	Redactor *secrets.Redactor
 	// ReadOnly builds for a plan: the state file is read and never written,
 	// and need not exist. Without state, what is bound already counts as not
 	// ours.
@@ -86,7 +89,10 @@ func Build(ctx context.Context, opts Options) (_ *Engine, err error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	redactor := secrets.NewRedactor(opts.Now)
+	redactor := opts.Redactor
+	if redactor == nil {
+		redactor = secrets.NewRedactor(opts.Now)
+	}
 	e := &Engine{
 		config: opts.Config, now: opts.Now, cache: manifest.NewCache(), told: opts.Events,
 		log: newLog(opts.LogTo, opts.Config.Log, redactor), redactor: redactor,
@@ -153,11 +159,20 @@ func (e *Engine) Close() {
 	}
 }
 
-// Statuses are the bindings of all instances as they stand.
+// Statuses are the bindings of all instances as they stand. What foreign
+// answers put into their texts went through the redactor.
 func (e *Engine) Statuses() []binding.Status {
 	var all []binding.Status
 	for _, i := range e.instances {
 		all = append(all, i.reconciler.Statuses()...)
+	}
+	for _, s := range all {
+		for i := range s.Conditions {
+			s.Conditions[i].Message = e.redactor.Redact(s.Conditions[i].Message)
+		}
+		for i := range s.Steps {
+			s.Steps[i] = e.redactor.Redact(s.Steps[i])
+		}
 	}
 	return all
 }

@@ -102,7 +102,10 @@ type doctor struct {
 }
 
 func newDoctor(o DoctorOptions) *doctor {
-	redactor := secrets.NewRedactor(o.Now)
+	redactor := o.Redactor
+	if redactor == nil {
+		redactor = secrets.NewRedactor(o.Now)
+	}
 	return &doctor{
 		o: o, redactor: redactor, cache: manifest.NewCache(), slots: make(chan struct{}, o.Parallel),
 		outside: newOutside(o.Options, redactor),

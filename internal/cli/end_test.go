@@ -1,0 +1,33 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"reconciler/internal/secrets"
+)
+
+func TestAnErrorIsToldWithoutTheSecretsThatWereRead(t *testing.T) {
+	const value = "made-up-value-of-a-token"
+	var out bytes.Buffer
+	streams := Streams{Err: &out, redactor: secrets.NewRedactor(time.Now)}
+	secret := secrets.New([]byte(value))
+	streams.redactor.Register(secret)
+	secret.Wipe() // What was read a moment ago is known still.
+	encoded := base64.StdEncoding.EncodeToString([]byte(value))
+	if code := end(streams, fmt.Errorf("registry: bind: %w", errors.New("answered "+value+" and "+encoded))); code != exitError {
+		t.Errorf("got exit code %d", code)
+	}
+	if told := out.String(); !strings.HasPrefix(told, "reconciler: registry: bind: answered ") || strings.Contains(told, value) || strings.Contains(told, encoded) {
+		t.Errorf("got %q", told)
+	}
+	out.Reset()
+	if code := end(streams, exitCode(exitFindings)); code != exitFindings || out.Len() > 0 {
+		t.Errorf("got exit code %d and %q", code, out.String())
+	}
+}
