@@ -70,7 +70,8 @@ type RegistryCall struct {
 	// "GetUserSourceAccount"; empty for a path that is none.
 	Operation string
 	AccessKey string
-	// Status is what was answered; 0 where the connection was cut.
+	// Status is what was answered; 0 where the connection was cut, or nothing
+	// was answered yet.
 	Status int
 }
 
@@ -143,11 +144,16 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	watched := &statusWriter{ResponseWriter: w}
 	call := RegistryCall{Time: r.options.Now(), Operation: r.operation(req)}
 	call.AccessKey, _, _, _ = parseAuthorization(req.Header.Get("Authorization"))
+	// A caller may have its answer before this method ends, so the call is
+	// journaled as it comes in.
+	r.mu.Lock()
+	line := len(r.calls)
+	r.calls = append(r.calls, call)
+	r.mu.Unlock()
 	defer func() {
-		call.Status = watched.status
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.calls = append(r.calls, call)
+		r.calls[line].Status = watched.status
 	}()
 	r.Faults.Wrap(r.mux).ServeHTTP(watched, req)
 }
