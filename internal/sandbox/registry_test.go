@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -156,11 +157,11 @@ func TestTheJournalCountsFaultsAndHoldsNoToken(t *testing.T) {
 
 func TestFaultsHappenInTheirOrderAndAsOftenAsSaid(t *testing.T) {
 	var faults Faults
-	var done int
+	var done atomic.Int32
 	server := httptest.NewServer(faults.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if string(body) == "work" {
-			done++
+			done.Add(1)
 		}
 		_, _ = io.WriteString(w, "real")
 	})))
@@ -186,8 +187,8 @@ func TestFaultsHappenInTheirOrderAndAsOftenAsSaid(t *testing.T) {
 	if diff := cmp.Diff([]string{"418 fault", "cut", "cut", "200 real", "200 real"}, got); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
 	}
-	if done != 3 {
-		t.Errorf("the work was done %d times, want 3: for the lost answer and the two real ones", done)
+	if got := done.Load(); got != 3 {
+		t.Errorf("the work was done %d times, want 3: for the lost answer and the two real ones", got)
 	}
 	faults.Add(Fault{Status: 500})
 	faults.Clear()
