@@ -9,6 +9,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/daemon"
+	"reconciler/internal/finding"
 	"reconciler/internal/report"
 	"reconciler/internal/server"
 )
@@ -48,9 +49,13 @@ func newGet(streams Streams) *cobra.Command {
 func runGet(ctx context.Context, opts *getOptions) error {
 	socket := opts.socket
 	if socket == "" {
-		cfg, err := loadConfig(opts.streams, opts.config)
+		// What the daemon was warned of when it started is no news here.
+		cfg, findings, err := daemon.LoadConfig(opts.config)
 		if err != nil {
 			return err
+		}
+		if finding.HasErrors(findings) {
+			return printFindings(opts.streams, findings)
 		}
 		socket = cfg.Server.Socket
 	}
