@@ -5,15 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/netip"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 )
 
@@ -189,7 +188,7 @@ func (c *configCheck) values(config Config) {
 	switch {
 	case err != nil:
 		c.add("config-address", "server.listen", "server.listen is not host:port")
-	case !loopback(host):
+	case !binding.Loopback(host):
 		c.add("server-public", "server.listen", "the server listens on %s, beyond this machine", config.Server.Listen)
 	}
 }
@@ -218,7 +217,7 @@ func (c *configCheck) git(git *GitConfig) {
 		c.add("source-url-credentials", at, "%s holds a user name, password, query or fragment besides the repository", at)
 	}
 	switch {
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !binding.Loopback(u.Hostname()):
 		c.add("config-address", at, "%s uses http, which anybody on the way can read and change", at)
 	case u.Scheme != "https" && u.Scheme != "ssh" && u.Scheme != "http":
 		c.add("config-address", at, "%s uses neither https nor ssh", at)
@@ -303,7 +302,7 @@ func (c *configCheck) endpoint(path, address string, private bool) {
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		c.add("config-address", path, "%s is not the plain address of a server", path)
-	case u.Scheme == "https" || (u.Scheme == "http" && (private || loopback(u.Hostname()))):
+	case u.Scheme == "https" || (u.Scheme == "http" && (private || binding.Loopback(u.Hostname()))):
 	default:
 		c.add("config-address", path, "%s does not use https, and credentials are sent there", path)
 	}
@@ -333,13 +332,4 @@ func reason(err error) error {
 		return fmt.Errorf("%s: %w", pathError.Path, pathError.Err)
 	}
 	return err
-}
-
-// loopback says whether host names this machine.
-func loopback(host string) bool {
-	if slices.Contains([]string{"localhost", "ip6-localhost"}, strings.ToLower(host)) {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
 }

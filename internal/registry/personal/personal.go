@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -143,18 +142,12 @@ func (o Options) target() (scheme, host string, err error) {
 	switch {
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
 		return "", "", errors.New("endpoint: want a scheme, a host and a port, and nothing else")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !binding.Loopback(u.Hostname()):
 		return "", "", errors.New("endpoint: http is for this machine only, as for the sandbox; use https")
 	case u.Scheme != "http" && u.Scheme != "https":
 		return "", "", errors.New("endpoint: want https")
 	}
 	return u.Scheme, u.Host, nil
-}
-
-// loopback says whether a host is this machine.
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
 }
 
 // isRegion says whether s has a region's shape. There is no list: new ones

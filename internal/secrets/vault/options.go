@@ -8,11 +8,10 @@ package vault
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
-	"strings"
 	"time"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/secrets"
 )
 
@@ -155,14 +154,8 @@ func checkAddress(address string, allowHTTP bool) error {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("vault: address of %s: no credentials, query or fragment belong into it", u.Host)
 	}
-	if u.Scheme == "http" && !allowHTTP && !loopback(u.Hostname()) {
+	if u.Scheme == "http" && !allowHTTP && !binding.Loopback(u.Hostname()) {
 		return fmt.Errorf("vault: address of %s: http would send the token in clear: use https", u.Host)
 	}
 	return nil
-}
-
-// loopback says whether a host is this machine.
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || (ip != nil && ip.IsLoopback())
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -77,7 +76,7 @@ func parseEndpoint(raw string, allowHTTP bool) (endpoint, error) {
 	switch {
 	case e.host == "" || strings.Trim(e.path, "/") == "":
 		return endpoint{}, badURL("source-url", "it has no host or no path", "")
-	case e.scheme == "http" && !allowHTTP && !loopback(e.host):
+	case e.scheme == "http" && !allowHTTP && !binding.Loopback(e.host):
 		return endpoint{}, badURL("source-url", "http would send credentials and declarations in clear", "use https, or allow http explicitly")
 	}
 	return e, nil
@@ -114,14 +113,6 @@ func parseSCP(raw string) (endpoint, error) {
 // notInHost says that r stands in no host name. Letters beyond ASCII do.
 func notInHost(r rune) bool {
 	return r != '.' && r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r <= 0x7f
-}
-
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
 }
 
 // cleanPath makes a sub-path of the repository into names from its root.

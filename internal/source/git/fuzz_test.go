@@ -12,6 +12,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/storage/memory"
+
+	"reconciler/internal/binding"
 )
 
 func FuzzParseEndpoint(f *testing.F) {
@@ -24,7 +26,7 @@ func FuzzParseEndpoint(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw, secret string) {
 		e, err := parseEndpoint(raw, false)
 		if err == nil {
-			if e.host == "" || e.path == "" || e.scheme == "http" && !loopback(e.host) {
+			if e.host == "" || e.path == "" || e.scheme == "http" && !binding.Loopback(e.host) {
 				t.Errorf("%q gives %+v", raw, e)
 			}
 			if again, err := parseEndpoint(e.String(), false); err != nil || strings.Trim(again.path, "/") != strings.Trim(e.path, "/") || again.host != e.host {
