@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"reconciler/internal/binding"
@@ -69,12 +70,14 @@ func (m *maker) drifted(s subject) bool {
 	if !s.ours() || len(accountChanges(s.d, s.record.Wanted())) > 0 || vaultChanged(s) {
 		return false
 	}
-	for _, in := range m.in.Intents {
-		if in.Platform == s.d.Spec.Platform && in.Object == accountObject {
-			return false
-		}
-	}
-	return true
+	return !m.unfinished(s)
+}
+
+// unfinished says that a call of ours on the account has no outcome yet.
+func (m *maker) unfinished(s subject) bool {
+	return slices.ContainsFunc(m.in.Intents, func(in binding.Intent) bool {
+		return in.Platform == s.d.Spec.Platform && in.Object == accountObject
+	})
 }
 
 // reportDrift keeps drift that the declaration wants told and not corrected.
@@ -93,24 +96,28 @@ func (m *maker) unbound(s subject) bool {
 	if m.reportDrift(s, title+" is not bound any more") {
 		return false
 	}
-	reason := title + " is declared and not bound"
-	if m.drifted(s) {
-		reason = "drift: " + title + " was bound and is not any more"
+	a := Action{Reason: title + " is declared and not bound", Repair: m.drifted(s), Unfinished: s.ours() && m.unfinished(s)}
+	if a.Repair {
+		a.Reason = "drift: " + title + " was bound and is not any more"
 	}
 	if s.d.Spec.Platform.OAuth() {
-		return m.authorize(s, Action{Reason: reason, Changes: bindChanges(s), Steps: m.authorizeSteps(s.d)})
+		a.Changes, a.Steps = bindChanges(s), m.authorizeSteps(s.d)
+		return m.authorize(s, a)
 	}
 	if back, ok := m.lastGood(s); ok {
-		return m.bind(back, fmt.Sprintf("%s; the newest token is refused, so that version %d, bound before, is bound again", reason, back.token.Version))
+		a.Reason += fmt.Sprintf("; the newest token is refused, so that version %d, bound before, is bound again", back.token.Version)
+		return m.bind(back, a)
 	}
 	if m.tokenBlocks(s) {
 		return false
 	}
-	return m.bind(s, reason)
+	return m.bind(s, a)
 }
 
-func (m *maker) bind(s subject, reason string) bool {
-	a := Action{Object: accountObject, Kind: Bind, Reason: reason, Changes: bindChanges(s), Steps: triggerURLSteps(s.d)}
+// bind plans to bind an account where none is; a has the reason and whose doing
+// it is that none is.
+func (m *maker) bind(s subject, a Action) bool {
+	a.Object, a.Kind, a.Changes, a.Steps = accountObject, Bind, bindChanges(s), triggerURLSteps(s.d)
 	if !m.in.Observation.Capabilities.Bind {
 		a.Kind, a.Steps = Manual, m.bindSteps(s)
 		a.Reason += m.because("bind")
@@ -200,21 +207,24 @@ func (m *maker) differing(s subject, changes []Change) bool {
 	case m.drifted(s):
 		reason = "drift: somebody bound another account"
 	}
-	changes = append(changes, renameChange(s)...)
+	a := Action{Reason: reason, Changes: append(changes, renameChange(s)...), Repair: m.drifted(s)}
 	if s.d.Spec.Platform.OAuth() {
-		return m.authorize(s, Action{Reason: reason, Changes: changes, Steps: append(m.unbindSteps(s.d.Spec.Platform), m.authorizeSteps(s.d)...)})
+		a.Steps = append(m.unbindSteps(s.d.Spec.Platform), m.authorizeSteps(s.d)...)
+		return m.authorize(s, a)
 	}
-	return m.rebind(s, reason, append(changes, tokenChanges(s)...))
+	a.Changes = append(a.Changes, tokenChanges(s)...)
+	return m.rebind(s, a)
 }
 
-// rebind plans to let the account go and to bind it again. Where the token
-// cannot be had or was refused, the account stays as it is.
-func (m *maker) rebind(s subject, reason string, changes []Change) bool {
+// rebind plans to let the account go and to bind it again; a has the reason and
+// the changes. Where the token cannot be had or was refused, the account stays
+// as it is.
+func (m *maker) rebind(s subject, a Action) bool {
 	if m.tokenBlocks(s) {
 		return false
 	}
 	caps := m.in.Observation.Capabilities
-	a := Action{Object: accountObject, Kind: Rebind, Reason: reason, Changes: changes, Steps: rebindSteps(s)}
+	a.Object, a.Kind, a.Steps = accountObject, Rebind, rebindSteps(s)
 	if !caps.Bind || !caps.Unbind {
 		a.Kind, a.Steps = Manual, append(m.unbindSteps(s.d.Spec.Platform), m.bindSteps(s)...)
 		a.Reason += m.because("bind", "unbind")
@@ -235,7 +245,7 @@ func (m *maker) equal(s subject) bool {
 			if vaultChanged(s) {
 				reason = "the token is kept elsewhere now"
 			}
-			m.rebind(s, reason, append(changes, renameChange(s)...))
+			m.rebind(s, Action{Reason: reason, Changes: append(changes, renameChange(s)...)})
 			return true // Bound before and, whatever becomes of the rebind, after.
 		}
 	}

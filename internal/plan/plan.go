@@ -68,6 +68,13 @@ type Action struct {
 	// Settled says of a noop that all is as declared, rather than that
 	// something is kept for the reason given.
 	Settled bool `json:"-"`
+	// Repair says that the action puts right what somebody else did to what we
+	// applied (drift): declared now is what we applied last, and the registry
+	// has it no more or otherwise.
+	Repair bool `json:"-"`
+	// Unfinished says that the action ends what we began ourselves: we let the
+	// account go and have yet to bind it again.
+	Unfinished bool `json:"-"`
 	// Target is what applying needs; it is derived from the same inputs and
 	// not part of the output or of the digest.
 	Target Target `json:"-"`

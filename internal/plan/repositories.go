@@ -151,9 +151,9 @@ func (m *maker) link(r image) bool {
 			return false
 		}
 	}
-	drift := r.own != nil && r.own.Link != nil && len(linkChanges(r, r.own.Link)) == 0
+	a.Repair = r.own != nil && r.own.Link != nil && len(linkChanges(r, r.own.Link)) == 0
 	switch {
-	case drift:
+	case a.Repair:
 		a.Reason = "drift: it was linked as declared and is not any more"
 	case a.Kind == Link:
 		a.Reason = "declared and not linked"
@@ -163,7 +163,7 @@ func (m *maker) link(r image) bool {
 		a.Reason = "the declaration changed"
 	}
 	switch caps := m.in.Observation.Capabilities; {
-	case drift && r.d.Spec.DriftPolicy == binding.Report:
+	case a.Repair && r.d.Spec.DriftPolicy == binding.Report:
 		m.onImage(r, Action{Kind: Noop, Reason: "drift: the source is not as it was linked; reported and not corrected (driftPolicy Report)"})
 		m.find(r.d, r.path, finding.New("drift", fmt.Sprintf("%s: the source of %s is not as it was linked", r.d.Name, r.name)))
 		return false

@@ -64,14 +64,14 @@ func (r image) observed(rule binding.BuildRule) *binding.ObservedRule {
 func (m *maker) rule(r image, rule binding.BuildRule) {
 	have := r.observed(rule)
 	to := binding.NormalDockerfile(rule.Dockerfile)
-	drift := r.own != nil && r.own.Dockerfiles[rule.Key()] == to
 	a := Action{Kind: AddRule, Reason: "declared and not there", Changes: []Change{{"dockerfile", "", to}}}
+	a.Repair = r.own != nil && r.own.Dockerfiles[rule.Key()] == to
 	a.Target.Rule = binding.ObservedRule{BuildRule: rule}
 	p := takeRule
 	switch {
 	case have != nil && have.Same(rule):
 		if r.own == nil || !slices.Contains(r.own.RuleKeys, rule.Key()) {
-			a.Kind, a.Reason, a.Changes, a.Target.Rule = Adopt, "there already, as declared", nil, *have
+			a.Kind, a.Reason, a.Changes, a.Target.Rule, a.Repair = Adopt, "there already, as declared", nil, *have, false
 			m.onRule(r, p, a)
 		}
 		return
@@ -84,7 +84,7 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 			return
 		}
 	}
-	if drift {
+	if a.Repair {
 		a.Reason = "drift: somebody changed or removed it"
 		if r.d.Spec.DriftPolicy == binding.Report {
 			m.onRule(r, p, Action{Kind: Noop, Target: a.Target, Reason: a.Reason + "; reported and not corrected (driftPolicy Report)"})
@@ -109,7 +109,7 @@ func (m *maker) onRule(r image, p phase, a Action) {
 func ruleObject(image string, rule binding.BuildRule) string { return image + "#" + rule.Key() }
 
 func (m *maker) foreignRule(r image, a Action) {
-	a.Kind, a.Reason = Forbidden, "adopt-required: a build rule of the same branch or tag and image tag was never ours"
+	a.Kind, a.Repair, a.Reason = Forbidden, false, "adopt-required: a build rule of the same branch or tag and image tag was never ours"
 	m.onRule(r, changeRule, a)
 	m.find(r.d, r.path+".rules", finding.New("adopt-required", fmt.Sprintf(
 		"%s: the build rule %s of %s has dockerfile %q, declared is %q, and it was not made by us",
