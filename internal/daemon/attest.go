@@ -15,7 +15,7 @@ import (
 // looks at its instance anew where a daemon runs. It goes by the last plan, so
 // one has to be made before.
 func (e *Engine) Attest(ctx context.Context, word server.Attestation) (string, error) {
-	i, err := e.attested(word)
+	i, err := e.present().attested(word)
 	if err != nil {
 		return "", err
 	}
@@ -33,13 +33,13 @@ func (e *Engine) Attest(ctx context.Context, word server.Attestation) (string, e
 
 // attested is the instance that a person speaks of: the one where steps of the
 // binding wait, or else one that has it, which then says why none do.
-func (e *Engine) attested(word server.Attestation) (*instance, error) {
+func (g *generation) attested(word server.Attestation) (*instance, error) {
 	var (
 		has, waits []*instance
 		names      []string
 		unplanned  bool
 	)
-	for _, i := range e.instances {
+	for _, i := range g.instances {
 		if word.Instance != "" && word.Instance != i.name {
 			continue
 		}
@@ -67,8 +67,8 @@ func (e *Engine) attested(word server.Attestation) (*instance, error) {
 		return nil, fmt.Errorf("attest %s: steps wait on several instances (%s): say which with --instance", word.Binding, strings.Join(on, ", "))
 	case len(has) > 0:
 		return has[0], nil
-	case word.Instance != "" && !slices.Contains(e.config.InstanceNames(), word.Instance):
-		return nil, fmt.Errorf("attest: no instance is called %s%s", word.Instance, manifest.DidYouMean(word.Instance, e.config.InstanceNames()))
+	case word.Instance != "" && !slices.Contains(g.config.InstanceNames(), word.Instance):
+		return nil, fmt.Errorf("attest: no instance is called %s%s", word.Instance, manifest.DidYouMean(word.Instance, g.config.InstanceNames()))
 	case unplanned:
 		return nil, errors.New("attest: the first look at the instances is not over yet; try again in a moment")
 	}

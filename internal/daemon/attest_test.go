@@ -21,7 +21,7 @@ func (w *world) byHand(names ...string) {
 }
 
 func (p *process) attest(word server.Attestation) (string, error) {
-	return server.NewClient(p.engine.config.Server.Socket).Attest(p.t.Context(), word)
+	return server.NewClient(p.engine.present().config.Server.Socket).Attest(p.t.Context(), word)
 }
 
 func TestAPersonsWordMakesABindingReady(t *testing.T) {

@@ -47,26 +47,45 @@ type Options struct {
 	hostPace float64
 }
 
-// Engine is everything that a configuration names, built and not yet running.
-// Its methods are used by one goroutine at a time, but for Statuses, Ready,
-// Memory and Attest, which are safe for concurrent use.
+// Engine is the parts that live as long as the process, and the generation
+// that was built of the present configuration. Plans and runs use it from one
+// goroutine at a time; Statuses, Ready, Memory and Attest are safe for
+// concurrent use, also while the generation is exchanged.
 type Engine struct {
-	config    Config
-	log       *slog.Logger
-	redactor  *secrets.Redactor
-	now       func() time.Time
-	source    source.Source
-	store     *state.Store
-	cache     *manifest.Cache
-	instances []*instance
-	metrics   *metrics
-	told      func(reconcile.Event)
-	closers   []func() error
-	trial     trial
+	*longLived
+	// current is never nil once Build returned.
+	current atomic.Pointer[generation]
+}
+
+// longLived are the parts that a new configuration does not exchange. What
+// configures them cannot change without a restart.
+type longLived struct {
+	// outside is what the caller gave of the outside world; its Config is the
+	// one of the start.
+	outside  Options
+	log      *slog.Logger
+	redactor *secrets.Redactor
+	now      func() time.Time
+	store    *state.Store
+	cache    *manifest.Cache
+	metrics  *metrics
+	told     func(reconcile.Event)
+	closers  []func() error
 	// foreign says that what was applied is a running daemon's word.
 	foreign bool
+}
+
+// generation are the parts that are built of one configuration and go with it.
+type generation struct {
+	*longLived
+	config    Config
+	source    source.Source
+	instances []*instance
+	trial     trial
 	// vault is nil where no secret store is configured.
 	vault *vault.Client
+	// release lets go of what the generation alone holds.
+	release []func() error
 }
 
 // instance is one registry instance and what keeps it as declared.
@@ -89,34 +108,56 @@ func Build(ctx context.Context, opts Options) (_ *Engine, err error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	redactor := opts.Redactor
-	if redactor == nil {
-		redactor = secrets.NewRedactor(opts.Now)
+	if opts.Redactor == nil {
+		opts.Redactor = secrets.NewRedactor(opts.Now)
 	}
-	e := &Engine{
-		config: opts.Config, now: opts.Now, cache: manifest.NewCache(), told: opts.Events,
-		log: newLog(opts.LogTo, opts.Config.Log, redactor), redactor: redactor,
-	}
+	e := &Engine{longLived: &longLived{
+		outside: opts, now: opts.Now, cache: manifest.NewCache(), told: opts.Events, redactor: opts.Redactor,
+		log: newLog(opts.LogTo, opts.Config.Log, opts.Redactor),
+	}}
 	e.metrics = newMetrics(e.Statuses, opts.Now)
 	defer func() {
 		if err != nil {
-			e.Close()
+			e.letGo(&e.closers)
 		}
 	}()
-	if e.source, err = buildSource(opts.Config); err != nil {
+	if err := e.openState(ctx, opts.Config, opts.ReadOnly); err != nil {
 		return nil, err
 	}
-	e.closers = append(e.closers, e.source.Close)
-	if err := e.openState(ctx, opts.ReadOnly); err != nil {
+	g, err := e.generate(opts.Config)
+	if err != nil {
 		return nil, err
 	}
-	tokens, err := buildVault(opts.Config, redactor, opts.Now)
+	e.current.Store(g)
+	return e, nil
+}
+
+// present is the generation of the present configuration. A method that needs
+// it twice asks once, so that it does not see two.
+func (e *Engine) present() *generation { return e.current.Load() }
+
+// generate builds all that goes with a configuration. Nothing of it runs yet,
+// and no call is made.
+func (l *longLived) generate(config Config) (_ *generation, err error) {
+	g := &generation{longLived: l, config: config}
+	defer func() {
+		if err != nil {
+			g.close()
+		}
+	}()
+	opts := l.outside
+	opts.Config = config
+	if g.source, err = buildSource(config); err != nil {
+		return nil, err
+	}
+	g.release = append(g.release, g.source.Close)
+	tokens, err := buildVault(config, l.redactor, l.now)
 	if err != nil {
 		return nil, err
 	}
 	if client, ok := tokens.(*vault.Client); ok {
-		e.vault = client
-		e.closers = append(e.closers, func() error { return closeVault(client) })
+		g.vault = client
+		g.release = append(g.release, func() error { return closeVault(client) })
 	}
 	hosts, err := buildHosts(opts, tokens)
 	if err != nil {
@@ -126,12 +167,12 @@ func Build(ctx context.Context, opts Options) (_ *Engine, err error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := e.fingerprintKey()
+	key, err := l.fingerprintKey()
 	if err != nil {
 		return nil, err
 	}
-	for _, cfg := range opts.Config.Instances {
-		driver, err := buildDriver(cfg, redactor)
+	for _, cfg := range config.Instances {
+		driver, err := buildDriver(cfg, l.redactor)
 		if err != nil {
 			return nil, err
 		}
@@ -139,23 +180,32 @@ func Build(ctx context.Context, opts Options) (_ *Engine, err error) {
 		i.missing.Store(new("not observed yet"))
 		i.reconciler = reconcile.New(reconcile.Options{
 			Instance: plan.Instance{Name: cfg.Name, Region: cfg.Region}, Registry: driver, Hosts: hosts, Sites: sites,
-			Tokens: tokens, Store: e.store, Key: key, Policy: policy(opts.Config),
-			HostMemory: opts.Config.Sync.DriftInterval, Events: e.event, Now: opts.Now,
+			Tokens: tokens, Store: l.store, Key: key, Policy: policy(config),
+			HostMemory: config.Sync.DriftInterval, Events: g.event, Now: l.now,
 		})
-		e.instances = append(e.instances, i)
+		g.instances = append(g.instances, i)
 	}
-	return e, nil
+	return g, nil
 }
 
-// Close lets go of the source and of the state file.
+// Close lets go of the generation and of the state file.
 func (e *Engine) Close() {
+	e.present().close()
+	e.letGo(&e.closers)
+}
+
+// close lets go of what the generation alone holds.
+func (g *generation) close() { g.letGo(&g.release) }
+
+// letGo closes what is listed, once.
+func (l *longLived) letGo(closers *[]func() error) {
 	var errs []error
-	for _, c := range e.closers {
+	for _, c := range *closers {
 		errs = append(errs, c())
 	}
-	e.closers = nil
+	*closers = nil
 	if err := errors.Join(errs...); err != nil {
-		e.log.Error("close", "err", err)
+		l.log.Error("close", "err", err)
 	}
 }
 
@@ -163,7 +213,7 @@ func (e *Engine) Close() {
 // answers put into their texts went through the redactor.
 func (e *Engine) Statuses() []binding.Status {
 	var all []binding.Status
-	for _, i := range e.instances {
+	for _, i := range e.present().instances {
 		all = append(all, i.reconciler.Statuses()...)
 	}
 	for _, s := range all {
@@ -182,7 +232,7 @@ func (e *Engine) Memory(name string) (server.Memory, error) {
 	ctx := context.Background()
 	records, errRecords := e.store.Records(ctx, name)
 	intents, errIntents := e.store.Intents(ctx, name)
-	revision, errRevision := e.store.Revision(ctx, e.sourceKey())
+	revision, errRevision := e.store.Revision(ctx, e.present().config.sourceKey())
 	return server.Memory{Records: records, Intents: intents, Revision: revision}, errors.Join(errRecords, errIntents, errRevision)
 }
 
@@ -191,11 +241,11 @@ func (e *Engine) Log() *slog.Logger { return e.log }
 
 // fingerprintKey is the key of the state file; nil for a daemon's word, whose
 // fingerprints were made with another.
-func (e *Engine) fingerprintKey() ([]byte, error) {
-	if e.foreign {
+func (l *longLived) fingerprintKey() ([]byte, error) {
+	if l.foreign {
 		return nil, nil
 	}
-	key, err := e.store.Key()
+	key, err := l.store.Key()
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}

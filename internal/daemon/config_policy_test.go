@@ -74,7 +74,8 @@ func TestAPolicyThatCannotBeReadIsAFault(t *testing.T) {
 // TestASnapshotIsHeldToBothPolicies: what the engine makes of a snapshot.
 func TestASnapshotIsHeldToBothPolicies(t *testing.T) {
 	config, _ := load(t, smallest+"policy: {rules: [{name: team, files: [team/**], addresses: [gitlab.example.com]}]}\n")
-	engine := &Engine{config: config, now: func() time.Time { return time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC) }, cache: manifest.NewCache()}
+	now := func() time.Time { return time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC) }
+	g := &generation{longLived: &longLived{now: now, cache: manifest.NewCache()}, config: config}
 	declaration := func(file, address string) binding.File {
 		return binding.File{Path: file, Digest: file + address, Data: []byte("apiVersion: reconciler/v1alpha1\nkind: SourceBinding\nmetadata: {name: a}\n" +
 			"spec: {instance: prod, platform: gitlab, address: '" + address + "', username: bot, token: {vault: {mount: secret, path: acr/a}}}\n")}
@@ -92,7 +93,7 @@ func TestASnapshotIsHeldToBothPolicies(t *testing.T) {
 		{"http", declaration("team/a.yaml", "http://gitlab.example.com"), usable, []string{"team/a.yaml"}, "policy-https"},
 		{"a policy without data", declaration("team/a.yaml", "https://gitlab.example.com"), []binding.File{{Path: "policy/https.cue"}}, []string{"policy/https.cue"}, "policy-invalid"},
 	} {
-		loaded, err := engine.check(context.Background(), source.Snapshot{Revision: "1", Files: []binding.File{tt.file}, Policies: tt.policies})
+		loaded, err := g.check(context.Background(), source.Snapshot{Revision: "1", Files: []binding.File{tt.file}, Policies: tt.policies}, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -86,14 +86,14 @@ func (d *doctor) mayAsk(l *list, b binding.Declaration) bool {
 // appliedRecords are what was applied last on every instance, from the state
 // file or the daemon that holds it. Nothing is written.
 func appliedRecords(ctx context.Context, o Options) (map[string][]binding.Record, error) {
-	e := &Engine{config: o.Config, log: slog.New(slog.DiscardHandler)}
-	defer e.Close()
-	if err := e.openState(ctx, true); err != nil {
+	l := &longLived{log: slog.New(slog.DiscardHandler)}
+	defer l.letGo(&l.closers)
+	if err := l.openState(ctx, o.Config, true); err != nil {
 		return nil, err
 	}
 	applied := map[string][]binding.Record{}
 	for _, name := range o.Config.InstanceNames() {
-		records, err := e.store.Records(ctx, name)
+		records, err := l.store.Records(ctx, name)
 		if err != nil {
 			return nil, err
 		}

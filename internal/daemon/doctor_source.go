@@ -142,8 +142,8 @@ func gitStep(err error) int {
 
 // files checks the declarations, and chooses those to look at.
 func (d *doctor) files(ctx context.Context, l *list, snapshot source.Snapshot) {
-	e := &Engine{config: d.o.Config, now: d.o.Now, cache: d.cache}
-	loaded, err := e.check(ctx, snapshot)
+	g := &generation{longLived: &longLived{now: d.o.Now, cache: d.cache}, config: d.o.Config}
+	loaded, err := g.check(ctx, snapshot, "")
 	if err != nil {
 		l.failed("files", snapshot.Revision, err)
 		return

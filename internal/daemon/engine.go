@@ -25,39 +25,44 @@ type Loaded struct {
 // Load reads the newest snapshot and checks its files. The error says that
 // nothing could be read, from which nothing follows.
 func (e *Engine) Load(ctx context.Context) (Loaded, error) {
-	trusted, err := e.store.Revision(ctx, e.sourceKey())
-	if err != nil {
-		return Loaded{}, fmt.Errorf("state: %w", err)
-	}
-	snapshot, unchanged, err := e.source.Snapshot(ctx, trusted)
+	g := e.present()
+	snapshot, err := g.read(ctx)
 	if err != nil {
 		return Loaded{}, err
 	}
-	if unchanged {
-		// The revision is the trusted one, but this process has not seen its
-		// files yet.
-		if snapshot, _, err = e.source.Snapshot(ctx, ""); err != nil {
-			return Loaded{}, err
-		}
-		snapshot.Rewritten = false
-	}
-	return e.check(ctx, snapshot)
+	return g.check(ctx, snapshot, "")
 }
 
-// check turns a snapshot's files into what is desired. A file that the source
-// could not give is as broken as one that does not parse.
-func (e *Engine) check(ctx context.Context, snapshot source.Snapshot) (Loaded, error) {
-	return e.Check(ctx, snapshot, "")
+// read gives the newest snapshot with its files, also where its revision is
+// the trusted one.
+func (g *generation) read(ctx context.Context) (source.Snapshot, error) {
+	trusted, err := g.trusted(ctx)
+	if err != nil {
+		return source.Snapshot{}, err
+	}
+	snapshot, unchanged, err := g.source.Snapshot(ctx, trusted)
+	if err == nil && unchanged {
+		// The source has told of it before, and not of its files now.
+		snapshot, _, err = g.source.Snapshot(ctx, "")
+		snapshot.Rewritten = false
+	}
+	return snapshot, err
 }
 
 // Check is Load for a snapshot that the caller has read. The paths of its files
 // start with the folder root, of which policies do not speak.
 func (e *Engine) Check(ctx context.Context, snapshot source.Snapshot, root string) (Loaded, error) {
+	return e.present().check(ctx, snapshot, root)
+}
+
+// check turns a snapshot's files into what is desired. A file that the source
+// could not give is as broken as one that does not parse.
+func (g *generation) check(ctx context.Context, snapshot source.Snapshot, root string) (Loaded, error) {
 	policies, found := manifest.ParsePolicies(snapshot.Policies)
 	result := manifest.Load(ctx, snapshot.Files, manifest.Options{
-		Now: e.now(), Instances: e.config.InstanceNames(), Revision: snapshot.Revision, Cache: e.cache,
-		Access: e.config.Access(), Policies: policies,
-		AllowPrivateAddresses: e.config.CodeHosts.UnsafeAllowPrivateAddresses, Roots: []string{root},
+		Now: g.now(), Instances: g.config.InstanceNames(), Revision: snapshot.Revision, Cache: g.cache,
+		Access: g.config.Access(), Policies: policies,
+		AllowPrivateAddresses: g.config.CodeHosts.UnsafeAllowPrivateAddresses, Roots: []string{root},
 	})
 	if err := ctx.Err(); err != nil {
 		return Loaded{}, fmt.Errorf("check of %s: %w", snapshot.Revision, err)
@@ -87,10 +92,11 @@ func (e *Engine) Plan(ctx context.Context, loaded Loaded, depth reconcile.Depth)
 
 // PlanObserved is Plan, and gives the observations that the plan was made of.
 func (e *Engine) PlanObserved(ctx context.Context, loaded Loaded, depth reconcile.Depth) (plan.Plan, []binding.Observation, error) {
-	plans, errs := make([]plan.Plan, len(e.instances)), make([]error, len(e.instances))
-	seen := make([]binding.Observation, len(e.instances))
+	instances := e.present().instances
+	plans, errs := make([]plan.Plan, len(instances)), make([]error, len(instances))
+	seen := make([]binding.Observation, len(instances))
 	var planning sync.WaitGroup
-	for n, i := range e.instances {
+	for n, i := range instances {
 		planning.Go(func() { plans[n], seen[n], errs[n] = i.reconciler.Plan(ctx, loaded.Desired, depth) })
 	}
 	planning.Wait()
@@ -103,8 +109,9 @@ func (e *Engine) PlanObserved(ctx context.Context, loaded Loaded, depth reconcil
 // Apply carries out a plan that Plan made of loaded, one instance after the
 // other.
 func (e *Engine) Apply(ctx context.Context, loaded Loaded, planned plan.Plan) (reconcile.Result, error) {
+	g := e.present()
 	var total reconcile.Result
-	for _, i := range e.instances {
+	for _, i := range g.instances {
 		own := plan.Plan{Actions: slices.DeleteFunc(slices.Clone(planned.Actions), func(a plan.Action) bool { return a.Instance != i.name })}
 		result := i.reconciler.Apply(ctx, own, loaded.Desired)
 		total.Outcomes = append(total.Outcomes, result.Outcomes...)
@@ -113,15 +120,15 @@ func (e *Engine) Apply(ctx context.Context, loaded Loaded, planned plan.Plan) (r
 	if loaded.Desired.Rewritten && (planned.Refused() || total.Incomplete || len(loaded.Desired.Broken) > 0) {
 		return total, nil
 	}
-	return total, e.trust(ctx, loaded.Desired.Revision)
+	return total, g.trust(ctx, loaded.Desired.Revision)
 }
 
 // sourceKey names the source in the state file, so that another source's
 // revisions are not taken for this one's.
-func (e *Engine) sourceKey() string {
-	if f := e.config.Source.Folder; f != nil {
+func (c *Config) sourceKey() string {
+	if f := c.Source.Folder; f != nil {
 		return "folder " + f.Path
 	}
-	g := e.config.Source.Git
+	g := c.Source.Git
 	return "git " + g.URL + " " + g.Branch + " " + g.Path
 }

@@ -16,7 +16,7 @@ import (
 // on; until then it says what is missing. It names no binding.
 func (e *Engine) Ready() error {
 	var errs []error
-	for _, i := range e.instances {
+	for _, i := range e.present().instances {
 		if missing := *i.missing.Load(); missing != "" {
 			errs = append(errs, fmt.Errorf("instance %s: %s", i.name, missing))
 		}
@@ -26,21 +26,21 @@ func (e *Engine) Ready() error {
 
 // event takes what a reconciler tells: into the log, the metrics, and to
 // whoever listens.
-func (e *Engine) event(event reconcile.Event) {
-	e.logEvent(event)
-	e.count(event)
-	for _, i := range e.instances {
+func (g *generation) event(event reconcile.Event) {
+	g.logEvent(event)
+	g.count(event)
+	for _, i := range g.instances {
 		if i.name == event.Instance {
 			i.observe(event)
 		}
 	}
-	if event.Kind == reconcile.SyncDone && e.trial.passed(event) {
-		if err := e.trust(context.Background(), event.Revision); err != nil {
-			e.log.Error("revision not remembered", "err", err)
+	if event.Kind == reconcile.SyncDone && g.trial.passed(event) {
+		if err := g.trust(context.Background(), event.Revision); err != nil {
+			g.log.Error("revision not remembered", "err", err)
 		}
 	}
-	if e.told != nil {
-		e.told(event)
+	if g.told != nil {
+		g.told(event)
 	}
 }
 
@@ -73,8 +73,8 @@ func (i *instance) unseen(p plan.Plan) string {
 	return "not observed in full yet: the registry did not answer for every binding"
 }
 
-func (e *Engine) logEvent(ev reconcile.Event) {
-	log := e.log.With("instance", ev.Instance)
+func (l *longLived) logEvent(ev reconcile.Event) {
+	log := l.log.With("instance", ev.Instance)
 	switch ev.Kind {
 	case reconcile.PlanMade:
 		log.Debug("plan made", "revision", ev.Revision, "digest", ev.Plan.Digest(), "changes", ev.Plan.HasChanges())
@@ -96,20 +96,20 @@ func (e *Engine) logEvent(ev reconcile.Event) {
 	}
 }
 
-func (e *Engine) count(ev reconcile.Event) {
+func (l *longLived) count(ev reconcile.Event) {
 	switch ev.Kind {
 	case reconcile.ActionDone:
-		e.metrics.actions.WithLabelValues(ev.Instance, string(ev.Action.Kind), string(ev.Outcome.State)).Inc()
+		l.metrics.actions.WithLabelValues(ev.Instance, string(ev.Action.Kind), string(ev.Outcome.State)).Inc()
 	case reconcile.SyncDone:
 		result := "success"
 		if ev.Result.Incomplete || ev.Result.Count(reconcile.Failed, reconcile.Held, reconcile.Skipped, reconcile.Stopped) > 0 {
 			result = "partial"
 		} else {
-			e.metrics.lastSuccess.WithLabelValues(ev.Instance).Set(float64(ev.Time.Unix()))
+			l.metrics.lastSuccess.WithLabelValues(ev.Instance).Set(float64(ev.Time.Unix()))
 		}
-		e.metrics.syncs.WithLabelValues(ev.Instance, result).Inc()
+		l.metrics.syncs.WithLabelValues(ev.Instance, result).Inc()
 	case reconcile.SyncFailed:
-		e.metrics.syncs.WithLabelValues(ev.Instance, "error").Inc()
+		l.metrics.syncs.WithLabelValues(ev.Instance, "error").Inc()
 	case reconcile.PlanMade, reconcile.ActionStarted, reconcile.Recovered:
 	}
 }

@@ -39,11 +39,12 @@ type repositoryLister interface {
 // written, no secret is read, and no code host is asked. Told, if not nil,
 // hears how many of the questions were answered, from several goroutines.
 func (e *Engine) Import(ctx context.Context, name string, told func(done, of int)) (Found, error) {
-	at := slices.IndexFunc(e.config.Instances, func(i InstanceConfig) bool { return i.Name == name })
+	config := e.present().config
+	at := slices.IndexFunc(config.Instances, func(i InstanceConfig) bool { return i.Name == name })
 	if at < 0 {
-		return Found{}, fmt.Errorf("import: the configuration has no instance %q; it has %s", name, strings.Join(e.config.InstanceNames(), ", "))
+		return Found{}, fmt.Errorf("import: the configuration has no instance %q; it has %s", name, strings.Join(config.InstanceNames(), ", "))
 	}
-	cfg := e.config.Instances[at]
+	cfg := config.Instances[at]
 	driver, err := buildDriver(cfg, e.redactor)
 	if err != nil {
 		return Found{}, err

@@ -103,7 +103,7 @@ func TestAnUnchangedSyncCostsItsListCalls(t *testing.T) {
 	}
 	for range 3 {
 		seen := len(w.outside.Registry.Calls())
-		r := p.engine.instances[0].reconciler
+		r := p.engine.present().instances[0].reconciler
 		if _, err := r.Sync(t.Context(), loaded.Desired, reconcile.Preflight); err != nil {
 			t.Fatal(err)
 		}

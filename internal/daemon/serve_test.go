@@ -45,7 +45,7 @@ func (p *process) get(path string) (int, string) {
 // names are the bindings that the socket tells of.
 func (p *process) names() []string {
 	p.t.Helper()
-	statuses, err := server.NewClient(p.engine.config.Server.Socket).Bindings(p.t.Context())
+	statuses, err := server.NewClient(p.engine.present().config.Server.Socket).Bindings(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)
 	}

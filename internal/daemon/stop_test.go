@@ -105,8 +105,8 @@ func (panicking) Close() error { return nil }
 func TestAPanicInTheSourceDoesNotEndTheDaemon(t *testing.T) {
 	w := newWorld(t)
 	p := w.build()
-	p.engine.source = panicking{}
-	f := &follower{engine: p.engine}
+	p.engine.present().source = panicking{}
+	f := &follower{generation: p.engine.present()}
 	f.look(t.Context())
 	f.look(t.Context())
 	log := p.log.String()

@@ -11,11 +11,21 @@ import (
 // trust remembers the revision that the next one has to descend from. One
 // after a rewritten history is trusted only once nothing was refused for it,
 // so that the refusal stands until a person lifts it.
-func (e *Engine) trust(ctx context.Context, revision string) error {
-	if err := e.store.PutRevision(ctx, e.sourceKey(), revision); err != nil {
+func (g *generation) trust(ctx context.Context, revision string) error {
+	if err := g.store.PutRevision(ctx, g.config.sourceKey(), revision); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
 	return nil
+}
+
+// trusted is the revision that the next one has to descend from; empty before
+// the first.
+func (g *generation) trusted(ctx context.Context) (string, error) {
+	revision, err := g.store.Revision(ctx, g.config.sourceKey())
+	if err != nil {
+		return "", fmt.Errorf("state: %w", err)
+	}
+	return revision, nil
 }
 
 // trial is a snapshot after a rewritten history: it is trusted once every

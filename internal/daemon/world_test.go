@@ -371,6 +371,6 @@ func (p *process) at(revision string) {
 				reached[e.Instance] = true
 			}
 		}
-		return len(reached) == len(p.engine.instances)
+		return len(reached) == len(p.engine.present().instances)
 	})
 }
