@@ -135,6 +135,8 @@ func TestJSONSchemaAgreesWithValidation(t *testing.T) {
 		{"subgroup on push", change(t, "source: payments/api", "source: payments/core/api\n      trigger: auto"), false},
 		{"unknown trigger", change(t, "source: payments/api", "source: payments/api\n      trigger: nightly"), false},
 		{"unknown policy", change(t, "  suspend", "  driftPolicy: Ignore\n  suspend"), false},
+		{"unknown management policy", change(t, "  suspend", "  managementPolicy: Ignore\n  suspend"), false},
+		{"only looked at", change(t, "  suspend", "  managementPolicy: Observe\n  suspend"), true},
 		{"branch and tag", change(t, "branch: main", "branch: main, tag: v1"), false},
 		{"neither branch nor tag", change(t, "branch: main, ", ""), false},
 		{"image without namespace", change(t, "image: payments/api", "image: api"), false},

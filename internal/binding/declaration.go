@@ -92,7 +92,10 @@ type Spec struct {
 	Username       string         `json:"username,omitempty"`
 	Token          *Token         `json:"token,omitempty"`
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy"`
-	DriftPolicy    DriftPolicy    `json:"driftPolicy"`
+	// ManagementPolicy is empty in what was written before there was one, which
+	// means Manage.
+	ManagementPolicy ManagementPolicy `json:"managementPolicy,omitempty"`
+	DriftPolicy      DriftPolicy      `json:"driftPolicy"`
 	// Adopt allows an existing binding that differs from the declaration, and
 	// was never ours, to be replaced.
 	Adopt        bool         `json:"adopt,omitempty"`
@@ -137,6 +140,28 @@ const (
 	Retain DeletionPolicy = "Retain"
 	Unbind DeletionPolicy = "Unbind"
 )
+
+// ManagementPolicy says whether a binding is changed at all.
+type ManagementPolicy string
+
+// Management policies; Manage is the default. The names are Crossplane's.
+const (
+	Manage  ManagementPolicy = "Manage"
+	Observe ManagementPolicy = "Observe"
+)
+
+// Observed says that the binding is looked at and told of, and never changed,
+// bound, adopted or unbound.
+func (s Spec) Observed() bool { return s.ManagementPolicy == Observe }
+
+// Deletion is what happens to the binding when its declaration goes: one that
+// was only looked at is kept, whatever its deletion policy.
+func (s Spec) Deletion() DeletionPolicy {
+	if s.Observed() || s.DeletionPolicy == "" {
+		return Retain
+	}
+	return s.DeletionPolicy
+}
 
 // DriftPolicy says what happens when the registry no longer matches.
 type DriftPolicy string

@@ -29,6 +29,7 @@ type importOptions struct {
 	instance string
 	out      string
 	force    bool
+	observe  bool
 	now      func() time.Time
 }
 
@@ -58,6 +59,7 @@ the files' comments and on the error stream, and the command exits with 4.
 	configFlag(cmd, &opts.config)
 	cmd.Flags().StringVar(&opts.out, "out", "", "write a file for each binding into the folder `DIR`, not to the standard output")
 	cmd.Flags().BoolVar(&opts.force, "force", false, "overwrite files that are there already")
+	cmd.Flags().BoolVar(&opts.observe, "observe", false, "declare managementPolicy: Observe, so that what is bound is looked at and not taken over")
 	_ = cmd.MarkFlagDirname("out")
 	return cmd
 }
@@ -79,7 +81,7 @@ func runImport(ctx context.Context, opts *importOptions) error {
 	if err != nil {
 		return err
 	}
-	export := manifest.NewExport(found.Observation, found.Unlisted)
+	export := manifest.NewExport(found.Observation, manifest.ExportOptions{Unlisted: found.Unlisted, Observe: opts.observe})
 	files := opts.files(export)
 	if err := opts.write(files); err != nil {
 		return fmt.Errorf("import: %w", err)

@@ -54,6 +54,13 @@ func knowledgeRules() []Rule {
 			Source:      design,
 		},
 		{
+			Code: "observed-difference", Severity: Warning,
+			Sentence:    "The registry is not as declared, and the declaration is only looked at.",
+			Hint:        "Set spec.managementPolicy: Manage to have it made as declared, or change the declaration to what is there.",
+			Explanation: "With managementPolicy Observe a binding is looked at, compared and told, and its token is watched; nothing is ever changed, bound, adopted or unbound for it. It is the way to see what the declaration would do to an instance that others still look after, and to step back from one without taking the declaration away.",
+			Source:      design,
+		},
+		{
 			Code: "image-repository-missing", Severity: Error,
 			Sentence:    "An image repository that is linked exists in the registry already.",
 			Hint:        "Make the namespace and the image repository in the console (Repository > Repositories), or mend the name in spec.repositories.",

@@ -31,20 +31,28 @@ type Export struct {
 	Unknown, Left []string
 }
 
+// ExportOptions say how an export is written.
+type ExportOptions struct {
+	// Unlisted says why the image repositories could not be listed; nil if they
+	// were.
+	Unlisted *binding.Unknown
+	// Observe writes managementPolicy: Observe into every declaration.
+	Observe bool
+}
+
 // NewExport writes declarations of all that was seen bound. With the place of
 // the token filled in, a plan of them adopts what is there and changes
 // nothing. What could not be asked is said in comments: it is left out, which
-// means "not managed", and never "none". Unlisted says why the image
-// repositories could not be listed; nil if they were.
-func NewExport(seen binding.Observation, unlisted *binding.Unknown) Export {
+// means "not managed", and never "none".
+func NewExport(seen binding.Observation, opts ExportOptions) Export {
 	var e Export
-	x := &exporter{formatter: NewFormatter(), seen: seen, said: map[binding.Platform][]string{}, images: map[binding.Platform][]binding.Repository{}}
+	x := &exporter{formatter: NewFormatter(), opts: opts, seen: seen, said: map[binding.Platform][]string{}, images: map[binding.Platform][]binding.Repository{}}
 	if seen.Unknown != nil {
 		e.Unknown = append(e.Unknown, "the instance: "+oneLine(seen.Unknown.Message))
 		return e
 	}
-	if unlisted != nil {
-		x.doubt("the list of image repositories", *unlisted)
+	if opts.Unlisted != nil {
+		x.doubt("the list of image repositories", *opts.Unlisted)
 	}
 	for _, image := range slices.Sorted(maps.Keys(seen.Repositories)) {
 		x.image(image, seen.Repositories[image])
@@ -70,6 +78,7 @@ func NewExport(seen binding.Observation, unlisted *binding.Unknown) Export {
 // exporter gathers what belongs to each platform.
 type exporter struct {
 	formatter *Formatter
+	opts      ExportOptions
 	seen      binding.Observation
 	images    map[binding.Platform][]binding.Repository
 	// doubts are told in every declaration, said in one platform's.
@@ -141,6 +150,10 @@ func (x *exporter) declaration(a binding.Account) Exported {
 	w.line("  username: ", quoteText(a.Username))
 	if !a.Platform.OAuth() {
 		w.token(a.Platform)
+	}
+	if x.opts.Observe {
+		w.comment("  ", "Only looked at: nothing is changed, bound, adopted or unbound until this line goes.")
+		w.line("  managementPolicy: ", string(binding.Observe))
 	}
 	w.repositories(x.images[a.Platform])
 	// What looks like a secret does not leave the registry; that it stood there

@@ -39,7 +39,7 @@ func seen(change func(*binding.Observation)) binding.Observation {
 }
 
 func TestExportSaysWhatIsThereAndWhatIsToFillIn(t *testing.T) {
-	e := NewExport(seen(nil), nil)
+	e := NewExport(seen(nil), ExportOptions{})
 	want := "# The GitLab binding of prod-hangzhou as it was when `reconciler import` asked." + `
 # payments/api has the build rule branch:main=>latest twice; it is written once.
 apiVersion: reconciler/v1alpha1
@@ -126,7 +126,7 @@ func TestExportKeepsUnknownAndAbsentApart(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			e := NewExport(seen(test.change), test.unlisted)
+			e := NewExport(seen(test.change), ExportOptions{Unlisted: test.unlisted})
 			var declared []string
 			for _, d := range e.Declarations {
 				declared = append(declared, d.Name)
@@ -143,12 +143,24 @@ func TestExportKeepsUnknownAndAbsentApart(t *testing.T) {
 	}
 }
 
+func TestExportCanAskToBeOnlyLookedAt(t *testing.T) {
+	e := NewExport(seen(nil), ExportOptions{Observe: true})
+	for _, d := range e.Declarations {
+		if !strings.Contains(string(d.Text), "\n  managementPolicy: Observe\n") {
+			t.Errorf("%s does not say so:\n%s", d.Name, d.Text)
+		}
+	}
+	if len(e.Declarations) == 0 {
+		t.Error("nothing was exported")
+	}
+}
+
 func TestExportCarriesNoSecretAndNoTrick(t *testing.T) {
 	e := NewExport(seen(func(o *binding.Observation) {
 		o.Accounts[binding.GitLab].Account.Address = "https://ci:glpat-0123456789abcdef@gitlab.example.com"
 		o.Accounts[binding.GitLab].Account.Username = "a: b\nadopt: true"
 		o.Repositories["payments/api"].Link.Source = "a/\x1b[31m\u202e"
-	}), nil)
+	}), ExportOptions{})
 	text := string(e.Declarations[0].Text)
 	if strings.Contains(text, "0123456789") {
 		t.Errorf("the secret stands in the declaration:\n%s", text)

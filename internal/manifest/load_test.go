@@ -57,7 +57,7 @@ spec:
 	want := []binding.Declaration{{Name: "pay", File: "team/a.yaml", Revision: "abc", Spec: binding.Spec{
 		Instance: "prod", Platform: binding.GitLab, Address: "https://gitlab.example.com", Username: "12",
 		Token:          &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "a/b", Key: "token", Version: 3}, Expires: date("2028-01-31")},
-		DeletionPolicy: binding.Retain, DriftPolicy: binding.Correct, Adopt: true,
+		DeletionPolicy: binding.Retain, ManagementPolicy: binding.Manage, DriftPolicy: binding.Correct, Adopt: true,
 		Suspend: &binding.Suspend{Until: date("2026-12-24"), Reason: "freeze", Owner: "payments"},
 		Repositories: []binding.Repository{{
 			Image: "pay/api", Source: "pay/api", Trigger: binding.Auto, OverseasBuild: &no,

@@ -82,7 +82,7 @@ func (m *maker) unfinished(s subject) bool {
 
 // reportDrift keeps drift that the declaration wants told and not corrected.
 func (m *maker) reportDrift(s subject, what string) bool {
-	if s.d.Spec.DriftPolicy != binding.Report || !m.drifted(s) {
+	if s.d.Spec.DriftPolicy != binding.Report || s.looksOnly() || !m.drifted(s) {
 		return false
 	}
 	m.noop(s, "drift: "+what+"; reported and not corrected (driftPolicy Report)")
@@ -130,7 +130,7 @@ func (m *maker) bind(s subject, a Action) bool {
 // newest, where that one is refused and the secret store has the other still.
 func (m *maker) lastGood(s subject) (subject, bool) {
 	before := s.token.Previous
-	if !s.ours() || s.token.Unknown != nil || before == nil || before.Version <= 0 || !s.tokenRefused() ||
+	if s.looksOnly() || !s.ours() || s.token.Unknown != nil || before == nil || before.Version <= 0 || !s.tokenRefused() ||
 		len(accountChanges(s.d, s.record.Wanted())) > 0 {
 		return s, false
 	}
@@ -187,7 +187,7 @@ func (m *maker) authorize(s subject, a Action) bool {
 // differing plans a binding that is not as declared.
 func (m *maker) differing(s subject, changes []Change) bool {
 	title := s.d.Spec.Platform.Title()
-	if !s.ours() && !s.d.Spec.Adopt {
+	if !s.ours() && !s.d.Spec.Adopt && !s.looksOnly() {
 		m.act(s, takeAccount, Action{
 			Object: accountObject, Kind: Forbidden, Changes: changes,
 			Reason: "adopt-required: " + title + " is bound to another account that was never ours",
@@ -202,6 +202,8 @@ func (m *maker) differing(s subject, changes []Change) bool {
 	}
 	reason := "the declaration changed"
 	switch {
+	case !s.ours() && s.looksOnly():
+		reason = title + " is bound otherwise than declared"
 	case !s.ours():
 		reason = "bound by somebody else; the declaration allows to replace it (adopt: true)"
 	case m.drifted(s):

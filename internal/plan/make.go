@@ -19,7 +19,9 @@ func Make(in Input) Plan {
 		m.declaration(&m.in.Declarations[i])
 	}
 	m.undeclared()
+	m.observedRemovals()
 	m.resolveRemovals()
+	m.observedSteps()
 	return m.plan()
 }
 

@@ -59,7 +59,7 @@ func rememberAccount(a Action, old *binding.Record, account *binding.Account) *b
 		Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Managed: true,
 		Username: d.Spec.Username, Address: d.Spec.Address,
 		Asked:          binding.Account{Platform: a.Platform, Username: d.Spec.Username, Address: d.Spec.Address},
-		DeletionPolicy: policyOf(d.Spec.DeletionPolicy),
+		DeletionPolicy: d.Spec.Deletion(),
 		TokenVersion:   a.Target.TokenVersion, TokenCreated: a.Target.TokenCreated, TokenFingerprint: a.Target.TokenFingerprint,
 		File: d.File, Revision: d.Revision,
 	}

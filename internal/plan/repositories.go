@@ -146,7 +146,7 @@ func (m *maker) link(r image) bool {
 	a := Action{Kind: Link, Changes: changes, Target: Target{Link: &want}}
 	if r.state.Link != nil {
 		a.Kind = Relink
-		if r.memory == nil && !r.d.Spec.Adopt {
+		if r.memory == nil && !r.d.Spec.Adopt && !r.looksOnly() {
 			m.foreign(r, a)
 			return false
 		}
@@ -157,13 +157,15 @@ func (m *maker) link(r image) bool {
 		a.Reason = "drift: it was linked as declared and is not any more"
 	case a.Kind == Link:
 		a.Reason = "declared and not linked"
+	case r.memory == nil && r.looksOnly():
+		a.Reason = "linked otherwise than declared"
 	case r.memory == nil:
 		a.Reason = "linked by somebody else; the declaration allows to replace it (adopt: true)"
 	default:
 		a.Reason = "the declaration changed"
 	}
 	switch caps := m.in.Observation.Capabilities; {
-	case a.Repair && r.d.Spec.DriftPolicy == binding.Report:
+	case a.Repair && r.d.Spec.DriftPolicy == binding.Report && !r.looksOnly():
 		m.onImage(r, Action{Kind: Noop, Reason: "drift: the source is not as it was linked; reported and not corrected (driftPolicy Report)"})
 		m.find(r.d, r.path, finding.New("drift", fmt.Sprintf("%s: the source of %s is not as it was linked", r.d.Name, r.name)))
 		return false

@@ -78,15 +78,18 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 	case have != nil:
 		p = changeRule
 		a.Kind, a.Reason, a.Target.Rule.ID = ChangeRule, "the declaration changed", have.ID
+		if !r.remembers(rule.Key()) && r.looksOnly() {
+			a.Reason = "there otherwise than declared"
+		}
 		a.Changes[0].From = binding.NormalDockerfile(have.Dockerfile)
-		if !r.remembers(rule.Key()) && !r.d.Spec.Adopt {
+		if !r.remembers(rule.Key()) && !r.d.Spec.Adopt && !r.looksOnly() {
 			m.foreignRule(r, a)
 			return
 		}
 	}
 	if a.Repair {
 		a.Reason = "drift: somebody changed or removed it"
-		if r.d.Spec.DriftPolicy == binding.Report {
+		if r.d.Spec.DriftPolicy == binding.Report && !r.looksOnly() {
 			m.onRule(r, p, Action{Kind: Noop, Target: a.Target, Reason: a.Reason + "; reported and not corrected (driftPolicy Report)"})
 			m.find(r.d, r.path+".rules", finding.New("drift", fmt.Sprintf(
 				"%s: the build rule %s of %s was changed or removed", r.d.Name, rule.Key(), r.name)))

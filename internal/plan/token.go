@@ -29,6 +29,9 @@ func (m *maker) tokenKnown(s subject) bool {
 // tokenBlocks says whether the token stands in the way of binding, and plans
 // the action that says so.
 func (m *maker) tokenBlocks(s subject) bool {
+	if s.looksOnly() {
+		return false // Nothing will be bound: what differs is told, whatever the token is.
+	}
 	if !m.tokenKnown(s) {
 		return true
 	}
@@ -65,6 +68,9 @@ func (s subject) tokenRefused() bool {
 // answersForbid says whether the code host said no, and plans the action that
 // says so. An unknown forbids nothing.
 func (m *maker) answersForbid(s subject) bool {
+	if s.looksOnly() {
+		return false
+	}
 	for _, a := range s.token.Answers {
 		if a.Verdict == binding.No {
 			m.act(s, takeAccount, Action{

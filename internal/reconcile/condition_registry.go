@@ -20,6 +20,8 @@ func (v view) bound() binding.Condition {
 	state, asked := v.obs.Accounts[v.declared.Spec.Platform]
 	unknown := firstUnknown(v.obs.Unknown, state.Unknown)
 	switch {
+	case unknown != nil && v.unseen(o):
+		return is(binding.Unclear, unknown.Reason, unknown.Message)
 	case unknown != nil && unknown.Reason == "NotCapable" && o.State == Kept && o.Action.Kind == plan.Noop:
 		return is(binding.True, ReasonConfirmed, o.Action.Reason)
 	case unknown != nil && o.State == Waiting:
@@ -39,6 +41,12 @@ func (v view) bound() binding.Condition {
 			v.declared.Spec.Platform.Title(), state.Account.Username, because(o)))
 	}
 	return is(binding.True, ReasonAsDeclared, "bound as declared")
+}
+
+// unseen says that a binding is only looked at and this cannot be: no person
+// confirmed it to us either.
+func (v view) unseen(o Outcome) bool {
+	return v.declared.Spec.Observed() && !o.Action.Settled
 }
 
 // boundByOutcome is the condition that follows from what was done to the
@@ -143,6 +151,7 @@ func (v view) byOutcome(object string, unknown *binding.Unknown) (of verdict, se
 	switch {
 	case unknown == nil:
 		return verdict{}, false
+	case v.unseen(o):
 	case unknown.Reason == "NotCapable" && (!planned || o.Action.Kind == plan.Noop):
 		return verdict{status: binding.True}, true
 	}

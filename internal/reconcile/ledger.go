@@ -176,7 +176,7 @@ func (l *ledger) forget(ctx context.Context, r binding.Record) error {
 func (l *ledger) heed(ctx context.Context, declared []binding.Declaration) error {
 	for _, r := range l.all() {
 		for _, d := range declared {
-			policy := cmp.Or(d.Spec.DeletionPolicy, binding.Retain)
+			policy := d.Spec.Deletion()
 			own := d.Name == r.Binding || policy == binding.Retain
 			if !r.Managed || d.Spec.Platform != r.Platform || !own || cmp.Or(r.DeletionPolicy, binding.Retain) == policy {
 				continue

@@ -156,7 +156,11 @@ func (m *markdown) plan(p plan.Plan, depth Depth) {
 }
 
 func (m *markdown) noop(a plan.Action) string {
-	return fmt.Sprintf("- %s, %s: %s\n", m.code(a.Instance), m.title(a), markdownText(a.Reason))
+	changes := ""
+	for _, c := range a.Changes {
+		changes += "; " + m.change(c)
+	}
+	return fmt.Sprintf("- %s, %s: %s%s\n", m.code(a.Instance), m.title(a), markdownText(a.Reason), changes)
 }
 
 func counted(n int, one, many string) string {

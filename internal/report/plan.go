@@ -45,7 +45,7 @@ func Plan(w io.Writer, pl plan.Plan, style Style) error {
 	p := &page{style: style}
 	if style.Depth == Offline {
 		p.notCompared(pl)
-	} else if style.Full || pl.HasChanges() || pl.Counts()[plan.Forbidden] > 0 {
+	} else if style.Full || slices.ContainsFunc(pl.Actions, worthTelling) {
 		p.legend(pl)
 		p.actions(pl)
 	}
@@ -86,7 +86,7 @@ func (p *page) notCompared(pl plan.Plan) {
 func (p *page) actions(pl plan.Plan) {
 	instance := ""
 	for i, a := range pl.Actions {
-		if a.Kind == plan.Noop && !p.style.Full {
+		if !p.style.Full && !worthTelling(a) {
 			continue
 		}
 		if i == 0 || a.Instance != instance {
@@ -98,6 +98,10 @@ func (p *page) actions(pl plan.Plan) {
 		p.line()
 	}
 }
+
+// worthTelling says that an action is shown without being asked for: what is
+// done, what is not allowed, and what differs and is only looked at.
+func worthTelling(a plan.Action) bool { return a.Kind != plan.Noop || len(a.Changes) > 0 }
 
 func (p *page) action(a plan.Action) {
 	look := lookOf(a.Kind)

@@ -60,6 +60,7 @@ func TestABindingWithEveryFieldKeepsToThePublishedSchema(t *testing.T) {
 	s := statuses()[1]
 	s.Revision = "4be1"
 	s.Spec.Adopt, s.Spec.DeletionPolicy, s.Spec.DriftPolicy = true, binding.Unbind, binding.Report
+	s.Spec.ManagementPolicy = binding.Observe
 	s.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "a", Key: "token", Version: 2}, Expires: day}
 	s.Spec.Suspend = &binding.Suspend{Until: day, Reason: "freeze", Owner: "payments"}
 	s.Spec.Repositories = []binding.Repository{{

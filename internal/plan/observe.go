@@ -1,0 +1,68 @@
+package plan
+
+import (
+	"fmt"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+// observedOnly begins the reason of what is not done for a declaration that is
+// only looked at.
+const observedOnly = "observed only (managementPolicy Observe)"
+
+// looksOnly says that nothing may be done for the declaration.
+func (s subject) looksOnly() bool { return s.d.Spec.Observed() }
+
+// observedSteps turns all that would be done for declarations that are only
+// looked at into what differs, once the whole plan is known: whatever rule
+// made an action, none of them is carried out.
+func (m *maker) observedSteps() {
+	for i := range m.steps {
+		a := &m.steps[i].Action
+		if d := a.Target.Declaration; d == nil || !d.Spec.Observed() || a.Kind == Noop {
+			continue
+		}
+		switch a.Kind {
+		case Adopt:
+			a.Reason, a.Changes, a.Settled = "as declared; "+observedOnly, nil, true
+		case Forbidden:
+			a.Reason = observedOnly + ": " + a.Reason // It has its finding already.
+		default:
+			m.tellDifference(*a)
+			a.Reason = observedOnly + ": " + a.Reason
+		}
+		a.Kind, a.Steps, a.Safety, a.Repair, a.Unfinished = Noop, nil, false, false, false
+	}
+}
+
+// tellDifference makes a finding of what is not as declared.
+func (m *maker) tellDifference(a Action) {
+	d, path := a.Target.Declaration, ""
+	for i, r := range d.Spec.Repositories {
+		if a.Object != accountObject && binding.NormalImage(r.Image) == a.Target.Image {
+			path = fmt.Sprintf("spec.repositories[%d]", i)
+		}
+	}
+	text := fmt.Sprintf("%s: %s: %s", d.Name, a.Object, a.Reason)
+	if len(a.Changes) > 0 && a.Changes[0].From != "" {
+		text += fmt.Sprintf(" (%s is %q, declared is %q)", a.Changes[0].Field, a.Changes[0].From, a.Changes[0].To)
+	}
+	m.find(d, path, finding.New("observed-difference", text))
+}
+
+// observedRemovals takes removals that hang on declarations that are only
+// looked at out of what the rules of safety count: nothing is removed.
+func (m *maker) observedRemovals() {
+	var counted []removal
+	for _, rem := range m.removals {
+		if d := rem.head.Target.Declaration; d == nil || !d.Spec.Observed() {
+			counted = append(counted, rem)
+			continue
+		}
+		for _, st := range rem.steps {
+			m.add(st.phase, st.Action)
+		}
+	}
+	m.removals = counted
+}

@@ -1,0 +1,210 @@
+package plan_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+func onlyLookedAt(w *linkWorld) { w.spec.ManagementPolicy = binding.Observe }
+
+// observing is a world in which the GitLab declaration is only looked at.
+func observing(change func(*plan.Input)) func() plan.Input {
+	return func() plan.Input {
+		d := gitlabDeclaration()
+		d.Spec.ManagementPolicy = binding.Observe
+		in := input(d)
+		change(&in)
+		return in
+	}
+}
+
+func TestWhatIsOnlyLookedAtIsToldAndNotChanged(t *testing.T) {
+	const reason = "observed only (managementPolicy Observe)"
+	told := []string{"warning observed-difference"}
+	runCases(t, map[string]planCase{
+		"an account that is not bound": {
+			in:     observing(func(*plan.Input) {}),
+			want:   []string{"noop account address:>https://gitlab.example.com token:>secret/acr/gitlab#token token version:>3 username:>ci-bot"},
+			reason: reason + ": GitLab is declared and not bound", codes: told,
+		},
+		"another account, never ours": {
+			in: observing(func(in *plan.Input) {
+				other := gitlabAccount()
+				other.Username = "mallory"
+				boundTo(*in, other)
+			}),
+			want: []string{"noop account username:mallory>ci-bot"}, reason: reason + ": GitLab is bound otherwise than declared", codes: told,
+		},
+		"an account as declared is not adopted": {
+			in:   observing(func(in *plan.Input) { boundTo(*in, gitlabAccount()) }),
+			want: []string{"noop account"}, reason: "as declared; " + reason,
+		},
+		"drift of what was ours, under Report too": {
+			in: observing(func(in *plan.Input) {
+				in.Declarations[0].Spec.DriftPolicy = binding.Report
+				in.Records = []binding.Record{applied(in.Declarations[0])}
+			}),
+			want: []string{bindLine2("noop")}, reason: reason + ": drift: ", codes: told,
+		},
+		"a new version of the token": {
+			in: observing(func(in *plan.Input) {
+				boundTo(*in, gitlabAccount())
+				r := applied(in.Declarations[0])
+				r.TokenVersion = 2
+				in.Records = []binding.Record{r}
+			}),
+			want: []string{"noop account token version:2>3"}, reason: reason + ": the secret store has another version", codes: told,
+		},
+		"an unreachable secret store hides no difference": {
+			in: observing(func(in *plan.Input) {
+				in.Observation.Tokens["payments-gitlab"] = binding.TokenState{Unknown: &binding.Unknown{Reason: "Sealed", Message: "sealed"}}
+			}),
+			want:   []string{"noop account address:>https://gitlab.example.com token:>secret/acr/gitlab#token username:>ci-bot"},
+			reason: reason, codes: told,
+		},
+		"a token near its end is told all the same": {
+			in: observing(func(in *plan.Input) {
+				boundTo(*in, gitlabAccount())
+				in.Declarations[0].Spec.Token.Expires = binding.DateOf(noon().AddDate(0, 0, 7))
+			}),
+			want: []string{"noop account"}, reason: reason, codes: []string{"warning token-expiry"},
+		},
+		"an account to authorize is no step for a person": {
+			in: func() plan.Input {
+				d := githubDeclaration()
+				d.Spec.ManagementPolicy = binding.Observe
+				return input(d)
+			},
+			want: []string{"noop account username:>octo"}, reason: reason, codes: told,
+		},
+		"links and rules": {
+			in: linkCase(func(w *linkWorld) {
+				onlyLookedAt(w)
+				foreign(w)
+				w.state.Link.Trigger = binding.Manual
+				w.state.Rules[0].Dockerfile = "/other/Dockerfile"
+			}),
+			want: []string{
+				"noop account", "noop payments/api trigger:manual>auto",
+				"noop payments/api#branch:main=>latest dockerfile:/other/Dockerfile>/Dockerfile",
+			},
+			reason: "bound as declared", codes: append(told, told...),
+		},
+		"rules and images dropped from the declaration stay, beyond any threshold": {
+			in: linkCase(func(w *linkWorld) {
+				onlyLookedAt(w)
+				w.spec.DeletionPolicy, w.spec.Repositories = binding.Unbind, []binding.Repository{}
+				w.in.Policy.MinDeletions, w.in.Policy.MaxDeletionPercent = 1, 0
+			}),
+			want: []string{
+				"noop payments/api#branch:main=>latest dockerfile:/Dockerfile>", "noop payments/api source:payments/api>", "noop account",
+			},
+			codes: append(told, told...),
+		},
+		"a driver that cannot ask gives nobody steps": {
+			in:   observing(func(in *plan.Input) { in.Observation.Capabilities = binding.Capabilities{} }),
+			want: []string{bindLine2("noop")}, reason: reason, codes: told,
+		},
+	})
+}
+
+func bindLine2(kind string) string { return strings.Replace(bindLine, "bind", kind, 1) }
+
+// TestObserveChangesNothingEver holds for every world: whatever differs, is
+// unknown, was ours or has gone, an action on a declaration that is only
+// looked at changes nothing, and asks nothing of a person.
+func TestObserveChangesNothingEver(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := drawInput(t)
+		observed := map[string]bool{}
+		for i := range in.Declarations {
+			if d := &in.Declarations[i]; rapid.Bool().Draw(t, "observe "+d.Name) {
+				d.Spec.ManagementPolicy = binding.Observe
+				observed[d.Name] = true
+			}
+		}
+		for _, a := range plan.Make(in).Actions {
+			if observed[a.Binding] && (a.Kind != plan.Noop || len(a.Steps) > 0) {
+				t.Fatalf("is done for a binding that is only looked at:\n%s", encode(t, a))
+			}
+		}
+		// Nor is anything done to it for another: the accounts, links and rules
+		// that it declares are as they were.
+		w := &world{in: in}
+		before := encode(t, observedParts(in, observed))
+		w.apply(plan.Make(in))
+		if after := encode(t, observedParts(w.in, observed)); before != after {
+			t.Fatalf("what is only looked at changed:\n%s\nbecame\n%s", before, after)
+		}
+	})
+}
+
+// observedParts are what the registry has of the observed declarations.
+func observedParts(in plan.Input, observed map[string]bool) (parts []any) {
+	for _, d := range in.Declarations {
+		if !observed[d.Name] {
+			continue
+		}
+		parts = append(parts, in.Observation.Accounts[d.Spec.Platform])
+		for _, r := range d.Spec.Repositories {
+			parts = append(parts, in.Observation.Repositories[r.Image])
+		}
+	}
+	return slices.Clip(parts)
+}
+
+// TestReportCorrectsNoObject holds driftPolicy Report to every kind of object:
+// drift is told, once, and not corrected, while Correct repairs the same.
+func TestReportCorrectsNoObject(t *testing.T) {
+	drifts := map[string]struct {
+		drift   func(*linkWorld)
+		repairs string
+	}{
+		"the account is unbound": {
+			func(w *linkWorld) { w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{} }, "bind account",
+		},
+		"another account is bound": {
+			func(w *linkWorld) {
+				w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{Account: &binding.Account{ID: "9", Platform: binding.GitLab, Username: "mallory"}}
+			}, "rebind account",
+		},
+		"the source is taken away":       {func(w *linkWorld) { w.state.Link = nil }, "link payments/api"},
+		"the source is another":          {func(w *linkWorld) { w.state.Link.Source = "payments/fork" }, "relink payments/api"},
+		"the trigger is another":         {func(w *linkWorld) { w.state.Link.Trigger = binding.Manual }, "relink payments/api"},
+		"a build rule is taken away":     {func(w *linkWorld) { w.state.Rules = nil }, "add-rule payments/api#branch:main=>latest"},
+		"a build rule has another file":  {func(w *linkWorld) { w.state.Rules[0].Dockerfile = "/x/Dockerfile" }, "change-rule payments/api#branch:main=>latest"},
+		"a build rule has another image": {func(w *linkWorld) { w.state.Rules[0].ImageTag = "edge" }, "add-rule payments/api#branch:main=>latest"},
+	}
+	for name, tt := range drifts {
+		t.Run(name, func(t *testing.T) {
+			corrected := plan.Make(linkCase(tt.drift)())
+			if !slices.ContainsFunc(changing(corrected), func(a plan.Action) bool {
+				return string(a.Kind)+" "+a.Object == tt.repairs && strings.HasPrefix(a.Reason, "drift: ")
+			}) {
+				t.Errorf("under Correct want %s, got %q", tt.repairs, brief(corrected))
+			}
+			reported := plan.Make(linkCase(func(w *linkWorld) {
+				w.spec.DriftPolicy = binding.Report
+				tt.drift(w)
+			})())
+			if left := changing(reported); len(left) > 0 {
+				t.Errorf("under Report something is done: %+v", left)
+			}
+			if got := codes(reported); !slices.Equal(got, []string{"warning drift"}) {
+				t.Errorf("under Report want one finding, got %q", got)
+			}
+		})
+	}
+	t.Run("a rule that is not declared any more goes, for that is no drift", func(t *testing.T) {
+		p := plan.Make(linkCase(func(w *linkWorld) { w.spec.DriftPolicy, w.repository.Rules = binding.Report, []binding.BuildRule{} })())
+		if got := changing(p); len(got) != 1 || got[0].Kind != plan.RemoveRule {
+			t.Errorf("want the rule removed, got %q", brief(p))
+		}
+	})
+}
