@@ -176,7 +176,7 @@ func (c *canaryRun) daemon(until func(log string) bool, end os.Signal) {
 // waitFor waits until holds, and says whether it came to that before the
 // process ended.
 func (c *canaryRun) waitFor(ended <-chan struct{}, holds func() bool) bool {
-	deadline := time.NewTimer(15 * time.Second)
+	deadline := time.NewTimer(2 * time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

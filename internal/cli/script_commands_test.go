@@ -182,7 +182,7 @@ func storyAwait(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: await BINDING CONDITION=STATUS, await -token BINDING")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	holds := func() bool { return w.told(ctx, args[0], args[1]) }
 	if args[0] == "-token" {

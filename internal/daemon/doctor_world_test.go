@@ -97,7 +97,7 @@ func (p *patient) config(gitURL string) (daemon.Config, string) {
 	p.t.Helper()
 	text := fmt.Sprintf(`apiVersion: reconciler/v1alpha1
 kind: Configuration
-source: {git: {url: %q, branch: main, path: bindings, timeout: 5s}}
+source: {git: {url: %q, branch: main, path: bindings, timeout: 1m}}
 vault: {address: %q, auth: {tokenFile: vault-token}}
 codeHosts:
   codeup: {endpoint: %q}
@@ -153,7 +153,7 @@ func (p *patient) diagnoseFrom(gitURL string, names ...string) []report.Check {
 			Config: config, Now: func() time.Time { return p.now }, RootCAs: p.outside.RootCAs,
 			Dial: map[string]string{"gitlab.example.com:443": p.outside.GitLabTLS, "git.example.org:8929": p.outside.GitLabHTTP},
 		},
-		Path: path, Bindings: names, Timeout: 10 * time.Second,
+		Path: path, Bindings: names, Timeout: time.Minute,
 	})
 	if diff := cmp.Diff(before, listFolder(p.t, p.folder)); diff != "" {
 		p.t.Errorf("files were written (-before +after):\n%s", diff)

@@ -54,7 +54,13 @@ func TestANewTokenIsBoundAndAPinnedOneStays(t *testing.T) {
 	value := w.newToken(binding.GitLab, "pay-bot", "acr/pay")
 	w.newToken(binding.GitLab, "pin-bot", "acr/pin")
 	p.await("the new token is bound", func() bool { return w.instance(prod).TokenIs("gitlab", value) })
-	p.ready("pay")
+	// The status follows the registry.
+	p.await("pay is ready with version 2", func() bool {
+		return slices.ContainsFunc(p.engine.Statuses(), func(s binding.Status) bool {
+			ready := binding.FindCondition(s.Conditions, binding.Ready)
+			return s.Name == "pay" && s.TokenVersion == 2 && ready != nil && ready.Status == binding.True
+		})
+	})
 	p.await("the newer version of the pinned token is told", func() bool {
 		return strings.Contains(p.condition("pin", binding.TokenFresh).Message, "has version 2 by now")
 	})

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
@@ -29,7 +28,7 @@ func (p *process) get(path string) (int, string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err != nil {
 		p.t.Fatal(err)
@@ -71,7 +70,8 @@ func TestReadyOnceAllWasObserved(t *testing.T) {
 		t.Errorf("/readyz before the first snapshot: %d %q", code, body)
 	}
 	w.gitDown.Store(false)
-	p.ready("pay")
+	// Readiness is made of syncs that have ended, and both have.
+	p.syncs(prod, 1)
 	p.syncs(edge, 1)
 	code, body := p.get("/readyz")
 	if code != http.StatusServiceUnavailable || !strings.Contains(body, edge) || strings.Contains(body, prod) {
@@ -79,6 +79,7 @@ func TestReadyOnceAllWasObserved(t *testing.T) {
 	}
 	w.outside.Registry.Faults.Clear()
 	p.ready("edge")
+	p.syncs(edge, 1)
 	if code, body := p.get("/readyz"); code != http.StatusOK {
 		t.Errorf("/readyz: %d %q", code, body)
 	}
@@ -99,6 +100,7 @@ func TestMetricsKeepTheConventionsAndGoWithTheirBindings(t *testing.T) {
 	w.commit(two())
 	p := w.start()
 	p.ready("pay", "plat")
+	p.syncs(prod, 1)
 	families, err := p.engine.metrics.registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -174,9 +176,17 @@ func TestAPlanBesideADaemonUsesItsMemoryAndWritesNothing(t *testing.T) {
 	}
 	p := w.start()
 	p.ready("pay", "plat")
-	memory, err := server.NewClient(w.config.Server.Socket).Memory(t.Context(), prod)
-	if err != nil || len(memory.Records) != 2 || memory.Revision != revision {
-		t.Errorf("the daemon's memory: %+v, %v; want two records at %s", memory, err, revision)
+	// The loops have a snapshot a moment before its revision is trusted.
+	var memory server.Memory
+	p.await("the revision is trusted", func() bool {
+		var err error
+		if memory, err = server.NewClient(w.config.Server.Socket).Memory(t.Context(), prod); err != nil {
+			t.Fatal(err)
+		}
+		return memory.Revision == revision
+	})
+	if len(memory.Records) != 2 {
+		t.Errorf("the daemon's memory: %+v; want two records", memory)
 	}
 	if !look() {
 		t.Error("beside a daemon that converged changes are planned: its records are not used")

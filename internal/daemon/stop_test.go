@@ -25,9 +25,9 @@ func TestAStopLetsTheCallInFlightEndAndIsRepairedOnce(t *testing.T) {
 	files := map[string]string{"pay.yaml": gitlabAt("pay", prod)}
 	w.populate(files)
 	w.commit(files)
-	flying := make(chan struct{})
+	flying, land := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	w.outside.Registry.Faults.Add(sandbox.Fault{Delay: 200 * time.Millisecond, Times: 1, Match: func(r *http.Request) bool {
+	w.outside.Registry.Faults.Add(sandbox.Fault{Until: land, Times: 1, Match: func(r *http.Request) bool {
 		if r.Method != http.MethodPut || r.URL.Path != "/users/sourceAccount" {
 			return false
 		}
@@ -35,14 +35,10 @@ func TestAStopLetsTheCallInFlightEndAndIsRepairedOnce(t *testing.T) {
 		return true
 	}})
 	p := w.start()
-	p.await("the call is in flight", func() bool {
-		select {
-		case <-flying:
-			return true
-		default:
-			return p.count(0, reconcile.ActionStarted, prod) > 0 && func() bool { <-flying; return true }()
-		}
-	})
+	p.await("the call is about to be made", func() bool { return p.count(0, reconcile.ActionStarted, prod) > 0 })
+	<-flying
+	p.stop()
+	close(land)
 	p.end()
 	if got := w.writes(prod); !cmp.Equal(got, []string{"CreateUserSourceAccount"}) {
 		t.Errorf("calls until the end: %v, want the one in flight alone", got)
@@ -135,7 +131,7 @@ func TestADaemonThatEndedLeavesNoGoroutinesAndNoSocket(t *testing.T) {
 	}
 	_ = w.outside.Close()
 	// The servers' and the clients' connections take a moment to go.
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(patience)
 	for runtime.NumGoroutine() > before+8 {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<16)
@@ -163,7 +159,5 @@ func TestASecondDaemonIsRefusedWithWords(t *testing.T) {
 	if got, _ := p.get("/healthz"); got != http.StatusOK {
 		t.Errorf("the first daemon: %d", got)
 	}
-	if !slices.Contains(p.names(), "pay") {
-		t.Error("the first daemon's socket is gone")
-	}
+	p.await("the first daemon's socket to tell of its binding", func() bool { return slices.Contains(p.names(), "pay") })
 }

@@ -26,7 +26,7 @@ const (
 	edge       = "edge-shanghai"
 	vaultToken = "hvs.test-vault-token"
 	// patience bounds every wait; it is only ever used up by a failing test.
-	patience = 30 * time.Second
+	patience = 2 * time.Minute
 )
 
 // world is the outside world of a daemon, and the configuration for it.
@@ -80,7 +80,7 @@ func (w *world) baseConfig() Config {
 	}
 	w.t.Cleanup(func() { _ = os.RemoveAll(short) })
 	c := defaultConfig()
-	c.Source.Git = &GitConfig{URL: w.serveGit(), Branch: "main", Path: "bindings", Timeout: 10 * time.Second}
+	c.Source.Git = &GitConfig{URL: w.serveGit(), Branch: "main", Path: "bindings", Timeout: patience}
 	c.Vault = &VaultConfig{Address: w.outside.VaultURL, Auth: VaultAuthConfig{TokenFile: file("vault-token", vaultToken)}}
 	c.CodeHosts = CodeHostsConfig{
 		Codeup: CodeupConfig{Endpoint: w.outside.CodeupURL}, GitHub: CodeHostConfig{Endpoint: w.outside.GitHubURL},
@@ -109,7 +109,7 @@ func (w *world) serveGit() string {
 		w.t.Fatal(err)
 	}
 	handler := w.outside.Git.Handler()
-	srv := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	srv := &http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if w.gitDown.Load() {
 			http.Error(rw, "down", http.StatusServiceUnavailable)
 			return

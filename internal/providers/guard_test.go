@@ -217,11 +217,16 @@ func TestAnswersAreBoundedInSizeAndTime(t *testing.T) {
 	}))
 	defer server.Close()
 	for _, tt := range []struct {
-		path string
-		max  int64
-		want string
-	}{{"/", 1 << 10, ""}, {"/", 1<<10 - 1, providers.ReasonTooLarge}, {"/slow", 1 << 10, providers.ReasonTimedOut}} {
-		client := providers.NewHTTPClient(providers.Options{AllowPrivate: true, MaxBytes: tt.max, Timeout: 200 * time.Millisecond})
+		path  string
+		max   int64
+		limit time.Duration
+		want  string
+	}{
+		{"/", 1 << 10, time.Minute, ""},
+		{"/", 1<<10 - 1, time.Minute, providers.ReasonTooLarge},
+		{"/slow", 1 << 10, 200 * time.Millisecond, providers.ReasonTimedOut},
+	} {
+		client := providers.NewHTTPClient(providers.Options{AllowPrivate: true, MaxBytes: tt.max, Timeout: tt.limit})
 		_, err := get(t.Context(), client, server.URL+tt.path, "")
 		got := ""
 		if err != nil {

@@ -22,6 +22,9 @@ type Fault struct {
 	Times int
 	// Delay passes before anything else, or until the client gives up.
 	Delay time.Duration
+	// Until, if not nil, is waited for too, or until the client gives up: what
+	// it stops goes on when it is closed.
+	Until <-chan struct{}
 	// LoseAnswer does the work and then cuts the connection.
 	LoseAnswer bool
 	// Cut cuts the connection and does no work.
@@ -116,17 +119,23 @@ func (f Fault) happen(next http.Handler, w http.ResponseWriter, r *http.Request)
 	}
 }
 
-// wait sleeps for the delay and says whether the client is still there.
+// wait passes the delay and says whether the client is still there.
 func (f Fault) wait(r *http.Request) bool {
-	if f.Delay <= 0 {
-		return true
+	if f.Delay > 0 {
+		t := time.NewTimer(f.Delay)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-r.Context().Done():
+			return false
+		}
 	}
-	t := time.NewTimer(f.Delay)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-r.Context().Done():
-		return false
+	if f.Until != nil {
+		select {
+		case <-f.Until:
+		case <-r.Context().Done():
+			return false
+		}
 	}
+	return true
 }

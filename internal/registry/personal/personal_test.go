@@ -73,7 +73,7 @@ func (w *world) driver(t *testing.T, change func(*Options)) *Driver {
 	o := Options{
 		Instance: "lab", Region: "cn-hangzhou", Endpoint: w.url,
 		Credentials: Credentials{Kind: Static, Static: keys(accessKeyID, accessKeySecret, "")},
-		Now:         w.clock.Now, Wait: w.clock.Wait, Timeout: 5 * time.Second,
+		Now:         w.clock.Now, Wait: w.clock.Wait, Timeout: time.Minute,
 	}
 	if change != nil {
 		change(&o)

@@ -26,7 +26,7 @@ func newReal(t *testing.T) *real {
 
 func (r *real) options(t *testing.T, token string) vault.Options {
 	t.Helper()
-	return vault.Options{Address: r.Address, CAFile: r.CAFile, Auth: vault.Auth{TokenFile: writeFile(t, token)}, Timeout: 2 * time.Second}
+	return vault.Options{Address: r.Address, CAFile: r.CAFile, Auth: vault.Auth{TokenFile: writeFile(t, token)}, Timeout: time.Minute}
 }
 
 func (r *real) root() string { return r.RootToken }

@@ -63,7 +63,7 @@ func newPretend(t *testing.T, now func() time.Time) *pretend {
 
 func (p *pretend) options(t *testing.T, token string) vault.Options {
 	t.Helper()
-	return vault.Options{Address: p.server.URL, Auth: vault.Auth{TokenFile: writeFile(t, token)}, Timeout: 5 * time.Second}
+	return vault.Options{Address: p.server.URL, Auth: vault.Auth{TokenFile: writeFile(t, token)}, Timeout: time.Minute}
 }
 
 func (*pretend) root() string { return rootToken }

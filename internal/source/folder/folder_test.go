@@ -207,7 +207,7 @@ func TestAKubernetesMountIsReadOnce(t *testing.T) {
 // change that is not told ends the test by its deadline.
 func waitFor(t *testing.T, s *folder.Source, changes <-chan struct{}, want map[string]string) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		select {
 		case <-changes:

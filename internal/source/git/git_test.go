@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -363,8 +364,10 @@ func TestAHungServerMeetsTheDeadline(t *testing.T) {
 	backend := repo.Handler()
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		t.Run(method, func(t *testing.T) {
+			var hung atomic.Bool
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method == method {
+					hung.Store(true)
 					w.Header().Set("Content-Type", "application/x-git-upload-pack-"+map[string]string{"GET": "advertisement", "POST": "result"}[method])
 					_ = http.NewResponseController(w).Flush()
 					<-r.Context().Done()
@@ -373,9 +376,15 @@ func TestAHungServerMeetsTheDeadline(t *testing.T) {
 				backend.ServeHTTP(w, r)
 			}))
 			defer server.Close()
-			_, _, err := open(t, git.Options{URL: server.URL + "/repo.git", Timeout: 300 * time.Millisecond}).Snapshot(t.Context(), "")
-			if f := failure(t, err); f.Kind != binding.Transient || f.Code != "timeout" {
-				t.Error(err)
+			// The limit grows until it is long enough to get to the request that hangs.
+			for limit := 300 * time.Millisecond; !hung.Load() && limit < time.Minute; limit *= 2 {
+				_, _, err := open(t, git.Options{URL: server.URL + "/repo.git", Timeout: limit}).Snapshot(t.Context(), "")
+				if f := failure(t, err); f.Kind != binding.Transient || f.Code != "timeout" {
+					t.Error(err)
+				}
+			}
+			if !hung.Load() {
+				t.Error("the request that hangs was not made")
 			}
 		})
 	}

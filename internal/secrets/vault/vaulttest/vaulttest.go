@@ -29,7 +29,7 @@ import (
 const Variable = "RECONCILER_VAULT"
 
 // startLimit bounds the start of a server.
-const startLimit = 20 * time.Second
+const startLimit = 2 * time.Minute
 
 // Options are what a server is started with.
 type Options struct {
@@ -250,7 +250,7 @@ func (s *Server) Pause(t *testing.T, stopped bool) {
 		t.Fatal(err)
 	}
 	// The signal is taken a moment later, thread by thread.
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(startLimit)
 	for stopped && !s.halted(t) {
 		if time.Now().After(deadline) {
 			t.Fatal("vaulttest: the server does not stop")
