@@ -24,7 +24,7 @@ import (
 func open(t *testing.T, options git.Options) *git.Source {
 	t.Helper()
 	if options.Timeout == 0 {
-		options.Timeout = 20 * time.Second
+		options.Timeout = 5 * time.Minute
 	}
 	s, err := git.New(options)
 	if err != nil {
