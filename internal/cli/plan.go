@@ -183,6 +183,7 @@ type sessionOptions struct {
 type session struct {
 	engine *daemon.Engine
 	source daemon.SourceConfig
+	policy daemon.PolicyConfig
 	loaded daemon.Loaded
 	// observation is the digest of what the last plan was made of.
 	observation string
@@ -205,7 +206,7 @@ func openSession(ctx context.Context, streams Streams, opts sessionOptions) (*se
 	if err != nil {
 		return nil, err
 	}
-	s := &session{engine: engine, source: cfg.Source}
+	s := &session{engine: engine, source: cfg.Source, policy: cfg.Policy}
 	if opts.unread {
 		return s, nil
 	}
@@ -230,14 +231,22 @@ func (s *session) files() []string {
 
 // plan makes the plan of all instances, with the findings of the files.
 func (s *session) plan(ctx context.Context, depth reconcile.Depth) (plan.Plan, error) {
-	p, seen, err := s.engine.PlanObserved(ctx, s.loaded, depth)
-	s.observation = reconcile.ObservationDigest(seen)
+	planned, err := s.engine.PlanObserved(ctx, s.loaded, depth)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	s.observation = reconcile.ObservationDigest(planned.Observations)
+	return withFindings(planned.Plan, s.loaded, depth), nil
+}
+
+// withFindings is a plan with the findings of its files.
+func withFindings(p plan.Plan, loaded daemon.Loaded, depth reconcile.Depth) plan.Plan {
 	if depth == reconcile.Offline {
 		// That nothing was asked was asked for, and is told once for all.
 		p.Findings = slices.DeleteFunc(p.Findings, func(f finding.Finding) bool { return f.Code == "observation-unknown" })
 	}
-	p.Findings = finding.Sort(append(p.Findings, s.loaded.Findings...))
-	return p, err
+	p.Findings = finding.Sort(append(p.Findings, loaded.Findings...))
+	return p
 }
 
 // printFindings prints the findings of a configuration to the error stream;

@@ -153,31 +153,47 @@ func below(root string, s source.Snapshot) source.Snapshot {
 	return s
 }
 
-// planChange plans both ends of a change, and gives the document of what lies
-// between them.
+// planChange plans both ends of a change from one look, and gives the document
+// of what lies between them.
 func (s *session) planChange(ctx context.Context, c change, depth reconcile.Depth) (report.Document, error) {
-	loaded, err := s.engine.Check(ctx, c.base, c.root)
-	if err != nil {
-		return report.Document{}, err
-	}
-	before := &session{engine: s.engine, loaded: loaded}
-	base, err := before.plan(ctx, depth)
+	before, err := s.engine.Check(ctx, c.base, c.root)
 	if err != nil {
 		return report.Document{}, err
 	}
 	if s.loaded, err = s.engine.Check(ctx, c.head, c.root); err != nil {
 		return report.Document{}, err
 	}
-	head, err := s.plan(ctx, depth)
+	planned, err := s.engine.PlanEach(ctx, []daemon.Loaded{before, s.loaded}, depth)
 	if err != nil {
 		return report.Document{}, err
 	}
+	s.observation = reconcile.ObservationDigest(planned[1].Observations)
+	base, head := withFindings(planned[0].Plan, before, depth), withFindings(planned[1].Plan, s.loaded, depth)
+	head.Findings = s.withMoves(head.Findings, before.Desired.Declarations)
 	actions, pending := plan.Split(base, head)
 	return report.Document{
 		Plan:   &plan.Plan{Actions: actions, Findings: newFindings(base.Findings, head.Findings)},
-		Change: &report.Change{Whole: head, Pending: pending, Touched: touched(before.loaded.Desired, s.loaded.Desired)},
+		Change: &report.Change{Whole: head, Pending: pending, Touched: touched(before.Desired, s.loaded.Desired)},
 		Files:  s.files(), Basis: c.basis,
 	}, nil
+}
+
+// withMoves are the findings of head, and of every declaration that sends a
+// token to another host than those of base do: what was applied may not be
+// known here, and the files tell it too.
+func (s *session) withMoves(head []finding.Finding, base []binding.Declaration) []finding.Finding {
+	if s.policy.AllowAddressChangeWithSecret {
+		return head
+	}
+	for _, moved := range plan.AddressMoves(base, s.loaded.Desired.Declarations) {
+		told := func(f finding.Finding) bool {
+			return f.Code == moved.Code && f.File == moved.File && f.Line == moved.Line && f.Column == moved.Column
+		}
+		if !slices.ContainsFunc(head, told) {
+			head = append(head, moved)
+		}
+	}
+	return finding.Sort(head)
 }
 
 // newFindings are those of head that base does not have; that something could

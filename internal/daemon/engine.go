@@ -86,24 +86,52 @@ func (g *generation) check(ctx context.Context, snapshot source.Snapshot, root s
 // Plan makes the plan of all instances, which are looked at side by side, so
 // that a slow one delays no other.
 func (e *Engine) Plan(ctx context.Context, loaded Loaded, depth reconcile.Depth) (plan.Plan, error) {
-	p, _, err := e.PlanObserved(ctx, loaded, depth)
-	return p, err
+	planned, err := e.PlanObserved(ctx, loaded, depth)
+	return planned.Plan, err
+}
+
+// Planned is a plan of all instances, and the observations it was made of.
+type Planned struct {
+	Plan         plan.Plan
+	Observations []binding.Observation
 }
 
 // PlanObserved is Plan, and gives the observations that the plan was made of.
-func (e *Engine) PlanObserved(ctx context.Context, loaded Loaded, depth reconcile.Depth) (plan.Plan, []binding.Observation, error) {
+func (e *Engine) PlanObserved(ctx context.Context, loaded Loaded, depth reconcile.Depth) (Planned, error) {
+	planned, err := e.PlanEach(ctx, []Loaded{loaded}, depth)
+	if err != nil {
+		return Planned{}, err
+	}
+	return planned[0], nil
+}
+
+// PlanEach plans several snapshots, in their order, from one look at every
+// instance.
+func (e *Engine) PlanEach(ctx context.Context, loaded []Loaded, depth reconcile.Depth) ([]Planned, error) {
+	desireds := make([]reconcile.Desired, len(loaded))
+	for n, l := range loaded {
+		desireds[n] = l.Desired
+	}
 	instances := e.present().instances
-	plans, errs := make([]plan.Plan, len(instances)), make([]error, len(instances))
-	seen := make([]binding.Observation, len(instances))
+	each, errs := make([][]reconcile.Planned, len(instances)), make([]error, len(instances))
 	var planning sync.WaitGroup
 	for n, i := range instances {
-		planning.Go(func() { plans[n], seen[n], errs[n] = i.reconciler.Plan(ctx, loaded.Desired, depth) })
+		planning.Go(func() { each[n], errs[n] = i.reconciler.PlanEach(ctx, desireds, depth) })
 	}
 	planning.Wait()
 	if err := errors.Join(errs...); err != nil {
-		return plan.Plan{}, nil, err
+		return nil, err
 	}
-	return plan.Merge(plans...), seen, nil
+	all := make([]Planned, len(loaded))
+	for n := range loaded {
+		plans := make([]plan.Plan, len(each))
+		for i := range each {
+			plans[i] = each[i][n].Plan
+			all[n].Observations = append(all[n].Observations, each[i][n].Observation)
+		}
+		all[n].Plan = plan.Merge(plans...)
+	}
+	return all, nil
 }
 
 // Apply carries out a plan that Plan made of loaded, one instance after the

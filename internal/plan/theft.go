@@ -66,7 +66,7 @@ func AddressMoves(base, head []binding.Declaration) []finding.Finding {
 	var findings []finding.Finding
 	for _, d := range head {
 		if from, moves := seen.moves(d); moves {
-			path, f := movedFinding(&d, from)
+			path, f := movedFinding(&d, "is declared for", from)
 			at := d.At(path)
 			findings = append(findings, f.At(d.File, at.Line, at.Column).In(path))
 		}
@@ -83,20 +83,22 @@ func (m *maker) moved(s subject) bool {
 	if !moves || m.in.Policy.AllowAddressChangeWithSecret {
 		return false
 	}
-	path, f := movedFinding(s.d, from)
+	path, f := movedFinding(s.d, "was applied with", from)
 	m.find(s.d, path, f)
 	m.act(s, takeAccount, Action{Object: accountObject, Kind: Forbidden, Reason: codeMoved + ": " + f.Message})
 	return true
 }
 
-func movedFinding(d *binding.Declaration, from []string) (path string, f finding.Finding) {
+// movedFinding says that a token would be sent elsewhere; how is the words for
+// what ties it to where it was sent before.
+func movedFinding(d *binding.Declaration, how string, from []string) (path string, f finding.Finding) {
 	path = "spec.address"
 	if d.Spec.Address == "" {
 		path = "spec.platform"
 	}
 	to := placeOf(d.Spec.Platform, d.Spec.Address)
-	return path, finding.New(codeMoved, fmt.Sprintf("the token at %s was applied with %s, and would be sent to %s",
-		unpinned(d.Spec.Token.Vault), strings.Join(from, ", "), to))
+	return path, finding.New(codeMoved, fmt.Sprintf("the token at %s %s %s, and would be sent to %s",
+		unpinned(d.Spec.Token.Vault), how, strings.Join(from, ", "), to))
 }
 
 // secretKey is a secret, whatever its key and version: who has one key's value

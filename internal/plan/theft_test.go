@@ -107,7 +107,7 @@ func TestAddressMovesComparesRevisions(t *testing.T) {
 	evil.Positions = map[string]binding.Position{"spec.address": {Line: 7, Column: 12}}
 	got := plan.AddressMoves([]binding.Declaration{base, githubDeclaration()}, []binding.Declaration{base, githubDeclaration(), evil})
 	want := []finding.Finding{finding.New("address-changed-with-secret",
-		"the token at secret/acr/gitlab#token was applied with gitlab.example.com, and would be sent to gitlab.evil.example").
+		"the token at secret/acr/gitlab#token is declared for gitlab.example.com, and would be sent to gitlab.evil.example").
 		At("evil/gitlab.yaml", 7, 12).In("spec.address")}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

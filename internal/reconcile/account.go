@@ -155,7 +155,7 @@ func (x *run) sameAttempt(before binding.Record, a plan.Action) bool {
 // refused where somebody bound the platform meanwhile, too, and that is not the
 // token's fault.
 func (x *run) stillUnbound(ctx context.Context, a plan.Action) error {
-	obs := x.r.observer.Observe(ctx, Desired{}, []binding.Record{{Binding: a.Binding, Platform: a.Platform}}, Live)
+	obs := x.r.look(ctx, Desired{}, []binding.Record{{Binding: a.Binding, Platform: a.Platform}}, Live)
 	state, asked := obs.Accounts[a.Platform]
 	switch u := firstUnknown(obs.Unknown, state.Unknown); {
 	case u != nil:

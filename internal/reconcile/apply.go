@@ -200,7 +200,7 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 	case err == nil:
 		return done, nil
 	case uncertain(err):
-		obs := x.r.observer.Observe(ctx, Desired{}, intended(nil, []binding.Intent{*intent}), Live)
+		obs := x.r.look(ctx, Desired{}, intended(nil, []binding.Intent{*intent}), Live)
 		what := settle(intent, obs)
 		if what == done || plan.Kind(intent.Action) == plan.Rebind && what == letGo {
 			return done, nil
@@ -235,6 +235,7 @@ func (r *Reconciler) remember(p plan.Plan, result Result) (blind bool) {
 	now, names := r.o.Now(), map[string]bool{}
 	r.mu.Lock()
 	blind = incomplete(r.seen.obs)
+	r.seen.stale = r.seen.stale || result.Count(Done, Failed) > 0
 	r.mu.Unlock()
 	for _, a := range p.Actions {
 		names[a.Binding] = true

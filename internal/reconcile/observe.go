@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -86,21 +87,56 @@ func NewObserver(o ObserverOptions) *Observer {
 // only that; an answer of kind InstanceStop makes the whole registry's part
 // unknown.
 func (ob *Observer) Observe(ctx context.Context, desired Desired, records []binding.Record, depth Depth) binding.Observation {
-	declared := desired.of(ob.o.Instance.Name)
-	l := newLook(ob, declared, records)
+	return ob.ObserveEach(ctx, []Desired{desired}, records, depth)[0]
+}
+
+// ObserveEach is Observe for several snapshots, as the two ends of a change
+// are, at one look: what more than one of them declares is asked for once. It
+// gives an observation for each, in their order, as if it had been made for that
+// one alone.
+func (ob *Observer) ObserveEach(ctx context.Context, desireds []Desired, records []binding.Record, depth Depth) []binding.Observation {
+	declared := make([][]binding.Declaration, len(desireds))
+	for n, d := range desireds {
+		declared[n] = d.of(ob.o.Instance.Name)
+	}
+	l := newLook(ob, slices.Concat(declared...), records)
+	tokens := make([]map[string]*tokenLook, len(desireds))
 	if depth == Offline {
 		l.seen.Unknown = &binding.Unknown{Reason: "Offline", Message: "nothing was asked: the plan was made offline"}
-		return l.result()
+	} else {
+		l.goSafely(func() { l.registry(ctx) })
 	}
-	l.goSafely(func() { l.registry(ctx) })
-	for _, d := range declared {
-		l.goSafely(func() { l.declaration(ctx, d, ob.deep(depth, d, declared, records)) })
+	for n := range desireds {
+		tokens[n] = l.tokens(ctx, declared[n], depth)
 	}
 	l.wait.Wait()
 	if depth == Preflight {
-		ob.memory.keepOnly(declared)
+		ob.memory.keepOnly(slices.Concat(declared...))
 	}
-	return l.result()
+	observations := make([]binding.Observation, len(desireds))
+	for n := range desireds {
+		observations[n] = l.result(declared[n], tokens[n])
+	}
+	return observations
+}
+
+// tokens looks at the tokens of declarations, by name; at one that was looked
+// at before, not again.
+func (l *look) tokens(ctx context.Context, declared []binding.Declaration, depth Depth) map[string]*tokenLook {
+	own := map[string]*tokenLook{}
+	for _, d := range declared {
+		deep := l.deep(depth, d, declared, l.records)
+		key := digestOf(d.Name, d.Spec, deep)
+		if l.looks[key] == nil {
+			t := newTokenLook(d)
+			l.looks[key] = t
+			if depth != Offline {
+				l.goSafely(func() { l.declaration(ctx, d, deep, t) })
+			}
+		}
+		own[d.Name] = l.looks[key]
+	}
+	return own
 }
 
 // deep is how far to look for a declaration: a token that would go to another
@@ -118,9 +154,30 @@ type look struct {
 	records []binding.Record
 	wait    sync.WaitGroup
 	gates   map[string]chan struct{}
+	// looks are those at the tokens, by what is asked.
+	looks map[string]*tokenLook
 
 	mu   sync.Mutex
 	seen binding.Observation
+}
+
+// tokenLook is what was seen of one declaration's token and projects; it is
+// read once the look is over.
+type tokenLook struct {
+	// asked is false where there is nothing to tell of a token.
+	asked    bool
+	state    binding.TokenState
+	projects map[string]binding.ProjectState
+}
+
+// unasked is what is known of a thing before it is asked for.
+func unasked() *binding.Unknown {
+	return &binding.Unknown{Reason: "NotAsked", Message: "it was not asked"}
+}
+
+// newTokenLook begins with everything unknown, as newLook does.
+func newTokenLook(d binding.Declaration) *tokenLook {
+	return &tokenLook{asked: d.Spec.Token != nil, state: binding.TokenState{Unknown: unasked()}}
 }
 
 // peers that are not platforms.
@@ -132,24 +189,19 @@ const (
 // newLook begins with everything unknown, so that a question that is never
 // answered is never read as an absence.
 func newLook(ob *Observer, declared []binding.Declaration, records []binding.Record) *look {
-	unasked := &binding.Unknown{Reason: "NotAsked", Message: "it was not asked"}
-	l := &look{Observer: ob, records: records, gates: map[string]chan struct{}{}, seen: binding.Observation{
-		Instance:     ob.o.Instance.Name,
-		Accounts:     map[binding.Platform]binding.AccountState{},
-		Repositories: map[string]binding.RepositoryState{},
-		Tokens:       map[string]binding.TokenState{},
-		Projects:     map[string]map[string]binding.ProjectState{},
-	}}
+	l := &look{
+		Observer: ob, records: records, gates: map[string]chan struct{}{}, looks: map[string]*tokenLook{},
+		seen: binding.Observation{
+			Instance:     ob.o.Instance.Name,
+			Accounts:     map[binding.Platform]binding.AccountState{},
+			Repositories: map[string]binding.RepositoryState{},
+		},
+	}
 	for _, p := range platforms(declared, records) {
-		l.seen.Accounts[p] = binding.AccountState{Unknown: unasked}
+		l.seen.Accounts[p] = binding.AccountState{Unknown: unasked()}
 	}
 	for _, image := range images(declared, records) {
-		l.seen.Repositories[image] = binding.RepositoryState{Unknown: unasked}
-	}
-	for _, d := range declared {
-		if d.Spec.Token != nil {
-			l.seen.Tokens[d.Name] = binding.TokenState{Unknown: unasked}
-		}
+		l.seen.Repositories[image] = binding.RepositoryState{Unknown: unasked()}
 	}
 	for _, peer := range []string{peerRegistry, peerSecrets} {
 		l.gates[peer] = make(chan struct{}, ob.o.Parallel)
@@ -160,12 +212,29 @@ func newLook(ob *Observer, declared []binding.Declaration, records []binding.Rec
 	return l
 }
 
-func (l *look) result() binding.Observation {
-	if l.seen.Unknown != nil {
-		l.seen.Accounts = map[binding.Platform]binding.AccountState{}
-		l.seen.Repositories = map[string]binding.RepositoryState{}
+// result is the observation of one snapshot, of which these are the declarations
+// and what was seen of their tokens.
+func (l *look) result(declared []binding.Declaration, tokens map[string]*tokenLook) binding.Observation {
+	o := l.seen
+	o.Accounts, o.Repositories = map[binding.Platform]binding.AccountState{}, map[string]binding.RepositoryState{}
+	if o.Unknown == nil {
+		for _, p := range platforms(declared, l.records) {
+			o.Accounts[p] = l.seen.Accounts[p]
+		}
+		for _, image := range images(declared, l.records) {
+			o.Repositories[image] = l.seen.Repositories[image]
+		}
 	}
-	return l.seen
+	o.Tokens, o.Projects = map[string]binding.TokenState{}, map[string]map[string]binding.ProjectState{}
+	for name, t := range tokens {
+		if t.asked {
+			o.Tokens[name] = t.state
+		}
+		if t.projects != nil {
+			o.Projects[name] = t.projects
+		}
+	}
+	return o
 }
 
 // goSafely runs f beside the others; a panic in it makes the instance unknown

@@ -230,3 +230,29 @@ func (hanging) Account(ctx context.Context, _ binding.Platform) (*binding.Accoun
 	<-ctx.Done()
 	return nil, errors.Join(errors.New("account"), ctx.Err())
 }
+
+func TestSeveralSnapshotsAreObservedAtOneLook(t *testing.T) {
+	w := newWorld()
+	w.tokens["acr/other"] = []string{"canary-other-1", "canary-other-2"}
+	moved, web := gitlab(), gitlab()
+	moved.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "acr/other", Key: "token"}}
+	web.Spec.Repositories = []binding.Repository{{Image: "pay/web", Source: "pay/web", Trigger: binding.Auto}}
+	desireds := []reconcile.Desired{desire(gitlab(), codeup()), desire(moved, codeup()), desire(web)}
+	each := w.observer().ObserveEach(t.Context(), desireds, nil, reconcile.Preflight)
+	for call, want := range map[string]int{
+		"capabilities": 1, "account gitlab": 1, "account codeup": 1, "repository pay/api": 1, "repository pay/web": 1,
+		"metadata acr/codeup": 1, "metadata acr/gitlab": 2, "metadata acr/other": 1,
+	} {
+		if got := w.count(call); got != want {
+			t.Errorf("%s was asked %d times, want %d", call, got, want)
+		}
+	}
+	for n, desired := range desireds {
+		alone := newWorld()
+		alone.tokens = w.tokens
+		want := alone.observer().Observe(t.Context(), desired, nil, reconcile.Preflight)
+		if diff := cmp.Diff(want, each[n]); diff != "" {
+			t.Errorf("observation %d is not the one that is made alone (-want +got):\n%s", n, diff)
+		}
+	}
+}

@@ -13,19 +13,17 @@ import (
 
 // declaration looks at one declaration's token and, at depth Preflight, asks
 // its code host.
-func (l *look) declaration(ctx context.Context, d binding.Declaration, depth Depth) {
+func (l *look) declaration(ctx context.Context, d binding.Declaration, depth Depth, seen *tokenLook) {
 	var state binding.TokenState
 	if d.Spec.Token != nil {
 		state = l.metadata(ctx, d)
 		state.Previous = l.previous(ctx, d, state)
 	}
+	var projects map[string]binding.ProjectState
 	if depth == Preflight && state.Unknown == nil {
-		l.preflight(ctx, d, &state)
+		projects = l.preflight(ctx, d, &state)
 	}
-	if d.Spec.Token == nil && len(state.Answers) == 0 {
-		return
-	}
-	l.note(func(o *binding.Observation) { o.Tokens[d.Name] = state })
+	*seen = tokenLook{asked: d.Spec.Token != nil || len(state.Answers) > 0, state: state, projects: projects}
 }
 
 // metadata asks the secret store about a token, without reading it.
@@ -48,27 +46,27 @@ func (l *look) metadata(ctx context.Context, d binding.Declaration) binding.Toke
 }
 
 // preflight puts what the code host says into state, from memory where that
-// still holds. Where the secret store has no versions the token is read in any
+// still holds, and gives what it says of the projects. Where the secret store has no versions the token is read in any
 // case: only its fingerprint tells whether it is still the same.
-func (l *look) preflight(ctx context.Context, d binding.Declaration, state *binding.TokenState) {
+func (l *look) preflight(ctx context.Context, d binding.Declaration, state *binding.TokenState) map[string]binding.ProjectState {
 	host := l.o.Hosts[d.Spec.Platform]
 	var token secrets.Secret
 	defer func() { token.Wipe() }()
 	if d.Spec.Token != nil && state.Version == 0 {
 		if token = l.read(ctx, d, state); state.Unknown != nil {
-			return
+			return nil
 		}
 		state.Fingerprint = token.Fingerprint(l.o.Key)
 	}
 	if host == nil {
-		return
+		return nil
 	}
 	question := questionOf(d, *state)
 	said, known := l.memory.recall(d.Name, question, l.o.Now())
 	if !known {
 		if d.Spec.Token != nil && token.IsZero() {
 			if token = l.read(ctx, d, state); state.Unknown != nil {
-				return
+				return nil
 			}
 		}
 		said = l.askHost(ctx, host, d, token)
@@ -77,7 +75,7 @@ func (l *look) preflight(ctx context.Context, d binding.Declaration, state *bind
 	state.Answers = said.report.Answers
 	state.Expires, state.ExpiresSource = earliest(
 		end{state.Expires, state.ExpiresSource}, end{said.report.Expires, "host"})
-	l.note(func(o *binding.Observation) { o.Projects[d.Name] = said.projects })
+	return said.projects
 }
 
 // read reads the version that the metadata told of, so that what is checked is

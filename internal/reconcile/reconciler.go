@@ -35,21 +35,31 @@ type Options struct {
 	// again, which doubles from the one to the other; 10 seconds and 30
 	// minutes if zero.
 	RetryBase, RetryMax time.Duration
+	// Observer, if not nil, looks in place of one made of the fields above. A
+	// reconciler with a Recorded one needs no Registry, no Tokens and no Hosts,
+	// and can plan and nothing else.
+	Observer Looker
 	// Events, if not nil, is told what happens, one event at a time. It must
 	// not call the reconciler.
 	Events func(Event)
 	Now    func() time.Time
 }
 
+// Looker observes; Observer does, and Recorded.
+type Looker interface {
+	// ObserveEach observes for each of the snapshots; see Observer.
+	ObserveEach(ctx context.Context, desireds []Desired, records []binding.Record, depth Depth) []binding.Observation
+}
+
 // Reconciler makes one instance as it is declared. It is safe for concurrent
 // use: one plan or apply runs at a time.
 type Reconciler struct {
 	o        Options
-	observer *Observer
+	observer Looker
 	backoff  *backoff
 
 	// running is held by a plan or an apply.
-	running sync.Mutex
+	running turn
 	telling sync.Mutex
 
 	mu       sync.Mutex
@@ -62,6 +72,27 @@ type sight struct {
 	desired Desired
 	obs     binding.Observation
 	plan    plan.Plan
+	depth   Depth
+	// at is when the look began; since it, something may have been changed by
+	// us where stale is set.
+	at    time.Time
+	stale bool
+}
+
+// turn is a lock that one can stop waiting for.
+type turn chan struct{}
+
+func (t turn) Lock()   { t <- struct{}{} }
+func (t turn) Unlock() { <-t }
+
+// take is Lock, or the error of ctx where that ends first.
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // New makes a reconciler of one instance.
@@ -72,15 +103,16 @@ func New(o Options) *Reconciler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Reconciler{
-		o:       o,
-		backoff: newBackoff(o.RetryBase, o.RetryMax),
-		observer: NewObserver(ObserverOptions{
+	if o.Observer == nil {
+		o.Observer = NewObserver(ObserverOptions{
 			Instance: o.Instance, Registry: o.Registry, Hosts: o.Hosts, Sites: o.Sites, Tokens: o.Tokens, Key: o.Key,
 			CallTimeout: o.CallTimeout, Parallel: o.Parallel, HostMemory: o.HostMemory, Now: o.Now,
 			AllowAddressChangeWithSecret: o.Policy.AllowAddressChangeWithSecret,
-		}),
-		statuses: map[string]binding.Status{},
+		})
+	}
+	return &Reconciler{
+		o: o, observer: o.Observer, backoff: newBackoff(o.RetryBase, o.RetryMax),
+		running: make(turn, 1), statuses: map[string]binding.Status{},
 	}
 }
 
@@ -94,34 +126,75 @@ func (r *Reconciler) Plan(ctx context.Context, desired Desired, depth Depth) (pl
 }
 
 func (r *Reconciler) plan(ctx context.Context, desired Desired, depth Depth) (plan.Plan, binding.Observation, error) {
-	name := r.o.Instance.Name
-	records, err := r.o.Store.Records(ctx, name)
+	planned, err := r.planEach(ctx, []Desired{desired}, depth)
 	if err != nil {
-		return plan.Plan{}, binding.Observation{}, fmt.Errorf("instance %s: %w", name, err)
+		return plan.Plan{}, binding.Observation{}, err
 	}
-	intents, err := r.o.Store.Intents(ctx, name)
+	return planned[0].Plan, planned[0].Observation, nil
+}
+
+// Planned is a plan with the observation that it was made of.
+type Planned struct {
+	Plan        plan.Plan
+	Observation binding.Observation
+}
+
+// PlanEach is Plan for several snapshots, in their order, from one look: what
+// differs between their plans is the snapshots' doing alone.
+func (r *Reconciler) PlanEach(ctx context.Context, desireds []Desired, depth Depth) ([]Planned, error) {
+	r.running.Lock()
+	defer r.running.Unlock()
+	return r.planEach(ctx, desireds, depth)
+}
+
+func (r *Reconciler) planEach(ctx context.Context, desireds []Desired, depth Depth) ([]Planned, error) {
+	name, started := r.o.Instance.Name, r.o.Now()
+	records, intents, err := r.remembered(ctx)
 	if err != nil {
-		return plan.Plan{}, binding.Observation{}, fmt.Errorf("instance %s: %w", name, err)
+		return nil, err
 	}
-	obs := r.observer.Observe(ctx, desired, intended(records, intents), depth)
+	observations := r.observer.ObserveEach(ctx, desireds, intended(records, intents), depth)
 	if err := ctx.Err(); err != nil {
-		return plan.Plan{}, obs, fmt.Errorf("instance %s: stopped while observing: %w", name, err)
+		return nil, fmt.Errorf("instance %s: stopped while observing: %w", name, err)
 	}
 	l := newLedger(r.o.Store, r.o.Now, records)
-	intents, err = r.recover(context.WithoutCancel(ctx), l, obs, intents)
+	// What an intent asks about is remembered, so that all observations have it.
+	intents, err = r.recover(context.WithoutCancel(ctx), l, observations[0], intents)
 	if err != nil {
-		return plan.Plan{}, obs, fmt.Errorf("instance %s: %w", name, err)
+		return nil, fmt.Errorf("instance %s: %w", name, err)
 	}
-	p := plan.Make(plan.Input{
-		Now: r.o.Now(), Instance: r.o.Instance, Declarations: desired.of(name),
-		Broken: desired.Broken, Rewritten: desired.Rewritten, EmptySnapshot: desired.EmptySnapshot,
-		Observation: obs, Records: l.all(), Intents: intents, Policy: r.o.Policy,
-	})
-	r.mu.Lock()
-	r.seen = sight{desired, obs, p}
-	r.mu.Unlock()
-	r.emit(Event{Kind: PlanMade, Revision: desired.Revision, Plan: &p})
-	return p, obs, nil
+	planned := make([]Planned, len(desireds))
+	for n, desired := range desireds {
+		p := plan.Make(plan.Input{
+			Now: r.o.Now(), Instance: r.o.Instance, Declarations: desired.of(name),
+			Broken: desired.Broken, Rewritten: desired.Rewritten, EmptySnapshot: desired.EmptySnapshot,
+			Observation: observations[n], Records: l.all(), Intents: intents, Policy: r.o.Policy,
+		})
+		planned[n] = Planned{p, observations[n]}
+		r.mu.Lock()
+		r.seen = sight{desired: desired, obs: observations[n], plan: p, depth: depth, at: started}
+		r.mu.Unlock()
+		r.emit(Event{Kind: PlanMade, Revision: desired.Revision, Plan: &p})
+	}
+	return planned, nil
+}
+
+// look observes for one snapshot.
+func (r *Reconciler) look(ctx context.Context, desired Desired, records []binding.Record, depth Depth) binding.Observation {
+	return r.observer.ObserveEach(ctx, []Desired{desired}, records, depth)[0]
+}
+
+// remembered is what the store has of the instance.
+func (r *Reconciler) remembered(ctx context.Context) ([]binding.Record, []binding.Intent, error) {
+	records, err := r.o.Store.Records(ctx, r.o.Instance.Name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("instance %s: %w", r.o.Instance.Name, err)
+	}
+	intents, err := r.o.Store.Intents(ctx, r.o.Instance.Name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("instance %s: %w", r.o.Instance.Name, err)
+	}
+	return records, intents, nil
 }
 
 // Sync plans to the given depth and applies the plan. It is what the loop does
