@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -14,6 +15,9 @@ import (
 	"reconciler/internal/manifest"
 	"reconciler/internal/source/folder"
 )
+
+// policyDay is the one that README.md names: a policy counts days from it.
+func policyDay() time.Time { return time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC) }
 
 func examplePolicies(t *testing.T) manifest.Policies {
 	t.Helper()
@@ -46,7 +50,7 @@ func heldToPolicies(t *testing.T, path string) manifest.Result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return manifest.Load(t.Context(), snapshot.Files, manifest.Options{Now: day(), Policies: examplePolicies(t)})
+	return manifest.Load(t.Context(), snapshot.Files, manifest.Options{Now: policyDay(), Policies: examplePolicies(t)})
 }
 
 func TestPoliciesLetGoodDeclarationsThrough(t *testing.T) {

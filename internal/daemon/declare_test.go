@@ -18,7 +18,7 @@ func token(name string) string {
 
 func codeupAt(name, instance string, extra ...string) string {
 	return declare(name, instance, "codeup", append([]string{
-		"token: {vault: {mount: secret, path: acr/" + name + ", key: token}, expires: 2036-10-31}",
+		"token: {vault: {mount: secret, path: acr/" + name + ", key: token}, expires: 2099-10-31}",
 	}, extra...))
 }
 

@@ -43,7 +43,7 @@ func TestANewTokenIsBoundAndAPinnedOneStays(t *testing.T) {
 		"pay.yaml": gitlabAt("pay", prod),
 		"pin.yaml": declare("pin", edge, "gitlab", []string{
 			"address: https://gitlab.example.com",
-			"token: {vault: {mount: secret, path: acr/pin, key: token, version: 1}, expires: 2036-10-31}",
+			"token: {vault: {mount: secret, path: acr/pin, key: token, version: 1}, expires: 2099-10-31}",
 		}),
 	}
 	w.populate(files)
