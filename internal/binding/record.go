@@ -104,6 +104,9 @@ type Intent struct {
 
 // Event is one thing that was done, for the history.
 type Event struct {
+	// Person is who asked for it; the zero Person where it was done without
+	// one.
+	Person
 	Time     time.Time `json:"time"`
 	Instance string    `json:"instance"`
 	Binding  string    `json:"binding"`

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/user"
 
 	"github.com/spf13/cobra"
 
@@ -43,18 +42,14 @@ says so, as the history shows it; it is not proven.`,
 		},
 	}
 	configFlag(cmd, &opts.config)
-	cmd.Flags().StringVar(&opts.word.By, "by", "", "`NAME` of who did the steps (default: the user of the operating system)")
+	byFlag(cmd, &opts.word.By, "did the steps")
 	cmd.Flags().StringVar(&opts.word.Instance, "instance", "", "the binding's steps on this instance")
 	return cmd
 }
 
-func runAttest(ctx context.Context, opts *attestOptions) error {
-	if opts.word.By == "" {
-		me, err := user.Current()
-		if err != nil {
-			return fmt.Errorf("attest: the operating system does not say who you are (%w); say it with --by", err)
-		}
-		opts.word.By = me.Username
+func runAttest(ctx context.Context, opts *attestOptions) (err error) {
+	if opts.word.By, err = whoAsks(opts.word.By, "attest"); err != nil {
+		return err
 	}
 	cfg, err := loadConfig(opts.streams, opts.config)
 	if err != nil {
@@ -82,5 +77,5 @@ func attestAlone(ctx context.Context, opts *attestOptions) (string, error) {
 	if _, err := session.plan(ctx, reconcile.Preflight); err != nil {
 		return "", err
 	}
-	return session.engine.Attest(ctx, opts.word)
+	return session.engine.Attest(ctx, server.ThisProcess(), opts.word)
 }

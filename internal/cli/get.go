@@ -9,16 +9,13 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/daemon"
-	"reconciler/internal/finding"
 	"reconciler/internal/report"
-	"reconciler/internal/server"
 )
 
 // getOptions are what `get` depends on.
 type getOptions struct {
 	streams  Streams
-	config   string
-	socket   string
+	daemon   clientFlags
 	instance string
 	names    []string
 	full     bool
@@ -38,8 +35,7 @@ func newGet(streams Streams) *cobra.Command {
 			return runGet(cmd.Context(), opts)
 		},
 	}
-	configFlag(cmd, &opts.config)
-	cmd.Flags().StringVar(&opts.socket, "socket", "", "the daemon's Unix socket `PATH`, in place of the configuration's")
+	opts.daemon.add(cmd)
 	cmd.Flags().StringVar(&opts.instance, "instance", "", "only the bindings of this instance")
 	cmd.Flags().BoolVar(&opts.full, "full", false, "show every condition; the default where a binding is named")
 	opts.output.add(cmd)
@@ -47,19 +43,11 @@ func newGet(streams Streams) *cobra.Command {
 }
 
 func runGet(ctx context.Context, opts *getOptions) error {
-	socket := opts.socket
-	if socket == "" {
-		// What the daemon was warned of when it started is no news here.
-		cfg, findings, err := daemon.LoadConfig(opts.config)
-		if err != nil {
-			return err
-		}
-		if finding.HasErrors(findings) {
-			return printFindings(opts.streams, findings)
-		}
-		socket = cfg.Server.Socket
+	client, err := opts.daemon.client(opts.streams)
+	if err != nil {
+		return err
 	}
-	statuses, err := server.NewClient(socket).Bindings(ctx)
+	statuses, err := client.Bindings(ctx)
 	if err != nil {
 		return err
 	}

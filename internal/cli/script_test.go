@@ -86,6 +86,7 @@ func storySteady(ts *testscript.TestScript, neg bool, args []string) {
 		{`127\.0\.0\.1:\d+`, "127.0.0.1:PORT"},
 		{`(port |:)\d{5}\b`, "${1}PORT"},
 		{`sha256:[0-9a-f]{64}`, "sha256:DIGEST"},
+		{`\b[0-9a-f]{64}\b`, "REVISION"},
 		{`\b[0-9a-f]{40}\b`, "COMMIT"},
 		{`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`, "TIME"},
 		{`00000000-0000-4000-8000-\d{12}`, "REQUEST"},

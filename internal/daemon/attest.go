@@ -14,17 +14,17 @@ import (
 // Attest writes down a person's word that the steps of a binding are done, and
 // looks at its instance anew where a daemon runs. It goes by the last plan, so
 // one has to be made before.
-func (e *Engine) Attest(ctx context.Context, word server.Attestation) (string, error) {
+func (e *Engine) Attest(ctx context.Context, who server.Caller, word server.Attestation) (string, error) {
 	i, err := e.present().attested(word)
 	if err != nil {
 		return "", err
 	}
-	said, err := i.reconciler.Attest(ctx, word.Binding, word.By)
+	said, err := i.reconciler.Attest(ctx, word.Binding, who.Person(word.By))
 	if err != nil {
-		e.log.Info("a person's word was not taken", "instance", i.name, "binding", word.Binding, "by", word.By, "err", err)
+		e.log.Info("a person's word was not taken", "instance", i.name, "binding", word.Binding, "by", word.By, "caller", who, "err", err)
 		return "", err
 	}
-	e.log.Info("a person attested", "instance", i.name, "binding", word.Binding, "by", word.By, "what", said)
+	e.log.Info("a person attested", "instance", i.name, "binding", word.Binding, "by", word.By, "caller", who, "what", said)
 	if loop := i.loop.Load(); loop != nil {
 		loop.SyncNow()
 	}

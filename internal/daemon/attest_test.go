@@ -57,7 +57,7 @@ func TestAPersonsWordMakesABindingReady(t *testing.T) {
 		"on another instance":  {server.Attestation{Binding: "edge", By: "Ada", Instance: prod}, "no binding is called edge"},
 		"on no instance":       {server.Attestation{Binding: "edge", By: "Ada", Instance: "prod-hangzou"}, "no instance is called prod-hangzou; did you mean prod-hangzhou?"},
 		"bound by the daemon":  {server.Attestation{Binding: "pay", By: "Ada"}, "it is done without a person (bind: GitLab is declared and not bound)"},
-		"without who attested": {server.Attestation{Binding: "edge"}, "who attests"},
+		"without who attested": {server.Attestation{Binding: "edge"}, "who asks"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if said, err := p.attest(tt.word); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -121,7 +121,7 @@ func TestStepsOfOneNameOnTwoInstancesAreAttestedOneByOne(t *testing.T) {
 
 func TestAWordBeforeTheFirstPlanIsNotTaken(t *testing.T) {
 	p := newWorld(t).build()
-	if _, err := p.engine.Attest(t.Context(), server.Attestation{Binding: "edge", By: "Ada"}); err == nil || !strings.Contains(err.Error(), "try again in a moment") {
+	if _, err := p.engine.Attest(t.Context(), server.ThisProcess(), server.Attestation{Binding: "edge", By: "Ada"}); err == nil || !strings.Contains(err.Error(), "try again in a moment") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -49,7 +49,7 @@ type Options struct {
 
 // Engine is the parts that live as long as the process, and the generation
 // that was built of the present configuration. Plans and runs use it from one
-// goroutine at a time; Statuses, Ready, Memory and Attest are safe for
+// goroutine at a time; Statuses, Ready, Memory, Attest and Sync are safe for
 // concurrent use, also while the generation is exchanged.
 type Engine struct {
 	*longLived
@@ -82,6 +82,10 @@ type generation struct {
 	source    source.Source
 	instances []*instance
 	trial     trial
+	// looks asks the follower to look at the source at once; unfollowed is
+	// closed when it does so no more.
+	looks      chan look
+	unfollowed chan struct{}
 	// vault is nil where no secret store is configured.
 	vault *vault.Client
 	// release lets go of what the generation alone holds.
@@ -139,7 +143,7 @@ func (e *Engine) present() *generation { return e.current.Load() }
 // generate builds all that goes with a configuration. Nothing of it runs yet,
 // and no call is made.
 func (l *longLived) generate(config Config) (_ *generation, err error) {
-	g := &generation{longLived: l, config: config}
+	g := &generation{longLived: l, config: config, looks: make(chan look), unfollowed: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			g.close()

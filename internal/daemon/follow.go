@@ -18,26 +18,34 @@ type follower struct {
 	loops []*reconcile.Loop
 	// seen is the revision handed on last; empty before the first.
 	seen string
+	// asked are the looks that persons asked for and that the next one answers.
+	asked []look
+	// handed says that the last look handed a snapshot on.
+	handed bool
 	// unwatched says that it was told already that the folder is not watched.
 	unwatched bool
 }
 
-// run looks at once, then on the interval, and whenever a watched folder
-// changes.
+// run looks at once, then on the interval, whenever a watched folder changes,
+// and when a person asks.
 func (f *follower) run(ctx context.Context) {
+	defer close(f.unfollowed)
 	var changes <-chan struct{}
 	sync := f.config.Sync
 	for {
 		if changes == nil {
 			changes = f.watch(ctx)
 		}
-		f.look(ctx)
+		f.answer(f.look(ctx))
 		timer := time.NewTimer(sync.vary(sync.Interval))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		case <-timer.C:
+		case asked := <-f.looks:
+			timer.Stop()
+			f.asked = append(f.asked, asked)
 		case _, watched := <-changes:
 			timer.Stop()
 			if !watched {
@@ -72,9 +80,11 @@ func (s SyncConfig) vary(pause time.Duration) time.Duration {
 // look reads the source. What cannot be read changes nothing: the last
 // snapshot stands. A panic is told, by its type only, and does not end the
 // daemon.
-func (f *follower) look(ctx context.Context) {
+func (f *follower) look(ctx context.Context) (err error) {
+	f.handed = false
 	defer func() {
 		if v := recover(); v != nil {
+			err = fmt.Errorf("a fault of this program: panic with %T", v)
 			f.metrics.sourceSyncs.WithLabelValues("error").Inc()
 			f.log.Error("a fault of this program, please report it; the last snapshot stands",
 				"panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
@@ -92,6 +102,7 @@ func (f *follower) look(ctx context.Context) {
 		f.metrics.sourceSyncs.WithLabelValues("changed").Inc()
 		f.hand(ctx, *loaded)
 	}
+	return err
 }
 
 // load gives the new snapshot, or nil where nothing is new. The source is
@@ -142,9 +153,10 @@ func (f *follower) hand(ctx context.Context, loaded Loaded) {
 			"line", finding.Line, "column", finding.Column, "message", finding.Message)
 	}
 	f.trial.begin(desired, f.instances)
-	for _, loop := range f.loops {
-		loop.Submit(desired)
+	for n, loop := range f.loops {
+		loop.Submit(desired, f.asks(f.instances[n].name)...)
 	}
+	f.handed = true
 	if !desired.Rewritten {
 		if err := f.trust(ctx, desired.Revision); err != nil {
 			f.log.Error("revision not remembered", "err", err)

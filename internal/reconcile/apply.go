@@ -27,10 +27,10 @@ type run struct {
 }
 
 func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired Desired) Result {
-	result := Result{Outcomes: make([]Outcome, len(p.Actions))}
+	result := Result{Digest: p.Digest(), Outcomes: make([]Outcome, len(p.Actions))}
 	records, err := r.o.Store.Records(ctx, r.o.Instance.Name)
 	x := &run{
-		r: r, ledger: newLedger(r.o.Store, r.o.Now, records), plan: p, digest: p.Digest(),
+		r: r, ledger: newLedger(r.o.Store, r.o.Now, records), plan: p, digest: result.Digest,
 		revision: desired.Revision, number: map[int]int{}, failed: map[string]bool{},
 	}
 	if err == nil {

@@ -6,15 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 )
-
-// maxBy bounds, in bytes, the name of a person who attests.
-const maxBy = 128
 
 // historyAttest is the history's word for what a person confirmed.
 const historyAttest = "attest"
@@ -34,13 +29,13 @@ func (r *Reconciler) Awaiting() map[string]bool {
 	return names
 }
 
-// Attest writes down that a person, named by, has done the steps that the last
+// Attest writes down that a person has done the steps that the last
 // plan shows for a binding and that the registry cannot be asked about: what is
 // bound and linked, with which token version, who said so and when. The answer
 // says what was written. An error says why nothing is, or what of it was not.
-func (r *Reconciler) Attest(ctx context.Context, name, by string) (string, error) {
-	if err := checkBy(by); err != nil {
-		return "", err
+func (r *Reconciler) Attest(ctx context.Context, name string, who binding.Person) (string, error) {
+	if err := who.Check(); err != nil {
+		return "", fmt.Errorf("attest: %w", err)
 	}
 	r.running.Lock()
 	defer r.running.Unlock()
@@ -59,7 +54,7 @@ func (r *Reconciler) Attest(ctx context.Context, name, by string) (string, error
 	if err != nil {
 		return "", fmt.Errorf("attest %s: nothing was written: %w", name, err)
 	}
-	t := testimony{by: by, revision: seen.desired.Revision, digest: seen.plan.Digest(), ledger: newLedger(r.o.Store, r.o.Now, records)}
+	t := testimony{who: who, revision: seen.desired.Revision, digest: seen.plan.Digest(), ledger: newLedger(r.o.Store, r.o.Now, records)}
 	for len(confirmed) > 0 {
 		// A binding that changed its platform is removed from one and made on
 		// the other: two records.
@@ -72,17 +67,6 @@ func (r *Reconciler) Attest(ctx context.Context, name, by string) (string, error
 	}
 	r.forgetAwaiting(name)
 	return strings.Join(t.said, "; "), nil
-}
-
-// checkBy is an error where by is no name that could stand in a history.
-func checkBy(by string) error {
-	switch {
-	case strings.TrimSpace(by) == "":
-		return errors.New("attest: it has to be said who attests")
-	case len(by) > maxBy || !utf8.ValidString(by) || strings.ContainsFunc(by, func(c rune) bool { return !unicode.IsPrint(c) }):
-		return fmt.Errorf("attest: who attests is at most %d bytes of printable characters", maxBy)
-	}
-	return nil
 }
 
 // awaiting are the actions of the last plan for a binding that wait for a
@@ -134,9 +118,10 @@ func (r *Reconciler) forgetAwaiting(name string) {
 
 // testimony is one person's word being written down.
 type testimony struct {
-	by, revision, digest string
-	ledger               *ledger
-	said                 []string
+	who              binding.Person
+	revision, digest string
+	ledger           *ledger
+	said             []string
 }
 
 // write writes the record and the history of the confirmed actions of one
@@ -165,8 +150,8 @@ func (t *testimony) write(ctx context.Context, confirmed []plan.Action) error {
 		what := confirmation(a)
 		t.said = append(t.said, what)
 		if err := t.ledger.store.AppendEvent(ctx, binding.Event{
-			Time: t.ledger.now(), Instance: a.Instance, Binding: a.Binding, Action: historyAttest, Object: a.Object,
-			Outcome: string(Done), Message: "confirmed by " + t.by + ": " + what, Revision: t.revision, Digest: t.digest,
+			Person: t.who, Time: t.ledger.now(), Instance: a.Instance, Binding: a.Binding, Action: historyAttest, Object: a.Object,
+			Outcome: string(Done), Message: "confirmed by " + t.who.By + ": " + what, Revision: t.revision, Digest: t.digest,
 		}); err != nil {
 			return fmt.Errorf("it is written down, but not in the history: %w", err)
 		}

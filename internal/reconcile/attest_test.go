@@ -16,6 +16,8 @@ import (
 
 const by = "Ada Lovelace"
 
+func ada() binding.Person { return binding.Person{By: by, Proven: "uid 7"} }
+
 // byHand is a world whose registry has no API.
 func byHand() *world {
 	w := newWorld()
@@ -32,7 +34,7 @@ func github() binding.Declaration {
 // attested attests and demands that the word is taken.
 func attested(t *testing.T, r *reconcile.Reconciler, name string) string {
 	t.Helper()
-	said, err := r.Attest(t.Context(), name, by)
+	said, err := r.Attest(t.Context(), name, ada())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,11 +97,11 @@ func TestAttestIsInTheHistory(t *testing.T) {
 	attested(t, r, "pay-gitlab")
 	want := []binding.Event{
 		{
-			Time: w.now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: "account", Outcome: "done", Revision: "r1",
+			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: "account", Outcome: "done", Revision: "r1",
 			Message: "confirmed by Ada Lovelace: GitLab is bound to prod as ci-bot with version 1 of the token",
 		},
 		{
-			Time: w.now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: "pay/api", Outcome: "done", Revision: "r1",
+			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: "pay/api", Outcome: "done", Revision: "r1",
 			Message: "confirmed by Ada Lovelace: pay/api is linked to pay/api on GitLab",
 		},
 	}
@@ -119,7 +121,7 @@ func TestTokenWithoutVersionsIsAttestedByItsFingerprint(t *testing.T) {
 	if _, _, err := r.Plan(t.Context(), d, reconcile.Live); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Attest(t.Context(), "pay-gitlab", by); err == nil || !strings.Contains(err.Error(), "which token is meant is not known") {
+	if _, err := r.Attest(t.Context(), "pay-gitlab", ada()); err == nil || !strings.Contains(err.Error(), "which token is meant is not known") {
 		t.Fatalf("got %v", err)
 	}
 	synced(t, r, d)
@@ -175,7 +177,7 @@ func TestAttestIsRefused(t *testing.T) {
 		want     string
 	}{
 		"an unknown binding":        {declared: gitlab(), binding: "pay-gitlb", by: by, want: "the last plan has no such binding"},
-		"nobody's word":             {declared: gitlab(), binding: "pay-gitlab", by: " ", want: "who attests"},
+		"nobody's word":             {declared: gitlab(), binding: "pay-gitlab", by: " ", want: "who asks"},
 		"a name that writes lines":  {declared: gitlab(), binding: "pay-gitlab", by: "a\nb", want: "printable"},
 		"a name without end":        {declared: gitlab(), binding: "pay-gitlab", by: strings.Repeat("a", 129), want: "128 bytes"},
 		"a suspended binding":       {declared: suspended, binding: "pay-gitlab", by: by, want: "nothing waits for a person's word: suspended until"},
@@ -199,7 +201,7 @@ func TestAttestIsRefused(t *testing.T) {
 			r := reconcile.New(w.options())
 			sync1(t, r, desire(tt.declared))
 			writes := w.count("store")
-			said, err := r.Attest(t.Context(), tt.binding, tt.by)
+			said, err := r.Attest(t.Context(), tt.binding, binding.Person{By: tt.by})
 			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "canary") {
 				t.Errorf("got %q, %v, want an error with %q", said, err, tt.want)
 			}
@@ -218,11 +220,11 @@ func TestAttestTwiceIsRefusedUntilTheNextPlanAsks(t *testing.T) {
 	}
 	synced(t, r, desire(gitlab()))
 	attested(t, r, "pay-gitlab")
-	if _, err := r.Attest(t.Context(), "pay-gitlab", by); err == nil || !strings.Contains(err.Error(), "just confirmed") {
+	if _, err := r.Attest(t.Context(), "pay-gitlab", ada()); err == nil || !strings.Contains(err.Error(), "just confirmed") {
 		t.Errorf("at once: %v", err)
 	}
 	synced(t, r, desire(gitlab()))
-	if _, err := r.Attest(t.Context(), "pay-gitlab", by); err == nil || !strings.Contains(err.Error(), "bound as declared, as a person confirmed") {
+	if _, err := r.Attest(t.Context(), "pay-gitlab", ada()); err == nil || !strings.Contains(err.Error(), "bound as declared, as a person confirmed") {
 		t.Errorf("after a sync: %v", err)
 	}
 }
@@ -233,7 +235,7 @@ func TestAttestWritesNothingWhenTheAskerIsGone(t *testing.T) {
 	synced(t, r, desire(gitlab()))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := r.Attest(ctx, "pay-gitlab", by); !errors.Is(err, context.Canceled) {
+	if _, err := r.Attest(ctx, "pay-gitlab", ada()); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if len(w.records) > 0 {
@@ -261,7 +263,7 @@ func TestAttestThatCannotBeWrittenIsAnError(t *testing.T) {
 			r := reconcile.New(w.options())
 			synced(t, r, desire(gitlab()))
 			w.failOn(call, fault{before: full})
-			if _, err := r.Attest(t.Context(), "pay-gitlab", by); !errors.Is(err, full) || !strings.Contains(err.Error(), want) {
+			if _, err := r.Attest(t.Context(), "pay-gitlab", ada()); !errors.Is(err, full) || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v, want %q", err, want)
 			}
 		})

@@ -69,11 +69,17 @@ func (b *backoff) succeeded(name string) {
 	delete(b.attempts, name)
 }
 
-// reset forgets every failure, because a person asked to try at once.
-func (b *backoff) reset() {
+// reset forgets the failures of one binding and of the whole instance, or all
+// for no name, because a person asked to try at once.
+func (b *backoff) reset(name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	clear(b.attempts)
+	if name == "" {
+		clear(b.attempts)
+		return
+	}
+	delete(b.attempts, name)
+	delete(b.attempts, "")
 }
 
 // keepOnly forgets bindings that no plan speaks of any more.

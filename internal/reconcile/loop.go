@@ -30,8 +30,10 @@ type Loop struct {
 
 	mu      sync.Mutex
 	desired *Desired
-	// asked says that a person asked for a sync.
-	asked bool
+	// asked are the persons' wishes that the next sync answers.
+	asked []Ask
+	// ended says that Run is over.
+	ended bool
 	// refused says that removals of the present snapshot were, or were not yet
 	// found to be, refused for safety.
 	refused bool
@@ -53,27 +55,11 @@ func tenth(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5+1) //nolint:gosec // Jitter is no secret.
 }
 
-// Submit gives the loop a snapshot to reach, in place of the one before. After
-// a rewritten history, removals stay refused until a sync had none to refuse:
-// a commit on top does not tell who removed what.
-func (l *Loop) Submit(d Desired) {
-	l.mu.Lock()
-	if l.desired != nil && l.desired.Rewritten && l.refused {
-		d.Rewritten = true
-	}
-	l.desired, l.refused = &d, true
-	l.mu.Unlock()
-	l.poke()
-}
-
-// SyncNow asks for a sync at once, on behalf of a person: what failed is tried
-// again without its pause.
-func (l *Loop) SyncNow() {
-	l.mu.Lock()
-	l.asked = true
-	l.mu.Unlock()
-	l.poke()
-}
+// Submit gives the loop a snapshot to reach, in place of the one before, and
+// what is asked for with it. After a rewritten history, removals stay refused
+// until a sync had none to refuse: a commit on top does not tell who removed
+// what.
+func (l *Loop) Submit(d Desired, asked ...Ask) { l.want(&d, asked) }
 
 func (l *Loop) poke() {
 	select {
@@ -87,6 +73,7 @@ func (l *Loop) poke() {
 func (l *Loop) Run(ctx context.Context) error {
 	timer := time.NewTimer(l.o.Jitter(l.o.DriftInterval))
 	defer timer.Stop()
+	defer l.end()
 	for {
 		select {
 		case <-ctx.Done():
@@ -114,26 +101,29 @@ func (l *Loop) pause() time.Duration {
 	return pause
 }
 
-// once does one sync. A panic in it is told and does not end the loop.
+// once does one sync, and answers who asked for it. A panic in it is told and
+// does not end the loop.
 func (l *Loop) once(ctx context.Context) {
-	l.mu.Lock()
-	desired, asked := l.desired, l.asked
-	l.asked = false
-	l.mu.Unlock()
+	desired, asked := l.take()
+	synced := Synced{Err: ErrNoSnapshot}
+	defer func() {
+		for _, a := range asked {
+			a.answer(synced)
+		}
+	}()
 	if desired == nil {
 		return
 	}
-	if asked {
-		l.r.backoff.reset()
-	}
+	l.r.heed(asked)
+	synced = Synced{Revision: desired.Revision}
 	defer func() {
 		if v := recover(); v != nil {
+			synced.Err = faultOf(v)
 			l.r.backoff.failed("", "", l.r.o.Now(), 0)
-			l.r.emit(Event{Kind: SyncFailed, Revision: desired.Revision, Err: faultOf(v)})
+			l.r.emit(Event{Kind: SyncFailed, Revision: desired.Revision, Err: synced.Err})
 		}
 	}()
-	result, err := l.r.Sync(ctx, *desired, Preflight)
-	if err != nil {
+	if synced.Result, synced.Err = l.r.Sync(ctx, *desired, Preflight); synced.Err != nil {
 		l.r.backoff.failed("", "", l.r.o.Now(), 0)
 		return
 	}
@@ -142,6 +132,6 @@ func (l *Loop) once(ctx context.Context) {
 	if l.desired == desired {
 		// What is kept because a file is broken or nothing answered may be
 		// refused later.
-		l.refused = result.Refused() || result.Incomplete || len(desired.Broken) > 0
+		l.refused = synced.Result.Refused() || synced.Result.Incomplete || len(desired.Broken) > 0
 	}
 }

@@ -46,6 +46,8 @@ type Outcome struct {
 
 // Result is what became of a plan: an outcome for each action, in its order.
 type Result struct {
+	// Digest is the plan's.
+	Digest   string
 	Outcomes []Outcome
 	// Incomplete says that something did not answer, so that less may have
 	// been planned than is due.

@@ -147,6 +147,9 @@ func TestPublishedSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
 		{"bindinglist.json", "Suspend", binding.Suspend{}},
 		{"bindinglist.json", "Repository", binding.Repository{}},
 		{"bindinglist.json", "BuildRule", binding.BuildRule{}},
+		{"syncresult.json", "", report.SyncResult{}},
+		{"syncresult.json", "Instance", report.SyncedInstance{}},
+		{"syncresult.json", "Binding", report.SyncedBinding{}},
 	} {
 		got := properties(t, tt.file, tt.definition)
 		if diff := cmp.Diff(fields(reflect.TypeOf(tt.value)), got, sorted); diff != "" {

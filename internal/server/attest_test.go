@@ -21,7 +21,7 @@ type takes struct {
 	err   error
 }
 
-func (a *takes) Attest(_ context.Context, word Attestation) (string, error) {
+func (a *takes) Attest(_ context.Context, _ Caller, word Attestation) (string, error) {
 	a.words = append(a.words, word)
 	return "it is written", a.err
 }
@@ -83,7 +83,7 @@ func TestAWordIsNotTakenOtherwise(t *testing.T) {
 		{"by GET", unix, http.MethodGet, "daemon", ``, http.StatusMethodNotAllowed},
 		{"not JSON", unix, http.MethodPost, "daemon", `binding=a`, http.StatusBadRequest},
 		{"an unknown field", unix, http.MethodPost, "daemon", `{"binding":"a","by":"b","force":true}`, http.StatusBadRequest},
-		{"without end", unix, http.MethodPost, "daemon", `{"binding":"` + strings.Repeat("a", maxAttestation) + `"}`, http.StatusBadRequest},
+		{"without end", unix, http.MethodPost, "daemon", `{"binding":"` + strings.Repeat("a", maxCommand) + `"}`, http.StatusBadRequest},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			req, err := http.NewRequestWithContext(t.Context(), tt.method, "http://"+tt.host+attestPath, strings.NewReader(tt.body))

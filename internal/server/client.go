@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,11 @@ const (
 	bindingsPath = "/v1alpha1/bindings"
 	memoryPath   = "/v1alpha1/memory/"
 	maxAnswer    = 64 << 20
+	// askTimeout bounds a question that is answered at once.
+	askTimeout = 10 * time.Second
+	// answerMargin is how much longer an answer may be on its way than the
+	// daemon works on it, so that what is refused for that is told.
+	answerMargin = 5 * time.Second
 )
 
 // ErrNoDaemon says that nothing answers on the socket.
@@ -41,7 +47,7 @@ func NewClient(socket string) *Client {
 	}
 	return &Client{
 		socket: socket,
-		http:   http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}},
+		http:   http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}},
 	}
 }
 
@@ -59,23 +65,46 @@ func (c *Client) Memory(ctx context.Context, instance string) (Memory, error) {
 }
 
 func (c *Client) get(ctx context.Context, path string, out any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://daemon"+path, http.NoBody)
+	return c.call(ctx, http.MethodGet, path, nil, out, askTimeout)
+}
+
+// post sends a request that changes something, for whose answer the daemon
+// takes up to limit.
+func (c *Client) post(ctx context.Context, path string, in, out any, limit time.Duration) error {
+	body, err := json.Marshal(in)
 	if err != nil {
 		return fmt.Errorf("daemon: %w", err)
 	}
-	resp, err := c.http.Do(req)
+	return c.call(ctx, http.MethodPost, path, body, out, limit+answerMargin)
+}
+
+func (c *Client) call(ctx context.Context, method, path string, body []byte, out any, limit time.Duration) error {
+	req, err := http.NewRequestWithContext(ctx, method, "http://daemon"+path, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("daemon: %w", err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	patient := c.http
+	patient.Timeout = limit
+	resp, err := patient.Do(req)
 	if err != nil {
 		return c.unreached(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return fmt.Errorf("daemon on socket %s: %w", c.socket, err)
 	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("daemon on socket %s: %s: %s", c.socket, resp.Status, strings.TrimSpace(string(body)))
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusConflict:
+		return errors.New(strings.TrimSpace(string(text)))
+	default:
+		return fmt.Errorf("daemon on socket %s: %s: %s", c.socket, resp.Status, strings.TrimSpace(string(text)))
 	}
-	if err := json.Unmarshal(body, out); err != nil {
+	if err := json.Unmarshal(text, out); err != nil {
 		return fmt.Errorf("daemon on socket %s: answer to %s: %w", c.socket, path, err)
 	}
 	return nil

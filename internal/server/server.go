@@ -53,9 +53,10 @@ type Options struct {
 	// mode 0600, so that only the daemon's user may ask.
 	Socket string
 	State  State
-	// Attester takes the word of people over the socket; nil where nobody
-	// takes it.
+	// Attester takes the word of people over the socket, and Syncer syncs for
+	// them; nil where nobody does.
 	Attester Attester
+	Syncer   Syncer
 	Metrics  prometheus.Gatherer
 	Log      *slog.Logger
 }
@@ -65,12 +66,16 @@ type Server struct {
 	opts      Options
 	listeners []net.Listener
 	servers   []*http.Server
+	// closing ends when Close begins, so that nobody waits on for an answer.
+	closing context.Context
+	close   context.CancelFunc
 }
 
 // Listen opens the port and the socket, so that an address in use is an error
 // before any work begins.
 func Listen(ctx context.Context, opts Options) (*Server, error) {
 	s := &Server{opts: opts}
+	s.closing, s.close = context.WithCancel(context.WithoutCancel(ctx))
 	var lc net.ListenConfig
 	if opts.Listen != "" {
 		l, err := lc.Listen(ctx, "tcp", opts.Listen)
@@ -110,8 +115,10 @@ func (s *Server) Serve() {
 	}
 }
 
-// Close lets answers in flight end, until ctx does; then it cuts them.
+// Close lets answers in flight end, until ctx does; then it cuts them. Those
+// that wait for something wait no longer.
 func (s *Server) Close(ctx context.Context) error {
+	s.close()
 	var errs []error
 	for i, srv := range s.servers {
 		if err := srv.Shutdown(ctx); err != nil {
@@ -134,6 +141,7 @@ func (s *Server) add(l net.Listener, handler http.Handler) {
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
+		ConnContext:       withPeer,
 		ErrorLog:          slog.NewLogLogger(s.opts.Log.Handler(), slog.LevelDebug),
 	})
 }
@@ -197,7 +205,10 @@ func (s *Server) private() http.Handler {
 		s.answer(w, memory)
 	})
 	if s.opts.Attester != nil {
-		mux.HandleFunc("POST "+attestPath, s.attest)
+		mux.HandleFunc("POST "+attestPath, s.attest())
+	}
+	if s.opts.Syncer != nil {
+		mux.HandleFunc("POST "+syncPath, s.sync())
 	}
 	return mux
 }

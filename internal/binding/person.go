@@ -1,0 +1,49 @@
+package binding
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	// maxBy and maxReason bound, in bytes, what a person says.
+	maxBy     = 128
+	maxReason = 512
+)
+
+// Person is who asked for something to be done.
+type Person struct {
+	// By is who they say that they are. It is not proven.
+	By string `json:"by,omitempty"`
+	// Proven is what is known of them without their word, such as "uid 1000"
+	// for the other end of a Unix socket; empty where nothing is.
+	Proven string `json:"proven,omitempty"`
+}
+
+// Check is an error where By is no name that could stand in a history.
+func (p Person) Check() error {
+	switch {
+	case strings.TrimSpace(p.By) == "":
+		return errors.New("it has to be said who asks")
+	case !printable(p.By, maxBy):
+		return fmt.Errorf("who asks is at most %d bytes of printable characters", maxBy)
+	}
+	return nil
+}
+
+// CheckReason is an error where reason could not stand in a history. An empty
+// one can.
+func CheckReason(reason string) error {
+	if !printable(reason, maxReason) {
+		return fmt.Errorf("the reason is at most %d bytes of printable characters", maxReason)
+	}
+	return nil
+}
+
+func printable(text string, longest int) bool {
+	return len(text) <= longest && utf8.ValidString(text) &&
+		!strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) })
+}

@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/report"
+	"reconciler/internal/server"
+)
+
+// syncOptions are what `sync` depends on.
+type syncOptions struct {
+	streams Streams
+	daemon  clientFlags
+	request server.SyncRequest
+	output  outputFlag
+}
+
+func newSync(streams Streams) *cobra.Command {
+	opts := &syncOptions{streams: streams}
+	cmd := &cobra.Command{
+		Use:   "sync [BINDING]",
+		Short: "Have the running daemon sync at once",
+		Long: `sync has the running daemon look at the registry and converge it at once, waits
+for that to end, and tells its outcome for each binding. What failed before is
+tried again without its pause. Without BINDING it looks at the source of
+declarations anew first, and syncs every instance.
+
+Who asked, and why, is kept in the history. --by is not proven; who is at the
+other end of the socket is.
+
+` + exitHelp,
+		Example: `  reconciler sync
+  reconciler sync payments-gitlab --reason "the token was mended"
+  reconciler sync --instance prod-hangzhou --no-wait`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				opts.request.Binding = args[0]
+			}
+			return runSync(cmd.Context(), opts)
+		},
+	}
+	opts.daemon.add(cmd)
+	cmd.Flags().StringVar(&opts.request.Instance, "instance", "", "only this instance")
+	cmd.Flags().StringVar(&opts.request.Reason, "reason", "", "`TEXT` for the history: why")
+	cmd.Flags().BoolVar(&opts.request.NoWait, "no-wait", false, "do not wait for the sync to end")
+	byFlag(cmd, &opts.request.By, "asks")
+	opts.output.add(cmd)
+	return cmd
+}
+
+func runSync(ctx context.Context, opts *syncOptions) (err error) {
+	if opts.request.By, err = whoAsks(opts.request.By, "sync"); err != nil {
+		return err
+	}
+	client, err := opts.daemon.client(opts.streams)
+	if err != nil {
+		return err
+	}
+	result, err := client.Sync(ctx, opts.request)
+	if err != nil {
+		return err
+	}
+	if opts.output.json() {
+		err = report.SyncJSON(opts.streams.Out, result)
+	} else {
+		err = report.Sync(opts.streams.Out, result, styleOf(opts.streams.Out))
+	}
+	return errors.Join(err, syncExit(result))
+}
+
+// syncExit is the exit code of a sync.
+func syncExit(r report.SyncResult) error {
+	switch {
+	case r.Has(report.SyncRefused):
+		return exitCode(exitRefused)
+	case r.Source != "" || r.Has(report.SyncFailed) || r.Has(report.SyncForbidden):
+		return exitCode(exitPartial)
+	}
+	return nil
+}

@@ -1,0 +1,263 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/manifest"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
+	"reconciler/internal/server"
+)
+
+// historySync is the history's word for a sync that a person asked for.
+const historySync = "sync"
+
+// Sync looks at the source anew, where no binding is named, wakes the loops,
+// and waits for their syncs to end.
+func (e *Engine) Sync(ctx context.Context, who server.Caller, req server.SyncRequest) (report.SyncResult, error) {
+	g := e.present()
+	asked, err := g.checkSync(who, req)
+	if err != nil {
+		return report.SyncResult{}, err
+	}
+	instances := make([]report.SyncedInstance, len(asked))
+	answers := make([]chan reconcile.Synced, len(asked))
+	anew := look{asks: map[string]reconcile.Ask{}, done: make(chan error, 1)}
+	for n, i := range asked {
+		instances[n] = report.SyncedInstance{Name: i.name, Outcome: report.SyncAsked}
+		answers[n] = make(chan reconcile.Synced, 1)
+		anew.asks[i.name] = reconcile.Ask{Binding: req.Binding, Done: func(s reconcile.Synced) { answers[n] <- s }}
+		e.noteSync(ctx, i, who, req)
+	}
+	var source string
+	if req.Binding == "" {
+		if source, err = g.lookAnew(ctx, anew, req.NoWait); err != nil {
+			return report.SyncResult{}, err
+		}
+	} else {
+		for _, i := range asked {
+			i.loop.Load().Ask(anew.asks[i.name])
+		}
+	}
+	for n, i := range asked {
+		if req.NoWait {
+			break
+		}
+		select {
+		case s := <-answers[n]:
+			instances[n] = i.synced(s, req.Binding)
+		case <-ctx.Done():
+			return report.SyncResult{}, errors.New("sync: it was asked for, and had not ended when the wait was over; `reconciler get` shows what came of it")
+		}
+	}
+	result := report.NewSyncResult(instances)
+	result.Source = source
+	e.redactSync(&result)
+	return result, nil
+}
+
+// checkSync is the instances that a request means; the error says what is wrong
+// with it.
+func (g *generation) checkSync(who server.Caller, req server.SyncRequest) ([]*instance, error) {
+	err := errors.Join(who.Person(req.By).Check(), binding.CheckReason(req.Reason))
+	if err == nil && req.BreakGlass {
+		err = errors.New("no instance has windows, so that there is no glass to break")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sync: %w", err)
+	}
+	asked, err := g.named(req.Binding, req.Instance)
+	if err != nil {
+		return nil, fmt.Errorf("sync: %w", err)
+	}
+	if slices.ContainsFunc(asked, func(i *instance) bool { return i.loop.Load() == nil }) {
+		return nil, errors.New("sync: the daemon is not running yet; try again in a moment")
+	}
+	return asked, nil
+}
+
+// named are the instances of that name, or all, that have the binding of that
+// name, or any. The error says that there is none.
+func (g *generation) named(name, of string) ([]*instance, error) {
+	var (
+		has   []*instance
+		names []string
+	)
+	for _, i := range g.instances {
+		if of != "" && of != i.name {
+			continue
+		}
+		own := i.bindings()
+		names = append(names, own...)
+		if name == "" || slices.Contains(own, name) {
+			has = append(has, i)
+		}
+	}
+	switch {
+	case len(has) > 0:
+		return has, nil
+	case of != "" && !slices.Contains(g.config.InstanceNames(), of):
+		return nil, fmt.Errorf("no instance is called %s%s", of, manifest.DidYouMean(of, g.config.InstanceNames()))
+	}
+	hint := manifest.DidYouMean(name, names)
+	if hint == "" {
+		hint = "; `reconciler get` lists all, and `reconciler sync` without a name looks for new ones"
+	}
+	return nil, fmt.Errorf("no binding is called %s%s", name, hint)
+}
+
+// bindings are the names that the instance knows, sorted.
+func (i *instance) bindings() []string {
+	var names []string
+	for _, s := range i.reconciler.Statuses() {
+		names = append(names, s.Name)
+	}
+	for name := range i.reconciler.Awaiting() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// noteSync tells the log and the history who asked. That the history cannot be
+// written keeps nobody from a sync.
+func (e *Engine) noteSync(ctx context.Context, i *instance, who server.Caller, req server.SyncRequest) {
+	e.log.Info("a person asked for a sync", "instance", i.name, "binding", req.Binding, "by", req.By, "caller", who, "reason", req.Reason)
+	if err := e.store.AppendEvent(context.WithoutCancel(ctx), binding.Event{
+		Person: who.Person(req.By), Time: e.now(), Instance: i.name, Binding: req.Binding,
+		Action: historySync, Outcome: "asked", Message: req.Reason,
+	}); err != nil {
+		e.log.Error("history not written", "err", err)
+	}
+}
+
+// synced is what a sync did, told of one binding or of all.
+func (i *instance) synced(s reconcile.Synced, only string) report.SyncedInstance {
+	out := report.SyncedInstance{Name: i.name, Revision: s.Revision, Digest: s.Result.Digest}
+	if s.Err != nil {
+		out.Outcome, out.Message = report.SyncFailed, s.Err.Error()
+		return out
+	}
+	var outcomes []report.SyncOutcome
+	for _, status := range i.reconciler.Statuses() {
+		if only != "" && status.Name != only {
+			continue
+		}
+		b := report.SyncedBinding{Name: status.Name, Outcome: syncOutcome(s.Result, status.Name), Ready: binding.Unclear}
+		if c := binding.FindCondition(status.Conditions, binding.Ready); c != nil {
+			b.Ready, b.Reason, b.Message = c.Status, c.Reason, c.Message
+		}
+		out.Bindings = append(out.Bindings, b)
+		outcomes = append(outcomes, b.Outcome)
+	}
+	out.Outcome = report.WorstSync(outcomes...)
+	if s.Result.Incomplete {
+		out.Outcome, out.Message = report.SyncFailed, "not everything answered, so that less may have been done than is due"
+	}
+	return out
+}
+
+// syncOutcome is what became of one binding in a sync.
+func syncOutcome(r reconcile.Result, name string) report.SyncOutcome {
+	var outcomes []report.SyncOutcome
+	for _, o := range r.Outcomes {
+		if o.Action.Binding != name {
+			continue
+		}
+		switch o.State {
+		case reconcile.Failed, reconcile.Skipped, reconcile.Held, reconcile.Stopped:
+			outcomes = append(outcomes, report.SyncFailed)
+		case reconcile.Waiting:
+			outcomes = append(outcomes, report.SyncWaiting)
+		case reconcile.Done:
+			outcomes = append(outcomes, report.SyncChanged)
+		case reconcile.Kept:
+			switch {
+			case o.Action.Kind != plan.Forbidden:
+			case o.Action.Safety:
+				outcomes = append(outcomes, report.SyncRefused)
+			default:
+				outcomes = append(outcomes, report.SyncForbidden)
+			}
+		}
+	}
+	return report.WorstSync(outcomes...)
+}
+
+// redactSync takes secrets out of what foreign answers put into texts.
+func (e *Engine) redactSync(r *report.SyncResult) {
+	r.Source = e.redactor.Redact(r.Source)
+	for n := range r.Instances {
+		i := &r.Instances[n]
+		i.Message = e.redactor.Redact(i.Message)
+		for m := range i.Bindings {
+			i.Bindings[m].Message = e.redactor.Redact(i.Bindings[m].Message)
+		}
+	}
+}
+
+// look is a person's wish that the source is looked at, and the instances are
+// synced to what is found.
+type look struct {
+	// asks are what the instances are asked for then, by instance.
+	asks map[string]reconcile.Ask
+	// done is told why the source was not read; it holds one answer.
+	done chan error
+}
+
+// lookAnew has the follower look at the source at once, and waits for that
+// unless told not to. What it gives says why the source was not read; the error
+// is that of a wait which was over first.
+func (g *generation) lookAnew(ctx context.Context, anew look, noWait bool) (string, error) {
+	select {
+	case g.looks <- anew:
+	case <-g.unfollowed:
+		return "", errors.New("sync: the daemon stops, or takes a new configuration; nothing was begun, try again")
+	case <-ctx.Done():
+		return "", errors.New("sync: the source is being read for too long; nothing was begun, try again")
+	}
+	if noWait {
+		return "", nil
+	}
+	select {
+	case err := <-anew.done:
+		if err != nil {
+			return fmt.Sprintf("the source was not read, and the last snapshot stands: %v", err), nil
+		}
+		return "", nil
+	case <-ctx.Done():
+		return "", errors.New("sync: the source was not read before the wait was over; `reconciler get` shows what came of it")
+	}
+}
+
+// asks are what an instance is asked for by the looks that wait.
+func (f *follower) asks(instance string) []reconcile.Ask {
+	var all []reconcile.Ask
+	for _, l := range f.asked {
+		if ask, ok := l.asks[instance]; ok {
+			all = append(all, ask)
+		}
+	}
+	return all
+}
+
+// answer tells who asked for a look how it ended. Where it handed no snapshot
+// on, with which they would have gone, the loops are asked now.
+func (f *follower) answer(err error) {
+	if !f.handed {
+		for n, loop := range f.loops {
+			if asks := f.asks(f.instances[n].name); len(asks) > 0 {
+				loop.Ask(asks...)
+			}
+		}
+	}
+	for _, l := range f.asked {
+		l.done <- err
+	}
+	f.asked = nil
+}

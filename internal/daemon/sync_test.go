@@ -1,0 +1,120 @@
+package daemon
+
+import (
+	"strings"
+	"testing"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/report"
+	"reconciler/internal/server"
+)
+
+func (p *process) sync(request server.SyncRequest) (report.SyncResult, error) {
+	return server.NewClient(p.engine.present().config.Server.Socket).Sync(p.t.Context(), request)
+}
+
+// TestASyncLooksAtOnceAndTellsWhatItDid: nothing but the request may make the
+// daemon look.
+func TestASyncLooksAtOnceAndTellsWhatItDid(t *testing.T) {
+	w := newWorld(t)
+	w.config.Sync.Interval, w.config.Sync.DriftInterval = patience, patience
+	w.populate(two())
+	w.commit(map[string]string{"pay.yaml": two()["pay.yaml"]})
+	p := w.start()
+	p.ready("pay")
+
+	revision := w.commit(map[string]string{"plat.yaml": two()["plat.yaml"]})
+	result, err := p.sync(server.SyncRequest{By: "Ada", Reason: "cannot wait"})
+	if err != nil || result.Source != "" || len(result.Instances) != 2 || result.Has(report.SyncFailed) {
+		t.Fatalf("got %+v, %v", result, err)
+	}
+	got := map[string]report.SyncedBinding{}
+	for _, i := range result.Instances {
+		if i.Revision != revision || !strings.HasPrefix(i.Digest, "sha256:") {
+			t.Errorf("%s is at %q by plan %q, want revision %s", i.Name, i.Revision, i.Digest, revision)
+		}
+		for _, b := range i.Bindings {
+			got[b.Name] = b
+		}
+	}
+	if b := got["plat"]; b.Outcome != report.SyncChanged || b.Ready != binding.True {
+		t.Errorf("plat, that is new: %+v", b)
+	}
+	if b := got["pay"]; b.Outcome != report.SyncUnchanged || b.Ready != binding.True {
+		t.Errorf("pay, that was bound: %+v", b)
+	}
+
+	// One binding alone, unbound in the console.
+	w.instance(prod).ConsoleUnbind("gitlab")
+	result, err = p.sync(server.SyncRequest{Binding: "pay", By: "Ada"})
+	if err != nil || len(result.Instances) != 1 || len(result.Instances[0].Bindings) != 1 || !result.Has(report.SyncChanged) || !w.bound(prod, binding.GitLab) {
+		t.Errorf("got %+v, %v", result, err)
+	}
+	events, err := p.engine.store.Events(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for _, e := range events {
+		if e.Action == historySync && e.By == "Ada" && strings.HasPrefix(e.Proven, "uid ") {
+			asked++
+		}
+	}
+	if asked != 3 {
+		t.Errorf("the history tells %d times who asked, want 3: %+v", asked, events)
+	}
+	p.logged(`msg="a person asked for a sync" instance=prod-hangzhou binding="" by=Ada caller="uid `)
+}
+
+func TestASyncTellsWhatFailed(t *testing.T) {
+	w := newWorld(t)
+	w.config.Sync.Interval, w.config.Sync.DriftInterval = patience, patience
+	w.populate(two())
+	w.commit(two())
+	p := w.start()
+	p.ready("pay", "plat")
+	w.gitDown.Store(true)
+	w.outside.Registry.Faults.Add(garbage(nil))
+	result, err := p.sync(server.SyncRequest{By: "Ada"})
+	if err != nil || !strings.Contains(result.Source, "the last snapshot stands") || !result.Has(report.SyncFailed) {
+		t.Errorf("got %+v, %v", result, err)
+	}
+	w.outside.Registry.Faults.Clear()
+	// The token is revoked: the new one is not bound.
+	w.gitDown.Store(false)
+	w.outside.Hosts.RevokeToken("gitlab", w.newToken(binding.GitLab, "pay-bot", "acr/pay"))
+	result, err = p.sync(server.SyncRequest{Binding: "pay", By: "Ada"})
+	if err != nil || result.Source != "" || !result.Has(report.SyncForbidden) {
+		t.Errorf("got %+v, %v", result, err)
+	}
+}
+
+func TestASyncThatMeansNothingIsNotBegun(t *testing.T) {
+	w := newWorld(t)
+	w.populate(two())
+	w.commit(two())
+	p := w.start()
+	p.ready("pay", "plat")
+	for name, tt := range map[string]struct {
+		request server.SyncRequest
+		want    string
+	}{
+		"nobody's":            {server.SyncRequest{}, "sync: it has to be said who asks"},
+		"a name with lines":   {server.SyncRequest{By: "a\nb"}, "printable"},
+		"a reason with lines": {server.SyncRequest{By: "Ada", Reason: "a\x1b[31m"}, "the reason is at most"},
+		"a wrong name":        {server.SyncRequest{By: "Ada", Binding: "pya"}, "no binding is called pya; did you mean pay?"},
+		"a far-off name":      {server.SyncRequest{By: "Ada", Binding: "warehouse"}, "`reconciler sync` without a name looks for new ones"},
+		"on another instance": {server.SyncRequest{By: "Ada", Binding: "pay", Instance: edge}, "no binding is called pay"},
+		"on no instance":      {server.SyncRequest{By: "Ada", Instance: "prod-hangzou"}, "no instance is called prod-hangzou; did you mean prod-hangzhou?"},
+		"break-glass":         {server.SyncRequest{By: "Ada", Reason: "outage", BreakGlass: true}, "no glass to break"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if result, err := p.sync(tt.request); err == nil || !strings.Contains(err.Error(), tt.want) || len(result.Instances) > 0 {
+				t.Errorf("got %+v, %v, want %q", result, err, tt.want)
+			}
+		})
+	}
+	if result, err := p.sync(server.SyncRequest{By: "Ada", NoWait: true}); err != nil || !result.Has(report.SyncAsked) {
+		t.Errorf("without waiting: %+v, %v", result, err)
+	}
+}

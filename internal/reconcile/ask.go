@@ -1,0 +1,94 @@
+package reconcile
+
+import "errors"
+
+// ErrNoSnapshot says that no snapshot was read yet, so that there is nothing to
+// sync to.
+var ErrNoSnapshot = errors.New("no snapshot of the source was read yet")
+
+// errStopped says that a sync was asked for while the daemon stopped.
+var errStopped = errors.New("the daemon stops")
+
+// Ask is a person's wish for a sync at once.
+type Ask struct {
+	// Binding is the one whose failures are tried again without their pause;
+	// empty for all of the instance. The sync is of the whole instance either
+	// way.
+	Binding string
+	// Done, if not nil, is told once of the sync that answers: one that began
+	// after the ask. It must not block.
+	Done func(Synced)
+}
+
+// Synced is how a sync ended that somebody asked for.
+type Synced struct {
+	Revision string
+	Result   Result
+	// Err says why nothing was applied; ErrNoSnapshot before the first
+	// snapshot.
+	Err error
+}
+
+func (a Ask) answer(s Synced) {
+	if a.Done != nil {
+		a.Done(s)
+	}
+}
+
+// Ask asks for a sync at once, on behalf of a person: what failed is tried
+// again without its pause.
+func (l *Loop) Ask(asked ...Ask) { l.want(nil, asked) }
+
+// want keeps what is asked for, and what is desired if not nil, in one step: a
+// sync that answers an ask is one to the snapshot that came with it.
+func (l *Loop) want(d *Desired, asked []Ask) {
+	l.mu.Lock()
+	if d != nil {
+		if l.desired != nil && l.desired.Rewritten && l.refused {
+			d.Rewritten = true
+		}
+		l.desired, l.refused = d, true
+	}
+	ended := l.ended
+	if !ended {
+		l.asked = append(l.asked, asked...)
+	}
+	l.mu.Unlock()
+	if !ended {
+		l.poke()
+		return
+	}
+	for _, a := range asked {
+		a.answer(Synced{Err: errStopped})
+	}
+}
+
+// SyncNow asks for a sync of everything at once, and does not wait for it.
+func (l *Loop) SyncNow() { l.Ask(Ask{}) }
+
+// take gives what is to be reached, and the asks that the next sync answers.
+func (l *Loop) take() (*Desired, []Ask) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	asked := l.asked
+	l.asked = nil
+	return l.desired, asked
+}
+
+// heed does what asks are for, before the sync that answers them.
+func (r *Reconciler) heed(asked []Ask) {
+	for _, a := range asked {
+		r.backoff.reset(a.Binding)
+	}
+}
+
+// end answers who still waits when the loop ends, and who asks from then on.
+func (l *Loop) end() {
+	l.mu.Lock()
+	l.ended = true
+	l.mu.Unlock()
+	_, asked := l.take()
+	for _, a := range asked {
+		a.answer(Synced{Err: errStopped})
+	}
+}

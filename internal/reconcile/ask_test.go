@@ -1,0 +1,89 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/reconcile"
+)
+
+// ask asks a loop for a sync and gives what is told of it, once it is.
+func ask(l *reconcile.Loop, name string) *[]reconcile.Synced {
+	told := new([]reconcile.Synced)
+	l.Ask(reconcile.Ask{Binding: name, Done: func(s reconcile.Synced) { *told = append(*told, s) }})
+	synctest.Wait()
+	return told
+}
+
+func TestWhoAsksIsToldOfASyncThatBeganAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		release, plans := make(chan struct{}), 0
+		l, syncs := loop(t, w, func(e reconcile.Event) {
+			if e.Kind != reconcile.PlanMade {
+				return
+			}
+			if plans++; plans == 1 {
+				<-release
+			}
+		})
+		if told := *ask(l, ""); len(told) != 1 || !errors.Is(told[0].Err, reconcile.ErrNoSnapshot) {
+			t.Fatalf("without a snapshot: %+v", told)
+		}
+		l.Submit(desire(codeup()))
+		synctest.Wait()
+		// The sync under way may have looked already: it is no answer.
+		told := ask(l, "")
+		if len(*told) != 0 {
+			t.Fatalf("told of the sync under way: %+v", *told)
+		}
+		close(release)
+		synctest.Wait()
+		if len(*told) != 1 || (*told)[0].Err != nil || (*told)[0].Result.Digest == "" || syncs.Load() != 2 {
+			t.Errorf("%d syncs, told %+v", syncs.Load(), *told)
+		}
+	})
+}
+
+func TestAnAskForOneBindingLeavesTheOthersPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.failOn("bind ", fault{before: &binding.Failure{Kind: binding.Refused}})
+		l, _ := loop(t, w, nil)
+		l.Submit(desire(codeup(), gitlab()))
+		synctest.Wait()
+		told := ask(l, codeup().Name)
+		if c, g := w.count("bind codeup"), w.count("bind gitlab"); c != 2 || g != 1 {
+			t.Errorf("codeup was tried %d times, want 2; gitlab %d, want 1", c, g)
+		}
+		if len(*told) != 1 || (*told)[0].Result.Count(reconcile.Failed) != 1 || (*told)[0].Result.Count(reconcile.Held) == 0 {
+			t.Errorf("told %+v, want one failed and the others held", *told)
+		}
+		ask(l, "")
+		if c, g := w.count("bind codeup"), w.count("bind gitlab"); c != 3 || g != 2 {
+			t.Errorf("codeup was tried %d times, want 3; gitlab %d, want 2", c, g)
+		}
+	})
+}
+
+func TestWhoAsksALoopThatEndsIsToldSo(t *testing.T) {
+	w := newWorld()
+	l := reconcile.NewLoop(reconcile.New(w.options()), reconcile.LoopOptions{DriftInterval: time.Hour})
+	before, after := make(chan reconcile.Synced, 1), make(chan reconcile.Synced, 1)
+	l.Ask(reconcile.Ask{Done: func(s reconcile.Synced) { before <- s }})
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := l.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.Ask(reconcile.Ask{Done: func(s reconcile.Synced) { after <- s }})
+	for name, told := range map[string]chan reconcile.Synced{"before": before, "after": after} {
+		if s := <-told; s.Err == nil {
+			t.Errorf("asked %s it ended: no error", name)
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package report
+
+import (
+	"cmp"
+	"io"
+	"slices"
+
+	"reconciler/internal/binding"
+)
+
+// KindSyncResult is the kind of a SyncResult.
+const KindSyncResult = "SyncResult"
+
+// SyncOutcome says what a sync did for a binding.
+type SyncOutcome string
+
+// Sync outcomes, the worst first.
+const (
+	// SyncRefused: something was refused for safety.
+	SyncRefused SyncOutcome = "refused"
+	// SyncFailed: something that was due was not done, or could not be asked.
+	SyncFailed SyncOutcome = "failed"
+	// SyncForbidden: something that would be needed is not allowed by a rule.
+	SyncForbidden SyncOutcome = "forbidden"
+	// SyncWaiting: a person has something to do.
+	SyncWaiting SyncOutcome = "waiting"
+	// SyncChanged: something was done, and all that was due.
+	SyncChanged SyncOutcome = "changed"
+	// SyncUnchanged: nothing was done.
+	SyncUnchanged SyncOutcome = "unchanged"
+	// SyncAsked: it was asked for and not waited for.
+	SyncAsked SyncOutcome = "asked"
+)
+
+// SyncResult is what `sync` prints and the daemon answers.
+type SyncResult struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	// Source says why the source could not be looked at anew; empty where it
+	// could, or was not to be.
+	Source string `json:"source,omitempty"`
+	// Instances are those that were synced, by name.
+	Instances []SyncedInstance `json:"instances"`
+}
+
+// SyncedInstance is one instance of a SyncResult.
+type SyncedInstance struct {
+	Name string `json:"name"`
+	// Revision and Digest say what was synced to and by which plan; empty where
+	// no plan was made.
+	Revision string `json:"revision,omitempty"`
+	Digest   string `json:"digest,omitempty"`
+	// Outcome is the worst of its bindings, or failed where nothing was
+	// applied or not everything answered.
+	Outcome SyncOutcome `json:"outcome"`
+	// Message says why where that is not a binding's.
+	Message  string          `json:"message,omitempty"`
+	Bindings []SyncedBinding `json:"bindings"`
+}
+
+// SyncedBinding is one binding of a SyncResult.
+type SyncedBinding struct {
+	Name    string      `json:"name"`
+	Outcome SyncOutcome `json:"outcome"`
+	// Ready, Reason and Message are those of the condition Ready.
+	Ready   binding.ConditionStatus `json:"ready"`
+	Reason  string                  `json:"reason,omitempty"`
+	Message string                  `json:"message,omitempty"`
+}
+
+// NewSyncResult makes a result, sorted by name.
+func NewSyncResult(instances []SyncedInstance) SyncResult {
+	for i := range instances {
+		instances[i].Bindings = some(instances[i].Bindings)
+		slices.SortFunc(instances[i].Bindings, func(a, b SyncedBinding) int { return cmp.Compare(a.Name, b.Name) })
+	}
+	slices.SortFunc(instances, func(a, b SyncedInstance) int { return cmp.Compare(a.Name, b.Name) })
+	return SyncResult{APIVersion: binding.APIVersion, Kind: KindSyncResult, Instances: some(instances)}
+}
+
+// Has says whether the outcome of some instance or binding is o.
+func (r SyncResult) Has(o SyncOutcome) bool {
+	return slices.ContainsFunc(r.Instances, func(i SyncedInstance) bool {
+		return i.Outcome == o || slices.ContainsFunc(i.Bindings, func(b SyncedBinding) bool { return b.Outcome == o })
+	})
+}
+
+// WorstSync is the first of the outcomes in the order above; unchanged of none.
+func WorstSync(outcomes ...SyncOutcome) SyncOutcome {
+	for _, o := range []SyncOutcome{SyncRefused, SyncFailed, SyncForbidden, SyncWaiting, SyncChanged} {
+		if slices.Contains(outcomes, o) {
+			return o
+		}
+	}
+	return SyncUnchanged
+}
+
+// SyncJSON writes a result as one object of kind SyncResult.
+func SyncJSON(w io.Writer, r SyncResult) error { return writeJSON(w, r) }
+
+// Sync writes a result for a person.
+func Sync(w io.Writer, r SyncResult, style Style) error {
+	p := &page{style: style}
+	if r.Source != "" {
+		p.fold("! ", r.Source)
+	}
+	for _, i := range r.Instances {
+		p.line(p.style.paint(bold, clean(i.Name)), "  ", clean(string(i.Outcome)), at(i.Revision))
+		if i.Message != "" {
+			p.fold("  ", i.Message)
+		}
+		for _, b := range i.Bindings {
+			word := p.style.paint(syncColor(b.Outcome), pad(clean(string(b.Outcome)), len(SyncUnchanged)))
+			p.line("  ", word, "  ", clean(b.Name), "  Ready=", clean(string(b.Ready)), " ", clean(cmp.Or(b.Reason, "-")))
+			if b.Message != "" {
+				p.fold("             ", b.Message)
+			}
+		}
+	}
+	return p.writeTo(w)
+}
+
+// at tells a revision at the end of a line.
+func at(revision string) string {
+	if revision == "" {
+		return ""
+	}
+	return " at " + clean(revision)
+}
+
+func syncColor(o SyncOutcome) color {
+	switch o {
+	case SyncFailed, SyncRefused, SyncForbidden:
+		return red
+	case SyncWaiting:
+		return yellow
+	default:
+		return green
+	}
+}

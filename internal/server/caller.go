@@ -1,0 +1,58 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+
+	"reconciler/internal/binding"
+)
+
+// Caller is who asks, as far as that is proven. The zero Caller is somebody
+// who may open the socket, on a system that does not tell more.
+type Caller struct {
+	// Peer says that UID, GID and PID are what the operating system tells of
+	// the other end of the socket.
+	Peer          bool
+	UID, GID, PID int
+}
+
+// ThisProcess is the caller that this process itself is.
+func ThisProcess() Caller {
+	return Caller{Peer: true, UID: os.Getuid(), GID: os.Getgid(), PID: os.Getpid()}
+}
+
+// String names the caller for the log and the history.
+func (c Caller) String() string {
+	if c.Peer {
+		return fmt.Sprintf("uid %d", c.UID)
+	}
+	return "the socket"
+}
+
+// Person is the caller who says that they are by.
+func (c Caller) Person(by string) binding.Person {
+	if !c.Peer {
+		return binding.Person{By: by}
+	}
+	return binding.Person{By: by, Proven: c.String()}
+}
+
+type callerKey struct{}
+
+// callerOf is the caller that the listener found out.
+func callerOf(ctx context.Context) Caller {
+	c, _ := ctx.Value(callerKey{}).(Caller)
+	return c
+}
+
+// withPeer keeps who opened the other end of a connection for the requests on
+// it.
+func withPeer(ctx context.Context, conn net.Conn) context.Context {
+	c, err := peerOf(conn)
+	if err != nil {
+		return ctx // Nothing is proven of them.
+	}
+	return context.WithValue(ctx, callerKey{}, c)
+}

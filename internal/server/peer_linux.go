@@ -1,0 +1,34 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// peerOf asks the kernel who opened the other end of a Unix socket.
+func peerOf(conn net.Conn) (Caller, error) {
+	socket, ok := conn.(*net.UnixConn)
+	if !ok {
+		return Caller{}, errors.New("not a Unix socket")
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return Caller{}, fmt.Errorf("credentials of the other end: %w", err)
+	}
+	var (
+		cred  *unix.Ucred
+		asked error
+	)
+	if err := raw.Control(func(fd uintptr) {
+		cred, asked = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); err != nil {
+		return Caller{}, fmt.Errorf("credentials of the other end: %w", err)
+	}
+	if asked != nil {
+		return Caller{}, fmt.Errorf("credentials of the other end: %w", asked)
+	}
+	return Caller{Peer: true, UID: int(cred.Uid), GID: int(cred.Gid), PID: int(cred.Pid)}, nil
+}

@@ -1,0 +1,155 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"reconciler/internal/report"
+)
+
+// syncs is a Syncer that tells what it was asked, and answers when it may.
+type syncs struct {
+	asked   chan SyncRequest
+	who     chan Caller
+	release chan struct{}
+	err     error
+}
+
+func newSyncs() *syncs {
+	return &syncs{asked: make(chan SyncRequest, 9), who: make(chan Caller, 9), release: make(chan struct{})}
+}
+
+func (s *syncs) Sync(ctx context.Context, who Caller, request SyncRequest) (report.SyncResult, error) {
+	s.asked <- request
+	s.who <- who
+	select {
+	case <-s.release:
+		return report.NewSyncResult([]report.SyncedInstance{{Name: "prod", Outcome: report.SyncChanged}}), s.err
+	case <-ctx.Done():
+		return report.SyncResult{}, ctx.Err()
+	}
+}
+
+// syncing starts a server that syncs for people; edit may change its parts
+// before it serves.
+func syncing(t *testing.T, syncer Syncer, edit func(*Server)) (*Server, string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "srv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "s.sock")
+	s, err := Listen(t.Context(), Options{
+		Listen: "127.0.0.1:0", Socket: socket, State: fakeState{}, Syncer: syncer,
+		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if edit != nil {
+		edit(s)
+	}
+	s.Serve()
+	t.Cleanup(func() { _ = s.Close(context.WithoutCancel(t.Context())) })
+	return s, socket
+}
+
+func TestASyncIsWaitedForLongerThanTheServersOwnLimits(t *testing.T) {
+	syncer := newSyncs()
+	_, socket := syncing(t, syncer, func(s *Server) {
+		for _, srv := range s.servers {
+			srv.ReadTimeout, srv.WriteTimeout = 20*time.Millisecond, 20*time.Millisecond
+		}
+	})
+	request := SyncRequest{Binding: "pay", Instance: "prod", By: "Ada", Reason: "mended"}
+	type answer struct {
+		result report.SyncResult
+		err    error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		result, err := NewClient(socket).Sync(t.Context(), request)
+		answers <- answer{result, err}
+	}()
+	if diff := cmp.Diff(request, <-syncer.asked); diff != "" {
+		t.Error(diff)
+	}
+	if who := <-syncer.who; who.Peer && (who.UID != os.Getuid() || who.PID != os.Getpid()) {
+		t.Errorf("the caller is said to be %+v", who)
+	}
+	// Whatever the limits would end has ended when this timer has.
+	limits := time.NewTimer(200 * time.Millisecond)
+	select {
+	case got := <-answers:
+		t.Fatalf("answered before the sync was over: %+v", got)
+	case <-limits.C:
+	}
+	close(syncer.release)
+	if got := <-answers; got.err != nil || !got.result.Has(report.SyncChanged) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestAServerThatClosesWaitsForNoSync(t *testing.T) {
+	syncer := newSyncs()
+	s, socket := syncing(t, syncer, nil)
+	errs := make(chan error, 1)
+	go func() {
+		_, err := NewClient(socket).Sync(t.Context(), SyncRequest{By: "Ada"})
+		errs <- err
+	}()
+	<-syncer.asked
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-errs; err == nil {
+		t.Error("a sync that was never over is told as done")
+	}
+}
+
+func TestWhatIsNoRequestIsNotTaken(t *testing.T) {
+	syncer := newSyncs()
+	syncer.err = errors.New("sync: no binding is called pay")
+	close(syncer.release)
+	_, socket := syncing(t, syncer, nil)
+	client := NewClient(socket)
+	for name, body := range map[string]string{
+		"nothing":          ``,
+		"not JSON":         `binding=a`,
+		"not an object":    `["a"]`,
+		"an unknown field": `{"by":"b","force":true}`,
+		"a second object":  `{"by":"b"}{"by":"c"}`,
+		"a wrong type":     `{"by":7}`,
+		"without end":      `{"by":"` + strings.Repeat("a", maxCommand) + `"}`,
+		"deep":             strings.Repeat("[", 3000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://daemon"+syncPath, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := client.http.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != http.StatusBadRequest || len(syncer.asked) > 0 {
+				t.Errorf("got %d, want 400; taken: %d", resp.StatusCode, len(syncer.asked))
+			}
+		})
+	}
+	if _, err := client.Sync(t.Context(), SyncRequest{By: "Ada"}); err == nil || err.Error() != syncer.err.Error() {
+		t.Errorf("refused: got %v, want the daemon's own words", err)
+	}
+}
