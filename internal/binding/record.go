@@ -50,22 +50,39 @@ func (r Record) Wanted() Account {
 // Refusal is a token that was refused, and the account that it was to bind.
 // The zero Refusal is none.
 type Refusal struct {
-	Vault    VaultRef `json:"vault"`
-	Version  int      `json:"version"`
-	Username string   `json:"username,omitempty"`
-	Address  string   `json:"address,omitempty"`
+	Vault    VaultRef  `json:"vault"`
+	Version  int       `json:"version"`
+	Created  time.Time `json:"created,omitzero"`
+	Username string    `json:"username,omitempty"`
+	Address  string    `json:"address,omitempty"`
 }
 
-// RefusalOf is the refusal of a version of what a spec declares; none for a
-// token without versions, which can change unseen.
-func RefusalOf(spec Spec, version int) Refusal {
+// RefusalOf is the refusal of a version, made at a time, of what a spec
+// declares; none for a token without versions, which can change unseen.
+func RefusalOf(spec Spec, version int, created time.Time) Refusal {
 	if spec.Token == nil || version <= 0 {
 		return Refusal{}
 	}
 	return Refusal{
-		Vault: spec.Token.Vault.Unpinned(), Version: version,
+		Vault: spec.Token.Vault.Unpinned(), Version: version, Created: created,
 		Username: spec.Username, Address: NormalAddress(spec.Address),
 	}
+}
+
+// Is says whether two refusals are of one token and account. None is none.
+func (r Refusal) Is(other Refusal) bool {
+	if r.Version == 0 || MadeAnew(r.Created, other.Created) {
+		return false
+	}
+	r.Created, other.Created = time.Time{}, time.Time{}
+	return r == other
+}
+
+// MadeAnew says that two versions of one number are of different secrets: one
+// was deleted for good and made anew, for they were made at different times. A
+// time that is not known (zero) says nothing.
+func MadeAnew(was, is time.Time) bool {
+	return !was.IsZero() && !is.IsZero() && !was.Equal(is)
 }
 
 // RecordedImage is an image repository that we linked.

@@ -61,7 +61,9 @@ func runCases(t *testing.T, cases map[string]planCase) {
 const bindLine = "bind account address:>https://gitlab.example.com token:>secret/acr/gitlab#token token version:>3 username:>ci-bot"
 
 // refusedThird is the refusal of version 3 of gitlabDeclaration's token.
-func refusedThird() binding.Refusal { return binding.RefusalOf(gitlabDeclaration().Spec, 3) }
+func refusedThird() binding.Refusal {
+	return binding.RefusalOf(gitlabDeclaration().Spec, 3, time.Time{})
+}
 
 // withToken changes what is known of the token of gitlabDeclaration.
 func withToken(change func(*binding.TokenState)) plan.Input {
@@ -250,6 +252,26 @@ func TestAccountBound(t *testing.T) {
 		"with a newer token that was refused is kept": {
 			in: bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) {
 				r.TokenVersion, r.Refused = 2, refusedThird()
+			}),
+			want: []string{"noop account"}, reason: "token-refused", codes: []string{"warning token-refused"},
+		},
+		"with a token of the number of one that was refused, of a secret made anew, is rebound": {
+			in: bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {
+				token := in.Observation.Tokens["payments-gitlab"]
+				token.Created = noon()
+				in.Observation.Tokens["payments-gitlab"] = token
+				r.TokenVersion, r.Refused = 2, refusedThird()
+				r.Refused.Created = noon().Add(-time.Hour)
+			}),
+			want: []string{"rebind account token version:2>3"}, reason: "another version",
+		},
+		"with a token that was refused and is the same is kept": {
+			in: bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {
+				token := in.Observation.Tokens["payments-gitlab"]
+				token.Created = noon()
+				in.Observation.Tokens["payments-gitlab"] = token
+				r.TokenVersion, r.Refused = 2, refusedThird()
+				r.Refused.Created = noon().In(time.FixedZone("", 3600))
 			}),
 			want: []string{"noop account"}, reason: "token-refused", codes: []string{"warning token-refused"},
 		},

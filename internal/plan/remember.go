@@ -68,7 +68,7 @@ func rememberAccount(a Action, old *binding.Record, account *binding.Account) *b
 	}
 	if old != nil {
 		r.Refused = old.Refused
-		if a.Kind == Adopt && old.TokenVersion > 0 && old.Refused == binding.RefusalOf(d.Spec, a.Target.TokenVersion) {
+		if a.Kind == Adopt && old.TokenVersion > 0 && old.Refused.Is(binding.RefusalOf(d.Spec, a.Target.TokenVersion, a.Target.TokenCreated)) {
 			// Whatever is bound, it is not the token that was refused.
 			r.Vault, r.TokenVersion, r.TokenCreated = old.Vault, old.TokenVersion, old.TokenCreated
 		}

@@ -53,8 +53,7 @@ func (m *maker) tokenBlocks(s subject) bool {
 
 // refusedBefore says that the registry refused this token for this account.
 func (s subject) refusedBefore() bool {
-	refusal := binding.RefusalOf(s.d.Spec, s.token.Version)
-	return s.record != nil && refusal != (binding.Refusal{}) && s.record.Refused == refusal
+	return s.record != nil && s.record.Refused.Is(binding.RefusalOf(s.d.Spec, s.token.Version, s.token.Created))
 }
 
 // tokenRefused says that the registry refused the token, or that the code host
@@ -131,20 +130,12 @@ func tokenChanges(s subject) []Change {
 	switch {
 	case was > 0 && is > 0 && was != is:
 		changes = append(changes, Change{"token version", strconv.Itoa(was), strconv.Itoa(is)})
-	case was > 0 && was == is && !vaultChanged(s) && madeAnew(s):
+	case was > 0 && was == is && !vaultChanged(s) && binding.MadeAnew(s.record.TokenCreated, s.token.Created):
 		changes = append(changes, Change{"token version", strconv.Itoa(was) + " (of a secret that is gone)", strconv.Itoa(is) + " (of a secret made anew)"})
 	case is == 0 && known(s.record.TokenFingerprint, s.token.Fingerprint, s.record.TokenFingerprint != s.token.Fingerprint):
 		changes = append(changes, Change{"token version", "(applied last)", "(changed)"})
 	}
 	return changes
-}
-
-// madeAnew says that the version applied last was made at another time than the
-// one of the same number that is there now: the secret was deleted for good
-// and made anew.
-func madeAnew(s subject) bool {
-	was, is := s.record.TokenCreated, s.token.Created
-	return !was.IsZero() && !is.IsZero() && !was.Equal(is)
 }
 
 // tokenEnd is the token's last good instant and who says so; zero if nobody

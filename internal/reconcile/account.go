@@ -29,9 +29,14 @@ func (x *run) bind(ctx context.Context, a plan.Action) error {
 	err = x.bindWith(ctx, a, token)
 	if refused(err) {
 		token.Wipe()
-		return x.fallBack(ctx, a, binding.RefusalOf(a.Target.Declaration.Spec, a.Target.TokenVersion), err)
+		return x.fallBack(ctx, a, refusalOf(a), err)
 	}
 	return err
+}
+
+// refusalOf is the refusal of the token that an action binds.
+func refusalOf(a plan.Action) binding.Refusal {
+	return binding.RefusalOf(a.Target.Declaration.Spec, a.Target.TokenVersion, a.Target.TokenCreated)
 }
 
 // rebind lets the old account go and binds the new one. The new token is
@@ -51,7 +56,7 @@ func (x *run) rebind(ctx context.Context, a plan.Action) error {
 	err = x.bindWith(ctx, a, token)
 	if refused(err) {
 		token.Wipe()
-		return x.fallBack(ctx, a, binding.RefusalOf(a.Target.Declaration.Spec, a.Target.TokenVersion), err)
+		return x.fallBack(ctx, a, refusalOf(a), err)
 	}
 	if err != nil {
 		return fmt.Errorf("%w until the next run: %w", ErrLost, err)
@@ -116,9 +121,7 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 	if before.TokenVersion == 0 || x.sameAttempt(*before, a) {
 		return fmt.Errorf("%w: %w; no other version of the token, applied before, is known to fall back to", ErrLost, cause)
 	}
-	ref := refOf(before.Vault)
-	ref.Version = before.TokenVersion
-	token, err := x.read(ctx, ref)
+	token, err := x.readApplied(ctx, *before)
 	if err == nil {
 		defer token.Wipe()
 		intent := x.intent(a, plan.Bind)

@@ -266,7 +266,7 @@ func attemptOf(a plan.Action) string {
 	if a.Target.Declaration == nil {
 		return ""
 	}
-	return digestOf(a.Target.Declaration.Spec, a.Target.TokenVersion)
+	return digestOf(a.Target.Declaration.Spec, a.Target.TokenVersion, a.Target.TokenCreated)
 }
 
 func retryAfter(err error) time.Duration {

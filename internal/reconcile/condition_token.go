@@ -100,6 +100,9 @@ func (v view) tokenFresh() binding.Condition {
 	case v.record != nil && v.record.TokenVersion > 0 && state.Version > v.record.TokenVersion:
 		return condition(binding.TokenFresh, binding.False, ReasonNewerVersion,
 			fmt.Sprintf("version %d is bound, the secret store has version %d", v.record.TokenVersion, state.Version))
+	case v.record != nil && v.record.TokenVersion == state.Version && binding.MadeAnew(v.record.TokenCreated, state.Created):
+		return condition(binding.TokenFresh, binding.False, ReasonNewerVersion,
+			fmt.Sprintf("version %d of a secret that is gone is bound, the secret store has version %d of one made anew", state.Version, state.Version))
 	case state.Expires.IsZero():
 		return condition(binding.TokenFresh, binding.Unclear, ReasonNoExpiryKnown,
 			"nobody told when the token ends; declare spec.token.expires"+pinned)

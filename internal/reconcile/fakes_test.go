@@ -48,7 +48,9 @@ type world struct {
 	// unversioned makes the store a KV version 1.
 	unversioned bool
 	custom      map[string]string
-	handedOut   []secrets.Secret
+	// created is when the secret at a path was made.
+	created   map[string]time.Time
+	handedOut []secrets.Secret
 
 	answers  map[string][]binding.Answer // by token value
 	subgroup binding.Verdict
@@ -259,7 +261,7 @@ func (w vault) pick(ref secrets.Ref) (value string, meta secrets.Metadata, err e
 	}
 	meta.Custom = w.custom
 	if !w.unversioned {
-		meta.Version, meta.Latest = n, len(versions)
+		meta.Version, meta.Latest, meta.Created = n, len(versions), w.created[ref.Path]
 	}
 	return versions[n-1], meta, nil
 }

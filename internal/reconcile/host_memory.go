@@ -104,7 +104,7 @@ func verdictOf(answers []binding.Answer) binding.Verdict {
 // questionOf identifies what is asked of a code host about a declaration and
 // the token that it has now.
 func questionOf(d binding.Declaration, token binding.TokenState) string {
-	return digestOf(d.Spec, token.Version, token.Fingerprint)
+	return digestOf(d.Spec, token.Version, token.Created, token.Fingerprint)
 }
 
 // digestOf identifies values that marshal to JSON.

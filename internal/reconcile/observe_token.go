@@ -105,23 +105,32 @@ func secretUnknown(err error) *binding.Unknown {
 	return u
 }
 
-// previous asks whether the secret store still has the token version applied
-// last, where that is another than the present one; nil where it is not.
+// previous asks whether the secret store still has the token applied last,
+// where that is another than the present one; nil where it is not. In a secret
+// that was made anew the same version is another token.
 func (l *look) previous(ctx context.Context, d binding.Declaration, state binding.TokenState) *binding.PreviousToken {
 	applied, ok := l.applied(d)
-	here := d.Spec.Token.Vault.Unpinned()
-	if !ok || state.Unknown != nil || applied.TokenVersion == 0 || applied.TokenVersion == state.Version && applied.Vault.Unpinned() == here {
+	if !ok || state.Unknown != nil || applied.TokenVersion == 0 {
 		return nil
 	}
 	before := &binding.PreviousToken{Vault: applied.Vault.Unpinned(), Version: applied.TokenVersion}
-	ref := refOf(before.Vault)
-	ref.Version = before.Version
-	err := l.ask(ctx, peerSecrets, func(ctx context.Context) error {
-		_, err := l.o.Tokens.Metadata(ctx, ref)
-		return err
-	})
-	if err != nil {
-		before.Unknown = secretUnknown(err)
+	same, created := before.Version == state.Version && before.Vault == d.Spec.Token.Vault.Unpinned(), state.Created
+	if !same {
+		err := l.ask(ctx, peerSecrets, func(ctx context.Context) error {
+			meta, err := l.o.Tokens.Metadata(ctx, appliedRef(applied))
+			created = meta.Created
+			return err
+		})
+		if err != nil {
+			before.Unknown = secretUnknown(err)
+			return before
+		}
+	}
+	switch {
+	case binding.MadeAnew(applied.TokenCreated, created):
+		before.Unknown = &binding.Unknown{Reason: reasonMadeAnew, Message: madeAnewText(applied.TokenVersion), Certain: true}
+	case same:
+		return nil
 	}
 	return before
 }

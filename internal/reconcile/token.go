@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
@@ -17,17 +18,43 @@ const (
 )
 
 // read reads a secret, which the caller wipes.
-func (x *run) read(ctx context.Context, ref secrets.Ref) (secrets.Secret, error) {
-	var token secrets.Secret
-	err := x.within(ctx, func(ctx context.Context) (err error) {
-		token, _, err = x.r.o.Tokens.Read(ctx, ref)
+func (x *run) read(ctx context.Context, ref secrets.Ref) (token secrets.Secret, meta secrets.Metadata, err error) {
+	err = x.within(ctx, func(ctx context.Context) (err error) {
+		token, meta, err = x.r.o.Tokens.Read(ctx, ref)
 		return err
 	})
 	if err != nil {
 		token.Wipe()
-		return secrets.Secret{}, err
+		return secrets.Secret{}, secrets.Metadata{}, err
 	}
-	return token, nil
+	return token, meta, nil
+}
+
+// readApplied reads the token version that a record tells of. Of a secret that
+// was made anew a version of the same number is another token.
+func (x *run) readApplied(ctx context.Context, before binding.Record) (secrets.Secret, error) {
+	token, meta, err := x.read(ctx, appliedRef(before))
+	if err == nil && binding.MadeAnew(before.TokenCreated, meta.Created) {
+		token.Wipe()
+		return secrets.Secret{}, &binding.Failure{
+			Kind: binding.NotFound, Code: reasonMadeAnew, Op: "secret store: read", Object: before.Vault.Unpinned().String(), Err: errors.New(madeAnewText(before.TokenVersion)),
+		}
+	}
+	return token, err
+}
+
+// reasonMadeAnew is why the token applied last cannot be had any more.
+const reasonMadeAnew = "MadeAnew"
+
+func madeAnewText(version int) string {
+	return fmt.Sprintf("the secret was deleted for good and made anew: its version %d is another token", version)
+}
+
+// appliedRef is where the token version of a record is kept.
+func appliedRef(r binding.Record) secrets.Ref {
+	ref := refOf(r.Vault.Unpinned())
+	ref.Version = r.TokenVersion
+	return ref
 }
 
 // plannedToken reads the version that the plan is about. Where the store has
@@ -37,7 +64,7 @@ func (x *run) plannedToken(ctx context.Context, a *plan.Action) (secrets.Secret,
 	if a.Target.TokenVersion > 0 {
 		ref.Version = a.Target.TokenVersion
 	}
-	token, err := x.read(ctx, ref)
+	token, _, err := x.read(ctx, ref)
 	if err != nil {
 		return secrets.Secret{}, err
 	}
@@ -54,9 +81,7 @@ func (x *run) appliedToken(ctx context.Context, a *plan.Action) (secrets.Secret,
 	if before == nil || !before.Managed || before.TokenVersion == 0 {
 		return x.plannedToken(ctx, a)
 	}
-	ref := refOf(before.Vault)
-	ref.Version = before.TokenVersion
-	return x.read(ctx, ref)
+	return x.readApplied(ctx, *before)
 }
 
 // checkToken asks the code host about the planned token. It is nil only for a

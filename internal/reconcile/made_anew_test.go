@@ -1,0 +1,77 @@
+package reconcile_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+)
+
+// madeAnew deletes the secret of gitlab for good and makes it anew: its
+// versions count from 1 again.
+func (w *world) madeAnew(versions ...string) {
+	w.tokens["acr/gitlab"] = versions
+	w.created = map[string]time.Time{"acr/gitlab": w.now}
+}
+
+// boundOnce is a world with version 1 bound, of a secret whose time is known.
+func boundOnce(t *testing.T) *world {
+	t.Helper()
+	w := newWorld()
+	w.madeAnew("canary-gitlab-1")
+	synced(t, reconcile.New(w.options()), desire(gitlab()))
+	w.now = w.now.Add(time.Hour)
+	clear(w.effects)
+	return w
+}
+
+func TestAVersionOfASecretMadeAnewIsNotTheOneThatWasRefused(t *testing.T) {
+	w := boundOnce(t)
+	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+	w.refuseSecond()
+	r := reconcile.New(w.options())
+	if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, reconcile.ErrFellBack) {
+		t.Fatalf("result: %v, want ErrFellBack", err)
+	}
+	// The same moment, so that no pause has passed: it is another attempt.
+	w.now = w.now.Add(time.Second)
+	w.madeAnew("canary-gitlab-3", "canary-gitlab-4")
+	synced(t, r, desire(gitlab()))
+	if w.boundBy[binding.GitLab] != "canary-gitlab-4" {
+		t.Errorf("bound: %q, want version 2 of the secret made anew", w.boundBy[binding.GitLab])
+	}
+	w.settled(t, r, desire(gitlab()))
+}
+
+func TestNoTokenOfASecretMadeAnewIsTakenForTheOneBoundBefore(t *testing.T) {
+	for name, versions := range map[string][]string{
+		"with a further version": {"canary-gitlab-3", "canary-gitlab-4"}, "with one of the same number": {"canary-gitlab-3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := boundOnce(t)
+			w.madeAnew(versions...)
+			r := reconcile.New(w.options())
+			p, _, err := r.Plan(t.Context(), desire(gitlab()), reconcile.Live)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if steps := strings.Join(p.Actions[0].Steps, "\n"); p.Actions[0].Kind != plan.Rebind || !strings.Contains(steps, "stays unbound") || !strings.Contains(steps, "MadeAnew") {
+				t.Errorf("%s promises: %s", p.Actions[0].Kind, steps)
+			}
+			w.refuseSecond()
+			if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, reconcile.ErrLost) {
+				t.Errorf("result: %v, want ErrLost", err)
+			}
+			if w.accounts[binding.GitLab] != nil {
+				t.Errorf("bound with %q, which was never applied before", w.boundBy[binding.GitLab])
+			}
+			if got := conditionOf(t, r, "pay-gitlab", binding.TokenFresh); got.Status != binding.False || got.Reason != reconcile.ReasonNewerVersion {
+				t.Errorf("TokenFresh: %+v", got)
+			}
+		})
+	}
+}
