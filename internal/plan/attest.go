@@ -38,6 +38,9 @@ func Attested(actions []Action, old *binding.Record) *binding.Record {
 	r := old
 	for _, a := range actions {
 		switch {
+		case a.Object != accountObject && a.Target.Link == nil:
+			a.Kind = Unlink
+			r = Remember(a, r, nil)
 		case a.Object != accountObject:
 			a.Kind = Link
 			r = Remember(a, r, nil)

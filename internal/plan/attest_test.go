@@ -142,10 +142,43 @@ func TestAttestedRecord(t *testing.T) {
 		t.Error(diff)
 	}
 
-	// A removal leaves nothing.
+	// A removal takes the link away, then the account, and leaves nothing.
 	in.Declarations, in.Records[0].DeletionPolicy = nil, binding.Unbind
-	if n := attest(&in, plan.Make(in)); n != 1 || len(in.Records) != 0 {
+	if n := attest(&in, plan.Make(in)); n != 2 || len(in.Records) != 0 {
 		t.Errorf("attested %d steps of a removal, left %d records", n, len(in.Records))
+	}
+}
+
+func TestAnImageThatIsDeclaredNoMoreIsTakenAwayByHand(t *testing.T) {
+	d := gitlabDeclaration()
+	second := repository()
+	second.Image, second.Source = "payments/web", "payments/web"
+	d.Spec.Repositories = []binding.Repository{repository(), second}
+	in := console(d)
+	attest(&in, plan.Make(in))
+	in.Policy.AllowDeletions = true
+
+	in.Declarations[0].Spec.Repositories = d.Spec.Repositories[:1]
+	in.Declarations[0].Spec.DeletionPolicy = binding.Retain
+	want := []string{"noop payments/web", "noop account", "noop payments/api"}
+	if diff := cmp.Diff(want, brief(plan.Make(in))); diff != "" {
+		t.Errorf("with deletionPolicy Retain (-want +got):\n%s", diff)
+	}
+
+	in.Declarations[0].Spec.DeletionPolicy = binding.Unbind
+	p := plan.Make(in)
+	want = []string{"manual payments/web source:payments/web>", "noop account", "noop payments/api"}
+	if diff := cmp.Diff(want, brief(p)); diff != "" {
+		t.Fatalf("with deletionPolicy Unbind (-want +got):\n%s", diff)
+	}
+	if steps := strings.Join(p.Actions[0].Steps, "\n"); !strings.Contains(steps, "payments/web > Build") || !strings.Contains(steps, "Remove the code source") {
+		t.Errorf("steps: %s", steps)
+	}
+	if n := attest(&in, p); n != 1 || len(in.Records) != 1 || len(in.Records[0].Images) != 1 {
+		t.Errorf("attested %d, records %+v; want the first image remembered alone", n, in.Records)
+	}
+	if left := changing(plan.Make(in)); len(left) > 0 {
+		t.Errorf("attested, these are left: %+v", left)
 	}
 }
 

@@ -102,7 +102,7 @@ func (m *maker) unbind(r *binding.Record, head Action) {
 	caps := m.in.Observation.Capabilities
 	rem := removal{class: bindings, head: step{freeAccount, head}}
 	for _, img := range sortedImages(r.Images) {
-		if m.declared[binding.NormalImage(img.Image)] || !caps.ReadRepositories {
+		if m.declared[binding.NormalImage(img.Image)] {
 			continue
 		}
 		steps, unknown := m.unlink(r, img)
@@ -136,6 +136,9 @@ func sortedImages(images []binding.RecordedImage) []binding.RecordedImage {
 // unlink is how to take the source of an image repository away, with the rules
 // that we made; nothing where it is gone already or not ours any more.
 func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *binding.Unknown) {
+	if !m.in.Observation.Capabilities.ReadRepositories {
+		return m.unlinkByHand(r, img), nil
+	}
 	st, asked := m.repositoryState(img.Image)
 	if !asked {
 		return nil, &binding.Unknown{Reason: "NotAsked"}
@@ -166,6 +169,23 @@ func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *b
 	return append(steps, step{freeLink, a}), nil
 }
 
+// unlinkByHand is unlink where image repositories cannot be read: what a person
+// confirmed is all that is known, so a person takes it back. The action has no
+// link, by which Attested knows it.
+func (m *maker) unlinkByHand(r *binding.Record, img binding.RecordedImage) []step {
+	if img.Link == nil {
+		return nil
+	}
+	name := binding.NormalImage(img.Image)
+	a := m.recordAction(r, Action{
+		Object: name, Kind: Manual, Changes: []Change{{Field: "source", From: img.Link.Source}},
+		Reason: "not declared any more (deletionPolicy Unbind)" + m.because("readRepositories"),
+		Steps:  append(m.buildSteps(name), "Remove the code source, and the build rules with it"),
+	})
+	a.Target.Image = name
+	return []step{{freeLink, a}}
+}
+
 func (m *maker) removeRule(r *binding.Record, image string, rule binding.ObservedRule, reason string) step {
 	a := m.recordAction(r, Action{
 		Object: ruleObject(image, rule.BuildRule), Kind: RemoveRule, Reason: reason,
@@ -187,7 +207,7 @@ func (m *maker) droppedImages(s subject) {
 	}
 	for _, img := range sortedImages(s.record.Images) {
 		name := binding.NormalImage(img.Image)
-		if m.declared[name] || !m.in.Observation.Capabilities.ReadRepositories {
+		if m.declared[name] {
 			continue
 		}
 		head := Action{Object: name, Kind: Noop, Target: Target{Image: name}}

@@ -168,7 +168,7 @@ func (w *world) byHand(a plan.Action) {
 			w.remember(a, nil)
 			w.attestRules(a)
 		}
-	case t.Link != nil:
+	case t.Link != nil, a.Object == t.Image:
 		a.Kind = plan.Unlink
 		w.write(a)
 		w.remember(a, nil)

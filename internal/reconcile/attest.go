@@ -188,6 +188,8 @@ func (t *testimony) remember(ctx context.Context, before, after *binding.Record)
 func confirmation(a plan.Action) string {
 	d := a.Target.Declaration
 	switch {
+	case a.Object != objectAccount && a.Target.Link == nil:
+		return fmt.Sprintf("%s is not linked on %s any more", a.Object, a.Platform.Title())
 	case a.Object != objectAccount:
 		return fmt.Sprintf("%s is linked to %s on %s", a.Object, a.Target.Link.Source, a.Platform.Title())
 	case d == nil:
