@@ -14,8 +14,9 @@ import (
 	"reconciler/internal/daemon"
 )
 
-// chapterTimeout bounds the wait for what a chapter of the demo shows.
-const chapterTimeout = 30 * time.Second
+// chapterTimeout bounds the wait for what a chapter of the demo shows, on a
+// busy machine too.
+const chapterTimeout = 2 * time.Minute
 
 // demoOptions are what `demo` depends on.
 type demoOptions struct {
