@@ -68,7 +68,29 @@ needs no account and no network.
 		newDemo(streams), newExplain(streams), newSchema(streams), newVersion(streams),
 		newFmt(streams), newImport(streams), newComment(streams), newAttest(streams), newSync(streams),
 	)
+	for _, cmd := range root.Commands() {
+		tellUse(cmd)
+	}
 	return root
+}
+
+// tellUse makes what is wrong with a command's arguments and flags say of which
+// command, and how it is used.
+func tellUse(cmd *cobra.Command) {
+	told := func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%s: %w; it is used so: %s (more with --help)", cmd.Name(), err, cmd.UseLine())
+	}
+	cmd.SetFlagErrorFunc(told)
+	check := cmd.Args
+	if check == nil {
+		return
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return told(cmd, err)
+		}
+		return nil
+	}
 }
 
 // outputFlag is --output of the commands that speak to people and programs.

@@ -10,6 +10,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/manifest"
 )
 
 func newExplain(streams Streams) *cobra.Command {
@@ -32,7 +33,7 @@ func newExplain(streams Streams) *cobra.Command {
 			if len(args) == 1 {
 				rule, ok := finding.Lookup(args[0])
 				if !ok {
-					return fmt.Errorf("explain: no rule has the code %q; `reconciler explain` lists all", args[0])
+					return unknownRule(args[0])
 				}
 				rules = []finding.Rule{rule}
 			}
@@ -47,6 +48,14 @@ func newExplain(streams Streams) *cobra.Command {
 	}
 	output.add(cmd)
 	return cmd
+}
+
+func unknownRule(code string) error {
+	var known []string
+	for _, r := range finding.Rules() {
+		known = append(known, r.Code)
+	}
+	return fmt.Errorf("explain: no rule has the code %q (`reconciler explain` lists all)%s", code, manifest.DidYouMean(code, known))
 }
 
 func explainRule(w io.Writer, r finding.Rule) error {

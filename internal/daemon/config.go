@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -291,6 +292,9 @@ func LoadConfig(path string) (Config, []finding.Finding, error) {
 
 func readLimited(path string) ([]byte, error) {
 	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("configuration: %w; name it with --config or RECONCILER_CONFIG, or write one (examples/reconciler.yaml has every field)", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
