@@ -19,7 +19,7 @@ func (p *patient) addGitLab(username, project, path string) (token string) {
 	token = "glpat-" + username + "-" + canary
 	p.outside.Hosts.AddUser("gitlab", sandbox.HostUser{Username: username})
 	p.outside.Hosts.AddProject("gitlab", sandbox.HostProject{Path: project})
-	p.outside.Hosts.AddToken("gitlab", sandbox.HostToken{Value: token, Username: username, Expires: p.now.AddDate(1, 0, 0)})
+	p.outside.Hosts.AddToken("gitlab", sandbox.HostToken{Value: token, Username: username, Expires: p.now.AddDate(0, 0, 365)})
 	p.outside.Vault.Put("secret", path, map[string]string{"token": token})
 	return token
 }

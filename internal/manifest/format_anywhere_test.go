@@ -86,7 +86,7 @@ func TestFormatUndoesEveryOtherForm(t *testing.T) {
 			"CR LF":         strings.NewReplacer("\n", "\r\n"),
 			"a mark":        strings.NewReplacer("# yaml-", "\ufeff# yaml-"),
 			"spaces":        strings.NewReplacer(" {", "   { ", "} ", " }  ", "name: ", "name:   ", " # a sub", "\t # a sub"),
-			"quotes":        strings.NewReplacer("latest", `"latest"`, ": /Dockerfile", `: '/Dockerfile'`, "2027-10-31", `"2027-10-31"`),
+			"quotes":        strings.NewReplacer("latest", `"latest"`, ": /Dockerfile", `: '/Dockerfile'`, "2099-10-31", `"2099-10-31"`),
 			"other order":   strings.NewReplacer("kind: SourceBinding\n", "", "spec:\n", "kind: SourceBinding\nspec:\n"),
 			"a border":      strings.NewReplacer("apiVersion", "---\napiVersion"),
 			"lists farther": strings.NewReplacer("\n    - ", "\n         - ", "\n      ", "\n           ", "\n        - ", "\n               - "),
