@@ -17,6 +17,7 @@ const (
 	Bound                 ConditionType = "Bound"
 	RepositoriesLinked    ConditionType = "RepositoriesLinked"
 	RulesCurrent          ConditionType = "RulesCurrent"
+	Contested             ConditionType = "Contested"
 	AwaitingAuthorization ConditionType = "AwaitingAuthorization"
 	Suspended             ConditionType = "Suspended"
 )

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"reconciler/internal/manifest"
+	"reconciler/internal/reconcile"
 	"reconciler/internal/server"
 )
 
@@ -26,7 +27,7 @@ func (e *Engine) Attest(ctx context.Context, who server.Caller, word server.Atte
 	}
 	e.log.Info("a person attested", "instance", i.name, "binding", word.Binding, "by", word.By, "caller", who, "what", said)
 	if loop := i.loop.Load(); loop != nil {
-		loop.SyncNow()
+		loop.Ask(reconcile.Ask{Binding: word.Binding})
 	}
 	return said, nil
 }

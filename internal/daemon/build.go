@@ -236,8 +236,9 @@ func (e *Engine) Memory(name string) (server.Memory, error) {
 	ctx := context.Background()
 	records, errRecords := e.store.Records(ctx, name)
 	intents, errIntents := e.store.Intents(ctx, name)
+	efforts, errEfforts := e.store.Efforts(ctx, name)
 	revision, errRevision := e.store.Revision(ctx, e.present().config.sourceKey())
-	return server.Memory{Records: records, Intents: intents, Revision: revision}, errors.Join(errRecords, errIntents, errRevision)
+	return server.Memory{Records: records, Intents: intents, Efforts: efforts, Revision: revision}, errors.Join(errRecords, errIntents, errEfforts, errRevision)
 }
 
 // Log is the engine's logger, behind the redactor.
@@ -268,5 +269,7 @@ func policy(c Config) plan.Policy {
 		MaxDeletionPercent: c.Safety.MaxDeletionPercent, MinDeletions: c.Safety.MinDeletions,
 		AllowDeletions: c.Safety.AllowDeletions, ExpiryWarnings: c.ExpiryWarnings,
 		AllowAddressChangeWithSecret: c.Policy.AllowAddressChangeWithSecret,
+		// Looked for too seldom, no drift would ever count as a fight.
+		MaxRepairs: c.Drift.MaxRepairs, RepairsWithin: max(c.Drift.Within, 2*time.Duration(c.Drift.MaxRepairs)*c.Sync.DriftInterval),
 	}
 }

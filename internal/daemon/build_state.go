@@ -64,6 +64,11 @@ func (l *longLived) remember(ctx context.Context, memory server.Memory, source s
 			return err
 		}
 	}
+	for _, effort := range memory.Efforts {
+		if err := l.store.PutEffort(ctx, effort); err != nil {
+			return err
+		}
+	}
 	if memory.Revision == "" {
 		return nil
 	}

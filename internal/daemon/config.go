@@ -30,6 +30,7 @@ type Config struct {
 	Vault     *VaultConfig    `yaml:"vault"`
 	CodeHosts CodeHostsConfig `yaml:"codeHosts"`
 	Sync      SyncConfig      `yaml:"sync"`
+	Drift     DriftConfig     `yaml:"drift"`
 	Safety    SafetyConfig    `yaml:"safety"`
 	Policy    PolicyConfig    `yaml:"policy"`
 	// ExpiryWarnings are days before a token's end.
@@ -234,6 +235,12 @@ type SyncConfig struct {
 	Interval      time.Duration `yaml:"interval"`
 	Jitter        float64       `yaml:"jitter"`
 	DriftInterval time.Duration `yaml:"driftInterval"`
+}
+
+// DriftConfig says when repairing drift ends, because it does not hold.
+type DriftConfig struct {
+	MaxRepairs int           `yaml:"maxRepairs"`
+	Within     time.Duration `yaml:"within"`
 }
 
 // SafetyConfig says what stops and asks before it deletes.

@@ -181,6 +181,7 @@ func (c *configCheck) values(config Config) {
 	c.vault(config)
 	for path, d := range map[string]time.Duration{
 		"sync.interval": config.Sync.Interval, "sync.driftInterval": config.Sync.DriftInterval,
+		"drift.within": config.Drift.Within,
 	} {
 		c.atLeastSecond(path, d)
 	}

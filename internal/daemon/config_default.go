@@ -15,6 +15,7 @@ func defaultConfig() Config {
 			Bitbucket: CodeHostConfig{Endpoint: "https://api.bitbucket.org/2.0"},
 		},
 		Sync:           SyncConfig{Interval: time.Minute, Jitter: 0.1, DriftInterval: 5 * time.Minute},
+		Drift:          DriftConfig{MaxRepairs: 5, Within: time.Hour},
 		Safety:         SafetyConfig{MaxDeletionPercent: 30, MinDeletions: 3},
 		Policy:         PolicyConfig{Default: "allow"},
 		ExpiryWarnings: []int{30, 14, 7, 1},

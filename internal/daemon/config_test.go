@@ -91,6 +91,7 @@ vault:
 codeHosts:
   github: {observer: {vault: {mount: secret, path: acr/github}}}
 sync: {interval: 30s, jitter: 0, driftInterval: 1h}
+drift: {within: 2h}
 safety: {maxDeletionPercent: 0, allowDeletions: true}
 expiryWarnings: []
 state: {path: state.db}
@@ -122,6 +123,8 @@ log: {level: debug, format: json}
 		{"observer key", got.CodeHosts.GitHub.Observer.Vault.String(), "secret/acr/github#token"},
 		{"endpoint beside an observer", got.CodeHosts.GitHub.Endpoint, "https://api.github.com"},
 		{"sync", got.Sync, SyncConfig{Interval: 30 * time.Second, Jitter: 0, DriftInterval: time.Hour}},
+		{"drift", got.Drift, DriftConfig{MaxRepairs: 5, Within: 2 * time.Hour}},
+		{"repairs count though drift is looked for seldom", policy(got).RepairsWithin, 10 * time.Hour},
 		{"safety", got.Safety, SafetyConfig{MaxDeletionPercent: 0, MinDeletions: 3, AllowDeletions: true}},
 		{"no warnings", len(got.ExpiryWarnings), 0},
 		{"socket", got.Server.Socket, filepath.Join(folder, "r.sock")},

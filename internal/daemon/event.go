@@ -89,6 +89,8 @@ func (l *longLived) logEvent(ev reconcile.Event) {
 		log.Info("action done", "reason", ev.Action.Reason)
 	case reconcile.Recovered:
 		log.Warn("unfinished call answered by observing", "binding", ev.Intent.Binding, "action", ev.Intent.Action, "object", ev.Intent.Object)
+	case reconcile.RepairsStopped:
+		log.Warn("repairs stopped, for they do not hold", "binding", ev.Action.Binding, "object", ev.Action.Object, "reason", ev.Action.Reason)
 	case reconcile.SyncDone:
 		log.Debug("sync done", "revision", ev.Revision, "duration", ev.Took)
 	case reconcile.SyncFailed:
@@ -110,6 +112,6 @@ func (l *longLived) count(ev reconcile.Event) {
 		l.metrics.syncs.WithLabelValues(ev.Instance, result).Inc()
 	case reconcile.SyncFailed:
 		l.metrics.syncs.WithLabelValues(ev.Instance, "error").Inc()
-	case reconcile.PlanMade, reconcile.ActionStarted, reconcile.Recovered:
+	case reconcile.PlanMade, reconcile.ActionStarted, reconcile.Recovered, reconcile.RepairsStopped:
 	}
 }

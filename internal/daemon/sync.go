@@ -33,6 +33,9 @@ func (e *Engine) Sync(ctx context.Context, who server.Caller, req server.SyncReq
 		answers[n] = make(chan reconcile.Synced, 1)
 		anew.asks[i.name] = reconcile.Ask{Binding: req.Binding, Done: func(s reconcile.Synced) { answers[n] <- s }}
 		e.noteSync(ctx, i, who, req)
+		if err := e.calm(ctx, i, who, req); err != nil {
+			return report.SyncResult{}, err
+		}
 	}
 	var source string
 	if req.Binding == "" {
@@ -134,6 +137,22 @@ func (e *Engine) noteSync(ctx context.Context, i *instance, who server.Caller, r
 	}); err != nil {
 		e.log.Error("history not written", "err", err)
 	}
+}
+
+// calm has repairs that did not hold made again, for the binding that a person
+// names. Who names none has every instance looked at, and ends no contest.
+func (e *Engine) calm(ctx context.Context, i *instance, who server.Caller, req server.SyncRequest) error {
+	if req.Binding == "" {
+		return nil
+	}
+	lifted, err := i.reconciler.Calm(context.WithoutCancel(ctx), req.Binding, who.Person(req.By))
+	if err != nil {
+		return fmt.Errorf("sync: nothing was begun: %w", err)
+	}
+	if len(lifted) > 0 {
+		e.log.Info("repairs that did not hold begin anew", "instance", i.name, "objects", lifted, "by", req.By)
+	}
+	return nil
 }
 
 // synced is what a sync did, told of one binding or of all.

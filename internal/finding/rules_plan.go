@@ -54,6 +54,13 @@ func knowledgeRules() []Rule {
 			Source:      design,
 		},
 		{
+			Code: "repair-does-not-hold", Severity: Warning,
+			Sentence:    "A repair that is undone again and again is not made any more.",
+			Hint:        "Find who else changes it and settle which of you does; then run reconciler sync BINDING, or declare what is to be.",
+			Explanation: "Drift is repaired, and each repair of an object is counted. When more than drift.maxRepairs of them did not hold within drift.within, somebody else wants it otherwise: a second reconciler on the same instance, a script, a person in the console. To go on would make both sides rewrite each other's work for ever, unbind a working account each time, and use up the registry's rate limit. So the object is left as it is, the condition Contested says so with what was found each time, and a person is asked. Only another declaration of the binding or reconciler sync BINDING begins anew; neither time nor a restart does.",
+			Source:      design,
+		},
+		{
 			Code: "observed-difference", Severity: Warning,
 			Sentence:    "The registry is not as declared, and the declaration is only looked at.",
 			Hint:        "Set spec.managementPolicy: Manage to have it made as declared, or change the declaration to what is there.",

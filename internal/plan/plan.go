@@ -72,6 +72,9 @@ type Action struct {
 	// applied (drift): declared now is what we applied last, and the registry
 	// has it no more or otherwise.
 	Repair bool `json:"-"`
+	// Contested says of a forbidden action that it would be a repair, and that
+	// repairs of this object do not hold.
+	Contested bool `json:"-"`
 	// Unfinished says that the action ends what we began ourselves: we let the
 	// account go and have yet to bind it again.
 	Unfinished bool `json:"-"`
@@ -135,6 +138,8 @@ type Input struct {
 	// Intents are calls on this instance whose outcome nobody knows. Under one,
 	// a binding that is gone is our own unfinished work and not drift.
 	Intents []binding.Intent
+	// Efforts are what is remembered of repairs on this instance.
+	Efforts []binding.Effort
 	Policy  Policy
 }
 
@@ -160,9 +165,17 @@ type Policy struct {
 	// AllowAddressChangeWithSecret lets a token be sent to another host than
 	// the one it was applied with.
 	AllowAddressChangeWithSecret bool
+	// MaxRepairs of one object within RepairsWithin are made; the next is
+	// refused, for they do not hold. Defaults 5 and an hour; with 0 of them,
+	// repairs never end.
+	MaxRepairs    int
+	RepairsWithin time.Duration
 }
 
 // DefaultPolicy is the policy of a daemon without configuration.
 func DefaultPolicy() Policy {
-	return Policy{MaxDeletionPercent: 30, MinDeletions: 3, ExpiryWarnings: []int{30, 14, 7, 1}}
+	return Policy{
+		MaxDeletionPercent: 30, MinDeletions: 3, ExpiryWarnings: []int{30, 14, 7, 1},
+		MaxRepairs: 5, RepairsWithin: time.Hour,
+	}
 }

@@ -176,8 +176,10 @@ func (m *maker) link(r image) bool {
 		a.Kind, a.Steps = Manual, m.linkSteps(r.name, want, r.Rules)
 		a.Reason += m.because("linkRepositories")
 	}
+	a.Object = r.name
+	a = m.contest(r.subject, r.path, a)
 	m.onImage(r, a)
-	return a.Kind != Manual
+	return a.Kind != Manual && a.Kind != Forbidden
 }
 
 // linked plans an image repository whose source is as declared: we may not

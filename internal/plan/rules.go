@@ -100,7 +100,8 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 		a.Kind, a.Steps = Manual, append(m.buildSteps(r.name), "Build rule: "+ruleText(rule))
 		a.Reason += m.because("writeRules")
 	}
-	m.onRule(r, p, a)
+	a.Object = ruleObject(r.name, rule)
+	m.onRule(r, p, m.contest(r.subject, r.path+".rules", a))
 }
 
 func (m *maker) onRule(r image, p phase, a Action) {

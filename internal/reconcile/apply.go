@@ -21,6 +21,8 @@ type run struct {
 	// number counts, by the action's place in the plan, those that change
 	// something.
 	number map[int]int
+	// digests are those of the declared specs, by binding.
+	digests map[string]string
 
 	mu     sync.Mutex
 	failed map[string]bool
@@ -31,7 +33,10 @@ func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired Desired) Re
 	records, err := r.o.Store.Records(ctx, r.o.Instance.Name)
 	x := &run{
 		r: r, ledger: newLedger(r.o.Store, r.o.Now, records), plan: p, digest: result.Digest,
-		revision: desired.Revision, number: map[int]int{}, failed: map[string]bool{},
+		revision: desired.Revision, number: map[int]int{}, digests: map[string]string{}, failed: map[string]bool{},
+	}
+	for _, d := range desired.of(r.o.Instance.Name) {
+		x.digests[d.Name] = d.Spec.Digest()
 	}
 	if err == nil {
 		err = x.ledger.heed(ctx, desired.of(r.o.Instance.Name))
@@ -48,8 +53,9 @@ func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired Desired) Re
 		}
 		result.Outcomes[i] = x.act(ctx, i)
 	})
-	result.Incomplete = r.remember(p, result)
+	result.Incomplete = r.remember(p, desired, result)
 	x.forgetGone(context.WithoutCancel(ctx), desired)
+	r.forgetEfforts(context.WithoutCancel(ctx), desired, p)
 	r.judge(context.WithoutCancel(ctx), desired, p, result)
 	return result
 }
@@ -64,6 +70,9 @@ func (x *run) act(ctx context.Context, i int) (outcome Outcome) {
 		}
 	}()
 	if outcome.State = x.hindrance(ctx, a); outcome.State != "" {
+		if a.Contested {
+			x.noted(&outcome, x.contested(context.WithoutCancel(ctx), a))
+		}
 		return outcome
 	}
 	event := Event{Kind: ActionStarted, Revision: x.revision, Action: a, Index: x.number[i], Count: len(x.number)}
@@ -75,6 +84,9 @@ func (x *run) act(ctx context.Context, i int) (outcome Outcome) {
 		x.mu.Lock()
 		x.failed[a.Binding] = true
 		x.mu.Unlock()
+	}
+	if a.Repair && outcome.State == Done {
+		x.noted(&outcome, x.repaired(context.WithoutCancel(ctx), a))
 	}
 	x.history(context.WithoutCancel(ctx), &outcome)
 	event.Kind, event.Outcome, event.Err, event.Took = ActionDone, outcome, outcome.Err, x.r.o.Now().Sub(started)
@@ -140,8 +152,14 @@ func (x *run) history(ctx context.Context, outcome *Outcome) {
 		event.Message = outcome.Err.Error()
 	}
 	if err := x.r.o.Store.AppendEvent(ctx, event); err != nil {
-		outcome.State = Failed
-		outcome.Err = errors.Join(outcome.Err, fmt.Errorf("the history could not be written: %w", err))
+		x.noted(outcome, fmt.Errorf("the history could not be written: %w", err))
+	}
+}
+
+// noted adds to an outcome that what became of it could not be remembered.
+func (x *run) noted(outcome *Outcome, err error) {
+	if err != nil {
+		outcome.State, outcome.Err = Failed, errors.Join(outcome.Err, err)
 	}
 }
 
@@ -231,7 +249,7 @@ func (x *run) within(ctx context.Context, call func(context.Context) error) erro
 // has to be looked at again because something did not answer. While something
 // does not, nothing counts as a success: less may have been tried than is due,
 // which remember says.
-func (r *Reconciler) remember(p plan.Plan, result Result) (blind bool) {
+func (r *Reconciler) remember(p plan.Plan, desired Desired, result Result) (blind bool) {
 	now, names := r.o.Now(), map[string]bool{}
 	r.mu.Lock()
 	blind = incomplete(r.seen.obs)
@@ -251,7 +269,9 @@ func (r *Reconciler) remember(p plan.Plan, result Result) (blind bool) {
 			r.backoff.failed(o.Action.Binding, attemptOf(o.Action), now, retryAfter(o.Err))
 		}
 	}
-	r.backoff.keepOnly(names)
+	if len(desired.Broken) == 0 { // What is broken may declare the others.
+		r.backoff.keepOnly(names)
+	}
 	if blind {
 		r.backoff.failed("", "", now, 0)
 		return true

@@ -21,6 +21,8 @@ type view struct {
 	byObject map[string]Outcome
 	// warnDays is the longest of the policy's expiry warnings.
 	warnDays int
+	// stopped are the repairs that are not made any more.
+	stopped []binding.Repairs
 	// tried and retryAt tell of failures before.
 	tried   int
 	retryAt time.Time
@@ -48,6 +50,9 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 	rest = append(rest, carry(old, v.repositoriesLinked(bound)))
 	linked := *binding.FindCondition(rest, binding.RepositoriesLinked)
 	rest = append(rest, carry(old, v.rulesCurrent(linked)))
+	if c, is := v.contested(); is {
+		rest = append(rest, c)
+	}
 	if v.declared.Spec.Platform.OAuth() {
 		rest = append(rest, v.awaitingAuthorization())
 	}
@@ -88,6 +93,9 @@ func (v view) stamp(old, conditions []binding.Condition) []binding.Condition {
 
 // ready sums the other conditions and the outcomes up.
 func (v view) ready(rest []binding.Condition) binding.Condition {
+	if c := binding.FindCondition(rest, binding.Contested); c != nil && c.Reason == ReasonRepairDoesNotHold {
+		return condition(binding.Ready, binding.False, c.Reason, c.Message)
+	}
 	for _, c := range rest {
 		switch c.Type {
 		case binding.TokenFresh:
@@ -98,7 +106,7 @@ func (v view) ready(rest []binding.Condition) binding.Condition {
 			if c.Status == binding.True {
 				return condition(binding.Ready, binding.False, c.Reason, c.Message)
 			}
-		case binding.Suspended, binding.Ready:
+		case binding.Suspended, binding.Contested, binding.Ready:
 		default:
 			if c.Status == binding.False {
 				return condition(binding.Ready, binding.False, c.Reason, c.Message)
@@ -154,6 +162,22 @@ func (v view) awaitingAuthorization() binding.Condition {
 		return condition(binding.AwaitingAuthorization, binding.True, ReasonAwaitingPerson, o.Action.Reason)
 	}
 	return condition(binding.AwaitingAuthorization, binding.False, ReasonAuthorized, "no authorization is waited for")
+}
+
+// contested says that repairs of an object are not made any more; is is false
+// where they are.
+func (v view) contested() (c binding.Condition, is bool) {
+	for _, o := range v.outcomes {
+		if o.Action.Contested {
+			return condition(binding.Contested, binding.True, ReasonRepairDoesNotHold, o.Action.Reason), true
+		}
+	}
+	for _, r := range v.stopped {
+		return condition(binding.Contested, binding.True, ReasonRepairsStopped, fmt.Sprintf(
+			"since %s drift of %s is not repaired, for repairs did not hold; to begin anew: reconciler sync %s",
+			r.Stopped.UTC().Format(time.RFC3339), r.Object, v.declared.Name)), true
+	}
+	return c, false
 }
 
 func (v view) suspended() binding.Condition {

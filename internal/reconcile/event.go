@@ -21,6 +21,9 @@ const (
 	// Recovered carries Intent: a call that a crash had left open was answered
 	// by observing.
 	Recovered EventKind = "Recovered"
+	// RepairsStopped carries Action: drift of its object is not repaired any
+	// more, for repairs do not hold.
+	RepairsStopped EventKind = "RepairsStopped"
 	// SyncDone carries Statuses and Result.
 	SyncDone EventKind = "SyncDone"
 	// SyncFailed carries Err: nothing was applied.

@@ -57,6 +57,7 @@ type world struct {
 
 	records map[string]binding.Record
 	intents map[string]binding.Intent
+	efforts map[string]binding.Effort
 	history []binding.Event
 }
 
@@ -73,6 +74,7 @@ func newWorld() *world {
 		answers:  map[string][]binding.Answer{},
 		subgroup: binding.No,
 		records:  map[string]binding.Record{}, intents: map[string]binding.Intent{},
+		efforts: map[string]binding.Effort{},
 	}
 }
 

@@ -59,6 +59,28 @@ func (w store) DeleteIntent(_ context.Context, i binding.Intent) error {
 	return w.do("store delete-intent", func() error { delete(w.intents, intentKey(i)); return nil })
 }
 
+func (w store) Efforts(_ context.Context, of string) (all []binding.Effort, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dead {
+		return nil, errDead
+	}
+	for _, k := range slices.Sorted(maps.Keys(w.efforts)) {
+		if w.efforts[k].Instance == of {
+			all = append(all, w.efforts[k])
+		}
+	}
+	return all, nil
+}
+
+func (w store) PutEffort(_ context.Context, e binding.Effort) error {
+	return w.do("store put-effort", func() error { w.efforts[e.Binding] = e; return nil })
+}
+
+func (w store) DeleteEffort(_ context.Context, e binding.Effort) error {
+	return w.do("store delete-effort", func() error { delete(w.efforts, e.Binding); return nil })
+}
+
 func (w store) AppendEvent(_ context.Context, e binding.Event) error {
 	return w.do("store append-event", func() error { w.history = append(w.history, e); return nil })
 }

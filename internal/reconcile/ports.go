@@ -91,6 +91,14 @@ type IntentStore interface {
 	DeleteIntent(ctx context.Context, intent binding.Intent) error
 }
 
+// EffortStore keeps what is remembered of the trouble that bindings make, one
+// effort for each.
+type EffortStore interface {
+	Efforts(ctx context.Context, instance string) ([]binding.Effort, error)
+	PutEffort(ctx context.Context, effort binding.Effort) error
+	DeleteEffort(ctx context.Context, effort binding.Effort) error
+}
+
 // History keeps what was done.
 type History interface {
 	AppendEvent(ctx context.Context, event binding.Event) error
@@ -100,5 +108,6 @@ type History interface {
 type Store interface {
 	RecordStore
 	IntentStore
+	EffortStore
 	History
 }

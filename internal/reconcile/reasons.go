@@ -49,6 +49,13 @@ const (
 	// ReasonDiffers: the registry has it otherwise than declared.
 	ReasonDiffers = "Differs"
 
+	// ReasonRepairDoesNotHold: drift is not repaired any more, because repairs
+	// do not hold.
+	ReasonRepairDoesNotHold = "RepairDoesNotHold"
+	// ReasonRepairsStopped: it is as declared now; were it to drift, it would
+	// not be repaired, because repairs did not hold.
+	ReasonRepairsStopped = "RepairsStopped"
+
 	// ReasonAwaitingPerson: a person has to do the steps shown.
 	ReasonAwaitingPerson = "AwaitingPerson"
 	// ReasonAuthorized: no authorization is waited for.

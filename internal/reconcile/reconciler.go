@@ -61,6 +61,8 @@ type Reconciler struct {
 	// running is held by a plan or an apply.
 	running turn
 	telling sync.Mutex
+	// trying is held while what is remembered of efforts is changed.
+	trying sync.Mutex
 
 	mu       sync.Mutex
 	seen     sight
@@ -158,6 +160,10 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []Desired, depth Dep
 		return nil, fmt.Errorf("instance %s: stopped while observing: %w", name, err)
 	}
 	l := newLedger(r.o.Store, r.o.Now, records)
+	efforts, err := r.o.Store.Efforts(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("instance %s: %w", name, err)
+	}
 	// What an intent asks about is remembered, so that all observations have it.
 	intents, err = r.recover(context.WithoutCancel(ctx), l, observations[0], intents)
 	if err != nil {
@@ -168,7 +174,7 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []Desired, depth Dep
 		p := plan.Make(plan.Input{
 			Now: r.o.Now(), Instance: r.o.Instance, Declarations: desired.of(name),
 			Broken: desired.Broken, Rewritten: desired.Rewritten, EmptySnapshot: desired.EmptySnapshot,
-			Observation: observations[n], Records: l.all(), Intents: intents, Policy: r.o.Policy,
+			Observation: observations[n], Records: l.all(), Intents: intents, Efforts: efforts, Policy: r.o.Policy,
 		})
 		planned[n] = Planned{p, observations[n]}
 		r.mu.Lock()

@@ -28,6 +28,7 @@ func (r *Reconciler) judge(ctx context.Context, desired Desired, p plan.Plan, re
 	// A store that cannot be read now told so when it was written; statuses
 	// then lack what only it knows.
 	records, _ := r.o.Store.Records(ctx, r.o.Instance.Name)
+	efforts, _ := r.o.Store.Efforts(ctx, r.o.Instance.Name)
 	byName := map[string]binding.Record{}
 	for _, record := range records {
 		byName[record.Binding] = record
@@ -41,7 +42,8 @@ func (r *Reconciler) judge(ctx context.Context, desired Desired, p plan.Plan, re
 				byName[d.Name] = record
 			}
 		}
-		next[d.Name] = r.declaredStatus(d, byName, p, result)
+		m := memories{record: byName[d.Name], effort: effortOf(efforts, d)}
+		next[d.Name] = r.declaredStatus(d, m, p, result)
 	}
 	for name, record := range byName {
 		if _, declared := next[name]; !declared {
@@ -56,13 +58,36 @@ func (r *Reconciler) judge(ctx context.Context, desired Desired, p plan.Plan, re
 	r.statuses = next
 }
 
-func (r *Reconciler) declaredStatus(d binding.Declaration, records map[string]binding.Record, p plan.Plan, result Result) binding.Status {
+// memories are what is remembered of one declared binding; each is zero where
+// nothing is.
+type memories struct {
+	record binding.Record
+	effort binding.Effort
+}
+
+// effortOf is what is remembered of a binding as it is declared.
+func effortOf(efforts []binding.Effort, d binding.Declaration) binding.Effort {
+	digest := d.Spec.Digest()
+	for _, e := range efforts {
+		if e.Binding == d.Name && e.Digest == digest {
+			return e
+		}
+	}
+	return binding.Effort{}
+}
+
+func (r *Reconciler) declaredStatus(d binding.Declaration, m memories, p plan.Plan, result Result) binding.Status {
 	v := view{now: r.o.Now(), declared: &d, obs: r.seen.obs, outcomes: result.of(d.Name), byObject: map[string]Outcome{}}
 	for _, o := range v.outcomes {
 		v.byObject[o.Action.Object] = o
 	}
-	if record, ok := records[d.Name]; ok && record.Platform == d.Spec.Platform {
-		v.record = &record
+	if m.record.Binding != "" && m.record.Platform == d.Spec.Platform {
+		v.record = &m.record
+	}
+	for _, o := range m.effort.Repairs {
+		if !o.Stopped.IsZero() {
+			v.stopped = append(v.stopped, o)
+		}
 	}
 	for _, days := range r.o.Policy.ExpiryWarnings {
 		v.warnDays = max(v.warnDays, days)

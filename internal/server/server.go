@@ -40,6 +40,8 @@ type Memory struct {
 	// not known.
 	Records []binding.Record `json:"records"`
 	Intents []binding.Intent `json:"intents"`
+	// Efforts are what is remembered of the trouble that bindings make.
+	Efforts []binding.Effort `json:"efforts,omitempty"`
 	// Revision is the one that the next snapshot has to descend from; empty
 	// before the first.
 	Revision string `json:"revision,omitempty"`

@@ -10,6 +10,7 @@
 //	intents    instance → binding, platform, object → binding.Intent as JSON
 //	events     number, big endian → binding.Event as JSON
 //	revisions  source → the revision applied last
+//	efforts    instance → binding → binding.Effort as JSON
 //
 // Keys of several parts have a NUL between them.
 package state

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -119,7 +120,15 @@ func prepare(db *bbolt.DB) error {
 		if first, _ := tx.Cursor().First(); first == nil {
 			return layOut(tx)
 		}
-		return inspect(tx)
+		if err := inspect(tx); err != nil {
+			return err
+		}
+		for _, name := range laterBuckets() {
+			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+				return fmt.Errorf("make bucket %s: %w", name, err)
+			}
+		}
+		return nil
 	})
 }
 
@@ -134,6 +143,9 @@ func inspect(tx *bbolt.Tx) error {
 	}
 	for _, name := range buckets() {
 		b := tx.Bucket([]byte(name))
+		if b == nil && slices.Contains(laterBuckets(), name) {
+			continue
+		}
 		if b == nil {
 			return fmt.Errorf("%w: bucket %s is missing", errUnusable, name)
 		}
@@ -171,6 +183,8 @@ func decoderOf(bucket string) func([]byte) error {
 		return decodes[binding.Intent]
 	case bucketEvents:
 		return decodes[binding.Event]
+	case bucketEfforts:
+		return decodes[binding.Effort]
 	}
 	return nil
 }

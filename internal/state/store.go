@@ -17,13 +17,35 @@ const (
 	bucketIntents   = "intents"
 	bucketEvents    = "events"
 	bucketRevisions = "revisions"
+	bucketEfforts   = "efforts"
 )
 
 // MaxEvents is how many events the history keeps; the oldest go first.
 const MaxEvents = 10_000
 
 func buckets() []string {
-	return []string{bucketMeta, bucketRecords, bucketIntents, bucketEvents, bucketRevisions}
+	return append([]string{bucketMeta, bucketRecords, bucketIntents, bucketEvents, bucketRevisions}, laterBuckets()...)
+}
+
+// laterBuckets came after the first file of this format was written: one that
+// lacks them is whole, and gets them when it is opened for writing.
+func laterBuckets() []string { return []string{bucketEfforts} }
+
+// Efforts gives what is remembered of the trouble that the bindings of an
+// instance make, sorted by binding.
+func (s *Store) Efforts(_ context.Context, instance string) ([]binding.Effort, error) {
+	return list[binding.Effort](s, bucketEfforts, instance)
+}
+
+// PutEffort keeps an effort in place of the earlier one of the same binding.
+func (s *Store) PutEffort(_ context.Context, effort binding.Effort) error {
+	return s.put(bucketEfforts, effort.Instance, effort.Binding, effort)
+}
+
+// DeleteEffort forgets the effort of the same binding; one that is not there is
+// no error.
+func (s *Store) DeleteEffort(_ context.Context, effort binding.Effort) error {
+	return s.remove(bucketEfforts, effort.Instance, effort.Binding)
 }
 
 // Records gives what was applied last on an instance, sorted by binding and

@@ -296,3 +296,52 @@ func edit(t *testing.T, path string, change func(tx *bbolt.Tx) error) {
 	must(t, db.Update(change))
 	must(t, db.Close())
 }
+
+func TestEffortsSurviveReopening(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	s := open(t, path)
+	effort := binding.Effort{Instance: "one", Binding: "a", Digest: "d", Repairs: []binding.Repairs{{
+		Object: "account", Made: []binding.Repair{{At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Found: "unbound"}},
+		Stopped: time.Date(2026, 1, 2, 4, 4, 5, 0, time.UTC),
+	}}}
+	must(t, s.PutEffort(t.Context(), effort))
+	must(t, s.PutEffort(t.Context(), binding.Effort{Instance: "two", Binding: "a"}))
+	must(t, s.Close())
+
+	s = open(t, path)
+	got, err := s.Efforts(t.Context(), "one")
+	must(t, err)
+	if diff := cmp.Diff([]binding.Effort{effort}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	must(t, s.DeleteEffort(t.Context(), effort))
+	must(t, s.DeleteEffort(t.Context(), effort))
+	if got, err = s.Efforts(t.Context(), "one"); err != nil || len(got) > 0 {
+		t.Errorf("after deleting: %v, %v", got, err)
+	}
+}
+
+// TestAFileFromBeforeEffortsIsKept opens a state file that was written before
+// efforts were: nothing of it is lost, and it can hold them from then on.
+func TestAFileFromBeforeEffortsIsKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	s := open(t, path)
+	must(t, s.PutRecord(t.Context(), record("one", "a")))
+	must(t, s.Close())
+	db, err := bbolt.Open(path, 0o600, nil)
+	must(t, err)
+	must(t, db.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("efforts")) }))
+	must(t, db.Close())
+
+	must(t, state.Probe(path))
+	s = open(t, path)
+	if s.Notice() != "" {
+		t.Fatalf("the file was put aside: %s", s.Notice())
+	}
+	records, err := s.Records(t.Context(), "one")
+	must(t, err)
+	if len(records) != 1 {
+		t.Errorf("records: %v", records)
+	}
+	must(t, s.PutEffort(t.Context(), binding.Effort{Instance: "one", Binding: "a"}))
+}

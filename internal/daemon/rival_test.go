@@ -1,0 +1,60 @@
+package daemon
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/server"
+)
+
+// TestADaemonStopsFightingARival has a rival unbind the account after every
+// repair, and holds that the daemon gives up, says so, and does not forget that
+// over a restart, until a person ends it.
+func TestADaemonStopsFightingARival(t *testing.T) {
+	w := newWorld(t)
+	w.config.Drift.MaxRepairs = 3
+	files := map[string]string{"pay.yaml": gitlabAt("pay", prod), "edge.yaml": gitlabAt("edge", edge)}
+	w.populate(files)
+	w.commit(files)
+	p := w.start()
+	p.ready("pay", "edge")
+	contested := func() bool {
+		c := p.condition("pay", binding.Contested)
+		return c.Status == binding.True && c.Reason == reconcile.ReasonRepairDoesNotHold
+	}
+	for n := range w.config.Drift.MaxRepairs {
+		w.instance(prod).ConsoleUnbind("gitlab")
+		p.await(fmt.Sprintf("repair %d", n+1), func() bool { return w.bound(prod, binding.GitLab) })
+	}
+	w.instance(prod).ConsoleUnbind("gitlab")
+	p.await("the contest is told", contested)
+	c := p.condition("pay", binding.Ready)
+	if c.Status != binding.False || c.Reason != reconcile.ReasonRepairDoesNotHold || !strings.Contains(c.Message, "found unbound again each time") {
+		t.Errorf("Ready is %+v", c)
+	}
+	before := len(w.writes(prod))
+	p.syncs(prod, 2)
+	p.ready("edge")
+	p.end()
+
+	p = w.start()
+	p.await("the contest is told after a restart", contested)
+	p.syncs(prod, 2)
+	if after := w.writes(prod); len(after) != before {
+		t.Errorf("written while contested: %v", after[before:])
+	}
+	client := server.NewClient(w.config.Server.Socket)
+	if _, err := client.Sync(t.Context(), server.SyncRequest{By: "Ada Lovelace"}); err != nil {
+		t.Fatal(err)
+	}
+	if !contested() {
+		t.Error("a sync of everything ended the contest")
+	}
+	if _, err := client.Sync(t.Context(), server.SyncRequest{By: "Ada Lovelace", Binding: "pay"}); err != nil {
+		t.Fatal(err)
+	}
+	p.ready("pay")
+}

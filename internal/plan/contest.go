@@ -1,0 +1,91 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+// CodeContested is the rule that ends a fight.
+const CodeContested = "repair-does-not-hold"
+
+// contest gives a repair back, or, where repairs of the object do not hold, what
+// is not allowed in its place. The object of the action has to be set.
+func (m *maker) contest(s subject, path string, a Action) Action {
+	if !a.Repair || a.Kind.ByPerson() || s.looksOnly() {
+		return a
+	}
+	made, stopped := m.repairs(s.d.Name, a.Object)
+	if !stopped {
+		return a
+	}
+	found := []string{a.Found()}
+	for _, r := range made {
+		found = append(found, r.Found)
+	}
+	text := fmt.Sprintf("%s %s was repaired %d times and does not stay as declared: %s", a.Object, "of "+s.d.Name, len(made), rival(s, a, found))
+	since := ""
+	if len(made) > 0 {
+		since = fmt.Sprintf("; first repaired at %s, last at %s",
+			made[0].At.UTC().Format(time.RFC3339), made[len(made)-1].At.UTC().Format(time.RFC3339))
+	}
+	m.find(s.d, path, finding.New(CodeContested, text+since))
+	a.Kind, a.Steps, a.Repair, a.Contested = Forbidden, nil, false, true
+	a.Reason = CodeContested + ": " + text + "; once that is settled: reconciler sync " + s.d.Name
+	return a
+}
+
+// repairs are those of an object that count, and whether no more are made:
+// once that is so it stays so, until another declaration or a person ends it.
+func (m *maker) repairs(name, object string) (made []binding.Repair, stopped bool) {
+	i := slices.IndexFunc(m.in.Efforts, func(e binding.Effort) bool { return e.Binding == name })
+	// As it is declared: a subject may speak of an earlier version of the token.
+	d := slices.IndexFunc(m.in.Declarations, func(d binding.Declaration) bool { return d.Name == name })
+	if i < 0 || d < 0 {
+		return nil, false
+	}
+	of := m.in.Efforts[i].RepairsOf(object, m.in.Declarations[d].Spec.Digest())
+	if !of.Stopped.IsZero() {
+		return of.Made, true
+	}
+	made = of.Since(m.in.Now.Add(-m.in.Policy.RepairsWithin))
+	return made, m.in.Policy.MaxRepairs > 0 && len(made) >= m.in.Policy.MaxRepairs
+}
+
+// Found says in a few words what an action finds in place of what is declared.
+func (a Action) Found() string {
+	switch a.Kind {
+	case Bind:
+		return "unbound"
+	case Link:
+		return "without a source"
+	case AddRule:
+		return "gone"
+	default:
+	}
+	var parts []string
+	for _, c := range a.Changes {
+		if c.From != "" {
+			parts = append(parts, fmt.Sprintf("with %s %q", c.Field, c.From))
+		}
+	}
+	return cmp.Or(strings.Join(parts, " and "), "otherwise")
+}
+
+// rival says who is likely to undo the repairs, by what was found each time;
+// the newest is first.
+func rival(s subject, a Action, found []string) string {
+	if slices.ContainsFunc(found, func(f string) bool { return f != found[0] }) {
+		return fmt.Sprintf("it is found otherwise each time, now %s; likely several others change it", found[0])
+	}
+	likely := "another reconciler or a script that works on the same instance, or a person in the console"
+	if a.Object == accountObject && s.state.Account != nil && s.state.Account.Username != "" {
+		likely = fmt.Sprintf("whoever binds %q: %s", s.state.Account.Username, likely)
+	}
+	return fmt.Sprintf("it is found %s again each time; likely by %s", found[0], likely)
+}

@@ -1,0 +1,145 @@
+package plan_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// fought is an effort in which an object was repaired n times, the last time a
+// minute ago and each a minute before the next.
+func fought(d binding.Declaration, object, found string, n int) []binding.Effort {
+	r := binding.Repairs{Object: object}
+	for i := range n {
+		r.Made = append(r.Made, binding.Repair{At: noon().Add(time.Duration(i-n) * time.Minute), Found: found})
+	}
+	return []binding.Effort{{Instance: "prod", Binding: d.Name, Digest: d.Spec.Digest(), Repairs: []binding.Repairs{r}}}
+}
+
+// fight is drift of payments/api and all that is on it, fought over before.
+func fight(object, found string, n int, drift func(*linkWorld)) func() plan.Input {
+	return func() plan.Input {
+		in := linkCase(drift)()
+		in.Efforts = fought(in.Declarations[0], object, found, n)
+		return in
+	}
+}
+
+func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
+	unbound := func(w *linkWorld) { w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{} }
+	other := func(w *linkWorld) {
+		w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{Account: &binding.Account{ID: "9", Platform: binding.GitLab, Username: "mallory"}}
+	}
+	manual := func(w *linkWorld) { w.state.Link.Trigger = binding.Manual }
+	const rule = "payments/api#branch:main=>latest"
+	told := []string{"warning repair-does-not-hold"}
+	for name, tt := range map[string]struct {
+		in     func() plan.Input
+		object string
+		kind   plan.Kind
+		// says stands in the reason.
+		says  string
+		codes []string
+	}{
+		"an account unbound again each time": {
+			fight("account", "unbound", 5, unbound), "account", plan.Forbidden,
+			"account of payments-gitlab was repaired 5 times and does not stay as declared: it is found unbound again each time; " +
+				"likely by another reconciler or a script that works on the same instance, or a person in the console; " +
+				"once that is settled: reconciler sync payments-gitlab", told,
+		},
+		"an account that another is put in place of": {
+			fight("account", `with username "mallory"`, 5, other), "account", plan.Forbidden, `likely by whoever binds "mallory"`, told,
+		},
+		"one that is found otherwise each time": {
+			fight("account", "unbound", 5, other), "account", plan.Forbidden,
+			`it is found otherwise each time, now with username "mallory"`, told,
+		},
+		"a source": {
+			fight("payments/api", `with trigger "manual"`, 5, manual), "payments/api", plan.Forbidden, `found with trigger "manual" again each time`, told,
+		},
+		"a source that is taken away": {
+			fight("payments/api", "without a source", 6, func(w *linkWorld) { w.state.Link = nil }), "payments/api", plan.Forbidden, "6 times", told,
+		},
+		"a build rule": {
+			fight(rule, "gone", 5, func(w *linkWorld) { w.state.Rules = nil }), rule, plan.Forbidden, "found gone again each time", told,
+		},
+		"repaired less often, it is repaired": {
+			fight("account", "unbound", 4, unbound), "account", plan.Bind, "drift: ", nil,
+		},
+		"another object's repairs do not count": {
+			fight("payments/api", "without a source", 9, unbound), "account", plan.Bind, "drift: ", nil,
+		},
+		"repairs long ago do not count": {
+			func() plan.Input {
+				in := fight("account", "unbound", 9, unbound)()
+				in.Now = in.Now.Add(time.Hour)
+				return in
+			}, "account", plan.Bind, "drift: ", nil,
+		},
+		"stopped, it stays so however long ago": {
+			func() plan.Input {
+				in := fight("account", "unbound", 5, unbound)()
+				in.Efforts[0].Repairs[0].Stopped = noon()
+				in.Now = in.Now.AddDate(1, 0, 0)
+				return in
+			}, "account", plan.Forbidden, "repaired 5 times", told,
+		},
+		"under another declaration it begins anew": {
+			func() plan.Input {
+				in := fight("account", "unbound", 5, unbound)()
+				in.Efforts[0].Repairs[0].Stopped = noon()
+				in.Efforts[0].Digest = "another"
+				return in
+			}, "account", plan.Bind, "drift: ", nil,
+		},
+		"without a limit it is repaired for ever": {
+			func() plan.Input {
+				in := fight("account", "unbound", 9, unbound)()
+				in.Policy.MaxRepairs = 0
+				return in
+			}, "account", plan.Bind, "drift: ", nil,
+		},
+		"what is no drift is done": {
+			fight("account", "unbound", 9, func(w *linkWorld) { unbound(w); w.record = binding.Record{} }), "account", plan.Bind, "declared and not bound", nil,
+		},
+		"a person's step is not ours to fight over": {
+			fight("account", "unbound", 9, func(w *linkWorld) { unbound(w); w.in.Observation.Capabilities.Bind = false }), "account", plan.Manual, "drift: ", nil,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := plan.Make(tt.in())
+			var of plan.Action
+			for _, a := range p.Actions {
+				if a.Object == tt.object {
+					of = a
+				}
+			}
+			if of.Kind != tt.kind || !strings.Contains(of.Reason, tt.says) || of.Contested != (tt.kind == plan.Forbidden) {
+				t.Errorf("%s is %+v, want %s with %q", tt.object, of, tt.kind, tt.says)
+			}
+			if diff := cmp.Diff(tt.codes, codes(p)); diff != "" && len(tt.codes)+len(p.Findings) > 0 {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestAContestedPlanHasOneDigest holds that what is told of a fight has no time
+// in it that would make each plan another.
+func TestAContestedPlanHasOneDigest(t *testing.T) {
+	in := fight("account", "unbound", 5, func(w *linkWorld) { w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{} })()
+	in.Efforts[0].Repairs[0].Stopped = noon()
+	first := plan.Make(in)
+	in.Now = in.Now.Add(time.Hour)
+	if second := plan.Make(in); first.Digest() != second.Digest() {
+		t.Errorf("an hour later the plan is another:\n%+v\n%+v", first.Actions, second.Actions)
+	}
+	if !strings.Contains(first.Findings[0].Message, "first repaired at 2026-11-22T11:55:00Z, last at 2026-11-22T11:59:00Z") {
+		t.Errorf("the finding does not say since when: %s", first.Findings[0].Message)
+	}
+}

@@ -1,0 +1,166 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// mostRepairs bounds how many repairs of an object are remembered.
+const mostRepairs = 100
+
+// Words of the history on repairs that do not hold.
+const (
+	historyRepair   = "repair"
+	outcomeStopped  = "stopped"
+	outcomeResumed  = "resumed"
+	messageContests = "repairs stopped, for they do not hold: "
+)
+
+// effort changes what is remembered of one binding, under the spec of that
+// digest: what was remembered under another is dropped.
+func (r *Reconciler) effort(ctx context.Context, name, digest string, change func(*binding.Effort)) error {
+	r.trying.Lock()
+	defer r.trying.Unlock()
+	efforts, err := r.o.Store.Efforts(ctx, r.o.Instance.Name)
+	if err != nil {
+		return fmt.Errorf("what is remembered of %s: %w", name, err)
+	}
+	now := binding.Effort{Instance: r.o.Instance.Name, Binding: name, Digest: digest}
+	for _, e := range efforts {
+		if e.Binding == name && e.Digest == digest {
+			now = e
+		}
+	}
+	change(&now)
+	now.Repairs = slices.DeleteFunc(now.Repairs, func(r binding.Repairs) bool { return len(r.Made) == 0 })
+	if now.Empty() {
+		err = r.o.Store.DeleteEffort(ctx, now)
+	} else {
+		err = r.o.Store.PutEffort(ctx, now)
+	}
+	if err != nil {
+		return fmt.Errorf("what is remembered of %s could not be written: %w", name, err)
+	}
+	return nil
+}
+
+// repaired counts a repair of drift, and drops those that count no more.
+func (x *run) repaired(ctx context.Context, a plan.Action) error {
+	now, policy := x.r.o.Now(), x.r.o.Policy
+	return x.r.effort(ctx, a.Binding, x.digests[a.Binding], func(e *binding.Effort) {
+		r := repairsOf(e, a.Object)
+		r.Made = append(slices.Clone(r.Since(now.Add(-policy.RepairsWithin))), binding.Repair{At: now, Found: a.Found()})
+		if most := min(max(policy.MaxRepairs, 1), mostRepairs); len(r.Made) > most {
+			r.Made = r.Made[len(r.Made)-most:]
+		}
+	})
+}
+
+// repairsOf finds the repairs of an object in an effort, which it is added to
+// where there were none.
+func repairsOf(e *binding.Effort, object string) *binding.Repairs {
+	i, found := slices.BinarySearchFunc(e.Repairs, object, func(r binding.Repairs, object string) int { return cmp.Compare(r.Object, object) })
+	if !found {
+		e.Repairs = slices.Insert(slices.Clone(e.Repairs), i, binding.Repairs{Object: object})
+	}
+	return &e.Repairs[i]
+}
+
+// contested writes down that an object is not repaired any more, the first
+// time that a plan says so: from then on only another declaration or a person
+// begins anew. A person may have done so since the plan was made.
+func (x *run) contested(ctx context.Context, a plan.Action) error {
+	now, first := x.r.o.Now(), false
+	err := x.r.effort(ctx, a.Binding, x.digests[a.Binding], func(e *binding.Effort) {
+		r := repairsOf(e, a.Object)
+		if first = r.Stopped.IsZero() && len(r.Made) > 0; first {
+			r.Stopped = now
+		}
+	})
+	if err != nil || !first {
+		return err
+	}
+	x.r.emit(Event{Kind: RepairsStopped, Revision: x.revision, Action: a})
+	return x.r.o.Store.AppendEvent(ctx, binding.Event{
+		Time: now, Instance: a.Instance, Binding: a.Binding, Action: historyRepair, Object: a.Object,
+		Outcome: outcomeStopped, Message: messageContests + a.Reason, Revision: x.revision, Digest: x.digest,
+	})
+}
+
+// Calm begins anew for a binding, or for all of the instance for no name,
+// because a person says so: repairs that did not hold are made and counted
+// again, and what failed is tried without its pause. The next sync does it. The
+// answer names the objects that are repaired again; it is empty where there was
+// nothing to lift.
+func (r *Reconciler) Calm(ctx context.Context, name string, by binding.Person) ([]string, error) {
+	r.backoff.reset(name)
+	r.trying.Lock()
+	defer r.trying.Unlock()
+	efforts, err := r.o.Store.Efforts(ctx, r.o.Instance.Name)
+	if err != nil {
+		return nil, fmt.Errorf("begin anew for %s: %w", cmp.Or(name, r.o.Instance.Name), err)
+	}
+	var lifted []string
+	for _, e := range efforts {
+		if name != "" && e.Binding != name {
+			continue
+		}
+		var stopped []string
+		for _, o := range e.Repairs {
+			if !o.Stopped.IsZero() {
+				stopped = append(stopped, o.Object)
+				lifted = append(lifted, e.Binding+": "+o.Object)
+			}
+		}
+		if err := r.begunAnew(ctx, e, stopped, by); err != nil {
+			return nil, err
+		}
+	}
+	return lifted, nil
+}
+
+// begunAnew writes that the repairs of an effort begin anew, and, where some
+// were stopped, who said so.
+func (r *Reconciler) begunAnew(ctx context.Context, e binding.Effort, stopped []string, by binding.Person) error {
+	e.Repairs = nil
+	err := r.o.Store.DeleteEffort(ctx, e)
+	if err == nil && len(stopped) > 0 {
+		err = r.o.Store.AppendEvent(ctx, binding.Event{
+			Person: by, Time: r.o.Now(), Instance: e.Instance, Binding: e.Binding, Action: historyRepair, Object: strings.Join(stopped, ", "),
+			Outcome: outcomeResumed, Message: "repairs begin anew, and are counted from now on",
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("begin anew for %s: %w", e.Binding, err)
+	}
+	return nil
+}
+
+// forgetEfforts drops what is remembered of bindings that no plan speaks of
+// any more. While a file is broken it may declare them.
+func (r *Reconciler) forgetEfforts(ctx context.Context, desired Desired, p plan.Plan) {
+	if len(desired.Broken) > 0 {
+		return
+	}
+	names := map[string]bool{}
+	for _, a := range p.Actions {
+		names[a.Binding] = true
+	}
+	r.trying.Lock()
+	defer r.trying.Unlock()
+	efforts, err := r.o.Store.Efforts(ctx, r.o.Instance.Name)
+	if err != nil {
+		return // It told so when it was written; what is left is dropped later.
+	}
+	for _, e := range efforts {
+		if !names[e.Binding] {
+			_ = r.o.Store.DeleteEffort(ctx, e)
+		}
+	}
+}

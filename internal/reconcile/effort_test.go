@@ -1,0 +1,226 @@
+package reconcile_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/reconcile"
+)
+
+// passes moves the clock on.
+func (w *world) passes(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// fightOn is a rival who unbinds the account after every repair, and a
+// reconciler that looks every ten minutes.
+func (w *world) fightOn(t *testing.T, r *reconcile.Reconciler, d reconcile.Desired, rounds int) {
+	t.Helper()
+	for range rounds {
+		w.consoleUnbinds(binding.GitLab)
+		w.passes(10 * time.Minute)
+		sync1(t, r, d)
+	}
+}
+
+func TestAFightEndsAndAPersonIsAsked(t *testing.T) {
+	w := newWorld()
+	var stopped []string
+	o := w.options()
+	o.Events = func(e reconcile.Event) {
+		if e.Kind == reconcile.RepairsStopped {
+			stopped = append(stopped, e.Action.Binding+" "+e.Action.Object)
+		}
+	}
+	r := reconcile.New(o)
+	d := desire(gitlab(), codeup())
+	synced(t, r, d)
+	w.fightOn(t, r, d, 12)
+	if got := w.effects["bind gitlab"]; got != 6 {
+		t.Errorf("bound %d times, want once and 5 repairs", got)
+	}
+	for _, of := range []binding.ConditionType{binding.Contested, binding.Ready} {
+		c := conditionOf(t, r, "pay-gitlab", of)
+		if want := binding.True; of == binding.Contested && c.Status != want || of == binding.Ready && c.Status != binding.False {
+			t.Errorf("%s is %+v", of, c)
+		}
+		if c.Reason != reconcile.ReasonRepairDoesNotHold || !strings.Contains(c.Message, "found unbound again each time") {
+			t.Errorf("%s says %+v", of, c)
+		}
+	}
+	if c := conditionOf(t, r, "pay-codeup", binding.Ready); c.Status != binding.True {
+		t.Errorf("another binding is %+v", c)
+	}
+	if diff := cmp.Diff([]string{"pay-gitlab account"}, stopped); diff != "" {
+		t.Errorf("told more or less than once: %s", diff)
+	}
+	w.historyHas(t, "repair", "stopped", 1)
+
+	// Neither time nor a restart begins anew.
+	for _, again := range []*reconcile.Reconciler{r, reconcile.New(w.options())} {
+		w.passes(30 * 24 * time.Hour)
+		sync1(t, again, d)
+		if got := w.effects["bind gitlab"]; got != 6 {
+			t.Errorf("bound %d times after a month", got)
+		}
+	}
+	w.historyHas(t, "repair", "stopped", 1)
+}
+
+// historyHas demands n events of an action with an outcome.
+func (w *world) historyHas(t *testing.T, action, outcome string, n int) {
+	t.Helper()
+	got := 0
+	for _, e := range w.history {
+		if e.Action == action && e.Outcome == outcome {
+			got++
+		}
+	}
+	if got != n {
+		t.Errorf("the history has %s %s %d times, want %d: %+v", action, outcome, got, n, w.history)
+	}
+}
+
+func TestTheCountOfRepairsSurvivesARestart(t *testing.T) {
+	w := newWorld()
+	d := desire(gitlab())
+	synced(t, reconcile.New(w.options()), d)
+	for range 12 {
+		w.fightOn(t, reconcile.New(w.options()), d, 1)
+	}
+	if got := w.effects["bind gitlab"]; got != 6 {
+		t.Errorf("with a restart before every look, bound %d times, want once and 5 repairs", got)
+	}
+}
+
+func TestSlowDriftIsNoFight(t *testing.T) {
+	w := newWorld()
+	r := reconcile.New(w.options())
+	d := desire(gitlab())
+	synced(t, r, d)
+	for range 60 {
+		w.consoleUnbinds(binding.GitLab)
+		w.passes(24 * time.Hour)
+		synced(t, r, d)
+	}
+	if c := conditionOf(t, r, "pay-gitlab", binding.Ready); c.Status != binding.True || w.effects["bind gitlab"] != 61 {
+		t.Errorf("bound %d times in two months of one drift a day, and Ready is %+v", w.effects["bind gitlab"], c)
+	}
+	if n := len(w.efforts["pay-gitlab"].Repairs[0].Made); n != 1 {
+		t.Errorf("%d repairs are remembered, want the last day's alone", n)
+	}
+}
+
+func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
+	fought := func(t *testing.T) (*world, *reconcile.Reconciler, reconcile.Desired) {
+		t.Helper()
+		w := newWorld()
+		r := reconcile.New(w.options())
+		d := desire(gitlab(), codeup())
+		synced(t, r, d)
+		w.fightOn(t, r, d, 6)
+		if conditionOf(t, r, "pay-gitlab", binding.Contested).Status != binding.True {
+			t.Fatal("there is no contest to end")
+		}
+		return w, r, d
+	}
+	t.Run("a person", func(t *testing.T) {
+		w, r, d := fought(t)
+		if lifted, err := r.Calm(t.Context(), "pay-codeup", ada()); err != nil || len(lifted) > 0 {
+			t.Errorf("another binding's sync lifted %v, %v", lifted, err)
+		}
+		sync1(t, r, d)
+		if w.bound(binding.GitLab) != "" {
+			t.Error("another binding's sync ended the contest")
+		}
+		lifted, err := r.Calm(t.Context(), "pay-gitlab", ada())
+		if err != nil || !slices.Equal(lifted, []string{"pay-gitlab: account"}) {
+			t.Fatalf("lifted %v, %v", lifted, err)
+		}
+		synced(t, r, d)
+		w.settled(t, r, d)
+		w.historyHas(t, "repair", "resumed", 1)
+		if last := w.history[slices.IndexFunc(w.history, func(e binding.Event) bool { return e.Outcome == "resumed" })]; last.Person != ada() {
+			t.Errorf("the history does not say who: %+v", last)
+		}
+		// It is counted from the start.
+		w.fightOn(t, r, d, 4)
+		if w.bound(binding.GitLab) == "" {
+			t.Error("the old repairs count still")
+		}
+	})
+	t.Run("a person, while a plan that says otherwise is applied", func(t *testing.T) {
+		w, r, d := fought(t)
+		p, _, err := r.Plan(t.Context(), d, reconcile.Preflight)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Calm(t.Context(), "pay-gitlab", ada()); err != nil {
+			t.Fatal(err)
+		}
+		r.Apply(t.Context(), p, d)
+		synced(t, r, d)
+		w.settled(t, r, d)
+		if w.bound(binding.GitLab) == "" {
+			t.Error("the plan from before ended what the person began")
+		}
+	})
+	t.Run("all of an instance", func(t *testing.T) {
+		_, r, d := fought(t)
+		if lifted, err := r.Calm(t.Context(), "", ada()); err != nil || len(lifted) != 1 {
+			t.Fatalf("lifted %v, %v", lifted, err)
+		}
+		synced(t, r, d)
+	})
+	t.Run("another declaration", func(t *testing.T) {
+		w, r, _ := fought(t)
+		other := desire(gitlab(func(d *binding.Declaration) { d.Spec.Repositories[0].Rules = d.Spec.Repositories[0].Rules[:1] }), codeup())
+		synced(t, r, other)
+		w.settled(t, r, other)
+		if w.bound(binding.GitLab) == "" {
+			t.Error("it is not bound under another declaration")
+		}
+	})
+	t.Run("another commit with the same declaration does not", func(t *testing.T) {
+		w, r, d := fought(t)
+		d.Revision = "r2"
+		sync1(t, r, d)
+		if w.bound(binding.GitLab) != "" {
+			t.Error("another revision ended the contest")
+		}
+	})
+	t.Run("nor does the rival's giving way, which is told", func(t *testing.T) {
+		w, r, d := fought(t)
+		w.accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "ci-bot", Address: "https://gitlab.example.com"}
+		synced(t, r, d)
+		if c := conditionOf(t, r, "pay-gitlab", binding.Contested); c.Status != binding.True || c.Reason != reconcile.ReasonRepairsStopped {
+			t.Errorf("Contested is %+v", c)
+		}
+		if c := conditionOf(t, r, "pay-gitlab", binding.Ready); c.Status != binding.True {
+			t.Errorf("as declared, Ready is %+v", c)
+		}
+	})
+	t.Run("nor does a broken file in between", func(t *testing.T) {
+		w, r, d := fought(t)
+		sync1(t, r, reconcile.Desired{Revision: "r2", Declarations: d.Declarations[1:], Broken: []string{"pay.yaml"}})
+		sync1(t, r, d)
+		if w.bound(binding.GitLab) != "" {
+			t.Error("a broken file ended the contest")
+		}
+	})
+	t.Run("gone with its declaration", func(t *testing.T) {
+		w, r, _ := fought(t)
+		delete(w.records, "pay-gitlab/gitlab")
+		sync1(t, r, desire(codeup()))
+		if len(w.efforts) > 0 {
+			t.Errorf("still remembered: %+v", w.efforts)
+		}
+	})
+}
