@@ -18,12 +18,8 @@ func (c *CodeHosts) githubTalk(r *http.Request, t *HostToken, path []string) hos
 	case asks(r, rest, http.MethodPost, "statuses/*"):
 		return c.githubStatus(spoken(r), p, rest[1])
 	case asks(r, rest, http.MethodGet, "issues/*/comments"):
-		list := []hostObject{}
 		part, _ := page(r, "per_page", c.talks[talkKey(HostGitHub, p, rest[1])])
-		for _, one := range part {
-			list = append(list, githubComment(one))
-		}
-		return hostAnswer{status: http.StatusOK, body: list}
+		return hostAnswer{status: http.StatusOK, body: shown(part, githubComment)}
 	case asks(r, rest, http.MethodPost, "issues/*/comments"):
 		text := said(spoken(r), "body")
 		if text == "" || len(text) > 4*65536 {
@@ -50,6 +46,15 @@ func (c *CodeHosts) githubStatus(in map[string]any, p *HostProject, commit strin
 	return hostAnswer{status: http.StatusCreated, body: hostObject{"state": s.State, "context": s.Name, "description": s.Description}}
 }
 
+// shown are comments as a host writes them.
+func shown(list []*HostComment, write func(*HostComment) hostObject) []hostObject {
+	all := make([]hostObject, 0, len(list))
+	for _, one := range list {
+		all = append(all, write(one))
+	}
+	return all
+}
+
 func githubComment(one *HostComment) hostObject {
 	return hostObject{"id": one.ID, "body": one.Body, "user": hostObject{"login": one.Author}, "created_at": githubDate, "updated_at": githubDate}
 }
@@ -74,12 +79,8 @@ func (c *CodeHosts) gitlabTalk(r *http.Request, t *HostToken, path []string) hos
 	case asks(r, rest, http.MethodPost, "statuses/*"):
 		return c.gitlabStatus(spoken(r), p, rest[1])
 	case asks(r, rest, http.MethodGet, "merge_requests/*/notes"):
-		list := []hostObject{}
 		part, _ := page(r, "per_page", c.talks[talkKey(HostGitLab, p, rest[1])])
-		for _, one := range part {
-			list = append(list, gitlabNote(one))
-		}
-		return hostAnswer{status: http.StatusOK, body: list}
+		return hostAnswer{status: http.StatusOK, body: shown(part, gitlabNote)}
 	case asks(r, rest, http.MethodPost, "merge_requests/*/notes"):
 		return hostAnswer{status: http.StatusCreated, body: gitlabNote(c.say(HostGitLab, p, rest[1], t.Username, said(spoken(r), "body")))}
 	case asks(r, rest, http.MethodPut, "merge_requests/*/notes/*"):
@@ -120,12 +121,8 @@ func (c *CodeHosts) bitbucketTalk(r *http.Request, t *HostToken, path []string) 
 	case asks(r, rest, http.MethodPost, "commit/*/statuses/build"):
 		return c.bitbucketStatus(spoken(r), p, rest[1])
 	case asks(r, rest, http.MethodGet, "pullrequests/*/comments"):
-		values := []hostObject{}
 		part, more := page(r, "pagelen", c.talks[talkKey(HostBitbucket, p, rest[1])])
-		for _, one := range part {
-			values = append(values, c.bitbucketComment(one))
-		}
-		body := hostObject{"values": values, "pagelen": len(values)}
+		body := hostObject{"values": shown(part, c.bitbucketComment), "pagelen": len(part)}
 		if more {
 			body["next"] = "https://api.bitbucket.org/2.0/next"
 		}
@@ -176,11 +173,7 @@ func (c *CodeHosts) codeupTalk(r *http.Request, t *HostToken, p *HostProject, pa
 		c.mark(HostCodeup, p, path[1], s)
 		return hostAnswer{status: http.StatusOK, body: hostObject{"sha": path[1], "state": s.State, "context": s.Name}}
 	case asks(r, path, http.MethodPost, "changeRequests/*/comments/list"):
-		list := []hostObject{}
-		for _, one := range c.talks[talkKey(HostCodeup, p, path[1])] {
-			list = append(list, c.codeupComment(one))
-		}
-		return hostAnswer{status: http.StatusOK, body: list}
+		return hostAnswer{status: http.StatusOK, body: shown(c.talks[talkKey(HostCodeup, p, path[1])], c.codeupComment)}
 	case asks(r, path, http.MethodPost, "changeRequests/*/comments"):
 		in := spoken(r)
 		text := said(in, "content")

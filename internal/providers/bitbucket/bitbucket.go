@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/providers"
@@ -45,36 +44,18 @@ const (
 var _ providers.Provider = (*Provider)(nil)
 
 // Options for New.
-type Options struct {
-	// Client is the guarded client (providers.NewHTTPClient).
-	Client *http.Client
-	// BaseURL of the API; empty is bitbucket.org's.
-	BaseURL string
-	// Now is the clock; nil is time.Now.
-	Now func() time.Time
-}
+type Options = providers.HostOptions
 
 // Provider asks Bitbucket. Safe for concurrent use.
-type Provider struct {
-	client *http.Client
-	base   *url.URL
-	now    func() time.Time
-	pins   *providers.Pins
-}
+type Provider struct{ host providers.Host }
 
 // New makes a Provider. A BaseURL that is no URL is an error.
 func New(o Options) (*Provider, error) {
-	if o.BaseURL == "" {
-		o.BaseURL = BaseURL
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	base, err := providers.ParseBase(o.BaseURL)
+	host, err := o.Host(BaseURL)
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{client: o.Client, base: base, now: o.Now, pins: providers.NewPins()}, nil
+	return &Provider{host}, nil
 }
 
 // CheckToken implements providers.Provider: Bitbucket is bound by OAuth, so
@@ -92,7 +73,7 @@ type workspace struct {
 
 // CheckAccount implements providers.Provider.
 func (p *Provider) CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) []binding.Answer {
-	return providers.Finish(p.now(), token, []binding.Answer{p.checkAccount(ctx, account.Username, token)})
+	return providers.Finish(p.host.Now(), token, []binding.Answer{p.checkAccount(ctx, account.Username, token)})
 }
 
 func (p *Provider) checkAccount(ctx context.Context, name string, token secrets.Secret) binding.Answer {
@@ -102,7 +83,7 @@ func (p *Provider) checkAccount(ctx context.Context, name string, token secrets.
 		return providers.Unknown(question, reason, "Bitbucket was not asked: "+err.Error())
 	}
 	var found workspace
-	reply, err := providers.Get(ctx, p.client, p.base.String()+"/workspaces/"+url.PathEscape(name), header, &found)
+	reply, err := providers.Get(ctx, p.host.Client, p.host.Base.String()+"/workspaces/"+url.PathEscape(name), header, &found)
 	switch {
 	case err == nil && reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header):
 		// The description says of this 404 that no such workspace exists; of a
@@ -126,7 +107,7 @@ type repository struct {
 // repository that was renamed is not documented, so a 404 is an unknown; one
 // that was seen before is asked for by its uuid.
 func (p *Provider) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
-	at := p.now()
+	at := p.host.Now()
 	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", ReasonNoSubgroups, "Bitbucket has no subgroups")}
 	state.ID, state.Answers = p.checkProject(ctx, account, source, token)
 	state.ID = providers.Redact(state.ID, token)
@@ -147,7 +128,7 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	}
 	path := space + "/" + slug
 	found, reply, err := p.repository(ctx, header, space, slug)
-	if pinned, ok := p.pins.Get(strings.ToLower(path)); ok && err == nil && reply.Status == http.StatusNotFound {
+	if pinned, ok := p.host.Pins.Get(strings.ToLower(path)); ok && err == nil && reply.Status == http.StatusNotFound {
 		found, reply, err = p.repository(ctx, header, space, pinned)
 	}
 	switch {
@@ -165,15 +146,15 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 
 func (p *Provider) repository(ctx context.Context, header http.Header, space, slug string) (repository, providers.Reply, error) {
 	var found repository
-	address := p.base.String() + "/repositories/" + url.PathEscape(space) + "/" + url.PathEscape(slug)
-	reply, err := providers.Get(ctx, p.client, address, header, &found)
+	address := p.host.Base.String() + "/repositories/" + url.PathEscape(space) + "/" + url.PathEscape(slug)
+	reply, err := providers.Get(ctx, p.host.Client, address, header, &found)
 	return found, reply, err
 }
 
 func (p *Provider) describe(account binding.Account, path string, found repository) []binding.Answer {
 	answers := []binding.Answer{providers.Yes(providers.QuestionProjectExists, ReasonExists, "the repository is "+found.FullName)}
 	key := strings.ToLower(path)
-	pinned, seen := p.pins.Get(key)
+	pinned, seen := p.host.Pins.Get(key)
 	switch {
 	case !binding.SameSource(found.FullName, path):
 		answers = append(answers, providers.No(providers.QuestionProjectPath, "", ReasonMoved, fmt.Sprintf(
@@ -182,7 +163,7 @@ func (p *Provider) describe(account binding.Account, path string, found reposito
 		answers = append(answers, providers.No(providers.QuestionProjectPath, "", ReasonReplaced, fmt.Sprintf(
 			"the path %s now names another repository; make sure that it is the one meant", path)))
 	default:
-		p.pins.Set(key, found.UUID)
+		p.host.Pins.Set(key, found.UUID)
 		answers = append(answers, providers.Yes(providers.QuestionProjectPath, ReasonPathCurrent, "the repository is where it is declared"))
 	}
 	owner, _, _ := strings.Cut(found.FullName, "/")
@@ -226,13 +207,13 @@ func credentials(token secrets.Secret) (header http.Header, reason string, err e
 // 403 for a lacking scope names it.
 func (p *Provider) trouble(question string, reply providers.Reply, err error) binding.Answer {
 	if err != nil {
-		reason, message := providers.Trouble(p.base.Host, err)
+		reason, message := providers.Trouble(p.host.Base.Host, err)
 		return providers.Unknown(question, reason, message)
 	}
 	if lacking := readRequired(reply.Body); reply.Status == http.StatusForbidden && len(lacking) > 0 {
 		return providers.Unknown(question, ReasonScopeMissing, "the observer token lacks the scope "+strings.Join(lacking, ", "))
 	}
-	reason, message := providers.Status(p.base.Host, reply.Status, reply.Header)
+	reason, message := providers.Status(p.host.Base.Host, reply.Status, reply.Header)
 	return providers.Unknown(question, reason, message)
 }
 

@@ -26,7 +26,7 @@ const (
 // it is, with its scopes in the headers, and is good for observing. A no
 // breaks no rule of a binding, so no answer has a code.
 func (p *Provider) CheckObserver(ctx context.Context, token secrets.Secret) binding.TokenReport {
-	return binding.TokenReport{Answers: providers.Finish(p.now(), token, p.checkObserver(ctx, token))}
+	return binding.TokenReport{Answers: providers.Finish(p.host.Now(), token, p.checkObserver(ctx, token))}
 }
 
 func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) []binding.Answer {
@@ -42,7 +42,7 @@ func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) []bi
 		UUID string `json:"uuid"`
 		Type string `json:"type"`
 	}
-	reply, err := providers.Get(ctx, p.client, p.base.String()+"/user", header, &who)
+	reply, err := providers.Get(ctx, p.host.Client, p.host.Base.String()+"/user", header, &who)
 	kind := reply.Header.Get("X-Credential-Type")
 	switch {
 	case err == nil && reply.OK() && who.Type == "user" && who.UUID != "":

@@ -54,23 +54,16 @@ type Options struct {
 // Provider asks Codeup. Safe for concurrent use.
 type Provider struct {
 	o    Options
-	base *url.URL
-	pins *providers.Pins
+	host providers.Host
 }
 
 // New makes a Provider. A BaseURL that is no URL is an error.
 func New(o Options) (*Provider, error) {
-	if o.BaseURL == "" {
-		o.BaseURL = BaseURL
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	base, err := providers.ParseBase(o.BaseURL)
+	host, err := providers.HostOptions{Client: o.Client, BaseURL: o.BaseURL, Now: o.Now}.Host(BaseURL)
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{o: o, base: base, pins: providers.NewPins()}, nil
+	return &Provider{o: o, host: host}, nil
 }
 
 // CheckAccount implements providers.Provider: Codeup is bound by token, so
@@ -89,7 +82,7 @@ type session struct {
 
 // get asks path, which is relative to the base and escaped.
 func (s *session) get(ctx context.Context, path string, out any) (providers.Reply, error) {
-	return providers.Get(ctx, s.p.o.Client, s.p.base.String()+path, s.header(), out)
+	return providers.Get(ctx, s.p.host.Client, s.p.host.Base.String()+path, s.header(), out)
 }
 
 func (s *session) header() http.Header {
@@ -142,10 +135,10 @@ func readRefusal(body []byte) string {
 // trouble is the unknown for a failed way or an answer that is no verdict.
 func (s *session) trouble(question string, reply providers.Reply, err error) binding.Answer {
 	if err != nil {
-		reason, message := providers.Trouble(s.p.base.Host, err)
+		reason, message := providers.Trouble(s.p.host.Base.Host, err)
 		return providers.Unknown(question, reason, message)
 	}
-	reason, message := providers.Status(s.p.base.Host, reply.Status, reply.Header)
+	reason, message := providers.Status(s.p.host.Base.Host, reply.Status, reply.Header)
 	if code := readRefusal(reply.Body); code != "" {
 		message += " [" + code + "]"
 	}

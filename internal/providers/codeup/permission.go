@@ -126,7 +126,7 @@ func (s *session) probe(ctx context.Context, path string) binding.Answer {
 }
 
 func (s *session) send(ctx context.Context, method, path string, body []byte, out any) (providers.Reply, error) {
-	req, err := http.NewRequestWithContext(ctx, method, s.p.base.String()+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, s.p.host.Base.String()+path, bytes.NewReader(body))
 	if err != nil {
 		return providers.Reply{}, fmt.Errorf("make the request: %w", err)
 	}
@@ -135,5 +135,5 @@ func (s *session) send(ctx context.Context, method, path string, body []byte, ou
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	return providers.Send(s.p.o.Client, req, out)
+	return providers.Send(s.p.host.Client, req, out)
 }

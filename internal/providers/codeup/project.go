@@ -33,7 +33,7 @@ type repository struct {
 
 // CheckProject implements providers.Provider.
 func (p *Provider) CheckProject(ctx context.Context, _ binding.Account, source string, token secrets.Secret) binding.ProjectState {
-	at := p.o.Now()
+	at := p.host.Now()
 	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", ReasonNoSubgroups,
 		"the product has no rule about groups of Codeup")}
 	state.ID, state.Answers = p.checkProject(ctx, source, token)
@@ -72,7 +72,7 @@ func (s *session) describe(source string, found repository) []binding.Answer {
 	declared := strings.TrimPrefix(strings.Trim(source, "/"), s.org+"/")
 	answers := []binding.Answer{providers.Yes(providers.QuestionProjectExists, ReasonExists, "the project is "+found.Path)}
 	key := s.org + " " + strings.ToLower(declared)
-	pinned, seen := s.p.pins.Get(key)
+	pinned, seen := s.p.host.Pins.Get(key)
 	switch {
 	case !binding.SameSource(path, declared):
 		answers = append(answers, providers.No(providers.QuestionProjectPath, "", ReasonMoved, fmt.Sprintf(
@@ -81,7 +81,7 @@ func (s *session) describe(source string, found repository) []binding.Answer {
 		answers = append(answers, providers.No(providers.QuestionProjectPath, "", ReasonReplaced, fmt.Sprintf(
 			"the path %s now names another project (%s, before %s); make sure that it is the one meant", source, found.ID, pinned)))
 	default:
-		s.p.pins.Set(key, found.ID.String())
+		s.p.host.Pins.Set(key, found.ID.String())
 		answers = append(answers, providers.Yes(providers.QuestionProjectPath, ReasonPathCurrent, "the project is where it is declared"))
 	}
 	if found.Archived {

@@ -49,7 +49,7 @@ type organization struct {
 // CheckToken implements providers.Provider. sources lets branches, tags and
 // webhooks be asked for at a project; without one those three stay unknown.
 func (p *Provider) CheckToken(ctx context.Context, account binding.Account, sources []string, token secrets.Secret) binding.TokenReport {
-	at := p.o.Now()
+	at := p.host.Now()
 	answers := p.checkToken(ctx, account, sources, token)
 	return binding.TokenReport{Answers: providers.Finish(at, token, answers)}
 }

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/go-github/v89/github"
 
@@ -53,37 +52,18 @@ const (
 var _ providers.Provider = (*Provider)(nil)
 
 // Options for New.
-type Options struct {
-	// Client is the guarded client (providers.NewHTTPClient).
-	Client *http.Client
-	// BaseURL of the API; empty is github.com's. The product takes no GitHub
-	// Enterprise, so another is for the sandbox and tests.
-	BaseURL string
-	// Now is the clock; nil is time.Now.
-	Now func() time.Time
-}
+type Options = providers.HostOptions
 
 // Provider asks GitHub. Safe for concurrent use.
-type Provider struct {
-	client *http.Client
-	base   *url.URL
-	now    func() time.Time
-	pins   *providers.Pins
-}
+type Provider struct{ host providers.Host }
 
 // New makes a Provider. A BaseURL that is no URL is an error.
 func New(o Options) (*Provider, error) {
-	if o.BaseURL == "" {
-		o.BaseURL = BaseURL
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	base, err := providers.ParseBase(o.BaseURL)
+	host, err := o.Host(BaseURL)
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{client: o.Client, base: base, now: o.Now, pins: providers.NewPins()}, nil
+	return &Provider{host}, nil
 }
 
 // CheckToken implements providers.Provider: GitHub is bound by OAuth, so there
@@ -94,7 +74,7 @@ func (*Provider) CheckToken(context.Context, binding.Account, []string, secrets.
 
 // CheckAccount implements providers.Provider.
 func (p *Provider) CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) []binding.Answer {
-	return providers.Finish(p.now(), token, p.checkAccount(ctx, account.Username, token))
+	return providers.Finish(p.host.Now(), token, p.checkAccount(ctx, account.Username, token))
 }
 
 func (p *Provider) checkAccount(ctx context.Context, login string, token secrets.Secret) []binding.Answer {
@@ -140,7 +120,7 @@ func kind(login, kind string) binding.Answer {
 
 // CheckProject implements providers.Provider.
 func (p *Provider) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
-	at := p.now()
+	at := p.host.Now()
 	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", ReasonNoSubgroups, "GitHub has no subgroups")}
 	state.ID, state.Answers = p.checkProject(ctx, account, source, token)
 	state.Answers = providers.Finish(at, token, state.Answers)
@@ -165,7 +145,7 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	if statusOf(resp) >= 300 && statusOf(resp) < 400 {
 		// The answer to a renamed or transferred repository names its number;
 		// only that is taken from it, and the question is asked anew.
-		if moved, ok := providers.RedirectedID(p.base, resp.Header.Get("Location"), "/repositories/"); ok {
+		if moved, ok := providers.RedirectedID(p.host.Base, resp.Header.Get("Location"), "/repositories/"); ok {
 			if n, parsed := strconv.ParseInt(moved, 10, 64); parsed == nil {
 				repo, resp, err = api.Repositories.GetByID(ctx, n)
 			}
@@ -212,7 +192,7 @@ func (p *Provider) notFound(ctx context.Context, api *github.Client, account bin
 func (p *Provider) describe(account binding.Account, path string, repo *github.Repository) []binding.Answer {
 	answers := []binding.Answer{providers.Yes(providers.QuestionProjectExists, ReasonExists, "the repository is "+repo.GetFullName())}
 	key, id := strings.ToLower(path), strconv.FormatInt(repo.GetID(), 10)
-	pinned, seen := p.pins.Get(key)
+	pinned, seen := p.host.Pins.Get(key)
 	switch {
 	case !binding.SameSource(repo.GetFullName(), path):
 		answers = append(answers, providers.No(providers.QuestionProjectPath, "", ReasonMoved, fmt.Sprintf(
@@ -221,7 +201,7 @@ func (p *Provider) describe(account binding.Account, path string, repo *github.R
 		answers = append(answers, providers.No(providers.QuestionProjectPath, "", ReasonReplaced, fmt.Sprintf(
 			"the path %s now names another repository (%s, before %s); make sure that it is the one meant", path, id, pinned)))
 	default:
-		p.pins.Set(key, id)
+		p.host.Pins.Set(key, id)
 		answers = append(answers, providers.Yes(providers.QuestionProjectPath, ReasonPathCurrent, "the repository is where it is declared"))
 	}
 	answers = append(answers, ownership(account, repo.GetOwner()))
@@ -249,9 +229,9 @@ func ownership(account binding.Account, owner *github.User) binding.Answer {
 
 // open makes a client for one check.
 func (p *Provider) open(token secrets.Secret) (*github.Client, error) {
-	base := p.base.String() + "/"
+	base := p.host.Base.String() + "/"
 	opts := []github.ClientOptionsFunc{
-		github.WithHTTPClient(p.client), github.WithURLs(&base, nil),
+		github.WithHTTPClient(p.host.Client), github.WithURLs(&base, nil),
 		github.WithUserAgent("reconciler"), github.WithDisableRateLimitCheck(),
 	}
 	if !token.IsZero() {
@@ -273,7 +253,7 @@ func (p *Provider) open(token secrets.Secret) (*github.Client, error) {
 // trouble reads what is no verdict. GitHub's 403 may be a limit, a permission
 // or a missing User-Agent; none of them is a no.
 func (p *Provider) trouble(resp *github.Response, err error) (reason, message string) {
-	host := p.base.Host
+	host := p.host.Base.Host
 	var primary *github.RateLimitError
 	var secondary *github.AbuseRateLimitError
 	switch {

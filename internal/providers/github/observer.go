@@ -27,7 +27,7 @@ const (
 // tells its scopes; the rights of a fine-grained one cannot be read. A no
 // breaks no rule of a binding, so no answer has a code.
 func (p *Provider) CheckObserver(ctx context.Context, token secrets.Secret) binding.TokenReport {
-	at := p.now()
+	at := p.host.Now()
 	report := p.checkObserver(ctx, token)
 	report.Answers = providers.Finish(at, token, report.Answers)
 	return report
