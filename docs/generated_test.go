@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/daemon"
 	"reconciler/internal/finding"
 	"reconciler/schema"
 )
@@ -26,6 +27,7 @@ func TestGeneratedDocumentsAreCurrent(t *testing.T) {
 	documents := map[string]func(*testing.T) []byte{
 		"declaration.md":            declarationReference,
 		"configuration.md":          configurationReference,
+		"metrics.md":                func(*testing.T) []byte { return metricsReference(daemon.Metrics()) },
 		"rules.md":                  func(*testing.T) []byte { return rulesReference(finding.Rules()) },
 		"schema/declaration.json":   jsonSchema(schema.JSONSchema),
 		"schema/configuration.json": jsonSchema(schema.ConfigurationJSONSchema),
@@ -252,6 +254,27 @@ func defaultOf(f field) string {
 
 func cell(text string) string {
 	return strings.NewReplacer("|", `\|`, "\n", "<br>").Replace(text)
+}
+
+func metricsReference(metrics []daemon.Metric) []byte {
+	var out bytes.Buffer
+	out.WriteString("# Metrics\n\n" + made + `The daemon serves these at ` + "`/metrics`" + ` of ` + "`server.listen`" + `, together with those of Go's runtime and of the process
+(` + "`go_*`, `process_*`" + `). A series goes when its binding is declared no more, or its instance configured no more. No label
+holds a revision, an address, a path, an image, a user or a message, so the number of series is bounded by what is
+configured and declared. ` + "`registry`" + ` is the name of an instance in the configuration; the label ` + "`instance`" + ` is Prometheus's own, for what it
+scraped. Times are in seconds; a histogram has ` + "`_bucket`, `_sum` and `_count`" + `.
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+`)
+	for _, m := range metrics {
+		labels := make([]string, 0, len(m.Labels))
+		for _, l := range m.Labels {
+			labels = append(labels, "`"+l+"`")
+		}
+		fmt.Fprintf(&out, "| `%s` | %s | %s | %s |\n", m.Name, m.Type, strings.Join(labels, ", "), cell(m.Help))
+	}
+	return out.Bytes()
 }
 
 func rulesReference(rules []finding.Rule) []byte {

@@ -60,7 +60,7 @@ func (n *narrator) event(e reconcile.Event) {
 		n.statuses[e.Instance] = e.Statuses
 	case reconcile.SyncFailed:
 		_, _ = fmt.Fprintf(n.out, "  %s: sync failed: %v\n", e.Instance, e.Err)
-	case reconcile.ActionStarted, reconcile.ActionDone, reconcile.Recovered:
+	case reconcile.SyncStarted, reconcile.ActionStarted, reconcile.ActionDone, reconcile.Recovered:
 		if !e.Action.Kind.ByPerson() {
 			n.progress.event(e)
 		}

@@ -45,12 +45,16 @@ type Options struct {
 	// hostPace is how often a second a code host is asked with one token; 0 is
 	// the guarded client's default. Only tests set it.
 	hostPace float64
+	// calls are told of calls to the outside world; nil where nobody counts.
+	calls *callMetrics
+	// moved is called when a request to the git server is over; nil as calls.
+	moved func()
 }
 
 // Engine is the parts that live as long as the process, and the generation
 // that was built of the present configuration. Plans and runs use it from one
-// goroutine at a time; Statuses, Ready, Memory, Attest and Sync are safe for
-// concurrent use, also while the generation is exchanged.
+// goroutine at a time; Statuses, Ready, Alive, Memory, Attest and Sync are safe
+// for concurrent use, also while the generation is exchanged.
 type Engine struct {
 	*longLived
 	// current is never nil once Build returned.
@@ -86,6 +90,8 @@ type generation struct {
 	// closed when it does so no more.
 	looks      chan look
 	unfollowed chan struct{}
+	// followed is when the follower last moved; nil before it runs.
+	followed atomic.Pointer[time.Time]
 	// vault is nil where no secret store is configured.
 	vault *vault.Client
 	// release lets go of what the generation alone holds.
@@ -119,7 +125,8 @@ func Build(ctx context.Context, opts Options) (_ *Engine, err error) {
 		outside: opts, now: opts.Now, cache: manifest.NewCache(), told: opts.Events, redactor: opts.Redactor,
 		log: newLog(opts.LogTo, opts.Config.Log, opts.Redactor),
 	}}
-	e.metrics = newMetrics(e.Statuses, opts.Now)
+	e.metrics = newMetrics(e.sights())
+	e.metrics.config.read(true, opts.Now())
 	defer func() {
 		if err != nil {
 			e.letGo(&e.closers)
@@ -150,12 +157,12 @@ func (l *longLived) generate(config Config) (_ *generation, err error) {
 		}
 	}()
 	opts := l.outside
-	opts.Config = config
-	if g.source, err = buildSource(config); err != nil {
+	opts.Config, opts.calls, opts.moved = config, l.metrics.calls, g.follows
+	if g.source, err = buildSource(opts); err != nil {
 		return nil, err
 	}
 	g.release = append(g.release, g.source.Close)
-	tokens, err := buildVault(config, l.redactor, l.now)
+	tokens, err := buildVault(opts, l.redactor)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +183,7 @@ func (l *longLived) generate(config Config) (_ *generation, err error) {
 		return nil, err
 	}
 	for _, cfg := range config.Instances {
-		driver, err := buildDriver(cfg, l.redactor)
+		driver, err := buildDriver(cfg, l.redactor, l.metrics.calls)
 		if err != nil {
 			return nil, err
 		}

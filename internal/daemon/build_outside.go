@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/providers"
@@ -29,7 +29,8 @@ import (
 )
 
 // buildSource makes the source of declarations.
-func buildSource(c Config) (source.Source, error) {
+func buildSource(o Options) (source.Source, error) {
+	c := o.Config
 	if c.Source.Folder != nil {
 		return folder.New(folder.Options{Path: c.Source.Folder.Path, Limits: source.DefaultLimits()})
 	}
@@ -37,6 +38,7 @@ func buildSource(c Config) (source.Source, error) {
 	opts := git.Options{
 		URL: g.URL, Branch: g.Branch, Tag: g.Tag, Commit: g.Commit, Path: g.Path,
 		CAFile: g.CAFile, Timeout: g.Timeout, Limits: source.DefaultLimits(),
+		Now: o.Now, Observe: o.calls.ofGit(o.moved),
 	}
 	if g.Auth != nil {
 		opts.Auth = gitAuth(*g.Auth)
@@ -62,14 +64,15 @@ func gitAuth(a GitAuthConfig) git.Auth {
 
 // buildVault makes the client of the secret store, or a stand-in that says
 // that there is none.
-func buildVault(c Config, redactor *secrets.Redactor, now func() time.Time) (reconcile.TokenReader, error) {
-	v := c.Vault
+func buildVault(o Options, redactor *secrets.Redactor) (reconcile.TokenReader, error) {
+	v := o.Config.Vault
 	if v == nil {
 		return noVault{}, nil
 	}
 	opts := vault.Options{
 		Address: v.Address, Namespace: v.Namespace, CAFile: v.CAFile, ClientCertFile: v.ClientCertFile,
-		ClientKeyFile: v.ClientKeyFile, ServerName: v.ServerName, Redactor: redactor, Now: now,
+		ClientKeyFile: v.ClientKeyFile, ServerName: v.ServerName, Redactor: redactor, Now: o.Now,
+		Observe: o.calls.ofVault(),
 	}
 	switch a := v.Auth; {
 	case a.TokenFile != "":
@@ -110,23 +113,23 @@ func noVaultFailure(ref secrets.Ref) error {
 	}
 }
 
-// buildHosts makes the clients of the code hosts, all behind one guarded HTTP
-// client.
+// buildHosts makes the clients of the code hosts, each behind a guarded HTTP
+// client of its own.
 func buildHosts(opts Options, tokens reconcile.TokenReader) (map[binding.Platform]reconcile.Host, error) {
 	c := opts.Config.CodeHosts
-	client := providers.NewHTTPClient(guardOptions(opts))
+	client := func(p binding.Platform) *http.Client { return providers.NewHTTPClient(guardOptions(opts, p)) }
 	cu, err := codeup.New(codeup.Options{
-		Client: client, BaseURL: c.Codeup.Endpoint, Organization: c.Codeup.Organization, Region: c.Codeup.Region,
+		Client: client(binding.Codeup), BaseURL: c.Codeup.Endpoint, Organization: c.Codeup.Organization, Region: c.Codeup.Region,
 		ProbeWebhooks: c.Codeup.ProbeWebhooks, Now: opts.Now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("codeHosts.codeup: %w", err)
 	}
-	gh, err := github.New(github.Options{Client: client, BaseURL: c.GitHub.Endpoint, Now: opts.Now})
+	gh, err := github.New(github.Options{Client: client(binding.GitHub), BaseURL: c.GitHub.Endpoint, Now: opts.Now})
 	if err != nil {
 		return nil, fmt.Errorf("codeHosts.github: %w", err)
 	}
-	bb, err := bitbucket.New(bitbucket.Options{Client: client, BaseURL: c.Bitbucket.Endpoint, Now: opts.Now})
+	bb, err := bitbucket.New(bitbucket.Options{Client: client(binding.Bitbucket), BaseURL: c.Bitbucket.Endpoint, Now: opts.Now})
 	if err != nil {
 		return nil, fmt.Errorf("codeHosts.bitbucket: %w", err)
 	}
@@ -134,16 +137,17 @@ func buildHosts(opts Options, tokens reconcile.TokenReader) (map[binding.Platfor
 		binding.Codeup:    cu,
 		binding.GitHub:    observed(gh, c.GitHub.Observer, tokens),
 		binding.Bitbucket: observed(bb, c.Bitbucket.Observer, tokens),
-		binding.GitLab:    gitlab.New(gitlab.Options{Client: client, Now: opts.Now}),
+		binding.GitLab:    gitlab.New(gitlab.Options{Client: client(binding.GitLab), Now: opts.Now}),
 	}, nil
 }
 
-// guardOptions are those of the guarded HTTP client.
-func guardOptions(opts Options) providers.Options {
+// guardOptions are those of a platform's guarded HTTP client.
+func guardOptions(opts Options, p binding.Platform) providers.Options {
 	return providers.Options{
 		AllowPrivate: opts.Config.CodeHosts.UnsafeAllowPrivateAddresses,
 		Dial:         opts.Dial, RootCAs: opts.RootCAs, Now: opts.Now,
 		RequestsPerSecond: opts.hostPace, Burst: int(opts.hostPace),
+		Observe: opts.calls.ofHost(p),
 	}
 }
 
@@ -152,12 +156,12 @@ func guardOptions(opts Options) providers.Options {
 // allowed there is nothing to judge by, but for the sandbox: there every name
 // counts as public and its own root as a public one.
 func buildSites(opts Options) (map[binding.Platform]reconcile.Site, error) {
-	site := gitlab.SiteOptions{HTTP: providers.Options{Now: opts.Now}, Now: opts.Now}
+	site := gitlab.SiteOptions{HTTP: providers.Options{Now: opts.Now, Observe: opts.calls.ofHost(binding.GitLab)}, Now: opts.Now}
 	if opts.Config.CodeHosts.UnsafeAllowPrivateAddresses {
 		if opts.RootCAs == nil {
 			return nil, nil
 		}
-		site.HTTP = guardOptions(opts)
+		site.HTTP = guardOptions(opts, binding.GitLab)
 		site.Lookup = func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.AddrFrom4([4]byte{8, 8, 8, 8})}, nil
 		}
@@ -212,13 +216,14 @@ func (h *observedHost) token(ctx context.Context, given secrets.Secret) (secrets
 }
 
 // buildDriver makes the driver of one instance.
-func buildDriver(c InstanceConfig, redactor *secrets.Redactor) (registry.Driver, error) {
+func buildDriver(c InstanceConfig, redactor *secrets.Redactor, calls *callMetrics) (registry.Driver, error) {
 	if c.Driver == "console" {
 		return console.New(c.Name, c.Region), nil
 	}
 	return personal.New(personal.Options{
 		Instance: c.Name, Region: c.Region, Endpoint: c.Endpoint, Signature: personal.Signature(c.Signature),
 		Credentials: credentials(c.Credentials, redactor), RequestsPerSecond: c.RequestsPerSecond, Burst: c.Burst,
+		Observe: calls.ofRegistry(c.Name),
 	})
 }
 

@@ -47,6 +47,7 @@ func Run(ctx context.Context, e *Engine) error {
 func (g *generation) start(ctx context.Context) <-chan struct{} {
 	var running sync.WaitGroup
 	f := &follower{generation: g}
+	g.metrics.cover(g.config.InstanceNames())
 	for _, i := range g.instances {
 		loop := reconcile.NewLoop(i.reconciler, reconcile.LoopOptions{
 			DriftInterval: g.config.Sync.DriftInterval, Jitter: g.config.Sync.vary,

@@ -30,8 +30,8 @@ type outside struct {
 }
 
 func newOutside(o Options, redactor *secrets.Redactor) outside {
-	out := outside{plain: providers.NewHTTPClient(guardOptions(o))}
-	if out.tokens, out.tokensAs = buildVault(o.Config, redactor, o.Now); out.tokensAs != nil {
+	out := outside{plain: providers.NewHTTPClient(guardOptions(o, ""))}
+	if out.tokens, out.tokensAs = buildVault(o, redactor); out.tokensAs != nil {
 		out.tokens = noVault{}
 	}
 	out.hosts, out.hostsAs = buildHosts(o, out.tokens)
@@ -83,7 +83,7 @@ func (d *doctor) store(ctx context.Context, l *list) {
 // can do there, and whether it has the declared image repositories.
 func (d *doctor) registry(ctx context.Context, l *list, c InstanceConfig) {
 	const credentials, instance = "credentials", "instance"
-	driver, err := buildDriver(c, d.redactor)
+	driver, err := buildDriver(c, d.redactor, nil)
 	if err != nil {
 		l.failed(credentials, c.Endpoint, err)
 		return

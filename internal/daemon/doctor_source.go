@@ -52,7 +52,7 @@ func (d *doctor) state(ctx context.Context, l *list) {
 
 // source reads the newest snapshot and checks its files.
 func (d *doctor) source(ctx context.Context, l *list) {
-	src, err := buildSource(d.o.Config)
+	src, err := buildSource(d.o.Options)
 	if err != nil {
 		l.failed("source", "", err)
 		return

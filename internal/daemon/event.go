@@ -28,7 +28,7 @@ func (e *Engine) Ready() error {
 // whoever listens.
 func (g *generation) event(event reconcile.Event) {
 	g.logEvent(event)
-	g.count(event)
+	g.metrics.sync.count(event)
 	for _, i := range g.instances {
 		if i.name == event.Instance {
 			i.observe(event)
@@ -95,23 +95,6 @@ func (l *longLived) logEvent(ev reconcile.Event) {
 		log.Debug("sync done", "revision", ev.Revision, "duration", ev.Took)
 	case reconcile.SyncFailed:
 		log.Error("sync failed", "revision", ev.Revision, "err", ev.Err)
-	}
-}
-
-func (l *longLived) count(ev reconcile.Event) {
-	switch ev.Kind {
-	case reconcile.ActionDone:
-		l.metrics.actions.WithLabelValues(ev.Instance, string(ev.Action.Kind), string(ev.Outcome.State)).Inc()
-	case reconcile.SyncDone:
-		result := "success"
-		if ev.Result.Incomplete || ev.Result.Count(reconcile.Failed, reconcile.Held, reconcile.Skipped, reconcile.Stopped) > 0 {
-			result = "partial"
-		} else {
-			l.metrics.lastSuccess.WithLabelValues(ev.Instance).Set(float64(ev.Time.Unix()))
-		}
-		l.metrics.syncs.WithLabelValues(ev.Instance, result).Inc()
-	case reconcile.SyncFailed:
-		l.metrics.syncs.WithLabelValues(ev.Instance, "error").Inc()
-	case reconcile.PlanMade, reconcile.ActionStarted, reconcile.Recovered, reconcile.RepairsStopped:
+	case reconcile.SyncStarted:
 	}
 }

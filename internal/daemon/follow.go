@@ -82,10 +82,13 @@ func (s SyncConfig) vary(pause time.Duration) time.Duration {
 // daemon.
 func (f *follower) look(ctx context.Context) (err error) {
 	f.handed = false
+	begun := f.now()
+	f.follows()
+	defer f.follows()
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("a fault of this program: panic with %T", v)
-			f.metrics.sourceSyncs.WithLabelValues("error").Inc()
+			f.metrics.source.looked(resultError, begun, f.now())
 			f.log.Error("a fault of this program, please report it; the last snapshot stands",
 				"panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 		}
@@ -94,12 +97,12 @@ func (f *follower) look(ctx context.Context) (err error) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		f.metrics.sourceSyncs.WithLabelValues("error").Inc()
+		f.metrics.source.looked(resultError, begun, f.now())
 		f.log.Error("source not read; the last snapshot stands", "err", err)
 	case loaded == nil:
-		f.metrics.sourceSyncs.WithLabelValues("unchanged").Inc()
+		f.metrics.source.looked(resultUnchanged, begun, f.now())
 	default:
-		f.metrics.sourceSyncs.WithLabelValues("changed").Inc()
+		f.metrics.source.looked(resultChanged, begun, f.now())
 		f.hand(ctx, *loaded)
 	}
 	return err

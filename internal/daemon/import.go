@@ -45,7 +45,7 @@ func (e *Engine) Import(ctx context.Context, name string, told func(done, of int
 		return Found{}, fmt.Errorf("import: the configuration has no instance %q; it has %s", name, strings.Join(config.InstanceNames(), ", "))
 	}
 	cfg := config.Instances[at]
-	driver, err := buildDriver(cfg, e.redactor)
+	driver, err := buildDriver(cfg, e.redactor, nil)
 	if err != nil {
 		return Found{}, err
 	}

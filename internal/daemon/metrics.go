@@ -1,102 +1,204 @@
 package daemon
 
 import (
+	"cmp"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/secrets/vault"
 )
 
-// metrics are the daemon's counters, by Prometheus' naming. Labels are
-// instances, platforms and fixed words: never a revision, URL or message.
-type metrics struct {
-	registry    *prometheus.Registry
-	sourceSyncs *prometheus.CounterVec
-	syncs       *prometheus.CounterVec
-	actions     *prometheus.CounterVec
-	lastSuccess *prometheus.GaugeVec
+// labelRegistry is the label with the name of a registry instance. The label
+// instance is taken: Prometheus writes into it what it scraped.
+const labelRegistry = "registry"
+
+// Metric describes one metric that the daemon serves.
+type Metric struct {
+	// Name follows Prometheus' naming, Type is counter, gauge or histogram.
+	Name, Type, Help string
+	// Labels are from small fixed sets, or name what is configured or declared:
+	// never a revision, URL, path, image, user or message.
+	Labels []string
 }
 
-// newMetrics makes a registry of its own; statuses are asked at each scrape,
-// so that a series goes with its binding.
-func newMetrics(statuses func() []binding.Status, now func() time.Time) *metrics {
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		sourceSyncs: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "reconciler_source_syncs_total", Help: "Looks at the source of declarations, by result.",
-		}, []string{"result"}),
-		syncs: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "reconciler_syncs_total", Help: "Runs of an instance, by result.",
-		}, []string{"instance", "result"}),
-		actions: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "reconciler_actions_total", Help: "Actions carried out, by kind and result.",
-		}, []string{"instance", "action", "result"}),
-		lastSuccess: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "reconciler_last_success_timestamp_seconds", Help: "When a sync of an instance last ended with every question answered and nothing failed, in seconds since 1970.",
-		}, []string{"instance"}),
+// Metrics describes all metrics of the daemon, sorted by name. Those of Go's
+// runtime and of the process, which it serves too, are not among them.
+func Metrics() []Metric {
+	reference := newMetrics(sights{}).reference
+	slices.SortFunc(reference, func(a, b Metric) int { return cmp.Compare(a.Name, b.Name) })
+	return reference
+}
+
+// metrics are the daemon's own, in a registry of their own. What happens is
+// counted here; what stands somewhere is asked for at each scrape, so that a
+// series goes with its object.
+type metrics struct {
+	registry  *prometheus.Registry
+	reference []Metric
+	// ofInstance are the kept ones whose series go with their instance.
+	ofInstance []interface {
+		DeletePartialMatch(labels prometheus.Labels) int
 	}
-	m.registry.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.sourceSyncs, m.syncs, m.actions, m.lastSuccess, buildInfo(), &bindingCollector{statuses, now},
-	)
+	// covered are the instances that have series.
+	covered []string
+
+	source sourceMetrics
+	sync   syncMetrics
+	calls  *callMetrics
+	config configMetrics
+}
+
+// sights are what is asked for at each scrape.
+type sights struct {
+	now      func() time.Time
+	statuses func() []binding.Status
+	// loops are those that run, by instance.
+	loops func() map[string]reconcile.LoopState
+	// vault is nil where no secret store is configured.
+	vault func() *vault.Client
+}
+
+// sights are those of the present generation.
+func (e *Engine) sights() sights {
+	return sights{
+		now: e.now, statuses: e.Statuses,
+		loops: func() map[string]reconcile.LoopState {
+			states := map[string]reconcile.LoopState{}
+			for _, i := range e.present().instances {
+				if loop := i.loop.Load(); loop != nil {
+					states[i.name] = loop.State()
+				}
+			}
+			return states
+		},
+		vault: func() *vault.Client { return e.present().vault },
+	}
+}
+
+// newMetrics makes all metrics.
+func newMetrics(see sights) *metrics {
+	m := &metrics{registry: prometheus.NewRegistry()}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.source = newSourceMetrics(m)
+	m.sync = newSyncMetrics(m)
+	m.calls = newCallMetrics(m)
+	m.config = newConfigMetrics(m)
+	m.registry.MustRegister(newBindingCollector(m, see), newQueueCollector(m, see), newVaultCollector(m, see), buildInfo(m))
 	return m
 }
 
+// counter makes a counter and registers it.
+func (m *metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	m.keep(Metric{name, "counter", help, labels}, v, v)
+	return v
+}
+
+// gauge makes a gauge and registers it.
+func (m *metrics) gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+	v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+	m.keep(Metric{name, "gauge", help, labels}, v, v)
+	return v
+}
+
+// histogram makes a histogram of seconds and registers it.
+func (m *metrics) histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+	m.keep(Metric{name, "histogram", help, labels}, v, v)
+	return v
+}
+
+func (m *metrics) keep(d Metric, c prometheus.Collector, series interface {
+	DeletePartialMatch(labels prometheus.Labels) int
+},
+) {
+	m.reference = append(m.reference, d)
+	m.registry.MustRegister(c)
+	if slices.Contains(d.Labels, labelRegistry) {
+		m.ofInstance = append(m.ofInstance, series)
+	}
+}
+
+// described is a metric that a collector gives at each scrape.
+type described struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+}
+
+// describe notes a metric of a collector. kind is counter or gauge.
+func (m *metrics) describe(kind prometheus.ValueType, name, help string, labels ...string) described {
+	m.reference = append(m.reference, Metric{name, strings.ToLower(kind.ToDTO().String()), help, labels})
+	return described{prometheus.NewDesc(name, help, labels, nil), kind}
+}
+
+func (d described) give(ch chan<- prometheus.Metric, value float64, labels ...string) {
+	ch <- prometheus.MustNewConstMetric(d.desc, d.kind, value, labels...)
+}
+
+// cover makes the series of the instances that run from now on, and drops those
+// of instances that do not any more. Nothing of the latter may be running.
+func (m *metrics) cover(instances []string) {
+	for _, gone := range m.covered {
+		if slices.Contains(instances, gone) {
+			continue
+		}
+		for _, v := range m.ofInstance {
+			v.DeletePartialMatch(prometheus.Labels{labelRegistry: gone})
+		}
+	}
+	for _, name := range instances {
+		if !slices.Contains(m.covered, name) {
+			m.sync.begin(name)
+		}
+	}
+	m.covered = slices.Clone(instances)
+}
+
+// Buckets, in seconds.
+func requestBuckets() []float64 { return []float64{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30} }
+func waitBuckets() []float64    { return []float64{0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300} }
+func syncBuckets() []float64    { return []float64{0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800} }
+
 // buildInfo is the constant metric that names the build.
-func buildInfo() prometheus.Collector {
+func buildInfo(m *metrics) prometheus.Collector {
+	const name, help = "reconciler_build_info", "Always 1; the labels tell the build."
 	version := "devel"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		version = info.Main.Version
 	}
+	m.reference = append(m.reference, Metric{name, "gauge", help, []string{"version", "goversion"}})
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "reconciler_build_info", Help: "Always 1; the labels tell the build.",
-		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+		Name: name, Help: help, ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
 	}, func() float64 { return 1 })
 }
 
-// bindingCollector tells of each binding as it stands.
-type bindingCollector struct {
-	statuses func() []binding.Status
-	now      func() time.Time
-}
+// configMetrics tell of the configuration that is in force.
+type configMetrics struct{ successful, since *prometheus.GaugeVec }
 
-// Describe implements prometheus.Collector.
-func (*bindingCollector) Describe(ch chan<- *prometheus.Desc) {
-	ch <- readyDesc()
-	ch <- expiryDesc()
-	ch <- stepsDesc()
-}
-
-// Collect implements prometheus.Collector.
-func (c *bindingCollector) Collect(ch chan<- prometheus.Metric) {
-	for _, s := range c.statuses() {
-		labels := []string{s.Spec.Instance, s.Name, string(s.Spec.Platform)}
-		ready := 0.0
-		if cond := binding.FindCondition(s.Conditions, binding.Ready); cond != nil && cond.Status == binding.True {
-			ready = 1
-		}
-		ch <- prometheus.MustNewConstMetric(readyDesc(), prometheus.GaugeValue, ready, labels...)
-		ch <- prometheus.MustNewConstMetric(stepsDesc(), prometheus.GaugeValue, float64(len(s.Steps)), labels...)
-		if !s.TokenExpires.IsZero() {
-			ch <- prometheus.MustNewConstMetric(expiryDesc(), prometheus.GaugeValue, s.TokenExpires.Sub(c.now()).Seconds(), labels...)
-		}
+func newConfigMetrics(m *metrics) configMetrics {
+	return configMetrics{
+		successful: m.gauge("reconciler_config_last_reload_successful", "1 when the configuration was taken whole when it was last read, 0 when the one before stays in force."),
+		since:      m.gauge("reconciler_config_last_reload_success_timestamp_seconds", "When the configuration in force was read, in seconds since 1970."),
 	}
 }
 
-func readyDesc() *prometheus.Desc {
-	return prometheus.NewDesc("reconciler_binding_ready", "1 when the binding is as declared.", bindingLabels(), nil)
+// read notes that the configuration was read, and whether it was taken.
+func (c configMetrics) read(taken bool, at time.Time) {
+	if !taken {
+		c.successful.WithLabelValues().Set(0)
+		return
+	}
+	c.successful.WithLabelValues().Set(1)
+	c.since.WithLabelValues().Set(seconds(at))
 }
 
-func stepsDesc() *prometheus.Desc {
-	return prometheus.NewDesc("reconciler_binding_person_steps", "Steps that wait for a person.", bindingLabels(), nil)
-}
-
-func expiryDesc() *prometheus.Desc {
-	return prometheus.NewDesc("reconciler_binding_token_expiry_seconds", "Seconds until the token's earliest known end.", bindingLabels(), nil)
-}
-
-func bindingLabels() []string { return []string{"instance", "binding", "platform"} }
+// seconds is a time as Prometheus writes it.
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/secrets/vault"
 )
 
 // TestRadarMetricCountsDownToTheEnd: the metric has the seconds left for each
@@ -14,9 +16,14 @@ func TestRadarMetricCountsDownToTheEnd(t *testing.T) {
 	status := func(name string, expires time.Time) binding.Status {
 		return binding.Status{Name: name, Spec: binding.Spec{Instance: "prod", Platform: binding.GitLab}, TokenExpires: expires}
 	}
-	m := newMetrics(func() []binding.Status {
-		return []binding.Status{status("soon", now.Add(time.Hour)), status("ended", now.Add(-time.Minute)), status("untold", time.Time{})}
-	}, func() time.Time { return now })
+	m := newMetrics(sights{
+		statuses: func() []binding.Status {
+			return []binding.Status{status("soon", now.Add(time.Hour)), status("ended", now.Add(-time.Minute)), status("untold", time.Time{})}
+		},
+		now:   func() time.Time { return now },
+		loops: func() map[string]reconcile.LoopState { return nil },
+		vault: func() *vault.Client { return nil },
+	})
 	families, err := m.registry.Gather()
 	if err != nil {
 		t.Fatal(err)

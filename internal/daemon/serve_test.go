@@ -110,13 +110,14 @@ func TestMetricsKeepTheConventionsAndGoWithTheirBindings(t *testing.T) {
 	}
 	_, body := p.get("/metrics")
 	for _, want := range []string{
-		`reconciler_binding_ready{binding="pay",instance="prod-hangzhou",platform="gitlab"} 1`,
-		`reconciler_binding_person_steps{binding="pay",instance="prod-hangzhou",platform="gitlab"} 0`,
-		`reconciler_binding_token_expiry_seconds{binding="plat",instance="prod-hangzhou",platform="codeup"} `,
-		`reconciler_actions_total{action="bind",instance="prod-hangzhou",result="done"} 2`,
-		`reconciler_syncs_total{instance="prod-hangzhou",result="success"} `,
+		`reconciler_binding_ready{binding="pay",platform="gitlab",registry="prod-hangzhou"} 1`,
+		`reconciler_binding_person_steps{binding="pay",platform="gitlab",registry="prod-hangzhou"} 0`,
+		`reconciler_binding_token_expiry_seconds{binding="plat",platform="codeup",registry="prod-hangzhou"} `,
+		`reconciler_actions_total{action="bind",registry="prod-hangzhou",result="done"} 2`,
+		`reconciler_syncs_total{registry="prod-hangzhou",result="success"} `,
 		`reconciler_source_syncs_total{result="changed"} 1`,
-		`reconciler_last_success_timestamp_seconds{instance="prod-hangzhou"} `,
+		`reconciler_sync_last_success_timestamp_seconds{registry="prod-hangzhou"} 1`,
+		`reconciler_sync_last_success_timestamp_seconds{registry="edge-shanghai"} `,
 		"reconciler_build_info{", "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(body, want) {
@@ -139,8 +140,8 @@ func TestASyncThatSawNothingIsNoSuccess(t *testing.T) {
 	p := w.start()
 	p.syncs(prod, 1)
 	_, body := p.get("/metrics")
-	if strings.Contains(body, `reconciler_last_success_timestamp_seconds{instance="prod-hangzhou"}`) ||
-		!strings.Contains(body, `reconciler_syncs_total{instance="prod-hangzhou",result="partial"}`) {
+	if !strings.Contains(body, `reconciler_sync_last_success_timestamp_seconds{registry="prod-hangzhou"} 0`) ||
+		!strings.Contains(body, `reconciler_syncs_total{registry="prod-hangzhou",result="partial"}`) {
 		t.Error("a sync against a dead registry counts as a success")
 	}
 }

@@ -248,19 +248,31 @@ func (w *world) process() *process {
 func (w *world) build() *process {
 	w.t.Helper()
 	p := w.process()
-	engine, err := Build(w.t.Context(), w.options(p))
+	w.buildWith(p, w.options(p))
+	return p
+}
+
+func (w *world) buildWith(p *process, opts Options) {
+	w.t.Helper()
+	engine, err := Build(w.t.Context(), opts)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	p.engine = engine
 	w.t.Cleanup(engine.Close)
-	return p
 }
 
 // start runs a daemon until the test ends or it is ended.
 func (w *world) start() *process {
 	w.t.Helper()
-	p := w.build()
+	p := w.process()
+	return w.run(p, w.options(p))
+}
+
+// run runs a daemon of its own options.
+func (w *world) run(p *process, opts Options) *process {
+	w.t.Helper()
+	w.buildWith(p, opts)
 	ctx, stop := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	p.stop = stop
 	go func() { p.ended <- Run(ctx, p.engine) }()

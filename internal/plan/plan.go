@@ -39,6 +39,11 @@ const (
 	Forbidden Kind = "forbidden"
 )
 
+// Kinds are all kinds of actions.
+func Kinds() []Kind {
+	return []Kind{Bind, Rebind, Unbind, Authorize, Manual, Link, Relink, Unlink, AddRule, ChangeRule, RemoveRule, Adopt, Noop, Forbidden}
+}
+
 // Changes says whether an action of this kind changes anything when applied.
 func (k Kind) Changes() bool { return k != Noop && k != Forbidden }
 

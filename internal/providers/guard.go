@@ -53,9 +53,23 @@ type Options struct {
 	Dial map[string]string
 	// Now is the clock for Retry-After; nil is time.Now.
 	Now func() time.Time
+	// Observe, if not nil, is told of every request. It is called by many
+	// goroutines at once and must not block.
+	Observe func(Exchange)
 }
 
-// NewHTTPClient makes the one client that all providers share. It follows no
+// Exchange is one request, for metrics. It names neither host nor path.
+type Exchange struct {
+	// Status is the answer's; 0 where none came.
+	Status int
+	// Unsent says that the limiter held the request back for good.
+	Unsent bool
+	// Waited is how long the limiter held it back, Took how long it then was
+	// until the answer's header.
+	Waited, Took time.Duration
+}
+
+// NewHTTPClient makes the client that providers use. It follows no
 // redirect (a stock client would carry a token to another host), connects only
 // to public addresses, checked after resolving on the very address dialled,
 // takes no proxy from the environment, bounds time and size, refuses answers
@@ -85,7 +99,7 @@ func NewHTTPClient(o Options) *http.Client {
 	return &http.Client{
 		Transport: &guard{
 			base: base, timeout: o.Timeout, maxBytes: o.MaxBytes,
-			pace: newPace(rate.Limit(o.RequestsPerSecond), o.Burst, o.Now),
+			pace: newPace(rate.Limit(o.RequestsPerSecond), o.Burst, o.Now), observe: o.Observe,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -109,6 +123,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Observe == nil {
+		o.Observe = func(Exchange) {}
 	}
 	return o
 }

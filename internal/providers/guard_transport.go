@@ -22,12 +22,18 @@ type guard struct {
 	timeout  time.Duration
 	maxBytes int64
 	pace     *pace
+	observe  func(Exchange)
 }
 
 // RoundTrip implements http.RoundTripper.
 func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	slot := g.pace.slot(req)
-	if err := g.pace.wait(req.Context(), slot, req.URL.Host); err != nil {
+	asked := g.pace.now()
+	err := g.pace.wait(req.Context(), slot, req.URL.Host)
+	begun := g.pace.now()
+	told := Exchange{Waited: begun.Sub(asked), Unsent: err != nil}
+	defer func() { g.observe(told) }()
+	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), g.timeout)
@@ -36,10 +42,12 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		sent.Header.Set("User-Agent", userAgent)
 	}
 	resp, err := g.base.RoundTrip(sent)
+	told.Took = g.pace.now().Sub(begun)
 	if err != nil {
 		cancel()
 		return nil, err
 	}
+	told.Status = resp.StatusCode
 	g.pace.heed(slot, resp)
 	// The caller keeps its own request, so that what it does with the answer
 	// does not depend on our deadline.

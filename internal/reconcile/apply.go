@@ -242,6 +242,8 @@ func frees(k plan.Kind) bool {
 func (x *run) within(ctx context.Context, call func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, x.r.o.CallTimeout)
 	defer cancel()
+	x.r.pulse.moved()
+	defer x.r.pulse.moved()
 	return call(ctx)
 }
 

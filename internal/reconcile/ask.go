@@ -1,6 +1,9 @@
 package reconcile
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // ErrNoSnapshot says that no snapshot was read yet, so that there is nothing to
 // sync to.
@@ -52,6 +55,9 @@ func (l *Loop) want(d *Desired, asked []Ask) {
 	ended := l.ended
 	if !ended {
 		l.asked = append(l.asked, asked...)
+		if l.desired != nil {
+			l.r.pulse.asked()
+		}
 	}
 	l.mu.Unlock()
 	if !ended {
@@ -66,13 +72,14 @@ func (l *Loop) want(d *Desired, asked []Ask) {
 // SyncNow asks for a sync of everything at once, and does not wait for it.
 func (l *Loop) SyncNow() { l.Ask(Ask{}) }
 
-// take gives what is to be reached, and the asks that the next sync answers.
-func (l *Loop) take() (*Desired, []Ask) {
+// take gives what is to be reached, the asks that the next sync answers, and
+// how long the oldest of them, or the snapshot, has waited for it.
+func (l *Loop) take() (*Desired, []Ask, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	asked := l.asked
 	l.asked = nil
-	return l.desired, asked
+	return l.desired, asked, l.r.pulse.taken()
 }
 
 // heed does what asks are for, before the sync that answers them.
@@ -87,7 +94,7 @@ func (l *Loop) end() {
 	l.mu.Lock()
 	l.ended = true
 	l.mu.Unlock()
-	_, asked := l.take()
+	_, asked, _ := l.take()
 	for _, a := range asked {
 		a.answer(Synced{Err: errStopped})
 	}

@@ -12,6 +12,8 @@ type EventKind string
 
 // Event kinds, in the order in which one sync gives them.
 const (
+	// SyncStarted carries Waited. Only a loop gives it.
+	SyncStarted EventKind = "SyncStarted"
 	// PlanMade carries Plan.
 	PlanMade EventKind = "PlanMade"
 	// ActionStarted carries Action, Index and Count.
@@ -48,4 +50,7 @@ type Event struct {
 	Err          error
 	// Took is how long the action or the sync took.
 	Took time.Duration
+	// Waited is how long ago the oldest snapshot, or the wish of a person, came
+	// that the sync begins with; zero where it begins of itself.
+	Waited time.Duration
 }

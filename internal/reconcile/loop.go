@@ -61,6 +61,9 @@ func tenth(d time.Duration) time.Duration {
 // what.
 func (l *Loop) Submit(d Desired, asked ...Ask) { l.want(&d, asked) }
 
+// State says what the loop is at.
+func (l *Loop) State() LoopState { return l.r.pulse.read() }
+
 func (l *Loop) poke() {
 	select {
 	case l.wake <- struct{}{}:
@@ -104,7 +107,7 @@ func (l *Loop) pause() time.Duration {
 // once does one sync, and answers who asked for it. A panic in it is told and
 // does not end the loop.
 func (l *Loop) once(ctx context.Context) {
-	desired, asked := l.take()
+	desired, asked, waited := l.take()
 	synced := Synced{Err: ErrNoSnapshot}
 	defer func() {
 		for _, a := range asked {
@@ -114,6 +117,8 @@ func (l *Loop) once(ctx context.Context) {
 	if desired == nil {
 		return
 	}
+	l.r.pulse.begun()
+	defer l.r.pulse.ended()
 	l.r.heed(asked)
 	synced = Synced{Revision: desired.Revision}
 	defer func() {
@@ -123,6 +128,7 @@ func (l *Loop) once(ctx context.Context) {
 			l.r.emit(Event{Kind: SyncFailed, Revision: desired.Revision, Err: synced.Err})
 		}
 	}()
+	l.r.emit(Event{Kind: SyncStarted, Revision: desired.Revision, Waited: waited})
 	if synced.Result, synced.Err = l.r.Sync(ctx, *desired, Preflight); synced.Err != nil {
 		l.r.backoff.failed("", "", l.r.o.Now(), 0)
 		return

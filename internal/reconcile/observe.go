@@ -58,7 +58,9 @@ type ObserverOptions struct {
 	// AllowAddressChangeWithSecret lets a token be sent to another host than
 	// the one it was applied with (see plan.SecretMoves).
 	AllowAddressChangeWithSecret bool
-	Now                          func() time.Time
+	// Moved, if not nil, is called when a call begins and when it ends.
+	Moved func()
+	Now   func() time.Time
 }
 
 // Observer looks at one instance and changes nothing. It is safe for
@@ -78,6 +80,9 @@ func NewObserver(o ObserverOptions) *Observer {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Moved == nil {
+		o.Moved = func() {}
 	}
 	return &Observer{o: o, memory: newHostMemory(o.HostMemory)}
 }
@@ -267,6 +272,8 @@ func (l *look) ask(ctx context.Context, peer string, call func(context.Context) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.o.CallTimeout)
 	defer cancel()
+	l.o.Moved()
+	defer l.o.Moved()
 	return call(ctx)
 }
 

@@ -57,6 +57,7 @@ type Reconciler struct {
 	o        Options
 	observer Looker
 	backoff  *backoff
+	pulse    *pulse
 
 	// running is held by a plan or an apply.
 	running turn
@@ -105,15 +106,16 @@ func New(o Options) *Reconciler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	beat := &pulse{now: o.Now}
 	if o.Observer == nil {
 		o.Observer = NewObserver(ObserverOptions{
 			Instance: o.Instance, Registry: o.Registry, Hosts: o.Hosts, Sites: o.Sites, Tokens: o.Tokens, Key: o.Key,
 			CallTimeout: o.CallTimeout, Parallel: o.Parallel, HostMemory: o.HostMemory, Now: o.Now,
-			AllowAddressChangeWithSecret: o.Policy.AllowAddressChangeWithSecret,
+			AllowAddressChangeWithSecret: o.Policy.AllowAddressChangeWithSecret, Moved: beat.moved,
 		})
 	}
 	return &Reconciler{
-		o: o, observer: o.Observer, backoff: newBackoff(o.RetryBase, o.RetryMax),
+		o: o, observer: o.Observer, backoff: newBackoff(o.RetryBase, o.RetryMax), pulse: beat,
 		running: make(turn, 1), statuses: map[string]binding.Status{},
 	}
 }

@@ -29,6 +29,9 @@ type State interface {
 	// Ready is nil once every instance has been observed in full; otherwise it
 	// says what is missing.
 	Ready() error
+	// Alive is nil while everything that has something to do moves; otherwise
+	// it says what does not.
+	Alive() error
 	// Memory is what is remembered of an instance.
 	Memory(instance string) (Memory, error)
 }
@@ -178,18 +181,21 @@ func listenSocket(ctx context.Context, path string) (net.Listener, error) {
 // public serves health and metrics: nothing that names a binding's details.
 func (s *Server) public() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = fmt.Fprintln(w, "ok")
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := s.opts.State.Ready(); err != nil {
+	mux.HandleFunc("GET /healthz", probe(s.opts.State.Alive))
+	mux.HandleFunc("GET /readyz", probe(s.opts.State.Ready))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.opts.Metrics, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// probe answers 200, or 503 with what is wrong.
+func probe(wrong func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if err := wrong(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = fmt.Fprintln(w, "ok")
-	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.opts.Metrics, promhttp.HandlerOpts{}))
-	return mux
+	}
 }
 
 // private serves the bindings to whoever may open the socket.

@@ -23,11 +23,13 @@ type fakeState struct {
 	statuses []binding.Status
 	memory   Memory
 	ready    error
+	alive    error
 	broken   error
 }
 
 func (f fakeState) Statuses() []binding.Status { return f.statuses }
 func (f fakeState) Ready() error               { return f.ready }
+func (f fakeState) Alive() error               { return f.alive }
 func (f fakeState) Memory(string) (Memory, error) {
 	return f.memory, f.broken
 }
@@ -76,6 +78,7 @@ func get(t *testing.T, url string) (int, string) {
 
 func TestPublicPort(t *testing.T) {
 	notReady, _ := start(t, fakeState{ready: errors.New("instance prod: not observed yet")})
+	stuck, _ := start(t, fakeState{alive: errors.New("instance prod: nothing has moved for 16m0s")})
 	ready, _ := start(t, fakeState{statuses: []binding.Status{{Name: "only-on-the-socket"}}})
 	for _, tt := range []struct {
 		name, url string
@@ -83,6 +86,7 @@ func TestPublicPort(t *testing.T) {
 		body      string
 	}{
 		{"alive before it is ready", "http://" + notReady.Address() + "/healthz", 200, "ok"},
+		{"not alive says what stands still", "http://" + stuck.Address() + "/healthz", 503, "instance prod: nothing has moved"},
 		{"not ready says what is missing", "http://" + notReady.Address() + "/readyz", 503, "instance prod: not observed yet"},
 		{"ready", "http://" + ready.Address() + "/readyz", 200, "ok"},
 		{"metrics", "http://" + ready.Address() + "/metrics", 200, "reconciler_test_metric 7"},

@@ -57,6 +57,9 @@ type Options struct {
 	// both or none are set.
 	Now  func() time.Time
 	Wait func(context.Context, time.Duration) error
+	// Observe, if not nil, is told of every attempt of a call. It is called by
+	// many goroutines at once and must not block.
+	Observe func(Attempt)
 }
 
 // Driver implements registry.Driver. Safe for concurrent use.

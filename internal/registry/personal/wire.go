@@ -51,6 +51,10 @@ type exchange struct {
 	err     error
 	// hide are values that must not be shown.
 	hide []string
+	// waited is how long the gate held it back, took the exchange itself.
+	waited, took time.Duration
+	// unsent says that it was given up before anything was sent.
+	unsent bool
 }
 
 // exchangeKey is the context key under which the exchange travels through the
@@ -65,6 +69,7 @@ type wire struct {
 	protocol    string
 	timeout     time.Duration
 	gate        *gate
+	observe     func(Attempt)
 }
 
 func newWire(o Options) (*wire, error) {
@@ -90,7 +95,7 @@ func newWire(o Options) (*wire, error) {
 	if err != nil {
 		return nil, errors.New("the vendor's runtime did not start")
 	}
-	return &wire{client, source, protocol, o.Timeout, newGate(o)}, nil
+	return &wire{client, source, protocol, o.Timeout, newGate(o), o.Observe}, nil
 }
 
 // send waits for the gate, signs the call and sends it once. What came of it
@@ -98,16 +103,22 @@ func newWire(o Options) (*wire, error) {
 // parts of answers and of proxies' addresses.
 func (w *wire) send(ctx context.Context, c call) *exchange {
 	x := &exchange{hide: []string{c.secret}}
-	if x.err = w.gate.pass(ctx); x.err != nil {
+	asked := w.gate.now()
+	x.err = w.gate.pass(ctx)
+	sent := w.gate.now()
+	x.waited = sent.Sub(asked)
+	if x.err != nil {
+		x.unsent = true
 		return x
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	key, err := w.credentials.take(ctx)
 	if err != nil {
-		x.err = err
+		x.err, x.unsent = err, true
 		return x
 	}
+	defer func() { x.took = w.gate.now().Sub(sent) }()
 	x.hide = append(x.hide, key.secret, key.token)
 
 	// The runtime asks its client for the credential; each call has its own.

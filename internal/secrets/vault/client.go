@@ -40,6 +40,9 @@ func New(o Options) (*Client, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Observe == nil {
+		o.Observe = func(Exchange) {}
+	}
 	base, err := newAPI(o)
 	if err != nil {
 		return nil, err
@@ -62,6 +65,15 @@ func (c *Client) Check(ctx context.Context) error {
 func (c *Client) Stats() Stats {
 	s := c.sessions
 	return Stats{Logins: s.logins.Load(), Renewals: s.renewals.Load(), LoginFailures: s.failures.Load()}
+}
+
+// Ends is when the login in use is no good any more; zero where there is none,
+// or one without end. It asks Vault nothing.
+func (c *Client) Ends() time.Time {
+	if s := c.sessions.current.Load(); s != nil {
+		return s.ends
+	}
+	return time.Time{}
 }
 
 // Run keeps the login alive between reads until ctx ends, and returns nil

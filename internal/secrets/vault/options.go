@@ -51,6 +51,20 @@ type Options struct {
 	Redactor *secrets.Redactor
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Observe, if not nil, is told of every request, retries too. It is called
+	// by many goroutines at once and must not block.
+	Observe func(Exchange)
+}
+
+// Exchange is one request to Vault, for metrics. It holds no path.
+type Exchange struct {
+	// Operation is one of login, unwrap, renew, revoke, lookup, mounts, health
+	// and read.
+	Operation string
+	// Status is the answer's; 0 where none came.
+	Status int
+	// Took is how long it was until the answer's header.
+	Took time.Duration
 }
 
 // Auth says how to sign in: exactly one field is set.

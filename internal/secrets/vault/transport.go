@@ -99,7 +99,7 @@ func newTransport(o Options) (*guard, error) {
 		}
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return load() }
 	}
-	g := &guard{hosts: map[string]bool{}, inner: &http.Transport{
+	g := &guard{hosts: map[string]bool{}, observe: o.Observe, now: o.Now, inner: &http.Transport{
 		DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:        config,
 		TLSHandshakeTimeout:    5 * time.Second,
@@ -137,8 +137,10 @@ func roots(file string) (*x509.CertPool, error) {
 // leads to a host that the configuration names. The api package would follow
 // one anywhere, with the token.
 type guard struct {
-	inner http.RoundTripper
-	hosts map[string]bool
+	inner   http.RoundTripper
+	hosts   map[string]bool
+	observe func(Exchange)
+	now     func() time.Time
 }
 
 // redirectError is a redirect to a host that nobody named.
@@ -149,7 +151,13 @@ func (e *redirectError) Error() string { return fmt.Sprintf("redirected to %q", 
 
 // RoundTrip implements http.RoundTripper.
 func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
+	begun := g.now()
 	resp, err := g.inner.RoundTrip(r)
+	told := Exchange{Operation: operation(r.URL.Path), Took: g.now().Sub(begun)}
+	if resp != nil {
+		told.Status = resp.StatusCode
+	}
+	g.observe(told)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // A RoundTripper hands the transport's error on as it is.
 	}
@@ -169,4 +177,27 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		io.Closer
 	}{io.LimitReader(resp.Body, maxBody), resp.Body}
 	return resp, nil
+}
+
+// operation says in one word of a fixed set what a path asks for.
+func operation(path string) string {
+	path = strings.TrimPrefix(path, "/v1/")
+	method, isAuth := strings.CutPrefix(path, "auth/")
+	switch {
+	case isAuth && method == "token/renew-self":
+		return "renew"
+	case isAuth && method == "token/revoke-self":
+		return "revoke"
+	case isAuth && method == "token/lookup-self":
+		return "lookup"
+	case isAuth && strings.HasSuffix(method, "/login"):
+		return "login"
+	case strings.HasPrefix(path, "sys/wrapping/"):
+		return "unwrap"
+	case strings.HasPrefix(path, "sys/internal/ui/mounts/"):
+		return "mounts"
+	case path == "sys/health":
+		return "health"
+	}
+	return "read"
 }

@@ -44,6 +44,20 @@ type Options struct {
 	// MaxRepositoryBytes bounds what one fetch may unpack, and so the memory
 	// that it takes; 0 is 512 MiB.
 	MaxRepositoryBytes int64
+	// Observe, if not nil, is told of every request to the server.
+	Observe func(Exchange)
+	// Now is the clock that Observe's times come from; nil is time.Now.
+	Now func() time.Time
+}
+
+// Exchange is one request to the server, for metrics. It names no repository.
+type Exchange struct {
+	// Operation is list (where the refs stand, and whatever comes before that)
+	// or fetch.
+	Operation string
+	// OK says that the answer was read whole.
+	OK   bool
+	Took time.Duration
 }
 
 const (
@@ -87,6 +101,12 @@ func New(options Options) (*Source, error) {
 	}
 	if options.MaxRepositoryBytes <= 0 {
 		options.MaxRepositoryBytes = defaultMaxRepositoryBytes
+	}
+	if options.Observe == nil {
+		options.Observe = func(Exchange) {}
+	}
+	if options.Now == nil {
+		options.Now = time.Now
 	}
 	options.Limits = options.Limits.WithDefaults()
 	s := &Source{options: options, endpoint: at, path: path}
@@ -211,21 +231,41 @@ func (s *Source) converse(ctx context.Context, f func(context.Context, conversat
 	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	err := func() error {
-		sess, err := s.remote.open(limited)
+		c, err := s.open(limited)
+		if c.session != nil {
+			defer c.session.close()
+		}
 		if err != nil {
 			return err
 		}
-		defer sess.close()
-		refs, err := listRefs(limited, sess)
-		if err != nil {
-			return err
-		}
-		return f(limited, conversation{sess, refs})
+		return f(limited, c)
 	}()
 	if ended := limited.Err(); err != nil && ended != nil && !errors.Is(err, ended) {
 		return fmt.Errorf("%w: %w", ended, err)
 	}
 	return err
+}
+
+// open opens a session and lists the refs. The session, where there is one, is
+// the caller's to close, also after an error.
+func (s *Source) open(ctx context.Context) (c conversation, err error) {
+	defer s.told("list", s.options.Now(), &err)
+	if c.session, err = s.remote.open(ctx); err != nil {
+		return conversation{}, err
+	}
+	c.refs, err = listRefs(ctx, c.session)
+	return c, err
+}
+
+// fetch is the second half of a conversation.
+func (s *Source) fetch(ctx context.Context, c conversation, o order, store *memory.Storage) (err error) {
+	defer s.told("fetch", s.options.Now(), &err)
+	return fetch(ctx, c.session, c.refs, o, store, s.options.MaxRepositoryBytes)
+}
+
+// told tells the observer of a request that began at a time and ends now.
+func (s *Source) told(operation string, begun time.Time, err *error) {
+	s.options.Observe(Exchange{Operation: operation, OK: *err == nil, Took: s.options.Now().Sub(begun)})
 }
 
 // target is the commit that the options ask for.
@@ -280,7 +320,7 @@ func (s *Source) collect(ctx context.Context, c conversation, tip plumbing.Hash)
 		}
 		o = order{want: *c.refs.Head, depth: 200}
 	}
-	return store, fetch(ctx, c.session, c.refs, o, store, s.options.MaxRepositoryBytes)
+	return store, s.fetch(ctx, c, o, store)
 }
 
 // offersCommit says whether the server gives h when asked for it by id.

@@ -70,7 +70,7 @@ func (s *Source) rewritten(ctx context.Context, fetched *memory.Storage, tip plu
 		// the answer only commits are looked at.
 		o := order{want: tip, have: previous, depth: depth, commits: true}
 		err := s.converse(ctx, func(ctx context.Context, c conversation) error {
-			return fetch(ctx, c.session, c.refs, o, store, s.options.MaxRepositoryBytes)
+			return s.fetch(ctx, c, o, store)
 		})
 		if errors.Is(err, errTooLarge) {
 			return true, nil

@@ -1,0 +1,125 @@
+package daemon
+
+import (
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"reconciler/internal/binding"
+)
+
+// bindingCollector tells of each binding as it stands.
+type bindingCollector struct {
+	see                             sights
+	ready, condition, expiry, steps described
+}
+
+func newBindingCollector(m *metrics, see sights) *bindingCollector {
+	of := []string{labelRegistry, "binding", "platform"}
+	return &bindingCollector{
+		see:       see,
+		ready:     m.describe(prometheus.GaugeValue, "reconciler_binding_ready", "1 when the binding is as declared.", of...),
+		condition: m.describe(prometheus.GaugeValue, "reconciler_binding_condition", "Always 1; the label status (true, false, unknown) tells how a condition of the binding stands.", append(of[:3:3], "condition", "status")...),
+		expiry:    m.describe(prometheus.GaugeValue, "reconciler_binding_token_expiry_seconds", "Seconds until the token's earliest known end, by declaration or code host; negative once it is past.", of...),
+		steps:     m.describe(prometheus.GaugeValue, "reconciler_binding_person_steps", "Steps that wait for a person.", of...),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *bindingCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []described{c.ready, c.condition, c.expiry, c.steps} {
+		ch <- d.desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *bindingCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, s := range c.see.statuses() {
+		of := []string{s.Spec.Instance, s.Name, string(s.Spec.Platform)}
+		ready := 0.0
+		for _, cond := range s.Conditions {
+			c.condition.give(ch, 1, append(of[:3:3], string(cond.Type), strings.ToLower(string(cond.Status)))...)
+			if cond.Type == binding.Ready && cond.Status == binding.True {
+				ready = 1
+			}
+		}
+		c.ready.give(ch, ready, of...)
+		c.steps.give(ch, float64(len(s.Steps)), of...)
+		if !s.TokenExpires.IsZero() {
+			c.expiry.give(ch, s.TokenExpires.Sub(c.see.now()).Seconds(), of...)
+		}
+	}
+}
+
+// queueCollector tells what the loops are at.
+type queueCollector struct {
+	see           sights
+	depth, oldest described
+}
+
+func newQueueCollector(m *metrics, see sights) *queueCollector {
+	return &queueCollector{
+		see:    see,
+		depth:  m.describe(prometheus.GaugeValue, "reconciler_queue_depth", "Instances whose sync was asked for by a commit or a person and has not begun."),
+		oldest: m.describe(prometheus.GaugeValue, "reconciler_queue_oldest_unfinished_seconds", "How long ago the oldest sync of an instance that has not ended was asked for or, if nobody asked, begun; 0 when there is none.", labelRegistry),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *queueCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- c.depth.desc
+	ch <- c.oldest.desc
+}
+
+// Collect implements prometheus.Collector.
+func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
+	waiting := 0
+	for instance, state := range c.see.loops() {
+		if !state.Waiting.IsZero() {
+			waiting++
+		}
+		age := 0.0
+		if oldest := state.Oldest(); !oldest.IsZero() {
+			age = c.see.now().Sub(oldest).Seconds()
+		}
+		c.oldest.give(ch, age, instance)
+	}
+	c.depth.give(ch, float64(waiting))
+}
+
+// vaultCollector tells of the login to Vault; nothing where there is no Vault.
+type vaultCollector struct {
+	see                     sights
+	logins, renewals, lease described
+}
+
+func newVaultCollector(m *metrics, see sights) *vaultCollector {
+	return &vaultCollector{
+		see:      see,
+		logins:   m.describe(prometheus.CounterValue, "reconciler_vault_logins_total", "Logins to Vault, by result: success, error.", "result"),
+		renewals: m.describe(prometheus.CounterValue, "reconciler_vault_renewals_total", "Renewals of the login to Vault."),
+		lease:    m.describe(prometheus.GaugeValue, "reconciler_vault_lease_expiry_seconds", "Seconds until the login to Vault ends, negative once it has; absent without a login, or with one that has no end."),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *vaultCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []described{c.logins, c.renewals, c.lease} {
+		ch <- d.desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *vaultCollector) Collect(ch chan<- prometheus.Metric) {
+	client := c.see.vault()
+	if client == nil {
+		return
+	}
+	stats := client.Stats()
+	c.logins.give(ch, float64(stats.Logins), resultSuccess)
+	c.logins.give(ch, float64(stats.LoginFailures), resultError)
+	c.renewals.give(ch, float64(stats.Renewals))
+	if ends := client.Ends(); !ends.IsZero() {
+		c.lease.give(ch, ends.Sub(c.see.now()).Seconds())
+	}
+}

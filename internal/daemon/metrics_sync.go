@@ -1,0 +1,126 @@
+package daemon
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+)
+
+// Results of a look at the source, and of a sync.
+const (
+	resultChanged   = "changed"
+	resultUnchanged = "unchanged"
+	resultSuccess   = "success"
+	resultPartial   = "partial"
+	resultError     = "error"
+)
+
+// sourceMetrics tell of the looks at the source of declarations.
+type sourceMetrics struct {
+	syncs       *prometheus.CounterVec
+	duration    *prometheus.HistogramVec
+	lastSuccess *prometheus.GaugeVec
+}
+
+func newSourceMetrics(m *metrics) sourceMetrics {
+	s := sourceMetrics{
+		syncs:       m.counter("reconciler_source_syncs_total", "Looks at the source of declarations, by result: changed, unchanged, error.", "result"),
+		duration:    m.histogram("reconciler_source_sync_duration_seconds", "How long a look at the source took, with reading and checking what is new.", syncBuckets(), "result"),
+		lastSuccess: m.gauge("reconciler_source_last_success_timestamp_seconds", "When the source was last read, changed or not, in seconds since 1970; 0 until then."),
+	}
+	for _, result := range []string{resultChanged, resultUnchanged, resultError} {
+		s.syncs.WithLabelValues(result)
+	}
+	s.lastSuccess.WithLabelValues()
+	return s
+}
+
+// looked counts a look that ended now.
+func (s sourceMetrics) looked(result string, begun, now time.Time) {
+	s.syncs.WithLabelValues(result).Inc()
+	s.duration.WithLabelValues(result).Observe(now.Sub(begun).Seconds())
+	if result != resultError {
+		s.lastSuccess.WithLabelValues().Set(seconds(now))
+	}
+}
+
+// syncMetrics tell of what the reconcilers do.
+type syncMetrics struct {
+	syncs, actions       *prometheus.CounterVec
+	duration, queueWait  *prometheus.HistogramVec
+	lastSuccess, pending *prometheus.GaugeVec
+}
+
+func newSyncMetrics(m *metrics) syncMetrics {
+	return syncMetrics{
+		syncs:       m.counter("reconciler_syncs_total", "Syncs of an instance, by result: success, partial (something failed, waits for another try or did not answer), error (nothing was applied).", labelRegistry, "result"),
+		duration:    m.histogram("reconciler_sync_duration_seconds", "How long a sync of an instance took.", syncBuckets(), labelRegistry, "result"),
+		lastSuccess: m.gauge("reconciler_sync_last_success_timestamp_seconds", "When a sync of an instance last ended with every question answered and nothing failed, in seconds since 1970; 0 until then.", labelRegistry),
+		actions:     m.counter("reconciler_actions_total", "Actions of syncs, by kind and result: done or failed.", labelRegistry, "action", "result"),
+		pending:     m.gauge("reconciler_plan_pending_actions", "Actions of an instance's last plan that are not done, by kind: those under way, those that failed or wait, a person's, and those that are forbidden.", labelRegistry, "action"),
+		queueWait:   m.histogram("reconciler_queue_wait_seconds", "How long a commit or a person waited until the sync began that serves them.", waitBuckets(), labelRegistry),
+	}
+}
+
+// begin makes the series of an instance, so that a first failure is seen as a
+// rise from 0.
+func (s syncMetrics) begin(instance string) {
+	for _, result := range []string{resultSuccess, resultPartial, resultError} {
+		s.syncs.WithLabelValues(instance, result)
+	}
+	s.lastSuccess.WithLabelValues(instance)
+	s.left(instance, nil)
+}
+
+// left shows how many actions of each kind are not done.
+func (s syncMetrics) left(instance string, count map[plan.Kind]int) {
+	for _, kind := range plan.Kinds() {
+		if kind != plan.Noop {
+			s.pending.WithLabelValues(instance, string(kind)).Set(float64(count[kind]))
+		}
+	}
+}
+
+// count takes what a reconciler tells.
+func (s syncMetrics) count(ev reconcile.Event) {
+	switch ev.Kind {
+	case reconcile.SyncStarted:
+		if ev.Waited > 0 {
+			s.queueWait.WithLabelValues(ev.Instance).Observe(ev.Waited.Seconds())
+		}
+	case reconcile.PlanMade:
+		count := map[plan.Kind]int{}
+		for _, a := range ev.Plan.Actions {
+			count[a.Kind]++
+		}
+		s.left(ev.Instance, count)
+	case reconcile.ActionDone:
+		s.actions.WithLabelValues(ev.Instance, string(ev.Action.Kind), string(ev.Outcome.State)).Inc()
+	case reconcile.SyncDone:
+		count := map[plan.Kind]int{}
+		for _, o := range ev.Result.Outcomes {
+			if o.State != reconcile.Done {
+				count[o.Action.Kind]++
+			}
+		}
+		s.left(ev.Instance, count)
+		result := resultSuccess
+		if ev.Result.Incomplete || ev.Result.Count(reconcile.Failed, reconcile.Held, reconcile.Skipped, reconcile.Stopped) > 0 {
+			result = resultPartial
+		} else {
+			s.lastSuccess.WithLabelValues(ev.Instance).Set(seconds(ev.Time))
+		}
+		s.ended(ev, result)
+	case reconcile.SyncFailed:
+		s.ended(ev, resultError)
+	case reconcile.ActionStarted, reconcile.Recovered, reconcile.RepairsStopped:
+	}
+}
+
+func (s syncMetrics) ended(ev reconcile.Event, result string) {
+	s.syncs.WithLabelValues(ev.Instance, result).Inc()
+	s.duration.WithLabelValues(ev.Instance, result).Observe(ev.Took.Seconds())
+}

@@ -1,0 +1,83 @@
+package personal
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+)
+
+// Codes of attempts that the registry gave none for.
+const (
+	// CodeOK is that of a good answer.
+	CodeOK = "OK"
+	// CodeNone is that of a call to which no answer came.
+	CodeNone = "none"
+	// CodeUnreadable is that of an answer which is not the registry's.
+	CodeUnreadable = "unreadable"
+	// CodeOther stands for every code that the product does not document.
+	CodeOther = "other"
+)
+
+// Attempt is one attempt of a call, for metrics. Its texts are from fixed
+// sets, so that they can be labels.
+type Attempt struct {
+	// Operation is the product's name for the call, for example GetRepoList.
+	Operation string
+	// Code is what came of it: one of the constants, a code that the product
+	// documents or the beginning that a family of its codes shares, or an HTTP
+	// class such as 5xx where an error came without a code.
+	Code string
+	// Unsent says that there was no exchange: the rate limiter held the call
+	// back for good, or there was no access key to sign it with.
+	Unsent bool
+	// Waited is how long the rate limiter held it back, Took how long the
+	// exchange took.
+	Waited, Took time.Duration
+}
+
+// families are the beginnings of the codes that the product documents for
+// these calls, or that its gateway gives to any.
+func families() []string {
+	return []string{
+		"USER_NOT_EXIST", "NAMESPACE_NOT_EXIST", "REPO_NOT_EXIST", "SystemError", "Throttling",
+		"InvalidTimeStamp", "SignatureNonceUsed", "InvalidAccessKeyId", "SignatureDoesNotMatch",
+		"IncompleteSignature", "MissingAccessKeyId", "InvalidSecurityToken", "MissingSecurityToken",
+		"Forbidden", "NoPermission", "NoPrivilege", "Unauthorized",
+		"InvalidAction", "InvalidApi", "InvalidVersion", "UnsupportedOperation", "UnsupportedHTTPMethod",
+	}
+}
+
+// tell tells the observer what came of an attempt.
+func (d *Driver) tell(c call, x *exchange, f *binding.Failure) {
+	if d.wire.observe == nil {
+		return
+	}
+	d.wire.observe(Attempt{
+		Operation: c.action, Code: codeOf(x, f), Unsent: x.unsent,
+		Waited: x.waited, Took: x.took,
+	})
+}
+
+func codeOf(x *exchange, f *binding.Failure) string {
+	switch {
+	case f == nil:
+		return CodeOK
+	case x.status == 0:
+		return CodeNone
+	}
+	e, readable := x.open()
+	switch {
+	case !readable && x.status < 300:
+		return CodeUnreadable
+	case e.Code == "" || !readable:
+		return fmt.Sprintf("%dxx", min(max(x.status/100, 1), 5))
+	}
+	for _, family := range families() {
+		if strings.HasPrefix(e.Code, family) {
+			return family
+		}
+	}
+	return CodeOther
+}
