@@ -244,8 +244,10 @@ func (e *Engine) Memory(name string) (server.Memory, error) {
 	records, errRecords := e.store.Records(ctx, name)
 	intents, errIntents := e.store.Intents(ctx, name)
 	efforts, errEfforts := e.store.Efforts(ctx, name)
+	suspensions, errSuspensions := e.store.Suspensions(ctx, name)
 	revision, errRevision := e.store.Revision(ctx, e.present().config.sourceKey())
-	return server.Memory{Records: records, Intents: intents, Efforts: efforts, Revision: revision}, errors.Join(errRecords, errIntents, errEfforts, errRevision)
+	return server.Memory{Records: records, Intents: intents, Efforts: efforts, Suspensions: suspensions, Revision: revision},
+		errors.Join(errRecords, errIntents, errEfforts, errSuspensions, errRevision)
 }
 
 // Log is the engine's logger, behind the redactor.

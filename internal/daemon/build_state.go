@@ -69,6 +69,11 @@ func (l *longLived) remember(ctx context.Context, memory server.Memory, source s
 			return err
 		}
 	}
+	for _, suspension := range memory.Suspensions {
+		if err := l.store.PutSuspension(ctx, suspension); err != nil {
+			return err
+		}
+	}
 	if memory.Revision == "" {
 		return nil
 	}

@@ -250,10 +250,11 @@ other one.`,
 		},
 		{
 			Code: "suspend-ended", Severity: Warning,
-			Sentence: "A suspension that is over is removed from the declaration.",
-			Hint:     "Remove suspend, or move until to a later day.",
+			Sentence: "A suspension that is over is removed, or prolonged.",
+			Hint:     "Remove suspend from the declaration, or move until to a later day; what a person suspended ends with `reconciler resume`.",
 			Explanation: `After the day named in until, the binding is reconciled again. A suspension left behind misleads the next reader, who
-may believe that it still holds.`,
+may believe that it still holds. One that a person asked the daemon for by ` + "`reconciler suspend`" + ` is told of for a day after its
+end, so that whoever asked for it sees that it holds no more; then the daemon forgets it.`,
 			Source: ownRule,
 		},
 	}

@@ -15,6 +15,7 @@ import (
 func Make(in Input) Plan {
 	m := newMaker(in)
 	m.instance()
+	m.suspensionsEnded()
 	for i := range m.in.Declarations {
 		m.declaration(&m.in.Declarations[i])
 	}
@@ -79,6 +80,9 @@ func newMaker(in Input) *maker {
 	in.Records = slices.SortedStableFunc(slices.Values(in.Records), func(a, b binding.Record) int {
 		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform))
 	})
+	in.Suspensions = slices.SortedStableFunc(slices.Values(in.Suspensions), func(a, b binding.Suspension) int {
+		return cmp.Or(cmp.Compare(a.Binding, b.Binding), a.Until.Compare(b.Until))
+	})
 	in.Broken = slices.Sorted(slices.Values(in.Broken))
 	m := &maker{in: in, claimed: map[recordKey]bool{}, declared: map[string]bool{}, memory: map[recordKey]map[string]*binding.RecordedImage{}}
 	for _, r := range in.Records {
@@ -109,15 +113,15 @@ func (m *maker) instance() {
 func (m *maker) declaration(d *binding.Declaration) {
 	s := m.subject(d)
 	m.expiry(s)
+	suspended := m.suspended(d.Spec.Suspend, s.names()...)
 	switch u := m.in.Observation.Unknown; {
 	case m.rivals(d):
 		m.act(s, takeAccount, Action{
 			Object: accountObject, Kind: Forbidden,
 			Reason: "binding-unique: another declaration claims " + d.Spec.Platform.Title() + " of this instance too",
 		})
-	case d.Spec.Suspend.Active(m.in.Now):
-		u := d.Spec.Suspend
-		m.noop(s, fmt.Sprintf("suspended until %s by %s: %s", u.Until, u.Owner, u.Reason))
+	case suspended != "":
+		m.noop(s, suspended)
 	case u != nil:
 		m.noop(s, unknownReason(*u))
 	case m.holderBroken(d.Spec.Platform):

@@ -145,7 +145,10 @@ type Input struct {
 	Intents []binding.Intent
 	// Efforts are what is remembered of repairs on this instance.
 	Efforts []binding.Effort
-	Policy  Policy
+	// Suspensions are what persons hold still on this instance, or did until
+	// lately.
+	Suspensions []binding.Suspension
+	Policy      Policy
 }
 
 // Instance is what a person's steps need to know of an instance.

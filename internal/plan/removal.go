@@ -49,6 +49,7 @@ func (m *maker) removedBinding(r *binding.Record) {
 	s, asked := m.in.Observation.Accounts[r.Platform]
 	caps := m.in.Observation.Capabilities
 	a := m.recordAction(r, Action{Object: accountObject, Kind: Noop})
+	suspended := m.suspended(nil, r.Binding)
 	switch u := m.in.Observation.Unknown; {
 	case m.platformDeclared(r.Platform):
 		return // Another declaration has the platform now; it decides.
@@ -59,6 +60,8 @@ func (m *maker) removedBinding(r *binding.Record) {
 		if u == nil && asked && s.Unknown == nil && s.Account == nil {
 			a.Reason = "not declared any more, and not bound; nothing is done (deletionPolicy Retain)"
 		}
+	case suspended != "":
+		a.Reason = "not declared any more; kept for now: " + suspended
 	case u != nil:
 		a.Reason = unknownReason(*u)
 	case caps.ListAccounts && s.Unknown != nil:

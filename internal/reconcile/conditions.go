@@ -16,7 +16,9 @@ type view struct {
 	declared *binding.Declaration
 	record   *binding.Record
 	obs      binding.Observation
-	outcomes []Outcome
+	// suspensions are the instance's.
+	suspensions []binding.Suspension
+	outcomes    []Outcome
 	// byObject finds outcomes by their action's object.
 	byObject map[string]Outcome
 	// warnDays is the longest of the policy's expiry warnings.
@@ -56,8 +58,8 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 	if v.declared.Spec.Platform.OAuth() {
 		rest = append(rest, v.awaitingAuthorization())
 	}
-	if v.declared.Spec.Suspend != nil {
-		rest = append(rest, v.suspended())
+	if c := suspended(v.now, v.declared.Spec.Suspend, v.suspensions, v.names()...); c != nil {
+		rest = append(rest, *c)
 	}
 	return v.stamp(old, append([]binding.Condition{carry(old, v.ready(rest))}, rest...))
 }
@@ -180,11 +182,13 @@ func (v view) contested() (c binding.Condition, is bool) {
 	return c, false
 }
 
-func (v view) suspended() binding.Condition {
-	s := v.declared.Spec.Suspend
-	if s.Active(v.now) {
-		return condition(binding.Suspended, binding.True, ReasonSuspended,
-			fmt.Sprintf("until the end of %s, by %s: %s", s.Until, s.Owner, s.Reason))
+// names are those that the binding has, and had when it was applied.
+func (v view) names() []string {
+	names := []string{v.declared.Name}
+	for _, o := range v.outcomes {
+		if o.Action.Target.Record != nil {
+			names = append(names, o.Action.Target.Record.Binding)
+		}
 	}
-	return condition(binding.Suspended, binding.False, ReasonSuspensionEnded, fmt.Sprintf("it ended with %s", s.Until))
+	return names
 }

@@ -55,10 +55,11 @@ type world struct {
 	answers  map[string][]binding.Answer // by token value
 	subgroup binding.Verdict
 
-	records map[string]binding.Record
-	intents map[string]binding.Intent
-	efforts map[string]binding.Effort
-	history []binding.Event
+	records     map[string]binding.Record
+	intents     map[string]binding.Intent
+	efforts     map[string]binding.Effort
+	suspensions []binding.Suspension
+	history     []binding.Event
 }
 
 func newWorld() *world {

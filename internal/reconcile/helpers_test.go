@@ -29,6 +29,22 @@ func (w store) Records(_ context.Context, of string) (all []binding.Record, err 
 func recordKey(r binding.Record) string { return r.Binding + "/" + string(r.Platform) }
 func intentKey(i binding.Intent) string { return i.Binding + "/" + string(i.Platform) + "/" + i.Object }
 
+func (w store) Suspensions(context.Context, string) ([]binding.Suspension, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dead {
+		return nil, errDead
+	}
+	return slices.Clone(w.suspensions), nil
+}
+
+func (w store) DeleteSuspension(_ context.Context, s binding.Suspension) error {
+	return w.do("store delete-suspension", func() error {
+		w.suspensions = slices.DeleteFunc(w.suspensions, func(o binding.Suspension) bool { return o.Binding == s.Binding })
+		return nil
+	})
+}
+
 func (w store) PutRecord(_ context.Context, r binding.Record) error {
 	return w.do("store put-record", func() error { w.records[recordKey(r)] = r; return nil })
 }

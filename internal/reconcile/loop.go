@@ -92,14 +92,17 @@ func (l *Loop) Run(ctx context.Context) error {
 	}
 }
 
-// pause is how long to wait after a sync: until something is due again, or
-// drift is to be looked for.
+// pause is how long to wait after a sync: until something is due again, a
+// suspension ends, or drift is to be looked for.
 func (l *Loop) pause() time.Duration {
 	pause := l.o.Jitter(l.o.DriftInterval)
 	now := l.r.o.Now()
 	if due := l.r.backoff.next(now); !due.IsZero() {
 		// Never before it is due, or the run would find it held and be for nothing.
 		pause = min(pause, max(due.Sub(now), l.o.Jitter(due.Sub(now)))+time.Millisecond)
+	}
+	if end := l.r.suspensionEnds(now); !end.IsZero() {
+		pause = min(pause, end.Sub(now)+time.Millisecond)
 	}
 	return pause
 }

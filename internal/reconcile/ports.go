@@ -99,6 +99,12 @@ type EffortStore interface {
 	DeleteEffort(ctx context.Context, effort binding.Effort) error
 }
 
+// SuspensionStore keeps what persons hold still.
+type SuspensionStore interface {
+	Suspensions(ctx context.Context, instance string) ([]binding.Suspension, error)
+	DeleteSuspension(ctx context.Context, suspension binding.Suspension) error
+}
+
 // History keeps what was done.
 type History interface {
 	AppendEvent(ctx context.Context, event binding.Event) error
@@ -109,5 +115,6 @@ type Store interface {
 	RecordStore
 	IntentStore
 	EffortStore
+	SuspensionStore
 	History
 }

@@ -76,6 +76,8 @@ type sight struct {
 	obs     binding.Observation
 	plan    plan.Plan
 	depth   Depth
+	// suspensions are those that the plan was made with.
+	suspensions []binding.Suspension
 	// at is when the look began; since it, something may have been changed by
 	// us where stale is set.
 	at    time.Time
@@ -171,16 +173,21 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []Desired, depth Dep
 	if err != nil {
 		return nil, fmt.Errorf("instance %s: %w", name, err)
 	}
+	suspensions, err := r.suspensions(context.WithoutCancel(ctx))
+	if err != nil {
+		return nil, err
+	}
 	planned := make([]Planned, len(desireds))
 	for n, desired := range desireds {
 		p := plan.Make(plan.Input{
 			Now: r.o.Now(), Instance: r.o.Instance, Declarations: desired.of(name),
 			Broken: desired.Broken, Rewritten: desired.Rewritten, EmptySnapshot: desired.EmptySnapshot,
-			Observation: observations[n], Records: l.all(), Intents: intents, Efforts: efforts, Policy: r.o.Policy,
+			Observation: observations[n], Records: l.all(), Intents: intents, Efforts: efforts, Suspensions: suspensions,
+			Policy: r.o.Policy,
 		})
 		planned[n] = Planned{p, observations[n]}
 		r.mu.Lock()
-		r.seen = sight{desired: desired, obs: observations[n], plan: p, depth: depth, at: started}
+		r.seen = sight{desired: desired, obs: observations[n], plan: p, depth: depth, suspensions: suspensions, at: started}
 		r.mu.Unlock()
 		r.emit(Event{Kind: PlanMade, Revision: desired.Revision, Plan: &p})
 	}

@@ -77,7 +77,7 @@ func effortOf(efforts []binding.Effort, d binding.Declaration) binding.Effort {
 }
 
 func (r *Reconciler) declaredStatus(d binding.Declaration, m memories, p plan.Plan, result Result) binding.Status {
-	v := view{now: r.o.Now(), declared: &d, obs: r.seen.obs, outcomes: result.of(d.Name), byObject: map[string]Outcome{}}
+	v := view{now: r.o.Now(), declared: &d, obs: r.seen.obs, suspensions: r.seen.suspensions, outcomes: result.of(d.Name), byObject: map[string]Outcome{}}
 	for _, o := range v.outcomes {
 		v.byObject[o.Action.Object] = o
 	}
@@ -130,7 +130,15 @@ func (r *Reconciler) undeclaredStatus(record binding.Record, broken []string) bi
 		c.Message = "its file " + s.File + " cannot be read, parsed or validated; the binding is kept as it is"
 	}
 	c.LastTransitionTime = r.o.Now()
-	s.Conditions = binding.SetCondition(slices.Clone(s.Conditions), c)
+	s.Conditions = slices.DeleteFunc(slices.Clone(s.Conditions), func(c binding.Condition) bool { return c.Type == binding.Suspended })
+	s.Conditions = binding.SetCondition(s.Conditions, c)
+	if held := suspended(r.o.Now(), nil, r.seen.suspensions, record.Binding); held != nil {
+		held.LastTransitionTime = r.o.Now()
+		if before := binding.FindCondition(r.statuses[record.Binding].Conditions, binding.Suspended); before != nil && before.Status == held.Status {
+			held.LastTransitionTime = before.LastTransitionTime
+		}
+		s.Conditions = append(s.Conditions, *held)
+	}
 	s.Steps, s.LastSync = nil, r.o.Now()
 	return s
 }

@@ -148,6 +148,8 @@ func TestPublishedSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
 		{"bindinglist.json", "Repository", binding.Repository{}},
 		{"bindinglist.json", "BuildRule", binding.BuildRule{}},
 		{"syncresult.json", "", report.SyncResult{}},
+		{"suspensionlist.json", "", report.SuspensionList{}},
+		{"suspensionlist.json", "Suspension", binding.Suspension{}},
 		{"syncresult.json", "Instance", report.SyncedInstance{}},
 		{"syncresult.json", "Binding", report.SyncedBinding{}},
 	} {

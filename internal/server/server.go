@@ -45,6 +45,8 @@ type Memory struct {
 	Intents []binding.Intent `json:"intents"`
 	// Efforts are what is remembered of the trouble that bindings make.
 	Efforts []binding.Effort `json:"efforts,omitempty"`
+	// Suspensions are what persons hold still.
+	Suspensions []binding.Suspension `json:"suspensions,omitempty"`
 	// Revision is the one that the next snapshot has to descend from; empty
 	// before the first.
 	Revision string `json:"revision,omitempty"`
@@ -62,8 +64,10 @@ type Options struct {
 	// them; nil where nobody does.
 	Attester Attester
 	Syncer   Syncer
-	Metrics  prometheus.Gatherer
-	Log      *slog.Logger
+	// Suspender holds things still for them; nil where nobody does.
+	Suspender Suspender
+	Metrics   prometheus.Gatherer
+	Log       *slog.Logger
 }
 
 // Server serves until it is closed.
@@ -217,6 +221,10 @@ func (s *Server) private() http.Handler {
 	}
 	if s.opts.Syncer != nil {
 		mux.HandleFunc("POST "+syncPath, s.sync())
+	}
+	if s.opts.Suspender != nil {
+		mux.HandleFunc("POST "+suspendPath, s.suspend())
+		mux.HandleFunc("POST "+resumePath, s.resume())
 	}
 	return mux
 }

@@ -11,6 +11,7 @@
 //	events     number, big endian → binding.Event as JSON
 //	revisions  source → the revision applied last
 //	efforts    instance → binding → binding.Effort as JSON
+//	suspensions  instance → binding, nothing → binding.Suspension as JSON
 //
 // Keys of several parts have a NUL between them.
 package state

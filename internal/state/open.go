@@ -185,6 +185,8 @@ func decoderOf(bucket string) func([]byte) error {
 		return decodes[binding.Event]
 	case bucketEfforts:
 		return decodes[binding.Effort]
+	case bucketSuspensions:
+		return decodes[binding.Suspension]
 	}
 	return nil
 }

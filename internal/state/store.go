@@ -12,12 +12,13 @@ import (
 )
 
 const (
-	bucketMeta      = "meta"
-	bucketRecords   = "records"
-	bucketIntents   = "intents"
-	bucketEvents    = "events"
-	bucketRevisions = "revisions"
-	bucketEfforts   = "efforts"
+	bucketMeta        = "meta"
+	bucketRecords     = "records"
+	bucketIntents     = "intents"
+	bucketEvents      = "events"
+	bucketRevisions   = "revisions"
+	bucketEfforts     = "efforts"
+	bucketSuspensions = "suspensions"
 )
 
 // MaxEvents is how many events the history keeps; the oldest go first.
@@ -29,7 +30,7 @@ func buckets() []string {
 
 // laterBuckets came after the first file of this format was written: one that
 // lacks them is whole, and gets them when it is opened for writing.
-func laterBuckets() []string { return []string{bucketEfforts} }
+func laterBuckets() []string { return []string{bucketEfforts, bucketSuspensions} }
 
 // Efforts gives what is remembered of the trouble that the bindings of an
 // instance make, sorted by binding.
@@ -47,6 +48,27 @@ func (s *Store) PutEffort(_ context.Context, effort binding.Effort) error {
 func (s *Store) DeleteEffort(_ context.Context, effort binding.Effort) error {
 	return s.remove(bucketEfforts, effort.Instance, effort.Binding)
 }
+
+// Suspensions gives what persons hold still on an instance, sorted by binding.
+func (s *Store) Suspensions(_ context.Context, instance string) ([]binding.Suspension, error) {
+	return list[binding.Suspension](s, bucketSuspensions, instance)
+}
+
+// PutSuspension keeps a suspension in place of an earlier one of the same
+// binding, or of the whole instance.
+func (s *Store) PutSuspension(_ context.Context, suspension binding.Suspension) error {
+	return s.put(bucketSuspensions, suspension.Instance, suspensionKey(suspension), suspension)
+}
+
+// DeleteSuspension forgets the suspension of the same binding, or of the whole
+// instance; one that is not there is no error.
+func (s *Store) DeleteSuspension(_ context.Context, suspension binding.Suspension) error {
+	return s.remove(bucketSuspensions, suspension.Instance, suspensionKey(suspension))
+}
+
+// suspensionKey is never empty, as the name of a binding is for a whole
+// instance.
+func suspensionKey(s binding.Suspension) string { return s.Binding + "\x00" }
 
 // Records gives what was applied last on an instance, sorted by binding and
 // platform.

@@ -1,0 +1,66 @@
+package binding
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	// MaxSuspension is the longest that a person may suspend for.
+	MaxSuspension = 90 * 24 * time.Hour
+	// suspensionTold is for how long after its end a suspension is told of
+	// before it is forgotten.
+	suspensionTold = 24 * time.Hour
+)
+
+// Suspension holds a binding, or all of an instance, still until a time because
+// a person said so. It stands beside what declarations say (Suspend): both
+// hold.
+type Suspension struct {
+	Instance string `json:"instance"`
+	// Binding is the one that is held; empty for all of the instance.
+	Binding string    `json:"binding,omitempty"`
+	Until   time.Time `json:"until"`
+	Reason  string    `json:"reason"`
+	Person
+	// Since is when it was said.
+	Since time.Time `json:"since"`
+}
+
+// Active says whether the suspension still holds at now.
+func (s Suspension) Active(now time.Time) bool { return now.Before(s.Until) }
+
+// Over says that the suspension ended so long before now that it can be
+// forgotten.
+func (s Suspension) Over(now time.Time) bool { return !now.Before(s.Until.Add(suspensionTold)) }
+
+// Holds says whether the suspension is of one of the names, or of all.
+func (s Suspension) Holds(names ...string) bool {
+	for _, name := range names {
+		if s.Binding == name {
+			return true
+		}
+	}
+	return s.Binding == ""
+}
+
+// What names what is held, for a person.
+func (s Suspension) What() string {
+	if s.Binding == "" {
+		return "instance " + s.Instance
+	}
+	return s.Instance + "/" + s.Binding
+}
+
+// String is the suspension as plans and conditions tell it.
+func (s Suspension) String() string {
+	return fmt.Sprintf("suspended until %s by %s: %s", s.Until.UTC().Format(time.RFC3339), s.By, s.Reason)
+}
+
+// String is the suspension as plans tell it.
+func (s *Suspend) String() string {
+	return fmt.Sprintf("suspended until %s by %s: %s", s.Until, s.Owner, s.Reason)
+}
+
+// End is the first instant at which the suspension holds no more.
+func (s *Suspend) End() time.Time { return s.Until.Time().AddDate(0, 0, 1) }

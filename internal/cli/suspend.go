@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/report"
+	"reconciler/internal/server"
+)
+
+// suspendOptions are what `suspend` depends on.
+type suspendOptions struct {
+	streams Streams
+	daemon  clientFlags
+	until   string
+	request server.SuspendRequest
+	output  outputFlag
+	now     func() time.Time
+}
+
+func newSuspend(streams Streams) *cobra.Command {
+	opts := &suspendOptions{streams: streams, now: time.Now}
+	cmd := &cobra.Command{
+		Use:   "suspend BINDING|--instance NAME|--all",
+		Short: "Have the running daemon hold a binding still for a while",
+		Long: `suspend has the running daemon change nothing of a binding, of an instance, or of
+anything, until a time. It is looked at and told of all the while. What the
+daemon had begun before has ended when suspend returns, or that is said.
+
+A suspension ends by itself. A day long after its end it is a finding
+(suspend-ended), then it is forgotten; "reconciler resume" ends it earlier. It
+survives a restart, stands beside what the declaration says of suspend, and
+keeps a binding too whose declaration is removed meanwhile.
+
+--until is a day (through its end, in UTC), a time (RFC 3339), or a length of
+time such as 90m, 36h or 7d; at most 90 days. Who asked, and why, is kept in
+the history. --by is not proven; who is at the other end of the socket is.`,
+		Example: `  reconciler suspend payments-gitlab --until 2026-12-24 --reason "release freeze"
+  reconciler suspend --instance prod-hangzhou --until 4h --reason "migration"
+  reconciler suspend --all --until 2026-11-30T08:00:00Z --reason "incident 812" --by "Ada Lovelace"`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				opts.request.Binding = args[0]
+			}
+			return runSuspend(cmd.Context(), opts)
+		},
+	}
+	opts.daemon.add(cmd)
+	scopeFlags(cmd, &opts.request.Scope)
+	cmd.Flags().StringVar(&opts.until, "until", "", "the end: a day, a `TIME` or a length of time (required)")
+	cmd.Flags().StringVar(&opts.request.Reason, "reason", "", "`TEXT` for whoever wonders: why (required)")
+	for _, name := range []string{"until", "reason"} {
+		_ = cmd.MarkFlagRequired(name)
+	}
+	byFlag(cmd, &opts.request.By, "asks")
+	opts.output.add(cmd)
+	return cmd
+}
+
+// scopeFlags are --instance and --all of suspend and resume.
+func scopeFlags(cmd *cobra.Command, scope *server.Scope) {
+	cmd.Flags().StringVar(&scope.Instance, "instance", "", "this instance, or the binding on it alone")
+	cmd.Flags().BoolVar(&scope.All, "all", false, "everything")
+}
+
+func runSuspend(ctx context.Context, opts *suspendOptions) (err error) {
+	if opts.request.Until, err = parseUntil(opts.until, opts.now()); err != nil {
+		return fmt.Errorf("suspend: %w", err)
+	}
+	if opts.request.By, err = whoAsks(opts.request.By, "suspend"); err != nil {
+		return err
+	}
+	client, err := opts.daemon.client(opts.streams)
+	if err != nil {
+		return err
+	}
+	list, err := client.Suspend(ctx, opts.request)
+	if err != nil {
+		return err
+	}
+	if opts.output.json() {
+		return report.SuspensionsJSON(opts.streams.Out, list)
+	}
+	return report.Suspended(opts.streams.Out, list, styleOf(opts.streams.Out))
+}
+
+// parseUntil reads the end of a suspension: a day, which belongs to it, a time,
+// or how long from now.
+func parseUntil(text string, now time.Time) (time.Time, error) {
+	if day, err := binding.ParseDate(text); err == nil {
+		return day.Time().AddDate(0, 0, 1), nil
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	length, err := time.ParseDuration(text)
+	if days, isDays := strings.CutSuffix(text, "d"); isDays {
+		var n uint64
+		if n, err = strconv.ParseUint(days, 10, 16); err == nil {
+			length = time.Duration(n) * 24 * time.Hour //nolint:gosec // 16 bits of days.
+		}
+	}
+	if err != nil || length <= 0 {
+		return time.Time{}, fmt.Errorf("--until %q: want a day (2026-12-24), a time (2026-12-24T08:00:00Z) or a length of time (90m, 36h, 7d)", text)
+	}
+	return now.Add(length), nil
+}
+
+// resumeOptions are what `resume` depends on.
+type resumeOptions struct {
+	streams Streams
+	daemon  clientFlags
+	request server.ResumeRequest
+	output  outputFlag
+}
+
+func newResume(streams Streams) *cobra.Command {
+	opts := &resumeOptions{streams: streams}
+	cmd := &cobra.Command{
+		Use:   "resume BINDING|--instance NAME|--all",
+		Short: "Have the running daemon go on with what was suspended",
+		Long: `resume ends a suspension that was asked for by "reconciler suspend", in the same
+words: that of a binding, that of an instance, or all of them. The daemon then
+looks at once. What a declaration suspends is resumed in the declaration.`,
+		Example: `  reconciler resume payments-gitlab
+  reconciler resume --instance prod-hangzhou --reason "migrated"`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				opts.request.Binding = args[0]
+			}
+			return runResume(cmd.Context(), opts)
+		},
+	}
+	opts.daemon.add(cmd)
+	scopeFlags(cmd, &opts.request.Scope)
+	cmd.Flags().StringVar(&opts.request.Reason, "reason", "", "`TEXT` for the history: why")
+	byFlag(cmd, &opts.request.By, "asks")
+	opts.output.add(cmd)
+	return cmd
+}
+
+func runResume(ctx context.Context, opts *resumeOptions) (err error) {
+	if opts.request.By, err = whoAsks(opts.request.By, "resume"); err != nil {
+		return err
+	}
+	client, err := opts.daemon.client(opts.streams)
+	if err != nil {
+		return err
+	}
+	list, err := client.Resume(ctx, opts.request)
+	switch {
+	case err != nil:
+		return err
+	case opts.output.json():
+		return report.SuspensionsJSON(opts.streams.Out, list)
+	}
+	return report.Resumed(opts.streams.Out, list, styleOf(opts.streams.Out))
+}

@@ -1,0 +1,202 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
+	"reconciler/internal/server"
+)
+
+// The history's words for what a person held still, and let go.
+const (
+	historySuspend = "suspend"
+	historyResume  = "resume"
+)
+
+// settleTimeout bounds the wait for a sync under way.
+const settleTimeout = 20 * time.Second
+
+// Suspend holds bindings still until a time, and waits until what began before
+// has ended.
+func (e *Engine) Suspend(ctx context.Context, who server.Caller, req server.SuspendRequest) (report.SuspensionList, error) {
+	g, now := e.present(), e.now()
+	if err := checkSuspend(who, req, now); err != nil {
+		return report.SuspensionList{}, fmt.Errorf("suspend: %w", err)
+	}
+	instances, err := g.scope(req.Scope)
+	if err != nil {
+		return report.SuspensionList{}, fmt.Errorf("suspend: %w", err)
+	}
+	var items []binding.Suspension
+	for _, i := range instances {
+		s := binding.Suspension{
+			Instance: i.name, Binding: req.Binding, Until: req.Until.UTC().Truncate(time.Second), Reason: req.Reason,
+			Person: who.Person(req.By), Since: now,
+		}
+		if err := e.store.PutSuspension(ctx, s); err != nil {
+			return report.SuspensionList{}, fmt.Errorf("suspend %s: %w%s", s.What(), err, alreadyHeld(items))
+		}
+		items = append(items, s)
+		e.noteSuspension(ctx, historySuspend, who, s, s.Reason, req.By)
+	}
+	return report.NewSuspensionList(items, e.settle(ctx, instances, req.Binding)), nil
+}
+
+// alreadyHeld tells what a failure came too late for.
+func alreadyHeld(items []binding.Suspension) string {
+	if len(items) == 0 {
+		return "; nothing is suspended"
+	}
+	return fmt.Sprintf("; %d are suspended already", len(items))
+}
+
+func checkSuspend(who server.Caller, req server.SuspendRequest, now time.Time) error {
+	latest := now.Add(binding.MaxSuspension)
+	switch err := errors.Join(who.Person(req.By).Check(), binding.CheckReason(req.Reason)); {
+	case err != nil:
+		return err
+	case req.Reason == "":
+		return errors.New("it has to be said why")
+	case req.Until.IsZero():
+		return errors.New("it has to be said until when")
+	case !req.Until.After(now):
+		return fmt.Errorf("%s is over already", req.Until.UTC().Format(time.RFC3339))
+	case req.Until.After(latest):
+		return fmt.Errorf("%s is too far off: at most 90 days, until %s", req.Until.UTC().Format(time.RFC3339), latest.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// Resume ends suspensions that persons asked for.
+func (e *Engine) Resume(ctx context.Context, who server.Caller, req server.ResumeRequest) (report.SuspensionList, error) {
+	g := e.present()
+	fail := func(err error) (report.SuspensionList, error) {
+		return report.SuspensionList{}, fmt.Errorf("resume: %w", err)
+	}
+	if err := errors.Join(who.Person(req.By).Check(), binding.CheckReason(req.Reason)); err != nil {
+		return fail(err)
+	}
+	held, err := g.held(ctx, req.Scope)
+	if err != nil {
+		return fail(err)
+	}
+	var instances []*instance
+	for _, s := range held {
+		if err := e.store.DeleteSuspension(ctx, s); err != nil {
+			return fail(err)
+		}
+		e.noteSuspension(ctx, historyResume, who, s, req.Reason, req.By)
+		for _, i := range g.instances {
+			if i.name == s.Instance && !slices.Contains(instances, i) {
+				instances = append(instances, i)
+			}
+		}
+	}
+	for _, i := range instances {
+		if loop := i.loop.Load(); loop != nil {
+			loop.Ask(reconcile.Ask{Binding: req.Binding})
+		}
+	}
+	return report.NewSuspensionList(held, nil), nil
+}
+
+// held are the suspensions that a request to resume means; the error says why
+// there are none.
+func (g *generation) held(ctx context.Context, scope server.Scope) ([]binding.Suspension, error) {
+	if err := checkScope(scope); err != nil {
+		return nil, err
+	}
+	var meant, others []binding.Suspension
+	for _, i := range g.instances {
+		all, err := g.store.Suspensions(ctx, i.name)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range all {
+			here := scope.Instance == "" || scope.Instance == s.Instance
+			switch {
+			case scope.All, here && s.Binding == scope.Binding:
+				meant = append(meant, s)
+			case here && s.Binding == "" && slices.Contains(i.bindings(), scope.Binding):
+				others = append(others, s)
+			}
+		}
+	}
+	switch {
+	case len(meant) > 0:
+		return meant, nil
+	case len(others) > 0:
+		return nil, fmt.Errorf("all of %s is suspended, not %s alone; `reconciler resume --instance %s` resumes it",
+			others[0].What(), scope.Binding, others[0].Instance)
+	case scope.All:
+		return nil, errors.New("no person has suspended anything")
+	}
+	if _, err := g.scope(scope); err != nil {
+		return nil, err
+	}
+	return nil, errors.New("no person has suspended it; what its declaration suspends is resumed there")
+}
+
+// scope are the instances that a request is about; the error says what is wrong
+// with it.
+func (g *generation) scope(scope server.Scope) ([]*instance, error) {
+	if err := checkScope(scope); err != nil {
+		return nil, err
+	}
+	return g.named(scope.Binding, scope.Instance)
+}
+
+func checkScope(scope server.Scope) error {
+	switch narrow := scope.Binding != "" || scope.Instance != ""; {
+	case scope.All && narrow:
+		return errors.New("everything is asked for, and something: leave one out")
+	case !scope.All && !narrow:
+		return errors.New("nothing is asked for: name a binding, an instance, or everything")
+	}
+	return nil
+}
+
+// noteSuspension tells the log and the history. That the history cannot be
+// written undoes nothing.
+func (e *Engine) noteSuspension(ctx context.Context, action string, who server.Caller, s binding.Suspension, why, by string) {
+	until := s.Until.UTC().Format(time.RFC3339)
+	e.log.Info("a person asked for something", "action", action, "instance", s.Instance, "binding", s.Binding, "until", until, "by", by, "caller", who, "reason", why)
+	if err := e.store.AppendEvent(context.WithoutCancel(ctx), binding.Event{
+		Person: who.Person(by), Time: e.now(), Instance: s.Instance, Binding: s.Binding, Action: action,
+		Outcome: string(reconcile.Done), Message: "until " + until + ": " + why,
+	}); err != nil {
+		e.log.Error("history not written", "err", err)
+	}
+}
+
+// settle waits until every instance has synced once from now on, so that
+// nothing of before is under way. It gives those of which that was not seen.
+func (e *Engine) settle(ctx context.Context, instances []*instance, name string) []string {
+	done := make([]chan struct{}, len(instances))
+	for n, i := range instances {
+		done[n] = make(chan struct{})
+		if loop := i.loop.Load(); loop != nil {
+			loop.Ask(reconcile.Ask{Binding: name, Done: func(reconcile.Synced) { close(done[n]) }})
+			continue
+		}
+		close(done[n])
+	}
+	// The rest is for the answer to be on its way.
+	wait, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	var unsettled []string
+	for n, i := range instances {
+		select {
+		case <-done[n]:
+		case <-wait.Done():
+			unsettled = append(unsettled, i.name)
+		}
+	}
+	return unsettled
+}

@@ -1,0 +1,150 @@
+package daemon
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/server"
+)
+
+func (p *process) client() *server.Client {
+	return server.NewClient(p.engine.present().config.Server.Socket)
+}
+
+func suspendFor(name, of string, d time.Duration) server.SuspendRequest {
+	return server.SuspendRequest{
+		Scope: server.Scope{Binding: name, Instance: of}, Until: time.Now().Add(d), Reason: "migration", By: "Ada",
+	}
+}
+
+// TestWhatIsSuspendedStaysAsItIs until a person resumes it, over a restart.
+func TestWhatIsSuspendedStaysAsItIs(t *testing.T) {
+	w := newWorld(t)
+	w.populate(two())
+	w.commit(two())
+	p := w.start()
+	p.ready("pay", "plat")
+	list, err := p.client().Suspend(t.Context(), suspendFor("pay", "", time.Hour))
+	if err != nil || len(list.Items) != 1 || len(list.Unsettled) > 0 || list.Items[0].Instance != prod || !strings.HasPrefix(list.Items[0].Proven, "uid ") {
+		t.Fatalf("got %+v, %v", list, err)
+	}
+	w.instance(prod).ConsoleUnbind("gitlab")
+	w.instance(prod).ConsoleUnbind("codeup")
+	p.await("the other binding is repaired", func() bool { return w.bound(prod, binding.Codeup) })
+	p.syncs(prod, 2)
+	c := p.condition("pay", binding.Suspended)
+	if w.bound(prod, binding.GitLab) || c.Status != binding.True || !strings.Contains(c.Message, "by Ada: migration") {
+		t.Errorf("bound: %v; condition: %+v", w.bound(prod, binding.GitLab), c)
+	}
+	p.end()
+
+	p = w.start()
+	p.ready("plat")
+	p.syncs(prod, 2)
+	if w.bound(prod, binding.GitLab) {
+		t.Error("after a restart it is suspended no more")
+	}
+	list, err = p.client().Resume(t.Context(), server.ResumeRequest{Scope: server.Scope{Binding: "pay"}, By: "Bob", Reason: "migrated"})
+	if err != nil || len(list.Items) != 1 || list.Items[0].By != "Ada" {
+		t.Fatalf("got %+v, %v", list, err)
+	}
+	p.ready("pay")
+	events, err := p.engine.store.Events(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]string{}
+	for _, e := range events {
+		told[e.Action] = e.By + " " + e.Message
+	}
+	if !strings.HasPrefix(told[historySuspend], "Ada until ") || !strings.HasSuffix(told[historyResume], ": migrated") {
+		t.Errorf("the history tells %v", told)
+	}
+}
+
+func TestSuspensionsOfInstancesAndOfAll(t *testing.T) {
+	w := newWorld(t)
+	files := map[string]string{"pay.yaml": gitlabAt("pay", prod), "edge.yaml": gitlabAt("edge", edge)}
+	w.populate(files)
+	w.commit(files)
+	p := w.start()
+	p.ready("pay", "edge")
+	client := p.client()
+	if list, err := client.Suspend(t.Context(), suspendFor("", edge, time.Hour)); err != nil || len(list.Items) != 1 {
+		t.Fatalf("got %+v, %v", list, err)
+	}
+	if c := p.condition("edge", binding.Suspended); c.Status != binding.True {
+		t.Errorf("when it is suspended the condition is %+v", c)
+	}
+	if c := p.condition("pay", binding.Suspended); c.Status != "" {
+		t.Errorf("the other instance's binding: %+v", c)
+	}
+	all := suspendFor("", "", time.Hour)
+	all.All = true
+	if list, err := client.Suspend(t.Context(), all); err != nil || len(list.Items) != 2 {
+		t.Fatalf("got %+v, %v", list, err)
+	}
+	if _, err := client.Resume(t.Context(), server.ResumeRequest{Scope: server.Scope{Binding: "edge"}, By: "Ada"}); err == nil ||
+		!strings.Contains(err.Error(), "all of instance edge-shanghai is suspended, not edge alone; `reconciler resume --instance edge-shanghai`") {
+		t.Errorf("a binding of a suspended instance: %v", err)
+	}
+	if list, err := client.Resume(t.Context(), server.ResumeRequest{Scope: server.Scope{All: true}, By: "Ada"}); err != nil || len(list.Items) != 2 {
+		t.Errorf("got %+v, %v", list, err)
+	}
+	if _, err := client.Resume(t.Context(), server.ResumeRequest{Scope: server.Scope{All: true}, By: "Ada"}); err == nil ||
+		!strings.Contains(err.Error(), "no person has suspended anything") {
+		t.Errorf("again: %v", err)
+	}
+}
+
+func TestSuspensionsThatAreNotTaken(t *testing.T) {
+	w := newWorld(t)
+	w.populate(two())
+	w.commit(two())
+	p := w.start()
+	p.ready("pay", "plat")
+	for name, tt := range map[string]struct {
+		edit func(*server.SuspendRequest)
+		want string
+	}{
+		"nobody's":            {func(r *server.SuspendRequest) { r.By = "" }, "suspend: it has to be said who asks"},
+		"without a reason":    {func(r *server.SuspendRequest) { r.Reason = "" }, "suspend: it has to be said why"},
+		"a reason with lines": {func(r *server.SuspendRequest) { r.Reason = "a\nb" }, "the reason is at most"},
+		"without an end":      {func(r *server.SuspendRequest) { r.Until = time.Time{} }, "until when"},
+		"that is over":        {func(r *server.SuspendRequest) { r.Until = time.Now().Add(-time.Second) }, "is over already"},
+		"for too long":        {func(r *server.SuspendRequest) { r.Until = time.Now().AddDate(0, 0, 91) }, "at most 90 days, until "},
+		"of nothing":          {func(r *server.SuspendRequest) { r.Binding = "" }, "nothing is asked for"},
+		"of all and one":      {func(r *server.SuspendRequest) { r.All = true }, "leave one out"},
+		"a wrong name":        {func(r *server.SuspendRequest) { r.Binding = "pya" }, "no binding is called pya; did you mean pay?"},
+		"a wrong instance":    {func(r *server.SuspendRequest) { r.Instance = "prod-hangzou" }, "did you mean prod-hangzhou?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			request := suspendFor("pay", "", time.Hour)
+			tt.edit(&request)
+			if list, err := p.client().Suspend(t.Context(), request); err == nil || !strings.Contains(err.Error(), tt.want) || len(list.Items) > 0 {
+				t.Errorf("got %+v, %v, want %q", list, err, tt.want)
+			}
+		})
+	}
+	for name, tt := range map[string]struct {
+		request server.ResumeRequest
+		want    string
+	}{
+		"nobody's":            {server.ResumeRequest{Scope: server.Scope{Binding: "pay"}}, "resume: it has to be said who asks"},
+		"of nothing":          {server.ResumeRequest{By: "Ada"}, "nothing is asked for"},
+		"a wrong name":        {server.ResumeRequest{By: "Ada", Scope: server.Scope{Binding: "pya"}}, "did you mean pay?"},
+		"what is held nohow":  {server.ResumeRequest{By: "Ada", Scope: server.Scope{Binding: "pay"}}, "no person has suspended it"},
+		"a reason with lines": {server.ResumeRequest{By: "Ada", Reason: "\x07", Scope: server.Scope{Binding: "pay"}}, "the reason is at most"},
+	} {
+		t.Run("resume "+name, func(t *testing.T) {
+			if list, err := p.client().Resume(t.Context(), tt.request); err == nil || !strings.Contains(err.Error(), tt.want) || len(list.Items) > 0 {
+				t.Errorf("got %+v, %v, want %q", list, err, tt.want)
+			}
+		})
+	}
+	if left, err := p.engine.store.Suspensions(t.Context(), prod); err != nil || len(left) > 0 {
+		t.Errorf("kept: %+v, %v", left, err)
+	}
+}

@@ -1,0 +1,97 @@
+package reconcile_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/reconcile"
+)
+
+func (w *world) suspends(name string, until time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.suspensions = append(w.suspensions, binding.Suspension{
+		Instance: instance, Binding: name, Until: until, Reason: "migration", Person: ada(),
+	})
+}
+
+// TestASuspensionEndsByItself: nothing but its end makes the loop look, and a
+// day later it is forgotten.
+func TestASuspensionEndsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.suspends("pay-codeup", time.Now().Add(time.Minute))
+		l, syncs := loop(t, w, nil)
+		l.Submit(desire(codeup()))
+		after(59 * time.Second)
+		if w.bound(binding.Codeup) != "" || syncs.Load() != 1 {
+			t.Fatalf("before the end: bound %q, %d syncs", w.bound(binding.Codeup), syncs.Load())
+		}
+		after(2 * time.Second)
+		if w.bound(binding.Codeup) == "" || syncs.Load() != 2 {
+			t.Errorf("after the end: bound %q, %d syncs", w.bound(binding.Codeup), syncs.Load())
+		}
+		after(23 * time.Hour)
+		if len(w.suspensions) != 1 {
+			t.Errorf("within a day of its end it is forgotten")
+		}
+		after(time.Hour + 10*time.Minute)
+		if len(w.suspensions) != 0 {
+			t.Errorf("more than a day after its end it is still there: %+v", w.suspensions)
+		}
+		if last := w.history[len(w.history)-1]; last.Action != "suspension-forgotten" || last.Binding != "pay-codeup" {
+			t.Errorf("the history ends with %+v", last)
+		}
+	})
+}
+
+func TestADeclaredSuspensionEndsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, d := newWorld(), codeup()
+		d.Spec.Suspend = &binding.Suspend{Until: binding.DateOf(time.Now()), Reason: "freeze", Owner: "pay"}
+		l, _ := loop(t, w, nil)
+		l.Submit(desire(d))
+		synctest.Wait()
+		time.Sleep(time.Until(d.Spec.Suspend.End()) - time.Millisecond)
+		synctest.Wait()
+		if w.bound(binding.Codeup) != "" {
+			t.Fatal("bound before the day was over")
+		}
+		after(2 * time.Millisecond)
+		if w.bound(binding.Codeup) == "" {
+			t.Error("not bound when the day was over")
+		}
+	})
+}
+
+func TestWhatAPersonSuspendsHasACondition(t *testing.T) {
+	w := newWorld()
+	r := reconcile.New(w.options())
+	synced(t, r, desire(codeup(), gitlab()))
+	w.suspends("", w.now.Add(time.Hour))
+	// Not declared any more, it is held all the same.
+	synced(t, r, desire(codeup()))
+	for _, name := range []string{"pay-codeup", "pay-gitlab"} {
+		c := conditionOf(t, r, name, binding.Suspended)
+		if c.Status != binding.True || c.Reason != reconcile.ReasonSuspended || c.Message != "until 2026-05-01T13:00:00Z, by Ada Lovelace: migration" {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+	if w.bound(binding.GitLab) == "" {
+		t.Error("what is suspended was removed")
+	}
+	w.now = w.now.Add(time.Hour)
+	synced(t, r, desire(codeup()))
+	if c := conditionOf(t, r, "pay-codeup", binding.Suspended); c.Status != binding.False || c.Message != "the one by Ada Lovelace ended at 2026-05-01T13:00:00Z" {
+		t.Errorf("after its end: %+v", c)
+	}
+	w.suspensions = nil
+	synced(t, r, desire(codeup()))
+	for _, s := range r.Statuses() {
+		if c := binding.FindCondition(s.Conditions, binding.Suspended); c != nil {
+			t.Errorf("resumed: %s: %+v", s.Name, c)
+		}
+	}
+}

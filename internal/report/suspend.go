@@ -1,0 +1,63 @@
+package report
+
+import (
+	"cmp"
+	"io"
+	"slices"
+	"time"
+
+	"reconciler/internal/binding"
+)
+
+// KindSuspensionList is the kind of a SuspensionList.
+const KindSuspensionList = "SuspensionList"
+
+// SuspensionList is what `suspend` and `resume` print: what was suspended, or
+// is no more.
+type SuspensionList struct {
+	APIVersion string               `json:"apiVersion"`
+	Kind       string               `json:"kind"`
+	Items      []binding.Suspension `json:"items"`
+	// Unsettled are the instances whose sync under way had not ended yet: what
+	// it had begun before may still be done.
+	Unsettled []string `json:"unsettled,omitempty"`
+}
+
+// NewSuspensionList makes a list, sorted by instance and binding.
+func NewSuspensionList(items []binding.Suspension, unsettled []string) SuspensionList {
+	items = slices.SortedFunc(slices.Values(items), func(a, b binding.Suspension) int {
+		return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Binding, b.Binding))
+	})
+	return SuspensionList{
+		APIVersion: binding.APIVersion, Kind: KindSuspensionList, Items: some(items),
+		Unsettled: slices.Sorted(slices.Values(unsettled)),
+	}
+}
+
+// SuspensionsJSON writes a list as one object of kind SuspensionList.
+func SuspensionsJSON(w io.Writer, l SuspensionList) error { return writeJSON(w, l) }
+
+// Suspended writes for a person what is suspended now.
+func Suspended(w io.Writer, l SuspensionList, style Style) error {
+	p := &page{style: style}
+	for _, s := range l.Items {
+		p.line(clean(s.What()), " is suspended until ", s.Until.UTC().Format(time.RFC3339), " by ", clean(s.By), ": ", clean(s.Reason))
+	}
+	p.unsettled(l)
+	return p.writeTo(w)
+}
+
+// Resumed writes for a person what is suspended no more.
+func Resumed(w io.Writer, l SuspensionList, style Style) error {
+	p := &page{style: style}
+	for _, s := range l.Items {
+		p.line(clean(s.What()), " is resumed; it was suspended until ", s.Until.UTC().Format(time.RFC3339), " by ", clean(s.By), ": ", clean(s.Reason))
+	}
+	return p.writeTo(w)
+}
+
+func (p *page) unsettled(l SuspensionList) {
+	for _, name := range l.Unsettled {
+		p.line("! a sync of ", clean(name), " is still under way; what it has begun may still be done")
+	}
+}

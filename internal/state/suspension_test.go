@@ -1,0 +1,58 @@
+package state_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.etcd.io/bbolt"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/state"
+)
+
+func suspension(instance, name string) binding.Suspension {
+	return binding.Suspension{
+		Instance: instance, Binding: name, Until: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), Reason: "migration",
+		Person: binding.Person{By: "Ada", Proven: "uid 7"}, Since: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
+	}
+}
+
+func TestSuspensionsSurviveReopening(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	s := open(t, path)
+	later := suspension("one", "a")
+	later.Until = later.Until.AddDate(0, 0, 1)
+	for _, x := range []binding.Suspension{suspension("one", "a"), suspension("one", ""), suspension("one", "b"), suspension("two", "a"), later} {
+		must(t, s.PutSuspension(t.Context(), x))
+	}
+	must(t, s.DeleteSuspension(t.Context(), binding.Suspension{Instance: "one", Binding: "b"}))
+	must(t, s.DeleteSuspension(t.Context(), binding.Suspension{Instance: "one", Binding: "none"}))
+	must(t, s.Close())
+	s = open(t, path)
+	got, err := s.Suspensions(t.Context(), "one")
+	must(t, err)
+	if diff := cmp.Diff([]binding.Suspension{suspension("one", ""), later}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestAFileFromBeforeALaterBucketIsKept: what it remembers is worth more than
+// the bucket that it lacks.
+func TestAFileFromBeforeALaterBucketIsKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	s := open(t, path)
+	must(t, s.PutRecord(t.Context(), record("one", "a")))
+	must(t, s.Close())
+	edit(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("suspensions")) })
+	if err := state.Probe(path); err != nil {
+		t.Errorf("probe: %v", err)
+	}
+	s = open(t, path)
+	records, err := s.Records(t.Context(), "one")
+	if err != nil || len(records) != 1 || s.Notice() != "" {
+		t.Errorf("got %v, %v, notice %q", records, err, s.Notice())
+	}
+	must(t, s.PutSuspension(t.Context(), suspension("one", "a")))
+}
