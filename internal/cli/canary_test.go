@@ -36,6 +36,7 @@ func TestCanaryWhenAllIsWell(t *testing.T) {
 		return strings.Contains(log, "rebind") && strings.Count(log, `"action done"`) >= 2
 	}, syscall.SIGTERM)
 	// A daemon that is told to die prints its stacks.
+	c.others = true
 	c.daemon(func(log string) bool { return strings.Contains(log, `"sync done"`) }, syscall.SIGQUIT)
 	c.run([]int{0, 3, 4}, "doctor")
 	c.run([]int{0, 3, 4}, "doctor", "--output", "json")
@@ -45,6 +46,8 @@ func TestCanaryWhenAllIsWell(t *testing.T) {
 	c.run([]int{0}, "explain")
 	c.run([]int{0}, "schema")
 	c.run([]int{0}, "version")
+	c.run([]int{0}, "completion", "bash")
+	c.run([]int{1}, "comment", "--number", "1")
 	c.search()
 }
 

@@ -256,8 +256,18 @@ func (w *demoWorld) hasRule(image, dockerfile string) bool {
 
 // lookAround says what a person can do while the demo runs.
 func (w *demoWorld) lookAround() string {
-	return fmt.Sprintf(`  reconciler get --config %s
-  reconciler get --config %s --output json
-  git clone %s
-  less %s`, w.configPath, w.configPath, w.outside.GitURL, w.logPath)
+	return fmt.Sprintf(`  %[1]s get --config %[2]s
+  %[1]s get --config %[2]s --output json
+  %[1]s plan --config %[2]s --full
+  git clone %[3]s
+  less %[4]s`, program(), w.configPath, w.outside.GitURL, w.logPath)
+}
+
+// program is how whoever reads this has started us.
+func program() string {
+	exe, err := os.Executable()
+	if err == nil && strings.HasPrefix(exe, filepath.Join(os.TempDir(), "go-build")) {
+		return "go run ./cmd/reconciler"
+	}
+	return os.Args[0]
 }
