@@ -63,7 +63,7 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- daemon.Run(running, engine) }()
+	go func() { ended <- daemon.Run(running, engine, daemon.Reload{}) }()
 	story := &story{world: world, narrator: n, ended: ended}
 	err = story.tell(ctx)
 	if err == nil && !opts.once {

@@ -2,6 +2,9 @@ package cli
 
 import (
 	"context"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +25,9 @@ func newRun(streams Streams) *cobra.Command {
 		Long: `run follows the source of declarations, converges every instance to them, and
 looks for drift. It logs to the error stream, serves health, readiness and
 metrics on a loopback port, and answers "get" over a Unix socket. SIGTERM and
-SIGINT let the call in flight end, write the state and exit with 0.`,
+SIGINT let the call in flight end, write the state and exit with 0; a second one
+ends it at once. The configuration is taken anew on SIGHUP and when its file
+changes; one with an error is refused whole, and the one before stays.`,
 		Example: `  reconciler run --config /etc/reconciler/reconciler.yaml`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -34,6 +39,9 @@ SIGINT let the call in flight end, write the state and exit with 0.`,
 }
 
 func runRun(ctx context.Context, opts *runOptions) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	cfg, err := loadConfig(opts.streams, opts.config)
 	if err != nil {
 		return err
@@ -43,5 +51,5 @@ func runRun(ctx context.Context, opts *runOptions) error {
 		return err
 	}
 	defer engine.Close()
-	return daemon.Run(ctx, engine)
+	return daemon.Run(ctx, engine, daemon.Reload{Path: opts.config, Asked: hangup})
 }

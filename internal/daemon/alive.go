@@ -28,11 +28,7 @@ func (e *Engine) Alive() error {
 		errs = append(errs, still("the source", now.Sub(*at), limit))
 	}
 	for _, i := range g.instances {
-		loop := i.loop.Load()
-		if loop == nil {
-			continue
-		}
-		if at := loop.State().Moved; !at.IsZero() {
+		if at := i.loop.State().Moved; !at.IsZero() {
 			errs = append(errs, still("instance "+i.name, now.Sub(at), max(stillIntervals*g.config.Sync.DriftInterval, longestStep)))
 		}
 	}

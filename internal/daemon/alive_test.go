@@ -41,7 +41,7 @@ func TestHealthIsFalseWhenALoopStandsStill(t *testing.T) {
 		// The others are awake at that time too; only edge is stuck.
 		p.engine.present().follows()
 		from := len(p.heard())
-		p.engine.present().instances[0].loop.Load().SyncNow()
+		p.engine.present().instances[0].loop.SyncNow()
 		p.await("prod has moved", func() bool { return p.count(from, reconcile.SyncDone, prod) > 0 })
 		code, body := p.get("/healthz")
 		if code != tt.want || code != http.StatusOK && (!strings.Contains(body, "instance "+edge+": nothing has moved for 4m") || strings.Contains(body, prod)) {

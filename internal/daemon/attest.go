@@ -16,7 +16,9 @@ import (
 // looks at its instance anew where a daemon runs. It goes by the last plan, so
 // one has to be made before.
 func (e *Engine) Attest(ctx context.Context, who server.Caller, word server.Attestation) (string, error) {
-	i, err := e.present().attested(word)
+	g, done := e.hold()
+	defer done()
+	i, err := g.attested(word)
 	if err != nil {
 		return "", err
 	}
@@ -26,9 +28,7 @@ func (e *Engine) Attest(ctx context.Context, who server.Caller, word server.Atte
 		return "", err
 	}
 	e.log.Info("a person attested", "instance", i.name, "binding", word.Binding, "by", word.By, "caller", who, "what", said)
-	if loop := i.loop.Load(); loop != nil {
-		loop.Ask(reconcile.Ask{Binding: word.Binding})
-	}
+	i.loop.Ask(reconcile.Ask{Binding: word.Binding})
 	return said, nil
 }
 

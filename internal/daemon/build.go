@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -59,6 +60,9 @@ type Engine struct {
 	*longLived
 	// current is never nil once Build returned.
 	current atomic.Pointer[generation]
+	// exchanging is held for reading by what writes through a generation, so
+	// that this is not exchanged meanwhile.
+	exchanging sync.RWMutex
 }
 
 // longLived are the parts that a new configuration does not exchange. What
@@ -68,6 +72,7 @@ type longLived struct {
 	// one of the start.
 	outside  Options
 	log      *slog.Logger
+	level    slog.LevelVar
 	redactor *secrets.Redactor
 	now      func() time.Time
 	store    *state.Store
@@ -77,6 +82,8 @@ type longLived struct {
 	closers  []func() error
 	// foreign says that what was applied is a running daemon's word.
 	foreign bool
+	// observed says that every instance was observed in full once.
+	observed atomic.Bool
 }
 
 // generation are the parts that are built of one configuration and go with it.
@@ -86,6 +93,7 @@ type generation struct {
 	source    source.Source
 	instances []*instance
 	trial     trial
+	follower  *follower
 	// looks asks the follower to look at the source at once; unfollowed is
 	// closed when it does so no more.
 	looks      chan look
@@ -104,8 +112,8 @@ type instance struct {
 	reconciler *reconcile.Reconciler
 	// missing is what has not been observed yet; empty once all was.
 	missing atomic.Pointer[string]
-	// loop is what keeps it as declared; nil where no daemon runs.
-	loop atomic.Pointer[reconcile.Loop]
+	// loop is what keeps it as declared; it runs where a daemon does.
+	loop *reconcile.Loop
 }
 
 // Build makes an Engine. It makes no call to the outside world but to Vault's
@@ -123,8 +131,9 @@ func Build(ctx context.Context, opts Options) (_ *Engine, err error) {
 	}
 	e := &Engine{longLived: &longLived{
 		outside: opts, now: opts.Now, cache: manifest.NewCache(), told: opts.Events, redactor: opts.Redactor,
-		log: newLog(opts.LogTo, opts.Config.Log, opts.Redactor),
 	}}
+	e.level.Set(opts.Config.Log.level())
+	e.log = newLog(opts.LogTo, opts.Config.Log.Format, &e.level, opts.Redactor)
 	e.metrics = newMetrics(e.sights())
 	e.metrics.config.read(true, opts.Now())
 	defer func() {
@@ -146,6 +155,14 @@ func Build(ctx context.Context, opts Options) (_ *Engine, err error) {
 // present is the generation of the present configuration. A method that needs
 // it twice asks once, so that it does not see two.
 func (e *Engine) present() *generation { return e.current.Load() }
+
+// hold gives the present generation and keeps it from being exchanged until
+// done is called. Whatever writes through a generation from beside its loops
+// holds it.
+func (e *Engine) hold() (g *generation, done func()) {
+	e.exchanging.RLock()
+	return e.present(), e.exchanging.RUnlock
+}
 
 // generate builds all that goes with a configuration. Nothing of it runs yet,
 // and no call is made.
@@ -194,8 +211,12 @@ func (l *longLived) generate(config Config) (_ *generation, err error) {
 			Tokens: tokens, Store: l.store, Key: key, Policy: policy(config),
 			HostMemory: config.Sync.DriftInterval, Events: g.event, Now: l.now,
 		})
+		i.loop = reconcile.NewLoop(i.reconciler, reconcile.LoopOptions{
+			DriftInterval: config.Sync.DriftInterval, Jitter: config.Sync.vary,
+		})
 		g.instances = append(g.instances, i)
 	}
+	g.follower = &follower{generation: g}
 	return g, nil
 }
 

@@ -278,23 +278,31 @@ func LoadConfig(path string) (Config, []finding.Finding, error) {
 	if err != nil {
 		return Config{}, nil, err
 	}
+	config, check, err := parseConfig(path, data)
+	return config, finding.Sort(check.found), err
+}
+
+// parseConfig is LoadConfig for the content of a file that was read.
+func parseConfig(path string, data []byte) (Config, *configCheck, error) {
 	config := defaultConfig()
 	found := manifest.CheckConfiguration(binding.File{Path: filepath.ToSlash(path), Data: data}, &config)
 	check := newConfigCheck(filepath.ToSlash(path), data)
 	if finding.HasErrors(found) {
-		return config, check.nameCredentials(found), nil
+		check.found = check.nameCredentials(found)
+		return config, check, nil
 	}
+	check.found = found
 	check.choices(config)
 	check.policy(&config.Policy)
 	config.fillDefaults()
 	folder, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
-		return Config{}, nil, fmt.Errorf("configuration %s: %w", path, err)
+		return Config{}, check, fmt.Errorf("configuration %s: %w", path, err)
 	}
 	config.resolve(folder)
 	check.values(config)
 	check.files(config)
-	return config, finding.Sort(append(found, check.found...)), nil
+	return config, check, nil
 }
 
 func readLimited(path string) ([]byte, error) {

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"reconciler/internal/reconcile"
 	"reconciler/internal/server"
 )
 
@@ -17,9 +16,10 @@ import (
 const closeTimeout = 5 * time.Second
 
 // Run follows the source and keeps every instance as declared until ctx ends;
-// then calls in flight end, the state is written, and it returns nil. The
-// error is for what keeps it from starting.
-func Run(ctx context.Context, e *Engine) error {
+// then calls in flight end, the state is written, and it returns nil. Meanwhile
+// a changed configuration is taken as reload says. The error is for what keeps
+// it from starting.
+func Run(ctx context.Context, e *Engine, reload Reload) error {
 	g := e.present()
 	srv, err := server.Listen(ctx, server.Options{
 		Listen: g.config.Server.Listen, Socket: g.config.Server.Socket, State: e, Attester: e, Syncer: e, Suspender: e,
@@ -30,8 +30,7 @@ func Run(ctx context.Context, e *Engine) error {
 	}
 	srv.Serve()
 	e.log.Info("started", "instances", len(g.instances), "source", g.config.sourceKey(), "listen", srv.Address(), "socket", g.config.Server.Socket)
-	ended := g.start(ctx)
-	<-ended
+	(&reloader{Engine: e, reload: reload}).run(ctx)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	if err := srv.Close(closing); err != nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -42,28 +41,21 @@ func Run(ctx context.Context, e *Engine) error {
 }
 
 // start runs the loops of a generation, its follower and its Vault session
-// until ctx ends. The channel is closed when all have ended: their calls in
-// flight are over then, and the outcomes written.
-func (g *generation) start(ctx context.Context) <-chan struct{} {
+// until ctx ends or stop is called, which waits for their end: then their calls
+// in flight are over and the outcomes written.
+func (g *generation) start(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	f := &follower{generation: g}
 	g.metrics.cover(g.config.InstanceNames())
 	for _, i := range g.instances {
-		loop := reconcile.NewLoop(i.reconciler, reconcile.LoopOptions{
-			DriftInterval: g.config.Sync.DriftInterval, Jitter: g.config.Sync.vary,
-		})
-		f.loops = append(f.loops, loop)
-		i.loop.Store(loop)
-		running.Go(func() { _ = loop.Run(ctx) }) // It always returns nil.
+		running.Go(func() { _ = i.loop.Run(ctx) }) // It always returns nil.
 	}
 	if g.vault != nil {
 		running.Go(func() { _ = g.vault.Run(ctx) }) // It always returns nil.
 	}
-	running.Go(func() { f.run(ctx) })
-	ended := make(chan struct{})
-	go func() {
+	running.Go(func() { g.follower.run(ctx) })
+	return func() {
+		cancel()
 		running.Wait()
-		close(ended)
-	}()
-	return ended
+	}
 }

@@ -13,14 +13,20 @@ import (
 )
 
 // Ready is nil once every instance has been observed in full, and from then
-// on; until then it says what is missing. It names no binding.
+// on; until then it says what is missing. It names no binding. An instance that
+// a later configuration adds does not end it: the others are as ready as they
+// were, and the new one's bindings tell of themselves.
 func (e *Engine) Ready() error {
+	if e.observed.Load() {
+		return nil
+	}
 	var errs []error
 	for _, i := range e.present().instances {
 		if missing := *i.missing.Load(); missing != "" {
 			errs = append(errs, fmt.Errorf("instance %s: %s", i.name, missing))
 		}
 	}
+	e.observed.Store(len(errs) == 0)
 	return errors.Join(errs...)
 }
 

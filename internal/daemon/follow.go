@@ -7,7 +7,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"reconciler/internal/reconcile"
 	"reconciler/internal/source"
 	"reconciler/internal/source/folder"
 )
@@ -15,8 +14,9 @@ import (
 // follower looks at the source and hands every new snapshot to the loops.
 type follower struct {
 	*generation
-	loops []*reconcile.Loop
-	// seen is the revision handed on last; empty before the first.
+	// last is the snapshot handed on last, nil before the first; seen is its
+	// revision.
+	last *source.Snapshot
 	seen string
 	// asked are the looks that persons asked for and that the next one answers.
 	asked []look
@@ -27,16 +27,19 @@ type follower struct {
 }
 
 // run looks at once, then on the interval, whenever a watched folder changes,
-// and when a person asks.
+// and when a person asks. A snapshot of the generation before holds until the
+// source answers.
 func (f *follower) run(ctx context.Context) {
 	defer close(f.unfollowed)
+	_ = f.safely(ctx, f.resume) // What is wrong was told.
 	var changes <-chan struct{}
 	sync := f.config.Sync
 	for {
 		if changes == nil {
 			changes = f.watch(ctx)
 		}
-		f.answer(f.look(ctx))
+		f.handed = false
+		f.answer(f.safely(ctx, f.look))
 		timer := time.NewTimer(sync.vary(sync.Interval))
 		select {
 		case <-ctx.Done():
@@ -77,11 +80,10 @@ func (s SyncConfig) vary(pause time.Duration) time.Duration {
 	return time.Duration(float64(pause) * (1 + spread))
 }
 
-// look reads the source. What cannot be read changes nothing: the last
-// snapshot stands. A panic is told, by its type only, and does not end the
-// daemon.
-func (f *follower) look(ctx context.Context) (err error) {
-	f.handed = false
+// safely does one step. What fails changes nothing: the last snapshot stands.
+// A panic is told, by its type only, and does not end the daemon. Being stopped
+// is no failure to tell of.
+func (f *follower) safely(ctx context.Context, step func(context.Context) error) (err error) {
 	begun := f.now()
 	f.follows()
 	defer f.follows()
@@ -93,25 +95,35 @@ func (f *follower) look(ctx context.Context) (err error) {
 				"panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 		}
 	}()
-	loaded, err := f.load(ctx)
-	switch {
-	case ctx.Err() != nil:
-	case err != nil:
+	if err = step(ctx); err != nil && ctx.Err() == nil {
 		f.metrics.source.looked(resultError, begun, f.now())
 		f.log.Error("source not read; the last snapshot stands", "err", err)
-	case loaded == nil:
-		f.metrics.source.looked(resultUnchanged, begun, f.now())
-	default:
-		f.metrics.source.looked(resultChanged, begun, f.now())
-		f.hand(ctx, *loaded)
 	}
 	return err
+}
+
+// look reads the source, and hands on what is new.
+func (f *follower) look(ctx context.Context) error {
+	begun := f.now()
+	snapshot, err := f.load(ctx)
+	switch {
+	case err != nil:
+		return err
+	case snapshot == nil:
+		f.metrics.source.looked(resultUnchanged, begun, f.now())
+		return nil
+	}
+	if err := f.hand(ctx, *snapshot); err != nil {
+		return err
+	}
+	f.metrics.source.looked(resultChanged, begun, f.now())
+	return nil
 }
 
 // load gives the new snapshot, or nil where nothing is new. The source is
 // asked against the trusted revision, which is not the one seen last while a
 // rewritten history waits for a person.
-func (f *follower) load(ctx context.Context) (*Loaded, error) {
+func (f *follower) load(ctx context.Context) (*source.Snapshot, error) {
 	if f.seen == "" {
 		return f.whole(ctx)
 	}
@@ -128,27 +140,41 @@ func (f *follower) load(ctx context.Context) (*Loaded, error) {
 	case unchanged:
 		return f.whole(ctx)
 	}
-	return f.checked(ctx, snapshot)
+	return &snapshot, nil
 }
 
 // whole gives the newest snapshot, whether it is new or not.
-func (f *follower) whole(ctx context.Context) (*Loaded, error) {
+func (f *follower) whole(ctx context.Context) (*source.Snapshot, error) {
 	snapshot, err := f.read(ctx)
-	if err != nil {
-		return nil, err
+	return &snapshot, err
+}
+
+// resume hands on the snapshot of the generation before, checked by this one's
+// configuration, so that drift is watched also while the source does not
+// answer.
+func (f *follower) resume(ctx context.Context) error {
+	if f.last == nil {
+		return nil
 	}
-	return f.checked(ctx, snapshot)
+	snapshot := *f.last
+	trusted, err := f.trusted(ctx)
+	if err != nil {
+		return err
+	}
+	if trusted == snapshot.Revision {
+		snapshot.Rewritten = false
+	}
+	return f.hand(ctx, snapshot)
 }
 
-func (f *follower) checked(ctx context.Context, snapshot source.Snapshot) (*Loaded, error) {
+// hand checks a snapshot and gives it to the loops.
+func (f *follower) hand(ctx context.Context, snapshot source.Snapshot) error {
 	loaded, err := f.check(ctx, snapshot, "")
-	return &loaded, err
-}
-
-// hand gives a snapshot to the loops.
-func (f *follower) hand(ctx context.Context, loaded Loaded) {
+	if err != nil {
+		return err
+	}
 	desired := loaded.Desired
-	f.seen = desired.Revision
+	f.last, f.seen = &snapshot, desired.Revision
 	f.log.Info("snapshot", "revision", desired.Revision, "bindings", len(desired.Declarations),
 		"broken_files", len(desired.Broken), "rewritten", desired.Rewritten)
 	for _, finding := range loaded.Findings {
@@ -156,13 +182,14 @@ func (f *follower) hand(ctx context.Context, loaded Loaded) {
 			"line", finding.Line, "column", finding.Column, "message", finding.Message)
 	}
 	f.trial.begin(desired, f.instances)
-	for n, loop := range f.loops {
-		loop.Submit(desired, f.asks(f.instances[n].name)...)
+	for _, i := range f.instances {
+		i.loop.Submit(desired, f.asks(i.name)...)
 	}
 	f.handed = true
 	if !desired.Rewritten {
-		if err := f.trust(ctx, desired.Revision); err != nil {
+		if err := f.trust(ctx, desired.Revision); err != nil && ctx.Err() == nil {
 			f.log.Error("revision not remembered", "err", err)
 		}
 	}
+	return nil
 }

@@ -73,9 +73,7 @@ func (e *Engine) sights() sights {
 		loops: func() map[string]reconcile.LoopState {
 			states := map[string]reconcile.LoopState{}
 			for _, i := range e.present().instances {
-				if loop := i.loop.Load(); loop != nil {
-					states[i.name] = loop.State()
-				}
+				states[i.name] = i.loop.State()
 			}
 			return states
 		},

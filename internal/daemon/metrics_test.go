@@ -95,7 +95,7 @@ func TestPlannedActionsArePendingUntilTheyAreDone(t *testing.T) {
 		t.Errorf("a code that nobody knows is counted %v times as other", got)
 	}
 	w.outside.Registry.Faults.Clear()
-	p.engine.present().instances[0].loop.Load().SyncNow()
+	p.engine.present().instances[0].loop.SyncNow()
 	p.ready("pay", "plat")
 	p.await("none is pending", func() bool { return p.sample(binds) == 0 })
 }

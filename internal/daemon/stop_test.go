@@ -102,9 +102,12 @@ func TestAPanicInTheSourceDoesNotEndTheDaemon(t *testing.T) {
 	w := newWorld(t)
 	p := w.build()
 	p.engine.present().source = panicking{}
-	f := &follower{generation: p.engine.present()}
-	f.look(t.Context())
-	f.look(t.Context())
+	f := p.engine.present().follower
+	for range 2 {
+		if err := f.safely(t.Context(), f.look); err == nil {
+			t.Error("a panic is no error")
+		}
+	}
 	log := p.log.String()
 	if strings.Count(log, "a fault of this program") != 2 || strings.Contains(log, "canary-of-a-panic") {
 		t.Errorf("log: %s", log)
@@ -152,7 +155,7 @@ func TestASecondDaemonIsRefusedWithWords(t *testing.T) {
 	}
 	w.config.State.Path += "2"
 	second := w.build()
-	err = Run(t.Context(), second.engine)
+	err = Run(t.Context(), second.engine, Reload{})
 	if err == nil || !strings.Contains(err.Error(), "another daemon") || !strings.Contains(err.Error(), w.config.Server.Socket) {
 		t.Errorf("on the same socket: %v", err)
 	}

@@ -44,7 +44,7 @@ func (e *Engine) Sync(ctx context.Context, who server.Caller, req server.SyncReq
 		}
 	} else {
 		for _, i := range asked {
-			i.loop.Load().Ask(anew.asks[i.name])
+			i.loop.Ask(anew.asks[i.name])
 		}
 	}
 	for n, i := range asked {
@@ -77,9 +77,6 @@ func (g *generation) checkSync(who server.Caller, req server.SyncRequest) ([]*in
 	asked, err := g.named(req.Binding, req.Instance)
 	if err != nil {
 		return nil, fmt.Errorf("sync: %w", err)
-	}
-	if slices.ContainsFunc(asked, func(i *instance) bool { return i.loop.Load() == nil }) {
-		return nil, errors.New("sync: the daemon is not running yet; try again in a moment")
 	}
 	return asked, nil
 }
@@ -269,9 +266,9 @@ func (f *follower) asks(instance string) []reconcile.Ask {
 // on, with which they would have gone, the loops are asked now.
 func (f *follower) answer(err error) {
 	if !f.handed {
-		for n, loop := range f.loops {
-			if asks := f.asks(f.instances[n].name); len(asks) > 0 {
-				loop.Ask(asks...)
+		for _, i := range f.instances {
+			if asks := f.asks(i.name); len(asks) > 0 {
+				i.loop.Ask(asks...)
 			}
 		}
 	}

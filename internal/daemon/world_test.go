@@ -37,7 +37,9 @@ type world struct {
 	// gitDown makes the git server answer 503.
 	gitDown atomic.Bool
 	// ahead is how far the daemon's clock is ahead.
-	ahead  atomic.Int64
+	ahead atomic.Int64
+	// reload is how the daemon takes another configuration.
+	reload Reload
 	tokens map[string]int
 }
 
@@ -275,7 +277,7 @@ func (w *world) run(p *process, opts Options) *process {
 	w.buildWith(p, opts)
 	ctx, stop := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	p.stop = stop
-	go func() { p.ended <- Run(ctx, p.engine) }()
+	go func() { p.ended <- Run(ctx, p.engine, w.reload) }()
 	w.t.Cleanup(p.end)
 	return p
 }

@@ -43,6 +43,15 @@ a shorter time limit would end every call before its answer.`,
 			Source: configSource,
 		},
 		{
+			Code: "config-restart", Severity: Error,
+			Sentence: "What a running daemon cannot exchange stays as it was when it started.",
+			Hint:     "Write the old value, so that the rest is taken now; or restart the daemon with the new one.",
+			Explanation: `A daemon takes a changed configuration without a restart, but not all of it. The state file is open, and the
+addresses are listened on by the whole process: to move them while it works would lose what it knows or who asks it. A
+configuration that changes such a field is refused whole, and the daemon goes on with the one that it has.`,
+			Source: configSource,
+		},
+		{
 			Code: "config-unused", Severity: Warning,
 			Sentence: "What the configuration says has an effect.",
 			Hint:     "Remove the field.",

@@ -9,8 +9,8 @@ import (
 // sync to.
 var ErrNoSnapshot = errors.New("no snapshot of the source was read yet")
 
-// errStopped says that a sync was asked for while the daemon stopped.
-var errStopped = errors.New("the daemon stops")
+// errStopped says that a sync was asked for while the loop ended.
+var errStopped = errors.New("the daemon stops, or takes another configuration; try again in a moment")
 
 // Ask is a person's wish for a sync at once.
 type Ask struct {

@@ -24,9 +24,10 @@ func (s *Source) Watch(ctx context.Context) (<-chan struct{}, error) {
 	if err != nil {
 		return nil, fmt.Errorf("folder: watch %s: %w", s.options.Path, err)
 	}
+	tree := &watchedTree{path: s.options.Path, watcher: watcher}
 	w := &watch{
-		path: s.options.Path, debounce: s.options.Debounce, watcher: watcher,
-		changes: make(chan struct{}, 1),
+		debounce: s.options.Debounce, watcher: watcher, changes: make(chan struct{}, 1),
+		add: tree.add, concerns: tree.concerns,
 	}
 	if err := w.add(); err != nil {
 		_ = watcher.Close()
@@ -36,18 +37,27 @@ func (s *Source) Watch(ctx context.Context) (<-chan struct{}, error) {
 	return w.changes, nil
 }
 
-// watch is one run of Watch. Folders are watched and not files, for editors
-// and Kubernetes put a new file in the old one's place.
+// watch is one run of Watch or WatchFile. Folders are watched and not files,
+// for editors and Kubernetes put a new file in the old one's place.
 type watch struct {
-	path     string
 	debounce time.Duration
 	watcher  *fsnotify.Watcher
 	changes  chan struct{}
+	// add watches what is there now. To add a folder again does no harm.
+	add func() error
+	// concerns leaves out what happens beside the watched.
+	concerns func(name string) bool
+}
+
+// watchedTree is a folder with all that is below it.
+type watchedTree struct {
+	path    string
+	watcher *fsnotify.Watcher
 }
 
 // add watches every folder of the tree, and the folder above it, where the
-// folder itself may be exchanged. To add one again does no harm.
-func (w *watch) add() error {
+// folder itself may be exchanged.
+func (w *watchedTree) add() error {
 	if err := w.watcher.Add(filepath.Dir(w.path)); err != nil {
 		return err
 	}
@@ -75,6 +85,10 @@ func (w *watch) add() error {
 		}
 		return nil
 	})
+}
+
+func (w *watchedTree) concerns(name string) bool {
+	return filepath.Dir(name) != filepath.Dir(w.path) || name == w.path
 }
 
 func (w *watch) run(ctx context.Context) {
@@ -110,11 +124,6 @@ func (w *watch) run(ctx context.Context) {
 			w.tell()
 		}
 	}
-}
-
-// concerns leaves out what happens beside the folder.
-func (w *watch) concerns(name string) bool {
-	return filepath.Dir(name) != filepath.Dir(w.path) || name == w.path
 }
 
 // tell takes up folders that came, so that what is in them already is seen by

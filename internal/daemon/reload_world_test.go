@@ -1,0 +1,137 @@
+package daemon
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"reconciler/internal/finding"
+)
+
+// fromFile writes the configuration to a file, and has the daemon start from
+// that and follow it. Nothing is asked twice in an hour, so that whatever
+// happens is a reload's doing.
+func (w *world) fromFile() (hangup func()) {
+	w.t.Helper()
+	w.config.Sync = SyncConfig{Interval: time.Hour, DriftInterval: time.Hour}
+	for i := range w.config.Instances {
+		w.config.Instances[i].RequestsPerSecond, w.config.Instances[i].Burst = 100, 100
+	}
+	path := filepath.Join(w.t.TempDir(), "reconciler.yaml")
+	asked := make(chan os.Signal, 1)
+	w.reload = Reload{Path: path, Asked: asked}
+	w.writeConfig(w.config)
+	config, found, err := LoadConfig(path)
+	if err != nil || finding.HasErrors(found) {
+		w.t.Fatalf("%v, %v", found, err)
+	}
+	w.config = config
+	return func() { asked <- syscall.SIGHUP }
+}
+
+// writeConfig puts a configuration in the old one's place at once.
+func (w *world) writeConfig(c Config) { w.writeFile(configText(w, c)) }
+
+func (w *world) writeFile(text string) {
+	w.t.Helper()
+	next := w.reload.Path + ".new"
+	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.Rename(next, w.reload.Path); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// configText is a configuration as a person would write it: without what is
+// empty.
+func configText(w *world, c Config) string {
+	w.t.Helper()
+	c.APIVersion, c.Kind = "reconciler/v1alpha1", "Configuration"
+	data, err := yaml.Marshal(c)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var fields map[string]any
+	if err := yaml.Unmarshal(data, &fields); err != nil {
+		w.t.Fatal(err)
+	}
+	if data, err = yaml.Marshal(prune(fields)); err != nil {
+		w.t.Fatal(err)
+	}
+	return string(data)
+}
+
+func prune(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			if v[key] = prune(value); v[key] == nil {
+				delete(v, key)
+			}
+		}
+		if len(v) == 0 {
+			return nil
+		}
+	case []any:
+		if len(v) == 0 {
+			return nil
+		}
+		for i := range v {
+			v[i] = prune(v[i])
+		}
+	case string, bool, int, float64:
+		if v == "" || v == false || v == 0 || v == 0.0 {
+			return nil
+		}
+	}
+	return v
+}
+
+// taken waits until n configurations in all were taken by the running daemon.
+func (p *process) taken(n int) {
+	p.t.Helper()
+	p.await("a configuration is taken", func() bool { return strings.Count(p.log.String(), "configuration taken") >= n })
+}
+
+func (p *process) refused(n int) {
+	p.t.Helper()
+	p.await("a configuration is refused", func() bool { return strings.Count(p.log.String(), "configuration refused") >= n })
+}
+
+// without is a configuration without an instance.
+func without(c Config, instance string) Config {
+	c.Instances = slices.DeleteFunc(slices.Clone(c.Instances), func(i InstanceConfig) bool { return i.Name == instance })
+	return c
+}
+
+// viaProxy has every registry call go through a proxy that shows it to seen
+// first, which may block.
+func (w *world) viaProxy(seen func(*http.Request)) {
+	w.t.Helper()
+	target, err := url.Parse(w.outside.RegistryURL)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = r.In.Host
+	}}
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		seen(r)
+		proxy.ServeHTTP(rw, r)
+	}))
+	w.t.Cleanup(srv.Close)
+	for i := range w.config.Instances {
+		w.config.Instances[i].Endpoint = srv.URL
+	}
+}

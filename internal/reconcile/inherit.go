@@ -1,0 +1,59 @@
+package reconcile
+
+import (
+	"maps"
+	"time"
+)
+
+// Inherit takes over what another reconciler of an instance of the same name
+// has in memory, so that an exchange of the configuration is no restart: how
+// long conditions hold, and, where same says that the instance and what it is
+// asked through did not change, also what was seen last, the pauses after
+// failures, and the answers of code hosts. The other one must not run any more
+// and this one not yet.
+func (r *Reconciler) Inherit(other *Reconciler, same bool) {
+	other.mu.Lock()
+	statuses, seen := maps.Clone(other.statuses), other.seen
+	other.mu.Unlock()
+	r.mu.Lock()
+	r.statuses = statuses
+	if same {
+		r.seen = seen
+	}
+	r.mu.Unlock()
+	if !same {
+		// A failure may have been due to what has changed.
+		return
+	}
+	r.backoff.inherit(other.backoff)
+	observer, ok := r.observer.(*Observer)
+	if before, both := other.observer.(*Observer); ok && both {
+		observer.memory.inherit(before.memory, r.o.Now())
+	}
+}
+
+func (b *backoff) inherit(other *backoff) {
+	other.mu.Lock()
+	attempts := maps.Clone(other.attempts)
+	other.mu.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.attempts = attempts
+}
+
+// inherit takes over answers, none for longer than this memory lasts.
+func (m *hostMemory) inherit(other *hostMemory, now time.Time) {
+	other.mu.Lock()
+	said := maps.Clone(other.said)
+	other.mu.Unlock()
+	latest := now.Add(max(m.lasts, 0))
+	for name, s := range said {
+		if s.until.After(latest) {
+			s.until = latest
+			said[name] = s
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.said = said
+}

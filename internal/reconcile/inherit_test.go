@@ -1,0 +1,70 @@
+package reconcile
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+)
+
+// TestEveryPartOfAReconcilerIsKeptOrMadeAnew has whoever adds a field decide
+// what becomes of it when the configuration is exchanged.
+func TestEveryPartOfAReconcilerIsKeptOrMadeAnew(t *testing.T) {
+	decided := map[string]string{
+		"o": "made anew", "observer": "its memory is kept", "backoff": "kept", "pulse": "made anew", "running": "made anew", "telling": "made anew",
+		"trying": "made anew",
+		"mu":     "made anew", "seen": "kept", "statuses": "kept",
+	}
+	for _, of := range []reflect.Type{reflect.TypeFor[Reconciler]()} {
+		for field := range of.Fields() {
+			if decided[field.Name] == "" {
+				t.Errorf("%s.%s: decide in Inherit what becomes of it, and here", of.Name(), field.Name)
+			}
+		}
+	}
+}
+
+func TestInherit(t *testing.T) {
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	old := New(Options{Now: clock, HostMemory: time.Hour})
+	old.statuses["pay"] = binding.Status{Name: "pay"}
+	old.seen.desired.Revision = "1"
+	old.backoff.failed("pay", "this", now, 0)
+	old.backoff.failed("pay", "this", now, 0)
+	yes := hostSaid{report: binding.TokenReport{Answers: []binding.Answer{{Verdict: binding.Yes}}}}
+	memory(old).remember("pay", "question", yes, now)
+
+	same := New(Options{Now: clock, HostMemory: time.Minute})
+	same.Inherit(old, true)
+	if times, next := same.backoff.of("pay"); times != 2 || !next.Equal(now.Add(20*time.Second)) {
+		t.Errorf("failed %d times, next %s; want what the other had", times, next)
+	}
+	if _, known := memory(same).recall("pay", "question", now.Add(59*time.Second)); !known {
+		t.Error("the answer of a code host was forgotten")
+	}
+	if _, known := memory(same).recall("pay", "question", now.Add(time.Minute)); known {
+		t.Error("an answer holds for longer than is configured now")
+	}
+	if same.Awaiting() == nil {
+		t.Error("what was seen last was forgotten")
+	}
+	other := New(Options{Now: clock, HostMemory: time.Hour})
+	other.Inherit(old, false)
+	if times, _ := other.backoff.of("pay"); times != 0 || other.Awaiting() != nil {
+		t.Error("something of another registry was taken over")
+	}
+	if _, known := memory(other).recall("pay", "question", now); known {
+		t.Error("an answer to another question was taken over")
+	}
+	for _, r := range []*Reconciler{same, other} {
+		if diff := cmp.Diff(old.Statuses(), r.Statuses()); diff != "" {
+			t.Errorf("statuses (-other +inherited):\n%s", diff)
+		}
+	}
+}
+
+func memory(r *Reconciler) *hostMemory { return r.observer.(*Observer).memory }

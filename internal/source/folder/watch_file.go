@@ -1,0 +1,93 @@
+package folder
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// maxLinks bounds the symbolic links on the way to a file, as the kernel does.
+const maxLinks = 40
+
+// WatchFile tells of changes of one file until ctx ends, when the channel is
+// closed: that it is written, that another is put in its place, and that a
+// symbolic link on the way to it is exchanged, which is how Kubernetes changes
+// a ConfigMap. Changes that come close together are told once, and what is
+// told is only that something may have changed.
+func WatchFile(ctx context.Context, path string) (<-chan struct{}, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", path, err)
+	}
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", path, err)
+	}
+	file := &watchedFile{path: path, watcher: watcher}
+	if err := file.add(); err != nil {
+		_ = watcher.Close()
+		return nil, fmt.Errorf("watch %s: %w", path, err)
+	}
+	w := &watch{
+		debounce: defaultDebounce, watcher: watcher, changes: make(chan struct{}, 1),
+		add: file.add, concerns: file.concerns,
+	}
+	go w.run(ctx)
+	return w.changes, nil
+}
+
+// watchedFile is a file and all that could be exchanged so that its path means
+// another: its folder, and the links on the way to it.
+type watchedFile struct {
+	path    string
+	watcher *fsnotify.Watcher
+	names   map[string]bool
+}
+
+// add watches the folder of the file, the folder around that, and those of the
+// links. Each is named as it really is, for a folder that is watched by two
+// names tells its events by one of them.
+func (f *watchedFile) add() error {
+	found := links(f.path)
+	inside := filepath.Dir(found[len(found)-1])
+	f.names = map[string]bool{inside: true}
+	for _, name := range found {
+		f.names[name] = true
+	}
+	for name := range f.names {
+		// One that cannot be watched leaves the others.
+		_ = f.watcher.Add(filepath.Dir(name))
+	}
+	return f.watcher.Add(inside)
+}
+
+func (f *watchedFile) concerns(name string) bool { return f.names[name] }
+
+// links are the symbolic links on the way to path, each where it really is,
+// and the file that they end at.
+func links(path string) []string {
+	var found []string
+	root := filepath.VolumeName(path) + string(filepath.Separator)
+	at, rest := root, steps(path[len(root):])
+	for len(rest) > 0 && len(found) < maxLinks {
+		next := filepath.Join(at, rest[0])
+		rest = rest[1:]
+		target, err := os.Readlink(next)
+		if err != nil {
+			at = next // No link, or not there.
+			continue
+		}
+		found = append(found, next)
+		if filepath.IsAbs(target) {
+			at, target = root, target[len(root):]
+		}
+		rest = append(steps(target), rest...)
+	}
+	return append(found, at)
+}
+
+func steps(path string) []string { return strings.Split(path, string(filepath.Separator)) }
