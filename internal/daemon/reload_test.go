@@ -51,7 +51,9 @@ func TestAChangedConfigurationIsTakenWithoutARestart(t *testing.T) {
 	if !p.metric("reconciler_config_last_reload_successful 1") {
 		t.Error("no metric says that the configuration was taken")
 	}
-	p.await("the metrics of the new instance", func() bool { return p.metric(`reconciler_sync_last_success_timestamp_seconds{registry="edge-shanghai"}`) })
+	p.await("the metrics of the new instance", func() bool {
+		return p.metric(`reconciler_sync_last_success_timestamp_seconds{registry="edge-shanghai"}`)
+	})
 
 	// Less is said now, and of one instance only.
 	less := without(both, edge)

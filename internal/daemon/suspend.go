@@ -99,9 +99,7 @@ func (e *Engine) Resume(ctx context.Context, who server.Caller, req server.Resum
 		}
 	}
 	for _, i := range instances {
-		if loop := i.loop.Load(); loop != nil {
-			loop.Ask(reconcile.Ask{Binding: req.Binding})
-		}
+		i.loop.Ask(reconcile.Ask{Binding: req.Binding})
 	}
 	return report.NewSuspensionList(held, nil), nil
 }
@@ -181,11 +179,7 @@ func (e *Engine) settle(ctx context.Context, instances []*instance, name string)
 	done := make([]chan struct{}, len(instances))
 	for n, i := range instances {
 		done[n] = make(chan struct{})
-		if loop := i.loop.Load(); loop != nil {
-			loop.Ask(reconcile.Ask{Binding: name, Done: func(reconcile.Synced) { close(done[n]) }})
-			continue
-		}
-		close(done[n])
+		i.loop.Ask(reconcile.Ask{Binding: name, Done: func(reconcile.Synced) { close(done[n]) }})
 	}
 	// The rest is for the answer to be on its way.
 	wait, cancel := context.WithTimeout(ctx, settleTimeout)
