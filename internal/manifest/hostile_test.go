@@ -3,6 +3,7 @@ package manifest_test
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -10,10 +11,21 @@ import (
 	"reconciler/internal/manifest"
 )
 
-// TestHostileFiles holds input that no person wrote to a bounded time and one
-// finding with its place.
+// work is the processor time that this process has used, which unlike the time
+// on the wall does not grow while other processes are busy.
+func work(t *testing.T) time.Duration {
+	t.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// TestHostileFiles holds input that no person wrote to bounded work and one
+// finding with its place. Nothing runs beside it, for the work is the whole
+// process's.
 func TestHostileFiles(t *testing.T) {
-	t.Parallel()
 	good := document("a", "{instance: p, platform: bitbucket, username: me}")
 	deep := func(open, end string, n int) string {
 		return "a: " + strings.Repeat(open, n) + strings.Repeat(end, n) + "\n"
@@ -71,11 +83,10 @@ func TestHostileFiles(t *testing.T) {
 		{"huge number", good + "a: " + strings.Repeat("9", 100_000) + "\n", "field-unknown", 5, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			start := time.Now()
+			start := work(t)
 			got := load(t, tt.text)
-			if took := time.Since(start); took > 30*time.Second {
-				t.Errorf("took %v", took)
+			if took := work(t) - start; took > 30*time.Second {
+				t.Errorf("took %v of processor time", took)
 			}
 			if len(got.Broken) != 1 || len(got.Declarations) != 0 {
 				t.Fatalf("broken %v with %d declarations, want the file broken", got.Broken, len(got.Declarations))
