@@ -34,7 +34,7 @@ func (e *Engine) Ready() error {
 // whoever listens.
 func (g *generation) event(event reconcile.Event) {
 	g.logEvent(event)
-	g.metrics.sync.count(event)
+	g.metrics.count(event)
 	for _, i := range g.instances {
 		if i.name == event.Instance {
 			i.observe(event)

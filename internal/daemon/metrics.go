@@ -52,6 +52,7 @@ type metrics struct {
 
 	source sourceMetrics
 	sync   syncMetrics
+	drift  *driftMetrics
 	calls  *callMetrics
 	config configMetrics
 }
@@ -87,6 +88,7 @@ func newMetrics(see sights) *metrics {
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.source = newSourceMetrics(m)
 	m.sync = newSyncMetrics(m)
+	m.drift = newDriftMetrics(m)
 	m.calls = newCallMetrics(m)
 	m.config = newConfigMetrics(m)
 	m.registry.MustRegister(newBindingCollector(m, see), newQueueCollector(m, see), newVaultCollector(m, see), buildInfo(m))
@@ -151,13 +153,26 @@ func (m *metrics) cover(instances []string) {
 		for _, v := range m.ofInstance {
 			v.DeletePartialMatch(prometheus.Labels{labelRegistry: gone})
 		}
+		m.drift.forget(gone)
 	}
 	for _, name := range instances {
 		if !slices.Contains(m.covered, name) {
 			m.sync.begin(name)
+			m.drift.begin(name)
 		}
 	}
 	m.covered = slices.Clone(instances)
+}
+
+// count takes what a reconciler tells.
+func (m *metrics) count(ev reconcile.Event) {
+	m.sync.count(ev)
+	switch {
+	case ev.Kind == reconcile.ActionDone && ev.Action.Repair:
+		m.drift.repairs.WithLabelValues(ev.Instance, string(ev.Outcome.State)).Inc()
+	case ev.Kind == reconcile.SyncDone:
+		m.drift.synced(ev.Instance, *ev.Plan, ev.Result.Incomplete)
+	}
 }
 
 // Buckets, in seconds.

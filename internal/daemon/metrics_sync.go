@@ -60,7 +60,7 @@ func newSyncMetrics(m *metrics) syncMetrics {
 		duration:    m.histogram("reconciler_sync_duration_seconds", "How long a sync of an instance took.", syncBuckets(), labelRegistry, "result"),
 		lastSuccess: m.gauge("reconciler_sync_last_success_timestamp_seconds", "When a sync of an instance last ended with every question answered and nothing failed, in seconds since 1970; 0 until then.", labelRegistry),
 		actions:     m.counter("reconciler_actions_total", "Actions of syncs, by kind and result: done or failed.", labelRegistry, "action", "result"),
-		pending:     m.gauge("reconciler_plan_pending_actions", "Actions of an instance's last plan that are not done, by kind: those under way, those that failed or wait, a person's, and those that are forbidden.", labelRegistry, "action"),
+		pending:     m.gauge("reconciler_plan_pending_actions", "Actions of an instance's last sync that were not done, by kind: those that failed or wait for another try, a person's, and those that are forbidden.", labelRegistry, "action"),
 		queueWait:   m.histogram("reconciler_queue_wait_seconds", "How long a commit or a person waited until the sync began that serves them.", waitBuckets(), labelRegistry),
 	}
 }
@@ -91,12 +91,6 @@ func (s syncMetrics) count(ev reconcile.Event) {
 		if ev.Waited > 0 {
 			s.queueWait.WithLabelValues(ev.Instance).Observe(ev.Waited.Seconds())
 		}
-	case reconcile.PlanMade:
-		count := map[plan.Kind]int{}
-		for _, a := range ev.Plan.Actions {
-			count[a.Kind]++
-		}
-		s.left(ev.Instance, count)
 	case reconcile.ActionDone:
 		s.actions.WithLabelValues(ev.Instance, string(ev.Action.Kind), string(ev.Outcome.State)).Inc()
 	case reconcile.SyncDone:
@@ -116,7 +110,7 @@ func (s syncMetrics) count(ev reconcile.Event) {
 		s.ended(ev, result)
 	case reconcile.SyncFailed:
 		s.ended(ev, resultError)
-	case reconcile.ActionStarted, reconcile.Recovered, reconcile.RepairsStopped:
+	case reconcile.PlanMade, reconcile.ActionStarted, reconcile.Recovered, reconcile.RepairsStopped:
 	}
 }
 

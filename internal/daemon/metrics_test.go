@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"net/http"
+	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,6 +102,51 @@ func TestPlannedActionsArePendingUntilTheyAreDone(t *testing.T) {
 	p.await("none is pending", func() bool { return p.sample(binds) == 0 })
 }
 
+// TestDriftIsCountedOnceAndItsRepair: drift that is put right, and drift that
+// is only to be told, which is seen again at every sync.
+func TestDriftIsCountedOnceAndItsRepair(t *testing.T) {
+	w := newWorld(t)
+	files := map[string]string{
+		"pay.yaml":  gitlabAt("pay", prod),
+		"edge.yaml": gitlabAt("edge", edge, "driftPolicy: Report"),
+	}
+	w.populate(files)
+	w.commit(files)
+	p := w.start()
+	p.ready("pay", "edge")
+	for _, series := range []string{
+		`reconciler_drift_found_total{registry="prod-hangzhou"}`, `reconciler_drift_objects{handling="report",registry="edge-shanghai"}`,
+		`reconciler_drift_repairs_total{registry="prod-hangzhou",result="done"}`,
+	} {
+		if got := p.sample(series); got != 0 {
+			t.Errorf("before any drift: %s is %v", series, got)
+		}
+	}
+	w.instance(prod).ConsoleUnbind("gitlab")
+	w.instance(prod).ConsoleUnlink("pay/app")
+	w.instance(edge).ConsoleUnbind("gitlab")
+	p.await("drift is told", func() bool {
+		return p.sample(`reconciler_drift_objects{handling="report",registry="edge-shanghai"}`) == 1
+	})
+	p.await("drift is put right", func() bool {
+		return p.sample(`reconciler_drift_repairs_total{registry="prod-hangzhou",result="done"}`) >= 2
+	})
+	p.syncs(edge, 2)
+	p.syncs(prod, 2)
+	for series, want := range map[string]float64{
+		`reconciler_drift_found_total{registry="edge-shanghai"}`:                   1,
+		`reconciler_drift_repairs_total{registry="edge-shanghai",result="done"}`:   0,
+		`reconciler_drift_objects{handling="report",registry="edge-shanghai"}`:     1,
+		`reconciler_drift_objects{handling="repair",registry="prod-hangzhou"}`:     0,
+		`reconciler_drift_found_total{registry="prod-hangzhou"}`:                   2,
+		`reconciler_drift_repairs_total{registry="prod-hangzhou",result="failed"}`: 0,
+	} {
+		if got := p.sample(series); got != want {
+			t.Errorf("%s is %v, want %v", series, got, want)
+		}
+	}
+}
+
 // TestEveryServedMetricIsDescribed: the reference and what a daemon serves are
 // the same, by name, type and labels.
 func TestEveryServedMetricIsDescribed(t *testing.T) {
@@ -147,6 +194,26 @@ func TestEveryServedMetricIsDescribed(t *testing.T) {
 		if diff := cmp.Diff(sorted(d.Labels), served); diff != "" {
 			t.Errorf("%s: labels (-described +served):\n%s", name, diff)
 		}
+	}
+}
+
+// TestPromtoolTakesAScrape gives what a running daemon serves to promtool,
+// where `make alerts` names it.
+func TestPromtoolTakesAScrape(t *testing.T) {
+	promtool := os.Getenv("RECONCILER_PROMTOOL")
+	if promtool == "" {
+		t.Skip("RECONCILER_PROMTOOL is not set; make alerts sets it")
+	}
+	w := newWorld(t)
+	w.populate(two())
+	w.commit(two())
+	p := w.start()
+	p.ready("pay", "plat")
+	_, body := p.get("/metrics")
+	check := exec.CommandContext(t.Context(), promtool, "check", "metrics")
+	check.Stdin = strings.NewReader(body)
+	if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("promtool check metrics: %v\n%s", err, out)
 	}
 }
 

@@ -85,7 +85,9 @@ func (m *maker) reportDrift(s subject, what string) bool {
 	if s.d.Spec.DriftPolicy != binding.Report || s.looksOnly() || !m.drifted(s) {
 		return false
 	}
-	m.noop(s, "drift: "+what+"; reported and not corrected (driftPolicy Report)")
+	m.act(s, takeAccount, Action{
+		Object: accountObject, Kind: Noop, Reported: true, Reason: "drift: " + what + "; reported and not corrected (driftPolicy Report)",
+	})
 	m.find(s.d, "", finding.New("drift", fmt.Sprintf("%s: %s", s.d.Name, what)))
 	return true
 }

@@ -80,6 +80,9 @@ type Action struct {
 	// Contested says of a forbidden action that it would be a repair, and that
 	// repairs of this object do not hold.
 	Contested bool `json:"-"`
+	// Reported says of a noop that it would be a repair, and that the
+	// declaration wants drift to be told only.
+	Reported bool `json:"-"`
 	// Unfinished says that the action ends what we began ourselves: we let the
 	// account go and have yet to bind it again.
 	Unfinished bool `json:"-"`

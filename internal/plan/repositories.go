@@ -166,7 +166,7 @@ func (m *maker) link(r image) bool {
 	}
 	switch caps := m.in.Observation.Capabilities; {
 	case a.Repair && r.d.Spec.DriftPolicy == binding.Report && !r.looksOnly():
-		m.onImage(r, Action{Kind: Noop, Reason: "drift: the source is not as it was linked; reported and not corrected (driftPolicy Report)"})
+		m.onImage(r, Action{Kind: Noop, Reported: true, Reason: "drift: the source is not as it was linked; reported and not corrected (driftPolicy Report)"})
 		m.find(r.d, r.path, finding.New("drift", fmt.Sprintf("%s: the source of %s is not as it was linked", r.d.Name, r.name)))
 		return false
 	case r.obstacle != "":

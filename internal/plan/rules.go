@@ -90,7 +90,7 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 	if a.Repair {
 		a.Reason = "drift: somebody changed or removed it"
 		if r.d.Spec.DriftPolicy == binding.Report && !r.looksOnly() {
-			m.onRule(r, p, Action{Kind: Noop, Target: a.Target, Reason: a.Reason + "; reported and not corrected (driftPolicy Report)"})
+			m.onRule(r, p, Action{Kind: Noop, Reported: true, Target: a.Target, Reason: a.Reason + "; reported and not corrected (driftPolicy Report)"})
 			m.find(r.d, r.path+".rules", finding.New("drift", fmt.Sprintf(
 				"%s: the build rule %s of %s was changed or removed", r.d.Name, rule.Key(), r.name)))
 			return

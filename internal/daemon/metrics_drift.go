@@ -1,0 +1,102 @@
+package daemon
+
+import (
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+)
+
+// What is done about drift.
+const (
+	driftRepaired  = "repair"
+	driftReported  = "report"
+	driftContested = "contested"
+)
+
+// driftMetrics tell of what others changed behind our back.
+type driftMetrics struct {
+	found, repairs *prometheus.CounterVec
+	objects        *prometheus.GaugeVec
+
+	mu sync.Mutex
+	// known is what had drifted at the last sync of each instance, and what is
+	// done about it.
+	known map[string]map[string]string
+}
+
+func newDriftMetrics(m *metrics) *driftMetrics {
+	return &driftMetrics{
+		found:   m.counter("reconciler_drift_found_total", "Objects (accounts, sources, build rules) that were found to be otherwise than they were applied, each counted once until it is as declared again.", labelRegistry),
+		repairs: m.counter("reconciler_drift_repairs_total", "Actions that put drift right, by result: done or failed.", labelRegistry, "result"),
+		objects: m.gauge("reconciler_drift_objects", "Objects that the last sync of an instance found to have drifted, by what is done about it: repair, report (driftPolicy), contested (repairs did not hold, a person is asked).", labelRegistry, "handling"),
+		known:   map[string]map[string]string{},
+	}
+}
+
+// begin makes the series of an instance.
+func (d *driftMetrics) begin(instance string) {
+	d.found.WithLabelValues(instance)
+	for _, state := range []reconcile.OutcomeState{reconcile.Done, reconcile.Failed} {
+		d.repairs.WithLabelValues(instance, string(state))
+	}
+	d.show(instance, nil)
+}
+
+func (d *driftMetrics) show(instance string, drifted map[string]string) {
+	count := map[string]int{}
+	for _, handling := range drifted {
+		count[handling]++
+	}
+	for _, handling := range []string{driftRepaired, driftReported, driftContested} {
+		d.objects.WithLabelValues(instance, handling).Set(float64(count[handling]))
+	}
+}
+
+// forget drops what is known of an instance.
+func (d *driftMetrics) forget(instance string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.known, instance)
+}
+
+// synced compares what a sync found with what the one before did. Where not
+// everything answered, what is not seen may be there still.
+func (d *driftMetrics) synced(instance string, p plan.Plan, incomplete bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before, now := d.known[instance], driftOf(p)
+	for object := range now {
+		if _, known := before[object]; !known {
+			d.found.WithLabelValues(instance).Inc()
+		}
+	}
+	if incomplete {
+		for object, handling := range before {
+			if _, seen := now[object]; !seen {
+				now[object] = handling
+			}
+		}
+	}
+	d.known[instance] = now
+	d.show(instance, now)
+}
+
+// driftOf is what has drifted, by binding and object, and what is done about it.
+func driftOf(p plan.Plan) map[string]string {
+	drifted := map[string]string{}
+	for _, a := range p.Actions {
+		object := a.Binding + "\x00" + a.Object
+		switch {
+		case a.Contested:
+			drifted[object] = driftContested
+		case a.Reported:
+			drifted[object] = driftReported
+		case a.Repair:
+			drifted[object] = driftRepaired
+		}
+	}
+	return drifted
+}
