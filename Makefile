@@ -10,7 +10,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 # Packages whose tests hold golden files or generated documents, and take -update.
 GENERATED := ./internal/manifest ./internal/report ./internal/cli ./docs
 
-.PHONY: help build test check lint format vet canary generate bench fuzz image clean
+.PHONY: help build test check lint format vet alerts canary generate bench fuzz image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -25,7 +25,7 @@ test: ## Run all tests with the race detector, against a real Vault server among
 	RECONCILER_VAULT="$$(scripts/build-vault)" $(GO) test -race -timeout 20m -skip '^TestCanary' ./...
 	$(MAKE) canary
 
-check: format vet lint test ## All that CI runs
+check: format vet lint test alerts ## All that CI runs
 
 format: ## Fail on files that gofmt would change
 	@out=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
@@ -39,6 +39,10 @@ lint: $(LINT) ## golangci-lint, the import table of the design among its rules
 
 $(LINT):
 	GOBIN=$(GOBIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+alerts: ## Check alerts, dashboard and a scrape of the daemon with promtool
+	@promtool="$$(scripts/promtool)" || exit 1; [ -n "$$promtool" ] || exit 0; \
+	RECONCILER_PROMTOOL="$$promtool" $(GO) test -count=1 -run '^TestPromtool' ./deploy ./internal/daemon
 
 canary: ## Run the built program with marked secrets and search all that it put out
 	$(GO) test -count=1 -run '^TestCanary' ./internal/cli/...
