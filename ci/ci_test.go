@@ -2,6 +2,7 @@ package ci
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,6 +19,8 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"reconciler/internal/binding"
+	"reconciler/internal/report"
 	"reconciler/internal/sandbox"
 )
 
@@ -34,6 +37,7 @@ func expressions(expression string) (string, error) {
 		"github.event.pull_request.base.sha": "base",
 		"github.event.pull_request.head.sha": "HEAD",
 		"github.token":                       token,
+		"vars.RECONCILER_SNAPSHOT":           os.Getenv("RECONCILER_SNAPSHOT"),
 	}
 	var unknown error
 	text := regexp.MustCompile(`\$\{\{(.*?)\}\}`).ReplaceAllStringFunc(expression, func(found string) string {
@@ -60,7 +64,8 @@ type githubFile struct {
 }
 
 type gitlabFile struct {
-	Check struct {
+	Variables map[string]string
+	Check     struct {
 		Script    []string
 		Artifacts struct {
 			Paths   []string
@@ -116,6 +121,7 @@ func jobs(t *testing.T) map[string][]job {
 	read(t, "gitlab-ci.yaml", &gitlab)
 	add("gitlab-ci.yaml", strings.Join(gitlab.Check.Script, "\n"), map[string]string{
 		"CI_MERGE_REQUEST_DIFF_BASE_SHA": "base", "CI_COMMIT_SHA": "HEAD",
+		"RECONCILER_SNAPSHOT": cmp.Or(os.Getenv("RECONCILER_SNAPSHOT"), gitlab.Variables["RECONCILER_SNAPSHOT"]),
 	})
 	add("gitlab-ci.yaml", strings.Join(gitlab.Comment.Script, "\n"), nil)
 	var flow flowFile
@@ -241,6 +247,9 @@ func (c *clone) must(dir string, args ...string) {
 func (c *clone) run(j job) (output string, code int) {
 	c.t.Helper()
 	env := []string{"PATH=" + c.bin + ":" + os.Getenv("PATH"), "HOME=" + c.t.TempDir(), "CI=true"}
+	if snapshot := os.Getenv("RECONCILER_SNAPSHOT"); snapshot != "" {
+		env = append(env, "RECONCILER_SNAPSHOT="+snapshot) // A variable of Flow's pipeline.
+	}
 	env = append(env, c.env...)
 	for name, value := range j.env {
 		value, err := expressions(value)
@@ -296,6 +305,55 @@ func TestEveryFileLetsAGoodChangeThrough(t *testing.T) {
 				t.Errorf("%d comments, want %d", len(comments), want)
 			}
 		})
+	}
+}
+
+// TestEveryFilePlansFromASnapshot: what a daemon published is all that it takes
+// to tell what a change does to what is there.
+func TestEveryFilePlansFromASnapshot(t *testing.T) {
+	var published bytes.Buffer
+	if err := report.WriteSnapshot(&published, report.Snapshot{Source: "git", Instances: []report.SnapshotInstance{{
+		Name: "prod-hangzhou", Observed: time.Now(),
+		Capabilities: binding.Capabilities{ListAccounts: true, Bind: true, ReadRepositories: true, LinkRepositories: true, WriteRules: true},
+		Accounts: map[binding.Platform]binding.AccountState{binding.GitLab: {Account: &binding.Account{
+			ID: "7", Platform: binding.GitLab, Username: "ci-bot", Address: "https://gitlab.example.com",
+		}}},
+		Repositories: map[string]binding.RepositoryState{"payments/api": {Exists: true}},
+		Bindings: []report.SnapshotBinding{{
+			Name: "payments-gitlab", Platform: binding.GitLab, Username: "ci-bot", Address: "https://gitlab.example.com",
+			Vault: &binding.VaultRef{Mount: "secret", Path: "acr/payments/gitlab", Key: "token"}, Token: &report.SnapshotToken{Version: 1, Latest: 1},
+		}},
+	}}}); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "snapshot.json")
+	if err := os.WriteFile(file, published.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("RECONCILER_SNAPSHOT", file)
+	c := newClone(t)
+	c.change("payments/gitlab.yaml", "imageTag: latest", "imageTag: stable")
+	planned := 0
+	for name, list := range jobs(t) {
+		for _, j := range list {
+			out, _ := c.run(j)
+			if !strings.Contains(j.script, "reconciler plan") {
+				continue
+			}
+			planned++
+			text, err := os.ReadFile(filepath.Join(c.dir, "plan.md"))
+			if err != nil {
+				t.Fatalf("%s: %v\n%s", name, err, out)
+			}
+			for _, want := range []string{"add-rule", "`payments/api#branch:main=>stable`", "from a snapshot of what the daemon observed"} {
+				if !strings.Contains(string(text), want) {
+					t.Errorf("%s: the comment does not say %q:\n%s", name, want, text)
+				}
+			}
+		}
+	}
+	if planned != 3 {
+		t.Errorf("%d files plan, want 3", planned)
 	}
 }
 

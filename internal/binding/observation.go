@@ -51,6 +51,10 @@ type Unknown struct {
 	Certain bool `json:"certain,omitempty"`
 }
 
+// NotObserved is the Unknown.Reason of what a recorded observation does not
+// speak of, because nothing named it when it was made.
+const NotObserved = "NotObserved"
+
 // AccountState is what the registry says of one platform's binding: unknown,
 // bound (Account set) or, with both nil, certainly not bound.
 type AccountState struct {

@@ -212,11 +212,13 @@ func (c *canaryRun) ask(log string) {
 	socket := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(c.folder, "s.sock"))
 	}}}
-	for _, path := range []string{"bindings", "memory/prod-hangzhou", "memory/edge-shanghai", "sync", "attest", "suspend", "resume", "none"} {
+	for _, path := range []string{"bindings", "memory/prod-hangzhou", "memory/edge-shanghai", "sync", "attest", "suspend", "resume", "snapshot", "none"} {
 		c.fetch(socket, "http://daemon/v1alpha1/"+path)
 	}
 	c.run([]int{0}, "get")
 	c.run([]int{0}, "get", "--output", "json")
+	c.run([]int{0}, "snapshot", "--out", "published.json")
+	c.run([]int{0, 1, 3, 4}, "plan", "--snapshot", "published.json")
 	c.run([]int{0, 1}, "suspend", "--all", "--until", "1h", "--reason", "canary")
 	c.run([]int{0, 1}, "resume", "--all", "--output", "json")
 	c.run([]int{0, 1, 4}, "sync")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +28,7 @@ type planOptions struct {
 	deletions bool
 	out       string
 	change    changeOptions
+	snapshot  snapshotOptions
 }
 
 func newPlan(streams Streams) *cobra.Command {
@@ -40,7 +42,9 @@ the folder PATH in its place, asks the registry and the metadata of the secret
 store, and writes nothing anywhere. --preflight asks the code hosts too, for
 which it reads the tokens. --offline asks nothing but the source, and needs no
 credentials: it shows what the files tell, their findings and the declared ends
-of tokens, and compares nothing. --out keeps the plan in a file, in which
+of tokens, and compares nothing. --snapshot goes by what a running daemon observed
+and published, and asks nobody: it needs no credentials either, and knows of what
+nothing named then only that it is new. --out keeps the plan in a file, in which
 nothing is secret; "apply FILE" applies that plan and no other.
 
 With --base it plans a change, in a clone: which bindings lie between the
@@ -54,6 +58,8 @@ the change alone.
 		Example: `  reconciler plan
   reconciler plan bindings/ --detailed-exitcode
   reconciler plan --offline bindings/
+  reconciler plan --snapshot snapshot.json --base origin/main
+  reconciler plan --snapshot https://reconciler.example.com/v1alpha1/snapshot --snapshot-token-file token
   reconciler plan --out reviewed.plan
   reconciler plan --base origin/main --detailed-exitcode --output text --output github
   reconciler plan --preflight --output json
@@ -75,6 +81,7 @@ the change alone.
 	cmd.Flags().StringVar(&opts.change.base, "base", "", "plan the change that starts at the revision `REF` of a clone")
 	cmd.Flags().StringVar(&opts.change.head, "head", "HEAD", "the revision `REF` that the change leads to; WORKTREE is the files as they are")
 	cmd.Flags().StringVar(&opts.change.repo, "repo", "", "a folder `DIR` of the clone (default: the current folder)")
+	opts.snapshot.add(cmd)
 	cmd.MarkFlagsMutuallyExclusive("preflight", "offline")
 	cmd.MarkFlagsMutuallyExclusive("out", "offline")
 	cmd.Flags().BoolVar(&opts.detailed, "detailed-exitcode", false, "exit with 2 when changes are due")
@@ -95,8 +102,12 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 	if opts.change.base == "" && opts.change != (changeOptions{head: "HEAD"}) {
 		return errors.New("plan: --head and --repo speak of a change; give its --base too")
 	}
+	if err := opts.snapshot.check(opts); err != nil {
+		return err
+	}
 	session, err := openSession(ctx, opts.streams, sessionOptions{
 		config: opts.config, path: opts.path, readOnly: true, allowDeletions: opts.deletions, unread: opts.change.base != "",
+		snapshot: opts.snapshot,
 	})
 	if err != nil {
 		return err
@@ -124,16 +135,21 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 // document makes the plan that was asked for: of the source, or of a change.
 func (s *session) document(ctx context.Context, opts *planOptions) (report.Document, error) {
 	depth, word := opts.depth()
+	basis := s.basis
+	if basis.Depth == "" {
+		basis.Depth = word
+	}
 	if opts.change.base != "" {
 		c, err := readChange(ctx, opts.change, s.source)
 		if err != nil {
 			return report.Document{}, err
 		}
-		c.basis.Depth = word
+		basis.Base, basis.Head = c.basis.Base, c.basis.Head
+		c.basis = basis
 		return s.planChange(ctx, c, depth)
 	}
 	p, err := s.plan(ctx, depth)
-	return report.Document{Plan: &p, Files: s.files(), Basis: report.Basis{Depth: word}}, err
+	return report.Document{Plan: &p, Files: s.files(), Basis: basis}, err
 }
 
 // depth is how far the plan looks, and the report's word for it.
@@ -176,7 +192,9 @@ type sessionOptions struct {
 	allowDeletions bool
 	// unread leaves the source alone.
 	unread bool
-	events func(reconcile.Event)
+	// snapshot is looked at in place of the world.
+	snapshot snapshotOptions
+	events   func(reconcile.Event)
 }
 
 // session is one look at the source with all that a plan of it needs.
@@ -185,6 +203,8 @@ type session struct {
 	source daemon.SourceConfig
 	policy daemon.PolicyConfig
 	loaded daemon.Loaded
+	// basis is the snapshot's; zero where there is none.
+	basis report.Basis
 	// observation is the digest of what the last plan was made of.
 	observation string
 }
@@ -199,14 +219,18 @@ func openSession(ctx context.Context, streams Streams, opts sessionOptions) (*se
 		cfg.Source = daemon.SourceConfig{Folder: &daemon.FolderConfig{Path: opts.path}}
 	}
 	cfg.Safety.AllowDeletions = cfg.Safety.AllowDeletions || opts.allowDeletions
+	snapshot, basis, err := opts.snapshot.read(ctx, streams, cfg, time.Now())
+	if err != nil {
+		return nil, err
+	}
 	engine, err := daemon.Build(ctx, daemon.Options{
-		Redactor: streams.redactor,
-		Config:   cfg, LogTo: streams.Err, ReadOnly: opts.readOnly, Events: opts.events,
+		Redactor: streams.redactor, Snapshot: snapshot,
+		Config: cfg, LogTo: streams.Err, ReadOnly: opts.readOnly, Events: opts.events,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := &session{engine: engine, source: cfg.Source, policy: cfg.Policy}
+	s := &session{engine: engine, source: cfg.Source, policy: cfg.Policy, basis: basis}
 	if opts.unread {
 		return s, nil
 	}

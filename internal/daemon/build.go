@@ -15,6 +15,7 @@ import (
 	"reconciler/internal/manifest"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
 	"reconciler/internal/server"
@@ -34,6 +35,10 @@ type Options struct {
 	// and need not exist. Without state, what is bound already counts as not
 	// ours.
 	ReadOnly bool
+	// Snapshot, with ReadOnly, is looked at in place of registries, secret store,
+	// code hosts and state, of which nothing is built: the engine can plan, and
+	// nothing else.
+	Snapshot *report.Snapshot
 	// Events is told what the reconcilers do, one event of an instance at a
 	// time; may be nil.
 	Events func(reconcile.Event)
@@ -114,6 +119,8 @@ type instance struct {
 	missing atomic.Pointer[string]
 	// loop is what keeps it as declared; it runs where a daemon does.
 	loop *reconcile.Loop
+	// published is what was told of it last; nil before it first was.
+	published atomic.Pointer[report.SnapshotInstance]
 }
 
 // Build makes an Engine. It makes no call to the outside world but to Vault's
@@ -141,7 +148,7 @@ func Build(ctx context.Context, opts Options) (_ *Engine, err error) {
 			e.letGo(&e.closers)
 		}
 	}()
-	if err := e.openState(ctx, opts.Config, opts.ReadOnly); err != nil {
+	if err := e.openState(ctx, opts); err != nil {
 		return nil, err
 	}
 	g, err := e.generate(opts.Config)
@@ -179,6 +186,10 @@ func (l *longLived) generate(config Config) (_ *generation, err error) {
 		return nil, err
 	}
 	g.release = append(g.release, g.source.Close)
+	if opts.Snapshot != nil {
+		g.instances = l.recorded(config, *opts.Snapshot)
+		return g, nil
+	}
 	tokens, err := buildVault(opts, l.redactor)
 	if err != nil {
 		return nil, err

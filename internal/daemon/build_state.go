@@ -11,11 +11,12 @@ import (
 	"reconciler/internal/state"
 )
 
-// openState opens the state file. Where it is only read, that is a
-// copy that goes with the process; where a running daemon holds the file, it asks the daemon.
-func (l *longLived) openState(ctx context.Context, config Config, readOnly bool) error {
-	path := config.State.Path
-	if !readOnly {
+// openState opens the state file. Where it is only read, that is a copy that
+// goes with the process; where a running daemon holds the file, it asks the
+// daemon, and where there is a snapshot, it takes what that tells.
+func (l *longLived) openState(ctx context.Context, opts Options) error {
+	config, path := opts.Config, opts.Config.State.Path
+	if !opts.ReadOnly {
 		return l.openStore(path)
 	}
 	folder, err := os.MkdirTemp("", "reconciler-plan-")
@@ -24,6 +25,9 @@ func (l *longLived) openState(ctx context.Context, config Config, readOnly bool)
 	}
 	l.closers = append(l.closers, func() error { return os.RemoveAll(folder) })
 	copied := filepath.Join(folder, "state.db")
+	if opts.Snapshot != nil {
+		return l.openPublished(ctx, copied, config, *opts.Snapshot)
+	}
 	client := server.NewClient(config.Server.Socket)
 	memory, err := client.Memory(ctx, config.Instances[0].Name)
 	if errors.Is(err, server.ErrNoDaemon) {

@@ -22,7 +22,7 @@ const closeTimeout = 5 * time.Second
 func Run(ctx context.Context, e *Engine, reload Reload) error {
 	g := e.present()
 	srv, err := server.Listen(ctx, server.Options{
-		Listen: g.config.Server.Listen, Socket: g.config.Server.Socket, State: e, Attester: e, Syncer: e, Suspender: e,
+		Listen: g.config.Server.Listen, Socket: g.config.Server.Socket, State: e, Attester: e, Syncer: e, Suspender: e, Snapshots: e,
 		Metrics: e.metrics.registry, Log: e.log,
 	})
 	if err != nil {

@@ -88,7 +88,7 @@ func (d *doctor) mayAsk(l *list, b binding.Declaration) bool {
 func appliedRecords(ctx context.Context, o Options) (map[string][]binding.Record, error) {
 	l := &longLived{log: slog.New(slog.DiscardHandler)}
 	defer l.letGo(&l.closers)
-	if err := l.openState(ctx, o.Config, true); err != nil {
+	if err := l.openState(ctx, Options{Config: o.Config, ReadOnly: true}); err != nil {
 		return nil, err
 	}
 	applied := map[string][]binding.Record{}

@@ -19,6 +19,13 @@ func knowledgeRules() []Rule {
 			Source:      design,
 		},
 		{
+			Code: "not-observed", Severity: Info,
+			Sentence:    "What nothing named when a snapshot was taken is not known from it.",
+			Hint:        "Nothing is wrong; plan without --snapshot, where there are the rights, to know it before the merge.",
+			Explanation: "A plan from a snapshot asks nobody: it knows what the daemon had looked at, which is what was declared or applied then. Of an account, an image repository or a token that a change names for the first time it cannot say whether it is there, so nothing is planned for it; the daemon looks when the change is merged.",
+			Source:      design,
+		},
+		{
 			Code: "secret-unavailable", Severity: Warning,
 			Sentence:    "A binding whose token cannot be had stays as it is.",
 			Hint:        "Check the address, the sign-in and the policy of the secret store, and the token's mount, path and key.",

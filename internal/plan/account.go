@@ -43,7 +43,16 @@ func (s subject) asApplied() bool {
 
 func (m *maker) unknownAccount(s subject, u binding.Unknown) {
 	m.noop(s, unknownReason(u))
-	m.find(s.d, "", finding.New("observation-unknown", fmt.Sprintf("%s: %s", s.d.Name, u.Message)))
+	m.find(s.d, "", finding.New(unknownCode(u), fmt.Sprintf("%s: %s", s.d.Name, u.Message)))
+}
+
+// unknownCode is the rule of what is not known: that something new was not
+// looked at yet is nobody's failure.
+func unknownCode(u binding.Unknown) string {
+	if u.Reason == binding.NotObserved {
+		return "not-observed"
+	}
+	return "observation-unknown"
 }
 
 func (m *maker) noop(s subject, reason string) {

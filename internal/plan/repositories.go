@@ -94,7 +94,7 @@ func (m *maker) repository(r image) {
 	case !asked || st.Unknown != nil:
 		u := cmp.Or(st.Unknown, &binding.Unknown{Reason: "NotAsked", Message: "the registry was not asked"})
 		m.onImage(r, Action{Kind: Noop, Reason: unknownReason(*u)})
-		m.find(r.d, r.path+".image", finding.New("observation-unknown", fmt.Sprintf("%s: %s", r.name, u.Message)))
+		m.find(r.d, r.path+".image", finding.New(unknownCode(*u), fmt.Sprintf("%s: %s", r.name, u.Message)))
 	case !st.Exists:
 		m.onImage(r, Action{Kind: Forbidden, Reason: "image-repository-missing: the registry has no such image repository, and it is not made here"})
 		m.find(r.d, r.path+".image", finding.New("image-repository-missing",

@@ -21,6 +21,11 @@ func (m *maker) tokenKnown(s subject) bool {
 	if u == nil {
 		return true
 	}
+	if u.Reason == binding.NotObserved {
+		m.noop(s, unknownReason(*u))
+		m.find(s.d, "spec.token", finding.New(unknownCode(*u), fmt.Sprintf("%s: %s", s.d.Name, u.Message)))
+		return false
+	}
 	m.noop(s, "secret unavailable ("+u.Reason+"): kept as it is")
 	m.find(s.d, "spec.token", finding.New("secret-unavailable", fmt.Sprintf("%s: %s", s.d.Name, u.Message)))
 	return false

@@ -58,7 +58,7 @@ func (d Document) writeChange(w io.Writer, style Style) error {
 	if d.Change.Whole.HasChanges() {
 		p.line(style.paint(dim, "Digest of the whole plan: "+d.Change.Whole.Digest()))
 	}
-	if words := d.Basis.Depth.words(); words != "" {
+	if words := d.Basis.words(); words != "" {
 		p.line(words)
 	}
 	return p.writeTo(w)
@@ -92,12 +92,12 @@ func (m *markdown) changeParts(c *Change) (touched, pending []string) {
 }
 
 // foot is planFoot of a change.
-func (c *Change) foot(p plan.Plan, depth Depth) string {
+func (c *Change) foot(p plan.Plan, basis Basis) string {
 	text := ""
-	if words := depth.words(); words != "" {
+	if words := basis.words(); words != "" {
 		text += words + "\n\n"
 	}
-	if depth != Offline {
+	if basis.Depth != Offline {
 		text += c.summary(p) + "\n\n"
 	}
 	return text + "Digest: `" + c.Whole.Digest() + "`\n"

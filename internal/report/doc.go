@@ -18,8 +18,8 @@ type Style struct {
 	Width int
 	// Full shows what does not change, too, and every condition.
 	Full bool
-	// Depth of a plan's observation; empty where it is not to be told.
-	Depth Depth
+	// Basis of a plan; its depth is empty where it is not to be told.
+	Basis Basis
 }
 
 type color string

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
@@ -48,6 +49,10 @@ type Document struct {
 // part of a plan's digest.
 type Basis struct {
 	Depth Depth `json:"depth,omitempty"`
+	// Observed is when the oldest of what a snapshot tells was observed, and
+	// Age how long that was ago; zero for a plan that asked itself.
+	Observed time.Time     `json:"observed,omitzero"`
+	Age      time.Duration `json:"-"`
 	// Base and Head are the revisions that a change lies between.
 	Base string `json:"base,omitempty"`
 	Head string `json:"head,omitempty"`
@@ -133,7 +138,7 @@ func writeText(w io.Writer, d Document, o Options) error {
 	case d.Change != nil:
 		err = d.writeChange(w, style)
 	case d.Plan != nil:
-		style.Depth = d.Basis.Depth
+		style.Basis = d.Basis
 		err = Plan(w, *d.Plan, style)
 	default:
 		err = Findings(w, d.Findings, style)

@@ -34,10 +34,10 @@ func writeMarkdown(w io.Writer, d Document, o Options) error {
 		m.fold("This change touches "+counted(len(touched), "binding", "bindings"), "", touched, len(touched) > unfolded)
 		m.plan(*d.Plan, d.Basis.Depth)
 		m.fold("Already pending: "+counted(len(pending), "action", "actions"), "", pending, true)
-		doc.foot = d.Change.foot(*d.Plan, d.Basis.Depth)
+		doc.foot = d.Change.foot(*d.Plan, d.Basis)
 	case d.Plan != nil:
 		m.plan(*d.Plan, d.Basis.Depth)
-		doc.foot = planFoot(*d.Plan, d.Basis.Depth)
+		doc.foot = planFoot(*d.Plan, d.Basis)
 	}
 	m.findings(d.findings())
 	if d.Summary != "" && !finding.HasErrors(d.findings()) {
@@ -63,12 +63,12 @@ func (m *markdown) marker(name string) string {
 
 // planFoot is what ends a plan's Markdown and is never cut: the depth, the
 // numbers, the digest.
-func planFoot(p plan.Plan, depth Depth) string {
+func planFoot(p plan.Plan, basis Basis) string {
 	var lines []string
-	if words := depth.words(); words != "" {
+	if words := basis.words(); words != "" {
 		lines = append(lines, words, "")
 	}
-	if depth != Offline {
+	if basis.Depth != Offline {
 		lines = append(lines, planSummary(p), "")
 	}
 	return strings.Join(append(lines, "Digest: `"+p.Digest()+"`", ""), "\n")

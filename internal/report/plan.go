@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
@@ -21,29 +22,47 @@ const (
 	Live Depth = "live"
 	// Preflight: the code hosts too.
 	Preflight Depth = "preflight"
+	// FromSnapshot: nobody; a daemon did, and published what it saw.
+	FromSnapshot Depth = "snapshot"
 )
 
 // words say in one line what was asked; empty for no depth.
-func (d Depth) words() string {
-	switch d {
+func (b Basis) words() string {
+	switch b.Depth {
 	case Offline:
 		return "Nothing was asked: this plan is made offline, of what the files tell alone."
 	case Live:
 		return "Asked: the registry and the secret store's metadata. The code hosts were not; --preflight asks them too."
 	case Preflight:
 		return "Asked: the registry, the secret store and the code hosts."
+	case FromSnapshot:
+		return fmt.Sprintf("Nobody was asked: this plan is made from a snapshot of what the daemon observed %s ago, at %s.",
+			AgeWords(b.Age), b.Observed.UTC().Format(time.RFC3339))
 	}
 	return ""
+}
+
+// AgeWords are how long something is ago, as people say it.
+func AgeWords(age time.Duration) string {
+	switch {
+	case age < time.Minute:
+		return "less than a minute"
+	case age < time.Hour:
+		return counted(int(age/time.Minute), "minute", "minutes")
+	case age < 48*time.Hour:
+		return counted(int(age/time.Hour), "hour", "hours")
+	}
+	return counted(int(age/(24*time.Hour)), "day", "days")
 }
 
 // Plan writes a plan for a person: what changes, by instance, each action with
 // its reason, its fields and its steps, then the numbers and the digest. With
 // Style.Full it shows what stays as it is, too. The plan's findings stand
-// before the numbers, and Style.Depth is told at the end. Of a plan made
+// before the numbers, and Style.Basis is told at the end. Of a plan made
 // offline each binding is shown, as one that was not compared.
 func Plan(w io.Writer, pl plan.Plan, style Style) error {
 	p := &page{style: style}
-	if style.Depth == Offline {
+	if style.Basis.Depth == Offline {
 		p.notCompared(pl)
 	} else if style.Full || slices.ContainsFunc(pl.Actions, worthTelling) {
 		p.legend(pl)
@@ -53,13 +72,13 @@ func Plan(w io.Writer, pl plan.Plan, style Style) error {
 		p.findings(pl.Findings)
 		p.line()
 	}
-	if style.Depth != Offline {
+	if style.Basis.Depth != Offline {
 		p.line(style.paint(bold, planSummary(pl)))
 	}
 	if pl.HasChanges() {
 		p.line(style.paint(dim, "Digest: "+pl.Digest()))
 	}
-	if words := style.Depth.words(); words != "" {
+	if words := style.Basis.words(); words != "" {
 		p.line(words)
 	}
 	return p.writeTo(w)

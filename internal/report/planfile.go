@@ -77,7 +77,7 @@ func ReadPlanFile(r io.Reader) (PlanFile, error) {
 	}
 	f := PlanFile{
 		Plan: o.Plan.plan(), Revision: o.Revision, Observation: o.Observation,
-		Basis: Basis{Depth: o.Plan.Depth, Base: o.Base, Head: o.Head},
+		Basis: Basis{Depth: o.Plan.Depth, Observed: o.Plan.Observed, Base: o.Base, Head: o.Head},
 	}
 	if o.Revision == "" || o.Observation == "" {
 		return PlanFile{}, fmt.Errorf("%w: it has no revision or no observation", ErrNotPlanFile)

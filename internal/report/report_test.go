@@ -156,10 +156,10 @@ func TestGoldenReports(t *testing.T) {
 			return report.Plan(w, samplePlan(), report.Style{Full: true, Width: 60})
 		}},
 		{"plan-live.golden", func(w io.Writer) error {
-			return report.Plan(w, samplePlan(), report.Style{Depth: report.Live})
+			return report.Plan(w, samplePlan(), report.Style{Basis: report.Basis{Depth: report.Live}})
 		}},
 		{"plan-offline.golden", func(w io.Writer) error {
-			return report.Plan(w, offlinePlan(), report.Style{Depth: report.Offline, Width: 70})
+			return report.Plan(w, offlinePlan(), report.Style{Basis: report.Basis{Depth: report.Offline}, Width: 70})
 		}},
 		{"plan.json.golden", func(w io.Writer) error { return report.PlanJSON(w, samplePlan(), report.Live) }},
 		{"bindings.golden", func(w io.Writer) error { return report.Bindings(w, statuses(), report.Style{}) }},

@@ -104,6 +104,10 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, out
 	default:
 		return fmt.Errorf("daemon on socket %s: %s: %s", c.socket, resp.Status, strings.TrimSpace(string(text)))
 	}
+	if raw, ok := out.(*json.RawMessage); ok {
+		*raw = text // As it was sent.
+		return nil
+	}
 	if err := json.Unmarshal(text, out); err != nil {
 		return fmt.Errorf("daemon on socket %s: answer to %s: %w", c.socket, path, err)
 	}

@@ -66,6 +66,8 @@ type Options struct {
 	Syncer   Syncer
 	// Suspender holds things still for them; nil where nobody does.
 	Suspender Suspender
+	// Snapshots gives what is published of what was seen; nil where nothing is.
+	Snapshots Snapshots
 	Metrics   prometheus.Gatherer
 	Log       *slog.Logger
 }
@@ -216,6 +218,9 @@ func (s *Server) private() http.Handler {
 		}
 		s.answer(w, memory)
 	})
+	if s.opts.Snapshots != nil {
+		mux.HandleFunc("GET "+SnapshotPath, s.snapshot)
+	}
 	if s.opts.Attester != nil {
 		mux.HandleFunc("POST "+attestPath, s.attest())
 	}

@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/daemon"
+	"reconciler/internal/manifest"
+	"reconciler/internal/providers"
+	"reconciler/internal/report"
+	"reconciler/internal/secrets"
+)
+
+const (
+	// snapshotTimeout bounds the fetching of a snapshot.
+	snapshotTimeout = time.Minute
+	// snapshotAhead is how far the clock of the daemon's machine may be ahead.
+	snapshotAhead = 5 * time.Minute
+)
+
+// snapshotOptions say which snapshot a plan is made from.
+type snapshotOptions struct {
+	// from is a file, "-" or a URL; empty where the plan asks itself.
+	from, tokenFile string
+	maxAge          time.Duration
+}
+
+func (o *snapshotOptions) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.from, "snapshot", "", "plan from what a daemon published, `FILE`, - or https URL, and ask nobody")
+	cmd.Flags().StringVar(&o.tokenFile, "snapshot-token-file", "", "`FILE` with the bearer token for the snapshot's URL")
+	cmd.Flags().DurationVar(&o.maxAge, "snapshot-max-age", 24*time.Hour, "refuse a snapshot that was observed longer ago than `TIME`; 0 takes any")
+}
+
+// check refuses what does not go together.
+func (o *snapshotOptions) check(plan *planOptions) error {
+	url := strings.Contains(o.from, "://")
+	switch {
+	case o.from == "" && o.tokenFile != "":
+		return errors.New("plan: --snapshot-token-file is for a --snapshot; give that too")
+	case o.from == "":
+		return nil
+	case plan.preflight:
+		return errors.New("plan: --preflight asks the code hosts, and --snapshot asks nobody; leave one of them out")
+	case plan.offline:
+		return errors.New("plan: --offline looks at the files alone, and --snapshot at what a daemon observed too; leave one of them out")
+	case o.tokenFile != "" && !url:
+		return errors.New("plan: --snapshot-token-file is for a URL, and --snapshot is a file")
+	case o.maxAge < 0:
+		return errors.New("plan: --snapshot-max-age is less than 0")
+	}
+	return nil
+}
+
+// read reads the snapshot and holds it to the configuration and its age; nil
+// where none was asked for.
+func (o *snapshotOptions) read(ctx context.Context, streams Streams, cfg daemon.Config, now time.Time) (*report.Snapshot, report.Basis, error) {
+	if o.from == "" {
+		return nil, report.Basis{}, nil
+	}
+	text, err := o.text(ctx, streams)
+	if err != nil {
+		return nil, report.Basis{}, fmt.Errorf("plan: --snapshot: %w", err)
+	}
+	name := o.name()
+	snapshot, err := report.ReadSnapshot(text)
+	if err != nil {
+		return nil, report.Basis{}, fmt.Errorf("plan: --snapshot: %s: %w", name, err)
+	}
+	oldest, err := oldestOf(snapshot, cfg.InstanceNames())
+	if err != nil {
+		return nil, report.Basis{}, fmt.Errorf("plan: --snapshot: %s: %w", name, err)
+	}
+	age := now.Sub(oldest.Observed)
+	switch {
+	case age < -snapshotAhead:
+		return nil, report.Basis{}, fmt.Errorf("plan: --snapshot: %s: %s was observed at %s, which is in the future; check the clocks",
+			name, oldest.Name, oldest.Observed.Format(time.RFC3339))
+	case o.maxAge > 0 && age > o.maxAge:
+		return nil, report.Basis{}, fmt.Errorf("plan: --snapshot: %s: %s was observed %s ago, at %s; a snapshot older than %s is refused: "+
+			"publish a new one, or say how old it may be with --snapshot-max-age",
+			name, oldest.Name, report.AgeWords(age), oldest.Observed.Format(time.RFC3339), o.maxAge)
+	}
+	return &snapshot, report.Basis{Depth: report.FromSnapshot, Observed: oldest.Observed, Age: max(age, 0)}, nil
+}
+
+// oldestOf is the instance that was observed longest ago, of those that are
+// planned; an error where none of them is in the snapshot.
+func oldestOf(s report.Snapshot, names []string) (report.SnapshotInstance, error) {
+	var oldest report.SnapshotInstance
+	var has []string
+	for _, i := range s.Instances {
+		has = append(has, i.Name)
+		if slices.Contains(names, i.Name) && (oldest.Name == "" || i.Observed.Before(oldest.Observed)) {
+			oldest = i
+		}
+	}
+	switch {
+	case len(has) == 0:
+		return oldest, errors.New("it holds no instance: the daemon had not looked at any when it published it")
+	case oldest.Name == "":
+		return oldest, fmt.Errorf("it tells of other instances (%s) than the configuration (%s)%s",
+			strings.Join(has, ", "), strings.Join(names, ", "), manifest.DidYouMean(names[0], has))
+	}
+	return oldest, nil
+}
+
+// name is what messages call the snapshot: of a URL no more than the host, for
+// its query may be secret.
+func (o *snapshotOptions) name() string {
+	if u, err := providers.ParseDocument(o.from); err == nil {
+		return u.Host
+	}
+	if o.from == "-" {
+		return "the standard input"
+	}
+	return o.from
+}
+
+// text opens what is to be read.
+func (o *snapshotOptions) text(ctx context.Context, streams Streams) (io.Reader, error) {
+	switch {
+	case o.from == "-":
+		return streams.In, nil
+	case strings.Contains(o.from, "://"):
+		return o.fetch(ctx, streams)
+	}
+	text, err := readBounded(o.from, report.MaxSnapshot)
+	return bytes.NewReader(text), err
+}
+
+// readBounded reads a file, of which it takes no more than one byte over max.
+func readBounded(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	return io.ReadAll(io.LimitReader(file, limit+1))
+}
+
+func (o *snapshotOptions) fetch(ctx context.Context, streams Streams) (io.Reader, error) {
+	address, err := providers.ParseDocument(o.from)
+	if err != nil {
+		return nil, err
+	}
+	var token secrets.Secret
+	if o.tokenFile != "" {
+		value, err := readBounded(o.tokenFile, 64<<10)
+		if err != nil {
+			return nil, fmt.Errorf("--snapshot-token-file: %w", err)
+		}
+		token = secrets.New(bytes.TrimRight(value, "\r\n"))
+		defer token.Wipe()
+		defer streams.redactor.Register(token)()
+		if why := providers.Malformed(token); why != "" {
+			return nil, fmt.Errorf("--snapshot-token-file: the token in %s %s", o.tokenFile, why)
+		}
+	}
+	// The daemon is on the operator's own network, as a rule.
+	client := providers.NewHTTPClient(providers.Options{AllowPrivate: true, MaxBytes: report.MaxSnapshot, Timeout: snapshotTimeout})
+	text, err := providers.Document(ctx, client, address, token)
+	return bytes.NewReader(text), err
+}

@@ -1,0 +1,127 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+
+	"reconciler/internal/binding"
+)
+
+// Recorded is a Looker that asks nobody: it tells what another process saw, of
+// what that one looked at. What it did not is unknown, with the reason
+// binding.NotObserved.
+type Recorded struct {
+	instance string
+	seen     *Sighting
+}
+
+// NewRecorded makes a Looker of what was seen of an instance; nil where nothing
+// was.
+func NewRecorded(instance string, seen *Sighting) *Recorded { return &Recorded{instance, seen} }
+
+// ObserveEach implements Looker. It is as deep as what was seen, whatever the
+// depth.
+func (rec *Recorded) ObserveEach(_ context.Context, desireds []Desired, records []binding.Record, _ Depth) []binding.Observation {
+	observations := make([]binding.Observation, len(desireds))
+	for n, desired := range desireds {
+		observations[n] = rec.observe(desired.of(rec.instance), records)
+	}
+	return observations
+}
+
+func (rec *Recorded) observe(declared []binding.Declaration, records []binding.Record) binding.Observation {
+	o := binding.Observation{
+		Instance: rec.instance,
+		Accounts: map[binding.Platform]binding.AccountState{}, Repositories: map[string]binding.RepositoryState{},
+		Tokens: map[string]binding.TokenState{}, Projects: map[string]map[string]binding.ProjectState{},
+	}
+	if rec.seen == nil {
+		// Not NotObserved, which speaks of one thing that is new: an instance of
+		// which nothing is known is never normal.
+		o.Unknown = &binding.Unknown{Reason: "NotInSnapshot", Message: "the snapshot does not hold it: the daemon does not look after it, or has not looked at it yet"}
+		return o
+	}
+	o.Unknown, o.Capabilities = rec.seen.Observation.Unknown, rec.seen.Observation.Capabilities
+	if o.Unknown == nil {
+		rec.registry(&o, declared, records)
+	}
+	for _, d := range declared {
+		rec.declaration(&o, d)
+	}
+	return o
+}
+
+// registry tells what was seen of the registry.
+func (rec *Recorded) registry(o *binding.Observation, declared []binding.Declaration, records []binding.Record) {
+	maps.Copy(o.Accounts, rec.seen.Observation.Accounts)
+	maps.Copy(o.Repositories, rec.seen.Observation.Repositories)
+	for _, p := range platforms(declared, records) {
+		if _, seen := o.Accounts[p]; !seen {
+			o.Accounts[p] = binding.AccountState{Unknown: notObserved(p.Title())}
+		}
+	}
+	for _, image := range images(declared, records) {
+		if _, seen := o.Repositories[image]; !seen {
+			o.Repositories[image] = binding.RepositoryState{Unknown: notObserved("the image repository")}
+		}
+	}
+}
+
+// declaration tells what was seen of one declaration's token and projects: all
+// of it where the same was declared, and of another declaration of the same
+// secret what does not depend on the rest.
+func (rec *Recorded) declaration(o *binding.Observation, d binding.Declaration) {
+	asked := rec.asked(d)
+	state, told := binding.TokenState{}, false
+	if asked != nil {
+		state, told = rec.seen.Observation.Tokens[asked.Name]
+	}
+	if d.Spec.Token != nil && !told {
+		state = binding.TokenState{Unknown: notObserved("the token at " + d.Spec.Token.Vault.String())}
+	}
+	same := asked != nil && asked.Name == d.Name && wantedAccount(asked.Spec) == wantedAccount(d.Spec)
+	if !same || !reflect.DeepEqual(sources(asked.Spec), sources(d.Spec)) {
+		state.Answers = nil
+	}
+	if !same {
+		state.Previous = nil
+	}
+	if d.Spec.Token != nil && state.ExpiresSource == "declaration" {
+		state.Expires, state.ExpiresSource = earliest(end{d.Spec.Token.Expires.End(), "declaration"})
+	}
+	if d.Spec.Token != nil || len(state.Answers) > 0 {
+		o.Tokens[d.Name] = state
+	}
+	if projects := rec.seen.Observation.Projects[d.Name]; same && projects != nil {
+		o.Projects[d.Name] = projects
+	}
+}
+
+// asked is the declaration that was looked at for what d asks: that of its
+// name, or any other of the same secret; nil where none was.
+func (rec *Recorded) asked(d binding.Declaration) *binding.Declaration {
+	var found *binding.Declaration
+	for i, a := range rec.seen.Declarations {
+		if !sameSecret(a.Spec.Token, d.Spec.Token) || a.Name != d.Name && d.Spec.Token == nil {
+			continue
+		}
+		if found == nil || a.Name == d.Name {
+			found = &rec.seen.Declarations[i]
+		}
+	}
+	return found
+}
+
+func sameSecret(a, b *binding.Token) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Vault == b.Vault
+}
+
+func notObserved(what string) *binding.Unknown {
+	return &binding.Unknown{Reason: binding.NotObserved, Certain: true, Message: fmt.Sprintf(
+		"%s was not looked at when the snapshot was taken, for nothing named it then; what is to be done shows when the daemon looks", what)}
+}

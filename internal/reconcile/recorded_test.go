@@ -1,0 +1,214 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+)
+
+// elsewhere plans what was seen of the world, beside it: nothing of it can be
+// asked.
+func elsewhere(t *testing.T, w *world, seen *reconcile.Sighting, d reconcile.Desired) plan.Plan {
+	t.Helper()
+	other := newWorld()
+	other.now = w.clock()
+	if seen != nil {
+		for _, r := range seen.Records {
+			other.records[recordKey(r)] = r
+		}
+		for _, i := range seen.Intents {
+			other.intents[intentKey(i)] = i
+		}
+		for _, e := range seen.Efforts {
+			other.efforts[e.Binding] = e
+		}
+	}
+	r := reconcile.New(reconcile.Options{
+		Instance: plan.Instance{Name: instance, Region: "cn-hangzhou"}, Store: store{other},
+		Observer: reconcile.NewRecorded(instance, seen), Policy: plan.DefaultPolicy(), Now: other.clock,
+	})
+	p, _, err := r.Plan(t.Context(), d, reconcile.Live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func sighting(t *testing.T, r *reconcile.Reconciler) *reconcile.Sighting {
+	t.Helper()
+	seen, err := r.Sighting(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &seen
+}
+
+// kinds are a plan's actions, without those on what is as declared.
+func kinds(p plan.Plan) map[string]plan.Kind {
+	all := map[string]plan.Kind{}
+	for _, a := range p.Actions {
+		if !a.Settled {
+			all[a.Binding+" "+a.Object] = a.Kind
+		}
+	}
+	return all
+}
+
+func codes(p plan.Plan) map[string]int {
+	all := map[string]int{}
+	for _, f := range p.Findings {
+		all[f.Code]++
+	}
+	return all
+}
+
+func TestAPlanOfWhatWasSeenIsTheOneOfWhoSawIt(t *testing.T) {
+	w := newWorld()
+	r := reconcile.New(w.options())
+	synced(t, r, desire(gitlab(), codeup()))
+	seen := sighting(t, r)
+	if !seen.Time.Equal(w.clock()) || len(seen.Declarations) != 2 || len(seen.Records) != 2 {
+		t.Errorf("%+v", seen)
+	}
+	moved := gitlab(func(d *binding.Declaration) { d.Spec.Repositories[0].Trigger = binding.Manual })
+	renamed := codeup()
+	renamed.Name = "another-codeup"
+	for name, d := range map[string]reconcile.Desired{
+		"the same": desire(gitlab(), codeup()), "a change": desire(moved, codeup()),
+		"one less": desire(codeup()), "renamed": desire(gitlab(), renamed), "none": desire(),
+	} {
+		want, _, err := r.Plan(t.Context(), d, reconcile.Live)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := elsewhere(t, w, seen, d)
+		if want.Digest() != got.Digest() {
+			t.Errorf("%s: another plan: %v, want %v", name, kinds(got), kinds(want))
+		}
+	}
+}
+
+func TestARotationAndItsCheckAreSeenElsewhere(t *testing.T) {
+	w := newWorld()
+	r := reconcile.New(w.options())
+	synced(t, r, desire(gitlab()))
+	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+	w.answers["canary-gitlab-2"] = []binding.Answer{{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Scope", Message: "no api"}}
+	w.now = w.now.Add(2 * time.Hour)
+	if _, _, err := r.Plan(t.Context(), desire(gitlab()), reconcile.Preflight); err != nil {
+		t.Fatal(err)
+	}
+	seen := sighting(t, r)
+	if got := codes(elsewhere(t, w, seen, desire(gitlab()))); got["gitlab-token-scope"] != 1 {
+		t.Errorf("what the code host said is lost: %v", got)
+	}
+	// Of another account, or with other projects, the host was not asked.
+	other := gitlab(func(d *binding.Declaration) { d.Spec.Username = "another" })
+	if got := codes(elsewhere(t, w, seen, desire(other))); got["gitlab-token-scope"] != 0 {
+		t.Errorf("an answer about another account was taken: %v", got)
+	}
+}
+
+func TestWhatWasNotLookedAtIsUnknownAndNoFailure(t *testing.T) {
+	w := newWorld()
+	r := reconcile.New(w.options())
+	synced(t, r, desire(gitlab()))
+	seen := sighting(t, r)
+	more := gitlab(func(d *binding.Declaration) {
+		d.Spec.Repositories = append(d.Spec.Repositories, binding.Repository{Image: "pay/web", Source: "pay/web", Trigger: binding.Auto})
+	})
+	elsewhereKept := gitlab(func(d *binding.Declaration) { d.Spec.Token.Vault.Path = "acr/other" })
+	for _, tt := range []struct {
+		name    string
+		desired reconcile.Desired
+		want    map[string]plan.Kind
+	}{
+		{"a platform", desire(gitlab(), codeup()), map[string]plan.Kind{"pay-codeup account": plan.Noop}},
+		{"an image repository", desire(more), map[string]plan.Kind{"pay-gitlab pay/web": plan.Noop}},
+		{"a token", desire(elsewhereKept), map[string]plan.Kind{"pay-gitlab account": plan.Noop}},
+	} {
+		p := elsewhere(t, w, seen, tt.desired)
+		if diff := cmp.Diff(tt.want, kinds(p)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+		if diff := cmp.Diff(map[string]int{"not-observed": 1}, codes(p)); diff != "" {
+			t.Errorf("%s: findings (-want +got):\n%s", tt.name, diff)
+		}
+	}
+	// Of an instance that is not there nothing is known, least of all that
+	// nothing is bound.
+	p := elsewhere(t, w, nil, desire(gitlab()))
+	if diff := cmp.Diff(map[string]plan.Kind{"pay-gitlab account": plan.Noop}, kinds(p)); diff != "" || codes(p)["observation-unknown"] != 1 {
+		t.Errorf("no instance: %s\n%v", diff, codes(p))
+	}
+}
+
+func TestWhatDidNotAnswerIsUnknownElsewhereToo(t *testing.T) {
+	w := newWorld()
+	r := reconcile.New(w.options())
+	synced(t, r, desire(gitlab(), codeup()))
+	w.failOn("capabilities", fault{before: &binding.Failure{Kind: binding.Transient, Op: "x"}})
+	if _, _, err := r.Plan(t.Context(), desire(gitlab(), codeup()), reconcile.Live); err != nil {
+		t.Fatal(err)
+	}
+	p := elsewhere(t, w, sighting(t, r), desire())
+	want := map[string]plan.Kind{"pay-gitlab account": plan.Noop, "pay-codeup account": plan.Noop}
+	if diff := cmp.Diff(want, kinds(p)); diff != "" || codes(p)["observation-unknown"] != 1 {
+		t.Errorf("(-want +got)\n%s\n%v", diff, p.Findings)
+	}
+}
+
+func TestWhatWeChangedIsLookedAtOnceMore(t *testing.T) {
+	w := newWorld()
+	r := reconcile.New(w.options())
+	if _, err := r.Sighting(t.Context()); !errors.Is(err, reconcile.ErrUnseen) {
+		t.Errorf("before the first plan: %v", err)
+	}
+	sync1(t, r, desire(gitlab()))
+	w.now = w.now.Add(time.Minute)
+	asked := w.count("account gitlab")
+	seen := sighting(t, r)
+	if seen.Observation.Accounts[binding.GitLab].Account == nil || !seen.Time.Equal(w.clock()) {
+		t.Errorf("what was bound since is not seen: %+v at %s", seen.Observation.Accounts, seen.Time)
+	}
+	if p := elsewhere(t, w, seen, desire(gitlab())); p.HasChanges() {
+		t.Errorf("applied, and something is due: %v", kinds(p))
+	}
+	sighting(t, r)
+	if got := w.count("account gitlab") - asked; got != 1 {
+		t.Errorf("the registry was asked %d times, want once", got)
+	}
+}
+
+func TestASightingWaitsForASyncNoLongerThanItsContext(t *testing.T) {
+	w := newWorld()
+	begun, over := make(chan struct{}), make(chan struct{})
+	w.fault = func(call string) fault {
+		if call == "bind gitlab" {
+			close(begun)
+			<-over
+		}
+		return fault{}
+	}
+	r := reconcile.New(w.options())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = r.Sync(context.WithoutCancel(t.Context()), desire(gitlab()), reconcile.Live)
+	}()
+	<-begun
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.Sighting(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	close(over)
+	<-done
+}

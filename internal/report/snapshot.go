@@ -1,0 +1,277 @@
+package report
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"reconciler/internal/binding"
+)
+
+// KindSnapshot is the kind of what a daemon saw, published so that a plan can
+// be made elsewhere.
+const KindSnapshot = "Snapshot"
+
+// MaxSnapshot bounds a snapshot, in bytes.
+const MaxSnapshot = 64 << 20
+
+// Snapshot is what a daemon saw and remembers, and all that a plan needs
+// besides the declarations. It is made of listed fields, and nothing in it is
+// secret: fingerprints of tokens, which binding.TokenState, binding.Record and
+// binding.Intent have, are not among them. (A snapshot of declarations is
+// something else: source.Snapshot.)
+type Snapshot struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	// Source is "git" or "folder": what Revision is a revision of.
+	Source string `json:"source"`
+	// Revision is the one that the next declarations have to descend from;
+	// empty before the first.
+	Revision  string             `json:"revision,omitempty"`
+	Instances []SnapshotInstance `json:"instances"`
+}
+
+// SnapshotInstance is what was seen of one instance. One that was not looked
+// at yet is absent, and nothing follows from that.
+type SnapshotInstance struct {
+	Name string `json:"name"`
+	// Observed is when the look began.
+	Observed time.Time `json:"observed"`
+	// Unknown and the four after it are the registry's part of
+	// binding.Observation.
+	Unknown      *binding.Unknown                          `json:"unknown,omitempty"`
+	Capabilities binding.Capabilities                      `json:"capabilities"`
+	Accounts     map[binding.Platform]binding.AccountState `json:"accounts"`
+	Repositories map[string]binding.RepositoryState        `json:"repositories"`
+	// Bindings are what was declared then, as far as it was asked about, with
+	// the answers, sorted by name.
+	Bindings []SnapshotBinding `json:"bindings"`
+	Records  []SnapshotRecord  `json:"records"`
+	Intents  []SnapshotIntent  `json:"intents"`
+	// Efforts are what is remembered of repairs that did not hold, Suspensions
+	// what persons hold still.
+	Efforts     []SnapshotEffort     `json:"efforts,omitempty"`
+	Suspensions []SnapshotSuspension `json:"suspensions,omitempty"`
+}
+
+// SnapshotBinding is one binding's questions to the secret store and to the
+// code host, and what they said.
+type SnapshotBinding struct {
+	Name     string            `json:"name"`
+	Platform binding.Platform  `json:"platform"`
+	Username string            `json:"username,omitempty"`
+	Address  string            `json:"address,omitempty"`
+	Vault    *binding.VaultRef `json:"vault,omitempty"`
+	Sources  []string          `json:"sources,omitempty"`
+	// Token is nil where there is nothing to tell.
+	Token    *SnapshotToken                  `json:"token,omitempty"`
+	Projects map[string]binding.ProjectState `json:"projects,omitempty"`
+}
+
+// SnapshotToken is a binding.TokenState without the fingerprint.
+type SnapshotToken struct {
+	Unknown       *binding.Unknown       `json:"unknown,omitempty"`
+	Version       int                    `json:"version,omitempty"`
+	Latest        int                    `json:"latest,omitempty"`
+	Created       time.Time              `json:"created,omitzero"`
+	Previous      *binding.PreviousToken `json:"previous,omitempty"`
+	Expires       time.Time              `json:"expires,omitzero"`
+	ExpiresSource string                 `json:"expiresSource,omitempty"`
+	Answers       []binding.Answer       `json:"answers,omitempty"`
+}
+
+// NewSnapshotToken is what may be published of a token.
+func NewSnapshotToken(s binding.TokenState) *SnapshotToken {
+	return &SnapshotToken{
+		Unknown: s.Unknown, Version: s.Version, Latest: s.Latest, Created: s.Created, Previous: s.Previous,
+		Expires: s.Expires, ExpiresSource: s.ExpiresSource, Answers: s.Answers,
+	}
+}
+
+// State is the token's state, without what is not published.
+func (t SnapshotToken) State() binding.TokenState {
+	return binding.TokenState{
+		Unknown: t.Unknown, Version: t.Version, Latest: t.Latest, Created: t.Created, Previous: t.Previous,
+		Expires: t.Expires, ExpiresSource: t.ExpiresSource, Answers: t.Answers,
+	}
+}
+
+// SnapshotRecord is a binding.Record without the fingerprint of the token.
+type SnapshotRecord struct {
+	Binding        string                  `json:"binding"`
+	Platform       binding.Platform        `json:"platform"`
+	AccountID      string                  `json:"accountID,omitempty"`
+	Username       string                  `json:"username,omitempty"`
+	Address        string                  `json:"address,omitempty"`
+	Asked          binding.Account         `json:"asked,omitzero"`
+	Vault          binding.VaultRef        `json:"vault,omitzero"`
+	TokenVersion   int                     `json:"tokenVersion,omitempty"`
+	TokenCreated   time.Time               `json:"tokenCreated,omitzero"`
+	Refused        binding.Refusal         `json:"refused,omitzero"`
+	DeletionPolicy binding.DeletionPolicy  `json:"deletionPolicy"`
+	Managed        bool                    `json:"managed"`
+	Images         []binding.RecordedImage `json:"images,omitempty"`
+	File           string                  `json:"file,omitempty"`
+	Revision       string                  `json:"revision,omitempty"`
+	Applied        time.Time               `json:"applied,omitzero"`
+}
+
+// NewSnapshotRecord is what may be published of a record.
+func NewSnapshotRecord(r binding.Record) SnapshotRecord {
+	return SnapshotRecord{
+		Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username, Address: r.Address,
+		Asked: r.Asked, Vault: r.Vault, TokenVersion: r.TokenVersion, TokenCreated: r.TokenCreated, Refused: r.Refused,
+		DeletionPolicy: r.DeletionPolicy, Managed: r.Managed, Images: r.Images, File: r.File, Revision: r.Revision,
+		Applied: r.Applied,
+	}
+}
+
+// Record is the record, of an instance, without what is not published.
+func (r SnapshotRecord) Record(instance string) binding.Record {
+	return binding.Record{
+		Instance: instance, Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username,
+		Address: r.Address, Asked: r.Asked, Vault: r.Vault, TokenVersion: r.TokenVersion, TokenCreated: r.TokenCreated,
+		Refused: r.Refused, DeletionPolicy: r.DeletionPolicy, Managed: r.Managed, Images: r.Images, File: r.File,
+		Revision: r.Revision, Applied: r.Applied,
+	}
+}
+
+// SnapshotIntent is a binding.Intent without the fingerprints of the token.
+type SnapshotIntent struct {
+	Binding  string           `json:"binding"`
+	Platform binding.Platform `json:"platform"`
+	Action   string           `json:"action"`
+	Object   string           `json:"object"`
+	// Record and After are nil where there is none.
+	Record       *SnapshotRecord `json:"record,omitempty"`
+	After        *SnapshotRecord `json:"after,omitempty"`
+	Link         *binding.Link   `json:"link,omitempty"`
+	TokenVersion int             `json:"tokenVersion,omitempty"`
+	Started      time.Time       `json:"started"`
+}
+
+// NewSnapshotIntent is what may be published of an intent.
+func NewSnapshotIntent(i binding.Intent) SnapshotIntent {
+	record := func(r binding.Record) *SnapshotRecord {
+		if r.Binding == "" {
+			return nil
+		}
+		published := NewSnapshotRecord(r)
+		return &published
+	}
+	return SnapshotIntent{
+		Binding: i.Binding, Platform: i.Platform, Action: i.Action, Object: i.Object, Record: record(i.Record),
+		After: record(i.After), Link: i.Link, TokenVersion: i.TokenVersion, Started: i.Started,
+	}
+}
+
+// Intent is the intent, on an instance, without what is not published.
+func (i SnapshotIntent) Intent(instance string) binding.Intent {
+	record := func(r *SnapshotRecord) binding.Record {
+		if r == nil {
+			return binding.Record{}
+		}
+		return r.Record(instance)
+	}
+	return binding.Intent{
+		Instance: instance, Binding: i.Binding, Platform: i.Platform, Action: i.Action, Object: i.Object,
+		Record: record(i.Record), After: record(i.After), Link: i.Link, TokenVersion: i.TokenVersion, Started: i.Started,
+	}
+}
+
+// SnapshotEffort is a binding.Effort of the instance.
+type SnapshotEffort struct {
+	Binding string            `json:"binding"`
+	Digest  string            `json:"digest,omitempty"`
+	Repairs []binding.Repairs `json:"repairs,omitempty"`
+}
+
+// NewSnapshotEffort is what is published of an effort.
+func NewSnapshotEffort(e binding.Effort) SnapshotEffort {
+	return SnapshotEffort{Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs}
+}
+
+// Effort is the effort, on an instance.
+func (e SnapshotEffort) Effort(instance string) binding.Effort {
+	return binding.Effort{Instance: instance, Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs}
+}
+
+// SnapshotSuspension is a binding.Suspension of the instance, without what is
+// known of the person besides the name.
+type SnapshotSuspension struct {
+	Binding string    `json:"binding,omitempty"`
+	Until   time.Time `json:"until"`
+	Reason  string    `json:"reason"`
+	By      string    `json:"by,omitempty"`
+	Since   time.Time `json:"since"`
+}
+
+// NewSnapshotSuspension is what is published of a suspension.
+func NewSnapshotSuspension(s binding.Suspension) SnapshotSuspension {
+	return SnapshotSuspension{Binding: s.Binding, Until: s.Until, Reason: s.Reason, By: s.By, Since: s.Since}
+}
+
+// Suspension is the suspension, on an instance, without what is not published.
+func (s SnapshotSuspension) Suspension(instance string) binding.Suspension {
+	return binding.Suspension{
+		Instance: instance, Binding: s.Binding, Until: s.Until, Reason: s.Reason, Person: binding.Person{By: s.By}, Since: s.Since,
+	}
+}
+
+// WriteSnapshot writes a snapshot as one object of kind Snapshot.
+func WriteSnapshot(w io.Writer, s Snapshot) error {
+	s.APIVersion, s.Kind, s.Instances = binding.APIVersion, KindSnapshot, some(s.Instances)
+	return writeJSON(w, s)
+}
+
+// ErrNotSnapshot says that something is not a snapshot of this version.
+var ErrNotSnapshot = errors.New("it is not a snapshot, as `reconciler snapshot` writes one")
+
+// ReadSnapshot reads what WriteSnapshot wrote. Fields that it does not know it
+// passes over, for there may be more of them under one version. It fails where
+// it is something else, or too long, or says of one instance or binding twice.
+func ReadSnapshot(r io.Reader) (Snapshot, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxSnapshot+1))
+	if err != nil {
+		return Snapshot{}, err
+	}
+	if len(data) > MaxSnapshot {
+		return Snapshot{}, fmt.Errorf("it has more than %d bytes", MaxSnapshot)
+	}
+	var head struct{ APIVersion, Kind string }
+	if json.Unmarshal(data, &head) != nil || head.Kind != KindSnapshot {
+		return Snapshot{}, ErrNotSnapshot
+	}
+	if head.APIVersion != binding.APIVersion {
+		return Snapshot{}, fmt.Errorf("%w of this version: its apiVersion is %q, want %s; use the daemon's version of this program",
+			ErrNotSnapshot, head.APIVersion, binding.APIVersion)
+	}
+	var s Snapshot
+	if err := json.Unmarshal(data, &s); err != nil {
+		return Snapshot{}, fmt.Errorf("%w: %w", ErrNotSnapshot, err)
+	}
+	return s, s.check()
+}
+
+func (s Snapshot) check() error {
+	seen := map[string]bool{}
+	for _, i := range s.Instances {
+		switch {
+		case i.Name == "" || i.Observed.IsZero():
+			return fmt.Errorf("%w: an instance has no name, or no time at which it was observed", ErrNotSnapshot)
+		case seen[i.Name]:
+			return fmt.Errorf("%w: it tells of the instance %q twice", ErrNotSnapshot, i.Name)
+		}
+		seen[i.Name] = true
+		bindings := map[string]bool{}
+		for _, b := range i.Bindings {
+			if bindings[b.Name] {
+				return fmt.Errorf("%w: it tells of the binding %q of %s twice", ErrNotSnapshot, b.Name, i.Name)
+			}
+			bindings[b.Name] = true
+		}
+	}
+	return nil
+}

@@ -1,0 +1,217 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/report"
+)
+
+// filled is a value in which every field is set.
+func filled[T any](t *testing.T) T {
+	t.Helper()
+	var value T
+	fill(t, reflect.ValueOf(&value).Elem())
+	return value
+}
+
+func fill(t *testing.T, v reflect.Value) {
+	t.Helper()
+	if at, ok := v.Addr().Interface().(*time.Time); ok {
+		*at = time.Date(2026, 11, 25, 19, 0, 0, 0, time.UTC)
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("gitlab")
+	case reflect.Int:
+		v.SetInt(7)
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(t, v.Elem())
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(t, v.Index(0))
+	case reflect.Map:
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(t, key)
+		fill(t, value)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, value)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(t, v.Field(i))
+		}
+	default:
+		t.Fatalf("no filling for %s", v.Type())
+	}
+}
+
+func writeSnapshot(t *testing.T, s report.Snapshot) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := report.WriteSnapshot(&out, s); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func aSnapshot(t *testing.T) report.Snapshot {
+	t.Helper()
+	s := filled[report.Snapshot](t)
+	s.APIVersion, s.Kind, s.Source = binding.APIVersion, report.KindSnapshot, "git"
+	s.Instances[0].Bindings[0].Token.ExpiresSource = "vault"
+	return s
+}
+
+func TestASnapshotWithEveryFieldIsReadAsItWasWritten(t *testing.T) {
+	want := aSnapshot(t)
+	text := writeSnapshot(t, want)
+	validateOwn(t, text)
+	got, err := report.ReadSnapshot(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	empty := writeSnapshot(t, report.Snapshot{Source: "folder"})
+	validateOwn(t, empty)
+	if _, err := report.ReadSnapshot(bytes.NewReader(empty)); err != nil {
+		t.Error(err)
+	}
+}
+
+// Who adds a field to one of these types decides here whether it is published.
+func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
+	record := filled[binding.Record](t)
+	got := report.NewSnapshotRecord(record).Record(record.Instance)
+	record.TokenFingerprint = ""
+	if diff := cmp.Diff(record, got); diff != "" {
+		t.Errorf("record (-want +got)\n%s", diff)
+	}
+	intent := filled[binding.Intent](t)
+	back := report.NewSnapshotIntent(intent).Intent(intent.Instance)
+	intent.TokenFingerprint, intent.Record.TokenFingerprint, intent.After.TokenFingerprint = "", "", ""
+	if diff := cmp.Diff(intent, back); diff != "" {
+		t.Errorf("intent (-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff(binding.Intent{Instance: "i"}, report.NewSnapshotIntent(binding.Intent{}).Intent("i")); diff != "" {
+		t.Errorf("intent without records (-want +got)\n%s", diff)
+	}
+	token := filled[binding.TokenState](t)
+	state := report.NewSnapshotToken(token).State()
+	token.Fingerprint = ""
+	if diff := cmp.Diff(token, state); diff != "" {
+		t.Errorf("token (-want +got)\n%s", diff)
+	}
+	effort := filled[binding.Effort](t)
+	if diff := cmp.Diff(effort, report.NewSnapshotEffort(effort).Effort(effort.Instance)); diff != "" {
+		t.Errorf("effort (-want +got)\n%s", diff)
+	}
+	suspension := filled[binding.Suspension](t)
+	held := report.NewSnapshotSuspension(suspension).Suspension(suspension.Instance)
+	suspension.Proven = ""
+	if diff := cmp.Diff(suspension, held); diff != "" {
+		t.Errorf("suspension (-want +got)\n%s", diff)
+	}
+	if text := writeSnapshot(t, aSnapshot(t)); bytes.Contains(bytes.ToLower(text), []byte("fingerprint")) {
+		t.Errorf("it tells a fingerprint: %s", text)
+	}
+	observation := map[string]bool{"Instance": true, "Unknown": true, "Capabilities": true, "Accounts": true, "Repositories": true, "Tokens": true, "Projects": true}
+	for f := range reflect.TypeFor[binding.Observation]().Fields() {
+		if !observation[f.Name] {
+			t.Errorf("binding.Observation has a new field %s: publish it, in report.SnapshotInstance and the daemon, or name it here", f.Name)
+		}
+	}
+}
+
+func TestWhatIsNoSnapshotIsRefused(t *testing.T) {
+	good := string(writeSnapshot(t, aSnapshot(t)))
+	twice := aSnapshot(t)
+	twice.Instances = append(twice.Instances, twice.Instances[0])
+	binding2 := aSnapshot(t)
+	binding2.Instances[0].Bindings = append(binding2.Instances[0].Bindings, binding2.Instances[0].Bindings[0])
+	timeless := aSnapshot(t)
+	timeless.Instances[0].Observed = time.Time{}
+	for _, tt := range []struct{ name, text, want string }{
+		{"nothing", "", "not a snapshot"},
+		{"a page", "<html>", "not a snapshot"},
+		{"null", "null", "not a snapshot"},
+		{"a plan", `{"apiVersion": "reconciler/v1alpha1", "kind": "Plan"}`, "not a snapshot"},
+		{"half of it", good[:len(good)/2], "not a snapshot"},
+		{"two of them", good + good, "not a snapshot"},
+		{"a later version", strings.Replace(good, "v1alpha1", "v9", 1), `its apiVersion is "reconciler/v9", want reconciler/v1alpha1`},
+		{"another type", strings.Replace(good, `"managed": true`, `"managed": "yes"`, 1), "not a snapshot"},
+		{"an instance twice", string(writeSnapshot(t, twice)), `the instance "gitlab" twice`},
+		{"a binding twice", string(writeSnapshot(t, binding2)), `the binding "gitlab" of gitlab twice`},
+		{"no time", string(writeSnapshot(t, timeless)), "no time"},
+	} {
+		if _, err := report.ReadSnapshot(strings.NewReader(tt.text)); !errors.Is(err, report.ErrNotSnapshot) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
+		}
+	}
+	if _, err := report.ReadSnapshot(endless{}); err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("without end: %v", err)
+	}
+	more := strings.Replace(good, `"kind"`, `"later": {"a": 1}, "kind"`, 1)
+	if _, err := report.ReadSnapshot(strings.NewReader(more)); err != nil {
+		t.Errorf("a field of a later version: %v", err)
+	}
+}
+
+// endless is a text without end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+func FuzzReadSnapshot(f *testing.F) {
+	f.Add([]byte(`{"apiVersion":"reconciler/v1alpha1","kind":"Snapshot","source":"git","instances":[{"name":"a","observed":"2026-11-25T19:00:00Z"}]}`))
+	f.Add([]byte(`{"apiVersion":"reconciler/v1alpha1","kind":"Snapshot","instances":[{"name":"a","observed":"2026-11-25T19:00:00Z","accounts":{"gitlab":{"account":{"id":"1"}}},"bindings":[{"name":"b","token":{"version":1}}],"records":[{"binding":"b","images":[{"image":"a/b"}]}],"intents":[{"binding":"b","record":{"binding":"b"}}]}]}`))
+	f.Add([]byte("\xff{}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := report.ReadSnapshot(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		var first bytes.Buffer
+		if err := report.WriteSnapshot(&first, s); err != nil {
+			// A time that JSON cannot hold can be read of none.
+			t.Fatalf("what was read is not written: %v", err)
+		}
+		if !json.Valid(first.Bytes()) {
+			t.Fatalf("not JSON: %s", first.Bytes())
+		}
+		again, err := report.ReadSnapshot(bytes.NewReader(first.Bytes()))
+		if err != nil {
+			t.Fatalf("what was written is not read: %v", err)
+		}
+		if diff := cmp.Diff(s, again, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("(-first +second)\n%s", diff)
+		}
+		for _, i := range s.Instances {
+			for _, r := range i.Records {
+				_ = r.Record(i.Name)
+			}
+			for _, n := range i.Intents {
+				_ = n.Intent(i.Name)
+			}
+		}
+	})
+}
