@@ -25,6 +25,7 @@ const made = "<!-- Made by `make generate`; do not edit. -->\n\n"
 
 func TestGeneratedDocumentsAreCurrent(t *testing.T) {
 	documents := map[string]func(*testing.T) []byte{
+		"conditions.md":             conditionsReference,
 		"declaration.md":            declarationReference,
 		"configuration.md":          configurationReference,
 		"metrics.md":                func(*testing.T) []byte { return metricsReference(daemon.Metrics()) },

@@ -7,19 +7,37 @@ type ConditionType string
 
 // Condition types, in the order that people read them.
 const (
-	Ready                 ConditionType = "Ready"
-	Declared              ConditionType = "Declared"
-	SecretAvailable       ConditionType = "SecretAvailable"
-	TokenValid            ConditionType = "TokenValid"
-	TokenFresh            ConditionType = "TokenFresh"
-	AccountAllowed        ConditionType = "AccountAllowed"
-	Reachable             ConditionType = "Reachable"
-	Bound                 ConditionType = "Bound"
-	RepositoriesLinked    ConditionType = "RepositoriesLinked"
-	RulesCurrent          ConditionType = "RulesCurrent"
-	Contested             ConditionType = "Contested"
+	// Ready: everything is as declared, and nothing waits for anybody.
+	Ready ConditionType = "Ready"
+	// Declared: the binding is declared in a file that can be used.
+	Declared ConditionType = "Declared"
+	// SecretAvailable: the secret store tells of the declared token.
+	SecretAvailable ConditionType = "SecretAvailable"
+	// TokenValid: the code host accepts the token, with the scopes and the owner that
+	// it is to have.
+	TokenValid ConditionType = "TokenValid"
+	// TokenFresh: the token that is bound is the one meant, and lasts longer than the
+	// longest of expiryWarnings.
+	TokenFresh ConditionType = "TokenFresh"
+	// AccountAllowed: the code host says that the account may be bound. In the place of
+	// the three before where a binding has no token.
+	AccountAllowed ConditionType = "AccountAllowed"
+	// Reachable: the code host answers, and its site is as the product needs it.
+	Reachable ConditionType = "Reachable"
+	// Bound: the registry is bound to the declared account.
+	Bound ConditionType = "Bound"
+	// RepositoriesLinked: every declared image repository builds from its source.
+	RepositoriesLinked ConditionType = "RepositoriesLinked"
+	// RulesCurrent: every declared build rule is there as declared.
+	RulesCurrent ConditionType = "RulesCurrent"
+	// Contested: somebody else undoes what is repaired, so that it is not repaired any
+	// more.
+	Contested ConditionType = "Contested"
+	// AwaitingAuthorization: a person has to authorize the account in a browser. Only where
+	// a binding is made by OAuth.
 	AwaitingAuthorization ConditionType = "AwaitingAuthorization"
-	Suspended             ConditionType = "Suspended"
+	// Suspended: the declaration holds the binding still. Only where it says so.
+	Suspended ConditionType = "Suspended"
 )
 
 // ConditionStatus is True, False or Unknown (the Kubernetes conventions).

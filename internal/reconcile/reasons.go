@@ -29,7 +29,8 @@ const (
 	// ReasonExpiresSoon: the token ends within the longest of the policy's
 	// warnings.
 	ReasonExpiresSoon = "ExpiresSoon"
-	// ReasonNewerVersion: the secret store has a newer version than is bound.
+	// ReasonNewerVersion: the secret store has a newer version than is bound, or
+	// one of a secret made anew.
 	ReasonNewerVersion = "NewerVersion"
 	// ReasonCurrent: the token is the one declared and lasts.
 	ReasonCurrent = "Current"

@@ -1,0 +1,114 @@
+package docs
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// word is a constant that users see, with what its comment says it means.
+type word struct{ text, meaning string }
+
+// words are the constants of a file whose names begin with prefix and whose
+// values are words, in order. A comment is "Name: meaning.".
+func words(t *testing.T, path, prefix string) []word {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []word
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, prefix) {
+			return true
+		}
+		literal, ok := spec.Values[0].(*ast.BasicLit)
+		if !ok || literal.Kind != token.STRING {
+			return true
+		}
+		text, err := strconv.Unquote(literal.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, meaning, _ := strings.Cut(strings.Join(strings.Fields(spec.Doc.Text()), " "), ": ")
+		all = append(all, word{text, meaning})
+		return true
+	})
+	return all
+}
+
+func conditionsReference(t *testing.T) []byte {
+	var out bytes.Buffer
+	out.WriteString("# Conditions\n\n" + made + `What holds of a binding now, as ` + "`reconciler get`" + ` and the metrics tell it. A condition has a status (` + "`True`, `False`" + ` or
+` + "`Unknown`" + `), a reason, which is a word that programs may branch on, a message for a person, and the time at which its status
+last changed: the conventions of Kubernetes.
+
+An answer that does not come changes no status. The condition then keeps the one it had, its reason ends with ` + "`LastKnown`" + `
+(` + "`AsDeclaredLastKnown`" + `), and the message says why there is no answer now.
+
+| condition | holds when |
+|---|---|
+`)
+	table := func(list []word) {
+		for _, w := range list {
+			if w.meaning == "" {
+				t.Errorf("%s has no comment that says what it means", w.text)
+			}
+			fmt.Fprintf(&out, "| `%s` | %s |\n", w.text, cell(w.meaning))
+		}
+	}
+	table(conditionTypes(t))
+	out.WriteString("\n## Reasons\n\n| reason | meaning |\n|---|---|\n")
+	table(words(t, "../internal/reconcile/reasons.go", "Reason"))
+	out.WriteString("\nOf `SecretAvailable`, where the secret store does not give the token:\n\n| reason | meaning |\n|---|---|\n")
+	table(words(t, "../internal/secrets/vault/failure.go", "Code"))
+	out.WriteString("\nWhere a code host says no to a token, an account, a project or its site, or cannot be asked, its own reason is passed on:\n\n")
+	for _, host := range []struct{ title, files string }{
+		{"every host", "trouble.go"}, {"Codeup", "codeup/*.go"}, {"GitHub", "github/*.go"}, {"Bitbucket", "bitbucket/*.go"}, {"GitLab", "gitlab/*.go"},
+	} {
+		fmt.Fprintf(&out, "- %s: %s\n", host.title, strings.Join(hostReasons(t, host.files), ", "))
+	}
+	return out.Bytes()
+}
+
+// hostReasons are the reasons of a provider, sorted.
+func hostReasons(t *testing.T, files string) []string {
+	t.Helper()
+	paths, err := filepath.Glob("../internal/providers/" + files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, path := range paths {
+		for _, w := range words(t, path, "Reason") {
+			list = append(list, "`"+w.text+"`")
+		}
+	}
+	if len(list) == 0 {
+		t.Errorf("%s has no reasons", files)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// conditionTypes are the constants of conditions, which stand before their
+// statuses.
+func conditionTypes(t *testing.T) []word {
+	t.Helper()
+	all := words(t, "../internal/binding/condition.go", "")
+	for i, w := range all {
+		if w.text == "True" {
+			return all[:i]
+		}
+	}
+	t.Fatal("no status follows the conditions")
+	return nil
+}
