@@ -98,9 +98,34 @@ type Status struct {
 	Conditions []Condition `json:"conditions"`
 	// Steps are what a person has to do; empty if nothing.
 	Steps []string `json:"steps,omitempty"`
+	// Waiting are the same steps, by what they are done to.
+	Waiting []Waiting `json:"waiting,omitempty"`
+	// Retry is what failed and is tried again; nil if nothing failed last.
+	Retry *Retry `json:"retry,omitempty"`
 	// TokenVersion is the version of the token applied last, and TokenExpires
 	// the earliest end known.
 	TokenVersion int       `json:"tokenVersion,omitempty"`
 	TokenExpires time.Time `json:"tokenExpires,omitzero"`
 	LastSync     time.Time `json:"lastSync,omitzero"`
+}
+
+// Retry says how often something failed in a row, and when it is tried again.
+type Retry struct {
+	Failures int       `json:"failures"`
+	Next     time.Time `json:"next"`
+}
+
+// Waiting is what a person has to do to one object.
+type Waiting struct {
+	// Object and Action are the plan's words, Reason is one sentence.
+	Object string `json:"object"`
+	Action string `json:"action"`
+	Reason string `json:"reason"`
+	// Since is when it was first asked for, and Due when it should be done;
+	// zero where there is no deadline.
+	Since time.Time `json:"since"`
+	Due   time.Time `json:"due,omitzero"`
+	// Overdue says that Due has passed.
+	Overdue bool     `json:"overdue,omitempty"`
+	Steps   []string `json:"steps"`
 }

@@ -21,8 +21,8 @@ func (s Spec) Digest() string {
 }
 
 // Effort is what is remembered of the trouble that one binding makes: what was
-// repaired again and again, so that a restart does not begin the count anew.
-// It is a cache and holds no secret.
+// repaired again and again, what failed, and what waits for a person since when,
+// so that a restart does not begin anew. It is a cache and holds no secret.
 type Effort struct {
 	Instance string `json:"instance"`
 	Binding  string `json:"binding"`
@@ -31,10 +31,45 @@ type Effort struct {
 	Digest string `json:"digest,omitempty"`
 	// Repairs are sorted by object.
 	Repairs []Repairs `json:"repairs,omitempty"`
+	// Waits are the steps that wait for a person, whatever the declaration.
+	Waits []Wait `json:"waits,omitempty"`
+	// Failed is what failed last; nil where nothing did.
+	Failed *Failed `json:"failed,omitempty"`
 }
 
 // Empty says that there is nothing to remember.
-func (e Effort) Empty() bool { return len(e.Repairs) == 0 }
+func (e Effort) Empty() bool { return len(e.Repairs) == 0 && len(e.Waits) == 0 && e.Failed == nil }
+
+// Failed is what failed, and when it is tried again.
+type Failed struct {
+	// Tried identifies what was to be reached: the declaration and the version
+	// of its token. Something else is tried without a pause.
+	Tried string `json:"tried"`
+	// Times is how often it failed in a row, from 1.
+	Times int       `json:"times"`
+	Next  time.Time `json:"next"`
+}
+
+// Wait is a step that waits for a person.
+type Wait struct {
+	Platform Platform `json:"platform"`
+	Object   string   `json:"object"`
+	// Action is the plan's word for the step.
+	Action string    `json:"action"`
+	Since  time.Time `json:"since"`
+	// Overdue says that its being overdue was told.
+	Overdue bool `json:"overdue,omitempty"`
+}
+
+// WaitOf is the wait for a step on an object; the zero Wait if there is none.
+func (e Effort) WaitOf(p Platform, object string) Wait {
+	for _, w := range e.Waits {
+		if w.Platform == p && w.Object == object {
+			return w
+		}
+	}
+	return Wait{}
+}
 
 // RepairsOf are the repairs of one object under the spec of that digest; the
 // zero Repairs if there were none.

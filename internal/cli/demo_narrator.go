@@ -60,6 +60,8 @@ func (n *narrator) event(e reconcile.Event) {
 		n.statuses[e.Instance] = e.Statuses
 	case reconcile.SyncFailed:
 		_, _ = fmt.Fprintf(n.out, "  %s: sync failed: %v\n", e.Instance, e.Err)
+	case reconcile.RepairsStopped, reconcile.StepDue, reconcile.StepOverdue, reconcile.StepDone:
+		// The plan shows the same.
 	case reconcile.SyncStarted, reconcile.ActionStarted, reconcile.ActionDone, reconcile.Recovered:
 		if !e.Action.Kind.ByPerson() {
 			n.progress.event(e)

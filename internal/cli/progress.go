@@ -40,7 +40,8 @@ func (p *progress) event(e reconcile.Event) {
 		if e.Index < e.Count {
 			p.bar(e.Index, e.Count)
 		}
-	case reconcile.SyncStarted, reconcile.PlanMade, reconcile.Recovered, reconcile.SyncDone, reconcile.SyncFailed:
+	case reconcile.SyncStarted, reconcile.PlanMade, reconcile.Recovered, reconcile.SyncDone, reconcile.SyncFailed,
+		reconcile.RepairsStopped, reconcile.StepDue, reconcile.StepOverdue, reconcile.StepDone:
 	}
 }
 

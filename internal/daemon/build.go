@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -266,8 +267,20 @@ func (e *Engine) Statuses() []binding.Status {
 		for i := range s.Steps {
 			s.Steps[i] = e.redactor.Redact(s.Steps[i])
 		}
+		for i := range s.Waiting {
+			e.redactWaiting(&s.Waiting[i])
+		}
 	}
 	return all
+}
+
+// redactWaiting takes secrets out of the texts of a person's step.
+func (e *Engine) redactWaiting(w *binding.Waiting) {
+	w.Reason = e.redactor.Redact(w.Reason)
+	w.Steps = slices.Clone(w.Steps) // The plan's own.
+	for i := range w.Steps {
+		w.Steps[i] = e.redactor.Redact(w.Steps[i])
+	}
 }
 
 // Memory is what is remembered of an instance.
@@ -311,6 +324,6 @@ func policy(c Config) plan.Policy {
 		AllowDeletions: c.Safety.AllowDeletions, ExpiryWarnings: c.ExpiryWarnings,
 		AllowAddressChangeWithSecret: c.Policy.AllowAddressChangeWithSecret,
 		// Looked for too seldom, no drift would ever count as a fight.
-		MaxRepairs: c.Drift.MaxRepairs, RepairsWithin: max(c.Drift.Within, 2*time.Duration(c.Drift.MaxRepairs)*c.Sync.DriftInterval),
+		MaxRepairs: c.Drift.MaxRepairs, PersonDeadline: c.People.Deadline, RepairsWithin: max(c.Drift.Within, 2*time.Duration(c.Drift.MaxRepairs)*c.Sync.DriftInterval),
 	}
 }

@@ -31,6 +31,7 @@ type Config struct {
 	CodeHosts CodeHostsConfig `yaml:"codeHosts"`
 	Sync      SyncConfig      `yaml:"sync"`
 	Drift     DriftConfig     `yaml:"drift"`
+	People    PeopleConfig    `yaml:"people"`
 	Safety    SafetyConfig    `yaml:"safety"`
 	Policy    PolicyConfig    `yaml:"policy"`
 	// ExpiryWarnings are days before a token's end.
@@ -241,6 +242,11 @@ type SyncConfig struct {
 type DriftConfig struct {
 	MaxRepairs int           `yaml:"maxRepairs"`
 	Within     time.Duration `yaml:"within"`
+}
+
+// PeopleConfig says how long people's steps may wait.
+type PeopleConfig struct {
+	Deadline time.Duration `yaml:"deadline"`
 }
 
 // SafetyConfig says what stops and asks before it deletes.

@@ -181,7 +181,7 @@ func (c *configCheck) values(config Config) {
 	c.vault(config)
 	for path, d := range map[string]time.Duration{
 		"sync.interval": config.Sync.Interval, "sync.driftInterval": config.Sync.DriftInterval,
-		"drift.within": config.Drift.Within,
+		"drift.within": config.Drift.Within, "people.deadline": config.People.Deadline,
 	} {
 		c.atLeastSecond(path, d)
 	}

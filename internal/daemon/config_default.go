@@ -16,6 +16,7 @@ func defaultConfig() Config {
 		},
 		Sync:           SyncConfig{Interval: time.Minute, Jitter: 0.1, DriftInterval: 5 * time.Minute},
 		Drift:          DriftConfig{MaxRepairs: 5, Within: time.Hour},
+		People:         PeopleConfig{Deadline: 7 * 24 * time.Hour},
 		Safety:         SafetyConfig{MaxDeletionPercent: 30, MinDeletions: 3},
 		Policy:         PolicyConfig{Default: "allow"},
 		ExpiryWarnings: []int{30, 14, 7, 1},

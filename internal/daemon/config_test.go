@@ -123,6 +123,7 @@ log: {level: debug, format: json}
 		{"observer key", got.CodeHosts.GitHub.Observer.Vault.String(), "secret/acr/github#token"},
 		{"endpoint beside an observer", got.CodeHosts.GitHub.Endpoint, "https://api.github.com"},
 		{"sync", got.Sync, SyncConfig{Interval: 30 * time.Second, Jitter: 0, DriftInterval: time.Hour}},
+		{"people", got.People, PeopleConfig{Deadline: 7 * 24 * time.Hour}},
 		{"drift", got.Drift, DriftConfig{MaxRepairs: 5, Within: 2 * time.Hour}},
 		{"repairs count though drift is looked for seldom", policy(got).RepairsWithin, 10 * time.Hour},
 		{"safety", got.Safety, SafetyConfig{MaxDeletionPercent: 0, MinDeletions: 3, AllowDeletions: true}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -97,10 +98,25 @@ func (l *longLived) logEvent(ev reconcile.Event) {
 		log.Warn("unfinished call answered by observing", "binding", ev.Intent.Binding, "action", ev.Intent.Action, "object", ev.Intent.Object)
 	case reconcile.RepairsStopped:
 		log.Warn("repairs stopped, for they do not hold", "binding", ev.Action.Binding, "object", ev.Action.Object, "reason", ev.Action.Reason)
+	case reconcile.StepDue, reconcile.StepOverdue, reconcile.StepDone:
+		logStep(log, ev)
 	case reconcile.SyncDone:
 		log.Debug("sync done", "revision", ev.Revision, "duration", ev.Took)
 	case reconcile.SyncFailed:
 		log.Error("sync failed", "revision", ev.Revision, "err", ev.Err)
 	case reconcile.SyncStarted:
+	}
+}
+
+// logStep tells of a step that only a person can do.
+func logStep(log *slog.Logger, ev reconcile.Event) {
+	log = log.With("binding", ev.Action.Binding, "action", ev.Action.Kind, "object", ev.Action.Object)
+	switch ev.Kind {
+	case reconcile.StepOverdue:
+		log.Warn("a person's step is overdue", "since", ev.Since.UTC(), "reason", ev.Action.Reason)
+	case reconcile.StepDone:
+		log.Info("a person's step is done", "since", ev.Since.UTC())
+	default:
+		log.Info("a step waits for a person", "reason", ev.Action.Reason)
 	}
 }

@@ -68,6 +68,13 @@ func knowledgeRules() []Rule {
 			Source:      design,
 		},
 		{
+			Code: "person-overdue", Severity: Warning,
+			Sentence:    "A step that waits for a person is done before its deadline.",
+			Hint:        "Do the steps that reconciler plan shows; where the registry cannot be asked, confirm them with reconciler attest BINDING.",
+			Explanation: "What only a person can do, such as an authorization in a browser or a click in the console, is asked for and waited for, and until then the binding is not as declared. It is told since when; after people.deadline it is overdue. Whoever the declaration names in spec.suspend.owner is named as the one to ask; nobody else is known here.",
+			Source:      design,
+		},
+		{
 			Code: "observed-difference", Severity: Warning,
 			Sentence:    "The registry is not as declared, and the declaration is only looked at.",
 			Hint:        "Set spec.managementPolicy: Manage to have it made as declared, or change the declaration to what is there.",

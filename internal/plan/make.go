@@ -23,6 +23,7 @@ func Make(in Input) Plan {
 	m.observedRemovals()
 	m.resolveRemovals()
 	m.observedSteps()
+	m.waits()
 	return m.plan()
 }
 

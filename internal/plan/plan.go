@@ -70,6 +70,11 @@ type Action struct {
 	// Safety says that a forbidden action was refused for safety (exit code
 	// 5) rather than by a rule of ownership.
 	Safety bool `json:"safety,omitempty"`
+	// Since is when a person's step was first asked for, and Due when it should
+	// be done; zero where that is not known, or there is no deadline.
+	// They are no part of the digest.
+	Since time.Time `json:"-"`
+	Due   time.Time `json:"-"`
 	// Settled says of a noop that all is as declared, rather than that
 	// something is kept for the reason given.
 	Settled bool `json:"-"`
@@ -146,7 +151,8 @@ type Input struct {
 	// Intents are calls on this instance whose outcome nobody knows. Under one,
 	// a binding that is gone is our own unfinished work and not drift.
 	Intents []binding.Intent
-	// Efforts are what is remembered of repairs on this instance.
+	// Efforts are what is remembered of repairs and of people's steps on this
+	// instance.
 	Efforts []binding.Effort
 	// Suspensions are what persons hold still on this instance, or did until
 	// lately.
@@ -181,12 +187,15 @@ type Policy struct {
 	// repairs never end.
 	MaxRepairs    int
 	RepairsWithin time.Duration
+	// PersonDeadline is how long a person's step may wait before it is overdue.
+	// Default a week; with 0, none is.
+	PersonDeadline time.Duration
 }
 
 // DefaultPolicy is the policy of a daemon without configuration.
 func DefaultPolicy() Policy {
 	return Policy{
 		MaxDeletionPercent: 30, MinDeletions: 3, ExpiryWarnings: []int{30, 14, 7, 1},
-		MaxRepairs: 5, RepairsWithin: time.Hour,
+		MaxRepairs: 5, RepairsWithin: time.Hour, PersonDeadline: 7 * 24 * time.Hour,
 	}
 }

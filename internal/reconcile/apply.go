@@ -23,6 +23,8 @@ type run struct {
 	number map[int]int
 	// digests are those of the declared specs, by binding.
 	digests map[string]string
+	// suspensions are those that the plan was made under.
+	suspensions []binding.Suspension
 
 	mu     sync.Mutex
 	failed map[string]bool
@@ -35,6 +37,9 @@ func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired Desired) Re
 		r: r, ledger: newLedger(r.o.Store, r.o.Now, records), plan: p, digest: result.Digest,
 		revision: desired.Revision, number: map[int]int{}, digests: map[string]string{}, failed: map[string]bool{},
 	}
+	r.mu.Lock()
+	x.suspensions = r.seen.suspensions
+	r.mu.Unlock()
 	for _, d := range desired.of(r.o.Instance.Name) {
 		x.digests[d.Name] = d.Spec.Digest()
 	}
@@ -55,6 +60,8 @@ func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired Desired) Re
 	})
 	result.Incomplete = r.remember(p, desired, result)
 	x.forgetGone(context.WithoutCancel(ctx), desired)
+	x.keepFailures(context.WithoutCancel(ctx))
+	x.waits(context.WithoutCancel(ctx))
 	r.forgetEfforts(context.WithoutCancel(ctx), desired, p)
 	r.judge(context.WithoutCancel(ctx), desired, p, result)
 	return result

@@ -66,6 +66,9 @@ func (r *Reconciler) Attest(ctx context.Context, name string, who binding.Person
 		}
 	}
 	r.forgetAwaiting(name)
+	if err := r.answered(ctx, name, seen.desired); err != nil {
+		return "", fmt.Errorf("attest %s: it is written down: %w", name, err)
+	}
 	return strings.Join(t.said, "; "), nil
 }
 
@@ -100,6 +103,18 @@ func (s sight) awaiting(name string) ([]plan.Action, error) {
 		}
 	}
 	return confirmed, nil
+}
+
+// answered ends the waits of a binding: were its steps due again before the
+// next look, they would wait from then on and not since the old ones.
+func (r *Reconciler) answered(ctx context.Context, name string, desired Desired) error {
+	digest := ""
+	for _, d := range desired.of(r.o.Instance.Name) {
+		if d.Name == name {
+			digest = d.Spec.Digest()
+		}
+	}
+	return r.effort(ctx, name, digest, func(e *binding.Effort) { e.Waits = nil })
 }
 
 // forgetAwaiting takes from the last plan what was confirmed, so that it is not

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"sync"
 	"time"
+
+	"reconciler/internal/binding"
 )
 
 const (
@@ -104,6 +106,32 @@ func (b *backoff) next(now time.Time) time.Time {
 		}
 	}
 	return first
+}
+
+// restore takes over what failed before a restart, where nothing did since. No
+// pause gets longer than another side may ask for, however the clock was set.
+func (b *backoff) restore(name string, f binding.Failed, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, known := b.attempts[name]; known || f.Times <= 0 {
+		return
+	}
+	next := f.Next
+	if latest := now.Add(longestAsked); next.After(latest) {
+		next = latest
+	}
+	b.attempts[name] = attempt{f.Tried, f.Times, next}
+}
+
+// failure is what failed last for a binding; nil if nothing did.
+func (b *backoff) failure(name string) *binding.Failed {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a, ok := b.attempts[name]
+	if !ok {
+		return nil
+	}
+	return &binding.Failed{Tried: a.tried, Times: a.times, Next: a.next}
 }
 
 // of tells of one binding's failures: how often it was tried and when it is

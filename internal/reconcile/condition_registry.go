@@ -25,7 +25,8 @@ func (v view) bound() binding.Condition {
 	case unknown != nil && unknown.Reason == "NotCapable" && o.State == Kept && o.Action.Kind == plan.Noop:
 		return is(binding.True, ReasonConfirmed, o.Action.Reason)
 	case unknown != nil && o.State == Waiting:
-		return is(binding.False, ReasonAwaitingPerson, o.Action.Reason)
+		reason, message := v.awaits(o)
+		return is(binding.False, reason, message)
 	case unknown != nil:
 		return is(binding.Unclear, unknown.Reason, unknown.Message)
 	case !asked:

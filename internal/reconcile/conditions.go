@@ -23,6 +23,8 @@ type view struct {
 	byObject map[string]Outcome
 	// warnDays is the longest of the policy's expiry warnings.
 	warnDays int
+	// waiting are the steps that wait for a person.
+	waiting []binding.Waiting
 	// stopped are the repairs that are not made any more.
 	stopped []binding.Repairs
 	// tried and retryAt tell of failures before.
@@ -143,7 +145,7 @@ func (v view) shortfall(o Outcome) (reason, message string) {
 	case Skipped, Stopped:
 		return ReasonFailed, fmt.Sprintf("%s %s was not begun", o.Action.Kind, o.Action.Object)
 	case Waiting:
-		return ReasonAwaitingPerson, o.Action.Reason
+		return v.awaits(o)
 	case Kept:
 		if o.Action.Kind == plan.Forbidden {
 			return ReasonForbidden, o.Action.Reason
@@ -159,9 +161,29 @@ func (v view) on(object string) (Outcome, bool) {
 	return o, ok
 }
 
+// awaits says since when a step waits for a person, and whether it is overdue.
+func (v view) awaits(o Outcome) (reason, message string) {
+	for _, w := range v.waiting {
+		if w.Object != o.Action.Object || w.Action != string(o.Action.Kind) {
+			continue
+		}
+		message = fmt.Sprintf("%s; it waits since %s", o.Action.Reason, w.Since.UTC().Format(time.RFC3339))
+		if !w.Overdue {
+			return ReasonAwaitingPerson, message
+		}
+		message += ", and should have been done by " + w.Due.UTC().Format(time.RFC3339)
+		if asked := o.Action.Asked(); asked != "" {
+			message += "; ask " + asked
+		}
+		return ReasonOverdue, message
+	}
+	return ReasonAwaitingPerson, o.Action.Reason
+}
+
 func (v view) awaitingAuthorization() binding.Condition {
 	if o, ok := v.on(objectAccount); ok && o.Action.Kind == plan.Authorize {
-		return condition(binding.AwaitingAuthorization, binding.True, ReasonAwaitingPerson, o.Action.Reason)
+		reason, message := v.awaits(o)
+		return condition(binding.AwaitingAuthorization, binding.True, reason, message)
 	}
 	return condition(binding.AwaitingAuthorization, binding.False, ReasonAuthorized, "no authorization is waited for")
 }

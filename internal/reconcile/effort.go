@@ -23,7 +23,7 @@ const (
 )
 
 // effort changes what is remembered of one binding, under the spec of that
-// digest: what was remembered under another is dropped.
+// digest: the repairs under another are dropped.
 func (r *Reconciler) effort(ctx context.Context, name, digest string, change func(*binding.Effort)) error {
 	r.trying.Lock()
 	defer r.trying.Unlock()
@@ -33,21 +33,28 @@ func (r *Reconciler) effort(ctx context.Context, name, digest string, change fun
 	}
 	now := binding.Effort{Instance: r.o.Instance.Name, Binding: name, Digest: digest}
 	for _, e := range efforts {
-		if e.Binding == name && e.Digest == digest {
+		switch {
+		case e.Binding != name:
+		case e.Digest == digest:
 			now = e
+		default:
+			now.Waits, now.Failed = e.Waits, e.Failed
 		}
 	}
 	change(&now)
 	now.Repairs = slices.DeleteFunc(now.Repairs, func(r binding.Repairs) bool { return len(r.Made) == 0 })
-	if now.Empty() {
-		err = r.o.Store.DeleteEffort(ctx, now)
-	} else {
-		err = r.o.Store.PutEffort(ctx, now)
-	}
-	if err != nil {
+	if err := r.keepEffort(ctx, now); err != nil {
 		return fmt.Errorf("what is remembered of %s could not be written: %w", name, err)
 	}
 	return nil
+}
+
+// keepEffort writes an effort, or that there is nothing to remember.
+func (r *Reconciler) keepEffort(ctx context.Context, e binding.Effort) error {
+	if e.Empty() {
+		return r.o.Store.DeleteEffort(ctx, e)
+	}
+	return r.o.Store.PutEffort(ctx, e)
 }
 
 // repaired counts a repair of drift, and drops those that count no more.
@@ -128,8 +135,8 @@ func (r *Reconciler) Calm(ctx context.Context, name string, by binding.Person) (
 // begunAnew writes that the repairs of an effort begin anew, and, where some
 // were stopped, who said so.
 func (r *Reconciler) begunAnew(ctx context.Context, e binding.Effort, stopped []string, by binding.Person) error {
-	e.Repairs = nil
-	err := r.o.Store.DeleteEffort(ctx, e)
+	e.Repairs, e.Failed = nil, nil
+	err := r.keepEffort(ctx, e)
 	if err == nil && len(stopped) > 0 {
 		err = r.o.Store.AppendEvent(ctx, binding.Event{
 			Person: by, Time: r.o.Now(), Instance: e.Instance, Binding: e.Binding, Action: historyRepair, Object: strings.Join(stopped, ", "),
@@ -140,6 +147,41 @@ func (r *Reconciler) begunAnew(ctx context.Context, e binding.Effort, stopped []
 		return fmt.Errorf("begin anew for %s: %w", e.Binding, err)
 	}
 	return nil
+}
+
+// recall takes over, once, what failed before a restart. A person's own run
+// tries at once: only what runs of itself keeps to the pauses.
+func (r *Reconciler) recall(efforts []binding.Effort) {
+	if !r.looped.Load() {
+		return
+	}
+	r.recalled.Do(func() {
+		for _, e := range efforts {
+			if e.Failed != nil {
+				r.backoff.restore(e.Binding, *e.Failed, r.o.Now())
+			}
+		}
+	})
+}
+
+// keepFailures writes what failed, so that a restart tries nothing without its
+// pause. What cannot be written is tried too early after one, no more.
+func (x *run) keepFailures(ctx context.Context) {
+	efforts, err := x.r.o.Store.Efforts(ctx, x.r.o.Instance.Name)
+	if err != nil {
+		return
+	}
+	names := map[string]bool{}
+	for _, a := range x.plan.Actions {
+		names[a.Binding] = true
+	}
+	for _, name := range sortedKeys(names) {
+		before, now := effortOf(efforts, name).Failed, x.r.backoff.failure(name)
+		if before == nil && now == nil || before != nil && now != nil && before.Times == now.Times && before.Next.Equal(now.Next) && before.Tried == now.Tried {
+			continue
+		}
+		_ = x.r.effort(ctx, name, x.digests[name], func(e *binding.Effort) { e.Failed = now })
+	}
 }
 
 // forgetEfforts drops what is remembered of bindings that no plan speaks of

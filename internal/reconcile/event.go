@@ -26,6 +26,12 @@ const (
 	// RepairsStopped carries Action: drift of its object is not repaired any
 	// more, for repairs do not hold.
 	RepairsStopped EventKind = "RepairsStopped"
+	// StepDue, StepOverdue and StepDone carry Action and Since: a step begins to
+	// wait for a person, waits past its deadline, or is seen done. Each is told
+	// once, over restarts too.
+	StepDue     EventKind = "StepDue"
+	StepOverdue EventKind = "StepOverdue"
+	StepDone    EventKind = "StepDone"
 	// SyncDone carries Statuses and Result.
 	SyncDone EventKind = "SyncDone"
 	// SyncFailed carries Err: nothing was applied.
@@ -46,8 +52,10 @@ type Event struct {
 	Outcome      Outcome
 	Intent       binding.Intent
 	Result       *Result
-	Statuses     []binding.Status
-	Err          error
+	// Since is when a person's step began to wait.
+	Since    time.Time
+	Statuses []binding.Status
+	Err      error
 	// Took is how long the action or the sync took.
 	Took time.Duration
 	// Waited is how long ago the oldest snapshot, or the wish of a person, came

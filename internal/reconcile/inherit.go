@@ -21,6 +21,7 @@ func (r *Reconciler) Inherit(other *Reconciler, same bool) {
 		r.seen = seen
 	}
 	r.mu.Unlock()
+	r.recalled.Do(func() {}) // This is no restart: what is to be held back comes from the other one alone.
 	if !same {
 		// A failure may have been due to what has changed.
 		return

@@ -15,8 +15,8 @@ import (
 func TestEveryPartOfAReconcilerIsKeptOrMadeAnew(t *testing.T) {
 	decided := map[string]string{
 		"o": "made anew", "observer": "its memory is kept", "backoff": "kept", "pulse": "made anew", "running": "made anew", "telling": "made anew",
-		"trying": "made anew",
-		"mu":     "made anew", "seen": "kept", "statuses": "kept",
+		"trying": "made anew", "recalled": "done, for it is no restart", "looped": "made anew",
+		"mu": "made anew", "seen": "kept", "statuses": "kept",
 	}
 	for _, of := range []reflect.Type{reflect.TypeFor[Reconciler]()} {
 		for field := range of.Fields() {
@@ -54,6 +54,8 @@ func TestInherit(t *testing.T) {
 	}
 	other := New(Options{Now: clock, HostMemory: time.Hour})
 	other.Inherit(old, false)
+	other.looped.Store(true)
+	other.recall([]binding.Effort{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
 	if times, _ := other.backoff.of("pay"); times != 0 || other.Awaiting() != nil {
 		t.Error("something of another registry was taken over")
 	}

@@ -72,8 +72,10 @@ func (l *Loop) poke() {
 }
 
 // Run runs the loop until ctx ends; a sync that is under way then finishes the
-// call in flight and writes its outcome first. It always returns nil.
+// call in flight and writes its outcome first. It always returns nil. What
+// failed before a restart is held back, as if there had been none.
 func (l *Loop) Run(ctx context.Context) error {
+	l.r.looped.Store(true)
 	timer := time.NewTimer(l.o.Jitter(l.o.DriftInterval))
 	defer timer.Stop()
 	defer l.end()

@@ -59,6 +59,8 @@ const (
 
 	// ReasonAwaitingPerson: a person has to do the steps shown.
 	ReasonAwaitingPerson = "AwaitingPerson"
+	// ReasonOverdue: a person should have done the steps shown before now.
+	ReasonOverdue = "Overdue"
 	// ReasonAuthorized: no authorization is waited for.
 	ReasonAuthorized = "Authorized"
 	// ReasonSuspended: the declaration holds the binding still.

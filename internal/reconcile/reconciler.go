@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"reconciler/internal/binding"
@@ -63,7 +64,10 @@ type Reconciler struct {
 	running turn
 	telling sync.Mutex
 	// trying is held while what is remembered of efforts is changed.
-	trying sync.Mutex
+	trying   sync.Mutex
+	recalled sync.Once
+	// looped says that a loop runs it, and no person.
+	looped atomic.Bool
 
 	mu       sync.Mutex
 	seen     sight
@@ -168,6 +172,7 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []Desired, depth Dep
 	if err != nil {
 		return nil, fmt.Errorf("instance %s: %w", name, err)
 	}
+	r.recall(efforts)
 	// What an intent asks about is remembered, so that all observations have it.
 	intents, err = r.recover(context.WithoutCancel(ctx), l, observations[0], intents)
 	if err != nil {

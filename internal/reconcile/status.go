@@ -17,7 +17,7 @@ func (r *Reconciler) Statuses() []binding.Status {
 	all := make([]binding.Status, 0, len(r.statuses))
 	for _, name := range sortedKeys(r.statuses) {
 		s := r.statuses[name]
-		s.Conditions, s.Steps = slices.Clone(s.Conditions), slices.Clone(s.Steps)
+		s.Conditions, s.Steps, s.Waiting = slices.Clone(s.Conditions), slices.Clone(s.Steps), slices.Clone(s.Waiting)
 		all = append(all, s)
 	}
 	return all
@@ -42,12 +42,13 @@ func (r *Reconciler) judge(ctx context.Context, desired Desired, p plan.Plan, re
 				byName[d.Name] = record
 			}
 		}
-		m := memories{record: byName[d.Name], effort: effortOf(efforts, d)}
+		m := memories{record: byName[d.Name], effort: effortOf(efforts, d.Name)}
 		next[d.Name] = r.declaredStatus(d, m, p, result)
 	}
 	for name, record := range byName {
 		if _, declared := next[name]; !declared {
-			next[name] = r.undeclaredStatus(record, desired.Broken)
+			// What is left may be for a person to unbind.
+			next[name] = awaiting(r.undeclaredStatus(record, desired.Broken), r.waiting(p, name, effortOf(efforts, name)))
 		}
 	}
 	for name, old := range r.statuses {
@@ -65,15 +66,29 @@ type memories struct {
 	effort binding.Effort
 }
 
-// effortOf is what is remembered of a binding as it is declared.
-func effortOf(efforts []binding.Effort, d binding.Declaration) binding.Effort {
-	digest := d.Spec.Digest()
-	for _, e := range efforts {
-		if e.Binding == d.Name && e.Digest == digest {
-			return e
-		}
+// effortOf is what is remembered of the trouble that a binding makes.
+func effortOf(efforts []binding.Effort, name string) binding.Effort {
+	if i := slices.IndexFunc(efforts, func(e binding.Effort) bool { return e.Binding == name }); i >= 0 {
+		return efforts[i]
 	}
 	return binding.Effort{}
+}
+
+// stopped are the repairs that are not made any more under a declaration.
+func stopped(e binding.Effort, d binding.Declaration) []binding.Repairs {
+	if e.Digest != d.Spec.Digest() {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(e.Repairs), func(r binding.Repairs) bool { return r.Stopped.IsZero() })
+}
+
+// awaiting is a status with what waits for a person.
+func awaiting(s binding.Status, waiting []binding.Waiting) binding.Status {
+	s.Waiting = waiting
+	for _, w := range waiting {
+		s.Steps = append(s.Steps, w.Steps...)
+	}
+	return s
 }
 
 func (r *Reconciler) declaredStatus(d binding.Declaration, m memories, p plan.Plan, result Result) binding.Status {
@@ -84,11 +99,7 @@ func (r *Reconciler) declaredStatus(d binding.Declaration, m memories, p plan.Pl
 	if m.record.Binding != "" && m.record.Platform == d.Spec.Platform {
 		v.record = &m.record
 	}
-	for _, o := range m.effort.Repairs {
-		if !o.Stopped.IsZero() {
-			v.stopped = append(v.stopped, o)
-		}
-	}
+	v.stopped, v.waiting = stopped(m.effort, d), r.waiting(p, d.Name, m.effort)
 	for _, days := range r.o.Policy.ExpiryWarnings {
 		v.warnDays = max(v.warnDays, days)
 	}
@@ -103,12 +114,10 @@ func (r *Reconciler) declaredStatus(d binding.Declaration, m memories, p plan.Pl
 	if v.record != nil {
 		s.TokenVersion = v.record.TokenVersion
 	}
-	for _, a := range p.Actions {
-		if a.Binding == d.Name && a.Kind.ByPerson() {
-			s.Steps = append(s.Steps, a.Steps...)
-		}
+	if v.tried > 0 {
+		s.Retry = &binding.Retry{Failures: v.tried, Next: v.retryAt}
 	}
-	return s
+	return awaiting(s, v.waiting)
 }
 
 // undeclaredStatus is the last status of a binding that is not declared any
@@ -139,6 +148,6 @@ func (r *Reconciler) undeclaredStatus(record binding.Record, broken []string) bi
 		}
 		s.Conditions = append(s.Conditions, *held)
 	}
-	s.Steps, s.LastSync = nil, r.o.Now()
+	s.Steps, s.Waiting, s.Retry, s.LastSync = nil, nil, nil, r.o.Now()
 	return s
 }

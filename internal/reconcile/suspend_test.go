@@ -34,11 +34,16 @@ func TestASuspensionEndsByItself(t *testing.T) {
 			t.Errorf("after the end: bound %q, %d syncs", w.bound(binding.Codeup), syncs.Load())
 		}
 		after(23 * time.Hour)
-		if len(w.suspensions) != 1 {
+		suspended := func() int {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return len(w.suspensions)
+		}
+		if suspended() != 1 {
 			t.Errorf("within a day of its end it is forgotten")
 		}
 		after(time.Hour + 10*time.Minute)
-		if len(w.suspensions) != 0 {
+		if suspended() != 0 {
 			t.Errorf("more than a day after its end it is still there: %+v", w.suspensions)
 		}
 		if last := w.history[len(w.history)-1]; last.Action != "suspension-forgotten" || last.Binding != "pay-codeup" {

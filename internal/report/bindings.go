@@ -115,14 +115,46 @@ func (p *page) details(s binding.Status) {
 		p.line(p.style.paint(bold, clean(s.Spec.Instance+"/"+s.Name)), "  ", clean(strings.TrimSpace(s.File+" "+s.Revision)))
 		p.conditions(s.Conditions)
 	}
+	if s.Retry != nil {
+		p.line()
+		p.line(p.style.paint(yellow, "!"), " ", p.style.paint(bold, clean(s.Name)), " ", retrying(s))
+	}
 	if len(s.Steps) == 0 {
 		return
 	}
 	p.line()
-	p.line(p.style.paint(cyan, "?"), " ", p.style.paint(bold, clean(s.Name)), " waits for a person:")
+	p.line(p.style.paint(cyan, "?"), " ", p.style.paint(bold, clean(s.Name)), " waits for a person", p.waits(s), ":")
 	for i, step := range s.Steps {
 		p.fold(fmt.Sprintf("  %2d. ", i+1), step)
 	}
+}
+
+// retrying says which attempt is next, and when: by the time alone where that is
+// on the day of the last sync.
+func retrying(s binding.Status) string {
+	next, last := s.Retry.Next.UTC(), s.LastSync.UTC()
+	layout := time.RFC3339
+	if next.Format(time.DateOnly) == last.Format(time.DateOnly) {
+		layout = "15:04:05Z"
+	}
+	return fmt.Sprintf("retrying, attempt %d, next %s", s.Retry.Failures+1, next.Format(layout))
+}
+
+// waits says since when the oldest of a binding's steps waits, and whether one
+// is overdue.
+func (p *page) waits(s binding.Status) string {
+	if len(s.Waiting) == 0 {
+		return ""
+	}
+	oldest := slices.MinFunc(s.Waiting, func(a, b binding.Waiting) int { return a.Since.Compare(b.Since) })
+	text := " since " + moment(oldest.Since)
+	switch {
+	case oldest.Overdue:
+		text += ", " + p.style.paint(red, "overdue") + " since " + moment(oldest.Due)
+	case !oldest.Due.IsZero():
+		text += ", due by " + moment(oldest.Due)
+	}
+	return text
 }
 
 func (p *page) conditions(conditions []binding.Condition) {

@@ -50,6 +50,10 @@ type action struct {
 	Changes  []plan.Change    `json:"changes"`
 	Steps    []string         `json:"steps"`
 	Safety   bool             `json:"safety,omitempty"`
+	// Since is when a person's step was first asked for, and Due when it should
+	// be done.
+	Since time.Time `json:"since,omitzero"`
+	Due   time.Time `json:"due,omitzero"`
 }
 
 // BindingList is what `get` prints and the daemon serves.
@@ -77,6 +81,8 @@ type BindingMetadata struct {
 type BindingStatus struct {
 	Conditions   []binding.Condition `json:"conditions"`
 	Steps        []string            `json:"steps"`
+	Waiting      []binding.Waiting   `json:"waiting,omitempty"`
+	Retry        *binding.Retry      `json:"retry,omitempty"`
 	TokenVersion int                 `json:"tokenVersion,omitempty"`
 	TokenExpires time.Time           `json:"tokenExpires,omitzero"`
 	LastSync     time.Time           `json:"lastSync,omitzero"`
@@ -90,7 +96,7 @@ func NewBindingList(statuses []binding.Status) BindingList {
 			Metadata: BindingMetadata{Name: s.Name, File: s.File, Revision: s.Revision},
 			Spec:     s.Spec,
 			Status: BindingStatus{
-				Conditions: some(s.Conditions), Steps: some(s.Steps),
+				Conditions: some(s.Conditions), Steps: some(s.Steps), Waiting: s.Waiting, Retry: s.Retry,
 				TokenVersion: s.TokenVersion, TokenExpires: s.TokenExpires, LastSync: s.LastSync,
 			},
 		})
@@ -105,7 +111,7 @@ func (l BindingList) Statuses() []binding.Status {
 	for _, i := range l.Items {
 		statuses = append(statuses, binding.Status{
 			Name: i.Metadata.Name, File: i.Metadata.File, Revision: i.Metadata.Revision, Spec: i.Spec,
-			Conditions: i.Status.Conditions, Steps: i.Status.Steps,
+			Conditions: i.Status.Conditions, Steps: i.Status.Steps, Waiting: i.Status.Waiting, Retry: i.Status.Retry,
 			TokenVersion: i.Status.TokenVersion, TokenExpires: i.Status.TokenExpires, LastSync: i.Status.LastSync,
 		})
 	}
@@ -149,6 +155,7 @@ func newActions(actions []plan.Action) []action {
 		list = append(list, action{
 			Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
 			Reason: a.Reason, Changes: some(a.Changes), Steps: some(a.Steps), Safety: a.Safety,
+			Since: a.Since, Due: a.Due,
 		})
 	}
 	return list

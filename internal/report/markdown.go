@@ -214,6 +214,9 @@ func (m *markdown) steps(a plan.Action) {
 	if a.Kind.ByPerson() {
 		title += " for a person"
 	}
+	if !a.Since.IsZero() {
+		title += ", " + waitsSince(a.Since, a.Due)
+	}
 	m.fold(title, "", rows, true)
 }
 

@@ -134,10 +134,25 @@ func (p *page) action(a plan.Action) {
 	for _, c := range a.Changes {
 		p.line("        ", pad(clean(c.Field)+":", widest), " ", p.change(c))
 	}
+	if !a.Since.IsZero() {
+		p.fold("        ", waitsSince(a.Since, a.Due))
+	}
 	for i, s := range a.Steps {
 		p.fold(fmt.Sprintf("        %2d. ", i+1), s)
 	}
 }
+
+// waitsSince says since when a person's step waits, and until when it may.
+func waitsSince(since, due time.Time) string {
+	text := "waits since " + moment(since)
+	if !due.IsZero() {
+		text += "; due by " + moment(due)
+	}
+	return text
+}
+
+// moment is an instant for a person, to the second and in UTC.
+func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // title says what an action is done to.
 func title(a plan.Action) string {

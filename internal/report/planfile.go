@@ -96,6 +96,7 @@ func (o planObject) plan() plan.Plan {
 		p.Actions = append(p.Actions, plan.Action{
 			Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
 			Reason: a.Reason, Changes: a.Changes, Steps: a.Steps, Safety: a.Safety,
+			Since: a.Since, Due: a.Due,
 		})
 	}
 	return p

@@ -1,0 +1,62 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+)
+
+// waits says of the steps that wait for a person since when they do, and makes
+// findings of those that are overdue.
+func (m *maker) waits() {
+	for i := range m.steps {
+		a := &m.steps[i].Action
+		e := slices.IndexFunc(m.in.Efforts, func(e binding.Effort) bool { return e.Binding == a.Binding })
+		if !a.Kind.ByPerson() || e < 0 {
+			continue
+		}
+		a.Since = m.in.Efforts[e].WaitOf(a.Platform, a.Object).Since
+		a.Due = m.in.Policy.Due(a.Since)
+		if a.Overdue(m.in.Now) {
+			m.tellOverdue(*a)
+		}
+	}
+}
+
+// Due is when a step that waits for a person since then should be done; zero
+// where there is no deadline, or since is zero.
+func (p Policy) Due(since time.Time) time.Time {
+	if p.PersonDeadline <= 0 || since.IsZero() {
+		return time.Time{}
+	}
+	return since.Add(p.PersonDeadline)
+}
+
+// Overdue says whether a person's step should have been done before now.
+func (a Action) Overdue(now time.Time) bool { return !a.Due.IsZero() && now.After(a.Due) }
+
+// Asked is whom the declaration names to be asked about a step; empty where it
+// names nobody.
+func (a Action) Asked() string {
+	if d := a.Target.Declaration; d != nil && d.Spec.Suspend != nil {
+		return d.Spec.Suspend.Owner
+	}
+	return ""
+}
+
+func (m *maker) tellOverdue(a Action) {
+	text := fmt.Sprintf("%s: %s of %s waits for a person since %s and should have been done by %s",
+		a.Binding, a.Kind, a.Object, a.Since.UTC().Format(time.RFC3339), a.Due.UTC().Format(time.RFC3339))
+	if asked := a.Asked(); asked != "" {
+		text += "; ask " + asked + " (spec.suspend.owner)"
+	}
+	f := finding.New("person-overdue", text)
+	if d := a.Target.Declaration; d != nil {
+		m.find(d, "", f)
+		return
+	}
+	m.findings = append(m.findings, f)
+}

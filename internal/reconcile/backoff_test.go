@@ -1,0 +1,132 @@
+package reconcile_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/reconcile"
+)
+
+// refusing is a world whose registry refuses to bind GitLab, and a reconciler
+// that has tried it three times.
+func refusing(t *testing.T) (*world, *reconcile.Reconciler, reconcile.Desired) {
+	t.Helper()
+	w := newWorld()
+	w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Refused, Op: "registry: bind"}})
+	r := reconcile.New(w.options())
+	d := desire(gitlab(), codeup())
+	for range 3 {
+		sync1(t, r, d)
+		w.passes(statusOf(t, r, "pay-gitlab").Retry.Next.Sub(w.clock()))
+	}
+	w.passes(-time.Second) // A moment before it is due again.
+	if n := w.count("bind gitlab"); n != 3 {
+		t.Fatalf("tried %d times", n)
+	}
+	return w, r, d
+}
+
+// restarted is a reconciler of another process, as a daemon runs it.
+func (w *world) restarted() *reconcile.Reconciler {
+	r := reconcile.New(w.options())
+	over, end := context.WithCancel(context.Background())
+	end()
+	_ = reconcile.NewLoop(r, reconcile.LoopOptions{}).Run(over) // It always gives nil.
+	return r
+}
+
+// TestOnlySomethingElseToTryOrAPersonEndsThePause holds that neither time that
+// is too short, nor a push, nor what happens to other bindings, nor a restart
+// has a failure tried again.
+func TestOnlySomethingElseToTryOrAPersonEndsThePause(t *testing.T) {
+	for name, tt := range map[string]struct {
+		do    func(t *testing.T, w *world, r *reconcile.Reconciler, d *reconcile.Desired) *reconcile.Reconciler
+		tried bool
+	}{
+		"looks for drift": {func(t *testing.T, _ *world, r *reconcile.Reconciler, d *reconcile.Desired) *reconcile.Reconciler {
+			for range 5 {
+				sync1(t, r, *d)
+			}
+			return r
+		}, false},
+		"a push that changes nothing of it": {func(_ *testing.T, _ *world, r *reconcile.Reconciler, d *reconcile.Desired) *reconcile.Reconciler {
+			d.Revision, d.Declarations[0].Revision = "r2", "r2"
+			return r
+		}, false},
+		"another binding's declaration": {func(_ *testing.T, _ *world, r *reconcile.Reconciler, d *reconcile.Desired) *reconcile.Reconciler {
+			d.Declarations[1].Spec.DeletionPolicy = binding.Retain
+			return r
+		}, false},
+		"another binding's token": {func(_ *testing.T, w *world, r *reconcile.Reconciler, _ *reconcile.Desired) *reconcile.Reconciler {
+			w.tokens["acr/codeup"] = append(w.tokens["acr/codeup"], "canary-codeup-2")
+			return r
+		}, false},
+		"another binding's drift": {func(_ *testing.T, w *world, r *reconcile.Reconciler, _ *reconcile.Desired) *reconcile.Reconciler {
+			w.consoleUnbinds(binding.Codeup)
+			return r
+		}, false},
+		"a person who means another binding": {func(t *testing.T, _ *world, r *reconcile.Reconciler, _ *reconcile.Desired) *reconcile.Reconciler {
+			if _, err := r.Calm(t.Context(), "pay-codeup", ada()); err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}, false},
+		"its file breaks and is mended": {func(t *testing.T, _ *world, r *reconcile.Reconciler, d *reconcile.Desired) *reconcile.Reconciler {
+			sync1(t, r, reconcile.Desired{Revision: "r2", Declarations: d.Declarations[1:], Broken: []string{"pay.yaml"}})
+			return r
+		}, false},
+		"a restart": {func(_ *testing.T, w *world, _ *reconcile.Reconciler, _ *reconcile.Desired) *reconcile.Reconciler {
+			return w.restarted()
+		}, false},
+		"a person's own run": {func(_ *testing.T, w *world, _ *reconcile.Reconciler, _ *reconcile.Desired) *reconcile.Reconciler {
+			return reconcile.New(w.options())
+		}, true},
+		"another declaration": {func(_ *testing.T, _ *world, r *reconcile.Reconciler, d *reconcile.Desired) *reconcile.Reconciler {
+			d.Declarations[0].Spec.Username = "other-bot"
+			return r
+		}, true},
+		"another version of its token": {func(_ *testing.T, w *world, r *reconcile.Reconciler, _ *reconcile.Desired) *reconcile.Reconciler {
+			w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+			return r
+		}, true},
+		"a person": {func(t *testing.T, _ *world, r *reconcile.Reconciler, _ *reconcile.Desired) *reconcile.Reconciler {
+			if _, err := r.Calm(t.Context(), "pay-gitlab", ada()); err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}, true},
+		"a person, before a restart": {func(t *testing.T, w *world, r *reconcile.Reconciler, _ *reconcile.Desired) *reconcile.Reconciler {
+			if _, err := r.Calm(t.Context(), "pay-gitlab", ada()); err != nil {
+				t.Fatal(err)
+			}
+			return w.restarted()
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, r, d := refusing(t)
+			r = tt.do(t, w, r, &d)
+			sync1(t, r, d)
+			s, want := statusOf(t, r, "pay-gitlab"), 3
+			if tt.tried {
+				want = 1
+			}
+			if tried := w.count("bind gitlab") > 3; tried != tt.tried || s.Retry == nil || s.Retry.Failures != want {
+				t.Errorf("tried again: %v, want %v; retry %+v, want %d failures", tried, tt.tried, s.Retry, want)
+			}
+			if c := conditionOf(t, r, "pay-codeup", binding.Bound); c.Status != binding.True {
+				t.Errorf("the other binding is %+v", c)
+			}
+		})
+	}
+	t.Run("when it is due it is tried, and once it succeeds nothing is left", func(t *testing.T) {
+		w, r, d := refusing(t)
+		w.fault = nil
+		w.passes(2 * time.Second)
+		synced(t, r, d)
+		if s := statusOf(t, r, "pay-gitlab"); s.Retry != nil || len(w.efforts) > 0 {
+			t.Errorf("still held back: %+v, %+v", s.Retry, w.efforts)
+		}
+	})
+}

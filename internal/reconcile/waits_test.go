@@ -1,0 +1,148 @@
+package reconcile_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/reconcile"
+)
+
+// told makes options whose step events are written down.
+func told(w *world, into *[]string) reconcile.Options {
+	o := w.options()
+	o.Events = func(e reconcile.Event) {
+		switch e.Kind {
+		case reconcile.StepDue, reconcile.StepOverdue, reconcile.StepDone:
+			*into = append(*into, fmt.Sprintf("%s %s %s since %s", e.Kind, e.Action.Binding, e.Action.Object, e.Since.Format(time.RFC3339)))
+		default:
+		}
+	}
+	return o
+}
+
+func statusOf(t *testing.T, r *reconcile.Reconciler, name string) binding.Status {
+	t.Helper()
+	for _, s := range r.Statuses() {
+		if s.Name == name {
+			return s
+		}
+	}
+	t.Fatalf("no status of %s", name)
+	return binding.Status{}
+}
+
+// TestAnAuthorizationIsWaitedForSeenAndFollowed has a person do in the console
+// what the plan asks for, after a restart and past the deadline.
+func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
+	w := newWorld()
+	var news []string
+	d := desire(github())
+	d.Declarations[0].Spec.Repositories = []binding.Repository{{Image: "pay/web", Source: "octo/web", Trigger: binding.Manual}}
+	first := w.clock()
+	synced(t, reconcile.New(told(w, &news)), d)
+	w.passes(time.Hour)
+	r := reconcile.New(told(w, &news))
+	synced(t, r, d)
+	s := statusOf(t, r, "web-github")
+	if len(s.Waiting) != 1 || !s.Waiting[0].Since.Equal(first) || !s.Waiting[0].Due.Equal(first.Add(7*24*time.Hour)) || s.Waiting[0].Overdue {
+		t.Fatalf("after a restart it waits as %+v", s.Waiting)
+	}
+	if len(s.Steps) == 0 || strings.Join(s.Steps, "") != strings.Join(s.Waiting[0].Steps, "") {
+		t.Errorf("the steps are %q and %q", s.Steps, s.Waiting[0].Steps)
+	}
+	c := conditionOf(t, r, "web-github", binding.AwaitingAuthorization)
+	if c.Status != binding.True || c.Reason != reconcile.ReasonAwaitingPerson || !strings.HasSuffix(c.Message, "; it waits since 2026-05-01T12:00:00Z") {
+		t.Errorf("it is told as %+v", c)
+	}
+
+	// A registry that does not answer says nothing of whether it is done.
+	w.failOn("account", fault{before: errors.New("down")})
+	sync1(t, r, d)
+	w.fault = nil
+	w.passes(8 * 24 * time.Hour)
+	for range 2 {
+		synced(t, r, d)
+	}
+	if c := conditionOf(t, r, "web-github", binding.AwaitingAuthorization); c.Reason != reconcile.ReasonOverdue || !strings.Contains(c.Message, "should have been done by 2026-05-08T12:00:00Z") {
+		t.Errorf("overdue, it is %+v", c)
+	}
+
+	w.accounts[binding.GitHub] = &binding.Account{ID: "5", Platform: binding.GitHub, Username: "octo"}
+	synced(t, r, d)
+	w.settled(t, r, d)
+	if c := conditionOf(t, r, "web-github", binding.Ready); c.Status != binding.True {
+		t.Errorf("authorized, Ready is %+v", c)
+	}
+	if link := w.repos["pay/web"].Link; link == nil || link.Source != "octo/web" {
+		t.Errorf("the link that follows is %+v", link)
+	}
+	if s := statusOf(t, r, "web-github"); len(s.Waiting)+len(s.Steps) > 0 || len(w.efforts) > 0 {
+		t.Errorf("still waits: %+v, %+v", s, w.efforts)
+	}
+	const since = " web-github account since 2026-05-01T12:00:00Z"
+	if diff := cmp.Diff([]string{"StepDue" + since, "StepOverdue" + since, "StepDone" + since}, news); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+	for _, outcome := range []string{"waiting", "overdue", "done"} {
+		w.historyHas(t, "authorize", outcome, 1)
+	}
+}
+
+// TestAStepDueAgainWaitsFromThen has a token rotated between a person's word
+// and the next look: the new step is not as old as the one that was done.
+func TestAStepDueAgainWaitsFromThen(t *testing.T) {
+	w := byHand()
+	var news []string
+	r := reconcile.New(told(w, &news))
+	d := desire(gitlab())
+	synced(t, r, d)
+	w.passes(time.Hour)
+	attested(t, r, "pay-gitlab")
+	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+	synced(t, r, d)
+	s := statusOf(t, r, "pay-gitlab")
+	if len(s.Waiting) != 1 || s.Waiting[0].Object != "account" || !s.Waiting[0].Since.Equal(w.clock()) {
+		t.Errorf("due again, it waits as %+v", s.Waiting)
+	}
+	want := []string{
+		"StepDue pay-gitlab account since 2026-05-01T12:00:00Z", "StepDue pay-gitlab pay/api since 2026-05-01T12:00:00Z",
+		"StepDue pay-gitlab account since 2026-05-01T13:00:00Z",
+	}
+	if diff := cmp.Diff(want, news); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
+func TestASuspendedStepIsAskedOfNobody(t *testing.T) {
+	w := newWorld()
+	r := reconcile.New(w.options())
+	synced(t, r, desire(github()))
+	held := github()
+	held.Spec.Suspend = &binding.Suspend{Until: day(t, "2026-06-01"), Reason: "freeze", Owner: "web"}
+	synced(t, r, desire(held))
+	if len(w.efforts) > 0 {
+		t.Errorf("suspended, it still waits: %+v", w.efforts)
+	}
+}
+
+// TestWhatIsLeftForAPersonToUnbindWaitsToo removes a declaration from an
+// instance whose registry has no API.
+func TestWhatIsLeftForAPersonToUnbindWaitsToo(t *testing.T) {
+	w := byHand()
+	r := reconcile.New(w.options())
+	synced(t, r, desire(github(), gitlab()))
+	attested(t, r, "web-github")
+	synced(t, r, desire(gitlab()))
+	w.passes(time.Hour)
+	synced(t, r, desire(gitlab()))
+	s := statusOf(t, r, "web-github")
+	if len(s.Steps) == 0 || len(s.Waiting) != 1 || !s.Waiting[0].Since.Equal(w.clock().Add(-time.Hour)) {
+		t.Errorf("to unbind, a person is asked for %+v", s.Waiting)
+	}
+}
