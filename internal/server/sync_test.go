@@ -65,31 +65,49 @@ func syncing(t *testing.T, syncer Syncer, edit func(*Server)) (*Server, string) 
 	return s, socket
 }
 
+// syncAnswer is what a client was told of a sync.
+type syncAnswer struct {
+	result report.SyncResult
+	err    error
+}
+
+// askImpatient has a sync asked of a server whose own limits are as short as
+// this machine can take a request within, and gives these limits.
+func askImpatient(t *testing.T, syncer *syncs, request SyncRequest) (limit time.Duration, asked SyncRequest, answers chan syncAnswer) {
+	t.Helper()
+	for limit = 20 * time.Millisecond; limit < time.Minute; limit *= 2 {
+		_, socket := syncing(t, syncer, func(s *Server) {
+			for _, srv := range s.servers {
+				srv.ReadTimeout, srv.WriteTimeout = limit, limit
+			}
+		})
+		answers = make(chan syncAnswer, 1)
+		go func() {
+			result, err := NewClient(socket).Sync(t.Context(), request)
+			answers <- syncAnswer{result, err}
+		}()
+		select {
+		case asked = <-syncer.asked:
+			return limit, asked, answers
+		case <-answers:
+		}
+	}
+	t.Fatal("a server with limits of half a minute takes no request")
+	return 0, SyncRequest{}, nil
+}
+
 func TestASyncIsWaitedForLongerThanTheServersOwnLimits(t *testing.T) {
 	syncer := newSyncs()
-	_, socket := syncing(t, syncer, func(s *Server) {
-		for _, srv := range s.servers {
-			srv.ReadTimeout, srv.WriteTimeout = 20*time.Millisecond, 20*time.Millisecond
-		}
-	})
 	request := SyncRequest{Binding: "pay", Instance: "prod", By: "Ada", Reason: "mended"}
-	type answer struct {
-		result report.SyncResult
-		err    error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		result, err := NewClient(socket).Sync(t.Context(), request)
-		answers <- answer{result, err}
-	}()
-	if diff := cmp.Diff(request, <-syncer.asked); diff != "" {
+	limit, asked, answers := askImpatient(t, syncer, request)
+	if diff := cmp.Diff(request, asked); diff != "" {
 		t.Error(diff)
 	}
 	if who := <-syncer.who; who.Peer && (who.UID != os.Getuid() || who.PID != os.Getpid()) {
 		t.Errorf("the caller is said to be %+v", who)
 	}
 	// Whatever the limits would end has ended when this timer has.
-	limits := time.NewTimer(200 * time.Millisecond)
+	limits := time.NewTimer(10 * limit)
 	select {
 	case got := <-answers:
 		t.Fatalf("answered before the sync was over: %+v", got)

@@ -96,7 +96,7 @@ func TestWatchFileTellsOfEveryWayToChangeAFile(t *testing.T) {
 			must(t, err)
 			for _, content := range []string{"2", "3"} {
 				tt.change(t, dir, content)
-				timeout := time.After(30 * time.Second)
+				timeout := time.After(2 * time.Minute)
 				for read := ""; read != content; {
 					select {
 					case <-changes:
