@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -171,9 +170,10 @@ func (s *session) planChange(ctx context.Context, c change, depth reconcile.Dept
 	base, head := withFindings(planned[0].Plan, before, depth), withFindings(planned[1].Plan, s.loaded, depth)
 	head.Findings = s.withMoves(head.Findings, before.Desired.Declarations)
 	actions, pending := plan.Split(base, head)
+	own := touched(before.Desired, s.loaded.Desired)
 	return report.Document{
-		Plan:   &plan.Plan{Actions: actions, Findings: newFindings(base.Findings, head.Findings)},
-		Change: &report.Change{Whole: head, Pending: pending, Touched: touched(before.Desired, s.loaded.Desired)},
+		Plan:   &plan.Plan{Actions: actions, Findings: newFindings(base.Findings, head.Findings, own)},
+		Change: &report.Change{Whole: head, Pending: pending, Touched: own},
 		Files:  s.files(), Basis: c.basis,
 	}, nil
 }
@@ -196,17 +196,20 @@ func (s *session) withMoves(head []finding.Finding, base []binding.Declaration) 
 	return finding.Sort(head)
 }
 
-// newFindings are those of head that base does not have; that something could
-// not be asked is told always, for then nobody knows what the change does.
-func newFindings(base, head []finding.Finding) []finding.Finding {
+// newFindings are those of head that base does not have. That something could
+// not be asked is told again where the change touches it, for then nobody knows
+// what the change does.
+func newFindings(base, head []finding.Finding, touched []report.Touched) []finding.Finding {
 	old := map[string]bool{}
 	for _, fingerprint := range report.Fingerprints(base) {
 		old[fingerprint] = true
 	}
 	var own []finding.Finding
 	for i, fingerprint := range report.Fingerprints(head) {
-		if !old[fingerprint] || head[i].Code == "observation-unknown" {
-			own = append(own, head[i])
+		f := head[i]
+		concerned := func(t report.Touched) bool { return f.File == t.File || plan.TellsUnknown(f, t.Instance) }
+		if !old[fingerprint] || f.Code == "observation-unknown" && slices.ContainsFunc(touched, concerned) {
+			own = append(own, f)
 		}
 	}
 	return own
@@ -220,22 +223,24 @@ func touched(base, head reconcile.Desired) []report.Touched {
 		before[d.Name] = d
 	}
 	var list []report.Touched
-	tell := func(what string, d binding.Declaration) {
-		list = append(list, report.Touched{Change: what, Instance: d.Spec.Instance, Binding: d.Name, File: d.File})
+	tell := func(what string, d binding.Declaration, was, is *binding.Spec) {
+		// Another order of lists is no change.
+		if changes := plan.SpecChanges(was, is); len(changes) > 0 {
+			list = append(list, report.Touched{Change: what, Instance: d.Spec.Instance, Binding: d.Name, File: d.File, Changes: changes})
+		}
 	}
 	for _, d := range head.Declarations {
 		was, declared := before[d.Name]
 		delete(before, d.Name)
-		switch {
-		case !declared:
-			tell(report.Added, d)
-		case !reflect.DeepEqual(was.Spec, d.Spec):
-			tell(report.Changed, d)
+		if !declared {
+			tell(report.Added, d, nil, &d.Spec)
+			continue
 		}
+		tell(report.Changed, d, &was.Spec, &d.Spec)
 	}
 	for _, d := range before {
 		if !slices.Contains(head.Broken, d.File) {
-			tell(report.Removed, d)
+			tell(report.Removed, d, &d.Spec, nil)
 		}
 	}
 	slices.SortFunc(list, func(a, b report.Touched) int {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -9,6 +10,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/daemon"
 	"reconciler/internal/finding"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 )
@@ -24,22 +26,47 @@ func TestTouchedTellsWhatIsDeclaredDifferently(t *testing.T) {
 	head := reconcile.Desired{Broken: []string{"c.yaml"}, Declarations: []binding.Declaration{
 		declared("same", "moved.yaml", "u"), declared("other", "a.yaml", "v"), declared("new", "d.yaml", "u"),
 	}}
+	reordered := base.Declarations[0]
+	reordered.Name, reordered.Spec.Repositories = "ordered", []binding.Repository{{Image: "a/b"}, {Image: "c/d"}}
+	base.Declarations = append(base.Declarations, reordered)
+	reordered.Spec.Repositories = []binding.Repository{{Image: "c/d"}, {Image: "a/b"}}
+	head.Declarations = append(head.Declarations, reordered)
 	want := []report.Touched{
 		{Change: report.Removed, Instance: "i", Binding: "gone", File: "b.yaml"},
 		{Change: report.Added, Instance: "i", Binding: "new", File: "d.yaml"},
-		{Change: report.Changed, Instance: "i", Binding: "other", File: "a.yaml"},
+		{Change: report.Changed, Instance: "i", Binding: "other", File: "a.yaml", Changes: []plan.Change{{Field: "username", From: "u", To: "v"}}},
 	}
-	if diff := cmp.Diff(want, touched(base, head)); diff != "" {
+	got := touched(base, head)
+	for i := range got[:min(2, len(got))] {
+		if !slices.ContainsFunc(got[i].Changes, func(c plan.Change) bool { return c.Field == "username" && c.From+c.To == "u" }) {
+			t.Errorf("%s: %v", got[i].Binding, got[i].Changes)
+		}
+		got[i].Changes = nil
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 
 func TestNewFindingsAreThoseThatBaseDoesNotHave(t *testing.T) {
 	moved := finding.New("drift", "old").At("a.yaml", 3, 1)
-	base := []finding.Finding{moved, finding.New("observation-unknown", "no answer")}
-	head := []finding.Finding{moved.At("a.yaml", 9, 1), finding.New("drift", "new").At("a.yaml", 3, 1), base[1]}
-	if diff := cmp.Diff(head[1:], newFindings(base, head)); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
+	unknown := func(instance string) finding.Finding {
+		return finding.New("observation-unknown", "instance "+instance+": no answer")
+	}
+	account := finding.New("observation-unknown", "b: no answer").At("b.yaml", 1, 1)
+	base := []finding.Finding{moved, unknown("i"), unknown("j"), account}
+	head := []finding.Finding{moved.At("a.yaml", 9, 1), finding.New("drift", "new").At("a.yaml", 3, 1), unknown("i"), unknown("j"), account}
+	for _, tt := range []struct {
+		touched []report.Touched
+		want    []finding.Finding
+	}{
+		{nil, head[1:2]},
+		{[]report.Touched{{Instance: "i", File: "a.yaml"}}, head[1:3]},
+		{[]report.Touched{{Instance: "k", File: "b.yaml"}}, []finding.Finding{head[1], account}},
+	} {
+		if diff := cmp.Diff(tt.want, newFindings(base, head, tt.touched)); diff != "" {
+			t.Errorf("touched %v (-want +got)\n%s", tt.touched, diff)
+		}
 	}
 }
 

@@ -105,8 +105,16 @@ func newMaker(in Input) *maker {
 func (m *maker) instance() {
 	if u := m.in.Observation.Unknown; u != nil {
 		m.findings = append(m.findings, finding.New("observation-unknown",
-			fmt.Sprintf("instance %s: %s", m.in.Instance.Name, u.Message)))
+			instancePrefix(m.in.Instance.Name)+u.Message))
 	}
+}
+
+func instancePrefix(name string) string { return "instance " + name + ": " }
+
+// TellsUnknown says whether a finding tells that nothing is known of a whole
+// instance.
+func TellsUnknown(f finding.Finding, instance string) bool {
+	return f.Code == "observation-unknown" && f.File == "" && strings.HasPrefix(f.Message, instancePrefix(instance))
 }
 
 // declaration plans one declaration: its account, then, where that is bound

@@ -25,6 +25,8 @@ type Touched struct {
 	Binding  string `json:"binding"`
 	// File is where it is declared in head, or was in base.
 	File string `json:"file"`
+	// Changes are the declaration's fields, base against head.
+	Changes []plan.Change `json:"changes"`
 }
 
 // How a change touches a binding.
@@ -38,7 +40,7 @@ const (
 func (d Document) writeChange(w io.Writer, style Style) error {
 	p := &page{style: style}
 	for _, t := range d.Change.Touched {
-		p.line("  ", clean(t.words()))
+		p.touched(t)
 	}
 	if len(d.Change.Touched) > 0 {
 		p.line()
@@ -64,6 +66,46 @@ func (d Document) writeChange(w io.Writer, style Style) error {
 	return p.writeTo(w)
 }
 
+// shownFields is how many fields of one binding text shows without
+// Style.Full.
+const shownFields = 20
+
+// touched writes one binding with the fields in which its declaration differs.
+func (p *page) touched(t Touched) {
+	look := fieldLook(t.Change != Added, t.Change != Removed)
+	p.line("  ", p.style.paint(look.color, look.symbol), " ", p.style.paint(bold, clean(t.words())))
+	changes := t.Changes
+	if !p.style.Full && len(changes) > shownFields {
+		changes = changes[:shownFields]
+	}
+	for _, c := range changes {
+		look := fieldLook(c.From != "", c.To != "")
+		p.line("      ", p.style.paint(look.color, look.symbol), " ", clean(c.Field), ": ", p.field(c))
+	}
+	if left := len(t.Changes) - len(changes); left > 0 {
+		p.line("      … ", counted(left, "field more", "fields more"), " (--full shows all)")
+	}
+}
+
+// field is a declared field before and after.
+func (p *page) field(c plan.Change) string {
+	if c.To == "" {
+		return p.style.paint(red, clean(c.From))
+	}
+	return p.change(c)
+}
+
+// fieldLook is how a thing is shown that was there, is there, or both.
+func fieldLook(was, is bool) look {
+	switch {
+	case !was:
+		return lookOf(plan.Link)
+	case !is:
+		return lookOf(plan.Unlink)
+	}
+	return lookOf(plan.Relink)
+}
+
 func (t Touched) words() string {
 	return fmt.Sprintf("%s: %s of %s (%s)", t.Change, t.Binding, t.Instance, t.File)
 }
@@ -83,7 +125,19 @@ func (c *Change) summary(p plan.Plan) string {
 // changeParts are the rows of what a change touches and of what was pending.
 func (m *markdown) changeParts(c *Change) (touched, pending []string) {
 	for _, t := range c.Touched {
-		touched = append(touched, fmt.Sprintf("- %s: %s of %s (%s)\n", markdownText(t.Change), m.code(t.Binding), m.code(t.Instance), m.code(t.File)))
+		symbol := fieldLook(t.Change != Added, t.Change != Removed).symbol
+		touched = append(touched, fmt.Sprintf("- `%s` %s: %s of %s (%s)\n",
+			symbol, markdownText(t.Change), m.code(t.Binding), m.code(t.Instance), m.code(t.File)))
+		for _, f := range t.Changes {
+			symbol, values := fieldLook(f.From != "", f.To != "").symbol, m.code(f.To)
+			switch {
+			case f.To == "":
+				values = m.code(f.From)
+			case f.From != "":
+				values = m.code(f.From) + " → " + m.code(f.To)
+			}
+			touched = append(touched, fmt.Sprintf("  - `%s` %s: %s\n", symbol, m.code(f.Field), values))
+		}
 	}
 	for _, a := range c.Pending {
 		pending = append(pending, fmt.Sprintf("- %s, %s %s: %s\n", m.code(a.Instance), markdownText(string(a.Kind)), m.title(a), markdownText(a.Reason)))

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -22,7 +23,9 @@ func aChange(depth report.Depth) report.Document {
 		Change: &report.Change{
 			Whole:   plan.Plan{Actions: []plan.Action{bind, link}},
 			Pending: []plan.Action{bind},
-			Touched: []report.Touched{{Change: report.Added, Instance: "i", Binding: "b", File: "x/a.yaml"}},
+			Touched: []report.Touched{{Change: report.Added, Instance: "i", Binding: "b", File: "x/a.yaml", Changes: []plan.Change{
+				{Field: "address", From: "http://x"}, {Field: "repositories[n/a].source", To: "n/\x1b[31ma"}, {Field: "username", From: "ci", To: "robot"},
+			}}},
 		},
 		Basis: report.Basis{Depth: depth, Base: "main", Head: "WORKTREE"},
 	}
@@ -40,7 +43,10 @@ func writeAs(t *testing.T, format report.Format, d report.Document) string {
 func TestTextOfAChangeHasWhatItBringsApart(t *testing.T) {
 	d := aChange(report.Live)
 	want := `Base: main, Head: WORKTREE
-  added: b of i (x/a.yaml)
+  + added: b of i (x/a.yaml)
+      - address: http://x
+      + repositories[n/a].source: n/\u001b[31ma
+      ~ username: ci → robot
 
   +   add
 
@@ -58,6 +64,25 @@ Asked: the registry and the secret store's metadata. The code hosts were not; --
 `
 	if diff := cmp.Diff(want, writeAs(t, report.FormatText, d)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestTextOfAChangeShowsManyFieldsOnlyInFull(t *testing.T) {
+	d := aChange(report.Offline)
+	d.Change.Touched[0].Changes = nil
+	for i := range 23 {
+		d.Change.Touched[0].Changes = append(d.Change.Touched[0].Changes, plan.Change{Field: fmt.Sprintf("field%02d", i), To: "x"})
+	}
+	short := writeAs(t, report.FormatText, d)
+	if !strings.Contains(short, "field19: x\n      … 3 fields more (--full shows all)\n") || strings.Contains(short, "field20") {
+		t.Errorf("got %s", short)
+	}
+	var full bytes.Buffer
+	if err := report.Write(&full, report.FormatText, d, report.Options{Style: report.Style{Full: true}}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(full.String(), "field22: x\n") || strings.Contains(full.String(), "more") {
+		t.Errorf("got %s", full.String())
 	}
 }
 
@@ -90,7 +115,11 @@ func TestMarkdownOfAChangeHasBothParts(t *testing.T) {
 	d := aChange(report.Live)
 	got := writeAs(t, report.FormatMarkdown, d)
 	checkMarkdown(t, got, report.Marker("plan"), d.Change.Whole.Digest(), 65536)
-	for _, want := range []string{"This change touches 1 binding", "Already pending: 1 action", "This change: 1 to link. Already pending: 1 to bind."} {
+	for _, want := range []string{
+		"This change touches 1 binding", "- `+` added: `b` of `i` (`x/a.yaml`)\n  - `-` `address`: `http://x`\n  - `+` ",
+		"  - `~` `username`: `ci` → `robot`\n",
+		"Already pending: 1 action", "This change: 1 to link. Already pending: 1 to bind.",
+	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}

@@ -137,7 +137,11 @@ func writeDocument(w io.Writer, d Document, _ Options) error {
 	o := newPlanObject(*d.Plan, d.Basis)
 	if d.Change != nil {
 		o.Digest = d.Change.Whole.Digest()
-		o.Touched, o.Pending = some(d.Change.Touched), newActions(d.Change.Pending)
+		o.Touched, o.Pending = []Touched{}, newActions(d.Change.Pending)
+		for _, t := range d.Change.Touched {
+			t.Changes = some(t.Changes)
+			o.Touched = append(o.Touched, t)
+		}
 	}
 	return writeJSON(w, o)
 }

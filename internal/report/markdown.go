@@ -31,7 +31,7 @@ func writeMarkdown(w io.Writer, d Document, o Options) error {
 	switch {
 	case d.Change != nil:
 		touched, pending := m.changeParts(d.Change)
-		m.fold("This change touches "+counted(len(touched), "binding", "bindings"), "", touched, len(touched) > unfolded)
+		m.fold("This change touches "+counted(len(d.Change.Touched), "binding", "bindings"), "", touched, len(touched) > unfolded)
 		m.plan(*d.Plan, d.Basis.Depth)
 		m.fold("Already pending: "+counted(len(pending), "action", "actions"), "", pending, true)
 		doc.foot = d.Change.foot(*d.Plan, d.Basis)
