@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,8 +11,8 @@ import (
 
 // bindingCollector tells of each binding as it stands.
 type bindingCollector struct {
-	see                             sights
-	ready, condition, expiry, steps described
+	see                                  sights
+	ready, condition, expiry, steps, age described
 }
 
 func newBindingCollector(m *metrics, see sights) *bindingCollector {
@@ -22,12 +23,13 @@ func newBindingCollector(m *metrics, see sights) *bindingCollector {
 		condition: m.describe(prometheus.GaugeValue, "reconciler_binding_condition", "Always 1; the label status (true, false, unknown) tells how a condition of the binding stands.", append(of[:3:3], "condition", "status")...),
 		expiry:    m.describe(prometheus.GaugeValue, "reconciler_binding_token_expiry_seconds", "Seconds until the token's earliest known end, by declaration or code host; negative once it is past.", of...),
 		steps:     m.describe(prometheus.GaugeValue, "reconciler_binding_person_steps", "Steps that wait for a person.", of...),
+		age:       m.describe(prometheus.GaugeValue, "reconciler_binding_person_steps_age_seconds", "How long the oldest step that waits for a person has waited, over restarts too; absent where none does.", of...),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *bindingCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []described{c.ready, c.condition, c.expiry, c.steps} {
+	for _, d := range []described{c.ready, c.condition, c.expiry, c.steps, c.age} {
 		ch <- d.desc
 	}
 }
@@ -45,6 +47,10 @@ func (c *bindingCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		c.ready.give(ch, ready, of...)
 		c.steps.give(ch, float64(len(s.Steps)), of...)
+		if len(s.Waiting) > 0 {
+			oldest := slices.MinFunc(s.Waiting, func(a, b binding.Waiting) int { return a.Since.Compare(b.Since) })
+			c.age.give(ch, c.see.now().Sub(oldest.Since).Seconds(), of...)
+		}
 		if !s.TokenExpires.IsZero() {
 			c.expiry.give(ch, s.TokenExpires.Sub(c.see.now()).Seconds(), of...)
 		}

@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 )
@@ -16,6 +18,38 @@ const (
 	driftContested = "contested"
 )
 
+// Labels of what has drifted, beside the instance: which platform's binding,
+// and what of it.
+const (
+	labelPlatform = "platform"
+	labelObject   = "object"
+)
+
+// Kinds of objects.
+const (
+	objectAccount = "account"
+	objectSource  = "source"
+	objectRule    = "rule"
+)
+
+// objectKind is the kind of what the plan calls an action's object.
+func objectKind(name string) string {
+	switch {
+	case name == objectAccount:
+		return objectAccount
+	case strings.Contains(name, "#"):
+		return objectRule
+	}
+	return objectSource
+}
+
+// driftedObject is one that is otherwise than it was applied.
+type driftedObject struct {
+	binding  string
+	platform binding.Platform
+	name     string
+}
+
 // driftMetrics tell of what others changed behind our back.
 type driftMetrics struct {
 	found, repairs *prometheus.CounterVec
@@ -24,28 +58,32 @@ type driftMetrics struct {
 	mu sync.Mutex
 	// known is what had drifted at the last sync of each instance, and what is
 	// done about it.
-	known map[string]map[string]string
+	known map[string]map[driftedObject]string
 }
 
 func newDriftMetrics(m *metrics) *driftMetrics {
 	return &driftMetrics{
-		found:   m.counter("reconciler_drift_found_total", "Objects (accounts, sources, build rules) that were found to be otherwise than they were applied, each counted once until it is as declared again.", labelRegistry),
-		repairs: m.counter("reconciler_drift_repairs_total", "Actions that put drift right, by result: done or failed.", labelRegistry, "result"),
+		found:   m.counter("reconciler_drift_found_total", "Objects (accounts, sources, build rules) that were found to be otherwise than they were applied, each counted once until it is as declared again.", labelRegistry, labelPlatform, labelObject),
+		repairs: m.counter("reconciler_drift_repairs_total", "Actions that put drift right, by result: done or failed.", labelRegistry, labelPlatform, labelObject, "result"),
 		objects: m.gauge("reconciler_drift_objects", "Objects that the last sync of an instance found to have drifted, by what is done about it: repair, report (driftPolicy), contested (repairs did not hold, a person is asked).", labelRegistry, "handling"),
-		known:   map[string]map[string]string{},
+		known:   map[string]map[driftedObject]string{},
 	}
 }
 
 // begin makes the series of an instance.
 func (d *driftMetrics) begin(instance string) {
-	d.found.WithLabelValues(instance)
-	for _, state := range []reconcile.OutcomeState{reconcile.Done, reconcile.Failed} {
-		d.repairs.WithLabelValues(instance, string(state))
+	for _, platform := range binding.Platforms() {
+		for _, object := range []string{objectAccount, objectSource, objectRule} {
+			d.found.WithLabelValues(instance, string(platform), object)
+			for _, state := range []reconcile.OutcomeState{reconcile.Done, reconcile.Failed} {
+				d.repairs.WithLabelValues(instance, string(platform), object, string(state))
+			}
+		}
 	}
 	d.show(instance, nil)
 }
 
-func (d *driftMetrics) show(instance string, drifted map[string]string) {
+func (d *driftMetrics) show(instance string, drifted map[driftedObject]string) {
 	count := map[string]int{}
 	for _, handling := range drifted {
 		count[handling]++
@@ -70,7 +108,7 @@ func (d *driftMetrics) synced(instance string, p plan.Plan, incomplete bool) {
 	before, now := d.known[instance], driftOf(p)
 	for object := range now {
 		if _, known := before[object]; !known {
-			d.found.WithLabelValues(instance).Inc()
+			d.found.WithLabelValues(instance, string(object.platform), objectKind(object.name)).Inc()
 		}
 	}
 	if incomplete {
@@ -85,10 +123,10 @@ func (d *driftMetrics) synced(instance string, p plan.Plan, incomplete bool) {
 }
 
 // driftOf is what has drifted, by binding and object, and what is done about it.
-func driftOf(p plan.Plan) map[string]string {
-	drifted := map[string]string{}
+func driftOf(p plan.Plan) map[driftedObject]string {
+	drifted := map[driftedObject]string{}
 	for _, a := range p.Actions {
-		object := a.Binding + "\x00" + a.Object
+		object := driftedObject{a.Binding, a.Platform, a.Object}
 		switch {
 		case a.Contested:
 			drifted[object] = driftContested

@@ -115,8 +115,8 @@ func TestDriftIsCountedOnceAndItsRepair(t *testing.T) {
 	p := w.start()
 	p.ready("pay", "edge")
 	for _, series := range []string{
-		`reconciler_drift_found_total{registry="prod-hangzhou"}`, `reconciler_drift_objects{handling="report",registry="edge-shanghai"}`,
-		`reconciler_drift_repairs_total{registry="prod-hangzhou",result="done"}`,
+		`reconciler_drift_found_total{object="rule",platform="codeup",registry="prod-hangzhou"}`, `reconciler_drift_objects{handling="report",registry="edge-shanghai"}`,
+		`reconciler_drift_repairs_total{object="account",platform="gitlab",registry="prod-hangzhou",result="done"}`,
 	} {
 		if got := p.sample(series); got != 0 {
 			t.Errorf("before any drift: %s is %v", series, got)
@@ -129,17 +129,20 @@ func TestDriftIsCountedOnceAndItsRepair(t *testing.T) {
 		return p.sample(`reconciler_drift_objects{handling="report",registry="edge-shanghai"}`) == 1
 	})
 	p.await("drift is put right", func() bool {
-		return p.sample(`reconciler_drift_repairs_total{registry="prod-hangzhou",result="done"}`) >= 2
+		return p.sample(`reconciler_drift_repairs_total{object="account",platform="gitlab",registry="prod-hangzhou",result="done"}`) == 1 &&
+			p.sample(`reconciler_drift_repairs_total{object="source",platform="gitlab",registry="prod-hangzhou",result="done"}`) == 1
 	})
 	p.syncs(edge, 2)
 	p.syncs(prod, 2)
 	for series, want := range map[string]float64{
-		`reconciler_drift_found_total{registry="edge-shanghai"}`:                   1,
-		`reconciler_drift_repairs_total{registry="edge-shanghai",result="done"}`:   0,
-		`reconciler_drift_objects{handling="report",registry="edge-shanghai"}`:     1,
-		`reconciler_drift_objects{handling="repair",registry="prod-hangzhou"}`:     0,
-		`reconciler_drift_found_total{registry="prod-hangzhou"}`:                   2,
-		`reconciler_drift_repairs_total{registry="prod-hangzhou",result="failed"}`: 0,
+		`reconciler_drift_found_total{object="account",platform="gitlab",registry="edge-shanghai"}`:                   1,
+		`reconciler_drift_repairs_total{object="account",platform="gitlab",registry="edge-shanghai",result="done"}`:   0,
+		`reconciler_drift_objects{handling="report",registry="edge-shanghai"}`:                                        1,
+		`reconciler_drift_objects{handling="repair",registry="prod-hangzhou"}`:                                        0,
+		`reconciler_drift_found_total{object="account",platform="gitlab",registry="prod-hangzhou"}`:                   1,
+		`reconciler_drift_found_total{object="source",platform="gitlab",registry="prod-hangzhou"}`:                    1,
+		`reconciler_drift_found_total{object="rule",platform="gitlab",registry="prod-hangzhou"}`:                      0,
+		`reconciler_drift_repairs_total{object="account",platform="gitlab",registry="prod-hangzhou",result="failed"}`: 0,
 	} {
 		if got := p.sample(series); got != want {
 			t.Errorf("%s is %v, want %v", series, got, want)

@@ -38,11 +38,18 @@ func TestAnAuthorizationInTheConsoleIsSeenAndFollowed(t *testing.T) {
 	if got := waiting(); !got.Since.Equal(since) || !got.Overdue || len(got.Steps) == 0 {
 		t.Errorf("after a restart it waits as %+v, want since %s", got, since)
 	}
+	const age = `reconciler_binding_person_steps_age_seconds{binding="web",platform="github",registry="prod-hangzhou"}`
+	if got := p.sample(age); got < (7 * 24 * time.Hour).Seconds() {
+		t.Errorf("it has waited for %v seconds", got)
+	}
 	w.instance(prod).ConsoleBind("github", "", "web-bot")
 	p.ready("web")
 	repos := w.instance(prod).Snapshot().Repositories
 	if len(repos) != 1 || repos[0].Source == nil || len(repos[0].Rules) != 2 {
 		t.Errorf("what follows the authorization: %+v", repos)
+	}
+	if p.metric(age) {
+		t.Error("the age of what waits no more is served still")
 	}
 	if got := waiting(); got.Action != "" {
 		t.Errorf("still waits: %+v", got)

@@ -31,6 +31,12 @@ func TestADaemonStopsFightingARival(t *testing.T) {
 	}
 	w.instance(prod).ConsoleUnbind("gitlab")
 	p.await("the contest is told", contested)
+	for _, series := range []string{
+		`reconciler_binding_condition{binding="pay",condition="Contested",platform="gitlab",registry="prod-hangzhou",status="true"}`,
+		`reconciler_drift_objects{handling="contested",registry="prod-hangzhou"}`,
+	} {
+		p.await(series, func() bool { return p.sample(series) == 1 })
+	}
 	c := p.condition("pay", binding.Ready)
 	if c.Status != binding.False || c.Reason != reconcile.ReasonRepairDoesNotHold || !strings.Contains(c.Message, "found unbound again each time") {
 		t.Errorf("Ready is %+v", c)

@@ -29,6 +29,7 @@ func (m *maker) observedSteps() {
 		case Forbidden:
 			a.Reason = observedOnly + ": " + a.Reason // It has its finding already.
 		default:
+			a.Reported = a.Repair
 			m.tellDifference(*a)
 			a.Reason = observedOnly + ": " + a.Reason
 		}
