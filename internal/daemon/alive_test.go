@@ -29,6 +29,7 @@ func TestHealthIsFalseWhenALoopStandsStill(t *testing.T) {
 	w.populate(files)
 	w.commit(files)
 	w.config.Sync.DriftInterval, w.config.Sync.Interval = time.Minute, time.Minute
+	w.stopped = time.Now()
 	release := make(chan struct{})
 	p := w.stuckAt(release)
 	p.ready("pay")

@@ -182,14 +182,16 @@ func (f *follower) hand(ctx context.Context, snapshot source.Snapshot) error {
 			"line", finding.Line, "column", finding.Column, "message", finding.Message)
 	}
 	f.trial.begin(desired, f.instances)
-	for _, i := range f.instances {
-		i.loop.Submit(desired, f.asks(i.name)...)
-	}
-	f.handed = true
+	// Before anything is done for it, so that whoever sees it done finds it
+	// trusted.
 	if !desired.Rewritten {
 		if err := f.trust(ctx, desired.Revision); err != nil && ctx.Err() == nil {
 			f.log.Error("revision not remembered", "err", err)
 		}
 	}
+	for _, i := range f.instances {
+		i.loop.Submit(desired, f.asks(i.name)...)
+	}
+	f.handed = true
 	return nil
 }

@@ -43,6 +43,7 @@ func TestMetricsTellOfCallsAndQueue(t *testing.T) {
 	p := w.start()
 	p.ready("pay", "plat")
 	p.syncs(edge, 1)
+	p.syncs(prod, 1)
 	for series, want := range map[string]float64{
 		`reconciler_registry_requests_total{code="OK",operation="CreateUserSourceAccount",registry="prod-hangzhou"}`:                  2,
 		`reconciler_code_host_requests_total{code="2xx",platform="gitlab"}`:                                                           1,

@@ -152,7 +152,9 @@ func TestWhatIsKnownSurvivesAReload(t *testing.T) {
 	files := map[string]string{"pay.yaml": gitlabAt("pay", prod), "edge.yaml": gitlabAt("edge", edge)}
 	w.populate(files)
 	w.commit(files)
-	// On edge nothing can be bound, and what failed rests.
+	// On edge nothing can be bound, and what failed rests: for as long as this
+	// takes, for the clock stands still.
+	w.stopped = time.Now()
 	w.outside.Registry.Faults.Add(sandbox.Fault{
 		Match:  func(r *http.Request) bool { return r.Method == http.MethodPut && ofEdge(r) },
 		Status: http.StatusBadRequest, ContentType: "application/json", Body: `{"code":"NOT_NOW","message":"not now","requestId":"1"}`,

@@ -38,6 +38,9 @@ type world struct {
 	gitDown atomic.Bool
 	// ahead is how far the daemon's clock is ahead.
 	ahead atomic.Int64
+	// stopped is the time at which the daemon's clock stands still, but for
+	// what it is ahead; it goes where this is zero.
+	stopped time.Time
 	// reload is how the daemon takes another configuration.
 	reload Reload
 	tokens map[string]int
@@ -235,10 +238,19 @@ func (l *lines) String() string {
 func (w *world) options(p *process) Options {
 	return Options{
 		Config: w.config, LogTo: p.log, Events: p.event,
-		Now:  func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) },
+		Now:  w.now,
 		Dial: map[string]string{"gitlab.example.com:443": w.outside.GitLabTLS}, RootCAs: w.outside.RootCAs,
 		hostPace: 10_000,
 	}
+}
+
+// now is the daemon's clock.
+func (w *world) now() time.Time {
+	now := w.stopped
+	if now.IsZero() {
+		now = time.Now()
+	}
+	return now.Add(time.Duration(w.ahead.Load()))
 }
 
 func (w *world) process() *process {
