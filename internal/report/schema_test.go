@@ -175,6 +175,7 @@ func TestPublishedSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
 		{"snapshot.json", "Effort", report.SnapshotEffort{}},
 		{"snapshot.json", "Repairs", binding.Repairs{}},
 		{"snapshot.json", "Repair", binding.Repair{}},
+		{"snapshot.json", "Wait", binding.Wait{}},
 		{"snapshot.json", "Suspension", report.SnapshotSuspension{}},
 		{"snapshot.json", "Unknown", binding.Unknown{}},
 		{"snapshot.json", "Capabilities", binding.Capabilities{}},

@@ -181,21 +181,23 @@ func (i SnapshotIntent) Intent(instance string) binding.Intent {
 	}
 }
 
-// SnapshotEffort is a binding.Effort of the instance.
+// SnapshotEffort is a binding.Effort of the instance, without what no plan is
+// made of: what failed.
 type SnapshotEffort struct {
 	Binding string            `json:"binding"`
 	Digest  string            `json:"digest,omitempty"`
 	Repairs []binding.Repairs `json:"repairs,omitempty"`
+	Waits   []binding.Wait    `json:"waits,omitempty"`
 }
 
 // NewSnapshotEffort is what is published of an effort.
 func NewSnapshotEffort(e binding.Effort) SnapshotEffort {
-	return SnapshotEffort{Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs}
+	return SnapshotEffort{Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs, Waits: e.Waits}
 }
 
 // Effort is the effort, on an instance.
 func (e SnapshotEffort) Effort(instance string) binding.Effort {
-	return binding.Effort{Instance: instance, Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs}
+	return binding.Effort{Instance: instance, Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs, Waits: e.Waits}
 }
 
 // SnapshotSuspension is a binding.Suspension of the instance, without what is
