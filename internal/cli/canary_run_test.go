@@ -92,6 +92,7 @@ func newCanaryRun(t *testing.T) *canaryRun {
 		access: func(instance string) (string, string) {
 			return c.mark(instance + " access key secret"), c.mark(instance + " security token")
 		},
+		hook:  c.hookSecret,
 		token: func(binding string, n int) string { return c.mark(binding + " token " + strings.Repeat("I", n)) },
 	})
 	if err != nil {
@@ -215,6 +216,7 @@ func (c *canaryRun) ask(log string) {
 	for _, path := range []string{"bindings", "memory/prod-hangzhou", "memory/edge-shanghai", "sync", "attest", "suspend", "resume", "snapshot", "none"} {
 		c.fetch(socket, "http://daemon/v1alpha1/"+path)
 	}
+	c.deliver(log)
 	c.run([]int{0}, "get")
 	c.run([]int{0}, "get", "--output", "json")
 	c.run([]int{0}, "snapshot", "--out", "published.json")

@@ -40,6 +40,9 @@ type worldSecrets struct {
 	access func(instance string) (secret, securityToken string)
 	// token gives the nth token of a binding, from 1.
 	token func(binding string, n int) string
+	// hook gives the secret of a webhook's sender; nil where there is no
+	// webhook.
+	hook func(sender string) string
 }
 
 // plainSecrets are those of the stories.
@@ -53,6 +56,12 @@ func plainSecrets() worldSecrets {
 
 // worldInstances are the registry instances of every story.
 func worldInstances() []string { return []string{"edge-shanghai", "prod-hangzhou"} }
+
+// worldSenders are the webhook senders of a world that has any. Each is named
+// as its type.
+func worldSenders() []string {
+	return []string{"github", "gitlab", "gitlab-signed", "bitbucket", "codeup", "generic"}
+}
 
 // newWorld starts a sandbox and fills it with what the declarations in folder
 // take for granted.
@@ -231,6 +240,13 @@ instances:
 		if securityToken != "" {
 			fmt.Fprintf(&text, "        securityTokenFile: secrets/%s-sts\n", name)
 			files[name+"-sts"] = securityToken
+		}
+	}
+	if w.secrets.hook != nil {
+		fmt.Fprintln(&text, "webhooks:\n  listen: \"127.0.0.1:0\"\n  senders:")
+		for _, name := range worldSenders() {
+			fmt.Fprintf(&text, "    - {name: %s, type: %s, secretFile: secrets/hook-%[1]s}\n", name, strings.TrimSuffix(name, "-signed"))
+			files["hook-"+name] = w.secrets.hook(name)
 		}
 	}
 	if err := os.MkdirAll(filepath.Join(w.folder, "secrets"), 0o700); err != nil {

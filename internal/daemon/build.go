@@ -56,6 +56,9 @@ type Options struct {
 	calls *callMetrics
 	// moved is called when a request to the git server is over; nil as calls.
 	moved func()
+	// pushPauses are the pauses between the looks for a pushed commit; nil is
+	// what pushPauses gives. Only tests set it.
+	pushPauses []time.Duration
 }
 
 // Engine is the parts that live as long as the process, and the generation
@@ -84,6 +87,7 @@ type longLived struct {
 	store    *state.Store
 	cache    *manifest.Cache
 	metrics  *metrics
+	webhooks *webhooks
 	told     func(reconcile.Event)
 	closers  []func() error
 	// foreign says that what was applied is a running daemon's word.
@@ -108,6 +112,8 @@ type generation struct {
 	followed atomic.Pointer[time.Time]
 	// vault is nil where no secret store is configured.
 	vault *vault.Client
+	// takeWebhooks makes the configured senders hold; nil until they are read.
+	takeWebhooks func()
 	// release lets go of what the generation alone holds.
 	release []func() error
 }
@@ -137,6 +143,9 @@ func Build(ctx context.Context, opts Options) (_ *Engine, err error) {
 	if opts.Redactor == nil {
 		opts.Redactor = secrets.NewRedactor(opts.Now)
 	}
+	if opts.pushPauses == nil {
+		opts.pushPauses = pushPauses()
+	}
 	e := &Engine{longLived: &longLived{
 		outside: opts, now: opts.Now, cache: manifest.NewCache(), told: opts.Events, redactor: opts.Redactor,
 	}}
@@ -144,6 +153,7 @@ func Build(ctx context.Context, opts Options) (_ *Engine, err error) {
 	e.log = newLog(opts.LogTo, opts.Config.Log.Format, &e.level, opts.Redactor)
 	e.metrics = newMetrics(e.sights())
 	e.metrics.config.read(true, opts.Now())
+	e.webhooks = newWebhooks(e.longLived)
 	defer func() {
 		if err != nil {
 			e.letGo(&e.closers)

@@ -39,6 +39,8 @@ type Config struct {
 	State          StateConfig  `yaml:"state"`
 	Server         ServerConfig `yaml:"server"`
 	Log            LogConfig    `yaml:"log"`
+	// Webhooks is nil where only the interval looks at the source.
+	Webhooks *WebhooksConfig `yaml:"webhooks"`
 }
 
 // SourceConfig says where declarations come from; exactly one field is set.

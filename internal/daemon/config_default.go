@@ -44,6 +44,9 @@ func (c *Config) fillDefaults() {
 	if c.Vault != nil {
 		c.Vault.Auth.fillDefaults()
 	}
+	if c.Webhooks != nil {
+		setDefault(&c.Webhooks.Listen, ":9441")
+	}
 	for _, observer := range []*ObserverConfig{c.CodeHosts.GitHub.Observer, c.CodeHosts.Bitbucket.Observer} {
 		if observer != nil {
 			setDefault(&observer.Vault.Key, "token")

@@ -36,6 +36,9 @@ func (c *Config) fileFields() []fileField {
 		add("vault.clientKeyFile", &c.Vault.ClientKeyFile)
 		c.Vault.Auth.fileFields(add)
 	}
+	if c.Webhooks != nil {
+		c.Webhooks.fileFields(add)
+	}
 	return fields
 }
 

@@ -4,12 +4,8 @@ package daemon
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
 	"time"
-
-	"reconciler/internal/server"
 )
 
 // closeTimeout bounds the end of answers in flight at shutdown.
@@ -20,21 +16,17 @@ const closeTimeout = 5 * time.Second
 // a changed configuration is taken as reload says. The error is for what keeps
 // it from starting.
 func Run(ctx context.Context, e *Engine, reload Reload) error {
-	g := e.present()
-	srv, err := server.Listen(ctx, server.Options{
-		Listen: g.config.Server.Listen, Socket: g.config.Server.Socket, State: e, Attester: e, Syncer: e, Suspender: e, Snapshots: e,
-		Metrics: e.metrics.registry, Log: e.log,
-	})
+	listening, err := e.listen(ctx)
 	if err != nil {
 		return err
 	}
-	srv.Serve()
-	e.log.Info("started", "instances", len(g.instances), "source", g.config.sourceKey(), "listen", srv.Address(), "socket", g.config.Server.Socket)
+	listening.serve()
+	g := e.present()
+	e.log.Info("started", "instances", len(g.instances), "source", g.config.sourceKey(), "listen", listening.server.Address(),
+		"socket", g.config.Server.Socket, "webhooks", listening.webhookAddress())
 	(&reloader{Engine: e, reload: reload}).run(ctx)
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-	defer cancel()
-	if err := srv.Close(closing); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("daemon: %w", err)
+	if err := listening.close(ctx); err != nil {
+		return err
 	}
 	e.log.Info("stopped")
 	return nil

@@ -127,6 +127,9 @@ func (d *doctor) rest() []section {
 			sections = append(sections, section{"Registry " + c.Name, func(ctx context.Context, l *list) { d.registry(ctx, l, c) }})
 		}
 	}
+	if d.o.Config.Webhooks != nil {
+		sections = append(sections, section{"Webhooks", d.webhooks})
+	}
 	sections = append(sections, section{"Code hosts", d.hosts})
 	for _, b := range d.declared {
 		sections = append(sections, section{"Binding " + b.Name, func(ctx context.Context, l *list) { d.binding(ctx, l, b) }})

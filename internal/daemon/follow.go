@@ -24,23 +24,26 @@ type follower struct {
 	handed bool
 	// unwatched says that it was told already that the folder is not watched.
 	unwatched bool
+	// expected is a pushed commit that was not seen yet; lastPush is when a
+	// push was last looked for.
+	expected expectation
+	lastPush time.Time
 }
 
-// run looks at once, then on the interval, whenever a watched folder changes,
-// and when a person asks. A snapshot of the generation before holds until the
-// source answers.
+// run looks at once, then on the interval, whenever a watched folder changes
+// or a push is told, and when a person asks. A snapshot of the generation
+// before holds until the source answers.
 func (f *follower) run(ctx context.Context) {
 	defer close(f.unfollowed)
 	_ = f.safely(ctx, f.resume) // What is wrong was told.
 	var changes <-chan struct{}
-	sync := f.config.Sync
 	for {
 		if changes == nil {
 			changes = f.watch(ctx)
 		}
 		f.handed = false
 		f.answer(f.safely(ctx, f.look))
-		timer := time.NewTimer(sync.vary(sync.Interval))
+		timer := time.NewTimer(f.pause())
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -49,6 +52,9 @@ func (f *follower) run(ctx context.Context) {
 		case asked := <-f.looks:
 			timer.Stop()
 			f.asked = append(f.asked, asked)
+		case push := <-f.webhooks.pushes.newest:
+			timer.Stop()
+			f.pushed(ctx, push)
 		case _, watched := <-changes:
 			timer.Stop()
 			if !watched {

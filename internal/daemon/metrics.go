@@ -55,6 +55,8 @@ type metrics struct {
 	drift  *driftMetrics
 	calls  *callMetrics
 	config configMetrics
+	// webhooks count requests, by sender and result.
+	webhooks *prometheus.CounterVec
 }
 
 // sights are what is asked for at each scrape.
@@ -91,6 +93,7 @@ func newMetrics(see sights) *metrics {
 	m.drift = newDriftMetrics(m)
 	m.calls = newCallMetrics(m)
 	m.config = newConfigMetrics(m)
+	m.webhooks = m.counter("reconciler_webhook_requests_total", "Requests to a configured webhook sender, by result: accepted, ignored, unmatched, unauthorized, rejected or limited.", "sender", "result")
 	m.registry.MustRegister(newBindingCollector(m, see), newQueueCollector(m, see), newVaultCollector(m, see), buildInfo(m))
 	return m
 }

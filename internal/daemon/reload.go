@@ -154,7 +154,14 @@ func (r *reloader) next() (_ *generation, found []finding.Finding, err error) {
 		return nil, found, errRefused
 	}
 	next, err := r.generate(config)
-	return next, found, err
+	if err != nil {
+		return nil, found, err
+	}
+	if next.takeWebhooks, err = r.webhooks.prepare(config); err != nil {
+		next.close()
+		return nil, found, err
+	}
+	return next, found, nil
 }
 
 // exchange ends the running generation, hands what it has in memory to the
@@ -167,6 +174,7 @@ func (r *reloader) exchange(ctx context.Context, stop func(), next *generation) 
 	next.inherit(before)
 	r.current.Store(next)
 	r.exchanging.Unlock()
+	next.takeWebhooks()
 	r.level.Set(next.config.Log.level())
 	stop = next.start(ctx)
 	// Its Vault session ends while the next one works.
@@ -191,6 +199,7 @@ func (g *generation) inherit(before *generation) {
 	}
 	if g.config.sourceKey() == before.config.sourceKey() {
 		g.follower.last = before.follower.last
+		g.follower.expected = before.follower.expected
 	}
 }
 
@@ -211,11 +220,18 @@ func (g *generation) asksAs(before *generation, name string) bool {
 type fixedField struct{ path, value string }
 
 func (c *Config) fixedFields() []fixedField {
+	var hooks WebhooksConfig
+	if c.Webhooks != nil {
+		hooks = *c.Webhooks
+	}
 	return []fixedField{
 		{"state.path", filepath.Clean(c.State.Path)},
 		{"server.listen", c.Server.Listen},
 		{"server.socket", filepath.Clean(c.Server.Socket)},
 		{"log.format", c.Log.Format},
+		{"webhooks.listen", hooks.Listen},
+		{"webhooks.certFile", hooks.CertFile},
+		{"webhooks.keyFile", hooks.KeyFile},
 	}
 }
 

@@ -31,7 +31,7 @@ const (
 
 // world is the outside world of a daemon, and the configuration for it.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	outside *sandbox.Sandbox
 	config  Config
 	// gitDown makes the git server answer 503.
@@ -43,10 +43,12 @@ type world struct {
 	stopped time.Time
 	// reload is how the daemon takes another configuration.
 	reload Reload
-	tokens map[string]int
+	// pushPauses are the daemon's pauses between looks for a pushed commit.
+	pushPauses []time.Duration
+	tokens     map[string]int
 }
 
-func newWorld(t *testing.T, edit ...func(*sandbox.Options)) *world {
+func newWorld(t testing.TB, edit ...func(*sandbox.Options)) *world {
 	t.Helper()
 	w := &world{t: t, tokens: map[string]int{}}
 	opts := sandbox.Options{
@@ -196,7 +198,7 @@ func (w *world) writes(instance string) []string {
 
 // process is a daemon that runs.
 type process struct {
-	t      *testing.T
+	t      testing.TB
 	engine *Engine
 	log    *lines
 	news   chan struct{}
@@ -240,7 +242,7 @@ func (w *world) options(p *process) Options {
 		Config: w.config, LogTo: p.log, Events: p.event,
 		Now:  w.now,
 		Dial: map[string]string{"gitlab.example.com:443": w.outside.GitLabTLS}, RootCAs: w.outside.RootCAs,
-		hostPace: 10_000,
+		hostPace: 10_000, pushPauses: w.pushPauses,
 	}
 }
 

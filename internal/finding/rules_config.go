@@ -92,6 +92,14 @@ account a binding is made.`,
 			Source: configSource,
 		},
 		{
+			Code: "webhook-name-unique", Severity: Error,
+			Sentence: "Every webhook sender of the configuration has a name of its own, and every alias another host.",
+			Hint:     "Rename one of the senders, at the code host too; remove one of the aliases.",
+			Explanation: `The name of a sender is its path, /hooks/NAME, and decides by which secret a delivery is proven. With two senders
+of one name, or with one host that stands for two, it would be up to chance which is meant.`,
+			Source: configSource,
+		},
+		{
 			Code: "instance-required", Severity: Error,
 			Sentence: "The configuration has at least one instance.",
 			Hint:     "Add an instance with its name and region under instances.",

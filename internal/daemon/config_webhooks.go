@@ -1,0 +1,124 @@
+package daemon
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+
+	"reconciler/internal/server/webhook"
+)
+
+// WebhooksConfig is the port for code hosts' webhooks.
+type WebhooksConfig struct {
+	Listen string `yaml:"listen"`
+	// CertFile and KeyFile are both set where the port speaks TLS.
+	CertFile string                `yaml:"certFile"`
+	KeyFile  string                `yaml:"keyFile"`
+	Senders  []WebhookSenderConfig `yaml:"senders"`
+	Aliases  []WebhookAliasConfig  `yaml:"aliases"`
+}
+
+// WebhookSenderConfig is one sender; Type is a webhook.Kind.
+type WebhookSenderConfig struct {
+	Name               string `yaml:"name"`
+	Type               string `yaml:"type"`
+	SecretFile         string `yaml:"secretFile"`
+	PreviousSecretFile string `yaml:"previousSecretFile"`
+}
+
+// WebhookAliasConfig is another name of a host.
+type WebhookAliasConfig struct {
+	From string `yaml:"from"`
+	To   string `yaml:"to"`
+}
+
+// webhookSettings are what the webhooks need to know of a configuration.
+func (c *Config) webhookSettings() webhook.Settings {
+	var s webhook.Settings
+	if git := c.Source.Git; git != nil {
+		s.Source.URL = git.URL
+		switch {
+		case git.Commit != "":
+		case git.Tag != "":
+			s.Source.Ref = "refs/tags/" + git.Tag
+		default:
+			s.Source.Ref = "refs/heads/" + git.Branch
+		}
+	}
+	if c.Webhooks == nil {
+		return s
+	}
+	for _, sender := range c.Webhooks.Senders {
+		s.Senders = append(s.Senders, webhook.Sender{
+			Name: sender.Name, Kind: webhook.Kind(sender.Type),
+			SecretFile: sender.SecretFile, PreviousSecretFile: sender.PreviousSecretFile,
+		})
+	}
+	s.Aliases = map[string]string{}
+	for _, alias := range c.Webhooks.Aliases {
+		s.Aliases[alias.From] = alias.To
+	}
+	return s
+}
+
+func (w *WebhooksConfig) fileFields(add func(string, *string)) {
+	add("webhooks.certFile", &w.CertFile)
+	add("webhooks.keyFile", &w.KeyFile)
+	for i := range w.Senders {
+		add(fmt.Sprintf("webhooks.senders[%d].secretFile", i), &w.Senders[i].SecretFile)
+		add(fmt.Sprintf("webhooks.senders[%d].previousSecretFile", i), &w.Senders[i].PreviousSecretFile)
+	}
+}
+
+// webhooks checks the port, the senders and the aliases.
+func (c *configCheck) webhooks(config Config) {
+	w := config.Webhooks
+	if w == nil {
+		return
+	}
+	if _, _, err := net.SplitHostPort(w.Listen); err != nil {
+		c.add("config-address", "webhooks.listen", "webhooks.listen is not host:port")
+	}
+	if (w.CertFile == "") != (w.KeyFile == "") {
+		c.add("config-conflict", "webhooks", "certFile and keyFile go together")
+	}
+	c.webhookSenders(w.Senders)
+	c.webhookAliases(w.Aliases)
+	switch git := config.Source.Git; {
+	case git == nil:
+		c.add("config-unused", "webhooks", "the source is a folder, which no push changes")
+	case cmp.Or(git.Branch, git.Tag) == "":
+		c.add("config-unused", "webhooks", "the source stands on a commit, which no push moves")
+	}
+}
+
+func (c *configCheck) webhookSenders(senders []WebhookSenderConfig) {
+	if len(senders) == 0 {
+		c.add("config-conflict", "webhooks.senders", "webhooks has a port and no senders")
+	}
+	names := map[string]int{}
+	for i, s := range senders {
+		if first, ok := names[s.Name]; ok {
+			c.add("webhook-name-unique", fmt.Sprintf("webhooks.senders[%d].name", i), "the sender %s is configured twice, first as senders[%d]", s.Name, first)
+			continue
+		}
+		names[s.Name] = i
+	}
+}
+
+func (c *configCheck) webhookAliases(aliases []WebhookAliasConfig) {
+	hosts := map[string]int{}
+	for i, a := range aliases {
+		at := fmt.Sprintf("webhooks.aliases[%d]", i)
+		for _, host := range []struct{ field, value string }{{".from", a.From}, {".to", a.To}} {
+			if !webhook.ValidHost(host.value) {
+				c.add("config-address", at+host.field, "%s%s is not host or host:port", at, host.field)
+			}
+		}
+		if first, ok := hosts[a.From]; ok {
+			c.add("webhook-name-unique", at+".from", "%s stands for two hosts, the first in aliases[%d]", a.From, first)
+			continue
+		}
+		hosts[a.From] = i
+	}
+}

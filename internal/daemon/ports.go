@@ -1,0 +1,70 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"reconciler/internal/server"
+	"reconciler/internal/server/webhook"
+)
+
+// ports are what a daemon listens on. They stay when the generation is
+// exchanged.
+type ports struct {
+	server *server.Server
+	// webhooks is nil where none are configured.
+	webhooks *webhook.Server
+}
+
+// listen opens every port, so that an address in use, or a webhook's secret
+// that cannot be read, is an error before any work begins.
+func (e *Engine) listen(ctx context.Context) (*ports, error) {
+	c := e.present().config
+	take, err := e.webhooks.prepare(c)
+	if err != nil {
+		return nil, err
+	}
+	take()
+	p := &ports{}
+	if p.server, err = server.Listen(ctx, server.Options{
+		Listen: c.Server.Listen, Socket: c.Server.Socket, State: e, Attester: e, Syncer: e, Suspender: e, Snapshots: e,
+		Metrics: e.metrics.registry, Log: e.log,
+	}); err != nil {
+		return nil, err
+	}
+	if p.webhooks, err = e.listenWebhooks(ctx, c); err != nil {
+		return nil, errors.Join(err, p.server.Close(ctx))
+	}
+	return p, nil
+}
+
+// serve answers until close.
+func (p *ports) serve() {
+	p.server.Serve()
+	if p.webhooks != nil {
+		p.webhooks.Serve()
+	}
+}
+
+// webhookAddress is where webhooks are listened for, or nothing.
+func (p *ports) webhookAddress() string {
+	if p.webhooks == nil {
+		return ""
+	}
+	return p.webhooks.Address()
+}
+
+// close lets answers in flight end, for a while.
+func (p *ports) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	err := p.server.Close(ctx)
+	if p.webhooks != nil {
+		err = errors.Join(err, p.webhooks.Close(ctx))
+	}
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("daemon: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package daemon
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"reconciler/internal/server/webhook"
+)
+
+// pushSpacing is the least time between two looks for pushes: a storm of them
+// costs two looks a second.
+const pushSpacing = 500 * time.Millisecond
+
+// pushPauses are the pauses between the looks for a commit that was pushed and
+// that the source does not show yet. Hosts tell of a push before every one of
+// their servers has it.
+func pushPauses() []time.Duration {
+	return []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
+}
+
+// pushes hold the newest push that nobody has looked for.
+type pushes struct {
+	mu     sync.Mutex
+	newest chan webhook.Push
+}
+
+// put takes the place of a push that waits.
+func (p *pushes) put(push webhook.Push) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.newest:
+	default:
+	}
+	p.newest <- push
+}
+
+// expectation is a commit that was pushed, and how often the source was asked
+// for it since.
+type expectation struct {
+	commit string
+	looks  int
+}
+
+// next says how long to wait for the next look for the commit; ok is false
+// where it is seen, where there is none, and where it was looked for often
+// enough, of which tired tells.
+func (e *expectation) next(seen string, pauses []time.Duration) (pause time.Duration, ok, tired bool) {
+	switch {
+	case e.commit == "":
+		return 0, false, false
+	case e.commit == seen:
+		*e = expectation{}
+		return 0, false, false
+	case e.looks >= len(pauses):
+		*e = expectation{}
+		return 0, false, true
+	}
+	e.looks++
+	return pauses[e.looks-1], true, false
+}
+
+// pause is how long the follower waits before it looks by itself.
+func (f *follower) pause() time.Duration {
+	interval, commit := f.config.Sync.vary(f.config.Sync.Interval), f.expected.commit
+	pause, ok, tired := f.expected.next(f.seen, f.outside.pushPauses)
+	if tired {
+		f.log.Info("a pushed commit is not what the source shows; the interval still holds", "commit", commit, "revision", f.seen)
+	}
+	if !ok {
+		return interval
+	}
+	f.log.Debug("a commit was pushed, and the source does not show it yet", "commit", commit, "revision", f.seen, "looked_for", f.expected.looks)
+	return min(pause, interval)
+}
+
+// pushed takes a push, for which the caller looks next. Pushes that come close
+// together are one.
+func (f *follower) pushed(ctx context.Context, push webhook.Push) {
+	if wait := pushSpacing - time.Since(f.lastPush); wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+	}
+	select {
+	case push = <-f.webhooks.pushes.newest:
+	default:
+	}
+	f.expected, f.lastPush = expectation{commit: push.Commit}, time.Now()
+}

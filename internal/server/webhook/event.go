@@ -1,0 +1,265 @@
+package webhook
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// event is what a delivery says. Only a push can move anything.
+type event struct {
+	// name is what the sender calls it.
+	name string
+	push bool
+	// addresses are those of the pushed repository, any one of which names it.
+	addresses []string
+	changes   []change
+}
+
+// change is one branch or tag that a push moved.
+type change struct {
+	// ref is written out, such as refs/heads/main.
+	ref string
+	// commit is where it stands now; empty where the sender does not say.
+	commit  string
+	deleted bool
+}
+
+// decode reads the fields of target from a body. The error names neither them
+// nor any value.
+func decode(body []byte, target any) error {
+	if err := json.Unmarshal(body, target); err != nil {
+		// By its type only: the text may repeat the body.
+		return fmt.Errorf("the body is not the JSON of a delivery (%T)", err)
+	}
+	return nil
+}
+
+// isNoCommit says that an id stands for a ref that is not there.
+func isNoCommit(id string) bool { return id != "" && strings.Trim(id, "0") == "" }
+
+// commitID is id where it is the full id of a commit, and empty otherwise.
+func commitID(id string) string {
+	if (len(id) != 40 && len(id) != 64) || isNoCommit(id) || strings.Trim(id, "0123456789abcdef") != "" {
+		return ""
+	}
+	return id
+}
+
+// parseGitHub reads a delivery of GitHub. Source: "Webhook events and
+// payloads", events ping and push. A push of an annotated tag has the id of
+// the tag in after, and the commit in head_commit.
+func parseGitHub(h http.Header, body []byte) (event, error) {
+	var p struct {
+		Ref        string `json:"ref"`
+		After      string `json:"after"`
+		Deleted    bool   `json:"deleted"`
+		HeadCommit *struct {
+			ID string `json:"id"`
+		} `json:"head_commit"`
+		Repository *struct {
+			CloneURL string `json:"clone_url"`
+			SSHURL   string `json:"ssh_url"`
+			HTMLURL  string `json:"html_url"`
+		} `json:"repository"`
+	}
+	e := event{name: h.Get("X-Github-Event"), push: h.Get("X-Github-Event") == "push"}
+	if !e.push {
+		return e, nil
+	}
+	if strings.HasPrefix(h.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		return event{}, fmt.Errorf("the body is a form: set the webhook's content type to application/json")
+	}
+	if err := decode(body, &p); err != nil {
+		return event{}, err
+	}
+	commit := p.After
+	if p.HeadCommit != nil && p.HeadCommit.ID != "" {
+		commit = p.HeadCommit.ID
+	}
+	e.changes = []change{{ref: p.Ref, commit: commitID(commit), deleted: p.Deleted || isNoCommit(p.After)}}
+	if p.Repository != nil {
+		e.addresses = []string{p.Repository.CloneURL, p.Repository.SSHURL, p.Repository.HTMLURL}
+	}
+	return e, nil
+}
+
+// parseKind reads what GitLab and Codeup call the event. It stands alone, for
+// the other fields are of other types in other events.
+func parseKind(body []byte) (event, error) {
+	var p struct {
+		ObjectKind string `json:"object_kind"`
+		EventName  string `json:"event_name"`
+	}
+	if err := decode(body, &p); err != nil {
+		return event{}, err
+	}
+	name := cmp.Or(p.ObjectKind, p.EventName)
+	return event{name: name, push: name == "push" || name == "tag_push"}, nil
+}
+
+// parseGitLab reads a delivery of GitLab. Source: "Webhook events", push and
+// tag events, and "System hooks", which say event_name in place of
+// object_kind. after is the id of the tag for an annotated one, checkout_sha
+// the commit; it is null where the ref was deleted.
+func parseGitLab(_ http.Header, body []byte) (event, error) {
+	var p struct {
+		Ref         string `json:"ref"`
+		After       string `json:"after"`
+		CheckoutSHA string `json:"checkout_sha"`
+		Project     *struct {
+			GitHTTPURL string `json:"git_http_url"`
+			GitSSHURL  string `json:"git_ssh_url"`
+			WebURL     string `json:"web_url"`
+		} `json:"project"`
+		Repository *struct {
+			GitHTTPURL string `json:"git_http_url"`
+			GitSSHURL  string `json:"git_ssh_url"`
+			Homepage   string `json:"homepage"`
+		} `json:"repository"`
+	}
+	e, err := parseKind(body)
+	if err != nil || !e.push {
+		return e, err
+	}
+	if err := decode(body, &p); err != nil {
+		return event{}, err
+	}
+	commit := p.After
+	if p.CheckoutSHA != "" {
+		commit = p.CheckoutSHA
+	}
+	e.changes = []change{{ref: p.Ref, commit: commitID(commit), deleted: isNoCommit(p.After)}}
+	if r := p.Project; r != nil {
+		e.addresses = append(e.addresses, r.GitHTTPURL, r.GitSSHURL, r.WebURL)
+	}
+	if r := p.Repository; r != nil {
+		e.addresses = append(e.addresses, r.GitHTTPURL, r.GitSSHURL, r.Homepage)
+	}
+	return e, nil
+}
+
+// parseBitbucket reads a delivery of Bitbucket Cloud. Source: "Event
+// payloads", repo:push. The payload has no clone address but the one of the
+// page; full_name is workspace/repository. new is null for a deleted ref.
+func parseBitbucket(h http.Header, body []byte) (event, error) {
+	type reference struct {
+		Type   string `json:"type"`
+		Name   string `json:"name"`
+		Target *struct {
+			Hash string `json:"hash"`
+		} `json:"target"`
+	}
+	var p struct {
+		Push *struct {
+			Changes []struct {
+				New *reference `json:"new"`
+				Old *reference `json:"old"`
+			} `json:"changes"`
+		} `json:"push"`
+		Repository *struct {
+			FullName string `json:"full_name"`
+			Links    *struct {
+				HTML *struct {
+					Href string `json:"href"`
+				} `json:"html"`
+			} `json:"links"`
+		} `json:"repository"`
+	}
+	e := event{name: h.Get("X-Event-Key"), push: h.Get("X-Event-Key") == "repo:push"}
+	if !e.push {
+		return e, nil
+	}
+	if err := decode(body, &p); err != nil {
+		return event{}, err
+	}
+	if p.Push != nil {
+		for _, c := range p.Push.Changes {
+			now, deleted := c.New, c.New == nil
+			if deleted {
+				now = c.Old
+			}
+			if now == nil {
+				continue
+			}
+			moved := change{ref: "refs/heads/" + now.Name, deleted: deleted}
+			if now.Type == "tag" || now.Type == "annotated_tag" {
+				moved.ref = "refs/tags/" + now.Name
+			}
+			if now.Target != nil {
+				moved.commit = commitID(now.Target.Hash)
+			}
+			e.changes = append(e.changes, moved)
+		}
+	}
+	if r := p.Repository; r != nil {
+		if r.FullName != "" {
+			e.addresses = append(e.addresses, "https://bitbucket.org/"+r.FullName)
+		}
+		if r.Links != nil && r.Links.HTML != nil {
+			e.addresses = append(e.addresses, r.Links.HTML.Href)
+		}
+	}
+	return e, nil
+}
+
+// parseCodeup reads a delivery of Codeup. Source: "Webhooks settings" of
+// Alibaba Cloud DevOps, push and tag push events: object_kind is push or
+// tag_push, the repository's addresses stand in repository as git_http_url,
+// git_ssh_url, url and homepage. There is no project, no checkout_sha and no
+// delivery id, as GitLab has them. Assumed, for the page does not say: a
+// deleted ref has an after of zeros, and after is the commit. Receivers in the
+// wild also read git_secondary_http_url and git_secondary_ssh_url, the
+// repository's addresses under a second name, and meet test deliveries of the
+// console without object_kind.
+func parseCodeup(h http.Header, body []byte) (event, error) {
+	var p struct {
+		Ref        string `json:"ref"`
+		After      string `json:"after"`
+		Repository *struct {
+			GitHTTPURL          string `json:"git_http_url"`
+			GitSSHURL           string `json:"git_ssh_url"`
+			GitSecondaryHTTPURL string `json:"git_secondary_http_url"`
+			GitSecondarySSHURL  string `json:"git_secondary_ssh_url"`
+			URL                 string `json:"url"`
+			Homepage            string `json:"homepage"`
+		} `json:"repository"`
+	}
+	e, err := parseKind(body)
+	if e.name == "" {
+		// The page says Codeup-Event; receivers in the wild see X-Codeup-Event.
+		e.name = h.Get("Codeup-Event") + h.Get("X-Codeup-Event") + " without object_kind, as of a test"
+	}
+	if err != nil || !e.push {
+		return e, err
+	}
+	if err := decode(body, &p); err != nil {
+		return event{}, err
+	}
+	e.changes = []change{{ref: p.Ref, commit: commitID(p.After), deleted: isNoCommit(p.After)}}
+	if r := p.Repository; r != nil {
+		e.addresses = []string{r.GitHTTPURL, r.GitSSHURL, r.GitSecondaryHTTPURL, r.GitSecondarySSHURL, r.URL, r.Homepage}
+	}
+	return e, nil
+}
+
+// parseGeneric reads the body of a sender of our own: docs/webhooks.md.
+func parseGeneric(_ http.Header, body []byte) (event, error) {
+	var p struct {
+		Repository string `json:"repository"`
+		Ref        string `json:"ref"`
+		Commit     string `json:"commit"`
+	}
+	if err := decode(body, &p); err != nil {
+		return event{}, err
+	}
+	if p.Repository == "" || p.Ref == "" {
+		return event{}, fmt.Errorf("the body has no repository or no ref")
+	}
+	return event{
+		name: "push", push: true, addresses: []string{p.Repository},
+		changes: []change{{ref: p.Ref, commit: commitID(p.Commit), deleted: isNoCommit(p.Commit)}},
+	}, nil
+}

@@ -1,0 +1,121 @@
+package webhook
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// How much is taken before anything is proven. One address alone has fewer
+// bodies under way than slots: remoteBurst and remotePerSecond over the
+// server's ReadTimeout.
+const (
+	senderPerSecond = 50
+	senderBurst     = 100
+	remotePerSecond = 10
+	remoteBurst     = 40
+	maxRemotes      = 1024
+	slots           = 128
+)
+
+// remotes bound how often one address may ask, in bounded memory.
+type remotes struct {
+	mu    sync.Mutex
+	known map[netip.Prefix]*rate.Limiter
+	// rest is shared by all that find no room.
+	rest *rate.Limiter
+	// dropped is when room was last looked for.
+	dropped time.Time
+}
+
+func newRemotes() *remotes {
+	return &remotes{known: map[netip.Prefix]*rate.Limiter{}, rest: rate.NewLimiter(remotePerSecond, remoteBurst)}
+}
+
+// allow counts one request of an address as net/http writes it.
+func (r *remotes) allow(address string, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	network := networkOf(address)
+	limiter := r.known[network]
+	if limiter == nil {
+		if len(r.known) >= maxRemotes && now.Sub(r.dropped) >= time.Second {
+			r.drop(now)
+		}
+		limiter = r.rest
+		if len(r.known) < maxRemotes {
+			limiter = rate.NewLimiter(remotePerSecond, remoteBurst)
+			r.known[network] = limiter
+		}
+	}
+	return limiter.AllowN(now, 1)
+}
+
+// drop forgets those that have asked nothing for so long that a new limiter is
+// the same.
+func (r *remotes) drop(now time.Time) {
+	r.dropped = now
+	for network, limiter := range r.known {
+		if limiter.TokensAt(now) >= remoteBurst {
+			delete(r.known, network)
+		}
+	}
+}
+
+// networkOf is an IPv4 address, or the /64 of an IPv6 address, which is what
+// one subscriber has.
+func networkOf(address string) netip.Prefix {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	ip := at.Addr().Unmap().WithZone("")
+	bits := 64
+	if ip.Is4() {
+		bits = 32
+	}
+	network, err := ip.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return network
+}
+
+// maxRemembered is how many accepted deliveries of a sender are known again.
+const maxRemembered = 4096
+
+// memory knows the last deliveries that were accepted, by id.
+type memory struct {
+	mu    sync.Mutex
+	known map[string]struct{}
+	// order holds them from the oldest on, from next on, as a ring.
+	order []string
+	next  int
+}
+
+// add remembers an id; false says that it was known. An empty id is never
+// known.
+func (m *memory) add(id string) bool {
+	if id == "" {
+		return true
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.known[id]; ok {
+		return false
+	}
+	if m.known == nil {
+		m.known = map[string]struct{}{}
+	}
+	m.known[id] = struct{}{}
+	if len(m.order) < maxRemembered {
+		m.order = append(m.order, id)
+		return true
+	}
+	delete(m.known, m.order[m.next])
+	m.order[m.next] = id
+	m.next = (m.next + 1) % maxRemembered
+	return true
+}

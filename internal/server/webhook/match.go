@@ -1,0 +1,139 @@
+package webhook
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Source is what pushes are compared with.
+type Source struct {
+	// URL is the repository that the daemon reads; empty where it reads a
+	// folder, which no push moves.
+	URL string
+	// Ref is the branch or tag, written out, such as refs/heads/main; empty
+	// where the source stands on one commit, which no push moves.
+	Ref string
+}
+
+// target is a Source, ready to compare.
+type target struct {
+	repository repository
+	ref        string
+	// aliases are other names of hosts, and the name each stands for.
+	aliases map[string]string
+}
+
+// newTarget makes a target. An alias goes from a host to a host, each with
+// :PORT where the port is none of the usual ones.
+func newTarget(source Source, aliases map[string]string) (target, error) {
+	t := target{ref: source.Ref, aliases: map[string]string{}}
+	for from, to := range aliases {
+		a, okFrom := parseHost(from)
+		b, okTo := parseHost(to)
+		if !okFrom || !okTo {
+			return target{}, fmt.Errorf("webhook alias from %q to %q: one of them is not host or host:port", from, to)
+		}
+		t.aliases[a] = b
+	}
+	if source.URL != "" {
+		var err error
+		if t.repository, err = parseRepository(source.URL); err != nil {
+			return target{}, fmt.Errorf("webhook source: %w", err)
+		}
+	}
+	t.repository = t.named(t.repository)
+	return t, nil
+}
+
+// ValidHost says that s is host or host:port, as an alias may name it.
+func ValidHost(s string) bool {
+	_, ok := parseHost(s)
+	return ok
+}
+
+// parseHost reads host or host:port into its one form.
+func parseHost(s string) (string, bool) {
+	r, err := parseRepository("https://" + s + "/x")
+	return r.host, err == nil && !strings.ContainsAny(s, "/@?#")
+}
+
+// named gives a repository the host that its own stands for.
+func (t target) named(r repository) repository {
+	if host, ok := t.aliases[r.host]; ok {
+		r.host = host
+	}
+	return r
+}
+
+// verdict is what a push is to the target.
+type verdict struct {
+	// reason says why it moves nothing; empty where it moves the target.
+	reason string
+	// ours says that the repository is the target's.
+	ours   bool
+	commit string
+}
+
+// match compares a push with the target.
+func (t target) match(e event) verdict {
+	if t.repository.host == "" {
+		return verdict{reason: "the source is a folder"}
+	}
+	var found []repository
+	for _, address := range e.addresses {
+		if r, err := parseRepository(address); err == nil {
+			found = append(found, t.named(r))
+		}
+	}
+	if reason := t.differs(found); reason != "" {
+		return verdict{reason: reason}
+	}
+	v := verdict{ours: true, reason: "the push moved no ref"}
+	for _, c := range e.changes {
+		switch {
+		case t.ref == "":
+			v.reason = "the source stands on a commit"
+		case c.ref != t.ref:
+			v.reason = fmt.Sprintf("ref differs: %s, not %s", clip(c.ref), t.ref)
+		case c.deleted:
+			return verdict{ours: true, reason: "the ref was deleted: " + t.ref}
+		default:
+			return verdict{ours: true, commit: c.commit}
+		}
+	}
+	return v
+}
+
+// differs says why none of the repositories is the target's: of one on the
+// same host the path, otherwise the host.
+func (t target) differs(found []repository) string {
+	host, path := "", ""
+	for _, r := range found {
+		switch {
+		case t.repository.same(r):
+			return ""
+		case r.host == t.repository.host:
+			path = r.path
+		default:
+			host = r.host
+		}
+	}
+	switch {
+	case path != "":
+		return fmt.Sprintf("path differs: %s, not %s", clip(path), t.repository.path)
+	case host != "":
+		return fmt.Sprintf("host differs: %s, not %s; where both are one server, add an alias", clip(host), t.repository.host)
+	}
+	return "the payload names no repository"
+}
+
+// maxWord is how much of a foreign text is logged.
+const maxWord = 200
+
+// clip makes a foreign text fit for the log.
+func clip(s string) string {
+	if len(s) > maxWord {
+		s = s[:maxWord] + "…"
+	}
+	return strings.ToValidUTF8(s, "?")
+}

@@ -1,0 +1,146 @@
+package webhook
+
+import (
+	"errors"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
+)
+
+// maxURLBytes is the longest address that is looked at.
+const maxURLBytes = 2048
+
+// errNotRepository says that a text is no repository's address. It repeats
+// none of it: an address may hold a credential.
+var errNotRepository = errors.New("not the address of a repository")
+
+// repository is where a repository is, however it is reached: the ways to
+// write one address (https, ssh, user@host:path, with or without .git) give
+// the same repository.
+type repository struct {
+	// host is in lower case, international names in their ASCII form, followed
+	// by :PORT where the port is none of the usual ones.
+	host string
+	// path has no slash at either end and no .git.
+	path string
+}
+
+// String is the repository as an https address, which reads as the same
+// repository again.
+func (r repository) String() string {
+	return (&url.URL{Scheme: "https", Host: r.host, Path: "/" + r.path}).String()
+}
+
+// same compares without regard to the case of the path: the big hosts have
+// none, and a push that is taken for ours costs one look.
+func (r repository) same(other repository) bool {
+	return r.host == other.host && strings.EqualFold(r.path, other.path)
+}
+
+// parseRepository reads an address: a URL, git's short form user@host:path, or
+// host/path. User, password, query and fragment are left out.
+func parseRepository(raw string) (repository, error) {
+	if len(raw) > maxURLBytes || strings.ContainsFunc(raw, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
+		return repository{}, errNotRepository
+	}
+	scheme, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		return parseShort(raw)
+	}
+	if !slices.Contains([]string{"https", "http", "ssh", "git", "git+ssh", "ssh+git"}, strings.ToLower(scheme)) {
+		return repository{}, errNotRepository
+	}
+	return parseURL("https://" + rest)
+}
+
+// parseShort reads user@host:path, host:path and host/path. What follows the
+// colon is a port where it is a number and no user stands before the host, as
+// no short form of ours is written with one.
+func parseShort(raw string) (repository, error) {
+	at, path, ok := strings.Cut(raw, ":")
+	if !ok || strings.Contains(at, "/") {
+		return parseURL("https://" + raw)
+	}
+	first, _, _ := strings.Cut(path, "/")
+	user, host, hasUser := strings.Cut(at, "@")
+	if !hasUser {
+		if first != "" && strings.Trim(first, "0123456789") == "" {
+			return parseURL("https://" + raw)
+		}
+		host = user
+	}
+	return newRepository(host, "", path)
+}
+
+// parseURL reads an address with a scheme.
+func parseURL(raw string) (repository, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return repository{}, errNotRepository
+	}
+	return newRepository(u.Hostname(), u.Port(), u.Path)
+}
+
+func newRepository(host, port, path string) (repository, error) {
+	host, ok := cleanHost(host, port)
+	path = cleanPath(path)
+	dots := slices.ContainsFunc(strings.Split(path, "/"), func(s string) bool { return s == "." || s == ".." })
+	if !ok || path == "" || dots {
+		return repository{}, errNotRepository
+	}
+	return repository{host: host, path: path}, nil
+}
+
+// cleanHost writes a host in its one form. A port that a scheme has for its
+// own is left out whatever the scheme: a push names the repository by https and
+// by ssh, and either is it.
+func cleanHost(host, port string) (string, bool) {
+	host = strings.TrimRight(host, ".")
+	if ip := net.ParseIP(host); ip != nil {
+		host = ip.String()
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+	} else {
+		ascii, err := idna.Lookup.ToASCII(host)
+		if err != nil {
+			// Names with _ are no host names by the letter, and in use.
+			ascii = strings.ToLower(host)
+		}
+		host = strings.TrimRight(ascii, ".")
+		if host == "" || strings.ContainsFunc(host, notInHost) {
+			return "", false
+		}
+	}
+	port = strings.TrimLeft(port, "0")
+	if port == "" || slices.Contains([]string{"22", "80", "443", "9418"}, port) {
+		return host, true
+	}
+	return host + ":" + port, len(port) <= 5
+}
+
+// notInHost says that c stands in no host name in its ASCII form.
+func notInHost(c rune) bool {
+	return c != '.' && c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'a' || c > 'z')
+}
+
+// cleanPath writes a path in its one form.
+func cleanPath(path string) string {
+	path = norm.NFC.String(strings.ToValidUTF8(path, "\uFFFD"))
+	names := strings.FieldsFunc(path, func(c rune) bool { return c == '/' })
+	for len(names) > 0 {
+		last := &names[len(names)-1]
+		for strings.HasSuffix(*last, ".git") {
+			*last = strings.TrimSuffix(*last, ".git")
+		}
+		if *last != "" {
+			break
+		}
+		names = names[:len(names)-1]
+	}
+	return strings.Join(names, "/")
+}

@@ -1,0 +1,145 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"reconciler/internal/secrets"
+)
+
+const (
+	// minSecretBytes is the shortest secret that is taken: with one delivery in
+	// hand, a short one can be searched.
+	minSecretBytes = 16
+	maxSecretBytes = 4 << 10
+	// settled is the age of a file at which its time of change tells that it is
+	// still the same: two changes within the clock's step look like one.
+	settled = 2 * time.Second
+)
+
+// secretFile is a file that holds one secret, read again when it changes.
+type secretFile struct {
+	path     string
+	kind     Kind
+	redactor *secrets.Redactor
+
+	mu   sync.Mutex
+	info os.FileInfo // of the file that key was read from; nil to read again
+	text secrets.Secret
+	key  key
+	// unmask has the redactor forget text and key.
+	unmask []func()
+	// gone says that the file is configured no more; requests under way go on
+	// with the key that was.
+	gone bool
+}
+
+// Check says what keeps the secrets of a sender from being used.
+func (s Sender) Check() error {
+	var errs []error
+	for _, path := range []string{s.SecretFile, s.PreviousSecretFile} {
+		if path == "" {
+			continue
+		}
+		f := &secretFile{path: path, kind: s.Kind}
+		_, err := f.load()
+		errs = append(errs, err)
+		f.forget()
+	}
+	return errors.Join(errs...)
+}
+
+// load gives the secret as the file has it now. The error names the file and
+// holds none of its content.
+func (f *secretFile) load() (key, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gone {
+		return f.key, nil
+	}
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return key{}, fmt.Errorf("webhook secret: %w", err)
+	}
+	if f.info != nil && unchanged(info, f.info) {
+		return f.key, nil
+	}
+	if !info.Mode().IsRegular() {
+		return key{}, fmt.Errorf("webhook secret: %s: is no file", f.path)
+	}
+	data, err := readLimited(f.path, maxSecretBytes)
+	if err != nil {
+		return key{}, fmt.Errorf("webhook secret: %w", err)
+	}
+	data = bytes.TrimRight(data, "\r\n")
+	if len(data) < minSecretBytes {
+		return key{}, fmt.Errorf("webhook secret: %s: holds fewer than %d bytes; make one with: openssl rand -hex 32", f.path, minSecretBytes)
+	}
+	if !f.text.Matches(string(data)) {
+		if err := f.take(data); err != nil {
+			return key{}, err
+		}
+	}
+	f.info = nil
+	if time.Since(info.ModTime()) > settled {
+		f.info = info
+	}
+	return f.key, nil
+}
+
+// take makes data the secret in the place of the one before.
+func (f *secretFile) take(data []byte) error {
+	next := key{secret: secrets.New(bytes.Clone(data))}
+	if encoded, ok := strings.CutPrefix(string(data), "whsec_"); ok && f.kind == GitLab {
+		decoded, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil || len(decoded) < minSecretBytes {
+			return fmt.Errorf("webhook secret: %s: begins with whsec_ as a signing token does, and is not Base64 of %d bytes or more", f.path, minSecretBytes)
+		}
+		next = key{secret: secrets.New(decoded), signing: true}
+	}
+	f.forgetLocked()
+	f.text, f.key = secrets.New(data), next
+	f.unmask = []func(){f.redactor.Register(f.text), f.redactor.Register(f.key.secret)}
+	return nil
+}
+
+// forget lets go of the secret.
+func (f *secretFile) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gone = true
+	f.forgetLocked()
+}
+
+// forgetLocked is forget with mu held. A request under way may still use the
+// key, so that it is not wiped.
+func (f *secretFile) forgetLocked() {
+	for _, unmask := range f.unmask {
+		unmask()
+	}
+	f.unmask, f.info = nil, nil
+	f.text.Wipe()
+}
+
+// readLimited reads a file of at most limit bytes.
+func readLimited(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err := errors.Join(err, file.Close()); err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s: larger than %d bytes; is it the right file?", path, limit)
+	}
+	return data, nil
+}

@@ -1,0 +1,348 @@
+// Package webhook takes the word of code hosts that something was pushed. What
+// a delivery says is believed for one thing only: that it is time to look at
+// the source. It is proven before it is read, and nothing of it but that goes
+// further. The listener is the one port of the daemon that may be reached from
+// outside, and serves nothing else.
+package webhook
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"reconciler/internal/secrets"
+)
+
+// maxBodyBytes is the largest body that is read.
+const maxBodyBytes = 1 << 20
+
+// pathPrefix stands before a sender's name in its path.
+const pathPrefix = "/hooks/"
+
+// Kind is a kind of sender.
+type Kind string
+
+// The kinds of senders.
+const (
+	GitHub    Kind = "github"
+	GitLab    Kind = "gitlab"
+	Bitbucket Kind = "bitbucket"
+	Codeup    Kind = "codeup"
+	Generic   Kind = "generic"
+)
+
+// Sender is one webhook that is set up at a code host.
+type Sender struct {
+	// Name makes its path, /hooks/NAME.
+	Name string
+	Kind Kind
+	// SecretFile holds the secret, PreviousSecretFile the one before, which is
+	// taken as well; empty for none.
+	SecretFile, PreviousSecretFile string
+}
+
+// Settings are what a reload may change.
+type Settings struct {
+	Senders []Sender
+	Source  Source
+	// Aliases are further names of hosts, each with the name it stands for.
+	Aliases map[string]string
+}
+
+// Push is a push that moved the source.
+type Push struct {
+	// Sender is the name of the sender that told it.
+	Sender string
+	// Commit is where the source stands now; empty where the sender does not
+	// say.
+	Commit string
+}
+
+// The results of a request, as they are counted.
+const (
+	Accepted     = "accepted"
+	Ignored      = "ignored"
+	Unmatched    = "unmatched"
+	Unauthorized = "unauthorized"
+	Rejected     = "rejected"
+	Limited      = "limited"
+)
+
+// Results are all results.
+func Results() []string {
+	return []string{Accepted, Ignored, Unmatched, Unauthorized, Rejected, Limited}
+}
+
+// Options for a Handler.
+type Options struct {
+	// Pushed is told each accepted push. It must return at once.
+	Pushed func(Push)
+	// Count is told the result of each request to a configured sender.
+	Count func(sender, result string)
+	// Redactor learns the secrets.
+	Redactor *secrets.Redactor
+	Log      *slog.Logger
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// Handler answers POST /hooks/NAME for each configured sender, and nothing
+// else. It is safe for concurrent use.
+type Handler struct {
+	opts    Options
+	remotes *remotes
+	slots   chan struct{}
+
+	current atomic.Pointer[state]
+}
+
+// state is one setting, ready for use.
+type state struct {
+	senders map[string]*sender
+	target  target
+}
+
+// sender is one configured sender.
+type sender struct {
+	Sender
+	prove prover
+	parse func(http.Header, []byte) (event, error)
+	files []*secretFile
+	*past
+}
+
+// past is what is known of a sender's requests; it outlives a reload.
+type past struct {
+	limiter *rate.Limiter
+	seen    memory
+	// doubts bounds the lines about requests that prove nothing.
+	doubts rate.Sometimes
+}
+
+// New makes a handler without senders; Apply gives it some.
+func New(opts Options) *Handler {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	h := &Handler{opts: opts, remotes: newRemotes(), slots: make(chan struct{}, slots)}
+	h.current.Store(&state{})
+	return h
+}
+
+// Apply exchanges the settings for requests to come. It reads every secret:
+// where one is missing or too short it returns an error and nothing changes.
+func (h *Handler) Apply(s Settings) error {
+	take, err := h.Prepare(s)
+	if err == nil {
+		take()
+	}
+	return err
+}
+
+// Prepare is Apply up to the point where nothing can fail any more; take does
+// the rest.
+func (h *Handler) Prepare(s Settings) (take func(), err error) {
+	old := h.current.Load()
+	next := &state{senders: map[string]*sender{}}
+	if next.target, err = newTarget(s.Source, s.Aliases); err != nil {
+		return nil, err
+	}
+	for _, configured := range s.Senders {
+		made, err := h.newSender(configured, old.senders[configured.Name])
+		if err != nil {
+			next.forget()
+			return nil, fmt.Errorf("webhook sender %s: %w", configured.Name, err)
+		}
+		next.senders[configured.Name] = made
+	}
+	return func() { h.current.Swap(next).forget() }, nil
+}
+
+// forget lets the redactor forget the secrets. Requests under way keep theirs.
+func (s *state) forget() {
+	for _, sender := range s.senders {
+		for _, f := range sender.files {
+			f.forget()
+		}
+	}
+}
+
+// newSender makes a sender and reads its secrets; before is the one with the
+// same name so far, or nil.
+func (h *Handler) newSender(configured Sender, before *sender) (*sender, error) {
+	s := &sender{Sender: configured}
+	switch configured.Kind {
+	case GitHub:
+		s.prove, s.parse = proveHub("X-Hub-Signature-256", "X-Github-Delivery"), parseGitHub
+	case GitLab:
+		s.prove, s.parse = proveGitLab, parseGitLab
+	case Bitbucket:
+		s.prove, s.parse = proveHub("X-Hub-Signature", "X-Request-Uuid"), parseBitbucket
+	case Codeup:
+		s.prove, s.parse = proveToken("X-Codeup-Token", ""), parseCodeup
+	case Generic:
+		s.prove, s.parse = proveGeneric, parseGeneric
+	default:
+		return nil, fmt.Errorf("unknown type %q", configured.Kind)
+	}
+	for _, path := range []string{configured.SecretFile, configured.PreviousSecretFile} {
+		if path != "" {
+			s.files = append(s.files, &secretFile{path: path, kind: configured.Kind, redactor: h.opts.Redactor})
+		}
+	}
+	if configured.SecretFile == "" {
+		return nil, errors.New("no secret file is named")
+	}
+	if _, err := s.keys(); err != nil {
+		(&state{senders: map[string]*sender{"": s}}).forget()
+		return nil, err
+	}
+	if before != nil && before.Kind == s.Kind {
+		s.past = before.past
+	} else {
+		s.past = &past{
+			limiter: rate.NewLimiter(senderPerSecond, senderBurst),
+			doubts:  rate.Sometimes{First: 10, Interval: time.Second},
+		}
+	}
+	return s, nil
+}
+
+// keys are the secrets as their files have them now.
+func (s *sender) keys() ([]key, error) {
+	keys := make([]key, 0, len(s.files))
+	for _, f := range s.files {
+		k, err := f.load()
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+// answer is what a request comes to.
+type answer struct {
+	status int
+	result string
+}
+
+// ServeHTTP implements http.Handler. What is no delivery of a configured
+// sender gets 404 whatever it is, and no answer says why.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	current := h.current.Load()
+	name, ok := strings.CutPrefix(r.URL.Path, pathPrefix)
+	s := current.senders[name]
+	if !ok || s == nil || r.Method != http.MethodPost {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	a := h.guarded(w, r, s, current.target)
+	if h.opts.Count != nil {
+		h.opts.Count(s.Name, a.result)
+	}
+	switch a.status {
+	case http.StatusOK, http.StatusAccepted:
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(a.status)
+		// A sender that does not wait for the word has its push all the same.
+		_, _ = io.WriteString(w, map[int]string{http.StatusOK: Ignored, http.StatusAccepted: Accepted}[a.status]+"\n")
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
+		w.WriteHeader(a.status)
+	default:
+		w.WriteHeader(a.status)
+	}
+}
+
+// guarded is receive; a panic is told by its type only, and costs this request.
+func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, s *sender, t target) (a answer) {
+	defer func() {
+		if v := recover(); v != nil {
+			h.opts.Log.Error("a fault of this program, please report it; the webhook is refused",
+				"sender", s.Name, "panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+			a = answer{http.StatusInternalServerError, Rejected}
+		}
+	}()
+	return h.receive(w, r, s, t)
+}
+
+// receive goes from the cheap to the dear: limits, the bytes, the proof, and
+// only then what they mean.
+func (h *Handler) receive(w http.ResponseWriter, r *http.Request, s *sender, t target) answer {
+	now := h.opts.Now()
+	if !h.remotes.allow(r.RemoteAddr, now) || !s.limiter.AllowN(now, 1) {
+		return answer{http.StatusTooManyRequests, Limited}
+	}
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+	default:
+		return answer{http.StatusServiceUnavailable, Limited}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	if err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			h.doubt(s, r, fmt.Sprintf("the body is larger than %d bytes", maxBodyBytes))
+			return answer{http.StatusRequestEntityTooLarge, Rejected}
+		}
+		h.doubt(s, r, "the body ended early or came too slowly")
+		return answer{http.StatusBadRequest, Rejected}
+	}
+	keys, err := s.keys()
+	if err != nil {
+		s.doubts.Do(func() { h.opts.Log.Error("webhook refused: its secret cannot be read", "sender", s.Name, "err", err) })
+		return answer{http.StatusServiceUnavailable, Rejected}
+	}
+	id, err := s.prove(delivery{header: r.Header, body: body, keys: keys, now: now})
+	if err != nil {
+		h.doubt(s, r, err.Error())
+		return answer{http.StatusUnauthorized, Unauthorized}
+	}
+	e, err := s.parse(r.Header, body)
+	if err != nil {
+		h.opts.Log.Warn("webhook refused", "sender", s.Name, "reason", err.Error(), "delivery", clip(id))
+		return answer{http.StatusBadRequest, Rejected}
+	}
+	return h.decide(s, t, e, id)
+}
+
+// decide says what a proven delivery comes to.
+func (h *Handler) decide(s *sender, t target, e event, id string) answer {
+	log := h.opts.Log.With("sender", s.Name, "delivery", clip(id))
+	if !e.push {
+		log.Info("webhook matched no source", "reason", "event is not a push: "+clip(e.name))
+		return answer{http.StatusOK, Ignored}
+	}
+	v := t.match(e)
+	switch {
+	case !v.ours:
+		log.Info("webhook matched no source", "reason", v.reason)
+		return answer{http.StatusOK, Unmatched}
+	case v.reason != "":
+		log.Info("webhook matched no source", "reason", v.reason)
+		return answer{http.StatusOK, Ignored}
+	case !s.seen.add(id):
+		log.Info("webhook ignored", "reason", "the delivery was accepted before")
+		return answer{http.StatusOK, Ignored}
+	}
+	log.Info("webhook accepted", "ref", t.ref, "commit", v.commit)
+	h.opts.Pushed(Push{Sender: s.Name, Commit: v.commit})
+	return answer{http.StatusAccepted, Accepted}
+}
+
+// doubt tells of a request that proved nothing. Anybody can send those, so the
+// lines are few.
+func (h *Handler) doubt(s *sender, r *http.Request, reason string) {
+	s.doubts.Do(func() {
+		h.opts.Log.Warn("webhook refused", "sender", s.Name, "reason", reason, "remote", r.RemoteAddr)
+	})
+}
