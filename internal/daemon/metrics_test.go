@@ -201,6 +201,35 @@ func TestEveryServedMetricIsDescribed(t *testing.T) {
 	}
 }
 
+// TestSeriesGoWithAnInstanceThatAReloadTakesAway: nothing that a scrape shows
+// names it any more, and what the others have counted stays.
+func TestSeriesGoWithAnInstanceThatAReloadTakesAway(t *testing.T) {
+	w := newWorld(t)
+	files := map[string]string{"pay.yaml": gitlabAt("pay", prod), "edge.yaml": gitlabAt("edge", edge)}
+	w.populate(files)
+	w.commit(files)
+	w.fromFile()
+	p := w.start()
+	p.ready("pay", "edge")
+	binds := `reconciler_actions_total{action="bind",registry="prod-hangzhou",result="done"}`
+	for _, series := range []string{binds, strings.Replace(binds, prod, edge, 1)} {
+		p.await(series, func() bool { return p.sample(series) == 1 })
+	}
+	fewer := w.config
+	fewer.Instances = fewer.Instances[:1]
+	w.writeConfig(fewer)
+	p.logged("configuration taken")
+	_, body := p.get("/metrics")
+	for line := range strings.Lines(body) {
+		if strings.Contains(line, edge) {
+			t.Errorf("left: %s", line)
+		}
+	}
+	if got := p.sample(binds); got != 1 {
+		t.Errorf("what the other instance counted is %v, want 1", got)
+	}
+}
+
 // TestPromtoolTakesAScrape gives what a running daemon serves to promtool,
 // where `make alerts` names it.
 func TestPromtoolTakesAScrape(t *testing.T) {
