@@ -11,8 +11,8 @@ import (
 
 // bindingCollector tells of each binding as it stands.
 type bindingCollector struct {
-	see                                  sights
-	ready, condition, expiry, steps, age described
+	see                                           sights
+	ready, condition, expiry, steps, overdue, age described
 }
 
 func newBindingCollector(m *metrics, see sights) *bindingCollector {
@@ -22,14 +22,15 @@ func newBindingCollector(m *metrics, see sights) *bindingCollector {
 		ready:     m.describe(prometheus.GaugeValue, "reconciler_binding_ready", "1 when the binding is as declared.", of...),
 		condition: m.describe(prometheus.GaugeValue, "reconciler_binding_condition", "Always 1; the label status (true, false, unknown) tells how a condition of the binding stands.", append(of[:3:3], "condition", "status")...),
 		expiry:    m.describe(prometheus.GaugeValue, "reconciler_binding_token_expiry_seconds", "Seconds until the token's earliest known end, by declaration or code host; negative once it is past.", of...),
-		steps:     m.describe(prometheus.GaugeValue, "reconciler_binding_person_steps", "Steps that wait for a person.", of...),
+		steps:     m.describe(prometheus.GaugeValue, "reconciler_binding_person_steps", "Steps (for an account, a repository or a build rule) that wait for a person.", of...),
+		overdue:   m.describe(prometheus.GaugeValue, "reconciler_binding_person_steps_overdue", "Those of them that wait for longer than people.deadline.", of...),
 		age:       m.describe(prometheus.GaugeValue, "reconciler_binding_person_steps_age_seconds", "How long the oldest step that waits for a person has waited, over restarts too; absent where none does.", of...),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *bindingCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []described{c.ready, c.condition, c.expiry, c.steps, c.age} {
+	for _, d := range []described{c.ready, c.condition, c.expiry, c.steps, c.overdue, c.age} {
 		ch <- d.desc
 	}
 }
@@ -46,7 +47,14 @@ func (c *bindingCollector) Collect(ch chan<- prometheus.Metric) {
 			}
 		}
 		c.ready.give(ch, ready, of...)
-		c.steps.give(ch, float64(len(s.Steps)), of...)
+		overdue := 0
+		for _, w := range s.Waiting {
+			if w.Overdue {
+				overdue++
+			}
+		}
+		c.steps.give(ch, float64(len(s.Waiting)), of...)
+		c.overdue.give(ch, float64(overdue), of...)
 		if len(s.Waiting) > 0 {
 			oldest := slices.MinFunc(s.Waiting, func(a, b binding.Waiting) int { return a.Since.Compare(b.Since) })
 			c.age.give(ch, c.see.now().Sub(oldest.Since).Seconds(), of...)

@@ -110,7 +110,7 @@ func (s syncMetrics) count(ev reconcile.Event) {
 		s.ended(ev, result)
 	case reconcile.SyncFailed:
 		s.ended(ev, resultError)
-	case reconcile.PlanMade, reconcile.ActionStarted, reconcile.Recovered, reconcile.RepairsStopped:
+	default:
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/secrets/vault"
@@ -16,13 +18,41 @@ func TestRadarMetricCountsDownToTheEnd(t *testing.T) {
 	status := func(name string, expires time.Time) binding.Status {
 		return binding.Status{Name: name, Spec: binding.Spec{Instance: "prod", Platform: binding.GitLab}, TokenExpires: expires}
 	}
+	got := ofBindings(t, "reconciler_binding_token_expiry_seconds", now,
+		status("soon", now.Add(time.Hour)), status("ended", now.Add(-time.Minute)), status("untold", time.Time{}))
+	if len(got) != 2 || got["soon"] != 3600 || got["ended"] != -60 {
+		t.Errorf("seconds left = %v, want soon 3600 and ended -60", got)
+	}
+}
+
+// TestStepsOfPeopleAreCountedAndThoseOverdue: by what they are done to, however
+// many clicks each takes.
+func TestStepsOfPeopleAreCountedAndThoseOverdue(t *testing.T) {
+	status := func(name string, waiting ...binding.Waiting) binding.Status {
+		return binding.Status{Name: name, Spec: binding.Spec{Instance: "prod", Platform: binding.GitHub}, Waiting: waiting, Steps: []string{"a", "b", "c"}}
+	}
+	statuses := []binding.Status{
+		status("none"), status("due", binding.Waiting{Object: "account"}),
+		status("late", binding.Waiting{Object: "account", Overdue: true}, binding.Waiting{Object: "pay/api"}),
+	}
+	for name, want := range map[string]map[string]float64{
+		"reconciler_binding_person_steps":         {"none": 0, "due": 1, "late": 2},
+		"reconciler_binding_person_steps_overdue": {"none": 0, "due": 0, "late": 1},
+	} {
+		if diff := cmp.Diff(want, ofBindings(t, name, time.Now(), statuses...)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// ofBindings are the values of a metric, by binding.
+func ofBindings(t *testing.T, name string, now time.Time, statuses ...binding.Status) map[string]float64 {
+	t.Helper()
 	m := newMetrics(sights{
-		statuses: func() []binding.Status {
-			return []binding.Status{status("soon", now.Add(time.Hour)), status("ended", now.Add(-time.Minute)), status("untold", time.Time{})}
-		},
-		now:   func() time.Time { return now },
-		loops: func() map[string]reconcile.LoopState { return nil },
-		vault: func() *vault.Client { return nil },
+		statuses: func() []binding.Status { return statuses },
+		now:      func() time.Time { return now },
+		loops:    func() map[string]reconcile.LoopState { return nil },
+		vault:    func() *vault.Client { return nil },
 	})
 	families, err := m.registry.Gather()
 	if err != nil {
@@ -30,7 +60,7 @@ func TestRadarMetricCountsDownToTheEnd(t *testing.T) {
 	}
 	got := map[string]float64{}
 	for _, family := range families {
-		if family.GetName() != "reconciler_binding_token_expiry_seconds" {
+		if family.GetName() != name {
 			continue
 		}
 		for _, metric := range family.GetMetric() {
@@ -41,7 +71,5 @@ func TestRadarMetricCountsDownToTheEnd(t *testing.T) {
 			}
 		}
 	}
-	if len(got) != 2 || got["soon"] != 3600 || got["ended"] != -60 {
-		t.Errorf("seconds left = %v, want soon 3600 and ended -60", got)
-	}
+	return got
 }
