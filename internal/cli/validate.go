@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,6 +27,9 @@ type validateOptions struct {
 	config  string
 	policy  string
 	beside  string
+	// offline is what validate always is; the flag is taken so that a job may
+	// say it of both commands.
+	offline bool
 	output  reportFlag
 	now     func() time.Time
 }
@@ -47,6 +51,7 @@ held to those of its folder in the time that reading the folder takes.
 ` + exitHelp,
 		Example: `  reconciler validate bindings/
   reconciler validate --config reconciler.yaml --output json bindings/payments.yaml
+  reconciler validate --offline --beside bindings/ bindings/payments.yaml
   reconciler validate --output github --output sarif=findings.sarif bindings/`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,6 +63,7 @@ held to those of its folder in the time that reading the folder takes.
 	cmd.Flags().StringVar(&opts.policy, "policy", "", "folder `DIR` of policy files *.cue that declarations are held to")
 	cmd.Flags().StringVar(&opts.beside, "beside", "", "folder `DIR` that the files belong to: check them against what stands there, too,\n"+
 		"which is much faster than to check all of it")
+	cmd.Flags().BoolVar(&opts.offline, "offline", true, "ask nothing but the files, as validate always does")
 	opts.output.add(cmd)
 	return cmd
 }
@@ -66,6 +72,9 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 	targets, err := opts.output.targets()
 	if err != nil {
 		return err
+	}
+	if !opts.offline {
+		return errors.New("validate: it asks nothing but the files, so --offline cannot be false; plan asks more")
 	}
 	check := manifest.Options{Now: opts.now()}
 	policies, findings, err := readPolicies(opts.policy)

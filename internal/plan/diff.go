@@ -66,14 +66,26 @@ func object(a Action) string {
 
 // Split parts the plan of a change's head by what the plan of its base would
 // do too: change are the actions that the change brings, pending those that
-// were due without it. What stays as it is, is in neither. An action is the
-// same where it does the same thing to the same object, whatever the reason
-// and the steps say.
+// were due without it. An action is the same where it does the same thing to
+// the same object, whatever the reason and the steps say. What stays as it is,
+// is in neither, but for what head keeps for a reason that base does not have:
+// that the change leaves it alone is the change's doing.
 func Split(base, head Plan) (change, pending []Action) {
 	change = rest(head.Actions, base.Actions, effect)
 	pending = rest(head.Actions, change, effect)
 	noop := func(a Action) bool { return a.Kind == Noop }
-	return slices.DeleteFunc(change, noop), slices.DeleteFunc(pending, noop)
+	kept := func(a Action) bool { return noop(a) && !a.Settled && !a.Unknown() }
+	reasons := map[string]bool{}
+	for _, a := range base.Actions {
+		reasons[whole(a)] = true
+	}
+	change = slices.DeleteFunc(change, noop)
+	for _, a := range head.Actions {
+		if kept(a) && !reasons[whole(a)] {
+			change = append(change, a)
+		}
+	}
+	return change, slices.DeleteFunc(pending, noop)
 }
 
 // effect is what an action does.

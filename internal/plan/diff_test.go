@@ -40,14 +40,18 @@ func TestSplitPartsAChangeFromWhatWasPending(t *testing.T) {
 	action := func(object string, kind Kind, to, reason string) Action {
 		return Action{Instance: "i", Binding: "b", Platform: "gitlab", Object: object, Kind: kind, Reason: reason, Changes: []Change{{Field: "f", To: to}}}
 	}
+	settled := action("n/c", Noop, "", "r")
+	settled.Settled = true
 	base := Plan{Actions: []Action{
+		action("n/e", Noop, "", "kept"), action("n/f", Noop, "", "bound as declared"),
 		action("account", Bind, "1", "drift"), action("n/a", Link, "1", "r"), action("n/b", Noop, "", "r"), action("n/d", Link, "1", "r"),
 	}}
 	head := Plan{Actions: []Action{
-		action("account", Bind, "1", "another reason"), action("n/a", Link, "2", "r"), action("n/b", Unlink, "", "r"), action("n/c", Noop, "", "r"),
+		action("account", Bind, "1", "another reason"), action("n/a", Link, "2", "r"), action("n/b", Unlink, "", "r"), settled,
+		action("n/e", Noop, "", "kept"), action("n/f", Noop, "", "deletionPolicy: Retain"), action("n/g", Noop, "", "unknown (NotAsked): x"),
 	}}
 	change, pending := Split(base, head)
-	if diff := cmp.Diff([]Action{head.Actions[1], head.Actions[2]}, change); diff != "" {
+	if diff := cmp.Diff([]Action{head.Actions[1], head.Actions[2], head.Actions[5]}, change); diff != "" {
 		t.Errorf("change (-want +got)\n%s", diff)
 	}
 	if diff := cmp.Diff([]Action{head.Actions[0]}, pending); diff != "" {

@@ -31,8 +31,10 @@ func TestSpecChangesNameFieldsByWhatTheyBelongTo(t *testing.T) {
 		want    []plan.Change
 	}{
 		{"nothing", &was, edit(func(*binding.Spec) {}), nil},
-		{"another order", edit(func(s *binding.Spec) { s.Repositories = []binding.Repository{api, web} }),
-			edit(func(s *binding.Spec) { s.Repositories = []binding.Repository{web, api} }), nil},
+		{
+			"another order", edit(func(s *binding.Spec) { s.Repositories = []binding.Repository{api, web} }),
+			edit(func(s *binding.Spec) { s.Repositories = []binding.Repository{web, api} }), nil,
+		},
 		{"one more in front", &was, edit(func(s *binding.Spec) { s.Repositories = []binding.Repository{web, api} }), []plan.Change{
 			{Field: "repositories[pay/web].source", To: "pay/web"}, {Field: "repositories[pay/web].trigger", To: "auto"},
 		}},

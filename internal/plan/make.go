@@ -183,8 +183,14 @@ func (m *maker) hasDeclaration(r binding.Record) bool {
 	})
 }
 
+// unknownPrefix begins the reason of what is kept because it is not known.
+const unknownPrefix = "unknown ("
+
+// Unknown says that nothing is planned because it is not known what is there.
+func (a Action) Unknown() bool { return a.Kind == Noop && strings.HasPrefix(a.Reason, unknownPrefix) }
+
 func unknownReason(u binding.Unknown) string {
-	return "unknown (" + u.Reason + "): nothing is planned until it is known"
+	return unknownPrefix + u.Reason + "): nothing is planned until it is known"
 }
 
 // subject is a declaration with everything known about it.

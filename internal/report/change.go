@@ -47,6 +47,9 @@ func (d Document) writeChange(w io.Writer, style Style) error {
 	}
 	p.legend(*d.Plan)
 	p.actions(*d.Plan)
+	if d.Basis.Depth != Offline {
+		p.kept(*d.Plan)
+	}
 	if len(d.Plan.Findings) > 0 {
 		p.findings(d.Plan.Findings)
 		p.line()
@@ -151,8 +154,8 @@ func (c *Change) foot(p plan.Plan, basis Basis) string {
 	if words := basis.words(); words != "" {
 		text += words + "\n\n"
 	}
-	if basis.Depth != Offline {
-		text += c.summary(p) + "\n\n"
+	if basis.Depth == Offline {
+		return text // What was compared with nothing can be held to nothing.
 	}
-	return text + "Digest: `" + c.Whole.Digest() + "`\n"
+	return text + c.summary(p) + "\n\nDigest: `" + c.Whole.Digest() + "`\n"
 }

@@ -68,10 +68,10 @@ func planFoot(p plan.Plan, basis Basis) string {
 	if words := basis.words(); words != "" {
 		lines = append(lines, words, "")
 	}
-	if basis.Depth != Offline {
-		lines = append(lines, planSummary(p), "")
+	if basis.Depth == Offline {
+		return strings.Join(lines, "\n") // What was compared with nothing can be held to nothing.
 	}
-	return strings.Join(append(lines, "Digest: `"+p.Digest()+"`", ""), "\n")
+	return strings.Join(append(lines, planSummary(p), "", "Digest: `"+p.Digest()+"`", ""), "\n")
 }
 
 func (d Document) defaultComment() string {

@@ -68,6 +68,9 @@ func Plan(w io.Writer, pl plan.Plan, style Style) error {
 		p.legend(pl)
 		p.actions(pl)
 	}
+	if style.Basis.Depth != Offline {
+		p.kept(pl)
+	}
 	if len(pl.Findings) > 0 {
 		p.findings(pl.Findings)
 		p.line()
@@ -121,6 +124,39 @@ func (p *page) actions(pl plan.Plan) {
 // worthTelling says that an action is shown without being asked for: what is
 // done, what is not allowed, and what differs and is only looked at.
 func worthTelling(a plan.Action) bool { return a.Kind != plan.Noop || len(a.Changes) > 0 }
+
+// shownKept is how many objects that are kept text shows without Style.Full.
+const shownKept = 20
+
+// kept lists what is kept as it is for a reason, a rule as a rule; with
+// Style.Full it stands among the actions. What is not known is told by a
+// finding.
+func (p *page) kept(pl plan.Plan) {
+	kept := keptOf(pl)
+	if p.style.Full || len(kept) == 0 {
+		return
+	}
+	p.line(p.style.paint(bold, "Kept as it is: "+counted(len(kept), "object", "objects")))
+	for _, a := range kept[:min(len(kept), shownKept)] {
+		p.fold("  ", a.Instance+": "+title(a)+": "+a.Reason)
+	}
+	if left := len(kept) - shownKept; left > 0 {
+		p.line("  … ", counted(left, "object more", "objects more"), " (--full shows all)")
+	}
+	p.line()
+}
+
+// keptOf are the objects that are kept as they are, though something could be
+// done.
+func keptOf(pl plan.Plan) []plan.Action {
+	var kept []plan.Action
+	for _, a := range pl.Actions {
+		if a.Kind == plan.Noop && !a.Settled && !a.Unknown() {
+			kept = append(kept, a)
+		}
+	}
+	return kept
+}
 
 func (p *page) action(a plan.Action) {
 	look := lookOf(a.Kind)
@@ -268,6 +304,8 @@ func planSummary(pl plan.Plan) string {
 		return "No changes. Not everything is as it should be: see the findings."
 	case allSettled(pl):
 		return "No changes. The registry matches the declarations."
+	case len(keptOf(pl)) > 0:
+		return "No changes. Something is kept as it is, for the reason told."
 	}
 	return "No changes. Something is kept as it is; --full shows why."
 }

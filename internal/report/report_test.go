@@ -94,7 +94,7 @@ func samplePlan() plan.Plan {
 			},
 			{
 				Instance: "prod-hangzhou", Binding: "payments", Platform: binding.GitLab, Object: "payments/api", Kind: plan.Noop,
-				Reason: "linked as declared",
+				Reason: "suspended until 2026-12-24 by payments: release freeze",
 			},
 			{
 				Instance: "prod-hangzhou", Binding: "payments", Platform: binding.GitLab,
@@ -179,16 +179,30 @@ func TestGoldenReports(t *testing.T) {
 }
 
 func TestPlanSaysWhyNothingChanges(t *testing.T) {
-	noop := func(settled bool) plan.Plan {
-		return plan.Plan{Actions: []plan.Action{{Instance: "prod", Binding: "a", Platform: binding.GitLab, Object: "account", Kind: plan.Noop, Settled: settled}}}
+	noop := func(reason string, settled bool) plan.Plan {
+		return plan.Plan{Actions: []plan.Action{{
+			Instance: "prod", Binding: "a", Platform: binding.GitLab, Object: "account", Kind: plan.Noop, Reason: reason, Settled: settled,
+		}}}
+	}
+	var many plan.Plan
+	for range 22 {
+		many.Actions = append(many.Actions, noop("retained", false).Actions...)
 	}
 	for name, tt := range map[string]struct {
 		plan plan.Plan
 		want string
 	}{
-		"all as declared":   {noop(true), "No changes. The registry matches the declarations.\n"},
-		"something is kept": {noop(false), "No changes. Something is kept as it is; --full shows why.\n"},
-		"nothing declared":  {plan.Plan{}, "No changes. Nothing is declared.\n"},
+		"all as declared": {noop("bound as declared", true), "No changes. The registry matches the declarations.\n"},
+		"something is kept": {
+			noop("deletionPolicy Retain", false),
+			"Kept as it is: 1 object\n  prod: a (GitLab account): deletionPolicy Retain\n\nNo changes. Something is kept as it is, for the reason told.\n",
+		},
+		"much is kept": {
+			many, "Kept as it is: 22 objects\n" + strings.Repeat("  prod: a (GitLab account): retained\n", 20) +
+				"  … 2 objects more (--full shows all)\n\nNo changes. Something is kept as it is, for the reason told.\n",
+		},
+		"something is unknown": {noop("unknown (Timeout): x", false), "No changes. Something is kept as it is; --full shows why.\n"},
+		"nothing declared":     {plan.Plan{}, "No changes. Nothing is declared.\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
