@@ -213,7 +213,10 @@ func (c *canaryRun) ask(log string) {
 	socket := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(c.folder, "s.sock"))
 	}}}
-	for _, path := range []string{"bindings", "memory/prod-hangzhou", "memory/edge-shanghai", "sync", "attest", "suspend", "resume", "snapshot", "none"} {
+	for _, path := range []string{
+		"bindings", "memory/prod-hangzhou", "memory/edge-shanghai", "sync", "attest", "suspend", "resume", "snapshot",
+		"describe/platform-codeup", "events", "history", "plan", "none",
+	} {
 		c.fetch(socket, "http://daemon/v1alpha1/"+path)
 	}
 	c.deliver(log)
@@ -221,6 +224,12 @@ func (c *canaryRun) ask(log string) {
 	c.run([]int{0}, "get", "--output", "json")
 	c.run([]int{0}, "snapshot", "--out", "published.json")
 	c.run([]int{0, 1, 3, 4}, "plan", "--snapshot", "published.json")
+	for _, output := range []string{"text", "json"} {
+		c.run([]int{0, 1}, "describe", "payments-gitlab", "--output", output)
+		c.run([]int{0}, "events", "--output", output)
+		c.run([]int{0}, "history", "--output", output)
+		c.run([]int{0, 1, 3, 4}, "plan", "--from-daemon", "--full", "--output", output)
+	}
 	c.run([]int{0, 1}, "suspend", "--all", "--until", "1h", "--reason", "canary")
 	c.run([]int{0, 1}, "resume", "--all", "--output", "json")
 	c.run([]int{0, 1, 4}, "sync")

@@ -29,6 +29,9 @@ type planOptions struct {
 	out       string
 	change    changeOptions
 	snapshot  snapshotOptions
+	// fromDaemon shows the daemon's last plan in place of making one.
+	fromDaemon bool
+	daemon     clientFlags
 }
 
 func newPlan(streams Streams) *cobra.Command {
@@ -47,6 +50,9 @@ and published, and asks nobody: it needs no credentials either, and knows of wha
 nothing named then only that it is new. --out keeps the plan in a file, in which
 nothing is secret; "apply FILE" applies that plan and no other.
 
+With --from-daemon it makes no plan, and shows the last one of the running
+daemon, with when it looked and at which revision.
+
 With --base it plans a change, in a clone: which bindings lie between the
 revisions base and head, and what the change does, apart from what was pending
 without it. It reads git objects and never the work tree, unless --head is
@@ -61,6 +67,7 @@ the change alone.
   reconciler plan --snapshot snapshot.json --base origin/main
   reconciler plan --snapshot https://reconciler.example.com/v1alpha1/snapshot --snapshot-token-file token
   reconciler plan --out reviewed.plan
+  reconciler plan --from-daemon
   reconciler plan --base origin/main --detailed-exitcode --output text --output github
   reconciler plan --preflight --output json
   reconciler plan --output text --output markdown=comment.md --output sarif=plan.sarif`,
@@ -72,8 +79,12 @@ the change alone.
 			return runPlan(cmd.Context(), opts)
 		},
 	}
-	configFlag(cmd, &opts.config)
+	opts.daemon.add(cmd)
 	opts.output.add(cmd)
+	cmd.Flags().BoolVar(&opts.fromDaemon, "from-daemon", false, "show the running daemon's last plan, and make none")
+	for _, other := range []string{"preflight", "offline", "out", "base", "unsafe-allow-deletions"} {
+		defer cmd.MarkFlagsMutuallyExclusive("from-daemon", other)
+	}
 	cmd.Flags().BoolVar(&opts.full, "full", false, "show also what does not change")
 	cmd.Flags().BoolVar(&opts.preflight, "preflight", false, "ask the code hosts about tokens, accounts and projects too")
 	cmd.Flags().BoolVar(&opts.offline, "offline", false, "ask nothing but the source")
@@ -95,9 +106,16 @@ func deletionsFlag(cmd *cobra.Command, allow *bool) {
 }
 
 func runPlan(ctx context.Context, opts *planOptions) error {
+	opts.config = opts.daemon.config
 	targets, err := opts.output.targets()
 	if err != nil {
 		return err
+	}
+	if opts.daemon.socket != "" && !opts.fromDaemon {
+		return errors.New("plan: --socket says where the daemon is; it goes with --from-daemon")
+	}
+	if opts.fromDaemon {
+		return showDaemonPlan(ctx, opts, targets)
 	}
 	if opts.change.base == "" && opts.change != (changeOptions{head: "HEAD"}) {
 		return errors.New("plan: --head and --repo speak of a change; give its --base too")
@@ -128,6 +146,26 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 		if err := savePlan(opts.out, kept); err != nil {
 			return err
 		}
+	}
+	return planExit(*document.Plan, opts.detailed)
+}
+
+// showDaemonPlan shows the last plan of a running daemon.
+func showDaemonPlan(ctx context.Context, opts *planOptions, targets []report.Target) error {
+	if opts.path != "" {
+		return errors.New("plan: the daemon's plan is of its own source; leave the folder out")
+	}
+	client, err := opts.daemon.client(opts.streams)
+	if err != nil {
+		return err
+	}
+	last, err := client.LastPlan(ctx)
+	if err != nil {
+		return err
+	}
+	document := last.Document()
+	if err := writeReports(opts.streams, targets, document, opts.full); err != nil {
+		return err
 	}
 	return planExit(*document.Plan, opts.detailed)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -94,13 +95,27 @@ func runSuspend(ctx context.Context, opts *suspendOptions) (err error) {
 // parseUntil reads the end of a suspension: a day, which belongs to it, a time,
 // or how long from now.
 func parseUntil(text string, now time.Time) (time.Time, error) {
+	at, length, err := parseTime(text)
+	switch {
+	case err != nil:
+		return time.Time{}, fmt.Errorf("--until %q: %w", text, err)
+	case length > 0:
+		return now.Add(length), nil
+	case len(text) == len(time.DateOnly):
+		return at.AddDate(0, 0, 1), nil
+	}
+	return at, nil
+}
+
+// parseTime reads a day, a time, or a length of time, which is not zero then.
+func parseTime(text string) (at time.Time, length time.Duration, err error) {
 	if day, err := binding.ParseDate(text); err == nil {
-		return day.Time().AddDate(0, 0, 1), nil
+		return day.Time(), 0, nil
 	}
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
-		return at, nil
+		return at, 0, nil
 	}
-	length, err := time.ParseDuration(text)
+	length, err = time.ParseDuration(text)
 	if days, isDays := strings.CutSuffix(text, "d"); isDays {
 		var n uint64
 		if n, err = strconv.ParseUint(days, 10, 16); err == nil {
@@ -108,9 +123,9 @@ func parseUntil(text string, now time.Time) (time.Time, error) {
 		}
 	}
 	if err != nil || length <= 0 {
-		return time.Time{}, fmt.Errorf("--until %q: want a day (2026-12-24), a time (2026-12-24T08:00:00Z) or a length of time (90m, 36h, 7d)", text)
+		return time.Time{}, 0, errors.New("want a day (2026-12-24), a time (2026-12-24T08:00:00Z) or a length of time (90m, 36h, 7d)")
 	}
-	return now.Add(length), nil
+	return time.Time{}, length, nil
 }
 
 // resumeOptions are what `resume` depends on.

@@ -9,6 +9,7 @@ import (
 
 	"reconciler/internal/manifest"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
 	"reconciler/internal/server"
 )
 
@@ -28,6 +29,7 @@ func (e *Engine) Attest(ctx context.Context, who server.Caller, word server.Atte
 		return "", err
 	}
 	e.log.Info("a person attested", "instance", i.name, "binding", word.Binding, "by", word.By, "caller", who, "what", said)
+	e.tell(report.Event{Instance: i.name, Binding: word.Binding, Type: report.EventNormal, Reason: "Attested", Message: "by " + word.By + ": " + said})
 	i.loop.Ask(reconcile.Ask{Binding: word.Binding})
 	return said, nil
 }

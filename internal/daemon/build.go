@@ -89,6 +89,8 @@ type longLived struct {
 	metrics  *metrics
 	webhooks *webhooks
 	told     func(reconcile.Event)
+	// happened is what happened lately.
+	happened *eventLog
 	closers  []func() error
 	// foreign says that what was applied is a running daemon's word.
 	foreign bool
@@ -106,7 +108,9 @@ type generation struct {
 	follower  *follower
 	// looks asks the follower to look at the source at once; unfollowed is
 	// closed when it does so no more.
-	looks      chan look
+	looks chan look
+	// loaded is the snapshot handed on last; nil before the first.
+	loaded     atomic.Pointer[Loaded]
 	unfollowed chan struct{}
 	// followed is when the follower last moved; nil before it runs.
 	followed atomic.Pointer[time.Time]
@@ -147,7 +151,7 @@ func Build(ctx context.Context, opts Options) (_ *Engine, err error) {
 		opts.pushPauses = pushPauses()
 	}
 	e := &Engine{longLived: &longLived{
-		outside: opts, now: opts.Now, cache: manifest.NewCache(), told: opts.Events, redactor: opts.Redactor,
+		outside: opts, now: opts.Now, cache: manifest.NewCache(), told: opts.Events, happened: newEventLog(opts.Now()), redactor: opts.Redactor,
 	}}
 	e.level.Set(opts.Config.Log.level())
 	e.log = newLog(opts.LogTo, opts.Config.Log.Format, &e.level, opts.Redactor)
@@ -270,26 +274,33 @@ func (e *Engine) Statuses() []binding.Status {
 	for _, i := range e.present().instances {
 		all = append(all, i.reconciler.Statuses()...)
 	}
-	for _, s := range all {
-		for i := range s.Conditions {
-			s.Conditions[i].Message = e.redactor.Redact(s.Conditions[i].Message)
-		}
-		for i := range s.Steps {
-			s.Steps[i] = e.redactor.Redact(s.Steps[i])
-		}
-		for i := range s.Waiting {
-			e.redactWaiting(&s.Waiting[i])
-		}
+	for i := range all {
+		all[i] = e.redacted(all[i])
 	}
 	return all
 }
 
+// redacted is a status, which is the caller's own, without the secrets that
+// foreign answers put into its texts.
+func (l *longLived) redacted(s binding.Status) binding.Status {
+	for i := range s.Conditions {
+		s.Conditions[i].Message = l.redactor.Redact(s.Conditions[i].Message)
+	}
+	for i := range s.Steps {
+		s.Steps[i] = l.redactor.Redact(s.Steps[i])
+	}
+	for i := range s.Waiting {
+		l.redactWaiting(&s.Waiting[i])
+	}
+	return s
+}
+
 // redactWaiting takes secrets out of the texts of a person's step.
-func (e *Engine) redactWaiting(w *binding.Waiting) {
-	w.Reason = e.redactor.Redact(w.Reason)
+func (l *longLived) redactWaiting(w *binding.Waiting) {
+	w.Reason = l.redactor.Redact(w.Reason)
 	w.Steps = slices.Clone(w.Steps) // The plan's own.
 	for i := range w.Steps {
-		w.Steps[i] = e.redactor.Redact(w.Steps[i])
+		w.Steps[i] = l.redactor.Redact(w.Steps[i])
 	}
 }
 

@@ -35,6 +35,7 @@ func (e *Engine) Ready() error {
 // whoever listens.
 func (g *generation) event(event reconcile.Event) {
 	g.logEvent(event)
+	g.tellOf(event)
 	g.metrics.count(event)
 	for _, i := range g.instances {
 		if i.name == event.Instance {

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"reconciler/internal/report"
 	"reconciler/internal/source"
 	"reconciler/internal/source/folder"
 )
@@ -104,6 +105,7 @@ func (f *follower) safely(ctx context.Context, step func(context.Context) error)
 	if err = step(ctx); err != nil && ctx.Err() == nil {
 		f.metrics.source.looked(resultError, begun, f.now())
 		f.log.Error("source not read; the last snapshot stands", "err", err)
+		f.tell(report.Event{Type: report.EventWarning, Reason: "SourceNotRead", Message: err.Error()})
 	}
 	return err
 }
@@ -181,6 +183,8 @@ func (f *follower) hand(ctx context.Context, snapshot source.Snapshot) error {
 	}
 	desired := loaded.Desired
 	f.last, f.seen = &snapshot, desired.Revision
+	f.loaded.Store(&loaded)
+	f.tell(report.Event{Type: report.EventNormal, Reason: "SnapshotRead", Message: f.config.sourceKey(), Revision: desired.Revision})
 	f.log.Info("snapshot", "revision", desired.Revision, "bindings", len(desired.Declarations),
 		"broken_files", len(desired.Broken), "rewritten", desired.Rewritten)
 	for _, finding := range loaded.Findings {

@@ -29,6 +29,7 @@ func (e *Engine) listen(ctx context.Context) (*ports, error) {
 	p := &ports{}
 	if p.server, err = server.Listen(ctx, server.Options{
 		Listen: c.Server.Listen, Socket: c.Server.Socket, State: e, Attester: e, Syncer: e, Suspender: e, Snapshots: e,
+		Describer: e, Chronicler: e,
 		Metrics: e.metrics.registry, Log: e.log,
 	}); err != nil {
 		return nil, err

@@ -123,6 +123,9 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 	// The old content is good again.
 	w.writeConfig(good)
 	p.taken(1)
+	for _, reason := range []string{"ConfigurationTaken", "ConfigurationRefused"} {
+		p.await(reason+" among the events", func() bool { return slices.Contains(p.reasons(""), reason) })
+	}
 	if !p.metric("reconciler_config_last_reload_successful 1") {
 		t.Error("no metric says that it is good again")
 	}

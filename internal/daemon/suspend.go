@@ -165,6 +165,13 @@ func checkScope(scope server.Scope) error {
 func (e *Engine) noteSuspension(ctx context.Context, action string, who server.Caller, s binding.Suspension, why, by string) {
 	until := s.Until.UTC().Format(time.RFC3339)
 	e.log.Info("a person asked for something", "action", action, "instance", s.Instance, "binding", s.Binding, "until", until, "by", by, "caller", who, "reason", why)
+	reason := "Suspended"
+	if action == historyResume {
+		reason = "Resumed"
+	}
+	e.tell(report.Event{
+		Instance: s.Instance, Binding: s.Binding, Type: report.EventNormal, Reason: reason, Message: "until " + until + " by " + by + ": " + why,
+	})
 	if err := e.store.AppendEvent(context.WithoutCancel(ctx), binding.Event{
 		Person: who.Person(by), Time: e.now(), Instance: s.Instance, Binding: s.Binding, Action: action,
 		Outcome: string(reconcile.Done), Message: "until " + until + ": " + why,

@@ -56,6 +56,10 @@ type Basis struct {
 	// Base and Head are the revisions that a change lies between.
 	Base string `json:"base,omitempty"`
 	Head string `json:"head,omitempty"`
+	// Revision and Made say of a daemon's last plan what it was made of and
+	// when.
+	Revision string    `json:"revision,omitempty"`
+	Made     time.Time `json:"made,omitzero"`
 }
 
 // Options say how to write. The zero value will do for every format.
@@ -151,9 +155,16 @@ func writeText(w io.Writer, d Document, o Options) error {
 	return p.writeTo(w)
 }
 
-// revisions names base and head in one line; nothing where there is neither.
+// revisions names base and head, or when a daemon made the plan and of what, in
+// one line; nothing where there is none of it.
 func (b Basis) revisions() string {
 	var parts []string
+	if !b.Made.IsZero() {
+		parts = append(parts, "Made by the daemon at "+stampOf(b.Made))
+	}
+	if b.Revision != "" {
+		parts = append(parts, "revision "+b.Revision)
+	}
 	if b.Base != "" {
 		parts = append(parts, "Base: "+b.Base)
 	}

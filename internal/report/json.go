@@ -188,22 +188,26 @@ func writeJSON(w io.Writer, v any) error {
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	text := out.String()
-	if strings.ContainsFunc(text, harmfulInJSON) {
-		var b strings.Builder
-		for _, r := range text {
-			if harmfulInJSON(r) {
-				fmt.Fprintf(&b, "\\u%04x", r)
-			} else {
-				b.WriteRune(r)
-			}
-		}
-		text = b.String()
-	}
-	if _, err := io.WriteString(w, text); err != nil {
+	if _, err := io.WriteString(w, harmless(out.String())); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
+}
+
+// harmless is JSON with an escape for what could do harm on a terminal.
+func harmless(text string) string {
+	if !strings.ContainsFunc(text, harmfulInJSON) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if harmfulInJSON(r) {
+			fmt.Fprintf(&b, "\\u%04x", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // harmfulInJSON leaves out what JSON's encoder writes itself: line ends, and

@@ -64,6 +64,9 @@ type Options struct {
 	// them; nil where nobody does.
 	Attester Attester
 	Syncer   Syncer
+	// Describer and Chronicler tell of the present and of the past.
+	Describer  Describer
+	Chronicler Chronicler
 	// Suspender holds things still for them; nil where nobody does.
 	Suspender Suspender
 	// Snapshots gives what is published of what was seen; nil where nothing is.
@@ -221,6 +224,7 @@ func (s *Server) private() http.Handler {
 	if s.opts.Snapshots != nil {
 		mux.HandleFunc("GET "+SnapshotPath, s.snapshot)
 	}
+	s.answers(mux)
 	if s.opts.Attester != nil {
 		mux.HandleFunc("POST "+attestPath, s.attest())
 	}

@@ -1,0 +1,225 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/report"
+	"reconciler/internal/server"
+)
+
+// describeOptions are what `describe` depends on.
+type describeOptions struct {
+	streams        Streams
+	daemon         clientFlags
+	name, instance string
+	output         outputFlag
+}
+
+func newDescribe(streams Streams) *cobra.Command {
+	opts := &describeOptions{streams: streams}
+	cmd := &cobra.Command{
+		Use:   "describe BINDING",
+		Short: "Show everything that the running daemon knows of a binding",
+		Long: `describe shows one binding on one screen: where it is declared and how, its
+conditions and since when, which token is meant and who told its end (never the
+token), what a person has to do, what failed and when it is tried again, what
+holds it still, what was applied last, what the last plan says of each image
+repository and build rule, and what happened lately.`,
+		Example: `  reconciler describe payments-gitlab
+  reconciler describe payments-gitlab --output json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.name = args[0]
+			return runDescribe(cmd.Context(), opts)
+		},
+	}
+	opts.daemon.add(cmd)
+	cmd.Flags().StringVar(&opts.instance, "instance", "", "the binding on this instance")
+	opts.output.add(cmd)
+	return cmd
+}
+
+func runDescribe(ctx context.Context, opts *describeOptions) error {
+	client, err := opts.daemon.client(opts.streams)
+	if err != nil {
+		return err
+	}
+	d, err := client.Describe(ctx, opts.name, opts.instance)
+	switch {
+	case err != nil:
+		return err
+	case opts.output.json():
+		return report.DescriptionJSON(opts.streams.Out, d)
+	}
+	return report.DescriptionText(opts.streams.Out, d, styleOf(opts.streams.Out))
+}
+
+// historyOptions are what `history` depends on.
+type historyOptions struct {
+	streams Streams
+	daemon  clientFlags
+	since   string
+	query   server.HistoryQuery
+	output  outputFlag
+	now     func() time.Time
+}
+
+func newHistory(streams Streams) *cobra.Command {
+	opts := &historyOptions{streams: streams, now: time.Now}
+	cmd := &cobra.Command{
+		Use:   "history [BINDING]",
+		Short: "Show what was applied, when, by which commit and plan, from the running daemon",
+		Long: `history shows what was done, newest first: what the daemon applied, with the
+commit and the digest of the plan, and what persons asked it for, with who says
+so and what is proven of them. The last 10000 entries are kept in the state
+file.`,
+		Example: `  reconciler history
+  reconciler history payments-gitlab --since 7d --limit 0
+  reconciler history --since 2026-11-01 --output json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				opts.query.Binding = args[0]
+			}
+			return runHistory(cmd.Context(), opts)
+		},
+	}
+	opts.daemon.add(cmd)
+	cmd.Flags().StringVar(&opts.query.Instance, "instance", "", "only this instance")
+	cmd.Flags().IntVar(&opts.query.Limit, "limit", 50, "at most `N` entries; 0 is all")
+	sinceFlag(cmd, &opts.since)
+	opts.output.add(cmd)
+	return cmd
+}
+
+func runHistory(ctx context.Context, opts *historyOptions) (err error) {
+	if opts.query.Limit < 0 {
+		return errors.New("history: --limit is a number from 0")
+	}
+	if opts.query.Since, err = parseSince(opts.since, opts.now()); err != nil {
+		return fmt.Errorf("history: %w", err)
+	}
+	client, err := opts.daemon.client(opts.streams)
+	if err != nil {
+		return err
+	}
+	h, err := client.History(ctx, opts.query)
+	switch {
+	case err != nil:
+		return err
+	case opts.output.json():
+		return report.HistoryJSON(opts.streams.Out, h)
+	}
+	return report.HistoryText(opts.streams.Out, h, styleOf(opts.streams.Out))
+}
+
+func sinceFlag(cmd *cobra.Command, since *string) {
+	cmd.Flags().StringVar(since, "since", "", "only from then on: a day, a `TIME` (RFC 3339), or how long ago (90m, 36h, 7d)")
+}
+
+// parseSince reads a time in the past; zero for nothing.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, length, err := parseTime(text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("--since %q: %w", text, err)
+	}
+	if length > 0 {
+		return now.Add(-length), nil
+	}
+	return at, nil
+}
+
+// eventsOptions are what `events` depends on.
+type eventsOptions struct {
+	streams Streams
+	daemon  clientFlags
+	name    string
+	since   string
+	follow  bool
+	output  outputFlag
+	now     func() time.Time
+}
+
+func newEvents(streams Streams) *cobra.Command {
+	opts := &eventsOptions{streams: streams, now: time.Now}
+	cmd := &cobra.Command{
+		Use:   "events [BINDING]",
+		Short: "Show what happened lately, from the running daemon",
+		Long: `events shows what happened lately, also what was not an apply: drift found, a token
+near its end, a registry that did not answer, steps that wait for a person, what
+was suspended. The same event of the same binding and revision is one, with how
+often and when last. The daemon keeps the last 1000 in memory, from its start
+on; "reconciler history" outlives a restart.
+
+--follow goes on until it is interrupted or the daemon ends. With --output json
+it then writes one object a line.`,
+		Example: `  reconciler events
+  reconciler events payments-gitlab --since 1h
+  reconciler events --follow`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				opts.name = args[0]
+			}
+			return runEvents(cmd.Context(), opts)
+		},
+	}
+	opts.daemon.add(cmd)
+	cmd.Flags().BoolVarP(&opts.follow, "follow", "f", false, "go on with what happens")
+	sinceFlag(cmd, &opts.since)
+	opts.output.add(cmd)
+	return cmd
+}
+
+// eventsWait is how long one question waits for something to happen.
+const eventsWait = 30 * time.Second
+
+func runEvents(ctx context.Context, opts *eventsOptions) error {
+	since, err := parseSince(opts.since, opts.now())
+	if err != nil {
+		return fmt.Errorf("events: %w", err)
+	}
+	client, err := opts.daemon.client(opts.streams)
+	if err != nil {
+		return err
+	}
+	list, err := client.Events(ctx, opts.name, 0, 0)
+	if err != nil {
+		return err
+	}
+	list.Items = slices.DeleteFunc(list.Items, func(e report.Event) bool { return e.Last.Before(since) })
+	if !opts.follow {
+		return opts.write(list, true)
+	}
+	for first := true; ; first = false {
+		if err := opts.write(list, first); err != nil {
+			return err
+		}
+		list, err = client.Events(ctx, opts.name, list.Next, eventsWait)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // Who interrupts has seen enough.
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (o *eventsOptions) write(list report.EventList, first bool) error {
+	switch {
+	case o.output.json() && o.follow:
+		return report.EventLines(o.streams.Out, list)
+	case o.output.json():
+		return report.EventsJSON(o.streams.Out, list)
+	}
+	return report.Events(o.streams.Out, list, first, styleOf(o.streams.Out))
+}

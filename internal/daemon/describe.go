@@ -1,0 +1,119 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
+)
+
+// describedPast is how many events, and how much history, a description has.
+const describedPast = 10
+
+// Describe tells everything about one binding.
+func (e *Engine) Describe(ctx context.Context, name, of string) (report.Description, error) {
+	i, detail, err := e.present().detail(name, of)
+	if err != nil {
+		return report.Description{}, fmt.Errorf("describe: %w", err)
+	}
+	history, err := e.History(ctx, name, i.name, time.Time{}, 0)
+	if err != nil {
+		return report.Description{}, fmt.Errorf("describe %s: %w", name, err)
+	}
+	events, _, _ := e.happened.after(0)
+	events = slices.DeleteFunc(events, func(e report.Event) bool { return e.Binding != name || e.Instance != i.name })
+	slices.Reverse(events)
+	d := report.Description{
+		BindingItem: report.NewBindingList([]binding.Status{e.redacted(detail.Status)}).Items[0],
+		Suspensions: detail.Suspensions, Applied: lastApply(history.Items),
+		Events: events[:min(describedPast, len(events))], History: history.Items[:min(describedPast, len(history.Items))],
+		Token: report.DescribedToken{
+			Version: detail.Token.Version, Bound: detail.Status.TokenVersion,
+			Expires: detail.Token.Expires, ExpiresSource: detail.Token.ExpiresSource,
+		},
+	}
+	if t := detail.Status.Spec.Token; t != nil {
+		d.Token.Vault = t.Vault
+	}
+	if detail.Declaration != nil {
+		d.Line = detail.Declaration.At("").Line
+	}
+	for _, a := range detail.Actions {
+		d.Objects = append(d.Objects, report.DescribedObject{Object: a.Object, Action: a.Kind, Reason: e.redactor.Redact(a.Reason)})
+	}
+	return report.NewDescription(d), nil
+}
+
+// detail finds the one binding that is meant.
+func (g *generation) detail(name, of string) (*instance, reconcile.Detail, error) {
+	has, err := g.named(name, of)
+	if err != nil {
+		return nil, reconcile.Detail{}, err
+	}
+	if len(has) > 1 {
+		var on []string
+		for _, i := range has {
+			on = append(on, i.name)
+		}
+		return nil, reconcile.Detail{}, fmt.Errorf("%s is on several instances (%s): say which with --instance", name, strings.Join(on, ", "))
+	}
+	detail, ok := has[0].reconciler.Detail(name)
+	if !ok {
+		return nil, detail, fmt.Errorf("the first sync of %s is not over yet; try again in a moment", name)
+	}
+	return has[0], detail, nil
+}
+
+// lastApply is what the newest entry of a history says that changed something.
+func lastApply(history []binding.Event) report.DescribedApply {
+	for _, e := range history {
+		if e.Digest != "" && e.Outcome == string(reconcile.Done) {
+			return report.DescribedApply{Time: e.Time, Revision: e.Revision, Digest: e.Digest}
+		}
+	}
+	return report.DescribedApply{}
+}
+
+// LastPlan is the last plan of all instances.
+func (e *Engine) LastPlan(context.Context) (report.DaemonPlan, error) {
+	g := e.present()
+	var (
+		d         report.DaemonPlan
+		plans     []plan.Plan
+		revisions []string
+	)
+	for _, i := range g.instances {
+		last, ok := i.reconciler.LastPlan()
+		if !ok {
+			return report.DaemonPlan{}, fmt.Errorf("plan: the daemon has not looked at instance %s yet; try again in a moment", i.name)
+		}
+		if d.Made.IsZero() || last.Made.Before(d.Made) {
+			d.Made = last.Made
+		}
+		plans, revisions, d.Depth = append(plans, last.Plan), append(revisions, last.Revision), report.Preflight
+	}
+	slices.Sort(revisions)
+	d.Revision = strings.Join(slices.Compact(revisions), ", ")
+	whole := plan.Merge(plans...)
+	if loaded := g.loaded.Load(); loaded != nil {
+		whole.Findings = finding.Sort(slices.Concat(whole.Findings, loaded.Findings))
+		d.Files = slices.Clone(loaded.Desired.Broken)
+		for _, declared := range loaded.Desired.Declarations {
+			d.Files = append(d.Files, declared.File)
+		}
+		slices.SortFunc(d.Files, cmp.Compare[string])
+		d.Files = slices.Compact(d.Files)
+	}
+	for i := range whole.Findings {
+		whole.Findings[i].Message = e.redactor.Redact(whole.Findings[i].Message)
+	}
+	return report.NewDaemonPlan(whole, d), nil
+}

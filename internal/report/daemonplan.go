@@ -1,0 +1,43 @@
+package report
+
+import (
+	"time"
+
+	"reconciler/internal/finding"
+	"reconciler/internal/plan"
+)
+
+// DaemonPlan is a daemon's last plan, as it is told over the wire.
+type DaemonPlan struct {
+	// Made is when the look at the oldest of its instances began, and Revision
+	// what it was made of.
+	Made     time.Time `json:"made"`
+	Revision string    `json:"revision,omitempty"`
+	Depth    Depth     `json:"depth"`
+	// Files are those that declare something.
+	Files   []string      `json:"files"`
+	Actions []plan.Action `json:"actions"`
+	// Settled says of each action what plan.Action keeps to itself.
+	Settled  []bool            `json:"settled"`
+	Findings []finding.Finding `json:"findings"`
+}
+
+// NewDaemonPlan makes the wire's form of a plan.
+func NewDaemonPlan(p plan.Plan, d DaemonPlan) DaemonPlan {
+	d.Actions, d.Findings, d.Files = some(p.Actions), some(p.Findings), some(d.Files)
+	d.Settled = make([]bool, len(p.Actions))
+	for i, a := range p.Actions {
+		d.Settled[i] = a.Settled
+	}
+	return d
+}
+
+// Document is the report of the plan. Its actions have no Target: they can be
+// shown and not applied.
+func (d DaemonPlan) Document() Document {
+	p := plan.Plan{Actions: d.Actions, Findings: d.Findings}
+	for i := range p.Actions {
+		p.Actions[i].Settled = i < len(d.Settled) && d.Settled[i]
+	}
+	return Document{Plan: &p, Files: d.Files, Basis: Basis{Depth: d.Depth, Revision: d.Revision, Made: d.Made}}
+}

@@ -1,0 +1,194 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"reconciler/internal/report"
+)
+
+const (
+	describePath = "/v1alpha1/describe/"
+	eventsPath   = "/v1alpha1/events"
+	historyPath  = "/v1alpha1/history"
+	planPath     = "/v1alpha1/plan"
+	// maxWait bounds, in seconds, how long a question for events may wait for
+	// one.
+	maxWait = 60
+)
+
+// Describer tells of the present. It is safe for concurrent use.
+type Describer interface {
+	// Describe tells everything about a binding, on the instance of that name
+	// where several have it.
+	Describe(ctx context.Context, name, instance string) (report.Description, error)
+	// LastPlan is the last plan of all instances.
+	LastPlan(ctx context.Context) (report.DaemonPlan, error)
+}
+
+// Chronicler tells of the past. It is safe for concurrent use.
+type Chronicler interface {
+	// Events gives what happened after a sequence, of a binding or of all for no
+	// name, and waits for something to happen as long as wait.
+	Events(ctx context.Context, name string, after int64, wait time.Duration) (report.EventList, error)
+	// History gives what was done since a time, newest first, at most limit of
+	// it; all for 0. Names that are empty mean all.
+	History(ctx context.Context, name, instance string, since time.Time, limit int) (report.History, error)
+}
+
+// HistoryQuery says what of the history is meant; what is zero means all.
+type HistoryQuery struct {
+	Binding, Instance string
+	Since             time.Time
+	Limit             int
+}
+
+// answers registers what only asks.
+func (s *Server) answers(mux *http.ServeMux) {
+	if d := s.opts.Describer; d != nil {
+		mux.HandleFunc("GET "+describePath+"{binding}", question(s, []string{"instance"}, func(r *http.Request, q url.Values) (any, error) {
+			return d.Describe(r.Context(), r.PathValue("binding"), q.Get("instance"))
+		}))
+		mux.HandleFunc("GET "+planPath, question(s, nil, func(r *http.Request, _ url.Values) (any, error) { return d.LastPlan(r.Context()) }))
+	}
+	c := s.opts.Chronicler
+	if c == nil {
+		return
+	}
+	mux.HandleFunc("GET "+historyPath, question(s, []string{"binding", "instance", "since", "limit"}, func(r *http.Request, q url.Values) (any, error) {
+		since, errSince := timeOf(q, "since")
+		limit, errLimit := numberOf(q, "limit")
+		if errSince != nil || errLimit != nil {
+			return nil, badQuestion{firstOf(errSince, errLimit)}
+		}
+		return c.History(r.Context(), q.Get("binding"), q.Get("instance"), since, int(limit))
+	}))
+	mux.HandleFunc("GET "+eventsPath, func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := s.patient(w, r, maxWait*time.Second)
+		defer cancel()
+		question(s, []string{"binding", "after", "wait"}, func(_ *http.Request, q url.Values) (any, error) {
+			after, errAfter := numberOf(q, "after")
+			wait, errWait := numberOf(q, "wait")
+			if errAfter != nil || errWait != nil {
+				return nil, badQuestion{firstOf(errAfter, errWait)}
+			}
+			return c.Events(ctx, q.Get("binding"), after, time.Duration(min(wait, maxWait))*time.Second)
+		})(w, r)
+	})
+}
+
+// badQuestion is an error of who asks.
+type badQuestion struct{ error }
+
+// question is the handler of a request that only asks, by the query fields of
+// those names and no other.
+func question(s *Server, fields []string, answer func(*http.Request, url.Values) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		q, err := url.ParseQuery(r.URL.RawQuery)
+		for name := range q {
+			if err == nil && (!slices.Contains(fields, name) || len(q[name]) > 1) {
+				err = fmt.Errorf("the field %q is not known, or stands there twice", name)
+			}
+		}
+		if err != nil {
+			http.Error(w, "the question is not understood: "+err.Error(), http.StatusBadRequest)
+			return
+		}
+		out, err := answer(r, q)
+		if bad, ok := err.(badQuestion); ok { //nolint:errorlint // It is made right above, and never wrapped.
+			http.Error(w, "the question is not understood: "+bad.Error(), http.StatusBadRequest)
+			return
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+			return
+		}
+		s.answer(w, out)
+	}
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// timeOf reads a query field as a time (RFC 3339); zero where it is absent.
+func timeOf(q url.Values, name string) (time.Time, error) {
+	if q.Get(name) == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, q.Get(name))
+	if err != nil {
+		return t, fmt.Errorf("%s: want a time as in RFC 3339", name)
+	}
+	return t, nil
+}
+
+// numberOf reads a query field as a whole number from 0; 0 where it is absent.
+func numberOf(q url.Values, name string) (int64, error) {
+	if q.Get(name) == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(q.Get(name), 10, 64)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%s: want a whole number from 0", name)
+	}
+	return n, nil
+}
+
+// Describe asks for everything about a binding.
+func (c *Client) Describe(ctx context.Context, name, instance string) (report.Description, error) {
+	var d report.Description
+	err := c.get(ctx, describePath+url.PathEscape(name)+query("instance", instance), &d)
+	return d, err
+}
+
+// LastPlan asks for the daemon's last plan.
+func (c *Client) LastPlan(ctx context.Context) (report.DaemonPlan, error) {
+	var p report.DaemonPlan
+	err := c.get(ctx, planPath, &p)
+	return p, err
+}
+
+// History asks for what was done.
+func (c *Client) History(ctx context.Context, of HistoryQuery) (report.History, error) {
+	var h report.History
+	since := ""
+	if !of.Since.IsZero() {
+		since = of.Since.UTC().Format(time.RFC3339)
+	}
+	err := c.get(ctx, historyPath+query("binding", of.Binding, "instance", of.Instance, "since", since, "limit", strconv.Itoa(of.Limit)), &h)
+	return h, err
+}
+
+// Events asks for what happened after a sequence, and waits up to wait, which
+// is at most a minute, for something to happen.
+func (c *Client) Events(ctx context.Context, name string, after int64, wait time.Duration) (report.EventList, error) {
+	var l report.EventList
+	q := query("binding", name, "after", strconv.FormatInt(after, 10), "wait", strconv.Itoa(int(wait/time.Second)))
+	err := c.call(ctx, http.MethodGet, eventsPath+q, nil, &l, wait+answerMargin)
+	return l, err
+}
+
+// query is a query of the names and values that are not empty.
+func query(pairs ...string) string {
+	q := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + q.Encode()
+}
