@@ -1,11 +1,13 @@
 package finding
 
+import "slices"
+
 const design = "the design of reconciler"
 
 // planRules are the rules that only a plan can tell: they need the registry,
 // the secret store, the code hosts or what was applied last.
 func planRules() []Rule {
-	return append(knowledgeRules(), safetyRules()...)
+	return slices.Concat(knowledgeRules(), driftRules(), safetyRules())
 }
 
 // knowledgeRules speak of what is known and of whose things are.
@@ -54,6 +56,26 @@ func knowledgeRules() []Rule {
 			Source:      design,
 		},
 		{
+			Code: "image-repository-missing", Severity: Error,
+			Sentence:    "An image repository that is linked exists in the registry already.",
+			Hint:        "Make the namespace and the image repository in the console (Repository > Repositories), or mend the name in spec.repositories.",
+			Explanation: "Image repositories, and whether they are public, are made by their owners. Only their source and their build rules are looked after here.",
+			Source:      design,
+		},
+		{
+			Code: "source-missing", Severity: Error,
+			Sentence:    "The source of an image repository exists at the code host and the account sees it.",
+			Hint:        "Mend the project's path, or give the account access to the project.",
+			Explanation: "The code host was asked for the project and said with certainty that there is none, or none that the account may see. Linking it would fail, or build nothing.",
+			Source:      design,
+		},
+	}
+}
+
+// driftRules speak of what is not as it was left, and of who is to mend it.
+func driftRules() []Rule {
+	return []Rule{
+		{
 			Code: "drift", Severity: Warning,
 			Sentence:    "The registry no longer matches what was applied, and the declaration wants that told and not corrected.",
 			Hint:        "Set spec.driftPolicy: Correct to have it put right, or change the declaration to what is there.",
@@ -79,20 +101,6 @@ func knowledgeRules() []Rule {
 			Sentence:    "The registry is not as declared, and the declaration is only looked at.",
 			Hint:        "Set spec.managementPolicy: Manage to have it made as declared, or change the declaration to what is there.",
 			Explanation: "With managementPolicy Observe a binding is looked at, compared and told, and its token is watched; nothing is ever changed, bound, adopted or unbound for it. It is the way to see what the declaration would do to an instance that others still look after, and to step back from one without taking the declaration away.",
-			Source:      design,
-		},
-		{
-			Code: "image-repository-missing", Severity: Error,
-			Sentence:    "An image repository that is linked exists in the registry already.",
-			Hint:        "Make the namespace and the image repository in the console (Repository > Repositories), or mend the name in spec.repositories.",
-			Explanation: "Image repositories, and whether they are public, are made by their owners. Only their source and their build rules are looked after here.",
-			Source:      design,
-		},
-		{
-			Code: "source-missing", Severity: Error,
-			Sentence:    "The source of an image repository exists at the code host and the account sees it.",
-			Hint:        "Mend the project's path, or give the account access to the project.",
-			Explanation: "The code host was asked for the project and said with certainty that there is none, or none that the account may see. Linking it would fail, or build nothing.",
 			Source:      design,
 		},
 	}
