@@ -45,6 +45,8 @@ type Options struct {
 	Events func(reconcile.Event)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// After is how loops wait by that clock; nil waits by the machine's.
+	After reconcile.After
 	// Dial and RootCAs send connections to code hosts elsewhere and trust
 	// their certificates. Only the demo and tests set them.
 	Dial    map[string]string
@@ -211,7 +213,7 @@ func (l *longLived) generate(config Config) (_ *generation, err error) {
 	}
 	if client, ok := tokens.(*vault.Client); ok {
 		g.vault = client
-		g.release = append(g.release, func() error { return closeVault(client) })
+		g.release = append(g.release, func() error { return closeVault(client, config.Server.forAnswers()) })
 	}
 	hosts, err := buildHosts(opts, tokens)
 	if err != nil {
@@ -235,10 +237,10 @@ func (l *longLived) generate(config Config) (_ *generation, err error) {
 		i.reconciler = reconcile.New(reconcile.Options{
 			Instance: plan.Instance{Name: cfg.Name, Region: cfg.Region}, Registry: driver, Hosts: hosts, Sites: sites,
 			Tokens: tokens, Store: l.store, Key: key, Policy: policy(config),
-			HostMemory: config.Sync.DriftInterval, Events: g.event, Now: l.now,
+			HostMemory: config.Sync.DriftInterval, Grace: config.Server.forCalls(), Events: g.event, Now: l.now,
 		})
 		i.loop = reconcile.NewLoop(i.reconciler, reconcile.LoopOptions{
-			DriftInterval: config.Sync.DriftInterval, Jitter: config.Sync.vary,
+			DriftInterval: config.Sync.DriftInterval, Jitter: config.Sync.vary, After: opts.After,
 		})
 		g.instances = append(g.instances, i)
 	}
@@ -333,8 +335,8 @@ func (l *longLived) fingerprintKey() ([]byte, error) {
 }
 
 // closeVault signs out, so that short runs leave no leases behind.
-func closeVault(client *vault.Client) error {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+func closeVault(client *vault.Client, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	return client.Close(ctx)
 }

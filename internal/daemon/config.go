@@ -267,6 +267,8 @@ type StateConfig struct {
 type ServerConfig struct {
 	Listen string `yaml:"listen"`
 	Socket string `yaml:"socket"`
+	// GracePeriod is the longest that a stop takes.
+	GracePeriod time.Duration `yaml:"gracePeriod"`
 }
 
 // LogConfig says what is logged: Level is "debug", "info", "warn" or "error",

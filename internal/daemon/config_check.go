@@ -183,6 +183,7 @@ func (c *configCheck) values(config Config) {
 	for path, d := range map[string]time.Duration{
 		"sync.interval": config.Sync.Interval, "sync.driftInterval": config.Sync.DriftInterval,
 		"drift.within": config.Drift.Within, "people.deadline": config.People.Deadline,
+		"server.gracePeriod": config.Server.GracePeriod,
 	} {
 		c.atLeastSecond(path, d)
 	}

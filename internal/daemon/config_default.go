@@ -21,7 +21,7 @@ func defaultConfig() Config {
 		Policy:         PolicyConfig{Default: "allow"},
 		ExpiryWarnings: []int{30, 14, 7, 1},
 		State:          StateConfig{Path: "/var/lib/reconciler/state.db"},
-		Server:         ServerConfig{Listen: "127.0.0.1:9440", Socket: "/run/reconciler/reconciler.sock"},
+		Server:         ServerConfig{Listen: "127.0.0.1:9440", Socket: "/run/reconciler/reconciler.sock", GracePeriod: 25 * time.Second},
 		Log:            LogConfig{Level: "info", Format: "text"},
 	}
 }

@@ -8,13 +8,15 @@ import (
 	"time"
 )
 
-// closeTimeout bounds the end of answers in flight at shutdown.
-const closeTimeout = 5 * time.Second
+// forCalls is the part of the grace period that calls in flight have to end,
+// forAnswers that of answers to people, and once more that of Vault's sign-out.
+func (c ServerConfig) forCalls() time.Duration   { return c.GracePeriod * 4 / 6 }
+func (c ServerConfig) forAnswers() time.Duration { return c.GracePeriod / 6 }
 
 // Run follows the source and keeps every instance as declared until ctx ends;
-// then calls in flight end, the state is written, and it returns nil. Meanwhile
-// a changed configuration is taken as reload says. The error is for what keeps
-// it from starting.
+// then calls in flight end, the state is written, and it returns nil, within
+// the grace period. Meanwhile a changed configuration is taken as reload says.
+// The error is for what keeps it from starting.
 func Run(ctx context.Context, e *Engine, reload Reload) error {
 	listening, err := e.listen(ctx)
 	if err != nil {
@@ -25,7 +27,7 @@ func Run(ctx context.Context, e *Engine, reload Reload) error {
 	e.log.Info("started", "instances", len(g.instances), "source", g.config.sourceKey(), "listen", listening.server.Address(),
 		"socket", g.config.Server.Socket, "webhooks", listening.webhookAddress())
 	(&reloader{Engine: e, reload: reload}).run(ctx)
-	if err := listening.close(ctx); err != nil {
+	if err := listening.close(ctx, e.present().config.Server.forAnswers()); err != nil {
 		return err
 	}
 	e.log.Info("stopped")

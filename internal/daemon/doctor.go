@@ -115,7 +115,7 @@ func newDoctor(o DoctorOptions) *doctor {
 func (d *doctor) close() {
 	if client, ok := d.outside.tokens.(*vault.Client); ok {
 		// A login that cannot be given back ends by itself.
-		_ = closeVault(client)
+		_ = closeVault(client, d.o.Config.Server.forAnswers())
 	}
 }
 

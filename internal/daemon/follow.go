@@ -44,20 +44,20 @@ func (f *follower) run(ctx context.Context) {
 		}
 		f.handed = false
 		f.answer(f.safely(ctx, f.look))
-		timer := time.NewTimer(f.pause())
+		fired, stop := f.outside.After.Start(f.pause())
 		select {
 		case <-ctx.Done():
-			timer.Stop()
+			stop()
 			return
-		case <-timer.C:
+		case <-fired:
 		case asked := <-f.looks:
-			timer.Stop()
+			stop()
 			f.asked = append(f.asked, asked)
 		case push := <-f.webhooks.pushes.newest:
-			timer.Stop()
+			stop()
 			f.pushed(ctx, push)
 		case _, watched := <-changes:
-			timer.Stop()
+			stop()
 			if !watched {
 				changes = nil
 			}

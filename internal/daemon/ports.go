@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"reconciler/internal/server"
 	"reconciler/internal/server/webhook"
@@ -56,9 +57,9 @@ func (p *ports) webhookAddress() string {
 	return p.webhooks.Address()
 }
 
-// close lets answers in flight end, for a while.
-func (p *ports) close(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+// close lets answers in flight end, for no longer than limit.
+func (p *ports) close(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	err := p.server.Close(ctx)
 	if p.webhooks != nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"sync"
 
 	"reconciler/internal/finding"
 	"reconciler/internal/report"
@@ -32,6 +33,8 @@ type reloader struct {
 	reload Reload
 	// tried is the content of the configuration file that was tried last.
 	tried []byte
+	// leaving are generations that still let go of what they held.
+	leaving sync.WaitGroup
 	// unwatched says that it was told already that the file is not watched.
 	unwatched bool
 }
@@ -47,7 +50,9 @@ func (r *reloader) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			r.log.Info("stopping; calls in flight end first", "grace_period", r.present().config.Server.GracePeriod)
 			stop()
+			r.leaving.Wait()
 			return
 		case <-r.reload.Asked:
 			stop = r.take(ctx, stop)
@@ -181,7 +186,7 @@ func (r *reloader) exchange(ctx context.Context, stop func(), next *generation) 
 	r.level.Set(next.config.Log.level())
 	stop = next.start(ctx)
 	// Its Vault session ends while the next one works.
-	before.close()
+	r.leaving.Go(before.close)
 	return stop
 }
 

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -117,20 +118,43 @@ func without(c Config, instance string) Config {
 // viaProxy has every registry call go through a proxy that shows it to seen
 // first, which may block.
 func (w *world) viaProxy(seen func(*http.Request)) {
+	w.proxy(func(forward http.Handler, rw http.ResponseWriter, r *http.Request) {
+		seen(r)
+		forward.ServeHTTP(rw, r)
+	})
+}
+
+// viaProxyAfter has the registry take every call first, and shows it to taken
+// before the answer goes out.
+func (w *world) viaProxyAfter(taken func(*http.Request)) {
+	w.proxy(func(forward http.Handler, rw http.ResponseWriter, r *http.Request) {
+		answered(forward, rw, r, func() { taken(r) })
+	})
+}
+
+// answered forwards a request, and does something before the answer goes out.
+func answered(forward http.Handler, rw http.ResponseWriter, r *http.Request, between func()) {
+	answer := httptest.NewRecorder()
+	forward.ServeHTTP(answer, r)
+	between()
+	maps.Copy(rw.Header(), answer.Header())
+	rw.WriteHeader(answer.Code)
+	_, _ = rw.Write(answer.Body.Bytes())
+}
+
+func (w *world) proxy(serve func(forward http.Handler, rw http.ResponseWriter, r *http.Request)) {
 	w.t.Helper()
 	target, err := url.Parse(w.outside.RegistryURL)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		r.Out.Host = r.In.Host
 	}}
-	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		seen(r)
-		proxy.ServeHTTP(rw, r)
-	}))
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { serve(forward, rw, r) }))
 	w.t.Cleanup(srv.Close)
+	w.config.Instances = slices.Clone(w.config.Instances)
 	for i := range w.config.Instances {
 		w.config.Instances[i].Endpoint = srv.URL
 	}

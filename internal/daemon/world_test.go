@@ -95,7 +95,7 @@ func (w *world) baseConfig() Config {
 	}
 	c.Sync = SyncConfig{Interval: 20 * time.Millisecond, DriftInterval: 40 * time.Millisecond}
 	c.State.Path = filepath.Join(dir, "state", "state.db")
-	c.Server = ServerConfig{Listen: "127.0.0.1:0", Socket: filepath.Join(short, "s.sock")}
+	c.Server = ServerConfig{Listen: "127.0.0.1:0", Socket: filepath.Join(short, "s.sock"), GracePeriod: patience / 2}
 	c.Log.Level = "debug"
 	for _, name := range []string{prod, edge} {
 		c.Instances = append(c.Instances, InstanceConfig{

@@ -14,11 +14,11 @@ import (
 // token that is refused falls back to the one applied then.
 func (x *run) bind(ctx context.Context, a plan.Action) error {
 	token, err := x.plannedToken(ctx, &a)
-	if err != nil {
+	if err := orInterrupted(ctx, err); err != nil {
 		return err
 	}
 	defer token.Wipe()
-	if err := x.checkToken(ctx, a, token); err != nil {
+	if err := orInterrupted(ctx, x.checkToken(ctx, a, token)); err != nil {
 		token.Wipe()
 		if binding.KindOf(err) == binding.Refused {
 			// Asking the code host again costs nothing: it may say yes one day.
@@ -43,13 +43,15 @@ func refusalOf(a plan.Action) binding.Refusal {
 // checked at the code host first, and until that says yes nothing is let go.
 func (x *run) rebind(ctx context.Context, a plan.Action) error {
 	token, err := x.plannedToken(ctx, &a)
-	if err != nil {
+	if err := orInterrupted(ctx, err); err != nil {
 		return fmt.Errorf("the old binding is kept: %w", err)
 	}
 	defer token.Wipe()
-	if err := x.checkToken(ctx, a, token); err != nil {
+	if err := orInterrupted(ctx, x.checkToken(ctx, a, token)); err != nil {
 		return fmt.Errorf("the old binding is kept: %w", err)
 	}
+	// From here on it has to end as a whole.
+	ctx = context.WithoutCancel(ctx)
 	if err := x.letGo(ctx, a); err != nil {
 		return err
 	}
@@ -111,6 +113,8 @@ func toldAs(r *binding.Record, account binding.Account) {
 // working binding is not let go for the same token once more. It always gives
 // an error: what was declared is not so.
 func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refusal, cause error) error {
+	ctx, stop := until(context.WithoutCancel(ctx), x.late)
+	defer stop()
 	before := x.before(a)
 	if before == nil || !before.Managed {
 		return cause

@@ -26,6 +26,9 @@ type run struct {
 	// suspensions are those that the plan was made under.
 	suspensions []binding.Suspension
 
+	// late is closed when calls in flight may take no longer.
+	late <-chan struct{}
+
 	mu     sync.Mutex
 	failed map[string]bool
 }
@@ -51,6 +54,9 @@ func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired Desired) Re
 			x.number[i] = len(x.number) + 1
 		}
 	}
+	late, done := lateAfter(ctx, r.o.Grace)
+	defer done()
+	x.late = late
 	inOrder(p.Actions, func(i int) {
 		if err != nil && p.Actions[i].Kind.Changes() {
 			result.Outcomes[i] = Outcome{p.Actions[i], Failed, fmt.Errorf("nothing was done: %w", err)}
@@ -85,8 +91,14 @@ func (x *run) act(ctx context.Context, i int) (outcome Outcome) {
 	event := Event{Kind: ActionStarted, Revision: x.revision, Action: a, Index: x.number[i], Count: len(x.number)}
 	x.r.emit(event)
 	started := x.r.o.Now()
-	outcome.State, outcome.Err = Done, x.perform(context.WithoutCancel(ctx), a)
-	if outcome.Err != nil {
+	outcome.State, outcome.Err = Done, x.perform(ctx, a)
+	switch {
+	case errors.Is(outcome.Err, errInterrupted):
+		outcome.State, outcome.Err = Stopped, nil
+		event.Kind, event.Outcome, event.Took = ActionDone, outcome, x.r.o.Now().Sub(started)
+		x.r.emit(event)
+		return outcome
+	case outcome.Err != nil:
 		outcome.State = Failed
 		x.mu.Lock()
 		x.failed[a.Binding] = true
@@ -121,7 +133,21 @@ func (x *run) hindrance(ctx context.Context, a plan.Action) OutcomeState {
 	return ""
 }
 
-// perform carries out one action. A panic in it is a failure of that action
+// errInterrupted says that an action was stopped while it asked, before it
+// wrote anything.
+var errInterrupted = errors.New("stopped before anything was written")
+
+// orInterrupted is the failure of a question, or errInterrupted where it was
+// asked in a context that has ended.
+func orInterrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return errInterrupted
+	}
+	return err
+}
+
+// perform carries out one action. Once ctx has ended it asks no more, and
+// finishes what it has begun to write. A panic in it is a failure of that action
 // alone; its intent stays and the next run finds out what was done.
 func (x *run) perform(ctx context.Context, a plan.Action) (err error) {
 	defer func() {
@@ -200,6 +226,7 @@ func (x *run) before(a plan.Action) *binding.Record {
 
 // write does one write to the outside world: intent, call, outcome.
 func (x *run) write(ctx context.Context, intent binding.Intent, call func(context.Context, *binding.Intent) error) error {
+	ctx = context.WithoutCancel(ctx)
 	what, err := x.send(ctx, &intent, call)
 	switch what {
 	case done:
@@ -225,7 +252,9 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 	case err == nil:
 		return done, nil
 	case uncertain(err):
-		obs := x.r.look(ctx, Desired{}, intended(nil, []binding.Intent{*intent}), Live)
+		looking, stop := until(ctx, x.late)
+		obs := x.r.look(looking, Desired{}, intended(nil, []binding.Intent{*intent}), Live)
+		stop()
 		what := settle(intent, obs)
 		if what == done || plan.Kind(intent.Action) == plan.Rebind && what == letGo {
 			return done, nil
@@ -247,6 +276,8 @@ func frees(k plan.Kind) bool {
 
 // within makes one call within its time.
 func (x *run) within(ctx context.Context, call func(context.Context) error) error {
+	ctx, stop := until(ctx, x.late)
+	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, x.r.o.CallTimeout)
 	defer cancel()
 	x.r.pulse.moved()

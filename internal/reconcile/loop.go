@@ -17,6 +17,8 @@ type LoopOptions struct {
 	// Jitter varies a pause, so that many daemons do not call at once; within
 	// a tenth of it if nil.
 	Jitter func(time.Duration) time.Duration
+	// After is how it waits.
+	After After
 }
 
 // Loop keeps one instance as declared: it syncs when a snapshot comes, when
@@ -76,21 +78,21 @@ func (l *Loop) poke() {
 // failed before a restart is held back, as if there had been none.
 func (l *Loop) Run(ctx context.Context) error {
 	l.r.looped.Store(true)
-	timer := time.NewTimer(l.o.Jitter(l.o.DriftInterval))
-	defer timer.Stop()
 	defer l.end()
+	pause := l.o.Jitter(l.o.DriftInterval)
 	for {
+		fired, stop := l.o.After.Start(pause)
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-l.wake:
-		case <-timer.C:
+		case <-fired:
 		}
+		stop()
 		if ctx.Err() != nil {
 			return nil
 		}
 		l.once(ctx)
-		timer.Reset(l.pause())
+		pause = l.pause()
 	}
 }
 

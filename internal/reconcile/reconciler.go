@@ -29,6 +29,9 @@ type Options struct {
 	// CallTimeout bounds each call, also one in flight when the context ends;
 	// 30 seconds if zero.
 	CallTimeout time.Duration
+	// Grace bounds a write in flight, and what finds out what became of it,
+	// once the context has ended; 0 leaves them the time that calls have.
+	Grace time.Duration
 	// Parallel and HostMemory are those of ObserverOptions.
 	Parallel   int
 	HostMemory time.Duration

@@ -18,7 +18,7 @@ func (x *run) link(ctx context.Context, a plan.Action) error {
 		return fmt.Errorf("link %s: %w: no source was planned", a.Object, errFault)
 	}
 	if a.Platform == binding.GitLab && a.Target.Link.Trigger == binding.Auto {
-		if err := x.outsideSubgroup(ctx, a); err != nil {
+		if err := orInterrupted(ctx, x.outsideSubgroup(ctx, a)); err != nil {
 			return err
 		}
 	}
