@@ -207,20 +207,11 @@ func (l *longLived) generate(config Config) (_ *generation, err error) {
 		g.instances = l.recorded(config, *opts.Snapshot)
 		return g, nil
 	}
-	tokens, err := buildVault(opts, l.redactor)
-	if err != nil {
-		return nil, err
+	out := newOutside(opts, l.redactor)
+	if g.vault = out.vault(); g.vault != nil {
+		g.release = append(g.release, func() error { return closeVault(g.vault, config.Server.forAnswers()) })
 	}
-	if client, ok := tokens.(*vault.Client); ok {
-		g.vault = client
-		g.release = append(g.release, func() error { return closeVault(client, config.Server.forAnswers()) })
-	}
-	hosts, err := buildHosts(opts, tokens)
-	if err != nil {
-		return nil, err
-	}
-	sites, err := buildSites(opts)
-	if err != nil {
+	if err := out.err(); err != nil {
 		return nil, err
 	}
 	key, err := l.fingerprintKey()
@@ -235,8 +226,8 @@ func (l *longLived) generate(config Config) (_ *generation, err error) {
 		i := &instance{name: cfg.Name}
 		i.missing.Store(new("not observed yet"))
 		i.reconciler = reconcile.New(reconcile.Options{
-			Instance: plan.Instance{Name: cfg.Name, Region: cfg.Region}, Registry: driver, Hosts: hosts, Sites: sites,
-			Tokens: tokens, Store: l.store, Key: key, Policy: policy(config),
+			Instance: plan.Instance{Name: cfg.Name, Region: cfg.Region}, Registry: driver, Hosts: out.hosts, Sites: out.sites,
+			Tokens: out.tokens, Store: l.store, Key: key, Policy: policy(config),
 			HostMemory: config.Sync.DriftInterval, Grace: config.Server.forCalls(), Events: g.event, Now: l.now,
 		})
 		i.loop = reconcile.NewLoop(i.reconciler, reconcile.LoopOptions{

@@ -62,6 +62,36 @@ func gitAuth(a GitAuthConfig) git.Auth {
 	return git.Auth{}
 }
 
+// outside are the clients of what a configuration names beside its source and
+// registries. One that could not be made leaves its error, and the others can
+// be used all the same.
+type outside struct {
+	tokens   reconcile.TokenReader
+	tokensAs error
+	hosts    map[binding.Platform]reconcile.Host
+	hostsAs  error
+	sites    map[binding.Platform]reconcile.Site
+	sitesAs  error
+}
+
+func newOutside(o Options, redactor *secrets.Redactor) (out outside) {
+	if out.tokens, out.tokensAs = buildVault(o, redactor); out.tokensAs != nil {
+		out.tokens = noVault{}
+	}
+	out.hosts, out.hostsAs = buildHosts(o, out.tokens)
+	out.sites, out.sitesAs = buildSites(o)
+	return out
+}
+
+// vault is the secret store's client; nil where none is configured.
+func (o outside) vault() *vault.Client {
+	client, _ := o.tokens.(*vault.Client)
+	return client
+}
+
+// err says what could not be made; nil if all was.
+func (o outside) err() error { return errors.Join(o.tokensAs, o.hostsAs, o.sitesAs) }
+
 // buildVault makes the client of the secret store, or a stand-in that says
 // that there is none.
 func buildVault(o Options, redactor *secrets.Redactor) (reconcile.TokenReader, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +18,6 @@ import (
 	"reconciler/internal/providers"
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
-	"reconciler/internal/secrets/vault"
 )
 
 const (
@@ -91,6 +91,8 @@ type doctor struct {
 	// slots bound the questions in flight.
 	slots   chan struct{}
 	outside outside
+	// plain asks whether an address answers at all.
+	plain *http.Client
 	// declared are the bindings to look at, and known says that the source
 	// told them. Both are set by the section of the source.
 	declared []binding.Declaration
@@ -108,12 +110,12 @@ func newDoctor(o DoctorOptions) *doctor {
 	}
 	return &doctor{
 		o: o, redactor: redactor, cache: manifest.NewCache(), slots: make(chan struct{}, o.Parallel),
-		outside: newOutside(o.Options, redactor),
+		outside: newOutside(o.Options, redactor), plain: providers.NewHTTPClient(guardOptions(o.Options, "")),
 	}
 }
 
 func (d *doctor) close() {
-	if client, ok := d.outside.tokens.(*vault.Client); ok {
+	if client := d.outside.vault(); client != nil {
 		// A login that cannot be given back ends by itself.
 		_ = closeVault(client, d.o.Config.Server.forAnswers())
 	}

@@ -10,34 +10,10 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/providers"
-	"reconciler/internal/reconcile"
 	"reconciler/internal/registry"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
 )
-
-// outside are the clients of the doctor. One that could not be made leaves its
-// error, and the others are used all the same.
-type outside struct {
-	tokens   reconcile.TokenReader
-	tokensAs error
-	hosts    map[binding.Platform]reconcile.Host
-	hostsAs  error
-	sites    map[binding.Platform]reconcile.Site
-	sitesAs  error
-	// plain asks whether an address answers at all.
-	plain *http.Client
-}
-
-func newOutside(o Options, redactor *secrets.Redactor) outside {
-	out := outside{plain: providers.NewHTTPClient(guardOptions(o, ""))}
-	if out.tokens, out.tokensAs = buildVault(o, redactor); out.tokensAs != nil {
-		out.tokens = noVault{}
-	}
-	out.hosts, out.hostsAs = buildHosts(o, out.tokens)
-	out.sites, out.sitesAs = buildSites(o)
-	return out
-}
 
 // store asks Vault whether it is there, unsealed, and takes our login.
 func (d *doctor) store(ctx context.Context, l *list) {
@@ -51,8 +27,8 @@ func (d *doctor) store(ctx context.Context, l *list) {
 		return
 	}
 	address := d.o.Config.Vault.Address
-	client, ok := d.outside.tokens.(*vault.Client)
-	if !ok {
+	client := d.outside.vault()
+	if client == nil {
 		l.failed(reachable, address, d.outside.tokensAs)
 		return
 	}
@@ -227,7 +203,7 @@ func (d *doctor) reach(ctx context.Context, l *list, title, address string) {
 		if err != nil {
 			return err
 		}
-		resp, err := d.outside.plain.Do(req)
+		resp, err := d.plain.Do(req)
 		if err != nil {
 			return err
 		}
