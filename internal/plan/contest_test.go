@@ -68,6 +68,18 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 		"a build rule": {
 			fight(rule, "gone", 5, func(w *linkWorld) { w.state.Rules = nil }), rule, plan.Forbidden, "found gone again each time", told,
 		},
+		"an account bound with an earlier version of the token": {
+			func() plan.Input {
+				in := fight("account", "unbound", 5, func(w *linkWorld) {
+					unbound(w)
+					w.record.TokenVersion, w.record.Refused = 2, refusedThird()
+				})()
+				state := in.Observation.Tokens["payments-gitlab"]
+				state.Previous = &binding.PreviousToken{Vault: in.Declarations[0].Spec.Token.Vault, Version: 2}
+				in.Observation.Tokens["payments-gitlab"] = state
+				return in
+			}, "account", plan.Forbidden, "found unbound again each time", told,
+		},
 		"repaired less often, it is repaired": {
 			fight("account", "unbound", 4, unbound), "account", plan.Bind, "drift: ", nil,
 		},

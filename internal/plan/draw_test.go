@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -53,6 +54,11 @@ func drawInput(t *rapid.T) plan.Input {
 	}
 	if rapid.IntRange(0, 9).Draw(t, "console") == 0 {
 		*caps = binding.Capabilities{}
+	}
+	for _, d := range declarations {
+		if rapid.IntRange(0, 3).Draw(t, "trouble") == 0 {
+			in.Efforts = append(in.Efforts, drawEffort(t, d))
+		}
 	}
 	in.Policy.AllowDeletions = rapid.Bool().Draw(t, "allow deletions")
 	return in
@@ -179,4 +185,26 @@ func drawRecord(t *rapid.T, p binding.Platform) binding.Record {
 		}
 	}
 	return r
+}
+
+// drawEffort draws repairs that are few or too many, old or new, and a step that
+// waits since long ago or not.
+func drawEffort(t *rapid.T, d binding.Declaration) binding.Effort {
+	hour := func(name string) time.Time {
+		return noon().Add(-time.Duration(rapid.IntRange(0, 400).Draw(t, name)) * time.Hour)
+	}
+	e := binding.Effort{Instance: "prod", Binding: d.Name, Digest: d.Spec.Digest(), Waits: []binding.Wait{
+		{Platform: d.Spec.Platform, Object: "account", Action: "authorize", Since: hour("waits since")},
+	}}
+	for _, object := range []string{"account", "a/one", "a/one#branch:main=>latest"} {
+		r := binding.Repairs{Object: object}
+		for range rapid.IntRange(0, 6).Draw(t, "repairs") {
+			r.Made = append(r.Made, binding.Repair{At: noon().Add(-time.Minute), Found: "gone"})
+		}
+		if rapid.Bool().Draw(t, "stopped") {
+			r.Stopped = hour("stopped at")
+		}
+		e.Repairs = append(e.Repairs, r)
+	}
+	return e
 }

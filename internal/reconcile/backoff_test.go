@@ -120,6 +120,14 @@ func TestOnlySomethingElseToTryOrAPersonEndsThePause(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what is not declared any more says so too", func(t *testing.T) {
+		w, r, _ := refusing(t)
+		w.failOn("unbind codeup", fault{before: &binding.Failure{Kind: binding.Refused, Op: "registry: unbind"}})
+		sync1(t, r, desire(gitlab()))
+		if s := statusOf(t, r, "pay-codeup"); s.Retry == nil || s.Retry.Failures != 1 {
+			t.Errorf("its unbinding failed, and is tried again: %+v", s.Retry)
+		}
+	})
 	t.Run("when it is due it is tried, and once it succeeds nothing is left", func(t *testing.T) {
 		w, r, d := refusing(t)
 		w.fault = nil

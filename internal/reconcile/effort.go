@@ -185,9 +185,10 @@ func (x *run) keepFailures(ctx context.Context) {
 }
 
 // forgetEfforts drops what is remembered of bindings that no plan speaks of
-// any more. While a file is broken it may declare them.
+// any more. While a file is broken it may declare them, and a snapshot that
+// removes nothing forgets nothing.
 func (r *Reconciler) forgetEfforts(ctx context.Context, desired Desired, p plan.Plan) {
-	if len(desired.Broken) > 0 {
+	if len(desired.Broken) > 0 || desired.EmptySnapshot || desired.Rewritten {
 		return
 	}
 	names := map[string]bool{}

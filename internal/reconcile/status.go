@@ -48,7 +48,7 @@ func (r *Reconciler) judge(ctx context.Context, desired Desired, p plan.Plan, re
 	for name, record := range byName {
 		if _, declared := next[name]; !declared {
 			// What is left may be for a person to unbind.
-			next[name] = awaiting(r.undeclaredStatus(record, desired.Broken), r.waiting(p, name, effortOf(efforts, name)))
+			next[name] = r.troubled(r.undeclaredStatus(record, desired.Broken), r.waiting(p, name, effortOf(efforts, name)))
 		}
 	}
 	for name, old := range r.statuses {
@@ -82,8 +82,11 @@ func stopped(e binding.Effort, d binding.Declaration) []binding.Repairs {
 	return slices.DeleteFunc(slices.Clone(e.Repairs), func(r binding.Repairs) bool { return r.Stopped.IsZero() })
 }
 
-// awaiting is a status with what waits for a person.
-func awaiting(s binding.Status, waiting []binding.Waiting) binding.Status {
+// troubled is a status with what waits for a person, and what is tried again.
+func (r *Reconciler) troubled(s binding.Status, waiting []binding.Waiting) binding.Status {
+	if f := r.backoff.failure(s.Name); f != nil {
+		s.Retry = &binding.Retry{Failures: f.Times, Next: f.Next}
+	}
 	s.Waiting = waiting
 	for _, w := range waiting {
 		s.Steps = append(s.Steps, w.Steps...)
@@ -114,10 +117,7 @@ func (r *Reconciler) declaredStatus(d binding.Declaration, m memories, p plan.Pl
 	if v.record != nil {
 		s.TokenVersion = v.record.TokenVersion
 	}
-	if v.tried > 0 {
-		s.Retry = &binding.Retry{Failures: v.tried, Next: v.retryAt}
-	}
-	return awaiting(s, v.waiting)
+	return r.troubled(s, v.waiting)
 }
 
 // undeclaredStatus is the last status of a binding that is not declared any
