@@ -132,7 +132,7 @@ const shownKept = 20
 // Style.Full it stands among the actions. What is not known is told by a
 // finding.
 func (p *page) kept(pl plan.Plan) {
-	kept := keptOf(pl)
+	kept := slices.DeleteFunc(keptOf(pl), worthTelling) // Those stand among the actions.
 	if p.style.Full || len(kept) == 0 {
 		return
 	}
