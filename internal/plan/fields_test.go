@@ -47,8 +47,11 @@ func TestSpecChangesNameFieldsByWhatTheyBelongTo(t *testing.T) {
 			{Field: "repositories[pay/api].rules[branch:main=>latest].dockerfile", From: "/Dockerfile", To: "/build/Dockerfile"},
 			{Field: "repositories[pay/api].rules[tag:v$version=>$version].dockerfile", From: "/Dockerfile"},
 		}},
-		{"none is not the same as not managed", edit(func(s *binding.Spec) { s.Repositories = nil }),
-			edit(func(s *binding.Spec) { s.Repositories = []binding.Repository{} }), []plan.Change{{Field: "repositories", To: "[]"}}},
+		{
+			"none is not the same as not managed", edit(func(s *binding.Spec) { s.Repositories = nil }),
+			edit(func(s *binding.Spec) { s.Repositories = []binding.Repository{} }),
+			[]plan.Change{{Field: "repositories", To: "[]"}},
+		},
 		{"a token", &was, edit(func(s *binding.Spec) {
 			s.Username, s.Token = "robot", &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "b", Key: "token"}}
 		}), []plan.Change{
