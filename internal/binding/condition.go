@@ -38,6 +38,8 @@ const (
 	AwaitingAuthorization ConditionType = "AwaitingAuthorization"
 	// Suspended: the declaration holds the binding still. Only where it says so.
 	Suspended ConditionType = "Suspended"
+	// WindowOpen: the instance may be changed now. Only where the instance has windows.
+	WindowOpen ConditionType = "WindowOpen"
 )
 
 // ConditionStatus is True, False or Unknown (the Kubernetes conventions).

@@ -17,6 +17,7 @@ import (
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
+	"reconciler/internal/server"
 )
 
 // applyOptions are what `apply` depends on.
@@ -29,6 +30,10 @@ type applyOptions struct {
 	deletions bool
 	// digest is that of --expect, file the plan file; at most one is set.
 	digest, file string
+	// glass lets instances be changed outside of their windows, on the word of
+	// by and for the reason.
+	glass      bool
+	by, reason string
 }
 
 func newApply(streams Streams) *cobra.Command {
@@ -45,6 +50,9 @@ and does not ask: the source is read and the registry asked again, and where
 the source's revision, what is observed or the plan is not that of the file, it
 shows in what the plans differ and changes nothing. --expect holds the plan
 itself to a digest that plan has printed.
+
+Outside of its windows an instance is not changed: what is due waits until they
+open, and the exit code is 2. --break-glass applies it all the same.
 
 ` + exitHelp,
 		Example: `  reconciler apply
@@ -64,6 +72,9 @@ itself to a digest that plan has printed.
 	cmd.Flags().BoolVar(&opts.approve, "auto-approve", false, "do not ask")
 	cmd.Flags().StringVar(&opts.digest, "expect", "", "apply only the plan with this `DIGEST`")
 	deletionsFlag(cmd, &opts.deletions)
+	breakGlassFlag(cmd, &opts.glass)
+	cmd.Flags().StringVar(&opts.by, "by", "", "`NAME` of who breaks the glass")
+	cmd.Flags().StringVar(&opts.reason, "reason", "", "`TEXT` for the history: why the glass is broken")
 	return cmd
 }
 
@@ -78,6 +89,12 @@ func (o *applyOptions) arguments(args []string) error {
 			return fmt.Errorf("apply: %s and %s are given; it takes one folder and one plan file at most", *at, arg)
 		}
 		*at = arg
+	}
+	if !o.glass && (o.by != "" || o.reason != "") {
+		return errors.New("apply: --by and --reason go with --break-glass")
+	}
+	if err := checkBreakGlass("apply", o.glass, o.by, o.reason); err != nil {
+		return err
 	}
 	if o.file != "" && o.digest != "" {
 		return errors.New("apply: a plan file has a digest of its own; leave --expect out")
@@ -115,6 +132,11 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 		return err
 	}
 	defer session.close()
+	if opts.glass {
+		if err := session.engine.BreakGlass(&session.loaded, server.ThisProcess().Person(opts.by), opts.reason); err != nil {
+			return fmt.Errorf("apply: %w", err)
+		}
+	}
 	p, err := session.plan(ctx, reconcile.Preflight)
 	if err != nil {
 		return err
@@ -180,6 +202,9 @@ func appliedLine(r reconcile.Result) string {
 	if waiting := r.Count(reconcile.Waiting); waiting > 0 {
 		line += fmt.Sprintf(", %d waiting for a person", waiting)
 	}
+	if deferred := r.Count(reconcile.Deferred); deferred > 0 {
+		line += fmt.Sprintf(", %d waiting for a window", deferred)
+	}
 	return line + "."
 }
 
@@ -196,6 +221,8 @@ func applyExit(p plan.Plan, r reconcile.Result) error {
 		return exitCode(exitPartial)
 	case finding.HasErrors(p.Findings):
 		return exitCode(exitFindings)
+	case r.Count(reconcile.Deferred) > 0:
+		return exitCode(exitChanges)
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func (n *narrator) event(e reconcile.Event) {
 		_, _ = fmt.Fprintf(n.out, "  %s: sync failed: %v\n", e.Instance, e.Err)
 	case reconcile.RepairsStopped, reconcile.StepDue, reconcile.StepOverdue, reconcile.StepDone:
 		// The plan shows the same.
-	case reconcile.SyncStarted, reconcile.ActionStarted, reconcile.ActionDone, reconcile.Recovered:
+	case reconcile.SyncStarted, reconcile.ActionStarted, reconcile.ActionDone, reconcile.Recovered, reconcile.GlassBroken:
 		if !e.Action.Kind.ByPerson() {
 			n.progress.event(e)
 		}

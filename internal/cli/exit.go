@@ -9,7 +9,7 @@ import (
 const (
 	exitDone     = 0 // done, or nothing to change
 	exitError    = 1 // an error: the command could not do its work
-	exitChanges  = 2 // changes are due (plan --detailed-exitcode, fmt --check)
+	exitChanges  = 2 // changes are due (plan --detailed-exitcode, fmt --check), or wait for a window (apply, sync)
 	exitFindings = 3 // findings of severity error
 	exitPartial  = 4 // some items failed, the rest was done
 	exitRefused  = 5 // refused for safety
@@ -18,7 +18,8 @@ const (
 const exitHelp = `Exit codes:
   0  done, or nothing to change
   1  an error
-  2  changes are due (plan --detailed-exitcode, fmt --check)
+  2  changes are due (plan --detailed-exitcode, fmt --check), or wait for a
+     window (apply, sync)
   3  findings of severity error
   4  some items failed, the rest was done
   5  refused for safety`

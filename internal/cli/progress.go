@@ -41,7 +41,7 @@ func (p *progress) event(e reconcile.Event) {
 			p.bar(e.Index, e.Count)
 		}
 	case reconcile.SyncStarted, reconcile.PlanMade, reconcile.Recovered, reconcile.SyncDone, reconcile.SyncFailed,
-		reconcile.RepairsStopped, reconcile.StepDue, reconcile.StepOverdue, reconcile.StepDone:
+		reconcile.RepairsStopped, reconcile.GlassBroken, reconcile.StepDue, reconcile.StepOverdue, reconcile.StepDone:
 	}
 }
 
@@ -57,7 +57,7 @@ func (p *progress) line(e reconcile.Event) {
 	switch e.Outcome.State {
 	case reconcile.Waiting:
 		mark, text = "…", ": waits for a person"
-	case reconcile.Skipped, reconcile.Held, reconcile.Stopped:
+	case reconcile.Skipped, reconcile.Held, reconcile.Stopped, reconcile.Deferred:
 		mark, text = "-", ": "+string(e.Outcome.State)
 	case reconcile.Failed:
 		mark = "✗"
@@ -93,7 +93,7 @@ func (p *progress) paint(mark string, e reconcile.Event) string {
 	switch e.Outcome.State {
 	case reconcile.Failed:
 		color = "31"
-	case reconcile.Waiting, reconcile.Skipped, reconcile.Held, reconcile.Stopped:
+	case reconcile.Waiting, reconcile.Skipped, reconcile.Held, reconcile.Stopped, reconcile.Deferred:
 		color = "33"
 	case reconcile.Done, reconcile.Kept:
 	}

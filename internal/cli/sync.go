@@ -28,13 +28,17 @@ for that to end, and tells its outcome for each binding. What failed before is
 tried again without its pause. Without BINDING it looks at the source of
 declarations anew first, and syncs every instance.
 
+Outside of its windows an instance is not changed: what is due waits, with the
+outcome "deferred". --break-glass changes it all the same, once.
+
 Who asked, and why, is kept in the history. --by is not proven; who is at the
 other end of the socket is.
 
 ` + exitHelp,
 		Example: `  reconciler sync
   reconciler sync payments-gitlab --reason "the token was mended"
-  reconciler sync --instance prod-hangzhou --no-wait`,
+  reconciler sync --instance prod-hangzhou --no-wait
+  reconciler sync payments-gitlab --break-glass --by "Ada Lovelace" --reason "the old token leaked"`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -48,11 +52,15 @@ other end of the socket is.
 	cmd.Flags().StringVar(&opts.request.Reason, "reason", "", "`TEXT` for the history: why")
 	cmd.Flags().BoolVar(&opts.request.NoWait, "no-wait", false, "do not wait for the sync to end")
 	byFlag(cmd, &opts.request.By, "asks")
+	breakGlassFlag(cmd, &opts.request.BreakGlass)
 	opts.output.add(cmd)
 	return cmd
 }
 
 func runSync(ctx context.Context, opts *syncOptions) (err error) {
+	if err := checkBreakGlass("sync", opts.request.BreakGlass, opts.request.By, opts.request.Reason); err != nil {
+		return err
+	}
 	if opts.request.By, err = whoAsks(opts.request.By, "sync"); err != nil {
 		return err
 	}
@@ -79,6 +87,8 @@ func syncExit(r report.SyncResult) error {
 		return exitCode(exitRefused)
 	case r.Source != "" || r.Has(report.SyncFailed) || r.Has(report.SyncForbidden):
 		return exitCode(exitPartial)
+	case r.Has(report.SyncDeferred):
+		return exitCode(exitChanges)
 	}
 	return nil
 }

@@ -227,7 +227,7 @@ func (l *longLived) generate(config Config) (_ *generation, err error) {
 		i.missing.Store(new("not observed yet"))
 		i.reconciler = reconcile.New(reconcile.Options{
 			Instance: plan.Instance{Name: cfg.Name, Region: cfg.Region}, Registry: driver, Hosts: out.hosts, Sites: out.sites,
-			Tokens: out.tokens, Store: l.store, Key: key, Policy: policy(config),
+			Tokens: out.tokens, Store: l.store, Key: key, Policy: policy(config), Windows: config.windowsOf(cfg),
 			HostMemory: config.Sync.DriftInterval, Grace: config.Server.forCalls(), Events: g.event, Now: l.now,
 		})
 		i.loop = reconcile.NewLoop(i.reconciler, reconcile.LoopOptions{

@@ -34,6 +34,8 @@ type Config struct {
 	People    PeopleConfig    `yaml:"people"`
 	Safety    SafetyConfig    `yaml:"safety"`
 	Policy    PolicyConfig    `yaml:"policy"`
+	// Windows are those of the instances that have none of their own.
+	Windows WindowsConfig `yaml:"windows"`
 	// ExpiryWarnings are days before a token's end.
 	ExpiryWarnings []int        `yaml:"expiryWarnings"`
 	State          StateConfig  `yaml:"state"`
@@ -103,6 +105,8 @@ type InstanceConfig struct {
 	// RequestsPerSecond and Burst are the instance's rate limit.
 	RequestsPerSecond float64 `yaml:"requestsPerSecond"`
 	Burst             int     `yaml:"burst"`
+	// Windows, if not nil, stand in place of those of the whole configuration.
+	Windows *WindowsConfig `yaml:"windows"`
 }
 
 // CredentialsConfig says where an access key comes from; exactly one field is

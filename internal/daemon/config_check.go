@@ -180,6 +180,7 @@ func (c *configCheck) values(config Config) {
 	c.hosts(config)
 	c.vault(config)
 	c.webhooks(config)
+	c.windows(config)
 	for path, d := range map[string]time.Duration{
 		"sync.interval": config.Sync.Interval, "sync.driftInterval": config.Sync.DriftInterval,
 		"drift.within": config.Drift.Within, "people.deadline": config.People.Deadline,

@@ -19,6 +19,7 @@ func defaultConfig() Config {
 		People:         PeopleConfig{Deadline: 7 * 24 * time.Hour},
 		Safety:         SafetyConfig{MaxDeletionPercent: 30, MinDeletions: 3},
 		Policy:         PolicyConfig{Default: "allow"},
+		Windows:        WindowsConfig{TimeZone: "UTC"},
 		ExpiryWarnings: []int{30, 14, 7, 1},
 		State:          StateConfig{Path: "/var/lib/reconciler/state.db"},
 		Server:         ServerConfig{Listen: "127.0.0.1:9440", Socket: "/run/reconciler/reconciler.sock", GracePeriod: 25 * time.Second},
@@ -60,6 +61,9 @@ func (i *InstanceConfig) fillDefaults() {
 	setDefault(&i.Signature, "acs3")
 	setDefault(&i.RequestsPerSecond, 2)
 	setDefault(&i.Burst, 4)
+	if i.Windows != nil {
+		setDefault(&i.Windows.TimeZone, "UTC")
+	}
 	if i.Credentials == nil {
 		return
 	}

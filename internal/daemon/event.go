@@ -101,6 +101,9 @@ func (l *longLived) logEvent(ev reconcile.Event) {
 		log.Warn("repairs stopped, for they do not hold", "binding", ev.Action.Binding, "object", ev.Action.Object, "reason", ev.Action.Reason)
 	case reconcile.StepDue, reconcile.StepOverdue, reconcile.StepDone:
 		logStep(log, ev)
+	case reconcile.GlassBroken:
+		log.Warn("break-glass: a person lets the instance be changed outside of its windows", "binding", ev.Glass.Binding,
+			"by", ev.Glass.Person.By, "caller", ev.Glass.Person.Proven, "reason", ev.Glass.Reason, "revision", ev.Revision, "digest", ev.Digest)
 	case reconcile.SyncDone:
 		log.Debug("sync done", "revision", ev.Revision, "duration", ev.Took)
 	case reconcile.SyncFailed:

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/secrets/vault"
 )
@@ -65,6 +66,8 @@ type sights struct {
 	statuses func() []binding.Status
 	// loops are those that run, by instance.
 	loops func() map[string]reconcile.LoopState
+	// windows are the windows of all instances as they stand, by instance.
+	windows func() map[string]plan.WindowState
 	// vault is nil where no secret store is configured.
 	vault func() *vault.Client
 }
@@ -80,7 +83,8 @@ func (e *Engine) sights() sights {
 			}
 			return states
 		},
-		vault: func() *vault.Client { return e.present().vault },
+		windows: e.windows,
+		vault:   func() *vault.Client { return e.present().vault },
 	}
 }
 
@@ -94,7 +98,7 @@ func newMetrics(see sights) *metrics {
 	m.calls = newCallMetrics(m)
 	m.config = newConfigMetrics(m)
 	m.webhooks = m.counter("reconciler_webhook_requests_total", "Requests to a configured webhook sender, by result: accepted, ignored, unmatched, unauthorized, rejected or limited.", "sender", "result")
-	m.registry.MustRegister(newBindingCollector(m, see), newQueueCollector(m, see), newVaultCollector(m, see), buildInfo(m))
+	m.registry.MustRegister(newBindingCollector(m, see), newQueueCollector(m, see), newWindowCollector(m, see), newVaultCollector(m, see), buildInfo(m))
 	return m
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/secrets/vault"
 )
@@ -52,6 +53,7 @@ func ofBindings(t *testing.T, name string, now time.Time, statuses ...binding.St
 		statuses: func() []binding.Status { return statuses },
 		now:      func() time.Time { return now },
 		loops:    func() map[string]reconcile.LoopState { return nil },
+		windows:  func() map[string]plan.WindowState { return nil },
 		vault:    func() *vault.Client { return nil },
 	})
 	families, err := m.registry.Gather()

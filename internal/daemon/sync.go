@@ -31,7 +31,7 @@ func (e *Engine) Sync(ctx context.Context, who server.Caller, req server.SyncReq
 	for n, i := range asked {
 		instances[n] = report.SyncedInstance{Name: i.name, Outcome: report.SyncAsked}
 		answers[n] = make(chan reconcile.Synced, 1)
-		anew.asks[i.name] = reconcile.Ask{Binding: req.Binding, Done: func(s reconcile.Synced) { answers[n] <- s }}
+		anew.asks[i.name] = reconcile.Ask{Binding: req.Binding, BreakGlass: glassOf(who, req), Done: func(s reconcile.Synced) { answers[n] <- s }}
 		e.noteSync(ctx, i, who, req)
 		if err := e.calm(ctx, i, who, req); err != nil {
 			return report.SyncResult{}, err
@@ -68,13 +68,16 @@ func (e *Engine) Sync(ctx context.Context, who server.Caller, req server.SyncReq
 // with it.
 func (g *generation) checkSync(who server.Caller, req server.SyncRequest) ([]*instance, error) {
 	err := errors.Join(who.Person(req.By).Check(), binding.CheckReason(req.Reason))
-	if err == nil && req.BreakGlass {
-		err = errors.New("no instance has windows, so that there is no glass to break")
+	if glass := glassOf(who, req); err == nil && glass != nil {
+		err = glass.Check()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sync: %w", err)
 	}
 	asked, err := g.named(req.Binding, req.Instance)
+	if err == nil && req.BreakGlass && !slices.ContainsFunc(asked, (*instance).hasWindows) {
+		err = errNoWindows
+	}
 	if err != nil {
 		return nil, fmt.Errorf("sync: %w", err)
 	}
@@ -193,6 +196,8 @@ func syncOutcome(r reconcile.Result, name string) report.SyncOutcome {
 			outcomes = append(outcomes, report.SyncFailed)
 		case reconcile.Waiting:
 			outcomes = append(outcomes, report.SyncWaiting)
+		case reconcile.Deferred:
+			outcomes = append(outcomes, report.SyncDeferred)
 		case reconcile.Done:
 			outcomes = append(outcomes, report.SyncChanged)
 		case reconcile.Kept:

@@ -99,14 +99,16 @@ func TestASyncThatMeansNothingIsNotBegun(t *testing.T) {
 		request server.SyncRequest
 		want    string
 	}{
-		"nobody's":            {server.SyncRequest{}, "sync: it has to be said who asks"},
-		"a name with lines":   {server.SyncRequest{By: "a\nb"}, "printable"},
-		"a reason with lines": {server.SyncRequest{By: "Ada", Reason: "a\x1b[31m"}, "the reason is at most"},
-		"a wrong name":        {server.SyncRequest{By: "Ada", Binding: "pya"}, "no binding is called pya; did you mean pay?"},
-		"a far-off name":      {server.SyncRequest{By: "Ada", Binding: "warehouse"}, "`reconciler sync` without a name looks for new ones"},
-		"on another instance": {server.SyncRequest{By: "Ada", Binding: "pay", Instance: edge}, "no binding is called pay"},
-		"on no instance":      {server.SyncRequest{By: "Ada", Instance: "prod-hangzou"}, "no instance is called prod-hangzou; did you mean prod-hangzhou?"},
-		"break-glass":         {server.SyncRequest{By: "Ada", Reason: "outage", BreakGlass: true}, "no glass to break"},
+		"nobody's":                {server.SyncRequest{}, "sync: it has to be said who asks"},
+		"a name with lines":       {server.SyncRequest{By: "a\nb"}, "printable"},
+		"a reason with lines":     {server.SyncRequest{By: "Ada", Reason: "a\x1b[31m"}, "the reason is at most"},
+		"a wrong name":            {server.SyncRequest{By: "Ada", Binding: "pya"}, "no binding is called pya; did you mean pay?"},
+		"a far-off name":          {server.SyncRequest{By: "Ada", Binding: "warehouse"}, "`reconciler sync` without a name looks for new ones"},
+		"on another instance":     {server.SyncRequest{By: "Ada", Binding: "pay", Instance: edge}, "no binding is called pay"},
+		"no name for the glass":   {server.SyncRequest{Reason: "outage", BreakGlass: true}, "it has to be said who asks"},
+		"no reason for the glass": {server.SyncRequest{By: "Ada", BreakGlass: true}, "it has to be said why"},
+		"on no instance":          {server.SyncRequest{By: "Ada", Instance: "prod-hangzou"}, "no instance is called prod-hangzou; did you mean prod-hangzhou?"},
+		"break-glass":             {server.SyncRequest{By: "Ada", Reason: "outage", BreakGlass: true}, "no instance that is meant has windows"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if result, err := p.sync(tt.request); err == nil || !strings.Contains(err.Error(), tt.want) || len(result.Instances) > 0 {

@@ -1,9 +1,11 @@
 package finding
 
+import "slices"
+
 // configSource is where the configuration's rules come from.
 const configSource = "this project's design: docs/configuration.md"
 
-func configRules() []Rule { return append(settingRules(), surroundingRules()...) }
+func configRules() []Rule { return slices.Concat(settingRules(), surroundingRules(), windowRules()) }
 
 // settingRules are about the configuration's fields.
 func settingRules() []Rule {

@@ -280,11 +280,42 @@ func (m *maker) plan() Plan {
 		)
 	})
 	m.askWord()
+	m.tellWindow()
 	p := Plan{Findings: finding.Sort(m.findings)}
 	for _, s := range m.steps {
 		p.Actions = append(p.Actions, s.Action)
 	}
 	return p
+}
+
+// tellWindow tells that the plan has to wait, and until when. The actions are the
+// same inside and outside of windows: what was reviewed is what is applied.
+func (m *maker) tellWindow() {
+	ours, persons := 0, 0
+	for _, s := range m.steps {
+		switch {
+		case !s.Waits(m.in.Windows):
+		case s.Kind.ByPerson():
+			persons++
+		default:
+			ours++
+		}
+	}
+	if ours+persons == 0 {
+		return
+	}
+	state := m.in.Windows.At(m.in.Now)
+	if state.Open {
+		return
+	}
+	text := fmt.Sprintf("instance %s may not be changed now (%s). It opens %s.", m.in.Instance.Name, state.Why, state.When())
+	if ours > 0 {
+		text += fmt.Sprintf(" Actions that wait until then: %d.", ours)
+	}
+	if persons > 0 {
+		text += fmt.Sprintf(" Steps for a person, who should wait too: %d.", persons)
+	}
+	m.findings = append(m.findings, finding.New("window-closed", text))
 }
 
 func rank(p phase) int {

@@ -96,6 +96,23 @@ type Action struct {
 	Target Target `json:"-"`
 }
 
+// Waits says whether the action has to wait while windows are closed: whether it
+// changes the instance, other than to end what we began or, where the windows
+// let that through, to put back what somebody took away. Adopting changes our
+// own memory only.
+func (a Action) Waits(w Windows) bool {
+	if w.LetRepairsThrough && a.restores() {
+		return false
+	}
+	return a.Kind.Changes() && a.Kind != Adopt && !a.Unfinished
+}
+
+// restores says whether the action puts back what somebody took away and leaves
+// what is there as it is.
+func (a Action) restores() bool {
+	return a.Repair && (a.Kind == Bind || a.Kind == Link || a.Kind == AddRule)
+}
+
 // Change is one field's value before and after.
 type Change struct {
 	Field string `json:"field"`
@@ -158,6 +175,9 @@ type Input struct {
 	// lately.
 	Suspensions []binding.Suspension
 	Policy      Policy
+	// Windows say when the instance may be changed. They change no action,
+	// only whether it is told that the plan has to wait.
+	Windows Windows
 }
 
 // Instance is what a person's steps need to know of an instance.

@@ -31,6 +31,10 @@ type run struct {
 
 	mu     sync.Mutex
 	failed map[string]bool
+	// glasses let the run change the instance outside of its windows; unbound
+	// are the bindings whose bind waits for a window.
+	glasses []BreakGlass
+	unbound map[string]bool
 }
 
 func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired Desired) Result {
@@ -38,7 +42,7 @@ func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired Desired) Re
 	records, err := r.o.Store.Records(ctx, r.o.Instance.Name)
 	x := &run{
 		r: r, ledger: newLedger(r.o.Store, r.o.Now, records), plan: p, digest: result.Digest,
-		revision: desired.Revision, number: map[int]int{}, digests: map[string]string{}, failed: map[string]bool{},
+		revision: desired.Revision, number: map[int]int{}, digests: map[string]string{}, failed: map[string]bool{}, unbound: map[string]bool{},
 	}
 	r.mu.Lock()
 	x.suspensions = r.seen.suspensions
@@ -48,6 +52,9 @@ func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired Desired) Re
 	}
 	if err == nil {
 		err = x.ledger.heed(ctx, desired.of(r.o.Instance.Name))
+	}
+	if err == nil {
+		err = x.breakGlass(context.WithoutCancel(ctx), desired.BreakGlass)
 	}
 	for i, a := range p.Actions {
 		if a.Kind.Changes() {
@@ -82,7 +89,8 @@ func (x *run) act(ctx context.Context, i int) (outcome Outcome) {
 			outcome.State, outcome.Err = Failed, fmt.Errorf("%s %s of %s: %w", a.Kind, a.Object, a.Binding, faultOf(v))
 		}
 	}()
-	if outcome.State = x.hindrance(ctx, a); outcome.State != "" {
+	var glass *BreakGlass
+	if outcome.State, glass = x.hindrance(ctx, a); outcome.State != "" {
 		if a.Contested {
 			x.noted(&outcome, x.contested(context.WithoutCancel(ctx), a))
 		}
@@ -107,30 +115,36 @@ func (x *run) act(ctx context.Context, i int) (outcome Outcome) {
 	if a.Repair && outcome.State == Done {
 		x.noted(&outcome, x.repaired(context.WithoutCancel(ctx), a))
 	}
-	x.history(context.WithoutCancel(ctx), &outcome)
+	x.history(context.WithoutCancel(ctx), &outcome, glass)
 	event.Kind, event.Outcome, event.Err, event.Took = ActionDone, outcome, outcome.Err, x.r.o.Now().Sub(started)
 	x.r.emit(event)
 	return outcome
 }
 
-// hindrance is why an action is not begun; empty if it is.
-func (x *run) hindrance(ctx context.Context, a plan.Action) OutcomeState {
+// hindrance is why an action is not begun; empty if it is. The glass, if not nil,
+// is what lets it through outside of a window.
+func (x *run) hindrance(ctx context.Context, a plan.Action) (OutcomeState, *BreakGlass) {
 	x.mu.Lock()
 	failed := x.failed[a.Binding]
 	x.mu.Unlock()
 	switch {
 	case !a.Kind.Changes():
-		return Kept
+		return Kept, nil
 	case a.Kind.ByPerson():
-		return Waiting
+		return Waiting, nil
 	case ctx.Err() != nil:
-		return Stopped
+		return Stopped, nil
 	case failed:
-		return Skipped
-	case x.r.backoff.held(a.Binding, attemptOf(a), x.r.o.Now()):
-		return Held
+		return Skipped, nil
 	}
-	return ""
+	waits, glass := x.outside(a)
+	switch {
+	case waits:
+		return Deferred, nil
+	case x.r.backoff.held(a.Binding, attemptOf(a), x.r.o.Now()):
+		return Held, nil
+	}
+	return "", glass
 }
 
 // errInterrupted says that an action was stopped while it asked, before it
@@ -175,7 +189,8 @@ func (x *run) perform(ctx context.Context, a plan.Action) (err error) {
 
 // history appends to the history. What was done counts, also where that cannot
 // be written: the outcome then carries the error without having failed before.
-func (x *run) history(ctx context.Context, outcome *Outcome) {
+// The glass, if not nil, is what let the action through.
+func (x *run) history(ctx context.Context, outcome *Outcome, glass *BreakGlass) {
 	a := outcome.Action
 	event := binding.Event{
 		Time: x.r.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
@@ -183,6 +198,9 @@ func (x *run) history(ctx context.Context, outcome *Outcome) {
 	}
 	if outcome.Err != nil {
 		event.Message = outcome.Err.Error()
+	}
+	if glass != nil {
+		event.Person = glass.Person
 	}
 	if err := x.r.o.Store.AppendEvent(ctx, event); err != nil {
 		x.noted(outcome, fmt.Errorf("the history could not be written: %w", err))
@@ -300,7 +318,7 @@ func (r *Reconciler) remember(p plan.Plan, desired Desired, result Result) (blin
 	}
 	for name := range names {
 		own := Result{Outcomes: result.of(name)}
-		if !blind && own.Count(Failed, Held, Skipped, Stopped) == 0 {
+		if !blind && own.Count(Failed, Held, Skipped, Stopped, Deferred) == 0 {
 			r.backoff.succeeded(name)
 		}
 	}

@@ -18,6 +18,9 @@ type Ask struct {
 	// empty for all of the instance. The sync is of the whole instance either
 	// way.
 	Binding string
+	// BreakGlass, if not nil, lets the sync that answers change the instance
+	// outside of its windows. It has been checked.
+	BreakGlass *BreakGlass
 	// Done, if not nil, is told once of the sync that answers: one that began
 	// after the ask. It must not block.
 	Done func(Synced)
@@ -82,11 +85,16 @@ func (l *Loop) take() (*Desired, []Ask, time.Duration) {
 	return l.desired, asked, l.r.pulse.taken()
 }
 
-// heed does what asks are for, before the sync that answers them.
-func (r *Reconciler) heed(asked []Ask) {
+// heed does what asks are for, before the sync that answers them, and gives what
+// that is to reach.
+func (r *Reconciler) heed(asked []Ask, d Desired) Desired {
 	for _, a := range asked {
 		r.backoff.reset(a.Binding)
+		if a.BreakGlass != nil {
+			d.BreakGlass = append(d.BreakGlass, *a.BreakGlass)
+		}
 	}
+	return d
 }
 
 // end answers who still waits when the loop ends, and who asks from then on.

@@ -30,6 +30,9 @@ type view struct {
 	// tried and retryAt tell of failures before.
 	tried   int
 	retryAt time.Time
+	// window says whether the instance may be changed; nil where it has no
+	// windows.
+	window *plan.WindowState
 }
 
 func condition(t binding.ConditionType, status binding.ConditionStatus, reason, message string) binding.Condition {
@@ -62,6 +65,9 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 	}
 	if c := suspended(v.now, v.declared.Spec.Suspend, v.suspensions, v.names()...); c != nil {
 		rest = append(rest, *c)
+	}
+	if v.window != nil {
+		rest = append(rest, v.windowOpen())
 	}
 	return v.stamp(old, append([]binding.Condition{carry(old, v.ready(rest))}, rest...))
 }
@@ -110,9 +116,9 @@ func (v view) ready(rest []binding.Condition) binding.Condition {
 			if c.Status == binding.True {
 				return condition(binding.Ready, binding.False, c.Reason, c.Message)
 			}
-		case binding.Suspended, binding.Contested, binding.Ready:
+		case binding.Suspended, binding.WindowOpen, binding.Contested, binding.Ready:
 		default:
-			if c.Status == binding.False {
+			if c.Status == binding.False && !v.waits(c.Type) {
 				return condition(binding.Ready, binding.False, c.Reason, c.Message)
 			}
 		}
@@ -146,6 +152,8 @@ func (v view) shortfall(o Outcome) (reason, message string) {
 		return ReasonFailed, fmt.Sprintf("%s %s was not begun", o.Action.Kind, o.Action.Object)
 	case Waiting:
 		return v.awaits(o)
+	case Deferred:
+		return ReasonOutsideWindow, v.untilWindow(o.Action)
 	case Kept:
 		if o.Action.Kind == plan.Forbidden {
 			return ReasonForbidden, o.Action.Reason

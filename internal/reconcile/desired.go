@@ -18,6 +18,9 @@ type Desired struct {
 	Rewritten bool
 	// EmptySnapshot says that the whole snapshot declares nothing.
 	EmptySnapshot bool
+	// BreakGlass lets the one run that this is given to change the instance
+	// outside of its windows. It is a person's, and no snapshot has it.
+	BreakGlass []BreakGlass
 }
 
 // of gives the declarations of one instance, sorted by name.

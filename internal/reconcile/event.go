@@ -32,6 +32,9 @@ const (
 	StepDue     EventKind = "StepDue"
 	StepOverdue EventKind = "StepOverdue"
 	StepDone    EventKind = "StepDone"
+	// GlassBroken carries Glass and Digest: a person lets the run change the
+	// instance outside of its windows.
+	GlassBroken EventKind = "GlassBroken"
 	// SyncDone carries Statuses and Result.
 	SyncDone EventKind = "SyncDone"
 	// SyncFailed carries Err: nothing was applied.
@@ -51,7 +54,10 @@ type Event struct {
 	Index, Count int
 	Outcome      Outcome
 	Intent       binding.Intent
-	Result       *Result
+	Glass        BreakGlass
+	// Digest is the plan's.
+	Digest string
+	Result *Result
 	// Since is when a person's step began to wait.
 	Since    time.Time
 	Statuses []binding.Status

@@ -22,8 +22,8 @@ type LoopOptions struct {
 }
 
 // Loop keeps one instance as declared: it syncs when a snapshot comes, when
-// drift is to be looked for, when what failed is due again, and when a person
-// asks. Runs do not pile up: there is one at a time, and the newest snapshot
+// drift is to be looked for, when what failed is due again, when a window opens
+// or closes, and when a person asks. Runs do not pile up: there is one at a time, and the newest snapshot
 // wins. Loops of several instances know nothing of each other.
 type Loop struct {
 	r    *Reconciler
@@ -91,15 +91,16 @@ func (l *Loop) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		began := l.r.o.Now()
 		l.once(ctx)
-		pause = l.pause()
+		pause = l.pause(began)
 	}
 }
 
-// pause is how long to wait after a sync: until something is due again, a
-// suspension ends, or drift is to be looked for.
-func (l *Loop) pause() time.Duration {
-	pause := l.o.Jitter(l.o.DriftInterval)
+// pause is how long to wait after a sync that began then: until something is due
+// again, a window opens or closes, a suspension ends, or drift is to be looked for.
+func (l *Loop) pause(began time.Time) time.Duration {
+	pause := l.r.windowChange(began, l.o.Jitter(l.o.DriftInterval))
 	now := l.r.o.Now()
 	if due := l.r.backoff.next(now); !due.IsZero() {
 		// Never before it is due, or the run would find it held and be for nothing.
@@ -126,7 +127,7 @@ func (l *Loop) once(ctx context.Context) {
 	}
 	l.r.pulse.begun()
 	defer l.r.pulse.ended()
-	l.r.heed(asked)
+	wanted := l.r.heed(asked, *desired)
 	synced = Synced{Revision: desired.Revision}
 	defer func() {
 		if v := recover(); v != nil {
@@ -136,7 +137,7 @@ func (l *Loop) once(ctx context.Context) {
 		}
 	}()
 	l.r.emit(Event{Kind: SyncStarted, Revision: desired.Revision, Waited: waited})
-	if synced.Result, synced.Err = l.r.Sync(ctx, *desired, Preflight); synced.Err != nil {
+	if synced.Result, synced.Err = l.r.Sync(ctx, wanted, Preflight); synced.Err != nil {
 		l.r.backoff.failed("", "", l.r.o.Now(), 0)
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 )
 
@@ -17,7 +18,19 @@ func exactly(d time.Duration) time.Duration { return d }
 // loop runs a loop in a bubble of fake time and counts its syncs.
 func loop(t *testing.T, w *world, tell func(reconcile.Event)) (*reconcile.Loop, *atomic.Int32) {
 	t.Helper()
+	return loopOf(t, w.options(), 10*time.Minute, tell)
+}
+
+// windowedLoop is a loop whose instance has windows.
+func windowedLoop(t *testing.T, w *world, windows plan.Windows, drift time.Duration) (*reconcile.Loop, *atomic.Int32) {
+	t.Helper()
 	o := w.options()
+	o.Windows = windows
+	return loopOf(t, o, drift, nil)
+}
+
+func loopOf(t *testing.T, o reconcile.Options, drift time.Duration, tell func(reconcile.Event)) (*reconcile.Loop, *atomic.Int32) {
+	t.Helper()
 	o.Now = time.Now
 	o.RetryBase, o.RetryMax = 10*time.Second, 40*time.Second
 	syncs := new(atomic.Int32)
@@ -29,7 +42,7 @@ func loop(t *testing.T, w *world, tell func(reconcile.Event)) (*reconcile.Loop, 
 			tell(e)
 		}
 	}
-	l := reconcile.NewLoop(reconcile.New(o), reconcile.LoopOptions{DriftInterval: 10 * time.Minute, Jitter: exactly})
+	l := reconcile.NewLoop(reconcile.New(o), reconcile.LoopOptions{DriftInterval: drift, Jitter: exactly})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- l.Run(ctx) }()

@@ -67,6 +67,11 @@ const (
 	ReasonSuspended = "Suspended"
 	// ReasonSuspensionEnded: the suspension's last day is over.
 	ReasonSuspensionEnded = "SuspensionEnded"
+	// ReasonOutsideWindow: the instance may not be changed now; the message says
+	// when it may.
+	ReasonOutsideWindow = "OutsideWindow"
+	// ReasonInsideWindow: the instance may be changed now.
+	ReasonInsideWindow = "InsideWindow"
 	// ReasonForbidden: what would be needed is not allowed; the message names
 	// the rule.
 	ReasonForbidden = "Forbidden"

@@ -26,6 +26,8 @@ type Options struct {
 	// Key keys the fingerprints of tokens whose store has no versions.
 	Key    []byte
 	Policy plan.Policy
+	// Windows say when the instance may be changed.
+	Windows plan.Windows
 	// CallTimeout bounds each call, also one in flight when the context ends;
 	// 30 seconds if zero.
 	CallTimeout time.Duration
@@ -191,7 +193,7 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []Desired, depth Dep
 			Now: r.o.Now(), Instance: r.o.Instance, Declarations: desired.of(name),
 			Broken: desired.Broken, Rewritten: desired.Rewritten, EmptySnapshot: desired.EmptySnapshot,
 			Observation: observations[n], Records: l.all(), Intents: intents, Efforts: efforts, Suspensions: suspensions,
-			Policy: r.o.Policy,
+			Policy: r.o.Policy, Windows: r.o.Windows,
 		})
 		planned[n] = Planned{p, observations[n]}
 		r.mu.Lock()

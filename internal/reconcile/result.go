@@ -24,6 +24,8 @@ const (
 	Held OutcomeState = "held"
 	// Stopped: the context ended before it was begun.
 	Stopped OutcomeState = "stopped"
+	// Deferred: it waits until a window of the instance opens.
+	Deferred OutcomeState = "deferred"
 	// Kept: nothing was to be done, or it is not allowed.
 	Kept OutcomeState = "kept"
 )

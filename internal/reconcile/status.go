@@ -33,6 +33,10 @@ func (r *Reconciler) judge(ctx context.Context, desired Desired, p plan.Plan, re
 	for _, record := range records {
 		byName[record.Binding] = record
 	}
+	var window *plan.WindowState
+	if state, always := r.Window(); !always {
+		window = &state
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := map[string]binding.Status{}
@@ -42,7 +46,7 @@ func (r *Reconciler) judge(ctx context.Context, desired Desired, p plan.Plan, re
 				byName[d.Name] = record
 			}
 		}
-		m := memories{record: byName[d.Name], effort: effortOf(efforts, d.Name)}
+		m := memories{record: byName[d.Name], effort: effortOf(efforts, d.Name), window: window}
 		next[d.Name] = r.declaredStatus(d, m, p, result)
 	}
 	for name, record := range byName {
@@ -64,6 +68,8 @@ func (r *Reconciler) judge(ctx context.Context, desired Desired, p plan.Plan, re
 type memories struct {
 	record binding.Record
 	effort binding.Effort
+	// window says whether the instance may be changed; nil where it has none.
+	window *plan.WindowState
 }
 
 // effortOf is what is remembered of the trouble that a binding makes.
@@ -107,6 +113,7 @@ func (r *Reconciler) declaredStatus(d binding.Declaration, m memories, p plan.Pl
 		v.warnDays = max(v.warnDays, days)
 	}
 	v.tried, v.retryAt = r.backoff.of(d.Name)
+	v.window = m.window
 	s := binding.Status{
 		Name: d.Name, File: d.File, Revision: d.Revision, Spec: d.Spec, LastSync: v.now,
 		Conditions: v.conditions(r.statuses[d.Name].Conditions),

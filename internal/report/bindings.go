@@ -22,6 +22,7 @@ func Bindings(w io.Writer, statuses []binding.Status, style Style) error {
 		return p.writeTo(w)
 	}
 	p.table(statuses)
+	p.closed(statuses)
 	for _, s := range statuses {
 		p.details(s)
 	}
@@ -105,6 +106,22 @@ func readyColor(status string) color {
 		return red
 	default:
 		return yellow
+	}
+}
+
+// closed tells of each instance that may not be changed now until when that is.
+func (p *page) closed(statuses []binding.Status) {
+	told := ""
+	for _, s := range statuses {
+		c := binding.FindCondition(s.Conditions, binding.WindowOpen)
+		if c == nil || c.Status != binding.False || s.Spec.Instance == told {
+			continue
+		}
+		if told == "" {
+			p.line()
+		}
+		told = s.Spec.Instance
+		p.fold("", clean(told)+" is not changed now: "+c.Message)
 	}
 }
 

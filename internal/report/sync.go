@@ -24,6 +24,8 @@ const (
 	SyncForbidden SyncOutcome = "forbidden"
 	// SyncWaiting: a person has something to do.
 	SyncWaiting SyncOutcome = "waiting"
+	// SyncDeferred: something waits until a window of the instance opens.
+	SyncDeferred SyncOutcome = "deferred"
 	// SyncChanged: something was done, and all that was due.
 	SyncChanged SyncOutcome = "changed"
 	// SyncUnchanged: nothing was done.
@@ -87,7 +89,7 @@ func (r SyncResult) Has(o SyncOutcome) bool {
 
 // WorstSync is the first of the outcomes in the order above; unchanged of none.
 func WorstSync(outcomes ...SyncOutcome) SyncOutcome {
-	for _, o := range []SyncOutcome{SyncRefused, SyncFailed, SyncForbidden, SyncWaiting, SyncChanged} {
+	for _, o := range []SyncOutcome{SyncRefused, SyncFailed, SyncForbidden, SyncWaiting, SyncDeferred, SyncChanged} {
 		if slices.Contains(outcomes, o) {
 			return o
 		}
@@ -132,7 +134,7 @@ func syncColor(o SyncOutcome) color {
 	switch o {
 	case SyncFailed, SyncRefused, SyncForbidden:
 		return red
-	case SyncWaiting:
+	case SyncWaiting, SyncDeferred:
 		return yellow
 	default:
 		return green

@@ -1,0 +1,119 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	// The image has no time zones of its own, and a window in a zone that is
+	// not found would never open.
+	_ "time/tzdata"
+
+	"reconciler/internal/plan"
+)
+
+// WindowsConfig says when an instance may be changed. TimeZone is that of the
+// windows that name none.
+type WindowsConfig struct {
+	TimeZone          string         `yaml:"timeZone"`
+	Allow             []WindowConfig `yaml:"allow"`
+	Deny              []WindowConfig `yaml:"deny"`
+	LetRepairsThrough bool           `yaml:"letRepairsThrough"`
+}
+
+// WindowConfig is a span of time that comes again: by a cron expression, for a
+// duration. An empty TimeZone means that of the WindowsConfig.
+type WindowConfig struct {
+	Schedule string        `yaml:"schedule"`
+	Duration time.Duration `yaml:"duration"`
+	TimeZone string        `yaml:"timeZone"`
+}
+
+// windowsOf are the windows of an instance: its own, or those of the whole
+// configuration. What LoadConfig would refuse becomes a window that cannot be
+// evaluated, which is closed.
+func (c *Config) windowsOf(instance InstanceConfig) plan.Windows {
+	config := c.Windows
+	if instance.Windows != nil {
+		config = *instance.Windows
+	}
+	windows := plan.Windows{LetRepairsThrough: config.LetRepairsThrough}
+	for _, w := range config.Allow {
+		windows.Allow = append(windows.Allow, config.window(w))
+	}
+	for _, w := range config.Deny {
+		windows.Deny = append(windows.Deny, config.window(w))
+	}
+	return windows
+}
+
+func (c WindowsConfig) window(w WindowConfig) plan.Window {
+	// An error leaves the zero value, which Window.Check refuses.
+	schedule, _ := plan.ParseSchedule(w.Schedule)
+	zone, _ := loadZone(c.zoneOf(w))
+	return plan.Window{Schedule: schedule, Zone: zone, Length: w.Duration}
+}
+
+func (c WindowsConfig) zoneOf(w WindowConfig) string {
+	if w.TimeZone != "" {
+		return w.TimeZone
+	}
+	return c.TimeZone
+}
+
+// loadZone finds a zone by its name. That of the machine is none: the same
+// configuration would mean another time elsewhere.
+func loadZone(name string) (*time.Location, error) {
+	if name == "" || name == "Local" {
+		return nil, errors.New("it names no time zone")
+	}
+	return time.LoadLocation(name)
+}
+
+// windows checks when instances may be changed.
+func (c *configCheck) windows(config Config) {
+	c.windowsAt("windows", config.Windows)
+	for i, instance := range config.Instances {
+		if instance.Windows != nil {
+			c.windowsAt(fmt.Sprintf("instances[%d].windows", i), *instance.Windows)
+		}
+	}
+}
+
+func (c *configCheck) windowsAt(at string, config WindowsConfig) {
+	before := len(c.found)
+	if _, err := loadZone(config.TimeZone); err != nil {
+		c.add("window-time-zone", at+".timeZone", "%s.timeZone %q is no time zone that is known here", at, config.TimeZone)
+	}
+	var all plan.Windows
+	for i, w := range config.Allow {
+		all.Allow = append(all.Allow, c.window(fmt.Sprintf("%s.allow[%d]", at, i), config, w))
+	}
+	for i, w := range config.Deny {
+		all.Deny = append(all.Deny, c.window(fmt.Sprintf("%s.deny[%d]", at, i), config, w))
+	}
+	if len(c.found) == before && !all.EverOpen() {
+		c.add("window-never-opens", at, "%s: all that allow is open is denied at the same time, so that nothing would ever be changed", at)
+	}
+}
+
+// window checks one window.
+func (c *configCheck) window(at string, config WindowsConfig, w WindowConfig) plan.Window {
+	before := len(c.found)
+	if _, err := plan.ParseSchedule(w.Schedule); err != nil {
+		c.add("window-schedule", at+".schedule", "%s.schedule %q: %v", at, w.Schedule, err)
+	}
+	if w.Duration < plan.MinWindow || w.Duration > plan.MaxWindow {
+		c.add("window-duration", at+".duration", "%s.duration is %s, not from 1m to 744h (31 days)", at, w.Duration)
+	}
+	if w.TimeZone != "" {
+		if _, err := loadZone(w.TimeZone); err != nil {
+			c.add("window-time-zone", at+".timeZone", "%s.timeZone %q is no time zone that is known here", at, w.TimeZone)
+		}
+	}
+	window := config.window(w)
+	if len(c.found) == before && window.Check() == nil && !(plan.Windows{Allow: []plan.Window{window}}).EverOpen() {
+		c.add("window-never-opens", at+".schedule", "%s.schedule %q never comes: no month has such a day", at, w.Schedule)
+	}
+	return window
+}

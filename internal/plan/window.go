@@ -1,0 +1,333 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	// MinWindow is the least length of a window.
+	MinWindow = time.Minute
+	// MaxWindow is the greatest length of a window.
+	MaxWindow = 31 * 24 * time.Hour
+	// windowHorizon is how far is looked for the next opening: over a leap day.
+	windowHorizon = 5 * 366 * 24 * time.Hour
+	// windowSteps bounds the work of looking, whatever the schedules are.
+	windowSteps = 4_000
+)
+
+// Window is a span of time that comes again: it begins whenever its schedule
+// comes by the clocks of its zone, and then lasts for its length, whatever the
+// clocks do meanwhile. A time that the clocks jump over begins it at the jump;
+// one that they show twice begins it twice.
+type Window struct {
+	Schedule Schedule
+	Zone     *time.Location
+	Length   time.Duration
+}
+
+// Check is an error where the window cannot be evaluated.
+func (w Window) Check() error {
+	switch {
+	case w.Schedule == Schedule{}:
+		return errNoSchedule
+	case w.Zone == nil:
+		return errors.New("there is no time zone")
+	case w.Length < MinWindow || w.Length > MaxWindow:
+		return fmt.Errorf("its length is %s, not from %s to %s", w.Length, MinWindow, MaxWindow)
+	}
+	return nil
+}
+
+// String names the window for a person.
+func (w Window) String() string {
+	return fmt.Sprintf("%q for %s (%s)", w.Schedule, brief(w.Length), w.Zone)
+}
+
+// brief is a length without its zero minutes and seconds.
+func brief(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// Windows say when an instance may be changed: while a window of Allow is open,
+// or at any time where there is none, and never while one of Deny is. The zero
+// Windows always allow.
+type Windows struct {
+	Allow, Deny []Window
+	// LetRepairsThrough lets an action through that puts back what was lost,
+	// whenever it is (see Action.Restores).
+	LetRepairsThrough bool
+}
+
+// WindowState says whether an instance may be changed at a time.
+type WindowState struct {
+	Open bool
+	// Until is when that changes next, in the zone of the window that does it;
+	// zero where it does not in the next five years, or that cannot be told.
+	Until time.Time
+	// Why says in a few words what holds it so.
+	Why string
+}
+
+// When is Until for a person: in UTC and in the zone of the window.
+func (s WindowState) When() string {
+	if s.Until.IsZero() {
+		return "not in the next five years"
+	}
+	text := s.Until.UTC().Format(time.RFC3339)
+	if zone := s.Until.Location(); zone != time.UTC {
+		text += fmt.Sprintf(" (%s %s)", s.Until.Format("Mon 2006-01-02 15:04"), zone)
+	}
+	return text
+}
+
+// Always says that there is no window, so that it is never closed.
+func (w Windows) Always() bool { return len(w.Allow) == 0 && len(w.Deny) == 0 }
+
+// EverOpen says whether the windows open at all, in the years from 2024 to 2028,
+// a leap year among them: calendars repeat, so that it does not depend on the
+// time of asking.
+func (w Windows) EverOpen() bool {
+	state := w.At(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC))
+	return state.Open || !state.Until.IsZero()
+}
+
+// Open says whether the instance may be changed at t. What cannot be evaluated
+// is closed.
+func (w Windows) Open(t time.Time) bool {
+	open, _, err := w.open(t)
+	return open && err == nil
+}
+
+// At says whether the instance may be changed at t, why, and until when. What
+// cannot be evaluated is closed.
+func (w Windows) At(t time.Time) WindowState {
+	open, why, err := w.open(t)
+	if err != nil {
+		return WindowState{Why: "the windows cannot be evaluated: " + err.Error()}
+	}
+	state := WindowState{Open: open, Why: why}
+	search := search{limit: t.Add(windowHorizon), steps: windowSteps}
+	if open {
+		state.Until, err = w.closes(t, &search)
+	} else {
+		state.Until, err = w.opens(t, &search)
+	}
+	if err != nil {
+		// Whether it is open was told all the same.
+		state.Until = time.Time{}
+	}
+	return state
+}
+
+func (w Windows) open(t time.Time) (open bool, why string, err error) {
+	for _, d := range w.Deny {
+		switch end, err := d.covers(t); {
+		case err != nil:
+			return false, "", err
+		case !end.IsZero():
+			return false, "denied by " + d.String(), nil
+		}
+	}
+	if len(w.Allow) == 0 {
+		return true, "no window is closed", nil
+	}
+	for _, a := range w.Allow {
+		switch end, err := a.covers(t); {
+		case err != nil:
+			return false, "", err
+		case !end.IsZero() && why == "":
+			open, why = true, "allowed by "+a.String()
+		}
+	}
+	if !open {
+		why = "no window that allows is open"
+	}
+	return open, why, nil
+}
+
+// opens is the first moment after t at which all is open; t is closed.
+func (w Windows) opens(t time.Time, s *search) (time.Time, error) {
+	for at := t; s.goOn(at); {
+		begin, err := first(w.Allow, at, s)
+		if err != nil || begin.IsZero() {
+			return time.Time{}, err
+		}
+		end, err := through(w.Deny, begin, s)
+		switch {
+		case err != nil || s.steps <= 0:
+			return time.Time{}, err
+		case end.Equal(begin):
+			return begin, nil
+		}
+		at = end
+	}
+	return time.Time{}, nil
+}
+
+// closes is the first moment after t at which something is closed; t is open.
+func (w Windows) closes(t time.Time, s *search) (time.Time, error) {
+	var denied time.Time
+	for _, d := range w.Deny {
+		begin, err := d.next(t, s.limit)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if !begin.IsZero() && (denied.IsZero() || begin.Before(denied)) {
+			denied = begin
+		}
+	}
+	if !denied.IsZero() {
+		s.limit = denied
+	}
+	if len(w.Allow) == 0 {
+		return denied, nil
+	}
+	end, err := through(w.Allow, t, s)
+	switch {
+	case err != nil || s.steps <= 0:
+		return time.Time{}, err
+	case !end.Before(s.limit):
+		return denied, nil
+	}
+	return end, nil
+}
+
+// search bounds how far is looked, in time and in work.
+type search struct {
+	limit time.Time
+	steps int
+}
+
+func (s *search) goOn(at time.Time) bool {
+	s.steps--
+	return s.steps > 0 && at.Before(s.limit)
+}
+
+// first is the first moment from t on that one of the windows covers: t itself
+// where there are no windows; zero if there is none.
+func first(windows []Window, t time.Time, s *search) (time.Time, error) {
+	if len(windows) == 0 {
+		return t, nil
+	}
+	var found time.Time
+	for _, w := range windows {
+		if end, err := w.covers(t); err != nil || !end.IsZero() {
+			return t.In(w.Zone), err
+		}
+		begin, err := w.next(t, s.limit)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if !begin.IsZero() && (found.IsZero() || begin.Before(found)) {
+			found = begin
+		}
+	}
+	return found, nil
+}
+
+// through is the end of the time from t on that the windows cover without a
+// gap: t itself where none covers it.
+func through(windows []Window, t time.Time, s *search) (time.Time, error) {
+	for moved := true; moved && s.goOn(t); {
+		moved = false
+		for _, w := range windows {
+			end, err := w.covers(t)
+			if err != nil {
+				return t, err
+			}
+			if end.After(t) {
+				t, moved = end, true
+			}
+		}
+	}
+	return t, nil
+}
+
+// covers gives the end of the span that t is in, the latest where several
+// overlap; zero where t is in none.
+func (w Window) covers(t time.Time) (time.Time, error) {
+	if err := w.Check(); err != nil {
+		return time.Time{}, err
+	}
+	begin, err := w.last(t)
+	if err != nil || begin.IsZero() {
+		return time.Time{}, err
+	}
+	return begin.Add(w.Length), nil
+}
+
+// last is the latest beginning of a span that t is in; zero if there is none.
+// It goes back from one change of the zone's clocks to the one before, for
+// between two of them the clock on the wall and the time differ by a constant.
+func (w Window) last(t time.Time) (time.Time, error) {
+	for earliest := t.Add(-w.Length); t.After(earliest); {
+		t = t.In(w.Zone)
+		since, _ := t.ZoneBounds()
+		wall, err := w.Schedule.last(onWall(t, t))
+		if err != nil {
+			return time.Time{}, err
+		}
+		begin := wall.Add(-offset(t))
+		if !since.IsZero() && begin.Before(since) {
+			before := since.Add(-time.Nanosecond).In(w.Zone)
+			if wall.Before(onWall(since, before)) {
+				t = before
+				continue
+			}
+			begin = since // The clocks jumped over it.
+		}
+		if begin.After(earliest) {
+			return begin.In(w.Zone), nil
+		}
+		return time.Time{}, nil
+	}
+	return time.Time{}, nil
+}
+
+// next is the first beginning of a span from t on; zero where none is before
+// limit.
+func (w Window) next(t, limit time.Time) (time.Time, error) {
+	if err := w.Check(); err != nil {
+		return time.Time{}, err
+	}
+	for t.Before(limit) {
+		t = t.In(w.Zone)
+		_, until := t.ZoneBounds()
+		wall, err := w.Schedule.next(onWall(t, t))
+		if err != nil {
+			return time.Time{}, err
+		}
+		begin := wall.Add(-offset(t))
+		if !until.IsZero() && !begin.Before(until) {
+			if !wall.Before(onWall(until, until.In(w.Zone))) {
+				t = until
+				continue
+			}
+			begin = until // The clocks jump over it.
+		}
+		if begin.Before(limit) {
+			return begin.In(w.Zone), nil
+		}
+		return time.Time{}, nil
+	}
+	return time.Time{}, nil
+}
+
+// onWall is what a clock on the wall shows at t that goes as clocks do at the
+// moment as, written as a time in UTC.
+func onWall(t, as time.Time) time.Time { return t.UTC().Add(offset(as)) }
+
+func offset(t time.Time) time.Duration {
+	_, seconds := t.Zone()
+	return time.Duration(seconds) * time.Second
+}

@@ -1,0 +1,134 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// historyBreakGlass is the history's word for a person's leave to change an
+// instance outside of its windows.
+const historyBreakGlass = "break-glass"
+
+// BreakGlass lets one run change an instance outside of its windows, on the
+// word of a person. It lifts neither a suspension nor what is refused for
+// safety or by a rule.
+type BreakGlass struct {
+	Person binding.Person
+	Reason string
+	// Binding is the only one that is let through; empty for all.
+	Binding string
+}
+
+// Check is an error where it is not said, in words that could stand in a
+// history, who breaks the glass and why.
+func (g BreakGlass) Check() error {
+	err := g.Person.Check()
+	if strings.TrimSpace(g.Reason) == "" {
+		err = errors.Join(err, errors.New("it has to be said why"))
+	}
+	if err = errors.Join(err, binding.CheckReason(g.Reason)); err != nil {
+		return fmt.Errorf("break-glass: %w", err)
+	}
+	return nil
+}
+
+// breakGlass writes down who lets this run change the instance outside of its
+// windows, before anything is done. What cannot be written down lets nothing
+// through: the error says so.
+func (x *run) breakGlass(ctx context.Context, glasses []BreakGlass) error {
+	for _, g := range glasses {
+		if err := g.Check(); err != nil {
+			return err
+		}
+		if err := x.r.o.Store.AppendEvent(ctx, binding.Event{
+			Person: g.Person, Time: x.r.o.Now(), Instance: x.r.o.Instance.Name, Binding: g.Binding, Action: historyBreakGlass,
+			Outcome: string(Done), Message: g.Reason, Revision: x.revision, Digest: x.digest,
+		}); err != nil {
+			return fmt.Errorf("break-glass: the history could not be written: %w", err)
+		}
+		x.glasses = append(x.glasses, g)
+		x.r.emit(Event{Kind: GlassBroken, Revision: x.revision, Digest: x.digest, Glass: g})
+	}
+	return nil
+}
+
+// outside says that an action has to wait for a window. glass, if not nil, is
+// whose word lets it through although the windows are closed.
+//
+// What follows a bind that waits, waits too, for nothing is bound: also where it
+// is a repair, or the window opens meanwhile.
+func (x *run) outside(a plan.Action) (waits bool, glass *BreakGlass) {
+	windows := x.r.o.Windows
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.unbound[a.Binding] {
+		if !a.Waits(windows) || windows.Open(x.r.o.Now()) {
+			return false, nil
+		}
+		for i, g := range x.glasses {
+			if g.Binding == "" || g.Binding == a.Binding {
+				return false, &x.glasses[i]
+			}
+		}
+		x.unbound[a.Binding] = a.Kind == plan.Bind
+	}
+	return a.Kind != plan.Adopt, nil
+}
+
+// Window says whether the instance may be changed now, why, and until when;
+// always is where it has no windows.
+func (r *Reconciler) Window() (state plan.WindowState, always bool) {
+	return r.o.Windows.At(r.o.Now()), r.o.Windows.Always()
+}
+
+// windowChange is how long from now until the windows open or close for the
+// first time after since; 0 where they did already, and limit where they do not
+// before.
+func (r *Reconciler) windowChange(since time.Time, limit time.Duration) time.Duration {
+	if r.o.Windows.Always() {
+		return limit
+	}
+	until := r.o.Windows.At(since).Until
+	if until.IsZero() {
+		return limit
+	}
+	// Not a moment before it, or the run would find it as it was.
+	return min(limit, max(0, until.Sub(r.o.Now()))+time.Millisecond)
+}
+
+// windowOpen tells whether the instance may be changed.
+func (v view) windowOpen() binding.Condition {
+	c := condition(binding.WindowOpen, binding.False, ReasonOutsideWindow, v.window.Why+"; opens "+v.window.When())
+	if v.window.Open {
+		c.Status, c.Reason, c.Message = binding.True, ReasonInsideWindow, v.window.Why
+		if !v.window.Until.IsZero() {
+			c.Message += "; closes " + v.window.When()
+		}
+	}
+	return c
+}
+
+// waits says that a condition is not met only because what would put it right
+// waits for a window.
+func (v view) waits(t binding.ConditionType) bool {
+	if t != binding.Bound && t != binding.RepositoriesLinked && t != binding.RulesCurrent {
+		return false
+	}
+	own := Result{Outcomes: v.outcomes}
+	return own.Count(Deferred) > 0 && own.Count(Failed, Skipped, Held, Stopped) == 0
+}
+
+// untilWindow says until when an action waits.
+func (v view) untilWindow(a plan.Action) string {
+	when := "when the window opens"
+	if v.window != nil && !v.window.Open {
+		when = "until the window opens, " + v.window.When()
+	}
+	return fmt.Sprintf("%s %s waits %s: %s", a.Kind, a.Object, when, a.Reason)
+}

@@ -1,0 +1,391 @@
+package reconcile_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+)
+
+// nightly opens at 22:00 in Shanghai, for 8 hours: at 14:00 UTC, two hours after
+// the world begins.
+func nightly(t *testing.T) plan.Windows {
+	t.Helper()
+	schedule, err := plan.ParseSchedule("0 22 * * *")
+	if err != nil {
+		t.Fatal(err)
+	}
+	zone, err := time.LoadLocation("Asia/Shanghai")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan.Windows{Allow: []plan.Window{{Schedule: schedule, Zone: zone, Length: 8 * time.Hour}}}
+}
+
+// windowed is a reconciler of the world with windows.
+func windowed(w *world, windows plan.Windows) *reconcile.Reconciler {
+	o := w.options()
+	o.Windows = windows
+	return reconcile.New(o)
+}
+
+// states are the outcomes of a result, by action and object.
+func states(r reconcile.Result) map[string]reconcile.OutcomeState {
+	all := map[string]reconcile.OutcomeState{}
+	for _, o := range r.Outcomes {
+		if o.Action.Kind != plan.Noop {
+			all[string(o.Action.Kind)+" "+o.Action.Object] = o.State
+		}
+	}
+	return all
+}
+
+func checkStates(t *testing.T, r reconcile.Result, want map[string]reconcile.OutcomeState) {
+	t.Helper()
+	if diff := cmp.Diff(want, states(r)); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+}
+
+// writes are the calls that change the registry.
+func (w *world) writes() int {
+	return w.count("bind") + w.count("unbind") + w.count("link") + w.count("unlink") + w.count("add-rule") + w.count("change-rule") + w.count("remove-rule")
+}
+
+func TestOutsideOfAWindowNothingIsChanged(t *testing.T) {
+	w := newWorld()
+	r := windowed(w, nightly(t))
+	d := desire(gitlab())
+	result := sync1(t, r, d)
+	checkStates(t, result, map[string]reconcile.OutcomeState{
+		"bind account": reconcile.Deferred, "link pay/api": reconcile.Deferred,
+		"add-rule pay/api#branch:main=>latest": reconcile.Deferred, "add-rule pay/api#tag:v$version=>$version": reconcile.Deferred,
+	})
+	if w.writes() != 0 || len(w.history) != 0 || len(w.intents) != 0 {
+		t.Errorf("%d writes, history %v, intents %v", w.writes(), w.history, w.intents)
+	}
+	if w.count("account gitlab") == 0 || w.count("check-token gitlab") == 0 {
+		t.Error("it was not looked at")
+	}
+	const when = "2026-05-01T14:00:00Z (Fri 2026-05-01 22:00 Asia/Shanghai)"
+	for c, want := range map[binding.ConditionType]binding.Condition{
+		binding.Ready:      {Status: binding.False, Reason: reconcile.ReasonOutsideWindow, Message: "bind account waits until the window opens, " + when + ": GitLab is declared and not bound"},
+		binding.WindowOpen: {Status: binding.False, Reason: reconcile.ReasonOutsideWindow, Message: "no window that allows is open; opens " + when},
+		binding.Bound:      {Status: binding.False, Reason: reconcile.ReasonNotBound},
+	} {
+		got := conditionOf(t, r, "pay-gitlab", c)
+		if got.Status != want.Status || got.Reason != want.Reason || want.Message != "" && got.Message != want.Message {
+			t.Errorf("%s: %+v, want %+v", c, got, want)
+		}
+	}
+	w.now = w.now.Add(2 * time.Hour)
+	again := sync1(t, r, d)
+	if again.Err() != nil || again.Count(reconcile.Done) != 4 || again.Digest != result.Digest {
+		t.Errorf("inside: %v, digest %s, reviewed was %s", states(again), again.Digest, result.Digest)
+	}
+	w.settled(t, r, d)
+	got := conditionOf(t, r, "pay-gitlab", binding.WindowOpen)
+	if got.Status != binding.True || got.Reason != reconcile.ReasonInsideWindow || !strings.HasSuffix(got.Message, "closes 2026-05-01T22:00:00Z (Sat 2026-05-02 06:00 Asia/Shanghai)") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestWithoutWindowsNoConditionSpeaksOfThem(t *testing.T) {
+	w := newWorld()
+	r := reconcile.New(w.options())
+	synced(t, r, desire(codeup()))
+	for _, s := range r.Statuses() {
+		if c := binding.FindCondition(s.Conditions, binding.WindowOpen); c != nil {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+func TestOutsideOfAWindowWhatIsThereIsAdopted(t *testing.T) {
+	w := newWorld()
+	w.accounts[binding.Codeup] = &binding.Account{ID: "7", Platform: binding.Codeup, Username: "ci"}
+	r := windowed(w, nightly(t))
+	checkStates(t, sync1(t, r, desire(codeup())), map[string]reconcile.OutcomeState{"adopt account": reconcile.Done})
+	if !w.recorded("pay-codeup/codeup") || w.writes() != 0 {
+		t.Errorf("records %v, calls %v", w.records, w.calls)
+	}
+	if got := conditionOf(t, r, "pay-codeup", binding.Ready); got.Status != binding.True {
+		t.Errorf("%+v", got)
+	}
+}
+
+// bothBound is a world where gitlab and codeup are bound, linked and recorded.
+func bothBound(t *testing.T) *world {
+	t.Helper()
+	w := newWorld()
+	synced(t, reconcile.New(w.options()), desire(gitlab(), codeup()))
+	w.calls = nil
+	return w
+}
+
+func TestRepairsOfALostBindingMayBeLetThroughAndRotationsWait(t *testing.T) {
+	const linked, ruled, tagged = "link pay/api", "add-rule pay/api#branch:main=>latest", "add-rule pay/api#tag:v$version=>$version"
+	lost := func(w *world) {
+		w.consoleUnbinds(binding.GitLab)
+		w.repos["pay/api"] = &binding.RepositoryState{Exists: true}
+	}
+	for _, c := range []struct {
+		name    string
+		change  func(*world, *binding.Declaration)
+		let     bool
+		removed bool
+		want    map[string]reconcile.OutcomeState
+	}{
+		{"lost, let through", func(w *world, _ *binding.Declaration) { lost(w) }, true, false, map[string]reconcile.OutcomeState{
+			"bind account": reconcile.Done, linked: reconcile.Done, ruled: reconcile.Done, tagged: reconcile.Done,
+		}},
+		{"lost, not let through", func(w *world, _ *binding.Declaration) { lost(w) }, false, false, map[string]reconcile.OutcomeState{
+			"bind account": reconcile.Deferred, linked: reconcile.Deferred, ruled: reconcile.Deferred, tagged: reconcile.Deferred,
+		}},
+		{"a rule lost, let through", func(w *world, _ *binding.Declaration) {
+			w.repos["pay/api"].Rules = w.repos["pay/api"].Rules[1:]
+		}, true, false, map[string]reconcile.OutcomeState{ruled: reconcile.Done}},
+		{"rotated", func(w *world, _ *binding.Declaration) {
+			w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+		}, true, false, map[string]reconcile.OutcomeState{"rebind account": reconcile.Deferred}},
+		{"rotated, and a rule lost", func(w *world, _ *binding.Declaration) {
+			w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+			w.repos["pay/api"].Rules = w.repos["pay/api"].Rules[1:]
+		}, true, false, map[string]reconcile.OutcomeState{"rebind account": reconcile.Deferred, ruled: reconcile.Done}},
+		{"bound to another account by somebody", func(w *world, _ *binding.Declaration) {
+			w.accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "eve", Address: "https://gitlab.example.com"}
+		}, true, false, map[string]reconcile.OutcomeState{"rebind account": reconcile.Deferred}},
+		{"lost, and declared otherwise", func(w *world, d *binding.Declaration) {
+			lost(w)
+			d.Spec.Username = "new-bot"
+		}, true, false, map[string]reconcile.OutcomeState{
+			// The links are repairs, and there is nothing to link to.
+			"bind account": reconcile.Deferred, linked: reconcile.Deferred, ruled: reconcile.Deferred, tagged: reconcile.Deferred,
+		}},
+		{"a rule declared anew", func(_ *world, d *binding.Declaration) {
+			d.Spec.Repositories[0].Rules = append(d.Spec.Repositories[0].Rules, binding.BuildRule{Branch: "next", Dockerfile: "/Dockerfile", ImageTag: "next"})
+		}, true, false, map[string]reconcile.OutcomeState{"add-rule pay/api#branch:next=>next": reconcile.Deferred}},
+		{"not declared any more", func(*world, *binding.Declaration) {}, true, true, map[string]reconcile.OutcomeState{"unbind account": reconcile.Deferred}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := bothBound(t)
+			windows := nightly(t)
+			windows.LetRepairsThrough = c.let
+			declared := gitlab()
+			c.change(w, &declared)
+			d := desire(declared, codeup())
+			if c.removed {
+				d = desire(declared)
+			}
+			r := windowed(w, windows)
+			checkStates(t, sync1(t, r, d), c.want)
+			w.now = w.now.Add(2 * time.Hour)
+			synced(t, r, d)
+			w.settled(t, r, d)
+		})
+	}
+}
+
+func TestAWindowThatClosesLetsTheActionEndAndBeginsNone(t *testing.T) {
+	w := bothBound(t)
+	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+	declared := gitlab()
+	declared.Spec.Repositories[0].Rules = append(declared.Spec.Repositories[0].Rules, binding.BuildRule{Branch: "next", Dockerfile: "/Dockerfile", ImageTag: "next"})
+	w.now = w.now.Add(2 * time.Hour)
+	w.fault = func(call string) fault {
+		if call == "unbind gitlab" {
+			w.now = w.now.Add(8 * time.Hour) // The call takes as long as the window is open.
+		}
+		return fault{}
+	}
+	r := windowed(w, nightly(t))
+	checkStates(t, sync1(t, r, desire(declared, codeup())), map[string]reconcile.OutcomeState{
+		"rebind account": reconcile.Done, "add-rule pay/api#branch:next=>next": reconcile.Deferred,
+	})
+	if w.bound(binding.GitLab) != "canary-gitlab-2" {
+		t.Errorf("bound with %q: the rebind was torn in half", w.bound(binding.GitLab))
+	}
+}
+
+func TestARebindTornByAFailureIsEndedOutsideOfTheWindow(t *testing.T) {
+	w := bothBound(t)
+	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+	w.now = w.now.Add(2 * time.Hour)
+	r := windowed(w, nightly(t))
+	w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Transient, Op: "registry: bind"}})
+	if err := sync1(t, r, desire(gitlab(), codeup())).Err(); !errors.Is(err, reconcile.ErrLost) {
+		t.Fatalf("result: %v", err)
+	}
+	w.fault = nil
+	w.now = w.now.Add(8 * time.Hour)
+	checkStates(t, sync1(t, r, desire(gitlab(), codeup())), map[string]reconcile.OutcomeState{"bind account": reconcile.Done})
+	if w.bound(binding.GitLab) != "canary-gitlab-2" {
+		t.Errorf("bound with %q", w.bound(binding.GitLab))
+	}
+}
+
+// broken is a snapshot with a person's leave.
+func broken(d reconcile.Desired, only string) reconcile.Desired {
+	d.BreakGlass = []reconcile.BreakGlass{{Person: ada(), Reason: "the old token leaked", Binding: only}}
+	return d
+}
+
+func TestABrokenGlassLetsThroughAndIsKeptInTheHistory(t *testing.T) {
+	w := newWorld()
+	o := w.options()
+	o.Windows = nightly(t)
+	var told []reconcile.Event
+	o.Events = func(e reconcile.Event) {
+		if e.Kind == reconcile.GlassBroken {
+			told = append(told, e)
+		}
+	}
+	r := reconcile.New(o)
+	result := sync1(t, r, broken(desire(gitlab(), codeup()), "pay-codeup"))
+	if result.Err() != nil || w.bound(binding.Codeup) == "" || w.bound(binding.GitLab) != "" {
+		t.Fatalf("%v: %v", result.Err(), states(result))
+	}
+	want := []binding.Event{
+		{
+			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-codeup", Action: "break-glass", Outcome: "done",
+			Message: "the old token leaked", Revision: "r1", Digest: result.Digest,
+		},
+		{
+			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-codeup", Action: "bind", Object: "account", Outcome: "done",
+			Message: "Codeup is declared and not bound", Revision: "r1", Digest: result.Digest,
+		},
+	}
+	if diff := cmp.Diff(want, w.history); diff != "" {
+		t.Errorf("history (-want +got):\n%s", diff)
+	}
+	if len(told) != 1 || told[0].Glass.Reason != "the old token leaked" || told[0].Glass.Person != ada() || told[0].Digest != result.Digest {
+		t.Errorf("told: %+v", told)
+	}
+	// Once: the next sync has no such leave.
+	if next := sync1(t, r, desire(gitlab(), codeup())); next.Count(reconcile.Deferred) != 4 {
+		t.Errorf("the next sync: %v", states(next))
+	}
+	if whole := sync1(t, r, broken(desire(gitlab(), codeup()), "")); whole.Count(reconcile.Done) != 4 {
+		t.Errorf("the whole instance: %v", states(whole))
+	}
+}
+
+func TestAGlassIsNotBrokenWithoutNameAndReason(t *testing.T) {
+	for name, glass := range map[string]reconcile.BreakGlass{
+		"no name":     {Reason: "the old token leaked"},
+		"no reason":   {Person: ada()},
+		"blank":       {Person: binding.Person{By: " "}, Reason: " "},
+		"two lines":   {Person: ada(), Reason: "one\ntwo"},
+		"a long name": {Person: binding.Person{By: strings.Repeat("a", 129)}, Reason: "r"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if glass.Check() == nil {
+				t.Error("it passes its check")
+			}
+			w := newWorld()
+			d := desire(codeup())
+			d.BreakGlass = []reconcile.BreakGlass{glass}
+			result := sync1(t, windowed(w, nightly(t)), d)
+			if result.Err() == nil || w.writes() != 0 || len(w.history) != 0 {
+				t.Errorf("%v: %d writes, history %v", result.Err(), w.writes(), w.history)
+			}
+		})
+	}
+}
+
+func TestAGlassThatCannotBeWrittenDownLetsNothingThrough(t *testing.T) {
+	w := newWorld()
+	w.failOn("store append-event", fault{before: errors.New("disk full")})
+	result := sync1(t, windowed(w, nightly(t)), broken(desire(codeup()), ""))
+	if result.Err() == nil || !strings.Contains(result.Err().Error(), "disk full") || w.writes() != 0 {
+		t.Errorf("%v, %d writes", result.Err(), w.writes())
+	}
+}
+
+func TestABrokenGlassLiftsNeitherSuspensionsNorSafety(t *testing.T) {
+	w := newWorld()
+	until, err := binding.ParseDate("2026-12-24")
+	if err != nil {
+		t.Fatal(err)
+	}
+	suspended := codeup()
+	suspended.Spec.Suspend = &binding.Suspend{Until: until, Reason: "release freeze", Owner: "payments"}
+	r := windowed(w, nightly(t))
+	result := sync1(t, r, broken(desire(suspended), ""))
+	if result.Count(reconcile.Kept) != 1 || w.writes() != 0 {
+		t.Errorf("suspended: %v", states(result))
+	}
+	w = bothBound(t)
+	rewritten := desire(gitlab())
+	rewritten.Rewritten = true
+	result = sync1(t, windowed(w, nightly(t)), broken(rewritten, ""))
+	if !result.Refused() || w.writes() != 0 {
+		t.Errorf("rewritten: %v", states(result))
+	}
+}
+
+func TestLoopWakesWhenTheWindowOpensAndCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		schedule, err := plan.ParseSchedule("0 1 * * *")
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The clock of a bubble begins at midnight, UTC.
+		start := time.Now().UTC().Truncate(24 * time.Hour)
+		l, syncs := windowedLoop(t, w, plan.Windows{Allow: []plan.Window{{Schedule: schedule, Zone: time.UTC, Length: 5 * time.Minute}}}, 24*time.Hour)
+		l.Submit(desire(codeup()))
+		after(time.Until(start.Add(time.Hour)) - time.Second)
+		if syncs.Load() != 1 || w.bound(binding.Codeup) != "" {
+			t.Fatalf("before it opens: %d syncs, bound %q", syncs.Load(), w.bound(binding.Codeup))
+		}
+		after(2 * time.Second)
+		if syncs.Load() != 2 || w.bound(binding.Codeup) == "" {
+			t.Errorf("as it opens: %d syncs, bound %q", syncs.Load(), w.bound(binding.Codeup))
+		}
+		after(5 * time.Minute)
+		if syncs.Load() != 3 {
+			t.Errorf("as it closes: %d syncs", syncs.Load())
+		}
+		after(time.Hour)
+		if syncs.Load() != 3 {
+			t.Errorf("while nothing happens: %d syncs", syncs.Load())
+		}
+	})
+}
+
+func TestAGlassIsBrokenForOneSync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		windows := nightly(t) // Opens at 14:00, and the clock of a bubble begins at midnight.
+		l, _ := windowedLoop(t, w, windows, 10*time.Minute)
+		l.Submit(desire(codeup()))
+		synctest.Wait()
+		if w.bound(binding.Codeup) != "" {
+			t.Fatal("bound outside of the window")
+		}
+		told := new([]reconcile.Synced)
+		l.Ask(reconcile.Ask{
+			BreakGlass: &reconcile.BreakGlass{Person: ada(), Reason: "outage"},
+			Done:       func(s reconcile.Synced) { *told = append(*told, s) },
+		})
+		synctest.Wait()
+		if w.bound(binding.Codeup) == "" || len(*told) != 1 || (*told)[0].Result.Count(reconcile.Done) != 1 {
+			t.Fatalf("not let through: %+v", *told)
+		}
+		w.consoleUnbinds(binding.Codeup)
+		after(time.Hour)
+		l.SyncNow()
+		synctest.Wait()
+		if w.bound(binding.Codeup) != "" {
+			t.Error("a later sync was let through too")
+		}
+	})
+}
