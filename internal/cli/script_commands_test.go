@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -176,15 +177,23 @@ func storyCalls(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // storyAwait is `await BINDING CONDITION=STATUS`: it waits until the running
-// daemon says so; `await -token BINDING` until the newest token is bound.
+// daemon says so; `await -token BINDING` until the newest token is bound;
+// `await -file FILE TEXT` until the file holds the text.
 func storyAwait(ts *testscript.TestScript, neg bool, args []string) {
 	w := theWorld(ts, neg)
-	if len(args) != 2 {
-		ts.Fatalf("usage: await BINDING CONDITION=STATUS, await -token BINDING")
+	ofFile := len(args) == 3 && args[0] == "-file"
+	if len(args) != 2 && !ofFile {
+		ts.Fatalf("usage: await BINDING CONDITION=STATUS, await -token BINDING, await -file FILE TEXT")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	holds := func() bool { return w.told(ctx, args[0], args[1]) }
+	if ofFile {
+		holds = func() bool {
+			data, err := os.ReadFile(ts.MkAbs(args[1]))
+			return err == nil && strings.Contains(string(data), args[2])
+		}
+	}
 	if args[0] == "-token" {
 		d := w.declaration(args[1])
 		newest := w.tokens[d.Name][len(w.tokens[d.Name])-1]
