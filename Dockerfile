@@ -19,6 +19,6 @@ COPY --from=build --chown=65532:65532 /out/run /run/reconciler
 COPY --from=build --chown=65532:65532 /out/tmp /tmp
 USER 65532:65532
 VOLUME ["/var/lib/reconciler"]
-EXPOSE 9440
+EXPOSE 9440 9441
 ENTRYPOINT ["/usr/local/bin/reconciler"]
 CMD ["run", "--config", "/etc/reconciler/reconciler.yaml"]

@@ -13,11 +13,17 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/time/rate"
 )
 
-// arrival is how long a request may take to arrive.
-const arrival = 5 * time.Second
+const (
+	// arrival is how long a request may take to arrive.
+	arrival = 5 * time.Second
+	// connections is how many may be open at once: whoever opens more waits,
+	// and the daemon keeps its files for its own work.
+	connections = 512
+)
 
 // ListenOptions for Listen.
 type ListenOptions struct {
@@ -31,6 +37,8 @@ type ListenOptions struct {
 	// arrival is how long a request may take to arrive; 0 is 5 seconds. Only
 	// tests set it.
 	arrival time.Duration
+	// connections is how many may be open at once; 0 is 512. Only tests set it.
+	connections int
 }
 
 // Server is the port of the webhooks.
@@ -67,7 +75,7 @@ func Listen(ctx context.Context, opts ListenOptions) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("webhooks: listen on %s: %w", opts.Address, err)
 	}
-	s.listener = listener
+	s.listener = netutil.LimitListener(listener, cmp.Or(opts.connections, connections))
 	return s, nil
 }
 
