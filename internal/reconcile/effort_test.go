@@ -224,3 +224,41 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		}
 	})
 }
+
+// TestAFightOverASourceOrARuleEndsToo has a rival change the source of an image
+// repository, or take a build rule away, after every repair.
+func TestAFightOverASourceOrARuleEndsToo(t *testing.T) {
+	for name, tt := range map[string]struct {
+		undo   func(*binding.RepositoryState)
+		call   string
+		object string
+	}{
+		"a source":     {func(s *binding.RepositoryState) { s.Link.Trigger = binding.Manual }, "link", "pay/api"},
+		"a build rule": {func(s *binding.RepositoryState) { s.Rules = s.Rules[1:] }, "add-rule", "pay/api#branch:main=>latest"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			r := reconcile.New(w.options())
+			d := desire(gitlab())
+			synced(t, r, d)
+			before := w.count(tt.call)
+			for range 12 {
+				if state := w.repos["pay/api"]; len(state.Rules) == 2 && state.Link.Trigger == binding.Auto {
+					slices.SortFunc(state.Rules, func(a, b binding.ObservedRule) int { return strings.Compare(a.Key(), b.Key()) })
+					tt.undo(state)
+				}
+				w.passes(10 * time.Minute)
+				sync1(t, r, d)
+			}
+			if repairs := w.count(tt.call) - before; repairs != 5 {
+				t.Errorf("repaired %d times", repairs)
+			}
+			if c := conditionOf(t, r, "pay-gitlab", binding.Contested); !strings.Contains(c.Message, tt.object+" of pay-gitlab was repaired 5 times") {
+				t.Errorf("it is told as %+v", c)
+			}
+			if c := conditionOf(t, r, "pay-gitlab", binding.Bound); c.Status != binding.True {
+				t.Errorf("the account is %+v", c)
+			}
+		})
+	}
+}
