@@ -125,7 +125,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 		return err
 	}
 	progress := newProgress(talk)
-	session, err := openSession(ctx, opts.streams, sessionOptions{
+	session, engine, err := openEngine(ctx, opts.streams, sessionOptions{
 		config: opts.config, path: opts.path, allowDeletions: opts.deletions, events: progress.event,
 	})
 	if err != nil {
@@ -152,7 +152,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 			return err
 		}
 	}
-	result, err := session.engine.Apply(ctx, session.loaded, p)
+	result, err := engine.Apply(ctx, session.loaded, p)
 	progress.end()
 	if err != nil {
 		return err

@@ -69,7 +69,7 @@ func runAttest(ctx context.Context, opts *attestOptions) (err error) {
 // attestAlone is attest without a daemon. The plan that it goes by looks as far
 // as the daemon's: a token without versions is only known when it was read.
 func attestAlone(ctx context.Context, opts *attestOptions) (string, error) {
-	session, err := openSession(ctx, opts.streams, sessionOptions{config: opts.config})
+	session, engine, err := openEngine(ctx, opts.streams, sessionOptions{config: opts.config})
 	if err != nil {
 		return "", err
 	}
@@ -77,5 +77,5 @@ func attestAlone(ctx context.Context, opts *attestOptions) (string, error) {
 	if _, err := session.plan(ctx, reconcile.Preflight); err != nil {
 		return "", err
 	}
-	return session.engine.Attest(ctx, server.ThisProcess(), opts.word)
+	return engine.Attest(ctx, server.ThisProcess(), opts.word)
 }

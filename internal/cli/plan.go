@@ -13,6 +13,7 @@ import (
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
+	"reconciler/internal/source"
 )
 
 // planOptions are what `plan` depends on.
@@ -124,13 +125,16 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 		return err
 	}
 	session, err := openSession(ctx, opts.streams, sessionOptions{
-		config: opts.config, path: opts.path, readOnly: true, allowDeletions: opts.deletions, unread: opts.change.base != "",
+		config: opts.config, path: opts.path, allowDeletions: opts.deletions, unread: opts.change.base != "",
 		snapshot: opts.snapshot,
 	})
 	if err != nil {
 		return err
 	}
 	defer session.close()
+	if opts.out != "" && opts.change.base != "" && session.source.Folder != nil {
+		return errors.New("plan: --out with --base needs source.git: apply reads a folder without commits, and would refuse every such plan")
+	}
 	document, err := session.document(ctx, opts)
 	if err != nil {
 		return err
@@ -235,9 +239,17 @@ type sessionOptions struct {
 	events   func(reconcile.Event)
 }
 
+// planner is all that a plan may use of the engine: it has no method that
+// writes, so that a write in a plan does not compile.
+type planner interface {
+	Check(ctx context.Context, snapshot source.Snapshot, root string) (daemon.Loaded, error)
+	PlanEach(ctx context.Context, loaded []daemon.Loaded, depth reconcile.Depth) ([]daemon.Planned, error)
+}
+
 // session is one look at the source with all that a plan of it needs.
 type session struct {
-	engine *daemon.Engine
+	engine planner
+	close  func()
 	source daemon.SourceConfig
 	policy daemon.PolicyConfig
 	loaded daemon.Loaded
@@ -247,10 +259,18 @@ type session struct {
 	observation string
 }
 
+// openSession opens a session that can plan and nothing else.
 func openSession(ctx context.Context, streams Streams, opts sessionOptions) (*session, error) {
+	opts.readOnly = true
+	s, _, err := openEngine(ctx, streams, opts)
+	return s, err
+}
+
+// openEngine opens a session, and gives the engine for what a plan may not.
+func openEngine(ctx context.Context, streams Streams, opts sessionOptions) (*session, *daemon.Engine, error) {
 	cfg, err := loadConfig(streams, opts.config)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cfg.Log.Level = "warn"
 	if opts.path != "" {
@@ -259,27 +279,25 @@ func openSession(ctx context.Context, streams Streams, opts sessionOptions) (*se
 	cfg.Safety.AllowDeletions = cfg.Safety.AllowDeletions || opts.allowDeletions
 	snapshot, basis, err := opts.snapshot.read(ctx, streams, cfg, time.Now())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	engine, err := daemon.Build(ctx, daemon.Options{
 		Redactor: streams.redactor, Snapshot: snapshot,
 		Config: cfg, LogTo: streams.Err, ReadOnly: opts.readOnly, Events: opts.events,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s := &session{engine: engine, source: cfg.Source, policy: cfg.Policy, basis: basis}
+	s := &session{engine: engine, close: engine.Close, source: cfg.Source, policy: cfg.Policy, basis: basis}
 	if opts.unread {
-		return s, nil
+		return s, engine, nil
 	}
 	if s.loaded, err = engine.Load(ctx); err != nil {
 		engine.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	return s, nil
+	return s, engine, nil
 }
-
-func (s *session) close() { s.engine.Close() }
 
 // files are those that declare something, and those that nobody can read.
 func (s *session) files() []string {
@@ -293,12 +311,12 @@ func (s *session) files() []string {
 
 // plan makes the plan of all instances, with the findings of the files.
 func (s *session) plan(ctx context.Context, depth reconcile.Depth) (plan.Plan, error) {
-	planned, err := s.engine.PlanObserved(ctx, s.loaded, depth)
+	planned, err := s.engine.PlanEach(ctx, []daemon.Loaded{s.loaded}, depth)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	s.observation = reconcile.ObservationDigest(planned.Observations)
-	return withFindings(planned.Plan, s.loaded, depth), nil
+	s.observation = reconcile.ObservationDigest(planned[0].Observations)
+	return withFindings(planned[0].Plan, s.loaded, depth), nil
 }
 
 // withFindings is a plan with the findings of its files.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -87,5 +88,17 @@ func TestFolderInCloneIsNamedFromItsRoot(t *testing.T) {
 		if got != test.want || (err != nil) != test.fails {
 			t.Errorf("%s: got %q, %v, want %q", name, got, err, test.want)
 		}
+	}
+}
+
+// A session of `plan` has an engine that cannot write, and nothing of a
+// registry to write with.
+func TestAPlansEngineHasNoMethodThatWrites(t *testing.T) {
+	var got []string
+	for m := range reflect.TypeFor[planner]().Methods() {
+		got = append(got, m.Name)
+	}
+	if diff := cmp.Diff([]string{"Check", "PlanEach"}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -225,11 +225,15 @@ func (l *longLived) generate(config Config) (_ *generation, err error) {
 		}
 		i := &instance{name: cfg.Name}
 		i.missing.Store(new("not observed yet"))
-		i.reconciler = reconcile.New(reconcile.Options{
+		o := reconcile.Options{
 			Instance: plan.Instance{Name: cfg.Name, Region: cfg.Region}, Registry: driver, Hosts: out.hosts, Sites: out.sites,
 			Tokens: out.tokens, Store: l.store, Key: key, Policy: policy(config), Windows: config.windowsOf(cfg),
 			HostMemory: config.Sync.DriftInterval, Grace: config.Server.forCalls(), Events: g.event, Now: l.now,
-		})
+		}
+		if opts.ReadOnly {
+			o = onlyLooking(o)
+		}
+		i.reconciler = reconcile.New(o)
 		i.loop = reconcile.NewLoop(i.reconciler, reconcile.LoopOptions{
 			DriftInterval: config.Sync.DriftInterval, Jitter: config.Sync.vary, After: opts.After,
 		})
@@ -237,6 +241,17 @@ func (l *longLived) generate(config Config) (_ *generation, err error) {
 	}
 	g.follower = &follower{generation: g}
 	return g, nil
+}
+
+// onlyLooking leaves a reconciler nothing to write with: what is left of the
+// registry is an observer's Reader, which has no method that writes.
+func onlyLooking(o reconcile.Options) reconcile.Options {
+	o.Observer = reconcile.NewObserver(reconcile.ObserverOptions{
+		Instance: o.Instance, Registry: o.Registry, Hosts: o.Hosts, Sites: o.Sites, Tokens: o.Tokens, Key: o.Key,
+		HostMemory: o.HostMemory, Now: o.Now, AllowAddressChangeWithSecret: o.Policy.AllowAddressChangeWithSecret,
+	})
+	o.Registry, o.Hosts, o.Sites, o.Tokens = nil, nil, nil, nil
+	return o
 }
 
 // Close lets go of the generation and of the state file.

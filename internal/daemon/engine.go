@@ -86,23 +86,17 @@ func (g *generation) check(ctx context.Context, snapshot source.Snapshot, root s
 // Plan makes the plan of all instances, which are looked at side by side, so
 // that a slow one delays no other.
 func (e *Engine) Plan(ctx context.Context, loaded Loaded, depth reconcile.Depth) (plan.Plan, error) {
-	planned, err := e.PlanObserved(ctx, loaded, depth)
-	return planned.Plan, err
+	planned, err := e.PlanEach(ctx, []Loaded{loaded}, depth)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return planned[0].Plan, nil
 }
 
 // Planned is a plan of all instances, and the observations it was made of.
 type Planned struct {
 	Plan         plan.Plan
 	Observations []binding.Observation
-}
-
-// PlanObserved is Plan, and gives the observations that the plan was made of.
-func (e *Engine) PlanObserved(ctx context.Context, loaded Loaded, depth reconcile.Depth) (Planned, error) {
-	planned, err := e.PlanEach(ctx, []Loaded{loaded}, depth)
-	if err != nil {
-		return Planned{}, err
-	}
-	return planned[0], nil
 }
 
 // PlanEach plans several snapshots, in their order, from one look at every

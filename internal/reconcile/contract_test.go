@@ -2,7 +2,10 @@ package reconcile_test
 
 import (
 	"path/filepath"
+	"reflect"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/providers"
 	gitlabhost "reconciler/internal/providers/gitlab"
@@ -63,4 +66,16 @@ func TestALostStoreIsRebuiltByObserving(t *testing.T) {
 		t.Errorf("records: %+v", w.records)
 	}
 	w.settled(t, r, desire(gitlab(), codeup()))
+}
+
+// A plan looks through a Reader: whoever gives it a method that writes has to
+// change this list.
+func TestWhatAPlanLooksThroughCannotWrite(t *testing.T) {
+	var got []string
+	for m := range reflect.TypeFor[reconcile.Reader]().Methods() {
+		got = append(got, m.Name)
+	}
+	if diff := cmp.Diff([]string{"Account", "Capabilities", "Repository"}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
 }
