@@ -215,6 +215,11 @@ func TestSeriesGoWithAnInstanceThatAReloadTakesAway(t *testing.T) {
 	for _, series := range []string{binds, strings.Replace(binds, prod, edge, 1)} {
 		p.await(series, func() bool { return p.sample(series) == 1 })
 	}
+	synced := `reconciler_sync_duration_seconds_count{registry="prod-hangzhou",result="success"}`
+	p.await(synced, func() bool { return p.sample(synced) == 1 })
+	if got := p.sample(`reconciler_plan_pending_actions{action="bind",registry="prod-hangzhou"}`); got != 0 {
+		t.Errorf("%v binds are pending after the one sync that made them", got)
+	}
 	fewer := w.config
 	fewer.Instances = fewer.Instances[:1]
 	w.writeConfig(fewer)
