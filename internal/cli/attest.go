@@ -14,7 +14,7 @@ import (
 // attestOptions are what `attest` depends on.
 type attestOptions struct {
 	streams Streams
-	config  string
+	daemon  clientFlags
 	word    server.Attestation
 }
 
@@ -41,7 +41,7 @@ says so, as the history shows it; it is not proven.`,
 			return runAttest(cmd.Context(), opts)
 		},
 	}
-	configFlag(cmd, &opts.config)
+	opts.daemon.add(cmd)
 	byFlag(cmd, &opts.word.By, "did the steps")
 	cmd.Flags().StringVar(&opts.word.Instance, "instance", "", "the binding's steps on this instance")
 	return cmd
@@ -51,12 +51,12 @@ func runAttest(ctx context.Context, opts *attestOptions) (err error) {
 	if opts.word.By, err = whoAsks(opts.word.By, "attest"); err != nil {
 		return err
 	}
-	cfg, err := loadConfig(opts.streams, opts.config)
+	client, err := opts.daemon.client(opts.streams)
 	if err != nil {
 		return err
 	}
-	said, err := server.NewClient(cfg.Server.Socket).Attest(ctx, opts.word)
-	if errors.Is(err, server.ErrNoDaemon) {
+	said, err := client.Attest(ctx, opts.word)
+	if errors.Is(err, server.ErrNoDaemon) && !opts.daemon.given() {
 		said, err = attestAlone(ctx, opts)
 	}
 	if err != nil {
@@ -69,7 +69,7 @@ func runAttest(ctx context.Context, opts *attestOptions) (err error) {
 // attestAlone is attest without a daemon. The plan that it goes by looks as far
 // as the daemon's: a token without versions is only known when it was read.
 func attestAlone(ctx context.Context, opts *attestOptions) (string, error) {
-	session, engine, err := openEngine(ctx, opts.streams, sessionOptions{config: opts.config})
+	session, engine, err := openEngine(ctx, opts.streams, sessionOptions{config: opts.daemon.config})
 	if err != nil {
 		return "", err
 	}

@@ -67,9 +67,14 @@ func TestCanaryWhenTheVendorsRuntimeIsToldToDebug(t *testing.T) {
 // configured writes the configuration, with the source from git.
 func (c *canaryRun) configured() {
 	c.t.Helper()
-	if err := c.configure(true); err != nil {
+	err := c.configure(true)
+	if err == nil {
+		c.api, err = c.serveAPI(c.mark("API token"))
+	}
+	if err != nil {
 		c.t.Fatal(err)
 	}
+	c.write(filepath.Join(c.folder, "secrets", "wrong-token"), c.mark("wrong API token"))
 }
 
 // everything runs the commands that ask and those that change; how they end

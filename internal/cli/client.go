@@ -1,13 +1,20 @@
 package cli
 
 import (
+	"bytes"
+	"crypto/x509"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"os/user"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/daemon"
 	"reconciler/internal/finding"
+	"reconciler/internal/secrets"
 	"reconciler/internal/server"
 )
 
@@ -15,18 +22,31 @@ import (
 type clientFlags struct {
 	config string
 	socket string
+	// server, with its token and the authorities to trust, is the daemon's API
+	// over TLS, in place of a socket.
+	server, tokenFile, caFile string
 }
 
 func (c *clientFlags) add(cmd *cobra.Command) {
 	configFlag(cmd, &c.config)
 	cmd.Flags().StringVar(&c.socket, "socket", "", "the daemon's Unix socket `PATH`, in place of the configuration's")
+	cmd.Flags().StringVar(&c.server, "server", "", "the daemon's API at `URL` (https://host:port), in place of a socket")
+	cmd.Flags().StringVar(&c.tokenFile, "token-file", "", "`FILE` with the token for --server")
+	cmd.Flags().StringVar(&c.caFile, "ca-file", "", "`FILE` with the certificates to trust of --server (default: the system's)")
+	cmd.MarkFlagsMutuallyExclusive("socket", "server")
+	cmd.MarkFlagsRequiredTogether("server", "token-file")
 }
 
 // client makes a client of the daemon. The configuration is read only where no
 // flag says where the daemon is; of its findings the errors are told, for what
 // the daemon was warned of when it started is no news here.
 func (c *clientFlags) client(streams Streams) (*server.Client, error) {
-	if c.socket != "" {
+	switch {
+	case c.server != "":
+		return c.remote(streams)
+	case c.caFile != "":
+		return nil, errors.New("--ca-file goes with --server")
+	case c.socket != "":
 		return server.NewClient(c.socket), nil
 	}
 	cfg, findings, err := daemon.LoadConfig(c.config)
@@ -37,6 +57,54 @@ func (c *clientFlags) client(streams Streams) (*server.Client, error) {
 		return nil, printFindings(streams, findings)
 	}
 	return server.NewClient(cfg.Server.Socket), nil
+}
+
+// given says that a flag says where the daemon is.
+func (c *clientFlags) given() bool { return c.socket != "" || c.server != "" }
+
+// maxClientFile bounds the files of a client, in bytes.
+const maxClientFile = 1 << 20
+
+// remote makes a client of the daemon's API over TLS. The token is read for
+// every question, and never shown.
+func (c *clientFlags) remote(streams Streams) (*server.Client, error) {
+	var roots *x509.CertPool
+	if c.caFile != "" {
+		pem, err := readClientFile(c.caFile)
+		if err != nil {
+			return nil, fmt.Errorf("--ca-file: %w", err)
+		}
+		roots = x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("--ca-file: %s: holds no certificate as PEM", c.caFile)
+		}
+	}
+	return server.NewTLSClient(c.server, func() (string, error) {
+		data, err := readClientFile(c.tokenFile)
+		if err != nil {
+			return "", fmt.Errorf("--token-file: %w", err)
+		}
+		token := secrets.New(bytes.TrimRight(data, "\r\n"))
+		if token.IsZero() || strings.ContainsFunc(token.Expose(), func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return "", fmt.Errorf("--token-file: %s: holds no token: it is one line of printable ASCII", c.tokenFile)
+		}
+		if streams.redactor != nil {
+			streams.redactor.Register(token)
+		}
+		return token.Expose(), nil
+	}, roots)
+}
+
+func readClientFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(file, maxClientFile+1))
+	if err = errors.Join(err, file.Close()); err == nil && len(data) > maxClientFile {
+		err = fmt.Errorf("%s: larger than 1 MiB; is it the right file?", path)
+	}
+	return data, err
 }
 
 // byFlag is --by of the commands that a person answers for.

@@ -112,8 +112,8 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 	if err != nil {
 		return err
 	}
-	if opts.daemon.socket != "" && !opts.fromDaemon {
-		return errors.New("plan: --socket says where the daemon is; it goes with --from-daemon")
+	if opts.daemon.given() && !opts.fromDaemon {
+		return errors.New("plan: --socket and --server say where the daemon is; they go with --from-daemon")
 	}
 	if opts.fromDaemon {
 		return showDaemonPlan(ctx, opts, targets)

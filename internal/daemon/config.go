@@ -273,6 +273,10 @@ type ServerConfig struct {
 	Socket string `yaml:"socket"`
 	// GracePeriod is the longest that a stop takes.
 	GracePeriod time.Duration `yaml:"gracePeriod"`
+	// SocketGroup is the group that may open the socket; empty for none.
+	SocketGroup string `yaml:"socketGroup"`
+	// API is nil where nothing is answered over TLS.
+	API *APIConfig `yaml:"api"`
 }
 
 // LogConfig says what is logged: Level is "debug", "info", "warn" or "error",

@@ -188,6 +188,11 @@ func (c *configCheck) values(config Config) {
 	} {
 		c.atLeastSecond(path, d)
 	}
+	if api := config.Server.API; api != nil {
+		if _, _, err := net.SplitHostPort(api.Listen); err != nil {
+			c.add("config-address", "server.api.listen", "server.api.listen is not host:port")
+		}
+	}
 	host, _, err := net.SplitHostPort(config.Server.Listen)
 	switch {
 	case err != nil:

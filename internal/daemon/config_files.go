@@ -30,6 +30,11 @@ func (c *Config) fileFields() []fileField {
 			c.Instances[i].Credentials.fileFields(fmt.Sprintf("instances[%d].credentials", i), add)
 		}
 	}
+	if api := c.Server.API; api != nil {
+		add("server.api.certFile", &api.CertFile)
+		add("server.api.keyFile", &api.KeyFile)
+		add("server.api.tokenFile", &api.TokenFile)
+	}
 	if c.Vault != nil {
 		add("vault.caFile", &c.Vault.CAFile)
 		add("vault.clientCertFile", &c.Vault.ClientCertFile)

@@ -25,7 +25,7 @@ func Run(ctx context.Context, e *Engine, reload Reload) error {
 	listening.serve()
 	g := e.present()
 	e.log.Info("started", "instances", len(g.instances), "source", g.config.sourceKey(), "listen", listening.server.Address(),
-		"socket", g.config.Server.Socket, "webhooks", listening.webhookAddress())
+		"socket", g.config.Server.Socket, "api", listening.server.APIAddress(), "webhooks", listening.webhookAddress())
 	(&reloader{Engine: e, reload: reload}).run(ctx)
 	if err := listening.close(ctx, e.present().config.Server.forAnswers()); err != nil {
 		return err

@@ -27,10 +27,14 @@ func (e *Engine) listen(ctx context.Context) (*ports, error) {
 		return nil, err
 	}
 	take()
+	group, err := c.Server.socketGroup()
+	if err != nil {
+		return nil, err
+	}
 	p := &ports{}
 	if p.server, err = server.Listen(ctx, server.Options{
 		Listen: c.Server.Listen, Socket: c.Server.Socket, State: e, Attester: e, Syncer: e, Suspender: e, Snapshots: e,
-		Describer: e, Chronicler: e,
+		Describer: e, Chronicler: e, SocketGroup: group, API: e.api(c.Server.API),
 		Metrics: e.metrics.registry, Log: e.log,
 	}); err != nil {
 		return nil, err

@@ -232,7 +232,16 @@ func (c *Config) fixedFields() []fixedField {
 	if c.Webhooks != nil {
 		hooks = *c.Webhooks
 	}
+	var api APIConfig
+	if c.Server.API != nil {
+		api = *c.Server.API
+	}
 	return []fixedField{
+		{"server.socketGroup", c.Server.SocketGroup},
+		{"server.api.listen", api.Listen},
+		{"server.api.certFile", api.CertFile},
+		{"server.api.keyFile", api.KeyFile},
+		{"server.api.tokenFile", api.TokenFile},
 		{"state.path", filepath.Clean(c.State.Path)},
 		{"server.listen", c.Server.Listen},
 		{"server.socket", filepath.Clean(c.Server.Socket)},

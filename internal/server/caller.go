@@ -16,6 +16,9 @@ type Caller struct {
 	// the other end of the socket.
 	Peer          bool
 	UID, GID, PID int
+	// Token says that the caller had the API's token, and Remote from where.
+	Token  bool
+	Remote string
 }
 
 // ThisProcess is the caller that this process itself is.
@@ -25,15 +28,18 @@ func ThisProcess() Caller {
 
 // String names the caller for the log and the history.
 func (c Caller) String() string {
-	if c.Peer {
+	switch {
+	case c.Peer:
 		return fmt.Sprintf("uid %d", c.UID)
+	case c.Token:
+		return "the token, from " + c.Remote
 	}
 	return "the socket"
 }
 
 // Person is the caller who says that they are by.
 func (c Caller) Person(by string) binding.Person {
-	if !c.Peer {
+	if !c.Peer && !c.Token {
 		return binding.Person{By: by}
 	}
 	return binding.Person{By: by, Proven: c.String()}

@@ -57,9 +57,13 @@ type Options struct {
 	// Listen is the TCP address of health and metrics; empty for none.
 	Listen string
 	// Socket is the path of the Unix socket; empty for none. It is made with
-	// mode 0600, so that only the daemon's user may ask.
-	Socket string
-	State  State
+	// mode 0600, so that only the daemon's user may ask, or with mode 0660 for
+	// SocketGroup, where that is not nil.
+	Socket      string
+	SocketGroup *int
+	// API answers the same over TLS; nil for nowhere.
+	API   *API
+	State State
 	// Attester takes the word of people over the socket, and Syncer syncs for
 	// them; nil where nobody does.
 	Attester Attester
@@ -80,6 +84,8 @@ type Server struct {
 	opts      Options
 	listeners []net.Listener
 	servers   []*http.Server
+	// api is where the API listens, or nothing.
+	api string
 	// closing ends when Close begins, so that nobody waits on for an answer.
 	closing context.Context
 	close   context.CancelFunc
@@ -103,15 +109,31 @@ func Listen(ctx context.Context, opts Options) (*Server, error) {
 		if err != nil {
 			return nil, errors.Join(err, s.Close(ctx))
 		}
-		s.add(l, s.private())
+		s.add(l, s.peersOnly(s.private()))
+		if opts.SocketGroup != nil {
+			if err := openToGroup(opts.Socket, *opts.SocketGroup); err != nil {
+				return nil, errors.Join(err, s.Close(ctx))
+			}
+		}
+	}
+	if opts.API != nil {
+		l, err := opts.API.listen(ctx)
+		if err != nil {
+			return nil, errors.Join(err, s.Close(ctx))
+		}
+		s.api = l.Addr().String()
+		s.add(l, s.tokenOnly(s.private(), opts.API))
 	}
 	return s, nil
 }
 
-// Address is the TCP address in use, or nothing.
+// APIAddress is the TCP address in use of what answers over TLS, or nothing.
+func (s *Server) APIAddress() string { return s.api }
+
+// Address is the TCP address in use of health and metrics, or nothing.
 func (s *Server) Address() string {
 	for _, l := range s.listeners {
-		if l.Addr().Network() == "tcp" {
+		if l.Addr().Network() == "tcp" && l.Addr().String() != s.api {
 			return l.Addr().String()
 		}
 	}

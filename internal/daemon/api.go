@@ -1,0 +1,104 @@
+package daemon
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"strconv"
+	"sync"
+
+	"reconciler/internal/secrets"
+	"reconciler/internal/server"
+)
+
+const (
+	// minAPIToken is the shortest token that is taken, in bytes.
+	minAPIToken = 20
+	maxAPIToken = 4 << 10
+)
+
+// APIConfig is the daemon's answers over TLS, for whoever has a token.
+type APIConfig struct {
+	Listen    string `yaml:"listen"`
+	CertFile  string `yaml:"certFile"`
+	KeyFile   string `yaml:"keyFile"`
+	TokenFile string `yaml:"tokenFile"`
+}
+
+// api is the server's part for a configuration; nil where there is none.
+func (l *longLived) api(c *APIConfig) *server.API {
+	if c == nil {
+		return nil
+	}
+	token := &tokenFile{path: c.TokenFile, redactor: l.redactor}
+	return &server.API{Listen: c.Listen, CertFile: c.CertFile, KeyFile: c.KeyFile, Token: token.is}
+}
+
+// socketGroup is the number of the configured group; nil where there is none.
+func (c *ServerConfig) socketGroup() (*int, error) {
+	if c.SocketGroup == "" {
+		return nil, nil //nolint:nilnil // No group is no error.
+	}
+	g, err := user.LookupGroup(c.SocketGroup)
+	if err != nil {
+		return nil, fmt.Errorf("server.socketGroup: %w", err)
+	}
+	n, err := strconv.Atoi(g.Gid)
+	if err != nil {
+		return nil, fmt.Errorf("server.socketGroup %s: its number is no number here", c.SocketGroup)
+	}
+	return &n, nil
+}
+
+// tokenFile is a file that holds the API's token. It is read for every
+// question, so that a new token is taken, and an old one refused, at once.
+type tokenFile struct {
+	path     string
+	redactor *secrets.Redactor
+
+	mu     sync.Mutex
+	held   secrets.Secret
+	forget func()
+}
+
+// is says whether candidate is the token. The error names the file and holds
+// nothing of it.
+func (f *tokenFile) is(candidate string) (bool, error) {
+	data, err := readSmall(f.path, maxAPIToken)
+	if err != nil {
+		return false, fmt.Errorf("server.api.tokenFile: %w", err)
+	}
+	data = bytes.TrimRight(data, "\r\n")
+	if len(data) < minAPIToken {
+		return false, fmt.Errorf("server.api.tokenFile: %s: holds fewer than %d bytes; make one with: openssl rand -hex 32", f.path, minAPIToken)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.forget == nil || !f.held.Matches(string(data)) {
+		if f.forget != nil {
+			f.forget()
+		}
+		f.held = secrets.New(data)
+		f.forget = f.redactor.Register(f.held)
+	}
+	return f.held.Matches(candidate), nil
+}
+
+// readSmall reads a file that holds at most limit bytes.
+func readSmall(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s: larger than %d bytes; is it the right file?", path, limit)
+	}
+	return data, nil
+}
