@@ -133,7 +133,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 	}
 	defer session.close()
 	if opts.glass {
-		if err := session.engine.BreakGlass(&session.loaded, server.ThisProcess().Person(opts.by), opts.reason); err != nil {
+		if err := engine.BreakGlass(&session.loaded, server.ThisProcess().Person(opts.by), opts.reason); err != nil {
 			return fmt.Errorf("apply: %w", err)
 		}
 	}
