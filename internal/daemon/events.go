@@ -106,6 +106,9 @@ func (l *longLived) tellOf(ev reconcile.Event) {
 		event.Message = "an unfinished " + ev.Intent.Action + " of " + ev.Intent.Object + " was answered by observing"
 	case reconcile.RepairsStopped:
 		event.Type, event.Reason, event.Message = report.EventWarning, "RepairsStopped", ev.Action.Object+": "+ev.Action.Reason
+	case reconcile.GlassBroken:
+		event.Binding, event.Type, event.Reason = ev.Glass.Binding, report.EventWarning, "GlassBroken"
+		event.Message = "changed outside of its windows on the word of " + ev.Glass.Person.By + ": " + ev.Glass.Reason
 	case reconcile.SyncFailed:
 		event.Type, event.Reason, event.Message = report.EventWarning, "SyncFailed", ev.Err.Error()
 	case reconcile.SyncDone:
@@ -140,6 +143,8 @@ func (l *longLived) tellOfPlan(ev reconcile.Event) {
 			e.Reason = "StepsDue"
 		case o.Action.Repair:
 			e.Type, e.Reason = report.EventWarning, "DriftFound"
+		case o.State == reconcile.Deferred:
+			e.Reason = "Deferred"
 		default:
 			continue
 		}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +65,17 @@ func TestAnInstanceIsChangedOnlyInItsWindows(t *testing.T) {
 	}
 	if kept["break-glass the old token leaked"] != 1 || kept["bind GitLab is declared and not bound"] != 1 {
 		t.Errorf("the history has %v of %+v", kept, events)
+	}
+
+	happened := map[string]string{}
+	all, _, _ := p.engine.happened.after(0)
+	for _, e := range all {
+		if e.Binding == "pay" {
+			happened[e.Reason] = e.Message
+		}
+	}
+	if !strings.HasSuffix(happened["Deferred"], ": declared and not there") || happened["GlassBroken"] != "changed outside of its windows on the word of Ada: the old token leaked" {
+		t.Errorf("the events have %v", happened)
 	}
 
 	// Once: the next change waits again, until the window opens.
