@@ -165,7 +165,7 @@ func (l *longLived) recorded(config Config, s report.Snapshot) []*instance {
 		i.missing.Store(new("not observed yet"))
 		i.reconciler = reconcile.New(reconcile.Options{
 			Instance: plan.Instance{Name: cfg.Name, Region: cfg.Region}, Observer: reconcile.NewRecorded(cfg.Name, seen),
-			Store: l.store, Policy: policy(config), Now: l.now,
+			Store: l.store, Policy: policy(config), Windows: config.windowsOf(cfg), Now: l.now,
 		})
 		instances = append(instances, i)
 	}
