@@ -55,6 +55,7 @@ func (f *follower) run(ctx context.Context) {
 			f.asked = append(f.asked, asked)
 		case push := <-f.webhooks.pushes.newest:
 			stop()
+			f.tell(report.Event{Type: report.EventNormal, Reason: "WebhookReceived", Message: "a push, told by " + push.Sender, Revision: push.Commit})
 			f.pushed(ctx, push)
 		case _, watched := <-changes:
 			stop()

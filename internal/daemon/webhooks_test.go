@@ -129,6 +129,9 @@ func TestAPushIsLookedForThoughTheIntervalIsAnHour(t *testing.T) {
 	if got := p.sample(`reconciler_webhook_requests_total{result="accepted",sender="mirror"}`); got != 4 {
 		t.Errorf("%v accepted requests counted, want 4", got)
 	}
+	if !slices.Contains(p.reasons(""), "WebhookReceived") {
+		t.Errorf("no event tells of the webhook: %v", p.reasons(""))
+	}
 }
 
 func TestOnlyAProvenPushIsLookedFor(t *testing.T) {
