@@ -50,6 +50,9 @@ canary: ## Run the built program with marked secrets and search all that it put 
 generate: ## Rewrite the generated reference documents and golden files
 	$(GO) test -count=1 $(GENERATED) -update
 
+soak: ## Run the daemon for a month of compressed time, and kill the built program 200 times
+	RECONCILER_SOAK_DAYS=30 RECONCILER_KILLS=200 $(GO) test -count=1 -v -timeout 60m -run '^(TestSoak|TestKills.*)$$' ./internal/daemon
+
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 

@@ -154,6 +154,7 @@ func (w *world) proxy(serve func(forward http.Handler, rw http.ResponseWriter, r
 	}}
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { serve(forward, rw, r) }))
 	w.t.Cleanup(srv.Close)
+	w.t.Cleanup(srv.CloseClientConnections)
 	w.config.Instances = slices.Clone(w.config.Instances)
 	for i := range w.config.Instances {
 		w.config.Instances[i].Endpoint = srv.URL

@@ -152,7 +152,7 @@ func (w *world) populate(files map[string]string) {
 	for name, text := range files {
 		in = append(in, binding.File{Path: name, Data: []byte(text)})
 	}
-	result := manifest.Load(w.t.Context(), in, manifest.Options{Now: time.Now()})
+	result := manifest.Load(w.t.Context(), in, manifest.Options{Now: time.Now(), AllowPrivateAddresses: true})
 	for _, d := range result.Declarations {
 		platform := string(d.Spec.Platform)
 		w.outside.Hosts.AddUser(platform, sandbox.HostUser{Username: d.Spec.Username})

@@ -60,6 +60,8 @@ type Registry struct {
 	instances map[string]*RegistryInstance
 	withdrawn map[string]bool
 	calls     []RegistryCall
+	// forgotten is how many calls came before the first of calls.
+	forgotten int
 	lastID    int64
 }
 
@@ -128,6 +130,14 @@ func (r *Registry) Calls() []RegistryCall {
 	return slices.Clone(r.calls)
 }
 
+// ForgetCalls begins the journal anew, for a world that lasts long.
+func (r *Registry) ForgetCalls() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forgotten += len(r.calls)
+	r.calls = nil
+}
+
 // Count is how many calls of an operation came in, faults included.
 func (r *Registry) Count(operation string) int {
 	n := 0
@@ -147,13 +157,15 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	// A caller may have its answer before this method ends, so the call is
 	// journaled as it comes in.
 	r.mu.Lock()
-	line := len(r.calls)
+	line := r.forgotten + len(r.calls)
 	r.calls = append(r.calls, call)
 	r.mu.Unlock()
 	defer func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.calls[line].Status = watched.status
+		if line -= r.forgotten; line >= 0 {
+			r.calls[line].Status = watched.status
+		}
 	}()
 	r.Faults.Wrap(r.mux).ServeHTTP(watched, req)
 }

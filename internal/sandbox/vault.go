@@ -150,6 +150,13 @@ func (v *Vault) Calls() []VaultCall {
 	return slices.Clone(v.calls)
 }
 
+// ForgetCalls begins the journal anew, for a world that lasts long.
+func (v *Vault) ForgetCalls() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.calls = nil
+}
+
 // Count is how many of the requests' paths ended in suffix, for example
 // "/login".
 func (v *Vault) Count(suffix string) int {
