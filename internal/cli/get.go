@@ -10,6 +10,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/daemon"
 	"reconciler/internal/report"
+	"reconciler/internal/server"
 )
 
 // getOptions are what `get` depends on.
@@ -51,6 +52,9 @@ func runGet(ctx context.Context, opts *getOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := tellOfConfiguration(ctx, opts.streams, client); err != nil {
+		return err
+	}
 	for _, name := range opts.names {
 		if !slices.ContainsFunc(statuses, func(s binding.Status) bool { return s.Name == name }) {
 			return fmt.Errorf("get: no binding is called %s; `reconciler get` lists all", name)
@@ -66,6 +70,19 @@ func runGet(ctx context.Context, opts *getOptions) error {
 	style := styleOf(opts.streams.Out)
 	style.Full = opts.full || len(opts.names) > 0
 	return report.Bindings(opts.streams.Out, statuses, style)
+}
+
+// tellOfConfiguration says above the answer, on the error stream, that the
+// daemon refused its configuration and works by an older one.
+func tellOfConfiguration(ctx context.Context, streams Streams, client *server.Client) error {
+	d, err := client.Daemon(ctx)
+	if err != nil {
+		return err
+	}
+	if c := binding.FindCondition(d.Conditions, server.ConfigurationCurrent); c != nil && c.Status != binding.True {
+		_, err = fmt.Fprintf(streams.Err, "configuration: %s\n", c.Message)
+	}
+	return err
 }
 
 // loadConfig reads the configuration; its findings are printed, and one of

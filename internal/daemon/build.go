@@ -96,6 +96,10 @@ type longLived struct {
 	closers  []func() error
 	// foreign says that what was applied is a running daemon's word.
 	foreign bool
+	// configured tells whether the configuration that was read last is in force.
+	configured atomic.Pointer[binding.Condition]
+	// since is when the configuration in force was taken.
+	since atomic.Pointer[time.Time]
 	// observed says that every instance was observed in full once.
 	observed atomic.Bool
 }
@@ -158,7 +162,7 @@ func Build(ctx context.Context, opts Options) (_ *Engine, err error) {
 	e.level.Set(opts.Config.Log.level())
 	e.log = newLog(opts.LogTo, opts.Config.Log.Format, &e.level, opts.Redactor)
 	e.metrics = newMetrics(e.sights())
-	e.metrics.config.read(true, opts.Now())
+	e.taken()
 	e.webhooks = newWebhooks(e.longLived)
 	defer func() {
 		if err != nil {

@@ -120,13 +120,13 @@ func (r *reloader) take(ctx context.Context, stop func()) func() {
 			"line", f.Line, "column", f.Column, "message", f.Message, "hint", f.Hint)
 	}
 	if err != nil {
-		r.metrics.config.read(false, r.now())
+		r.refused(found, err)
 		r.log.Error("configuration refused; running with the one before", "path", r.reload.Path, "err", err)
 		r.tell(report.Event{Type: report.EventWarning, Reason: "ConfigurationRefused", Message: err.Error() + "; the one before holds"})
 		return stop
 	}
 	stop = r.exchange(ctx, stop, next)
-	r.metrics.config.read(true, r.now())
+	r.taken()
 	r.log.Info("configuration taken", "path", r.reload.Path, "instances", len(next.instances), "source", next.config.sourceKey())
 	r.tell(report.Event{Type: report.EventNormal, Reason: "ConfigurationTaken", Message: r.reload.Path})
 	return stop

@@ -108,6 +108,9 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 		if !p.metric("reconciler_config_last_reload_successful 0") {
 			t.Errorf("%s: no metric says so", tt.name)
 		}
+		if c := p.daemonCondition(); c.Status != binding.False || c.Reason != reasonRefused || !strings.Contains(c.Message, tt.code) || !strings.Contains(c.Message, "running with the one of ") {
+			t.Errorf("%s: condition %+v", tt.name, c)
+		}
 	}
 	// Not there at all, asked for by SIGHUP: refused too.
 	refusals := strings.Count(p.log.String(), "configuration refused")
@@ -129,6 +132,19 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 	if !p.metric("reconciler_config_last_reload_successful 1") {
 		t.Error("no metric says that it is good again")
 	}
+	if c := p.daemonCondition(); c.Status != binding.True || c.Reason != reasonTaken {
+		t.Errorf("condition %+v, want it true again", c)
+	}
+}
+
+// daemonCondition is what the daemon says over its socket of its configuration.
+func (p *process) daemonCondition() binding.Condition {
+	p.t.Helper()
+	d, err := server.NewClient(p.engine.present().config.Server.Socket).Daemon(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return *binding.FindCondition(d.Conditions, server.ConfigurationCurrent)
 }
 
 func TestAFileThatDidNotChangeIsNotTakenAgainButOnRequest(t *testing.T) {

@@ -71,6 +71,8 @@ type Options struct {
 	// Describer and Chronicler tell of the present and of the past.
 	Describer  Describer
 	Chronicler Chronicler
+	// Conditions are the daemon's own; nil where there are none.
+	Conditions func() []binding.Condition
 	// Suspender holds things still for them; nil where nobody does.
 	Suspender Suspender
 	// Snapshots gives what is published of what was seen; nil where nothing is.
@@ -235,6 +237,9 @@ func (s *Server) private() http.Handler {
 	mux.HandleFunc("GET "+bindingsPath, func(w http.ResponseWriter, _ *http.Request) {
 		s.answer(w, s.opts.State.Statuses())
 	})
+	if s.opts.Conditions != nil {
+		mux.HandleFunc("GET "+daemonPath, s.daemon)
+	}
 	mux.HandleFunc("GET "+memoryPath+"{instance}", func(w http.ResponseWriter, r *http.Request) {
 		memory, err := s.opts.State.Memory(r.PathValue("instance"))
 		if err != nil {
