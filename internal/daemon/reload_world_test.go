@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"bytes"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -152,7 +154,15 @@ func (w *world) proxy(serve func(forward http.Handler, rw http.ResponseWriter, r
 		r.SetURL(target)
 		r.Out.Host = r.In.Host
 	}}
-	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { serve(forward, rw, r) }))
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		// A server sees its client go only once it has read the body.
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		serve(forward, rw, r)
+	}))
 	w.t.Cleanup(srv.Close)
 	w.t.Cleanup(srv.CloseClientConnections)
 	w.config.Instances = slices.Clone(w.config.Instances)
