@@ -32,7 +32,7 @@ type run struct {
 	mu     sync.Mutex
 	failed map[string]bool
 	// glasses let the run change the instance outside of its windows; unbound
-	// are the bindings whose bind waits for a window.
+	// are the bindings whose account is bound when a window opens.
 	glasses []BreakGlass
 	unbound map[string]bool
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,7 +63,8 @@ func (x *run) breakGlass(ctx context.Context, glasses []BreakGlass) error {
 // whose word lets it through although the windows are closed.
 //
 // What follows a bind that waits, waits too, for nothing is bound: also where it
-// is a repair, or the window opens meanwhile.
+// is a repair, or the window opens meanwhile. So does what follows a rebind of
+// another account than the one bound, for that one was not meant.
 func (x *run) outside(a plan.Action) (waits bool, glass *BreakGlass) {
 	windows := x.r.o.Windows
 	x.mu.Lock()
@@ -76,9 +78,15 @@ func (x *run) outside(a plan.Action) (waits bool, glass *BreakGlass) {
 				return false, &x.glasses[i]
 			}
 		}
-		x.unbound[a.Binding] = a.Kind == plan.Bind
+		x.unbound[a.Binding] = a.Kind == plan.Bind || a.Kind == plan.Rebind && otherAccount(a)
 	}
 	return a.Kind != plan.Adopt, nil
+}
+
+// otherAccount says that a rebind is one to another account, and not to another
+// token of the same.
+func otherAccount(a plan.Action) bool {
+	return slices.ContainsFunc(a.Changes, func(c plan.Change) bool { return c.Field == "username" || c.Field == "address" })
 }
 
 // Window says whether the instance may be changed now, why, and until when;

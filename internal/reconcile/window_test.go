@@ -162,6 +162,13 @@ func TestRepairsOfALostBindingMayBeLetThroughAndRotationsWait(t *testing.T) {
 		{"bound to another account by somebody", func(w *world, _ *binding.Declaration) {
 			w.accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "eve", Address: "https://gitlab.example.com"}
 		}, true, false, map[string]reconcile.OutcomeState{"rebind account": reconcile.Deferred}},
+		{"bound to another account by somebody, and a source and a rule lost", func(w *world, _ *binding.Declaration) {
+			w.accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "eve", Address: "https://gitlab.example.com"}
+			w.repos["pay/api"] = &binding.RepositoryState{Exists: true}
+		}, true, false, map[string]reconcile.OutcomeState{
+			// Eve's source of the same path is not the one declared.
+			"rebind account": reconcile.Deferred, linked: reconcile.Deferred, ruled: reconcile.Deferred, tagged: reconcile.Deferred,
+		}},
 		{"lost, and declared otherwise", func(w *world, d *binding.Declaration) {
 			lost(w)
 			d.Spec.Username = "new-bot"
