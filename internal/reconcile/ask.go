@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"errors"
 	"time"
 )
@@ -87,7 +88,14 @@ func (l *Loop) take() (*Desired, []Ask, time.Duration) {
 
 // heed does what asks are for, before the sync that answers them, and gives what
 // that is to reach.
-func (r *Reconciler) heed(asked []Ask, d Desired) Desired {
+func (r *Reconciler) heed(ctx context.Context, asked []Ask, d Desired) Desired {
+	if len(asked) > 0 {
+		// What failed before a restart is known first, or it would be held back
+		// from who asks.
+		if efforts, err := r.o.Store.Efforts(ctx, r.o.Instance.Name); err == nil {
+			r.recall(efforts)
+		} // The plan tells of the error.
+	}
 	for _, a := range asked {
 		r.backoff.reset(a.Binding)
 		if a.BreakGlass != nil {

@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"reconciler/internal/binding"
@@ -137,4 +138,48 @@ func TestOnlySomethingElseToTryOrAPersonEndsThePause(t *testing.T) {
 			t.Errorf("still held back: %+v, %+v", s.Retry, w.efforts)
 		}
 	})
+}
+
+// TestWhatIsDueWhileASyncIsUnderWayIsTriedAfterIt and not when drift is looked
+// for.
+func TestWhatIsDueWhileASyncIsUnderWayIsTriedAfterIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.failOn("bind codeup", fault{before: &binding.Failure{Kind: binding.Refused}})
+		slow := false
+		l, _ := loop(t, w, func(e reconcile.Event) {
+			if e.Kind == reconcile.SyncDone && slow {
+				slow = false
+				time.Sleep(2 * time.Second)
+			}
+		})
+		l.Submit(desire(codeup())) // It fails, and is due in 10 seconds.
+		after(9 * time.Second)
+		slow = true
+		l.Submit(desire(codeup())) // It is held, and due before the sync is over.
+		after(3 * time.Second)
+		if n := w.count("bind codeup"); n != 2 {
+			t.Errorf("tried %d times, want 2", n)
+		}
+	})
+}
+
+// TestAPersonsFirstWishAfterARestartIsHeard: what failed before it is not held
+// back from a sync that a person asked for.
+func TestAPersonsFirstWishAfterARestartIsHeard(t *testing.T) {
+	for _, name := range []string{"", "pay-gitlab"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld()
+			w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Refused}})
+			l, _ := loop(t, w, nil)
+			l.Submit(desire(gitlab()))
+			synctest.Wait()
+			again, _ := loop(t, w, nil)
+			told := make(chan reconcile.Synced, 1)
+			again.Submit(desire(gitlab()), reconcile.Ask{Binding: name, Done: func(s reconcile.Synced) { told <- s }})
+			if s := <-told; s.Result.Count(reconcile.Held) > 0 || w.count("bind gitlab") != 2 {
+				t.Errorf("asked for %q: tried %d times, outcomes %v", name, w.count("bind gitlab"), states(s.Result))
+			}
+		})
+	}
 }

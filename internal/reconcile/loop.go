@@ -99,15 +99,18 @@ func (l *Loop) Run(ctx context.Context) error {
 
 // pause is how long to wait after a sync that began then: until something is due
 // again, a window opens or closes, a suspension ends, or drift is to be looked for.
+// What came while the sync was under way, which may have looked before it, is
+// not waited for.
 func (l *Loop) pause(began time.Time) time.Duration {
 	pause := l.r.windowChange(began, l.o.Jitter(l.o.DriftInterval))
 	now := l.r.o.Now()
-	if due := l.r.backoff.next(now); !due.IsZero() {
+	if due := l.r.backoff.next(began); !due.IsZero() {
 		// Never before it is due, or the run would find it held and be for nothing.
-		pause = min(pause, max(due.Sub(now), l.o.Jitter(due.Sub(now)))+time.Millisecond)
+		wait := max(due.Sub(now), 0)
+		pause = min(pause, max(wait, l.o.Jitter(wait))+time.Millisecond)
 	}
-	if end := l.r.suspensionEnds(now); !end.IsZero() {
-		pause = min(pause, end.Sub(now)+time.Millisecond)
+	if end := l.r.suspensionEnds(began); !end.IsZero() {
+		pause = min(pause, max(end.Sub(now), 0)+time.Millisecond)
 	}
 	return pause
 }
@@ -127,7 +130,6 @@ func (l *Loop) once(ctx context.Context) {
 	}
 	l.r.pulse.begun()
 	defer l.r.pulse.ended()
-	wanted := l.r.heed(asked, *desired)
 	synced = Synced{Revision: desired.Revision}
 	defer func() {
 		if v := recover(); v != nil {
@@ -137,6 +139,7 @@ func (l *Loop) once(ctx context.Context) {
 		}
 	}()
 	l.r.emit(Event{Kind: SyncStarted, Revision: desired.Revision, Waited: waited})
+	wanted := l.r.heed(ctx, asked, *desired)
 	if synced.Result, synced.Err = l.r.Sync(ctx, wanted, Preflight); synced.Err != nil {
 		l.r.backoff.failed("", "", l.r.o.Now(), 0)
 		return

@@ -52,6 +52,27 @@ func TestASuspensionEndsByItself(t *testing.T) {
 	})
 }
 
+// TestASuspensionThatEndsWhileASyncIsUnderWay is seen to end at once, and not
+// when drift is looked for.
+func TestASuspensionThatEndsWhileASyncIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.suspends("pay-codeup", time.Now().Add(time.Minute))
+		slow := true
+		l, syncs := loop(t, w, func(e reconcile.Event) {
+			if e.Kind == reconcile.PlanMade && slow {
+				slow = false
+				time.Sleep(2 * time.Minute)
+			}
+		})
+		l.Submit(desire(codeup()))
+		after(2*time.Minute + time.Second)
+		if w.bound(binding.Codeup) == "" || syncs.Load() != 2 {
+			t.Errorf("bound %q, %d syncs", w.bound(binding.Codeup), syncs.Load())
+		}
+	})
+}
+
 func TestADeclaredSuspensionEndsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, d := newWorld(), codeup()
