@@ -36,11 +36,12 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 }
 
 // end tells an error that was not told yet, without any secret that the
-// command came to hold, and gives the exit code.
+// command came to hold and harmless for a terminal, for a foreign program may
+// have worded it, and gives the exit code.
 func end(streams Streams, err error) int {
 	code, untold := codeOf(err)
 	if untold {
-		_, _ = fmt.Fprintf(streams.Err, "reconciler: %s\n", streams.redactor.Redact(err.Error()))
+		_, _ = fmt.Fprintf(streams.Err, "reconciler: %s\n", report.Harmless(streams.redactor.Redact(err.Error())))
 	}
 	return code
 }

@@ -127,7 +127,7 @@ func runComment(ctx context.Context, opts *commentOptions, args []string) error 
 	if opts.failOnStatus {
 		return errors.Join(err, statusErr)
 	}
-	_, _ = fmt.Fprintf(opts.streams.Err, "reconciler: warning: %v\n", statusErr)
+	_, _ = fmt.Fprintf(opts.streams.Err, "reconciler: warning: %s\n", report.Harmless(opts.streams.redactor.Redact(statusErr.Error())))
 	return err
 }
 

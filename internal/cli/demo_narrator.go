@@ -59,7 +59,7 @@ func (n *narrator) event(e reconcile.Event) {
 	case reconcile.SyncDone:
 		n.statuses[e.Instance] = e.Statuses
 	case reconcile.SyncFailed:
-		_, _ = fmt.Fprintf(n.out, "  %s: sync failed: %v\n", e.Instance, e.Err)
+		_, _ = fmt.Fprintf(n.out, "  %s: sync failed: %s\n", e.Instance, report.Harmless(e.Err.Error()))
 	case reconcile.RepairsStopped, reconcile.StepDue, reconcile.StepOverdue, reconcile.StepDone:
 		// The plan shows the same.
 	case reconcile.SyncStarted, reconcile.ActionStarted, reconcile.ActionDone, reconcile.Recovered, reconcile.GlassBroken:

@@ -31,3 +31,15 @@ func TestAnErrorIsToldWithoutTheSecretsThatWereRead(t *testing.T) {
 		t.Errorf("got exit code %d and %q", code, out.String())
 	}
 }
+
+func TestAnErrorIsToldHarmlessForATerminal(t *testing.T) {
+	var out bytes.Buffer
+	foreign := errors.New("answered \x1b]0;owned\x07\u009b31m\u202e\r\nand more\x1b[2J")
+	if code := end(Streams{Err: &out, redactor: secrets.NewRedactor(time.Now)}, foreign); code != exitError {
+		t.Errorf("got exit code %d", code)
+	}
+	const want = "reconciler: answered \\u001b]0;owned\\u0007\\u009b31m\\u202e\nand more\\u001b[2J\n"
+	if got := out.String(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

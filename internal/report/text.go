@@ -32,6 +32,16 @@ func clean(text string) string {
 	return b.String()
 }
 
+// Harmless is text of several lines, such as an error that holds what a foreign
+// program answered, made harmless for a terminal.
+func Harmless(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = clean(strings.TrimSuffix(line, "\r"))
+	}
+	return strings.Join(lines, "\n")
+}
+
 func unsafeRune(r rune) bool {
 	return r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) ||
 		r == '\u2028' || r == '\u2029'
