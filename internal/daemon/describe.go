@@ -112,8 +112,24 @@ func (e *Engine) LastPlan(context.Context) (report.DaemonPlan, error) {
 		slices.SortFunc(d.Files, cmp.Compare[string])
 		d.Files = slices.Compact(d.Files)
 	}
-	for i := range whole.Findings {
-		whole.Findings[i].Message = e.redactor.Redact(whole.Findings[i].Message)
-	}
+	e.redactPlan(&whole)
 	return report.NewDaemonPlan(whole, d), nil
+}
+
+// redactPlan takes secrets out of what foreign answers put into the texts of a
+// plan, whose lists are the caller's own and whose lists' lists are not.
+func (l *longLived) redactPlan(p *plan.Plan) {
+	for i := range p.Findings {
+		p.Findings[i].Message = l.redactor.Redact(p.Findings[i].Message)
+	}
+	for i := range p.Actions {
+		a := &p.Actions[i]
+		a.Reason, a.Steps, a.Changes = l.redactor.Redact(a.Reason), slices.Clone(a.Steps), slices.Clone(a.Changes)
+		for n := range a.Steps {
+			a.Steps[n] = l.redactor.Redact(a.Steps[n])
+		}
+		for n := range a.Changes {
+			a.Changes[n].From, a.Changes[n].To = l.redactor.Redact(a.Changes[n].From), l.redactor.Redact(a.Changes[n].To)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/time/rate"
 )
 
@@ -23,6 +25,9 @@ const (
 	wrongTokenEvery = 10 * time.Second
 	// maxWrong bounds the addresses that are remembered.
 	maxWrong = 4096
+	// apiConnections is how many may be open at once: whoever opens more waits,
+	// and the daemon keeps its files for its own work.
+	apiConnections = 512
 )
 
 // API is what the socket answers, over TLS and for whoever has the token.
@@ -36,6 +41,8 @@ type API struct {
 	// Token says whether something is the token, in a time that does not tell
 	// how much of it is right. The error says why nobody can tell.
 	Token func(candidate string) (bool, error)
+	// connections is how many may be open at once; 0 is 512. Only tests set it.
+	connections int
 }
 
 // listen opens the port; a certificate or a token that cannot be read is an
@@ -56,7 +63,7 @@ func (a *API) listen(ctx context.Context) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: listen on %s: %w", a.Listen, err)
 	}
-	return tls.NewListener(l, &tls.Config{
+	return tls.NewListener(netutil.LimitListener(l, cmp.Or(a.connections, apiConnections)), &tls.Config{
 		MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			now, err := tls.LoadX509KeyPair(a.CertFile, a.KeyFile)

@@ -17,7 +17,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,6 +78,50 @@ func overTLS(t *testing.T, until time.Time, token func(string) (bool, error)) (s
 	s.Serve()
 	t.Cleanup(func() { _ = s.Close(context.WithoutCancel(t.Context())) })
 	return s, dir, roots
+}
+
+func TestConnectionsToTheAPIPastTheLimitWait(t *testing.T) {
+	dir := t.TempDir()
+	writePair(t, dir, time.Now().Add(time.Hour))
+	api := &API{
+		Listen: "127.0.0.1:0", CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem"), Token: isRight, connections: 1,
+	}
+	l, err := api.listen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	for range 2 {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+	}
+	first, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var closing atomic.Bool
+	taken := make(chan error)
+	go func() {
+		second, err := l.Accept()
+		if err == nil && !closing.Load() {
+			err = errors.New("it was taken while the one that is allowed was open")
+		}
+		if second != nil {
+			err = errors.Join(err, second.Close())
+		}
+		taken <- err
+	}()
+	runtime.Gosched()
+	closing.Store(true)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-taken; err != nil {
+		t.Errorf("the second connection: %v", err)
+	}
 }
 
 func isRight(candidate string) (bool, error) { return candidate == rightToken, nil }

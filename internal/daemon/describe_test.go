@@ -1,0 +1,33 @@
+package daemon
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"reconciler/internal/finding"
+	"reconciler/internal/plan"
+	"reconciler/internal/secrets"
+)
+
+func TestThePlanThatIsToldHoldsNoSecret(t *testing.T) {
+	const value = "made-up-value-of-a-token"
+	l := &longLived{redactor: secrets.NewRedactor(time.Now)}
+	l.redactor.Register(secrets.New([]byte(value)))
+	last := plan.Plan{
+		Actions: []plan.Action{{
+			Reason: "the host answered " + value, Steps: []string{"look at " + value},
+			Changes: []plan.Change{{Field: "username", From: "was " + value, To: "is " + value}},
+		}},
+		Findings: []finding.Finding{{Message: "the registry answered " + value}},
+	}
+	told := plan.Merge(last)
+	l.redactPlan(&told)
+	if text := fmt.Sprintf("%+v", told); strings.Contains(text, value) || !strings.Contains(text, "the host answered ") {
+		t.Errorf("got %s", text)
+	}
+	if n := strings.Count(fmt.Sprintf("%+v", last), value); n != 5 {
+		t.Errorf("the plan itself was changed: %d of 5 texts are as they were", n)
+	}
+}
