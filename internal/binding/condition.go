@@ -36,7 +36,7 @@ const (
 	// AwaitingAuthorization: a person has to authorize the account in a browser. Only where
 	// a binding is made by OAuth.
 	AwaitingAuthorization ConditionType = "AwaitingAuthorization"
-	// Suspended: the declaration holds the binding still. Only where it says so.
+	// Suspended: the declaration or a person holds the binding still. Only where one does.
 	Suspended ConditionType = "Suspended"
 	// WindowOpen: the instance may be changed now. Only where the instance has windows.
 	WindowOpen ConditionType = "WindowOpen"

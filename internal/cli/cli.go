@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -83,6 +84,14 @@ func tellUse(cmd *cobra.Command) {
 		return fmt.Errorf("%s: %w; it is used so: %s (more with --help)", cmd.Name(), err, cmd.UseLine())
 	}
 	cmd.SetFlagErrorFunc(told)
+	// Cobra asks the same after this, and says neither of which command it is
+	// nor how that is used.
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
+			return told(cmd, err)
+		}
+		return nil
+	}
 	check := cmd.Args
 	if check == nil {
 		return

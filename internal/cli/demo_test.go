@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"reconciler/internal/sandbox"
 )
 
 // TestDemoConvergesAndIsWhatTheReadmeShows runs the README's first command to
@@ -57,4 +59,22 @@ func block(t *testing.T, text, language string) string {
 		t.Fatalf("no block in %s", language)
 	}
 	return content
+}
+
+func TestTheDemoSaysHowToLookAroundWithCommandsThatExist(t *testing.T) {
+	w := demoWorld{configPath: "reconciler.yaml", outside: &sandbox.Sandbox{}}
+	root, told := newRoot(Streams{}), 0
+	for line := range strings.Lines(w.lookAround()) {
+		words := strings.Fields(line)
+		if words[0] != program() {
+			continue
+		}
+		told++
+		if cmd, _, err := root.Find(words[1:]); err != nil || cmd == root {
+			t.Errorf("%s: %v", strings.TrimSpace(line), err)
+		}
+	}
+	if told < 5 {
+		t.Errorf("only %d commands are told", told)
+	}
 }

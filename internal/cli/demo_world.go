@@ -256,9 +256,15 @@ func (w *demoWorld) hasRule(image, dockerfile string) bool {
 
 // lookAround says what a person can do while the demo runs.
 func (w *demoWorld) lookAround() string {
-	return fmt.Sprintf(`  %[1]s get --config %[2]s
-  %[1]s get --config %[2]s --output json
-  %[1]s plan --config %[2]s --full
+	return fmt.Sprintf(`  export RECONCILER_CONFIG=%[2]s
+  %[1]s get
+  %[1]s describe payments-gitlab
+  %[1]s events
+  %[1]s history
+  %[1]s suspend payments-gitlab --until 1h --reason "a look around"
+  %[1]s resume payments-gitlab
+  %[1]s sync
+  %[1]s plan --full
   git clone %[3]s
   less %[4]s`, program(), w.configPath, w.outside.GitURL, w.logPath)
 }

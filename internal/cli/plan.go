@@ -83,7 +83,7 @@ the change alone.
 	opts.daemon.add(cmd)
 	opts.output.add(cmd)
 	cmd.Flags().BoolVar(&opts.fromDaemon, "from-daemon", false, "show the running daemon's last plan, and make none")
-	for _, other := range []string{"preflight", "offline", "out", "base", "unsafe-allow-deletions"} {
+	for _, other := range []string{"preflight", "offline", "out", "base", "head", "repo", "snapshot", "unsafe-allow-deletions"} {
 		defer cmd.MarkFlagsMutuallyExclusive("from-daemon", other)
 	}
 	cmd.Flags().BoolVar(&opts.full, "full", false, "show also what does not change")

@@ -160,6 +160,14 @@ func checkScope(scope server.Scope) error {
 	return nil
 }
 
+// withReason is text with a person's reason behind it, where they gave one.
+func withReason(text, reason string) string {
+	if reason == "" {
+		return text
+	}
+	return text + ": " + reason
+}
+
 // noteSuspension tells the log and the history. That the history cannot be
 // written undoes nothing.
 func (e *Engine) noteSuspension(ctx context.Context, action string, who server.Caller, s binding.Suspension, why, by string) {
@@ -170,11 +178,11 @@ func (e *Engine) noteSuspension(ctx context.Context, action string, who server.C
 		reason = "Resumed"
 	}
 	e.tell(report.Event{
-		Instance: s.Instance, Binding: s.Binding, Type: report.EventNormal, Reason: reason, Message: "until " + until + " by " + by + ": " + why,
+		Instance: s.Instance, Binding: s.Binding, Type: report.EventNormal, Reason: reason, Message: withReason("until "+until+" by "+by, why),
 	})
 	if err := e.store.AppendEvent(context.WithoutCancel(ctx), binding.Event{
 		Person: who.Person(by), Time: e.now(), Instance: s.Instance, Binding: s.Binding, Action: action,
-		Outcome: string(reconcile.Done), Message: "until " + until + ": " + why,
+		Outcome: string(reconcile.Done), Message: withReason("until "+until, why),
 	}); err != nil {
 		e.log.Error("history not written", "err", err)
 	}

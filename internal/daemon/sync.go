@@ -132,7 +132,7 @@ func (i *instance) bindings() []string {
 func (e *Engine) noteSync(ctx context.Context, i *instance, who server.Caller, req server.SyncRequest) {
 	e.log.Info("a person asked for a sync", "instance", i.name, "binding", req.Binding, "by", req.By, "caller", who, "reason", req.Reason)
 	e.tell(report.Event{
-		Instance: i.name, Binding: req.Binding, Type: report.EventNormal, Reason: "SyncAsked", Message: "by " + req.By + ": " + req.Reason,
+		Instance: i.name, Binding: req.Binding, Type: report.EventNormal, Reason: "SyncAsked", Message: withReason("by "+req.By, req.Reason),
 	})
 	if err := e.store.AppendEvent(context.WithoutCancel(ctx), binding.Event{
 		Person: who.Person(req.By), Time: e.now(), Instance: i.name, Binding: req.Binding,

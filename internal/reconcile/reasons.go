@@ -63,7 +63,7 @@ const (
 	ReasonOverdue = "Overdue"
 	// ReasonAuthorized: no authorization is waited for.
 	ReasonAuthorized = "Authorized"
-	// ReasonSuspended: the declaration holds the binding still.
+	// ReasonSuspended: the declaration or a person holds the binding still.
 	ReasonSuspended = "Suspended"
 	// ReasonSuspensionEnded: the suspension's last day is over.
 	ReasonSuspensionEnded = "SuspensionEnded"

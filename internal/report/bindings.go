@@ -23,6 +23,7 @@ func Bindings(w io.Writer, statuses []binding.Status, style Style) error {
 	}
 	p.table(statuses)
 	p.closed(statuses)
+	p.suspended(statuses)
 	for _, s := range statuses {
 		p.details(s)
 	}
@@ -122,6 +123,35 @@ func (p *page) closed(statuses []binding.Status) {
 		}
 		told = s.Spec.Instance
 		p.fold("", clean(told)+" is not changed now: "+c.Message)
+	}
+}
+
+// suspended tells of what is held still, of all that one suspension holds at
+// once.
+func (p *page) suspended(statuses []binding.Status) {
+	type held struct{ instance, message string }
+	var all []held
+	names := map[held][]string{}
+	for _, s := range statuses {
+		c := binding.FindCondition(s.Conditions, binding.Suspended)
+		if c == nil || c.Status != binding.True {
+			continue
+		}
+		h := held{s.Spec.Instance, c.Message}
+		if names[h] == nil {
+			all = append(all, h)
+		}
+		names[h] = append(names[h], s.Name)
+	}
+	for i, h := range all {
+		if i == 0 {
+			p.line()
+		}
+		what := names[h][0] + " is"
+		if more := len(names[h]) - 1; more > 0 {
+			what = fmt.Sprintf("%s and %d more of %s are", names[h][0], more, h.instance)
+		}
+		p.fold("", what+" suspended "+h.message)
 	}
 }
 

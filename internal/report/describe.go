@@ -169,7 +169,7 @@ func (d Description) identity() [][2]string {
 		{"token ends", d.Token.ends()},
 	}
 	for _, r := range d.Spec.Repositories {
-		fields = append(fields, [2]string{"builds", fmt.Sprintf("%s from %s (%s, %d rules)", r.Image, r.Source, cmp.Or(string(r.Trigger), "auto"), len(r.Rules))})
+		fields = append(fields, [2]string{"builds", fmt.Sprintf("%s from %s (%s, %s)", r.Image, r.Source, cmp.Or(string(r.Trigger), "auto"), counted(len(r.Rules), "rule", "rules"))})
 	}
 	if s := d.Spec.Suspend; s != nil {
 		fields = append(fields, [2]string{"declaration", s.String()})

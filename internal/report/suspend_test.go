@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,4 +28,24 @@ func TestSuspensionsGolden(t *testing.T) {
 	}
 	golden(t, "suspensions.golden", text.Bytes())
 	golden(t, "suspensions.json.golden", data.Bytes())
+}
+
+func TestTheTableTellsWhatIsHeldStill(t *testing.T) {
+	held := func(name, message string) binding.Status {
+		return binding.Status{
+			Name: name, Spec: binding.Spec{Instance: "prod-hangzhou", Platform: binding.GitLab},
+			Conditions: []binding.Condition{{Type: binding.Suspended, Status: binding.True, Reason: "Suspended", Message: message}},
+		}
+	}
+	over := held("over", "the suspension is over")
+	over.Conditions[0].Status = binding.False
+	var out strings.Builder
+	if err := report.Bindings(&out, []binding.Status{held("api", "until noon, by Ada"), held("web", "until noon, by Ada"), held("jobs", "until night, by Bob"), over}, report.Style{}); err != nil {
+		t.Fatal(err)
+	}
+	_, got, _ := strings.Cut(out.String(), "\n\n")
+	const want = "api and 1 more of prod-hangzhou are suspended until noon, by Ada\njobs is suspended until night, by Bob\n"
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
