@@ -65,12 +65,12 @@ func TestTheDemoSaysHowToLookAroundWithCommandsThatExist(t *testing.T) {
 	w := demoWorld{configPath: "reconciler.yaml", outside: &sandbox.Sandbox{}}
 	root, told := newRoot(Streams{}), 0
 	for line := range strings.Lines(w.lookAround()) {
-		words := strings.Fields(line)
-		if words[0] != program() {
+		rest, ours := strings.CutPrefix(strings.TrimSpace(line), program()+" ")
+		if !ours {
 			continue
 		}
 		told++
-		if cmd, _, err := root.Find(words[1:]); err != nil || cmd == root {
+		if cmd, _, err := root.Find(strings.Fields(rest)); err != nil || cmd == root {
 			t.Errorf("%s: %v", strings.TrimSpace(line), err)
 		}
 	}
