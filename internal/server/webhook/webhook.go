@@ -1,8 +1,8 @@
 // Package webhook takes the word of code hosts that something was pushed. What
 // a delivery says is believed for one thing only: that it is time to look at
 // the source. It is proven before it is read, and nothing of it but that goes
-// further. The listener is the one port of the daemon that may be reached from
-// outside, and serves nothing else.
+// further. The listener is the one port of the daemon that strangers may reach,
+// and serves nothing else.
 package webhook
 
 import (
