@@ -105,7 +105,12 @@ func (m *maker) unbind(r *binding.Record, head Action) {
 	caps := m.in.Observation.Capabilities
 	rem := removal{class: bindings, head: step{freeAccount, head}}
 	for _, img := range sortedImages(r.Images) {
-		if m.declared[binding.NormalImage(img.Image)] {
+		if name := binding.NormalImage(img.Image); m.declared[name] {
+			if why := m.declarerSuspended(r, name); why != "" {
+				head.Reason = why
+				m.add(freeAccount, head)
+				return
+			}
 			continue
 		}
 		steps, unknown := m.unlink(r, img)

@@ -86,9 +86,12 @@ func (m *maker) repository(r image) {
 	st, asked := m.repositoryState(r.Image)
 	r.state = st
 	m.project(&r)
+	held := m.ownerSuspended(r)
 	switch {
 	case m.ownerBroken(r):
 		m.onImage(r, Action{Kind: Noop, Reason: m.brokenReason()})
+	case held != "":
+		m.onImage(r, Action{Kind: Noop, Reason: held})
 	case !m.in.Observation.Capabilities.ReadRepositories:
 		m.unreadRepository(r)
 	case !asked || st.Unknown != nil:

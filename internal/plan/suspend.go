@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,56 @@ func (m *maker) suspended(declared *binding.Suspend, names ...string) string {
 		}
 	}
 	return strings.Join(why, "; ")
+}
+
+// ownerSuspended says why an image repository is not taken from the binding that
+// it is linked under, by our own doing: that one is held still, whatever name it
+// is declared under now, or none. It is empty where nothing holds it.
+func (m *maker) ownerSuspended(r image) string {
+	if r.own != nil {
+		return ""
+	}
+	for _, rec := range m.in.Records {
+		if !rec.Managed || rec.Platform == r.d.Spec.Platform || m.recordedImage(&rec, r.name) == nil || !m.linkedUnder(rec, r) {
+			continue
+		}
+		var declared *binding.Suspend
+		names := []string{rec.Binding}
+		for _, d := range m.in.Declarations {
+			if d.Spec.Platform == rec.Platform {
+				declared, names = d.Spec.Suspend, append(names, d.Name)
+			}
+		}
+		if why := m.suspended(declared, names...); why != "" {
+			return "kept as it is, for it is linked under " + rec.Binding + ": " + why
+		}
+	}
+	return ""
+}
+
+// linkedUnder says whether an image repository is linked through the account of
+// a record; where it cannot be read, what we remember is all that is known.
+func (m *maker) linkedUnder(rec binding.Record, r image) bool {
+	return !m.in.Observation.Capabilities.ReadRepositories || r.state.Link != nil && r.state.Link.Platform == rec.Platform
+}
+
+// declarerSuspended says why the account that an image repository is linked
+// through is not let go: the binding that declares it now, and would link it
+// anew, is held still. It is empty where that is not so.
+func (m *maker) declarerSuspended(r *binding.Record, name string) string {
+	if st, asked := m.repositoryState(name); asked && st.Unknown == nil && (st.Link == nil || st.Link.Platform != r.Platform) {
+		return ""
+	}
+	for i := range m.in.Declarations {
+		d := &m.in.Declarations[i]
+		if !slices.ContainsFunc(d.Spec.Repositories, func(r binding.Repository) bool { return binding.NormalImage(r.Image) == name }) {
+			continue
+		}
+		if why := m.suspended(d.Spec.Suspend, d.Name); why != "" {
+			return fmt.Sprintf("not declared any more; kept for now, for its image repository %s is declared in %s: %s", name, d.Name, why)
+		}
+	}
+	return ""
 }
 
 // names are those that a binding has, and had when it was applied.

@@ -82,6 +82,81 @@ func TestWhatAPersonSuspendsIsHeldStill(t *testing.T) {
 	})
 }
 
+// imageMoves is a world in which payments/api is linked under payments-gitlab
+// and is declared in payments-codeup now, which is bound.
+func imageMoves(change func(in *plan.Input, gitlab, codeup *binding.Declaration)) func() plan.Input {
+	return func() plan.Input {
+		gitlab, codeup := gitlabDeclaration(), codeupDeclaration("payments-codeup")
+		codeup.Spec.Repositories = []binding.Repository{repository()}
+		gitlab.Spec.DeletionPolicy = binding.Unbind
+		in := boundBoth(gitlab, codeup, gitlab, codeup)
+		in.Records[0].Images = []binding.RecordedImage{recordedImage()}
+		in.Observation.Repositories["payments/api"] = binding.RepositoryState{
+			Exists: true, Link: wantedLink(), Rules: []binding.ObservedRule{{ID: "1", BuildRule: mainRule("Dockerfile")}},
+		}
+		change(&in, &in.Declarations[0], &in.Declarations[1])
+		return in
+	}
+}
+
+// TestWhatIsSuspendedLosesNothingToAnother binding, and nothing that it took
+// over is let go elsewhere.
+func TestWhatIsSuspendedLosesNothingToAnother(t *testing.T) {
+	freeze := &binding.Suspend{Until: binding.DateOf(noon()), Reason: "freeze", Owner: "payments"}
+	takes := []string{accountLine, "relink payments/api platform:gitlab>codeup", "adopt " + ruleObject, accountLine}
+	kept := []string{accountLine, "noop payments/api", accountLine}
+	without := func(in *plan.Input) { in.Declarations = in.Declarations[1:] }
+	runCases(t, map[string]planCase{
+		"nothing is suspended": {in: imageMoves(func(*plan.Input, *binding.Declaration, *binding.Declaration) {}), want: takes},
+		"its owner, by a person": {
+			in: imageMoves(func(in *plan.Input, _, _ *binding.Declaration) {
+				in.Suspensions = []binding.Suspension{held("payments-gitlab", time.Hour)}
+			}),
+			want: kept,
+		},
+		"its owner, until lately": {
+			in: imageMoves(func(in *plan.Input, _, _ *binding.Declaration) {
+				in.Suspensions = []binding.Suspension{held("payments-gitlab", 0)}
+			}),
+			want: takes, codes: []string{"warning suspend-ended"},
+		},
+		"its owner, in its declaration under another name": {
+			in: imageMoves(func(_ *plan.Input, gitlab, _ *binding.Declaration) {
+				gitlab.Name, gitlab.Spec.Suspend = "renamed", freeze
+			}),
+			want: kept,
+		},
+		"its owner, which has let it go": {
+			in: imageMoves(func(in *plan.Input, _, _ *binding.Declaration) {
+				in.Suspensions = []binding.Suspension{held("payments-gitlab", time.Hour)}
+				in.Observation.Repositories["payments/api"] = binding.RepositoryState{Exists: true}
+			}),
+			want: []string{
+				accountLine, "link payments/api platform:>codeup source:>payments/api trigger:>auto", "add-rule " + ruleObject + " dockerfile:>/Dockerfile", accountLine,
+			},
+		},
+		"its owner, not declared any more": {
+			in: imageMoves(func(in *plan.Input, _, _ *binding.Declaration) {
+				without(in)
+				in.Suspensions = []binding.Suspension{held("payments-gitlab", time.Hour)}
+			}),
+			want: []string{accountLine, accountLine, "noop payments/api"}, reason: "kept for now: suspended until",
+		},
+		"who takes it over, from what is not declared any more": {
+			in: imageMoves(func(in *plan.Input, _, _ *binding.Declaration) {
+				without(in)
+				in.Suspensions = []binding.Suspension{held("payments-codeup", time.Hour)}
+			}),
+			want: []string{accountLine, accountLine}, reason: "its image repository payments/api is declared in payments-codeup: suspended until",
+		},
+	})
+	p := plan.Make(imageMoves(func(_ *plan.Input, gitlab, _ *binding.Declaration) { gitlab.Spec.Suspend = freeze })())
+	const why = "kept as it is, for it is linked under payments-gitlab: suspended until 2026-11-22 by payments: freeze"
+	if got := p.Actions[1].Reason; got != why {
+		t.Errorf("reason %q, want %q", got, why)
+	}
+}
+
 func TestASuspendedInstanceIsNeverChanged(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawInput(t)
