@@ -130,12 +130,14 @@ func (r *Registry) Calls() []RegistryCall {
 	return slices.Clone(r.calls)
 }
 
-// ForgetCalls begins the journal anew, for a world that lasts long.
+// ForgetCalls begins the journal and the memory of nonces anew, for a world
+// that lasts long.
 func (r *Registry) ForgetCalls() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.forgotten += len(r.calls)
 	r.calls = nil
+	r.verifier.forget()
 }
 
 // Count is how many calls of an operation came in, faults included.

@@ -226,6 +226,13 @@ func (v *signatureVerifier) fresh(accessKey string, s signedRequest) *wireError 
 	return nil
 }
 
+// forget drops the nonces that were seen.
+func (v *signatureVerifier) forget() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.nonces = nil // A cleared map keeps its room.
+}
+
 // percentEncode encodes as RFC 3986 wants it.
 func percentEncode(s string) string {
 	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
