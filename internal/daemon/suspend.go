@@ -25,27 +25,38 @@ const settleTimeout = 20 * time.Second
 // Suspend holds bindings still until a time, and waits until what began before
 // has ended.
 func (e *Engine) Suspend(ctx context.Context, who server.Caller, req server.SuspendRequest) (report.SuspensionList, error) {
-	g, now := e.present(), e.now()
+	items, instances, err := e.suspend(ctx, who, req)
+	if err != nil {
+		return report.SuspensionList{}, err
+	}
+	return report.NewSuspensionList(items, e.settle(ctx, instances, req.Binding)), nil
+}
+
+// suspend writes suspensions down, and gives the instances that they are of. The
+// generation is held meanwhile, so that one which follows it plans with them.
+func (e *Engine) suspend(ctx context.Context, who server.Caller, req server.SuspendRequest) (items []binding.Suspension, _ []*instance, _ error) {
+	g, done := e.hold()
+	defer done()
+	now := e.now()
 	if err := checkSuspend(who, req, now); err != nil {
-		return report.SuspensionList{}, fmt.Errorf("suspend: %w", err)
+		return nil, nil, fmt.Errorf("suspend: %w", err)
 	}
 	instances, err := g.scope(req.Scope)
 	if err != nil {
-		return report.SuspensionList{}, fmt.Errorf("suspend: %w", err)
+		return nil, nil, fmt.Errorf("suspend: %w", err)
 	}
-	var items []binding.Suspension
 	for _, i := range instances {
 		s := binding.Suspension{
 			Instance: i.name, Binding: req.Binding, Until: req.Until.UTC().Truncate(time.Second), Reason: req.Reason,
 			Person: who.Person(req.By), Since: now,
 		}
 		if err := e.store.PutSuspension(ctx, s); err != nil {
-			return report.SuspensionList{}, fmt.Errorf("suspend %s: %w%s", s.What(), err, alreadyHeld(items))
+			return nil, nil, fmt.Errorf("suspend %s: %w%s", s.What(), err, alreadyHeld(items))
 		}
 		items = append(items, s)
 		e.noteSuspension(ctx, historySuspend, who, s, s.Reason, req.By)
 	}
-	return report.NewSuspensionList(items, e.settle(ctx, instances, req.Binding)), nil
+	return items, instances, nil
 }
 
 // alreadyHeld tells what a failure came too late for.
@@ -73,9 +84,11 @@ func checkSuspend(who server.Caller, req server.SuspendRequest, now time.Time) e
 	return nil
 }
 
-// Resume ends suspensions that persons asked for.
+// Resume ends suspensions that persons asked for. The generation is held until
+// its loops are asked: one that follows it plans without them.
 func (e *Engine) Resume(ctx context.Context, who server.Caller, req server.ResumeRequest) (report.SuspensionList, error) {
-	g := e.present()
+	g, done := e.hold()
+	defer done()
 	fail := func(err error) (report.SuspensionList, error) {
 		return report.SuspensionList{}, fmt.Errorf("resume: %w", err)
 	}

@@ -148,3 +148,47 @@ func TestSuspensionsThatAreNotTaken(t *testing.T) {
 		t.Errorf("kept: %+v, %v", left, err)
 	}
 }
+
+// whileAsked is a log that does something at every line on what a person asks.
+type whileAsked struct {
+	*lines
+	do func(line string)
+}
+
+func (l whileAsked) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), "a person asked for") {
+		l.do(string(p))
+	}
+	return l.lines.Write(p)
+}
+
+// TestAGenerationIsHeldWhileAPersonIsHeard, or its loops would be asked when
+// those of the next one have planned without the person's word.
+func TestAGenerationIsHeldWhileAPersonIsHeard(t *testing.T) {
+	w := newWorld(t)
+	w.populate(two())
+	w.commit(two())
+	p := w.process()
+	opts, heard := w.options(p), make(chan string, 10)
+	opts.LogTo = whileAsked{p.log, func(line string) {
+		if p.engine.exchanging.TryLock() {
+			p.engine.exchanging.Unlock()
+			t.Errorf("the generation may be exchanged at: %s", line)
+		}
+		heard <- line
+	}}
+	w.run(p, opts)
+	p.ready("pay", "plat")
+	if _, err := p.client().Suspend(t.Context(), suspendFor("pay", "", time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.client().Resume(t.Context(), server.ResumeRequest{Scope: server.Scope{Binding: "pay"}, By: "Ada"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.sync(server.SyncRequest{Binding: "pay", By: "Ada"}); err != nil {
+		t.Fatal(err)
+	}
+	if len(heard) != 3 {
+		t.Errorf("heard %d persons, want 3", len(heard))
+	}
+}

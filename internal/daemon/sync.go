@@ -20,8 +20,7 @@ const historySync = "sync"
 // Sync looks at the source anew, where no binding is named, wakes the loops,
 // and waits for their syncs to end.
 func (e *Engine) Sync(ctx context.Context, who server.Caller, req server.SyncRequest) (report.SyncResult, error) {
-	g := e.present()
-	asked, err := g.checkSync(who, req)
+	g, asked, err := e.beginSync(ctx, who, req)
 	if err != nil {
 		return report.SyncResult{}, err
 	}
@@ -32,10 +31,6 @@ func (e *Engine) Sync(ctx context.Context, who server.Caller, req server.SyncReq
 		instances[n] = report.SyncedInstance{Name: i.name, Outcome: report.SyncAsked}
 		answers[n] = make(chan reconcile.Synced, 1)
 		anew.asks[i.name] = reconcile.Ask{Binding: req.Binding, BreakGlass: glassOf(who, req), Done: func(s reconcile.Synced) { answers[n] <- s }}
-		e.noteSync(ctx, i, who, req)
-		if err := e.calm(ctx, i, who, req); err != nil {
-			return report.SyncResult{}, err
-		}
 	}
 	var source string
 	if req.Binding == "" {
@@ -62,6 +57,25 @@ func (e *Engine) Sync(ctx context.Context, who server.Caller, req server.SyncReq
 	result.Source = source
 	e.redactSync(&result)
 	return result, nil
+}
+
+// beginSync checks a request, writes down who asks, and gives the instances that
+// it means. The generation is held meanwhile: what is remembered of a fight is
+// changed by one generation at a time.
+func (e *Engine) beginSync(ctx context.Context, who server.Caller, req server.SyncRequest) (*generation, []*instance, error) {
+	g, done := e.hold()
+	defer done()
+	asked, err := g.checkSync(who, req)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, i := range asked {
+		e.noteSync(ctx, i, who, req)
+		if err := e.calm(ctx, i, who, req); err != nil {
+			return nil, nil, err
+		}
+	}
+	return g, asked, nil
 }
 
 // checkSync is the instances that a request means; the error says what is wrong
