@@ -80,7 +80,7 @@ func tellOfConfiguration(ctx context.Context, streams Streams, client *server.Cl
 		return err
 	}
 	if c := binding.FindCondition(d.Conditions, server.ConfigurationCurrent); c != nil && c.Status != binding.True {
-		_, err = fmt.Fprintf(streams.Err, "configuration: %s\n", c.Message)
+		_, err = fmt.Fprintf(streams.Err, "configuration: %s\n", report.Harmless(c.Message))
 	}
 	return err
 }
