@@ -66,7 +66,7 @@ the change alone.
   reconciler plan bindings/ --detailed-exitcode
   reconciler plan --offline bindings/
   reconciler plan --snapshot snapshot.json --base origin/main
-  reconciler plan --snapshot https://reconciler.example.com/v1alpha1/snapshot --snapshot-token-file token
+  reconciler plan --snapshot https://files.example.com/snapshot.json --snapshot-token-file token
   reconciler plan --out reviewed.plan
   reconciler plan --from-daemon
   reconciler plan --base origin/main --detailed-exitcode --output text --output github
