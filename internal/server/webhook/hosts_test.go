@@ -1,0 +1,125 @@
+package webhook
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestWhatEachHostSends(t *testing.T) {
+	for _, tt := range []struct {
+		fixture, url, ref string
+		headers           map[string]string
+		status            int
+		result, reason    string
+	}{
+		{fixture: "github-push", url: atExample, ref: branch, status: 202, result: Accepted},
+		{fixture: "github-push", url: "git@git.example.com:platform/bindings", ref: branch, status: 202, result: Accepted},
+		{fixture: "github-push", url: "https://git.example.com/Platform/Bindings", ref: branch, status: 202, result: Accepted},
+		{fixture: "github-tag", url: atExample, ref: tag, status: 202, result: Accepted},
+		{fixture: "github-push", url: atExample, ref: "refs/heads/release", status: 200, result: Ignored, reason: "ref differs: refs/heads/main, not refs/heads/release"},
+		{fixture: "github-push", url: atExample, ref: "refs/tags/main", status: 200, result: Ignored, reason: "ref differs"},
+		{fixture: "github-push", url: atExample, status: 200, result: Ignored, reason: "the source stands on a commit"},
+		{fixture: "github-push", status: 200, result: Unmatched, reason: "the source is a folder"},
+		{fixture: "github-push", url: "https://git.example.com/platform/other", ref: branch, status: 200, result: Unmatched, reason: "path differs: platform/bindings, not platform/other"},
+		{fixture: "github-push", url: "https://git.example.com/bindings", ref: branch, status: 200, result: Unmatched, reason: "path differs"},
+		{fixture: "github-push", url: "https://git.internal:8443/platform/bindings", ref: branch, status: 200, result: Unmatched, reason: "host differs: git.example.com, not git.internal:8443"},
+		{fixture: "github-deleted", url: atExample, ref: branch, status: 200, result: Ignored, reason: "the ref was deleted"},
+		{
+			fixture: "github-ping", url: atExample, ref: branch, headers: map[string]string{"X-GitHub-Event": "ping"},
+			status: 200, result: Ignored, reason: "event is not a push: ping",
+		},
+		{
+			fixture: "github-push", url: atExample, ref: branch, headers: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
+			status: 400, result: Rejected, reason: "content type to application/json",
+		},
+		{fixture: "gitlab-push", url: atExample, ref: branch, status: 202, result: Accepted},
+		{fixture: "gitlab-push", url: "ssh://git@git.example.com/platform/bindings", ref: branch, status: 202, result: Accepted},
+		{fixture: "gitlab-system", url: atExample, ref: branch, headers: map[string]string{"X-Gitlab-Event": "System Hook"}, status: 202, result: Accepted},
+		{fixture: "gitlab-tag", url: atExample, ref: tag, status: 202, result: Accepted},
+		{fixture: "gitlab-tag", url: atExample, ref: branch, status: 200, result: Ignored, reason: "ref differs: refs/tags/v1"},
+		{fixture: "gitlab-deleted", url: atExample, ref: branch, status: 200, result: Ignored, reason: "the ref was deleted"},
+		{fixture: "gitlab-note", url: atExample, ref: branch, status: 200, result: Ignored, reason: "event is not a push: note"},
+		{fixture: "bitbucket-push", url: atBitbucket, ref: branch, status: 202, result: Accepted},
+		{fixture: "bitbucket-push", url: "git@bitbucket.org:platform/bindings.git", ref: branch, status: 202, result: Accepted},
+		{fixture: "bitbucket-push", url: atBitbucket, ref: "refs/heads/x", status: 200, result: Ignored, reason: "ref differs"},
+		{fixture: "bitbucket-tag", url: atBitbucket, ref: tag, status: 202, result: Accepted},
+		{fixture: "bitbucket-deleted", url: atBitbucket, ref: branch, status: 200, result: Ignored, reason: "the ref was deleted"},
+		{
+			fixture: "bitbucket-push", url: atBitbucket, ref: branch, headers: map[string]string{"X-Event-Key": "pullrequest:created"},
+			status: 200, result: Ignored, reason: "event is not a push: pullrequest:created",
+		},
+		{fixture: "codeup-push", url: atCodeup, ref: branch, status: 202, result: Accepted},
+		{fixture: "codeup-push", url: "git@codeup.aliyun.com:5ebbc0228123212b59/platform/bindings.git", ref: branch, status: 202, result: Accepted},
+		{fixture: "codeup-push", url: "https://codeup.aliyun.com/another/platform/bindings.git", ref: branch, status: 200, result: Unmatched, reason: "path differs"},
+		{fixture: "codeup-tag", url: atCodeup, ref: tag, status: 202, result: Accepted},
+		{fixture: "codeup-test", url: atCodeup, ref: branch, status: 200, result: Ignored, reason: "event is not a push: Push Hook without object_kind"},
+		{fixture: "codeup-merge", url: atCodeup, ref: branch, status: 200, result: Ignored, reason: "event is not a push: merge_request"},
+		{fixture: "generic", url: atExample, ref: branch, status: 202, result: Accepted},
+		{fixture: "generic", url: atExample, ref: tag, status: 200, result: Ignored, reason: "ref differs"},
+	} {
+		kind, _, _ := strings.Cut(tt.fixture, "-")
+		t.Run(fmt.Sprintf("%s for %s %s", tt.fixture, tt.url, tt.ref), func(t *testing.T) {
+			p := newPlace(t, at(tt.url, tt.ref))
+			body := fixture(t, tt.fixture)
+			headers := sign(Kind(kind), testSecret, body, p.clock())
+			for h, v := range tt.headers {
+				headers[http.CanonicalHeaderKey(h)] = v
+				if h == "X-GitHub-Event" {
+					headers["X-GitHub-Event"] = v
+				}
+			}
+			status, text := p.send(kind, body, headers)
+			if status != tt.status || p.last() != kind+" "+tt.result {
+				t.Errorf("status %d, counted %q, want %d and %q\n%s", status, p.last(), tt.status, tt.result, p.logged())
+			}
+			if !strings.Contains(p.logged(), tt.reason) {
+				t.Errorf("the log has no %q:\n%s", tt.reason, p.logged())
+			}
+			var want []Push
+			wantText := map[int]string{200: "ignored\n", 202: "accepted\n"}[tt.status]
+			if tt.status == http.StatusAccepted {
+				want = []Push{{Sender: kind, Commit: pushed}}
+			}
+			if diff := cmp.Diff(want, p.heard()); diff != "" || text != wantText {
+				t.Errorf("answer %q, pushes -want +got:\n%s", text, diff)
+			}
+		})
+	}
+}
+
+func TestAliasesNameTheSameServer(t *testing.T) {
+	for _, tt := range []struct{ source, from, to string }{
+		{"https://git.internal:8443/platform/bindings.git", "git.internal:8443", "git.example.com"},
+		{"https://git.internal:8443/platform/bindings.git", "git.example.com", "GIT.internal:8443"},
+		{"ssh://git@git.internal:2222/platform/bindings.git", "git.internal:2222", "git.example.com:443"},
+	} {
+		p := newPlace(t, at(tt.source, branch), func(s *Settings) { s.Aliases = map[string]string{tt.from: tt.to} })
+		body := fixture(t, "github-push")
+		if status, _ := p.send("github", body, sign(GitHub, testSecret, body, p.clock())); status != http.StatusAccepted {
+			t.Errorf("%+v: status %d\n%s", tt, status, p.logged())
+		}
+	}
+	p := newPlace(t)
+	for from, to := range map[string]string{"git.example.com/x": "a", "a": "", "user@a": "b", "c": "b c"} {
+		p.settings.Aliases = map[string]string{from: to}
+		if err := p.handler.Apply(p.settings); err == nil {
+			t.Errorf("the alias from %q to %q is taken", from, to)
+		}
+	}
+}
+
+// attempt is one delivery that must not be believed.
+type attempt struct {
+	name    string
+	kind    Kind
+	headers func(map[string]string)
+	tamper  bool
+	secret  string
+	ahead   time.Duration
+	reason  string
+}

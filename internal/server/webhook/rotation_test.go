@@ -1,0 +1,144 @@
+package webhook
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestARotationHasNoGap(t *testing.T) {
+	const next = "the-next-webhook-secret"
+	for _, kind := range []Kind{GitHub, GitLab, Bitbucket, Codeup, Generic} {
+		t.Run(string(kind), func(t *testing.T) {
+			p := newPlace(t)
+			send := func(secret string, want int) {
+				t.Helper()
+				body := []byte(`{}`)
+				if kind == Generic {
+					body = []byte(`{"repository": "git.example.com/platform/bindings", "ref": "refs/heads/x"}`)
+				}
+				if status, _ := p.send(string(kind), body, sign(kind, secret, body, p.clock())); status != want {
+					t.Errorf("status %d, want %d\n%s", status, want, p.logged())
+				}
+			}
+			var s *Sender
+			for i := range p.settings.Senders {
+				if p.settings.Senders[i].Kind == kind {
+					s = &p.settings.Senders[i]
+				}
+			}
+			send(testSecret, http.StatusOK)
+			send(next, http.StatusUnauthorized)
+			s.PreviousSecretFile, s.SecretFile = s.SecretFile, p.file("next", next)
+			p.apply()
+			send(testSecret, http.StatusOK)
+			send(next, http.StatusOK)
+			s.PreviousSecretFile = ""
+			p.apply()
+			send(testSecret, http.StatusUnauthorized)
+			send(next, http.StatusOK)
+		})
+	}
+}
+
+func TestASecretIsReadAgainWhenItsFileChanges(t *testing.T) {
+	const next = "the-next-webhook-secret"
+	p := newPlace(t)
+	path := p.settings.Senders[0].SecretFile
+	body := fixture(t, "github-push")
+	send := func(secret string, want int) {
+		t.Helper()
+		if status, _ := p.send("github", body, sign(GitHub, secret, body, p.clock())); status != want {
+			t.Errorf("status %d, want %d\n%s", status, want, p.logged())
+		}
+	}
+	write := func(text string, age time.Duration) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, time.Time{}, time.Now().Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(testSecret, time.Hour)
+	send(testSecret, http.StatusAccepted)
+	send(testSecret, http.StatusAccepted) // From memory now.
+	write(next, time.Minute)
+	send(testSecret, http.StatusUnauthorized)
+	send(next, http.StatusAccepted)
+	// Two changes within one step of the file system's clock, of one length.
+	write(strings.ToUpper(next), 0)
+	send(strings.ToUpper(next), http.StatusAccepted)
+	write(next, 0)
+	send(next, http.StatusAccepted)
+
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	send(next, http.StatusServiceUnavailable)
+	write("", 0)
+	send(next, http.StatusServiceUnavailable)
+	if !strings.Contains(p.logged(), "its secret cannot be read") {
+		t.Errorf("nothing told:\n%s", p.logged())
+	}
+	write(next, 0)
+	send(next, http.StatusAccepted)
+	if got := p.redactor.Redact("x " + next); strings.Contains(got, next) {
+		t.Errorf("the redactor does not know the new secret: %s", got)
+	}
+	p.pass(2 * time.Minute)
+	if got := p.redactor.Redact("x " + strings.ToUpper(next)); !strings.Contains(got, strings.ToUpper(next)) {
+		t.Errorf("the redactor still knows a secret of long ago")
+	}
+}
+
+func TestApplyRefusesWhatItCannotStandFor(t *testing.T) {
+	p := newPlace(t)
+	for name, s := range map[string]Sender{
+		"the file is missing":          {Name: "x", Kind: GitHub, SecretFile: filepath.Join(t.TempDir(), "missing")},
+		"the file is a folder":         {Name: "x", Kind: GitHub, SecretFile: t.TempDir()},
+		"the file is empty":            {Name: "x", Kind: GitHub, SecretFile: p.file("empty", "")},
+		"a line end alone":             {Name: "x", Kind: GitHub, SecretFile: p.file("line", "\r\n")},
+		"too short":                    {Name: "x", Kind: GitHub, SecretFile: p.file("short", "fifteen-bytes!!")},
+		"too long":                     {Name: "x", Kind: GitHub, SecretFile: p.file("long", strings.Repeat("x", maxSecretBytes+1))},
+		"no file":                      {Name: "x", Kind: GitHub},
+		"no kind":                      {Name: "x", SecretFile: p.file("s", testSecret)},
+		"the previous one":             {Name: "x", Kind: GitHub, SecretFile: p.file("s", testSecret), PreviousSecretFile: p.file("empty", "")},
+		"a signing token that is none": {Name: "x", Kind: GitLab, SecretFile: p.file("s", "whsec_notBase64!!!!!!!!!!!")},
+		"a signing token too short":    {Name: "x", Kind: GitLab, SecretFile: p.file("s", "whsec_c2hvcnRzaG9ydA==")},
+	} {
+		bad := p.settings
+		bad.Senders = append(slices.Clone(p.settings.Senders), s)
+		err := p.handler.Apply(bad)
+		if err == nil || !strings.Contains(err.Error(), "webhook sender x") || strings.Contains(err.Error(), "notBase64") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// The old settings stand.
+	body := fixture(t, "github-push")
+	if status, _ := p.send("github", body, sign(GitHub, testSecret, body, p.clock())); status != http.StatusAccepted {
+		t.Errorf("status %d after a refused change", status)
+	}
+}
+
+func TestAReloadTakesNewSendersAndDropsOldOnes(t *testing.T) {
+	p := newPlace(t)
+	p.settings.Senders = []Sender{{Name: "renamed", Kind: GitHub, SecretFile: p.settings.Senders[0].SecretFile}}
+	p.apply()
+	body := fixture(t, "github-push")
+	headers := sign(GitHub, testSecret, body, p.clock())
+	if status, _ := p.send("github", body, headers); status != http.StatusNotFound {
+		t.Errorf("a sender that is gone gets %d", status)
+	}
+	if status, _ := p.send("renamed", body, headers); status != http.StatusAccepted {
+		t.Errorf("a new sender gets %d", status)
+	}
+	if got := p.redactor.Redact("x " + testSecret); strings.Contains(got, testSecret) {
+		t.Error("the redactor forgot a secret that is still in use")
+	}
+}
