@@ -308,7 +308,10 @@ func (x *run) within(ctx context.Context, call func(context.Context) error) erro
 // does not, nothing counts as a success: less may have been tried than is due,
 // which remember says.
 func (r *Reconciler) remember(p plan.Plan, desired Desired, result Result) (blind bool) {
-	now, names := r.o.Now(), map[string]bool{}
+	now, names, declared := r.o.Now(), map[string]bool{}, map[string]bool{}
+	for _, d := range desired.of(r.o.Instance.Name) {
+		declared[d.Name] = true
+	}
 	r.mu.Lock()
 	blind = incomplete(r.seen.obs)
 	r.seen.stale = r.seen.stale || result.Count(Done, Failed) > 0
@@ -318,6 +321,9 @@ func (r *Reconciler) remember(p plan.Plan, desired Desired, result Result) (blin
 	}
 	for name := range names {
 		own := Result{Outcomes: result.of(name)}
+		if !declared[name] && len(desired.Broken) > 0 {
+			continue // To be kept because its file is broken is no success.
+		}
 		if !blind && own.Count(Failed, Held, Skipped, Stopped, Deferred) == 0 {
 			r.backoff.succeeded(name)
 		}

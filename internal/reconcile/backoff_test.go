@@ -183,3 +183,23 @@ func TestAPersonsFirstWishAfterARestartIsHeard(t *testing.T) {
 		})
 	}
 }
+
+// TestABrokenFileEndsNeitherAPauseNorAContest of the binding that it declares.
+func TestABrokenFileEndsNeitherAPauseNorAContest(t *testing.T) {
+	w, r, d := refusing(t)
+	stopped := w.efforts["pay-gitlab"]
+	stopped.Repairs = []binding.Repairs{{Object: "pay/api", Made: []binding.Repair{{At: w.now}}, Stopped: w.now}}
+	w.efforts["pay-gitlab"] = stopped
+	broken := desire(codeup())
+	broken.Broken = []string{"gitlab.yaml"}
+	w.records["pay-gitlab/gitlab"] = binding.Record{Instance: instance, Binding: "pay-gitlab", Platform: binding.GitLab, Managed: true, File: "gitlab.yaml"}
+	sync1(t, r, broken)
+	if now := w.efforts["pay-gitlab"]; now.Failed == nil || len(now.Repairs) != 1 {
+		t.Fatalf("while its file is broken: %+v", now)
+	}
+	delete(w.records, "pay-gitlab/gitlab")
+	sync1(t, r, d)
+	if n := w.count("bind gitlab"); n != 3 {
+		t.Errorf("tried %d times, want 3: it is not due yet", n)
+	}
+}

@@ -23,7 +23,8 @@ const (
 )
 
 // effort changes what is remembered of one binding, under the spec of that
-// digest: the repairs under another are dropped.
+// digest: the repairs under another are dropped. None says that it is not
+// declared now, from which nothing follows: its file may be broken.
 func (r *Reconciler) effort(ctx context.Context, name, digest string, change func(*binding.Effort)) error {
 	r.trying.Lock()
 	defer r.trying.Unlock()
@@ -35,7 +36,7 @@ func (r *Reconciler) effort(ctx context.Context, name, digest string, change fun
 	for _, e := range efforts {
 		switch {
 		case e.Binding != name:
-		case e.Digest == digest:
+		case e.Digest == digest || digest == "":
 			now = e
 		default:
 			now.Waits, now.Failed = e.Waits, e.Failed
@@ -152,16 +153,14 @@ func (r *Reconciler) begunAnew(ctx context.Context, e binding.Effort, stopped []
 // recall takes over, once, what failed before a restart. A person's own run
 // tries at once: only what runs of itself keeps to the pauses.
 func (r *Reconciler) recall(efforts []binding.Effort) {
-	if !r.looped.Load() {
+	if !r.looped.Load() || r.recalled.Swap(true) {
 		return
 	}
-	r.recalled.Do(func() {
-		for _, e := range efforts {
-			if e.Failed != nil {
-				r.backoff.restore(e.Binding, *e.Failed, r.o.Now())
-			}
+	for _, e := range efforts {
+		if e.Failed != nil {
+			r.backoff.restore(e.Binding, *e.Failed, r.o.Now())
 		}
-	})
+	}
 }
 
 // keepFailures writes what failed, so that a restart tries nothing without its

@@ -21,7 +21,9 @@ func (r *Reconciler) Inherit(other *Reconciler, same bool) {
 		r.seen = seen
 	}
 	r.mu.Unlock()
-	r.recalled.Do(func() {}) // This is no restart: what is to be held back comes from the other one alone.
+	// This is no restart: what is to be held back comes from the other one alone,
+	// unless that did not recall yet what failed before the last one.
+	r.recalled.Store(!same || other.recalled.Load())
 	if !same {
 		// A failure may have been due to what has changed.
 		return

@@ -15,7 +15,7 @@ import (
 func TestEveryPartOfAReconcilerIsKeptOrMadeAnew(t *testing.T) {
 	decided := map[string]string{
 		"o": "made anew", "observer": "its memory is kept", "backoff": "kept", "pulse": "made anew", "running": "made anew", "telling": "made anew",
-		"trying": "made anew", "recalled": "done, for it is no restart", "looped": "made anew",
+		"trying": "made anew", "recalled": "kept", "looped": "made anew",
 		"mu": "made anew", "seen": "kept", "statuses": "kept",
 	}
 	for _, of := range []reflect.Type{reflect.TypeFor[Reconciler]()} {
@@ -70,3 +70,23 @@ func TestInherit(t *testing.T) {
 }
 
 func memory(r *Reconciler) *hostMemory { return r.observer.(*Observer).memory }
+
+// TestAReloadBeforeTheFirstSyncForgetsNoFailure of before the restart.
+func TestAReloadBeforeTheFirstSyncForgetsNoFailure(t *testing.T) {
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	r := New(Options{Now: func() time.Time { return now }})
+	r.Inherit(New(Options{Now: r.o.Now}), true)
+	r.looped.Store(true)
+	r.recall([]binding.Effort{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
+	if times, _ := r.backoff.of("pay"); times != 2 {
+		t.Errorf("failed %d times, want the 2 of before the restart", times)
+	}
+	again := New(Options{Now: r.o.Now})
+	r.backoff.reset("")
+	again.Inherit(r, true)
+	again.looped.Store(true)
+	again.recall([]binding.Effort{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
+	if times, _ := again.backoff.of("pay"); times != 0 {
+		t.Error("what a person began anew is held back after a reload")
+	}
+}

@@ -69,8 +69,9 @@ type Reconciler struct {
 	running turn
 	telling sync.Mutex
 	// trying is held while what is remembered of efforts is changed.
-	trying   sync.Mutex
-	recalled sync.Once
+	trying sync.Mutex
+	// recalled says that what failed before a restart was taken over.
+	recalled atomic.Bool
 	// looped says that a loop runs it, and no person.
 	looped atomic.Bool
 
