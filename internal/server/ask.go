@@ -105,7 +105,7 @@ func question(s *Server, fields []string, answer func(*http.Request, url.Values)
 			return
 		}
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusConflict)
+			s.refuse(w, err, http.StatusConflict)
 			return
 		}
 		s.answer(w, out)

@@ -27,7 +27,7 @@ func command[In, Out any](s *Server, limit time.Duration, do func(context.Contex
 		defer cancel()
 		out, err := do(ctx, callerOf(r.Context()), in)
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusConflict)
+			s.refuse(w, err, http.StatusConflict)
 			return
 		}
 		s.answer(w, out)

@@ -79,6 +79,9 @@ type Options struct {
 	Snapshots Snapshots
 	Metrics   prometheus.Gatherer
 	Log       *slog.Logger
+	// Redact takes secrets out of the errors that are told, which may hold what
+	// foreign programs answered; nil takes out nothing.
+	Redact func(string) string
 }
 
 // Server serves until it is closed.
@@ -214,17 +217,17 @@ func listenSocket(ctx context.Context, path string) (net.Listener, error) {
 // public serves health and metrics: nothing that names a binding's details.
 func (s *Server) public() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", probe(s.opts.State.Alive))
-	mux.HandleFunc("GET /readyz", probe(s.opts.State.Ready))
+	mux.HandleFunc("GET /healthz", s.probe(s.opts.State.Alive))
+	mux.HandleFunc("GET /readyz", s.probe(s.opts.State.Ready))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.opts.Metrics, promhttp.HandlerOpts{}))
 	return mux
 }
 
 // probe answers 200, or 503 with what is wrong.
-func probe(wrong func() error) http.HandlerFunc {
+func (s *Server) probe(wrong func() error) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		if err := wrong(); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			s.refuse(w, err, http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = fmt.Fprintln(w, "ok")
@@ -243,7 +246,7 @@ func (s *Server) private() http.Handler {
 	mux.HandleFunc("GET "+memoryPath+"{instance}", func(w http.ResponseWriter, r *http.Request) {
 		memory, err := s.opts.State.Memory(r.PathValue("instance"))
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
+			s.refuse(w, err, http.StatusInternalServerError)
 			return
 		}
 		s.answer(w, memory)
@@ -263,6 +266,15 @@ func (s *Server) private() http.Handler {
 		mux.HandleFunc("POST "+resumePath, s.resume())
 	}
 	return mux
+}
+
+// refuse answers with an error.
+func (s *Server) refuse(w http.ResponseWriter, err error, status int) {
+	text := err.Error()
+	if s.opts.Redact != nil {
+		text = s.opts.Redact(text)
+	}
+	http.Error(w, text, status)
 }
 
 func (s *Server) answer(w http.ResponseWriter, v any) {

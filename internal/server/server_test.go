@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/report"
 )
 
 // fakeState answers what a test sets.
@@ -183,4 +185,51 @@ func TestStaleSocketIsReplaced(t *testing.T) {
 		t.Fatalf("stale socket: %v", err)
 	}
 	_ = l.Close()
+}
+
+func TestErrorsAreToldWithoutSecrets(t *testing.T) {
+	const value = "made-up-value-of-a-token"
+	bad := errors.New("the registry answered " + value)
+	syncer := newSyncs()
+	close(syncer.release)
+	syncer.err = bad
+	s := &Server{closing: t.Context(), opts: Options{
+		State: fakeState{ready: bad, alive: bad, broken: bad}, Syncer: syncer, Snapshots: noSnapshot{bad}, Describer: noAnswer{bad},
+		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+		Redact: func(text string) string { return strings.ReplaceAll(text, value, "***") },
+	}}
+	for _, tt := range []struct {
+		handler      http.Handler
+		method, path string
+	}{
+		{s.public(), http.MethodGet, "/healthz"},
+		{s.public(), http.MethodGet, "/readyz"},
+		{s.private(), http.MethodGet, memoryPath + "prod"},
+		{s.private(), http.MethodGet, SnapshotPath},
+		{s.private(), http.MethodGet, planPath},
+		{s.private(), http.MethodGet, describePath + "web"},
+		{s.private(), http.MethodPost, syncPath},
+	} {
+		w := httptest.NewRecorder()
+		tt.handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), tt.method, tt.path, strings.NewReader("{}")))
+		if got := w.Body.String(); w.Code < 400 || got != "the registry answered ***\n" {
+			t.Errorf("%s: %d %q", tt.path, w.Code, got)
+		}
+	}
+}
+
+// noSnapshot and noAnswer fail with an error.
+type (
+	noSnapshot struct{ err error }
+	noAnswer   struct{ err error }
+)
+
+func (n noSnapshot) Snapshot(context.Context) ([]byte, error) { return nil, n.err }
+
+func (n noAnswer) Describe(context.Context, string, string) (report.Description, error) {
+	return report.Description{}, n.err
+}
+
+func (n noAnswer) LastPlan(context.Context) (report.DaemonPlan, error) {
+	return report.DaemonPlan{}, n.err
 }

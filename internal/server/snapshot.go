@@ -26,7 +26,7 @@ func (s *Server) snapshot(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	text, err := s.opts.Snapshots.Snapshot(ctx)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		s.refuse(w, err, http.StatusServiceUnavailable)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
