@@ -71,7 +71,7 @@ func EventLines(w io.Writer, l EventList) error {
 		if err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
-		if _, err := fmt.Fprintln(w, harmless(string(data))); err != nil {
+		if _, err := fmt.Fprintln(w, HarmlessJSON(string(data))); err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
 	}

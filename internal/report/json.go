@@ -188,14 +188,14 @@ func writeJSON(w io.Writer, v any) error {
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	if _, err := io.WriteString(w, harmless(out.String())); err != nil {
+	if _, err := io.WriteString(w, HarmlessJSON(out.String())); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
 }
 
-// harmless is JSON with an escape for what could do harm on a terminal.
-func harmless(text string) string {
+// HarmlessJSON is JSON with an escape for what could do harm on a terminal.
+func HarmlessJSON(text string) string {
 	if !strings.ContainsFunc(text, harmfulInJSON) {
 		return text
 	}
