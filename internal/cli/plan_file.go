@@ -101,7 +101,7 @@ func (e expectation) refuse(streams Streams, talk io.Writer, p plan.Plan, reason
 		}
 	}
 	for _, reason := range reasons {
-		if _, err := fmt.Fprintf(streams.Err, "reconciler: apply: %s: %s\n", e.name, reason); err != nil {
+		if _, err := fmt.Fprintf(streams.Err, "reconciler: apply: %s: %s\n", e.name, report.Harmless(reason)); err != nil {
 			return err
 		}
 	}
