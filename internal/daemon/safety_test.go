@@ -3,9 +3,11 @@ package daemon
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/server"
 	"reconciler/internal/source/git/gittest"
 )
 
@@ -178,5 +180,35 @@ func TestARewrittenHistoryIsNotForgottenWhileItCannotBeJudged(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestARewrittenHistoryIsNotForgottenWhileItIsSuspended: what a person holds
+// still when a rewritten history is first seen is not removed when that ends.
+func TestARewrittenHistoryIsNotForgottenWhileItIsSuspended(t *testing.T) {
+	w := newWorld(t)
+	w.populate(two())
+	repo := gittest.New(t)
+	repo.Commit("first", map[string][]byte{"README.md": []byte("x")})
+	repo.Commit("Declare", bytesOf(two()))
+	w.config.Source.Git.URL = repo.Serve()
+	p := w.start()
+	p.ready("pay", "plat")
+	if _, err := p.client().Suspend(t.Context(), suspendFor("pay", "", time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	repo.Git("rm", "--quiet", "bindings/pay.yaml")
+	repo.Git("commit", "--quiet", "--amend", "--message", "rewritten")
+	repo.Push()
+	p.at(repo.Head())
+	p.syncs(prod, 1)
+	repo.Commit("on top", map[string][]byte{"bindings/README.md": []byte("x")})
+	p.at(repo.Head())
+	if _, err := p.client().Resume(t.Context(), server.ResumeRequest{Scope: server.Scope{Binding: "pay"}, By: "Ada"}); err != nil {
+		t.Fatal(err)
+	}
+	p.syncs(prod, 2)
+	if last := p.lastResult(prod); !last.Refused() || !w.bound(prod, binding.GitLab) {
+		t.Errorf("bound: %v; refused: %v: %+v", w.bound(prod, binding.GitLab), last.Refused(), last.Outcomes)
 	}
 }

@@ -139,8 +139,10 @@ func (m *maker) declaration(d *binding.Declaration) {
 		m.suspendEnded(s)
 		if m.account(s) {
 			m.repositories(s)
+			return
 		}
 	}
+	m.refusedRepositories(s)
 }
 
 // rivals says whether several declarations claim the platform. That is an

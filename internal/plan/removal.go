@@ -60,7 +60,7 @@ func (m *maker) removedBinding(r *binding.Record) {
 		if u == nil && asked && s.Unknown == nil && s.Account == nil {
 			a.Reason = "not declared any more, and not bound; nothing is done (deletionPolicy Retain)"
 		}
-	case suspended != "":
+	case suspended != "" && !m.mustRefuse():
 		a.Reason = "not declared any more; kept for now: " + suspended
 	case u != nil:
 		a.Reason = unknownReason(*u)

@@ -32,18 +32,48 @@ func (m *maker) repositories(s subject) {
 	if s.d.Spec.Repositories == nil {
 		return
 	}
-	for i, r := range s.d.Spec.Repositories {
-		img := image{
-			subject: s, Repository: r, name: binding.NormalImage(r.Image),
-			path: fmt.Sprintf("spec.repositories[%d]", i),
+	for i := range s.d.Spec.Repositories {
+		m.repository(m.image(s, i))
+	}
+	m.droppedImages(s)
+}
+
+// image is a declared image repository with what is remembered of it.
+func (m *maker) image(s subject, i int) image {
+	r := s.d.Spec.Repositories[i]
+	img := image{
+		subject: s, Repository: r, name: binding.NormalImage(r.Image),
+		path: fmt.Sprintf("spec.repositories[%d]", i),
+	}
+	if s.ours() {
+		img.own = m.recordedImage(s.record, r.Image)
+	}
+	if img.memory = img.own; img.own == nil {
+		img.memory = m.memoryOf(r.Image)
+	}
+	return img
+}
+
+// mustRefuse says that the snapshot does not descend from the one applied last,
+// so that no removal is let through. Then even one that would wait for
+// something else is planned, and refused: were it passed over in silence, the
+// snapshot would count as one that removes nothing, and be trusted.
+func (m *maker) mustRefuse() bool { return m.in.Rewritten && !m.in.Policy.AllowDeletions }
+
+// refusedRepositories plans the removals of a declaration whose image
+// repositories are not planned, where all are refused.
+func (m *maker) refusedRepositories(s subject) {
+	if !m.mustRefuse() || s.d.Spec.Repositories == nil || m.in.Observation.Unknown != nil {
+		return
+	}
+	for i := range s.d.Spec.Repositories {
+		r := m.image(s, i)
+		st, asked := m.repositoryState(r.Image)
+		if r.Rules == nil || r.own == nil || !asked || st.Unknown != nil {
+			continue
 		}
-		if s.ours() {
-			img.own = m.recordedImage(s.record, r.Image)
-		}
-		if img.memory = img.own; img.own == nil {
-			img.memory = m.memoryOf(r.Image)
-		}
-		m.repository(img)
+		r.state = st
+		m.droppedRules(r, declaredRules(r.Rules))
 	}
 	m.droppedImages(s)
 }

@@ -19,6 +19,11 @@ func (m *maker) rules(r image) {
 	for _, rule := range declared {
 		m.rule(r, rule)
 	}
+	m.droppedRules(r, declared)
+}
+
+// droppedRules collects the rules of ours that are not declared any more.
+func (m *maker) droppedRules(r image, declared []binding.BuildRule) {
 	for _, have := range sortedRules(r.state.Rules) {
 		if r.remembers(have.Key()) && !slices.ContainsFunc(declared, func(d binding.BuildRule) bool { return d.Key() == have.Key() }) {
 			m.droppedRule(r, have)

@@ -157,6 +157,34 @@ func TestWhatIsSuspendedLosesNothingToAnother(t *testing.T) {
 	}
 }
 
+// TestWhatIsSuspendedIsRefusedAfterARewrittenHistory: were nothing refused, the
+// snapshot would be trusted, and the removal let through when the suspension
+// ends.
+func TestWhatIsSuspendedIsRefusedAfterARewrittenHistory(t *testing.T) {
+	rewritten := func(allowed bool, in func() plan.Input) func() plan.Input {
+		return func() plan.Input {
+			now := in()
+			now.Rewritten, now.Policy.AllowDeletions = true, allowed
+			now.Suspensions = []binding.Suspension{held("payments-gitlab", time.Hour)}
+			return now
+		}
+	}
+	removed := gone(func(*plan.Input, *binding.Record) {})
+	dropped := linkCase(func(w *linkWorld) {
+		w.spec.DeletionPolicy, w.spec.Repositories = binding.Unbind, []binding.Repository{}
+	})
+	ruleless := linkCase(func(w *linkWorld) { w.repository.Rules = []binding.BuildRule{} })
+	codes := []string{"error history-rewritten"}
+	runCases(t, map[string]planCase{
+		"a binding":             {in: rewritten(false, removed), want: []string{"forbidden account"}, reason: "history-rewritten", codes: codes},
+		"a binding, allowed":    {in: rewritten(true, removed), want: []string{accountLine}, reason: "kept for now: suspended until"},
+		"a source":              {in: rewritten(false, dropped), want: []string{"forbidden payments/api", accountLine}, reason: "history-rewritten", codes: codes},
+		"a source, allowed":     {in: rewritten(true, dropped), want: []string{accountLine}, reason: "suspended until"},
+		"a build rule":          {in: rewritten(false, ruleless), want: []string{"forbidden " + ruleObject, accountLine}, reason: "history-rewritten", codes: codes},
+		"a build rule, allowed": {in: rewritten(true, ruleless), want: []string{accountLine}, reason: "suspended until"},
+	})
+}
+
 func TestASuspendedInstanceIsNeverChanged(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawInput(t)
