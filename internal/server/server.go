@@ -1,6 +1,6 @@
 // Package server answers people and programs: health, readiness and metrics on
-// a loopback port, and the bindings over a Unix socket. Answers are made of
-// listed fields and hold no secret.
+// a loopback port, and the daemon's API over a Unix socket and over TLS.
+// Answers are made of listed fields and hold no secret.
 package server
 
 import (
