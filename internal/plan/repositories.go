@@ -68,14 +68,18 @@ func (m *maker) refusedRepositories(s subject) {
 	}
 	for i := range s.d.Spec.Repositories {
 		r := m.image(s, i)
-		st, asked := m.repositoryState(r.Image)
-		if r.Rules == nil || r.own == nil || !asked || st.Unknown != nil {
-			continue
-		}
-		r.state = st
-		m.droppedRules(r, declaredRules(r.Rules))
+		r.state, _ = m.repositoryState(r.Image)
+		m.refusedRules(r)
 	}
 	m.droppedImages(s)
+}
+
+// refusedRules plans the removals of rules of an image repository whose rules
+// are not planned, where all are refused. Of what is not known there are none.
+func (m *maker) refusedRules(r image) {
+	if r.Rules != nil {
+		m.droppedRules(r, declaredRules(r.Rules))
+	}
 }
 
 // memoryOf is what we remember of an image repository, under whichever binding
@@ -134,6 +138,10 @@ func (m *maker) repository(r image) {
 			fmt.Sprintf("%s: the registry has no image repository %s", r.d.Name, r.name)))
 	case m.link(r):
 		m.rules(r)
+		return
+	}
+	if m.mustRefuse() {
+		m.refusedRules(r)
 	}
 }
 

@@ -174,7 +174,20 @@ func TestWhatIsSuspendedIsRefusedAfterARewrittenHistory(t *testing.T) {
 		w.spec.DeletionPolicy, w.spec.Repositories = binding.Unbind, []binding.Repository{}
 	})
 	ruleless := linkCase(func(w *linkWorld) { w.repository.Rules = []binding.BuildRule{} })
+	obstacle := linkCase(func(w *linkWorld) {
+		w.repository.Rules, w.repository.Source = []binding.BuildRule{}, "payments/gone"
+		w.in.Observation.Projects["payments-gitlab"] = map[string]binding.ProjectState{
+			"payments/gone": {Answers: []binding.Answer{{Question: "project-exists", Verdict: binding.No}}},
+		}
+	})
 	codes := []string{"error history-rewritten"}
+	notSuspended := func(in func() plan.Input) func() plan.Input {
+		return func() plan.Input {
+			now := in()
+			now.Suspensions = nil
+			return now
+		}
+	}
 	runCases(t, map[string]planCase{
 		"a binding":             {in: rewritten(false, removed), want: []string{"forbidden account"}, reason: "history-rewritten", codes: codes},
 		"a binding, allowed":    {in: rewritten(true, removed), want: []string{accountLine}, reason: "kept for now: suspended until"},
@@ -182,6 +195,11 @@ func TestWhatIsSuspendedIsRefusedAfterARewrittenHistory(t *testing.T) {
 		"a source, allowed":     {in: rewritten(true, dropped), want: []string{accountLine}, reason: "suspended until"},
 		"a build rule":          {in: rewritten(false, ruleless), want: []string{"forbidden " + ruleObject, accountLine}, reason: "history-rewritten", codes: codes},
 		"a build rule, allowed": {in: rewritten(true, ruleless), want: []string{accountLine}, reason: "suspended until"},
+		"a build rule of what cannot be linked": {
+			in:   notSuspended(rewritten(false, obstacle)),
+			want: []string{"forbidden " + ruleObject, accountLine, "forbidden payments/api source:payments/api>payments/gone"}, reason: "history-rewritten",
+			codes: append(codes, "error source-missing"),
+		},
 	})
 }
 

@@ -60,10 +60,32 @@ func (s *Store) PutSuspension(_ context.Context, suspension binding.Suspension) 
 	return s.put(bucketSuspensions, suspension.Instance, suspensionKey(suspension), suspension)
 }
 
-// DeleteSuspension forgets the suspension of the same binding, or of the whole
-// instance; one that is not there is no error.
+// DeleteSuspension forgets a suspension; one that is not there is no error.
+// Another that took its place since it was read stays.
 func (s *Store) DeleteSuspension(_ context.Context, suspension binding.Suspension) error {
-	return s.remove(bucketSuspensions, suspension.Instance, suspensionKey(suspension))
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(bucketSuspensions)).Bucket([]byte(suspension.Instance))
+		if b == nil {
+			return nil
+		}
+		key := []byte(suspensionKey(suspension))
+		value := b.Get(key)
+		if value == nil {
+			return nil
+		}
+		var now binding.Suspension
+		if err := json.Unmarshal(value, &now); err != nil {
+			return err
+		}
+		if !now.Until.Equal(suspension.Until) || !now.Since.Equal(suspension.Since) {
+			return nil
+		}
+		return b.Delete(key)
+	})
+	if err != nil {
+		return fmt.Errorf("state: remove from the %s of instance %s: %w", bucketSuspensions, suspension.Instance, err)
+	}
+	return nil
 }
 
 // suspensionKey is never empty, as the name of a binding is for a whole

@@ -27,8 +27,10 @@ func TestSuspensionsSurviveReopening(t *testing.T) {
 	for _, x := range []binding.Suspension{suspension("one", "a"), suspension("one", ""), suspension("one", "b"), suspension("two", "a"), later} {
 		must(t, s.PutSuspension(t.Context(), x))
 	}
-	must(t, s.DeleteSuspension(t.Context(), binding.Suspension{Instance: "one", Binding: "b"}))
-	must(t, s.DeleteSuspension(t.Context(), binding.Suspension{Instance: "one", Binding: "none"}))
+	must(t, s.DeleteSuspension(t.Context(), suspension("one", "b")))
+	must(t, s.DeleteSuspension(t.Context(), suspension("one", "none")))
+	must(t, s.DeleteSuspension(t.Context(), suspension("none", "a")))
+	must(t, s.DeleteSuspension(t.Context(), suspension("one", "a"))) // Another took its place: it is not that.
 	must(t, s.Close())
 	s = open(t, path)
 	got, err := s.Suspensions(t.Context(), "one")
