@@ -134,7 +134,7 @@ func (g *generation) held(ctx context.Context, scope server.Scope) ([]binding.Su
 			switch {
 			case scope.All, here && s.Binding == scope.Binding:
 				meant = append(meant, s)
-			case here && s.Binding == "" && slices.Contains(i.bindings(), scope.Binding):
+			case here && s.Binding == "" && slices.Contains(g.bindings(i), scope.Binding):
 				others = append(others, s)
 			}
 		}

@@ -2,10 +2,12 @@ package daemon
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/reconcile"
 	"reconciler/internal/server"
 )
 
@@ -190,5 +192,42 @@ func TestAGenerationIsHeldWhileAPersonIsHeard(t *testing.T) {
 	}
 	if len(heard) != 3 {
 		t.Errorf("heard %d persons, want 3", len(heard))
+	}
+}
+
+// TestABindingCanBeSuspendedDuringTheFirstSync, which sees it only at its end.
+func TestABindingCanBeSuspendedDuringTheFirstSync(t *testing.T) {
+	w := newWorld(t)
+	w.populate(two())
+	w.commit(two())
+	p := w.process()
+	release, planned := make(chan struct{}), make(chan struct{})
+	first := sync.OnceFunc(func() { close(planned); <-release })
+	opts := w.options(p)
+	opts.Events = func(e reconcile.Event) {
+		if e.Kind == reconcile.SyncStarted && e.Instance == prod {
+			first()
+		}
+		p.event(e)
+	}
+	w.run(p, opts)
+	goOn := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(goOn)
+	<-planned
+	suspended := make(chan error, 1)
+	go func() {
+		_, err := p.client().Suspend(t.Context(), suspendFor("pay", "", time.Hour))
+		suspended <- err
+	}()
+	p.await("it is written down, or refused", func() bool {
+		held, err := p.engine.store.Suspensions(t.Context(), prod)
+		return err != nil || len(held) > 0 || len(suspended) > 0
+	})
+	goOn()
+	if err := <-suspended; err != nil {
+		t.Fatal(err)
+	}
+	if w.bound(prod, binding.GitLab) {
+		t.Error("it was bound after it was suspended")
 	}
 }

@@ -109,7 +109,7 @@ func (g *generation) named(name, of string) ([]*instance, error) {
 		if of != "" && of != i.name {
 			continue
 		}
-		own := i.bindings()
+		own := g.bindings(i)
 		names = append(names, own...)
 		if name == "" || slices.Contains(own, name) {
 			has = append(has, i)
@@ -128,9 +128,18 @@ func (g *generation) named(name, of string) ([]*instance, error) {
 	return nil, fmt.Errorf("no binding is called %s%s", name, hint)
 }
 
-// bindings are the names that the instance knows, sorted.
-func (i *instance) bindings() []string {
+// bindings are the names that the instance knows, sorted: also those that its
+// first sync has yet to see, which may take long and be what a person wants to
+// hold still.
+func (g *generation) bindings(i *instance) []string {
 	var names []string
+	if loaded := g.loaded.Load(); loaded != nil {
+		for _, d := range loaded.Desired.Declarations {
+			if d.Spec.Instance == i.name {
+				names = append(names, d.Name)
+			}
+		}
+	}
 	for _, s := range i.reconciler.Statuses() {
 		names = append(names, s.Name)
 	}
