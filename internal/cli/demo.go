@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/signal"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,6 +47,9 @@ token. Without --once it stays until interrupted and says how to look around.`,
 }
 
 func runDemo(ctx context.Context, opts *demoOptions) error {
+	// A terminal that is closed ends the demo, which takes its folder along.
+	ctx, forget := signal.NotifyContext(ctx, syscall.SIGHUP)
+	defer forget()
 	world, err := newDemoWorld(ctx)
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)

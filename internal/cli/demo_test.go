@@ -2,10 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 
 	"reconciler/internal/sandbox"
@@ -47,6 +50,26 @@ func TestDemoConvergesAndIsWhatTheReadmeShows(t *testing.T) {
 	}
 	if declaration := block(t, string(readme), "yaml"); !strings.HasSuffix(string(example), declaration) {
 		t.Error("the README's declaration is not examples/bindings/payments/gitlab.yaml")
+	}
+}
+
+// hangup closes the terminal, so to speak, at the first word that is told.
+type hangup struct{ once sync.Once }
+
+func (h *hangup) Write(p []byte) (int, error) {
+	h.once.Do(func() { _ = syscall.Kill(os.Getpid(), syscall.SIGHUP) })
+	return len(p), nil
+}
+
+func TestTheDemoEndsWithItsTerminalAndLeavesNothing(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	if err := runDemo(t.Context(), &demoOptions{streams: Streams{In: strings.NewReader(""), Out: &hangup{}, Err: io.Discard}}); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(folder)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 
