@@ -111,6 +111,9 @@ type Intent struct {
 	// After is the record as it will be once the call is done; the zero Record
 	// means that none will be left.
 	After Record `json:"after,omitzero"`
+	// LetGo says of a bind that we let the account before it go ourselves, so
+	// that without its effect there is something of ours to end.
+	LetGo bool `json:"letGo,omitempty"`
 	// Link is the source being written, of a link or relink.
 	Link *Link `json:"link,omitempty"`
 	// TokenVersion and TokenFingerprint are those being applied.

@@ -219,7 +219,7 @@ func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
 	before := x.before(a)
 	intent := binding.Intent{
 		Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Action: string(kind), Object: a.Object,
-		Link: a.Target.Link, TokenVersion: a.Target.TokenVersion, TokenFingerprint: a.Target.TokenFingerprint,
+		LetGo: a.Kind == plan.Rebind || a.Unfinished, Link: a.Target.Link, TokenVersion: a.Target.TokenVersion, TokenFingerprint: a.Target.TokenFingerprint,
 	}
 	if before != nil {
 		intent.Record = *before
@@ -280,7 +280,7 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 		return what, err
 	case binding.KindOf(err) == binding.NotFound && frees(plan.Kind(intent.Action)):
 		return done, nil
-	case plan.Kind(intent.Action) == plan.Bind && intent.Record.Managed:
+	case plan.Kind(intent.Action) == plan.Bind && intent.LetGo:
 		return letGo, err
 	}
 	return undone, err

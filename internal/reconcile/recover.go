@@ -81,7 +81,7 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 		return done
 	case kind == plan.Rebind && account == nil:
 		return letGo
-	case kind == plan.Bind && account == nil && intent.Record.Managed:
+	case kind == plan.Bind && account == nil && intent.LetGo:
 		return letGo
 	case kind == plan.Bind && account != nil && sameAccount(intent.After.Wanted(), *account) && !isKnown(intent.Record, *account):
 		toldAs(&intent.After, *account)

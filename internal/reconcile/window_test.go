@@ -238,6 +238,22 @@ func TestARebindTornByAFailureIsEndedOutsideOfTheWindow(t *testing.T) {
 	}
 }
 
+// TestARepairThatFailedWaitsForAWindow: it let nothing go itself, so that there
+// is nothing of ours to end.
+func TestARepairThatFailedWaitsForAWindow(t *testing.T) {
+	w := bothBound(t)
+	w.consoleUnbinds(binding.GitLab)
+	w.now = w.now.Add(2 * time.Hour)
+	r := windowed(w, nightly(t))
+	w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Transient, Op: "registry: bind"}})
+	if result := sync1(t, r, desire(gitlab(), codeup())); result.Count(reconcile.Failed) != 1 {
+		t.Fatalf("outcomes: %v", states(result))
+	}
+	w.fault = nil
+	w.now = w.now.Add(8 * time.Hour)
+	checkStates(t, sync1(t, r, desire(gitlab(), codeup())), map[string]reconcile.OutcomeState{"bind account": reconcile.Deferred})
+}
+
 // broken is a snapshot with a person's leave.
 func broken(d reconcile.Desired, only string) reconcile.Desired {
 	d.BreakGlass = []reconcile.BreakGlass{{Person: ada(), Reason: "the old token leaked", Binding: only}}

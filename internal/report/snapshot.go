@@ -147,6 +147,7 @@ type SnapshotIntent struct {
 	// Record and After are nil where there is none.
 	Record       *SnapshotRecord `json:"record,omitempty"`
 	After        *SnapshotRecord `json:"after,omitempty"`
+	LetGo        bool            `json:"letGo,omitempty"`
 	Link         *binding.Link   `json:"link,omitempty"`
 	TokenVersion int             `json:"tokenVersion,omitempty"`
 	Started      time.Time       `json:"started"`
@@ -163,7 +164,7 @@ func NewSnapshotIntent(i binding.Intent) SnapshotIntent {
 	}
 	return SnapshotIntent{
 		Binding: i.Binding, Platform: i.Platform, Action: i.Action, Object: i.Object, Record: record(i.Record),
-		After: record(i.After), Link: i.Link, TokenVersion: i.TokenVersion, Started: i.Started,
+		After: record(i.After), LetGo: i.LetGo, Link: i.Link, TokenVersion: i.TokenVersion, Started: i.Started,
 	}
 }
 
@@ -177,7 +178,7 @@ func (i SnapshotIntent) Intent(instance string) binding.Intent {
 	}
 	return binding.Intent{
 		Instance: instance, Binding: i.Binding, Platform: i.Platform, Action: i.Action, Object: i.Object,
-		Record: record(i.Record), After: record(i.After), Link: i.Link, TokenVersion: i.TokenVersion, Started: i.Started,
+		Record: record(i.Record), After: record(i.After), LetGo: i.LetGo, Link: i.Link, TokenVersion: i.TokenVersion, Started: i.Started,
 	}
 }
 
