@@ -57,6 +57,10 @@ type maker struct {
 	steps    []step
 	findings []finding.Finding
 	removals []removal
+	// postponed counts the bindings whose removal waits for the end of a
+	// suspension: one by one they must not pass a threshold that they break
+	// together.
+	postponed int
 	// claimed are the records that belong to a declaration.
 	claimed map[recordKey]bool
 	// memory is what each record has of its image repositories, by name.

@@ -62,6 +62,7 @@ func (m *maker) removedBinding(r *binding.Record) {
 		}
 	case suspended != "" && !m.mustRefuse():
 		a.Reason = "not declared any more; kept for now: " + suspended
+		m.postponed++
 	case u != nil:
 		a.Reason = unknownReason(*u)
 	case caps.ListAccounts && s.Unknown != nil:
@@ -322,6 +323,9 @@ func (m *maker) count(c class) (removed, total int, noun string) {
 		if rem.class == c {
 			removed++
 		}
+	}
+	if c == bindings {
+		removed += m.postponed
 	}
 	noun = "managed bindings"
 	for _, r := range m.in.Records {

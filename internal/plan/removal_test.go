@@ -3,6 +3,7 @@ package plan_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -148,6 +149,19 @@ func TestDeletionsBeyondTheThresholdStopAndAsk(t *testing.T) {
 				t.Errorf("refused %v with %d unbinds, want %v with %d", p.Refused(), p.Counts()[plan.Unbind], tt.refused, tt.unbinds)
 			}
 		})
+	}
+}
+
+func TestRemovalsThatWaitForASuspensionCountForTheThreshold(t *testing.T) {
+	for removed, want := range map[int]bool{2: false, 3: true} {
+		in := four(plan.DefaultPolicy(), []binding.Platform{binding.GitHub, binding.Bitbucket}[:4-removed]...)
+		in.Suspensions = []binding.Suspension{{
+			Instance: in.Instance.Name, Binding: string(binding.GitLab), Until: in.Now.Add(time.Hour), Since: in.Now, Reason: "release freeze", Person: binding.Person{By: "ada"},
+		}}
+		p := plan.Make(in)
+		if unbinds := p.Counts()[plan.Unbind]; p.Refused() != want || (unbinds > 0) == want {
+			t.Errorf("%d removed, one of them suspended: refused %v with %d unbinds, want %v", removed, p.Refused(), unbinds, want)
+		}
 	}
 }
 
