@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -76,10 +77,17 @@ func parseEndpoint(raw string, allowHTTP bool) (endpoint, error) {
 	switch {
 	case e.host == "" || strings.Trim(e.path, "/") == "":
 		return endpoint{}, badURL("source-url", "it has no host or no path", "")
+	case strings.Contains(e.host, ":") && !isAddress(e.host):
+		return endpoint{}, badURL("source-url", "its host is neither a name nor an address", "write an IPv6 address in brackets")
 	case e.scheme == "http" && !allowHTTP && !binding.Loopback(e.host):
 		return endpoint{}, badURL("source-url", "http would send credentials and declarations in clear", "use https, or allow http explicitly")
 	}
 	return e, nil
+}
+
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }
 
 // checkParts refuses schemes that are not ours and all places where a secret

@@ -50,7 +50,7 @@ func FuzzParseEndpoint(f *testing.F) {
 // fixedWords are the words that the errors themselves are made of.
 func fixedWords() string {
 	var words strings.Builder
-	for _, raw := range []string{"", " ", "https://[", "file:///x", "https://u:p@h/r", "https://h:0/r", "https://h/", "http://h/r", "a:b@c"} {
+	for _, raw := range []string{"", " ", "https://[", "file:///x", "https://u:p@h/r", "https://h:0/r", "https://h/", "http://h/r", "ssh://::/r", "a:b@c"} {
 		_, err := parseEndpoint(raw, false)
 		words.WriteString(err.Error())
 	}
