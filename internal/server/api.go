@@ -8,11 +8,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"reconciler/internal/binding"
 
 	"golang.org/x/net/netutil"
 	"golang.org/x/time/rate"
@@ -149,20 +150,16 @@ func (g *gate) count(from string) {
 	g.wrong[from].Allow()
 }
 
-// network is the address of a peer, and of IPv6 the network that one customer
-// has.
+// network names a peer by what it counts as.
 func network(remote string) string {
-	at, err := netip.ParseAddrPort(remote)
-	if err != nil {
+	switch of := binding.Network(remote); {
+	case !of.IsValid():
 		return "an unknown address"
+	case of.IsSingleIP():
+		return of.Addr().String()
+	default:
+		return of.String()
 	}
-	addr := at.Addr().Unmap()
-	if addr.Is6() {
-		if p, err := addr.WithZone("").Prefix(64); err == nil {
-			return p.Masked().String()
-		}
-	}
-	return addr.String()
 }
 
 // peersOnly is the handler behind the socket: the daemon's own user and root

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -63,8 +64,8 @@ func (s *Server) answers(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+historyPath, question(s, []string{"binding", "instance", "since", "limit"}, func(r *http.Request, q url.Values) (any, error) {
 		since, errSince := timeOf(q, "since")
 		limit, errLimit := numberOf(q, "limit")
-		if errSince != nil || errLimit != nil {
-			return nil, badQuestion{firstOf(errSince, errLimit)}
+		if err := cmp.Or(errSince, errLimit); err != nil {
+			return nil, badQuestion{err}
 		}
 		return c.History(r.Context(), q.Get("binding"), q.Get("instance"), since, int(limit))
 	}))
@@ -74,8 +75,8 @@ func (s *Server) answers(mux *http.ServeMux) {
 		question(s, []string{"binding", "after", "wait"}, func(_ *http.Request, q url.Values) (any, error) {
 			after, errAfter := numberOf(q, "after")
 			wait, errWait := numberOf(q, "wait")
-			if errAfter != nil || errWait != nil {
-				return nil, badQuestion{firstOf(errAfter, errWait)}
+			if err := cmp.Or(errAfter, errWait); err != nil {
+				return nil, badQuestion{err}
 			}
 			return c.Events(ctx, q.Get("binding"), after, time.Duration(min(wait, maxWait))*time.Second)
 		})(w, r)
@@ -110,15 +111,6 @@ func question(s *Server, fields []string, answer func(*http.Request, url.Values)
 		}
 		s.answer(w, out)
 	}
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // timeOf reads a query field as a time (RFC 3339); zero where it is absent.

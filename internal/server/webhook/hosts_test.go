@@ -107,7 +107,7 @@ func TestAliasesNameTheSameServer(t *testing.T) {
 	p := newPlace(t)
 	for from, to := range map[string]string{"git.example.com/x": "a", "a": "", "user@a": "b", "c": "b c"} {
 		p.settings.Aliases = map[string]string{from: to}
-		if err := p.handler.Apply(p.settings); err == nil {
+		if err := p.take(p.settings); err == nil {
 			t.Errorf("the alias from %q to %q is taken", from, to)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"reconciler/internal/binding"
+
 	"golang.org/x/time/rate"
 )
 
@@ -38,7 +40,7 @@ func newRemotes() *remotes {
 func (r *remotes) allow(address string, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	network := networkOf(address)
+	network := binding.Network(address)
 	limiter := r.known[network]
 	if limiter == nil {
 		if len(r.known) >= maxRemotes && now.Sub(r.dropped) >= time.Second {
@@ -62,25 +64,6 @@ func (r *remotes) drop(now time.Time) {
 			delete(r.known, network)
 		}
 	}
-}
-
-// networkOf is an IPv4 address, or the /64 of an IPv6 address, which is what
-// one subscriber has.
-func networkOf(address string) netip.Prefix {
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	ip := at.Addr().Unmap().WithZone("")
-	bits := 64
-	if ip.Is4() {
-		bits = 32
-	}
-	network, err := ip.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return network
 }
 
 // maxRemembered is how many accepted deliveries of a sender are known again.

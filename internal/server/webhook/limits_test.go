@@ -159,7 +159,7 @@ func TestAStorm(t *testing.T) {
 			}
 		})
 		storm.Go(func() {
-			if err := p.handler.Apply(p.settings); err != nil {
+			if err := p.take(p.settings); err != nil {
 				t.Error(err)
 			}
 		})

@@ -72,9 +72,18 @@ func newPlace(t *testing.T, edit ...func(*Settings)) *place {
 	return p
 }
 
+// take has the handler take settings.
+func (p *place) take(s Settings) error {
+	take, err := p.handler.Prepare(s)
+	if err == nil {
+		take()
+	}
+	return err
+}
+
 func (p *place) apply() {
 	p.t.Helper()
-	if err := p.handler.Apply(p.settings); err != nil {
+	if err := p.take(p.settings); err != nil {
 		p.t.Fatal(err)
 	}
 }

@@ -97,7 +97,7 @@ func TestASecretIsReadAgainWhenItsFileChanges(t *testing.T) {
 	}
 }
 
-func TestApplyRefusesWhatItCannotStandFor(t *testing.T) {
+func TestSettingsThatCannotBeStoodForAreRefused(t *testing.T) {
 	p := newPlace(t)
 	for name, s := range map[string]Sender{
 		"the file is missing":          {Name: "x", Kind: GitHub, SecretFile: filepath.Join(t.TempDir(), "missing")},
@@ -114,7 +114,7 @@ func TestApplyRefusesWhatItCannotStandFor(t *testing.T) {
 	} {
 		bad := p.settings
 		bad.Senders = append(slices.Clone(p.settings.Senders), s)
-		err := p.handler.Apply(bad)
+		err := p.take(bad)
 		if err == nil || !strings.Contains(err.Error(), "webhook sender x") || strings.Contains(err.Error(), "notBase64") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -127,7 +127,7 @@ type past struct {
 	doubts rate.Sometimes
 }
 
-// New makes a handler without senders; Apply gives it some.
+// New makes a handler without senders; Prepare gives it some.
 func New(opts Options) *Handler {
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -137,18 +137,9 @@ func New(opts Options) *Handler {
 	return h
 }
 
-// Apply exchanges the settings for requests to come. It reads every secret:
-// where one is missing or too short it returns an error and nothing changes.
-func (h *Handler) Apply(s Settings) error {
-	take, err := h.Prepare(s)
-	if err == nil {
-		take()
-	}
-	return err
-}
-
-// Prepare is Apply up to the point where nothing can fail any more; take does
-// the rest.
+// Prepare readies settings for requests to come, and take exchanges them, in
+// which nothing can fail any more. It reads every secret: where one is missing
+// or too short it returns an error and nothing changes.
 func (h *Handler) Prepare(s Settings) (take func(), err error) {
 	old := h.current.Load()
 	next := &state{senders: map[string]*sender{}}
