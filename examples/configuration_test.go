@@ -5,12 +5,12 @@ import (
 	"path/filepath"
 	"testing"
 
-	"reconciler/internal/daemon"
+	"reconciler/internal/config"
 	"reconciler/internal/finding"
 )
 
 func TestConfigurationIsValidAndKnowsTheBindingsInstances(t *testing.T) {
-	config, found, err := daemon.LoadConfig("reconciler.yaml")
+	config, found, err := config.Load("reconciler.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestCommentedAlternativesAreValid(t *testing.T) {
 			if err := os.WriteFile(path, []byte(head+text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, found, err := daemon.LoadConfig(path)
+			_, found, err := config.Load(path)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"reconciler/internal/daemon"
+	"reconciler/internal/config"
 	"reconciler/internal/finding"
 	"reconciler/internal/secrets"
 	"reconciler/internal/server"
@@ -49,7 +49,7 @@ func (c *clientFlags) client(streams Streams) (*server.Client, error) {
 	case c.socket != "":
 		return server.NewClient(c.socket), nil
 	}
-	cfg, findings, err := daemon.LoadConfig(c.config)
+	cfg, findings, err := config.Load(c.config)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 
 	"reconciler/examples"
 	"reconciler/internal/binding"
-	"reconciler/internal/daemon"
+	"reconciler/internal/config"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
 	"reconciler/internal/sandbox"
@@ -30,7 +30,7 @@ type demoWorld struct {
 	folder       string
 	log          *os.File
 	logPath      string
-	config       daemon.Config
+	config       config.Config
 	configPath   string
 	files        map[string][]byte
 	declarations []binding.Declaration
@@ -211,7 +211,7 @@ instances:
 		}
 	}
 	w.configPath = filepath.Join(w.folder, "reconciler.yaml")
-	config, findings, err := daemon.LoadConfig(w.configPath)
+	config, findings, err := config.Load(w.configPath)
 	if err == nil && finding.HasErrors(findings) {
 		err = fmt.Errorf("configuration: %v", findings)
 	}

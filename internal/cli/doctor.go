@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/config"
 	"reconciler/internal/daemon"
 	"reconciler/internal/report"
 )
@@ -50,7 +51,7 @@ cannot be read at all. What is unknown does not count as refuted.
 }
 
 func runDoctor(ctx context.Context, opts *doctorOptions) error {
-	cfg, findings, err := daemon.LoadConfig(opts.config)
+	cfg, findings, err := config.Load(opts.config)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/daemon"
+	"reconciler/internal/config"
 	"reconciler/internal/report"
 	"reconciler/internal/server"
 )
@@ -87,8 +87,8 @@ func tellOfConfiguration(ctx context.Context, streams Streams, client *server.Cl
 
 // loadConfig reads the configuration; its findings are printed, and one of
 // severity error ends the command.
-func loadConfig(streams Streams, path string) (daemon.Config, error) {
-	cfg, findings, err := daemon.LoadConfig(path)
+func loadConfig(streams Streams, path string) (config.Config, error) {
+	cfg, findings, err := config.Load(path)
 	if err != nil {
 		return cfg, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/config"
 	"reconciler/internal/daemon"
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
@@ -250,8 +251,8 @@ type planner interface {
 type session struct {
 	engine planner
 	close  func()
-	source daemon.SourceConfig
-	policy daemon.PolicyConfig
+	source config.Source
+	policy config.Policy
 	loaded daemon.Loaded
 	// basis is the snapshot's; zero where there is none.
 	basis report.Basis
@@ -274,7 +275,7 @@ func openEngine(ctx context.Context, streams Streams, opts sessionOptions) (*ses
 	}
 	cfg.Log.Level = "warn"
 	if opts.path != "" {
-		cfg.Source = daemon.SourceConfig{Folder: &daemon.FolderConfig{Path: opts.path}}
+		cfg.Source = config.Source{Folder: &config.Folder{Path: opts.path}}
 	}
 	cfg.Safety.AllowDeletions = cfg.Safety.AllowDeletions || opts.allowDeletions
 	snapshot, basis, err := opts.snapshot.read(ctx, streams, cfg, time.Now())

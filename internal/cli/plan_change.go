@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 	"reconciler/internal/daemon"
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
@@ -38,7 +39,7 @@ type change struct {
 // readChange reads both ends of a change. Base is where head left it, so that
 // what was merged since is no part of the change; the policies are those of
 // the base as it is now, for a change must not bring its own.
-func readChange(ctx context.Context, opts changeOptions, cfg daemon.SourceConfig) (change, error) {
+func readChange(ctx context.Context, opts changeOptions, cfg config.Source) (change, error) {
 	limits := source.DefaultLimits()
 	clone, err := git.OpenLocal(cmp.Or(opts.repo, "."), limits)
 	if err != nil {
@@ -112,7 +113,7 @@ func workTreeSnapshot(ctx context.Context, root, path string) (source.Snapshot, 
 
 // folderInClone is the folder of declarations as it is named in the clone: the
 // git source's path, or the source's folder where that lies in the clone.
-func folderInClone(cfg daemon.SourceConfig, root string) (string, error) {
+func folderInClone(cfg config.Source, root string) (string, error) {
 	if cfg.Folder == nil {
 		return strings.Trim(cfg.Git.Path, "/"), nil
 	}

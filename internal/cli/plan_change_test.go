@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/daemon"
+	"reconciler/internal/config"
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -74,15 +74,15 @@ func TestNewFindingsAreThoseThatBaseDoesNotHave(t *testing.T) {
 func TestFolderInCloneIsNamedFromItsRoot(t *testing.T) {
 	root := t.TempDir()
 	for name, test := range map[string]struct {
-		source daemon.SourceConfig
+		source config.Source
 		want   string
 		fails  bool
 	}{
-		"git":             {source: daemon.SourceConfig{Git: &daemon.GitConfig{Path: "/a/b/"}}, want: "a/b"},
-		"git at the root": {source: daemon.SourceConfig{Git: &daemon.GitConfig{}}},
-		"folder":          {source: daemon.SourceConfig{Folder: &daemon.FolderConfig{Path: filepath.Join(root, "a", "b")}}, want: "a/b"},
-		"the root":        {source: daemon.SourceConfig{Folder: &daemon.FolderConfig{Path: root}}},
-		"outside":         {source: daemon.SourceConfig{Folder: &daemon.FolderConfig{Path: filepath.Dir(root)}}, fails: true},
+		"git":             {source: config.Source{Git: &config.Git{Path: "/a/b/"}}, want: "a/b"},
+		"git at the root": {source: config.Source{Git: &config.Git{}}},
+		"folder":          {source: config.Source{Folder: &config.Folder{Path: filepath.Join(root, "a", "b")}}, want: "a/b"},
+		"the root":        {source: config.Source{Folder: &config.Folder{Path: root}}},
+		"outside":         {source: config.Source{Folder: &config.Folder{Path: filepath.Dir(root)}}, fails: true},
 	} {
 		got, err := folderInClone(test.source, root)
 		if got != test.want || (err != nil) != test.fails {

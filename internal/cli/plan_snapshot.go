@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"reconciler/internal/daemon"
+	"reconciler/internal/config"
 	"reconciler/internal/manifest"
 	"reconciler/internal/providers"
 	"reconciler/internal/report"
@@ -62,7 +62,7 @@ func (o *snapshotOptions) check(plan *planOptions) error {
 
 // read reads the snapshot and holds it to the configuration and its age; nil
 // where none was asked for.
-func (o *snapshotOptions) read(ctx context.Context, streams Streams, cfg daemon.Config, now time.Time) (*report.Snapshot, report.Basis, error) {
+func (o *snapshotOptions) read(ctx context.Context, streams Streams, cfg config.Config, now time.Time) (*report.Snapshot, report.Basis, error) {
 	if o.from == "" {
 		return nil, report.Basis{}, nil
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/daemon"
+	"reconciler/internal/config"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
 	"reconciler/internal/report"
@@ -81,10 +81,10 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 	if err != nil {
 		return err
 	}
-	var cfg daemon.Config
+	var cfg config.Config
 	if opts.config != "" {
 		var found []finding.Finding
-		if cfg, found, err = daemon.LoadConfig(opts.config); err != nil {
+		if cfg, found, err = config.Load(opts.config); err != nil {
 			return err
 		}
 		findings = append(findings, found...)

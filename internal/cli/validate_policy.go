@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/daemon"
+	"reconciler/internal/config"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
 )
@@ -49,7 +49,7 @@ func readPolicies(dir string) (manifest.Policies, []finding.Finding, error) {
 // policyRoots are the folders whose names are not part of the paths that
 // policies speak of: those that were named, and the one that the configured
 // source follows, as it is named from here.
-func policyRoots(paths []string, source daemon.SourceConfig) []string {
+func policyRoots(paths []string, source config.Source) []string {
 	var roots []string
 	for _, path := range paths {
 		if info, err := os.Stat(path); err == nil && info.IsDir() {

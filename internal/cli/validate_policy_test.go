@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"reconciler/internal/daemon"
+	"reconciler/internal/config"
 )
 
 func TestReadPoliciesWantsPolicies(t *testing.T) {
@@ -39,11 +39,11 @@ func TestPolicyRootsAreTheFoldersThatPathsBeginAt(t *testing.T) {
 	if err := os.WriteFile("a.yaml", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got := policyRoots([]string{"./declarations/", "a.yaml"}, daemon.SourceConfig{Git: &daemon.GitConfig{Path: "bindings"}})
+	got := policyRoots([]string{"./declarations/", "a.yaml"}, config.Source{Git: &config.Git{Path: "bindings"}})
 	if diff := cmp.Diff([]string{"declarations", "bindings"}, got); diff != "" {
 		t.Error(diff)
 	}
-	got = policyRoots([]string{"a.yaml"}, daemon.SourceConfig{Folder: &daemon.FolderConfig{Path: filepath.Join(dir, "declarations")}})
+	got = policyRoots([]string{"a.yaml"}, config.Source{Folder: &config.Folder{Path: filepath.Join(dir, "declarations")}})
 	if diff := cmp.Diff([]string{"declarations"}, got); diff != "" {
 		t.Error(diff)
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 
+	"reconciler/internal/config"
 	"reconciler/internal/secrets"
 	"reconciler/internal/server"
 )
@@ -20,16 +21,8 @@ const (
 	maxAPIToken = 4 << 10
 )
 
-// APIConfig is the daemon's answers over TLS, for whoever has a token.
-type APIConfig struct {
-	Listen    string `yaml:"listen"`
-	CertFile  string `yaml:"certFile"`
-	KeyFile   string `yaml:"keyFile"`
-	TokenFile string `yaml:"tokenFile"`
-}
-
 // api is the server's part for a configuration; nil where there is none.
-func (l *longLived) api(c *APIConfig) *server.API {
+func (l *longLived) api(c *config.API) *server.API {
 	if c == nil {
 		return nil
 	}
@@ -38,7 +31,7 @@ func (l *longLived) api(c *APIConfig) *server.API {
 }
 
 // socketGroup is the number of the configured group; nil where there is none.
-func (c *ServerConfig) socketGroup() (*int, error) {
+func socketGroup(c config.Server) (*int, error) {
 	if c.SocketGroup == "" {
 		return nil, nil //nolint:nilnil // No group is no error.
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/config"
 	"reconciler/internal/secrets"
 )
 
@@ -50,11 +51,11 @@ func TestTheAPIsTokenIsReadAnewForEveryQuestion(t *testing.T) {
 }
 
 func TestTheSocketsGroupHasToBeThere(t *testing.T) {
-	none := ServerConfig{SocketGroup: "no-such-group-anywhere"}
-	if g, err := none.socketGroup(); err == nil || !strings.Contains(err.Error(), "server.socketGroup: ") || g != nil {
+	none := config.Server{SocketGroup: "no-such-group-anywhere"}
+	if g, err := socketGroup(none); err == nil || !strings.Contains(err.Error(), "server.socketGroup: ") || g != nil {
 		t.Errorf("got %v, %v", g, err)
 	}
-	if g, err := new(ServerConfig).socketGroup(); err != nil || g != nil {
+	if g, err := socketGroup(config.Server{}); err != nil || g != nil {
 		t.Errorf("without a group: %v, %v", g, err)
 	}
 }

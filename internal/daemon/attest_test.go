@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/server"
 )
@@ -14,7 +15,7 @@ func (w *world) byHand(names ...string) {
 	for i, c := range w.config.Instances {
 		for _, name := range names {
 			if c.Name == name {
-				w.config.Instances[i] = InstanceConfig{Name: name, Region: c.Region, Driver: "console"}
+				w.config.Instances[i] = config.Instance{Name: name, Region: c.Region, Driver: "console"}
 			}
 		}
 	}

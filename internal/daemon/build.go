@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 	"reconciler/internal/manifest"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -26,7 +27,7 @@ import (
 
 // Options are what an Engine is built from.
 type Options struct {
-	Config Config
+	Config config.Config
 	// LogTo takes the log lines; nil discards them.
 	LogTo io.Writer
 	// Redactor learns every secret that is read, so that a caller can pass what
@@ -107,7 +108,7 @@ type longLived struct {
 // generation are the parts that are built of one configuration and go with it.
 type generation struct {
 	*longLived
-	config    Config
+	config    config.Config
 	source    source.Source
 	instances []*instance
 	trial     trial
@@ -159,7 +160,7 @@ func Build(ctx context.Context, opts Options) (_ *Engine, err error) {
 	e := &Engine{longLived: &longLived{
 		outside: opts, now: opts.Now, cache: manifest.NewCache(), told: opts.Events, happened: newEventLog(opts.Now()), redactor: opts.Redactor,
 	}}
-	e.level.Set(opts.Config.Log.level())
+	e.level.Set(logLevel(opts.Config.Log))
 	e.log = newLog(opts.LogTo, opts.Config.Log.Format, &e.level, opts.Redactor)
 	e.metrics = newMetrics(e.sights())
 	e.taken()
@@ -194,7 +195,7 @@ func (e *Engine) hold() (g *generation, done func()) {
 
 // generate builds all that goes with a configuration. Nothing of it runs yet,
 // and no call is made.
-func (l *longLived) generate(config Config) (_ *generation, err error) {
+func (l *longLived) generate(config config.Config) (_ *generation, err error) {
 	g := &generation{longLived: l, config: config, looks: make(chan look), unfollowed: make(chan struct{})}
 	defer func() {
 		if err != nil {
@@ -213,7 +214,7 @@ func (l *longLived) generate(config Config) (_ *generation, err error) {
 	}
 	out := newOutside(opts, l.redactor)
 	if g.vault = out.vault(); g.vault != nil {
-		g.release = append(g.release, func() error { return closeVault(g.vault, config.Server.forAnswers()) })
+		g.release = append(g.release, func() error { return closeVault(g.vault, config.Server.ForAnswers()) })
 	}
 	if err := out.err(); err != nil {
 		return nil, err
@@ -231,15 +232,15 @@ func (l *longLived) generate(config Config) (_ *generation, err error) {
 		i.missing.Store(new("not observed yet"))
 		o := reconcile.Options{
 			Instance: plan.Instance{Name: cfg.Name, Region: cfg.Region}, Registry: driver, Hosts: out.hosts, Sites: out.sites,
-			Tokens: out.tokens, Store: l.store, Key: key, Policy: policy(config), Windows: config.windowsOf(cfg),
-			HostMemory: config.Sync.DriftInterval, Grace: config.Server.forCalls(), Events: g.event, Now: l.now,
+			Tokens: out.tokens, Store: l.store, Key: key, Policy: config.PlanPolicy(), Windows: config.WindowsOf(cfg),
+			HostMemory: config.Sync.DriftInterval, Grace: config.Server.ForCalls(), Events: g.event, Now: l.now,
 		}
 		if opts.ReadOnly {
 			o = onlyLooking(o)
 		}
 		i.reconciler = reconcile.New(o)
 		i.loop = reconcile.NewLoop(i.reconciler, reconcile.LoopOptions{
-			DriftInterval: config.Sync.DriftInterval, Jitter: config.Sync.vary, After: opts.After,
+			DriftInterval: config.Sync.DriftInterval, Jitter: config.Sync.Vary, After: opts.After,
 		})
 		g.instances = append(g.instances, i)
 	}
@@ -323,7 +324,7 @@ func (e *Engine) Memory(name string) (server.Memory, error) {
 	intents, errIntents := e.store.Intents(ctx, name)
 	efforts, errEfforts := e.store.Efforts(ctx, name)
 	suspensions, errSuspensions := e.store.Suspensions(ctx, name)
-	revision, errRevision := e.store.Revision(ctx, e.present().config.sourceKey())
+	revision, errRevision := e.store.Revision(ctx, e.present().config.SourceKey())
 	return server.Memory{Records: records, Intents: intents, Efforts: efforts, Suspensions: suspensions, Revision: revision},
 		errors.Join(errRecords, errIntents, errEfforts, errSuspensions, errRevision)
 }
@@ -349,14 +350,4 @@ func closeVault(client *vault.Client, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	return client.Close(ctx)
-}
-
-func policy(c Config) plan.Policy {
-	return plan.Policy{
-		MaxDeletionPercent: c.Safety.MaxDeletionPercent, MinDeletions: c.Safety.MinDeletions,
-		AllowDeletions: c.Safety.AllowDeletions, ExpiryWarnings: c.ExpiryWarnings,
-		AllowAddressChangeWithSecret: c.Policy.AllowAddressChangeWithSecret,
-		// Looked for too seldom, no drift would ever count as a fight.
-		MaxRepairs: c.Drift.MaxRepairs, PersonDeadline: c.People.Deadline, RepairsWithin: max(c.Drift.Within, 2*time.Duration(c.Drift.MaxRepairs)*c.Sync.DriftInterval),
-	}
 }

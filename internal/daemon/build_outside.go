@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 	"reconciler/internal/providers"
 	"reconciler/internal/providers/bitbucket"
 	"reconciler/internal/providers/codeup"
@@ -46,7 +47,7 @@ func buildSource(o Options) (source.Source, error) {
 	return git.New(opts)
 }
 
-func gitAuth(a GitAuthConfig) git.Auth {
+func gitAuth(a config.GitAuth) git.Auth {
 	switch {
 	case a.Basic != nil:
 		return git.Auth{Basic: &git.Basic{Username: a.Basic.Username, Password: git.SecretFile(a.Basic.PasswordFile)}}
@@ -205,7 +206,7 @@ func buildSites(opts Options) (map[binding.Platform]reconcile.Site, error) {
 
 // observed gives a host that is bound by OAuth the token to look at it with,
 // where one is configured.
-func observed(host providers.Provider, observer *ObserverConfig, tokens reconcile.TokenReader) reconcile.Host {
+func observed(host providers.Provider, observer *config.Observer, tokens reconcile.TokenReader) reconcile.Host {
 	if observer == nil {
 		return host
 	}
@@ -246,7 +247,7 @@ func (h *observedHost) token(ctx context.Context, given secrets.Secret) (secrets
 }
 
 // buildDriver makes the driver of one instance.
-func buildDriver(c InstanceConfig, redactor *secrets.Redactor, calls *callMetrics) (registry.Driver, error) {
+func buildDriver(c config.Instance, redactor *secrets.Redactor, calls *callMetrics) (registry.Driver, error) {
 	if c.Driver == "console" {
 		return console.New(c.Name, c.Region), nil
 	}
@@ -257,7 +258,7 @@ func buildDriver(c InstanceConfig, redactor *secrets.Redactor, calls *callMetric
 	})
 }
 
-func credentials(c *CredentialsConfig, redactor *secrets.Redactor) personal.Credentials {
+func credentials(c *config.Credentials, redactor *secrets.Redactor) personal.Credentials {
 	switch {
 	case c == nil:
 		return personal.Credentials{Kind: personal.DefaultChain}
@@ -277,7 +278,7 @@ func credentials(c *CredentialsConfig, redactor *secrets.Redactor) personal.Cred
 
 // staticKeys reads an access key from its files at each call, so that one that
 // was exchanged is taken up. The driver wipes what it is given.
-func staticKeys(c StaticConfig, redactor *secrets.Redactor) func(context.Context) (personal.Keys, error) {
+func staticKeys(c config.Static, redactor *secrets.Redactor) func(context.Context) (personal.Keys, error) {
 	return func(context.Context) (personal.Keys, error) {
 		id, err := readKey(c.AccessKeyIDFile)
 		if err != nil {

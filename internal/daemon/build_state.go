@@ -46,7 +46,7 @@ func (l *longLived) openState(ctx context.Context, opts Options) error {
 		if err != nil {
 			return fmt.Errorf("state: ask the running daemon: %w", err)
 		}
-		if err := l.remember(ctx, memory, config.sourceKey()); err != nil {
+		if err := l.remember(ctx, memory, config.SourceKey()); err != nil {
 			return fmt.Errorf("state: %w", err)
 		}
 		if i++; i == len(config.Instances) {

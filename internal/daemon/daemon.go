@@ -5,13 +5,7 @@ package daemon
 import (
 	"context"
 	"sync"
-	"time"
 )
-
-// forCalls is the part of the grace period that calls in flight have to end,
-// forAnswers that of answers to people, and once more that of Vault's sign-out.
-func (c ServerConfig) forCalls() time.Duration   { return c.GracePeriod * 4 / 6 }
-func (c ServerConfig) forAnswers() time.Duration { return c.GracePeriod / 6 }
 
 // Run follows the source and keeps every instance as declared until ctx ends;
 // then calls in flight end, the state is written, and it returns nil, within
@@ -24,10 +18,10 @@ func Run(ctx context.Context, e *Engine, reload Reload) error {
 	}
 	listening.serve()
 	g := e.present()
-	e.log.Info("started", "instances", len(g.instances), "source", g.config.sourceKey(), "listen", listening.server.Address(),
+	e.log.Info("started", "instances", len(g.instances), "source", g.config.SourceKey(), "listen", listening.server.Address(),
 		"socket", g.config.Server.Socket, "api", listening.server.APIAddress(), "webhooks", listening.webhookAddress())
 	(&reloader{Engine: e, reload: reload}).run(ctx)
-	if err := listening.close(ctx, e.present().config.Server.forAnswers()); err != nil {
+	if err := listening.close(ctx, e.present().config.Server.ForAnswers()); err != nil {
 		return err
 	}
 	e.log.Info("stopped")

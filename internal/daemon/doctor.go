@@ -30,7 +30,7 @@ type DoctorOptions struct {
 	// Options are those of Build. LogTo, Events and ReadOnly mean nothing
 	// here: nothing is ever written.
 	Options
-	// Path names the configuration, Findings are what LoadConfig found in it.
+	// Path names the configuration, Findings are what config.Load found in it.
 	Path     string
 	Findings []finding.Finding
 	// Bindings are the names to look at; none means all.
@@ -71,7 +71,7 @@ func Diagnose(ctx context.Context, o DoctorOptions) []report.Check {
 	return checks
 }
 
-// configuration tells what LoadConfig found.
+// configuration tells what config.Load found.
 func configuration(o DoctorOptions) []report.Check {
 	l := &list{group: "Configuration"}
 	for _, f := range o.Findings {
@@ -117,7 +117,7 @@ func newDoctor(o DoctorOptions) *doctor {
 func (d *doctor) close() {
 	if client := d.outside.vault(); client != nil {
 		// A login that cannot be given back ends by itself.
-		_ = closeVault(client, d.o.Config.Server.forAnswers())
+		_ = closeVault(client, d.o.Config.Server.ForAnswers())
 	}
 }
 

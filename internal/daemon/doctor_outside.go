@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 	"reconciler/internal/providers"
 	"reconciler/internal/registry"
 	"reconciler/internal/secrets"
@@ -57,7 +58,7 @@ func (d *doctor) store(ctx context.Context, l *list) {
 
 // registry asks one instance whether it takes our credentials, what its driver
 // can do there, and whether it has the declared image repositories.
-func (d *doctor) registry(ctx context.Context, l *list, c InstanceConfig) {
+func (d *doctor) registry(ctx context.Context, l *list, c config.Instance) {
 	const credentials, instance = "credentials", "instance"
 	driver, err := buildDriver(c, d.redactor, nil)
 	if err != nil {
@@ -160,8 +161,8 @@ func (d *doctor) hosts(ctx context.Context, l *list) {
 	c := d.o.Config.CodeHosts
 	for _, h := range []struct {
 		platform binding.Platform
-		config   CodeHostConfig
-	}{{binding.Codeup, CodeHostConfig{Endpoint: c.Codeup.Endpoint}}, {binding.GitHub, c.GitHub}, {binding.Bitbucket, c.Bitbucket}} {
+		config   config.CodeHost
+	}{{binding.Codeup, config.CodeHost{Endpoint: c.Codeup.Endpoint}}, {binding.GitHub, c.GitHub}, {binding.Bitbucket, c.Bitbucket}} {
 		if d.needed(h.platform) || h.config.Observer != nil {
 			d.reach(ctx, l, h.platform.Title(), h.config.Endpoint)
 		} else {
@@ -236,7 +237,7 @@ type observerChecker interface {
 }
 
 // observer asks about the token that a host is looked at with.
-func (d *doctor) observer(ctx context.Context, l *list, p binding.Platform, c ObserverConfig) {
+func (d *doctor) observer(ctx context.Context, l *list, p binding.Platform, c config.Observer) {
 	object := "observer token of " + p.Title() + " in " + c.Vault.String()
 	host, _ := d.outside.hosts[p].(*observedHost)
 	if host == nil {

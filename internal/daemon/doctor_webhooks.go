@@ -9,7 +9,7 @@ import (
 // the port, can be used. That a host can reach the port is not seen from here.
 func (d *doctor) webhooks(_ context.Context, l *list) {
 	c := d.o.Config.Webhooks
-	for _, sender := range d.o.Config.webhookSettings().Senders {
+	for _, sender := range d.o.Config.WebhookSettings().Senders {
 		if err := sender.Check(); err != nil {
 			l.no("webhook-secret", sender.Name, "Unusable", err.Error(), "mount the file, readable by the daemon's user: without it the daemon does not start")
 			continue

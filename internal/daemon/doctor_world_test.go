@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"reconciler/internal/config"
 	"reconciler/internal/daemon"
 	"reconciler/internal/finding"
 	"reconciler/internal/report"
@@ -93,7 +94,7 @@ func builds(image, source, trigger string) string {
 }
 
 // config writes the configuration and loads it.
-func (p *patient) config(gitURL string) (daemon.Config, string) {
+func (p *patient) config(gitURL string) (config.Config, string) {
 	p.t.Helper()
 	text := fmt.Sprintf(`apiVersion: reconciler/v1alpha1
 kind: Configuration
@@ -122,11 +123,11 @@ instances:
 	}
 	text += "  - {name: hand, region: cn-beijing, driver: console}\n"
 	path := p.write("reconciler.yaml", text)
-	config, found, err := daemon.LoadConfig(path)
+	cfg, found, err := config.Load(path)
 	if err != nil || finding.HasErrors(found) {
 		p.t.Fatal(err, found)
 	}
-	return config, path
+	return cfg, path
 }
 
 func (p *patient) write(name, content string) string {

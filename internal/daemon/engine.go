@@ -144,13 +144,3 @@ func (e *Engine) Apply(ctx context.Context, loaded Loaded, planned plan.Plan) (r
 	}
 	return total, g.trust(ctx, loaded.Desired.Revision)
 }
-
-// sourceKey names the source in the state file, so that another source's
-// revisions are not taken for this one's.
-func (c *Config) sourceKey() string {
-	if f := c.Source.Folder; f != nil {
-		return "folder " + f.Path
-	}
-	g := c.Source.Git
-	return "git " + g.URL + " " + g.Branch + " " + g.Path
-}

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"runtime/debug"
 	"time"
 
@@ -79,13 +78,6 @@ func (f *follower) watch(ctx context.Context) <-chan struct{} {
 	}
 	f.unwatched = err != nil
 	return changes
-}
-
-// vary changes a pause by up to the configured part either way, so that many
-// daemons do not ask one server at the same second.
-func (s SyncConfig) vary(pause time.Duration) time.Duration {
-	spread := (rand.Float64()*2 - 1) * s.Jitter //nolint:gosec // Jitter is no secret.
-	return time.Duration(float64(pause) * (1 + spread))
 }
 
 // safely does one step. What fails changes nothing: the last snapshot stands.
@@ -185,7 +177,7 @@ func (f *follower) hand(ctx context.Context, snapshot source.Snapshot) error {
 	desired := loaded.Desired
 	f.last, f.seen = &snapshot, desired.Revision
 	f.loaded.Store(&loaded)
-	f.tell(report.Event{Type: report.EventNormal, Reason: "SnapshotRead", Message: f.config.sourceKey(), Revision: desired.Revision})
+	f.tell(report.Event{Type: report.EventNormal, Reason: "SnapshotRead", Message: f.config.SourceKey(), Revision: desired.Revision})
 	f.log.Info("snapshot", "revision", desired.Revision, "bindings", len(desired.Declarations),
 		"broken_files", len(desired.Broken), "rewritten", desired.Rewritten)
 	for _, finding := range loaded.Findings {

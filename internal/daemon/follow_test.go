@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 )
 
 func TestAGitServerThatIsDownChangesNothing(t *testing.T) {
@@ -97,8 +98,8 @@ func TestAFolderIsFollowedWithoutWaitingForTheInterval(t *testing.T) {
 			w.populate(map[string]string{"pay.yaml": before})
 			dir := t.TempDir()
 			tt.make(dir)
-			w.config.Source = SourceConfig{Folder: &FolderConfig{Path: dir}}
-			w.config.Sync = SyncConfig{Interval: time.Hour, DriftInterval: time.Hour}
+			w.config.Source = config.Source{Folder: &config.Folder{Path: dir}}
+			w.config.Sync = config.Sync{Interval: time.Hour, DriftInterval: time.Hour}
 			p := w.start()
 			p.ready("pay")
 			tt.change(dir)
@@ -112,7 +113,7 @@ func TestAFolderThatComesLaterIsFollowed(t *testing.T) {
 	text := gitlabAt("pay", prod)
 	w.populate(map[string]string{"pay.yaml": text})
 	dir := filepath.Join(t.TempDir(), "later")
-	w.config.Source = SourceConfig{Folder: &FolderConfig{Path: dir}}
+	w.config.Source = config.Source{Folder: &config.Folder{Path: dir}}
 	p := w.start()
 	p.logged("folder is not watched")
 	p.logged("source not read")

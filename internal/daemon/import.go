@@ -39,12 +39,12 @@ type repositoryLister interface {
 // written, no secret is read, and no code host is asked. Told, if not nil,
 // hears how many of the questions were answered, from several goroutines.
 func (e *Engine) Import(ctx context.Context, name string, told func(done, of int)) (Found, error) {
-	config := e.present().config
-	at := slices.IndexFunc(config.Instances, func(i InstanceConfig) bool { return i.Name == name })
+	c := e.present().config
+	at := slices.Index(c.InstanceNames(), name)
 	if at < 0 {
-		return Found{}, fmt.Errorf("import: the configuration has no instance %q; it has %s", name, strings.Join(config.InstanceNames(), ", "))
+		return Found{}, fmt.Errorf("import: the configuration has no instance %q; it has %s", name, strings.Join(c.InstanceNames(), ", "))
 	}
-	cfg := config.Instances[at]
+	cfg := c.Instances[at]
 	driver, err := buildDriver(cfg, e.redactor, nil)
 	if err != nil {
 		return Found{}, err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/sandbox"
 )
@@ -102,7 +103,7 @@ func TestAnInstanceWithoutAnAPIShowsAPersonsSteps(t *testing.T) {
 	w := newWorld(t)
 	files := map[string]string{"edge.yaml": gitlabAt("edge", edge), "pay.yaml": gitlabAt("pay", prod)}
 	w.populate(files)
-	w.config.Instances[1] = InstanceConfig{Name: edge, Region: "cn-shanghai", Driver: "console"}
+	w.config.Instances[1] = config.Instance{Name: edge, Region: "cn-shanghai", Driver: "console"}
 	w.commit(files)
 	p := w.start()
 	p.ready("pay")

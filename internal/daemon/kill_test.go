@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 	"reconciler/internal/server"
 	"reconciler/internal/state"
 )
@@ -46,8 +47,8 @@ func buildProgram(t *testing.T) *program {
 func (p *program) configure() {
 	p.t.Helper()
 	p.w.fromFile()
-	p.w.config.Sync = SyncConfig{Interval: time.Second, DriftInterval: time.Second}
-	p.w.config.Drift = DriftConfig{MaxRepairs: 100, Within: time.Second}
+	p.w.config.Sync = config.Sync{Interval: time.Second, DriftInterval: time.Second}
+	p.w.config.Drift = config.Drift{MaxRepairs: 100, Within: time.Second}
 	p.w.writeConfig(p.w.config)
 }
 

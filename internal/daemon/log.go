@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 
+	"reconciler/internal/config"
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
 )
@@ -32,8 +33,8 @@ func (h harmlessJSON) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// level is the least level that is logged.
-func (c LogConfig) level() slog.Level {
+// logLevel is the least level that is logged.
+func logLevel(c config.Log) slog.Level {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
 		return slog.LevelInfo // The schema has refused any other word.

@@ -27,7 +27,7 @@ func (e *Engine) listen(ctx context.Context) (*ports, error) {
 		return nil, err
 	}
 	take()
-	group, err := c.Server.socketGroup()
+	group, err := socketGroup(c.Server)
 	if err != nil {
 		return nil, err
 	}

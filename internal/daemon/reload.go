@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"sync"
 
+	"reconciler/internal/config"
 	"reconciler/internal/finding"
 	"reconciler/internal/report"
 	"reconciler/internal/source/folder"
@@ -88,12 +88,12 @@ func (r *reloader) unchanged() bool {
 	if r.reload.Path == "" {
 		return true
 	}
-	data, err := readLimited(r.reload.Path)
+	data, err := config.Read(r.reload.Path)
 	if err != nil {
 		return false
 	}
-	config, _, err := parseConfig(r.reload.Path, data)
-	if err != nil || !reflect.DeepEqual(config, r.present().config) {
+	read, _, err := config.Parse(r.reload.Path, data)
+	if err != nil || !reflect.DeepEqual(read, r.present().config) {
 		return false
 	}
 	r.tried = data
@@ -103,7 +103,7 @@ func (r *reloader) unchanged() bool {
 // changed takes the configuration if the file holds another than the one that
 // was tried last.
 func (r *reloader) changed(ctx context.Context, stop func()) func() {
-	data, err := readLimited(r.reload.Path)
+	data, err := config.Read(r.reload.Path)
 	if err == nil && r.tried != nil && bytes.Equal(data, r.tried) {
 		return stop
 	}
@@ -127,7 +127,7 @@ func (r *reloader) take(ctx context.Context, stop func()) func() {
 	}
 	stop = r.exchange(ctx, stop, next)
 	r.taken()
-	r.log.Info("configuration taken", "path", r.reload.Path, "instances", len(next.instances), "source", next.config.sourceKey())
+	r.log.Info("configuration taken", "path", r.reload.Path, "instances", len(next.instances), "source", next.config.SourceKey())
 	r.tell(report.Event{Type: report.EventNormal, Reason: "ConfigurationTaken", Message: r.reload.Path})
 	return stop
 }
@@ -146,30 +146,26 @@ func (r *reloader) next() (_ *generation, found []finding.Finding, err error) {
 	if r.reload.Path == "" {
 		return nil, nil, errors.New("this daemon was started without a configuration file")
 	}
-	r.tried, err = readLimited(r.reload.Path)
+	r.tried, err = config.Read(r.reload.Path)
 	if err != nil {
 		return nil, nil, err
 	}
-	config, check, err := parseConfig(r.reload.Path, r.tried)
+	next, found, err := config.ParseNext(r.reload.Path, r.tried, r.present().config)
 	if err != nil {
 		return nil, nil, err
 	}
-	if !finding.HasErrors(check.found) {
-		check.fixed(r.present().config, config)
-	}
-	found = finding.Sort(check.found)
 	if finding.HasErrors(found) {
 		return nil, found, errRefused
 	}
-	next, err := r.generate(config)
+	g, err := r.generate(next)
 	if err != nil {
 		return nil, found, err
 	}
-	if next.takeWebhooks, err = r.webhooks.prepare(config); err != nil {
-		next.close()
+	if g.takeWebhooks, err = r.webhooks.prepare(next); err != nil {
+		g.close()
 		return nil, found, err
 	}
-	return next, found, nil
+	return g, found, nil
 }
 
 // exchange ends the running generation, hands what it has in memory to the
@@ -183,7 +179,7 @@ func (r *reloader) exchange(ctx context.Context, stop func(), next *generation) 
 	r.current.Store(next)
 	r.exchanging.Unlock()
 	next.takeWebhooks()
-	r.level.Set(next.config.Log.level())
+	r.level.Set(logLevel(next.config.Log))
 	stop = next.start(ctx)
 	// Its Vault session ends while the next one works.
 	r.leaving.Go(before.close)
@@ -205,7 +201,7 @@ func (g *generation) inherit(before *generation) {
 			i.missing.Store(old.missing.Load())
 		}
 	}
-	if g.config.sourceKey() == before.config.sourceKey() {
+	if g.config.SourceKey() == before.config.SourceKey() {
 		g.follower.last = before.follower.last
 		g.follower.expected = before.follower.expected
 	}
@@ -214,7 +210,7 @@ func (g *generation) inherit(before *generation) {
 // asksAs says that an instance is the same as in the generation before, and
 // that code hosts and Vault are asked in the same way.
 func (g *generation) asksAs(before *generation, name string) bool {
-	of := func(c Config) InstanceConfig {
+	of := func(c config.Config) config.Instance {
 		i := c.Instances[slices.Index(c.InstanceNames(), name)]
 		i.RequestsPerSecond, i.Burst = 0, 0
 		return i
@@ -222,42 +218,4 @@ func (g *generation) asksAs(before *generation, name string) bool {
 	return reflect.DeepEqual(of(g.config), of(before.config)) &&
 		reflect.DeepEqual(g.config.CodeHosts, before.config.CodeHosts) &&
 		reflect.DeepEqual(g.config.Vault, before.config.Vault)
-}
-
-// fixedField is a field that a running daemon cannot exchange.
-type fixedField struct{ path, value string }
-
-func (c *Config) fixedFields() []fixedField {
-	var hooks WebhooksConfig
-	if c.Webhooks != nil {
-		hooks = *c.Webhooks
-	}
-	var api APIConfig
-	if c.Server.API != nil {
-		api = *c.Server.API
-	}
-	return []fixedField{
-		{"server.socketGroup", c.Server.SocketGroup},
-		{"server.api.listen", api.Listen},
-		{"server.api.certFile", api.CertFile},
-		{"server.api.keyFile", api.KeyFile},
-		{"server.api.tokenFile", api.TokenFile},
-		{"state.path", filepath.Clean(c.State.Path)},
-		{"server.listen", c.Server.Listen},
-		{"server.socket", filepath.Clean(c.Server.Socket)},
-		{"log.format", c.Log.Format},
-		{"webhooks.listen", hooks.Listen},
-		{"webhooks.certFile", hooks.CertFile},
-		{"webhooks.keyFile", hooks.KeyFile},
-	}
-}
-
-// fixed adds a finding for each field that would need a restart.
-func (c *configCheck) fixed(running, next Config) {
-	were := running.fixedFields()
-	for n, f := range next.fixedFields() {
-		if f != were[n] {
-			c.add("config-restart", f.path, "%s is %q here, and %q in the running daemon", f.path, f.value, were[n].value)
-		}
-	}
 }

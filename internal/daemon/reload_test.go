@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/server"
@@ -82,7 +83,7 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 	p := w.start()
 	p.ready("pay")
 	good, running := w.config, p.engine.present()
-	with := func(change func(*Config)) string {
+	with := func(change func(*config.Config)) string {
 		c := good
 		change(&c)
 		return configText(w, c)
@@ -90,11 +91,11 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 	for n, tt := range []struct{ name, text, code, says string }{
 		{"no YAML", "a: [", "", "severity=error"},
 		{"an unknown field", configText(w, good) + "sorce: {}\n", "", "sorce"},
-		{"another state file", with(func(c *Config) { c.State.Path += "2" }), "config-restart", "state.path"},
-		{"another port", with(func(c *Config) { c.Server.Listen = "127.0.0.1:1" }), "config-restart", "server.listen"},
-		{"another socket", with(func(c *Config) { c.Server.Socket += "2" }), "config-restart", "server.socket"},
-		{"another format", with(func(c *Config) { c.Log.Format = "json" }), "config-restart", "log.format"},
-		{"a good part and a bad one", with(func(c *Config) { c.Log.Level, c.Sync.Interval = "error", time.Millisecond }), "config-duration", "sync.interval"},
+		{"another state file", with(func(c *config.Config) { c.State.Path += "2" }), "config-restart", "state.path"},
+		{"another port", with(func(c *config.Config) { c.Server.Listen = "127.0.0.1:1" }), "config-restart", "server.listen"},
+		{"another socket", with(func(c *config.Config) { c.Server.Socket += "2" }), "config-restart", "server.socket"},
+		{"another format", with(func(c *config.Config) { c.Log.Format = "json" }), "config-restart", "log.format"},
+		{"a good part and a bad one", with(func(c *config.Config) { c.Log.Level, c.Sync.Interval = "error", time.Millisecond }), "config-duration", "sync.interval"},
 	} {
 		before := len(p.log.String())
 		w.writeFile(tt.text)
@@ -327,10 +328,10 @@ func put(t *testing.T, path string, data []byte) {
 func TestSecretsInFilesNeedNoReload(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		file func(*Config) string
+		file func(*config.Config) string
 	}{
-		{"a Vault token", func(c *Config) string { return c.Vault.Auth.TokenFile }},
-		{"an access key", func(c *Config) string { return c.Instances[0].Credentials.Static.AccessKeySecretFile }},
+		{"a Vault token", func(c *config.Config) string { return c.Vault.Auth.TokenFile }},
+		{"an access key", func(c *config.Config) string { return c.Instances[0].Credentials.Static.AccessKeySecretFile }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)

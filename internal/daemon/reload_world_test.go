@@ -17,6 +17,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"reconciler/internal/config"
 	"reconciler/internal/finding"
 )
 
@@ -25,7 +26,7 @@ import (
 // happens is a reload's doing.
 func (w *world) fromFile() (hangup func()) {
 	w.t.Helper()
-	w.config.Sync = SyncConfig{Interval: time.Hour, DriftInterval: time.Hour}
+	w.config.Sync = config.Sync{Interval: time.Hour, DriftInterval: time.Hour}
 	for i := range w.config.Instances {
 		w.config.Instances[i].RequestsPerSecond, w.config.Instances[i].Burst = 100, 100
 	}
@@ -33,16 +34,16 @@ func (w *world) fromFile() (hangup func()) {
 	asked := make(chan os.Signal, 1)
 	w.reload = Reload{Path: path, Asked: asked}
 	w.writeConfig(w.config)
-	config, found, err := LoadConfig(path)
+	cfg, found, err := config.Load(path)
 	if err != nil || finding.HasErrors(found) {
 		w.t.Fatalf("%v, %v", found, err)
 	}
-	w.config = config
+	w.config = cfg
 	return func() { asked <- syscall.SIGHUP }
 }
 
 // writeConfig puts a configuration in the old one's place at once.
-func (w *world) writeConfig(c Config) { w.writeFile(configText(w, c)) }
+func (w *world) writeConfig(c config.Config) { w.writeFile(configText(w, c)) }
 
 func (w *world) writeFile(text string) {
 	w.t.Helper()
@@ -57,7 +58,7 @@ func (w *world) writeFile(text string) {
 
 // configText is a configuration as a person would write it: without what is
 // empty.
-func configText(w *world, c Config) string {
+func configText(w *world, c config.Config) string {
 	w.t.Helper()
 	c.APIVersion, c.Kind = "reconciler/v1alpha1", "Configuration"
 	data, err := yaml.Marshal(c)
@@ -112,8 +113,8 @@ func (p *process) refused(n int) {
 }
 
 // without is a configuration without an instance.
-func without(c Config, instance string) Config {
-	c.Instances = slices.DeleteFunc(slices.Clone(c.Instances), func(i InstanceConfig) bool { return i.Name == instance })
+func without(c config.Config, instance string) config.Config {
+	c.Instances = slices.DeleteFunc(slices.Clone(c.Instances), func(i config.Instance) bool { return i.Name == instance })
 	return c
 }
 

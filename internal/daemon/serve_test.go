@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/server"
@@ -213,7 +214,7 @@ func TestLogsAreRedactedInBothFormats(t *testing.T) {
 			files := map[string]string{"pay.yaml": gitlabAt("pay", prod)}
 			w.populate(files)
 			w.commit(files)
-			w.config.Log = LogConfig{Level: "debug", Format: format}
+			w.config.Log = config.Log{Level: "debug", Format: format}
 			// A registry that says a token back.
 			w.outside.Registry.Faults.Add(sandbox.Fault{
 				Match: func(r *http.Request) bool { return r.Method == http.MethodPut }, Times: 1,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/sandbox"
 )
@@ -57,7 +58,7 @@ func TestAStopIsQuickAndQuiet(t *testing.T) {
 	}{
 		{"as soon as it runs", func(*testing.T, *world) func(*process) { return func(*process) {} }},
 		{"with nothing to do", func(_ *testing.T, w *world) func(*process) {
-			w.config.Sync = SyncConfig{Interval: time.Hour, DriftInterval: time.Hour}
+			w.config.Sync = config.Sync{Interval: time.Hour, DriftInterval: time.Hour}
 			return func(p *process) { p.ready("pay") }
 		}},
 		{"during a fetch that hangs", func(t *testing.T, w *world) func(*process) {

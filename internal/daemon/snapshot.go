@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
@@ -26,7 +27,7 @@ const snapshotPatience = 10 * time.Second
 // is left out. It is made of listed fields and went through the redactor.
 func (e *Engine) Snapshot(ctx context.Context) ([]byte, error) {
 	g := e.present()
-	revision, err := e.store.Revision(ctx, g.config.sourceKey())
+	revision, err := e.store.Revision(ctx, g.config.SourceKey())
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
@@ -39,7 +40,7 @@ func (e *Engine) Snapshot(ctx context.Context) ([]byte, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	s := report.Snapshot{Source: g.config.sourceKind(), Revision: revision}
+	s := report.Snapshot{Source: g.config.SourceKind(), Revision: revision}
 	for _, i := range instances {
 		if i != nil {
 			s.Instances = append(s.Instances, *i)
@@ -50,14 +51,6 @@ func (e *Engine) Snapshot(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	return []byte(e.redactor.Redact(text.String())), nil
-}
-
-// sourceKind is the part of sourceKey that says what a revision is one of.
-func (c *Config) sourceKind() string {
-	if c.Source.Folder != nil {
-		return "folder"
-	}
-	return "git"
 }
 
 // publish tells of an instance; nil where it was not looked at yet. While a
@@ -152,7 +145,7 @@ func sightingOf(told report.SnapshotInstance) reconcile.Sighting {
 }
 
 // recorded makes the instances of a configuration for planning from a snapshot.
-func (l *longLived) recorded(config Config, s report.Snapshot) []*instance {
+func (l *longLived) recorded(config config.Config, s report.Snapshot) []*instance {
 	var instances []*instance
 	for _, cfg := range config.Instances {
 		var seen *reconcile.Sighting
@@ -165,7 +158,7 @@ func (l *longLived) recorded(config Config, s report.Snapshot) []*instance {
 		i.missing.Store(new("not observed yet"))
 		i.reconciler = reconcile.New(reconcile.Options{
 			Instance: plan.Instance{Name: cfg.Name, Region: cfg.Region}, Observer: reconcile.NewRecorded(cfg.Name, seen),
-			Store: l.store, Policy: policy(config), Windows: config.windowsOf(cfg), Now: l.now,
+			Store: l.store, Policy: config.PlanPolicy(), Windows: config.WindowsOf(cfg), Now: l.now,
 		})
 		instances = append(instances, i)
 	}
@@ -174,14 +167,14 @@ func (l *longLived) recorded(config Config, s report.Snapshot) []*instance {
 
 // openPublished makes a state file, at path, of what a snapshot tells was
 // applied.
-func (l *longLived) openPublished(ctx context.Context, path string, config Config, s report.Snapshot) error {
+func (l *longLived) openPublished(ctx context.Context, path string, config config.Config, s report.Snapshot) error {
 	l.foreign = true
 	if err := l.openStore(path); err != nil {
 		return err
 	}
 	for _, told := range s.Instances {
 		var memory server.Memory
-		if s.Source == config.sourceKind() {
+		if s.Source == config.SourceKind() {
 			memory.Revision = s.Revision
 		}
 		for _, r := range told.Records {
@@ -196,7 +189,7 @@ func (l *longLived) openPublished(ctx context.Context, path string, config Confi
 		for _, s := range told.Suspensions {
 			memory.Suspensions = append(memory.Suspensions, s.Suspension(told.Name))
 		}
-		if err := l.remember(ctx, memory, config.sourceKey()); err != nil {
+		if err := l.remember(ctx, memory, config.SourceKey()); err != nil {
 			return fmt.Errorf("state: %w", err)
 		}
 	}

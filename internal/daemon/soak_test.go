@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/server"
 	"reconciler/internal/state"
@@ -289,9 +290,9 @@ func TestSoak(t *testing.T) {
 		world: newWorld(t), clock: clock,
 		random: rand.New(rand.NewPCG(seed, 2)), counts: map[string]int{}, over: map[string]time.Time{},
 	}
-	s.config.Sync = SyncConfig{Interval: 10 * time.Minute, DriftInterval: 30 * time.Minute, Jitter: 0.1}
+	s.config.Sync = config.Sync{Interval: 10 * time.Minute, DriftInterval: 30 * time.Minute, Jitter: 0.1}
 	s.config.Log.Level = "error"
-	s.config.Drift = DriftConfig{MaxRepairs: 100, Within: time.Hour}
+	s.config.Drift = config.Drift{MaxRepairs: 100, Within: time.Hour}
 	s.populate(four())
 	s.commit(four())
 	for platform, name := range map[string]string{"github": "web-bot", "bitbucket": "data-bot"} {

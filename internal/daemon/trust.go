@@ -12,7 +12,7 @@ import (
 // after a rewritten history is trusted only once nothing was refused for it,
 // so that the refusal stands until a person lifts it.
 func (g *generation) trust(ctx context.Context, revision string) error {
-	if err := g.store.PutRevision(ctx, g.config.sourceKey(), revision); err != nil {
+	if err := g.store.PutRevision(ctx, g.config.SourceKey(), revision); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
 	return nil
@@ -21,7 +21,7 @@ func (g *generation) trust(ctx context.Context, revision string) error {
 // trusted is the revision that the next one has to descend from; empty before
 // the first.
 func (g *generation) trusted(ctx context.Context) (string, error) {
-	revision, err := g.store.Revision(ctx, g.config.sourceKey())
+	revision, err := g.store.Revision(ctx, g.config.SourceKey())
 	if err != nil {
 		return "", fmt.Errorf("state: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"reconciler/internal/config"
 	"reconciler/internal/server/webhook"
 )
 
@@ -33,8 +34,8 @@ func newWebhooks(l *longLived) *webhooks {
 
 // prepare reads what a configuration names for webhooks; take makes it hold.
 // It is called by one goroutine at a time, and so is take.
-func (w *webhooks) prepare(config Config) (take func(), err error) {
-	settings := config.webhookSettings()
+func (w *webhooks) prepare(config config.Config) (take func(), err error) {
+	settings := config.WebhookSettings()
 	swap, err := w.handler.Prepare(settings)
 	if err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)
@@ -58,7 +59,7 @@ func (w *webhooks) prepare(config Config) (take func(), err error) {
 }
 
 // listenWebhooks opens the port for webhooks; nil where none is configured.
-func (l *longLived) listenWebhooks(ctx context.Context, config Config) (*webhook.Server, error) {
+func (l *longLived) listenWebhooks(ctx context.Context, config config.Config) (*webhook.Server, error) {
 	c := config.Webhooks
 	if c == nil {
 		return nil, nil

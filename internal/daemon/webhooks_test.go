@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/config"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/secrets"
 )
@@ -34,10 +35,10 @@ func (w *world) hook() {
 	if err := os.WriteFile(path, []byte(hookSecret+"\n"), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	w.config.Webhooks = &WebhooksConfig{
-		Listen: "127.0.0.1:0", Senders: []WebhookSenderConfig{{Name: "mirror", Type: "generic", SecretFile: path}},
+	w.config.Webhooks = &config.Webhooks{
+		Listen: "127.0.0.1:0", Senders: []config.WebhookSender{{Name: "mirror", Type: "generic", SecretFile: path}},
 	}
-	w.config.Sync = SyncConfig{Interval: time.Hour, DriftInterval: time.Hour}
+	w.config.Sync = config.Sync{Interval: time.Hour, DriftInterval: time.Hour}
 }
 
 // hooked is a daemon that listens for pushes, with one binding that is ready.
@@ -291,15 +292,15 @@ func TestTheWebhooksPortSurvivesAReload(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("another-webhook-secret"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	hooks := func(change func(*WebhooksConfig)) Config {
+	hooks := func(change func(*config.Webhooks)) config.Config {
 		c, h := w.config, *w.config.Webhooks
 		h.Senders = slices.Clone(h.Senders)
 		change(&h)
 		c.Webhooks = &h
 		return c
 	}
-	more := hooks(func(h *WebhooksConfig) {
-		h.Senders = append(h.Senders, WebhookSenderConfig{Name: "other", Type: "generic", SecretFile: secret})
+	more := hooks(func(h *config.Webhooks) {
+		h.Senders = append(h.Senders, config.WebhookSender{Name: "other", Type: "generic", SecretFile: secret})
 	})
 
 	send(other, "another-webhook-secret", http.StatusNotFound)
@@ -318,10 +319,10 @@ func TestTheWebhooksPortSurvivesAReload(t *testing.T) {
 	p.at(revision)
 
 	// What cannot be taken leaves everything as it was.
-	for n, bad := range []func(*WebhooksConfig){
-		func(h *WebhooksConfig) { h.Senders[0].SecretFile += "-missing" },
-		func(h *WebhooksConfig) { h.Listen = "127.0.0.1:1" },
-		func(h *WebhooksConfig) { h.CertFile, h.KeyFile = secret, secret },
+	for n, bad := range []func(*config.Webhooks){
+		func(h *config.Webhooks) { h.Senders[0].SecretFile += "-missing" },
+		func(h *config.Webhooks) { h.Listen = "127.0.0.1:1" },
+		func(h *config.Webhooks) { h.CertFile, h.KeyFile = secret, secret },
 	} {
 		w.writeConfig(hooks(bad))
 		p.refused(n + 1)
@@ -330,7 +331,7 @@ func TestTheWebhooksPortSurvivesAReload(t *testing.T) {
 
 	// A sender that is gone is not there, nor is its series; pushes to a branch
 	// that is followed no more move nothing.
-	next := hooks(func(h *WebhooksConfig) {
+	next := hooks(func(h *config.Webhooks) {
 		h.Senders[0].SecretFile, h.Senders[0].PreviousSecretFile = secret, h.Senders[0].SecretFile
 	})
 	git := *next.Source.Git

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 	"reconciler/internal/report"
 	"reconciler/internal/server"
 )
@@ -18,7 +19,7 @@ func TestAnInstanceIsChangedOnlyInItsWindows(t *testing.T) {
 	w := newWorld(t)
 	// It opens in some ten hours, for one hour.
 	opens := time.Now().UTC().Add(10 * time.Hour).Truncate(time.Minute)
-	w.config.Instances[0].Windows = &WindowsConfig{TimeZone: "UTC", Allow: []WindowConfig{
+	w.config.Instances[0].Windows = &config.Windows{TimeZone: "UTC", Allow: []config.Window{
 		{Schedule: fmt.Sprintf("%d %d * * *", opens.Minute(), opens.Hour()), Duration: time.Hour},
 	}}
 	files := map[string]string{"pay.yaml": two()["pay.yaml"]}

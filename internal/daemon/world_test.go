@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 	"reconciler/internal/manifest"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/sandbox"
@@ -33,7 +34,7 @@ const (
 type world struct {
 	t       testing.TB
 	outside *sandbox.Sandbox
-	config  Config
+	config  config.Config
 	// gitDown makes the git server answer 503.
 	gitDown atomic.Bool
 	// ahead is how far the daemon's clock is ahead.
@@ -71,7 +72,7 @@ func newWorld(t testing.TB, edit ...func(*sandbox.Options)) *world {
 }
 
 // baseConfig works on the sandbox, with pauses of milliseconds.
-func (w *world) baseConfig() Config {
+func (w *world) baseConfig() config.Config {
 	dir := w.t.TempDir()
 	file := func(name, content string) string {
 		path := filepath.Join(dir, name)
@@ -86,21 +87,21 @@ func (w *world) baseConfig() Config {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = os.RemoveAll(short) })
-	c := defaultConfig()
-	c.Source.Git = &GitConfig{URL: w.serveGit(), Branch: "main", Path: "bindings", Timeout: patience}
-	c.Vault = &VaultConfig{Address: w.outside.VaultURL, Auth: VaultAuthConfig{TokenFile: file("vault-token", vaultToken)}}
-	c.CodeHosts = CodeHostsConfig{
-		Codeup: CodeupConfig{Endpoint: w.outside.CodeupURL}, GitHub: CodeHostConfig{Endpoint: w.outside.GitHubURL},
-		Bitbucket: CodeHostConfig{Endpoint: w.outside.BitbucketURL}, UnsafeAllowPrivateAddresses: true,
+	c := config.Default()
+	c.Source.Git = &config.Git{URL: w.serveGit(), Branch: "main", Path: "bindings", Timeout: patience}
+	c.Vault = &config.Vault{Address: w.outside.VaultURL, Auth: config.VaultAuth{TokenFile: file("vault-token", vaultToken)}}
+	c.CodeHosts = config.CodeHosts{
+		Codeup: config.Codeup{Endpoint: w.outside.CodeupURL}, GitHub: config.CodeHost{Endpoint: w.outside.GitHubURL},
+		Bitbucket: config.CodeHost{Endpoint: w.outside.BitbucketURL}, UnsafeAllowPrivateAddresses: true,
 	}
-	c.Sync = SyncConfig{Interval: 20 * time.Millisecond, DriftInterval: 40 * time.Millisecond}
+	c.Sync = config.Sync{Interval: 20 * time.Millisecond, DriftInterval: 40 * time.Millisecond}
 	c.State.Path = filepath.Join(dir, "state", "state.db")
-	c.Server = ServerConfig{Listen: "127.0.0.1:0", Socket: filepath.Join(short, "s.sock"), GracePeriod: patience / 2}
+	c.Server = config.Server{Listen: "127.0.0.1:0", Socket: filepath.Join(short, "s.sock"), GracePeriod: patience / 2}
 	c.Log.Level = "debug"
 	for _, name := range []string{prod, edge} {
-		c.Instances = append(c.Instances, InstanceConfig{
+		c.Instances = append(c.Instances, config.Instance{
 			Name: name, Region: "cn-" + strings.Split(name, "-")[1], Driver: "personal", Endpoint: w.outside.RegistryURL, Signature: "acs3",
-			Credentials: &CredentialsConfig{Static: &StaticConfig{
+			Credentials: &config.Credentials{Static: &config.Static{
 				AccessKeyIDFile: file(name+"-id", "key-"+name), AccessKeySecretFile: file(name+"-secret", "secret-"+name),
 			}},
 			RequestsPerSecond: 10_000, Burst: 10_000,

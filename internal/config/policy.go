@@ -1,42 +1,44 @@
-package daemon
+package config
 
 import (
 	"fmt"
+	"time"
 
 	"reconciler/internal/manifest"
+	"reconciler/internal/plan"
 )
 
-// PolicyConfig says what the declarations of each folder may use.
-type PolicyConfig struct {
+// Policy says what the declarations of each folder may use.
+type Policy struct {
 	// Default is "allow" or "deny": what holds where no rule does.
 	Default string `yaml:"default"`
 	// AllowAddressChangeWithSecret lets a token be sent to another host than
 	// the one it was applied with.
-	AllowAddressChangeWithSecret bool               `yaml:"allowAddressChangeWithSecret"`
-	Rules                        []PolicyRuleConfig `yaml:"rules"`
+	AllowAddressChangeWithSecret bool         `yaml:"allowAddressChangeWithSecret"`
+	Rules                        []PolicyRule `yaml:"rules"`
 
 	// Where is the file and line of the policy that denies by default.
 	Where string `yaml:"-"`
 }
 
-// PolicyRuleConfig is one rule. Of the lists from Instances on, nil does not
+// PolicyRule is one rule. Of the lists from Instances on, nil does not
 // restrict and an empty one allows nothing.
-type PolicyRuleConfig struct {
-	Name       string              `yaml:"name"`
-	Files      []string            `yaml:"files"`
-	Except     []string            `yaml:"except"`
-	Instances  []string            `yaml:"instances"`
-	Vault      []PolicyVaultConfig `yaml:"vault"`
-	Addresses  []string            `yaml:"addresses"`
-	Namespaces []string            `yaml:"namespaces"`
-	Require    []string            `yaml:"require"`
+type PolicyRule struct {
+	Name       string        `yaml:"name"`
+	Files      []string      `yaml:"files"`
+	Except     []string      `yaml:"except"`
+	Instances  []string      `yaml:"instances"`
+	Vault      []PolicyVault `yaml:"vault"`
+	Addresses  []string      `yaml:"addresses"`
+	Namespaces []string      `yaml:"namespaces"`
+	Require    []string      `yaml:"require"`
 
 	// Where is the file and line of the rule.
 	Where string `yaml:"-"`
 }
 
-// PolicyVaultConfig allows the secrets at a path of a mount.
-type PolicyVaultConfig struct {
+// PolicyVault allows the secrets at a path of a mount.
+type PolicyVault struct {
 	Mount string `yaml:"mount"`
 	Path  string `yaml:"path"`
 }
@@ -60,8 +62,19 @@ func (c *Config) Access() manifest.Access {
 	return access
 }
 
+// PlanPolicy is what plans are held to.
+func (c *Config) PlanPolicy() plan.Policy {
+	return plan.Policy{
+		MaxDeletionPercent: c.Safety.MaxDeletionPercent, MinDeletions: c.Safety.MinDeletions,
+		AllowDeletions: c.Safety.AllowDeletions, ExpiryWarnings: c.ExpiryWarnings,
+		AllowAddressChangeWithSecret: c.Policy.AllowAddressChangeWithSecret,
+		// Looked for too seldom, no drift would ever count as a fight.
+		MaxRepairs: c.Drift.MaxRepairs, PersonDeadline: c.People.Deadline, RepairsWithin: max(c.Drift.Within, 2*time.Duration(c.Drift.MaxRepairs)*c.Sync.DriftInterval),
+	}
+}
+
 // policy checks the patterns, and writes down where the rules stand.
-func (c *configCheck) policy(policy *PolicyConfig) {
+func (c *checker) policy(policy *Policy) {
 	if policy.Default == "deny" {
 		policy.Where = c.place("policy.default")
 	}
@@ -90,20 +103,20 @@ func (c *configCheck) policy(policy *PolicyConfig) {
 	}
 }
 
-func (c *configCheck) patterns(path string, patterns []string, check func(string) error) {
+func (c *checker) patterns(path string, patterns []string, check func(string) error) {
 	for i, p := range patterns {
 		c.pattern(fmt.Sprintf("%s[%d]", path, i), p, check)
 	}
 }
 
-func (c *configCheck) pattern(path, pattern string, check func(string) error) {
+func (c *checker) pattern(path, pattern string, check func(string) error) {
 	if err := check(pattern); err != nil {
 		c.add("config-policy", path, "%s is %q: %v", path, pattern, err)
 	}
 }
 
 // place is where the field at path stands: file:line.
-func (c *configCheck) place(path string) string {
+func (c *checker) place(path string) string {
 	line, _ := position(c.root, path)
 	return fmt.Sprintf("%s:%d", c.file, line)
 }

@@ -1,4 +1,4 @@
-package daemon
+package config
 
 import (
 	"errors"
@@ -12,27 +12,27 @@ import (
 	"reconciler/internal/plan"
 )
 
-// WindowsConfig says when an instance may be changed. TimeZone is that of the
+// Windows says when an instance may be changed. TimeZone is that of the
 // windows that name none.
-type WindowsConfig struct {
-	TimeZone          string         `yaml:"timeZone"`
-	Allow             []WindowConfig `yaml:"allow"`
-	Deny              []WindowConfig `yaml:"deny"`
-	LetRepairsThrough bool           `yaml:"letRepairsThrough"`
+type Windows struct {
+	TimeZone          string   `yaml:"timeZone"`
+	Allow             []Window `yaml:"allow"`
+	Deny              []Window `yaml:"deny"`
+	LetRepairsThrough bool     `yaml:"letRepairsThrough"`
 }
 
-// WindowConfig is a span of time that comes again: by a cron expression, for a
-// duration. An empty TimeZone means that of the WindowsConfig.
-type WindowConfig struct {
+// Window is a span of time that comes again: by a cron expression, for a
+// duration. An empty TimeZone means that of the Windows.
+type Window struct {
 	Schedule string        `yaml:"schedule"`
 	Duration time.Duration `yaml:"duration"`
 	TimeZone string        `yaml:"timeZone"`
 }
 
-// windowsOf are the windows of an instance: its own, or those of the whole
-// configuration. What LoadConfig would refuse becomes a window that cannot be
+// WindowsOf are the windows of an instance: its own, or those of the whole
+// configuration. What Load would refuse becomes a window that cannot be
 // evaluated, which is closed.
-func (c *Config) windowsOf(instance InstanceConfig) plan.Windows {
+func (c *Config) WindowsOf(instance Instance) plan.Windows {
 	config := c.Windows
 	if instance.Windows != nil {
 		config = *instance.Windows
@@ -47,14 +47,14 @@ func (c *Config) windowsOf(instance InstanceConfig) plan.Windows {
 	return windows
 }
 
-func (c WindowsConfig) window(w WindowConfig) plan.Window {
+func (c Windows) window(w Window) plan.Window {
 	// An error leaves the zero value, which Window.Check refuses.
 	schedule, _ := plan.ParseSchedule(w.Schedule)
 	zone, _ := loadZone(c.zoneOf(w))
 	return plan.Window{Schedule: schedule, Zone: zone, Length: w.Duration}
 }
 
-func (c WindowsConfig) zoneOf(w WindowConfig) string {
+func (c Windows) zoneOf(w Window) string {
 	if w.TimeZone != "" {
 		return w.TimeZone
 	}
@@ -71,7 +71,7 @@ func loadZone(name string) (*time.Location, error) {
 }
 
 // windows checks when instances may be changed.
-func (c *configCheck) windows(config Config) {
+func (c *checker) windows(config Config) {
 	c.windowsAt("windows", config.Windows)
 	for i, instance := range config.Instances {
 		if instance.Windows != nil {
@@ -80,7 +80,7 @@ func (c *configCheck) windows(config Config) {
 	}
 }
 
-func (c *configCheck) windowsAt(at string, config WindowsConfig) {
+func (c *checker) windowsAt(at string, config Windows) {
 	before := len(c.found)
 	if _, err := loadZone(config.TimeZone); err != nil {
 		c.add("window-time-zone", at+".timeZone", "%s.timeZone %q is no time zone that is known here", at, config.TimeZone)
@@ -98,7 +98,7 @@ func (c *configCheck) windowsAt(at string, config WindowsConfig) {
 }
 
 // window checks one window.
-func (c *configCheck) window(at string, config WindowsConfig, w WindowConfig) plan.Window {
+func (c *checker) window(at string, config Windows, w Window) plan.Window {
 	before := len(c.found)
 	if _, err := plan.ParseSchedule(w.Schedule); err != nil {
 		c.add("window-schedule", at+".schedule", "%s.schedule %q: %v", at, w.Schedule, err)

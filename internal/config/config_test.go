@@ -1,4 +1,4 @@
-package daemon
+package config
 
 import (
 	"os"
@@ -38,14 +38,14 @@ func load(t *testing.T, text string) (Config, []finding.Finding) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	config, found, err := LoadConfig(path)
+	config, found, err := Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return config, found
 }
 
-func TestLoadConfigFillsInDefaults(t *testing.T) {
+func TestLoadFillsInDefaults(t *testing.T) {
 	got, found := load(t, smallest)
 	if len(found) > 0 {
 		t.Fatalf("findings: %v", found)
@@ -53,10 +53,10 @@ func TestLoadConfigFillsInDefaults(t *testing.T) {
 	if !filepath.IsAbs(got.Source.Folder.Path) || filepath.Base(got.Source.Folder.Path) != "bindings" {
 		t.Errorf("folder = %s, want it absolute", got.Source.Folder.Path)
 	}
-	got.Source = SourceConfig{}
-	want := defaultConfig()
+	got.Source = Source{}
+	want := Default()
 	want.APIVersion, want.Kind = "reconciler/v1alpha1", "Configuration"
-	want.Instances = []InstanceConfig{{
+	want.Instances = []Instance{{
 		Name: "prod", Region: "cn-hangzhou", Driver: "personal", Endpoint: "https://cr.cn-hangzhou.aliyuncs.com",
 		Signature: "acs3", RequestsPerSecond: 2, Burst: 4,
 	}}
@@ -65,7 +65,7 @@ func TestLoadConfigFillsInDefaults(t *testing.T) {
 	}
 }
 
-func TestLoadConfigReadsEverySection(t *testing.T) {
+func TestLoadReadsEverySection(t *testing.T) {
 	got, found := load(t, head+`source:
   git:
     url: ssh://git@git.example.com/a/b.git
@@ -116,20 +116,20 @@ log: {level: debug, format: json}
 		{"secret file", got.Instances[0].Credentials.Static.AccessKeySecretFile, filepath.Join(folder, "secret")},
 		{"requests per second", got.Instances[0].RequestsPerSecond, 0.5},
 		{"environment credentials", got.Instances[1].Credentials.Environment != nil, true},
-		{"oidc", *oidc, OIDCConfig{RoleARN: "r", ProviderARN: "p", TokenFile: "/t", SessionName: "reconciler"}},
-		{"kubernetes", *got.Vault.Auth.Kubernetes, VaultKubernetesConfig{
+		{"oidc", *oidc, OIDC{RoleARN: "r", ProviderARN: "p", TokenFile: "/t", SessionName: "reconciler"}},
+		{"kubernetes", *got.Vault.Auth.Kubernetes, VaultKubernetes{
 			Mount: "kubernetes", Role: "reconciler", TokenFile: "/var/run/secrets/kubernetes.io/serviceaccount/token",
 		}},
 		{"observer key", got.CodeHosts.GitHub.Observer.Vault.String(), "secret/acr/github#token"},
 		{"endpoint beside an observer", got.CodeHosts.GitHub.Endpoint, "https://api.github.com"},
-		{"sync", got.Sync, SyncConfig{Interval: 30 * time.Second, Jitter: 0, DriftInterval: time.Hour}},
-		{"people", got.People, PeopleConfig{Deadline: 7 * 24 * time.Hour}},
-		{"drift", got.Drift, DriftConfig{MaxRepairs: 5, Within: 2 * time.Hour}},
-		{"repairs count though drift is looked for seldom", policy(got).RepairsWithin, 10 * time.Hour},
-		{"safety", got.Safety, SafetyConfig{MaxDeletionPercent: 0, MinDeletions: 3, AllowDeletions: true}},
+		{"sync", got.Sync, Sync{Interval: 30 * time.Second, Jitter: 0, DriftInterval: time.Hour}},
+		{"people", got.People, People{Deadline: 7 * 24 * time.Hour}},
+		{"drift", got.Drift, Drift{MaxRepairs: 5, Within: 2 * time.Hour}},
+		{"repairs count though drift is looked for seldom", got.PlanPolicy().RepairsWithin, 10 * time.Hour},
+		{"safety", got.Safety, Safety{MaxDeletionPercent: 0, MinDeletions: 3, AllowDeletions: true}},
 		{"no warnings", len(got.ExpiryWarnings), 0},
 		{"socket", got.Server.Socket, filepath.Join(folder, "r.sock")},
-		{"log", got.Log, LogConfig{Level: "debug", Format: "json"}},
+		{"log", got.Log, Log{Level: "debug", Format: "json"}},
 		{"names", got.InstanceNames(), []string{"prod", "edge", "west"}},
 	} {
 		if diff := cmp.Diff(check.want, check.got); diff != "" {
@@ -138,7 +138,7 @@ log: {level: debug, format: json}
 	}
 }
 
-func TestLoadConfigTellsEveryFault(t *testing.T) {
+func TestLoadTellsEveryFault(t *testing.T) {
 	const source = "source: {folder: {path: bindings}}\n"
 	const instances = "instances: [{name: prod, region: cn-hangzhou}]\n"
 	type place struct {
@@ -209,7 +209,7 @@ func TestLoadConfigTellsEveryFault(t *testing.T) {
 	}
 }
 
-func TestLoadConfigTakesWhatIsSafe(t *testing.T) {
+func TestLoadTakesWhatIsSafe(t *testing.T) {
 	const rest = "instances: [{name: prod, region: cn-hangzhou}]\n"
 	for name, text := range map[string]string{
 		"http on loopback":   "source: {git: {url: \"http://127.0.0.1:3000/r\"}}\n" + rest,
@@ -227,7 +227,7 @@ func TestLoadConfigTakesWhatIsSafe(t *testing.T) {
 	}
 }
 
-func TestLoadConfigRefusesWhatCannotBeRead(t *testing.T) {
+func TestLoadRefusesWhatCannotBeRead(t *testing.T) {
 	folder := t.TempDir()
 	large := filepath.Join(folder, "large.yaml")
 	if err := os.WriteFile(large, make([]byte, maxConfigBytes+1), 0o600); err != nil {
@@ -237,7 +237,7 @@ func TestLoadConfigRefusesWhatCannotBeRead(t *testing.T) {
 		"missing": filepath.Join(folder, "none.yaml"), "a folder": folder, "larger than 1 MiB": large,
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, _, err := LoadConfig(path); err == nil || !strings.Contains(err.Error(), path) {
+			if _, _, err := Load(path); err == nil || !strings.Contains(err.Error(), path) {
 				t.Errorf("error = %v, want one that names %s", err, path)
 			}
 		})
@@ -309,7 +309,7 @@ func compareDefaults(t *testing.T, value cue.Value, loaded any, checked *int) {
 	}
 }
 
-func FuzzLoadConfig(f *testing.F) {
+func FuzzLoad(f *testing.F) {
 	f.Add([]byte(smallest))
 	f.Add([]byte(head))
 	f.Add([]byte("\x00"))
@@ -321,7 +321,7 @@ func FuzzLoadConfig(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		config, found, err := LoadConfig(path)
+		config, found, err := Load(path)
 		if err == nil && !finding.HasErrors(found) && len(config.Instances) == 0 {
 			t.Error("a configuration without instances passed")
 		}

@@ -1,4 +1,4 @@
-package daemon
+package config
 
 import (
 	"cmp"
@@ -8,32 +8,32 @@ import (
 	"reconciler/internal/server/webhook"
 )
 
-// WebhooksConfig is the port for code hosts' webhooks.
-type WebhooksConfig struct {
+// Webhooks is the port for code hosts' webhooks.
+type Webhooks struct {
 	Listen string `yaml:"listen"`
 	// CertFile and KeyFile are both set where the port speaks TLS.
-	CertFile string                `yaml:"certFile"`
-	KeyFile  string                `yaml:"keyFile"`
-	Senders  []WebhookSenderConfig `yaml:"senders"`
-	Aliases  []WebhookAliasConfig  `yaml:"aliases"`
+	CertFile string          `yaml:"certFile"`
+	KeyFile  string          `yaml:"keyFile"`
+	Senders  []WebhookSender `yaml:"senders"`
+	Aliases  []WebhookAlias  `yaml:"aliases"`
 }
 
-// WebhookSenderConfig is one sender; Type is a webhook.Kind.
-type WebhookSenderConfig struct {
+// WebhookSender is one sender; Type is a webhook.Kind.
+type WebhookSender struct {
 	Name               string `yaml:"name"`
 	Type               string `yaml:"type"`
 	SecretFile         string `yaml:"secretFile"`
 	PreviousSecretFile string `yaml:"previousSecretFile"`
 }
 
-// WebhookAliasConfig is another name of a host.
-type WebhookAliasConfig struct {
+// WebhookAlias is another name of a host.
+type WebhookAlias struct {
 	From string `yaml:"from"`
 	To   string `yaml:"to"`
 }
 
-// webhookSettings are what the webhooks need to know of a configuration.
-func (c *Config) webhookSettings() webhook.Settings {
+// WebhookSettings are what the webhooks need to know of a configuration.
+func (c *Config) WebhookSettings() webhook.Settings {
 	var s webhook.Settings
 	if git := c.Source.Git; git != nil {
 		s.Source.URL = git.URL
@@ -61,7 +61,7 @@ func (c *Config) webhookSettings() webhook.Settings {
 	return s
 }
 
-func (w *WebhooksConfig) fileFields(add func(string, *string)) {
+func (w *Webhooks) fileFields(add func(string, *string)) {
 	add("webhooks.certFile", &w.CertFile)
 	add("webhooks.keyFile", &w.KeyFile)
 	for i := range w.Senders {
@@ -71,7 +71,7 @@ func (w *WebhooksConfig) fileFields(add func(string, *string)) {
 }
 
 // webhooks checks the port, the senders and the aliases.
-func (c *configCheck) webhooks(config Config) {
+func (c *checker) webhooks(config Config) {
 	w := config.Webhooks
 	if w == nil {
 		return
@@ -92,7 +92,7 @@ func (c *configCheck) webhooks(config Config) {
 	}
 }
 
-func (c *configCheck) webhookSenders(senders []WebhookSenderConfig) {
+func (c *checker) webhookSenders(senders []WebhookSender) {
 	if len(senders) == 0 {
 		c.add("config-conflict", "webhooks.senders", "webhooks has a port and no senders")
 	}
@@ -106,7 +106,7 @@ func (c *configCheck) webhookSenders(senders []WebhookSenderConfig) {
 	}
 }
 
-func (c *configCheck) webhookAliases(aliases []WebhookAliasConfig) {
+func (c *checker) webhookAliases(aliases []WebhookAlias) {
 	hosts := map[string]int{}
 	for i, a := range aliases {
 		at := fmt.Sprintf("webhooks.aliases[%d]", i)

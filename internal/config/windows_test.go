@@ -1,4 +1,4 @@
-package daemon
+package config
 
 import (
 	"os/exec"
@@ -61,7 +61,7 @@ func TestWindowsThatCannotBeAreRefused(t *testing.T) {
 			}
 			// Nobody should use such a configuration; whoever does, changes nothing.
 			if len(config.Instances) > 0 && (config.Windows.Allow != nil || config.Windows.Deny != nil) {
-				if w := config.windowsOf(config.Instances[0]); w.Open(time.Date(2026, 11, 25, 22, 30, 0, 0, time.UTC)) && tt.says != "never comes" {
+				if w := config.WindowsOf(config.Instances[0]); w.Open(time.Date(2026, 11, 25, 22, 30, 0, 0, time.UTC)) && tt.says != "never comes" {
 					t.Error("it is open")
 				}
 			}
@@ -85,7 +85,7 @@ instances:
 	}
 	var got []string
 	for _, i := range config.Instances {
-		w := config.windowsOf(i)
+		w := config.WindowsOf(i)
 		text := i.Name
 		for _, a := range w.Allow {
 			text += " allow " + a.String()
@@ -111,21 +111,21 @@ instances:
 // TestWindowsThatWereNotCheckedAreClosed holds the second line: even where
 // nobody looked at the findings, what cannot be evaluated is closed.
 func TestWindowsThatWereNotCheckedAreClosed(t *testing.T) {
-	good := WindowConfig{Schedule: "* * * * *", Duration: time.Hour, TimeZone: "UTC"}
-	for name, bad := range map[string]WindowConfig{
+	good := Window{Schedule: "* * * * *", Duration: time.Hour, TimeZone: "UTC"}
+	for name, bad := range map[string]Window{
 		"schedule": {Schedule: "x", Duration: time.Hour, TimeZone: "UTC"},
 		"zone":     {Schedule: "* * * * *", Duration: time.Hour, TimeZone: "Mars/Olympus"},
 		"no zone":  {Schedule: "* * * * *", Duration: time.Hour},
 		"duration": {Schedule: "* * * * *", TimeZone: "UTC"},
 	} {
-		for _, windows := range []WindowsConfig{{Allow: []WindowConfig{good, bad}}, {Deny: []WindowConfig{bad}}} {
+		for _, windows := range []Windows{{Allow: []Window{good, bad}}, {Deny: []Window{bad}}} {
 			config := Config{Windows: windows}
-			if config.windowsOf(InstanceConfig{}).Open(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)) {
+			if config.WindowsOf(Instance{}).Open(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)) {
 				t.Errorf("%s: open", name)
 			}
 		}
 	}
-	if w := (&Config{Windows: WindowsConfig{Allow: []WindowConfig{good}}}).windowsOf(InstanceConfig{}); !w.Open(time.Now()) || w.LetRepairsThrough {
+	if w := (&Config{Windows: Windows{Allow: []Window{good}}}).WindowsOf(Instance{}); !w.Open(time.Now()) || w.LetRepairsThrough {
 		t.Errorf("a good window: %+v", w.At(time.Now()))
 	}
 }

@@ -1,29 +1,29 @@
-package daemon
+package config
 
 import (
 	"fmt"
 	"time"
 )
 
-// defaultConfig holds the defaults of every section that is always there.
+// Default holds the defaults of every section that is always there.
 // schema/config.cue states the same ones; a test holds the two together.
-func defaultConfig() Config {
+func Default() Config {
 	return Config{
-		CodeHosts: CodeHostsConfig{
-			Codeup:    CodeupConfig{Endpoint: "https://openapi-rdc.aliyuncs.com/oapi/v1"},
-			GitHub:    CodeHostConfig{Endpoint: "https://api.github.com"},
-			Bitbucket: CodeHostConfig{Endpoint: "https://api.bitbucket.org/2.0"},
+		CodeHosts: CodeHosts{
+			Codeup:    Codeup{Endpoint: "https://openapi-rdc.aliyuncs.com/oapi/v1"},
+			GitHub:    CodeHost{Endpoint: "https://api.github.com"},
+			Bitbucket: CodeHost{Endpoint: "https://api.bitbucket.org/2.0"},
 		},
-		Sync:           SyncConfig{Interval: time.Minute, Jitter: 0.1, DriftInterval: 5 * time.Minute},
-		Drift:          DriftConfig{MaxRepairs: 5, Within: time.Hour},
-		People:         PeopleConfig{Deadline: 7 * 24 * time.Hour},
-		Safety:         SafetyConfig{MaxDeletionPercent: 30, MinDeletions: 3},
-		Policy:         PolicyConfig{Default: "allow"},
-		Windows:        WindowsConfig{TimeZone: "UTC"},
+		Sync:           Sync{Interval: time.Minute, Jitter: 0.1, DriftInterval: 5 * time.Minute},
+		Drift:          Drift{MaxRepairs: 5, Within: time.Hour},
+		People:         People{Deadline: 7 * 24 * time.Hour},
+		Safety:         Safety{MaxDeletionPercent: 30, MinDeletions: 3},
+		Policy:         Policy{Default: "allow"},
+		Windows:        Windows{TimeZone: "UTC"},
 		ExpiryWarnings: []int{30, 14, 7, 1},
-		State:          StateConfig{Path: "/var/lib/reconciler/state.db"},
-		Server:         ServerConfig{Listen: "127.0.0.1:9440", Socket: "/run/reconciler/reconciler.sock", GracePeriod: 25 * time.Second},
-		Log:            LogConfig{Level: "info", Format: "text"},
+		State:          State{Path: "/var/lib/reconciler/state.db"},
+		Server:         Server{Listen: "127.0.0.1:9440", Socket: "/run/reconciler/reconciler.sock", GracePeriod: 25 * time.Second},
+		Log:            Log{Level: "info", Format: "text"},
 	}
 }
 
@@ -48,14 +48,14 @@ func (c *Config) fillDefaults() {
 	if c.Webhooks != nil {
 		setDefault(&c.Webhooks.Listen, ":9441")
 	}
-	for _, observer := range []*ObserverConfig{c.CodeHosts.GitHub.Observer, c.CodeHosts.Bitbucket.Observer} {
+	for _, observer := range []*Observer{c.CodeHosts.GitHub.Observer, c.CodeHosts.Bitbucket.Observer} {
 		if observer != nil {
 			setDefault(&observer.Vault.Key, "token")
 		}
 	}
 }
 
-func (i *InstanceConfig) fillDefaults() {
+func (i *Instance) fillDefaults() {
 	setDefault(&i.Driver, "personal")
 	setDefault(&i.Endpoint, fmt.Sprintf("https://cr.%s.aliyuncs.com", i.Region))
 	setDefault(&i.Signature, "acs3")
@@ -75,7 +75,7 @@ func (i *InstanceConfig) fillDefaults() {
 	}
 }
 
-func (a *VaultAuthConfig) fillDefaults() {
+func (a *VaultAuth) fillDefaults() {
 	switch {
 	case a.Token != nil:
 		setDefault(&a.Token.Environment, "VAULT_TOKEN")

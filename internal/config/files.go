@@ -1,4 +1,4 @@
-package daemon
+package config
 
 import (
 	"fmt"
@@ -47,7 +47,7 @@ func (c *Config) fileFields() []fileField {
 	return fields
 }
 
-func (a *GitAuthConfig) fileFields(add func(string, *string)) {
+func (a *GitAuth) fileFields(add func(string, *string)) {
 	add("source.git.auth.tokenFile", &a.TokenFile)
 	if a.Basic != nil {
 		add("source.git.auth.basic.passwordFile", &a.Basic.PasswordFile)
@@ -59,7 +59,7 @@ func (a *GitAuthConfig) fileFields(add func(string, *string)) {
 	}
 }
 
-func (c *CredentialsConfig) fileFields(at string, add func(string, *string)) {
+func (c *Credentials) fileFields(at string, add func(string, *string)) {
 	if c.Static != nil {
 		add(at+".static.accessKeyIdFile", &c.Static.AccessKeyIDFile)
 		add(at+".static.accessKeySecretFile", &c.Static.AccessKeySecretFile)
@@ -70,7 +70,7 @@ func (c *CredentialsConfig) fileFields(at string, add func(string, *string)) {
 	}
 }
 
-func (a *VaultAuthConfig) fileFields(add func(string, *string)) {
+func (a *VaultAuth) fileFields(add func(string, *string)) {
 	add("vault.auth.tokenFile", &a.TokenFile)
 	if a.AppRole != nil {
 		add("vault.auth.appRole.roleIdFile", &a.AppRole.RoleIDFile)

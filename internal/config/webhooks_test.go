@@ -1,10 +1,7 @@
-package daemon
+package config
 
 import (
-	"cmp"
-	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,11 +9,10 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"reconciler/internal/binding"
 	"reconciler/internal/server/webhook"
 )
 
-func TestLoadConfigReadsWebhooks(t *testing.T) {
+func TestLoadReadsWebhooks(t *testing.T) {
 	got, found := load(t, head+`source: {git: {url: https://git.example.com/a/b.git}}
 instances: [{name: prod, region: cn-hangzhou}]
 webhooks:
@@ -36,44 +32,44 @@ webhooks:
 		t.Errorf("%d findings of missing files, want one for each of 5: %v", len(found), found)
 	}
 	folder := filepath.Dir(filepath.Dir(got.Webhooks.CertFile))
-	want := &WebhooksConfig{
+	want := &Webhooks{
 		Listen: ":9441", CertFile: filepath.Join(folder, "tls/cert.pem"), KeyFile: "/tls/key.pem",
-		Senders: []WebhookSenderConfig{
+		Senders: []WebhookSender{
 			{
 				Name: "github", Type: "github",
 				SecretFile: filepath.Join(folder, "secrets/github"), PreviousSecretFile: filepath.Join(folder, "secrets/github-previous"),
 			},
 			{Name: "mirror", Type: "generic", SecretFile: "/secrets/mirror"},
 		},
-		Aliases: []WebhookAliasConfig{{From: "git.internal:8443", To: "git.example.com"}},
+		Aliases: []WebhookAlias{{From: "git.internal:8443", To: "git.example.com"}},
 	}
 	if diff := gocmp.Diff(want, got.Webhooks); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	settings := got.webhookSettings()
+	settings := got.WebhookSettings()
 	if settings.Source != (webhook.Source{URL: "https://git.example.com/a/b.git", Ref: "refs/heads/main"}) || settings.Aliases["git.internal:8443"] != "git.example.com" {
 		t.Errorf("settings: %+v", settings)
 	}
 }
 
 func TestWhatAPushIsComparedWith(t *testing.T) {
-	for ref, git := range map[string]GitConfig{
+	for ref, git := range map[string]Git{
 		"refs/heads/release": {URL: "https://h/r", Branch: "release"},
 		"refs/tags/v1":       {URL: "https://h/r", Tag: "v1"},
 		"":                   {URL: "https://h/r", Commit: strings.Repeat("a", 40)},
 	} {
-		c := Config{Source: SourceConfig{Git: &git}}
-		if got := c.webhookSettings().Source; got != (webhook.Source{URL: "https://h/r", Ref: ref}) {
+		c := Config{Source: Source{Git: &git}}
+		if got := c.WebhookSettings().Source; got != (webhook.Source{URL: "https://h/r", Ref: ref}) {
 			t.Errorf("%+v gives %+v", git, got)
 		}
 	}
-	c := Config{Source: SourceConfig{Folder: &FolderConfig{Path: "/x"}}}
-	if got := c.webhookSettings().Source; got != (webhook.Source{}) {
+	c := Config{Source: Source{Folder: &Folder{Path: "/x"}}}
+	if got := c.WebhookSettings().Source; got != (webhook.Source{}) {
 		t.Errorf("a folder gives %+v", got)
 	}
 }
 
-func TestLoadConfigTellsEveryFaultOfWebhooks(t *testing.T) {
+func TestLoadTellsEveryFaultOfWebhooks(t *testing.T) {
 	const git = "source: {git: {url: https://h/r}}\ninstances: [{name: prod, region: cn-hangzhou}]\n"
 	const sender = "{name: a, type: github, secretFile: .}"
 	for name, tt := range map[string]struct {
@@ -110,34 +106,5 @@ func TestLoadConfigTellsEveryFaultOfWebhooks(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestDoctorChecksTheWebhooksFiles(t *testing.T) {
-	folder := t.TempDir()
-	good, missing := filepath.Join(folder, "good"), filepath.Join(folder, "missing")
-	if err := os.WriteFile(good, []byte(hookSecret), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	d := &doctor{o: DoctorOptions{Options: Options{Config: Config{Webhooks: &WebhooksConfig{
-		CertFile: good, KeyFile: good,
-		Senders: []WebhookSenderConfig{
-			{Name: "good", Type: "github", SecretFile: good, PreviousSecretFile: good},
-			{Name: "previous", Type: "github", SecretFile: good, PreviousSecretFile: missing},
-			{Name: "missing", Type: "generic", SecretFile: missing},
-		},
-	}}}}}
-	l := &list{}
-	d.webhooks(context.Background(), l)
-	want := map[string]binding.Verdict{"good": binding.Yes, "previous": binding.No, "missing": binding.No, good: binding.No}
-	got := map[string]binding.Verdict{}
-	for _, c := range l.checks {
-		got[c.Object] = c.Verdict
-		if strings.Contains(c.Message, hookSecret) || c.Verdict == binding.No && !strings.Contains(c.Message, cmp.Or(map[string]string{good: "PEM"}[c.Object], missing)) {
-			t.Errorf("%s: %s", c.Object, c.Message)
-		}
-	}
-	if diff := gocmp.Diff(want, got); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -1,4 +1,4 @@
-package daemon
+package config
 
 import (
 	"errors"
@@ -20,15 +20,15 @@ import (
 // only burdens the other side.
 const minInterval = time.Second
 
-// configCheck collects what the CUE definition cannot tell, with places.
-type configCheck struct {
+// checker collects what the CUE definition cannot tell, with places.
+type checker struct {
 	file  string
 	root  *yaml.Node
 	found []finding.Finding
 }
 
-func newConfigCheck(file string, data []byte) *configCheck {
-	check := &configCheck{file: file}
+func newChecker(file string, data []byte) *checker {
+	check := &checker{file: file}
 	var document yaml.Node
 	// The same bytes were parsed before; a failure here only costs places.
 	if yaml.Unmarshal(data, &document) == nil && len(document.Content) > 0 {
@@ -38,14 +38,14 @@ func newConfigCheck(file string, data []byte) *configCheck {
 }
 
 // add makes a finding at the field, or at the nearest enclosing one.
-func (c *configCheck) add(code, path, format string, args ...any) {
+func (c *checker) add(code, path, format string, args ...any) {
 	line, column := position(c.root, path)
 	c.found = append(c.found, finding.New(code, fmt.Sprintf(format, args...)).At(c.file, line, column).In(path))
 }
 
 // nameCredentials gives a secret that was found in the source's URL the code
 // of that rule, which says better what to do.
-func (c *configCheck) nameCredentials(found []finding.Finding) []finding.Finding {
+func (c *checker) nameCredentials(found []finding.Finding) []finding.Finding {
 	const at = "source.git.url"
 	line, column := position(c.root, at)
 	for i, f := range found {
@@ -95,7 +95,7 @@ func child(node *yaml.Node, step string) *yaml.Node {
 }
 
 // choices checks the alternatives, before defaults are filled in.
-func (c *configCheck) choices(config Config) {
+func (c *checker) choices(config Config) {
 	c.one("source", []choice{{"git", config.Source.Git != nil}, {"folder", config.Source.Folder != nil}})
 	if git := config.Source.Git; git != nil {
 		c.atMostOne("source.git", []choice{{"branch", git.Branch != ""}, {"tag", git.Tag != ""}, {"commit", git.Commit != ""}})
@@ -126,7 +126,7 @@ func (c *configCheck) choices(config Config) {
 	})
 }
 
-func (c *configCheck) gitAuth(auth *GitAuthConfig) {
+func (c *checker) gitAuth(auth *GitAuth) {
 	if auth == nil {
 		return
 	}
@@ -144,7 +144,7 @@ type choice struct {
 	set  bool
 }
 
-func (c *configCheck) one(path string, choices []choice) {
+func (c *checker) one(path string, choices []choice) {
 	set, names := chosen(choices)
 	if len(set) == 0 {
 		c.add("config-one-of", path, "%s has none of %s", path, strings.Join(names, ", "))
@@ -152,12 +152,12 @@ func (c *configCheck) one(path string, choices []choice) {
 	c.several(path, set)
 }
 
-func (c *configCheck) atMostOne(path string, choices []choice) {
+func (c *checker) atMostOne(path string, choices []choice) {
 	set, _ := chosen(choices)
 	c.several(path, set)
 }
 
-func (c *configCheck) several(path string, set []string) {
+func (c *checker) several(path string, set []string) {
 	if len(set) > 1 {
 		c.add("config-one-of", path+"."+set[1], "%s has %s at once", path, strings.Join(set, " and "))
 	}
@@ -174,7 +174,7 @@ func chosen(choices []choice) (set, names []string) {
 }
 
 // values checks what single values mean and how they go together.
-func (c *configCheck) values(config Config) {
+func (c *checker) values(config Config) {
 	c.git(config.Source.Git)
 	c.instances(config)
 	c.hosts(config)
@@ -202,7 +202,7 @@ func (c *configCheck) values(config Config) {
 	}
 }
 
-func (c *configCheck) atLeastSecond(path string, d time.Duration) {
+func (c *checker) atLeastSecond(path string, d time.Duration) {
 	if d < minInterval {
 		c.add("config-duration", path, "%s is %s, less than %s", path, d, minInterval)
 	}
@@ -210,7 +210,7 @@ func (c *configCheck) atLeastSecond(path string, d time.Duration) {
 
 // git checks the repository's URL. Its value is never printed: it may hold a
 // credential.
-func (c *configCheck) git(git *GitConfig) {
+func (c *checker) git(git *Git) {
 	if git == nil {
 		return
 	}
@@ -252,7 +252,7 @@ func expandShort(address string) string {
 	return "ssh://" + at + "/" + path
 }
 
-func (c *configCheck) instances(config Config) {
+func (c *checker) instances(config Config) {
 	if len(config.Instances) == 0 {
 		c.add("instance-required", "instances", "no instance is configured")
 	}
@@ -271,12 +271,12 @@ func (c *configCheck) instances(config Config) {
 	}
 }
 
-func (c *configCheck) hosts(config Config) {
+func (c *checker) hosts(config Config) {
 	hosts := config.CodeHosts
 	for _, host := range []struct {
 		name   string
-		config CodeHostConfig
-	}{{"codeup", CodeHostConfig{Endpoint: hosts.Codeup.Endpoint}}, {"github", hosts.GitHub}, {"bitbucket", hosts.Bitbucket}} {
+		config CodeHost
+	}{{"codeup", CodeHost{Endpoint: hosts.Codeup.Endpoint}}, {"github", hosts.GitHub}, {"bitbucket", hosts.Bitbucket}} {
 		at := "codeHosts." + host.name
 		c.endpoint(at+".endpoint", host.config.Endpoint, hosts.UnsafeAllowPrivateAddresses)
 		if host.config.Observer != nil && config.Vault == nil {
@@ -289,7 +289,7 @@ func (c *configCheck) hosts(config Config) {
 	}
 }
 
-func (c *configCheck) vault(config Config) {
+func (c *checker) vault(config Config) {
 	v := config.Vault
 	if v == nil {
 		return
@@ -306,7 +306,7 @@ func (c *configCheck) vault(config Config) {
 }
 
 // endpoint checks the address of an API that credentials are sent to.
-func (c *configCheck) endpoint(path, address string, private bool) {
+func (c *checker) endpoint(path, address string, private bool) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
@@ -320,7 +320,7 @@ func (c *configCheck) endpoint(path, address string, private bool) {
 // files checks that what the configuration names is there now. It is a
 // warning: a mount may come later, and CI checks configurations of machines
 // that it is not.
-func (c *configCheck) files(config Config) {
+func (c *checker) files(config Config) {
 	for _, field := range config.fileFields() {
 		if *field.value == "" {
 			continue

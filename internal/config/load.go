@@ -1,0 +1,77 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/manifest"
+)
+
+// maxConfigBytes is the most that a configuration file may hold.
+const maxConfigBytes = 1 << 20
+
+// Load reads the configuration at path, applies the defaults, makes file
+// paths absolute (relative ones start at the configuration's folder) and
+// checks it. What is wrong with its content comes back as findings, with their
+// places in path; the Config is of use only when none of them is an error. The
+// error is for a file that cannot be read.
+func Load(path string) (Config, []finding.Finding, error) {
+	data, err := Read(path)
+	if err != nil {
+		return Config{}, nil, err
+	}
+	return Parse(path, data)
+}
+
+// Parse is Load for the content of a file that Read read.
+func Parse(path string, data []byte) (Config, []finding.Finding, error) {
+	config, check, err := parse(path, data)
+	return config, finding.Sort(check.found), err
+}
+
+func parse(path string, data []byte) (Config, *checker, error) {
+	config := Default()
+	found := manifest.CheckConfiguration(binding.File{Path: filepath.ToSlash(path), Data: data}, &config)
+	check := newChecker(filepath.ToSlash(path), data)
+	if finding.HasErrors(found) {
+		check.found = check.nameCredentials(found)
+		return config, check, nil
+	}
+	check.found = found
+	check.choices(config)
+	check.policy(&config.Policy)
+	config.fillDefaults()
+	folder, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return Config{}, check, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	config.resolve(folder)
+	check.values(config)
+	check.files(config)
+	return config, check, nil
+}
+
+// Read gives the content of a configuration file, which is at most 1 MiB.
+func Read(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("configuration: %w; name it with --config or RECONCILER_CONFIG, or write one (examples/reconciler.yaml has every field)", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	data, err := io.ReadAll(io.LimitReader(file, maxConfigBytes+1))
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	if len(data) > maxConfigBytes {
+		return nil, fmt.Errorf("configuration %s: larger than 1 MiB; is it the right file?", path)
+	}
+	return data, nil
+}

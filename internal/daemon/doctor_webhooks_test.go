@@ -1,0 +1,44 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/config"
+
+	gocmp "github.com/google/go-cmp/cmp"
+)
+
+func TestDoctorChecksTheWebhooksFiles(t *testing.T) {
+	folder := t.TempDir()
+	good, missing := filepath.Join(folder, "good"), filepath.Join(folder, "missing")
+	if err := os.WriteFile(good, []byte(hookSecret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := &doctor{o: DoctorOptions{Options: Options{Config: config.Config{Webhooks: &config.Webhooks{
+		CertFile: good, KeyFile: good,
+		Senders: []config.WebhookSender{
+			{Name: "good", Type: "github", SecretFile: good, PreviousSecretFile: good},
+			{Name: "previous", Type: "github", SecretFile: good, PreviousSecretFile: missing},
+			{Name: "missing", Type: "generic", SecretFile: missing},
+		},
+	}}}}}
+	l := &list{}
+	d.webhooks(context.Background(), l)
+	want := map[string]binding.Verdict{"good": binding.Yes, "previous": binding.No, "missing": binding.No, good: binding.No}
+	got := map[string]binding.Verdict{}
+	for _, c := range l.checks {
+		got[c.Object] = c.Verdict
+		if strings.Contains(c.Message, hookSecret) || c.Verdict == binding.No && !strings.Contains(c.Message, cmp.Or(map[string]string{good: "PEM"}[c.Object], missing)) {
+			t.Errorf("%s: %s", c.Object, c.Message)
+		}
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
