@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"gopkg.in/yaml.v3"
+	"reconciler/internal/metrics"
 
-	"reconciler/internal/daemon"
+	"gopkg.in/yaml.v3"
 )
 
 // rule is an alert.
@@ -89,7 +89,7 @@ func expressions(t *testing.T) map[string][]string {
 // of each.
 func served() map[string][]string {
 	names := map[string][]string{}
-	for _, m := range daemon.Metrics() {
+	for _, m := range metrics.Reference() {
 		if m.Type != "histogram" {
 			names[m.Name] = m.Labels
 			continue

@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/daemon"
 	"reconciler/internal/finding"
+	"reconciler/internal/metrics"
 	"reconciler/schema"
 )
 
@@ -28,7 +28,7 @@ func TestGeneratedDocumentsAreCurrent(t *testing.T) {
 		"conditions.md":             conditionsReference,
 		"declaration.md":            declarationReference,
 		"configuration.md":          configurationReference,
-		"metrics.md":                func(*testing.T) []byte { return metricsReference(daemon.Metrics()) },
+		"metrics.md":                func(*testing.T) []byte { return metricsReference(metrics.Reference()) },
 		"rules.md":                  func(*testing.T) []byte { return rulesReference(finding.Rules()) },
 		"schema/declaration.json":   jsonSchema(schema.JSONSchema),
 		"schema/configuration.json": jsonSchema(schema.ConfigurationJSONSchema),
@@ -257,7 +257,7 @@ func cell(text string) string {
 	return strings.NewReplacer("|", `\|`, "\n", "<br>").Replace(text)
 }
 
-func metricsReference(metrics []daemon.Metric) []byte {
+func metricsReference(all []metrics.Metric) []byte {
 	var out bytes.Buffer
 	out.WriteString("# Metrics\n\n" + made + `The daemon serves these at ` + "`/metrics`" + ` of ` + "`server.listen`" + `, together with those of Go's runtime and of the process
 (` + "`go_*`, `process_*`" + `). A series goes when its binding is declared no more, or its instance configured no more. No label
@@ -268,7 +268,7 @@ scraped. Times are in seconds; a histogram has ` + "`_bucket`, `_sum` and `_coun
 | metric | type | labels | meaning |
 |---|---|---|---|
 `)
-	for _, m := range metrics {
+	for _, m := range all {
 		labels := make([]string, 0, len(m.Labels))
 		for _, l := range m.Labels {
 			labels = append(labels, "`"+l+"`")

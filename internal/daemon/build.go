@@ -15,6 +15,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
 	"reconciler/internal/manifest"
+	"reconciler/internal/metrics"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
@@ -55,8 +56,8 @@ type Options struct {
 	// hostPace is how often a second a code host is asked with one token; 0 is
 	// the guarded client's default. Only tests set it.
 	hostPace float64
-	// calls are told of calls to the outside world; nil where nobody counts.
-	calls *callMetrics
+	// called counts a call to the outside world; nil where nobody counts.
+	called func(metrics.Call)
 	// moved is called when a request to the git server is over; nil as calls.
 	moved func()
 	// pushPauses are the pauses between the looks for a pushed commit; nil is
@@ -89,7 +90,7 @@ type longLived struct {
 	now      func() time.Time
 	store    *state.Store
 	cache    *manifest.Cache
-	metrics  *metrics
+	metrics  *metrics.Metrics
 	webhooks *webhooks
 	told     func(reconcile.Event)
 	// happened is what happened lately.
@@ -162,7 +163,7 @@ func Build(ctx context.Context, opts Options) (_ *Engine, err error) {
 	}}
 	e.level.Set(logLevel(opts.Config.Log))
 	e.log = newLog(opts.LogTo, opts.Config.Log.Format, &e.level, opts.Redactor)
-	e.metrics = newMetrics(e.sights())
+	e.metrics = metrics.New(e.sources())
 	e.taken()
 	e.webhooks = newWebhooks(e.longLived)
 	defer func() {
@@ -203,7 +204,7 @@ func (l *longLived) generate(config config.Config) (_ *generation, err error) {
 		}
 	}()
 	opts := l.outside
-	opts.Config, opts.calls, opts.moved = config, l.metrics.calls, g.follows
+	opts.Config, opts.called, opts.moved = config, l.metrics.Called, g.follows
 	if g.source, err = buildSource(opts); err != nil {
 		return nil, err
 	}
@@ -224,7 +225,7 @@ func (l *longLived) generate(config config.Config) (_ *generation, err error) {
 		return nil, err
 	}
 	for _, cfg := range config.Instances {
-		driver, err := buildDriver(cfg, l.redactor, l.metrics.calls)
+		driver, err := buildDriver(cfg, l.redactor, l.metrics.Called)
 		if err != nil {
 			return nil, err
 		}

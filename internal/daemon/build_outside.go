@@ -13,6 +13,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
+	"reconciler/internal/metrics"
 	"reconciler/internal/providers"
 	"reconciler/internal/providers/bitbucket"
 	"reconciler/internal/providers/codeup"
@@ -39,7 +40,7 @@ func buildSource(o Options) (source.Source, error) {
 	opts := git.Options{
 		URL: g.URL, Branch: g.Branch, Tag: g.Tag, Commit: g.Commit, Path: g.Path,
 		CAFile: g.CAFile, Timeout: g.Timeout, Limits: source.DefaultLimits(),
-		Now: o.Now, Observe: o.calls.ofGit(o.moved),
+		Now: o.Now, Observe: gitCalls(o.called, o.moved),
 	}
 	if g.Auth != nil {
 		opts.Auth = gitAuth(*g.Auth)
@@ -103,7 +104,7 @@ func buildVault(o Options, redactor *secrets.Redactor) (reconcile.TokenReader, e
 	opts := vault.Options{
 		Address: v.Address, Namespace: v.Namespace, CAFile: v.CAFile, ClientCertFile: v.ClientCertFile,
 		ClientKeyFile: v.ClientKeyFile, ServerName: v.ServerName, Redactor: redactor, Now: o.Now,
-		Observe: o.calls.ofVault(),
+		Observe: vaultCalls(o.called),
 	}
 	switch a := v.Auth; {
 	case a.TokenFile != "":
@@ -178,7 +179,7 @@ func guardOptions(opts Options, p binding.Platform) providers.Options {
 		AllowPrivate: opts.Config.CodeHosts.UnsafeAllowPrivateAddresses,
 		Dial:         opts.Dial, RootCAs: opts.RootCAs, Now: opts.Now,
 		RequestsPerSecond: opts.hostPace, Burst: int(opts.hostPace),
-		Observe: opts.calls.ofHost(p),
+		Observe: hostCalls(opts.called, p),
 	}
 }
 
@@ -187,7 +188,7 @@ func guardOptions(opts Options, p binding.Platform) providers.Options {
 // allowed there is nothing to judge by, but for the sandbox: there every name
 // counts as public and its own root as a public one.
 func buildSites(opts Options) (map[binding.Platform]reconcile.Site, error) {
-	site := gitlab.SiteOptions{HTTP: providers.Options{Now: opts.Now, Observe: opts.calls.ofHost(binding.GitLab)}, Now: opts.Now}
+	site := gitlab.SiteOptions{HTTP: providers.Options{Now: opts.Now, Observe: hostCalls(opts.called, binding.GitLab)}, Now: opts.Now}
 	if opts.Config.CodeHosts.UnsafeAllowPrivateAddresses {
 		if opts.RootCAs == nil {
 			return nil, nil
@@ -247,14 +248,14 @@ func (h *observedHost) token(ctx context.Context, given secrets.Secret) (secrets
 }
 
 // buildDriver makes the driver of one instance.
-func buildDriver(c config.Instance, redactor *secrets.Redactor, calls *callMetrics) (registry.Driver, error) {
+func buildDriver(c config.Instance, redactor *secrets.Redactor, called func(metrics.Call)) (registry.Driver, error) {
 	if c.Driver == "console" {
 		return console.New(c.Name, c.Region), nil
 	}
 	return personal.New(personal.Options{
 		Instance: c.Name, Region: c.Region, Endpoint: c.Endpoint, Signature: personal.Signature(c.Signature),
 		Credentials: credentials(c.Credentials, redactor), RequestsPerSecond: c.RequestsPerSecond, Burst: c.Burst,
-		Observe: calls.ofRegistry(c.Name),
+		Observe: registryCalls(called, c.Name),
 	})
 }
 

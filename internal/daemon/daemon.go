@@ -34,7 +34,7 @@ func Run(ctx context.Context, e *Engine, reload Reload) error {
 func (g *generation) start(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	g.metrics.cover(g.config.InstanceNames())
+	g.metrics.Cover(g.config.InstanceNames())
 	for _, i := range g.instances {
 		running.Go(func() { _ = i.loop.Run(ctx) }) // It always returns nil.
 	}

@@ -36,7 +36,7 @@ func (e *Engine) Ready() error {
 func (g *generation) event(event reconcile.Event) {
 	g.logEvent(event)
 	g.tellOf(event)
-	g.metrics.count(event)
+	g.metrics.Count(event)
 	for _, i := range g.instances {
 		if i.name == event.Instance {
 			i.observe(event)

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"reconciler/internal/metrics"
 	"reconciler/internal/report"
 	"reconciler/internal/source"
 	"reconciler/internal/source/folder"
@@ -90,13 +91,13 @@ func (f *follower) safely(ctx context.Context, step func(context.Context) error)
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("a fault of this program: panic with %T", v)
-			f.metrics.source.looked(resultError, begun, f.now())
+			f.metrics.SourceRead(metrics.ResultError, begun, f.now())
 			f.log.Error("a fault of this program, please report it; the last snapshot stands",
 				"panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 		}
 	}()
 	if err = step(ctx); err != nil && ctx.Err() == nil {
-		f.metrics.source.looked(resultError, begun, f.now())
+		f.metrics.SourceRead(metrics.ResultError, begun, f.now())
 		f.log.Error("source not read; the last snapshot stands", "err", err)
 		f.tell(report.Event{Type: report.EventWarning, Reason: "SourceNotRead", Message: err.Error()})
 	}
@@ -111,13 +112,13 @@ func (f *follower) look(ctx context.Context) error {
 	case err != nil:
 		return err
 	case snapshot == nil:
-		f.metrics.source.looked(resultUnchanged, begun, f.now())
+		f.metrics.SourceRead(metrics.ResultUnchanged, begun, f.now())
 		return nil
 	}
 	if err := f.hand(ctx, *snapshot); err != nil {
 		return err
 	}
-	f.metrics.source.looked(resultChanged, begun, f.now())
+	f.metrics.SourceRead(metrics.ResultChanged, begun, f.now())
 	return nil
 }
 

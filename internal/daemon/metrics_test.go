@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"reconciler/internal/metrics"
 	"reconciler/internal/sandbox"
 )
 
@@ -159,15 +160,15 @@ func TestEveryServedMetricIsDescribed(t *testing.T) {
 	w.commit(two())
 	p := w.start()
 	p.ready("pay", "plat")
-	families, err := p.engine.metrics.registry.Gather()
+	families, err := p.engine.metrics.Gatherer().Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if problems, err := promlint.NewWithMetricFamilies(families).Lint(); err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v %v", problems, err)
 	}
-	described := map[string]Metric{}
-	for _, m := range Metrics() {
+	described := map[string]metrics.Metric{}
+	for _, m := range metrics.Reference() {
 		described[m.Name] = m
 		if strings.Join(m.Labels, " ") != strings.ToLower(strings.Join(m.Labels, " ")) || !strings.HasSuffix(m.Help, ".") {
 			t.Errorf("%+v", m)
@@ -272,7 +273,7 @@ func TestSeriesGoWithTheirInstance(t *testing.T) {
 	p.end()
 	m := p.engine.metrics
 	ofEdge := func() (n int) {
-		families, err := m.registry.Gather()
+		families, err := m.Gatherer().Gather()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -292,11 +293,11 @@ func TestSeriesGoWithTheirInstance(t *testing.T) {
 	if before := ofEdge(); before < 10 {
 		t.Fatalf("only %d series of the instance to begin with", before)
 	}
-	m.cover([]string{prod})
+	m.Cover([]string{prod})
 	if after := ofEdge(); after != 0 {
 		t.Errorf("%d series are left", after)
 	}
-	m.cover([]string{prod, edge})
+	m.Cover([]string{prod, edge})
 	if ofEdge() == 0 {
 		t.Error("an instance that comes back has no series")
 	}

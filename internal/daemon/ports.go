@@ -36,7 +36,7 @@ func (e *Engine) listen(ctx context.Context) (*ports, error) {
 		Listen: c.Server.Listen, Socket: c.Server.Socket, State: e, Attester: e, Syncer: e, Suspender: e, Snapshots: e,
 		Describer: e, Chronicler: e, SocketGroup: group, API: e.api(c.Server.API),
 		Conditions: e.Conditions,
-		Metrics:    e.metrics.registry, Log: e.log, Redact: e.redactor.Redact,
+		Metrics:    e.metrics.Gatherer(), Log: e.log, Redact: e.redactor.Redact,
 	}); err != nil {
 		return nil, err
 	}

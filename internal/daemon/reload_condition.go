@@ -24,7 +24,7 @@ func (l *longLived) Conditions() []binding.Condition {
 // taken notes that a configuration is in force from now on.
 func (l *longLived) taken() {
 	now := l.now()
-	l.metrics.config.read(true, now)
+	l.metrics.ConfigurationRead(true, now)
 	l.since.Store(&now)
 	l.note(binding.True, reasonTaken, "taken at "+clockTime(now))
 }
@@ -32,7 +32,7 @@ func (l *longLived) taken() {
 // refused notes that a configuration was refused, and why.
 func (l *longLived) refused(found []finding.Finding, err error) {
 	now := l.now()
-	l.metrics.config.read(false, now)
+	l.metrics.ConfigurationRead(false, now)
 	why := err.Error()
 	if n := slices.IndexFunc(found, func(f finding.Finding) bool { return f.Severity == finding.Error }); n >= 0 {
 		why = fmt.Sprintf("%s:%d: %s: %s", found[n].File, found[n].Line, found[n].Code, found[n].Message)

@@ -102,7 +102,7 @@ func TestMetricsKeepTheConventionsAndGoWithTheirBindings(t *testing.T) {
 	p := w.start()
 	p.ready("pay", "plat")
 	p.syncs(prod, 1)
-	families, err := p.engine.metrics.registry.Gather()
+	families, err := p.engine.metrics.Gatherer().Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,31 +3,25 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"slices"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"reconciler/internal/config"
+	"reconciler/internal/metrics"
 	"reconciler/internal/server/webhook"
 )
 
 // webhooks are the long-lived part of what code hosts send: the handler, which
 // takes new senders and secrets, and the pushes that it tells.
 type webhooks struct {
-	handler  *webhook.Handler
-	requests *prometheus.CounterVec
-	pushes   pushes
-	// senders are the names that the series are there for.
-	senders []string
+	handler *webhook.Handler
+	metrics *metrics.Metrics
+	pushes  pushes
 }
 
 // newWebhooks makes a handler that has no senders yet.
 func newWebhooks(l *longLived) *webhooks {
-	w := &webhooks{pushes: pushes{newest: make(chan webhook.Push, 1)}, requests: l.metrics.webhooks}
+	w := &webhooks{pushes: pushes{newest: make(chan webhook.Push, 1)}, metrics: l.metrics}
 	w.handler = webhook.New(webhook.Options{
-		Pushed:   w.pushes.put,
-		Count:    func(sender, result string) { w.requests.WithLabelValues(sender, result).Inc() },
-		Redactor: l.redactor, Log: l.log, Now: l.now,
+		Pushed: w.pushes.put, Count: l.metrics.CountWebhook, Redactor: l.redactor, Log: l.log, Now: l.now,
 	})
 	return w
 }
@@ -42,19 +36,11 @@ func (w *webhooks) prepare(config config.Config) (take func(), err error) {
 	}
 	return func() {
 		swap()
-		before := w.senders
-		w.senders = nil
+		var names []string
 		for _, s := range settings.Senders {
-			w.senders = append(w.senders, s.Name)
-			for _, result := range webhook.Results() {
-				w.requests.WithLabelValues(s.Name, result)
-			}
+			names = append(names, s.Name)
 		}
-		for _, name := range before {
-			if !slices.Contains(w.senders, name) {
-				w.requests.DeletePartialMatch(prometheus.Labels{"sender": name})
-			}
-		}
+		w.metrics.CoverSenders(names, webhook.Results())
 	}, nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"reconciler/internal/config"
+	"reconciler/internal/metrics"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/secrets"
 )
@@ -104,7 +105,7 @@ func (p *process) run() error {
 func (p *process) looks() int {
 	p.t.Helper()
 	n := 0.0
-	for _, result := range []string{resultChanged, resultUnchanged, resultError} {
+	for _, result := range []string{metrics.ResultChanged, metrics.ResultUnchanged, metrics.ResultError} {
 		n += max(0, p.sample(fmt.Sprintf("reconciler_source_syncs_total{result=%q}", result)))
 	}
 	return int(n)

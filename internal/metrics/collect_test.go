@@ -1,4 +1,4 @@
-package daemon
+package metrics
 
 import (
 	"testing"
@@ -9,7 +9,6 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
-	"reconciler/internal/secrets/vault"
 )
 
 // TestRadarMetricCountsDownToTheEnd: the metric has the seconds left for each
@@ -49,12 +48,12 @@ func TestStepsOfPeopleAreCountedAndThoseOverdue(t *testing.T) {
 // ofBindings are the values of a metric, by binding.
 func ofBindings(t *testing.T, name string, now time.Time, statuses ...binding.Status) map[string]float64 {
 	t.Helper()
-	m := newMetrics(sights{
-		statuses: func() []binding.Status { return statuses },
-		now:      func() time.Time { return now },
-		loops:    func() map[string]reconcile.LoopState { return nil },
-		windows:  func() map[string]plan.WindowState { return nil },
-		vault:    func() *vault.Client { return nil },
+	m := New(Sources{
+		Statuses: func() []binding.Status { return statuses },
+		Now:      func() time.Time { return now },
+		Loops:    func() map[string]reconcile.LoopState { return nil },
+		Windows:  func() map[string]plan.WindowState { return nil },
+		Vault:    func() *VaultLogin { return nil },
 	})
 	families, err := m.registry.Gather()
 	if err != nil {

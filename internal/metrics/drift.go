@@ -1,4 +1,4 @@
-package daemon
+package metrics
 
 import (
 	"strings"
@@ -61,7 +61,7 @@ type driftMetrics struct {
 	known map[string]map[driftedObject]string
 }
 
-func newDriftMetrics(m *metrics) *driftMetrics {
+func newDriftMetrics(m *Metrics) *driftMetrics {
 	return &driftMetrics{
 		found:   m.counter("reconciler_drift_found_total", "Objects (accounts, sources, build rules) that were found to be otherwise than they were applied, each counted once until it is as declared again.", labelRegistry, labelPlatform, labelObject),
 		repairs: m.counter("reconciler_drift_repairs_total", "Actions that put drift right, by result: done or failed.", labelRegistry, labelPlatform, labelObject, "result"),

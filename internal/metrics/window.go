@@ -1,30 +1,18 @@
-package daemon
+package metrics
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
-
-	"reconciler/internal/plan"
 )
-
-// windows are the windows of all instances as they stand, by instance; those of
-// an instance that has none are open.
-func (e *Engine) windows() map[string]plan.WindowState {
-	states := map[string]plan.WindowState{}
-	for _, i := range e.present().instances {
-		states[i.name], _ = i.reconciler.Window()
-	}
-	return states
-}
 
 // windowCollector tells which instances may be changed.
 type windowCollector struct {
-	see        sights
+	from       Sources
 	open, next described
 }
 
-func newWindowCollector(m *metrics, see sights) *windowCollector {
+func newWindowCollector(m *Metrics, from Sources) *windowCollector {
 	return &windowCollector{
-		see:  see,
+		from: from,
 		open: m.describe(prometheus.GaugeValue, "reconciler_window_open", "1 while an instance may be changed, 0 outside of its windows.", labelRegistry),
 		next: m.describe(prometheus.GaugeValue, "reconciler_window_next_open_timestamp_seconds", "When the windows of an instance that is closed open next, in seconds since 1970; absent while it is open, or where they do not in the next five years.", labelRegistry),
 	}
@@ -38,7 +26,7 @@ func (c *windowCollector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *windowCollector) Collect(ch chan<- prometheus.Metric) {
-	for instance, state := range c.see.windows() {
+	for instance, state := range c.from.Windows() {
 		open := 0.0
 		if state.Open {
 			open = 1

@@ -1,4 +1,4 @@
-package daemon
+package metrics
 
 import (
 	"time"
@@ -11,11 +11,11 @@ import (
 
 // Results of a look at the source, and of a sync.
 const (
-	resultChanged   = "changed"
-	resultUnchanged = "unchanged"
-	resultSuccess   = "success"
-	resultPartial   = "partial"
-	resultError     = "error"
+	ResultChanged   = "changed"
+	ResultUnchanged = "unchanged"
+	ResultSuccess   = "success"
+	ResultPartial   = "partial"
+	ResultError     = "error"
 )
 
 // sourceMetrics tell of the looks at the source of declarations.
@@ -25,24 +25,26 @@ type sourceMetrics struct {
 	lastSuccess *prometheus.GaugeVec
 }
 
-func newSourceMetrics(m *metrics) sourceMetrics {
+func newSourceMetrics(m *Metrics) sourceMetrics {
 	s := sourceMetrics{
 		syncs:       m.counter("reconciler_source_syncs_total", "Looks at the source of declarations, by result: changed, unchanged, error.", "result"),
 		duration:    m.histogram("reconciler_source_sync_duration_seconds", "How long a look at the source took, with reading and checking what is new.", syncBuckets(), "result"),
 		lastSuccess: m.gauge("reconciler_source_last_success_timestamp_seconds", "When the source was last read, changed or not, in seconds since 1970; 0 until then."),
 	}
-	for _, result := range []string{resultChanged, resultUnchanged, resultError} {
+	for _, result := range []string{ResultChanged, ResultUnchanged, ResultError} {
 		s.syncs.WithLabelValues(result)
 	}
 	s.lastSuccess.WithLabelValues()
 	return s
 }
 
-// looked counts a look that ended now.
-func (s sourceMetrics) looked(result string, begun, now time.Time) {
+// SourceRead counts a look at the source that ended now, with ResultChanged,
+// ResultUnchanged or ResultError.
+func (m *Metrics) SourceRead(result string, begun, now time.Time) {
+	s := m.source
 	s.syncs.WithLabelValues(result).Inc()
 	s.duration.WithLabelValues(result).Observe(now.Sub(begun).Seconds())
-	if result != resultError {
+	if result != ResultError {
 		s.lastSuccess.WithLabelValues().Set(seconds(now))
 	}
 }
@@ -54,7 +56,7 @@ type syncMetrics struct {
 	lastSuccess, pending *prometheus.GaugeVec
 }
 
-func newSyncMetrics(m *metrics) syncMetrics {
+func newSyncMetrics(m *Metrics) syncMetrics {
 	return syncMetrics{
 		syncs:       m.counter("reconciler_syncs_total", "Syncs of an instance, by result: success, partial (something failed, waits for another try or did not answer), error (nothing was applied).", labelRegistry, "result"),
 		duration:    m.histogram("reconciler_sync_duration_seconds", "How long a sync of an instance took.", syncBuckets(), labelRegistry, "result"),
@@ -68,7 +70,7 @@ func newSyncMetrics(m *metrics) syncMetrics {
 // begin makes the series of an instance, so that a first failure is seen as a
 // rise from 0.
 func (s syncMetrics) begin(instance string) {
-	for _, result := range []string{resultSuccess, resultPartial, resultError} {
+	for _, result := range []string{ResultSuccess, ResultPartial, ResultError} {
 		s.syncs.WithLabelValues(instance, result)
 	}
 	s.lastSuccess.WithLabelValues(instance)
@@ -84,7 +86,7 @@ func (s syncMetrics) left(instance string, count map[plan.Kind]int) {
 	}
 }
 
-// count takes what a reconciler tells.
+// count takes an event of a reconciler.
 func (s syncMetrics) count(ev reconcile.Event) {
 	switch ev.Kind {
 	case reconcile.SyncStarted:
@@ -101,15 +103,15 @@ func (s syncMetrics) count(ev reconcile.Event) {
 			}
 		}
 		s.left(ev.Instance, count)
-		result := resultSuccess
+		result := ResultSuccess
 		if ev.Result.Incomplete || ev.Result.Count(reconcile.Failed, reconcile.Held, reconcile.Skipped, reconcile.Stopped) > 0 {
-			result = resultPartial
+			result = ResultPartial
 		} else {
 			s.lastSuccess.WithLabelValues(ev.Instance).Set(seconds(ev.Time))
 		}
 		s.ended(ev, result)
 	case reconcile.SyncFailed:
-		s.ended(ev, resultError)
+		s.ended(ev, ResultError)
 	default:
 	}
 }

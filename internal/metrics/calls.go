@@ -1,20 +1,13 @@
-package daemon
+package metrics
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"reconciler/internal/binding"
-	"reconciler/internal/providers"
-	"reconciler/internal/registry/personal"
-	"reconciler/internal/secrets/vault"
-	"reconciler/internal/source/git"
 )
 
-// callMetrics tell of the calls to the outside world. The drivers and clients
-// know nothing of them: each takes a function that it tells, which is nil where
-// nobody counts.
+// callMetrics count the calls to the outside world.
 type callMetrics struct {
 	registry, host, vault, git *prometheus.CounterVec
 	registryTook, hostTook     *prometheus.HistogramVec
@@ -22,7 +15,7 @@ type callMetrics struct {
 	vaultTook, gitTook         *prometheus.HistogramVec
 }
 
-func newCallMetrics(m *metrics) *callMetrics {
+func newCallMetrics(m *Metrics) *callMetrics {
 	return &callMetrics{
 		registry:     m.counter("reconciler_registry_requests_total", "Requests to the registry's API, retries too, by the product's name of the call and by code: OK, a documented code or the beginning of a family of them, other, an HTTP class where an error has no code, unreadable, none (no answer).", labelRegistry, "operation", "code"),
 		registryTook: m.histogram("reconciler_registry_request_duration_seconds", "How long a request to the registry's API took.", requestBuckets(), labelRegistry),
@@ -37,65 +30,60 @@ func newCallMetrics(m *metrics) *callMetrics {
 	}
 }
 
-// ofRegistry observes the calls of an instance.
-func (c *callMetrics) ofRegistry(instance string) func(personal.Attempt) {
-	if c == nil {
-		return nil
-	}
-	return func(a personal.Attempt) {
-		c.registryWait.WithLabelValues(instance).Observe(a.Waited.Seconds())
-		if a.Unsent {
-			return
+// Target is whom a call goes to.
+type Target string
+
+// The targets.
+const (
+	Registry Target = "registry"
+	CodeHost Target = "code host"
+	Vault    Target = "vault"
+	Git      Target = "git"
+)
+
+// Call is one call to the outside world that has ended.
+type Call struct {
+	To Target
+	// Name is the instance of a registry, or the platform of a code host.
+	Name string
+	// Operation is one of the few that the target has; a code host has none.
+	Operation string
+	// Result is a code of the registry, the class of an HTTP status (StatusClass),
+	// or, for git, ResultSuccess or ResultError.
+	Result string
+	// Unsent says that the limiter held the call back for good.
+	Unsent bool
+	// Waited is how long the limiter held it back, Took how long it then was.
+	Waited, Took time.Duration
+}
+
+// Called counts a call.
+func (m *Metrics) Called(call Call) {
+	c, took := m.calls, call.Took.Seconds()
+	switch call.To {
+	case Registry:
+		c.registryWait.WithLabelValues(call.Name).Observe(call.Waited.Seconds())
+		if !call.Unsent {
+			c.registry.WithLabelValues(call.Name, call.Operation, call.Result).Inc()
+			c.registryTook.WithLabelValues(call.Name).Observe(took)
 		}
-		c.registry.WithLabelValues(instance, a.Operation, a.Code).Inc()
-		c.registryTook.WithLabelValues(instance).Observe(a.Took.Seconds())
-	}
-}
-
-// ofHost observes the requests to a code host.
-func (c *callMetrics) ofHost(platform binding.Platform) func(providers.Exchange) {
-	if c == nil {
-		return nil
-	}
-	return func(x providers.Exchange) {
-		c.hostWait.WithLabelValues(string(platform)).Observe(x.Waited.Seconds())
-		if x.Unsent {
-			return
+	case CodeHost:
+		c.hostWait.WithLabelValues(call.Name).Observe(call.Waited.Seconds())
+		if !call.Unsent {
+			c.host.WithLabelValues(call.Name, call.Result).Inc()
+			c.hostTook.WithLabelValues(call.Name).Observe(took)
 		}
-		c.host.WithLabelValues(string(platform), class(x.Status)).Inc()
-		c.hostTook.WithLabelValues(string(platform)).Observe(x.Took.Seconds())
+	case Vault:
+		c.vault.WithLabelValues(call.Operation, call.Result).Inc()
+		c.vaultTook.WithLabelValues(call.Operation).Observe(took)
+	case Git:
+		c.git.WithLabelValues(call.Operation, call.Result).Inc()
+		c.gitTook.WithLabelValues(call.Operation).Observe(took)
 	}
 }
 
-// ofVault observes the requests to Vault.
-func (c *callMetrics) ofVault() func(vault.Exchange) {
-	if c == nil {
-		return nil
-	}
-	return func(x vault.Exchange) {
-		c.vault.WithLabelValues(x.Operation, class(x.Status)).Inc()
-		c.vaultTook.WithLabelValues(x.Operation).Observe(x.Took.Seconds())
-	}
-}
-
-// ofGit observes the requests to the git server. moved is called for each.
-func (c *callMetrics) ofGit(moved func()) func(git.Exchange) {
-	if c == nil {
-		return nil
-	}
-	return func(x git.Exchange) {
-		moved()
-		result := resultSuccess
-		if !x.OK {
-			result = resultError
-		}
-		c.git.WithLabelValues(x.Operation, result).Inc()
-		c.gitTook.WithLabelValues(x.Operation).Observe(x.Took.Seconds())
-	}
-}
-
-// class is the class of an HTTP status, for example 4xx.
-func class(status int) string {
+// StatusClass is the class of an HTTP status, for example 4xx.
+func StatusClass(status int) string {
 	if status < 100 || status > 599 {
 		return "none"
 	}

@@ -1,4 +1,6 @@
-package daemon
+// Package metrics is what the daemon shows to Prometheus: collectors over the
+// statuses, the events of the reconcilers and the calls to the outside world.
+package metrics
 
 import (
 	"cmp"
@@ -14,7 +16,6 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
-	"reconciler/internal/secrets/vault"
 )
 
 // labelRegistry is the label with the name of a registry instance. The label
@@ -30,18 +31,18 @@ type Metric struct {
 	Labels []string
 }
 
-// Metrics describes all metrics of the daemon, sorted by name. Those of Go's
+// Reference describes all metrics of the daemon, sorted by name. Those of Go's
 // runtime and of the process, which it serves too, are not among them.
-func Metrics() []Metric {
-	reference := newMetrics(sights{}).reference
+func Reference() []Metric {
+	reference := New(Sources{}).reference
 	slices.SortFunc(reference, func(a, b Metric) int { return cmp.Compare(a.Name, b.Name) })
 	return reference
 }
 
-// metrics are the daemon's own, in a registry of their own. What happens is
+// Metrics are the daemon's own, in a registry of their own. What happens is
 // counted here; what stands somewhere is asked for at each scrape, so that a
 // series goes with its object.
-type metrics struct {
+type Metrics struct {
 	registry  *prometheus.Registry
 	reference []Metric
 	// ofInstance are the kept ones whose series go with their instance.
@@ -56,41 +57,34 @@ type metrics struct {
 	drift  *driftMetrics
 	calls  *callMetrics
 	config configMetrics
-	// webhooks count requests, by sender and result.
+	// webhooks count requests, by sender and result; senders have series.
 	webhooks *prometheus.CounterVec
+	senders  []string
 }
 
-// sights are what is asked for at each scrape.
-type sights struct {
-	now      func() time.Time
-	statuses func() []binding.Status
-	// loops are those that run, by instance.
-	loops func() map[string]reconcile.LoopState
-	// windows are the windows of all instances as they stand, by instance.
-	windows func() map[string]plan.WindowState
-	// vault is nil where no secret store is configured.
-	vault func() *vault.Client
+// Sources are what is asked for at each scrape.
+type Sources struct {
+	Now      func() time.Time
+	Statuses func() []binding.Status
+	// Loops are those that run, by instance.
+	Loops func() map[string]reconcile.LoopState
+	// Windows are the windows of all instances as they stand, by instance; those
+	// of an instance that has none are open.
+	Windows func() map[string]plan.WindowState
+	// Vault is the login to Vault; nil where no secret store is configured.
+	Vault func() *VaultLogin
 }
 
-// sights are those of the present generation.
-func (e *Engine) sights() sights {
-	return sights{
-		now: e.now, statuses: e.Statuses,
-		loops: func() map[string]reconcile.LoopState {
-			states := map[string]reconcile.LoopState{}
-			for _, i := range e.present().instances {
-				states[i.name] = i.loop.State()
-			}
-			return states
-		},
-		windows: e.windows,
-		vault:   func() *vault.Client { return e.present().vault },
-	}
+// VaultLogin is the login to Vault as it stands.
+type VaultLogin struct {
+	Logins, LoginFailures, Renewals int64
+	// Ends is zero without a login, or with one that has no end.
+	Ends time.Time
 }
 
-// newMetrics makes all metrics.
-func newMetrics(see sights) *metrics {
-	m := &metrics{registry: prometheus.NewRegistry()}
+// New makes all metrics.
+func New(from Sources) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry()}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.source = newSourceMetrics(m)
 	m.sync = newSyncMetrics(m)
@@ -98,32 +92,32 @@ func newMetrics(see sights) *metrics {
 	m.calls = newCallMetrics(m)
 	m.config = newConfigMetrics(m)
 	m.webhooks = m.counter("reconciler_webhook_requests_total", "Requests to a configured webhook sender, by result: accepted, ignored, unmatched, unauthorized, rejected or limited.", "sender", "result")
-	m.registry.MustRegister(newBindingCollector(m, see), newQueueCollector(m, see), newWindowCollector(m, see), newVaultCollector(m, see), buildInfo(m))
+	m.registry.MustRegister(newBindingCollector(m, from), newQueueCollector(m, from), newWindowCollector(m, from), newVaultCollector(m, from), buildInfo(m))
 	return m
 }
 
 // counter makes a counter and registers it.
-func (m *metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
+func (m *Metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
 	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	m.keep(Metric{name, "counter", help, labels}, v, v)
 	return v
 }
 
 // gauge makes a gauge and registers it.
-func (m *metrics) gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+func (m *Metrics) gauge(name, help string, labels ...string) *prometheus.GaugeVec {
 	v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 	m.keep(Metric{name, "gauge", help, labels}, v, v)
 	return v
 }
 
 // histogram makes a histogram of seconds and registers it.
-func (m *metrics) histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+func (m *Metrics) histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
 	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
 	m.keep(Metric{name, "histogram", help, labels}, v, v)
 	return v
 }
 
-func (m *metrics) keep(d Metric, c prometheus.Collector, series interface {
+func (m *Metrics) keep(d Metric, c prometheus.Collector, series interface {
 	DeletePartialMatch(labels prometheus.Labels) int
 },
 ) {
@@ -141,7 +135,7 @@ type described struct {
 }
 
 // describe notes a metric of a collector. kind is counter or gauge.
-func (m *metrics) describe(kind prometheus.ValueType, name, help string, labels ...string) described {
+func (m *Metrics) describe(kind prometheus.ValueType, name, help string, labels ...string) described {
 	m.reference = append(m.reference, Metric{name, strings.ToLower(kind.ToDTO().String()), help, labels})
 	return described{prometheus.NewDesc(name, help, labels, nil), kind}
 }
@@ -150,9 +144,12 @@ func (d described) give(ch chan<- prometheus.Metric, value float64, labels ...st
 	ch <- prometheus.MustNewConstMetric(d.desc, d.kind, value, labels...)
 }
 
-// cover makes the series of the instances that run from now on, and drops those
+// Gatherer gives what a scrape shows.
+func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
+
+// Cover makes the series of the instances that run from now on, and drops those
 // of instances that do not any more. Nothing of the latter may be running.
-func (m *metrics) cover(instances []string) {
+func (m *Metrics) Cover(instances []string) {
 	for _, gone := range m.covered {
 		if slices.Contains(instances, gone) {
 			continue
@@ -171,8 +168,8 @@ func (m *metrics) cover(instances []string) {
 	m.covered = slices.Clone(instances)
 }
 
-// count takes what a reconciler tells.
-func (m *metrics) count(ev reconcile.Event) {
+// Count takes an event of a reconciler.
+func (m *Metrics) Count(ev reconcile.Event) {
 	m.sync.count(ev)
 	switch {
 	case ev.Kind == reconcile.ActionDone && ev.Action.Repair:
@@ -187,8 +184,30 @@ func requestBuckets() []float64 { return []float64{0.01, 0.05, 0.1, 0.25, 0.5, 1
 func waitBuckets() []float64    { return []float64{0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300} }
 func syncBuckets() []float64    { return []float64{0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800} }
 
+// CountWebhook counts a request to a sender of webhooks.
+func (m *Metrics) CountWebhook(sender, result string) {
+	m.webhooks.WithLabelValues(sender, result).Inc()
+}
+
+// CoverSenders makes the series of the configured senders of webhooks, one for
+// each result, and drops those of all others. It is called by one goroutine at
+// a time.
+func (m *Metrics) CoverSenders(senders, results []string) {
+	for _, gone := range m.senders {
+		if !slices.Contains(senders, gone) {
+			m.webhooks.DeletePartialMatch(prometheus.Labels{"sender": gone})
+		}
+	}
+	for _, sender := range senders {
+		for _, result := range results {
+			m.webhooks.WithLabelValues(sender, result)
+		}
+	}
+	m.senders = slices.Clone(senders)
+}
+
 // buildInfo is the constant metric that names the build.
-func buildInfo(m *metrics) prometheus.Collector {
+func buildInfo(m *Metrics) prometheus.Collector {
 	const name, help = "reconciler_build_info", "Always 1; the labels tell the build."
 	version := "devel"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
@@ -203,15 +222,17 @@ func buildInfo(m *metrics) prometheus.Collector {
 // configMetrics tell of the configuration that is in force.
 type configMetrics struct{ successful, since *prometheus.GaugeVec }
 
-func newConfigMetrics(m *metrics) configMetrics {
+func newConfigMetrics(m *Metrics) configMetrics {
 	return configMetrics{
 		successful: m.gauge("reconciler_config_last_reload_successful", "1 when the configuration was taken whole when it was last read, 0 when the one before stays in force."),
 		since:      m.gauge("reconciler_config_last_reload_success_timestamp_seconds", "When the configuration in force was read, in seconds since 1970."),
 	}
 }
 
-// read notes that the configuration was read, and whether it was taken.
-func (c configMetrics) read(taken bool, at time.Time) {
+// ConfigurationRead notes that the configuration was read, and whether it was
+// taken.
+func (m *Metrics) ConfigurationRead(taken bool, at time.Time) {
+	c := m.config
 	if !taken {
 		c.successful.WithLabelValues().Set(0)
 		return

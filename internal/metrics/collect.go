@@ -1,4 +1,4 @@
-package daemon
+package metrics
 
 import (
 	"slices"
@@ -11,14 +11,14 @@ import (
 
 // bindingCollector tells of each binding as it stands.
 type bindingCollector struct {
-	see                                           sights
+	from                                          Sources
 	ready, condition, expiry, steps, overdue, age described
 }
 
-func newBindingCollector(m *metrics, see sights) *bindingCollector {
+func newBindingCollector(m *Metrics, from Sources) *bindingCollector {
 	of := []string{labelRegistry, "binding", "platform"}
 	return &bindingCollector{
-		see:       see,
+		from:      from,
 		ready:     m.describe(prometheus.GaugeValue, "reconciler_binding_ready", "1 when the binding is as declared.", of...),
 		condition: m.describe(prometheus.GaugeValue, "reconciler_binding_condition", "Always 1; the label status (true, false, unknown) tells how a condition of the binding stands.", append(of[:3:3], "condition", "status")...),
 		expiry:    m.describe(prometheus.GaugeValue, "reconciler_binding_token_expiry_seconds", "Seconds until the token's earliest known end, by declaration or code host; negative once it is past.", of...),
@@ -37,7 +37,7 @@ func (c *bindingCollector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *bindingCollector) Collect(ch chan<- prometheus.Metric) {
-	for _, s := range c.see.statuses() {
+	for _, s := range c.from.Statuses() {
 		of := []string{s.Spec.Instance, s.Name, string(s.Spec.Platform)}
 		ready := 0.0
 		for _, cond := range s.Conditions {
@@ -57,23 +57,23 @@ func (c *bindingCollector) Collect(ch chan<- prometheus.Metric) {
 		c.overdue.give(ch, float64(overdue), of...)
 		if len(s.Waiting) > 0 {
 			oldest := slices.MinFunc(s.Waiting, func(a, b binding.Waiting) int { return a.Since.Compare(b.Since) })
-			c.age.give(ch, c.see.now().Sub(oldest.Since).Seconds(), of...)
+			c.age.give(ch, c.from.Now().Sub(oldest.Since).Seconds(), of...)
 		}
 		if !s.TokenExpires.IsZero() {
-			c.expiry.give(ch, s.TokenExpires.Sub(c.see.now()).Seconds(), of...)
+			c.expiry.give(ch, s.TokenExpires.Sub(c.from.Now()).Seconds(), of...)
 		}
 	}
 }
 
 // queueCollector tells what the loops are at.
 type queueCollector struct {
-	see           sights
+	from          Sources
 	depth, oldest described
 }
 
-func newQueueCollector(m *metrics, see sights) *queueCollector {
+func newQueueCollector(m *Metrics, from Sources) *queueCollector {
 	return &queueCollector{
-		see:    see,
+		from:   from,
 		depth:  m.describe(prometheus.GaugeValue, "reconciler_queue_depth", "Instances whose sync was asked for by a commit or a person and has not begun."),
 		oldest: m.describe(prometheus.GaugeValue, "reconciler_queue_oldest_unfinished_seconds", "How long ago the oldest sync of an instance that has not ended was asked for or, if nobody asked, begun; 0 when there is none.", labelRegistry),
 	}
@@ -88,13 +88,13 @@ func (c *queueCollector) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
 	waiting := 0
-	for instance, state := range c.see.loops() {
+	for instance, state := range c.from.Loops() {
 		if !state.Waiting.IsZero() {
 			waiting++
 		}
 		age := 0.0
 		if oldest := state.Oldest(); !oldest.IsZero() {
-			age = c.see.now().Sub(oldest).Seconds()
+			age = c.from.Now().Sub(oldest).Seconds()
 		}
 		c.oldest.give(ch, age, instance)
 	}
@@ -103,13 +103,13 @@ func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
 
 // vaultCollector tells of the login to Vault; nothing where there is no Vault.
 type vaultCollector struct {
-	see                     sights
+	from                    Sources
 	logins, renewals, lease described
 }
 
-func newVaultCollector(m *metrics, see sights) *vaultCollector {
+func newVaultCollector(m *Metrics, from Sources) *vaultCollector {
 	return &vaultCollector{
-		see:      see,
+		from:     from,
 		logins:   m.describe(prometheus.CounterValue, "reconciler_vault_logins_total", "Logins to Vault, by result: success, error.", "result"),
 		renewals: m.describe(prometheus.CounterValue, "reconciler_vault_renewals_total", "Renewals of the login to Vault."),
 		lease:    m.describe(prometheus.GaugeValue, "reconciler_vault_lease_expiry_seconds", "Seconds until the login to Vault ends, negative once it has; absent without a login, or with one that has no end."),
@@ -125,15 +125,14 @@ func (c *vaultCollector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *vaultCollector) Collect(ch chan<- prometheus.Metric) {
-	client := c.see.vault()
-	if client == nil {
+	login := c.from.Vault()
+	if login == nil {
 		return
 	}
-	stats := client.Stats()
-	c.logins.give(ch, float64(stats.Logins), resultSuccess)
-	c.logins.give(ch, float64(stats.LoginFailures), resultError)
-	c.renewals.give(ch, float64(stats.Renewals))
-	if ends := client.Ends(); !ends.IsZero() {
-		c.lease.give(ch, ends.Sub(c.see.now()).Seconds())
+	c.logins.give(ch, float64(login.Logins), ResultSuccess)
+	c.logins.give(ch, float64(login.LoginFailures), ResultError)
+	c.renewals.give(ch, float64(login.Renewals))
+	if !login.Ends.IsZero() {
+		c.lease.give(ch, login.Ends.Sub(c.from.Now()).Seconds())
 	}
 }

@@ -1,0 +1,59 @@
+package daemon
+
+import (
+	"reconciler/internal/binding"
+	"reconciler/internal/metrics"
+	"reconciler/internal/providers"
+	"reconciler/internal/registry/personal"
+	"reconciler/internal/secrets/vault"
+	"reconciler/internal/source/git"
+)
+
+// The drivers and clients know nothing of metrics: each takes a function that it
+// calls, which is nil where nobody counts.
+
+func registryCalls(called func(metrics.Call), instance string) func(personal.Attempt) {
+	if called == nil {
+		return nil
+	}
+	return func(a personal.Attempt) {
+		called(metrics.Call{
+			To: metrics.Registry, Name: instance, Operation: a.Operation, Result: a.Code, Unsent: a.Unsent, Waited: a.Waited, Took: a.Took,
+		})
+	}
+}
+
+func hostCalls(called func(metrics.Call), platform binding.Platform) func(providers.Exchange) {
+	if called == nil {
+		return nil
+	}
+	return func(x providers.Exchange) {
+		called(metrics.Call{
+			To: metrics.CodeHost, Name: string(platform), Result: metrics.StatusClass(x.Status), Unsent: x.Unsent, Waited: x.Waited, Took: x.Took,
+		})
+	}
+}
+
+func vaultCalls(called func(metrics.Call)) func(vault.Exchange) {
+	if called == nil {
+		return nil
+	}
+	return func(x vault.Exchange) {
+		called(metrics.Call{To: metrics.Vault, Operation: x.Operation, Result: metrics.StatusClass(x.Status), Took: x.Took})
+	}
+}
+
+// gitCalls calls moved for each request too.
+func gitCalls(called func(metrics.Call), moved func()) func(git.Exchange) {
+	if called == nil {
+		return nil
+	}
+	return func(x git.Exchange) {
+		moved()
+		result := metrics.ResultSuccess
+		if !x.OK {
+			result = metrics.ResultError
+		}
+		called(metrics.Call{To: metrics.Git, Operation: x.Operation, Result: result, Took: x.Took})
+	}
+}
