@@ -9,7 +9,7 @@ import (
 )
 
 func TestCallsAreCountedByTargetAndOnlyThoseThatWereSent(t *testing.T) {
-	m := New(Sources{})
+	m := New(sourcesOf(time.Now()))
 	for _, call := range []Call{
 		{To: Registry, Name: "prod", Operation: "GetRepoList", Result: "OK", Took: time.Second},
 		{To: Registry, Name: "prod", Unsent: true, Waited: time.Second},

@@ -48,13 +48,7 @@ func TestStepsOfPeopleAreCountedAndThoseOverdue(t *testing.T) {
 // ofBindings are the values of a metric, by binding.
 func ofBindings(t *testing.T, name string, now time.Time, statuses ...binding.Status) map[string]float64 {
 	t.Helper()
-	m := New(Sources{
-		Statuses: func() []binding.Status { return statuses },
-		Now:      func() time.Time { return now },
-		Loops:    func() map[string]reconcile.LoopState { return nil },
-		Windows:  func() map[string]plan.WindowState { return nil },
-		Vault:    func() *VaultLogin { return nil },
-	})
+	m := New(sourcesOf(now, statuses...))
 	families, err := m.registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -73,4 +67,15 @@ func ofBindings(t *testing.T, name string, now time.Time, statuses ...binding.St
 		}
 	}
 	return got
+}
+
+// sourcesOf are those of a daemon with these statuses and nothing else.
+func sourcesOf(now time.Time, statuses ...binding.Status) Sources {
+	return Sources{
+		Statuses: func() []binding.Status { return statuses },
+		Now:      func() time.Time { return now },
+		Loops:    func() map[string]reconcile.LoopState { return nil },
+		Windows:  func() map[string]plan.WindowState { return nil },
+		Vault:    func() *VaultLogin { return nil },
+	}
 }
