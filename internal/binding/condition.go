@@ -120,7 +120,7 @@ type Retry struct {
 // Waiting is what a person has to do to one object.
 type Waiting struct {
 	// Object and Action are the plan's words, Reason is one sentence.
-	Object string `json:"object"`
+	Object Object `json:"object"`
 	Action string `json:"action"`
 	Reason string `json:"reason"`
 	// Since is when it was first asked for, and Due when it should be done;

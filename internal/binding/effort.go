@@ -53,7 +53,7 @@ type Failed struct {
 // Wait is a step that waits for a person.
 type Wait struct {
 	Platform Platform `json:"platform"`
-	Object   string   `json:"object"`
+	Object   Object   `json:"object"`
 	// Action is the plan's word for the step.
 	Action string    `json:"action"`
 	Since  time.Time `json:"since"`
@@ -62,7 +62,7 @@ type Wait struct {
 }
 
 // WaitOf is the wait for a step on an object; the zero Wait if there is none.
-func (e Effort) WaitOf(p Platform, object string) Wait {
+func (e Effort) WaitOf(p Platform, object Object) Wait {
 	for _, w := range e.Waits {
 		if w.Platform == p && w.Object == object {
 			return w
@@ -73,7 +73,7 @@ func (e Effort) WaitOf(p Platform, object string) Wait {
 
 // RepairsOf are the repairs of one object under the spec of that digest; the
 // zero Repairs if there were none.
-func (e Effort) RepairsOf(object, digest string) Repairs {
+func (e Effort) RepairsOf(object Object, digest string) Repairs {
 	i := slices.IndexFunc(e.Repairs, func(r Repairs) bool { return r.Object == object })
 	if i < 0 || e.Digest != digest {
 		return Repairs{Object: object}
@@ -85,7 +85,7 @@ func (e Effort) RepairsOf(object, digest string) Repairs {
 type Repairs struct {
 	// Object is the plan's word: "account", an image repository, or a build
 	// rule.
-	Object string `json:"object"`
+	Object Object `json:"object"`
 	// Made are the repairs that count still, oldest first.
 	Made []Repair `json:"made"`
 	// Stopped is since when it is not repaired any more, because repairs do not

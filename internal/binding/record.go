@@ -104,7 +104,7 @@ type Intent struct {
 	Platform Platform `json:"platform"`
 	// Action and Object are the plan's words for what was begun.
 	Action string `json:"action"`
-	Object string `json:"object"`
+	Object Object `json:"object"`
 	// Record is the record as it was before; of a rebind it tells which token
 	// version was bound.
 	Record Record `json:"record"`
@@ -131,7 +131,7 @@ type Event struct {
 	Instance string    `json:"instance"`
 	Binding  string    `json:"binding"`
 	Action   string    `json:"action"`
-	Object   string    `json:"object"`
+	Object   Object    `json:"object"`
 	Outcome  string    `json:"outcome"`
 	Message  string    `json:"message,omitempty"`
 	Revision string    `json:"revision,omitempty"`

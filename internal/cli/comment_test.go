@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 	"reconciler/internal/sandbox"
@@ -100,7 +101,7 @@ func planText(t *testing.T, change bool) string {
 	t.Helper()
 	p := plan.Plan{}
 	if change {
-		p.Actions = []plan.Action{{Kind: plan.Bind, Instance: "prod", Binding: "payments", Object: "account", Reason: "not bound <b>yet</b>"}}
+		p.Actions = []plan.Action{{Kind: plan.Bind, Instance: "prod", Binding: "payments", Object: binding.AccountObject(), Reason: "not bound <b>yet</b>"}}
 	}
 	var text bytes.Buffer
 	if err := report.Write(&text, report.FormatMarkdown, report.Document{Plan: &p}, report.Options{}); err != nil {

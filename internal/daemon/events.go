@@ -97,15 +97,15 @@ func (l *longLived) tellOf(ev reconcile.Event) {
 	event := report.Event{Instance: ev.Instance, Binding: ev.Action.Binding, Type: report.EventNormal, Revision: ev.Revision}
 	switch ev.Kind {
 	case reconcile.ActionDone:
-		event.Reason, event.Message = "Applied", string(ev.Action.Kind)+" "+ev.Action.Object+": "+ev.Action.Reason
+		event.Reason, event.Message = "Applied", string(ev.Action.Kind)+" "+ev.Action.Object.String()+": "+ev.Action.Reason
 		if ev.Err != nil {
-			event.Type, event.Reason, event.Message = report.EventWarning, "ApplyFailed", string(ev.Action.Kind)+" "+ev.Action.Object+": "+ev.Err.Error()
+			event.Type, event.Reason, event.Message = report.EventWarning, "ApplyFailed", string(ev.Action.Kind)+" "+ev.Action.Object.String()+": "+ev.Err.Error()
 		}
 	case reconcile.Recovered:
 		event.Binding, event.Reason = ev.Intent.Binding, "Recovered"
-		event.Message = "an unfinished " + ev.Intent.Action + " of " + ev.Intent.Object + " was answered by observing"
+		event.Message = "an unfinished " + ev.Intent.Action + " of " + ev.Intent.Object.String() + " was answered by observing"
 	case reconcile.RepairsStopped:
-		event.Type, event.Reason, event.Message = report.EventWarning, "RepairsStopped", ev.Action.Object+": "+ev.Action.Reason
+		event.Type, event.Reason, event.Message = report.EventWarning, "RepairsStopped", ev.Action.Object.String()+": "+ev.Action.Reason
 	case reconcile.GlassBroken:
 		event.Binding, event.Type, event.Reason = ev.Glass.Binding, report.EventWarning, "GlassBroken"
 		event.Message = "changed outside of its windows on the word of " + ev.Glass.Person.By + ": " + ev.Glass.Reason
@@ -137,7 +137,7 @@ func (l *longLived) tellOfPlan(ev reconcile.Event) {
 		})
 	}
 	for _, o := range ev.Result.Outcomes {
-		e := report.Event{Instance: ev.Instance, Binding: o.Action.Binding, Type: report.EventNormal, Revision: ev.Revision, Message: o.Action.Object + ": " + o.Action.Reason}
+		e := report.Event{Instance: ev.Instance, Binding: o.Action.Binding, Type: report.EventNormal, Revision: ev.Revision, Message: o.Action.Object.String() + ": " + o.Action.Reason}
 		switch {
 		case o.State == reconcile.Waiting:
 			e.Reason = "StepsDue"

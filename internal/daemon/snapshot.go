@@ -111,7 +111,7 @@ func publishedOf(name string, seen reconcile.Sighting) report.SnapshotInstance {
 		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform))
 	})
 	slices.SortFunc(told.Intents, func(a, b report.SnapshotIntent) int {
-		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.Object, b.Object))
+		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform), a.Object.Compare(b.Object))
 	})
 	return told
 }

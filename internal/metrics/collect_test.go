@@ -32,8 +32,8 @@ func TestStepsOfPeopleAreCountedAndThoseOverdue(t *testing.T) {
 		return binding.Status{Name: name, Spec: binding.Spec{Instance: "prod", Platform: binding.GitHub}, Waiting: waiting, Steps: []string{"a", "b", "c"}}
 	}
 	statuses := []binding.Status{
-		status("none"), status("due", binding.Waiting{Object: "account"}),
-		status("late", binding.Waiting{Object: "account", Overdue: true}, binding.Waiting{Object: "pay/api"}),
+		status("none"), status("due", binding.Waiting{Object: binding.AccountObject()}),
+		status("late", binding.Waiting{Object: binding.AccountObject(), Overdue: true}, binding.Waiting{Object: binding.RepositoryObject("pay/api")}),
 	}
 	for name, want := range map[string]map[string]float64{
 		"reconciler_binding_person_steps":         {"none": 0, "due": 1, "late": 2},

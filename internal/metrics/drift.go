@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,29 +24,20 @@ const (
 	labelObject   = "object"
 )
 
-// Kinds of objects.
-const (
-	objectAccount = "account"
-	objectSource  = "source"
-	objectRule    = "rule"
-)
-
-// objectKind is the kind of what the plan calls an action's object.
-func objectKind(name string) string {
-	switch {
-	case name == objectAccount:
-		return objectAccount
-	case strings.Contains(name, "#"):
-		return objectRule
+// objectLabel is the value of the label object: an image repository is counted
+// by its source, as it drifts.
+func objectLabel(kind binding.ObjectKind) string {
+	if kind == binding.ObjectRepository {
+		return "source"
 	}
-	return objectSource
+	return string(kind)
 }
 
 // driftedObject is one that is otherwise than it was applied.
 type driftedObject struct {
 	binding  string
 	platform binding.Platform
-	name     string
+	object   binding.Object
 }
 
 // driftMetrics tell of what others changed behind our back.
@@ -73,7 +63,8 @@ func newDriftMetrics(m *Metrics) *driftMetrics {
 // begin makes the series of an instance.
 func (d *driftMetrics) begin(instance string) {
 	for _, platform := range binding.Platforms() {
-		for _, object := range []string{objectAccount, objectSource, objectRule} {
+		for _, kind := range binding.ObjectKinds() {
+			object := objectLabel(kind)
 			d.found.WithLabelValues(instance, string(platform), object)
 			for _, state := range []reconcile.OutcomeState{reconcile.Done, reconcile.Failed} {
 				d.repairs.WithLabelValues(instance, string(platform), object, string(state))
@@ -108,7 +99,7 @@ func (d *driftMetrics) synced(instance string, p plan.Plan, incomplete bool) {
 	before, now := d.known[instance], driftOf(p)
 	for object := range now {
 		if _, known := before[object]; !known {
-			d.found.WithLabelValues(instance, string(object.platform), objectKind(object.name)).Inc()
+			d.found.WithLabelValues(instance, string(object.platform), objectLabel(object.object.Kind)).Inc()
 		}
 	}
 	if incomplete {

@@ -173,7 +173,7 @@ func (m *Metrics) Count(ev reconcile.Event) {
 	m.sync.count(ev)
 	switch {
 	case ev.Kind == reconcile.ActionDone && ev.Action.Repair:
-		m.drift.repairs.WithLabelValues(ev.Instance, string(ev.Action.Platform), objectKind(ev.Action.Object), string(ev.Outcome.State)).Inc()
+		m.drift.repairs.WithLabelValues(ev.Instance, string(ev.Action.Platform), objectLabel(ev.Action.Object.Kind), string(ev.Outcome.State)).Inc()
 	case ev.Kind == reconcile.SyncDone:
 		m.drift.synced(ev.Instance, *ev.Plan, ev.Result.Incomplete)
 	}

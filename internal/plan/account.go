@@ -56,7 +56,7 @@ func unknownCode(u binding.Unknown) string {
 }
 
 func (m *maker) noop(s subject, reason string) {
-	m.act(s, takeAccount, Action{Object: accountObject, Kind: Noop, Reason: reason})
+	m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Noop, Reason: reason})
 }
 
 // accountChanges compares a declaration with a binding by meaning. A field
@@ -85,7 +85,7 @@ func (m *maker) drifted(s subject) bool {
 // unfinished says that a call of ours on the account has no outcome yet.
 func (m *maker) unfinished(s subject) bool {
 	return slices.ContainsFunc(m.in.Intents, func(in binding.Intent) bool {
-		return in.Platform == s.d.Spec.Platform && in.Object == accountObject
+		return in.Platform == s.d.Spec.Platform && in.Object.IsAccount()
 	})
 }
 
@@ -95,7 +95,7 @@ func (m *maker) reportDrift(s subject, what string) bool {
 		return false
 	}
 	m.act(s, takeAccount, Action{
-		Object: accountObject, Kind: Noop, Reported: true, Reason: "drift: " + what + "; reported and not corrected (driftPolicy Report)",
+		Object: binding.AccountObject(), Kind: Noop, Reported: true, Reason: "drift: " + what + "; reported and not corrected (driftPolicy Report)",
 	})
 	m.find(s.d, "", finding.New("drift", fmt.Sprintf("%s: %s", s.d.Name, what)))
 	return true
@@ -128,7 +128,7 @@ func (m *maker) unbound(s subject) bool {
 // bind plans to bind an account where none is; a has the reason and whose doing
 // it is that none is.
 func (m *maker) bind(s subject, a Action) bool {
-	a.Object, a.Kind, a.Changes, a.Steps = accountObject, Bind, bindChanges(s), triggerURLSteps(s.d)
+	a.Object, a.Kind, a.Changes, a.Steps = binding.AccountObject(), Bind, bindChanges(s), triggerURLSteps(s.d)
 	if !m.in.Observation.Capabilities.Bind {
 		a.Kind, a.Steps = Manual, m.bindSteps(s)
 		a.Reason += m.because("bind")
@@ -191,7 +191,7 @@ func (m *maker) authorize(s subject, a Action) bool {
 	if m.answersForbid(s) {
 		return false
 	}
-	a.Object, a.Kind = accountObject, Authorize
+	a.Object, a.Kind = binding.AccountObject(), Authorize
 	m.act(s, takeAccount, a)
 	return false
 }
@@ -201,7 +201,7 @@ func (m *maker) differing(s subject, changes []Change) bool {
 	title := s.d.Spec.Platform.Title()
 	if !s.ours() && !s.d.Spec.Adopt && !s.looksOnly() {
 		m.act(s, takeAccount, Action{
-			Object: accountObject, Kind: Forbidden, Changes: changes,
+			Object: binding.AccountObject(), Kind: Forbidden, Changes: changes,
 			Reason: "adopt-required: " + title + " is bound to another account that was never ours",
 		})
 		m.find(s.d, "spec."+changes[0].Field, finding.New("adopt-required", fmt.Sprintf(
@@ -238,7 +238,7 @@ func (m *maker) rebind(s subject, a Action) bool {
 		return false
 	}
 	caps := m.in.Observation.Capabilities
-	a.Object, a.Kind, a.Steps = accountObject, Rebind, rebindSteps(s)
+	a.Object, a.Kind, a.Steps = binding.AccountObject(), Rebind, rebindSteps(s)
 	if !caps.Bind || !caps.Unbind {
 		a.Kind, a.Steps = Manual, append(m.unbindSteps(s.d.Spec.Platform), m.bindSteps(s)...)
 		a.Reason += m.because("bind", "unbind")
@@ -265,7 +265,7 @@ func (m *maker) equal(s subject) bool {
 		}
 	}
 	if reason, changes := adoptReason(s); reason != "" {
-		m.act(s, takeAccount, Action{Object: accountObject, Kind: Adopt, Reason: reason, Changes: changes})
+		m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Adopt, Reason: reason, Changes: changes})
 		return true
 	}
 	m.settled(s, "bound as declared")
@@ -273,7 +273,7 @@ func (m *maker) equal(s subject) bool {
 }
 
 func (m *maker) settled(s subject, reason string) {
-	m.act(s, takeAccount, Action{Object: accountObject, Kind: Noop, Reason: reason, Settled: true})
+	m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Noop, Reason: reason, Settled: true})
 }
 
 // adoptReason says why our memory has to be brought up to date; empty if it
@@ -315,7 +315,7 @@ func (m *maker) unobserved(s subject) bool {
 	if asRecorded && len(tokenChanges(s)) == 0 {
 		if s.renamed() {
 			m.act(s, takeAccount, Action{
-				Object: accountObject, Kind: Adopt, Changes: renameChange(s),
+				Object: binding.AccountObject(), Kind: Adopt, Changes: renameChange(s),
 				Reason: "the declaration was renamed; its binding stays",
 			})
 			return true
@@ -341,7 +341,7 @@ func (m *maker) unobserved(s subject) bool {
 		}
 		a.Kind, a.Steps = Manual, append(a.Steps, m.bindSteps(s)...)
 	}
-	a.Object = accountObject
+	a.Object = binding.AccountObject()
 	m.act(s, takeAccount, a)
 	// Who binds by hand and has to link by hand too is shown both at once.
 	return !m.in.Observation.Capabilities.ReadRepositories

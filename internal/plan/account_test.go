@@ -15,7 +15,7 @@ import (
 func brief(p plan.Plan) []string {
 	lines := []string{}
 	for _, a := range p.Actions {
-		line := string(a.Kind) + " " + a.Object
+		line := string(a.Kind) + " " + a.Object.String()
 		for _, c := range a.Changes {
 			line += " " + c.Field + ":" + c.From + ">" + c.To
 		}
@@ -104,7 +104,7 @@ func TestAccountNotBound(t *testing.T) {
 				d.Spec.DriftPolicy = binding.Report
 				in := input(d)
 				in.Records = []binding.Record{applied(d)}
-				in.Intents = []binding.Intent{{Instance: "prod", Binding: d.Name, Platform: binding.GitLab, Action: "rebind", Object: "account"}}
+				in.Intents = []binding.Intent{{Instance: "prod", Binding: d.Name, Platform: binding.GitLab, Action: "rebind", Object: binding.AccountObject()}}
 				return in
 			},
 			want: []string{bindLine}, reason: "declared and not bound",

@@ -9,7 +9,7 @@ import (
 // Attestable says whether an action waits for a person's word: it is for a
 // person to do, and the registry cannot be asked whether it is done.
 func (a Action) Attestable(c binding.Capabilities) bool {
-	if a.Object == accountObject {
+	if a.Object.IsAccount() {
 		return a.Kind.ByPerson() && !c.ListAccounts
 	}
 	return a.Kind.ByPerson() && !c.ReadRepositories
@@ -38,10 +38,10 @@ func Attested(actions []Action, old *binding.Record) *binding.Record {
 	r := old
 	for _, a := range actions {
 		switch {
-		case a.Object != accountObject && a.Target.Link == nil:
+		case !a.Object.IsAccount() && a.Target.Link == nil:
 			a.Kind = Unlink
 			r = Remember(a, r, nil)
-		case a.Object != accountObject:
+		case !a.Object.IsAccount():
 			a.Kind = Link
 			r = Remember(a, r, nil)
 			confirmRules(r, a)

@@ -99,7 +99,7 @@ func TestTheWayToAttestEndsTheLastStepOfABinding(t *testing.T) {
 			}
 		}
 		if strings.Contains(last, "reconciler attest") {
-			ends = append(ends, a.Object+" | "+last)
+			ends = append(ends, a.Object.String()+" | "+last)
 		}
 	}
 	want := []string{

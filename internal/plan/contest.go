@@ -42,7 +42,7 @@ func (m *maker) contest(s subject, path string, a Action) Action {
 
 // repairs are those of an object that count, and whether no more are made:
 // once that is so it stays so, until another declaration or a person ends it.
-func (m *maker) repairs(name, object string) (made []binding.Repair, stopped bool) {
+func (m *maker) repairs(name string, object binding.Object) (made []binding.Repair, stopped bool) {
 	i := slices.IndexFunc(m.in.Efforts, func(e binding.Effort) bool { return e.Binding == name })
 	// As it is declared: a subject may speak of an earlier version of the token.
 	d := slices.IndexFunc(m.in.Declarations, func(d binding.Declaration) bool { return d.Name == name })
@@ -84,7 +84,7 @@ func rival(s subject, a Action, found []string) string {
 		return fmt.Sprintf("it is found otherwise each time, now %s; likely several others change it", found[0])
 	}
 	likely := "another reconciler or a script that works on the same instance, or a person in the console"
-	if a.Object == accountObject && s.state.Account != nil && s.state.Account.Username != "" {
+	if a.Object.IsAccount() && s.state.Account != nil && s.state.Account.Username != "" {
 		likely = fmt.Sprintf("whoever binds %q: %s", s.state.Account.Username, likely)
 	}
 	return fmt.Sprintf("it is found %s again each time; likely by %s", found[0], likely)

@@ -11,10 +11,19 @@ import (
 	"reconciler/internal/plan"
 )
 
+// objectOf is the object that a text names.
+func objectOf(text string) binding.Object {
+	var object binding.Object
+	if err := object.UnmarshalText([]byte(text)); err != nil {
+		panic(err)
+	}
+	return object
+}
+
 // fought is an effort in which an object was repaired n times, the last time a
 // minute ago and each a minute before the next.
 func fought(d binding.Declaration, object, found string, n int) []binding.Effort {
-	r := binding.Repairs{Object: object}
+	r := binding.Repairs{Object: objectOf(object)}
 	for i := range n {
 		r.Made = append(r.Made, binding.Repair{At: noon().Add(time.Duration(i-n) * time.Minute), Found: found})
 	}
@@ -127,7 +136,7 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 			p := plan.Make(tt.in())
 			var of plan.Action
 			for _, a := range p.Actions {
-				if a.Object == tt.object {
+				if a.Object.String() == tt.object {
 					of = a
 				}
 			}

@@ -61,7 +61,7 @@ func whole(a Action) string {
 
 // object names what an action is done to, whatever is done.
 func object(a Action) string {
-	return strings.Join([]string{a.Instance, a.Binding, string(a.Platform), a.Object}, "\x00")
+	return strings.Join([]string{a.Instance, a.Binding, string(a.Platform), a.Object.String()}, "\x00")
 }
 
 // Split parts the plan of a change's head by what the plan of its base would

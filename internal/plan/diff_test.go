@@ -4,21 +4,23 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
 )
 
 func TestCompareTellsWhatIsNewWhatIsGoneAndWhatChanged(t *testing.T) {
-	account := Action{Instance: "i", Binding: "b", Platform: "gitlab", Object: "account", Kind: Bind, Changes: []Change{{Field: "username", To: "one"}}}
+	account := Action{Instance: "i", Binding: "b", Platform: "gitlab", Object: binding.AccountObject(), Kind: Bind, Changes: []Change{{Field: "username", To: "one"}}}
 	other := account
 	other.Changes = []Change{{Field: "username", To: "two"}}
-	link := Action{Instance: "i", Binding: "b", Platform: "gitlab", Object: "n/a", Kind: Link}
-	unlink := Action{Instance: "i", Binding: "b", Platform: "gitlab", Object: "n/b", Kind: Unlink}
+	link := Action{Instance: "i", Binding: "b", Platform: "gitlab", Object: binding.RepositoryObject("n/a"), Kind: Link}
+	unlink := Action{Instance: "i", Binding: "b", Platform: "gitlab", Object: binding.RepositoryObject("n/b"), Kind: Unlink}
 	for name, test := range map[string]struct {
 		was, is []Action
 		want    []Difference
 	}{
 		"equal":                {was: []Action{account, link}, is: []Action{account, link}},
 		"another order":        {was: []Action{account, link}, is: []Action{link, account}},
-		"no and empty changes": {was: []Action{link}, is: []Action{{Instance: "i", Binding: "b", Platform: "gitlab", Object: "n/a", Kind: Link, Changes: []Change{}}}},
+		"no and empty changes": {was: []Action{link}, is: []Action{{Instance: "i", Binding: "b", Platform: "gitlab", Object: binding.RepositoryObject("n/a"), Kind: Link, Changes: []Change{}}}},
 		"new":                  {is: []Action{link}, want: []Difference{{Is: &link}}},
 		"gone":                 {was: []Action{account, link}, is: []Action{account}, want: []Difference{{Was: &link}}},
 		"twice":                {was: []Action{link}, is: []Action{link, link}, want: []Difference{{Is: &link}}},
@@ -37,18 +39,18 @@ func TestCompareTellsWhatIsNewWhatIsGoneAndWhatChanged(t *testing.T) {
 }
 
 func TestSplitPartsAChangeFromWhatWasPending(t *testing.T) {
-	action := func(object string, kind Kind, to, reason string) Action {
+	action := func(object binding.Object, kind Kind, to, reason string) Action {
 		return Action{Instance: "i", Binding: "b", Platform: "gitlab", Object: object, Kind: kind, Reason: reason, Changes: []Change{{Field: "f", To: to}}}
 	}
-	settled := action("n/c", Noop, "", "r")
+	settled := action(binding.RepositoryObject("n/c"), Noop, "", "r")
 	settled.Settled = true
 	base := Plan{Actions: []Action{
-		action("n/e", Noop, "", "kept"), action("n/f", Noop, "", "bound as declared"),
-		action("account", Bind, "1", "drift"), action("n/a", Link, "1", "r"), action("n/b", Noop, "", "r"), action("n/d", Link, "1", "r"),
+		action(binding.RepositoryObject("n/e"), Noop, "", "kept"), action(binding.RepositoryObject("n/f"), Noop, "", "bound as declared"),
+		action(binding.AccountObject(), Bind, "1", "drift"), action(binding.RepositoryObject("n/a"), Link, "1", "r"), action(binding.RepositoryObject("n/b"), Noop, "", "r"), action(binding.RepositoryObject("n/d"), Link, "1", "r"),
 	}}
 	head := Plan{Actions: []Action{
-		action("account", Bind, "1", "another reason"), action("n/a", Link, "2", "r"), action("n/b", Unlink, "", "r"), settled,
-		action("n/e", Noop, "", "kept"), action("n/f", Noop, "", "deletionPolicy: Retain"), action("n/g", Noop, "", "unknown (NotAsked): x"),
+		action(binding.AccountObject(), Bind, "1", "another reason"), action(binding.RepositoryObject("n/a"), Link, "2", "r"), action(binding.RepositoryObject("n/b"), Unlink, "", "r"), settled,
+		action(binding.RepositoryObject("n/e"), Noop, "", "kept"), action(binding.RepositoryObject("n/f"), Noop, "", "deletionPolicy: Retain"), action(binding.RepositoryObject("n/g"), Noop, "", "unknown (NotAsked): x"),
 	}}
 	change, pending := Split(base, head)
 	if diff := cmp.Diff([]Action{head.Actions[1], head.Actions[2], head.Actions[5]}, change); diff != "" {

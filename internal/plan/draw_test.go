@@ -194,10 +194,10 @@ func drawEffort(t *rapid.T, d binding.Declaration) binding.Effort {
 		return noon().Add(-time.Duration(rapid.IntRange(0, 400).Draw(t, name)) * time.Hour)
 	}
 	e := binding.Effort{Instance: "prod", Binding: d.Name, Digest: d.Spec.Digest(), Waits: []binding.Wait{
-		{Platform: d.Spec.Platform, Object: "account", Action: "authorize", Since: hour("waits since")},
+		{Platform: d.Spec.Platform, Object: binding.AccountObject(), Action: "authorize", Since: hour("waits since")},
 	}}
-	for _, object := range []string{"account", "a/one", "a/one#branch:main=>latest"} {
-		r := binding.Repairs{Object: object}
+	for _, text := range []string{"account", "a/one", "a/one#branch:main=>latest"} {
+		r := binding.Repairs{Object: objectOf(text)}
 		for range rapid.IntRange(0, 6).Draw(t, "repairs") {
 			r.Made = append(r.Made, binding.Repair{At: noon().Add(-time.Minute), Found: "gone"})
 		}

@@ -27,9 +27,6 @@ func Make(in Input) Plan {
 	return m.plan()
 }
 
-// accountObject is the object of an action on the binding itself.
-const accountObject = "account"
-
 // phase orders actions: first what frees, then each binding's account, links
 // and rules.
 type phase int
@@ -130,7 +127,7 @@ func (m *maker) declaration(d *binding.Declaration) {
 	switch u := m.in.Observation.Unknown; {
 	case m.rivals(d):
 		m.act(s, takeAccount, Action{
-			Object: accountObject, Kind: Forbidden,
+			Object: binding.AccountObject(), Kind: Forbidden,
 			Reason: "binding-unique: another declaration claims " + d.Spec.Platform.Title() + " of this instance too",
 		})
 	case suspended != "":
@@ -282,7 +279,7 @@ func (m *maker) plan() Plan {
 	slices.SortStableFunc(m.steps, func(a, b step) int {
 		return cmp.Or(
 			cmp.Compare(rank(a.phase), rank(b.phase)), cmp.Compare(a.Binding, b.Binding),
-			cmp.Compare(a.phase, b.phase), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Kind, b.Kind),
+			cmp.Compare(a.phase, b.phase), a.Object.Compare(b.Object), cmp.Compare(a.Kind, b.Kind),
 		)
 	})
 	m.askWord()

@@ -41,7 +41,7 @@ func (m *maker) observedSteps() {
 func (m *maker) tellDifference(a Action) {
 	d, path := a.Target.Declaration, ""
 	for i, r := range d.Spec.Repositories {
-		if a.Object != accountObject && binding.NormalImage(r.Image) == a.Target.Image {
+		if !a.Object.IsAccount() && binding.NormalImage(r.Image) == a.Target.Image {
 			path = fmt.Sprintf("spec.repositories[%d]", i)
 		}
 	}

@@ -185,7 +185,7 @@ func TestReportCorrectsNoObject(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			corrected := plan.Make(linkCase(tt.drift)())
 			if !slices.ContainsFunc(changing(corrected), func(a plan.Action) bool {
-				return string(a.Kind)+" "+a.Object == tt.repairs && strings.HasPrefix(a.Reason, "drift: ")
+				return string(a.Kind)+" "+a.Object.String() == tt.repairs && strings.HasPrefix(a.Reason, "drift: ")
 			}) {
 				t.Errorf("under Correct want %s, got %q", tt.repairs, brief(corrected))
 			}

@@ -55,10 +55,10 @@ type Action struct {
 	Instance string           `json:"instance"`
 	Binding  string           `json:"binding"`
 	Platform binding.Platform `json:"platform"`
-	// Object is what it is done to: "account", an image repository
-	// ("payments/api"), or a build rule ("payments/api#branch:main=>latest").
-	Object string `json:"object"`
-	Kind   Kind   `json:"action"`
+	// Object is what it is done to: the account, an image repository or a build
+	// rule.
+	Object binding.Object `json:"object"`
+	Kind   Kind           `json:"action"`
 	// Reason is one sentence for a person.
 	Reason string `json:"reason"`
 	// Changes are the fields that change, sorted by field; no secret is ever

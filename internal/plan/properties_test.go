@@ -150,7 +150,7 @@ func TestFailureIsNeverADeletion(t *testing.T) {
 			in.Observation.Repositories[image] = binding.RepositoryState{Unknown: unknown}
 		}
 		for _, a := range plan.Make(in).Actions {
-			if a.Object != "account" && a.Kind.Changes() {
+			if !a.Object.IsAccount() && a.Kind.Changes() {
 				t.Fatalf("changes an image repository that it knows nothing of:\n%s", encode(t, a))
 			}
 		}

@@ -19,7 +19,7 @@ func Remember(a Action, old *binding.Record, account *binding.Account) *binding.
 	if old == nil {
 		old = a.Target.Record // Of an earlier name, taken along.
 	}
-	if a.Object == accountObject {
+	if a.Object.IsAccount() {
 		return rememberAccount(a, old, account)
 	}
 	var r binding.Record

@@ -48,7 +48,7 @@ func (m *maker) undeclared() {
 func (m *maker) removedBinding(r *binding.Record) {
 	s, asked := m.in.Observation.Accounts[r.Platform]
 	caps := m.in.Observation.Capabilities
-	a := m.recordAction(r, Action{Object: accountObject, Kind: Noop})
+	a := m.recordAction(r, Action{Object: binding.AccountObject(), Kind: Noop})
 	suspended := m.suspended(nil, r.Binding)
 	switch u := m.in.Observation.Unknown; {
 	case m.platformDeclared(r.Platform):
@@ -124,7 +124,7 @@ func (m *maker) unbind(r *binding.Record, head Action) {
 	}
 	if account := head.Target.Account; account != nil || !caps.ListAccounts {
 		a := m.recordAction(r, Action{
-			Object: accountObject, Kind: Unbind, Reason: "not declared any more (deletionPolicy Unbind)",
+			Object: binding.AccountObject(), Kind: Unbind, Reason: "not declared any more (deletionPolicy Unbind)",
 			Changes: []Change{{Field: "username", From: r.Username}},
 		})
 		if !caps.Unbind || account == nil {
@@ -167,7 +167,7 @@ func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *b
 		}
 	}
 	a := m.recordAction(r, Action{
-		Object: name, Kind: Unlink, Reason: "not declared any more (deletionPolicy Unbind)",
+		Object: binding.RepositoryObject(name), Kind: Unlink, Reason: "not declared any more (deletionPolicy Unbind)",
 		Changes: []Change{{Field: "source", From: st.Link.Source}},
 	})
 	a.Target.Image, a.Target.Link = name, st.Link
@@ -187,7 +187,7 @@ func (m *maker) unlinkByHand(r *binding.Record, img binding.RecordedImage) []ste
 	}
 	name := binding.NormalImage(img.Image)
 	a := m.recordAction(r, Action{
-		Object: name, Kind: Manual, Changes: []Change{{Field: "source", From: img.Link.Source}},
+		Object: binding.RepositoryObject(name), Kind: Manual, Changes: []Change{{Field: "source", From: img.Link.Source}},
 		Reason: "not declared any more (deletionPolicy Unbind)" + m.because("readRepositories"),
 		Steps:  append(m.buildSteps(name), "Remove the code source, and the build rules with it"),
 	})
@@ -197,7 +197,7 @@ func (m *maker) unlinkByHand(r *binding.Record, img binding.RecordedImage) []ste
 
 func (m *maker) removeRule(r *binding.Record, image string, rule binding.ObservedRule, reason string) step {
 	a := m.recordAction(r, Action{
-		Object: ruleObject(image, rule.BuildRule), Kind: RemoveRule, Reason: reason,
+		Object: binding.RuleObject(image, rule.BuildRule), Kind: RemoveRule, Reason: reason,
 		Changes: []Change{{Field: "dockerfile", From: binding.NormalDockerfile(rule.Dockerfile)}},
 	})
 	a.Target.Image, a.Target.Rule = image, rule
@@ -219,7 +219,7 @@ func (m *maker) droppedImages(s subject) {
 		if m.declared[name] {
 			continue
 		}
-		head := Action{Object: name, Kind: Noop, Target: Target{Image: name}}
+		head := Action{Object: binding.RepositoryObject(name), Kind: Noop, Target: Target{Image: name}}
 		steps, unknown := m.unlink(s.record, img)
 		switch {
 		case unknown != nil:

@@ -27,7 +27,7 @@ func TestOnlyDriftIsARepair(t *testing.T) {
 		return in
 	}
 	lost := func(in *plan.Input) { in.Observation.Accounts[binding.GitLab] = binding.AccountState{} }
-	intent := binding.Intent{Instance: "prod", Binding: d.Name, Platform: binding.GitLab, Action: string(plan.Rebind), Object: "account"}
+	intent := binding.Intent{Instance: "prod", Binding: d.Name, Platform: binding.GitLab, Action: string(plan.Rebind), Object: binding.AccountObject()}
 	for _, tt := range []struct {
 		name   string
 		change func(*plan.Input)
@@ -88,7 +88,7 @@ func TestOnlyDriftIsARepair(t *testing.T) {
 }
 
 func TestARepairIsNoPartOfTheDigest(t *testing.T) {
-	a := plan.Action{Instance: "prod", Binding: "b", Object: "account", Kind: plan.Bind}
+	a := plan.Action{Instance: "prod", Binding: "b", Object: binding.AccountObject(), Kind: plan.Bind}
 	b := a
 	b.Repair, b.Unfinished = true, true
 	if got, want := (plan.Plan{Actions: []plan.Action{b}}).Digest(), (plan.Plan{Actions: []plan.Action{a}}).Digest(); got != want {

@@ -171,7 +171,7 @@ func (m *maker) project(r *image) {
 }
 
 func (m *maker) onImage(r image, a Action) {
-	a.Object, a.Target.Image = r.name, r.name
+	a.Object, a.Target.Image = binding.RepositoryObject(r.name), r.name
 	m.act(r.subject, takeLink, a)
 }
 
@@ -217,7 +217,7 @@ func (m *maker) link(r image) bool {
 		a.Kind, a.Steps = Manual, m.linkSteps(r.name, want, r.Rules)
 		a.Reason += m.because("linkRepositories")
 	}
-	a.Object = r.name
+	a.Object = binding.RepositoryObject(r.name)
 	a = m.contest(r.subject, r.path, a)
 	m.onImage(r, a)
 	return a.Kind != Manual && a.Kind != Forbidden

@@ -105,17 +105,15 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 		a.Kind, a.Steps = Manual, append(m.buildSteps(r.name), "Build rule: "+ruleText(rule))
 		a.Reason += m.because("writeRules")
 	}
-	a.Object = ruleObject(r.name, rule)
+	a.Object = binding.RuleObject(r.name, rule)
 	m.onRule(r, p, m.contest(r.subject, r.path+".rules", a))
 }
 
 func (m *maker) onRule(r image, p phase, a Action) {
-	a.Object = ruleObject(r.name, a.Target.Rule.BuildRule)
+	a.Object = binding.RuleObject(r.name, a.Target.Rule.BuildRule)
 	a.Target.Image = r.name
 	m.act(r.subject, p, a)
 }
-
-func ruleObject(image string, rule binding.BuildRule) string { return image + "#" + rule.Key() }
 
 func (m *maker) foreignRule(r image, a Action) {
 	a.Kind, a.Repair, a.Reason = Forbidden, false, "adopt-required: a build rule of the same branch or tag and image tag was never ours"

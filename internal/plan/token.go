@@ -48,7 +48,7 @@ func (m *maker) tokenBlocks(s subject) bool {
 	}
 	if end, source := tokenEnd(s); !end.IsZero() && m.in.Now.After(end) {
 		m.act(s, takeAccount, Action{
-			Object: accountObject, Kind: Forbidden,
+			Object: binding.AccountObject(), Kind: Forbidden,
 			Reason: fmt.Sprintf("token-expiry: the token ended on %s (told by: %s); it would be bound to no use", binding.DateOf(end), source),
 		})
 		return true
@@ -78,7 +78,7 @@ func (m *maker) answersForbid(s subject) bool {
 	for _, a := range s.token.Answers {
 		if a.Verdict == binding.No {
 			m.act(s, takeAccount, Action{
-				Object: accountObject, Kind: Forbidden,
+				Object: binding.AccountObject(), Kind: Forbidden,
 				Reason: fmt.Sprintf("%s: the code host said no (%s)", answerCode(a), a.Reason),
 			})
 			return true

@@ -35,7 +35,7 @@ func TestUnknownIsNeverActedOn(t *testing.T) {
 			}
 		}
 		for _, a := range plan.Make(in).Actions {
-			takes := a.Kind == plan.Bind || a.Kind == plan.Rebind || a.Kind == plan.Adopt && a.Object == "account"
+			takes := a.Kind == plan.Bind || a.Kind == plan.Rebind || a.Kind == plan.Adopt && a.Object.IsAccount()
 			lets := a.Kind == plan.Unbind && a.Target.Record != nil && slices.ContainsFunc(a.Target.Record.Images, func(i binding.RecordedImage) bool {
 				return images[i.Image] && !declaredAnywhere(in, i.Image)
 			})

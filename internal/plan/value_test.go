@@ -18,7 +18,7 @@ func TestMergeSortsByInstance(t *testing.T) {
 	of := func(instance string, objects ...string) plan.Plan {
 		var p plan.Plan
 		for _, o := range objects {
-			p.Actions = append(p.Actions, plan.Action{Instance: instance, Object: o, Kind: plan.Noop})
+			p.Actions = append(p.Actions, plan.Action{Instance: instance, Object: binding.RepositoryObject(o), Kind: plan.Noop})
 		}
 		p.Findings = []finding.Finding{finding.New("drift", instance)}
 		return p
@@ -149,7 +149,7 @@ func TestRememberOfABindIsTheRegistrysAnswer(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if plan.Remember(plan.Action{Object: "account", Kind: plan.Unbind}, got, nil) != nil {
+	if plan.Remember(plan.Action{Object: binding.AccountObject(), Kind: plan.Unbind}, got, nil) != nil {
 		t.Error("an unbound account is still remembered")
 	}
 }

@@ -15,8 +15,8 @@ func TestAPersonsStepSaysSinceWhenAndWhetherItIsOverdue(t *testing.T) {
 	asked := func(since time.Time, change func(*plan.Input)) plan.Plan {
 		in := input(githubDeclaration())
 		in.Efforts = []binding.Effort{{Instance: "prod", Binding: "web-github", Waits: []binding.Wait{
-			{Platform: binding.GitHub, Object: "account", Action: "authorize", Since: since},
-			{Platform: binding.GitLab, Object: "account", Action: "manual", Since: noon().AddDate(-1, 0, 0)},
+			{Platform: binding.GitHub, Object: binding.AccountObject(), Action: "authorize", Since: since},
+			{Platform: binding.GitLab, Object: binding.AccountObject(), Action: "manual", Since: noon().AddDate(-1, 0, 0)},
 		}}}
 		if change != nil {
 			change(&in)

@@ -235,7 +235,7 @@ func TestAClosedWindowChangesNoAction(t *testing.T) {
 	settled.Records = []binding.Record{applied(gitlabDeclaration())}
 	unfinished := input(gitlabDeclaration())
 	unfinished.Records = []binding.Record{applied(gitlabDeclaration())}
-	unfinished.Intents = []binding.Intent{{Instance: "prod", Binding: d.Name, Platform: binding.GitLab, Action: "rebind", Object: "account"}}
+	unfinished.Intents = []binding.Intent{{Instance: "prod", Binding: d.Name, Platform: binding.GitLab, Action: "rebind", Object: binding.AccountObject()}}
 	const closed = `instance prod may not be changed now (no window that allows is open). ` +
 		`It opens 2026-11-22T14:00:00Z (Sun 2026-11-22 22:00 Asia/Shanghai).`
 	for _, tt := range []struct {

@@ -154,10 +154,10 @@ func (w *world) byHand(a plan.Action) {
 	t := a.Target
 	attests := !w.in.Observation.Capabilities.ListAccounts || !w.in.Observation.Capabilities.ReadRepositories
 	switch {
-	case a.Object == "account" && t.Declaration == nil:
+	case a.Object.IsAccount() && t.Declaration == nil:
 		a.Kind = plan.Unbind
 		w.step(a)
-	case a.Object == "account":
+	case a.Object.IsAccount():
 		account := w.bind(t.Declaration)
 		a.Kind = plan.Bind
 		w.remember(a, account)
@@ -168,7 +168,7 @@ func (w *world) byHand(a plan.Action) {
 			w.remember(a, nil)
 			w.attestRules(a)
 		}
-	case t.Link != nil, a.Object == t.Image:
+	case t.Link != nil, a.Object.Kind == binding.ObjectRepository:
 		a.Kind = plan.Unlink
 		w.write(a)
 		w.remember(a, nil)

@@ -97,7 +97,7 @@ func (s sight) awaiting(name string) ([]plan.Action, error) {
 		return nil, fmt.Errorf("nothing waits for a person's word: %s", own[0].Reason)
 	}
 	for _, a := range confirmed {
-		if d := a.Target.Declaration; a.Object == objectAccount && d != nil && d.Spec.Token != nil &&
+		if d := a.Target.Declaration; a.Object.IsAccount() && d != nil && d.Spec.Token != nil &&
 			a.Target.TokenVersion == 0 && a.Target.TokenFingerprint == "" {
 			return nil, errors.New("which token is meant is not known: the secret store has no versions, and the token was not read")
 		}
@@ -147,7 +147,7 @@ func (t *testimony) write(ctx context.Context, confirmed []plan.Action) error {
 	if old := first.Target.Record; before == nil && old != nil {
 		before = t.ledger.record(old.Binding, old.Platform)
 	}
-	onAccount := slices.ContainsFunc(confirmed, func(a plan.Action) bool { return a.Object == objectAccount })
+	onAccount := slices.ContainsFunc(confirmed, func(a plan.Action) bool { return a.Object.IsAccount() })
 	if !onAccount && (before == nil || !before.Managed) {
 		return errors.New("nothing was written: its account is not taken for ours yet; the next sync does that, try again after it")
 	}
@@ -156,7 +156,7 @@ func (t *testimony) write(ctx context.Context, confirmed []plan.Action) error {
 	}
 	if onAccount {
 		// What an earlier call left open is answered by the person.
-		open := binding.Intent{Instance: first.Instance, Binding: first.Binding, Platform: first.Platform, Object: objectAccount}
+		open := binding.Intent{Instance: first.Instance, Binding: first.Binding, Platform: first.Platform, Object: binding.AccountObject()}
 		if err := t.ledger.over(ctx, open); err != nil {
 			return err
 		}
@@ -188,7 +188,7 @@ func (t *testimony) remember(ctx context.Context, before, after *binding.Record)
 	}
 	intent := binding.Intent{
 		Instance: after.Instance, Binding: after.Binding, Platform: after.Platform,
-		Action: string(plan.Adopt), Object: objectAccount, Record: *before, After: *after,
+		Action: string(plan.Adopt), Object: binding.AccountObject(), Record: *before, After: *after,
 	}
 	if err := t.ledger.begin(ctx, intent); err != nil {
 		return err
@@ -203,9 +203,9 @@ func (t *testimony) remember(ctx context.Context, before, after *binding.Record)
 func confirmation(a plan.Action) string {
 	d := a.Target.Declaration
 	switch {
-	case a.Object != objectAccount && a.Target.Link == nil:
+	case !a.Object.IsAccount() && a.Target.Link == nil:
 		return fmt.Sprintf("%s is not linked on %s any more", a.Object, a.Platform.Title())
-	case a.Object != objectAccount:
+	case !a.Object.IsAccount():
 		return fmt.Sprintf("%s is linked to %s on %s", a.Object, a.Target.Link.Source, a.Platform.Title())
 	case d == nil:
 		return fmt.Sprintf("%s is not bound to %s any more", a.Platform.Title(), a.Instance)

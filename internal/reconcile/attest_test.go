@@ -97,11 +97,11 @@ func TestAttestIsInTheHistory(t *testing.T) {
 	attested(t, r, "pay-gitlab")
 	want := []binding.Event{
 		{
-			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: "account", Outcome: "done", Revision: "r1",
+			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: binding.AccountObject(), Outcome: "done", Revision: "r1",
 			Message: "confirmed by Ada Lovelace: GitLab is bound to prod as ci-bot with version 1 of the token",
 		},
 		{
-			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: "pay/api", Outcome: "done", Revision: "r1",
+			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: binding.RepositoryObject("pay/api"), Outcome: "done", Revision: "r1",
 			Message: "confirmed by Ada Lovelace: pay/api is linked to pay/api on GitLab",
 		},
 	}
@@ -246,7 +246,7 @@ func TestAttestWritesNothingWhenTheAskerIsGone(t *testing.T) {
 func TestAttestAnswersAnOpenCall(t *testing.T) {
 	w := byHand()
 	r := reconcile.New(w.options())
-	open := binding.Intent{Instance: instance, Binding: "pay-gitlab", Platform: binding.GitLab, Object: "account", Action: string(plan.Bind), TokenVersion: 1}
+	open := binding.Intent{Instance: instance, Binding: "pay-gitlab", Platform: binding.GitLab, Object: binding.AccountObject(), Action: string(plan.Bind), TokenVersion: 1}
 	if err := (store{w}).PutIntent(t.Context(), open); err != nil {
 		t.Fatal(err)
 	}

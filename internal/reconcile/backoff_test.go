@@ -188,7 +188,7 @@ func TestAPersonsFirstWishAfterARestartIsHeard(t *testing.T) {
 func TestABrokenFileEndsNeitherAPauseNorAContest(t *testing.T) {
 	w, r, d := refusing(t)
 	stopped := w.efforts["pay-gitlab"]
-	stopped.Repairs = []binding.Repairs{{Object: "pay/api", Made: []binding.Repair{{At: w.now}}, Stopped: w.now}}
+	stopped.Repairs = []binding.Repairs{{Object: binding.RepositoryObject("pay/api"), Made: []binding.Repair{{At: w.now}}, Stopped: w.now}}
 	w.efforts["pay-gitlab"] = stopped
 	broken := desire(codeup())
 	broken.Broken = []string{"gitlab.yaml"}

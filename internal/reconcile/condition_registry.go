@@ -10,7 +10,7 @@ import (
 
 // bound says whether the account is bound as declared, after what was done.
 func (v view) bound() binding.Condition {
-	o, planned := v.on(objectAccount)
+	o, planned := v.on(binding.AccountObject())
 	if c, settled := boundByOutcome(o, planned); settled {
 		return c
 	}
@@ -122,7 +122,7 @@ func (v view) repositoriesLinked(bound binding.Condition) binding.Condition {
 func (v view) linked(repository binding.Repository) verdict {
 	image := binding.NormalImage(repository.Image)
 	state, asked := v.obs.Repositories[image]
-	if done, settled := v.byOutcome(image, firstUnknown(v.obs.Unknown, state.Unknown)); settled {
+	if done, settled := v.byOutcome(binding.RepositoryObject(image), firstUnknown(v.obs.Unknown, state.Unknown)); settled {
 		return done
 	}
 	switch {
@@ -139,14 +139,14 @@ func (v view) linked(repository binding.Repository) verdict {
 
 // byOutcome is the verdict on an object that follows from what was done to it,
 // or from its being unknown; settled is false where the observation decides.
-func (v view) byOutcome(object string, unknown *binding.Unknown) (of verdict, settled bool) {
+func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of verdict, settled bool) {
 	o, planned := v.on(object)
 	if planned && o.State == Done {
 		return verdict{status: binding.True}, true
 	}
 	if planned {
 		if reason, message := v.shortfall(o); reason != "" {
-			return verdict{binding.False, reason, object + ": " + message}, true
+			return verdict{binding.False, reason, object.String() + ": " + message}, true
 		}
 	}
 	switch {
@@ -156,7 +156,7 @@ func (v view) byOutcome(object string, unknown *binding.Unknown) (of verdict, se
 	case unknown.Reason == "NotCapable" && (!planned || o.Action.Kind == plan.Noop):
 		return verdict{status: binding.True}, true
 	}
-	return verdict{binding.Unclear, unknown.Reason, object + ": " + unknown.Message}, true
+	return verdict{binding.Unclear, unknown.Reason, object.String() + ": " + unknown.Message}, true
 }
 
 func (v view) rulesCurrent(linked binding.Condition) binding.Condition {
@@ -183,7 +183,7 @@ func (v view) rulesCurrent(linked binding.Condition) binding.Condition {
 // ruled says whether one build rule is there as declared.
 func (v view) ruled(image string, rule binding.BuildRule) verdict {
 	state := v.obs.Repositories[image]
-	object := image + "#" + rule.Key()
+	object := binding.RuleObject(image, rule)
 	if done, settled := v.byOutcome(object, firstUnknown(v.obs.Unknown, state.Unknown)); settled {
 		return done
 	}
@@ -192,5 +192,5 @@ func (v view) ruled(image string, rule binding.BuildRule) verdict {
 			return verdict{status: binding.True}
 		}
 	}
-	return verdict{binding.False, ReasonDiffers, object + " is not there as declared"}
+	return verdict{binding.False, ReasonDiffers, object.String() + " is not there as declared"}
 }

@@ -20,7 +20,7 @@ type view struct {
 	suspensions []binding.Suspension
 	outcomes    []Outcome
 	// byObject finds outcomes by their action's object.
-	byObject map[string]Outcome
+	byObject map[binding.Object]Outcome
 	// warnDays is the longest of the policy's expiry warnings.
 	warnDays int
 	// waiting are the steps that wait for a person.
@@ -164,7 +164,7 @@ func (v view) shortfall(o Outcome) (reason, message string) {
 }
 
 // on gives the outcome on one object, if there is one.
-func (v view) on(object string) (Outcome, bool) {
+func (v view) on(object binding.Object) (Outcome, bool) {
 	o, ok := v.byObject[object]
 	return o, ok
 }
@@ -189,7 +189,7 @@ func (v view) awaits(o Outcome) (reason, message string) {
 }
 
 func (v view) awaitingAuthorization() binding.Condition {
-	if o, ok := v.on(objectAccount); ok && o.Action.Kind == plan.Authorize {
+	if o, ok := v.on(binding.AccountObject()); ok && o.Action.Kind == plan.Authorize {
 		reason, message := v.awaits(o)
 		return condition(binding.AwaitingAuthorization, binding.True, reason, message)
 	}

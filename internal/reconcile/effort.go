@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
@@ -72,10 +71,12 @@ func (x *run) repaired(ctx context.Context, a plan.Action) error {
 
 // repairsOf finds the repairs of an object in an effort, which it is added to
 // where there were none.
-func repairsOf(e *binding.Effort, object string) *binding.Repairs {
-	i, found := slices.BinarySearchFunc(e.Repairs, object, func(r binding.Repairs, object string) int { return cmp.Compare(r.Object, object) })
-	if !found {
-		e.Repairs = slices.Insert(slices.Clone(e.Repairs), i, binding.Repairs{Object: object})
+func repairsOf(e *binding.Effort, object binding.Object) *binding.Repairs {
+	i := slices.IndexFunc(e.Repairs, func(r binding.Repairs) bool { return r.Object == object })
+	if i < 0 {
+		e.Repairs = append(slices.Clone(e.Repairs), binding.Repairs{Object: object})
+		slices.SortFunc(e.Repairs, func(a, b binding.Repairs) int { return a.Object.Compare(b.Object) })
+		i = slices.IndexFunc(e.Repairs, func(r binding.Repairs) bool { return r.Object == object })
 	}
 	return &e.Repairs[i]
 }
@@ -119,11 +120,11 @@ func (r *Reconciler) Calm(ctx context.Context, name string, by binding.Person) (
 		if name != "" && e.Binding != name {
 			continue
 		}
-		var stopped []string
+		var stopped []binding.Object
 		for _, o := range e.Repairs {
 			if !o.Stopped.IsZero() {
 				stopped = append(stopped, o.Object)
-				lifted = append(lifted, e.Binding+": "+o.Object)
+				lifted = append(lifted, e.Binding+": "+o.Object.String())
 			}
 		}
 		if err := r.begunAnew(ctx, e, stopped, by); err != nil {
@@ -135,12 +136,15 @@ func (r *Reconciler) Calm(ctx context.Context, name string, by binding.Person) (
 
 // begunAnew writes that the repairs of an effort begin anew, and, where some
 // were stopped, who said so.
-func (r *Reconciler) begunAnew(ctx context.Context, e binding.Effort, stopped []string, by binding.Person) error {
+func (r *Reconciler) begunAnew(ctx context.Context, e binding.Effort, stopped []binding.Object, by binding.Person) error {
 	e.Repairs, e.Failed = nil, nil
 	err := r.keepEffort(ctx, e)
-	if err == nil && len(stopped) > 0 {
+	for _, object := range stopped {
+		if err != nil {
+			break
+		}
 		err = r.o.Store.AppendEvent(ctx, binding.Event{
-			Person: by, Time: r.o.Now(), Instance: e.Instance, Binding: e.Binding, Action: historyRepair, Object: strings.Join(stopped, ", "),
+			Person: by, Time: r.o.Now(), Instance: e.Instance, Binding: e.Binding, Action: historyRepair, Object: object,
 			Outcome: outcomeResumed, Message: "repairs begin anew, and are counted from now on",
 		})
 	}

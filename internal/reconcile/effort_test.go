@@ -36,7 +36,7 @@ func TestAFightEndsAndAPersonIsAsked(t *testing.T) {
 	o := w.options()
 	o.Events = func(e reconcile.Event) {
 		if e.Kind == reconcile.RepairsStopped {
-			stopped = append(stopped, e.Action.Binding+" "+e.Action.Object)
+			stopped = append(stopped, e.Action.Binding+" "+e.Action.Object.String())
 		}
 	}
 	r := reconcile.New(o)

@@ -28,7 +28,7 @@ func (x *run) forgetGone(ctx context.Context, desired Desired) {
 		if !gone && !x.succeeded(record, state.Account, desired) {
 			continue
 		}
-		intent := binding.Intent{Instance: record.Instance, Binding: record.Binding, Platform: record.Platform, Object: objectAccount}
+		intent := binding.Intent{Instance: record.Instance, Binding: record.Binding, Platform: record.Platform, Object: binding.AccountObject()}
 		if x.ledger.over(ctx, intent) == nil {
 			_ = x.ledger.forget(ctx, record)
 		}

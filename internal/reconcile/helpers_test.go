@@ -27,7 +27,9 @@ func (w store) Records(_ context.Context, of string) (all []binding.Record, err 
 }
 
 func recordKey(r binding.Record) string { return r.Binding + "/" + string(r.Platform) }
-func intentKey(i binding.Intent) string { return i.Binding + "/" + string(i.Platform) + "/" + i.Object }
+func intentKey(i binding.Intent) string {
+	return i.Binding + "/" + string(i.Platform) + "/" + i.Object.String()
+}
 
 func (w store) Suspensions(context.Context, string) ([]binding.Suspension, error) {
 	w.mu.Lock()

@@ -51,7 +51,7 @@ func (l *ledger) record(name string, platform binding.Platform) *binding.Record 
 func (l *ledger) begin(ctx context.Context, intent binding.Intent) error {
 	intent.Started = l.now()
 	err := l.store.PutIntent(ctx, intent)
-	if err == nil && intent.Object == objectAccount {
+	if err == nil && intent.Object.IsAccount() {
 		err = l.supersede(ctx, intent)
 	}
 	if err != nil {
@@ -69,7 +69,7 @@ func (l *ledger) supersede(ctx context.Context, intent binding.Intent) error {
 		return err
 	}
 	for _, old := range intents {
-		if old.Platform == intent.Platform && old.Object == objectAccount && old.Binding != intent.Binding {
+		if old.Platform == intent.Platform && old.Object.IsAccount() && old.Binding != intent.Binding {
 			if err := l.store.DeleteIntent(ctx, old); err != nil {
 				return err
 			}
@@ -111,12 +111,11 @@ func (l *ledger) merged(intent binding.Intent) binding.Record {
 	if now == nil || !now.Managed {
 		return after
 	}
-	if intent.Object == objectAccount {
+	if intent.Object.IsAccount() {
 		after.Images = now.Images
 		return after
 	}
-	image, _, _ := strings.Cut(intent.Object, "#")
-	is := func(i binding.RecordedImage) bool { return binding.NormalImage(i.Image) == image }
+	is := func(i binding.RecordedImage) bool { return binding.NormalImage(i.Image) == intent.Object.Image }
 	record := *now
 	record.Binding = after.Binding
 	record.Images = slices.DeleteFunc(slices.Clone(now.Images), is)

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"strings"
 	"sync"
 
 	"reconciler/internal/plan"
@@ -35,9 +34,9 @@ func inOrder(actions []plan.Action, do func(i int)) {
 
 // resources are what two actions must not touch at once.
 func resources(a plan.Action) []string {
-	image, _, _ := strings.Cut(a.Object, "#")
-	if a.Object == objectAccount {
-		image = ""
+	touched := []string{"binding " + a.Binding, "platform " + string(a.Platform)}
+	if image := a.Object.Image; image != "" {
+		touched = append(touched, "image "+image)
 	}
-	return []string{"binding " + a.Binding, "platform " + string(a.Platform), "image " + image}[:2+min(len(image), 1)]
+	return touched
 }

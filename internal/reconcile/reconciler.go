@@ -11,9 +11,6 @@ import (
 	"reconciler/internal/plan"
 )
 
-// objectAccount is the plan's word for an action on the account itself.
-const objectAccount = "account"
-
 // Options are what a Reconciler needs.
 type Options struct {
 	Instance plan.Instance

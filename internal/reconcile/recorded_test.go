@@ -55,7 +55,7 @@ func kinds(p plan.Plan) map[string]plan.Kind {
 	all := map[string]plan.Kind{}
 	for _, a := range p.Actions {
 		if !a.Settled {
-			all[a.Binding+" "+a.Object] = a.Kind
+			all[a.Binding+" "+a.Object.String()] = a.Kind
 		}
 	}
 	return all

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
@@ -66,12 +65,11 @@ func settle(intent *binding.Intent, obs binding.Observation) answer {
 		}
 		return settleAccount(intent, kind, state.Account)
 	default:
-		image, key, _ := strings.Cut(intent.Object, "#")
-		state, asked := obs.Repositories[image]
+		state, asked := obs.Repositories[intent.Object.Image]
 		if !asked || state.Unknown != nil {
 			return open
 		}
-		return settleRepository(intent, kind, state, key)
+		return settleRepository(intent, kind, state, intent.Object.Rule)
 	}
 }
 
@@ -110,9 +108,9 @@ func settleRepository(intent *binding.Intent, kind plan.Kind, state binding.Repo
 	case plan.Unlink:
 		is = state.Link == nil
 	case plan.AddRule:
-		is = hasRule(state, key)
+		is = hasRule(state, intent.Object.Rule)
 	case plan.RemoveRule:
-		is = !hasRule(state, key)
+		is = !hasRule(state, intent.Object.Rule)
 	case plan.ChangeRule:
 		// Whether it was changed does not matter: it may be written again.
 	default:
@@ -139,7 +137,7 @@ func intended(records []binding.Record, intents []binding.Intent) []binding.Reco
 	all := slices.Clone(records)
 	for _, intent := range intents {
 		r := binding.Record{Instance: intent.Instance, Binding: intent.Binding, Platform: intent.Platform}
-		if image, _, _ := strings.Cut(intent.Object, "#"); image != objectAccount {
+		if image := intent.Object.Image; image != "" {
 			r.Images = []binding.RecordedImage{{Image: image}}
 		}
 		all = append(all, r)

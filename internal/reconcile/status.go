@@ -101,7 +101,7 @@ func (r *Reconciler) troubled(s binding.Status, waiting []binding.Waiting) bindi
 }
 
 func (r *Reconciler) declaredStatus(d binding.Declaration, m memories, p plan.Plan, result Result) binding.Status {
-	v := view{now: r.o.Now(), declared: &d, obs: r.seen.obs, suspensions: r.seen.suspensions, outcomes: result.of(d.Name), byObject: map[string]Outcome{}}
+	v := view{now: r.o.Now(), declared: &d, obs: r.seen.obs, suspensions: r.seen.suspensions, outcomes: result.of(d.Name), byObject: map[binding.Object]Outcome{}}
 	for _, o := range v.outcomes {
 		v.byObject[o.Action.Object] = o
 	}

@@ -32,7 +32,7 @@ func TestAMovedTokenIsNotEvenShown(t *testing.T) {
 	}
 	refused := false
 	for _, a := range p.Actions {
-		refused = refused || a.Kind == plan.Forbidden && a.Object == "account"
+		refused = refused || a.Kind == plan.Forbidden && a.Object.IsAccount()
 	}
 	if !refused {
 		t.Errorf("the change was not refused: %+v", p.Actions)

@@ -77,7 +77,7 @@ func (x *run) waitsOf(actions []plan.Action, before binding.Effort) (now []bindi
 		}
 	}
 	slices.SortFunc(now, func(a, b binding.Wait) int {
-		return cmp.Or(cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.Object, b.Object))
+		return cmp.Or(cmp.Compare(a.Platform, b.Platform), a.Object.Compare(b.Object))
 	})
 	return now, news
 }

@@ -107,7 +107,7 @@ func TestAStepDueAgainWaitsFromThen(t *testing.T) {
 	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
 	synced(t, r, d)
 	s := statusOf(t, r, "pay-gitlab")
-	if len(s.Waiting) != 1 || s.Waiting[0].Object != "account" || !s.Waiting[0].Since.Equal(w.clock()) {
+	if len(s.Waiting) != 1 || !s.Waiting[0].Object.IsAccount() || !s.Waiting[0].Since.Equal(w.clock()) {
 		t.Errorf("due again, it waits as %+v", s.Waiting)
 	}
 	want := []string{

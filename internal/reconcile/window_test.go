@@ -41,7 +41,7 @@ func states(r reconcile.Result) map[string]reconcile.OutcomeState {
 	all := map[string]reconcile.OutcomeState{}
 	for _, o := range r.Outcomes {
 		if o.Action.Kind != plan.Noop {
-			all[string(o.Action.Kind)+" "+o.Action.Object] = o.State
+			all[string(o.Action.Kind)+" "+o.Action.Object.String()] = o.State
 		}
 	}
 	return all
@@ -281,7 +281,7 @@ func TestABrokenGlassLetsThroughAndIsKeptInTheHistory(t *testing.T) {
 			Message: "the old token leaked", Revision: "r1", Digest: result.Digest,
 		},
 		{
-			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-codeup", Action: "bind", Object: "account", Outcome: "done",
+			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-codeup", Action: "bind", Object: binding.AccountObject(), Outcome: "done",
 			Message: "Codeup is declared and not bound", Revision: "r1", Digest: result.Digest,
 		},
 	}

@@ -56,9 +56,9 @@ type DescribedApply struct {
 
 // DescribedObject is what the last plan says of one object.
 type DescribedObject struct {
-	Object string    `json:"object"`
-	Action plan.Kind `json:"action"`
-	Reason string    `json:"reason"`
+	Object binding.Object `json:"object"`
+	Action plan.Kind      `json:"action"`
+	Reason string         `json:"reason"`
 }
 
 // NewDescription makes a description whose lists are never null.
@@ -81,7 +81,7 @@ func DescriptionText(w io.Writer, d Description, style Style) error {
 	p.section("Conditions")
 	p.described(d.Status.Conditions)
 	for _, s := range d.Status.Waiting {
-		p.section("A person's step: " + s.Action + " " + s.Object + ", since " + stampOf(s.Since) + due(s))
+		p.section("A person's step: " + s.Action + " " + s.Object.String() + ", since " + stampOf(s.Since) + due(s))
 		p.fold("  ", s.Reason)
 		for i, step := range s.Steps {
 			p.fold(fmt.Sprintf("  %2d. ", i+1), step)
@@ -91,7 +91,7 @@ func DescriptionText(w io.Writer, d Description, style Style) error {
 		p.section("Last plan")
 		var rows [][]string
 		for _, o := range d.Objects {
-			rows = append(rows, []string{"  " + o.Object, string(o.Action), o.Reason})
+			rows = append(rows, []string{"  " + o.Object.String(), string(o.Action), o.Reason})
 		}
 		p.columns(rows, nil)
 	}

@@ -131,7 +131,7 @@ func (p *page) history(items []binding.Event) {
 	rows := [][]string{{"TIME", "BINDING", "ACTION", "OBJECT", "OUTCOME", "COMMIT", "PLAN", "BY", "MESSAGE"}}
 	for _, e := range items {
 		rows = append(rows, []string{
-			stampOf(e.Time), objectOf(e.Instance, e.Binding), e.Action, cmp.Or(e.Object, "-"), e.Outcome,
+			stampOf(e.Time), objectOf(e.Instance, e.Binding), e.Action, cmp.Or(e.Object.String(), "-"), e.Outcome,
 			short(e.Revision, ""), short(e.Digest, "sha256:"), cmp.Or(who(e.Person), "-"), e.Message,
 		})
 	}

@@ -24,7 +24,7 @@ func sampleEvents() report.EventList {
 func sampleHistory() []binding.Event {
 	return []binding.Event{
 		{Person: binding.Person{By: "Ada\x1b[2J", Proven: "uid 1000"}, Time: atHour(3), Instance: "prod", Binding: "web", Action: "sync", Outcome: "asked", Message: "cannot wait"},
-		{Time: atHour(2), Instance: "prod", Binding: "web", Action: "bind", Object: "account", Outcome: "done", Message: "declared", Revision: strings.Repeat("4be1", 10), Digest: "sha256:" + strings.Repeat("ab", 32)},
+		{Time: atHour(2), Instance: "prod", Binding: "web", Action: "bind", Object: binding.AccountObject(), Outcome: "done", Message: "declared", Revision: strings.Repeat("4be1", 10), Digest: "sha256:" + strings.Repeat("ab", 32)},
 	}
 }
 
@@ -33,8 +33,8 @@ func sampleDescription() report.Description {
 	s.Revision, s.LastSync = "4be1", atHour(9)
 	s.Retry = &binding.Retry{Failures: 2, Next: atHour(11)}
 	s.Waiting = []binding.Waiting{
-		{Object: "account", Action: "authorize", Reason: "not bound", Since: atHour(4), Due: atHour(5), Overdue: true, Steps: []string{"Open\x1b[0m it", "Confirm"}},
-		{Object: "a/b", Action: "manual", Reason: "not linked", Since: atHour(4), Due: atHour(23), Steps: []string{"Link"}},
+		{Object: binding.AccountObject(), Action: "authorize", Reason: "not bound", Since: atHour(4), Due: atHour(5), Overdue: true, Steps: []string{"Open\x1b[0m it", "Confirm"}},
+		{Object: binding.RepositoryObject("a/b"), Action: "manual", Reason: "not linked", Since: atHour(4), Due: atHour(23), Steps: []string{"Link"}},
 	}
 	s.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "a", Key: "token"}}
 	s.Spec.Repositories = []binding.Repository{{Image: "a/b", Source: "c/d", Trigger: binding.Auto, Rules: []binding.BuildRule{}}}
@@ -45,7 +45,7 @@ func sampleDescription() report.Description {
 			Instance: "prod", Binding: "web", Until: atHour(20), Reason: "freeze", Person: binding.Person{By: "Ada", Proven: "uid 1000"}, Since: atHour(1),
 		}},
 		Applied: report.DescribedApply{Time: atHour(2), Revision: "4be1", Digest: "sha256:ab"},
-		Objects: []report.DescribedObject{{Object: "account", Action: plan.Authorize, Reason: "not bound"}, {Object: "a/b", Action: plan.Noop, Reason: "as declared"}},
+		Objects: []report.DescribedObject{{Object: binding.AccountObject(), Action: plan.Authorize, Reason: "not bound"}, {Object: binding.RepositoryObject("a/b"), Action: plan.Noop, Reason: "as declared"}},
 		Events:  sampleEvents().Items[:1], History: sampleHistory(),
 	})
 }
@@ -87,7 +87,7 @@ func TestWhatADaemonTellsGolden(t *testing.T) {
 
 func writeDaemonPlan(w io.Writer, f report.Format) error {
 	p := plan.Plan{Actions: []plan.Action{
-		{Instance: "prod", Binding: "web", Platform: binding.GitHub, Object: "account", Kind: plan.Noop, Reason: "bound as declared", Settled: true},
+		{Instance: "prod", Binding: "web", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Noop, Reason: "bound as declared", Settled: true},
 	}}
 	d := report.NewDaemonPlan(p, report.DaemonPlan{Made: atHour(5), Revision: "4be1", Depth: report.Preflight})
 	return report.Write(w, f, d.Document(), report.Options{})

@@ -28,7 +28,7 @@ func documents() map[string]report.Document {
 		Path: "spec.address", Message: "the address is http://x\nnot HTTPS", Rule: "policy/https.cue:3: HTTPS only.",
 	})
 	p.Actions = append(p.Actions, plan.Action{
-		Instance: "test-beijing", Binding: "kept", Platform: binding.GitLab, Object: "account", Kind: plan.Noop,
+		Instance: "test-beijing", Binding: "kept", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Noop,
 		Reason: "deletion-policy-retain: bound, not declared any more, and kept",
 	})
 	empty := plan.Plan{}
@@ -188,10 +188,10 @@ func TestNothingEscapesInAnyFormat(t *testing.T) {
 	f := finding.Finding{Code: "x" + evil, Severity: finding.Error, File: evil, Line: 1, Path: evil, Message: evil, Rule: evil, Hint: evil}
 	p := plan.Plan{Findings: []finding.Finding{f, f}, Actions: []plan.Action{
 		{
-			Instance: evil, Binding: evil, Object: evil, Kind: plan.Manual, Reason: evil, Platform: binding.Platform(evil),
+			Instance: evil, Binding: evil, Object: binding.Object{Kind: binding.ObjectRule, Image: evil, Rule: evil}, Kind: plan.Manual, Reason: evil, Platform: binding.Platform(evil),
 			Changes: []plan.Change{{Field: evil, From: evil, To: evil}}, Steps: []string{evil},
 		},
-		{Instance: evil, Binding: evil, Object: "account", Kind: plan.Noop, Reason: evil, Platform: binding.Platform(evil)},
+		{Instance: evil, Binding: evil, Object: binding.AccountObject(), Kind: plan.Noop, Reason: evil, Platform: binding.Platform(evil)},
 	}}
 	basis := report.Basis{Depth: report.Live, Base: evil, Head: evil}
 	for _, d := range []report.Document{

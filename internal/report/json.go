@@ -44,7 +44,7 @@ type action struct {
 	Instance string           `json:"instance"`
 	Binding  string           `json:"binding"`
 	Platform binding.Platform `json:"platform"`
-	Object   string           `json:"object"`
+	Object   binding.Object   `json:"object"`
 	Kind     plan.Kind        `json:"action"`
 	Reason   string           `json:"reason"`
 	Changes  []plan.Change    `json:"changes"`

@@ -186,10 +186,10 @@ func (m *markdown) action(a plan.Action) string {
 
 // title says what an action is done to, as text does.
 func (m *markdown) title(a plan.Action) string {
-	if a.Object == "account" {
+	if a.Object.IsAccount() {
 		return fmt.Sprintf("%s (%s account)", m.code(a.Binding), markdownText(a.Platform.Title()))
 	}
-	return fmt.Sprintf("%s (%s)", m.code(a.Object), m.code(a.Binding))
+	return fmt.Sprintf("%s (%s)", m.code(a.Object.String()), m.code(a.Binding))
 }
 
 func (m *markdown) change(c plan.Change) string {

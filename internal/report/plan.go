@@ -192,7 +192,7 @@ func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // title says what an action is done to.
 func title(a plan.Action) string {
-	if a.Object == "account" {
+	if a.Object.IsAccount() {
 		return fmt.Sprintf("%s (%s account)", a.Binding, a.Platform.Title())
 	}
 	return fmt.Sprintf("%s (%s)", a.Object, a.Binding)

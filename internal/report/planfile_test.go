@@ -21,10 +21,10 @@ func aPlanFile() report.PlanFile {
 		Plan: plan.Plan{
 			Actions: []plan.Action{
 				{
-					Instance: "i", Binding: "b", Platform: binding.GitLab, Object: "account", Kind: plan.Bind, Reason: "declared \x1b[31m",
+					Instance: "i", Binding: "b", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Bind, Reason: "declared \x1b[31m",
 					Changes: []plan.Change{{Field: "username", To: "ci-bot"}}, Steps: []string{"one", "two"},
 				},
-				{Instance: "i", Binding: "c", Platform: binding.GitHub, Object: "account", Kind: plan.Forbidden, Reason: "no", Safety: true},
+				{Instance: "i", Binding: "c", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Forbidden, Reason: "no", Safety: true},
 			},
 			Findings: []finding.Finding{finding.New("drift", "a word").At("a.yaml", 3, 1)},
 		},
@@ -93,7 +93,7 @@ func TestPlanFileSchemaHasTheFieldsOfTheFile(t *testing.T) {
 
 func TestPlanDifferenceTellsEachKindOfDifference(t *testing.T) {
 	was, is := aPlanFile().Plan, aPlanFile().Plan
-	is.Actions = []plan.Action{is.Actions[0], {Instance: "j", Binding: "d", Platform: binding.GitLab, Object: "n/a", Kind: plan.Link, Reason: "new"}}
+	is.Actions = []plan.Action{is.Actions[0], {Instance: "j", Binding: "d", Platform: binding.GitLab, Object: binding.RepositoryObject("n/a"), Kind: plan.Link, Reason: "new"}}
 	is.Actions[0].Kind = plan.Rebind
 	is.Actions[0].Changes = []plan.Change{{Field: "username", From: "old", To: "ci-bot"}, {Field: "address", From: "gone"}}
 	var out bytes.Buffer

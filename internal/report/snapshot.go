@@ -143,7 +143,7 @@ type SnapshotIntent struct {
 	Binding  string           `json:"binding"`
 	Platform binding.Platform `json:"platform"`
 	Action   string           `json:"action"`
-	Object   string           `json:"object"`
+	Object   binding.Object   `json:"object"`
 	// Record and After are nil where there is none.
 	Record       *SnapshotRecord `json:"record,omitempty"`
 	After        *SnapshotRecord `json:"after,omitempty"`

@@ -30,6 +30,10 @@ func fill(t *testing.T, v reflect.Value) {
 		*at = time.Date(2026, 11, 25, 19, 0, 0, 0, time.UTC)
 		return
 	}
+	if object, ok := v.Addr().Interface().(*binding.Object); ok {
+		*object = binding.Object{Kind: binding.ObjectRule, Image: "gitlab", Rule: "gitlab"}
+		return
+	}
 	switch v.Kind() {
 	case reflect.String:
 		v.SetString("gitlab")

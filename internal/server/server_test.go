@@ -117,7 +117,7 @@ func TestSocketGivesWhatTheDaemonHolds(t *testing.T) {
 	}}
 	memory := Memory{
 		Records:  []binding.Record{{Instance: "prod", Binding: "payments-gitlab", TokenVersion: 3}},
-		Intents:  []binding.Intent{{Instance: "prod", Binding: "payments-gitlab", Action: "bind", Object: "account"}},
+		Intents:  []binding.Intent{{Instance: "prod", Binding: "payments-gitlab", Action: "bind", Object: binding.AccountObject()}},
 		Revision: "abc",
 	}
 	_, socket := start(t, fakeState{statuses: statuses, memory: memory})

@@ -132,7 +132,7 @@ func (s *Store) DeleteIntent(_ context.Context, intent binding.Intent) error {
 }
 
 func intentKey(i binding.Intent) string {
-	return i.Binding + "\x00" + string(i.Platform) + "\x00" + i.Object
+	return i.Binding + "\x00" + string(i.Platform) + "\x00" + i.Object.String()
 }
 
 // AppendEvent adds to the history and drops what is beyond MaxEvents.

@@ -86,10 +86,10 @@ func TestABindingHasARecordForEachPlatformItIsOn(t *testing.T) {
 
 func TestAnIntentReplacesTheEarlierOneForItsObject(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "state.db"))
-	first := binding.Intent{Instance: "one", Binding: "a", Object: "account", Action: "rebind", Record: record("one", "a")}
+	first := binding.Intent{Instance: "one", Binding: "a", Object: binding.AccountObject(), Action: "rebind", Record: record("one", "a")}
 	second := first
 	second.Action, second.Link = "bind", &binding.Link{Source: "x/y"}
-	rule := binding.Intent{Instance: "one", Binding: "a", Object: "a/b#branch:main=>latest", Action: "add-rule"}
+	rule := binding.Intent{Instance: "one", Binding: "a", Object: binding.RuleObject("a/b", binding.BuildRule{Branch: "main", ImageTag: "latest"}), Action: "add-rule"}
 	for _, i := range []binding.Intent{rule, first, second} {
 		must(t, s.PutIntent(t.Context(), i))
 	}
@@ -301,7 +301,7 @@ func TestEffortsSurviveReopening(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	s := open(t, path)
 	effort := binding.Effort{Instance: "one", Binding: "a", Digest: "d", Repairs: []binding.Repairs{{
-		Object: "account", Made: []binding.Repair{{At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Found: "unbound"}},
+		Object: binding.AccountObject(), Made: []binding.Repair{{At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Found: "unbound"}},
 		Stopped: time.Date(2026, 1, 2, 4, 4, 5, 0, time.UTC),
 	}}}
 	must(t, s.PutEffort(t.Context(), effort))

@@ -1,0 +1,104 @@
+package binding
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+)
+
+// ObjectKind says what an object is.
+type ObjectKind string
+
+// Kinds of objects. The zero Object has none.
+const (
+	// ObjectAccount is the bound account itself.
+	ObjectAccount ObjectKind = "account"
+	// ObjectRepository is an image repository, with the source that it builds
+	// from.
+	ObjectRepository ObjectKind = "repository"
+	// ObjectRule is a build rule of an image repository.
+	ObjectRule ObjectKind = "rule"
+)
+
+// ObjectKinds lists every kind of object.
+func ObjectKinds() []ObjectKind { return []ObjectKind{ObjectAccount, ObjectRepository, ObjectRule} }
+
+// Object is what an action, an intent or an event is about: one part of a
+// binding. Two equal objects of a binding are the same part. In text and in
+// JSON it is written as "account", "namespace/name" or
+// "namespace/name#branch:main=>latest".
+type Object struct {
+	Kind ObjectKind
+	// Image is the image repository in its normal form; empty for the account.
+	Image string
+	// Rule is the key of the build rule (BuildRule.Key); empty for the others.
+	Rule string
+}
+
+// AccountObject is the account of a binding.
+func AccountObject() Object { return Object{Kind: ObjectAccount} }
+
+// RepositoryObject is an image repository.
+func RepositoryObject(image string) Object {
+	return Object{Kind: ObjectRepository, Image: NormalImage(image)}
+}
+
+// RuleObject is a build rule of an image repository.
+func RuleObject(image string, rule BuildRule) Object {
+	return Object{Kind: ObjectRule, Image: NormalImage(image), Rule: rule.Key()}
+}
+
+// IsAccount says whether the object is the account itself.
+func (o Object) IsAccount() bool { return o.Kind == ObjectAccount }
+
+// IsZero says whether there is no object.
+func (o Object) IsZero() bool { return o == Object{} }
+
+// Compare orders objects: the account first, then each image repository,
+// followed by its rules.
+func (o Object) Compare(other Object) int {
+	return cmp.Or(strings.Compare(o.Image, other.Image), strings.Compare(o.Rule, other.Rule))
+}
+
+// objectSeparator stands between an image repository and the key of a rule. No
+// name of an image repository has it.
+const objectSeparator = "#"
+
+// maxObjectText bounds the text of an object, in bytes.
+const maxObjectText = 64 << 10
+
+// String is the object as text; empty for the zero Object.
+func (o Object) String() string {
+	switch o.Kind {
+	case ObjectAccount:
+		return string(ObjectAccount)
+	case ObjectRule:
+		return o.Image + objectSeparator + o.Rule
+	}
+	return o.Image
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (o Object) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler. It reads what MarshalText
+// writes; no text is the zero Object.
+func (o *Object) UnmarshalText(text []byte) error {
+	if len(text) > maxObjectText {
+		return fmt.Errorf("object of %d bytes: at most %d are allowed", len(text), maxObjectText)
+	}
+	image, rule, isRule := strings.Cut(string(text), objectSeparator)
+	switch {
+	case isRule && (image == "" || rule == ""):
+		return fmt.Errorf("object %q: want account, namespace/name, or namespace/name#rule", text)
+	case isRule:
+		*o = Object{Kind: ObjectRule, Image: image, Rule: rule}
+	case image == "":
+		*o = Object{}
+	case image == string(ObjectAccount):
+		*o = AccountObject()
+	default:
+		*o = Object{Kind: ObjectRepository, Image: image}
+	}
+	return nil
+}
