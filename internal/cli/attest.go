@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/client"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 	"reconciler/internal/server"
@@ -16,7 +17,7 @@ import (
 type attestOptions struct {
 	streams Streams
 	daemon  clientFlags
-	word    server.Attestation
+	word    client.Attestation
 }
 
 func newAttest(streams Streams) *cobra.Command {
@@ -52,12 +53,12 @@ func runAttest(ctx context.Context, opts *attestOptions) (err error) {
 	if opts.word.By, err = whoAsks(opts.word.By, "attest"); err != nil {
 		return err
 	}
-	client, err := opts.daemon.client(opts.streams)
+	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {
 		return err
 	}
-	said, err := client.Attest(ctx, opts.word)
-	if errors.Is(err, server.ErrNoDaemon) && !opts.daemon.given() {
+	said, err := daemon.Attest(ctx, opts.word)
+	if errors.Is(err, client.ErrNoDaemon) && !opts.daemon.given() {
 		said, err = attestAlone(ctx, opts)
 	}
 	if err != nil {

@@ -12,10 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
 	"reconciler/internal/secrets"
-	"reconciler/internal/server"
 )
 
 // clientFlags say where the daemon is that a command talks to.
@@ -40,14 +40,14 @@ func (c *clientFlags) add(cmd *cobra.Command) {
 // client makes a client of the daemon. The configuration is read only where no
 // flag says where the daemon is; of its findings the errors are told, for what
 // the daemon was warned of when it started is no news here.
-func (c *clientFlags) client(streams Streams) (*server.Client, error) {
+func (c *clientFlags) client(streams Streams) (*client.Client, error) {
 	switch {
 	case c.server != "":
 		return c.remote(streams)
 	case c.caFile != "":
 		return nil, errors.New("--ca-file goes with --server")
 	case c.socket != "":
-		return server.NewClient(c.socket), nil
+		return client.New(c.socket), nil
 	}
 	cfg, findings, err := config.Load(c.config)
 	if err != nil {
@@ -56,7 +56,7 @@ func (c *clientFlags) client(streams Streams) (*server.Client, error) {
 	if finding.HasErrors(findings) {
 		return nil, printFindings(streams, findings)
 	}
-	return server.NewClient(cfg.Server.Socket), nil
+	return client.New(cfg.Server.Socket), nil
 }
 
 // given says that a flag says where the daemon is.
@@ -67,7 +67,7 @@ const maxClientFile = 1 << 20
 
 // remote makes a client of the daemon's API over TLS. The token is read for
 // every question, and never shown.
-func (c *clientFlags) remote(streams Streams) (*server.Client, error) {
+func (c *clientFlags) remote(streams Streams) (*client.Client, error) {
 	var roots *x509.CertPool
 	if c.caFile != "" {
 		pem, err := readClientFile(c.caFile)
@@ -79,7 +79,7 @@ func (c *clientFlags) remote(streams Streams) (*server.Client, error) {
 			return nil, fmt.Errorf("--ca-file: %s: holds no certificate as PEM", c.caFile)
 		}
 	}
-	return server.NewTLSClient(c.server, func() (string, error) {
+	return client.NewTLS(c.server, func() (string, error) {
 		data, err := readClientFile(c.tokenFile)
 		if err != nil {
 			return "", fmt.Errorf("--token-file: %w", err)

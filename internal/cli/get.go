@@ -8,9 +8,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/report"
-	"reconciler/internal/server"
 )
 
 // getOptions are what `get` depends on.
@@ -44,15 +44,15 @@ func newGet(streams Streams) *cobra.Command {
 }
 
 func runGet(ctx context.Context, opts *getOptions) error {
-	client, err := opts.daemon.client(opts.streams)
+	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {
 		return err
 	}
-	statuses, err := client.Bindings(ctx)
+	statuses, err := daemon.Bindings(ctx)
 	if err != nil {
 		return err
 	}
-	if err := tellOfConfiguration(ctx, opts.streams, client); err != nil {
+	if err := tellOfConfiguration(ctx, opts.streams, daemon); err != nil {
 		return err
 	}
 	for _, name := range opts.names {
@@ -74,12 +74,12 @@ func runGet(ctx context.Context, opts *getOptions) error {
 
 // tellOfConfiguration says above the answer, on the error stream, that the
 // daemon refused its configuration and works by an older one.
-func tellOfConfiguration(ctx context.Context, streams Streams, client *server.Client) error {
-	d, err := client.Daemon(ctx)
+func tellOfConfiguration(ctx context.Context, streams Streams, daemon *client.Client) error {
+	d, err := daemon.Daemon(ctx)
 	if err != nil {
 		return err
 	}
-	if c := binding.FindCondition(d.Conditions, server.ConfigurationCurrent); c != nil && c.Status != binding.True {
+	if c := binding.FindCondition(d.Conditions, client.ConfigurationCurrent); c != nil && c.Status != binding.True {
 		_, err = fmt.Fprintf(streams.Err, "configuration: %s\n", report.Harmless(c.Message))
 	}
 	return err

@@ -160,11 +160,11 @@ func showDaemonPlan(ctx context.Context, opts *planOptions, targets []report.Tar
 	if opts.path != "" {
 		return errors.New("plan: the daemon's plan is of its own source; leave the folder out")
 	}
-	client, err := opts.daemon.client(opts.streams)
+	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {
 		return err
 	}
-	last, err := client.LastPlan(ctx)
+	last, err := daemon.LastPlan(ctx)
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/sandbox"
-	"reconciler/internal/server"
 )
 
 // theWorld is the world that the story has started.
@@ -212,7 +212,7 @@ func storyAwait(ts *testscript.TestScript, neg bool, args []string) {
 
 // told says whether the daemon tells of a condition of a binding.
 func (w *world) told(ctx context.Context, name, condition string) bool {
-	statuses, err := server.NewClient(filepath.Join(w.folder, "s.sock")).Bindings(ctx)
+	statuses, err := client.New(filepath.Join(w.folder, "s.sock")).Bindings(ctx)
 	if err != nil {
 		return false
 	}

@@ -45,11 +45,11 @@ that it has not looked at yet is left out, and is unknown to a plan.`,
 }
 
 func runSnapshot(ctx context.Context, opts *snapshotCommand) error {
-	client, err := opts.daemon.client(opts.streams)
+	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {
 		return err
 	}
-	text, err := client.Snapshot(ctx)
+	text, err := daemon.Snapshot(ctx)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/report"
-	"reconciler/internal/server"
 )
 
 // suspendOptions are what `suspend` depends on.
@@ -20,7 +20,7 @@ type suspendOptions struct {
 	streams Streams
 	daemon  clientFlags
 	until   string
-	request server.SuspendRequest
+	request client.SuspendRequest
 	output  outputFlag
 	now     func() time.Time
 }
@@ -66,7 +66,7 @@ the history. --by is not proven; who is at the other end of the socket is.`,
 }
 
 // scopeFlags are --instance and --all of suspend and resume.
-func scopeFlags(cmd *cobra.Command, scope *server.Scope) {
+func scopeFlags(cmd *cobra.Command, scope *client.Scope) {
 	cmd.Flags().StringVar(&scope.Instance, "instance", "", "this instance, or the binding on it alone")
 	cmd.Flags().BoolVar(&scope.All, "all", false, "everything")
 }
@@ -78,11 +78,11 @@ func runSuspend(ctx context.Context, opts *suspendOptions) (err error) {
 	if opts.request.By, err = whoAsks(opts.request.By, "suspend"); err != nil {
 		return err
 	}
-	client, err := opts.daemon.client(opts.streams)
+	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {
 		return err
 	}
-	list, err := client.Suspend(ctx, opts.request)
+	list, err := daemon.Suspend(ctx, opts.request)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func parseTime(text string) (at time.Time, length time.Duration, err error) {
 type resumeOptions struct {
 	streams Streams
 	daemon  clientFlags
-	request server.ResumeRequest
+	request client.ResumeRequest
 	output  outputFlag
 }
 
@@ -166,11 +166,11 @@ func runResume(ctx context.Context, opts *resumeOptions) (err error) {
 	if opts.request.By, err = whoAsks(opts.request.By, "resume"); err != nil {
 		return err
 	}
-	client, err := opts.daemon.client(opts.streams)
+	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {
 		return err
 	}
-	list, err := client.Resume(ctx, opts.request)
+	list, err := daemon.Resume(ctx, opts.request)
 	switch {
 	case err != nil:
 		return err

@@ -6,15 +6,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/client"
 	"reconciler/internal/report"
-	"reconciler/internal/server"
 )
 
 // syncOptions are what `sync` depends on.
 type syncOptions struct {
 	streams Streams
 	daemon  clientFlags
-	request server.SyncRequest
+	request client.SyncRequest
 	output  outputFlag
 }
 
@@ -64,11 +64,11 @@ func runSync(ctx context.Context, opts *syncOptions) (err error) {
 	if opts.request.By, err = whoAsks(opts.request.By, "sync"); err != nil {
 		return err
 	}
-	client, err := opts.daemon.client(opts.streams)
+	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {
 		return err
 	}
-	result, err := client.Sync(ctx, opts.request)
+	result, err := daemon.Sync(ctx, opts.request)
 	if err != nil {
 		return err
 	}

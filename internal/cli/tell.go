@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/client"
 	"reconciler/internal/report"
-	"reconciler/internal/server"
 )
 
 // describeOptions are what `describe` depends on.
@@ -46,11 +46,11 @@ repository and build rule, and what happened lately.`,
 }
 
 func runDescribe(ctx context.Context, opts *describeOptions) error {
-	client, err := opts.daemon.client(opts.streams)
+	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {
 		return err
 	}
-	d, err := client.Describe(ctx, opts.name, opts.instance)
+	d, err := daemon.Describe(ctx, opts.name, opts.instance)
 	switch {
 	case err != nil:
 		return err
@@ -65,7 +65,7 @@ type historyOptions struct {
 	streams Streams
 	daemon  clientFlags
 	since   string
-	query   server.HistoryQuery
+	query   client.HistoryQuery
 	output  outputFlag
 	now     func() time.Time
 }
@@ -105,11 +105,11 @@ func runHistory(ctx context.Context, opts *historyOptions) (err error) {
 	if opts.query.Since, err = parseSince(opts.since, opts.now()); err != nil {
 		return fmt.Errorf("history: %w", err)
 	}
-	client, err := opts.daemon.client(opts.streams)
+	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {
 		return err
 	}
-	h, err := client.History(ctx, opts.query)
+	h, err := daemon.History(ctx, opts.query)
 	switch {
 	case err != nil:
 		return err
@@ -188,11 +188,11 @@ func runEvents(ctx context.Context, opts *eventsOptions) error {
 	if err != nil {
 		return fmt.Errorf("events: %w", err)
 	}
-	client, err := opts.daemon.client(opts.streams)
+	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {
 		return err
 	}
-	list, err := client.Events(ctx, opts.name, 0, 0)
+	list, err := daemon.Events(ctx, opts.name, 0, 0)
 	if err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func runEvents(ctx context.Context, opts *eventsOptions) error {
 		if err := opts.write(list, first); err != nil {
 			return err
 		}
-		list, err = client.Events(ctx, opts.name, list.Next, eventsWait)
+		list, err = daemon.Events(ctx, opts.name, list.Next, eventsWait)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // Who interrupts has seen enough.
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"reconciler/internal/client"
 	"reconciler/internal/manifest"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
@@ -16,7 +17,7 @@ import (
 // Attest writes down a person's word that the steps of a binding are done, and
 // looks at its instance anew where a daemon runs. It goes by the last plan, so
 // one has to be made before.
-func (e *Engine) Attest(ctx context.Context, who server.Caller, word server.Attestation) (string, error) {
+func (e *Engine) Attest(ctx context.Context, who server.Caller, word client.Attestation) (string, error) {
 	g, done := e.hold()
 	defer done()
 	i, err := g.attested(word)
@@ -36,7 +37,7 @@ func (e *Engine) Attest(ctx context.Context, who server.Caller, word server.Atte
 
 // attested is the instance that a person speaks of: the one where steps of the
 // binding wait, or else one that has it, which then says why none do.
-func (g *generation) attested(word server.Attestation) (*instance, error) {
+func (g *generation) attested(word client.Attestation) (*instance, error) {
 	var (
 		has, waits []*instance
 		names      []string

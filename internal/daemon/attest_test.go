@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/server"
@@ -21,8 +22,8 @@ func (w *world) byHand(names ...string) {
 	}
 }
 
-func (p *process) attest(word server.Attestation) (string, error) {
-	return server.NewClient(p.engine.present().config.Server.Socket).Attest(p.t.Context(), word)
+func (p *process) attest(word client.Attestation) (string, error) {
+	return client.New(p.engine.present().config.Server.Socket).Attest(p.t.Context(), word)
 }
 
 func TestAPersonsWordMakesABindingReady(t *testing.T) {
@@ -36,7 +37,7 @@ func TestAPersonsWordMakesABindingReady(t *testing.T) {
 	p := w.start()
 	waits := func() bool { return p.condition("edge", binding.Ready).Reason == reconcile.ReasonAwaitingPerson }
 	p.await("a person is waited for", waits)
-	said, err := p.attest(server.Attestation{Binding: "edge", By: "Ada"})
+	said, err := p.attest(client.Attestation{Binding: "edge", By: "Ada"})
 	if err != nil || !strings.Contains(said, "GitLab is bound to edge-shanghai") || !strings.Contains(said, "version 1") {
 		t.Fatalf("got %q, %v", said, err)
 	}
@@ -49,16 +50,16 @@ func TestAPersonsWordMakesABindingReady(t *testing.T) {
 	}
 
 	for name, tt := range map[string]struct {
-		word server.Attestation
+		word client.Attestation
 		want string
 	}{
-		"again":                {server.Attestation{Binding: "edge", By: "Ada"}, "nothing waits for a person's word: bound as declared, as a person confirmed"},
-		"a wrong name":         {server.Attestation{Binding: "egde", By: "Ada"}, "no binding is called egde; did you mean edge?"},
-		"another name":         {server.Attestation{Binding: "warehouse-bitbucket", By: "Ada"}, "no binding is called warehouse-bitbucket; `reconciler plan --full` lists all"},
-		"on another instance":  {server.Attestation{Binding: "edge", By: "Ada", Instance: prod}, "no binding is called edge"},
-		"on no instance":       {server.Attestation{Binding: "edge", By: "Ada", Instance: "prod-hangzou"}, "no instance is called prod-hangzou; did you mean prod-hangzhou?"},
-		"bound by the daemon":  {server.Attestation{Binding: "pay", By: "Ada"}, "it is done without a person (bind: GitLab is declared and not bound)"},
-		"without who attested": {server.Attestation{Binding: "edge"}, "who asks"},
+		"again":                {client.Attestation{Binding: "edge", By: "Ada"}, "nothing waits for a person's word: bound as declared, as a person confirmed"},
+		"a wrong name":         {client.Attestation{Binding: "egde", By: "Ada"}, "no binding is called egde; did you mean edge?"},
+		"another name":         {client.Attestation{Binding: "warehouse-bitbucket", By: "Ada"}, "no binding is called warehouse-bitbucket; `reconciler plan --full` lists all"},
+		"on another instance":  {client.Attestation{Binding: "edge", By: "Ada", Instance: prod}, "no binding is called edge"},
+		"on no instance":       {client.Attestation{Binding: "edge", By: "Ada", Instance: "prod-hangzou"}, "no instance is called prod-hangzou; did you mean prod-hangzhou?"},
+		"bound by the daemon":  {client.Attestation{Binding: "pay", By: "Ada"}, "it is done without a person (bind: GitLab is declared and not bound)"},
+		"without who attested": {client.Attestation{Binding: "edge"}, "who asks"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if said, err := p.attest(tt.word); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -82,13 +83,13 @@ func TestARotatedTokenAsksForAPersonAgain(t *testing.T) {
 	p := w.start()
 	waits := func() bool { return p.condition("edge", binding.Ready).Reason == reconcile.ReasonAwaitingPerson }
 	p.await("a person is waited for", waits)
-	if _, err := p.attest(server.Attestation{Binding: "edge", By: "Ada"}); err != nil {
+	if _, err := p.attest(client.Attestation{Binding: "edge", By: "Ada"}); err != nil {
 		t.Fatal(err)
 	}
 	p.ready("edge")
 	w.newToken(binding.GitLab, "edge-bot", "acr/edge")
 	p.await("a person is waited for again", waits)
-	if said, err := p.attest(server.Attestation{Binding: "edge", By: "Ada"}); err != nil || !strings.Contains(said, "version 2") {
+	if said, err := p.attest(client.Attestation{Binding: "edge", By: "Ada"}); err != nil || !strings.Contains(said, "version 2") {
 		t.Fatalf("got %q, %v", said, err)
 	}
 	p.ready("edge")
@@ -104,16 +105,16 @@ func TestStepsOfOneNameOnTwoInstancesAreAttestedOneByOne(t *testing.T) {
 	p := w.start()
 	waits := func() bool { return p.condition("move", binding.Ready).Reason == reconcile.ReasonAwaitingPerson }
 	p.await("a person is waited for", waits)
-	if _, err := p.attest(server.Attestation{Binding: "move", By: "Ada"}); err != nil {
+	if _, err := p.attest(client.Attestation{Binding: "move", By: "Ada"}); err != nil {
 		t.Fatal(err)
 	}
 	p.ready("move")
 	p.at(w.commit(map[string]string{"move.yaml": strings.Replace(unbind, edge, prod, 1)}))
-	if said, err := p.attest(server.Attestation{Binding: "move", By: "Ada"}); err == nil || !strings.Contains(err.Error(), "say which with --instance") {
+	if said, err := p.attest(client.Attestation{Binding: "move", By: "Ada"}); err == nil || !strings.Contains(err.Error(), "say which with --instance") {
 		t.Errorf("got %q, %v", said, err)
 	}
 	for name, want := range map[string]string{edge: "is not bound to edge-shanghai any more", prod: "is bound to prod-hangzhou"} {
-		if said, err := p.attest(server.Attestation{Binding: "move", By: "Ada", Instance: name}); err != nil || !strings.Contains(said, want) {
+		if said, err := p.attest(client.Attestation{Binding: "move", By: "Ada", Instance: name}); err != nil || !strings.Contains(said, want) {
 			t.Errorf("got %q, %v, want %q", said, err, want)
 		}
 	}
@@ -122,7 +123,7 @@ func TestStepsOfOneNameOnTwoInstancesAreAttestedOneByOne(t *testing.T) {
 
 func TestAWordBeforeTheFirstPlanIsNotTaken(t *testing.T) {
 	p := newWorld(t).build()
-	if _, err := p.engine.Attest(t.Context(), server.ThisProcess(), server.Attestation{Binding: "edge", By: "Ada"}); err == nil || !strings.Contains(err.Error(), "try again in a moment") {
+	if _, err := p.engine.Attest(t.Context(), server.ThisProcess(), client.Attestation{Binding: "edge", By: "Ada"}); err == nil || !strings.Contains(err.Error(), "try again in a moment") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/manifest"
 	"reconciler/internal/metrics"
@@ -21,7 +22,6 @@ import (
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
-	"reconciler/internal/server"
 	"reconciler/internal/source"
 	"reconciler/internal/state"
 )
@@ -319,14 +319,14 @@ func (l *longLived) redactWaiting(w *binding.Waiting) {
 }
 
 // Memory is what is remembered of an instance.
-func (e *Engine) Memory(name string) (server.Memory, error) {
+func (e *Engine) Memory(name string) (client.Memory, error) {
 	ctx := context.Background()
 	records, errRecords := e.store.Records(ctx, name)
 	intents, errIntents := e.store.Intents(ctx, name)
 	efforts, errEfforts := e.store.Efforts(ctx, name)
 	suspensions, errSuspensions := e.store.Suspensions(ctx, name)
 	revision, errRevision := e.store.Revision(ctx, e.present().config.SourceKey())
-	return server.Memory{Records: records, Intents: intents, Efforts: efforts, Suspensions: suspensions, Revision: revision},
+	return client.Memory{Records: records, Intents: intents, Efforts: efforts, Suspensions: suspensions, Revision: revision},
 		errors.Join(errRecords, errIntents, errEfforts, errSuspensions, errRevision)
 }
 

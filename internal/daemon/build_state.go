@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"reconciler/internal/server"
+	"reconciler/internal/client"
 	"reconciler/internal/state"
 )
 
@@ -28,9 +28,9 @@ func (l *longLived) openState(ctx context.Context, opts Options) error {
 	if opts.Snapshot != nil {
 		return l.openPublished(ctx, copied, config, *opts.Snapshot)
 	}
-	client := server.NewClient(config.Server.Socket)
-	memory, err := client.Memory(ctx, config.Instances[0].Name)
-	if errors.Is(err, server.ErrNoDaemon) {
+	daemon := client.New(config.Server.Socket)
+	memory, err := daemon.Memory(ctx, config.Instances[0].Name)
+	if errors.Is(err, client.ErrNoDaemon) {
 		if err := state.Copy(path, copied); err != nil {
 			return err
 		}
@@ -52,12 +52,12 @@ func (l *longLived) openState(ctx context.Context, opts Options) error {
 		if i++; i == len(config.Instances) {
 			return nil
 		}
-		memory, err = client.Memory(ctx, config.Instances[i].Name)
+		memory, err = daemon.Memory(ctx, config.Instances[i].Name)
 	}
 }
 
 // remember puts what a running daemon told of an instance into the copy.
-func (l *longLived) remember(ctx context.Context, memory server.Memory, source string) error {
+func (l *longLived) remember(ctx context.Context, memory client.Memory, source string) error {
 	for _, record := range memory.Records {
 		if err := l.store.PutRecord(ctx, record); err != nil {
 			return err

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/finding"
-	"reconciler/internal/server"
 	"reconciler/internal/source"
 	"reconciler/internal/state"
 )
@@ -22,16 +22,16 @@ func (d *doctor) state(ctx context.Context, l *list) {
 	const question = "state-file"
 	path, socket := d.o.Config.State.Path, d.o.Config.Server.Socket
 	if len(d.o.Config.Instances) > 0 {
-		client := server.NewClient(socket)
+		daemon := client.New(socket)
 		err := d.ask(ctx, func(ctx context.Context) error {
-			_, err := client.Memory(ctx, d.o.Config.Instances[0].Name)
+			_, err := daemon.Memory(ctx, d.o.Config.Instances[0].Name)
 			return err
 		})
 		switch {
 		case err == nil:
 			l.yes(question, path, "HeldByDaemon", "a daemon is running and answers on "+socket)
 			return
-		case !errors.Is(err, server.ErrNoDaemon):
+		case !errors.Is(err, client.ErrNoDaemon):
 			l.unknown("daemon", socket, "NoAnswer", err.Error(), "look at the daemon's log, and at who may open the socket")
 		}
 	}

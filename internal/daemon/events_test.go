@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/report"
-	"reconciler/internal/server"
 )
 
 func TestEqualEventsAreOneAndTheOldestGoFirst(t *testing.T) {
@@ -98,11 +98,11 @@ func TestEventsTellWhatWasNoApplyToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	has("plat", "Suspended")
-	if _, err := p.client().Resume(t.Context(), server.ResumeRequest{Scope: server.Scope{Binding: "plat"}, By: "Ada"}); err != nil {
+	if _, err := p.client().Resume(t.Context(), client.ResumeRequest{Scope: client.Scope{Binding: "plat"}, By: "Ada"}); err != nil {
 		t.Fatal(err)
 	}
 	has("plat", "Resumed")
-	if _, err := p.sync(server.SyncRequest{Binding: "plat", By: "Ada"}); err != nil {
+	if _, err := p.sync(client.SyncRequest{Binding: "plat", By: "Ada"}); err != nil {
 		t.Fatal(err)
 	}
 	has("plat", "SyncAsked")
@@ -144,7 +144,7 @@ func TestWhoWaitsForEventsIsToldAtOnce(t *testing.T) {
 		answers <- answer{list, err}
 	}
 	go ask(list.Next)
-	if _, err := p.sync(server.SyncRequest{Binding: "pay", By: "Ada"}); err != nil {
+	if _, err := p.sync(client.SyncRequest{Binding: "pay", By: "Ada"}); err != nil {
 		t.Fatal(err)
 	}
 	got := <-answers
@@ -165,26 +165,26 @@ func TestHistoryTellsWhichCommitAndPlanAndWho(t *testing.T) {
 	revision := w.commit(two())
 	p := w.start()
 	p.ready("pay", "plat")
-	if _, err := p.sync(server.SyncRequest{Binding: "pay", By: "Ada", Reason: "why"}); err != nil {
+	if _, err := p.sync(client.SyncRequest{Binding: "pay", By: "Ada", Reason: "why"}); err != nil {
 		t.Fatal(err)
 	}
-	client := p.client()
+	daemon := p.client()
 	for name, tt := range map[string]struct {
-		query server.HistoryQuery
+		query client.HistoryQuery
 		want  func(report.History) bool
 	}{
-		"all, newest first": {server.HistoryQuery{}, func(h report.History) bool {
+		"all, newest first": {client.HistoryQuery{}, func(h report.History) bool {
 			return len(h.Items) > 3 && h.Items[0].Action == historySync && h.Items[0].By == "Ada" && strings.HasPrefix(h.Items[0].Proven, "uid ")
 		}},
-		"of a binding": {server.HistoryQuery{Binding: "plat"}, func(h report.History) bool {
+		"of a binding": {client.HistoryQuery{Binding: "plat"}, func(h report.History) bool {
 			return len(h.Items) > 0 && !slices.ContainsFunc(h.Items, func(e binding.Event) bool { return e.Binding != "plat" }) &&
 				h.Items[0].Revision == revision && strings.HasPrefix(h.Items[0].Digest, "sha256:")
 		}},
-		"of another instance": {server.HistoryQuery{Instance: edge}, func(h report.History) bool { return len(h.Items) == 0 }},
-		"of the future":       {server.HistoryQuery{Since: time.Now().Add(time.Hour)}, func(h report.History) bool { return len(h.Items) == 0 }},
-		"the newest":          {server.HistoryQuery{Limit: 1}, func(h report.History) bool { return len(h.Items) == 1 && h.Items[0].Action == historySync }},
+		"of another instance": {client.HistoryQuery{Instance: edge}, func(h report.History) bool { return len(h.Items) == 0 }},
+		"of the future":       {client.HistoryQuery{Since: time.Now().Add(time.Hour)}, func(h report.History) bool { return len(h.Items) == 0 }},
+		"the newest":          {client.HistoryQuery{Limit: 1}, func(h report.History) bool { return len(h.Items) == 1 && h.Items[0].Action == historySync }},
 	} {
-		if h, err := client.History(t.Context(), tt.query); err != nil || !tt.want(h) {
+		if h, err := daemon.History(t.Context(), tt.query); err != nil || !tt.want(h) {
 			t.Errorf("%s: got %+v, %v", name, h.Items, err)
 		}
 	}

@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/config"
-	"reconciler/internal/server"
 	"reconciler/internal/state"
 )
 
@@ -109,7 +109,7 @@ func (p *program) await(r *running, what string, done func() bool) {
 
 // ready says whether all bindings are ready, at a revision.
 func (p *program) ready(revision string, want int) bool {
-	statuses, err := server.NewClient(p.w.config.Server.Socket).Bindings(p.t.Context())
+	statuses, err := client.New(p.w.config.Server.Socket).Bindings(p.t.Context())
 	if err != nil || len(statuses) != want {
 		return false
 	}

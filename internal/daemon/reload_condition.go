@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/finding"
-	"reconciler/internal/server"
 )
 
 // Reasons of the condition ConfigurationCurrent.
@@ -46,7 +46,7 @@ func (l *longLived) note(status binding.ConditionStatus, reason, message string)
 		before = append(before, *c)
 	}
 	after := binding.SetCondition(before, binding.Condition{
-		Type: server.ConfigurationCurrent, Status: status, Reason: reason, Message: l.redactor.Redact(message), LastTransitionTime: l.now(),
+		Type: client.ConfigurationCurrent, Status: status, Reason: reason, Message: l.redactor.Redact(message), LastTransitionTime: l.now(),
 	})
 	l.configured.Store(&after[0])
 }

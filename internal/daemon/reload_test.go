@@ -20,10 +20,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/sandbox"
-	"reconciler/internal/server"
 )
 
 // metric says whether the daemon's metrics hold a line that begins like this.
@@ -141,11 +141,11 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 // daemonCondition is what the daemon says over its socket of its configuration.
 func (p *process) daemonCondition() binding.Condition {
 	p.t.Helper()
-	d, err := server.NewClient(p.engine.present().config.Server.Socket).Daemon(p.t.Context())
+	d, err := client.New(p.engine.present().config.Server.Socket).Daemon(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return *binding.FindCondition(d.Conditions, server.ConfigurationCurrent)
+	return *binding.FindCondition(d.Conditions, client.ConfigurationCurrent)
 }
 
 func TestAFileThatDidNotChangeIsNotTakenAgainButOnRequest(t *testing.T) {
@@ -373,7 +373,7 @@ func TestReloadsBesideQuestionsAndWords(t *testing.T) {
 				p.names()
 				_, _ = p.get("/readyz")
 				_, _ = p.get("/metrics")
-				_, _ = p.attest(server.Attestation{Binding: "pay", By: "Ada"})
+				_, _ = p.attest(client.Attestation{Binding: "pay", By: "Ada"})
 			}
 		})
 	}

@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
-	"reconciler/internal/server"
 )
 
 // bound is how often a binding was bound with success.
@@ -65,14 +65,14 @@ func TestADaemonStopsFightingARival(t *testing.T) {
 	if after := w.writes(prod); len(after) != before {
 		t.Errorf("written while contested: %v", after[before:])
 	}
-	client := server.NewClient(w.config.Server.Socket)
-	if _, err := client.Sync(t.Context(), server.SyncRequest{By: "Ada Lovelace"}); err != nil {
+	daemon := client.New(w.config.Server.Socket)
+	if _, err := daemon.Sync(t.Context(), client.SyncRequest{By: "Ada Lovelace"}); err != nil {
 		t.Fatal(err)
 	}
 	if !contested() {
 		t.Error("a sync of everything ended the contest")
 	}
-	if _, err := client.Sync(t.Context(), server.SyncRequest{By: "Ada Lovelace", Binding: "pay"}); err != nil {
+	if _, err := daemon.Sync(t.Context(), client.SyncRequest{By: "Ada Lovelace", Binding: "pay"}); err != nil {
 		t.Fatal(err)
 	}
 	p.ready("pay")

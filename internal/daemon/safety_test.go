@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/reconcile"
-	"reconciler/internal/server"
 	"reconciler/internal/source/git/gittest"
 )
 
@@ -204,7 +204,7 @@ func TestARewrittenHistoryIsNotForgottenWhileItIsSuspended(t *testing.T) {
 	p.syncs(prod, 1)
 	repo.Commit("on top", map[string][]byte{"bindings/README.md": []byte("x")})
 	p.at(repo.Head())
-	if _, err := p.client().Resume(t.Context(), server.ResumeRequest{Scope: server.Scope{Binding: "pay"}, By: "Ada"}); err != nil {
+	if _, err := p.client().Resume(t.Context(), client.ResumeRequest{Scope: client.Scope{Binding: "pay"}, By: "Ada"}); err != nil {
 		t.Fatal(err)
 	}
 	p.syncs(prod, 2)

@@ -14,10 +14,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/sandbox"
-	"reconciler/internal/server"
 )
 
 // get asks the daemon's port, whose number is in the log.
@@ -45,7 +45,7 @@ func (p *process) get(path string) (int, string) {
 // names are the bindings that the socket tells of.
 func (p *process) names() []string {
 	p.t.Helper()
-	statuses, err := server.NewClient(p.engine.present().config.Server.Socket).Bindings(p.t.Context())
+	statuses, err := client.New(p.engine.present().config.Server.Socket).Bindings(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -179,10 +179,10 @@ func TestAPlanBesideADaemonUsesItsMemoryAndWritesNothing(t *testing.T) {
 	p := w.start()
 	p.ready("pay", "plat")
 	// The loops have a snapshot a moment before its revision is trusted.
-	var memory server.Memory
+	var memory client.Memory
 	p.await("the revision is trusted", func() bool {
 		var err error
-		if memory, err = server.NewClient(w.config.Server.Socket).Memory(t.Context(), prod); err != nil {
+		if memory, err = client.New(w.config.Server.Socket).Memory(t.Context(), prod); err != nil {
 			t.Fatal(err)
 		}
 		return memory.Revision == revision

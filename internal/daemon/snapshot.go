@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
-	"reconciler/internal/server"
 )
 
 // snapshotPatience is how long a snapshot waits for a sync of an instance that
@@ -173,7 +173,7 @@ func (l *longLived) openPublished(ctx context.Context, path string, config confi
 		return err
 	}
 	for _, told := range s.Instances {
-		var memory server.Memory
+		var memory client.Memory
 		if s.Source == config.SourceKind() {
 			memory.Revision = s.Revision
 		}

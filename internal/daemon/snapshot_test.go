@@ -5,16 +5,16 @@ import (
 	"slices"
 	"testing"
 
+	"reconciler/internal/client"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
-	"reconciler/internal/server"
 )
 
 // published is what the daemon publishes now.
 func (p *process) published() report.Snapshot {
 	p.t.Helper()
-	text, err := server.NewClient(p.engine.present().config.Server.Socket).Snapshot(p.t.Context())
+	text, err := client.New(p.engine.present().config.Server.Socket).Snapshot(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/server"
@@ -186,7 +187,7 @@ func (s *soak) disturb() {
 	case "unlinked":
 		s.instance(prod).ConsoleUnlink("plat/app")
 	case "suspension":
-		request := server.SuspendRequest{Scope: server.Scope{Binding: "plat"}, Until: now.Add(2 * time.Hour), Reason: "a soak", By: "Ada"}
+		request := client.SuspendRequest{Scope: client.Scope{Binding: "plat"}, Until: now.Add(2 * time.Hour), Reason: "a soak", By: "Ada"}
 		if _, err := s.p.engine.Suspend(s.t.Context(), server.ThisProcess(), request); err != nil {
 			s.t.Errorf("suspend: %v", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 	"reconciler/internal/server"
@@ -24,7 +25,7 @@ const settleTimeout = 20 * time.Second
 
 // Suspend holds bindings still until a time, and waits until what began before
 // has ended.
-func (e *Engine) Suspend(ctx context.Context, who server.Caller, req server.SuspendRequest) (report.SuspensionList, error) {
+func (e *Engine) Suspend(ctx context.Context, who server.Caller, req client.SuspendRequest) (report.SuspensionList, error) {
 	items, instances, err := e.suspend(ctx, who, req)
 	if err != nil {
 		return report.SuspensionList{}, err
@@ -34,7 +35,7 @@ func (e *Engine) Suspend(ctx context.Context, who server.Caller, req server.Susp
 
 // suspend writes suspensions down, and gives the instances that they are of. The
 // generation is held meanwhile, so that one which follows it plans with them.
-func (e *Engine) suspend(ctx context.Context, who server.Caller, req server.SuspendRequest) (items []binding.Suspension, _ []*instance, _ error) {
+func (e *Engine) suspend(ctx context.Context, who server.Caller, req client.SuspendRequest) (items []binding.Suspension, _ []*instance, _ error) {
 	g, done := e.hold()
 	defer done()
 	now := e.now()
@@ -67,7 +68,7 @@ func alreadyHeld(items []binding.Suspension) string {
 	return fmt.Sprintf("; %d are suspended already", len(items))
 }
 
-func checkSuspend(who server.Caller, req server.SuspendRequest, now time.Time) error {
+func checkSuspend(who server.Caller, req client.SuspendRequest, now time.Time) error {
 	latest := now.Add(binding.MaxSuspension)
 	switch err := errors.Join(who.Person(req.By).Check(), binding.CheckReason(req.Reason)); {
 	case err != nil:
@@ -86,7 +87,7 @@ func checkSuspend(who server.Caller, req server.SuspendRequest, now time.Time) e
 
 // Resume ends suspensions that persons asked for. The generation is held until
 // its loops are asked: one that follows it plans without them.
-func (e *Engine) Resume(ctx context.Context, who server.Caller, req server.ResumeRequest) (report.SuspensionList, error) {
+func (e *Engine) Resume(ctx context.Context, who server.Caller, req client.ResumeRequest) (report.SuspensionList, error) {
 	g, done := e.hold()
 	defer done()
 	fail := func(err error) (report.SuspensionList, error) {
@@ -119,7 +120,7 @@ func (e *Engine) Resume(ctx context.Context, who server.Caller, req server.Resum
 
 // held are the suspensions that a request to resume means; the error says why
 // there are none.
-func (g *generation) held(ctx context.Context, scope server.Scope) ([]binding.Suspension, error) {
+func (g *generation) held(ctx context.Context, scope client.Scope) ([]binding.Suspension, error) {
 	if err := checkScope(scope); err != nil {
 		return nil, err
 	}
@@ -156,14 +157,14 @@ func (g *generation) held(ctx context.Context, scope server.Scope) ([]binding.Su
 
 // scope are the instances that a request is about; the error says what is wrong
 // with it.
-func (g *generation) scope(scope server.Scope) ([]*instance, error) {
+func (g *generation) scope(scope client.Scope) ([]*instance, error) {
 	if err := checkScope(scope); err != nil {
 		return nil, err
 	}
 	return g.named(scope.Binding, scope.Instance)
 }
 
-func checkScope(scope server.Scope) error {
+func checkScope(scope client.Scope) error {
 	switch narrow := scope.Binding != "" || scope.Instance != ""; {
 	case scope.All && narrow:
 		return errors.New("everything is asked for, and something: leave one out")

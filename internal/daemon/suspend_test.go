@@ -7,17 +7,17 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/reconcile"
-	"reconciler/internal/server"
 )
 
-func (p *process) client() *server.Client {
-	return server.NewClient(p.engine.present().config.Server.Socket)
+func (p *process) client() *client.Client {
+	return client.New(p.engine.present().config.Server.Socket)
 }
 
-func suspendFor(name, of string, d time.Duration) server.SuspendRequest {
-	return server.SuspendRequest{
-		Scope: server.Scope{Binding: name, Instance: of}, Until: time.Now().Add(d), Reason: "migration", By: "Ada",
+func suspendFor(name, of string, d time.Duration) client.SuspendRequest {
+	return client.SuspendRequest{
+		Scope: client.Scope{Binding: name, Instance: of}, Until: time.Now().Add(d), Reason: "migration", By: "Ada",
 	}
 }
 
@@ -48,7 +48,7 @@ func TestWhatIsSuspendedStaysAsItIs(t *testing.T) {
 	if w.bound(prod, binding.GitLab) {
 		t.Error("after a restart it is suspended no more")
 	}
-	list, err = p.client().Resume(t.Context(), server.ResumeRequest{Scope: server.Scope{Binding: "pay"}, By: "Bob", Reason: "migrated"})
+	list, err = p.client().Resume(t.Context(), client.ResumeRequest{Scope: client.Scope{Binding: "pay"}, By: "Bob", Reason: "migrated"})
 	if err != nil || len(list.Items) != 1 || list.Items[0].By != "Ada" {
 		t.Fatalf("got %+v, %v", list, err)
 	}
@@ -73,8 +73,8 @@ func TestSuspensionsOfInstancesAndOfAll(t *testing.T) {
 	w.commit(files)
 	p := w.start()
 	p.ready("pay", "edge")
-	client := p.client()
-	if list, err := client.Suspend(t.Context(), suspendFor("", edge, time.Hour)); err != nil || len(list.Items) != 1 {
+	daemon := p.client()
+	if list, err := daemon.Suspend(t.Context(), suspendFor("", edge, time.Hour)); err != nil || len(list.Items) != 1 {
 		t.Fatalf("got %+v, %v", list, err)
 	}
 	if c := p.condition("edge", binding.Suspended); c.Status != binding.True {
@@ -85,17 +85,17 @@ func TestSuspensionsOfInstancesAndOfAll(t *testing.T) {
 	}
 	all := suspendFor("", "", time.Hour)
 	all.All = true
-	if list, err := client.Suspend(t.Context(), all); err != nil || len(list.Items) != 2 {
+	if list, err := daemon.Suspend(t.Context(), all); err != nil || len(list.Items) != 2 {
 		t.Fatalf("got %+v, %v", list, err)
 	}
-	if _, err := client.Resume(t.Context(), server.ResumeRequest{Scope: server.Scope{Binding: "edge"}, By: "Ada"}); err == nil ||
+	if _, err := daemon.Resume(t.Context(), client.ResumeRequest{Scope: client.Scope{Binding: "edge"}, By: "Ada"}); err == nil ||
 		!strings.Contains(err.Error(), "all of instance edge-shanghai is suspended, not edge alone; `reconciler resume --instance edge-shanghai`") {
 		t.Errorf("a binding of a suspended instance: %v", err)
 	}
-	if list, err := client.Resume(t.Context(), server.ResumeRequest{Scope: server.Scope{All: true}, By: "Ada"}); err != nil || len(list.Items) != 2 {
+	if list, err := daemon.Resume(t.Context(), client.ResumeRequest{Scope: client.Scope{All: true}, By: "Ada"}); err != nil || len(list.Items) != 2 {
 		t.Errorf("got %+v, %v", list, err)
 	}
-	if _, err := client.Resume(t.Context(), server.ResumeRequest{Scope: server.Scope{All: true}, By: "Ada"}); err == nil ||
+	if _, err := daemon.Resume(t.Context(), client.ResumeRequest{Scope: client.Scope{All: true}, By: "Ada"}); err == nil ||
 		!strings.Contains(err.Error(), "no person has suspended anything") {
 		t.Errorf("again: %v", err)
 	}
@@ -108,19 +108,19 @@ func TestSuspensionsThatAreNotTaken(t *testing.T) {
 	p := w.start()
 	p.ready("pay", "plat")
 	for name, tt := range map[string]struct {
-		edit func(*server.SuspendRequest)
+		edit func(*client.SuspendRequest)
 		want string
 	}{
-		"nobody's":            {func(r *server.SuspendRequest) { r.By = "" }, "suspend: it has to be said who asks"},
-		"without a reason":    {func(r *server.SuspendRequest) { r.Reason = "" }, "suspend: it has to be said why"},
-		"a reason with lines": {func(r *server.SuspendRequest) { r.Reason = "a\nb" }, "the reason is at most"},
-		"without an end":      {func(r *server.SuspendRequest) { r.Until = time.Time{} }, "until when"},
-		"that is over":        {func(r *server.SuspendRequest) { r.Until = time.Now().Add(-time.Second) }, "is over already"},
-		"for too long":        {func(r *server.SuspendRequest) { r.Until = time.Now().AddDate(0, 0, 91) }, "at most 90 days, until "},
-		"of nothing":          {func(r *server.SuspendRequest) { r.Binding = "" }, "nothing is asked for"},
-		"of all and one":      {func(r *server.SuspendRequest) { r.All = true }, "leave one out"},
-		"a wrong name":        {func(r *server.SuspendRequest) { r.Binding = "pya" }, "no binding is called pya; did you mean pay?"},
-		"a wrong instance":    {func(r *server.SuspendRequest) { r.Instance = "prod-hangzou" }, "did you mean prod-hangzhou?"},
+		"nobody's":            {func(r *client.SuspendRequest) { r.By = "" }, "suspend: it has to be said who asks"},
+		"without a reason":    {func(r *client.SuspendRequest) { r.Reason = "" }, "suspend: it has to be said why"},
+		"a reason with lines": {func(r *client.SuspendRequest) { r.Reason = "a\nb" }, "the reason is at most"},
+		"without an end":      {func(r *client.SuspendRequest) { r.Until = time.Time{} }, "until when"},
+		"that is over":        {func(r *client.SuspendRequest) { r.Until = time.Now().Add(-time.Second) }, "is over already"},
+		"for too long":        {func(r *client.SuspendRequest) { r.Until = time.Now().AddDate(0, 0, 91) }, "at most 90 days, until "},
+		"of nothing":          {func(r *client.SuspendRequest) { r.Binding = "" }, "nothing is asked for"},
+		"of all and one":      {func(r *client.SuspendRequest) { r.All = true }, "leave one out"},
+		"a wrong name":        {func(r *client.SuspendRequest) { r.Binding = "pya" }, "no binding is called pya; did you mean pay?"},
+		"a wrong instance":    {func(r *client.SuspendRequest) { r.Instance = "prod-hangzou" }, "did you mean prod-hangzhou?"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			request := suspendFor("pay", "", time.Hour)
@@ -131,14 +131,14 @@ func TestSuspensionsThatAreNotTaken(t *testing.T) {
 		})
 	}
 	for name, tt := range map[string]struct {
-		request server.ResumeRequest
+		request client.ResumeRequest
 		want    string
 	}{
-		"nobody's":            {server.ResumeRequest{Scope: server.Scope{Binding: "pay"}}, "resume: it has to be said who asks"},
-		"of nothing":          {server.ResumeRequest{By: "Ada"}, "nothing is asked for"},
-		"a wrong name":        {server.ResumeRequest{By: "Ada", Scope: server.Scope{Binding: "pya"}}, "did you mean pay?"},
-		"what is held nohow":  {server.ResumeRequest{By: "Ada", Scope: server.Scope{Binding: "pay"}}, "no person has suspended it"},
-		"a reason with lines": {server.ResumeRequest{By: "Ada", Reason: "\x07", Scope: server.Scope{Binding: "pay"}}, "the reason is at most"},
+		"nobody's":            {client.ResumeRequest{Scope: client.Scope{Binding: "pay"}}, "resume: it has to be said who asks"},
+		"of nothing":          {client.ResumeRequest{By: "Ada"}, "nothing is asked for"},
+		"a wrong name":        {client.ResumeRequest{By: "Ada", Scope: client.Scope{Binding: "pya"}}, "did you mean pay?"},
+		"what is held nohow":  {client.ResumeRequest{By: "Ada", Scope: client.Scope{Binding: "pay"}}, "no person has suspended it"},
+		"a reason with lines": {client.ResumeRequest{By: "Ada", Reason: "\x07", Scope: client.Scope{Binding: "pay"}}, "the reason is at most"},
 	} {
 		t.Run("resume "+name, func(t *testing.T) {
 			if list, err := p.client().Resume(t.Context(), tt.request); err == nil || !strings.Contains(err.Error(), tt.want) || len(list.Items) > 0 {
@@ -184,10 +184,10 @@ func TestAGenerationIsHeldWhileAPersonIsHeard(t *testing.T) {
 	if _, err := p.client().Suspend(t.Context(), suspendFor("pay", "", time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.client().Resume(t.Context(), server.ResumeRequest{Scope: server.Scope{Binding: "pay"}, By: "Ada"}); err != nil {
+	if _, err := p.client().Resume(t.Context(), client.ResumeRequest{Scope: client.Scope{Binding: "pay"}, By: "Ada"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.sync(server.SyncRequest{Binding: "pay", By: "Ada"}); err != nil {
+	if _, err := p.sync(client.SyncRequest{Binding: "pay", By: "Ada"}); err != nil {
 		t.Fatal(err)
 	}
 	if len(heard) != 3 {

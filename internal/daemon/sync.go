@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/manifest"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -19,7 +20,7 @@ const historySync = "sync"
 
 // Sync looks at the source anew, where no binding is named, wakes the loops,
 // and waits for their syncs to end.
-func (e *Engine) Sync(ctx context.Context, who server.Caller, req server.SyncRequest) (report.SyncResult, error) {
+func (e *Engine) Sync(ctx context.Context, who server.Caller, req client.SyncRequest) (report.SyncResult, error) {
 	g, asked, err := e.beginSync(ctx, who, req)
 	if err != nil {
 		return report.SyncResult{}, err
@@ -62,7 +63,7 @@ func (e *Engine) Sync(ctx context.Context, who server.Caller, req server.SyncReq
 // beginSync checks a request, writes down who asks, and gives the instances that
 // it means. The generation is held meanwhile: what is remembered of a fight is
 // changed by one generation at a time.
-func (e *Engine) beginSync(ctx context.Context, who server.Caller, req server.SyncRequest) (*generation, []*instance, error) {
+func (e *Engine) beginSync(ctx context.Context, who server.Caller, req client.SyncRequest) (*generation, []*instance, error) {
 	g, done := e.hold()
 	defer done()
 	asked, err := g.checkSync(who, req)
@@ -80,7 +81,7 @@ func (e *Engine) beginSync(ctx context.Context, who server.Caller, req server.Sy
 
 // checkSync is the instances that a request means; the error says what is wrong
 // with it.
-func (g *generation) checkSync(who server.Caller, req server.SyncRequest) ([]*instance, error) {
+func (g *generation) checkSync(who server.Caller, req client.SyncRequest) ([]*instance, error) {
 	err := errors.Join(who.Person(req.By).Check(), binding.CheckReason(req.Reason))
 	if glass := glassOf(who, req); err == nil && glass != nil {
 		err = glass.Check()
@@ -152,7 +153,7 @@ func (g *generation) bindings(i *instance) []string {
 
 // noteSync tells the log and the history who asked. That the history cannot be
 // written keeps nobody from a sync.
-func (e *Engine) noteSync(ctx context.Context, i *instance, who server.Caller, req server.SyncRequest) {
+func (e *Engine) noteSync(ctx context.Context, i *instance, who server.Caller, req client.SyncRequest) {
 	e.log.Info("a person asked for a sync", "instance", i.name, "binding", req.Binding, "by", req.By, "caller", who, "reason", req.Reason)
 	e.tell(report.Event{
 		Instance: i.name, Binding: req.Binding, Type: report.EventNormal, Reason: "SyncAsked", Message: withReason("by "+req.By, req.Reason),
@@ -167,7 +168,7 @@ func (e *Engine) noteSync(ctx context.Context, i *instance, who server.Caller, r
 
 // calm has repairs that did not hold made again, for the binding that a person
 // names. Who names none has every instance looked at, and ends no contest.
-func (e *Engine) calm(ctx context.Context, i *instance, who server.Caller, req server.SyncRequest) error {
+func (e *Engine) calm(ctx context.Context, i *instance, who server.Caller, req client.SyncRequest) error {
 	if req.Binding == "" {
 		return nil
 	}

@@ -5,12 +5,12 @@ import (
 	"testing"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/report"
-	"reconciler/internal/server"
 )
 
-func (p *process) sync(request server.SyncRequest) (report.SyncResult, error) {
-	return server.NewClient(p.engine.present().config.Server.Socket).Sync(p.t.Context(), request)
+func (p *process) sync(request client.SyncRequest) (report.SyncResult, error) {
+	return client.New(p.engine.present().config.Server.Socket).Sync(p.t.Context(), request)
 }
 
 // TestASyncLooksAtOnceAndTellsWhatItDid: nothing but the request may make the
@@ -24,7 +24,7 @@ func TestASyncLooksAtOnceAndTellsWhatItDid(t *testing.T) {
 	p.ready("pay")
 
 	revision := w.commit(map[string]string{"plat.yaml": two()["plat.yaml"]})
-	result, err := p.sync(server.SyncRequest{By: "Ada", Reason: "cannot wait"})
+	result, err := p.sync(client.SyncRequest{By: "Ada", Reason: "cannot wait"})
 	if err != nil || result.Source != "" || len(result.Instances) != 2 || result.Has(report.SyncFailed) {
 		t.Fatalf("got %+v, %v", result, err)
 	}
@@ -46,7 +46,7 @@ func TestASyncLooksAtOnceAndTellsWhatItDid(t *testing.T) {
 
 	// One binding alone, unbound in the console.
 	w.instance(prod).ConsoleUnbind("gitlab")
-	result, err = p.sync(server.SyncRequest{Binding: "pay", By: "Ada"})
+	result, err = p.sync(client.SyncRequest{Binding: "pay", By: "Ada"})
 	if err != nil || len(result.Instances) != 1 || len(result.Instances[0].Bindings) != 1 || !result.Has(report.SyncChanged) || !w.bound(prod, binding.GitLab) {
 		t.Errorf("got %+v, %v", result, err)
 	}
@@ -75,7 +75,7 @@ func TestASyncTellsWhatFailed(t *testing.T) {
 	p.ready("pay", "plat")
 	w.gitDown.Store(true)
 	w.outside.Registry.Faults.Add(garbage(nil))
-	result, err := p.sync(server.SyncRequest{By: "Ada"})
+	result, err := p.sync(client.SyncRequest{By: "Ada"})
 	if err != nil || !strings.Contains(result.Source, "the last snapshot stands") || !result.Has(report.SyncFailed) {
 		t.Errorf("got %+v, %v", result, err)
 	}
@@ -83,7 +83,7 @@ func TestASyncTellsWhatFailed(t *testing.T) {
 	// The token is revoked: the new one is not bound.
 	w.gitDown.Store(false)
 	w.outside.Hosts.RevokeToken("gitlab", w.newToken(binding.GitLab, "pay-bot", "acr/pay"))
-	result, err = p.sync(server.SyncRequest{Binding: "pay", By: "Ada"})
+	result, err = p.sync(client.SyncRequest{Binding: "pay", By: "Ada"})
 	if err != nil || result.Source != "" || !result.Has(report.SyncForbidden) {
 		t.Errorf("got %+v, %v", result, err)
 	}
@@ -96,19 +96,19 @@ func TestASyncThatMeansNothingIsNotBegun(t *testing.T) {
 	p := w.start()
 	p.ready("pay", "plat")
 	for name, tt := range map[string]struct {
-		request server.SyncRequest
+		request client.SyncRequest
 		want    string
 	}{
-		"nobody's":                {server.SyncRequest{}, "sync: it has to be said who asks"},
-		"a name with lines":       {server.SyncRequest{By: "a\nb"}, "printable"},
-		"a reason with lines":     {server.SyncRequest{By: "Ada", Reason: "a\x1b[31m"}, "the reason is at most"},
-		"a wrong name":            {server.SyncRequest{By: "Ada", Binding: "pya"}, "no binding is called pya; did you mean pay?"},
-		"a far-off name":          {server.SyncRequest{By: "Ada", Binding: "warehouse"}, "`reconciler sync` without a name looks for new ones"},
-		"on another instance":     {server.SyncRequest{By: "Ada", Binding: "pay", Instance: edge}, "no binding is called pay"},
-		"no name for the glass":   {server.SyncRequest{Reason: "outage", BreakGlass: true}, "it has to be said who asks"},
-		"no reason for the glass": {server.SyncRequest{By: "Ada", BreakGlass: true}, "it has to be said why"},
-		"on no instance":          {server.SyncRequest{By: "Ada", Instance: "prod-hangzou"}, "no instance is called prod-hangzou; did you mean prod-hangzhou?"},
-		"break-glass":             {server.SyncRequest{By: "Ada", Reason: "outage", BreakGlass: true}, "no instance that is meant has windows"},
+		"nobody's":                {client.SyncRequest{}, "sync: it has to be said who asks"},
+		"a name with lines":       {client.SyncRequest{By: "a\nb"}, "printable"},
+		"a reason with lines":     {client.SyncRequest{By: "Ada", Reason: "a\x1b[31m"}, "the reason is at most"},
+		"a wrong name":            {client.SyncRequest{By: "Ada", Binding: "pya"}, "no binding is called pya; did you mean pay?"},
+		"a far-off name":          {client.SyncRequest{By: "Ada", Binding: "warehouse"}, "`reconciler sync` without a name looks for new ones"},
+		"on another instance":     {client.SyncRequest{By: "Ada", Binding: "pay", Instance: edge}, "no binding is called pay"},
+		"no name for the glass":   {client.SyncRequest{Reason: "outage", BreakGlass: true}, "it has to be said who asks"},
+		"no reason for the glass": {client.SyncRequest{By: "Ada", BreakGlass: true}, "it has to be said why"},
+		"on no instance":          {client.SyncRequest{By: "Ada", Instance: "prod-hangzou"}, "no instance is called prod-hangzou; did you mean prod-hangzhou?"},
+		"break-glass":             {client.SyncRequest{By: "Ada", Reason: "outage", BreakGlass: true}, "no instance that is meant has windows"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if result, err := p.sync(tt.request); err == nil || !strings.Contains(err.Error(), tt.want) || len(result.Instances) > 0 {
@@ -116,7 +116,7 @@ func TestASyncThatMeansNothingIsNotBegun(t *testing.T) {
 			}
 		})
 	}
-	if result, err := p.sync(server.SyncRequest{By: "Ada", NoWait: true}); err != nil || !result.Has(report.SyncAsked) {
+	if result, err := p.sync(client.SyncRequest{By: "Ada", NoWait: true}); err != nil || !result.Has(report.SyncAsked) {
 		t.Errorf("without waiting: %+v, %v", result, err)
 	}
 }

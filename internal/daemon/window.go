@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/server"
 )
@@ -20,7 +21,7 @@ func (i *instance) hasWindows() bool {
 
 // glassOf is a person's leave to change instances outside of their windows; nil
 // where the request asks for none.
-func glassOf(who server.Caller, req server.SyncRequest) *reconcile.BreakGlass {
+func glassOf(who server.Caller, req client.SyncRequest) *reconcile.BreakGlass {
 	if !req.BreakGlass {
 		return nil
 	}

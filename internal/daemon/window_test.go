@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/report"
-	"reconciler/internal/server"
 )
 
 // TestAnInstanceIsChangedOnlyInItsWindows: one instance is closed, the other has
@@ -50,7 +50,7 @@ func TestAnInstanceIsChangedOnlyInItsWindows(t *testing.T) {
 		}
 	}
 
-	result, err := p.sync(server.SyncRequest{Binding: "pay", By: "Ada", Reason: "the old token leaked", BreakGlass: true})
+	result, err := p.sync(client.SyncRequest{Binding: "pay", By: "Ada", Reason: "the old token leaked", BreakGlass: true})
 	if err != nil || !result.Has(report.SyncChanged) || !w.bound(prod, binding.GitLab) {
 		t.Fatalf("%+v, %v", result, err)
 	}

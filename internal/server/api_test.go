@@ -25,6 +25,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"reconciler/internal/client"
 	"reconciler/internal/report"
 )
 
@@ -130,9 +131,9 @@ func sends(token string) func() (string, error) {
 	return func() (string, error) { return token, nil }
 }
 
-func tlsClient(t *testing.T, address, token string, roots *x509.CertPool) *Client {
+func tlsClient(t *testing.T, address, token string, roots *x509.CertPool) *client.Client {
 	t.Helper()
-	c, err := NewTLSClient("https://"+address, sends(token), roots)
+	c, err := client.NewTLS("https://"+address, sends(token), roots)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +145,7 @@ func TestTheAPIAnswersWhoHasTheToken(t *testing.T) {
 	if s.Address() == s.APIAddress() || s.Address() == "" {
 		t.Fatalf("health is at %q, the API at %q", s.Address(), s.APIAddress())
 	}
-	result, err := tlsClient(t, s.APIAddress(), rightToken, roots).Sync(t.Context(), SyncRequest{By: "Ada"})
+	result, err := tlsClient(t, s.APIAddress(), rightToken, roots).Sync(t.Context(), client.SyncRequest{By: "Ada"})
 	if err != nil || !result.Has(report.SyncChanged) {
 		t.Errorf("got %+v, %v", result, err)
 	}
@@ -162,7 +163,7 @@ func TestTheAPIAnswersWhoHasTheToken(t *testing.T) {
 	if _, err := tlsClient(t, s.APIAddress(), rightToken, roots).Bindings(t.Context()); err != nil {
 		t.Errorf("with a broken certificate file: %v", err)
 	}
-	if status, _ := get(t, "http://"+s.Address()+bindingsPath); status != http.StatusNotFound {
+	if status, _ := get(t, "http://"+s.Address()+client.BindingsPath); status != http.StatusNotFound {
 		t.Errorf("the port of health answers %d", status)
 	}
 }
@@ -180,7 +181,7 @@ func TestTheAPIAnswersNobodyElse(t *testing.T) {
 		"the token and others": {"Bearer " + rightToken, "Bearer other"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+s.APIAddress()+syncPath+"?token="+rightToken, strings.NewReader(`{"by":"Ada"}`))
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+s.APIAddress()+client.SyncPath+"?token="+rightToken, strings.NewReader(`{"by":"Ada"}`))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -195,7 +196,7 @@ func TestTheAPIAnswersNobodyElse(t *testing.T) {
 			}
 		})
 	}
-	resp, err := http.Get("http://" + s.APIAddress() + bindingsPath)
+	resp, err := http.Get("http://" + s.APIAddress() + client.BindingsPath)
 	if err == nil {
 		_ = resp.Body.Close()
 	}
@@ -268,8 +269,8 @@ func TestTheClientSendsItsTokenToTheDaemonAlone(t *testing.T) {
 	defer first.Close()
 	pool := x509.NewCertPool()
 	pool.AddCert(first.Certificate())
-	client := tlsClient(t, strings.TrimPrefix(first.URL, "https://"), rightToken, pool)
-	for _, err := range []error{func() error { _, err := client.Bindings(t.Context()); return err }(), func() error { _, err := client.Sync(t.Context(), SyncRequest{By: "Ada"}); return err }()} {
+	daemon := tlsClient(t, strings.TrimPrefix(first.URL, "https://"), rightToken, pool)
+	for _, err := range []error{func() error { _, err := daemon.Bindings(t.Context()); return err }(), func() error { _, err := daemon.Sync(t.Context(), client.SyncRequest{By: "Ada"}); return err }()} {
 		if err == nil || !strings.Contains(err.Error(), "307") {
 			t.Errorf("a redirect: %v", err)
 		}
@@ -279,11 +280,11 @@ func TestTheClientSendsItsTokenToTheDaemonAlone(t *testing.T) {
 	}
 
 	for _, address := range []string{"http://127.0.0.1:1", "127.0.0.1:1", "https://", "https://user@h:1", "https://h:1/path", "https://h:1?q", "ftp://h:1", "https://h:1#f", "::"} {
-		if _, err := NewTLSClient(address, sends(rightToken), nil); err == nil {
+		if _, err := client.NewTLS(address, sends(rightToken), nil); err == nil {
 			t.Errorf("%s is taken for a daemon's address", address)
 		}
 	}
-	nobody, err := NewTLSClient("https://127.0.0.1:1", func() (string, error) { return "", errors.New("--token-file: gone") }, nil)
+	nobody, err := client.NewTLS("https://127.0.0.1:1", func() (string, error) { return "", errors.New("--token-file: gone") }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

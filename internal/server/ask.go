@@ -10,18 +10,12 @@ import (
 	"strconv"
 	"time"
 
+	"reconciler/internal/client"
 	"reconciler/internal/report"
 )
 
-const (
-	describePath = "/v1alpha1/describe/"
-	eventsPath   = "/v1alpha1/events"
-	historyPath  = "/v1alpha1/history"
-	planPath     = "/v1alpha1/plan"
-	// maxWait bounds, in seconds, how long a question for events may wait for
-	// one.
-	maxWait = 60
-)
+// maxWait bounds, in seconds, how long a question for events may wait for one.
+const maxWait = 60
 
 // Describer tells of the present. It is safe for concurrent use.
 type Describer interface {
@@ -42,26 +36,19 @@ type Chronicler interface {
 	History(ctx context.Context, name, instance string, since time.Time, limit int) (report.History, error)
 }
 
-// HistoryQuery says what of the history is meant; what is zero means all.
-type HistoryQuery struct {
-	Binding, Instance string
-	Since             time.Time
-	Limit             int
-}
-
 // answers registers what only asks.
 func (s *Server) answers(mux *http.ServeMux) {
 	if d := s.opts.Describer; d != nil {
-		mux.HandleFunc("GET "+describePath+"{binding}", question(s, []string{"instance"}, func(r *http.Request, q url.Values) (any, error) {
+		mux.HandleFunc("GET "+client.DescribePath+"{binding}", question(s, []string{"instance"}, func(r *http.Request, q url.Values) (any, error) {
 			return d.Describe(r.Context(), r.PathValue("binding"), q.Get("instance"))
 		}))
-		mux.HandleFunc("GET "+planPath, question(s, nil, func(r *http.Request, _ url.Values) (any, error) { return d.LastPlan(r.Context()) }))
+		mux.HandleFunc("GET "+client.PlanPath, question(s, nil, func(r *http.Request, _ url.Values) (any, error) { return d.LastPlan(r.Context()) }))
 	}
 	c := s.opts.Chronicler
 	if c == nil {
 		return
 	}
-	mux.HandleFunc("GET "+historyPath, question(s, []string{"binding", "instance", "since", "limit"}, func(r *http.Request, q url.Values) (any, error) {
+	mux.HandleFunc("GET "+client.HistoryPath, question(s, []string{"binding", "instance", "since", "limit"}, func(r *http.Request, q url.Values) (any, error) {
 		since, errSince := timeOf(q, "since")
 		limit, errLimit := numberOf(q, "limit")
 		if err := cmp.Or(errSince, errLimit); err != nil {
@@ -69,7 +56,7 @@ func (s *Server) answers(mux *http.ServeMux) {
 		}
 		return c.History(r.Context(), q.Get("binding"), q.Get("instance"), since, int(limit))
 	}))
-	mux.HandleFunc("GET "+eventsPath, func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET "+client.EventsPath, func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := s.patient(w, r, maxWait*time.Second)
 		defer cancel()
 		question(s, []string{"binding", "after", "wait"}, func(_ *http.Request, q url.Values) (any, error) {
@@ -135,52 +122,4 @@ func numberOf(q url.Values, name string) (int64, error) {
 		return 0, fmt.Errorf("%s: want a whole number from 0", name)
 	}
 	return n, nil
-}
-
-// Describe asks for everything about a binding.
-func (c *Client) Describe(ctx context.Context, name, instance string) (report.Description, error) {
-	var d report.Description
-	err := c.get(ctx, describePath+url.PathEscape(name)+query("instance", instance), &d)
-	return d, err
-}
-
-// LastPlan asks for the daemon's last plan.
-func (c *Client) LastPlan(ctx context.Context) (report.DaemonPlan, error) {
-	var p report.DaemonPlan
-	err := c.get(ctx, planPath, &p)
-	return p, err
-}
-
-// History asks for what was done.
-func (c *Client) History(ctx context.Context, of HistoryQuery) (report.History, error) {
-	var h report.History
-	since := ""
-	if !of.Since.IsZero() {
-		since = of.Since.UTC().Format(time.RFC3339)
-	}
-	err := c.get(ctx, historyPath+query("binding", of.Binding, "instance", of.Instance, "since", since, "limit", strconv.Itoa(of.Limit)), &h)
-	return h, err
-}
-
-// Events asks for what happened after a sequence, and waits up to wait, which
-// is at most a minute, for something to happen.
-func (c *Client) Events(ctx context.Context, name string, after int64, wait time.Duration) (report.EventList, error) {
-	var l report.EventList
-	q := query("binding", name, "after", strconv.FormatInt(after, 10), "wait", strconv.Itoa(int(wait/time.Second)))
-	err := c.call(ctx, http.MethodGet, eventsPath+q, nil, &l, wait+answerMargin)
-	return l, err
-}
-
-// query is a query of the names and values that are not empty.
-func query(pairs ...string) string {
-	q := url.Values{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			q.Set(pairs[i], pairs[i+1])
-		}
-	}
-	if len(q) == 0 {
-		return ""
-	}
-	return "?" + q.Encode()
 }

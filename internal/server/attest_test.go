@@ -11,17 +11,19 @@ import (
 	"strings"
 	"testing"
 
+	"reconciler/internal/client"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // takes is an Attester that keeps what it was told.
 type takes struct {
-	words []Attestation
+	words []client.Attestation
 	err   error
 }
 
-func (a *takes) Attest(_ context.Context, _ Caller, word Attestation) (string, error) {
+func (a *takes) Attest(_ context.Context, _ Caller, word client.Attestation) (string, error) {
 	a.words = append(a.words, word)
 	return "it is written", a.err
 }
@@ -48,18 +50,18 @@ func listening(t *testing.T, attester Attester) (*Server, string) {
 }
 
 func TestAWordIsTakenOverTheSocket(t *testing.T) {
-	word := Attestation{Binding: "payments-gitlab", By: "Ada", Instance: "prod"}
+	word := client.Attestation{Binding: "payments-gitlab", By: "Ada", Instance: "prod"}
 	attester := new(takes)
 	_, socket := listening(t, attester)
-	said, err := NewClient(socket).Attest(t.Context(), word)
+	said, err := client.New(socket).Attest(t.Context(), word)
 	if err != nil || said != "it is written" {
 		t.Fatalf("got %q, %v", said, err)
 	}
-	if diff := cmp.Diff([]Attestation{word}, attester.words); diff != "" {
+	if diff := cmp.Diff([]client.Attestation{word}, attester.words); diff != "" {
 		t.Error(diff)
 	}
 	attester.err = errors.New("attest: no binding is called payments-gitlab")
-	if said, err := NewClient(socket).Attest(t.Context(), word); err == nil || err.Error() != attester.err.Error() || said != "" {
+	if said, err := client.New(socket).Attest(t.Context(), word); err == nil || err.Error() != attester.err.Error() || said != "" {
 		t.Errorf("refused: got %q, %v, want the daemon's own words", said, err)
 	}
 }
@@ -86,7 +88,7 @@ func TestAWordIsNotTakenOtherwise(t *testing.T) {
 		{"without end", unix, http.MethodPost, "daemon", `{"binding":"` + strings.Repeat("a", maxCommand) + `"}`, http.StatusBadRequest},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			req, err := http.NewRequestWithContext(t.Context(), tt.method, "http://"+tt.host+attestPath, strings.NewReader(tt.body))
+			req, err := http.NewRequestWithContext(t.Context(), tt.method, "http://"+tt.host+client.AttestPath, strings.NewReader(tt.body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,10 +102,10 @@ func TestAWordIsNotTakenOtherwise(t *testing.T) {
 			}
 		})
 	}
-	if _, err := NewClient(deaf).Attest(t.Context(), Attestation{}); err == nil || !strings.Contains(err.Error(), "404") {
+	if _, err := client.New(deaf).Attest(t.Context(), client.Attestation{}); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("a server that takes nobody's word: %v", err)
 	}
-	if _, err := NewClient(filepath.Join(t.TempDir(), "none.sock")).Attest(t.Context(), Attestation{}); !errors.Is(err, ErrNoDaemon) {
+	if _, err := client.New(filepath.Join(t.TempDir(), "none.sock")).Attest(t.Context(), client.Attestation{}); !errors.Is(err, client.ErrNoDaemon) {
 		t.Errorf("no socket: got %v, want ErrNoDaemon", err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"reconciler/internal/client"
 )
 
 // maxCommand bounds the body of a request, in bytes.
@@ -51,7 +53,7 @@ func decode(body io.Reader, out any) error {
 // patient lets an answer take up to limit, in place of the server's own time
 // limits. The context also ends with the server.
 func (s *Server) patient(w http.ResponseWriter, r *http.Request, limit time.Duration) (context.Context, context.CancelFunc) {
-	control, end := http.NewResponseController(w), time.Now().Add(limit+answerMargin)
+	control, end := http.NewResponseController(w), time.Now().Add(limit+client.AnswerMargin)
 	// Where the connection has no deadlines, the server's own ones do not hold
 	// either.
 	_ = control.SetReadDeadline(end)

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"reconciler/internal/client"
 )
 
 func TestTheDocumentNamesEveryPath(t *testing.T) {
@@ -12,7 +14,7 @@ func TestTheDocumentNamesEveryPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{
-		bindingsPath, memoryPath, SnapshotPath, daemonPath, describePath, planPath, eventsPath, historyPath, attestPath, syncPath, suspendPath, resumePath,
+		client.BindingsPath, client.MemoryPath, client.SnapshotPath, client.DaemonPath, client.DescribePath, client.PlanPath, client.EventsPath, client.HistoryPath, client.AttestPath, client.SyncPath, client.SuspendPath, client.ResumePath,
 	} {
 		if name := strings.TrimPrefix(path, "/v1alpha1"); !strings.Contains(string(text), "| `"+name) {
 			t.Errorf("docs/daemon-api.md has no row for %s", name)

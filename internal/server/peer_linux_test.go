@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"reconciler/internal/client"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -24,7 +26,7 @@ func TestAsksAsAnother(t *testing.T) {
 	if socket == "" {
 		t.Skip("run by TestAnotherUserIsNotAnswered only")
 	}
-	_, err := NewClient(socket).Bindings(t.Context())
+	_, err := client.New(socket).Bindings(t.Context())
 	if err != nil {
 		t.Fatalf("refused: %v", err)
 	}
@@ -82,7 +84,7 @@ func TestAnotherUserIsNotAnswered(t *testing.T) {
 			if (err == nil) != tt.answer || !strings.Contains(string(out), tt.want) || strings.Contains(string(out), "SKIP") {
 				t.Errorf("answered: %v, want %v with %q\n%s", err == nil, tt.answer, tt.want, out)
 			}
-			if _, err := NewClient(socket).Bindings(t.Context()); err != nil {
+			if _, err := client.New(socket).Bindings(t.Context()); err != nil {
 				t.Errorf("the daemon's own user: %v", err)
 			}
 		})

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 )
 
 // State is what the server tells about. Every method is safe for concurrent
@@ -33,23 +34,7 @@ type State interface {
 	// it says what does not.
 	Alive() error
 	// Memory is what is remembered of an instance.
-	Memory(instance string) (Memory, error)
-}
-
-// Memory is what a plan beside the daemon needs of what the daemon remembers.
-// It holds no secret.
-type Memory struct {
-	// Records are what was applied last, Intents the calls whose outcome is
-	// not known.
-	Records []binding.Record `json:"records"`
-	Intents []binding.Intent `json:"intents"`
-	// Efforts are what is remembered of the trouble that bindings make.
-	Efforts []binding.Effort `json:"efforts,omitempty"`
-	// Suspensions are what persons hold still.
-	Suspensions []binding.Suspension `json:"suspensions,omitempty"`
-	// Revision is the one that the next snapshot has to descend from; empty
-	// before the first.
-	Revision string `json:"revision,omitempty"`
+	Memory(instance string) (client.Memory, error)
 }
 
 // Options for a Server.
@@ -237,13 +222,13 @@ func (s *Server) probe(wrong func() error) http.HandlerFunc {
 // private serves the bindings to whoever may open the socket.
 func (s *Server) private() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+bindingsPath, func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET "+client.BindingsPath, func(w http.ResponseWriter, _ *http.Request) {
 		s.answer(w, s.opts.State.Statuses())
 	})
 	if s.opts.Conditions != nil {
-		mux.HandleFunc("GET "+daemonPath, s.daemon)
+		mux.HandleFunc("GET "+client.DaemonPath, s.daemon)
 	}
-	mux.HandleFunc("GET "+memoryPath+"{instance}", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET "+client.MemoryPath+"{instance}", func(w http.ResponseWriter, r *http.Request) {
 		memory, err := s.opts.State.Memory(r.PathValue("instance"))
 		if err != nil {
 			s.refuse(w, err, http.StatusInternalServerError)
@@ -252,18 +237,18 @@ func (s *Server) private() http.Handler {
 		s.answer(w, memory)
 	})
 	if s.opts.Snapshots != nil {
-		mux.HandleFunc("GET "+SnapshotPath, s.snapshot)
+		mux.HandleFunc("GET "+client.SnapshotPath, s.snapshot)
 	}
 	s.answers(mux)
 	if s.opts.Attester != nil {
-		mux.HandleFunc("POST "+attestPath, s.attest())
+		mux.HandleFunc("POST "+client.AttestPath, s.attest())
 	}
 	if s.opts.Syncer != nil {
-		mux.HandleFunc("POST "+syncPath, s.sync())
+		mux.HandleFunc("POST "+client.SyncPath, s.sync())
 	}
 	if s.opts.Suspender != nil {
-		mux.HandleFunc("POST "+suspendPath, s.suspend())
-		mux.HandleFunc("POST "+resumePath, s.resume())
+		mux.HandleFunc("POST "+client.SuspendPath, s.suspend())
+		mux.HandleFunc("POST "+client.ResumePath, s.resume())
 	}
 	return mux
 }

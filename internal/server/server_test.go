@@ -17,13 +17,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/report"
 )
 
 // fakeState answers what a test sets.
 type fakeState struct {
 	statuses []binding.Status
-	memory   Memory
+	memory   client.Memory
 	ready    error
 	alive    error
 	broken   error
@@ -32,7 +33,7 @@ type fakeState struct {
 func (f fakeState) Statuses() []binding.Status { return f.statuses }
 func (f fakeState) Ready() error               { return f.ready }
 func (f fakeState) Alive() error               { return f.alive }
-func (f fakeState) Memory(string) (Memory, error) {
+func (f fakeState) Memory(string) (client.Memory, error) {
 	return f.memory, f.broken
 }
 
@@ -92,7 +93,7 @@ func TestPublicPort(t *testing.T) {
 		{"not ready says what is missing", "http://" + notReady.Address() + "/readyz", 503, "instance prod: not observed yet"},
 		{"ready", "http://" + ready.Address() + "/readyz", 200, "ok"},
 		{"metrics", "http://" + ready.Address() + "/metrics", 200, "reconciler_test_metric 7"},
-		{"bindings are not on the port", "http://" + ready.Address() + bindingsPath, 404, ""},
+		{"bindings are not on the port", "http://" + ready.Address() + client.BindingsPath, 404, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			code, body := get(t, tt.url)
@@ -115,14 +116,14 @@ func TestSocketGivesWhatTheDaemonHolds(t *testing.T) {
 			LastTransitionTime: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC),
 		}},
 	}}
-	memory := Memory{
+	memory := client.Memory{
 		Records:  []binding.Record{{Instance: "prod", Binding: "payments-gitlab", TokenVersion: 3}},
 		Intents:  []binding.Intent{{Instance: "prod", Binding: "payments-gitlab", Action: "bind", Object: binding.AccountObject()}},
 		Revision: "abc",
 	}
 	_, socket := start(t, fakeState{statuses: statuses, memory: memory})
-	client := NewClient(socket)
-	got, err := client.Bindings(t.Context())
+	daemon := client.New(socket)
+	got, err := daemon.Bindings(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +131,7 @@ func TestSocketGivesWhatTheDaemonHolds(t *testing.T) {
 	if diff := cmp.Diff(statuses, got, date); diff != "" {
 		t.Errorf("bindings (-want +got):\n%s", diff)
 	}
-	gotMemory, err := client.Memory(t.Context(), "prod")
+	gotMemory, err := daemon.Memory(t.Context(), "prod")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,12 +148,12 @@ func TestSocketGivesWhatTheDaemonHolds(t *testing.T) {
 }
 
 func TestClientErrors(t *testing.T) {
-	_, err := NewClient(filepath.Join(t.TempDir(), "none.sock")).Bindings(t.Context())
-	if !errors.Is(err, ErrNoDaemon) {
+	_, err := client.New(filepath.Join(t.TempDir(), "none.sock")).Bindings(t.Context())
+	if !errors.Is(err, client.ErrNoDaemon) {
 		t.Errorf("no socket: got %v, want ErrNoDaemon", err)
 	}
 	_, socket := start(t, fakeState{broken: errors.New("state file is closed")})
-	_, err = NewClient(socket).Memory(t.Context(), "prod")
+	_, err = client.New(socket).Memory(t.Context(), "prod")
 	if err == nil || !strings.Contains(err.Error(), "state file is closed") {
 		t.Errorf("daemon's error: got %v", err)
 	}
@@ -204,11 +205,11 @@ func TestErrorsAreToldWithoutSecrets(t *testing.T) {
 	}{
 		{s.public(), http.MethodGet, "/healthz"},
 		{s.public(), http.MethodGet, "/readyz"},
-		{s.private(), http.MethodGet, memoryPath + "prod"},
-		{s.private(), http.MethodGet, SnapshotPath},
-		{s.private(), http.MethodGet, planPath},
-		{s.private(), http.MethodGet, describePath + "web"},
-		{s.private(), http.MethodPost, syncPath},
+		{s.private(), http.MethodGet, client.MemoryPath + "prod"},
+		{s.private(), http.MethodGet, client.SnapshotPath},
+		{s.private(), http.MethodGet, client.PlanPath},
+		{s.private(), http.MethodGet, client.DescribePath + "web"},
+		{s.private(), http.MethodPost, client.SyncPath},
 	} {
 		w := httptest.NewRecorder()
 		tt.handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), tt.method, tt.path, strings.NewReader("{}")))

@@ -2,17 +2,10 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
-	"time"
+
+	"reconciler/internal/client"
 )
-
-// SnapshotPath is where the daemon serves what it published last.
-const SnapshotPath = "/v1alpha1/snapshot"
-
-// snapshotTimeout bounds the making of a snapshot, which may have to wait for a
-// sync that is under way. It is less than the time that an answer may take.
-const snapshotTimeout = 25 * time.Second
 
 // Snapshots makes what is published. It is safe for concurrent use.
 type Snapshots interface {
@@ -22,7 +15,7 @@ type Snapshots interface {
 }
 
 func (s *Server) snapshot(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), snapshotTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), client.SnapshotTimeout)
 	defer cancel()
 	text, err := s.opts.Snapshots.Snapshot(ctx)
 	if err != nil {
@@ -34,11 +27,4 @@ func (s *Server) snapshot(w http.ResponseWriter, r *http.Request) {
 	if _, err := w.Write(text); err != nil {
 		s.opts.Log.Debug("answer not delivered", "err", err)
 	}
-}
-
-// Snapshot is what the daemon publishes, as it sent it.
-func (c *Client) Snapshot(ctx context.Context) ([]byte, error) {
-	var text json.RawMessage
-	err := c.call(ctx, http.MethodGet, SnapshotPath, nil, &text, snapshotTimeout+answerMargin)
-	return text, err
 }

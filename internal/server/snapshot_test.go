@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"reconciler/internal/client"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -45,19 +47,19 @@ func TestTheSnapshotIsServedOnTheSocketOnly(t *testing.T) {
 		}
 		s.Serve()
 		t.Cleanup(func() { _ = s.Close(context.WithoutCancel(t.Context())) })
-		got, err := NewClient(socket).Snapshot(t.Context())
+		got, err := client.New(socket).Snapshot(t.Context())
 		if tt.want == "" && (err != nil || string(got) != tt.said.text) {
 			t.Errorf("%s: got %q, %v", tt.name, got, err)
 		}
 		if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
 		}
-		if code, _ := get(t, "http://"+s.Address()+SnapshotPath); code != http.StatusNotFound {
+		if code, _ := get(t, "http://"+s.Address()+client.SnapshotPath); code != http.StatusNotFound {
 			t.Errorf("%s: on the port: %d", tt.name, code)
 		}
 	}
 	_, deaf := start(t, fakeState{})
-	if _, err := NewClient(deaf).Snapshot(t.Context()); err == nil || !strings.Contains(err.Error(), "404") {
+	if _, err := client.New(deaf).Snapshot(t.Context()); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("a server that publishes nothing: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,22 +15,23 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"reconciler/internal/client"
 	"reconciler/internal/report"
 )
 
 // syncs is a Syncer that tells what it was asked, and answers when it may.
 type syncs struct {
-	asked   chan SyncRequest
+	asked   chan client.SyncRequest
 	who     chan Caller
 	release chan struct{}
 	err     error
 }
 
 func newSyncs() *syncs {
-	return &syncs{asked: make(chan SyncRequest, 9), who: make(chan Caller, 9), release: make(chan struct{})}
+	return &syncs{asked: make(chan client.SyncRequest, 9), who: make(chan Caller, 9), release: make(chan struct{})}
 }
 
-func (s *syncs) Sync(ctx context.Context, who Caller, request SyncRequest) (report.SyncResult, error) {
+func (s *syncs) Sync(ctx context.Context, who Caller, request client.SyncRequest) (report.SyncResult, error) {
 	s.asked <- request
 	s.who <- who
 	select {
@@ -73,7 +75,7 @@ type syncAnswer struct {
 
 // askImpatient has a sync asked of a server whose own limits are as short as
 // this machine can take a request within, and gives these limits.
-func askImpatient(t *testing.T, syncer *syncs, request SyncRequest) (limit time.Duration, asked SyncRequest, answers chan syncAnswer) {
+func askImpatient(t *testing.T, syncer *syncs, request client.SyncRequest) (limit time.Duration, asked client.SyncRequest, answers chan syncAnswer) {
 	t.Helper()
 	for limit = 20 * time.Millisecond; limit < time.Minute; limit *= 2 {
 		_, socket := syncing(t, syncer, func(s *Server) {
@@ -83,7 +85,7 @@ func askImpatient(t *testing.T, syncer *syncs, request SyncRequest) (limit time.
 		})
 		answers = make(chan syncAnswer, 1)
 		go func() {
-			result, err := NewClient(socket).Sync(t.Context(), request)
+			result, err := client.New(socket).Sync(t.Context(), request)
 			answers <- syncAnswer{result, err}
 		}()
 		select {
@@ -93,12 +95,12 @@ func askImpatient(t *testing.T, syncer *syncs, request SyncRequest) (limit time.
 		}
 	}
 	t.Fatal("a server with limits of half a minute takes no request")
-	return 0, SyncRequest{}, nil
+	return 0, client.SyncRequest{}, nil
 }
 
 func TestASyncIsWaitedForLongerThanTheServersOwnLimits(t *testing.T) {
 	syncer := newSyncs()
-	request := SyncRequest{Binding: "pay", Instance: "prod", By: "Ada", Reason: "mended"}
+	request := client.SyncRequest{Binding: "pay", Instance: "prod", By: "Ada", Reason: "mended"}
 	limit, asked, answers := askImpatient(t, syncer, request)
 	if diff := cmp.Diff(request, asked); diff != "" {
 		t.Error(diff)
@@ -124,7 +126,7 @@ func TestAServerThatClosesWaitsForNoSync(t *testing.T) {
 	s, socket := syncing(t, syncer, nil)
 	errs := make(chan error, 1)
 	go func() {
-		_, err := NewClient(socket).Sync(t.Context(), SyncRequest{By: "Ada"})
+		_, err := client.New(socket).Sync(t.Context(), client.SyncRequest{By: "Ada"})
 		errs <- err
 	}()
 	<-syncer.asked
@@ -141,7 +143,10 @@ func TestWhatIsNoRequestIsNotTaken(t *testing.T) {
 	syncer.err = errors.New("sync: no binding is called pay")
 	close(syncer.release)
 	_, socket := syncing(t, syncer, nil)
-	client := NewClient(socket)
+	daemon := client.New(socket)
+	unix := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}}
 	for name, body := range map[string]string{
 		"nothing":          ``,
 		"not JSON":         `binding=a`,
@@ -153,11 +158,11 @@ func TestWhatIsNoRequestIsNotTaken(t *testing.T) {
 		"deep":             strings.Repeat("[", 3000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://daemon"+syncPath, strings.NewReader(body))
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://daemon"+client.SyncPath, strings.NewReader(body))
 			if err != nil {
 				t.Fatal(err)
 			}
-			resp, err := client.http.Do(req)
+			resp, err := unix.Do(req)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -167,7 +172,7 @@ func TestWhatIsNoRequestIsNotTaken(t *testing.T) {
 			}
 		})
 	}
-	if _, err := client.Sync(t.Context(), SyncRequest{By: "Ada"}); err == nil || err.Error() != syncer.err.Error() {
+	if _, err := daemon.Sync(t.Context(), client.SyncRequest{By: "Ada"}); err == nil || err.Error() != syncer.err.Error() {
 		t.Errorf("refused: got %v, want the daemon's own words", err)
 	}
 }

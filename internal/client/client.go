@@ -1,4 +1,7 @@
-package server
+// Package client asks a running daemon, over its Unix socket or over TLS. It
+// declares the paths and requests of the daemon's API, which package server
+// serves.
+package client
 
 import (
 	"bytes"
@@ -16,19 +19,12 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"reconciler/internal/binding"
 )
 
 const (
-	bindingsPath = "/v1alpha1/bindings"
-	memoryPath   = "/v1alpha1/memory/"
-	maxAnswer    = 64 << 20
+	maxAnswer = 64 << 20
 	// askTimeout bounds a question that is answered at once.
 	askTimeout = 10 * time.Second
-	// answerMargin is how much longer an answer may be on its way than the
-	// daemon works on it, so that what is refused for that is told.
-	answerMargin = 5 * time.Second
 )
 
 // ErrNoDaemon says that nothing answers on the socket.
@@ -47,8 +43,8 @@ type Client struct {
 // stay follows no redirect: the token is for the daemon alone.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// NewClient makes a client of the daemon that listens on socket.
-func NewClient(socket string) *Client {
+// New makes a client of the daemon that listens on socket.
+func New(socket string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", socket)
@@ -59,10 +55,10 @@ func NewClient(socket string) *Client {
 	}
 }
 
-// NewTLSClient makes a client of the daemon at address, an https URL of host
+// NewTLS makes a client of the daemon at address, an https URL of host
 // and port and nothing else. It sends what token gives, and trusts roots; those
 // of the system for nil.
-func NewTLSClient(address string, token func() (string, error), roots *x509.CertPool) (*Client, error) {
+func NewTLS(address string, token func() (string, error), roots *x509.CertPool) (*Client, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
@@ -79,19 +75,6 @@ func NewTLSClient(address string, token func() (string, error), roots *x509.Cert
 	}, nil
 }
 
-// Bindings are the daemon's bindings as they stand. Where nothing listens on
-// the socket the error is ErrNoDaemon.
-func (c *Client) Bindings(ctx context.Context) ([]binding.Status, error) {
-	var statuses []binding.Status
-	return statuses, c.get(ctx, bindingsPath, &statuses)
-}
-
-// Memory is what the daemon remembers of an instance.
-func (c *Client) Memory(ctx context.Context, instance string) (Memory, error) {
-	var memory Memory
-	return memory, c.get(ctx, memoryPath+url.PathEscape(instance), &memory)
-}
-
 func (c *Client) get(ctx context.Context, path string, out any) error {
 	return c.call(ctx, http.MethodGet, path, nil, out, askTimeout)
 }
@@ -103,7 +86,7 @@ func (c *Client) post(ctx context.Context, path string, in, out any, limit time.
 	if err != nil {
 		return fmt.Errorf("daemon: %w", err)
 	}
-	return c.call(ctx, http.MethodPost, path, body, out, limit+answerMargin)
+	return c.call(ctx, http.MethodPost, path, body, out, limit+AnswerMargin)
 }
 
 func (c *Client) call(ctx context.Context, method, path string, body []byte, out any, limit time.Duration) error {

@@ -1,0 +1,128 @@
+package client
+
+import (
+	"time"
+
+	"reconciler/internal/binding"
+)
+
+// The paths of the daemon's API; docs/daemon-api.md describes them.
+const (
+	BindingsPath = "/v1alpha1/bindings"
+	MemoryPath   = "/v1alpha1/memory/"
+	DaemonPath   = "/v1alpha1/daemon"
+	SnapshotPath = "/v1alpha1/snapshot"
+	DescribePath = "/v1alpha1/describe/"
+	EventsPath   = "/v1alpha1/events"
+	HistoryPath  = "/v1alpha1/history"
+	PlanPath     = "/v1alpha1/plan"
+	AttestPath   = "/v1alpha1/attest"
+	SyncPath     = "/v1alpha1/sync"
+	SuspendPath  = "/v1alpha1/suspend"
+	ResumePath   = "/v1alpha1/resume"
+)
+
+// How long the daemon works on a request at most.
+const (
+	// AttestTimeout and SuspendTimeout bound the wait for a sync under way to end.
+	AttestTimeout  = 25 * time.Second
+	SuspendTimeout = 25 * time.Second
+	// SyncTimeout bounds the wait for a sync to end. One that takes longer goes on
+	// without the one who asked.
+	SyncTimeout = 10 * time.Minute
+	// SnapshotTimeout bounds the making of a published observation, which may
+	// have to wait for a sync that is under way. It is less than the time that an
+	// answer may take.
+	SnapshotTimeout = 25 * time.Second
+	// AnswerMargin is how much longer an answer may be on its way than the daemon
+	// works on it, so that a refusal for that reason arrives.
+	AnswerMargin = 5 * time.Second
+)
+
+// HistoryQuery says what of the history is meant; what is zero means all.
+type HistoryQuery struct {
+	Binding, Instance string
+	Since             time.Time
+	Limit             int
+}
+
+// Attestation is a person's word that the steps of a binding are done.
+type Attestation struct {
+	Binding string `json:"binding"`
+	// By is who says so. It is not proven: whoever may open the socket is
+	// believed.
+	By string `json:"by"`
+	// Instance is needed only where steps of several instances wait under one
+	// binding's name.
+	Instance string `json:"instance,omitempty"`
+}
+
+// Attested is what an Attestation wrote.
+type Attested struct {
+	Message string `json:"message"`
+}
+
+// ConfigurationCurrent is the daemon's condition that it works by the
+// configuration that it read last. It is false while one was refused and the
+// one before stays in force.
+const ConfigurationCurrent binding.ConditionType = "ConfigurationCurrent"
+
+// Daemon is what a daemon says of itself.
+type Daemon struct {
+	Conditions []binding.Condition `json:"conditions"`
+}
+
+// Scope says what a request is about: a binding, on one instance or wherever it
+// is; an instance, where no binding is named; or everything.
+type Scope struct {
+	Binding  string `json:"binding,omitempty"`
+	Instance string `json:"instance,omitempty"`
+	All      bool   `json:"all,omitempty"`
+}
+
+// SuspendRequest asks to hold something still until a time.
+type SuspendRequest struct {
+	Scope
+	Until  time.Time `json:"until"`
+	Reason string    `json:"reason"`
+	By     string    `json:"by"`
+}
+
+// ResumeRequest asks to end what was asked for by a SuspendRequest.
+type ResumeRequest struct {
+	Scope
+	Reason string `json:"reason,omitempty"`
+	By     string `json:"by"`
+}
+
+// SyncRequest asks for a sync at once.
+type SyncRequest struct {
+	// Binding is the one meant; empty for all, and then the source is looked
+	// at anew too.
+	Binding string `json:"binding,omitempty"`
+	// Instance is the only one meant; empty for all.
+	Instance string `json:"instance,omitempty"`
+	// By is who asks. It is not proven; the other end of the socket is.
+	By     string `json:"by"`
+	Reason string `json:"reason,omitempty"`
+	// BreakGlass asks for changes outside of an instance's windows.
+	BreakGlass bool `json:"breakGlass,omitempty"`
+	// NoWait asks for an answer as soon as the sync is asked for.
+	NoWait bool `json:"noWait,omitempty"`
+}
+
+// Memory is what a plan beside the daemon needs of what the daemon remembers.
+// It holds no secret.
+type Memory struct {
+	// Records are what was applied last, Intents the calls whose outcome is
+	// not known.
+	Records []binding.Record `json:"records"`
+	Intents []binding.Intent `json:"intents"`
+	// Efforts are what is remembered of the trouble that bindings make.
+	Efforts []binding.Effort `json:"efforts,omitempty"`
+	// Suspensions are what persons hold still.
+	Suspensions []binding.Suspension `json:"suspensions,omitempty"`
+	// Revision is the one that the next snapshot has to descend from; empty
+	// before the first.
+	Revision string `json:"revision,omitempty"`
+}

@@ -1,0 +1,120 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/report"
+)
+
+// Bindings are the daemon's bindings as they stand. Where nothing listens on
+// the socket the error is ErrNoDaemon.
+func (c *Client) Bindings(ctx context.Context) ([]binding.Status, error) {
+	var statuses []binding.Status
+	return statuses, c.get(ctx, BindingsPath, &statuses)
+}
+
+// Memory is what the daemon remembers of an instance.
+func (c *Client) Memory(ctx context.Context, instance string) (Memory, error) {
+	var memory Memory
+	return memory, c.get(ctx, MemoryPath+url.PathEscape(instance), &memory)
+}
+
+// Describe asks for everything about a binding.
+func (c *Client) Describe(ctx context.Context, name, instance string) (report.Description, error) {
+	var d report.Description
+	err := c.get(ctx, DescribePath+url.PathEscape(name)+query("instance", instance), &d)
+	return d, err
+}
+
+// LastPlan asks for the daemon's last plan.
+func (c *Client) LastPlan(ctx context.Context) (report.DaemonPlan, error) {
+	var p report.DaemonPlan
+	err := c.get(ctx, PlanPath, &p)
+	return p, err
+}
+
+// History asks for what was done.
+func (c *Client) History(ctx context.Context, of HistoryQuery) (report.History, error) {
+	var h report.History
+	since := ""
+	if !of.Since.IsZero() {
+		since = of.Since.UTC().Format(time.RFC3339)
+	}
+	err := c.get(ctx, HistoryPath+query("binding", of.Binding, "instance", of.Instance, "since", since, "limit", strconv.Itoa(of.Limit)), &h)
+	return h, err
+}
+
+// Events asks for what happened after a sequence, and waits up to wait, which
+// is at most a minute, for something to happen.
+func (c *Client) Events(ctx context.Context, name string, after int64, wait time.Duration) (report.EventList, error) {
+	var l report.EventList
+	q := query("binding", name, "after", strconv.FormatInt(after, 10), "wait", strconv.Itoa(int(wait/time.Second)))
+	err := c.call(ctx, http.MethodGet, EventsPath+q, nil, &l, wait+AnswerMargin)
+	return l, err
+}
+
+// query is a query of the names and values that are not empty.
+func query(pairs ...string) string {
+	q := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + q.Encode()
+}
+
+// Attest gives a person's word to the daemon, and what that wrote. The error is
+// the daemon's own where it does not take it, and ErrNoDaemon where nothing
+// listens on the socket.
+func (c *Client) Attest(ctx context.Context, word Attestation) (string, error) {
+	var answer Attested
+	err := c.post(ctx, AttestPath, word, &answer, AttestTimeout)
+	return answer.Message, err
+}
+
+// Daemon asks what the daemon says of itself.
+func (c *Client) Daemon(ctx context.Context) (Daemon, error) {
+	var d Daemon
+	return d, c.get(ctx, DaemonPath, &d)
+}
+
+// Snapshot is what the daemon publishes, as it sent it.
+func (c *Client) Snapshot(ctx context.Context) ([]byte, error) {
+	var text json.RawMessage
+	err := c.call(ctx, http.MethodGet, SnapshotPath, nil, &text, SnapshotTimeout+AnswerMargin)
+	return text, err
+}
+
+// Suspend asks the daemon to hold something still. The error is the daemon's
+// own where it does not, and ErrNoDaemon where nothing listens.
+func (c *Client) Suspend(ctx context.Context, request SuspendRequest) (report.SuspensionList, error) {
+	var list report.SuspensionList
+	err := c.post(ctx, SuspendPath, request, &list, SuspendTimeout)
+	return list, err
+}
+
+// Resume asks the daemon to end a suspension; see Suspend.
+func (c *Client) Resume(ctx context.Context, request ResumeRequest) (report.SuspensionList, error) {
+	var list report.SuspensionList
+	err := c.post(ctx, ResumePath, request, &list, SuspendTimeout)
+	return list, err
+}
+
+// Sync asks the daemon for a sync and, unless the request says not to, waits
+// for it to end. The error is the daemon's own where it does not do it, and
+// ErrNoDaemon where nothing listens on the socket.
+func (c *Client) Sync(ctx context.Context, request SyncRequest) (report.SyncResult, error) {
+	var result report.SyncResult
+	err := c.post(ctx, SyncPath, request, &result, SyncTimeout)
+	return result, err
+}
