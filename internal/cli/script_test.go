@@ -31,6 +31,11 @@ func TestStories(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("TERM", "xterm")
+			compat, err := filepath.Abs(filepath.Join("..", "compat", "testdata", "v1"))
+			if err != nil {
+				return err
+			}
+			env.Setenv("COMPAT", compat)
 			env.Values[worldKey{}] = new(*world)
 			return nil
 		},

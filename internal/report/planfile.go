@@ -83,7 +83,8 @@ func ReadPlanFile(r io.Reader) (PlanFile, error) {
 		return PlanFile{}, fmt.Errorf("%w: it has no revision or no observation", ErrNotPlanFile)
 	}
 	if digest := f.Plan.Digest(); digest != o.Digest || digest != o.Plan.Digest {
-		return PlanFile{}, errors.New("its digest is not that of its actions: the file was changed after it was written")
+		return PlanFile{}, errors.New("its digest is not that of its actions: the file was changed after it was written, " +
+			"or another version of reconciler wrote it; make it again with `reconciler plan --out FILE`")
 	}
 	return f, nil
 }
