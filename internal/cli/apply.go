@@ -40,19 +40,18 @@ func newApply(streams Streams) *cobra.Command {
 	opts := &applyOptions{streams: streams}
 	cmd := &cobra.Command{
 		Use:   "apply [PATH] [FILE]",
-		Short: "Make a plan and carry it out, once",
+		Short: "Make a plan and apply it, once",
 		Long: `apply makes the plan that "plan --preflight" shows, asks for a "yes", and
-carries it out: a failed binding stops only itself. It keeps what it applied in
-the state file, so it does not run beside a daemon with the same one.
+applies it. A binding that fails does not stop the others. apply writes to the
+state file, so it does not run next to a daemon that uses the same file.
 
-With a FILE that "plan --out" has written, it applies that plan and no other,
-and does not ask: the source is read and the registry asked again, and where
-the source's revision, what is observed or the plan is not that of the file, it
-shows in what the plans differ and changes nothing. --expect holds the plan
-itself to a digest that plan has printed.
+With a FILE from "plan --out", it applies that plan and no other, and does not
+ask. It reads the source and asks the registry again. If the source's revision,
+the observation or the plan differs from the file, it shows the difference and
+changes nothing. --expect compares only the plan, with a digest that plan printed.
 
-Outside of its windows an instance is not changed: what is due waits until they
-open, and the exit code is 2. --break-glass applies it all the same.
+Outside of its windows an instance is not changed: the changes wait until a
+window opens, and the exit code is 2. --break-glass applies them anyway.
 
 ` + exitHelp,
 		Example: `  reconciler apply
@@ -73,8 +72,8 @@ open, and the exit code is 2. --break-glass applies it all the same.
 	cmd.Flags().StringVar(&opts.digest, "expect", "", "apply only the plan with this `DIGEST`")
 	deletionsFlag(cmd, &opts.deletions)
 	breakGlassFlag(cmd, &opts.glass)
-	cmd.Flags().StringVar(&opts.by, "by", "", "`NAME` of who breaks the glass")
-	cmd.Flags().StringVar(&opts.reason, "reason", "", "`TEXT` for the history: why the glass is broken")
+	cmd.Flags().StringVar(&opts.by, "by", "", "`NAME` of the person who uses --break-glass")
+	cmd.Flags().StringVar(&opts.reason, "reason", "", "`TEXT` for the history: why --break-glass is used")
 	return cmd
 }
 
@@ -86,18 +85,18 @@ func (o *applyOptions) arguments(args []string) error {
 			at = &o.file
 		}
 		if *at != "" {
-			return fmt.Errorf("apply: %s and %s are given; it takes one folder and one plan file at most", *at, arg)
+			return fmt.Errorf("apply: %s and %s are given; give one folder and one plan file at most", *at, arg)
 		}
 		*at = arg
 	}
 	if !o.glass && (o.by != "" || o.reason != "") {
-		return errors.New("apply: --by and --reason go with --break-glass")
+		return errors.New("apply: --by and --reason require --break-glass")
 	}
 	if err := checkBreakGlass("apply", o.glass, o.by, o.reason); err != nil {
 		return err
 	}
 	if o.file != "" && o.digest != "" {
-		return errors.New("apply: a plan file has a digest of its own; leave --expect out")
+		return errors.New("apply: a plan file has its own digest; remove --expect")
 	}
 	return nil
 }

@@ -25,16 +25,16 @@ func newAttest(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "attest BINDING",
 		Short: "Confirm that a person did the steps of a binding",
-		Long: `attest writes down that a person has done all steps that the plan shows for a
-binding, where the registry cannot be asked whether they are done: on an
-instance with the driver "console". What is bound and linked, with which version
-of the token, who said so and when are kept; until the declaration or the token
-changes, the binding then counts as bound. Attest what the plan shows, after it
-is done: nobody checks it.
+		Long: `attest records that a person has done all steps that the plan shows for a
+binding. Use it where the registry cannot be asked: on an instance with the
+driver "console". It records what is bound and linked, with which version of the
+token, who confirmed it and when. The binding then counts as bound until its
+declaration or token changes. Run it only after the steps are done: nobody
+checks it.
 
-The running daemon is asked, which looks at the instance anew; without one the
-source is read, a plan is made and the state file is written here. --by is who
-says so, as the history shows it; it is not proven.`,
+It asks the running daemon, which observes the instance again. Without a daemon,
+it reads the source, makes a plan and writes the state file itself. The history
+shows the name given by --by; nothing proves it.`,
 		Example: `  reconciler attest payments-gitlab
   reconciler attest payments-gitlab --by "Ada Lovelace"`,
 		Args: cobra.ExactArgs(1),
@@ -45,7 +45,7 @@ says so, as the history shows it; it is not proven.`,
 	}
 	opts.daemon.add(cmd)
 	byFlag(cmd, &opts.word.By, "did the steps")
-	cmd.Flags().StringVar(&opts.word.Instance, "instance", "", "the binding's steps on this instance")
+	cmd.Flags().StringVar(&opts.word.Instance, "instance", "", "the steps of the binding on this instance")
 	return cmd
 }
 

@@ -40,8 +40,8 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 // command came to hold and harmless for a terminal, for a foreign program may
 // have worded it, and gives the exit code.
 func end(streams Streams, err error) int {
-	code, untold := codeOf(err)
-	if untold {
+	code, unprinted := codeOf(err)
+	if unprinted {
 		_, _ = fmt.Fprintf(streams.Err, "reconciler: %s\n", report.Harmless(streams.redactor.Redact(err.Error())))
 	}
 	return code
@@ -50,12 +50,12 @@ func end(streams Streams, err error) int {
 func newRoot(streams Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "reconciler",
-		Short: "Keep registry bindings to code hosts as git declares them",
-		Long: `reconciler keeps the code hosting accounts (Codeup, GitHub, Bitbucket, GitLab)
-that Alibaba Cloud Container Registry Personal Edition instances are bound to,
-and what is built from them, as YAML declarations in a git repository say.
+		Short: "Keep registry bindings to code hosts as declared in git",
+		Long: `reconciler keeps Alibaba Cloud Container Registry Personal Edition instances
+bound to the code hosting accounts (Codeup, GitHub, Bitbucket, GitLab), and
+building the repositories, that you declare as YAML in git.
 
-Start with "reconciler demo": it shows the main job on an embedded sandbox and
+Start with "reconciler demo": it shows the main use on an embedded sandbox and
 needs no account and no network.
 
 ` + exitHelp,
@@ -81,7 +81,7 @@ needs no account and no network.
 // command, and how it is used.
 func tellUse(cmd *cobra.Command) {
 	told := func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%s: %w; it is used so: %s (more with --help)", cmd.Name(), err, cmd.UseLine())
+		return fmt.Errorf("%s: %w; usage: %s (more with --help)", cmd.Name(), err, cmd.UseLine())
 	}
 	cmd.SetFlagErrorFunc(told)
 	// Cobra asks the same after this, and says neither of which command it is

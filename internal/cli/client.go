@@ -29,10 +29,10 @@ type clientFlags struct {
 
 func (c *clientFlags) add(cmd *cobra.Command) {
 	configFlag(cmd, &c.config)
-	cmd.Flags().StringVar(&c.socket, "socket", "", "the daemon's Unix socket `PATH`, in place of the configuration's")
-	cmd.Flags().StringVar(&c.server, "server", "", "the daemon's API at `URL` (https://host:port), in place of a socket")
+	cmd.Flags().StringVar(&c.socket, "socket", "", "the daemon's Unix socket `PATH`, instead of the configuration's")
+	cmd.Flags().StringVar(&c.server, "server", "", "the daemon's API at `URL` (https://host:port), instead of a socket")
 	cmd.Flags().StringVar(&c.tokenFile, "token-file", "", "`FILE` with the token for --server")
-	cmd.Flags().StringVar(&c.caFile, "ca-file", "", "`FILE` with the certificates to trust of --server (default: the system's)")
+	cmd.Flags().StringVar(&c.caFile, "ca-file", "", "`FILE` with the CA certificates to trust for --server (default: the system's)")
 	cmd.MarkFlagsMutuallyExclusive("socket", "server")
 	cmd.MarkFlagsRequiredTogether("server", "token-file")
 }
@@ -45,7 +45,7 @@ func (c *clientFlags) client(streams Streams) (*client.Client, error) {
 	case c.server != "":
 		return c.remote(streams)
 	case c.caFile != "":
-		return nil, errors.New("--ca-file goes with --server")
+		return nil, errors.New("--ca-file requires --server")
 	case c.socket != "":
 		return client.New(c.socket), nil
 	}
@@ -76,7 +76,7 @@ func (c *clientFlags) remote(streams Streams) (*client.Client, error) {
 		}
 		roots = x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--ca-file: %s: holds no certificate as PEM", c.caFile)
+			return nil, fmt.Errorf("--ca-file: %s: contains no PEM certificate", c.caFile)
 		}
 	}
 	return client.NewTLS(c.server, func() (string, error) {
@@ -86,7 +86,7 @@ func (c *clientFlags) remote(streams Streams) (*client.Client, error) {
 		}
 		token := secrets.New(bytes.TrimRight(data, "\r\n"))
 		if token.IsZero() || strings.ContainsFunc(token.Expose(), func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return "", fmt.Errorf("--token-file: %s: holds no token: it is one line of printable ASCII", c.tokenFile)
+			return "", fmt.Errorf("--token-file: %s: contains no token; a token is one line of printable ASCII", c.tokenFile)
 		}
 		if streams.redactor != nil {
 			streams.redactor.Register(token)
@@ -109,7 +109,7 @@ func readClientFile(path string) ([]byte, error) {
 
 // byFlag is --by of the commands that a person answers for.
 func byFlag(cmd *cobra.Command, by *string, does string) {
-	cmd.Flags().StringVar(by, "by", "", "`NAME` of who "+does+" (default: the user of the operating system)")
+	cmd.Flags().StringVar(by, "by", "", "`NAME` of the person who "+does+" (default: the user of the operating system)")
 }
 
 // whoAsks is by, or the user of the operating system.
@@ -119,7 +119,7 @@ func whoAsks(by, command string) (string, error) {
 	}
 	me, err := user.Current()
 	if err != nil {
-		return "", fmt.Errorf("%s: the operating system does not say who you are (%w); say it with --by", command, err)
+		return "", fmt.Errorf("%s: the operating system does not know your user (%w); name yourself with --by", command, err)
 	}
 	return me.Username, nil
 }

@@ -34,15 +34,16 @@ func newComment(streams Streams) *cobra.Command {
 	opts := &commentOptions{streams: streams, getenv: os.Getenv}
 	cmd := &cobra.Command{
 		Use:   "comment [FILE]",
-		Short: "Post a plan as the one comment of a pull request, or update it",
+		Short: "Post a plan as one comment on a pull request, and update that comment",
 		Long: `comment posts what "plan --output markdown=FILE" wrote to a pull request, with the
-CI's token. The comment is found again by the marker that FILE begins with and
-by who wrote it, and updated: there is one for each marker, and nobody else's
-comment is touched. Without FILE, or for "-", it reads the standard input.
+CI's token. It finds its own comment by the marker at the start of FILE and by
+the author, and updates it: there is one comment for each marker, and other
+people's comments are not touched. Without FILE, or with "-", it reads standard
+input.
 
-With --status it sets the commit's status, too. That this fails is told, and
-fails the command only with --fail-on-status. What a job of the host's own CI
-has in its environment need not be given:
+With --status it also sets the commit's status. A failure here is reported; it
+fails the command only with --fail-on-status. In a job of the host's own CI,
+these variables are read from the environment:
 
   github     GITHUB_API_URL, GITHUB_REPOSITORY, GITHUB_REF, GITHUB_TOKEN
   gitlab     CI_API_V4_URL, CI_PROJECT_ID, CI_MERGE_REQUEST_IID, CI_COMMIT_SHA, GITLAB_TOKEN
@@ -50,7 +51,7 @@ has in its environment need not be given:
   codeup     YUNXIAO_TOKEN
 
 The token is read from an environment variable or a file, never from a flag. It
-is sent to the host's API alone: a redirect is not followed.
+is sent only to the host's API; redirects are not followed.
 
 ` + exitHelp,
 		Example: `  reconciler comment --host github --commit "$HEAD" --status success plan.md
@@ -66,19 +67,19 @@ is sent to the host's API alone: a redirect is not followed.
 	flags.StringVar(&opts.host, "host", "", "`HOST` of the pull request: "+strings.Join(hosts, ", "))
 	_ = cmd.MarkFlagRequired("host")
 	_ = cmd.RegisterFlagCompletionFunc("host", cobra.FixedCompletions(hosts, cobra.ShellCompDirectiveNoFileComp))
-	flags.StringVar(&opts.api, "api", "", "`URL` of the host's API, where it is not the usual one")
-	flags.StringVar(&opts.project, "project", "", "`PATH` of the project; at Codeup it begins with the organization's id")
+	flags.StringVar(&opts.api, "api", "", "`URL` of the host's API, if it is not the usual one")
+	flags.StringVar(&opts.project, "project", "", "`PATH` of the project; at Codeup it starts with the organization's id")
 	flags.StringVar(&opts.number, "number", "", "`NUMBER` of the pull request")
-	flags.StringVar(&opts.author, "author", "", "`NAME` that the token writes as, where the host does not tell it")
-	flags.StringVar(&opts.tokenEnv, "token-env", "", "environment `VARIABLE` that holds the token")
-	flags.StringVar(&opts.tokenFile, "token-file", "", "`FILE` that holds the token")
+	flags.StringVar(&opts.author, "author", "", "`NAME` of the token's user, if the host does not report it")
+	flags.StringVar(&opts.tokenEnv, "token-env", "", "environment `VARIABLE` with the token")
+	flags.StringVar(&opts.tokenFile, "token-file", "", "`FILE` with the token")
 	cmd.MarkFlagsMutuallyExclusive("token-env", "token-file")
-	flags.BoolVar(&opts.silent, "silent-when-empty", false, "make no comment of a plan that changes nothing; one that is there is updated")
-	flags.StringVar(&opts.status, "status", "", "set the commit's status to `STATE`: success, failure, error, pending; cancelled is error")
+	flags.BoolVar(&opts.silent, "silent-when-empty", false, "post no comment if the plan changes nothing; an existing one is updated")
+	flags.StringVar(&opts.status, "status", "", "set the commit's status to `STATE`: success, failure, error, pending; cancelled counts as error")
 	flags.StringVar(&opts.statusName, "status-name", "reconciler", "`NAME` of the status")
 	flags.StringVar(&opts.commit, "commit", "", "full `ID` of the commit that gets the status")
 	flags.StringVar(&opts.url, "url", "", "`URL` of the run, for the status")
-	flags.BoolVar(&opts.failOnStatus, "fail-on-status", false, "fail when the status cannot be set")
+	flags.BoolVar(&opts.failOnStatus, "fail-on-status", false, "fail if the status cannot be set")
 	return cmd
 }
 

@@ -30,19 +30,19 @@ func newDemo(streams Streams) *cobra.Command {
 	opts := &demoOptions{streams: streams}
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show the main job on an embedded sandbox, without account or network",
+		Short: "Show the main use on an embedded sandbox, without account or network",
 		Long: `demo starts a sandbox on loopback (registry, code hosts, secret store and git
-server), puts the example declarations into a fresh git repository, runs the
-real daemon against it through the real clients, and tells what happens: the
-plan, applying it, the bindings with their conditions, and then a commit that
-changes a binding, a person who unbinds in the console, and a new version of a
-token. Without --once it stays until interrupted and says how to look around.`,
+server), puts the example declarations into a new git repository, runs the real
+daemon with its real clients against them, and prints what happens: the plan,
+applying it, the bindings with their conditions, and then a commit that changes
+a binding, a person who unbinds in the console, and a new version of a token.
+Without --once it runs until you interrupt it and prints commands to try.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDemo(cmd.Context(), opts)
 		},
 	}
-	cmd.Flags().BoolVar(&opts.once, "once", false, "end when all is converged")
+	cmd.Flags().BoolVar(&opts.once, "once", false, "exit when everything has converged")
 	return cmd
 }
 

@@ -24,17 +24,17 @@ func newDoctor(streams Streams) *cobra.Command {
 	opts := &doctorOptions{streams: streams}
 	cmd := &cobra.Command{
 		Use:   "doctor [BINDING...]",
-		Short: "Ask everything that can be asked, and print a checklist",
-		Long: `doctor asks the git server or folder, the state file, Vault, the registries, the
-code hosts and their tokens, and prints what was asked, what came back and how
-to mend it. It stops at no failure, reads each token and wipes it again, and
-changes nothing anywhere. With names it looks at those bindings only, and at
-what they need.
+		Short: "Run every check that can be run, and print a checklist",
+		Long: `doctor checks the git server or folder, the state file, Vault, the registries,
+the code hosts and their tokens, and prints what was asked, the answer, and how
+to fix a problem. It does not stop at a failure, reads each token and wipes it
+again, and changes nothing. If you name bindings, it checks only those and what
+they need.
 
-  ✓ not refuted   ✗ refuted   ? unknown   – not asked
+  ✓ passed   ✗ failed   ? unknown   – not asked
 
-It exits with 3 when something is refuted, and with 1 when the configuration
-cannot be read at all. What is unknown does not count as refuted.
+It exits with 3 if a check failed, and with 1 if the configuration cannot be
+read at all. Unknown answers do not count as failures.
 
 ` + exitHelp,
 		Example: `  reconciler doctor
@@ -46,7 +46,7 @@ cannot be read at all. What is unknown does not count as refuted.
 	}
 	configFlag(cmd, &opts.config)
 	opts.output.add(cmd)
-	cmd.Flags().DurationVar(&opts.timeout, "timeout", 30*time.Second, "the longest that one question may take")
+	cmd.Flags().DurationVar(&opts.timeout, "timeout", 30*time.Second, "the time limit for one check")
 	return cmd
 }
 

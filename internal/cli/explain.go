@@ -17,7 +17,7 @@ func newExplain(streams Streams) *cobra.Command {
 	var output outputFlag
 	cmd := &cobra.Command{
 		Use:   "explain [CODE]",
-		Short: "Explain a rule at length with its source, or list all rules",
+		Short: "Describe a rule and its source, or list all rules",
 		Example: `  reconciler explain
   reconciler explain gitlab-http-port`,
 		Args: cobra.MaximumNArgs(1),
@@ -59,7 +59,7 @@ func unknownRule(code string) error {
 }
 
 func explainRule(w io.Writer, r finding.Rule) error {
-	_, err := fmt.Fprintf(w, "%s (%s)\n\n%s\n\n%s\n\nHow to mend it: %s\n\nSource: %s\n",
+	_, err := fmt.Fprintf(w, "%s (%s)\n\n%s\n\n%s\n\nHow to fix it: %s\n\nSource: %s\n",
 		r.Code, r.Severity, r.Sentence, strings.TrimSpace(r.Explanation), r.Hint, r.Source)
 	return err
 }

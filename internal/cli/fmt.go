@@ -37,19 +37,19 @@ func newFmt(streams Streams) *cobra.Command {
 	opts := &fmtOptions{streams: streams}
 	cmd := &cobra.Command{
 		Use:   "fmt [PATH...]",
-		Short: "Put declarations into canonical form and keep their comments",
+		Short: "Format declarations and keep their comments",
 		Long: `fmt rewrites declarations in canonical form: the fields in the order of the
-schema, two spaces for each level, build rules and places in Vault on one line,
-quotes only where they are needed, LF. Comments stay with what they stand beside.
+schema, two spaces for each level, build rules and Vault references on one line,
+quotes only where they are needed, LF. Comments stay next to what they describe.
 What a file declares does not change.
 
-It takes files and folders of any depth, the current folder without a PATH, and
-honours .reconcilerignore in folders. "-" reads the standard input and writes to
-the standard output. The names of the files that were changed are printed. A
-file that is not well-formed is left alone and told, and links are not followed.
+It takes files and folders of any depth, and the current folder without a PATH.
+In folders it respects .reconcilerignore. "-" reads standard input and writes to
+standard output. It prints the names of the files that it changed. A malformed
+file is reported and not changed, and links are not followed.
 
-With --check or --diff nothing is written: --check lists the files that would
-change and exits with 2 if there are any, --diff shows how they would.
+With --check or --diff it writes nothing: --check lists the files that would
+change and exits with 2 if there are any, --diff shows the changes.
 
 ` + exitHelp,
 		Example: `  reconciler fmt bindings/
@@ -148,7 +148,7 @@ func fmtFiles(ctx context.Context, opts *fmtOptions) ([]fmtFile, []finding.Findi
 	}
 	if slices.Contains(paths, stdinName) {
 		if len(paths) > 1 {
-			return nil, nil, errors.New("fmt: - stands alone, not beside other paths")
+			return nil, nil, errors.New("fmt: give - alone, without other paths")
 		}
 		file, err := fmtStdin(opts.streams.In)
 		return []fmtFile{file}, nil, err

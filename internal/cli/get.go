@@ -38,7 +38,7 @@ func newGet(streams Streams) *cobra.Command {
 	}
 	opts.daemon.add(cmd)
 	cmd.Flags().StringVar(&opts.instance, "instance", "", "only the bindings of this instance")
-	cmd.Flags().BoolVar(&opts.full, "full", false, "show every condition; the default where a binding is named")
+	cmd.Flags().BoolVar(&opts.full, "full", false, "show every condition; the default if you name a binding")
 	opts.output.add(cmd)
 	return cmd
 }

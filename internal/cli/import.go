@@ -37,15 +37,15 @@ func newImport(streams Streams) *cobra.Command {
 	opts := &importOptions{streams: streams, now: time.Now}
 	cmd := &cobra.Command{
 		Use:   "import INSTANCE",
-		Short: "Write declarations of what is bound to an instance today",
+		Short: "Write declarations for what is bound to an instance today",
 		Long: `import asks the registry for the bindings of an instance, the image repositories
-linked with them and their build rules, and writes a declaration for each
-binding. It changes nothing, reads no secret and asks no code host. Where a
-token is kept is for a person to fill in: "validate" tells of it until that is
-done. Then the first plan adopts what is there and changes nothing.
+that are linked to them and their build rules, and writes a declaration for each
+binding. It changes nothing, reads no secret and asks no code host. A person has
+to add where each token is stored; "validate" reports the missing ones. After
+that, the first plan adopts what is there and changes nothing.
 
-What could not be asked is left out, which means "not managed"; it is said in
-the files' comments and on the error stream, and the command exits with 4.
+What could not be asked is left out, which means "not managed". The comments in
+the files and the error stream list it, and the exit code is 4.
 
 ` + exitHelp,
 		Example: `  reconciler import prod-hangzhou
@@ -57,9 +57,9 @@ the files' comments and on the error stream, and the command exits with 4.
 		},
 	}
 	configFlag(cmd, &opts.config)
-	cmd.Flags().StringVar(&opts.out, "out", "", "write a file for each binding into the folder `DIR`, not to the standard output")
-	cmd.Flags().BoolVar(&opts.force, "force", false, "overwrite files that are there already")
-	cmd.Flags().BoolVar(&opts.observe, "observe", false, "declare managementPolicy: Observe, so that what is bound is looked at and not taken over")
+	cmd.Flags().StringVar(&opts.out, "out", "", "write a file for each binding into the folder `DIR` instead of standard output")
+	cmd.Flags().BoolVar(&opts.force, "force", false, "overwrite existing files")
+	cmd.Flags().BoolVar(&opts.observe, "observe", false, "declare managementPolicy: Observe, so that the bindings are observed and not adopted")
 	_ = cmd.MarkFlagDirname("out")
 	return cmd
 }
@@ -94,7 +94,7 @@ func runImport(ctx context.Context, opts *importOptions) error {
 	}
 	switch {
 	case len(export.Unknown) > 0 && len(export.Declarations) == 0:
-		return fmt.Errorf("import: nothing is known of what is bound to %s", opts.instance)
+		return fmt.Errorf("import: the bindings of %s could not be read", opts.instance)
 	case len(export.Unknown) > 0:
 		return exitCode(exitPartial)
 	case slices.ContainsFunc(findings, func(f finding.Finding) bool { return f.Severity == finding.Error && !manifest.ToFillIn(f.Path) }):
@@ -148,7 +148,7 @@ func (o *importOptions) writeFiles(root *os.Root, files []binding.File) error {
 		}
 	}
 	if len(there) > 0 && !o.force {
-		return fmt.Errorf("there already: %s; nothing was written; overwrite with --force", strings.Join(there, ", "))
+		return fmt.Errorf("these files exist: %s; nothing was written; overwrite them with --force", strings.Join(there, ", "))
 	}
 	for _, file := range files {
 		if err := writeFile(root, path.Base(file.Path), file.Data, nil); err != nil {
@@ -181,7 +181,7 @@ func (o *importOptions) tell(export manifest.Export, findings []finding.Finding)
 		fmt.Fprintf(&text, "left out: %s\n", plain(left))
 	}
 	for _, unknown := range export.Unknown {
-		fmt.Fprintf(&text, "not known: %s\n", plain(unknown))
+		fmt.Fprintf(&text, "unknown: %s\n", plain(unknown))
 	}
 	if _, err := fmt.Fprint(o.streams.Err, text.String()); err != nil {
 		return err

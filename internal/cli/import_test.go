@@ -157,10 +157,10 @@ func TestImportNeverTakesAFailureForAnAbsence(t *testing.T) {
 	}{
 		{"a registry that refuses", func(w *world) {
 			w.Registry.Faults.Add(sandbox.Fault{Status: 403, ContentType: "application/json", Body: `{"code":"NoPermission","message":"no","requestId":"R"}`})
-		}, exitError, 0, "not known: the instance: "},
-		{"a list that is not served", func(w *world) { w.Registry.Withdraw("GetRepoList") }, exitPartial, 4, "not known: the list of image repositories: "},
-		{"accounts that are not served", func(w *world) { w.Registry.Withdraw("GetUserSourceAccount") }, exitError, 0, "not known: GitLab: "},
-		{"sources that are not served", func(w *world) { w.Registry.Withdraw("GetRepoSourceRepo") }, exitPartial, 4, "not known: payments/api: "},
+		}, exitError, 0, "unknown: the instance: "},
+		{"a list that is not served", func(w *world) { w.Registry.Withdraw("GetRepoList") }, exitPartial, 4, "unknown: the list of image repositories: "},
+		{"accounts that are not served", func(w *world) { w.Registry.Withdraw("GetUserSourceAccount") }, exitError, 0, "unknown: GitLab: "},
+		{"sources that are not served", func(w *world) { w.Registry.Withdraw("GetRepoSourceRepo") }, exitPartial, 4, "unknown: payments/api: "},
 		{"a link without its binding", func(w *world) { w.instance("prod-hangzhou").ConsoleUnbind("gitlab") }, exitDone, 3, "left out: payments/api builds from payments/api of GitLab"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -27,8 +27,8 @@ func (o *reportFlag) Set(s string) error {
 func (*reportFlag) Type() string { return "FORMAT[=FILE]" }
 
 func (o *reportFlag) add(cmd *cobra.Command) {
-	cmd.Flags().VarP(o, "output", "o", "write a report in this format, to the file or to standard output, text without\n"+
-		"this flag; may be repeated. Formats: "+strings.Join(report.Formats(), ", "))
+	cmd.Flags().VarP(o, "output", "o", "write a report in this format to the file or to standard output; may be repeated\n"+
+		"(default text). Formats: "+strings.Join(report.Formats(), ", "))
 	_ = cmd.RegisterFlagCompletionFunc("output",
 		cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
 }

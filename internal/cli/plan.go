@@ -41,26 +41,28 @@ func newPlan(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan [PATH]",
 		Short: "Show what would change, and change nothing",
-		Long: `plan compares what is declared with what the registry has, and shows the
-actions that would take the one to the other. It reads the configured source, or
-the folder PATH in its place, asks the registry and the metadata of the secret
-store, and writes nothing anywhere. --preflight asks the code hosts too, for
-which it reads the tokens. --offline asks nothing but the source, and needs no
-credentials: it shows what the files tell, their findings and the declared ends
-of tokens, and compares nothing. --snapshot goes by what a running daemon observed
-and published, and asks nobody: it needs no credentials either, and knows of what
-nothing named then only that it is new. --out keeps the plan in a file, in which
-nothing is secret; "apply FILE" applies that plan and no other.
+		Long: `plan compares the declarations with the registry, and shows the actions that
+converge the registry to them. It reads the configured source, or the folder
+PATH instead, asks the registry and the metadata of the secret store, and writes
+nothing.
 
-With --from-daemon it makes no plan, and shows the last one of the running
-daemon, with when it looked and at which revision.
+--preflight also asks the code hosts, and reads the tokens for that. --offline
+asks nothing but the source and needs no credentials: it shows the findings in
+the files and the declared expiry of tokens, and compares nothing. --snapshot
+plans from what a running daemon observed and published. It asks nothing and
+needs no credentials; what no declaration named at that time shows as not
+observed. --out saves the plan in a file that contains no secret; "apply FILE"
+applies that plan and no other.
 
-With --base it plans a change, in a clone: which bindings lie between the
-revisions base and head, and what the change does, apart from what was pending
-without it. It reads git objects and never the work tree, unless --head is
-WORKTREE. Base is where head left it, policy/*.cue is that of the base as it is
-now, files are named from the repository's root, and the exit code speaks of
-the change alone.
+With --from-daemon it makes no plan. It shows the last one of the running
+daemon, with its time and revision.
+
+With --base it plans a change, in a clone: which bindings differ between the
+revisions base and head, and what the change does, separately from what was
+pending without it. It reads git objects and never the work tree, unless --head
+is WORKTREE. Base is the merge base of both, policy/*.cue comes from the base as
+it is now, file names start at the repository's root, and the exit code depends
+only on the change.
 
 ` + exitHelp,
 		Example: `  reconciler plan
@@ -83,28 +85,28 @@ the change alone.
 	}
 	opts.daemon.add(cmd)
 	opts.output.add(cmd)
-	cmd.Flags().BoolVar(&opts.fromDaemon, "from-daemon", false, "show the running daemon's last plan, and make none")
+	cmd.Flags().BoolVar(&opts.fromDaemon, "from-daemon", false, "show the running daemon's last plan instead of making one")
 	for _, other := range []string{"preflight", "offline", "out", "base", "head", "repo", "snapshot", "unsafe-allow-deletions"} {
 		defer cmd.MarkFlagsMutuallyExclusive("from-daemon", other)
 	}
-	cmd.Flags().BoolVar(&opts.full, "full", false, "show also what does not change")
-	cmd.Flags().BoolVar(&opts.preflight, "preflight", false, "ask the code hosts about tokens, accounts and projects too")
+	cmd.Flags().BoolVar(&opts.full, "full", false, "also show what does not change")
+	cmd.Flags().BoolVar(&opts.preflight, "preflight", false, "also ask the code hosts about tokens, accounts and projects")
 	cmd.Flags().BoolVar(&opts.offline, "offline", false, "ask nothing but the source")
-	cmd.Flags().StringVar(&opts.out, "out", "", "keep the plan in `FILE`, for \"apply FILE\"")
-	cmd.Flags().StringVar(&opts.change.base, "base", "", "plan the change that starts at the revision `REF` of a clone")
-	cmd.Flags().StringVar(&opts.change.head, "head", "HEAD", "the revision `REF` that the change leads to; WORKTREE is the files as they are")
-	cmd.Flags().StringVar(&opts.change.repo, "repo", "", "a folder `DIR` of the clone (default: the current folder)")
+	cmd.Flags().StringVar(&opts.out, "out", "", "save the plan in `FILE`, for \"apply FILE\"")
+	cmd.Flags().StringVar(&opts.change.base, "base", "", "plan the change that starts at revision `REF` of a clone")
+	cmd.Flags().StringVar(&opts.change.head, "head", "HEAD", "revision `REF` at which the change ends; WORKTREE means the files as they are")
+	cmd.Flags().StringVar(&opts.change.repo, "repo", "", "folder `DIR` in the clone (default: the current folder)")
 	opts.snapshot.add(cmd)
 	cmd.MarkFlagsMutuallyExclusive("preflight", "offline")
 	cmd.MarkFlagsMutuallyExclusive("out", "offline")
-	cmd.Flags().BoolVar(&opts.detailed, "detailed-exitcode", false, "exit with 2 when changes are due")
+	cmd.Flags().BoolVar(&opts.detailed, "detailed-exitcode", false, "exit with 2 if changes are due")
 	deletionsFlag(cmd, &opts.deletions)
 	return cmd
 }
 
 // deletionsFlag is the override that a refusal for safety names.
 func deletionsFlag(cmd *cobra.Command, allow *bool) {
-	cmd.Flags().BoolVar(allow, "unsafe-allow-deletions", false, "let removals through that were refused for safety")
+	cmd.Flags().BoolVar(allow, "unsafe-allow-deletions", false, "allow removals that were refused for safety")
 }
 
 func runPlan(ctx context.Context, opts *planOptions) error {
@@ -114,13 +116,13 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 		return err
 	}
 	if opts.daemon.given() && !opts.fromDaemon {
-		return errors.New("plan: --socket and --server say where the daemon is; they go with --from-daemon")
+		return errors.New("plan: --socket and --server require --from-daemon")
 	}
 	if opts.fromDaemon {
 		return showDaemonPlan(ctx, opts, targets)
 	}
 	if opts.change.base == "" && opts.change != (changeOptions{head: "HEAD"}) {
-		return errors.New("plan: --head and --repo speak of a change; give its --base too")
+		return errors.New("plan: --head and --repo require --base")
 	}
 	if err := opts.snapshot.check(opts); err != nil {
 		return err
@@ -134,7 +136,7 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 	}
 	defer session.close()
 	if opts.out != "" && opts.change.base != "" && session.source.Folder != nil {
-		return errors.New("plan: --out with --base needs source.git: apply reads a folder without commits, and would refuse every such plan")
+		return errors.New("plan: --out with --base requires source.git, because apply could not check a plan from a folder without commits")
 	}
 	document, err := session.document(ctx, opts)
 	if err != nil {
@@ -158,7 +160,7 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 // showDaemonPlan shows the last plan of a running daemon.
 func showDaemonPlan(ctx context.Context, opts *planOptions, targets []report.Target) error {
 	if opts.path != "" {
-		return errors.New("plan: the daemon's plan is of its own source; leave the folder out")
+		return errors.New("plan: the daemon's plan uses its own source; remove the folder")
 	}
 	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {

@@ -93,7 +93,7 @@ func (e expectation) refuse(streams Streams, talk io.Writer, p plan.Plan, reason
 			return err
 		}
 	default:
-		if _, err := fmt.Fprintf(talk, "The plan is not the one in %s any more (- there, + now):\n\n", e.name); err != nil {
+		if _, err := fmt.Fprintf(talk, "The plan differs from the one in %s (- there, + now):\n\n", e.name); err != nil {
 			return err
 		}
 		if err := report.PlanDifference(talk, e.kept.Plan, p, style); err != nil {
@@ -105,6 +105,6 @@ func (e expectation) refuse(streams Streams, talk io.Writer, p plan.Plan, reason
 			return err
 		}
 	}
-	_, err := fmt.Fprintln(streams.Err, "reconciler: apply: refused, nothing was changed; plan again, and have that reviewed")
+	_, err := fmt.Fprintln(streams.Err, "reconciler: apply: refused, nothing was changed; plan again, and have the new plan reviewed")
 	return err
 }

@@ -35,9 +35,9 @@ type snapshotOptions struct {
 }
 
 func (o *snapshotOptions) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.from, "snapshot", "", "plan from what a daemon published, `FILE`, - or https URL, and ask nobody")
+	cmd.Flags().StringVar(&o.from, "snapshot", "", "plan from what a daemon published (`FILE`, - or https URL), and ask nothing else")
 	cmd.Flags().StringVar(&o.tokenFile, "snapshot-token-file", "", "`FILE` with the bearer token for the snapshot's URL")
-	cmd.Flags().DurationVar(&o.maxAge, "snapshot-max-age", 24*time.Hour, "refuse a snapshot that was observed longer ago than `TIME`; 0 takes any")
+	cmd.Flags().DurationVar(&o.maxAge, "snapshot-max-age", 24*time.Hour, "reject a snapshot that was observed longer ago than `TIME`; 0 accepts any")
 }
 
 // check refuses what does not go together.
@@ -45,13 +45,13 @@ func (o *snapshotOptions) check(plan *planOptions) error {
 	url := strings.Contains(o.from, "://")
 	switch {
 	case o.from == "" && o.tokenFile != "":
-		return errors.New("plan: --snapshot-token-file is for a --snapshot; give that too")
+		return errors.New("plan: --snapshot-token-file requires --snapshot")
 	case o.from == "":
 		return nil
 	case plan.preflight:
-		return errors.New("plan: --preflight asks the code hosts, and --snapshot asks nobody; leave one of them out")
+		return errors.New("plan: --preflight asks the code hosts, and --snapshot asks nothing; remove one of them")
 	case plan.offline:
-		return errors.New("plan: --offline looks at the files alone, and --snapshot at what a daemon observed too; leave one of them out")
+		return errors.New("plan: --offline uses only the files, and --snapshot also what a daemon observed; remove one of them")
 	case o.tokenFile != "" && !url:
 		return errors.New("plan: --snapshot-token-file is for a URL, and --snapshot is a file")
 	case o.maxAge < 0:
@@ -85,7 +85,7 @@ func (o *snapshotOptions) read(ctx context.Context, streams Streams, cfg config.
 		return nil, report.Basis{}, fmt.Errorf("plan: --snapshot: %s: %s was observed at %s, which is in the future; check the clocks",
 			name, oldest.Name, oldest.Observed.Format(time.RFC3339))
 	case o.maxAge > 0 && age > o.maxAge:
-		return nil, report.Basis{}, fmt.Errorf("plan: --snapshot: %s: %s was observed %s ago, at %s; a snapshot older than %s is refused: "+
+		return nil, report.Basis{}, fmt.Errorf("plan: --snapshot: %s: %s was observed %s ago, at %s; a snapshot older than %s is rejected: "+
 			"publish a new one, or say how old it may be with --snapshot-max-age",
 			name, oldest.Name, report.AgeWords(age), oldest.Observed.Format(time.RFC3339), o.maxAge)
 	}
@@ -105,9 +105,9 @@ func oldestOf(s report.Snapshot, names []string) (report.SnapshotInstance, error
 	}
 	switch {
 	case len(has) == 0:
-		return oldest, errors.New("it holds no instance: the daemon had not looked at any when it published it")
+		return oldest, errors.New("it contains no instance: the daemon had observed none when it published it")
 	case oldest.Name == "":
-		return oldest, fmt.Errorf("it tells of other instances (%s) than the configuration (%s)%s",
+		return oldest, fmt.Errorf("it contains other instances (%s) than the configuration (%s)%s",
 			strings.Join(has, ", "), strings.Join(names, ", "), manifest.DidYouMean(names[0], has))
 	}
 	return oldest, nil

@@ -23,11 +23,12 @@ func newRun(streams Streams) *cobra.Command {
 		Use:   "run",
 		Short: "Run the daemon: follow the source, converge the registry, watch for drift",
 		Long: `run follows the source of declarations, converges every instance to them, and
-looks for drift. It logs to the error stream, serves health, readiness and
+watches for drift. It logs to the error stream, serves health, readiness and
 metrics on a loopback port, and answers "get" over a Unix socket. SIGTERM and
 SIGINT let the call in flight end, write the state and exit with 0; a second one
-ends it at once. The configuration is taken anew on SIGHUP and when its file
-changes; one with an error is refused whole, and the one before stays.`,
+ends the process at once. The daemon picks up a changed configuration when the
+file changes, and on SIGHUP. It rejects one with an error as a whole and keeps
+the previous one.`,
 		Example: `  reconciler run --config /etc/reconciler/reconciler.yaml`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -12,7 +12,7 @@ func newSchema(streams Streams) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "schema",
-		Short: "Print the schema of declarations, as CUE or for editors as JSON Schema",
+		Short: "Print the schema of declarations as CUE, or as JSON Schema for editors",
 		Example: `  reconciler schema
   reconciler schema --format jsonschema > reconciler.schema.json`,
 		Args: cobra.NoArgs,

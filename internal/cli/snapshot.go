@@ -24,14 +24,15 @@ func newSnapshot(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "snapshot",
 		Short: "Write what the running daemon observed, for plans elsewhere",
-		Long: `snapshot asks the running daemon for what it observed last of every instance,
-and for what it remembers of what it applied, and writes that as one JSON object.
-Nothing in it is secret. "plan --snapshot FILE" plans from it and asks nobody, so
-that a CI job needs no right on a registry and no secret: publish the file where
-the job can read it, at an interval.
+		Long: `snapshot asks the running daemon for its last observation of every instance and
+for what it applied, and writes that as one JSON object without secrets.
+"plan --snapshot FILE" plans from it and asks nothing else, so a CI job needs no
+permission on a registry and no secret. Publish the file regularly where the job
+can read it.
 
-What the daemon changed since it looked last, it looks at once more. An instance
-that it has not looked at yet is left out, and is unknown to a plan.`,
+If the daemon has changed something since its last observation, it observes that
+again. An instance that it has not observed yet is left out, and is unknown to a
+plan.`,
 		Example: `  reconciler snapshot --out snapshot.json
   reconciler snapshot | reconciler plan --snapshot -`,
 		Args: cobra.NoArgs,
@@ -40,7 +41,7 @@ that it has not looked at yet is left out, and is unknown to a plan.`,
 		},
 	}
 	opts.daemon.add(cmd)
-	cmd.Flags().StringVar(&opts.out, "out", "", "write to `FILE`, whole or not at all, and not to the standard output")
+	cmd.Flags().StringVar(&opts.out, "out", "", "write to `FILE` instead of standard output, completely or not at all")
 	return cmd
 }
 

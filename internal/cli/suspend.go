@@ -29,19 +29,20 @@ func newSuspend(streams Streams) *cobra.Command {
 	opts := &suspendOptions{streams: streams, now: time.Now}
 	cmd := &cobra.Command{
 		Use:   "suspend BINDING|--instance NAME|--all",
-		Short: "Have the running daemon hold a binding still for a while",
-		Long: `suspend has the running daemon change nothing of a binding, of an instance, or of
-anything, until a time. It is looked at and told of all the while. What the
-daemon had begun before has ended when suspend returns, or that is said.
+		Short: "Suspend changes to a binding until a given time",
+		Long: `suspend makes the running daemon change nothing of a binding, of an instance, or
+of everything, until a given time. Observing and reporting continue. When
+suspend returns, what the daemon had begun has ended; if not, suspend reports
+that.
 
-A suspension ends by itself. A day long after its end it is a finding
-(suspend-ended), then it is forgotten; "reconciler resume" ends it earlier. It
-survives a restart, stands beside what the declaration says of suspend, and
-keeps a binding too whose declaration is removed meanwhile.
+A suspension ends by itself. For a day after its end it is a finding
+(suspend-ended); then it is forgotten. "reconciler resume" ends it earlier. It
+survives a restart, applies in addition to the declaration's suspend block, and
+also keeps a binding whose declaration is removed meanwhile.
 
---until is a day (through its end, in UTC), a time (RFC 3339), or a length of
-time such as 90m, 36h or 7d; at most 90 days. Who asked, and why, is kept in
-the history. --by is not proven; who is at the other end of the socket is.`,
+--until is a day (to its end, in UTC), a time (RFC 3339), or a duration such as
+90m, 36h or 7d; at most 90 days. The history records who asked, and why. Nothing
+proves the name given by --by; the user at the other end of the socket is proven.`,
 		Example: `  reconciler suspend payments-gitlab --until 2026-12-24 --reason "release freeze"
   reconciler suspend --instance prod-hangzhou --until 4h --reason "migration"
   reconciler suspend --all --until 2026-11-30T08:00:00Z --reason "incident 812" --by "Ada Lovelace"`,
@@ -55,8 +56,8 @@ the history. --by is not proven; who is at the other end of the socket is.`,
 	}
 	opts.daemon.add(cmd)
 	scopeFlags(cmd, &opts.request.Scope)
-	cmd.Flags().StringVar(&opts.until, "until", "", "the end: a day, a `TIME` or a length of time (required)")
-	cmd.Flags().StringVar(&opts.request.Reason, "reason", "", "`TEXT` for whoever wonders: why (required)")
+	cmd.Flags().StringVar(&opts.until, "until", "", "the end: a day, a `TIME` or a duration (required)")
+	cmd.Flags().StringVar(&opts.request.Reason, "reason", "", "`TEXT` for everybody who asks why (required)")
 	for _, name := range []string{"until", "reason"} {
 		_ = cmd.MarkFlagRequired(name)
 	}
@@ -67,7 +68,7 @@ the history. --by is not proven; who is at the other end of the socket is.`,
 
 // scopeFlags are --instance and --all of suspend and resume.
 func scopeFlags(cmd *cobra.Command, scope *client.Scope) {
-	cmd.Flags().StringVar(&scope.Instance, "instance", "", "this instance, or the binding on it alone")
+	cmd.Flags().StringVar(&scope.Instance, "instance", "", "this instance, or only the binding on it")
 	cmd.Flags().BoolVar(&scope.All, "all", false, "everything")
 }
 
@@ -123,7 +124,7 @@ func parseTime(text string) (at time.Time, length time.Duration, err error) {
 		}
 	}
 	if err != nil || length <= 0 {
-		return time.Time{}, 0, errors.New("want a day (2026-12-24), a time (2026-12-24T08:00:00Z) or a length of time (90m, 36h, 7d)")
+		return time.Time{}, 0, errors.New("want a day (2026-12-24), a time (2026-12-24T08:00:00Z) or a duration (90m, 36h, 7d)")
 	}
 	return time.Time{}, length, nil
 }
@@ -140,10 +141,10 @@ func newResume(streams Streams) *cobra.Command {
 	opts := &resumeOptions{streams: streams}
 	cmd := &cobra.Command{
 		Use:   "resume BINDING|--instance NAME|--all",
-		Short: "Have the running daemon go on with what was suspended",
-		Long: `resume ends a suspension that was asked for by "reconciler suspend", in the same
-words: that of a binding, that of an instance, or all of them. The daemon then
-looks at once. What a declaration suspends is resumed in the declaration.`,
+		Short: "Resume what was suspended",
+		Long: `resume ends a suspension that "reconciler suspend" made. Name it the same way: a
+binding, an instance, or --all. The daemon then observes at once. To resume what
+a declaration suspends, change the declaration.`,
 		Example: `  reconciler resume payments-gitlab
   reconciler resume --instance prod-hangzhou --reason "migrated"`,
 		Args: cobra.MaximumNArgs(1),

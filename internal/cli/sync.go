@@ -22,21 +22,21 @@ func newSync(streams Streams) *cobra.Command {
 	opts := &syncOptions{streams: streams}
 	cmd := &cobra.Command{
 		Use:   "sync [BINDING]",
-		Short: "Have the running daemon sync at once",
-		Long: `sync has the running daemon look at the registry and converge it at once, waits
-for that to end, and tells its outcome for each binding. What failed before is
-tried again without its pause. Without BINDING it looks at the source of
-declarations anew first, and syncs every instance.
+		Short: "Make the running daemon sync now",
+		Long: `sync makes the running daemon observe the registry and converge it now, waits for
+the end, and shows the outcome of each binding. It retries failures without
+their pause. Without BINDING, the daemon reads the source of declarations again
+first, and syncs every instance.
 
-Outside of its windows an instance is not changed: what is due waits, with the
-outcome "deferred". --break-glass changes it all the same, once.
+Outside of its windows an instance is not changed: the changes wait, with the
+outcome "deferred". --break-glass applies them anyway, once.
 
-Who asked, and why, is kept in the history. --by is not proven; who is at the
-other end of the socket is.
+The history records who asked, and why. Nothing proves the name given by --by;
+the user at the other end of the socket is proven.
 
 ` + exitHelp,
 		Example: `  reconciler sync
-  reconciler sync payments-gitlab --reason "the token was mended"
+  reconciler sync payments-gitlab --reason "the token was replaced"
   reconciler sync --instance prod-hangzhou --no-wait
   reconciler sync payments-gitlab --break-glass --by "Ada Lovelace" --reason "the old token leaked"`,
 		Args: cobra.MaximumNArgs(1),

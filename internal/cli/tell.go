@@ -25,12 +25,12 @@ func newDescribe(streams Streams) *cobra.Command {
 	opts := &describeOptions{streams: streams}
 	cmd := &cobra.Command{
 		Use:   "describe BINDING",
-		Short: "Show everything that the running daemon knows of a binding",
-		Long: `describe shows one binding on one screen: where it is declared and how, its
-conditions and since when, which token is meant and who told its end (never the
-token), what a person has to do, what failed and when it is tried again, what
-holds it still, what was applied last, what the last plan says of each image
-repository and build rule, and what happened lately.`,
+		Short: "Show everything that the running daemon knows about a binding",
+		Long: `describe shows one binding on one screen: where and how it is declared, its
+conditions and since when, the declared token and where its expiry comes from
+(never the token), what a person has to do, what failed and when it is retried,
+what suspends or blocks it, what was applied last, what the last plan has for
+each image repository and build rule, and recent events.`,
 		Example: `  reconciler describe payments-gitlab
   reconciler describe payments-gitlab --output json`,
 		Args: cobra.ExactArgs(1),
@@ -40,7 +40,7 @@ repository and build rule, and what happened lately.`,
 		},
 	}
 	opts.daemon.add(cmd)
-	cmd.Flags().StringVar(&opts.instance, "instance", "", "the binding on this instance")
+	cmd.Flags().StringVar(&opts.instance, "instance", "", "only the binding on this instance")
 	opts.output.add(cmd)
 	return cmd
 }
@@ -74,11 +74,10 @@ func newHistory(streams Streams) *cobra.Command {
 	opts := &historyOptions{streams: streams, now: time.Now}
 	cmd := &cobra.Command{
 		Use:   "history [BINDING]",
-		Short: "Show what was applied, when, by which commit and plan, from the running daemon",
+		Short: "Show what the running daemon applied when, by which commit and plan",
 		Long: `history shows what was done, newest first: what the daemon applied, with the
-commit and the digest of the plan, and what persons asked it for, with who says
-so and what is proven of them. The last 10000 entries are kept in the state
-file.`,
+commit and the digest of the plan, and what people asked for, with the name they
+gave and what is proven about them. The state file keeps the last 10000 entries.`,
 		Example: `  reconciler history
   reconciler history payments-gitlab --since 7d --limit 0
   reconciler history --since 2026-11-01 --output json`,
@@ -92,7 +91,7 @@ file.`,
 	}
 	opts.daemon.add(cmd)
 	cmd.Flags().StringVar(&opts.query.Instance, "instance", "", "only this instance")
-	cmd.Flags().IntVar(&opts.query.Limit, "limit", 50, "at most `N` entries; 0 is all")
+	cmd.Flags().IntVar(&opts.query.Limit, "limit", 50, "at most `N` entries; 0 means all")
 	sinceFlag(cmd, &opts.since)
 	opts.output.add(cmd)
 	return cmd
@@ -100,7 +99,7 @@ file.`,
 
 func runHistory(ctx context.Context, opts *historyOptions) (err error) {
 	if opts.query.Limit < 0 {
-		return errors.New("history: --limit is a number from 0")
+		return errors.New("history: --limit must not be negative")
 	}
 	if opts.query.Since, err = parseSince(opts.since, opts.now()); err != nil {
 		return fmt.Errorf("history: %w", err)
@@ -120,7 +119,7 @@ func runHistory(ctx context.Context, opts *historyOptions) (err error) {
 }
 
 func sinceFlag(cmd *cobra.Command, since *string) {
-	cmd.Flags().StringVar(since, "since", "", "only from then on: a day, a `TIME` (RFC 3339), or how long ago (90m, 36h, 7d)")
+	cmd.Flags().StringVar(since, "since", "", "only since then: a day, a `TIME` (RFC 3339), or how long ago (90m, 36h, 7d)")
 }
 
 // parseSince reads a time in the past; zero for nothing.
@@ -153,15 +152,15 @@ func newEvents(streams Streams) *cobra.Command {
 	opts := &eventsOptions{streams: streams, now: time.Now}
 	cmd := &cobra.Command{
 		Use:   "events [BINDING]",
-		Short: "Show what happened lately, from the running daemon",
-		Long: `events shows what happened lately, also what was not an apply: drift found, a token
-near its end, a registry that did not answer, steps that wait for a person, what
-was suspended. The same event of the same binding and revision is one, with how
-often and when last. The daemon keeps the last 1000 in memory, from its start
-on; "reconciler history" outlives a restart.
+		Short: "Show recent events of the running daemon",
+		Long: `events shows what happened recently, including what was not an apply: drift, a
+token that expires soon, a registry that did not answer, steps that are waiting
+for a person, suspensions. Repetitions for the same binding and revision are one
+event, with a count and the last time. The daemon keeps the last 1000 in memory,
+from its start on; "reconciler history" survives a restart.
 
---follow goes on until it is interrupted or the daemon ends. With --output json
-it then writes one object a line.`,
+--follow continues until you interrupt it or the daemon ends. With --output json
+it then writes one object per line.`,
 		Example: `  reconciler events
   reconciler events payments-gitlab --since 1h
   reconciler events --follow`,
@@ -174,7 +173,7 @@ it then writes one object a line.`,
 		},
 	}
 	opts.daemon.add(cmd)
-	cmd.Flags().BoolVarP(&opts.follow, "follow", "f", false, "go on with what happens")
+	cmd.Flags().BoolVarP(&opts.follow, "follow", "f", false, "continue with new events")
 	sinceFlag(cmd, &opts.since)
 	opts.output.add(cmd)
 	return cmd

@@ -38,15 +38,17 @@ func newValidate(streams Streams) *cobra.Command {
 	opts := &validateOptions{streams: streams, now: time.Now}
 	cmd := &cobra.Command{
 		Use:   "validate PATH...",
-		Short: "Check declarations in files and folders, without any secret or network",
+		Short: "Check declarations in files and folders, without secrets or network",
 		Long: `validate checks declarations against the schema and the product's rules. It
-reads files and folders of any depth, honours .reconcilerignore, and needs no
-secret and no network. With --config it also checks the configuration and that
-every declared instance is one of its instances, and holds the declarations to
-its policy. With --policy it holds them to the policy files of a folder: give it
-the folder as it is on the branch that is merged into, not the change's own.
-Names, images and bindings are unique across files: with --beside, one file is
-held to those of its folder in the time that reading the folder takes.
+reads files and folders of any depth, respects .reconcilerignore, and needs no
+secrets and no network.
+
+With --config it also checks the configuration, that every declared instance is
+configured, and the configuration's policy. With --policy it checks the
+declarations against the policy files of a folder: use the folder from the
+target branch, not the change's own. Names, images and bindings must be unique
+across files: --beside checks one file against the rest of its folder, and takes
+only the time to read the folder.
 
 ` + exitHelp,
 		Example: `  reconciler validate bindings/
@@ -60,10 +62,10 @@ held to those of its folder in the time that reading the folder takes.
 		},
 	}
 	cmd.Flags().StringVarP(&opts.config, "config", "c", "", "configuration `FILE` whose instances declarations may name")
-	cmd.Flags().StringVar(&opts.policy, "policy", "", "folder `DIR` of policy files *.cue that declarations are held to")
-	cmd.Flags().StringVar(&opts.beside, "beside", "", "folder `DIR` that the files belong to: check them against what stands there, too,\n"+
-		"which is much faster than to check all of it")
-	cmd.Flags().BoolVar(&opts.offline, "offline", true, "ask nothing but the files, as validate always does")
+	cmd.Flags().StringVar(&opts.policy, "policy", "", "folder `DIR` with policy files *.cue to check the declarations against")
+	cmd.Flags().StringVar(&opts.beside, "beside", "", "folder `DIR` that the files belong to: also check them against the rest of it,\n"+
+		"which is much faster than checking the whole folder")
+	cmd.Flags().BoolVar(&opts.offline, "offline", true, "use only the files, as validate always does")
 	opts.output.add(cmd)
 	return cmd
 }
@@ -74,7 +76,7 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 		return err
 	}
 	if !opts.offline {
-		return errors.New("validate: it asks nothing but the files, so --offline cannot be false; plan asks more")
+		return errors.New("validate: --offline cannot be false, because validate uses only the files; use plan to ask more")
 	}
 	check := manifest.Options{Now: opts.now()}
 	policies, findings, err := readPolicies(opts.policy)

@@ -40,7 +40,7 @@ func readPolicies(dir string) (manifest.Policies, []finding.Finding, error) {
 		files = append(files, file)
 	}
 	if len(files) == 0 {
-		return manifest.Policies{}, nil, errors.New("--policy: no file *.cue is in " + dir)
+		return manifest.Policies{}, nil, errors.New("--policy: there is no *.cue file in " + dir)
 	}
 	policies, found := manifest.ParsePolicies(files)
 	return policies, found, nil
