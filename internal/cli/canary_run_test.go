@@ -65,8 +65,6 @@ type canaryRun struct {
 	// debug is the environment variable DEBUG, at which the vendor's runtime
 	// prints what it sends.
 	debug string
-	// api is where the daemon answers over TLS.
-	api string
 	// recovers says that the failure is one that an apply gets over.
 	recovers bool
 	// ran are the commands that were run. Where others is set, those that were
@@ -224,7 +222,7 @@ func (c *canaryRun) ask(log string) {
 	c.deliver(log)
 	c.run([]int{0}, "get")
 	c.run([]int{0}, "get", "--output", "json")
-	remote := []string{"get", "--server", "https://" + c.api, "--ca-file", "tls/cert.pem", "--token-file"}
+	remote := []string{"get", "--server", "https://" + apiAddress(log), "--ca-file", "tls/cert.pem", "--token-file"}
 	c.run([]int{0}, append(remote, filepath.Join("secrets", "api-token"))...)
 	c.run([]int{1}, append(remote, filepath.Join("secrets", "wrong-token"))...)
 	c.run([]int{1}, "get", "--server", "https://127.0.0.1:1", "--token-file", filepath.Join("secrets", "api-token"))

@@ -1,66 +1,73 @@
 package cli
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"fmt"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// storyAPI is `api`: it has the daemon of reconciler.yaml answer over TLS too,
-// at $API, with tls/cert.pem, and for whoever has secrets/api-token.
+// storyAPI is `api`: the daemon of reconciler.yaml also answers over TLS, with
+// tls/cert.pem, to whoever has secrets/api-token. `api LOG` waits until the log
+// of the daemon names its address, and sets $API to that.
 func storyAPI(ts *testscript.TestScript, neg bool, args []string) {
 	w := theWorld(ts, neg)
-	if len(args) > 0 {
-		ts.Fatalf("usage: api")
+	if len(args) == 0 {
+		ts.Check(w.serveAPI("story-api-token-of-the-daemon"))
+		return
 	}
-	address, err := w.serveAPI("story-api-token-of-the-daemon")
-	ts.Check(err)
+	if len(args) > 1 {
+		ts.Fatalf("usage: api [LOG]")
+	}
+	address := ""
+	storyWait(ts, "api", func() bool {
+		log, err := os.ReadFile(ts.MkAbs(args[0]))
+		address = apiAddress(string(log))
+		return err == nil && address != ""
+	})
 	ts.Setenv("API", "https://"+address)
 }
 
-// serveAPI adds the API to the configuration, and gives its address.
-func (w *world) serveAPI(token string) (string, error) {
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		return "", err
-	}
+// apiAddress finds the address of the API in a daemon's log; empty if it is not
+// there.
+func apiAddress(log string) string {
+	found := regexp.MustCompile(`"api":"([^"]+)"|\bapi=(127\S+)`).FindStringSubmatch(log)
+	return strings.Join(found[min(1, len(found)):], "")
+}
+
+// serveAPI adds the API to the configuration, at a port that the daemon chooses.
+func (w *world) serveAPI(token string) error {
 	cert, key, err := selfSigned()
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := os.MkdirAll(filepath.Join(w.folder, "tls"), 0o700); err != nil {
-		return "", err
+		return err
 	}
 	for name, data := range map[string][]byte{"tls/cert.pem": cert, "secrets/tls-key.pem": key, "secrets/api-token": []byte(token + "\n")} {
 		if err := os.WriteFile(filepath.Join(w.folder, name), data, 0o600); err != nil {
-			return "", err
+			return err
 		}
 	}
 	path := filepath.Join(w.folder, "reconciler.yaml")
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return "", err
+		return err
 	}
 	const before = "socket: s.sock"
-	api := fmt.Sprintf("%s, api: {listen: %q, certFile: tls/cert.pem, keyFile: secrets/tls-key.pem, tokenFile: secrets/api-token}", before, address)
-	return address, os.WriteFile(path, []byte(strings.Replace(string(text), before, api, 1)), 0o600)
+	api := before + `, api: {listen: "127.0.0.1:0", certFile: tls/cert.pem, keyFile: secrets/tls-key.pem, tokenFile: secrets/api-token}`
+	return os.WriteFile(path, []byte(strings.Replace(string(text), before, api, 1)), 0o600)
 }
 
 // selfSigned makes a certificate for 127.0.0.1, and its key.

@@ -199,13 +199,16 @@ func storyAwait(ts *testscript.TestScript, neg bool, args []string) {
 		newest := w.tokens[d.Name][len(w.tokens[d.Name])-1]
 		holds = func() bool { return w.instance(d.Spec.Instance).TokenIs(string(d.Spec.Platform), newest) }
 	}
-	ticks := time.NewTicker(20 * time.Millisecond)
-	defer ticks.Stop()
-	for !holds() {
-		select {
-		case <-ticks.C:
-		case <-ctx.Done():
-			ts.Fatalf("await %s: it did not come", strings.Join(args, " "))
+	storyWait(ts, "await "+strings.Join(args, " "), holds)
+}
+
+// storyWait waits until holds, for two minutes at most: a loaded machine is
+// slow.
+func storyWait(ts *testscript.TestScript, what string, holds func() bool) {
+	deadline := time.Now().Add(2 * time.Minute)
+	for ; !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s: it did not come", what)
 		}
 	}
 }

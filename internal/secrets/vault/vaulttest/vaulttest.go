@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -341,17 +342,20 @@ func (s *Server) EnableAuth(t *testing.T, method string) {
 	}
 }
 
-// freePort is a loopback port that nobody listens on.
+// freePort is a loopback port that nobody listens on. Vault cannot say which
+// port it was given when it asks for any, so one is chosen here: below those
+// that systems hand out to whoever asks for any, so that only another test's
+// Vault can take it before this one does.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 15_000 + rand.IntN(15_000)
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer func() { _ = l.Close() }()
-	address, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		t.Fatalf("an address that is not TCP: %v", l.Addr())
-	}
-	return address.Port
+	t.Fatal("no free port on 127.0.0.1 between 15000 and 29999")
+	return 0
 }
