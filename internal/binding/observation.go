@@ -51,9 +51,18 @@ type Unknown struct {
 	Certain bool `json:"certain,omitempty"`
 }
 
-// NotObserved is the Unknown.Reason of what a recorded observation does not
-// speak of, because nothing named it when it was made.
-const NotObserved = "NotObserved"
+// Values of Unknown.Reason that others branch on.
+const (
+	// NotObserved: a recorded observation does not have it, because nothing
+	// named it when the observation was made.
+	NotObserved = "NotObserved"
+	// Offline: nothing was asked.
+	Offline = "Offline"
+	// NotAsked: this was not asked.
+	NotAsked = "NotAsked"
+	// NotCapable: the driver cannot ask.
+	NotCapable = "NotCapable"
+)
 
 // AccountState is what the registry says of one platform's binding: unknown,
 // bound (Account set) or, with both nil, certainly not bound.

@@ -208,7 +208,7 @@ func newFindings(base, head []finding.Finding, touched []report.Touched) []findi
 	var own []finding.Finding
 	for i, fingerprint := range report.Fingerprints(head) {
 		f := head[i]
-		concerned := func(t report.Touched) bool { return f.File == t.File || plan.TellsUnknown(f, t.Instance) }
+		concerned := func(t report.Touched) bool { return f.File == t.File || f.Instance == t.Instance }
 		if !old[fingerprint] || f.Code == "observation-unknown" && slices.ContainsFunc(touched, concerned) {
 			own = append(own, f)
 		}

@@ -141,7 +141,7 @@ func (l *longLived) tellOfPlan(ev reconcile.Event) {
 		switch {
 		case o.State == reconcile.Waiting:
 			e.Reason = "StepsDue"
-		case o.Action.Repair:
+		case o.Action.Repairs():
 			e.Type, e.Reason = report.EventWarning, "DriftFound"
 		case o.State == reconcile.Deferred:
 			e.Reason = "Deferred"

@@ -72,7 +72,7 @@ func TestWhatIsPublishedIsEnoughToPlanElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if unsettled := slices.ContainsFunc(planned.Actions, func(a plan.Action) bool { return !a.Settled }); unsettled || len(planned.Actions) < 2 {
+	if unsettled := slices.ContainsFunc(planned.Actions, func(a plan.Action) bool { return !a.Settled() }); unsettled || len(planned.Actions) < 2 {
 		t.Errorf("applied, and not all is as declared: %+v", planned.Actions)
 	}
 }

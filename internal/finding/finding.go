@@ -37,6 +37,8 @@ type Finding struct {
 	Message string `json:"message"`
 	Rule    string `json:"rule"`
 	Hint    string `json:"hint"`
+	// Instance is set where the finding is about a whole registry instance.
+	Instance string `json:"-"`
 }
 
 // New makes a finding of the catalogue's rule code, with its severity, rule

@@ -119,11 +119,11 @@ func driftOf(p plan.Plan) map[driftedObject]string {
 	for _, a := range p.Actions {
 		object := driftedObject{a.Binding, a.Platform, a.Object}
 		switch {
-		case a.Contested:
+		case a.Cause == plan.CauseFlapping:
 			drifted[object] = driftContested
-		case a.Reported:
+		case a.Reported():
 			drifted[object] = driftReported
-		case a.Repair:
+		case a.Repairs():
 			drifted[object] = driftRepaired
 		}
 	}

@@ -172,7 +172,7 @@ func (m *Metrics) Cover(instances []string) {
 func (m *Metrics) Count(ev reconcile.Event) {
 	m.sync.count(ev)
 	switch {
-	case ev.Kind == reconcile.ActionDone && ev.Action.Repair:
+	case ev.Kind == reconcile.ActionDone && ev.Action.Repairs():
 		m.drift.repairs.WithLabelValues(ev.Instance, string(ev.Action.Platform), objectLabel(ev.Action.Object.Kind), string(ev.Outcome.State)).Inc()
 	case ev.Kind == reconcile.SyncDone:
 		m.drift.synced(ev.Instance, *ev.Plan, ev.Result.Incomplete)

@@ -20,7 +20,7 @@ func (m *maker) account(s subject) bool {
 	case !m.in.Observation.Capabilities.ListAccounts:
 		return m.unobserved(s)
 	case !s.asked:
-		m.unknownAccount(s, binding.Unknown{Reason: "NotAsked", Message: "the registry was not asked about " + s.d.Spec.Platform.Title()})
+		m.unknownAccount(s, binding.Unknown{Reason: binding.NotAsked, Message: "the registry was not asked about " + s.d.Spec.Platform.Title()})
 		return false
 	case s.state.Unknown != nil:
 		m.unknownAccount(s, *s.state.Unknown)
@@ -42,7 +42,7 @@ func (s subject) asApplied() bool {
 }
 
 func (m *maker) unknownAccount(s subject, u binding.Unknown) {
-	m.noop(s, unknownReason(u))
+	m.noop(s, causeOf(u), unknownReason(u))
 	m.find(s.d, "", finding.New(unknownCode(u), fmt.Sprintf("%s: %s", s.d.Name, u.Message)))
 }
 
@@ -55,8 +55,8 @@ func unknownCode(u binding.Unknown) string {
 	return "observation-unknown"
 }
 
-func (m *maker) noop(s subject, reason string) {
-	m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Noop, Reason: reason})
+func (m *maker) noop(s subject, cause Cause, reason string) {
+	m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Noop, Cause: cause, Reason: reason})
 }
 
 // accountChanges compares a declaration with a binding by meaning. A field
@@ -95,7 +95,7 @@ func (m *maker) reportDrift(s subject, what string) bool {
 		return false
 	}
 	m.act(s, takeAccount, Action{
-		Object: binding.AccountObject(), Kind: Noop, Reported: true, Reason: "drift: " + what + "; reported and not corrected (driftPolicy Report)",
+		Object: binding.AccountObject(), Kind: Noop, Cause: CauseDrift, Reason: "drift: " + what + "; reported and not corrected (driftPolicy Report)",
 	})
 	m.find(s.d, "", finding.New("drift", fmt.Sprintf("%s: %s", s.d.Name, what)))
 	return true
@@ -107,9 +107,12 @@ func (m *maker) unbound(s subject) bool {
 	if m.reportDrift(s, title+" is not bound any more") {
 		return false
 	}
-	a := Action{Reason: title + " is declared and not bound", Repair: m.drifted(s), Unfinished: s.ours() && m.unfinished(s)}
-	if a.Repair {
-		a.Reason = "drift: " + title + " was bound and is not any more"
+	a := Action{Cause: CauseAbsent, Reason: title + " is declared and not bound"}
+	switch {
+	case m.drifted(s):
+		a.Cause, a.Reason = CauseDrift, "drift: "+title+" was bound and is not any more"
+	case s.ours() && m.unfinished(s):
+		a.Cause = CauseUnfinished
 	}
 	if s.d.Spec.Platform.OAuth() {
 		a.Changes, a.Steps = bindChanges(s), m.authorizeSteps(s.d)
@@ -201,7 +204,7 @@ func (m *maker) differing(s subject, changes []Change) bool {
 	title := s.d.Spec.Platform.Title()
 	if !s.ours() && !s.d.Spec.Adopt && !s.looksOnly() {
 		m.act(s, takeAccount, Action{
-			Object: binding.AccountObject(), Kind: Forbidden, Changes: changes,
+			Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseAdoptRequired, Changes: changes,
 			Reason: "adopt-required: " + title + " is bound to another account that was never ours",
 		})
 		m.find(s.d, "spec."+changes[0].Field, finding.New("adopt-required", fmt.Sprintf(
@@ -212,16 +215,15 @@ func (m *maker) differing(s subject, changes []Change) bool {
 	if m.reportDrift(s, fmt.Sprintf("%s is bound with %s %q, declared is %q", title, changes[0].Field, changes[0].From, changes[0].To)) {
 		return false
 	}
-	reason := "the declaration changed"
+	a := Action{Cause: CauseDeclarationChanged, Reason: "the declaration changed", Changes: append(changes, renameChange(s)...)}
 	switch {
 	case !s.ours() && s.looksOnly():
-		reason = title + " is bound otherwise than declared"
+		a.Cause, a.Reason = CauseDiffers, title+" is bound otherwise than declared"
 	case !s.ours():
-		reason = "bound by somebody else; the declaration allows to replace it (adopt: true)"
+		a.Cause, a.Reason = CauseForeign, "bound by somebody else; the declaration allows to replace it (adopt: true)"
 	case m.drifted(s):
-		reason = "drift: somebody bound another account"
+		a.Cause, a.Reason = CauseDrift, "drift: somebody bound another account"
 	}
-	a := Action{Reason: reason, Changes: append(changes, renameChange(s)...), Repair: m.drifted(s)}
 	if s.d.Spec.Platform.OAuth() {
 		a.Steps = append(m.unbindSteps(s.d.Spec.Platform), m.authorizeSteps(s.d)...)
 		return m.authorize(s, a)
@@ -256,29 +258,25 @@ func (m *maker) equal(s subject) bool {
 	}
 	if s.ours() && isRecorded(*s.record, *s.state.Account) {
 		if changes := tokenChanges(s); len(changes) > 0 {
-			reason := "the secret store has another version of the token"
+			a := Action{Cause: CauseTokenVersion, Reason: "the secret store has another version of the token", Changes: append(changes, renameChange(s)...)}
 			if vaultChanged(s) {
-				reason = "the token is kept elsewhere now"
+				a.Cause, a.Reason = CauseTokenMoved, "the token is kept elsewhere now"
 			}
-			m.rebind(s, Action{Reason: reason, Changes: append(changes, renameChange(s)...)})
+			m.rebind(s, a)
 			return true // Bound before and, whatever becomes of the rebind, after.
 		}
 	}
-	if reason, changes := adoptReason(s); reason != "" {
-		m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Adopt, Reason: reason, Changes: changes})
+	if cause, reason, changes := adoptReason(s); reason != "" {
+		m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Adopt, Cause: cause, Reason: reason, Changes: changes})
 		return true
 	}
-	m.settled(s, "bound as declared")
+	m.noop(s, CauseSettled, "bound as declared")
 	return true
-}
-
-func (m *maker) settled(s subject, reason string) {
-	m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Noop, Reason: reason, Settled: true})
 }
 
 // adoptReason says why our memory has to be brought up to date; empty if it
 // need not be.
-func adoptReason(s subject) (string, []Change) {
+func adoptReason(s subject) (Cause, string, []Change) {
 	current := ""
 	if s.d.Spec.Token != nil {
 		current = "; which token it was bound with cannot be known, the current one is taken to be it"
@@ -286,21 +284,21 @@ func adoptReason(s subject) (string, []Change) {
 	r := s.record
 	switch {
 	case !s.ours():
-		return "bound already, as declared" + current, nil
+		return CauseAlreadyThere, "bound already, as declared" + current, nil
 	case s.renamed():
-		return "the declaration was renamed; its binding stays", renameChange(s)
+		return CauseRenamed, "the declaration was renamed; its binding stays", renameChange(s)
 	case !isRecorded(*r, *s.state.Account):
-		return "bound anew, as declared, since it was applied last" + current,
+		return CauseBoundAnew, "bound anew, as declared, since it was applied last" + current,
 			accountChanges(s.d, r.Wanted())
 	case len(accountChanges(s.d, r.Wanted())) > 0:
-		return "bound as declared" + current, accountChanges(s.d, r.Wanted())
+		return CauseRecordOutdated, "bound as declared" + current, accountChanges(s.d, r.Wanted())
 	case r.TokenVersion == 0 && r.TokenFingerprint == "" && (s.token.Version > 0 || s.token.Fingerprint != ""):
-		return "the version of the token is known now" + current, nil
+		return CauseTokenVersionKnown, "the version of the token is known now" + current, nil
 	case policyOf(r.DeletionPolicy) != policyOf(s.d.Spec.DeletionPolicy):
-		return "the deletion policy changed; nothing else does",
+		return CauseDeletionPolicy, "the deletion policy changed; nothing else does",
 			[]Change{{"deletionPolicy", string(policyOf(r.DeletionPolicy)), string(policyOf(s.d.Spec.DeletionPolicy))}}
 	}
-	return "", nil
+	return "", "", nil
 }
 
 func policyOf(p binding.DeletionPolicy) binding.DeletionPolicy { return cmp.Or(p, binding.Retain) }
@@ -315,17 +313,20 @@ func (m *maker) unobserved(s subject) bool {
 	if asRecorded && len(tokenChanges(s)) == 0 {
 		if s.renamed() {
 			m.act(s, takeAccount, Action{
-				Object: binding.AccountObject(), Kind: Adopt, Changes: renameChange(s),
+				Object: binding.AccountObject(), Kind: Adopt, Cause: CauseRenamed, Changes: renameChange(s),
 				Reason: "the declaration was renamed; its binding stays",
 			})
 			return true
 		}
-		m.settled(s, "bound as declared, as a person confirmed")
+		m.noop(s, CauseConfirmed, "bound as declared, as a person confirmed")
 		return true
 	}
-	a := Action{Reason: "no person has confirmed this binding yet" + m.because("listAccounts"), Changes: bindChanges(s)}
+	a := Action{Cause: CauseNotConfirmed, Reason: "no person has confirmed this binding yet" + m.because("listAccounts"), Changes: bindChanges(s)}
 	if s.ours() {
-		a.Reason = "the binding has to change" + m.because("listAccounts")
+		a.Cause, a.Reason = CauseDeclarationChanged, "the binding has to change"+m.because("listAccounts")
+		if asRecorded && !vaultChanged(s) {
+			a.Cause = CauseTokenVersion
+		}
 		a.Changes = append(append(accountChanges(s.d, s.record.Wanted()), tokenChanges(s)...), renameChange(s)...)
 		a.Steps = m.unbindSteps(s.d.Spec.Platform)
 	}

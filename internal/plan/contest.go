@@ -17,7 +17,7 @@ const CodeContested = "repair-does-not-hold"
 // contest gives a repair back, or, where repairs of the object do not hold, what
 // is not allowed in its place. The object of the action has to be set.
 func (m *maker) contest(s subject, path string, a Action) Action {
-	if !a.Repair || a.Kind.ByPerson() || s.looksOnly() {
+	if !a.Repairs() || a.Kind.ByPerson() || s.looksOnly() {
 		return a
 	}
 	made, stopped := m.repairs(s.d.Name, a.Object)
@@ -35,7 +35,7 @@ func (m *maker) contest(s subject, path string, a Action) Action {
 			made[0].At.UTC().Format(time.RFC3339), made[len(made)-1].At.UTC().Format(time.RFC3339))
 	}
 	m.find(s.d, path, finding.New(CodeContested, text+since))
-	a.Kind, a.Steps, a.Repair, a.Contested = Forbidden, nil, false, true
+	a.Kind, a.Cause, a.Steps = Forbidden, CauseFlapping, nil
 	a.Reason = CodeContested + ": " + text + "; once that is settled: reconciler sync " + s.d.Name
 	return a
 }

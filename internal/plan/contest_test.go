@@ -140,7 +140,7 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 					of = a
 				}
 			}
-			if of.Kind != tt.kind || !strings.Contains(of.Reason, tt.says) || of.Contested != (tt.kind == plan.Forbidden) {
+			if of.Kind != tt.kind || !strings.Contains(of.Reason, tt.says) || (of.Cause == plan.CauseFlapping) != (tt.kind == plan.Forbidden) {
 				t.Errorf("%s is %+v, want %s with %q", tt.object, of, tt.kind, tt.says)
 			}
 			if diff := cmp.Diff(tt.codes, codes(p)); diff != "" && len(tt.codes)+len(p.Findings) > 0 {

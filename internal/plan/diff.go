@@ -74,7 +74,7 @@ func Split(base, head Plan) (change, pending []Action) {
 	change = rest(head.Actions, base.Actions, effect)
 	pending = rest(head.Actions, change, effect)
 	noop := func(a Action) bool { return a.Kind == Noop }
-	kept := func(a Action) bool { return noop(a) && !a.Settled && !a.Unknown() }
+	kept := func(a Action) bool { return noop(a) && !a.Settled() && !a.Unknown() }
 	reasons := map[string]bool{}
 	for _, a := range base.Actions {
 		reasons[whole(a)] = true
@@ -90,6 +90,6 @@ func Split(base, head Plan) (change, pending []Action) {
 
 // effect is what an action does.
 func effect(a Action) string {
-	a.Reason, a.Steps = "", nil
+	a.Cause, a.Reason, a.Steps = "", "", nil
 	return whole(a)
 }

@@ -43,7 +43,7 @@ func TestSplitPartsAChangeFromWhatWasPending(t *testing.T) {
 		return Action{Instance: "i", Binding: "b", Platform: "gitlab", Object: object, Kind: kind, Reason: reason, Changes: []Change{{Field: "f", To: to}}}
 	}
 	settled := action(binding.RepositoryObject("n/c"), Noop, "", "r")
-	settled.Settled = true
+	settled.Cause = CauseSettled
 	base := Plan{Actions: []Action{
 		action(binding.RepositoryObject("n/e"), Noop, "", "kept"), action(binding.RepositoryObject("n/f"), Noop, "", "bound as declared"),
 		action(binding.AccountObject(), Bind, "1", "drift"), action(binding.RepositoryObject("n/a"), Link, "1", "r"), action(binding.RepositoryObject("n/b"), Noop, "", "r"), action(binding.RepositoryObject("n/d"), Link, "1", "r"),
@@ -52,6 +52,7 @@ func TestSplitPartsAChangeFromWhatWasPending(t *testing.T) {
 		action(binding.AccountObject(), Bind, "1", "another reason"), action(binding.RepositoryObject("n/a"), Link, "2", "r"), action(binding.RepositoryObject("n/b"), Unlink, "", "r"), settled,
 		action(binding.RepositoryObject("n/e"), Noop, "", "kept"), action(binding.RepositoryObject("n/f"), Noop, "", "deletionPolicy: Retain"), action(binding.RepositoryObject("n/g"), Noop, "", "unknown (NotAsked): x"),
 	}}
+	head.Actions[5].Cause, head.Actions[6].Cause = CauseRetained, CauseUnknown
 	change, pending := Split(base, head)
 	if diff := cmp.Diff([]Action{head.Actions[1], head.Actions[2], head.Actions[5]}, change); diff != "" {
 		t.Errorf("change (-want +got)\n%s", diff)

@@ -105,17 +105,10 @@ func newMaker(in Input) *maker {
 // instance tells once what is not known of the whole instance.
 func (m *maker) instance() {
 	if u := m.in.Observation.Unknown; u != nil {
-		m.findings = append(m.findings, finding.New("observation-unknown",
-			instancePrefix(m.in.Instance.Name)+u.Message))
+		f := finding.New("observation-unknown", fmt.Sprintf("instance %s: %s", m.in.Instance.Name, u.Message))
+		f.Instance = m.in.Instance.Name
+		m.findings = append(m.findings, f)
 	}
-}
-
-func instancePrefix(name string) string { return "instance " + name + ": " }
-
-// TellsUnknown says whether a finding tells that nothing is known of a whole
-// instance.
-func TellsUnknown(f finding.Finding, instance string) bool {
-	return f.Code == "observation-unknown" && f.File == "" && strings.HasPrefix(f.Message, instancePrefix(instance))
 }
 
 // declaration plans one declaration: its account, then, where that is bound
@@ -127,15 +120,15 @@ func (m *maker) declaration(d *binding.Declaration) {
 	switch u := m.in.Observation.Unknown; {
 	case m.rivals(d):
 		m.act(s, takeAccount, Action{
-			Object: binding.AccountObject(), Kind: Forbidden,
+			Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseNotUnique,
 			Reason: "binding-unique: another declaration claims " + d.Spec.Platform.Title() + " of this instance too",
 		})
 	case suspended != "":
-		m.noop(s, suspended)
+		m.noop(s, CauseSuspended, suspended)
 	case u != nil:
-		m.noop(s, unknownReason(*u))
+		m.noop(s, causeOf(*u), unknownReason(*u))
 	case m.holderBroken(d.Spec.Platform):
-		m.noop(s, m.brokenReason())
+		m.noop(s, CauseFileBroken, m.brokenReason())
 	default:
 		m.suspendEnded(s)
 		if m.account(s) {
@@ -186,14 +179,8 @@ func (m *maker) hasDeclaration(r binding.Record) bool {
 	})
 }
 
-// unknownPrefix begins the reason of what is kept because it is not known.
-const unknownPrefix = "unknown ("
-
-// Unknown says that nothing is planned because it is not known what is there.
-func (a Action) Unknown() bool { return a.Kind == Noop && strings.HasPrefix(a.Reason, unknownPrefix) }
-
 func unknownReason(u binding.Unknown) string {
-	return unknownPrefix + u.Reason + "): nothing is planned until it is known"
+	return "unknown (" + u.Reason + "): nothing is planned until it is known"
 }
 
 // subject is a declaration with everything known about it.

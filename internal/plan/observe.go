@@ -25,15 +25,14 @@ func (m *maker) observedSteps() {
 		}
 		switch a.Kind {
 		case Adopt:
-			a.Reason, a.Changes, a.Settled = "as declared; "+observedOnly, nil, true
+			a.Cause, a.Reason, a.Changes = CauseSettled, "as declared; "+observedOnly, nil
 		case Forbidden:
 			a.Reason = observedOnly + ": " + a.Reason // It has its finding already.
 		default:
-			a.Reported = a.Repair
 			m.tellDifference(*a)
 			a.Reason = observedOnly + ": " + a.Reason
 		}
-		a.Kind, a.Steps, a.Safety, a.Repair, a.Unfinished = Noop, nil, false, false, false
+		a.Kind, a.Steps, a.Safety = Noop, nil, false
 	}
 }
 

@@ -59,6 +59,8 @@ type Action struct {
 	// rule.
 	Object binding.Object `json:"object"`
 	Kind   Kind           `json:"action"`
+	// Cause is why the action is in the plan.
+	Cause Cause `json:"cause,omitempty"`
 	// Reason is one sentence for a person.
 	Reason string `json:"reason"`
 	// Changes are the fields that change, sorted by field; no secret is ever
@@ -75,22 +77,6 @@ type Action struct {
 	// They are no part of the digest.
 	Since time.Time `json:"-"`
 	Due   time.Time `json:"-"`
-	// Settled says of a noop that all is as declared, rather than that
-	// something is kept for the reason given.
-	Settled bool `json:"-"`
-	// Repair says that the action puts right what somebody else did to what we
-	// applied (drift): declared now is what we applied last, and the registry
-	// has it no more or otherwise.
-	Repair bool `json:"-"`
-	// Contested says of a forbidden action that it would be a repair, and that
-	// repairs of this object do not hold.
-	Contested bool `json:"-"`
-	// Reported says of a noop that it would be a repair, and that the
-	// declaration wants drift to be told only.
-	Reported bool `json:"-"`
-	// Unfinished says that the action ends what we began ourselves: we let the
-	// account go and have yet to bind it again.
-	Unfinished bool `json:"-"`
 	// Target is what applying needs; it is derived from the same inputs and
 	// not part of the output or of the digest.
 	Target Target `json:"-"`
@@ -104,13 +90,13 @@ func (a Action) Waits(w Windows) bool {
 	if w.LetRepairsThrough && a.restores() {
 		return false
 	}
-	return a.Kind.Changes() && a.Kind != Adopt && !a.Unfinished
+	return a.Kind.Changes() && a.Kind != Adopt && a.Cause != CauseUnfinished
 }
 
 // restores says whether the action puts back what somebody took away and leaves
 // what is there as it is.
 func (a Action) restores() bool {
-	return a.Repair && (a.Kind == Bind || a.Kind == Link || a.Kind == AddRule)
+	return a.Repairs() && (a.Kind == Bind || a.Kind == Link || a.Kind == AddRule)
 }
 
 // Change is one field's value before and after.

@@ -54,25 +54,25 @@ func (m *maker) removedBinding(r *binding.Record) {
 	case m.platformDeclared(r.Platform):
 		return // Another declaration has the platform now; it decides.
 	case len(m.in.Broken) > 0:
-		a.Reason = m.brokenReason()
+		a.Cause, a.Reason = CauseFileBroken, m.brokenReason()
 	case policyOf(r.DeletionPolicy) == binding.Retain:
-		a.Reason = "not declared any more; kept (deletionPolicy Retain)"
+		a.Cause, a.Reason = CauseRetained, "not declared any more; kept (deletionPolicy Retain)"
 		if u == nil && asked && s.Unknown == nil && s.Account == nil {
 			a.Reason = "not declared any more, and not bound; nothing is done (deletionPolicy Retain)"
 		}
 	case suspended != "" && !m.mustRefuse():
-		a.Reason = "not declared any more; kept for now: " + suspended
+		a.Cause, a.Reason = CauseSuspended, "not declared any more; kept for now: "+suspended
 		m.postponed++
 	case u != nil:
-		a.Reason = unknownReason(*u)
+		a.Cause, a.Reason = causeOf(*u), unknownReason(*u)
 	case caps.ListAccounts && s.Unknown != nil:
-		a.Reason = unknownReason(*s.Unknown)
+		a.Cause, a.Reason = causeOf(*s.Unknown), unknownReason(*s.Unknown)
 	case caps.ListAccounts && !asked:
-		a.Reason = unknownReason(binding.Unknown{Reason: "NotAsked"})
+		a.Cause, a.Reason = CauseUnknown, unknownReason(binding.Unknown{Reason: binding.NotAsked})
 	case caps.ListAccounts && s.Account != nil && !isRecorded(*r, *s.Account):
-		a.Reason = "not declared any more; kept, for somebody else bound another account since"
+		a.Cause, a.Reason = CauseForeign, "not declared any more; kept, for somebody else bound another account since"
 	case m.retainedElsewhere(r):
-		a.Reason = "not declared any more; kept, for another declaration that had it said deletionPolicy Retain"
+		a.Cause, a.Reason = CauseRetained, "not declared any more; kept, for another declaration that had it said deletionPolicy Retain"
 	default:
 		m.unbind(r, a)
 		return
@@ -108,7 +108,7 @@ func (m *maker) unbind(r *binding.Record, head Action) {
 	for _, img := range sortedImages(r.Images) {
 		if name := binding.NormalImage(img.Image); m.declared[name] {
 			if why := m.declarerSuspended(r, name); why != "" {
-				head.Reason = why
+				head.Cause, head.Reason = CauseSuspended, why
 				m.add(freeAccount, head)
 				return
 			}
@@ -116,7 +116,7 @@ func (m *maker) unbind(r *binding.Record, head Action) {
 		}
 		steps, unknown := m.unlink(r, img)
 		if unknown != nil {
-			head.Reason = fmt.Sprintf("not declared any more; kept, for its image repository %s is %s", img.Image, unknownReason(*unknown))
+			head.Cause, head.Reason = CausePartUnknown, fmt.Sprintf("not declared any more; kept, for its image repository %s is %s", img.Image, unknownReason(*unknown))
 			m.add(freeAccount, head)
 			return
 		}
@@ -124,7 +124,7 @@ func (m *maker) unbind(r *binding.Record, head Action) {
 	}
 	if account := head.Target.Account; account != nil || !caps.ListAccounts {
 		a := m.recordAction(r, Action{
-			Object: binding.AccountObject(), Kind: Unbind, Reason: "not declared any more (deletionPolicy Unbind)",
+			Object: binding.AccountObject(), Kind: Unbind, Cause: CauseUndeclared, Reason: "not declared any more (deletionPolicy Unbind)",
 			Changes: []Change{{Field: "username", From: r.Username}},
 		})
 		if !caps.Unbind || account == nil {
@@ -150,7 +150,7 @@ func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *b
 	}
 	st, asked := m.repositoryState(img.Image)
 	if !asked {
-		return nil, &binding.Unknown{Reason: "NotAsked"}
+		return nil, &binding.Unknown{Reason: binding.NotAsked}
 	}
 	if st.Unknown != nil {
 		return nil, st.Unknown
@@ -167,7 +167,7 @@ func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *b
 		}
 	}
 	a := m.recordAction(r, Action{
-		Object: binding.RepositoryObject(name), Kind: Unlink, Reason: "not declared any more (deletionPolicy Unbind)",
+		Object: binding.RepositoryObject(name), Kind: Unlink, Cause: CauseUndeclared, Reason: "not declared any more (deletionPolicy Unbind)",
 		Changes: []Change{{Field: "source", From: st.Link.Source}},
 	})
 	a.Target.Image, a.Target.Link = name, st.Link
@@ -187,7 +187,7 @@ func (m *maker) unlinkByHand(r *binding.Record, img binding.RecordedImage) []ste
 	}
 	name := binding.NormalImage(img.Image)
 	a := m.recordAction(r, Action{
-		Object: binding.RepositoryObject(name), Kind: Manual, Changes: []Change{{Field: "source", From: img.Link.Source}},
+		Object: binding.RepositoryObject(name), Kind: Manual, Cause: CauseUndeclared, Changes: []Change{{Field: "source", From: img.Link.Source}},
 		Reason: "not declared any more (deletionPolicy Unbind)" + m.because("readRepositories"),
 		Steps:  append(m.buildSteps(name), "Remove the code source, and the build rules with it"),
 	})
@@ -197,7 +197,7 @@ func (m *maker) unlinkByHand(r *binding.Record, img binding.RecordedImage) []ste
 
 func (m *maker) removeRule(r *binding.Record, image string, rule binding.ObservedRule, reason string) step {
 	a := m.recordAction(r, Action{
-		Object: binding.RuleObject(image, rule.BuildRule), Kind: RemoveRule, Reason: reason,
+		Object: binding.RuleObject(image, rule.BuildRule), Kind: RemoveRule, Cause: CauseUndeclared, Reason: reason,
 		Changes: []Change{{Field: "dockerfile", From: binding.NormalDockerfile(rule.Dockerfile)}},
 	})
 	a.Target.Image, a.Target.Rule = image, rule
@@ -223,11 +223,11 @@ func (m *maker) droppedImages(s subject) {
 		steps, unknown := m.unlink(s.record, img)
 		switch {
 		case unknown != nil:
-			head.Reason = unknownReason(*unknown)
+			head.Cause, head.Reason = causeOf(*unknown), unknownReason(*unknown)
 		case len(steps) == 0:
 			continue
 		case policyOf(s.d.Spec.DeletionPolicy) == binding.Retain:
-			head.Reason = "not declared any more; kept (deletionPolicy Retain)"
+			head.Cause, head.Reason = CauseRetained, "not declared any more; kept (deletionPolicy Retain)"
 		default:
 			m.removals = append(m.removals, removal{images, m.declaredStep(s, freeLink, head), m.owned(s, steps)})
 			continue
@@ -266,52 +266,40 @@ func (m *maker) declaredStep(s subject, p phase, a Action) step {
 func (m *maker) resolveRemovals() {
 	for _, rem := range m.removals {
 		head := rem.head
-		verdict, kept := m.removalVerdict(rem.class)
+		cause, message := m.refusal(rem.class)
 		switch {
-		case verdict == "":
+		case len(m.in.Broken) > 0:
+			head.Cause, head.Reason = CauseFileBroken, m.brokenReason()
+		case cause == "":
 			for _, st := range rem.steps {
 				m.add(st.phase, st.Action)
 			}
 			continue
-		case kept:
-			head.Reason = verdict
 		default:
-			head.Kind, head.Safety, head.Reason = Forbidden, true, verdict
+			head.Kind, head.Cause, head.Safety = Forbidden, cause, true
+			head.Reason = string(cause) + ": " + message + "; to allow it: " + override
 		}
 		m.add(head.phase, head.Action)
 	}
 	m.tellRefusals()
 }
 
-// removalVerdict says why removals of a class are not carried out; empty if
-// they are. kept says that they wait rather than are refused.
-func (m *maker) removalVerdict(c class) (reason string, kept bool) {
-	if len(m.in.Broken) > 0 {
-		return m.brokenReason(), true
-	}
-	code, message := m.refusal(c)
-	if code == "" {
-		return "", false
-	}
-	return code + ": " + message + "; to allow it: " + override, false
-}
-
 // refusal is the rule of safety that removals of a class break, with its
 // numbers; empty if none.
-func (m *maker) refusal(c class) (code, message string) {
+func (m *maker) refusal(c class) (cause Cause, message string) {
 	switch {
 	case m.in.Policy.AllowDeletions:
 		return "", ""
 	case m.in.EmptySnapshot:
-		return "empty-snapshot", "the snapshot declares nothing at all, and that would remove what is ours"
+		return CauseEmptySnapshot, "the snapshot declares nothing at all, and that would remove what is ours"
 	case m.in.Rewritten:
-		return "history-rewritten", "the snapshot does not descend from the one applied last, so that nobody is known to have removed it"
+		return CauseHistoryRewritten, "the snapshot does not descend from the one applied last, so that nobody is known to have removed it"
 	case c == rules:
 		return "", ""
 	}
 	removed, total, noun := m.count(c)
 	if p := m.in.Policy; removed >= max(p.MinDeletions, 1) && removed*100 > total*p.MaxDeletionPercent {
-		return "deletions-beyond-threshold", fmt.Sprintf("%d of %d %s would be removed (%d %%); allowed are %d %%, or fewer than %d",
+		return CauseThreshold, fmt.Sprintf("%d of %d %s would be removed (%d %%); allowed are %d %%, or fewer than %d",
 			removed, total, noun, removed*100/total, p.MaxDeletionPercent, p.MinDeletions)
 	}
 	return "", ""
@@ -346,13 +334,15 @@ func (m *maker) count(c class) (removed, total int, noun string) {
 
 // tellRefusals makes one finding of each rule of safety broken.
 func (m *maker) tellRefusals() {
-	told := map[string]bool{}
-	for _, rem := range m.removals {
-		code, message := m.refusal(rem.class)
-		if len(m.in.Broken) > 0 || code == "" || told[code+message] {
+	if len(m.in.Broken) > 0 {
+		return
+	}
+	for _, c := range []class{bindings, images, rules} {
+		if !slices.ContainsFunc(m.removals, func(rem removal) bool { return rem.class == c }) {
 			continue
 		}
-		told[code+message] = true
-		m.findings = append(m.findings, finding.New(code, fmt.Sprintf("instance %s: %s", m.in.Instance.Name, message)))
+		if cause, message := m.refusal(c); cause != "" {
+			m.findings = append(m.findings, finding.New(string(cause), fmt.Sprintf("instance %s: %s", m.in.Instance.Name, message)))
+		}
 	}
 }

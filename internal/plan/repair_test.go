@@ -77,8 +77,8 @@ func TestOnlyDriftIsARepair(t *testing.T) {
 				if a.Kind != tt.kind {
 					continue
 				}
-				if a.Repair != tt.repair || a.Unfinished != tt.ours {
-					t.Errorf("%s %s: repair %v, unfinished %v; want %v, %v", a.Kind, a.Object, a.Repair, a.Unfinished, tt.repair, tt.ours)
+				if a.Repairs() != tt.repair || (a.Cause == plan.CauseUnfinished) != tt.ours {
+					t.Errorf("%s %s: repair %v, cause %s; want %v, unfinished %v", a.Kind, a.Object, a.Repairs(), a.Cause, tt.repair, tt.ours)
 				}
 				return
 			}
@@ -87,11 +87,11 @@ func TestOnlyDriftIsARepair(t *testing.T) {
 	}
 }
 
-func TestARepairIsNoPartOfTheDigest(t *testing.T) {
+func TestTheCauseIsPartOfTheDigest(t *testing.T) {
 	a := plan.Action{Instance: "prod", Binding: "b", Object: binding.AccountObject(), Kind: plan.Bind}
 	b := a
-	b.Repair, b.Unfinished = true, true
-	if got, want := (plan.Plan{Actions: []plan.Action{b}}).Digest(), (plan.Plan{Actions: []plan.Action{a}}).Digest(); got != want {
-		t.Errorf("digest %s, without it %s", got, want)
+	b.Cause = plan.CauseDrift
+	if got, want := (plan.Plan{Actions: []plan.Action{b}}).Digest(), (plan.Plan{Actions: []plan.Action{a}}).Digest(); got == want {
+		t.Errorf("digest %s with another cause too", got)
 	}
 }

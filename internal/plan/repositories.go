@@ -21,9 +21,20 @@ type image struct {
 	// memory is what we wrote last, under whichever binding, and own what is
 	// remembered under this one; nil if nothing.
 	memory, own *binding.RecordedImage
-	// obstacle says why the source cannot be linked as declared; empty if it
-	// can.
-	obstacle string
+	// obstacle is why the source cannot be linked as declared; zero if it can.
+	obstacle obstacle
+}
+
+// obstacle is what keeps a source from being linked.
+type obstacle struct {
+	cause Cause
+	// reason is for a person.
+	reason string
+}
+
+// forbids is the action that says so.
+func (o obstacle) forbids(changes []Change) Action {
+	return Action{Kind: Forbidden, Cause: o.cause, Reason: o.reason, Changes: changes}
 }
 
 // repositories plans the image repositories of a bound account. An absent list
@@ -123,17 +134,17 @@ func (m *maker) repository(r image) {
 	held := m.ownerSuspended(r)
 	switch {
 	case m.ownerBroken(r):
-		m.onImage(r, Action{Kind: Noop, Reason: m.brokenReason()})
+		m.onImage(r, Action{Kind: Noop, Cause: CauseFileBroken, Reason: m.brokenReason()})
 	case held != "":
-		m.onImage(r, Action{Kind: Noop, Reason: held})
+		m.onImage(r, Action{Kind: Noop, Cause: CauseSuspended, Reason: held})
 	case !m.in.Observation.Capabilities.ReadRepositories:
 		m.unreadRepository(r)
 	case !asked || st.Unknown != nil:
-		u := cmp.Or(st.Unknown, &binding.Unknown{Reason: "NotAsked", Message: "the registry was not asked"})
-		m.onImage(r, Action{Kind: Noop, Reason: unknownReason(*u)})
+		u := cmp.Or(st.Unknown, &binding.Unknown{Reason: binding.NotAsked, Message: "the registry was not asked"})
+		m.onImage(r, Action{Kind: Noop, Cause: causeOf(*u), Reason: unknownReason(*u)})
 		m.find(r.d, r.path+".image", finding.New(unknownCode(*u), fmt.Sprintf("%s: %s", r.name, u.Message)))
 	case !st.Exists:
-		m.onImage(r, Action{Kind: Forbidden, Reason: "image-repository-missing: the registry has no such image repository, and it is not made here"})
+		m.onImage(r, Action{Kind: Forbidden, Cause: CauseRepositoryMissing, Reason: "image-repository-missing: the registry has no such image repository, and it is not made here"})
 		m.find(r.d, r.path+".image", finding.New("image-repository-missing",
 			fmt.Sprintf("%s: the registry has no image repository %s", r.d.Name, r.name)))
 	case m.link(r):
@@ -153,7 +164,7 @@ func (m *maker) project(r *image) {
 		return
 	}
 	if r.d.Spec.Platform == binding.GitLab && state.Subgroup.Verdict == binding.Yes && r.Trigger == binding.Auto {
-		r.obstacle = "gitlab-subgroup-manual: the project lives in a subgroup, so only a manual trigger works"
+		r.obstacle = obstacle{CauseSubgroup, "gitlab-subgroup-manual: the project lives in a subgroup, so only a manual trigger works"}
 		m.find(r.d, r.path+".trigger", finding.New("gitlab-subgroup-manual", fmt.Sprintf(
 			"%s: GitLab says that %s lives in a subgroup; its trigger has to be manual", r.d.Name, r.Source)).As(finding.Error))
 	}
@@ -165,7 +176,7 @@ func (m *maker) project(r *image) {
 		if a.Question != "project-exists" {
 			code = answerCode(a)
 		}
-		r.obstacle = fmt.Sprintf("%s: the code host said no (%s)", code, a.Reason)
+		r.obstacle = obstacle{CauseHostRefused, fmt.Sprintf("%s: the code host said no (%s)", code, a.Reason)}
 		m.find(r.d, r.path+".source", finding.New(code, fmt.Sprintf("%s: %s", r.d.Name, a.Message)).As(finding.Error))
 	}
 }
@@ -192,26 +203,25 @@ func (m *maker) link(r image) bool {
 			return false
 		}
 	}
-	a.Repair = r.own != nil && r.own.Link != nil && len(linkChanges(r, r.own.Link)) == 0
 	switch {
-	case a.Repair:
-		a.Reason = "drift: it was linked as declared and is not any more"
+	case r.linkedByUs():
+		a.Cause, a.Reason = CauseDrift, "drift: it was linked as declared and is not any more"
 	case a.Kind == Link:
-		a.Reason = "declared and not linked"
+		a.Cause, a.Reason = CauseAbsent, "declared and not linked"
 	case r.memory == nil && r.looksOnly():
-		a.Reason = "linked otherwise than declared"
+		a.Cause, a.Reason = CauseDiffers, "linked otherwise than declared"
 	case r.memory == nil:
-		a.Reason = "linked by somebody else; the declaration allows to replace it (adopt: true)"
+		a.Cause, a.Reason = CauseForeign, "linked by somebody else; the declaration allows to replace it (adopt: true)"
 	default:
-		a.Reason = "the declaration changed"
+		a.Cause, a.Reason = CauseDeclarationChanged, "the declaration changed"
 	}
 	switch caps := m.in.Observation.Capabilities; {
-	case a.Repair && r.d.Spec.DriftPolicy == binding.Report && !r.looksOnly():
-		m.onImage(r, Action{Kind: Noop, Reported: true, Reason: "drift: the source is not as it was linked; reported and not corrected (driftPolicy Report)"})
+	case a.Repairs() && r.d.Spec.DriftPolicy == binding.Report && !r.looksOnly():
+		m.onImage(r, Action{Kind: Noop, Cause: CauseDrift, Reason: "drift: the source is not as it was linked; reported and not corrected (driftPolicy Report)"})
 		m.find(r.d, r.path, finding.New("drift", fmt.Sprintf("%s: the source of %s is not as it was linked", r.d.Name, r.name)))
 		return false
-	case r.obstacle != "":
-		m.onImage(r, Action{Kind: Forbidden, Reason: r.obstacle, Changes: changes})
+	case r.obstacle.cause != "":
+		m.onImage(r, r.obstacle.forbids(changes))
 		return false
 	case !caps.LinkRepositories:
 		a.Kind, a.Steps = Manual, m.linkSteps(r.name, want, r.Rules)
@@ -223,21 +233,26 @@ func (m *maker) link(r image) bool {
 	return a.Kind != Manual && a.Kind != Forbidden
 }
 
+// linkedByUs says that what is declared is what we linked last.
+func (r image) linkedByUs() bool {
+	return r.own != nil && r.own.Link != nil && len(linkChanges(r, r.own.Link)) == 0
+}
+
 // linked plans an image repository whose source is as declared: we may not
 // know yet that it is ours.
 func (m *maker) linked(r image) {
-	if r.own != nil && r.own.Link != nil && len(linkChanges(r, r.own.Link)) == 0 {
-		m.onImage(r, Action{Kind: Noop, Reason: "linked as declared", Settled: true})
+	if r.linkedByUs() {
+		m.onImage(r, Action{Kind: Noop, Cause: CauseSettled, Reason: "linked as declared"})
 		return
 	}
 	want := wantedLink(r)
-	m.onImage(r, Action{Kind: Adopt, Reason: "linked already, as declared", Target: Target{Link: &want}})
+	m.onImage(r, Action{Kind: Adopt, Cause: CauseAlreadyThere, Reason: "linked already, as declared", Target: Target{Link: &want}})
 }
 
 // foreign refuses to replace a link that was never ours.
 func (m *maker) foreign(r image, a Action) {
 	m.onImage(r, Action{
-		Kind: Forbidden, Changes: a.Changes,
+		Kind: Forbidden, Cause: CauseAdoptRequired, Changes: a.Changes,
 		Reason: "adopt-required: the image repository has another source that was never ours",
 	})
 	m.find(r.d, r.path+".image", finding.New("adopt-required", fmt.Sprintf(
@@ -297,11 +312,11 @@ func linkChanges(r image, link *binding.Link) []Change {
 // what a person confirmed is all that is known.
 func (m *maker) unreadRepository(r image) {
 	if r.memory != nil && r.memory.Link != nil && len(linkChanges(r, r.memory.Link)) == 0 && rulesRecorded(r) {
-		m.onImage(r, Action{Kind: Noop, Reason: "linked as declared, as a person confirmed", Settled: true})
+		m.onImage(r, Action{Kind: Noop, Cause: CauseConfirmed, Reason: "linked as declared, as a person confirmed"})
 		return
 	}
-	if r.obstacle != "" {
-		m.onImage(r, Action{Kind: Forbidden, Reason: r.obstacle})
+	if r.obstacle.cause != "" {
+		m.onImage(r, r.obstacle.forbids(nil))
 		return
 	}
 	want := wantedLink(r)
@@ -310,7 +325,7 @@ func (m *maker) unreadRepository(r image) {
 		have = r.memory.Link
 	}
 	m.onImage(r, Action{
-		Kind: Manual, Changes: linkChanges(r, have), Target: Target{Link: &want},
+		Kind: Manual, Cause: CauseNotConfirmed, Changes: linkChanges(r, have), Target: Target{Link: &want},
 		Reason: "no person has confirmed this link yet" + m.because("readRepositories"),
 		Steps:  m.linkSteps(r.name, want, r.Rules),
 	})

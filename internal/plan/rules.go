@@ -69,22 +69,22 @@ func (r image) observed(rule binding.BuildRule) *binding.ObservedRule {
 func (m *maker) rule(r image, rule binding.BuildRule) {
 	have := r.observed(rule)
 	to := binding.NormalDockerfile(rule.Dockerfile)
-	a := Action{Kind: AddRule, Reason: "declared and not there", Changes: []Change{{"dockerfile", "", to}}}
-	a.Repair = r.own != nil && r.own.Dockerfiles[rule.Key()] == to
+	a := Action{Kind: AddRule, Cause: CauseAbsent, Reason: "declared and not there", Changes: []Change{{"dockerfile", "", to}}}
+	drifted := r.own != nil && r.own.Dockerfiles[rule.Key()] == to
 	a.Target.Rule = binding.ObservedRule{BuildRule: rule}
 	p := takeRule
 	switch {
 	case have != nil && have.Same(rule):
 		if r.own == nil || !slices.Contains(r.own.RuleKeys, rule.Key()) {
-			a.Kind, a.Reason, a.Changes, a.Target.Rule, a.Repair = Adopt, "there already, as declared", nil, *have, false
+			a.Kind, a.Cause, a.Reason, a.Changes, a.Target.Rule = Adopt, CauseAlreadyThere, "there already, as declared", nil, *have
 			m.onRule(r, p, a)
 		}
 		return
 	case have != nil:
 		p = changeRule
-		a.Kind, a.Reason, a.Target.Rule.ID = ChangeRule, "the declaration changed", have.ID
+		a.Kind, a.Cause, a.Reason, a.Target.Rule.ID = ChangeRule, CauseDeclarationChanged, "the declaration changed", have.ID
 		if !r.remembers(rule.Key()) && r.looksOnly() {
-			a.Reason = "there otherwise than declared"
+			a.Cause, a.Reason = CauseDiffers, "there otherwise than declared"
 		}
 		a.Changes[0].From = binding.NormalDockerfile(have.Dockerfile)
 		if !r.remembers(rule.Key()) && !r.d.Spec.Adopt && !r.looksOnly() {
@@ -92,10 +92,10 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 			return
 		}
 	}
-	if a.Repair {
-		a.Reason = "drift: somebody changed or removed it"
+	if drifted {
+		a.Cause, a.Reason = CauseDrift, "drift: somebody changed or removed it"
 		if r.d.Spec.DriftPolicy == binding.Report && !r.looksOnly() {
-			m.onRule(r, p, Action{Kind: Noop, Reported: true, Target: a.Target, Reason: a.Reason + "; reported and not corrected (driftPolicy Report)"})
+			m.onRule(r, p, Action{Kind: Noop, Cause: CauseDrift, Target: a.Target, Reason: a.Reason + "; reported and not corrected (driftPolicy Report)"})
 			m.find(r.d, r.path+".rules", finding.New("drift", fmt.Sprintf(
 				"%s: the build rule %s of %s was changed or removed", r.d.Name, rule.Key(), r.name)))
 			return
@@ -116,7 +116,7 @@ func (m *maker) onRule(r image, p phase, a Action) {
 }
 
 func (m *maker) foreignRule(r image, a Action) {
-	a.Kind, a.Repair, a.Reason = Forbidden, false, "adopt-required: a build rule of the same branch or tag and image tag was never ours"
+	a.Kind, a.Cause, a.Reason = Forbidden, CauseAdoptRequired, "adopt-required: a build rule of the same branch or tag and image tag was never ours"
 	m.onRule(r, changeRule, a)
 	m.find(r.d, r.path+".rules", finding.New("adopt-required", fmt.Sprintf(
 		"%s: the build rule %s of %s has dockerfile %q, declared is %q, and it was not made by us",

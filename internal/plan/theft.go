@@ -85,7 +85,7 @@ func (m *maker) moved(s subject) bool {
 	}
 	path, f := movedFinding(s.d, "was applied with", from)
 	m.find(s.d, path, f)
-	m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Forbidden, Reason: codeMoved + ": " + f.Message})
+	m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseSecretTarget, Reason: codeMoved + ": " + f.Message})
 	return true
 }
 

@@ -16,17 +16,17 @@ import (
 func (m *maker) tokenKnown(s subject) bool {
 	u := s.token.Unknown
 	if !s.tokenAsked {
-		u = &binding.Unknown{Reason: "NotAsked", Message: "the secret store was not asked"}
+		u = &binding.Unknown{Reason: binding.NotAsked, Message: "the secret store was not asked"}
 	}
 	if u == nil {
 		return true
 	}
 	if u.Reason == binding.NotObserved {
-		m.noop(s, unknownReason(*u))
+		m.noop(s, causeOf(*u), unknownReason(*u))
 		m.find(s.d, "spec.token", finding.New(unknownCode(*u), fmt.Sprintf("%s: %s", s.d.Name, u.Message)))
 		return false
 	}
-	m.noop(s, "secret unavailable ("+u.Reason+"): kept as it is")
+	m.noop(s, CauseSecretUnavailable, "secret unavailable ("+u.Reason+"): kept as it is")
 	m.find(s.d, "spec.token", finding.New("secret-unavailable", fmt.Sprintf("%s: %s", s.d.Name, u.Message)))
 	return false
 }
@@ -41,14 +41,14 @@ func (m *maker) tokenBlocks(s subject) bool {
 		return true
 	}
 	if s.refusedBefore() {
-		m.noop(s, fmt.Sprintf("token-refused: version %d of the token was refused; waits for a newer one", s.token.Version))
+		m.noop(s, CauseTokenRefused, fmt.Sprintf("token-refused: version %d of the token was refused; waits for a newer one", s.token.Version))
 		m.find(s.d, "spec.token", finding.New("token-refused",
 			fmt.Sprintf("%s: version %d of %s was refused; a newer version is waited for", s.d.Name, s.token.Version, unpinned(s.d.Spec.Token.Vault))))
 		return true
 	}
 	if end, source := tokenEnd(s); !end.IsZero() && m.in.Now.After(end) {
 		m.act(s, takeAccount, Action{
-			Object: binding.AccountObject(), Kind: Forbidden,
+			Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseTokenExpired,
 			Reason: fmt.Sprintf("token-expiry: the token ended on %s (told by: %s); it would be bound to no use", binding.DateOf(end), source),
 		})
 		return true
@@ -78,7 +78,7 @@ func (m *maker) answersForbid(s subject) bool {
 	for _, a := range s.token.Answers {
 		if a.Verdict == binding.No {
 			m.act(s, takeAccount, Action{
-				Object: binding.AccountObject(), Kind: Forbidden,
+				Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseHostRefused,
 				Reason: fmt.Sprintf("%s: the code host said no (%s)", answerCode(a), a.Reason),
 			})
 			return true

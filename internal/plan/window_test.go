@@ -291,9 +291,13 @@ func TestWhatAClosedWindowLetsThrough(t *testing.T) {
 	restoring := []plan.Kind{plan.Bind, plan.Link, plan.AddRule}
 	never := []plan.Kind{plan.Adopt, plan.Noop, plan.Forbidden}
 	for _, kind := range kinds {
-		for _, repair := range []bool{false, true} {
+		for _, cause := range plan.Causes() {
+			if cause == plan.CauseUnfinished {
+				continue
+			}
+			repair := cause == plan.CauseDrift
 			for _, let := range []bool{false, true} {
-				a := plan.Action{Kind: kind, Repair: repair}
+				a := plan.Action{Kind: kind, Cause: cause}
 				through := repair && let && slices.Contains(restoring, kind)
 				want := !through && !slices.Contains(never, kind)
 				if got := a.Waits(plan.Windows{LetRepairsThrough: let}); got != want {
@@ -301,7 +305,7 @@ func TestWhatAClosedWindowLetsThrough(t *testing.T) {
 				}
 			}
 		}
-		if a := (plan.Action{Kind: kind, Unfinished: true}); a.Waits(plan.Windows{}) {
+		if a := (plan.Action{Kind: kind, Cause: plan.CauseUnfinished}); a.Waits(plan.Windows{}) {
 			t.Errorf("%s that ends what we began waits", kind)
 		}
 	}

@@ -91,7 +91,7 @@ func (x *run) act(ctx context.Context, i int) (outcome Outcome) {
 	}()
 	var glass *BreakGlass
 	if outcome.State, glass = x.hindrance(ctx, a); outcome.State != "" {
-		if a.Contested {
+		if a.Cause == plan.CauseFlapping {
 			x.noted(&outcome, x.contested(context.WithoutCancel(ctx), a))
 		}
 		return outcome
@@ -112,7 +112,7 @@ func (x *run) act(ctx context.Context, i int) (outcome Outcome) {
 		x.failed[a.Binding] = true
 		x.mu.Unlock()
 	}
-	if a.Repair && outcome.State == Done {
+	if a.Repairs() && outcome.State == Done {
 		x.noted(&outcome, x.repaired(context.WithoutCancel(ctx), a))
 	}
 	x.history(context.WithoutCancel(ctx), &outcome, glass)
@@ -219,7 +219,7 @@ func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
 	before := x.before(a)
 	intent := binding.Intent{
 		Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Action: string(kind), Object: a.Object,
-		LetGo: a.Kind == plan.Rebind || a.Unfinished, Link: a.Target.Link, TokenVersion: a.Target.TokenVersion, TokenFingerprint: a.Target.TokenFingerprint,
+		LetGo: a.Kind == plan.Rebind || a.Cause == plan.CauseUnfinished, Link: a.Target.Link, TokenVersion: a.Target.TokenVersion, TokenFingerprint: a.Target.TokenFingerprint,
 	}
 	if before != nil {
 		intent.Record = *before
@@ -364,7 +364,7 @@ func retryAfter(err error) time.Duration {
 // answer that might come later.
 func incomplete(obs binding.Observation) bool {
 	passing := func(u *binding.Unknown) bool {
-		return u != nil && !u.Certain && u.Reason != "NotCapable" && u.Reason != "Offline"
+		return u != nil && !u.Certain && u.Reason != binding.NotCapable && u.Reason != binding.Offline
 	}
 	if passing(obs.Unknown) {
 		return true

@@ -22,7 +22,7 @@ func (v view) bound() binding.Condition {
 	switch {
 	case unknown != nil && v.unseen(o):
 		return is(binding.Unclear, unknown.Reason, unknown.Message)
-	case unknown != nil && unknown.Reason == "NotCapable" && o.State == Kept && o.Action.Kind == plan.Noop:
+	case unknown != nil && unknown.Reason == binding.NotCapable && o.State == Kept && o.Action.Kind == plan.Noop:
 		return is(binding.True, ReasonConfirmed, o.Action.Reason)
 	case unknown != nil && o.State == Waiting:
 		reason, message := v.awaits(o)
@@ -35,7 +35,7 @@ func (v view) bound() binding.Condition {
 		return is(binding.False, ReasonFailed, o.Err.Error())
 	case state.Account == nil:
 		return is(binding.False, ReasonNotBound, v.declared.Spec.Platform.Title()+" is not bound"+because(o))
-	case planned && o.State == Kept && o.Action.Settled:
+	case planned && o.State == Kept && o.Action.Settled():
 		return is(binding.True, ReasonAsDeclared, "bound as declared")
 	case !sameAccount(wantedAccount(v.declared.Spec), *state.Account):
 		return is(binding.False, ReasonOtherAccount, fmt.Sprintf("%s is bound to %q%s",
@@ -47,7 +47,7 @@ func (v view) bound() binding.Condition {
 // unseen says that a binding is only looked at and this cannot be: no person
 // confirmed it to us either.
 func (v view) unseen(o Outcome) bool {
-	return v.declared.Spec.Observed() && !o.Action.Settled
+	return v.declared.Spec.Observed() && !o.Action.Settled()
 }
 
 // boundByOutcome is the condition that follows from what was done to the
@@ -153,7 +153,7 @@ func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of ver
 	case unknown == nil:
 		return verdict{}, false
 	case v.unseen(o):
-	case unknown.Reason == "NotCapable" && (!planned || o.Action.Kind == plan.Noop):
+	case unknown.Reason == binding.NotCapable && (!planned || o.Action.Kind == plan.Noop):
 		return verdict{status: binding.True}, true
 	}
 	return verdict{binding.Unclear, unknown.Reason, object.String() + ": " + unknown.Message}, true

@@ -200,7 +200,7 @@ func (v view) awaitingAuthorization() binding.Condition {
 // where they are.
 func (v view) contested() (c binding.Condition, is bool) {
 	for _, o := range v.outcomes {
-		if o.Action.Contested {
+		if o.Action.Cause == plan.CauseFlapping {
 			return condition(binding.Contested, binding.True, ReasonRepairDoesNotHold, o.Action.Reason), true
 		}
 	}

@@ -107,7 +107,7 @@ func (ob *Observer) ObserveEach(ctx context.Context, desireds []Desired, records
 	l := newLook(ob, slices.Concat(declared...), records)
 	tokens := make([]map[string]*tokenLook, len(desireds))
 	if depth == Offline {
-		l.seen.Unknown = &binding.Unknown{Reason: "Offline", Message: "nothing was asked: the plan was made offline"}
+		l.seen.Unknown = &binding.Unknown{Reason: binding.Offline, Message: "nothing was asked: the plan was made offline"}
 	} else {
 		l.goSafely(func() { l.registry(ctx) })
 	}
@@ -177,7 +177,7 @@ type tokenLook struct {
 
 // unasked is what is known of a thing before it is asked for.
 func unasked() *binding.Unknown {
-	return &binding.Unknown{Reason: "NotAsked", Message: "it was not asked"}
+	return &binding.Unknown{Reason: binding.NotAsked, Message: "it was not asked"}
 }
 
 // newTokenLook begins with everything unknown, as newLook does.
@@ -371,7 +371,7 @@ func incapable(can binding.Capabilities, capability string) *binding.Unknown {
 	if why := can.Reasons[capability]; why != "" {
 		message += ": " + why
 	}
-	return &binding.Unknown{Reason: "NotCapable", Message: message}
+	return &binding.Unknown{Reason: binding.NotCapable, Message: message}
 }
 
 // errFault marks a panic that was caught.

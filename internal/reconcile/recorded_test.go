@@ -54,7 +54,7 @@ func sighting(t *testing.T, r *reconcile.Reconciler) *reconcile.Sighting {
 func kinds(p plan.Plan) map[string]plan.Kind {
 	all := map[string]plan.Kind{}
 	for _, a := range p.Actions {
-		if !a.Settled {
+		if !a.Settled() {
 			all[a.Binding+" "+a.Object.String()] = a.Kind
 		}
 	}

@@ -65,7 +65,7 @@ func (x *run) waitsOf(actions []plan.Action, before binding.Effort) (now []bindi
 		case w.Since.IsZero():
 		case x.unsure(a):
 			now = append(now, w)
-		case a.Settled || a.Kind == plan.Adopt:
+		case a.Settled() || a.Kind == plan.Adopt:
 			a.Kind = plan.Kind(w.Action)
 			news = append(news, Event{Kind: StepDone, Action: a, Since: w.Since})
 		}
@@ -91,7 +91,7 @@ func (x *run) unsure(a plan.Action) bool {
 	if d := a.Target.Declaration; d != nil && (d.Spec.Observed() || d.Spec.Suspend.Active(now)) || slices.ContainsFunc(x.suspensions, held) {
 		return false
 	}
-	return a.Kind == plan.Forbidden || a.Kind == plan.Noop && !a.Settled
+	return a.Kind == plan.Forbidden || a.Kind == plan.Noop && !a.Settled()
 }
 
 // tellStep tells whoever listens, and the history, of a person's step.

@@ -17,7 +17,8 @@ type DaemonPlan struct {
 	// Files are those that declare something.
 	Files   []string      `json:"files"`
 	Actions []plan.Action `json:"actions"`
-	// Settled says of each action what plan.Action keeps to itself.
+	// Settled says of each action whether all is as declared. Earlier versions
+	// read it in place of the cause.
 	Settled  []bool            `json:"settled"`
 	Findings []finding.Finding `json:"findings"`
 }
@@ -27,7 +28,7 @@ func NewDaemonPlan(p plan.Plan, d DaemonPlan) DaemonPlan {
 	d.Actions, d.Findings, d.Files = some(p.Actions), some(p.Findings), some(d.Files)
 	d.Settled = make([]bool, len(p.Actions))
 	for i, a := range p.Actions {
-		d.Settled[i] = a.Settled
+		d.Settled[i] = a.Settled()
 	}
 	return d
 }
@@ -37,7 +38,9 @@ func NewDaemonPlan(p plan.Plan, d DaemonPlan) DaemonPlan {
 func (d DaemonPlan) Document() Document {
 	p := plan.Plan{Actions: d.Actions, Findings: d.Findings}
 	for i := range p.Actions {
-		p.Actions[i].Settled = i < len(d.Settled) && d.Settled[i]
+		if a := &p.Actions[i]; a.Cause == "" && i < len(d.Settled) && d.Settled[i] {
+			a.Cause = plan.CauseSettled // A daemon of an earlier version names no causes.
+		}
 	}
 	return Document{Plan: &p, Files: d.Files, Basis: Basis{Depth: d.Depth, Revision: d.Revision, Made: d.Made}}
 }

@@ -87,7 +87,7 @@ func TestWhatADaemonTellsGolden(t *testing.T) {
 
 func writeDaemonPlan(w io.Writer, f report.Format) error {
 	p := plan.Plan{Actions: []plan.Action{
-		{Instance: "prod", Binding: "web", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Noop, Reason: "bound as declared", Settled: true},
+		{Instance: "prod", Binding: "web", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Noop, Cause: plan.CauseSettled, Reason: "bound as declared"},
 	}}
 	d := report.NewDaemonPlan(p, report.DaemonPlan{Made: atHour(5), Revision: "4be1", Depth: report.Preflight})
 	return report.Write(w, f, d.Document(), report.Options{})

@@ -28,7 +28,7 @@ func documents() map[string]report.Document {
 		Path: "spec.address", Message: "the address is http://x\nnot HTTPS", Rule: "policy/https.cue:3: HTTPS only.",
 	})
 	p.Actions = append(p.Actions, plan.Action{
-		Instance: "test-beijing", Binding: "kept", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Noop,
+		Instance: "test-beijing", Binding: "kept", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Noop, Cause: plan.CauseRetained,
 		Reason: "deletion-policy-retain: bound, not declared any more, and kept",
 	})
 	empty := plan.Plan{}

@@ -46,6 +46,7 @@ type action struct {
 	Platform binding.Platform `json:"platform"`
 	Object   binding.Object   `json:"object"`
 	Kind     plan.Kind        `json:"action"`
+	Cause    plan.Cause       `json:"cause,omitempty"`
 	Reason   string           `json:"reason"`
 	Changes  []plan.Change    `json:"changes"`
 	Steps    []string         `json:"steps"`
@@ -158,7 +159,7 @@ func newActions(actions []plan.Action) []action {
 	for _, a := range actions {
 		list = append(list, action{
 			Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
-			Reason: a.Reason, Changes: some(a.Changes), Steps: some(a.Steps), Safety: a.Safety,
+			Cause: a.Cause, Reason: a.Reason, Changes: some(a.Changes), Steps: some(a.Steps), Safety: a.Safety,
 			Since: a.Since, Due: a.Due,
 		})
 	}

@@ -134,7 +134,7 @@ func (m *markdown) plan(p plan.Plan, depth Depth) {
 			switch {
 			case a.Kind != plan.Noop:
 				rows = append(rows, m.action(a))
-			case !a.Settled:
+			case !a.Settled():
 				kept = append(kept, m.noop(a))
 			case m.full:
 				settled = append(settled, m.noop(a))

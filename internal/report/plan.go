@@ -93,7 +93,7 @@ func (p *page) notCompared(pl plan.Plan) {
 	for _, a := range pl.Actions {
 		reason := a.Reason
 		switch {
-		case a.Kind == plan.Noop && strings.Contains(reason, "(Offline)"):
+		case a.Kind == plan.Noop && a.Cause == plan.CauseOffline:
 			reason = "not compared"
 		case a.Kind == plan.Noop:
 			reason = "not compared; " + reason
@@ -151,7 +151,7 @@ func (p *page) kept(pl plan.Plan) {
 func keptOf(pl plan.Plan) []plan.Action {
 	var kept []plan.Action
 	for _, a := range pl.Actions {
-		if a.Kind == plan.Noop && !a.Settled && !a.Unknown() {
+		if a.Kind == plan.Noop && !a.Settled() && !a.Unknown() {
 			kept = append(kept, a)
 		}
 	}
@@ -312,5 +312,5 @@ func planSummary(pl plan.Plan) string {
 
 // allSettled says whether everything is as declared.
 func allSettled(pl plan.Plan) bool {
-	return !slices.ContainsFunc(pl.Actions, func(a plan.Action) bool { return !a.Settled })
+	return !slices.ContainsFunc(pl.Actions, func(a plan.Action) bool { return !a.Settled() })
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
@@ -75,6 +76,9 @@ func ReadPlanFile(r io.Reader) (PlanFile, error) {
 	if err := decoder.Decode(&o); err != nil {
 		return PlanFile{}, fmt.Errorf("%w: %w", ErrNotPlanFile, err)
 	}
+	if slices.ContainsFunc(o.Plan.Actions, func(a action) bool { return a.Cause == "" }) {
+		return PlanFile{}, errors.New("an earlier version wrote it, without the causes of its actions; make it again: reconciler plan --out FILE")
+	}
 	f := PlanFile{
 		Plan: o.Plan.plan(), Revision: o.Revision, Observation: o.Observation,
 		Basis: Basis{Depth: o.Plan.Depth, Observed: o.Plan.Observed, Base: o.Base, Head: o.Head},
@@ -96,7 +100,7 @@ func (o planObject) plan() plan.Plan {
 	for _, a := range o.Actions {
 		p.Actions = append(p.Actions, plan.Action{
 			Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
-			Reason: a.Reason, Changes: a.Changes, Steps: a.Steps, Safety: a.Safety,
+			Cause: a.Cause, Reason: a.Reason, Changes: a.Changes, Steps: a.Steps, Safety: a.Safety,
 			Since: a.Since, Due: a.Due,
 		})
 	}

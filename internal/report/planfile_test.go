@@ -21,10 +21,10 @@ func aPlanFile() report.PlanFile {
 		Plan: plan.Plan{
 			Actions: []plan.Action{
 				{
-					Instance: "i", Binding: "b", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Bind, Reason: "declared \x1b[31m",
+					Instance: "i", Binding: "b", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Bind, Cause: plan.CauseAbsent, Reason: "declared \x1b[31m",
 					Changes: []plan.Change{{Field: "username", To: "ci-bot"}}, Steps: []string{"one", "two"},
 				},
-				{Instance: "i", Binding: "c", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Forbidden, Reason: "no", Safety: true},
+				{Instance: "i", Binding: "c", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Forbidden, Cause: plan.CauseEmptySnapshot, Reason: "no", Safety: true},
 			},
 			Findings: []finding.Finding{finding.New("drift", "a word").At("a.yaml", 3, 1)},
 		},
@@ -68,6 +68,8 @@ func TestWhatIsNoPlanFileIsRefused(t *testing.T) {
 		"another field":   {strings.Replace(good, `"revision"`, `"token": "x", "revision"`, 1), "unknown field"},
 		"no revision":     {strings.Replace(good, `"revision": "4be1"`, `"revision": ""`, 1), "it has no revision"},
 		"another action":  {strings.Replace(good, `"action": "bind"`, `"action": "unbind"`, 1), "its digest is not that of its actions"},
+		"an earlier one":  {strings.Replace(good, `"cause": "empty-snapshot",`, "", 1), "an earlier version wrote it"},
+		"another cause":   {strings.Replace(good, `"cause": "absent"`, `"cause": "drift"`, 1), "its digest is not that of its actions"},
 		"another digest":  {strings.Replace(good, `"digest": "sha256:`, `"digest": "sha256:0`, 1), "its digest is not that of its actions"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +95,7 @@ func TestPlanFileSchemaHasTheFieldsOfTheFile(t *testing.T) {
 
 func TestPlanDifferenceTellsEachKindOfDifference(t *testing.T) {
 	was, is := aPlanFile().Plan, aPlanFile().Plan
-	is.Actions = []plan.Action{is.Actions[0], {Instance: "j", Binding: "d", Platform: binding.GitLab, Object: binding.RepositoryObject("n/a"), Kind: plan.Link, Reason: "new"}}
+	is.Actions = []plan.Action{is.Actions[0], {Instance: "j", Binding: "d", Platform: binding.GitLab, Object: binding.RepositoryObject("n/a"), Kind: plan.Link, Cause: plan.CauseAbsent, Reason: "new"}}
 	is.Actions[0].Kind = plan.Rebind
 	is.Actions[0].Changes = []plan.Change{{Field: "username", From: "old", To: "ci-bot"}, {Field: "address", From: "gone"}}
 	var out bytes.Buffer

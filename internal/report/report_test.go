@@ -30,11 +30,11 @@ func offlinePlan() plan.Plan {
 		Findings: []finding.Finding{finding.New("token-expiry", "the token ends in 7 days, on 2026-11-29").At("payments.yaml", 9, 5).As(finding.Warning)},
 		Actions: []plan.Action{
 			{
-				Instance: "prod", Binding: "payments", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Noop,
+				Instance: "prod", Binding: "payments", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Noop, Cause: plan.CauseOffline,
 				Reason: "unknown (Offline): nothing is planned until it is known",
 			},
 			{
-				Instance: "prod", Binding: "twice\x1b[31m", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Forbidden,
+				Instance: "prod", Binding: "twice\x1b[31m", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Forbidden, Cause: plan.CauseNotUnique,
 				Reason: "binding-unique: another declaration claims GitHub of this instance too",
 			},
 		},
@@ -79,12 +79,12 @@ func samplePlan() plan.Plan {
 		Findings: findings()[:1],
 		Actions: []plan.Action{
 			{
-				Instance: "prod-hangzhou", Binding: "old", Platform: binding.Codeup, Object: binding.AccountObject(), Kind: plan.Unbind,
+				Instance: "prod-hangzhou", Binding: "old", Platform: binding.Codeup, Object: binding.AccountObject(), Kind: plan.Unbind, Cause: plan.CauseUndeclared,
 				Reason:  "not declared any more (deletionPolicy Unbind)",
 				Changes: []plan.Change{{Field: "username", From: "clone-user"}},
 			},
 			{
-				Instance: "prod-hangzhou", Binding: "payments", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Rebind,
+				Instance: "prod-hangzhou", Binding: "payments", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Rebind, Cause: plan.CauseTokenVersion,
 				Reason:  "the secret store has another version of the token",
 				Changes: []plan.Change{{Field: "token version", From: "3", To: "4"}, {Field: "username", From: "机器人", To: "bot"}},
 				Steps: []string{
@@ -93,21 +93,21 @@ func samplePlan() plan.Plan {
 				},
 			},
 			{
-				Instance: "prod-hangzhou", Binding: "payments", Platform: binding.GitLab, Object: binding.RepositoryObject("payments/api"), Kind: plan.Noop,
+				Instance: "prod-hangzhou", Binding: "payments", Platform: binding.GitLab, Object: binding.RepositoryObject("payments/api"), Kind: plan.Noop, Cause: plan.CauseSuspended,
 				Reason: "suspended until 2026-12-24 by payments: release freeze",
 			},
 			{
 				Instance: "prod-hangzhou", Binding: "payments", Platform: binding.GitLab,
-				Object: binding.RuleObject("payments/api", binding.BuildRule{Branch: "main", ImageTag: "latest"}), Kind: plan.AddRule, Reason: "declared and not there",
+				Object: binding.RuleObject("payments/api", binding.BuildRule{Branch: "main", ImageTag: "latest"}), Kind: plan.AddRule, Cause: plan.CauseAbsent, Reason: "declared and not there",
 				Changes: []plan.Change{{Field: "dockerfile", To: "/Dockerfile"}},
 			},
 			{
-				Instance: "test\x1b]0;evil\x07-beijing", Binding: "web", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Authorize,
+				Instance: "test\x1b]0;evil\x07-beijing", Binding: "web", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Authorize, Cause: plan.CauseAbsent,
 				Reason: "GitHub is declared and not bound", Changes: []plan.Change{{Field: "username", To: "octo\u202e"}},
 				Steps: []string{"Sign in to GitHub as octo"},
 			},
 			{
-				Instance: "test-beijing", Binding: "old", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Forbidden, Safety: true,
+				Instance: "test-beijing", Binding: "old", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Forbidden, Cause: plan.CauseThreshold, Safety: true,
 				Reason: "empty-snapshot: the snapshot declares nothing at all, and that would remove what is ours; to allow it: reconciler apply --unsafe-allow-deletions",
 			},
 		},
@@ -179,29 +179,29 @@ func TestGoldenReports(t *testing.T) {
 }
 
 func TestPlanSaysWhyNothingChanges(t *testing.T) {
-	noop := func(reason string, settled bool) plan.Plan {
+	noop := func(reason string, cause plan.Cause) plan.Plan {
 		return plan.Plan{Actions: []plan.Action{{
-			Instance: "prod", Binding: "a", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Noop, Reason: reason, Settled: settled,
+			Instance: "prod", Binding: "a", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Noop, Cause: cause, Reason: reason,
 		}}}
 	}
 	var many plan.Plan
 	for range 22 {
-		many.Actions = append(many.Actions, noop("retained", false).Actions...)
+		many.Actions = append(many.Actions, noop("retained", plan.CauseRetained).Actions...)
 	}
 	for name, tt := range map[string]struct {
 		plan plan.Plan
 		want string
 	}{
-		"all as declared": {noop("bound as declared", true), "No changes. The registry matches the declarations.\n"},
+		"all as declared": {noop("bound as declared", plan.CauseSettled), "No changes. The registry matches the declarations.\n"},
 		"something is kept": {
-			noop("deletionPolicy Retain", false),
+			noop("deletionPolicy Retain", plan.CauseRetained),
 			"Kept as it is: 1 object\n  prod: a (GitLab account): deletionPolicy Retain\n\nNo changes. Something is kept as it is, for the reason told.\n",
 		},
 		"much is kept": {
 			many, "Kept as it is: 22 objects\n" + strings.Repeat("  prod: a (GitLab account): retained\n", 20) +
 				"  … 2 objects more (--full shows all)\n\nNo changes. Something is kept as it is, for the reason told.\n",
 		},
-		"something is unknown": {noop("unknown (Timeout): x", false), "No changes. Something is kept as it is; --full shows why.\n"},
+		"something is unknown": {noop("unknown (Timeout): x", plan.CauseUnknown), "No changes. Something is kept as it is; --full shows why.\n"},
 		"nothing declared":     {plan.Plan{}, "No changes. Nothing is declared.\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -260,7 +260,7 @@ func TestNothingEscapesToTheTerminal(t *testing.T) {
 	var out bytes.Buffer
 	f := finding.New("drift", evil).At(evil, 1, 1).In(evil)
 	p := plan.Plan{Findings: []finding.Finding{f}, Actions: []plan.Action{{
-		Instance: evil, Binding: evil, Object: binding.Object{Kind: binding.ObjectRule, Image: evil, Rule: evil}, Kind: plan.Manual, Reason: evil, Platform: binding.Platform(evil),
+		Instance: evil, Binding: evil, Object: binding.Object{Kind: binding.ObjectRule, Image: evil, Rule: evil}, Kind: plan.Manual, Cause: plan.CauseAbsent, Reason: evil, Platform: binding.Platform(evil),
 		Changes: []plan.Change{{Field: evil, From: evil, To: evil}}, Steps: []string{evil},
 	}}}
 	s := binding.Status{

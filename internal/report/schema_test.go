@@ -131,6 +131,32 @@ type timedAction struct {
 	Due   string `json:"due"`
 }
 
+func TestTheSchemaOfAPlanListsEveryCauseAndKind(t *testing.T) {
+	var published struct {
+		Defs struct {
+			Action struct {
+				Properties struct {
+					Action struct{ Enum []plan.Kind }
+					Cause  struct{ Enum []plan.Cause }
+				}
+			}
+		} `json:"$defs"`
+	}
+	data, err := os.ReadFile("../../docs/schema/plan.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &published); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(plan.Causes(), published.Defs.Action.Properties.Cause.Enum); diff != "" {
+		t.Errorf("causes (-type +schema)\n%s", diff)
+	}
+	if diff := cmp.Diff(plan.Kinds(), published.Defs.Action.Properties.Action.Enum); diff != "" {
+		t.Errorf("kinds (-type +schema)\n%s", diff)
+	}
+}
+
 func TestPublishedSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
 	sorted := cmp.Transformer("set", func(names []string) map[string]bool {
 		set := map[string]bool{}

@@ -14,7 +14,7 @@ import (
 func TestSummaryOfAPlanWithErrorsDoesNotSayThatAllMatches(t *testing.T) {
 	for name, p := range map[string]plan.Plan{
 		"nothing could be planned": {},
-		"the rest is as declared":  {Actions: []plan.Action{{Instance: "prod", Binding: "a", Object: binding.AccountObject(), Kind: plan.Noop, Settled: true}}},
+		"the rest is as declared":  {Actions: []plan.Action{{Instance: "prod", Binding: "a", Object: binding.AccountObject(), Kind: plan.Noop, Cause: plan.CauseSettled}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p.Findings = []finding.Finding{finding.New("source-missing", "there is no such project")}
