@@ -257,6 +257,14 @@ func TestPartialFailureIsIsolated(t *testing.T) {
 				return fault{}
 			}
 		},
+		"its action panics": func(w *world) {
+			w.fault = func(call string) fault {
+				if call == "bind gitlab" {
+					panic("a fault in a driver")
+				}
+				return fault{}
+			}
+		},
 		"the registry refuses it": func(w *world) { w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Refused}}) },
 		"the registry throttles it": func(w *world) {
 			w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Throttled, RetryAfter: time.Hour}})
