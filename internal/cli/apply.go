@@ -124,7 +124,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 		return err
 	}
 	progress := newProgress(talk)
-	session, engine, err := openEngine(ctx, opts.streams, sessionOptions{
+	session, e, err := openEngine(ctx, opts.streams, sessionOptions{
 		config: opts.config, path: opts.path, allowDeletions: opts.deletions, events: progress.event,
 	})
 	if err != nil {
@@ -132,7 +132,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 	}
 	defer session.close()
 	if opts.glass {
-		if err := engine.BreakGlass(&session.loaded, server.ThisProcess().Person(opts.by), opts.reason); err != nil {
+		if err := e.BreakGlass(&session.loaded, server.ThisProcess().Person(opts.by), opts.reason); err != nil {
 			return fmt.Errorf("apply: %w", err)
 		}
 	}
@@ -151,7 +151,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 			return err
 		}
 	}
-	result, err := engine.Apply(ctx, session.loaded, p)
+	result, err := e.Apply(ctx, session.loaded, p)
 	progress.end()
 	if err != nil {
 		return err

@@ -71,7 +71,7 @@ func runAttest(ctx context.Context, opts *attestOptions) (err error) {
 // attestAlone is attest without a daemon. The plan that it goes by looks as far
 // as the daemon's: a token without versions is only known when it was read.
 func attestAlone(ctx context.Context, opts *attestOptions) (string, error) {
-	session, engine, err := openEngine(ctx, opts.streams, sessionOptions{config: opts.daemon.config})
+	session, e, err := openEngine(ctx, opts.streams, sessionOptions{config: opts.daemon.config})
 	if err != nil {
 		return "", err
 	}
@@ -79,5 +79,6 @@ func attestAlone(ctx context.Context, opts *attestOptions) (string, error) {
 	if _, err := session.plan(ctx, reconcile.Preflight); err != nil {
 		return "", err
 	}
-	return engine.Attest(ctx, server.ThisProcess(), opts.word)
+	_, written, err := e.Attest(ctx, server.ThisProcess().Person(opts.word.By), opts.word)
+	return written, err
 }

@@ -14,6 +14,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/daemon"
+	"reconciler/internal/engine"
 )
 
 // chapterTimeout bounds the wait for what a chapter of the demo shows, on a
@@ -56,19 +57,19 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 	}
 	defer world.close()
 	n := newNarrator(opts.streams.Out)
-	engine, err := daemon.Build(ctx, daemon.Options{
+	d, err := daemon.New(ctx, daemon.Options{Engine: engine.Options{
 		Redactor: opts.streams.redactor,
 		Config:   world.config, LogTo: world.log, Events: n.event,
 		Dial: world.dial(), RootCAs: world.outside.RootCAs,
-	})
+	}})
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
-	defer engine.Close()
+	defer d.Close()
 
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- daemon.Run(running, engine, daemon.Reload{}) }()
+	go func() { ended <- d.Run(running, daemon.Reload{}) }()
 	story := &story{world: world, narrator: n, ended: ended}
 	err = story.tell(ctx)
 	if err == nil && !opts.once {

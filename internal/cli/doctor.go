@@ -7,7 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/config"
-	"reconciler/internal/daemon"
+	"reconciler/internal/doctor"
+	"reconciler/internal/engine"
 	"reconciler/internal/report"
 )
 
@@ -55,8 +56,8 @@ func runDoctor(ctx context.Context, opts *doctorOptions) error {
 	if err != nil {
 		return err
 	}
-	checks := daemon.Diagnose(ctx, daemon.DoctorOptions{
-		Options: daemon.Options{Config: cfg, Redactor: opts.streams.redactor}, Path: opts.config, Findings: findings,
+	checks := doctor.Diagnose(ctx, doctor.Options{
+		Engine: engine.Options{Config: cfg, Redactor: opts.streams.redactor}, Path: opts.config, Findings: findings,
 		Bindings: opts.names, Timeout: opts.timeout,
 	})
 	if err := ctx.Err(); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/daemon"
+	"reconciler/internal/engine"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
 	"reconciler/internal/report"
@@ -70,13 +70,13 @@ func runImport(ctx context.Context, opts *importOptions) error {
 		return err
 	}
 	cfg.Log.Level = "warn"
-	engine, err := daemon.Build(ctx, daemon.Options{Config: cfg, LogTo: opts.streams.Err, Redactor: opts.streams.redactor, ReadOnly: true, Now: opts.now})
+	e, err := engine.New(ctx, engine.Options{Config: cfg, LogTo: opts.streams.Err, Redactor: opts.streams.redactor, ReadOnly: true, Now: opts.now})
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
+	defer e.Close()
 	bar := newProgress(opts.streams.Err)
-	found, err := engine.Import(ctx, opts.instance, bar.count)
+	found, err := e.Import(ctx, opts.instance, bar.count)
 	bar.end()
 	if err != nil {
 		return err

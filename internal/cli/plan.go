@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/config"
-	"reconciler/internal/daemon"
+	"reconciler/internal/engine"
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -245,8 +245,8 @@ type sessionOptions struct {
 // planner is all that a plan may use of the engine: it has no method that
 // writes, so that a write in a plan does not compile.
 type planner interface {
-	Check(ctx context.Context, snapshot source.Snapshot, root string) (daemon.Loaded, error)
-	PlanEach(ctx context.Context, loaded []daemon.Loaded, depth reconcile.Depth) ([]daemon.Planned, error)
+	Check(ctx context.Context, snapshot source.Snapshot, root string) (engine.Loaded, error)
+	PlanEach(ctx context.Context, loaded []engine.Loaded, depth reconcile.Depth) ([]engine.Planned, error)
 }
 
 // session is one look at the source with all that a plan of it needs.
@@ -255,7 +255,7 @@ type session struct {
 	close  func()
 	source config.Source
 	policy config.Policy
-	loaded daemon.Loaded
+	loaded engine.Loaded
 	// basis is the snapshot's; zero where there is none.
 	basis report.Basis
 	// observation is the digest of what the last plan was made of.
@@ -270,7 +270,7 @@ func openSession(ctx context.Context, streams Streams, opts sessionOptions) (*se
 }
 
 // openEngine opens a session, and gives the engine for what a plan may not.
-func openEngine(ctx context.Context, streams Streams, opts sessionOptions) (*session, *daemon.Engine, error) {
+func openEngine(ctx context.Context, streams Streams, opts sessionOptions) (*session, *engine.Engine, error) {
 	cfg, err := loadConfig(streams, opts.config)
 	if err != nil {
 		return nil, nil, err
@@ -284,22 +284,22 @@ func openEngine(ctx context.Context, streams Streams, opts sessionOptions) (*ses
 	if err != nil {
 		return nil, nil, err
 	}
-	engine, err := daemon.Build(ctx, daemon.Options{
-		Redactor: streams.redactor, Snapshot: snapshot,
+	e, err := engine.New(ctx, engine.Options{
+		Redactor: streams.redactor, Published: snapshot,
 		Config: cfg, LogTo: streams.Err, ReadOnly: opts.readOnly, Events: opts.events,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &session{engine: engine, close: engine.Close, source: cfg.Source, policy: cfg.Policy, basis: basis}
+	s := &session{engine: e, close: e.Close, source: cfg.Source, policy: cfg.Policy, basis: basis}
 	if opts.unread {
-		return s, engine, nil
+		return s, e, nil
 	}
-	if s.loaded, err = engine.Load(ctx); err != nil {
-		engine.Close()
+	if s.loaded, err = e.Load(ctx); err != nil {
+		e.Close()
 		return nil, nil, err
 	}
-	return s, engine, nil
+	return s, e, nil
 }
 
 // files are those that declare something, and those that nobody can read.
@@ -314,7 +314,7 @@ func (s *session) files() []string {
 
 // plan makes the plan of all instances, with the findings of the files.
 func (s *session) plan(ctx context.Context, depth reconcile.Depth) (plan.Plan, error) {
-	planned, err := s.engine.PlanEach(ctx, []daemon.Loaded{s.loaded}, depth)
+	planned, err := s.engine.PlanEach(ctx, []engine.Loaded{s.loaded}, depth)
 	if err != nil {
 		return plan.Plan{}, err
 	}
@@ -323,7 +323,7 @@ func (s *session) plan(ctx context.Context, depth reconcile.Depth) (plan.Plan, e
 }
 
 // withFindings is a plan with the findings of its files.
-func withFindings(p plan.Plan, loaded daemon.Loaded, depth reconcile.Depth) plan.Plan {
+func withFindings(p plan.Plan, loaded engine.Loaded, depth reconcile.Depth) plan.Plan {
 	if depth == reconcile.Offline {
 		// That nothing was asked was asked for, and is told once for all.
 		p.Findings = slices.DeleteFunc(p.Findings, func(f finding.Finding) bool { return f.Code == "observation-unknown" })

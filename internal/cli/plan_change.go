@@ -11,7 +11,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
-	"reconciler/internal/daemon"
+	"reconciler/internal/engine"
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -163,7 +163,7 @@ func (s *session) planChange(ctx context.Context, c change, depth reconcile.Dept
 	if s.loaded, err = s.engine.Check(ctx, c.head, c.root); err != nil {
 		return report.Document{}, err
 	}
-	planned, err := s.engine.PlanEach(ctx, []daemon.Loaded{before, s.loaded}, depth)
+	planned, err := s.engine.PlanEach(ctx, []engine.Loaded{before, s.loaded}, depth)
 	if err != nil {
 		return report.Document{}, err
 	}

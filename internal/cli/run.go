@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/daemon"
+	"reconciler/internal/engine"
 )
 
 // runOptions are what `run` depends on.
@@ -47,10 +48,10 @@ func runRun(ctx context.Context, opts *runOptions) error {
 	if err != nil {
 		return err
 	}
-	engine, err := daemon.Build(ctx, daemon.Options{Config: cfg, LogTo: opts.streams.Err, Redactor: opts.streams.redactor})
+	d, err := daemon.New(ctx, daemon.Options{Engine: engine.Options{Config: cfg, LogTo: opts.streams.Err, Redactor: opts.streams.redactor}})
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
-	return daemon.Run(ctx, engine, daemon.Reload{Path: opts.config, Asked: hangup})
+	defer d.Close()
+	return d.Run(ctx, daemon.Reload{Path: opts.config, Asked: hangup})
 }

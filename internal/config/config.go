@@ -3,6 +3,7 @@
 package config
 
 import (
+	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"time"
@@ -340,3 +341,12 @@ func (c Server) ForCalls() time.Duration { return c.GracePeriod * 4 / 6 }
 // ForAnswers is the part of the grace period that answers to people have to
 // end, and once more that of Vault's sign-out.
 func (c Server) ForAnswers() time.Duration { return c.GracePeriod / 6 }
+
+// SlogLevel is the least level that is logged.
+func (c Log) SlogLevel() slog.Level {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		return slog.LevelInfo // The schema has refused any other word.
+	}
+	return level
+}

@@ -18,8 +18,8 @@ const (
 // Alive is nil while everything that has something to do moves; otherwise it
 // says what does not, so that whoever watches over the process can start it
 // anew. A call that is under way within its time limit counts as moving.
-func (e *Engine) Alive() error {
-	g, now, errs := e.present(), e.now(), []error(nil)
+func (d *Daemon) Alive() error {
+	g, now, errs := d.present(), d.now(), []error(nil)
 	if at := g.followed.Load(); at != nil {
 		limit := max(stillIntervals*g.config.Sync.Interval, longestStep)
 		if git := g.config.Source.Git; git != nil {
@@ -29,7 +29,7 @@ func (e *Engine) Alive() error {
 	}
 	for _, i := range g.instances {
 		if at := i.loop.State().Moved; !at.IsZero() {
-			errs = append(errs, still("instance "+i.name, now.Sub(at), max(stillIntervals*g.config.Sync.DriftInterval, longestStep)))
+			errs = append(errs, still("instance "+i.Name, now.Sub(at), max(stillIntervals*g.config.Sync.DriftInterval, longestStep)))
 		}
 	}
 	return errors.Join(errs...)
@@ -43,5 +43,5 @@ func still(what string, since, limit time.Duration) error {
 	return fmt.Errorf("%s: nothing has moved for %s, limit %s", what, since.Round(time.Second), limit)
 }
 
-// follows notes that the source's follower moved.
-func (g *generation) follows() { g.followed.Store(new(g.now())) }
+// moved notes that the follower of the source moved.
+func (r *runner) moved() { r.followed.Store(new(r.now())) }

@@ -14,7 +14,7 @@ func (w *world) stuckAt(release <-chan struct{}) *process {
 	w.t.Helper()
 	p := w.process()
 	opts := w.options(p)
-	opts.Events = func(e reconcile.Event) {
+	opts.Engine.Events = func(e reconcile.Event) {
 		p.event(e)
 		if e.Instance == edge && e.Kind == reconcile.SyncStarted {
 			<-release
@@ -40,9 +40,9 @@ func TestHealthIsFalseWhenALoopStandsStill(t *testing.T) {
 	}{{2 * time.Minute, http.StatusOK}, {4 * time.Minute, http.StatusServiceUnavailable}} {
 		w.ahead.Store(int64(tt.ahead))
 		// The others are awake at that time too; only edge is stuck.
-		p.engine.present().follows()
+		p.daemon.present().moved()
 		from := len(p.heard())
-		p.engine.present().instances[0].loop.SyncNow()
+		p.daemon.present().instances[0].loop.SyncNow()
 		p.await("prod has moved", func() bool { return p.count(from, reconcile.SyncDone, prod) > 0 })
 		code, body := p.get("/healthz")
 		if code != tt.want || code != http.StatusOK && (!strings.Contains(body, "instance "+edge+": nothing has moved for 4m") || strings.Contains(body, prod)) {
@@ -64,8 +64,8 @@ func TestHealthIsFalseWhenTheSourceIsNotLookedAt(t *testing.T) {
 	w.config.Sync.Interval = time.Minute
 	w.config.Source.Git.Timeout = 3 * time.Minute
 	p := w.build()
-	g, began := p.engine.present(), time.Now()
-	if err := p.engine.Alive(); err != nil {
+	g, began := p.daemon.present(), time.Now()
+	if err := p.daemon.Alive(); err != nil {
 		t.Errorf("before anything runs: %v", err)
 	}
 	g.followed.Store(&began)
@@ -77,7 +77,7 @@ func TestHealthIsFalseWhenTheSourceIsNotLookedAt(t *testing.T) {
 		{5 * time.Minute, false},
 	} {
 		w.ahead.Store(int64(tt.ahead))
-		err := p.engine.Alive()
+		err := p.daemon.Alive()
 		if (err == nil) != tt.alive || err != nil && !strings.HasPrefix(err.Error(), "the source: nothing has moved") {
 			t.Errorf("%s after the last look: %v", tt.ahead, err)
 		}

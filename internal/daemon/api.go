@@ -22,11 +22,11 @@ const (
 )
 
 // api is the server's part for a configuration; nil where there is none.
-func (l *longLived) api(c *config.API) *server.API {
+func (d *Daemon) api(c *config.API) *server.API {
 	if c == nil {
 		return nil
 	}
-	token := &tokenFile{path: c.TokenFile, redactor: l.redactor}
+	token := &tokenFile{path: c.TokenFile, redactor: d.redactor}
 	return &server.API{Listen: c.Listen, CertFile: c.CertFile, KeyFile: c.KeyFile, Token: token.is}
 }
 

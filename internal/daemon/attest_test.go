@@ -23,7 +23,7 @@ func (w *world) byHand(names ...string) {
 }
 
 func (p *process) attest(word client.Attestation) (string, error) {
-	return client.New(p.engine.present().config.Server.Socket).Attest(p.t.Context(), word)
+	return client.New(p.daemon.present().config.Server.Socket).Attest(p.t.Context(), word)
 }
 
 func TestAPersonsWordMakesABindingReady(t *testing.T) {
@@ -123,7 +123,7 @@ func TestStepsOfOneNameOnTwoInstancesAreAttestedOneByOne(t *testing.T) {
 
 func TestAWordBeforeTheFirstPlanIsNotTaken(t *testing.T) {
 	p := newWorld(t).build()
-	if _, err := p.engine.Attest(t.Context(), server.ThisProcess(), client.Attestation{Binding: "edge", By: "Ada"}); err == nil || !strings.Contains(err.Error(), "try again in a moment") {
+	if _, err := p.daemon.Attest(t.Context(), server.ThisProcess(), client.Attestation{Binding: "edge", By: "Ada"}); err == nil || !strings.Contains(err.Error(), "try again in a moment") {
 		t.Errorf("got %v", err)
 	}
 }

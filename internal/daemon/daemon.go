@@ -1,49 +1,142 @@
-// Package daemon is the process: it reads the configuration, builds what that
-// names, and wires source, manifest, reconcilers and server together.
 package daemon
 
 import (
 	"context"
+	"log/slog"
 	"sync"
+	"sync/atomic"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/client"
+	"reconciler/internal/engine"
+	"reconciler/internal/manifest"
+	"reconciler/internal/metrics"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/secrets"
 )
+
+// Options are what a Daemon is built from.
+type Options struct {
+	// Engine are the options of every engine; Config is the configuration of the
+	// start. Log, Memory, Cache and Called are the daemon's own.
+	Engine engine.Options
+	// After is how loops wait by the clock; nil waits by the machine's.
+	After reconcile.After
+	// pushPauses are the pauses between the looks for a pushed commit; nil is
+	// what pushPauses gives. Only tests set it.
+	pushPauses []time.Duration
+}
+
+// Daemon is the parts that live as long as the process, and the runner of the
+// present configuration. Its methods are safe for concurrent use, also while the
+// runner is exchanged.
+type Daemon struct {
+	o        Options
+	log      *slog.Logger
+	level    slog.LevelVar
+	redactor *secrets.Redactor
+	now      func() time.Time
+	memory   *engine.Memory
+	cache    *manifest.Cache
+	metrics  *metrics.Metrics
+	webhooks *webhooks
+	// happened is what happened lately.
+	happened *eventLog
+	// configured says whether the configuration that was read last is in force.
+	configured atomic.Pointer[binding.Condition]
+	// since is when the configuration in force was taken.
+	since atomic.Pointer[time.Time]
+	// observed says that every instance was observed in full once.
+	observed atomic.Bool
+
+	// current is never nil once New returned.
+	current atomic.Pointer[runner]
+	// exchanging is held for reading by what writes through a runner, so that this
+	// is not exchanged meanwhile.
+	exchanging sync.RWMutex
+}
+
+// New makes a Daemon, with the engine of the first configuration. It opens no
+// port and calls nobody.
+func New(_ context.Context, o Options) (*Daemon, error) {
+	if o.Engine.Now == nil {
+		o.Engine.Now = time.Now
+	}
+	if o.Engine.Redactor == nil {
+		o.Engine.Redactor = secrets.NewRedactor(o.Engine.Now)
+	}
+	if o.pushPauses == nil {
+		o.pushPauses = pushPauses()
+	}
+	cfg := o.Engine.Config
+	d := &Daemon{
+		o: o, now: o.Engine.Now, redactor: o.Engine.Redactor, cache: manifest.NewCache(), happened: newEventLog(o.Engine.Now()),
+	}
+	d.level.Set(cfg.Log.SlogLevel())
+	d.log = engine.NewLog(o.Engine.LogTo, cfg.Log.Format, &d.level, d.redactor)
+	d.metrics = metrics.New(d.sources())
+	d.webhooks = newWebhooks(d)
+	d.taken()
+	var err error
+	if d.memory, err = engine.OpenMemory(cfg.State.Path, d.log); err != nil {
+		return nil, err
+	}
+	r, err := newRunner(d, cfg)
+	if err != nil {
+		d.closeMemory()
+		return nil, err
+	}
+	d.current.Store(r)
+	return d, nil
+}
+
+// present is the runner of the present configuration. A method that needs it
+// twice asks once, so that it does not see two.
+func (d *Daemon) present() *runner { return d.current.Load() }
+
+// hold gives the present runner and keeps it from being exchanged until done is
+// called. Whatever writes through a runner from beside its loops holds it.
+func (d *Daemon) hold() (r *runner, done func()) {
+	d.exchanging.RLock()
+	return d.present(), d.exchanging.RUnlock
+}
+
+// Close closes the engine and the state file. It may be called twice.
+func (d *Daemon) Close() {
+	d.present().engine.Close()
+	d.closeMemory()
+}
+
+func (d *Daemon) closeMemory() {
+	if err := d.memory.Close(); err != nil {
+		d.log.Error("close", "err", err)
+	}
+}
 
 // Run follows the source and keeps every instance as declared until ctx ends;
 // then calls in flight end, the state is written, and it returns nil, within
 // the grace period. Meanwhile a changed configuration is taken as reload says.
 // The error is for what keeps it from starting.
-func Run(ctx context.Context, e *Engine, reload Reload) error {
-	listening, err := e.listen(ctx)
+func (d *Daemon) Run(ctx context.Context, reload Reload) error {
+	listening, err := d.listen(ctx)
 	if err != nil {
 		return err
 	}
 	listening.serve()
-	g := e.present()
-	e.log.Info("started", "instances", len(g.instances), "source", g.config.SourceKey(), "listen", listening.server.Address(),
-		"socket", g.config.Server.Socket, "api", listening.server.APIAddress(), "webhooks", listening.webhookAddress())
-	(&reloader{Engine: e, reload: reload}).run(ctx)
-	if err := listening.close(ctx, e.present().config.Server.ForAnswers()); err != nil {
+	r := d.present()
+	d.log.Info("started", "instances", len(r.instances), "source", r.config.SourceKey(), "listen", listening.server.Address(),
+		"socket", r.config.Server.Socket, "api", listening.server.APIAddress(), "webhooks", listening.webhookAddress())
+	(&reloader{Daemon: d, reload: reload}).run(ctx)
+	if err := listening.close(ctx, d.present().config.Server.ForAnswers()); err != nil {
 		return err
 	}
-	e.log.Info("stopped")
+	d.log.Info("stopped")
 	return nil
 }
 
-// start runs the loops of a generation, its follower and its Vault session
-// until ctx ends or stop is called, which waits for their end: then their calls
-// in flight are over and the outcomes written.
-func (g *generation) start(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	g.metrics.Cover(g.config.InstanceNames())
-	for _, i := range g.instances {
-		running.Go(func() { _ = i.loop.Run(ctx) }) // It always returns nil.
-	}
-	if g.vault != nil {
-		running.Go(func() { _ = g.vault.Run(ctx) }) // It always returns nil.
-	}
-	running.Go(func() { g.follower.run(ctx) })
-	return func() {
-		cancel()
-		running.Wait()
-	}
-}
+// Statuses are the bindings of all instances as they stand.
+func (d *Daemon) Statuses() []binding.Status { return d.present().engine.Statuses() }
+
+// Memory is what is remembered of an instance.
+func (d *Daemon) Memory(name string) (client.Memory, error) { return d.present().engine.Memory(name) }

@@ -19,20 +19,20 @@ import (
 const describedPast = 10
 
 // Describe tells everything about one binding.
-func (e *Engine) Describe(ctx context.Context, name, of string) (report.Description, error) {
-	i, detail, err := e.present().detail(name, of)
+func (d *Daemon) Describe(ctx context.Context, name, of string) (report.Description, error) {
+	i, detail, err := d.present().detail(name, of)
 	if err != nil {
 		return report.Description{}, fmt.Errorf("describe: %w", err)
 	}
-	history, err := e.History(ctx, name, i.name, time.Time{}, 0)
+	history, err := d.History(ctx, name, i.Name, time.Time{}, 0)
 	if err != nil {
 		return report.Description{}, fmt.Errorf("describe %s: %w", name, err)
 	}
-	events, _, _ := e.happened.after(0)
-	events = slices.DeleteFunc(events, func(e report.Event) bool { return e.Binding != name || e.Instance != i.name })
+	events, _, _ := d.happened.after(0)
+	events = slices.DeleteFunc(events, func(d report.Event) bool { return d.Binding != name || d.Instance != i.Name })
 	slices.Reverse(events)
-	d := report.Description{
-		BindingItem: report.NewBindingList([]binding.Status{e.redacted(detail.Status)}).Items[0],
+	out := report.Description{
+		BindingItem: report.NewBindingList([]binding.Status{d.present().engine.RedactStatus(detail.Status)}).Items[0],
 		Suspensions: detail.Suspensions, Applied: lastApply(history.Items),
 		Events: events[:min(describedPast, len(events))], History: history.Items[:min(describedPast, len(history.Items))],
 		Token: report.DescribedToken{
@@ -41,31 +41,31 @@ func (e *Engine) Describe(ctx context.Context, name, of string) (report.Descript
 		},
 	}
 	if t := detail.Status.Spec.Token; t != nil {
-		d.Token.Vault = t.Vault
+		out.Token.Vault = t.Vault
 	}
 	if detail.Declaration != nil {
-		d.Line = detail.Declaration.At("").Line
+		out.Line = detail.Declaration.At("").Line
 	}
 	for _, a := range detail.Actions {
-		d.Objects = append(d.Objects, report.DescribedObject{Object: a.Object, Action: a.Kind, Reason: e.redactor.Redact(a.Reason)})
+		out.Objects = append(out.Objects, report.DescribedObject{Object: a.Object, Action: a.Kind, Reason: d.redactor.Redact(a.Reason)})
 	}
-	return report.NewDescription(d), nil
+	return report.NewDescription(out), nil
 }
 
 // detail finds the one binding that is meant.
-func (g *generation) detail(name, of string) (*instance, reconcile.Detail, error) {
-	has, err := g.named(name, of)
+func (r *runner) detail(name, of string) (*instance, reconcile.Detail, error) {
+	has, err := r.named(name, of)
 	if err != nil {
 		return nil, reconcile.Detail{}, err
 	}
 	if len(has) > 1 {
 		var on []string
 		for _, i := range has {
-			on = append(on, i.name)
+			on = append(on, i.Name)
 		}
 		return nil, reconcile.Detail{}, fmt.Errorf("%s is on several instances (%s): say which with --instance", name, strings.Join(on, ", "))
 	}
-	detail, ok := has[0].reconciler.Detail(name)
+	detail, ok := has[0].Reconciler.Detail(name)
 	if !ok {
 		return nil, detail, fmt.Errorf("the first sync of %s is not over yet; try again in a moment", name)
 	}
@@ -83,53 +83,53 @@ func lastApply(history []binding.Event) report.DescribedApply {
 }
 
 // LastPlan is the last plan of all instances.
-func (e *Engine) LastPlan(context.Context) (report.DaemonPlan, error) {
-	g := e.present()
+func (d *Daemon) LastPlan(context.Context) (report.DaemonPlan, error) {
+	g := d.present()
 	var (
-		d         report.DaemonPlan
+		out       report.DaemonPlan
 		plans     []plan.Plan
 		revisions []string
 	)
 	for _, i := range g.instances {
-		last, ok := i.reconciler.LastPlan()
+		last, ok := i.LastPlan()
 		if !ok {
-			return report.DaemonPlan{}, fmt.Errorf("plan: the daemon has not looked at instance %s yet; try again in a moment", i.name)
+			return report.DaemonPlan{}, fmt.Errorf("plan: the daemon has not looked at instance %s yet; try again in a moment", i.Name)
 		}
-		if d.Made.IsZero() || last.Made.Before(d.Made) {
-			d.Made = last.Made
+		if out.Made.IsZero() || last.Made.Before(out.Made) {
+			out.Made = last.Made
 		}
-		plans, revisions, d.Depth = append(plans, last.Plan), append(revisions, last.Revision), report.Preflight
+		plans, revisions, out.Depth = append(plans, last.Plan), append(revisions, last.Revision), report.Preflight
 	}
 	slices.Sort(revisions)
-	d.Revision = strings.Join(slices.Compact(revisions), ", ")
+	out.Revision = strings.Join(slices.Compact(revisions), ", ")
 	whole := plan.Merge(plans...)
 	if loaded := g.loaded.Load(); loaded != nil {
 		whole.Findings = finding.Sort(slices.Concat(whole.Findings, loaded.Findings))
-		d.Files = slices.Clone(loaded.Desired.Broken)
+		out.Files = slices.Clone(loaded.Desired.Broken)
 		for _, declared := range loaded.Desired.Declarations {
-			d.Files = append(d.Files, declared.File)
+			out.Files = append(out.Files, declared.File)
 		}
-		slices.SortFunc(d.Files, cmp.Compare[string])
-		d.Files = slices.Compact(d.Files)
+		slices.SortFunc(out.Files, cmp.Compare[string])
+		out.Files = slices.Compact(out.Files)
 	}
-	e.redactPlan(&whole)
-	return report.NewDaemonPlan(whole, d), nil
+	d.redactPlan(&whole)
+	return report.NewDaemonPlan(whole, out), nil
 }
 
 // redactPlan takes secrets out of what foreign answers put into the texts of a
 // plan, whose lists are the caller's own and whose lists' lists are not.
-func (l *longLived) redactPlan(p *plan.Plan) {
+func (d *Daemon) redactPlan(p *plan.Plan) {
 	for i := range p.Findings {
-		p.Findings[i].Message = l.redactor.Redact(p.Findings[i].Message)
+		p.Findings[i].Message = d.redactor.Redact(p.Findings[i].Message)
 	}
 	for i := range p.Actions {
 		a := &p.Actions[i]
-		a.Reason, a.Steps, a.Changes = l.redactor.Redact(a.Reason), slices.Clone(a.Steps), slices.Clone(a.Changes)
+		a.Reason, a.Steps, a.Changes = d.redactor.Redact(a.Reason), slices.Clone(a.Steps), slices.Clone(a.Changes)
 		for n := range a.Steps {
-			a.Steps[n] = l.redactor.Redact(a.Steps[n])
+			a.Steps[n] = d.redactor.Redact(a.Steps[n])
 		}
 		for n := range a.Changes {
-			a.Changes[n].From, a.Changes[n].To = l.redactor.Redact(a.Changes[n].From), l.redactor.Redact(a.Changes[n].To)
+			a.Changes[n].From, a.Changes[n].To = d.redactor.Redact(a.Changes[n].From), d.redactor.Redact(a.Changes[n].To)
 		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 
 func TestThePlanThatIsToldHoldsNoSecret(t *testing.T) {
 	const value = "made-up-value-of-a-token"
-	l := &longLived{redactor: secrets.NewRedactor(time.Now)}
-	l.redactor.Register(secrets.New([]byte(value)))
+	d := &Daemon{redactor: secrets.NewRedactor(time.Now)}
+	d.redactor.Register(secrets.New([]byte(value)))
 	last := plan.Plan{
 		Actions: []plan.Action{{
 			Reason: "the host answered " + value, Steps: []string{"look at " + value},
@@ -23,7 +23,7 @@ func TestThePlanThatIsToldHoldsNoSecret(t *testing.T) {
 		Findings: []finding.Finding{{Message: "the registry answered " + value}},
 	}
 	told := plan.Merge(last)
-	l.redactPlan(&told)
+	d.redactPlan(&told)
 	if text := fmt.Sprintf("%+v", told); strings.Contains(text, value) || !strings.Contains(text, "the host answered ") {
 		t.Errorf("got %s", text)
 	}

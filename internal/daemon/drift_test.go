@@ -56,7 +56,7 @@ func TestANewTokenIsBoundAndAPinnedOneStays(t *testing.T) {
 	p.await("the new token is bound", func() bool { return w.instance(prod).TokenIs("gitlab", value) })
 	// The status follows the registry.
 	p.await("pay is ready with version 2", func() bool {
-		return slices.ContainsFunc(p.engine.Statuses(), func(s binding.Status) bool {
+		return slices.ContainsFunc(p.daemon.Statuses(), func(s binding.Status) bool {
 			ready := binding.FindCondition(s.Conditions, binding.Ready)
 			return s.Name == "pay" && s.TokenVersion == 2 && ready != nil && ready.Status == binding.True
 		})
@@ -68,7 +68,7 @@ func TestANewTokenIsBoundAndAPinnedOneStays(t *testing.T) {
 	if after := w.writes(edge); len(after) != before {
 		t.Errorf("a pinned version moved: %v", after[before:])
 	}
-	for _, s := range p.engine.Statuses() {
+	for _, s := range p.daemon.Statuses() {
 		if want := map[string]int{"pay": 2, "pin": 1}[s.Name]; s.TokenVersion != want {
 			t.Errorf("%s: token version %d, want %d", s.Name, s.TokenVersion, want)
 		}

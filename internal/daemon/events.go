@@ -87,13 +87,13 @@ func (l *eventLog) after(sequence int64) ([]report.Event, int64, <-chan struct{}
 
 // tell is the one place from which events come: it notes that something
 // happened. Their messages may hold what foreign answers said.
-func (l *longLived) tell(e report.Event) {
-	e.Message = l.redactor.Redact(e.Message)
-	l.happened.add(l.now(), e)
+func (d *Daemon) tell(e report.Event) {
+	e.Message = d.redactor.Redact(e.Message)
+	d.happened.add(d.now(), e)
 }
 
 // tellOf notes what a reconciler tells, as far as a person wants to know it.
-func (l *longLived) tellOf(ev reconcile.Event) {
+func (d *Daemon) tellOf(ev reconcile.Event) {
 	event := report.Event{Instance: ev.Instance, Binding: ev.Action.Binding, Type: report.EventNormal, Revision: ev.Revision}
 	switch ev.Kind {
 	case reconcile.ActionDone:
@@ -112,17 +112,17 @@ func (l *longLived) tellOf(ev reconcile.Event) {
 	case reconcile.SyncFailed:
 		event.Type, event.Reason, event.Message = report.EventWarning, "SyncFailed", ev.Err.Error()
 	case reconcile.SyncDone:
-		l.tellOfPlan(ev)
+		d.tellOfPlan(ev)
 		return
 	default:
 		return
 	}
-	l.tell(event)
+	d.tell(event)
 }
 
 // tellOfPlan notes the findings of a plan that warn, drift that was repaired,
 // and what waits for a person.
-func (l *longLived) tellOfPlan(ev reconcile.Event) {
+func (d *Daemon) tellOfPlan(ev reconcile.Event) {
 	names := map[string]string{}
 	for _, s := range ev.Statuses {
 		names[s.File] = s.Name
@@ -131,7 +131,7 @@ func (l *longLived) tellOfPlan(ev reconcile.Event) {
 		if f.Severity == finding.Info {
 			continue
 		}
-		l.tell(report.Event{
+		d.tell(report.Event{
 			Instance: ev.Instance, Binding: names[f.File], Type: report.EventWarning, Reason: camel(f.Code),
 			Message: f.Message, Revision: ev.Revision,
 		})
@@ -148,7 +148,7 @@ func (l *longLived) tellOfPlan(ev reconcile.Event) {
 		default:
 			continue
 		}
-		l.tell(e)
+		d.tell(e)
 	}
 }
 
@@ -165,13 +165,13 @@ func camel(code string) string {
 
 // Events gives what happened after a sequence, and waits for something to
 // happen as long as wait where nothing did.
-func (e *Engine) Events(ctx context.Context, name string, after int64, wait time.Duration) (report.EventList, error) {
+func (d *Daemon) Events(ctx context.Context, name string, after int64, wait time.Duration) (report.EventList, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	for {
-		all, next, news := e.happened.after(after)
+		all, next, news := d.happened.after(after)
 		if name != "" {
-			all = slices.DeleteFunc(all, func(e report.Event) bool { return e.Binding != name })
+			all = slices.DeleteFunc(all, func(d report.Event) bool { return d.Binding != name })
 		}
 		if len(all) > 0 || ctx.Err() != nil {
 			return report.NewEventList(all, next), nil
@@ -186,19 +186,19 @@ func (e *Engine) Events(ctx context.Context, name string, after int64, wait time
 
 // History gives what was done, newest first: of a binding and of an instance
 // where they are named, since a time, at most limit; all for 0.
-func (e *Engine) History(ctx context.Context, name, instance string, since time.Time, limit int) (report.History, error) {
-	all, err := e.store.Events(ctx, 0)
+func (d *Daemon) History(ctx context.Context, name, instance string, since time.Time, limit int) (report.History, error) {
+	all, err := d.memory.Store.Events(ctx, 0)
 	if err != nil {
 		return report.History{}, err
 	}
-	all = slices.DeleteFunc(all, func(e binding.Event) bool {
-		return (name != "" && e.Binding != name) || (instance != "" && e.Instance != instance) || e.Time.Before(since)
+	all = slices.DeleteFunc(all, func(d binding.Event) bool {
+		return (name != "" && d.Binding != name) || (instance != "" && d.Instance != instance) || d.Time.Before(since)
 	})
 	if limit > 0 {
 		all = all[:min(limit, len(all))]
 	}
 	for i := range all {
-		all[i].Message = e.redactor.Redact(all[i].Message)
+		all[i].Message = d.redactor.Redact(all[i].Message)
 	}
 	return report.NewHistory(all), nil
 }

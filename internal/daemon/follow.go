@@ -14,7 +14,7 @@ import (
 
 // follower looks at the source and hands every new snapshot to the loops.
 type follower struct {
-	*generation
+	*runner
 	// last is the snapshot handed on last, nil before the first; seen is its
 	// revision.
 	last *source.Snapshot
@@ -44,7 +44,7 @@ func (f *follower) run(ctx context.Context) {
 		}
 		f.handed = false
 		f.answer(f.safely(ctx, f.look))
-		fired, stop := f.outside.After.Start(f.pause())
+		fired, stop := f.o.After.Start(f.pause())
 		select {
 		case <-ctx.Done():
 			stop()
@@ -69,7 +69,7 @@ func (f *follower) run(ctx context.Context) {
 // watch gives a signal for each change of a folder; nil for other sources and
 // for a folder that cannot be watched now, on which a receive waits for ever.
 func (f *follower) watch(ctx context.Context) <-chan struct{} {
-	src, ok := f.source.(*folder.Source)
+	src, ok := f.engine.Source().(*folder.Source)
 	if !ok {
 		return nil
 	}
@@ -86,8 +86,8 @@ func (f *follower) watch(ctx context.Context) <-chan struct{} {
 // is no failure to tell of.
 func (f *follower) safely(ctx context.Context, step func(context.Context) error) (err error) {
 	begun := f.now()
-	f.follows()
-	defer f.follows()
+	f.moved()
+	defer f.moved()
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("a fault of this program: panic with %T", v)
@@ -129,11 +129,11 @@ func (f *follower) load(ctx context.Context) (*source.Snapshot, error) {
 	if f.seen == "" {
 		return f.whole(ctx)
 	}
-	trusted, err := f.trusted(ctx)
+	trusted, err := f.engine.Trusted(ctx)
 	if err != nil {
 		return nil, err
 	}
-	snapshot, unchanged, err := f.source.Snapshot(ctx, trusted)
+	snapshot, unchanged, err := f.engine.Source().Snapshot(ctx, trusted)
 	switch {
 	case err != nil:
 		return nil, err
@@ -147,7 +147,7 @@ func (f *follower) load(ctx context.Context) (*source.Snapshot, error) {
 
 // whole gives the newest snapshot, whether it is new or not.
 func (f *follower) whole(ctx context.Context) (*source.Snapshot, error) {
-	snapshot, err := f.read(ctx)
+	snapshot, err := f.engine.Read(ctx)
 	return &snapshot, err
 }
 
@@ -159,7 +159,7 @@ func (f *follower) resume(ctx context.Context) error {
 		return nil
 	}
 	snapshot := *f.last
-	trusted, err := f.trusted(ctx)
+	trusted, err := f.engine.Trusted(ctx)
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (f *follower) resume(ctx context.Context) error {
 
 // hand checks a snapshot and gives it to the loops.
 func (f *follower) hand(ctx context.Context, snapshot source.Snapshot) error {
-	loaded, err := f.check(ctx, snapshot, "")
+	loaded, err := f.engine.Check(ctx, snapshot, "")
 	if err != nil {
 		return err
 	}
@@ -185,16 +185,16 @@ func (f *follower) hand(ctx context.Context, snapshot source.Snapshot) error {
 		f.log.Warn("finding", "code", finding.Code, "severity", finding.Severity, "file", finding.File,
 			"line", finding.Line, "column", finding.Column, "message", finding.Message)
 	}
-	f.trial.begin(desired, f.instances)
+	f.gate.begin(desired, f.instances)
 	// Before anything is done for it, so that whoever sees it done finds it
 	// trusted.
 	if !desired.Rewritten {
-		if err := f.trust(ctx, desired.Revision); err != nil && ctx.Err() == nil {
+		if err := f.engine.Trust(ctx, desired.Revision); err != nil && ctx.Err() == nil {
 			f.log.Error("revision not remembered", "err", err)
 		}
 	}
 	for _, i := range f.instances {
-		i.loop.Submit(desired, f.asks(i.name)...)
+		i.loop.Submit(desired, f.asks(i.Name)...)
 	}
 	f.handed = true
 	return nil

@@ -94,7 +94,7 @@ func TestAnIdentityWithoutARegistryIsToldWithAHint(t *testing.T) {
 	// The conditions stand a moment before the end of the sync is told, of
 	// which readiness is made.
 	p.await("readiness to name the ill instance alone", func() bool {
-		err := p.engine.Ready()
+		err := p.daemon.Ready()
 		return err != nil && strings.Contains(err.Error(), edge) && !strings.Contains(err.Error(), prod)
 	})
 }
@@ -108,7 +108,7 @@ func TestAnInstanceWithoutAnAPIShowsAPersonsSteps(t *testing.T) {
 	p := w.start()
 	p.ready("pay")
 	p.await("steps for a person", func() bool {
-		for _, s := range p.engine.Statuses() {
+		for _, s := range p.daemon.Statuses() {
 			if s.Name == "edge" && len(s.Steps) > 0 {
 				return strings.Contains(strings.Join(s.Steps, "\n"), "Code Source")
 			}
@@ -121,5 +121,5 @@ func TestAnInstanceWithoutAnAPIShowsAPersonsSteps(t *testing.T) {
 			t.Fatalf("a call to an instance without an API: %+v", c)
 		}
 	}
-	p.await("readiness, though one instance cannot be asked", func() bool { return p.engine.Ready() == nil })
+	p.await("readiness, though one instance cannot be asked", func() bool { return p.daemon.Ready() == nil })
 }

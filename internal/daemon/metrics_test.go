@@ -99,7 +99,7 @@ func TestPlannedActionsArePendingUntilTheyAreDone(t *testing.T) {
 		t.Errorf("a code that nobody knows is counted %v times as other", got)
 	}
 	w.outside.Registry.Faults.Clear()
-	p.engine.present().instances[0].loop.SyncNow()
+	p.daemon.present().instances[0].loop.SyncNow()
 	p.ready("pay", "plat")
 	p.await("none is pending", func() bool { return p.sample(binds) == 0 })
 }
@@ -160,7 +160,7 @@ func TestEveryServedMetricIsDescribed(t *testing.T) {
 	w.commit(two())
 	p := w.start()
 	p.ready("pay", "plat")
-	families, err := p.engine.metrics.Gatherer().Gather()
+	families, err := p.daemon.metrics.Gatherer().Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func TestSeriesGoWithTheirInstance(t *testing.T) {
 	p := w.start()
 	p.ready("pay", "edge")
 	p.end()
-	m := p.engine.metrics
+	m := p.daemon.metrics
 	ofEdge := func() (n int) {
 		families, err := m.Gatherer().Gather()
 		if err != nil {

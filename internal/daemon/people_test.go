@@ -18,7 +18,7 @@ func TestAnAuthorizationInTheConsoleIsSeenAndFollowed(t *testing.T) {
 	w.commit(files)
 	p := w.start()
 	waiting := func() (first binding.Waiting) {
-		for _, s := range p.engine.Statuses() {
+		for _, s := range p.daemon.Statuses() {
 			if s.Name == "web" && len(s.Waiting) > 0 {
 				first = s.Waiting[0]
 			}

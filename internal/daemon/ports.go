@@ -20,9 +20,9 @@ type ports struct {
 
 // listen opens every port, so that an address in use, or a webhook's secret
 // that cannot be read, is an error before any work begins.
-func (e *Engine) listen(ctx context.Context) (*ports, error) {
-	c := e.present().config
-	take, err := e.webhooks.prepare(c)
+func (d *Daemon) listen(ctx context.Context) (*ports, error) {
+	c := d.present().config
+	take, err := d.webhooks.prepare(*c)
 	if err != nil {
 		return nil, err
 	}
@@ -33,14 +33,14 @@ func (e *Engine) listen(ctx context.Context) (*ports, error) {
 	}
 	p := &ports{}
 	if p.server, err = server.Listen(ctx, server.Options{
-		Listen: c.Server.Listen, Socket: c.Server.Socket, State: e, Attester: e, Syncer: e, Suspender: e, Snapshots: e,
-		Describer: e, Chronicler: e, SocketGroup: group, API: e.api(c.Server.API),
-		Conditions: e.Conditions,
-		Metrics:    e.metrics.Gatherer(), Log: e.log, Redact: e.redactor.Redact,
+		Listen: c.Server.Listen, Socket: c.Server.Socket, State: d, Attester: d, Syncer: d, Suspender: d, Snapshots: d,
+		Describer: d, Chronicler: d, SocketGroup: group, API: d.api(c.Server.API),
+		Conditions: d.Conditions,
+		Metrics:    d.metrics.Gatherer(), Log: d.log, Redact: d.redactor.Redact,
 	}); err != nil {
 		return nil, err
 	}
-	if p.webhooks, err = e.listenWebhooks(ctx, c); err != nil {
+	if p.webhooks, err = d.listenWebhooks(ctx, *c); err != nil {
 		return nil, errors.Join(err, p.server.Close(ctx))
 	}
 	return p, nil

@@ -64,7 +64,7 @@ func (e *expectation) next(seen string, pauses []time.Duration) (pause time.Dura
 // pause is how long the follower waits before it looks by itself.
 func (f *follower) pause() time.Duration {
 	interval, commit := f.config.Sync.Vary(f.config.Sync.Interval), f.expected.commit
-	pause, ok, tired := f.expected.next(f.seen, f.outside.pushPauses)
+	pause, ok, tired := f.expected.next(f.seen, f.o.pushPauses)
 	if tired {
 		f.log.Info("a pushed commit is not what the source shows; the interval still holds", "commit", commit, "revision", f.seen)
 	}

@@ -29,7 +29,7 @@ type Reload struct {
 
 // reloader runs one generation after the other.
 type reloader struct {
-	*Engine
+	*Daemon
 	reload Reload
 	// tried is the content of the configuration file that was tried last.
 	tried []byte
@@ -93,7 +93,7 @@ func (r *reloader) unchanged() bool {
 		return false
 	}
 	read, _, err := config.Parse(r.reload.Path, data)
-	if err != nil || !reflect.DeepEqual(read, r.present().config) {
+	if err != nil || !reflect.DeepEqual(read, *r.present().config) {
 		return false
 	}
 	r.tried = data
@@ -137,7 +137,7 @@ var errRefused = errors.New("it has findings of severity error")
 
 // next reads the configuration and builds what it names. The error says that
 // it cannot be taken, for which the findings may be the reason.
-func (r *reloader) next() (_ *generation, found []finding.Finding, err error) {
+func (r *reloader) next() (_ *runner, found []finding.Finding, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("a fault of this program, please report it: panic with %T", v)
@@ -150,19 +150,19 @@ func (r *reloader) next() (_ *generation, found []finding.Finding, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	next, found, err := config.ParseNext(r.reload.Path, r.tried, r.present().config)
+	next, found, err := config.ParseNext(r.reload.Path, r.tried, *r.present().config)
 	if err != nil {
 		return nil, nil, err
 	}
 	if finding.HasErrors(found) {
 		return nil, found, errRefused
 	}
-	g, err := r.generate(next)
+	g, err := newRunner(r.Daemon, next)
 	if err != nil {
 		return nil, found, err
 	}
 	if g.takeWebhooks, err = r.webhooks.prepare(next); err != nil {
-		g.close()
+		g.engine.Close()
 		return nil, found, err
 	}
 	return g, found, nil
@@ -170,7 +170,7 @@ func (r *reloader) next() (_ *generation, found []finding.Finding, err error) {
 
 // exchange ends the running generation, hands what it has in memory to the
 // next, and starts that one.
-func (r *reloader) exchange(ctx context.Context, stop func(), next *generation) func() {
+func (r *reloader) exchange(ctx context.Context, stop func(), next *runner) func() {
 	before := r.present()
 	r.log.Debug("configuration is exchanged: calls in flight end first")
 	stop()
@@ -179,43 +179,43 @@ func (r *reloader) exchange(ctx context.Context, stop func(), next *generation) 
 	r.current.Store(next)
 	r.exchanging.Unlock()
 	next.takeWebhooks()
-	r.level.Set(logLevel(next.config.Log))
+	r.level.Set(next.config.Log.SlogLevel())
 	stop = next.start(ctx)
 	// Its Vault session ends while the next one works.
-	r.leaving.Go(before.close)
+	r.leaving.Go(before.engine.Close)
 	return stop
 }
 
 // inherit takes over what a change of the configuration does not make untrue.
 // The generation before has ended.
-func (g *generation) inherit(before *generation) {
-	for _, i := range g.instances {
-		at := slices.IndexFunc(before.instances, func(old *instance) bool { return old.name == i.name })
+func (r *runner) inherit(before *runner) {
+	for _, i := range r.instances {
+		at := slices.IndexFunc(before.instances, func(old *instance) bool { return old.Name == i.Name })
 		if at < 0 {
 			continue
 		}
 		old := before.instances[at]
-		same := g.asksAs(before, i.name)
-		i.reconciler.Inherit(old.reconciler, same)
+		same := r.asksAs(before, i.Name)
+		i.Inherit(old.Reconciler, same)
 		if same {
 			i.missing.Store(old.missing.Load())
 		}
 	}
-	if g.config.SourceKey() == before.config.SourceKey() {
-		g.follower.last = before.follower.last
-		g.follower.expected = before.follower.expected
+	if r.config.SourceKey() == before.config.SourceKey() {
+		r.follower.last = before.follower.last
+		r.follower.expected = before.follower.expected
 	}
 }
 
 // asksAs says that an instance is the same as in the generation before, and
 // that code hosts and Vault are asked in the same way.
-func (g *generation) asksAs(before *generation, name string) bool {
+func (r *runner) asksAs(before *runner, name string) bool {
 	of := func(c config.Config) config.Instance {
 		i := c.Instances[slices.Index(c.InstanceNames(), name)]
 		i.RequestsPerSecond, i.Burst = 0, 0
 		return i
 	}
-	return reflect.DeepEqual(of(g.config), of(before.config)) &&
-		reflect.DeepEqual(g.config.CodeHosts, before.config.CodeHosts) &&
-		reflect.DeepEqual(g.config.Vault, before.config.Vault)
+	return reflect.DeepEqual(of(*r.config), of(*before.config)) &&
+		reflect.DeepEqual(r.config.CodeHosts, before.config.CodeHosts) &&
+		reflect.DeepEqual(r.config.Vault, before.config.Vault)
 }

@@ -43,7 +43,7 @@ func TestAChangedConfigurationIsTakenWithoutARestart(t *testing.T) {
 	w.fromFile()
 	p := w.start()
 	p.ready("pay")
-	p.await("readiness", func() bool { return p.engine.Ready() == nil })
+	p.await("readiness", func() bool { return p.daemon.Ready() == nil })
 	both.Sync, both.Instances[0] = w.config.Sync, w.config.Instances[0]
 	both.Instances[1].RequestsPerSecond, both.Instances[1].Burst = 100, 100
 	w.writeConfig(both)
@@ -60,7 +60,7 @@ func TestAChangedConfigurationIsTakenWithoutARestart(t *testing.T) {
 	less := without(both, edge)
 	less.Log.Level = "error"
 	w.writeConfig(less)
-	p.await("the instance is gone", func() bool { return len(p.engine.present().instances) == 1 })
+	p.await("the instance is gone", func() bool { return len(p.daemon.present().instances) == 1 })
 	p.await("its metrics are gone", func() bool { return !p.metric(`reconciler_syncs_total{registry="edge-shanghai"`) })
 	if p.metric(`reconciler_binding_ready{binding="edge"`) || !p.metric(`reconciler_binding_ready{binding="pay"`) {
 		t.Error("the metrics tell of the wrong bindings")
@@ -82,7 +82,7 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 	hangup := w.fromFile()
 	p := w.start()
 	p.ready("pay")
-	good, running := w.config, p.engine.present()
+	good, running := w.config, p.daemon.present()
 	with := func(change func(*config.Config)) string {
 		c := good
 		change(&c)
@@ -103,7 +103,7 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 		if said := p.log.String()[before:]; !strings.Contains(said, tt.code) || !strings.Contains(said, tt.says) || !strings.Contains(said, "reconciler.yaml") {
 			t.Errorf("%s: the log does not tell of it: %s", tt.name, said)
 		}
-		if p.engine.present() != running {
+		if p.daemon.present() != running {
 			t.Errorf("%s: it was taken", tt.name)
 		}
 		if !p.metric("reconciler_config_last_reload_successful 0") {
@@ -122,7 +122,7 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 	p.refused(refusals + 1)
 	// What runs goes on.
 	w.instance(prod).ConsoleUnbind("gitlab")
-	p.engine.present().instances[0].loop.SyncNow()
+	p.daemon.present().instances[0].loop.SyncNow()
 	p.await("drift is repaired", func() bool { return w.bound(prod, binding.GitLab) })
 	// The old content is good again.
 	w.writeConfig(good)
@@ -141,7 +141,7 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 // daemonCondition is what the daemon says over its socket of its configuration.
 func (p *process) daemonCondition() binding.Condition {
 	p.t.Helper()
-	d, err := client.New(p.engine.present().config.Server.Socket).Daemon(p.t.Context())
+	d, err := client.New(p.daemon.present().config.Server.Socket).Daemon(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestWhatIsKnownSurvivesAReload(t *testing.T) {
 		for _, name := range []string{"pay", "edge"} {
 			since = append(since, p.condition(name, binding.Ready).LastTransitionTime)
 		}
-		for _, s := range p.engine.Statuses() {
+		for _, s := range p.daemon.Statuses() {
 			if s.Name == "pay" {
 				parsed = &s.Spec.Repositories[0]
 			}
@@ -257,10 +257,10 @@ func TestAReloadLetsTheCallInFlightEnd(t *testing.T) {
 	hangup := w.fromFile()
 	p := w.start()
 	<-flying
-	before := p.engine.present()
+	before := p.daemon.present()
 	hangup()
 	p.logged("calls in flight end first")
-	if p.engine.present() != before {
+	if p.daemon.present() != before {
 		t.Error("exchanged while a call was in flight")
 	}
 	close(land)
@@ -272,7 +272,7 @@ func TestAReloadLetsTheCallInFlightEnd(t *testing.T) {
 	if n := w.outside.Registry.Count("CreateUserSourceAccount"); n != 1 {
 		t.Errorf("bound %d times, want once", n)
 	}
-	if intents, err := p.engine.store.Intents(t.Context(), prod); err != nil || len(intents) != 0 {
+	if intents, err := p.daemon.memory.Store.Intents(t.Context(), prod); err != nil || len(intents) != 0 {
 		t.Errorf("intents %+v, %v; want none", intents, err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/config"
+	"reconciler/internal/engine"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/sandbox"
 )
@@ -45,7 +46,7 @@ func (p *process) get(path string) (int, string) {
 // names are the bindings that the socket tells of.
 func (p *process) names() []string {
 	p.t.Helper()
-	statuses, err := client.New(p.engine.present().config.Server.Socket).Bindings(p.t.Context())
+	statuses, err := client.New(p.daemon.present().config.Server.Socket).Bindings(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -102,7 +103,7 @@ func TestMetricsKeepTheConventionsAndGoWithTheirBindings(t *testing.T) {
 	p := w.start()
 	p.ready("pay", "plat")
 	p.syncs(prod, 1)
-	families, err := p.engine.metrics.Gatherer().Gather()
+	families, err := p.daemon.metrics.Gatherer().Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,9 +154,9 @@ func TestAPlanBesideADaemonUsesItsMemoryAndWritesNothing(t *testing.T) {
 	revision := w.commit(two())
 	look := func() (settled bool) {
 		t.Helper()
-		opts := w.options(w.process())
+		opts := w.options(w.process()).Engine
 		opts.ReadOnly = true
-		e, err := Build(t.Context(), opts)
+		e, err := engine.New(t.Context(), opts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +232,7 @@ func TestLogsAreRedactedInBothFormats(t *testing.T) {
 			if !strings.Contains(log, "TOKEN_REFUSED") {
 				t.Errorf("the log does not tell why: %s", tail(log))
 			}
-			data, err := json.Marshal(p.engine.Statuses())
+			data, err := json.Marshal(p.daemon.Statuses())
 			if err != nil {
 				t.Fatal(err)
 			}

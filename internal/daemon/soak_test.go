@@ -188,7 +188,7 @@ func (s *soak) disturb() {
 		s.instance(prod).ConsoleUnlink("plat/app")
 	case "suspension":
 		request := client.SuspendRequest{Scope: client.Scope{Binding: "plat"}, Until: now.Add(2 * time.Hour), Reason: "a soak", By: "Ada"}
-		if _, err := s.p.engine.Suspend(s.t.Context(), server.ThisProcess(), request); err != nil {
+		if _, err := s.p.daemon.Suspend(s.t.Context(), server.ThisProcess(), request); err != nil {
 			s.t.Errorf("suspend: %v", err)
 		}
 	case "bound by hand":
@@ -241,7 +241,7 @@ func (s *soak) rest() {
 	}
 	clear(s.over)
 	for range 12 {
-		for _, i := range s.p.engine.present().instances {
+		for _, i := range s.p.daemon.present().instances {
 			i.loop.SyncNow()
 		}
 		s.until(s.clock.Now().Add(time.Hour), false)
@@ -255,7 +255,7 @@ func (s *soak) rest() {
 
 func (s *soak) notReady() (all, missing string) {
 	ready := 0
-	for _, status := range s.p.engine.Statuses() {
+	for _, status := range s.p.daemon.Statuses() {
 		c := binding.FindCondition(status.Conditions, binding.Ready)
 		if c != nil && c.Status == binding.True {
 			ready++
@@ -301,8 +301,8 @@ func TestSoak(t *testing.T) {
 	}
 	s.p = s.process()
 	opts := s.options(s.p)
-	opts.LogTo, opts.Now, opts.After = io.Discard, clock.Now, clock.After
-	opts.Events = func(e reconcile.Event) {
+	opts.Engine.LogTo, opts.Engine.Now, opts.After = io.Discard, clock.Now, clock.After
+	opts.Engine.Events = func(e reconcile.Event) {
 		if e.Kind == reconcile.SyncDone || e.Kind == reconcile.SyncFailed {
 			s.syncs.Add(1)
 		}

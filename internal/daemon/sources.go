@@ -6,26 +6,26 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// sources are what a scrape asks of the present generation.
-func (e *Engine) sources() metrics.Sources {
+// sources are what a scrape asks of the present runner.
+func (d *Daemon) sources() metrics.Sources {
 	return metrics.Sources{
-		Now: e.now, Statuses: e.Statuses,
+		Now: d.now, Statuses: d.Statuses,
 		Loops: func() map[string]reconcile.LoopState {
 			states := map[string]reconcile.LoopState{}
-			for _, i := range e.present().instances {
-				states[i.name] = i.loop.State()
+			for _, i := range d.present().instances {
+				states[i.Name] = i.loop.State()
 			}
 			return states
 		},
 		Windows: func() map[string]plan.WindowState {
 			states := map[string]plan.WindowState{}
-			for _, i := range e.present().instances {
-				states[i.name], _ = i.reconciler.Window()
+			for _, i := range d.present().instances {
+				states[i.Name], _ = i.Window()
 			}
 			return states
 		},
 		Vault: func() *metrics.VaultLogin {
-			client := e.present().vault
+			client := d.present().engine.Vault()
 			if client == nil {
 				return nil
 			}

@@ -75,7 +75,7 @@ func TestAStateFileThatFailsStopsWritesAndNotTheDaemon(t *testing.T) {
 	p := w.start()
 	p.ready("pay")
 	p.syncs(prod, 1)
-	if err := p.engine.store.Close(); err != nil {
+	if err := p.daemon.memory.Store.Close(); err != nil {
 		t.Fatal(err)
 	}
 	before := len(w.writes(prod))
@@ -100,9 +100,11 @@ func (panicking) Close() error { return nil }
 
 func TestAPanicInTheSourceDoesNotEndTheDaemon(t *testing.T) {
 	w := newWorld(t)
-	p := w.build()
-	p.engine.present().source = panicking{}
-	f := p.engine.present().follower
+	p := w.process()
+	opts := w.options(p)
+	opts.Engine.Source = panicking{}
+	w.buildWith(p, opts)
+	f := p.daemon.present().follower
 	for range 2 {
 		if err := f.safely(t.Context(), f.look); err == nil {
 			t.Error("a panic is no error")
@@ -149,13 +151,13 @@ func TestASecondDaemonIsRefusedWithWords(t *testing.T) {
 	w.commit(map[string]string{"pay.yaml": gitlabAt("pay", prod)})
 	p := w.start()
 	p.logged("snapshot")
-	_, err := Build(t.Context(), w.options(w.process()))
+	_, err := New(t.Context(), w.options(w.process()))
 	if err == nil || !strings.Contains(err.Error(), "another process has it open") || !strings.Contains(err.Error(), w.config.State.Path) {
 		t.Errorf("on the same state: %v", err)
 	}
 	w.config.State.Path += "2"
 	second := w.build()
-	err = Run(t.Context(), second.engine, Reload{})
+	err = second.daemon.Run(t.Context(), Reload{})
 	if err == nil || !strings.Contains(err.Error(), "another daemon") || !strings.Contains(err.Error(), w.config.Server.Socket) {
 		t.Errorf("on the same socket: %v", err)
 	}

@@ -25,20 +25,20 @@ const settleTimeout = 20 * time.Second
 
 // Suspend holds bindings still until a time, and waits until what began before
 // has ended.
-func (e *Engine) Suspend(ctx context.Context, who server.Caller, req client.SuspendRequest) (report.SuspensionList, error) {
-	items, instances, err := e.suspend(ctx, who, req)
+func (d *Daemon) Suspend(ctx context.Context, who server.Caller, req client.SuspendRequest) (report.SuspensionList, error) {
+	items, instances, err := d.suspend(ctx, who, req)
 	if err != nil {
 		return report.SuspensionList{}, err
 	}
-	return report.NewSuspensionList(items, e.settle(ctx, instances, req.Binding)), nil
+	return report.NewSuspensionList(items, d.settle(ctx, instances, req.Binding)), nil
 }
 
 // suspend writes suspensions down, and gives the instances that they are of. The
 // generation is held meanwhile, so that one which follows it plans with them.
-func (e *Engine) suspend(ctx context.Context, who server.Caller, req client.SuspendRequest) (items []binding.Suspension, _ []*instance, _ error) {
-	g, done := e.hold()
+func (d *Daemon) suspend(ctx context.Context, who server.Caller, req client.SuspendRequest) (items []binding.Suspension, _ []*instance, _ error) {
+	g, done := d.hold()
 	defer done()
-	now := e.now()
+	now := d.now()
 	if err := checkSuspend(who, req, now); err != nil {
 		return nil, nil, fmt.Errorf("suspend: %w", err)
 	}
@@ -48,14 +48,14 @@ func (e *Engine) suspend(ctx context.Context, who server.Caller, req client.Susp
 	}
 	for _, i := range instances {
 		s := binding.Suspension{
-			Instance: i.name, Binding: req.Binding, Until: req.Until.UTC().Truncate(time.Second), Reason: req.Reason,
+			Instance: i.Name, Binding: req.Binding, Until: req.Until.UTC().Truncate(time.Second), Reason: req.Reason,
 			Person: who.Person(req.By), Since: now,
 		}
-		if err := e.store.PutSuspension(ctx, s); err != nil {
+		if err := d.memory.Store.PutSuspension(ctx, s); err != nil {
 			return nil, nil, fmt.Errorf("suspend %s: %w%s", s.What(), err, alreadyHeld(items))
 		}
 		items = append(items, s)
-		e.noteSuspension(ctx, historySuspend, who, s, s.Reason, req.By)
+		d.noteSuspension(ctx, historySuspend, who, s, s.Reason, req.By)
 	}
 	return items, instances, nil
 }
@@ -87,8 +87,8 @@ func checkSuspend(who server.Caller, req client.SuspendRequest, now time.Time) e
 
 // Resume ends suspensions that persons asked for. The generation is held until
 // its loops are asked: one that follows it plans without them.
-func (e *Engine) Resume(ctx context.Context, who server.Caller, req client.ResumeRequest) (report.SuspensionList, error) {
-	g, done := e.hold()
+func (d *Daemon) Resume(ctx context.Context, who server.Caller, req client.ResumeRequest) (report.SuspensionList, error) {
+	g, done := d.hold()
 	defer done()
 	fail := func(err error) (report.SuspensionList, error) {
 		return report.SuspensionList{}, fmt.Errorf("resume: %w", err)
@@ -102,12 +102,12 @@ func (e *Engine) Resume(ctx context.Context, who server.Caller, req client.Resum
 	}
 	var instances []*instance
 	for _, s := range held {
-		if err := e.store.DeleteSuspension(ctx, s); err != nil {
+		if err := d.memory.Store.DeleteSuspension(ctx, s); err != nil {
 			return fail(err)
 		}
-		e.noteSuspension(ctx, historyResume, who, s, req.Reason, req.By)
+		d.noteSuspension(ctx, historyResume, who, s, req.Reason, req.By)
 		for _, i := range g.instances {
-			if i.name == s.Instance && !slices.Contains(instances, i) {
+			if i.Name == s.Instance && !slices.Contains(instances, i) {
 				instances = append(instances, i)
 			}
 		}
@@ -120,13 +120,13 @@ func (e *Engine) Resume(ctx context.Context, who server.Caller, req client.Resum
 
 // held are the suspensions that a request to resume means; the error says why
 // there are none.
-func (g *generation) held(ctx context.Context, scope client.Scope) ([]binding.Suspension, error) {
+func (r *runner) held(ctx context.Context, scope client.Scope) ([]binding.Suspension, error) {
 	if err := checkScope(scope); err != nil {
 		return nil, err
 	}
 	var meant, others []binding.Suspension
-	for _, i := range g.instances {
-		all, err := g.store.Suspensions(ctx, i.name)
+	for _, i := range r.instances {
+		all, err := r.memory.Store.Suspensions(ctx, i.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -135,7 +135,7 @@ func (g *generation) held(ctx context.Context, scope client.Scope) ([]binding.Su
 			switch {
 			case scope.All, here && s.Binding == scope.Binding:
 				meant = append(meant, s)
-			case here && s.Binding == "" && slices.Contains(g.bindings(i), scope.Binding):
+			case here && s.Binding == "" && slices.Contains(r.bindings(i), scope.Binding):
 				others = append(others, s)
 			}
 		}
@@ -149,7 +149,7 @@ func (g *generation) held(ctx context.Context, scope client.Scope) ([]binding.Su
 	case scope.All:
 		return nil, errors.New("no person has suspended anything")
 	}
-	if _, err := g.scope(scope); err != nil {
+	if _, err := r.scope(scope); err != nil {
 		return nil, err
 	}
 	return nil, errors.New("no person has suspended it; what its declaration suspends is resumed there")
@@ -157,11 +157,11 @@ func (g *generation) held(ctx context.Context, scope client.Scope) ([]binding.Su
 
 // scope are the instances that a request is about; the error says what is wrong
 // with it.
-func (g *generation) scope(scope client.Scope) ([]*instance, error) {
+func (r *runner) scope(scope client.Scope) ([]*instance, error) {
 	if err := checkScope(scope); err != nil {
 		return nil, err
 	}
-	return g.named(scope.Binding, scope.Instance)
+	return r.named(scope.Binding, scope.Instance)
 }
 
 func checkScope(scope client.Scope) error {
@@ -184,27 +184,27 @@ func withReason(text, reason string) string {
 
 // noteSuspension tells the log and the history. That the history cannot be
 // written undoes nothing.
-func (e *Engine) noteSuspension(ctx context.Context, action string, who server.Caller, s binding.Suspension, why, by string) {
+func (d *Daemon) noteSuspension(ctx context.Context, action string, who server.Caller, s binding.Suspension, why, by string) {
 	until := s.Until.UTC().Format(time.RFC3339)
-	e.log.Info("a person asked for something", "action", action, "instance", s.Instance, "binding", s.Binding, "until", until, "by", by, "caller", who, "reason", why)
+	d.log.Info("a person asked for something", "action", action, "instance", s.Instance, "binding", s.Binding, "until", until, "by", by, "caller", who, "reason", why)
 	reason := "Suspended"
 	if action == historyResume {
 		reason = "Resumed"
 	}
-	e.tell(report.Event{
+	d.tell(report.Event{
 		Instance: s.Instance, Binding: s.Binding, Type: report.EventNormal, Reason: reason, Message: withReason("until "+until+" by "+by, why),
 	})
-	if err := e.store.AppendEvent(context.WithoutCancel(ctx), binding.Event{
-		Person: who.Person(by), Time: e.now(), Instance: s.Instance, Binding: s.Binding, Action: action,
+	if err := d.memory.Store.AppendEvent(context.WithoutCancel(ctx), binding.Event{
+		Person: who.Person(by), Time: d.now(), Instance: s.Instance, Binding: s.Binding, Action: action,
 		Outcome: string(reconcile.Done), Message: withReason("until "+until, why),
 	}); err != nil {
-		e.log.Error("history not written", "err", err)
+		d.log.Error("history not written", "err", err)
 	}
 }
 
 // settle waits until every instance has synced once from now on, so that
 // nothing of before is under way. It gives those of which that was not seen.
-func (e *Engine) settle(ctx context.Context, instances []*instance, name string) []string {
+func (d *Daemon) settle(ctx context.Context, instances []*instance, name string) []string {
 	done := make([]chan struct{}, len(instances))
 	for n, i := range instances {
 		done[n] = make(chan struct{})
@@ -218,7 +218,7 @@ func (e *Engine) settle(ctx context.Context, instances []*instance, name string)
 		select {
 		case <-done[n]:
 		case <-wait.Done():
-			unsettled = append(unsettled, i.name)
+			unsettled = append(unsettled, i.Name)
 		}
 	}
 	return unsettled

@@ -12,7 +12,7 @@ import (
 )
 
 func (p *process) client() *client.Client {
-	return client.New(p.engine.present().config.Server.Socket)
+	return client.New(p.daemon.present().config.Server.Socket)
 }
 
 func suspendFor(name, of string, d time.Duration) client.SuspendRequest {
@@ -53,7 +53,7 @@ func TestWhatIsSuspendedStaysAsItIs(t *testing.T) {
 		t.Fatalf("got %+v, %v", list, err)
 	}
 	p.ready("pay")
-	events, err := p.engine.store.Events(t.Context(), 0)
+	events, err := p.daemon.memory.Store.Events(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestSuspensionsThatAreNotTaken(t *testing.T) {
 			}
 		})
 	}
-	if left, err := p.engine.store.Suspensions(t.Context(), prod); err != nil || len(left) > 0 {
+	if left, err := p.daemon.memory.Store.Suspensions(t.Context(), prod); err != nil || len(left) > 0 {
 		t.Errorf("kept: %+v, %v", left, err)
 	}
 }
@@ -172,9 +172,9 @@ func TestAGenerationIsHeldWhileAPersonIsHeard(t *testing.T) {
 	w.commit(two())
 	p := w.process()
 	opts, heard := w.options(p), make(chan string, 10)
-	opts.LogTo = whileAsked{p.log, func(line string) {
-		if p.engine.exchanging.TryLock() {
-			p.engine.exchanging.Unlock()
+	opts.Engine.LogTo = whileAsked{p.log, func(line string) {
+		if p.daemon.exchanging.TryLock() {
+			p.daemon.exchanging.Unlock()
 			t.Errorf("the generation may be exchanged at: %s", line)
 		}
 		heard <- line
@@ -204,7 +204,7 @@ func TestABindingCanBeSuspendedDuringTheFirstSync(t *testing.T) {
 	release, planned := make(chan struct{}), make(chan struct{})
 	first := sync.OnceFunc(func() { close(planned); <-release })
 	opts := w.options(p)
-	opts.Events = func(e reconcile.Event) {
+	opts.Engine.Events = func(e reconcile.Event) {
 		if e.Kind == reconcile.SyncStarted && e.Instance == prod {
 			first()
 		}
@@ -220,7 +220,7 @@ func TestABindingCanBeSuspendedDuringTheFirstSync(t *testing.T) {
 		suspended <- err
 	}()
 	p.await("it is written down, or refused", func() bool {
-		held, err := p.engine.store.Suspensions(t.Context(), prod)
+		held, err := p.daemon.memory.Store.Suspensions(t.Context(), prod)
 		return err != nil || len(held) > 0 || len(suspended) > 0
 	})
 	goOn()

@@ -8,6 +8,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
+	"reconciler/internal/engine"
 	"reconciler/internal/manifest"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -20,8 +21,8 @@ const historySync = "sync"
 
 // Sync looks at the source anew, where no binding is named, wakes the loops,
 // and waits for their syncs to end.
-func (e *Engine) Sync(ctx context.Context, who server.Caller, req client.SyncRequest) (report.SyncResult, error) {
-	g, asked, err := e.beginSync(ctx, who, req)
+func (d *Daemon) Sync(ctx context.Context, who server.Caller, req client.SyncRequest) (report.SyncResult, error) {
+	g, asked, err := d.beginSync(ctx, who, req)
 	if err != nil {
 		return report.SyncResult{}, err
 	}
@@ -29,9 +30,9 @@ func (e *Engine) Sync(ctx context.Context, who server.Caller, req client.SyncReq
 	answers := make([]chan reconcile.Synced, len(asked))
 	anew := look{asks: map[string]reconcile.Ask{}, done: make(chan error, 1)}
 	for n, i := range asked {
-		instances[n] = report.SyncedInstance{Name: i.name, Outcome: report.SyncAsked}
+		instances[n] = report.SyncedInstance{Name: i.Name, Outcome: report.SyncAsked}
 		answers[n] = make(chan reconcile.Synced, 1)
-		anew.asks[i.name] = reconcile.Ask{Binding: req.Binding, BreakGlass: glassOf(who, req), Done: func(s reconcile.Synced) { answers[n] <- s }}
+		anew.asks[i.Name] = reconcile.Ask{Binding: req.Binding, BreakGlass: glassOf(who, req), Done: func(s reconcile.Synced) { answers[n] <- s }}
 	}
 	var source string
 	if req.Binding == "" {
@@ -40,7 +41,7 @@ func (e *Engine) Sync(ctx context.Context, who server.Caller, req client.SyncReq
 		}
 	} else {
 		for _, i := range asked {
-			i.loop.Ask(anew.asks[i.name])
+			i.loop.Ask(anew.asks[i.Name])
 		}
 	}
 	for n, i := range asked {
@@ -56,23 +57,23 @@ func (e *Engine) Sync(ctx context.Context, who server.Caller, req client.SyncReq
 	}
 	result := report.NewSyncResult(instances)
 	result.Source = source
-	e.redactSync(&result)
+	d.redactSync(&result)
 	return result, nil
 }
 
 // beginSync checks a request, writes down who asks, and gives the instances that
 // it means. The generation is held meanwhile: what is remembered of a fight is
 // changed by one generation at a time.
-func (e *Engine) beginSync(ctx context.Context, who server.Caller, req client.SyncRequest) (*generation, []*instance, error) {
-	g, done := e.hold()
+func (d *Daemon) beginSync(ctx context.Context, who server.Caller, req client.SyncRequest) (*runner, []*instance, error) {
+	g, done := d.hold()
 	defer done()
 	asked, err := g.checkSync(who, req)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, i := range asked {
-		e.noteSync(ctx, i, who, req)
-		if err := e.calm(ctx, i, who, req); err != nil {
+		d.noteSync(ctx, i, who, req)
+		if err := d.calm(ctx, i, who, req); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -81,7 +82,7 @@ func (e *Engine) beginSync(ctx context.Context, who server.Caller, req client.Sy
 
 // checkSync is the instances that a request means; the error says what is wrong
 // with it.
-func (g *generation) checkSync(who server.Caller, req client.SyncRequest) ([]*instance, error) {
+func (r *runner) checkSync(who server.Caller, req client.SyncRequest) ([]*instance, error) {
 	err := errors.Join(who.Person(req.By).Check(), binding.CheckReason(req.Reason))
 	if glass := glassOf(who, req); err == nil && glass != nil {
 		err = glass.Check()
@@ -89,9 +90,9 @@ func (g *generation) checkSync(who server.Caller, req client.SyncRequest) ([]*in
 	if err != nil {
 		return nil, fmt.Errorf("sync: %w", err)
 	}
-	asked, err := g.named(req.Binding, req.Instance)
-	if err == nil && req.BreakGlass && !slices.ContainsFunc(asked, (*instance).hasWindows) {
-		err = errNoWindows
+	asked, err := r.named(req.Binding, req.Instance)
+	if err == nil && req.BreakGlass && !slices.ContainsFunc(asked, (*instance).HasWindows) {
+		err = engine.ErrNoWindows
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sync: %w", err)
@@ -101,16 +102,16 @@ func (g *generation) checkSync(who server.Caller, req client.SyncRequest) ([]*in
 
 // named are the instances of that name, or all, that have the binding of that
 // name, or any. The error says that there is none.
-func (g *generation) named(name, of string) ([]*instance, error) {
+func (r *runner) named(name, of string) ([]*instance, error) {
 	var (
 		has   []*instance
 		names []string
 	)
-	for _, i := range g.instances {
-		if of != "" && of != i.name {
+	for _, i := range r.instances {
+		if of != "" && of != i.Name {
 			continue
 		}
-		own := g.bindings(i)
+		own := r.bindings(i)
 		names = append(names, own...)
 		if name == "" || slices.Contains(own, name) {
 			has = append(has, i)
@@ -119,8 +120,8 @@ func (g *generation) named(name, of string) ([]*instance, error) {
 	switch {
 	case len(has) > 0:
 		return has, nil
-	case of != "" && !slices.Contains(g.config.InstanceNames(), of):
-		return nil, fmt.Errorf("no instance is called %s%s", of, manifest.DidYouMean(of, g.config.InstanceNames()))
+	case of != "" && !slices.Contains(r.config.InstanceNames(), of):
+		return nil, fmt.Errorf("no instance is called %s%s", of, manifest.DidYouMean(of, r.config.InstanceNames()))
 	}
 	hint := manifest.DidYouMean(name, names)
 	if hint == "" {
@@ -132,19 +133,19 @@ func (g *generation) named(name, of string) ([]*instance, error) {
 // bindings are the names that the instance knows, sorted: also those that its
 // first sync has yet to see, which may take long and be what a person wants to
 // hold still.
-func (g *generation) bindings(i *instance) []string {
+func (r *runner) bindings(i *instance) []string {
 	var names []string
-	if loaded := g.loaded.Load(); loaded != nil {
+	if loaded := r.loaded.Load(); loaded != nil {
 		for _, d := range loaded.Desired.Declarations {
-			if d.Spec.Instance == i.name {
+			if d.Spec.Instance == i.Name {
 				names = append(names, d.Name)
 			}
 		}
 	}
-	for _, s := range i.reconciler.Statuses() {
+	for _, s := range i.Statuses() {
 		names = append(names, s.Name)
 	}
-	for name := range i.reconciler.Awaiting() {
+	for name := range i.Awaiting() {
 		names = append(names, name)
 	}
 	slices.Sort(names)
@@ -153,44 +154,44 @@ func (g *generation) bindings(i *instance) []string {
 
 // noteSync tells the log and the history who asked. That the history cannot be
 // written keeps nobody from a sync.
-func (e *Engine) noteSync(ctx context.Context, i *instance, who server.Caller, req client.SyncRequest) {
-	e.log.Info("a person asked for a sync", "instance", i.name, "binding", req.Binding, "by", req.By, "caller", who, "reason", req.Reason)
-	e.tell(report.Event{
-		Instance: i.name, Binding: req.Binding, Type: report.EventNormal, Reason: "SyncAsked", Message: withReason("by "+req.By, req.Reason),
+func (d *Daemon) noteSync(ctx context.Context, i *instance, who server.Caller, req client.SyncRequest) {
+	d.log.Info("a person asked for a sync", "instance", i.Name, "binding", req.Binding, "by", req.By, "caller", who, "reason", req.Reason)
+	d.tell(report.Event{
+		Instance: i.Name, Binding: req.Binding, Type: report.EventNormal, Reason: "SyncAsked", Message: withReason("by "+req.By, req.Reason),
 	})
-	if err := e.store.AppendEvent(context.WithoutCancel(ctx), binding.Event{
-		Person: who.Person(req.By), Time: e.now(), Instance: i.name, Binding: req.Binding,
+	if err := d.memory.Store.AppendEvent(context.WithoutCancel(ctx), binding.Event{
+		Person: who.Person(req.By), Time: d.now(), Instance: i.Name, Binding: req.Binding,
 		Action: historySync, Outcome: "asked", Message: req.Reason,
 	}); err != nil {
-		e.log.Error("history not written", "err", err)
+		d.log.Error("history not written", "err", err)
 	}
 }
 
 // calm has repairs that did not hold made again, for the binding that a person
 // names. Who names none has every instance looked at, and ends no contest.
-func (e *Engine) calm(ctx context.Context, i *instance, who server.Caller, req client.SyncRequest) error {
+func (d *Daemon) calm(ctx context.Context, i *instance, who server.Caller, req client.SyncRequest) error {
 	if req.Binding == "" {
 		return nil
 	}
-	lifted, err := i.reconciler.Calm(context.WithoutCancel(ctx), req.Binding, who.Person(req.By))
+	lifted, err := i.Calm(context.WithoutCancel(ctx), req.Binding, who.Person(req.By))
 	if err != nil {
 		return fmt.Errorf("sync: nothing was begun: %w", err)
 	}
 	if len(lifted) > 0 {
-		e.log.Info("repairs that did not hold begin anew", "instance", i.name, "objects", lifted, "by", req.By)
+		d.log.Info("repairs that did not hold begin anew", "instance", i.Name, "objects", lifted, "by", req.By)
 	}
 	return nil
 }
 
 // synced is what a sync did, told of one binding or of all.
 func (i *instance) synced(s reconcile.Synced, only string) report.SyncedInstance {
-	out := report.SyncedInstance{Name: i.name, Revision: s.Revision, Digest: s.Result.Digest}
+	out := report.SyncedInstance{Name: i.Name, Revision: s.Revision, Digest: s.Result.Digest}
 	if s.Err != nil {
 		out.Outcome, out.Message = report.SyncFailed, s.Err.Error()
 		return out
 	}
 	var outcomes []report.SyncOutcome
-	for _, status := range i.reconciler.Statuses() {
+	for _, status := range i.Statuses() {
 		if only != "" && status.Name != only {
 			continue
 		}
@@ -238,13 +239,13 @@ func syncOutcome(r reconcile.Result, name string) report.SyncOutcome {
 }
 
 // redactSync takes secrets out of what foreign answers put into texts.
-func (e *Engine) redactSync(r *report.SyncResult) {
-	r.Source = e.redactor.Redact(r.Source)
+func (d *Daemon) redactSync(r *report.SyncResult) {
+	r.Source = d.redactor.Redact(r.Source)
 	for n := range r.Instances {
 		i := &r.Instances[n]
-		i.Message = e.redactor.Redact(i.Message)
+		i.Message = d.redactor.Redact(i.Message)
 		for m := range i.Bindings {
-			i.Bindings[m].Message = e.redactor.Redact(i.Bindings[m].Message)
+			i.Bindings[m].Message = d.redactor.Redact(i.Bindings[m].Message)
 		}
 	}
 }
@@ -261,10 +262,10 @@ type look struct {
 // lookAnew has the follower look at the source at once, and waits for that
 // unless told not to. What it gives says why the source was not read; the error
 // is that of a wait which was over first.
-func (g *generation) lookAnew(ctx context.Context, anew look, noWait bool) (string, error) {
+func (r *runner) lookAnew(ctx context.Context, anew look, noWait bool) (string, error) {
 	select {
-	case g.looks <- anew:
-	case <-g.unfollowed:
+	case r.looks <- anew:
+	case <-r.unfollowed:
 		return "", errors.New("sync: the daemon stops, or takes a new configuration; nothing was begun, try again")
 	case <-ctx.Done():
 		return "", errors.New("sync: the source is being read for too long; nothing was begun, try again")
@@ -299,7 +300,7 @@ func (f *follower) asks(instance string) []reconcile.Ask {
 func (f *follower) answer(err error) {
 	if !f.handed {
 		for _, i := range f.instances {
-			if asks := f.asks(i.name); len(asks) > 0 {
+			if asks := f.asks(i.Name); len(asks) > 0 {
 				i.loop.Ask(asks...)
 			}
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 func (p *process) sync(request client.SyncRequest) (report.SyncResult, error) {
-	return client.New(p.engine.present().config.Server.Socket).Sync(p.t.Context(), request)
+	return client.New(p.daemon.present().config.Server.Socket).Sync(p.t.Context(), request)
 }
 
 // TestASyncLooksAtOnceAndTellsWhatItDid: nothing but the request may make the
@@ -50,7 +50,7 @@ func TestASyncLooksAtOnceAndTellsWhatItDid(t *testing.T) {
 	if err != nil || len(result.Instances) != 1 || len(result.Instances[0].Bindings) != 1 || !result.Has(report.SyncChanged) || !w.bound(prod, binding.GitLab) {
 		t.Errorf("got %+v, %v", result, err)
 	}
-	events, err := p.engine.store.Events(t.Context(), 0)
+	events, err := p.daemon.memory.Store.Events(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ type webhooks struct {
 }
 
 // newWebhooks makes a handler that has no senders yet.
-func newWebhooks(l *longLived) *webhooks {
+func newWebhooks(l *Daemon) *webhooks {
 	w := &webhooks{pushes: pushes{newest: make(chan webhook.Push, 1)}, metrics: l.metrics}
 	w.handler = webhook.New(webhook.Options{
 		Pushed: w.pushes.put, Count: l.metrics.CountWebhook, Redactor: l.redactor, Log: l.log, Now: l.now,
@@ -45,12 +45,12 @@ func (w *webhooks) prepare(config config.Config) (take func(), err error) {
 }
 
 // listenWebhooks opens the port for webhooks; nil where none is configured.
-func (l *longLived) listenWebhooks(ctx context.Context, config config.Config) (*webhook.Server, error) {
+func (d *Daemon) listenWebhooks(ctx context.Context, config config.Config) (*webhook.Server, error) {
 	c := config.Webhooks
 	if c == nil {
 		return nil, nil
 	}
 	return webhook.Listen(ctx, webhook.ListenOptions{
-		Address: c.Listen, CertFile: c.CertFile, KeyFile: c.KeyFile, Handler: l.webhooks.handler, Log: l.log,
+		Address: c.Listen, CertFile: c.CertFile, KeyFile: c.KeyFile, Handler: d.webhooks.handler, Log: d.log,
 	})
 }

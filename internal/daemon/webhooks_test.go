@@ -98,7 +98,7 @@ func (w *world) push(url, secret, commit string) int {
 func (p *process) run() error {
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
-	return Run(ctx, p.engine, Reload{})
+	return p.daemon.Run(ctx, Reload{})
 }
 
 // looks are how often the source was looked at.

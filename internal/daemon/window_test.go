@@ -34,7 +34,7 @@ func TestAnInstanceIsChangedOnlyInItsWindows(t *testing.T) {
 	if w.bound(prod, binding.GitLab) || len(w.writes(prod)) > 0 {
 		t.Errorf("changed outside of its window: %v", w.writes(prod))
 	}
-	p.await("the daemon is ready, closed or not", func() bool { return p.engine.Ready() == nil })
+	p.await("the daemon is ready, closed or not", func() bool { return p.daemon.Ready() == nil })
 	p.syncs(prod, 1)
 	for series, want := range map[string]float64{
 		`reconciler_window_open{registry="prod-hangzhou"}`:                               0,
@@ -54,7 +54,7 @@ func TestAnInstanceIsChangedOnlyInItsWindows(t *testing.T) {
 	if err != nil || !result.Has(report.SyncChanged) || !w.bound(prod, binding.GitLab) {
 		t.Fatalf("%+v, %v", result, err)
 	}
-	events, err := p.engine.store.Events(t.Context(), 0)
+	events, err := p.daemon.memory.Store.Events(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestAnInstanceIsChangedOnlyInItsWindows(t *testing.T) {
 	}
 
 	happened := map[string]string{}
-	all, _, _ := p.engine.happened.after(0)
+	all, _, _ := p.daemon.happened.after(0)
 	for _, e := range all {
 		if e.Binding == "pay" {
 			happened[e.Reason] = e.Message

@@ -17,6 +17,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
+	"reconciler/internal/engine"
 	"reconciler/internal/manifest"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/sandbox"
@@ -200,7 +201,7 @@ func (w *world) writes(instance string) []string {
 // process is a daemon that runs.
 type process struct {
 	t      testing.TB
-	engine *Engine
+	daemon *Daemon
 	log    *lines
 	news   chan struct{}
 	stop   context.CancelFunc
@@ -240,10 +241,13 @@ func (l *lines) String() string {
 // options are those of a daemon in this world.
 func (w *world) options(p *process) Options {
 	return Options{
-		Config: w.config, LogTo: p.log, Events: p.event,
-		Now:  w.now,
-		Dial: map[string]string{"gitlab.example.com:443": w.outside.GitLabTLS}, RootCAs: w.outside.RootCAs,
-		hostPace: 10_000, pushPauses: w.pushPauses,
+		Engine: engine.Options{
+			Config: w.config, LogTo: p.log, Events: p.event,
+			Now:  w.now,
+			Dial: map[string]string{"gitlab.example.com:443": w.outside.GitLabTLS}, RootCAs: w.outside.RootCAs,
+			HostPace: 10_000,
+		},
+		pushPauses: w.pushPauses,
 	}
 }
 
@@ -271,12 +275,12 @@ func (w *world) build() *process {
 
 func (w *world) buildWith(p *process, opts Options) {
 	w.t.Helper()
-	engine, err := Build(w.t.Context(), opts)
+	d, err := New(w.t.Context(), opts)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	p.engine = engine
-	w.t.Cleanup(engine.Close)
+	p.daemon = d
+	w.t.Cleanup(d.Close)
 }
 
 // start runs a daemon until the test ends or it is ended.
@@ -292,7 +296,7 @@ func (w *world) run(p *process, opts Options) *process {
 	w.buildWith(p, opts)
 	ctx, stop := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	p.stop = stop
-	go func() { p.ended <- Run(ctx, p.engine, w.reload) }()
+	go func() { p.ended <- p.daemon.Run(ctx, w.reload) }()
 	w.t.Cleanup(p.end)
 	return p
 }
@@ -310,7 +314,7 @@ func (p *process) end() {
 	case <-time.After(patience):
 		p.t.Error("the daemon did not end")
 	}
-	p.engine.Close()
+	p.daemon.Close()
 }
 
 func (p *process) event(e reconcile.Event) {
@@ -374,7 +378,7 @@ func (p *process) count(from int, kind reconcile.EventKind, instance string) int
 
 // condition is one condition of a binding now; the zero Condition if none.
 func (p *process) condition(name string, of binding.ConditionType) binding.Condition {
-	for _, s := range p.engine.Statuses() {
+	for _, s := range p.daemon.Statuses() {
 		if c := binding.FindCondition(s.Conditions, of); s.Name == name && c != nil {
 			return *c
 		}
@@ -400,6 +404,6 @@ func (p *process) at(revision string) {
 				reached[e.Instance] = true
 			}
 		}
-		return len(reached) == len(p.engine.present().instances)
+		return len(reached) == len(p.daemon.present().instances)
 	})
 }

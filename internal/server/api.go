@@ -13,10 +13,10 @@ import (
 	"sync"
 	"time"
 
-	"reconciler/internal/binding"
-
 	"golang.org/x/net/netutil"
 	"golang.org/x/time/rate"
+
+	"reconciler/internal/binding"
 )
 
 const (

@@ -11,10 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"reconciler/internal/client"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"reconciler/internal/client"
 )
 
 // takes is an Attester that keeps what it was told.

@@ -11,9 +11,9 @@ import (
 	"syscall"
 	"testing"
 
-	"reconciler/internal/client"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"reconciler/internal/client"
 )
 
 // nobody is the user and the group without rights.

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"reconciler/internal/client"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"reconciler/internal/client"
 )
 
 // tells is a Snapshots that says what a test sets.

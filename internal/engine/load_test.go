@@ -1,4 +1,4 @@
-package daemon
+package engine
 
 import (
 	"context"
@@ -20,7 +20,7 @@ func TestASnapshotIsHeldToBothPolicies(t *testing.T) {
 	c.Instances = []config.Instance{{Name: "prod"}}
 	c.Policy.Rules = []config.PolicyRule{{Name: "team", Files: []string{"team/**"}, Addresses: []string{"gitlab.example.com"}}}
 	now := func() time.Time { return time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC) }
-	g := &generation{longLived: &longLived{now: now, cache: manifest.NewCache()}, config: c}
+	cache := manifest.NewCache()
 	declaration := func(file, address string) binding.File {
 		return binding.File{Path: file, Digest: file + address, Data: []byte("apiVersion: reconciler/v1alpha1\nkind: SourceBinding\nmetadata: {name: a}\n" +
 			"spec: {instance: prod, platform: gitlab, address: '" + address + "', username: bot, token: {vault: {mount: secret, path: acr/a}}}\n")}
@@ -38,7 +38,7 @@ func TestASnapshotIsHeldToBothPolicies(t *testing.T) {
 		{"http", declaration("team/a.yaml", "http://gitlab.example.com"), usable, []string{"team/a.yaml"}, "policy-https"},
 		{"a policy without data", declaration("team/a.yaml", "https://gitlab.example.com"), []binding.File{{Path: "policy/https.cue"}}, []string{"policy/https.cue"}, "policy-invalid"},
 	} {
-		loaded, err := g.check(context.Background(), source.Snapshot{Revision: "1", Files: []binding.File{tt.file}, Policies: tt.policies}, "")
+		loaded, err := CheckSnapshot(context.Background(), Options{Config: c, Now: now, Cache: cache}, source.Snapshot{Revision: "1", Files: []binding.File{tt.file}, Policies: tt.policies})
 		if err != nil {
 			t.Fatal(err)
 		}

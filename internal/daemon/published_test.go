@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"reconciler/internal/client"
+	"reconciler/internal/engine"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
@@ -14,7 +15,7 @@ import (
 // published is what the daemon publishes now.
 func (p *process) published() report.Snapshot {
 	p.t.Helper()
-	text, err := client.New(p.engine.present().config.Server.Socket).Snapshot(p.t.Context())
+	text, err := client.New(p.daemon.present().config.Server.Socket).Snapshot(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -53,22 +54,22 @@ func TestWhatIsPublishedIsEnoughToPlanElsewhere(t *testing.T) {
 	p.stop()
 	// Elsewhere there is the source, and the configuration of a job that may
 	// ask nobody.
-	config := p.engine.present().config
-	config.State.Path, config.Server.Socket = t.TempDir()+"/none/state.db", t.TempDir()+"/none.sock"
+	cfg := *p.daemon.present().config
+	cfg.State.Path, cfg.Server.Socket = t.TempDir()+"/none/state.db", t.TempDir()+"/none.sock"
 	w.outside.Registry.Faults.Add(garbage(nil))
-	engine, err := Build(t.Context(), Options{Config: config, ReadOnly: true, Snapshot: &s})
+	e, err := engine.New(t.Context(), engine.Options{Config: cfg, ReadOnly: true, Published: &s})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer engine.Close()
-	loaded, err := engine.Load(t.Context())
+	defer e.Close()
+	loaded, err := e.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if loaded.Desired.Rewritten {
 		t.Error("the same history counts as rewritten")
 	}
-	planned, err := engine.Plan(t.Context(), loaded, reconcile.Live)
+	planned, err := e.Plan(t.Context(), loaded, reconcile.Live)
 	if err != nil {
 		t.Fatal(err)
 	}

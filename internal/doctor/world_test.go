@@ -1,4 +1,4 @@
-package daemon_test
+package doctor_test
 
 import (
 	"bytes"
@@ -14,7 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/config"
-	"reconciler/internal/daemon"
+	"reconciler/internal/doctor"
+	"reconciler/internal/engine"
 	"reconciler/internal/finding"
 	"reconciler/internal/report"
 	"reconciler/internal/sandbox"
@@ -149,8 +150,8 @@ func (p *patient) diagnoseFrom(gitURL string, names ...string) []report.Check {
 	config, path := p.config(gitURL)
 	before := listFolder(p.t, p.folder)
 	writes := p.writes()
-	checks := daemon.Diagnose(p.t.Context(), daemon.DoctorOptions{
-		Options: daemon.Options{
+	checks := doctor.Diagnose(p.t.Context(), doctor.Options{
+		Engine: engine.Options{
 			Config: config, Now: func() time.Time { return p.now }, RootCAs: p.outside.RootCAs,
 			Dial: map[string]string{"gitlab.example.com:443": p.outside.GitLabTLS, "git.example.org:8929": p.outside.GitLabHTTP},
 		},
@@ -226,7 +227,7 @@ func (p *patient) golden(name string, checks []report.Check) {
 		p.t.Fatal(err)
 	}
 	for file, got := range map[string]string{name + ".txt": p.steady(text.String()), name + ".json": p.steady(object.String())} {
-		path := filepath.Join("testdata", "doctor", file)
+		path := filepath.Join("testdata", file)
 		if *update {
 			if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
 				p.t.Fatal(err)

@@ -1,4 +1,4 @@
-package daemon
+package doctor
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
+	"reconciler/internal/engine"
 	"reconciler/internal/providers"
 	"reconciler/internal/registry"
 	"reconciler/internal/secrets"
@@ -19,7 +20,7 @@ import (
 // store asks Vault whether it is there, unsealed, and takes our login.
 func (d *doctor) store(ctx context.Context, l *list) {
 	const reachable, unsealed, login = "reachable", "unsealed", "login"
-	if d.o.Config.Vault == nil {
+	if d.o.Engine.Config.Vault == nil {
 		if slices.ContainsFunc(d.declared, func(b binding.Declaration) bool { return b.Spec.Token != nil }) {
 			l.no("configured", "", "NoVault", "declarations keep tokens in Vault, and no secret store is configured", "set vault in the configuration")
 			return
@@ -27,10 +28,10 @@ func (d *doctor) store(ctx context.Context, l *list) {
 		l.notAsked("configured", "", "no secret store is configured, and no declaration needs one")
 		return
 	}
-	address := d.o.Config.Vault.Address
-	client := d.outside.vault()
+	address := d.o.Engine.Config.Vault.Address
+	client := d.clients.Vault()
 	if client == nil {
-		l.failed(reachable, address, d.outside.tokensAs)
+		l.failed(reachable, address, d.clients.TokensErr)
 		return
 	}
 	err := d.ask(ctx, client.Health)
@@ -60,7 +61,7 @@ func (d *doctor) store(ctx context.Context, l *list) {
 // can do there, and whether it has the declared image repositories.
 func (d *doctor) registry(ctx context.Context, l *list, c config.Instance) {
 	const credentials, instance = "credentials", "instance"
-	driver, err := buildDriver(c, d.redactor, nil)
+	driver, err := engine.NewDriver(c, d.redactor, nil)
 	if err != nil {
 		l.failed(credentials, c.Endpoint, err)
 		return
@@ -154,11 +155,11 @@ func (d *doctor) images(ctx context.Context, l *list, instance string, driver re
 // hosts asks whether the code hosts answer, and about the tokens that observe
 // them. Those that no binding needs are left out, where that is known.
 func (d *doctor) hosts(ctx context.Context, l *list) {
-	if d.outside.hostsAs != nil {
-		l.failed("configured", "", d.outside.hostsAs)
+	if d.clients.HostsErr != nil {
+		l.failed("configured", "", d.clients.HostsErr)
 		return
 	}
-	c := d.o.Config.CodeHosts
+	c := d.o.Engine.Config.CodeHosts
 	for _, h := range []struct {
 		platform binding.Platform
 		config   config.CodeHost
@@ -239,11 +240,7 @@ type observerChecker interface {
 // observer asks about the token that a host is looked at with.
 func (d *doctor) observer(ctx context.Context, l *list, p binding.Platform, c config.Observer) {
 	object := "observer token of " + p.Title() + " in " + c.Vault.String()
-	host, _ := d.outside.hosts[p].(*observedHost)
-	if host == nil {
-		return
-	}
-	checker, ok := host.Provider.(observerChecker)
+	checker, ok := d.clients.Observed(p).(observerChecker)
 	if !ok {
 		return
 	}

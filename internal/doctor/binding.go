@@ -1,16 +1,16 @@
-package daemon
+package doctor
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/engine"
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
 	"reconciler/internal/providers"
@@ -43,7 +43,7 @@ func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration) {
 			token, readable = d.value(ctx, l, b.Spec.Token.Vault.String(), ref)
 		}
 	}
-	host := d.outside.hosts[b.Spec.Platform]
+	host := d.clients.Hosts[b.Spec.Platform]
 	var expires time.Time
 	switch {
 	case host == nil:
@@ -68,7 +68,7 @@ func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration) {
 // which that was.
 func (d *doctor) mayAsk(l *list, b binding.Declaration) bool {
 	const question, code = "address-unchanged", "address-changed-with-secret"
-	if d.o.Config.Policy.AllowAddressChangeWithSecret {
+	if d.o.Engine.Config.Policy.AllowAddressChangeWithSecret {
 		return true
 	}
 	if d.appliedAs != nil {
@@ -85,21 +85,18 @@ func (d *doctor) mayAsk(l *list, b binding.Declaration) bool {
 
 // appliedRecords are what was applied last on every instance, from the state
 // file or the daemon that holds it. Nothing is written.
-func appliedRecords(ctx context.Context, o Options) (map[string][]binding.Record, error) {
-	l := &longLived{log: slog.New(slog.DiscardHandler)}
-	defer l.letGo(&l.closers)
-	if err := l.openState(ctx, Options{Config: o.Config, ReadOnly: true}); err != nil {
+func appliedRecords(ctx context.Context, o engine.Options) (map[string][]binding.Record, error) {
+	memory, err := engine.ReadMemory(ctx, o)
+	if err != nil {
 		return nil, err
 	}
 	applied := map[string][]binding.Record{}
 	for _, name := range o.Config.InstanceNames() {
-		records, err := l.store.Records(ctx, name)
-		if err != nil {
-			return nil, err
-		}
+		records, readErr := memory.Store.Records(ctx, name)
+		err = errors.Join(err, readErr)
 		applied[name] = records
 	}
-	return applied, nil
+	return applied, errors.Join(err, memory.Close())
 }
 
 // metadata asks the secret store about a secret without reading it.
@@ -107,7 +104,7 @@ func (d *doctor) metadata(ctx context.Context, l *list, ref binding.VaultRef) (c
 	object := ref.String()
 	var meta secrets.Metadata
 	err := d.ask(ctx, func(ctx context.Context) (err error) {
-		meta, err = d.outside.tokens.Metadata(ctx, secrets.Ref(ref))
+		meta, err = d.clients.Tokens.Metadata(ctx, secrets.Ref(ref))
 		return err
 	})
 	switch {
@@ -134,7 +131,7 @@ func (d *doctor) metadata(ctx context.Context, l *list, ref binding.VaultRef) (c
 func (d *doctor) value(ctx context.Context, l *list, object string, ref secrets.Ref) (secrets.Secret, bool) {
 	var token secrets.Secret
 	err := d.ask(ctx, func(ctx context.Context) (err error) {
-		token, _, err = d.outside.tokens.Read(ctx, ref)
+		token, _, err = d.clients.Tokens.Read(ctx, ref)
 		return err
 	})
 	f, _ := errors.AsType[*binding.Failure](err)
@@ -156,7 +153,7 @@ func (d *doctor) value(ctx context.Context, l *list, object string, ref secrets.
 // account asks the code host about the token, or about the account of a
 // binding that has none, and gives the end that the host tells.
 func (d *doctor) account(ctx context.Context, l *list, b binding.Declaration, token secrets.Secret) time.Time {
-	host, account := d.outside.hosts[b.Spec.Platform], accountOf(b.Spec)
+	host, account := d.clients.Hosts[b.Spec.Platform], accountOf(b.Spec)
 	object := account.Username
 	var report binding.TokenReport
 	err := d.ask(ctx, func(ctx context.Context) error {
@@ -199,7 +196,7 @@ type ending struct {
 // configured warnings on.
 func (d *doctor) expiry(l *list, object string, e ending) {
 	const question = "token-expiry"
-	now := d.o.Now()
+	now := d.o.Engine.Now()
 	if e.at.IsZero() {
 		l.unknown(question, object, reconcile.ReasonNoExpiryKnown, "nobody tells when the token ends",
 			"declare spec.token.expires, or set the secret's custom metadata expires")
@@ -213,7 +210,7 @@ func (d *doctor) expiry(l *list, object string, e ending) {
 		return
 	}
 	message := fmt.Sprintf("%d days left, until %s (source: %s)", days, last, e.source)
-	if slices.ContainsFunc(d.o.Config.ExpiryWarnings, func(warning int) bool { return days <= warning }) {
+	if slices.ContainsFunc(d.o.Engine.Config.ExpiryWarnings, func(warning int) bool { return days <= warning }) {
 		l.add(binding.Yes, question, object, said{reconcile.ReasonExpiresSoon, message, rule.Hint})
 		return
 	}
@@ -237,10 +234,10 @@ func (d *doctor) site(ctx context.Context, l *list, b binding.Declaration) {
 		}
 		l.add(binding.Yes, questionPort, b.Spec.Address, verdict)
 	}
-	checker := d.outside.sites[b.Spec.Platform]
+	checker := d.clients.Sites[b.Spec.Platform]
 	switch {
-	case d.outside.sitesAs != nil:
-		l.failed(providers.QuestionSiteReachable, b.Spec.Address, d.outside.sitesAs)
+	case d.clients.SitesErr != nil:
+		l.failed(providers.QuestionSiteReachable, b.Spec.Address, d.clients.SitesErr)
 		return
 	case checker == nil:
 		l.notAsked(providers.QuestionSiteReachable, b.Spec.Address,
@@ -266,7 +263,7 @@ func (d *doctor) projects(ctx context.Context, l *list, b binding.Declaration, t
 		}
 		var project binding.ProjectState
 		err := d.ask(ctx, func(ctx context.Context) error {
-			project = d.outside.hosts[b.Spec.Platform].CheckProject(ctx, accountOf(b.Spec), source, token)
+			project = d.clients.Hosts[b.Spec.Platform].CheckProject(ctx, accountOf(b.Spec), source, token)
 			return nil
 		})
 		if err != nil {

@@ -1,4 +1,4 @@
-package daemon
+package engine
 
 import (
 	"reconciler/internal/binding"
@@ -43,13 +43,11 @@ func vaultCalls(called func(metrics.Call)) func(vault.Exchange) {
 	}
 }
 
-// gitCalls calls moved for each request too.
-func gitCalls(called func(metrics.Call), moved func()) func(git.Exchange) {
+func gitCalls(called func(metrics.Call)) func(git.Exchange) {
 	if called == nil {
 		return nil
 	}
 	return func(x git.Exchange) {
-		moved()
 		result := metrics.ResultSuccess
 		if !x.OK {
 			result = metrics.ResultError

@@ -1,4 +1,4 @@
-package daemon_test
+package doctor_test
 
 import (
 	"net/http"
@@ -6,7 +6,8 @@ import (
 	"testing"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/daemon"
+	"reconciler/internal/doctor"
+	"reconciler/internal/engine"
 	"reconciler/internal/finding"
 	"reconciler/internal/report"
 	"reconciler/internal/sandbox"
@@ -204,7 +205,7 @@ func TestDoctorSaysWhoHoldsTheState(t *testing.T) {
 		t.Fatal(err)
 	}
 	look := func() []report.Check {
-		return daemon.Diagnose(t.Context(), daemon.DoctorOptions{Options: daemon.Options{Config: config, RootCAs: p.outside.RootCAs}, Path: path})
+		return doctor.Diagnose(t.Context(), doctor.Options{Engine: engine.Options{Config: config, RootCAs: p.outside.RootCAs}, Path: path})
 	}
 	if checks := look(); !has(checks, "State", "state-file", "Locked", binding.No) {
 		t.Error("a state file that is held by something that does not answer is refuted")
@@ -218,7 +219,7 @@ func TestDoctorSaysWhoHoldsTheState(t *testing.T) {
 }
 
 func TestDoctorStopsAtAConfigurationThatIsWrong(t *testing.T) {
-	checks := daemon.Diagnose(t.Context(), daemon.DoctorOptions{
+	checks := doctor.Diagnose(t.Context(), doctor.Options{
 		Path: "reconciler.yaml", Findings: []finding.Finding{finding.New("config-one-of", "source: nothing is chosen").At("reconciler.yaml", 3, 1)},
 	})
 	if len(checks) != 1 || checks[0].Verdict != binding.No || checks[0].Object != "reconciler.yaml:3:1" {
@@ -245,8 +246,8 @@ func TestDoctorSendsNoTokenToAHostItWasNotAppliedWith(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := p.outside.Vault.Count("acr/payments")
-	checks := daemon.Diagnose(t.Context(), daemon.DoctorOptions{
-		Options: daemon.Options{Config: config, RootCAs: p.outside.RootCAs}, Path: path, Bindings: []string{"payments"},
+	checks := doctor.Diagnose(t.Context(), doctor.Options{
+		Engine: engine.Options{Config: config, RootCAs: p.outside.RootCAs}, Path: path, Bindings: []string{"payments"},
 	})
 	if !has(checks, "Binding payments", "address-unchanged", "address-changed-with-secret", binding.No) {
 		t.Errorf("the moved address is not refuted: %+v", checks)

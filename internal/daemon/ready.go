@@ -17,38 +17,38 @@ import (
 // on; until then it says what is missing. It names no binding. An instance that
 // a later configuration adds does not end it: the others are as ready as they
 // were, and the new one's bindings tell of themselves.
-func (e *Engine) Ready() error {
-	if e.observed.Load() {
+func (d *Daemon) Ready() error {
+	if d.observed.Load() {
 		return nil
 	}
 	var errs []error
-	for _, i := range e.present().instances {
+	for _, i := range d.present().instances {
 		if missing := *i.missing.Load(); missing != "" {
-			errs = append(errs, fmt.Errorf("instance %s: %s", i.name, missing))
+			errs = append(errs, fmt.Errorf("instance %s: %s", i.Name, missing))
 		}
 	}
-	e.observed.Store(len(errs) == 0)
+	d.observed.Store(len(errs) == 0)
 	return errors.Join(errs...)
 }
 
 // event takes what a reconciler tells: into the log, the metrics, and to
 // whoever listens.
-func (g *generation) event(event reconcile.Event) {
-	g.logEvent(event)
-	g.tellOf(event)
-	g.metrics.Count(event)
-	for _, i := range g.instances {
-		if i.name == event.Instance {
+func (r *runner) event(event reconcile.Event) {
+	r.logEvent(event)
+	r.tellOf(event)
+	r.metrics.Count(event)
+	for _, i := range r.instances {
+		if i.Name == event.Instance {
 			i.observe(event)
 		}
 	}
-	if event.Kind == reconcile.SyncDone && g.trial.passed(event) {
-		if err := g.trust(context.Background(), event.Revision); err != nil {
-			g.log.Error("revision not remembered", "err", err)
+	if event.Kind == reconcile.SyncDone && r.gate.passed(event) {
+		if err := r.engine.Trust(context.Background(), event.Revision); err != nil {
+			r.log.Error("revision not remembered", "err", err)
 		}
 	}
-	if g.told != nil {
-		g.told(event)
+	if told := r.o.Engine.Events; told != nil {
+		told(event)
 	}
 }
 
@@ -76,13 +76,13 @@ func (i *instance) unseen(p plan.Plan) string {
 	case n < 0:
 		return ""
 	case p.Findings[n].File == "":
-		return "not observed: " + strings.TrimPrefix(p.Findings[n].Message, "instance "+i.name+": ")
+		return "not observed: " + strings.TrimPrefix(p.Findings[n].Message, "instance "+i.Name+": ")
 	}
 	return "not observed in full yet: the registry did not answer for every binding"
 }
 
-func (l *longLived) logEvent(ev reconcile.Event) {
-	log := l.log.With("instance", ev.Instance)
+func (d *Daemon) logEvent(ev reconcile.Event) {
+	log := d.log.With("instance", ev.Instance)
 	switch ev.Kind {
 	case reconcile.PlanMade:
 		log.Debug("plan made", "revision", ev.Revision, "digest", ev.Plan.Digest(), "changes", ev.Plan.HasChanges())

@@ -1,4 +1,4 @@
-package daemon
+package engine
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ func TestTheLogIsHarmlessForATerminal(t *testing.T) {
 	const foreign = "answered \x1b[2J\x7f\u009b31m\u202egnp\nand more"
 	for _, format := range []string{"text", "json"} {
 		var out bytes.Buffer
-		newLog(&out, format, slog.LevelInfo, secrets.NewRedactor(time.Now)).Info("said", "err", foreign)
+		NewLog(&out, format, slog.LevelInfo, secrets.NewRedactor(time.Now)).Info("said", "err", foreign)
 		line, rest, _ := strings.Cut(out.String(), "\n")
 		if rest != "" || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("%s: got %q", format, out.String())

@@ -1,4 +1,4 @@
-package daemon
+package doctor
 
 import (
 	"cmp"
@@ -8,19 +8,21 @@ import (
 	"strings"
 	"testing"
 
+	gocmp "github.com/google/go-cmp/cmp"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
-
-	gocmp "github.com/google/go-cmp/cmp"
+	"reconciler/internal/engine"
 )
 
 func TestDoctorChecksTheWebhooksFiles(t *testing.T) {
+	const secret = "canary-webhook-secret"
 	folder := t.TempDir()
 	good, missing := filepath.Join(folder, "good"), filepath.Join(folder, "missing")
-	if err := os.WriteFile(good, []byte(hookSecret), 0o600); err != nil {
+	if err := os.WriteFile(good, []byte(secret), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := &doctor{o: DoctorOptions{Options: Options{Config: config.Config{Webhooks: &config.Webhooks{
+	d := &doctor{o: Options{Engine: engine.Options{Config: config.Config{Webhooks: &config.Webhooks{
 		CertFile: good, KeyFile: good,
 		Senders: []config.WebhookSender{
 			{Name: "good", Type: "github", SecretFile: good, PreviousSecretFile: good},
@@ -34,7 +36,7 @@ func TestDoctorChecksTheWebhooksFiles(t *testing.T) {
 	got := map[string]binding.Verdict{}
 	for _, c := range l.checks {
 		got[c.Object] = c.Verdict
-		if strings.Contains(c.Message, hookSecret) || c.Verdict == binding.No && !strings.Contains(c.Message, cmp.Or(map[string]string{good: "PEM"}[c.Object], missing)) {
+		if strings.Contains(c.Message, secret) || c.Verdict == binding.No && !strings.Contains(c.Message, cmp.Or(map[string]string{good: "PEM"}[c.Object], missing)) {
 			t.Errorf("%s: %s", c.Object, c.Message)
 		}
 	}

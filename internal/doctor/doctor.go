@@ -1,4 +1,6 @@
-package daemon
+// Package doctor asks everything that can be asked of what a configuration
+// names, and makes a checklist of the answers. It writes nothing anywhere.
+package doctor
 
 import (
 	"context"
@@ -13,8 +15,8 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/engine"
 	"reconciler/internal/finding"
-	"reconciler/internal/manifest"
 	"reconciler/internal/providers"
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
@@ -25,11 +27,11 @@ const (
 	doctorParallel = 8
 )
 
-// DoctorOptions say what Diagnose looks at.
-type DoctorOptions struct {
-	// Options are those of Build. LogTo, Events and ReadOnly mean nothing
-	// here: nothing is ever written.
-	Options
+// Options say what Diagnose looks at.
+type Options struct {
+	// Engine are the options of the engine that is looked at. LogTo, Events and
+	// ReadOnly mean nothing here: nothing is ever written.
+	Engine engine.Options
 	// Path names the configuration, Findings are what config.Load found in it.
 	Path     string
 	Findings []finding.Finding
@@ -45,16 +47,20 @@ type DoctorOptions struct {
 // and stops at no failure. The checks come in a fixed order: configuration,
 // state, source, secret store, registries, code hosts, then the bindings by
 // name. It writes nothing anywhere, and no check holds a secret.
-func Diagnose(ctx context.Context, o DoctorOptions) []report.Check {
+func Diagnose(ctx context.Context, o Options) []report.Check {
 	if o.Timeout <= 0 {
 		o.Timeout = doctorTimeout
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = doctorParallel
 	}
-	if o.Now == nil {
-		o.Now = time.Now
+	if o.Engine.Now == nil {
+		o.Engine.Now = time.Now
 	}
+	if o.Engine.Redactor == nil {
+		o.Engine.Redactor = secrets.NewRedactor(o.Engine.Now)
+	}
+	o.Engine.ReadOnly = true
 	checks := configuration(o)
 	if finding.HasErrors(o.Findings) {
 		return checks
@@ -63,7 +69,7 @@ func Diagnose(ctx context.Context, o DoctorOptions) []report.Check {
 	defer d.close()
 	first := d.run(ctx, []section{{"State", d.state}, {"Source", d.source}})
 	checks = append(checks, first...)
-	d.applied, d.appliedAs = appliedRecords(ctx, o.Options)
+	d.applied, d.appliedAs = appliedRecords(ctx, o.Engine)
 	checks = append(checks, d.run(ctx, d.rest())...)
 	for i, c := range checks {
 		checks[i].Object, checks[i].Message, checks[i].Hint = d.redactor.Redact(c.Object), d.redactor.Redact(c.Message), d.redactor.Redact(c.Hint)
@@ -72,25 +78,24 @@ func Diagnose(ctx context.Context, o DoctorOptions) []report.Check {
 }
 
 // configuration tells what config.Load found.
-func configuration(o DoctorOptions) []report.Check {
+func configuration(o Options) []report.Check {
 	l := &list{group: "Configuration"}
 	for _, f := range o.Findings {
 		l.finding(f)
 	}
 	if !finding.HasErrors(o.Findings) {
-		l.yes("configuration", o.Path, "Valid", fmt.Sprintf("valid, with the instances %s", strings.Join(o.Config.InstanceNames(), ", ")))
+		l.yes("configuration", o.Path, "Valid", fmt.Sprintf("valid, with the instances %s", strings.Join(o.Engine.Config.InstanceNames(), ", ")))
 	}
 	return l.checks
 }
 
 // doctor is one run of Diagnose.
 type doctor struct {
-	o        DoctorOptions
+	o        Options
 	redactor *secrets.Redactor
-	cache    *manifest.Cache
 	// slots bound the questions in flight.
 	slots   chan struct{}
-	outside outside
+	clients *engine.Clients
 	// plain asks whether an address answers at all.
 	plain *http.Client
 	// declared are the bindings to look at, and known says that the source
@@ -103,33 +108,25 @@ type doctor struct {
 	appliedAs error
 }
 
-func newDoctor(o DoctorOptions) *doctor {
-	redactor := o.Redactor
-	if redactor == nil {
-		redactor = secrets.NewRedactor(o.Now)
-	}
+func newDoctor(o Options) *doctor {
 	return &doctor{
-		o: o, redactor: redactor, cache: manifest.NewCache(), slots: make(chan struct{}, o.Parallel),
-		outside: newOutside(o.Options, redactor), plain: providers.NewHTTPClient(guardOptions(o.Options, "")),
+		o: o, redactor: o.Engine.Redactor, slots: make(chan struct{}, o.Parallel),
+		clients: engine.NewClients(o.Engine), plain: providers.NewHTTPClient(engine.GuardOptions(o.Engine, "")),
 	}
 }
 
-func (d *doctor) close() {
-	if client := d.outside.vault(); client != nil {
-		// A login that cannot be given back ends by itself.
-		_ = closeVault(client, d.o.Config.Server.ForAnswers())
-	}
-}
+// close signs out. A login that cannot be given back ends by itself.
+func (d *doctor) close() { _ = d.clients.Close() }
 
 // rest are the sections that come after the source.
 func (d *doctor) rest() []section {
 	sections := []section{{"Secret store", d.store}}
-	for _, c := range d.o.Config.Instances {
+	for _, c := range d.o.Engine.Config.Instances {
 		if d.chosenInstance(c.Name) {
 			sections = append(sections, section{"Registry " + c.Name, func(ctx context.Context, l *list) { d.registry(ctx, l, c) }})
 		}
 	}
-	if d.o.Config.Webhooks != nil {
+	if d.o.Engine.Config.Webhooks != nil {
 		sections = append(sections, section{"Webhooks", d.webhooks})
 	}
 	sections = append(sections, section{"Code hosts", d.hosts})

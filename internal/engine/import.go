@@ -1,4 +1,4 @@
-package daemon
+package engine
 
 import (
 	"context"
@@ -39,13 +39,13 @@ type repositoryLister interface {
 // written, no secret is read, and no code host is asked. Told, if not nil,
 // hears how many of the questions were answered, from several goroutines.
 func (e *Engine) Import(ctx context.Context, name string, told func(done, of int)) (Found, error) {
-	c := e.present().config
+	c := &e.o.Config
 	at := slices.Index(c.InstanceNames(), name)
 	if at < 0 {
 		return Found{}, fmt.Errorf("import: the configuration has no instance %q; it has %s", name, strings.Join(c.InstanceNames(), ", "))
 	}
 	cfg := c.Instances[at]
-	driver, err := buildDriver(cfg, e.redactor, nil)
+	driver, err := NewDriver(cfg, e.o.Redactor, nil)
 	if err != nil {
 		return Found{}, err
 	}
@@ -58,7 +58,7 @@ func (e *Engine) Import(ctx context.Context, name string, told func(done, of int
 	}
 	reader := &countingReader{Reader: driver, of: len(images) + len(binding.Platforms()), told: told}
 	observer := reconcile.NewObserver(reconcile.ObserverOptions{
-		Instance: plan.Instance{Name: cfg.Name, Region: cfg.Region}, Registry: reader, Tokens: noVault{}, Now: e.now,
+		Instance: plan.Instance{Name: cfg.Name, Region: cfg.Region}, Registry: reader, Tokens: noVault{}, Now: e.o.Now,
 		CallTimeout: importTimeout,
 	})
 	found.Observation = observer.Observe(ctx, everything(cfg.Name, images), nil, reconcile.Live)

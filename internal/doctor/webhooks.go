@@ -1,4 +1,4 @@
-package daemon
+package doctor
 
 import (
 	"context"
@@ -8,8 +8,8 @@ import (
 // webhooks looks whether the secrets of the senders, and the certificate of
 // the port, can be used. That a host can reach the port is not seen from here.
 func (d *doctor) webhooks(_ context.Context, l *list) {
-	c := d.o.Config.Webhooks
-	for _, sender := range d.o.Config.WebhookSettings().Senders {
+	c := d.o.Engine.Config.Webhooks
+	for _, sender := range d.o.Engine.Config.WebhookSettings().Senders {
 		if err := sender.Check(); err != nil {
 			l.no("webhook-secret", sender.Name, "Unusable", err.Error(), "mount the file, readable by the daemon's user: without it the daemon does not start")
 			continue

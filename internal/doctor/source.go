@@ -1,4 +1,4 @@
-package daemon
+package doctor
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
+	"reconciler/internal/engine"
 	"reconciler/internal/finding"
 	"reconciler/internal/source"
 	"reconciler/internal/state"
@@ -20,11 +21,11 @@ import (
 // answers.
 func (d *doctor) state(ctx context.Context, l *list) {
 	const question = "state-file"
-	path, socket := d.o.Config.State.Path, d.o.Config.Server.Socket
-	if len(d.o.Config.Instances) > 0 {
+	path, socket := d.o.Engine.Config.State.Path, d.o.Engine.Config.Server.Socket
+	if len(d.o.Engine.Config.Instances) > 0 {
 		daemon := client.New(socket)
 		err := d.ask(ctx, func(ctx context.Context) error {
-			_, err := daemon.Memory(ctx, d.o.Config.Instances[0].Name)
+			_, err := daemon.Memory(ctx, d.o.Engine.Config.Instances[0].Name)
 			return err
 		})
 		switch {
@@ -52,7 +53,7 @@ func (d *doctor) state(ctx context.Context, l *list) {
 
 // source reads the newest snapshot and checks its files.
 func (d *doctor) source(ctx context.Context, l *list) {
-	src, err := buildSource(d.o.Options)
+	src, err := engine.NewSource(d.o.Engine)
 	if err != nil {
 		l.failed("source", "", err)
 		return
@@ -63,7 +64,7 @@ func (d *doctor) source(ctx context.Context, l *list) {
 		snapshot, _, err = src.Snapshot(ctx, "")
 		return err
 	})
-	if d.o.Config.Source.Folder != nil {
+	if d.o.Engine.Config.Source.Folder != nil {
 		d.folder(l, err)
 	} else {
 		d.git(l, err)
@@ -76,7 +77,7 @@ func (d *doctor) source(ctx context.Context, l *list) {
 }
 
 func (d *doctor) folder(l *list, err error) {
-	path := d.o.Config.Source.Folder.Path
+	path := d.o.Engine.Config.Source.Folder.Path
 	if err != nil {
 		l.failed("folder", path, err)
 		return
@@ -87,7 +88,7 @@ func (d *doctor) folder(l *list, err error) {
 // git tells how far the way to the snapshot leads: to the server, into the
 // repository, to the revision, to the path.
 func (d *doctor) git(l *list, err error) {
-	g := d.o.Config.Source.Git
+	g := d.o.Engine.Config.Source.Git
 	revision := cmp.Or(named("commit ", g.Commit), named("tag ", g.Tag), "branch "+g.Branch)
 	steps := []struct{ question, object, reason, message string }{
 		{"reachable", g.URL, "Answered", "the server answers"},
@@ -142,8 +143,7 @@ func gitStep(err error) int {
 
 // files checks the declarations, and chooses those to look at.
 func (d *doctor) files(ctx context.Context, l *list, snapshot source.Snapshot) {
-	g := &generation{longLived: &longLived{now: d.o.Now, cache: d.cache}, config: d.o.Config}
-	loaded, err := g.check(ctx, snapshot, "")
+	loaded, err := engine.CheckSnapshot(ctx, d.o.Engine, snapshot)
 	if err != nil {
 		l.failed("files", snapshot.Revision, err)
 		return

@@ -1,17 +1,16 @@
-package daemon
+package engine
 
 import (
 	"io"
 	"log/slog"
 
-	"reconciler/internal/config"
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
 )
 
-// newLog makes the logger that every part is handed: text or JSON lines on w,
+// NewLog makes the logger that every part is handed: text or JSON lines on w,
 // behind the redactor, which knows every live secret by value.
-func newLog(w io.Writer, format string, level slog.Leveler, redactor *secrets.Redactor) *slog.Logger {
+func NewLog(w io.Writer, format string, level slog.Leveler, redactor *secrets.Redactor) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
 	var handler slog.Handler = slog.NewTextHandler(w, opts)
 	if format == "json" {
@@ -31,13 +30,4 @@ func (h harmlessJSON) Write(line []byte) (int, error) {
 		return 0, err
 	}
 	return len(line), nil
-}
-
-// logLevel is the least level that is logged.
-func logLevel(c config.Log) slog.Level {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		return slog.LevelInfo // The schema has refused any other word.
-	}
-	return level
 }

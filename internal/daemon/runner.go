@@ -1,0 +1,98 @@
+package daemon
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"reconciler/internal/config"
+	"reconciler/internal/engine"
+	"reconciler/internal/metrics"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
+)
+
+// runner keeps the instances of one engine as declared: by a loop for each, and
+// a follower of the source. It goes with its engine.
+type runner struct {
+	*Daemon
+	engine    *engine.Engine
+	config    *config.Config
+	instances []*instance
+	gate      rewriteGate
+	follower  *follower
+	// looks asks the follower to look at the source at once; unfollowed is
+	// closed when it no longer does.
+	looks chan look
+	// loaded is the snapshot handed on last; nil before the first.
+	loaded     atomic.Pointer[engine.Loaded]
+	unfollowed chan struct{}
+	// followed is when the follower last moved; nil before it runs.
+	followed atomic.Pointer[time.Time]
+	// takeWebhooks puts the configured senders into force; nil until they are read.
+	takeWebhooks func()
+}
+
+// instance is one registry instance and what keeps it as declared.
+type instance struct {
+	*engine.Instance
+	loop *reconcile.Loop
+	// missing is what has not been observed yet; empty once all was.
+	missing atomic.Pointer[string]
+	// published is what was last published of it; nil before it first was.
+	published atomic.Pointer[report.SnapshotInstance]
+}
+
+// newRunner builds an engine and what runs it. Nothing runs yet, and no call is
+// made.
+func newRunner(d *Daemon, cfg config.Config) (*runner, error) {
+	r := &runner{Daemon: d, looks: make(chan look), unfollowed: make(chan struct{})}
+	o := d.o.Engine
+	o.Config, o.Log, o.Memory, o.Cache = cfg, d.log, d.memory, d.cache
+	o.Called, o.Events = r.called, r.event
+	var err error
+	if r.engine, err = engine.New(context.Background(), o); err != nil {
+		return nil, err
+	}
+	r.config = r.engine.Config()
+	for _, of := range r.engine.Instances() {
+		i := &instance{Instance: of}
+		i.missing.Store(new("not observed yet"))
+		i.loop = reconcile.NewLoop(of.Reconciler, reconcile.LoopOptions{
+			DriftInterval: cfg.Sync.DriftInterval, Jitter: cfg.Sync.Vary, After: d.o.After,
+		})
+		r.instances = append(r.instances, i)
+	}
+	r.follower = &follower{runner: r}
+	return r, nil
+}
+
+// called counts a call to the outside world. One to the git server shows that
+// the follower moves.
+func (r *runner) called(call metrics.Call) {
+	if call.To == metrics.Git {
+		r.moved()
+	}
+	r.metrics.Called(call)
+}
+
+// start runs the loops, the follower and the session with Vault until ctx ends
+// or stop is called, which waits for their end: then their calls in flight are
+// over and the outcomes written.
+func (r *runner) start(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	r.metrics.Cover(r.config.InstanceNames())
+	for _, i := range r.instances {
+		running.Go(func() { _ = i.loop.Run(ctx) }) // It always returns nil.
+	}
+	if vault := r.engine.Vault(); vault != nil {
+		running.Go(func() { _ = vault.Run(ctx) }) // It always returns nil.
+	}
+	running.Go(func() { r.follower.run(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}

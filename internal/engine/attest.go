@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/client"
+	"reconciler/internal/manifest"
+)
+
+// Attest writes down a person's word that the steps of a binding are done, and
+// gives the instance and what was written. It goes by the last plan, so one has
+// to be made before.
+func (e *Engine) Attest(ctx context.Context, who binding.Person, word client.Attestation) (*Instance, string, error) {
+	i, err := e.attested(word)
+	if err != nil {
+		return nil, "", err
+	}
+	written, err := i.Attest(ctx, word.Binding, who)
+	return i, written, err
+}
+
+// attested is the instance that a person speaks of: the one where steps of the
+// binding wait, or else one that has it, which then says why none do.
+func (e *Engine) attested(word client.Attestation) (*Instance, error) {
+	var (
+		has, waits []*Instance
+		names      []string
+		unplanned  bool
+	)
+	for _, i := range e.instances {
+		if word.Instance != "" && word.Instance != i.Name {
+			continue
+		}
+		awaiting := i.Awaiting()
+		unplanned = unplanned || awaiting == nil
+		for name, waiting := range awaiting {
+			names = append(names, name)
+			if name == word.Binding {
+				has = append(has, i)
+			}
+			if name == word.Binding && waiting {
+				waits = append(waits, i)
+			}
+		}
+	}
+	slices.Sort(names)
+	switch {
+	case len(waits) == 1:
+		return waits[0], nil
+	case len(waits) > 1:
+		var on []string
+		for _, i := range waits {
+			on = append(on, i.Name)
+		}
+		return nil, fmt.Errorf("attest %s: steps wait on several instances (%s): say which with --instance", word.Binding, strings.Join(on, ", "))
+	case len(has) > 0:
+		return has[0], nil
+	case word.Instance != "" && !slices.Contains(e.o.Config.InstanceNames(), word.Instance):
+		return nil, fmt.Errorf("attest: no instance is called %s%s", word.Instance, manifest.DidYouMean(word.Instance, e.o.Config.InstanceNames()))
+	case unplanned:
+		return nil, errors.New("attest: the first look at the instances is not over yet; try again in a moment")
+	}
+	hint := manifest.DidYouMean(word.Binding, names)
+	if hint == "" {
+		hint = "; `reconciler plan --full` lists all"
+	}
+	return nil, fmt.Errorf("attest: no binding is called %s%s", word.Binding, hint)
+}

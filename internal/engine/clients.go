@@ -1,0 +1,240 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/config"
+	"reconciler/internal/plan"
+	"reconciler/internal/providers"
+	"reconciler/internal/providers/bitbucket"
+	"reconciler/internal/providers/codeup"
+	"reconciler/internal/providers/github"
+	"reconciler/internal/providers/gitlab"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/secrets"
+	"reconciler/internal/secrets/vault"
+)
+
+// Clients are those of what a configuration names beside its source and
+// registries. One that could not be made leaves its error, and the others can
+// be used all the same.
+type Clients struct {
+	// Tokens reads the secret store; without one it refuses every question.
+	Tokens    reconcile.TokenReader
+	TokensErr error
+	Hosts     map[binding.Platform]reconcile.Host
+	HostsErr  error
+	Sites     map[binding.Platform]reconcile.Site
+	SitesErr  error
+
+	o Options
+}
+
+// NewClients makes the clients. They call nobody yet.
+func NewClients(o Options) *Clients {
+	o.fillDefaults()
+	c := &Clients{o: o}
+	if c.Tokens, c.TokensErr = newVault(o); c.TokensErr != nil {
+		c.Tokens = noVault{}
+	}
+	c.Hosts, c.HostsErr = newHosts(o, c.Tokens)
+	c.Sites, c.SitesErr = newSites(o)
+	return c
+}
+
+// Vault is the secret store's client; nil where none is configured.
+func (c *Clients) Vault() *vault.Client {
+	client, _ := c.Tokens.(*vault.Client)
+	return client
+}
+
+// Err says what could not be made; nil if all was.
+func (c *Clients) Err() error { return errors.Join(c.TokensErr, c.HostsErr, c.SitesErr) }
+
+// Close signs out of Vault, so that short runs leave no leases behind.
+func (c *Clients) Close() error {
+	client := c.Vault()
+	if client == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.o.Config.Server.ForAnswers())
+	defer cancel()
+	return client.Close(ctx)
+}
+
+// Observed is the provider of a code host that is observed with a token of its
+// own; nil where none is configured.
+func (c *Clients) Observed(p binding.Platform) providers.Provider {
+	if host, ok := c.Hosts[p].(*observedHost); ok {
+		return host.Provider
+	}
+	return nil
+}
+
+// Observer observes an instance with these clients, and has nothing to write
+// with. key makes fingerprints of tokens; nil makes none.
+func (c *Clients) Observer(of plan.Instance, registry reconcile.Reader, key []byte) *reconcile.Observer {
+	return reconcile.NewObserver(reconcile.ObserverOptions{
+		Instance: of, Registry: registry, Hosts: c.Hosts, Sites: c.Sites, Tokens: c.Tokens, Key: key,
+		HostMemory: c.o.Config.Sync.DriftInterval, Now: c.o.Now,
+		AllowAddressChangeWithSecret: c.o.Config.Policy.AllowAddressChangeWithSecret,
+	})
+}
+
+// newVault makes the client of the secret store, or a stand-in that says
+// that there is none.
+func newVault(o Options) (reconcile.TokenReader, error) {
+	v := o.Config.Vault
+	if v == nil {
+		return noVault{}, nil
+	}
+	opts := vault.Options{
+		Address: v.Address, Namespace: v.Namespace, CAFile: v.CAFile, ClientCertFile: v.ClientCertFile,
+		ClientKeyFile: v.ClientKeyFile, ServerName: v.ServerName, Redactor: o.Redactor, Now: o.Now,
+		Observe: vaultCalls(o.Called),
+	}
+	switch a := v.Auth; {
+	case a.TokenFile != "":
+		opts.Auth.TokenFile = a.TokenFile
+	case a.Token != nil:
+		opts.Auth.TokenEnvironment = a.Token.Environment
+	case a.AppRole != nil:
+		opts.Auth.AppRole = &vault.AppRole{
+			Mount: a.AppRole.Mount, RoleIDFile: a.AppRole.RoleIDFile, SecretIDFile: a.AppRole.SecretIDFile, Wrapped: a.AppRole.Wrapped,
+		}
+	case a.Kubernetes != nil:
+		opts.Auth.Kubernetes = &vault.JWT{Mount: a.Kubernetes.Mount, Role: a.Kubernetes.Role, TokenFile: a.Kubernetes.TokenFile}
+	case a.JWT != nil:
+		opts.Auth.JWT = &vault.JWT{Mount: a.JWT.Mount, Role: a.JWT.Role, TokenFile: a.JWT.TokenFile}
+	case a.Cert != nil:
+		opts.Auth.Cert = &vault.Cert{Mount: a.Cert.Mount, Role: a.Cert.Role}
+	}
+	return vault.New(opts)
+}
+
+// noVault answers for a configuration without a secret store.
+type noVault struct{}
+
+// Metadata implements reconcile.TokenReader.
+func (noVault) Metadata(_ context.Context, ref secrets.Ref) (secrets.Metadata, error) {
+	return secrets.Metadata{}, noVaultFailure(ref)
+}
+
+// Read implements reconcile.TokenReader.
+func (noVault) Read(_ context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error) {
+	return secrets.Secret{}, secrets.Metadata{}, noVaultFailure(ref)
+}
+
+func noVaultFailure(ref secrets.Ref) error {
+	return &binding.Failure{
+		Kind: binding.Refused, Code: "NoVault", Op: "vault: read", Object: binding.VaultRef(ref).String(),
+		Hint: "set vault in the configuration", Err: errors.New("no secret store is configured"),
+	}
+}
+
+// newHosts makes the clients of the code hosts, each behind a guarded HTTP
+// client of its own.
+func newHosts(opts Options, tokens reconcile.TokenReader) (map[binding.Platform]reconcile.Host, error) {
+	c := opts.Config.CodeHosts
+	client := func(p binding.Platform) *http.Client { return providers.NewHTTPClient(GuardOptions(opts, p)) }
+	cu, err := codeup.New(codeup.Options{
+		Client: client(binding.Codeup), BaseURL: c.Codeup.Endpoint, Organization: c.Codeup.Organization, Region: c.Codeup.Region,
+		ProbeWebhooks: c.Codeup.ProbeWebhooks, Now: opts.Now,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("codeHosts.codeup: %w", err)
+	}
+	gh, err := github.New(github.Options{Client: client(binding.GitHub), BaseURL: c.GitHub.Endpoint, Now: opts.Now})
+	if err != nil {
+		return nil, fmt.Errorf("codeHosts.github: %w", err)
+	}
+	bb, err := bitbucket.New(bitbucket.Options{Client: client(binding.Bitbucket), BaseURL: c.Bitbucket.Endpoint, Now: opts.Now})
+	if err != nil {
+		return nil, fmt.Errorf("codeHosts.bitbucket: %w", err)
+	}
+	return map[binding.Platform]reconcile.Host{
+		binding.Codeup:    cu,
+		binding.GitHub:    observed(gh, c.GitHub.Observer, tokens),
+		binding.Bitbucket: observed(bb, c.Bitbucket.Observer, tokens),
+		binding.GitLab:    gitlab.New(gitlab.Options{Client: client(binding.GitLab), Now: opts.Now}),
+	}, nil
+}
+
+// GuardOptions are those of a platform's guarded HTTP client.
+func GuardOptions(opts Options, p binding.Platform) providers.Options {
+	return providers.Options{
+		AllowPrivate: opts.Config.CodeHosts.UnsafeAllowPrivateAddresses,
+		Dial:         opts.Dial, RootCAs: opts.RootCAs, Now: opts.Now,
+		RequestsPerSecond: opts.HostPace, Burst: int(opts.HostPace),
+		Observe: hostCalls(opts.Called, p),
+	}
+}
+
+// newSites makes what judges a self-managed GitLab as strangers see it:
+// public addresses only, against public roots. Where private addresses are
+// allowed there is nothing to judge by, but for the sandbox: there every name
+// counts as public and its own root as a public one.
+func newSites(opts Options) (map[binding.Platform]reconcile.Site, error) {
+	site := gitlab.SiteOptions{HTTP: providers.Options{Now: opts.Now, Observe: hostCalls(opts.Called, binding.GitLab)}, Now: opts.Now}
+	if opts.Config.CodeHosts.UnsafeAllowPrivateAddresses {
+		if opts.RootCAs == nil {
+			return nil, nil
+		}
+		site.HTTP = GuardOptions(opts, binding.GitLab)
+		site.Lookup = func(context.Context, string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.AddrFrom4([4]byte{8, 8, 8, 8})}, nil
+		}
+	}
+	gitLab, err := gitlab.NewSite(site)
+	if err != nil {
+		return nil, fmt.Errorf("site of GitLab: %w", err)
+	}
+	return map[binding.Platform]reconcile.Site{binding.GitLab: gitLab}, nil
+}
+
+// observed gives a host that is bound by OAuth the token to look at it with,
+// where one is configured.
+func observed(host providers.Provider, observer *config.Observer, tokens reconcile.TokenReader) reconcile.Host {
+	if observer == nil {
+		return host
+	}
+	return &observedHost{host, tokens, secrets.Ref(observer.Vault)}
+}
+
+// observedHost asks with the observer's token where the caller has none. A
+// token that cannot be read leaves the question anonymous.
+type observedHost struct {
+	providers.Provider
+	tokens reconcile.TokenReader
+	ref    secrets.Ref
+}
+
+// CheckAccount implements reconcile.Host.
+func (h *observedHost) CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) []binding.Answer {
+	token, done := h.token(ctx, token)
+	defer done()
+	return h.Provider.CheckAccount(ctx, account, token)
+}
+
+// CheckProject implements reconcile.Host.
+func (h *observedHost) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
+	token, done := h.token(ctx, token)
+	defer done()
+	return h.Provider.CheckProject(ctx, account, source, token)
+}
+
+func (h *observedHost) token(ctx context.Context, given secrets.Secret) (secrets.Secret, func()) {
+	if !given.IsZero() {
+		return given, func() {}
+	}
+	token, _, err := h.tokens.Read(ctx, h.ref)
+	if err != nil {
+		return given, func() {}
+	}
+	return token, token.Wipe
+}

@@ -1,0 +1,19 @@
+// Package engine builds everything that works from one configuration: the
+// clients of the outside world, the memory and a reconciler for each instance.
+// The command line and the daemon use the same one.
+//
+// The order of calls:
+//
+//	e, err := engine.New(ctx, engine.Options{Config: cfg}) // opens the memory, calls nobody
+//	defer e.Close()                                        // signs out of Vault, closes the memory
+//	loaded, err := e.Load(ctx)                             // source and manifest: declarations and findings
+//	p, err := e.Plan(ctx, loaded, reconcile.Live)          // observe and plan: all instances side by side
+//	result, err := e.Apply(ctx, loaded, p)                 // apply, one instance after the other
+//
+// A command that only plans sets Options.ReadOnly: then the memory is a copy,
+// and no reconciler has anything to write with. One that plans without any
+// access sets Options.Published: then nothing outside is asked at all.
+//
+// The daemon builds an Engine for each configuration that it takes, with the
+// same Options.Memory, and runs loops over Instances.
+package engine

@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"reconciler/internal/config"
+	"reconciler/internal/metrics"
+	"reconciler/internal/registry"
+	"reconciler/internal/registry/console"
+	"reconciler/internal/registry/personal"
+	"reconciler/internal/secrets"
+)
+
+// NewDriver makes the driver of one instance.
+func NewDriver(c config.Instance, redactor *secrets.Redactor, called func(metrics.Call)) (registry.Driver, error) {
+	if c.Driver == "console" {
+		return console.New(c.Name, c.Region), nil
+	}
+	return personal.New(personal.Options{
+		Instance: c.Name, Region: c.Region, Endpoint: c.Endpoint, Signature: personal.Signature(c.Signature),
+		Credentials: credentials(c.Credentials, redactor), RequestsPerSecond: c.RequestsPerSecond, Burst: c.Burst,
+		Observe: registryCalls(called, c.Name),
+	})
+}
+
+func credentials(c *config.Credentials, redactor *secrets.Redactor) personal.Credentials {
+	switch {
+	case c == nil:
+		return personal.Credentials{Kind: personal.DefaultChain}
+	case c.Environment != nil:
+		return personal.Credentials{Kind: personal.Environment}
+	case c.Profile != nil:
+		return personal.Credentials{Kind: personal.Profile, Profile: c.Profile.Name}
+	case c.RAMRole != nil:
+		return personal.Credentials{Kind: personal.RAMRole, RAMRole: c.RAMRole.Name}
+	case c.OIDC != nil:
+		return personal.Credentials{Kind: personal.OIDCRole, OIDC: personal.OIDC(*c.OIDC)}
+	case c.Static != nil:
+		return personal.Credentials{Kind: personal.Static, Static: staticKeys(*c.Static, redactor)}
+	}
+	return personal.Credentials{Kind: personal.DefaultChain}
+}
+
+// staticKeys reads an access key from its files at each call, so that one that
+// was exchanged is taken up. The driver wipes what it is given.
+func staticKeys(c config.Static, redactor *secrets.Redactor) func(context.Context) (personal.Keys, error) {
+	return func(context.Context) (personal.Keys, error) {
+		id, err := readKey(c.AccessKeyIDFile)
+		if err != nil {
+			return personal.Keys{}, err
+		}
+		keys := personal.Keys{AccessKeyID: string(id)}
+		if keys.AccessKeySecret, err = readSecret(c.AccessKeySecretFile, redactor); err != nil {
+			return personal.Keys{}, err
+		}
+		if c.SecurityTokenFile != "" {
+			keys.SecurityToken, err = readSecret(c.SecurityTokenFile, redactor)
+		}
+		return keys, err
+	}
+}
+
+func readSecret(path string, redactor *secrets.Redactor) (secrets.Secret, error) {
+	data, err := readKey(path)
+	if err != nil {
+		return secrets.Secret{}, err
+	}
+	secret := secrets.New(data)
+	redactor.Register(secret)
+	return secret, nil
+}
+
+// readKey reads a file of an access key, of which it takes 64 KiB at most.
+func readKey(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("access key: %w", err)
+	}
+	data, err := io.ReadAll(io.LimitReader(file, 64<<10))
+	if err := errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("access key: %s: %w", path, err)
+	}
+	return bytes.TrimSpace(data), nil
+}

@@ -1,0 +1,241 @@
+package engine
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/client"
+	"reconciler/internal/config"
+	"reconciler/internal/manifest"
+	"reconciler/internal/metrics"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
+	"reconciler/internal/secrets"
+	"reconciler/internal/secrets/vault"
+	"reconciler/internal/source"
+)
+
+// Options are what an Engine is built from.
+type Options struct {
+	Config config.Config
+	// LogTo takes the log lines, in the configured format; nil discards them. Log
+	// stands in its place where the caller has a logger.
+	LogTo io.Writer
+	Log   *slog.Logger
+	// Redactor learns every secret that is read, so that a caller can pass what
+	// it prints of errors through it; nil makes one.
+	Redactor *secrets.Redactor
+	// Memory is what the engine remembers in, and stays open when it closes; nil
+	// opens what Config names.
+	Memory *Memory
+	// Cache keeps the files that were checked before; nil makes one.
+	Cache *manifest.Cache
+	// Source stands in place of the configured source; the engine closes it. Only
+	// tests set it.
+	Source source.Source
+	// ReadOnly builds for a plan: the state file is read and never written,
+	// and need not exist. Without state, what is bound already counts as not
+	// ours.
+	ReadOnly bool
+	// Published, with ReadOnly, is planned from in place of registries, secret
+	// store, code hosts and state, for which nothing is built: the engine can
+	// plan, and nothing else.
+	Published *report.Snapshot
+	// Events takes the events of the reconcilers, one of an instance at a time;
+	// may be nil.
+	Events func(reconcile.Event)
+	// Called takes the calls to the outside world; nil where nobody counts.
+	Called func(metrics.Call)
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Dial and RootCAs send connections to code hosts elsewhere and trust
+	// their certificates. Only the demo and tests set them.
+	Dial    map[string]string
+	RootCAs *x509.CertPool
+	// HostPace is how often a second a code host is asked with one token; 0 is
+	// the guarded client's default. Only tests set it.
+	HostPace float64
+}
+
+// Engine is everything that was built from one configuration. Plans and runs use
+// it from one goroutine at a time; Statuses, Memory and Attest are safe for
+// concurrent use.
+type Engine struct {
+	o         Options
+	source    source.Source
+	memory    *Memory
+	instances []*Instance
+	// vault is nil where no secret store is configured.
+	vault *vault.Client
+	// closers release what the engine alone holds.
+	closers []func() error
+}
+
+// Instance is one registry instance of the configuration.
+type Instance struct {
+	Name string
+	*reconcile.Reconciler
+}
+
+// New makes an Engine. It makes no call to the outside world but to Vault's
+// login when that is first needed. What was opened is closed again when a
+// later part fails.
+func New(ctx context.Context, o Options) (_ *Engine, err error) {
+	o.fillDefaults()
+	e := &Engine{o: o, memory: o.Memory}
+	defer func() {
+		if err != nil {
+			e.Close()
+		}
+	}()
+	if e.memory == nil {
+		if e.memory, err = openMemory(ctx, o); err != nil {
+			return nil, err
+		}
+		e.closers = append(e.closers, e.memory.Close)
+	}
+	if e.source = o.Source; e.source == nil {
+		if e.source, err = NewSource(o); err != nil {
+			return nil, err
+		}
+	}
+	e.closers = append(e.closers, e.source.Close)
+	if o.Published != nil {
+		e.instances = e.publishedInstances()
+		return e, nil
+	}
+	clients := NewClients(o)
+	if e.vault = clients.Vault(); e.vault != nil {
+		e.closers = append(e.closers, clients.Close)
+	}
+	if err := clients.Err(); err != nil {
+		return nil, err
+	}
+	for _, c := range o.Config.Instances {
+		i, err := e.newInstance(c, clients)
+		if err != nil {
+			return nil, err
+		}
+		e.instances = append(e.instances, i)
+	}
+	return e, nil
+}
+
+func (o *Options) fillDefaults() {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Redactor == nil {
+		o.Redactor = secrets.NewRedactor(o.Now)
+	}
+	if o.LogTo == nil {
+		o.LogTo = io.Discard
+	}
+	if o.Log == nil {
+		o.Log = NewLog(o.LogTo, o.Config.Log.Format, o.Config.Log.SlogLevel(), o.Redactor)
+	}
+	if o.Cache == nil {
+		o.Cache = manifest.NewCache()
+	}
+}
+
+// newInstance makes the reconciler of one instance. Where the engine only reads,
+// it has nothing to write with: what is left of the registry is an observer's
+// Reader, which has no method that writes.
+func (e *Engine) newInstance(c config.Instance, clients *Clients) (*Instance, error) {
+	driver, err := NewDriver(c, e.o.Redactor, e.o.Called)
+	if err != nil {
+		return nil, err
+	}
+	all := e.o.Config
+	o := reconcile.Options{
+		Instance: plan.Instance{Name: c.Name, Region: c.Region}, Store: e.memory.Store, Key: e.memory.key,
+		Policy: all.PlanPolicy(), Windows: all.WindowsOf(c), HostMemory: all.Sync.DriftInterval, Grace: all.Server.ForCalls(),
+		Events: e.o.Events, Now: e.o.Now,
+	}
+	if e.o.ReadOnly {
+		o.Observer = clients.Observer(o.Instance, driver, e.memory.key)
+	} else {
+		o.Registry, o.Hosts, o.Sites, o.Tokens = driver, clients.Hosts, clients.Sites, clients.Tokens
+	}
+	return &Instance{Name: c.Name, Reconciler: reconcile.New(o)}, nil
+}
+
+// Close signs out of Vault and closes what the engine opened. It may be called
+// twice.
+func (e *Engine) Close() {
+	var errs []error
+	for _, c := range slices.Backward(e.closers) {
+		errs = append(errs, c())
+	}
+	e.closers = nil
+	if err := errors.Join(errs...); err != nil {
+		e.o.Log.Error("close", "err", err)
+	}
+}
+
+// Config is the configuration that the engine was built from.
+func (e *Engine) Config() *config.Config { return &e.o.Config }
+
+// Source is where declarations come from.
+func (e *Engine) Source() source.Source { return e.source }
+
+// Instances are those of the configuration, in its order.
+func (e *Engine) Instances() []*Instance { return e.instances }
+
+// Vault is the client of the secret store, whose session the daemon keeps alive;
+// nil where none is configured.
+func (e *Engine) Vault() *vault.Client { return e.vault }
+
+// Statuses are the bindings of all instances as they stand. What foreign
+// answers put into their texts went through the redactor.
+func (e *Engine) Statuses() []binding.Status {
+	var all []binding.Status
+	for _, i := range e.instances {
+		all = append(all, i.Statuses()...)
+	}
+	for i := range all {
+		all[i] = e.RedactStatus(all[i])
+	}
+	return all
+}
+
+// RedactStatus is a status, which is the caller's own, without the secrets that
+// foreign answers put into its texts.
+func (e *Engine) RedactStatus(s binding.Status) binding.Status {
+	redact := e.o.Redactor.Redact
+	for i := range s.Conditions {
+		s.Conditions[i].Message = redact(s.Conditions[i].Message)
+	}
+	for i := range s.Steps {
+		s.Steps[i] = redact(s.Steps[i])
+	}
+	for i := range s.Waiting {
+		w := &s.Waiting[i]
+		w.Reason = redact(w.Reason)
+		w.Steps = slices.Clone(w.Steps) // The plan's own.
+		for n := range w.Steps {
+			w.Steps[n] = redact(w.Steps[n])
+		}
+	}
+	return s
+}
+
+// Memory is what is remembered of an instance.
+func (e *Engine) Memory(name string) (client.Memory, error) {
+	ctx, store := context.Background(), e.memory.Store
+	records, errRecords := store.Records(ctx, name)
+	intents, errIntents := store.Intents(ctx, name)
+	efforts, errEfforts := store.Efforts(ctx, name)
+	suspensions, errSuspensions := store.Suspensions(ctx, name)
+	revision, errRevision := store.Revision(ctx, e.o.Config.SourceKey())
+	return client.Memory{Records: records, Intents: intents, Efforts: efforts, Suspensions: suspensions, Revision: revision},
+		errors.Join(errRecords, errIntents, errEfforts, errSuspensions, errRevision)
+}

@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"reconciler/internal/finding"
+	"reconciler/internal/manifest"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/source"
+)
+
+// Loaded is one snapshot, read and checked.
+type Loaded struct {
+	Desired reconcile.Desired
+	// Findings are the source's and the files'.
+	Findings []finding.Finding
+}
+
+// Load reads the newest snapshot and checks its files. The error says that
+// nothing could be read, from which nothing follows.
+func (e *Engine) Load(ctx context.Context) (Loaded, error) {
+	snapshot, err := e.Read(ctx)
+	if err != nil {
+		return Loaded{}, err
+	}
+	return e.Check(ctx, snapshot, "")
+}
+
+// Read gives the newest snapshot with its files, also where its revision is
+// the trusted one.
+func (e *Engine) Read(ctx context.Context) (source.Snapshot, error) {
+	trusted, err := e.Trusted(ctx)
+	if err != nil {
+		return source.Snapshot{}, err
+	}
+	snapshot, unchanged, err := e.source.Snapshot(ctx, trusted)
+	if err == nil && unchanged {
+		// The source has told of it before, and not of its files now.
+		snapshot, _, err = e.source.Snapshot(ctx, "")
+		snapshot.Rewritten = false
+	}
+	return snapshot, err
+}
+
+// Check is Load for a snapshot that the caller has read. A file that the source
+// could not give is as broken as one that does not parse. The paths of the files
+// start with the folder root, which policies do not cover.
+func (e *Engine) Check(ctx context.Context, snapshot source.Snapshot, root string) (Loaded, error) {
+	return check(ctx, e.o, snapshot, root)
+}
+
+// CheckSnapshot is Check without an engine.
+func CheckSnapshot(ctx context.Context, o Options, snapshot source.Snapshot) (Loaded, error) {
+	o.fillDefaults()
+	return check(ctx, o, snapshot, "")
+}
+
+func check(ctx context.Context, o Options, snapshot source.Snapshot, root string) (Loaded, error) {
+	policies, found := manifest.ParsePolicies(snapshot.Policies)
+	result := manifest.Load(ctx, snapshot.Files, manifest.Options{
+		Now: o.Now(), Instances: o.Config.InstanceNames(), Revision: snapshot.Revision, Cache: o.Cache,
+		Access: o.Config.Access(), Policies: policies,
+		AllowPrivateAddresses: o.Config.CodeHosts.UnsafeAllowPrivateAddresses, Roots: []string{root},
+	})
+	if err := ctx.Err(); err != nil {
+		return Loaded{}, fmt.Errorf("check of %s: %w", snapshot.Revision, err)
+	}
+	broken := result.Broken
+	for _, f := range snapshot.Findings {
+		if f.Severity == finding.Error {
+			broken = append(broken, f.File)
+		}
+	}
+	slices.Sort(broken)
+	return Loaded{
+		Desired: reconcile.Desired{
+			Revision: snapshot.Revision, Declarations: result.Declarations, Broken: slices.Compact(broken),
+			Rewritten: snapshot.Rewritten, EmptySnapshot: len(result.Declarations) == 0 && len(broken) == 0,
+		},
+		Findings: finding.Sort(slices.Concat(result.Findings, found, snapshot.Findings)),
+	}, nil
+}
+
+// Trusted is the revision that the next one has to descend from; empty before
+// the first.
+func (e *Engine) Trusted(ctx context.Context) (string, error) {
+	revision, err := e.memory.Store.Revision(ctx, e.o.Config.SourceKey())
+	if err != nil {
+		return "", fmt.Errorf("state: %w", err)
+	}
+	return revision, nil
+}
+
+// Trust remembers the revision that the next one has to descend from. One after
+// a rewritten history is trusted only once nothing was refused for it, so that
+// the refusal stands until a person lifts it.
+func (e *Engine) Trust(ctx context.Context, revision string) error {
+	if err := e.memory.Store.PutRevision(ctx, e.o.Config.SourceKey(), revision); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
+}

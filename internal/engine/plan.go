@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+)
+
+// ErrNoWindows says that a glass is to be broken where there is none.
+var ErrNoWindows = errors.New("break-glass: no instance that is meant has windows; it can be changed at any time")
+
+// HasWindows says that there are times at which the instance is not changed.
+func (i *Instance) HasWindows() bool {
+	_, always := i.Window()
+	return !always
+}
+
+// Plan makes the plan of all instances, which are looked at side by side, so
+// that a slow one delays no other.
+func (e *Engine) Plan(ctx context.Context, loaded Loaded, depth reconcile.Depth) (plan.Plan, error) {
+	planned, err := e.PlanEach(ctx, []Loaded{loaded}, depth)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return planned[0].Plan, nil
+}
+
+// Planned is a plan of all instances, and the observations it was made of.
+type Planned struct {
+	Plan         plan.Plan
+	Observations []binding.Observation
+}
+
+// PlanEach plans several snapshots, in their order, from one look at every
+// instance.
+func (e *Engine) PlanEach(ctx context.Context, loaded []Loaded, depth reconcile.Depth) ([]Planned, error) {
+	desireds := make([]reconcile.Desired, len(loaded))
+	for n, l := range loaded {
+		desireds[n] = l.Desired
+	}
+	each, errs := make([][]reconcile.Planned, len(e.instances)), make([]error, len(e.instances))
+	var planning sync.WaitGroup
+	for n, i := range e.instances {
+		planning.Go(func() { each[n], errs[n] = i.PlanEach(ctx, desireds, depth) })
+	}
+	planning.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	all := make([]Planned, len(loaded))
+	for n := range loaded {
+		plans := make([]plan.Plan, len(each))
+		for i := range each {
+			plans[i] = each[i][n].Plan
+			all[n].Observations = append(all[n].Observations, each[i][n].Observation)
+		}
+		all[n].Plan = plan.Merge(plans...)
+	}
+	return all, nil
+}
+
+// Apply carries out a plan that Plan made of loaded, one instance after the
+// other.
+func (e *Engine) Apply(ctx context.Context, loaded Loaded, planned plan.Plan) (reconcile.Result, error) {
+	var total reconcile.Result
+	for _, i := range e.instances {
+		own := plan.Plan{Actions: slices.DeleteFunc(slices.Clone(planned.Actions), func(a plan.Action) bool { return a.Instance != i.Name })}
+		result := i.Apply(ctx, own, loaded.Desired)
+		total.Outcomes = append(total.Outcomes, result.Outcomes...)
+		total.Incomplete = total.Incomplete || result.Incomplete
+	}
+	if loaded.Desired.Rewritten && (planned.Refused() || total.Incomplete || len(loaded.Desired.Broken) > 0) {
+		return total, nil
+	}
+	return total, e.Trust(ctx, loaded.Desired.Revision)
+}
+
+// BreakGlass lets what was loaded be applied outside of windows, on the word of
+// a person. It is refused without a name and a reason.
+func (e *Engine) BreakGlass(loaded *Loaded, who binding.Person, reason string) error {
+	glass := reconcile.BreakGlass{Person: who, Reason: reason}
+	if err := glass.Check(); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(e.instances, (*Instance).HasWindows) {
+		return ErrNoWindows
+	}
+	loaded.Desired.BreakGlass = append(loaded.Desired.BreakGlass, glass)
+	return nil
+}

@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/client"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
+)
+
+// Publish is what was seen of an instance, as far as it is published.
+func Publish(name string, seen reconcile.Sighting) report.SnapshotInstance {
+	o := seen.Observation
+	told := report.SnapshotInstance{
+		Name: name, Observed: seen.Time.UTC().Truncate(time.Second), Unknown: o.Unknown, Capabilities: o.Capabilities,
+		Accounts: o.Accounts, Repositories: o.Repositories,
+		Bindings: []report.SnapshotBinding{}, Records: []report.SnapshotRecord{}, Intents: []report.SnapshotIntent{},
+	}
+	for _, d := range seen.Declarations {
+		b := report.SnapshotBinding{
+			Name: d.Name, Platform: d.Spec.Platform, Username: d.Spec.Username, Address: d.Spec.Address, Projects: o.Projects[d.Name],
+		}
+		for _, r := range d.Spec.Repositories {
+			b.Sources = append(b.Sources, r.Source)
+		}
+		if d.Spec.Token != nil {
+			b.Vault = &d.Spec.Token.Vault
+		}
+		if state, asked := o.Tokens[d.Name]; asked {
+			b.Token = report.NewSnapshotToken(state)
+		}
+		told.Bindings = append(told.Bindings, b)
+	}
+	for _, r := range seen.Records {
+		told.Records = append(told.Records, report.NewSnapshotRecord(r))
+	}
+	for _, i := range seen.Intents {
+		told.Intents = append(told.Intents, report.NewSnapshotIntent(i))
+	}
+	for _, e := range seen.Efforts {
+		told.Efforts = append(told.Efforts, report.NewSnapshotEffort(e))
+	}
+	for _, s := range seen.Suspensions {
+		told.Suspensions = append(told.Suspensions, report.NewSnapshotSuspension(s))
+	}
+	slices.SortFunc(told.Records, func(a, b report.SnapshotRecord) int {
+		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform))
+	})
+	slices.SortFunc(told.Intents, func(a, b report.SnapshotIntent) int {
+		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform), a.Object.Compare(b.Object))
+	})
+	return told
+}
+
+// sightingOf is what was seen of an instance, as far as it was published.
+func sightingOf(told report.SnapshotInstance) reconcile.Sighting {
+	seen := reconcile.Sighting{Time: told.Observed, Observation: binding.Observation{
+		Instance: told.Name, Unknown: told.Unknown, Capabilities: told.Capabilities,
+		Accounts: told.Accounts, Repositories: told.Repositories,
+		Tokens: map[string]binding.TokenState{}, Projects: map[string]map[string]binding.ProjectState{},
+	}}
+	for _, b := range told.Bindings {
+		d := binding.Declaration{Name: b.Name, Spec: binding.Spec{
+			Instance: told.Name, Platform: b.Platform, Username: b.Username, Address: b.Address,
+		}}
+		for _, source := range b.Sources {
+			d.Spec.Repositories = append(d.Spec.Repositories, binding.Repository{Source: source})
+		}
+		if b.Vault != nil {
+			d.Spec.Token = &binding.Token{Vault: *b.Vault}
+		}
+		if b.Token != nil {
+			seen.Observation.Tokens[b.Name] = b.Token.State()
+		}
+		if b.Projects != nil {
+			seen.Observation.Projects[b.Name] = b.Projects
+		}
+		seen.Declarations = append(seen.Declarations, d)
+	}
+	return seen
+}
+
+// publishedInstances are the instances of the configuration, for planning from a
+// published observation.
+func (e *Engine) publishedInstances() []*Instance {
+	var instances []*Instance
+	all := e.o.Config
+	for _, c := range all.Instances {
+		var seen *reconcile.Sighting
+		for _, told := range e.o.Published.Instances {
+			if told.Name == c.Name {
+				seen = new(sightingOf(told))
+			}
+		}
+		instances = append(instances, &Instance{Name: c.Name, Reconciler: reconcile.New(reconcile.Options{
+			Instance: plan.Instance{Name: c.Name, Region: c.Region}, Observer: reconcile.NewRecorded(c.Name, seen),
+			Store: e.memory.Store, Policy: all.PlanPolicy(), Windows: all.WindowsOf(c), Now: e.o.Now,
+		})})
+	}
+	return instances
+}
+
+// publishedMemory is what was remembered of an instance, as far as it was
+// published.
+func publishedMemory(told report.SnapshotInstance) client.Memory {
+	var memory client.Memory
+	for _, r := range told.Records {
+		memory.Records = append(memory.Records, r.Record(told.Name))
+	}
+	for _, i := range told.Intents {
+		memory.Intents = append(memory.Intents, i.Intent(told.Name))
+	}
+	for _, e := range told.Efforts {
+		memory.Efforts = append(memory.Efforts, e.Effort(told.Name))
+	}
+	for _, s := range told.Suspensions {
+		memory.Suspensions = append(memory.Suspensions, s.Suspension(told.Name))
+	}
+	return memory
+}

@@ -1,0 +1,45 @@
+package engine
+
+import (
+	"os"
+	"path/filepath"
+
+	"reconciler/internal/config"
+	"reconciler/internal/source"
+	"reconciler/internal/source/folder"
+	"reconciler/internal/source/git"
+)
+
+// NewSource makes the source of declarations.
+func NewSource(o Options) (source.Source, error) {
+	c := o.Config
+	if c.Source.Folder != nil {
+		return folder.New(folder.Options{Path: c.Source.Folder.Path, Limits: source.DefaultLimits()})
+	}
+	g := c.Source.Git
+	opts := git.Options{
+		URL: g.URL, Branch: g.Branch, Tag: g.Tag, Commit: g.Commit, Path: g.Path,
+		CAFile: g.CAFile, Timeout: g.Timeout, Limits: source.DefaultLimits(),
+		Now: o.Now, Observe: gitCalls(o.Called),
+	}
+	if g.Auth != nil {
+		opts.Auth = gitAuth(*g.Auth)
+	}
+	return git.New(opts)
+}
+
+func gitAuth(a config.GitAuth) git.Auth {
+	switch {
+	case a.Basic != nil:
+		return git.Auth{Basic: &git.Basic{Username: a.Basic.Username, Password: git.SecretFile(a.Basic.PasswordFile)}}
+	case a.TokenFile != "":
+		return git.Auth{Token: &git.Token{Token: git.SecretFile(a.TokenFile)}}
+	case a.SSH != nil:
+		ssh := git.SSH(*a.SSH)
+		if home, err := os.UserHomeDir(); err == nil && ssh.KnownHostsFile == "" {
+			ssh.KnownHostsFile = filepath.Join(home, ".ssh", "known_hosts")
+		}
+		return git.Auth{SSH: &ssh}
+	}
+	return git.Auth{}
+}
