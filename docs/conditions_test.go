@@ -47,14 +47,14 @@ func words(t *testing.T, path, prefix string) []word {
 
 func conditionsReference(t *testing.T) []byte {
 	var out bytes.Buffer
-	out.WriteString("# Conditions\n\n" + made + `What holds of a binding now, as ` + "`reconciler get`" + ` and the metrics tell it. A condition has a status (` + "`True`, `False`" + ` or
-` + "`Unknown`" + `), a reason, which is a word that programs may branch on, a message for a person, and the time at which its status
-last changed: the conventions of Kubernetes.
+	out.WriteString("# Conditions\n\n" + made + `The current state of a binding, as ` + "`reconciler get`" + ` and the metrics show it. As in Kubernetes, a condition has a status (` + "`True`, `False`" + `
+or ` + "`Unknown`" + `), a reason (a word that programs may branch on), a message for people, and the time at which its status
+last changed.
 
-An answer that does not come changes no status. The condition then keeps the one it had, its reason ends with ` + "`LastKnown`" + `
+A missing answer changes no status. The condition keeps its status, its reason ends with ` + "`LastKnown`" + `
 (` + "`AsDeclaredLastKnown`" + `), and the message says why there is no answer now.
 
-| condition | holds when |
+| condition | true when |
 |---|---|
 `)
 	table := func(list []word) {
@@ -68,9 +68,9 @@ An answer that does not come changes no status. The condition then keeps the one
 	table(conditionTypes(t))
 	out.WriteString("\n## Reasons\n\n| reason | meaning |\n|---|---|\n")
 	table(words(t, "../internal/reconcile/reasons.go", "Reason"))
-	out.WriteString("\nOf `SecretAvailable`, where the secret store does not give the token:\n\n| reason | meaning |\n|---|---|\n")
+	out.WriteString("\nFor `SecretAvailable`, when the secret store does not return the token:\n\n| reason | meaning |\n|---|---|\n")
 	table(words(t, "../internal/secrets/vault/failure.go", "Code"))
-	out.WriteString("\nWhere a code host says no to a token, an account, a project or its site, or cannot be asked, its own reason is passed on:\n\n")
+	out.WriteString("\nWhen a code host rejects a token, an account, a project or its site, or cannot be asked, the condition has the host's own reason:\n\n")
 	for _, host := range []struct{ title, files string }{
 		{"every host", "trouble.go"}, {"Codeup", "codeup/*.go"}, {"GitHub", "github/*.go"}, {"Bitbucket", "bitbucket/*.go"}, {"GitLab", "gitlab/*.go"},
 	} {

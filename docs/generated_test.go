@@ -93,20 +93,20 @@ func compiled(t *testing.T) cue.Value {
 func declarationReference(t *testing.T) []byte {
 	root := compiled(t)
 	var out bytes.Buffer
-	out.WriteString("# Declaration\n\n" + made + `One document says which account of a code host one registry instance is bound to, and which image repositories build
-from it. A file (` + "`.yaml` or `.yml`" + `) may hold several documents; folders may be nested as you like; ` + "`.reconcilerignore`" + `, in
-gitignore's syntax, leaves files out. The rules behind the fields are in [rules.md](rules.md), examples in
+	out.WriteString("# Declaration\n\n" + made + `One document declares which account of a code host a registry instance is bound to, and which image repositories build
+from it. A file (` + "`.yaml` or `.yml`" + `) may contain several documents; folders may be nested; ` + "`.reconcilerignore`" + `, in
+gitignore's syntax, excludes files. The rules for the fields are in [rules.md](rules.md), examples in
 [examples/bindings](../examples/bindings).
 
-**Left out or empty.** A field that is left out is not managed. A list that is empty (` + "`repositories: []`" + `) means that there
-are to be none. Defaults are named below.
+**Left out or empty.** A field that is left out is not managed. A list that is empty (` + "`repositories: []`" + `) means
+none. The tables show the defaults.
 
-Editors complete and check declarations by the JSON Schema that ` + "`reconciler schema --format jsonschema`" + ` prints; this
+Editors complete and check declarations with the JSON Schema that ` + "`reconciler schema --format jsonschema`" + ` prints; this
 repository's copy is [schema/declaration.json](schema/declaration.json). ` + "`reconciler validate`" + ` checks more: ports,
 addresses and rules across files.
 `)
 	writeTables(t, &out, "", root.LookupPath(cue.ParsePath(schema.SourceBinding)))
-	out.WriteString("\n## What each platform narrows\n")
+	out.WriteString("\n## Differences between platforms\n")
 	for _, platform := range binding.Platforms() {
 		definition, _ := schema.Platform(string(platform))
 		fmt.Fprintf(&out, "\n### %s\n\n", platform.Title())
@@ -118,7 +118,7 @@ addresses and rules across files.
 			}
 		}
 	}
-	out.WriteString("- `repositories[].trigger`: a repository in a subgroup (a `source` of three or more parts) is built by hand only: `manual`.\n")
+	out.WriteString("- `repositories[].trigger`: a repository in a subgroup (a `source` of three or more parts) can only be built by hand: `manual`.\n")
 	return out.Bytes()
 }
 
@@ -132,7 +132,7 @@ func narrowedBy(f field, shared []field) string {
 		text := schema.Description(f.value)
 		switch {
 		case f.value.IncompleteKind() == cue.BottomKind:
-			return "not taken. " + text
+			return "not allowed. " + text
 		case f.required && !s.required:
 			return "required. " + text
 		case text != schema.Description(s.value):
@@ -145,12 +145,12 @@ func narrowedBy(f field, shared []field) string {
 func configurationReference(t *testing.T) []byte {
 	root := compiled(t)
 	var out bytes.Buffer
-	out.WriteString("# Configuration\n\n" + made + `The operator's file, named by ` + "`--config`" + ` or ` + "`RECONCILER_CONFIG`" + `. It holds no secret: it names files, environment
-variables and the places in Vault that do. It is checked like a declaration, with the same findings; a full one with
-comments is [examples/reconciler.yaml](../examples/reconciler.yaml), and its JSON Schema for editors
+	out.WriteString("# Configuration\n\n" + made + `The operator's file, named by ` + "`--config`" + ` or ` + "`RECONCILER_CONFIG`" + `. It contains no secret: it names the files, environment
+variables and Vault paths that do. It is checked like a declaration, with the same kind of findings. A full example with
+comments is [examples/reconciler.yaml](../examples/reconciler.yaml); the JSON Schema for editors is
 [schema/configuration.json](schema/configuration.json).
 
-The shortest useful one:
+The shortest useful configuration:
 
 ` + "```yaml" + `
 apiVersion: reconciler/v1alpha1
@@ -161,8 +161,8 @@ instances:
   - {name: prod-hangzhou, region: cn-hangzhou}
 ` + "```" + `
 
-Paths of files are absolute, or relative to the configuration's own folder. Lengths of time are written as Go writes
-them: ` + "`90s`, `1m30s`, `5m`" + `.
+File paths are absolute, or relative to the configuration's own folder. Durations use Go's
+notation: ` + "`90s`, `1m30s`, `5m`" + `.
 `)
 	writeTables(t, &out, "", root.LookupPath(cue.ParsePath(schema.Configuration)))
 	return out.Bytes()
@@ -260,10 +260,10 @@ func cell(text string) string {
 func metricsReference(all []metrics.Metric) []byte {
 	var out bytes.Buffer
 	out.WriteString("# Metrics\n\n" + made + `The daemon serves these at ` + "`/metrics`" + ` of ` + "`server.listen`" + `, together with those of Go's runtime and of the process
-(` + "`go_*`, `process_*`" + `). A series goes when its binding is declared no more, or its instance configured no more. No label
-holds a revision, an address, a path, an image, a user or a message, so the number of series is bounded by what is
-configured and declared. ` + "`registry`" + ` is the name of an instance in the configuration; the label ` + "`instance`" + ` is Prometheus's own, for what it
-scraped. Times are in seconds; a histogram has ` + "`_bucket`, `_sum` and `_count`" + `.
+(` + "`go_*`, `process_*`" + `). A series disappears when its binding is no longer declared, or its instance no longer configured. No label
+contains a revision, an address, a path, an image, a user or a message, so configuration and
+declarations bound the number of series. ` + "`registry`" + ` is the name of an instance in the configuration; the label ` + "`instance`" + ` belongs to Prometheus: the
+target that it scraped. Times are in seconds; a histogram has ` + "`_bucket`, `_sum` and `_count`" + `.
 
 | metric | type | labels | meaning |
 |---|---|---|---|
@@ -280,12 +280,12 @@ scraped. Times are in seconds; a histogram has ` + "`_bucket`, `_sum` and `_coun
 
 func rulesReference(rules []finding.Rule) []byte {
 	var out bytes.Buffer
-	out.WriteString("# Rules\n\n" + made + "Every finding has the code of one of these rules. `reconciler explain CODE` prints one at a terminal. An error keeps its\nfile from being applied and makes a command exit with 3; a warning and an information do not.\n\n| code | severity | rule |\n|---|---|---|\n")
+	out.WriteString("# Rules\n\n" + made + "Every finding has the code of one of these rules. `reconciler explain CODE` prints one on a terminal. An error blocks its\nfile and makes a command exit with 3; a warning or a note does not.\n\n| code | severity | rule |\n|---|---|---|\n")
 	for _, r := range rules {
 		fmt.Fprintf(&out, "| [%s](#%s) | %s | %s |\n", r.Code, r.Code, r.Severity, cell(r.Sentence))
 	}
 	for _, r := range rules {
-		fmt.Fprintf(&out, "\n## %s\n\n**%s** (%s)\n\n%s\n\nTo mend it: %s\n\nSource: %s\n",
+		fmt.Fprintf(&out, "\n## %s\n\n**%s** (%s)\n\n%s\n\nHow to fix it: %s\n\nSource: %s\n",
 			r.Code, r.Sentence, r.Severity, strings.TrimSpace(r.Explanation), r.Hint, r.Source)
 	}
 	return out.Bytes()

@@ -2,43 +2,42 @@ package binding
 
 import "time"
 
-// ConditionType names what a condition speaks of.
+// ConditionType is what a condition is about.
 type ConditionType string
 
 // Condition types, in the order that people read them.
 const (
-	// Ready: everything is as declared, and nothing waits for anybody.
+	// Ready: everything is as declared, and nothing is waiting for a person.
 	Ready ConditionType = "Ready"
-	// Declared: the binding is declared in a file that can be used.
+	// Declared: a valid file declares the binding.
 	Declared ConditionType = "Declared"
-	// SecretAvailable: the secret store tells of the declared token.
+	// SecretAvailable: the secret store has the declared token.
 	SecretAvailable ConditionType = "SecretAvailable"
-	// TokenValid: the code host accepts the token, with the scopes and the owner that
-	// it is to have.
+	// TokenValid: the code host accepts the token, and it has the required scopes and
+	// the declared owner.
 	TokenValid ConditionType = "TokenValid"
-	// TokenFresh: the token that is bound is the one meant, and lasts longer than the
+	// TokenFresh: the declared token is bound, and it stays valid for longer than the
 	// longest of expiryWarnings.
 	TokenFresh ConditionType = "TokenFresh"
-	// AccountAllowed: the code host says that the account may be bound. In the place of
-	// the three before where a binding has no token.
+	// AccountAllowed: according to the code host, the account may be bound. A binding
+	// without a token has it instead of the three above.
 	AccountAllowed ConditionType = "AccountAllowed"
-	// Reachable: the code host answers, and its site is as the product needs it.
+	// Reachable: the code host answers, and its site meets the needs of the product.
 	Reachable ConditionType = "Reachable"
 	// Bound: the registry is bound to the declared account.
 	Bound ConditionType = "Bound"
 	// RepositoriesLinked: every declared image repository builds from its source.
 	RepositoriesLinked ConditionType = "RepositoriesLinked"
-	// RulesCurrent: every declared build rule is there as declared.
+	// RulesCurrent: every declared build rule exists as declared.
 	RulesCurrent ConditionType = "RulesCurrent"
-	// Contested: somebody else undoes what is repaired, so that it is not repaired any
-	// more.
+	// Contested: somebody else undoes each repair, so drift is no longer repaired.
 	Contested ConditionType = "Contested"
-	// AwaitingAuthorization: a person has to authorize the account in a browser. Only where
-	// a binding is made by OAuth.
+	// AwaitingAuthorization: a person has to authorize the account in a browser. Only for
+	// a binding by OAuth.
 	AwaitingAuthorization ConditionType = "AwaitingAuthorization"
-	// Suspended: the declaration or a person holds the binding still. Only where one does.
+	// Suspended: the declaration or a person suspends the binding. Only while one does.
 	Suspended ConditionType = "Suspended"
-	// WindowOpen: the instance may be changed now. Only where the instance has windows.
+	// WindowOpen: the instance may be changed now. Only if the instance has windows.
 	WindowOpen ConditionType = "WindowOpen"
 )
 
@@ -52,21 +51,20 @@ const (
 	Unclear ConditionStatus = "Unknown"
 )
 
-// Condition is what holds of a binding now.
+// Condition is one aspect of a binding's current state.
 type Condition struct {
 	Type   ConditionType   `json:"type"`
 	Status ConditionStatus `json:"status"`
 	// Reason is a CamelCase word that programs may branch on.
 	Reason string `json:"reason"`
-	// Message is for a person and says what to do.
+	// Message tells a person what is wrong and what to do.
 	Message string `json:"message"`
 	// LastTransitionTime is when Status last changed.
 	LastTransitionTime time.Time `json:"lastTransitionTime"`
 }
 
-// SetCondition puts c among conditions, keeping the time of the last
-// transition when the status did not change, and returns them in the order of
-// the condition types above.
+// SetCondition adds c to conditions, or replaces the condition of its type. It
+// keeps the time of the last transition if the status did not change.
 func SetCondition(conditions []Condition, c Condition) []Condition {
 	for i, old := range conditions {
 		if old.Type != c.Type {
@@ -91,7 +89,7 @@ func FindCondition(conditions []Condition, t ConditionType) *Condition {
 	return nil
 }
 
-// Status is what `get` shows of one binding.
+// Status is what `get` shows about one binding.
 type Status struct {
 	Name       string      `json:"name"`
 	File       string      `json:"file,omitempty"`
@@ -100,9 +98,9 @@ type Status struct {
 	Conditions []Condition `json:"conditions"`
 	// Steps are what a person has to do; empty if nothing.
 	Steps []string `json:"steps,omitempty"`
-	// Waiting are the same steps, by what they are done to.
+	// Waiting are the same steps, grouped by object.
 	Waiting []Waiting `json:"waiting,omitempty"`
-	// Retry is what failed and is tried again; nil if nothing failed last.
+	// Retry is set if the last try failed; nil otherwise.
 	Retry *Retry `json:"retry,omitempty"`
 	// TokenVersion is the version of the token applied last, and TokenExpires
 	// the earliest end known.
@@ -111,7 +109,7 @@ type Status struct {
 	LastSync     time.Time `json:"lastSync,omitzero"`
 }
 
-// Retry says how often something failed in a row, and when it is tried again.
+// Retry is how often something failed in a row, and when it is tried again.
 type Retry struct {
 	Failures int       `json:"failures"`
 	Next     time.Time `json:"next"`
@@ -124,7 +122,7 @@ type Waiting struct {
 	Action string `json:"action"`
 	Reason string `json:"reason"`
 	// Since is when it was first asked for, and Due when it should be done;
-	// zero where there is no deadline.
+	// zero if there is no deadline.
 	Since time.Time `json:"since"`
 	Due   time.Time `json:"due,omitzero"`
 	// Overdue says that Due has passed.

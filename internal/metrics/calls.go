@@ -17,13 +17,13 @@ type callMetrics struct {
 
 func newCallMetrics(m *Metrics) *callMetrics {
 	return &callMetrics{
-		registry:     m.counter("reconciler_registry_requests_total", "Requests to the registry's API, retries too, by the product's name of the call and by code: OK, a documented code or the beginning of a family of them, other, an HTTP class where an error has no code, unreadable, none (no answer).", labelRegistry, "operation", "code"),
+		registry:     m.counter("reconciler_registry_requests_total", "Requests to the registry's API, including retries, by the product's name of the call and by code: OK, a documented code or the common prefix of several, other, an HTTP class if an error has no code, unreadable, none (no answer).", labelRegistry, "operation", "code"),
 		registryTook: m.histogram("reconciler_registry_request_duration_seconds", "How long a request to the registry's API took.", requestBuckets(), labelRegistry),
-		registryWait: m.histogram("reconciler_registry_limiter_wait_seconds", "How long the instance's rate limiter held a request back.", waitBuckets(), labelRegistry),
-		host:         m.counter("reconciler_code_host_requests_total", "Requests to code hosts, by platform and class of the status; none where no answer came.", "platform", "code"),
+		registryWait: m.histogram("reconciler_registry_limiter_wait_seconds", "How long the instance's rate limiter delayed a request.", waitBuckets(), labelRegistry),
+		host:         m.counter("reconciler_code_host_requests_total", "Requests to code hosts, by platform and class of the status; none if no answer came.", "platform", "code"),
 		hostTook:     m.histogram("reconciler_code_host_request_duration_seconds", "How long a request to a code host took.", requestBuckets(), "platform"),
-		hostWait:     m.histogram("reconciler_code_host_limiter_wait_seconds", "How long the rate limiter held a request to a code host back.", waitBuckets(), "platform"),
-		vault:        m.counter("reconciler_vault_requests_total", "Requests to Vault, retries too, by operation (login, unwrap, renew, revoke, lookup, mounts, health, read) and class of the status; none where no answer came.", "operation", "code"),
+		hostWait:     m.histogram("reconciler_code_host_limiter_wait_seconds", "How long the rate limiter delayed a request to a code host.", waitBuckets(), "platform"),
+		vault:        m.counter("reconciler_vault_requests_total", "Requests to Vault, including retries, by operation (login, unwrap, renew, revoke, lookup, mounts, health, read) and class of the status; none if no answer came.", "operation", "code"),
 		vaultTook:    m.histogram("reconciler_vault_request_duration_seconds", "How long a request to Vault took.", requestBuckets(), "operation"),
 		git:          m.counter("reconciler_git_requests_total", "Requests to the git server, by operation (list, fetch) and result (success, error).", "operation", "result"),
 		gitTook:      m.histogram("reconciler_git_request_duration_seconds", "How long a request to the git server took, to the last byte of the answer.", requestBuckets(), "operation"),

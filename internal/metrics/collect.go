@@ -19,12 +19,12 @@ func newBindingCollector(m *Metrics, from Sources) *bindingCollector {
 	of := []string{labelRegistry, "binding", "platform"}
 	return &bindingCollector{
 		from:      from,
-		ready:     m.describe(prometheus.GaugeValue, "reconciler_binding_ready", "1 when the binding is as declared.", of...),
-		condition: m.describe(prometheus.GaugeValue, "reconciler_binding_condition", "Always 1; the label status (true, false, unknown) tells how a condition of the binding stands.", append(of[:3:3], "condition", "status")...),
-		expiry:    m.describe(prometheus.GaugeValue, "reconciler_binding_token_expiry_seconds", "Seconds until the token's earliest known end, by declaration or code host; negative once it is past.", of...),
-		steps:     m.describe(prometheus.GaugeValue, "reconciler_binding_person_steps", "Steps (for an account, a repository or a build rule) that wait for a person.", of...),
-		overdue:   m.describe(prometheus.GaugeValue, "reconciler_binding_person_steps_overdue", "Those of them that wait for longer than people.deadline.", of...),
-		age:       m.describe(prometheus.GaugeValue, "reconciler_binding_person_steps_age_seconds", "How long the oldest step that waits for a person has waited, over restarts too; absent where none does.", of...),
+		ready:     m.describe(prometheus.GaugeValue, "reconciler_binding_ready", "1 if the binding matches its declaration.", of...),
+		condition: m.describe(prometheus.GaugeValue, "reconciler_binding_condition", "Always 1; the label status (true, false, unknown) is the status of a condition of the binding.", append(of[:3:3], "condition", "status")...),
+		expiry:    m.describe(prometheus.GaugeValue, "reconciler_binding_token_expiry_seconds", "Seconds until the token's earliest known expiry, from the declaration or the code host; negative after it.", of...),
+		steps:     m.describe(prometheus.GaugeValue, "reconciler_binding_person_steps", "Steps (for an account, a repository or a build rule) that are waiting for a person.", of...),
+		overdue:   m.describe(prometheus.GaugeValue, "reconciler_binding_person_steps_overdue", "Steps that have been waiting for a person for longer than people.deadline.", of...),
+		age:       m.describe(prometheus.GaugeValue, "reconciler_binding_person_steps_age_seconds", "How long the oldest step has been waiting for a person, across restarts; absent if there is none.", of...),
 	}
 }
 
@@ -75,7 +75,7 @@ func newQueueCollector(m *Metrics, from Sources) *queueCollector {
 	return &queueCollector{
 		from:   from,
 		depth:  m.describe(prometheus.GaugeValue, "reconciler_queue_depth", "Instances whose sync was asked for by a commit or a person and has not begun."),
-		oldest: m.describe(prometheus.GaugeValue, "reconciler_queue_oldest_unfinished_seconds", "How long ago the oldest sync of an instance that has not ended was asked for or, if nobody asked, begun; 0 when there is none.", labelRegistry),
+		oldest: m.describe(prometheus.GaugeValue, "reconciler_queue_oldest_unfinished_seconds", "Age of the oldest sync of an instance that has not ended, since somebody asked for it or, if nobody did, since it began; 0 if there is none.", labelRegistry),
 	}
 }
 
@@ -112,7 +112,7 @@ func newVaultCollector(m *Metrics, from Sources) *vaultCollector {
 		from:     from,
 		logins:   m.describe(prometheus.CounterValue, "reconciler_vault_logins_total", "Logins to Vault, by result: success, error.", "result"),
 		renewals: m.describe(prometheus.CounterValue, "reconciler_vault_renewals_total", "Renewals of the login to Vault."),
-		lease:    m.describe(prometheus.GaugeValue, "reconciler_vault_lease_expiry_seconds", "Seconds until the login to Vault ends, negative once it has; absent without a login, or with one that has no end."),
+		lease:    m.describe(prometheus.GaugeValue, "reconciler_vault_lease_expiry_seconds", "Seconds until the login to Vault ends, negative once it has; absent without a login, or if it never expires."),
 	}
 }
 

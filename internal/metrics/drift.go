@@ -53,9 +53,9 @@ type driftMetrics struct {
 
 func newDriftMetrics(m *Metrics) *driftMetrics {
 	return &driftMetrics{
-		found:   m.counter("reconciler_drift_found_total", "Objects (accounts, sources, build rules) that were found to be otherwise than they were applied, each counted once until it is as declared again.", labelRegistry, labelPlatform, labelObject),
-		repairs: m.counter("reconciler_drift_repairs_total", "Actions that put drift right, by result: done or failed.", labelRegistry, labelPlatform, labelObject, "result"),
-		objects: m.gauge("reconciler_drift_objects", "Objects that the last sync of an instance found to have drifted, by what is done about it: repair, report (driftPolicy), contested (repairs did not hold, a person is asked).", labelRegistry, "handling"),
+		found:   m.counter("reconciler_drift_found_total", "Objects (accounts, sources, build rules) that differ from what was applied, each counted once until it matches its declaration again.", labelRegistry, labelPlatform, labelObject),
+		repairs: m.counter("reconciler_drift_repairs_total", "Actions that repair drift, by result: done or failed.", labelRegistry, labelPlatform, labelObject, "result"),
+		objects: m.gauge("reconciler_drift_objects", "Objects with drift in the last sync of an instance, by what is done about it: repair, report (driftPolicy), contested (drift comes back after each repair, a person is asked).", labelRegistry, "handling"),
 		known:   map[string]map[driftedObject]string{},
 	}
 }

@@ -224,8 +224,8 @@ type configMetrics struct{ successful, since *prometheus.GaugeVec }
 
 func newConfigMetrics(m *Metrics) configMetrics {
 	return configMetrics{
-		successful: m.gauge("reconciler_config_last_reload_successful", "1 when the configuration was taken whole when it was last read, 0 when the one before stays in force."),
-		since:      m.gauge("reconciler_config_last_reload_success_timestamp_seconds", "When the configuration in force was read, in seconds since 1970."),
+		successful: m.gauge("reconciler_config_last_reload_successful", "1 if the configuration that was read last is in use, 0 if it was rejected and the previous one is in use."),
+		since:      m.gauge("reconciler_config_last_reload_success_timestamp_seconds", "When the current configuration was loaded, in seconds since 1970."),
 	}
 }
 

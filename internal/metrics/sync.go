@@ -27,8 +27,8 @@ type sourceMetrics struct {
 
 func newSourceMetrics(m *Metrics) sourceMetrics {
 	s := sourceMetrics{
-		syncs:       m.counter("reconciler_source_syncs_total", "Looks at the source of declarations, by result: changed, unchanged, error.", "result"),
-		duration:    m.histogram("reconciler_source_sync_duration_seconds", "How long a look at the source took, with reading and checking what is new.", syncBuckets(), "result"),
+		syncs:       m.counter("reconciler_source_syncs_total", "Checks of the source of declarations, by result: changed, unchanged, error.", "result"),
+		duration:    m.histogram("reconciler_source_sync_duration_seconds", "How long a check of the source took, including reading and validating what is new.", syncBuckets(), "result"),
 		lastSuccess: m.gauge("reconciler_source_last_success_timestamp_seconds", "When the source was last read, changed or not, in seconds since 1970; 0 until then."),
 	}
 	for _, result := range []string{ResultChanged, ResultUnchanged, ResultError} {
@@ -58,12 +58,12 @@ type syncMetrics struct {
 
 func newSyncMetrics(m *Metrics) syncMetrics {
 	return syncMetrics{
-		syncs:       m.counter("reconciler_syncs_total", "Syncs of an instance, by result: success, partial (something failed, waits for another try or did not answer), error (nothing was applied).", labelRegistry, "result"),
+		syncs:       m.counter("reconciler_syncs_total", "Syncs of an instance, by result: success, partial (something failed, is waiting for a retry or did not answer), error (nothing was applied).", labelRegistry, "result"),
 		duration:    m.histogram("reconciler_sync_duration_seconds", "How long a sync of an instance took.", syncBuckets(), labelRegistry, "result"),
-		lastSuccess: m.gauge("reconciler_sync_last_success_timestamp_seconds", "When a sync of an instance last ended with every question answered and nothing failed, in seconds since 1970; 0 until then.", labelRegistry),
+		lastSuccess: m.gauge("reconciler_sync_last_success_timestamp_seconds", "When a sync of an instance last ended with every question answered and no failure, in seconds since 1970; 0 until then.", labelRegistry),
 		actions:     m.counter("reconciler_actions_total", "Actions of syncs, by kind and result: done or failed.", labelRegistry, "action", "result"),
-		pending:     m.gauge("reconciler_plan_pending_actions", "Actions of an instance's last sync that were not done, by kind: those that failed or wait for another try, a person's, and those that are forbidden.", labelRegistry, "action"),
-		queueWait:   m.histogram("reconciler_queue_wait_seconds", "How long a commit or a person waited until the sync began that serves them.", waitBuckets(), labelRegistry),
+		pending:     m.gauge("reconciler_plan_pending_actions", "Actions of an instance's last sync that were not done, by kind: failed, waiting for a retry, for a person, or forbidden.", labelRegistry, "action"),
+		queueWait:   m.histogram("reconciler_queue_wait_seconds", "How long a commit or a person waited until their sync began.", waitBuckets(), labelRegistry),
 	}
 }
 

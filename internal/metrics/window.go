@@ -14,7 +14,7 @@ func newWindowCollector(m *Metrics, from Sources) *windowCollector {
 	return &windowCollector{
 		from: from,
 		open: m.describe(prometheus.GaugeValue, "reconciler_window_open", "1 while an instance may be changed, 0 outside of its windows.", labelRegistry),
-		next: m.describe(prometheus.GaugeValue, "reconciler_window_next_open_timestamp_seconds", "When the windows of an instance that is closed open next, in seconds since 1970; absent while it is open, or where they do not in the next five years.", labelRegistry),
+		next: m.describe(prometheus.GaugeValue, "reconciler_window_next_open_timestamp_seconds", "When the windows of a closed instance open next, in seconds since 1970; absent while it is open, or if they do not open in the next five years.", labelRegistry),
 	}
 }
 

@@ -1,7 +1,7 @@
 package reconcile
 
-// Reasons of conditions. Programs may branch on them; beside these a condition
-// has the reason of the answer or the failure that it passes on.
+// Reasons of conditions. Programs may branch on them. A condition may also have
+// the reason of an answer or a failure.
 const (
 	// ReasonAsDeclared: it is as declared.
 	ReasonAsDeclared = "AsDeclared"
@@ -11,59 +11,60 @@ const (
 	ReasonNotManaged = "NotManaged"
 
 	// ReasonFileBroken: the declaration's file cannot be read, parsed or
-	// validated; the binding is kept as it is.
+	// validated; the binding is not changed.
 	ReasonFileBroken = "FileBroken"
-	// ReasonNotDeclared: we applied it, and it is not declared any more.
+	// ReasonNotDeclared: we applied it, and it is no longer declared.
 	ReasonNotDeclared = "NotDeclared"
 
-	// ReasonRead: the secret store told of the token.
+	// ReasonRead: the secret store has the token.
 	ReasonRead = "Read"
 	// ReasonAnswered: the code host answered.
 	ReasonAnswered = "Answered"
 	// ReasonNotAsked: nobody was asked.
 	ReasonNotAsked = "NotAsked"
-	// ReasonNoExpiryKnown: nobody told when the token ends.
+	// ReasonNoExpiryKnown: the expiry of the token is unknown.
 	ReasonNoExpiryKnown = "NoExpiryKnown"
-	// ReasonExpired: the token has ended.
+	// ReasonExpired: the token has expired.
 	ReasonExpired = "Expired"
-	// ReasonExpiresSoon: the token ends within the longest of the policy's
-	// warnings.
+	// ReasonExpiresSoon: the token expires within the longest of
+	// expiryWarnings.
 	ReasonExpiresSoon = "ExpiresSoon"
-	// ReasonNewerVersion: the secret store has a newer version than is bound, or
-	// one of a secret made anew.
+	// ReasonNewerVersion: the secret store has a newer version than the bound
+	// one, or a version of a secret that was created again.
 	ReasonNewerVersion = "NewerVersion"
-	// ReasonCurrent: the token is the one declared and lasts.
+	// ReasonCurrent: the token is the declared one and does not expire soon.
 	ReasonCurrent = "Current"
 
 	// ReasonNotBound: the platform is certainly not bound.
 	ReasonNotBound = "NotBound"
 	// ReasonOtherAccount: the platform is bound to another account.
 	ReasonOtherAccount = "OtherAccount"
-	// ReasonBindingLost: the old account was let go and the new one not bound.
+	// ReasonBindingLost: the old account was unbound, and the new one could not
+	// be bound.
 	ReasonBindingLost = "BindingLost"
-	// ReasonPreviousToken: the new token was refused, and the one applied
-	// before is bound again.
+	// ReasonPreviousToken: the new token was rejected, and the previous one is
+	// bound again.
 	ReasonPreviousToken = "PreviousToken"
 
 	// ReasonMissing: the registry has no such image repository.
 	ReasonMissing = "Missing"
-	// ReasonDiffers: the registry has it otherwise than declared.
+	// ReasonDiffers: the registry has a value that differs from the declaration.
 	ReasonDiffers = "Differs"
 
-	// ReasonRepairDoesNotHold: drift is not repaired any more, because repairs
-	// do not hold.
+	// ReasonRepairDoesNotHold: drift is no longer repaired, because it comes
+	// back after each repair.
 	ReasonRepairDoesNotHold = "RepairDoesNotHold"
-	// ReasonRepairsStopped: it is as declared now; were it to drift, it would
-	// not be repaired, because repairs did not hold.
+	// ReasonRepairsStopped: it is as declared now; the next drift is not
+	// repaired, because drift came back after each repair.
 	ReasonRepairsStopped = "RepairsStopped"
 
 	// ReasonAwaitingPerson: a person has to do the steps shown.
 	ReasonAwaitingPerson = "AwaitingPerson"
-	// ReasonOverdue: a person should have done the steps shown before now.
+	// ReasonOverdue: the deadline for the steps shown has passed.
 	ReasonOverdue = "Overdue"
-	// ReasonAuthorized: no authorization is waited for.
+	// ReasonAuthorized: no authorization is pending.
 	ReasonAuthorized = "Authorized"
-	// ReasonSuspended: the declaration or a person holds the binding still.
+	// ReasonSuspended: the declaration or a person suspends the binding.
 	ReasonSuspended = "Suspended"
 	// ReasonSuspensionEnded: the suspension's last day is over.
 	ReasonSuspensionEnded = "SuspensionEnded"
@@ -72,8 +73,8 @@ const (
 	ReasonOutsideWindow = "OutsideWindow"
 	// ReasonInsideWindow: the instance may be changed now.
 	ReasonInsideWindow = "InsideWindow"
-	// ReasonForbidden: what would be needed is not allowed; the message names
-	// the rule.
+	// ReasonForbidden: a rule forbids what is needed; the message names the
+	// rule.
 	ReasonForbidden = "Forbidden"
 	// ReasonFailed: an action failed; the message says why.
 	ReasonFailed = "Failed"
@@ -81,6 +82,6 @@ const (
 	ReasonRetrying = "Retrying"
 
 	// SuffixLastKnown ends the reason of a condition that has no answer now and
-	// keeps the status it had.
+	// keeps its previous status.
 	SuffixLastKnown = "LastKnown"
 )

@@ -25,21 +25,21 @@ import (
 const (
 	// CodeDeleted: the version is marked as deleted and can be undeleted.
 	CodeDeleted = "Deleted"
-	// CodeDestroyed: the version's data is gone for ever.
+	// CodeDestroyed: the version's data is permanently destroyed.
 	CodeDestroyed = "Destroyed"
 	// CodeSealed: the server is sealed or not initialized.
 	CodeSealed = "Sealed"
-	// CodeForbidden: our token or our login does not allow it.
+	// CodeForbidden: our token or login has no permission.
 	CodeForbidden = "Forbidden"
 	// CodeUnreachable: no answer, or a node that cannot serve now.
 	CodeUnreachable = "Unreachable"
-	// CodeMissingKey: the secret is there and has no such key.
+	// CodeMissingKey: the secret exists and has no such key.
 	CodeMissingKey = "MissingKey"
 	// CodeNotFound: nothing is stored at the path, or not in that version.
 	CodeNotFound = "NotFound"
-	// CodeThrottled: a rate limit of the server's.
+	// CodeThrottled: the server's rate limit.
 	CodeThrottled = "Throttled"
-	// CodeRefused: any other no.
+	// CodeRefused: any other rejection.
 	CodeRefused = "Refused"
 	// CodeUnreadable: an answer that is not Vault's.
 	CodeUnreadable = "Unreadable"
