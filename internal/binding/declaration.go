@@ -1,6 +1,8 @@
 package binding
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -197,6 +199,20 @@ type Repository struct {
 	BuildCache    *bool `json:"buildCache,omitempty"`
 	// Rules are the build rules; nil when not managed.
 	Rules []BuildRule `json:"rules,omitzero"`
+}
+
+// Account is the account that a declaration wants bound.
+func (s Spec) Account() Account {
+	return Account{Platform: s.Platform, Username: s.Username, Address: s.Address}
+}
+
+// Sources are the source projects of all image repositories, sorted.
+func (s Spec) Sources() []string {
+	set := map[string]bool{}
+	for _, repository := range s.Repositories {
+		set[repository.Source] = true
+	}
+	return slices.Sorted(maps.Keys(set))
 }
 
 // Trigger says what starts a build.

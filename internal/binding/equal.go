@@ -57,3 +57,12 @@ func (r BuildRule) Same(o BuildRule) bool {
 
 // NormalImage is an image repository in the form used as a key.
 func NormalImage(image string) string { return strings.Trim(image, "/") }
+
+// SameAccount compares two accounts of a platform by meaning. A field that one
+// side does not report is no difference: Codeup has no address.
+func SameAccount(a, b Account) bool {
+	absent := func(a, b string) bool { return a == "" || b == "" }
+	return a.Platform == b.Platform &&
+		(absent(a.Username, b.Username) || SameUsername(a.Platform, a.Username, b.Username)) &&
+		(absent(a.Address, b.Address) || SameAddress(a.Address, b.Address))
+}

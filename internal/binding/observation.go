@@ -187,3 +187,36 @@ type TokenReport struct {
 	// Expires is the last good instant; zero if the host does not tell.
 	Expires time.Time
 }
+
+// VerdictOf sums answers up: no if one is no, else unknown if one is unknown
+// or there are none, else yes.
+func VerdictOf(answers []Answer) Verdict {
+	sum := Yes
+	if len(answers) == 0 {
+		sum = UnknownAsked
+	}
+	for _, a := range answers {
+		switch a.Verdict {
+		case No:
+			return No
+		case UnknownAsked:
+			sum = UnknownAsked
+		case Yes:
+		}
+	}
+	return sum
+}
+
+// Depth says how far an observation looks.
+type Depth int
+
+// Depths, each asking more than the one before.
+const (
+	// DepthOffline makes no calls: everything is unknown.
+	DepthOffline Depth = iota
+	// DepthLive asks the registry, and the secret store for metadata. No secret is
+	// read.
+	DepthLive
+	// DepthPreflight asks the code hosts too, and reads tokens to do so.
+	DepthPreflight
+)

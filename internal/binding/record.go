@@ -1,6 +1,9 @@
 package binding
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Record is what was applied last for one binding: the daemon's memory, a
 // cache and never the truth. It holds no secret.
@@ -136,4 +139,20 @@ type Event struct {
 	Message  string    `json:"message,omitempty"`
 	Revision string    `json:"revision,omitempty"`
 	Digest   string    `json:"digest,omitempty"`
+}
+
+// ReasonMadeAnew is why the version applied last cannot be had any more: the
+// secret was deleted for good and made anew.
+const ReasonMadeAnew = "MadeAnew"
+
+// AppliedToken is the reference to the token version that was applied last.
+func (r Record) AppliedToken() VaultRef {
+	ref := r.Vault.Unpinned()
+	ref.Version = r.TokenVersion
+	return ref
+}
+
+// MadeAnewText says why that version of the token cannot be had.
+func MadeAnewText(version int) string {
+	return fmt.Sprintf("the secret was deleted for good and made anew: its version %d is another token", version)
 }

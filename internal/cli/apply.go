@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -136,7 +137,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 			return fmt.Errorf("apply: %w", err)
 		}
 	}
-	p, err := session.plan(ctx, reconcile.Preflight)
+	p, err := session.plan(ctx, binding.DepthPreflight)
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/client"
-	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 	"reconciler/internal/server"
 )
@@ -76,7 +76,7 @@ func attestAlone(ctx context.Context, opts *attestOptions) (string, error) {
 		return "", err
 	}
 	defer session.close()
-	if _, err := session.plan(ctx, reconcile.Preflight); err != nil {
+	if _, err := session.plan(ctx, binding.DepthPreflight); err != nil {
 		return "", err
 	}
 	_, written, err := e.Attest(ctx, server.ThisProcess().Person(opts.word.By), opts.word)

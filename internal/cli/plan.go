@@ -8,9 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
 	"reconciler/internal/finding"
+	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
@@ -198,14 +200,14 @@ func (s *session) document(ctx context.Context, opts *planOptions) (report.Docum
 }
 
 // depth is how far the plan looks, and the report's word for it.
-func (o *planOptions) depth() (reconcile.Depth, report.Depth) {
+func (o *planOptions) depth() (binding.Depth, report.Depth) {
 	switch {
 	case o.offline:
-		return reconcile.Offline, report.Offline
+		return binding.DepthOffline, report.Offline
 	case o.preflight:
-		return reconcile.Preflight, report.Preflight
+		return binding.DepthPreflight, report.Preflight
 	}
-	return reconcile.Live, report.Live
+	return binding.DepthLive, report.Live
 }
 
 // planExit is the exit code of a plan that was shown.
@@ -246,7 +248,7 @@ type sessionOptions struct {
 // writes, so that a write in a plan does not compile.
 type planner interface {
 	Check(ctx context.Context, snapshot source.Snapshot, root string) (engine.Loaded, error)
-	PlanEach(ctx context.Context, loaded []engine.Loaded, depth reconcile.Depth) ([]engine.Planned, error)
+	PlanEach(ctx context.Context, loaded []engine.Loaded, depth binding.Depth) ([]engine.Planned, error)
 }
 
 // session is one look at the source with all that a plan of it needs.
@@ -313,18 +315,18 @@ func (s *session) files() []string {
 }
 
 // plan makes the plan of all instances, with the findings of the files.
-func (s *session) plan(ctx context.Context, depth reconcile.Depth) (plan.Plan, error) {
+func (s *session) plan(ctx context.Context, depth binding.Depth) (plan.Plan, error) {
 	planned, err := s.engine.PlanEach(ctx, []engine.Loaded{s.loaded}, depth)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	s.observation = reconcile.ObservationDigest(planned[0].Observations)
+	s.observation = observe.Digest(planned[0].Observations)
 	return withFindings(planned[0].Plan, s.loaded, depth), nil
 }
 
 // withFindings is a plan with the findings of its files.
-func withFindings(p plan.Plan, loaded engine.Loaded, depth reconcile.Depth) plan.Plan {
-	if depth == reconcile.Offline {
+func withFindings(p plan.Plan, loaded engine.Loaded, depth binding.Depth) plan.Plan {
+	if depth == binding.DepthOffline {
 		// That nothing was asked was asked for, and is told once for all.
 		p.Findings = slices.DeleteFunc(p.Findings, func(f finding.Finding) bool { return f.Code == "observation-unknown" })
 	}

@@ -13,6 +13,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
 	"reconciler/internal/finding"
+	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
@@ -155,7 +156,7 @@ func below(root string, s source.Snapshot) source.Snapshot {
 
 // planChange plans both ends of a change from one look, and gives the document
 // of what lies between them.
-func (s *session) planChange(ctx context.Context, c change, depth reconcile.Depth) (report.Document, error) {
+func (s *session) planChange(ctx context.Context, c change, depth binding.Depth) (report.Document, error) {
 	before, err := s.engine.Check(ctx, c.base, c.root)
 	if err != nil {
 		return report.Document{}, err
@@ -167,7 +168,7 @@ func (s *session) planChange(ctx context.Context, c change, depth reconcile.Dept
 	if err != nil {
 		return report.Document{}, err
 	}
-	s.observation = reconcile.ObservationDigest(planned[1].Observations)
+	s.observation = observe.Digest(planned[1].Observations)
 	base, head := withFindings(planned[0].Plan, before, depth), withFindings(planned[1].Plan, s.loaded, depth)
 	head.Findings = s.withMoves(head.Findings, before.Desired.Declarations)
 	actions, pending := plan.Split(base, head)

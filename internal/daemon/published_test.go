@@ -5,10 +5,10 @@ import (
 	"slices"
 	"testing"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/engine"
 	"reconciler/internal/plan"
-	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 )
 
@@ -69,7 +69,7 @@ func TestWhatIsPublishedIsEnoughToPlanElsewhere(t *testing.T) {
 	if loaded.Desired.Rewritten {
 		t.Error("the same history counts as rewritten")
 	}
-	planned, err := e.Plan(t.Context(), loaded, reconcile.Live)
+	planned, err := e.Plan(t.Context(), loaded, binding.DepthLive)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/reconcile"
 	"reconciler/internal/source/git/gittest"
 )
 
@@ -104,7 +103,7 @@ func TestAnUnchangedSyncCostsItsListCalls(t *testing.T) {
 	for range 3 {
 		seen := len(w.outside.Registry.Calls())
 		r := p.daemon.present().instances[0].Reconciler
-		if _, err := r.Sync(t.Context(), loaded.Desired, reconcile.Preflight); err != nil {
+		if _, err := r.Sync(t.Context(), loaded.Desired, binding.DepthPreflight); err != nil {
 			t.Fatal(err)
 		}
 		last := map[string]int{}

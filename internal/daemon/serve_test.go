@@ -17,7 +17,6 @@ import (
 	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
-	"reconciler/internal/reconcile"
 	"reconciler/internal/sandbox"
 )
 
@@ -165,7 +164,7 @@ func TestAPlanBesideADaemonUsesItsMemoryAndWritesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := e.Plan(t.Context(), loaded, reconcile.Live)
+		p, err := e.Plan(t.Context(), loaded, binding.DepthLive)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/engine"
 	"reconciler/internal/finding"
+	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/providers"
 	"reconciler/internal/reconcile"
@@ -54,7 +55,7 @@ func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration) {
 		l.notAsked(providers.QuestionTokenValid, b.Spec.Username, "the token could not be read")
 	}
 	if b.Spec.Token != nil {
-		at, source := reconcile.TokenEnd(b.Spec.Token.Expires, custom, expires)
+		at, source := observe.TokenEnd(b.Spec.Token.Expires, custom, expires)
 		d.expiry(l, b.Spec.Token.Vault.String(), ending{at, source})
 	}
 	d.site(ctx, l, b)

@@ -9,13 +9,13 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
+	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/providers"
 	"reconciler/internal/providers/bitbucket"
 	"reconciler/internal/providers/codeup"
 	"reconciler/internal/providers/github"
 	"reconciler/internal/providers/gitlab"
-	"reconciler/internal/reconcile"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
 )
@@ -25,11 +25,11 @@ import (
 // be used all the same.
 type Clients struct {
 	// Tokens reads the secret store; without one it refuses every question.
-	Tokens    reconcile.TokenReader
+	Tokens    observe.TokenReader
 	TokensErr error
-	Hosts     map[binding.Platform]reconcile.Host
+	Hosts     map[binding.Platform]observe.Host
 	HostsErr  error
-	Sites     map[binding.Platform]reconcile.Site
+	Sites     map[binding.Platform]observe.Site
 	SitesErr  error
 
 	o Options
@@ -78,9 +78,9 @@ func (c *Clients) Observed(p binding.Platform) providers.Provider {
 
 // Observer observes an instance with these clients, and has nothing to write
 // with. key makes fingerprints of tokens; nil makes none.
-func (c *Clients) Observer(of plan.Instance, registry reconcile.Reader, key []byte) *reconcile.Observer {
-	return reconcile.NewObserver(reconcile.ObserverOptions{
-		Instance: of, Registry: registry, Hosts: c.Hosts, Sites: c.Sites, Tokens: c.Tokens, Key: key,
+func (c *Clients) Observer(of plan.Instance, registry observe.Reader, key []byte) *observe.Observer {
+	return observe.New(observe.Options{
+		Instance: of.Name, Registry: registry, Hosts: c.Hosts, Sites: c.Sites, Tokens: c.Tokens, Key: key,
 		HostMemory: c.o.Config.Sync.DriftInterval, Now: c.o.Now,
 		AllowAddressChangeWithSecret: c.o.Config.Policy.AllowAddressChangeWithSecret,
 	})
@@ -88,7 +88,7 @@ func (c *Clients) Observer(of plan.Instance, registry reconcile.Reader, key []by
 
 // newVault makes the client of the secret store, or a stand-in that says
 // that there is none.
-func newVault(o Options) (reconcile.TokenReader, error) {
+func newVault(o Options) (observe.TokenReader, error) {
 	v := o.Config.Vault
 	if v == nil {
 		return noVault{}, nil
@@ -120,12 +120,12 @@ func newVault(o Options) (reconcile.TokenReader, error) {
 // noVault answers for a configuration without a secret store.
 type noVault struct{}
 
-// Metadata implements reconcile.TokenReader.
+// Metadata implements observe.TokenReader.
 func (noVault) Metadata(_ context.Context, ref secrets.Ref) (secrets.Metadata, error) {
 	return secrets.Metadata{}, noVaultFailure(ref)
 }
 
-// Read implements reconcile.TokenReader.
+// Read implements observe.TokenReader.
 func (noVault) Read(_ context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error) {
 	return secrets.Secret{}, secrets.Metadata{}, noVaultFailure(ref)
 }
@@ -139,7 +139,7 @@ func noVaultFailure(ref secrets.Ref) error {
 
 // newHosts makes the clients of the code hosts, each behind a guarded HTTP
 // client of its own.
-func newHosts(opts Options, tokens reconcile.TokenReader) (map[binding.Platform]reconcile.Host, error) {
+func newHosts(opts Options, tokens observe.TokenReader) (map[binding.Platform]observe.Host, error) {
 	c := opts.Config.CodeHosts
 	client := func(p binding.Platform) *http.Client { return providers.NewHTTPClient(GuardOptions(opts, p)) }
 	cu, err := codeup.New(codeup.Options{
@@ -157,7 +157,7 @@ func newHosts(opts Options, tokens reconcile.TokenReader) (map[binding.Platform]
 	if err != nil {
 		return nil, fmt.Errorf("codeHosts.bitbucket: %w", err)
 	}
-	return map[binding.Platform]reconcile.Host{
+	return map[binding.Platform]observe.Host{
 		binding.Codeup:    cu,
 		binding.GitHub:    observed(gh, c.GitHub.Observer, tokens),
 		binding.Bitbucket: observed(bb, c.Bitbucket.Observer, tokens),
@@ -179,7 +179,7 @@ func GuardOptions(opts Options, p binding.Platform) providers.Options {
 // public addresses only, against public roots. Where private addresses are
 // allowed there is nothing to judge by, but for the sandbox: there every name
 // counts as public and its own root as a public one.
-func newSites(opts Options) (map[binding.Platform]reconcile.Site, error) {
+func newSites(opts Options) (map[binding.Platform]observe.Site, error) {
 	site := gitlab.SiteOptions{HTTP: providers.Options{Now: opts.Now, Observe: hostCalls(opts.Called, binding.GitLab)}, Now: opts.Now}
 	if opts.Config.CodeHosts.UnsafeAllowPrivateAddresses {
 		if opts.RootCAs == nil {
@@ -194,12 +194,12 @@ func newSites(opts Options) (map[binding.Platform]reconcile.Site, error) {
 	if err != nil {
 		return nil, fmt.Errorf("site of GitLab: %w", err)
 	}
-	return map[binding.Platform]reconcile.Site{binding.GitLab: gitLab}, nil
+	return map[binding.Platform]observe.Site{binding.GitLab: gitLab}, nil
 }
 
 // observed gives a host that is bound by OAuth the token to look at it with,
 // where one is configured.
-func observed(host providers.Provider, observer *config.Observer, tokens reconcile.TokenReader) reconcile.Host {
+func observed(host providers.Provider, observer *config.Observer, tokens observe.TokenReader) observe.Host {
 	if observer == nil {
 		return host
 	}
@@ -210,18 +210,18 @@ func observed(host providers.Provider, observer *config.Observer, tokens reconci
 // token that cannot be read leaves the question anonymous.
 type observedHost struct {
 	providers.Provider
-	tokens reconcile.TokenReader
+	tokens observe.TokenReader
 	ref    secrets.Ref
 }
 
-// CheckAccount implements reconcile.Host.
+// CheckAccount implements observe.Host.
 func (h *observedHost) CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) []binding.Answer {
 	token, done := h.token(ctx, token)
 	defer done()
 	return h.Provider.CheckAccount(ctx, account, token)
 }
 
-// CheckProject implements reconcile.Host.
+// CheckProject implements observe.Host.
 func (h *observedHost) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
 	token, done := h.token(ctx, token)
 	defer done()

@@ -10,8 +10,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/plan"
-	"reconciler/internal/reconcile"
+	"reconciler/internal/observe"
 )
 
 // importTimeout bounds each question of an import; the wait for the rate
@@ -57,11 +56,11 @@ func (e *Engine) Import(ctx context.Context, name string, told func(done, of int
 		found.Unlisted = unlisted(err)
 	}
 	reader := &countingReader{Reader: driver, of: len(images) + len(binding.Platforms()), told: told}
-	observer := reconcile.NewObserver(reconcile.ObserverOptions{
-		Instance: plan.Instance{Name: cfg.Name, Region: cfg.Region}, Registry: reader, Tokens: noVault{}, Now: e.o.Now,
+	observer := observe.New(observe.Options{
+		Instance: cfg.Name, Registry: reader, Tokens: noVault{}, Now: e.o.Now,
 		CallTimeout: importTimeout,
 	})
-	found.Observation = observer.Observe(ctx, everything(cfg.Name, images), nil, reconcile.Live)
+	found.Observation = observer.Observe(ctx, everything(cfg.Name, images), nil, binding.DepthLive)
 	if err := ctx.Err(); err != nil {
 		return Found{}, fmt.Errorf("import of %s: %w", name, err)
 	}
@@ -69,18 +68,18 @@ func (e *Engine) Import(ctx context.Context, name string, told func(done, of int
 }
 
 // everything makes an observer ask about every platform and image repository.
-func everything(instance string, images []string) reconcile.Desired {
-	var desired reconcile.Desired
+func everything(instance string, images []string) []binding.Declaration {
+	var declared []binding.Declaration
 	for _, p := range binding.Platforms() {
-		desired.Declarations = append(desired.Declarations, binding.Declaration{
+		declared = append(declared, binding.Declaration{
 			Name: string(p), Spec: binding.Spec{Instance: instance, Platform: p},
 		})
 	}
 	for _, image := range images {
-		spec := &desired.Declarations[0].Spec
+		spec := &declared[0].Spec
 		spec.Repositories = append(spec.Repositories, binding.Repository{Image: image})
 	}
-	return desired
+	return declared
 }
 
 func unlisted(err error) *binding.Unknown {
@@ -93,19 +92,19 @@ func unlisted(err error) *binding.Unknown {
 
 // countingReader tells how many questions were answered.
 type countingReader struct {
-	reconcile.Reader
+	observe.Reader
 	of   int
 	told func(done, of int)
 	done atomic.Int64
 }
 
-// Account implements reconcile.AccountReader.
+// Account implements observe.AccountReader.
 func (r *countingReader) Account(ctx context.Context, platform binding.Platform) (*binding.Account, error) {
 	defer r.count()
 	return r.Reader.Account(ctx, platform)
 }
 
-// Repository implements reconcile.RepositoryReader.
+// Repository implements observe.RepositoryReader.
 func (r *countingReader) Repository(ctx context.Context, image string) (binding.RepositoryState, error) {
 	defer r.count()
 	return r.Reader.Repository(ctx, image)

@@ -22,7 +22,7 @@ func (i *Instance) HasWindows() bool {
 
 // Plan makes the plan of all instances, which are looked at side by side, so
 // that a slow one delays no other.
-func (e *Engine) Plan(ctx context.Context, loaded Loaded, depth reconcile.Depth) (plan.Plan, error) {
+func (e *Engine) Plan(ctx context.Context, loaded Loaded, depth binding.Depth) (plan.Plan, error) {
 	planned, err := e.PlanEach(ctx, []Loaded{loaded}, depth)
 	if err != nil {
 		return plan.Plan{}, err
@@ -38,7 +38,7 @@ type Planned struct {
 
 // PlanEach plans several snapshots, in their order, from one look at every
 // instance.
-func (e *Engine) PlanEach(ctx context.Context, loaded []Loaded, depth reconcile.Depth) ([]Planned, error) {
+func (e *Engine) PlanEach(ctx context.Context, loaded []Loaded, depth binding.Depth) ([]Planned, error) {
 	desireds := make([]reconcile.Desired, len(loaded))
 	for n, l := range loaded {
 		desireds[n] = l.Desired

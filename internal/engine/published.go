@@ -7,6 +7,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
+	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
@@ -90,14 +91,15 @@ func (e *Engine) publishedInstances() []*Instance {
 	var instances []*Instance
 	all := e.o.Config
 	for _, c := range all.Instances {
-		var seen *reconcile.Sighting
-		for _, told := range e.o.Published.Instances {
-			if told.Name == c.Name {
-				seen = new(sightingOf(told))
+		recorded := observe.NewRecorded(c.Name, nil, nil)
+		for _, published := range e.o.Published.Instances {
+			if published.Name == c.Name {
+				seen := sightingOf(published)
+				recorded = observe.NewRecorded(c.Name, seen.Declarations, &seen.Observation)
 			}
 		}
 		instances = append(instances, &Instance{Name: c.Name, Reconciler: reconcile.New(reconcile.Options{
-			Instance: plan.Instance{Name: c.Name, Region: c.Region}, Observer: reconcile.NewRecorded(c.Name, seen),
+			Instance: plan.Instance{Name: c.Name, Region: c.Region}, Observer: recorded,
 			Store: e.memory.Store, Policy: all.PlanPolicy(), Windows: all.WindowsOf(c), Now: e.o.Now,
 		})})
 	}

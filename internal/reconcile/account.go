@@ -88,7 +88,7 @@ func (x *run) letGo(ctx context.Context, a plan.Action) error {
 
 // bindWith is one call to bind a token, between intent and outcome.
 func (x *run) bindWith(ctx context.Context, a plan.Action, token secrets.Secret) error {
-	return x.bindAs(ctx, x.intent(a, plan.Bind), wantedAccount(a.Target.Declaration.Spec), token)
+	return x.bindAs(ctx, x.intent(a, plan.Bind), a.Target.Declaration.Spec.Account(), token)
 }
 
 func (x *run) bindAs(ctx context.Context, intent binding.Intent, wanted binding.Account, token secrets.Secret) error {
@@ -155,14 +155,14 @@ func newToken(a plan.Action) string {
 func (x *run) sameAttempt(before binding.Record, a plan.Action) bool {
 	spec := a.Target.Declaration.Spec
 	return before.TokenVersion == a.Target.TokenVersion && spec.Token != nil &&
-		before.Vault.Unpinned() == spec.Token.Vault.Unpinned() && sameAccount(before.Wanted(), wantedAccount(spec))
+		before.Vault.Unpinned() == spec.Token.Vault.Unpinned() && binding.SameAccount(before.Wanted(), spec.Account())
 }
 
 // stillUnbound is nil when the platform is certainly not bound. A bind is
 // refused where somebody bound the platform meanwhile, too, and that is not the
 // token's fault.
 func (x *run) stillUnbound(ctx context.Context, a plan.Action) error {
-	obs := x.r.look(ctx, Desired{}, []binding.Record{{Binding: a.Binding, Platform: a.Platform}}, Live)
+	obs := x.r.observe(ctx, nil, []binding.Record{{Binding: a.Binding, Platform: a.Platform}}, binding.DepthLive)
 	state, asked := obs.Accounts[a.Platform]
 	switch u := firstUnknown(obs.Unknown, state.Unknown); {
 	case u != nil:
@@ -178,7 +178,7 @@ func (x *run) stillUnbound(ctx context.Context, a plan.Action) error {
 // unbind lets go of an account for good.
 func (x *run) unbind(ctx context.Context, a plan.Action) error {
 	if a.Target.Account == nil {
-		return fmt.Errorf("unbind %s: %w: no account was observed", a.Binding, errFault)
+		return fmt.Errorf("unbind %s: %w: no account was observed", a.Binding, binding.ErrFault)
 	}
 	return x.write(ctx, x.intent(a, plan.Unbind), func(ctx context.Context, _ *binding.Intent) error {
 		return x.r.o.Registry.Unbind(ctx, *a.Target.Account)

@@ -86,7 +86,7 @@ func (x *run) act(ctx context.Context, i int) (outcome Outcome) {
 	outcome.Action = a
 	defer func() {
 		if v := recover(); v != nil {
-			outcome.State, outcome.Err = Failed, fmt.Errorf("%s %s of %s: %w", a.Kind, a.Object, a.Binding, faultOf(v))
+			outcome.State, outcome.Err = Failed, fmt.Errorf("%s %s of %s: %w", a.Kind, a.Object, a.Binding, binding.FaultOf(v))
 		}
 	}()
 	var glass *BreakGlass
@@ -166,7 +166,7 @@ func orInterrupted(ctx context.Context, err error) error {
 func (x *run) perform(ctx context.Context, a plan.Action) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("%s %s of %s: %w", a.Kind, a.Object, a.Binding, faultOf(v))
+			err = fmt.Errorf("%s %s of %s: %w", a.Kind, a.Object, a.Binding, binding.FaultOf(v))
 		}
 	}()
 	switch a.Kind {
@@ -184,7 +184,7 @@ func (x *run) perform(ctx context.Context, a plan.Action) (err error) {
 		return x.adopt(ctx, a)
 	case plan.Authorize, plan.Manual, plan.Noop, plan.Forbidden:
 	}
-	return fmt.Errorf("%s %s of %s: %w: it is not for us to do", a.Kind, a.Object, a.Binding, errFault)
+	return fmt.Errorf("%s %s of %s: %w: it is not for us to do", a.Kind, a.Object, a.Binding, binding.ErrFault)
 }
 
 // history appends to the history. What was done counts, also where that cannot
@@ -271,7 +271,7 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 		return done, nil
 	case uncertain(err):
 		looking, stop := until(ctx, x.late)
-		obs := x.r.look(looking, Desired{}, intended(nil, []binding.Intent{*intent}), Live)
+		obs := x.r.observe(looking, nil, intended(nil, []binding.Intent{*intent}), binding.DepthLive)
 		stop()
 		what := settle(intent, obs)
 		if what == done || plan.Kind(intent.Action) == plan.Rebind && what == letGo {
@@ -350,7 +350,7 @@ func attemptOf(a plan.Action) string {
 	if a.Target.Declaration == nil {
 		return ""
 	}
-	return digestOf(a.Target.Declaration.Spec, a.Target.TokenVersion, a.Target.TokenCreated)
+	return binding.DigestOf(a.Target.Declaration.Spec, a.Target.TokenVersion, a.Target.TokenCreated)
 }
 
 func retryAfter(err error) time.Duration {

@@ -118,7 +118,7 @@ func TestTokenWithoutVersionsIsAttestedByItsFingerprint(t *testing.T) {
 	w.unversioned = true
 	r := reconcile.New(w.options())
 	d := desire(gitlab())
-	if _, _, err := r.Plan(t.Context(), d, reconcile.Live); err != nil {
+	if _, _, err := r.Plan(t.Context(), d, binding.DepthLive); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Attest(t.Context(), "pay-gitlab", ada()); err == nil || !strings.Contains(err.Error(), "which token is meant is not known") {

@@ -37,7 +37,7 @@ func (v view) bound() binding.Condition {
 		return is(binding.False, ReasonNotBound, v.declared.Spec.Platform.Title()+" is not bound"+because(o))
 	case planned && o.State == Kept && o.Action.Settled():
 		return is(binding.True, ReasonAsDeclared, "bound as declared")
-	case !sameAccount(wantedAccount(v.declared.Spec), *state.Account):
+	case !binding.SameAccount(v.declared.Spec.Account(), *state.Account):
 		return is(binding.False, ReasonOtherAccount, fmt.Sprintf("%s is bound to %q%s",
 			v.declared.Spec.Platform.Title(), state.Account.Username, because(o)))
 	}

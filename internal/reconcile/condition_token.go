@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +61,7 @@ func (v view) accountAllowed() binding.Condition {
 
 // answered sums the answers of a code host up in a condition.
 func answered(t binding.ConditionType, answers []binding.Answer, good string) binding.Condition {
-	switch verdict := verdictOf(answers); {
+	switch verdict := binding.VerdictOf(answers); {
 	case len(answers) == 0:
 		return condition(t, binding.Unclear, ReasonNotAsked, "the code host was not asked, or cannot tell")
 	case verdict == binding.Yes:
@@ -121,12 +123,12 @@ func (v view) tokenFresh() binding.Condition {
 // was asked, and whether the code host answered at all.
 func (v view) reachable() binding.Condition {
 	own, site := v.answers()
-	if verdictOf(site) == binding.No {
+	if binding.VerdictOf(site) == binding.No {
 		a := firstWith(site, binding.No)
 		return condition(binding.Reachable, binding.False, a.Reason, a.Message)
 	}
 	all := append(site, own...)
-	for _, path := range sortedKeys(v.obs.Projects[v.declared.Name]) {
+	for _, path := range slices.Sorted(maps.Keys(v.obs.Projects[v.declared.Name])) {
 		all = append(all, v.obs.Projects[v.declared.Name][path].Answers...)
 	}
 	for _, a := range all {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/observe"
 	"reconciler/internal/reconcile"
 )
 
@@ -124,7 +125,7 @@ func (site) Check(_ context.Context, address string) []binding.Answer {
 func TestASiteThatIsNotPublicIsToldApartFromItsToken(t *testing.T) {
 	w := newWorld()
 	o := w.options()
-	o.Sites = map[binding.Platform]reconcile.Site{binding.GitLab: site{}}
+	o.Sites = map[binding.Platform]observe.Site{binding.GitLab: site{}}
 	r := reconcile.New(o)
 	sync1(t, r, desire(gitlab()))
 	if got := conditionOf(t, r, "pay-gitlab", binding.Reachable); got.Status != binding.False || got.Reason != "AddressNotPublic" {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"reconciler/internal/observe"
 	"reconciler/internal/providers"
 	gitlabhost "reconciler/internal/providers/gitlab"
 	"reconciler/internal/reconcile"
@@ -17,11 +18,11 @@ import (
 
 // The interfaces that this package declares are those that others implement.
 var (
-	_ reconcile.Registry    = registryapi.Driver(nil)
-	_ reconcile.Host        = providers.Provider(nil)
-	_ reconcile.Site        = (*gitlabhost.Site)(nil)
-	_ reconcile.TokenReader = (*vaultkv.Client)(nil)
-	_ reconcile.Store       = (*state.Store)(nil)
+	_ reconcile.Registry  = registryapi.Driver(nil)
+	_ observe.Host        = providers.Provider(nil)
+	_ observe.Site        = (*gitlabhost.Site)(nil)
+	_ observe.TokenReader = (*vaultkv.Client)(nil)
+	_ reconcile.Store     = (*state.Store)(nil)
 )
 
 func TestARealStoreCarriesWhatIsKnownOverARestart(t *testing.T) {
@@ -72,7 +73,7 @@ func TestALostStoreIsRebuiltByObserving(t *testing.T) {
 // change this list.
 func TestWhatAPlanLooksThroughCannotWrite(t *testing.T) {
 	var got []string
-	for m := range reflect.TypeFor[reconcile.Reader]().Methods() {
+	for m := range reflect.TypeFor[observe.Reader]().Methods() {
 		got = append(got, m.Name)
 	}
 	if diff := cmp.Diff([]string{"Account", "Capabilities", "Repository"}, got); diff != "" {

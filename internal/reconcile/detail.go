@@ -54,7 +54,7 @@ func (r *Reconciler) Detail(name string) (d Detail, ok bool) {
 type LastPlan struct {
 	Plan     plan.Plan
 	Revision string
-	Depth    Depth
+	Depth    binding.Depth
 	// Made is when the look began.
 	Made time.Time
 }

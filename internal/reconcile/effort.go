@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"reconciler/internal/binding"
@@ -178,7 +179,7 @@ func (x *run) keepFailures(ctx context.Context) {
 	for _, a := range x.plan.Actions {
 		names[a.Binding] = true
 	}
-	for _, name := range sortedKeys(names) {
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		before, now := effortOf(efforts, name).Failed, x.r.backoff.failure(name)
 		if before == nil && now == nil || before != nil && now != nil && before.Times == now.Times && before.Next.Equal(now.Next) && before.Tried == now.Tried {
 			continue

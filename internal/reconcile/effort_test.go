@@ -158,7 +158,7 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 	})
 	t.Run("a person, while a plan that says otherwise is applied", func(t *testing.T) {
 		w, r, d := fought(t)
-		p, _, err := r.Plan(t.Context(), d, reconcile.Preflight)
+		p, _, err := r.Plan(t.Context(), d, binding.DepthPreflight)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/secrets"
@@ -155,7 +156,7 @@ func (w *world) options() reconcile.Options {
 	return reconcile.Options{
 		Instance: plan.Instance{Name: instance, Region: "cn-hangzhou"},
 		Registry: registry{w}, Tokens: vault{w}, Store: store{w}, Key: []byte("key"),
-		Hosts:  map[binding.Platform]reconcile.Host{binding.GitLab: host{w, "gitlab"}, binding.Codeup: host{w, "codeup"}, binding.GitHub: host{w, "github"}},
+		Hosts:  map[binding.Platform]observe.Host{binding.GitLab: host{w, "gitlab"}, binding.Codeup: host{w, "codeup"}, binding.GitHub: host{w, "github"}},
 		Policy: plan.DefaultPolicy(), HostMemory: time.Hour, Now: w.clock,
 	}
 }

@@ -138,7 +138,7 @@ func desire(ds ...binding.Declaration) reconcile.Desired {
 
 func sync1(t *testing.T, r *reconcile.Reconciler, d reconcile.Desired) reconcile.Result {
 	t.Helper()
-	result, err := r.Sync(t.Context(), d, reconcile.Preflight)
+	result, err := r.Sync(t.Context(), d, binding.DepthPreflight)
 	if err != nil {
 		t.Fatalf("sync: %v", err)
 	}
@@ -156,7 +156,7 @@ func synced(t *testing.T, r *reconcile.Reconciler, d reconcile.Desired) {
 // settled demands that nothing is left to be done and nothing open.
 func (w *world) settled(t *testing.T, r *reconcile.Reconciler, d reconcile.Desired) {
 	t.Helper()
-	p, _, err := r.Plan(t.Context(), d, reconcile.Preflight)
+	p, _, err := r.Plan(t.Context(), d, binding.DepthPreflight)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -186,7 +186,7 @@ func TestAfterARefusalAnUnbindingIsRepairedWithTheLastGoodToken(t *testing.T) {
 			if err := sync1(t, r, desire(gitlab())).Err(); err != nil {
 				t.Error(err)
 			}
-			p, _, err := r.Plan(t.Context(), desire(gitlab()), reconcile.Preflight)
+			p, _, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthPreflight)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -249,7 +249,7 @@ func TestARenameMovesTheRecordWhateverIsUnknown(t *testing.T) {
 				w.dead = crash
 				return fault{before: &binding.Failure{Kind: binding.Transient}}
 			}
-			_, _ = reconcile.New(w.options()).Sync(t.Context(), desire(gitlab()), reconcile.Preflight)
+			_, _ = reconcile.New(w.options()).Sync(t.Context(), desire(gitlab()), binding.DepthPreflight)
 			w.fault, w.dead = nil, false
 			w.now = w.now.Add(time.Hour)
 			r := reconcile.New(w.options())
@@ -325,7 +325,7 @@ func TestAnIntentAnsweredLateBringsNothingElseBack(t *testing.T) {
 		}
 		return fault{}
 	}
-	_, _ = reconcile.New(w.options()).Sync(t.Context(), desire(gitlab()), reconcile.Preflight)
+	_, _ = reconcile.New(w.options()).Sync(t.Context(), desire(gitlab()), binding.DepthPreflight)
 	w.dead = false
 	other := desire(gitlab(func(d *binding.Declaration) { d.Spec.Username = "ci-two" }))
 	w.failOn("repository", fault{before: &binding.Failure{Kind: binding.Transient}})

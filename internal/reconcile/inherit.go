@@ -2,7 +2,8 @@ package reconcile
 
 import (
 	"maps"
-	"time"
+
+	"reconciler/internal/observe"
 )
 
 // Inherit takes over what another reconciler of an instance of the same name
@@ -29,9 +30,9 @@ func (r *Reconciler) Inherit(other *Reconciler, same bool) {
 		return
 	}
 	r.backoff.inherit(other.backoff)
-	observer, ok := r.observer.(*Observer)
-	if before, both := other.observer.(*Observer); ok && both {
-		observer.memory.inherit(before.memory, r.o.Now())
+	observer, ok := r.observer.(*observe.Observer)
+	if before, both := other.observer.(*observe.Observer); ok && both {
+		observer.Inherit(before)
 	}
 }
 
@@ -42,21 +43,4 @@ func (b *backoff) inherit(other *backoff) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.attempts = attempts
-}
-
-// inherit takes over answers, none for longer than this memory lasts.
-func (m *hostMemory) inherit(other *hostMemory, now time.Time) {
-	other.mu.Lock()
-	said := maps.Clone(other.said)
-	other.mu.Unlock()
-	latest := now.Add(max(m.lasts, 0))
-	for name, s := range said {
-		if s.until.After(latest) {
-			s.until = latest
-			said[name] = s
-		}
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.said = said
 }

@@ -35,19 +35,10 @@ func TestInherit(t *testing.T) {
 	old.seen.desired.Revision = "1"
 	old.backoff.failed("pay", "this", now, 0)
 	old.backoff.failed("pay", "this", now, 0)
-	yes := hostSaid{report: binding.TokenReport{Answers: []binding.Answer{{Verdict: binding.Yes}}}}
-	memory(old).remember("pay", "question", yes, now)
-
 	same := New(Options{Now: clock, HostMemory: time.Minute})
 	same.Inherit(old, true)
 	if times, next := same.backoff.of("pay"); times != 2 || !next.Equal(now.Add(20*time.Second)) {
 		t.Errorf("failed %d times, next %s; want what the other had", times, next)
-	}
-	if _, known := memory(same).recall("pay", "question", now.Add(59*time.Second)); !known {
-		t.Error("the answer of a code host was forgotten")
-	}
-	if _, known := memory(same).recall("pay", "question", now.Add(time.Minute)); known {
-		t.Error("an answer holds for longer than is configured now")
 	}
 	if same.Awaiting() == nil {
 		t.Error("what was seen last was forgotten")
@@ -59,17 +50,12 @@ func TestInherit(t *testing.T) {
 	if times, _ := other.backoff.of("pay"); times != 0 || other.Awaiting() != nil {
 		t.Error("something of another registry was taken over")
 	}
-	if _, known := memory(other).recall("pay", "question", now); known {
-		t.Error("an answer to another question was taken over")
-	}
 	for _, r := range []*Reconciler{same, other} {
 		if diff := cmp.Diff(old.Statuses(), r.Statuses()); diff != "" {
 			t.Errorf("statuses (-other +inherited):\n%s", diff)
 		}
 	}
 }
-
-func memory(r *Reconciler) *hostMemory { return r.observer.(*Observer).memory }
 
 // TestAReloadBeforeTheFirstSyncForgetsNoFailure of before the restart.
 func TestAReloadBeforeTheFirstSyncForgetsNoFailure(t *testing.T) {

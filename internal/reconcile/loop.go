@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"math/rand/v2"
+	"reconciler/internal/binding"
 	"sync"
 	"time"
 )
@@ -133,14 +134,14 @@ func (l *Loop) once(ctx context.Context) {
 	synced = Synced{Revision: desired.Revision}
 	defer func() {
 		if v := recover(); v != nil {
-			synced.Err = faultOf(v)
+			synced.Err = binding.FaultOf(v)
 			l.r.backoff.failed("", "", l.r.o.Now(), 0)
 			l.r.emit(Event{Kind: SyncFailed, Revision: desired.Revision, Err: synced.Err})
 		}
 	}()
 	l.r.emit(Event{Kind: SyncStarted, Revision: desired.Revision, Waited: waited})
 	wanted := l.r.heed(ctx, asked, *desired)
-	if synced.Result, synced.Err = l.r.Sync(ctx, wanted, Preflight); synced.Err != nil {
+	if synced.Result, synced.Err = l.r.Sync(ctx, wanted, binding.DepthPreflight); synced.Err != nil {
 		l.r.backoff.failed("", "", l.r.o.Now(), 0)
 		return
 	}

@@ -55,7 +55,7 @@ func TestNoTokenOfASecretMadeAnewIsTakenForTheOneBoundBefore(t *testing.T) {
 			w := boundOnce(t)
 			w.madeAnew(versions...)
 			r := reconcile.New(w.options())
-			p, _, err := r.Plan(t.Context(), desire(gitlab()), reconcile.Live)
+			p, _, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthLive)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,30 +9,30 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/plan"
+	"reconciler/internal/observe"
 	"reconciler/internal/reconcile"
 )
 
-func (w *world) observer() *reconcile.Observer {
+func (w *world) observer() *observe.Observer {
 	o := w.options()
-	return reconcile.NewObserver(reconcile.ObserverOptions{
-		Instance: o.Instance, Registry: o.Registry, Hosts: o.Hosts, Tokens: o.Tokens, Key: o.Key, HostMemory: o.HostMemory, Now: o.Now,
+	return observe.New(observe.Options{
+		Instance: o.Instance.Name, Registry: o.Registry, Hosts: o.Hosts, Tokens: o.Tokens, Key: o.Key, HostMemory: o.HostMemory, Now: o.Now,
 	})
 }
 
 func TestDepthSaysWhoIsAsked(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		depth reconcile.Depth
+		depth binding.Depth
 		want  map[string]bool
 	}{
-		{"offline", reconcile.Offline, map[string]bool{}},
-		{"live", reconcile.Live, map[string]bool{"account": true, "metadata": true}},
-		{"preflight", reconcile.Preflight, map[string]bool{"account": true, "metadata": true, "read": true, "check-token": true, "check-project": true}},
+		{"offline", binding.DepthOffline, map[string]bool{}},
+		{"live", binding.DepthLive, map[string]bool{"account": true, "metadata": true}},
+		{"preflight", binding.DepthPreflight, map[string]bool{"account": true, "metadata": true, "read": true, "check-token": true, "check-project": true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld()
-			obs := w.observer().Observe(t.Context(), desire(gitlab()), nil, c.depth)
+			obs := w.observer().Observe(t.Context(), desire(gitlab()).Declarations, nil, c.depth)
 			got := map[string]bool{}
 			for _, call := range []string{"account", "metadata", "read", "check-token", "check-project"} {
 				if w.count(call) > 0 {
@@ -42,7 +42,7 @@ func TestDepthSaysWhoIsAsked(t *testing.T) {
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
 			}
-			if (c.depth == reconcile.Offline) != (obs.Unknown != nil) {
+			if (c.depth == binding.DepthOffline) != (obs.Unknown != nil) {
 				t.Errorf("Unknown: %+v", obs.Unknown)
 			}
 			if n := w.count("bind") + w.count("link") + w.count("store"); n > 0 {
@@ -66,7 +66,7 @@ func TestWhatDoesNotAnswerIsUnknownAndOnlyThat(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
 			w.failOn(c.failing, down)
-			obs := w.observer().Observe(t.Context(), desire(gitlab(), codeup()), nil, reconcile.Preflight)
+			obs := w.observer().Observe(t.Context(), desire(gitlab(), codeup()).Declarations, nil, binding.DepthPreflight)
 			if u := c.unknown(obs); u == nil || u.Reason != "Transient" {
 				t.Errorf("unknown: %+v", u)
 			}
@@ -90,7 +90,7 @@ func TestInstanceStopMakesTheWholeInstanceUnknown(t *testing.T) {
 	for _, call := range []string{"capabilities", "account gitlab", "repository pay/api"} {
 		w := newWorld()
 		w.failOn(call, fault{before: &binding.Failure{Kind: binding.InstanceStop, Code: "USER_NOT_EXIST", Hint: "open the console once"}})
-		obs := w.observer().Observe(t.Context(), desire(gitlab(), codeup()), nil, reconcile.Live)
+		obs := w.observer().Observe(t.Context(), desire(gitlab(), codeup()).Declarations, nil, binding.DepthLive)
 		if obs.Unknown == nil || obs.Unknown.Reason != "InstanceStop" || len(obs.Accounts)+len(obs.Repositories) > 0 {
 			t.Errorf("%s: %+v", call, obs)
 		}
@@ -108,7 +108,7 @@ func TestAPanicInAClientMakesTheInstanceUnknown(t *testing.T) {
 		}
 		return fault{}
 	}
-	obs := w.observer().Observe(t.Context(), desire(gitlab()), nil, reconcile.Live)
+	obs := w.observer().Observe(t.Context(), desire(gitlab()).Declarations, nil, binding.DepthLive)
 	if obs.Unknown == nil || obs.Unknown.Reason != "Fault" {
 		t.Errorf("%+v", obs.Unknown)
 	}
@@ -117,7 +117,7 @@ func TestAPanicInAClientMakesTheInstanceUnknown(t *testing.T) {
 func TestWhatTheDriverCannotTellIsUnknownWithItsReason(t *testing.T) {
 	w := newWorld()
 	w.caps = binding.Capabilities{Reasons: map[string]string{"listAccounts": "the path does not answer"}}
-	obs := w.observer().Observe(t.Context(), desire(gitlab()), nil, reconcile.Live)
+	obs := w.observer().Observe(t.Context(), desire(gitlab()).Declarations, nil, binding.DepthLive)
 	u := obs.Accounts[binding.GitLab].Unknown
 	if u == nil || u.Reason != "NotCapable" || u.Message != "the registry's driver cannot tell: the path does not answer" {
 		t.Errorf("%+v", u)
@@ -130,7 +130,7 @@ func TestWhatTheDriverCannotTellIsUnknownWithItsReason(t *testing.T) {
 func TestRecordedObjectsAreAskedAboutToo(t *testing.T) {
 	w := newWorld()
 	record := binding.Record{Instance: instance, Binding: "old", Platform: binding.Bitbucket, Images: []binding.RecordedImage{{Image: "pay/web"}}}
-	obs := w.observer().Observe(t.Context(), desire(gitlab()), []binding.Record{record}, reconcile.Live)
+	obs := w.observer().Observe(t.Context(), desire(gitlab()).Declarations, []binding.Record{record}, binding.DepthLive)
 	if _, ok := obs.Accounts[binding.Bitbucket]; !ok {
 		t.Errorf("accounts: %v", obs.Accounts)
 	}
@@ -171,7 +171,7 @@ func TestExpiryIsTheEarliestThatAnybodyTells(t *testing.T) {
 			w := newWorld()
 			w.custom = map[string]string{"expires": c.custom}
 			d := gitlab(func(d *binding.Declaration) { d.Spec.Token.Expires = c.declared })
-			got := w.observer().Observe(t.Context(), desire(d), nil, reconcile.Live).Tokens["pay-gitlab"]
+			got := w.observer().Observe(t.Context(), desire(d).Declarations, nil, binding.DepthLive).Tokens["pay-gitlab"]
 			if !got.Expires.Equal(c.want) || got.ExpiresSource != c.source {
 				t.Errorf("%v (%s), want %v (%s)", got.Expires, got.ExpiresSource, c.want, c.source)
 			}
@@ -199,9 +199,9 @@ func TestHostsAreAskedAgainWhenSomethingChangedOrTimeWentBy(t *testing.T) {
 				w.answers["canary-gitlab-1"] = c.answers
 			}
 			ob, d := w.observer(), desire(gitlab())
-			ob.Observe(t.Context(), d, nil, reconcile.Preflight)
+			ob.Observe(t.Context(), d.Declarations, nil, binding.DepthPreflight)
 			c.change(w, &d)
-			ob.Observe(t.Context(), d, nil, reconcile.Preflight)
+			ob.Observe(t.Context(), d.Declarations, nil, binding.DepthPreflight)
 			if got := w.count("check-token"); got != c.want {
 				t.Errorf("asked %d times, want %d", got, c.want)
 			}
@@ -211,10 +211,10 @@ func TestHostsAreAskedAgainWhenSomethingChangedOrTimeWentBy(t *testing.T) {
 
 func TestACallHasATimeOfItsOwn(t *testing.T) {
 	w := newWorld()
-	o := reconcile.ObserverOptions{
-		Instance: plan.Instance{Name: instance}, Registry: hanging{registry{w}}, Tokens: vault{w}, CallTimeout: time.Millisecond, Now: w.clock,
+	o := observe.Options{
+		Instance: instance, Registry: hanging{registry{w}}, Tokens: vault{w}, CallTimeout: time.Millisecond, Now: w.clock,
 	}
-	obs := reconcile.NewObserver(o).Observe(t.Context(), desire(gitlab()), nil, reconcile.Live)
+	obs := observe.New(o).Observe(t.Context(), desire(gitlab()).Declarations, nil, binding.DepthLive)
 	if u := obs.Accounts[binding.GitLab].Unknown; u == nil || u.Reason != "Timeout" {
 		t.Errorf("%+v", u)
 	}
@@ -238,7 +238,11 @@ func TestSeveralSnapshotsAreObservedAtOneLook(t *testing.T) {
 	moved.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "acr/other", Key: "token"}}
 	web.Spec.Repositories = []binding.Repository{{Image: "pay/web", Source: "pay/web", Trigger: binding.Auto}}
 	desireds := []reconcile.Desired{desire(gitlab(), codeup()), desire(moved, codeup()), desire(web)}
-	each := w.observer().ObserveEach(t.Context(), desireds, nil, reconcile.Preflight)
+	declared := make([][]binding.Declaration, len(desireds))
+	for n, d := range desireds {
+		declared[n] = d.Declarations
+	}
+	each := w.observer().ObserveEach(t.Context(), declared, nil, binding.DepthPreflight)
 	for call, want := range map[string]int{
 		"capabilities": 1, "account gitlab": 1, "account codeup": 1, "repository pay/api": 1, "repository pay/web": 1,
 		"metadata acr/codeup": 1, "metadata acr/gitlab": 2, "metadata acr/other": 1,
@@ -250,9 +254,28 @@ func TestSeveralSnapshotsAreObservedAtOneLook(t *testing.T) {
 	for n, desired := range desireds {
 		alone := newWorld()
 		alone.tokens = w.tokens
-		want := alone.observer().Observe(t.Context(), desired, nil, reconcile.Preflight)
+		want := alone.observer().Observe(t.Context(), desired.Declarations, nil, binding.DepthPreflight)
 		if diff := cmp.Diff(want, each[n]); diff != "" {
 			t.Errorf("observation %d is not the one that is made alone (-want +got):\n%s", n, diff)
+		}
+	}
+}
+
+// TestAReloadKeepsTheAnswersOfCodeHostsOfTheSameInstance, and of no other.
+func TestAReloadKeepsTheAnswersOfCodeHostsOfTheSameInstance(t *testing.T) {
+	for _, same := range []bool{true, false} {
+		w := newWorld()
+		o := w.options()
+		o.HostMemory = time.Hour
+		first := reconcile.New(o)
+		sync1(t, first, desire(gitlab()))
+		sync1(t, first, desire(gitlab())) // Remembers what was answered after the bind.
+		before := w.count("check-token")
+		next := reconcile.New(o)
+		next.Inherit(first, same)
+		sync1(t, next, desire(gitlab()))
+		if asked := w.count("check-token") > before; asked == same {
+			t.Errorf("same instance %v: the code host was asked again: %v", same, asked)
 		}
 	}
 }

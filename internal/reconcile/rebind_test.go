@@ -103,7 +103,7 @@ func TestNothingIsLetGoUnlessTheCodeHostAcceptsTheNewToken(t *testing.T) {
 			w := rotated(t)
 			r := reconcile.New(w.options())
 			// Planned without asking the code host, so that only applying asks.
-			p, _, err := r.Plan(t.Context(), desire(gitlab()), reconcile.Live)
+			p, _, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthLive)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -240,7 +240,7 @@ func TestAProjectThatMovedIntoASubgroupIsNotLinkedForAutomaticBuilds(t *testing.
 		t.Run(string(verdict), func(t *testing.T) {
 			w := newWorld()
 			r := reconcile.New(w.options())
-			p, _, err := r.Plan(t.Context(), desire(gitlab()), reconcile.Preflight)
+			p, _, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthPreflight)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -269,7 +269,7 @@ func TestStoppingEndsTheCallInFlightAndWritesItsOutcome(t *testing.T) {
 		d.Spec.Repositories[0].Rules = append(d.Spec.Repositories[0].Rules, binding.BuildRule{Branch: "dev", Dockerfile: "/Dockerfile", ImageTag: "dev"})
 	}))
 	r := reconcile.New(w.options())
-	result, err := r.Sync(ctx, d, reconcile.Preflight)
+	result, err := r.Sync(ctx, d, binding.DepthPreflight)
 	if err != nil || result.Err() != nil {
 		t.Fatal(err, result.Err())
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 )
 
@@ -15,10 +16,10 @@ import (
 type Options struct {
 	Instance plan.Instance
 	Registry Registry
-	Hosts    map[binding.Platform]Host
-	// Sites may be nil; see ObserverOptions.
-	Sites  map[binding.Platform]Site
-	Tokens TokenReader
+	Hosts    map[binding.Platform]observe.Host
+	// Sites may be nil; see observe.Options.
+	Sites  map[binding.Platform]observe.Site
+	Tokens observe.TokenReader
 	Store  Store
 	// Key keys the fingerprints of tokens whose store has no versions.
 	Key    []byte
@@ -31,34 +32,33 @@ type Options struct {
 	// Grace bounds a write in flight, and what finds out what became of it,
 	// once the context has ended; 0 leaves them the time that calls have.
 	Grace time.Duration
-	// Parallel and HostMemory are those of ObserverOptions.
+	// Parallel and HostMemory are those of observe.Options.
 	Parallel   int
 	HostMemory time.Duration
 	// RetryBase and RetryMax bound the pause before what failed is tried
 	// again, which doubles from the one to the other; 10 seconds and 30
 	// minutes if zero.
 	RetryBase, RetryMax time.Duration
-	// Observer, if not nil, looks in place of one made of the fields above. A
-	// reconciler with a Recorded one needs no Registry, no Tokens and no Hosts,
-	// and can plan and nothing else.
-	Observer Looker
+	// Observer, if not nil, is used in place of one made of the fields above. A
+	// reconciler with an observe.Recorded needs no Registry, no Tokens and no
+	// Hosts, and can only plan.
+	Observer Observer
 	// Events, if not nil, is told what happens, one event at a time. It must
 	// not call the reconciler.
 	Events func(Event)
 	Now    func() time.Time
 }
 
-// Looker observes; Observer does, and Recorded.
-type Looker interface {
-	// ObserveEach observes for each of the snapshots; see Observer.
-	ObserveEach(ctx context.Context, desireds []Desired, records []binding.Record, depth Depth) []binding.Observation
+// Observer makes observations; see observe.Observer, and observe.Recorded.
+type Observer interface {
+	ObserveEach(ctx context.Context, declared [][]binding.Declaration, records []binding.Record, depth binding.Depth) []binding.Observation
 }
 
 // Reconciler makes one instance as it is declared. It is safe for concurrent
 // use: one plan or apply runs at a time.
 type Reconciler struct {
 	o        Options
-	observer Looker
+	observer Observer
 	backoff  *backoff
 	pulse    *pulse
 
@@ -82,7 +82,7 @@ type sight struct {
 	desired Desired
 	obs     binding.Observation
 	plan    plan.Plan
-	depth   Depth
+	depth   binding.Depth
 	// suspensions are those that the plan was made with.
 	suspensions []binding.Suspension
 	// at is when the look began; since it, something may have been changed by
@@ -110,15 +110,15 @@ func (t turn) take(ctx context.Context) error {
 // New makes a reconciler of one instance.
 func New(o Options) *Reconciler {
 	if o.CallTimeout <= 0 {
-		o.CallTimeout = defaultCallTimeout
+		o.CallTimeout = observe.DefaultCallTimeout
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	beat := &pulse{now: o.Now}
 	if o.Observer == nil {
-		o.Observer = NewObserver(ObserverOptions{
-			Instance: o.Instance, Registry: o.Registry, Hosts: o.Hosts, Sites: o.Sites, Tokens: o.Tokens, Key: o.Key,
+		o.Observer = observe.New(observe.Options{
+			Instance: o.Instance.Name, Registry: o.Registry, Hosts: o.Hosts, Sites: o.Sites, Tokens: o.Tokens, Key: o.Key,
 			CallTimeout: o.CallTimeout, Parallel: o.Parallel, HostMemory: o.HostMemory, Now: o.Now,
 			AllowAddressChangeWithSecret: o.Policy.AllowAddressChangeWithSecret, Moved: beat.moved,
 		})
@@ -132,13 +132,13 @@ func New(o Options) *Reconciler {
 // Plan observes, answers the intents that an earlier run left open, and makes
 // a plan. It changes nothing outside; the error is the store's or ctx's, and
 // whatever does not answer is told in the observation.
-func (r *Reconciler) Plan(ctx context.Context, desired Desired, depth Depth) (plan.Plan, binding.Observation, error) {
+func (r *Reconciler) Plan(ctx context.Context, desired Desired, depth binding.Depth) (plan.Plan, binding.Observation, error) {
 	r.running.Lock()
 	defer r.running.Unlock()
 	return r.plan(ctx, desired, depth)
 }
 
-func (r *Reconciler) plan(ctx context.Context, desired Desired, depth Depth) (plan.Plan, binding.Observation, error) {
+func (r *Reconciler) plan(ctx context.Context, desired Desired, depth binding.Depth) (plan.Plan, binding.Observation, error) {
 	planned, err := r.planEach(ctx, []Desired{desired}, depth)
 	if err != nil {
 		return plan.Plan{}, binding.Observation{}, err
@@ -154,19 +154,23 @@ type Planned struct {
 
 // PlanEach is Plan for several snapshots, in their order, from one look: what
 // differs between their plans is the snapshots' doing alone.
-func (r *Reconciler) PlanEach(ctx context.Context, desireds []Desired, depth Depth) ([]Planned, error) {
+func (r *Reconciler) PlanEach(ctx context.Context, desireds []Desired, depth binding.Depth) ([]Planned, error) {
 	r.running.Lock()
 	defer r.running.Unlock()
 	return r.planEach(ctx, desireds, depth)
 }
 
-func (r *Reconciler) planEach(ctx context.Context, desireds []Desired, depth Depth) ([]Planned, error) {
+func (r *Reconciler) planEach(ctx context.Context, desireds []Desired, depth binding.Depth) ([]Planned, error) {
 	name, started := r.o.Instance.Name, r.o.Now()
 	records, intents, err := r.remembered(ctx)
 	if err != nil {
 		return nil, err
 	}
-	observations := r.observer.ObserveEach(ctx, desireds, intended(records, intents), depth)
+	declared := make([][]binding.Declaration, len(desireds))
+	for n, desired := range desireds {
+		declared[n] = desired.of(name)
+	}
+	observations := r.observer.ObserveEach(ctx, declared, intended(records, intents), depth)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("instance %s: stopped while observing: %w", name, err)
 	}
@@ -188,7 +192,7 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []Desired, depth Dep
 	planned := make([]Planned, len(desireds))
 	for n, desired := range desireds {
 		p := plan.Make(plan.Input{
-			Now: r.o.Now(), Instance: r.o.Instance, Declarations: desired.of(name),
+			Now: r.o.Now(), Instance: r.o.Instance, Declarations: declared[n],
 			Broken: desired.Broken, Rewritten: desired.Rewritten, EmptySnapshot: desired.EmptySnapshot,
 			Observation: observations[n], Records: l.all(), Intents: intents, Efforts: efforts, Suspensions: suspensions,
 			Policy: r.o.Policy, Windows: r.o.Windows,
@@ -202,9 +206,9 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []Desired, depth Dep
 	return planned, nil
 }
 
-// look observes for one snapshot.
-func (r *Reconciler) look(ctx context.Context, desired Desired, records []binding.Record, depth Depth) binding.Observation {
-	return r.observer.ObserveEach(ctx, []Desired{desired}, records, depth)[0]
+// observe observes for one snapshot, of which these are the declarations.
+func (r *Reconciler) observe(ctx context.Context, declared []binding.Declaration, records []binding.Record, depth binding.Depth) binding.Observation {
+	return r.observer.ObserveEach(ctx, [][]binding.Declaration{declared}, records, depth)[0]
 }
 
 // remembered is what the store has of the instance.
@@ -222,7 +226,7 @@ func (r *Reconciler) remembered(ctx context.Context) ([]binding.Record, []bindin
 
 // Sync plans to the given depth and applies the plan. It is what the loop does
 // each time.
-func (r *Reconciler) Sync(ctx context.Context, desired Desired, depth Depth) (Result, error) {
+func (r *Reconciler) Sync(ctx context.Context, desired Desired, depth binding.Depth) (Result, error) {
 	r.running.Lock()
 	defer r.running.Unlock()
 	started := r.o.Now()

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 )
@@ -19,7 +20,9 @@ func elsewhere(t *testing.T, w *world, seen *reconcile.Sighting, d reconcile.Des
 	t.Helper()
 	other := newWorld()
 	other.now = w.clock()
+	recorded := observe.NewRecorded(instance, nil, nil)
 	if seen != nil {
+		recorded = observe.NewRecorded(instance, seen.Declarations, &seen.Observation)
 		for _, r := range seen.Records {
 			other.records[recordKey(r)] = r
 		}
@@ -32,9 +35,9 @@ func elsewhere(t *testing.T, w *world, seen *reconcile.Sighting, d reconcile.Des
 	}
 	r := reconcile.New(reconcile.Options{
 		Instance: plan.Instance{Name: instance, Region: "cn-hangzhou"}, Store: store{other},
-		Observer: reconcile.NewRecorded(instance, seen), Policy: plan.DefaultPolicy(), Now: other.clock,
+		Observer: recorded, Policy: plan.DefaultPolicy(), Now: other.clock,
 	})
-	p, _, err := r.Plan(t.Context(), d, reconcile.Live)
+	p, _, err := r.Plan(t.Context(), d, binding.DepthLive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +87,7 @@ func TestAPlanOfWhatWasSeenIsTheOneOfWhoSawIt(t *testing.T) {
 		"the same": desire(gitlab(), codeup()), "a change": desire(moved, codeup()),
 		"one less": desire(codeup()), "renamed": desire(gitlab(), renamed), "none": desire(),
 	} {
-		want, _, err := r.Plan(t.Context(), d, reconcile.Live)
+		want, _, err := r.Plan(t.Context(), d, binding.DepthLive)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +105,7 @@ func TestARotationAndItsCheckAreSeenElsewhere(t *testing.T) {
 	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
 	w.answers["canary-gitlab-2"] = []binding.Answer{{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Scope", Message: "no api"}}
 	w.now = w.now.Add(2 * time.Hour)
-	if _, _, err := r.Plan(t.Context(), desire(gitlab()), reconcile.Preflight); err != nil {
+	if _, _, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthPreflight); err != nil {
 		t.Fatal(err)
 	}
 	seen := sighting(t, r)
@@ -155,7 +158,7 @@ func TestWhatDidNotAnswerIsUnknownElsewhereToo(t *testing.T) {
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab(), codeup()))
 	w.failOn("capabilities", fault{before: &binding.Failure{Kind: binding.Transient, Op: "x"}})
-	if _, _, err := r.Plan(t.Context(), desire(gitlab(), codeup()), reconcile.Live); err != nil {
+	if _, _, err := r.Plan(t.Context(), desire(gitlab(), codeup()), binding.DepthLive); err != nil {
 		t.Fatal(err)
 	}
 	p := elsewhere(t, w, sighting(t, r), desire())
@@ -201,7 +204,7 @@ func TestASightingWaitsForASyncNoLongerThanItsContext(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = r.Sync(context.WithoutCancel(t.Context()), desire(gitlab()), reconcile.Live)
+		_, _ = r.Sync(context.WithoutCancel(t.Context()), desire(gitlab()), binding.DepthLive)
 	}()
 	<-begun
 	ctx, cancel := context.WithCancel(t.Context())

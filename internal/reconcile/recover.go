@@ -81,7 +81,7 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 		return letGo
 	case kind == plan.Bind && account == nil && intent.LetGo:
 		return letGo
-	case kind == plan.Bind && account != nil && sameAccount(intent.After.Wanted(), *account) && !isKnown(intent.Record, *account):
+	case kind == plan.Bind && account != nil && binding.SameAccount(intent.After.Wanted(), *account) && !isKnown(intent.Record, *account):
 		toldAs(&intent.After, *account)
 		return done
 	}

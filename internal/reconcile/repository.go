@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/secrets"
 )
@@ -15,7 +16,7 @@ import (
 // themselves: so that is asked right before.
 func (x *run) link(ctx context.Context, a plan.Action) error {
 	if a.Target.Link == nil {
-		return fmt.Errorf("link %s: %w: no source was planned", a.Object, errFault)
+		return fmt.Errorf("link %s: %w: no source was planned", a.Object, binding.ErrFault)
 	}
 	if a.Platform == binding.GitLab && a.Target.Link.Trigger == binding.Auto {
 		if err := orInterrupted(ctx, x.outsideSubgroup(ctx, a)); err != nil {
@@ -55,10 +56,10 @@ func (x *run) outsideSubgroup(ctx context.Context, a plan.Action) error {
 	return unanswered("look for a subgroup", a.Target.Link.Source, subgroup)
 }
 
-func (x *run) subgroup(ctx context.Context, host Host, a plan.Action, token secrets.Secret) binding.Answer {
+func (x *run) subgroup(ctx context.Context, host observe.Host, a plan.Action, token secrets.Secret) binding.Answer {
 	var state binding.ProjectState
 	_ = x.within(ctx, func(ctx context.Context) error {
-		state = host.CheckProject(ctx, wantedAccount(a.Target.Declaration.Spec), a.Target.Link.Source, token)
+		state = host.CheckProject(ctx, a.Target.Declaration.Spec.Account(), a.Target.Link.Source, token)
 		return nil
 	})
 	return state.Subgroup

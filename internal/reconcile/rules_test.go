@@ -90,7 +90,7 @@ func TestSecretIsNeverShown(t *testing.T) {
 	if !panicked {
 		t.Fatal("the driver did not panic")
 	}
-	p, obs, err := r.Plan(t.Context(), d, reconcile.Preflight)
+	p, obs, err := r.Plan(t.Context(), d, binding.DepthPreflight)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func crash(t *testing.T, s story, k int, after bool) bool {
 		}
 		return fault{before: errDead}
 	}
-	_, _ = reconcile.New(w.options()).Sync(t.Context(), s.desired, reconcile.Preflight)
+	_, _ = reconcile.New(w.options()).Sync(t.Context(), s.desired, binding.DepthPreflight)
 	if !w.dead {
 		return false
 	}
@@ -301,7 +301,7 @@ func TestASlowCodeHostDelaysNoOtherBinding(t *testing.T) {
 		}
 	}
 	r := reconcile.New(o)
-	p, _, err := r.Plan(t.Context(), desire(gitlab(), codeup()), reconcile.Live)
+	p, _, err := r.Plan(t.Context(), desire(gitlab(), codeup()), binding.DepthLive)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func (r *Reconciler) Sighting(ctx context.Context) (Sighting, error) {
 	}
 	if seen.stale {
 		seen.at, seen.stale = r.o.Now(), false
-		seen.obs = r.look(ctx, seen.desired, intended(records, intents), seen.depth)
+		seen.obs = r.observe(ctx, seen.desired.of(name), intended(records, intents), seen.depth)
 		if err := ctx.Err(); err != nil {
 			return Sighting{}, fmt.Errorf("instance %s: stopped while observing: %w", name, err)
 		}

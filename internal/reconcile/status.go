@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"reconciler/internal/binding"
@@ -15,7 +16,7 @@ func (r *Reconciler) Statuses() []binding.Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := make([]binding.Status, 0, len(r.statuses))
-	for _, name := range sortedKeys(r.statuses) {
+	for _, name := range slices.Sorted(maps.Keys(r.statuses)) {
 		s := r.statuses[name]
 		s.Conditions, s.Steps, s.Waiting = slices.Clone(s.Conditions), slices.Clone(s.Steps), slices.Clone(s.Waiting)
 		all = append(all, s)

@@ -124,7 +124,7 @@ func TestWhateverHappensItComesToRest(t *testing.T) {
 		for range rapid.IntRange(1, 8).Draw(t, "runs") {
 			s.happen(t)
 			s.goWrong(t)
-			_, _ = s.start().Sync(context.Background(), desire(s.declared), reconcile.Preflight)
+			_, _ = s.start().Sync(context.Background(), desire(s.declared), binding.DepthPreflight)
 			s.fault, s.dead = nil, false
 			s.now = s.now.Add(2 * time.Hour)
 			s.sound(t)
@@ -132,7 +132,7 @@ func TestWhateverHappensItComesToRest(t *testing.T) {
 		r := s.start()
 		run := func() reconcile.Result {
 			s.now = s.now.Add(2 * time.Hour)
-			result, err := r.Sync(context.Background(), desire(s.declared), reconcile.Preflight)
+			result, err := r.Sync(context.Background(), desire(s.declared), binding.DepthPreflight)
 			if err != nil {
 				t.Fatal(err)
 			}

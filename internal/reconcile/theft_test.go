@@ -20,7 +20,7 @@ func TestAMovedTokenIsNotEvenShown(t *testing.T) {
 	for _, call := range calls {
 		before[call] = w.count(call)
 	}
-	p, _, err := r.Plan(t.Context(), desire(moved), reconcile.Preflight)
+	p, _, err := r.Plan(t.Context(), desire(moved), binding.DepthPreflight)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
@@ -33,34 +32,20 @@ func (x *run) read(ctx context.Context, ref secrets.Ref) (token secrets.Secret, 
 // readApplied reads the token version that a record tells of. Of a secret that
 // was made anew a version of the same number is another token.
 func (x *run) readApplied(ctx context.Context, before binding.Record) (secrets.Secret, error) {
-	token, meta, err := x.read(ctx, appliedRef(before))
+	token, meta, err := x.read(ctx, secrets.Ref(before.AppliedToken()))
 	if err == nil && binding.MadeAnew(before.TokenCreated, meta.Created) {
 		token.Wipe()
 		return secrets.Secret{}, &binding.Failure{
-			Kind: binding.NotFound, Code: reasonMadeAnew, Op: "secret store: read", Object: before.Vault.Unpinned().String(), Err: errors.New(madeAnewText(before.TokenVersion)),
+			Kind: binding.NotFound, Code: binding.ReasonMadeAnew, Op: "secret store: read", Object: before.Vault.Unpinned().String(), Err: errors.New(binding.MadeAnewText(before.TokenVersion)),
 		}
 	}
 	return token, err
 }
 
-// reasonMadeAnew is why the token applied last cannot be had any more.
-const reasonMadeAnew = "MadeAnew"
-
-func madeAnewText(version int) string {
-	return fmt.Sprintf("the secret was deleted for good and made anew: its version %d is another token", version)
-}
-
-// appliedRef is where the token version of a record is kept.
-func appliedRef(r binding.Record) secrets.Ref {
-	ref := refOf(r.Vault.Unpinned())
-	ref.Version = r.TokenVersion
-	return ref
-}
-
 // plannedToken reads the version that the plan is about. Where the store has
 // no versions it notes the fingerprint of what it read.
 func (x *run) plannedToken(ctx context.Context, a *plan.Action) (secrets.Secret, error) {
-	ref := refOf(a.Target.Declaration.Spec.Token.Vault)
+	ref := secrets.Ref(a.Target.Declaration.Spec.Token.Vault)
 	if a.Target.TokenVersion > 0 {
 		ref.Version = a.Target.TokenVersion
 	}
@@ -94,7 +79,7 @@ func (x *run) checkToken(ctx context.Context, a plan.Action, token secrets.Secre
 	}
 	var report binding.TokenReport
 	_ = x.within(ctx, func(ctx context.Context) error {
-		report = host.CheckToken(ctx, wantedAccount(d.Spec), sources(d.Spec), token)
+		report = host.CheckToken(ctx, d.Spec.Account(), d.Spec.Sources(), token)
 		return nil
 	})
 	return tokenError(d.Name, report.Answers)

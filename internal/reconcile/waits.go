@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -29,7 +30,7 @@ func (x *run) waits(ctx context.Context) {
 	for _, a := range x.plan.Actions {
 		own[a.Binding] = append(own[a.Binding], a)
 	}
-	for _, name := range sortedKeys(own) {
+	for _, name := range slices.Sorted(maps.Keys(own)) {
 		before := effortOf(efforts, name)
 		now, news := x.waitsOf(own[name], before)
 		if slices.Equal(before.Waits, now) {

@@ -1,4 +1,4 @@
-package reconcile
+package observe
 
 import (
 	"testing"
@@ -30,18 +30,18 @@ func observed(at time.Time, message string) []binding.Observation {
 	}
 }
 
-func TestObservationDigestIsTheSameAtTheNextLook(t *testing.T) {
+func TestDigestIsTheSameAtTheNextLook(t *testing.T) {
 	first := observed(time.Unix(1, 0), "one")
 	second := observed(time.Unix(2, 0), "other")
 	second[0], second[1] = second[1], second[0]
-	if a, b := ObservationDigest(first), ObservationDigest(second); a != b {
+	if a, b := Digest(first), Digest(second); a != b {
 		t.Errorf("%s, then %s", a, b)
 	}
 }
 
-func TestObservationDigestTellsWhatChanged(t *testing.T) {
+func TestDigestTellsWhatChanged(t *testing.T) {
 	at := time.Unix(1, 0)
-	before := ObservationDigest(observed(at, "one"))
+	before := Digest(observed(at, "one"))
 	for name, change := range map[string]func([]binding.Observation){
 		"unbound":         func(o []binding.Observation) { o[1].Accounts[binding.GitLab] = binding.AccountState{} },
 		"another account": func(o []binding.Observation) { o[1].Accounts[binding.GitLab].Account.Username = "robot" },
@@ -57,7 +57,7 @@ func TestObservationDigestTellsWhatChanged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := observed(at, "one")
 			change(o)
-			if ObservationDigest(o) == before {
+			if Digest(o) == before {
 				t.Error("the same digest")
 			}
 		})

@@ -1,10 +1,7 @@
-package reconcile
+package observe
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -75,46 +72,36 @@ func (m *hostMemory) keepOnly(declared []binding.Declaration) {
 
 func (s hostSaid) unsure() bool {
 	for _, p := range s.projects {
-		if p.Subgroup.Verdict == binding.UnknownAsked || verdictOf(p.Answers) != binding.Yes {
+		if p.Subgroup.Verdict == binding.UnknownAsked || binding.VerdictOf(p.Answers) != binding.Yes {
 			return true
 		}
 	}
-	return verdictOf(s.report.Answers) != binding.Yes
-}
-
-// verdictOf sums answers up: no if one is no, else unknown if one is unknown
-// or there are none, else yes.
-func verdictOf(answers []binding.Answer) binding.Verdict {
-	sum := binding.Yes
-	if len(answers) == 0 {
-		sum = binding.UnknownAsked
-	}
-	for _, a := range answers {
-		switch a.Verdict {
-		case binding.No:
-			return binding.No
-		case binding.UnknownAsked:
-			sum = binding.UnknownAsked
-		case binding.Yes:
-		}
-	}
-	return sum
+	return binding.VerdictOf(s.report.Answers) != binding.Yes
 }
 
 // questionOf identifies what is asked of a code host about a declaration and
 // the token that it has now.
 func questionOf(d binding.Declaration, token binding.TokenState) string {
-	return digestOf(d.Spec, token.Version, token.Created, token.Fingerprint)
+	return binding.DigestOf(d.Spec, token.Version, token.Created, token.Fingerprint)
 }
 
-// digestOf identifies values that marshal to JSON.
-func digestOf(values ...any) string {
-	data, err := json.Marshal(values)
-	if err != nil {
-		// None of ours can fail to marshal; were one to, it would only be
-		// told apart by its printed form.
-		data = fmt.Append(nil, values...)
+// inherit takes over answers, none for longer than this memory lasts.
+func (m *hostMemory) inherit(other *hostMemory, now time.Time) {
+	other.mu.Lock()
+	said := maps.Clone(other.said)
+	other.mu.Unlock()
+	latest := now.Add(max(m.lasts, 0))
+	for name, s := range said {
+		if s.until.After(latest) {
+			s.until = latest
+			said[name] = s
+		}
 	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.said = said
 }
+
+// Inherit takes over the answers of code hosts that another observer remembers,
+// none for longer than this one remembers.
+func (ob *Observer) Inherit(other *Observer) { ob.memory.inherit(other.memory, ob.o.Now()) }

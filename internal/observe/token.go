@@ -1,4 +1,4 @@
-package reconcile
+package observe
 
 import (
 	"cmp"
@@ -11,16 +11,16 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// declaration looks at one declaration's token and, at depth Preflight, asks
+// declaration looks at one declaration's token and, at depth binding.DepthPreflight, asks
 // its code host.
-func (l *look) declaration(ctx context.Context, d binding.Declaration, depth Depth, seen *tokenLook) {
+func (l *look) declaration(ctx context.Context, d binding.Declaration, depth binding.Depth, seen *tokenLook) {
 	var state binding.TokenState
 	if d.Spec.Token != nil {
 		state = l.metadata(ctx, d)
 		state.Previous = l.previous(ctx, d, state)
 	}
 	var projects map[string]binding.ProjectState
-	if depth == Preflight && state.Unknown == nil {
+	if depth == binding.DepthPreflight && state.Unknown == nil {
 		projects = l.preflight(ctx, d, &state)
 	}
 	*seen = tokenLook{asked: d.Spec.Token != nil || len(state.Answers) > 0, state: state, projects: projects}
@@ -30,7 +30,7 @@ func (l *look) declaration(ctx context.Context, d binding.Declaration, depth Dep
 func (l *look) metadata(ctx context.Context, d binding.Declaration) binding.TokenState {
 	var meta secrets.Metadata
 	err := l.ask(ctx, peerSecrets, func(ctx context.Context) (err error) {
-		meta, err = l.o.Tokens.Metadata(ctx, refOf(d.Spec.Token.Vault))
+		meta, err = l.o.Tokens.Metadata(ctx, secrets.Ref(d.Spec.Token.Vault))
 		return err
 	})
 	var state binding.TokenState
@@ -81,7 +81,7 @@ func (l *look) preflight(ctx context.Context, d binding.Declaration, state *bind
 // read reads the version that the metadata told of, so that what is checked is
 // what will be bound.
 func (l *look) read(ctx context.Context, d binding.Declaration, state *binding.TokenState) secrets.Secret {
-	ref := refOf(d.Spec.Token.Vault)
+	ref := secrets.Ref(d.Spec.Token.Vault)
 	ref.Version = state.Version
 	var token secrets.Secret
 	err := l.ask(ctx, peerSecrets, func(ctx context.Context) (err error) {
@@ -117,7 +117,7 @@ func (l *look) previous(ctx context.Context, d binding.Declaration, state bindin
 	same, created := before.Version == state.Version && before.Vault == d.Spec.Token.Vault.Unpinned(), state.Created
 	if !same {
 		err := l.ask(ctx, peerSecrets, func(ctx context.Context) error {
-			meta, err := l.o.Tokens.Metadata(ctx, appliedRef(applied))
+			meta, err := l.o.Tokens.Metadata(ctx, secrets.Ref(applied.AppliedToken()))
 			created = meta.Created
 			return err
 		})
@@ -128,7 +128,7 @@ func (l *look) previous(ctx context.Context, d binding.Declaration, state bindin
 	}
 	switch {
 	case binding.MadeAnew(applied.TokenCreated, created):
-		before.Unknown = &binding.Unknown{Reason: reasonMadeAnew, Message: madeAnewText(applied.TokenVersion), Certain: true}
+		before.Unknown = &binding.Unknown{Reason: binding.ReasonMadeAnew, Message: binding.MadeAnewText(applied.TokenVersion), Certain: true}
 	case same:
 		return nil
 	}
@@ -148,7 +148,7 @@ func (l *look) applied(d binding.Declaration) (found binding.Record, ok bool) {
 // askHost asks everything that there is to ask of one declaration. The token
 // is used by several calls at once and wiped by the caller when all are done.
 func (l *look) askHost(ctx context.Context, host Host, d binding.Declaration, token secrets.Secret) hostSaid {
-	account, paths, peer := wantedAccount(d.Spec), sources(d.Spec), string(d.Spec.Platform)
+	account, paths, peer := d.Spec.Account(), d.Spec.Sources(), string(d.Spec.Platform)
 	said := hostSaid{projects: map[string]binding.ProjectState{}}
 	var (
 		wait sync.WaitGroup
@@ -159,7 +159,7 @@ func (l *look) askHost(ctx context.Context, host Host, d binding.Declaration, to
 			err := l.ask(ctx, peer, func(ctx context.Context) (err error) {
 				defer func() {
 					if v := recover(); v != nil {
-						err = faultOf(v)
+						err = binding.FaultOf(v)
 					}
 				}()
 				call(ctx)

@@ -1,4 +1,4 @@
-package reconcile
+package observe
 
 import (
 	"context"
@@ -9,24 +9,26 @@ import (
 	"reconciler/internal/binding"
 )
 
-// Recorded is a Looker that asks nobody: it tells what another process saw, of
+// Recorded is an observer that asks nobody: it returns what another process observed, of
 // what that one looked at. What it did not is unknown, with the reason
 // binding.NotObserved.
 type Recorded struct {
 	instance string
-	seen     *Sighting
+	declared []binding.Declaration
+	seen     *binding.Observation
 }
 
-// NewRecorded makes a Looker of what was seen of an instance; nil where nothing
-// was.
-func NewRecorded(instance string, seen *Sighting) *Recorded { return &Recorded{instance, seen} }
+// NewRecorded makes one of what another process observed of an instance for the
+// declarations given; seen is nil where it observed nothing.
+func NewRecorded(instance string, declared []binding.Declaration, seen *binding.Observation) *Recorded {
+	return &Recorded{instance, declared, seen}
+}
 
-// ObserveEach implements Looker. It is as deep as what was seen, whatever the
-// depth.
-func (rec *Recorded) ObserveEach(_ context.Context, desireds []Desired, records []binding.Record, _ Depth) []binding.Observation {
-	observations := make([]binding.Observation, len(desireds))
-	for n, desired := range desireds {
-		observations[n] = rec.observe(desired.of(rec.instance), records)
+// ObserveEach returns what is recorded, as deep as that is, whatever the depth.
+func (rec *Recorded) ObserveEach(_ context.Context, declared [][]binding.Declaration, records []binding.Record, _ binding.Depth) []binding.Observation {
+	observations := make([]binding.Observation, len(declared))
+	for n := range declared {
+		observations[n] = rec.observe(declared[n], records)
 	}
 	return observations
 }
@@ -43,7 +45,7 @@ func (rec *Recorded) observe(declared []binding.Declaration, records []binding.R
 		o.Unknown = &binding.Unknown{Reason: "NotInSnapshot", Message: "the snapshot does not hold it: the daemon does not look after it, or has not looked at it yet"}
 		return o
 	}
-	o.Unknown, o.Capabilities = rec.seen.Observation.Unknown, rec.seen.Observation.Capabilities
+	o.Unknown, o.Capabilities = rec.seen.Unknown, rec.seen.Capabilities
 	if o.Unknown == nil {
 		rec.registry(&o, declared, records)
 	}
@@ -55,8 +57,8 @@ func (rec *Recorded) observe(declared []binding.Declaration, records []binding.R
 
 // registry tells what was seen of the registry.
 func (rec *Recorded) registry(o *binding.Observation, declared []binding.Declaration, records []binding.Record) {
-	maps.Copy(o.Accounts, rec.seen.Observation.Accounts)
-	maps.Copy(o.Repositories, rec.seen.Observation.Repositories)
+	maps.Copy(o.Accounts, rec.seen.Accounts)
+	maps.Copy(o.Repositories, rec.seen.Repositories)
 	for _, p := range platforms(declared, records) {
 		if _, seen := o.Accounts[p]; !seen {
 			o.Accounts[p] = binding.AccountState{Unknown: notObserved(p.Title())}
@@ -76,13 +78,13 @@ func (rec *Recorded) declaration(o *binding.Observation, d binding.Declaration) 
 	asked := rec.asked(d)
 	state, told := binding.TokenState{}, false
 	if asked != nil {
-		state, told = rec.seen.Observation.Tokens[asked.Name]
+		state, told = rec.seen.Tokens[asked.Name]
 	}
 	if d.Spec.Token != nil && !told {
 		state = binding.TokenState{Unknown: notObserved("the token at " + d.Spec.Token.Vault.String())}
 	}
-	same := asked != nil && asked.Name == d.Name && wantedAccount(asked.Spec) == wantedAccount(d.Spec)
-	if !same || !reflect.DeepEqual(sources(asked.Spec), sources(d.Spec)) {
+	same := asked != nil && asked.Name == d.Name && asked.Spec.Account() == d.Spec.Account()
+	if !same || !reflect.DeepEqual(asked.Spec.Sources(), d.Spec.Sources()) {
 		state.Answers = nil
 	}
 	if !same {
@@ -94,7 +96,7 @@ func (rec *Recorded) declaration(o *binding.Observation, d binding.Declaration) 
 	if d.Spec.Token != nil || len(state.Answers) > 0 {
 		o.Tokens[d.Name] = state
 	}
-	if projects := rec.seen.Observation.Projects[d.Name]; same && projects != nil {
+	if projects := rec.seen.Projects[d.Name]; same && projects != nil {
 		o.Projects[d.Name] = projects
 	}
 }
@@ -103,12 +105,12 @@ func (rec *Recorded) declaration(o *binding.Observation, d binding.Declaration) 
 // name, or any other of the same secret; nil where none was.
 func (rec *Recorded) asked(d binding.Declaration) *binding.Declaration {
 	var found *binding.Declaration
-	for i, a := range rec.seen.Declarations {
+	for i, a := range rec.declared {
 		if !sameSecret(a.Spec.Token, d.Spec.Token) || a.Name != d.Name && d.Spec.Token == nil {
 			continue
 		}
 		if found == nil || a.Name == d.Name {
-			found = &rec.seen.Declarations[i]
+			found = &rec.declared[i]
 		}
 	}
 	return found

@@ -1,41 +1,27 @@
-package reconcile
+package observe
 
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
-	"reconciler/internal/secrets"
-)
-
-// Depth says how far an observation looks.
-type Depth int
-
-// Depths.
-const (
-	// Offline makes no calls: everything is unknown.
-	Offline Depth = iota
-	// Live asks the registry, and the secret store for metadata. No secret is
-	// read.
-	Live
-	// Preflight asks the code hosts too, for which it reads tokens.
-	Preflight
 )
 
 const (
-	defaultCallTimeout = 30 * time.Second
+	// DefaultCallTimeout bounds a call where nothing else is configured.
+	DefaultCallTimeout = 30 * time.Second
 	defaultParallel    = 8
 )
 
-// ObserverOptions are what an Observer needs.
-type ObserverOptions struct {
-	Instance plan.Instance
+// Options are what an Observer needs.
+type Options struct {
+	// Instance is the name of the instance.
+	Instance string
 	Registry Reader
 	// Hosts are the code hosts; one that is missing is not asked.
 	Hosts map[binding.Platform]Host
@@ -46,7 +32,7 @@ type ObserverOptions struct {
 	// Key keys the fingerprints of tokens whose store has no versions; without
 	// it there are none.
 	Key []byte
-	// CallTimeout bounds each call; 30 seconds if zero.
+	// CallTimeout bounds each call; DefaultCallTimeout if zero.
 	CallTimeout time.Duration
 	// Parallel bounds the calls in flight to each of the registry, the secret
 	// store and every code host; 8 if zero.
@@ -63,17 +49,17 @@ type ObserverOptions struct {
 	Now   func() time.Time
 }
 
-// Observer looks at one instance and changes nothing. It is safe for
+// Observer observes one instance and changes nothing. It is safe for
 // concurrent use.
 type Observer struct {
-	o      ObserverOptions
+	o      Options
 	memory *hostMemory
 }
 
-// NewObserver makes an observer.
-func NewObserver(o ObserverOptions) *Observer {
+// New makes an observer.
+func New(o Options) *Observer {
 	if o.CallTimeout <= 0 {
-		o.CallTimeout = defaultCallTimeout
+		o.CallTimeout = DefaultCallTimeout
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = defaultParallel
@@ -91,35 +77,31 @@ func NewObserver(o ObserverOptions) *Observer {
 // recorded, and for every declared token. What does not answer is Unknown, and
 // only that; an answer of kind InstanceStop makes the whole registry's part
 // unknown.
-func (ob *Observer) Observe(ctx context.Context, desired Desired, records []binding.Record, depth Depth) binding.Observation {
-	return ob.ObserveEach(ctx, []Desired{desired}, records, depth)[0]
+func (ob *Observer) Observe(ctx context.Context, declared []binding.Declaration, records []binding.Record, depth binding.Depth) binding.Observation {
+	return ob.ObserveEach(ctx, [][]binding.Declaration{declared}, records, depth)[0]
 }
 
 // ObserveEach is Observe for several snapshots, as the two ends of a change
-// are, at one look: what more than one of them declares is asked for once. It
-// gives an observation for each, in their order, as if it had been made for that
-// one alone.
-func (ob *Observer) ObserveEach(ctx context.Context, desireds []Desired, records []binding.Record, depth Depth) []binding.Observation {
-	declared := make([][]binding.Declaration, len(desireds))
-	for n, d := range desireds {
-		declared[n] = d.of(ob.o.Instance.Name)
-	}
+// are: what more than one of them declares is asked for once. Declared has the
+// declarations of this instance, for each snapshot. It returns an observation
+// for each, in their order, as if it had been made for that one alone.
+func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declaration, records []binding.Record, depth binding.Depth) []binding.Observation {
 	l := newLook(ob, slices.Concat(declared...), records)
-	tokens := make([]map[string]*tokenLook, len(desireds))
-	if depth == Offline {
+	tokens := make([]map[string]*tokenLook, len(declared))
+	if depth == binding.DepthOffline {
 		l.seen.Unknown = &binding.Unknown{Reason: binding.Offline, Message: "nothing was asked: the plan was made offline"}
 	} else {
 		l.goSafely(func() { l.registry(ctx) })
 	}
-	for n := range desireds {
+	for n := range declared {
 		tokens[n] = l.tokens(ctx, declared[n], depth)
 	}
 	l.wait.Wait()
-	if depth == Preflight {
+	if depth == binding.DepthPreflight {
 		ob.memory.keepOnly(slices.Concat(declared...))
 	}
-	observations := make([]binding.Observation, len(desireds))
-	for n := range desireds {
+	observations := make([]binding.Observation, len(declared))
+	for n := range declared {
 		observations[n] = l.result(declared[n], tokens[n])
 	}
 	return observations
@@ -127,15 +109,15 @@ func (ob *Observer) ObserveEach(ctx context.Context, desireds []Desired, records
 
 // tokens looks at the tokens of declarations, by name; at one that was looked
 // at before, not again.
-func (l *look) tokens(ctx context.Context, declared []binding.Declaration, depth Depth) map[string]*tokenLook {
+func (l *look) tokens(ctx context.Context, declared []binding.Declaration, depth binding.Depth) map[string]*tokenLook {
 	own := map[string]*tokenLook{}
 	for _, d := range declared {
 		deep := l.deep(depth, d, declared, l.records)
-		key := digestOf(d.Name, d.Spec, deep)
+		key := binding.DigestOf(d.Name, d.Spec, deep)
 		if l.looks[key] == nil {
 			t := newTokenLook(d)
 			l.looks[key] = t
-			if depth != Offline {
+			if depth != binding.DepthOffline {
 				l.goSafely(func() { l.declaration(ctx, d, deep, t) })
 			}
 		}
@@ -146,9 +128,9 @@ func (l *look) tokens(ctx context.Context, declared []binding.Declaration, depth
 
 // deep is how far to look for a declaration: a token that would go to another
 // host than the one it was applied with is not read, and no host is asked.
-func (ob *Observer) deep(depth Depth, d binding.Declaration, declared []binding.Declaration, records []binding.Record) Depth {
+func (ob *Observer) deep(depth binding.Depth, d binding.Declaration, declared []binding.Declaration, records []binding.Record) binding.Depth {
 	if _, moves := plan.SecretMoves(d, declared, records); moves && !ob.o.AllowAddressChangeWithSecret {
-		return min(depth, Live)
+		return min(depth, binding.DepthLive)
 	}
 	return depth
 }
@@ -197,7 +179,7 @@ func newLook(ob *Observer, declared []binding.Declaration, records []binding.Rec
 	l := &look{
 		Observer: ob, records: records, gates: map[string]chan struct{}{}, looks: map[string]*tokenLook{},
 		seen: binding.Observation{
-			Instance:     ob.o.Instance.Name,
+			Instance:     ob.o.Instance,
 			Accounts:     map[binding.Platform]binding.AccountState{},
 			Repositories: map[string]binding.RepositoryState{},
 		},
@@ -248,7 +230,7 @@ func (l *look) goSafely(f func()) {
 	l.wait.Go(func() {
 		defer func() {
 			if v := recover(); v != nil {
-				l.note(func(o *binding.Observation) { o.Unknown = unknown(faultOf(v)) })
+				l.note(func(o *binding.Observation) { o.Unknown = unknown(binding.FaultOf(v)) })
 			}
 		}()
 		f()
@@ -294,7 +276,7 @@ func (l *look) registry(ctx context.Context) {
 		repositories []string
 	)
 	l.note(func(o *binding.Observation) {
-		accounts, repositories = sortedKeys(o.Accounts), sortedKeys(o.Repositories)
+		accounts, repositories = slices.Sorted(maps.Keys(o.Accounts)), slices.Sorted(maps.Keys(o.Repositories))
 	})
 	for _, p := range accounts {
 		l.goSafely(func() { l.account(ctx, p, can) })
@@ -360,7 +342,7 @@ func unknown(err error) *binding.Unknown {
 		reason = "Timeout"
 	case errors.Is(err, context.Canceled):
 		reason = "Interrupted"
-	case errors.Is(err, errFault):
+	case errors.Is(err, binding.ErrFault):
 		reason = "Fault"
 	}
 	return &binding.Unknown{Reason: reason, Message: err.Error()}
@@ -373,17 +355,3 @@ func incapable(can binding.Capabilities, capability string) *binding.Unknown {
 	}
 	return &binding.Unknown{Reason: binding.NotCapable, Message: message}
 }
-
-// errFault marks a panic that was caught.
-var errFault = errors.New("a fault of this program, please report it")
-
-// faultOf is a panic's value as an error. Of a value it tells the type only,
-// for the value may hold anything, a secret too.
-func faultOf(v any) error {
-	if err, ok := v.(runtime.Error); ok {
-		return fmt.Errorf("%w: %w", errFault, err)
-	}
-	return fmt.Errorf("%w: panic with %T", errFault, v)
-}
-
-func refOf(ref binding.VaultRef) secrets.Ref { return secrets.Ref(ref) }

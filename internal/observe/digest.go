@@ -1,4 +1,4 @@
-package reconcile
+package observe
 
 import (
 	"cmp"
@@ -10,11 +10,11 @@ import (
 	"reconciler/internal/binding"
 )
 
-// ObservationDigest identifies what was observed, whatever the depth:
+// Digest identifies what was observed, whatever the depth:
 // "sha256:" and a hash of what the registries have and of the versions of the
 // tokens. Times, the code hosts' answers and the words of a failure are not
 // part of it, for they differ from look to look.
-func ObservationDigest(observations []binding.Observation) string {
+func Digest(observations []binding.Observation) string {
 	steady := make([]steadyObservation, 0, len(observations))
 	for _, o := range observations {
 		steady = append(steady, newSteady(o))
@@ -23,7 +23,7 @@ func ObservationDigest(observations []binding.Observation) string {
 	data, err := json.Marshal(steady)
 	if err != nil {
 		// Strings, numbers, booleans, and lists and maps of them always marshal.
-		panic("reconcile: digest of an observation: " + err.Error())
+		panic("observe: digest of an observation: " + err.Error())
 	}
 	sum := sha256.Sum256(data)
 	return "sha256:" + hex.EncodeToString(sum[:])

@@ -1,0 +1,27 @@
+package observe
+
+import (
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+)
+
+// TestInherit keeps the answers of code hosts over a reload, none for longer
+// than is configured now.
+func TestInherit(t *testing.T) {
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	old := New(Options{Now: clock, HostMemory: time.Hour})
+	yes := hostSaid{report: binding.TokenReport{Answers: []binding.Answer{{Verdict: binding.Yes}}}}
+	old.memory.remember("pay", "question", yes, now)
+
+	next := New(Options{Now: clock, HostMemory: time.Minute})
+	next.Inherit(old)
+	if _, known := next.memory.recall("pay", "question", now.Add(59*time.Second)); !known {
+		t.Error("the answer of a code host was forgotten")
+	}
+	if _, known := next.memory.recall("pay", "question", now.Add(time.Minute)); known {
+		t.Error("an answer holds for longer than is configured now")
+	}
+}

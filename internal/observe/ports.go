@@ -1,0 +1,48 @@
+package observe
+
+import (
+	"context"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/secrets"
+)
+
+// AccountReader observes bindings; see registry.AccountReader.
+type AccountReader interface {
+	Capabilities(ctx context.Context) (binding.Capabilities, error)
+	Account(ctx context.Context, platform binding.Platform) (*binding.Account, error)
+}
+
+// RepositoryReader observes image repositories; see registry.RepositoryReader.
+type RepositoryReader interface {
+	Repository(ctx context.Context, image string) (binding.RepositoryState, error)
+}
+
+// Reader is all of the registry that observing may use: it cannot write.
+type Reader interface {
+	AccountReader
+	RepositoryReader
+}
+
+// Host asks one code host; every providers.Provider is one.
+type Host interface {
+	CheckToken(ctx context.Context, account binding.Account, sources []string, token secrets.Secret) binding.TokenReport
+	CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) []binding.Answer
+	CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState
+}
+
+// Site asks whether a code host's site itself is as the product needs it, from
+// the internet's side. Its questions begin with "site-".
+type Site interface {
+	Check(ctx context.Context, address string) []binding.Answer
+}
+
+// TokenReader reads the secret store. An error is a *binding.Failure; NotFound
+// is said only when the store said with certainty that there is no such
+// secret, version or key.
+type TokenReader interface {
+	// Metadata tells of a secret without reading its value.
+	Metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadata, error)
+	// Read gives the value, which the caller wipes.
+	Read(ctx context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error)
+}
