@@ -52,7 +52,9 @@ func TestTouchedTellsWhatIsDeclaredDifferently(t *testing.T) {
 func TestNewFindingsAreThoseThatBaseDoesNotHave(t *testing.T) {
 	moved := finding.New("drift", "old").At("a.yaml", 3, 1)
 	unknown := func(instance string) finding.Finding {
-		return finding.New("observation-unknown", "instance "+instance+": no answer")
+		f := finding.New("observation-unknown", "instance "+instance+": no answer")
+		f.Instance = instance
+		return f
 	}
 	account := finding.New("observation-unknown", "b: no answer").At("b.yaml", 1, 1)
 	base := []finding.Finding{moved, unknown("i"), unknown("j"), account}

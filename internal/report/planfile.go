@@ -77,7 +77,7 @@ func ReadPlanFile(r io.Reader) (PlanFile, error) {
 		return PlanFile{}, fmt.Errorf("%w: %w", ErrNotPlanFile, err)
 	}
 	if slices.ContainsFunc(o.Plan.Actions, func(a action) bool { return a.Cause == "" }) {
-		return PlanFile{}, errors.New("an earlier version wrote it, without the causes of its actions; make it again: reconciler plan --out FILE")
+		return PlanFile{}, errors.New("an earlier version wrote it, without the causes of its actions; make it again with: reconciler plan --out FILE")
 	}
 	f := PlanFile{
 		Plan: o.Plan.plan(), Revision: o.Revision, Observation: o.Observation,
