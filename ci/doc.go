@@ -1,3 +1,3 @@
-// Package ci holds ready-made jobs for the code hosts and for pre-commit. Its
-// tests carry out the commands that stand in them.
+// Package ci contains jobs to copy, for the code hosts and for pre-commit. Its
+// tests run the commands in them.
 package ci

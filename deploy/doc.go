@@ -1,4 +1,3 @@
-// Package deploy holds what goes beside a running daemon: alert rules for
-// Prometheus and a dashboard for Grafana. Its tests hold them to the metrics
-// that the daemon serves.
+// Package deploy contains alert rules for Prometheus and a dashboard for
+// Grafana. Its tests compare them with the metrics that the daemon serves.
 package deploy

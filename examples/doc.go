@@ -1,3 +1,3 @@
-// Package examples holds declarations and a configuration that work as they
-// are in the sandbox. Its tests validate each of them.
+// Package examples contains declarations and a configuration that work
+// unchanged in the sandbox. Its tests validate each of them.
 package examples
