@@ -16,7 +16,6 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
-	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 	"reconciler/internal/server"
 )
@@ -197,31 +196,31 @@ func confirm(streams Streams, talk io.Writer) error {
 }
 
 // appliedLine is the last line of an apply.
-func appliedLine(r reconcile.Result) string {
-	line := fmt.Sprintf("Applied: %d done, %d failed, %d skipped", r.Count(reconcile.Done), r.Count(reconcile.Failed), notDone(r))
-	if waiting := r.Count(reconcile.Waiting); waiting > 0 {
+func appliedLine(r plan.Result) string {
+	line := fmt.Sprintf("Applied: %d done, %d failed, %d skipped", r.Count(plan.Done), r.Count(plan.Failed), notDone(r))
+	if waiting := r.Count(plan.Waiting); waiting > 0 {
 		line += fmt.Sprintf(", %d waiting for a person", waiting)
 	}
-	if deferred := r.Count(reconcile.Deferred); deferred > 0 {
+	if deferred := r.Count(plan.Deferred); deferred > 0 {
 		line += fmt.Sprintf(", %d waiting for a window", deferred)
 	}
 	return line + "."
 }
 
 // notDone counts what was not begun.
-func notDone(r reconcile.Result) int {
-	return r.Count(reconcile.Skipped, reconcile.Held, reconcile.Stopped)
+func notDone(r plan.Result) int {
+	return r.Count(plan.Skipped, plan.Held, plan.Stopped)
 }
 
-func applyExit(p plan.Plan, r reconcile.Result) error {
+func applyExit(p plan.Plan, r plan.Result) error {
 	switch {
 	case p.Refused():
 		return exitCode(exitRefused)
-	case r.Count(reconcile.Failed)+notDone(r) > 0, told(p, "observation-unknown", "secret-unavailable"):
+	case r.Count(plan.Failed)+notDone(r) > 0, told(p, "observation-unknown", "secret-unavailable"):
 		return exitCode(exitPartial)
 	case finding.HasErrors(p.Findings):
 		return exitCode(exitFindings)
-	case r.Count(reconcile.Deferred) > 0:
+	case r.Count(plan.Deferred) > 0:
 		return exitCode(exitChanges)
 	}
 	return nil

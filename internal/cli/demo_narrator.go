@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/reconcile"
+	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
 
@@ -45,24 +45,24 @@ func (n *narrator) say(text string) {
 }
 
 // event takes what a reconciler tells.
-func (n *narrator) event(e reconcile.Event) {
+func (n *narrator) event(e plan.Event) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch e.Kind {
-	case reconcile.PlanMade:
+	case plan.PlanMade:
 		digest := e.Plan.Digest()
 		if e.Plan.HasChanges() && n.shown[e.Instance] != digest {
 			n.shown[e.Instance] = digest
 			_ = report.Plan(n.out, *e.Plan, n.style)
 			_, _ = fmt.Fprintln(n.out)
 		}
-	case reconcile.SyncDone:
+	case plan.SyncDone:
 		n.statuses[e.Instance] = e.Statuses
-	case reconcile.SyncFailed:
+	case plan.SyncFailed:
 		_, _ = fmt.Fprintf(n.out, "  %s: sync failed: %s\n", e.Instance, report.Harmless(e.Err.Error()))
-	case reconcile.RepairsStopped, reconcile.StepDue, reconcile.StepOverdue, reconcile.StepDone:
+	case plan.RepairsStopped, plan.StepDue, plan.StepOverdue, plan.StepDone:
 		// The plan shows the same.
-	case reconcile.SyncStarted, reconcile.ActionStarted, reconcile.ActionDone, reconcile.Recovered, reconcile.GlassBroken:
+	case plan.SyncStarted, plan.ActionStarted, plan.ActionDone, plan.Recovered, plan.GlassBroken:
 		if !e.Action.Kind.ByPerson() {
 			n.progress.event(e)
 		}

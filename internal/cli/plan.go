@@ -14,7 +14,6 @@ import (
 	"reconciler/internal/finding"
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
-	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 	"reconciler/internal/source"
 )
@@ -241,7 +240,7 @@ type sessionOptions struct {
 	unread bool
 	// snapshot is looked at in place of the world.
 	snapshot snapshotOptions
-	events   func(reconcile.Event)
+	events   func(plan.Event)
 }
 
 // planner is all that a plan may use of the engine: it has no method that

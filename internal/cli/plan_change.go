@@ -15,7 +15,6 @@ import (
 	"reconciler/internal/finding"
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
-	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 	"reconciler/internal/source"
 	"reconciler/internal/source/folder"
@@ -219,7 +218,7 @@ func newFindings(base, head []finding.Finding, touched []report.Touched) []findi
 
 // touched are the bindings that two snapshots declare differently. One in a
 // file that nobody can read is not gone.
-func touched(base, head reconcile.Desired) []report.Touched {
+func touched(base, head plan.Desired) []report.Touched {
 	before := map[string]binding.Declaration{}
 	for _, d := range base.Declarations {
 		before[d.Name] = d

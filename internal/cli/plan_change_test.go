@@ -12,7 +12,6 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
-	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 )
 
@@ -21,10 +20,10 @@ func declared(name, file, username string) binding.Declaration {
 }
 
 func TestTouchedTellsWhatIsDeclaredDifferently(t *testing.T) {
-	base := reconcile.Desired{Declarations: []binding.Declaration{
+	base := plan.Desired{Declarations: []binding.Declaration{
 		declared("same", "old.yaml", "u"), declared("other", "a.yaml", "u"), declared("gone", "b.yaml", "u"), declared("unreadable", "c.yaml", "u"),
 	}}
-	head := reconcile.Desired{Broken: []string{"c.yaml"}, Declarations: []binding.Declaration{
+	head := plan.Desired{Broken: []string{"c.yaml"}, Declarations: []binding.Declaration{
 		declared("same", "moved.yaml", "u"), declared("other", "a.yaml", "v"), declared("new", "d.yaml", "u"),
 	}}
 	reordered := base.Declarations[0]

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"reconciler/internal/plan"
-	"reconciler/internal/reconcile"
 )
 
 // barWidth is the width of the progress bar in characters.
@@ -28,20 +27,20 @@ func newProgress(out io.Writer) *progress {
 }
 
 // event takes what a reconciler tells.
-func (p *progress) event(e reconcile.Event) {
+func (p *progress) event(e plan.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch e.Kind {
-	case reconcile.ActionStarted:
+	case plan.ActionStarted:
 		p.bar(e.Index-1, e.Count)
-	case reconcile.ActionDone:
+	case plan.ActionDone:
 		p.clear()
 		p.line(e)
 		if e.Index < e.Count {
 			p.bar(e.Index, e.Count)
 		}
-	case reconcile.SyncStarted, reconcile.PlanMade, reconcile.Recovered, reconcile.SyncDone, reconcile.SyncFailed,
-		reconcile.RepairsStopped, reconcile.GlassBroken, reconcile.StepDue, reconcile.StepOverdue, reconcile.StepDone:
+	case plan.SyncStarted, plan.PlanMade, plan.Recovered, plan.SyncDone, plan.SyncFailed,
+		plan.RepairsStopped, plan.GlassBroken, plan.StepDue, plan.StepOverdue, plan.StepDone:
 	}
 }
 
@@ -52,16 +51,16 @@ func (p *progress) end() {
 	p.clear()
 }
 
-func (p *progress) line(e reconcile.Event) {
+func (p *progress) line(e plan.Event) {
 	mark, text := "✓", ""
 	switch e.Outcome.State {
-	case reconcile.Waiting:
+	case plan.Waiting:
 		mark, text = "…", ": waits for a person"
-	case reconcile.Skipped, reconcile.Held, reconcile.Stopped, reconcile.Deferred:
+	case plan.Skipped, plan.Held, plan.Stopped, plan.Deferred:
 		mark, text = "-", ": "+string(e.Outcome.State)
-	case reconcile.Failed:
+	case plan.Failed:
 		mark = "✗"
-	case reconcile.Done, reconcile.Kept:
+	case plan.Done, plan.Kept:
 	}
 	if e.Err != nil {
 		text = ": " + e.Err.Error()
@@ -85,17 +84,17 @@ func plain(s string) string {
 	}, s)
 }
 
-func (p *progress) paint(mark string, e reconcile.Event) string {
+func (p *progress) paint(mark string, e plan.Event) string {
 	if !p.color {
 		return mark
 	}
 	color := "32"
 	switch e.Outcome.State {
-	case reconcile.Failed:
+	case plan.Failed:
 		color = "31"
-	case reconcile.Waiting, reconcile.Skipped, reconcile.Held, reconcile.Stopped, reconcile.Deferred:
+	case plan.Waiting, plan.Skipped, plan.Held, plan.Stopped, plan.Deferred:
 		color = "33"
-	case reconcile.Done, reconcile.Kept:
+	case plan.Done, plan.Kept:
 	}
 	return "\x1b[" + color + "m" + mark + "\x1b[0m"
 }

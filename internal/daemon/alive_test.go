@@ -2,11 +2,10 @@ package daemon
 
 import (
 	"net/http"
+	"reconciler/internal/plan"
 	"strings"
 	"testing"
 	"time"
-
-	"reconciler/internal/reconcile"
 )
 
 // stuckAt runs a daemon whose loop of edge hangs once a sync begins.
@@ -14,9 +13,9 @@ func (w *world) stuckAt(release <-chan struct{}) *process {
 	w.t.Helper()
 	p := w.process()
 	opts := w.options(p)
-	opts.Engine.Events = func(e reconcile.Event) {
+	opts.Engine.Events = func(e plan.Event) {
 		p.event(e)
-		if e.Instance == edge && e.Kind == reconcile.SyncStarted {
+		if e.Instance == edge && e.Kind == plan.SyncStarted {
 			<-release
 		}
 	}
@@ -33,7 +32,7 @@ func TestHealthIsFalseWhenALoopStandsStill(t *testing.T) {
 	release := make(chan struct{})
 	p := w.stuckAt(release)
 	p.ready("pay")
-	p.await("edge has begun", func() bool { return p.count(0, reconcile.SyncStarted, edge) == 1 })
+	p.await("edge has begun", func() bool { return p.count(0, plan.SyncStarted, edge) == 1 })
 	for _, tt := range []struct {
 		ahead time.Duration
 		want  int
@@ -43,7 +42,7 @@ func TestHealthIsFalseWhenALoopStandsStill(t *testing.T) {
 		p.daemon.present().moved()
 		from := len(p.heard())
 		p.daemon.present().instances[0].loop.SyncNow()
-		p.await("prod has moved", func() bool { return p.count(from, reconcile.SyncDone, prod) > 0 })
+		p.await("prod has moved", func() bool { return p.count(from, plan.SyncDone, prod) > 0 })
 		code, body := p.get("/healthz")
 		if code != tt.want || code != http.StatusOK && (!strings.Contains(body, "instance "+edge+": nothing has moved for 4m") || strings.Contains(body, prod)) {
 			t.Errorf("%s after the loop's last move: %d %q, want %d", tt.ahead, code, body, tt.want)

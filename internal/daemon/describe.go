@@ -75,7 +75,7 @@ func (r *runner) detail(name, of string) (*instance, reconcile.Detail, error) {
 // lastApply is what the newest entry of a history says that changed something.
 func lastApply(history []binding.Event) report.DescribedApply {
 	for _, e := range history {
-		if e.Digest != "" && e.Outcome == string(reconcile.Done) {
+		if e.Digest != "" && e.Outcome == string(plan.Done) {
 			return report.DescribedApply{Time: e.Time, Revision: e.Revision, Digest: e.Digest}
 		}
 	}

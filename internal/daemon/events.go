@@ -9,7 +9,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
-	"reconciler/internal/reconcile"
+	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
 
@@ -93,25 +93,25 @@ func (d *Daemon) tell(e report.Event) {
 }
 
 // tellOf notes what a reconciler tells, as far as a person wants to know it.
-func (d *Daemon) tellOf(ev reconcile.Event) {
+func (d *Daemon) tellOf(ev plan.Event) {
 	event := report.Event{Instance: ev.Instance, Binding: ev.Action.Binding, Type: report.EventNormal, Revision: ev.Revision}
 	switch ev.Kind {
-	case reconcile.ActionDone:
+	case plan.ActionDone:
 		event.Reason, event.Message = "Applied", string(ev.Action.Kind)+" "+ev.Action.Object.String()+": "+ev.Action.Reason
 		if ev.Err != nil {
 			event.Type, event.Reason, event.Message = report.EventWarning, "ApplyFailed", string(ev.Action.Kind)+" "+ev.Action.Object.String()+": "+ev.Err.Error()
 		}
-	case reconcile.Recovered:
+	case plan.Recovered:
 		event.Binding, event.Reason = ev.Intent.Binding, "Recovered"
 		event.Message = "an unfinished " + ev.Intent.Action + " of " + ev.Intent.Object.String() + " was answered by observing"
-	case reconcile.RepairsStopped:
+	case plan.RepairsStopped:
 		event.Type, event.Reason, event.Message = report.EventWarning, "RepairsStopped", ev.Action.Object.String()+": "+ev.Action.Reason
-	case reconcile.GlassBroken:
+	case plan.GlassBroken:
 		event.Binding, event.Type, event.Reason = ev.Glass.Binding, report.EventWarning, "GlassBroken"
 		event.Message = "changed outside of its windows on the word of " + ev.Glass.Person.By + ": " + ev.Glass.Reason
-	case reconcile.SyncFailed:
+	case plan.SyncFailed:
 		event.Type, event.Reason, event.Message = report.EventWarning, "SyncFailed", ev.Err.Error()
-	case reconcile.SyncDone:
+	case plan.SyncDone:
 		d.tellOfPlan(ev)
 		return
 	default:
@@ -122,7 +122,7 @@ func (d *Daemon) tellOf(ev reconcile.Event) {
 
 // tellOfPlan notes the findings of a plan that warn, drift that was repaired,
 // and what waits for a person.
-func (d *Daemon) tellOfPlan(ev reconcile.Event) {
+func (d *Daemon) tellOfPlan(ev plan.Event) {
 	names := map[string]string{}
 	for _, s := range ev.Statuses {
 		names[s.File] = s.Name
@@ -139,11 +139,11 @@ func (d *Daemon) tellOfPlan(ev reconcile.Event) {
 	for _, o := range ev.Result.Outcomes {
 		e := report.Event{Instance: ev.Instance, Binding: o.Action.Binding, Type: report.EventNormal, Revision: ev.Revision, Message: o.Action.Object.String() + ": " + o.Action.Reason}
 		switch {
-		case o.State == reconcile.Waiting:
+		case o.State == plan.Waiting:
 			e.Reason = "StepsDue"
 		case o.Action.Repairs():
 			e.Type, e.Reason = report.EventWarning, "DriftFound"
-		case o.State == reconcile.Deferred:
+		case o.State == plan.Deferred:
 			e.Reason = "Deferred"
 		default:
 			continue

@@ -1,9 +1,8 @@
 package daemon
 
 import (
+	"reconciler/internal/plan"
 	"sync"
-
-	"reconciler/internal/reconcile"
 )
 
 // rewriteGate is the check of a snapshot after a rewritten history: it is trusted
@@ -17,7 +16,7 @@ type rewriteGate struct {
 // begin starts the check of a rewritten snapshot; any other snapshot ends the
 // last check. A snapshot with a broken file is not checked: what it removes shows
 // when the file is whole.
-func (g *rewriteGate) begin(desired reconcile.Desired, instances []*instance) {
+func (g *rewriteGate) begin(desired plan.Desired, instances []*instance) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.revision, g.pending = "", map[string]bool{}
@@ -32,7 +31,7 @@ func (g *rewriteGate) begin(desired reconcile.Desired, instances []*instance) {
 
 // passed says that the sync just done was the last that the gate waited for. A
 // sync in which something did not answer does not show what would be removed.
-func (g *rewriteGate) passed(done reconcile.Event) bool {
+func (g *rewriteGate) passed(done plan.Event) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if done.Revision != g.revision || !g.pending[done.Instance] || done.Plan.Refused() || done.Result.Incomplete {

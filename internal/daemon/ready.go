@@ -10,7 +10,6 @@ import (
 
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
-	"reconciler/internal/reconcile"
 )
 
 // Ready is nil once every instance has been observed in full, and from then
@@ -33,7 +32,7 @@ func (d *Daemon) Ready() error {
 
 // event takes what a reconciler tells: into the log, the metrics, and to
 // whoever listens.
-func (r *runner) event(event reconcile.Event) {
+func (r *runner) event(event plan.Event) {
 	r.logEvent(event)
 	r.tellOf(event)
 	r.metrics.Count(event)
@@ -42,7 +41,7 @@ func (r *runner) event(event reconcile.Event) {
 			i.observe(event)
 		}
 	}
-	if event.Kind == reconcile.SyncDone && r.gate.passed(event) {
+	if event.Kind == plan.SyncDone && r.gate.passed(event) {
 		if err := r.engine.Trust(context.Background(), event.Revision); err != nil {
 			r.log.Error("revision not remembered", "err", err)
 		}
@@ -53,15 +52,15 @@ func (r *runner) event(event reconcile.Event) {
 }
 
 // observe notes what a sync could not see. Once all was seen, that holds.
-func (i *instance) observe(event reconcile.Event) {
+func (i *instance) observe(event plan.Event) {
 	missing := *i.missing.Load()
 	if missing == "" {
 		return
 	}
 	switch event.Kind {
-	case reconcile.SyncFailed:
+	case plan.SyncFailed:
 		missing = "its first sync failed; the log says why"
-	case reconcile.SyncDone:
+	case plan.SyncDone:
 		missing = i.unseen(*event.Plan)
 	default:
 		return
@@ -81,44 +80,44 @@ func (i *instance) unseen(p plan.Plan) string {
 	return "not observed in full yet: the registry did not answer for every binding"
 }
 
-func (d *Daemon) logEvent(ev reconcile.Event) {
+func (d *Daemon) logEvent(ev plan.Event) {
 	log := d.log.With("instance", ev.Instance)
 	switch ev.Kind {
-	case reconcile.PlanMade:
+	case plan.PlanMade:
 		log.Debug("plan made", "revision", ev.Revision, "digest", ev.Plan.Digest(), "changes", ev.Plan.HasChanges())
-	case reconcile.ActionStarted:
+	case plan.ActionStarted:
 		log.Debug("action started", "binding", ev.Action.Binding, "action", ev.Action.Kind, "object", ev.Action.Object)
-	case reconcile.ActionDone:
+	case plan.ActionDone:
 		log = log.With("binding", ev.Action.Binding, "action", ev.Action.Kind, "object", ev.Action.Object, "outcome", ev.Outcome.State)
 		if ev.Err != nil {
 			log.Error("action failed", "err", ev.Err)
 			return
 		}
 		log.Info("action done", "reason", ev.Action.Reason)
-	case reconcile.Recovered:
+	case plan.Recovered:
 		log.Warn("unfinished call answered by observing", "binding", ev.Intent.Binding, "action", ev.Intent.Action, "object", ev.Intent.Object)
-	case reconcile.RepairsStopped:
+	case plan.RepairsStopped:
 		log.Warn("repairs stopped, for they do not hold", "binding", ev.Action.Binding, "object", ev.Action.Object, "reason", ev.Action.Reason)
-	case reconcile.StepDue, reconcile.StepOverdue, reconcile.StepDone:
+	case plan.StepDue, plan.StepOverdue, plan.StepDone:
 		logStep(log, ev)
-	case reconcile.GlassBroken:
+	case plan.GlassBroken:
 		log.Warn("break-glass: a person lets the instance be changed outside of its windows", "binding", ev.Glass.Binding,
 			"by", ev.Glass.Person.By, "caller", ev.Glass.Person.Proven, "reason", ev.Glass.Reason, "revision", ev.Revision, "digest", ev.Digest)
-	case reconcile.SyncDone:
+	case plan.SyncDone:
 		log.Debug("sync done", "revision", ev.Revision, "duration", ev.Took)
-	case reconcile.SyncFailed:
+	case plan.SyncFailed:
 		log.Error("sync failed", "revision", ev.Revision, "err", ev.Err)
-	case reconcile.SyncStarted:
+	case plan.SyncStarted:
 	}
 }
 
 // logStep tells of a step that only a person can do.
-func logStep(log *slog.Logger, ev reconcile.Event) {
+func logStep(log *slog.Logger, ev plan.Event) {
 	log = log.With("binding", ev.Action.Binding, "action", ev.Action.Kind, "object", ev.Action.Object)
 	switch ev.Kind {
-	case reconcile.StepOverdue:
+	case plan.StepOverdue:
 		log.Warn("a person's step is overdue", "since", ev.Since.UTC(), "reason", ev.Action.Reason)
-	case reconcile.StepDone:
+	case plan.StepDone:
 		log.Info("a person's step is done", "since", ev.Since.UTC())
 	default:
 		log.Info("a step waits for a person", "reason", ev.Action.Reason)

@@ -22,7 +22,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/config"
-	"reconciler/internal/reconcile"
+	"reconciler/internal/plan"
 	"reconciler/internal/sandbox"
 )
 
@@ -203,7 +203,7 @@ func TestWhatIsKnownSurvivesAReload(t *testing.T) {
 		hangup()
 		p.taken(n + 1)
 		p.await("both instances are synced", func() bool {
-			return p.count(from, reconcile.SyncDone, prod) > 0 && p.count(from, reconcile.SyncDone, edge) > 0
+			return p.count(from, plan.SyncDone, prod) > 0 && p.count(from, plan.SyncDone, edge) > 0
 		})
 		now, parsedNow := known()
 		if diff := cmp.Diff(since, now); diff != "" {
@@ -345,7 +345,7 @@ func TestSecretsInFilesNeedNoReload(t *testing.T) {
 			}
 			put(t, path, []byte("wrong"))
 			p := w.start()
-			p.await("it does not work", func() bool { return p.count(0, reconcile.SyncDone, prod) > 1 })
+			p.await("it does not work", func() bool { return p.count(0, plan.SyncDone, prod) > 1 })
 			if p.condition("pay", binding.Ready).Status == binding.True {
 				t.Fatal("ready with a wrong secret")
 			}

@@ -14,7 +14,7 @@ import (
 // bound is how often a binding was bound with success.
 func (p *process) bound(name string) (times int) {
 	for _, e := range p.heard() {
-		if e.Kind == reconcile.ActionDone && e.Action.Kind == plan.Bind && e.Action.Binding == name && e.Outcome.State == reconcile.Done {
+		if e.Kind == plan.ActionDone && e.Action.Kind == plan.Bind && e.Action.Binding == name && e.Outcome.State == plan.Done {
 			times++
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/source/git/gittest"
 )
@@ -113,10 +114,10 @@ func TestDeletionsAreRefusedAcrossARestartUntilAllowed(t *testing.T) {
 }
 
 // lastResult is that of the last sync of an instance.
-func (p *process) lastResult(instance string) reconcile.Result {
-	var last reconcile.Result
+func (p *process) lastResult(instance string) plan.Result {
+	var last plan.Result
 	for _, e := range p.heard() {
-		if e.Kind == reconcile.SyncDone && e.Instance == instance {
+		if e.Kind == plan.SyncDone && e.Instance == instance {
 			last = *e.Result
 		}
 	}

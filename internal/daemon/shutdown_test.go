@@ -11,7 +11,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
-	"reconciler/internal/reconcile"
+	"reconciler/internal/plan"
 	"reconciler/internal/sandbox"
 )
 
@@ -128,11 +128,11 @@ func TestAStopWaitsForAnAnswerNoLongerThanTheGracePeriod(t *testing.T) {
 	p := w.start()
 	<-taken
 	p.end()
-	if got := p.count(0, reconcile.ActionDone, prod); got != 1 {
+	if got := p.count(0, plan.ActionDone, prod); got != 1 {
 		t.Errorf("%d outcomes, want the one of the call that was cut", got)
 	}
 	for _, e := range p.heard() {
-		if e.Kind == reconcile.ActionDone && !errors.Is(e.Err, context.Canceled) {
+		if e.Kind == plan.ActionDone && !errors.Is(e.Err, context.Canceled) {
 			t.Errorf("the call was not cut, it ended by itself: %v", e.Err)
 		}
 	}

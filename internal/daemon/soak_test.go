@@ -16,7 +16,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/config"
-	"reconciler/internal/reconcile"
+	"reconciler/internal/plan"
 	"reconciler/internal/server"
 	"reconciler/internal/state"
 )
@@ -302,8 +302,8 @@ func TestSoak(t *testing.T) {
 	s.p = s.process()
 	opts := s.options(s.p)
 	opts.Engine.LogTo, opts.Engine.Now, opts.After = io.Discard, clock.Now, clock.After
-	opts.Engine.Events = func(e reconcile.Event) {
-		if e.Kind == reconcile.SyncDone || e.Kind == reconcile.SyncFailed {
+	opts.Engine.Events = func(e plan.Event) {
+		if e.Kind == plan.SyncDone || e.Kind == plan.SyncFailed {
 			s.syncs.Add(1)
 		}
 	}

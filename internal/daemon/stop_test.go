@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"reconciler/internal/reconcile"
+	"reconciler/internal/plan"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/source"
 	"reconciler/internal/state"
@@ -35,7 +35,7 @@ func TestAStopLetsTheCallInFlightEndAndIsRepairedOnce(t *testing.T) {
 		return true
 	}})
 	p := w.start()
-	p.await("the call is about to be made", func() bool { return p.count(0, reconcile.ActionStarted, prod) > 0 })
+	p.await("the call is about to be made", func() bool { return p.count(0, plan.ActionStarted, prod) > 0 })
 	<-flying
 	p.stop()
 	close(land)
@@ -54,7 +54,7 @@ func TestAStopLetsTheCallInFlightEndAndIsRepairedOnce(t *testing.T) {
 	if intents, err := store.Intents(t.Context(), prod); err != nil || len(intents) != 0 {
 		t.Errorf("intents %+v, %v; want none", intents, err)
 	}
-	if events, err := store.Events(t.Context(), 0); err != nil || len(events) != 1 || events[0].Outcome != string(reconcile.Done) {
+	if events, err := store.Events(t.Context(), 0); err != nil || len(events) != 1 || events[0].Outcome != string(plan.Done) {
 		t.Errorf("history %+v, %v; want the one call, done", events, err)
 	}
 	if err := store.Close(); err != nil {
@@ -80,7 +80,7 @@ func TestAStateFileThatFailsStopsWritesAndNotTheDaemon(t *testing.T) {
 	}
 	before := len(w.writes(prod))
 	w.instance(prod).ConsoleUnbind("gitlab")
-	p.await("syncs fail and go on", func() bool { return p.count(0, reconcile.SyncFailed, prod) >= 1 })
+	p.await("syncs fail and go on", func() bool { return p.count(0, plan.SyncFailed, prod) >= 1 })
 	p.logged("source not read")
 	if after := w.writes(prod); len(after) != before {
 		t.Errorf("written without a memory of it: %v", after[before:])

@@ -9,6 +9,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 	"reconciler/internal/server"
@@ -196,7 +197,7 @@ func (d *Daemon) noteSuspension(ctx context.Context, action string, who server.C
 	})
 	if err := d.memory.Store.AppendEvent(context.WithoutCancel(ctx), binding.Event{
 		Person: who.Person(by), Time: d.now(), Instance: s.Instance, Binding: s.Binding, Action: action,
-		Outcome: string(reconcile.Done), Message: withReason("until "+until, why),
+		Outcome: string(plan.Done), Message: withReason("until "+until, why),
 	}); err != nil {
 		d.log.Error("history not written", "err", err)
 	}

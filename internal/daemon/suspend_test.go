@@ -8,7 +8,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
-	"reconciler/internal/reconcile"
+	"reconciler/internal/plan"
 )
 
 func (p *process) client() *client.Client {
@@ -204,8 +204,8 @@ func TestABindingCanBeSuspendedDuringTheFirstSync(t *testing.T) {
 	release, planned := make(chan struct{}), make(chan struct{})
 	first := sync.OnceFunc(func() { close(planned); <-release })
 	opts := w.options(p)
-	opts.Engine.Events = func(e reconcile.Event) {
-		if e.Kind == reconcile.SyncStarted && e.Instance == prod {
+	opts.Engine.Events = func(e plan.Event) {
+		if e.Kind == plan.SyncStarted && e.Instance == prod {
 			first()
 		}
 		p.event(e)

@@ -210,22 +210,22 @@ func (i *instance) synced(s reconcile.Synced, only string) report.SyncedInstance
 }
 
 // syncOutcome is what became of one binding in a sync.
-func syncOutcome(r reconcile.Result, name string) report.SyncOutcome {
+func syncOutcome(r plan.Result, name string) report.SyncOutcome {
 	var outcomes []report.SyncOutcome
 	for _, o := range r.Outcomes {
 		if o.Action.Binding != name {
 			continue
 		}
 		switch o.State {
-		case reconcile.Failed, reconcile.Skipped, reconcile.Held, reconcile.Stopped:
+		case plan.Failed, plan.Skipped, plan.Held, plan.Stopped:
 			outcomes = append(outcomes, report.SyncFailed)
-		case reconcile.Waiting:
+		case plan.Waiting:
 			outcomes = append(outcomes, report.SyncWaiting)
-		case reconcile.Deferred:
+		case plan.Deferred:
 			outcomes = append(outcomes, report.SyncDeferred)
-		case reconcile.Done:
+		case plan.Done:
 			outcomes = append(outcomes, report.SyncChanged)
-		case reconcile.Kept:
+		case plan.Kept:
 			switch {
 			case o.Action.Kind != plan.Forbidden:
 			case o.Action.Safety:

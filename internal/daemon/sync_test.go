@@ -106,7 +106,7 @@ func TestASyncThatMeansNothingIsNotBegun(t *testing.T) {
 		"a far-off name":          {client.SyncRequest{By: "Ada", Binding: "warehouse"}, "`reconciler sync` without a name looks for new ones"},
 		"on another instance":     {client.SyncRequest{By: "Ada", Binding: "pay", Instance: edge}, "no binding is called pay"},
 		"no name for the glass":   {client.SyncRequest{Reason: "outage", BreakGlass: true}, "it has to be said who asks"},
-		"no reason for the glass": {client.SyncRequest{By: "Ada", BreakGlass: true}, "it has to be said why"},
+		"no reason for the glass": {client.SyncRequest{By: "Ada", BreakGlass: true}, "a reason is required"},
 		"on no instance":          {client.SyncRequest{By: "Ada", Instance: "prod-hangzou"}, "no instance is called prod-hangzou; did you mean prod-hangzhou?"},
 		"break-glass":             {client.SyncRequest{By: "Ada", Reason: "outage", BreakGlass: true}, "no instance that is meant has windows"},
 	} {

@@ -19,7 +19,7 @@ import (
 
 	"reconciler/internal/config"
 	"reconciler/internal/metrics"
-	"reconciler/internal/reconcile"
+	"reconciler/internal/plan"
 	"reconciler/internal/secrets"
 )
 
@@ -399,7 +399,7 @@ func BenchmarkPushToPlan(b *testing.B) {
 		}
 		p.await("the plan", func() bool {
 			for _, e := range p.heard() {
-				if e.Kind == reconcile.SyncDone && e.Revision == revision {
+				if e.Kind == plan.SyncDone && e.Revision == revision {
 					return true
 				}
 			}

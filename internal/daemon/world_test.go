@@ -19,7 +19,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
 	"reconciler/internal/manifest"
-	"reconciler/internal/reconcile"
+	"reconciler/internal/plan"
 	"reconciler/internal/sandbox"
 )
 
@@ -208,7 +208,7 @@ type process struct {
 	ended  chan error
 
 	mu     sync.Mutex
-	events []reconcile.Event
+	events []plan.Event
 }
 
 // lines take a log; every line is news.
@@ -317,7 +317,7 @@ func (p *process) end() {
 	p.daemon.Close()
 }
 
-func (p *process) event(e reconcile.Event) {
+func (p *process) event(e plan.Event) {
 	p.mu.Lock()
 	p.events = append(p.events, e)
 	p.mu.Unlock()
@@ -331,7 +331,7 @@ func (p *process) logged(text string) {
 }
 
 // heard are the events so far.
-func (p *process) heard() []reconcile.Event {
+func (p *process) heard() []plan.Event {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.events)
@@ -363,10 +363,10 @@ func (p *process) syncs(instance string, n int) {
 	p.t.Helper()
 	from := len(p.heard())
 	// The first may have begun before.
-	p.await(fmt.Sprintf("%d syncs of %s", n, instance), func() bool { return p.count(from, reconcile.SyncDone, instance) > n })
+	p.await(fmt.Sprintf("%d syncs of %s", n, instance), func() bool { return p.count(from, plan.SyncDone, instance) > n })
 }
 
-func (p *process) count(from int, kind reconcile.EventKind, instance string) int {
+func (p *process) count(from int, kind plan.EventKind, instance string) int {
 	n := 0
 	for _, e := range p.heard()[from:] {
 		if e.Kind == kind && e.Instance == instance {
@@ -400,7 +400,7 @@ func (p *process) at(revision string) {
 	p.await("revision "+revision, func() bool {
 		reached := map[string]bool{}
 		for _, e := range p.heard() {
-			if e.Kind == reconcile.SyncDone && e.Revision == revision {
+			if e.Kind == plan.SyncDone && e.Revision == revision {
 				reached[e.Instance] = true
 			}
 		}

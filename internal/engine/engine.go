@@ -50,7 +50,7 @@ type Options struct {
 	Published *report.Snapshot
 	// Events takes the events of the reconcilers, one of an instance at a time;
 	// may be nil.
-	Events func(reconcile.Event)
+	Events func(plan.Event)
 	// Called takes the calls to the outside world; nil where nobody counts.
 	Called func(metrics.Call)
 	// Now is the clock; nil is time.Now.

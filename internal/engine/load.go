@@ -7,13 +7,13 @@ import (
 
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
-	"reconciler/internal/reconcile"
+	"reconciler/internal/plan"
 	"reconciler/internal/source"
 )
 
 // Loaded is one snapshot, read and checked.
 type Loaded struct {
-	Desired reconcile.Desired
+	Desired plan.Desired
 	// Findings are the source's and the files'.
 	Findings []finding.Finding
 }
@@ -75,7 +75,7 @@ func check(ctx context.Context, o Options, snapshot source.Snapshot, root string
 	}
 	slices.Sort(broken)
 	return Loaded{
-		Desired: reconcile.Desired{
+		Desired: plan.Desired{
 			Revision: snapshot.Revision, Declarations: result.Declarations, Broken: slices.Compact(broken),
 			Rewritten: snapshot.Rewritten, EmptySnapshot: len(result.Declarations) == 0 && len(broken) == 0,
 		},

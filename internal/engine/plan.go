@@ -39,7 +39,7 @@ type Planned struct {
 // PlanEach plans several snapshots, in their order, from one look at every
 // instance.
 func (e *Engine) PlanEach(ctx context.Context, loaded []Loaded, depth binding.Depth) ([]Planned, error) {
-	desireds := make([]reconcile.Desired, len(loaded))
+	desireds := make([]plan.Desired, len(loaded))
 	for n, l := range loaded {
 		desireds[n] = l.Desired
 	}
@@ -66,8 +66,8 @@ func (e *Engine) PlanEach(ctx context.Context, loaded []Loaded, depth binding.De
 
 // Apply carries out a plan that Plan made of loaded, one instance after the
 // other.
-func (e *Engine) Apply(ctx context.Context, loaded Loaded, planned plan.Plan) (reconcile.Result, error) {
-	var total reconcile.Result
+func (e *Engine) Apply(ctx context.Context, loaded Loaded, planned plan.Plan) (plan.Result, error) {
+	var total plan.Result
 	for _, i := range e.instances {
 		own := plan.Plan{Actions: slices.DeleteFunc(slices.Clone(planned.Actions), func(a plan.Action) bool { return a.Instance != i.Name })}
 		result := i.Apply(ctx, own, loaded.Desired)
@@ -83,7 +83,7 @@ func (e *Engine) Apply(ctx context.Context, loaded Loaded, planned plan.Plan) (r
 // BreakGlass lets what was loaded be applied outside of windows, on the word of
 // a person. It is refused without a name and a reason.
 func (e *Engine) BreakGlass(loaded *Loaded, who binding.Person, reason string) error {
-	glass := reconcile.BreakGlass{Person: who, Reason: reason}
+	glass := plan.BreakGlass{Person: who, Reason: reason}
 	if err := glass.Check(); err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
-	"reconciler/internal/reconcile"
 )
 
 // What is done about drift.
@@ -66,7 +65,7 @@ func (d *driftMetrics) begin(instance string) {
 		for _, kind := range binding.ObjectKinds() {
 			object := objectLabel(kind)
 			d.found.WithLabelValues(instance, string(platform), object)
-			for _, state := range []reconcile.OutcomeState{reconcile.Done, reconcile.Failed} {
+			for _, state := range []plan.OutcomeState{plan.Done, plan.Failed} {
 				d.repairs.WithLabelValues(instance, string(platform), object, string(state))
 			}
 		}

@@ -169,12 +169,12 @@ func (m *Metrics) Cover(instances []string) {
 }
 
 // Count takes an event of a reconciler.
-func (m *Metrics) Count(ev reconcile.Event) {
+func (m *Metrics) Count(ev plan.Event) {
 	m.sync.count(ev)
 	switch {
-	case ev.Kind == reconcile.ActionDone && ev.Action.Repairs():
+	case ev.Kind == plan.ActionDone && ev.Action.Repairs():
 		m.drift.repairs.WithLabelValues(ev.Instance, string(ev.Action.Platform), objectLabel(ev.Action.Object.Kind), string(ev.Outcome.State)).Inc()
-	case ev.Kind == reconcile.SyncDone:
+	case ev.Kind == plan.SyncDone:
 		m.drift.synced(ev.Instance, *ev.Plan, ev.Result.Incomplete)
 	}
 }

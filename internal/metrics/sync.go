@@ -6,7 +6,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"reconciler/internal/plan"
-	"reconciler/internal/reconcile"
 )
 
 // Results of a look at the source, and of a sync.
@@ -87,36 +86,36 @@ func (s syncMetrics) left(instance string, count map[plan.Kind]int) {
 }
 
 // count takes an event of a reconciler.
-func (s syncMetrics) count(ev reconcile.Event) {
+func (s syncMetrics) count(ev plan.Event) {
 	switch ev.Kind {
-	case reconcile.SyncStarted:
+	case plan.SyncStarted:
 		if ev.Waited > 0 {
 			s.queueWait.WithLabelValues(ev.Instance).Observe(ev.Waited.Seconds())
 		}
-	case reconcile.ActionDone:
+	case plan.ActionDone:
 		s.actions.WithLabelValues(ev.Instance, string(ev.Action.Kind), string(ev.Outcome.State)).Inc()
-	case reconcile.SyncDone:
+	case plan.SyncDone:
 		count := map[plan.Kind]int{}
 		for _, o := range ev.Result.Outcomes {
-			if o.State != reconcile.Done {
+			if o.State != plan.Done {
 				count[o.Action.Kind]++
 			}
 		}
 		s.left(ev.Instance, count)
 		result := ResultSuccess
-		if ev.Result.Incomplete || ev.Result.Count(reconcile.Failed, reconcile.Held, reconcile.Skipped, reconcile.Stopped) > 0 {
+		if ev.Result.Incomplete || ev.Result.Count(plan.Failed, plan.Held, plan.Skipped, plan.Stopped) > 0 {
 			result = ResultPartial
 		} else {
 			s.lastSuccess.WithLabelValues(ev.Instance).Set(seconds(ev.Time))
 		}
 		s.ended(ev, result)
-	case reconcile.SyncFailed:
+	case plan.SyncFailed:
 		s.ended(ev, ResultError)
 	default:
 	}
 }
 
-func (s syncMetrics) ended(ev reconcile.Event, result string) {
+func (s syncMetrics) ended(ev plan.Event, result string) {
 	s.syncs.WithLabelValues(ev.Instance, result).Inc()
 	s.duration.WithLabelValues(ev.Instance, result).Observe(ev.Took.Seconds())
 }

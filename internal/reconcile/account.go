@@ -61,7 +61,7 @@ func (x *run) rebind(ctx context.Context, a plan.Action) error {
 		return x.fallBack(ctx, a, refusalOf(a), err)
 	}
 	if err != nil {
-		return fmt.Errorf("%w until the next run: %w", ErrLost, err)
+		return fmt.Errorf("%w until the next run: %w", plan.ErrLost, err)
 	}
 	return nil
 }
@@ -123,7 +123,7 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 		return fmt.Errorf("%w: %w", err, cause)
 	}
 	if before.TokenVersion == 0 || x.sameAttempt(*before, a) {
-		return fmt.Errorf("%w: %w; no other version of the token, applied before, is known to fall back to", ErrLost, cause)
+		return fmt.Errorf("%w: %w; no other version of the token, applied before, is known to fall back to", plan.ErrLost, cause)
 	}
 	token, err := x.readApplied(ctx, *before)
 	if err == nil {
@@ -137,10 +137,10 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w; and version %d, applied before, could not be bound again (put a new token into the secret store): %w",
-			ErrLost, cause, before.TokenVersion, err)
+			plan.ErrLost, cause, before.TokenVersion, err)
 	}
 	return fmt.Errorf("%w: %s was refused, version %d is bound as %q: %w",
-		ErrFellBack, newToken(a), before.TokenVersion, before.Wanted().Username, cause)
+		plan.ErrFellBack, newToken(a), before.TokenVersion, before.Wanted().Username, cause)
 }
 
 func newToken(a plan.Action) string {
@@ -166,9 +166,9 @@ func (x *run) stillUnbound(ctx context.Context, a plan.Action) error {
 	state, asked := obs.Accounts[a.Platform]
 	switch u := firstUnknown(obs.Unknown, state.Unknown); {
 	case u != nil:
-		return fmt.Errorf("%w as far as is known, until the next run: %s", ErrLost, u.Message)
+		return fmt.Errorf("%w as far as is known, until the next run: %s", plan.ErrLost, u.Message)
 	case !asked:
-		return fmt.Errorf("%w as far as is known, until the next run", ErrLost)
+		return fmt.Errorf("%w as far as is known, until the next run", plan.ErrLost)
 	case state.Account != nil:
 		return fmt.Errorf("%s is bound to %q by now, by somebody else", a.Platform.Title(), state.Account.Username)
 	}

@@ -33,12 +33,12 @@ type run struct {
 	failed map[string]bool
 	// glasses let the run change the instance outside of its windows; unbound
 	// are the bindings whose account is bound when a window opens.
-	glasses []BreakGlass
+	glasses []plan.BreakGlass
 	unbound map[string]bool
 }
 
-func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired Desired) Result {
-	result := Result{Digest: p.Digest(), Outcomes: make([]Outcome, len(p.Actions))}
+func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired plan.Desired) plan.Result {
+	result := plan.Result{Digest: p.Digest(), Outcomes: make([]plan.Outcome, len(p.Actions))}
 	records, err := r.o.Store.Records(ctx, r.o.Instance.Name)
 	x := &run{
 		r: r, ledger: newLedger(r.o.Store, r.o.Now, records), plan: p, digest: result.Digest,
@@ -47,11 +47,11 @@ func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired Desired) Re
 	r.mu.Lock()
 	x.suspensions = r.seen.suspensions
 	r.mu.Unlock()
-	for _, d := range desired.of(r.o.Instance.Name) {
+	for _, d := range desired.Of(r.o.Instance.Name) {
 		x.digests[d.Name] = d.Spec.Digest()
 	}
 	if err == nil {
-		err = x.ledger.heed(ctx, desired.of(r.o.Instance.Name))
+		err = x.ledger.heed(ctx, desired.Of(r.o.Instance.Name))
 	}
 	if err == nil {
 		err = x.breakGlass(context.WithoutCancel(ctx), desired.BreakGlass)
@@ -66,7 +66,7 @@ func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired Desired) Re
 	x.late = late
 	inOrder(p.Actions, func(i int) {
 		if err != nil && p.Actions[i].Kind.Changes() {
-			result.Outcomes[i] = Outcome{p.Actions[i], Failed, fmt.Errorf("nothing was done: %w", err)}
+			result.Outcomes[i] = plan.Outcome{Action: p.Actions[i], State: plan.Failed, Err: fmt.Errorf("nothing was done: %w", err)}
 			return
 		}
 		result.Outcomes[i] = x.act(ctx, i)
@@ -81,68 +81,68 @@ func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired Desired) Re
 }
 
 // act decides whether an action may be done, does it, and tells.
-func (x *run) act(ctx context.Context, i int) (outcome Outcome) {
+func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	a := x.plan.Actions[i]
 	outcome.Action = a
 	defer func() {
 		if v := recover(); v != nil {
-			outcome.State, outcome.Err = Failed, fmt.Errorf("%s %s of %s: %w", a.Kind, a.Object, a.Binding, binding.FaultOf(v))
+			outcome.State, outcome.Err = plan.Failed, fmt.Errorf("%s %s of %s: %w", a.Kind, a.Object, a.Binding, binding.FaultOf(v))
 		}
 	}()
-	var glass *BreakGlass
+	var glass *plan.BreakGlass
 	if outcome.State, glass = x.hindrance(ctx, a); outcome.State != "" {
 		if a.Cause == plan.CauseFlapping {
 			x.noted(&outcome, x.contested(context.WithoutCancel(ctx), a))
 		}
 		return outcome
 	}
-	event := Event{Kind: ActionStarted, Revision: x.revision, Action: a, Index: x.number[i], Count: len(x.number)}
+	event := plan.Event{Kind: plan.ActionStarted, Revision: x.revision, Action: a, Index: x.number[i], Count: len(x.number)}
 	x.r.emit(event)
 	started := x.r.o.Now()
-	outcome.State, outcome.Err = Done, x.perform(ctx, a)
+	outcome.State, outcome.Err = plan.Done, x.perform(ctx, a)
 	switch {
 	case errors.Is(outcome.Err, errInterrupted):
-		outcome.State, outcome.Err = Stopped, nil
-		event.Kind, event.Outcome, event.Took = ActionDone, outcome, x.r.o.Now().Sub(started)
+		outcome.State, outcome.Err = plan.Stopped, nil
+		event.Kind, event.Outcome, event.Took = plan.ActionDone, outcome, x.r.o.Now().Sub(started)
 		x.r.emit(event)
 		return outcome
 	case outcome.Err != nil:
-		outcome.State = Failed
+		outcome.State = plan.Failed
 		x.mu.Lock()
 		x.failed[a.Binding] = true
 		x.mu.Unlock()
 	}
-	if a.Repairs() && outcome.State == Done {
+	if a.Repairs() && outcome.State == plan.Done {
 		x.noted(&outcome, x.repaired(context.WithoutCancel(ctx), a))
 	}
 	x.history(context.WithoutCancel(ctx), &outcome, glass)
-	event.Kind, event.Outcome, event.Err, event.Took = ActionDone, outcome, outcome.Err, x.r.o.Now().Sub(started)
+	event.Kind, event.Outcome, event.Err, event.Took = plan.ActionDone, outcome, outcome.Err, x.r.o.Now().Sub(started)
 	x.r.emit(event)
 	return outcome
 }
 
 // hindrance is why an action is not begun; empty if it is. The glass, if not nil,
 // is what lets it through outside of a window.
-func (x *run) hindrance(ctx context.Context, a plan.Action) (OutcomeState, *BreakGlass) {
+func (x *run) hindrance(ctx context.Context, a plan.Action) (plan.OutcomeState, *plan.BreakGlass) {
 	x.mu.Lock()
 	failed := x.failed[a.Binding]
 	x.mu.Unlock()
 	switch {
 	case !a.Kind.Changes():
-		return Kept, nil
+		return plan.Kept, nil
 	case a.Kind.ByPerson():
-		return Waiting, nil
+		return plan.Waiting, nil
 	case ctx.Err() != nil:
-		return Stopped, nil
+		return plan.Stopped, nil
 	case failed:
-		return Skipped, nil
+		return plan.Skipped, nil
 	}
 	waits, glass := x.outside(a)
 	switch {
 	case waits:
-		return Deferred, nil
+		return plan.Deferred, nil
 	case x.r.backoff.held(a.Binding, attemptOf(a), x.r.o.Now()):
-		return Held, nil
+		return plan.Held, nil
 	}
 	return "", glass
 }
@@ -190,7 +190,7 @@ func (x *run) perform(ctx context.Context, a plan.Action) (err error) {
 // history appends to the history. What was done counts, also where that cannot
 // be written: the outcome then carries the error without having failed before.
 // The glass, if not nil, is what let the action through.
-func (x *run) history(ctx context.Context, outcome *Outcome, glass *BreakGlass) {
+func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.BreakGlass) {
 	a := outcome.Action
 	event := binding.Event{
 		Time: x.r.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
@@ -208,9 +208,9 @@ func (x *run) history(ctx context.Context, outcome *Outcome, glass *BreakGlass) 
 }
 
 // noted adds to an outcome that what became of it could not be remembered.
-func (x *run) noted(outcome *Outcome, err error) {
+func (x *run) noted(outcome *plan.Outcome, err error) {
 	if err != nil {
-		outcome.State, outcome.Err = Failed, errors.Join(outcome.Err, err)
+		outcome.State, outcome.Err = plan.Failed, errors.Join(outcome.Err, err)
 	}
 }
 
@@ -307,29 +307,29 @@ func (x *run) within(ctx context.Context, call func(context.Context) error) erro
 // has to be looked at again because something did not answer. While something
 // does not, nothing counts as a success: less may have been tried than is due,
 // which remember says.
-func (r *Reconciler) remember(p plan.Plan, desired Desired, result Result) (blind bool) {
+func (r *Reconciler) remember(p plan.Plan, desired plan.Desired, result plan.Result) (blind bool) {
 	now, names, declared := r.o.Now(), map[string]bool{}, map[string]bool{}
-	for _, d := range desired.of(r.o.Instance.Name) {
+	for _, d := range desired.Of(r.o.Instance.Name) {
 		declared[d.Name] = true
 	}
 	r.mu.Lock()
 	blind = incomplete(r.seen.obs)
-	r.seen.stale = r.seen.stale || result.Count(Done, Failed) > 0
+	r.seen.stale = r.seen.stale || result.Count(plan.Done, plan.Failed) > 0
 	r.mu.Unlock()
 	for _, a := range p.Actions {
 		names[a.Binding] = true
 	}
 	for name := range names {
-		own := Result{Outcomes: result.of(name)}
+		own := plan.Result{Outcomes: result.Of(name)}
 		if !declared[name] && len(desired.Broken) > 0 {
 			continue // To be kept because its file is broken is no success.
 		}
-		if !blind && own.Count(Failed, Held, Skipped, Stopped, Deferred) == 0 {
+		if !blind && own.Count(plan.Failed, plan.Held, plan.Skipped, plan.Stopped, plan.Deferred) == 0 {
 			r.backoff.succeeded(name)
 		}
 	}
 	for _, o := range result.Outcomes {
-		if o.State == Failed {
+		if o.State == plan.Failed {
 			r.backoff.failed(o.Action.Binding, attemptOf(o.Action), now, retryAfter(o.Err))
 		}
 	}

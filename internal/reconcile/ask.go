@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"reconciler/internal/plan"
 	"time"
 )
 
@@ -21,7 +22,7 @@ type Ask struct {
 	Binding string
 	// BreakGlass, if not nil, lets the sync that answers change the instance
 	// outside of its windows. It has been checked.
-	BreakGlass *BreakGlass
+	BreakGlass *plan.BreakGlass
 	// Done, if not nil, is told once of the sync that answers: one that began
 	// after the ask. It must not block.
 	Done func(Synced)
@@ -30,7 +31,7 @@ type Ask struct {
 // Synced is how a sync ended that somebody asked for.
 type Synced struct {
 	Revision string
-	Result   Result
+	Result   plan.Result
 	// Err says why nothing was applied; ErrNoSnapshot before the first
 	// snapshot.
 	Err error
@@ -48,7 +49,7 @@ func (l *Loop) Ask(asked ...Ask) { l.want(nil, asked) }
 
 // want keeps what is asked for, and what is desired if not nil, in one step: a
 // sync that answers an ask is one to the snapshot that came with it.
-func (l *Loop) want(d *Desired, asked []Ask) {
+func (l *Loop) want(d *plan.Desired, asked []Ask) {
 	l.mu.Lock()
 	if d != nil {
 		if l.desired != nil && l.desired.Rewritten && l.refused {
@@ -78,7 +79,7 @@ func (l *Loop) SyncNow() { l.Ask(Ask{}) }
 
 // take gives what is to be reached, the asks that the next sync answers, and
 // how long the oldest of them, or the snapshot, has waited for it.
-func (l *Loop) take() (*Desired, []Ask, time.Duration) {
+func (l *Loop) take() (*plan.Desired, []Ask, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	asked := l.asked
@@ -88,7 +89,7 @@ func (l *Loop) take() (*Desired, []Ask, time.Duration) {
 
 // heed does what asks are for, before the sync that answers them, and gives what
 // that is to reach.
-func (r *Reconciler) heed(ctx context.Context, asked []Ask, d Desired) Desired {
+func (r *Reconciler) heed(ctx context.Context, asked []Ask, d plan.Desired) plan.Desired {
 	if len(asked) > 0 {
 		// What failed before a restart is known first, or it would be held back
 		// from who asks.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 )
 
@@ -23,8 +24,8 @@ func TestWhoAsksIsToldOfASyncThatBeganAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		release, plans := make(chan struct{}), 0
-		l, syncs := loop(t, w, func(e reconcile.Event) {
-			if e.Kind != reconcile.PlanMade {
+		l, syncs := loop(t, w, func(e plan.Event) {
+			if e.Kind != plan.PlanMade {
 				return
 			}
 			if plans++; plans == 1 {
@@ -60,7 +61,7 @@ func TestAnAskForOneBindingLeavesTheOthersPauses(t *testing.T) {
 		if c, g := w.count("bind codeup"), w.count("bind gitlab"); c != 2 || g != 1 {
 			t.Errorf("codeup was tried %d times, want 2; gitlab %d, want 1", c, g)
 		}
-		if len(*told) != 1 || (*told)[0].Result.Count(reconcile.Failed) != 1 || (*told)[0].Result.Count(reconcile.Held) == 0 {
+		if len(*told) != 1 || (*told)[0].Result.Count(plan.Failed) != 1 || (*told)[0].Result.Count(plan.Held) == 0 {
 			t.Errorf("told %+v, want one failed and the others held", *told)
 		}
 		ask(l, "")

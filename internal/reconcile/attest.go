@@ -107,9 +107,9 @@ func (s sight) awaiting(name string) ([]plan.Action, error) {
 
 // answered ends the waits of a binding: were its steps due again before the
 // next look, they would wait from then on and not since the old ones.
-func (r *Reconciler) answered(ctx context.Context, name string, desired Desired) error {
+func (r *Reconciler) answered(ctx context.Context, name string, desired plan.Desired) error {
 	digest := ""
-	for _, d := range desired.of(r.o.Instance.Name) {
+	for _, d := range desired.Of(r.o.Instance.Name) {
 		if d.Name == name {
 			digest = d.Spec.Digest()
 		}
@@ -166,7 +166,7 @@ func (t *testimony) write(ctx context.Context, confirmed []plan.Action) error {
 		t.said = append(t.said, what)
 		if err := t.ledger.store.AppendEvent(ctx, binding.Event{
 			Person: t.who, Time: t.ledger.now(), Instance: a.Instance, Binding: a.Binding, Action: historyAttest, Object: a.Object,
-			Outcome: string(Done), Message: "confirmed by " + t.who.By + ": " + what, Revision: t.revision, Digest: t.digest,
+			Outcome: string(plan.Done), Message: "confirmed by " + t.who.By + ": " + what, Revision: t.revision, Digest: t.digest,
 		}); err != nil {
 			return fmt.Errorf("it is written down, but not in the history: %w", err)
 		}

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 )
 
 // refusing is a world whose registry refuses to bind GitLab, and a reconciler
 // that has tried it three times.
-func refusing(t *testing.T) (*world, *reconcile.Reconciler, reconcile.Desired) {
+func refusing(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
 	t.Helper()
 	w := newWorld()
 	w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Refused, Op: "registry: bind"}})
@@ -43,62 +44,62 @@ func (w *world) restarted() *reconcile.Reconciler {
 // has a failure tried again.
 func TestOnlySomethingElseToTryOrAPersonEndsThePause(t *testing.T) {
 	for name, tt := range map[string]struct {
-		do    func(t *testing.T, w *world, r *reconcile.Reconciler, d *reconcile.Desired) *reconcile.Reconciler
+		do    func(t *testing.T, w *world, r *reconcile.Reconciler, d *plan.Desired) *reconcile.Reconciler
 		tried bool
 	}{
-		"looks for drift": {func(t *testing.T, _ *world, r *reconcile.Reconciler, d *reconcile.Desired) *reconcile.Reconciler {
+		"looks for drift": {func(t *testing.T, _ *world, r *reconcile.Reconciler, d *plan.Desired) *reconcile.Reconciler {
 			for range 5 {
 				sync1(t, r, *d)
 			}
 			return r
 		}, false},
-		"a push that changes nothing of it": {func(_ *testing.T, _ *world, r *reconcile.Reconciler, d *reconcile.Desired) *reconcile.Reconciler {
+		"a push that changes nothing of it": {func(_ *testing.T, _ *world, r *reconcile.Reconciler, d *plan.Desired) *reconcile.Reconciler {
 			d.Revision, d.Declarations[0].Revision = "r2", "r2"
 			return r
 		}, false},
-		"another binding's declaration": {func(_ *testing.T, _ *world, r *reconcile.Reconciler, d *reconcile.Desired) *reconcile.Reconciler {
+		"another binding's declaration": {func(_ *testing.T, _ *world, r *reconcile.Reconciler, d *plan.Desired) *reconcile.Reconciler {
 			d.Declarations[1].Spec.DeletionPolicy = binding.Retain
 			return r
 		}, false},
-		"another binding's token": {func(_ *testing.T, w *world, r *reconcile.Reconciler, _ *reconcile.Desired) *reconcile.Reconciler {
+		"another binding's token": {func(_ *testing.T, w *world, r *reconcile.Reconciler, _ *plan.Desired) *reconcile.Reconciler {
 			w.tokens["acr/codeup"] = append(w.tokens["acr/codeup"], "canary-codeup-2")
 			return r
 		}, false},
-		"another binding's drift": {func(_ *testing.T, w *world, r *reconcile.Reconciler, _ *reconcile.Desired) *reconcile.Reconciler {
+		"another binding's drift": {func(_ *testing.T, w *world, r *reconcile.Reconciler, _ *plan.Desired) *reconcile.Reconciler {
 			w.consoleUnbinds(binding.Codeup)
 			return r
 		}, false},
-		"a person who means another binding": {func(t *testing.T, _ *world, r *reconcile.Reconciler, _ *reconcile.Desired) *reconcile.Reconciler {
+		"a person who means another binding": {func(t *testing.T, _ *world, r *reconcile.Reconciler, _ *plan.Desired) *reconcile.Reconciler {
 			if _, err := r.Calm(t.Context(), "pay-codeup", ada()); err != nil {
 				t.Fatal(err)
 			}
 			return r
 		}, false},
-		"its file breaks and is mended": {func(t *testing.T, _ *world, r *reconcile.Reconciler, d *reconcile.Desired) *reconcile.Reconciler {
-			sync1(t, r, reconcile.Desired{Revision: "r2", Declarations: d.Declarations[1:], Broken: []string{"pay.yaml"}})
+		"its file breaks and is mended": {func(t *testing.T, _ *world, r *reconcile.Reconciler, d *plan.Desired) *reconcile.Reconciler {
+			sync1(t, r, plan.Desired{Revision: "r2", Declarations: d.Declarations[1:], Broken: []string{"pay.yaml"}})
 			return r
 		}, false},
-		"a restart": {func(_ *testing.T, w *world, _ *reconcile.Reconciler, _ *reconcile.Desired) *reconcile.Reconciler {
+		"a restart": {func(_ *testing.T, w *world, _ *reconcile.Reconciler, _ *plan.Desired) *reconcile.Reconciler {
 			return w.restarted()
 		}, false},
-		"a person's own run": {func(_ *testing.T, w *world, _ *reconcile.Reconciler, _ *reconcile.Desired) *reconcile.Reconciler {
+		"a person's own run": {func(_ *testing.T, w *world, _ *reconcile.Reconciler, _ *plan.Desired) *reconcile.Reconciler {
 			return reconcile.New(w.options())
 		}, true},
-		"another declaration": {func(_ *testing.T, _ *world, r *reconcile.Reconciler, d *reconcile.Desired) *reconcile.Reconciler {
+		"another declaration": {func(_ *testing.T, _ *world, r *reconcile.Reconciler, d *plan.Desired) *reconcile.Reconciler {
 			d.Declarations[0].Spec.Username = "other-bot"
 			return r
 		}, true},
-		"another version of its token": {func(_ *testing.T, w *world, r *reconcile.Reconciler, _ *reconcile.Desired) *reconcile.Reconciler {
+		"another version of its token": {func(_ *testing.T, w *world, r *reconcile.Reconciler, _ *plan.Desired) *reconcile.Reconciler {
 			w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
 			return r
 		}, true},
-		"a person": {func(t *testing.T, _ *world, r *reconcile.Reconciler, _ *reconcile.Desired) *reconcile.Reconciler {
+		"a person": {func(t *testing.T, _ *world, r *reconcile.Reconciler, _ *plan.Desired) *reconcile.Reconciler {
 			if _, err := r.Calm(t.Context(), "pay-gitlab", ada()); err != nil {
 				t.Fatal(err)
 			}
 			return r
 		}, true},
-		"a person, before a restart": {func(t *testing.T, w *world, r *reconcile.Reconciler, _ *reconcile.Desired) *reconcile.Reconciler {
+		"a person, before a restart": {func(t *testing.T, w *world, r *reconcile.Reconciler, _ *plan.Desired) *reconcile.Reconciler {
 			if _, err := r.Calm(t.Context(), "pay-gitlab", ada()); err != nil {
 				t.Fatal(err)
 			}
@@ -147,8 +148,8 @@ func TestWhatIsDueWhileASyncIsUnderWayIsTriedAfterIt(t *testing.T) {
 		w := newWorld()
 		w.failOn("bind codeup", fault{before: &binding.Failure{Kind: binding.Refused}})
 		slow := false
-		l, _ := loop(t, w, func(e reconcile.Event) {
-			if e.Kind == reconcile.SyncDone && slow {
+		l, _ := loop(t, w, func(e plan.Event) {
+			if e.Kind == plan.SyncDone && slow {
 				slow = false
 				time.Sleep(2 * time.Second)
 			}
@@ -177,7 +178,7 @@ func TestAPersonsFirstWishAfterARestartIsHeard(t *testing.T) {
 			again, _ := loop(t, w, nil)
 			told := make(chan reconcile.Synced, 1)
 			again.Submit(desire(gitlab()), reconcile.Ask{Binding: name, Done: func(s reconcile.Synced) { told <- s }})
-			if s := <-told; s.Result.Count(reconcile.Held) > 0 || w.count("bind gitlab") != 2 {
+			if s := <-told; s.Result.Count(plan.Held) > 0 || w.count("bind gitlab") != 2 {
 				t.Errorf("asked for %q: tried %d times, outcomes %v", name, w.count("bind gitlab"), states(s.Result))
 			}
 		})

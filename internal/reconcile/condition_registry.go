@@ -22,9 +22,9 @@ func (v view) bound() binding.Condition {
 	switch {
 	case unknown != nil && v.unseen(o):
 		return is(binding.Unclear, unknown.Reason, unknown.Message)
-	case unknown != nil && unknown.Reason == binding.NotCapable && o.State == Kept && o.Action.Kind == plan.Noop:
+	case unknown != nil && unknown.Reason == binding.NotCapable && o.State == plan.Kept && o.Action.Kind == plan.Noop:
 		return is(binding.True, ReasonConfirmed, o.Action.Reason)
-	case unknown != nil && o.State == Waiting:
+	case unknown != nil && o.State == plan.Waiting:
 		reason, message := v.awaits(o)
 		return is(binding.False, reason, message)
 	case unknown != nil:
@@ -35,7 +35,7 @@ func (v view) bound() binding.Condition {
 		return is(binding.False, ReasonFailed, o.Err.Error())
 	case state.Account == nil:
 		return is(binding.False, ReasonNotBound, v.declared.Spec.Platform.Title()+" is not bound"+because(o))
-	case planned && o.State == Kept && o.Action.Settled():
+	case planned && o.State == plan.Kept && o.Action.Settled():
 		return is(binding.True, ReasonAsDeclared, "bound as declared")
 	case !binding.SameAccount(v.declared.Spec.Account(), *state.Account):
 		return is(binding.False, ReasonOtherAccount, fmt.Sprintf("%s is bound to %q%s",
@@ -46,30 +46,30 @@ func (v view) bound() binding.Condition {
 
 // unseen says that a binding is only looked at and this cannot be: no person
 // confirmed it to us either.
-func (v view) unseen(o Outcome) bool {
+func (v view) unseen(o plan.Outcome) bool {
 	return v.declared.Spec.Observed() && !o.Action.Settled()
 }
 
 // boundByOutcome is the condition that follows from what was done to the
 // account; settled is false where the observation decides.
-func boundByOutcome(o Outcome, planned bool) (c binding.Condition, settled bool) {
+func boundByOutcome(o plan.Outcome, planned bool) (c binding.Condition, settled bool) {
 	is := func(s binding.ConditionStatus, reason, message string) (binding.Condition, bool) {
 		return condition(binding.Bound, s, reason, message), true
 	}
 	switch {
-	case planned && o.State == Done && o.Action.Kind == plan.Unbind:
+	case planned && o.State == plan.Done && o.Action.Kind == plan.Unbind:
 		return is(binding.False, ReasonNotBound, "it was unbound")
-	case planned && o.State == Done:
+	case planned && o.State == plan.Done:
 		return is(binding.True, ReasonAsDeclared, "bound as declared")
-	case errors.Is(o.Err, ErrFellBack):
+	case errors.Is(o.Err, plan.ErrFellBack):
 		return is(binding.True, ReasonPreviousToken, o.Err.Error())
-	case errors.Is(o.Err, ErrLost):
+	case errors.Is(o.Err, plan.ErrLost):
 		return is(binding.False, ReasonBindingLost, o.Err.Error())
 	}
 	return binding.Condition{}, false
 }
 
-func because(o Outcome) string {
+func because(o plan.Outcome) string {
 	if o.Action.Reason == "" {
 		return ""
 	}
@@ -141,7 +141,7 @@ func (v view) linked(repository binding.Repository) verdict {
 // or from its being unknown; settled is false where the observation decides.
 func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of verdict, settled bool) {
 	o, planned := v.on(object)
-	if planned && o.State == Done {
+	if planned && o.State == plan.Done {
 		return verdict{status: binding.True}, true
 	}
 	if planned {

@@ -18,9 +18,9 @@ type view struct {
 	obs      binding.Observation
 	// suspensions are the instance's.
 	suspensions []binding.Suspension
-	outcomes    []Outcome
+	outcomes    []plan.Outcome
 	// byObject finds outcomes by their action's object.
-	byObject map[binding.Object]Outcome
+	byObject map[binding.Object]plan.Outcome
 	// warnDays is the longest of the policy's expiry warnings.
 	warnDays int
 	// waiting are the steps that wait for a person.
@@ -138,39 +138,39 @@ func (v view) ready(rest []binding.Condition) binding.Condition {
 }
 
 // shortfall says why an outcome leaves something to be done; empty if nothing.
-func (v view) shortfall(o Outcome) (reason, message string) {
+func (v view) shortfall(o plan.Outcome) (reason, message string) {
 	switch o.State {
-	case Failed:
-		if errors.Is(o.Err, ErrFellBack) {
+	case plan.Failed:
+		if errors.Is(o.Err, plan.ErrFellBack) {
 			return ReasonPreviousToken, o.Err.Error()
 		}
 		return ReasonFailed, o.Err.Error()
-	case Held:
+	case plan.Held:
 		return ReasonRetrying, fmt.Sprintf("%s %s failed %d times and is tried again at %s",
 			o.Action.Kind, o.Action.Object, v.tried, v.retryAt.UTC().Format(time.RFC3339))
-	case Skipped, Stopped:
+	case plan.Skipped, plan.Stopped:
 		return ReasonFailed, fmt.Sprintf("%s %s was not begun", o.Action.Kind, o.Action.Object)
-	case Waiting:
+	case plan.Waiting:
 		return v.awaits(o)
-	case Deferred:
+	case plan.Deferred:
 		return ReasonOutsideWindow, v.untilWindow(o.Action)
-	case Kept:
+	case plan.Kept:
 		if o.Action.Kind == plan.Forbidden {
 			return ReasonForbidden, o.Action.Reason
 		}
-	case Done:
+	case plan.Done:
 	}
 	return "", ""
 }
 
 // on gives the outcome on one object, if there is one.
-func (v view) on(object binding.Object) (Outcome, bool) {
+func (v view) on(object binding.Object) (plan.Outcome, bool) {
 	o, ok := v.byObject[object]
 	return o, ok
 }
 
 // awaits says since when a step waits for a person, and whether it is overdue.
-func (v view) awaits(o Outcome) (reason, message string) {
+func (v view) awaits(o plan.Outcome) (reason, message string) {
 	for _, w := range v.waiting {
 		if w.Object != o.Action.Object || w.Action != string(o.Action.Kind) {
 			continue

@@ -11,6 +11,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/observe"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 )
 
@@ -174,7 +175,7 @@ func TestABrokenFileKeepsTheStatusAndSaysSo(t *testing.T) {
 			if restart {
 				r = reconcile.New(w.options())
 			}
-			sync1(t, r, reconcile.Desired{Declarations: []binding.Declaration{codeup()}, Broken: []string{"pay.yaml"}})
+			sync1(t, r, plan.Desired{Declarations: []binding.Declaration{codeup()}, Broken: []string{"pay.yaml"}})
 			got := conditionOf(t, r, "pay-gitlab", binding.Declared)
 			if got.Status != binding.False || got.Reason != reconcile.ReasonFileBroken {
 				t.Errorf("Declared: %+v", got)

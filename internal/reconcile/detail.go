@@ -32,7 +32,7 @@ func (r *Reconciler) Detail(name string) (d Detail, ok bool) {
 	}
 	d.Status.Conditions, d.Status.Steps, d.Status.Waiting = slices.Clone(d.Status.Conditions), slices.Clone(d.Status.Steps), slices.Clone(d.Status.Waiting)
 	d.Token = r.seen.obs.Tokens[name]
-	for _, declared := range r.seen.desired.of(r.o.Instance.Name) {
+	for _, declared := range r.seen.desired.Of(r.o.Instance.Name) {
 		if declared.Name == name {
 			d.Declaration = &declared
 		}

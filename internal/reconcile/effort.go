@@ -96,7 +96,7 @@ func (x *run) contested(ctx context.Context, a plan.Action) error {
 	if err != nil || !first {
 		return err
 	}
-	x.r.emit(Event{Kind: RepairsStopped, Revision: x.revision, Action: a})
+	x.r.emit(plan.Event{Kind: plan.RepairsStopped, Revision: x.revision, Action: a})
 	return x.r.o.Store.AppendEvent(ctx, binding.Event{
 		Time: now, Instance: a.Instance, Binding: a.Binding, Action: historyRepair, Object: a.Object,
 		Outcome: outcomeStopped, Message: messageContests + a.Reason, Revision: x.revision, Digest: x.digest,
@@ -191,7 +191,7 @@ func (x *run) keepFailures(ctx context.Context) {
 // forgetEfforts drops what is remembered of bindings that no plan speaks of
 // any more. While a file is broken it may declare them, and a snapshot that
 // removes nothing forgets nothing.
-func (r *Reconciler) forgetEfforts(ctx context.Context, desired Desired, p plan.Plan) {
+func (r *Reconciler) forgetEfforts(ctx context.Context, desired plan.Desired, p plan.Plan) {
 	if len(desired.Broken) > 0 || desired.EmptySnapshot || desired.Rewritten {
 		return
 	}

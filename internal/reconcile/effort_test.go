@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 )
 
@@ -21,7 +22,7 @@ func (w *world) passes(d time.Duration) {
 
 // fightOn is a rival who unbinds the account after every repair, and a
 // reconciler that looks every ten minutes.
-func (w *world) fightOn(t *testing.T, r *reconcile.Reconciler, d reconcile.Desired, rounds int) {
+func (w *world) fightOn(t *testing.T, r *reconcile.Reconciler, d plan.Desired, rounds int) {
 	t.Helper()
 	for range rounds {
 		w.consoleUnbinds(binding.GitLab)
@@ -34,8 +35,8 @@ func TestAFightEndsAndAPersonIsAsked(t *testing.T) {
 	w := newWorld()
 	var stopped []string
 	o := w.options()
-	o.Events = func(e reconcile.Event) {
-		if e.Kind == reconcile.RepairsStopped {
+	o.Events = func(e plan.Event) {
+		if e.Kind == plan.RepairsStopped {
 			stopped = append(stopped, e.Action.Binding+" "+e.Action.Object.String())
 		}
 	}
@@ -119,7 +120,7 @@ func TestSlowDriftIsNoFight(t *testing.T) {
 }
 
 func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
-	fought := func(t *testing.T) (*world, *reconcile.Reconciler, reconcile.Desired) {
+	fought := func(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
 		t.Helper()
 		w := newWorld()
 		r := reconcile.New(w.options())
@@ -209,7 +210,7 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 	})
 	t.Run("nor does a broken file in between", func(t *testing.T) {
 		w, r, d := fought(t)
-		sync1(t, r, reconcile.Desired{Revision: "r2", Declarations: d.Declarations[1:], Broken: []string{"pay.yaml"}})
+		sync1(t, r, plan.Desired{Revision: "r2", Declarations: d.Declarations[1:], Broken: []string{"pay.yaml"}})
 		sync1(t, r, d)
 		if w.bound(binding.GitLab) != "" {
 			t.Error("a broken file ended the contest")

@@ -12,7 +12,7 @@ import (
 // certainly not bound, and have nothing left to undo, so that memory does not
 // grow with every name that there ever was, and so that what somebody binds
 // later is not taken for ours. What cannot be written now is dropped later.
-func (x *run) forgetGone(ctx context.Context, desired Desired) {
+func (x *run) forgetGone(ctx context.Context, desired plan.Desired) {
 	x.r.mu.Lock()
 	obs := x.r.seen.obs
 	x.r.mu.Unlock()
@@ -38,8 +38,8 @@ func (x *run) forgetGone(ctx context.Context, desired Desired) {
 // succeeded says that a declaration of another name has the platform since, by
 // another account than the record's: there is at most one, so that of the
 // record is gone.
-func (x *run) succeeded(record binding.Record, account *binding.Account, desired Desired) bool {
-	return slices.ContainsFunc(desired.of(record.Instance), func(d binding.Declaration) bool {
+func (x *run) succeeded(record binding.Record, account *binding.Account, desired plan.Desired) bool {
+	return slices.ContainsFunc(desired.Of(record.Instance), func(d binding.Declaration) bool {
 		now := x.ledger.record(d.Name, d.Spec.Platform)
 		return d.Spec.Platform == record.Platform && d.Name != record.Binding && now != nil && now.Managed &&
 			isAnother(record, binding.Account{ID: now.AccountID}) && (account == nil || isKnown(*now, *account))
@@ -48,8 +48,8 @@ func (x *run) succeeded(record binding.Record, account *binding.Account, desired
 
 // concerned says that the record's platform is declared, or that the plan has
 // something to say of its binding.
-func (x *run) concerned(record binding.Record, desired Desired) bool {
-	for _, d := range desired.of(record.Instance) {
+func (x *run) concerned(record binding.Record, desired plan.Desired) bool {
+	for _, d := range desired.Of(record.Instance) {
 		if d.Spec.Platform == record.Platform {
 			return true
 		}

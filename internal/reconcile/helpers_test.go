@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 )
 
@@ -132,11 +133,11 @@ func codeup() binding.Declaration {
 	}}
 }
 
-func desire(ds ...binding.Declaration) reconcile.Desired {
-	return reconcile.Desired{Revision: "r1", Declarations: ds}
+func desire(ds ...binding.Declaration) plan.Desired {
+	return plan.Desired{Revision: "r1", Declarations: ds}
 }
 
-func sync1(t *testing.T, r *reconcile.Reconciler, d reconcile.Desired) reconcile.Result {
+func sync1(t *testing.T, r *reconcile.Reconciler, d plan.Desired) plan.Result {
 	t.Helper()
 	result, err := r.Sync(t.Context(), d, binding.DepthPreflight)
 	if err != nil {
@@ -146,7 +147,7 @@ func sync1(t *testing.T, r *reconcile.Reconciler, d reconcile.Desired) reconcile
 }
 
 // synced syncs and demands that everything was done.
-func synced(t *testing.T, r *reconcile.Reconciler, d reconcile.Desired) {
+func synced(t *testing.T, r *reconcile.Reconciler, d plan.Desired) {
 	t.Helper()
 	if err := sync1(t, r, d).Err(); err != nil {
 		t.Fatalf("apply: %v", err)
@@ -154,7 +155,7 @@ func synced(t *testing.T, r *reconcile.Reconciler, d reconcile.Desired) {
 }
 
 // settled demands that nothing is left to be done and nothing open.
-func (w *world) settled(t *testing.T, r *reconcile.Reconciler, d reconcile.Desired) {
+func (w *world) settled(t *testing.T, r *reconcile.Reconciler, d plan.Desired) {
 	t.Helper()
 	p, _, err := r.Plan(t.Context(), d, binding.DepthPreflight)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/secrets"
 )
@@ -19,7 +20,7 @@ func TestOurOwnMissingPermissionIsNotBlamedOnTheToken(t *testing.T) {
 	w := rotated(t)
 	w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Forbidden, Code: "NoPermission", Op: "registry: bind"}})
 	r := reconcile.New(w.options())
-	if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, reconcile.ErrLost) {
+	if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, plan.ErrLost) {
 		t.Errorf("result: %v, want ErrLost", err)
 	}
 	w.fault = nil
@@ -81,7 +82,7 @@ func TestARefusedChangeOfAnythingFallsBackAndIsTriedAgainOnceChanged(t *testing.
 			clear(w.effects)
 			w.refuseSecond()
 			wrong := desire(gitlab(c.change))
-			if err := sync1(t, r, wrong).Err(); !errors.Is(err, reconcile.ErrFellBack) {
+			if err := sync1(t, r, wrong).Err(); !errors.Is(err, plan.ErrFellBack) {
 				t.Errorf("result: %v, want ErrFellBack", err)
 			}
 			a := w.accounts[binding.GitLab]

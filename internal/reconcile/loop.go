@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 	"sync"
 	"time"
 )
@@ -32,7 +33,7 @@ type Loop struct {
 	wake chan struct{}
 
 	mu      sync.Mutex
-	desired *Desired
+	desired *plan.Desired
 	// asked are the persons' wishes that the next sync answers.
 	asked []Ask
 	// ended says that Run is over.
@@ -62,7 +63,7 @@ func tenth(d time.Duration) time.Duration {
 // what is asked for with it. After a rewritten history, removals stay refused
 // until a sync had none to refuse: a commit on top does not tell who removed
 // what.
-func (l *Loop) Submit(d Desired, asked ...Ask) { l.want(&d, asked) }
+func (l *Loop) Submit(d plan.Desired, asked ...Ask) { l.want(&d, asked) }
 
 // State says what the loop is at.
 func (l *Loop) State() LoopState { return l.r.pulse.read() }
@@ -136,10 +137,10 @@ func (l *Loop) once(ctx context.Context) {
 		if v := recover(); v != nil {
 			synced.Err = binding.FaultOf(v)
 			l.r.backoff.failed("", "", l.r.o.Now(), 0)
-			l.r.emit(Event{Kind: SyncFailed, Revision: desired.Revision, Err: synced.Err})
+			l.r.emit(plan.Event{Kind: plan.SyncFailed, Revision: desired.Revision, Err: synced.Err})
 		}
 	}()
-	l.r.emit(Event{Kind: SyncStarted, Revision: desired.Revision, Waited: waited})
+	l.r.emit(plan.Event{Kind: plan.SyncStarted, Revision: desired.Revision, Waited: waited})
 	wanted := l.r.heed(ctx, asked, *desired)
 	if synced.Result, synced.Err = l.r.Sync(ctx, wanted, binding.DepthPreflight); synced.Err != nil {
 		l.r.backoff.failed("", "", l.r.o.Now(), 0)

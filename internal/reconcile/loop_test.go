@@ -16,7 +16,7 @@ import (
 func exactly(d time.Duration) time.Duration { return d }
 
 // loop runs a loop in a bubble of fake time and counts its syncs.
-func loop(t *testing.T, w *world, tell func(reconcile.Event)) (*reconcile.Loop, *atomic.Int32) {
+func loop(t *testing.T, w *world, tell func(plan.Event)) (*reconcile.Loop, *atomic.Int32) {
 	t.Helper()
 	return loopOf(t, w.options(), 10*time.Minute, tell)
 }
@@ -29,13 +29,13 @@ func windowedLoop(t *testing.T, w *world, windows plan.Windows, drift time.Durat
 	return loopOf(t, o, drift, nil)
 }
 
-func loopOf(t *testing.T, o reconcile.Options, drift time.Duration, tell func(reconcile.Event)) (*reconcile.Loop, *atomic.Int32) {
+func loopOf(t *testing.T, o reconcile.Options, drift time.Duration, tell func(plan.Event)) (*reconcile.Loop, *atomic.Int32) {
 	t.Helper()
 	o.Now = time.Now
 	o.RetryBase, o.RetryMax = 10*time.Second, 40*time.Second
 	syncs := new(atomic.Int32)
-	o.Events = func(e reconcile.Event) {
-		if e.Kind == reconcile.SyncDone || e.Kind == reconcile.SyncFailed {
+	o.Events = func(e plan.Event) {
+		if e.Kind == plan.SyncDone || e.Kind == plan.SyncFailed {
 			syncs.Add(1)
 		}
 		if tell != nil {
@@ -89,8 +89,8 @@ func TestLoopTakesTheNewestSnapshotOnly(t *testing.T) {
 		w := newWorld()
 		release := make(chan struct{})
 		first := true
-		l, syncs := loop(t, w, func(e reconcile.Event) {
-			if e.Kind == reconcile.PlanMade && first {
+		l, syncs := loop(t, w, func(e plan.Event) {
+			if e.Kind == plan.PlanMade && first {
 				first = false
 				<-release
 			}
@@ -183,11 +183,11 @@ func TestLoopOutlivesAPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		var panicked, failures atomic.Int32
-		l, _ := loop(t, w, func(e reconcile.Event) {
-			if e.Kind == reconcile.SyncFailed {
+		l, _ := loop(t, w, func(e plan.Event) {
+			if e.Kind == plan.SyncFailed {
 				failures.Add(1)
 			}
-			if e.Kind == reconcile.PlanMade && panicked.Add(1) == 1 {
+			if e.Kind == plan.PlanMade && panicked.Add(1) == 1 {
 				panic("a fault")
 			}
 		})
@@ -209,7 +209,7 @@ func TestACommitOnTopOfARewrittenHistoryDoesNotLetRemovalsThrough(t *testing.T) 
 		l, _ := loop(t, w, nil)
 		l.Submit(desire(gitlab(), codeup()))
 		synctest.Wait()
-		l.Submit(reconcile.Desired{Declarations: []binding.Declaration{gitlab()}, Rewritten: true})
+		l.Submit(plan.Desired{Declarations: []binding.Declaration{gitlab()}, Rewritten: true})
 		synctest.Wait()
 		l.Submit(desire(gitlab()))
 		synctest.Wait()

@@ -34,7 +34,7 @@ func TestAVersionOfASecretMadeAnewIsNotTheOneThatWasRefused(t *testing.T) {
 	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
 	w.refuseSecond()
 	r := reconcile.New(w.options())
-	if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, reconcile.ErrFellBack) {
+	if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, plan.ErrFellBack) {
 		t.Fatalf("result: %v, want ErrFellBack", err)
 	}
 	// The same moment, so that no pause has passed: it is another attempt.
@@ -63,7 +63,7 @@ func TestNoTokenOfASecretMadeAnewIsTakenForTheOneBoundBefore(t *testing.T) {
 				t.Errorf("%s promises: %s", p.Actions[0].Kind, steps)
 			}
 			w.refuseSecond()
-			if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, reconcile.ErrLost) {
+			if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, plan.ErrLost) {
 				t.Errorf("result: %v, want ErrLost", err)
 			}
 			if w.accounts[binding.GitLab] != nil {

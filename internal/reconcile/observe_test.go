@@ -10,6 +10,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/observe"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 )
 
@@ -183,15 +184,15 @@ func TestHostsAreAskedAgainWhenSomethingChangedOrTimeWentBy(t *testing.T) {
 	unsure := binding.Answer{Question: "token-valid", Verdict: binding.UnknownAsked, Reason: "NoAnswer"}
 	for name, c := range map[string]struct {
 		answers []binding.Answer
-		change  func(w *world, d *reconcile.Desired)
+		change  func(w *world, d *plan.Desired)
 		want    int
 	}{
-		"nothing":                 {change: func(*world, *reconcile.Desired) {}, want: 1},
-		"a new version":           {change: func(w *world, _ *reconcile.Desired) { w.tokens["acr/gitlab"] = []string{"a", "b"} }, want: 2},
-		"the declaration":         {change: func(_ *world, d *reconcile.Desired) { d.Declarations[0].Spec.Username = "other" }, want: 2},
-		"an hour":                 {change: func(w *world, _ *reconcile.Desired) { w.now = w.now.Add(time.Hour) }, want: 2},
-		"less than an hour":       {change: func(w *world, _ *reconcile.Desired) { w.now = w.now.Add(59 * time.Minute) }, want: 1},
-		"six minutes, and unsure": {answers: []binding.Answer{unsure}, change: func(w *world, _ *reconcile.Desired) { w.now = w.now.Add(6 * time.Minute) }, want: 2},
+		"nothing":                 {change: func(*world, *plan.Desired) {}, want: 1},
+		"a new version":           {change: func(w *world, _ *plan.Desired) { w.tokens["acr/gitlab"] = []string{"a", "b"} }, want: 2},
+		"the declaration":         {change: func(_ *world, d *plan.Desired) { d.Declarations[0].Spec.Username = "other" }, want: 2},
+		"an hour":                 {change: func(w *world, _ *plan.Desired) { w.now = w.now.Add(time.Hour) }, want: 2},
+		"less than an hour":       {change: func(w *world, _ *plan.Desired) { w.now = w.now.Add(59 * time.Minute) }, want: 1},
+		"six minutes, and unsure": {answers: []binding.Answer{unsure}, change: func(w *world, _ *plan.Desired) { w.now = w.now.Add(6 * time.Minute) }, want: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
@@ -237,7 +238,7 @@ func TestSeveralSnapshotsAreObservedAtOneLook(t *testing.T) {
 	moved, web := gitlab(), gitlab()
 	moved.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "acr/other", Key: "token"}}
 	web.Spec.Repositories = []binding.Repository{{Image: "pay/web", Source: "pay/web", Trigger: binding.Auto}}
-	desireds := []reconcile.Desired{desire(gitlab(), codeup()), desire(moved, codeup()), desire(web)}
+	desireds := []plan.Desired{desire(gitlab(), codeup()), desire(moved, codeup()), desire(web)}
 	declared := make([][]binding.Declaration, len(desireds))
 	for n, d := range desireds {
 		declared[n] = d.Declarations

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 )
 
@@ -45,8 +46,8 @@ func blocked(t *testing.T, w *world) (l *reconcile.Loop, syncs *atomic.Int32, re
 	t.Helper()
 	release = make(chan struct{})
 	first := true
-	l, syncs = loop(t, w, func(e reconcile.Event) {
-		if e.Kind == reconcile.PlanMade && first {
+	l, syncs = loop(t, w, func(e plan.Event) {
+		if e.Kind == plan.PlanMade && first {
 			first = false
 			<-release
 		}
@@ -92,11 +93,11 @@ func TestWhoAsksIsToldHowLongTheyWaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var waits []time.Duration
-		l, _ := loop(t, newWorld(), func(e reconcile.Event) {
-			if e.Kind == reconcile.SyncStarted {
+		l, _ := loop(t, newWorld(), func(e plan.Event) {
+			if e.Kind == plan.SyncStarted {
 				waits = append(waits, e.Waited)
 			}
-			if e.Kind == reconcile.PlanMade && len(waits) == 1 {
+			if e.Kind == plan.PlanMade && len(waits) == 1 {
 				<-release
 			}
 		})

@@ -40,7 +40,7 @@ func TestRebindRefusedByTheRegistryFallsBackToTheTokenBefore(t *testing.T) {
 	w.refuseSecond()
 	r := reconcile.New(w.options())
 	result := sync1(t, r, desire(gitlab()))
-	if !errors.Is(result.Err(), reconcile.ErrFellBack) {
+	if !errors.Is(result.Err(), plan.ErrFellBack) {
 		t.Errorf("result: %v, want ErrFellBack", result.Err())
 	}
 	if w.boundBy[binding.GitLab] != "canary-gitlab-1" {
@@ -72,7 +72,7 @@ func TestRebindRefusedWithTheTokenBeforeDestroyedSaysThatItIsLost(t *testing.T) 
 	w.tokens["acr/gitlab"][0] = ""
 	w.refuseSecond()
 	r := reconcile.New(w.options())
-	if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, reconcile.ErrLost) {
+	if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, plan.ErrLost) {
 		t.Errorf("result: %v, want ErrLost", err)
 	}
 	if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Status != binding.False || got.Reason != reconcile.ReasonBindingLost {
@@ -127,7 +127,7 @@ func TestATransientFailureBetweenUnbindAndBindIsRepairedByTheNextRun(t *testing.
 	w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Transient, Op: "registry: bind"}})
 	d := desire(reportOnly(gitlab()))
 	r := reconcile.New(w.options())
-	if err := sync1(t, r, d).Err(); !errors.Is(err, reconcile.ErrLost) {
+	if err := sync1(t, r, d).Err(); !errors.Is(err, plan.ErrLost) {
 		t.Errorf("result: %v", err)
 	}
 	w.fault = nil
@@ -249,7 +249,7 @@ func TestAProjectThatMovedIntoASubgroupIsNotLinkedForAutomaticBuilds(t *testing.
 			if binding.KindOf(result.Err()) != want || w.count("link") != 0 {
 				t.Errorf("result %v, calls %v", result.Err(), w.calls)
 			}
-			if result.Count(reconcile.Skipped) != 2 {
+			if result.Count(plan.Skipped) != 2 {
 				t.Errorf("outcomes: %+v", result.Outcomes)
 			}
 		})
@@ -276,7 +276,7 @@ func TestStoppingEndsTheCallInFlightAndWritesItsOutcome(t *testing.T) {
 	if w.boundBy[binding.GitLab] != "canary-gitlab-2" || w.records["pay-gitlab/gitlab"].TokenVersion != 2 || len(w.intents) != 0 {
 		t.Errorf("the rebind did not end: %v, %+v, %v", w.boundBy, w.records, w.intents)
 	}
-	if result.Count(reconcile.Stopped) != 1 || w.count("add-rule") != 0 {
+	if result.Count(plan.Stopped) != 1 || w.count("add-rule") != 0 {
 		t.Errorf("the next action was begun: %+v", result.Outcomes)
 	}
 }
@@ -313,7 +313,7 @@ func TestAPersonsStepIsWaitedForAndThenSeen(t *testing.T) {
 	}}
 	r := reconcile.New(w.options())
 	result := sync1(t, r, desire(github))
-	if result.Count(reconcile.Waiting) != 1 || result.Outcomes[0].Action.Kind != plan.Authorize {
+	if result.Count(plan.Waiting) != 1 || result.Outcomes[0].Action.Kind != plan.Authorize {
 		t.Errorf("outcomes: %+v", result.Outcomes)
 	}
 	if got := conditionOf(t, r, "pay-github", binding.AwaitingAuthorization); got.Status != binding.True {

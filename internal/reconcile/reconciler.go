@@ -45,7 +45,7 @@ type Options struct {
 	Observer Observer
 	// Events, if not nil, is told what happens, one event at a time. It must
 	// not call the reconciler.
-	Events func(Event)
+	Events func(plan.Event)
 	Now    func() time.Time
 }
 
@@ -79,7 +79,7 @@ type Reconciler struct {
 
 // sight is what the last plan was made from.
 type sight struct {
-	desired Desired
+	desired plan.Desired
 	obs     binding.Observation
 	plan    plan.Plan
 	depth   binding.Depth
@@ -132,14 +132,14 @@ func New(o Options) *Reconciler {
 // Plan observes, answers the intents that an earlier run left open, and makes
 // a plan. It changes nothing outside; the error is the store's or ctx's, and
 // whatever does not answer is told in the observation.
-func (r *Reconciler) Plan(ctx context.Context, desired Desired, depth binding.Depth) (plan.Plan, binding.Observation, error) {
+func (r *Reconciler) Plan(ctx context.Context, desired plan.Desired, depth binding.Depth) (plan.Plan, binding.Observation, error) {
 	r.running.Lock()
 	defer r.running.Unlock()
 	return r.plan(ctx, desired, depth)
 }
 
-func (r *Reconciler) plan(ctx context.Context, desired Desired, depth binding.Depth) (plan.Plan, binding.Observation, error) {
-	planned, err := r.planEach(ctx, []Desired{desired}, depth)
+func (r *Reconciler) plan(ctx context.Context, desired plan.Desired, depth binding.Depth) (plan.Plan, binding.Observation, error) {
+	planned, err := r.planEach(ctx, []plan.Desired{desired}, depth)
 	if err != nil {
 		return plan.Plan{}, binding.Observation{}, err
 	}
@@ -154,13 +154,13 @@ type Planned struct {
 
 // PlanEach is Plan for several snapshots, in their order, from one look: what
 // differs between their plans is the snapshots' doing alone.
-func (r *Reconciler) PlanEach(ctx context.Context, desireds []Desired, depth binding.Depth) ([]Planned, error) {
+func (r *Reconciler) PlanEach(ctx context.Context, desireds []plan.Desired, depth binding.Depth) ([]Planned, error) {
 	r.running.Lock()
 	defer r.running.Unlock()
 	return r.planEach(ctx, desireds, depth)
 }
 
-func (r *Reconciler) planEach(ctx context.Context, desireds []Desired, depth binding.Depth) ([]Planned, error) {
+func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, depth binding.Depth) ([]Planned, error) {
 	name, started := r.o.Instance.Name, r.o.Now()
 	records, intents, err := r.remembered(ctx)
 	if err != nil {
@@ -168,7 +168,7 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []Desired, depth bin
 	}
 	declared := make([][]binding.Declaration, len(desireds))
 	for n, desired := range desireds {
-		declared[n] = desired.of(name)
+		declared[n] = desired.Of(name)
 	}
 	observations := r.observer.ObserveEach(ctx, declared, intended(records, intents), depth)
 	if err := ctx.Err(); err != nil {
@@ -201,7 +201,7 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []Desired, depth bin
 		r.mu.Lock()
 		r.seen = sight{desired: desired, obs: observations[n], plan: p, depth: depth, suspensions: suspensions, at: started}
 		r.mu.Unlock()
-		r.emit(Event{Kind: PlanMade, Revision: desired.Revision, Plan: &p})
+		r.emit(plan.Event{Kind: plan.PlanMade, Revision: desired.Revision, Plan: &p})
 	}
 	return planned, nil
 }
@@ -226,21 +226,21 @@ func (r *Reconciler) remembered(ctx context.Context) ([]binding.Record, []bindin
 
 // Sync plans to the given depth and applies the plan. It is what the loop does
 // each time.
-func (r *Reconciler) Sync(ctx context.Context, desired Desired, depth binding.Depth) (Result, error) {
+func (r *Reconciler) Sync(ctx context.Context, desired plan.Desired, depth binding.Depth) (plan.Result, error) {
 	r.running.Lock()
 	defer r.running.Unlock()
 	started := r.o.Now()
 	p, _, err := r.plan(ctx, desired, depth)
 	if err != nil {
 		if ctx.Err() != nil {
-			return Result{}, err // Being stopped is no failure.
+			return plan.Result{}, err // Being stopped is no failure.
 		}
-		r.emit(Event{Kind: SyncFailed, Revision: desired.Revision, Err: err, Took: r.o.Now().Sub(started)})
-		return Result{}, err
+		r.emit(plan.Event{Kind: plan.SyncFailed, Revision: desired.Revision, Err: err, Took: r.o.Now().Sub(started)})
+		return plan.Result{}, err
 	}
 	result := r.apply(ctx, p, desired)
-	r.emit(Event{
-		Kind: SyncDone, Revision: desired.Revision, Plan: &p, Result: &result,
+	r.emit(plan.Event{
+		Kind: plan.SyncDone, Revision: desired.Revision, Plan: &p, Result: &result,
 		Statuses: r.Statuses(), Took: r.o.Now().Sub(started),
 	})
 	return result, nil
@@ -248,13 +248,13 @@ func (r *Reconciler) Sync(ctx context.Context, desired Desired, depth binding.De
 
 // Apply carries out a plan that Plan made. When ctx ends, calls in flight end
 // in their own time, their outcomes are written, and the rest is not begun.
-func (r *Reconciler) Apply(ctx context.Context, p plan.Plan, desired Desired) Result {
+func (r *Reconciler) Apply(ctx context.Context, p plan.Plan, desired plan.Desired) plan.Result {
 	r.running.Lock()
 	defer r.running.Unlock()
 	return r.apply(ctx, p, desired)
 }
 
-func (r *Reconciler) emit(e Event) {
+func (r *Reconciler) emit(e plan.Event) {
 	if r.o.Events == nil {
 		return
 	}

@@ -16,7 +16,7 @@ import (
 
 // elsewhere plans what was seen of the world, beside it: nothing of it can be
 // asked.
-func elsewhere(t *testing.T, w *world, seen *reconcile.Sighting, d reconcile.Desired) plan.Plan {
+func elsewhere(t *testing.T, w *world, seen *reconcile.Sighting, d plan.Desired) plan.Plan {
 	t.Helper()
 	other := newWorld()
 	other.now = w.clock()
@@ -83,7 +83,7 @@ func TestAPlanOfWhatWasSeenIsTheOneOfWhoSawIt(t *testing.T) {
 	moved := gitlab(func(d *binding.Declaration) { d.Spec.Repositories[0].Trigger = binding.Manual })
 	renamed := codeup()
 	renamed.Name = "another-codeup"
-	for name, d := range map[string]reconcile.Desired{
+	for name, d := range map[string]plan.Desired{
 		"the same": desire(gitlab(), codeup()), "a change": desire(moved, codeup()),
 		"one less": desire(codeup()), "renamed": desire(gitlab(), renamed), "none": desire(),
 	} {
@@ -130,7 +130,7 @@ func TestWhatWasNotLookedAtIsUnknownAndNoFailure(t *testing.T) {
 	elsewhereKept := gitlab(func(d *binding.Declaration) { d.Spec.Token.Vault.Path = "acr/other" })
 	for _, tt := range []struct {
 		name    string
-		desired reconcile.Desired
+		desired plan.Desired
 		want    map[string]plan.Kind
 	}{
 		{"a platform", desire(gitlab(), codeup()), map[string]plan.Kind{"pay-codeup account": plan.Noop}},

@@ -42,7 +42,7 @@ func (r *Reconciler) recover(ctx context.Context, l *ledger, obs binding.Observa
 		if err != nil {
 			return nil, err
 		}
-		r.emit(Event{Kind: Recovered, Intent: intent})
+		r.emit(plan.Event{Kind: plan.Recovered, Intent: intent})
 	}
 	return stay, nil
 }

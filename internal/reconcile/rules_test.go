@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 )
 
@@ -21,29 +22,29 @@ import (
 
 func TestFailureIsNeverADeletion(t *testing.T) {
 	owned := func(d *binding.Declaration) { d.Spec.DeletionPolicy = binding.Unbind }
-	for name, spoil := range map[string]func(w *world, d *reconcile.Desired){
-		"its file is broken": func(_ *world, d *reconcile.Desired) {
+	for name, spoil := range map[string]func(w *world, d *plan.Desired){
+		"its file is broken": func(_ *world, d *plan.Desired) {
 			d.Declarations, d.Broken = d.Declarations[1:], []string{"pay.yaml"}
 		},
-		"another file is broken": func(_ *world, d *reconcile.Desired) {
+		"another file is broken": func(_ *world, d *plan.Desired) {
 			d.Declarations, d.Broken = d.Declarations[1:], []string{"other.yaml"}
 		},
-		"the snapshot is empty":    func(_ *world, d *reconcile.Desired) { *d = reconcile.Desired{EmptySnapshot: true} },
-		"the history is rewritten": func(_ *world, d *reconcile.Desired) { d.Declarations, d.Rewritten = d.Declarations[1:], true },
-		"the registry is down": func(w *world, d *reconcile.Desired) {
+		"the snapshot is empty":    func(_ *world, d *plan.Desired) { *d = plan.Desired{EmptySnapshot: true} },
+		"the history is rewritten": func(_ *world, d *plan.Desired) { d.Declarations, d.Rewritten = d.Declarations[1:], true },
+		"the registry is down": func(w *world, d *plan.Desired) {
 			d.Declarations = d.Declarations[1:]
 			w.failOn("capabilities", fault{before: &binding.Failure{Kind: binding.Transient}})
 		},
-		"the account is unknown to the registry": func(w *world, d *reconcile.Desired) {
+		"the account is unknown to the registry": func(w *world, d *plan.Desired) {
 			d.Declarations = d.Declarations[1:]
 			w.failOn("account", fault{before: &binding.Failure{Kind: binding.InstanceStop, Code: "USER_NOT_EXIST"}})
 		},
-		"the registry answers garbage": func(w *world, d *reconcile.Desired) {
+		"the registry answers garbage": func(w *world, d *plan.Desired) {
 			d.Declarations = d.Declarations[1:]
 			w.failOn("account", fault{before: &binding.Failure{Kind: binding.Unreadable}})
 		},
-		"the secret is gone": func(w *world, _ *reconcile.Desired) { w.tokens["acr/gitlab"] = nil },
-		"the code host is dead": func(w *world, _ *reconcile.Desired) {
+		"the secret is gone": func(w *world, _ *plan.Desired) { w.tokens["acr/gitlab"] = nil },
+		"the code host is dead": func(w *world, _ *plan.Desired) {
 			w.failOn("check", fault{before: errors.New("down")})
 		},
 	} {
@@ -70,9 +71,9 @@ func TestSecretIsNeverShown(t *testing.T) {
 	w := newWorld()
 	w.tokens["acr/gitlab"] = []string{"canary-gitlab-1"}
 	w.unversioned = true
-	var told []reconcile.Event
+	var told []plan.Event
 	o := w.options()
-	o.Events = func(e reconcile.Event) { told = append(told, e) }
+	o.Events = func(e plan.Event) { told = append(told, e) }
 	r := reconcile.New(o)
 	d := desire(gitlab(), codeup())
 	sync1(t, r, d)
@@ -118,7 +119,7 @@ func TestSecretIsNeverShown(t *testing.T) {
 // story is something that is applied, from a world made ready for it.
 type story struct {
 	prepare func(t *testing.T, w *world)
-	desired reconcile.Desired
+	desired plan.Desired
 	// effects are what must have happened in the registry in the end, each
 	// exactly once.
 	effects map[string]int
@@ -295,8 +296,8 @@ func TestASlowCodeHostDelaysNoOtherBinding(t *testing.T) {
 	release := make(chan struct{})
 	codeupBound := make(chan struct{})
 	o.Hosts[binding.GitLab] = slowHost{host{w, "gitlab"}, release}
-	o.Events = func(e reconcile.Event) {
-		if e.Kind == reconcile.ActionDone && e.Action.Binding == "pay-codeup" {
+	o.Events = func(e plan.Event) {
+		if e.Kind == plan.ActionDone && e.Action.Binding == "pay-codeup" {
 			close(codeupBound)
 		}
 	}
@@ -305,7 +306,7 @@ func TestASlowCodeHostDelaysNoOtherBinding(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	finished := make(chan reconcile.Result)
+	finished := make(chan plan.Result)
 	go func() { finished <- r.Apply(t.Context(), p, desire(gitlab(), codeup())) }()
 	<-codeupBound
 	close(release)

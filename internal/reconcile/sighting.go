@@ -48,7 +48,7 @@ func (r *Reconciler) Sighting(ctx context.Context) (Sighting, error) {
 	}
 	if seen.stale {
 		seen.at, seen.stale = r.o.Now(), false
-		seen.obs = r.observe(ctx, seen.desired.of(name), intended(records, intents), seen.depth)
+		seen.obs = r.observe(ctx, seen.desired.Of(name), intended(records, intents), seen.depth)
 		if err := ctx.Err(); err != nil {
 			return Sighting{}, fmt.Errorf("instance %s: stopped while observing: %w", name, err)
 		}
@@ -56,7 +56,7 @@ func (r *Reconciler) Sighting(ctx context.Context) (Sighting, error) {
 		r.seen = seen
 		r.mu.Unlock()
 	}
-	s := Sighting{Time: seen.at, Declarations: seen.desired.of(name), Observation: seen.obs, Records: records, Intents: intents}
+	s := Sighting{Time: seen.at, Declarations: seen.desired.Of(name), Observation: seen.obs, Records: records, Intents: intents}
 	if s.Efforts, err = r.o.Store.Efforts(ctx, name); err != nil {
 		return Sighting{}, fmt.Errorf("instance %s: %w", name, err)
 	}

@@ -25,7 +25,7 @@ func (r *Reconciler) Statuses() []binding.Status {
 }
 
 // judge makes the statuses anew after an apply.
-func (r *Reconciler) judge(ctx context.Context, desired Desired, p plan.Plan, result Result) {
+func (r *Reconciler) judge(ctx context.Context, desired plan.Desired, p plan.Plan, result plan.Result) {
 	// A store that cannot be read now told so when it was written; statuses
 	// then lack what only it knows.
 	records, _ := r.o.Store.Records(ctx, r.o.Instance.Name)
@@ -41,7 +41,7 @@ func (r *Reconciler) judge(ctx context.Context, desired Desired, p plan.Plan, re
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := map[string]binding.Status{}
-	for _, d := range desired.of(r.o.Instance.Name) {
+	for _, d := range desired.Of(r.o.Instance.Name) {
 		for _, record := range records {
 			if record.Binding == d.Name && record.Platform == d.Spec.Platform {
 				byName[d.Name] = record
@@ -101,8 +101,8 @@ func (r *Reconciler) troubled(s binding.Status, waiting []binding.Waiting) bindi
 	return s
 }
 
-func (r *Reconciler) declaredStatus(d binding.Declaration, m memories, p plan.Plan, result Result) binding.Status {
-	v := view{now: r.o.Now(), declared: &d, obs: r.seen.obs, suspensions: r.seen.suspensions, outcomes: result.of(d.Name), byObject: map[binding.Object]Outcome{}}
+func (r *Reconciler) declaredStatus(d binding.Declaration, m memories, p plan.Plan, result plan.Result) binding.Status {
+	v := view{now: r.o.Now(), declared: &d, obs: r.seen.obs, suspensions: r.seen.suspensions, outcomes: result.Of(d.Name), byObject: map[binding.Object]plan.Outcome{}}
 	for _, o := range v.outcomes {
 		v.byObject[o.Action.Object] = o
 	}

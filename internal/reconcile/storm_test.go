@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/secrets"
 )
@@ -130,7 +131,7 @@ func TestWhateverHappensItComesToRest(t *testing.T) {
 			s.sound(t)
 		}
 		r := s.start()
-		run := func() reconcile.Result {
+		run := func() plan.Result {
 			s.now = s.now.Add(2 * time.Hour)
 			result, err := r.Sync(context.Background(), desire(s.declared), binding.DepthPreflight)
 			if err != nil {
@@ -143,7 +144,7 @@ func TestWhateverHappensItComesToRest(t *testing.T) {
 			run()
 		}
 		before, calls := fmt.Sprint(s.effects), len(s.calls)
-		var last reconcile.Result
+		var last plan.Result
 		for range 3 {
 			last = run()
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 )
 
 // historyForgotten is the history's word for a suspension that is over and was
@@ -38,7 +39,7 @@ func (r *Reconciler) forgetSuspension(ctx context.Context, s binding.Suspension)
 		return err
 	}
 	return r.o.Store.AppendEvent(ctx, binding.Event{
-		Time: r.o.Now(), Instance: s.Instance, Binding: s.Binding, Action: historyForgotten, Outcome: string(Done),
+		Time: r.o.Now(), Instance: s.Instance, Binding: s.Binding, Action: historyForgotten, Outcome: string(plan.Done),
 		Message: fmt.Sprintf("it ended at %s; by %s: %s", s.Until.UTC().Format(time.RFC3339), s.By, s.Reason),
 	})
 }
@@ -57,7 +58,7 @@ func (r *Reconciler) suspensionEnds(now time.Time) time.Time {
 	for _, s := range r.seen.suspensions {
 		sooner(s.Until)
 	}
-	for _, d := range r.seen.desired.of(r.o.Instance.Name) {
+	for _, d := range r.seen.desired.Of(r.o.Instance.Name) {
 		if d.Spec.Suspend != nil {
 			sooner(d.Spec.Suspend.End())
 		}

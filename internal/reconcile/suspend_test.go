@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 )
 
@@ -59,8 +60,8 @@ func TestASuspensionThatEndsWhileASyncIsUnderWay(t *testing.T) {
 		w := newWorld()
 		w.suspends("pay-codeup", time.Now().Add(time.Minute))
 		slow := true
-		l, syncs := loop(t, w, func(e reconcile.Event) {
-			if e.Kind == reconcile.PlanMade && slow {
+		l, syncs := loop(t, w, func(e plan.Event) {
+			if e.Kind == plan.PlanMade && slow {
 				slow = false
 				time.Sleep(2 * time.Minute)
 			}

@@ -46,7 +46,7 @@ func (x *run) waits(ctx context.Context) {
 }
 
 // waitsOf are the waits of one binding after a plan, and the news of them.
-func (x *run) waitsOf(actions []plan.Action, before binding.Effort) (now []binding.Wait, news []Event) {
+func (x *run) waitsOf(actions []plan.Action, before binding.Effort) (now []binding.Wait, news []plan.Event) {
 	at := x.r.o.Now()
 	unsure := slices.ContainsFunc(actions, x.unsure)
 	for _, a := range actions {
@@ -55,12 +55,12 @@ func (x *run) waitsOf(actions []plan.Action, before binding.Effort) (now []bindi
 		case a.Kind.ByPerson():
 			if w.Since.IsZero() {
 				w = binding.Wait{Platform: a.Platform, Object: a.Object, Since: at}
-				news = append(news, Event{Kind: StepDue, Action: a, Since: at})
+				news = append(news, plan.Event{Kind: plan.StepDue, Action: a, Since: at})
 			}
 			w.Action = string(a.Kind)
 			if due := x.r.o.Policy.Due(w.Since); !w.Overdue && !due.IsZero() && at.After(due) {
 				w.Overdue = true
-				news = append(news, Event{Kind: StepOverdue, Action: a, Since: w.Since})
+				news = append(news, plan.Event{Kind: plan.StepOverdue, Action: a, Since: w.Since})
 			}
 			now = append(now, w)
 		case w.Since.IsZero():
@@ -68,7 +68,7 @@ func (x *run) waitsOf(actions []plan.Action, before binding.Effort) (now []bindi
 			now = append(now, w)
 		case a.Settled() || a.Kind == plan.Adopt:
 			a.Kind = plan.Kind(w.Action)
-			news = append(news, Event{Kind: StepDone, Action: a, Since: w.Since})
+			news = append(news, plan.Event{Kind: plan.StepDone, Action: a, Since: w.Since})
 		}
 	}
 	for _, w := range before.Waits {
@@ -96,7 +96,7 @@ func (x *run) unsure(a plan.Action) bool {
 }
 
 // tellStep tells whoever listens, and the history, of a person's step.
-func (x *run) tellStep(ctx context.Context, e Event) {
+func (x *run) tellStep(ctx context.Context, e plan.Event) {
 	e.Revision = x.revision
 	x.r.emit(e)
 	a := e.Action
@@ -106,10 +106,10 @@ func (x *run) tellStep(ctx context.Context, e Event) {
 	}
 	since := e.Since.UTC().Format(time.RFC3339)
 	switch e.Kind {
-	case StepOverdue:
+	case plan.StepOverdue:
 		h.Outcome, h.Message = outcomeOverdue, fmt.Sprintf("it waits for a person since %s: %s", since, a.Reason)
-	case StepDone:
-		h.Outcome, h.Message = string(Done), fmt.Sprintf("a person's step, asked for at %s, is seen done", since)
+	case plan.StepDone:
+		h.Outcome, h.Message = string(plan.Done), fmt.Sprintf("a person's step, asked for at %s, is seen done", since)
 	default:
 	}
 	_ = x.r.o.Store.AppendEvent(ctx, h) // A history that cannot be written told so at the first action.

@@ -10,15 +10,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 )
 
 // told makes options whose step events are written down.
 func told(w *world, into *[]string) reconcile.Options {
 	o := w.options()
-	o.Events = func(e reconcile.Event) {
+	o.Events = func(e plan.Event) {
 		switch e.Kind {
-		case reconcile.StepDue, reconcile.StepOverdue, reconcile.StepDone:
+		case plan.StepDue, plan.StepOverdue, plan.StepDone:
 			*into = append(*into, fmt.Sprintf("%s %s %s since %s", e.Kind, e.Action.Binding, e.Action.Object, e.Since.Format(time.RFC3339)))
 		default:
 		}

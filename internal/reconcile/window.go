@@ -2,10 +2,8 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"reconciler/internal/binding"
@@ -16,45 +14,22 @@ import (
 // instance outside of its windows.
 const historyBreakGlass = "break-glass"
 
-// BreakGlass lets one run change an instance outside of its windows, on the
-// word of a person. It lifts neither a suspension nor what is refused for
-// safety or by a rule.
-type BreakGlass struct {
-	Person binding.Person
-	Reason string
-	// Binding is the only one that is let through; empty for all.
-	Binding string
-}
-
-// Check is an error where it is not said, in words that could stand in a
-// history, who breaks the glass and why.
-func (g BreakGlass) Check() error {
-	err := g.Person.Check()
-	if strings.TrimSpace(g.Reason) == "" {
-		err = errors.Join(err, errors.New("it has to be said why"))
-	}
-	if err = errors.Join(err, binding.CheckReason(g.Reason)); err != nil {
-		return fmt.Errorf("break-glass: %w", err)
-	}
-	return nil
-}
-
 // breakGlass writes down who lets this run change the instance outside of its
 // windows, before anything is done. What cannot be written down lets nothing
 // through: the error says so.
-func (x *run) breakGlass(ctx context.Context, glasses []BreakGlass) error {
+func (x *run) breakGlass(ctx context.Context, glasses []plan.BreakGlass) error {
 	for _, g := range glasses {
 		if err := g.Check(); err != nil {
 			return err
 		}
 		if err := x.r.o.Store.AppendEvent(ctx, binding.Event{
 			Person: g.Person, Time: x.r.o.Now(), Instance: x.r.o.Instance.Name, Binding: g.Binding, Action: historyBreakGlass,
-			Outcome: string(Done), Message: g.Reason, Revision: x.revision, Digest: x.digest,
+			Outcome: string(plan.Done), Message: g.Reason, Revision: x.revision, Digest: x.digest,
 		}); err != nil {
 			return fmt.Errorf("break-glass: the history could not be written: %w", err)
 		}
 		x.glasses = append(x.glasses, g)
-		x.r.emit(Event{Kind: GlassBroken, Revision: x.revision, Digest: x.digest, Glass: g})
+		x.r.emit(plan.Event{Kind: plan.GlassBroken, Revision: x.revision, Digest: x.digest, Glass: g})
 	}
 	return nil
 }
@@ -65,7 +40,7 @@ func (x *run) breakGlass(ctx context.Context, glasses []BreakGlass) error {
 // What follows a bind that waits, waits too, for nothing is bound: also where it
 // is a repair, or the window opens meanwhile. So does what follows a rebind of
 // another account than the one bound, for that one was not meant.
-func (x *run) outside(a plan.Action) (waits bool, glass *BreakGlass) {
+func (x *run) outside(a plan.Action) (waits bool, glass *plan.BreakGlass) {
 	windows := x.r.o.Windows
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -128,8 +103,8 @@ func (v view) waits(t binding.ConditionType) bool {
 	if t != binding.Bound && t != binding.RepositoriesLinked && t != binding.RulesCurrent {
 		return false
 	}
-	own := Result{Outcomes: v.outcomes}
-	return own.Count(Deferred) > 0 && own.Count(Failed, Skipped, Held, Stopped) == 0
+	own := plan.Result{Outcomes: v.outcomes}
+	return own.Count(plan.Deferred) > 0 && own.Count(plan.Failed, plan.Skipped, plan.Held, plan.Stopped) == 0
 }
 
 // untilWindow says until when an action waits.

@@ -37,8 +37,8 @@ func windowed(w *world, windows plan.Windows) *reconcile.Reconciler {
 }
 
 // states are the outcomes of a result, by action and object.
-func states(r reconcile.Result) map[string]reconcile.OutcomeState {
-	all := map[string]reconcile.OutcomeState{}
+func states(r plan.Result) map[string]plan.OutcomeState {
+	all := map[string]plan.OutcomeState{}
 	for _, o := range r.Outcomes {
 		if o.Action.Kind != plan.Noop {
 			all[string(o.Action.Kind)+" "+o.Action.Object.String()] = o.State
@@ -47,7 +47,7 @@ func states(r reconcile.Result) map[string]reconcile.OutcomeState {
 	return all
 }
 
-func checkStates(t *testing.T, r reconcile.Result, want map[string]reconcile.OutcomeState) {
+func checkStates(t *testing.T, r plan.Result, want map[string]plan.OutcomeState) {
 	t.Helper()
 	if diff := cmp.Diff(want, states(r)); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
@@ -64,9 +64,9 @@ func TestOutsideOfAWindowNothingIsChanged(t *testing.T) {
 	r := windowed(w, nightly(t))
 	d := desire(gitlab())
 	result := sync1(t, r, d)
-	checkStates(t, result, map[string]reconcile.OutcomeState{
-		"bind account": reconcile.Deferred, "link pay/api": reconcile.Deferred,
-		"add-rule pay/api#branch:main=>latest": reconcile.Deferred, "add-rule pay/api#tag:v$version=>$version": reconcile.Deferred,
+	checkStates(t, result, map[string]plan.OutcomeState{
+		"bind account": plan.Deferred, "link pay/api": plan.Deferred,
+		"add-rule pay/api#branch:main=>latest": plan.Deferred, "add-rule pay/api#tag:v$version=>$version": plan.Deferred,
 	})
 	if w.writes() != 0 || len(w.history) != 0 || len(w.intents) != 0 {
 		t.Errorf("%d writes, history %v, intents %v", w.writes(), w.history, w.intents)
@@ -87,7 +87,7 @@ func TestOutsideOfAWindowNothingIsChanged(t *testing.T) {
 	}
 	w.now = w.now.Add(2 * time.Hour)
 	again := sync1(t, r, d)
-	if again.Err() != nil || again.Count(reconcile.Done) != 4 || again.Digest != result.Digest {
+	if again.Err() != nil || again.Count(plan.Done) != 4 || again.Digest != result.Digest {
 		t.Errorf("inside: %v, digest %s, reviewed was %s", states(again), again.Digest, result.Digest)
 	}
 	w.settled(t, r, d)
@@ -112,7 +112,7 @@ func TestOutsideOfAWindowWhatIsThereIsAdopted(t *testing.T) {
 	w := newWorld()
 	w.accounts[binding.Codeup] = &binding.Account{ID: "7", Platform: binding.Codeup, Username: "ci"}
 	r := windowed(w, nightly(t))
-	checkStates(t, sync1(t, r, desire(codeup())), map[string]reconcile.OutcomeState{"adopt account": reconcile.Done})
+	checkStates(t, sync1(t, r, desire(codeup())), map[string]plan.OutcomeState{"adopt account": plan.Done})
 	if !w.recorded("pay-codeup/codeup") || w.writes() != 0 {
 		t.Errorf("records %v, calls %v", w.records, w.calls)
 	}
@@ -141,45 +141,45 @@ func TestRepairsOfALostBindingMayBeLetThroughAndRotationsWait(t *testing.T) {
 		change  func(*world, *binding.Declaration)
 		let     bool
 		removed bool
-		want    map[string]reconcile.OutcomeState
+		want    map[string]plan.OutcomeState
 	}{
-		{"lost, let through", func(w *world, _ *binding.Declaration) { lost(w) }, true, false, map[string]reconcile.OutcomeState{
-			"bind account": reconcile.Done, linked: reconcile.Done, ruled: reconcile.Done, tagged: reconcile.Done,
+		{"lost, let through", func(w *world, _ *binding.Declaration) { lost(w) }, true, false, map[string]plan.OutcomeState{
+			"bind account": plan.Done, linked: plan.Done, ruled: plan.Done, tagged: plan.Done,
 		}},
-		{"lost, not let through", func(w *world, _ *binding.Declaration) { lost(w) }, false, false, map[string]reconcile.OutcomeState{
-			"bind account": reconcile.Deferred, linked: reconcile.Deferred, ruled: reconcile.Deferred, tagged: reconcile.Deferred,
+		{"lost, not let through", func(w *world, _ *binding.Declaration) { lost(w) }, false, false, map[string]plan.OutcomeState{
+			"bind account": plan.Deferred, linked: plan.Deferred, ruled: plan.Deferred, tagged: plan.Deferred,
 		}},
 		{"a rule lost, let through", func(w *world, _ *binding.Declaration) {
 			w.repos["pay/api"].Rules = w.repos["pay/api"].Rules[1:]
-		}, true, false, map[string]reconcile.OutcomeState{ruled: reconcile.Done}},
+		}, true, false, map[string]plan.OutcomeState{ruled: plan.Done}},
 		{"rotated", func(w *world, _ *binding.Declaration) {
 			w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
-		}, true, false, map[string]reconcile.OutcomeState{"rebind account": reconcile.Deferred}},
+		}, true, false, map[string]plan.OutcomeState{"rebind account": plan.Deferred}},
 		{"rotated, and a rule lost", func(w *world, _ *binding.Declaration) {
 			w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
 			w.repos["pay/api"].Rules = w.repos["pay/api"].Rules[1:]
-		}, true, false, map[string]reconcile.OutcomeState{"rebind account": reconcile.Deferred, ruled: reconcile.Done}},
+		}, true, false, map[string]plan.OutcomeState{"rebind account": plan.Deferred, ruled: plan.Done}},
 		{"bound to another account by somebody", func(w *world, _ *binding.Declaration) {
 			w.accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "eve", Address: "https://gitlab.example.com"}
-		}, true, false, map[string]reconcile.OutcomeState{"rebind account": reconcile.Deferred}},
+		}, true, false, map[string]plan.OutcomeState{"rebind account": plan.Deferred}},
 		{"bound to another account by somebody, and a source and a rule lost", func(w *world, _ *binding.Declaration) {
 			w.accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "eve", Address: "https://gitlab.example.com"}
 			w.repos["pay/api"] = &binding.RepositoryState{Exists: true}
-		}, true, false, map[string]reconcile.OutcomeState{
+		}, true, false, map[string]plan.OutcomeState{
 			// Eve's source of the same path is not the one declared.
-			"rebind account": reconcile.Deferred, linked: reconcile.Deferred, ruled: reconcile.Deferred, tagged: reconcile.Deferred,
+			"rebind account": plan.Deferred, linked: plan.Deferred, ruled: plan.Deferred, tagged: plan.Deferred,
 		}},
 		{"lost, and declared otherwise", func(w *world, d *binding.Declaration) {
 			lost(w)
 			d.Spec.Username = "new-bot"
-		}, true, false, map[string]reconcile.OutcomeState{
+		}, true, false, map[string]plan.OutcomeState{
 			// The links are repairs, and there is nothing to link to.
-			"bind account": reconcile.Deferred, linked: reconcile.Deferred, ruled: reconcile.Deferred, tagged: reconcile.Deferred,
+			"bind account": plan.Deferred, linked: plan.Deferred, ruled: plan.Deferred, tagged: plan.Deferred,
 		}},
 		{"a rule declared anew", func(_ *world, d *binding.Declaration) {
 			d.Spec.Repositories[0].Rules = append(d.Spec.Repositories[0].Rules, binding.BuildRule{Branch: "next", Dockerfile: "/Dockerfile", ImageTag: "next"})
-		}, true, false, map[string]reconcile.OutcomeState{"add-rule pay/api#branch:next=>next": reconcile.Deferred}},
-		{"not declared any more", func(*world, *binding.Declaration) {}, true, true, map[string]reconcile.OutcomeState{"unbind account": reconcile.Deferred}},
+		}, true, false, map[string]plan.OutcomeState{"add-rule pay/api#branch:next=>next": plan.Deferred}},
+		{"not declared any more", func(*world, *binding.Declaration) {}, true, true, map[string]plan.OutcomeState{"unbind account": plan.Deferred}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := bothBound(t)
@@ -213,8 +213,8 @@ func TestAWindowThatClosesLetsTheActionEndAndBeginsNone(t *testing.T) {
 		return fault{}
 	}
 	r := windowed(w, nightly(t))
-	checkStates(t, sync1(t, r, desire(declared, codeup())), map[string]reconcile.OutcomeState{
-		"rebind account": reconcile.Done, "add-rule pay/api#branch:next=>next": reconcile.Deferred,
+	checkStates(t, sync1(t, r, desire(declared, codeup())), map[string]plan.OutcomeState{
+		"rebind account": plan.Done, "add-rule pay/api#branch:next=>next": plan.Deferred,
 	})
 	if w.bound(binding.GitLab) != "canary-gitlab-2" {
 		t.Errorf("bound with %q: the rebind was torn in half", w.bound(binding.GitLab))
@@ -227,12 +227,12 @@ func TestARebindTornByAFailureIsEndedOutsideOfTheWindow(t *testing.T) {
 	w.now = w.now.Add(2 * time.Hour)
 	r := windowed(w, nightly(t))
 	w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Transient, Op: "registry: bind"}})
-	if err := sync1(t, r, desire(gitlab(), codeup())).Err(); !errors.Is(err, reconcile.ErrLost) {
+	if err := sync1(t, r, desire(gitlab(), codeup())).Err(); !errors.Is(err, plan.ErrLost) {
 		t.Fatalf("result: %v", err)
 	}
 	w.fault = nil
 	w.now = w.now.Add(8 * time.Hour)
-	checkStates(t, sync1(t, r, desire(gitlab(), codeup())), map[string]reconcile.OutcomeState{"bind account": reconcile.Done})
+	checkStates(t, sync1(t, r, desire(gitlab(), codeup())), map[string]plan.OutcomeState{"bind account": plan.Done})
 	if w.bound(binding.GitLab) != "canary-gitlab-2" {
 		t.Errorf("bound with %q", w.bound(binding.GitLab))
 	}
@@ -246,17 +246,17 @@ func TestARepairThatFailedWaitsForAWindow(t *testing.T) {
 	w.now = w.now.Add(2 * time.Hour)
 	r := windowed(w, nightly(t))
 	w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Transient, Op: "registry: bind"}})
-	if result := sync1(t, r, desire(gitlab(), codeup())); result.Count(reconcile.Failed) != 1 {
+	if result := sync1(t, r, desire(gitlab(), codeup())); result.Count(plan.Failed) != 1 {
 		t.Fatalf("outcomes: %v", states(result))
 	}
 	w.fault = nil
 	w.now = w.now.Add(8 * time.Hour)
-	checkStates(t, sync1(t, r, desire(gitlab(), codeup())), map[string]reconcile.OutcomeState{"bind account": reconcile.Deferred})
+	checkStates(t, sync1(t, r, desire(gitlab(), codeup())), map[string]plan.OutcomeState{"bind account": plan.Deferred})
 }
 
 // broken is a snapshot with a person's leave.
-func broken(d reconcile.Desired, only string) reconcile.Desired {
-	d.BreakGlass = []reconcile.BreakGlass{{Person: ada(), Reason: "the old token leaked", Binding: only}}
+func broken(d plan.Desired, only string) plan.Desired {
+	d.BreakGlass = []plan.BreakGlass{{Person: ada(), Reason: "the old token leaked", Binding: only}}
 	return d
 }
 
@@ -264,9 +264,9 @@ func TestABrokenGlassLetsThroughAndIsKeptInTheHistory(t *testing.T) {
 	w := newWorld()
 	o := w.options()
 	o.Windows = nightly(t)
-	var told []reconcile.Event
-	o.Events = func(e reconcile.Event) {
-		if e.Kind == reconcile.GlassBroken {
+	var told []plan.Event
+	o.Events = func(e plan.Event) {
+		if e.Kind == plan.GlassBroken {
 			told = append(told, e)
 		}
 	}
@@ -292,16 +292,16 @@ func TestABrokenGlassLetsThroughAndIsKeptInTheHistory(t *testing.T) {
 		t.Errorf("told: %+v", told)
 	}
 	// Once: the next sync has no such leave.
-	if next := sync1(t, r, desire(gitlab(), codeup())); next.Count(reconcile.Deferred) != 4 {
+	if next := sync1(t, r, desire(gitlab(), codeup())); next.Count(plan.Deferred) != 4 {
 		t.Errorf("the next sync: %v", states(next))
 	}
-	if whole := sync1(t, r, broken(desire(gitlab(), codeup()), "")); whole.Count(reconcile.Done) != 4 {
+	if whole := sync1(t, r, broken(desire(gitlab(), codeup()), "")); whole.Count(plan.Done) != 4 {
 		t.Errorf("the whole instance: %v", states(whole))
 	}
 }
 
 func TestAGlassIsNotBrokenWithoutNameAndReason(t *testing.T) {
-	for name, glass := range map[string]reconcile.BreakGlass{
+	for name, glass := range map[string]plan.BreakGlass{
 		"no name":     {Reason: "the old token leaked"},
 		"no reason":   {Person: ada()},
 		"blank":       {Person: binding.Person{By: " "}, Reason: " "},
@@ -314,7 +314,7 @@ func TestAGlassIsNotBrokenWithoutNameAndReason(t *testing.T) {
 			}
 			w := newWorld()
 			d := desire(codeup())
-			d.BreakGlass = []reconcile.BreakGlass{glass}
+			d.BreakGlass = []plan.BreakGlass{glass}
 			result := sync1(t, windowed(w, nightly(t)), d)
 			if result.Err() == nil || w.writes() != 0 || len(w.history) != 0 {
 				t.Errorf("%v: %d writes, history %v", result.Err(), w.writes(), w.history)
@@ -342,7 +342,7 @@ func TestABrokenGlassLiftsNeitherSuspensionsNorSafety(t *testing.T) {
 	suspended.Spec.Suspend = &binding.Suspend{Until: until, Reason: "release freeze", Owner: "payments"}
 	r := windowed(w, nightly(t))
 	result := sync1(t, r, broken(desire(suspended), ""))
-	if result.Count(reconcile.Kept) != 1 || w.writes() != 0 {
+	if result.Count(plan.Kept) != 1 || w.writes() != 0 {
 		t.Errorf("suspended: %v", states(result))
 	}
 	w = bothBound(t)
@@ -396,11 +396,11 @@ func TestAGlassIsBrokenForOneSync(t *testing.T) {
 		}
 		told := new([]reconcile.Synced)
 		l.Ask(reconcile.Ask{
-			BreakGlass: &reconcile.BreakGlass{Person: ada(), Reason: "outage"},
+			BreakGlass: &plan.BreakGlass{Person: ada(), Reason: "outage"},
 			Done:       func(s reconcile.Synced) { *told = append(*told, s) },
 		})
 		synctest.Wait()
-		if w.bound(binding.Codeup) == "" || len(*told) != 1 || (*told)[0].Result.Count(reconcile.Done) != 1 {
+		if w.bound(binding.Codeup) == "" || len(*told) != 1 || (*told)[0].Result.Count(plan.Done) != 1 {
 			t.Fatalf("not let through: %+v", *told)
 		}
 		w.consoleUnbinds(binding.Codeup)

@@ -1,10 +1,7 @@
-package reconcile
+package plan
 
 import (
 	"errors"
-
-	"reconciler/internal/binding"
-	"reconciler/internal/plan"
 )
 
 // OutcomeState says what became of an action.
@@ -40,7 +37,7 @@ var ErrLost = errors.New("nothing is bound now")
 
 // Outcome is what became of one action.
 type Outcome struct {
-	Action plan.Action
+	Action Action
 	State  OutcomeState
 	// Err is why it failed; nil otherwise.
 	Err error
@@ -81,15 +78,15 @@ func (r Result) Err() error {
 // Refused says whether the plan was refused something for safety.
 func (r Result) Refused() bool {
 	for _, o := range r.Outcomes {
-		if o.Action.Kind == plan.Forbidden && o.Action.Safety {
+		if o.Action.Kind == Forbidden && o.Action.Safety {
 			return true
 		}
 	}
 	return false
 }
 
-// of gives the outcomes of one binding.
-func (r Result) of(name string) []Outcome {
+// Of returns the outcomes of one binding.
+func (r Result) Of(name string) []Outcome {
 	var own []Outcome
 	for _, o := range r.Outcomes {
 		if o.Action.Binding == name {
@@ -97,22 +94,4 @@ func (r Result) of(name string) []Outcome {
 		}
 	}
 	return own
-}
-
-// refused says that the registry understood a bind and said no. Forbidden and
-// NotFound are among them: which of its codes speak of the token is not
-// documented.
-func refused(err error) bool {
-	if err == nil {
-		return false
-	}
-	kind := binding.KindOf(err)
-	return kind == binding.Refused || kind == binding.Forbidden || kind == binding.NotFound
-}
-
-// uncertain says that a write may have had its effect although it gave an
-// error: no answer came, or none that could be understood.
-func uncertain(err error) bool {
-	f, typed := errors.AsType[*binding.Failure](err)
-	return err != nil && (!typed || f.Kind == binding.OutcomeUnknown || f.Kind == binding.Unreadable)
 }

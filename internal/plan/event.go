@@ -1,10 +1,9 @@
-package reconcile
+package plan
 
 import (
 	"time"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/plan"
 )
 
 // EventKind says what an Event tells of.
@@ -48,8 +47,8 @@ type Event struct {
 	Time     time.Time
 	Instance string
 	Revision string
-	Plan     *plan.Plan
-	Action   plan.Action
+	Plan     *Plan
+	Action   Action
 	// Index counts the plan's actions that change something, from 1 to Count.
 	Index, Count int
 	Outcome      Outcome

@@ -1,4 +1,4 @@
-package reconcile
+package plan
 
 import (
 	"cmp"
@@ -23,8 +23,8 @@ type Desired struct {
 	BreakGlass []BreakGlass
 }
 
-// of gives the declarations of one instance, sorted by name.
-func (d Desired) of(instance string) []binding.Declaration {
+// Of returns the declarations of one instance, sorted by name.
+func (d Desired) Of(instance string) []binding.Declaration {
 	var own []binding.Declaration
 	for _, declaration := range d.Declarations {
 		if declaration.Spec.Instance == instance {
