@@ -1,6 +1,9 @@
 package binding
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Capabilities says what a registry driver can do for one instance. A plan
 // asks for nothing that is false here: it becomes a person's step instead.
@@ -178,6 +181,10 @@ type Answer struct {
 	Message string    `json:"message"`
 	At      time.Time `json:"at,omitzero"`
 }
+
+// AboutSite says that the question is about a code host's site, not about a
+// token, an account or a project: those questions begin with "site-".
+func (a Answer) AboutSite() bool { return strings.HasPrefix(a.Question, "site-") }
 
 // TokenReport is what a code host said of a token.
 type TokenReport struct {

@@ -12,7 +12,6 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/engine"
 	"reconciler/internal/finding"
-	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/providers"
 	"reconciler/internal/reconcile"
@@ -30,38 +29,49 @@ const (
 	questionPort     = "site-port"
 )
 
-// binding asks everything about one declaration: its token in the secret
-// store, what the code host says of token, account and projects, and its site.
-func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration) {
-	var token secrets.Secret
-	defer func() { token.Wipe() }()
-	var custom map[string]string
+// binding shows everything about one declaration: its token in the secret store,
+// what the code host says of token, account and projects, and its site.
+func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration, seen observed) {
 	readable := true
 	if b.Spec.Token != nil {
-		ref := secrets.Ref(b.Spec.Token.Vault)
-		custom = d.metadata(ctx, l, b.Spec.Token.Vault)
+		d.metadata(l, b, seen)
 		if readable = d.mayAsk(l, b); readable {
-			token, readable = d.value(ctx, l, b.Spec.Token.Vault.String(), ref)
+			readable = d.token(ctx, l, b, seen)
 		}
 	}
-	host := d.clients.Hosts[b.Spec.Platform]
-	var expires time.Time
+	own, site := answersOf(seen.Tokens[b.Name])
 	switch {
-	case host == nil:
+	case d.clients.Hosts[b.Spec.Platform] == nil:
 		l.notAsked("code-host", b.Spec.Platform.Title(), "its client could not be made")
+	case readable && len(own) == 0:
+		l.unknown("account", b.Spec.Username, providers.ReasonTimedOut, "no answer in time", "")
 	case readable:
-		expires = d.account(ctx, l, b, token)
+		for _, a := range own {
+			l.answer(b.Spec.Username, a)
+		}
 	default:
 		l.notAsked(providers.QuestionTokenValid, b.Spec.Username, "the token could not be read")
 	}
 	if b.Spec.Token != nil {
-		at, source := observe.TokenEnd(b.Spec.Token.Expires, custom, expires)
-		d.expiry(l, b.Spec.Token.Vault.String(), ending{at, source})
+		state := seen.Tokens[b.Name]
+		d.expiry(l, b.Spec.Token.Vault.String(), ending{state.Expires, state.ExpiresSource})
 	}
-	d.site(ctx, l, b)
-	if host != nil {
-		d.projects(ctx, l, b, token, readable)
+	d.site(ctx, l, b, site)
+	if d.clients.Hosts[b.Spec.Platform] != nil {
+		d.projects(l, b, seen.Projects[b.Name], readable)
 	}
+}
+
+// answersOf are the answers about a token or account, and those about a site.
+func answersOf(state binding.TokenState) (own, site []binding.Answer) {
+	for _, a := range state.Answers {
+		if a.AboutSite() {
+			site = append(site, a)
+		} else {
+			own = append(own, a)
+		}
+	}
+	return own, site
 }
 
 // mayAsk says whether the token may be sent to the declared address: not to
@@ -72,8 +82,8 @@ func (d *doctor) mayAsk(l *list, b binding.Declaration) bool {
 	if d.o.Engine.Config.Policy.AllowAddressChangeWithSecret {
 		return true
 	}
-	if d.appliedAs != nil {
-		l.failed(question, b.Spec.Address, d.appliedAs)
+	if d.appliedErr != nil {
+		l.failed(question, b.Spec.Address, d.appliedErr)
 		return false
 	}
 	from, moves := plan.SecretMoves(b, d.declared, d.applied[b.Spec.Instance])
@@ -100,32 +110,44 @@ func appliedRecords(ctx context.Context, o engine.Options) (map[string][]binding
 	return applied, errors.Join(err, memory.Close())
 }
 
-// metadata asks the secret store about a secret without reading it.
-func (d *doctor) metadata(ctx context.Context, l *list, ref binding.VaultRef) (custom map[string]string) {
+// metadata shows what the secret store says of a secret without reading it.
+func (d *doctor) metadata(l *list, b binding.Declaration, seen observed) {
+	ref, state := b.Spec.Token.Vault, seen.Tokens[b.Name]
 	object := ref.String()
-	var meta secrets.Metadata
-	err := d.ask(ctx, func(ctx context.Context) (err error) {
-		meta, err = d.clients.Tokens.Metadata(ctx, secrets.Ref(ref))
-		return err
-	})
-	switch {
+	switch err, asked := seen.calls.metadata[secrets.Ref(ref)]; {
+	case !asked:
+		l.unknown(questionMetadata, object, providers.ReasonTimedOut, "no answer in time", "")
+		return
 	case err != nil:
 		l.failed(questionMetadata, object, err)
-		return nil
-	case meta.Version == 0:
+		return
+	case state.Version == 0:
 		l.yes(questionMetadata, object, "Unversioned", "the store keeps no versions here; the token is known by its fingerprint")
-		return nil
+		return
 	}
-	l.yes(questionMetadata, object, "Read", "the metadata can be read; written on "+meta.Created.UTC().Format(time.DateOnly))
-	if ref.Version > 0 && meta.Latest > meta.Version {
+	l.yes(questionMetadata, object, "Read", "the metadata can be read; written on "+state.Created.UTC().Format(time.DateOnly))
+	if ref.Version > 0 && state.Latest > state.Version {
 		l.add(binding.Yes, questionVersion, object, said{
-			"NewerVersion", fmt.Sprintf("version %d is pinned, and version %d exists", meta.Version, meta.Latest),
+			"NewerVersion", fmt.Sprintf("version %d is pinned, and version %d exists", state.Version, state.Latest),
 			"to take it up, pin it or leave spec.token.vault.version out",
 		})
 	} else {
-		l.yes(questionVersion, object, "Current", fmt.Sprintf("version %d is the newest", meta.Version))
+		l.yes(questionVersion, object, "Current", fmt.Sprintf("version %d is the newest", state.Version))
 	}
-	return meta.Custom
+}
+
+// token shows whether the observer read a token, and asks for it where the
+// observer did not come to it. It is true where the observer read it.
+func (d *doctor) token(ctx context.Context, l *list, b binding.Declaration, seen observed) bool {
+	object, ref := b.Spec.Token.Vault.String(), secrets.Ref(b.Spec.Token.Vault)
+	ref.Version = seen.Tokens[b.Name].Version
+	if err, asked := seen.calls.values[ref]; asked {
+		return l.value(object, err)
+	}
+	ref.Version = b.Spec.Token.Vault.Version
+	token, _ := d.value(ctx, l, object, ref)
+	token.Wipe()
+	return false
 }
 
 // value reads a secret, and says whether that worked. The caller wipes it.
@@ -135,12 +157,17 @@ func (d *doctor) value(ctx context.Context, l *list, object string, ref secrets.
 		token, _, err = d.clients.Tokens.Read(ctx, ref)
 		return err
 	})
+	return token, l.value(object, err)
+}
+
+// value adds how the reading of a secret ended, and says whether it worked.
+func (l *list) value(object string, err error) bool {
 	f, _ := errors.AsType[*binding.Failure](err)
 	switch {
 	case err == nil:
 		l.yes(questionValue, object, "Read", "the value can be read")
 		l.yes(questionKey, object, "Found", "the key is there")
-		return token, true
+		return true
 	case f != nil && f.Code == vault.CodeMissingKey:
 		l.yes(questionValue, object, "Read", "the secret can be read")
 		l.failed(questionKey, object, err)
@@ -148,34 +175,7 @@ func (d *doctor) value(ctx context.Context, l *list, object string, ref secrets.
 		l.failed(questionValue, object, err)
 		l.notAsked(questionKey, object, "the value could not be read")
 	}
-	return secrets.Secret{}, false
-}
-
-// account asks the code host about the token, or about the account of a
-// binding that has none, and gives the end that the host tells.
-func (d *doctor) account(ctx context.Context, l *list, b binding.Declaration, token secrets.Secret) time.Time {
-	host, account := d.clients.Hosts[b.Spec.Platform], accountOf(b.Spec)
-	object := account.Username
-	var report binding.TokenReport
-	err := d.ask(ctx, func(ctx context.Context) error {
-		if b.Spec.Token == nil {
-			report.Answers = host.CheckAccount(ctx, account, token)
-		} else {
-			report = host.CheckToken(ctx, account, sourcesOf(b.Spec), token)
-		}
-		return nil
-	})
-	if err != nil {
-		l.failed("account", object, err)
-	}
-	for _, a := range report.Answers {
-		l.answer(object, a)
-	}
-	return report.Expires
-}
-
-func accountOf(s binding.Spec) binding.Account {
-	return binding.Account{Platform: s.Platform, Username: s.Username, Address: s.Address}
+	return false
 }
 
 func sourcesOf(s binding.Spec) []string {
@@ -218,9 +218,10 @@ func (d *doctor) expiry(l *list, object string, e ending) {
 	l.yes(question, object, reconcile.ReasonCurrent, message)
 }
 
-// site asks about the site of a self-managed GitLab: its port by the product's
-// rule, which the files were held to, and how strangers see it.
-func (d *doctor) site(ctx context.Context, l *list, b binding.Declaration) {
+// site shows the site of a self-managed GitLab: its port by the product's rule,
+// which the files were checked against, and how strangers see it. It asks where
+// the observer did not come to it.
+func (d *doctor) site(ctx context.Context, l *list, b binding.Declaration, answers []binding.Answer) {
 	if b.Spec.Address == "" {
 		return
 	}
@@ -245,30 +246,27 @@ func (d *doctor) site(ctx context.Context, l *list, b binding.Declaration) {
 			"codeHosts.unsafeAllowPrivateAddresses is on, so nothing tells a public site from another")
 		return
 	}
-	var answers []binding.Answer
-	if err := d.ask(ctx, func(ctx context.Context) error { answers = checker.Check(ctx, b.Spec.Address); return nil }); err != nil {
-		l.failed(providers.QuestionSiteReachable, b.Spec.Address, err)
+	if len(answers) == 0 {
+		if err := d.ask(ctx, func(ctx context.Context) error { answers = checker.Check(ctx, b.Spec.Address); return nil }); err != nil {
+			l.failed(providers.QuestionSiteReachable, b.Spec.Address, err)
+		}
 	}
 	for _, a := range answers {
 		l.answer(b.Spec.Address, a)
 	}
 }
 
-// projects asks for every declared source, and holds its place against the
-// declared trigger.
-func (d *doctor) projects(ctx context.Context, l *list, b binding.Declaration, token secrets.Secret, readable bool) {
+// projects shows every declared source, and compares its place with the declared
+// trigger.
+func (d *doctor) projects(l *list, b binding.Declaration, projects map[string]binding.ProjectState, readable bool) {
 	for _, source := range sourcesOf(b.Spec) {
 		if !readable {
 			l.notAsked(providers.QuestionProjectExists, source, "the token could not be read")
 			continue
 		}
-		var project binding.ProjectState
-		err := d.ask(ctx, func(ctx context.Context) error {
-			project = d.clients.Hosts[b.Spec.Platform].CheckProject(ctx, accountOf(b.Spec), source, token)
-			return nil
-		})
-		if err != nil {
-			l.failed(providers.QuestionProjectExists, source, err)
+		project, asked := projects[source]
+		if !asked {
+			l.unknown(providers.QuestionProjectExists, source, providers.ReasonTimedOut, "no answer in time", "")
 			continue
 		}
 		for _, a := range project.Answers {

@@ -69,8 +69,8 @@ func Diagnose(ctx context.Context, o Options) []report.Check {
 	defer d.close()
 	first := d.run(ctx, []section{{"State", d.state}, {"Source", d.source}})
 	checks = append(checks, first...)
-	d.applied, d.appliedAs = appliedRecords(ctx, o.Engine)
-	checks = append(checks, d.run(ctx, d.rest())...)
+	d.applied, d.appliedErr = appliedRecords(ctx, o.Engine)
+	checks = append(checks, d.run(ctx, d.rest(ctx))...)
 	for i, c := range checks {
 		checks[i].Object, checks[i].Message, checks[i].Hint = d.redactor.Redact(c.Object), d.redactor.Redact(c.Message), d.redactor.Redact(c.Hint)
 	}
@@ -102,10 +102,10 @@ type doctor struct {
 	// told them. Both are set by the section of the source.
 	declared []binding.Declaration
 	known    bool
-	// applied is what was applied last, by instance; appliedAs says why that
+	// applied is what was applied last, by instance; appliedErr says why that
 	// is not known.
-	applied   map[string][]binding.Record
-	appliedAs error
+	applied    map[string][]binding.Record
+	appliedErr error
 }
 
 func newDoctor(o Options) *doctor {
@@ -118,12 +118,16 @@ func newDoctor(o Options) *doctor {
 // close signs out. A login that cannot be given back ends by itself.
 func (d *doctor) close() { _ = d.clients.Close() }
 
-// rest are the sections that come after the source.
-func (d *doctor) rest() []section {
+// rest are the sections that come after the source. Each instance is observed
+// once, for the first section that needs it.
+func (d *doctor) rest(ctx context.Context) []section {
+	observations := map[string]func() observed{}
 	sections := []section{{"Secret store", d.store}}
 	for _, c := range d.o.Engine.Config.Instances {
 		if d.chosenInstance(c.Name) {
-			sections = append(sections, section{"Registry " + c.Name, func(ctx context.Context, l *list) { d.registry(ctx, l, c) }})
+			seen := sync.OnceValue(func() observed { return d.observe(ctx, c) })
+			observations[c.Name] = seen
+			sections = append(sections, section{"Registry " + c.Name, func(_ context.Context, l *list) { d.registry(l, c, seen()) }})
 		}
 	}
 	if d.o.Engine.Config.Webhooks != nil {
@@ -131,7 +135,7 @@ func (d *doctor) rest() []section {
 	}
 	sections = append(sections, section{"Code hosts", d.hosts})
 	for _, b := range d.declared {
-		sections = append(sections, section{"Binding " + b.Name, func(ctx context.Context, l *list) { d.binding(ctx, l, b) }})
+		sections = append(sections, section{"Binding " + b.Name, func(ctx context.Context, l *list) { d.binding(ctx, l, b, observations[b.Spec.Instance]()) }})
 	}
 	return sections
 }

@@ -10,9 +10,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
-	"reconciler/internal/engine"
 	"reconciler/internal/providers"
-	"reconciler/internal/registry"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
 )
@@ -57,20 +55,11 @@ func (d *doctor) store(ctx context.Context, l *list) {
 	l.yes(login, address, "LoggedIn", "the server takes our login")
 }
 
-// registry asks one instance whether it takes our credentials, what its driver
-// can do there, and whether it has the declared image repositories.
-func (d *doctor) registry(ctx context.Context, l *list, c config.Instance) {
+// registry shows whether an instance takes our credentials, what its driver can
+// do there, and whether it has the declared image repositories.
+func (d *doctor) registry(l *list, c config.Instance, seen observed) {
 	const credentials, instance = "credentials", "instance"
-	driver, err := engine.NewDriver(c, d.redactor, nil)
-	if err != nil {
-		l.failed(credentials, c.Endpoint, err)
-		return
-	}
-	var can binding.Capabilities
-	err = d.ask(ctx, func(ctx context.Context) (err error) {
-		can, err = driver.Capabilities(ctx)
-		return err
-	})
+	err := seen.calls.capabilities
 	console := c.Driver == "console"
 	switch {
 	case console:
@@ -86,8 +75,8 @@ func (d *doctor) registry(ctx context.Context, l *list, c config.Instance) {
 		l.yes(credentials, c.Endpoint, "Accepted", "the registry takes our credentials")
 		l.yes(instance, c.Endpoint, "Answered", "the identity has a registry in the region "+c.Region)
 	}
-	capabilities(l, can, err, console)
-	d.images(ctx, l, c.Name, driver, err == nil && can.ReadRepositories)
+	capabilities(l, seen.Capabilities, err, console)
+	d.images(l, seen)
 }
 
 // capabilities tells one by one what the driver can do. What a driver without
@@ -119,32 +108,25 @@ func capabilities(l *list, can binding.Capabilities, err error, console bool) {
 	}
 }
 
-// images asks for the image repositories that the bindings name.
-func (d *doctor) images(ctx context.Context, l *list, instance string, driver registry.Driver, can bool) {
+// images shows the image repositories that the bindings name.
+func (d *doctor) images(l *list, seen observed) {
 	const question = "image-repository"
 	var images []string
 	for _, b := range d.declared {
 		for _, r := range b.Spec.Repositories {
-			if b.Spec.Instance == instance {
+			if b.Spec.Instance == seen.Instance {
 				images = append(images, binding.NormalImage(r.Image))
 			}
 		}
 	}
 	slices.Sort(images)
 	for _, image := range slices.Compact(images) {
-		if !can {
+		switch err, asked := seen.calls.images[image]; {
+		case !asked:
 			l.notAsked(question, image, "the registry cannot be read")
-			continue
-		}
-		var state binding.RepositoryState
-		err := d.ask(ctx, func(ctx context.Context) (err error) {
-			state, err = driver.Repository(ctx, image)
-			return err
-		})
-		switch {
 		case err != nil:
 			l.failed(question, image, err)
-		case state.Exists:
+		case seen.Repositories[image].Exists:
 			l.yes(question, image, "Exists", "the image repository is there")
 		default:
 			l.answer(image, providers.No(question, "image-repository-missing", "Missing", "the registry has no such image repository"))

@@ -10,7 +10,6 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
 	"reconciler/internal/observe"
-	"reconciler/internal/plan"
 	"reconciler/internal/providers"
 	"reconciler/internal/providers/bitbucket"
 	"reconciler/internal/providers/codeup"
@@ -76,14 +75,14 @@ func (c *Clients) Observed(p binding.Platform) providers.Provider {
 	return nil
 }
 
-// Observer observes an instance with these clients, and has nothing to write
-// with. key makes fingerprints of tokens; nil makes none.
-func (c *Clients) Observer(of plan.Instance, registry observe.Reader, key []byte) *observe.Observer {
-	return observe.New(observe.Options{
-		Instance: of.Name, Registry: registry, Hosts: c.Hosts, Sites: c.Sites, Tokens: c.Tokens, Key: key,
+// ObserverOptions are those of what observes an instance with these clients. key
+// makes fingerprints of tokens; nil makes none.
+func (c *Clients) ObserverOptions(instance string, registry observe.Reader, key []byte) observe.Options {
+	return observe.Options{
+		Instance: instance, Registry: registry, Hosts: c.Hosts, Sites: c.Sites, Tokens: c.Tokens, Key: key,
 		HostMemory: c.o.Config.Sync.DriftInterval, Now: c.o.Now,
 		AllowAddressChangeWithSecret: c.o.Config.Policy.AllowAddressChangeWithSecret,
-	})
+	}
 }
 
 // newVault makes the client of the secret store, or a stand-in that says

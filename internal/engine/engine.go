@@ -14,6 +14,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/manifest"
 	"reconciler/internal/metrics"
+	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
@@ -161,7 +162,7 @@ func (e *Engine) newInstance(c config.Instance, clients *Clients) (*Instance, er
 		Events: e.o.Events, Now: e.o.Now,
 	}
 	if e.o.ReadOnly {
-		o.Observer = clients.Observer(o.Instance, driver, e.memory.key)
+		o.Observer = observe.New(clients.ObserverOptions(c.Name, driver, e.memory.key))
 	} else {
 		o.Registry, o.Hosts, o.Sites, o.Tokens = driver, clients.Hosts, clients.Sites, clients.Tokens
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"reconciler/internal/binding"
@@ -22,7 +21,7 @@ func (v view) token() (state binding.TokenState, asked bool) {
 func (v view) answers() (own, site []binding.Answer) {
 	state, _ := v.token()
 	for _, a := range state.Answers {
-		if strings.HasPrefix(a.Question, questionsOfSite) {
+		if a.AboutSite() {
 			site = append(site, a)
 		} else {
 			own = append(own, a)

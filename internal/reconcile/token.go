@@ -9,12 +9,8 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// Questions whose answers decide, as providers spell them: the one, and the
-// beginning of those that are about a site and not about a token.
-const (
-	questionTokenValid = "token-valid"
-	questionsOfSite    = "site-"
-)
+// questionTokenValid is the question whose answer decides, as providers spell it.
+const questionTokenValid = "token-valid"
 
 // read reads a secret, which the caller wipes.
 func (x *run) read(ctx context.Context, ref secrets.Ref) (token secrets.Secret, meta secrets.Metadata, err error) {

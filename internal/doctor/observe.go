@@ -1,0 +1,114 @@
+package doctor
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/config"
+	"reconciler/internal/engine"
+	"reconciler/internal/observe"
+	"reconciler/internal/secrets"
+)
+
+// observed is the observation that a sync of an instance would make, and the
+// errors behind what it does not know.
+type observed struct {
+	binding.Observation
+	calls *recorder
+}
+
+// observe observes an instance as its loop does, with the chosen declarations.
+func (d *doctor) observe(ctx context.Context, c config.Instance) observed {
+	r := &recorder{tokens: d.clients.Tokens, refuse: d.appliedErr, metadata: map[secrets.Ref]error{}, values: map[secrets.Ref]error{}, images: map[string]error{}}
+	if d.o.Engine.Config.Policy.AllowAddressChangeWithSecret {
+		r.refuse = nil
+	}
+	driver, err := engine.NewDriver(c, d.redactor, nil)
+	if r.registry = driver; err != nil {
+		r.registry = noDriver{err}
+	}
+	o := d.clients.ObserverOptions(c.Name, r, nil)
+	o.Tokens, o.CallTimeout, o.Parallel = r, d.o.Timeout, d.o.Parallel
+	declared := slices.DeleteFunc(slices.Clone(d.declared), func(b binding.Declaration) bool { return b.Spec.Instance != c.Name })
+	return observed{
+		Observation: observe.New(o).Observe(ctx, declared, d.applied[c.Name], binding.DepthPreflight),
+		calls:       r,
+	}
+}
+
+// recorder keeps the errors of what an observer asks, of which an observation
+// has no more than words.
+type recorder struct {
+	registry observe.Reader
+	tokens   observe.TokenReader
+	// refuse, if not nil, is why no token is read.
+	refuse error
+
+	mu           sync.Mutex
+	capabilities error
+	images       map[string]error
+	// metadata and values have an entry for each question that was asked.
+	metadata, values map[secrets.Ref]error
+}
+
+// Capabilities implements observe.AccountReader.
+func (r *recorder) Capabilities(ctx context.Context) (binding.Capabilities, error) {
+	can, err := r.registry.Capabilities(ctx)
+	r.note(func() { r.capabilities = err })
+	return can, err
+}
+
+// Account implements observe.AccountReader.
+func (r *recorder) Account(ctx context.Context, platform binding.Platform) (*binding.Account, error) {
+	return r.registry.Account(ctx, platform)
+}
+
+// Repository implements observe.RepositoryReader.
+func (r *recorder) Repository(ctx context.Context, image string) (binding.RepositoryState, error) {
+	state, err := r.registry.Repository(ctx, image)
+	r.note(func() { r.images[image] = err })
+	return state, err
+}
+
+// Metadata implements observe.TokenReader.
+func (r *recorder) Metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadata, error) {
+	meta, err := r.tokens.Metadata(ctx, ref)
+	r.note(func() { r.metadata[ref] = err })
+	return meta, err
+}
+
+// Read implements observe.TokenReader.
+func (r *recorder) Read(ctx context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error) {
+	if r.refuse != nil {
+		return secrets.Secret{}, secrets.Metadata{}, r.refuse
+	}
+	token, meta, err := r.tokens.Read(ctx, ref)
+	r.note(func() { r.values[ref] = err })
+	return token, meta, err
+}
+
+func (r *recorder) note(write func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	write()
+}
+
+// noDriver stands in place of a driver that could not be made.
+type noDriver struct{ err error }
+
+// Capabilities implements observe.AccountReader.
+func (n noDriver) Capabilities(context.Context) (binding.Capabilities, error) {
+	return binding.Capabilities{}, n.err
+}
+
+// Account implements observe.AccountReader.
+func (n noDriver) Account(context.Context, binding.Platform) (*binding.Account, error) {
+	return nil, n.err
+}
+
+// Repository implements observe.RepositoryReader.
+func (n noDriver) Repository(context.Context, string) (binding.RepositoryState, error) {
+	return binding.RepositoryState{}, n.err
+}
