@@ -18,6 +18,8 @@ type Style struct {
 	Width int
 	// Full shows what does not change, too, and every condition.
 	Full bool
+	// Language is that of our words; nil is English.
+	Language *Language
 	// Basis of a plan; its depth is empty where it is not to be told.
 	Basis Basis
 }

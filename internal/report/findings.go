@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // Findings writes findings for a person: the place, the message, the rule and
@@ -23,21 +24,22 @@ func (p *page) findings(findings []finding.Finding) {
 	}
 	if len(findings) > 0 {
 		p.line()
-		p.line(summary(counts))
+		p.line(p.style.Language.summary(counts) + ".")
 	}
 }
 
 func (p *page) finding(f finding.Finding) {
 	p.line(p.style.paint(bold, place(f)),
 		p.style.paint(severityColor(f.Severity), clean(string(f.Severity)+"["+f.Code+"]")), ": ", clean(f.Message))
-	if f.Path != "" {
-		p.fold("  field: ", f.Path)
-	}
-	if f.Rule != "" {
-		p.fold("  rule:  ", f.Rule)
-	}
-	if f.Hint != "" {
-		p.fold("  hint:  ", f.Hint)
+	p.labelled(message.New("label.field"), f.Path)
+	p.labelled(message.New("label.rule"), f.Rule)
+	p.labelled(message.New("label.hint"), f.Hint)
+}
+
+// labelled writes text after a label, and nothing where there is no text.
+func (p *page) labelled(label message.Message, text string) {
+	if text != "" {
+		p.fold("  "+pad(p.style.Language.Text(label)+":", len("field: ")), text)
 	}
 }
 
@@ -66,27 +68,17 @@ func severityColor(s finding.Severity) color {
 	return bold
 }
 
-func summary(counts map[finding.Severity]int) string {
-	text := ""
-	for _, s := range []struct {
-		severity  finding.Severity
-		one, many string
-	}{
-		{finding.Error, "error", "errors"},
-		{finding.Warning, "warning", "warnings"},
-		{finding.Info, "piece of information", "pieces of information"},
+// summary counts findings by severity: "1 error, 2 warnings".
+func (l *Language) summary(counts map[finding.Severity]int) string {
+	var parts []message.Message
+	for _, m := range []message.Message{
+		message.New("summary.errors", "count", counts[finding.Error]),
+		message.New("summary.warnings", "count", counts[finding.Warning]),
+		message.New("summary.notes", "count", counts[finding.Info]),
 	} {
-		n, noun := counts[s.severity], s.many
-		if n == 0 {
-			continue
+		if m.Args["count"] != 0 {
+			parts = append(parts, m)
 		}
-		if n == 1 {
-			noun = s.one
-		}
-		if text != "" {
-			text += ", "
-		}
-		text += fmt.Sprintf("%d %s", n, noun)
 	}
-	return text + "."
+	return l.Text(message.New("list", "items", parts))
 }

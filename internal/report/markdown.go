@@ -88,7 +88,7 @@ func (d Document) heading() string {
 	case d.Plan != nil && d.Plan.Refused():
 		return "reconciler: refused for safety"
 	case len(findings) > 0 && (d.Plan == nil || finding.HasErrors(findings)):
-		return "reconciler: " + strings.TrimSuffix(summary(countFindings(findings)), ".")
+		return "reconciler: " + English().summary(countFindings(findings))
 	case d.Plan == nil:
 		return "reconciler: no findings"
 	case d.Plan.HasChanges():

@@ -1,0 +1,75 @@
+package message
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// text is how a foreign text is written in JSON, to be told from our words.
+type text struct {
+	Text string `json:"text"`
+}
+
+// MarshalJSON writes a foreign text as an object with the field text.
+func (f Foreign) MarshalJSON() ([]byte, error) { return json.Marshal(text{string(f)}) }
+
+// MarshalJSON writes arguments. A duration is written as a text such as 1m30s.
+func (a Args) MarshalJSON() ([]byte, error) {
+	out := make(map[string]any, len(a))
+	for name, value := range a {
+		if d, ok := value.(time.Duration); ok {
+			value = d.String()
+		}
+		out[name] = value
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote. Dates, times and durations
+// become strings. What no version writes is kept as a foreign text.
+func (a *Args) UnmarshalJSON(data []byte) error {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return err
+	}
+	*a = make(Args, len(raw))
+	for name, value := range raw {
+		(*a)[name] = read(value)
+	}
+	return nil
+}
+
+// read is the argument that a JSON value holds.
+func read(data json.RawMessage) any {
+	var fields map[string]json.RawMessage
+	switch {
+	case data[0] == '{' && json.Unmarshal(data, &fields) == nil:
+		switch {
+		case fields["id"] != nil:
+			return decoded[Message](data)
+		case fields["text"] != nil:
+			if t, ok := decoded[text](data).(text); ok {
+				return Foreign(t.Text)
+			}
+		}
+		return decoded[Place](data)
+	case data[0] == '[':
+		if list, ok := decoded[[]string](data).([]string); ok {
+			return list
+		}
+		return decoded[[]Message](data)
+	case data[0] == '"':
+		return decoded[string](data)
+	case data[0] == 't' || data[0] == 'f':
+		return decoded[bool](data)
+	}
+	return decoded[int](data)
+}
+
+func decoded[T any](data json.RawMessage) any {
+	var v T
+	if json.Unmarshal(data, &v) != nil {
+		return Foreign(data)
+	}
+	return v
+}

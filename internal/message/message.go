@@ -1,0 +1,179 @@
+// Package message holds what we tell people as data: an identifier and named
+// arguments. The words of each identifier stand in the catalogue of
+// internal/report, one file per language. It imports nothing of ours.
+package message
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"regexp"
+	"time"
+)
+
+// VerbatimID is the identifier of a message that is a foreign text.
+const VerbatimID = "verbatim"
+
+// Message is one text in no language yet. The zero Message says nothing.
+type Message struct {
+	// ID names an entry of the catalogue.
+	ID string `json:"id"`
+	// Args are the named values of the entry: string, int, bool, Date,
+	// time.Time, time.Duration, Place, Foreign, Message, or a list of strings
+	// or of messages. The argument "count" selects the plural.
+	Args Args `json:"args,omitempty"`
+}
+
+// Args are the arguments of a message by name.
+type Args map[string]any
+
+// Date is a calendar day, written as 2006-01-02.
+type Date string
+
+// Foreign is a text of a foreign program or person. It is shown as it is, in
+// every language.
+type Foreign string
+
+// Place is where something stands. What is not known is zero.
+type Place struct {
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
+	// Field is a path such as spec.repositories[0].trigger.
+	Field string `json:"field,omitempty"`
+}
+
+// String is the place as file:line:column, or its field.
+func (p Place) String() string {
+	s := p.File
+	for _, n := range []int{p.Line, p.Column} {
+		switch {
+		case n == 0:
+		case s == "":
+			s = fmt.Sprint(n)
+		default:
+			s += fmt.Sprintf(":%d", n)
+		}
+	}
+	return cmp.Or(s, p.Field)
+}
+
+// New makes a message of the catalogue's entry id, with arguments as pairs of
+// a name and a value. It panics where a name is no string, a value is missing
+// or a value's type cannot be an argument.
+func New(id string, args ...any) Message {
+	m := Message{ID: id}
+	if len(args) > 0 {
+		m.Args = make(Args, len(args)/2)
+	}
+	for i := 0; i < len(args); i += 2 {
+		m.Args[args[i].(string)] = plain(args[i+1])
+	}
+	return m
+}
+
+// Verbatim is a foreign text as a message of its own, such as that of an
+// organisation's policy.
+func Verbatim(text string) Message {
+	return Message{ID: VerbatimID, Args: Args{"text": Foreign(text)}}
+}
+
+// IsZero says that there is no message.
+func (m Message) IsZero() bool { return m.ID == "" }
+
+// plain is a value in one of the types of an argument.
+func plain(value any) any {
+	switch v := value.(type) {
+	case string, int, bool, Date, Foreign, Place, Message, []Message, []string, time.Time, time.Duration:
+		return v
+	case error:
+		return Foreign(v.Error())
+	case interface{ Time() time.Time }:
+		return Date(v.Time().Format(time.DateOnly))
+	case fmt.Stringer:
+		return v.String()
+	}
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.String:
+		return v.String()
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return int(v.Int())
+	case reflect.Slice:
+		list := make([]string, v.Len())
+		for i := range list {
+			list[i] = fmt.Sprint(plain(v.Index(i).Interface()))
+		}
+		return list
+	}
+	panic(fmt.Sprintf("message: a %T cannot be an argument", value))
+}
+
+// Map returns the message with f applied to every text in its arguments, such
+// as to hide secrets.
+func (m Message) Map(f func(string) string) Message {
+	return m.each(func(v any) any {
+		switch v := v.(type) {
+		case string:
+			return f(v)
+		case Foreign:
+			return Foreign(f(string(v)))
+		}
+		return v
+	})
+}
+
+// each returns the message with f applied to every argument, and to those of
+// messages in arguments and the elements of lists.
+func (m Message) each(f func(any) any) Message {
+	out := Message{ID: m.ID}
+	for name, value := range m.Args {
+		if out.Args == nil {
+			out.Args = Args{}
+		}
+		switch v := value.(type) {
+		case Message:
+			value = v.each(f)
+		case []Message:
+			list := make([]Message, len(v))
+			for i := range v {
+				list[i] = v[i].each(f)
+			}
+			value = list
+		case []string:
+			list := make([]string, len(v))
+			for i := range v {
+				list[i], _ = f(v[i]).(string)
+			}
+			value = list
+		default:
+			value = f(value)
+		}
+		out.Args[name] = value
+	}
+	return out
+}
+
+// Key is equal for equal messages only, and orders them.
+func (m Message) Key() string {
+	data, err := json.Marshal(m)
+	if err != nil {
+		panic(err) // An argument of a type that New refuses.
+	}
+	return string(data)
+}
+
+// Identity is Key without lines, columns, indexes of lists and foreign texts:
+// it stays the same when what the message is about moves.
+func (m Message) Identity() string {
+	index := regexp.MustCompile(`\[\d+\]`)
+	return m.each(func(v any) any {
+		switch v := v.(type) {
+		case Place:
+			return Place{File: v.File, Field: index.ReplaceAllString(v.Field, "[]")}
+		case Foreign:
+			return Foreign("")
+		}
+		return v
+	}).Key()
+}

@@ -1,0 +1,99 @@
+package message_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/message"
+)
+
+type day struct{}
+
+func (day) Time() time.Time { return time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC) }
+
+type word string
+
+func TestNewTakesPlainValues(t *testing.T) {
+	t.Parallel()
+	inner := message.New("inner", "n", int64(3))
+	got := message.New("outer", "word", word("w"), "err", errors.New("boom"), "m", inner, "list", []word{"a", "b"},
+		"last", time.Minute, "yes", true, "at", message.Place{File: "a.yaml", Line: 3}, "day", day{})
+	want := message.Message{ID: "outer", Args: message.Args{
+		"word": "w", "err": message.Foreign("boom"), "m": message.Message{ID: "inner", Args: message.Args{"n": 3}},
+		"list": []string{"a", "b"}, "last": time.Minute, "yes": true, "at": message.Place{File: "a.yaml", Line: 3}, "day": message.Date("2026-03-04"),
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestNewPanicsOnWhatIsNoArgument(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]any{"no value": {"a"}, "name": {1, 2}, "type": {"a", struct{}{}}} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			message.New("id", args...)
+		})
+	}
+}
+
+func TestJSONKeepsTheKindsOfArguments(t *testing.T) {
+	t.Parallel()
+	m := message.New("outer", "text", "t", "n", 3, "yes", true, "foreign", message.Foreign("it failed"),
+		"at", message.Place{File: "a.yaml", Line: 3, Column: 4}, "field", message.Place{Field: "spec.token"},
+		"list", []string{"a"}, "messages", []message.Message{message.New("one")}, "m", message.New("inner", "n", 1))
+	data, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got message.Message
+	if err := json.Unmarshal(data, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(m, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got.Key() != m.Key() || got.Identity() != m.Identity() {
+		t.Error("the key is another after JSON")
+	}
+	foreign := `{"id":"x","args":{"a":1.5,"b":null,"c":[1],"d":{"line":"x"}}}`
+	if err := json.Unmarshal([]byte(foreign), &got); err != nil {
+		t.Errorf("%s: %v", foreign, err)
+	}
+}
+
+func TestIdentityLeavesOutWhatMoves(t *testing.T) {
+	t.Parallel()
+	at := func(line int, field, foreign, name string) message.Message {
+		return message.New("m", "at", message.Place{File: "a.yaml", Line: line}, "name", name,
+			"inner", message.New("i", "field", message.Place{Field: field}), "foreign", message.Foreign(foreign))
+	}
+	a := at(1, "rules[0].tag", "line 1", "x")
+	if b := at(9, "rules[7].tag", "line 9", "x"); a.Identity() != b.Identity() || a.Key() == b.Key() {
+		t.Errorf("identities %s and %s", a.Identity(), b.Identity())
+	}
+	if b := at(1, "rules[0].tag", "line 1", "y"); a.Identity() == b.Identity() {
+		t.Error("an argument is not part of the identity")
+	}
+}
+
+func TestMapReachesEveryText(t *testing.T) {
+	t.Parallel()
+	m := message.New("m", "a", "secret", "b", message.Foreign("secret"), "c", []string{"secret"},
+		"d", message.New("i", "x", "secret"), "e", []message.Message{message.Verbatim("secret")}, "n", 1)
+	if got := m.Map(func(string) string { return "***" }).Key(); strings.Contains(got, "secret") || !strings.Contains(got, `"n":1`) {
+		t.Error(got)
+	}
+	if !(message.Message{}).IsZero() || m.IsZero() {
+		t.Error("IsZero")
+	}
+}

@@ -1,0 +1,336 @@
+package report
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	texttemplate "text/template"
+	"text/template/parse"
+
+	"golang.org/x/text/language"
+	"gopkg.in/yaml.v3"
+
+	"reconciler/internal/message"
+)
+
+// entry is one text of a language's file, in all plural forms.
+type entry struct {
+	forms map[string]string
+	args  map[string]bool
+}
+
+// entries reads a file of the catalogue without the library.
+func entries(t *testing.T, data []byte) map[string]entry {
+	t.Helper()
+	var file map[string]any
+	if err := yaml.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]entry{}
+	flatten("", file, all)
+	for id, e := range all {
+		for _, text := range e.forms {
+			parsed, err := texttemplate.New("").Funcs(words.Funcs).Parse(text)
+			if err != nil {
+				t.Fatalf("%s: %v", id, err)
+			}
+			fields(parsed.Root, e.args)
+		}
+	}
+	return all
+}
+
+func flatten(prefix string, file map[string]any, into map[string]entry) {
+	for key, value := range file {
+		switch v := value.(type) {
+		case string:
+			into[prefix+key] = entry{map[string]string{"other": v}, map[string]bool{}}
+		case map[string]any:
+			if v["one"] == nil {
+				flatten(prefix+key+".", v, into)
+				continue
+			}
+			e := entry{map[string]string{}, map[string]bool{"count": true}}
+			for form, text := range v {
+				e.forms[form], _ = text.(string)
+			}
+			into[prefix+key] = e
+		}
+	}
+}
+
+// fields gathers the arguments that a template names.
+func fields(n parse.Node, into map[string]bool) {
+	switch n := n.(type) {
+	case *parse.ListNode:
+		if n != nil {
+			for _, child := range n.Nodes {
+				fields(child, into)
+			}
+		}
+	case *parse.ActionNode:
+		fields(n.Pipe, into)
+	case *parse.IfNode:
+		fields(n.Pipe, into)
+		fields(n.List, into)
+		fields(n.ElseList, into)
+	case *parse.PipeNode:
+		for _, c := range n.Cmds {
+			for _, arg := range c.Args {
+				fields(arg, into)
+			}
+		}
+	case *parse.FieldNode:
+		into[n.Ident[0]] = true
+	}
+}
+
+// use is one call of message.New in our code. A prefix ends with a dot and
+// stands for all entries that begin with it.
+type use struct {
+	at, id string
+	prefix bool
+	args   map[string]bool
+}
+
+// uses finds every call of message.New outside of tests.
+func uses(t *testing.T) []use {
+	t.Helper()
+	var all []use
+	files := token.NewFileSet()
+	err := filepath.WalkDir(filepath.Join("..", ".."), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(source), "reconciler/internal/message") {
+			return err
+		}
+		file, err := parser.ParseFile(files, path, source, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok && isNew(call.Fun) {
+				all = append(all, useOf(t, files.Position(call.Pos()).String(), call))
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func isNew(fun ast.Expr) bool {
+	s, ok := fun.(*ast.SelectorExpr)
+	if !ok || s.Sel.Name != "New" {
+		return false
+	}
+	x, ok := s.X.(*ast.Ident)
+	return ok && x.Name == "message"
+}
+
+func useOf(t *testing.T, at string, call *ast.CallExpr) use {
+	u := use{at: at, args: map[string]bool{}}
+	first := call.Args[0]
+	for {
+		sum, ok := first.(*ast.BinaryExpr)
+		if !ok {
+			break
+		}
+		first, u.prefix = sum.X, true
+	}
+	u.id = literal(first)
+	if u.id == "" || u.prefix && !strings.HasSuffix(u.id, ".") {
+		t.Errorf("%s: the identifier is neither a literal nor a literal that ends with a dot and something more", at)
+	}
+	if len(call.Args)%2 == 0 || call.Ellipsis.IsValid() {
+		t.Errorf("%s: the arguments are no pairs", at)
+		return u
+	}
+	for i := 1; i < len(call.Args); i += 2 {
+		name := literal(call.Args[i])
+		if name == "" {
+			t.Errorf("%s: the name of argument %d is no literal", at, i)
+		}
+		u.args[name] = true
+	}
+	return u
+}
+
+func literal(e ast.Expr) string {
+	l, ok := e.(*ast.BasicLit)
+	if !ok {
+		return ""
+	}
+	text, _ := strconv.Unquote(l.Value)
+	return text
+}
+
+func english(t *testing.T) []byte {
+	t.Helper()
+	data, err := catalogue.ReadFile("messages/en.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// TestEveryMessageIsInTheCatalogueAndUsed compares the catalogue with the
+// calls of message.New: each has its entry and gives the arguments that the
+// entry names, and no entry is left over.
+func TestEveryMessageIsInTheCatalogueAndUsed(t *testing.T) {
+	t.Parallel()
+	all := entries(t, english(t))
+	used := map[string]bool{message.VerbatimID: true}
+	for _, u := range uses(t) {
+		found := false
+		for id, e := range all {
+			if id != u.id && (!u.prefix || !strings.HasPrefix(id, u.id)) {
+				continue
+			}
+			found, used[id] = true, true
+			for name := range e.args {
+				if !u.args[name] {
+					t.Errorf("%s: %s needs the argument %s", u.at, id, name)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s: the catalogue has no %s", u.at, u.id)
+		}
+	}
+	for id := range all {
+		if !used[id] {
+			t.Errorf("nothing uses %s", id)
+		}
+	}
+}
+
+// TestEveryMessageRenders makes text of each entry, in each plural form.
+func TestEveryMessageRenders(t *testing.T) {
+	t.Parallel()
+	for id, e := range entries(t, english(t)) {
+		for _, count := range []int{0, 1, 2} {
+			args := message.Args{}
+			for name := range e.args {
+				args[name] = "x"
+			}
+			if e.args["count"] {
+				args["count"] = count
+			}
+			if text, err := English().text(message.Message{ID: id, Args: args}); err != nil || strings.TrimSpace(text) == "" {
+				t.Errorf("%s with count %d: %q, %v", id, count, text, err)
+			}
+		}
+	}
+}
+
+// TestLanguagesHaveTheSameMessages compares each language with English.
+func TestLanguagesHaveTheSameMessages(t *testing.T) {
+	t.Parallel()
+	files, err := catalogue.ReadDir("messages")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := entries(t, english(t))
+	for _, f := range files {
+		data, err := catalogue.ReadFile("messages/" + f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := entries(t, data)
+		for id := range got {
+			if _, ok := want[id]; !ok {
+				t.Errorf("%s: English has no %s", f.Name(), id)
+			}
+		}
+		for id, e := range want {
+			if !maps.Equal(e.args, got[id].args) {
+				t.Errorf("%s: %s names the arguments %v, in English %v", f.Name(), id, got[id].args, e.args)
+			}
+		}
+	}
+}
+
+// madeUp is the catalogue with each word between markers, as a language: what
+// a report shows outside of the markers does not come from the catalogue.
+func madeUp(t *testing.T) *Language {
+	t.Helper()
+	marked := map[string]any{}
+	for id, e := range entries(t, english(t)) {
+		forms := map[string]string{}
+		for form, text := range e.forms {
+			forms[form] = "⟦" + regexp.MustCompile(`\{\{[^}]*\}\}`).ReplaceAllString(text, "⟧${0}⟦") + "⟧"
+		}
+		marked[id] = forms
+	}
+	data, err := yaml.Marshal(marked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := newLanguage(language.MustParse("art-x-marked"), data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// outside is what stands outside of the markers.
+func outside(text string) string {
+	return regexp.MustCompile(`⟦[^⟦⟧]*⟧`).ReplaceAllString(text, "")
+}
+
+func TestMadeUpLanguageMarksEveryText(t *testing.T) {
+	t.Parallel()
+	l := madeUp(t)
+	for id, e := range entries(t, english(t)) {
+		args := message.Args{}
+		for _, name := range slices.Sorted(maps.Keys(e.args)) {
+			args[name] = 0
+		}
+		text, err := l.text(message.Message{ID: id, Args: args})
+		if err != nil {
+			// quote takes no number.
+			for name := range args {
+				args[name] = "0"
+			}
+			text, err = l.text(message.Message{ID: id, Args: args})
+		}
+		if rest := outside(text); err != nil || regexp.MustCompile(`\pL`).MatchString(rest) {
+			t.Errorf("%s: %q has %q outside of the markers, %v", id, text, rest, err)
+		}
+	}
+}
+
+func TestUnknownMessagesAreShownAsData(t *testing.T) {
+	t.Parallel()
+	for _, m := range []message.Message{message.New("of-a-newer-version", "n", 1), message.New("verbatim")} {
+		if got := Text(nil, m); got != m.Key() {
+			t.Errorf("%v is shown as %q", m, got)
+		}
+	}
+	if got := Text(nil, message.Message{}); got != "" {
+		t.Errorf("the zero message is %q", got)
+	}
+}
+
+func TestArgumentsAreShown(t *testing.T) {
+	t.Parallel()
+	items := []message.Message{message.Verbatim("a [b](c)"), message.New("list", "items", []string{"x", "y"}), message.New("summary.errors", "count", 1)}
+	if got, want := Text(nil, message.New("list", "items", items)), "a [b](c), x, y, 1 error"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

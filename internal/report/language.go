@@ -1,0 +1,117 @@
+package report
+
+import (
+	"embed"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	texttemplate "text/template"
+	"time"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"github.com/nicksnyder/go-i18n/v2/i18n/template"
+	"golang.org/x/text/language"
+	"gopkg.in/yaml.v3"
+
+	"reconciler/internal/message"
+)
+
+// catalogue has one file per language, in go-i18n's format: the words of
+// every message by its identifier.
+//
+//go:embed messages/*.yaml
+var catalogue embed.FS
+
+// Language turns messages into text. A nil Language is English.
+type Language struct {
+	localizer *i18n.Localizer
+}
+
+// English is the language of the catalogue that is always complete.
+var English = sync.OnceValue(func() *Language {
+	data, err := catalogue.ReadFile("messages/en.yaml")
+	if err != nil {
+		panic(err) // It is embedded.
+	}
+	l, err := newLanguage(language.English, data)
+	if err != nil {
+		panic(err) // A test reads it.
+	}
+	return l
+})
+
+// newLanguage reads a file of the catalogue.
+func newLanguage(tag language.Tag, data []byte) (*Language, error) {
+	bundle := i18n.NewBundle(tag)
+	if _, err := bundle.ParseMessageBytes(tag, data, yaml.Unmarshal); err != nil {
+		return nil, fmt.Errorf("messages in %s: %w", tag, err)
+	}
+	return &Language{i18n.NewLocalizer(bundle, tag.String())}, nil
+}
+
+// Text is a message in words; empty for the zero Message. A message that the
+// catalogue does not have, such as one of a newer version, is shown as data.
+func (l *Language) Text(m message.Message) string {
+	if m.IsZero() {
+		return ""
+	}
+	if text, err := l.text(m); err == nil {
+		return text
+	}
+	return m.Key()
+}
+
+// Text is a message in the words of a language.
+func Text(l *Language, m message.Message) string { return l.Text(m) }
+
+func (l *Language) text(m message.Message) (string, error) {
+	if l == nil {
+		l = English()
+	}
+	data := make(map[string]any, len(m.Args))
+	for name, value := range m.Args {
+		data[name] = l.value(value)
+	}
+	text, err := l.localizer.Localize(&i18n.LocalizeConfig{
+		MessageID: m.ID, TemplateData: data, PluralCount: m.Args["count"], TemplateParser: words,
+	})
+	return text, err
+}
+
+// value is an argument as a template takes it: text, number or boolean.
+func (l *Language) value(value any) any {
+	var parts []string
+	switch v := value.(type) {
+	case message.Message:
+		return l.Text(v)
+	case message.Foreign:
+		return string(v)
+	case time.Time:
+		return v.UTC().Format(time.RFC3339)
+	case message.Place, message.Date, time.Duration:
+		return fmt.Sprint(v)
+	case []string:
+		parts = v
+	case []message.Message:
+		for _, m := range v {
+			parts = append(parts, l.Text(m))
+		}
+	default:
+		return value
+	}
+	return strings.Join(parts, l.Text(message.New("list-separator")))
+}
+
+// words parses the catalogue's templates.
+var words = &cached{&template.TextParser{
+	Option: "missingkey=error",
+	Funcs:  texttemplate.FuncMap{"quote": strconv.Quote},
+}}
+
+// cached lets the library keep parsed templates although they have functions:
+// ours depend on nothing else.
+type cached struct{ *template.TextParser }
+
+// Cacheable implements template.Parser.
+func (*cached) Cacheable() bool { return true }
