@@ -208,7 +208,7 @@ func (m *Metrics) CoverSenders(senders, results []string) {
 
 // buildInfo is the constant metric that names the build.
 func buildInfo(m *Metrics) prometheus.Collector {
-	const name, help = "reconciler_build_info", "Always 1; the labels tell the build."
+	const name, help = "reconciler_build_info", "Always 1; the labels show the build."
 	version := "devel"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		version = info.Main.Version
