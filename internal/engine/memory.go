@@ -5,16 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"reconciler/internal/client"
+	"reconciler/internal/config"
 	"reconciler/internal/state"
 )
 
-// Memory is the state file that engines remember in, or a copy of what it holds
-// where they only read.
+// Memory is the state file that engines remember in, or the same in memory where
+// they only read.
 type Memory struct {
 	Store *state.Store
 	// key makes fingerprints of tokens; nil where another process made those of
@@ -43,54 +42,40 @@ func openMemory(ctx context.Context, o Options) (*Memory, error) {
 	return ReadMemory(ctx, o)
 }
 
-// ReadMemory makes a copy of what is remembered, which goes when it is closed: of
-// the state file, which is not written and need not exist; of what the daemon
-// says that holds the file; or of what a published observation holds.
-func ReadMemory(ctx context.Context, o Options) (_ *Memory, err error) {
+// ReadMemory reads what is remembered into memory, for a plan that writes
+// nothing: from the state file, which need not exist; from the daemon that holds
+// the file; or from a published observation.
+func ReadMemory(ctx context.Context, o Options) (*Memory, error) {
 	o.fillDefaults()
-	folder, err := os.MkdirTemp("", "reconciler-plan-")
-	if err != nil {
-		return nil, fmt.Errorf("state: folder for a copy: %w", err)
-	}
-	m := &Memory{closers: []func() error{func() error { return os.RemoveAll(folder) }}}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, m.Close())
-		}
-	}()
-	copied, cfg := filepath.Join(folder, "state.db"), o.Config
 	if o.Published != nil {
-		if err := m.open(copied, o.Log); err != nil {
-			return nil, err
-		}
+		m := &Memory{Store: state.NewMemory()}
 		return m, m.fillPublished(ctx, o)
 	}
-	daemon := client.New(cfg.Server.Socket)
-	told, err := daemon.Memory(ctx, cfg.Instances[0].Name)
-	if errors.Is(err, client.ErrNoDaemon) {
-		if err := state.Copy(cfg.State.Path, copied); err != nil {
-			return nil, err
-		}
-		if err := m.open(copied, o.Log); err != nil {
-			return nil, err
-		}
-		return m, m.readKey()
+	m, err := askMemory(ctx, o.Config)
+	if !errors.Is(err, client.ErrNoDaemon) {
+		return m, err
 	}
-	if openErr := m.open(copied, o.Log); openErr != nil {
-		return nil, openErr
+	m = &Memory{}
+	if m.Store, err = state.Load(o.Config.State.Path); err != nil {
+		return nil, err
 	}
-	for i := 0; ; {
+	m.report(o.Log)
+	return m, m.readKey()
+}
+
+// askMemory asks the running daemon what it remembers of each instance.
+func askMemory(ctx context.Context, cfg config.Config) (*Memory, error) {
+	m, daemon := &Memory{Store: state.NewMemory()}, client.New(cfg.Server.Socket)
+	for _, instance := range cfg.Instances {
+		memory, err := daemon.Memory(ctx, instance.Name)
 		if err != nil {
 			return nil, fmt.Errorf("state: ask the running daemon: %w", err)
 		}
-		if err := m.fill(ctx, told, cfg.SourceKey()); err != nil {
+		if err := m.fill(ctx, memory, cfg.SourceKey()); err != nil {
 			return nil, fmt.Errorf("state: %w", err)
 		}
-		if i++; i == len(cfg.Instances) {
-			return m, nil
-		}
-		told, err = daemon.Memory(ctx, cfg.Instances[i].Name)
 	}
+	return m, nil
 }
 
 // Close closes the file, and removes it where it is a copy. It may be called
@@ -114,10 +99,15 @@ func (m *Memory) open(path string, log *slog.Logger) error {
 	}
 	m.Store = store
 	m.closers = append(m.closers, store.Close)
-	if notice := store.Notice(); notice != "" {
+	m.report(log)
+	return nil
+}
+
+// report logs why a state file could not be used.
+func (m *Memory) report(log *slog.Logger) {
+	if notice := m.Store.Notice(); notice != "" {
 		log.Warn("state rebuilt by observing", "reason", notice)
 	}
-	return nil
 }
 
 func (m *Memory) readKey() (err error) {
@@ -127,7 +117,7 @@ func (m *Memory) readKey() (err error) {
 	return nil
 }
 
-// fill puts what a running daemon says of an instance into the copy.
+// fill adds what a running daemon remembers of an instance.
 func (m *Memory) fill(ctx context.Context, memory client.Memory, source string) error {
 	for _, record := range memory.Records {
 		if err := m.Store.PutRecord(ctx, record); err != nil {
@@ -155,7 +145,7 @@ func (m *Memory) fill(ctx context.Context, memory client.Memory, source string) 
 	return m.Store.PutRevision(ctx, source, memory.Revision)
 }
 
-// fillPublished puts what a published observation holds into the copy.
+// fillPublished adds what a published observation holds.
 func (m *Memory) fillPublished(ctx context.Context, o Options) error {
 	for _, i := range o.Published.Instances {
 		memory := publishedMemory(i)

@@ -25,6 +25,8 @@ const (
 	// lockTimeout is how long Open waits for another process to let go.
 	lockTimeout = 2 * time.Second
 	keySize     = 32
+	// keyKey is the key of the store's own key, in the bucket meta.
+	keyKey = "key"
 	// maxBroken bounds the search for a free name to put a broken file under.
 	maxBroken = 1000
 )
@@ -35,11 +37,11 @@ var ErrLocked = errors.New("another process has it open: stop that one, or use a
 // errUnusable marks a file that is there and is no store of ours.
 var errUnusable = errors.New("not a usable state file")
 
-// Store is a state file. It is safe for concurrent use; every write is on disk
-// when the method returns. Its methods take a context for the sake of other
-// stores: a local file answers at once and does not look at it.
+// Store is a state file, or the same in memory. It is safe for concurrent use;
+// every write to a file is on disk when the method returns. Its methods take a
+// context for the sake of other stores: this one answers at once and ignores it.
 type Store struct {
-	db     *bbolt.DB
+	table  table
 	notice string
 }
 
@@ -53,7 +55,7 @@ func Open(path string) (*Store, error) {
 	}
 	db, err := openUsable(path)
 	if err == nil {
-		return &Store{db: db}, nil
+		return &Store{table: fileTable{db}}, nil
 	}
 	if !errors.Is(err, errUnusable) {
 		return nil, fmt.Errorf("state: open %s: %w", path, err)
@@ -67,16 +69,16 @@ func Open(path string) (*Store, error) {
 		return nil, fmt.Errorf("state: open %s anew: %w", path, newErr)
 	}
 	notice := fmt.Sprintf("the state file %s could not be used (%v); it was renamed to %s and is rebuilt by observing", path, err, aside)
-	return &Store{db: db, notice: notice}, nil
+	return &Store{table: fileTable{db}, notice: notice}, nil
 }
 
 // Notice says that a file that could not be used was put aside, and why; it is
 // empty when the file was good or new.
 func (s *Store) Notice() string { return s.notice }
 
-// Close lets go of the file.
+// Close releases the file.
 func (s *Store) Close() error {
-	if err := s.db.Close(); err != nil {
+	if err := s.table.close(); err != nil {
 		return fmt.Errorf("state: close: %w", err)
 	}
 	return nil
@@ -167,7 +169,7 @@ func layOut(tx *bbolt.Tx) error {
 		return fmt.Errorf("make a key: %w", err)
 	}
 	meta := tx.Bucket([]byte(bucketMeta))
-	if err := meta.Put([]byte("key"), key); err != nil {
+	if err := meta.Put([]byte(keyKey), key); err != nil {
 		return fmt.Errorf("keep the key: %w", err)
 	}
 	return meta.Put([]byte("format"), []byte(format))

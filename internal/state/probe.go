@@ -3,11 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"runtime/debug"
-
-	"go.etcd.io/bbolt"
 )
 
 // Probe reads the state file at path as Open would, and changes nothing. The
@@ -15,22 +11,15 @@ import (
 // process has it, and says what is wrong with a file that Open would put
 // aside.
 func Probe(path string) (err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("state: %w", err)
-	}
-	if info.Size() == 0 {
-		return fmt.Errorf("state: %s is empty: %w", path, fs.ErrNotExist)
-	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("state: open %s: %w: damaged: %v", path, errUnusable, v)
 		}
 	}()
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, ReadOnly: true})
+	db, err := openReadOnly(path)
 	if err != nil {
-		return fmt.Errorf("state: open %s: %w", path, openError(err))
+		return fmt.Errorf("state: open %s: %w", path, err)
 	}
 	if err := errors.Join(db.View(inspect), db.Close()); err != nil {
 		return fmt.Errorf("state: open %s: %w", path, err)

@@ -2,11 +2,8 @@ package state
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-
-	"go.etcd.io/bbolt"
 
 	"reconciler/internal/binding"
 )
@@ -63,29 +60,12 @@ func (s *Store) PutSuspension(_ context.Context, suspension binding.Suspension) 
 // DeleteSuspension forgets a suspension; one that is not there is no error.
 // Another that took its place since it was read stays.
 func (s *Store) DeleteSuspension(_ context.Context, suspension binding.Suspension) error {
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		b := tx.Bucket([]byte(bucketSuspensions)).Bucket([]byte(suspension.Instance))
-		if b == nil {
-			return nil
-		}
-		key := []byte(suspensionKey(suspension))
-		value := b.Get(key)
-		if value == nil {
-			return nil
-		}
+	same := func(value []byte) (bool, error) {
 		var now binding.Suspension
-		if err := json.Unmarshal(value, &now); err != nil {
-			return err
-		}
-		if !now.Until.Equal(suspension.Until) || !now.Since.Equal(suspension.Since) {
-			return nil
-		}
-		return b.Delete(key)
-	})
-	if err != nil {
-		return fmt.Errorf("state: remove from the %s of instance %s: %w", bucketSuspensions, suspension.Instance, err)
+		err := json.Unmarshal(value, &now)
+		return now.Until.Equal(suspension.Until) && now.Since.Equal(suspension.Since), err
 	}
-	return nil
+	return s.removeIf(bucketSuspensions, suspension.Instance, suspensionKey(suspension), same)
 }
 
 // suspensionKey is never empty, as the name of a binding is for a whole
@@ -137,41 +117,25 @@ func intentKey(i binding.Intent) string {
 
 // AppendEvent adds to the history and drops what is beyond MaxEvents.
 func (s *Store) AppendEvent(_ context.Context, event binding.Event) error {
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		b := tx.Bucket([]byte(bucketEvents))
-		n, err := b.NextSequence()
-		if err != nil {
-			return err
-		}
-		value, err := json.Marshal(event)
-		if err != nil {
-			return err
-		}
-		if n > MaxEvents {
-			if err := b.Delete(number(n - MaxEvents)); err != nil {
-				return err
-			}
-		}
-		return b.Put(number(n), value)
-	})
+	value, err := json.Marshal(event)
+	if err == nil {
+		err = s.table.append(bucketEvents, MaxEvents, value)
+	}
 	if err != nil {
 		return fmt.Errorf("state: append to the history: %w", err)
 	}
 	return nil
 }
 
-// Events gives the newest n events, newest first; all for n of 0 or less.
+// Events returns the newest n events, newest first; all for n of 0 or less.
 func (s *Store) Events(_ context.Context, n int) ([]binding.Event, error) {
 	var events []binding.Event
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		c := tx.Bucket([]byte(bucketEvents)).Cursor()
-		for k, v := c.Last(); k != nil && (n <= 0 || len(events) < n); k, v = c.Prev() {
-			var e binding.Event
-			if err := json.Unmarshal(v, &e); err != nil {
-				return err
-			}
-			events = append(events, e)
+	err := s.table.newest(bucketEvents, n, func(value []byte) error {
+		var e binding.Event
+		if err := json.Unmarshal(value, &e); err != nil {
+			return err
 		}
+		events = append(events, e)
 		return nil
 	})
 	if err != nil {
@@ -180,62 +144,43 @@ func (s *Store) Events(_ context.Context, n int) ([]binding.Event, error) {
 	return events, nil
 }
 
-// Key gives the store's own 32 random bytes, made once with the file, for
+// Key returns the store's own 32 random bytes, made once with the store, for
 // keyed fingerprints. The caller may change the slice.
 func (s *Store) Key() ([]byte, error) {
-	var key []byte
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		key = append(key, tx.Bucket([]byte(bucketMeta)).Get([]byte("key"))...)
-		return nil
-	})
+	key, err := s.table.get(bucketMeta, keyKey)
 	if err != nil {
 		return nil, fmt.Errorf("state: read the key: %w", err)
 	}
 	return key, nil
 }
 
-// Revision gives the revision of a source that was applied last; empty if none
-// was.
+// Revision returns the revision of a source that was applied last; empty if
+// none was.
 func (s *Store) Revision(_ context.Context, source string) (string, error) {
-	var revision string
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		revision = string(tx.Bucket([]byte(bucketRevisions)).Get([]byte(source)))
-		return nil
-	})
+	revision, err := s.table.get(bucketRevisions, source)
 	if err != nil {
 		return "", fmt.Errorf("state: read the revision of %s: %w", source, err)
 	}
-	return revision, nil
+	return string(revision), nil
 }
 
 // PutRevision keeps the revision of a source that was applied last.
 func (s *Store) PutRevision(_ context.Context, source, revision string) error {
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(bucketRevisions)).Put([]byte(source), []byte(revision))
-	})
-	if err != nil {
+	if err := s.table.put(bucketRevisions, "", source, []byte(revision)); err != nil {
 		return fmt.Errorf("state: write the revision of %s: %w", source, err)
 	}
 	return nil
 }
 
-func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
-
 func list[T any](s *Store, bucket, instance string) ([]T, error) {
 	var all []T
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		b := tx.Bucket([]byte(bucket)).Bucket([]byte(instance))
-		if b == nil {
-			return nil
+	err := s.table.each(bucket, instance, func(value []byte) error {
+		var one T
+		if err := json.Unmarshal(value, &one); err != nil {
+			return err
 		}
-		return b.ForEach(func(_, v []byte) error {
-			var one T
-			if err := json.Unmarshal(v, &one); err != nil {
-				return err
-			}
-			all = append(all, one)
-			return nil
-		})
+		all = append(all, one)
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("state: read the %s of instance %s: %w", bucket, instance, err)
@@ -244,17 +189,10 @@ func list[T any](s *Store, bucket, instance string) ([]T, error) {
 }
 
 func (s *Store) put(bucket, instance, key string, value any) error {
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		data, err := json.Marshal(value)
-		if err != nil {
-			return err
-		}
-		b, err := tx.Bucket([]byte(bucket)).CreateBucketIfNotExists([]byte(instance))
-		if err != nil {
-			return err
-		}
-		return b.Put([]byte(key), data)
-	})
+	data, err := json.Marshal(value)
+	if err == nil {
+		err = s.table.put(bucket, instance, key, data)
+	}
 	if err != nil {
 		return fmt.Errorf("state: write to the %s of instance %s: %w", bucket, instance, err)
 	}
@@ -262,14 +200,11 @@ func (s *Store) put(bucket, instance, key string, value any) error {
 }
 
 func (s *Store) remove(bucket, instance, key string) error {
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		b := tx.Bucket([]byte(bucket)).Bucket([]byte(instance))
-		if b == nil {
-			return nil
-		}
-		return b.Delete([]byte(key))
-	})
-	if err != nil {
+	return s.removeIf(bucket, instance, key, func([]byte) (bool, error) { return true, nil })
+}
+
+func (s *Store) removeIf(bucket, instance, key string, is func(value []byte) (bool, error)) error {
+	if err := s.table.remove(bucket, instance, key, is); err != nil {
 		return fmt.Errorf("state: remove from the %s of instance %s: %w", bucket, instance, err)
 	}
 	return nil
