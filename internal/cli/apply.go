@@ -151,7 +151,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 			return err
 		}
 	}
-	result, err := e.Apply(ctx, session.loaded, p)
+	result, err := e.Apply(ctx, session.loaded, session.planned)
 	progress.end()
 	if err != nil {
 		return err

@@ -259,7 +259,8 @@ type session struct {
 	loaded engine.Loaded
 	// basis is the snapshot's; zero where there is none.
 	basis report.Basis
-	// observation is the digest of what the last plan was made of.
+	// planned is the last plan, and observation the digest of what it was made of.
+	planned     engine.Planned
 	observation string
 }
 
@@ -319,7 +320,7 @@ func (s *session) plan(ctx context.Context, depth binding.Depth) (plan.Plan, err
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	s.observation = observe.Digest(planned[0].Observations)
+	s.planned, s.observation = planned[0], observe.Digest(planned[0].Observations())
 	return withFindings(planned[0].Plan, s.loaded, depth), nil
 }
 

@@ -167,7 +167,7 @@ func (s *session) planChange(ctx context.Context, c change, depth binding.Depth)
 	if err != nil {
 		return report.Document{}, err
 	}
-	s.observation = observe.Digest(planned[1].Observations)
+	s.observation = observe.Digest(planned[1].Observations())
 	base, head := withFindings(planned[0].Plan, before, depth), withFindings(planned[1].Plan, s.loaded, depth)
 	head.Findings = s.withMoves(head.Findings, before.Desired.Declarations)
 	actions, pending := plan.Split(base, head)

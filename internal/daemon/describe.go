@@ -3,9 +3,11 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"reconciler/internal/binding"
@@ -82,21 +84,30 @@ func lastApply(history []binding.Event) report.DescribedApply {
 	return report.DescribedApply{}
 }
 
-// LastPlan is the last plan of all instances.
-func (d *Daemon) LastPlan(context.Context) (report.DaemonPlan, error) {
+// LastPlan is the last plan of all instances. What was done since is not in it:
+// an instance that was changed is observed again.
+func (d *Daemon) LastPlan(ctx context.Context) (report.DaemonPlan, error) {
 	g := d.present()
 	var (
 		out       report.DaemonPlan
 		plans     []plan.Plan
 		revisions []string
 	)
-	for _, i := range g.instances {
-		last, ok := i.LastPlan()
-		if !ok {
-			return report.DaemonPlan{}, fmt.Errorf("plan: the daemon has not looked at instance %s yet; try again in a moment", i.Name)
+	rounds, errs := make([]*plan.Round, len(g.instances)), make([]error, len(g.instances))
+	var observing sync.WaitGroup
+	for n, i := range g.instances {
+		observing.Go(func() { rounds[n], errs[n] = i.current(ctx) })
+	}
+	observing.Wait()
+	for n, last := range rounds {
+		if errors.Is(errs[n], reconcile.ErrUnseen) {
+			return report.DaemonPlan{}, fmt.Errorf("plan: the daemon has not looked at instance %s yet; try again in a moment", g.instances[n].Name)
 		}
-		if out.Made.IsZero() || last.Made.Before(out.Made) {
-			out.Made = last.Made
+		if errs[n] != nil {
+			return report.DaemonPlan{}, fmt.Errorf("plan: %w", errs[n])
+		}
+		if out.Made.IsZero() || last.Observed.Before(out.Made) {
+			out.Made = last.Observed
 		}
 		plans, revisions, out.Depth = append(plans, last.Plan), append(revisions, last.Revision), report.Preflight
 	}

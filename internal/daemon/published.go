@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"reconciler/internal/engine"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 )
 
 // snapshotPatience is how long a snapshot waits for a sync of an instance that
-// is under way; then it holds what was published of that instance before.
+// is under way; then it holds what that sync began with.
 const snapshotPatience = 10 * time.Second
 
 // Snapshot is what was seen of every instance and what planning elsewhere
@@ -48,22 +49,28 @@ func (d *Daemon) Snapshot(ctx context.Context) ([]byte, error) {
 	return []byte(d.redactor.Redact(text.String())), nil
 }
 
-// publish tells of an instance; nil where it was not looked at yet. While a
-// sync of it takes long, what was told before stands: one slow instance is not
-// in the way of the others.
+// publish returns what is published of an instance; nil where it was not
+// observed yet.
 func (i *instance) publish(ctx context.Context) (*report.SnapshotInstance, error) {
-	ctx, cancel := context.WithTimeout(ctx, snapshotPatience)
-	defer cancel()
-	seen, err := i.Sighting(ctx)
-	switch {
-	case errors.Is(err, reconcile.ErrUnseen):
+	round, err := i.current(ctx)
+	if errors.Is(err, reconcile.ErrUnseen) {
 		return nil, nil
-	case ctx.Err() != nil:
-		return i.published.Load(), nil
-	case err != nil:
+	}
+	if err != nil {
 		return nil, err
 	}
-	told := engine.Publish(i.Name, seen)
-	i.published.Store(&told)
+	told := engine.Publish(i.Name, round)
 	return &told, nil
+}
+
+// current is the round that shows what is there now; while a sync takes long,
+// the one that it began with: one slow instance does not delay the others.
+func (i *instance) current(ctx context.Context) (*plan.Round, error) {
+	waiting, cancel := context.WithTimeout(ctx, snapshotPatience)
+	defer cancel()
+	round, err := i.Current(waiting)
+	if last := i.Last(); waiting.Err() != nil && ctx.Err() == nil && last != nil {
+		return last, nil
+	}
+	return round, err
 }

@@ -10,7 +10,6 @@ import (
 	"reconciler/internal/engine"
 	"reconciler/internal/metrics"
 	"reconciler/internal/reconcile"
-	"reconciler/internal/report"
 )
 
 // runner keeps the instances of one engine as declared: by a loop for each, and
@@ -40,8 +39,6 @@ type instance struct {
 	loop *reconcile.Loop
 	// missing is what has not been observed yet; empty once all was.
 	missing atomic.Pointer[string]
-	// published is what was last published of it; nil before it first was.
-	published atomic.Pointer[report.SnapshotInstance]
 }
 
 // newRunner builds an engine and what runs it. Nothing runs yet, and no call is

@@ -7,8 +7,8 @@
 //	e, err := engine.New(ctx, engine.Options{Config: cfg}) // opens the memory, calls nobody
 //	defer e.Close()                                        // signs out of Vault, closes the memory
 //	loaded, err := e.Load(ctx)                             // source and manifest: declarations and findings
-//	p, err := e.Plan(ctx, loaded, binding.DepthLive)          // observe and plan: all instances side by side
-//	result, err := e.Apply(ctx, loaded, p)                 // apply, one instance after the other
+//	p, err := e.PlanEach(ctx, []Loaded{loaded}, depth)     // observe and plan: all instances side by side
+//	result, err := e.Apply(ctx, loaded, p[0])                // apply, one instance after the other
 //
 // A command that only plans sets Options.ReadOnly: then the memory is a copy,
 // and no reconciler has anything to write with. One that plans without any

@@ -8,7 +8,6 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
-	"reconciler/internal/reconcile"
 )
 
 // ErrNoWindows says that a glass is to be broken where there is none.
@@ -30,10 +29,19 @@ func (e *Engine) Plan(ctx context.Context, loaded Loaded, depth binding.Depth) (
 	return planned[0].Plan, nil
 }
 
-// Planned is a plan of all instances, and the observations it was made of.
+// Planned is the plan of all instances, and their rounds.
 type Planned struct {
-	Plan         plan.Plan
-	Observations []binding.Observation
+	Plan   plan.Plan
+	rounds []*plan.Round
+}
+
+// Observations are those that the plan was made of, by instance.
+func (p Planned) Observations() []binding.Observation {
+	var all []binding.Observation
+	for _, r := range p.rounds {
+		all = append(all, r.Observation)
+	}
+	return all
 }
 
 // PlanEach plans several snapshots, in their order, from one look at every
@@ -43,7 +51,7 @@ func (e *Engine) PlanEach(ctx context.Context, loaded []Loaded, depth binding.De
 	for n, l := range loaded {
 		desireds[n] = l.Desired
 	}
-	each, errs := make([][]reconcile.Planned, len(e.instances)), make([]error, len(e.instances))
+	each, errs := make([][]*plan.Round, len(e.instances)), make([]error, len(e.instances))
 	var planning sync.WaitGroup
 	for n, i := range e.instances {
 		planning.Go(func() { each[n], errs[n] = i.PlanEach(ctx, desireds, depth) })
@@ -57,24 +65,22 @@ func (e *Engine) PlanEach(ctx context.Context, loaded []Loaded, depth binding.De
 		plans := make([]plan.Plan, len(each))
 		for i := range each {
 			plans[i] = each[i][n].Plan
-			all[n].Observations = append(all[n].Observations, each[i][n].Observation)
+			all[n].rounds = append(all[n].rounds, each[i][n])
 		}
 		all[n].Plan = plan.Merge(plans...)
 	}
 	return all, nil
 }
 
-// Apply carries out a plan that Plan made of loaded, one instance after the
-// other.
-func (e *Engine) Apply(ctx context.Context, loaded Loaded, planned plan.Plan) (plan.Result, error) {
+// Apply carries out what PlanEach made of loaded, one instance after the other.
+func (e *Engine) Apply(ctx context.Context, loaded Loaded, planned Planned) (plan.Result, error) {
 	var total plan.Result
-	for _, i := range e.instances {
-		own := plan.Plan{Actions: slices.DeleteFunc(slices.Clone(planned.Actions), func(a plan.Action) bool { return a.Instance != i.Name })}
-		result := i.Apply(ctx, own, loaded.Desired)
+	for n, i := range e.instances {
+		result := i.Apply(ctx, planned.rounds[n])
 		total.Outcomes = append(total.Outcomes, result.Outcomes...)
 		total.Incomplete = total.Incomplete || result.Incomplete
 	}
-	if loaded.Desired.Rewritten && (planned.Refused() || total.Incomplete || len(loaded.Desired.Broken) > 0) {
+	if loaded.Desired.Rewritten && (planned.Plan.Refused() || total.Incomplete || len(loaded.Desired.Broken) > 0) {
 		return total, nil
 	}
 	return total, e.Trust(ctx, loaded.Desired.Revision)

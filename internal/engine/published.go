@@ -13,11 +13,11 @@ import (
 	"reconciler/internal/report"
 )
 
-// Publish is what was seen of an instance, as far as it is published.
-func Publish(name string, seen reconcile.Sighting) report.SnapshotInstance {
+// Publish is a round of an instance, as far as it is published.
+func Publish(name string, seen *plan.Round) report.SnapshotInstance {
 	o := seen.Observation
 	told := report.SnapshotInstance{
-		Name: name, Observed: seen.Time.UTC().Truncate(time.Second), Unknown: o.Unknown, Capabilities: o.Capabilities,
+		Name: name, Observed: seen.Observed.UTC().Truncate(time.Second), Unknown: o.Unknown, Capabilities: o.Capabilities,
 		Accounts: o.Accounts, Repositories: o.Repositories,
 		Bindings: []report.SnapshotBinding{}, Records: []report.SnapshotRecord{}, Intents: []report.SnapshotIntent{},
 	}
@@ -57,13 +57,14 @@ func Publish(name string, seen reconcile.Sighting) report.SnapshotInstance {
 	return told
 }
 
-// sightingOf is what was seen of an instance, as far as it was published.
-func sightingOf(told report.SnapshotInstance) reconcile.Sighting {
-	seen := reconcile.Sighting{Time: told.Observed, Observation: binding.Observation{
+// observedIn is what was observed of an instance, as far as it was published, and
+// the declarations that it was observed for.
+func observedIn(told report.SnapshotInstance) (declared []binding.Declaration, seen binding.Observation) {
+	seen = binding.Observation{
 		Instance: told.Name, Unknown: told.Unknown, Capabilities: told.Capabilities,
 		Accounts: told.Accounts, Repositories: told.Repositories,
 		Tokens: map[string]binding.TokenState{}, Projects: map[string]map[string]binding.ProjectState{},
-	}}
+	}
 	for _, b := range told.Bindings {
 		d := binding.Declaration{Name: b.Name, Spec: binding.Spec{
 			Instance: told.Name, Platform: b.Platform, Username: b.Username, Address: b.Address,
@@ -75,14 +76,14 @@ func sightingOf(told report.SnapshotInstance) reconcile.Sighting {
 			d.Spec.Token = &binding.Token{Vault: *b.Vault}
 		}
 		if b.Token != nil {
-			seen.Observation.Tokens[b.Name] = b.Token.State()
+			seen.Tokens[b.Name] = b.Token.State()
 		}
 		if b.Projects != nil {
-			seen.Observation.Projects[b.Name] = b.Projects
+			seen.Projects[b.Name] = b.Projects
 		}
-		seen.Declarations = append(seen.Declarations, d)
+		declared = append(declared, d)
 	}
-	return seen
+	return declared, seen
 }
 
 // publishedInstances are the instances of the configuration, for planning from a
@@ -94,8 +95,8 @@ func (e *Engine) publishedInstances() []*Instance {
 		recorded := observe.NewRecorded(c.Name, nil, nil)
 		for _, published := range e.o.Published.Instances {
 			if published.Name == c.Name {
-				seen := sightingOf(published)
-				recorded = observe.NewRecorded(c.Name, seen.Declarations, &seen.Observation)
+				declared, seen := observedIn(published)
+				recorded = observe.NewRecorded(c.Name, declared, &seen)
 			}
 		}
 		instances = append(instances, &Instance{Name: c.Name, Reconciler: reconcile.New(reconcile.Options{

@@ -13,18 +13,15 @@ import (
 
 // run is one plan being applied.
 type run struct {
-	r        *Reconciler
-	ledger   *ledger
-	plan     plan.Plan
-	digest   string
-	revision string
+	r      *Reconciler
+	ledger *ledger
+	round  *plan.Round
+	digest string
 	// number counts, by the action's place in the plan, those that change
 	// something.
 	number map[int]int
 	// digests are those of the declared specs, by binding.
 	digests map[string]string
-	// suspensions are those that the plan was made under.
-	suspensions []binding.Suspension
 
 	// late is closed when calls in flight may take no longer.
 	late <-chan struct{}
@@ -37,24 +34,19 @@ type run struct {
 	unbound map[string]bool
 }
 
-func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired plan.Desired) plan.Result {
+func (r *Reconciler) apply(ctx context.Context, round *plan.Round) plan.Result {
+	p := round.Plan
 	result := plan.Result{Digest: p.Digest(), Outcomes: make([]plan.Outcome, len(p.Actions))}
-	records, err := r.o.Store.Records(ctx, r.o.Instance.Name)
 	x := &run{
-		r: r, ledger: newLedger(r.o.Store, r.o.Now, records), plan: p, digest: result.Digest,
-		revision: desired.Revision, number: map[int]int{}, digests: map[string]string{}, failed: map[string]bool{}, unbound: map[string]bool{},
+		r: r, round: round, ledger: newLedger(r.o.Store, r.o.Now, round.Records), digest: result.Digest,
+		number: map[int]int{}, digests: map[string]string{}, failed: map[string]bool{}, unbound: map[string]bool{},
 	}
-	r.mu.Lock()
-	x.suspensions = r.seen.suspensions
-	r.mu.Unlock()
-	for _, d := range desired.Of(r.o.Instance.Name) {
+	for _, d := range round.Declarations {
 		x.digests[d.Name] = d.Spec.Digest()
 	}
+	err := x.ledger.keepPolicies(ctx, round.Declarations)
 	if err == nil {
-		err = x.ledger.heed(ctx, desired.Of(r.o.Instance.Name))
-	}
-	if err == nil {
-		err = x.breakGlass(context.WithoutCancel(ctx), desired.BreakGlass)
+		err = x.breakGlass(context.WithoutCancel(ctx), round.BreakGlass)
 	}
 	for i, a := range p.Actions {
 		if a.Kind.Changes() {
@@ -71,18 +63,18 @@ func (r *Reconciler) apply(ctx context.Context, p plan.Plan, desired plan.Desire
 		}
 		result.Outcomes[i] = x.act(ctx, i)
 	})
-	result.Incomplete = r.remember(p, desired, result)
-	x.forgetGone(context.WithoutCancel(ctx), desired)
+	result.Incomplete = r.remember(round, result)
+	x.forgetGone(context.WithoutCancel(ctx))
 	x.keepFailures(context.WithoutCancel(ctx))
 	x.waits(context.WithoutCancel(ctx))
-	r.forgetEfforts(context.WithoutCancel(ctx), desired, p)
-	r.judge(context.WithoutCancel(ctx), desired, p, result)
+	x.forgetEfforts(context.WithoutCancel(ctx))
+	r.updateStatuses(context.WithoutCancel(ctx), round, result)
 	return result
 }
 
 // act decides whether an action may be done, does it, and tells.
 func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
-	a := x.plan.Actions[i]
+	a := x.round.Plan.Actions[i]
 	outcome.Action = a
 	defer func() {
 		if v := recover(); v != nil {
@@ -96,7 +88,7 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 		}
 		return outcome
 	}
-	event := plan.Event{Kind: plan.ActionStarted, Revision: x.revision, Action: a, Index: x.number[i], Count: len(x.number)}
+	event := plan.Event{Kind: plan.ActionStarted, Revision: x.round.Revision, Action: a, Index: x.number[i], Count: len(x.number)}
 	x.r.emit(event)
 	started := x.r.o.Now()
 	outcome.State, outcome.Err = plan.Done, x.perform(ctx, a)
@@ -194,7 +186,7 @@ func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.Br
 	a := outcome.Action
 	event := binding.Event{
 		Time: x.r.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
-		Outcome: string(outcome.State), Message: a.Reason, Revision: x.revision, Digest: x.digest,
+		Outcome: string(outcome.State), Message: a.Reason, Revision: x.round.Revision, Digest: x.digest,
 	}
 	if outcome.Err != nil {
 		event.Message = outcome.Err.Error()
@@ -307,21 +299,21 @@ func (x *run) within(ctx context.Context, call func(context.Context) error) erro
 // has to be looked at again because something did not answer. While something
 // does not, nothing counts as a success: less may have been tried than is due,
 // which remember says.
-func (r *Reconciler) remember(p plan.Plan, desired plan.Desired, result plan.Result) (blind bool) {
+func (r *Reconciler) remember(round *plan.Round, result plan.Result) (blind bool) {
 	now, names, declared := r.o.Now(), map[string]bool{}, map[string]bool{}
-	for _, d := range desired.Of(r.o.Instance.Name) {
+	for _, d := range round.Declarations {
 		declared[d.Name] = true
 	}
+	blind = incomplete(round.Observation)
 	r.mu.Lock()
-	blind = incomplete(r.seen.obs)
-	r.seen.stale = r.seen.stale || result.Count(plan.Done, plan.Failed) > 0
+	r.changed = r.changed || result.Count(plan.Done, plan.Failed) > 0
 	r.mu.Unlock()
-	for _, a := range p.Actions {
+	for _, a := range round.Plan.Actions {
 		names[a.Binding] = true
 	}
 	for name := range names {
 		own := plan.Result{Outcomes: result.Of(name)}
-		if !declared[name] && len(desired.Broken) > 0 {
+		if !declared[name] && len(round.Broken) > 0 {
 			continue // To be kept because its file is broken is no success.
 		}
 		if !blind && own.Count(plan.Failed, plan.Held, plan.Skipped, plan.Stopped, plan.Deferred) == 0 {
@@ -333,7 +325,7 @@ func (r *Reconciler) remember(p plan.Plan, desired plan.Desired, result plan.Res
 			r.backoff.failed(o.Action.Binding, attemptOf(o.Action), now, retryAfter(o.Err))
 		}
 	}
-	if len(desired.Broken) == 0 { // What is broken may declare the others.
+	if len(round.Broken) == 0 { // What is broken may declare the others.
 		r.backoff.keepOnly(names)
 	}
 	if blind {

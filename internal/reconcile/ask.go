@@ -3,8 +3,9 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"reconciler/internal/plan"
 	"time"
+
+	"reconciler/internal/plan"
 )
 
 // ErrNoSnapshot says that no snapshot was read yet, so that there is nothing to

@@ -17,14 +17,13 @@ const historyAttest = "attest"
 // Awaiting tells of every binding in the last plan whether it waits for a
 // person's word (see Attest); nil before the first plan.
 func (r *Reconciler) Awaiting() map[string]bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.seen.desired.Revision == "" {
+	last := r.Last()
+	if last == nil {
 		return nil
 	}
 	names := map[string]bool{}
-	for _, a := range r.seen.plan.Actions {
-		names[a.Binding] = names[a.Binding] || a.Attestable(r.seen.obs.Capabilities)
+	for _, a := range last.Plan.Actions {
+		names[a.Binding] = names[a.Binding] || a.Attestable(last.Observation.Capabilities)
 	}
 	return names
 }
@@ -42,19 +41,16 @@ func (r *Reconciler) Attest(ctx context.Context, name string, who binding.Person
 	if err := ctx.Err(); err != nil {
 		return "", fmt.Errorf("attest %s: nothing was written: a sync was under way for too long; try again: %w", name, err)
 	}
-	r.mu.Lock()
-	seen := r.seen
-	r.mu.Unlock()
-	confirmed, err := seen.awaiting(name)
+	confirmed, err := awaiting(r.Last(), name)
 	if err != nil {
 		return "", fmt.Errorf("attest %s: %w", name, err)
 	}
 	ctx = context.WithoutCancel(ctx)
-	records, err := r.o.Store.Records(ctx, r.o.Instance.Name)
-	if err != nil {
+	now := *r.Last()
+	if err := r.remembered(ctx, &now); err != nil {
 		return "", fmt.Errorf("attest %s: nothing was written: %w", name, err)
 	}
-	t := testimony{who: who, revision: seen.desired.Revision, digest: seen.plan.Digest(), ledger: newLedger(r.o.Store, r.o.Now, records)}
+	t := attestation{who: who, revision: now.Revision, digest: now.Plan.Digest(), ledger: newLedger(r.o.Store, r.o.Now, now.Records)}
 	for len(confirmed) > 0 {
 		// A binding that changed its platform is removed from one and made on
 		// the other: two records.
@@ -65,23 +61,27 @@ func (r *Reconciler) Attest(ctx context.Context, name string, who binding.Person
 			return "", fmt.Errorf("attest %s: %w", name, err)
 		}
 	}
-	r.forgetAwaiting(name)
-	if err := r.answered(ctx, name, seen.desired); err != nil {
+	// What was confirmed is not confirmed twice: the round is made again.
+	if err := errors.Join(r.answered(ctx, name, &now), r.remembered(ctx, &now), r.people(ctx, &now)); err != nil {
 		return "", fmt.Errorf("attest %s: it is written down: %w", name, err)
 	}
+	r.keep(now)
 	return strings.Join(t.said, "; "), nil
 }
 
-// awaiting are the actions of the last plan for a binding that wait for a
-// person's word; the error says why there are none.
-func (s sight) awaiting(name string) ([]plan.Action, error) {
+// awaiting are the actions of a round for a binding that a person has to
+// confirm; the error says why there are none.
+func awaiting(last *plan.Round, name string) ([]plan.Action, error) {
 	var own, confirmed []plan.Action
-	for _, a := range s.plan.Actions {
+	if last == nil {
+		return nil, ErrUnseen
+	}
+	for _, a := range last.Plan.Actions {
 		if a.Binding != name {
 			continue
 		}
 		own = append(own, a)
-		if a.Attestable(s.obs.Capabilities) {
+		if a.Attestable(last.Observation.Capabilities) {
 			confirmed = append(confirmed, a)
 		}
 	}
@@ -107,32 +107,16 @@ func (s sight) awaiting(name string) ([]plan.Action, error) {
 
 // answered ends the waits of a binding: were its steps due again before the
 // next look, they would wait from then on and not since the old ones.
-func (r *Reconciler) answered(ctx context.Context, name string, desired plan.Desired) error {
+func (r *Reconciler) answered(ctx context.Context, name string, of *plan.Round) error {
 	digest := ""
-	for _, d := range desired.Of(r.o.Instance.Name) {
-		if d.Name == name {
-			digest = d.Spec.Digest()
-		}
+	if d := of.Declaration(name); d != nil {
+		digest = d.Spec.Digest()
 	}
 	return r.effort(ctx, name, digest, func(e *binding.Effort) { e.Waits = nil })
 }
 
-// forgetAwaiting takes from the last plan what was confirmed, so that it is not
-// confirmed twice before the next one.
-func (r *Reconciler) forgetAwaiting(name string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	actions := slices.Clone(r.seen.plan.Actions)
-	for i, a := range actions {
-		if a.Binding == name && a.Attestable(r.seen.obs.Capabilities) {
-			actions[i].Kind, actions[i].Reason = plan.Noop, "a person just confirmed it, and the next plan is not made yet"
-		}
-	}
-	r.seen.plan.Actions = actions
-}
-
-// testimony is one person's word being written down.
-type testimony struct {
+// attestation is one person's word being written down.
+type attestation struct {
 	who              binding.Person
 	revision, digest string
 	ledger           *ledger
@@ -141,7 +125,7 @@ type testimony struct {
 
 // write writes the record and the history of the confirmed actions of one
 // binding and platform.
-func (t *testimony) write(ctx context.Context, confirmed []plan.Action) error {
+func (t *attestation) write(ctx context.Context, confirmed []plan.Action) error {
 	first := confirmed[0]
 	before := t.ledger.record(first.Binding, first.Platform)
 	if old := first.Target.Record; before == nil && old != nil {
@@ -177,7 +161,7 @@ func (t *testimony) write(ctx context.Context, confirmed []plan.Action) error {
 // remember replaces a record by the one after, which is nil where the binding
 // was removed. Where the name changes, two records do, held together by an
 // intent.
-func (t *testimony) remember(ctx context.Context, before, after *binding.Record) error {
+func (t *attestation) remember(ctx context.Context, before, after *binding.Record) error {
 	switch {
 	case after == nil && before == nil:
 		return nil

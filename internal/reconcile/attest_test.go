@@ -118,7 +118,7 @@ func TestTokenWithoutVersionsIsAttestedByItsFingerprint(t *testing.T) {
 	w.unversioned = true
 	r := reconcile.New(w.options())
 	d := desire(gitlab())
-	if _, _, err := r.Plan(t.Context(), d, binding.DepthLive); err != nil {
+	if _, err := r.Plan(t.Context(), d, binding.DepthLive); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Attest(t.Context(), "pay-gitlab", ada()); err == nil || !strings.Contains(err.Error(), "which token is meant is not known") {
@@ -220,7 +220,7 @@ func TestAttestTwiceIsRefusedUntilTheNextPlanAsks(t *testing.T) {
 	}
 	synced(t, r, desire(gitlab()))
 	attested(t, r, "pay-gitlab")
-	if _, err := r.Attest(t.Context(), "pay-gitlab", ada()); err == nil || !strings.Contains(err.Error(), "just confirmed") {
+	if _, err := r.Attest(t.Context(), "pay-gitlab", ada()); err == nil || !strings.Contains(err.Error(), "bound as declared, as a person confirmed") {
 		t.Errorf("at once: %v", err)
 	}
 	synced(t, r, desire(gitlab()))

@@ -142,3 +142,15 @@ func (b *backoff) of(name string) (times int, next time.Time) {
 	a := b.attempts[name]
 	return a.times, a.next
 }
+
+// all are the failures of now, by binding; that of the whole instance has no
+// name.
+func (b *backoff) all() map[string]binding.Failed {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make(map[string]binding.Failed, len(b.attempts))
+	for name, a := range b.attempts {
+		all[name] = binding.Failed{Tried: a.tried, Times: a.times, Next: a.next}
+	}
+	return all
+}

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"slices"
-	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
@@ -31,37 +30,19 @@ func (r *Reconciler) Detail(name string) (d Detail, ok bool) {
 		return d, false
 	}
 	d.Status.Conditions, d.Status.Steps, d.Status.Waiting = slices.Clone(d.Status.Conditions), slices.Clone(d.Status.Steps), slices.Clone(d.Status.Waiting)
-	d.Token = r.seen.obs.Tokens[name]
-	for _, declared := range r.seen.desired.Of(r.o.Instance.Name) {
-		if declared.Name == name {
-			d.Declaration = &declared
-		}
+	if r.last == nil {
+		return d, true
 	}
-	for _, s := range r.seen.suspensions {
+	d.Token, d.Declaration = r.last.Observation.Tokens[name], r.last.Declaration(name)
+	for _, s := range r.last.Suspensions {
 		if s.Holds(name) {
 			d.Suspensions = append(d.Suspensions, s)
 		}
 	}
-	for _, a := range r.seen.plan.Actions {
+	for _, a := range r.last.Plan.Actions {
 		if a.Binding == name {
 			d.Actions = append(d.Actions, a)
 		}
 	}
 	return d, true
-}
-
-// LastPlan is a plan with when and of what it was made.
-type LastPlan struct {
-	Plan     plan.Plan
-	Revision string
-	Depth    binding.Depth
-	// Made is when the look began.
-	Made time.Time
-}
-
-// LastPlan gives the last plan; ok is false before the first.
-func (r *Reconciler) LastPlan() (p LastPlan, ok bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return LastPlan{Plan: r.seen.plan, Revision: r.seen.desired.Revision, Depth: r.seen.depth, Made: r.seen.at}, !r.seen.at.IsZero()
 }

@@ -96,10 +96,10 @@ func (x *run) contested(ctx context.Context, a plan.Action) error {
 	if err != nil || !first {
 		return err
 	}
-	x.r.emit(plan.Event{Kind: plan.RepairsStopped, Revision: x.revision, Action: a})
+	x.r.emit(plan.Event{Kind: plan.RepairsStopped, Revision: x.round.Revision, Action: a})
 	return x.r.o.Store.AppendEvent(ctx, binding.Event{
 		Time: now, Instance: a.Instance, Binding: a.Binding, Action: historyRepair, Object: a.Object,
-		Outcome: outcomeStopped, Message: messageContests + a.Reason, Revision: x.revision, Digest: x.digest,
+		Outcome: outcomeStopped, Message: messageContests + a.Reason, Revision: x.round.Revision, Digest: x.digest,
 	})
 }
 
@@ -176,7 +176,7 @@ func (x *run) keepFailures(ctx context.Context) {
 		return
 	}
 	names := map[string]bool{}
-	for _, a := range x.plan.Actions {
+	for _, a := range x.round.Plan.Actions {
 		names[a.Binding] = true
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
@@ -191,12 +191,13 @@ func (x *run) keepFailures(ctx context.Context) {
 // forgetEfforts drops what is remembered of bindings that no plan speaks of
 // any more. While a file is broken it may declare them, and a snapshot that
 // removes nothing forgets nothing.
-func (r *Reconciler) forgetEfforts(ctx context.Context, desired plan.Desired, p plan.Plan) {
-	if len(desired.Broken) > 0 || desired.EmptySnapshot || desired.Rewritten {
+func (x *run) forgetEfforts(ctx context.Context) {
+	if x.keepsAll() {
 		return
 	}
+	r := x.r
 	names := map[string]bool{}
-	for _, a := range p.Actions {
+	for _, a := range x.round.Plan.Actions {
 		names[a.Binding] = true
 	}
 	r.trying.Lock()

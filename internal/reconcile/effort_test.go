@@ -159,14 +159,14 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 	})
 	t.Run("a person, while a plan that says otherwise is applied", func(t *testing.T) {
 		w, r, d := fought(t)
-		p, _, err := r.Plan(t.Context(), d, binding.DepthPreflight)
+		p, err := r.Plan(t.Context(), d, binding.DepthPreflight)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := r.Calm(t.Context(), "pay-gitlab", ada()); err != nil {
 			t.Fatal(err)
 		}
-		r.Apply(t.Context(), p, d)
+		r.Apply(t.Context(), p)
 		synced(t, r, d)
 		w.settled(t, r, d)
 		if w.bound(binding.GitLab) == "" {

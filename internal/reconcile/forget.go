@@ -12,11 +12,9 @@ import (
 // certainly not bound, and have nothing left to undo, so that memory does not
 // grow with every name that there ever was, and so that what somebody binds
 // later is not taken for ours. What cannot be written now is dropped later.
-func (x *run) forgetGone(ctx context.Context, desired plan.Desired) {
-	x.r.mu.Lock()
-	obs := x.r.seen.obs
-	x.r.mu.Unlock()
-	if len(desired.Broken) > 0 || desired.Rewritten || desired.EmptySnapshot || obs.Unknown != nil || !obs.Capabilities.ListAccounts {
+func (x *run) forgetGone(ctx context.Context) {
+	obs := x.round.Observation
+	if x.keepsAll() || obs.Unknown != nil || !obs.Capabilities.ListAccounts {
 		return
 	}
 	for _, record := range x.ledger.all() {
@@ -24,8 +22,8 @@ func (x *run) forgetGone(ctx context.Context, desired plan.Desired) {
 		if !asked || state.Unknown != nil {
 			continue
 		}
-		gone := state.Account == nil && record.DeletionPolicy == binding.Unbind && !x.concerned(record, desired)
-		if !gone && !x.succeeded(record, state.Account, desired) {
+		gone := state.Account == nil && record.DeletionPolicy == binding.Unbind && !x.concerned(record)
+		if !gone && !x.succeeded(record, state.Account) {
 			continue
 		}
 		intent := binding.Intent{Instance: record.Instance, Binding: record.Binding, Platform: record.Platform, Object: binding.AccountObject()}
@@ -35,11 +33,17 @@ func (x *run) forgetGone(ctx context.Context, desired plan.Desired) {
 	}
 }
 
+// keepsAll says that what the snapshot lacks may be declared: nothing is
+// forgotten.
+func (x *run) keepsAll() bool {
+	return len(x.round.Broken) > 0 || x.round.Rewritten || x.round.EmptySnapshot
+}
+
 // succeeded says that a declaration of another name has the platform since, by
 // another account than the record's: there is at most one, so that of the
 // record is gone.
-func (x *run) succeeded(record binding.Record, account *binding.Account, desired plan.Desired) bool {
-	return slices.ContainsFunc(desired.Of(record.Instance), func(d binding.Declaration) bool {
+func (x *run) succeeded(record binding.Record, account *binding.Account) bool {
+	return slices.ContainsFunc(x.round.Declarations, func(d binding.Declaration) bool {
 		now := x.ledger.record(d.Name, d.Spec.Platform)
 		return d.Spec.Platform == record.Platform && d.Name != record.Binding && now != nil && now.Managed &&
 			isAnother(record, binding.Account{ID: now.AccountID}) && (account == nil || isKnown(*now, *account))
@@ -48,13 +52,13 @@ func (x *run) succeeded(record binding.Record, account *binding.Account, desired
 
 // concerned says that the record's platform is declared, or that the plan has
 // something to say of its binding.
-func (x *run) concerned(record binding.Record, desired plan.Desired) bool {
-	for _, d := range desired.Of(record.Instance) {
+func (x *run) concerned(record binding.Record) bool {
+	for _, d := range x.round.Declarations {
 		if d.Spec.Platform == record.Platform {
 			return true
 		}
 	}
-	return slices.ContainsFunc(x.plan.Actions, func(a plan.Action) bool {
+	return slices.ContainsFunc(x.round.Plan.Actions, func(a plan.Action) bool {
 		return a.Binding == record.Binding && a.Platform == record.Platform
 	})
 }

@@ -157,11 +157,11 @@ func synced(t *testing.T, r *reconcile.Reconciler, d plan.Desired) {
 // settled demands that nothing is left to be done and nothing open.
 func (w *world) settled(t *testing.T, r *reconcile.Reconciler, d plan.Desired) {
 	t.Helper()
-	p, _, err := r.Plan(t.Context(), d, binding.DepthPreflight)
+	p, err := r.Plan(t.Context(), d, binding.DepthPreflight)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range p.Actions {
+	for _, a := range p.Plan.Actions {
 		if a.Kind.Changes() {
 			t.Errorf("still planned: %s %s of %s: %s", a.Kind, a.Object, a.Binding, a.Reason)
 		}

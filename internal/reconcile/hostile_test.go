@@ -187,7 +187,7 @@ func TestAfterARefusalAnUnbindingIsRepairedWithTheLastGoodToken(t *testing.T) {
 			if err := sync1(t, r, desire(gitlab())).Err(); err != nil {
 				t.Error(err)
 			}
-			p, _, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthPreflight)
+			p, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthPreflight)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -195,7 +195,7 @@ func TestAfterARefusalAnUnbindingIsRepairedWithTheLastGoodToken(t *testing.T) {
 				t.Errorf("a refused token is bound: %q", w.bound(binding.GitLab))
 			}
 			told := ""
-			for _, f := range p.Findings {
+			for _, f := range p.Plan.Findings {
 				told += f.Message + "\n"
 			}
 			if !strings.Contains(told, "version 1, bound before, cannot be bound again") {

@@ -14,12 +14,12 @@ import (
 // and this one not yet.
 func (r *Reconciler) Inherit(other *Reconciler, same bool) {
 	other.mu.Lock()
-	statuses, seen := maps.Clone(other.statuses), other.seen
+	statuses, last, changed := maps.Clone(other.statuses), other.last, other.changed
 	other.mu.Unlock()
 	r.mu.Lock()
 	r.statuses = statuses
 	if same {
-		r.seen = seen
+		r.last, r.changed = last, changed
 	}
 	r.mu.Unlock()
 	// This is no restart: what is to be held back comes from the other one alone,

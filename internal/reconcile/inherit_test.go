@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 )
 
 // TestEveryPartOfAReconcilerIsKeptOrMadeAnew has whoever adds a field decide
@@ -16,7 +17,7 @@ func TestEveryPartOfAReconcilerIsKeptOrMadeAnew(t *testing.T) {
 	decided := map[string]string{
 		"o": "made anew", "observer": "its memory is kept", "backoff": "kept", "pulse": "made anew", "running": "made anew", "telling": "made anew",
 		"trying": "made anew", "recalled": "kept", "looped": "made anew",
-		"mu": "made anew", "seen": "kept", "statuses": "kept",
+		"mu": "made anew", "last": "kept", "changed": "kept", "statuses": "kept",
 	}
 	for _, of := range []reflect.Type{reflect.TypeFor[Reconciler]()} {
 		for field := range of.Fields() {
@@ -32,7 +33,7 @@ func TestInherit(t *testing.T) {
 	clock := func() time.Time { return now }
 	old := New(Options{Now: clock, HostMemory: time.Hour})
 	old.statuses["pay"] = binding.Status{Name: "pay"}
-	old.seen.desired.Revision = "1"
+	old.last = plan.NewRound(plan.Round{Revision: "1"})
 	old.backoff.failed("pay", "this", now, 0)
 	old.backoff.failed("pay", "this", now, 0)
 	same := New(Options{Now: clock, HostMemory: time.Minute})

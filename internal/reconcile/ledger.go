@@ -169,10 +169,10 @@ func (l *ledger) forget(ctx context.Context, r binding.Record) error {
 	return nil
 }
 
-// heed remembers the deletion policies that are declared now, whatever else is
+// keepPolicies remembers the deletion policies that are declared now, whatever else is
 // unknown: a binding whose declaration goes is treated as that said last. To
 // say Retain protects the platform's binding under any name that it had.
-func (l *ledger) heed(ctx context.Context, declared []binding.Declaration) error {
+func (l *ledger) keepPolicies(ctx context.Context, declared []binding.Declaration) error {
 	for _, r := range l.all() {
 		for _, d := range declared {
 			policy := d.Spec.Deletion()

@@ -3,10 +3,11 @@ package reconcile
 import (
 	"context"
 	"math/rand/v2"
-	"reconciler/internal/binding"
-	"reconciler/internal/plan"
 	"sync"
 	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 )
 
 const defaultDriftInterval = 10 * time.Minute
@@ -111,8 +112,10 @@ func (l *Loop) pause(began time.Time) time.Duration {
 		wait := max(due.Sub(now), 0)
 		pause = min(pause, max(wait, l.o.Jitter(wait))+time.Millisecond)
 	}
-	if end := l.r.suspensionEnds(began); !end.IsZero() {
-		pause = min(pause, max(end.Sub(now), 0)+time.Millisecond)
+	if last := l.r.Last(); last != nil {
+		if end := last.SuspensionEnd(began); !end.IsZero() {
+			pause = min(pause, max(end.Sub(now), 0)+time.Millisecond)
+		}
 	}
 	return pause
 }

@@ -55,12 +55,12 @@ func TestNoTokenOfASecretMadeAnewIsTakenForTheOneBoundBefore(t *testing.T) {
 			w := boundOnce(t)
 			w.madeAnew(versions...)
 			r := reconcile.New(w.options())
-			p, _, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthLive)
+			p, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthLive)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if steps := strings.Join(p.Actions[0].Steps, "\n"); p.Actions[0].Kind != plan.Rebind || !strings.Contains(steps, "stays unbound") || !strings.Contains(steps, "MadeAnew") {
-				t.Errorf("%s promises: %s", p.Actions[0].Kind, steps)
+			if steps := strings.Join(p.Plan.Actions[0].Steps, "\n"); p.Plan.Actions[0].Kind != plan.Rebind || !strings.Contains(steps, "stays unbound") || !strings.Contains(steps, "MadeAnew") {
+				t.Errorf("%s promises: %s", p.Plan.Actions[0].Kind, steps)
 			}
 			w.refuseSecond()
 			if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, plan.ErrLost) {

@@ -103,12 +103,12 @@ func TestNothingIsLetGoUnlessTheCodeHostAcceptsTheNewToken(t *testing.T) {
 			w := rotated(t)
 			r := reconcile.New(w.options())
 			// Planned without asking the code host, so that only applying asks.
-			p, _, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthLive)
+			p, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthLive)
 			if err != nil {
 				t.Fatal(err)
 			}
 			w.answers["canary-gitlab-2"] = c.answers
-			result := r.Apply(t.Context(), p, desire(gitlab()))
+			result := r.Apply(t.Context(), p)
 			if result.Err() == nil || binding.KindOf(result.Err()) != c.want {
 				t.Errorf("result: %v, want kind %s", result.Err(), c.want)
 			}
@@ -240,12 +240,12 @@ func TestAProjectThatMovedIntoASubgroupIsNotLinkedForAutomaticBuilds(t *testing.
 		t.Run(string(verdict), func(t *testing.T) {
 			w := newWorld()
 			r := reconcile.New(w.options())
-			p, _, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthPreflight)
+			p, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthPreflight)
 			if err != nil {
 				t.Fatal(err)
 			}
 			w.subgroup = verdict
-			result := r.Apply(t.Context(), p, desire(gitlab()))
+			result := r.Apply(t.Context(), p)
 			if binding.KindOf(result.Err()) != want || w.count("link") != 0 {
 				t.Errorf("result %v, calls %v", result.Err(), w.calls)
 			}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -72,23 +73,12 @@ type Reconciler struct {
 	// looped says that a loop runs it, and no person.
 	looped atomic.Bool
 
-	mu       sync.Mutex
-	seen     sight
+	mu sync.Mutex
+	// last is the last round; nil before the first.
+	last *plan.Round
+	// changed says that something was changed since last was observed.
+	changed  bool
 	statuses map[string]binding.Status
-}
-
-// sight is what the last plan was made from.
-type sight struct {
-	desired plan.Desired
-	obs     binding.Observation
-	plan    plan.Plan
-	depth   binding.Depth
-	// suspensions are those that the plan was made with.
-	suspensions []binding.Suspension
-	// at is when the look began; since it, something may have been changed by
-	// us where stale is set.
-	at    time.Time
-	stale bool
 }
 
 // turn is a lock that one can stop waiting for.
@@ -130,80 +120,125 @@ func New(o Options) *Reconciler {
 }
 
 // Plan observes, answers the intents that an earlier run left open, and makes
-// a plan. It changes nothing outside; the error is the store's or ctx's, and
-// whatever does not answer is told in the observation.
-func (r *Reconciler) Plan(ctx context.Context, desired plan.Desired, depth binding.Depth) (plan.Plan, binding.Observation, error) {
-	r.running.Lock()
-	defer r.running.Unlock()
-	return r.plan(ctx, desired, depth)
-}
-
-func (r *Reconciler) plan(ctx context.Context, desired plan.Desired, depth binding.Depth) (plan.Plan, binding.Observation, error) {
-	planned, err := r.planEach(ctx, []plan.Desired{desired}, depth)
+// a round. It changes nothing outside. The error is the store's or ctx's; what
+// does not answer is unknown in the observation.
+func (r *Reconciler) Plan(ctx context.Context, desired plan.Desired, depth binding.Depth) (*plan.Round, error) {
+	rounds, err := r.PlanEach(ctx, []plan.Desired{desired}, depth)
 	if err != nil {
-		return plan.Plan{}, binding.Observation{}, err
+		return nil, err
 	}
-	return planned[0].Plan, planned[0].Observation, nil
+	return rounds[0], nil
 }
 
-// Planned is a plan with the observation that it was made of.
-type Planned struct {
-	Plan        plan.Plan
-	Observation binding.Observation
-}
-
-// PlanEach is Plan for several snapshots, in their order, from one look: what
-// differs between their plans is the snapshots' doing alone.
-func (r *Reconciler) PlanEach(ctx context.Context, desireds []plan.Desired, depth binding.Depth) ([]Planned, error) {
+// PlanEach is Plan for several snapshots, in their order, from one observation:
+// their plans differ only by what the snapshots declare.
+func (r *Reconciler) PlanEach(ctx context.Context, desireds []plan.Desired, depth binding.Depth) ([]*plan.Round, error) {
 	r.running.Lock()
 	defer r.running.Unlock()
 	return r.planEach(ctx, desireds, depth)
 }
 
-func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, depth binding.Depth) ([]Planned, error) {
-	name, started := r.o.Instance.Name, r.o.Now()
-	records, intents, err := r.remembered(ctx)
-	if err != nil {
+func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, depth binding.Depth) ([]*plan.Round, error) {
+	name := r.o.Instance.Name
+	basis := plan.Round{Depth: depth, Observed: r.o.Now()}
+	if err := r.remembered(ctx, &basis); err != nil {
 		return nil, err
 	}
 	declared := make([][]binding.Declaration, len(desireds))
 	for n, desired := range desireds {
 		declared[n] = desired.Of(name)
 	}
-	observations := r.observer.ObserveEach(ctx, declared, intended(records, intents), depth)
+	observations := r.observer.ObserveEach(ctx, declared, intended(basis.Records, basis.Intents), depth)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("instance %s: stopped while observing: %w", name, err)
 	}
-	l := newLedger(r.o.Store, r.o.Now, records)
-	efforts, err := r.o.Store.Efforts(ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf("instance %s: %w", name, err)
-	}
-	r.recall(efforts)
-	// What an intent asks about is remembered, so that all observations have it.
-	intents, err = r.recover(context.WithoutCancel(ctx), l, observations[0], intents)
-	if err != nil {
-		return nil, fmt.Errorf("instance %s: %w", name, err)
-	}
-	suspensions, err := r.suspensions(context.WithoutCancel(ctx))
-	if err != nil {
+	if err := r.people(ctx, &basis); err != nil {
 		return nil, err
 	}
-	planned := make([]Planned, len(desireds))
-	for n, desired := range desireds {
-		p := plan.Make(plan.Input{
-			Now: r.o.Now(), Instance: r.o.Instance, Declarations: declared[n],
-			Broken: desired.Broken, Rewritten: desired.Rewritten, EmptySnapshot: desired.EmptySnapshot,
-			Observation: observations[n], Records: l.all(), Intents: intents, Efforts: efforts, Suspensions: suspensions,
-			Policy: r.o.Policy, Windows: r.o.Windows,
-		})
-		planned[n] = Planned{p, observations[n]}
-		r.mu.Lock()
-		r.seen = sight{desired: desired, obs: observations[n], plan: p, depth: depth, suspensions: suspensions, at: started}
-		r.mu.Unlock()
-		r.emit(plan.Event{Kind: plan.PlanMade, Revision: desired.Revision, Plan: &p})
+	r.recall(basis.Efforts)
+	// What an intent asks about is remembered, so that all observations have it.
+	if err := r.answerIntents(context.WithoutCancel(ctx), &basis, observations[0]); err != nil {
+		return nil, fmt.Errorf("instance %s: %w", name, err)
 	}
-	return planned, nil
+	r.observed()
+	rounds := make([]*plan.Round, len(desireds))
+	for n, desired := range desireds {
+		of := basis
+		of.Observation = observations[n]
+		rounds[n] = r.round(of, desired)
+		r.emit(plan.Event{Kind: plan.PlanMade, Revision: desired.Revision, Plan: &rounds[n].Plan})
+	}
+	return rounds, nil
+}
+
+// round makes the round that a snapshot asks for, of what was observed and is
+// remembered, and keeps it as the last one.
+func (r *Reconciler) round(of plan.Round, desired plan.Desired) *plan.Round {
+	of.Revision, of.BreakGlass, of.Declarations = desired.Revision, desired.BreakGlass, desired.Of(r.o.Instance.Name)
+	of.Broken, of.Rewritten, of.EmptySnapshot = desired.Broken, desired.Rewritten, desired.EmptySnapshot
+	return r.keep(of)
+}
+
+// keep makes a round of what it has now, and keeps it as the last one.
+func (r *Reconciler) keep(of plan.Round) *plan.Round {
+	of.Now, of.Instance, of.Policy, of.Windows = r.o.Now(), r.o.Instance, r.o.Policy, r.o.Windows
+	of.Retries = r.backoff.all()
+	made := plan.NewRound(of)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = made
+	return made
+}
+
+// observed notes that nothing was changed since the last observation.
+func (r *Reconciler) observed() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.changed = false
+}
+
+// Last returns the last round; nil before the first.
+func (r *Reconciler) Last() *plan.Round {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last
+}
+
+// ErrUnseen says that an instance has not been observed yet.
+var ErrUnseen = errors.New("it was not observed yet")
+
+// Current returns a round that shows what is there and remembered now: the last
+// one, observed again as far as that was if something was changed since. It
+// waits for a sync that is under way, until ctx ends; before the first plan the
+// error is ErrUnseen.
+func (r *Reconciler) Current(ctx context.Context) (*plan.Round, error) {
+	name := r.o.Instance.Name
+	if err := r.running.take(ctx); err != nil {
+		return nil, fmt.Errorf("instance %s: a sync was under way for too long; try again: %w", name, err)
+	}
+	defer r.running.Unlock()
+	r.mu.Lock()
+	last, changed := r.last, r.changed
+	r.mu.Unlock()
+	if last == nil {
+		return nil, fmt.Errorf("instance %s: %w", name, ErrUnseen)
+	}
+	now := *last
+	if err := r.remembered(ctx, &now); err != nil {
+		return nil, err
+	}
+	if changed {
+		now.Observed = r.o.Now()
+		now.Observation = r.observe(ctx, now.Declarations, intended(now.Records, now.Intents), now.Depth)
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("instance %s: stopped while observing: %w", name, err)
+		}
+		r.observed()
+	}
+	if err := r.people(ctx, &now); err != nil {
+		return nil, err
+	}
+	return r.keep(now), nil
 }
 
 // observe observes for one snapshot, of which these are the declarations.
@@ -211,17 +246,27 @@ func (r *Reconciler) observe(ctx context.Context, declared []binding.Declaration
 	return r.observer.ObserveEach(ctx, [][]binding.Declaration{declared}, records, depth)[0]
 }
 
-// remembered is what the store has of the instance.
-func (r *Reconciler) remembered(ctx context.Context) ([]binding.Record, []binding.Intent, error) {
-	records, err := r.o.Store.Records(ctx, r.o.Instance.Name)
-	if err != nil {
-		return nil, nil, fmt.Errorf("instance %s: %w", r.o.Instance.Name, err)
+// remembered puts into a round what has to be known before it is observed.
+func (r *Reconciler) remembered(ctx context.Context, into *plan.Round) error {
+	name, err := r.o.Instance.Name, error(nil)
+	if into.Records, err = r.o.Store.Records(ctx, name); err != nil {
+		return fmt.Errorf("instance %s: %w", name, err)
 	}
-	intents, err := r.o.Store.Intents(ctx, r.o.Instance.Name)
-	if err != nil {
-		return nil, nil, fmt.Errorf("instance %s: %w", r.o.Instance.Name, err)
+	if into.Intents, err = r.o.Store.Intents(ctx, name); err != nil {
+		return fmt.Errorf("instance %s: %w", name, err)
 	}
-	return records, intents, nil
+	return nil
+}
+
+// people puts into a round what persons may have changed while it was observed:
+// what is suspended, and what is repaired again.
+func (r *Reconciler) people(ctx context.Context, into *plan.Round) error {
+	name, err := r.o.Instance.Name, error(nil)
+	if into.Efforts, err = r.o.Store.Efforts(ctx, name); err != nil {
+		return fmt.Errorf("instance %s: %w", name, err)
+	}
+	into.Suspensions, err = r.suspensions(context.WithoutCancel(ctx))
+	return err
 }
 
 // Sync plans to the given depth and applies the plan. It is what the loop does
@@ -230,7 +275,7 @@ func (r *Reconciler) Sync(ctx context.Context, desired plan.Desired, depth bindi
 	r.running.Lock()
 	defer r.running.Unlock()
 	started := r.o.Now()
-	p, _, err := r.plan(ctx, desired, depth)
+	rounds, err := r.planEach(ctx, []plan.Desired{desired}, depth)
 	if err != nil {
 		if ctx.Err() != nil {
 			return plan.Result{}, err // Being stopped is no failure.
@@ -238,20 +283,21 @@ func (r *Reconciler) Sync(ctx context.Context, desired plan.Desired, depth bindi
 		r.emit(plan.Event{Kind: plan.SyncFailed, Revision: desired.Revision, Err: err, Took: r.o.Now().Sub(started)})
 		return plan.Result{}, err
 	}
-	result := r.apply(ctx, p, desired)
+	round := rounds[0]
+	result := r.apply(ctx, round)
 	r.emit(plan.Event{
-		Kind: plan.SyncDone, Revision: desired.Revision, Plan: &p, Result: &result,
+		Kind: plan.SyncDone, Revision: round.Revision, Plan: &round.Plan, Result: &result,
 		Statuses: r.Statuses(), Took: r.o.Now().Sub(started),
 	})
 	return result, nil
 }
 
-// Apply carries out a plan that Plan made. When ctx ends, calls in flight end
+// Apply carries out the plan of a round. When ctx ends, calls in flight end
 // in their own time, their outcomes are written, and the rest is not begun.
-func (r *Reconciler) Apply(ctx context.Context, p plan.Plan, desired plan.Desired) plan.Result {
+func (r *Reconciler) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	r.running.Lock()
 	defer r.running.Unlock()
-	return r.apply(ctx, p, desired)
+	return r.apply(ctx, round)
 }
 
 func (r *Reconciler) emit(e plan.Event) {

@@ -16,7 +16,7 @@ import (
 
 // elsewhere plans what was seen of the world, beside it: nothing of it can be
 // asked.
-func elsewhere(t *testing.T, w *world, seen *reconcile.Sighting, d plan.Desired) plan.Plan {
+func elsewhere(t *testing.T, w *world, seen *plan.Round, d plan.Desired) plan.Plan {
 	t.Helper()
 	other := newWorld()
 	other.now = w.clock()
@@ -37,20 +37,20 @@ func elsewhere(t *testing.T, w *world, seen *reconcile.Sighting, d plan.Desired)
 		Instance: plan.Instance{Name: instance, Region: "cn-hangzhou"}, Store: store{other},
 		Observer: recorded, Policy: plan.DefaultPolicy(), Now: other.clock,
 	})
-	p, _, err := r.Plan(t.Context(), d, binding.DepthLive)
+	p, err := r.Plan(t.Context(), d, binding.DepthLive)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	return p.Plan
 }
 
-func sighting(t *testing.T, r *reconcile.Reconciler) *reconcile.Sighting {
+func sighting(t *testing.T, r *reconcile.Reconciler) *plan.Round {
 	t.Helper()
-	seen, err := r.Sighting(t.Context())
+	seen, err := r.Current(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &seen
+	return seen
 }
 
 // kinds are a plan's actions, without those on what is as declared.
@@ -77,7 +77,7 @@ func TestAPlanOfWhatWasSeenIsTheOneOfWhoSawIt(t *testing.T) {
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab(), codeup()))
 	seen := sighting(t, r)
-	if !seen.Time.Equal(w.clock()) || len(seen.Declarations) != 2 || len(seen.Records) != 2 {
+	if !seen.Observed.Equal(w.clock()) || len(seen.Declarations) != 2 || len(seen.Records) != 2 {
 		t.Errorf("%+v", seen)
 	}
 	moved := gitlab(func(d *binding.Declaration) { d.Spec.Repositories[0].Trigger = binding.Manual })
@@ -87,13 +87,13 @@ func TestAPlanOfWhatWasSeenIsTheOneOfWhoSawIt(t *testing.T) {
 		"the same": desire(gitlab(), codeup()), "a change": desire(moved, codeup()),
 		"one less": desire(codeup()), "renamed": desire(gitlab(), renamed), "none": desire(),
 	} {
-		want, _, err := r.Plan(t.Context(), d, binding.DepthLive)
+		want, err := r.Plan(t.Context(), d, binding.DepthLive)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := elsewhere(t, w, seen, d)
-		if want.Digest() != got.Digest() {
-			t.Errorf("%s: another plan: %v, want %v", name, kinds(got), kinds(want))
+		if want.Plan.Digest() != got.Digest() {
+			t.Errorf("%s: another plan: %v, want %v", name, kinds(got), kinds(want.Plan))
 		}
 	}
 }
@@ -105,7 +105,7 @@ func TestARotationAndItsCheckAreSeenElsewhere(t *testing.T) {
 	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
 	w.answers["canary-gitlab-2"] = []binding.Answer{{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Scope", Message: "no api"}}
 	w.now = w.now.Add(2 * time.Hour)
-	if _, _, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthPreflight); err != nil {
+	if _, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthPreflight); err != nil {
 		t.Fatal(err)
 	}
 	seen := sighting(t, r)
@@ -158,7 +158,7 @@ func TestWhatDidNotAnswerIsUnknownElsewhereToo(t *testing.T) {
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab(), codeup()))
 	w.failOn("capabilities", fault{before: &binding.Failure{Kind: binding.Transient, Op: "x"}})
-	if _, _, err := r.Plan(t.Context(), desire(gitlab(), codeup()), binding.DepthLive); err != nil {
+	if _, err := r.Plan(t.Context(), desire(gitlab(), codeup()), binding.DepthLive); err != nil {
 		t.Fatal(err)
 	}
 	p := elsewhere(t, w, sighting(t, r), desire())
@@ -171,15 +171,15 @@ func TestWhatDidNotAnswerIsUnknownElsewhereToo(t *testing.T) {
 func TestWhatWeChangedIsLookedAtOnceMore(t *testing.T) {
 	w := newWorld()
 	r := reconcile.New(w.options())
-	if _, err := r.Sighting(t.Context()); !errors.Is(err, reconcile.ErrUnseen) {
+	if _, err := r.Current(t.Context()); !errors.Is(err, reconcile.ErrUnseen) {
 		t.Errorf("before the first plan: %v", err)
 	}
 	sync1(t, r, desire(gitlab()))
 	w.now = w.now.Add(time.Minute)
 	asked := w.count("account gitlab")
 	seen := sighting(t, r)
-	if seen.Observation.Accounts[binding.GitLab].Account == nil || !seen.Time.Equal(w.clock()) {
-		t.Errorf("what was bound since is not seen: %+v at %s", seen.Observation.Accounts, seen.Time)
+	if seen.Observation.Accounts[binding.GitLab].Account == nil || !seen.Observed.Equal(w.clock()) {
+		t.Errorf("what was bound since is not seen: %+v at %s", seen.Observation.Accounts, seen.Observed)
 	}
 	if p := elsewhere(t, w, seen, desire(gitlab())); p.HasChanges() {
 		t.Errorf("applied, and something is due: %v", kinds(p))
@@ -209,7 +209,7 @@ func TestASightingWaitsForASyncNoLongerThanItsContext(t *testing.T) {
 	<-begun
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := r.Sighting(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := r.Current(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	close(over)

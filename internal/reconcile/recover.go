@@ -22,12 +22,14 @@ const (
 	letGo
 )
 
-// recover answers the intents that an earlier run left open, from what is
-// observed now, and gives those that stay: the open ones, and those of
-// accounts that we let go ourselves and have yet to bind again.
-func (r *Reconciler) recover(ctx context.Context, l *ledger, obs binding.Observation, intents []binding.Intent) ([]binding.Intent, error) {
+// answerIntents answers the intents that an earlier run left open, from what is
+// observed now. Of the round's intents those stay that are open, and those of
+// accounts that we unbound ourselves and have yet to bind again; its records are
+// those after the others.
+func (r *Reconciler) answerIntents(ctx context.Context, of *plan.Round, obs binding.Observation) error {
+	l := newLedger(r.o.Store, r.o.Now, of.Records)
 	var stay []binding.Intent
-	for _, intent := range intents {
+	for _, intent := range of.Intents {
 		verdict := settle(&intent, obs)
 		var err error
 		switch verdict {
@@ -40,11 +42,12 @@ func (r *Reconciler) recover(ctx context.Context, l *ledger, obs binding.Observa
 			err = l.over(ctx, intent)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		r.emit(plan.Event{Kind: plan.Recovered, Intent: intent})
 	}
-	return stay, nil
+	of.Intents, of.Records = stay, l.all()
+	return nil
 }
 
 // settle says what became of an intent, by an observation of its object. Where

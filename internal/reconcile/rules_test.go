@@ -91,12 +91,12 @@ func TestSecretIsNeverShown(t *testing.T) {
 	if !panicked {
 		t.Fatal("the driver did not panic")
 	}
-	p, obs, err := r.Plan(t.Context(), d, binding.DepthPreflight)
+	p, err := r.Plan(t.Context(), d, binding.DepthPreflight)
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := fmt.Sprintf("%+v %#v %+v %+v %+v %+v %+v", told, told, result, p, obs, w.history, r.Statuses())
-	for _, v := range []any{p, obs, w.records, w.intents, w.history, r.Statuses()} {
+	shown := fmt.Sprintf("%+v %#v %+v %+v %+v %+v %+v", told, told, result, p.Plan, p.Observation, w.history, r.Statuses())
+	for _, v := range []any{p.Plan, p.Observation, p, w.records, w.intents, w.history, r.Statuses()} {
 		data, err := json.Marshal(v)
 		if err != nil {
 			t.Fatal(err)
@@ -302,12 +302,12 @@ func TestASlowCodeHostDelaysNoOtherBinding(t *testing.T) {
 		}
 	}
 	r := reconcile.New(o)
-	p, _, err := r.Plan(t.Context(), desire(gitlab(), codeup()), binding.DepthLive)
+	p, err := r.Plan(t.Context(), desire(gitlab(), codeup()), binding.DepthLive)
 	if err != nil {
 		t.Fatal(err)
 	}
 	finished := make(chan plan.Result)
-	go func() { finished <- r.Apply(t.Context(), p, desire(gitlab(), codeup())) }()
+	go func() { finished <- r.Apply(t.Context(), p) }()
 	<-codeupBound
 	close(release)
 	if result := <-finished; result.Err() != nil {

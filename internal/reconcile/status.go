@@ -24,8 +24,8 @@ func (r *Reconciler) Statuses() []binding.Status {
 	return all
 }
 
-// judge makes the statuses anew after an apply.
-func (r *Reconciler) judge(ctx context.Context, desired plan.Desired, p plan.Plan, result plan.Result) {
+// updateStatuses makes the statuses anew after an apply.
+func (r *Reconciler) updateStatuses(ctx context.Context, round *plan.Round, result plan.Result) {
 	// A store that cannot be read now told so when it was written; statuses
 	// then lack what only it knows.
 	records, _ := r.o.Store.Records(ctx, r.o.Instance.Name)
@@ -41,24 +41,24 @@ func (r *Reconciler) judge(ctx context.Context, desired plan.Desired, p plan.Pla
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := map[string]binding.Status{}
-	for _, d := range desired.Of(r.o.Instance.Name) {
+	for _, d := range round.Declarations {
 		for _, record := range records {
 			if record.Binding == d.Name && record.Platform == d.Spec.Platform {
 				byName[d.Name] = record
 			}
 		}
 		m := memories{record: byName[d.Name], effort: effortOf(efforts, d.Name), window: window}
-		next[d.Name] = r.declaredStatus(d, m, p, result)
+		next[d.Name] = r.declaredStatus(d, m, round, result)
 	}
 	for name, record := range byName {
 		if _, declared := next[name]; !declared {
 			// What is left may be for a person to unbind.
-			next[name] = r.troubled(r.undeclaredStatus(record, desired.Broken), r.waiting(p, name, effortOf(efforts, name)))
+			next[name] = r.troubled(r.undeclaredStatus(record, round), r.waiting(round.Plan, name, effortOf(efforts, name)))
 		}
 	}
 	for name, old := range r.statuses {
-		if _, known := next[name]; !known && slices.Contains(desired.Broken, old.File) {
-			next[name] = r.undeclaredStatus(binding.Record{Binding: name, File: old.File}, desired.Broken)
+		if _, known := next[name]; !known && slices.Contains(round.Broken, old.File) {
+			next[name] = r.undeclaredStatus(binding.Record{Binding: name, File: old.File}, round)
 		}
 	}
 	r.statuses = next
@@ -101,15 +101,15 @@ func (r *Reconciler) troubled(s binding.Status, waiting []binding.Waiting) bindi
 	return s
 }
 
-func (r *Reconciler) declaredStatus(d binding.Declaration, m memories, p plan.Plan, result plan.Result) binding.Status {
-	v := view{now: r.o.Now(), declared: &d, obs: r.seen.obs, suspensions: r.seen.suspensions, outcomes: result.Of(d.Name), byObject: map[binding.Object]plan.Outcome{}}
+func (r *Reconciler) declaredStatus(d binding.Declaration, m memories, round *plan.Round, result plan.Result) binding.Status {
+	v := view{now: r.o.Now(), declared: &d, obs: round.Observation, suspensions: round.Suspensions, outcomes: result.Of(d.Name), byObject: map[binding.Object]plan.Outcome{}}
 	for _, o := range v.outcomes {
 		v.byObject[o.Action.Object] = o
 	}
 	if m.record.Binding != "" && m.record.Platform == d.Spec.Platform {
 		v.record = &m.record
 	}
-	v.stopped, v.waiting = stopped(m.effort, d), r.waiting(p, d.Name, m.effort)
+	v.stopped, v.waiting = stopped(m.effort, d), r.waiting(round.Plan, d.Name, m.effort)
 	for _, days := range r.o.Policy.ExpiryWarnings {
 		v.warnDays = max(v.warnDays, days)
 	}
@@ -130,7 +130,7 @@ func (r *Reconciler) declaredStatus(d binding.Declaration, m memories, p plan.Pl
 
 // undeclaredStatus is the last status of a binding that is not declared any
 // more, or whose file is broken, with Declared set to false.
-func (r *Reconciler) undeclaredStatus(record binding.Record, broken []string) binding.Status {
+func (r *Reconciler) undeclaredStatus(record binding.Record, round *plan.Round) binding.Status {
 	s, known := r.statuses[record.Binding]
 	if !known {
 		s = binding.Status{
@@ -142,14 +142,14 @@ func (r *Reconciler) undeclaredStatus(record binding.Record, broken []string) bi
 		}
 	}
 	c := condition(binding.Declared, binding.False, ReasonNotDeclared, "it was applied and is not declared any more")
-	if slices.Contains(broken, record.File) || slices.Contains(broken, s.File) {
+	if slices.Contains(round.Broken, record.File) || slices.Contains(round.Broken, s.File) {
 		c.Reason = ReasonFileBroken
 		c.Message = "its file " + s.File + " cannot be read, parsed or validated; the binding is kept as it is"
 	}
 	c.LastTransitionTime = r.o.Now()
 	s.Conditions = slices.DeleteFunc(slices.Clone(s.Conditions), func(c binding.Condition) bool { return c.Type == binding.Suspended })
 	s.Conditions = binding.SetCondition(s.Conditions, c)
-	if held := suspended(r.o.Now(), nil, r.seen.suspensions, record.Binding); held != nil {
+	if held := suspended(r.o.Now(), nil, round.Suspensions, record.Binding); held != nil {
 		held.LastTransitionTime = r.o.Now()
 		if before := binding.FindCondition(r.statuses[record.Binding].Conditions, binding.Suspended); before != nil && before.Status == held.Status {
 			held.LastTransitionTime = before.LastTransitionTime

@@ -44,28 +44,6 @@ func (r *Reconciler) forgetSuspension(ctx context.Context, s binding.Suspension)
 	})
 }
 
-// suspensionEnds is when the first suspension after now ends of those that the
-// last plan was made with; zero where there is none.
-func (r *Reconciler) suspensionEnds(now time.Time) time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var first time.Time
-	sooner := func(end time.Time) {
-		if end.After(now) && (first.IsZero() || end.Before(first)) {
-			first = end
-		}
-	}
-	for _, s := range r.seen.suspensions {
-		sooner(s.Until)
-	}
-	for _, d := range r.seen.desired.Of(r.o.Instance.Name) {
-		if d.Spec.Suspend != nil {
-			sooner(d.Spec.Suspend.End())
-		}
-	}
-	return first
-}
-
 // suspended tells of what holds a binding still, or did; nil where nothing does.
 func suspended(now time.Time, declared *binding.Suspend, operator []binding.Suspension, names ...string) *binding.Condition {
 	var holds, ended []string

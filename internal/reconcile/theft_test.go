@@ -20,7 +20,7 @@ func TestAMovedTokenIsNotEvenShown(t *testing.T) {
 	for _, call := range calls {
 		before[call] = w.count(call)
 	}
-	p, _, err := r.Plan(t.Context(), desire(moved), binding.DepthPreflight)
+	p, err := r.Plan(t.Context(), desire(moved), binding.DepthPreflight)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,11 +31,11 @@ func TestAMovedTokenIsNotEvenShown(t *testing.T) {
 		}
 	}
 	refused := false
-	for _, a := range p.Actions {
+	for _, a := range p.Plan.Actions {
 		refused = refused || a.Kind == plan.Forbidden && a.Object.IsAccount()
 	}
 	if !refused {
-		t.Errorf("the change was not refused: %+v", p.Actions)
+		t.Errorf("the change was not refused: %+v", p.Plan.Actions)
 	}
 
 	o := w.options()

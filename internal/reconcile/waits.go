@@ -27,7 +27,7 @@ func (x *run) waits(ctx context.Context) {
 		return
 	}
 	own := map[string][]plan.Action{}
-	for _, a := range x.plan.Actions {
+	for _, a := range x.round.Plan.Actions {
 		own[a.Binding] = append(own[a.Binding], a)
 	}
 	for _, name := range slices.Sorted(maps.Keys(own)) {
@@ -89,7 +89,7 @@ func (x *run) waitsOf(actions []plan.Action, before binding.Effort) (now []bindi
 func (x *run) unsure(a plan.Action) bool {
 	now := x.r.o.Now()
 	held := func(s binding.Suspension) bool { return s.Active(now) && s.Holds(a.Binding) }
-	if d := a.Target.Declaration; d != nil && (d.Spec.Observed() || d.Spec.Suspend.Active(now)) || slices.ContainsFunc(x.suspensions, held) {
+	if d := a.Target.Declaration; d != nil && (d.Spec.Observed() || d.Spec.Suspend.Active(now)) || slices.ContainsFunc(x.round.Suspensions, held) {
 		return false
 	}
 	return a.Kind == plan.Forbidden || a.Kind == plan.Noop && !a.Settled()
@@ -97,12 +97,12 @@ func (x *run) unsure(a plan.Action) bool {
 
 // tellStep tells whoever listens, and the history, of a person's step.
 func (x *run) tellStep(ctx context.Context, e plan.Event) {
-	e.Revision = x.revision
+	e.Revision = x.round.Revision
 	x.r.emit(e)
 	a := e.Action
 	h := binding.Event{
 		Time: x.r.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
-		Outcome: outcomeWaiting, Message: a.Reason, Revision: x.revision, Digest: x.digest,
+		Outcome: outcomeWaiting, Message: a.Reason, Revision: x.round.Revision, Digest: x.digest,
 	}
 	since := e.Since.UTC().Format(time.RFC3339)
 	switch e.Kind {

@@ -24,12 +24,12 @@ func (x *run) breakGlass(ctx context.Context, glasses []plan.BreakGlass) error {
 		}
 		if err := x.r.o.Store.AppendEvent(ctx, binding.Event{
 			Person: g.Person, Time: x.r.o.Now(), Instance: x.r.o.Instance.Name, Binding: g.Binding, Action: historyBreakGlass,
-			Outcome: string(plan.Done), Message: g.Reason, Revision: x.revision, Digest: x.digest,
+			Outcome: string(plan.Done), Message: g.Reason, Revision: x.round.Revision, Digest: x.digest,
 		}); err != nil {
 			return fmt.Errorf("break-glass: the history could not be written: %w", err)
 		}
 		x.glasses = append(x.glasses, g)
-		x.r.emit(plan.Event{Kind: plan.GlassBroken, Revision: x.revision, Digest: x.digest, Glass: g})
+		x.r.emit(plan.Event{Kind: plan.GlassBroken, Revision: x.round.Revision, Digest: x.digest, Glass: g})
 	}
 	return nil
 }
