@@ -1,4 +1,4 @@
-# What a newcomer calls, and what CI calls: `make test`, `make check`.
+# What a newcomer calls, and what CI calls: `make quick`, `make test`, `make check`.
 
 GO       ?= go
 CACHE    := $(CURDIR)/.cache
@@ -10,13 +10,18 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 # Packages whose tests hold golden files or generated documents, and take -update.
 GENERATED := ./internal/manifest ./internal/report ./internal/cli ./docs
 
-.PHONY: help build test check lint format vet alerts canary generate soak bench fuzz image clean
+.PHONY: help build quick test e2e changelog check lint format vet alerts canary generate soak bench fuzz image clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 
 build: ## Build bin/reconciler
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/reconciler ./cmd/reconciler
+
+# What needs no race detector, no Vault and no built program: for between two
+# edits. The longest tests skip with -short.
+quick: ## Run the tests that need no race detector and no Vault, within a minute
+	env -u CI -u RECONCILER_VAULT $(GO) test -short -skip '^TestCanary' ./...
 
 # The canaries start the program some four hundred times: with the race detector
 # in it that takes five minutes more, and finds nothing that the other tests of
@@ -25,7 +30,13 @@ test: ## Run all tests with the race detector, against a real Vault server among
 	RECONCILER_VAULT="$$(scripts/build-vault)" $(GO) test -race -timeout 20m -skip '^TestCanary' ./...
 	$(MAKE) canary
 
-check: format vet lint test alerts ## All that CI runs
+# A test that takes more than a minute is named TestE2E and runs here, not in
+# make test.
+e2e: build ## Run the built program, and the tests that take longer than a minute
+	bin/reconciler demo --once >/dev/null
+	RECONCILER_SOAK_DAYS=2 RECONCILER_KILLS=20 $(GO) test -count=1 -timeout 30m -run '^(TestE2E.*|TestSoak|TestKills.*)$$' ./internal/cli ./internal/daemon
+
+check: format vet lint test e2e alerts ## All that CI runs
 
 format: ## Fail on files that gofmt would change
 	@out=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
@@ -49,6 +60,9 @@ canary: ## Run the built program with marked secrets and search all that it put 
 
 generate: ## Rewrite the generated reference documents and golden files
 	$(GO) test -count=1 $(GENERATED) -update
+
+changelog: ## Move the entries of changelog/unreleased into CHANGELOG.md
+	$(GO) test -count=1 ./docs -run '^TestTheChangelog' -collect
 
 soak: ## Run the daemon for a month of compressed time, and kill the built program 200 times
 	RECONCILER_SOAK_DAYS=30 RECONCILER_KILLS=200 $(GO) test -count=1 -v -timeout 60m -run '^(TestSoak|TestKills.*)$$' ./internal/daemon

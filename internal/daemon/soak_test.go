@@ -276,6 +276,9 @@ func (s *soak) notReady() (all, missing string) {
 // the real clients, and compares what it holds after a sixth of that time with
 // what it holds at the end: for a month, day 5 with day 30.
 func TestSoak(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
 	days := 1
 	if n, err := strconv.Atoi(os.Getenv("RECONCILER_SOAK_DAYS")); err == nil {
 		days = n

@@ -26,6 +26,9 @@ func work(t *testing.T) time.Duration {
 // finding with its place. Nothing runs beside it, for the work is the whole
 // process's.
 func TestHostileFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes ten seconds, beside nothing else")
+	}
 	good := document("a", "{instance: p, platform: bitbucket, username: me}")
 	deep := func(open, end string, n int) string {
 		return "a: " + strings.Repeat(open, n) + strings.Repeat(end, n) + "\n"

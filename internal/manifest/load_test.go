@@ -205,6 +205,9 @@ func TestLoadsRunAtOnce(t *testing.T) {
 // TestLoadsHoldNoContexts shows that a daemon's life of loads does not grow:
 // one CUE context for ever would keep every document.
 func TestLoadsHoldNoContexts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes ten seconds")
+	}
 	heap := func() uint64 {
 		runtime.GC()
 		runtime.GC()
