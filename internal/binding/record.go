@@ -125,8 +125,8 @@ type Intent struct {
 	Started          time.Time `json:"started"`
 }
 
-// Event is one thing that was done, for the history.
-type Event struct {
+// HistoryEntry is one thing that was done.
+type HistoryEntry struct {
 	// Person is who asked for it; the zero Person where it was done without
 	// one.
 	Person

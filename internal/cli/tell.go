@@ -195,7 +195,7 @@ func runEvents(ctx context.Context, opts *eventsOptions) error {
 	if err != nil {
 		return err
 	}
-	list.Items = slices.DeleteFunc(list.Items, func(e report.Event) bool { return e.Last.Before(since) })
+	list.Items = slices.DeleteFunc(list.Items, func(e report.EventItem) bool { return e.Last.Before(since) })
 	if !opts.follow {
 		return opts.write(list, true)
 	}

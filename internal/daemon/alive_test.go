@@ -2,10 +2,11 @@ package daemon
 
 import (
 	"net/http"
-	"reconciler/internal/plan"
 	"strings"
 	"testing"
 	"time"
+
+	"reconciler/internal/plan"
 )
 
 // stuckAt runs a daemon whose loop of edge hangs once a sync begins.

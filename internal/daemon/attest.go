@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"reconciler/internal/client"
+	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
-	"reconciler/internal/report"
 	"reconciler/internal/server"
 )
 
@@ -20,7 +20,7 @@ func (d *Daemon) Attest(ctx context.Context, who server.Caller, word client.Atte
 		return "", err
 	}
 	d.log.Info("a person attested", "instance", of.Name, "binding", word.Binding, "by", word.By, "caller", who, "what", written)
-	d.tell(report.Event{Instance: of.Name, Binding: word.Binding, Type: report.EventNormal, Reason: "Attested", Message: "by " + word.By + ": " + written})
+	d.happen(plan.Event{Kind: plan.StepsAttested, Instance: of.Name, Binding: word.Binding, Person: who.Person(word.By), Reason: written})
 	for _, i := range r.instances {
 		if i.Instance == of {
 			i.loop.Ask(reconcile.Ask{Binding: word.Binding})

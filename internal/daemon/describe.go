@@ -31,7 +31,7 @@ func (d *Daemon) Describe(ctx context.Context, name, of string) (report.Descript
 		return report.Description{}, fmt.Errorf("describe %s: %w", name, err)
 	}
 	events, _, _ := d.happened.after(0)
-	events = slices.DeleteFunc(events, func(d report.Event) bool { return d.Binding != name || d.Instance != i.Name })
+	events = slices.DeleteFunc(events, func(e report.EventItem) bool { return e.Binding != name || e.Instance != i.Name })
 	slices.Reverse(events)
 	out := report.Description{
 		BindingItem: report.NewBindingList([]binding.Status{d.present().engine.RedactStatus(detail.Status)}).Items[0],
@@ -75,7 +75,7 @@ func (r *runner) detail(name, of string) (*instance, reconcile.Detail, error) {
 }
 
 // lastApply is what the newest entry of a history says that changed something.
-func lastApply(history []binding.Event) report.DescribedApply {
+func lastApply(history []binding.HistoryEntry) report.DescribedApply {
 	for _, e := range history {
 		if e.Digest != "" && e.Outcome == string(plan.Done) {
 			return report.DescribedApply{Time: e.Time, Revision: e.Revision, Digest: e.Digest}

@@ -3,19 +3,17 @@ package daemon
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/finding"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
 
-// maxTold bounds the events that are kept; those that happened longest ago go
+// maxEvents bounds the events that are kept; those that happened longest ago go
 // first.
-const maxTold = 1000
+const maxEvents = 1000
 
 // eventKey makes several events one. Nothing that differs from time to time is
 // in it: a message may hold a number or a duration.
@@ -25,7 +23,7 @@ type eventKey struct{ instance, binding, reason, revision string }
 // says why. It is safe for concurrent use.
 type eventLog struct {
 	mu     sync.Mutex
-	events map[eventKey]*report.Event
+	events map[eventKey]*report.EventItem
 	// last is the sequence given last. It starts with the time, so that it goes
 	// on growing over a restart.
 	last int64
@@ -34,17 +32,17 @@ type eventLog struct {
 }
 
 func newEventLog(now time.Time) *eventLog {
-	return &eventLog{events: map[eventKey]*report.Event{}, last: now.UnixMicro(), news: make(chan struct{})}
+	return &eventLog{events: map[eventKey]*report.EventItem{}, last: now.UnixMicro(), news: make(chan struct{})}
 }
 
 // add notes that something happened at now.
-func (l *eventLog) add(now time.Time, e report.Event) {
+func (l *eventLog) add(now time.Time, e report.EventItem) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := eventKey{e.Instance, e.Binding, e.Reason, e.Revision}
 	kept := l.events[key]
 	if kept == nil {
-		if len(l.events) >= maxTold {
+		if len(l.events) >= maxEvents {
 			l.drop()
 		}
 		e.First = now
@@ -70,108 +68,48 @@ func (l *eventLog) drop() {
 	delete(l.events, oldest)
 }
 
-// after gives what happened after a sequence, oldest first, the sequence to ask
-// on from, and what is closed when more happens.
-func (l *eventLog) after(sequence int64) ([]report.Event, int64, <-chan struct{}) {
+// after lists what happened after a sequence, oldest first, with the sequence to
+// ask from next, and a channel that is closed when more happens.
+func (l *eventLog) after(sequence int64) ([]report.EventItem, int64, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var all []report.Event
+	var all []report.EventItem
 	for _, e := range l.events {
 		if e.Sequence > sequence {
 			all = append(all, *e)
 		}
 	}
-	slices.SortFunc(all, func(a, b report.Event) int { return int(a.Sequence - b.Sequence) })
+	slices.SortFunc(all, func(a, b report.EventItem) int { return int(a.Sequence - b.Sequence) })
 	return all, l.last, l.news
 }
 
-// tell is the one place from which events come: it notes that something
-// happened. Their messages may hold what foreign answers said.
-func (d *Daemon) tell(e report.Event) {
-	e.Message = d.redactor.Redact(e.Message)
-	d.happened.add(d.now(), e)
-}
-
-// tellOf notes what a reconciler tells, as far as a person wants to know it.
-func (d *Daemon) tellOf(ev plan.Event) {
-	event := report.Event{Instance: ev.Instance, Binding: ev.Action.Binding, Type: report.EventNormal, Revision: ev.Revision}
-	switch ev.Kind {
-	case plan.ActionDone:
-		event.Reason, event.Message = "Applied", string(ev.Action.Kind)+" "+ev.Action.Object.String()+": "+ev.Action.Reason
-		if ev.Err != nil {
-			event.Type, event.Reason, event.Message = report.EventWarning, "ApplyFailed", string(ev.Action.Kind)+" "+ev.Action.Object.String()+": "+ev.Err.Error()
-		}
-	case plan.Recovered:
-		event.Binding, event.Reason = ev.Intent.Binding, "Recovered"
-		event.Message = "an unfinished " + ev.Intent.Action + " of " + ev.Intent.Object.String() + " was answered by observing"
-	case plan.RepairsStopped:
-		event.Type, event.Reason, event.Message = report.EventWarning, "RepairsStopped", ev.Action.Object.String()+": "+ev.Action.Reason
-	case plan.GlassBroken:
-		event.Binding, event.Type, event.Reason = ev.Glass.Binding, report.EventWarning, "GlassBroken"
-		event.Message = "changed outside of its windows on the word of " + ev.Glass.Person.By + ": " + ev.Glass.Reason
-	case plan.SyncFailed:
-		event.Type, event.Reason, event.Message = report.EventWarning, "SyncFailed", ev.Err.Error()
-	case plan.SyncDone:
-		d.tellOfPlan(ev)
-		return
-	default:
-		return
-	}
-	d.tell(event)
-}
-
-// tellOfPlan notes the findings of a plan that warn, drift that was repaired,
-// and what waits for a person.
-func (d *Daemon) tellOfPlan(ev plan.Event) {
-	names := map[string]string{}
-	for _, s := range ev.Statuses {
-		names[s.File] = s.Name
-	}
-	for _, f := range ev.Plan.Findings {
-		if f.Severity == finding.Info {
-			continue
-		}
-		d.tell(report.Event{
-			Instance: ev.Instance, Binding: names[f.File], Type: report.EventWarning, Reason: camel(f.Code),
-			Message: f.Message, Revision: ev.Revision,
-		})
-	}
-	for _, o := range ev.Result.Outcomes {
-		e := report.Event{Instance: ev.Instance, Binding: o.Action.Binding, Type: report.EventNormal, Revision: ev.Revision, Message: o.Action.Object.String() + ": " + o.Action.Reason}
-		switch {
-		case o.State == plan.Waiting:
-			e.Reason = "StepsDue"
-		case o.Action.Repairs():
-			e.Type, e.Reason = report.EventWarning, "DriftFound"
-		case o.State == plan.Deferred:
-			e.Reason = "Deferred"
-		default:
-			continue
-		}
-		d.tell(e)
+// happen is the one place from which the list of events comes.
+func (d *Daemon) happen(ev plan.Event) {
+	for _, item := range report.EventItems(ev) {
+		item.Message = d.redactor.Redact(item.Message)
+		d.happened.add(d.now(), item)
 	}
 }
 
-// camel writes a code such as token-expiry as a reason: TokenExpiry.
-func camel(code string) string {
-	var b strings.Builder
-	for part := range strings.SplitSeq(code, "-") {
-		if part != "" {
-			b.WriteString(strings.ToUpper(part[:1]) + part[1:])
-		}
+// asked notes a person's request in the list of events and in the history. It
+// holds even where the history cannot be written.
+func (d *Daemon) asked(ctx context.Context, ev plan.Event) {
+	ev.Time = d.now()
+	d.happen(ev)
+	if err := d.memory.Store.AppendEvent(context.WithoutCancel(ctx), report.HistoryOf(ev)); err != nil {
+		d.log.Error("history not written", "err", err)
 	}
-	return b.String()
 }
 
-// Events gives what happened after a sequence, and waits for something to
-// happen as long as wait where nothing did.
+// Events lists what happened after a sequence. Where nothing did, it waits for
+// something to happen for at most wait.
 func (d *Daemon) Events(ctx context.Context, name string, after int64, wait time.Duration) (report.EventList, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	for {
 		all, next, news := d.happened.after(after)
 		if name != "" {
-			all = slices.DeleteFunc(all, func(d report.Event) bool { return d.Binding != name })
+			all = slices.DeleteFunc(all, func(e report.EventItem) bool { return e.Binding != name })
 		}
 		if len(all) > 0 || ctx.Err() != nil {
 			return report.NewEventList(all, next), nil
@@ -184,15 +122,15 @@ func (d *Daemon) Events(ctx context.Context, name string, after int64, wait time
 	}
 }
 
-// History gives what was done, newest first: of a binding and of an instance
+// History lists what was done, newest first: of a binding and of an instance
 // where they are named, since a time, at most limit; all for 0.
 func (d *Daemon) History(ctx context.Context, name, instance string, since time.Time, limit int) (report.History, error) {
 	all, err := d.memory.Store.Events(ctx, 0)
 	if err != nil {
 		return report.History{}, err
 	}
-	all = slices.DeleteFunc(all, func(d binding.Event) bool {
-		return (name != "" && d.Binding != name) || (instance != "" && d.Instance != instance) || d.Time.Before(since)
+	all = slices.DeleteFunc(all, func(e binding.HistoryEntry) bool {
+		return (name != "" && e.Binding != name) || (instance != "" && e.Instance != instance) || e.Time.Before(since)
 	})
 	if limit > 0 {
 		all = all[:min(limit, len(all))]

@@ -16,7 +16,7 @@ import (
 func TestEqualEventsAreOneAndTheOldestGoFirst(t *testing.T) {
 	start := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	l := newEventLog(start)
-	drift := report.Event{Instance: "prod", Binding: "pay", Reason: "DriftFound", Revision: "r1", Type: report.EventWarning, Message: "7 seconds ago"}
+	drift := report.EventItem{Instance: "prod", Binding: "pay", Reason: "DriftFound", Revision: "r1", Type: report.EventWarning, Message: "7 seconds ago"}
 	l.add(start, drift)
 	_, first, news := l.after(0)
 	drift.Message = "9 seconds ago"
@@ -40,14 +40,14 @@ func TestEqualEventsAreOneAndTheOldestGoFirst(t *testing.T) {
 	}
 	drift.Revision = "r2"
 	l.add(start.Add(2*time.Minute), drift)
-	for n := range maxTold {
-		l.add(start.Add(time.Hour), report.Event{Reason: fmt.Sprint("R", n)})
+	for n := range maxEvents {
+		l.add(start.Add(time.Hour), report.EventItem{Reason: fmt.Sprint("R", n)})
 	}
 	all, _, _ = l.after(0)
-	if len(all) != maxTold || slices.ContainsFunc(all, func(e report.Event) bool { return e.Binding == "pay" }) {
-		t.Errorf("%d events are kept, want %d without the oldest", len(all), maxTold)
+	if len(all) != maxEvents || slices.ContainsFunc(all, func(e report.EventItem) bool { return e.Binding == "pay" }) {
+		t.Errorf("%d events are kept, want %d without the oldest", len(all), maxEvents)
 	}
-	if !slices.IsSortedFunc(all, func(a, b report.Event) int { return int(a.Sequence - b.Sequence) }) {
+	if !slices.IsSortedFunc(all, func(a, b report.EventItem) int { return int(a.Sequence - b.Sequence) }) {
 		t.Error("not in order")
 	}
 	if later, _, _ := newEventLog(start.Add(24 * time.Hour)).after(0); len(later) != 0 {
@@ -113,7 +113,7 @@ func TestEventsTellWhatWasNoApplyToo(t *testing.T) {
 	}
 }
 
-func mustEvents(t *testing.T, p *process) []report.Event {
+func mustEvents(t *testing.T, p *process) []report.EventItem {
 	t.Helper()
 	list, err := p.client().Events(t.Context(), "", 0, 0)
 	if err != nil {
@@ -174,15 +174,15 @@ func TestHistoryTellsWhichCommitAndPlanAndWho(t *testing.T) {
 		want  func(report.History) bool
 	}{
 		"all, newest first": {client.HistoryQuery{}, func(h report.History) bool {
-			return len(h.Items) > 3 && h.Items[0].Action == historySync && h.Items[0].By == "Ada" && strings.HasPrefix(h.Items[0].Proven, "uid ")
+			return len(h.Items) > 3 && h.Items[0].Action == "sync" && h.Items[0].By == "Ada" && strings.HasPrefix(h.Items[0].Proven, "uid ")
 		}},
 		"of a binding": {client.HistoryQuery{Binding: "plat"}, func(h report.History) bool {
-			return len(h.Items) > 0 && !slices.ContainsFunc(h.Items, func(e binding.Event) bool { return e.Binding != "plat" }) &&
+			return len(h.Items) > 0 && !slices.ContainsFunc(h.Items, func(e binding.HistoryEntry) bool { return e.Binding != "plat" }) &&
 				h.Items[0].Revision == revision && strings.HasPrefix(h.Items[0].Digest, "sha256:")
 		}},
 		"of another instance": {client.HistoryQuery{Instance: edge}, func(h report.History) bool { return len(h.Items) == 0 }},
 		"of the future":       {client.HistoryQuery{Since: time.Now().Add(time.Hour)}, func(h report.History) bool { return len(h.Items) == 0 }},
-		"the newest":          {client.HistoryQuery{Limit: 1}, func(h report.History) bool { return len(h.Items) == 1 && h.Items[0].Action == historySync }},
+		"the newest":          {client.HistoryQuery{Limit: 1}, func(h report.History) bool { return len(h.Items) == 1 && h.Items[0].Action == "sync" }},
 	} {
 		if h, err := daemon.History(t.Context(), tt.query); err != nil || !tt.want(h) {
 			t.Errorf("%s: got %+v, %v", name, h.Items, err)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"reconciler/internal/metrics"
-	"reconciler/internal/report"
+	"reconciler/internal/plan"
 	"reconciler/internal/source"
 	"reconciler/internal/source/folder"
 )
@@ -55,7 +55,7 @@ func (f *follower) run(ctx context.Context) {
 			f.asked = append(f.asked, asked)
 		case push := <-f.webhooks.pushes.newest:
 			stop()
-			f.tell(report.Event{Type: report.EventNormal, Reason: "WebhookReceived", Message: "a push, told by " + push.Sender, Revision: push.Commit})
+			f.happen(plan.Event{Kind: plan.WebhookReceived, From: push.Sender, Revision: push.Commit})
 			f.pushed(ctx, push)
 		case _, watched := <-changes:
 			stop()
@@ -99,7 +99,7 @@ func (f *follower) safely(ctx context.Context, step func(context.Context) error)
 	if err = step(ctx); err != nil && ctx.Err() == nil {
 		f.metrics.SourceRead(metrics.ResultError, begun, f.now())
 		f.log.Error("source not read; the last snapshot stands", "err", err)
-		f.tell(report.Event{Type: report.EventWarning, Reason: "SourceNotRead", Message: err.Error()})
+		f.happen(plan.Event{Kind: plan.SourceNotRead, From: f.config.SourceKey(), Err: err})
 	}
 	return err
 }
@@ -178,7 +178,7 @@ func (f *follower) hand(ctx context.Context, snapshot source.Snapshot) error {
 	desired := loaded.Desired
 	f.last, f.seen = &snapshot, desired.Revision
 	f.loaded.Store(&loaded)
-	f.tell(report.Event{Type: report.EventNormal, Reason: "SnapshotRead", Message: f.config.SourceKey(), Revision: desired.Revision})
+	f.happen(plan.Event{Kind: plan.SnapshotRead, From: f.config.SourceKey(), Revision: desired.Revision})
 	f.log.Info("snapshot", "revision", desired.Revision, "bindings", len(desired.Declarations),
 		"broken_files", len(desired.Broken), "rewritten", desired.Rewritten)
 	for _, finding := range loaded.Findings {

@@ -1,8 +1,9 @@
 package daemon
 
 import (
-	"reconciler/internal/plan"
 	"sync"
+
+	"reconciler/internal/plan"
 )
 
 // rewriteGate is the check of a snapshot after a rewritten history: it is trusted

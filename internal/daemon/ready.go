@@ -30,11 +30,11 @@ func (d *Daemon) Ready() error {
 	return errors.Join(errs...)
 }
 
-// event takes what a reconciler tells: into the log, the metrics, and to
-// whoever listens.
+// event takes an event of a reconciler into the log, the list of events, the
+// metrics, readiness and the rewrite gate, and passes it on.
 func (r *runner) event(event plan.Event) {
 	r.logEvent(event)
-	r.tellOf(event)
+	r.happen(event)
 	r.metrics.Count(event)
 	for _, i := range r.instances {
 		if i.Name == event.Instance {
@@ -46,8 +46,8 @@ func (r *runner) event(event plan.Event) {
 			r.log.Error("revision not remembered", "err", err)
 		}
 	}
-	if told := r.o.Engine.Events; told != nil {
-		told(event)
+	if next := r.o.Engine.Events; next != nil {
+		next(event)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
-	"reconciler/internal/report"
+	"reconciler/internal/plan"
 	"reconciler/internal/source/folder"
 )
 
@@ -122,13 +122,13 @@ func (r *reloader) take(ctx context.Context, stop func()) func() {
 	if err != nil {
 		r.refused(found, err)
 		r.log.Error("configuration refused; running with the one before", "path", r.reload.Path, "err", err)
-		r.tell(report.Event{Type: report.EventWarning, Reason: "ConfigurationRefused", Message: err.Error() + "; the one before holds"})
+		r.happen(plan.Event{Kind: plan.ConfigurationRefused, From: r.reload.Path, Err: err})
 		return stop
 	}
 	stop = r.exchange(ctx, stop, next)
 	r.taken()
 	r.log.Info("configuration taken", "path", r.reload.Path, "instances", len(next.instances), "source", next.config.SourceKey())
-	r.tell(report.Event{Type: report.EventNormal, Reason: "ConfigurationTaken", Message: r.reload.Path})
+	r.happen(plan.Event{Kind: plan.ConfigurationTaken, From: r.reload.Path})
 	return stop
 }
 

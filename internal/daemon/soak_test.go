@@ -119,7 +119,7 @@ func (s *soak) fillHistory() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	event := binding.Event{
+	event := binding.HistoryEntry{
 		Time: s.clock.Now(), Instance: prod, Binding: "pay", Action: "rebind", Object: binding.AccountObject(), Outcome: "done",
 		Message: "the secret store has another version of the token", Revision: strings.Repeat("0", 40), Digest: "sha256:" + strings.Repeat("0", 64),
 	}

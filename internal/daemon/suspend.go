@@ -15,12 +15,6 @@ import (
 	"reconciler/internal/server"
 )
 
-// The history's words for what a person held still, and let go.
-const (
-	historySuspend = "suspend"
-	historyResume  = "resume"
-)
-
 // settleTimeout bounds the wait for a sync under way.
 const settleTimeout = 20 * time.Second
 
@@ -56,7 +50,7 @@ func (d *Daemon) suspend(ctx context.Context, who server.Caller, req client.Susp
 			return nil, nil, fmt.Errorf("suspend %s: %w%s", s.What(), err, alreadyHeld(items))
 		}
 		items = append(items, s)
-		d.noteSuspension(ctx, historySuspend, who, s, s.Reason, req.By)
+		d.askedSuspension(ctx, plan.Suspended, who, s, s.Reason, req.By)
 	}
 	return items, instances, nil
 }
@@ -106,7 +100,7 @@ func (d *Daemon) Resume(ctx context.Context, who server.Caller, req client.Resum
 		if err := d.memory.Store.DeleteSuspension(ctx, s); err != nil {
 			return fail(err)
 		}
-		d.noteSuspension(ctx, historyResume, who, s, req.Reason, req.By)
+		d.askedSuspension(ctx, plan.Resumed, who, s, req.Reason, req.By)
 		for _, i := range g.instances {
 			if i.Name == s.Instance && !slices.Contains(instances, i) {
 				instances = append(instances, i)
@@ -175,32 +169,11 @@ func checkScope(scope client.Scope) error {
 	return nil
 }
 
-// withReason is text with a person's reason behind it, where they gave one.
-func withReason(text, reason string) string {
-	if reason == "" {
-		return text
-	}
-	return text + ": " + reason
-}
-
-// noteSuspension tells the log and the history. That the history cannot be
-// written undoes nothing.
-func (d *Daemon) noteSuspension(ctx context.Context, action string, who server.Caller, s binding.Suspension, why, by string) {
-	until := s.Until.UTC().Format(time.RFC3339)
-	d.log.Info("a person asked for something", "action", action, "instance", s.Instance, "binding", s.Binding, "until", until, "by", by, "caller", who, "reason", why)
-	reason := "Suspended"
-	if action == historyResume {
-		reason = "Resumed"
-	}
-	d.tell(report.Event{
-		Instance: s.Instance, Binding: s.Binding, Type: report.EventNormal, Reason: reason, Message: withReason("until "+until+" by "+by, why),
-	})
-	if err := d.memory.Store.AppendEvent(context.WithoutCancel(ctx), binding.Event{
-		Person: who.Person(by), Time: d.now(), Instance: s.Instance, Binding: s.Binding, Action: action,
-		Outcome: string(plan.Done), Message: withReason("until "+until, why),
-	}); err != nil {
-		d.log.Error("history not written", "err", err)
-	}
+// askedSuspension notes a person's request for a suspension or its end.
+func (d *Daemon) askedSuspension(ctx context.Context, kind plan.EventKind, who server.Caller, s binding.Suspension, why, by string) {
+	d.log.Info("a person asked for something", "action", kind, "instance", s.Instance, "binding", s.Binding,
+		"until", s.Until.UTC().Format(time.RFC3339), "by", by, "caller", who, "reason", why)
+	d.asked(ctx, plan.Event{Kind: kind, Instance: s.Instance, Binding: s.Binding, Person: who.Person(by), Reason: why, Until: s.Until})
 }
 
 // settle waits until every instance has synced once from now on, so that

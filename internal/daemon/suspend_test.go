@@ -61,7 +61,7 @@ func TestWhatIsSuspendedStaysAsItIs(t *testing.T) {
 	for _, e := range events {
 		told[e.Action] = e.By + " " + e.Message
 	}
-	if !strings.HasPrefix(told[historySuspend], "Ada until ") || !strings.HasSuffix(told[historyResume], ": migrated") {
+	if !strings.HasPrefix(told["suspend"], "Ada until ") || !strings.HasSuffix(told["resume"], ": migrated") {
 		t.Errorf("the history tells %v", told)
 	}
 }

@@ -16,9 +16,6 @@ import (
 	"reconciler/internal/server"
 )
 
-// historySync is the history's word for a sync that a person asked for.
-const historySync = "sync"
-
 // Sync looks at the source anew, where no binding is named, wakes the loops,
 // and waits for their syncs to end.
 func (d *Daemon) Sync(ctx context.Context, who server.Caller, req client.SyncRequest) (report.SyncResult, error) {
@@ -72,7 +69,8 @@ func (d *Daemon) beginSync(ctx context.Context, who server.Caller, req client.Sy
 		return nil, nil, err
 	}
 	for _, i := range asked {
-		d.noteSync(ctx, i, who, req)
+		d.log.Info("a person asked for a sync", "instance", i.Name, "binding", req.Binding, "by", req.By, "caller", who, "reason", req.Reason)
+		d.asked(ctx, plan.Event{Kind: plan.SyncAsked, Instance: i.Name, Binding: req.Binding, Person: who.Person(req.By), Reason: req.Reason})
 		if err := d.calm(ctx, i, who, req); err != nil {
 			return nil, nil, err
 		}
@@ -150,21 +148,6 @@ func (r *runner) bindings(i *instance) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// noteSync tells the log and the history who asked. That the history cannot be
-// written keeps nobody from a sync.
-func (d *Daemon) noteSync(ctx context.Context, i *instance, who server.Caller, req client.SyncRequest) {
-	d.log.Info("a person asked for a sync", "instance", i.Name, "binding", req.Binding, "by", req.By, "caller", who, "reason", req.Reason)
-	d.tell(report.Event{
-		Instance: i.Name, Binding: req.Binding, Type: report.EventNormal, Reason: "SyncAsked", Message: withReason("by "+req.By, req.Reason),
-	})
-	if err := d.memory.Store.AppendEvent(context.WithoutCancel(ctx), binding.Event{
-		Person: who.Person(req.By), Time: d.now(), Instance: i.Name, Binding: req.Binding,
-		Action: historySync, Outcome: "asked", Message: req.Reason,
-	}); err != nil {
-		d.log.Error("history not written", "err", err)
-	}
 }
 
 // calm has repairs that did not hold made again, for the binding that a person

@@ -56,7 +56,7 @@ func TestASyncLooksAtOnceAndTellsWhatItDid(t *testing.T) {
 	}
 	asked := 0
 	for _, e := range events {
-		if e.Action == historySync && e.By == "Ada" && strings.HasPrefix(e.Proven, "uid ") {
+		if e.Action == "sync" && e.By == "Ada" && strings.HasPrefix(e.Proven, "uid ") {
 			asked++
 		}
 	}

@@ -40,8 +40,27 @@ const (
 	SyncFailed EventKind = "SyncFailed"
 )
 
-// Event tells what a reconciler does, for logs, metrics and a person watching.
-// It never holds a secret.
+// Event kinds of the daemon itself.
+const (
+	// SnapshotRead and SourceNotRead carry From, the source; the latter Err.
+	SnapshotRead  EventKind = "SnapshotRead"
+	SourceNotRead EventKind = "SourceNotRead"
+	// WebhookReceived carries From, the sender.
+	WebhookReceived EventKind = "WebhookReceived"
+	// ConfigurationTaken and ConfigurationRefused carry From, the file; the
+	// latter Err.
+	ConfigurationTaken   EventKind = "ConfigurationTaken"
+	ConfigurationRefused EventKind = "ConfigurationRefused"
+	// SyncAsked, Suspended, Resumed and StepsAttested carry Binding, Person and
+	// Reason; Suspended and Resumed also Until.
+	SyncAsked     EventKind = "SyncAsked"
+	Suspended     EventKind = "Suspended"
+	Resumed       EventKind = "Resumed"
+	StepsAttested EventKind = "Attested"
+)
+
+// Event is something that happened: log, metrics, the list of events and the
+// history are made from it. It never holds a secret.
 type Event struct {
 	Kind     EventKind
 	Time     time.Time
@@ -66,4 +85,12 @@ type Event struct {
 	// Waited is how long ago the oldest snapshot, or the wish of a person, came
 	// that the sync begins with; zero where it begins of itself.
 	Waited time.Duration
+	// Binding, Person and Reason are those of a person's request; Until is when
+	// a suspension ends.
+	Binding string
+	Person  binding.Person
+	Reason  string
+	Until   time.Time
+	// From is the source, sender or file of the daemon's own events.
+	From string
 }

@@ -184,7 +184,7 @@ func (x *run) perform(ctx context.Context, a plan.Action) (err error) {
 // The glass, if not nil, is what let the action through.
 func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.BreakGlass) {
 	a := outcome.Action
-	event := binding.Event{
+	event := binding.HistoryEntry{
 		Time: x.r.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
 		Outcome: string(outcome.State), Message: a.Reason, Revision: x.round.Revision, Digest: x.digest,
 	}

@@ -148,7 +148,7 @@ func (t *attestation) write(ctx context.Context, confirmed []plan.Action) error 
 	for _, a := range confirmed {
 		what := confirmation(a)
 		t.said = append(t.said, what)
-		if err := t.ledger.store.AppendEvent(ctx, binding.Event{
+		if err := t.ledger.store.AppendEvent(ctx, binding.HistoryEntry{
 			Person: t.who, Time: t.ledger.now(), Instance: a.Instance, Binding: a.Binding, Action: historyAttest, Object: a.Object,
 			Outcome: string(plan.Done), Message: "confirmed by " + t.who.By + ": " + what, Revision: t.revision, Digest: t.digest,
 		}); err != nil {

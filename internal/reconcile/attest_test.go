@@ -95,7 +95,7 @@ func TestAttestIsInTheHistory(t *testing.T) {
 	synced(t, r, desire(gitlab()))
 	w.history = nil
 	attested(t, r, "pay-gitlab")
-	want := []binding.Event{
+	want := []binding.HistoryEntry{
 		{
 			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: binding.AccountObject(), Outcome: "done", Revision: "r1",
 			Message: "confirmed by Ada Lovelace: GitLab is bound to prod as ci-bot with version 1 of the token",
@@ -105,7 +105,7 @@ func TestAttestIsInTheHistory(t *testing.T) {
 			Message: "confirmed by Ada Lovelace: pay/api is linked to pay/api on GitLab",
 		},
 	}
-	if diff := cmp.Diff(want, w.history, cmpopts.IgnoreFields(binding.Event{}, "Digest")); diff != "" {
+	if diff := cmp.Diff(want, w.history, cmpopts.IgnoreFields(binding.HistoryEntry{}, "Digest")); diff != "" {
 		t.Error(diff)
 	}
 	if w.history[0].Digest == "" {

@@ -97,7 +97,7 @@ func (x *run) contested(ctx context.Context, a plan.Action) error {
 		return err
 	}
 	x.r.emit(plan.Event{Kind: plan.RepairsStopped, Revision: x.round.Revision, Action: a})
-	return x.r.o.Store.AppendEvent(ctx, binding.Event{
+	return x.r.o.Store.AppendEvent(ctx, binding.HistoryEntry{
 		Time: now, Instance: a.Instance, Binding: a.Binding, Action: historyRepair, Object: a.Object,
 		Outcome: outcomeStopped, Message: messageContests + a.Reason, Revision: x.round.Revision, Digest: x.digest,
 	})
@@ -144,7 +144,7 @@ func (r *Reconciler) begunAnew(ctx context.Context, e binding.Effort, stopped []
 		if err != nil {
 			break
 		}
-		err = r.o.Store.AppendEvent(ctx, binding.Event{
+		err = r.o.Store.AppendEvent(ctx, binding.HistoryEntry{
 			Person: by, Time: r.o.Now(), Instance: e.Instance, Binding: e.Binding, Action: historyRepair, Object: object,
 			Outcome: outcomeResumed, Message: "repairs begin anew, and are counted from now on",
 		})

@@ -148,7 +148,7 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		synced(t, r, d)
 		w.settled(t, r, d)
 		w.historyHas(t, "repair", "resumed", 1)
-		if last := w.history[slices.IndexFunc(w.history, func(e binding.Event) bool { return e.Outcome == "resumed" })]; last.Person != ada() {
+		if last := w.history[slices.IndexFunc(w.history, func(e binding.HistoryEntry) bool { return e.Outcome == "resumed" })]; last.Person != ada() {
 			t.Errorf("the history does not say who: %+v", last)
 		}
 		// It is counted from the start.

@@ -60,7 +60,7 @@ type world struct {
 	intents     map[string]binding.Intent
 	efforts     map[string]binding.Effort
 	suspensions []binding.Suspension
-	history     []binding.Event
+	history     []binding.HistoryEntry
 }
 
 func newWorld() *world {

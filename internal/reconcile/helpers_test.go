@@ -100,7 +100,7 @@ func (w store) DeleteEffort(_ context.Context, e binding.Effort) error {
 	return w.do("store delete-effort", func() error { delete(w.efforts, e.Binding); return nil })
 }
 
-func (w store) AppendEvent(_ context.Context, e binding.Event) error {
+func (w store) AppendEvent(_ context.Context, e binding.HistoryEntry) error {
 	return w.do("store append-event", func() error { w.history = append(w.history, e); return nil })
 }
 

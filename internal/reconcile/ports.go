@@ -68,7 +68,7 @@ type SuspensionStore interface {
 
 // History keeps what was done.
 type History interface {
-	AppendEvent(ctx context.Context, event binding.Event) error
+	AppendEvent(ctx context.Context, event binding.HistoryEntry) error
 }
 
 // Store is the daemon's memory. A write is durable when its method returns.

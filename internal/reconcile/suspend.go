@@ -38,7 +38,7 @@ func (r *Reconciler) forgetSuspension(ctx context.Context, s binding.Suspension)
 	if err := r.o.Store.DeleteSuspension(ctx, s); err != nil {
 		return err
 	}
-	return r.o.Store.AppendEvent(ctx, binding.Event{
+	return r.o.Store.AppendEvent(ctx, binding.HistoryEntry{
 		Time: r.o.Now(), Instance: s.Instance, Binding: s.Binding, Action: historyForgotten, Outcome: string(plan.Done),
 		Message: fmt.Sprintf("it ended at %s; by %s: %s", s.Until.UTC().Format(time.RFC3339), s.By, s.Reason),
 	})

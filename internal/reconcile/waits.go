@@ -100,7 +100,7 @@ func (x *run) tellStep(ctx context.Context, e plan.Event) {
 	e.Revision = x.round.Revision
 	x.r.emit(e)
 	a := e.Action
-	h := binding.Event{
+	h := binding.HistoryEntry{
 		Time: x.r.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
 		Outcome: outcomeWaiting, Message: a.Reason, Revision: x.round.Revision, Digest: x.digest,
 	}

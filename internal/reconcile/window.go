@@ -22,7 +22,7 @@ func (x *run) breakGlass(ctx context.Context, glasses []plan.BreakGlass) error {
 		if err := g.Check(); err != nil {
 			return err
 		}
-		if err := x.r.o.Store.AppendEvent(ctx, binding.Event{
+		if err := x.r.o.Store.AppendEvent(ctx, binding.HistoryEntry{
 			Person: g.Person, Time: x.r.o.Now(), Instance: x.r.o.Instance.Name, Binding: g.Binding, Action: historyBreakGlass,
 			Outcome: string(plan.Done), Message: g.Reason, Revision: x.round.Revision, Digest: x.digest,
 		}); err != nil {

@@ -275,7 +275,7 @@ func TestABrokenGlassLetsThroughAndIsKeptInTheHistory(t *testing.T) {
 	if result.Err() != nil || w.bound(binding.Codeup) == "" || w.bound(binding.GitLab) != "" {
 		t.Fatalf("%v: %v", result.Err(), states(result))
 	}
-	want := []binding.Event{
+	want := []binding.HistoryEntry{
 		{
 			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-codeup", Action: "break-glass", Outcome: "done",
 			Message: "the old token leaked", Revision: "r1", Digest: result.Digest,

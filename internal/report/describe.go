@@ -32,8 +32,8 @@ type Description struct {
 	// repository and build rule.
 	Objects []DescribedObject `json:"objects"`
 	// Events are the last of them, newest first, and so is History.
-	Events  []Event         `json:"events"`
-	History []binding.Event `json:"history"`
+	Events  []EventItem            `json:"events"`
+	History []binding.HistoryEntry `json:"history"`
 }
 
 // DescribedToken says which token is meant, and never what it is.

@@ -26,9 +26,9 @@ const (
 	EventWarning EventType = "Warning"
 )
 
-// Event is something that happened lately, once or several times: those of
-// equal instance, binding, reason and revision are one.
-type Event struct {
+// EventItem is something that happened lately, once or several times: events of
+// equal instance, binding, reason and revision are one item.
+type EventItem struct {
 	// Sequence grows with every change of the list; it means nothing else.
 	Sequence int64 `json:"sequence"`
 	// Instance and Binding are what it happened to; both are empty for what is
@@ -49,15 +49,15 @@ type Event struct {
 
 // EventList is what `events` prints, oldest first.
 type EventList struct {
-	APIVersion string  `json:"apiVersion"`
-	Kind       string  `json:"kind"`
-	Items      []Event `json:"items"`
+	APIVersion string      `json:"apiVersion"`
+	Kind       string      `json:"kind"`
+	Items      []EventItem `json:"items"`
 	// Next is where to ask on from.
 	Next int64 `json:"next"`
 }
 
 // NewEventList makes a list.
-func NewEventList(items []Event, next int64) EventList {
+func NewEventList(items []EventItem, next int64) EventList {
 	return EventList{APIVersion: binding.APIVersion, Kind: KindEventList, Items: some(items), Next: next}
 }
 
@@ -103,13 +103,13 @@ var eventWidths = []int{len(time.RFC3339) - len("07:00"), 5, len(EventWarning), 
 
 // History is what `history` prints, newest first.
 type History struct {
-	APIVersion string          `json:"apiVersion"`
-	Kind       string          `json:"kind"`
-	Items      []binding.Event `json:"items"`
+	APIVersion string                 `json:"apiVersion"`
+	Kind       string                 `json:"kind"`
+	Items      []binding.HistoryEntry `json:"items"`
 }
 
 // NewHistory makes a history.
-func NewHistory(items []binding.Event) History {
+func NewHistory(items []binding.HistoryEntry) History {
 	return History{APIVersion: binding.APIVersion, Kind: KindHistory, Items: some(items)}
 }
 
@@ -127,7 +127,7 @@ func HistoryText(w io.Writer, h History, style Style) error {
 	return p.writeTo(w)
 }
 
-func (p *page) history(items []binding.Event) {
+func (p *page) history(items []binding.HistoryEntry) {
 	rows := [][]string{{"TIME", "BINDING", "ACTION", "OBJECT", "OUTCOME", "COMMIT", "PLAN", "BY", "MESSAGE"}}
 	for _, e := range items {
 		rows = append(rows, []string{

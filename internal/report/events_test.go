@@ -15,14 +15,14 @@ import (
 func atHour(n int) time.Time { return time.Date(2026, 11, 25, n, 30, 0, 0, time.UTC) }
 
 func sampleEvents() report.EventList {
-	return report.NewEventList([]report.Event{
+	return report.NewEventList([]report.EventItem{
 		{Sequence: 7, Instance: "prod", Binding: "web", Type: report.EventWarning, Reason: "DriftFound", Message: "account: drift\x1b[31m", Revision: "4be1", Count: 12, First: atHour(1), Last: atHour(9)},
 		{Sequence: 8, Type: report.EventNormal, Reason: "SnapshotRead", Message: "来源", Count: 1, First: atHour(10), Last: atHour(10)},
 	}, 8)
 }
 
-func sampleHistory() []binding.Event {
-	return []binding.Event{
+func sampleHistory() []binding.HistoryEntry {
+	return []binding.HistoryEntry{
 		{Person: binding.Person{By: "Ada\x1b[2J", Proven: "uid 1000"}, Time: atHour(3), Instance: "prod", Binding: "web", Action: "sync", Outcome: "asked", Message: "cannot wait"},
 		{Time: atHour(2), Instance: "prod", Binding: "web", Action: "bind", Object: binding.AccountObject(), Outcome: "done", Message: "declared", Revision: strings.Repeat("4be1", 10), Digest: "sha256:" + strings.Repeat("ab", 32)},
 	}

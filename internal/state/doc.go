@@ -8,7 +8,7 @@
 //	meta       format (the layout's version), key (32 random bytes)
 //	records    instance → binding, platform → binding.Record as JSON
 //	intents    instance → binding, platform, object → binding.Intent as JSON
-//	events     number, big endian → binding.Event as JSON
+//	events     number, big endian → binding.HistoryEntry as JSON
 //	revisions  source → the revision applied last
 //	efforts    instance → binding → binding.Effort as JSON
 //	suspensions  instance → binding, nothing → binding.Suspension as JSON

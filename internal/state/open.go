@@ -184,7 +184,7 @@ func decoderOf(bucket string) func([]byte) error {
 	case bucketIntents:
 		return decodes[binding.Intent]
 	case bucketEvents:
-		return decodes[binding.Event]
+		return decodes[binding.HistoryEntry]
 	case bucketEfforts:
 		return decodes[binding.Effort]
 	case bucketSuspensions:

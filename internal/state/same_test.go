@@ -46,7 +46,7 @@ func TestMemoryRemembersWhatAFileRemembers(t *testing.T) {
 			case 6:
 				must(t, s.DeleteSuspension(t.Context(), binding.Suspension{Instance: instance, Binding: name, Until: until}))
 			case 7:
-				must(t, s.AppendEvent(t.Context(), binding.Event{Instance: instance, Binding: name, Time: until}))
+				must(t, s.AppendEvent(t.Context(), binding.HistoryEntry{Instance: instance, Binding: name, Time: until}))
 			default:
 				must(t, s.PutRevision(t.Context(), instance, name))
 			}

@@ -116,7 +116,7 @@ func intentKey(i binding.Intent) string {
 }
 
 // AppendEvent adds to the history and drops what is beyond MaxEvents.
-func (s *Store) AppendEvent(_ context.Context, event binding.Event) error {
+func (s *Store) AppendEvent(_ context.Context, event binding.HistoryEntry) error {
 	value, err := json.Marshal(event)
 	if err == nil {
 		err = s.table.append(bucketEvents, MaxEvents, value)
@@ -128,10 +128,10 @@ func (s *Store) AppendEvent(_ context.Context, event binding.Event) error {
 }
 
 // Events returns the newest n events, newest first; all for n of 0 or less.
-func (s *Store) Events(_ context.Context, n int) ([]binding.Event, error) {
-	var events []binding.Event
+func (s *Store) Events(_ context.Context, n int) ([]binding.HistoryEntry, error) {
+	var events []binding.HistoryEntry
 	err := s.table.newest(bucketEvents, n, func(value []byte) error {
-		var e binding.Event
+		var e binding.HistoryEntry
 		if err := json.Unmarshal(value, &e); err != nil {
 			return err
 		}

@@ -111,7 +111,7 @@ func TestHistoryIsBoundedAndNewestFirst(t *testing.T) {
 	fill(t, path, state.MaxEvents)
 	s := open(t, path)
 	for i := range 3 {
-		must(t, s.AppendEvent(t.Context(), binding.Event{Message: fmt.Sprint("new ", i)}))
+		must(t, s.AppendEvent(t.Context(), binding.HistoryEntry{Message: fmt.Sprint("new ", i)}))
 	}
 	all, err := s.Events(t.Context(), 0)
 	must(t, err)
