@@ -51,6 +51,26 @@ func (f *Field) Lookup(name string) *Field {
 	return nil
 }
 
+// Place is the index of the field called name, or the number of fields.
+func (f *Field) Place(name string) int {
+	for i, child := range f.Fields {
+		if child.Name == name {
+			return i
+		}
+	}
+	return len(f.Fields)
+}
+
+// Innermost says that the field is a struct without structs and lists in it.
+func (f *Field) Innermost() bool {
+	for _, child := range f.Fields {
+		if child.Kind&(cue.StructKind|cue.ListKind) != 0 {
+			return false
+		}
+	}
+	return len(f.Fields) > 0
+}
+
 // maxDepth bounds the walk through the schema, which is about seven deep.
 const maxDepth = 32
 

@@ -48,6 +48,10 @@ In folders it respects .reconcilerignore. "-" reads standard input and writes to
 standard output. It prints the names of the files that it changed. A malformed
 file is reported and not changed, and links are not followed.
 
+A file is not changed either, and fmt exits with 3, if a comment would move away
+from the values that it stands between (format-comment): for example a comment
+that could close a list or describe the next field, if fmt sorts the two apart.
+
 With --check or --diff it writes nothing: --check lists the files that would
 change and exits with 2 if there are any, --diff shows the changes.
 

@@ -167,6 +167,15 @@ snapshot and look like one that was deleted. Files that are not declarations are
 			Source: ownRule,
 		},
 		{
+			Code: "format-comment", Severity: Error,
+			Sentence: "Formatting a file keeps its comments in place.",
+			Hint:     "Put an empty line above the comment if it is about what comes next; put the fields around it in the order of the schema otherwise.",
+			Explanation: `Only reconciler fmt reports this. It sorts the fields, and this comment stands between two of them that would part: it
+closes a list, or is about the next field, and nothing shows which. The file is not changed. A # within a quoted text of several
+lines has the same effect, because it looks like a comment: write that text on one line.`,
+			Source: ownRule,
+		},
+		{
 			Code: "internal-error", Severity: Error,
 			Sentence: "Every file can be checked to its end.",
 			Hint:     "If it happens again, report it with the file.",

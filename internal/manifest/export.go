@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -137,17 +138,17 @@ func (x *exporter) declaration(a binding.Account) Exported {
 	w.line("apiVersion: ", binding.APIVersion)
 	w.line("kind: ", binding.KindSourceBinding)
 	w.line("metadata:")
-	w.line("  name: ", quoteText(name))
+	w.line("  name: ", strconv.Quote(name))
 	w.line("spec:")
-	w.line("  instance: ", quoteText(x.seen.Instance))
+	w.line("  instance: ", strconv.Quote(x.seen.Instance))
 	w.line("  platform: ", string(a.Platform))
 	if a.Platform == binding.GitLab {
 		if a.Address == "" {
 			w.comment("  ", "The registry does not tell the address: write the URL of the site's root.")
 		}
-		w.line("  address: ", quoteText(a.Address))
+		w.line("  address: ", strconv.Quote(a.Address))
 	}
-	w.line("  username: ", quoteText(a.Username))
+	w.line("  username: ", strconv.Quote(a.Username))
 	if !a.Platform.OAuth() {
 		w.token(a.Platform)
 	}
@@ -209,8 +210,8 @@ func (w *exportWriter) repositories(list []binding.Repository) {
 	}
 	w.line("  repositories:")
 	for _, r := range list {
-		w.line("    - image: ", quoteText(r.Image))
-		w.line("      source: ", quoteText(r.Source))
+		w.line("    - image: ", strconv.Quote(r.Image))
+		w.line("      source: ", strconv.Quote(r.Source))
 		w.line("      trigger: ", string(r.Trigger))
 		w.line(fmt.Sprintf("      overseasBuild: %t", *r.OverseasBuild))
 		w.line(fmt.Sprintf("      buildCache: %t", *r.BuildCache))
@@ -218,11 +219,11 @@ func (w *exportWriter) repositories(list []binding.Repository) {
 			w.line("      rules:")
 		}
 		for _, rule := range r.Rules {
-			ref := "branch: " + quoteText(rule.Branch)
+			ref := "branch: " + strconv.Quote(rule.Branch)
 			if rule.Tag != "" {
-				ref = "tag: " + quoteText(rule.Tag)
+				ref = "tag: " + strconv.Quote(rule.Tag)
 			}
-			w.line("        - {", ref, ", dockerfile: ", quoteText(rule.Dockerfile), ", imageTag: ", quoteText(rule.ImageTag), "}")
+			w.line("        - {", ref, ", dockerfile: ", strconv.Quote(rule.Dockerfile), ", imageTag: ", strconv.Quote(rule.ImageTag), "}")
 		}
 	}
 }

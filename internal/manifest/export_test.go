@@ -168,7 +168,7 @@ func TestExportCarriesNoSecretAndNoTrick(t *testing.T) {
 	if !strings.Contains(text, `username: "a: b\nadopt: true"`) {
 		t.Errorf("the name is not one text:\n%s", text)
 	}
-	if !strings.Contains(text, `source: "a/\u001b[31m\u202e"`) {
+	if !strings.Contains(text, `source: "a/\x1b[31m\u202e"`) {
 		t.Errorf("the terminal gets what the registry sends:\n%q", text)
 	}
 }

@@ -1,7 +1,9 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,39 +11,139 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
 	"pgregory.net/rapid"
 
 	"reconciler/internal/binding"
 )
 
-// TestCommentsAnywhereAreKept puts comments and empty lines anywhere into a
-// declaration whose lists and mappings are written in all ways, and holds that
-// the canonical form has each comment once and is the canonical form of itself.
-func TestCommentsAnywhereAreKept(t *testing.T) {
+// TestCommentsAnywhereStayInPlace puts comments and empty lines anywhere into
+// documents whose lists and mappings are written in all ways. The canonical form
+// has each comment once, between the same values; the same values; and is the
+// canonical form of itself. Where fields change their order, a comment that could
+// belong to either neighbour keeps the file from being formatted.
+func TestCommentsAnywhereStayInPlace(t *testing.T) {
 	formatter := NewFormatter()
 	rapid.Check(t, func(t *rapid.T) {
 		text, comments := drawCommented(t)
+		sorted := strings.HasPrefix(text, "kind: SourceBinding")
 		once, findings := formatter.Format(binding.File{Path: "a.yaml", Data: []byte(text)})
 		if len(findings) > 0 {
-			t.Fatalf("not formatted: %v\n%s", findings, text)
-		}
-		for _, c := range comments {
-			if n := strings.Count(string(once), c+"\n"); n != 1 {
-				t.Fatalf("%q stands there %d times:\n%s\nof:\n%s", c, n, once, text)
+			line := strings.Split(text, "\n")[max(findings[0].Line, 1)-1]
+			if !sorted || findings[0].Code != "format-comment" || !strings.HasPrefix(strings.TrimSpace(line), "# after") {
+				t.Fatalf("not formatted: %v\n%s", findings, text)
 			}
+			return
 		}
 		twice, findings := formatter.Format(binding.File{Path: "a.yaml", Data: once})
 		if diff := cmp.Diff(string(once), string(twice)); diff != "" || len(findings) > 0 {
 			t.Fatalf("formatted again: %v (-once +twice):\n%s\nof:\n%s", findings, diff, text)
 		}
+		if diff := cmp.Diff(decoded(t, text), decoded(t, string(once))); diff != "" {
+			t.Fatalf("values (-before +after):\n%s\nof:\n%s", diff, text)
+		}
+		was, now := neighboursIn(t, text), neighboursIn(t, string(once))
+		last := -1
+		for _, c := range comments {
+			if n := strings.Count(string(once), c+"\n"); n != 1 {
+				t.Fatalf("%q stands there %d times:\n%s\nof:\n%s", c, n, once, text)
+			}
+			if at := strings.Index(string(once), c); !sorted && at < last {
+				t.Fatalf("%q comes earlier than before:\n%s\nof:\n%s", c, once, text)
+			} else {
+				last = at
+			}
+			if !stays(was[c], now[c], sorted) {
+				t.Fatalf("%q stood between %q and stands between %q:\n%s\nof:\n%s", c, was[c], now[c], once, text)
+			}
+		}
 	})
+}
+
+// stays says that a comment stands between the same leaves as before; or, where
+// fields are sorted, still beside one of them or in the same collection. What
+// stood beside an item can stand above it, and what stood beside one
+// bracket beside the other, or beside the key.
+func stays(was, now [2]string, sorted bool) bool {
+	if was == now || strings.HasPrefix(was[0], now[0]+"[") || strings.HasPrefix(was[0], now[1]) || strings.HasPrefix(now[0], was[0]) && !strings.HasPrefix(now[1], was[0]) {
+		return true
+	}
+	parent := func(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
+	return sorted && (was[0] == now[0] || was[1] == now[1] || strings.HasPrefix(was[1], now[1]) || strings.HasPrefix(now[1], was[1]) ||
+		strings.HasPrefix(now[0], parent(was[0])))
+}
+
+// neighboursIn returns the paths of the values before and after each comment.
+func neighboursIn(t *rapid.T, text string) map[string][2]string {
+	var paths []string
+	var lines []int
+	var walk func(n *yaml.Node, path string)
+	walk = func(n *yaml.Node, path string) {
+		for i, c := range n.Content {
+			switch at := fmt.Sprintf("%s[%d]", path, i); {
+			case n.Kind == yaml.DocumentNode:
+				walk(c, path)
+			case n.Kind == yaml.SequenceNode:
+				paths, lines = append(paths, at), append(lines, c.Line)
+				walk(c, at)
+			case i%2 == 0:
+				at = path + "." + c.Value
+				paths, lines = append(paths, at), append(lines, c.Line)
+				walk(n.Content[i+1], at)
+			}
+		}
+	}
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	for i := 0; ; i++ {
+		var document yaml.Node
+		if err := decoder.Decode(&document); err != nil {
+			break
+		}
+		walk(&document, fmt.Sprint(i))
+	}
+	found := map[string][2]string{}
+	for i, line := range strings.Split(text, "\n") {
+		at := strings.Index(line, "# beside")
+		if at < 0 {
+			at = max(strings.Index(line, "# after"), 0)
+		}
+		next := 0
+		for next < len(lines) && lines[next] <= i+1 {
+			next++
+		}
+		around := [2]string{"", "end"}
+		if next > 0 {
+			around[0] = paths[next-1]
+		}
+		if next < len(lines) {
+			around[1] = paths[next]
+		}
+		found[line[at:]] = around
+	}
+	return found
+}
+
+// decoded returns the values of the documents of a text.
+func decoded(t *rapid.T, text string) (all []any) {
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	for {
+		var value any
+		err := decoder.Decode(&value)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatalf("%v:\n%s", err, text)
+		}
+		all = append(all, value)
+	}
 }
 
 // drawCommented draws a text with numbered comments in it.
 func drawCommented(t *rapid.T) (text string, comments []string) {
 	written := rapid.SampledFrom([]string{
 		"kind: SourceBinding\nspec:\n  token: {vault: {mount: a, path: b}}\n  suspend:\n    owner: x\n    until: 2026-01-01\n  repositories:\n  - image: a/b\n    rules:\n    - branch: main\n      imageTag: x\n    - {tag: \"v\", imageTag: y}\n  - source: c/d\n    image: c/d\nmetadata:\n  name: x\n",
-		"kind: Other\nlist:\n- - a\n  - b\n-\n  - c\n-\n  x: 1\n  y: |\n    text\n    # no comment\n\n    more\n- \"quoted\n  # no comment\n  end\"\n- 'single'\nflow: [\n  a,\n  {b: c,\n   d: [e, f]},\n  ]\nempty:\nend: plain\n  text\n",
+		"kind: Other\nlist:\n- - a\n  - b\n-\n  - c\n-\n  x: 1\n  y: |\n    text\n    # no comment\n\n    more\n- \"quoted\n  no comment\n  end\"\n- 'single'\nflow: [\n  a,\n  {b: c,\n   d: [e, f]},\n  ]\nempty:\nend: plain\n  text\n",
 		"a: 1\n---\nb:\n    c:\n        d: 1\n    e:\n      - f: 1\n        g: 2\n      - h\n---\n{k: v}\n",
 	}).Draw(t, "text")
 	lines := strings.Split(strings.TrimSuffix(written, "\n"), "\n")

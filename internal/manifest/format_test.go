@@ -1,9 +1,11 @@
 package manifest
 
 import (
+	"bytes"
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/tools/txtar"
+	"gopkg.in/yaml.v3"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
@@ -87,6 +90,8 @@ func TestFilesThatAreNotYAMLAreNotFormatted(t *testing.T) {
 		{"a list", "- a\n", "field-type"},
 		{"a secret", "a: glpat-0123456789abcdef\n", "secret-in-declaration"},
 		{"NUL", "a: \x00\n", "yaml-characters"},
+		{"a # in a text over two lines", "a: \"x\n  # y\"\n", "format-comment"},
+		{"a comment between fields that part", "kind: SourceBinding\nspec:\n  repositories:\n    - image: a\n  # the end, or the name\n  instance: b\n", "format-comment"},
 		{"a good document and a bad one", "a: 1\n---\nb: {\n", "yaml-syntax"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -106,11 +111,13 @@ func TestQuotesStandWhereTheyAreNeeded(t *testing.T) {
 		"1": `"1"`, "1.5": `"1.5"`, "0x1f": `"0x1f"`, "1e3": `"1e3"`, "12:30": `"12:30"`, "1:59:59.5": `"1:59:59.5"`, "127.0.0.1:9440": "127.0.0.1:9440", "a:30": "a:30", "2026-01-02": `"2026-01-02"`, ".inf": `".inf"`,
 		"a: b": `"a: b"`, "a:": `"a:"`, "a #b": `"a #b"`, "a,b": `"a,b"`, "[a]": `"[a]"`, "-a": `"-a"`, " a": `" a"`, "a ": `"a "`,
 		"@a": `"@a"`, "*a": `"*a"`, "%a": `"%a"`, `say "x"`: `'say "x"'`, `it's "x"`: `'it''s "x"'`, `a\b`: `'a\b'`,
-		"a\tb": `"a\tb"`, "a\nb\"": `"a\nb\""`, "a\u00a0": "\"a\u00a0\"",
-		"a\r\n": `"a\u000d\n"`, "a\u202e": `"a\u202e"`, "\x00": `"\u0000"`,
+		"a\tb": `"a\tb"`, "a \nb\"": `"a \nb\""`, "a\u00a0": "\"a\u00a0\"",
+		"a\r\n": `"a\r\n"`, "\x00": `"\0"`,
 	} {
-		if got := quoteText(value); got != want {
-			t.Errorf("quoteText(%q) = %s, want %s", value, got, want)
+		n := &yaml.Node{Kind: yaml.ScalarNode, Style: yaml.DoubleQuotedStyle, Value: value}
+		setStyle(n, false)
+		if got, err := yaml.Marshal([]*yaml.Node{n}); err != nil || string(got) != "- "+want+"\n" {
+			t.Errorf("%q is %q, want %s: %v", value, got, want, err)
 		}
 	}
 }
@@ -160,6 +167,9 @@ func FuzzFormat(f *testing.F) {
 			return Load(t.Context(), []binding.File{{Path: "a.yaml", Data: data}}, Options{Now: now})
 		}
 		want, got := load([]byte(text)), load(once)
+		if diff := cmp.Diff(commentsOf(t, []byte(text)), commentsOf(t, once)); diff != "" {
+			t.Errorf("comments (-before +after):\n%s", diff)
+		}
 		if diff := cmp.Diff(want.Declarations, got.Declarations, cmpopts.IgnoreFields(binding.Declaration{}, "Positions"), cmpopts.EquateComparable(binding.Date{})); diff != "" {
 			t.Errorf("declarations (-before +after):\n%s", diff)
 		}
@@ -167,4 +177,18 @@ func FuzzFormat(f *testing.F) {
 			t.Errorf("findings before: %v\nafter: %v", want.Findings, got.Findings)
 		}
 	})
+}
+
+// commentsOf are the comments of a text, sorted.
+func commentsOf(t *testing.T, text []byte) []string {
+	p, err := newPage(bytes.ReplaceAll(bytes.TrimPrefix(text, []byte("\ufeff")), []byte("\r\n"), []byte("\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, c := range p.comments {
+		all = append(all, c.text)
+	}
+	slices.Sort(all)
+	return all
 }

@@ -242,6 +242,20 @@ func (n *node) positions(into map[string]binding.Position) {
 	}
 }
 
+// values lists the value of every field of a tree.
+func (n *node) values(into map[string]any) {
+	into[n.path] = n.value
+	if n.kind != scalar {
+		into[n.path] = n.kind
+	}
+	for _, child := range n.fields {
+		child.values(into)
+	}
+	for _, item := range n.items {
+		item.values(into)
+	}
+}
+
 // show quotes a value for a message, cut to a length that a line can hold.
 func show(s string) string {
 	const most = 80
