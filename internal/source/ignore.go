@@ -2,56 +2,231 @@ package source
 
 import (
 	"bytes"
-	"path"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/go-git/go-git/v5/plumbing/format/gitignore"
 
 	"reconciler/internal/finding"
 )
 
 // ignoreFile is the name of the files, at any level, that leave out what lies
-// beside and below them, in gitignore syntax. The last pattern that matches
-// decides, and a folder that is left out is not entered.
+// beside and below them, in gitignore syntax and with git's meaning. The last
+// pattern that matches decides, and a folder that is left out is not entered.
 const ignoreFile = ".reconcilerignore"
 
 const (
 	maxIgnoreBytes    = 64 << 10
 	maxIgnorePatterns = 2_000
+	// maxIgnoreSteps bounds the work of all comparisons of one selection. It
+	// is counted and not timed, so that the same tree gives the same result.
+	maxIgnoreSteps = 1 << 27
 )
 
-// parseIgnore reads an ignore file that lies in the folder domain. A pattern
-// that cannot be read is a finding and is left out.
-func parseIgnore(data []byte, domain []string) (patterns []gitignore.Pattern, findings []finding.Finding) {
-	file := strings.Join(append(domain[:len(domain):len(domain)], ignoreFile), "/")
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+// ignoreList is one ignore file: the patterns for its folder and below.
+type ignoreList struct {
+	// base is the length of the folder's path with its slash.
+	base     int
+	patterns []ignorePattern
+	// needles finds patterns by a few bytes that every path they match holds;
+	// others are those without such bytes. Both ascend.
+	needles map[needle][]int
+	others  []int
+}
+
+// needle is a part of a path.
+type needle [3]byte
+
+// ignorePattern is one line of an ignore file, read as git's dir.c does.
+type ignorePattern struct {
+	text []byte
+	// literal is how many bytes before the first wildcard are compared as they
+	// are; ending are those that every match ends with.
+	literal int
+	ending  []byte
+	// negated takes up again what an earlier pattern leaves out, folder matches
+	// folders only, anywhere has no slash and is compared with the name alone.
+	negated, folder, anywhere bool
+}
+
+// parseIgnore reads an ignore file that lies in the folder at the path of
+// names. A pattern that cannot be read is a finding and is left out.
+func parseIgnore(data []byte, names []string) (*ignoreList, []finding.Finding) {
+	file := join(names, ignoreFile)
+	list := &ignoreList{base: len(file) - len(ignoreFile), needles: map[needle][]int{}}
+	var findings []finding.Finding
 	line := 0
-	for text := range strings.Lines(string(data)) {
+	for text := range bytes.Lines(bytes.TrimPrefix(data, []byte("\ufeff"))) {
 		line++
-		text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
-		if strings.HasPrefix(text, "#") || strings.TrimSpace(text) == "" {
+		text = bytes.TrimSuffix(text, []byte("\n"))
+		if len(text) == 0 || text[0] == '#' {
 			continue
 		}
-		if !wellFormed(text) {
+		text = trimSpaces(bytes.TrimSuffix(text, []byte("\r")))
+		p := parsePattern(text)
+		if !p.wellFormed() {
 			findings = append(findings, finding.New("source-ignore-pattern", "the pattern cannot be read").At(file, line, 1))
 			continue
 		}
-		patterns = append(patterns, gitignore.ParsePattern(text, domain))
+		list.add(p)
 	}
-	return patterns, findings
+	return list, findings
 }
 
-// wellFormed says whether each part of a pattern is one that path.Match can
-// read; the matcher would take one that is not for a pattern without a match.
-func wellFormed(pattern string) bool {
-	if !utf8.ValidString(pattern) || strings.ContainsRune(pattern, 0) {
-		return false
+// trimSpaces cuts the spaces at the end that no backslash protects.
+func trimSpaces(text []byte) []byte {
+	end := 0
+	for i := 0; i < len(text); i++ {
+		if text[i] == '\\' {
+			i++
+		} else if text[i] == ' ' {
+			continue
+		}
+		end = min(i+1, len(text))
 	}
-	for part := range strings.SplitSeq(strings.TrimPrefix(pattern, "!"), "/") {
-		if _, err := path.Match(part, ""); err != nil {
-			return false
+	return text[:end]
+}
+
+func parsePattern(text []byte) ignorePattern {
+	var p ignorePattern
+	text, p.negated = bytes.CutPrefix(text, []byte("!"))
+	text, p.folder = bytes.CutSuffix(text, []byte("/"))
+	p.anywhere = bytes.IndexByte(text, '/') < 0
+	p.text = bytes.TrimPrefix(text, []byte("/"))
+	p.literal = len(p.text)
+	if i := bytes.IndexAny(p.text, `*?[\`); i >= 0 {
+		p.literal = i
+		p.ending = p.text[bytes.LastIndexAny(p.text, `*?[]\`)+1:]
+		if bytes.IndexByte(p.text, '\\') >= 0 || bytes.HasPrefix(p.ending, []byte("/")) {
+			p.ending = nil // it is escaped, or ** before it may stand for nothing
 		}
 	}
+	return p
+}
+
+// wellFormed says whether there is a name that the pattern matches as far as
+// its syntax goes.
+func (p *ignorePattern) wellFormed() bool {
+	text := p.text
+	if !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
+		return false
+	}
+	for len(text) > 0 {
+		switch text[0] {
+		case '\\':
+			if text = text[1:]; len(text) == 0 {
+				return false
+			}
+		case '[':
+			if _, text = class(text, 0); text == nil {
+				return false
+			}
+			continue
+		}
+		text = text[1:]
+	}
 	return true
+}
+
+// add takes up a pattern under the needle that the fewest others have.
+func (l *ignoreList) add(p ignorePattern) {
+	i := len(l.patterns)
+	l.patterns = append(l.patterns, p)
+	var best needle
+	found := false
+	for _, run := range literals(p.text) {
+		for ; len(run) >= len(best); run = run[1:] {
+			n := needle(run[:len(best)])
+			if !found || len(l.needles[n]) < len(l.needles[best]) {
+				best, found = n, true
+			}
+		}
+	}
+	if !found {
+		l.others = append(l.others, i)
+		return
+	}
+	l.needles[best] = append(l.needles[best], i)
+}
+
+// literals are the parts of a pattern that stand as they are in each path that
+// it matches. The slash after ** may stand for nothing.
+func literals(text []byte) [][]byte {
+	var runs [][]byte
+	for len(text) > 0 {
+		end := bytes.IndexAny(text, `*?[\`)
+		if end < 0 {
+			return append(runs, text)
+		}
+		runs = append(runs, text[:end])
+		switch text[end] {
+		case '*':
+			text = bytes.TrimPrefix(bytes.TrimLeft(text[end:], "*"), []byte("/"))
+		case '[':
+			_, text = class(text[end:], 0)
+		case '\\':
+			text = text[end+2:]
+		default:
+			text = text[end+1:]
+		}
+	}
+	return runs
+}
+
+// decide says whether one of the patterns is about the entry at a path, and
+// then whether the last of them leaves it out.
+func (l *ignoreList) decide(at string, folder bool, steps *int) (about, out bool) {
+	below := at[l.base:]
+	best := l.last(l.others, -1, below, folder, steps)
+	for i := range len(below) - len(needle{}) + 1 {
+		if found := l.needles[needle([]byte(below[i:i+len(needle{})]))]; found != nil {
+			best = l.last(found, best, below, folder, steps)
+		}
+	}
+	if best < 0 {
+		return false, false
+	}
+	return true, !l.patterns[best].negated
+}
+
+// last is the last of some patterns that matches a path below the list's
+// folder, or best where none after that does.
+func (l *ignoreList) last(some []int, best int, below string, folder bool, steps *int) int {
+	for n := len(some) - 1; n >= 0 && some[n] > best; n-- {
+		p := &l.patterns[some[n]]
+		if (folder || !p.folder) && p.match(below, steps) {
+			return some[n]
+		}
+	}
+	return best
+}
+
+// match compares the pattern with a path below its folder.
+func (p *ignorePattern) match(below string, steps *int) bool {
+	text := below
+	if p.anywhere {
+		text = below[strings.LastIndexByte(below, '/')+1:]
+	}
+	if len(text) < p.literal || text[:p.literal] != string(p.text[:p.literal]) || !strings.HasSuffix(text, string(p.ending)) {
+		return false
+	}
+	pattern := p.text
+	if p.literal == len(pattern) {
+		return len(text) == len(pattern)
+	}
+	if !p.anywhere {
+		// Git compares what follows the literal beginning by itself, so that
+		// "a**/b" means what "**/b" means below "a".
+		pattern, text = pattern[p.literal:], text[p.literal:]
+	}
+	return wildmatch{slashes: !p.anywhere, steps: steps}.match(pattern, []byte(text)) == matches
+}
+
+// ignored says whether the ignore files on the way leave out the entry at a
+// path. The deepest file with a pattern about it decides.
+func (s *selection) ignored(at string, folder bool) bool {
+	for n := len(s.ignore) - 1; n >= 0; n-- {
+		if about, out := s.ignore[n].decide(at, folder, &s.steps); about {
+			return out
+		}
+	}
+	return false
 }

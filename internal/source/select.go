@@ -10,8 +10,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/go-git/go-git/v5/plumbing/format/gitignore"
-
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 )
@@ -66,7 +64,7 @@ const (
 // not entered. What cannot be read is a finding; files and findings come
 // sorted. An error means that nothing can be said of the tree.
 func Select(ctx context.Context, tree Tree, limits Limits) ([]binding.File, []finding.Finding, error) {
-	s := selection{tree: tree, limits: limits}
+	s := selection{tree: tree, limits: limits, steps: maxIgnoreSteps}
 	if err := s.directory(ctx, Entry{}, nil); err != nil && !errors.Is(err, errLimit) {
 		return nil, nil, err
 	}
@@ -79,9 +77,13 @@ var errLimit = errors.New("source: limit reached")
 
 // selection is the state of one walk.
 type selection struct {
-	tree     Tree
-	limits   Limits
-	patterns []gitignore.Pattern
+	tree   Tree
+	limits Limits
+	// ignore are the ignore files of the folder and those around it, steps is
+	// what may still be spent on comparing with them.
+	ignore   []*ignoreList
+	patterns int
+	steps    int
 	files    []binding.File
 	findings []finding.Finding
 	entries  int
@@ -118,8 +120,8 @@ func (s *selection) directory(ctx context.Context, dir Entry, names []string) er
 
 	// The patterns of this folder hold for it and below, so they go when it is
 	// done.
-	outer := len(s.patterns)
-	defer func() { s.patterns = s.patterns[:outer] }()
+	ignore, patterns := s.ignore, s.patterns
+	defer func() { s.ignore, s.patterns = ignore, patterns }()
 	if err := s.ignores(entries, names); err != nil {
 		return err
 	}
@@ -154,13 +156,14 @@ func (s *selection) ignores(entries []Entry, names []string) error {
 	case err != nil:
 		return err
 	}
-	patterns, findings := parseIgnore(data, names)
+	list, findings := parseIgnore(data, names)
 	s.findings = append(s.findings, findings...)
-	if len(s.patterns)+len(patterns) > maxIgnorePatterns {
+	if s.patterns+len(list.patterns) > maxIgnorePatterns {
 		s.tell("source-ignore-too-large", at, "with this file there are more than %d patterns", maxIgnorePatterns)
 		return nil
 	}
-	s.patterns = append(s.patterns, patterns...)
+	s.ignore = append(s.ignore[:len(s.ignore):len(s.ignore)], list)
+	s.patterns += len(list.patterns)
 	return nil
 }
 
@@ -173,14 +176,22 @@ func (s *selection) entry(ctx context.Context, e Entry, names []string) error {
 		s.tell("source-file-name", strings.Join(names, "/"), "the name %q cannot be used", e.Name)
 		return nil
 	}
-	here := append(names[:len(names):len(names)], e.Name)
-	if gitignore.NewMatcher(s.patterns).Match(here, e.Kind == Directory || e.Kind == Submodule) {
+	at := join(names, e.Name)
+	folder := e.Kind == Directory || e.Kind == Submodule
+	if e.Kind == Regular && !declarationName(e.Name) {
 		return nil
 	}
-	at := strings.Join(here, "/")
+	out := s.ignored(at, folder)
+	if s.steps < 0 {
+		s.tell("source-ignore-too-large", "", "comparing with the patterns of %s takes too long; reading stopped at %s", ignoreFile, at)
+		return errLimit
+	}
+	if out {
+		return nil
+	}
 	switch e.Kind {
 	case Directory:
-		return s.directory(ctx, e, here)
+		return s.directory(ctx, e, append(names[:len(names):len(names)], e.Name))
 	case Symlink:
 		s.tell("source-symlink", at, "%s is a symbolic link", at)
 	case Submodule:
