@@ -53,8 +53,10 @@ var idioms = []idiom{
 	{`\botherwise than\b`, "differs from", "the registry has it otherwise than declared"},
 	{`\b(say|says|said|saying) of\b`, "say about", "what the code hosts said of them"},
 	{`\b(speak|speaks|speaking) of\b`, "cover, be about", "of what policies do not speak of"},
-	{`, for (it|they|there|nobody|anybody|we|this|that|what) (is|are|was|has|have|may|can|cannot|does|do|would|might|could)\b`,
-		"because", "for anybody, for they can write a marker; only ours, for anybody can write one"},
+	{
+		`, for (it|they|there|nobody|anybody|we|this|that|what) (is|are|was|has|have|may|can|cannot|does|do|would|might|could)\b`,
+		"because", "for anybody, for they can write a marker; only ours, for anybody can write one",
+	},
 	{`\b(is|was|were|are) to be had\b|\bto be had\b`, "is available", "where neither is to be had"},
 	{`\b(has|have|had) (it|to be) said\b`, "is required, is reported", "it has to be said why"},
 	{`\b(have|has|having) the (running )?daemon\b`, "make the daemon", "Have the running daemon sync at once"},

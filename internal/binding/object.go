@@ -74,6 +74,7 @@ func (o Object) String() string {
 		return string(ObjectAccount)
 	case ObjectRule:
 		return o.Image + objectSeparator + o.Rule
+	case ObjectRepository:
 	}
 	return o.Image
 }

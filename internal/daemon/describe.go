@@ -67,7 +67,7 @@ func (r *runner) detail(name, of string) (*instance, reconcile.Detail, error) {
 		}
 		return nil, reconcile.Detail{}, fmt.Errorf("%s is on several instances (%s): say which with --instance", name, strings.Join(on, ", "))
 	}
-	detail, ok := has[0].Reconciler.Detail(name)
+	detail, ok := has[0].Detail(name)
 	if !ok {
 		return nil, detail, fmt.Errorf("the first sync of %s is not over yet; try again in a moment", name)
 	}

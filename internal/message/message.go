@@ -105,8 +105,9 @@ func plain(value any) any {
 			list[i] = fmt.Sprint(plain(v.Index(i).Interface()))
 		}
 		return list
+	default:
+		panic(fmt.Sprintf("message: a %T cannot be an argument", value))
 	}
-	panic(fmt.Sprintf("message: a %T cannot be an argument", value))
 }
 
 // Map returns the message with f applied to every text in its arguments, such
