@@ -41,7 +41,9 @@ func TestDemoConvergesAndIsWhatTheReadmeShows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if plan := block(t, string(readme), "text"); !strings.Contains(told, plan) {
+	// The digest covers the registry's address, which has another port each time.
+	masked := func(text string) string { return regexp.MustCompile(`sha256:[0-9a-f]{64}`).ReplaceAllString(text, "sha256:DIGEST") }
+	if plan := block(t, string(readme), "text"); !strings.Contains(masked(told), masked(plan)) {
 		t.Errorf("the README's plan is not what the demo shows; README:\n%s\ndemo:\n%s", plan, told)
 	}
 	example, err := os.ReadFile(filepath.Join("..", "..", "examples", "bindings", "payments", "gitlab.yaml"))

@@ -173,7 +173,7 @@ func (s *session) planChange(ctx context.Context, c change, depth binding.Depth)
 	actions, pending := plan.Split(base, head)
 	own := touched(before.Desired, s.loaded.Desired)
 	return report.Document{
-		Plan:   &plan.Plan{Actions: actions, Findings: newFindings(base.Findings, head.Findings, own)},
+		Plan:   &plan.Plan{Actions: actions, Findings: newFindings(base.Findings, head.Findings, own), Instances: head.Instances},
 		Change: &report.Change{Whole: head, Pending: pending, Touched: own},
 		Files:  s.files(), Basis: c.basis,
 	}, nil

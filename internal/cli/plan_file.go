@@ -66,6 +66,11 @@ func (e expectation) check(streams Streams, talk io.Writer, s *session, p plan.P
 	if digest := p.Digest(); digest != e.digest {
 		reasons = append(reasons, fmt.Sprintf("the plan's digest is %s now, not %s", digest, e.digest))
 	}
+	if e.kept != nil {
+		for _, m := range plan.Moved(e.kept.Plan.Instances, p.Instances) {
+			reasons = append(reasons, fmt.Sprintf("instance %s has %s %q now, not %q", m.Instance, m.Field, m.To, m.From))
+		}
+	}
 	if e.kept != nil && e.kept.Revision != s.loaded.Desired.Revision {
 		reasons = append(reasons, fmt.Sprintf("the source is at %s now, not %s", s.loaded.Desired.Revision, e.kept.Revision))
 	}

@@ -157,7 +157,7 @@ func (e *Engine) newInstance(c config.Instance, clients *Clients) (*Instance, er
 	}
 	all := e.o.Config
 	o := reconcile.Options{
-		Instance: plan.Instance{Name: c.Name, Region: c.Region}, Store: e.memory.Store, Key: e.memory.key,
+		Instance: c.Target(), Store: e.memory.Store, Key: e.memory.key,
 		Policy: all.PlanPolicy(), Windows: all.WindowsOf(c), HostMemory: all.Sync.DriftInterval, Grace: all.Server.ForCalls(),
 		Events: e.o.Events, Now: e.o.Now,
 	}

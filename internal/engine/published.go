@@ -100,7 +100,7 @@ func (e *Engine) publishedInstances() []*Instance {
 			}
 		}
 		instances = append(instances, &Instance{Name: c.Name, Reconciler: reconcile.New(reconcile.Options{
-			Instance: plan.Instance{Name: c.Name, Region: c.Region}, Observer: recorded,
+			Instance: c.Target(), Observer: recorded,
 			Store: e.memory.Store, Policy: all.PlanPolicy(), Windows: all.WindowsOf(c), Now: e.o.Now,
 		})})
 	}

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 )
@@ -31,6 +30,33 @@ func Compare(was, is Plan) []Difference {
 	return differences
 }
 
+// Moved says field by field in what the instances of two plans differ, sorted
+// by instance. An instance that only one of them has is no difference.
+func Moved(was, is []Instance) []Move {
+	var moves []Move
+	for _, now := range is {
+		i := slices.IndexFunc(was, func(before Instance) bool { return before.Name == now.Name })
+		if i < 0 {
+			continue
+		}
+		for _, c := range []Change{
+			{"account", was[i].Account, now.Account}, {"driver", was[i].Driver, now.Driver},
+			{"endpoint", was[i].Endpoint, now.Endpoint}, {"region", was[i].Region, now.Region},
+		} {
+			if c.From != c.To {
+				moves = append(moves, Move{now.Name, c})
+			}
+		}
+	}
+	return moves
+}
+
+// Move is a field of an instance in which two plans differ.
+type Move struct {
+	Instance string
+	Change
+}
+
 // rest gives the actions of list that have no equal in without, by key; what
 // stands twice needs two equals.
 func rest(list, without []Action, key func(Action) string) []Action {
@@ -49,14 +75,13 @@ func rest(list, without []Action, key func(Action) string) []Action {
 	return own
 }
 
-// whole is all that the digest has of an action.
+// whole is an action with all that is told of it.
 func whole(a Action) string {
-	data, err := json.Marshal(a)
-	if err != nil {
-		// Strings, booleans and lists of them always marshal.
-		panic("plan: action: " + err.Error())
-	}
-	return string(data)
+	return encoded(struct {
+		essence
+		Reason string   `json:"reason"`
+		Steps  []string `json:"steps,omitempty"`
+	}{essenceOf(a), a.Reason, a.Steps})
 }
 
 // object names what an action is done to, whatever is done.
@@ -71,8 +96,9 @@ func object(a Action) string {
 // is in neither, but for what head keeps for a reason that base does not have:
 // that the change leaves it alone is the change's doing.
 func Split(base, head Plan) (change, pending []Action) {
-	change = rest(head.Actions, base.Actions, effect)
-	pending = rest(head.Actions, change, effect)
+	does := func(a Action) string { return encoded(effectOf(a)) }
+	change = rest(head.Actions, base.Actions, does)
+	pending = rest(head.Actions, change, does)
 	noop := func(a Action) bool { return a.Kind == Noop }
 	kept := func(a Action) bool { return noop(a) && !a.Settled() && !a.Unknown() }
 	reasons := map[string]bool{}
@@ -86,10 +112,4 @@ func Split(base, head Plan) (change, pending []Action) {
 		}
 	}
 	return change, slices.DeleteFunc(pending, noop)
-}
-
-// effect is what an action does.
-func effect(a Action) string {
-	a.Cause, a.Reason, a.Steps = "", "", nil
-	return whole(a)
 }

@@ -271,7 +271,7 @@ func (m *maker) plan() Plan {
 	})
 	m.askWord()
 	m.tellWindow()
-	p := Plan{Findings: finding.Sort(m.findings)}
+	p := Plan{Findings: finding.Sort(m.findings), Instances: []Instance{m.in.Instance}}
 	for _, s := range m.steps {
 		p.Actions = append(p.Actions, s.Action)
 	}

@@ -130,6 +130,8 @@ type Target struct {
 type Plan struct {
 	Actions  []Action
 	Findings []finding.Finding
+	// Instances are those that the plan is for, sorted by name.
+	Instances []Instance
 }
 
 // Input is all that a plan of one instance depends on.
@@ -166,10 +168,16 @@ type Input struct {
 	Windows Windows
 }
 
-// Instance is what a person's steps need to know of an instance.
+// Instance says where the actions of a plan go. A person's steps name it too.
 type Instance struct {
-	Name   string
-	Region string
+	Name   string `json:"name"`
+	Region string `json:"region,omitempty"`
+	// Endpoint is the registry's address; empty for the region's own.
+	Endpoint string `json:"endpoint,omitempty"`
+	// Driver is the registry driver that carries the actions out.
+	Driver string `json:"driver,omitempty"`
+	// Account names the vendor's account, as far as the configuration tells.
+	Account string `json:"account,omitempty"`
 }
 
 // Policy is what the operator allows.

@@ -1,9 +1,6 @@
 package plan
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -17,27 +14,12 @@ func Merge(plans ...Plan) Plan {
 	for _, p := range plans {
 		merged.Actions = append(merged.Actions, p.Actions...)
 		merged.Findings = append(merged.Findings, p.Findings...)
+		merged.Instances = append(merged.Instances, p.Instances...)
 	}
+	slices.SortStableFunc(merged.Instances, func(a, b Instance) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortStableFunc(merged.Actions, func(a, b Action) int { return strings.Compare(a.Instance, b.Instance) })
 	merged.Findings = finding.Sort(merged.Findings)
 	return merged
-}
-
-// Digest identifies what the plan would do: "sha256:" and the hash of the
-// actions' JSON. Findings are not part of it, for they tell the days left of
-// a token; actions hold neither a secret nor a time.
-func (p Plan) Digest() string {
-	actions := p.Actions
-	if actions == nil {
-		actions = []Action{}
-	}
-	data, err := json.Marshal(actions)
-	if err != nil {
-		// Strings, booleans and lists of them always marshal.
-		panic("plan: digest: " + err.Error())
-	}
-	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // HasChanges says whether applying the plan would change anything, a person's

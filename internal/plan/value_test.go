@@ -153,3 +153,51 @@ func TestRememberOfABindIsTheRegistrysAnswer(t *testing.T) {
 		t.Error("an unbound account is still remembered")
 	}
 }
+
+func TestTheDigestCoversWhatIsDoneAndWhere(t *testing.T) {
+	made := func(change func(*plan.Action, *plan.Instance)) string {
+		a := plan.Action{
+			Instance: "prod", Binding: "b", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Bind,
+			Cause: plan.CauseAbsent, Reason: "why", Changes: []plan.Change{{Field: "username", To: "ci"}}, Steps: []string{"step"},
+		}
+		i := plan.Instance{Name: "prod", Region: "cn-hangzhou", Endpoint: "https://a.example.com", Driver: "personal", Account: "1"}
+		change(&a, &i)
+		return plan.Plan{Actions: []plan.Action{a}, Instances: []plan.Instance{i, {Name: "other", Region: a.Reason}}}.Digest()
+	}
+	same := made(func(*plan.Action, *plan.Instance) {})
+	for name, tt := range map[string]struct {
+		change func(*plan.Action, *plan.Instance)
+		same   bool
+	}{
+		"binding":             {func(a *plan.Action, _ *plan.Instance) { a.Binding = "c" }, false},
+		"platform":            {func(a *plan.Action, _ *plan.Instance) { a.Platform = binding.Codeup }, false},
+		"object":              {func(a *plan.Action, _ *plan.Instance) { a.Object = binding.RepositoryObject("n/a") }, false},
+		"kind":                {func(a *plan.Action, _ *plan.Instance) { a.Kind = plan.Manual }, false},
+		"cause":               {func(a *plan.Action, _ *plan.Instance) { a.Cause = plan.CauseDrift }, false},
+		"change":              {func(a *plan.Action, _ *plan.Instance) { a.Changes = []plan.Change{{Field: "username", To: "cj"}} }, false},
+		"safety":              {func(a *plan.Action, _ *plan.Instance) { a.Safety = true }, false},
+		"region":              {func(_ *plan.Action, i *plan.Instance) { i.Region = "cn-beijing" }, false},
+		"endpoint":            {func(_ *plan.Action, i *plan.Instance) { i.Endpoint = "https://b.example.com" }, false},
+		"driver":              {func(_ *plan.Action, i *plan.Instance) { i.Driver = "console" }, false},
+		"account":             {func(_ *plan.Action, i *plan.Instance) { i.Account = "2" }, false},
+		"sentence":            {func(a *plan.Action, _ *plan.Instance) { a.Reason = "otherwise said" }, true},
+		"step's sentence":     {func(a *plan.Action, _ *plan.Instance) { a.Steps = []string{"otherwise said"} }, true},
+		"since when it waits": {func(a *plan.Action, _ *plan.Instance) { a.Since, a.Due = noon(), noon() }, true},
+	} {
+		if got := made(tt.change); (got == same) != tt.same {
+			t.Errorf("another %s: the digest is the same: %v", name, got == same)
+		}
+	}
+}
+
+func TestMovedSaysInWhatInstancesDiffer(t *testing.T) {
+	was := []plan.Instance{{Name: "a", Region: "r", Endpoint: "one", Driver: "personal", Account: "1"}, {Name: "gone"}}
+	is := []plan.Instance{{Name: "a", Region: "r", Endpoint: "two", Driver: "personal", Account: "2"}, {Name: "new"}}
+	want := []plan.Move{
+		{Instance: "a", Change: plan.Change{Field: "account", From: "1", To: "2"}},
+		{Instance: "a", Change: plan.Change{Field: "endpoint", From: "one", To: "two"}},
+	}
+	if diff := cmp.Diff(want, plan.Moved(was, is)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

@@ -15,8 +15,10 @@ type DaemonPlan struct {
 	Revision string    `json:"revision,omitempty"`
 	Depth    Depth     `json:"depth"`
 	// Files are those that declare something.
-	Files   []string      `json:"files"`
-	Actions []plan.Action `json:"actions"`
+	Files []string `json:"files"`
+	// Instances are those that the plan is for; an earlier version has none.
+	Instances []plan.Instance `json:"instances,omitempty"`
+	Actions   []plan.Action   `json:"actions"`
 	// Settled says of each action whether all is as declared. Earlier versions
 	// read it in place of the cause.
 	Settled  []bool            `json:"settled"`
@@ -25,7 +27,7 @@ type DaemonPlan struct {
 
 // NewDaemonPlan makes the wire's form of a plan.
 func NewDaemonPlan(p plan.Plan, d DaemonPlan) DaemonPlan {
-	d.Actions, d.Findings, d.Files = some(p.Actions), some(p.Findings), some(d.Files)
+	d.Actions, d.Findings, d.Files, d.Instances = some(p.Actions), some(p.Findings), some(d.Files), p.Instances
 	d.Settled = make([]bool, len(p.Actions))
 	for i, a := range p.Actions {
 		d.Settled[i] = a.Settled()
@@ -36,7 +38,7 @@ func NewDaemonPlan(p plan.Plan, d DaemonPlan) DaemonPlan {
 // Document is the report of the plan. Its actions have no Target: they can be
 // shown and not applied.
 func (d DaemonPlan) Document() Document {
-	p := plan.Plan{Actions: d.Actions, Findings: d.Findings}
+	p := plan.Plan{Actions: d.Actions, Findings: d.Findings, Instances: d.Instances}
 	for i := range p.Actions {
 		if a := &p.Actions[i]; a.Cause == "" && i < len(d.Settled) && d.Settled[i] {
 			a.Cause = plan.CauseSettled // A daemon of an earlier version names no causes.

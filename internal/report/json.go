@@ -33,10 +33,11 @@ type planObject struct {
 	Kind       string `json:"kind"`
 	Digest     string `json:"digest"`
 	Basis
-	Touched  []Touched         `json:"touched,omitzero"`
-	Actions  []action          `json:"actions"`
-	Pending  []action          `json:"pending,omitzero"`
-	Findings []finding.Finding `json:"findings"`
+	Touched   []Touched         `json:"touched,omitzero"`
+	Instances []plan.Instance   `json:"instances,omitempty"`
+	Actions   []action          `json:"actions"`
+	Pending   []action          `json:"pending,omitzero"`
+	Findings  []finding.Finding `json:"findings"`
 }
 
 // action is a plan's action with lists that are never null or absent.
@@ -150,7 +151,7 @@ func writeDocument(w io.Writer, d Document, _ Options) error {
 func newPlanObject(p plan.Plan, basis Basis) planObject {
 	return planObject{
 		APIVersion: binding.APIVersion, Kind: KindPlan, Basis: basis, Digest: p.Digest(),
-		Actions: newActions(p.Actions), Findings: some(p.Findings),
+		Instances: p.Instances, Actions: newActions(p.Actions), Findings: some(p.Findings),
 	}
 }
 

@@ -172,6 +172,7 @@ func TestPublishedSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
 		{"findings.json", "Finding", finding.Finding{}},
 		{"plan.json", "Finding", finding.Finding{}},
 		{"plan.json", "Action", timedAction{}},
+		{"plan.json", "Instance", plan.Instance{}},
 		{"plan.json", "Change", plan.Change{}},
 		{"plan.json", "Touched", report.Touched{}},
 		{"bindinglist.json", "", report.BindingList{}},

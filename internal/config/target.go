@@ -1,0 +1,46 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+
+	"reconciler/internal/plan"
+)
+
+// Target is the instance as plans name it: where their actions go.
+func (i Instance) Target() plan.Instance {
+	return plan.Instance{
+		Name: i.Name, Region: i.Region, Endpoint: i.Endpoint, Driver: i.Driver, Account: i.Credentials.account(),
+	}
+}
+
+// account names the vendor's account that credentials belong to, as far as the
+// configuration tells; empty where the vendor's default chain finds it. No part
+// of it is secret. Of a role it is the account's number, so that a plan made
+// with one role can be applied with another of the same account.
+func (c *Credentials) account() string {
+	switch {
+	case c == nil:
+		return ""
+	case c.Environment != nil:
+		return "environment"
+	case c.Profile != nil:
+		return "profile " + c.Profile.Name
+	case c.Static != nil:
+		return "static " + filepath.Base(c.Static.AccessKeyIDFile)
+	case c.RAMRole != nil:
+		return "ramRole " + c.RAMRole.Name
+	case c.OIDC != nil:
+		return accountOf(c.OIDC.RoleARN)
+	}
+	return ""
+}
+
+// accountOf is the account's number in the ARN of a role
+// (acs:ram::NUMBER:role/NAME), or all of an ARN that has none.
+func accountOf(arn string) string {
+	if parts := strings.Split(arn, ":"); len(parts) == 5 && parts[3] != "" {
+		return parts[3]
+	}
+	return arn
+}

@@ -1,0 +1,68 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+
+	"reconciler/internal/binding"
+)
+
+// effect is what an action does, to what. Two actions of equal effect do the
+// same, whatever their causes are.
+type effect struct {
+	Instance string           `json:"instance"`
+	Binding  string           `json:"binding"`
+	Platform binding.Platform `json:"platform"`
+	Object   binding.Object   `json:"object"`
+	Kind     Kind             `json:"action"`
+	Changes  []Change         `json:"changes,omitempty"`
+	Safety   bool             `json:"safety,omitempty"`
+}
+
+// essence is all that the digest covers of an action: its effect and why it is
+// in the plan. It holds no sentence, no secret and no time.
+type essence struct {
+	effect
+	Cause Cause `json:"cause"`
+}
+
+func effectOf(a Action) effect {
+	return effect{
+		Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
+		Changes: a.Changes, Safety: a.Safety,
+	}
+}
+
+func essenceOf(a Action) essence { return essence{effectOf(a), a.Cause} }
+
+// Digest identifies what the plan would do and where: "sha256:" and the hash of
+// its actions (what, to what, why, with which values) and of the instances that
+// they go to. Findings are not part of it, for they depend on the time.
+func (p Plan) Digest() string {
+	covered := struct {
+		Instances []Instance `json:"instances"`
+		Actions   []essence  `json:"actions"`
+	}{Actions: make([]essence, len(p.Actions))}
+	for i, a := range p.Actions {
+		covered.Actions[i] = essenceOf(a)
+	}
+	for _, i := range p.Instances {
+		if slices.ContainsFunc(p.Actions, func(a Action) bool { return a.Instance == i.Name }) {
+			covered.Instances = append(covered.Instances, i)
+		}
+	}
+	sum := sha256.Sum256([]byte(encoded(covered)))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// encoded is a value as text, by which it is hashed and found again.
+func encoded(v any) string {
+	data, err := json.Marshal(v)
+	if err != nil {
+		// Strings, booleans and lists of them always marshal.
+		panic("plan: digest: " + err.Error())
+	}
+	return string(data)
+}
