@@ -42,7 +42,9 @@ func TestDemoConvergesAndIsWhatTheReadmeShows(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The digest covers the registry's address, which has another port each time.
-	masked := func(text string) string { return regexp.MustCompile(`sha256:[0-9a-f]{64}`).ReplaceAllString(text, "sha256:DIGEST") }
+	masked := func(text string) string {
+		return regexp.MustCompile(`sha256:[0-9a-f]{64}`).ReplaceAllString(text, "sha256:DIGEST")
+	}
 	if plan := block(t, string(readme), "text"); !strings.Contains(masked(told), masked(plan)) {
 		t.Errorf("the README's plan is not what the demo shows; README:\n%s\ndemo:\n%s", plan, told)
 	}
