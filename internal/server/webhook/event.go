@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/google/go-github/v89/github"
+	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
 )
 
 // event is what a delivery says. Only a push can move anything.
@@ -37,6 +40,40 @@ func decode(body []byte, target any) error {
 	return nil
 }
 
+// fields are those of a JSON object that are read; nil stands for a whole value.
+type fields map[string]fields
+
+// decode reads these fields of a body into a type of a client package, and no
+// others: the package expects types of them too, and a host that changes one
+// that we do not use must not lose its deliveries.
+func (f fields) decode(body []byte, target any) error {
+	read, err := f.pick(body)
+	if err != nil {
+		return err
+	}
+	return decode(read, target)
+}
+
+// pick gives the object with these fields alone.
+func (f fields) pick(body []byte) (_ json.RawMessage, err error) {
+	var object map[string]json.RawMessage
+	if err := decode(body, &object); err != nil || object == nil {
+		return body, err
+	}
+	for name, value := range object {
+		inside, read := f[name]
+		switch {
+		case !read:
+			delete(object, name)
+		case inside != nil:
+			if object[name], err = inside.pick(value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return json.Marshal(object)
+}
+
 // isNoCommit says that an id stands for a ref that is not there.
 func isNoCommit(id string) bool { return id != "" && strings.Trim(id, "0") == "" }
 
@@ -52,37 +89,23 @@ func commitID(id string) string {
 // payloads", events ping and push. A push of an annotated tag has the id of
 // the tag in after, and the commit in head_commit.
 func parseGitHub(h http.Header, body []byte) (event, error) {
-	var p struct {
-		Ref        string `json:"ref"`
-		After      string `json:"after"`
-		Deleted    bool   `json:"deleted"`
-		HeadCommit *struct {
-			ID string `json:"id"`
-		} `json:"head_commit"`
-		Repository *struct {
-			CloneURL string `json:"clone_url"`
-			SSHURL   string `json:"ssh_url"`
-			HTMLURL  string `json:"html_url"`
-		} `json:"repository"`
-	}
-	e := event{name: h.Get("X-Github-Event"), push: h.Get("X-Github-Event") == "push"}
+	e := event{name: h.Get(github.EventTypeHeader), push: h.Get(github.EventTypeHeader) == "push"}
 	if !e.push {
 		return e, nil
 	}
 	if strings.HasPrefix(h.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		return event{}, fmt.Errorf("the body is a form: set the webhook's content type to application/json")
 	}
-	if err := decode(body, &p); err != nil {
+	var p github.PushEvent
+	if err := (fields{
+		"ref": nil, "after": nil, "deleted": nil, "head_commit": {"id": nil},
+		"repository": {"clone_url": nil, "ssh_url": nil, "html_url": nil},
+	}).decode(body, &p); err != nil {
 		return event{}, err
 	}
-	commit := p.After
-	if p.HeadCommit != nil && p.HeadCommit.ID != "" {
-		commit = p.HeadCommit.ID
-	}
-	e.changes = []change{{ref: p.Ref, commit: commitID(commit), deleted: p.Deleted || isNoCommit(p.After)}}
-	if p.Repository != nil {
-		e.addresses = []string{p.Repository.CloneURL, p.Repository.SSHURL, p.Repository.HTMLURL}
-	}
+	commit := cmp.Or(p.GetHeadCommit().GetID(), p.GetAfter())
+	e.changes = []change{{ref: p.GetRef(), commit: commitID(commit), deleted: p.GetDeleted() || isNoCommit(p.GetAfter())}}
+	e.addresses = []string{p.GetRepo().GetCloneURL(), p.GetRepo().GetSSHURL(), p.GetRepo().GetHTMLURL()}
 	return e, nil
 }
 
@@ -105,36 +128,20 @@ func parseKind(body []byte) (event, error) {
 // object_kind. after is the id of the tag for an annotated one, checkout_sha
 // the commit; it is null where the ref was deleted.
 func parseGitLab(_ http.Header, body []byte) (event, error) {
-	var p struct {
-		Ref         string `json:"ref"`
-		After       string `json:"after"`
-		CheckoutSHA string `json:"checkout_sha"`
-		Project     *struct {
-			GitHTTPURL string `json:"git_http_url"`
-			GitSSHURL  string `json:"git_ssh_url"`
-			WebURL     string `json:"web_url"`
-		} `json:"project"`
-		Repository *struct {
-			GitHTTPURL string `json:"git_http_url"`
-			GitSSHURL  string `json:"git_ssh_url"`
-			Homepage   string `json:"homepage"`
-		} `json:"repository"`
-	}
 	e, err := parseKind(body)
 	if err != nil || !e.push {
 		return e, err
 	}
-	if err := decode(body, &p); err != nil {
+	var p gitlab.PushEvent // Tag events and system hooks have its fields too.
+	if err := (fields{
+		"ref": nil, "after": nil, "checkout_sha": nil,
+		"project":    {"git_http_url": nil, "git_ssh_url": nil, "web_url": nil},
+		"repository": {"git_http_url": nil, "git_ssh_url": nil, "homepage": nil},
+	}).decode(body, &p); err != nil {
 		return event{}, err
 	}
-	commit := p.After
-	if p.CheckoutSHA != "" {
-		commit = p.CheckoutSHA
-	}
-	e.changes = []change{{ref: p.Ref, commit: commitID(commit), deleted: isNoCommit(p.After)}}
-	if r := p.Project; r != nil {
-		e.addresses = append(e.addresses, r.GitHTTPURL, r.GitSSHURL, r.WebURL)
-	}
+	e.changes = []change{{ref: p.Ref, commit: commitID(cmp.Or(p.CheckoutSHA, p.After)), deleted: isNoCommit(p.After)}}
+	e.addresses = []string{p.Project.GitHTTPURL, p.Project.GitSSHURL, p.Project.WebURL}
 	if r := p.Repository; r != nil {
 		e.addresses = append(e.addresses, r.GitHTTPURL, r.GitSSHURL, r.Homepage)
 	}
@@ -148,21 +155,21 @@ func parseBitbucket(h http.Header, body []byte) (event, error) {
 	type reference struct {
 		Type   string `json:"type"`
 		Name   string `json:"name"`
-		Target *struct {
+		Target struct {
 			Hash string `json:"hash"`
 		} `json:"target"`
 	}
 	var p struct {
-		Push *struct {
+		Push struct {
 			Changes []struct {
 				New *reference `json:"new"`
 				Old *reference `json:"old"`
 			} `json:"changes"`
 		} `json:"push"`
-		Repository *struct {
+		Repository struct {
 			FullName string `json:"full_name"`
-			Links    *struct {
-				HTML *struct {
+			Links    struct {
+				HTML struct {
 					Href string `json:"href"`
 				} `json:"html"`
 			} `json:"links"`
@@ -175,33 +182,24 @@ func parseBitbucket(h http.Header, body []byte) (event, error) {
 	if err := decode(body, &p); err != nil {
 		return event{}, err
 	}
-	if p.Push != nil {
-		for _, c := range p.Push.Changes {
-			now, deleted := c.New, c.New == nil
-			if deleted {
-				now = c.Old
-			}
-			if now == nil {
-				continue
-			}
-			moved := change{ref: "refs/heads/" + now.Name, deleted: deleted}
-			if now.Type == "tag" || now.Type == "annotated_tag" {
-				moved.ref = "refs/tags/" + now.Name
-			}
-			if now.Target != nil {
-				moved.commit = commitID(now.Target.Hash)
-			}
-			e.changes = append(e.changes, moved)
+	for _, c := range p.Push.Changes {
+		now, deleted := c.New, c.New == nil
+		if deleted {
+			now = c.Old
 		}
+		if now == nil {
+			continue
+		}
+		ref := "refs/heads/" + now.Name
+		if now.Type == "tag" || now.Type == "annotated_tag" {
+			ref = "refs/tags/" + now.Name
+		}
+		e.changes = append(e.changes, change{ref: ref, commit: commitID(now.Target.Hash), deleted: deleted})
 	}
-	if r := p.Repository; r != nil {
-		if r.FullName != "" {
-			e.addresses = append(e.addresses, "https://bitbucket.org/"+r.FullName)
-		}
-		if r.Links != nil && r.Links.HTML != nil {
-			e.addresses = append(e.addresses, r.Links.HTML.Href)
-		}
+	if name := p.Repository.FullName; name != "" {
+		e.addresses = append(e.addresses, "https://bitbucket.org/"+name)
 	}
+	e.addresses = append(e.addresses, p.Repository.Links.HTML.Href)
 	return e, nil
 }
 
@@ -218,7 +216,7 @@ func parseCodeup(h http.Header, body []byte) (event, error) {
 	var p struct {
 		Ref        string `json:"ref"`
 		After      string `json:"after"`
-		Repository *struct {
+		Repository struct {
 			GitHTTPURL          string `json:"git_http_url"`
 			GitSSHURL           string `json:"git_ssh_url"`
 			GitSecondaryHTTPURL string `json:"git_secondary_http_url"`
@@ -239,9 +237,8 @@ func parseCodeup(h http.Header, body []byte) (event, error) {
 		return event{}, err
 	}
 	e.changes = []change{{ref: p.Ref, commit: commitID(p.After), deleted: isNoCommit(p.After)}}
-	if r := p.Repository; r != nil {
-		e.addresses = []string{r.GitHTTPURL, r.GitSSHURL, r.GitSecondaryHTTPURL, r.GitSecondarySSHURL, r.URL, r.Homepage}
-	}
+	r := p.Repository
+	e.addresses = []string{r.GitHTTPURL, r.GitSSHURL, r.GitSecondaryHTTPURL, r.GitSecondarySSHURL, r.URL, r.Homepage}
 	return e, nil
 }
 
