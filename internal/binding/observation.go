@@ -195,6 +195,9 @@ type TokenReport struct {
 	Expires time.Time
 }
 
+// AboutToken says whether the question is whether the token is valid at all.
+func (a Answer) AboutToken() bool { return a.Question == "token-valid" }
+
 // VerdictOf sums answers up: no if one is no, else unknown if one is unknown
 // or there are none, else yes.
 func VerdictOf(answers []Answer) Verdict {

@@ -156,7 +156,7 @@ func (d *Daemon) calm(ctx context.Context, i *instance, who server.Caller, req c
 	if req.Binding == "" {
 		return nil
 	}
-	lifted, err := i.Calm(context.WithoutCancel(ctx), req.Binding, who.Person(req.By))
+	lifted, err := i.Reset(context.WithoutCancel(ctx), req.Binding, who.Person(req.By))
 	if err != nil {
 		return fmt.Errorf("sync: nothing was begun: %w", err)
 	}

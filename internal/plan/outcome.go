@@ -2,6 +2,10 @@ package plan
 
 import (
 	"errors"
+	"slices"
+	"time"
+
+	"reconciler/internal/binding"
 )
 
 // OutcomeState says what became of an action.
@@ -51,6 +55,21 @@ type Result struct {
 	// Incomplete says that something did not answer, so that less may have
 	// been planned than is due.
 	Incomplete bool
+	// Ended is when the last action ended; then, Records and Efforts were
+	// remembered, and Retries were the failures, by binding as in Round.
+	Ended   time.Time
+	Records []binding.Record
+	Efforts []binding.Effort
+	Retries map[string]binding.Failed
+}
+
+// EffortOf finds what is remembered of a binding; the zero Effort where nothing
+// is.
+func EffortOf(efforts []binding.Effort, name string) binding.Effort {
+	if i := slices.IndexFunc(efforts, func(e binding.Effort) bool { return e.Binding == name }); i >= 0 {
+		return efforts[i]
+	}
+	return binding.Effort{}
 }
 
 // Count says how many outcomes are in one of the states.

@@ -88,9 +88,9 @@ func (l *Loop) take() (*plan.Desired, []Ask, time.Duration) {
 	return l.desired, asked, l.r.pulse.taken()
 }
 
-// heed does what asks are for, before the sync that answers them, and gives what
-// that is to reach.
-func (r *Reconciler) heed(ctx context.Context, asked []Ask, d plan.Desired) plan.Desired {
+// prepare does what asks are for, before the sync that answers them, and returns
+// what that is to reach.
+func (r *Reconciler) prepare(ctx context.Context, asked []Ask, d plan.Desired) plan.Desired {
 	if len(asked) > 0 {
 		// What failed before a restart is known first, or it would be held back
 		// from who asks.

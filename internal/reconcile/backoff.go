@@ -1,50 +1,25 @@
 package reconcile
 
 import (
-	"cmp"
+	"maps"
 	"sync"
 	"time"
 
+	"reconciler/internal/apply"
 	"reconciler/internal/binding"
 )
 
-const (
-	defaultRetryBase = 10 * time.Second
-	defaultRetryMax  = 30 * time.Minute
-	// longestAsked bounds what another side may ask us to wait.
-	longestAsked = 24 * time.Hour
-)
-
-// backoff holds back what failed, longer each time. It is kept by binding and
-// by what was tried: neither other events nor time reset it, only success,
-// something else to try, or a person.
+// backoff remembers what failed, by binding, while the process lives; that of
+// the whole instance has no name.
 type backoff struct {
-	base, longest time.Duration
+	pause apply.Backoff
 
-	mu       sync.Mutex
-	attempts map[string]attempt
+	mu     sync.Mutex
+	states map[string]binding.Failed
 }
 
-// attempt is what failed for one binding.
-type attempt struct {
-	tried string
-	times int
-	next  time.Time
-}
-
-func newBackoff(base, longest time.Duration) *backoff {
-	return &backoff{
-		base: cmp.Or(max(base, 0), defaultRetryBase), longest: cmp.Or(max(longest, 0), defaultRetryMax),
-		attempts: map[string]attempt{},
-	}
-}
-
-// held says that it is too early to try the same again.
-func (b *backoff) held(name, tried string, now time.Time) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	a, ok := b.attempts[name]
-	return ok && a.tried == tried && now.Before(a.next)
+func newBackoff(pause apply.Backoff) *backoff {
+	return &backoff{pause: pause, states: map[string]binding.Failed{}}
 }
 
 // failed notes a failure; the next attempt is not before atLeast, where the
@@ -52,23 +27,31 @@ func (b *backoff) held(name, tried string, now time.Time) bool {
 func (b *backoff) failed(name, tried string, now time.Time, atLeast time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	a := b.attempts[name]
-	if a.tried != tried {
-		a = attempt{tried: tried}
-	}
-	pause := b.base
-	for n := 0; n < a.times && pause < b.longest; n++ {
-		pause *= 2
-	}
-	a.times++
-	a.next = now.Add(max(min(pause, b.longest), min(atLeast, longestAsked)))
-	b.attempts[name] = a
+	b.states[name] = b.pause.After(b.states[name], tried, now, atLeast)
 }
 
-func (b *backoff) succeeded(name string) {
+// all are the failures of now.
+func (b *backoff) all() map[string]binding.Failed {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.attempts, name)
+	return maps.Clone(b.states)
+}
+
+// take takes over the failures after a round, which began with those before.
+// What a person reset meanwhile stays reset.
+func (b *backoff) take(before, after map[string]binding.Failed) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for name, was := range before {
+		if _, still := after[name]; !still && b.states[name] == was {
+			delete(b.states, name)
+		}
+	}
+	for name, is := range after {
+		if b.states[name] == before[name] {
+			b.states[name] = is
+		}
+	}
 }
 
 // reset forgets the failures of one binding and of the whole instance, or all
@@ -77,22 +60,11 @@ func (b *backoff) reset(name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if name == "" {
-		clear(b.attempts)
+		clear(b.states)
 		return
 	}
-	delete(b.attempts, name)
-	delete(b.attempts, "")
-}
-
-// keepOnly forgets bindings that no plan speaks of any more.
-func (b *backoff) keepOnly(names map[string]bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for name := range b.attempts {
-		if name != "" && !names[name] {
-			delete(b.attempts, name)
-		}
-	}
+	delete(b.states, name)
+	delete(b.states, "")
 }
 
 // next is when the first attempt after now is due; zero if none is.
@@ -100,9 +72,9 @@ func (b *backoff) next(now time.Time) time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var first time.Time
-	for _, a := range b.attempts {
-		if a.next.After(now) && (first.IsZero() || a.next.Before(first)) {
-			first = a.next
+	for _, s := range b.states {
+		if s.Next.After(now) && (first.IsZero() || s.Next.Before(first)) {
+			first = s.Next
 		}
 	}
 	return first
@@ -113,44 +85,18 @@ func (b *backoff) next(now time.Time) time.Time {
 func (b *backoff) restore(name string, f binding.Failed, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if _, known := b.attempts[name]; known || f.Times <= 0 {
+	if _, known := b.states[name]; known || f.Times <= 0 {
 		return
 	}
-	next := f.Next
-	if latest := now.Add(longestAsked); next.After(latest) {
-		next = latest
+	if latest := now.Add(apply.LongestRetry); f.Next.After(latest) {
+		f.Next = latest
 	}
-	b.attempts[name] = attempt{f.Tried, f.Times, next}
+	b.states[name] = f
 }
 
-// failure is what failed last for a binding; nil if nothing did.
-func (b *backoff) failure(name string) *binding.Failed {
+func (b *backoff) inherit(other *backoff) {
+	states := other.all()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	a, ok := b.attempts[name]
-	if !ok {
-		return nil
-	}
-	return &binding.Failed{Tried: a.tried, Times: a.times, Next: a.next}
-}
-
-// of tells of one binding's failures: how often it was tried and when it is
-// tried again.
-func (b *backoff) of(name string) (times int, next time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	a := b.attempts[name]
-	return a.times, a.next
-}
-
-// all are the failures of now, by binding; that of the whole instance has no
-// name.
-func (b *backoff) all() map[string]binding.Failed {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	all := make(map[string]binding.Failed, len(b.attempts))
-	for name, a := range b.attempts {
-		all[name] = binding.Failed{Tried: a.tried, Times: a.times, Next: a.next}
-	}
-	return all
+	b.states = states
 }

@@ -70,7 +70,7 @@ func TestOnlySomethingElseToTryOrAPersonEndsThePause(t *testing.T) {
 			return r
 		}, false},
 		"a person who means another binding": {func(t *testing.T, _ *world, r *reconcile.Reconciler, _ *plan.Desired) *reconcile.Reconciler {
-			if _, err := r.Calm(t.Context(), "pay-codeup", ada()); err != nil {
+			if _, err := r.Reset(t.Context(), "pay-codeup", ada()); err != nil {
 				t.Fatal(err)
 			}
 			return r
@@ -94,13 +94,13 @@ func TestOnlySomethingElseToTryOrAPersonEndsThePause(t *testing.T) {
 			return r
 		}, true},
 		"a person": {func(t *testing.T, _ *world, r *reconcile.Reconciler, _ *plan.Desired) *reconcile.Reconciler {
-			if _, err := r.Calm(t.Context(), "pay-gitlab", ada()); err != nil {
+			if _, err := r.Reset(t.Context(), "pay-gitlab", ada()); err != nil {
 				t.Fatal(err)
 			}
 			return r
 		}, true},
 		"a person, before a restart": {func(t *testing.T, w *world, r *reconcile.Reconciler, _ *plan.Desired) *reconcile.Reconciler {
-			if _, err := r.Calm(t.Context(), "pay-gitlab", ada()); err != nil {
+			if _, err := r.Reset(t.Context(), "pay-gitlab", ada()); err != nil {
 				t.Fatal(err)
 			}
 			return w.restarted()

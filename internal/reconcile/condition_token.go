@@ -72,7 +72,7 @@ func answered(t binding.ConditionType, answers []binding.Answer, good string) bi
 	// Not everything can be asked of every host: what says that the token is
 	// valid is enough where nothing says no.
 	for _, a := range answers {
-		if a.Question == questionTokenValid && a.Verdict == binding.Yes {
+		if a.AboutToken() && a.Verdict == binding.Yes {
 			return condition(t, binding.True, ReasonAnswered, good+"; not everything about it could be asked")
 		}
 	}

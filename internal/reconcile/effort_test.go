@@ -134,14 +134,14 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 	}
 	t.Run("a person", func(t *testing.T) {
 		w, r, d := fought(t)
-		if lifted, err := r.Calm(t.Context(), "pay-codeup", ada()); err != nil || len(lifted) > 0 {
+		if lifted, err := r.Reset(t.Context(), "pay-codeup", ada()); err != nil || len(lifted) > 0 {
 			t.Errorf("another binding's sync lifted %v, %v", lifted, err)
 		}
 		sync1(t, r, d)
 		if w.bound(binding.GitLab) != "" {
 			t.Error("another binding's sync ended the contest")
 		}
-		lifted, err := r.Calm(t.Context(), "pay-gitlab", ada())
+		lifted, err := r.Reset(t.Context(), "pay-gitlab", ada())
 		if err != nil || !slices.Equal(lifted, []string{"pay-gitlab: account"}) {
 			t.Fatalf("lifted %v, %v", lifted, err)
 		}
@@ -163,7 +163,7 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.Calm(t.Context(), "pay-gitlab", ada()); err != nil {
+		if _, err := r.Reset(t.Context(), "pay-gitlab", ada()); err != nil {
 			t.Fatal(err)
 		}
 		r.Apply(t.Context(), p)
@@ -175,7 +175,7 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 	})
 	t.Run("all of an instance", func(t *testing.T) {
 		_, r, d := fought(t)
-		if lifted, err := r.Calm(t.Context(), "", ada()); err != nil || len(lifted) != 1 {
+		if lifted, err := r.Reset(t.Context(), "", ada()); err != nil || len(lifted) != 1 {
 			t.Fatalf("lifted %v, %v", lifted, err)
 		}
 		synced(t, r, d)

@@ -35,12 +35,3 @@ func (r *Reconciler) Inherit(other *Reconciler, same bool) {
 		observer.Inherit(before)
 	}
 }
-
-func (b *backoff) inherit(other *backoff) {
-	other.mu.Lock()
-	attempts := maps.Clone(other.attempts)
-	other.mu.Unlock()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.attempts = attempts
-}

@@ -16,7 +16,7 @@ import (
 func TestEveryPartOfAReconcilerIsKeptOrMadeAnew(t *testing.T) {
 	decided := map[string]string{
 		"o": "made anew", "observer": "its memory is kept", "backoff": "kept", "pulse": "made anew", "running": "made anew", "telling": "made anew",
-		"trying": "made anew", "recalled": "kept", "looped": "made anew",
+		"applier": "made anew", "recalled": "kept", "looped": "made anew",
 		"mu": "made anew", "last": "kept", "changed": "kept", "statuses": "kept",
 	}
 	for _, of := range []reflect.Type{reflect.TypeFor[Reconciler]()} {
@@ -38,8 +38,8 @@ func TestInherit(t *testing.T) {
 	old.backoff.failed("pay", "this", now, 0)
 	same := New(Options{Now: clock, HostMemory: time.Minute})
 	same.Inherit(old, true)
-	if times, next := same.backoff.of("pay"); times != 2 || !next.Equal(now.Add(20*time.Second)) {
-		t.Errorf("failed %d times, next %s; want what the other had", times, next)
+	if got := same.backoff.all()["pay"]; got.Times != 2 || !got.Next.Equal(now.Add(20*time.Second)) {
+		t.Errorf("failed %d times, next %s; want what the other had", got.Times, got.Next)
 	}
 	if same.Awaiting() == nil {
 		t.Error("what was seen last was forgotten")
@@ -48,7 +48,7 @@ func TestInherit(t *testing.T) {
 	other.Inherit(old, false)
 	other.looped.Store(true)
 	other.recall([]binding.Effort{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
-	if times, _ := other.backoff.of("pay"); times != 0 || other.Awaiting() != nil {
+	if other.backoff.all()["pay"].Times != 0 || other.Awaiting() != nil {
 		t.Error("something of another registry was taken over")
 	}
 	for _, r := range []*Reconciler{same, other} {
@@ -65,7 +65,7 @@ func TestAReloadBeforeTheFirstSyncForgetsNoFailure(t *testing.T) {
 	r.Inherit(New(Options{Now: r.o.Now}), true)
 	r.looped.Store(true)
 	r.recall([]binding.Effort{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
-	if times, _ := r.backoff.of("pay"); times != 2 {
+	if times := r.backoff.all()["pay"].Times; times != 2 {
 		t.Errorf("failed %d times, want the 2 of before the restart", times)
 	}
 	again := New(Options{Now: r.o.Now})
@@ -73,7 +73,7 @@ func TestAReloadBeforeTheFirstSyncForgetsNoFailure(t *testing.T) {
 	again.Inherit(r, true)
 	again.looped.Store(true)
 	again.recall([]binding.Effort{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
-	if times, _ := again.backoff.of("pay"); times != 0 {
+	if again.backoff.all()["pay"].Times != 0 {
 		t.Error("what a person began anew is held back after a reload")
 	}
 }

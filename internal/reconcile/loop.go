@@ -144,7 +144,7 @@ func (l *Loop) once(ctx context.Context) {
 		}
 	}()
 	l.r.emit(plan.Event{Kind: plan.SyncStarted, Revision: desired.Revision, Waited: waited})
-	wanted := l.r.heed(ctx, asked, *desired)
+	wanted := l.r.prepare(ctx, asked, *desired)
 	if synced.Result, synced.Err = l.r.Sync(ctx, wanted, binding.DepthPreflight); synced.Err != nil {
 		l.r.backoff.failed("", "", l.r.o.Now(), 0)
 		return

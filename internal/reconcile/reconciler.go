@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"reconciler/internal/apply"
 	"reconciler/internal/binding"
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
@@ -60,14 +61,13 @@ type Observer interface {
 type Reconciler struct {
 	o        Options
 	observer Observer
+	applier  *apply.Applier
 	backoff  *backoff
 	pulse    *pulse
 
 	// running is held by a plan or an apply.
 	running turn
 	telling sync.Mutex
-	// trying is held while what is remembered of efforts is changed.
-	trying sync.Mutex
 	// recalled says that what failed before a restart was taken over.
 	recalled atomic.Bool
 	// looped says that a loop runs it, and no person.
@@ -113,10 +113,20 @@ func New(o Options) *Reconciler {
 			AllowAddressChangeWithSecret: o.Policy.AllowAddressChangeWithSecret, Moved: beat.moved,
 		})
 	}
-	return &Reconciler{
-		o: o, observer: o.Observer, backoff: newBackoff(o.RetryBase, o.RetryMax), pulse: beat,
+	retry := apply.Backoff{Base: o.RetryBase, Max: o.RetryMax}
+	r := &Reconciler{
+		o: o, observer: o.Observer, backoff: newBackoff(retry), pulse: beat,
 		running: make(turn, 1), statuses: map[string]binding.Status{},
 	}
+	hosts := make(map[binding.Platform]apply.Host, len(o.Hosts))
+	for platform, host := range o.Hosts {
+		hosts[platform] = host
+	}
+	r.applier = apply.New(apply.Options{
+		Instance: o.Instance.Name, Registry: o.Registry, Hosts: hosts, Tokens: o.Tokens, Store: o.Store, Observer: o.Observer, Key: o.Key,
+		CallTimeout: o.CallTimeout, Grace: o.Grace, Retry: retry, Emit: r.emit, Moved: beat.moved, Now: o.Now,
+	})
+	return r
 }
 
 // Plan observes, answers the intents that an earlier run left open, and makes
@@ -148,7 +158,7 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, dept
 	for n, desired := range desireds {
 		declared[n] = desired.Of(name)
 	}
-	observations := r.observer.ObserveEach(ctx, declared, intended(basis.Records, basis.Intents), depth)
+	observations := r.observer.ObserveEach(ctx, declared, apply.Intended(basis.Records, basis.Intents), depth)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("instance %s: stopped while observing: %w", name, err)
 	}
@@ -157,7 +167,7 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, dept
 	}
 	r.recall(basis.Efforts)
 	// What an intent asks about is remembered, so that all observations have it.
-	if err := r.answerIntents(context.WithoutCancel(ctx), &basis, observations[0]); err != nil {
+	if err := r.applier.AnswerIntents(context.WithoutCancel(ctx), &basis, observations[0]); err != nil {
 		return nil, fmt.Errorf("instance %s: %w", name, err)
 	}
 	r.observed()
@@ -229,7 +239,7 @@ func (r *Reconciler) Current(ctx context.Context) (*plan.Round, error) {
 	}
 	if changed {
 		now.Observed = r.o.Now()
-		now.Observation = r.observe(ctx, now.Declarations, intended(now.Records, now.Intents), now.Depth)
+		now.Observation = r.observe(ctx, now.Declarations, apply.Intended(now.Records, now.Intents), now.Depth)
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("instance %s: stopped while observing: %w", name, err)
 		}
@@ -298,6 +308,16 @@ func (r *Reconciler) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	r.running.Lock()
 	defer r.running.Unlock()
 	return r.apply(ctx, round)
+}
+
+func (r *Reconciler) apply(ctx context.Context, round *plan.Round) plan.Result {
+	result := r.applier.Apply(ctx, round)
+	r.backoff.take(round.Retries, result.Retries)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.changed = r.changed || result.Count(plan.Done, plan.Failed) > 0
+	r.updateStatuses(round, result)
+	return result
 }
 
 func (r *Reconciler) emit(e plan.Event) {

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"context"
 	"maps"
 	"slices"
 
@@ -25,40 +24,34 @@ func (r *Reconciler) Statuses() []binding.Status {
 }
 
 // updateStatuses makes the statuses anew after an apply.
-func (r *Reconciler) updateStatuses(ctx context.Context, round *plan.Round, result plan.Result) {
-	// A store that cannot be read now told so when it was written; statuses
-	// then lack what only it knows.
-	records, _ := r.o.Store.Records(ctx, r.o.Instance.Name)
-	efforts, _ := r.o.Store.Efforts(ctx, r.o.Instance.Name)
+func (r *Reconciler) updateStatuses(round *plan.Round, result plan.Result) {
 	byName := map[string]binding.Record{}
-	for _, record := range records {
+	for _, record := range result.Records {
 		byName[record.Binding] = record
 	}
 	var window *plan.WindowState
-	if state, always := r.Window(); !always {
-		window = &state
+	if !round.Windows.Always() {
+		window = new(round.Windows.At(result.Ended))
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	next := map[string]binding.Status{}
 	for _, d := range round.Declarations {
-		for _, record := range records {
+		for _, record := range result.Records {
 			if record.Binding == d.Name && record.Platform == d.Spec.Platform {
 				byName[d.Name] = record
 			}
 		}
-		m := memories{record: byName[d.Name], effort: effortOf(efforts, d.Name), window: window}
+		m := memories{record: byName[d.Name], effort: plan.EffortOf(result.Efforts, d.Name), window: window}
 		next[d.Name] = r.declaredStatus(d, m, round, result)
 	}
 	for name, record := range byName {
 		if _, declared := next[name]; !declared {
 			// What is left may be for a person to unbind.
-			next[name] = r.troubled(r.undeclaredStatus(record, round), r.waiting(round.Plan, name, effortOf(efforts, name)))
+			next[name] = troubled(r.undeclaredStatus(record, round, result), waiting(round, result, name), result)
 		}
 	}
 	for name, old := range r.statuses {
 		if _, known := next[name]; !known && slices.Contains(round.Broken, old.File) {
-			next[name] = r.undeclaredStatus(binding.Record{Binding: name, File: old.File}, round)
+			next[name] = r.undeclaredStatus(binding.Record{Binding: name, File: old.File}, round, result)
 		}
 	}
 	r.statuses = next
@@ -73,14 +66,6 @@ type memories struct {
 	window *plan.WindowState
 }
 
-// effortOf is what is remembered of the trouble that a binding makes.
-func effortOf(efforts []binding.Effort, name string) binding.Effort {
-	if i := slices.IndexFunc(efforts, func(e binding.Effort) bool { return e.Binding == name }); i >= 0 {
-		return efforts[i]
-	}
-	return binding.Effort{}
-}
-
 // stopped are the repairs that are not made any more under a declaration.
 func stopped(e binding.Effort, d binding.Declaration) []binding.Repairs {
 	if e.Digest != d.Spec.Digest() {
@@ -90,8 +75,8 @@ func stopped(e binding.Effort, d binding.Declaration) []binding.Repairs {
 }
 
 // troubled is a status with what waits for a person, and what is tried again.
-func (r *Reconciler) troubled(s binding.Status, waiting []binding.Waiting) binding.Status {
-	if f := r.backoff.failure(s.Name); f != nil {
+func troubled(s binding.Status, waiting []binding.Waiting, result plan.Result) binding.Status {
+	if f, failed := result.Retries[s.Name]; failed {
 		s.Retry = &binding.Retry{Failures: f.Times, Next: f.Next}
 	}
 	s.Waiting = waiting
@@ -102,18 +87,18 @@ func (r *Reconciler) troubled(s binding.Status, waiting []binding.Waiting) bindi
 }
 
 func (r *Reconciler) declaredStatus(d binding.Declaration, m memories, round *plan.Round, result plan.Result) binding.Status {
-	v := view{now: r.o.Now(), declared: &d, obs: round.Observation, suspensions: round.Suspensions, outcomes: result.Of(d.Name), byObject: map[binding.Object]plan.Outcome{}}
+	v := view{now: result.Ended, declared: &d, obs: round.Observation, suspensions: round.Suspensions, outcomes: result.Of(d.Name), byObject: map[binding.Object]plan.Outcome{}}
 	for _, o := range v.outcomes {
 		v.byObject[o.Action.Object] = o
 	}
 	if m.record.Binding != "" && m.record.Platform == d.Spec.Platform {
 		v.record = &m.record
 	}
-	v.stopped, v.waiting = stopped(m.effort, d), r.waiting(round.Plan, d.Name, m.effort)
-	for _, days := range r.o.Policy.ExpiryWarnings {
+	v.stopped, v.waiting = stopped(m.effort, d), waiting(round, result, d.Name)
+	for _, days := range round.Policy.ExpiryWarnings {
 		v.warnDays = max(v.warnDays, days)
 	}
-	v.tried, v.retryAt = r.backoff.of(d.Name)
+	v.tried, v.retryAt = result.Retries[d.Name].Times, result.Retries[d.Name].Next
 	v.window = m.window
 	s := binding.Status{
 		Name: d.Name, File: d.File, Revision: d.Revision, Spec: d.Spec, LastSync: v.now,
@@ -125,12 +110,12 @@ func (r *Reconciler) declaredStatus(d binding.Declaration, m memories, round *pl
 	if v.record != nil {
 		s.TokenVersion = v.record.TokenVersion
 	}
-	return r.troubled(s, v.waiting)
+	return troubled(s, v.waiting, result)
 }
 
 // undeclaredStatus is the last status of a binding that is not declared any
 // more, or whose file is broken, with Declared set to false.
-func (r *Reconciler) undeclaredStatus(record binding.Record, round *plan.Round) binding.Status {
+func (r *Reconciler) undeclaredStatus(record binding.Record, round *plan.Round, result plan.Result) binding.Status {
 	s, known := r.statuses[record.Binding]
 	if !known {
 		s = binding.Status{
@@ -146,16 +131,16 @@ func (r *Reconciler) undeclaredStatus(record binding.Record, round *plan.Round) 
 		c.Reason = ReasonFileBroken
 		c.Message = "its file " + s.File + " cannot be read, parsed or validated; the binding is kept as it is"
 	}
-	c.LastTransitionTime = r.o.Now()
+	c.LastTransitionTime = result.Ended
 	s.Conditions = slices.DeleteFunc(slices.Clone(s.Conditions), func(c binding.Condition) bool { return c.Type == binding.Suspended })
 	s.Conditions = binding.SetCondition(s.Conditions, c)
-	if held := suspended(r.o.Now(), nil, round.Suspensions, record.Binding); held != nil {
-		held.LastTransitionTime = r.o.Now()
+	if held := suspended(result.Ended, nil, round.Suspensions, record.Binding); held != nil {
+		held.LastTransitionTime = result.Ended
 		if before := binding.FindCondition(r.statuses[record.Binding].Conditions, binding.Suspended); before != nil && before.Status == held.Status {
 			held.LastTransitionTime = before.LastTransitionTime
 		}
 		s.Conditions = append(s.Conditions, *held)
 	}
-	s.Steps, s.Waiting, s.Retry, s.LastSync = nil, nil, nil, r.o.Now()
+	s.Steps, s.Waiting, s.Retry, s.LastSync = nil, nil, nil, result.Ended
 	return s
 }

@@ -2,128 +2,20 @@ package reconcile
 
 import (
 	"cmp"
-	"context"
-	"fmt"
-	"maps"
-	"slices"
-	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 )
 
-// Outcomes of the history on people's steps.
-const (
-	outcomeWaiting = "waiting"
-	outcomeOverdue = "overdue"
-)
-
-// waits brings what is remembered of people's steps up to the plan, and tells
-// once of each that begins to wait, is overdue, or is seen done. What cannot be
-// written now is written, and told, by the next run.
-func (x *run) waits(ctx context.Context) {
-	efforts, err := x.r.o.Store.Efforts(ctx, x.r.o.Instance.Name)
-	if err != nil {
-		return
-	}
-	own := map[string][]plan.Action{}
-	for _, a := range x.round.Plan.Actions {
-		own[a.Binding] = append(own[a.Binding], a)
-	}
-	for _, name := range slices.Sorted(maps.Keys(own)) {
-		before := effortOf(efforts, name)
-		now, news := x.waitsOf(own[name], before)
-		if slices.Equal(before.Waits, now) {
-			continue
-		}
-		if err := x.r.effort(ctx, name, x.digests[name], func(e *binding.Effort) { e.Waits = now }); err != nil {
-			continue
-		}
-		for _, n := range news {
-			x.tellStep(ctx, n)
-		}
-	}
-}
-
-// waitsOf are the waits of one binding after a plan, and the news of them.
-func (x *run) waitsOf(actions []plan.Action, before binding.Effort) (now []binding.Wait, news []plan.Event) {
-	at := x.r.o.Now()
-	unsure := slices.ContainsFunc(actions, x.unsure)
-	for _, a := range actions {
-		w := before.WaitOf(a.Platform, a.Object)
-		switch {
-		case a.Kind.ByPerson():
-			if w.Since.IsZero() {
-				w = binding.Wait{Platform: a.Platform, Object: a.Object, Since: at}
-				news = append(news, plan.Event{Kind: plan.StepDue, Action: a, Since: at})
-			}
-			w.Action = string(a.Kind)
-			if due := x.r.o.Policy.Due(w.Since); !w.Overdue && !due.IsZero() && at.After(due) {
-				w.Overdue = true
-				news = append(news, plan.Event{Kind: plan.StepOverdue, Action: a, Since: w.Since})
-			}
-			now = append(now, w)
-		case w.Since.IsZero():
-		case x.unsure(a):
-			now = append(now, w)
-		case a.Settled() || a.Kind == plan.Adopt:
-			a.Kind = plan.Kind(w.Action)
-			news = append(news, plan.Event{Kind: plan.StepDone, Action: a, Since: w.Since})
-		}
-	}
-	for _, w := range before.Waits {
-		planned := slices.ContainsFunc(actions, func(a plan.Action) bool { return a.Platform == w.Platform && a.Object == w.Object })
-		if !planned && unsure {
-			now = append(now, w)
-		}
-	}
-	slices.SortFunc(now, func(a, b binding.Wait) int {
-		return cmp.Or(cmp.Compare(a.Platform, b.Platform), a.Object.Compare(b.Object))
-	})
-	return now, news
-}
-
-// unsure says that an action tells nothing of whether a step is done: something
-// did not answer, or is refused. What is suspended or only looked at is asked
-// of nobody.
-func (x *run) unsure(a plan.Action) bool {
-	now := x.r.o.Now()
-	held := func(s binding.Suspension) bool { return s.Active(now) && s.Holds(a.Binding) }
-	if d := a.Target.Declaration; d != nil && (d.Spec.Observed() || d.Spec.Suspend.Active(now)) || slices.ContainsFunc(x.round.Suspensions, held) {
-		return false
-	}
-	return a.Kind == plan.Forbidden || a.Kind == plan.Noop && !a.Settled()
-}
-
-// tellStep tells whoever listens, and the history, of a person's step.
-func (x *run) tellStep(ctx context.Context, e plan.Event) {
-	e.Revision = x.round.Revision
-	x.r.emit(e)
-	a := e.Action
-	h := binding.HistoryEntry{
-		Time: x.r.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
-		Outcome: outcomeWaiting, Message: a.Reason, Revision: x.round.Revision, Digest: x.digest,
-	}
-	since := e.Since.UTC().Format(time.RFC3339)
-	switch e.Kind {
-	case plan.StepOverdue:
-		h.Outcome, h.Message = outcomeOverdue, fmt.Sprintf("it waits for a person since %s: %s", since, a.Reason)
-	case plan.StepDone:
-		h.Outcome, h.Message = string(plan.Done), fmt.Sprintf("a person's step, asked for at %s, is seen done", since)
-	default:
-	}
-	_ = x.r.o.Store.AppendEvent(ctx, h) // A history that cannot be written told so at the first action.
-}
-
 // waiting are the steps of a binding that wait for a person.
-func (r *Reconciler) waiting(p plan.Plan, name string, e binding.Effort) (all []binding.Waiting) {
-	now := r.o.Now()
-	for _, a := range p.Actions {
+func waiting(round *plan.Round, result plan.Result, name string) (all []binding.Waiting) {
+	now, e := result.Ended, plan.EffortOf(result.Efforts, name)
+	for _, a := range round.Plan.Actions {
 		if a.Binding != name || !a.Kind.ByPerson() {
 			continue
 		}
 		w := binding.Waiting{Object: a.Object, Action: string(a.Kind), Reason: a.Reason, Since: cmp.Or(e.WaitOf(a.Platform, a.Object).Since, now), Steps: a.Steps}
-		w.Due = r.o.Policy.Due(w.Since)
+		w.Due = round.Policy.Due(w.Since)
 		w.Overdue = !w.Due.IsZero() && now.After(w.Due)
 		all = append(all, w)
 	}

@@ -1,68 +1,12 @@
 package reconcile
 
 import (
-	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 )
-
-// historyBreakGlass is the history's word for a person's leave to change an
-// instance outside of its windows.
-const historyBreakGlass = "break-glass"
-
-// breakGlass writes down who lets this run change the instance outside of its
-// windows, before anything is done. What cannot be written down lets nothing
-// through: the error says so.
-func (x *run) breakGlass(ctx context.Context, glasses []plan.BreakGlass) error {
-	for _, g := range glasses {
-		if err := g.Check(); err != nil {
-			return err
-		}
-		if err := x.r.o.Store.AppendEvent(ctx, binding.HistoryEntry{
-			Person: g.Person, Time: x.r.o.Now(), Instance: x.r.o.Instance.Name, Binding: g.Binding, Action: historyBreakGlass,
-			Outcome: string(plan.Done), Message: g.Reason, Revision: x.round.Revision, Digest: x.digest,
-		}); err != nil {
-			return fmt.Errorf("break-glass: the history could not be written: %w", err)
-		}
-		x.glasses = append(x.glasses, g)
-		x.r.emit(plan.Event{Kind: plan.GlassBroken, Revision: x.round.Revision, Digest: x.digest, Glass: g})
-	}
-	return nil
-}
-
-// outside says that an action has to wait for a window. glass, if not nil, is
-// whose word lets it through although the windows are closed.
-//
-// What follows a bind that waits, waits too, for nothing is bound: also where it
-// is a repair, or the window opens meanwhile. So does what follows a rebind of
-// another account than the one bound, for that one was not meant.
-func (x *run) outside(a plan.Action) (waits bool, glass *plan.BreakGlass) {
-	windows := x.r.o.Windows
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if !x.unbound[a.Binding] {
-		if !a.Waits(windows) || windows.Open(x.r.o.Now()) {
-			return false, nil
-		}
-		for i, g := range x.glasses {
-			if g.Binding == "" || g.Binding == a.Binding {
-				return false, &x.glasses[i]
-			}
-		}
-		x.unbound[a.Binding] = a.Kind == plan.Bind || a.Kind == plan.Rebind && otherAccount(a)
-	}
-	return a.Kind != plan.Adopt, nil
-}
-
-// otherAccount says that a rebind is one to another account, and not to another
-// token of the same.
-func otherAccount(a plan.Action) bool {
-	return slices.ContainsFunc(a.Changes, func(c plan.Change) bool { return c.Field == "username" || c.Field == "address" })
-}
 
 // Window says whether the instance may be changed now, why, and until when;
 // always is where it has no windows.

@@ -1,4 +1,4 @@
-package reconcile
+package apply
 
 import (
 	"context"
@@ -18,22 +18,22 @@ const (
 	undone
 	// done: the call had its effect.
 	done
-	// letGo: of a rebind the old account is let go and the new one not bound.
-	letGo
+	// unbound: of a rebind the old account is unbound and the new one not bound.
+	unbound
 )
 
-// answerIntents answers the intents that an earlier run left open, from what is
+// AnswerIntents answers the intents that an earlier run left open, from what is
 // observed now. Of the round's intents those stay that are open, and those of
 // accounts that we unbound ourselves and have yet to bind again; its records are
 // those after the others.
-func (r *Reconciler) answerIntents(ctx context.Context, of *plan.Round, obs binding.Observation) error {
-	l := newLedger(r.o.Store, r.o.Now, of.Records)
+func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, obs binding.Observation) error {
+	l := newLedger(a.o.Store, a.o.Now, of.Records)
 	var stay []binding.Intent
 	for _, intent := range of.Intents {
 		verdict := settle(&intent, obs)
 		var err error
 		switch verdict {
-		case open, letGo:
+		case open, unbound:
 			stay = append(stay, intent)
 			continue
 		case done:
@@ -44,7 +44,7 @@ func (r *Reconciler) answerIntents(ctx context.Context, of *plan.Round, obs bind
 		if err != nil {
 			return err
 		}
-		r.emit(plan.Event{Kind: plan.Recovered, Intent: intent})
+		a.o.Emit(plan.Event{Kind: plan.Recovered, Intent: intent})
 	}
 	of.Intents, of.Records = stay, l.all()
 	return nil
@@ -81,9 +81,9 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 	case kind == plan.Unbind && (account == nil || isAnother(intent.Record, *account)):
 		return done
 	case kind == plan.Rebind && account == nil:
-		return letGo
+		return unbound
 	case kind == plan.Bind && account == nil && intent.LetGo:
-		return letGo
+		return unbound
 	case kind == plan.Bind && account != nil && binding.SameAccount(intent.After.Wanted(), *account) && !isKnown(intent.Record, *account):
 		toldAs(&intent.After, *account)
 		return done
@@ -134,9 +134,9 @@ func hasRule(state binding.RepositoryState, key string) bool {
 	return slices.ContainsFunc(state.Rules, func(r binding.ObservedRule) bool { return r.Key() == key })
 }
 
-// intended are records that make an observation look at the objects of
+// Intended are records that make an observation look at the objects of
 // intents, in addition to those recorded.
-func intended(records []binding.Record, intents []binding.Intent) []binding.Record {
+func Intended(records []binding.Record, intents []binding.Intent) []binding.Record {
 	all := slices.Clone(records)
 	for _, intent := range intents {
 		r := binding.Record{Instance: intent.Instance, Binding: intent.Binding, Platform: intent.Platform}

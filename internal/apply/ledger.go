@@ -1,4 +1,4 @@
-package reconcile
+package apply
 
 import (
 	"cmp"
@@ -189,7 +189,7 @@ func (l *ledger) keepPolicies(ctx context.Context, declared []binding.Declaratio
 	return nil
 }
 
-// all gives the records at hand, in no order.
+// all returns the records at hand, sorted by binding and platform.
 func (l *ledger) all() []binding.Record {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -197,5 +197,8 @@ func (l *ledger) all() []binding.Record {
 	for _, r := range l.records {
 		all = append(all, r)
 	}
+	slices.SortFunc(all, func(a, b binding.Record) int {
+		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform))
+	})
 	return all
 }

@@ -1,19 +1,18 @@
-package reconcile
+package apply
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 )
 
-// run is one plan being applied.
+// run is one round being applied.
 type run struct {
-	r      *Reconciler
+	*Applier
 	ledger *ledger
 	round  *plan.Round
 	digest string
@@ -34,11 +33,13 @@ type run struct {
 	unbound map[string]bool
 }
 
-func (r *Reconciler) apply(ctx context.Context, round *plan.Round) plan.Result {
+// Apply carries out the plan of a round. When ctx ends, calls in flight end in
+// their own time, their outcomes are written, and the rest is not begun.
+func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	p := round.Plan
 	result := plan.Result{Digest: p.Digest(), Outcomes: make([]plan.Outcome, len(p.Actions))}
 	x := &run{
-		r: r, round: round, ledger: newLedger(r.o.Store, r.o.Now, round.Records), digest: result.Digest,
+		Applier: a, round: round, ledger: newLedger(a.o.Store, a.o.Now, round.Records), digest: result.Digest,
 		number: map[int]int{}, digests: map[string]string{}, failed: map[string]bool{}, unbound: map[string]bool{},
 	}
 	for _, d := range round.Declarations {
@@ -53,7 +54,7 @@ func (r *Reconciler) apply(ctx context.Context, round *plan.Round) plan.Result {
 			x.number[i] = len(x.number) + 1
 		}
 	}
-	late, done := lateAfter(ctx, r.o.Grace)
+	late, done := lateAfter(ctx, a.o.Grace)
 	defer done()
 	x.late = late
 	inOrder(p.Actions, func(i int) {
@@ -63,12 +64,15 @@ func (r *Reconciler) apply(ctx context.Context, round *plan.Round) plan.Result {
 		}
 		result.Outcomes[i] = x.act(ctx, i)
 	})
-	result.Incomplete = r.remember(round, result)
-	x.forgetGone(context.WithoutCancel(ctx))
-	x.keepFailures(context.WithoutCancel(ctx))
-	x.waits(context.WithoutCancel(ctx))
-	x.forgetEfforts(context.WithoutCancel(ctx))
-	r.updateStatuses(context.WithoutCancel(ctx), round, result)
+	after := context.WithoutCancel(ctx)
+	x.retries(&result)
+	x.forgetGone(after)
+	x.keepFailures(after, result.Retries)
+	x.keepSteps(after)
+	x.forgetRetryStates(after)
+	result.Records, result.Ended = x.ledger.all(), a.o.Now()
+	// A store that cannot be read now reported that when it was written.
+	result.Efforts, _ = a.o.Store.Efforts(after, a.o.Instance)
 	return result
 }
 
@@ -84,19 +88,19 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	var glass *plan.BreakGlass
 	if outcome.State, glass = x.hindrance(ctx, a); outcome.State != "" {
 		if a.Cause == plan.CauseFlapping {
-			x.noted(&outcome, x.contested(context.WithoutCancel(ctx), a))
+			x.noted(&outcome, x.stopRepairs(context.WithoutCancel(ctx), a))
 		}
 		return outcome
 	}
 	event := plan.Event{Kind: plan.ActionStarted, Revision: x.round.Revision, Action: a, Index: x.number[i], Count: len(x.number)}
-	x.r.emit(event)
-	started := x.r.o.Now()
+	x.o.Emit(event)
+	started := x.o.Now()
 	outcome.State, outcome.Err = plan.Done, x.perform(ctx, a)
 	switch {
 	case errors.Is(outcome.Err, errInterrupted):
 		outcome.State, outcome.Err = plan.Stopped, nil
-		event.Kind, event.Outcome, event.Took = plan.ActionDone, outcome, x.r.o.Now().Sub(started)
-		x.r.emit(event)
+		event.Kind, event.Outcome, event.Took = plan.ActionDone, outcome, x.o.Now().Sub(started)
+		x.o.Emit(event)
 		return outcome
 	case outcome.Err != nil:
 		outcome.State = plan.Failed
@@ -108,8 +112,8 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 		x.noted(&outcome, x.repaired(context.WithoutCancel(ctx), a))
 	}
 	x.history(context.WithoutCancel(ctx), &outcome, glass)
-	event.Kind, event.Outcome, event.Err, event.Took = plan.ActionDone, outcome, outcome.Err, x.r.o.Now().Sub(started)
-	x.r.emit(event)
+	event.Kind, event.Outcome, event.Err, event.Took = plan.ActionDone, outcome, outcome.Err, x.o.Now().Sub(started)
+	x.o.Emit(event)
 	return outcome
 }
 
@@ -133,7 +137,7 @@ func (x *run) hindrance(ctx context.Context, a plan.Action) (plan.OutcomeState, 
 	switch {
 	case waits:
 		return plan.Deferred, nil
-	case x.r.backoff.held(a.Binding, attemptOf(a), x.r.o.Now()):
+	case held(x.round.Retries[a.Binding], attemptOf(a), x.o.Now()):
 		return plan.Held, nil
 	}
 	return "", glass
@@ -185,7 +189,7 @@ func (x *run) perform(ctx context.Context, a plan.Action) (err error) {
 func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.BreakGlass) {
 	a := outcome.Action
 	event := binding.HistoryEntry{
-		Time: x.r.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
+		Time: x.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
 		Outcome: string(outcome.State), Message: a.Reason, Revision: x.round.Revision, Digest: x.digest,
 	}
 	if outcome.Err != nil {
@@ -194,7 +198,7 @@ func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.Br
 	if glass != nil {
 		event.Person = glass.Person
 	}
-	if err := x.r.o.Store.AppendEvent(ctx, event); err != nil {
+	if err := x.o.Store.AppendEvent(ctx, event); err != nil {
 		x.noted(outcome, fmt.Errorf("the history could not be written: %w", err))
 	}
 }
@@ -243,7 +247,7 @@ func (x *run) write(ctx context.Context, intent binding.Intent, call func(contex
 		return errors.Join(err, x.ledger.done(ctx, intent))
 	case undone:
 		return errors.Join(err, x.ledger.over(ctx, intent))
-	case letGo:
+	case unbound:
 		intent.Action = string(plan.Rebind)
 		return errors.Join(err, x.ledger.begin(ctx, intent))
 	case open:
@@ -263,23 +267,23 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 		return done, nil
 	case uncertain(err):
 		looking, stop := until(ctx, x.late)
-		obs := x.r.observe(looking, nil, intended(nil, []binding.Intent{*intent}), binding.DepthLive)
+		obs := x.observe(looking, Intended(nil, []binding.Intent{*intent}))
 		stop()
 		what := settle(intent, obs)
-		if what == done || plan.Kind(intent.Action) == plan.Rebind && what == letGo {
+		if what == done || plan.Kind(intent.Action) == plan.Rebind && what == unbound {
 			return done, nil
 		}
 		return what, err
 	case binding.KindOf(err) == binding.NotFound && frees(plan.Kind(intent.Action)):
 		return done, nil
 	case plan.Kind(intent.Action) == plan.Bind && intent.LetGo:
-		return letGo, err
+		return unbound, err
 	}
 	return undone, err
 }
 
 // frees says that an action is done when its object is gone already. Of a
-// rebind it is the first half, which lets go.
+// rebind it is the first half, which unbinds.
 func frees(k plan.Kind) bool {
 	return k == plan.Unbind || k == plan.Rebind || k == plan.Unlink || k == plan.RemoveRule
 }
@@ -288,93 +292,9 @@ func frees(k plan.Kind) bool {
 func (x *run) within(ctx context.Context, call func(context.Context) error) error {
 	ctx, stop := until(ctx, x.late)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, x.r.o.CallTimeout)
+	ctx, cancel := context.WithTimeout(ctx, x.o.CallTimeout)
 	defer cancel()
-	x.r.pulse.moved()
-	defer x.r.pulse.moved()
+	x.o.Moved()
+	defer x.o.Moved()
 	return call(ctx)
-}
-
-// remember notes for the backoff which bindings failed, and when the instance
-// has to be looked at again because something did not answer. While something
-// does not, nothing counts as a success: less may have been tried than is due,
-// which remember says.
-func (r *Reconciler) remember(round *plan.Round, result plan.Result) (blind bool) {
-	now, names, declared := r.o.Now(), map[string]bool{}, map[string]bool{}
-	for _, d := range round.Declarations {
-		declared[d.Name] = true
-	}
-	blind = incomplete(round.Observation)
-	r.mu.Lock()
-	r.changed = r.changed || result.Count(plan.Done, plan.Failed) > 0
-	r.mu.Unlock()
-	for _, a := range round.Plan.Actions {
-		names[a.Binding] = true
-	}
-	for name := range names {
-		own := plan.Result{Outcomes: result.Of(name)}
-		if !declared[name] && len(round.Broken) > 0 {
-			continue // To be kept because its file is broken is no success.
-		}
-		if !blind && own.Count(plan.Failed, plan.Held, plan.Skipped, plan.Stopped, plan.Deferred) == 0 {
-			r.backoff.succeeded(name)
-		}
-	}
-	for _, o := range result.Outcomes {
-		if o.State == plan.Failed {
-			r.backoff.failed(o.Action.Binding, attemptOf(o.Action), now, retryAfter(o.Err))
-		}
-	}
-	if len(round.Broken) == 0 { // What is broken may declare the others.
-		r.backoff.keepOnly(names)
-	}
-	if blind {
-		r.backoff.failed("", "", now, 0)
-		return true
-	}
-	r.backoff.succeeded("")
-	return false
-}
-
-// attemptOf identifies what an action of a binding tries to reach: its
-// declaration and token. Only another one ends the pause after failures.
-func attemptOf(a plan.Action) string {
-	if a.Target.Declaration == nil {
-		return ""
-	}
-	return binding.DigestOf(a.Target.Declaration.Spec, a.Target.TokenVersion, a.Target.TokenCreated)
-}
-
-func retryAfter(err error) time.Duration {
-	if f, ok := errors.AsType[*binding.Failure](err); ok {
-		return f.RetryAfter
-	}
-	return 0
-}
-
-// incomplete says that a question to the registry or the secret store has no
-// answer that might come later.
-func incomplete(obs binding.Observation) bool {
-	passing := func(u *binding.Unknown) bool {
-		return u != nil && !u.Certain && u.Reason != binding.NotCapable && u.Reason != binding.Offline
-	}
-	if passing(obs.Unknown) {
-		return true
-	}
-	for _, s := range obs.Accounts {
-		if passing(s.Unknown) {
-			return true
-		}
-	}
-	for _, s := range obs.Repositories {
-		if passing(s.Unknown) {
-			return true
-		}
-	}
-	for _, s := range obs.Tokens {
-		if passing(s.Unknown) {
-			return true
-		}
-	}
-	return false
 }

@@ -1,4 +1,4 @@
-package reconcile
+package apply
 
 import (
 	"cmp"
@@ -25,14 +25,14 @@ const (
 // effort changes what is remembered of one binding, under the spec of that
 // digest: the repairs under another are dropped. None says that it is not
 // declared now, from which nothing follows: its file may be broken.
-func (r *Reconciler) effort(ctx context.Context, name, digest string, change func(*binding.Effort)) error {
-	r.trying.Lock()
-	defer r.trying.Unlock()
-	efforts, err := r.o.Store.Efforts(ctx, r.o.Instance.Name)
+func (r *Applier) effort(ctx context.Context, name, digest string, change func(*binding.Effort)) error {
+	r.remembering.Lock()
+	defer r.remembering.Unlock()
+	efforts, err := r.o.Store.Efforts(ctx, r.o.Instance)
 	if err != nil {
 		return fmt.Errorf("what is remembered of %s: %w", name, err)
 	}
-	now := binding.Effort{Instance: r.o.Instance.Name, Binding: name, Digest: digest}
+	now := binding.Effort{Instance: r.o.Instance, Binding: name, Digest: digest}
 	for _, e := range efforts {
 		switch {
 		case e.Binding != name:
@@ -51,7 +51,7 @@ func (r *Reconciler) effort(ctx context.Context, name, digest string, change fun
 }
 
 // keepEffort writes an effort, or that there is nothing to remember.
-func (r *Reconciler) keepEffort(ctx context.Context, e binding.Effort) error {
+func (r *Applier) keepEffort(ctx context.Context, e binding.Effort) error {
 	if e.Empty() {
 		return r.o.Store.DeleteEffort(ctx, e)
 	}
@@ -60,8 +60,8 @@ func (r *Reconciler) keepEffort(ctx context.Context, e binding.Effort) error {
 
 // repaired counts a repair of drift, and drops those that count no more.
 func (x *run) repaired(ctx context.Context, a plan.Action) error {
-	now, policy := x.r.o.Now(), x.r.o.Policy
-	return x.r.effort(ctx, a.Binding, x.digests[a.Binding], func(e *binding.Effort) {
+	now, policy := x.o.Now(), x.round.Policy
+	return x.effort(ctx, a.Binding, x.digests[a.Binding], func(e *binding.Effort) {
 		r := repairsOf(e, a.Object)
 		r.Made = append(slices.Clone(r.Since(now.Add(-policy.RepairsWithin))), binding.Repair{At: now, Found: a.Found()})
 		if most := min(max(policy.MaxRepairs, 1), mostRepairs); len(r.Made) > most {
@@ -82,12 +82,12 @@ func repairsOf(e *binding.Effort, object binding.Object) *binding.Repairs {
 	return &e.Repairs[i]
 }
 
-// contested writes down that an object is not repaired any more, the first
+// stopRepairs writes down that an object is not repaired any more, the first
 // time that a plan says so: from then on only another declaration or a person
 // begins anew. A person may have done so since the plan was made.
-func (x *run) contested(ctx context.Context, a plan.Action) error {
-	now, first := x.r.o.Now(), false
-	err := x.r.effort(ctx, a.Binding, x.digests[a.Binding], func(e *binding.Effort) {
+func (x *run) stopRepairs(ctx context.Context, a plan.Action) error {
+	now, first := x.o.Now(), false
+	err := x.effort(ctx, a.Binding, x.digests[a.Binding], func(e *binding.Effort) {
 		r := repairsOf(e, a.Object)
 		if first = r.Stopped.IsZero() && len(r.Made) > 0; first {
 			r.Stopped = now
@@ -96,25 +96,22 @@ func (x *run) contested(ctx context.Context, a plan.Action) error {
 	if err != nil || !first {
 		return err
 	}
-	x.r.emit(plan.Event{Kind: plan.RepairsStopped, Revision: x.round.Revision, Action: a})
-	return x.r.o.Store.AppendEvent(ctx, binding.HistoryEntry{
+	x.o.Emit(plan.Event{Kind: plan.RepairsStopped, Revision: x.round.Revision, Action: a})
+	return x.o.Store.AppendEvent(ctx, binding.HistoryEntry{
 		Time: now, Instance: a.Instance, Binding: a.Binding, Action: historyRepair, Object: a.Object,
 		Outcome: outcomeStopped, Message: messageContests + a.Reason, Revision: x.round.Revision, Digest: x.digest,
 	})
 }
 
-// Calm begins anew for a binding, or for all of the instance for no name,
-// because a person says so: repairs that did not hold are made and counted
-// again, and what failed is tried without its pause. The next sync does it. The
-// answer names the objects that are repaired again; it is empty where there was
-// nothing to lift.
-func (r *Reconciler) Calm(ctx context.Context, name string, by binding.Person) ([]string, error) {
-	r.backoff.reset(name)
-	r.trying.Lock()
-	defer r.trying.Unlock()
-	efforts, err := r.o.Store.Efforts(ctx, r.o.Instance.Name)
+// Reset forgets the repairs and the failures of a binding, or of the whole
+// instance for no name, because a person asks for it: repairs are made and
+// counted again. It returns the objects that are repaired again.
+func (r *Applier) Reset(ctx context.Context, name string, by binding.Person) ([]string, error) {
+	r.remembering.Lock()
+	defer r.remembering.Unlock()
+	efforts, err := r.o.Store.Efforts(ctx, r.o.Instance)
 	if err != nil {
-		return nil, fmt.Errorf("begin anew for %s: %w", cmp.Or(name, r.o.Instance.Name), err)
+		return nil, fmt.Errorf("begin anew for %s: %w", cmp.Or(name, r.o.Instance), err)
 	}
 	var lifted []string
 	for _, e := range efforts {
@@ -137,7 +134,7 @@ func (r *Reconciler) Calm(ctx context.Context, name string, by binding.Person) (
 
 // begunAnew writes that the repairs of an effort begin anew, and, where some
 // were stopped, who said so.
-func (r *Reconciler) begunAnew(ctx context.Context, e binding.Effort, stopped []binding.Object, by binding.Person) error {
+func (r *Applier) begunAnew(ctx context.Context, e binding.Effort, stopped []binding.Object, by binding.Person) error {
 	e.Repairs, e.Failed = nil, nil
 	err := r.keepEffort(ctx, e)
 	for _, object := range stopped {
@@ -155,23 +152,10 @@ func (r *Reconciler) begunAnew(ctx context.Context, e binding.Effort, stopped []
 	return nil
 }
 
-// recall takes over, once, what failed before a restart. A person's own run
-// tries at once: only what runs of itself keeps to the pauses.
-func (r *Reconciler) recall(efforts []binding.Effort) {
-	if !r.looped.Load() || r.recalled.Swap(true) {
-		return
-	}
-	for _, e := range efforts {
-		if e.Failed != nil {
-			r.backoff.restore(e.Binding, *e.Failed, r.o.Now())
-		}
-	}
-}
-
 // keepFailures writes what failed, so that a restart tries nothing without its
 // pause. What cannot be written is tried too early after one, no more.
-func (x *run) keepFailures(ctx context.Context) {
-	efforts, err := x.r.o.Store.Efforts(ctx, x.r.o.Instance.Name)
+func (x *run) keepFailures(ctx context.Context, retries map[string]binding.Failed) {
+	efforts, err := x.o.Store.Efforts(ctx, x.o.Instance)
 	if err != nil {
 		return
 	}
@@ -180,29 +164,32 @@ func (x *run) keepFailures(ctx context.Context) {
 		names[a.Binding] = true
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		before, now := effortOf(efforts, name).Failed, x.r.backoff.failure(name)
+		before, now := plan.EffortOf(efforts, name).Failed, (*binding.Failed)(nil)
+		if failed, is := retries[name]; is {
+			now = &failed
+		}
 		if before == nil && now == nil || before != nil && now != nil && before.Times == now.Times && before.Next.Equal(now.Next) && before.Tried == now.Tried {
 			continue
 		}
-		_ = x.r.effort(ctx, name, x.digests[name], func(e *binding.Effort) { e.Failed = now })
+		_ = x.effort(ctx, name, x.digests[name], func(e *binding.Effort) { e.Failed = now })
 	}
 }
 
-// forgetEfforts drops what is remembered of bindings that no plan speaks of
+// forgetRetryStates drops what is remembered of bindings that no plan speaks of
 // any more. While a file is broken it may declare them, and a snapshot that
 // removes nothing forgets nothing.
-func (x *run) forgetEfforts(ctx context.Context) {
+func (x *run) forgetRetryStates(ctx context.Context) {
 	if x.keepsAll() {
 		return
 	}
-	r := x.r
+	r := x.Applier
 	names := map[string]bool{}
 	for _, a := range x.round.Plan.Actions {
 		names[a.Binding] = true
 	}
-	r.trying.Lock()
-	defer r.trying.Unlock()
-	efforts, err := r.o.Store.Efforts(ctx, r.o.Instance.Name)
+	r.remembering.Lock()
+	defer r.remembering.Unlock()
+	efforts, err := r.o.Store.Efforts(ctx, r.o.Instance)
 	if err != nil {
 		return // It told so when it was written; what is left is dropped later.
 	}

@@ -1,4 +1,4 @@
-package reconcile
+package apply
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/secrets"
 )
@@ -24,7 +23,7 @@ func (x *run) link(ctx context.Context, a plan.Action) error {
 		}
 	}
 	return x.write(ctx, x.intent(a, a.Kind), func(ctx context.Context, _ *binding.Intent) error {
-		return x.r.o.Registry.Link(ctx, a.Target.Image, *a.Target.Link)
+		return x.o.Registry.Link(ctx, a.Target.Image, *a.Target.Link)
 	})
 }
 
@@ -32,7 +31,7 @@ func (x *run) link(ctx context.Context, a plan.Action) error {
 // the project is in no subgroup.
 func (x *run) outsideSubgroup(ctx context.Context, a plan.Action) error {
 	d := a.Target.Declaration
-	host := x.r.o.Hosts[a.Platform]
+	host := x.o.Hosts[a.Platform]
 	if d == nil || d.Spec.Token == nil || host == nil {
 		return unanswered("look for a subgroup", a.Target.Link.Source, binding.Answer{Message: "there is nobody to ask"})
 	}
@@ -56,7 +55,7 @@ func (x *run) outsideSubgroup(ctx context.Context, a plan.Action) error {
 	return unanswered("look for a subgroup", a.Target.Link.Source, subgroup)
 }
 
-func (x *run) subgroup(ctx context.Context, host observe.Host, a plan.Action, token secrets.Secret) binding.Answer {
+func (x *run) subgroup(ctx context.Context, host Host, a plan.Action, token secrets.Secret) binding.Answer {
 	var state binding.ProjectState
 	_ = x.within(ctx, func(ctx context.Context) error {
 		state = host.CheckProject(ctx, a.Target.Declaration.Spec.Account(), a.Target.Link.Source, token)
@@ -72,14 +71,14 @@ func (x *run) repository(ctx context.Context, a plan.Action) error {
 		image, rule := a.Target.Image, a.Target.Rule
 		switch a.Kind {
 		case plan.AddRule:
-			_, err := x.r.o.Registry.AddRule(ctx, image, rule.BuildRule)
+			_, err := x.o.Registry.AddRule(ctx, image, rule.BuildRule)
 			return err
 		case plan.ChangeRule:
-			return x.r.o.Registry.ChangeRule(ctx, image, rule)
+			return x.o.Registry.ChangeRule(ctx, image, rule)
 		case plan.RemoveRule:
-			return x.r.o.Registry.RemoveRule(ctx, image, rule.ID)
+			return x.o.Registry.RemoveRule(ctx, image, rule.ID)
 		default:
-			return x.r.o.Registry.Unlink(ctx, image)
+			return x.o.Registry.Unlink(ctx, image)
 		}
 	})
 }

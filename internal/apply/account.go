@@ -1,4 +1,4 @@
-package reconcile
+package apply
 
 import (
 	"cmp"
@@ -39,8 +39,8 @@ func refusalOf(a plan.Action) binding.Refusal {
 	return binding.RefusalOf(a.Target.Declaration.Spec, a.Target.TokenVersion, a.Target.TokenCreated)
 }
 
-// rebind lets the old account go and binds the new one. The new token is
-// checked at the code host first, and until that says yes nothing is let go.
+// rebind unbinds the old account and binds the new one. The new token is
+// checked at the code host first, and until that says yes nothing is unbound.
 func (x *run) rebind(ctx context.Context, a plan.Action) error {
 	token, err := x.plannedToken(ctx, &a)
 	if err := orInterrupted(ctx, err); err != nil {
@@ -52,7 +52,7 @@ func (x *run) rebind(ctx context.Context, a plan.Action) error {
 	}
 	// From here on it has to end as a whole.
 	ctx = context.WithoutCancel(ctx)
-	if err := x.letGo(ctx, a); err != nil {
+	if err := x.unbindOld(ctx, a); err != nil {
 		return err
 	}
 	err = x.bindWith(ctx, a, token)
@@ -66,15 +66,15 @@ func (x *run) rebind(ctx context.Context, a plan.Action) error {
 	return nil
 }
 
-// letGo is the first half of a rebind. Its intent stays until the second half
-// replaces it, so that a run in between knows that we let go ourselves.
-func (x *run) letGo(ctx context.Context, a plan.Action) error {
+// unbindOld is the first half of a rebind. Its intent stays until the second half
+// replaces it, so that a run in between knows that we unbound it ourselves.
+func (x *run) unbindOld(ctx context.Context, a plan.Action) error {
 	if a.Target.Account == nil {
 		return nil
 	}
 	intent := x.intent(a, plan.Rebind)
 	what, err := x.send(ctx, &intent, func(ctx context.Context, _ *binding.Intent) error {
-		return x.r.o.Registry.Unbind(ctx, *a.Target.Account)
+		return x.o.Registry.Unbind(ctx, *a.Target.Account)
 	})
 	switch what {
 	case done:
@@ -93,7 +93,7 @@ func (x *run) bindWith(ctx context.Context, a plan.Action, token secrets.Secret)
 
 func (x *run) bindAs(ctx context.Context, intent binding.Intent, wanted binding.Account, token secrets.Secret) error {
 	return x.write(ctx, intent, func(ctx context.Context, intent *binding.Intent) error {
-		account, err := x.r.o.Registry.Bind(ctx, wanted, token)
+		account, err := x.o.Registry.Bind(ctx, wanted, token)
 		if err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func toldAs(r *binding.Record, account binding.Account) {
 
 // fallBack binds the token version applied before again, after cause, which
 // refused the new one. Where that succeeds it notes the refusal, so that the
-// working binding is not let go for the same token once more. It always gives
+// working binding is not unbound for the same token once more. It always gives
 // an error: what was declared is not so.
 func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refusal, cause error) error {
 	ctx, stop := until(context.WithoutCancel(ctx), x.late)
@@ -162,9 +162,9 @@ func (x *run) sameAttempt(before binding.Record, a plan.Action) bool {
 // refused where somebody bound the platform meanwhile, too, and that is not the
 // token's fault.
 func (x *run) stillUnbound(ctx context.Context, a plan.Action) error {
-	obs := x.r.observe(ctx, nil, []binding.Record{{Binding: a.Binding, Platform: a.Platform}}, binding.DepthLive)
+	obs := x.observe(ctx, []binding.Record{{Binding: a.Binding, Platform: a.Platform}})
 	state, asked := obs.Accounts[a.Platform]
-	switch u := firstUnknown(obs.Unknown, state.Unknown); {
+	switch u := cmp.Or(obs.Unknown, state.Unknown); {
 	case u != nil:
 		return fmt.Errorf("%w as far as is known, until the next run: %s", plan.ErrLost, u.Message)
 	case !asked:
@@ -175,13 +175,13 @@ func (x *run) stillUnbound(ctx context.Context, a plan.Action) error {
 	return nil
 }
 
-// unbind lets go of an account for good.
+// unbind unbinds an account for good.
 func (x *run) unbind(ctx context.Context, a plan.Action) error {
 	if a.Target.Account == nil {
 		return fmt.Errorf("unbind %s: %w: no account was observed", a.Binding, binding.ErrFault)
 	}
 	return x.write(ctx, x.intent(a, plan.Unbind), func(ctx context.Context, _ *binding.Intent) error {
-		return x.r.o.Registry.Unbind(ctx, *a.Target.Account)
+		return x.o.Registry.Unbind(ctx, *a.Target.Account)
 	})
 }
 

@@ -1,4 +1,4 @@
-package reconcile
+package apply
 
 import (
 	"context"
@@ -9,13 +9,10 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// questionTokenValid is the question whose answer decides, as providers spell it.
-const questionTokenValid = "token-valid"
-
 // read reads a secret, which the caller wipes.
 func (x *run) read(ctx context.Context, ref secrets.Ref) (token secrets.Secret, meta secrets.Metadata, err error) {
 	err = x.within(ctx, func(ctx context.Context) (err error) {
-		token, meta, err = x.r.o.Tokens.Read(ctx, ref)
+		token, meta, err = x.o.Tokens.Read(ctx, ref)
 		return err
 	})
 	if err != nil {
@@ -50,7 +47,7 @@ func (x *run) plannedToken(ctx context.Context, a *plan.Action) (secrets.Secret,
 		return secrets.Secret{}, err
 	}
 	if a.Target.TokenVersion == 0 {
-		a.Target.TokenFingerprint = token.Fingerprint(x.r.o.Key)
+		a.Target.TokenFingerprint = token.Fingerprint(x.o.Key)
 	}
 	return token, nil
 }
@@ -69,7 +66,7 @@ func (x *run) appliedToken(ctx context.Context, a *plan.Action) (secrets.Secret,
 // token that the host calls valid, and says no to in nothing.
 func (x *run) checkToken(ctx context.Context, a plan.Action, token secrets.Secret) error {
 	d := a.Target.Declaration
-	host := x.r.o.Hosts[d.Spec.Platform]
+	host := x.o.Hosts[d.Spec.Platform]
 	if host == nil {
 		return unanswered("check the token", d.Name, binding.Answer{Message: "no client for this code host is configured"})
 	}
@@ -90,7 +87,7 @@ func tokenError(name string, answers []binding.Answer) error {
 				Kind: binding.Refused, Code: a.Code, Op: "code host: check the token", Object: name, Err: errors.New(a.Message),
 			}
 		}
-		if a.Question == questionTokenValid {
+		if a.AboutToken() {
 			valid = a
 		}
 	}

@@ -1,0 +1,52 @@
+package apply
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// Options are what an Applier uses, and nothing else but the round.
+type Options struct {
+	// Instance is the name of the instance.
+	Instance string
+	Registry Registry
+	Hosts    map[binding.Platform]Host
+	Tokens   TokenReader
+	Store    Store
+	// Observer finds out what became of a write whose answer was lost.
+	Observer Observer
+	// Key keys the fingerprints of tokens whose store has no versions.
+	Key []byte
+	// CallTimeout bounds each call.
+	CallTimeout time.Duration
+	// Grace bounds a write in flight, and what finds out what became of it,
+	// once the context has ended; 0 leaves them the time that calls have.
+	Grace time.Duration
+	Retry Backoff
+	// Emit takes what happens. It must not call the Applier.
+	Emit func(plan.Event)
+	// Moved is called when a call begins and when it ends.
+	Moved func()
+	Now   func() time.Time
+}
+
+// Applier carries out rounds of one instance. One round is applied at a time;
+// Reset may come between.
+type Applier struct {
+	o Options
+	// remembering is held while what is remembered of repairs, failures and
+	// pending steps is changed.
+	remembering sync.Mutex
+}
+
+// New makes an Applier.
+func New(o Options) *Applier { return &Applier{o: o} }
+
+// observe observes what the records name.
+func (a *Applier) observe(ctx context.Context, records []binding.Record) binding.Observation {
+	return a.o.Observer.ObserveEach(ctx, [][]binding.Declaration{nil}, records, binding.DepthLive)[0]
+}

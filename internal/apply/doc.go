@@ -1,0 +1,16 @@
+// Package apply carries out a round. It uses the round, its clients, store, event
+// sink and clock, and nothing that anybody remembers elsewhere; what became of
+// the actions it returns as outcomes.
+//
+// The order of calls:
+//
+//	AnswerIntents    before a round is made: what an earlier run left open
+//	Apply            order.go: in order, and what is independent at once
+//	  act            may it be done (window.go, retry.go), do it, tell
+//	    perform      account.go, repository.go: intent, call, confirmation, record
+//	  retries        what failed, and when it is tried again
+//	  keepSteps      what waits for a person since when
+//	  forgetGone     records of what is neither declared nor bound
+//	Attest           a person did it
+//	Reset            a person asks to begin anew
+package apply

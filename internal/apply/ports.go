@@ -1,0 +1,88 @@
+package apply
+
+import (
+	"context"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/secrets"
+)
+
+// AccountWriter changes bindings; see registry.AccountWriter.
+type AccountWriter interface {
+	Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error)
+	Unbind(ctx context.Context, account binding.Account) error
+}
+
+// RepositoryWriter changes image repositories' sources; see
+// registry.RepositoryWriter.
+type RepositoryWriter interface {
+	Link(ctx context.Context, image string, link binding.Link) error
+	Unlink(ctx context.Context, image string) error
+}
+
+// RuleWriter changes build rules; see registry.RuleWriter.
+type RuleWriter interface {
+	AddRule(ctx context.Context, image string, rule binding.BuildRule) (binding.ObservedRule, error)
+	ChangeRule(ctx context.Context, image string, rule binding.ObservedRule) error
+	RemoveRule(ctx context.Context, image, id string) error
+}
+
+// Registry is all of the registry that writes; every registry.Driver is one.
+type Registry interface {
+	AccountWriter
+	RepositoryWriter
+	RuleWriter
+}
+
+// Host is asked right before a write whether it may be made.
+type Host interface {
+	CheckToken(ctx context.Context, account binding.Account, sources []string, token secrets.Secret) binding.TokenReport
+	CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState
+}
+
+// TokenReader reads a token, which the caller wipes.
+type TokenReader interface {
+	Read(ctx context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error)
+}
+
+// Observer makes observations, one for each list of declarations.
+type Observer interface {
+	ObserveEach(ctx context.Context, declared [][]binding.Declaration, records []binding.Record, depth binding.Depth) []binding.Observation
+}
+
+// RecordStore keeps what was applied last, one record for each binding and
+// platform.
+type RecordStore interface {
+	Records(ctx context.Context, instance string) ([]binding.Record, error)
+	PutRecord(ctx context.Context, record binding.Record) error
+	DeleteRecord(ctx context.Context, record binding.Record) error
+}
+
+// IntentStore keeps the calls that were begun and whose outcome is not known,
+// one for each binding, platform and object.
+type IntentStore interface {
+	Intents(ctx context.Context, instance string) ([]binding.Intent, error)
+	PutIntent(ctx context.Context, intent binding.Intent) error
+	DeleteIntent(ctx context.Context, intent binding.Intent) error
+}
+
+// EffortStore keeps what is remembered of the trouble that bindings make, one
+// effort for each.
+type EffortStore interface {
+	Efforts(ctx context.Context, instance string) ([]binding.Effort, error)
+	PutEffort(ctx context.Context, effort binding.Effort) error
+	DeleteEffort(ctx context.Context, effort binding.Effort) error
+}
+
+// History keeps what was done.
+type History interface {
+	AppendEvent(ctx context.Context, event binding.HistoryEntry) error
+}
+
+// Store is what is remembered. A write is durable when its method returns.
+type Store interface {
+	RecordStore
+	IntentStore
+	EffortStore
+	History
+}

@@ -1,0 +1,125 @@
+package apply
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+const (
+	defaultRetryBase = 10 * time.Second
+	defaultRetryMax  = 30 * time.Minute
+	// LongestRetry bounds what another side may ask us to wait.
+	LongestRetry = 24 * time.Hour
+)
+
+// Backoff is the pause before what failed is tried again, which doubles from
+// Base to Max; 10 seconds and 30 minutes if zero. Neither events nor time reset
+// it, only success, something else to try, or a person.
+type Backoff struct{ Base, Max time.Duration }
+
+// After is a failure after one more, of what was tried; the next attempt is not
+// before atLeast, where the other side asked for that.
+func (b Backoff) After(before binding.Failed, tried string, now time.Time, atLeast time.Duration) binding.Failed {
+	base, longest := cmp.Or(max(b.Base, 0), defaultRetryBase), cmp.Or(max(b.Max, 0), defaultRetryMax)
+	if before.Tried != tried {
+		before = binding.Failed{}
+	}
+	pause := base
+	for n := 0; n < before.Times && pause < longest; n++ {
+		pause *= 2
+	}
+	return binding.Failed{
+		Tried: tried, Times: before.Times + 1,
+		Next: now.Add(max(min(pause, longest), min(atLeast, LongestRetry))),
+	}
+}
+
+// held says that it is too early to try the same again.
+func held(failed binding.Failed, tried string, now time.Time) bool {
+	return failed.Times > 0 && failed.Tried == tried && now.Before(failed.Next)
+}
+
+// retries adds to a result which bindings failed, and when the instance has to
+// be observed again because something did not answer. While something does not,
+// nothing counts as a success: less may have been tried than is due.
+func (x *run) retries(result *plan.Result) {
+	now, names, all := x.o.Now(), map[string]bool{}, maps.Clone(x.round.Retries)
+	if all == nil {
+		all = map[string]binding.Failed{}
+	}
+	result.Incomplete = incomplete(x.round.Observation)
+	for _, a := range x.round.Plan.Actions {
+		names[a.Binding] = true
+	}
+	for name := range names {
+		if x.round.Declaration(name) == nil && len(x.round.Broken) > 0 {
+			continue // To be kept because its file is broken is no success.
+		}
+		own := plan.Result{Outcomes: result.Of(name)}
+		if !result.Incomplete && own.Count(plan.Failed, plan.Held, plan.Skipped, plan.Stopped, plan.Deferred) == 0 {
+			delete(all, name)
+		}
+	}
+	for _, o := range result.Outcomes {
+		if o.State == plan.Failed {
+			all[o.Action.Binding] = x.o.Retry.After(all[o.Action.Binding], attemptOf(o.Action), now, retryAfter(o.Err))
+		}
+	}
+	if len(x.round.Broken) == 0 { // What is broken may declare the others.
+		maps.DeleteFunc(all, func(name string, _ binding.Failed) bool { return name != "" && !names[name] })
+	}
+	if result.Incomplete {
+		all[""] = x.o.Retry.After(all[""], "", now, 0)
+	} else {
+		delete(all, "")
+	}
+	result.Retries = all
+}
+
+// attemptOf identifies what an action of a binding tries to reach: its
+// declaration and token. Only another one ends the pause after failures.
+func attemptOf(a plan.Action) string {
+	if a.Target.Declaration == nil {
+		return ""
+	}
+	return binding.DigestOf(a.Target.Declaration.Spec, a.Target.TokenVersion, a.Target.TokenCreated)
+}
+
+func retryAfter(err error) time.Duration {
+	if f, ok := errors.AsType[*binding.Failure](err); ok {
+		return f.RetryAfter
+	}
+	return 0
+}
+
+// incomplete says that a question to the registry or the secret store has no
+// answer that might come later.
+func incomplete(obs binding.Observation) bool {
+	passing := func(u *binding.Unknown) bool {
+		return u != nil && !u.Certain && u.Reason != binding.NotCapable && u.Reason != binding.Offline
+	}
+	if passing(obs.Unknown) {
+		return true
+	}
+	for _, s := range obs.Accounts {
+		if passing(s.Unknown) {
+			return true
+		}
+	}
+	for _, s := range obs.Repositories {
+		if passing(s.Unknown) {
+			return true
+		}
+	}
+	for _, s := range obs.Tokens {
+		if passing(s.Unknown) {
+			return true
+		}
+	}
+	return false
+}

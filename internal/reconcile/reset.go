@@ -1,0 +1,29 @@
+package reconcile
+
+import (
+	"context"
+
+	"reconciler/internal/binding"
+)
+
+// Reset begins anew for a binding, or for all of the instance for no name,
+// because a person asks for it: repairs that did not hold are made and counted
+// again, and what failed is tried without its pause. The next sync does it. It
+// returns the objects that are repaired again; none where nothing was stopped.
+func (r *Reconciler) Reset(ctx context.Context, name string, by binding.Person) ([]string, error) {
+	r.backoff.reset(name)
+	return r.applier.Reset(ctx, name, by)
+}
+
+// recall takes over, once, what failed before a restart. A person's own run
+// tries at once: only what runs of itself keeps to the pauses.
+func (r *Reconciler) recall(efforts []binding.Effort) {
+	if !r.looped.Load() || r.recalled.Swap(true) {
+		return
+	}
+	for _, e := range efforts {
+		if e.Failed != nil {
+			r.backoff.restore(e.Binding, *e.Failed, r.o.Now())
+		}
+	}
+}
