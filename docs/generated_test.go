@@ -16,6 +16,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/metrics"
+	"reconciler/internal/report"
 	"reconciler/schema"
 )
 
@@ -279,14 +280,15 @@ target that it scraped. Times are in seconds; a histogram has ` + "`_bucket`, `_
 }
 
 func rulesReference(rules []finding.Rule) []byte {
+	l := report.English()
 	var out bytes.Buffer
 	out.WriteString("# Rules\n\n" + made + "Every finding has the code of one of these rules. `reconciler explain CODE` prints one on a terminal. An error blocks its\nfile and makes a command exit with 3; a warning or a note does not.\n\n| code | severity | rule |\n|---|---|---|\n")
 	for _, r := range rules {
-		fmt.Fprintf(&out, "| [%s](#%s) | %s | %s |\n", r.Code, r.Code, r.Severity, cell(r.Sentence))
+		fmt.Fprintf(&out, "| [%s](#%s) | %s | %s |\n", r.Code, r.Code, r.Severity, cell(l.Text(r.Sentence())))
 	}
 	for _, r := range rules {
 		fmt.Fprintf(&out, "\n## %s\n\n**%s** (%s)\n\n%s\n\nHow to fix it: %s\n\nSource: %s\n",
-			r.Code, r.Sentence, r.Severity, strings.TrimSpace(r.Explanation), r.Hint, r.Source)
+			r.Code, l.Text(r.Sentence()), r.Severity, l.Text(r.Explanation()), l.Text(r.Hint()), r.Source)
 	}
 	return out.Bytes()
 }

@@ -4,13 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/report"
 )
 
 func newExplain(streams Streams) *cobra.Command {
@@ -24,7 +24,7 @@ func newExplain(streams Streams) *cobra.Command {
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			var codes []cobra.Completion
 			for _, r := range finding.Rules() {
-				codes = append(codes, cobra.CompletionWithDesc(r.Code, r.Sentence))
+				codes = append(codes, cobra.CompletionWithDesc(r.Code, report.English().Text(r.Sentence())))
 			}
 			return codes, cobra.ShellCompDirectiveNoFileComp
 		},
@@ -59,8 +59,9 @@ func unknownRule(code string) error {
 }
 
 func explainRule(w io.Writer, r finding.Rule) error {
+	l := report.English()
 	_, err := fmt.Fprintf(w, "%s (%s)\n\n%s\n\n%s\n\nHow to fix it: %s\n\nSource: %s\n",
-		r.Code, r.Severity, r.Sentence, strings.TrimSpace(r.Explanation), r.Hint, r.Source)
+		r.Code, r.Severity, l.Text(r.Sentence()), l.Text(r.Explanation()), l.Text(r.Hint()), r.Source)
 	return err
 }
 
@@ -70,7 +71,7 @@ func listRules(w io.Writer, rules []finding.Rule) error {
 		width = max(width, len(r.Code))
 	}
 	for _, r := range rules {
-		if _, err := fmt.Fprintf(w, "%-*s  %-7s  %s\n", width, r.Code, r.Severity, r.Sentence); err != nil {
+		if _, err := fmt.Fprintf(w, "%-*s  %-7s  %s\n", width, r.Code, r.Severity, report.English().Text(r.Sentence())); err != nil {
 			return err
 		}
 	}
@@ -88,9 +89,10 @@ type ruleJSON struct {
 }
 
 func explainJSON(w io.Writer, rules []finding.Rule) error {
+	l := report.English()
 	list := make([]ruleJSON, 0, len(rules))
 	for _, r := range rules {
-		list = append(list, ruleJSON{r.Code, r.Severity, r.Sentence, r.Hint, r.Explanation, r.Source})
+		list = append(list, ruleJSON{r.Code, r.Severity, l.Text(r.Sentence()), l.Text(r.Hint()), l.Text(r.Explanation()), r.Source})
 	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")

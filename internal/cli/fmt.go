@@ -18,6 +18,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 	"reconciler/internal/source"
 )
@@ -198,7 +199,7 @@ func fmtPath(ctx context.Context, path string) ([]fmtFile, []finding.Finding, er
 	shown := filepath.ToSlash(filepath.Clean(path))
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
-		found := finding.New("source-symlink", shown+" is a symbolic link").At(shown, 0, 0)
+		found := finding.New("source-symlink", message.Verbatim(shown+" is a symbolic link")).At(shown, 0, 0)
 		return nil, []finding.Finding{found}, nil
 	case !info.IsDir():
 		file, err := fmtOne(path, info)

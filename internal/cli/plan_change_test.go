@@ -11,6 +11,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -49,15 +50,15 @@ func TestTouchedTellsWhatIsDeclaredDifferently(t *testing.T) {
 }
 
 func TestNewFindingsAreThoseThatBaseDoesNotHave(t *testing.T) {
-	moved := finding.New("drift", "old").At("a.yaml", 3, 1)
+	moved := finding.New("drift", message.Verbatim("old")).At("a.yaml", 3, 1)
 	unknown := func(instance string) finding.Finding {
-		f := finding.New("observation-unknown", "instance "+instance+": no answer")
+		f := finding.New("observation-unknown", message.Verbatim("instance "+instance+": no answer"))
 		f.Instance = instance
 		return f
 	}
-	account := finding.New("observation-unknown", "b: no answer").At("b.yaml", 1, 1)
+	account := finding.New("observation-unknown", message.Verbatim("b: no answer")).At("b.yaml", 1, 1)
 	base := []finding.Finding{moved, unknown("i"), unknown("j"), account}
-	head := []finding.Finding{moved.At("a.yaml", 9, 1), finding.New("drift", "new").At("a.yaml", 3, 1), unknown("i"), unknown("j"), account}
+	head := []finding.Finding{moved.At("a.yaml", 9, 1), finding.New("drift", message.Verbatim("new")).At("a.yaml", 3, 1), unknown("i"), unknown("j"), account}
 	for _, tt := range []struct {
 		touched []report.Touched
 		want    []finding.Finding

@@ -14,6 +14,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // minInterval is the shortest interval that the daemon takes: a shorter one
@@ -40,7 +41,7 @@ func newChecker(file string, data []byte) *checker {
 // add makes a finding at the field, or at the nearest enclosing one.
 func (c *checker) add(code, path, format string, args ...any) {
 	line, column := position(c.root, path)
-	c.found = append(c.found, finding.New(code, fmt.Sprintf(format, args...)).At(c.file, line, column).In(path))
+	c.found = append(c.found, finding.New(code, message.Verbatim(fmt.Sprintf(format, args...))).At(c.file, line, column).In(path))
 }
 
 // nameCredentials gives a secret that was found in the source's URL the code
@@ -50,7 +51,7 @@ func (c *checker) nameCredentials(found []finding.Finding) []finding.Finding {
 	line, column := position(c.root, at)
 	for i, f := range found {
 		if f.Code == "secret-in-declaration" && f.Line == line && child(child(child(c.root, "source"), "git"), "url") != nil {
-			found[i] = finding.New("source-url-credentials", at+" holds a password").At(c.file, line, column).In(at)
+			found[i] = finding.New("source-url-credentials", message.Verbatim(at+" holds a password")).At(c.file, line, column).In(at)
 		}
 	}
 	return finding.Sort(found)

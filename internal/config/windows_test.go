@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/report"
 )
 
 // placed is a finding's code and place.
@@ -52,8 +53,8 @@ func TestWindowsThatCannotBeAreRefused(t *testing.T) {
 			var got []placed
 			for _, f := range found {
 				got = append(got, placed{f.Code, f.Path, f.Line, f.Column})
-				if !strings.Contains(f.Message, tt.says) {
-					t.Errorf("message %q does not say %q", f.Message, tt.says)
+				if !strings.Contains(report.English().Text(f.Message), tt.says) {
+					t.Errorf("message %q does not say %q", report.English().Text(f.Message), tt.says)
 				}
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" || !finding.HasErrors(found) {

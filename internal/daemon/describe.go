@@ -131,7 +131,7 @@ func (d *Daemon) LastPlan(ctx context.Context) (report.DaemonPlan, error) {
 // plan, whose lists are the caller's own and whose lists' lists are not.
 func (d *Daemon) redactPlan(p *plan.Plan) {
 	for i := range p.Findings {
-		p.Findings[i].Message = d.redactor.Redact(p.Findings[i].Message)
+		p.Findings[i].Message = p.Findings[i].Message.Map(d.redactor.Redact)
 	}
 	for i := range p.Actions {
 		a := &p.Actions[i]

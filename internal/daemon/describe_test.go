@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/secrets"
 )
@@ -20,7 +21,7 @@ func TestThePlanThatIsToldHoldsNoSecret(t *testing.T) {
 			Reason: "the host answered " + value, Steps: []string{"look at " + value},
 			Changes: []plan.Change{{Field: "username", From: "was " + value, To: "is " + value}},
 		}},
-		Findings: []finding.Finding{{Message: "the registry answered " + value}},
+		Findings: []finding.Finding{{Message: message.Verbatim("the registry answered " + value)}},
 	}
 	told := plan.Merge(last)
 	d.redactPlan(&told)

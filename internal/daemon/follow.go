@@ -8,6 +8,7 @@ import (
 
 	"reconciler/internal/metrics"
 	"reconciler/internal/plan"
+	"reconciler/internal/report"
 	"reconciler/internal/source"
 	"reconciler/internal/source/folder"
 )
@@ -183,7 +184,7 @@ func (f *follower) hand(ctx context.Context, snapshot source.Snapshot) error {
 		"broken_files", len(desired.Broken), "rewritten", desired.Rewritten)
 	for _, finding := range loaded.Findings {
 		f.log.Warn("finding", "code", finding.Code, "severity", finding.Severity, "file", finding.File,
-			"line", finding.Line, "column", finding.Column, "message", finding.Message)
+			"line", finding.Line, "column", finding.Column, "message", report.English().Text(finding.Message))
 	}
 	f.gate.begin(desired, f.instances)
 	// Before anything is done for it, so that whoever sees it done finds it

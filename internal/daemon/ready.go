@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
@@ -75,7 +74,7 @@ func (i *instance) unseen(p plan.Plan) string {
 	case n < 0:
 		return ""
 	case p.Findings[n].File == "":
-		return "not observed: " + strings.TrimPrefix(p.Findings[n].Message, "instance "+i.Name+": ")
+		return fmt.Sprintf("not observed: %s", p.Findings[n].Message.Args["unknown"])
 	}
 	return "not observed in full yet: the registry did not answer for every binding"
 }

@@ -13,6 +13,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
+	"reconciler/internal/report"
 	"reconciler/internal/source/folder"
 )
 
@@ -117,7 +118,7 @@ func (r *reloader) take(ctx context.Context, stop func()) func() {
 	next, found, err := r.next()
 	for _, f := range found {
 		r.log.Warn("configuration", "code", f.Code, "severity", f.Severity, "file", f.File,
-			"line", f.Line, "column", f.Column, "message", f.Message, "hint", f.Hint)
+			"line", f.Line, "column", f.Column, "message", report.English().Text(f.Message), "hint", report.English().Text(f.Hint))
 	}
 	if err != nil {
 		r.refused(found, err)

@@ -8,6 +8,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/finding"
+	"reconciler/internal/report"
 )
 
 // Reasons of the condition ConfigurationCurrent.
@@ -35,7 +36,7 @@ func (d *Daemon) refused(found []finding.Finding, err error) {
 	d.metrics.ConfigurationRead(false, now)
 	why := err.Error()
 	if n := slices.IndexFunc(found, func(f finding.Finding) bool { return f.Severity == finding.Error }); n >= 0 {
-		why = fmt.Sprintf("%s:%d: %s: %s", found[n].File, found[n].Line, found[n].Code, found[n].Message)
+		why = fmt.Sprintf("%s:%d: %s: %s", found[n].File, found[n].Line, found[n].Code, report.English().Text(found[n].Message))
 	}
 	d.note(binding.False, reasonRefused, fmt.Sprintf("refused at %s, running with the one of %s: %s", clockTime(now), clockTime(*d.since.Load()), why))
 }

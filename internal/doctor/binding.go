@@ -15,6 +15,7 @@ import (
 	"reconciler/internal/plan"
 	"reconciler/internal/providers"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
 )
@@ -89,7 +90,7 @@ func (d *doctor) mayAsk(l *list, b binding.Declaration) bool {
 	from, moves := plan.SecretMoves(b, d.declared, d.applied[b.Spec.Instance])
 	if moves {
 		rule, _ := finding.Lookup(code)
-		l.no(question, b.Spec.Address, code, "the token was applied with "+strings.Join(from, ", ")+", and would be sent elsewhere", rule.Hint)
+		l.no(question, b.Spec.Address, code, "the token was applied with "+strings.Join(from, ", ")+", and would be sent elsewhere", report.English().Text(rule.Hint()))
 	}
 	return !moves
 }
@@ -207,12 +208,12 @@ func (d *doctor) expiry(l *list, object string, e ending) {
 	days := int(last.Time().Sub(binding.DateOf(now).Time()) / (24 * time.Hour))
 	rule, _ := finding.Lookup(question)
 	if !now.Before(e.at) {
-		l.no(question, object, reconcile.ReasonExpired, fmt.Sprintf("the token ended on %s (source: %s)", last, e.source), rule.Hint)
+		l.no(question, object, reconcile.ReasonExpired, fmt.Sprintf("the token ended on %s (source: %s)", last, e.source), report.English().Text(rule.Hint()))
 		return
 	}
 	message := fmt.Sprintf("%d days left, until %s (source: %s)", days, last, e.source)
 	if slices.ContainsFunc(d.o.Engine.Config.ExpiryWarnings, func(warning int) bool { return days <= warning }) {
-		l.add(binding.Yes, question, object, said{reconcile.ReasonExpiresSoon, message, rule.Hint})
+		l.add(binding.Yes, question, object, said{reconcile.ReasonExpiresSoon, message, report.English().Text(rule.Hint())})
 		return
 	}
 	l.yes(question, object, reconcile.ReasonCurrent, message)
@@ -232,7 +233,7 @@ func (d *doctor) site(ctx context.Context, l *list, b binding.Declaration, answe
 		}
 		verdict := said{"Allowed", "the registry takes port " + port + " over " + u.Scheme, ""}
 		if rule, ok := finding.Lookup("gitlab-trigger-url"); ok && u.Scheme == "http" && port != "80" {
-			verdict.hint = rule.Hint
+			verdict.hint = report.English().Text(rule.Hint())
 		}
 		l.add(binding.Yes, questionPort, b.Spec.Address, verdict)
 	}

@@ -235,7 +235,7 @@ func (l *list) finding(f finding.Finding) {
 	if f.Line > 0 {
 		at = fmt.Sprintf("%s:%d:%d", f.File, f.Line, max(f.Column, 1))
 	}
-	l.add(verdict, "finding", at, said{f.Code, f.Message, f.Hint})
+	l.add(verdict, "finding", at, said{f.Code, report.English().Text(f.Message), report.English().Text(f.Hint)})
 }
 
 // answer adds what a code host said. The rule that a no breaks tells how to
@@ -243,7 +243,7 @@ func (l *list) finding(f finding.Finding) {
 func (l *list) answer(object string, a binding.Answer) {
 	hint := ""
 	if rule, ok := finding.Lookup(a.Code); ok && a.Verdict == binding.No {
-		hint = rule.Hint
+		hint = report.English().Text(rule.Hint())
 	}
 	l.add(a.Verdict, a.Question, object, said{a.Reason, a.Message, hint})
 }

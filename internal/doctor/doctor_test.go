@@ -9,6 +9,7 @@ import (
 	"reconciler/internal/doctor"
 	"reconciler/internal/engine"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/state"
@@ -220,7 +221,7 @@ func TestDoctorSaysWhoHoldsTheState(t *testing.T) {
 
 func TestDoctorStopsAtAConfigurationThatIsWrong(t *testing.T) {
 	checks := doctor.Diagnose(t.Context(), doctor.Options{
-		Path: "reconciler.yaml", Findings: []finding.Finding{finding.New("config-one-of", "source: nothing is chosen").At("reconciler.yaml", 3, 1)},
+		Path: "reconciler.yaml", Findings: []finding.Finding{finding.New("config-one-of", message.Verbatim("source: nothing is chosen")).At("reconciler.yaml", 3, 1)},
 	})
 	if len(checks) != 1 || checks[0].Verdict != binding.No || checks[0].Object != "reconciler.yaml:3:1" {
 		t.Errorf("checks = %+v, want the one finding", checks)

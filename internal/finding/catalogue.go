@@ -1,36 +1,161 @@
 package finding
 
-import "slices"
+import (
+	"slices"
 
-// Rule is one entry of the catalogue.
+	"reconciler/internal/message"
+)
+
+// Rule is one entry of the catalogue. Its texts are messages.
 type Rule struct {
 	// Code is lower case with dashes and never changes its meaning.
 	Code     string
 	Severity Severity
-	// Sentence is the rule in one sentence.
-	Sentence string
-	// Hint is how to mend a breach, where the place does not know better.
-	Hint string
-	// Explanation is the rule at length, in paragraphs of Markdown.
-	Explanation string
 	// Source is where the rule comes from: a page of the product, of a code
 	// host, or this project's own design.
 	Source string
 }
 
+// Sentence is the rule in one sentence.
+func (r Rule) Sentence() message.Message { return message.New("rule." + r.Code + ".sentence") }
+
+// Hint is how to fix a breach, if the place does not know better.
+func (r Rule) Hint() message.Message { return message.New("rule." + r.Code + ".hint") }
+
+// Explanation is the rule at length, in paragraphs of Markdown.
+func (r Rule) Explanation() message.Message { return message.New("rule." + r.Code + ".explanation") }
+
 // Lookup finds a rule by its code.
 func Lookup(code string) (Rule, bool) {
-	for _, rules := range groups() {
-		if i := slices.IndexFunc(rules, func(r Rule) bool { return r.Code == code }); i >= 0 {
-			return rules[i], true
-		}
+	if i := slices.IndexFunc(catalogue, func(r Rule) bool { return r.Code == code }); i >= 0 {
+		return catalogue[i], true
 	}
 	return Rule{}, false
 }
 
 // Rules lists the whole catalogue, grouped by where a rule is checked.
-func Rules() []Rule { return slices.Concat(groups()...) }
+func Rules() []Rule { return slices.Clone(catalogue) }
 
-func groups() [][]Rule {
-	return [][]Rule{platformRules(), fileRules(), snapshotRules(), planRules(), sourceRules(), sourceTreeRules(), configRules(), policyRules()}
+// Where rules come from.
+const (
+	bindPage     = "Alibaba Cloud: Bind a source code hosting platform (Container Registry Personal Edition)"
+	faqPage      = "Alibaba Cloud: FAQ about source code repositories (Container Registry)"
+	ownRule      = "This project's design"
+	yamlSpec     = "YAML 1.2.2 specification; this project's design"
+	design       = "the design of reconciler"
+	sourceDesign = "this project's design: a snapshot is immutable, bounded and read whole"
+	configSource = "this project's design: docs/configuration.md"
+	windowSource = "this project's design: docs/windows.md"
+	policySource = "this project's design: docs/policy.md"
+)
+
+var catalogue = []Rule{
+	// The platforms.
+	{"gitlab-address", Error, faqPage},
+	{"gitlab-http-port", Error, bindPage},
+	{"gitlab-https-port", Error, bindPage},
+	{"gitlab-trigger-url", Info, bindPage},
+	{"gitlab-public", Error, bindPage},
+	{"gitlab-subgroup-manual", Error, bindPage},
+	{"gitlab-token-scope", Error, faqPage},
+	{"codeup-address", Error, bindPage},
+	{"codeup-token-permissions", Error, bindPage},
+	{"codeup-username", Error, bindPage},
+	{"github-personal", Error, bindPage},
+	{"bitbucket-address", Error, bindPage},
+	{"oauth-no-token", Error, bindPage},
+	{"token-required", Error, bindPage},
+	{"token-expiry", Warning, ownRule + "; " + faqPage},
+	// One file.
+	{"yaml-size", Error, ownRule},
+	{"yaml-encoding", Error, yamlSpec},
+	{"yaml-characters", Error, yamlSpec},
+	{"yaml-bom", Warning, yamlSpec},
+	{"yaml-crlf", Info, ownRule},
+	{"yaml-tab", Error, yamlSpec},
+	{"secret-in-declaration", Error, "Token formats as published by GitLab, GitHub, Atlassian, Alibaba Cloud and HashiCorp"},
+	{"yaml-syntax", Error, yamlSpec},
+	{"yaml-alias", Error, ownRule},
+	{"yaml-merge", Error, ownRule},
+	{"yaml-tag", Error, ownRule},
+	{"yaml-key", Error, yamlSpec},
+	{"yaml-duplicate-key", Error, yamlSpec},
+	{"yaml-depth", Error, ownRule},
+	{"yaml-documents", Error, ownRule},
+	{"too-many-findings", Error, ownRule},
+	{"document-kind", Error, ownRule},
+	{"format-comment", Error, ownRule},
+	{"internal-error", Error, ownRule},
+	{"field-unknown", Error, ownRule},
+	{"field-missing", Error, ownRule},
+	{"field-type", Error, ownRule},
+	{"field-value", Error, "This project's design; Alibaba Cloud: Container Registry API reference (2016-06-07)"},
+	{"text-quoted", Error, yamlSpec},
+	{"number-plain", Error, yamlSpec},
+	{"build-rule-ref", Error, "Alibaba Cloud: CreateRepoBuildRule (Container Registry API 2016-06-07)"},
+	{"build-rule-unique", Error, ownRule},
+	{"suspend-ended", Warning, ownRule},
+	// The declarations of a snapshot against each other.
+	{"binding-unique", Error, ownRule + "; " + bindPage},
+	{"name-unique", Error, ownRule},
+	{"image-owner-unique", Error, ownRule},
+	{"unknown-instance", Error, ownRule},
+	// Plans.
+	{"observation-unknown", Warning, design},
+	{"not-observed", Info, design},
+	{"secret-unavailable", Warning, design},
+	{"token-refused", Warning, design},
+	{"host-refused", Error, design},
+	{"adopt-required", Error, design},
+	{"image-repository-missing", Error, design},
+	{"source-missing", Error, design},
+	{"drift", Warning, design},
+	{"repair-does-not-hold", Warning, design},
+	{"person-overdue", Warning, design},
+	{"observed-difference", Warning, design},
+	{"deletions-beyond-threshold", Error, design},
+	{"empty-snapshot", Error, design},
+	{"history-rewritten", Error, design},
+	// Where declarations come from.
+	{"source-symlink", Error, "CVE-2022-24904, CVE-2022-31036, CVE-2022-24877: links out of a repository in other GitOps tools"},
+	{"source-submodule", Error, sourceDesign},
+	{"source-file-too-large", Error, sourceDesign},
+	{"source-too-large", Error, sourceDesign},
+	{"source-too-many-files", Error, sourceDesign},
+	{"source-too-many-findings", Error, sourceDesign},
+	{"source-too-deep", Error, sourceDesign},
+	{"source-file-name", Error, sourceDesign},
+	{"source-file-unreadable", Error, sourceDesign},
+	{"source-ignore-pattern", Warning, "gitignore(5)"},
+	{"source-ignore-too-large", Error, sourceDesign},
+	{"source-url-credentials", Error, "CVE-2023-25163 and like it: credentials in the errors of other GitOps tools"},
+	// The configuration.
+	{"config-one-of", Error, configSource},
+	{"config-address", Error, configSource},
+	{"config-conflict", Error, configSource},
+	{"config-duration", Error, configSource},
+	{"config-restart", Error, configSource},
+	{"config-unused", Warning, configSource},
+	{"config-unsafe", Warning, configSource},
+	{"server-public", Warning, configSource},
+	{"instance-name-unique", Error, configSource},
+	{"webhook-name-unique", Error, configSource},
+	{"instance-required", Error, configSource},
+	{"file-missing", Warning, configSource},
+	// Windows.
+	{"window-schedule", Error, windowSource},
+	{"window-time-zone", Error, windowSource},
+	{"window-duration", Error, windowSource},
+	{"window-never-opens", Error, windowSource},
+	{"window-closed", Info, windowSource},
+	// Policies.
+	{"policy-instance", Error, policySource},
+	{"policy-vault-path", Error, policySource},
+	{"policy-address", Error, policySource},
+	{"policy-image", Error, policySource},
+	{"policy-required-field", Error, policySource},
+	{"policy-no-rule", Error, policySource},
+	{"policy-invalid", Error, policySource},
+	{"config-policy", Error, policySource},
+	{"address-changed-with-secret", Error, policySource},
 }

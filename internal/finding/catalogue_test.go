@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
+	"reconciler/internal/report"
 )
 
 func TestCatalogueIsWhole(t *testing.T) {
@@ -22,15 +24,16 @@ func TestCatalogueIsWhole(t *testing.T) {
 			t.Errorf("code %s stands twice", r.Code)
 		}
 		seen[r.Code] = true
-		for name, text := range map[string]string{"sentence": r.Sentence, "hint": r.Hint, "explanation": r.Explanation, "source": r.Source} {
+		sentence, explanation := report.English().Text(r.Sentence()), report.English().Text(r.Explanation())
+		for name, text := range map[string]string{"sentence": sentence, "hint": report.English().Text(r.Hint()), "explanation": explanation, "source": r.Source} {
 			if strings.TrimSpace(text) == "" || text != strings.TrimSpace(text) {
 				t.Errorf("%s: the %s is empty or has space around it: %q", r.Code, name, text)
 			}
 		}
-		if !strings.HasSuffix(r.Sentence, ".") || strings.Count(r.Sentence, "\n") > 0 {
-			t.Errorf("%s: the sentence is not one: %q", r.Code, r.Sentence)
+		if !strings.HasSuffix(sentence, ".") || strings.Count(sentence, "\n") > 0 {
+			t.Errorf("%s: the sentence is not one: %q", r.Code, sentence)
 		}
-		if len(r.Explanation) < len(r.Sentence) {
+		if len(explanation) < len(sentence) {
 			t.Errorf("%s: the explanation says less than the sentence", r.Code)
 		}
 		switch r.Severity {
@@ -65,9 +68,9 @@ func TestNewCarriesTheRule(t *testing.T) {
 	r, _ := finding.Lookup("token-expiry")
 	want := finding.Finding{
 		Code: "token-expiry", Severity: finding.Info, File: "a.yaml", Line: 2, Column: 3, Path: "spec.token",
-		Message: "m", Rule: r.Sentence, Hint: "h",
+		Message: message.Verbatim("m"), Rule: r.Sentence(), Hint: message.Verbatim("h"),
 	}
-	got := finding.New("token-expiry", "m").At("a.yaml", 2, 3).In("spec.token").WithHint("h").As(finding.Info)
+	got := finding.New("token-expiry", message.Verbatim("m")).At("a.yaml", 2, 3).In("spec.token").WithHint(message.Verbatim("h")).As(finding.Info)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("finding (-want +got):\n%s", diff)
 	}
@@ -80,13 +83,13 @@ func TestNewPanicsOnAnUnknownCode(t *testing.T) {
 			t.Error("no panic")
 		}
 	}()
-	finding.New("no-such-rule", "m")
+	finding.New("no-such-rule", message.Verbatim("m"))
 }
 
 func TestSortIsByPlaceAndDropsDuplicates(t *testing.T) {
 	t.Parallel()
 	at := func(file string, line, column int, code string) finding.Finding {
-		return finding.New(code, "m").At(file, line, column)
+		return finding.New(code, message.Verbatim("m")).At(file, line, column)
 	}
 	a, b, c, d := at("a", 1, 2, "yaml-tab"), at("a", 1, 10, "yaml-tab"), at("a", 2, 1, "yaml-bom"), at("b", 1, 1, "yaml-bom")
 	got := finding.Sort([]finding.Finding{d, c, b, a, c})
@@ -99,10 +102,10 @@ func TestSortIsByPlaceAndDropsDuplicates(t *testing.T) {
 }
 
 func TestSortKeepsTheGravestOfFindingsThatSayTheSame(t *testing.T) {
-	ended := finding.New("token-expiry", "the token has ended").At("a.yaml", 3, 5).In("spec.token.expires")
-	other := finding.New("token-expiry", "the token of another ends soon").At("a.yaml", 3, 5).In("spec.token.expires")
-	got := finding.Sort([]finding.Finding{ended.As(finding.Warning), other, ended.As(finding.Error).WithHint("another hint")})
-	want := []finding.Finding{ended.As(finding.Error).WithHint("another hint"), other}
+	ended := finding.New("token-expiry", message.Verbatim("the token has ended")).At("a.yaml", 3, 5).In("spec.token.expires")
+	other := finding.New("token-expiry", message.Verbatim("the token of another ends soon")).At("a.yaml", 3, 5).In("spec.token.expires")
+	got := finding.Sort([]finding.Finding{ended.As(finding.Warning), other, ended.As(finding.Error).WithHint(message.Verbatim("another hint"))})
+	want := []finding.Finding{ended.As(finding.Error).WithHint(message.Verbatim("another hint")), other}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -1,11 +1,13 @@
 // Package finding holds the finding, which is a coded diagnostic, and the
-// catalogue of every rule that can make one. It imports nothing of ours and
-// does no I/O.
+// catalogue of every rule that can make one. Their
+// words are in the catalogue of internal/report. It does no I/O.
 package finding
 
 import (
 	"cmp"
 	"slices"
+
+	"reconciler/internal/message"
 )
 
 // Severity says how much a finding weighs.
@@ -21,35 +23,32 @@ const (
 
 // Finding is one diagnostic.
 type Finding struct {
-	Code     string   `json:"code"`
-	Severity Severity `json:"severity"`
+	Code     string
+	Severity Severity
 	// File is slash-separated, relative to the snapshot's root; empty when the
 	// finding is not about a file.
-	File string `json:"file,omitempty"`
+	File string
 	// Line and Column count from 1, columns in characters (Unicode code
 	// points). Zero means unknown; a position is never invented.
-	Line   int `json:"line,omitempty"`
-	Column int `json:"column,omitempty"`
+	Line, Column int
 	// Path is the field, for example spec.repositories[0].trigger.
-	Path string `json:"path,omitempty"`
+	Path string
 	// Message says what is wrong here, Rule the rule in one sentence, Hint how
-	// to mend it.
-	Message string `json:"message"`
-	Rule    string `json:"rule"`
-	Hint    string `json:"hint"`
+	// to fix it.
+	Message, Rule, Hint message.Message
 	// Instance is set where the finding is about a whole registry instance.
-	Instance string `json:"-"`
+	Instance string
 }
 
 // New makes a finding of the catalogue's rule code, with its severity, rule
 // and hint. It panics on a code that is not in the catalogue, which is a fault
 // of the caller that any test of it shows.
-func New(code, message string) Finding {
+func New(code string, m message.Message) Finding {
 	r, ok := Lookup(code)
 	if !ok {
 		panic("finding: no rule " + code)
 	}
-	return Finding{Code: code, Severity: r.Severity, Message: message, Rule: r.Sentence, Hint: r.Hint}
+	return Finding{Code: code, Severity: r.Severity, Message: m, Rule: r.Sentence(), Hint: r.Hint()}
 }
 
 // At returns the finding with its place set.
@@ -62,26 +61,36 @@ func (f Finding) At(file string, line, column int) Finding {
 func (f Finding) In(path string) Finding { f.Path = path; return f }
 
 // WithHint returns the finding with a hint that knows more than the rule's.
-func (f Finding) WithHint(hint string) Finding { f.Hint = hint; return f }
+func (f Finding) WithHint(hint message.Message) Finding { f.Hint = hint; return f }
 
 // As returns the finding with another severity.
 func (f Finding) As(s Severity) Finding { f.Severity = s; return f }
 
 // Sort puts findings in the order of their places, then of their codes and
-// messages, so that equal input gives equal output. Of findings that say the
+// arguments, so that equal input gives equal output. Of findings that say the
 // same of the same place, one is kept: the gravest.
 func Sort(findings []Finding) []Finding {
 	slices.SortStableFunc(findings, func(a, b Finding) int {
-		return cmp.Or(
-			cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
-			cmp.Compare(a.Path, b.Path), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message),
-			cmp.Compare(a.Severity.weight(), b.Severity.weight()),
-		)
+		return cmp.Or(a.compare(b), cmp.Compare(a.Severity.weight(), b.Severity.weight()))
 	})
-	return slices.CompactFunc(findings, func(a, b Finding) bool {
-		a.Severity, a.Hint, a.Rule = b.Severity, b.Hint, b.Rule
-		return a == b
-	})
+	return slices.CompactFunc(findings, func(a, b Finding) bool { return a.Instance == b.Instance && a.compare(b) == 0 })
+}
+
+// compare orders findings by place, code and what they say.
+func (f Finding) compare(other Finding) int {
+	if order := cmp.Or(
+		cmp.Compare(f.File, other.File), cmp.Compare(f.Line, other.Line), cmp.Compare(f.Column, other.Column),
+		cmp.Compare(f.Path, other.Path), cmp.Compare(f.Code, other.Code),
+	); order != 0 {
+		return order
+	}
+	return cmp.Compare(f.Message.Key(), other.Message.Key())
+}
+
+// Equal says whether two findings are the same, severity, rule and hint too.
+func (f Finding) Equal(other Finding) bool {
+	return f.compare(other) == 0 && f.Severity == other.Severity && f.Instance == other.Instance &&
+		f.Rule.Key() == other.Rule.Key() && f.Hint.Key() == other.Hint.Key()
 }
 
 // weight orders severities, the gravest first.

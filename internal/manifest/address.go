@@ -9,6 +9,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // checkAddress holds a GitLab address to the product's rules. It is Go and not
@@ -37,13 +38,13 @@ func (c *checker) checkAddress(root *node, file string) []finding.Finding {
 func gitlabAddress(address string, allowPrivate bool) []finding.Finding {
 	u, err := url.Parse(address)
 	if err != nil {
-		return []finding.Finding{finding.New("gitlab-address", "the address is not a URL")}
+		return []finding.Finding{finding.New("gitlab-address", message.Verbatim("the address is not a URL"))}
 	}
 	if u.Scheme != "http" && u.Scheme != "https" {
-		return []finding.Finding{finding.New("gitlab-address", "the address does not begin with http:// or https://")}
+		return []finding.Finding{finding.New("gitlab-address", message.Verbatim("the address does not begin with http:// or https://"))}
 	}
 	if u.Hostname() == "" {
-		return []finding.Finding{finding.New("gitlab-address", "the address has no host")}
+		return []finding.Finding{finding.New("gitlab-address", message.Verbatim("the address has no host"))}
 	}
 	findings := append(addressParts(u), addressPort(u)...)
 	if !allowPrivate {
@@ -65,15 +66,15 @@ func addressParts(u *url.URL) []finding.Finding {
 		{"a host that is not a name or an IP address", !isHost(u.Hostname())},
 	} {
 		if part.present {
-			findings = append(findings, finding.New("gitlab-address", "the address has "+part.name))
+			findings = append(findings, finding.New("gitlab-address", message.Verbatim("the address has "+part.name)))
 		}
 	}
 	path := strings.Trim(strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/users/sign_in"), "/")
 	switch {
 	case strings.Contains(path, "/"):
-		findings = append(findings, finding.New("gitlab-address", "the address has a path: it is that of a group or project, not of the site's root"))
+		findings = append(findings, finding.New("gitlab-address", message.Verbatim("the address has a path: it is that of a group or project, not of the site's root")))
 	case path != "":
-		f := finding.New("gitlab-address", "the address has a path, which is right only for a GitLab that is installed under it").As(finding.Warning)
+		f := finding.New("gitlab-address", message.Verbatim("the address has a path, which is right only for a GitLab that is installed under it")).As(finding.Warning)
 		findings = append(findings, f)
 	}
 	return findings
@@ -100,21 +101,21 @@ func addressPort(u *url.URL) []finding.Finding {
 	}
 	number, err := strconv.Atoi(port)
 	if err != nil || number > 65535 || strconv.Itoa(number) != port {
-		return []finding.Finding{finding.New("gitlab-address", fmt.Sprintf("the address has the port %s; a port is a number up to 65535 without leading zeros", show(port)))}
+		return []finding.Finding{finding.New("gitlab-address", message.Verbatim(fmt.Sprintf("the address has the port %s; a port is a number up to 65535 without leading zeros", show(port))))}
 	}
 	if u.Scheme == "https" {
 		if number == 443 {
 			return nil
 		}
-		return []finding.Finding{finding.New("gitlab-https-port", fmt.Sprintf("the address uses port %d over HTTPS", number))}
+		return []finding.Finding{finding.New("gitlab-https-port", message.Verbatim(fmt.Sprintf("the address uses port %d over HTTPS", number)))}
 	}
 	if !isHTTPPort(number) {
-		return []finding.Finding{finding.New("gitlab-http-port", fmt.Sprintf("the address uses port %d over HTTP", number))}
+		return []finding.Finding{finding.New("gitlab-http-port", message.Verbatim(fmt.Sprintf("the address uses port %d over HTTP", number)))}
 	}
 	if number == 80 {
 		return nil
 	}
-	f := finding.New("gitlab-trigger-url", fmt.Sprintf("the address uses port %d over HTTP, so :%d has to be added to the trigger URL by hand", number, number))
+	f := finding.New("gitlab-trigger-url", message.Verbatim(fmt.Sprintf("the address uses port %d over HTTP, so :%d has to be added to the trigger URL by hand", number, number)))
 	return []finding.Finding{f}
 }
 
@@ -148,7 +149,7 @@ func addressPublic(host string) []finding.Finding {
 	if reason == "" {
 		return nil
 	}
-	return []finding.Finding{finding.New("gitlab-public", fmt.Sprintf("the host %s %s", show(host), reason))}
+	return []finding.Finding{finding.New("gitlab-public", message.Verbatim(fmt.Sprintf("the host %s %s", show(host), reason)))}
 }
 
 func isPublic(ip netip.Addr) bool {

@@ -6,6 +6,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // checkRules finds build rules that stand twice in a repository. What a rule
@@ -28,7 +29,7 @@ func checkRules(root *node, file string) []finding.Finding {
 				continue
 			}
 			if other, twice := first[rule.Key()]; twice {
-				f := finding.New("build-rule-unique", "the rule builds the same into the same image tag as "+other)
+				f := finding.New("build-rule-unique", message.Verbatim("the rule builds the same into the same image tag as "+other))
 				findings = append(findings, f.At(file, n.at.Line, n.at.Column).In(n.path))
 				continue
 			}
@@ -59,7 +60,7 @@ func checkDays(d binding.Declaration, now time.Time) []finding.Finding {
 		findings = append(findings, f.At(d.File, place.Line, place.Column).In(path))
 	}
 	if s := d.Spec.Suspend; s != nil && !s.Active(now) {
-		at(finding.New("suspend-ended", fmt.Sprintf("the suspension ended on %s", s.Until)), "spec.suspend.until")
+		at(finding.New("suspend-ended", message.Verbatim(fmt.Sprintf("the suspension ended on %s", s.Until))), "spec.suspend.until")
 	}
 	if d.Spec.Token == nil {
 		return findings
@@ -67,14 +68,14 @@ func checkDays(d binding.Declaration, now time.Time) []finding.Finding {
 	expires := d.Spec.Token.Expires
 	if expires.IsZero() {
 		if d.Spec.Platform == binding.Codeup {
-			f := finding.New("token-expiry", "the token's last day is not declared, and Codeup's API does not tell it").As(finding.Info).
-				WithHint("Add expires: YYYY-MM-DD below token, so that the end is shown before it comes.")
+			f := finding.New("token-expiry", message.Verbatim("the token's last day is not declared, and Codeup's API does not tell it")).As(finding.Info).
+				WithHint(message.New("hint.token-expires"))
 			at(f, "spec.token")
 		}
 		return findings
 	}
-	if message := expiry(expires, now); message != "" {
-		at(finding.New("token-expiry", message), "spec.token.expires")
+	if text := expiry(expires, now); text != "" {
+		at(finding.New("token-expiry", message.Verbatim(text)), "spec.token.expires")
 	}
 	return findings
 }

@@ -9,6 +9,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/schema"
 )
 
@@ -97,11 +98,11 @@ func (c *checker) check(file binding.File) (checked checkedFile) {
 }
 
 func (c *checker) internal(file string, err error) finding.Finding {
-	message := "the check of this file failed by a fault of this program"
+	text := "the check of this file failed by a fault of this program"
 	if err != nil {
-		message += ": " + err.Error()
+		text += ": " + err.Error()
 	}
-	return finding.New("internal-error", message).At(file, 0, 0)
+	return finding.New("internal-error", message.Verbatim(text)).At(file, 0, 0)
 }
 
 // parse gives the tree of each of a file's documents to use and returns all
@@ -172,7 +173,7 @@ func decode(value cue.Value) (binding.Declaration, error) {
 // there is no use in checking it any further.
 func checkHeader(root *node, file, want string) []finding.Finding {
 	if root.kind != mapping {
-		f := finding.New("field-type", "the document is "+root.describe()+"; it is to be a mapping")
+		f := finding.New("field-type", message.Verbatim("the document is "+root.describe()+"; it is to be a mapping"))
 		return []finding.Finding{f.At(file, root.at.Line, root.at.Column)}
 	}
 	var findings []finding.Finding
@@ -180,18 +181,18 @@ func checkHeader(root *node, file, want string) []finding.Finding {
 		n := root.fields[header.field]
 		switch {
 		case n == nil:
-			f := finding.New("document-kind", fmt.Sprintf("the document has no %s: %s", header.field, header.want))
+			f := finding.New("document-kind", message.Verbatim(fmt.Sprintf("the document has no %s: %s", header.field, header.want)))
 			findings = append(findings, f.At(file, root.at.Line, root.at.Column).In(header.field))
 		case n.kind != scalar || n.text != header.want:
-			message := fmt.Sprintf("%s is %s; it is to be %s", header.field, n.quote(), header.want)
-			message += didYouMean(n.text, []string{header.want})
-			f := finding.New("document-kind", message)
+			text := fmt.Sprintf("%s is %s; it is to be %s", header.field, n.quote(), header.want)
+			text += didYouMean(n.text, []string{header.want})
+			f := finding.New("document-kind", message.Verbatim(text))
 			findings = append(findings, f.At(file, n.at.Line, n.at.Column).In(header.field))
 		}
 	}
 	if want != binding.KindSourceBinding {
 		for i := range findings {
-			findings[i].Hint = fmt.Sprintf("Write apiVersion: %s and kind: %s.", binding.APIVersion, want)
+			findings[i].Hint = message.New("hint.header", "apiVersion", binding.APIVersion, "kind", want)
 		}
 	}
 	return findings

@@ -7,6 +7,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/schema"
 )
 
@@ -36,8 +37,8 @@ func CheckConfiguration(file binding.File, out any) (findings []finding.Finding)
 	case len(documents) == 1:
 		findings = append(findings, c.configuration(documents[0], file.Path, out)...)
 	default:
-		f := finding.New("document-kind", fmt.Sprintf("the file holds %d documents; a configuration is one", len(documents)))
-		findings = append(findings, f.At(file.Path, 0, 0).WithHint("Write one document of kind "+KindConfiguration+"."))
+		f := finding.New("document-kind", message.Verbatim(fmt.Sprintf("the file holds %d documents; a configuration is one", len(documents))))
+		findings = append(findings, f.At(file.Path, 0, 0).WithHint(message.New("hint.one-document", "kind", KindConfiguration)))
 	}
 	return finding.Sort(findings)
 }

@@ -16,6 +16,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/report"
 )
 
 // update returns the flag that rewrites the golden files: go test -update.
@@ -97,7 +98,7 @@ func options(t *testing.T, comment []byte) manifest.Options {
 func render(r manifest.Result) string {
 	var b strings.Builder
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "%s:%d:%d %s %s %s\n\t%s\n", f.File, f.Line, f.Column, f.Severity, f.Code, f.Path, f.Message)
+		fmt.Fprintf(&b, "%s:%d:%d %s %s %s\n\t%s\n", f.File, f.Line, f.Column, f.Severity, f.Code, f.Path, report.English().Text(f.Message))
 	}
 	for _, d := range r.Declarations {
 		fmt.Fprintf(&b, "declared: %s (%s)\n", d.Name, d.File)

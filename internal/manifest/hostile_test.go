@@ -9,6 +9,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/report"
 )
 
 // work is the processor time that this process has used, which unlike the time
@@ -172,7 +173,7 @@ func FuzzLoad(f *testing.F) {
 		got := manifest.Load(t.Context(), files, manifest.Options{Now: now, Instances: []string{"p"}})
 		for _, finding := range got.Findings {
 			if finding.Code == "internal-error" {
-				t.Errorf("the checker failed on %q: %s", data, finding.Message)
+				t.Errorf("the checker failed on %q: %s", data, report.English().Text(finding.Message))
 			}
 			if finding.Line > strings.Count(string(data), "\n")+2 || finding.File != "a.yaml" {
 				t.Errorf("a place that is not in the file: %+v", finding)
@@ -196,7 +197,7 @@ func FuzzCheckConfiguration(f *testing.F) {
 		var out map[string]any
 		for _, found := range manifest.CheckConfiguration(binding.File{Path: "c.yaml", Data: data}, &out) {
 			if found.Code == "internal-error" {
-				t.Errorf("the checker failed on %q: %s", data, found.Message)
+				t.Errorf("the checker failed on %q: %s", data, report.English().Text(found.Message))
 			}
 		}
 	})

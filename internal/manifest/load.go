@@ -11,6 +11,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // batchSize is how many files share a CUE context. A context keeps whatever
@@ -153,6 +154,6 @@ func checkBatch(ctx context.Context, files []binding.File, checked []checkedFile
 }
 
 func interrupted(file string, err error) finding.Finding {
-	return finding.New("internal-error", fmt.Sprintf("the check was interrupted before this file: %v", err)).
-		At(file, 0, 0).WithHint("Run it again.")
+	return finding.New("internal-error", message.Verbatim(fmt.Sprintf("the check was interrupted before this file: %v", err))).
+		At(file, 0, 0).WithHint(message.New("hint.run-again"))
 }

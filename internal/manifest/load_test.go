@@ -16,6 +16,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/report"
 )
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -241,7 +242,7 @@ func TestFindingsAreWhole(t *testing.T) {
 		t.Errorf("%d findings, want all faults: %v", len(got.Findings), codes(got.Findings))
 	}
 	for _, f := range got.Findings {
-		if f.Line == 0 || f.Column == 0 || f.File == "" || f.Path == "" || f.Rule == "" || f.Hint == "" || f.Message == "" {
+		if f.Line == 0 || f.Column == 0 || f.File == "" || f.Path == "" || report.English().Text(f.Rule) == "" || report.English().Text(f.Hint) == "" || report.English().Text(f.Message) == "" {
 			t.Errorf("not whole: %+v", f)
 		}
 	}

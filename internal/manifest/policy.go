@@ -16,6 +16,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 const (
@@ -49,12 +50,12 @@ type Policies struct {
 
 // policy is one policy of a file.
 type policy struct {
-	code, message, hint string
-	severity            finding.Severity
+	code, text, hint string
+	severity         finding.Severity
 	// file is an index into Policies.files.
 	file int
 	// where is the policy's file and line.
-	where string
+	where message.Place
 }
 
 // ParsePolicies reads policy files, whose paths are as they are to be shown.
@@ -77,7 +78,7 @@ func ParsePolicies(files []binding.File) (Policies, []finding.Finding) {
 	if len(files) > maxPolicyFiles {
 		return p.refuse(files[0].Path, fmt.Sprintf("there are more than %d policy files", maxPolicyFiles))
 	}
-	read := &policyReader{seen: map[string]string{}}
+	read := &policyReader{seen: map[string]message.Place{}}
 	if !within(p.compile, func() { read.files(p.files) }) {
 		return p.refuse(p.files[0].Path, fmt.Sprintf("the policies were not compiled within %s", p.compile))
 	}
@@ -93,9 +94,9 @@ func ParsePolicies(files []binding.File) (Policies, []finding.Finding) {
 }
 
 // refuse makes the policies unusable for a reason that is not of one place.
-func (p Policies) refuse(file, message string) (Policies, []finding.Finding) {
+func (p Policies) refuse(file, text string) (Policies, []finding.Finding) {
 	p.broken = []string{file}
-	return p, []finding.Finding{finding.New("policy-invalid", message).At(file, 0, 0)}
+	return p, []finding.Finding{finding.New("policy-invalid", message.Verbatim(text)).At(file, 0, 0)}
 }
 
 // within runs f and says whether it ended in time. CUE cannot be interrupted:
@@ -122,14 +123,14 @@ type policyReader struct {
 	policies []policy
 	findings []finding.Finding
 	// seen says where a code was first given.
-	seen map[string]string
+	seen map[string]message.Place
 }
 
 // policyCode is what a policy's code looks like.
 const policyCode = `^policy-[a-z0-9]+(-[a-z0-9]+)*$`
 
-func (r *policyReader) add(message string, at token.Pos) {
-	f := finding.New("policy-invalid", message)
+func (r *policyReader) add(text string, at token.Pos) {
+	f := finding.New("policy-invalid", message.Verbatim(text))
 	place := at.Position()
 	r.findings = append(r.findings, f.At(r.file, place.Line, place.Column))
 }
@@ -193,14 +194,14 @@ func (r *policyReader) tell(err error) bool {
 }
 
 func (r *policyReader) policy(index int, code string, value cue.Value) {
-	p := policy{code: code, severity: finding.Error, file: index, where: fmt.Sprintf("%s:%d", r.file, value.Pos().Line())}
+	p := policy{code: code, severity: finding.Error, file: index, where: message.Place{File: r.file, Line: value.Pos().Line()}}
 	_, taken := finding.Lookup(code)
 	switch {
 	case !regexp.MustCompile(policyCode).MatchString(code):
 		r.add(fmt.Sprintf("the code %s is not policy- and lower-case words with dashes", show(code)), value.Pos())
 	case taken:
 		r.add(fmt.Sprintf("the code %s is that of a rule of reconciler", code), value.Pos())
-	case r.seen[code] != "":
+	case r.seen[code].File != "":
 		r.add(fmt.Sprintf("the code %s is used at %s already", code, r.seen[code]), value.Pos())
 	}
 	r.seen[code] = p.where
@@ -213,7 +214,7 @@ func (r *policyReader) policy(index int, code string, value cue.Value) {
 		name, field := fields.Selector().Unquoted(), fields.Value()
 		switch name {
 		case "message":
-			p.message = r.text(name, field)
+			p.text = r.text(name, field)
 		case "hint":
 			p.hint = r.text(name, field)
 		case "severity":
@@ -230,7 +231,7 @@ func (r *policyReader) policy(index int, code string, value cue.Value) {
 			r.add(fmt.Sprintf("a policy has no field %s%s", show(name), didYouMean(name, []string{"message", "hint", "severity", "match", "require"})), field.Pos())
 		}
 	}
-	if p.message == "" {
+	if p.text == "" {
 		r.add(code+" has no message", value.Pos())
 	}
 	if !required {

@@ -12,6 +12,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/schema"
 )
 
@@ -87,8 +88,8 @@ type accessCheck struct {
 
 func (c *accessCheck) add(code, path, format string, args ...any) {
 	at := c.d.At(path)
-	message := fmt.Sprintf(format, args...) + fmt.Sprintf(" (rule %s of the policy, %s)", c.rule.Name, c.rule.Where)
-	c.findings = append(c.findings, finding.New(code, message).At(c.d.File, at.Line, at.Column).In(path))
+	text := fmt.Sprintf(format, args...) + fmt.Sprintf(" (rule %s of the policy, %s)", c.rule.Name, c.rule.Where)
+	c.findings = append(c.findings, finding.New(code, message.Verbatim(text)).At(c.d.File, at.Line, at.Column).In(path))
 }
 
 func (a Access) check(d binding.Declaration, file string, requires *requirement) []finding.Finding {
@@ -106,7 +107,7 @@ func (a Access) check(d binding.Declaration, file string, requires *requirement)
 	}
 	if a.Deny && !covered {
 		at := d.At("")
-		f := finding.New("policy-no-rule", fmt.Sprintf("no rule of the policy is for %s, and what no rule is for is denied (%s)", show(file), a.Where))
+		f := finding.New("policy-no-rule", message.Verbatim(fmt.Sprintf("no rule of the policy is for %s, and what no rule is for is denied (%s)", show(file), a.Where)))
 		findings = append(findings, f.At(d.File, at.Line, at.Column))
 	}
 	return findings

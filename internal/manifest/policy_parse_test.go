@@ -11,6 +11,8 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
+	"reconciler/internal/report"
 )
 
 func parsePolicy(text string) (manifest.Policies, []finding.Finding) {
@@ -70,8 +72,8 @@ func TestPolicyFilesThatCannotBeUsed(t *testing.T) {
 			if len(found) == 0 || found[0].Code != "policy-invalid" || found[0].Severity != finding.Error || found[0].File != "policy/a.cue" {
 				t.Fatalf("findings %+v", found)
 			}
-			if !strings.Contains(found[0].Message, tt.message) {
-				t.Errorf("message %q, want %q in it", found[0].Message, tt.message)
+			if !strings.Contains(report.English().Text(found[0].Message), tt.message) {
+				t.Errorf("message %q, want %q in it", report.English().Text(found[0].Message), tt.message)
 			}
 			got := manifest.Load(t.Context(), []binding.File{{Path: "a.yaml", Data: []byte(document("a", gitlabSpec))}}, manifest.Options{Now: now, Policies: policies})
 			if len(got.Declarations) > 0 || len(got.Broken) != 1 {
@@ -84,7 +86,7 @@ func TestPolicyFilesThatCannotBeUsed(t *testing.T) {
 func TestACodeStandsOnce(t *testing.T) {
 	t.Parallel()
 	_, found := manifest.ParsePolicies([]binding.File{{Path: "policy/b.cue", Data: []byte(one("{}"))}, {Path: "policy/a.cue", Data: []byte(one("{}"))}})
-	if len(found) != 1 || found[0].File != "policy/b.cue" || found[0].Message != "the code policy-a is used at policy/a.cue:1 already" {
+	if len(found) != 1 || found[0].File != "policy/b.cue" || report.English().Text(found[0].Message) != "the code policy-a is used at policy/a.cue:1 already" {
 		t.Errorf("%+v", found)
 	}
 }
@@ -149,7 +151,8 @@ func TestAPolicyTellsItsOwnWords(t *testing.T) {
 	got := manifest.Load(t.Context(), []binding.File{{Path: "a.yaml", Data: []byte(document("a", gitlabSpec))}}, manifest.Options{Now: now, Policies: policies})
 	want := []finding.Finding{{
 		Code: "policy-a", Severity: finding.Error, File: "a.yaml", Line: 4, Column: 18, Path: "spec.instance",
-		Message: "only dev (policy/a.cue:2)", Rule: "only dev", Hint: "ask",
+		Message: message.New("policy.own", "text", message.Foreign("only dev"), "at", message.Place{File: "policy/a.cue", Line: 2}),
+		Rule:    message.Verbatim("only dev"), Hint: message.Verbatim("ask"),
 	}}
 	if diff := cmp.Diff(want, got.Findings); diff != "" {
 		t.Error(diff)
@@ -192,8 +195,8 @@ func FuzzParsePolicies(f *testing.F) {
 		got := manifest.Load(t.Context(), []binding.File{{Path: "a.yaml", Data: []byte(document("a", gitlabSpec))}}, manifest.Options{Now: now, Policies: policies})
 		runtime.ReadMemStats(&after)
 		for _, f := range append(found, got.Findings...) {
-			if strings.Contains(f.Message, "within") || strings.Contains(f.Message, "took more than") {
-				t.Errorf("it passed the screen, and then %s", f.Message)
+			if strings.Contains(report.English().Text(f.Message), "within") || strings.Contains(report.English().Text(f.Message), "took more than") {
+				t.Errorf("it passed the screen, and then %s", report.English().Text(f.Message))
 			}
 		}
 		if len(found) > 0 && len(got.Declarations) > 0 {

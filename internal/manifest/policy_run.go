@@ -15,6 +15,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // policyKey is what a declaration's findings by policy depend on.
@@ -58,7 +59,7 @@ func (p Policies) check(ctx context.Context, declarations []binding.Declaration,
 		return []finding.Finding{p.slow(fmt.Sprintf("took more than %s", budget))}, false
 	}
 	if run.fault != "" {
-		return []finding.Finding{finding.New("internal-error", run.fault).At(p.files[0].Path, 0, 0)}, false
+		return []finding.Finding{finding.New("internal-error", message.Verbatim(run.fault)).At(p.files[0].Path, 0, 0)}, false
 	}
 	for i, at := range due {
 		told[keys[at]] = run.results[i]
@@ -71,7 +72,7 @@ func (p Policies) check(ctx context.Context, declarations []binding.Declaration,
 }
 
 func (p Policies) slow(what string) finding.Finding {
-	return finding.New("policy-invalid", "the check of the declarations against the policies "+what).At(p.files[0].Path, 0, 0)
+	return finding.New("policy-invalid", message.Verbatim("the check of the declarations against the policies "+what)).At(p.files[0].Path, 0, 0)
 }
 
 // policyRun is one run. Only its own goroutine writes to it, and nobody reads
@@ -162,7 +163,8 @@ func (r *policyRun) declaration(d binding.Declaration, file string) []finding.Fi
 			path = written(path)
 			at := d.At(path)
 			findings = append(findings, finding.Finding{
-				Code: p.code, Severity: p.severity, Message: fmt.Sprintf("%s (%s)", p.message, p.where), Rule: p.message, Hint: p.hint,
+				Code: p.code, Severity: p.severity, Message: message.New("policy.own", "text", message.Foreign(p.text), "at", p.where),
+				Rule: message.Verbatim(p.text), Hint: message.Verbatim(p.hint),
 			}.At(d.File, at.Line, at.Column).In(path))
 		}
 	}

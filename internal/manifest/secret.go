@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // blot is what stands in the place of a secret's characters. It means nothing
@@ -64,7 +65,7 @@ func (c *checker) blotSecrets(text []byte, file string) ([]byte, []finding.Findi
 			}
 			copy(blotted[at[2]:at[3]], bytes.Repeat([]byte{blot}, at[3]-at[2]))
 			line, column := placeOf(text, at[2])
-			f := finding.New("secret-in-declaration", "the text here has the shape of "+s.title)
+			f := finding.New("secret-in-declaration", message.Verbatim("the text here has the shape of "+s.title))
 			findings = append(findings, f.At(file, line, column))
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"cuelang.org/go/cue"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/schema"
 )
 
@@ -24,8 +25,8 @@ type shaper struct {
 	values int
 }
 
-func (s *shaper) add(code, message string, n *node) {
-	s.put(finding.New(code, message).At(s.file, n.at.Line, n.at.Column).In(n.path))
+func (s *shaper) add(code, text string, n *node) {
+	s.put(finding.New(code, message.Verbatim(text)).At(s.file, n.at.Line, n.at.Column).In(n.path))
 }
 
 func (s *shaper) put(f finding.Finding) {
@@ -87,29 +88,29 @@ func (s *shaper) unknown(n *node, key string, f *schema.Field, private bool) {
 			known = append(known, field.Name)
 		}
 	}
-	message := "there is no field " + show(key) + " here" + didYouMean(key, known)
+	text := "there is no field " + show(key) + " here" + didYouMean(key, known)
 	if private {
-		message = "there is no such field here; the fields are " + strings.Join(known, ", ")
+		text = "there is no such field here; the fields are " + strings.Join(known, ", ")
 	}
 	at, path := n.keyAt[key], join(n.path, key)
 	if private {
 		path = n.path
 	}
-	s.put(finding.New("field-unknown", message).At(s.file, at.Line, at.Column).In(path))
+	s.put(finding.New("field-unknown", message.Verbatim(text)).At(s.file, at.Line, at.Column).In(path))
 }
 
 func (s *shaper) forbidden(n *node, key string, field *schema.Field) {
 	at := n.keyAt[key]
-	f := finding.New(field.Forbidden, breach(field.Forbidden, key, ""))
+	f := finding.New(field.Forbidden, message.Verbatim(breach(field.Forbidden, key, "")))
 	s.put(f.At(s.file, at.Line, at.Column).In(join(n.path, key)))
 }
 
 func (s *shaper) missing(n *node, field *schema.Field) {
-	code, message := "field-missing", fmt.Sprintf("%s is missing; it takes %s", name(join(n.path, field.Name)), wanted(field))
+	code, text := "field-missing", fmt.Sprintf("%s is missing; it takes %s", name(join(n.path, field.Name)), wanted(field))
 	if field.Rule == "token-required" {
 		code = field.Rule
 	}
-	s.put(finding.New(code, message).At(s.file, n.at.Line, n.at.Column).In(join(n.path, field.Name)))
+	s.put(finding.New(code, message.Verbatim(text)).At(s.file, n.at.Line, n.at.Column).In(join(n.path, field.Name)))
 }
 
 func (s *shaper) oneOf(n *node, f *schema.Field) {
@@ -130,11 +131,11 @@ func (s *shaper) oneOf(n *node, f *schema.Field) {
 	if len(written) == 1 {
 		return
 	}
-	message := fmt.Sprintf("%s has neither %s", name(n.path), strings.Join(f.OneOf, " nor "))
+	text := fmt.Sprintf("%s has neither %s", name(n.path), strings.Join(f.OneOf, " nor "))
 	if len(written) > 1 {
-		message = fmt.Sprintf("%s has both %s", name(n.path), strings.Join(written, " and "))
+		text = fmt.Sprintf("%s has both %s", name(n.path), strings.Join(written, " and "))
 	}
-	s.add(f.OneOfRule, message, n)
+	s.add(f.OneOfRule, text, n)
 }
 
 func (s *shaper) list(n *node, f *schema.Field, private bool) (any, bool) {
@@ -162,7 +163,7 @@ func (s *shaper) scalar(n *node, f *schema.Field, private bool) (any, bool) {
 	switch {
 	case n.oldBool && f.Kind&cue.BoolKind != 0:
 		s.put(s.at("text-quoted", fmt.Sprintf("%s is %s, a boolean to some parsers and a text to others; write true or false", name(n.path), shown), n).
-			WithHint("Write true or false."))
+			WithHint(message.New("hint.true-or-false")))
 	case n.oldBool, f.Kind&cue.StringKind != 0 && n.plain && (!isText || n.day && !f.Date):
 		s.add("text-quoted", fmt.Sprintf("%s is a text, but YAML takes %s without quotes for %s", name(n.path), shown, n.misread()), n)
 	case isText && f.Kind&cue.StringKind == 0, !isText && f.Kind&kindOf(n.value) == 0:
@@ -175,8 +176,8 @@ func (s *shaper) scalar(n *node, f *schema.Field, private bool) (any, bool) {
 	return nil, false
 }
 
-func (s *shaper) at(code, message string, n *node) finding.Finding {
-	return finding.New(code, message).At(s.file, n.at.Line, n.at.Column).In(n.path)
+func (s *shaper) at(code, text string, n *node) finding.Finding {
+	return finding.New(code, message.Verbatim(text)).At(s.file, n.at.Line, n.at.Column).In(n.path)
 }
 
 // hasUserInfo says that a text may be a URL with a credential in it.

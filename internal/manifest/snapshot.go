@@ -8,6 +8,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // spot is a field of a declaration.
@@ -47,14 +48,14 @@ func checkSnapshot(declarations []binding.Declaration, instances []string) []fin
 }
 
 // conflicts tells every spot of a group that has more than one.
-func conflicts(code, message string, groups map[string][]spot) []finding.Finding {
+func conflicts(code, text string, groups map[string][]spot) []finding.Finding {
 	var findings []finding.Finding
 	for _, group := range groups {
 		if len(group) < 2 {
 			continue
 		}
 		for i, s := range group {
-			f := finding.New(code, fmt.Sprintf(message, others(group, i)))
+			f := finding.New(code, message.Verbatim(fmt.Sprintf(text, others(group, i))))
 			findings = append(findings, f.At(s.declaration.File, s.at().Line, s.at().Column).In(s.path))
 		}
 	}
@@ -85,6 +86,6 @@ func unknownInstance(d binding.Declaration, instances []string) (finding.Finding
 	}
 	const path = "spec.instance"
 	at := d.At(path)
-	message := "no instance is called " + show(d.Spec.Instance) + didYouMean(d.Spec.Instance, instances)
-	return finding.New("unknown-instance", message).At(d.File, at.Line, at.Column).In(path), true
+	text := "no instance is called " + show(d.Spec.Instance) + didYouMean(d.Spec.Instance, instances)
+	return finding.New("unknown-instance", message.Verbatim(text)).At(d.File, at.Line, at.Column).In(path), true
 }

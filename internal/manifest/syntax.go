@@ -7,34 +7,35 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // syntax makes a finding of the parser's error. The parser tells a line in the
 // text of the error, and no column. It leaves out the first line, and counts
 // from 0 where the fault is one of structure and not of characters.
 func (r *reader) syntax(err error, text []byte) finding.Finding {
-	line, message := 1, strings.TrimPrefix(err.Error(), "yaml: ")
-	if rest, found := strings.CutPrefix(message, "line "); found {
+	line, what := 1, strings.TrimPrefix(err.Error(), "yaml: ")
+	if rest, found := strings.CutPrefix(what, "line "); found {
 		number, problem, _ := strings.Cut(rest, ": ")
 		if n, err := strconv.Atoi(number); err == nil {
-			line, message = n, problem
+			line, what = n, problem
 			if isStructure(problem) {
 				line++
 			}
 		}
 	}
-	switch name, isAnchor := strings.CutPrefix(message, "unknown anchor '"); {
+	switch name, isAnchor := strings.CutPrefix(what, "unknown anchor '"); {
 	case isAnchor:
 		at := findAlias(text, strings.TrimSuffix(name, "' referenced"))
-		f := finding.New("yaml-alias", "an alias stands here, and nothing that it could stand for")
+		f := finding.New("yaml-alias", message.New("yaml.alias-unknown"))
 		return f.At(r.file, at.Line, at.Column)
-	case strings.Contains(message, "exceeded max depth"):
-		return finding.New("yaml-depth", "values are nested more than 10000 deep").At(r.file, line, 0)
+	case strings.Contains(what, "exceeded max depth"):
+		return finding.New("yaml-depth", message.New("yaml.depth", "most", 10000)).At(r.file, line, 0)
 	}
 	if tab, found := firstTab(text); found && tab.Line <= line+1 {
-		return finding.New("yaml-tab", "a tab stands in the indentation").At(r.file, tab.Line, tab.Column)
+		return finding.New("yaml-tab", message.New("yaml.tab")).At(r.file, tab.Line, tab.Column)
 	}
-	return finding.New("yaml-syntax", "not YAML: "+message).At(r.file, line, 0)
+	return finding.New("yaml-syntax", message.New("yaml.syntax", "parser", message.Foreign(what))).At(r.file, line, 0)
 }
 
 // isStructure tells the parser's errors from its scanner's.

@@ -13,6 +13,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // kind is what a node is.
@@ -92,8 +93,8 @@ func isEmpty(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Tag == "!!null" && n.Value == "" && n.Anchor == ""
 }
 
-func (r *reader) add(code, message string, n *yaml.Node, path string) {
-	r.findings = append(r.findings, finding.New(code, message).At(r.file, n.Line, n.Column).In(path))
+func (r *reader) add(code, text string, n *yaml.Node, path string) {
+	r.findings = append(r.findings, finding.New(code, message.Verbatim(text)).At(r.file, n.Line, n.Column).In(path))
 }
 
 // node converts n, at path, depth values deep. It never follows an alias.
@@ -156,8 +157,8 @@ func (r *reader) mapping(n *yaml.Node, out *node, depth int) {
 			continue
 		}
 		if first, twice := out.keyAt[key.Value]; twice {
-			message := fmt.Sprintf("the key %s stands here a second time, after line %d", show(key.Value), first.Line)
-			r.add("yaml-duplicate-key", message, key, join(out.path, key.Value))
+			text := fmt.Sprintf("the key %s stands here a second time, after line %d", show(key.Value), first.Line)
+			r.add("yaml-duplicate-key", text, key, join(out.path, key.Value))
 			continue
 		}
 		child := r.node(value, join(out.path, key.Value), depth+1)

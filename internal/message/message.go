@@ -1,4 +1,4 @@
-// Package message holds what we tell people as data: an identifier and named
+// Package message holds what we show people as data: an identifier and named
 // arguments. The words of each identifier stand in the catalogue of
 // internal/report, one file per language. It imports nothing of ours.
 package message

@@ -8,6 +8,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // account plans the binding itself and says whether it is bound as declared
@@ -43,7 +44,7 @@ func (s subject) asApplied() bool {
 
 func (m *maker) unknownAccount(s subject, u binding.Unknown) {
 	m.noop(s, causeOf(u), unknownReason(u))
-	m.find(s.d, "", finding.New(unknownCode(u), fmt.Sprintf("%s: %s", s.d.Name, u.Message)))
+	m.find(s.d, "", finding.New(unknownCode(u), message.Verbatim(fmt.Sprintf("%s: %s", s.d.Name, u.Message))))
 }
 
 // unknownCode is the rule of what is not known: that something new was not
@@ -97,7 +98,7 @@ func (m *maker) reportDrift(s subject, what string) bool {
 	m.act(s, takeAccount, Action{
 		Object: binding.AccountObject(), Kind: Noop, Cause: CauseDrift, Reason: "drift: " + what + "; reported and not corrected (driftPolicy Report)",
 	})
-	m.find(s.d, "", finding.New("drift", fmt.Sprintf("%s: %s", s.d.Name, what)))
+	m.find(s.d, "", finding.New("drift", message.Verbatim(fmt.Sprintf("%s: %s", s.d.Name, what))))
 	return true
 }
 
@@ -150,8 +151,8 @@ func (m *maker) lastGood(s subject) (subject, bool) {
 		return s, false
 	}
 	if u := before.Unknown; u != nil {
-		m.find(s.d, "spec.token", finding.New("token-refused", fmt.Sprintf(
-			"%s: nothing is bound, and version %d, bound before, cannot be bound again: %s", s.d.Name, before.Version, u.Message)))
+		m.find(s.d, "spec.token", finding.New("token-refused", message.Verbatim(fmt.Sprintf(
+			"%s: nothing is bound, and version %d, bound before, cannot be bound again: %s", s.d.Name, before.Version, u.Message))))
 		return s, false
 	}
 	declared := *s.d
@@ -207,9 +208,9 @@ func (m *maker) differing(s subject, changes []Change) bool {
 			Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseAdoptRequired, Changes: changes,
 			Reason: "adopt-required: " + title + " is bound to another account that was never ours",
 		})
-		m.find(s.d, "spec."+changes[0].Field, finding.New("adopt-required", fmt.Sprintf(
+		m.find(s.d, "spec."+changes[0].Field, finding.New("adopt-required", message.Verbatim(fmt.Sprintf(
 			"%s: %s is bound with %s %q, declared is %q, and it was not bound by us",
-			s.d.Name, title, changes[0].Field, changes[0].From, changes[0].To)))
+			s.d.Name, title, changes[0].Field, changes[0].From, changes[0].To))))
 		return false
 	}
 	if m.reportDrift(s, fmt.Sprintf("%s is bound with %s %q, declared is %q", title, changes[0].Field, changes[0].From, changes[0].To)) {

@@ -9,6 +9,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // CodeContested is the rule that ends a fight.
@@ -34,7 +35,7 @@ func (m *maker) contest(s subject, path string, a Action) Action {
 		since = fmt.Sprintf("; first repaired at %s, last at %s",
 			made[0].At.UTC().Format(time.RFC3339), made[len(made)-1].At.UTC().Format(time.RFC3339))
 	}
-	m.find(s.d, path, finding.New(CodeContested, text+since))
+	m.find(s.d, path, finding.New(CodeContested, message.Verbatim(text+since)))
 	a.Kind, a.Cause, a.Steps = Forbidden, CauseFlapping, nil
 	a.Reason = CodeContested + ": " + text + "; once that is settled: reconciler sync " + s.d.Name
 	return a

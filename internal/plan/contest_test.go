@@ -9,6 +9,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
+	"reconciler/internal/report"
 )
 
 // objectOf is the object that a text names.
@@ -160,7 +161,7 @@ func TestAContestedPlanHasOneDigest(t *testing.T) {
 	if second := plan.Make(in); first.Digest() != second.Digest() {
 		t.Errorf("an hour later the plan is another:\n%+v\n%+v", first.Actions, second.Actions)
 	}
-	if !strings.Contains(first.Findings[0].Message, "first repaired at 2026-11-22T11:55:00Z, last at 2026-11-22T11:59:00Z") {
-		t.Errorf("the finding does not say since when: %s", first.Findings[0].Message)
+	if !strings.Contains(report.English().Text(first.Findings[0].Message), "first repaired at 2026-11-22T11:55:00Z, last at 2026-11-22T11:59:00Z") {
+		t.Errorf("the finding does not say since when: %s", report.English().Text(first.Findings[0].Message))
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // Make plans one instance. It is pure: equal inputs give an equal plan, byte
@@ -105,7 +106,7 @@ func newMaker(in Input) *maker {
 // instance tells once what is not known of the whole instance.
 func (m *maker) instance() {
 	if u := m.in.Observation.Unknown; u != nil {
-		f := finding.New("observation-unknown", fmt.Sprintf("instance %s: %s", m.in.Instance.Name, u.Message))
+		f := finding.New("observation-unknown", message.New("plan.instance-unknown", "instance", m.in.Instance.Name, "unknown", message.Foreign(u.Message)))
 		f.Instance = m.in.Instance.Name
 		m.findings = append(m.findings, f)
 	}
@@ -153,7 +154,7 @@ func (m *maker) rivals(d *binding.Declaration) bool {
 
 func (m *maker) suspendEnded(s subject) {
 	if u := s.d.Spec.Suspend; u != nil {
-		m.find(s.d, "spec.suspend.until", finding.New("suspend-ended", fmt.Sprintf("the suspension ended on %s", u.Until)))
+		m.find(s.d, "spec.suspend.until", finding.New("suspend-ended", message.Verbatim(fmt.Sprintf("the suspension ended on %s", u.Until))))
 	}
 }
 
@@ -305,7 +306,7 @@ func (m *maker) tellWindow() {
 	if persons > 0 {
 		text += fmt.Sprintf(" Steps for a person, who should wait too: %d.", persons)
 	}
-	m.findings = append(m.findings, finding.New("window-closed", text))
+	m.findings = append(m.findings, finding.New("window-closed", message.Verbatim(text)))
 }
 
 func rank(p phase) int {

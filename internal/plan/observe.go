@@ -5,6 +5,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // observedOnly begins the reason of what is not done for a declaration that is
@@ -48,7 +49,7 @@ func (m *maker) tellDifference(a Action) {
 	if len(a.Changes) > 0 && a.Changes[0].From != "" {
 		text += fmt.Sprintf(" (%s is %q, declared is %q)", a.Changes[0].Field, a.Changes[0].From, a.Changes[0].To)
 	}
-	m.find(d, path, finding.New("observed-difference", text))
+	m.find(d, path, finding.New("observed-difference", message.Verbatim(text)))
 }
 
 // observedRemovals takes removals that hang on declarations that are only

@@ -7,6 +7,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // override is the exact way to let removals through that were refused for
@@ -266,7 +267,7 @@ func (m *maker) declaredStep(s subject, p phase, a Action) step {
 func (m *maker) resolveRemovals() {
 	for _, rem := range m.removals {
 		head := rem.head
-		cause, message := m.refusal(rem.class)
+		cause, text := m.refusal(rem.class)
 		switch {
 		case len(m.in.Broken) > 0:
 			head.Cause, head.Reason = CauseFileBroken, m.brokenReason()
@@ -277,7 +278,7 @@ func (m *maker) resolveRemovals() {
 			continue
 		default:
 			head.Kind, head.Cause, head.Safety = Forbidden, cause, true
-			head.Reason = string(cause) + ": " + message + "; to allow it: " + override
+			head.Reason = string(cause) + ": " + text + "; to allow it: " + override
 		}
 		m.add(head.phase, head.Action)
 	}
@@ -286,7 +287,7 @@ func (m *maker) resolveRemovals() {
 
 // refusal is the rule of safety that removals of a class break, with its
 // numbers; empty if none.
-func (m *maker) refusal(c class) (cause Cause, message string) {
+func (m *maker) refusal(c class) (cause Cause, text string) {
 	switch {
 	case m.in.Policy.AllowDeletions:
 		return "", ""
@@ -341,8 +342,8 @@ func (m *maker) tellRefusals() {
 		if !slices.ContainsFunc(m.removals, func(rem removal) bool { return rem.class == c }) {
 			continue
 		}
-		if cause, message := m.refusal(c); cause != "" {
-			m.findings = append(m.findings, finding.New(string(cause), fmt.Sprintf("instance %s: %s", m.in.Instance.Name, message)))
+		if cause, text := m.refusal(c); cause != "" {
+			m.findings = append(m.findings, finding.New(string(cause), message.Verbatim(fmt.Sprintf("instance %s: %s", m.in.Instance.Name, text))))
 		}
 	}
 }

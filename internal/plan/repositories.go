@@ -8,6 +8,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // image is a declared image repository with everything known about it.
@@ -142,11 +143,11 @@ func (m *maker) repository(r image) {
 	case !asked || st.Unknown != nil:
 		u := cmp.Or(st.Unknown, &binding.Unknown{Reason: binding.NotAsked, Message: "the registry was not asked"})
 		m.onImage(r, Action{Kind: Noop, Cause: causeOf(*u), Reason: unknownReason(*u)})
-		m.find(r.d, r.path+".image", finding.New(unknownCode(*u), fmt.Sprintf("%s: %s", r.name, u.Message)))
+		m.find(r.d, r.path+".image", finding.New(unknownCode(*u), message.Verbatim(fmt.Sprintf("%s: %s", r.name, u.Message))))
 	case !st.Exists:
 		m.onImage(r, Action{Kind: Forbidden, Cause: CauseRepositoryMissing, Reason: "image-repository-missing: the registry has no such image repository, and it is not made here"})
-		m.find(r.d, r.path+".image", finding.New("image-repository-missing",
-			fmt.Sprintf("%s: the registry has no image repository %s", r.d.Name, r.name)))
+		m.find(r.d, r.path+".image", finding.New("image-repository-missing", message.Verbatim(
+			fmt.Sprintf("%s: the registry has no image repository %s", r.d.Name, r.name))))
 	case m.link(r):
 		m.rules(r)
 		return
@@ -165,8 +166,9 @@ func (m *maker) project(r *image) {
 	}
 	if r.d.Spec.Platform == binding.GitLab && state.Subgroup.Verdict == binding.Yes && r.Trigger == binding.Auto {
 		r.obstacle = obstacle{CauseSubgroup, "gitlab-subgroup-manual: the project lives in a subgroup, so only a manual trigger works"}
-		m.find(r.d, r.path+".trigger", finding.New("gitlab-subgroup-manual", fmt.Sprintf(
-			"%s: GitLab says that %s lives in a subgroup; its trigger has to be manual", r.d.Name, r.Source)).As(finding.Error))
+		m.find(r.d, r.path+".trigger", finding.New("gitlab-subgroup-manual", message.Verbatim(fmt.Sprintf(
+			"%s: GitLab says that %s lives in a subgroup; its trigger has to be manual", r.d.Name, r.Source))).
+			As(finding.Error))
 	}
 	for _, a := range state.Answers {
 		if a.Verdict != binding.No {
@@ -177,7 +179,7 @@ func (m *maker) project(r *image) {
 			code = answerCode(a)
 		}
 		r.obstacle = obstacle{CauseHostRefused, fmt.Sprintf("%s: the code host said no (%s)", code, a.Reason)}
-		m.find(r.d, r.path+".source", finding.New(code, fmt.Sprintf("%s: %s", r.d.Name, a.Message)).As(finding.Error))
+		m.find(r.d, r.path+".source", finding.New(code, message.Verbatim(fmt.Sprintf("%s: %s", r.d.Name, a.Message))).As(finding.Error))
 	}
 }
 
@@ -218,7 +220,7 @@ func (m *maker) link(r image) bool {
 	switch caps := m.in.Observation.Capabilities; {
 	case a.Repairs() && r.d.Spec.DriftPolicy == binding.Report && !r.looksOnly():
 		m.onImage(r, Action{Kind: Noop, Cause: CauseDrift, Reason: "drift: the source is not as it was linked; reported and not corrected (driftPolicy Report)"})
-		m.find(r.d, r.path, finding.New("drift", fmt.Sprintf("%s: the source of %s is not as it was linked", r.d.Name, r.name)))
+		m.find(r.d, r.path, finding.New("drift", message.Verbatim(fmt.Sprintf("%s: the source of %s is not as it was linked", r.d.Name, r.name))))
 		return false
 	case r.obstacle.cause != "":
 		m.onImage(r, r.obstacle.forbids(changes))
@@ -255,9 +257,9 @@ func (m *maker) foreign(r image, a Action) {
 		Kind: Forbidden, Cause: CauseAdoptRequired, Changes: a.Changes,
 		Reason: "adopt-required: the image repository has another source that was never ours",
 	})
-	m.find(r.d, r.path+".image", finding.New("adopt-required", fmt.Sprintf(
+	m.find(r.d, r.path+".image", finding.New("adopt-required", message.Verbatim(fmt.Sprintf(
 		"%s: %s is linked with %s %q, declared is %q, and it was not linked by us",
-		r.d.Name, r.name, a.Changes[0].Field, a.Changes[0].From, a.Changes[0].To)))
+		r.d.Name, r.name, a.Changes[0].Field, a.Changes[0].From, a.Changes[0].To))))
 }
 
 // wantedLink is the link to write. What the declaration leaves out stays as it

@@ -8,6 +8,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
+	"reconciler/internal/report"
 )
 
 func wantedLink() *binding.Link {
@@ -288,7 +289,7 @@ func TestFindingsOfRepositoriesHaveTheirPlace(t *testing.T) {
 	if f.File != "payments/gitlab.yaml" || f.Line != 12 || f.Column != 14 || f.Path != "spec.repositories[0].image" {
 		t.Errorf("got %s:%d:%d %s", f.File, f.Line, f.Column, f.Path)
 	}
-	if !strings.Contains(f.Message, "payments/api") {
-		t.Errorf("the message does not name the image repository: %s", f.Message)
+	if !strings.Contains(report.English().Text(f.Message), "payments/api") {
+		t.Errorf("the message does not name the image repository: %s", report.English().Text(f.Message))
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
+	"reconciler/internal/report"
 )
 
 func TestStepsForAPersonAreExact(t *testing.T) {
@@ -84,7 +85,7 @@ func TestExpiryIsToldFromTheFirstThresholdOn(t *testing.T) {
 			in.Observation.Tokens[d.Name] = binding.TokenState{Version: 3, Expires: tt.host, ExpiresSource: "host"}
 			got := ""
 			for _, f := range plan.Make(in).Findings {
-				got = string(f.Severity) + " " + f.Message
+				got = string(f.Severity) + " " + report.English().Text(f.Message)
 				if f.File != d.File || f.Line != 9 || f.Path != "spec.token.expires" {
 					t.Errorf("not at the token: %+v", f)
 				}

@@ -8,6 +8,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // suspended says why a binding is held still: by its declaration, by a person,
@@ -90,8 +91,9 @@ func (m *maker) suspensionsEnded() {
 		if s.Active(m.in.Now) {
 			continue
 		}
-		f := finding.New("suspend-ended", fmt.Sprintf("%s: the suspension by %s ended at %s (%s)",
-			s.What(), s.By, s.Until.UTC().Format(time.RFC3339), s.Reason))
+		f := finding.New("suspend-ended", message.Verbatim(fmt.Sprintf("%s: the suspension by %s ended at %s (%s)",
+			s.What(), s.By, s.Until.UTC().Format(time.RFC3339), s.Reason)))
+
 		for i := range m.in.Declarations {
 			if d := &m.in.Declarations[i]; d.Name == s.Binding {
 				at := d.At("metadata.name")

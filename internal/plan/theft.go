@@ -8,6 +8,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // codeMoved is the rule that keeps a token from being sent to another host.
@@ -85,7 +86,8 @@ func (m *maker) moved(s subject) bool {
 	}
 	path, f := movedFinding(s.d, "was applied with", from)
 	m.find(s.d, path, f)
-	m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseSecretTarget, Reason: codeMoved + ": " + f.Message})
+	text := movedText(s.d, "was applied with", from)
+	m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseSecretTarget, Reason: codeMoved + ": " + text})
 	return true
 }
 
@@ -96,9 +98,12 @@ func movedFinding(d *binding.Declaration, how string, from []string) (path strin
 	if d.Spec.Address == "" {
 		path = "spec.platform"
 	}
-	to := placeOf(d.Spec.Platform, d.Spec.Address)
-	return path, finding.New(codeMoved, fmt.Sprintf("the token at %s %s %s, and would be sent to %s",
-		unpinned(d.Spec.Token.Vault), how, strings.Join(from, ", "), to))
+	return path, finding.New(codeMoved, message.Verbatim(movedText(d, how, from)))
+}
+
+func movedText(d *binding.Declaration, how string, from []string) string {
+	return fmt.Sprintf("the token at %s %s %s, and would be sent to %s",
+		unpinned(d.Spec.Token.Vault), how, strings.Join(from, ", "), placeOf(d.Spec.Platform, d.Spec.Address))
 }
 
 // secretKey is a secret, whatever its key and version: who has one key's value

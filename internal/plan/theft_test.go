@@ -8,6 +8,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -106,8 +107,8 @@ func TestAddressMovesComparesRevisions(t *testing.T) {
 	evil.Name, evil.File, evil.Spec.Instance, evil.Spec.Address = "new", "evil/gitlab.yaml", "edge", "https://gitlab.evil.example"
 	evil.Positions = map[string]binding.Position{"spec.address": {Line: 7, Column: 12}}
 	got := plan.AddressMoves([]binding.Declaration{base, githubDeclaration()}, []binding.Declaration{base, githubDeclaration(), evil})
-	want := []finding.Finding{finding.New("address-changed-with-secret",
-		"the token at secret/acr/gitlab#token is declared for gitlab.example.com, and would be sent to gitlab.evil.example").
+	want := []finding.Finding{finding.New("address-changed-with-secret", message.Verbatim(
+		"the token at secret/acr/gitlab#token is declared for gitlab.example.com, and would be sent to gitlab.evil.example")).
 		At("evil/gitlab.yaml", 7, 12).In("spec.address")}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

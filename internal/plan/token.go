@@ -9,6 +9,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // tokenKnown says whether the secret store told of the token; where it did
@@ -23,11 +24,11 @@ func (m *maker) tokenKnown(s subject) bool {
 	}
 	if u.Reason == binding.NotObserved {
 		m.noop(s, causeOf(*u), unknownReason(*u))
-		m.find(s.d, "spec.token", finding.New(unknownCode(*u), fmt.Sprintf("%s: %s", s.d.Name, u.Message)))
+		m.find(s.d, "spec.token", finding.New(unknownCode(*u), message.Verbatim(fmt.Sprintf("%s: %s", s.d.Name, u.Message))))
 		return false
 	}
 	m.noop(s, CauseSecretUnavailable, "secret unavailable ("+u.Reason+"): kept as it is")
-	m.find(s.d, "spec.token", finding.New("secret-unavailable", fmt.Sprintf("%s: %s", s.d.Name, u.Message)))
+	m.find(s.d, "spec.token", finding.New("secret-unavailable", message.Verbatim(fmt.Sprintf("%s: %s", s.d.Name, u.Message))))
 	return false
 }
 
@@ -42,8 +43,8 @@ func (m *maker) tokenBlocks(s subject) bool {
 	}
 	if s.refusedBefore() {
 		m.noop(s, CauseTokenRefused, fmt.Sprintf("token-refused: version %d of the token was refused; waits for a newer one", s.token.Version))
-		m.find(s.d, "spec.token", finding.New("token-refused",
-			fmt.Sprintf("%s: version %d of %s was refused; a newer version is waited for", s.d.Name, s.token.Version, unpinned(s.d.Spec.Token.Vault))))
+		m.find(s.d, "spec.token", finding.New("token-refused", message.Verbatim(
+			fmt.Sprintf("%s: version %d of %s was refused; a newer version is waited for", s.d.Name, s.token.Version, unpinned(s.d.Spec.Token.Vault)))))
 		return true
 	}
 	if end, source := tokenEnd(s); !end.IsZero() && m.in.Now.After(end) {
@@ -95,7 +96,7 @@ func (m *maker) tellAnswers(s subject) {
 	}
 	for _, a := range s.token.Answers {
 		if a.Verdict == binding.No {
-			m.find(s.d, path, finding.New(answerCode(a), fmt.Sprintf("%s: %s", s.d.Name, a.Message)).As(finding.Error))
+			m.find(s.d, path, finding.New(answerCode(a), message.Verbatim(fmt.Sprintf("%s: %s", s.d.Name, a.Message))).As(finding.Error))
 		}
 	}
 }
@@ -173,19 +174,19 @@ func (m *maker) expiry(s subject) {
 		told = " (told by: " + source + ")"
 	}
 	if m.in.Now.After(end) {
-		m.find(s.d, "spec.token.expires", finding.New("token-expiry", fmt.Sprintf("the token ended on %s%s", last, told)).As(finding.Error))
+		m.find(s.d, "spec.token.expires", finding.New("token-expiry", message.Verbatim(fmt.Sprintf("the token ended on %s%s", last, told))).As(finding.Error))
 		return
 	}
 	days := int(last.Time().Sub(binding.DateOf(m.in.Now).Time()) / (24 * time.Hour))
 	if !slices.ContainsFunc(m.in.Policy.ExpiryWarnings, func(t int) bool { return days <= t }) {
 		return
 	}
-	message := fmt.Sprintf("the token ends in %d days, on %s%s", days, last, told)
+	text := fmt.Sprintf("the token ends in %d days, on %s%s", days, last, told)
 	switch days {
 	case 0:
-		message = "the token ends today" + told
+		text = "the token ends today" + told
 	case 1:
-		message = "the token ends tomorrow" + told
+		text = "the token ends tomorrow" + told
 	}
-	m.find(s.d, "spec.token.expires", finding.New("token-expiry", message).As(finding.Warning))
+	m.find(s.d, "spec.token.expires", finding.New("token-expiry", message.Verbatim(text)).As(finding.Warning))
 }

@@ -11,6 +11,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -20,7 +21,7 @@ func TestMergeSortsByInstance(t *testing.T) {
 		for _, o := range objects {
 			p.Actions = append(p.Actions, plan.Action{Instance: instance, Object: binding.RepositoryObject(o), Kind: plan.Noop})
 		}
-		p.Findings = []finding.Finding{finding.New("drift", instance)}
+		p.Findings = []finding.Finding{finding.New("drift", message.Verbatim(instance))}
 		return p
 	}
 	a, b := of("a", "z", "y"), of("b", "x")
@@ -44,7 +45,7 @@ func TestDigestSpeaksOfActionsOnly(t *testing.T) {
 		t.Error("the digest depends on the time")
 	}
 	told := p
-	told.Findings = append(told.Findings, finding.New("drift", "x"))
+	told.Findings = append(told.Findings, finding.New("drift", message.Verbatim("x")))
 	if p.Digest() != told.Digest() {
 		t.Error("the digest depends on findings")
 	}

@@ -7,6 +7,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // waits says of the steps that wait for a person since when they do, and makes
@@ -53,7 +54,7 @@ func (m *maker) tellOverdue(a Action) {
 	if asked := a.Asked(); asked != "" {
 		text += "; ask " + asked + " (spec.suspend.owner)"
 	}
-	f := finding.New("person-overdue", text)
+	f := finding.New("person-overdue", message.Verbatim(text))
 	if d := a.Target.Declaration; d != nil {
 		m.find(d, "", f)
 		return

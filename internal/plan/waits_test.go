@@ -9,6 +9,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
+	"reconciler/internal/report"
 )
 
 func TestAPersonsStepSaysSinceWhenAndWhetherItIsOverdue(t *testing.T) {
@@ -52,7 +53,7 @@ func TestAPersonsStepSaysSinceWhenAndWhetherItIsOverdue(t *testing.T) {
 			said := ""
 			for _, f := range p.Findings {
 				if f.Code == "person-overdue" {
-					said = f.Message
+					said = report.English().Text(f.Message)
 				}
 			}
 			if (said == "") != (tt.says == "") || !strings.Contains(said, tt.says) {

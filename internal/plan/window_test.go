@@ -11,6 +11,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
+	"reconciler/internal/report"
 )
 
 func zone(t testing.TB, name string) *time.Location {
@@ -269,7 +270,7 @@ func TestAClosedWindowChangesNoAction(t *testing.T) {
 			var got string
 			for _, f := range shut.Findings {
 				if f.Code == "window-closed" {
-					got = f.Message
+					got = report.English().Text(f.Message)
 					if f.Severity == finding.Error {
 						t.Error("it is an error")
 					}

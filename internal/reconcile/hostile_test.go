@@ -11,6 +11,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
 	"reconciler/internal/secrets"
 )
 
@@ -196,7 +197,7 @@ func TestAfterARefusalAnUnbindingIsRepairedWithTheLastGoodToken(t *testing.T) {
 			}
 			told := ""
 			for _, f := range p.Plan.Findings {
-				told += f.Message + "\n"
+				told += report.English().Text(f.Message) + "\n"
 			}
 			if !strings.Contains(told, "version 1, bound before, cannot be bound again") {
 				t.Errorf("it is not told why nothing is bound:\n%s", told)

@@ -7,18 +7,19 @@ import (
 	"strings"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // writeAnnotations writes findings as GitHub's workflow commands, one line
 // each, which the runner makes annotations of. Errors come first, because
 // GitHub shows no more than ten of each kind from one step.
-func writeAnnotations(w io.Writer, d Document, _ Options) error {
+func writeAnnotations(w io.Writer, d Document, o Options) error {
 	p := &page{}
 	findings := slices.SortedStableFunc(slices.Values(d.findings()), func(a, b finding.Finding) int {
 		return severityRank(a.Severity) - severityRank(b.Severity)
 	})
 	for _, f := range findings {
-		p.text.WriteString(annotation(f) + "\n")
+		p.text.WriteString(annotation(o.Style.Language, f) + "\n")
 	}
 	return p.writeTo(w)
 }
@@ -27,7 +28,7 @@ func severityRank(s finding.Severity) int {
 	return slices.Index([]finding.Severity{finding.Error, finding.Warning, finding.Info}, s)
 }
 
-func annotation(f finding.Finding) string {
+func annotation(l *Language, f finding.Finding) string {
 	command := "error"
 	switch f.Severity {
 	case finding.Error:
@@ -47,15 +48,16 @@ func annotation(f finding.Finding) string {
 		}
 	}
 	properties = append(properties, "title="+commandProperty(f.Code))
-	lines := []string{clean(f.Message)}
-	if f.Path != "" {
-		lines = append(lines, "field: "+clean(f.Path))
-	}
-	if f.Rule != "" {
-		lines = append(lines, "rule: "+clean(f.Rule))
-	}
-	if f.Hint != "" {
-		lines = append(lines, "hint: "+clean(f.Hint))
+	lines := []string{clean(l.Text(f.Message))}
+	for _, part := range []struct {
+		label message.Message
+		text  string
+	}{
+		{message.New("label.field"), f.Path}, {message.New("label.rule"), l.Text(f.Rule)}, {message.New("label.hint"), l.Text(f.Hint)},
+	} {
+		if part.text != "" {
+			lines = append(lines, l.Text(part.label)+": "+clean(part.text))
+		}
 	}
 	return "::" + command + " " + strings.Join(properties, ",") + "::" + commandData(strings.Join(lines, "\n"))
 }

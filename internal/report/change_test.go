@@ -10,6 +10,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -19,7 +20,7 @@ func aChange(depth report.Depth) report.Document {
 	link := plan.Action{Instance: "i", Binding: "b", Platform: binding.GitLab, Object: binding.RepositoryObject("n/a"), Kind: plan.Link, Cause: plan.CauseAbsent, Reason: "declared and not linked"}
 	bind := plan.Action{Instance: "i", Binding: "b\x1b[31m", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Bind, Cause: plan.CauseAbsent, Reason: "drift"}
 	return report.Document{
-		Plan: &plan.Plan{Actions: []plan.Action{link}, Findings: []finding.Finding{finding.New("drift", "a word").At("a.yaml", 3, 1)}},
+		Plan: &plan.Plan{Actions: []plan.Action{link}, Findings: []finding.Finding{finding.New("drift", message.Verbatim("a word")).At("a.yaml", 3, 1)}},
 		Change: &report.Change{
 			Whole:   plan.Plan{Actions: []plan.Action{bind, link}},
 			Pending: []plan.Action{bind},

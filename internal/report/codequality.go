@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // codeQualityIssue is one entry of GitLab's Code Quality report, with the
@@ -29,7 +30,7 @@ type codeQualityLines struct {
 // writeCodeQuality writes findings as GitLab's Code Quality report. The format
 // has no entry without a place: an unknown line is 1 there, and what is not
 // about a file stands at the repository's root, ".".
-func writeCodeQuality(w io.Writer, d Document, _ Options) error {
+func writeCodeQuality(w io.Writer, d Document, o Options) error {
 	findings := d.findings()
 	prints := Fingerprints(findings)
 	issues := make([]codeQualityIssue, 0, len(findings))
@@ -39,7 +40,7 @@ func writeCodeQuality(w io.Writer, d Document, _ Options) error {
 			path = "."
 		}
 		issues = append(issues, codeQualityIssue{
-			Description: described(f),
+			Description: described(o.Style.Language, f),
 			CheckName:   clean(f.Code),
 			Fingerprint: prints[i],
 			Severity:    codeQualitySeverity(f.Severity),
@@ -49,12 +50,12 @@ func writeCodeQuality(w io.Writer, d Document, _ Options) error {
 	return writeJSON(w, issues)
 }
 
-// described is the message and how to mend it, in one line.
-func described(f finding.Finding) string {
-	if f.Hint == "" {
-		return clean(f.Message)
+// described is the message and how to fix it, in one line.
+func described(l *Language, f finding.Finding) string {
+	if f.Hint.IsZero() {
+		return clean(l.Text(f.Message))
 	}
-	return clean(f.Message) + ". To mend it: " + clean(f.Hint)
+	return clean(l.Text(message.New("finding.described", "message", f.Message, "hint", f.Hint)))
 }
 
 func codeQualitySeverity(s finding.Severity) string {

@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
 
 func TestCommentIsKnownByWhatItBeginsWith(t *testing.T) {
 	empty := report.Document{Plan: &plan.Plan{}}
-	warned := report.Document{Plan: &plan.Plan{Findings: []finding.Finding{finding.New("token-expiry", "ends soon")}}}
+	warned := report.Document{Plan: &plan.Plan{Findings: []finding.Finding{finding.New("token-expiry", message.Verbatim("ends soon"))}}}
 	touched := report.Document{Plan: &plan.Plan{}, Change: &report.Change{Touched: []report.Touched{{Binding: "a"}}}, Basis: report.Basis{Depth: report.Offline}}
 	for name, c := range map[string]struct {
 		document report.Document

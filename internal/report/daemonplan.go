@@ -3,7 +3,6 @@ package report
 import (
 	"time"
 
-	"reconciler/internal/finding"
 	"reconciler/internal/plan"
 )
 
@@ -21,13 +20,13 @@ type DaemonPlan struct {
 	Actions   []plan.Action   `json:"actions"`
 	// Settled says of each action whether all is as declared. Earlier versions
 	// read it in place of the cause.
-	Settled  []bool            `json:"settled"`
-	Findings []finding.Finding `json:"findings"`
+	Settled  []bool          `json:"settled"`
+	Findings []FindingObject `json:"findings"`
 }
 
 // NewDaemonPlan makes the wire's form of a plan.
 func NewDaemonPlan(p plan.Plan, d DaemonPlan) DaemonPlan {
-	d.Actions, d.Findings, d.Files, d.Instances = some(p.Actions), some(p.Findings), some(d.Files), p.Instances
+	d.Actions, d.Findings, d.Files, d.Instances = some(p.Actions), findingObjects(p.Findings), some(d.Files), p.Instances
 	d.Settled = make([]bool, len(p.Actions))
 	for i, a := range p.Actions {
 		d.Settled[i] = a.Settled()
@@ -38,7 +37,7 @@ func NewDaemonPlan(p plan.Plan, d DaemonPlan) DaemonPlan {
 // Document is the report of the plan. Its actions have no Target: they can be
 // shown and not applied.
 func (d DaemonPlan) Document() Document {
-	p := plan.Plan{Actions: d.Actions, Findings: d.Findings, Instances: d.Instances}
+	p := plan.Plan{Actions: d.Actions, Findings: findingsOf(d.Findings), Instances: d.Instances}
 	for i := range p.Actions {
 		if a := &p.Actions[i]; a.Cause == "" && i < len(d.Settled) && d.Settled[i] {
 			a.Cause = plan.CauseSettled // A daemon of an earlier version names no causes.

@@ -59,7 +59,7 @@ func syncItems(ev plan.Event) (items []EventItem) {
 	for _, f := range ev.Plan.Findings {
 		if f.Severity != finding.Info {
 			items = append(items, EventItem{
-				Instance: ev.Instance, Binding: names[f.File], Type: EventWarning, Reason: camel(f.Code), Message: f.Message, Revision: ev.Revision,
+				Instance: ev.Instance, Binding: names[f.File], Type: EventWarning, Reason: camel(f.Code), Message: Text(nil, f.Message), Revision: ev.Revision,
 			})
 		}
 	}

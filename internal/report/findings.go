@@ -30,10 +30,10 @@ func (p *page) findings(findings []finding.Finding) {
 
 func (p *page) finding(f finding.Finding) {
 	p.line(p.style.paint(bold, place(f)),
-		p.style.paint(severityColor(f.Severity), clean(string(f.Severity)+"["+f.Code+"]")), ": ", clean(f.Message))
+		p.style.paint(severityColor(f.Severity), clean(string(f.Severity)+"["+f.Code+"]")), ": ", clean(p.style.Language.Text(f.Message)))
 	p.labelled(message.New("label.field"), f.Path)
-	p.labelled(message.New("label.rule"), f.Rule)
-	p.labelled(message.New("label.hint"), f.Hint)
+	p.labelled(message.New("label.rule"), p.style.Language.Text(f.Rule))
+	p.labelled(message.New("label.hint"), p.style.Language.Text(f.Hint))
 }
 
 // labelled writes text after a label, and nothing where there is no text.

@@ -11,21 +11,18 @@ import (
 )
 
 // Fingerprints identifies each finding, in the order given, by what it is and
-// not by where it stands: by its code, file, field and message, without lines,
-// columns and places in lists. So it stays the same when lines move. Findings
+// not by where it stands: by its code, file, field and arguments, without
+// lines, columns, places in lists and foreign texts. So it stays the same when lines move. Findings
 // that are equal in all of these are numbered in their order. A fingerprint is
 // 64 hexadecimal digits.
 func Fingerprints(findings []finding.Finding) []string {
-	// Places in messages: "a.yaml:12:3", "line 12".
-	position := regexp.MustCompile(`(\.(?:ya?ml|cue)):\d+(?::\d+)?|\b(lines?|columns?) \d+`)
 	index := regexp.MustCompile(`\[\d+\]`)
 	seen := map[string]int{}
 	prints := make([]string, 0, len(findings))
 	for _, f := range findings {
 		key := strings.Join([]string{
 			f.Code, f.File,
-			index.ReplaceAllString(f.Path, "[]"),
-			index.ReplaceAllString(position.ReplaceAllString(f.Message, "$1$2"), "[]"),
+			index.ReplaceAllString(f.Path, "[]"), f.Message.Identity(),
 		}, "\x00")
 		if n := seen[key]; n > 0 {
 			prints = append(prints, hash(key+"\x00"+strconv.Itoa(n)))

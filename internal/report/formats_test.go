@@ -16,6 +16,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -25,7 +26,7 @@ func documents() map[string]report.Document {
 	p := samplePlan()
 	p.Findings = append(findings(), finding.Finding{
 		Code: "policy-https-only", Severity: finding.Error, File: "teams/a:b, 100%.yaml", Line: 4, Column: 2,
-		Path: "spec.address", Message: "the address is http://x\nnot HTTPS", Rule: "policy/https.cue:3: HTTPS only.",
+		Path: "spec.address", Message: message.Verbatim("the address is http://x\nnot HTTPS"), Rule: message.Verbatim("policy/https.cue:3: HTTPS only."),
 	})
 	p.Actions = append(p.Actions, plan.Action{
 		Instance: "test-beijing", Binding: "kept", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Noop, Cause: plan.CauseRetained,
@@ -185,7 +186,7 @@ func TestEveryFormatReturnsWriteErrors(t *testing.T) {
 
 func TestNothingEscapesInAnyFormat(t *testing.T) {
 	evil := "\x1b[2J\x07\u202e\u2066\u009b1m\r\n\xff::error::\u2028]]>"
-	f := finding.Finding{Code: "x" + evil, Severity: finding.Error, File: evil, Line: 1, Path: evil, Message: evil, Rule: evil, Hint: evil}
+	f := finding.Finding{Code: "x" + evil, Severity: finding.Error, File: evil, Line: 1, Path: evil, Message: message.Verbatim(evil), Rule: message.Verbatim(evil), Hint: message.Verbatim(evil)}
 	p := plan.Plan{Findings: []finding.Finding{f, f}, Actions: []plan.Action{
 		{
 			Instance: evil, Binding: evil, Object: binding.Object{Kind: binding.ObjectRule, Image: evil, Rule: evil}, Kind: plan.Manual, Reason: evil, Platform: binding.Platform(evil),
@@ -214,17 +215,18 @@ func TestNothingEscapesInAnyFormat(t *testing.T) {
 }
 
 func TestFingerprintsStayWhenLinesMove(t *testing.T) {
+	also := func(at message.Place) message.Message { return message.New("m", "binding", "pay", "at", at) }
 	before := []finding.Finding{
-		finding.New("binding-unique", "also declared by pay (a.yaml:12:3)").At("b.yaml", 3, 5).In("spec.repositories[0].image"),
-		finding.New("drift", "the same").At("b.yaml", 9, 1),
-		finding.New("drift", "the same").At("b.yaml", 12, 1),
-		finding.New("drift", "the key stands here a second time, after line 4").At("b.yaml", 14, 1),
+		finding.New("binding-unique", also(message.Place{File: "a.yaml", Line: 12, Column: 3})).At("b.yaml", 3, 5).In("spec.repositories[0].image"),
+		finding.New("drift", message.Verbatim("the same")).At("b.yaml", 9, 1),
+		finding.New("drift", message.Verbatim("the same")).At("b.yaml", 12, 1),
+		finding.New("drift", also(message.Place{Line: 4})).At("b.yaml", 14, 1),
 	}
 	after := slices.Clone(before)
 	after[0] = after[0].At("b.yaml", 30, 7).In("spec.repositories[4].image")
-	after[0].Message = "also declared by pay (a.yaml:99)"
+	after[0].Message = also(message.Place{File: "a.yaml", Line: 99})
 	after[1], after[2] = after[1].At("b.yaml", 40, 2), after[2].At("b.yaml", 44, 2)
-	after[3].Message = "the key stands here a second time, after line 17"
+	after[3].Message = also(message.Place{Line: 17})
 	got := report.Fingerprints(before)
 	if diff := cmp.Diff(got, report.Fingerprints(after)); diff != "" {
 		t.Errorf("moved lines change fingerprints (-before +after):\n%s", diff)
@@ -235,10 +237,10 @@ func TestFingerprintsStayWhenLinesMove(t *testing.T) {
 }
 
 func TestFingerprintsTellFindingsApart(t *testing.T) {
-	base := finding.New("drift", "port 80 of a.example:8080").At("a.yaml", 1, 1).In("spec.address")
+	base := finding.New("drift", message.New("m", "host", "a.example:8080")).At("a.yaml", 1, 1).In("spec.address")
 	other := []finding.Finding{base, base.At("b.yaml", 1, 1), base.In("spec.username"), base, base}
 	other[3].Code = "adopt-required"
-	other[4].Message = "port 80 of a.example:8081"
+	other[4].Message = message.New("m", "host", "a.example:8081")
 	seen := map[string]bool{}
 	for _, f := range other {
 		seen[report.Fingerprints([]finding.Finding{f})[0]] = true

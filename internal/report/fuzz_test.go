@@ -12,6 +12,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -26,7 +27,7 @@ func bigPlan(text string, n int) plan.Plan {
 			Instance: text + strconv.Itoa(i/40), Binding: text, Platform: binding.Platform(text), Object: binding.Object{Kind: binding.ObjectRule, Image: text, Rule: text}, Kind: kind, Reason: text,
 			Changes: []plan.Change{{Field: text, From: text, To: text}}, Steps: []string{text},
 		})
-		p.Findings = append(p.Findings, finding.New("drift", text).At(text, i, 1).In(text))
+		p.Findings = append(p.Findings, finding.New("drift", message.Verbatim(text)).At(text, i, 1).In(text))
 	}
 	return p
 }
@@ -167,9 +168,9 @@ func FuzzAnnotationsReadBackAsTheyWere(f *testing.F) {
 	f.Add("a:b,c%.yaml", "100%25 ::error::%0A::add-mask::x", 1, 0)
 	f.Add("a\n::error::b", "x\r\n::stop-commands::x\n##[error]", 0, 3)
 	f.Add("\xff,line=7", "\u2028", -1, -1)
-	f.Fuzz(func(t *testing.T, file, message string, line, column int) {
+	f.Fuzz(func(t *testing.T, file, text string, line, column int) {
 		d := report.Document{Findings: []finding.Finding{{
-			Code: "drift", Severity: finding.Warning, File: file, Line: line, Column: column, Message: message,
+			Code: "drift", Severity: finding.Warning, File: file, Line: line, Column: column, Message: message.Verbatim(text),
 		}}}
 		out := render(t, report.FormatGitHub, d, report.Options{})
 		if bytes.Count(out, []byte("\n")) != 1 || bytes.ContainsRune(out, '\r') {
@@ -179,12 +180,12 @@ func FuzzAnnotationsReadBackAsTheyWere(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		harmless := !strings.ContainsFunc(file+message, func(r rune) bool { return r < 0x20 || r >= 0x7f })
+		harmless := !strings.ContainsFunc(file+text, func(r rune) bool { return r < 0x20 || r >= 0x7f })
 		if command != "warning" || properties["title"] != "drift" {
 			t.Errorf("got %s %v", command, properties)
 		}
-		if harmless && (properties["file"] != file || data != message) {
-			t.Errorf("%q and %q come back as %q and %q", file, message, properties["file"], data)
+		if harmless && (properties["file"] != file || data != text) {
+			t.Errorf("%q and %q come back as %q and %q", file, text, properties["file"], data)
 		}
 		if line <= 0 && properties["line"] != "" || column <= 0 && properties["col"] != "" {
 			t.Errorf("an unknown position is told: %v", properties)

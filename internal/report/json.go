@@ -25,7 +25,7 @@ type findingList struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	Basis
-	Findings []finding.Finding `json:"findings"`
+	Findings []FindingObject `json:"findings"`
 }
 
 type planObject struct {
@@ -33,11 +33,11 @@ type planObject struct {
 	Kind       string `json:"kind"`
 	Digest     string `json:"digest"`
 	Basis
-	Touched   []Touched         `json:"touched,omitzero"`
-	Instances []plan.Instance   `json:"instances,omitempty"`
-	Actions   []action          `json:"actions"`
-	Pending   []action          `json:"pending,omitzero"`
-	Findings  []finding.Finding `json:"findings"`
+	Touched   []Touched       `json:"touched,omitzero"`
+	Instances []plan.Instance `json:"instances,omitempty"`
+	Actions   []action        `json:"actions"`
+	Pending   []action        `json:"pending,omitzero"`
+	Findings  []FindingObject `json:"findings"`
 }
 
 // action is a plan's action with lists that are never null or absent.
@@ -134,7 +134,7 @@ func PlanJSON(w io.Writer, p plan.Plan, depth Depth) error {
 // writeDocument writes a document as one object of kind Plan or Findings.
 func writeDocument(w io.Writer, d Document, _ Options) error {
 	if d.Plan == nil {
-		return writeJSON(w, findingList{binding.APIVersion, KindFindings, d.Basis, some(d.Findings)})
+		return writeJSON(w, findingList{binding.APIVersion, KindFindings, d.Basis, findingObjects(d.Findings)})
 	}
 	o := newPlanObject(*d.Plan, d.Basis)
 	if d.Change != nil {
@@ -151,7 +151,7 @@ func writeDocument(w io.Writer, d Document, _ Options) error {
 func newPlanObject(p plan.Plan, basis Basis) planObject {
 	return planObject{
 		APIVersion: binding.APIVersion, Kind: KindPlan, Basis: basis, Digest: p.Digest(),
-		Instances: p.Instances, Actions: newActions(p.Actions), Findings: some(p.Findings),
+		Instances: p.Instances, Actions: newActions(p.Actions), Findings: findingObjects(p.Findings),
 	}
 }
 

@@ -47,9 +47,9 @@ const tool = "reconciler"
 // writeJUnit writes findings as JUnit's XML: a suite per file, a failed case
 // per finding of severity error, a passed one with its text for each other,
 // and a passed one for each file without any.
-func writeJUnit(w io.Writer, d Document, _ Options) error {
+func writeJUnit(w io.Writer, d Document, o Options) error {
 	report := junitReport{Name: tool}
-	for _, s := range junitSuites(d) {
+	for _, s := range junitSuites(d, o.Style.Language) {
 		s.Tests = len(s.Cases)
 		report.Tests += s.Tests
 		report.Failures += s.Failures
@@ -65,7 +65,7 @@ func writeJUnit(w io.Writer, d Document, _ Options) error {
 	return nil
 }
 
-func junitSuites(d Document) []junitSuite {
+func junitSuites(d Document, l *Language) []junitSuite {
 	var suites []junitSuite
 	at := map[string]int{}
 	suite := func(file string) *junitSuite {
@@ -86,9 +86,9 @@ func junitSuites(d Document) []junitSuite {
 		c := junitCase{Name: junitName(f, names), Class: s.Name}
 		if f.Severity == finding.Error {
 			s.Failures++
-			c.Failure = &junitFailure{Type: clean(f.Code), Message: clean(f.Message), Text: junitText(f)}
+			c.Failure = &junitFailure{Type: clean(f.Code), Message: clean(l.Text(f.Message)), Text: junitText(l, f)}
 		} else {
-			c.Output = junitText(f)
+			c.Output = junitText(l, f)
 		}
 		s.Cases = append(s.Cases, c)
 	}
@@ -118,8 +118,8 @@ func junitName(f finding.Finding, names map[string]int) string {
 }
 
 // junitText is a finding as text shows it.
-func junitText(f finding.Finding) string {
-	p := &page{}
+func junitText(l *Language, f finding.Finding) string {
+	p := &page{style: Style{Language: l}}
 	p.finding(f)
 	return p.text.String()
 }

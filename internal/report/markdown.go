@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -16,7 +17,8 @@ const unfolded = 20
 
 // markdown makes the blocks of a document.
 type markdown struct {
-	noHTML bool
+	noHTML   bool
+	language *Language
 	// full shows what is as declared, too.
 	full   bool
 	blocks []block
@@ -26,7 +28,7 @@ type markdown struct {
 // instance, only what changes, then what is kept for a reason, and findings.
 // Long parts are folded; all of it keeps to Options.Limit.
 func writeMarkdown(w io.Writer, d Document, o Options) error {
-	m := &markdown{noHTML: o.NoHTML, full: o.Style.Full}
+	m := &markdown{noHTML: o.NoHTML, full: o.Style.Full, language: o.Style.Language}
 	doc := document{}
 	switch {
 	case d.Change != nil:
@@ -230,25 +232,26 @@ func (m *markdown) findings(findings []finding.Finding) {
 			others = append(others, m.finding(f))
 		}
 	}
-	m.fold(counted(len(errors), "error", "errors"), "", errors, len(errors) > unfolded)
-	m.fold(counted(len(others), "other finding", "other findings"), "", others, len(others) > unfolded)
+	m.fold(m.language.Text(message.New("summary.errors", "count", len(errors))), "", errors, len(errors) > unfolded)
+	m.fold(m.language.Text(message.New("summary.others", "count", len(others))), "", others, len(others) > unfolded)
 }
 
 func (m *markdown) finding(f finding.Finding) string {
+	text := func(x message.Message) string { return markdownText(m.language.Text(x)) }
 	var b strings.Builder
 	fmt.Fprintf(&b, "- **%s** %s", markdownText(string(f.Severity)), m.code(f.Code))
 	if at := strings.TrimSuffix(place(f), ": "); at != "" {
-		fmt.Fprintf(&b, " at %s", m.code(at))
+		fmt.Fprintf(&b, " %s %s", text(message.New("label.at")), m.code(at))
 	}
 	if f.Path != "" {
-		fmt.Fprintf(&b, ", field %s", m.code(f.Path))
+		fmt.Fprintf(&b, ", %s %s", text(message.New("label.field")), m.code(f.Path))
 	}
-	fmt.Fprintf(&b, ": %s\n", markdownText(f.Message))
-	if f.Rule != "" {
-		fmt.Fprintf(&b, "  - Rule: %s\n", markdownText(f.Rule))
+	fmt.Fprintf(&b, ": %s\n", text(f.Message))
+	if !f.Rule.IsZero() {
+		fmt.Fprintf(&b, "  - %s: %s\n", text(message.New("label.the-rule")), text(f.Rule))
 	}
-	if f.Hint != "" {
-		fmt.Fprintf(&b, "  - To mend it: %s\n", markdownText(f.Hint))
+	if !f.Hint.IsZero() {
+		fmt.Fprintf(&b, "  - %s: %s\n", text(message.New("label.to-fix")), text(f.Hint))
 	}
 	return b.String()
 }

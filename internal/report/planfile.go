@@ -96,7 +96,7 @@ func ReadPlanFile(r io.Reader) (PlanFile, error) {
 // plan is the plan of which the object was made, without what is not part of
 // the output.
 func (o planObject) plan() plan.Plan {
-	p := plan.Plan{Findings: o.Findings, Instances: o.Instances}
+	p := plan.Plan{Findings: findingsOf(o.Findings), Instances: o.Instances}
 	for _, a := range o.Actions {
 		p.Actions = append(p.Actions, plan.Action{
 			Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,

@@ -11,6 +11,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -26,7 +27,7 @@ func aPlanFile() report.PlanFile {
 				},
 				{Instance: "i", Binding: "c", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Forbidden, Cause: plan.CauseEmptySnapshot, Reason: "no", Safety: true},
 			},
-			Findings: []finding.Finding{finding.New("drift", "a word").At("a.yaml", 3, 1)},
+			Findings: []finding.Finding{finding.New("drift", message.Verbatim("a word")).At("a.yaml", 3, 1)},
 		},
 		Basis:    report.Basis{Depth: report.Live, Base: "main", Head: "WORKTREE"},
 		Revision: "4be1", Observation: "sha256:" + strings.Repeat("0", 64),

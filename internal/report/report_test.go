@@ -17,6 +17,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -27,7 +28,7 @@ func update() bool { return flag.Lookup("update").Value.String() == "true" }
 // offlinePlan is what a plan made offline looks like.
 func offlinePlan() plan.Plan {
 	return plan.Plan{
-		Findings: []finding.Finding{finding.New("token-expiry", "the token ends in 7 days, on 2026-11-29").At("payments.yaml", 9, 5).As(finding.Warning)},
+		Findings: []finding.Finding{finding.New("token-expiry", message.Verbatim("the token ends in 7 days, on 2026-11-29")).At("payments.yaml", 9, 5).As(finding.Warning)},
 		Actions: []plan.Action{
 			{
 				Instance: "prod", Binding: "payments", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Noop, Cause: plan.CauseOffline,
@@ -66,11 +67,11 @@ func golden(t *testing.T, name string, got []byte) {
 
 func findings() []finding.Finding {
 	return []finding.Finding{
-		finding.New("adopt-required", "payments: GitLab is bound with username \"person\", declared is \"bot\"").
+		finding.New("adopt-required", message.Verbatim("payments: GitLab is bound with username \"person\", declared is \"bot\"")).
 			At("payments/gitlab.yaml", 8, 13).In("spec.username"),
-		finding.New("drift", "支付: the source was changed\x1b[31m by hand").At("支付.yaml", 3, 0),
-		finding.New("observation-unknown", "instance prod: the registry did not answer"),
-		finding.New("secret-unavailable", "no answer").At("a.yaml", 0, 0).As(finding.Info),
+		finding.New("drift", message.Verbatim("支付: the source was changed\x1b[31m by hand")).At("支付.yaml", 3, 0),
+		finding.New("observation-unknown", message.Verbatim("instance prod: the registry did not answer")),
+		finding.New("secret-unavailable", message.Verbatim("no answer")).At("a.yaml", 0, 0).As(finding.Info),
 	}
 }
 
@@ -258,7 +259,7 @@ func TestBindingListKeepsStatuses(t *testing.T) {
 func TestNothingEscapesToTheTerminal(t *testing.T) {
 	evil := "\x1b[2J\x07\u202e\u2066\x9b1m\r\n\xff"
 	var out bytes.Buffer
-	f := finding.New("drift", evil).At(evil, 1, 1).In(evil)
+	f := finding.New("drift", message.Verbatim(evil)).At(evil, 1, 1).In(evil)
 	p := plan.Plan{Findings: []finding.Finding{f}, Actions: []plan.Action{{
 		Instance: evil, Binding: evil, Object: binding.Object{Kind: binding.ObjectRule, Image: evil, Rule: evil}, Kind: plan.Manual, Cause: plan.CauseAbsent, Reason: evil, Platform: binding.Platform(evil),
 		Changes: []plan.Change{{Field: evil, From: evil, To: evil}}, Steps: []string{evil},

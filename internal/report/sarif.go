@@ -33,18 +33,18 @@ func writeSARIF(w io.Writer, d Document, o Options) error {
 	for i, f := range findings {
 		if _, ok := rules[f.Code]; !ok {
 			rules[f.Code] = len(run.Tool.Driver.Rules)
-			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, newSARIFRule(f))
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, newSARIFRule(o.Style.Language, f))
 		}
 		index := rules[f.Code]
 		if f.File == "" {
 			invocation.ExecutionSuccessful = invocation.ExecutionSuccessful && f.Severity != finding.Error
 			invocation.Notifications = append(invocation.Notifications, sarifNotification{
-				AssociatedRule: sarifRuleReference{clean(f.Code), index}, Level: sarifLevel(f.Severity), Message: sarifMessage(f),
+				AssociatedRule: sarifRuleReference{clean(f.Code), index}, Level: sarifLevel(f.Severity), Message: sarifMessage(o.Style.Language, f),
 			})
 			continue
 		}
 		run.Results = append(run.Results, sarifResult{
-			RuleID: clean(f.Code), RuleIndex: index, Level: sarifLevel(f.Severity), Message: sarifMessage(f),
+			RuleID: clean(f.Code), RuleIndex: index, Level: sarifLevel(f.Severity), Message: sarifMessage(o.Style.Language, f),
 			Locations: []sarifLocation{newSARIFLocation(f)},
 			// The first is the one that GitHub compares.
 			PartialFingerprints: map[string]string{"primaryLocationLineHash": prints[i], "reconciler/v1": prints[i]},
@@ -56,24 +56,24 @@ func writeSARIF(w io.Writer, d Document, o Options) error {
 
 // newSARIFRule describes the rule of a finding: as the catalogue does, or for a
 // rule that is not in it (an organisation's own) as the finding does.
-func newSARIFRule(f finding.Finding) sarifRule {
-	known, ok := finding.Lookup(f.Code)
-	if !ok {
-		known = finding.Rule{Severity: f.Severity, Sentence: cmp.Or(f.Rule, f.Code), Hint: f.Hint}
-	}
+func newSARIFRule(l *Language, f finding.Finding) sarifRule {
 	rule := sarifRule{
 		ID:                   clean(f.Code),
-		ShortDescription:     sarifText{clean(known.Sentence)},
-		DefaultConfiguration: sarifConfiguration{sarifLevel(known.Severity)},
+		ShortDescription:     sarifText{clean(cmp.Or(l.Text(f.Rule), f.Code))},
+		DefaultConfiguration: sarifConfiguration{sarifLevel(f.Severity)},
 	}
-	if known.Explanation != "" {
-		rule.FullDescription = &sarifText{clean(known.Explanation)}
+	hint := f.Hint
+	if known, ok := finding.Lookup(f.Code); ok {
+		hint = known.Hint()
+		rule.ShortDescription = sarifText{clean(l.Text(known.Sentence()))}
+		rule.FullDescription = &sarifText{clean(l.Text(known.Explanation()))}
+		rule.DefaultConfiguration = sarifConfiguration{sarifLevel(known.Severity)}
+		if u, err := url.Parse(known.Source); err == nil && u.Scheme == "https" && u.Host != "" {
+			rule.HelpURI = known.Source
+		}
 	}
-	if known.Hint != "" {
-		rule.Help = &sarifText{clean(known.Hint)}
-	}
-	if u, err := url.Parse(known.Source); err == nil && u.Scheme == "https" && u.Host != "" {
-		rule.HelpURI = known.Source
+	if !hint.IsZero() {
+		rule.Help = &sarifText{clean(l.Text(hint))}
 	}
 	return rule
 }
@@ -92,8 +92,8 @@ func sarifLevel(s finding.Severity) string {
 
 // sarifMessage is the message and the hint. SARIF makes links of "[a](b)" in a
 // message; foreign text gets none.
-func sarifMessage(f finding.Finding) sarifText {
-	return sarifText{strings.ReplaceAll(described(f), "](", "] (")}
+func sarifMessage(l *Language, f finding.Finding) sarifText {
+	return sarifText{strings.ReplaceAll(described(l, f), "](", "] (")}
 }
 
 func newSARIFLocation(f finding.Finding) sarifLocation {

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/finding"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -169,8 +168,8 @@ func TestPublishedSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
 		file, definition string
 		value            any
 	}{
-		{"findings.json", "Finding", finding.Finding{}},
-		{"plan.json", "Finding", finding.Finding{}},
+		{"findings.json", "Finding", report.FindingObject{}},
+		{"plan.json", "Finding", report.FindingObject{}},
 		{"plan.json", "Action", timedAction{}},
 		{"plan.json", "Instance", plan.Instance{}},
 		{"plan.json", "Change", plan.Change{}},

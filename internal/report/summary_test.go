@@ -6,6 +6,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -17,7 +18,7 @@ func TestSummaryOfAPlanWithErrorsDoesNotSayThatAllMatches(t *testing.T) {
 		"the rest is as declared":  {Actions: []plan.Action{{Instance: "prod", Binding: "a", Object: binding.AccountObject(), Kind: plan.Noop, Cause: plan.CauseSettled}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p.Findings = []finding.Finding{finding.New("source-missing", "there is no such project")}
+			p.Findings = []finding.Finding{finding.New("source-missing", message.Verbatim("there is no such project"))}
 			var b strings.Builder
 			if err := report.Plan(&b, p, report.Style{}); err != nil {
 				t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // policyFolder is the folder at the root of a tree whose .cue files are the
@@ -100,6 +101,6 @@ func (p *policies) read(e Entry) error {
 // unreadable tells of a policy that is not delivered, and puts a file without
 // data in its place.
 func (p *policies) unreadable(file, format string, args ...any) {
-	p.findings = append(p.findings, finding.New("source-file-unreadable", fmt.Sprintf(format, args...)).At(file, 0, 0))
+	p.findings = append(p.findings, finding.New("source-file-unreadable", message.Verbatim(fmt.Sprintf(format, args...))).At(file, 0, 0))
 	p.files = append(p.files, binding.File{Path: file})
 }

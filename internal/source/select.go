@@ -12,6 +12,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // Kind says what an entry of a tree is.
@@ -91,7 +92,7 @@ type selection struct {
 }
 
 func (s *selection) tell(code, file, format string, args ...any) {
-	s.findings = append(s.findings, finding.New(code, fmt.Sprintf(format, args...)).At(file, 0, 0))
+	s.findings = append(s.findings, finding.New(code, message.Verbatim(fmt.Sprintf(format, args...))).At(file, 0, 0))
 }
 
 // directory walks the directory at the path of names.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/report"
 	"reconciler/internal/source"
 )
 
@@ -186,7 +187,7 @@ func TestEveryRuleOfASourceIsWhole(t *testing.T) {
 			continue
 		}
 		count++
-		if r.Sentence == "" || r.Hint == "" || r.Explanation == "" || r.Source == "" || r.Severity == "" {
+		if report.English().Text(r.Sentence()) == "" || report.English().Text(r.Hint()) == "" || report.English().Text(r.Explanation()) == "" || r.Source == "" || r.Severity == "" {
 			t.Errorf("%s lacks something", r.Code)
 		}
 	}

@@ -129,7 +129,7 @@ func (s *Source) readOnce(ctx context.Context) (source.Snapshot, error) {
 		_, _ = fmt.Fprintf(hash, "%q %s\n", f.Path, f.Digest)
 	}
 	for _, f := range findings {
-		_, _ = fmt.Fprintf(hash, "%q %s %q\n", f.File, f.Code, f.Message)
+		_, _ = fmt.Fprintf(hash, "%q %s %s\n", f.File, f.Code, f.Message.Key())
 	}
 	return source.Snapshot{
 		Revision: hex.EncodeToString(hash.Sum(nil)), Time: t.newest, Files: files, Policies: policies, Findings: findings,

@@ -1,0 +1,65 @@
+package report
+
+import (
+	"reconciler/internal/finding"
+	"reconciler/internal/message"
+)
+
+// FindingObject is a finding in JSON: the facts, and English words for them.
+type FindingObject struct {
+	Code     string           `json:"code"`
+	Severity finding.Severity `json:"severity"`
+	File     string           `json:"file,omitempty"`
+	Line     int              `json:"line,omitempty"`
+	Column   int              `json:"column,omitempty"`
+	Path     string           `json:"path,omitempty"`
+	Message  string           `json:"message"`
+	Rule     string           `json:"rule"`
+	Hint     string           `json:"hint"`
+	// ID and Args are the message as data, HintID and HintArgs the hint.
+	ID       string       `json:"id,omitempty"`
+	Args     message.Args `json:"args,omitempty"`
+	HintID   string       `json:"hintId,omitempty"`
+	HintArgs message.Args `json:"hintArgs,omitempty"`
+}
+
+func findingObjects(findings []finding.Finding) []FindingObject {
+	objects := make([]FindingObject, len(findings))
+	for i, f := range findings {
+		objects[i] = FindingObject{
+			Code: f.Code, Severity: f.Severity, File: f.File, Line: f.Line, Column: f.Column, Path: f.Path,
+			Message: Text(nil, f.Message), Rule: Text(nil, f.Rule), Hint: Text(nil, f.Hint),
+			ID: f.Message.ID, Args: f.Message.Args, HintID: f.Hint.ID, HintArgs: f.Hint.Args,
+		}
+	}
+	return objects
+}
+
+// findingsOf reads what findingObjects wrote. Another version's words are kept
+// if this one has none for the message.
+func findingsOf(objects []FindingObject) []finding.Finding {
+	var findings []finding.Finding
+	for _, o := range objects {
+		f := finding.Finding{
+			Code: o.Code, Severity: o.Severity, File: o.File, Line: o.Line, Column: o.Column, Path: o.Path,
+			Message: known(message.Message{ID: o.ID, Args: o.Args}, o.Message), Rule: known(message.Message{}, o.Rule),
+			Hint: known(message.Message{ID: o.HintID, Args: o.HintArgs}, o.Hint),
+		}
+		if rule, ok := finding.Lookup(o.Code); ok {
+			f.Rule = rule.Sentence()
+		}
+		findings = append(findings, f)
+	}
+	return findings
+}
+
+// known is m if the catalogue has words for it, otherwise words as they are.
+func known(m message.Message, words string) message.Message {
+	if _, err := English().text(m); err == nil {
+		return m
+	}
+	if words == "" {
+		return message.Message{}
+	}
+	return message.Verbatim(words)
+}
