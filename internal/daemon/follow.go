@@ -74,7 +74,9 @@ func (f *follower) watch(ctx context.Context) <-chan struct{} {
 	if !ok {
 		return nil
 	}
-	changes, err := src.Watch(ctx)
+	changes, err := src.Watch(ctx, func(err error) {
+		f.log.Warn("not all of the folder is watched; it is polled", "err", err)
+	})
 	if err != nil && !f.unwatched {
 		f.log.Warn("folder is not watched; the interval still holds", "err", err)
 	}

@@ -4,6 +4,7 @@
 package folder
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -86,35 +87,44 @@ func (s *Source) Snapshot(ctx context.Context, previous string) (source.Snapshot
 	return snapshot, false, nil
 }
 
-// swaps is how often a snapshot is begun anew because Kubernetes exchanged the
-// files under it.
-const swaps = 5
-
+// read reads until one read saw the same tree from its beginning to its end.
 func (s *Source) read(ctx context.Context) (source.Snapshot, error) {
-	for range swaps {
-		before := s.generation()
-		snapshot, err := s.readOnce(ctx)
-		if s.generation() == before {
+	wait := pause
+	for n := 0; ; n++ {
+		snapshot, stable, err := s.readOnce(ctx)
+		switch {
+		case stable || ctx.Err() != nil:
 			return snapshot, err
+		case n == attempts-1:
+			return source.Snapshot{}, cmp.Or(err, errUnstable)
+		}
+		select {
+		case <-ctx.Done():
+			return source.Snapshot{}, ctx.Err()
+		case <-time.After(wait):
+			wait *= 2
 		}
 	}
-	return source.Snapshot{}, errors.New("the folder is exchanged again and again while it is read")
 }
 
-// generation changes when all files are exchanged at once.
-func (s *Source) generation() string {
-	root, _ := os.Readlink(s.options.Path)
-	data, _ := os.Readlink(filepath.Join(s.options.Path, swapped))
-	return root + "\x00" + data
-}
-
-func (s *Source) readOnce(ctx context.Context) (source.Snapshot, error) {
-	root, err := os.OpenRoot(s.options.Path)
+// readOnce reads the folder, and says whether it stayed the same meanwhile.
+func (s *Source) readOnce(ctx context.Context) (snapshot source.Snapshot, stable bool, err error) {
+	resolved, err := filepath.EvalSymlinks(s.options.Path)
 	if err != nil {
-		return source.Snapshot{}, err
+		return source.Snapshot{}, true, err
+	}
+	root, err := os.OpenRoot(resolved)
+	if err != nil {
+		return source.Snapshot{}, false, err
 	}
 	defer func() { _ = root.Close() }()
-	t := &tree{root: root}
+	t := &tree{root: root, seen: map[string]stamp{}}
+	snapshot, err = s.selected(ctx, t)
+	return snapshot, t.stable(s.options.Path, resolved), err
+}
+
+// selected is the snapshot of a tree.
+func (s *Source) selected(ctx context.Context, t *tree) (source.Snapshot, error) {
 	files, findings, err := source.Select(ctx, t, s.options.Limits)
 	if err != nil {
 		return source.Snapshot{}, err
@@ -141,6 +151,8 @@ func (s *Source) failure(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		f.Kind, f.Code, f.Hint = binding.NotFound, "source-path", "make the folder, or correct its path"
+	case errors.Is(err, errUnstable):
+		f.Code, f.Hint = "source-unstable", "put all files in place at once, by exchanging a link or renaming the folder; it is read again"
 	case errors.Is(err, fs.ErrPermission):
 		f.Kind, f.Hint = binding.Forbidden, "give the process the right to read the folder"
 	}

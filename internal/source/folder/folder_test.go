@@ -203,6 +203,11 @@ func TestAKubernetesMountIsReadOnce(t *testing.T) {
 	}
 }
 
+// reported fails the test where a folder is not watched whole.
+func reported(t *testing.T) func(error) {
+	return func(err error) { t.Error(err) }
+}
+
 // waitFor reads after each told change until the snapshot is as wanted; a
 // change that is not told ends the test by its deadline.
 func waitFor(t *testing.T, s *folder.Source, changes <-chan struct{}, want map[string]string) {
@@ -253,7 +258,7 @@ func TestWatchTellsOfChanges(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "watched")
 			put(t, filepath.Join(dir, "a.yaml"), "1")
 			s := open(t, dir)
-			changes, err := s.Watch(t.Context())
+			changes, err := s.Watch(t.Context(), reported(t))
 			must(t, err)
 			tt.change(t, dir)
 			waitFor(t, s, changes, tt.want)
@@ -271,7 +276,7 @@ func TestWatchTellsOfExchangedMountsAndLinks(t *testing.T) {
 	mount(t, dir, "..1", map[string]string{"a.yaml": "1"})
 	link(t, "..data/a.yaml", filepath.Join(dir, "a.yaml"))
 	s := open(t, dir)
-	changes, err := s.Watch(t.Context())
+	changes, err := s.Watch(t.Context(), reported(t))
 	must(t, err)
 	for _, generation := range []string{"2", "3"} {
 		mount(t, dir, ".."+generation, map[string]string{"a.yaml": generation})
@@ -284,7 +289,7 @@ func TestWatchTellsOfExchangedMountsAndLinks(t *testing.T) {
 	current := filepath.Join(root, "current")
 	link(t, "rev1", current)
 	s = open(t, current)
-	changes, err = s.Watch(t.Context())
+	changes, err = s.Watch(t.Context(), reported(t))
 	must(t, err)
 	link(t, "rev2", filepath.Join(root, "tmp"))
 	must(t, os.Rename(filepath.Join(root, "tmp"), current))
@@ -293,16 +298,63 @@ func TestWatchTellsOfExchangedMountsAndLinks(t *testing.T) {
 	waitFor(t, s, changes, map[string]string{"a.yaml": "3"})
 }
 
+func TestWatchFollowsTheWholePath(t *testing.T) {
+	swap := func(t *testing.T, target, at string) {
+		link(t, target, at+"-new")
+		must(t, os.Rename(at+"-new", at))
+	}
+	tests := []struct {
+		name   string
+		lay    func(t *testing.T, root string)
+		path   string
+		change func(t *testing.T, root string)
+	}{
+		{"a link in the middle", func(t *testing.T, root string) { link(t, ".worktrees/h1", filepath.Join(root, "link")) }, "link/sub",
+			func(t *testing.T, root string) { swap(t, ".worktrees/h2", filepath.Join(root, "link")) }},
+		{"a link that a link leads through", func(t *testing.T, root string) {
+			link(t, ".worktrees/h1", filepath.Join(root, "inner"))
+			link(t, filepath.Join(root, "inner/sub"), filepath.Join(root, "outer"))
+		}, "outer", func(t *testing.T, root string) { swap(t, ".worktrees/h2", filepath.Join(root, "inner")) }},
+		{"a folder in the middle", func(t *testing.T, root string) {
+			must(t, os.Rename(filepath.Join(root, ".worktrees/h1"), filepath.Join(root, "current")))
+		}, "current/sub", func(t *testing.T, root string) {
+			must(t, os.Rename(filepath.Join(root, "current"), filepath.Join(root, "old")))
+			must(t, os.Rename(filepath.Join(root, ".worktrees/h2"), filepath.Join(root, "current")))
+		}},
+		{"a subfolder of a ConfigMap", func(t *testing.T, root string) {
+			link(t, ".worktrees/h1", filepath.Join(root, "..data"))
+			link(t, "..data/sub", filepath.Join(root, "sub"))
+		}, "sub", func(t *testing.T, root string) { swap(t, ".worktrees/h2", filepath.Join(root, "..data")) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			root := t.TempDir()
+			put(t, filepath.Join(root, ".worktrees/h1/sub/a.yaml"), "1")
+			put(t, filepath.Join(root, ".worktrees/h2/sub/a.yaml"), "2")
+			tt.lay(t, root)
+			s := open(t, filepath.Join(root, tt.path))
+			changes, err := s.Watch(t.Context(), reported(t))
+			must(t, err)
+			tt.change(t, root)
+			waitFor(t, s, changes, map[string]string{"a.yaml": "2"})
+			real, err := filepath.EvalSymlinks(filepath.Join(root, tt.path))
+			must(t, err)
+			put(t, filepath.Join(real, "a.yaml"), "3")
+			waitFor(t, s, changes, map[string]string{"a.yaml": "3"})
+		})
+	}
+}
+
 func TestWatchEndsWithItsContext(t *testing.T) {
 	s := open(t, t.TempDir())
 	ctx, cancel := context.WithCancel(t.Context())
-	changes, err := s.Watch(ctx)
+	changes, err := s.Watch(ctx, reported(t))
 	must(t, err)
 	cancel()
 	if _, more := <-changes; more {
 		t.Error("a change is told where there was none")
 	}
-	if _, err := open(t, filepath.Join(t.TempDir(), "none")).Watch(t.Context()); err == nil {
+	if _, err := open(t, filepath.Join(t.TempDir(), "none")).Watch(t.Context(), reported(t)); err == nil {
 		t.Error("a missing folder is watched")
 	}
 }

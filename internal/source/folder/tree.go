@@ -3,6 +3,7 @@ package folder
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -20,6 +21,8 @@ import (
 type tree struct {
 	root   *os.Root
 	newest time.Time
+	// seen is what was read, by its path, for stable.
+	seen map[string]stamp
 }
 
 // List implements source.Tree. Names that begin with two dots are left out:
@@ -30,12 +33,13 @@ func (t *tree) List(dir source.Entry) ([]source.Entry, error) {
 	if at == "" {
 		at = "."
 	}
-	f, err := t.root.Open(at)
+	info, err := t.root.Stat(at)
 	if err != nil {
+		t.note(at, stamp{})
 		return nil, unreadable(dir.ID, err)
 	}
-	defer func() { _ = f.Close() }()
-	found, err := f.ReadDir(-1)
+	found, err := t.entries(at)
+	t.note(at, stamp{info, entryNames(found)})
 	if err != nil {
 		return nil, unreadable(dir.ID, err)
 	}
@@ -48,6 +52,15 @@ func (t *tree) List(dir source.Entry) ([]source.Entry, error) {
 		list = append(list, source.Entry{Name: e.Name(), Kind: t.kind(id, e.Type()), ID: id})
 	}
 	return list, nil
+}
+
+func (t *tree) entries(at string) ([]fs.DirEntry, error) {
+	f, err := t.root.Open(at)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return f.ReadDir(-1)
 }
 
 // unreadable keeps an error about the root itself as it is: nothing can be
@@ -68,8 +81,10 @@ func (t *tree) kind(id string, mode fs.FileMode) source.Kind {
 	// Stat of a Root fails for a link that leads out.
 	info, err := t.root.Stat(id)
 	if err != nil {
+		t.note(id, stamp{})
 		return source.Symlink
 	}
+	t.note(id, stamp{info: info})
 	k := kindOf(info.Mode())
 	if k == source.Directory && !t.mounted(id) {
 		return source.Symlink
@@ -99,6 +114,9 @@ func kindOf(mode fs.FileMode) source.Kind {
 // Read implements source.Tree; the digest is a SHA-256.
 func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
 	f, err := t.root.Open(file.ID)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.note(file.ID, stamp{})
+	}
 	if err != nil {
 		return nil, "", unreadable(file.ID, err)
 	}
@@ -107,6 +125,7 @@ func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
 	if err != nil {
 		return nil, "", unreadable(file.ID, err)
 	}
+	t.note(file.ID, stamp{info: info})
 	if !info.Mode().IsRegular() {
 		return nil, "", fmt.Errorf("%w: it is not a regular file any more", source.ErrUnreadable)
 	}

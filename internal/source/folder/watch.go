@@ -2,35 +2,45 @@ package folder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 )
 
-// maxWatched bounds how many folders are watched; in a larger tree the rest is
-// seen when the folder is next read.
+// maxWatched bounds how many folders are watched; a larger tree is polled.
 const maxWatched = 10_000
+
+var errTooManyFolders = fmt.Errorf("it has more than %d folders", maxWatched)
 
 // Watch tells of changes below the folder until ctx ends, when the channel is
 // closed. Changes that come close together are told once, and one that is not
 // yet taken stands for all that follow. What is told is only that something
-// may have changed: the truth is the next snapshot's revision, and whoever
-// reads on an interval too misses nothing for good.
-func (s *Source) Watch(ctx context.Context) (<-chan struct{}, error) {
+// may have changed: the truth is the next snapshot's revision. Where the system
+// watches no more folders, the folder is polled too, and report is called with
+// the reason, from any goroutine.
+func (s *Source) Watch(ctx context.Context, report func(error)) (<-chan struct{}, error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
-		return nil, fmt.Errorf("folder: watch %s: %w", s.options.Path, err)
+		report(fmt.Errorf("folder: watch %s: %w", s.options.Path, err))
+		watcher = nil
 	}
-	tree := &watchedTree{path: s.options.Path, watcher: watcher}
+	return s.watch(ctx, watcher, report)
+}
+
+// watch is Watch with what the system gave, which may be nil.
+func (s *Source) watch(ctx context.Context, watcher *fsnotify.Watcher, report func(error)) (<-chan struct{}, error) {
+	tree := &watchedTree{path: s.options.Path, watcher: watcher, report: report}
 	w := &watch{
 		debounce: s.options.Debounce, watcher: watcher, changes: make(chan struct{}, 1),
-		add: tree.add, concerns: tree.concerns,
+		add: tree.add, concerns: tree.concerns, polled: tree.polled,
 	}
 	if err := w.add(); err != nil {
-		_ = watcher.Close()
+		w.close()
 		return nil, s.failure(err)
 	}
 	go w.run(ctx)
@@ -41,34 +51,48 @@ func (s *Source) Watch(ctx context.Context) (<-chan struct{}, error) {
 // for editors and Kubernetes put a new file in the old one's place.
 type watch struct {
 	debounce time.Duration
-	watcher  *fsnotify.Watcher
-	changes  chan struct{}
+	// watcher is nil where the system gives none.
+	watcher *fsnotify.Watcher
+	changes chan struct{}
 	// add watches what is there now. To add a folder again does no harm.
 	add func() error
 	// concerns leaves out what happens beside the watched.
 	concerns func(name string) bool
+	// polled says whether a look at the files shows a change that no event may
+	// have told of; nil where all is watched.
+	polled func() bool
 }
 
 // watchedTree is a folder with all that is below it.
 type watchedTree struct {
 	path    string
 	watcher *fsnotify.Watcher
+	report  func(error)
+	// root is where the folder really is, ways all that could be exchanged so
+	// that its path leads elsewhere.
+	root string
+	ways map[string]bool
+	// incomplete says that not all is watched, and last what the files looked
+	// like then.
+	incomplete bool
+	last       [32]byte
 }
 
-// add watches every folder of the tree, and the folder above it, where the
-// folder itself may be exchanged.
+// add watches every folder of the tree, and those on the way to it. What is
+// watched and no longer part of that is let go.
 func (w *watchedTree) add() error {
-	if err := w.watcher.Add(filepath.Dir(w.path)); err != nil {
-		return err
-	}
-	real, err := filepath.EvalSymlinks(w.path)
+	root, err := filepath.EvalSymlinks(w.path)
 	if err != nil {
+		// The way is watched, so that its coming back is seen.
+		_ = w.watch(w.onTheWay())
 		return err
 	}
+	w.root = root
+	wanted := w.onTheWay()
 	count := 0
-	return filepath.WalkDir(real, func(path string, entry fs.DirEntry, err error) error {
+	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
-		case err != nil && path == real:
+		case err != nil && path == root:
 			return err
 		case err != nil:
 			return nil //nolint:nilerr // it went away, or the snapshot tells of it.
@@ -76,24 +100,89 @@ func (w *watchedTree) add() error {
 			return nil
 		case entry.Name() == ".git":
 			return fs.SkipDir
-		case count >= maxWatched:
-			return fs.SkipAll
 		}
-		count++
-		if err := w.watcher.Add(path); err != nil && path == real {
-			return err
+		if count++; count <= maxWatched {
+			wanted[path] = true
+			return nil
 		}
-		return nil
+		return fs.SkipAll
 	})
+	if err != nil {
+		return err
+	}
+	failed := w.watch(wanted)
+	if failed == nil && count > maxWatched {
+		failed = errTooManyFolders
+	}
+	w.fallBack(failed)
+	return nil
+}
+
+// onTheWay sets ways anew and gives the folders to watch for them.
+func (w *watchedTree) onTheWay() map[string]bool {
+	w.ways = map[string]bool{}
+	folders := map[string]bool{}
+	for _, name := range ways(w.path) {
+		w.ways[name] = true
+		folders[filepath.Dir(name)] = true
+	}
+	return folders
+}
+
+// watch watches exactly the wanted folders, and gives why one is not watched.
+func (w *watchedTree) watch(wanted map[string]bool) error {
+	if w.watcher == nil {
+		return errors.New("the system gives no watcher")
+	}
+	for _, name := range w.watcher.WatchList() {
+		if !wanted[name] {
+			_ = w.watcher.Remove(name)
+		}
+	}
+	var failed error
+	for name := range wanted {
+		err := w.watcher.Add(name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+			failed = fmt.Errorf("folder: watch %s: %w", name, err)
+		}
+	}
+	return failed
+}
+
+// fallBack begins or ends the polling, and reports when it begins.
+func (w *watchedTree) fallBack(failed error) {
+	if failed != nil && !w.incomplete {
+		w.last = look(w.path)
+		w.report(failed)
+	}
+	w.incomplete = failed != nil
+}
+
+// polled implements watch.polled.
+func (w *watchedTree) polled() bool {
+	if !w.incomplete {
+		return false
+	}
+	now := look(w.path)
+	changed := now != w.last
+	w.last = now
+	return changed
 }
 
 func (w *watchedTree) concerns(name string) bool {
-	return filepath.Dir(name) != filepath.Dir(w.path) || name == w.path
+	return w.ways[name] || name == w.root || strings.HasPrefix(name, w.root+string(filepath.Separator))
 }
 
 func (w *watch) run(ctx context.Context) {
 	defer close(w.changes)
-	defer func() { _ = w.watcher.Close() }()
+	defer w.close()
+	var events <-chan fsnotify.Event
+	var errs <-chan error
+	if w.watcher != nil {
+		events, errs = w.watcher.Events, w.watcher.Errors
+	}
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
 	timer := time.NewTimer(w.debounce)
 	timer.Stop()
 	defer timer.Stop()
@@ -104,7 +193,7 @@ func (w *watch) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case event, ok := <-w.watcher.Events:
+		case event, ok := <-events:
 			if !ok {
 				return
 			}
@@ -112,13 +201,18 @@ func (w *watch) run(ctx context.Context) {
 				waiting = true
 				timer.Reset(w.debounce)
 			}
-		case _, ok := <-w.watcher.Errors:
+		case _, ok := <-errs:
 			if !ok {
 				return
 			}
 			// Events were lost, most likely: look at everything.
 			waiting = true
 			timer.Reset(w.debounce)
+		case <-poll.C:
+			if w.polled != nil && w.polled() && !waiting {
+				waiting = true
+				timer.Reset(w.debounce)
+			}
 		case <-timer.C:
 			waiting = false
 			w.tell()
@@ -135,5 +229,11 @@ func (w *watch) tell() {
 	select {
 	case w.changes <- struct{}{}:
 	default:
+	}
+}
+
+func (w *watch) close() {
+	if w.watcher != nil {
+		_ = w.watcher.Close()
 	}
 }

@@ -71,17 +71,34 @@ func (f *watchedFile) concerns(name string) bool { return f.names[name] }
 // and the file that they end at.
 func links(path string) []string {
 	var found []string
+	way := ways(path)
+	for _, name := range way {
+		if _, err := os.Readlink(name); err == nil {
+			found = append(found, name)
+		}
+	}
+	return append(found, way[len(way)-1])
+}
+
+// ways are the folders and symbolic links on the way to path, each where it
+// really is, and what they end at.
+func ways(path string) []string {
+	var found []string
+	followed := 0
 	root := filepath.VolumeName(path) + string(filepath.Separator)
 	at, rest := root, steps(path[len(root):])
-	for len(rest) > 0 && len(found) < maxLinks {
+	for len(rest) > 0 {
 		next := filepath.Join(at, rest[0])
 		rest = rest[1:]
+		found = append(found, next)
 		target, err := os.Readlink(next)
 		if err != nil {
 			at = next // No link, or not there.
 			continue
 		}
-		found = append(found, next)
+		if followed++; followed > maxLinks {
+			break
+		}
 		if filepath.IsAbs(target) {
 			at, target = root, target[len(root):]
 		}

@@ -1,0 +1,114 @@
+package folder
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+func lay(t *testing.T, root string, files ...string) {
+	t.Helper()
+	for _, name := range files {
+		at := filepath.Join(root, name)
+		must(t, os.MkdirAll(filepath.Dir(at), 0o700))
+		must(t, os.WriteFile(at, []byte("1"), 0o600))
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func exchange(t *testing.T, target, link string) {
+	t.Helper()
+	must(t, os.Symlink(target, link+"-new"))
+	must(t, os.Rename(link+"-new", link))
+}
+
+// A read counts only if what it saw was there together.
+func TestAReadThatSawTwoTreesIsNone(t *testing.T) {
+	later := time.Now().Add(time.Hour)
+	tests := []struct {
+		name   string
+		change func(t *testing.T, root string)
+		stable bool
+	}{
+		{"nothing", func(*testing.T, string) {}, true},
+		{"a link in the middle of the path", func(t *testing.T, root string) { exchange(t, "h2", filepath.Join(root, "link")) }, false},
+		{"a folder in the middle of the path", func(t *testing.T, root string) {
+			must(t, os.Rename(filepath.Join(root, "h1"), filepath.Join(root, "h0")))
+			must(t, os.Rename(filepath.Join(root, "h2"), filepath.Join(root, "h1")))
+		}, false},
+		{"a ConfigMap's link", func(t *testing.T, root string) { exchange(t, "..2", filepath.Join(root, "h1/bindings/..data")) }, false},
+		{"a file moved to a folder that was read", func(t *testing.T, root string) {
+			must(t, os.Rename(filepath.Join(root, "h1/bindings/z/b.yaml"), filepath.Join(root, "h1/bindings/a/b.yaml")))
+		}, false},
+		{"a file written", func(t *testing.T, root string) { lay(t, root, "h1/bindings/a/a.yaml") }, false},
+		{"a file's time", func(t *testing.T, root string) {
+			must(t, os.Chtimes(filepath.Join(root, "h1/bindings/z/b.yaml"), later, later))
+		}, false},
+		{"an ignore file", func(t *testing.T, root string) { lay(t, root, "h1/bindings/.reconcilerignore") }, false},
+		{"a policy", func(t *testing.T, root string) { lay(t, root, "h1/bindings/policy/a.cue") }, false},
+		{"the folder removed", func(t *testing.T, root string) { must(t, os.RemoveAll(filepath.Join(root, "h1"))) }, false},
+		{"an editor's file beside", func(t *testing.T, root string) { lay(t, root, "h1/bindings/a/.a.yaml.swp") }, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			base := t.TempDir()
+			for _, h := range []string{"h1", "h2"} {
+				lay(t, base, h+"/bindings/a/a.yaml", h+"/bindings/z/b.yaml", h+"/bindings/..1/c.yaml", h+"/bindings/..2/c.yaml")
+				exchange(t, "..1", filepath.Join(base, h, "bindings/..data"))
+				exchange(t, "..data/c.yaml", filepath.Join(base, h, "bindings/c.yaml"))
+			}
+			exchange(t, "h1", filepath.Join(base, "link"))
+			s, err := New(Options{Path: filepath.Join(base, "link/bindings")})
+			must(t, err)
+			resolved, err := filepath.EvalSymlinks(s.options.Path)
+			must(t, err)
+			root, err := os.OpenRoot(resolved)
+			must(t, err)
+			defer func() { _ = root.Close() }()
+			seen := &tree{root: root, seen: map[string]stamp{}}
+			snapshot, err := s.selected(t.Context(), seen)
+			if err != nil || len(snapshot.Files) != 3 {
+				t.Fatal(snapshot, err)
+			}
+			time.Sleep(20 * time.Millisecond) // the system's clock for files is coarse
+			tt.change(t, base)
+			if got := seen.stable(s.options.Path, resolved); got != tt.stable {
+				t.Errorf("stable: %t", got)
+			}
+		})
+	}
+}
+
+// Where the system watches nothing, changes are seen all the same.
+func TestAFolderThatIsNotWatchedIsPolled(t *testing.T) {
+	base := t.TempDir()
+	lay(t, base, "h1/bindings/a.yaml", "h2/bindings/a.yaml")
+	exchange(t, "h1", filepath.Join(base, "link"))
+	s, err := New(Options{Path: filepath.Join(base, "link/bindings"), Debounce: time.Millisecond})
+	must(t, err)
+	var reports []error
+	changes, err := s.watch(t.Context(), nil, func(err error) { reports = append(reports, err) })
+	must(t, err)
+	if len(reports) != 1 {
+		t.Errorf("reported: %v", reports)
+	}
+	for _, change := range []func(){
+		func() { lay(t, base, "h1/bindings/deep/er/b.yaml") },
+		func() { exchange(t, "h2", filepath.Join(base, "link")) },
+		func() { must(t, os.Remove(filepath.Join(base, "h2/bindings/a.yaml"))) },
+	} {
+		change()
+		select {
+		case <-changes:
+		case <-time.After(30 * time.Second):
+			t.Fatal("a change is not seen")
+		}
+	}
+}
