@@ -152,8 +152,8 @@ const (
 	Observe ManagementPolicy = "Observe"
 )
 
-// Observed says that the binding is looked at and told of, and never changed,
-// bound, adopted or unbound.
+// Observed reports whether the binding is only observed and reported, and never
+// changed, bound, adopted or unbound.
 func (s Spec) Observed() bool { return s.ManagementPolicy == Observe }
 
 // Deletion is what happens to the binding when its declaration goes: one that
@@ -174,7 +174,7 @@ const (
 	Report  DriftPolicy = "Report"
 )
 
-// Suspend holds a binding still until the end of a day.
+// Suspend suspends changes to a binding until the end of a day.
 type Suspend struct {
 	Until  Date   `json:"until"`
 	Reason string `json:"reason"`

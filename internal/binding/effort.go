@@ -20,14 +20,14 @@ func (s Spec) Digest() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Effort is what is remembered of the trouble that one binding makes: what was
-// repaired again and again, what failed, and what waits for a person since when,
-// so that a restart does not begin anew. It is a cache and holds no secret.
+// Effort is the retry state of one binding: the repairs that did not last, the
+// failures, and the steps that are pending for a person. It survives a restart.
+// It is a cache and contains no secret.
 type Effort struct {
 	Instance string `json:"instance"`
 	Binding  string `json:"binding"`
-	// Digest is of the spec that Repairs speak of; another declaration begins
-	// anew.
+	// Digest is the digest of the spec that Repairs belong to; a changed
+	// declaration starts again from zero.
 	Digest string `json:"digest,omitempty"`
 	// Repairs are sorted by object.
 	Repairs []Repairs `json:"repairs,omitempty"`
@@ -57,7 +57,7 @@ type Wait struct {
 	// Action is the plan's word for the step.
 	Action string    `json:"action"`
 	Since  time.Time `json:"since"`
-	// Overdue says that its being overdue was told.
+	// Overdue is true after an event has reported that it is overdue.
 	Overdue bool `json:"overdue,omitempty"`
 }
 
@@ -88,8 +88,8 @@ type Repairs struct {
 	Object Object `json:"object"`
 	// Made are the repairs that count still, oldest first.
 	Made []Repair `json:"made"`
-	// Stopped is since when it is not repaired any more, because repairs do not
-	// hold; zero while it is.
+	// Stopped is since when it is no longer repaired, because drift comes back
+	// after each repair; zero while it is repaired.
 	Stopped time.Time `json:"stopped,omitzero"`
 }
 
@@ -102,7 +102,7 @@ func (r Repairs) Since(t time.Time) []Repair {
 	return r.Made[i:]
 }
 
-// Repair is one time that drift was put right.
+// Repair is one repair of drift.
 type Repair struct {
 	At time.Time `json:"at"`
 	// Found is what was there instead, in words.

@@ -49,8 +49,8 @@ type Unknown struct {
 	Reason string `json:"reason"`
 	// Message is for a person; it says what to do.
 	Message string `json:"message"`
-	// Certain says that the other side answered clearly, so that the same
-	// question will be answered the same until somebody mends it.
+	// Certain is true if the other side answered clearly: it will give the same
+	// answer until somebody fixes the cause.
 	Certain bool `json:"certain,omitempty"`
 }
 
@@ -67,7 +67,7 @@ const (
 	NotCapable = "NotCapable"
 )
 
-// AccountState is what the registry says of one platform's binding: unknown,
+// AccountState is the registry's answer about one platform's binding: unknown,
 // bound (Account set) or, with both nil, certainly not bound.
 type AccountState struct {
 	Unknown *Unknown `json:"unknown,omitempty"`
@@ -85,7 +85,7 @@ type Account struct {
 	Created time.Time `json:"created,omitzero"`
 }
 
-// RepositoryState is what the registry says of one image repository.
+// RepositoryState is the registry's answer about one image repository.
 type RepositoryState struct {
 	Unknown *Unknown `json:"unknown,omitempty"`
 	// Exists is false when the registry said that there is no such
@@ -111,8 +111,9 @@ type ObservedRule struct {
 	BuildRule
 }
 
-// TokenState is what the secret store says of a token's metadata, and what the
-// code host said of the token when it was asked. It never holds the token.
+// TokenState is the secret store's answer about a token's metadata, and the
+// code host's answer about the token if it was asked. It never contains the
+// token.
 type TokenState struct {
 	// Unknown says why the secret store gave no metadata; then Version and
 	// Created mean nothing.
@@ -123,8 +124,8 @@ type TokenState struct {
 	// Latest is the newest version; greater than Version when pinned.
 	Latest  int       `json:"latest,omitempty"`
 	Created time.Time `json:"created,omitzero"`
-	// Previous is what the store says of the version applied last, where that
-	// is another one; nil where it was not asked.
+	// Previous is the store's answer about the version applied last, if that is
+	// another one; nil if it was not asked.
 	Previous *PreviousToken `json:"previous,omitempty"`
 	// Fingerprint is a keyed HMAC of the token where the store has no
 	// versions; never comparable between two daemons, never shown.
@@ -146,7 +147,7 @@ type PreviousToken struct {
 	Unknown *Unknown `json:"unknown,omitempty"`
 }
 
-// ProjectState is what the code host says of a source project.
+// ProjectState is the code host's answer about a source project.
 type ProjectState struct {
 	// ID is the host's stable number or identifier.
 	ID string `json:"id,omitempty"`
@@ -186,12 +187,12 @@ type Answer struct {
 // token, an account or a project: those questions begin with "site-".
 func (a Answer) AboutSite() bool { return strings.HasPrefix(a.Question, "site-") }
 
-// TokenReport is what a code host said of a token.
+// TokenReport is a code host's answer about a token.
 type TokenReport struct {
 	// Answers to "token-valid", "token-owner", "token-scope" and the host's
 	// own questions.
 	Answers []Answer
-	// Expires is the last good instant; zero if the host does not tell.
+	// Expires is the last valid instant; zero if the host does not report it.
 	Expires time.Time
 }
 
@@ -220,7 +221,7 @@ func VerdictOf(answers []Answer) Verdict {
 // Depth says how far an observation looks.
 type Depth int
 
-// Depths, each asking more than the one before.
+// Depths; each asks more than the previous one.
 const (
 	// DepthOffline makes no calls: everything is unknown.
 	DepthOffline Depth = iota

@@ -23,7 +23,7 @@ type Person struct {
 	Proven string `json:"proven,omitempty"`
 }
 
-// Check is an error where By is no name that could stand in a history.
+// Check returns an error if By is not a name that the history can show.
 func (p Person) Check() error {
 	switch {
 	case strings.TrimSpace(p.By) == "":
@@ -34,8 +34,8 @@ func (p Person) Check() error {
 	return nil
 }
 
-// CheckReason is an error where reason could not stand in a history. An empty
-// one can.
+// CheckReason returns an error if the history cannot show reason. It can show
+// an empty one.
 func CheckReason(reason string) error {
 	if !printable(reason, maxReason) {
 		return fmt.Errorf("the reason is at most %d bytes of printable characters", maxReason)

@@ -18,16 +18,18 @@ type Record struct {
 	Username  string  `json:"username,omitempty"`
 	Address   string  `json:"address,omitempty"`
 	Asked     Account `json:"asked,omitzero"`
-	// Vault, TokenVersion and TokenCreated say which token was applied: a
-	// secret that was deleted for good and made anew counts from 1 again.
-	// TokenVersion is 0 where the store has none; then TokenFingerprint, a
-	// keyed HMAC, stands in. TokenCreated is zero where it is not known.
+	// Vault, TokenVersion and TokenCreated identify the token that was applied:
+	// the versions of a secret that was permanently deleted and created again
+	// start from 1. TokenVersion is 0 if the store has no versions; then
+	// TokenFingerprint, a keyed HMAC, replaces it. TokenCreated is zero if it
+	// is unknown.
 	Vault            VaultRef  `json:"vault,omitzero"`
 	TokenVersion     int       `json:"tokenVersion,omitempty"`
 	TokenCreated     time.Time `json:"tokenCreated,omitzero"`
 	TokenFingerprint string    `json:"tokenFingerprint,omitempty"`
-	// Refused is what the registry refused last while the token before it was
-	// bound again, so that a working binding is not let go for it once more.
+	// Refused is the token that the registry rejected last, after which the
+	// previous one was bound again. It prevents that a working binding is
+	// unbound for the same token again.
 	Refused        Refusal        `json:"refused,omitzero"`
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy"`
 	// Managed says that the binding is ours: we made it or were allowed to
@@ -81,9 +83,9 @@ func (r Refusal) Is(other Refusal) bool {
 	return r == other
 }
 
-// MadeAnew says that two versions of one number are of different secrets: one
-// was deleted for good and made anew, for they were made at different times. A
-// time that is not known (zero) says nothing.
+// MadeAnew reports whether two versions with the same number belong to
+// different secrets: they were created at different times, so the secret was
+// permanently deleted and created again. An unknown (zero) time proves nothing.
 func MadeAnew(was, is time.Time) bool {
 	return !was.IsZero() && !is.IsZero() && !was.Equal(is)
 }
@@ -92,9 +94,8 @@ func MadeAnew(was, is time.Time) bool {
 type RecordedImage struct {
 	Image    string   `json:"image"`
 	RuleKeys []string `json:"ruleKeys,omitempty"`
-	// Link and Dockerfiles (by rule key) are what was written last, so that
-	// drift can be told from a changed declaration; absent where it is not
-	// known.
+	// Link and Dockerfiles (by rule key) are what was written last. They
+	// distinguish drift from a changed declaration; absent if unknown.
 	Link        *Link             `json:"link,omitempty"`
 	Dockerfiles map[string]string `json:"dockerfiles,omitempty"`
 }
@@ -108,14 +109,14 @@ type Intent struct {
 	// Action and Object are the plan's words for what was begun.
 	Action string `json:"action"`
 	Object Object `json:"object"`
-	// Record is the record as it was before; of a rebind it tells which token
-	// version was bound.
+	// Record is the previous record; for a rebind it has the token version that
+	// was bound.
 	Record Record `json:"record"`
 	// After is the record as it will be once the call is done; the zero Record
 	// means that none will be left.
 	After Record `json:"after,omitzero"`
-	// LetGo says of a bind that we let the account before it go ourselves, so
-	// that without its effect there is something of ours to end.
+	// LetGo is true for a bind if we unbound the previous account for it: if
+	// the bind has no effect, we must complete it.
 	LetGo bool `json:"letGo,omitempty"`
 	// Link is the source being written, of a link or relink.
 	Link *Link `json:"link,omitempty"`
@@ -141,8 +142,8 @@ type HistoryEntry struct {
 	Digest   string    `json:"digest,omitempty"`
 }
 
-// ReasonMadeAnew is why the version applied last cannot be had any more: the
-// secret was deleted for good and made anew.
+// ReasonMadeAnew is why the version applied last is no longer available: the
+// secret was permanently deleted and created again.
 const ReasonMadeAnew = "MadeAnew"
 
 // AppliedToken is the reference to the token version that was applied last.

@@ -8,14 +8,14 @@ import (
 const (
 	// MaxSuspension is the longest that a person may suspend for.
 	MaxSuspension = 90 * 24 * time.Hour
-	// suspensionTold is for how long after its end a suspension is told of
-	// before it is forgotten.
+	// suspensionTold is how long after its end a suspension is reported before
+	// it is forgotten.
 	suspensionTold = 24 * time.Hour
 )
 
-// Suspension holds a binding, or all of an instance, still until a time because
-// a person said so. It stands beside what declarations say (Suspend): both
-// hold.
+// Suspension is a person's suspension of a binding, or of a whole instance,
+// until a given time. It applies in addition to the Suspend blocks of
+// declarations.
 type Suspension struct {
 	Instance string `json:"instance"`
 	// Binding is the one that is held; empty for all of the instance.
@@ -52,12 +52,12 @@ func (s Suspension) What() string {
 	return s.Instance + "/" + s.Binding
 }
 
-// String is the suspension as plans and conditions tell it.
+// String is the suspension as plans and conditions show it.
 func (s Suspension) String() string {
 	return fmt.Sprintf("suspended until %s by %s: %s", s.Until.UTC().Format(time.RFC3339), s.By, s.Reason)
 }
 
-// String is the suspension as plans tell it.
+// String is the suspension as plans show it.
 func (s *Suspend) String() string {
 	return fmt.Sprintf("suspended until %s by %s: %s", s.Until, s.Owner, s.Reason)
 }

@@ -1,6 +1,5 @@
-// Package registry is the contract with the registry's API. A driver lives in
-// a folder below and implements Driver; the sandbox stands in for the other
-// side of the wire.
+// Package registry is the contract with the registry's API. A driver is a
+// package below and implements Driver. The sandbox plays the registry.
 package registry
 
 import (
@@ -38,11 +37,11 @@ type Reader interface {
 // AccountWriter changes bindings. Neither call may be repeated blindly: an
 // error of kind OutcomeUnknown is answered by observing.
 type AccountWriter interface {
-	// Bind binds the wanted account (Platform, Username, and Address but for
-	// Codeup) with a token and returns it as the registry has it. The token is
-	// used for the length of the call and not kept.
+	// Bind binds the wanted account (Platform, Username, and Address except for
+	// Codeup) with a token and returns it as the registry has it. Bind does not
+	// keep the token after the call.
 	Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error)
-	// Unbind lets go of an account. NotFound means it is gone already.
+	// Unbind unbinds an account. NotFound means that it is already unbound.
 	Unbind(ctx context.Context, account binding.Account) error
 }
 

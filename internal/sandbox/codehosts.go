@@ -23,8 +23,8 @@ const (
 type HostUser struct {
 	// ID is given by AddUser where it is 0.
 	ID int64
-	// Username is the account's name; at Codeup the HTTPS clone username, with
-	// Login beside it.
+	// Username is the account's name; at Codeup it is the HTTPS clone username,
+	// and Login is the login.
 	Username, Login string
 	// Kind is GitHub's: User (the default), Organization or Bot.
 	Kind string

@@ -61,7 +61,7 @@ func (c *CodeHosts) github(r *http.Request) hostAnswer {
 	return githubRefusal(http.StatusNotFound, "Not Found")
 }
 
-// githubSelf tells whose the token is; that of a job is no user's.
+// githubSelf returns the owner of the token; a job's token belongs to no user.
 func (c *CodeHosts) githubSelf(t *HostToken) hostAnswer {
 	if t.job() {
 		return githubRefusal(http.StatusForbidden, "Resource not accessible by integration")

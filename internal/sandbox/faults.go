@@ -11,26 +11,26 @@ import (
 	"time"
 )
 
-// Fault is one thing that goes wrong. What is set happens in this order: the
-// delay, then a lost answer, then an answer in place of the real one. A fault
-// with a delay alone lets the real answer through afterwards.
+// Fault is one thing that goes wrong. Its parts happen in this order: the
+// delay, then a lost answer, then an answer instead of the real one. After a
+// fault with only a delay, the real answer follows.
 type Fault struct {
 	// Match says which requests it meets; nil means all. It must not read the
 	// body.
 	Match func(*http.Request) bool
-	// Times is how many requests it meets; 0 means for ever.
+	// Times is how many requests it affects; 0 means all.
 	Times int
 	// Delay passes before anything else, or until the client gives up.
 	Delay time.Duration
-	// Until, if not nil, is waited for too, or until the client gives up: what
-	// it stops goes on when it is closed.
+	// Until, if not nil, also delays the request until it is closed or the
+	// client gives up.
 	Until <-chan struct{}
 	// LoseAnswer does the work and then cuts the connection.
 	LoseAnswer bool
 	// Cut cuts the connection and does no work.
 	Cut bool
-	// Status answers in place of the real one, without doing the work, with
-	// Header, ContentType and Body; 0 lets the real answer through.
+	// Status answers instead of the real handler, which does nothing, with
+	// Header, ContentType and Body; with 0 the real answer follows.
 	Status      int
 	Header      http.Header
 	ContentType string

@@ -36,7 +36,7 @@ type Principal struct {
 	AccessKey, Secret string
 	// SecurityToken makes the key a temporary one: requests must carry it.
 	SecurityToken string
-	// Region is what GET /regions tells; empty means cn-hangzhou.
+	// Region is what GET /regions returns; empty means cn-hangzhou.
 	Region string
 	// NoRegistry makes every call end with USER_NOT_EXIST, as for an identity
 	// that never set its registry up in the console.
@@ -130,8 +130,8 @@ func (r *Registry) Calls() []RegistryCall {
 	return slices.Clone(r.calls)
 }
 
-// ForgetCalls begins the journal and the memory of nonces anew, for a world
-// that lasts long.
+// ForgetCalls clears the journal and the known nonces, for a long-running
+// world.
 func (r *Registry) ForgetCalls() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

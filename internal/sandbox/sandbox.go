@@ -1,7 +1,8 @@
-// Package sandbox is the outside world on loopback: a registry, the code
-// hosts, a secret store and a git server, all in memory, that speak the real
-// wire protocols over HTTP. The demo and the tests talk to it through the real
-// clients. It imports nothing of ours: it stands on the wire's other side.
+// Package sandbox is the outside world on loopback: a registry, the code hosts,
+// a secret store and a git server, all in memory, which use the real protocols
+// over HTTP. The demo and the tests talk to it through the real clients. It
+// imports no other package of ours, because it is the other side of the
+// connection.
 package sandbox
 
 import (
@@ -29,8 +30,8 @@ type Sandbox struct {
 	Git      *GitServer
 	// RootCAs trusts the certificate of GitLabTLS.
 	RootCAs *x509.CertPool
-	// The addresses: URLs, but for GitLabTLS and GitLabHTTP, which are
-	// "host:port" for a client that dials them in place of a public site.
+	// The addresses: URLs, except for GitLabTLS and GitLabHTTP, which are
+	// "host:port" for a client that dials them instead of a public site.
 	RegistryURL, VaultURL, GitURL      string
 	CodeupURL, GitHubURL, BitbucketURL string
 	GitLabTLS, GitLabHTTP              string

@@ -23,10 +23,10 @@ const acs3 = "ACS3-HMAC-SHA256"
 // product's page on signatures (document 72378).
 const maxSkew = 15 * time.Minute
 
-// signatureVerifier checks requests signed with either of the two kinds that
-// the registry takes: "v2" (HMAC-SHA1) and ACS3 (HMAC-SHA256). It is written
-// from the documents and the test vectors, not from the vendor's runtime, for
-// it is the other side of it. Safe for concurrent use.
+// signatureVerifier checks requests that are signed in one of the two ways that
+// the registry accepts: "v2" (HMAC-SHA1) and ACS3 (HMAC-SHA256). It follows the
+// documentation and the test vectors, not the vendor's runtime, because it is
+// the other side. It is safe for concurrent use.
 type signatureVerifier struct {
 	now func() time.Time
 	// key gives the secret and, for temporary keys, the security token.
@@ -37,7 +37,7 @@ type signatureVerifier struct {
 	pruned time.Time
 }
 
-// signedRequest is what a signature speaks of.
+// signedRequest is what a signature covers.
 type signedRequest struct {
 	method, path, host string
 	query              url.Values

@@ -42,7 +42,7 @@ type vaultMount struct {
 	secrets map[string]*vaultSecret
 }
 
-// vaultSecret is what stands at one path. KV version 1 has one version only.
+// vaultSecret is the secret at one path. KV version 1 has only one version.
 type vaultSecret struct {
 	created, updated time.Time
 	custom           map[string]string
@@ -118,8 +118,8 @@ func (v *Vault) Undelete(mount, path string, versions ...int) {
 	v.change(mount, path, versions, func(version *vaultVersion) { version.deleted = time.Time{} })
 }
 
-// Destroy removes the data of versions of a secret for ever, of the newest
-// where none is named.
+// Destroy permanently removes the data of versions of a secret; of the newest
+// if none is named.
 func (v *Vault) Destroy(mount, path string, versions ...int) {
 	v.change(mount, path, versions, func(version *vaultVersion) {
 		clear(version.data)
@@ -150,7 +150,7 @@ func (v *Vault) Calls() []VaultCall {
 	return slices.Clone(v.calls)
 }
 
-// ForgetCalls begins the journal anew, for a world that lasts long.
+// ForgetCalls clears the journal, for a long-running world.
 func (v *Vault) ForgetCalls() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -172,7 +172,7 @@ func (v *Vault) Count(suffix string) int {
 // Handler serves Vault's HTTP API.
 func (v *Vault) Handler() http.Handler { return v.Faults.Wrap(http.HandlerFunc(v.serve)) }
 
-// secret finds or makes what stands at a path. The caller holds the lock.
+// secret finds or creates the secret at a path. The caller holds the lock.
 func (v *Vault) secret(mount, path string) (*vaultMount, *vaultSecret) {
 	m := v.mounts[mount]
 	if m == nil {

@@ -13,8 +13,8 @@ import (
 type VaultToken struct {
 	// Paths are the prefixes of the paths that may be read; "" is all.
 	Paths []string
-	// TTL is its life, and what a renewal gives anew; 0 is for ever. MaxTTL is
-	// where renewals end; 0 is never.
+	// TTL is its lifetime, also after a renewal; 0 means no end. MaxTTL is
+	// where renewals end; 0 means never.
 	TTL, MaxTTL time.Duration
 	Renewable   bool
 	// Batch tokens cannot be renewed whatever Renewable says.
@@ -60,7 +60,7 @@ func (v *Vault) Revoke(token string) {
 	delete(v.tokens, token)
 }
 
-// RevokeAll ends every token but those that live for ever.
+// RevokeAll revokes every token except those without an end.
 func (v *Vault) RevokeAll() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -148,7 +148,7 @@ func (t *vaultToken) touches(mount string) bool {
 	return false
 }
 
-// ttl is the seconds left, rounded up as Vault does; 0 for ever.
+// ttl is the seconds left, rounded up as Vault does; 0 means no end.
 func (t *vaultToken) ttl(now time.Time) int {
 	if t.expires.IsZero() {
 		return 0

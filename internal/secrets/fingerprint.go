@@ -6,9 +6,9 @@ import (
 	"encoding/hex"
 )
 
-// Fingerprint is a keyed HMAC of the value, by which a holder of the key, and
-// nobody else, can tell that a secret is still the same. It is empty for no
-// value or no key: an unkeyed fingerprint of a short secret can be searched.
+// Fingerprint is a keyed HMAC of the value. Only a holder of the key can check
+// with it that a secret has not changed. It is empty without a value or a key:
+// an unkeyed fingerprint of a short secret could be searched.
 func (s Secret) Fingerprint(key []byte) string {
 	if s.IsZero() || len(key) == 0 {
 		return ""

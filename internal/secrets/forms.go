@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// minValue is the length in bytes from which a secret is looked for inside
-// other text. Masking a shorter one would tear up ordinary words and thereby
-// tell what it is; it is masked where it is the whole text.
+// minValue is the length in bytes from which a secret is masked inside other
+// text. Masking a shorter one would break up ordinary words and thereby reveal
+// it; it is masked if it is the whole text.
 const minValue = 6
 
 // maxEncoded is the length in bytes up to which a secret's encoded forms are

@@ -20,8 +20,8 @@ func (s Secret) MAC(parts ...[]byte) []byte {
 	return mac.Sum(nil)
 }
 
-// Matches says whether candidate is the value. How long it takes tells neither
-// the value nor its length. No value matches nothing.
+// Matches reports whether candidate is the value. Its duration reveals neither
+// the value nor its length. An empty secret matches nothing.
 func (s Secret) Matches(candidate string) bool {
 	value := s.Expose()
 	want, got := sha256.Sum256([]byte(value)), sha256.Sum256([]byte(candidate))

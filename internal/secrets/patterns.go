@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// pattern is a shape by which an unknown token is recognized. What its first
-// group matches stays.
+// pattern is a shape that identifies an unknown token. What its first group
+// matches is kept.
 type pattern struct {
-	// any lists texts of which one occurs in every match; a cheap look before
-	// the expression runs.
+	// any lists texts; every match contains one of them. This is a cheap check
+	// before the expression runs.
 	any []string
 	re  *regexp.Regexp
 }
 
-// patterns are the token shapes of the hosts and stores that we deal with: a
-// second wall, for what was never registered.
+// patterns are the token shapes of the hosts and stores that we use: a second
+// line of defence, for secrets that were never registered.
 func patterns() []pattern {
 	return []pattern{
 		// GitLab's personal, deploy, runner, job, trigger, feed, mail, agent,

@@ -118,8 +118,8 @@ func (r *Redactor) current(s string) (*strings.Replacer, bool) {
 	return r.replacer, short
 }
 
-// expire drops the forgotten values whose time is over; they stand in the
-// order of their time.
+// expire drops the forgotten values whose time is over; they are in the order
+// of their time.
 func (r *Redactor) expire() {
 	now, n := r.now(), 0
 	for n < len(r.gone) && !now.Before(r.gone[n].until) {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// mask is what is shown in place of a secret.
+// mask is shown instead of a secret.
 const mask = "[secret]"
 
 // ErrMarshal is returned by every attempt to write a Secret out.
@@ -72,7 +72,7 @@ func (s Secret) Expose() string {
 	return s.h.expose()
 }
 
-// IsZero says that there is no value, or none any more.
+// IsZero reports whether there is no value, or no longer one.
 func (s Secret) IsZero() bool { return s.Expose() == "" }
 
 // Wipe overwrites the value. Strings made by Expose are beyond its reach.
@@ -118,11 +118,11 @@ type Ref struct {
 	Version int
 }
 
-// Metadata is what a store says of a secret without giving its value.
+// Metadata is what a store reports about a secret without its value.
 type Metadata struct {
-	// Version is the one that a read would return, Latest the newest; both 0
-	// where the store keeps no versions. A read of a pinned version learns
-	// nothing of the newest and says Latest 0; asking for metadata tells it.
+	// Version is the one that a read would return, Latest the newest; both are
+	// 0 if the store has no versions. A read of a pinned version does not know
+	// the newest and returns Latest 0; a metadata request returns it.
 	Version, Latest int
 	Created         time.Time
 	// Custom is the secret's custom metadata.

@@ -27,7 +27,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	text := append(w.held, p...)
-	// What is whole in the text is masked before anything is held back.
+	// What is complete in the text is masked before anything is buffered.
 	redacted := []byte(w.r.Redact(string(text)))
 	n := len(redacted) - w.r.split(redacted)
 	w.held = append([]byte(nil), redacted[n:]...)
@@ -37,7 +37,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush writes what is held back.
+// Flush writes what is buffered.
 func (w *Writer) Flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -36,11 +36,12 @@ type API struct {
 	// Listen is the TCP address.
 	Listen string
 	// CertFile and KeyFile are the certificate with its chain and the key, as
-	// PEM. They are read for every handshake, so that a new certificate is
-	// taken at once; one that cannot be read leaves the one before.
+	// PEM. They are read for every handshake, so a new certificate is used at
+	// once; if it cannot be read, the previous one stays.
 	CertFile, KeyFile string
-	// Token says whether something is the token, in a time that does not tell
-	// how much of it is right. The error says why nobody can tell.
+	// Token reports whether candidate is the token, in a time that does not
+	// reveal how much of it is right. The error says why this cannot be
+	// checked.
 	Token func(candidate string) (bool, error)
 	// connections is how many may be open at once; 0 is 512. Only tests set it.
 	connections int
@@ -129,7 +130,7 @@ func (g *gate) right(r *http.Request) (bool, error) {
 	return g.token(token)
 }
 
-// slow says whether an address has sent too many wrong tokens lately.
+// slow reports whether an address has recently sent too many wrong tokens.
 func (g *gate) slow(from string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

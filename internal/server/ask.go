@@ -17,16 +17,16 @@ import (
 // maxWait bounds, in seconds, how long a question for events may wait for one.
 const maxWait = 60
 
-// Describer tells of the present. It is safe for concurrent use.
+// Describer reports the present. It is safe for concurrent use.
 type Describer interface {
-	// Describe tells everything about a binding, on the instance of that name
-	// where several have it.
+	// Describe returns everything about a binding, on the named instance if
+	// several have it.
 	Describe(ctx context.Context, name, instance string) (report.Description, error)
 	// LastPlan is the last plan of all instances.
 	LastPlan(ctx context.Context) (report.DaemonPlan, error)
 }
 
-// Chronicler tells of the past. It is safe for concurrent use.
+// Chronicler reports the past. It is safe for concurrent use.
 type Chronicler interface {
 	// Events gives what happened after a sequence, of a binding or of all for no
 	// name, and waits for something to happen as long as wait.

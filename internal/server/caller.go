@@ -9,11 +9,11 @@ import (
 	"reconciler/internal/binding"
 )
 
-// Caller is who asks, as far as that is proven. The zero Caller is somebody
-// who may open the socket, on a system that does not tell more.
+// Caller is who asks, as far as that is proven. The zero Caller is somebody who
+// may open the socket, on a system that reports no more.
 type Caller struct {
-	// Peer says that UID, GID and PID are what the operating system tells of
-	// the other end of the socket.
+	// Peer is true if UID, GID and PID are what the operating system reports
+	// about the other end of the socket.
 	Peer          bool
 	UID, GID, PID int
 	// Token says that the caller had the API's token, and Remote from where.

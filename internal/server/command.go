@@ -50,8 +50,8 @@ func decode(body io.Reader, out any) error {
 	return nil
 }
 
-// patient lets an answer take up to limit, in place of the server's own time
-// limits. The context also ends with the server.
+// patient allows an answer to take up to limit, instead of the server's own
+// time limits. The context also ends with the server.
 func (s *Server) patient(w http.ResponseWriter, r *http.Request, limit time.Duration) (context.Context, context.CancelFunc) {
 	control, end := http.NewResponseController(w), time.Now().Add(limit+client.AnswerMargin)
 	// Where the connection has no deadlines, the server's own ones do not hold

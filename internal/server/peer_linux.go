@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peersKnown says that the operating system tells who opened a socket.
+// peersKnown is whether the operating system reports who opened a socket.
 const peersKnown = true
 
 // peerOf asks the kernel who opened the other end of a Unix socket.

@@ -4,7 +4,7 @@ package server
 
 import "net"
 
-// peersKnown says that the operating system tells who opened a socket.
+// peersKnown is whether the operating system reports who opened a socket.
 const peersKnown = false
 
 // peerOf knows nothing here: SO_PEERCRED is Linux's. The socket's mode alone

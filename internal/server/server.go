@@ -22,8 +22,8 @@ import (
 	"reconciler/internal/client"
 )
 
-// State is what the server tells about. Every method is safe for concurrent
-// use and answers at once.
+// State is what the server shows. Every method is safe for concurrent use and
+// answers at once.
 type State interface {
 	// Statuses are the bindings as they stand.
 	Statuses() []binding.Status
@@ -53,19 +53,19 @@ type Options struct {
 	// them; nil where nobody does.
 	Attester Attester
 	Syncer   Syncer
-	// Describer and Chronicler tell of the present and of the past.
+	// Describer and Chronicler report the present and the past.
 	Describer  Describer
 	Chronicler Chronicler
 	// Conditions are the daemon's own; nil where there are none.
 	Conditions func() []binding.Condition
-	// Suspender holds things still for them; nil where nobody does.
+	// Suspender suspends and resumes; nil if nothing can.
 	Suspender Suspender
 	// Snapshots gives what is published of what was seen; nil where nothing is.
 	Snapshots Snapshots
 	Metrics   prometheus.Gatherer
 	Log       *slog.Logger
-	// Redact takes secrets out of the errors that are told, which may hold what
-	// foreign programs answered; nil takes out nothing.
+	// Redact masks secrets in the errors that are shown, which may contain
+	// other programs' answers; nil masks nothing.
 	Redact func(string) string
 }
 

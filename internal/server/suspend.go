@@ -8,10 +8,10 @@ import (
 	"reconciler/internal/report"
 )
 
-// Suspender holds things still. It is safe for concurrent use.
+// Suspender suspends and resumes. It is safe for concurrent use.
 type Suspender interface {
-	// Suspend holds still, and waits for a sync under way to end. An error says
-	// why nothing is held.
+	// Suspend suspends, and waits for a running sync to end. An error says why
+	// nothing is suspended.
 	Suspend(ctx context.Context, who Caller, request client.SuspendRequest) (report.SuspensionList, error)
 	// Resume ends that. An error says why nothing was ended.
 	Resume(ctx context.Context, who Caller, request client.ResumeRequest) (report.SuspensionList, error)

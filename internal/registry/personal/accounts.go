@@ -20,8 +20,8 @@ func (d *Driver) Account(ctx context.Context, platform binding.Platform) (*bindi
 		path: accountPath, query: map[string]string{"SourceOriginType": originType(platform)},
 	})
 	if err != nil {
-		// That no account is there is said with an empty list; that something
-		// does not exist may be said of anything.
+		// An empty list means that there is no account; "does not exist" may be
+		// about anything.
 		if f, ok := errors.AsType[*binding.Failure](err); ok && f.Kind == binding.NotFound {
 			f.Kind = binding.Unreadable
 		}
@@ -90,7 +90,7 @@ func (d *Driver) unreadable(op, object string, err error) *binding.Failure {
 	return d.failure(binding.Unreadable, op, object, "the API's undocumented JSON may differ from what the codec assumes (see the assumptions in the documentation)", err)
 }
 
-// isNumber says whether an identifier can stand in a path.
+// isNumber reports whether an identifier can be part of a path.
 func isNumber(id string) bool {
 	for _, r := range id {
 		if r < '0' || r > '9' {

@@ -277,8 +277,8 @@ func decodeRepositories(body []byte) (images []string, total int, err error) {
 	return images, total, nil
 }
 
-// field gives data.NAME of an answer. That it is there, even as null, is what
-// tells an answer from something that only looks like one.
+// field returns data.NAME of an answer. The field is present, even as null, in
+// every real answer.
 func field(body []byte, name string) (json.RawMessage, error) {
 	var e struct {
 		Data map[string]json.RawMessage `json:"data"`

@@ -18,8 +18,8 @@ type CredentialKind string
 
 // Kinds of credentials.
 const (
-	// Static takes what the function Static gives, asked anew for each call;
-	// what it gave is wiped.
+	// Static uses what the function Static returns. It is called for each
+	// request, and its result is wiped.
 	Static CredentialKind = "static"
 	// Environment takes ALIBABA_CLOUD_ACCESS_KEY_ID, _ACCESS_KEY_SECRET and
 	// _SECURITY_TOKEN.
@@ -35,8 +35,8 @@ const (
 	DefaultChain CredentialKind = "default"
 )
 
-// Credentials say where the instance's access key comes from. The fields
-// beside Kind belong to the kind of their name.
+// Credentials say where the instance's access key comes from. Each other field
+// belongs to the Kind of its name.
 type Credentials struct {
 	Kind   CredentialKind
 	Static func(context.Context) (Keys, error)

@@ -176,8 +176,8 @@ func keyRefused(status int, code string) bool {
 	return status == http.StatusUnauthorized || status == http.StatusForbidden
 }
 
-// unserved says that the endpoint knows no such path: a code of its gateway,
-// 405, or a 404 whose code is none of the registry's own.
+// unserved reports whether the endpoint does not serve the path: a code of its
+// gateway, 405, or a 404 whose code is not one of the registry's.
 func unserved(status int, code string) bool {
 	for _, prefix := range []string{"InvalidAction", "InvalidApi", "InvalidVersion", "UnsupportedOperation", "UnsupportedHTTPMethod"} {
 		if strings.HasPrefix(code, prefix) {

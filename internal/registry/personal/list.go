@@ -13,7 +13,7 @@ const (
 	// listPage is how many repositories a page has, the most that the registry
 	// gives.
 	listPage = 100
-	// maxListPages bounds the pages of a list that goes on and on.
+	// maxListPages bounds the pages of a list that does not end.
 	maxListPages = 100
 )
 

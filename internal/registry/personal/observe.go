@@ -25,14 +25,14 @@ const (
 type Attempt struct {
 	// Operation is the product's name for the call, for example GetRepoList.
 	Operation string
-	// Code is what came of it: one of the constants, a code that the product
-	// documents or the beginning that a family of its codes shares, or an HTTP
-	// class such as 5xx where an error came without a code.
+	// Code is the result: one of the constants, a code that the product
+	// documents or the common prefix of several, or an HTTP class such as 5xx
+	// if an error has no code.
 	Code string
-	// Unsent says that there was no exchange: the rate limiter held the call
-	// back for good, or there was no access key to sign it with.
+	// Unsent is true if nothing was sent: the call ended while the rate limiter
+	// delayed it, or there was no access key to sign it with.
 	Unsent bool
-	// Waited is how long the rate limiter held it back, Took how long the
+	// Waited is how long the rate limiter delayed the call, Took how long the
 	// exchange took.
 	Waited, Took time.Duration
 }
@@ -49,7 +49,7 @@ func families() []string {
 	}
 }
 
-// tell tells the observer what came of an attempt.
+// tell reports the result of an attempt to the observer.
 func (d *Driver) tell(c call, x *exchange, f *binding.Failure) {
 	if d.wire.observe == nil {
 		return

@@ -57,8 +57,8 @@ type Options struct {
 	// both or none are set.
 	Now  func() time.Time
 	Wait func(context.Context, time.Duration) error
-	// Observe, if not nil, is told of every attempt of a call. It is called by
-	// many goroutines at once and must not block.
+	// Observe, if not nil, gets every attempt of a call. Many goroutines call
+	// it at once, and it must not block.
 	Observe func(Attempt)
 }
 

@@ -51,7 +51,7 @@ type exchange struct {
 	err     error
 	// hide are values that must not be shown.
 	hide []string
-	// waited is how long the gate held it back, took the exchange itself.
+	// waited is how long the gate delayed it, took the exchange itself.
 	waited, took time.Duration
 	// unsent says that it was given up before anything was sent.
 	unsent bool
@@ -98,8 +98,8 @@ func newWire(o Options) (*wire, error) {
 	return &wire{client, source, protocol, o.Timeout, newGate(o), o.Observe}, nil
 }
 
-// send waits for the gate, signs the call and sends it once. What came of it
-// is in the exchange. The runtime's own errors are not used: they may hold
+// send waits for the gate, signs the call and sends it once. The exchange has
+// the result. The runtime's own errors are not used, because they may contain
 // parts of answers and of proxies' addresses.
 func (w *wire) send(ctx context.Context, c call) *exchange {
 	x := &exchange{hide: []string{c.secret}}

@@ -67,8 +67,8 @@ func (c *Client) Stats() Stats {
 	return Stats{Logins: s.logins.Load(), Renewals: s.renewals.Load(), LoginFailures: s.failures.Load()}
 }
 
-// Ends is when the login in use is no good any more; zero where there is none,
-// or one without end. It asks Vault nothing.
+// Ends is when the current login expires; zero if there is none, or if it never
+// expires. It does not ask Vault.
 func (c *Client) Ends() time.Time {
 	if s := c.sessions.current.Load(); s != nil {
 		return s.ends
@@ -116,11 +116,11 @@ func (c *Client) Close(ctx context.Context) error {
 	return nil
 }
 
-// Metadata asks what Vault says of a secret without reading it: with KV
-// version 2 the right to read metadata is enough, and whether the key is in it
-// is not known. A KV version 1 engine has none: the Metadata is zero and says
-// only that the engine is there. An error is a *binding.Failure with one of
-// the codes of this package.
+// Metadata asks Vault about a secret without reading it. With KV version 2 the
+// permission to read metadata is enough, and it stays unknown whether the
+// secret has the key. A KV version 1 engine has no metadata: the Metadata is
+// zero and proves only that the engine exists. An error is a *binding.Failure
+// with one of the codes of this package.
 func (c *Client) Metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadata, error) {
 	if f := checkRef("read metadata of", ref); f != nil {
 		return secrets.Metadata{}, f
@@ -294,9 +294,9 @@ func checkRef(op string, ref secrets.Ref) *binding.Failure {
 		"mount, path and key are needed, without empty parts, . and .., and without a slash at either end")
 }
 
-// ask sends a read with the shared session. On a 403 it is sent once more with
-// a new one, where there is one to be had. Answers 200 and 404 come back; all
-// others are failures.
+// ask sends a read with the shared session. On a 403 it sends it once more with
+// a new session, if it can get one. It returns answers 200 and 404; all others
+// are failures.
 func (c *Client) ask(ctx context.Context, asked call, query url.Values) (reply, error) {
 	s, err := c.sessions.get(ctx)
 	if err != nil {

@@ -30,10 +30,10 @@ func (c *Client) Health(ctx context.Context) error {
 	return nil
 }
 
-// Login signs in and asks Vault for the token's own state: nil, or a
-// *binding.Failure. Unlike Check it also finds a given token that Vault does
-// not know any more. A token whose policies do not let it look at itself
-// passes: what it may is told by the reads.
+// Login logs in and asks Vault for the token's own state: nil, or a
+// *binding.Failure. Unlike Check it also detects a given token that Vault no
+// longer knows. A token whose policies do not allow it to look itself up
+// passes: the reads show what it may do.
 func (c *Client) Login(ctx context.Context) error {
 	s, err := c.sessions.get(ctx)
 	if err != nil {

@@ -26,7 +26,7 @@ const serviceAccountFile = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 // grant is a token with what is known of its life.
 type grant struct {
 	token secrets.Secret
-	// ttl is what is left of its life; 0 is for ever, or not known.
+	// ttl is its remaining lifetime; 0 means no end, or unknown.
 	ttl       time.Duration
 	renewable bool
 }
@@ -35,7 +35,7 @@ type grant struct {
 type signIn interface {
 	// obtain gets one. base has no token and is the callee's to change.
 	obtain(ctx context.Context, base *api.Client) (grant, *binding.Failure)
-	// stale says that held is not the token to use any more.
+	// stale reports whether held is no longer the token to use.
 	stale(held secrets.Secret) bool
 	// issues says that obtain makes a new token each time, instead of taking
 	// what is there.
@@ -113,8 +113,8 @@ func (f tokenFile) stale(held secrets.Secret) bool {
 
 func (tokenFile) issues() bool { return false }
 
-// lookUp asks how long a given token lives. Where its policies do not allow
-// even that, it is used as one without end, and a read will tell.
+// lookUp asks for the lifetime of a given token. If its policies do not allow
+// even that, it counts as one without an end, and a read shows the truth.
 func lookUp(ctx context.Context, base *api.Client, token secrets.Secret, what string) (grant, *binding.Failure) {
 	c := call{op: "look up", object: what, path: "auth/token/lookup-self"}
 	base.SetToken(token.Expose())
@@ -216,7 +216,7 @@ func unwrap(ctx context.Context, base *api.Client, mount, wrapping string) (secr
 	return secrets.New([]byte(id)), nil
 }
 
-// wrappingFailed tells a wrapping token that is not valid from other failures.
+// wrappingFailed distinguishes an invalid wrapping token from other failures.
 func (c call) wrappingFailed(err error, hint string) *binding.Failure {
 	f := c.failed(err)
 	if f.Kind == binding.Refused || f.Kind == binding.Forbidden {

@@ -10,8 +10,8 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// assumedFor is how long a KV version that Vault would not tell is taken to be
-// 2 before it is asked again.
+// assumedFor is how long version 2 is assumed for a KV engine whose version
+// Vault did not report, before Vault is asked again.
 const assumedFor = 5 * time.Minute
 
 // mount is what is known of a secrets engine.
@@ -21,9 +21,9 @@ type mount struct {
 	until time.Time
 }
 
-// kvVersion is the KV version of the reference's mount: as configured, else as
-// Vault says. Vault tells it to every token that may do anything below the
-// mount; where it does not, 2 is assumed.
+// kvVersion is the KV version of the reference's mount: as configured, or else
+// as Vault reports it. Vault reports it to every token that may do anything
+// below the mount; if it does not, 2 is assumed.
 func (c *Client) kvVersion(ctx context.Context, ref secrets.Ref) (int, error) {
 	if v := c.options.KVVersions[ref.Mount]; v != 0 {
 		return v, nil

@@ -1,8 +1,8 @@
-// Package vault reads secrets from HashiCorp Vault: KV version 2 and 1, behind
-// one login that all readers share. Planning asks for metadata only, so that
-// its policy need not allow data; a value is read last. It stands below
-// secrets and answers with binding.Failure like every other border; nothing of
-// a secret, a token or a body of Vault's ever stands in an error.
+// Package vault reads secrets from HashiCorp Vault: KV version 2 and 1, with
+// one login that all readers share. Planning asks only for metadata, so its
+// policy does not have to allow data; a value is read last. Its errors are
+// binding.Failure values, as in every other client. No error contains any part
+// of a secret, a token or a body from Vault.
 package vault
 
 import (
@@ -34,8 +34,8 @@ type Options struct {
 	// CAFile is a PEM file with certificates trusted besides the machine's
 	// own, read once.
 	CAFile string
-	// ClientCertFile and ClientKeyFile are the TLS client certificate, read
-	// anew at each handshake, so that it may rotate.
+	// ClientCertFile and ClientKeyFile are the TLS client certificate. It is
+	// read again at each handshake, so that it may rotate.
 	ClientCertFile, ClientKeyFile string
 	// ServerName is the name the server's certificate must carry where it is
 	// not the address's host.
@@ -46,13 +46,12 @@ type Options struct {
 	KVVersions map[string]int
 	// Timeout bounds one request with its retries; 0 means 10 s.
 	Timeout time.Duration
-	// Redactor learns every token and value that the client comes to hold; may
-	// be nil.
+	// Redactor gets every token and value that the client reads; may be nil.
 	Redactor *secrets.Redactor
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Observe, if not nil, is told of every request, retries too. It is called
-	// by many goroutines at once and must not block.
+	// Observe, if not nil, gets every request, including retries. Many
+	// goroutines call it at once, and it must not block.
 	Observe func(Exchange)
 }
 

@@ -22,8 +22,8 @@ const (
 	// firstDenial and lastDenial bound the pause between two logins that an
 	// answer 403 caused; it doubles while they do not help.
 	firstDenial, lastDenial = 30 * time.Second, time.Hour
-	// maxPause bounds what a server can ask us to wait, so that a wrong header
-	// does not silence us for ever.
+	// maxPause bounds how long a server can make us wait, so that a wrong
+	// header does not stop us forever.
 	maxPause = time.Hour
 )
 
@@ -34,10 +34,10 @@ type Stats struct{ Logins, Renewals, LoginFailures int64 }
 type session struct {
 	api   *api.Client
 	token secrets.Secret
-	// life is what the token had left at the beginning; 0 is for ever.
+	// life is what the token had left at the beginning; 0 means no end.
 	life time.Duration
-	// due is when to renew it or to sign in anew, ends when it is no good any
-	// more; zero is never.
+	// due is when to renew it or to log in again, ends is when it expires; zero
+	// means never.
 	due, ends time.Time
 	renewable bool
 	// worked is set once a read with the token was allowed.
@@ -238,12 +238,12 @@ func (s *sessions) backoff() time.Duration {
 	return wait/2 + time.Duration(float64(wait/2)*s.jitter())
 }
 
-// afterDenial gives another session than the one that got a 403, or the same
-// where there is nothing else to try. A token keeps the policies it was made
-// with, so a new one may be allowed what the old one was not; but logins on
-// this ground are far between, and farther while they do not help. invalid
-// says that Vault does not know the token any more: one that worked before is
-// replaced at once.
+// afterDenial returns a different session than the one that got a 403, or the
+// same one if there is nothing else to try. A token keeps the policies that it
+// was created with, so a new one may be allowed more than the old one. Logins
+// for this reason are rare, and rarer while they do not help. invalid means
+// that Vault no longer knows the token: one that worked before is replaced at
+// once.
 func (s *sessions) afterDenial(ctx context.Context, used *session, invalid bool) *session {
 	select {
 	case s.lock <- struct{}{}:
@@ -271,7 +271,7 @@ func (s *sessions) afterDenial(ctx context.Context, used *session, invalid bool)
 	return made
 }
 
-// helped tells that a login after a 403 was of use.
+// helped records that a login after a 403 was useful.
 func (s *sessions) helped(ctx context.Context) {
 	select {
 	case s.lock <- struct{}{}:

@@ -41,7 +41,7 @@ func newAPI(o Options) (*api.Client, error) {
 		MaxRetryWait: maxRetryWait,
 		MaxRetries:   maxRetries,
 		CheckRetry:   shouldRetry,
-		// A node that lags behind what another told us answers 412.
+		// A node that lags behind another answers 412.
 		ReadYourWrites: true,
 	}
 	client, err := api.NewClient(config)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// versionState is what Vault says of one version of a secret.
+// versionState is Vault's answer about one version of a secret.
 type versionState struct {
 	Version     int       `json:"version"`
 	CreatedTime time.Time `json:"created_time"`

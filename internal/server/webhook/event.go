@@ -16,7 +16,7 @@ type event struct {
 	// name is what the sender calls it.
 	name string
 	push bool
-	// addresses are those of the pushed repository, any one of which names it.
+	// addresses are those of the pushed repository; any of them identifies it.
 	addresses []string
 	changes   []change
 }
@@ -123,10 +123,10 @@ func parseKind(body []byte) (event, error) {
 	return event{name: name, push: name == "push" || name == "tag_push"}, nil
 }
 
-// parseGitLab reads a delivery of GitLab. Source: "Webhook events", push and
-// tag events, and "System hooks", which say event_name in place of
-// object_kind. after is the id of the tag for an annotated one, checkout_sha
-// the commit; it is null where the ref was deleted.
+// parseGitLab reads a delivery from GitLab. Source: "Webhook events", push and
+// tag events, and "System hooks", which have event_name instead of object_kind.
+// For an annotated tag, after is the id of the tag and checkout_sha the commit;
+// it is null if the ref was deleted.
 func parseGitLab(_ http.Header, body []byte) (event, error) {
 	e, err := parseKind(body)
 	if err != nil || !e.push {
@@ -203,15 +203,15 @@ func parseBitbucket(h http.Header, body []byte) (event, error) {
 	return e, nil
 }
 
-// parseCodeup reads a delivery of Codeup. Source: "Webhooks settings" of
+// parseCodeup reads a delivery from Codeup. Source: "Webhooks settings" of
 // Alibaba Cloud DevOps, push and tag push events: object_kind is push or
-// tag_push, the repository's addresses stand in repository as git_http_url,
-// git_ssh_url, url and homepage. There is no project, no checkout_sha and no
-// delivery id, as GitLab has them. Assumed, for the page does not say: a
-// deleted ref has an after of zeros, and after is the commit. Receivers in the
-// wild also read git_secondary_http_url and git_secondary_ssh_url, the
-// repository's addresses under a second name, and meet test deliveries of the
-// console without object_kind.
+// tag_push, and repository has the addresses git_http_url, git_ssh_url, url and
+// homepage. Unlike GitLab it has no project, no checkout_sha and no delivery
+// id. Assumed, because the page does not say: a deleted ref has an after of
+// zeros, and after is the commit. Other receivers also read
+// git_secondary_http_url and git_secondary_ssh_url, the repository's addresses
+// under a second name, and get test deliveries from the console without
+// object_kind.
 func parseCodeup(h http.Header, body []byte) (event, error) {
 	var p struct {
 		Ref        string `json:"ref"`

@@ -10,8 +10,8 @@ type Source struct {
 	// URL is the repository that the daemon reads; empty where it reads a
 	// folder, which no push moves.
 	URL string
-	// Ref is the branch or tag, written out, such as refs/heads/main; empty
-	// where the source stands on one commit, which no push moves.
+	// Ref is the full name of the branch or tag, such as refs/heads/main; empty
+	// if the source is one commit, which no push moves.
 	Ref string
 }
 
@@ -23,8 +23,8 @@ type target struct {
 	aliases map[string]string
 }
 
-// newTarget makes a target. An alias goes from a host to a host, each with
-// :PORT where the port is none of the usual ones.
+// newTarget makes a target. An alias maps a host to a host, each with :PORT if
+// the port is not a default one.
 func newTarget(source Source, aliases map[string]string) (target, error) {
 	t := target{ref: source.Ref, aliases: map[string]string{}}
 	for from, to := range aliases {

@@ -84,7 +84,7 @@ func parseHexSignature(text string) ([]byte, error) {
 	return signature, nil
 }
 
-// signedBy tries every key, also after one that fits, so that the time tells
+// signedBy tries every key, also after a match, so that its duration reveals
 // nothing.
 func signedBy(keys []key, signature []byte, parts ...[]byte) error {
 	err := errProofWrong

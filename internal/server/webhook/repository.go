@@ -23,7 +23,7 @@ var errNotRepository = errors.New("not the address of a repository")
 // the same repository.
 type repository struct {
 	// host is in lower case, international names in their ASCII form, followed
-	// by :PORT where the port is none of the usual ones.
+	// by :PORT if the port is not a default one.
 	host string
 	// path has no slash at either end and no .git.
 	path string
@@ -123,7 +123,7 @@ func cleanHost(host, port string) (string, bool) {
 	return host + ":" + port, len(port) <= 5
 }
 
-// notInHost says that c stands in no host name in its ASCII form.
+// notInHost reports whether c occurs in no host name in its ASCII form.
 func notInHost(c rune) bool {
 	return c != '.' && c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'a' || c > 'z')
 }

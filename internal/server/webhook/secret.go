@@ -19,8 +19,8 @@ const (
 	// hand, a short one can be searched.
 	minSecretBytes = 16
 	maxSecretBytes = 4 << 10
-	// settled is the age of a file at which its time of change tells that it is
-	// still the same: two changes within the clock's step look like one.
+	// settled is the age from which a file's modification time proves that it
+	// has not changed: two changes within one step of the clock look like one.
 	settled = 2 * time.Second
 )
 
@@ -36,8 +36,8 @@ type secretFile struct {
 	key  key
 	// unmask has the redactor forget text and key.
 	unmask []func()
-	// gone says that the file is configured no more; requests under way go on
-	// with the key that was.
+	// gone is true if the file is no longer configured; running requests
+	// continue with the previous key.
 	gone bool
 }
 
@@ -94,7 +94,7 @@ func (f *secretFile) load() (key, error) {
 	return f.key, nil
 }
 
-// take makes data the secret in the place of the one before.
+// take replaces the previous secret with data.
 func (f *secretFile) take(data []byte) error {
 	next := key{secret: secrets.New(bytes.Clone(data))}
 	if encoded, ok := strings.CutPrefix(string(data), "whsec_"); ok && f.kind == GitLab {
@@ -110,7 +110,7 @@ func (f *secretFile) take(data []byte) error {
 	return nil
 }
 
-// forget lets go of the secret.
+// forget wipes the secret.
 func (f *secretFile) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -116,7 +116,7 @@ type certificate struct {
 	mu          sync.Mutex
 	cert, key   os.FileInfo
 	certificate *tls.Certificate
-	// told bounds the lines: anybody can begin a handshake.
+	// told limits the log lines, because anybody can begin a handshake.
 	told rate.Sometimes
 }
 

@@ -44,8 +44,8 @@ type Sender struct {
 	// Name makes its path, /hooks/NAME.
 	Name string
 	Kind Kind
-	// SecretFile holds the secret, PreviousSecretFile the one before, which is
-	// taken as well; empty for none.
+	// SecretFile contains the secret, PreviousSecretFile the previous one,
+	// which is accepted too; empty for none.
 	SecretFile, PreviousSecretFile string
 }
 
@@ -59,7 +59,7 @@ type Settings struct {
 
 // Push is a push that moved the source.
 type Push struct {
-	// Sender is the name of the sender that told it.
+	// Sender is the name of the sender that reported it.
 	Sender string
 	// Commit is where the source stands now; empty where the sender does not
 	// say.
@@ -83,9 +83,9 @@ func Results() []string {
 
 // Options for a Handler.
 type Options struct {
-	// Pushed is told each accepted push. It must return at once.
+	// Pushed gets each accepted push. It must return at once.
 	Pushed func(Push)
-	// Count is told the result of each request to a configured sender.
+	// Count gets the result of each request to a configured sender.
 	Count func(sender, result string)
 	// Redactor learns the secrets.
 	Redactor *secrets.Redactor
@@ -137,9 +137,9 @@ func New(opts Options) *Handler {
 	return h
 }
 
-// Prepare readies settings for requests to come, and take exchanges them, in
-// which nothing can fail any more. It reads every secret: where one is missing
-// or too short it returns an error and nothing changes.
+// Prepare prepares new settings; take then puts them to use and cannot fail.
+// Prepare reads every secret: if one is missing or too short, it returns an
+// error and nothing changes.
 func (h *Handler) Prepare(s Settings) (take func(), err error) {
 	old := h.current.Load()
 	next := &state{senders: map[string]*sender{}}
@@ -244,7 +244,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case http.StatusOK, http.StatusAccepted:
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(a.status)
-		// A sender that does not wait for the word has its push all the same.
+		// The push counts even if the sender does not wait for the answer.
 		_, _ = io.WriteString(w, map[int]string{http.StatusOK: Ignored, http.StatusAccepted: Accepted}[a.status]+"\n")
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "5")
@@ -254,7 +254,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// guarded is receive; a panic is told by its type only, and costs this request.
+// guarded is receive; a panic is reported only by its type, and ends only this
+// request.
 func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, s *sender, t target) (a answer) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -330,8 +331,8 @@ func (h *Handler) decide(s *sender, t target, e event, id string) answer {
 	return answer{http.StatusAccepted, Accepted}
 }
 
-// doubt tells of a request that proved nothing. Anybody can send those, so the
-// lines are few.
+// doubt logs a request that could not be verified. Anybody can send those, so
+// the number of lines is limited.
 func (h *Handler) doubt(s *sender, r *http.Request, reason string) {
 	s.doubts.Do(func() {
 		h.opts.Log.Warn("webhook refused", "sender", s.Name, "reason", reason, "remote", r.RemoteAddr)

@@ -1,6 +1,6 @@
 // Package vaulttest runs a real Vault server for tests, on loopback and in
-// memory. Only tests import it. The program comes from scripts/build-vault;
-// its path stands in RECONCILER_VAULT.
+// memory. Only tests import it. scripts/build-vault builds the program;
+// RECONCILER_VAULT has its path.
 package vaulttest
 
 import (
@@ -240,7 +240,7 @@ func (s *Server) Unseal(t *testing.T) {
 	}
 }
 
-// Pause stops the process as a hung machine does, or lets it go on.
+// Pause stops the process, as on a hung machine, or resumes it.
 func (s *Server) Pause(t *testing.T, stopped bool) {
 	t.Helper()
 	signal := syscall.SIGCONT
@@ -260,7 +260,7 @@ func (s *Server) Pause(t *testing.T, stopped bool) {
 	}
 }
 
-// halted says that every thread of the server is stopped, as Linux tells in
+// halted reports whether every thread of the server is stopped, according to
 // /proc: the state is the first word after the name in parentheses.
 func (s *Server) halted(t *testing.T) bool {
 	t.Helper()
