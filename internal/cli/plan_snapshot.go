@@ -62,7 +62,7 @@ func (o *snapshotOptions) check(plan *planOptions) error {
 
 // read reads the snapshot and holds it to the configuration and its age; nil
 // where none was asked for.
-func (o *snapshotOptions) read(ctx context.Context, streams Streams, cfg config.Config, now time.Time) (*report.Snapshot, report.Basis, error) {
+func (o *snapshotOptions) read(ctx context.Context, streams Streams, cfg config.Config, now time.Time) (*report.Published, report.Basis, error) {
 	if o.from == "" {
 		return nil, report.Basis{}, nil
 	}
@@ -71,7 +71,7 @@ func (o *snapshotOptions) read(ctx context.Context, streams Streams, cfg config.
 		return nil, report.Basis{}, fmt.Errorf("plan: --snapshot: %w", err)
 	}
 	name := o.name()
-	snapshot, err := report.ReadSnapshot(text)
+	snapshot, err := report.ReadPublished(text)
 	if err != nil {
 		return nil, report.Basis{}, fmt.Errorf("plan: --snapshot: %s: %w", name, err)
 	}
@@ -89,13 +89,13 @@ func (o *snapshotOptions) read(ctx context.Context, streams Streams, cfg config.
 			"publish a new one, or say how old it may be with --snapshot-max-age",
 			name, oldest.Name, report.AgeWords(age), oldest.Observed.Format(time.RFC3339), o.maxAge)
 	}
-	return &snapshot, report.Basis{Depth: report.FromSnapshot, Observed: oldest.Observed, Age: max(age, 0)}, nil
+	return &snapshot, report.Basis{Depth: report.FromPublished, Observed: oldest.Observed, Age: max(age, 0)}, nil
 }
 
 // oldestOf is the instance that was observed longest ago, of those that are
 // planned; an error where none of them is in the snapshot.
-func oldestOf(s report.Snapshot, names []string) (report.SnapshotInstance, error) {
-	var oldest report.SnapshotInstance
+func oldestOf(s report.Published, names []string) (report.PublishedInstance, error) {
+	var oldest report.PublishedInstance
 	var has []string
 	for _, i := range s.Instances {
 		has = append(has, i.Name)
@@ -133,7 +133,7 @@ func (o *snapshotOptions) text(ctx context.Context, streams Streams) (io.Reader,
 	case strings.Contains(o.from, "://"):
 		return o.fetch(ctx, streams)
 	}
-	text, err := readBounded(o.from, report.MaxSnapshot)
+	text, err := readBounded(o.from, report.MaxPublished)
 	return bytes.NewReader(text), err
 }
 
@@ -166,7 +166,7 @@ func (o *snapshotOptions) fetch(ctx context.Context, streams Streams) (io.Reader
 		}
 	}
 	// The daemon is on the operator's own network, as a rule.
-	client := providers.NewHTTPClient(providers.Options{AllowPrivate: true, MaxBytes: report.MaxSnapshot, Timeout: snapshotTimeout})
+	client := providers.NewHTTPClient(providers.Options{AllowPrivate: true, MaxBytes: report.MaxPublished, Timeout: snapshotTimeout})
 	text, err := providers.Document(ctx, client, address, token)
 	return bytes.NewReader(text), err
 }

@@ -21,7 +21,7 @@ const snapshotToken = "snapshot-token-canary-7731"
 // of the address's query in what is said.
 func TestASnapshotIsFetchedFromADaemon(t *testing.T) {
 	var published bytes.Buffer
-	if err := report.WriteSnapshot(&published, report.Snapshot{Source: "folder", Instances: []report.SnapshotInstance{{
+	if err := report.WritePublished(&published, report.Published{Source: "folder", Instances: []report.PublishedInstance{{
 		Name: "prod-hangzhou", Observed: time.Now().Add(-12 * time.Minute),
 		Capabilities: binding.Capabilities{ListAccounts: true, Bind: true},
 		Accounts:     map[binding.Platform]binding.AccountState{binding.GitHub: {}},

@@ -50,11 +50,11 @@ func runSnapshot(ctx context.Context, opts *snapshotCommand) error {
 	if err != nil {
 		return err
 	}
-	text, err := daemon.Snapshot(ctx)
+	text, err := daemon.Published(ctx)
 	if err != nil {
 		return err
 	}
-	if _, err := report.ReadSnapshot(bytes.NewReader(text)); err != nil {
+	if _, err := report.ReadPublished(bytes.NewReader(text)); err != nil {
 		return fmt.Errorf("snapshot: the daemon's answer: %w", err)
 	}
 	if opts.out == "" {

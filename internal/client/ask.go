@@ -88,8 +88,8 @@ func (c *Client) Daemon(ctx context.Context) (Daemon, error) {
 	return d, c.get(ctx, DaemonPath, &d)
 }
 
-// Snapshot is what the daemon publishes, as it sent it.
-func (c *Client) Snapshot(ctx context.Context) ([]byte, error) {
+// Published is the observation that the daemon publishes, as it sent it.
+func (c *Client) Published(ctx context.Context) ([]byte, error) {
 	var text json.RawMessage
 	err := c.call(ctx, http.MethodGet, SnapshotPath, nil, &text, SnapshotTimeout+AnswerMargin)
 	return text, err

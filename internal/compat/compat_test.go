@@ -68,7 +68,7 @@ func TestTheAnswersOfAnEarlierDaemonAreRead(t *testing.T) {
 	wantAll(t, "api/plan.json", must(ask.LastPlan(ctx)))
 	wantAll(t, "api/history.json", must(ask.History(ctx, client.HistoryQuery{})))
 	wantAll(t, "api/events.json", must(ask.Events(ctx, "", 0, 0)))
-	snapshot := must(ask.Snapshot(ctx))
+	snapshot := must(ask.Published(ctx))
 	if !bytes.Equal(snapshot, read(t, "snapshot.json")) {
 		t.Error("the snapshot is not handed on as it came")
 	}
@@ -150,12 +150,12 @@ func TestThePlanFileIsReadOrRefusedWithAHint(t *testing.T) {
 }
 
 func TestTheSnapshotIsRead(t *testing.T) {
-	got, err := report.ReadSnapshot(bytes.NewReader(read(t, "snapshot.json")))
+	got, err := report.ReadPublished(bytes.NewReader(read(t, "snapshot.json")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var written bytes.Buffer
-	if err := report.WriteSnapshot(&written, got); err != nil {
+	if err := report.WritePublished(&written, got); err != nil {
 		t.Fatal(err)
 	}
 	wantAll(t, "snapshot.json", json.RawMessage(written.Bytes()))

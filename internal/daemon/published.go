@@ -18,16 +18,16 @@ import (
 // is under way; then it holds what that sync began with.
 const snapshotPatience = 10 * time.Second
 
-// Snapshot is what was seen of every instance and what planning elsewhere
+// Publish gives what was observed of every instance and what planning elsewhere
 // needs, as an object of kind Snapshot. An instance that was not looked at yet
 // is left out. It is made of listed fields and went through the redactor.
-func (d *Daemon) Snapshot(ctx context.Context) ([]byte, error) {
+func (d *Daemon) Publish(ctx context.Context) ([]byte, error) {
 	g := d.present()
 	revision, err := d.memory.Store.Revision(ctx, g.config.SourceKey())
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
-	instances, errs := make([]*report.SnapshotInstance, len(g.instances)), make([]error, len(g.instances))
+	instances, errs := make([]*report.PublishedInstance, len(g.instances)), make([]error, len(g.instances))
 	var looking sync.WaitGroup
 	for n, i := range g.instances {
 		looking.Go(func() { instances[n], errs[n] = i.publish(ctx) })
@@ -36,14 +36,14 @@ func (d *Daemon) Snapshot(ctx context.Context) ([]byte, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	s := report.Snapshot{Source: g.config.SourceKind(), Revision: revision}
+	s := report.Published{Source: g.config.SourceKind(), Revision: revision}
 	for _, i := range instances {
 		if i != nil {
 			s.Instances = append(s.Instances, *i)
 		}
 	}
 	var text bytes.Buffer
-	if err := report.WriteSnapshot(&text, s); err != nil {
+	if err := report.WritePublished(&text, s); err != nil {
 		return nil, err
 	}
 	return []byte(d.redactor.Redact(text.String())), nil
@@ -51,7 +51,7 @@ func (d *Daemon) Snapshot(ctx context.Context) ([]byte, error) {
 
 // publish returns what is published of an instance; nil where it was not
 // observed yet.
-func (i *instance) publish(ctx context.Context) (*report.SnapshotInstance, error) {
+func (i *instance) publish(ctx context.Context) (*report.PublishedInstance, error) {
 	round, err := i.current(ctx)
 	if errors.Is(err, reconcile.ErrUnseen) {
 		return nil, nil

@@ -13,13 +13,13 @@ import (
 )
 
 // published is what the daemon publishes now.
-func (p *process) published() report.Snapshot {
+func (p *process) published() report.Published {
 	p.t.Helper()
-	text, err := client.New(p.daemon.present().config.Server.Socket).Snapshot(p.t.Context())
+	text, err := client.New(p.daemon.present().config.Server.Socket).Published(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	s, err := report.ReadSnapshot(bytes.NewReader(text))
+	s, err := report.ReadPublished(bytes.NewReader(text))
 	if err != nil {
 		p.t.Fatal(err)
 	}

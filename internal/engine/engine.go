@@ -48,7 +48,7 @@ type Options struct {
 	// Published, with ReadOnly, is planned from in place of registries, secret
 	// store, code hosts and state, for which nothing is built: the engine can
 	// plan, and nothing else.
-	Published *report.Snapshot
+	Published *report.Published
 	// Events takes the events of the reconcilers, one of an instance at a time;
 	// may be nil.
 	Events func(plan.Event)

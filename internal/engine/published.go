@@ -14,15 +14,15 @@ import (
 )
 
 // Publish is a round of an instance, as far as it is published.
-func Publish(name string, seen *plan.Round) report.SnapshotInstance {
+func Publish(name string, seen *plan.Round) report.PublishedInstance {
 	o := seen.Observation
-	told := report.SnapshotInstance{
+	told := report.PublishedInstance{
 		Name: name, Observed: seen.Observed.UTC().Truncate(time.Second), Unknown: o.Unknown, Capabilities: o.Capabilities,
 		Accounts: o.Accounts, Repositories: o.Repositories,
-		Bindings: []report.SnapshotBinding{}, Records: []report.SnapshotRecord{}, Intents: []report.SnapshotIntent{},
+		Bindings: []report.PublishedBinding{}, Records: []report.PublishedRecord{}, Intents: []report.PublishedIntent{},
 	}
 	for _, d := range seen.Declarations {
-		b := report.SnapshotBinding{
+		b := report.PublishedBinding{
 			Name: d.Name, Platform: d.Spec.Platform, Username: d.Spec.Username, Address: d.Spec.Address, Projects: o.Projects[d.Name],
 		}
 		for _, r := range d.Spec.Repositories {
@@ -32,26 +32,26 @@ func Publish(name string, seen *plan.Round) report.SnapshotInstance {
 			b.Vault = &d.Spec.Token.Vault
 		}
 		if state, asked := o.Tokens[d.Name]; asked {
-			b.Token = report.NewSnapshotToken(state)
+			b.Token = report.NewPublishedToken(state)
 		}
 		told.Bindings = append(told.Bindings, b)
 	}
 	for _, r := range seen.Records {
-		told.Records = append(told.Records, report.NewSnapshotRecord(r))
+		told.Records = append(told.Records, report.NewPublishedRecord(r))
 	}
 	for _, i := range seen.Intents {
-		told.Intents = append(told.Intents, report.NewSnapshotIntent(i))
+		told.Intents = append(told.Intents, report.NewPublishedIntent(i))
 	}
 	for _, e := range seen.Efforts {
-		told.Efforts = append(told.Efforts, report.NewSnapshotEffort(e))
+		told.Efforts = append(told.Efforts, report.NewPublishedEffort(e))
 	}
 	for _, s := range seen.Suspensions {
-		told.Suspensions = append(told.Suspensions, report.NewSnapshotSuspension(s))
+		told.Suspensions = append(told.Suspensions, report.NewPublishedSuspension(s))
 	}
-	slices.SortFunc(told.Records, func(a, b report.SnapshotRecord) int {
+	slices.SortFunc(told.Records, func(a, b report.PublishedRecord) int {
 		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform))
 	})
-	slices.SortFunc(told.Intents, func(a, b report.SnapshotIntent) int {
+	slices.SortFunc(told.Intents, func(a, b report.PublishedIntent) int {
 		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform), a.Object.Compare(b.Object))
 	})
 	return told
@@ -59,7 +59,7 @@ func Publish(name string, seen *plan.Round) report.SnapshotInstance {
 
 // observedIn is what was observed of an instance, as far as it was published, and
 // the declarations that it was observed for.
-func observedIn(told report.SnapshotInstance) (declared []binding.Declaration, seen binding.Observation) {
+func observedIn(told report.PublishedInstance) (declared []binding.Declaration, seen binding.Observation) {
 	seen = binding.Observation{
 		Instance: told.Name, Unknown: told.Unknown, Capabilities: told.Capabilities,
 		Accounts: told.Accounts, Repositories: told.Repositories,
@@ -109,7 +109,7 @@ func (e *Engine) publishedInstances() []*Instance {
 
 // publishedMemory is what was remembered of an instance, as far as it was
 // published.
-func publishedMemory(told report.SnapshotInstance) client.Memory {
+func publishedMemory(told report.PublishedInstance) client.Memory {
 	var memory client.Memory
 	for _, r := range told.Records {
 		memory.Records = append(memory.Records, r.Record(told.Name))

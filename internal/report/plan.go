@@ -22,8 +22,8 @@ const (
 	Live Depth = "live"
 	// Preflight: the code hosts too.
 	Preflight Depth = "preflight"
-	// FromSnapshot: nobody; a daemon did, and published what it saw.
-	FromSnapshot Depth = "snapshot"
+	// FromPublished: nobody; a daemon did, and published what it saw.
+	FromPublished Depth = "snapshot"
 )
 
 // words say in one line what was asked; empty for no depth.
@@ -35,7 +35,7 @@ func (b Basis) words() string {
 		return "Asked: the registry and the secret store's metadata. The code hosts were not; --preflight asks them too."
 	case Preflight:
 		return "Asked: the registry, the secret store and the code hosts."
-	case FromSnapshot:
+	case FromPublished:
 		return fmt.Sprintf("Nobody was asked: this plan is made from a snapshot of what the daemon observed %s ago, at %s.",
 			AgeWords(b.Age), b.Observed.UTC().Format(time.RFC3339))
 	}

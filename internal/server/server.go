@@ -60,8 +60,8 @@ type Options struct {
 	Conditions func() []binding.Condition
 	// Suspender suspends and resumes; nil if nothing can.
 	Suspender Suspender
-	// Snapshots gives what is published of what was seen; nil where nothing is.
-	Snapshots Snapshots
+	// Publisher publishes what was observed; nil where nothing is published.
+	Publisher Publisher
 	Metrics   prometheus.Gatherer
 	Log       *slog.Logger
 	// Redact masks secrets in the errors that are shown, which may contain
@@ -236,8 +236,8 @@ func (s *Server) private() http.Handler {
 		}
 		s.answer(w, memory)
 	})
-	if s.opts.Snapshots != nil {
-		mux.HandleFunc("GET "+client.SnapshotPath, s.snapshot)
+	if s.opts.Publisher != nil {
+		mux.HandleFunc("GET "+client.SnapshotPath, s.published)
 	}
 	s.answers(mux)
 	if s.opts.Attester != nil {

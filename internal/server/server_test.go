@@ -195,7 +195,7 @@ func TestErrorsAreToldWithoutSecrets(t *testing.T) {
 	close(syncer.release)
 	syncer.err = bad
 	s := &Server{closing: t.Context(), opts: Options{
-		State: fakeState{ready: bad, alive: bad, broken: bad}, Syncer: syncer, Snapshots: noSnapshot{bad}, Describer: noAnswer{bad},
+		State: fakeState{ready: bad, alive: bad, broken: bad}, Syncer: syncer, Publisher: noSnapshot{bad}, Describer: noAnswer{bad},
 		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 		Redact: func(text string) string { return strings.ReplaceAll(text, value, "***") },
 	}}
@@ -225,7 +225,7 @@ type (
 	noAnswer   struct{ err error }
 )
 
-func (n noSnapshot) Snapshot(context.Context) ([]byte, error) { return nil, n.err }
+func (n noSnapshot) Publish(context.Context) ([]byte, error) { return nil, n.err }
 
 func (n noAnswer) Describe(context.Context, string, string) (report.Description, error) {
 	return report.Description{}, n.err

@@ -62,19 +62,19 @@ func fill(t *testing.T, v reflect.Value) {
 	}
 }
 
-func writeSnapshot(t *testing.T, s report.Snapshot) []byte {
+func writeSnapshot(t *testing.T, s report.Published) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	if err := report.WriteSnapshot(&out, s); err != nil {
+	if err := report.WritePublished(&out, s); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
 }
 
-func aSnapshot(t *testing.T) report.Snapshot {
+func aSnapshot(t *testing.T) report.Published {
 	t.Helper()
-	s := filled[report.Snapshot](t)
-	s.APIVersion, s.Kind, s.Source = binding.APIVersion, report.KindSnapshot, "git"
+	s := filled[report.Published](t)
+	s.APIVersion, s.Kind, s.Source = binding.APIVersion, report.KindPublished, "git"
 	s.Instances[0].Bindings[0].Token.ExpiresSource = "vault"
 	return s
 }
@@ -83,16 +83,16 @@ func TestASnapshotWithEveryFieldIsReadAsItWasWritten(t *testing.T) {
 	want := aSnapshot(t)
 	text := writeSnapshot(t, want)
 	validateOwn(t, text)
-	got, err := report.ReadSnapshot(bytes.NewReader(text))
+	got, err := report.ReadPublished(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	empty := writeSnapshot(t, report.Snapshot{Source: "folder"})
+	empty := writeSnapshot(t, report.Published{Source: "folder"})
 	validateOwn(t, empty)
-	if _, err := report.ReadSnapshot(bytes.NewReader(empty)); err != nil {
+	if _, err := report.ReadPublished(bytes.NewReader(empty)); err != nil {
 		t.Error(err)
 	}
 }
@@ -100,34 +100,34 @@ func TestASnapshotWithEveryFieldIsReadAsItWasWritten(t *testing.T) {
 // Who adds a field to one of these types decides here whether it is published.
 func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 	record := filled[binding.Record](t)
-	got := report.NewSnapshotRecord(record).Record(record.Instance)
+	got := report.NewPublishedRecord(record).Record(record.Instance)
 	record.TokenFingerprint = ""
 	if diff := cmp.Diff(record, got); diff != "" {
 		t.Errorf("record (-want +got)\n%s", diff)
 	}
 	intent := filled[binding.Intent](t)
-	back := report.NewSnapshotIntent(intent).Intent(intent.Instance)
+	back := report.NewPublishedIntent(intent).Intent(intent.Instance)
 	intent.TokenFingerprint, intent.Record.TokenFingerprint, intent.After.TokenFingerprint = "", "", ""
 	if diff := cmp.Diff(intent, back); diff != "" {
 		t.Errorf("intent (-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff(binding.Intent{Instance: "i"}, report.NewSnapshotIntent(binding.Intent{}).Intent("i")); diff != "" {
+	if diff := cmp.Diff(binding.Intent{Instance: "i"}, report.NewPublishedIntent(binding.Intent{}).Intent("i")); diff != "" {
 		t.Errorf("intent without records (-want +got)\n%s", diff)
 	}
 	token := filled[binding.TokenState](t)
-	state := report.NewSnapshotToken(token).State()
+	state := report.NewPublishedToken(token).State()
 	token.Fingerprint = ""
 	if diff := cmp.Diff(token, state); diff != "" {
 		t.Errorf("token (-want +got)\n%s", diff)
 	}
 	effort := filled[binding.Effort](t)
-	told := report.NewSnapshotEffort(effort).Effort(effort.Instance)
+	told := report.NewPublishedEffort(effort).Effort(effort.Instance)
 	effort.Failed = nil // No plan is made of it.
 	if diff := cmp.Diff(effort, told); diff != "" {
 		t.Errorf("effort (-want +got)\n%s", diff)
 	}
 	suspension := filled[binding.Suspension](t)
-	held := report.NewSnapshotSuspension(suspension).Suspension(suspension.Instance)
+	held := report.NewPublishedSuspension(suspension).Suspension(suspension.Instance)
 	suspension.Proven = ""
 	if diff := cmp.Diff(suspension, held); diff != "" {
 		t.Errorf("suspension (-want +got)\n%s", diff)
@@ -138,7 +138,7 @@ func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 	observation := map[string]bool{"Instance": true, "Unknown": true, "Capabilities": true, "Accounts": true, "Repositories": true, "Tokens": true, "Projects": true}
 	for f := range reflect.TypeFor[binding.Observation]().Fields() {
 		if !observation[f.Name] {
-			t.Errorf("binding.Observation has a new field %s: publish it, in report.SnapshotInstance and the daemon, or name it here", f.Name)
+			t.Errorf("binding.Observation has a new field %s: publish it, in report.PublishedInstance and the daemon, or name it here", f.Name)
 		}
 	}
 }
@@ -164,15 +164,15 @@ func TestWhatIsNoSnapshotIsRefused(t *testing.T) {
 		{"a binding twice", string(writeSnapshot(t, binding2)), `the binding "gitlab" of gitlab twice`},
 		{"no time", string(writeSnapshot(t, timeless)), "no time"},
 	} {
-		if _, err := report.ReadSnapshot(strings.NewReader(tt.text)); !errors.Is(err, report.ErrNotSnapshot) || !strings.Contains(err.Error(), tt.want) {
+		if _, err := report.ReadPublished(strings.NewReader(tt.text)); !errors.Is(err, report.ErrNotPublished) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
 	}
-	if _, err := report.ReadSnapshot(endless{}); err == nil || !strings.Contains(err.Error(), "more than") {
+	if _, err := report.ReadPublished(endless{}); err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("without end: %v", err)
 	}
 	more := strings.Replace(good, `"kind"`, `"later": {"a": 1}, "kind"`, 1)
-	if _, err := report.ReadSnapshot(strings.NewReader(more)); err != nil {
+	if _, err := report.ReadPublished(strings.NewReader(more)); err != nil {
 		t.Errorf("a field of a later version: %v", err)
 	}
 }
@@ -192,19 +192,19 @@ func FuzzReadSnapshot(f *testing.F) {
 	f.Add([]byte(`{"apiVersion":"reconciler/v1alpha1","kind":"Snapshot","instances":[{"name":"a","observed":"2026-11-25T19:00:00Z","accounts":{"gitlab":{"account":{"id":"1"}}},"bindings":[{"name":"b","token":{"version":1}}],"records":[{"binding":"b","images":[{"image":"a/b"}]}],"intents":[{"binding":"b","record":{"binding":"b"}}]}]}`))
 	f.Add([]byte("\xff{}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s, err := report.ReadSnapshot(bytes.NewReader(data))
+		s, err := report.ReadPublished(bytes.NewReader(data))
 		if err != nil {
 			return
 		}
 		var first bytes.Buffer
-		if err := report.WriteSnapshot(&first, s); err != nil {
+		if err := report.WritePublished(&first, s); err != nil {
 			// A time that JSON cannot hold can be read of none.
 			t.Fatalf("what was read is not written: %v", err)
 		}
 		if !json.Valid(first.Bytes()) {
 			t.Fatalf("not JSON: %s", first.Bytes())
 		}
-		again, err := report.ReadSnapshot(bytes.NewReader(first.Bytes()))
+		again, err := report.ReadPublished(bytes.NewReader(first.Bytes()))
 		if err != nil {
 			t.Fatalf("what was written is not read: %v", err)
 		}

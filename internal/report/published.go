@@ -10,32 +10,32 @@ import (
 	"reconciler/internal/binding"
 )
 
-// KindSnapshot is the kind of what a daemon saw, published so that a plan can
+// KindPublished is the kind of what a daemon saw, published so that a plan can
 // be made elsewhere.
-const KindSnapshot = "Snapshot"
+const KindPublished = "Snapshot"
 
-// MaxSnapshot bounds a snapshot, in bytes.
-const MaxSnapshot = 64 << 20
+// MaxPublished bounds a snapshot, in bytes.
+const MaxPublished = 64 << 20
 
-// Snapshot is what a daemon saw and remembers, and all that a plan needs
+// Published is what a daemon saw and remembers, and all that a plan needs
 // besides the declarations. It is made of listed fields, and nothing in it is
 // secret: fingerprints of tokens, which binding.TokenState, binding.Record and
 // binding.Intent have, are not among them. (A snapshot of declarations is
 // something else: source.Snapshot.)
-type Snapshot struct {
+type Published struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	// Source is "git" or "folder": what Revision is a revision of.
 	Source string `json:"source"`
 	// Revision is the one that the next declarations have to descend from;
 	// empty before the first.
-	Revision  string             `json:"revision,omitempty"`
-	Instances []SnapshotInstance `json:"instances"`
+	Revision  string              `json:"revision,omitempty"`
+	Instances []PublishedInstance `json:"instances"`
 }
 
-// SnapshotInstance is what was seen of one instance. One that was not looked
+// PublishedInstance is what was seen of one instance. One that was not looked
 // at yet is absent, and nothing follows from that.
-type SnapshotInstance struct {
+type PublishedInstance struct {
 	Name string `json:"name"`
 	// Observed is when the look began.
 	Observed time.Time `json:"observed"`
@@ -47,18 +47,18 @@ type SnapshotInstance struct {
 	Repositories map[string]binding.RepositoryState        `json:"repositories"`
 	// Bindings are what was declared then, as far as it was asked about, with
 	// the answers, sorted by name.
-	Bindings []SnapshotBinding `json:"bindings"`
-	Records  []SnapshotRecord  `json:"records"`
-	Intents  []SnapshotIntent  `json:"intents"`
+	Bindings []PublishedBinding `json:"bindings"`
+	Records  []PublishedRecord  `json:"records"`
+	Intents  []PublishedIntent  `json:"intents"`
 	// Efforts are what is remembered of repairs that did not hold, Suspensions
 	// what persons hold still.
-	Efforts     []SnapshotEffort     `json:"efforts,omitempty"`
-	Suspensions []SnapshotSuspension `json:"suspensions,omitempty"`
+	Efforts     []PublishedEffort     `json:"efforts,omitempty"`
+	Suspensions []PublishedSuspension `json:"suspensions,omitempty"`
 }
 
-// SnapshotBinding is one binding's questions to the secret store and to the
+// PublishedBinding is one binding's questions to the secret store and to the
 // code host, and what they said.
-type SnapshotBinding struct {
+type PublishedBinding struct {
 	Name     string            `json:"name"`
 	Platform binding.Platform  `json:"platform"`
 	Username string            `json:"username,omitempty"`
@@ -66,12 +66,12 @@ type SnapshotBinding struct {
 	Vault    *binding.VaultRef `json:"vault,omitempty"`
 	Sources  []string          `json:"sources,omitempty"`
 	// Token is nil where there is nothing to tell.
-	Token    *SnapshotToken                  `json:"token,omitempty"`
+	Token    *PublishedToken                 `json:"token,omitempty"`
 	Projects map[string]binding.ProjectState `json:"projects,omitempty"`
 }
 
-// SnapshotToken is a binding.TokenState without the fingerprint.
-type SnapshotToken struct {
+// PublishedToken is a binding.TokenState without the fingerprint.
+type PublishedToken struct {
 	Unknown       *binding.Unknown       `json:"unknown,omitempty"`
 	Version       int                    `json:"version,omitempty"`
 	Latest        int                    `json:"latest,omitempty"`
@@ -82,24 +82,24 @@ type SnapshotToken struct {
 	Answers       []binding.Answer       `json:"answers,omitempty"`
 }
 
-// NewSnapshotToken is what may be published of a token.
-func NewSnapshotToken(s binding.TokenState) *SnapshotToken {
-	return &SnapshotToken{
+// NewPublishedToken is what may be published of a token.
+func NewPublishedToken(s binding.TokenState) *PublishedToken {
+	return &PublishedToken{
 		Unknown: s.Unknown, Version: s.Version, Latest: s.Latest, Created: s.Created, Previous: s.Previous,
 		Expires: s.Expires, ExpiresSource: s.ExpiresSource, Answers: s.Answers,
 	}
 }
 
 // State is the token's state, without what is not published.
-func (t SnapshotToken) State() binding.TokenState {
+func (t PublishedToken) State() binding.TokenState {
 	return binding.TokenState{
 		Unknown: t.Unknown, Version: t.Version, Latest: t.Latest, Created: t.Created, Previous: t.Previous,
 		Expires: t.Expires, ExpiresSource: t.ExpiresSource, Answers: t.Answers,
 	}
 }
 
-// SnapshotRecord is a binding.Record without the fingerprint of the token.
-type SnapshotRecord struct {
+// PublishedRecord is a binding.Record without the fingerprint of the token.
+type PublishedRecord struct {
 	Binding        string                  `json:"binding"`
 	Platform       binding.Platform        `json:"platform"`
 	AccountID      string                  `json:"accountID,omitempty"`
@@ -118,9 +118,9 @@ type SnapshotRecord struct {
 	Applied        time.Time               `json:"applied,omitzero"`
 }
 
-// NewSnapshotRecord is what may be published of a record.
-func NewSnapshotRecord(r binding.Record) SnapshotRecord {
-	return SnapshotRecord{
+// NewPublishedRecord is what may be published of a record.
+func NewPublishedRecord(r binding.Record) PublishedRecord {
+	return PublishedRecord{
 		Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username, Address: r.Address,
 		Asked: r.Asked, Vault: r.Vault, TokenVersion: r.TokenVersion, TokenCreated: r.TokenCreated, Refused: r.Refused,
 		DeletionPolicy: r.DeletionPolicy, Managed: r.Managed, Images: r.Images, File: r.File, Revision: r.Revision,
@@ -129,7 +129,7 @@ func NewSnapshotRecord(r binding.Record) SnapshotRecord {
 }
 
 // Record is the record, of an instance, without what is not published.
-func (r SnapshotRecord) Record(instance string) binding.Record {
+func (r PublishedRecord) Record(instance string) binding.Record {
 	return binding.Record{
 		Instance: instance, Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username,
 		Address: r.Address, Asked: r.Asked, Vault: r.Vault, TokenVersion: r.TokenVersion, TokenCreated: r.TokenCreated,
@@ -138,39 +138,39 @@ func (r SnapshotRecord) Record(instance string) binding.Record {
 	}
 }
 
-// SnapshotIntent is a binding.Intent without the fingerprints of the token.
-type SnapshotIntent struct {
+// PublishedIntent is a binding.Intent without the fingerprints of the token.
+type PublishedIntent struct {
 	Binding  string           `json:"binding"`
 	Platform binding.Platform `json:"platform"`
 	Action   string           `json:"action"`
 	Object   binding.Object   `json:"object"`
 	// Record and After are nil where there is none.
-	Record       *SnapshotRecord `json:"record,omitempty"`
-	After        *SnapshotRecord `json:"after,omitempty"`
-	LetGo        bool            `json:"letGo,omitempty"`
-	Link         *binding.Link   `json:"link,omitempty"`
-	TokenVersion int             `json:"tokenVersion,omitempty"`
-	Started      time.Time       `json:"started"`
+	Record       *PublishedRecord `json:"record,omitempty"`
+	After        *PublishedRecord `json:"after,omitempty"`
+	LetGo        bool             `json:"letGo,omitempty"`
+	Link         *binding.Link    `json:"link,omitempty"`
+	TokenVersion int              `json:"tokenVersion,omitempty"`
+	Started      time.Time        `json:"started"`
 }
 
-// NewSnapshotIntent is what may be published of an intent.
-func NewSnapshotIntent(i binding.Intent) SnapshotIntent {
-	record := func(r binding.Record) *SnapshotRecord {
+// NewPublishedIntent is what may be published of an intent.
+func NewPublishedIntent(i binding.Intent) PublishedIntent {
+	record := func(r binding.Record) *PublishedRecord {
 		if r.Binding == "" {
 			return nil
 		}
-		published := NewSnapshotRecord(r)
+		published := NewPublishedRecord(r)
 		return &published
 	}
-	return SnapshotIntent{
+	return PublishedIntent{
 		Binding: i.Binding, Platform: i.Platform, Action: i.Action, Object: i.Object, Record: record(i.Record),
 		After: record(i.After), LetGo: i.LetGo, Link: i.Link, TokenVersion: i.TokenVersion, Started: i.Started,
 	}
 }
 
 // Intent is the intent, on an instance, without what is not published.
-func (i SnapshotIntent) Intent(instance string) binding.Intent {
-	record := func(r *SnapshotRecord) binding.Record {
+func (i PublishedIntent) Intent(instance string) binding.Intent {
+	record := func(r *PublishedRecord) binding.Record {
 		if r == nil {
 			return binding.Record{}
 		}
@@ -182,28 +182,28 @@ func (i SnapshotIntent) Intent(instance string) binding.Intent {
 	}
 }
 
-// SnapshotEffort is a binding.Effort of the instance, without what no plan is
+// PublishedEffort is a binding.Effort of the instance, without what no plan is
 // made of: what failed.
-type SnapshotEffort struct {
+type PublishedEffort struct {
 	Binding string            `json:"binding"`
 	Digest  string            `json:"digest,omitempty"`
 	Repairs []binding.Repairs `json:"repairs,omitempty"`
 	Waits   []binding.Wait    `json:"waits,omitempty"`
 }
 
-// NewSnapshotEffort is what is published of an effort.
-func NewSnapshotEffort(e binding.Effort) SnapshotEffort {
-	return SnapshotEffort{Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs, Waits: e.Waits}
+// NewPublishedEffort is what is published of an effort.
+func NewPublishedEffort(e binding.Effort) PublishedEffort {
+	return PublishedEffort{Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs, Waits: e.Waits}
 }
 
 // Effort is the effort, on an instance.
-func (e SnapshotEffort) Effort(instance string) binding.Effort {
+func (e PublishedEffort) Effort(instance string) binding.Effort {
 	return binding.Effort{Instance: instance, Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs, Waits: e.Waits}
 }
 
-// SnapshotSuspension is a binding.Suspension of the instance, without what is
+// PublishedSuspension is a binding.Suspension of the instance, without what is
 // known of the person besides the name.
-type SnapshotSuspension struct {
+type PublishedSuspension struct {
 	Binding string    `json:"binding,omitempty"`
 	Until   time.Time `json:"until"`
 	Reason  string    `json:"reason"`
@@ -211,67 +211,67 @@ type SnapshotSuspension struct {
 	Since   time.Time `json:"since"`
 }
 
-// NewSnapshotSuspension is what is published of a suspension.
-func NewSnapshotSuspension(s binding.Suspension) SnapshotSuspension {
-	return SnapshotSuspension{Binding: s.Binding, Until: s.Until, Reason: s.Reason, By: s.By, Since: s.Since}
+// NewPublishedSuspension is what is published of a suspension.
+func NewPublishedSuspension(s binding.Suspension) PublishedSuspension {
+	return PublishedSuspension{Binding: s.Binding, Until: s.Until, Reason: s.Reason, By: s.By, Since: s.Since}
 }
 
 // Suspension is the suspension, on an instance, without what is not published.
-func (s SnapshotSuspension) Suspension(instance string) binding.Suspension {
+func (s PublishedSuspension) Suspension(instance string) binding.Suspension {
 	return binding.Suspension{
 		Instance: instance, Binding: s.Binding, Until: s.Until, Reason: s.Reason, Person: binding.Person{By: s.By}, Since: s.Since,
 	}
 }
 
-// WriteSnapshot writes a snapshot as one object of kind Snapshot.
-func WriteSnapshot(w io.Writer, s Snapshot) error {
-	s.APIVersion, s.Kind, s.Instances = binding.APIVersion, KindSnapshot, some(s.Instances)
+// WritePublished writes an observation as one object of kind Snapshot.
+func WritePublished(w io.Writer, s Published) error {
+	s.APIVersion, s.Kind, s.Instances = binding.APIVersion, KindPublished, some(s.Instances)
 	return writeJSON(w, s)
 }
 
-// ErrNotSnapshot says that something is not a snapshot of this version.
-var ErrNotSnapshot = errors.New("it is not a snapshot, as `reconciler snapshot` writes one")
+// ErrNotPublished says that something is not a snapshot of this version.
+var ErrNotPublished = errors.New("it is not a snapshot, as `reconciler snapshot` writes one")
 
-// ReadSnapshot reads what WriteSnapshot wrote. Fields that it does not know it
+// ReadPublished reads what WritePublished wrote. Fields that it does not know it
 // passes over, for there may be more of them under one version. It fails where
 // it is something else, or too long, or says of one instance or binding twice.
-func ReadSnapshot(r io.Reader) (Snapshot, error) {
-	data, err := io.ReadAll(io.LimitReader(r, MaxSnapshot+1))
+func ReadPublished(r io.Reader) (Published, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxPublished+1))
 	if err != nil {
-		return Snapshot{}, err
+		return Published{}, err
 	}
-	if len(data) > MaxSnapshot {
-		return Snapshot{}, fmt.Errorf("it has more than %d bytes", MaxSnapshot)
+	if len(data) > MaxPublished {
+		return Published{}, fmt.Errorf("it has more than %d bytes", MaxPublished)
 	}
 	var head struct{ APIVersion, Kind string }
-	if json.Unmarshal(data, &head) != nil || head.Kind != KindSnapshot {
-		return Snapshot{}, ErrNotSnapshot
+	if json.Unmarshal(data, &head) != nil || head.Kind != KindPublished {
+		return Published{}, ErrNotPublished
 	}
 	if head.APIVersion != binding.APIVersion {
-		return Snapshot{}, fmt.Errorf("%w of this version: its apiVersion is %q, want %s; use the daemon's version of this program",
-			ErrNotSnapshot, head.APIVersion, binding.APIVersion)
+		return Published{}, fmt.Errorf("%w of this version: its apiVersion is %q, want %s; use the daemon's version of this program",
+			ErrNotPublished, head.APIVersion, binding.APIVersion)
 	}
-	var s Snapshot
+	var s Published
 	if err := json.Unmarshal(data, &s); err != nil {
-		return Snapshot{}, fmt.Errorf("%w: %w", ErrNotSnapshot, err)
+		return Published{}, fmt.Errorf("%w: %w", ErrNotPublished, err)
 	}
 	return s, s.check()
 }
 
-func (s Snapshot) check() error {
+func (s Published) check() error {
 	seen := map[string]bool{}
 	for _, i := range s.Instances {
 		switch {
 		case i.Name == "" || i.Observed.IsZero():
-			return fmt.Errorf("%w: an instance has no name, or no time at which it was observed", ErrNotSnapshot)
+			return fmt.Errorf("%w: an instance has no name, or no time at which it was observed", ErrNotPublished)
 		case seen[i.Name]:
-			return fmt.Errorf("%w: it tells of the instance %q twice", ErrNotSnapshot, i.Name)
+			return fmt.Errorf("%w: it tells of the instance %q twice", ErrNotPublished, i.Name)
 		}
 		seen[i.Name] = true
 		bindings := map[string]bool{}
 		for _, b := range i.Bindings {
 			if bindings[b.Name] {
-				return fmt.Errorf("%w: it tells of the binding %q of %s twice", ErrNotSnapshot, b.Name, i.Name)
+				return fmt.Errorf("%w: it tells of the binding %q of %s twice", ErrNotPublished, b.Name, i.Name)
 			}
 			bindings[b.Name] = true
 		}

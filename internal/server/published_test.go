@@ -15,13 +15,13 @@ import (
 	"reconciler/internal/client"
 )
 
-// tells is a Snapshots that says what a test sets.
+// tells is a Publisher that says what a test sets.
 type tells struct {
 	text string
 	err  error
 }
 
-func (s tells) Snapshot(context.Context) ([]byte, error) { return []byte(s.text), s.err }
+func (s tells) Publish(context.Context) ([]byte, error) { return []byte(s.text), s.err }
 
 func TestTheSnapshotIsServedOnTheSocketOnly(t *testing.T) {
 	for _, tt := range []struct {
@@ -39,7 +39,7 @@ func TestTheSnapshotIsServedOnTheSocketOnly(t *testing.T) {
 		t.Cleanup(func() { _ = os.RemoveAll(dir) })
 		socket := filepath.Join(dir, "s.sock")
 		s, err := Listen(t.Context(), Options{
-			Listen: "127.0.0.1:0", Socket: socket, State: fakeState{}, Snapshots: tt.said,
+			Listen: "127.0.0.1:0", Socket: socket, State: fakeState{}, Publisher: tt.said,
 			Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
@@ -47,7 +47,7 @@ func TestTheSnapshotIsServedOnTheSocketOnly(t *testing.T) {
 		}
 		s.Serve()
 		t.Cleanup(func() { _ = s.Close(context.WithoutCancel(t.Context())) })
-		got, err := client.New(socket).Snapshot(t.Context())
+		got, err := client.New(socket).Published(t.Context())
 		if tt.want == "" && (err != nil || string(got) != tt.said.text) {
 			t.Errorf("%s: got %q, %v", tt.name, got, err)
 		}
@@ -59,7 +59,7 @@ func TestTheSnapshotIsServedOnTheSocketOnly(t *testing.T) {
 		}
 	}
 	_, deaf := start(t, fakeState{})
-	if _, err := client.New(deaf).Snapshot(t.Context()); err == nil || !strings.Contains(err.Error(), "404") {
+	if _, err := client.New(deaf).Published(t.Context()); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("a server that publishes nothing: %v", err)
 	}
 }

@@ -7,17 +7,17 @@ import (
 	"reconciler/internal/client"
 )
 
-// Snapshots makes what is published. It is safe for concurrent use.
-type Snapshots interface {
-	// Snapshot is an object of kind Snapshot (see package report), as JSON. It
+// Publisher publishes what was observed. It is safe for concurrent use.
+type Publisher interface {
+	// Publish gives an object of kind Snapshot (see report.Published), as JSON. It
 	// holds no secret.
-	Snapshot(ctx context.Context) ([]byte, error)
+	Publish(ctx context.Context) ([]byte, error)
 }
 
-func (s *Server) snapshot(w http.ResponseWriter, r *http.Request) {
+func (s *Server) published(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), client.SnapshotTimeout)
 	defer cancel()
-	text, err := s.opts.Snapshots.Snapshot(ctx)
+	text, err := s.opts.Publisher.Publish(ctx)
 	if err != nil {
 		s.refuse(w, err, http.StatusServiceUnavailable)
 		return
