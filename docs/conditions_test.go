@@ -67,7 +67,7 @@ A missing answer changes no status. The condition keeps its status, its reason e
 	}
 	table(conditionTypes(t))
 	out.WriteString("\n## Reasons\n\n| reason | meaning |\n|---|---|\n")
-	table(words(t, "../internal/reconcile/reasons.go", "Reason"))
+	table(words(t, "../internal/status/reasons.go", "Reason"))
 	out.WriteString("\nFor `SecretAvailable`, when the secret store does not return the token:\n\n| reason | meaning |\n|---|---|\n")
 	table(words(t, "../internal/secrets/vault/failure.go", "Code"))
 	out.WriteString("\nWhen a code host rejects a token, an account, a project or its site, or cannot be asked, the condition has the host's own reason:\n\n")

@@ -7,8 +7,8 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/config"
-	"reconciler/internal/reconcile"
 	"reconciler/internal/server"
+	"reconciler/internal/status"
 )
 
 // byHand makes instances of a world ones without an API.
@@ -35,14 +35,14 @@ func TestAPersonsWordMakesABindingReady(t *testing.T) {
 	w.config.Sync.DriftInterval = patience
 	w.commit(files)
 	p := w.start()
-	waits := func() bool { return p.condition("edge", binding.Ready).Reason == reconcile.ReasonAwaitingPerson }
+	waits := func() bool { return p.condition("edge", binding.Ready).Reason == status.ReasonAwaitingPerson }
 	p.await("a person is waited for", waits)
 	said, err := p.attest(client.Attestation{Binding: "edge", By: "Ada"})
 	if err != nil || !strings.Contains(said, "GitLab is bound to edge-shanghai") || !strings.Contains(said, "version 1") {
 		t.Fatalf("got %q, %v", said, err)
 	}
 	p.ready("edge", "pay")
-	if c := p.condition("edge", binding.Bound); c.Reason != reconcile.ReasonConfirmed {
+	if c := p.condition("edge", binding.Bound); c.Reason != status.ReasonConfirmed {
 		t.Errorf("bound: %+v", c)
 	}
 	if log := p.log.String(); !strings.Contains(log, `msg="a person attested" instance=edge-shanghai binding=edge by=Ada`) {
@@ -81,7 +81,7 @@ func TestARotatedTokenAsksForAPersonAgain(t *testing.T) {
 	w.byHand(edge)
 	w.commit(files)
 	p := w.start()
-	waits := func() bool { return p.condition("edge", binding.Ready).Reason == reconcile.ReasonAwaitingPerson }
+	waits := func() bool { return p.condition("edge", binding.Ready).Reason == status.ReasonAwaitingPerson }
 	p.await("a person is waited for", waits)
 	if _, err := p.attest(client.Attestation{Binding: "edge", By: "Ada"}); err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestStepsOfOneNameOnTwoInstancesAreAttestedOneByOne(t *testing.T) {
 	w.config.Safety.AllowDeletions = true
 	w.commit(map[string]string{"move.yaml": unbind})
 	p := w.start()
-	waits := func() bool { return p.condition("move", binding.Ready).Reason == reconcile.ReasonAwaitingPerson }
+	waits := func() bool { return p.condition("move", binding.Ready).Reason == status.ReasonAwaitingPerson }
 	p.await("a person is waited for", waits)
 	if _, err := p.attest(client.Attestation{Binding: "move", By: "Ada"}); err != nil {
 		t.Fatal(err)

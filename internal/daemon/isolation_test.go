@@ -8,8 +8,8 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
-	"reconciler/internal/reconcile"
 	"reconciler/internal/sandbox"
+	"reconciler/internal/status"
 )
 
 // garbage is a registry behind a proxy that answers in its stead. Unlike a
@@ -62,7 +62,7 @@ func TestOneInstanceDoesNotDelayTheOther(t *testing.T) {
 			if tt.hint != "" {
 				p.await("what is wrong is said", func() bool {
 					c := p.condition("edge", binding.Bound)
-					return strings.HasSuffix(c.Reason, reconcile.SuffixLastKnown) && strings.Contains(c.Message, tt.hint)
+					return strings.HasSuffix(c.Reason, status.SuffixLastKnown) && strings.Contains(c.Message, tt.hint)
 				})
 			}
 			if after := w.writes(edge); len(after) != before {

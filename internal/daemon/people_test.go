@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/reconcile"
+	"reconciler/internal/status"
 )
 
 // TestAnAuthorizationInTheConsoleIsSeenAndFollowed has a person do in the
@@ -33,7 +33,7 @@ func TestAnAuthorizationInTheConsoleIsSeenAndFollowed(t *testing.T) {
 	p = w.start()
 	p.await("web is overdue", func() bool {
 		c := p.condition("web", binding.AwaitingAuthorization)
-		return c.Status == binding.True && c.Reason == reconcile.ReasonOverdue
+		return c.Status == binding.True && c.Reason == status.ReasonOverdue
 	})
 	if got := waiting(); !got.Since.Equal(since) || !got.Overdue || len(got.Steps) == 0 {
 		t.Errorf("after a restart it waits as %+v, want since %s", got, since)

@@ -8,7 +8,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/plan"
-	"reconciler/internal/reconcile"
+	"reconciler/internal/status"
 )
 
 // bound is how often a binding was bound with success.
@@ -34,7 +34,7 @@ func TestADaemonStopsFightingARival(t *testing.T) {
 	p.ready("pay", "edge")
 	contested := func() bool {
 		c := p.condition("pay", binding.Contested)
-		return c.Status == binding.True && c.Reason == reconcile.ReasonRepairDoesNotHold
+		return c.Status == binding.True && c.Reason == status.ReasonRepairDoesNotHold
 	}
 	for n := range w.config.Drift.MaxRepairs {
 		w.instance(prod).ConsoleUnbind("gitlab")
@@ -51,7 +51,7 @@ func TestADaemonStopsFightingARival(t *testing.T) {
 		p.await(series, func() bool { return p.sample(series) == 1 })
 	}
 	c := p.condition("pay", binding.Ready)
-	if c.Status != binding.False || c.Reason != reconcile.ReasonRepairDoesNotHold || !strings.Contains(c.Message, "found unbound again each time") {
+	if c.Status != binding.False || c.Reason != status.ReasonRepairDoesNotHold || !strings.Contains(c.Message, "found unbound again each time") {
 		t.Errorf("Ready is %+v", c)
 	}
 	before := len(w.writes(prod))

@@ -8,8 +8,8 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/plan"
-	"reconciler/internal/reconcile"
 	"reconciler/internal/source/git/gittest"
+	"reconciler/internal/status"
 )
 
 const unbinding = "deletionPolicy: Unbind"
@@ -32,7 +32,7 @@ func TestABrokenFileKeepsItsBindingsAndRemovesNothing(t *testing.T) {
 	if after := w.writes(prod); len(after) != before {
 		t.Fatalf("writes while a file is broken: %v", after[before:])
 	}
-	if c := p.condition("pay", binding.Declared); c.Status != binding.False || c.Reason != reconcile.ReasonFileBroken {
+	if c := p.condition("pay", binding.Declared); c.Status != binding.False || c.Reason != status.ReasonFileBroken {
 		t.Errorf("condition Declared of the broken binding: %+v", c)
 	}
 	// Whole again, what is really gone goes.

@@ -14,10 +14,10 @@ import (
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
 	"reconciler/internal/providers"
-	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
+	"reconciler/internal/status"
 )
 
 // Questions about a token's secret.
@@ -200,7 +200,7 @@ func (d *doctor) expiry(l *list, object string, e ending) {
 	const question = "token-expiry"
 	now := d.o.Engine.Now()
 	if e.at.IsZero() {
-		l.unknown(question, object, reconcile.ReasonNoExpiryKnown, "nobody tells when the token ends",
+		l.unknown(question, object, status.ReasonNoExpiryKnown, "nobody tells when the token ends",
 			"declare spec.token.expires, or set the secret's custom metadata expires")
 		return
 	}
@@ -208,15 +208,15 @@ func (d *doctor) expiry(l *list, object string, e ending) {
 	days := int(last.Time().Sub(binding.DateOf(now).Time()) / (24 * time.Hour))
 	rule, _ := finding.Lookup(question)
 	if !now.Before(e.at) {
-		l.no(question, object, reconcile.ReasonExpired, fmt.Sprintf("the token ended on %s (source: %s)", last, e.source), report.English().Text(rule.Hint()))
+		l.no(question, object, status.ReasonExpired, fmt.Sprintf("the token ended on %s (source: %s)", last, e.source), report.English().Text(rule.Hint()))
 		return
 	}
 	message := fmt.Sprintf("%d days left, until %s (source: %s)", days, last, e.source)
 	if slices.ContainsFunc(d.o.Engine.Config.ExpiryWarnings, func(warning int) bool { return days <= warning }) {
-		l.add(binding.Yes, question, object, said{reconcile.ReasonExpiresSoon, message, report.English().Text(rule.Hint())})
+		l.add(binding.Yes, question, object, said{status.ReasonExpiresSoon, message, report.English().Text(rule.Hint())})
 		return
 	}
-	l.yes(question, object, reconcile.ReasonCurrent, message)
+	l.yes(question, object, status.ReasonCurrent, message)
 }
 
 // site shows the site of a self-managed GitLab: its port by the product's rule,

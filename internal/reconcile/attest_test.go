@@ -12,6 +12,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/status"
 )
 
 const by = "Ada Lovelace"
@@ -46,7 +47,7 @@ func TestAttestedBindingIsReadyUntilTheTokenRotates(t *testing.T) {
 	r := reconcile.New(w.options())
 	d := desire(gitlab(), github())
 	synced(t, r, d)
-	if c := conditionOf(t, r, "pay-gitlab", binding.Ready); c.Status != binding.False || c.Reason != reconcile.ReasonAwaitingPerson {
+	if c := conditionOf(t, r, "pay-gitlab", binding.Ready); c.Status != binding.False || c.Reason != status.ReasonAwaitingPerson {
 		t.Fatalf("before: %+v", c)
 	}
 	if diff := cmp.Diff(map[string]bool{"pay-gitlab": true, "web-github": true}, r.Awaiting()); diff != "" {
@@ -67,7 +68,7 @@ func TestAttestedBindingIsReadyUntilTheTokenRotates(t *testing.T) {
 			t.Errorf("%s: %+v", name, c)
 		}
 	}
-	if c := conditionOf(t, r, "pay-gitlab", binding.Bound); c.Reason != reconcile.ReasonConfirmed {
+	if c := conditionOf(t, r, "pay-gitlab", binding.Bound); c.Reason != status.ReasonConfirmed {
 		t.Errorf("bound: %+v", c)
 	}
 	record := w.records["pay-gitlab/gitlab"]

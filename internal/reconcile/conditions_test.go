@@ -13,6 +13,7 @@ import (
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/status"
 )
 
 func day(t *testing.T, s string) binding.Date {
@@ -161,7 +162,7 @@ func TestAnUnknownKeepsTheConditionAsItWas(t *testing.T) {
 	}
 	w.fault = nil
 	synced(t, r, desire(gitlab()))
-	if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Reason != reconcile.ReasonAsDeclared {
+	if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Reason != status.ReasonAsDeclared {
 		t.Errorf("answered again: %+v", got)
 	}
 }
@@ -177,7 +178,7 @@ func TestABrokenFileKeepsTheStatusAndSaysSo(t *testing.T) {
 			}
 			sync1(t, r, plan.Desired{Declarations: []binding.Declaration{codeup()}, Broken: []string{"pay.yaml"}})
 			got := conditionOf(t, r, "pay-gitlab", binding.Declared)
-			if got.Status != binding.False || got.Reason != reconcile.ReasonFileBroken {
+			if got.Status != binding.False || got.Reason != status.ReasonFileBroken {
 				t.Errorf("Declared: %+v", got)
 			}
 			if !restart && conditionOf(t, r, "pay-gitlab", binding.Bound).Status != binding.True {
@@ -195,7 +196,7 @@ func TestAnUndeclaredBindingThatIsKeptIsShownUntilItIsGone(t *testing.T) {
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab(), codeup()))
 	synced(t, r, desire())
-	if got := conditionOf(t, r, "pay-gitlab", binding.Declared); got.Status != binding.False || got.Reason != reconcile.ReasonNotDeclared {
+	if got := conditionOf(t, r, "pay-gitlab", binding.Declared); got.Status != binding.False || got.Reason != status.ReasonNotDeclared {
 		t.Errorf("kept by Retain: %+v", got)
 	}
 	if names := r.Statuses(); len(names) != 1 {

@@ -11,6 +11,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/status"
 )
 
 // passes moves the clock on.
@@ -52,7 +53,7 @@ func TestAFightEndsAndAPersonIsAsked(t *testing.T) {
 		if want := binding.True; of == binding.Contested && c.Status != want || of == binding.Ready && c.Status != binding.False {
 			t.Errorf("%s is %+v", of, c)
 		}
-		if c.Reason != reconcile.ReasonRepairDoesNotHold || !strings.Contains(c.Message, "found unbound again each time") {
+		if c.Reason != status.ReasonRepairDoesNotHold || !strings.Contains(c.Message, "found unbound again each time") {
 			t.Errorf("%s says %+v", of, c)
 		}
 	}
@@ -201,7 +202,7 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		w, r, d := fought(t)
 		w.accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "ci-bot", Address: "https://gitlab.example.com"}
 		synced(t, r, d)
-		if c := conditionOf(t, r, "pay-gitlab", binding.Contested); c.Status != binding.True || c.Reason != reconcile.ReasonRepairsStopped {
+		if c := conditionOf(t, r, "pay-gitlab", binding.Contested); c.Status != binding.True || c.Reason != status.ReasonRepairsStopped {
 			t.Errorf("Contested is %+v", c)
 		}
 		if c := conditionOf(t, r, "pay-gitlab", binding.Ready); c.Status != binding.True {

@@ -13,6 +13,7 @@ import (
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
+	"reconciler/internal/status"
 )
 
 // What could lose a working binding, and must not.
@@ -301,7 +302,7 @@ func TestEveryFailureOfTheSecretStoreHasItsOwnReason(t *testing.T) {
 			w.failOn("metadata", fault{before: &binding.Failure{Kind: kind, Code: code, Op: "vault: read", Hint: "hint " + code, Err: context.DeadlineExceeded}})
 			sync1(t, r, desire(gitlab()))
 			got := conditionOf(t, r, "pay-gitlab", binding.SecretAvailable)
-			if strings.TrimSuffix(got.Reason, reconcile.SuffixLastKnown) != code || !strings.Contains(got.Message, "hint "+code) {
+			if strings.TrimSuffix(got.Reason, status.SuffixLastKnown) != code || !strings.Contains(got.Message, "hint "+code) {
 				t.Errorf("%s, known before %t: %+v", code, known, got)
 			}
 			passing := kind == binding.Transient

@@ -9,6 +9,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/status"
 )
 
 // madeAnew deletes the secret of gitlab for good and makes it anew: its
@@ -69,7 +70,7 @@ func TestNoTokenOfASecretMadeAnewIsTakenForTheOneBoundBefore(t *testing.T) {
 			if w.accounts[binding.GitLab] != nil {
 				t.Errorf("bound with %q, which was never applied before", w.boundBy[binding.GitLab])
 			}
-			if got := conditionOf(t, r, "pay-gitlab", binding.TokenFresh); got.Status != binding.False || got.Reason != reconcile.ReasonNewerVersion {
+			if got := conditionOf(t, r, "pay-gitlab", binding.TokenFresh); got.Status != binding.False || got.Reason != status.ReasonNewerVersion {
 				t.Errorf("TokenFresh: %+v", got)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/status"
 )
 
 func onlyObserved(d *binding.Declaration) { d.Spec.ManagementPolicy = binding.Observe }
@@ -32,12 +33,12 @@ func TestObserveWritesNothingToTheRegistry(t *testing.T) {
 	}
 	w.repos["pay/api"].Link.Trigger = binding.Manual
 	synced(t, r, observed)
-	if c := conditionOf(t, r, "pay-gitlab", binding.RepositoriesLinked); c.Status != binding.False || c.Reason != reconcile.ReasonDiffers {
+	if c := conditionOf(t, r, "pay-gitlab", binding.RepositoriesLinked); c.Status != binding.False || c.Reason != status.ReasonDiffers {
 		t.Errorf("another trigger is told as %+v", c)
 	}
 	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
 	synced(t, r, observed)
-	if c := conditionOf(t, r, "pay-gitlab", binding.TokenFresh); c.Status != binding.False || c.Reason != reconcile.ReasonNewerVersion {
+	if c := conditionOf(t, r, "pay-gitlab", binding.TokenFresh); c.Status != binding.False || c.Reason != status.ReasonNewerVersion {
 		t.Errorf("a newer token is told as %+v", c)
 	}
 	bound := w.bound(binding.GitLab)

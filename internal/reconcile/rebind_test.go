@@ -11,6 +11,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/status"
 )
 
 // rotated is a world with version 1 bound and version 2 in the secret store.
@@ -50,7 +51,7 @@ func TestRebindRefusedByTheRegistryFallsBackToTheTokenBefore(t *testing.T) {
 	if record.TokenVersion != 1 || record.Refused.Version != 2 || record.AccountID != w.accounts[binding.GitLab].ID {
 		t.Errorf("record: %+v", record)
 	}
-	if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Status != binding.True || got.Reason != reconcile.ReasonPreviousToken {
+	if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Status != binding.True || got.Reason != status.ReasonPreviousToken {
 		t.Errorf("Bound: %+v", got)
 	}
 	if got := conditionOf(t, r, "pay-gitlab", binding.Ready); got.Status != binding.False {
@@ -75,7 +76,7 @@ func TestRebindRefusedWithTheTokenBeforeDestroyedSaysThatItIsLost(t *testing.T) 
 	if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, plan.ErrLost) {
 		t.Errorf("result: %v, want ErrLost", err)
 	}
-	if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Status != binding.False || got.Reason != reconcile.ReasonBindingLost {
+	if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Status != binding.False || got.Reason != status.ReasonBindingLost {
 		t.Errorf("Bound: %+v", got)
 	}
 	w.fault = nil

@@ -12,6 +12,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
+	"reconciler/internal/status"
 )
 
 // Options are what a Reconciler needs.
@@ -316,7 +317,7 @@ func (r *Reconciler) apply(ctx context.Context, round *plan.Round) plan.Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.changed = r.changed || result.Count(plan.Done, plan.Failed) > 0
-	r.updateStatuses(round, result)
+	r.statuses = status.Next(r.statuses, round, result)
 	return result
 }
 

@@ -8,6 +8,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/status"
 )
 
 func (w *world) suspends(name string, until time.Time) {
@@ -102,7 +103,7 @@ func TestWhatAPersonSuspendsHasACondition(t *testing.T) {
 	synced(t, r, desire(codeup()))
 	for _, name := range []string{"pay-codeup", "pay-gitlab"} {
 		c := conditionOf(t, r, name, binding.Suspended)
-		if c.Status != binding.True || c.Reason != reconcile.ReasonSuspended || c.Message != "until 2026-05-01T13:00:00Z, by Ada Lovelace: migration" {
+		if c.Status != binding.True || c.Reason != status.ReasonSuspended || c.Message != "until 2026-05-01T13:00:00Z, by Ada Lovelace: migration" {
 			t.Errorf("%s: %+v", name, c)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/status"
 )
 
 // told makes options whose step events are written down.
@@ -58,7 +59,7 @@ func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 		t.Errorf("the steps are %q and %q", s.Steps, s.Waiting[0].Steps)
 	}
 	c := conditionOf(t, r, "web-github", binding.AwaitingAuthorization)
-	if c.Status != binding.True || c.Reason != reconcile.ReasonAwaitingPerson || !strings.HasSuffix(c.Message, "; it waits since 2026-05-01T12:00:00Z") {
+	if c.Status != binding.True || c.Reason != status.ReasonAwaitingPerson || !strings.HasSuffix(c.Message, "; it waits since 2026-05-01T12:00:00Z") {
 		t.Errorf("it is told as %+v", c)
 	}
 
@@ -70,7 +71,7 @@ func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 	for range 2 {
 		synced(t, r, d)
 	}
-	if c := conditionOf(t, r, "web-github", binding.AwaitingAuthorization); c.Reason != reconcile.ReasonOverdue || !strings.Contains(c.Message, "should have been done by 2026-05-08T12:00:00Z") {
+	if c := conditionOf(t, r, "web-github", binding.AwaitingAuthorization); c.Reason != status.ReasonOverdue || !strings.Contains(c.Message, "should have been done by 2026-05-08T12:00:00Z") {
 		t.Errorf("overdue, it is %+v", c)
 	}
 

@@ -12,6 +12,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/status"
 )
 
 // nightly opens at 22:00 in Shanghai, for 8 hours: at 14:00 UTC, two hours after
@@ -76,9 +77,9 @@ func TestOutsideOfAWindowNothingIsChanged(t *testing.T) {
 	}
 	const when = "2026-05-01T14:00:00Z (Fri 2026-05-01 22:00 Asia/Shanghai)"
 	for c, want := range map[binding.ConditionType]binding.Condition{
-		binding.Ready:      {Status: binding.False, Reason: reconcile.ReasonOutsideWindow, Message: "bind account waits until the window opens, " + when + ": GitLab is declared and not bound"},
-		binding.WindowOpen: {Status: binding.False, Reason: reconcile.ReasonOutsideWindow, Message: "no window that allows is open; opens " + when},
-		binding.Bound:      {Status: binding.False, Reason: reconcile.ReasonNotBound},
+		binding.Ready:      {Status: binding.False, Reason: status.ReasonOutsideWindow, Message: "bind account waits until the window opens, " + when + ": GitLab is declared and not bound"},
+		binding.WindowOpen: {Status: binding.False, Reason: status.ReasonOutsideWindow, Message: "no window that allows is open; opens " + when},
+		binding.Bound:      {Status: binding.False, Reason: status.ReasonNotBound},
 	} {
 		got := conditionOf(t, r, "pay-gitlab", c)
 		if got.Status != want.Status || got.Reason != want.Reason || want.Message != "" && got.Message != want.Message {
@@ -92,7 +93,7 @@ func TestOutsideOfAWindowNothingIsChanged(t *testing.T) {
 	}
 	w.settled(t, r, d)
 	got := conditionOf(t, r, "pay-gitlab", binding.WindowOpen)
-	if got.Status != binding.True || got.Reason != reconcile.ReasonInsideWindow || !strings.HasSuffix(got.Message, "closes 2026-05-01T22:00:00Z (Sat 2026-05-02 06:00 Asia/Shanghai)") {
+	if got.Status != binding.True || got.Reason != status.ReasonInsideWindow || !strings.HasSuffix(got.Message, "closes 2026-05-01T22:00:00Z (Sat 2026-05-02 06:00 Asia/Shanghai)") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -1,4 +1,4 @@
-package reconcile
+package status
 
 // Reasons of conditions. Programs may branch on them. A condition may also have
 // the reason of an answer or a failure.
