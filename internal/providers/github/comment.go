@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/go-github/v89/github"
+
 	"reconciler/internal/providers"
 )
 
@@ -30,30 +32,26 @@ func NewCommenter(api *providers.API, token string) *Commenter {
 
 // Comments implements providers.Commenter.
 func (c *Commenter) Comments(ctx context.Context, pr providers.PullRequest) (string, []providers.Comment, error) {
-	var user struct{ Login string }
+	var user github.User
 	_, err := c.api.Call(ctx, http.MethodGet, "/user", nil, &user)
 	if providers.NotAllowed(err) {
-		user.Login, err = actionsBot, nil
+		user.Login, err = new(actionsBot), nil
 	}
 	if err != nil {
 		return "", nil, err
 	}
 	var all []providers.Comment
 	err = providers.Pages(func(n int) (bool, error) {
-		var page []struct {
-			ID   int64
-			Body string
-			User struct{ Login string }
-		}
+		var page []github.IssueComment
 		const size = 100
 		_, err := c.api.Call(ctx, http.MethodGet,
 			fmt.Sprintf("%s/issues/%s/comments?per_page=%d&page=%d", projectPath(pr), url.PathEscape(pr.Number), size, n), nil, &page)
 		for _, one := range page {
-			all = append(all, providers.Comment{ID: strconv.FormatInt(one.ID, 10), Author: one.User.Login, Body: one.Body})
+			all = append(all, providers.Comment{ID: strconv.FormatInt(one.GetID(), 10), Author: one.GetUser().GetLogin(), Body: one.GetBody()})
 		}
 		return len(page) == size, err
 	})
-	return user.Login, all, err
+	return user.GetLogin(), all, err
 }
 
 // Write implements providers.Commenter.
@@ -62,17 +60,17 @@ func (c *Commenter) Write(ctx context.Context, pr providers.PullRequest, id, bod
 	if id != "" {
 		method, path = http.MethodPatch, "/issues/comments/"+url.PathEscape(id)
 	}
-	_, err := c.api.Call(ctx, method, projectPath(pr)+path, map[string]string{"body": body}, nil)
+	_, err := c.api.Call(ctx, method, projectPath(pr)+path, github.IssueComment{Body: &body}, nil)
 	return err
 }
 
 // SetStatus implements providers.Commenter.
 func (c *Commenter) SetStatus(ctx context.Context, pr providers.PullRequest, status providers.CommitStatus) error {
-	in := map[string]string{
-		"state": string(status.State), "context": status.Name, "description": providers.ShortText(status.Description, 140),
+	in := github.RepoStatus{
+		State: new(string(status.State)), Context: &status.Name, Description: new(providers.ShortText(status.Description, 140)),
 	}
 	if status.URL != "" {
-		in["target_url"] = status.URL
+		in.TargetURL = &status.URL
 	}
 	_, err := c.api.Call(ctx, http.MethodPost, projectPath(pr)+"/statuses/"+url.PathEscape(pr.Commit), in, nil)
 	return err

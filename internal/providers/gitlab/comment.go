@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 
+	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
+
 	"reconciler/internal/providers"
 )
 
@@ -27,18 +29,13 @@ func NewCommenter(api *providers.API, token string) *Commenter {
 
 // Comments implements providers.Commenter.
 func (c *Commenter) Comments(ctx context.Context, pr providers.PullRequest) (string, []providers.Comment, error) {
-	var user struct{ Username string }
+	var user gitlab.User
 	if _, err := c.api.Call(ctx, http.MethodGet, "/user", nil, &user); err != nil {
 		return "", nil, err
 	}
 	var all []providers.Comment
 	err := providers.Pages(func(n int) (bool, error) {
-		var page []struct {
-			ID     int64
-			Body   string
-			System bool
-			Author struct{ Username string }
-		}
+		var page []gitlab.Note
 		const size = 100
 		_, err := c.api.Call(ctx, http.MethodGet, fmt.Sprintf("%s?per_page=%d&page=%d", notes(pr), size, n), nil, &page)
 		for _, one := range page {
@@ -57,20 +54,20 @@ func (c *Commenter) Write(ctx context.Context, pr providers.PullRequest, id, bod
 	if id != "" {
 		method, path = http.MethodPut, path+"/"+url.PathEscape(id)
 	}
-	_, err := c.api.Call(ctx, method, path, map[string]string{"body": body}, nil)
+	_, err := c.api.Call(ctx, method, path, gitlab.CreateMergeRequestNoteOptions{Body: &body}, nil)
 	return err
 }
 
 // SetStatus implements providers.Commenter. GitLab refuses to set the state
 // that a commit has ("Cannot transition status"); then all is as wanted.
 func (c *Commenter) SetStatus(ctx context.Context, pr providers.PullRequest, status providers.CommitStatus) error {
-	state := string(status.State)
+	state := gitlab.BuildStateValue(status.State)
 	if status.State == providers.StateFailure || status.State == providers.StateError {
-		state = "failed"
+		state = gitlab.Failed
 	}
-	in := map[string]string{"state": state, "name": status.Name, "description": providers.ShortText(status.Description, 255)}
+	in := gitlab.SetCommitStatusOptions{State: state, Name: &status.Name, Description: new(providers.ShortText(status.Description, 255))}
 	if status.URL != "" {
-		in["target_url"] = status.URL
+		in.TargetURL = &status.URL
 	}
 	reply, err := c.api.Call(ctx, http.MethodPost,
 		"/projects/"+url.PathEscape(pr.Project)+"/statuses/"+url.PathEscape(pr.Commit), in, nil)
