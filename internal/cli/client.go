@@ -5,13 +5,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"os/user"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/boundedio"
 	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
@@ -70,7 +69,7 @@ const maxClientFile = 1 << 20
 func (c *clientFlags) remote(streams Streams) (*client.Client, error) {
 	var roots *x509.CertPool
 	if c.caFile != "" {
-		pem, err := readClientFile(c.caFile)
+		pem, err := boundedio.ReadFile(c.caFile, maxClientFile)
 		if err != nil {
 			return nil, fmt.Errorf("--ca-file: %w", err)
 		}
@@ -80,7 +79,7 @@ func (c *clientFlags) remote(streams Streams) (*client.Client, error) {
 		}
 	}
 	return client.NewTLS(c.server, func() (string, error) {
-		data, err := readClientFile(c.tokenFile)
+		data, err := boundedio.ReadFile(c.tokenFile, maxClientFile)
 		if err != nil {
 			return "", fmt.Errorf("--token-file: %w", err)
 		}
@@ -93,18 +92,6 @@ func (c *clientFlags) remote(streams Streams) (*client.Client, error) {
 		}
 		return token.Expose(), nil
 	}, roots)
-}
-
-func readClientFile(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(file, maxClientFile+1))
-	if err = errors.Join(err, file.Close()); err == nil && len(data) > maxClientFile {
-		err = fmt.Errorf("%s: larger than 1 MiB; is it the right file?", path)
-	}
-	return data, err
 }
 
 // byFlag is --by of the commands that a person answers for.

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/boundedio"
 	"reconciler/internal/providers"
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
@@ -144,12 +145,9 @@ func readComment(in io.Reader, args []string) (body, marker string, err error) {
 		defer func() { _ = file.Close() }()
 		in = file
 	}
-	text, err := io.ReadAll(io.LimitReader(in, limit+1))
+	text, err := boundedio.Read(in, limit)
 	if err != nil {
 		return "", "", fmt.Errorf("comment: read the text: %w", err)
-	}
-	if len(text) > limit {
-		return "", "", fmt.Errorf("comment: the text is longer than %d bytes, which plan's own never is", limit)
 	}
 	marker, ok := report.CommentMarker(string(text))
 	if !ok {
@@ -180,7 +178,7 @@ func (o *commentOptions) token() (secrets.Secret, error) {
 	where, value := "the environment variable "+o.tokenEnv, []byte(o.getenv(o.tokenEnv))
 	if o.tokenFile != "" {
 		var err error
-		if value, err = os.ReadFile(o.tokenFile); err != nil {
+		if value, err = boundedio.ReadFile(o.tokenFile, maxClientFile); err != nil {
 			return secrets.Secret{}, fmt.Errorf("comment: --token-file: %w", err)
 		}
 		where, value = o.tokenFile, []byte(strings.TrimRight(string(value), "\r\n"))

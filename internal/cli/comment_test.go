@@ -183,7 +183,7 @@ func TestCommentRefusesWhatItWouldRegret(t *testing.T) {
 		want string
 	}{
 		"no marker":           {"# Hello", nil, nil, "does not begin with a marker"},
-		"too long":            {planText(t, true) + strings.Repeat("a", 1<<20), nil, nil, "longer than"},
+		"too long":            {planText(t, true) + strings.Repeat("a", 1<<20), nil, nil, "larger than"},
 		"no token":            {planText(t, true), nil, map[string]string{"GITLAB_TOKEN": ""}, "GITLAB_TOKEN is empty"},
 		"another host's":      {planText(t, true), nil, map[string]string{"GITLAB_TOKEN": "ghp_0123456789"}, "is one of GitHub"},
 		"no pull request":     {planText(t, true), nil, map[string]string{"CI_MERGE_REQUEST_IID": ""}, "name --project and --number"},

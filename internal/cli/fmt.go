@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/boundedio"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
 	"reconciler/internal/message"
@@ -178,13 +179,9 @@ func fmtFiles(ctx context.Context, opts *fmtOptions) ([]fmtFile, []finding.Findi
 }
 
 func fmtStdin(in io.Reader) (fmtFile, error) {
-	limit := source.DefaultLimits().FileBytes
-	data, err := io.ReadAll(io.LimitReader(in, limit+1))
+	data, err := boundedio.Read(in, source.DefaultLimits().FileBytes)
 	if err != nil {
 		return fmtFile{}, fmt.Errorf("fmt: standard input: %w", err)
-	}
-	if int64(len(data)) > limit {
-		return fmtFile{}, fmt.Errorf("fmt: standard input: more than the limit of %d bytes for one file", limit)
 	}
 	return fmtFile{File: binding.File{Path: stdinName, Data: data}, shown: stdinName}, nil
 }
@@ -227,13 +224,9 @@ func fmtPath(ctx context.Context, path string) ([]fmtFile, []finding.Finding, er
 
 // fmtOne reads a file that was named by itself.
 func fmtOne(path string, info fs.FileInfo) (fmtFile, error) {
-	limit := source.DefaultLimits().FileBytes
-	switch {
-	case !info.Mode().IsRegular():
+	if !info.Mode().IsRegular() {
 		return fmtFile{}, fmt.Errorf("%s is neither a file nor a folder", path)
-	case info.Size() > limit:
-		return fmtFile{}, fmt.Errorf("%s: %d bytes, more than the limit of %d for one file", path, info.Size(), limit)
 	}
-	data, err := os.ReadFile(path)
+	data, err := boundedio.ReadFile(path, source.DefaultLimits().FileBytes)
 	return fmtFile{File: binding.File{Path: filepath.Base(path), Data: data}, folder: filepath.Dir(path)}, err
 }

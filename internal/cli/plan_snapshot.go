@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/boundedio"
 	"reconciler/internal/config"
 	"reconciler/internal/manifest"
 	"reconciler/internal/providers"
@@ -133,18 +133,8 @@ func (o *snapshotOptions) text(ctx context.Context, streams Streams) (io.Reader,
 	case strings.Contains(o.from, "://"):
 		return o.fetch(ctx, streams)
 	}
-	text, err := readBounded(o.from, report.MaxPublished)
+	text, err := boundedio.ReadFile(o.from, report.MaxPublished)
 	return bytes.NewReader(text), err
-}
-
-// readBounded reads a file, of which it takes no more than one byte over max.
-func readBounded(path string, limit int64) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	return io.ReadAll(io.LimitReader(file, limit+1))
 }
 
 func (o *snapshotOptions) fetch(ctx context.Context, streams Streams) (io.Reader, error) {
@@ -154,7 +144,7 @@ func (o *snapshotOptions) fetch(ctx context.Context, streams Streams) (io.Reader
 	}
 	var token secrets.Secret
 	if o.tokenFile != "" {
-		value, err := readBounded(o.tokenFile, 64<<10)
+		value, err := boundedio.ReadFile(o.tokenFile, 64<<10)
 		if err != nil {
 			return nil, fmt.Errorf("--snapshot-token-file: %w", err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/boundedio"
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
@@ -138,7 +139,7 @@ func readPaths(ctx context.Context, paths []string) ([]binding.File, []finding.F
 			return nil, nil, fmt.Errorf("validate: %w", err)
 		}
 		if !info.IsDir() {
-			file, err := readFile(path, info)
+			file, err := readFile(path)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -165,11 +166,8 @@ func readPaths(ctx context.Context, paths []string) ([]binding.File, []finding.F
 	return files, findings, nil
 }
 
-func readFile(path string, info os.FileInfo) (binding.File, error) {
-	if limit := source.DefaultLimits().FileBytes; info.Size() > limit {
-		return binding.File{}, fmt.Errorf("validate: %s: %d bytes, more than the limit of %d for one file", path, info.Size(), limit)
-	}
-	data, err := os.ReadFile(path)
+func readFile(path string) (binding.File, error) {
+	data, err := boundedio.ReadFile(path, source.DefaultLimits().FileBytes)
 	if err != nil {
 		return binding.File{}, fmt.Errorf("validate: %w", err)
 	}

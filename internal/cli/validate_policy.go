@@ -29,11 +29,7 @@ func readPolicies(dir string) (manifest.Policies, []finding.Finding, error) {
 			continue
 		}
 		path := filepath.Join(dir, e.Name())
-		info, err := os.Stat(path)
-		if err != nil {
-			return manifest.Policies{}, nil, fmt.Errorf("--policy: %w", err)
-		}
-		file, err := readFile(path, info)
+		file, err := readFile(path)
 		if err != nil {
 			return manifest.Policies{}, nil, err
 		}

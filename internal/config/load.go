@@ -3,12 +3,11 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/boundedio"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
 )
@@ -59,19 +58,12 @@ func parse(path string, data []byte) (Config, *checker, error) {
 
 // Read gives the content of a configuration file, which is at most 1 MiB.
 func Read(path string) ([]byte, error) {
-	file, err := os.Open(path)
+	data, err := boundedio.ReadFile(path, maxConfigBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("configuration: %w; name it with --config or RECONCILER_CONFIG, or write one (examples/reconciler.yaml has every field)", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
-	}
-	data, err := io.ReadAll(io.LimitReader(file, maxConfigBytes+1))
-	if err = errors.Join(err, file.Close()); err != nil {
-		return nil, fmt.Errorf("configuration %s: %w", path, err)
-	}
-	if len(data) > maxConfigBytes {
-		return nil, fmt.Errorf("configuration %s: larger than 1 MiB; is it the right file?", path)
 	}
 	return data, nil
 }

@@ -2,14 +2,12 @@ package daemon
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"os/user"
 	"strconv"
 	"sync"
 
+	"reconciler/internal/boundedio"
 	"reconciler/internal/config"
 	"reconciler/internal/secrets"
 	"reconciler/internal/server"
@@ -60,7 +58,7 @@ type tokenFile struct {
 // is says whether candidate is the token. The error names the file and holds
 // nothing of it.
 func (f *tokenFile) is(candidate string) (bool, error) {
-	data, err := readSmall(f.path, maxAPIToken)
+	data, err := boundedio.ReadFile(f.path, maxAPIToken)
 	if err != nil {
 		return false, fmt.Errorf("server.api.tokenFile: %w", err)
 	}
@@ -78,20 +76,4 @@ func (f *tokenFile) is(candidate string) (bool, error) {
 		f.forget = f.redactor.Register(f.held)
 	}
 	return f.held.Matches(candidate), nil
-}
-
-// readSmall reads a file that holds at most limit bytes.
-func readSmall(path string, limit int64) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err = errors.Join(err, file.Close()); err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s: larger than %d bytes; is it the right file?", path, limit)
-	}
-	return data, nil
 }

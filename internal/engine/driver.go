@@ -3,11 +3,9 @@ package engine
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 
+	"reconciler/internal/boundedio"
 	"reconciler/internal/config"
 	"reconciler/internal/metrics"
 	"reconciler/internal/registry"
@@ -75,15 +73,11 @@ func readSecret(path string, redactor *secrets.Redactor) (secrets.Secret, error)
 	return secret, nil
 }
 
-// readKey reads a file of an access key, of which it takes 64 KiB at most.
+// readKey reads a file of an access key, of at most 64 KiB.
 func readKey(path string) ([]byte, error) {
-	file, err := os.Open(path)
+	data, err := boundedio.ReadFile(path, 64<<10)
 	if err != nil {
 		return nil, fmt.Errorf("access key: %w", err)
-	}
-	data, err := io.ReadAll(io.LimitReader(file, 64<<10))
-	if err := errors.Join(err, file.Close()); err != nil {
-		return nil, fmt.Errorf("access key: %s: %w", path, err)
 	}
 	return bytes.TrimSpace(data), nil
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/boundedio"
 	"reconciler/internal/plan"
 )
 
@@ -56,12 +57,9 @@ var ErrNotPlanFile = errors.New("it is not a plan file, as `reconciler plan --ou
 // they can be compared and not applied. It fails where the file is something
 // else, and where its digest is not that of its actions.
 func ReadPlanFile(r io.Reader) (PlanFile, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxPlanFile+1))
+	data, err := boundedio.Read(r, maxPlanFile)
 	if err != nil {
 		return PlanFile{}, err
-	}
-	if len(data) > maxPlanFile {
-		return PlanFile{}, fmt.Errorf("it has more than %d bytes", maxPlanFile)
 	}
 	var head struct{ APIVersion, Kind string }
 	if json.Unmarshal(data, &head) != nil || head.Kind != KindPlanFile {

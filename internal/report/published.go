@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/boundedio"
 )
 
 // KindPublished is the kind of what a daemon saw, published so that a plan can
@@ -236,12 +237,9 @@ var ErrNotPublished = errors.New("it is not a snapshot, as `reconciler snapshot`
 // passes over, for there may be more of them under one version. It fails where
 // it is something else, or too long, or says of one instance or binding twice.
 func ReadPublished(r io.Reader) (Published, error) {
-	data, err := io.ReadAll(io.LimitReader(r, MaxPublished+1))
+	data, err := boundedio.Read(r, MaxPublished)
 	if err != nil {
 		return Published{}, err
-	}
-	if len(data) > MaxPublished {
-		return Published{}, fmt.Errorf("it has more than %d bytes", MaxPublished)
 	}
 	var head struct{ APIVersion, Kind string }
 	if json.Unmarshal(data, &head) != nil || head.Kind != KindPublished {

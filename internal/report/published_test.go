@@ -168,7 +168,7 @@ func TestWhatIsNoSnapshotIsRefused(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
 	}
-	if _, err := report.ReadPublished(endless{}); err == nil || !strings.Contains(err.Error(), "more than") {
+	if _, err := report.ReadPublished(endless{}); err == nil || !strings.Contains(err.Error(), "larger than") {
 		t.Errorf("without end: %v", err)
 	}
 	more := strings.Replace(good, `"kind"`, `"later": {"a": 1}, "kind"`, 1)

@@ -16,6 +16,7 @@ import (
 	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/boundedio"
 )
 
 // attempts bounds how often a call is sent: once, and three times more.
@@ -120,7 +121,7 @@ func unsent(f *binding.Failure, c call, x *exchange) {
 		f.Kind, f.Hint, f.RetryAfter = inner.Kind, inner.Hint, inner.RetryAfter
 	case x.touched && c.write():
 		f.Kind, f.Hint = binding.OutcomeUnknown, "the call may have been done; look before doing it again"
-	case errors.Is(x.err, errTooLarge):
+	case errors.As(x.err, new(*boundedio.TooLargeError)):
 		f.Kind = binding.Unreadable
 	default:
 		f.Kind, f.Hint = binding.Transient, "check the network between here and the registry's endpoint"

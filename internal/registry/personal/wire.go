@@ -3,11 +3,12 @@ package personal
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"time"
+
+	"reconciler/internal/boundedio"
 
 	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
 	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
@@ -22,8 +23,6 @@ const (
 	// maxAnswerHeader bounds an answer's header, in bytes.
 	maxAnswerHeader = 64 << 10
 )
-
-var errTooLarge = errors.New("the answer is larger than 4 MiB")
 
 // call is one call of the API.
 type call struct {
@@ -194,10 +193,7 @@ func (t transport) Call(request *http.Request, _ *http.Transport) (*http.Respons
 		return nil, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	if err == nil && len(body) > maxAnswer {
-		err = errTooLarge
-	}
+	body, err := boundedio.Read(response.Body, maxAnswer)
 	if err != nil {
 		x.err = err
 		return nil, err

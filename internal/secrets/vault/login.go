@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -13,12 +12,16 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/boundedio"
 	"reconciler/internal/secrets"
 )
 
-// maxCredential bounds a file with a token, role id, secret id or JWT, in
-// bytes.
-const maxCredential = 64 << 10
+const (
+	// maxCredential bounds a file with a token, role id, secret id or JWT, in bytes.
+	maxCredential = 64 << 10
+	// maxCertificates bounds a file of CA certificates.
+	maxCertificates = 1 << 20
+)
 
 // serviceAccountFile is where Kubernetes puts a pod's token.
 const serviceAccountFile = "/var/run/secrets/kubernetes.io/serviceaccount/token"
@@ -293,12 +296,7 @@ func credential(file, what string, r *secrets.Redactor) (secrets.Secret, *bindin
 		f.Err = err
 		return secrets.Secret{}, f
 	}
-	f, err := os.Open(file)
-	if err != nil {
-		return refuse(err)
-	}
-	defer func() { _ = f.Close() }()
-	b, err := io.ReadAll(io.LimitReader(f, maxCredential))
+	b, err := boundedio.ReadFile(file, maxCredential)
 	if err != nil {
 		return refuse(err)
 	}

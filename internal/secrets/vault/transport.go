@@ -10,9 +10,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
+
+	"reconciler/internal/boundedio"
 
 	"github.com/hashicorp/vault/api"
 )
@@ -123,7 +124,7 @@ func roots(file string) (*x509.CertPool, error) {
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
-	pem, err := os.ReadFile(file)
+	pem, err := boundedio.ReadFile(file, maxCertificates)
 	if err != nil {
 		return nil, fmt.Errorf("vault: CA certificates: %w", err)
 	}

@@ -5,12 +5,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"sync"
 	"time"
 
+	"reconciler/internal/boundedio"
 	"reconciler/internal/secrets"
 )
 
@@ -74,7 +74,7 @@ func (f *secretFile) load() (key, error) {
 	if !info.Mode().IsRegular() {
 		return key{}, fmt.Errorf("webhook secret: %s: is no file", f.path)
 	}
-	data, err := readLimited(f.path, maxSecretBytes)
+	data, err := boundedio.ReadFile(f.path, maxSecretBytes)
 	if err != nil {
 		return key{}, fmt.Errorf("webhook secret: %w", err)
 	}
@@ -126,20 +126,4 @@ func (f *secretFile) forgetLocked() {
 	}
 	f.unmask, f.info = nil, nil
 	f.text.Wipe()
-}
-
-// readLimited reads a file of at most limit bytes.
-func readLimited(path string, limit int64) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err := errors.Join(err, file.Close()); err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s: larger than %d bytes; is it the right file?", path, limit)
-	}
-	return data, nil
 }

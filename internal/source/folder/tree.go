@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"reconciler/internal/boundedio"
 	"reconciler/internal/source"
 )
 
@@ -129,12 +129,12 @@ func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
 	if !info.Mode().IsRegular() {
 		return nil, "", fmt.Errorf("%w: it is not a regular file any more", source.ErrUnreadable)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	data, err := boundedio.Read(f, limit)
+	if _, ok := errors.AsType[*boundedio.TooLargeError](err); ok {
+		return nil, "", source.ErrTooLarge
+	}
 	if err != nil {
 		return nil, "", unreadable(file.ID, err)
-	}
-	if int64(len(data)) > limit {
-		return nil, "", source.ErrTooLarge
 	}
 	if info.ModTime().After(t.newest) {
 		t.newest = info.ModTime()

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+
+	"reconciler/internal/boundedio"
 )
 
 // SecretFunc gives a password, token or passphrase. It is called at each use,
@@ -19,7 +19,7 @@ const maxSecretBytes = 64 << 10
 // its end. Its errors name the file and never its content.
 func SecretFile(path string) SecretFunc {
 	return func() ([]byte, error) {
-		data, err := readSmall(path)
+		data, err := boundedio.ReadFile(path, maxSecretBytes)
 		if err != nil {
 			return nil, err
 		}
@@ -112,21 +112,4 @@ func (a Auth) basic() (user string, password []byte, ok bool, err error) {
 		return user, password, true, err
 	}
 	return "", nil, false, nil
-}
-
-// readSmall reads a file of bounded size whose path the operator gave.
-func readSmall(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, maxSecretBytes+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxSecretBytes {
-		return nil, fmt.Errorf("file %s has more than %d bytes", path, maxSecretBytes)
-	}
-	return data, nil
 }

@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"reconciler/internal/boundedio"
 )
 
 const (
@@ -111,7 +113,7 @@ func proxy(req *http.Request) (*url.URL, error) {
 }
 
 func readCA(path string) ([]byte, error) {
-	data, err := readSmall(path)
+	data, err := boundedio.ReadFile(path, maxSecretBytes)
 	if err != nil {
 		return nil, fmt.Errorf("CA file: %w", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"reconciler/internal/boundedio"
+
 	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -138,7 +140,7 @@ func (r *sshRemote) signers(ctx context.Context) (signers []ssh.Signer, done fun
 }
 
 func (r *sshRemote) keyFile() (ssh.Signer, error) {
-	key, err := readSmall(r.auth.KeyFile)
+	key, err := boundedio.ReadFile(r.auth.KeyFile, maxSecretBytes)
 	if err != nil {
 		return nil, err
 	}

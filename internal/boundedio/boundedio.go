@@ -1,0 +1,48 @@
+// Package boundedio reads files and streams that must not be larger than a limit,
+// so that a wrong path or a hostile peer costs bounded memory.
+package boundedio
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+// TooLargeError says that there was more to read than the limit.
+type TooLargeError struct{ Limit int64 }
+
+func (e *TooLargeError) Error() string {
+	const mebi = 1 << 20
+	if e.Limit >= mebi && e.Limit%mebi == 0 {
+		return fmt.Sprintf("larger than %d MiB", e.Limit/mebi)
+	}
+	return fmt.Sprintf("larger than %d bytes", e.Limit)
+}
+
+// Read reads all of r. If there are more than limit bytes, the error is a
+// TooLargeError.
+func Read(r io.Reader, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = &TooLargeError{limit}
+	}
+	if err != nil {
+		clear(data) // it may be a secret
+		return nil, err
+	}
+	return data, nil
+}
+
+// ReadFile reads a file of at most limit bytes. Its errors name the file.
+func ReadFile(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	data, err := Read(file, limit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; is it the right file?", path, err)
+	}
+	return data, nil
+}

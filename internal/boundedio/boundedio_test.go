@@ -1,0 +1,48 @@
+package boundedio
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+func TestReadStopsAtTheLimit(t *testing.T) {
+	for _, test := range []struct {
+		text  string
+		limit int64
+		want  string
+	}{
+		{"", 0, ""}, {"abc", 3, ""}, {"abcd", 3, "larger than 3 bytes"}, {strings.Repeat("x", 1<<20+1), 1 << 20, "larger than 1 MiB"},
+	} {
+		data, err := Read(strings.NewReader(test.text), test.limit)
+		if test.want == "" && (err != nil || string(data) != test.text) {
+			t.Errorf("Read(%d bytes, %d) = %q, %v", len(test.text), test.limit, data, err)
+		}
+		if _, ok := errors.AsType[*TooLargeError](err); test.want != "" && (!ok || err.Error() != test.want || data != nil) {
+			t.Errorf("Read(%d bytes, %d): %v, want %s", len(test.text), test.limit, err, test.want)
+		}
+	}
+	if _, err := Read(iotest.ErrReader(os.ErrDeadlineExceeded), 3); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a failed read: %v", err)
+	}
+}
+
+func TestReadFileNamesTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	if _, err := ReadFile(path, 3); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
+		t.Errorf("a missing file: %v", err)
+	}
+	if err := os.WriteFile(path, []byte("abcd"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := ReadFile(path, 4); err != nil || string(data) != "abcd" {
+		t.Errorf("%q, %v", data, err)
+	}
+	if _, err := ReadFile(path, 3); err == nil || !strings.Contains(err.Error(), path+": larger than 3 bytes") {
+		t.Errorf("a large file: %v", err)
+	}
+}
