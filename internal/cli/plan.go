@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -35,6 +36,8 @@ type planOptions struct {
 	// fromDaemon shows the daemon's last plan in place of making one.
 	fromDaemon bool
 	daemon     clientFlags
+	// explain is the binding whose plan is explained.
+	explain string
 }
 
 func newPlan(streams Streams) *cobra.Command {
@@ -55,6 +58,11 @@ needs no credentials; what no declaration named at that time shows as not
 observed. --out saves the plan in a file that contains no secret; "apply FILE"
 applies that plan and no other.
 
+--explain shows what the plan of one binding was made from: the declaration with
+its file and line, the answers of the registry, the secret store and the code
+host, what is remembered, suspensions and windows. It shows each action of the
+binding with the cause that decided.
+
 With --from-daemon it makes no plan. It shows the last one of the running
 daemon, with its time and revision.
 
@@ -72,6 +80,7 @@ only on the change.
   reconciler plan --snapshot snapshot.json --base origin/main
   reconciler plan --snapshot https://files.example.com/snapshot.json --snapshot-token-file token
   reconciler plan --out reviewed.plan
+  reconciler plan --explain payments-gitlab
   reconciler plan --from-daemon
   reconciler plan --base origin/main --detailed-exitcode --output text --output github
   reconciler plan --preflight --output json
@@ -89,6 +98,10 @@ only on the change.
 	cmd.Flags().BoolVar(&opts.fromDaemon, "from-daemon", false, "show the running daemon's last plan instead of making one")
 	for _, other := range []string{"preflight", "offline", "out", "base", "head", "repo", "snapshot", "unsafe-allow-deletions"} {
 		defer cmd.MarkFlagsMutuallyExclusive("from-daemon", other)
+	}
+	cmd.Flags().StringVar(&opts.explain, "explain", "", "show what the plan of `BINDING` was made from, and which cause decided each action (text or json)")
+	for _, other := range []string{"from-daemon", "base", "head", "repo", "out", "full", "detailed-exitcode"} {
+		defer cmd.MarkFlagsMutuallyExclusive("explain", other)
 	}
 	cmd.Flags().BoolVar(&opts.full, "full", false, "also show what does not change")
 	cmd.Flags().BoolVar(&opts.preflight, "preflight", false, "also ask the code hosts about tokens, accounts and projects")
@@ -143,6 +156,9 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 	if err != nil {
 		return err
 	}
+	if opts.explain != "" {
+		return explain(opts, session, document.Basis, targets)
+	}
 	if err := writeReports(opts.streams, targets, document, opts.full); err != nil {
 		return err
 	}
@@ -156,6 +172,15 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 		}
 	}
 	return planExit(*document.Plan, opts.detailed)
+}
+
+// explain shows what the plan of one binding was made from.
+func explain(opts *planOptions, s *session, basis report.Basis, targets []report.Target) error {
+	e := report.NewExplanation(opts.explain, basis.Depth, s.planned.Rounds())
+	if len(e.Instances) == 0 {
+		return fmt.Errorf("plan: --explain %s: no binding of that name is declared or remembered; see: reconciler get", opts.explain)
+	}
+	return report.WriteExplanation(opts.streams.Out, targets, e, styleOf(opts.streams.Out))
 }
 
 // showDaemonPlan shows the last plan of a running daemon.

@@ -35,6 +35,9 @@ type Planned struct {
 	rounds []*plan.Round
 }
 
+// Rounds are those of the instances that the plan was made of.
+func (p Planned) Rounds() []*plan.Round { return p.rounds }
+
 // Observations are those that the plan was made of, by instance.
 func (p Planned) Observations() []binding.Observation {
 	var all []binding.Observation

@@ -75,13 +75,22 @@ func canShare(formats []Format) bool {
 // a file that cannot be written does not keep the others from it. Options.Style
 // speaks of stdout; text in a file has neither colour nor a width.
 func WriteTargets(stdout io.Writer, targets []Target, d Document, o Options) error {
+	return writeTargets(stdout, targets, o.Style, func(w io.Writer, t Target, style Style) error {
+		options := o
+		options.Style = style
+		return Write(w, t.Format, d, options)
+	})
+}
+
+// writeTargets writes to every target what write makes of it.
+func writeTargets(stdout io.Writer, targets []Target, style Style, write func(io.Writer, Target, Style) error) error {
 	reports := make([]bytes.Buffer, len(targets))
 	for i, t := range targets {
-		options := o
+		own := style
 		if t.File != "" {
-			options.Style = Style{Full: o.Style.Full}
+			own = Style{Full: style.Full}
 		}
-		if err := Write(&reports[i], t.Format, d, options); err != nil {
+		if err := write(&reports[i], t, own); err != nil {
 			return err
 		}
 	}

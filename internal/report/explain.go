@@ -1,0 +1,207 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+	"reconciler/internal/plan"
+)
+
+// KindExplanation is the kind of an Explanation.
+const KindExplanation = "PlanExplanation"
+
+// Explanation is what the plan of one binding was made from, and why it has
+// each action, for every instance that knows the binding. It holds no secret.
+type Explanation struct {
+	APIVersion string      `json:"apiVersion"`
+	Kind       string      `json:"kind"`
+	Binding    string      `json:"binding"`
+	Instances  []Explained `json:"instances"`
+}
+
+// Explained is the plan of a binding on one instance.
+type Explained struct {
+	Instance plan.Instance `json:"instance"`
+	// Made is the time that the plan was made for, Observed when the observation
+	// began, and Depth how far it went.
+	Made     time.Time     `json:"made"`
+	Observed time.Time     `json:"observed,omitzero"`
+	Depth    Depth         `json:"depth"`
+	Snapshot ExplainedFrom `json:"snapshot"`
+	// Declaration is nil where the binding is not declared.
+	Declaration *ExplainedDeclaration `json:"declaration,omitempty"`
+	Registry    ExplainedRegistry     `json:"registry"`
+	// Token is what the secret store and the code host answered; nil where
+	// nobody was asked.
+	Token    *PublishedToken                 `json:"token,omitempty"`
+	Projects map[string]binding.ProjectState `json:"projects,omitempty"`
+	Memory   ExplainedMemory                 `json:"memory"`
+	// Window is nil where the instance has no windows.
+	Window *ExplainedWindow `json:"window,omitempty"`
+	// Actions are those of the binding, each with the cause that decided.
+	Actions []ExplainedAction `json:"actions"`
+}
+
+// ExplainedFrom is what the snapshot of the declarations was like.
+type ExplainedFrom struct {
+	Revision string `json:"revision,omitempty"`
+	// Broken are the invalid files. Nothing is removed while there is one.
+	Broken    []string `json:"broken,omitempty"`
+	Rewritten bool     `json:"rewritten,omitempty"`
+	Empty     bool     `json:"empty,omitempty"`
+}
+
+// ExplainedDeclaration is what is declared, and where.
+type ExplainedDeclaration struct {
+	File string       `json:"file"`
+	Line int          `json:"line,omitempty"`
+	Spec binding.Spec `json:"spec"`
+}
+
+// ExplainedRegistry is what the registry answered about the binding.
+type ExplainedRegistry struct {
+	Unknown      *binding.Unknown     `json:"unknown,omitempty"`
+	Capabilities binding.Capabilities `json:"capabilities"`
+	// Account is nil where the account was not asked about.
+	Account      *binding.AccountState              `json:"account,omitempty"`
+	Repositories map[string]binding.RepositoryState `json:"repositories,omitempty"`
+}
+
+// ExplainedMemory is what is remembered of the binding.
+type ExplainedMemory struct {
+	// Records are what was applied last under the binding's name, and to its
+	// platform under other names.
+	Records     []PublishedRecord     `json:"records"`
+	Intents     []PublishedIntent     `json:"intents"`
+	Efforts     []PublishedEffort     `json:"efforts"`
+	Suspensions []PublishedSuspension `json:"suspensions"`
+	// Retry is what failed last; nil where nothing did.
+	Retry *binding.Retry `json:"retry,omitempty"`
+}
+
+// ExplainedWindow says whether the instance may be changed when the plan was
+// made.
+type ExplainedWindow struct {
+	Open  bool      `json:"open"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+// ExplainedAction is an action with what its cause means.
+type ExplainedAction struct {
+	action
+	Meaning string `json:"meaning"`
+}
+
+// NewExplanation explains a binding by the rounds of a plan. It has no
+// instances where no round knows the binding.
+func NewExplanation(name string, depth Depth, rounds []*plan.Round) Explanation {
+	e := Explanation{APIVersion: binding.APIVersion, Kind: KindExplanation, Binding: name, Instances: []Explained{}}
+	for _, r := range rounds {
+		if r.Knows(name) {
+			e.Instances = append(e.Instances, explained(r, name, depth))
+		}
+	}
+	return e
+}
+
+func explained(r *plan.Round, name string, depth Depth) Explained {
+	e := Explained{
+		Instance: r.Instance, Made: r.Now.UTC(), Observed: r.Observed.UTC(), Depth: depth,
+		Snapshot: ExplainedFrom{Revision: r.Revision, Broken: r.Broken, Rewritten: r.Rewritten, Empty: r.EmptySnapshot},
+		Registry: explainedRegistry(r, name), Projects: r.Observation.Projects[name], Memory: explainedMemory(r, name),
+		Actions: []ExplainedAction{},
+	}
+	if d := r.Declaration(name); d != nil {
+		e.Declaration = &ExplainedDeclaration{File: d.File, Line: d.At("").Line, Spec: d.Spec}
+	}
+	if state, asked := r.Observation.Tokens[name]; asked {
+		e.Token = NewPublishedToken(state)
+	}
+	if len(r.Windows.Allow)+len(r.Windows.Deny) > 0 {
+		state := r.Windows.At(r.Now)
+		e.Window = &ExplainedWindow{Open: state.Open, Until: state.Until}
+	}
+	for i, a := range r.Plan.Actions {
+		if a.Binding == name {
+			e.Actions = append(e.Actions, ExplainedAction{newActions(r.Plan.Actions[i : i+1])[0], Text(nil, meaning(a.Cause))})
+		}
+	}
+	return e
+}
+
+// meaning is what a cause says.
+func meaning(c plan.Cause) message.Message { return message.New("cause." + string(c)) }
+
+func explainedRegistry(r *plan.Round, name string) ExplainedRegistry {
+	o := r.Observation
+	e := ExplainedRegistry{Unknown: o.Unknown, Capabilities: o.Capabilities, Repositories: map[string]binding.RepositoryState{}}
+	platform := r.Platform(name)
+	if state, asked := o.Accounts[platform]; asked {
+		e.Account = &state
+	}
+	var images []string
+	if d := r.Declaration(name); d != nil {
+		for _, repository := range d.Spec.Repositories {
+			images = append(images, binding.NormalImage(repository.Image))
+		}
+	}
+	for _, record := range r.Records {
+		for _, image := range record.Images {
+			if record.Platform == platform {
+				images = append(images, binding.NormalImage(image.Image))
+			}
+		}
+	}
+	for _, image := range images {
+		if state, asked := o.Repositories[image]; asked {
+			e.Repositories[image] = state
+		}
+	}
+	return e
+}
+
+func explainedMemory(r *plan.Round, name string) ExplainedMemory {
+	platform := r.Platform(name)
+	m := ExplainedMemory{Records: []PublishedRecord{}, Intents: []PublishedIntent{}, Efforts: []PublishedEffort{}, Suspensions: []PublishedSuspension{}}
+	for _, record := range r.Records {
+		if record.Binding == name || record.Platform == platform {
+			m.Records = append(m.Records, NewPublishedRecord(record))
+		}
+	}
+	for _, intent := range r.Intents {
+		if intent.Binding == name || intent.Platform == platform {
+			m.Intents = append(m.Intents, NewPublishedIntent(intent))
+		}
+	}
+	for _, effort := range r.Efforts {
+		if effort.Binding == name {
+			m.Efforts = append(m.Efforts, NewPublishedEffort(effort))
+		}
+	}
+	for _, s := range r.Suspensions {
+		if s.Holds(name) {
+			m.Suspensions = append(m.Suspensions, NewPublishedSuspension(s))
+		}
+	}
+	if failed, is := r.Retries[name]; is {
+		m.Retry = &binding.Retry{Failures: failed.Times, Next: failed.Next}
+	}
+	return m
+}
+
+// WriteExplanation writes an explanation to every target, as text or JSON.
+func WriteExplanation(stdout io.Writer, targets []Target, e Explanation, style Style) error {
+	return writeTargets(stdout, targets, style, func(w io.Writer, t Target, style Style) error {
+		switch t.Format {
+		case FormatText:
+			return explanationText(w, e, style)
+		case FormatJSON:
+			return writeJSON(w, e)
+		default:
+			return fmt.Errorf("report: an explanation has no format %s; choose text or json", t.Format)
+		}
+	})
+}
