@@ -1,6 +1,3 @@
-// Package plan makes plans: the ordered actions that take an observation to
-// the declarations, and the findings met on the way. Pure: no I/O, no clock,
-// no imports of ours but the nouns. Making a plan changes nothing.
 package plan
 
 import (

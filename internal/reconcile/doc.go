@@ -1,18 +1,24 @@
-// Package reconcile makes an instance as it is declared, and keeps it so: it
-// observes, asks package plan for a plan, applies it, and says in conditions
-// what holds. It knows the registry, the code hosts, the secret store and the
-// state only by the small interfaces in ports.go.
+// Package reconcile keeps an instance as it is declared. It conducts the rooms
+// that a sync passes, and decides when a sync takes place. It knows the store
+// only by the small interfaces in ports.go.
 //
-// The life of one sync, in the order of the files:
+// The order of calls:
 //
-//	observe.go     asks; what does not answer is unknown, and only that
-//	recover.go     answers intents left by a crash from what was observed
-//	reconciler.go  plans from declarations, observation and records
-//	order.go       runs actions in order, and what is independent at once
-//	apply.go       one action: may it be done, do it, tell
-//	account.go     bind, rebind (and the way back), unbind, adopt
-//	repository.go  sources and build rules
-//	ledger.go      intent before a write, outcome after
-//	conditions.go  what holds of each binding now
-//	loop.go        when all this happens
+//	r := New(options)                 one for each instance
+//	loop := NewLoop(r, loopOptions)   decides when: a commit, a person, an interval
+//	loop.Submit(desired)              a new snapshot
+//	loop.Run(ctx)                     until ctx ends; each turn is one Sync
+//
+// One Sync, in reconciler.go:
+//
+//	remembered               records, intents and what people asked for, read once
+//	observe.ObserveEach      what is so, each answer yes, no or unknown
+//	apply.AnswerIntents      what an earlier run left open; this may write
+//	plan.NewRound            the round with its plan; nothing changes it after that
+//	apply.Apply              carries out the round and returns outcomes
+//	status.Next              conditions of each binding, from the round and the outcomes
+//
+// Plan and PlanEach stop after the round. Attest, Reset and suspend.go are what
+// people ask for between two syncs. Inherit takes what is in memory over from
+// the reconciler of an earlier configuration.
 package reconcile

@@ -1,0 +1,20 @@
+// Package plan makes plans: the ordered actions that take an observation to
+// the declarations, and the findings met on the way. It is pure: no I/O, no
+// clock, no imports of ours except the nouns. Making a plan changes nothing.
+//
+// The order of calls:
+//
+//	NewRound            a sync of one instance: what it was made from, and its plan
+//	  Make              make.go
+//	    instance        what is not known of the instance as a whole
+//	    declaration     for each: account.go, then repositories.go and rules.go
+//	    undeclared      removal.go: what is recorded and no longer declared
+//	    resolveRemovals removal.go: the threshold, a rewritten history, an empty snapshot
+//	    observedSteps   observe.go: what a person sees of bindings that are only observed
+//	    waits           steps for a person, and since when they are pending
+//	    plan            the actions in their order, and the findings
+//	Plan.Digest         digest.go: identifies what was reviewed
+//
+// Package apply carries out a round and returns a Result (outcome.go): the
+// outcome of each action, with the records that they leave.
+package plan
