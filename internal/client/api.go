@@ -46,11 +46,11 @@ type HistoryQuery struct {
 	Limit             int
 }
 
-// Attestation is a person's word that the steps of a binding are done.
+// Attestation says that a person did the steps of a binding.
 type Attestation struct {
 	Binding string `json:"binding"`
-	// By is who says so. It is not proven: whoever may open the socket is
-	// believed.
+	// By is who says so. It is not proven: everyone who may open the socket is
+	// trusted.
 	By string `json:"by"`
 	// Instance is needed only where steps of several instances wait under one
 	// binding's name.
@@ -80,7 +80,7 @@ type Scope struct {
 	All      bool   `json:"all,omitempty"`
 }
 
-// SuspendRequest asks to hold something still until a time.
+// SuspendRequest asks to suspend something until a given time.
 type SuspendRequest struct {
 	Scope
 	Until  time.Time `json:"until"`
@@ -118,9 +118,9 @@ type Memory struct {
 	// not known.
 	Records []binding.Record `json:"records"`
 	Intents []binding.Intent `json:"intents"`
-	// Efforts are what is remembered of the trouble that bindings make.
+	// Efforts are the retry states of bindings.
 	Efforts []binding.Effort `json:"efforts,omitempty"`
-	// Suspensions are what persons hold still.
+	// Suspensions are those that persons asked for.
 	Suspensions []binding.Suspension `json:"suspensions,omitempty"`
 	// Revision is the one that the next snapshot has to descend from; empty
 	// before the first.

@@ -73,7 +73,7 @@ func query(pairs ...string) string {
 	return "?" + q.Encode()
 }
 
-// Attest gives a person's word to the daemon, and what that wrote. The error is
+// Attest sends an attestation and returns what the daemon recorded. The error is
 // the daemon's own where it does not take it, and ErrNoDaemon where nothing
 // listens on the socket.
 func (c *Client) Attest(ctx context.Context, word Attestation) (string, error) {
@@ -95,7 +95,7 @@ func (c *Client) Published(ctx context.Context) ([]byte, error) {
 	return text, err
 }
 
-// Suspend asks the daemon to hold something still. The error is the daemon's
+// Suspend asks the daemon to suspend something. The error is the daemon's
 // own where it does not, and ErrNoDaemon where nothing listens.
 func (c *Client) Suspend(ctx context.Context, request SuspendRequest) (report.SuspensionList, error) {
 	var list report.SuspensionList

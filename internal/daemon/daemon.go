@@ -41,7 +41,7 @@ type Daemon struct {
 	cache    *manifest.Cache
 	metrics  *metrics.Metrics
 	webhooks *webhooks
-	// happened is what happened lately.
+	// happened is what happened recently.
 	happened *eventLog
 	// configured says whether the configuration that was read last is in force.
 	configured atomic.Pointer[binding.Condition]
@@ -96,7 +96,7 @@ func New(_ context.Context, o Options) (*Daemon, error) {
 func (d *Daemon) present() *runner { return d.current.Load() }
 
 // hold gives the present runner and keeps it from being exchanged until done is
-// called. Whatever writes through a runner from beside its loops holds it.
+// called. Whatever writes through a runner outside of its loops calls it.
 func (d *Daemon) hold() (r *runner, done func()) {
 	d.exchanging.RLock()
 	return d.present(), d.exchanging.RUnlock
@@ -135,7 +135,7 @@ func (d *Daemon) Run(ctx context.Context, reload Reload) error {
 	return nil
 }
 
-// Statuses are the bindings of all instances as they stand.
+// Statuses are the present statuses of the bindings of all instances.
 func (d *Daemon) Statuses() []binding.Status { return d.present().engine.Statuses() }
 
 // Memory is what is remembered of an instance.

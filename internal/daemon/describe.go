@@ -20,7 +20,7 @@ import (
 // describedPast is how many events, and how much history, a description has.
 const describedPast = 10
 
-// Describe tells everything about one binding.
+// Describe gives everything about one binding.
 func (d *Daemon) Describe(ctx context.Context, name, of string) (report.Description, error) {
 	i, detail, err := d.present().detail(name, of)
 	if err != nil {
@@ -87,21 +87,21 @@ func lastApply(history []binding.HistoryEntry) report.DescribedApply {
 // LastPlan is the last plan of all instances. What was done since is not in it:
 // an instance that was changed is observed again.
 func (d *Daemon) LastPlan(ctx context.Context) (report.DaemonPlan, error) {
-	g := d.present()
+	r := d.present()
 	var (
 		out       report.DaemonPlan
 		plans     []plan.Plan
 		revisions []string
 	)
-	rounds, errs := make([]*plan.Round, len(g.instances)), make([]error, len(g.instances))
+	rounds, errs := make([]*plan.Round, len(r.instances)), make([]error, len(r.instances))
 	var observing sync.WaitGroup
-	for n, i := range g.instances {
+	for n, i := range r.instances {
 		observing.Go(func() { rounds[n], errs[n] = i.current(ctx) })
 	}
 	observing.Wait()
 	for n, last := range rounds {
 		if errors.Is(errs[n], reconcile.ErrUnseen) {
-			return report.DaemonPlan{}, fmt.Errorf("plan: the daemon has not looked at instance %s yet; try again in a moment", g.instances[n].Name)
+			return report.DaemonPlan{}, fmt.Errorf("plan: the daemon has not looked at instance %s yet; try again in a moment", r.instances[n].Name)
 		}
 		if errs[n] != nil {
 			return report.DaemonPlan{}, fmt.Errorf("plan: %w", errs[n])
@@ -114,7 +114,7 @@ func (d *Daemon) LastPlan(ctx context.Context) (report.DaemonPlan, error) {
 	slices.Sort(revisions)
 	out.Revision = strings.Join(slices.Compact(revisions), ", ")
 	whole := plan.Merge(plans...)
-	if loaded := g.loaded.Load(); loaded != nil {
+	if loaded := r.loaded.Load(); loaded != nil {
 		whole.Findings = finding.Sort(slices.Concat(whole.Findings, loaded.Findings))
 		out.Files = slices.Clone(loaded.Desired.Broken)
 		for _, declared := range loaded.Desired.Declarations {

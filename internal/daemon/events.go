@@ -19,7 +19,7 @@ const maxEvents = 1000
 // in it: a message may hold a number or a duration.
 type eventKey struct{ instance, binding, reason, revision string }
 
-// eventLog keeps what happened lately. It is in memory only; docs/decisions
+// eventLog keeps what happened recently. It is in memory only; docs/decisions
 // says why. It is safe for concurrent use.
 type eventLog struct {
 	mu     sync.Mutex
@@ -27,7 +27,7 @@ type eventLog struct {
 	// last is the sequence given last. It starts with the time, so that it goes
 	// on growing over a restart.
 	last int64
-	// news is closed, and made anew, when something happens.
+	// news is closed and replaced when something happens.
 	news chan struct{}
 }
 
@@ -91,8 +91,8 @@ func (d *Daemon) happen(ev plan.Event) {
 	}
 }
 
-// asked notes a person's request in the list of events and in the history. It
-// holds even where the history cannot be written.
+// asked adds a person's request to the list of events and to the history. A
+// history that cannot be written does not prevent the request.
 func (d *Daemon) asked(ctx context.Context, ev plan.Event) {
 	ev.Time = d.now()
 	d.happen(ev)

@@ -13,45 +13,45 @@ import (
 	"reconciler/internal/source/folder"
 )
 
-// follower looks at the source and hands every new snapshot to the loops.
+// follower reads the source and submits every new snapshot to the loops.
 type follower struct {
 	*runner
-	// last is the snapshot handed on last, nil before the first; seen is its
+	// last is the snapshot submitted last, nil before the first; seen is its
 	// revision.
 	last *source.Snapshot
 	seen string
-	// asked are the looks that persons asked for and that the next one answers.
-	asked []look
-	// handed says that the last look handed a snapshot on.
-	handed bool
-	// unwatched says that it was told already that the folder is not watched.
-	unwatched bool
+	// asked are the requests that the next read answers.
+	asked []readRequest
+	// submitted says that the last read submitted a snapshot.
+	submitted bool
+	// watchFailed says that the log already has that the folder is not watched.
+	watchFailed bool
 	// expected is a pushed commit that was not seen yet; lastPush is when a
 	// push was last looked for.
 	expected expectation
 	lastPush time.Time
 }
 
-// run looks at once, then on the interval, whenever a watched folder changes
-// or a push is told, and when a person asks. A snapshot of the generation
-// before holds until the source answers.
+// run reads the source at once, then on the interval, when a watched folder
+// changes, a push is reported or a person asks. Until the source answers, the last
+// snapshot of the runner before applies.
 func (f *follower) run(ctx context.Context) {
-	defer close(f.unfollowed)
-	_ = f.safely(ctx, f.resume) // What is wrong was told.
+	defer close(f.followerEnded)
+	_ = f.safely(ctx, f.resume) // It logged its error.
 	var changes <-chan struct{}
 	for {
 		if changes == nil {
 			changes = f.watch(ctx)
 		}
-		f.handed = false
-		f.answer(f.safely(ctx, f.look))
+		f.submitted = false
+		f.answer(f.safely(ctx, f.poll))
 		fired, stop := f.o.After.Start(f.pause())
 		select {
 		case <-ctx.Done():
 			stop()
 			return
 		case <-fired:
-		case asked := <-f.looks:
+		case asked := <-f.readRequests:
 			stop()
 			f.asked = append(f.asked, asked)
 		case push := <-f.webhooks.pushes.newest:
@@ -77,16 +77,16 @@ func (f *follower) watch(ctx context.Context) <-chan struct{} {
 	changes, err := src.Watch(ctx, func(err error) {
 		f.log.Warn("not all of the folder is watched; it is polled", "err", err)
 	})
-	if err != nil && !f.unwatched {
-		f.log.Warn("folder is not watched; the interval still holds", "err", err)
+	if err != nil && !f.watchFailed {
+		f.log.Warn("folder is not watched; the interval still applies", "err", err)
 	}
-	f.unwatched = err != nil
+	f.watchFailed = err != nil
 	return changes
 }
 
-// safely does one step. What fails changes nothing: the last snapshot stands.
-// A panic is told, by its type only, and does not end the daemon. Being stopped
-// is no failure to tell of.
+// safely does one step. A failure changes nothing: the last snapshot still
+// applies. It logs a panic, by its type only, and the daemon continues. Being stopped
+// is not logged as a failure.
 func (f *follower) safely(ctx context.Context, step func(context.Context) error) (err error) {
 	begun := f.now()
 	f.moved()
@@ -95,20 +95,20 @@ func (f *follower) safely(ctx context.Context, step func(context.Context) error)
 		if v := recover(); v != nil {
 			err = fmt.Errorf("a fault of this program: panic with %T", v)
 			f.metrics.SourceRead(metrics.ResultError, begun, f.now())
-			f.log.Error("a fault of this program, please report it; the last snapshot stands",
+			f.log.Error("a fault of this program, please report it; the last snapshot still applies",
 				"panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 		}
 	}()
 	if err = step(ctx); err != nil && ctx.Err() == nil {
 		f.metrics.SourceRead(metrics.ResultError, begun, f.now())
-		f.log.Error("source not read; the last snapshot stands", "err", err)
+		f.log.Error("source not read; the last snapshot still applies", "err", err)
 		f.happen(plan.Event{Kind: plan.SourceNotRead, From: f.config.SourceKey(), Err: err})
 	}
 	return err
 }
 
 // look reads the source, and hands on what is new.
-func (f *follower) look(ctx context.Context) error {
+func (f *follower) poll(ctx context.Context) error {
 	begun := f.now()
 	snapshot, err := f.load(ctx)
 	switch {
@@ -118,7 +118,7 @@ func (f *follower) look(ctx context.Context) error {
 		f.metrics.SourceRead(metrics.ResultUnchanged, begun, f.now())
 		return nil
 	}
-	if err := f.hand(ctx, *snapshot); err != nil {
+	if err := f.submit(ctx, *snapshot); err != nil {
 		return err
 	}
 	f.metrics.SourceRead(metrics.ResultChanged, begun, f.now())
@@ -154,9 +154,8 @@ func (f *follower) whole(ctx context.Context) (*source.Snapshot, error) {
 	return &snapshot, err
 }
 
-// resume hands on the snapshot of the generation before, checked by this one's
-// configuration, so that drift is watched also while the source does not
-// answer.
+// resume submits the last snapshot of the runner before, checked by this one's
+// configuration, so that drift is looked for while the source does not answer.
 func (f *follower) resume(ctx context.Context) error {
 	if f.last == nil {
 		return nil
@@ -169,11 +168,11 @@ func (f *follower) resume(ctx context.Context) error {
 	if trusted == snapshot.Revision {
 		snapshot.Rewritten = false
 	}
-	return f.hand(ctx, snapshot)
+	return f.submit(ctx, snapshot)
 }
 
 // hand checks a snapshot and gives it to the loops.
-func (f *follower) hand(ctx context.Context, snapshot source.Snapshot) error {
+func (f *follower) submit(ctx context.Context, snapshot source.Snapshot) error {
 	loaded, err := f.engine.Check(ctx, snapshot, "")
 	if err != nil {
 		return err
@@ -199,6 +198,6 @@ func (f *follower) hand(ctx context.Context, snapshot source.Snapshot) error {
 	for _, i := range f.instances {
 		i.loop.Submit(desired, f.asks(i.Name)...)
 	}
-	f.handed = true
+	f.submitted = true
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"reconciler/internal/server/webhook"
 )
 
-// ports are what a daemon listens on. They stay when the generation is
+// ports are what a daemon listens on. They stay open when the runner is
 // exchanged.
 type ports struct {
 	server *server.Server

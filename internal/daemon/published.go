@@ -22,21 +22,21 @@ const snapshotPatience = 10 * time.Second
 // needs, as an object of kind Snapshot. An instance that was not looked at yet
 // is left out. It is made of listed fields and went through the redactor.
 func (d *Daemon) Publish(ctx context.Context) ([]byte, error) {
-	g := d.present()
-	revision, err := d.memory.Store.Revision(ctx, g.config.SourceKey())
+	r := d.present()
+	revision, err := d.memory.Store.Revision(ctx, r.config.SourceKey())
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
-	instances, errs := make([]*report.PublishedInstance, len(g.instances)), make([]error, len(g.instances))
+	instances, errs := make([]*report.PublishedInstance, len(r.instances)), make([]error, len(r.instances))
 	var looking sync.WaitGroup
-	for n, i := range g.instances {
+	for n, i := range r.instances {
 		looking.Go(func() { instances[n], errs[n] = i.publish(ctx) })
 	}
 	looking.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	s := report.Published{Source: g.config.SourceKind(), Revision: revision}
+	s := report.Published{Source: r.config.SourceKind(), Revision: revision}
 	for _, i := range instances {
 		if i != nil {
 			s.Instances = append(s.Instances, *i)

@@ -12,20 +12,19 @@ import (
 // costs two looks a second.
 const pushSpacing = 500 * time.Millisecond
 
-// pushPauses are the pauses between the looks for a commit that was pushed and
-// that the source does not show yet. Hosts tell of a push before every one of
-// their servers has it.
+// pushPauses are the pauses between the looks for a pushed commit that the source
+// does not show yet. Hosts report a push before all of their servers have it.
 func pushPauses() []time.Duration {
 	return []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
 }
 
-// pushes hold the newest push that nobody has looked for.
+// pushes keeps the newest push that the follower has not looked for.
 type pushes struct {
 	mu     sync.Mutex
 	newest chan webhook.Push
 }
 
-// put takes the place of a push that waits.
+// put replaces a push that the follower has not taken.
 func (p *pushes) put(push webhook.Push) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -43,10 +42,10 @@ type expectation struct {
 	looks  int
 }
 
-// next says how long to wait for the next look for the commit; ok is false
-// where it is seen, where there is none, and where it was looked for often
-// enough, of which tired tells.
-func (e *expectation) next(seen string, pauses []time.Duration) (pause time.Duration, ok, tired bool) {
+// next is the pause before the next look for the commit. ok is false if the
+// commit was seen, if there is none, or if the pauses are used up; then exhausted
+// is true.
+func (e *expectation) next(seen string, pauses []time.Duration) (pause time.Duration, ok, exhausted bool) {
 	switch {
 	case e.commit == "":
 		return 0, false, false
@@ -64,9 +63,9 @@ func (e *expectation) next(seen string, pauses []time.Duration) (pause time.Dura
 // pause is how long the follower waits before it looks by itself.
 func (f *follower) pause() time.Duration {
 	interval, commit := f.config.Sync.Vary(f.config.Sync.Interval), f.expected.commit
-	pause, ok, tired := f.expected.next(f.seen, f.o.pushPauses)
-	if tired {
-		f.log.Info("a pushed commit is not what the source shows; the interval still holds", "commit", commit, "revision", f.seen)
+	pause, ok, exhausted := f.expected.next(f.seen, f.o.pushPauses)
+	if exhausted {
+		f.log.Info("a pushed commit is not what the source shows; the interval still applies", "commit", commit, "revision", f.seen)
 	}
 	if !ok {
 		return interval
@@ -75,8 +74,8 @@ func (f *follower) pause() time.Duration {
 	return min(pause, interval)
 }
 
-// pushed takes a push, for which the caller looks next. Pushes that come close
-// together are one.
+// pushed takes a push, which the caller looks for next. Pushes within
+// pushSpacing count as one.
 func (f *follower) pushed(ctx context.Context, push webhook.Push) {
 	if wait := pushSpacing - time.Since(f.lastPush); wait > 0 {
 		timer := time.NewTimer(wait)

@@ -14,7 +14,7 @@ import (
 // Ready is nil once every instance has been observed in full, and from then
 // on; until then it says what is missing. It names no binding. An instance that
 // a later configuration adds does not end it: the others are as ready as they
-// were, and the new one's bindings tell of themselves.
+// were, and the new one's bindings have conditions of their own.
 func (d *Daemon) Ready() error {
 	if d.observed.Load() {
 		return nil
@@ -50,7 +50,7 @@ func (r *runner) event(event plan.Event) {
 	}
 }
 
-// observe notes what a sync could not see. Once all was seen, that holds.
+// observe notes what a sync could not observe, until a sync observed everything.
 func (i *instance) observe(event plan.Event) {
 	missing := *i.missing.Load()
 	if missing == "" {
@@ -60,15 +60,15 @@ func (i *instance) observe(event plan.Event) {
 	case plan.SyncFailed:
 		missing = "its first sync failed; the log says why"
 	case plan.SyncDone:
-		missing = i.unseen(*event.Plan)
+		missing = i.unobserved(*event.Plan)
 	default:
 		return
 	}
 	i.missing.Store(&missing)
 }
 
-// unseen says what of the registry a plan was made without; empty if nothing.
-func (i *instance) unseen(p plan.Plan) string {
+// unobserved says what of the registry a plan was made without; empty if nothing.
+func (i *instance) unobserved(p plan.Plan) string {
 	n := slices.IndexFunc(p.Findings, func(f finding.Finding) bool { return f.Code == "observation-unknown" })
 	switch {
 	case n < 0:
@@ -110,7 +110,7 @@ func (d *Daemon) logEvent(ev plan.Event) {
 	}
 }
 
-// logStep tells of a step that only a person can do.
+// logStep logs a step that only a person can do.
 func logStep(log *slog.Logger, ev plan.Event) {
 	log = log.With("binding", ev.Action.Binding, "action", ev.Action.Kind, "object", ev.Action.Object)
 	switch ev.Kind {

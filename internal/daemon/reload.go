@@ -28,20 +28,20 @@ type Reload struct {
 	Asked <-chan os.Signal
 }
 
-// reloader runs one generation after the other.
+// reloader runs one runner after the other.
 type reloader struct {
 	*Daemon
 	reload Reload
 	// tried is the content of the configuration file that was tried last.
 	tried []byte
-	// leaving are generations that still let go of what they held.
-	leaving sync.WaitGroup
-	// unwatched says that it was told already that the file is not watched.
-	unwatched bool
+	// closing are engines of earlier configurations that still close.
+	closing sync.WaitGroup
+	// watchFailed says that the log already has that the file is not watched.
+	watchFailed bool
 }
 
-// run runs the present generation, and every one that a configuration brings,
-// until ctx ends and the last one did.
+// run runs the present runner, and the next one for each changed configuration,
+// until ctx ends and the last runner has ended.
 func (r *reloader) run(ctx context.Context) {
 	stop := r.present().start(ctx)
 	changes := r.watch(ctx)
@@ -53,7 +53,7 @@ func (r *reloader) run(ctx context.Context) {
 		case <-ctx.Done():
 			r.log.Info("stopping; calls in flight end first", "grace_period", r.present().config.Server.GracePeriod)
 			stop()
-			r.leaving.Wait()
+			r.closing.Wait()
 			return
 		case <-r.reload.Asked:
 			stop = r.take(ctx, stop)
@@ -69,22 +69,22 @@ func (r *reloader) run(ctx context.Context) {
 	}
 }
 
-// watch gives a signal for each change of the file; nil for one that cannot be
-// watched now, on which a receive waits for ever.
+// watch returns a channel with a signal for each change of the file; nil, on which
+// a receive blocks forever, if it cannot be watched now.
 func (r *reloader) watch(ctx context.Context) <-chan struct{} {
 	if r.reload.Path == "" {
 		return nil
 	}
 	changes, err := folder.WatchFile(ctx, r.reload.Path)
-	if err != nil && !r.unwatched {
-		r.log.Warn("configuration is not watched; SIGHUP still has it read", "err", err)
+	if err != nil && !r.watchFailed {
+		r.log.Warn("configuration is not watched; SIGHUP still makes the daemon read it", "err", err)
 	}
-	r.unwatched = err != nil
+	r.watchFailed = err != nil
 	return changes
 }
 
-// unchanged says that the file still holds what the daemon was started with.
-// It may have changed before it was watched.
+// unchanged says whether the file still has the configuration of the start. It
+// may have changed before it was watched.
 func (r *reloader) unchanged() bool {
 	if r.reload.Path == "" {
 		return true
@@ -101,8 +101,7 @@ func (r *reloader) unchanged() bool {
 	return true
 }
 
-// changed takes the configuration if the file holds another than the one that
-// was tried last.
+// changed takes the configuration if it differs from the one that was tried last.
 func (r *reloader) changed(ctx context.Context, stop func()) func() {
 	data, err := config.Read(r.reload.Path)
 	if err == nil && r.tried != nil && bytes.Equal(data, r.tried) {
@@ -111,9 +110,9 @@ func (r *reloader) changed(ctx context.Context, stop func()) func() {
 	return r.take(ctx, stop)
 }
 
-// take reads the configuration and builds all that goes with it; only then are
-// the running parts ended and the new ones started in their place. What is
-// wrong with it leaves everything as it was. The new way to stop is returned.
+// take reads the configuration and builds its runner; only then does it stop the
+// running one and start the new one. An error changes nothing. take returns the
+// function that stops the runner which runs now.
 func (r *reloader) take(ctx context.Context, stop func()) func() {
 	next, found, err := r.next()
 	for _, f := range found {
@@ -133,11 +132,11 @@ func (r *reloader) take(ctx context.Context, stop func()) func() {
 	return stop
 }
 
-// errRefused says that findings keep a configuration from being taken.
+// errRefused is the reason to refuse a configuration with findings.
 var errRefused = errors.New("it has findings of severity error")
 
-// next reads the configuration and builds what it names. The error says that
-// it cannot be taken, for which the findings may be the reason.
+// next reads the configuration and builds its runner. With an error it cannot be
+// taken; the findings may be the reason.
 func (r *reloader) next() (_ *runner, found []finding.Finding, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -158,19 +157,19 @@ func (r *reloader) next() (_ *runner, found []finding.Finding, err error) {
 	if finding.HasErrors(found) {
 		return nil, found, errRefused
 	}
-	g, err := newRunner(r.Daemon, next)
+	built, err := newRunner(r.Daemon, next)
 	if err != nil {
 		return nil, found, err
 	}
-	if g.takeWebhooks, err = r.webhooks.prepare(next); err != nil {
-		g.engine.Close()
+	if built.takeWebhooks, err = r.webhooks.prepare(next); err != nil {
+		built.engine.Close()
 		return nil, found, err
 	}
-	return g, found, nil
+	return built, found, nil
 }
 
-// exchange ends the running generation, hands what it has in memory to the
-// next, and starts that one.
+// exchange stops the running runner, passes what it has in memory to the next one,
+// and starts that.
 func (r *reloader) exchange(ctx context.Context, stop func(), next *runner) func() {
 	before := r.present()
 	r.log.Debug("configuration is exchanged: calls in flight end first")
@@ -183,12 +182,12 @@ func (r *reloader) exchange(ctx context.Context, stop func(), next *runner) func
 	r.level.Set(next.config.Log.SlogLevel())
 	stop = next.start(ctx)
 	// Its Vault session ends while the next one works.
-	r.leaving.Go(before.engine.Close)
+	r.closing.Go(before.engine.Close)
 	return stop
 }
 
-// inherit takes over what a change of the configuration does not make untrue.
-// The generation before has ended.
+// inherit takes over what is still true under the new configuration. The runner
+// before has stopped.
 func (r *runner) inherit(before *runner) {
 	for _, i := range r.instances {
 		at := slices.IndexFunc(before.instances, func(old *instance) bool { return old.Name == i.Name })
@@ -208,8 +207,8 @@ func (r *runner) inherit(before *runner) {
 	}
 }
 
-// asksAs says that an instance is the same as in the generation before, and
-// that code hosts and Vault are asked in the same way.
+// asksAs says whether an instance is the same as in the runner before, and code
+// hosts and Vault are asked in the same way.
 func (r *runner) asksAs(before *runner, name string) bool {
 	of := func(c config.Config) config.Instance {
 		i := c.Instances[slices.Index(c.InstanceNames(), name)]

@@ -21,12 +21,12 @@ type runner struct {
 	instances []*instance
 	gate      rewriteGate
 	follower  *follower
-	// looks asks the follower to look at the source at once; unfollowed is
+	// looks asks the follower to look at the source at once; followerEnded is
 	// closed when it no longer does.
-	looks chan look
+	readRequests chan readRequest
 	// loaded is the snapshot handed on last; nil before the first.
-	loaded     atomic.Pointer[engine.Loaded]
-	unfollowed chan struct{}
+	loaded        atomic.Pointer[engine.Loaded]
+	followerEnded chan struct{}
 	// followed is when the follower last moved; nil before it runs.
 	followed atomic.Pointer[time.Time]
 	// takeWebhooks puts the configured senders into force; nil until they are read.
@@ -44,7 +44,7 @@ type instance struct {
 // newRunner builds an engine and what runs it. Nothing runs yet, and no call is
 // made.
 func newRunner(d *Daemon, cfg config.Config) (*runner, error) {
-	r := &runner{Daemon: d, looks: make(chan look), unfollowed: make(chan struct{})}
+	r := &runner{Daemon: d, readRequests: make(chan readRequest), followerEnded: make(chan struct{})}
 	o := d.o.Engine
 	o.Config, o.Log, o.Memory, o.Cache = cfg, d.log, d.memory, d.cache
 	o.Called, o.Events = r.called, r.event

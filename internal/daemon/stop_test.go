@@ -106,7 +106,7 @@ func TestAPanicInTheSourceDoesNotEndTheDaemon(t *testing.T) {
 	w.buildWith(p, opts)
 	f := p.daemon.present().follower
 	for range 2 {
-		if err := f.safely(t.Context(), f.look); err == nil {
+		if err := f.safely(t.Context(), f.poll); err == nil {
 			t.Error("a panic is no error")
 		}
 	}

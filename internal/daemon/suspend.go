@@ -15,11 +15,11 @@ import (
 	"reconciler/internal/server"
 )
 
-// settleTimeout bounds the wait for a sync under way.
+// settleTimeout bounds the wait for a running sync.
 const settleTimeout = 20 * time.Second
 
-// Suspend holds bindings still until a time, and waits until what began before
-// has ended.
+// Suspend suspends bindings until a given time, and waits until the syncs that
+// began before have ended.
 func (d *Daemon) Suspend(ctx context.Context, who server.Caller, req client.SuspendRequest) (report.SuspensionList, error) {
 	items, instances, err := d.suspend(ctx, who, req)
 	if err != nil {
@@ -28,16 +28,16 @@ func (d *Daemon) Suspend(ctx context.Context, who server.Caller, req client.Susp
 	return report.NewSuspensionList(items, d.settle(ctx, instances, req.Binding)), nil
 }
 
-// suspend writes suspensions down, and gives the instances that they are of. The
-// generation is held meanwhile, so that one which follows it plans with them.
+// suspend stores suspensions, and returns them with their instances. It keeps the
+// runner from being exchanged, so that the next one plans with them.
 func (d *Daemon) suspend(ctx context.Context, who server.Caller, req client.SuspendRequest) (items []binding.Suspension, _ []*instance, _ error) {
-	g, done := d.hold()
+	r, done := d.hold()
 	defer done()
 	now := d.now()
 	if err := checkSuspend(who, req, now); err != nil {
 		return nil, nil, fmt.Errorf("suspend: %w", err)
 	}
-	instances, err := g.scope(req.Scope)
+	instances, err := r.scope(req.Scope)
 	if err != nil {
 		return nil, nil, fmt.Errorf("suspend: %w", err)
 	}
@@ -47,7 +47,7 @@ func (d *Daemon) suspend(ctx context.Context, who server.Caller, req client.Susp
 			Person: who.Person(req.By), Since: now,
 		}
 		if err := d.memory.Store.PutSuspension(ctx, s); err != nil {
-			return nil, nil, fmt.Errorf("suspend %s: %w%s", s.What(), err, alreadyHeld(items))
+			return nil, nil, fmt.Errorf("suspend %s: %w%s", s.What(), err, alreadySuspended(items))
 		}
 		items = append(items, s)
 		d.askedSuspension(ctx, plan.Suspended, who, s, s.Reason, req.By)
@@ -55,8 +55,8 @@ func (d *Daemon) suspend(ctx context.Context, who server.Caller, req client.Susp
 	return items, instances, nil
 }
 
-// alreadyHeld tells what a failure came too late for.
-func alreadyHeld(items []binding.Suspension) string {
+// alreadySuspended says how many suspensions a failure did not prevent.
+func alreadySuspended(items []binding.Suspension) string {
 	if len(items) == 0 {
 		return "; nothing is suspended"
 	}
@@ -69,21 +69,21 @@ func checkSuspend(who server.Caller, req client.SuspendRequest, now time.Time) e
 	case err != nil:
 		return err
 	case req.Reason == "":
-		return errors.New("it has to be said why")
+		return errors.New("a reason is required")
 	case req.Until.IsZero():
-		return errors.New("it has to be said until when")
+		return errors.New("an end is required")
 	case !req.Until.After(now):
-		return fmt.Errorf("%s is over already", req.Until.UTC().Format(time.RFC3339))
+		return fmt.Errorf("%s is in the past", req.Until.UTC().Format(time.RFC3339))
 	case req.Until.After(latest):
 		return fmt.Errorf("%s is too far off: at most 90 days, until %s", req.Until.UTC().Format(time.RFC3339), latest.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
 
-// Resume ends suspensions that persons asked for. The generation is held until
-// its loops are asked: one that follows it plans without them.
+// Resume ends suspensions that persons asked for. It keeps the runner from being
+// exchanged until the loops are asked; the next one plans without them.
 func (d *Daemon) Resume(ctx context.Context, who server.Caller, req client.ResumeRequest) (report.SuspensionList, error) {
-	g, done := d.hold()
+	r, done := d.hold()
 	defer done()
 	fail := func(err error) (report.SuspensionList, error) {
 		return report.SuspensionList{}, fmt.Errorf("resume: %w", err)
@@ -91,17 +91,17 @@ func (d *Daemon) Resume(ctx context.Context, who server.Caller, req client.Resum
 	if err := errors.Join(who.Person(req.By).Check(), binding.CheckReason(req.Reason)); err != nil {
 		return fail(err)
 	}
-	held, err := g.held(ctx, req.Scope)
+	found, err := r.suspensions(ctx, req.Scope)
 	if err != nil {
 		return fail(err)
 	}
 	var instances []*instance
-	for _, s := range held {
+	for _, s := range found {
 		if err := d.memory.Store.DeleteSuspension(ctx, s); err != nil {
 			return fail(err)
 		}
 		d.askedSuspension(ctx, plan.Resumed, who, s, req.Reason, req.By)
-		for _, i := range g.instances {
+		for _, i := range r.instances {
 			if i.Name == s.Instance && !slices.Contains(instances, i) {
 				instances = append(instances, i)
 			}
@@ -110,12 +110,12 @@ func (d *Daemon) Resume(ctx context.Context, who server.Caller, req client.Resum
 	for _, i := range instances {
 		i.loop.Ask(reconcile.Ask{Binding: req.Binding})
 	}
-	return report.NewSuspensionList(held, nil), nil
+	return report.NewSuspensionList(found, nil), nil
 }
 
-// held are the suspensions that a request to resume means; the error says why
+// suspensions are the suspensions that a request to resume means; the error says why
 // there are none.
-func (r *runner) held(ctx context.Context, scope client.Scope) ([]binding.Suspension, error) {
+func (r *runner) suspensions(ctx context.Context, scope client.Scope) ([]binding.Suspension, error) {
 	if err := checkScope(scope); err != nil {
 		return nil, err
 	}
@@ -176,15 +176,15 @@ func (d *Daemon) askedSuspension(ctx context.Context, kind plan.EventKind, who s
 	d.asked(ctx, plan.Event{Kind: kind, Instance: s.Instance, Binding: s.Binding, Person: who.Person(by), Reason: why, Until: s.Until})
 }
 
-// settle waits until every instance has synced once from now on, so that
-// nothing of before is under way. It gives those of which that was not seen.
+// settle waits until every instance has synced once from now on, so that no
+// earlier sync is running. It returns the instances that did not sync in time.
 func (d *Daemon) settle(ctx context.Context, instances []*instance, name string) []string {
 	done := make([]chan struct{}, len(instances))
 	for n, i := range instances {
 		done[n] = make(chan struct{})
 		i.loop.Ask(reconcile.Ask{Binding: name, Done: func(reconcile.Synced) { close(done[n]) }})
 	}
-	// The rest is for the answer to be on its way.
+	// The rest of the time is for the answer.
 	wait, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	var unsettled []string

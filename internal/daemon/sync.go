@@ -16,29 +16,29 @@ import (
 	"reconciler/internal/server"
 )
 
-// Sync looks at the source anew, where no binding is named, wakes the loops,
-// and waits for their syncs to end.
+// Sync reads the source, unless a binding is named, wakes the loops, and waits
+// until their syncs end.
 func (d *Daemon) Sync(ctx context.Context, who server.Caller, req client.SyncRequest) (report.SyncResult, error) {
-	g, asked, err := d.beginSync(ctx, who, req)
+	r, asked, err := d.beginSync(ctx, who, req)
 	if err != nil {
 		return report.SyncResult{}, err
 	}
 	instances := make([]report.SyncedInstance, len(asked))
 	answers := make([]chan reconcile.Synced, len(asked))
-	anew := look{asks: map[string]reconcile.Ask{}, done: make(chan error, 1)}
+	request := readRequest{asks: map[string]reconcile.Ask{}, done: make(chan error, 1)}
 	for n, i := range asked {
 		instances[n] = report.SyncedInstance{Name: i.Name, Outcome: report.SyncAsked}
 		answers[n] = make(chan reconcile.Synced, 1)
-		anew.asks[i.Name] = reconcile.Ask{Binding: req.Binding, BreakGlass: glassOf(who, req), Done: func(s reconcile.Synced) { answers[n] <- s }}
+		request.asks[i.Name] = reconcile.Ask{Binding: req.Binding, BreakGlass: glassOf(who, req), Done: func(s reconcile.Synced) { answers[n] <- s }}
 	}
 	var source string
 	if req.Binding == "" {
-		if source, err = g.lookAnew(ctx, anew, req.NoWait); err != nil {
+		if source, err = r.readSource(ctx, request, req.NoWait); err != nil {
 			return report.SyncResult{}, err
 		}
 	} else {
 		for _, i := range asked {
-			i.loop.Ask(anew.asks[i.Name])
+			i.loop.Ask(request.asks[i.Name])
 		}
 	}
 	for n, i := range asked {
@@ -49,7 +49,7 @@ func (d *Daemon) Sync(ctx context.Context, who server.Caller, req client.SyncReq
 		case s := <-answers[n]:
 			instances[n] = i.synced(s, req.Binding)
 		case <-ctx.Done():
-			return report.SyncResult{}, errors.New("sync: it was asked for, and had not ended when the wait was over; `reconciler get` shows what came of it")
+			return report.SyncResult{}, errors.New("sync: not finished in time, and still running; `reconciler get` shows the outcome")
 		}
 	}
 	result := report.NewSyncResult(instances)
@@ -58,24 +58,24 @@ func (d *Daemon) Sync(ctx context.Context, who server.Caller, req client.SyncReq
 	return result, nil
 }
 
-// beginSync checks a request, writes down who asks, and gives the instances that
-// it means. The generation is held meanwhile: what is remembered of a fight is
-// changed by one generation at a time.
+// beginSync checks a request, records who asks, and returns the instances that it
+// means. It keeps the runner from being exchanged: only one may change what is
+// remembered of repairs.
 func (d *Daemon) beginSync(ctx context.Context, who server.Caller, req client.SyncRequest) (*runner, []*instance, error) {
-	g, done := d.hold()
+	r, done := d.hold()
 	defer done()
-	asked, err := g.checkSync(who, req)
+	asked, err := r.checkSync(who, req)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, i := range asked {
 		d.log.Info("a person asked for a sync", "instance", i.Name, "binding", req.Binding, "by", req.By, "caller", who, "reason", req.Reason)
 		d.asked(ctx, plan.Event{Kind: plan.SyncAsked, Instance: i.Name, Binding: req.Binding, Person: who.Person(req.By), Reason: req.Reason})
-		if err := d.calm(ctx, i, who, req); err != nil {
+		if err := d.resetRepairs(ctx, i, who, req); err != nil {
 			return nil, nil, err
 		}
 	}
-	return g, asked, nil
+	return r, asked, nil
 }
 
 // checkSync is the instances that a request means; the error says what is wrong
@@ -128,9 +128,8 @@ func (r *runner) named(name, of string) ([]*instance, error) {
 	return nil, fmt.Errorf("no binding is called %s%s", name, hint)
 }
 
-// bindings are the names that the instance knows, sorted: also those that its
-// first sync has yet to see, which may take long and be what a person wants to
-// hold still.
+// bindings are the names that the instance knows, sorted, and those that its first
+// sync has not seen yet: that may take long, and a person may want to suspend one.
 func (r *runner) bindings(i *instance) []string {
 	var names []string
 	if loaded := r.loaded.Load(); loaded != nil {
@@ -150,23 +149,23 @@ func (r *runner) bindings(i *instance) []string {
 	return slices.Compact(names)
 }
 
-// calm has repairs that did not hold made again, for the binding that a person
-// names. Who names none has every instance looked at, and ends no contest.
-func (d *Daemon) calm(ctx context.Context, i *instance, who server.Caller, req client.SyncRequest) error {
+// resetRepairs makes the loop repair again what it stopped repairing, for the
+// binding that a person names; without a name it changes nothing.
+func (d *Daemon) resetRepairs(ctx context.Context, i *instance, who server.Caller, req client.SyncRequest) error {
 	if req.Binding == "" {
 		return nil
 	}
 	lifted, err := i.Reset(context.WithoutCancel(ctx), req.Binding, who.Person(req.By))
 	if err != nil {
-		return fmt.Errorf("sync: nothing was begun: %w", err)
+		return fmt.Errorf("sync: nothing was started: %w", err)
 	}
 	if len(lifted) > 0 {
-		d.log.Info("repairs that did not hold begin anew", "instance", i.Name, "objects", lifted, "by", req.By)
+		d.log.Info("repairs that were stopped start again", "instance", i.Name, "objects", lifted, "by", req.By)
 	}
 	return nil
 }
 
-// synced is what a sync did, told of one binding or of all.
+// synced is what a sync did to one binding or to all.
 func (i *instance) synced(s reconcile.Synced, only string) report.SyncedInstance {
 	out := report.SyncedInstance{Name: i.Name, Revision: s.Revision, Digest: s.Result.Digest}
 	if s.Err != nil {
@@ -187,7 +186,7 @@ func (i *instance) synced(s reconcile.Synced, only string) report.SyncedInstance
 	}
 	out.Outcome = report.WorstSync(outcomes...)
 	if s.Result.Incomplete {
-		out.Outcome, out.Message = report.SyncFailed, "not everything answered, so that less may have been done than is due"
+		out.Outcome, out.Message = report.SyncFailed, "not everything answered, so less may have been done than is due"
 	}
 	return out
 }
@@ -233,41 +232,40 @@ func (d *Daemon) redactSync(r *report.SyncResult) {
 	}
 }
 
-// look is a person's wish that the source is looked at, and the instances are
-// synced to what is found.
-type look struct {
+// readRequest asks the follower to read the source and sync the instances to it.
+type readRequest struct {
 	// asks are what the instances are asked for then, by instance.
 	asks map[string]reconcile.Ask
-	// done is told why the source was not read; it holds one answer.
+	// done receives why the source was not read, or nil; it has room for one answer.
 	done chan error
 }
 
-// lookAnew has the follower look at the source at once, and waits for that
-// unless told not to. What it gives says why the source was not read; the error
-// is that of a wait which was over first.
-func (r *runner) lookAnew(ctx context.Context, anew look, noWait bool) (string, error) {
+// readSource makes the follower read the source at once, and waits for it unless
+// noWait. It returns why the source was not read. The error is for a wait that
+// ended first.
+func (r *runner) readSource(ctx context.Context, request readRequest, noWait bool) (string, error) {
 	select {
-	case r.looks <- anew:
-	case <-r.unfollowed:
-		return "", errors.New("sync: the daemon stops, or takes a new configuration; nothing was begun, try again")
+	case r.readRequests <- request:
+	case <-r.followerEnded:
+		return "", errors.New("sync: the daemon stops, or takes a new configuration; nothing was started, try again")
 	case <-ctx.Done():
-		return "", errors.New("sync: the source is being read for too long; nothing was begun, try again")
+		return "", errors.New("sync: the daemon reads the source and did not finish in time; nothing was started, try again")
 	}
 	if noWait {
 		return "", nil
 	}
 	select {
-	case err := <-anew.done:
+	case err := <-request.done:
 		if err != nil {
-			return fmt.Sprintf("the source was not read, and the last snapshot stands: %v", err), nil
+			return fmt.Sprintf("the source was not read, and the last snapshot still applies: %v", err), nil
 		}
 		return "", nil
 	case <-ctx.Done():
-		return "", errors.New("sync: the source was not read before the wait was over; `reconciler get` shows what came of it")
+		return "", errors.New("sync: the source was not read in time; `reconciler get` shows the outcome")
 	}
 }
 
-// asks are what an instance is asked for by the looks that wait.
+// asks are what the pending requests ask of an instance.
 func (f *follower) asks(instance string) []reconcile.Ask {
 	var all []reconcile.Ask
 	for _, l := range f.asked {
@@ -278,10 +276,10 @@ func (f *follower) asks(instance string) []reconcile.Ask {
 	return all
 }
 
-// answer tells who asked for a look how it ended. Where it handed no snapshot
-// on, with which they would have gone, the loops are asked now.
+// answer answers the pending requests. If no snapshot was submitted, which would
+// have carried what they ask, it asks the loops now.
 func (f *follower) answer(err error) {
-	if !f.handed {
+	if !f.submitted {
 		for _, i := range f.instances {
 			if asks := f.asks(i.Name); len(asks) > 0 {
 				i.loop.Ask(asks...)

@@ -76,7 +76,7 @@ func TestASyncTellsWhatFailed(t *testing.T) {
 	w.gitDown.Store(true)
 	w.outside.Registry.Faults.Add(garbage(nil))
 	result, err := p.sync(client.SyncRequest{By: "Ada"})
-	if err != nil || !strings.Contains(result.Source, "the last snapshot stands") || !result.Has(report.SyncFailed) {
+	if err != nil || !strings.Contains(result.Source, "the last snapshot still applies") || !result.Has(report.SyncFailed) {
 		t.Errorf("got %+v, %v", result, err)
 	}
 	w.outside.Registry.Faults.Clear()

@@ -10,7 +10,7 @@ import (
 )
 
 // webhooks are the long-lived part of what code hosts send: the handler, which
-// takes new senders and secrets, and the pushes that it tells.
+// takes new senders and secrets, and the pushes that it reports.
 type webhooks struct {
 	handler *webhook.Handler
 	metrics *metrics.Metrics
@@ -26,7 +26,7 @@ func newWebhooks(l *Daemon) *webhooks {
 	return w
 }
 
-// prepare reads what a configuration names for webhooks; take makes it hold.
+// prepare reads what a configuration names for webhooks; take puts it into force.
 // It is called by one goroutine at a time, and so is take.
 func (w *webhooks) prepare(config config.Config) (take func(), err error) {
 	settings := config.WebhookSettings()

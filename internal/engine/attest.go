@@ -12,9 +12,8 @@ import (
 	"reconciler/internal/manifest"
 )
 
-// Attest writes down a person's word that the steps of a binding are done, and
-// gives the instance and what was written. It goes by the last plan, so one has
-// to be made before.
+// Attest records that a person did the steps of a binding, and returns the
+// instance and what was recorded. It needs a plan that was made before.
 func (e *Engine) Attest(ctx context.Context, who binding.Person, word client.Attestation) (*Instance, string, error) {
 	i, err := e.attested(word)
 	if err != nil {

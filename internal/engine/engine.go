@@ -27,7 +27,7 @@ import (
 type Options struct {
 	Config config.Config
 	// LogTo takes the log lines, in the configured format; nil discards them. Log
-	// stands in its place where the caller has a logger.
+	// replaces it where the caller has a logger.
 	LogTo io.Writer
 	Log   *slog.Logger
 	// Redactor learns every secret that is read, so that a caller can pass what
@@ -38,16 +38,15 @@ type Options struct {
 	Memory *Memory
 	// Cache keeps the files that were checked before; nil makes one.
 	Cache *manifest.Cache
-	// Source stands in place of the configured source; the engine closes it. Only
-	// tests set it.
+	// Source replaces the configured source; the engine closes it. Only tests set
+	// it.
 	Source source.Source
 	// ReadOnly builds for a plan: the state file is read and never written,
 	// and need not exist. Without state, what is bound already counts as not
 	// ours.
 	ReadOnly bool
-	// Published, with ReadOnly, is planned from in place of registries, secret
-	// store, code hosts and state, for which nothing is built: the engine can
-	// plan, and nothing else.
+	// Published, with ReadOnly, replaces registries, secret store, code hosts and
+	// state, for which nothing is built: the engine can only plan.
 	Published *report.Published
 	// Events takes the events of the reconcilers, one of an instance at a time;
 	// may be nil.
@@ -195,7 +194,7 @@ func (e *Engine) Instances() []*Instance { return e.instances }
 // nil where none is configured.
 func (e *Engine) Vault() *vault.Client { return e.vault }
 
-// Statuses are the bindings of all instances as they stand. What foreign
+// Statuses are the present statuses of the bindings of all instances. What foreign
 // answers put into their texts went through the redactor.
 func (e *Engine) Statuses() []binding.Status {
 	var all []binding.Status

@@ -90,7 +90,7 @@ func unlisted(err error) *binding.Unknown {
 	return u
 }
 
-// countingReader tells how many questions were answered.
+// countingReader counts the questions that were answered.
 type countingReader struct {
 	observe.Reader
 	of   int

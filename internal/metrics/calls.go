@@ -30,7 +30,7 @@ func newCallMetrics(m *Metrics) *callMetrics {
 	}
 }
 
-// Target is whom a call goes to.
+// Target is what a call goes to.
 type Target string
 
 // The targets.

@@ -9,7 +9,7 @@ import (
 	"reconciler/internal/binding"
 )
 
-// bindingCollector tells of each binding as it stands.
+// bindingCollector shows the present state of each binding.
 type bindingCollector struct {
 	from                                          Sources
 	ready, condition, expiry, steps, overdue, age described
@@ -65,7 +65,7 @@ func (c *bindingCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// queueCollector tells what the loops are at.
+// queueCollector shows what the loops are doing.
 type queueCollector struct {
 	from          Sources
 	depth, oldest described
@@ -101,7 +101,7 @@ func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
 	c.depth.give(ch, float64(waiting))
 }
 
-// vaultCollector tells of the login to Vault; nothing where there is no Vault.
+// vaultCollector shows the login to Vault; nothing where there is no Vault.
 type vaultCollector struct {
 	from                    Sources
 	logins, renewals, lease described

@@ -39,7 +39,7 @@ type driftedObject struct {
 	object   binding.Object
 }
 
-// driftMetrics tell of what others changed behind our back.
+// driftMetrics count what others changed.
 type driftMetrics struct {
 	found, repairs *prometheus.CounterVec
 	objects        *prometheus.GaugeVec

@@ -75,7 +75,7 @@ type Sources struct {
 	Vault func() *VaultLogin
 }
 
-// VaultLogin is the login to Vault as it stands.
+// VaultLogin is the present login to Vault.
 type VaultLogin struct {
 	Logins, LoginFailures, Renewals int64
 	// Ends is zero without a login, or with one that has no end.
@@ -219,7 +219,7 @@ func buildInfo(m *Metrics) prometheus.Collector {
 	}, func() float64 { return 1 })
 }
 
-// configMetrics tell of the configuration that is in force.
+// configMetrics show the configuration that is in force.
 type configMetrics struct{ successful, since *prometheus.GaugeVec }
 
 func newConfigMetrics(m *Metrics) configMetrics {

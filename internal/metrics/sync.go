@@ -17,7 +17,7 @@ const (
 	ResultError     = "error"
 )
 
-// sourceMetrics tell of the looks at the source of declarations.
+// sourceMetrics count the reads of the source of declarations.
 type sourceMetrics struct {
 	syncs       *prometheus.CounterVec
 	duration    *prometheus.HistogramVec
@@ -48,7 +48,7 @@ func (m *Metrics) SourceRead(result string, begun, now time.Time) {
 	}
 }
 
-// syncMetrics tell of what the reconcilers do.
+// syncMetrics count what the reconcilers do.
 type syncMetrics struct {
 	syncs, actions       *prometheus.CounterVec
 	duration, queueWait  *prometheus.HistogramVec

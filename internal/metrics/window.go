@@ -4,7 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// windowCollector tells which instances may be changed.
+// windowCollector shows which instances may be changed.
 type windowCollector struct {
 	from       Sources
 	open, next described
