@@ -3,6 +3,7 @@ package ci
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,12 +18,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
 	"gopkg.in/yaml.v3"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/cli"
 	"reconciler/internal/report"
 	"reconciler/internal/sandbox"
 )
+
+// TestMain lets the test binary be the program: jobs run it by the name
+// reconciler.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"reconciler": func() {
+		os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+	}})
+}
 
 // job is a script of a ready-made file that calls reconciler.
 type job struct {
@@ -153,8 +164,6 @@ const token = "ci-token-canary-9901"
 type clone struct {
 	t   *testing.T
 	dir string
-	// bin is the folder that holds the built program.
-	bin string
 	// hosts are the played code hosts, and env is what their runners give a
 	// job.
 	hosts *sandbox.CodeHosts
@@ -163,8 +172,7 @@ type clone struct {
 
 func newClone(t *testing.T) *clone {
 	t.Helper()
-	c := &clone{t: t, dir: filepath.Join(t.TempDir(), "clone"), bin: t.TempDir()}
-	c.must(".", "go", "build", "-o", filepath.Join(c.bin, "reconciler"), "reconciler/cmd/reconciler")
+	c := &clone{t: t, dir: filepath.Join(t.TempDir(), "clone")}
 	c.play()
 	origin := filepath.Join(t.TempDir(), "origin")
 	if err := os.CopyFS(filepath.Join(origin, "bindings"), os.DirFS("../examples/bindings")); err != nil {
@@ -246,7 +254,7 @@ func (c *clone) must(dir string, args ...string) {
 // failure, with nothing in the environment that a job is not given.
 func (c *clone) run(j job) (output string, code int) {
 	c.t.Helper()
-	env := []string{"PATH=" + c.bin + ":" + os.Getenv("PATH"), "HOME=" + c.t.TempDir(), "CI=true"}
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.t.TempDir(), "CI=true"}
 	if snapshot := os.Getenv("RECONCILER_SNAPSHOT"); snapshot != "" {
 		env = append(env, "RECONCILER_SNAPSHOT="+snapshot) // A variable of Flow's pipeline.
 	}
