@@ -38,6 +38,11 @@ func (d Date) End() time.Time {
 	return d.t.AddDate(0, 0, 1).Add(-time.Second)
 }
 
+// DaysFrom is how many days after the day of t the day comes, in UTC.
+func (d Date) DaysFrom(t time.Time) int {
+	return int(d.t.Sub(DateOf(t).t) / (24 * time.Hour))
+}
+
 // IsZero says that there is no day.
 func (d Date) IsZero() bool { return d.t.IsZero() }
 

@@ -55,7 +55,7 @@ func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration, se
 	}
 	if b.Spec.Token != nil {
 		state := seen.Tokens[b.Name]
-		d.expiry(l, b.Spec.Token.Vault.String(), ending{state.Expires, state.ExpiresSource})
+		d.expiry(l, b.Spec.Token.Vault.String(), binding.TokenEnd{At: state.Expires, Source: state.ExpiresSource})
 	}
 	d.site(ctx, l, b, site)
 	if d.clients.Hosts[b.Spec.Platform] != nil {
@@ -188,31 +188,24 @@ func sourcesOf(s binding.Spec) []string {
 	return slices.Compact(all)
 }
 
-// ending is when a token ends and who says so.
-type ending struct {
-	at     time.Time
-	source string
-}
-
 // expiry tells how long a token lasts, with a way out from the first of the
 // configured warnings on.
-func (d *doctor) expiry(l *list, object string, e ending) {
+func (d *doctor) expiry(l *list, object string, e binding.TokenEnd) {
 	const question = "token-expiry"
-	now := d.o.Engine.Now()
-	if e.at.IsZero() {
+	left, days := e.Lifetime(d.o.Engine.Now(), d.o.Engine.Config.ExpiryWarnings)
+	if left == binding.EndUnknown {
 		l.unknown(question, object, status.ReasonNoExpiryKnown, "nobody tells when the token ends",
 			"declare spec.token.expires, or set the secret's custom metadata expires")
 		return
 	}
-	last := binding.DateOf(e.at.Add(-time.Nanosecond))
-	days := int(last.Time().Sub(binding.DateOf(now).Time()) / (24 * time.Hour))
+	last := binding.DateOf(e.At)
 	rule, _ := finding.Lookup(question)
-	if !now.Before(e.at) {
-		l.no(question, object, status.ReasonExpired, fmt.Sprintf("the token ended on %s (source: %s)", last, e.source), report.English().Text(rule.Hint()))
+	if left == binding.Ended {
+		l.no(question, object, status.ReasonExpired, fmt.Sprintf("the token ended on %s (source: %s)", last, e.Source), report.English().Text(rule.Hint()))
 		return
 	}
-	message := fmt.Sprintf("%d days left, until %s (source: %s)", days, last, e.source)
-	if slices.ContainsFunc(d.o.Engine.Config.ExpiryWarnings, func(warning int) bool { return days <= warning }) {
+	message := fmt.Sprintf("%d days left, until %s (source: %s)", days, last, e.Source)
+	if left == binding.EndsSoon {
 		l.add(binding.Yes, question, object, said{status.ReasonExpiresSoon, message, report.English().Text(rule.Hint())})
 		return
 	}

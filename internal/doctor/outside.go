@@ -241,6 +241,6 @@ func (d *doctor) observer(ctx context.Context, l *list, p binding.Platform, c co
 		l.answer(object, a)
 	}
 	if !report.Expires.IsZero() {
-		d.expiry(l, object, ending{at: report.Expires, source: "host"})
+		d.expiry(l, object, binding.TokenEnd{At: report.Expires, Source: "host"})
 	}
 }

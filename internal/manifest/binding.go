@@ -74,7 +74,7 @@ func checkDays(d binding.Declaration, now time.Time) []finding.Finding {
 		}
 		return findings
 	}
-	if text := expiry(expires, now); text != "" {
+	if text := expiry(*d.Spec.Token, now); text != "" {
 		at(finding.New("token-expiry", message.Verbatim(text)), "spec.token.expires")
 	}
 	return findings
@@ -84,17 +84,17 @@ func checkDays(d binding.Declaration, now time.Time) []finding.Finding {
 // and 1 days) say so in the message; who is told how often is not decided here.
 const expiryDays = 30
 
-func expiry(expires binding.Date, now time.Time) string {
-	days := int(expires.Time().Sub(binding.DateOf(now).Time()) / (24 * time.Hour))
+func expiry(t binding.Token, now time.Time) string {
+	left, days := t.End().Lifetime(now, []int{expiryDays})
 	switch {
-	case days < 0:
-		return fmt.Sprintf("the token ended on %s", expires)
+	case left == binding.Ended:
+		return fmt.Sprintf("the token ended on %s", t.Expires)
+	case left != binding.EndsSoon:
+		return ""
 	case days == 0:
 		return "the token ends today"
 	case days == 1:
 		return "the token ends tomorrow"
-	case days <= expiryDays:
-		return fmt.Sprintf("the token ends in %d days, on %s", days, expires)
 	}
-	return ""
+	return fmt.Sprintf("the token ends in %d days, on %s", days, t.Expires)
 }

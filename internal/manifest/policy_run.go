@@ -137,7 +137,7 @@ func subject(d binding.Declaration, file string, now time.Time) (map[string]any,
 	folders = folders[:len(folders)-1]
 	days := map[string]any{}
 	if d.Spec.Token != nil && !d.Spec.Token.Expires.IsZero() {
-		days["tokenExpires"] = int(d.Spec.Token.Expires.Time().Sub(binding.DateOf(now).Time()) / (24 * time.Hour))
+		days["tokenExpires"] = d.Spec.Token.Expires.DaysFrom(now)
 	}
 	return map[string]any{
 		"apiVersion": binding.APIVersion, "kind": binding.KindSourceBinding, "metadata": map[string]any{"name": d.Name}, "spec": spec,

@@ -90,8 +90,9 @@ func (rec *Recorded) declaration(o *binding.Observation, d binding.Declaration) 
 	if !same {
 		state.Previous = nil
 	}
-	if d.Spec.Token != nil && state.ExpiresSource == "declaration" {
-		state.Expires, state.ExpiresSource = earliest(end{d.Spec.Token.Expires.End(), "declaration"})
+	if d.Spec.Token != nil && state.ExpiresSource == binding.FromDeclaration {
+		end := d.Spec.Token.End()
+		state.Expires, state.ExpiresSource = end.At, end.Source
 	}
 	if d.Spec.Token != nil || len(state.Answers) > 0 {
 		o.Tokens[d.Name] = state

@@ -34,14 +34,13 @@ func (l *look) metadata(ctx context.Context, d binding.Declaration) binding.Toke
 		return err
 	})
 	var state binding.TokenState
-	state.Expires, state.ExpiresSource = earliest(end{d.Spec.Token.Expires.End(), "declaration"})
+	endsBy(&state, d.Spec.Token.End())
 	if err != nil {
 		state.Unknown = secretUnknown(err)
 		return state
 	}
 	state.Version, state.Latest, state.Created = meta.Version, meta.Latest, meta.Created
-	state.Expires, state.ExpiresSource = earliest(
-		end{state.Expires, state.ExpiresSource}, end{customExpiry(meta.Custom), "vault"})
+	endsBy(&state, binding.TokenEnd{At: customExpiry(meta.Custom), Source: "vault"})
 	return state
 }
 
@@ -73,8 +72,7 @@ func (l *look) preflight(ctx context.Context, d binding.Declaration, state *bind
 		l.memory.remember(d.Name, question, said, l.o.Now())
 	}
 	state.Answers = said.report.Answers
-	state.Expires, state.ExpiresSource = earliest(
-		end{state.Expires, state.ExpiresSource}, end{said.report.Expires, "host"})
+	endsBy(state, binding.TokenEnd{At: said.report.Expires, Source: "host"})
 	return said.projects
 }
 
@@ -197,21 +195,10 @@ func (l *look) askHost(ctx context.Context, host Host, d binding.Declaration, to
 	return said
 }
 
-// end is the last good instant of a token, and who says so.
-type end struct {
-	at     time.Time
-	source string
-}
-
-// earliest is the first of the ends that are known.
-func earliest(ends ...end) (time.Time, string) {
-	var first end
-	for _, e := range ends {
-		if !e.at.IsZero() && (first.at.IsZero() || e.at.Before(first.at)) {
-			first = e
-		}
-	}
-	return first.at, first.source
+// endsBy takes an end into a state, if it is the earliest.
+func endsBy(state *binding.TokenState, end binding.TokenEnd) {
+	first := binding.EarliestEnd(binding.TokenEnd{At: state.Expires, Source: state.ExpiresSource}, end)
+	state.Expires, state.ExpiresSource = first.At, first.Source
 }
 
 // customExpiry reads the custom metadata "expires" of a secret: a day, or an

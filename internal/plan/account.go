@@ -159,7 +159,7 @@ func (m *maker) lastGood(s subject) (subject, bool) {
 	declared.Spec.Token = &binding.Token{Vault: before.Vault.Unpinned(), Expires: s.d.Spec.Token.Expires}
 	s.d = &declared
 	s.token = binding.TokenState{Version: before.Version}
-	if end, _ := tokenEnd(s); !end.IsZero() && m.in.Now.After(end) {
+	if tokenEnd(s).Ended(m.in.Now) {
 		return s, false
 	}
 	return s, true

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
@@ -47,10 +46,10 @@ func (m *maker) tokenBlocks(s subject) bool {
 			fmt.Sprintf("%s: version %d of %s was refused; a newer version is waited for", s.d.Name, s.token.Version, unpinned(s.d.Spec.Token.Vault)))))
 		return true
 	}
-	if end, source := tokenEnd(s); !end.IsZero() && m.in.Now.After(end) {
+	if end := tokenEnd(s); end.Ended(m.in.Now) {
 		m.act(s, takeAccount, Action{
 			Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseTokenExpired,
-			Reason: fmt.Sprintf("token-expiry: the token ended on %s (told by: %s); it would be bound to no use", binding.DateOf(end), source),
+			Reason: fmt.Sprintf("token-expiry: the token ended on %s (told by: %s); it would be bound to no use", binding.DateOf(end.At), end.Source),
 		})
 		return true
 	}
@@ -144,41 +143,35 @@ func tokenChanges(s subject) []Change {
 	return changes
 }
 
-// tokenEnd is the token's last good instant and who says so; zero if nobody
-// does.
-func tokenEnd(s subject) (time.Time, string) {
+// tokenEnd is the end of the token; zero if nobody knows it. What the
+// declaration says now replaces what it said when the token was looked at.
+func tokenEnd(s subject) binding.TokenEnd {
 	if s.d.Spec.Token == nil {
-		return time.Time{}, ""
+		return binding.TokenEnd{}
 	}
-	end := s.d.Spec.Token.Expires.End()
-	if told := s.token.Expires; !told.IsZero() && s.token.ExpiresSource != "declaration" && (end.IsZero() || told.Before(end)) {
-		return told, s.token.ExpiresSource
+	declared, told := s.d.Spec.Token.End(), binding.TokenEnd{At: s.token.Expires, Source: s.token.ExpiresSource}
+	if !declared.At.IsZero() && told.Source == binding.FromDeclaration {
+		return declared
 	}
-	if end.IsZero() {
-		return s.token.Expires, s.token.ExpiresSource
-	}
-	return end, "declaration"
+	return binding.EarliestEnd(declared, told)
 }
 
 // expiry makes a finding of a token that has ended or will, from the first of
 // the policy's thresholds on. Of a declared end the words are those of the
 // checker of files, so that the two are one finding.
 func (m *maker) expiry(s subject) {
-	end, source := tokenEnd(s)
-	if end.IsZero() {
-		return
-	}
-	last := binding.DateOf(end)
+	end := tokenEnd(s)
+	left, days := end.Lifetime(m.in.Now, m.in.Policy.ExpiryWarnings)
+	last := binding.DateOf(end.At)
 	told := ""
-	if source != "declaration" {
-		told = " (told by: " + source + ")"
+	if end.Source != binding.FromDeclaration {
+		told = " (told by: " + end.Source + ")"
 	}
-	if m.in.Now.After(end) {
+	if left == binding.Ended {
 		m.find(s.d, "spec.token.expires", finding.New("token-expiry", message.Verbatim(fmt.Sprintf("the token ended on %s%s", last, told))).As(finding.Error))
 		return
 	}
-	days := int(last.Time().Sub(binding.DateOf(m.in.Now).Time()) / (24 * time.Hour))
-	if !slices.ContainsFunc(m.in.Policy.ExpiryWarnings, func(t int) bool { return days <= t }) {
+	if left != binding.EndsSoon {
 		return
 	}
 	text := fmt.Sprintf("the token ends in %d days, on %s%s", days, last, told)

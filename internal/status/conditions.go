@@ -21,8 +21,8 @@ type view struct {
 	outcomes    []plan.Outcome
 	// byObject finds outcomes by their action's object.
 	byObject map[binding.Object]plan.Outcome
-	// warnDays is the longest of the policy's expiry warnings.
-	warnDays int
+	// warnings are the days before a token's end at which it ends soon.
+	warnings []int
 	// waiting are the steps that wait for a person.
 	waiting []binding.Waiting
 	// stopped are the repairs that are not made any more.

@@ -90,9 +90,7 @@ func (c computation) declared(d binding.Declaration, m memories) binding.Status 
 		v.record = &m.record
 	}
 	v.stopped, v.waiting = stopped(m.effort, d), waiting(round, result, d.Name)
-	for _, days := range round.Policy.ExpiryWarnings {
-		v.warnDays = max(v.warnDays, days)
-	}
+	v.warnings = round.Policy.ExpiryWarnings
 	v.tried, v.retryAt = result.Retries[d.Name].Times, result.Retries[d.Name].Next
 	v.window = m.window
 	s := binding.Status{

@@ -91,7 +91,7 @@ func firstWith(answers []binding.Answer, verdict binding.Verdict) binding.Answer
 
 func (v view) tokenFresh() binding.Condition {
 	state, _ := v.token()
-	left := state.Expires.Sub(v.now)
+	left, _ := binding.TokenEnd{At: state.Expires}.Lifetime(v.now, v.warnings)
 	pinned := ""
 	if state.Latest > state.Version {
 		pinned = fmt.Sprintf("; version %d is declared, and the secret store has version %d by now", state.Version, state.Latest)
@@ -104,13 +104,13 @@ func (v view) tokenFresh() binding.Condition {
 	case v.record != nil && v.record.TokenVersion == state.Version && binding.MadeAnew(v.record.TokenCreated, state.Created):
 		return condition(binding.TokenFresh, binding.False, ReasonNewerVersion,
 			fmt.Sprintf("version %d of a secret that is gone is bound, the secret store has version %d of one made anew", state.Version, state.Version))
-	case state.Expires.IsZero():
+	case left == binding.EndUnknown:
 		return condition(binding.TokenFresh, binding.Unclear, ReasonNoExpiryKnown,
 			"nobody told when the token ends; declare spec.token.expires"+pinned)
-	case left < 0:
+	case left == binding.Ended:
 		return condition(binding.TokenFresh, binding.False, ReasonExpired,
 			fmt.Sprintf("the token ended at %s (source: %s); put a new one into the secret store", at, state.ExpiresSource))
-	case left <= time.Duration(v.warnDays)*24*time.Hour:
+	case left == binding.EndsSoon:
 		return condition(binding.TokenFresh, binding.False, ReasonExpiresSoon,
 			fmt.Sprintf("the token ends at %s (source: %s); put a new one into the secret store", at, state.ExpiresSource))
 	}

@@ -1,0 +1,64 @@
+package binding
+
+import (
+	"slices"
+	"time"
+)
+
+// FromDeclaration is the source of an end that the declaration states.
+const FromDeclaration = "declaration"
+
+// TokenEnd is the last instant at which a token is good, and who says so.
+type TokenEnd struct {
+	At     time.Time
+	Source string
+}
+
+// End is the end that the declaration states; zero if it states none.
+func (t Token) End() TokenEnd {
+	if t.Expires.IsZero() {
+		return TokenEnd{}
+	}
+	return TokenEnd{t.Expires.End(), FromDeclaration}
+}
+
+// EarliestEnd is the first of the ends that are known.
+func EarliestEnd(ends ...TokenEnd) TokenEnd {
+	var first TokenEnd
+	for _, e := range ends {
+		if !e.At.IsZero() && (first.At.IsZero() || e.At.Before(first.At)) {
+			first = e
+		}
+	}
+	return first
+}
+
+// Ended says that the end is known and past.
+func (e TokenEnd) Ended(now time.Time) bool { return !e.At.IsZero() && now.After(e.At) }
+
+// Lifetime is what is left of a token.
+type Lifetime int
+
+// The lifetimes. A token ends soon from the first of the configured warnings on.
+const (
+	EndUnknown Lifetime = iota
+	Ended
+	EndsSoon
+	Lasts
+)
+
+// Lifetime says what is left of the token at a time, and how many days: 0 on its
+// last day. Warnings are days before the end.
+func (e TokenEnd) Lifetime(now time.Time, warnings []int) (left Lifetime, days int) {
+	if e.At.IsZero() {
+		return EndUnknown, 0
+	}
+	days = DateOf(e.At).DaysFrom(now)
+	switch {
+	case e.Ended(now):
+		return Ended, days
+	case slices.ContainsFunc(warnings, func(warning int) bool { return days <= warning }):
+		return EndsSoon, days
+	}
+	return Lasts, days
+}
