@@ -40,28 +40,28 @@ func (x *run) outsideSubgroup(ctx context.Context, a plan.Action) error {
 		return err
 	}
 	defer token.Wipe()
-	subgroup := x.subgroup(ctx, host, a, token)
-	switch subgroup.Verdict {
-	case binding.No:
-		return nil
+	project := x.project(ctx, host, a, token)
+	switch project.Allows(a.Platform, a.Target.Link.Trigger) {
 	case binding.Yes:
+		return nil
+	case binding.No:
 		return &binding.Failure{
-			Kind: binding.Refused, Code: "gitlab-subgroup-manual", Op: "code host: look for a subgroup",
+			Kind: binding.Refused, Code: binding.RuleSubgroup, Op: "code host: look for a subgroup",
 			Object: a.Target.Link.Source, Err: errors.New("the project lives in a subgroup"),
 			Hint: "declare trigger: manual",
 		}
 	case binding.UnknownAsked:
 	}
-	return unanswered("look for a subgroup", a.Target.Link.Source, subgroup)
+	return unanswered("look for a subgroup", a.Target.Link.Source, project.Subgroup)
 }
 
-func (x *run) subgroup(ctx context.Context, host Host, a plan.Action, token secrets.Secret) binding.Answer {
+func (x *run) project(ctx context.Context, host Host, a plan.Action, token secrets.Secret) binding.ProjectState {
 	var state binding.ProjectState
 	_ = x.within(ctx, func(ctx context.Context) error {
 		state = host.CheckProject(ctx, a.Target.Declaration.Spec.Account(), a.Target.Link.Source, token)
 		return nil
 	})
-	return state.Subgroup
+	return state
 }
 
 // repository carries out the actions on image repositories that need nobody

@@ -157,6 +157,27 @@ type ProjectState struct {
 	Answers []Answer `json:"answers,omitempty"`
 }
 
+// RuleSubgroup is the rule that a repository in a GitLab subgroup builds by
+// manual trigger only.
+const RuleSubgroup = "gitlab-subgroup-manual"
+
+// Allows says whether a project on a platform may be built by a trigger. Where
+// the code host did not say whether the project lives in a subgroup, that is
+// not known.
+func (s ProjectState) Allows(p Platform, t Trigger) Verdict {
+	if p != GitLab || t == Manual {
+		return Yes
+	}
+	switch s.Subgroup.Verdict {
+	case Yes:
+		return No
+	case No:
+		return Yes
+	default:
+		return UnknownAsked
+	}
+}
+
 // Verdict is an answer in three values.
 type Verdict string
 

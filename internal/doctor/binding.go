@@ -12,7 +12,6 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/engine"
 	"reconciler/internal/finding"
-	"reconciler/internal/plan"
 	"reconciler/internal/providers"
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
@@ -87,7 +86,7 @@ func (d *doctor) mayAsk(l *list, b binding.Declaration) bool {
 		l.failed(question, b.Spec.Address, d.appliedErr)
 		return false
 	}
-	from, moves := plan.SecretMoves(b, d.declared, d.applied[b.Spec.Instance])
+	from, moves := binding.SecretMoves(b, d.declared, d.applied[b.Spec.Instance])
 	if moves {
 		rule, _ := finding.Lookup(code)
 		l.no(question, b.Spec.Address, code, "the token was applied with "+strings.Join(from, ", ")+", and would be sent elsewhere", report.English().Text(rule.Hint()))
@@ -271,25 +270,22 @@ func (d *doctor) projects(l *list, b binding.Declaration, projects map[string]bi
 		}
 		for _, r := range b.Spec.Repositories {
 			if r.Source == source && b.Spec.Platform == binding.GitLab {
-				trigger(l, r, project.Subgroup)
+				trigger(l, r, project)
 			}
 		}
 	}
 }
 
 // trigger holds a declared trigger against where the project lives.
-func trigger(l *list, r binding.Repository, subgroup binding.Answer) {
-	object := r.Image + " from " + r.Source
+func trigger(l *list, r binding.Repository, project binding.ProjectState) {
+	object, subgroup := r.Image+" from "+r.Source, project.Subgroup
+	allowed := project.Allows(binding.GitLab, r.Trigger)
 	switch {
-	case subgroup.Verdict == binding.Yes && r.Trigger == binding.Auto:
-		l.answer(object, providers.No(questionTrigger, "gitlab-subgroup-manual", subgroup.Reason, "the trigger is auto, and "+subgroup.Message))
+	case allowed == binding.No:
+		l.answer(object, providers.No(questionTrigger, binding.RuleSubgroup, subgroup.Reason, "the trigger is auto, and "+subgroup.Message))
 	case r.Trigger == binding.Manual:
 		l.yes(questionTrigger, object, "Manual", "manual builds go everywhere")
 	default:
-		verdict := binding.Yes
-		if subgroup.Verdict == binding.UnknownAsked {
-			verdict = binding.UnknownAsked
-		}
-		l.add(verdict, questionTrigger, object, said{subgroup.Reason, "the trigger is auto; " + subgroup.Message, ""})
+		l.add(allowed, questionTrigger, object, said{subgroup.Reason, "the trigger is auto; " + subgroup.Message, ""})
 	}
 }

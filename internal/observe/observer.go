@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/plan"
 )
 
 const (
@@ -42,7 +41,7 @@ type Options struct {
 	// asks every time.
 	HostMemory time.Duration
 	// AllowAddressChangeWithSecret lets a token be sent to another host than
-	// the one it was applied with (see plan.SecretMoves).
+	// the one it was applied with (see binding.SecretMoves).
 	AllowAddressChangeWithSecret bool
 	// Moved, if not nil, is called when a call begins and when it ends.
 	Moved func()
@@ -129,7 +128,7 @@ func (l *look) tokens(ctx context.Context, declared []binding.Declaration, depth
 // deep is how far to look for a declaration: a token that would go to another
 // host than the one it was applied with is not read, and no host is asked.
 func (ob *Observer) deep(depth binding.Depth, d binding.Declaration, declared []binding.Declaration, records []binding.Record) binding.Depth {
-	if _, moves := plan.SecretMoves(d, declared, records); moves && !ob.o.AllowAddressChangeWithSecret {
+	if _, moves := binding.SecretMoves(d, declared, records); moves && !ob.o.AllowAddressChangeWithSecret {
 		return min(depth, binding.DepthLive)
 	}
 	return depth

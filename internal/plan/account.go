@@ -137,7 +137,7 @@ func (m *maker) bind(s subject, a Action) bool {
 		a.Kind, a.Steps = Manual, m.bindSteps(s)
 		a.Reason += m.because("bind")
 	}
-	a = m.contest(s, "", a)
+	a = m.unlessFlapping(s, "", a)
 	m.act(s, takeAccount, a)
 	return a.Kind == Bind
 }
@@ -246,7 +246,7 @@ func (m *maker) rebind(s subject, a Action) bool {
 		a.Kind, a.Steps = Manual, append(m.unbindSteps(s.d.Spec.Platform), m.bindSteps(s)...)
 		a.Reason += m.because("bind", "unbind")
 	}
-	a = m.contest(s, "", a)
+	a = m.unlessFlapping(s, "", a)
 	m.act(s, takeAccount, a)
 	return a.Kind == Rebind
 }

@@ -96,7 +96,7 @@ const (
 	CauseSecretTarget Cause = "address-changed-with-secret"
 	// CauseSubgroup: a project in a GitLab subgroup builds by manual trigger
 	// only.
-	CauseSubgroup Cause = "gitlab-subgroup-manual"
+	CauseSubgroup Cause = binding.RuleSubgroup
 	// CauseRepositoryMissing: the registry has no such image repository.
 	CauseRepositoryMissing Cause = "image-repository-missing"
 	// CauseEmptySnapshot: the snapshot declares nothing.

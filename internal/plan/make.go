@@ -24,7 +24,7 @@ func Make(in Input) Plan {
 	m.observedRemovals()
 	m.resolveRemovals()
 	m.observedSteps()
-	m.waits()
+	m.pendingSteps()
 	return m.plan()
 }
 
@@ -119,7 +119,7 @@ func (m *maker) declaration(d *binding.Declaration) {
 	m.expiry(s)
 	suspended := m.suspended(d.Spec.Suspend, s.names()...)
 	switch u := m.in.Observation.Unknown; {
-	case m.rivals(d):
+	case m.claimedTwice(d):
 		m.act(s, takeAccount, Action{
 			Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseNotUnique,
 			Reason: "binding-unique: another declaration claims " + d.Spec.Platform.Title() + " of this instance too",
@@ -140,9 +140,9 @@ func (m *maker) declaration(d *binding.Declaration) {
 	m.refusedRepositories(s)
 }
 
-// rivals says whether several declarations claim the platform. That is an
+// claimedTwice says whether several declarations claim the platform. That is an
 // error of the snapshot, told by its checker; nothing is done for either.
-func (m *maker) rivals(d *binding.Declaration) bool {
+func (m *maker) claimedTwice(d *binding.Declaration) bool {
 	n := 0
 	for _, o := range m.in.Declarations {
 		if o.Spec.Platform == d.Spec.Platform {

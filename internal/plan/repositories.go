@@ -164,9 +164,9 @@ func (m *maker) project(r *image) {
 	if !ok {
 		return
 	}
-	if r.d.Spec.Platform == binding.GitLab && state.Subgroup.Verdict == binding.Yes && r.Trigger == binding.Auto {
+	if state.Allows(r.d.Spec.Platform, r.Trigger) == binding.No {
 		r.obstacle = obstacle{CauseSubgroup, "gitlab-subgroup-manual: the project lives in a subgroup, so only a manual trigger works"}
-		m.find(r.d, r.path+".trigger", finding.New("gitlab-subgroup-manual", message.Verbatim(fmt.Sprintf(
+		m.find(r.d, r.path+".trigger", finding.New(binding.RuleSubgroup, message.Verbatim(fmt.Sprintf(
 			"%s: GitLab says that %s lives in a subgroup; its trigger has to be manual", r.d.Name, r.Source))).
 			As(finding.Error))
 	}
@@ -230,7 +230,7 @@ func (m *maker) link(r image) bool {
 		a.Reason += m.because("linkRepositories")
 	}
 	a.Object = binding.RepositoryObject(r.name)
-	a = m.contest(r.subject, r.path, a)
+	a = m.unlessFlapping(r.subject, r.path, a)
 	m.onImage(r, a)
 	return a.Kind != Manual && a.Kind != Forbidden
 }

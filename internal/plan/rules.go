@@ -107,7 +107,7 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 		a.Reason += m.because("writeRules")
 	}
 	a.Object = binding.RuleObject(r.name, rule)
-	m.onRule(r, p, m.contest(r.subject, r.path+".rules", a))
+	m.onRule(r, p, m.unlessFlapping(r.subject, r.path+".rules", a))
 }
 
 func (m *maker) onRule(r image, p phase, a Action) {

@@ -23,7 +23,7 @@ import (
 // codeScope and codeSubgroup are the rules whose breach is told here.
 const (
 	codeScope    = "gitlab-token-scope"
-	codeSubgroup = "gitlab-subgroup-manual"
+	codeSubgroup = binding.RuleSubgroup
 )
 
 var _ providers.Provider = (*Provider)(nil)

@@ -12,12 +12,13 @@ import (
 	"reconciler/internal/message"
 )
 
-// CodeContested is the rule that ends a fight.
-const CodeContested = "repair-does-not-hold"
+// CodeFlapping is the rule that ends repairs that do not hold.
+const CodeFlapping = string(CauseFlapping)
 
-// contest gives a repair back, or, where repairs of the object do not hold, what
-// is not allowed in its place. The object of the action has to be set.
-func (m *maker) contest(s subject, path string, a Action) Action {
+// unlessFlapping returns a repair as it is. If repairs of the object do not
+// hold, it returns the forbidden action in its place. The object of the action
+// has to be set.
+func (m *maker) unlessFlapping(s subject, path string, a Action) Action {
 	if !a.Repairs() || a.Kind.ByPerson() || s.looksOnly() {
 		return a
 	}
@@ -29,20 +30,21 @@ func (m *maker) contest(s subject, path string, a Action) Action {
 	for _, r := range made {
 		found = append(found, r.Found)
 	}
-	text := fmt.Sprintf("%s %s was repaired %d times and does not stay as declared: %s", a.Object, "of "+s.d.Name, len(made), rival(s, a, found))
+	text := fmt.Sprintf("%s %s was repaired %d times and does not stay as declared: %s", a.Object, "of "+s.d.Name, len(made), likelyCause(s, a, found))
 	since := ""
 	if len(made) > 0 {
 		since = fmt.Sprintf("; first repaired at %s, last at %s",
 			made[0].At.UTC().Format(time.RFC3339), made[len(made)-1].At.UTC().Format(time.RFC3339))
 	}
-	m.find(s.d, path, finding.New(CodeContested, message.Verbatim(text+since)))
+	m.find(s.d, path, finding.New(CodeFlapping, message.Verbatim(text+since)))
 	a.Kind, a.Cause, a.Steps = Forbidden, CauseFlapping, nil
-	a.Reason = CodeContested + ": " + text + "; once that is settled: reconciler sync " + s.d.Name
+	a.Reason = CodeFlapping + ": " + text + "; once that is settled: reconciler sync " + s.d.Name
 	return a
 }
 
-// repairs are those of an object that count, and whether no more are made:
-// once that is so it stays so, until another declaration or a person ends it.
+// repairs returns the repairs of an object that count, and whether no more are
+// made. Once they are stopped, they stay stopped until the declaration changes
+// or a person resumes them.
 func (m *maker) repairs(name string, object binding.Object) (made []binding.Repair, stopped bool) {
 	i := slices.IndexFunc(m.in.Efforts, func(e binding.Effort) bool { return e.Binding == name })
 	// As it is declared: a subject may speak of an earlier version of the token.
@@ -78,9 +80,9 @@ func (a Action) Found() string {
 	return cmp.Or(strings.Join(parts, " and "), "otherwise")
 }
 
-// rival says who is likely to undo the repairs, by what was found each time;
-// the newest is first.
-func rival(s subject, a Action, found []string) string {
+// likelyCause says who probably undoes the repairs, by what was found each
+// time; the newest is first.
+func likelyCause(s subject, a Action, found []string) string {
 	if slices.ContainsFunc(found, func(f string) bool { return f != found[0] }) {
 		return fmt.Sprintf("it is found otherwise each time, now %s; likely several others change it", found[0])
 	}

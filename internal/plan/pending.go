@@ -10,9 +10,9 @@ import (
 	"reconciler/internal/message"
 )
 
-// waits says of the steps that wait for a person since when they do, and makes
+// pendingSteps sets since when steps wait for a person and when they are due, and makes
 // findings of those that are overdue.
-func (m *maker) waits() {
+func (m *maker) pendingSteps() {
 	for i := range m.steps {
 		a := &m.steps[i].Action
 		e := slices.IndexFunc(m.in.Efforts, func(e binding.Effort) bool { return e.Binding == a.Binding })

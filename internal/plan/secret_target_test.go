@@ -83,7 +83,7 @@ func TestATokenIsNotSentToAnotherPlatform(t *testing.T) {
 		if d.Spec.Platform = platform; platform == binding.Codeup {
 			d.Spec.Address = ""
 		}
-		from, moves := plan.SecretMoves(d, []binding.Declaration{d, was}, []binding.Record{record})
+		from, moves := binding.SecretMoves(d, []binding.Declaration{d, was}, []binding.Record{record})
 		if moves != (platform == binding.GitLab) || moves && !cmp.Equal(from, []string{"codeup"}) {
 			t.Errorf("%s: moves %v from %v", name, moves, from)
 		}
@@ -95,7 +95,7 @@ func TestAnAccountThatTheRegistryWritesAnotherWayIsNoMove(t *testing.T) {
 	record := applied(gitlabDeclaration())
 	record.Asked = binding.Account{Address: record.Address}
 	record.Address = "https://10.0.0.1"
-	if from, moves := plan.SecretMoves(gitlabDeclaration(), nil, []binding.Record{record}); moves {
+	if from, moves := binding.SecretMoves(gitlabDeclaration(), nil, []binding.Record{record}); moves {
 		t.Errorf("moves from %v", from)
 	}
 }
@@ -115,5 +115,22 @@ func TestAddressMovesComparesRevisions(t *testing.T) {
 	}
 	if got := plan.AddressMoves(nil, []binding.Declaration{evil}); got != nil {
 		t.Errorf("a secret that was never declared moves: %v", got)
+	}
+}
+
+// A token that we applied under a name that is gone goes nowhere else, although
+// somebody else bound another account since.
+func TestATokenStaysWithItsHostWhenItsBindingIsRenamedAndReplaced(t *testing.T) {
+	in := input(gitlabDeclaration())
+	d := in.Declarations[0]
+	in.Records = []binding.Record{{
+		Instance: "prod", Binding: "earlier-name", Platform: binding.GitLab, Managed: true, AccountID: "1", Username: "ci-bot",
+		Address: "https://elsewhere.example.com", Vault: d.Spec.Token.Vault, TokenVersion: 1,
+	}}
+	in.Observation.Accounts[binding.GitLab] = binding.AccountState{Account: &binding.Account{ID: "9", Platform: binding.GitLab, Username: "mallory"}}
+	for _, a := range plan.Make(in).Actions {
+		if a.Object.IsAccount() && a.Binding == d.Name && a.Cause != plan.CauseSecretTarget {
+			t.Errorf("%s %s: %s", a.Kind, a.Object, a.Cause)
+		}
 	}
 }
