@@ -8,9 +8,9 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// Questions, as they stand in binding.Answer.Question. They never change their
-// meaning: "yes" is always the good answer, but for QuestionSubgroup, where it
-// only says where the project lives.
+// Questions, the values of binding.Answer.Question. They never change their
+// meaning: "yes" is always the good answer, except for QuestionSubgroup, where
+// it only says where the project is.
 const (
 	QuestionTokenValid      = "token-valid"
 	QuestionTokenKind       = "token-kind"
@@ -106,7 +106,7 @@ func Malformed(token secrets.Secret) string {
 	return ""
 }
 
-// shape is a prefix that tells what a token is.
+// shape is a prefix that identifies the kind of a token.
 type shape struct{ prefix, host string }
 
 // ForeignHost names the service whose token this is by its prefix, where that

@@ -19,7 +19,7 @@ type PullRequest struct {
 	Commit string
 }
 
-// Comment stands at a pull request.
+// Comment is a comment on a pull request.
 type Comment struct {
 	// ID is the host's; Author is the host's stable name of who wrote it.
 	ID, Author, Body string
@@ -28,7 +28,7 @@ type Comment struct {
 // State is what a commit status says.
 type State string
 
-// States of a commit. Error is for a run that could not tell.
+// States of a commit. Error is for a run without a result.
 const (
 	StatePending State = "pending"
 	StateSuccess State = "success"
@@ -70,9 +70,9 @@ const (
 )
 
 // Publish posts a comment, or updates the one that begins with its marker and
-// was written by the token's own user: anybody can write a marker, and
-// another's comment is never touched. A quiet post makes no new comment, but
-// still updates one, which would tell something old.
+// that the token's own user wrote. Anybody can write a marker, so another
+// user's comment is never touched. A quiet post makes no new comment, but still
+// updates an existing one, which would be outdated.
 func Publish(ctx context.Context, to Commenter, pr PullRequest, post Post) (Publication, error) {
 	self, comments, err := to.Comments(ctx, pr)
 	if err != nil {
@@ -103,7 +103,7 @@ func Publish(ctx context.Context, to Commenter, pr PullRequest, post Post) (Publ
 type Post struct {
 	// Marker is the first line of Body.
 	Marker, Body string
-	// Author is who the token writes as, where the host does not tell it.
+	// Author is the token's user, if the host does not report it.
 	Author string
 	// Quiet makes no comment where there is none.
 	Quiet bool

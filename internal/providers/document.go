@@ -14,9 +14,9 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// ParseDocument reads the address of a document of the operator's own: https,
-// or http to this machine, without a user in it. What it says of a bad one
-// holds neither user nor query, which may be secret.
+// ParseDocument reads the address of an operator's document: https, or http to
+// this machine, without a user. The error about a bad one contains neither user
+// nor query, which may be secret.
 func ParseDocument(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	switch {

@@ -45,7 +45,7 @@ type Options struct {
 	// RootCAs are the roots that certificates are checked against; nil is the
 	// system's.
 	RootCAs *x509.CertPool
-	// AllowPrivate lets connections go to addresses that are not public. Only
+	// AllowPrivate allows connections to addresses that are not public. Only
 	// the sandbox and tests set it.
 	AllowPrivate bool
 	// Dial sends connections for a "host:port" to another address, which is
@@ -53,8 +53,8 @@ type Options struct {
 	Dial map[string]string
 	// Now is the clock for Retry-After; nil is time.Now.
 	Now func() time.Time
-	// Observe, if not nil, is told of every request. It is called by many
-	// goroutines at once and must not block.
+	// Observe, if not nil, gets every request. Many goroutines call it at once,
+	// and it must not block.
 	Observe func(Exchange)
 }
 
@@ -62,10 +62,10 @@ type Options struct {
 type Exchange struct {
 	// Status is the answer's; 0 where none came.
 	Status int
-	// Unsent says that the limiter held the request back for good.
+	// Unsent is true if the request ended while the limiter delayed it.
 	Unsent bool
-	// Waited is how long the limiter held it back, Took how long it then was
-	// until the answer's header.
+	// Waited is how long the limiter delayed it, Took how long the answer's
+	// header took after that.
 	Waited, Took time.Duration
 }
 

@@ -17,8 +17,8 @@ import (
 const (
 	// maxSlots bounds the memory of a daemon that sees many tokens.
 	maxSlots = 1024
-	// maxPause bounds what a host can ask us to wait, so that a wrong header
-	// does not silence us for ever.
+	// maxPause bounds how long a host can make us wait, so that a wrong header
+	// does not stop us forever.
 	maxPause = time.Hour
 	// defaultPause is the wait after a 429 that names none (GitHub: at least a
 	// minute).

@@ -60,9 +60,9 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// jsonOnly refuses a successful answer with a body that is not JSON: a sign-in
-// page or a captive portal is no answer. Answers of other statuses may be
-// plain text (GitLab's 429, Bitbucket's 401) and are told by their status.
+// jsonOnly rejects a successful answer whose body is not JSON: a sign-in page
+// or a captive portal is not an answer. Answers with another status may be
+// plain text (GitLab's 429, Bitbucket's 401); their status identifies them.
 func jsonOnly(resp *http.Response) error {
 	if resp.StatusCode < 200 || resp.StatusCode > 299 || resp.StatusCode == http.StatusNoContent {
 		return nil

@@ -5,9 +5,9 @@ import "sync"
 // maxPins bounds the memory of a daemon that sees many projects.
 const maxPins = 8192
 
-// Pins remembers the stable number that a name had when it was seen, so that a
-// rename is told from a replacement. A memory only: losing it costs a better
-// word. Safe for concurrent use.
+// Pins remembers the stable number that a name had when it was seen, to
+// distinguish a rename from a replacement. Losing it only makes a message less
+// exact. It is safe for concurrent use.
 type Pins struct {
 	mu  sync.Mutex
 	ids map[string]string

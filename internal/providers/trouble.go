@@ -103,7 +103,7 @@ func limited(host string) string {
 	return host + " limits our requests; it will be asked again after the time that it named"
 }
 
-// spent says whether headers speak of a limit that is used up.
+// spent reports whether headers show a limit that is used up.
 func spent(h http.Header) bool {
 	return h.Get("X-RateLimit-Remaining") == "0" || h.Get("RateLimit-Remaining") == "0" || h.Get("Retry-After") != ""
 }

@@ -63,9 +63,9 @@ type Snapshot struct {
 // Source gives snapshots. It is used by one goroutine at a time.
 type Source interface {
 	// Snapshot reads the newest one. previous is the revision read last, or
-	// empty; where the source still stands there, unchanged is true and the
-	// snapshot empty.
+	// empty. If the source is still at that revision, unchanged is true and the
+	// snapshot is empty.
 	Snapshot(ctx context.Context, previous string) (snapshot Snapshot, unchanged bool, err error)
-	// Close lets go of caches.
+	// Close releases caches.
 	Close() error
 }

@@ -86,8 +86,8 @@ func (p *Provider) checkAccount(ctx context.Context, name string, token secrets.
 	reply, err := providers.Get(ctx, p.host.Client, p.host.Base.String()+"/workspaces/"+url.PathEscape(name), header, &found)
 	switch {
 	case err == nil && reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header):
-		// The description says of this 404 that no such workspace exists; of a
-		// private one it speaks as of any other.
+		// According to the description, this 404 means that the workspace does
+		// not exist; it makes no exception for a private one.
 		return providers.No(question, "", ReasonAccountMissing, "Bitbucket has no workspace "+name+"; check the username")
 	case err != nil || !reply.OK():
 		return p.trouble(question, reply, err)

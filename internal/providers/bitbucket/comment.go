@@ -25,8 +25,8 @@ func NewCommenter(api *providers.API, token string) *Commenter {
 	return &Commenter{&with}
 }
 
-// Comments implements providers.Commenter. Where the token belongs to no user
-// that Bitbucket tells, self is empty.
+// Comments implements providers.Commenter. If Bitbucket does not report a user
+// for the token, self is empty.
 func (c *Commenter) Comments(ctx context.Context, pr providers.PullRequest) (string, []providers.Comment, error) {
 	var user struct{ UUID string }
 	_, err := c.api.Call(ctx, http.MethodGet, "/user", nil, &user)

@@ -20,11 +20,12 @@ const (
 	ReasonScopeUnseen  = "ScopesNotTold"
 )
 
-// CheckObserver asks about the observer token that lets private repositories
-// be seen: whether it is valid and what it may. Bitbucket tells no end. A
-// repository, project or workspace token is answered 403 to the question whose
-// it is, with its scopes in the headers, and is good for observing. A no
-// breaks no rule of a binding, so no answer has a code.
+// CheckObserver asks about the observer token, which makes private repositories
+// visible: whether it is valid and what it may do. Bitbucket reports no expiry.
+// For a repository, project or workspace token, the question who owns it is
+// answered 403, with the scopes in the headers; such a token works for
+// observing. The answer no violates no rule of a binding, so no answer has a
+// code.
 func (p *Provider) CheckObserver(ctx context.Context, token secrets.Secret) binding.TokenReport {
 	return binding.TokenReport{Answers: providers.Finish(p.host.Now(), token, p.checkObserver(ctx, token))}
 }
@@ -59,7 +60,7 @@ func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) []bi
 }
 
 // observerScope reads X-OAuth-Scopes in both dialects. In the dialect of API
-// tokens a right to write does not imply the right to read.
+// tokens, the permission to write does not include the permission to read.
 func observerScope(h http.Header) binding.Answer {
 	question := providers.QuestionTokenScope
 	told := h.Get("X-OAuth-Scopes")

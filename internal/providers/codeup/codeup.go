@@ -2,10 +2,10 @@
 // a personal token: validity, clone username, and each of the six permissions
 // of the product's least-privilege list by a call that needs it.
 //
-// The API has no call that tells a token's end or its permissions, so the end
-// is declared and the permissions are proven one by one. That a call needs the
-// permission of its name is inferred from the names, and a 403 of it is read
-// so.
+// The API has no call that returns a token's expiry or its permissions, so the
+// expiry is declared and the permissions are checked one by one. We infer from
+// the names that a call needs the permission of the same name, and read a 403
+// that way.
 package codeup
 
 import (
@@ -24,7 +24,7 @@ import (
 // BaseURL is the central edition's API.
 const BaseURL = "https://openapi-rdc.aliyuncs.com/oapi/v1"
 
-// Rules whose breach is told here.
+// The rules that this package checks.
 const (
 	codePermissions = "codeup-token-permissions"
 	codeUsername    = "codeup-username"
@@ -41,8 +41,8 @@ type Options struct {
 	// Region says that BaseURL is a region edition, whose paths name no
 	// organization.
 	Region bool
-	// Organization is the id to ask in; empty lets the source paths or the
-	// token's own list tell.
+	// Organization is the organization's id; if empty, it comes from the source
+	// paths or the token's own list.
 	Organization string
 	// ProbeWebhooks allows the one question that writes: a webhook is made at
 	// the first source project and deleted at once.
@@ -67,7 +67,7 @@ func New(o Options) (*Provider, error) {
 }
 
 // CheckAccount implements providers.Provider: Codeup is bound by token, so
-// CheckToken tells all.
+// CheckToken checks everything.
 func (*Provider) CheckAccount(context.Context, binding.Account, secrets.Secret) []binding.Answer {
 	return nil
 }

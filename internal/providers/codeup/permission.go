@@ -96,8 +96,8 @@ func missing(question, name, legacy string) binding.Answer {
 		"the token lacks %s (in tokens of the older generation: %s); add it to the token in Codeup's personal settings", name, legacy))
 }
 
-// probe proves the right to write webhooks in the only way there is: it makes
-// one, which fires on nothing, and deletes it.
+// probe checks the permission to write webhooks in the only possible way: it
+// creates one that no event triggers, and deletes it.
 func (s *session) probe(ctx context.Context, path string) binding.Answer {
 	question := providers.QuestionPermissionWebhooksWrite
 	var hook probeHook

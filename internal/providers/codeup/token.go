@@ -88,7 +88,7 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, sour
 	return append(answers, s.permissions(ctx, sources)...)
 }
 
-// refuseUnsent refuses what can be told without a call.
+// refuseUnsent rejects what can be recognized without a call.
 func refuseUnsent(token secrets.Secret) (binding.Answer, bool) {
 	question := providers.QuestionTokenKind
 	if token.IsZero() {

@@ -15,8 +15,8 @@ import (
 
 var _ providers.Commenter = (*Commenter)(nil)
 
-// actionsBot is who the token of a GitHub Actions job writes as. Such a token
-// is told so by nothing: GitHub refuses it the question whose it is.
+// actionsBot is the user of a GitHub Actions job's token. Nothing in the token
+// says so: GitHub does not answer it the question who owns it.
 const actionsBot = "github-actions[bot]"
 
 // Commenter writes to pull requests on GitHub and GitHub Enterprise.

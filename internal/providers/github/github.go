@@ -143,8 +143,8 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	}
 	repo, resp, err := api.Repositories.Get(ctx, url.PathEscape(owner), url.PathEscape(name))
 	if statusOf(resp) >= 300 && statusOf(resp) < 400 {
-		// The answer to a renamed or transferred repository names its number;
-		// only that is taken from it, and the question is asked anew.
+		// The answer for a renamed or transferred repository has its number;
+		// only that is used, and the question is asked again.
 		if moved, ok := providers.RedirectedID(p.host.Base, resp.Header.Get("Location"), "/repositories/"); ok {
 			if n, parsed := strconv.ParseInt(moved, 10, 64); parsed == nil {
 				repo, resp, err = api.Repositories.GetByID(ctx, n)

@@ -22,10 +22,11 @@ const (
 	ReasonScopeUnseen  = "ScopesNotTold"
 )
 
-// CheckObserver asks about the observer token that lets private repositories
-// be seen: whether it is valid, what it may, and when it ends. A classic token
-// tells its scopes; the rights of a fine-grained one cannot be read. A no
-// breaks no rule of a binding, so no answer has a code.
+// CheckObserver asks about the observer token, which makes private repositories
+// visible: whether it is valid, what it may do, and when it expires. A classic
+// token has its scopes in the answer; the permissions of a fine-grained one
+// cannot be read. The answer no violates no rule of a binding, so no answer has
+// a code.
 func (p *Provider) CheckObserver(ctx context.Context, token secrets.Secret) binding.TokenReport {
 	at := p.host.Now()
 	report := p.checkObserver(ctx, token)

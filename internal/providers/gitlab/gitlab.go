@@ -20,7 +20,7 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// codeScope and codeSubgroup are the rules whose breach is told here.
+// codeScope and codeSubgroup are the rules that this package checks.
 const (
 	codeScope    = "gitlab-token-scope"
 	codeSubgroup = binding.RuleSubgroup
@@ -52,7 +52,7 @@ func New(o Options) *Provider {
 }
 
 // CheckAccount implements providers.Provider: GitLab is bound by token, so
-// CheckToken tells all.
+// CheckToken checks everything.
 func (*Provider) CheckAccount(context.Context, binding.Account, secrets.Secret) []binding.Answer {
 	return nil
 }
@@ -144,8 +144,8 @@ func readRefusal(body []byte) refusal {
 	return r
 }
 
-// refusedReason tells why a 401 came. The words of the description may change,
-// so they choose the reason and never the verdict.
+// refusedReason is the reason of a 401. The words of the description may
+// change, so they decide the reason and never the verdict.
 func refusedReason(body []byte) (reason, why string) {
 	text := strings.ToLower(readRefusal(body).Description)
 	switch {

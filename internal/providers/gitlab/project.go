@@ -103,8 +103,8 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	return state
 }
 
-// level is the access level that GitLab tells of the token's user; 0 where it
-// tells none.
+// level is the access level that GitLab reports for the token's user; 0 if it
+// reports none.
 func (found project) level() int {
 	level := 0
 	if found.Permissions != nil {
@@ -192,9 +192,10 @@ func subgroup(found project) binding.Answer {
 	return providers.No(question, "", ReasonInGroup, n.FullPath+" is a top-level group")
 }
 
-// role says whether the user may set webhooks, which automatic builds need. A
-// role that is too low is no breach by itself, for manual builds do without.
-// Where GitLab tells no role (an administrator has none) there is no answer.
+// role answers whether the user may set webhooks, which automatic builds need.
+// A role that is too low is not a violation by itself, because manual builds
+// need no webhook. If GitLab reports no role (an administrator has none), there
+// is no answer.
 func role(found project) []binding.Answer {
 	question := providers.QuestionProjectRole
 	level := found.level()

@@ -24,8 +24,8 @@ const (
 	codeAddress = "gitlab-address"
 )
 
-// Reasons of a site. No verdict can say that the registry's network reaches
-// it: a yes is "not refuted from here".
+// Reasons of a site. No verdict can prove that the registry's network reaches
+// it: yes means "no check failed from here".
 const (
 	ReasonAddressesPublic  = "AddressesPublic"
 	ReasonCertificateGood  = "CertificateTrusted"
@@ -35,7 +35,7 @@ const (
 	ReasonAnswersAsGitLab  = "AnswersAsGitLab"
 )
 
-// Questions of a site, beside providers.QuestionSiteReachable.
+// Questions of a site, in addition to providers.QuestionSiteReachable.
 const (
 	QuestionSitePublic      = "site-public"
 	QuestionSiteCertificate = "site-certificate"
@@ -94,9 +94,9 @@ func NewSite(o SiteOptions) (*Site, error) {
 	}, nil
 }
 
-// Check asks whether every address of the site is public, whether its
-// certificate is one that strangers trust, and whether a GitLab answers. The
-// last two are not asked of a site that is refuted before.
+// Check asks whether every address of the site is public, whether strangers
+// trust its certificate, and whether a GitLab answers. It skips the last two if
+// an earlier check failed.
 func (s *Site) Check(ctx context.Context, address string) []binding.Answer {
 	at := s.now()
 	answers := s.check(ctx, address)
@@ -118,8 +118,8 @@ func (s *Site) check(ctx context.Context, address string) []binding.Answer {
 	return append([]binding.Answer{public}, s.probe(ctx, root)...)
 }
 
-// public looks at all addresses of both families: one that is not public
-// refutes, for nobody knows which of them the registry will take.
+// public checks all addresses of both families. It fails if one is not public,
+// because nobody knows which of them the registry uses.
 func (s *Site) public(ctx context.Context, host string) binding.Answer {
 	ctx, cancel := context.WithTimeout(ctx, siteTimeout)
 	defer cancel()
@@ -175,7 +175,7 @@ func notGitLabSite(host string) binding.Answer {
 		host+" answers, and not as a GitLab does; the address is the root of the site")
 }
 
-// certificate speaks of one that was found good.
+// certificate is the answer about a valid certificate.
 func (s *Site) certificate(state *tls.ConnectionState) binding.Answer {
 	leaf := state.PeerCertificates[0]
 	if left := leaf.NotAfter.Sub(s.now()); left < certificateSoon {
@@ -186,8 +186,8 @@ func (s *Site) certificate(state *tls.ConnectionState) binding.Answer {
 		"the certificate is trusted until "+leaf.NotAfter.UTC().Format(time.DateOnly))
 }
 
-// refuted reads an error of the probe: what the certificate says is certain,
-// all else is unknown.
+// refuted reads an error of the probe: errors of the certificate are certain,
+// all others are unknown.
 func refuted(host string, err error) []binding.Answer {
 	var hostname x509.HostnameError
 	var invalid x509.CertificateInvalidError

@@ -98,8 +98,8 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, toke
 	return report
 }
 
-// refuseUnsent refuses what can be told without a call, so that it is sent
-// nowhere.
+// refuseUnsent rejects what can be recognized without a call, so that it is not
+// sent anywhere.
 func refuseUnsent(token secrets.Secret) (binding.Answer, bool) {
 	question := providers.QuestionTokenKind
 	if token.IsZero() {
@@ -151,8 +151,8 @@ func (s *session) selfRefused(ctx context.Context, reply providers.Reply, err er
 	return []binding.Answer{s.trouble(valid, reply, nil)}
 }
 
-// oldGitLab tells a GitLab before 15.5, which has no such question, from
-// something that is no GitLab.
+// oldGitLab distinguishes a GitLab before 15.5, which does not have this call,
+// from something that is not a GitLab.
 func (s *session) oldGitLab(ctx context.Context, reply providers.Reply) []binding.Answer {
 	if !providers.IsJSON(reply.Header) {
 		return []binding.Answer{s.notGitLab(providers.QuestionTokenValid, reply.Status)}
@@ -254,9 +254,9 @@ func (p *Provider) owner(ctx context.Context, s *session, account binding.Accoun
 	return append(kind, p.sameOwner(s, account, u))
 }
 
-// sameOwner compares the token's user with the declared one. The user's number
-// is remembered when they match, so that a user who was renamed is told from
-// another person's token later on.
+// sameOwner compares the token's user with the declared one. If they match, it
+// remembers the user's number, so that a renamed user can be distinguished from
+// another person's token later.
 func (p *Provider) sameOwner(s *session, account binding.Account, u user) binding.Answer {
 	question := providers.QuestionTokenOwner
 	key := "user " + s.root.String() + " " + strings.ToLower(account.Username)

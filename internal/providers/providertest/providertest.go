@@ -47,7 +47,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("a host that is not there is an unknown", s.findsNothing)
 }
 
-// failures are hosts that tell nothing.
+// failures are hosts that give no useful answer.
 func failures() map[string]http.HandlerFunc {
 	answer := func(status int, kind, body string, header ...string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {

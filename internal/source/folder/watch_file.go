@@ -13,11 +13,11 @@ import (
 // maxLinks bounds the symbolic links on the way to a file, as the kernel does.
 const maxLinks = 40
 
-// WatchFile tells of changes of one file until ctx ends, when the channel is
-// closed: that it is written, that another is put in its place, and that a
-// symbolic link on the way to it is exchanged, which is how Kubernetes changes
-// a ConfigMap. Changes that come close together are told once, and what is
-// told is only that something may have changed.
+// WatchFile reports changes of one file until ctx ends; then it closes the
+// channel. It reports that the file was written or replaced, and that a
+// symbolic link on its path was replaced, which is how Kubernetes changes a
+// ConfigMap. Changes that are close together are reported once. A report means
+// only that something may have changed.
 func WatchFile(ctx context.Context, path string) (<-chan struct{}, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -48,9 +48,9 @@ type watchedFile struct {
 	names   map[string]bool
 }
 
-// add watches the folder of the file, the folder around that, and those of the
-// links. Each is named as it really is, for a folder that is watched by two
-// names tells its events by one of them.
+// add watches the folder of the file, the parent folder, and those of the
+// links. Each has its real name, because a folder that is watched under two
+// names reports its events under one of them.
 func (f *watchedFile) add() error {
 	found := links(f.path)
 	inside := filepath.Dir(found[len(found)-1])

@@ -48,9 +48,9 @@ type Basic struct {
 // Token signs in over HTTPS with a token, sent as the password of basic
 // authentication, which is what the code hosts ask for.
 type Token struct {
-	// Username is sent beside the token; empty means "git", which GitHub and
-	// GitLab take. Bitbucket wants x-token-auth, GitLab's OAuth tokens oauth2,
-	// Codeup the HTTPS clone username.
+	// Username is sent with the token; empty means "git", which GitHub and
+	// GitLab accept. Bitbucket requires x-token-auth, GitLab's OAuth tokens
+	// require oauth2, Codeup requires the HTTPS clone username.
 	Username string
 	Token    SecretFunc
 }
@@ -69,7 +69,7 @@ type SSH struct {
 	Agent bool
 }
 
-// check tells what does not fit together.
+// check returns an error about settings that do not fit together.
 func (a Auth) check(scheme string) error {
 	set := 0
 	for _, is := range []bool{a.Basic != nil, a.Token != nil, a.SSH != nil} {

@@ -118,7 +118,8 @@ func parseSCP(raw string) (endpoint, error) {
 	return endpoint{scheme: "ssh", user: user, host: host, path: path}, nil
 }
 
-// notInHost says that r stands in no host name. Letters beyond ASCII do.
+// notInHost reports whether r occurs in no host name. Letters beyond ASCII do
+// occur.
 func notInHost(r rune) bool {
 	return r != '.' && r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r <= 0x7f
 }

@@ -33,7 +33,8 @@ type Options struct {
 	// relative to it, and it must exist at every commit.
 	Path string
 	Auth Auth
-	// CAFile holds, in PEM form, authorities to trust beside the system's.
+	// CAFile contains, in PEM form, authorities to trust in addition to the
+	// system's.
 	CAFile    string
 	AllowHTTP bool
 	// Timeout bounds each conversation with the server, dial and pack
@@ -44,7 +45,7 @@ type Options struct {
 	// MaxRepositoryBytes bounds what one fetch may unpack, and so the memory
 	// that it takes; 0 is 512 MiB.
 	MaxRepositoryBytes int64
-	// Observe, if not nil, is told of every request to the server.
+	// Observe, if not nil, gets every request to the server.
 	Observe func(Exchange)
 	// Now is the clock that Observe's times come from; nil is time.Now.
 	Now func() time.Time
@@ -149,7 +150,7 @@ func (s *Source) Cached() (objects int, size int64) {
 	return len(s.store.Objects), size
 }
 
-// Close lets go of the cache and of idle connections.
+// Close releases the cache and idle connections.
 func (s *Source) Close() error {
 	s.forget()
 	s.remote.close()
@@ -158,15 +159,14 @@ func (s *Source) Close() error {
 
 func (s *Source) forget() { s.store, s.tip = nil, plumbing.ZeroHash }
 
-// Snapshot implements source.Source. unchanged is only said of a revision
-// that this Source itself has read, so that a process that starts anew with a
-// revision from its records gets the files too. Its errors are
-// *binding.Failure.
+// Snapshot implements source.Source. unchanged is true only for a revision that
+// this Source itself has read, so that a new process with a revision from its
+// records gets the files too. Its errors are *binding.Failure.
 func (s *Source) Snapshot(ctx context.Context, previous string) (source.Snapshot, bool, error) {
 	snapshot, unchanged, err := s.attempt(ctx, previous)
 	if _, ok := errors.AsType[*doubt](err); ok && ctx.Err() == nil {
-		// What is wrong may be wrong with the cache, so it is thrown away and
-		// the repository fetched anew, once.
+		// The fault may be in the cache, so it is dropped and the repository is
+		// fetched again, once.
 		s.forget()
 		snapshot, unchanged, err = s.attempt(ctx, previous)
 	}
@@ -225,8 +225,8 @@ type conversation struct {
 	refs    *packp.AdvRefs
 }
 
-// converse opens a session, lists the refs and lets f go on, all within the
-// time limit.
+// converse opens a session, lists the refs and calls f, all within the time
+// limit.
 func (s *Source) converse(ctx context.Context, f func(context.Context, conversation) error) error {
 	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
@@ -263,7 +263,8 @@ func (s *Source) fetch(ctx context.Context, c conversation, o order, store *memo
 	return fetch(ctx, c.session, c.refs, o, store, s.options.MaxRepositoryBytes)
 }
 
-// told tells the observer of a request that began at a time and ends now.
+// told reports a request that began at a given time and ends now to the
+// observer.
 func (s *Source) told(operation string, begun time.Time, err *error) {
 	s.options.Observe(Exchange{Operation: operation, OK: *err == nil, Took: s.options.Now().Sub(begun)})
 }

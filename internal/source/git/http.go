@@ -57,7 +57,7 @@ func (r *httpRemote) close() {
 	}
 }
 
-// build makes the client, and makes it anew when the CA file was exchanged.
+// build makes the client, and makes a new one if the CA file was replaced.
 func (r *httpRemote) build() error {
 	var ca []byte
 	if r.caFile != "" {

@@ -51,8 +51,8 @@ func (l *Local) Resolve(rev string) (string, error) {
 	return h.String(), nil
 }
 
-// MergeBase gives the commit at which head left base: the best one that both
-// descend from. Where there is none, or the clone is too shallow to tell, it is
+// MergeBase returns the commit at which head left base: the best common
+// ancestor. If there is none, or if the clone is too shallow to find it, it is
 // base itself. Both are full ids.
 func (l *Local) MergeBase(base, head string) (string, error) {
 	var commits [2]*object.Commit

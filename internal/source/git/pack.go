@@ -27,7 +27,7 @@ type unpacker struct {
 	waiting []waitingDelta
 }
 
-// waitingDelta names its base by where it stands in the pack, or by its id.
+// waitingDelta identifies its base by its offset in the pack, or by its id.
 type waitingDelta struct {
 	offset     int64
 	baseOffset int64
@@ -131,8 +131,8 @@ func (u *unpacker) delta(w waitingDelta) error {
 	return u.put(w.offset, obj.Type(), to)
 }
 
-// targetSize reads what a delta says of the size of its result: the second
-// number of its head.
+// targetSize reads the size of a delta's result: the second number in its
+// header.
 func (u *unpacker) targetSize(w waitingDelta) (int64, error) {
 	_, n := binary.Uvarint(w.delta)
 	if n <= 0 {

@@ -112,7 +112,7 @@ func (r *sshRemote) config(ctx context.Context) (config *ssh.ClientConfig, done 
 	}, done, nil
 }
 
-// signers are the key of the file and those of the agent, which done lets go.
+// signers are the key of the file and those of the agent, which done releases.
 func (r *sshRemote) signers(ctx context.Context) (signers []ssh.Signer, done func(), err error) {
 	done = func() {}
 	if r.auth.KeyFile != "" {

@@ -84,7 +84,7 @@ func fetch(ctx context.Context, s session, refs *packp.AdvRefs, o order, store *
 		return err
 	}
 	defer func() { _ = answer.Close() }()
-	// Beside the pack there are progress lines and framing.
+	// In addition to the pack there are progress lines and framing.
 	raw := struct {
 		io.Reader
 		io.Closer
