@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"fmt"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -38,13 +37,13 @@ func (c *checker) checkAddress(root *node, file string) []finding.Finding {
 func gitlabAddress(address string, allowPrivate bool) []finding.Finding {
 	u, err := url.Parse(address)
 	if err != nil {
-		return []finding.Finding{finding.New("gitlab-address", message.Verbatim("the address is not a URL"))}
+		return []finding.Finding{finding.New("gitlab-address", message.New("address.not-url"))}
 	}
 	if u.Scheme != "http" && u.Scheme != "https" {
-		return []finding.Finding{finding.New("gitlab-address", message.Verbatim("the address does not begin with http:// or https://"))}
+		return []finding.Finding{finding.New("gitlab-address", message.New("address.scheme"))}
 	}
 	if u.Hostname() == "" {
-		return []finding.Finding{finding.New("gitlab-address", message.Verbatim("the address has no host"))}
+		return []finding.Finding{finding.New("gitlab-address", message.New("address.no-host"))}
 	}
 	findings := append(addressParts(u), addressPort(u)...)
 	if !allowPrivate {
@@ -56,25 +55,25 @@ func gitlabAddress(address string, allowPrivate bool) []finding.Finding {
 func addressParts(u *url.URL) []finding.Finding {
 	var findings []finding.Finding
 	for _, part := range []struct {
-		name    string
+		what    message.Message
 		present bool
 	}{
-		{"a user name or password", u.User != nil},
-		{"a query", u.RawQuery != "" || u.ForceQuery},
-		{"a fragment", u.Fragment != "" || u.RawFragment != ""},
-		{"an empty port", strings.HasSuffix(u.Host, ":")},
-		{"a host that is not a name or an IP address", !isHost(u.Hostname())},
+		{message.New("address.has-user"), u.User != nil},
+		{message.New("address.has-query"), u.RawQuery != "" || u.ForceQuery},
+		{message.New("address.has-fragment"), u.Fragment != "" || u.RawFragment != ""},
+		{message.New("address.has-empty-port"), strings.HasSuffix(u.Host, ":")},
+		{message.New("address.has-odd-host"), !isHost(u.Hostname())},
 	} {
 		if part.present {
-			findings = append(findings, finding.New("gitlab-address", message.Verbatim("the address has "+part.name)))
+			findings = append(findings, finding.New("gitlab-address", part.what))
 		}
 	}
 	path := strings.Trim(strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/users/sign_in"), "/")
 	switch {
 	case strings.Contains(path, "/"):
-		findings = append(findings, finding.New("gitlab-address", message.Verbatim("the address has a path: it is that of a group or project, not of the site's root")))
+		findings = append(findings, finding.New("gitlab-address", message.New("address.path")))
 	case path != "":
-		f := finding.New("gitlab-address", message.Verbatim("the address has a path, which is right only for a GitLab that is installed under it")).As(finding.Warning)
+		f := finding.New("gitlab-address", message.New("address.short-path")).As(finding.Warning)
 		findings = append(findings, f)
 	}
 	return findings
@@ -101,21 +100,21 @@ func addressPort(u *url.URL) []finding.Finding {
 	}
 	number, err := strconv.Atoi(port)
 	if err != nil || number > 65535 || strconv.Itoa(number) != port {
-		return []finding.Finding{finding.New("gitlab-address", message.Verbatim(fmt.Sprintf("the address has the port %s; a port is a number up to 65535 without leading zeros", show(port))))}
+		return []finding.Finding{finding.New("gitlab-address", message.New("address.odd-port", "port", clip(port)))}
 	}
 	if u.Scheme == "https" {
 		if number == 443 {
 			return nil
 		}
-		return []finding.Finding{finding.New("gitlab-https-port", message.Verbatim(fmt.Sprintf("the address uses port %d over HTTPS", number)))}
+		return []finding.Finding{finding.New("gitlab-https-port", message.New("address.https-port", "port", number))}
 	}
 	if !isHTTPPort(number) {
-		return []finding.Finding{finding.New("gitlab-http-port", message.Verbatim(fmt.Sprintf("the address uses port %d over HTTP", number)))}
+		return []finding.Finding{finding.New("gitlab-http-port", message.New("address.http-port", "port", number))}
 	}
 	if number == 80 {
 		return nil
 	}
-	f := finding.New("gitlab-trigger-url", message.Verbatim(fmt.Sprintf("the address uses port %d over HTTP, so :%d has to be added to the trigger URL by hand", number, number)))
+	f := finding.New("gitlab-trigger-url", message.New("address.trigger-port", "port", number))
 	return []finding.Finding{f}
 }
 
@@ -132,24 +131,25 @@ func isHTTPPort(port int) bool {
 // addressPublic tells the hosts that cannot be reached from the internet,
 // whatever answers there.
 func addressPublic(host string) []finding.Finding {
-	reason := ""
+	shown := clip(host)
+	var reason message.Message
 	name := strings.TrimSuffix(strings.ToLower(host), ".")
 	ip, err := netip.ParseAddr(host)
 	switch {
 	case err == nil && !isPublic(ip.Unmap()):
-		reason = "is a private, loopback or reserved address"
+		reason = message.New("address.private", "host", shown)
 	case err == nil:
 	case name == "localhost" || strings.HasSuffix(name, ".localhost"):
-		reason = "is this machine"
+		reason = message.New("address.this-machine", "host", shown)
 	case !strings.Contains(name, "."):
-		reason = "is a name without a dot, which only a private network knows"
+		reason = message.New("address.without-dot", "host", shown)
 	case strings.HasSuffix(name, ".local"), strings.HasSuffix(name, ".internal"), strings.HasSuffix(name, ".lan"), strings.HasSuffix(name, ".home.arpa"):
-		reason = "is a name that only a private network knows"
+		reason = message.New("address.private-name", "host", shown)
 	}
-	if reason == "" {
+	if reason.IsZero() {
 		return nil
 	}
-	return []finding.Finding{finding.New("gitlab-public", message.Verbatim(fmt.Sprintf("the host %s %s", show(host), reason)))}
+	return []finding.Finding{finding.New("gitlab-public", reason)}
 }
 
 func isPublic(ip netip.Addr) bool {

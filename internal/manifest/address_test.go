@@ -34,7 +34,7 @@ func TestDidYouMean(t *testing.T) {
 		{strings.Repeat("a", 65), ""},
 		{"支付", ""},
 	} {
-		if got := didYouMean(tt.wrong, known); got != tt.want {
+		if got := DidYouMean(tt.wrong, known); got != tt.want {
 			t.Errorf("%q: %q, want %q", tt.wrong, got, tt.want)
 		}
 	}

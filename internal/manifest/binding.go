@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"fmt"
 	"time"
 
 	"reconciler/internal/binding"
@@ -29,7 +28,7 @@ func checkRules(root *node, file string) []finding.Finding {
 				continue
 			}
 			if other, twice := first[rule.Key()]; twice {
-				f := finding.New("build-rule-unique", message.Verbatim("the rule builds the same into the same image tag as "+other))
+				f := finding.New("build-rule-unique", message.New("build-rule.twice", "other", message.Place{Field: other}))
 				findings = append(findings, f.At(file, n.at.Line, n.at.Column).In(n.path))
 				continue
 			}
@@ -60,7 +59,7 @@ func checkDays(d binding.Declaration, now time.Time) []finding.Finding {
 		findings = append(findings, f.At(d.File, place.Line, place.Column).In(path))
 	}
 	if s := d.Spec.Suspend; s != nil && !s.Active(now) {
-		at(finding.New("suspend-ended", message.Verbatim(fmt.Sprintf("the suspension ended on %s", s.Until))), "spec.suspend.until")
+		at(finding.New("suspend-ended", message.New("suspension.ended", "last", s.Until)), "spec.suspend.until")
 	}
 	if d.Spec.Token == nil {
 		return findings
@@ -68,14 +67,14 @@ func checkDays(d binding.Declaration, now time.Time) []finding.Finding {
 	expires := d.Spec.Token.Expires
 	if expires.IsZero() {
 		if d.Spec.Platform == binding.Codeup {
-			f := finding.New("token-expiry", message.Verbatim("the token's last day is not declared, and Codeup's API does not tell it")).As(finding.Info).
+			f := finding.New("token-expiry", message.New("token.no-end")).As(finding.Info).
 				WithHint(message.New("hint.token-expires"))
 			at(f, "spec.token")
 		}
 		return findings
 	}
-	if text := expiry(*d.Spec.Token, now); text != "" {
-		at(finding.New("token-expiry", message.Verbatim(text)), "spec.token.expires")
+	if m := expiry(*d.Spec.Token, now); !m.IsZero() {
+		at(finding.New("token-expiry", m), "spec.token.expires")
 	}
 	return findings
 }
@@ -84,17 +83,17 @@ func checkDays(d binding.Declaration, now time.Time) []finding.Finding {
 // and 1 days) say so in the message; who is told how often is not decided here.
 const expiryDays = 30
 
-func expiry(t binding.Token, now time.Time) string {
+func expiry(t binding.Token, now time.Time) message.Message {
 	left, days := t.End().Lifetime(now, []int{expiryDays})
 	switch {
 	case left == binding.Ended:
-		return fmt.Sprintf("the token ended on %s", t.Expires)
+		return message.New("token.ended", "last", t.Expires)
 	case left != binding.EndsSoon:
-		return ""
+		return message.Message{}
 	case days == 0:
-		return "the token ends today"
+		return message.New("token.ends-today")
 	case days == 1:
-		return "the token ends tomorrow"
+		return message.New("token.ends-tomorrow")
 	}
-	return fmt.Sprintf("the token ends in %d days, on %s", days, t.Expires)
+	return message.New("token.ends", "count", days, "last", t.Expires)
 }

@@ -98,11 +98,11 @@ func (c *checker) check(file binding.File) (checked checkedFile) {
 }
 
 func (c *checker) internal(file string, err error) finding.Finding {
-	text := "the check of this file failed by a fault of this program"
+	m := message.New("check.fault")
 	if err != nil {
-		text += ": " + err.Error()
+		m = message.New("check.fault-because", "err", err)
 	}
-	return finding.New("internal-error", message.Verbatim(text)).At(file, 0, 0)
+	return finding.New("internal-error", m).At(file, 0, 0)
 }
 
 // parse gives the tree of each of a file's documents to use and returns all
@@ -173,7 +173,7 @@ func decode(value cue.Value) (binding.Declaration, error) {
 // there is no use in checking it any further.
 func checkHeader(root *node, file, want string) []finding.Finding {
 	if root.kind != mapping {
-		f := finding.New("field-type", message.Verbatim("the document is "+root.describe()+"; it is to be a mapping"))
+		f := finding.New("field-type", message.New("document.no-mapping", "is", root.describe()))
 		return []finding.Finding{f.At(file, root.at.Line, root.at.Column)}
 	}
 	var findings []finding.Finding
@@ -181,12 +181,11 @@ func checkHeader(root *node, file, want string) []finding.Finding {
 		n := root.fields[header.field]
 		switch {
 		case n == nil:
-			f := finding.New("document-kind", message.Verbatim(fmt.Sprintf("the document has no %s: %s", header.field, header.want)))
+			f := finding.New("document-kind", message.New("document.no-header", "field", header.field, "want", header.want))
 			findings = append(findings, f.At(file, root.at.Line, root.at.Column).In(header.field))
 		case n.kind != scalar || n.text != header.want:
-			text := fmt.Sprintf("%s is %s; it is to be %s", header.field, n.quote(), header.want)
-			text += didYouMean(n.text, []string{header.want})
-			f := finding.New("document-kind", message.Verbatim(text))
+			f := finding.New("document-kind", message.New("document.header", "field", header.field, "is", n.quote(),
+				"want", header.want, "suggestion", didYouMean(n.text, []string{header.want})))
 			findings = append(findings, f.At(file, n.at.Line, n.at.Column).In(header.field))
 		}
 	}
@@ -210,30 +209,30 @@ func (n *node) find(fields ...string) *node {
 }
 
 // describe is what a node is, in words and without its value.
-func (n *node) describe() string {
+func (n *node) describe() message.Message {
 	switch {
 	case n.kind == mapping:
-		return "a mapping"
+		return message.New("kind.mapping")
 	case n.kind == list:
-		return "a list"
+		return message.New("kind.list")
 	case n.value == nil:
-		return "nothing (null)"
+		return message.New("kind.null")
 	case n.day && n.plain:
-		return "a date to YAML"
+		return message.New("kind.yaml-date")
 	}
 	switch n.value.(type) {
 	case bool:
-		return "a boolean"
+		return message.New("kind.boolean")
 	case string:
-		return "a text"
+		return message.New("kind.text")
 	}
-	return "a number"
+	return message.New("kind.number")
 }
 
 // quote shows a node for a message: a scalar as it is written.
-func (n *node) quote() string {
+func (n *node) quote() message.Message {
 	if n.kind != scalar || n.value == nil {
 		return n.describe()
 	}
-	return show(n.text)
+	return message.New("kind.value", "value", clip(n.text))
 }

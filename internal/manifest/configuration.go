@@ -1,8 +1,6 @@
 package manifest
 
 import (
-	"fmt"
-
 	"gopkg.in/yaml.v3"
 
 	"reconciler/internal/binding"
@@ -37,7 +35,7 @@ func CheckConfiguration(file binding.File, out any) (findings []finding.Finding)
 	case len(documents) == 1:
 		findings = append(findings, c.configuration(documents[0], file.Path, out)...)
 	default:
-		f := finding.New("document-kind", message.Verbatim(fmt.Sprintf("the file holds %d documents; a configuration is one", len(documents))))
+		f := finding.New("document-kind", message.New("document.count", "count", len(documents)))
 		findings = append(findings, f.At(file.Path, 0, 0).WithHint(message.New("hint.one-document", "kind", KindConfiguration)))
 	}
 	return finding.Sort(findings)

@@ -50,7 +50,7 @@ func (f *Formatter) Format(file binding.File) (text []byte, findings []finding.F
 		}
 	}
 	if comment, ok := errors.AsType[*commentError](err); ok {
-		return nil, []finding.Finding{finding.New("format-comment", message.Verbatim(comment.problem)).At(file.Path, comment.line, 0)}
+		return nil, []finding.Finding{finding.New("format-comment", comment.why).At(file.Path, comment.line, 0)}
 	}
 	got, found := f.values(binding.File{Path: file.Path, Data: text})
 	if err != nil || len(found) > 0 || !reflect.DeepEqual(want, got) {
@@ -61,7 +61,7 @@ func (f *Formatter) Format(file binding.File) (text []byte, findings []finding.F
 
 // unformatted reports a file whose canonical form would say something else.
 func unformatted(file string) finding.Finding {
-	f := finding.New("internal-error", message.Verbatim("the canonical form of this file would not say the same, so it is left as it is"))
+	f := finding.New("internal-error", message.New("format.changes"))
 	return f.At(file, 0, 0)
 }
 

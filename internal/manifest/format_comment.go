@@ -12,6 +12,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"reconciler/internal/message"
+
 	"gopkg.in/yaml.v3"
 )
 
@@ -107,7 +109,7 @@ func (p *page) add(e *entry) {
 			if from := strings.Index(line[at:], n.Value); from >= 0 {
 				at += from + len(n.Value)
 			} else if strings.Contains(n.Value, "#") {
-				p.unclear = &commentError{n.Line, "a # stands here in a text of several lines or with escapes, where it looks like a comment"}
+				p.unclear = &commentError{n.Line, message.New("format.hash-in-text")}
 			}
 			p.scalars[n.Line] = at
 		}
@@ -334,12 +336,12 @@ func (w *weaver) unmark(text []byte) []byte {
 // commentError says in which line a comment stands that cannot be kept in place,
 // and why.
 type commentError struct {
-	line    int
-	problem string
+	line int
+	why  message.Message
 }
 
 func (e *commentError) Error() string {
-	return fmt.Sprintf("manifest: format: line %d: %s", e.line, e.problem)
+	return fmt.Sprintf("manifest: format: line %d: %s", e.line, e.why.ID)
 }
 
 // keepPlaces compares the comments of a page, arranged, with those of the page
@@ -351,7 +353,7 @@ func (p *page) keepPlaces(now *page) error {
 	}
 	for _, r := range p.comments {
 		if at[r.key()]--; at[r.key()] < 0 || r.tied != nil && r.tied != r.owner.before() {
-			return &commentError{r.line, "the comment would move away from the values that it stands between"}
+			return &commentError{r.line, message.New("format.comment-moves")}
 		}
 	}
 	return nil

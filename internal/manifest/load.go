@@ -3,7 +3,6 @@ package manifest
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -154,6 +153,6 @@ func checkBatch(ctx context.Context, files []binding.File, checked []checkedFile
 }
 
 func interrupted(file string, err error) finding.Finding {
-	return finding.New("internal-error", message.Verbatim(fmt.Sprintf("the check was interrupted before this file: %v", err))).
+	return finding.New("internal-error", message.New("check.interrupted", "err", err)).
 		At(file, 0, 0).WithHint(message.New("hint.run-again"))
 }

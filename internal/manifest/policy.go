@@ -76,11 +76,11 @@ func ParsePolicies(files []binding.File) (Policies, []finding.Finding) {
 	}
 	p.digest = hex.EncodeToString(hash.Sum(nil))
 	if len(files) > maxPolicyFiles {
-		return p.refuse(files[0].Path, fmt.Sprintf("there are more than %d policy files", maxPolicyFiles))
+		return p.refuse(files[0].Path, message.New("policy.files", "most", maxPolicyFiles))
 	}
 	read := &policyReader{seen: map[string]message.Place{}}
 	if !within(p.compile, func() { read.files(p.files) }) {
-		return p.refuse(p.files[0].Path, fmt.Sprintf("the policies were not compiled within %s", p.compile))
+		return p.refuse(p.files[0].Path, message.New("policy.slow-compile", "limit", p.compile))
 	}
 	p.policies = read.policies
 	for _, f := range read.findings {
@@ -94,9 +94,9 @@ func ParsePolicies(files []binding.File) (Policies, []finding.Finding) {
 }
 
 // refuse makes the policies unusable for a reason that is not of one place.
-func (p Policies) refuse(file, text string) (Policies, []finding.Finding) {
+func (p Policies) refuse(file string, m message.Message) (Policies, []finding.Finding) {
 	p.broken = []string{file}
-	return p, []finding.Finding{finding.New("policy-invalid", message.Verbatim(text)).At(file, 0, 0)}
+	return p, []finding.Finding{finding.New("policy-invalid", m).At(file, 0, 0)}
 }
 
 // within runs f and says whether it ended in time. CUE cannot be interrupted:
@@ -129,8 +129,8 @@ type policyReader struct {
 // policyCode is what a policy's code looks like.
 const policyCode = `^policy-[a-z0-9]+(-[a-z0-9]+)*$`
 
-func (r *policyReader) add(text string, at token.Pos) {
-	f := finding.New("policy-invalid", message.Verbatim(text))
+func (r *policyReader) add(m message.Message, at token.Pos) {
+	f := finding.New("policy-invalid", m)
 	place := at.Position()
 	r.findings = append(r.findings, f.At(r.file, place.Line, place.Column))
 }
@@ -146,12 +146,12 @@ func (r *policyReader) files(files []binding.File) {
 func (r *policyReader) read(index int, file binding.File) {
 	defer func() {
 		if recover() != nil {
-			r.add("the policy cannot be compiled, by a fault of this program", token.NoPos)
+			r.add(message.New("policy.fault"), token.NoPos)
 		}
 	}()
 	if faults := screen(file); len(faults) > 0 {
 		for _, f := range faults {
-			r.add(f.message, f.at)
+			r.add(f.m, f.at)
 		}
 		return
 	}
@@ -166,8 +166,7 @@ func (r *policyReader) read(index int, file binding.File) {
 	before, found := len(r.findings), false
 	for fields.Next() {
 		if name := fields.Selector().Unquoted(); name != "policies" {
-			r.add(fmt.Sprintf("there is no field %s here; policies stand below policies, and what only helps them is hidden (_%s) or a definition (#%s)",
-				show(name), name, name), fields.Value().Pos())
+			r.add(message.New("policy.unknown-field", "name", clip(name)), fields.Value().Pos())
 			continue
 		}
 		list, err := fields.Value().Fields()
@@ -180,7 +179,7 @@ func (r *policyReader) read(index int, file binding.File) {
 		}
 	}
 	if !found && len(r.findings) == before {
-		r.add("the file has no policies, or could not be read", token.NoPos)
+		r.add(message.New("policy.none"), token.NoPos)
 	}
 }
 
@@ -188,7 +187,7 @@ func (r *policyReader) read(index int, file binding.File) {
 func (r *policyReader) tell(err error) bool {
 	for _, e := range errors.Errors(err) {
 		format, args := e.Msg()
-		r.add(fmt.Sprintf(format, args...), e.Position())
+		r.add(message.New("policy.cue", "err", message.Foreign(fmt.Sprintf(format, args...))), e.Position())
 	}
 	return err != nil
 }
@@ -198,11 +197,11 @@ func (r *policyReader) policy(index int, code string, value cue.Value) {
 	_, taken := finding.Lookup(code)
 	switch {
 	case !regexp.MustCompile(policyCode).MatchString(code):
-		r.add(fmt.Sprintf("the code %s is not policy- and lower-case words with dashes", show(code)), value.Pos())
+		r.add(message.New("policy.odd-code", "code", clip(code)), value.Pos())
 	case taken:
-		r.add(fmt.Sprintf("the code %s is that of a rule of reconciler", code), value.Pos())
+		r.add(message.New("policy.our-code", "code", code), value.Pos())
 	case r.seen[code].File != "":
-		r.add(fmt.Sprintf("the code %s is used at %s already", code, r.seen[code]), value.Pos())
+		r.add(message.New("policy.used-code", "code", code, "first", r.seen[code]), value.Pos())
 	}
 	r.seen[code] = p.where
 	fields, err := value.Fields()
@@ -220,22 +219,22 @@ func (r *policyReader) policy(index int, code string, value cue.Value) {
 		case "severity":
 			p.severity = finding.Severity(r.text(name, field))
 			if p.severity != finding.Error && p.severity != finding.Warning {
-				r.add("severity is error or warning", field.Pos())
+				r.add(message.New("policy.severity"), field.Pos())
 			}
 		case "match", "require":
 			required = required || name == "require"
 			if field.IncompleteKind() != cue.StructKind {
-				r.add(name+" is a struct, with the fields of a declaration", field.Pos())
+				r.add(message.New("policy.no-struct", "field", name), field.Pos())
 			}
 		default:
-			r.add(fmt.Sprintf("a policy has no field %s%s", show(name), didYouMean(name, []string{"message", "hint", "severity", "match", "require"})), field.Pos())
+			r.add(message.New("policy.no-field", "name", clip(name), "suggestion", didYouMean(name, []string{"message", "hint", "severity", "match", "require"})), field.Pos())
 		}
 	}
 	if p.text == "" {
-		r.add(code+" has no message", value.Pos())
+		r.add(message.New("policy.no-message", "code", code), value.Pos())
 	}
 	if !required {
-		r.add(code+" has no require", value.Pos())
+		r.add(message.New("policy.no-require", "code", code), value.Pos())
 	}
 	r.policies = append(r.policies, p)
 }
@@ -246,7 +245,7 @@ func (r *policyReader) text(name string, value cue.Value) string {
 	s, err := value.String()
 	s = strings.TrimSpace(s)
 	if err != nil || s == "" || len(s) > most || strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-		r.add(fmt.Sprintf("%s is a text of one line, of 1 to %d bytes", name, most), value.Pos())
+		r.add(message.New("policy.odd-text", "field", name, "most", most), value.Pos())
 	}
 	return s
 }

@@ -86,10 +86,10 @@ type accessCheck struct {
 	findings []finding.Finding
 }
 
-func (c *accessCheck) add(code, path, format string, args ...any) {
+func (c *accessCheck) add(code, path string, breach message.Message) {
 	at := c.d.At(path)
-	text := fmt.Sprintf(format, args...) + fmt.Sprintf(" (rule %s of the policy, %s)", c.rule.Name, c.rule.Where)
-	c.findings = append(c.findings, finding.New(code, message.Verbatim(text)).At(c.d.File, at.Line, at.Column).In(path))
+	m := message.New("policy.rule", "breach", breach, "rule", c.rule.Name, "at", c.rule.Where)
+	c.findings = append(c.findings, finding.New(code, m).At(c.d.File, at.Line, at.Column).In(path))
 }
 
 func (a Access) check(d binding.Declaration, file string, requires *requirement) []finding.Finding {
@@ -107,7 +107,7 @@ func (a Access) check(d binding.Declaration, file string, requires *requirement)
 	}
 	if a.Deny && !covered {
 		at := d.At("")
-		f := finding.New("policy-no-rule", message.Verbatim(fmt.Sprintf("no rule of the policy is for %s, and what no rule is for is denied (%s)", show(file), a.Where)))
+		f := finding.New("policy-no-rule", message.New("policy.no-rule", "file", clip(file), "at", a.Where))
 		findings = append(findings, f.At(d.File, at.Line, at.Column))
 	}
 	return findings
@@ -122,24 +122,24 @@ func (r AccessRule) covers(file string) bool {
 func (c *accessCheck) uses() {
 	spec := c.d.Spec
 	if !allowed(c.rule.Instances, spec.Instance) {
-		c.add("policy-instance", "spec.instance", "the instance %s may not be used here; allowed: %s", show(spec.Instance), listed(c.rule.Instances))
+		c.add("policy-instance", "spec.instance", message.New("policy.instance", "instance", clip(spec.Instance), "allowed", listed(c.rule.Instances)))
 	}
 	if spec.Token != nil && c.rule.Vault != nil {
 		ref := spec.Token.Vault
 		if !slices.ContainsFunc(c.rule.Vault, func(v VaultPattern) bool { return MatchPath(v.Mount, ref.Mount) && MatchPath(v.Path, ref.Path) }) {
-			c.add("policy-vault-path", "spec.token.vault.path", "the secret's place in Vault may not be used here; allowed: %s", listed(c.rule.Vault))
+			c.add("policy-vault-path", "spec.token.vault.path", message.New("policy.vault", "allowed", listed(c.rule.Vault)))
 		}
 	}
 	if spec.Address != "" && c.rule.Addresses != nil {
 		if u, err := url.Parse(spec.Address); err != nil || !slices.ContainsFunc(c.rule.Addresses, func(p string) bool { return matchHost(p, u) }) {
-			c.add("policy-address", "spec.address", "the address may not be used here; allowed hosts: %s", listed(c.rule.Addresses))
+			c.add("policy-address", "spec.address", message.New("policy.address", "allowed", listed(c.rule.Addresses)))
 		}
 	}
 	for i, repository := range spec.Repositories {
 		namespace, _, _ := strings.Cut(binding.NormalImage(repository.Image), "/")
 		if !allowed(c.rule.Namespaces, namespace) {
-			c.add("policy-image", "spec.repositories["+strconv.Itoa(i)+"].image", "the image namespace %s may not be used here; allowed: %s",
-				show(namespace), listed(c.rule.Namespaces))
+			c.add("policy-image", "spec.repositories["+strconv.Itoa(i)+"].image",
+				message.New("policy.image", "namespace", clip(namespace), "allowed", listed(c.rule.Namespaces)))
 		}
 	}
 }
@@ -147,7 +147,7 @@ func (c *accessCheck) uses() {
 func (c *accessCheck) requires(fields *requirement) {
 	for _, field := range c.rule.Require {
 		for _, path := range fields.missing(c.d, field) {
-			c.add("policy-required-field", path, "%s is not written", path)
+			c.add("policy-required-field", path, message.New("policy.required", "field", message.Place{Field: path}))
 		}
 	}
 }
@@ -158,20 +158,20 @@ func allowed(patterns []string, value string) bool {
 }
 
 // listed shows what is allowed.
-func listed[T any](patterns []T) string {
+func listed[T any](patterns []T) []message.Message {
 	const most = 5
 	if len(patterns) == 0 {
-		return "none"
+		return []message.Message{message.New("list-none")}
 	}
-	var shown []string
+	var shown []message.Message
 	for i, p := range patterns {
 		if i == most {
-			shown = append(shown, fmt.Sprintf("%d more", len(patterns)-most))
+			shown = append(shown, message.New("list-more", "count", len(patterns)-most))
 			break
 		}
-		shown = append(shown, fmt.Sprint(p))
+		shown = append(shown, message.Verbatim(fmt.Sprint(p)))
 	}
-	return strings.Join(shown, ", ")
+	return shown
 }
 
 // requirement answers which fields a platform takes.

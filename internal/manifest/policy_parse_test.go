@@ -35,7 +35,7 @@ func TestPolicyFilesThatCannotBeUsed(t *testing.T) {
 		byName += fmt.Sprintf("a%d: _s.a%d + _s.a%d\n", i+1, i, i)
 	}
 	tests := []struct{ name, text, message string }{
-		{"no data", "", "the file has no policies, or could not be read"},
+		{"no data", "", "the file has no policies, or cannot be read"},
 		{"no CUE", "policies: {", "expected"},
 		{"not UTF-8", "// \xff\n", "the file is not UTF-8"},
 		{"too large", "//" + strings.Repeat("x", 70<<10), "the file has more than 65536 bytes"},
@@ -48,9 +48,9 @@ func TestPolicyFilesThatCannotBeUsed(t *testing.T) {
 		{"our schema", "import \"reconciler/schema\"\n" + one("{}") + "_x: schema.#Spec\n", `the package "reconciler/schema" cannot be imported`},
 		{"a template", "import \"text/template\"\n" + one("{}") + "_x: template.Execute(\"\", {})\n", `the package "text/template" cannot be imported`},
 		{"an attribute", "@embed(file=x)\n" + one("{}"), "a policy has no attributes"},
-		{"a long text", one("{}") + "_x: \"x\"*1000000000\n", "a policy does not multiply"},
-		{"a long list", "import \"list\"\n" + one("{}") + "_x: list.Range(0, 1000000000, 1)\n", "a policy does not use Range"},
-		{"a repeated text", "import s \"strings\"\n" + one("{}") + "_x: s.Repeat(\"x\", 1000000000)\n", "a policy does not use Repeat"},
+		{"a long text", one("{}") + "_x: \"x\"*1000000000\n", "a policy cannot multiply"},
+		{"a long list", "import \"list\"\n" + one("{}") + "_x: list.Range(0, 1000000000, 1)\n", "a policy cannot use Range"},
+		{"a repeated text", "import s \"strings\"\n" + one("{}") + "_x: s.Repeat(\"x\", 1000000000)\n", "a policy cannot use Repeat"},
 		{"doubled lists", doubled + one("{}"), "written out"},
 		{"doubled texts by way of their struct", byName + "}\n" + one("{}"), "written out"},
 		{"loops in loops", "_l: [1, 2]\n_x: [for a in _l for b in _l for c in _l {a + b + c}]\n" + one("{}"), "written out"},
@@ -86,7 +86,7 @@ func TestPolicyFilesThatCannotBeUsed(t *testing.T) {
 func TestACodeStandsOnce(t *testing.T) {
 	t.Parallel()
 	_, found := manifest.ParsePolicies([]binding.File{{Path: "policy/b.cue", Data: []byte(one("{}"))}, {Path: "policy/a.cue", Data: []byte(one("{}"))}})
-	if len(found) != 1 || found[0].File != "policy/b.cue" || report.English().Text(found[0].Message) != "the code policy-a is used at policy/a.cue:1 already" {
+	if len(found) != 1 || found[0].File != "policy/b.cue" || report.English().Text(found[0].Message) != "the code policy-a is already used at policy/a.cue:1" {
 		t.Errorf("%+v", found)
 	}
 }

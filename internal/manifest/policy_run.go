@@ -3,7 +3,6 @@ package manifest
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,7 +47,7 @@ func (p Policies) check(ctx context.Context, declarations []binding.Declaration,
 		}
 	}
 	if opts.Cache.isSlow(p.digest) {
-		return []finding.Finding{p.slow("is not tried again")}, false
+		return []finding.Finding{p.slow(message.New("policy.slow-before"))}, false
 	}
 	run := policyRun{policies: p, now: opts.Now, results: make([][]finding.Finding, len(due))}
 	budget := p.compile + time.Duration(len(due))*p.run
@@ -56,10 +55,10 @@ func (p Policies) check(ctx context.Context, declarations []binding.Declaration,
 	defer cancel()
 	if !within(budget, func() { run.all(stop, declarations, due, keys) }) {
 		opts.Cache.slow(p.digest)
-		return []finding.Finding{p.slow(fmt.Sprintf("took more than %s", budget))}, false
+		return []finding.Finding{p.slow(message.New("policy.slow", "limit", budget))}, false
 	}
-	if run.fault != "" {
-		return []finding.Finding{finding.New("internal-error", message.Verbatim(run.fault)).At(p.files[0].Path, 0, 0)}, false
+	if !run.fault.IsZero() {
+		return []finding.Finding{finding.New("internal-error", run.fault).At(p.files[0].Path, 0, 0)}, false
 	}
 	for i, at := range due {
 		told[keys[at]] = run.results[i]
@@ -71,8 +70,8 @@ func (p Policies) check(ctx context.Context, declarations []binding.Declaration,
 	return findings, true
 }
 
-func (p Policies) slow(what string) finding.Finding {
-	return finding.New("policy-invalid", message.Verbatim("the check of the declarations against the policies "+what)).At(p.files[0].Path, 0, 0)
+func (p Policies) slow(m message.Message) finding.Finding {
+	return finding.New("policy-invalid", m).At(p.files[0].Path, 0, 0)
 }
 
 // policyRun is one run. Only its own goroutine writes to it, and nobody reads
@@ -82,7 +81,7 @@ type policyRun struct {
 	now      time.Time
 	results  [][]finding.Finding
 	// fault says why the run cannot be used.
-	fault string
+	fault message.Message
 
 	context *cue.Context
 	values  []cue.Value
@@ -94,12 +93,12 @@ type policyRun struct {
 func (r *policyRun) all(ctx context.Context, declarations []binding.Declaration, due []int, keys []policyKey) {
 	defer func() {
 		if recover() != nil {
-			r.fault = "the check of the policies failed by a fault of this program"
+			r.fault = message.New("policy.run-fault")
 		}
 	}()
 	for i, at := range due {
 		if err := ctx.Err(); err != nil {
-			r.fault = fmt.Sprintf("the check of the policies was interrupted: %v", err)
+			r.fault = message.New("policy.interrupted", "err", err)
 			return
 		}
 		if r.context == nil || r.used > valuesPerContext {

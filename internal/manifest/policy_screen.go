@@ -13,6 +13,7 @@ import (
 	"cuelang.org/go/cue/token"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // maxPolicyWeight is how many values a policy file may come to when everything
@@ -21,8 +22,8 @@ const maxPolicyWeight = 200_000
 
 // fault is what is wrong at a place of a policy file.
 type fault struct {
-	message string
-	at      token.Pos
+	m  message.Message
+	at token.Pos
 }
 
 // policyImports are the packages that a policy may import: those of CUE that
@@ -37,17 +38,17 @@ func policyImports() []string {
 // time or memory is refused before it is begun.
 func screen(file binding.File) []fault {
 	if len(file.Data) > maxPolicyBytes {
-		return []fault{{fmt.Sprintf("the file has more than %d bytes", maxPolicyBytes), token.NoPos}}
+		return []fault{{message.New("policy.bytes", "most", maxPolicyBytes), token.NoPos}}
 	}
 	if !utf8.Valid(file.Data) {
-		return []fault{{"the file is not UTF-8", token.NoPos}}
+		return []fault{{message.New("policy.encoding"), token.NoPos}}
 	}
 	tree, err := parser.ParseFile(file.Path, file.Data)
 	if err != nil {
 		var faults []fault
 		for _, e := range errors.Errors(err) {
 			format, args := e.Msg()
-			faults = append(faults, fault{fmt.Sprintf(format, args...), e.Position()})
+			faults = append(faults, fault{message.New("policy.cue", "err", message.Foreign(fmt.Sprintf(format, args...))), e.Position()})
 		}
 		return faults
 	}
@@ -55,7 +56,7 @@ func screen(file binding.File) []fault {
 	ast.Walk(tree, s.node, nil)
 	if len(s.faults) == 0 {
 		if total := s.weight(tree); total > maxPolicyWeight {
-			s.add(tree, "with all references written out the file comes to more than %d values, or refers to what it stands in", maxPolicyWeight)
+			s.add(tree, message.New("policy.weight", "most", maxPolicyWeight))
 		}
 	}
 	return s.faults
@@ -68,8 +69,8 @@ type screener struct {
 	open    map[ast.Node]bool
 }
 
-func (s *screener) add(n ast.Node, format string, args ...any) {
-	s.faults = append(s.faults, fault{fmt.Sprintf(format, args...), n.Pos()})
+func (s *screener) add(n ast.Node, m message.Message) {
+	s.faults = append(s.faults, fault{m, n.Pos()})
 }
 
 // node refuses what may not be written at all.
@@ -78,17 +79,17 @@ func (s *screener) node(n ast.Node) bool {
 	case *ast.ImportSpec:
 		path, err := strconv.Unquote(n.Path.Value)
 		if err != nil || !slices.Contains(policyImports(), path) {
-			s.add(n, "the package %s cannot be imported; a policy takes %v", n.Path.Value, policyImports())
+			s.add(n, message.New("policy.import", "package", n.Path.Value, "known", policyImports()))
 		}
 	case *ast.Attribute:
-		s.add(n, "a policy has no attributes")
+		s.add(n, message.New("policy.attribute"))
 	case *ast.BinaryExpr:
 		if n.Op == token.MUL {
-			s.add(n, "a policy does not multiply: a text times a number can be of any length")
+			s.add(n, message.New("policy.multiply"))
 		}
 	case *ast.SelectorExpr:
 		if label, ok := n.Sel.(*ast.Ident); ok && slices.Contains([]string{"Repeat", "Range", "Pow", "Exp", "Exp2", "Combinations", "Permutations"}, label.Name) {
-			s.add(n, "a policy does not use %s: its result can be of any size", label.Name)
+			s.add(n, message.New("policy.function", "function", label.Name))
 		}
 	}
 	return true

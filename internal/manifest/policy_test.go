@@ -117,7 +117,7 @@ func TestAccessNamesTheRuleAndWhereItStands(t *testing.T) {
 		Roots:  []string{"./elsewhere", "bindings/"},
 		Access: Access{Rules: []AccessRule{{Name: "team", Where: "reconciler.yaml:9", Files: []string{"payments/*"}, Addresses: []string{"a.b", "c.d:8443"}}}},
 	})
-	if len(got.Findings) != 1 || report.English().Text(got.Findings[0].Message) != "the address may not be used here; allowed hosts: a.b, c.d:8443 (rule team of the policy, reconciler.yaml:9)" {
+	if len(got.Findings) != 1 || report.English().Text(got.Findings[0].Message) != "the address is not allowed here; allowed hosts: a.b, c.d:8443 (rule team of the policy, reconciler.yaml:9)" {
 		t.Errorf("%+v", got.Findings)
 	}
 }

@@ -16,7 +16,7 @@ const blot = 'X'
 // shape is what a secret looks like. The secret is the first group of pattern,
 // which is tried only on a text that holds one of the marks.
 type shape struct {
-	title   string
+	title   message.Message
 	marks   []string
 	pattern *regexp.Regexp
 }
@@ -26,21 +26,21 @@ type shape struct {
 // cut off while copying is found as well. The password in a URL has no issuer.
 func shapes() []shape {
 	of := func(title, expression string, marks ...string) shape {
-		return shape{title, marks, regexp.MustCompile(expression)}
+		return shape{message.New("secret.kind." + title), marks, regexp.MustCompile(expression)}
 	}
 	// Words of other languages end in the beginnings of some tokens.
 	const edge = `(?:^|[^0-9A-Za-z])`
 	return []shape{
-		of("a GitLab token", `(gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|oas|soat|ffct|wt)-[0-9A-Za-z_=.-]{8,})`,
+		of("gitlab", `(gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|oas|soat|ffct|wt)-[0-9A-Za-z_=.-]{8,})`,
 			"glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-", "gloas-", "glsoat-", "glffct-", "glwt-"),
-		of("a GitHub token", edge+`(gh[opusr]_[0-9A-Za-z]{8,})`, "gho_", "ghp_", "ghu_", "ghs_", "ghr_"),
-		of("a GitHub token", `(github_pat_[0-9A-Za-z_]{8,})`, "github_pat_"),
-		of("an Atlassian token", `(AT[AC]TT3[0-9A-Za-z_=-]{8,})`, "ATATT3", "ATCTT3"),
-		of("a Bitbucket app password", `(ATBB[0-9A-Za-z]{8,})`, "ATBB"),
-		of("a Codeup token", edge+`(pt-[0-9A-Za-z]{8,}_[0-9A-Fa-f-]{8,})`, "pt-"),
-		of("an Alibaba Cloud access key", `(LTAI[0-9A-Za-z]{8,})`, "LTAI"),
-		of("a Vault token", edge+`(hv[sbr]\.[0-9A-Za-z_.-]{8,})`, "hvs.", "hvb.", "hvr."),
-		of("a password in a URL", `[A-Za-z]://([^\s/?#@"']*:[^\s/?#@"']+)@`, "://"),
+		of("github", edge+`(gh[opusr]_[0-9A-Za-z]{8,})`, "gho_", "ghp_", "ghu_", "ghs_", "ghr_"),
+		of("github", `(github_pat_[0-9A-Za-z_]{8,})`, "github_pat_"),
+		of("atlassian", `(AT[AC]TT3[0-9A-Za-z_=-]{8,})`, "ATATT3", "ATCTT3"),
+		of("bitbucket", `(ATBB[0-9A-Za-z]{8,})`, "ATBB"),
+		of("codeup", edge+`(pt-[0-9A-Za-z]{8,}_[0-9A-Fa-f-]{8,})`, "pt-"),
+		of("alibaba-cloud", `(LTAI[0-9A-Za-z]{8,})`, "LTAI"),
+		of("vault", edge+`(hv[sbr]\.[0-9A-Za-z_.-]{8,})`, "hvs.", "hvb.", "hvr."),
+		of("url", `[A-Za-z]://([^\s/?#@"']*:[^\s/?#@"']+)@`, "://"),
 	}
 }
 
@@ -65,22 +65,22 @@ func (c *checker) blotSecrets(text []byte, file string) ([]byte, []finding.Findi
 			}
 			copy(blotted[at[2]:at[3]], bytes.Repeat([]byte{blot}, at[3]-at[2]))
 			line, column := placeOf(text, at[2])
-			f := finding.New("secret-in-declaration", message.Verbatim("the text here has the shape of "+s.title))
+			f := finding.New("secret-in-declaration", message.New("secret.text", "kind", s.title))
 			findings = append(findings, f.At(file, line, column))
 		}
 	}
 	return blotted, findings
 }
 
-// secretIn says what a decoded value looks like; empty for no secret. Escapes
+// secretIn says what a decoded value looks like; zero for no secret. Escapes
 // can hide from a look at the text what the value is.
-func (c *checker) secretIn(value string) string {
+func (c *checker) secretIn(value string) message.Message {
 	for _, s := range c.shapes {
 		if len(s.find([]byte(value))) > 0 {
 			return s.title
 		}
 	}
-	return ""
+	return message.Message{}
 }
 
 // placeOf is the position of a byte in text.

@@ -1,8 +1,6 @@
 package manifest
 
 import (
-	"fmt"
-	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -25,8 +23,8 @@ type shaper struct {
 	values int
 }
 
-func (s *shaper) add(code, text string, n *node) {
-	s.put(finding.New(code, message.Verbatim(text)).At(s.file, n.at.Line, n.at.Column).In(n.path))
+func (s *shaper) add(code string, m message.Message, n *node) {
+	s.put(finding.New(code, m).At(s.file, n.at.Line, n.at.Column).In(n.path))
 }
 
 func (s *shaper) put(f finding.Finding) {
@@ -53,7 +51,7 @@ func (s *shaper) shape(n *node, f *schema.Field, private bool) (data any, ok boo
 	if f.Rule != "" && f.Required && n.kind == scalar && n.value == nil {
 		code = f.Rule
 	}
-	s.add(code, fmt.Sprintf("%s is %s; it takes %s", name(n.path), n.describe(), wanted(f)), n)
+	s.add(code, message.New("field.type", "field", name(n.path), "is", n.describe(), "want", wanted(f)), n)
 	return nil, false
 }
 
@@ -88,29 +86,30 @@ func (s *shaper) unknown(n *node, key string, f *schema.Field, private bool) {
 			known = append(known, field.Name)
 		}
 	}
-	text := "there is no field " + show(key) + " here" + didYouMean(key, known)
+	m := message.New("field.unknown", "key", clip(key), "suggestion", didYouMean(key, known))
 	if private {
-		text = "there is no such field here; the fields are " + strings.Join(known, ", ")
+		m = message.New("field.unknown-private", "fields", known)
 	}
 	at, path := n.keyAt[key], join(n.path, key)
 	if private {
 		path = n.path
 	}
-	s.put(finding.New("field-unknown", message.Verbatim(text)).At(s.file, at.Line, at.Column).In(path))
+	s.put(finding.New("field-unknown", m).At(s.file, at.Line, at.Column).In(path))
 }
 
 func (s *shaper) forbidden(n *node, key string, field *schema.Field) {
 	at := n.keyAt[key]
-	f := finding.New(field.Forbidden, message.Verbatim(breach(field.Forbidden, key, "")))
+	f := finding.New(field.Forbidden, breach(field.Forbidden, key, ""))
 	s.put(f.At(s.file, at.Line, at.Column).In(join(n.path, key)))
 }
 
 func (s *shaper) missing(n *node, field *schema.Field) {
-	code, text := "field-missing", fmt.Sprintf("%s is missing; it takes %s", name(join(n.path, field.Name)), wanted(field))
+	code := "field-missing"
 	if field.Rule == "token-required" {
 		code = field.Rule
 	}
-	s.put(finding.New(code, message.Verbatim(text)).At(s.file, n.at.Line, n.at.Column).In(join(n.path, field.Name)))
+	s.put(finding.New(code, message.New("field.missing", "field", name(join(n.path, field.Name)), "want", wanted(field))).
+		At(s.file, n.at.Line, n.at.Column).In(join(n.path, field.Name)))
 }
 
 func (s *shaper) oneOf(n *node, f *schema.Field) {
@@ -131,11 +130,11 @@ func (s *shaper) oneOf(n *node, f *schema.Field) {
 	if len(written) == 1 {
 		return
 	}
-	text := fmt.Sprintf("%s has neither %s", name(n.path), strings.Join(f.OneOf, " nor "))
+	m := message.New("field.none-of", "field", name(n.path), "fields", f.OneOf)
 	if len(written) > 1 {
-		text = fmt.Sprintf("%s has both %s", name(n.path), strings.Join(written, " and "))
+		m = message.New("field.several-of", "field", name(n.path), "fields", written)
 	}
-	s.add(f.OneOfRule, text, n)
+	s.add(f.OneOfRule, m, n)
 }
 
 func (s *shaper) list(n *node, f *schema.Field, private bool) (any, bool) {
@@ -157,27 +156,27 @@ func (s *shaper) list(n *node, f *schema.Field, private bool) (any, bool) {
 func (s *shaper) scalar(n *node, f *schema.Field, private bool) (any, bool) {
 	shown := n.quote()
 	if private || hasUserInfo(n.text) {
-		shown = "the value"
+		shown = message.New("kind.hidden")
 	}
 	_, isText := n.value.(string)
 	switch {
 	case n.oldBool && f.Kind&cue.BoolKind != 0:
-		s.put(s.at("text-quoted", fmt.Sprintf("%s is %s, a boolean to some parsers and a text to others; write true or false", name(n.path), shown), n).
+		s.put(s.at("text-quoted", message.New("field.old-boolean", "field", name(n.path), "is", shown), n).
 			WithHint(message.New("hint.true-or-false")))
 	case n.oldBool, f.Kind&cue.StringKind != 0 && n.plain && (!isText || n.day && !f.Date):
-		s.add("text-quoted", fmt.Sprintf("%s is a text, but YAML takes %s without quotes for %s", name(n.path), shown, n.misread()), n)
+		s.add("text-quoted", message.New("field.unquoted", "field", name(n.path), "is", shown, "as", n.misread()), n)
 	case isText && f.Kind&cue.StringKind == 0, !isText && f.Kind&kindOf(n.value) == 0:
-		s.add("field-type", fmt.Sprintf("%s is %s; it takes %s", name(n.path), n.describe(), wanted(f)), n)
+		s.add("field-type", message.New("field.type", "field", name(n.path), "is", n.describe(), "want", wanted(f)), n)
 	case f.Kind&cue.NumberKind != 0 && !isDecimal(n, f.Kind):
-		s.add("number-plain", fmt.Sprintf("%s is %s, which not every parser reads alike", name(n.path), shown), n)
+		s.add("number-plain", message.New("field.odd-number", "field", name(n.path), "is", shown), n)
 	default:
 		return n.value, true
 	}
 	return nil, false
 }
 
-func (s *shaper) at(code, text string, n *node) finding.Finding {
-	return finding.New(code, message.Verbatim(text)).At(s.file, n.at.Line, n.at.Column).In(n.path)
+func (s *shaper) at(code string, m message.Message, n *node) finding.Finding {
+	return finding.New(code, m).At(s.file, n.at.Line, n.at.Column).In(n.path)
 }
 
 // hasUserInfo says that a text may be a URL with a credential in it.
@@ -186,12 +185,12 @@ func hasUserInfo(text string) bool {
 }
 
 // misread is what YAML takes a plain text for.
-func (n *node) misread() string {
+func (n *node) misread() message.Message {
 	switch {
 	case n.oldBool:
-		return "a boolean"
+		return message.New("kind.boolean")
 	case n.day:
-		return "a date"
+		return message.New("kind.date")
 	}
 	return n.describe()
 }
@@ -243,22 +242,21 @@ func (n *node) data() any {
 }
 
 // name is a path for the beginning of a message.
-func name(path string) string {
+func name(path string) any {
 	if path == "" {
-		return "the document"
+		return message.New("document.itself")
 	}
-	return path
+	return message.Place{Field: path}
 }
 
-func wanted(f *schema.Field) string {
-	if f.Want != "" {
-		return f.Want
-	}
+func wanted(f *schema.Field) message.Message {
 	switch {
+	case f.Want != "":
+		return message.Verbatim(f.Want)
 	case f.Kind&cue.StructKind != 0:
-		return "a mapping"
+		return message.New("kind.mapping")
 	case f.Kind&cue.ListKind != 0:
-		return "a list"
+		return message.New("kind.list")
 	}
-	return "a value of kind " + strconv.Quote(f.Kind.String())
+	return message.New("kind.cue", "kind", f.Kind.String())
 }

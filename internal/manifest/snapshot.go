@@ -1,10 +1,8 @@
 package manifest
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
@@ -19,9 +17,9 @@ type spot struct {
 
 func (s spot) at() binding.Position { return s.declaration.At(s.path) }
 
-// String is where the spot is, for another place's message.
-func (s spot) String() string {
-	return fmt.Sprintf("%s (%s:%d)", s.declaration.Name, s.declaration.File, s.at().Line)
+// message is where the spot is, for another place's message.
+func (s spot) message() message.Message {
+	return message.New("binding-at", "binding", s.declaration.Name, "at", message.Place{File: s.declaration.File, Line: s.at().Line})
 }
 
 // checkSnapshot holds the declarations of a snapshot against each other and
@@ -42,20 +40,20 @@ func checkSnapshot(declarations []binding.Declaration, instances []string) []fin
 			findings = append(findings, f)
 		}
 	}
-	findings = append(findings, conflicts("binding-unique", "the platform is bound on this instance by %s too", bindings)...)
-	findings = append(findings, conflicts("name-unique", "the name is used by %s too", names)...)
-	return append(findings, conflicts("image-owner-unique", "the image repository is declared by %s too", images)...)
+	findings = append(findings, conflicts("binding-unique", "binding", bindings)...)
+	findings = append(findings, conflicts("name-unique", "name", names)...)
+	return append(findings, conflicts("image-owner-unique", "image", images)...)
 }
 
 // conflicts tells every spot of a group that has more than one.
-func conflicts(code, text string, groups map[string][]spot) []finding.Finding {
+func conflicts(code, what string, groups map[string][]spot) []finding.Finding {
 	var findings []finding.Finding
 	for _, group := range groups {
 		if len(group) < 2 {
 			continue
 		}
 		for i, s := range group {
-			f := finding.New(code, message.Verbatim(fmt.Sprintf(text, others(group, i))))
+			f := finding.New(code, message.New("conflict."+what, "others", others(group, i)))
 			findings = append(findings, f.At(s.declaration.File, s.at().Line, s.at().Column).In(s.path))
 		}
 	}
@@ -64,20 +62,20 @@ func conflicts(code, text string, groups map[string][]spot) []finding.Finding {
 
 // others names the spots of a group but the one at i: the first few, for a
 // group can be as large as the snapshot.
-func others(group []spot, i int) string {
+func others(group []spot, i int) []message.Message {
 	const most = 3
-	var names []string
+	var names []message.Message
 	for j, s := range group {
 		if j == i {
 			continue
 		}
 		if len(names) == most {
-			names = append(names, fmt.Sprintf("%d more", len(group)-1-most))
+			names = append(names, message.New("list-more", "count", len(group)-1-most))
 			break
 		}
-		names = append(names, s.String())
+		names = append(names, s.message())
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 func unknownInstance(d binding.Declaration, instances []string) (finding.Finding, bool) {
@@ -86,6 +84,6 @@ func unknownInstance(d binding.Declaration, instances []string) (finding.Finding
 	}
 	const path = "spec.instance"
 	at := d.At(path)
-	text := "no instance is called " + show(d.Spec.Instance) + didYouMean(d.Spec.Instance, instances)
-	return finding.New("unknown-instance", message.Verbatim(text)).At(d.File, at.Line, at.Column).In(path), true
+	m := message.New("instance.unknown", "name", clip(d.Spec.Instance), "suggestion", didYouMean(d.Spec.Instance, instances))
+	return finding.New("unknown-instance", m).At(d.File, at.Line, at.Column).In(path), true
 }

@@ -1,10 +1,22 @@
 package manifest
 
-import "strings"
+import (
+	"strings"
+
+	"reconciler/internal/message"
+)
 
 // didYouMean is the end of a message that names the known word nearest to a
-// wrong one; empty where none is near enough to be meant.
-func didYouMean(wrong string, known []string) string {
+// wrong one; zero if none is near enough to be meant.
+func didYouMean(wrong string, known []string) message.Message {
+	if word := nearest(wrong, known); word != "" {
+		return message.New("suggestion", "word", word)
+	}
+	return message.Message{}
+}
+
+// nearest is the known word nearest to a wrong one; empty if none is near.
+func nearest(wrong string, known []string) string {
 	const longest = 64
 	if len(wrong) > longest {
 		return ""
@@ -15,16 +27,18 @@ func didYouMean(wrong string, known []string) string {
 			best, least = word, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return "; did you mean " + best + "?"
+	return best
 }
 
 // DidYouMean is the end of a message that names the known word nearest to a
 // wrong one, such as "; did you mean address?"; empty where none is near enough
 // to be meant.
-func DidYouMean(wrong string, known []string) string { return didYouMean(wrong, known) }
+func DidYouMean(wrong string, known []string) string {
+	if word := nearest(wrong, known); word != "" {
+		return "; did you mean " + word + "?"
+	}
+	return ""
+}
 
 // distance is how many letters must be put in, taken out, exchanged or swapped
 // with their neighbour to make b of a (optimal string alignment).

@@ -26,13 +26,13 @@ const (
 // parse, which is empty and not to be parsed when ok is false.
 func checkText(file binding.File) (text []byte, findings []finding.Finding, ok bool) {
 	if len(file.Data) > maxBytes {
-		f := finding.New("yaml-size", message.Verbatim(fmt.Sprintf("the file has %d bytes; at most %d are read", len(file.Data), maxBytes)))
+		f := finding.New("yaml-size", message.New("yaml.bytes", "bytes", len(file.Data), "most", maxBytes))
 		return nil, []finding.Finding{f.At(file.Path, 0, 0)}, false
 	}
 	text = file.Data
 	if rest, found := bytes.CutPrefix(text, []byte("\ufeff")); found {
 		text = rest
-		f := finding.New("yaml-bom", message.Verbatim("the file begins with a byte order mark"))
+		f := finding.New("yaml-bom", message.New("yaml.bom"))
 		findings = append(findings, f.At(file.Path, 1, 1))
 	}
 	bad, ok := scanText(text, file.Path)
@@ -51,14 +51,14 @@ func scanText(text []byte, file string) (findings []finding.Finding, ok bool) {
 		f, bad := badCharacter(text, i, r, size)
 		if !bad && r == '\r' && !crlf {
 			crlf = true
-			f := finding.New("yaml-crlf", message.Verbatim("the file's lines end with CR LF"))
+			f := finding.New("yaml-crlf", message.New("yaml.crlf"))
 			findings = append(findings, f.At(file, line, column))
 		}
 		if beginsValue(text, i) {
 			values++
 		}
 		if values > maxValues && !bad {
-			f, bad = finding.New("yaml-size", message.Verbatim(fmt.Sprintf("the file holds more than %d values or lines", maxValues))), true
+			f, bad = finding.New("yaml-size", message.New("yaml.values", "most", maxValues)), true
 		}
 		if bad {
 			return append(findings, f.At(file, line, column)), false
@@ -76,14 +76,14 @@ func scanText(text []byte, file string) (findings []finding.Finding, ok bool) {
 func badCharacter(text []byte, i int, r rune, size int) (finding.Finding, bool) {
 	switch {
 	case r == utf8.RuneError && size == 1:
-		return finding.New("yaml-encoding", message.Verbatim(fmt.Sprintf("byte 0x%02x is not UTF-8", text[i]))), true
+		return finding.New("yaml-encoding", message.New("yaml.encoding", "byte", fmt.Sprintf("0x%02x", text[i]))), true
 	case r == '\r' && (i+1 == len(text) || text[i+1] != '\n'):
-		return finding.New("yaml-characters", message.Verbatim("a carriage return stands alone, without a line feed after it")), true
+		return finding.New("yaml-characters", message.New("yaml.carriage-return")), true
 	case r == '\t' || r == '\n' || r == '\r' || r >= ' ' && r < 0x7f:
 		return finding.Finding{}, false
 	case r < 0xa0, r == '\ufeff', r == '\ufffe', r == '\uffff', r == '\u2028', r == '\u2029',
 		r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
-		return finding.New("yaml-characters", message.Verbatim(fmt.Sprintf("the character U+%04X may not stand in a file", r))), true
+		return finding.New("yaml-characters", message.New("yaml.character", "character", fmt.Sprintf("U+%04X", r))), true
 	}
 	return finding.Finding{}, false
 }

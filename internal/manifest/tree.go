@@ -3,7 +3,6 @@ package manifest
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -70,7 +69,7 @@ func (r *reader) read(text []byte, use func(root *node)) {
 			return
 		}
 		if count > maxDocuments {
-			r.add("yaml-documents", fmt.Sprintf("the file holds more than %d documents", maxDocuments), &document, "")
+			r.add("yaml-documents", message.New("yaml.documents", "most", maxDocuments), &document, "")
 			return
 		}
 		if len(document.Content) != 1 || isEmpty(document.Content[0]) {
@@ -83,7 +82,7 @@ func (r *reader) read(text []byte, use func(root *node)) {
 			use(root)
 		}
 		if len(r.findings) > maxFindings {
-			r.add("too-many-findings", "the check stopped after this document", document.Content[0], "")
+			r.add("too-many-findings", message.New("check.stopped"), document.Content[0], "")
 			return
 		}
 	}
@@ -93,29 +92,29 @@ func isEmpty(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Tag == "!!null" && n.Value == "" && n.Anchor == ""
 }
 
-func (r *reader) add(code, text string, n *yaml.Node, path string) {
-	r.findings = append(r.findings, finding.New(code, message.Verbatim(text)).At(r.file, n.Line, n.Column).In(path))
+func (r *reader) add(code string, m message.Message, n *yaml.Node, path string) {
+	r.findings = append(r.findings, finding.New(code, m).At(r.file, n.Line, n.Column).In(path))
 }
 
 // node converts n, at path, depth values deep. It never follows an alias.
 func (r *reader) node(n *yaml.Node, path string, depth int) *node {
 	out := &node{path: path, at: binding.Position{Line: n.Line, Column: n.Column}}
 	if depth > maxDepth {
-		r.add("yaml-depth", fmt.Sprintf("the value is nested more than %d deep", maxDepth), n, "")
+		r.add("yaml-depth", message.New("yaml.value-depth", "most", maxDepth), n, "")
 		return out
 	}
 	r.values++
 	if r.values > maxDocumentValues {
 		if r.values == maxDocumentValues+1 {
-			r.add("yaml-size", fmt.Sprintf("the document holds more than %d values", maxDocumentValues), n, "")
+			r.add("yaml-size", message.New("yaml.document-values", "most", maxDocumentValues), n, "")
 		}
 		return out
 	}
 	if n.Anchor != "" {
-		r.add("yaml-alias", "an anchor stands here", n, path)
+		r.add("yaml-alias", message.New("yaml.anchor"), n, path)
 	}
 	if n.Style&yaml.TaggedStyle != 0 {
-		r.add("yaml-tag", "an explicit tag stands here", n, path)
+		r.add("yaml-tag", message.New("yaml.explicit-tag"), n, path)
 		return out
 	}
 	switch n.Kind {
@@ -128,7 +127,7 @@ func (r *reader) node(n *yaml.Node, path string, depth int) *node {
 			out.items = append(out.items, r.node(item, path+"["+strconv.Itoa(i)+"]", depth+1))
 		}
 	case yaml.AliasNode:
-		r.add("yaml-alias", "an alias stands here", n, path)
+		r.add("yaml-alias", message.New("yaml.alias"), n, path)
 	default:
 		r.scalar(n, out)
 	}
@@ -141,24 +140,24 @@ func (r *reader) mapping(n *yaml.Node, out *node, depth int) {
 		key, value := n.Content[i], n.Content[i+1]
 		switch {
 		case key.Tag == "!!merge":
-			r.add("yaml-merge", "a merge key stands here", key, out.path)
+			r.add("yaml-merge", message.New("yaml.merge-key"), key, out.path)
 			continue
 		case key.Kind == yaml.AliasNode || key.Anchor != "":
-			r.add("yaml-alias", "an anchor or alias stands in the place of a key", key, out.path)
+			r.add("yaml-alias", message.New("yaml.alias-key"), key, out.path)
 			continue
 		case key.Style&yaml.TaggedStyle != 0:
-			r.add("yaml-tag", "an explicit tag stands before a key", key, out.path)
+			r.add("yaml-tag", message.New("yaml.tag-key"), key, out.path)
 			continue
 		case key.Kind != yaml.ScalarNode || key.Value == "":
-			r.add("yaml-key", "the key is not a text", key, out.path)
+			r.add("yaml-key", message.New("yaml.odd-key"), key, out.path)
 			continue
 		}
 		if !r.clean(key, out.path) {
 			continue
 		}
 		if first, twice := out.keyAt[key.Value]; twice {
-			text := fmt.Sprintf("the key %s stands here a second time, after line %d", show(key.Value), first.Line)
-			r.add("yaml-duplicate-key", text, key, join(out.path, key.Value))
+			m := message.New("yaml.duplicate-key", "key", clip(key.Value), "first", message.Place{Line: first.Line})
+			r.add("yaml-duplicate-key", m, key, join(out.path, key.Value))
 			continue
 		}
 		child := r.node(value, join(out.path, key.Value), depth+1)
@@ -176,8 +175,8 @@ func (r *reader) mapping(n *yaml.Node, out *node, depth int) {
 // clean says that a decoded text holds neither a secret nor a character that
 // an escape has smuggled in.
 func (r *reader) clean(n *yaml.Node, path string) bool {
-	if title := r.c.secretIn(n.Value); title != "" {
-		r.add("secret-in-declaration", "the value here has the shape of "+title, n, path)
+	if title := r.c.secretIn(n.Value); !title.IsZero() {
+		r.add("secret-in-declaration", message.New("secret.value", "kind", title), n, path)
 		return false
 	}
 	for i := 0; i < len(n.Value); {
@@ -257,11 +256,14 @@ func (n *node) values(into map[string]any) {
 	}
 }
 
-// show quotes a value for a message, cut to a length that a line can hold.
-func show(s string) string {
+// show quotes a value for an error.
+func show(s string) string { return strconv.Quote(clip(s)) }
+
+// clip is a value for a message, cut to a length that a line can hold.
+func clip(s string) string {
 	const most = 80
 	if utf8.RuneCountInString(s) > most {
 		s = string([]rune(s)[:most]) + "…"
 	}
-	return strconv.Quote(s)
+	return s
 }

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"cuelang.org/go/cue/errors"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/schema"
 )
 
@@ -129,10 +129,10 @@ func (v *valuer) report(code string, at place) {
 	}
 	value := n.quote()
 	if at.private || hasUserInfo(n.text) {
-		value = "not as it is to be"
+		value = message.New("kind.not-as-wanted")
 	}
-	message := fmt.Sprintf("%s is %s; it takes %s", name(n.path), value, wanted(field))
-	v.s.add(code, message+didYouMean(n.text, field.Choices), n)
+	v.s.add(code, message.New("field.value", "field", name(n.path), "is", value, "want", wanted(field),
+		"suggestion", didYouMean(n.text, field.Choices)), n)
 }
 
 // place is where a path of CUE's leads to.
@@ -205,21 +205,21 @@ func (v *valuer) drop(path []string) {
 }
 
 // breach is the message of a platform's rule that a field breaks.
-func breach(code, field, value string) string {
+func breach(code, field, value string) message.Message {
 	switch code {
 	case "gitlab-subgroup-manual":
-		return fmt.Sprintf("the source %s lies in a subgroup, and its trigger is auto", show(value))
+		return message.New("platform.subgroup", "source", clip(value))
 	case "github-personal":
 		if field == "address" {
-			return "a GitHub binding has no address: GitHub Enterprise cannot be bound"
+			return message.New("platform.github-address")
 		}
-		return fmt.Sprintf("the source %s does not belong to the bound account", show(value))
+		return message.New("platform.github-owner", "source", clip(value))
 	case "codeup-address":
-		return "a Codeup binding has no address"
+		return message.New("platform.codeup-address")
 	case "bitbucket-address":
-		return "a Bitbucket binding has no address"
+		return message.New("platform.bitbucket-address")
 	case "oauth-no-token":
-		return "this platform is bound by a person in a browser, and a token is declared"
+		return message.New("platform.oauth-token")
 	}
-	return field + " breaks the rule " + code
+	return message.New("platform.rule", "field", field, "rule", code)
 }
