@@ -89,7 +89,7 @@ func storySteady(ts *testscript.TestScript, neg bool, args []string) {
 	for _, r := range []struct{ changing, word string }{
 		{regexp.QuoteMeta(ts.Getenv("WORK")), "WORK"},
 		{`127\.0\.0\.1:\d+`, "127.0.0.1:PORT"},
-		{`(port |:)\d{5}\b`, "${1}PORT"},
+		{`(port |port": |:)\d{5}\b`, "${1}PORT"},
 		{`sha256:[0-9a-f]{64}`, "sha256:DIGEST"},
 		{`\b[0-9a-f]{64}\b`, "REVISION"},
 		{`\b[0-9a-f]{40}\b`, "COMMIT"},
