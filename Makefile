@@ -10,7 +10,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 # Packages whose tests hold golden files or generated documents, and take -update.
 GENERATED := ./internal/manifest ./internal/report ./internal/cli ./docs
 
-.PHONY: help build quick test e2e changelog check lint format vet alerts canary generate soak bench fuzz image clean
+.PHONY: help build quick test e2e cases changelog check lint format vet alerts canary generate soak bench fuzz image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ test: ## Run all tests with the race detector, against a real Vault server among
 e2e: build ## Run the built program, and the tests that take longer than a minute
 	bin/reconciler demo --once >/dev/null
 	RECONCILER_SOAK_DAYS=2 RECONCILER_KILLS=20 $(GO) test -count=1 -timeout 30m -run '^(TestE2E.*|TestSoak|TestKills.*)$$' ./internal/cli ./internal/daemon
+
+cases: build ## Run the failing inputs in RECONCILER_CASES, where that folder is
+	scripts/cases bin/reconciler "$${RECONCILER_CASES:-../shared/cases/git}"
 
 check: format vet lint test e2e alerts ## All that CI runs
 

@@ -2,10 +2,12 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/metrics"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
@@ -30,6 +32,8 @@ type follower struct {
 	// push was last looked for.
 	expected expectation
 	lastPush time.Time
+	// asksToWait is how long the source asked to wait when it was read last.
+	asksToWait time.Duration
 }
 
 // run reads the source at once, then on the interval, when a watched folder
@@ -99,7 +103,12 @@ func (f *follower) safely(ctx context.Context, step func(context.Context) error)
 				"panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 		}
 	}()
-	if err = step(ctx); err != nil && ctx.Err() == nil {
+	err = step(ctx)
+	f.asksToWait = 0
+	if failure, ok := errors.AsType[*binding.Failure](err); ok {
+		f.asksToWait = failure.RetryAfter
+	}
+	if err != nil && ctx.Err() == nil {
 		f.metrics.SourceRead(metrics.ResultError, begun, f.now())
 		f.log.Error("source not read; the last snapshot still applies", "err", err)
 		f.happen(plan.Event{Kind: plan.SourceNotRead, From: f.config.SourceKey(), Err: err})

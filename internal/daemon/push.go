@@ -68,10 +68,10 @@ func (f *follower) pause() time.Duration {
 		f.log.Info("a pushed commit is not what the source shows; the interval still applies", "commit", commit, "revision", f.seen)
 	}
 	if !ok {
-		return interval
+		return max(interval, f.asksToWait)
 	}
 	f.log.Debug("a commit was pushed, and the source does not show it yet", "commit", commit, "revision", f.seen, "looked_for", f.expected.looks)
-	return min(pause, interval)
+	return max(min(pause, interval), f.asksToWait)
 }
 
 // pushed takes a push, which the caller looks for next. Pushes within

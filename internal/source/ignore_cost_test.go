@@ -63,6 +63,9 @@ func BenchmarkIgnoreFiles(b *testing.B) {
 // Patterns that cost exponential time end the reading with a finding: what was
 // not compared is neither selected nor left out.
 func TestCostlyIgnorePatternsAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	for _, pattern := range []string{strings.Repeat("**/*", 40) + "/x", strings.Repeat("**/?/", 40) + "x"} {
 		in := tree{".reconcilerignore": pattern, strings.Repeat("f/", 90) + strings.Repeat("f-", 100) + ".yaml": "", "z.yaml": ""}
 		_, findings, err := source.Select(t.Context(), in, source.DefaultLimits())

@@ -102,6 +102,9 @@ func (c corpus) folder() tree {
 // TestIgnoreFilesMeanWhatGitMeans compares what is selected with what git
 // lists, for 10,000 pairs of ignore file and path.
 func TestIgnoreFilesMeanWhatGitMeans(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed: patterns are not compared with it")
 	}

@@ -19,6 +19,9 @@ type endpoint struct {
 	host   string // without brackets or port
 	port   int    // 0 is the scheme's own
 	path   string
+	// escaped is the path as it was written, where that says more: a %2F is no
+	// slash. Empty else.
+	escaped string
 }
 
 // String is the address as a person would write it, fit for errors and logs.
@@ -30,7 +33,7 @@ func (e endpoint) String() string {
 	if e.port != 0 {
 		host += ":" + strconv.Itoa(e.port)
 	}
-	u := url.URL{Scheme: e.scheme, Host: host, Path: "/" + strings.TrimPrefix(e.path, "/")}
+	u := url.URL{Scheme: e.scheme, Host: host, Path: "/" + strings.TrimPrefix(e.path, "/"), RawPath: e.escaped}
 	if e.user != "" {
 		u.User = url.User(e.user)
 	}
@@ -68,7 +71,7 @@ func parseEndpoint(raw string, allowHTTP bool) (endpoint, error) {
 	if err := checkParts(u); err != nil {
 		return endpoint{}, err
 	}
-	e := endpoint{scheme: u.Scheme, user: u.User.Username(), host: u.Hostname(), path: u.Path}
+	e := endpoint{scheme: u.Scheme, user: u.User.Username(), host: u.Hostname(), path: u.Path, escaped: u.RawPath}
 	if p := u.Port(); p != "" {
 		if e.port, err = strconv.Atoi(p); err != nil || e.port < 1 || e.port > 65535 {
 			return endpoint{}, badURL("source-url", "its port is not a number from 1 to 65535", "")

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -76,7 +75,7 @@ func ofHTTP(f *binding.Failure, err error) bool {
 	if !ok {
 		return false
 	}
-	f.Code = strconv.Itoa(status.status)
+	f.Code, f.RetryAfter = strconv.Itoa(status.status), status.after
 	switch {
 	case status.status == http.StatusUnauthorized || status.status == http.StatusForbidden:
 		f.Kind, f.Hint = binding.Forbidden, "check the user and the password or token, and that they may read the repository"
@@ -84,9 +83,6 @@ func ofHTTP(f *binding.Failure, err error) bool {
 		f.Kind, f.Hint = binding.NotFound, "check the URL; some hosts say this too when the credentials may not read it"
 	case status.status == http.StatusTooManyRequests:
 		f.Kind = binding.Throttled
-		if seconds, err := strconv.Atoi(status.retryAfter); err == nil && seconds > 0 {
-			f.RetryAfter = time.Duration(min(seconds, 3600)) * time.Second
-		}
 	case status.status < http.StatusInternalServerError:
 		f.Kind = binding.Refused
 	}
@@ -102,7 +98,9 @@ func ofTrust(f *binding.Failure, err error) bool {
 		f.Kind, f.Code, f.Hint = binding.Refused, "certificate", "name the CA of the server in the source's CA file"
 	case errors.Is(err, errUnknownHost) || knownhosts.IsHostUnknown(err):
 		f.Kind, f.Code, f.Hint = binding.Refused, "host-key-unknown", "put the host's key into known_hosts after checking its fingerprint"
-	case knownhosts.IsHostKeyChanged(err) || strings.Contains(err.Error(), "no common algorithm for host key"):
+	case strings.Contains(err.Error(), "no common algorithm for host key"):
+		f.Kind, f.Code, f.Hint = binding.Refused, "host-key-changed", "the host offers no key of a type that known_hosts has for it; somebody may stand in between, so check its fingerprint before adding its key"
+	case knownhosts.IsHostKeyChanged(err):
 		f.Kind, f.Code, f.Hint = binding.Refused, "host-key-changed", "somebody may stand in between; check the host's fingerprint before changing known_hosts"
 	case strings.Contains(err.Error(), "ssh: unable to authenticate"):
 		f.Kind, f.Code, f.Hint = binding.Forbidden, "ssh-key", "check that the key may read the repository"
@@ -151,7 +149,9 @@ func ofLimits(f *binding.Failure, err error) bool {
 	_, unexpected := errors.AsType[*packp.ErrUnexpectedData](err)
 	switch {
 	case errors.Is(err, errTooLarge):
-		f.Kind, f.Code, f.Hint = binding.Refused, "source-repository-too-large", "keep declarations in a repository of their own, or raise the limit"
+		f.Kind, f.Code, f.Hint = binding.Refused, "source-repository-too-large", "keep declarations in a repository of their own, without large files"
+	case errors.Is(err, errSHA256):
+		f.Kind, f.Code, f.Hint = binding.Refused, "object-format", "use a repository with SHA-1 ids, the default of git and the code hosts"
 	case errors.Is(err, errEmpty):
 		f.Kind, f.Code, f.Hint = binding.NotFound, "empty-repository", "push a first commit"
 	case errors.Is(err, errNotGit) || unexpected:

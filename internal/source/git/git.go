@@ -6,6 +6,7 @@ package git
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -128,6 +129,9 @@ func checkRef(o Options) error {
 	}
 	if set > 1 {
 		return errors.New("git: more than one of branch, tag and commit is given; keep one")
+	}
+	if len(o.Commit) == 2*sha256.Size && strings.Trim(o.Commit, "0123456789abcdef") == "" {
+		return fmt.Errorf("git: commit %q: %w", o.Commit, errSHA256)
 	}
 	if o.Commit != "" && !plumbing.IsHash(o.Commit) {
 		return fmt.Errorf("git: commit %q is not a full id of 40 hexadecimal digits", o.Commit)

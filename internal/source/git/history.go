@@ -37,19 +37,24 @@ func descentOf(store *memory.Storage, tip, ancestor plumbing.Hash) descent {
 			continue
 		}
 		seen[h] = struct{}{}
-		obj, err := store.EncodedObject(plumbing.CommitObject, h)
+		c, err := commitAt(store, h)
 		if err != nil {
-			result = unknown
-			continue
-		}
-		var c object.Commit
-		if c.Decode(obj) != nil {
 			result = unknown
 			continue
 		}
 		queue = append(queue, c.ParentHashes...)
 	}
 	return result
+}
+
+// commitAt reads a commit of a store.
+func commitAt(store objects, h plumbing.Hash) (object.Commit, error) {
+	var c object.Commit
+	obj, err := store.EncodedObject(plumbing.CommitObject, h)
+	if err != nil {
+		return c, err
+	}
+	return c, c.Decode(obj)
 }
 
 // rewritten says whether tip could not be shown to descend from previous. It

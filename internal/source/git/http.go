@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -120,29 +122,54 @@ func readCA(path string) ([]byte, error) {
 	return data, nil
 }
 
-// redirectError says where a redirect would have led, by host only: its URL
-// may hold a secret.
-type redirectError struct{ host string }
+// redirectError says why a redirect was refused, and where it would have led by
+// host only: its URL may hold a secret.
+type redirectError struct{ why, to string }
 
 func (e *redirectError) Error() string {
-	return fmt.Sprintf("redirect to another host or scheme (%q) refused: credentials stay with the host they are for", e.host)
+	return fmt.Sprintf("redirect to %q refused: %s", e.to, e.why)
 }
 
 // checkRedirect lets a redirect of the first request stay on its scheme and
-// host, which hosts use to correct a path, and refuses all others.
+// host, which hosts use to correct a path, and refuses all others: credentials
+// stay with the host they are for.
 func checkRedirect(req *http.Request, via []*http.Request) error {
-	first := via[0]
-	same := req.URL.Scheme == first.URL.Scheme && strings.EqualFold(req.URL.Host, first.URL.Host)
-	if !same || req.URL.User != nil || first.Method != http.MethodGet || len(via) > maxRedirects {
-		return &redirectError{req.URL.Scheme + "://" + req.URL.Hostname()}
+	first, why := via[0], ""
+	switch {
+	case !sameHost(req.URL, first.URL):
+		why = "it is another host or port, and credentials stay with the host they are for"
+	case req.URL.Scheme != first.URL.Scheme:
+		why = "it is another scheme, and credentials stay with the one they are for"
+	case req.URL.User != nil:
+		why = "it holds credentials"
+	case first.Method != http.MethodGet:
+		why = "what is asked for is sent to the address that listed the refs only"
+	case len(via) > maxRedirects:
+		why = fmt.Sprintf("there are more than %d redirects one after the other", maxRedirects)
+	default:
+		return nil
 	}
-	return nil
+	return &redirectError{why, req.URL.Scheme + "://" + req.URL.Host}
+}
+
+// sameHost says whether two URLs lead to the same host, and to the same port
+// where they have the same scheme. A port that is the scheme's own may be
+// written out.
+func sameHost(a, b *url.URL) bool {
+	return strings.EqualFold(a.Hostname(), b.Hostname()) && (a.Scheme != b.Scheme || port(a) == port(b))
+}
+
+func port(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	return map[string]string{"https": "443", "http": "80"}[u.Scheme]
 }
 
 // statusError is an HTTP status that is not 200.
 type statusError struct {
-	status     int
-	retryAfter string
+	status int
+	after  time.Duration
 }
 
 func (e *statusError) Error() string {
@@ -166,13 +193,12 @@ func (s *httpSession) advertisement(ctx context.Context) (io.ReadCloser, error) 
 	if err != nil {
 		return nil, err
 	}
-	base, ok := strings.CutSuffix(res.Request.URL.Path, infoRefs)
+	base, ok := strings.CutSuffix(res.Request.URL.EscapedPath(), infoRefs)
 	if !ok {
 		_ = res.Body.Close()
 		return nil, errNotGit
 	}
-	moved := url.URL{Scheme: res.Request.URL.Scheme, Host: res.Request.URL.Host, Path: base}
-	s.base = moved.String()
+	s.base = res.Request.URL.Scheme + "://" + res.Request.URL.Host + base
 	return res.Body, nil
 }
 
@@ -212,14 +238,36 @@ func (s *httpSession) do(req *http.Request, want string) (*http.Response, error)
 	}
 	switch {
 	case res.StatusCode != http.StatusOK:
-		err = &statusError{res.StatusCode, res.Header.Get("Retry-After")}
-	case res.Header.Get("Content-Type") != want:
+		err = &statusError{res.StatusCode, retryAfter(res.Header.Get("Retry-After"), time.Now())}
+	case !isType(res.Header.Get("Content-Type"), want):
 		err = errNotGit
 	default:
 		return res, nil
 	}
 	_ = res.Body.Close()
 	return nil, err
+}
+
+// isType says whether a Content-Type is the wanted one, with whatever
+// parameters.
+func isType(header, want string) bool {
+	got, _, err := mime.ParseMediaType(header)
+	return (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter)) && got == want
+}
+
+// maxRetryAfter bounds what a server can have us wait.
+const maxRetryAfter = time.Hour
+
+// retryAfter reads either form of a Retry-After: seconds or a date.
+func retryAfter(header string, now time.Time) time.Duration {
+	header = strings.TrimSpace(header)
+	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
+		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return max(0, min(at.Sub(now), maxRetryAfter))
+	}
+	return 0
 }
 
 func (*httpSession) close() {}

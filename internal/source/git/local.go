@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/source"
 )
 
@@ -17,25 +18,28 @@ import (
 // a time.
 type Local struct {
 	repository *gogit.Repository
+	store      *localStore
 	root       string
 	limits     source.Limits
 }
 
 // OpenLocal opens the repository that the folder dir belongs to, which it
-// looks for upward.
+// looks for upward. A clone is its objects and references: of its
+// configuration only the formats of these are read, so that nothing else in it
+// keeps the clone from being read.
 func OpenLocal(dir string, limits source.Limits) (*Local, error) {
-	repository, err := gogit.PlainOpenWithOptions(dir, &gogit.PlainOpenOptions{DetectDotGit: true, EnableDotGitCommonDir: true})
+	store, root, err := openStore(dir)
 	if errors.Is(err, gogit.ErrRepositoryNotExists) {
 		return nil, fmt.Errorf("git: %s is in no repository", dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("git: open the repository of %s: %w", dir, err)
 	}
-	l := &Local{repository: repository, limits: limits.WithDefaults()}
-	if tree, err := repository.Worktree(); err == nil {
-		l.root = tree.Filesystem.Root()
+	repository, err := gogit.Open(store, nil)
+	if err != nil {
+		return nil, fmt.Errorf("git: open the repository of %s: %w", dir, err)
 	}
-	return l, nil
+	return &Local{repository: repository, store: store, root: root, limits: limits.WithDefaults()}, nil
 }
 
 // Root is the top folder of the work tree; empty for a bare repository.
@@ -45,31 +49,19 @@ func (l *Local) Root() string { return l.root }
 // branch, an id or the start of one, or any of these with ~N or ^N.
 func (l *Local) Resolve(rev string) (string, error) {
 	h, err := l.repository.ResolveRevision(plumbing.Revision(rev))
-	if err != nil {
-		return "", fmt.Errorf("git: revision %q is not in this clone: %w; fetch it first", rev, err)
+	if err == nil {
+		return h.String(), nil
 	}
-	return h.String(), nil
-}
-
-// MergeBase returns the commit at which head left base: the best common
-// ancestor. If there is none, or if the clone is too shallow to find it, it is
-// base itself. Both are full ids.
-func (l *Local) MergeBase(base, head string) (string, error) {
-	var commits [2]*object.Commit
-	for i, rev := range []string{base, head} {
-		var err error
-		if commits[i], err = l.repository.CommitObject(plumbing.NewHash(rev)); err != nil {
-			return "", fmt.Errorf("git: commit %s: %w", rev, err)
+	f := &binding.Failure{
+		Kind: binding.NotFound, Code: "ref", Op: "git: resolve", Object: rev,
+		Err: fmt.Errorf("revision %q is not in this clone: %w", rev, err), Hint: "fetch it first",
+	}
+	if i := strings.IndexAny(rev, "~^"); i > 0 {
+		if _, known := l.repository.ResolveRevision(plumbing.Revision(rev[:i])); known == nil {
+			f.Err, f.Hint = fmt.Errorf("%s has no such ancestor in this clone", rev[:i]), l.store.whole("name a commit that exists")
 		}
 	}
-	common, err := commits[0].MergeBase(commits[1])
-	switch {
-	case errors.Is(err, plumbing.ErrObjectNotFound), err == nil && len(common) == 0:
-		return base, nil
-	case err != nil:
-		return "", fmt.Errorf("git: where %s left %s: %w", head, base, err)
-	}
-	return common[0].Hash.String(), nil
+	return "", f
 }
 
 // Snapshot reads the folder path, or the root where that is empty, at the
@@ -80,12 +72,23 @@ func (l *Local) Snapshot(ctx context.Context, id, path string) (source.Snapshot,
 	if err != nil {
 		return source.Snapshot{}, err
 	}
-	commit, err := l.repository.CommitObject(plumbing.NewHash(id))
+	commit, err := commitAt(l.store, plumbing.NewHash(id))
 	if err != nil {
-		return source.Snapshot{}, fmt.Errorf("git: commit %s: %w", id, err)
+		return source.Snapshot{}, l.missing("commit", id, err)
 	}
-	t := &tree{store: l.repository.Storer, root: commit.TreeHash, used: map[plumbing.Hash]struct{}{}}
+	t := &tree{store: l.store, root: commit.TreeHash, used: map[plumbing.Hash]struct{}{}}
 	snapshot, err := t.snapshot(ctx, names, l.limits)
+	if errors.Is(err, errMissing) {
+		err = l.missing("read commit", id, err)
+	}
 	snapshot.Revision, snapshot.Time = id, commit.Committer.When
 	return snapshot, err
+}
+
+// missing is the failure to read an object that the clone does not hold.
+func (l *Local) missing(op, id string, err error) error {
+	return &binding.Failure{
+		Kind: binding.Unreadable, Code: "incomplete", Op: "git: " + op, Object: id, Err: err,
+		Hint: l.store.whole("check the clone with git fsck"),
+	}
 }

@@ -13,7 +13,6 @@ import (
 
 	"reconciler/internal/boundedio"
 
-	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
@@ -84,13 +83,9 @@ func (r *sshRemote) start(conn net.Conn, config *ssh.ClientConfig) (*sshSession,
 // to those that known_hosts has for this host and port: a server with several
 // keys would else answer with one that is not there.
 func (r *sshRemote) config(ctx context.Context) (config *ssh.ClientConfig, done func(), err error) {
-	known, err := knownhosts.NewDB(r.auth.KnownHostsFile)
+	known, err := trusted(r.auth.KnownHostsFile, r.endpoint.host, r.endpoint.address())
 	if err != nil {
-		return nil, nil, fmt.Errorf("known_hosts: %w", err)
-	}
-	algorithms := known.HostKeyAlgorithms(r.endpoint.address())
-	if len(algorithms) == 0 {
-		return nil, nil, errUnknownHost
+		return nil, nil, err
 	}
 	signers, done, err := r.signers(ctx)
 	if err != nil {
@@ -106,8 +101,8 @@ func (r *sshRemote) config(ctx context.Context) (config *ssh.ClientConfig, done 
 	return &ssh.ClientConfig{
 		User:              user,
 		Auth:              []ssh.AuthMethod{ssh.PublicKeys(signers...)},
-		HostKeyCallback:   known.HostKeyCallback(),
-		HostKeyAlgorithms: algorithms,
+		HostKeyCallback:   known.check,
+		HostKeyAlgorithms: known.algorithms,
 		Timeout:           15 * time.Second,
 	}, done, nil
 }

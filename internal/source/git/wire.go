@@ -31,6 +31,9 @@ type session interface {
 // errEmpty says that the repository has no commit yet.
 var errEmpty = errors.New("the repository is empty")
 
+// errSHA256 says that the repository's objects have ids of the other kind.
+var errSHA256 = errors.New("the repository names its objects by SHA-256, and only SHA-1 is read")
+
 // listRefs reads the advertisement.
 func listRefs(ctx context.Context, s session) (*packp.AdvRefs, error) {
 	body, err := s.advertisement(ctx)
@@ -39,8 +42,11 @@ func listRefs(ctx context.Context, s session) (*packp.AdvRefs, error) {
 	}
 	defer func() { _ = body.Close() }()
 	refs := packp.NewAdvRefs()
-	err = refs.Decode(&bounded{body, maxRefsBytes})
+	var begin head
+	err = refs.Decode(io.TeeReader(&bounded{body, maxRefsBytes}, &begin))
 	switch {
+	case err != nil && bytes.Contains(begin.kept, []byte(" object-format=sha256")):
+		return nil, errSHA256
 	case errors.Is(err, packp.ErrEmptyAdvRefs) || err == nil && refs.IsEmpty():
 		return nil, errEmpty
 	case err != nil:
@@ -111,6 +117,9 @@ func upload(offered *capability.List, o order) (*packp.UploadPackRequest, error)
 	req := packp.NewUploadPackRequest()
 	req.Wants = []plumbing.Hash{o.want}
 	wanted := []capability.Capability{capability.OFSDelta, capability.Sideband64k, capability.NoProgress}
+	// Some hosts refuse a client without it. What it changes, which is how
+	// many lines acknowledge what we hold, is nothing to us.
+	wanted = append(wanted, capability.MultiACK)
 	if o.depth > 0 && offered.Supports(capability.Shallow) {
 		wanted = append(wanted, capability.Shallow)
 		req.Depth = packp.DepthCommits(o.depth)

@@ -1,0 +1,111 @@
+package git
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"reconciler/internal/binding"
+)
+
+// errNotKnown says that history is cut off before the merge base.
+var errNotKnown = errors.New("the history between them is not all in this clone")
+
+// MergeBase gives the commit at which head left base: the best one that both
+// descend from, or base itself where there is none. Both are full ids. Where
+// the clone's history is cut off before that, it is an error and no guess: what
+// others merged since would look like a part of the change.
+func (l *Local) MergeBase(base, head string) (string, error) {
+	g := graph{store: l.store, known: map[plumbing.Hash]*node{}}
+	ends := [2]plumbing.Hash{plumbing.NewHash(base), plumbing.NewHash(head)}
+	var reached [2]map[plumbing.Hash]bool
+	for i, end := range ends {
+		if g.node(end) == nil {
+			return "", l.missing("commit", end.String(), plumbing.ErrObjectNotFound)
+		}
+		reached[i], _ = g.walk(nil, end)
+	}
+	switch {
+	case reached[1][ends[0]]:
+		return base, nil
+	case reached[0][ends[1]]:
+		return head, nil
+	}
+	common := func(h plumbing.Hash) bool { return reached[0][h] && reached[1][h] }
+	found, cut := g.walk(common, ends[:]...)
+	if cut {
+		return "", &binding.Failure{
+			Kind: binding.Unreadable, Code: "merge-base", Op: "git: find where " + head + " left", Object: base,
+			Err: errNotKnown, Hint: l.store.whole("check the clone with git fsck"),
+		}
+	}
+	maps.DeleteFunc(found, func(h plumbing.Hash, _ bool) bool { return !common(h) })
+	if len(found) == 0 {
+		return base, nil
+	}
+	return g.best(slices.Collect(maps.Keys(found))).String(), nil
+}
+
+// graph is the history in a store, as far as it was looked at.
+type graph struct {
+	store objects
+	known map[plumbing.Hash]*node
+}
+
+type node struct {
+	parents []plumbing.Hash
+	time    time.Time
+}
+
+// node gives a commit; nil where the store does not hold it.
+func (g *graph) node(h plumbing.Hash) *node {
+	n, ok := g.known[h]
+	if !ok {
+		if c, err := commitAt(g.store, h); err == nil {
+			n = &node{c.ParentHashes, c.Committer.When}
+		}
+		g.known[h] = n
+	}
+	return n
+}
+
+// walk gives the commits that some descend from, themselves included, without
+// going beyond those where stop holds, and says whether one was missing.
+func (g *graph) walk(stop func(plumbing.Hash) bool, from ...plumbing.Hash) (reached map[plumbing.Hash]bool, cut bool) {
+	reached = map[plumbing.Hash]bool{}
+	for queue := slices.Clone(from); len(queue) > 0; queue = queue[1:] {
+		h := queue[0]
+		if reached[h] {
+			continue
+		}
+		n := g.node(h)
+		if n == nil {
+			cut = true
+			continue
+		}
+		reached[h] = true
+		if stop == nil || !stop(h) {
+			queue = append(queue, n.parents...)
+		}
+	}
+	return reached, cut
+}
+
+// best is the newest of the commits from which no other of them descends.
+func (g *graph) best(of []plumbing.Hash) plumbing.Hash {
+	older := map[plumbing.Hash]bool{}
+	for _, h := range of {
+		below, _ := g.walk(nil, g.node(h).parents...)
+		maps.Copy(older, below)
+	}
+	of = slices.DeleteFunc(of, func(h plumbing.Hash) bool { return older[h] })
+	return slices.MaxFunc(of, func(a, b plumbing.Hash) int {
+		if c := g.node(a).time.Compare(g.node(b).time); c != 0 {
+			return c
+		}
+		return slices.Compare(a[:], b[:])
+	})
+}

@@ -1,0 +1,205 @@
+package git
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-git/go-billy/v5/osfs"
+	gogit "github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/config"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/storage/filesystem"
+	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
+
+	"reconciler/internal/boundedio"
+)
+
+// maxSmall bounds a file of a clone that says how it is laid out.
+const maxSmall = 1 << 20
+
+// localStore is the object and reference store of a clone on disk, with the
+// stores it borrows objects from.
+type localStore struct {
+	*filesystem.Storage
+	borrowed []*filesystem.ObjectStorage
+	// common is the folder of the objects and of what tells about them.
+	common string
+}
+
+// Config implements the store's part of that name. Nothing of it is needed.
+func (*localStore) Config() (*config.Config, error) { return config.NewConfig(), nil }
+
+// EncodedObject implements objects.
+func (s *localStore) EncodedObject(t plumbing.ObjectType, h plumbing.Hash) (plumbing.EncodedObject, error) {
+	obj, err := s.Storage.EncodedObject(t, h)
+	for _, other := range s.borrowed {
+		if err == nil {
+			break
+		}
+		if found, e := other.EncodedObject(t, h); e == nil {
+			return found, nil
+		}
+	}
+	return obj, err
+}
+
+// HashesWithPrefix gives the ids that begin with some bytes.
+func (s *localStore) HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error) {
+	found, err := s.Storage.HashesWithPrefix(prefix)
+	for _, other := range s.borrowed {
+		more, e := other.HashesWithPrefix(prefix)
+		found, err = append(found, more...), errors.Join(err, e)
+	}
+	return found, err
+}
+
+// openStore opens the store of the repository that dir belongs to, and gives
+// the top of its work tree; empty where it has none.
+func openStore(dir string) (*localStore, string, error) {
+	dot, root, err := findGit(dir)
+	if err != nil {
+		return nil, "", err
+	}
+	common := dot
+	if data, err := boundedio.ReadFile(filepath.Join(dot, "commondir"), maxSmall); err == nil {
+		common = under(dot, strings.TrimSpace(string(data)))
+	}
+	if err := checkFormats(filepath.Join(common, "config")); err != nil {
+		return nil, "", err
+	}
+	objects := cache.NewObjectLRUDefault()
+	fs := dotgit.NewRepositoryFilesystem(osfs.New(dot), osfs.New(common))
+	s := &localStore{Storage: filesystem.NewStorage(fs, objects), common: common}
+	for _, folder := range alternates(filepath.Join(common, "objects"), map[string]bool{}, 0) {
+		s.borrowed = append(s.borrowed, filesystem.NewObjectStorage(dotgit.New(osfs.New(filepath.Dir(folder))), objects))
+	}
+	return s, root, nil
+}
+
+// findGit looks upward for a repository: a .git folder, a .git file that names
+// one, as in a linked work tree or a submodule, or a bare one.
+func findGit(dir string) (dot, root string, err error) {
+	dir, err = filepath.Abs(dir)
+	for ; err == nil; dir = filepath.Dir(dir) {
+		at := filepath.Join(dir, ".git")
+		if data, err := boundedio.ReadFile(at, maxSmall); err == nil {
+			named, ok := bytes.CutPrefix(data, []byte("gitdir:"))
+			if !ok {
+				return "", "", fmt.Errorf("%s is no repository and names none", at)
+			}
+			at = under(dir, strings.TrimSpace(string(named)))
+		}
+		if isGit(at) {
+			return at, dir, nil
+		}
+		if isGit(dir) {
+			return dir, "", nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", "", gogit.ErrRepositoryNotExists
+		}
+	}
+	return "", "", err
+}
+
+func isGit(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, "HEAD"))
+	if err != nil {
+		return false
+	}
+	for _, name := range []string{"commondir", "objects"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// under is a path that is meant relative to dir where it is not absolute.
+func under(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// maxAlternates bounds a chain of borrowed stores, as git does.
+const maxAlternates = 5
+
+// alternates are the folders of objects that one borrows from, in git's order.
+func alternates(objects string, seen map[string]bool, depth int) []string {
+	data, err := boundedio.ReadFile(filepath.Join(objects, "info", "alternates"), maxSmall)
+	if err != nil || depth > maxAlternates {
+		return nil
+	}
+	var found []string
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimSuffix(line, "\n")
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		folder := under(objects, line)
+		if seen[folder] {
+			continue
+		}
+		seen[folder] = true
+		found = append(append(found, folder), alternates(folder, seen, depth+1)...)
+	}
+	return found
+}
+
+// checkFormats refuses the formats of objects and references that are not read
+// here, each by its name. All else in the configuration may be as it likes.
+func checkFormats(path string) error {
+	data, err := boundedio.ReadFile(path, maxSmall)
+	if err != nil {
+		return nil //nolint:nilerr // without one, the formats are the usual ones.
+	}
+	section := ""
+	lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
+	for lines.Scan() {
+		line := strings.ToLower(strings.TrimSpace(lines.Text()))
+		if head, rest, ok := strings.Cut(line, "]"); ok && strings.HasPrefix(head, "[") {
+			section, line = head[1:], strings.TrimSpace(rest)
+		}
+		key, value, _ := strings.Cut(line, "=")
+		value = strings.Trim(strings.TrimSpace(value), `"`)
+		switch key = strings.TrimSpace(key); {
+		case section != "extensions":
+		case key == "objectformat" && value != "sha1":
+			return fmt.Errorf("its objects are named by %s, and only SHA-1 is read", strings.ToUpper(strings.Replace(value, "sha", "sha-", 1)))
+		case key == "refstorage" && value != "files":
+			return fmt.Errorf("its references are stored as %s, and only files are read", value)
+		}
+	}
+	return nil
+}
+
+// shallow says whether the clone's history is cut off.
+func (s *localStore) shallow() bool {
+	cut, err := s.Shallow()
+	return err == nil && len(cut) > 0
+}
+
+// partial says whether objects were left out of the clone.
+func (s *localStore) partial() bool {
+	found, err := filepath.Glob(filepath.Join(s.common, "objects", "pack", "*.promisor"))
+	return err == nil && len(found) > 0
+}
+
+// whole says how to get what the clone lacks: or, where it is whole, otherwise.
+func (s *localStore) whole(otherwise string) string {
+	switch {
+	case s.shallow():
+		return "the clone is shallow; get its history with git fetch --unshallow, or clone with a depth of 0"
+	case s.partial():
+		return "the clone is partial; get what is left out with git fetch --refetch --no-filter, or clone without --filter"
+	}
+	return otherwise
+}
