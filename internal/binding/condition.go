@@ -57,7 +57,7 @@ type Condition struct {
 	Status ConditionStatus `json:"status"`
 	// Reason is a CamelCase word that programs may branch on.
 	Reason string `json:"reason"`
-	// Message tells a person what is wrong and what to do.
+	// Message is for a person: what is wrong and what to do.
 	Message string `json:"message"`
 	// LastTransitionTime is when Status last changed.
 	LastTransitionTime time.Time `json:"lastTransitionTime"`

@@ -113,8 +113,8 @@ func throttled(host string, after time.Duration, err error) error {
 	}
 }
 
-// heed notes the pause that an answer asks for.
-func (p *pace) heed(s *slot, resp *http.Response) {
+// notePause notes the pause that an answer asks for.
+func (p *pace) notePause(s *slot, resp *http.Response) {
 	now := p.now()
 	d := Pause(resp.StatusCode, resp.Header, now)
 	if d <= 0 {

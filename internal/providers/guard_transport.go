@@ -48,7 +48,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	told.Status = resp.StatusCode
-	g.pace.heed(slot, resp)
+	g.pace.notePause(slot, resp)
 	// The caller keeps its own request, so that what it does with the answer
 	// does not depend on our deadline.
 	resp.Request = req

@@ -9,9 +9,9 @@ import (
 	"reconciler/internal/message"
 )
 
-// ignoreFile is the name of the files, at any level, that leave out what lies
-// beside and below them, in gitignore syntax and with git's meaning. The last
-// pattern that matches decides, and a folder that is left out is not entered.
+// ignoreFile is the name of the files, at any level, that exclude files and
+// folders next to and below them, in gitignore syntax and with git's meaning.
+// The last pattern that matches decides, and an excluded folder is skipped.
 const ignoreFile = ".reconcilerignore"
 
 const (

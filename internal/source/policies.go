@@ -25,10 +25,9 @@ const (
 )
 
 // Policies reads the policy files of a tree: policy/*.cue at its root, sorted
-// by path. Ignore files do not hold for them. One that cannot be read is a
-// finding and comes without data, which no policy is, so that whoever reads
-// the policies knows that one is missing. An error means that nothing can be
-// said of the tree.
+// by path. Ignore files do not apply to them. One that cannot be read is a
+// finding and has no data, so that the reader of the policies knows that one is
+// missing. An error means that nothing is known about the tree.
 func Policies(tree Tree) ([]binding.File, []finding.Finding, error) {
 	root, err := tree.List(Entry{})
 	if err != nil {
@@ -98,8 +97,8 @@ func (p *policies) read(e Entry) error {
 	return nil
 }
 
-// unreadable tells of a policy that is not delivered, and puts a file without
-// data in its place.
+// unreadable reports a policy that cannot be read, and adds a file without data
+// for it.
 func (p *policies) unreadable(file, format string, args ...any) {
 	p.findings = append(p.findings, finding.New("source-file-unreadable", message.Verbatim(fmt.Sprintf(format, args...))).At(file, 0, 0))
 	p.files = append(p.files, binding.File{Path: file})

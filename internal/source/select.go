@@ -61,9 +61,8 @@ const (
 )
 
 // Select reads the declaration files of a tree: those named .yaml or .yml, in
-// folders of any depth, that no ignore file leaves out. Folders named .git are
-// not entered. What cannot be read is a finding; files and findings come
-// sorted. An error means that nothing can be said of the tree.
+// folders of any depth, that no ignore file excludes. Folders named .git are
+// skipped. What cannot be read is a finding. Files and findings are sorted. An error means that nothing is known about the tree.
 func Select(ctx context.Context, tree Tree, limits Limits) ([]binding.File, []finding.Finding, error) {
 	s := selection{tree: tree, limits: limits, steps: maxIgnoreSteps}
 	if err := s.directory(ctx, Entry{}, nil); err != nil && !errors.Is(err, errLimit) {
@@ -73,7 +72,7 @@ func Select(ctx context.Context, tree Tree, limits Limits) ([]binding.File, []fi
 	return s.files, finding.Sort(s.findings), nil
 }
 
-// errLimit ends a walk early; its finding is already told.
+// errLimit ends a walk early; the walk has reported the finding.
 var errLimit = errors.New("source: limit reached")
 
 // selection is the state of one walk.

@@ -152,7 +152,7 @@ func (s *Site) probe(ctx context.Context, root *url.URL) []binding.Answer {
 	req.Header.Set("Accept", "application/json")
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return refuted(root.Host, err)
+		return probeFailed(root.Host, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	var answers []binding.Answer
@@ -186,9 +186,9 @@ func (s *Site) certificate(state *tls.ConnectionState) binding.Answer {
 		"the certificate is trusted until "+leaf.NotAfter.UTC().Format(time.DateOnly))
 }
 
-// refuted reads an error of the probe: errors of the certificate are certain,
+// probeFailed reads an error of the probe: errors of the certificate are certain,
 // all others are unknown.
-func refuted(host string, err error) []binding.Answer {
+func probeFailed(host string, err error) []binding.Answer {
 	var hostname x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var verify *tls.CertificateVerificationError

@@ -33,7 +33,7 @@ func (d *Driver) do(ctx context.Context, c call) ([]byte, error) {
 	for attempt := 1; ; attempt++ {
 		x := d.wire.send(ctx, c)
 		f := d.classify(c, x)
-		d.tell(c, x, f)
+		d.reportAttempt(c, x, f)
 		if f == nil {
 			return x.body, nil
 		}

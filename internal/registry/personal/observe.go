@@ -49,8 +49,8 @@ func families() []string {
 	}
 }
 
-// tell reports the result of an attempt to the observer.
-func (d *Driver) tell(c call, x *exchange, f *binding.Failure) {
+// reportAttempt reports the result of an attempt to the observer.
+func (d *Driver) reportAttempt(c call, x *exchange, f *binding.Failure) {
 	if d.wire.observe == nil {
 		return
 	}

@@ -64,7 +64,7 @@ func Listen(ctx context.Context, opts ListenOptions) (*Server, error) {
 		ErrorLog:                     slog.NewLogLogger(opts.Log.Handler(), slog.LevelDebug),
 	}}
 	if opts.CertFile != "" {
-		c := &certificate{certFile: opts.CertFile, keyFile: opts.KeyFile, log: opts.Log, told: rate.Sometimes{Interval: time.Minute}}
+		c := &certificate{certFile: opts.CertFile, keyFile: opts.KeyFile, log: opts.Log, warn: rate.Sometimes{Interval: time.Minute}}
 		if _, err := c.get(nil); err != nil {
 			return nil, err
 		}
@@ -116,8 +116,8 @@ type certificate struct {
 	mu          sync.Mutex
 	cert, key   os.FileInfo
 	certificate *tls.Certificate
-	// told limits the log lines, because anybody can begin a handshake.
-	told rate.Sometimes
+	// warn limits the log lines, because anybody can begin a handshake.
+	warn rate.Sometimes
 }
 
 // get implements tls.Config.GetCertificate. While the files hold no pair, as
@@ -141,7 +141,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	case c.certificate == nil:
 		return nil, fmt.Errorf("webhooks: certificate: %w", err)
 	default:
-		c.told.Do(func() { c.log.Warn("webhook certificate not read; the last one stands", "err", err) })
+		c.warn.Do(func() { c.log.Warn("webhook certificate not read; the last one stands", "err", err) })
 	}
 	return c.certificate, nil
 }

@@ -187,7 +187,7 @@ func (d *doubt) Unwrap() error { return d.error }
 
 // doubted marks err as one that a fresh clone may not have.
 func (s *Source) doubted(err error) error {
-	if _, told := errors.AsType[*binding.Failure](err); err == nil || told || s.store == nil {
+	if _, failed := errors.AsType[*binding.Failure](err); err == nil || failed || s.store == nil {
 		return err
 	}
 	return &doubt{err}
@@ -253,7 +253,7 @@ func (s *Source) converse(ctx context.Context, f func(context.Context, conversat
 // open opens a session and lists the refs. The session, where there is one, is
 // the caller's to close, also after an error.
 func (s *Source) open(ctx context.Context) (c conversation, err error) {
-	defer s.told("list", s.options.Now(), &err)
+	defer s.observe("list", s.options.Now(), &err)
 	if c.session, err = s.remote.open(ctx); err != nil {
 		return conversation{}, err
 	}
@@ -263,13 +263,13 @@ func (s *Source) open(ctx context.Context) (c conversation, err error) {
 
 // fetch is the second half of a conversation.
 func (s *Source) fetch(ctx context.Context, c conversation, o order, store *memory.Storage) (err error) {
-	defer s.told("fetch", s.options.Now(), &err)
+	defer s.observe("fetch", s.options.Now(), &err)
 	return fetch(ctx, c.session, c.refs, o, store, s.options.MaxRepositoryBytes)
 }
 
-// told reports a request that began at a given time and ends now to the
+// observe reports a request that began at a given time and ends now to the
 // observer.
-func (s *Source) told(operation string, begun time.Time, err *error) {
+func (s *Source) observe(operation string, begun time.Time, err *error) {
 	s.options.Observe(Exchange{Operation: operation, OK: *err == nil, Took: s.options.Now().Sub(begun)})
 }
 
