@@ -72,7 +72,7 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	x.forgetRetryStates(after)
 	result.Records, result.Ended = x.ledger.all(), a.o.Now()
 	// A store that cannot be read now reported that when it was written.
-	result.Efforts, _ = a.o.Store.Efforts(after, a.o.Instance)
+	result.RetryStates, _ = a.o.Store.RetryStates(after, a.o.Instance)
 	return result
 }
 

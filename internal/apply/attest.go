@@ -42,7 +42,7 @@ func (a *Applier) answered(ctx context.Context, name string, of *plan.Round) err
 	if d := of.Declaration(name); d != nil {
 		digest = d.Spec.Digest()
 	}
-	return a.effort(ctx, name, digest, func(e *binding.Effort) { e.Waits = nil })
+	return a.update(ctx, name, digest, func(e *binding.RetryState) { e.Waits = nil })
 }
 
 // attestation is one person's word being written down.

@@ -66,12 +66,12 @@ type IntentStore interface {
 	DeleteIntent(ctx context.Context, intent binding.Intent) error
 }
 
-// EffortStore keeps what is remembered of the trouble that bindings make, one
-// effort for each.
-type EffortStore interface {
-	Efforts(ctx context.Context, instance string) ([]binding.Effort, error)
-	PutEffort(ctx context.Context, effort binding.Effort) error
-	DeleteEffort(ctx context.Context, effort binding.Effort) error
+// RetryStateStore keeps what is remembered of the trouble that bindings make, one
+// state for each.
+type RetryStateStore interface {
+	RetryStates(ctx context.Context, instance string) ([]binding.RetryState, error)
+	PutRetryState(ctx context.Context, state binding.RetryState) error
+	DeleteRetryState(ctx context.Context, state binding.RetryState) error
 }
 
 // History keeps what was done.
@@ -83,6 +83,6 @@ type History interface {
 type Store interface {
 	RecordStore
 	IntentStore
-	EffortStore
+	RetryStateStore
 	History
 }

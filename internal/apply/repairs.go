@@ -22,18 +22,18 @@ const (
 	messageContests = "repairs stopped, for they do not hold: "
 )
 
-// effort changes what is remembered of one binding, under the spec of that
+// update changes what is remembered of one binding, under the spec of that
 // digest: the repairs under another are dropped. None says that it is not
 // declared now, from which nothing follows: its file may be broken.
-func (r *Applier) effort(ctx context.Context, name, digest string, change func(*binding.Effort)) error {
+func (r *Applier) update(ctx context.Context, name, digest string, change func(*binding.RetryState)) error {
 	r.remembering.Lock()
 	defer r.remembering.Unlock()
-	efforts, err := r.o.Store.Efforts(ctx, r.o.Instance)
+	states, err := r.o.Store.RetryStates(ctx, r.o.Instance)
 	if err != nil {
 		return fmt.Errorf("what is remembered of %s: %w", name, err)
 	}
-	now := binding.Effort{Instance: r.o.Instance, Binding: name, Digest: digest}
-	for _, e := range efforts {
+	now := binding.RetryState{Instance: r.o.Instance, Binding: name, Digest: digest}
+	for _, e := range states {
 		switch {
 		case e.Binding != name:
 		case e.Digest == digest || digest == "":
@@ -44,24 +44,24 @@ func (r *Applier) effort(ctx context.Context, name, digest string, change func(*
 	}
 	change(&now)
 	now.Repairs = slices.DeleteFunc(now.Repairs, func(r binding.Repairs) bool { return len(r.Made) == 0 })
-	if err := r.keepEffort(ctx, now); err != nil {
+	if err := r.keepRetryState(ctx, now); err != nil {
 		return fmt.Errorf("what is remembered of %s could not be written: %w", name, err)
 	}
 	return nil
 }
 
-// keepEffort writes an effort, or that there is nothing to remember.
-func (r *Applier) keepEffort(ctx context.Context, e binding.Effort) error {
+// keepRetryState writes a retry state, or that there is nothing to remember.
+func (r *Applier) keepRetryState(ctx context.Context, e binding.RetryState) error {
 	if e.Empty() {
-		return r.o.Store.DeleteEffort(ctx, e)
+		return r.o.Store.DeleteRetryState(ctx, e)
 	}
-	return r.o.Store.PutEffort(ctx, e)
+	return r.o.Store.PutRetryState(ctx, e)
 }
 
 // repaired counts a repair of drift, and drops those that count no more.
 func (x *run) repaired(ctx context.Context, a plan.Action) error {
 	now, policy := x.o.Now(), x.round.Policy
-	return x.effort(ctx, a.Binding, x.digests[a.Binding], func(e *binding.Effort) {
+	return x.update(ctx, a.Binding, x.digests[a.Binding], func(e *binding.RetryState) {
 		r := repairsOf(e, a.Object)
 		r.Made = append(slices.Clone(r.Since(now.Add(-policy.RepairsWithin))), binding.Repair{At: now, Found: a.Found()})
 		if most := min(max(policy.MaxRepairs, 1), mostRepairs); len(r.Made) > most {
@@ -70,9 +70,9 @@ func (x *run) repaired(ctx context.Context, a plan.Action) error {
 	})
 }
 
-// repairsOf finds the repairs of an object in an effort, which it is added to
+// repairsOf finds the repairs of an object in a retry state, which it is added to
 // where there were none.
-func repairsOf(e *binding.Effort, object binding.Object) *binding.Repairs {
+func repairsOf(e *binding.RetryState, object binding.Object) *binding.Repairs {
 	i := slices.IndexFunc(e.Repairs, func(r binding.Repairs) bool { return r.Object == object })
 	if i < 0 {
 		e.Repairs = append(slices.Clone(e.Repairs), binding.Repairs{Object: object})
@@ -87,7 +87,7 @@ func repairsOf(e *binding.Effort, object binding.Object) *binding.Repairs {
 // begins anew. A person may have done so since the plan was made.
 func (x *run) stopRepairs(ctx context.Context, a plan.Action) error {
 	now, first := x.o.Now(), false
-	err := x.effort(ctx, a.Binding, x.digests[a.Binding], func(e *binding.Effort) {
+	err := x.update(ctx, a.Binding, x.digests[a.Binding], func(e *binding.RetryState) {
 		r := repairsOf(e, a.Object)
 		if first = r.Stopped.IsZero() && len(r.Made) > 0; first {
 			r.Stopped = now
@@ -109,12 +109,12 @@ func (x *run) stopRepairs(ctx context.Context, a plan.Action) error {
 func (r *Applier) Reset(ctx context.Context, name string, by binding.Person) ([]string, error) {
 	r.remembering.Lock()
 	defer r.remembering.Unlock()
-	efforts, err := r.o.Store.Efforts(ctx, r.o.Instance)
+	states, err := r.o.Store.RetryStates(ctx, r.o.Instance)
 	if err != nil {
 		return nil, fmt.Errorf("begin anew for %s: %w", cmp.Or(name, r.o.Instance), err)
 	}
 	var lifted []string
-	for _, e := range efforts {
+	for _, e := range states {
 		if name != "" && e.Binding != name {
 			continue
 		}
@@ -132,11 +132,11 @@ func (r *Applier) Reset(ctx context.Context, name string, by binding.Person) ([]
 	return lifted, nil
 }
 
-// begunAnew writes that the repairs of an effort begin anew, and, where some
+// begunAnew writes that the repairs of a retry state begin anew, and, where some
 // were stopped, who said so.
-func (r *Applier) begunAnew(ctx context.Context, e binding.Effort, stopped []binding.Object, by binding.Person) error {
+func (r *Applier) begunAnew(ctx context.Context, e binding.RetryState, stopped []binding.Object, by binding.Person) error {
 	e.Repairs, e.Failed = nil, nil
-	err := r.keepEffort(ctx, e)
+	err := r.keepRetryState(ctx, e)
 	for _, object := range stopped {
 		if err != nil {
 			break
@@ -155,7 +155,7 @@ func (r *Applier) begunAnew(ctx context.Context, e binding.Effort, stopped []bin
 // keepFailures writes what failed, so that a restart tries nothing without its
 // pause. What cannot be written is tried too early after one, no more.
 func (x *run) keepFailures(ctx context.Context, retries map[string]binding.Failed) {
-	efforts, err := x.o.Store.Efforts(ctx, x.o.Instance)
+	states, err := x.o.Store.RetryStates(ctx, x.o.Instance)
 	if err != nil {
 		return
 	}
@@ -164,14 +164,14 @@ func (x *run) keepFailures(ctx context.Context, retries map[string]binding.Faile
 		names[a.Binding] = true
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		before, now := plan.EffortOf(efforts, name).Failed, (*binding.Failed)(nil)
+		before, now := plan.RetryStateOf(states, name).Failed, (*binding.Failed)(nil)
 		if failed, is := retries[name]; is {
 			now = &failed
 		}
 		if before == nil && now == nil || before != nil && now != nil && before.Times == now.Times && before.Next.Equal(now.Next) && before.Tried == now.Tried {
 			continue
 		}
-		_ = x.effort(ctx, name, x.digests[name], func(e *binding.Effort) { e.Failed = now })
+		_ = x.update(ctx, name, x.digests[name], func(e *binding.RetryState) { e.Failed = now })
 	}
 }
 
@@ -189,13 +189,13 @@ func (x *run) forgetRetryStates(ctx context.Context) {
 	}
 	r.remembering.Lock()
 	defer r.remembering.Unlock()
-	efforts, err := r.o.Store.Efforts(ctx, r.o.Instance)
+	states, err := r.o.Store.RetryStates(ctx, r.o.Instance)
 	if err != nil {
 		return // It told so when it was written; what is left is dropped later.
 	}
-	for _, e := range efforts {
+	for _, e := range states {
 		if !names[e.Binding] {
-			_ = r.o.Store.DeleteEffort(ctx, e)
+			_ = r.o.Store.DeleteRetryState(ctx, e)
 		}
 	}
 }

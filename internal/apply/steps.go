@@ -22,7 +22,7 @@ const (
 // once of each that begins to wait, is overdue, or is seen done. What cannot be
 // written now is written, and told, by the next run.
 func (x *run) keepSteps(ctx context.Context) {
-	efforts, err := x.o.Store.Efforts(ctx, x.o.Instance)
+	states, err := x.o.Store.RetryStates(ctx, x.o.Instance)
 	if err != nil {
 		return
 	}
@@ -31,12 +31,12 @@ func (x *run) keepSteps(ctx context.Context) {
 		own[a.Binding] = append(own[a.Binding], a)
 	}
 	for _, name := range slices.Sorted(maps.Keys(own)) {
-		before := plan.EffortOf(efforts, name)
+		before := plan.RetryStateOf(states, name)
 		now, news := x.stepsOf(own[name], before)
 		if slices.Equal(before.Waits, now) {
 			continue
 		}
-		if err := x.effort(ctx, name, x.digests[name], func(e *binding.Effort) { e.Waits = now }); err != nil {
+		if err := x.update(ctx, name, x.digests[name], func(e *binding.RetryState) { e.Waits = now }); err != nil {
 			continue
 		}
 		for _, n := range news {
@@ -46,7 +46,7 @@ func (x *run) keepSteps(ctx context.Context) {
 }
 
 // stepsOf are the pending steps of one binding after a plan, and the news of them.
-func (x *run) stepsOf(actions []plan.Action, before binding.Effort) (now []binding.Wait, news []plan.Event) {
+func (x *run) stepsOf(actions []plan.Action, before binding.RetryState) (now []binding.Wait, news []plan.Event) {
 	at := x.o.Now()
 	unsure := slices.ContainsFunc(actions, x.unsure)
 	for _, a := range actions {

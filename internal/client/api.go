@@ -118,8 +118,8 @@ type Memory struct {
 	// not known.
 	Records []binding.Record `json:"records"`
 	Intents []binding.Intent `json:"intents"`
-	// Efforts are the retry states of bindings.
-	Efforts []binding.Effort `json:"efforts,omitempty"`
+	// RetryStates are those of the bindings.
+	RetryStates []binding.RetryState `json:"efforts,omitempty"`
 	// Suspensions are those that persons asked for.
 	Suspensions []binding.Suspension `json:"suspensions,omitempty"`
 	// Revision is the one that the next snapshot has to descend from; empty

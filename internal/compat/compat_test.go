@@ -51,7 +51,7 @@ func TestTheStateFileOpensAndLosesNothing(t *testing.T) {
 	for _, name := range []string{"edge-shanghai", "prod-hangzhou"} {
 		got[name] = map[string]any{
 			"records": must(store.Records(ctx, name)), "intents": must(store.Intents(ctx, name)),
-			"efforts": must(store.Efforts(ctx, name)), "suspensions": must(store.Suspensions(ctx, name)),
+			"efforts": must(store.RetryStates(ctx, name)), "suspensions": must(store.Suspensions(ctx, name)),
 		}
 	}
 	wantAll(t, "state.json", got)

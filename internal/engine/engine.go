@@ -233,9 +233,9 @@ func (e *Engine) Memory(name string) (client.Memory, error) {
 	ctx, store := context.Background(), e.memory.Store
 	records, errRecords := store.Records(ctx, name)
 	intents, errIntents := store.Intents(ctx, name)
-	efforts, errEfforts := store.Efforts(ctx, name)
+	states, errStates := store.RetryStates(ctx, name)
 	suspensions, errSuspensions := store.Suspensions(ctx, name)
 	revision, errRevision := store.Revision(ctx, e.o.Config.SourceKey())
-	return client.Memory{Records: records, Intents: intents, Efforts: efforts, Suspensions: suspensions, Revision: revision},
-		errors.Join(errRecords, errIntents, errEfforts, errSuspensions, errRevision)
+	return client.Memory{Records: records, Intents: intents, RetryStates: states, Suspensions: suspensions, Revision: revision},
+		errors.Join(errRecords, errIntents, errStates, errSuspensions, errRevision)
 }

@@ -129,8 +129,8 @@ func (m *Memory) fill(ctx context.Context, memory client.Memory, source string) 
 			return err
 		}
 	}
-	for _, effort := range memory.Efforts {
-		if err := m.Store.PutEffort(ctx, effort); err != nil {
+	for _, state := range memory.RetryStates {
+		if err := m.Store.PutRetryState(ctx, state); err != nil {
 			return err
 		}
 	}

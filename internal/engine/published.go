@@ -42,8 +42,8 @@ func Publish(name string, seen *plan.Round) report.PublishedInstance {
 	for _, i := range seen.Intents {
 		told.Intents = append(told.Intents, report.NewPublishedIntent(i))
 	}
-	for _, e := range seen.Efforts {
-		told.Efforts = append(told.Efforts, report.NewPublishedEffort(e))
+	for _, e := range seen.RetryStates {
+		told.RetryStates = append(told.RetryStates, report.NewPublishedRetryState(e))
 	}
 	for _, s := range seen.Suspensions {
 		told.Suspensions = append(told.Suspensions, report.NewPublishedSuspension(s))
@@ -117,8 +117,8 @@ func publishedMemory(told report.PublishedInstance) client.Memory {
 	for _, i := range told.Intents {
 		memory.Intents = append(memory.Intents, i.Intent(told.Name))
 	}
-	for _, e := range told.Efforts {
-		memory.Efforts = append(memory.Efforts, e.Effort(told.Name))
+	for _, e := range told.RetryStates {
+		memory.RetryStates = append(memory.RetryStates, e.RetryState(told.Name))
 	}
 	for _, s := range told.Suspensions {
 		memory.Suspensions = append(memory.Suspensions, s.Suspension(told.Name))

@@ -57,7 +57,7 @@ func drawInput(t *rapid.T) plan.Input {
 	}
 	for _, d := range declarations {
 		if rapid.IntRange(0, 3).Draw(t, "trouble") == 0 {
-			in.Efforts = append(in.Efforts, drawEffort(t, d))
+			in.RetryStates = append(in.RetryStates, drawRetryState(t, d))
 		}
 	}
 	in.Policy.AllowDeletions = rapid.Bool().Draw(t, "allow deletions")
@@ -187,13 +187,13 @@ func drawRecord(t *rapid.T, p binding.Platform) binding.Record {
 	return r
 }
 
-// drawEffort draws repairs that are few or too many, old or new, and a step that
+// drawRetryState draws repairs that are few or too many, old or new, and a step that
 // waits since long ago or not.
-func drawEffort(t *rapid.T, d binding.Declaration) binding.Effort {
+func drawRetryState(t *rapid.T, d binding.Declaration) binding.RetryState {
 	hour := func(name string) time.Time {
 		return noon().Add(-time.Duration(rapid.IntRange(0, 400).Draw(t, name)) * time.Hour)
 	}
-	e := binding.Effort{Instance: "prod", Binding: d.Name, Digest: d.Spec.Digest(), Waits: []binding.Wait{
+	e := binding.RetryState{Instance: "prod", Binding: d.Name, Digest: d.Spec.Digest(), Waits: []binding.Wait{
 		{Platform: d.Spec.Platform, Object: binding.AccountObject(), Action: "authorize", Since: hour("waits since")},
 	}}
 	for _, text := range []string{"account", "a/one", "a/one#branch:main=>latest"} {

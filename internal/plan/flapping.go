@@ -46,13 +46,13 @@ func (m *maker) unlessFlapping(s subject, path string, a Action) Action {
 // made. Once they are stopped, they stay stopped until the declaration changes
 // or a person resumes them.
 func (m *maker) repairs(name string, object binding.Object) (made []binding.Repair, stopped bool) {
-	i := slices.IndexFunc(m.in.Efforts, func(e binding.Effort) bool { return e.Binding == name })
+	i := slices.IndexFunc(m.in.RetryStates, func(e binding.RetryState) bool { return e.Binding == name })
 	// As it is declared: a subject may speak of an earlier version of the token.
 	d := slices.IndexFunc(m.in.Declarations, func(d binding.Declaration) bool { return d.Name == name })
 	if i < 0 || d < 0 {
 		return nil, false
 	}
-	of := m.in.Efforts[i].RepairsOf(object, m.in.Declarations[d].Spec.Digest())
+	of := m.in.RetryStates[i].RepairsOf(object, m.in.Declarations[d].Spec.Digest())
 	if !of.Stopped.IsZero() {
 		return of.Made, true
 	}

@@ -21,21 +21,21 @@ func objectOf(text string) binding.Object {
 	return object
 }
 
-// fought is an effort in which an object was repaired n times, the last time a
+// fought is a retry state in which an object was repaired n times, the last time a
 // minute ago and each a minute before the next.
-func fought(d binding.Declaration, object, found string, n int) []binding.Effort {
+func fought(d binding.Declaration, object, found string, n int) []binding.RetryState {
 	r := binding.Repairs{Object: objectOf(object)}
 	for i := range n {
 		r.Made = append(r.Made, binding.Repair{At: noon().Add(time.Duration(i-n) * time.Minute), Found: found})
 	}
-	return []binding.Effort{{Instance: "prod", Binding: d.Name, Digest: d.Spec.Digest(), Repairs: []binding.Repairs{r}}}
+	return []binding.RetryState{{Instance: "prod", Binding: d.Name, Digest: d.Spec.Digest(), Repairs: []binding.Repairs{r}}}
 }
 
 // fight is drift of payments/api and all that is on it, fought over before.
 func fight(object, found string, n int, drift func(*linkWorld)) func() plan.Input {
 	return func() plan.Input {
 		in := linkCase(drift)()
-		in.Efforts = fought(in.Declarations[0], object, found, n)
+		in.RetryStates = fought(in.Declarations[0], object, found, n)
 		return in
 	}
 }
@@ -106,7 +106,7 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 		"stopped, it stays so however long ago": {
 			func() plan.Input {
 				in := fight("account", "unbound", 5, unbound)()
-				in.Efforts[0].Repairs[0].Stopped = noon()
+				in.RetryStates[0].Repairs[0].Stopped = noon()
 				in.Now = in.Now.AddDate(1, 0, 0)
 				return in
 			}, "account", plan.Forbidden, "repaired 5 times", told,
@@ -114,8 +114,8 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 		"under another declaration it begins anew": {
 			func() plan.Input {
 				in := fight("account", "unbound", 5, unbound)()
-				in.Efforts[0].Repairs[0].Stopped = noon()
-				in.Efforts[0].Digest = "another"
+				in.RetryStates[0].Repairs[0].Stopped = noon()
+				in.RetryStates[0].Digest = "another"
 				return in
 			}, "account", plan.Bind, "drift: ", nil,
 		},
@@ -155,7 +155,7 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 // in it that would make each plan another.
 func TestAContestedPlanHasOneDigest(t *testing.T) {
 	in := fight("account", "unbound", 5, func(w *linkWorld) { w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{} })()
-	in.Efforts[0].Repairs[0].Stopped = noon()
+	in.RetryStates[0].Repairs[0].Stopped = noon()
 	first := plan.Make(in)
 	in.Now = in.Now.Add(time.Hour)
 	if second := plan.Make(in); first.Digest() != second.Digest() {

@@ -55,21 +55,21 @@ type Result struct {
 	// Incomplete says that something did not answer, so that less may have
 	// been planned than is due.
 	Incomplete bool
-	// Ended is when the last action ended; then, Records and Efforts were
+	// Ended is when the last action ended; then, Records and RetryStates were
 	// remembered, and Retries were the failures, by binding as in Round.
-	Ended   time.Time
-	Records []binding.Record
-	Efforts []binding.Effort
-	Retries map[string]binding.Failed
+	Ended       time.Time
+	Records     []binding.Record
+	RetryStates []binding.RetryState
+	Retries     map[string]binding.Failed
 }
 
-// EffortOf finds what is remembered of a binding; the zero Effort where nothing
+// RetryStateOf finds what is remembered of a binding; the zero RetryState where nothing
 // is.
-func EffortOf(efforts []binding.Effort, name string) binding.Effort {
-	if i := slices.IndexFunc(efforts, func(e binding.Effort) bool { return e.Binding == name }); i >= 0 {
-		return efforts[i]
+func RetryStateOf(states []binding.RetryState, name string) binding.RetryState {
+	if i := slices.IndexFunc(states, func(e binding.RetryState) bool { return e.Binding == name }); i >= 0 {
+		return states[i]
 	}
-	return binding.Effort{}
+	return binding.RetryState{}
 }
 
 // Count says how many outcomes are in one of the states.

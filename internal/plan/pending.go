@@ -15,11 +15,11 @@ import (
 func (m *maker) pendingSteps() {
 	for i := range m.steps {
 		a := &m.steps[i].Action
-		e := slices.IndexFunc(m.in.Efforts, func(e binding.Effort) bool { return e.Binding == a.Binding })
+		e := slices.IndexFunc(m.in.RetryStates, func(e binding.RetryState) bool { return e.Binding == a.Binding })
 		if !a.Kind.ByPerson() || e < 0 {
 			continue
 		}
-		a.Since = m.in.Efforts[e].WaitOf(a.Platform, a.Object).Since
+		a.Since = m.in.RetryStates[e].WaitOf(a.Platform, a.Object).Since
 		a.Due = m.in.Policy.Due(a.Since)
 		if a.Overdue(m.in.Now) {
 			m.tellOverdue(*a)

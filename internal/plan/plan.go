@@ -153,9 +153,9 @@ type Input struct {
 	// Intents are calls on this instance whose outcome nobody knows. Under one,
 	// a binding that is gone is our own unfinished work and not drift.
 	Intents []binding.Intent
-	// Efforts are what is remembered of repairs and of people's steps on this
+	// RetryStates are what is remembered of repairs and of people's steps on this
 	// instance.
-	Efforts []binding.Effort
+	RetryStates []binding.RetryState
 	// Suspensions are what persons hold still on this instance, or did until
 	// lately.
 	Suspensions []binding.Suspension

@@ -94,8 +94,8 @@ func (r *Reconciler) prepare(ctx context.Context, asked []Ask, d plan.Desired) p
 	if len(asked) > 0 {
 		// What failed before a restart is known first, or it would be held back
 		// from who asks.
-		if efforts, err := r.o.Store.Efforts(ctx, r.o.Instance.Name); err == nil {
-			r.recall(efforts)
+		if states, err := r.o.Store.RetryStates(ctx, r.o.Instance.Name); err == nil {
+			r.recall(states)
 		} // The plan tells of the error.
 	}
 	for _, a := range asked {

@@ -135,8 +135,8 @@ func TestOnlySomethingElseToTryOrAPersonEndsThePause(t *testing.T) {
 		w.fault = nil
 		w.passes(2 * time.Second)
 		synced(t, r, d)
-		if s := statusOf(t, r, "pay-gitlab"); s.Retry != nil || len(w.efforts) > 0 {
-			t.Errorf("still held back: %+v, %+v", s.Retry, w.efforts)
+		if s := statusOf(t, r, "pay-gitlab"); s.Retry != nil || len(w.states) > 0 {
+			t.Errorf("still held back: %+v, %+v", s.Retry, w.states)
 		}
 	})
 }
@@ -188,14 +188,14 @@ func TestAPersonsFirstWishAfterARestartIsHeard(t *testing.T) {
 // TestABrokenFileEndsNeitherAPauseNorAContest of the binding that it declares.
 func TestABrokenFileEndsNeitherAPauseNorAContest(t *testing.T) {
 	w, r, d := refusing(t)
-	stopped := w.efforts["pay-gitlab"]
+	stopped := w.states["pay-gitlab"]
 	stopped.Repairs = []binding.Repairs{{Object: binding.RepositoryObject("pay/api"), Made: []binding.Repair{{At: w.now}}, Stopped: w.now}}
-	w.efforts["pay-gitlab"] = stopped
+	w.states["pay-gitlab"] = stopped
 	broken := desire(codeup())
 	broken.Broken = []string{"gitlab.yaml"}
 	w.records["pay-gitlab/gitlab"] = binding.Record{Instance: instance, Binding: "pay-gitlab", Platform: binding.GitLab, Managed: true, File: "gitlab.yaml"}
 	sync1(t, r, broken)
-	if now := w.efforts["pay-gitlab"]; now.Failed == nil || len(now.Repairs) != 1 {
+	if now := w.states["pay-gitlab"]; now.Failed == nil || len(now.Repairs) != 1 {
 		t.Fatalf("while its file is broken: %+v", now)
 	}
 	delete(w.records, "pay-gitlab/gitlab")

@@ -115,7 +115,7 @@ func TestSlowDriftIsNoFight(t *testing.T) {
 	if c := conditionOf(t, r, "pay-gitlab", binding.Ready); c.Status != binding.True || w.effects["bind gitlab"] != 61 {
 		t.Errorf("bound %d times in two months of one drift a day, and Ready is %+v", w.effects["bind gitlab"], c)
 	}
-	if n := len(w.efforts["pay-gitlab"].Repairs[0].Made); n != 1 {
+	if n := len(w.states["pay-gitlab"].Repairs[0].Made); n != 1 {
 		t.Errorf("%d repairs are remembered, want the last day's alone", n)
 	}
 }
@@ -221,8 +221,8 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		w, r, _ := fought(t)
 		delete(w.records, "pay-gitlab/gitlab")
 		sync1(t, r, desire(codeup()))
-		if len(w.efforts) > 0 {
-			t.Errorf("still remembered: %+v", w.efforts)
+		if len(w.states) > 0 {
+			t.Errorf("still remembered: %+v", w.states)
 		}
 	})
 }

@@ -58,7 +58,7 @@ type world struct {
 
 	records     map[string]binding.Record
 	intents     map[string]binding.Intent
-	efforts     map[string]binding.Effort
+	states      map[string]binding.RetryState
 	suspensions []binding.Suspension
 	history     []binding.HistoryEntry
 }
@@ -76,7 +76,7 @@ func newWorld() *world {
 		answers:  map[string][]binding.Answer{},
 		subgroup: binding.No,
 		records:  map[string]binding.Record{}, intents: map[string]binding.Intent{},
-		efforts: map[string]binding.Effort{},
+		states: map[string]binding.RetryState{},
 	}
 }
 

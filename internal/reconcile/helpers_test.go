@@ -78,26 +78,26 @@ func (w store) DeleteIntent(_ context.Context, i binding.Intent) error {
 	return w.do("store delete-intent", func() error { delete(w.intents, intentKey(i)); return nil })
 }
 
-func (w store) Efforts(_ context.Context, of string) (all []binding.Effort, err error) {
+func (w store) RetryStates(_ context.Context, of string) (all []binding.RetryState, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.dead {
 		return nil, errDead
 	}
-	for _, k := range slices.Sorted(maps.Keys(w.efforts)) {
-		if w.efforts[k].Instance == of {
-			all = append(all, w.efforts[k])
+	for _, k := range slices.Sorted(maps.Keys(w.states)) {
+		if w.states[k].Instance == of {
+			all = append(all, w.states[k])
 		}
 	}
 	return all, nil
 }
 
-func (w store) PutEffort(_ context.Context, e binding.Effort) error {
-	return w.do("store put-effort", func() error { w.efforts[e.Binding] = e; return nil })
+func (w store) PutRetryState(_ context.Context, e binding.RetryState) error {
+	return w.do("store put-effort", func() error { w.states[e.Binding] = e; return nil })
 }
 
-func (w store) DeleteEffort(_ context.Context, e binding.Effort) error {
-	return w.do("store delete-effort", func() error { delete(w.efforts, e.Binding); return nil })
+func (w store) DeleteRetryState(_ context.Context, e binding.RetryState) error {
+	return w.do("store delete-effort", func() error { delete(w.states, e.Binding); return nil })
 }
 
 func (w store) AppendEvent(_ context.Context, e binding.HistoryEntry) error {

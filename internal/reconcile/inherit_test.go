@@ -47,7 +47,7 @@ func TestInherit(t *testing.T) {
 	other := New(Options{Now: clock, HostMemory: time.Hour})
 	other.Inherit(old, false)
 	other.looped.Store(true)
-	other.recall([]binding.Effort{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
+	other.recall([]binding.RetryState{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
 	if other.backoff.all()["pay"].Times != 0 || other.Awaiting() != nil {
 		t.Error("something of another registry was taken over")
 	}
@@ -64,7 +64,7 @@ func TestAReloadBeforeTheFirstSyncForgetsNoFailure(t *testing.T) {
 	r := New(Options{Now: func() time.Time { return now }})
 	r.Inherit(New(Options{Now: r.o.Now}), true)
 	r.looped.Store(true)
-	r.recall([]binding.Effort{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
+	r.recall([]binding.RetryState{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
 	if times := r.backoff.all()["pay"].Times; times != 2 {
 		t.Errorf("failed %d times, want the 2 of before the restart", times)
 	}
@@ -72,7 +72,7 @@ func TestAReloadBeforeTheFirstSyncForgetsNoFailure(t *testing.T) {
 	r.backoff.reset("")
 	again.Inherit(r, true)
 	again.looped.Store(true)
-	again.recall([]binding.Effort{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
+	again.recall([]binding.RetryState{{Binding: "pay", Failed: &binding.Failed{Tried: "this", Times: 2, Next: now.Add(time.Hour)}}})
 	if again.backoff.all()["pay"].Times != 0 {
 		t.Error("what a person began anew is held back after a reload")
 	}

@@ -166,7 +166,7 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, dept
 	if err := r.people(ctx, &basis); err != nil {
 		return nil, err
 	}
-	r.recall(basis.Efforts)
+	r.recall(basis.RetryStates)
 	// What an intent asks about is remembered, so that all observations have it.
 	if err := r.applier.AnswerIntents(context.WithoutCancel(ctx), &basis, observations[0]); err != nil {
 		return nil, fmt.Errorf("instance %s: %w", name, err)
@@ -273,7 +273,7 @@ func (r *Reconciler) remembered(ctx context.Context, into *plan.Round) error {
 // what is suspended, and what is repaired again.
 func (r *Reconciler) people(ctx context.Context, into *plan.Round) error {
 	name, err := r.o.Instance.Name, error(nil)
-	if into.Efforts, err = r.o.Store.Efforts(ctx, name); err != nil {
+	if into.RetryStates, err = r.o.Store.RetryStates(ctx, name); err != nil {
 		return fmt.Errorf("instance %s: %w", name, err)
 	}
 	into.Suspensions, err = r.suspensions(context.WithoutCancel(ctx))

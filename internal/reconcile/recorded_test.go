@@ -29,8 +29,8 @@ func elsewhere(t *testing.T, w *world, seen *plan.Round, d plan.Desired) plan.Pl
 		for _, i := range seen.Intents {
 			other.intents[intentKey(i)] = i
 		}
-		for _, e := range seen.Efforts {
-			other.efforts[e.Binding] = e
+		for _, e := range seen.RetryStates {
+			other.states[e.Binding] = e
 		}
 	}
 	r := reconcile.New(reconcile.Options{

@@ -17,11 +17,11 @@ func (r *Reconciler) Reset(ctx context.Context, name string, by binding.Person) 
 
 // recall takes over, once, what failed before a restart. A person's own run
 // tries at once: only what runs of itself keeps to the pauses.
-func (r *Reconciler) recall(efforts []binding.Effort) {
+func (r *Reconciler) recall(states []binding.RetryState) {
 	if !r.looped.Load() || r.recalled.Swap(true) {
 		return
 	}
-	for _, e := range efforts {
+	for _, e := range states {
 		if e.Failed != nil {
 			r.backoff.restore(e.Binding, *e.Failed, r.o.Now())
 		}

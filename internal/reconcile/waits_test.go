@@ -84,8 +84,8 @@ func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 	if link := w.repos["pay/web"].Link; link == nil || link.Source != "octo/web" {
 		t.Errorf("the link that follows is %+v", link)
 	}
-	if s := statusOf(t, r, "web-github"); len(s.Waiting)+len(s.Steps) > 0 || len(w.efforts) > 0 {
-		t.Errorf("still waits: %+v, %+v", s, w.efforts)
+	if s := statusOf(t, r, "web-github"); len(s.Waiting)+len(s.Steps) > 0 || len(w.states) > 0 {
+		t.Errorf("still waits: %+v, %+v", s, w.states)
 	}
 	const since = " web-github account since 2026-05-01T12:00:00Z"
 	if diff := cmp.Diff([]string{"StepDue" + since, "StepOverdue" + since, "StepDone" + since}, news); diff != "" {
@@ -128,8 +128,8 @@ func TestASuspendedStepIsAskedOfNobody(t *testing.T) {
 	held := github()
 	held.Spec.Suspend = &binding.Suspend{Until: day(t, "2026-06-01"), Reason: "freeze", Owner: "web"}
 	synced(t, r, desire(held))
-	if len(w.efforts) > 0 {
-		t.Errorf("suspended, it still waits: %+v", w.efforts)
+	if len(w.states) > 0 {
+		t.Errorf("suspended, it still waits: %+v", w.states)
 	}
 }
 

@@ -76,7 +76,7 @@ type ExplainedMemory struct {
 	// platform under other names.
 	Records     []PublishedRecord     `json:"records"`
 	Intents     []PublishedIntent     `json:"intents"`
-	Efforts     []PublishedEffort     `json:"efforts"`
+	RetryStates []PublishedRetryState `json:"efforts"`
 	Suspensions []PublishedSuspension `json:"suspensions"`
 	// Retry is what failed last; nil where nothing did.
 	Retry *binding.Retry `json:"retry,omitempty"`
@@ -165,7 +165,7 @@ func explainedRegistry(r *plan.Round, name string) ExplainedRegistry {
 
 func explainedMemory(r *plan.Round, name string) ExplainedMemory {
 	platform := r.Platform(name)
-	m := ExplainedMemory{Records: []PublishedRecord{}, Intents: []PublishedIntent{}, Efforts: []PublishedEffort{}, Suspensions: []PublishedSuspension{}}
+	m := ExplainedMemory{Records: []PublishedRecord{}, Intents: []PublishedIntent{}, RetryStates: []PublishedRetryState{}, Suspensions: []PublishedSuspension{}}
 	for _, record := range r.Records {
 		if record.Binding == name || record.Platform == platform {
 			m.Records = append(m.Records, NewPublishedRecord(record))
@@ -176,9 +176,9 @@ func explainedMemory(r *plan.Round, name string) ExplainedMemory {
 			m.Intents = append(m.Intents, NewPublishedIntent(intent))
 		}
 	}
-	for _, effort := range r.Efforts {
-		if effort.Binding == name {
-			m.Efforts = append(m.Efforts, NewPublishedEffort(effort))
+	for _, state := range r.RetryStates {
+		if state.Binding == name {
+			m.RetryStates = append(m.RetryStates, NewPublishedRetryState(state))
 		}
 	}
 	for _, s := range r.Suspensions {

@@ -149,7 +149,7 @@ func (p *page) explainedMemory(m ExplainedMemory) {
 	for _, i := range m.Intents {
 		p.fold("  ", fmt.Sprintf("unfinished: %s of %s of %s, begun at %s", i.Action, i.Object, i.Binding, stampOf(i.Started)))
 	}
-	for _, e := range m.Efforts {
+	for _, e := range m.RetryStates {
 		for _, r := range e.Repairs {
 			p.fold("  ", fmt.Sprintf("repairs of %s that count: %d", r.Object, len(r.Made)))
 		}
@@ -163,7 +163,7 @@ func (p *page) explainedMemory(m ExplainedMemory) {
 	for _, s := range m.Suspensions {
 		p.fold("  ", fmt.Sprintf("suspended until %s by %s: %s", stampOf(s.Until), s.By, s.Reason))
 	}
-	if len(m.Records)+len(m.Intents)+len(m.Efforts)+len(m.Suspensions) == 0 && m.Retry == nil {
+	if len(m.Records)+len(m.Intents)+len(m.RetryStates)+len(m.Suspensions) == 0 && m.Retry == nil {
 		p.line("  nothing is remembered")
 	}
 }

@@ -51,9 +51,9 @@ type PublishedInstance struct {
 	Bindings []PublishedBinding `json:"bindings"`
 	Records  []PublishedRecord  `json:"records"`
 	Intents  []PublishedIntent  `json:"intents"`
-	// Efforts are what is remembered of repairs that did not hold, Suspensions
+	// RetryStates are what is remembered of repairs that did not hold, Suspensions
 	// what persons hold still.
-	Efforts     []PublishedEffort     `json:"efforts,omitempty"`
+	RetryStates []PublishedRetryState `json:"efforts,omitempty"`
 	Suspensions []PublishedSuspension `json:"suspensions,omitempty"`
 }
 
@@ -183,23 +183,23 @@ func (i PublishedIntent) Intent(instance string) binding.Intent {
 	}
 }
 
-// PublishedEffort is a binding.Effort of the instance, without what no plan is
+// PublishedRetryState is a binding.RetryState of the instance, without what no plan is
 // made of: what failed.
-type PublishedEffort struct {
+type PublishedRetryState struct {
 	Binding string            `json:"binding"`
 	Digest  string            `json:"digest,omitempty"`
 	Repairs []binding.Repairs `json:"repairs,omitempty"`
 	Waits   []binding.Wait    `json:"waits,omitempty"`
 }
 
-// NewPublishedEffort is what is published of an effort.
-func NewPublishedEffort(e binding.Effort) PublishedEffort {
-	return PublishedEffort{Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs, Waits: e.Waits}
+// NewPublishedRetryState is what is published of a retry state.
+func NewPublishedRetryState(e binding.RetryState) PublishedRetryState {
+	return PublishedRetryState{Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs, Waits: e.Waits}
 }
 
-// Effort is the effort, on an instance.
-func (e PublishedEffort) Effort(instance string) binding.Effort {
-	return binding.Effort{Instance: instance, Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs, Waits: e.Waits}
+// RetryState is the state, on an instance.
+func (e PublishedRetryState) RetryState(instance string) binding.RetryState {
+	return binding.RetryState{Instance: instance, Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs, Waits: e.Waits}
 }
 
 // PublishedSuspension is a binding.Suspension of the instance, without what is

@@ -120,11 +120,11 @@ func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 	if diff := cmp.Diff(token, state); diff != "" {
 		t.Errorf("token (-want +got)\n%s", diff)
 	}
-	effort := filled[binding.Effort](t)
-	told := report.NewPublishedEffort(effort).Effort(effort.Instance)
-	effort.Failed = nil // No plan is made of it.
-	if diff := cmp.Diff(effort, told); diff != "" {
-		t.Errorf("effort (-want +got)\n%s", diff)
+	retry := filled[binding.RetryState](t)
+	told := report.NewPublishedRetryState(retry).RetryState(retry.Instance)
+	retry.Failed = nil // No plan is made of it.
+	if diff := cmp.Diff(retry, told); diff != "" {
+		t.Errorf("retry state (-want +got)\n%s", diff)
 	}
 	suspension := filled[binding.Suspension](t)
 	held := report.NewPublishedSuspension(suspension).Suspension(suspension.Instance)

@@ -206,7 +206,7 @@ func TestPublishedSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
 		{"snapshot.json", "Token", report.PublishedToken{}},
 		{"snapshot.json", "Record", report.PublishedRecord{}},
 		{"snapshot.json", "Intent", report.PublishedIntent{}},
-		{"snapshot.json", "Effort", report.PublishedEffort{}},
+		{"snapshot.json", "Effort", report.PublishedRetryState{}},
 		{"snapshot.json", "Repairs", binding.Repairs{}},
 		{"snapshot.json", "Repair", binding.Repair{}},
 		{"snapshot.json", "Wait", binding.Wait{}},

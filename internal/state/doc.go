@@ -10,7 +10,7 @@
 //	intents    instance → binding, platform, object → binding.Intent as JSON
 //	events     number, big endian → binding.HistoryEntry as JSON
 //	revisions  source → the revision applied last
-//	efforts    instance → binding → binding.Effort as JSON
+//	efforts    instance → binding → binding.RetryState as JSON
 //	suspensions  instance → binding, nothing → binding.Suspension as JSON
 //
 // Keys of several parts have a NUL between them.

@@ -185,8 +185,8 @@ func decoderOf(bucket string) func([]byte) error {
 		return decodes[binding.Intent]
 	case bucketEvents:
 		return decodes[binding.HistoryEntry]
-	case bucketEfforts:
-		return decodes[binding.Effort]
+	case bucketRetryStates:
+		return decodes[binding.RetryState]
 	case bucketSuspensions:
 		return decodes[binding.Suspension]
 	}

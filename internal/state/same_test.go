@@ -40,7 +40,7 @@ func TestMemoryRemembersWhatAFileRemembers(t *testing.T) {
 			case 3:
 				must(t, s.DeleteIntent(t.Context(), binding.Intent{Instance: instance, Binding: name, Object: object}))
 			case 4:
-				must(t, s.PutEffort(t.Context(), binding.Effort{Instance: instance, Binding: name, Failed: &binding.Failed{Times: 1, Next: until}}))
+				must(t, s.PutRetryState(t.Context(), binding.RetryState{Instance: instance, Binding: name, Failed: &binding.Failed{Times: 1, Next: until}}))
 			case 5:
 				must(t, s.PutSuspension(t.Context(), binding.Suspension{Instance: instance, Binding: name, Until: until}))
 			case 6:
@@ -81,8 +81,8 @@ func everything(t *testing.T, s *state.Store) (all []any) {
 		add(records, err)
 		intents, err := s.Intents(t.Context(), instance)
 		add(intents, err)
-		efforts, err := s.Efforts(t.Context(), instance)
-		add(efforts, err)
+		states, err := s.RetryStates(t.Context(), instance)
+		add(states, err)
 		suspensions, err := s.Suspensions(t.Context(), instance)
 		add(suspensions, err)
 		revision, err := s.Revision(t.Context(), instance)

@@ -14,7 +14,7 @@ const (
 	bucketIntents     = "intents"
 	bucketEvents      = "events"
 	bucketRevisions   = "revisions"
-	bucketEfforts     = "efforts"
+	bucketRetryStates = "efforts"
 	bucketSuspensions = "suspensions"
 )
 
@@ -27,23 +27,23 @@ func buckets() []string {
 
 // laterBuckets came after the first file of this format was written: one that
 // lacks them is whole, and gets them when it is opened for writing.
-func laterBuckets() []string { return []string{bucketEfforts, bucketSuspensions} }
+func laterBuckets() []string { return []string{bucketRetryStates, bucketSuspensions} }
 
-// Efforts gives what is remembered of the trouble that the bindings of an
+// RetryStates gives what is remembered of the trouble that the bindings of an
 // instance make, sorted by binding.
-func (s *Store) Efforts(_ context.Context, instance string) ([]binding.Effort, error) {
-	return list[binding.Effort](s, bucketEfforts, instance)
+func (s *Store) RetryStates(_ context.Context, instance string) ([]binding.RetryState, error) {
+	return list[binding.RetryState](s, bucketRetryStates, instance)
 }
 
-// PutEffort keeps an effort in place of the earlier one of the same binding.
-func (s *Store) PutEffort(_ context.Context, effort binding.Effort) error {
-	return s.put(bucketEfforts, effort.Instance, effort.Binding, effort)
+// PutRetryState keeps a retry state in place of the earlier one of the same binding.
+func (s *Store) PutRetryState(_ context.Context, state binding.RetryState) error {
+	return s.put(bucketRetryStates, state.Instance, state.Binding, state)
 }
 
-// DeleteEffort forgets the effort of the same binding; one that is not there is
+// DeleteRetryState forgets the state of the same binding; one that is not there is
 // no error.
-func (s *Store) DeleteEffort(_ context.Context, effort binding.Effort) error {
-	return s.remove(bucketEfforts, effort.Instance, effort.Binding)
+func (s *Store) DeleteRetryState(_ context.Context, state binding.RetryState) error {
+	return s.remove(bucketRetryStates, state.Instance, state.Binding)
 }
 
 // Suspensions gives what persons hold still on an instance, sorted by binding.

@@ -300,29 +300,29 @@ func edit(t *testing.T, path string, change func(tx *bbolt.Tx) error) {
 func TestEffortsSurviveReopening(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	s := open(t, path)
-	effort := binding.Effort{Instance: "one", Binding: "a", Digest: "d", Repairs: []binding.Repairs{{
+	state := binding.RetryState{Instance: "one", Binding: "a", Digest: "d", Repairs: []binding.Repairs{{
 		Object: binding.AccountObject(), Made: []binding.Repair{{At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Found: "unbound"}},
 		Stopped: time.Date(2026, 1, 2, 4, 4, 5, 0, time.UTC),
 	}}}
-	must(t, s.PutEffort(t.Context(), effort))
-	must(t, s.PutEffort(t.Context(), binding.Effort{Instance: "two", Binding: "a"}))
+	must(t, s.PutRetryState(t.Context(), state))
+	must(t, s.PutRetryState(t.Context(), binding.RetryState{Instance: "two", Binding: "a"}))
 	must(t, s.Close())
 
 	s = open(t, path)
-	got, err := s.Efforts(t.Context(), "one")
+	got, err := s.RetryStates(t.Context(), "one")
 	must(t, err)
-	if diff := cmp.Diff([]binding.Effort{effort}, got); diff != "" {
+	if diff := cmp.Diff([]binding.RetryState{state}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	must(t, s.DeleteEffort(t.Context(), effort))
-	must(t, s.DeleteEffort(t.Context(), effort))
-	if got, err = s.Efforts(t.Context(), "one"); err != nil || len(got) > 0 {
+	must(t, s.DeleteRetryState(t.Context(), state))
+	must(t, s.DeleteRetryState(t.Context(), state))
+	if got, err = s.RetryStates(t.Context(), "one"); err != nil || len(got) > 0 {
 		t.Errorf("after deleting: %v, %v", got, err)
 	}
 }
 
 // TestAFileFromBeforeEffortsIsKept opens a state file that was written before
-// efforts were: nothing of it is lost, and it can hold them from then on.
+// retry states were: nothing of it is lost, and it can hold them from then on.
 func TestAFileFromBeforeEffortsIsKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	s := open(t, path)
@@ -343,5 +343,5 @@ func TestAFileFromBeforeEffortsIsKept(t *testing.T) {
 	if len(records) != 1 {
 		t.Errorf("records: %v", records)
 	}
-	must(t, s.PutEffort(t.Context(), binding.Effort{Instance: "one", Binding: "a"}))
+	must(t, s.PutRetryState(t.Context(), binding.RetryState{Instance: "one", Binding: "a"}))
 }

@@ -26,7 +26,7 @@ func Next(before map[string]binding.Status, round *plan.Round, result plan.Resul
 				byName[d.Name] = record
 			}
 		}
-		m := memories{record: byName[d.Name], effort: plan.EffortOf(result.Efforts, d.Name), window: window}
+		m := memories{record: byName[d.Name], state: plan.RetryStateOf(result.RetryStates, d.Name), window: window}
 		next[d.Name] = c.declared(d, m)
 	}
 	for name, record := range byName {
@@ -54,13 +54,13 @@ type computation struct {
 // nothing is.
 type memories struct {
 	record binding.Record
-	effort binding.Effort
+	state  binding.RetryState
 	// window says whether the instance may be changed; nil where it has none.
 	window *plan.WindowState
 }
 
 // stopped are the repairs that are not made any more under a declaration.
-func stopped(e binding.Effort, d binding.Declaration) []binding.Repairs {
+func stopped(e binding.RetryState, d binding.Declaration) []binding.Repairs {
 	if e.Digest != d.Spec.Digest() {
 		return nil
 	}
@@ -89,7 +89,7 @@ func (c computation) declared(d binding.Declaration, m memories) binding.Status 
 	if m.record.Binding != "" && m.record.Platform == d.Spec.Platform {
 		v.record = &m.record
 	}
-	v.stopped, v.waiting = stopped(m.effort, d), waiting(round, result, d.Name)
+	v.stopped, v.waiting = stopped(m.state, d), waiting(round, result, d.Name)
 	v.warnings = round.Policy.ExpiryWarnings
 	v.tried, v.retryAt = result.Retries[d.Name].Times, result.Retries[d.Name].Next
 	v.window = m.window

@@ -9,7 +9,7 @@ import (
 
 // waiting are the steps of a binding that wait for a person.
 func waiting(round *plan.Round, result plan.Result, name string) (all []binding.Waiting) {
-	now, e := result.Ended, plan.EffortOf(result.Efforts, name)
+	now, e := result.Ended, plan.RetryStateOf(result.RetryStates, name)
 	for _, a := range round.Plan.Actions {
 		if a.Binding != name || !a.Kind.ByPerson() {
 			continue

@@ -20,10 +20,10 @@ func (s Spec) Digest() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Effort is the retry state of one binding: the repairs that did not last, the
+// RetryState is the retry state of one binding: the repairs that did not last, the
 // failures, and the steps that are pending for a person. It survives a restart.
 // It is a cache and contains no secret.
-type Effort struct {
+type RetryState struct {
 	Instance string `json:"instance"`
 	Binding  string `json:"binding"`
 	// Digest is the digest of the spec that Repairs belong to; a changed
@@ -38,7 +38,7 @@ type Effort struct {
 }
 
 // Empty says that there is nothing to remember.
-func (e Effort) Empty() bool { return len(e.Repairs) == 0 && len(e.Waits) == 0 && e.Failed == nil }
+func (e RetryState) Empty() bool { return len(e.Repairs) == 0 && len(e.Waits) == 0 && e.Failed == nil }
 
 // Failed is what failed, and when it is tried again.
 type Failed struct {
@@ -62,7 +62,7 @@ type Wait struct {
 }
 
 // WaitOf is the wait for a step on an object; the zero Wait if there is none.
-func (e Effort) WaitOf(p Platform, object Object) Wait {
+func (e RetryState) WaitOf(p Platform, object Object) Wait {
 	for _, w := range e.Waits {
 		if w.Platform == p && w.Object == object {
 			return w
@@ -73,7 +73,7 @@ func (e Effort) WaitOf(p Platform, object Object) Wait {
 
 // RepairsOf are the repairs of one object under the spec of that digest; the
 // zero Repairs if there were none.
-func (e Effort) RepairsOf(object Object, digest string) Repairs {
+func (e RetryState) RepairsOf(object Object, digest string) Repairs {
 	i := slices.IndexFunc(e.Repairs, func(r Repairs) bool { return r.Object == object })
 	if i < 0 || e.Digest != digest {
 		return Repairs{Object: object}
