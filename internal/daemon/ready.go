@@ -106,7 +106,7 @@ func (d *Daemon) logEvent(ev plan.Event) {
 		log.Debug("sync done", "revision", ev.Revision, "duration", ev.Took)
 	case plan.SyncFailed:
 		log.Error("sync failed", "revision", ev.Revision, "err", ev.Err)
-	case plan.SyncStarted:
+	default: // Where the others happen, more is known for the log.
 	}
 }
 
