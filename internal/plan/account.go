@@ -44,7 +44,7 @@ func (s subject) asApplied() bool {
 
 func (m *maker) unknownAccount(s subject, u binding.Unknown) {
 	m.noop(s, causeOf(u), unknownReason(u))
-	m.find(s.d, "", finding.New(unknownCode(u), message.Verbatim(fmt.Sprintf("%s: %s", s.d.Name, u.Message))))
+	m.find(s.d, "", finding.New(unknownCode(u), message.New("plan.of", "name", s.d.Name, "text", message.Foreign(u.Message))))
 }
 
 // unknownCode is the rule of what is not known: that something new was not
@@ -151,8 +151,8 @@ func (m *maker) lastGood(s subject) (subject, bool) {
 		return s, false
 	}
 	if u := before.Unknown; u != nil {
-		m.find(s.d, "spec.token", finding.New("token-refused", message.Verbatim(fmt.Sprintf(
-			"%s: nothing is bound, and version %d, bound before, cannot be bound again: %s", s.d.Name, before.Version, u.Message))))
+		m.find(s.d, "spec.token", finding.New("token-refused", message.New("plan.token-lost",
+			"name", s.d.Name, "version", before.Version, "text", message.Foreign(u.Message))))
 		return s, false
 	}
 	declared := *s.d
@@ -208,9 +208,8 @@ func (m *maker) differing(s subject, changes []Change) bool {
 			Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseAdoptRequired, Changes: changes,
 			Reason: "adopt-required: " + title + " is bound to another account that was never ours",
 		})
-		m.find(s.d, "spec."+changes[0].Field, finding.New("adopt-required", message.Verbatim(fmt.Sprintf(
-			"%s: %s is bound with %s %q, declared is %q, and it was not bound by us",
-			s.d.Name, title, changes[0].Field, changes[0].From, changes[0].To))))
+		m.find(s.d, "spec."+changes[0].Field, finding.New("adopt-required", message.New("plan.foreign-account", "name", s.d.Name,
+			"platform", title, "field", changes[0].Field, "from", changes[0].From, "to", changes[0].To)))
 		return false
 	}
 	if m.reportDrift(s, fmt.Sprintf("%s is bound with %s %q, declared is %q", title, changes[0].Field, changes[0].From, changes[0].To)) {

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -49,12 +48,8 @@ func (a Action) Asked() string {
 }
 
 func (m *maker) tellOverdue(a Action) {
-	text := fmt.Sprintf("%s: %s of %s waits for a person since %s and should have been done by %s",
-		a.Binding, a.Kind, a.Object, a.Since.UTC().Format(time.RFC3339), a.Due.UTC().Format(time.RFC3339))
-	if asked := a.Asked(); asked != "" {
-		text += "; ask " + asked + " (spec.suspend.owner)"
-	}
-	f := finding.New("person-overdue", message.Verbatim(text))
+	f := finding.New("person-overdue", message.New("plan.overdue", "name", a.Binding, "action", a.Kind, "object", a.Object,
+		"since", a.Since, "due", a.Due, "asked", a.Asked()))
 	if d := a.Target.Declaration; d != nil {
 		m.find(d, "", f)
 		return

@@ -143,11 +143,11 @@ func (m *maker) repository(r image) {
 	case !asked || st.Unknown != nil:
 		u := cmp.Or(st.Unknown, &binding.Unknown{Reason: binding.NotAsked, Message: "the registry was not asked"})
 		m.onImage(r, Action{Kind: Noop, Cause: causeOf(*u), Reason: unknownReason(*u)})
-		m.find(r.d, r.path+".image", finding.New(unknownCode(*u), message.Verbatim(fmt.Sprintf("%s: %s", r.name, u.Message))))
+		m.find(r.d, r.path+".image", finding.New(unknownCode(*u), message.New("plan.of", "name", r.name, "text", message.Foreign(u.Message))))
 	case !st.Exists:
 		m.onImage(r, Action{Kind: Forbidden, Cause: CauseRepositoryMissing, Reason: "image-repository-missing: the registry has no such image repository, and it is not made here"})
-		m.find(r.d, r.path+".image", finding.New("image-repository-missing", message.Verbatim(
-			fmt.Sprintf("%s: the registry has no image repository %s", r.d.Name, r.name))))
+		m.find(r.d, r.path+".image", finding.New("image-repository-missing", message.New("plan.no-repository",
+			"name", r.d.Name, "image", r.name)))
 	case m.link(r):
 		m.rules(r)
 		return
@@ -166,8 +166,8 @@ func (m *maker) project(r *image) {
 	}
 	if state.Allows(r.d.Spec.Platform, r.Trigger) == binding.No {
 		r.obstacle = obstacle{CauseSubgroup, "gitlab-subgroup-manual: the project lives in a subgroup, so only a manual trigger works"}
-		m.find(r.d, r.path+".trigger", finding.New(binding.RuleSubgroup, message.Verbatim(fmt.Sprintf(
-			"%s: GitLab says that %s lives in a subgroup; its trigger has to be manual", r.d.Name, r.Source))).
+		m.find(r.d, r.path+".trigger", finding.New(binding.RuleSubgroup, message.New("plan.subgroup",
+			"name", r.d.Name, "source", r.Source)).
 			As(finding.Error))
 	}
 	for _, a := range state.Answers {
@@ -179,7 +179,7 @@ func (m *maker) project(r *image) {
 			code = answerCode(a)
 		}
 		r.obstacle = obstacle{CauseHostRefused, fmt.Sprintf("%s: the code host said no (%s)", code, a.Reason)}
-		m.find(r.d, r.path+".source", finding.New(code, message.Verbatim(fmt.Sprintf("%s: %s", r.d.Name, a.Message))).As(finding.Error))
+		m.find(r.d, r.path+".source", finding.New(code, message.New("plan.of", "name", r.d.Name, "text", message.Foreign(a.Message))).As(finding.Error))
 	}
 }
 
@@ -220,7 +220,7 @@ func (m *maker) link(r image) bool {
 	switch caps := m.in.Observation.Capabilities; {
 	case a.Repairs() && r.d.Spec.DriftPolicy == binding.Report && !r.looksOnly():
 		m.onImage(r, Action{Kind: Noop, Cause: CauseDrift, Reason: "drift: the source is not as it was linked; reported and not corrected (driftPolicy Report)"})
-		m.find(r.d, r.path, finding.New("drift", message.Verbatim(fmt.Sprintf("%s: the source of %s is not as it was linked", r.d.Name, r.name))))
+		m.find(r.d, r.path, finding.New("drift", message.New("plan.link-drift", "name", r.d.Name, "image", r.name)))
 		return false
 	case r.obstacle.cause != "":
 		m.onImage(r, r.obstacle.forbids(changes))
@@ -257,9 +257,8 @@ func (m *maker) foreign(r image, a Action) {
 		Kind: Forbidden, Cause: CauseAdoptRequired, Changes: a.Changes,
 		Reason: "adopt-required: the image repository has another source that was never ours",
 	})
-	m.find(r.d, r.path+".image", finding.New("adopt-required", message.Verbatim(fmt.Sprintf(
-		"%s: %s is linked with %s %q, declared is %q, and it was not linked by us",
-		r.d.Name, r.name, a.Changes[0].Field, a.Changes[0].From, a.Changes[0].To))))
+	m.find(r.d, r.path+".image", finding.New("adopt-required", message.New("plan.foreign-link", "name", r.d.Name,
+		"image", r.name, "field", a.Changes[0].Field, "from", a.Changes[0].From, "to", a.Changes[0].To)))
 }
 
 // wantedLink is the link to write. What the declaration leaves out stays as it

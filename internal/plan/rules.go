@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"reconciler/internal/binding"
@@ -97,8 +96,8 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 		a.Cause, a.Reason = CauseDrift, "drift: somebody changed or removed it"
 		if r.d.Spec.DriftPolicy == binding.Report && !r.looksOnly() {
 			m.onRule(r, p, Action{Kind: Noop, Cause: CauseDrift, Target: a.Target, Reason: a.Reason + "; reported and not corrected (driftPolicy Report)"})
-			m.find(r.d, r.path+".rules", finding.New("drift", message.Verbatim(fmt.Sprintf(
-				"%s: the build rule %s of %s was changed or removed", r.d.Name, rule.Key(), r.name))))
+			m.find(r.d, r.path+".rules", finding.New("drift", message.New("plan.rule-drift",
+				"name", r.d.Name, "rule", rule.Key(), "image", r.name)))
 			return
 		}
 	}
@@ -119,9 +118,8 @@ func (m *maker) onRule(r image, p phase, a Action) {
 func (m *maker) foreignRule(r image, a Action) {
 	a.Kind, a.Cause, a.Reason = Forbidden, CauseAdoptRequired, "adopt-required: a build rule of the same branch or tag and image tag was never ours"
 	m.onRule(r, changeRule, a)
-	m.find(r.d, r.path+".rules", finding.New("adopt-required", message.Verbatim(fmt.Sprintf(
-		"%s: the build rule %s of %s has dockerfile %q, declared is %q, and it was not made by us",
-		r.d.Name, a.Target.Rule.Key(), r.name, a.Changes[0].From, a.Changes[0].To))))
+	m.find(r.d, r.path+".rules", finding.New("adopt-required", message.New("plan.foreign-rule", "name", r.d.Name,
+		"rule", a.Target.Rule.Key(), "image", r.name, "from", a.Changes[0].From, "to", a.Changes[0].To)))
 }
 
 // rulesRecorded says whether the rules that we remember are the declared ones.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
@@ -91,8 +90,8 @@ func (m *maker) suspensionsEnded() {
 		if s.Active(m.in.Now) {
 			continue
 		}
-		f := finding.New("suspend-ended", message.Verbatim(fmt.Sprintf("%s: the suspension by %s ended at %s (%s)",
-			s.What(), s.By, s.Until.UTC().Format(time.RFC3339), s.Reason)))
+		f := finding.New("suspend-ended", message.New("plan.suspension-ended",
+			"what", s.What(), "by", s.By, "until", s.Until, "reason", message.Foreign(s.Reason)))
 
 		for i := range m.in.Declarations {
 			if d := &m.in.Declarations[i]; d.Name == s.Binding {

@@ -23,11 +23,11 @@ func (m *maker) tokenKnown(s subject) bool {
 	}
 	if u.Reason == binding.NotObserved {
 		m.noop(s, causeOf(*u), unknownReason(*u))
-		m.find(s.d, "spec.token", finding.New(unknownCode(*u), message.Verbatim(fmt.Sprintf("%s: %s", s.d.Name, u.Message))))
+		m.find(s.d, "spec.token", finding.New(unknownCode(*u), message.New("plan.of", "name", s.d.Name, "text", message.Foreign(u.Message))))
 		return false
 	}
 	m.noop(s, CauseSecretUnavailable, "secret unavailable ("+u.Reason+"): kept as it is")
-	m.find(s.d, "spec.token", finding.New("secret-unavailable", message.Verbatim(fmt.Sprintf("%s: %s", s.d.Name, u.Message))))
+	m.find(s.d, "spec.token", finding.New("secret-unavailable", message.New("plan.of", "name", s.d.Name, "text", message.Foreign(u.Message))))
 	return false
 }
 
@@ -42,8 +42,8 @@ func (m *maker) tokenBlocks(s subject) bool {
 	}
 	if s.refusedBefore() {
 		m.noop(s, CauseTokenRefused, fmt.Sprintf("token-refused: version %d of the token was refused; waits for a newer one", s.token.Version))
-		m.find(s.d, "spec.token", finding.New("token-refused", message.Verbatim(
-			fmt.Sprintf("%s: version %d of %s was refused; a newer version is waited for", s.d.Name, s.token.Version, unpinned(s.d.Spec.Token.Vault)))))
+		m.find(s.d, "spec.token", finding.New("token-refused", message.New("plan.token-refused",
+			"name", s.d.Name, "version", s.token.Version, "vault", unpinned(s.d.Spec.Token.Vault))))
 		return true
 	}
 	if end := tokenEnd(s); end.Ended(m.in.Now) {
@@ -95,7 +95,7 @@ func (m *maker) tellAnswers(s subject) {
 	}
 	for _, a := range s.token.Answers {
 		if a.Verdict == binding.No {
-			m.find(s.d, path, finding.New(answerCode(a), message.Verbatim(fmt.Sprintf("%s: %s", s.d.Name, a.Message))).As(finding.Error))
+			m.find(s.d, path, finding.New(answerCode(a), message.New("plan.of", "name", s.d.Name, "text", message.Foreign(a.Message))).As(finding.Error))
 		}
 	}
 }
