@@ -62,7 +62,7 @@ func (l *Loop) want(d *plan.Desired, asked []Ask) {
 	if !ended {
 		l.asked = append(l.asked, asked...)
 		if l.desired != nil {
-			l.r.pulse.asked()
+			l.r.activity.asked()
 		}
 	}
 	l.mu.Unlock()
@@ -85,7 +85,7 @@ func (l *Loop) take() (*plan.Desired, []Ask, time.Duration) {
 	defer l.mu.Unlock()
 	asked := l.asked
 	l.asked = nil
-	return l.desired, asked, l.r.pulse.taken()
+	return l.desired, asked, l.r.activity.taken()
 }
 
 // prepare does what asks are for, before the sync that answers them, and returns

@@ -15,7 +15,7 @@ import (
 // what becomes of it when the configuration is exchanged.
 func TestEveryPartOfAReconcilerIsKeptOrMadeAnew(t *testing.T) {
 	decided := map[string]string{
-		"o": "made anew", "observer": "its memory is kept", "backoff": "kept", "pulse": "made anew", "running": "made anew", "telling": "made anew",
+		"o": "made anew", "observer": "its memory is kept", "backoff": "kept", "activity": "made anew", "running": "made anew", "telling": "made anew",
 		"applier": "made anew", "recalled": "kept", "looped": "made anew",
 		"mu": "made anew", "last": "kept", "changed": "kept", "statuses": "kept",
 	}

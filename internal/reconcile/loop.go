@@ -67,7 +67,7 @@ func tenth(d time.Duration) time.Duration {
 func (l *Loop) Submit(d plan.Desired, asked ...Ask) { l.want(&d, asked) }
 
 // State says what the loop is at.
-func (l *Loop) State() LoopState { return l.r.pulse.read() }
+func (l *Loop) State() LoopState { return l.r.activity.read() }
 
 func (l *Loop) poke() {
 	select {
@@ -133,8 +133,8 @@ func (l *Loop) once(ctx context.Context) {
 	if desired == nil {
 		return
 	}
-	l.r.pulse.begun()
-	defer l.r.pulse.ended()
+	l.r.activity.begun()
+	defer l.r.activity.ended()
 	synced = Synced{Revision: desired.Revision}
 	defer func() {
 		if v := recover(); v != nil {

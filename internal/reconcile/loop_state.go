@@ -27,8 +27,8 @@ func (s LoopState) Oldest() time.Time {
 	return s.Running
 }
 
-// pulse holds a LoopState. It is safe for concurrent use.
-type pulse struct {
+// activity holds a LoopState. It is safe for concurrent use.
+type activity struct {
 	now func() time.Time
 
 	mu    sync.Mutex
@@ -36,56 +36,56 @@ type pulse struct {
 }
 
 // asked notes that a sync was asked for. What waits already waits since then.
-func (p *pulse) asked() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.state.Waiting.IsZero() {
-		p.state.Waiting = p.now()
+func (a *activity) asked() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.state.Waiting.IsZero() {
+		a.state.Waiting = a.now()
 	}
-	if p.state.Moved.IsZero() {
-		p.state.Moved = p.state.Waiting
+	if a.state.Moved.IsZero() {
+		a.state.Moved = a.state.Waiting
 	}
 }
 
 // taken notes that whoever asked is served by the sync that begins next, and
 // says how long they waited: nothing where nobody asked.
-func (p *pulse) taken() (waited time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.state.Waiting.IsZero() {
-		waited = p.now().Sub(p.state.Waiting)
+func (a *activity) taken() (waited time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.state.Waiting.IsZero() {
+		waited = a.now().Sub(a.state.Waiting)
 	}
-	p.state.Waiting = time.Time{}
+	a.state.Waiting = time.Time{}
 	return waited
 }
 
 // begun notes that a sync begins.
-func (p *pulse) begun() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.now()
-	p.state.Running, p.state.Moved = now, now
+func (a *activity) begun() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.now()
+	a.state.Running, a.state.Moved = now, now
 }
 
 // moved notes that a call began or ended. Those of a plan that somebody asks
 // for, while no sync is under way, are none of the loop's.
-func (p *pulse) moved() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.state.Running.IsZero() {
-		p.state.Moved = p.now()
+func (a *activity) moved() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.state.Running.IsZero() {
+		a.state.Moved = a.now()
 	}
 }
 
 // ended notes that a sync is over.
-func (p *pulse) ended() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.state.Running, p.state.Moved = time.Time{}, p.now()
+func (a *activity) ended() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.state.Running, a.state.Moved = time.Time{}, a.now()
 }
 
-func (p *pulse) read() LoopState {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.state
+func (a *activity) read() LoopState {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.state
 }

@@ -64,10 +64,10 @@ type Reconciler struct {
 	observer Observer
 	applier  *apply.Applier
 	backoff  *backoff
-	pulse    *pulse
+	activity *activity
 
 	// running is held by a plan or an apply.
-	running turn
+	running semaphore
 	telling sync.Mutex
 	// recalled says that what failed before a restart was taken over.
 	recalled atomic.Bool
@@ -82,16 +82,16 @@ type Reconciler struct {
 	statuses map[string]binding.Status
 }
 
-// turn is a lock that one can stop waiting for.
-type turn chan struct{}
+// semaphore is a lock that one can stop waiting for.
+type semaphore chan struct{}
 
-func (t turn) Lock()   { t <- struct{}{} }
-func (t turn) Unlock() { <-t }
+func (s semaphore) Lock()   { s <- struct{}{} }
+func (s semaphore) Unlock() { <-s }
 
-// take is Lock, or the error of ctx where that ends first.
-func (t turn) take(ctx context.Context) error {
+// acquire is Lock, or the error of ctx where that ends first.
+func (s semaphore) acquire(ctx context.Context) error {
 	select {
-	case t <- struct{}{}:
+	case s <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -106,18 +106,18 @@ func New(o Options) *Reconciler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	beat := &pulse{now: o.Now}
+	moving := &activity{now: o.Now}
 	if o.Observer == nil {
 		o.Observer = observe.New(observe.Options{
 			Instance: o.Instance.Name, Registry: o.Registry, Hosts: o.Hosts, Sites: o.Sites, Tokens: o.Tokens, Key: o.Key,
 			CallTimeout: o.CallTimeout, Parallel: o.Parallel, HostMemory: o.HostMemory, Now: o.Now,
-			AllowAddressChangeWithSecret: o.Policy.AllowAddressChangeWithSecret, Moved: beat.moved,
+			AllowAddressChangeWithSecret: o.Policy.AllowAddressChangeWithSecret, Moved: moving.moved,
 		})
 	}
 	retry := apply.Backoff{Base: o.RetryBase, Max: o.RetryMax}
 	r := &Reconciler{
-		o: o, observer: o.Observer, backoff: newBackoff(retry), pulse: beat,
-		running: make(turn, 1), statuses: map[string]binding.Status{},
+		o: o, observer: o.Observer, backoff: newBackoff(retry), activity: moving,
+		running: make(semaphore, 1), statuses: map[string]binding.Status{},
 	}
 	hosts := make(map[binding.Platform]apply.Host, len(o.Hosts))
 	for platform, host := range o.Hosts {
@@ -125,7 +125,7 @@ func New(o Options) *Reconciler {
 	}
 	r.applier = apply.New(apply.Options{
 		Instance: o.Instance.Name, Registry: o.Registry, Hosts: hosts, Tokens: o.Tokens, Store: o.Store, Observer: o.Observer, Key: o.Key,
-		CallTimeout: o.CallTimeout, Grace: o.Grace, Retry: retry, Emit: r.emit, Moved: beat.moved, Now: o.Now,
+		CallTimeout: o.CallTimeout, Grace: o.Grace, Retry: retry, Emit: r.emit, Moved: moving.moved, Now: o.Now,
 	})
 	return r
 }
@@ -224,7 +224,7 @@ var ErrUnseen = errors.New("it was not observed yet")
 // error is ErrUnseen.
 func (r *Reconciler) Current(ctx context.Context) (*plan.Round, error) {
 	name := r.o.Instance.Name
-	if err := r.running.take(ctx); err != nil {
+	if err := r.running.acquire(ctx); err != nil {
 		return nil, fmt.Errorf("instance %s: a sync was under way for too long; try again: %w", name, err)
 	}
 	defer r.running.Unlock()

@@ -57,7 +57,7 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 	rest = append(rest, carry(old, v.repositoriesLinked(bound)))
 	linked := *binding.FindCondition(rest, binding.RepositoriesLinked)
 	rest = append(rest, carry(old, v.rulesCurrent(linked)))
-	if c, is := v.contested(); is {
+	if c, is := v.flapping(); is {
 		rest = append(rest, c)
 	}
 	if v.declared.Spec.Platform.OAuth() {
@@ -196,9 +196,9 @@ func (v view) awaitingAuthorization() binding.Condition {
 	return condition(binding.AwaitingAuthorization, binding.False, ReasonAuthorized, "no authorization is waited for")
 }
 
-// contested says that repairs of an object are not made any more; is is false
+// flapping says that repairs of an object are not made any more; is is false
 // where they are.
-func (v view) contested() (c binding.Condition, is bool) {
+func (v view) flapping() (c binding.Condition, is bool) {
 	for _, o := range v.outcomes {
 		if o.Action.Cause == plan.CauseFlapping {
 			return condition(binding.Contested, binding.True, ReasonRepairDoesNotHold, o.Action.Reason), true
