@@ -29,14 +29,9 @@ func (b Backoff) After(before binding.Failed, tried string, now time.Time, atLea
 	if before.Tried != tried {
 		before = binding.Failed{}
 	}
-	pause := base
-	for n := 0; n < before.Times && pause < longest; n++ {
-		pause *= 2
-	}
-	return binding.Failed{
-		Tried: tried, Times: before.Times + 1,
-		Next: now.Add(max(min(pause, longest), min(atLeast, LongestRetry))),
-	}
+	times := before.Times + 1
+	pause := max(binding.Pause(base, longest, times), min(atLeast, LongestRetry))
+	return binding.Failed{Tried: tried, Times: times, Next: now.Add(pause)}
 }
 
 // held says that it is too early to try the same again.

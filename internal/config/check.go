@@ -217,20 +217,14 @@ func (c *checker) git(git *Git) {
 	}
 	c.atLeastSecond("source.git.timeout", git.Timeout)
 	const at = "source.git.url"
-	u, err := url.Parse(expandShort(git.URL))
-	if err != nil || u.Host == "" {
-		c.add("config-address", at, "%s is not the URL of a git repository", at)
+	u, err := binding.ParseGitURL(git.URL, false)
+	if f, bad := errors.AsType[*binding.Failure](err); bad {
+		code := "config-address"
+		if f.Code == "source-url-credentials" {
+			code = f.Code
+		}
+		c.add(code, at, "%s is not the URL of a git repository: %v", at, f.Err)
 		return
-	}
-	_, password := u.User.Password()
-	if password || (u.Scheme != "ssh" && u.User != nil) || u.RawQuery != "" || u.Fragment != "" {
-		c.add("source-url-credentials", at, "%s holds a user name, password, query or fragment besides the repository", at)
-	}
-	switch {
-	case u.Scheme == "http" && !binding.Loopback(u.Hostname()):
-		c.add("config-address", at, "%s uses http, which anybody on the way can read and change", at)
-	case u.Scheme != "https" && u.Scheme != "ssh" && u.Scheme != "http":
-		c.add("config-address", at, "%s uses neither https nor ssh", at)
 	}
 	auth := git.Auth
 	switch {
@@ -239,18 +233,6 @@ func (c *checker) git(git *Git) {
 	case auth != nil && (auth.SSH != nil) != (u.Scheme == "ssh"):
 		c.add("config-conflict", "source.git.auth", "source.git.auth does not fit the URL: ssh is for ssh://, basic and tokenFile are for https://")
 	}
-}
-
-// expandShort writes git's short form of an ssh URL, user@host:path, at length.
-func expandShort(address string) string {
-	if strings.Contains(address, "://") {
-		return address
-	}
-	at, path, ok := strings.Cut(address, ":")
-	if !ok || !strings.Contains(at, "@") {
-		return address
-	}
-	return "ssh://" + at + "/" + path
 }
 
 func (c *checker) instances(config Config) {

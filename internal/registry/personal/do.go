@@ -29,7 +29,6 @@ var errUnserved = errors.New("the endpoint does not serve this call")
 // on passing trouble; writes only where the registry said that it was too
 // much and so did nothing.
 func (d *Driver) do(ctx context.Context, c call) ([]byte, error) {
-	pause := time.Second
 	for attempt := 1; ; attempt++ {
 		x := d.wire.send(ctx, c)
 		f := d.classify(c, x)
@@ -37,7 +36,7 @@ func (d *Driver) do(ctx context.Context, c call) ([]byte, error) {
 		if f == nil {
 			return x.body, nil
 		}
-		wait := max(f.RetryAfter, pause)
+		wait := max(f.RetryAfter, binding.Pause(time.Second, maxWait, attempt))
 		if busy(x) {
 			d.wire.gate.close(wait)
 		}
@@ -50,7 +49,6 @@ func (d *Driver) do(ctx context.Context, c call) ([]byte, error) {
 				return nil, f
 			}
 		}
-		pause *= 2
 	}
 }
 

@@ -231,10 +231,7 @@ func (s *sessions) session(client *api.Client, g grant) *session {
 
 // backoff is the pause after the failures so far, between half and whole.
 func (s *sessions) backoff() time.Duration {
-	wait := lastBackoff
-	if n := max(s.fails-1, 0); n < 6 {
-		wait = min(firstBackoff<<n, lastBackoff)
-	}
+	wait := binding.Pause(firstBackoff, lastBackoff, s.fails)
 	return wait/2 + time.Duration(float64(wait/2)*s.jitter())
 }
 

@@ -89,20 +89,18 @@ func (s *Source) Snapshot(ctx context.Context, previous string) (source.Snapshot
 
 // read reads until one read saw the same tree from its beginning to its end.
 func (s *Source) read(ctx context.Context) (source.Snapshot, error) {
-	wait := pause
-	for n := 0; ; n++ {
+	for n := 1; ; n++ {
 		snapshot, stable, err := s.readOnce(ctx)
 		switch {
 		case stable || ctx.Err() != nil:
 			return snapshot, err
-		case n == attempts-1:
+		case n == attempts:
 			return source.Snapshot{}, cmp.Or(err, errUnstable)
 		}
 		select {
 		case <-ctx.Done():
 			return source.Snapshot{}, ctx.Err()
-		case <-time.After(wait):
-			wait *= 2
+		case <-time.After(binding.Pause(pause, time.Second, n)):
 		}
 	}
 }

@@ -70,7 +70,7 @@ const (
 // Source reads a git repository. It is used by one goroutine at a time.
 type Source struct {
 	options  Options
-	endpoint endpoint
+	endpoint binding.GitURL
 	remote   remote
 	path     []string
 
@@ -84,11 +84,11 @@ var _ source.Source = (*Source)(nil)
 // New checks the options and touches nothing outside. Its errors never hold
 // the URL.
 func New(options Options) (*Source, error) {
-	at, err := parseEndpoint(options.URL, options.AllowHTTP)
+	at, err := binding.ParseGitURL(options.URL, options.AllowHTTP)
 	if err != nil {
 		return nil, err
 	}
-	if err := options.Auth.check(at.scheme); err != nil {
+	if err := options.Auth.check(at.Scheme); err != nil {
 		return nil, err
 	}
 	if err := checkRef(options); err != nil {
@@ -112,7 +112,7 @@ func New(options Options) (*Source, error) {
 	}
 	options.Limits = options.Limits.WithDefaults()
 	s := &Source{options: options, endpoint: at, path: path}
-	if at.scheme == "ssh" {
+	if at.Scheme == "ssh" {
 		s.remote = &sshRemote{endpoint: at, auth: *options.Auth.SSH}
 	} else {
 		s.remote = &httpRemote{endpoint: at, auth: options.Auth, caFile: options.CAFile}

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
 )
 
@@ -33,7 +34,7 @@ const (
 // and not taken from go-git because there a client is installed for the whole
 // process, and because redirects, limits and errors are ours to decide.
 type httpRemote struct {
-	endpoint endpoint
+	endpoint binding.GitURL
 	auth     Auth
 	caFile   string
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
 
 	"golang.org/x/crypto/ssh"
@@ -21,7 +22,7 @@ import (
 // from go-git because there the handshake has no deadline, and the user's own
 // ~/.ssh/config is obeyed.
 type sshRemote struct {
-	endpoint endpoint
+	endpoint binding.GitURL
 	auth     SSH
 }
 
@@ -37,7 +38,7 @@ func (r *sshRemote) open(ctx context.Context) (session, error) {
 		return nil, err
 	}
 	defer done()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", r.endpoint.address())
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", r.endpoint.Address())
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func (r *sshRemote) open(ctx context.Context) (session, error) {
 }
 
 func (r *sshRemote) start(conn net.Conn, config *ssh.ClientConfig) (*sshSession, error) {
-	c, channels, requests, err := ssh.NewClientConn(conn, r.endpoint.address(), config)
+	c, channels, requests, err := ssh.NewClientConn(conn, r.endpoint.Address(), config)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +73,7 @@ func (r *sshRemote) start(conn net.Conn, config *ssh.ClientConfig) (*sshSession,
 	if s.out, err = sess.StdoutPipe(); err != nil {
 		return nil, err
 	}
-	if err := sess.Start(uploadPack + " " + quote(r.endpoint.path)); err != nil {
+	if err := sess.Start(uploadPack + " " + quote(r.endpoint.Path)); err != nil {
 		return nil, err
 	}
 	s.wait = sess.Wait
@@ -83,7 +84,7 @@ func (r *sshRemote) start(conn net.Conn, config *ssh.ClientConfig) (*sshSession,
 // to those that known_hosts has for this host and port: a server with several
 // keys would else answer with one that is not there.
 func (r *sshRemote) config(ctx context.Context) (config *ssh.ClientConfig, done func(), err error) {
-	known, err := trusted(r.auth.KnownHostsFile, r.endpoint.host, r.endpoint.address())
+	known, err := trusted(r.auth.KnownHostsFile, r.endpoint.Host, r.endpoint.Address())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,7 +92,7 @@ func (r *sshRemote) config(ctx context.Context) (config *ssh.ClientConfig, done 
 	if err != nil {
 		return nil, nil, err
 	}
-	user := r.endpoint.user
+	user := r.endpoint.User
 	if user == "" {
 		user = r.auth.User
 	}

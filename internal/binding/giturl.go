@@ -1,0 +1,125 @@
+package binding
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// GitURL is where a git repository is. Nothing in it is a secret.
+type GitURL struct {
+	Scheme string // https, http or ssh
+	User   string // ssh only
+	Host   string // without brackets or port
+	Port   int    // 0 is the scheme's own
+	Path   string
+	// Escaped is the path as it was written, where that says more: a %2F is no
+	// slash. Empty else.
+	Escaped string
+}
+
+// String is the address as a person would write it, fit for errors and logs.
+func (e GitURL) String() string {
+	host := e.Host
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if e.Port != 0 {
+		host += ":" + strconv.Itoa(e.Port)
+	}
+	u := url.URL{Scheme: e.Scheme, Host: host, Path: "/" + strings.TrimPrefix(e.Path, "/"), RawPath: e.Escaped}
+	if e.User != "" {
+		u.User = url.User(e.User)
+	}
+	return u.String()
+}
+
+// Address is the host and port to dial.
+func (e GitURL) Address() string {
+	port := e.Port
+	if port == 0 {
+		port = map[string]int{"https": 443, "http": 80, "ssh": 22}[e.Scheme]
+	}
+	return net.JoinHostPort(e.Host, strconv.Itoa(port))
+}
+
+// badGitURL is a refusal that does not repeat the URL.
+func badGitURL(code, why, hint string) error {
+	return &Failure{Kind: Refused, Code: code, Op: "git: repository URL", Hint: hint, Err: errors.New(why)}
+}
+
+// ParseGitURL reads a repository's URL: https, ssh, user@host:path, and http
+// where allowHTTP is set or the host is this machine. Its errors never hold
+// any part of the URL but its scheme.
+func ParseGitURL(raw string, allowHTTP bool) (GitURL, error) {
+	if strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return GitURL{}, badGitURL("source-url", "it holds a space or a control character", "remove it")
+	}
+	if !strings.Contains(raw, "://") {
+		return parseSCP(raw)
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return GitURL{}, badGitURL("source-url", "it cannot be read", "write it as https://HOST/PATH or ssh://git@HOST/PATH")
+	}
+	if err := checkGitURL(u); err != nil {
+		return GitURL{}, err
+	}
+	e := GitURL{Scheme: u.Scheme, User: u.User.Username(), Host: u.Hostname(), Path: u.Path, Escaped: u.RawPath}
+	if p := u.Port(); p != "" {
+		if e.Port, err = strconv.Atoi(p); err != nil || e.Port < 1 || e.Port > 65535 {
+			return GitURL{}, badGitURL("source-url", "its port is not a number from 1 to 65535", "")
+		}
+	}
+	switch {
+	case e.Host == "" || strings.Trim(e.Path, "/") == "":
+		return GitURL{}, badGitURL("source-url", "it has no host or no path", "")
+	case strings.Contains(e.Host, ":") && !isIP(e.Host):
+		return GitURL{}, badGitURL("source-url", "its host is neither a name nor an address", "write an IPv6 address in brackets")
+	case e.Scheme == "http" && !allowHTTP && !Loopback(e.Host):
+		return GitURL{}, badGitURL("source-url", "http would send credentials and declarations in clear", "use https, or allow http explicitly")
+	}
+	return e, nil
+}
+
+func isIP(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
+}
+
+// checkGitURL refuses schemes that are not ours and all places where a secret
+// could stand.
+func checkGitURL(u *url.URL) error {
+	if u.Scheme != "https" && u.Scheme != "http" && u.Scheme != "ssh" {
+		return badGitURL("source-url", "its scheme is not https or ssh", "the file and git protocols are not supported; a folder is its own kind of source")
+	}
+	_, password := u.User.Password()
+	if password || u.Scheme != "ssh" && u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		return badGitURL("source-url-credentials", "it holds credentials, a query or a fragment",
+			"take them out and name a file that holds the password or token")
+	}
+	return nil
+}
+
+// parseSCP reads user@host:path, git's short form of an ssh URL.
+func parseSCP(raw string) (GitURL, error) {
+	at, path, ok := strings.Cut(raw, ":")
+	user, host, hasUser := strings.Cut(at, "@")
+	switch {
+	case strings.Contains(path, "@") && !strings.Contains(at, "@"):
+		return GitURL{}, badGitURL("source-url-credentials", "it holds credentials", "take them out and name a file that holds the password or token")
+	case !ok || !hasUser || user == "" || host == "" || strings.ContainsFunc(host, notInGitHost) ||
+		strings.Trim(path, "/") == "" || strings.HasPrefix(path, "-"):
+		return GitURL{}, badGitURL("source-url", "it is not a URL", "write it as https://HOST/PATH, ssh://git@HOST/PATH or git@HOST:PATH")
+	}
+	return GitURL{Scheme: "ssh", User: user, Host: host, Path: path}, nil
+}
+
+// notInGitHost reports whether r occurs in no host name. Letters beyond ASCII do
+// occur.
+func notInGitHost(r rune) bool {
+	return r != '.' && r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r <= 0x7f
+}
