@@ -1,6 +1,10 @@
 package binding
 
-import "time"
+import (
+	"time"
+
+	"reconciler/internal/message"
+)
 
 // ConditionType is what a condition is about.
 type ConditionType string
@@ -53,14 +57,17 @@ const (
 
 // Condition is one aspect of a binding's current state.
 type Condition struct {
-	Type   ConditionType   `json:"type"`
-	Status ConditionStatus `json:"status"`
+	Type   ConditionType
+	Status ConditionStatus
 	// Reason is a CamelCase word that programs may branch on.
-	Reason string `json:"reason"`
+	Reason string
+	// LastKnown says that there is no answer now, and that Status is from
+	// before.
+	LastKnown bool
 	// Message is for a person: what is wrong and what to do.
-	Message string `json:"message"`
+	Message message.Message
 	// LastTransitionTime is when Status last changed.
-	LastTransitionTime time.Time `json:"lastTransitionTime"`
+	LastTransitionTime time.Time
 }
 
 // SetCondition adds c to conditions, or replaces the condition of its type. It
@@ -95,7 +102,7 @@ type Status struct {
 	File       string      `json:"file,omitempty"`
 	Revision   string      `json:"revision,omitempty"`
 	Spec       Spec        `json:"spec"`
-	Conditions []Condition `json:"conditions"`
+	Conditions []Condition `json:"-"`
 	// Steps are what a person has to do; empty if nothing.
 	Steps []string `json:"steps,omitempty"`
 	// Waiting are the same steps, grouped by object.

@@ -79,8 +79,8 @@ func tellOfConfiguration(ctx context.Context, streams Streams, daemon *client.Cl
 	if err != nil {
 		return err
 	}
-	if c := binding.FindCondition(d.Conditions, client.ConfigurationCurrent); c != nil && c.Status != binding.True {
-		_, err = fmt.Fprintf(streams.Err, "configuration: %s\n", report.Harmless(c.Message))
+	if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.ConfigurationCurrent); c != nil && c.Status != binding.True {
+		_, err = fmt.Fprintf(streams.Err, "configuration: %s\n", report.Harmless(report.English().Text(c.Message)))
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/report"
 )
 
 // The paths of the daemon's API; docs/daemon-api.md describes them.
@@ -69,7 +70,7 @@ const ConfigurationCurrent binding.ConditionType = "ConfigurationCurrent"
 
 // Daemon is what a daemon says of itself.
 type Daemon struct {
-	Conditions []binding.Condition `json:"conditions"`
+	Conditions []report.ConditionObject `json:"conditions"`
 }
 
 // Scope says what a request is about: a binding, on one instance or wherever it

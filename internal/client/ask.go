@@ -15,8 +15,9 @@ import (
 // Bindings are the daemon's bindings as they stand. Where nothing listens on
 // the socket the error is ErrNoDaemon.
 func (c *Client) Bindings(ctx context.Context) ([]binding.Status, error) {
-	var statuses []binding.Status
-	return statuses, c.get(ctx, BindingsPath, &statuses)
+	var statuses []report.StatusObject
+	err := c.get(ctx, BindingsPath, &statuses)
+	return report.StatusesOf(statuses), err
 }
 
 // Memory is what the daemon remembers of an instance.

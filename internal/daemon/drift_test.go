@@ -62,7 +62,7 @@ func TestANewTokenIsBoundAndAPinnedOneStays(t *testing.T) {
 		})
 	})
 	p.await("the newer version of the pinned token is told", func() bool {
-		return strings.Contains(p.condition("pin", binding.TokenFresh).Message, "has version 2 by now")
+		return strings.Contains(text(p.condition("pin", binding.TokenFresh)), "has version 2 now")
 	})
 	p.syncs(edge, 2)
 	if after := w.writes(edge); len(after) != before {

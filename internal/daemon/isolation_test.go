@@ -62,7 +62,7 @@ func TestOneInstanceDoesNotDelayTheOther(t *testing.T) {
 			if tt.hint != "" {
 				p.await("what is wrong is said", func() bool {
 					c := p.condition("edge", binding.Bound)
-					return strings.HasSuffix(c.Reason, status.SuffixLastKnown) && strings.Contains(c.Message, tt.hint)
+					return strings.HasSuffix(c.Reason, status.SuffixLastKnown) && strings.Contains(text(c), tt.hint)
 				})
 			}
 			if after := w.writes(edge); len(after) != before {
@@ -86,7 +86,7 @@ func TestAnIdentityWithoutARegistryIsToldWithAHint(t *testing.T) {
 	p.ready("pay")
 	p.await("the hint", func() bool {
 		c := p.condition("edge", binding.Bound)
-		return c.Status == binding.Unclear && strings.Contains(c.Message, "USER_NOT_EXIST") && strings.Contains(c.Message, "console")
+		return c.Status == binding.Unclear && strings.Contains(text(c), "USER_NOT_EXIST") && strings.Contains(text(c), "console")
 	})
 	if got := w.writes(edge); len(got) > 0 {
 		t.Errorf("writes: %v", got)

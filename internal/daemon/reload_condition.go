@@ -1,14 +1,12 @@
 package daemon
 
 import (
-	"fmt"
 	"slices"
-	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/finding"
-	"reconciler/internal/report"
+	"reconciler/internal/message"
 )
 
 // Reasons of the condition ConfigurationCurrent.
@@ -27,29 +25,28 @@ func (d *Daemon) taken() {
 	now := d.now()
 	d.metrics.ConfigurationRead(true, now)
 	d.since.Store(&now)
-	d.note(binding.True, reasonTaken, "taken at "+clockTime(now))
+	d.note(binding.True, reasonTaken, message.New("condition.configuration-taken", "at", now))
 }
 
 // refused notes that a configuration was refused, and why.
 func (d *Daemon) refused(found []finding.Finding, err error) {
 	now := d.now()
 	d.metrics.ConfigurationRead(false, now)
-	why := err.Error()
+	why := message.Verbatim(err.Error())
 	if n := slices.IndexFunc(found, func(f finding.Finding) bool { return f.Severity == finding.Error }); n >= 0 {
-		why = fmt.Sprintf("%s:%d: %s: %s", found[n].File, found[n].Line, found[n].Code, report.English().Text(found[n].Message))
+		why = message.New("condition.configuration-finding",
+			"at", message.Place{File: found[n].File, Line: found[n].Line}, "code", found[n].Code, "message", found[n].Message)
 	}
-	d.note(binding.False, reasonRefused, fmt.Sprintf("refused at %s, running with the one of %s: %s", clockTime(now), clockTime(*d.since.Load()), why))
+	d.note(binding.False, reasonRefused, message.New("condition.configuration-refused", "at", now, "since", *d.since.Load(), "why", why))
 }
 
-func (d *Daemon) note(status binding.ConditionStatus, reason, message string) {
+func (d *Daemon) note(status binding.ConditionStatus, reason string, m message.Message) {
 	var before []binding.Condition
 	if c := d.configured.Load(); c != nil {
 		before = append(before, *c)
 	}
 	after := binding.SetCondition(before, binding.Condition{
-		Type: client.ConfigurationCurrent, Status: status, Reason: reason, Message: d.redactor.Redact(message), LastTransitionTime: d.now(),
+		Type: client.ConfigurationCurrent, Status: status, Reason: reason, Message: m.Map(d.redactor.Redact), LastTransitionTime: d.now(),
 	})
 	d.configured.Store(&after[0])
 }
-
-func clockTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

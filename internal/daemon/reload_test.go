@@ -23,6 +23,7 @@ import (
 	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/plan"
+	"reconciler/internal/report"
 	"reconciler/internal/sandbox"
 )
 
@@ -109,7 +110,7 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 		if !p.metric("reconciler_config_last_reload_successful 0") {
 			t.Errorf("%s: no metric says so", tt.name)
 		}
-		if c := p.daemonCondition(); c.Status != binding.False || c.Reason != reasonRefused || !strings.Contains(c.Message, tt.code) || !strings.Contains(c.Message, "running with the one of ") {
+		if c := p.daemonCondition(); c.Status != binding.False || c.Reason != reasonRefused || !strings.Contains(text(c), tt.code) || !strings.Contains(text(c), "stays in force") {
 			t.Errorf("%s: condition %+v", tt.name, c)
 		}
 	}
@@ -145,7 +146,7 @@ func (p *process) daemonCondition() binding.Condition {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return *binding.FindCondition(d.Conditions, client.ConfigurationCurrent)
+	return *binding.FindCondition(report.ConditionsOf(d.Conditions), client.ConfigurationCurrent)
 }
 
 func TestAFileThatDidNotChangeIsNotTakenAgainButOnRequest(t *testing.T) {
@@ -184,7 +185,7 @@ func TestWhatIsKnownSurvivesAReload(t *testing.T) {
 	hangup := w.fromFile()
 	p := w.start()
 	p.ready("pay")
-	p.await("edge fails", func() bool { return strings.Contains(p.condition("edge", binding.Ready).Message, "NOT_NOW") })
+	p.await("edge fails", func() bool { return strings.Contains(text(p.condition("edge", binding.Ready)), "NOT_NOW") })
 	known := func() (since []time.Time, parsed *binding.Repository) {
 		for _, name := range []string{"pay", "edge"} {
 			since = append(since, p.condition(name, binding.Ready).LastTransitionTime)

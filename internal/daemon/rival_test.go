@@ -51,7 +51,7 @@ func TestADaemonStopsFightingARival(t *testing.T) {
 		p.await(series, func() bool { return p.sample(series) == 1 })
 	}
 	c := p.condition("pay", binding.Ready)
-	if c.Status != binding.False || c.Reason != status.ReasonRepairDoesNotHold || !strings.Contains(c.Message, "found unbound again each time") {
+	if c.Status != binding.False || c.Reason != status.ReasonRepairDoesNotHold || !strings.Contains(text(c), "found unbound again each time") {
 		t.Errorf("Ready is %+v", c)
 	}
 	before := len(w.writes(prod))

@@ -224,7 +224,7 @@ func TestLogsAreRedactedInBothFormats(t *testing.T) {
 			p := w.start()
 			p.logged("action failed")
 			p.await("the condition tells of it", func() bool {
-				return strings.Contains(p.condition("pay", binding.Ready).Message, "TOKEN_REFUSED")
+				return strings.Contains(text(p.condition("pay", binding.Ready)), "TOKEN_REFUSED")
 			})
 			p.end()
 			log := p.log.String()

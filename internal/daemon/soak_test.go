@@ -263,7 +263,7 @@ func (s *soak) notReady() (all, missing string) {
 		}
 		missing += status.Name + " "
 		if c != nil {
-			all += fmt.Sprintf("%s: %s %s\n", status.Name, c.Reason, c.Message)
+			all += fmt.Sprintf("%s: %s %s\n", status.Name, c.Reason, text(*c))
 		}
 	}
 	if ready+strings.Count(missing, " ") != 4 {

@@ -37,7 +37,7 @@ func TestWhatIsSuspendedStaysAsItIs(t *testing.T) {
 	p.await("the other binding is repaired", func() bool { return w.bound(prod, binding.Codeup) })
 	p.syncs(prod, 2)
 	c := p.condition("pay", binding.Suspended)
-	if w.bound(prod, binding.GitLab) || c.Status != binding.True || !strings.Contains(c.Message, "by Ada: migration") {
+	if w.bound(prod, binding.GitLab) || c.Status != binding.True || !strings.Contains(text(c), "by Ada: migration") {
 		t.Errorf("bound: %v; condition: %+v", w.bound(prod, binding.GitLab), c)
 	}
 	p.end()

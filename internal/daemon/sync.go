@@ -179,7 +179,7 @@ func (i *instance) synced(s reconcile.Synced, only string) report.SyncedInstance
 		}
 		b := report.SyncedBinding{Name: status.Name, Outcome: syncOutcome(s.Result, status.Name), Ready: binding.Unclear}
 		if c := binding.FindCondition(status.Conditions, binding.Ready); c != nil {
-			b.Ready, b.Reason, b.Message = c.Status, c.Reason, c.Message
+			b.Ready, b.Reason, b.Message = c.Status, c.Reason, report.English().Text(c.Message)
 		}
 		out.Bindings = append(out.Bindings, b)
 		outcomes = append(outcomes, b.Outcome)

@@ -20,6 +20,7 @@ import (
 	"reconciler/internal/engine"
 	"reconciler/internal/manifest"
 	"reconciler/internal/plan"
+	"reconciler/internal/report"
 	"reconciler/internal/sandbox"
 )
 
@@ -407,3 +408,6 @@ func (p *process) at(revision string) {
 		return len(reached) == len(p.daemon.present().instances)
 	})
 }
+
+// text is a condition's message in English.
+func text(c binding.Condition) string { return report.English().Text(c.Message) }

@@ -212,7 +212,7 @@ func (e *Engine) Statuses() []binding.Status {
 func (e *Engine) RedactStatus(s binding.Status) binding.Status {
 	redact := e.o.Redactor.Redact
 	for i := range s.Conditions {
-		s.Conditions[i].Message = redact(s.Conditions[i].Message)
+		s.Conditions[i].Message = s.Conditions[i].Message.Map(redact)
 	}
 	for i := range s.Steps {
 		s.Steps[i] = redact(s.Steps[i])

@@ -152,7 +152,7 @@ func TestAnUnknownKeepsTheConditionAsItWas(t *testing.T) {
 		sync1(t, r, desire(gitlab()))
 		for _, c := range []binding.ConditionType{binding.Bound, binding.RepositoriesLinked, binding.RulesCurrent, binding.Ready} {
 			got := conditionOf(t, r, "pay-gitlab", c)
-			if got.Status != binding.True || got.Reason != "AsDeclaredLastKnown" || !strings.Contains(got.Message, "registry: probe") {
+			if got.Status != binding.True || got.Reason != "AsDeclaredLastKnown" || !strings.Contains(text(got.Message), "registry: probe") {
 				t.Errorf("%s: %+v", c, got)
 			}
 			if !got.LastTransitionTime.Equal(before.LastTransitionTime) {

@@ -53,7 +53,7 @@ func TestAFightEndsAndAPersonIsAsked(t *testing.T) {
 		if want := binding.True; of == binding.Contested && c.Status != want || of == binding.Ready && c.Status != binding.False {
 			t.Errorf("%s is %+v", of, c)
 		}
-		if c.Reason != status.ReasonRepairDoesNotHold || !strings.Contains(c.Message, "found unbound again each time") {
+		if c.Reason != status.ReasonRepairDoesNotHold || !strings.Contains(text(c.Message), "found unbound again each time") {
 			t.Errorf("%s says %+v", of, c)
 		}
 	}
@@ -255,7 +255,7 @@ func TestAFightOverASourceOrARuleEndsToo(t *testing.T) {
 			if repairs := w.count(tt.call) - before; repairs != 5 {
 				t.Errorf("repaired %d times", repairs)
 			}
-			if c := conditionOf(t, r, "pay-gitlab", binding.Contested); !strings.Contains(c.Message, tt.object+" of pay-gitlab was repaired 5 times") {
+			if c := conditionOf(t, r, "pay-gitlab", binding.Contested); !strings.Contains(text(c.Message), tt.object+" of pay-gitlab was repaired 5 times") {
 				t.Errorf("it is told as %+v", c)
 			}
 			if c := conditionOf(t, r, "pay-gitlab", binding.Bound); c.Status != binding.True {

@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
 )
 
 type store struct{ *world }
@@ -199,3 +201,6 @@ func conditionOf(t *testing.T, r *reconcile.Reconciler, name string, c binding.C
 	t.Fatalf("no condition %s of %s in %+v", c, name, r.Statuses())
 	return binding.Condition{}
 }
+
+// text is a message in English.
+func text(m message.Message) string { return report.English().Text(m) }

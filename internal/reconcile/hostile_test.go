@@ -302,7 +302,7 @@ func TestEveryFailureOfTheSecretStoreHasItsOwnReason(t *testing.T) {
 			w.failOn("metadata", fault{before: &binding.Failure{Kind: kind, Code: code, Op: "vault: read", Hint: "hint " + code, Err: context.DeadlineExceeded}})
 			sync1(t, r, desire(gitlab()))
 			got := conditionOf(t, r, "pay-gitlab", binding.SecretAvailable)
-			if strings.TrimSuffix(got.Reason, status.SuffixLastKnown) != code || !strings.Contains(got.Message, "hint "+code) {
+			if strings.TrimSuffix(got.Reason, status.SuffixLastKnown) != code || !strings.Contains(text(got.Message), "hint "+code) {
 				t.Errorf("%s, known before %t: %+v", code, known, got)
 			}
 			passing := kind == binding.Transient
@@ -357,7 +357,7 @@ func TestAPinnedTokenStaysAndSaysThatANewerOneExists(t *testing.T) {
 		t.Errorf("a pinned token moved: %q", got)
 	}
 	got := conditionOf(t, r, "pay-gitlab", binding.TokenFresh)
-	if got.Status != binding.True || !strings.Contains(got.Message, "2027-10-31T23:59:59Z") || !strings.Contains(got.Message, "has version 2 by now") {
+	if got.Status != binding.True || !strings.Contains(text(got.Message), "2027-10-31T23:59:59Z") || !strings.Contains(text(got.Message), "has version 2 now") {
 		t.Errorf("TokenFresh: %+v", got)
 	}
 }

@@ -48,7 +48,7 @@ func TestObserveWritesNothingToTheRegistry(t *testing.T) {
 	}
 	w.consoleUnbinds(binding.GitLab)
 	synced(t, r, observed)
-	if c := conditionOf(t, r, "pay-gitlab", binding.Bound); c.Status != binding.False || !strings.Contains(c.Message, "observed only") {
+	if c := conditionOf(t, r, "pay-gitlab", binding.Bound); c.Status != binding.False || !strings.Contains(text(c.Message), "observed only") {
 		t.Errorf("unbound is told as %+v", c)
 	}
 	if after := writes(); after != before {

@@ -103,7 +103,7 @@ func TestWhatAPersonSuspendsHasACondition(t *testing.T) {
 	synced(t, r, desire(codeup()))
 	for _, name := range []string{"pay-codeup", "pay-gitlab"} {
 		c := conditionOf(t, r, name, binding.Suspended)
-		if c.Status != binding.True || c.Reason != status.ReasonSuspended || c.Message != "until 2026-05-01T13:00:00Z, by Ada Lovelace: migration" {
+		if c.Status != binding.True || c.Reason != status.ReasonSuspended || text(c.Message) != "until 2026-05-01T13:00:00Z, by Ada Lovelace: migration" {
 			t.Errorf("%s: %+v", name, c)
 		}
 	}
@@ -112,7 +112,7 @@ func TestWhatAPersonSuspendsHasACondition(t *testing.T) {
 	}
 	w.now = w.now.Add(time.Hour)
 	synced(t, r, desire(codeup()))
-	if c := conditionOf(t, r, "pay-codeup", binding.Suspended); c.Status != binding.False || c.Message != "the one by Ada Lovelace ended at 2026-05-01T13:00:00Z" {
+	if c := conditionOf(t, r, "pay-codeup", binding.Suspended); c.Status != binding.False || text(c.Message) != "the one by Ada Lovelace ended at 2026-05-01T13:00:00Z" {
 		t.Errorf("after its end: %+v", c)
 	}
 	w.suspensions = nil

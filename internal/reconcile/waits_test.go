@@ -59,7 +59,7 @@ func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 		t.Errorf("the steps are %q and %q", s.Steps, s.Waiting[0].Steps)
 	}
 	c := conditionOf(t, r, "web-github", binding.AwaitingAuthorization)
-	if c.Status != binding.True || c.Reason != status.ReasonAwaitingPerson || !strings.HasSuffix(c.Message, "; it waits since 2026-05-01T12:00:00Z") {
+	if c.Status != binding.True || c.Reason != status.ReasonAwaitingPerson || !strings.HasSuffix(text(c.Message), "; pending since 2026-05-01T12:00:00Z") {
 		t.Errorf("it is told as %+v", c)
 	}
 
@@ -71,7 +71,7 @@ func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 	for range 2 {
 		synced(t, r, d)
 	}
-	if c := conditionOf(t, r, "web-github", binding.AwaitingAuthorization); c.Reason != status.ReasonOverdue || !strings.Contains(c.Message, "should have been done by 2026-05-08T12:00:00Z") {
+	if c := conditionOf(t, r, "web-github", binding.AwaitingAuthorization); c.Reason != status.ReasonOverdue || !strings.Contains(text(c.Message), "due by 2026-05-08T12:00:00Z") {
 		t.Errorf("overdue, it is %+v", c)
 	}
 

@@ -76,13 +76,17 @@ func TestOutsideOfAWindowNothingIsChanged(t *testing.T) {
 		t.Error("it was not looked at")
 	}
 	const when = "2026-05-01T14:00:00Z (Fri 2026-05-01 22:00 Asia/Shanghai)"
-	for c, want := range map[binding.ConditionType]binding.Condition{
+	type told struct {
+		Status          binding.ConditionStatus
+		Reason, Message string
+	}
+	for c, want := range map[binding.ConditionType]told{
 		binding.Ready:      {Status: binding.False, Reason: status.ReasonOutsideWindow, Message: "bind account waits until the window opens, " + when + ": GitLab is declared and not bound"},
 		binding.WindowOpen: {Status: binding.False, Reason: status.ReasonOutsideWindow, Message: "no window that allows is open; opens " + when},
 		binding.Bound:      {Status: binding.False, Reason: status.ReasonNotBound},
 	} {
 		got := conditionOf(t, r, "pay-gitlab", c)
-		if got.Status != want.Status || got.Reason != want.Reason || want.Message != "" && got.Message != want.Message {
+		if got.Status != want.Status || got.Reason != want.Reason || want.Message != "" && text(got.Message) != want.Message {
 			t.Errorf("%s: %+v, want %+v", c, got, want)
 		}
 	}
@@ -93,7 +97,7 @@ func TestOutsideOfAWindowNothingIsChanged(t *testing.T) {
 	}
 	w.settled(t, r, d)
 	got := conditionOf(t, r, "pay-gitlab", binding.WindowOpen)
-	if got.Status != binding.True || got.Reason != status.ReasonInsideWindow || !strings.HasSuffix(got.Message, "closes 2026-05-01T22:00:00Z (Sat 2026-05-02 06:00 Asia/Shanghai)") {
+	if got.Status != binding.True || got.Reason != status.ReasonInsideWindow || !strings.HasSuffix(text(got.Message), "closes 2026-05-01T22:00:00Z (Sat 2026-05-02 06:00 Asia/Shanghai)") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -82,7 +82,7 @@ func row(s binding.Status) []string {
 	}
 	cells := []string{
 		s.Spec.Instance, s.Name, s.Spec.Platform.Title(), cmp.Or(s.Spec.Username, "-"),
-		string(ready.Status), cmp.Or(ready.Reason, "-"), token, day(s.TokenExpires), ready.Message,
+		string(ready.Status), cmp.Or(ready.Reason, "-"), token, day(s.TokenExpires), Text(nil, ready.Message),
 	}
 	for i := range cells {
 		cells[i] = clean(cells[i])
@@ -122,7 +122,7 @@ func (p *page) closed(statuses []binding.Status) {
 			p.line()
 		}
 		told = s.Spec.Instance
-		p.fold("", clean(told)+" is not changed now: "+c.Message)
+		p.fold("", clean(told)+" is not changed now: "+Text(nil, c.Message))
 	}
 }
 
@@ -137,7 +137,7 @@ func (p *page) suspended(statuses []binding.Status) {
 		if c == nil || c.Status != binding.True {
 			continue
 		}
-		h := held{s.Spec.Instance, c.Message}
+		h := held{s.Spec.Instance, Text(nil, c.Message)}
 		if names[h] == nil {
 			all = append(all, h)
 		}
@@ -211,6 +211,6 @@ func (p *page) conditions(conditions []binding.Condition) {
 	}
 	for _, c := range conditions {
 		p.fold(fmt.Sprintf("  %s  %s  ", pad(clean(string(c.Type)), widest), pad(clean(string(c.Status)), len(binding.Unclear))),
-			clean(c.Reason)+": "+c.Message)
+			clean(c.Reason)+": "+Text(nil, c.Message))
 	}
 }

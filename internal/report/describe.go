@@ -79,7 +79,7 @@ func DescriptionText(w io.Writer, d Description, style Style) error {
 	p.line(style.paint(bold, clean(objectOf(d.Spec.Instance, d.Metadata.Name))))
 	p.fields(d.identity())
 	p.section("Conditions")
-	p.described(d.Status.Conditions)
+	p.described(ConditionsOf(d.Status.Conditions))
 	for _, s := range d.Status.Waiting {
 		p.section("A person's step: " + s.Action + " " + s.Object.String() + ", since " + stampOf(s.Since) + due(s))
 		p.fold("  ", s.Reason)
@@ -145,7 +145,7 @@ func (p *page) described(conditions []binding.Condition) {
 	var rows [][]string
 	for _, c := range conditions {
 		rows = append(rows, []string{
-			"  " + string(c.Type), string(c.Status), stampOf(c.LastTransitionTime), c.Reason + ": " + c.Message,
+			"  " + string(c.Type), string(c.Status), stampOf(c.LastTransitionTime), c.Reason + ": " + Text(nil, c.Message),
 		})
 	}
 	p.columns(rows, nil)

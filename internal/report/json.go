@@ -81,13 +81,13 @@ type BindingMetadata struct {
 
 // BindingStatus is what holds of a binding now.
 type BindingStatus struct {
-	Conditions   []binding.Condition `json:"conditions"`
-	Steps        []string            `json:"steps"`
-	Waiting      []binding.Waiting   `json:"waiting,omitempty"`
-	Retry        *binding.Retry      `json:"retry,omitempty"`
-	TokenVersion int                 `json:"tokenVersion,omitempty"`
-	TokenExpires time.Time           `json:"tokenExpires,omitzero"`
-	LastSync     time.Time           `json:"lastSync,omitzero"`
+	Conditions   []ConditionObject `json:"conditions"`
+	Steps        []string          `json:"steps"`
+	Waiting      []binding.Waiting `json:"waiting,omitempty"`
+	Retry        *binding.Retry    `json:"retry,omitempty"`
+	TokenVersion int               `json:"tokenVersion,omitempty"`
+	TokenExpires time.Time         `json:"tokenExpires,omitzero"`
+	LastSync     time.Time         `json:"lastSync,omitzero"`
 }
 
 // NewBindingList makes the list of statuses, sorted by instance and name.
@@ -98,7 +98,7 @@ func NewBindingList(statuses []binding.Status) BindingList {
 			Metadata: BindingMetadata{Name: s.Name, File: s.File, Revision: s.Revision},
 			Spec:     s.Spec,
 			Status: BindingStatus{
-				Conditions: some(s.Conditions), Steps: some(s.Steps), Waiting: s.Waiting, Retry: s.Retry,
+				Conditions: ConditionObjects(s.Conditions), Steps: some(s.Steps), Waiting: s.Waiting, Retry: s.Retry,
 				TokenVersion: s.TokenVersion, TokenExpires: s.TokenExpires, LastSync: s.LastSync,
 			},
 		})
@@ -113,7 +113,7 @@ func (l BindingList) Statuses() []binding.Status {
 	for _, i := range l.Items {
 		statuses = append(statuses, binding.Status{
 			Name: i.Metadata.Name, File: i.Metadata.File, Revision: i.Metadata.Revision, Spec: i.Spec,
-			Conditions: i.Status.Conditions, Steps: i.Status.Steps, Waiting: i.Status.Waiting, Retry: i.Status.Retry,
+			Conditions: ConditionsOf(i.Status.Conditions), Steps: i.Status.Steps, Waiting: i.Status.Waiting, Retry: i.Status.Retry,
 			TokenVersion: i.Status.TokenVersion, TokenExpires: i.Status.TokenExpires, LastSync: i.Status.LastSync,
 		})
 	}

@@ -116,10 +116,10 @@ func samplePlan() plan.Plan {
 }
 
 func statuses() []binding.Status {
-	ready := func(s binding.ConditionStatus, reason, message string) []binding.Condition {
+	ready := func(s binding.ConditionStatus, reason, text string) []binding.Condition {
 		return []binding.Condition{
-			{Type: binding.Ready, Status: s, Reason: reason, Message: message, LastTransitionTime: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)},
-			{Type: binding.Bound, Status: binding.True, Reason: "Bound", Message: "bound as declared", LastTransitionTime: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)},
+			{Type: binding.Ready, Status: s, Reason: reason, Message: message.Verbatim(text), LastTransitionTime: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)},
+			{Type: binding.Bound, Status: binding.True, Reason: "Bound", Message: message.New("condition.bound"), LastTransitionTime: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)},
 		}
 	}
 	return []binding.Status{
@@ -266,7 +266,7 @@ func TestNothingEscapesToTheTerminal(t *testing.T) {
 	}}}
 	s := binding.Status{
 		Name: evil, File: evil, Revision: evil, Steps: []string{evil}, Spec: binding.Spec{Instance: evil, Username: evil, Platform: binding.Platform(evil)},
-		Conditions: []binding.Condition{{Type: binding.Ready, Status: binding.ConditionStatus(evil), Reason: evil, Message: evil}},
+		Conditions: []binding.Condition{{Type: binding.Ready, Status: binding.ConditionStatus(evil), Reason: evil, Message: message.Verbatim(evil)}},
 	}
 	full := report.Style{Full: true}
 	if err := errors.Join(report.Findings(&out, []finding.Finding{f}, full), report.Plan(&out, p, full), report.Bindings(&out, []binding.Status{s}, full)); err != nil {

@@ -178,7 +178,7 @@ func TestPublishedSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
 		{"bindinglist.json", "Binding", report.BindingItem{}},
 		{"bindinglist.json", "Metadata", report.BindingMetadata{}},
 		{"bindinglist.json", "Status", report.BindingStatus{}},
-		{"bindinglist.json", "Condition", binding.Condition{}},
+		{"bindinglist.json", "Condition", report.ConditionObject{}},
 		{"bindinglist.json", "Waiting", binding.Waiting{}},
 		{"bindinglist.json", "Retry", binding.Retry{}},
 		{"bindinglist.json", "Spec", binding.Spec{}},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 )
 
@@ -31,10 +32,10 @@ func TestSuspensionsGolden(t *testing.T) {
 }
 
 func TestTheTableTellsWhatIsHeldStill(t *testing.T) {
-	held := func(name, message string) binding.Status {
+	held := func(name, text string) binding.Status {
 		return binding.Status{
 			Name: name, Spec: binding.Spec{Instance: "prod-hangzhou", Platform: binding.GitLab},
-			Conditions: []binding.Condition{{Type: binding.Suspended, Status: binding.True, Reason: "Suspended", Message: message}},
+			Conditions: []binding.Condition{{Type: binding.Suspended, Status: binding.True, Reason: "Suspended", Message: message.Verbatim(text)}},
 		}
 	}
 	over := held("over", "the suspension is over")

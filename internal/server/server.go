@@ -20,6 +20,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
+	"reconciler/internal/report"
 )
 
 // State is what the server shows. Every method is safe for concurrent use and
@@ -223,7 +224,7 @@ func (s *Server) probe(wrong func() error) http.HandlerFunc {
 func (s *Server) private() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+client.BindingsPath, func(w http.ResponseWriter, _ *http.Request) {
-		s.answer(w, s.opts.State.Statuses())
+		s.answer(w, report.StatusObjects(s.opts.State.Statuses()))
 	})
 	if s.opts.Conditions != nil {
 		mux.HandleFunc("GET "+client.DaemonPath, s.daemon)

@@ -2,11 +2,11 @@ package status
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -35,15 +35,15 @@ type view struct {
 	window *plan.WindowState
 }
 
-func condition(t binding.ConditionType, status binding.ConditionStatus, reason, message string) binding.Condition {
-	return binding.Condition{Type: t, Status: status, Reason: reason, Message: message}
+func condition(t binding.ConditionType, status binding.ConditionStatus, reason string, m message.Message) binding.Condition {
+	return binding.Condition{Type: t, Status: status, Reason: reason, Message: m}
 }
 
 // conditions are what holds of a declared binding, in the order in which
 // people read them. An unknown never flips what was known: it keeps the old
 // status and says so.
 func (v view) conditions(old []binding.Condition) []binding.Condition {
-	rest := []binding.Condition{condition(binding.Declared, binding.True, ReasonAsDeclared, "declared in "+v.declared.File)}
+	rest := []binding.Condition{condition(binding.Declared, binding.True, ReasonAsDeclared, message.New("condition.declared", "file", v.declared.File))}
 	if v.declared.Spec.Platform.OAuth() {
 		rest = append(rest, v.accountAllowed())
 	} else {
@@ -72,9 +72,6 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 	return v.stamp(old, append([]binding.Condition{carry(old, v.ready(rest))}, rest...))
 }
 
-// lastKnown begins the message of a condition that keeps its status.
-const lastKnown = "last known; no answer now: "
-
 // carry keeps the status known before where there is no answer now.
 func carry(old []binding.Condition, c binding.Condition) binding.Condition {
 	before := binding.FindCondition(old, c.Type)
@@ -86,7 +83,9 @@ func carry(old []binding.Condition, c binding.Condition) binding.Condition {
 		c.Reason = strings.TrimSuffix(before.Reason, SuffixLastKnown)
 	}
 	c.Reason += SuffixLastKnown
-	c.Message = lastKnown + strings.TrimPrefix(c.Message, lastKnown)
+	if !c.LastKnown {
+		c.LastKnown, c.Message = true, message.New("condition.last-known", "why", c.Message)
+	}
 	return c
 }
 
@@ -124,43 +123,44 @@ func (v view) ready(rest []binding.Condition) binding.Condition {
 		}
 	}
 	for _, o := range v.outcomes {
-		if reason, message := v.shortfall(o); reason != "" {
-			return condition(binding.Ready, binding.False, reason, message)
+		if reason, m := v.shortfall(o); reason != "" {
+			return condition(binding.Ready, binding.False, reason, m)
 		}
 	}
 	for _, c := range rest {
-		unanswered := c.Status == binding.Unclear || strings.HasSuffix(c.Reason, SuffixLastKnown)
+		unanswered := c.Status == binding.Unclear || c.LastKnown
 		if unanswered && (c.Type == binding.Bound || c.Type == binding.RepositoriesLinked || c.Type == binding.RulesCurrent) {
-			return condition(binding.Ready, binding.Unclear, c.Reason, c.Message)
+			c.Type, c.Status = binding.Ready, binding.Unclear
+			return c
 		}
 	}
-	return condition(binding.Ready, binding.True, ReasonAsDeclared, "everything is as declared")
+	return condition(binding.Ready, binding.True, ReasonAsDeclared, message.New("condition.as-declared"))
 }
 
 // shortfall says why an outcome leaves something to be done; empty if nothing.
-func (v view) shortfall(o plan.Outcome) (reason, message string) {
+func (v view) shortfall(o plan.Outcome) (reason string, m message.Message) {
 	switch o.State {
 	case plan.Failed:
 		if errors.Is(o.Err, plan.ErrFellBack) {
-			return ReasonPreviousToken, o.Err.Error()
+			return ReasonPreviousToken, message.Verbatim(o.Err.Error())
 		}
-		return ReasonFailed, o.Err.Error()
+		return ReasonFailed, message.Verbatim(o.Err.Error())
 	case plan.Held:
-		return ReasonRetrying, fmt.Sprintf("%s %s failed %d times and is tried again at %s",
-			o.Action.Kind, o.Action.Object, v.tried, v.retryAt.UTC().Format(time.RFC3339))
+		return ReasonRetrying, message.New("condition.retrying",
+			"action", o.Action.Kind, "object", o.Action.Object, "count", v.tried, "at", v.retryAt)
 	case plan.Skipped, plan.Stopped:
-		return ReasonFailed, fmt.Sprintf("%s %s was not begun", o.Action.Kind, o.Action.Object)
+		return ReasonFailed, message.New("condition.not-begun", "action", o.Action.Kind, "object", o.Action.Object)
 	case plan.Waiting:
 		return v.awaits(o)
 	case plan.Deferred:
 		return ReasonOutsideWindow, v.untilWindow(o.Action)
 	case plan.Kept:
 		if o.Action.Kind == plan.Forbidden {
-			return ReasonForbidden, o.Action.Reason
+			return ReasonForbidden, message.Verbatim(o.Action.Reason)
 		}
 	case plan.Done:
 	}
-	return "", ""
+	return "", message.Message{}
 }
 
 // on gives the outcome on one object, if there is one.
@@ -170,30 +170,26 @@ func (v view) on(object binding.Object) (plan.Outcome, bool) {
 }
 
 // awaits says since when a step waits for a person, and whether it is overdue.
-func (v view) awaits(o plan.Outcome) (reason, message string) {
+func (v view) awaits(o plan.Outcome) (reason string, m message.Message) {
 	for _, w := range v.waiting {
 		if w.Object != o.Action.Object || w.Action != string(o.Action.Kind) {
 			continue
 		}
-		message = fmt.Sprintf("%s; it waits since %s", o.Action.Reason, w.Since.UTC().Format(time.RFC3339))
 		if !w.Overdue {
-			return ReasonAwaitingPerson, message
+			return ReasonAwaitingPerson, message.New("condition.pending", "why", message.Verbatim(o.Action.Reason), "since", w.Since)
 		}
-		message += ", and should have been done by " + w.Due.UTC().Format(time.RFC3339)
-		if asked := o.Action.Asked(); asked != "" {
-			message += "; ask " + asked
-		}
-		return ReasonOverdue, message
+		return ReasonOverdue, message.New("condition.overdue",
+			"why", message.Verbatim(o.Action.Reason), "since", w.Since, "due", w.Due, "owner", o.Action.Asked())
 	}
-	return ReasonAwaitingPerson, o.Action.Reason
+	return ReasonAwaitingPerson, message.Verbatim(o.Action.Reason)
 }
 
 func (v view) awaitingAuthorization() binding.Condition {
 	if o, ok := v.on(binding.AccountObject()); ok && o.Action.Kind == plan.Authorize {
-		reason, message := v.awaits(o)
-		return condition(binding.AwaitingAuthorization, binding.True, reason, message)
+		reason, m := v.awaits(o)
+		return condition(binding.AwaitingAuthorization, binding.True, reason, m)
 	}
-	return condition(binding.AwaitingAuthorization, binding.False, ReasonAuthorized, "no authorization is waited for")
+	return condition(binding.AwaitingAuthorization, binding.False, ReasonAuthorized, message.New("condition.authorized"))
 }
 
 // flapping says that repairs of an object are not made any more; is is false
@@ -201,13 +197,12 @@ func (v view) awaitingAuthorization() binding.Condition {
 func (v view) flapping() (c binding.Condition, is bool) {
 	for _, o := range v.outcomes {
 		if o.Action.Cause == plan.CauseFlapping {
-			return condition(binding.Contested, binding.True, ReasonRepairDoesNotHold, o.Action.Reason), true
+			return condition(binding.Contested, binding.True, ReasonRepairDoesNotHold, message.Verbatim(o.Action.Reason)), true
 		}
 	}
 	for _, r := range v.stopped {
-		return condition(binding.Contested, binding.True, ReasonRepairsStopped, fmt.Sprintf(
-			"since %s drift of %s is not repaired, for repairs did not hold; to begin anew: reconciler sync %s",
-			r.Stopped.UTC().Format(time.RFC3339), r.Object, v.declared.Name)), true
+		return condition(binding.Contested, binding.True, ReasonRepairsStopped, message.New("condition.repairs-stopped",
+			"since", r.Stopped, "object", r.Object, "binding", v.declared.Name)), true
 	}
 	return c, false
 }

@@ -2,9 +2,9 @@ package status
 
 import (
 	"errors"
-	"fmt"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -14,34 +14,35 @@ func (v view) bound() binding.Condition {
 	if c, settled := boundByOutcome(o, planned); settled {
 		return c
 	}
-	is := func(s binding.ConditionStatus, reason, message string) binding.Condition {
-		return condition(binding.Bound, s, reason, message)
+	is := func(s binding.ConditionStatus, reason string, m message.Message) binding.Condition {
+		return condition(binding.Bound, s, reason, m)
 	}
 	state, asked := v.obs.Accounts[v.declared.Spec.Platform]
 	unknown := firstUnknown(v.obs.Unknown, state.Unknown)
 	switch {
 	case unknown != nil && v.unseen(o):
-		return is(binding.Unclear, unknown.Reason, unknown.Message)
+		return is(binding.Unclear, unknown.Reason, message.Verbatim(unknown.Message))
 	case unknown != nil && unknown.Reason == binding.NotCapable && o.State == plan.Kept && o.Action.Kind == plan.Noop:
-		return is(binding.True, ReasonConfirmed, o.Action.Reason)
+		return is(binding.True, ReasonConfirmed, message.Verbatim(o.Action.Reason))
 	case unknown != nil && o.State == plan.Waiting:
-		reason, message := v.awaits(o)
-		return is(binding.False, reason, message)
+		reason, m := v.awaits(o)
+		return is(binding.False, reason, m)
 	case unknown != nil:
-		return is(binding.Unclear, unknown.Reason, unknown.Message)
+		return is(binding.Unclear, unknown.Reason, message.Verbatim(unknown.Message))
 	case !asked:
-		return is(binding.Unclear, ReasonNotAsked, "the registry was not asked")
+		return is(binding.Unclear, ReasonNotAsked, message.New("condition.registry-not-asked"))
 	case state.Account == nil && o.Err != nil:
-		return is(binding.False, ReasonFailed, o.Err.Error())
+		return is(binding.False, ReasonFailed, message.Verbatim(o.Err.Error()))
 	case state.Account == nil:
-		return is(binding.False, ReasonNotBound, v.declared.Spec.Platform.Title()+" is not bound"+because(o))
+		return is(binding.False, ReasonNotBound, message.New("condition.not-bound",
+			"platform", v.declared.Spec.Platform.Title(), "why", because(o)))
 	case planned && o.State == plan.Kept && o.Action.Settled():
-		return is(binding.True, ReasonAsDeclared, "bound as declared")
+		return is(binding.True, ReasonAsDeclared, message.New("condition.bound"))
 	case !binding.SameAccount(v.declared.Spec.Account(), *state.Account):
-		return is(binding.False, ReasonOtherAccount, fmt.Sprintf("%s is bound to %q%s",
-			v.declared.Spec.Platform.Title(), state.Account.Username, because(o)))
+		return is(binding.False, ReasonOtherAccount, message.New("condition.other-account",
+			"platform", v.declared.Spec.Platform.Title(), "account", state.Account.Username, "why", because(o)))
 	}
-	return is(binding.True, ReasonAsDeclared, "bound as declared")
+	return is(binding.True, ReasonAsDeclared, message.New("condition.bound"))
 }
 
 // unseen says that a binding is only looked at and this cannot be: no person
@@ -53,27 +54,28 @@ func (v view) unseen(o plan.Outcome) bool {
 // boundByOutcome is the condition that follows from what was done to the
 // account; settled is false where the observation decides.
 func boundByOutcome(o plan.Outcome, planned bool) (c binding.Condition, settled bool) {
-	is := func(s binding.ConditionStatus, reason, message string) (binding.Condition, bool) {
-		return condition(binding.Bound, s, reason, message), true
+	is := func(s binding.ConditionStatus, reason string, m message.Message) (binding.Condition, bool) {
+		return condition(binding.Bound, s, reason, m), true
 	}
 	switch {
 	case planned && o.State == plan.Done && o.Action.Kind == plan.Unbind:
-		return is(binding.False, ReasonNotBound, "it was unbound")
+		return is(binding.False, ReasonNotBound, message.New("condition.unbound"))
 	case planned && o.State == plan.Done:
-		return is(binding.True, ReasonAsDeclared, "bound as declared")
+		return is(binding.True, ReasonAsDeclared, message.New("condition.bound"))
 	case errors.Is(o.Err, plan.ErrFellBack):
-		return is(binding.True, ReasonPreviousToken, o.Err.Error())
+		return is(binding.True, ReasonPreviousToken, message.Verbatim(o.Err.Error()))
 	case errors.Is(o.Err, plan.ErrLost):
-		return is(binding.False, ReasonBindingLost, o.Err.Error())
+		return is(binding.False, ReasonBindingLost, message.Verbatim(o.Err.Error()))
 	}
 	return binding.Condition{}, false
 }
 
-func because(o plan.Outcome) string {
+// because is why an action is planned; the zero Message where none is.
+func because(o plan.Outcome) message.Message {
 	if o.Action.Reason == "" {
-		return ""
+		return message.Message{}
 	}
-	return ": " + o.Action.Reason
+	return message.Verbatim(o.Action.Reason)
 }
 
 func firstUnknown(unknowns ...*binding.Unknown) *binding.Unknown {
@@ -87,12 +89,13 @@ func firstUnknown(unknowns ...*binding.Unknown) *binding.Unknown {
 
 // verdict is what holds of one object of the registry.
 type verdict struct {
-	status          binding.ConditionStatus
-	reason, message string
+	status  binding.ConditionStatus
+	reason  string
+	message message.Message
 }
 
 // worst gives the first False, else the first Unknown, else the good one.
-func worst(t binding.ConditionType, verdicts []verdict, good string) binding.Condition {
+func worst(t binding.ConditionType, verdicts []verdict, good message.Message) binding.Condition {
 	for _, status := range []binding.ConditionStatus{binding.False, binding.Unclear} {
 		for _, one := range verdicts {
 			if one.status == status {
@@ -107,7 +110,7 @@ func (v view) repositoriesLinked(bound binding.Condition) binding.Condition {
 	t := binding.RepositoriesLinked
 	switch {
 	case v.declared.Spec.Repositories == nil:
-		return condition(t, binding.True, ReasonNotManaged, "the declaration manages no image repositories")
+		return condition(t, binding.True, ReasonNotManaged, message.New("condition.no-repositories"))
 	case len(v.declared.Spec.Repositories) > 0 && bound.Status != binding.True:
 		return condition(t, bound.Status, bound.Reason, bound.Message)
 	}
@@ -115,7 +118,7 @@ func (v view) repositoriesLinked(bound binding.Condition) binding.Condition {
 	for _, repository := range v.declared.Spec.Repositories {
 		verdicts = append(verdicts, v.linked(repository))
 	}
-	return worst(t, verdicts, "every image repository is linked as declared")
+	return worst(t, verdicts, message.New("condition.linked"))
 }
 
 // linked says whether one image repository has its source.
@@ -127,12 +130,12 @@ func (v view) linked(repository binding.Repository) verdict {
 	}
 	switch {
 	case !asked:
-		return verdict{binding.Unclear, ReasonNotAsked, image + " was not asked about"}
+		return verdict{binding.Unclear, ReasonNotAsked, message.New("condition.object-not-asked", "object", image)}
 	case !state.Exists:
-		return verdict{binding.False, ReasonMissing, "the registry has no image repository " + image}
+		return verdict{binding.False, ReasonMissing, message.New("condition.no-repository", "image", image)}
 	case state.Link == nil || state.Link.Platform != v.declared.Spec.Platform ||
 		!binding.SameSource(state.Link.Source, repository.Source) || state.Link.Trigger != repository.Trigger:
-		return verdict{binding.False, ReasonDiffers, image + " is not linked as declared"}
+		return verdict{binding.False, ReasonDiffers, message.New("condition.not-linked", "image", image)}
 	}
 	return verdict{status: binding.True}
 }
@@ -145,8 +148,8 @@ func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of ver
 		return verdict{status: binding.True}, true
 	}
 	if planned {
-		if reason, message := v.shortfall(o); reason != "" {
-			return verdict{binding.False, reason, object.String() + ": " + message}, true
+		if reason, m := v.shortfall(o); reason != "" {
+			return verdict{binding.False, reason, message.New("condition.of-object", "object", object, "why", m)}, true
 		}
 	}
 	switch {
@@ -156,7 +159,7 @@ func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of ver
 	case unknown.Reason == binding.NotCapable && (!planned || o.Action.Kind == plan.Noop):
 		return verdict{status: binding.True}, true
 	}
-	return verdict{binding.Unclear, unknown.Reason, object.String() + ": " + unknown.Message}, true
+	return verdict{binding.Unclear, unknown.Reason, message.New("condition.of-object", "object", object, "why", message.Verbatim(unknown.Message))}, true
 }
 
 func (v view) rulesCurrent(linked binding.Condition) binding.Condition {
@@ -173,11 +176,11 @@ func (v view) rulesCurrent(linked binding.Condition) binding.Condition {
 	}
 	switch {
 	case !managed:
-		return condition(t, binding.True, ReasonNotManaged, "the declaration manages no build rules")
+		return condition(t, binding.True, ReasonNotManaged, message.New("condition.no-rules"))
 	case linked.Status != binding.True:
 		return condition(t, linked.Status, linked.Reason, linked.Message)
 	}
-	return worst(t, verdicts, "every build rule is as declared")
+	return worst(t, verdicts, message.New("condition.rules-current"))
 }
 
 // ruled says whether one build rule is there as declared.
@@ -192,5 +195,5 @@ func (v view) ruled(image string, rule binding.BuildRule) verdict {
 			return verdict{status: binding.True}
 		}
 	}
-	return verdict{binding.False, ReasonDiffers, object.String() + " is not there as declared"}
+	return verdict{binding.False, ReasonDiffers, message.New("condition.rule-differs", "object", object)}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -120,10 +121,10 @@ func (c computation) undeclared(record binding.Record) binding.Status {
 			},
 		}
 	}
-	declared := condition(binding.Declared, binding.False, ReasonNotDeclared, "it was applied and is not declared any more")
+	declared := condition(binding.Declared, binding.False, ReasonNotDeclared, message.New("condition.not-declared"))
 	if slices.Contains(round.Broken, record.File) || slices.Contains(round.Broken, s.File) {
 		declared.Reason = ReasonFileBroken
-		declared.Message = "its file " + s.File + " cannot be read, parsed or validated; the binding is kept as it is"
+		declared.Message = message.New("condition.file-broken", "file", s.File)
 	}
 	declared.LastTransitionTime = now
 	s.Conditions = slices.DeleteFunc(slices.Clone(s.Conditions), func(c binding.Condition) bool { return c.Type == binding.Suspended })

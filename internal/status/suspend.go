@@ -1,38 +1,49 @@
 package status
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
-// suspended tells of what holds a binding still, or did; nil where nothing does.
+// suspended says what suspends a binding, or did; nil if nothing does.
 func suspended(now time.Time, declared *binding.Suspend, operator []binding.Suspension, names ...string) *binding.Condition {
-	var holds, ended []string
+	var holds, ended []message.Message
 	if declared.Active(now) {
-		holds = append(holds, fmt.Sprintf("until the end of %s, by %s: %s", declared.Until, declared.Owner, declared.Reason))
+		holds = append(holds, message.New("condition.suspended-by-declaration", "until", declared.Until, "owner", declared.Owner, "reason", message.Foreign(declared.Reason)))
 	} else if declared != nil {
-		ended = append(ended, fmt.Sprintf("it ended with %s", declared.Until))
+		ended = append(ended, message.New("condition.suspension-ended", "until", declared.Until))
 	}
 	for _, s := range operator {
-		at := s.Until.UTC().Format(time.RFC3339)
 		switch {
 		case !s.Holds(names...):
 		case s.Active(now):
-			holds = append(holds, fmt.Sprintf("until %s, by %s: %s", at, s.By, s.Reason))
+			holds = append(holds, message.New("condition.suspended-by-person", "until", s.Until, "by", s.By, "reason", message.Foreign(s.Reason)))
 		default:
-			ended = append(ended, fmt.Sprintf("the one by %s ended at %s", s.By, at))
+			ended = append(ended, message.New("condition.suspension-by-person-ended", "until", s.Until, "by", s.By))
 		}
 	}
-	c := condition(binding.Suspended, binding.True, ReasonSuspended, strings.Join(holds, "; "))
+	c := condition(binding.Suspended, binding.True, ReasonSuspended, all(holds))
 	switch {
 	case len(holds) > 0:
 	case len(ended) > 0:
-		c = condition(binding.Suspended, binding.False, ReasonSuspensionEnded, strings.Join(ended, "; "))
+		c = condition(binding.Suspended, binding.False, ReasonSuspensionEnded, all(ended))
 	default:
 		return nil
 	}
 	return &c
+}
+
+// all is several messages as one; the zero Message for none.
+func all(messages []message.Message) message.Message {
+	var m message.Message
+	for i, next := range messages {
+		if i == 0 {
+			m = next
+			continue
+		}
+		m = message.New("condition.and", "first", m, "second", next)
+	}
+	return m
 }

@@ -1,12 +1,11 @@
 package status
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // token is what is known of the binding's token; asked is false where nobody
@@ -34,50 +33,46 @@ func (v view) secretAvailable() binding.Condition {
 	state, asked := v.token()
 	switch u := state.Unknown; {
 	case !asked:
-		return condition(binding.SecretAvailable, binding.Unclear, ReasonNotAsked, "the secret store was not asked")
+		return condition(binding.SecretAvailable, binding.Unclear, ReasonNotAsked, message.New("condition.store-not-asked"))
 	case u == nil:
-		message := "the secret store has the token"
-		if state.Version > 0 {
-			message = fmt.Sprintf("the secret store has version %d", state.Version)
-		}
-		return condition(binding.SecretAvailable, binding.True, ReasonRead, message)
+		return condition(binding.SecretAvailable, binding.True, ReasonRead, message.New("condition.secret-available", "version", state.Version))
 	case u.Certain:
-		return condition(binding.SecretAvailable, binding.False, u.Reason, u.Message)
+		return condition(binding.SecretAvailable, binding.False, u.Reason, message.Verbatim(u.Message))
 	default:
-		return condition(binding.SecretAvailable, binding.Unclear, u.Reason, u.Message)
+		return condition(binding.SecretAvailable, binding.Unclear, u.Reason, message.Verbatim(u.Message))
 	}
 }
 
 func (v view) tokenValid() binding.Condition {
 	own, _ := v.answers()
-	return answered(binding.TokenValid, own, "the code host accepts the token")
+	return answered(binding.TokenValid, own, "token")
 }
 
 func (v view) accountAllowed() binding.Condition {
 	own, _ := v.answers()
-	return answered(binding.AccountAllowed, own, "the account can be bound")
+	return answered(binding.AccountAllowed, own, "account")
 }
 
 // answered sums the answers of a code host up in a condition.
-func answered(t binding.ConditionType, answers []binding.Answer, good string) binding.Condition {
+func answered(t binding.ConditionType, answers []binding.Answer, what string) binding.Condition {
 	switch verdict := binding.VerdictOf(answers); {
 	case len(answers) == 0:
-		return condition(t, binding.Unclear, ReasonNotAsked, "the code host was not asked, or cannot tell")
+		return condition(t, binding.Unclear, ReasonNotAsked, message.New("condition.host-unknown"))
 	case verdict == binding.Yes:
-		return condition(t, binding.True, ReasonAnswered, good)
+		return condition(t, binding.True, ReasonAnswered, message.New("condition.accepted", "what", what, "complete", true))
 	case verdict == binding.No:
 		a := firstWith(answers, binding.No)
-		return condition(t, binding.False, a.Reason, a.Message)
+		return condition(t, binding.False, a.Reason, message.Verbatim(a.Message))
 	}
 	// Not everything can be asked of every host: what says that the token is
 	// valid is enough where nothing says no.
 	for _, a := range answers {
 		if a.AboutToken() && a.Verdict == binding.Yes {
-			return condition(t, binding.True, ReasonAnswered, good+"; not everything about it could be asked")
+			return condition(t, binding.True, ReasonAnswered, message.New("condition.accepted", "what", what, "complete", false))
 		}
 	}
 	a := firstWith(answers, binding.UnknownAsked)
-	return condition(t, binding.Unclear, a.Reason, a.Message)
+	return condition(t, binding.Unclear, a.Reason, message.Verbatim(a.Message))
 }
 
 func firstWith(answers []binding.Answer, verdict binding.Verdict) binding.Answer {
@@ -92,30 +87,29 @@ func firstWith(answers []binding.Answer, verdict binding.Verdict) binding.Answer
 func (v view) tokenFresh() binding.Condition {
 	state, _ := v.token()
 	left, _ := binding.TokenEnd{At: state.Expires}.Lifetime(v.now, v.warnings)
-	pinned := ""
+	pinned := message.Message{}
 	if state.Latest > state.Version {
-		pinned = fmt.Sprintf("; version %d is declared, and the secret store has version %d by now", state.Version, state.Latest)
+		pinned = message.New("condition.pinned", "version", state.Version, "latest", state.Latest)
 	}
-	at := state.Expires.UTC().Format(time.RFC3339)
 	switch {
 	case v.record != nil && v.record.TokenVersion > 0 && state.Version > v.record.TokenVersion:
 		return condition(binding.TokenFresh, binding.False, ReasonNewerVersion,
-			fmt.Sprintf("version %d is bound, the secret store has version %d", v.record.TokenVersion, state.Version))
+			message.New("condition.newer-version", "bound", v.record.TokenVersion, "latest", state.Version))
 	case v.record != nil && v.record.TokenVersion == state.Version && binding.MadeAnew(v.record.TokenCreated, state.Created):
 		return condition(binding.TokenFresh, binding.False, ReasonNewerVersion,
-			fmt.Sprintf("version %d of a secret that is gone is bound, the secret store has version %d of one made anew", state.Version, state.Version))
+			message.New("condition.made-anew", "version", state.Version))
 	case left == binding.EndUnknown:
 		return condition(binding.TokenFresh, binding.Unclear, ReasonNoExpiryKnown,
-			"nobody told when the token ends; declare spec.token.expires"+pinned)
+			message.New("condition.no-expiry", "pinned", pinned))
 	case left == binding.Ended:
 		return condition(binding.TokenFresh, binding.False, ReasonExpired,
-			fmt.Sprintf("the token ended at %s (source: %s); put a new one into the secret store", at, state.ExpiresSource))
+			message.New("condition.expired", "at", state.Expires, "source", state.ExpiresSource))
 	case left == binding.EndsSoon:
 		return condition(binding.TokenFresh, binding.False, ReasonExpiresSoon,
-			fmt.Sprintf("the token ends at %s (source: %s); put a new one into the secret store", at, state.ExpiresSource))
+			message.New("condition.expires-soon", "at", state.Expires, "source", state.ExpiresSource))
 	}
 	return condition(binding.TokenFresh, binding.True, ReasonCurrent,
-		fmt.Sprintf("the token lasts until %s (source: %s)%s", at, state.ExpiresSource, pinned))
+		message.New("condition.current", "at", state.Expires, "source", state.ExpiresSource, "pinned", pinned))
 }
 
 // reachable says whether the site is as the product needs it, as far as that
@@ -124,7 +118,7 @@ func (v view) reachable() binding.Condition {
 	own, site := v.answers()
 	if binding.VerdictOf(site) == binding.No {
 		a := firstWith(site, binding.No)
-		return condition(binding.Reachable, binding.False, a.Reason, a.Message)
+		return condition(binding.Reachable, binding.False, a.Reason, message.Verbatim(a.Message))
 	}
 	all := append(site, own...)
 	for _, path := range slices.Sorted(maps.Keys(v.obs.Projects[v.declared.Name])) {
@@ -132,11 +126,11 @@ func (v view) reachable() binding.Condition {
 	}
 	for _, a := range all {
 		if a.Verdict != binding.UnknownAsked {
-			return condition(binding.Reachable, binding.True, ReasonAnswered, "the code host answers")
+			return condition(binding.Reachable, binding.True, ReasonAnswered, message.New("condition.host-answers"))
 		}
 	}
 	if len(all) > 0 {
-		return condition(binding.Reachable, binding.Unclear, all[0].Reason, all[0].Message)
+		return condition(binding.Reachable, binding.Unclear, all[0].Reason, message.Verbatim(all[0].Message))
 	}
-	return condition(binding.Reachable, binding.Unclear, ReasonNotAsked, "the code host was not asked")
+	return condition(binding.Reachable, binding.Unclear, ReasonNotAsked, message.New("condition.host-not-asked"))
 }

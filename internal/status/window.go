@@ -1,22 +1,21 @@
 package status
 
 import (
-	"fmt"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
-// windowOpen tells whether the instance may be changed.
+// windowOpen says whether the instance may be changed.
 func (v view) windowOpen() binding.Condition {
-	c := condition(binding.WindowOpen, binding.False, ReasonOutsideWindow, v.window.Why+"; opens "+v.window.When())
-	if v.window.Open {
-		c.Status, c.Reason, c.Message = binding.True, ReasonInsideWindow, v.window.Why
-		if !v.window.Until.IsZero() {
-			c.Message += "; closes " + v.window.When()
-		}
+	why, when := message.Verbatim(v.window.Why), v.window.When()
+	switch {
+	case !v.window.Open:
+		return condition(binding.WindowOpen, binding.False, ReasonOutsideWindow, message.New("condition.window-closed", "why", why, "opens", when))
+	case v.window.Until.IsZero():
+		return condition(binding.WindowOpen, binding.True, ReasonInsideWindow, why)
 	}
-	return c
+	return condition(binding.WindowOpen, binding.True, ReasonInsideWindow, message.New("condition.window-open", "why", why, "closes", when))
 }
 
 // waits says that a condition is not met only because what would put it right
@@ -30,10 +29,10 @@ func (v view) waits(t binding.ConditionType) bool {
 }
 
 // untilWindow says until when an action waits.
-func (v view) untilWindow(a plan.Action) string {
-	when := "when the window opens"
+func (v view) untilWindow(a plan.Action) message.Message {
+	when := ""
 	if v.window != nil && !v.window.Open {
-		when = "until the window opens, " + v.window.When()
+		when = v.window.When()
 	}
-	return fmt.Sprintf("%s %s waits %s: %s", a.Kind, a.Object, when, a.Reason)
+	return message.New("condition.outside-window", "action", a.Kind, "object", a.Object, "opens", when, "why", message.Verbatim(a.Reason))
 }

@@ -1,0 +1,76 @@
+package report
+
+import (
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+)
+
+// ConditionObject is a condition in JSON: the facts, and English words for
+// them.
+type ConditionObject struct {
+	Type   binding.ConditionType   `json:"type"`
+	Status binding.ConditionStatus `json:"status"`
+	// Reason is a CamelCase word that programs may branch on.
+	Reason string `json:"reason"`
+	// LastKnown says that there is no answer now, and that Status is from
+	// before.
+	LastKnown bool   `json:"lastKnown,omitempty"`
+	Message   string `json:"message"`
+	// ID and Args are the message as data.
+	ID   string       `json:"id,omitempty"`
+	Args message.Args `json:"args,omitempty"`
+	// LastTransitionTime is when Status last changed.
+	LastTransitionTime time.Time `json:"lastTransitionTime"`
+}
+
+// ConditionObjects are conditions in JSON.
+func ConditionObjects(conditions []binding.Condition) []ConditionObject {
+	objects := make([]ConditionObject, len(conditions))
+	for i, c := range conditions {
+		objects[i] = ConditionObject{
+			Type: c.Type, Status: c.Status, Reason: c.Reason, LastKnown: c.LastKnown, Message: Text(nil, c.Message),
+			ID: c.Message.ID, Args: c.Message.Args, LastTransitionTime: c.LastTransitionTime,
+		}
+	}
+	return objects
+}
+
+// ConditionsOf reads what ConditionObjects wrote. Another version's words are
+// kept if this one has none for the message.
+func ConditionsOf(objects []ConditionObject) []binding.Condition {
+	var conditions []binding.Condition
+	for _, o := range objects {
+		conditions = append(conditions, binding.Condition{
+			Type: o.Type, Status: o.Status, Reason: o.Reason, LastKnown: o.LastKnown,
+			Message: known(message.Message{ID: o.ID, Args: o.Args}, o.Message), LastTransitionTime: o.LastTransitionTime,
+		})
+	}
+	return conditions
+}
+
+// StatusObject is a status in JSON.
+type StatusObject struct {
+	binding.Status
+	Conditions []ConditionObject `json:"conditions"`
+}
+
+// StatusObjects are statuses in JSON.
+func StatusObjects(statuses []binding.Status) []StatusObject {
+	objects := make([]StatusObject, len(statuses))
+	for i, s := range statuses {
+		objects[i] = StatusObject{s, ConditionObjects(s.Conditions)}
+	}
+	return objects
+}
+
+// StatusesOf reads what StatusObjects wrote.
+func StatusesOf(objects []StatusObject) []binding.Status {
+	statuses := make([]binding.Status, len(objects))
+	for i, o := range objects {
+		statuses[i] = o.Status
+		statuses[i].Conditions = ConditionsOf(o.Conditions)
+	}
+	return statuses
+}
