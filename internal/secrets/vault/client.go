@@ -125,10 +125,18 @@ func (c *Client) Metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadat
 	if f := checkRef("read metadata of", ref); f != nil {
 		return secrets.Metadata{}, f
 	}
-	version, err := c.kvVersion(ctx, ref)
-	if err != nil || version == 1 {
-		return secrets.Metadata{}, err
-	}
+	var meta secrets.Metadata
+	err := c.withVersion(ctx, ref, func(version int) (err error) {
+		if version != 1 {
+			meta, err = c.metadata(ctx, ref)
+		}
+		return err
+	})
+	return meta, err
+}
+
+// metadata asks a KV version 2 engine.
+func (c *Client) metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadata, error) {
 	asked := call{op: "read metadata of", object: object(ref), path: ref.Mount + "/metadata/" + ref.Path}
 	r, err := c.ask(ctx, asked, nil)
 	if err != nil {
@@ -169,13 +177,21 @@ func (c *Client) Read(ctx context.Context, ref secrets.Ref) (secrets.Secret, sec
 	if f := checkRef("read", ref); f != nil {
 		return secrets.Secret{}, secrets.Metadata{}, f
 	}
-	version, err := c.kvVersion(ctx, ref)
-	if err != nil {
-		return secrets.Secret{}, secrets.Metadata{}, err
-	}
-	if version == 1 {
-		return c.readV1(ctx, ref)
-	}
+	var secret secrets.Secret
+	var meta secrets.Metadata
+	err := c.withVersion(ctx, ref, func(version int) (err error) {
+		if version == 1 {
+			secret, meta, err = c.readV1(ctx, ref)
+		} else {
+			secret, meta, err = c.readV2(ctx, ref)
+		}
+		return err
+	})
+	return secret, meta, err
+}
+
+// readV2 reads from a KV version 2 engine.
+func (c *Client) readV2(ctx context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error) {
 	asked := call{op: "read", object: object(ref), path: ref.Mount + "/data/" + ref.Path}
 	query := url.Values{}
 	if ref.Version > 0 {
@@ -272,6 +288,10 @@ func (c call) missing(r reply, ref secrets.Ref) *binding.Failure {
 	switch {
 	case r.status != http.StatusNotFound:
 		return c.unreadable(fmt.Sprintf("HTTP status %d is no answer to this", r.status))
+	case len(r.texts) == 0 && len(r.warnings) > 0:
+		f := absent(c, ref)
+		f.Err = fmt.Errorf("vault warns %.200q", r.warnings[0])
+		return f
 	case len(r.texts) == 0:
 		return absent(c, ref)
 	}
@@ -304,7 +324,7 @@ func (c *Client) ask(ctx context.Context, asked call, query url.Values) (reply, 
 	}
 	r, failure := c.send(ctx, s, asked, query)
 	if failure == nil && r.status == http.StatusForbidden {
-		if other := c.sessions.afterDenial(ctx, s, r.says("invalid token")); other != s {
+		if other := c.sessions.afterDenial(ctx, s, r.forgets()); other != s {
 			s = other
 			r, failure = c.send(ctx, s, asked, query)
 			if failure == nil && r.status != http.StatusForbidden {
@@ -347,5 +367,6 @@ func (c *Client) send(ctx context.Context, s *session, asked call, query url.Val
 	if r.body, err = io.ReadAll(resp.Body); err != nil {
 		return reply{}, asked.broken(err)
 	}
+	r.warnings = warnings(r)
 	return r, nil
 }

@@ -51,6 +51,7 @@ type reply struct {
 	status     int
 	body       []byte
 	texts      []string
+	warnings   []string
 	retryAfter time.Duration
 }
 
@@ -58,6 +59,10 @@ type reply struct {
 func (r reply) says(phrase string) bool {
 	return slices.ContainsFunc(r.texts, func(t string) bool { return strings.Contains(t, phrase) })
 }
+
+// forgets says that Vault does not know the token any more, in the words of its
+// versions.
+func (r reply) forgets() bool { return r.says("invalid token") || r.says("bad token") }
 
 // call is one thing asked of Vault, in the words of a failure.
 type call struct {
@@ -85,7 +90,7 @@ func (c call) refused(r reply) *binding.Failure {
 
 func (c call) failureOf(r reply) *binding.Failure {
 	switch {
-	case r.status == http.StatusForbidden && r.says("invalid token"):
+	case r.status == http.StatusForbidden && r.forgets():
 		return c.failure(binding.Forbidden, CodeForbidden, "the token is not valid any more: renew it where it comes from; it also needs the policy "+c.policy())
 	case r.status == http.StatusForbidden:
 		return c.failure(binding.Forbidden, CodeForbidden, "the token's policies must allow "+c.policy())
@@ -99,6 +104,14 @@ func (c call) failureOf(r reply) *binding.Failure {
 		return c.failure(binding.Transient, CodeUnreachable, "the node is a performance standby that cannot serve this: address the active node or a load balancer")
 	case r.status == http.StatusServiceUnavailable && r.says("sealed"), r.status == http.StatusNotImplemented:
 		return c.failure(binding.Transient, CodeSealed, "unseal the server (vault operator unseal); nothing is changed until then")
+	case r.status == http.StatusBadRequest && r.says("Upgrading from non-versioned to versioned"):
+		return c.failure(binding.Transient, CodeUnreachable, "the secrets engine is being upgraded to KV version 2; it is asked again")
+	case r.status == http.StatusProxyAuthRequired:
+		return c.failure(binding.Transient, CodeUnreachable, "a proxy on the way demands credentials: address Vault directly")
+	case r.says("no handler for route"):
+		return c.failure(binding.Refused, CodeRefused, "nothing is mounted there: check the mount, and the namespace")
+	case r.says("is locked") || r.says("user lockout"):
+		return c.failure(binding.Throttled, CodeThrottled, "Vault has locked the credential after failed logins: it opens by itself")
 	case r.status >= 500:
 		return c.failure(binding.Transient, CodeUnreachable, "the server cannot serve now, or a standby finds no leader: look at vault status")
 	case r.status >= 300 && r.status < 400:
@@ -199,6 +212,12 @@ func object(ref secrets.Ref) string {
 
 // absent is the failure for a secret, or version, that does not exist.
 func absent(c call, ref secrets.Ref) *binding.Failure {
+	if path, ok := strings.CutPrefix(ref.Path, "data/"); ok {
+		return c.failure(binding.NotFound, CodeNotFound, fmt.Sprintf("nothing is stored there: data/ belongs to the API's path and not to the secret's: write path: %s", path))
+	}
+	if mount, ok := strings.CutSuffix(ref.Mount, "/data"); ok {
+		return c.failure(binding.NotFound, CodeNotFound, fmt.Sprintf("nothing is stored there: /data belongs to the API's path and not to the mount's: write mount: %s", mount))
+	}
 	if ref.Version > 0 {
 		return c.failure(binding.NotFound, CodeNotFound, "there is no such version, or it was pruned: pin another or none")
 	}

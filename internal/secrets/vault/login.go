@@ -3,8 +3,10 @@ package vault
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -43,7 +45,33 @@ type signIn interface {
 	// issues says that obtain makes a new token each time, instead of taking
 	// what is there.
 	issues() bool
+	// digest changes with the credential that obtain would send.
+	digest() [sha256.Size]byte
 }
+
+// digestOf is the digest of credential files; one that cannot be read is empty.
+func digestOf(files ...string) [sha256.Size]byte {
+	h := sha256.New()
+	for _, file := range files {
+		b, err := boundedio.ReadFile(file, maxCredential)
+		if err == nil {
+			one := sha256.Sum256(b)
+			_, _ = h.Write(one[:])
+		}
+		clear(b)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+func (tokenValue) digest() [sha256.Size]byte { return digestOf() }
+
+func (f tokenFile) digest() [sha256.Size]byte { return digestOf(f.file) }
+
+func (a *appRole) digest() [sha256.Size]byte { return digestOf(a.RoleIDFile, a.SecretIDFile) }
+
+func (j jwtLogin) digest() [sha256.Size]byte { return digestOf(j.file) }
+
+func (certLogin) digest() [sha256.Size]byte { return digestOf() }
 
 // newSignIn picks the way that the options name.
 func newSignIn(a Auth, r *secrets.Redactor) (signIn, error) {
@@ -272,7 +300,14 @@ func login(ctx context.Context, base *api.Client, mount string, body map[string]
 	answer, err := base.Logical().WriteWithContext(ctx, "auth/"+mount+"/login", body)
 	if err != nil {
 		f := c.failed(err)
-		if f.Kind == binding.Refused || f.Kind == binding.Forbidden {
+		answer, ok := errors.AsType[*api.ResponseError](err)
+		switch {
+		case ok && (answer.RawError || len(answer.Errors) == 0) && f.Kind == binding.Refused:
+			// Vault says in JSON why it refuses: this is somebody else.
+			return grant{}, c.unreadable(fmt.Sprintf("HTTP status %d without Vault's words", answer.StatusCode))
+		case ok && answer.StatusCode == http.StatusNotFound:
+			f.Hint = "no such auth method is mounted there: check its mount, and the namespace"
+		case f.Kind == binding.Refused || f.Kind == binding.Forbidden:
 			f.Kind, f.Code = binding.Forbidden, CodeForbidden
 			f.Hint = "Vault refuses the login: check that the method is enabled there, the role, and whether the credential has expired or is used up"
 		}

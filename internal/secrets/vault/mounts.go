@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -19,6 +20,32 @@ type mount struct {
 	version int
 	// until is when to ask again; zero is never.
 	until time.Time
+}
+
+// withVersion reads with the KV version of the reference's mount. A version
+// that was not asked for just now is doubted where the read fails in a way that
+// a wrong version causes: the engine may have been upgraded or mounted anew.
+// It is asked for again, and if it is another, so is the secret.
+func (c *Client) withVersion(ctx context.Context, ref secrets.Ref, read func(version int) error) error {
+	c.mu.Lock()
+	_, remembered := c.mounts[ref.Mount]
+	c.mu.Unlock()
+	version, err := c.kvVersion(ctx, ref)
+	if err != nil {
+		return err
+	}
+	failed := read(version)
+	failure, ok := errors.AsType[*binding.Failure](failed)
+	if !remembered || !ok || failure.Kind == binding.Transient || failure.Kind == binding.Throttled {
+		return failed
+	}
+	c.mu.Lock()
+	delete(c.mounts, ref.Mount)
+	c.mu.Unlock()
+	if now, err := c.kvVersion(ctx, ref); err == nil && now != version {
+		return read(now)
+	}
+	return failed
 }
 
 // kvVersion is the KV version of the reference's mount: as configured, or else
@@ -40,7 +67,7 @@ func (c *Client) kvVersion(ctx context.Context, ref secrets.Ref) (int, error) {
 		return 0, err
 	}
 	r, failure := c.send(ctx, s, asked, nil)
-	if failure == nil && r.status == http.StatusForbidden && r.says("invalid token") {
+	if failure == nil && r.status == http.StatusForbidden && r.forgets() {
 		if other := c.sessions.afterDenial(ctx, s, true); other != s {
 			r, failure = c.send(ctx, other, asked, nil)
 		}

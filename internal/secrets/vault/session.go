@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"math/rand/v2"
 	"sync/atomic"
@@ -22,6 +23,9 @@ const (
 	// firstDenial and lastDenial bound the pause between two logins that an
 	// answer 403 caused; it doubles while they do not help.
 	firstDenial, lastDenial = 30 * time.Second, time.Hour
+	// refusedPause is the least time between two logins with a credential that
+	// Vault refused: a few in a quarter of an hour lock a good one out too.
+	refusedPause = 5 * time.Minute
 	// maxPause bounds how long a server can make us wait, so that a wrong
 	// header does not stop us forever.
 	maxPause = time.Hour
@@ -48,6 +52,8 @@ type session struct {
 type refusal struct {
 	until   time.Time
 	failure *binding.Failure
+	// with is the digest of the credential; another one is tried at once.
+	with [sha256.Size]byte
 }
 
 // sessions keep the one login that all readers share.
@@ -186,7 +192,7 @@ func (s *sessions) renew(ctx context.Context, have *session) *session {
 // stands. The caller holds the lock.
 func (s *sessions) login(ctx context.Context) (*session, *binding.Failure) {
 	if r := s.refused.Load(); r != nil {
-		if wait := r.until.Sub(s.now()); wait > 0 {
+		if wait := r.until.Sub(s.now()); wait > 0 && r.with == s.signIn.digest() {
 			again := *r.failure
 			again.RetryAfter = wait
 			return nil, &again
@@ -195,13 +201,17 @@ func (s *sessions) login(ctx context.Context) (*session, *binding.Failure) {
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	base := s.base.WithNamespace(s.base.Namespace())
+	with := s.signIn.digest()
 	got, failure := s.signIn.obtain(limited, base)
 	if failure != nil {
 		s.failures.Add(1)
 		if ctx.Err() == nil {
 			s.fails++
 			wait := max(s.backoff(), failure.RetryAfter)
-			s.refused.Store(&refusal{s.now().Add(wait), failure})
+			if failure.Kind == binding.Forbidden {
+				wait = max(wait, refusedPause)
+			}
+			s.refused.Store(&refusal{s.now().Add(wait), failure, with})
 		}
 		return nil, failure
 	}

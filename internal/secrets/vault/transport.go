@@ -112,7 +112,7 @@ func newTransport(o Options) (*guard, error) {
 	}}
 	for _, address := range append([]string{o.Address}, o.Peers...) {
 		if u, err := url.Parse(address); err == nil {
-			g.hosts[strings.ToLower(u.Host)] = true
+			g.hosts[hostPort(u)] = true
 		}
 	}
 	return g, nil
@@ -164,7 +164,7 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 && resp.Header.Get("Location") != "" {
 		to, err := resp.Location()
-		if err != nil || !g.hosts[strings.ToLower(to.Host)] || (r.URL.Scheme == "https" && to.Scheme != "https") {
+		if err != nil || !g.hosts[hostPort(to)] || (r.URL.Scheme == "https" && to.Scheme != "https") {
 			_ = resp.Body.Close()
 			host := ""
 			if err == nil {
@@ -178,6 +178,16 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		io.Closer
 	}{io.LimitReader(resp.Body, maxBody), resp.Body}
 	return resp, nil
+}
+
+// hostPort is a URL's host with its port, which may be left out where it is the
+// scheme's own.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
 // operation says in one word of a fixed set what a path asks for.

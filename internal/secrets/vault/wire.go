@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -77,6 +78,17 @@ func decode(body []byte, into any) error {
 		return errors.New("the answer's data cannot be read")
 	}
 	return nil
+}
+
+// warnings are what Vault adds to an answer that a secret is not there.
+func warnings(r reply) []string {
+	var envelope struct {
+		Warnings []string `json:"warnings"`
+	}
+	if r.status != http.StatusNotFound || json.Unmarshal(r.body, &envelope) != nil {
+		return nil
+	}
+	return envelope.Warnings
 }
 
 // unquote reads a JSON string into bytes that can be wiped. Line ends after
