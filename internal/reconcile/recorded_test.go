@@ -181,6 +181,9 @@ func TestWhatWeChangedIsLookedAtOnceMore(t *testing.T) {
 	if seen.Observation.Accounts[binding.GitLab].Account == nil || !seen.Observed.Equal(w.clock()) {
 		t.Errorf("what was bound since is not seen: %+v at %s", seen.Observation.Accounts, seen.Observed)
 	}
+	if seen.Plan.HasChanges() {
+		t.Errorf("finished work is shown as due: %v", kinds(seen.Plan))
+	}
 	if p := elsewhere(t, w, seen, desire(gitlab())); p.HasChanges() {
 		t.Errorf("applied, and something is due: %v", kinds(p))
 	}
