@@ -114,7 +114,7 @@ func TestSuspensionsThatAreNotTaken(t *testing.T) {
 		"nobody's":            {func(r *client.SuspendRequest) { r.By = "" }, "suspend: it has to be said who asks"},
 		"without a reason":    {func(r *client.SuspendRequest) { r.Reason = "" }, "suspend: a reason is required"},
 		"a reason with lines": {func(r *client.SuspendRequest) { r.Reason = "a\nb" }, "the reason is at most"},
-		"without an end":      {func(r *client.SuspendRequest) { r.Until = time.Time{} }, "until when"},
+		"without an end":      {func(r *client.SuspendRequest) { r.Until = time.Time{} }, "an end is required"},
 		"that is over":        {func(r *client.SuspendRequest) { r.Until = time.Now().Add(-time.Second) }, "is in the past"},
 		"for too long":        {func(r *client.SuspendRequest) { r.Until = time.Now().AddDate(0, 0, 91) }, "at most 90 days, until "},
 		"of nothing":          {func(r *client.SuspendRequest) { r.Binding = "" }, "nothing is asked for"},

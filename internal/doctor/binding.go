@@ -193,7 +193,7 @@ func (d *doctor) expiry(l *list, object string, e binding.TokenEnd) {
 	const question = "token-expiry"
 	left, days := e.Lifetime(d.o.Engine.Now(), d.o.Engine.Config.ExpiryWarnings)
 	if left == binding.EndUnknown {
-		l.unknown(question, object, status.ReasonNoExpiryKnown, "nobody tells when the token ends",
+		l.unknown(question, object, status.ReasonNoExpiryKnown, "nothing shows when the token ends",
 			"declare spec.token.expires, or set the secret's custom metadata expires")
 		return
 	}
@@ -236,7 +236,7 @@ func (d *doctor) site(ctx context.Context, l *list, b binding.Declaration, answe
 		return
 	case checker == nil:
 		l.notAsked(providers.QuestionSiteReachable, b.Spec.Address,
-			"codeHosts.unsafeAllowPrivateAddresses is on, so nothing tells a public site from another")
+			"codeHosts.unsafeAllowPrivateAddresses is on, so a public site cannot be distinguished from another")
 		return
 	}
 	if len(answers) == 0 {
@@ -284,7 +284,7 @@ func trigger(l *list, r binding.Repository, project binding.ProjectState) {
 	case allowed == binding.No:
 		l.answer(object, providers.No(questionTrigger, binding.RuleSubgroup, subgroup.Reason, "the trigger is auto, and "+subgroup.Message))
 	case r.Trigger == binding.Manual:
-		l.yes(questionTrigger, object, "Manual", "manual builds go everywhere")
+		l.yes(questionTrigger, object, "Manual", "manual builds are allowed everywhere")
 	default:
 		l.add(allowed, questionTrigger, object, said{subgroup.Reason, "the trigger is auto; " + subgroup.Message, ""})
 	}

@@ -52,7 +52,7 @@ func (d *doctor) store(ctx context.Context, l *list) {
 		l.failed(login, address, err)
 		return
 	}
-	l.yes(login, address, "LoggedIn", "the server takes our login")
+	l.yes(login, address, "LoggedIn", "the server accepts our login")
 }
 
 // registry shows whether an instance takes our credentials, what its driver can
@@ -66,13 +66,13 @@ func (d *doctor) registry(l *list, c config.Instance, seen observed) {
 		l.notAsked(credentials, c.Name, "the driver is console, which has no API")
 	case binding.KindOf(err) == binding.InstanceStop:
 		// Who we are was understood; what is missing is the registry.
-		l.yes(credentials, c.Endpoint, "Accepted", "the registry takes our credentials")
+		l.yes(credentials, c.Endpoint, "Accepted", "the registry accepts our credentials")
 		l.failed(instance, c.Endpoint, err)
 	case err != nil:
 		l.failed(credentials, c.Endpoint, err)
 		l.notAsked(instance, c.Endpoint, "the credentials come first")
 	default:
-		l.yes(credentials, c.Endpoint, "Accepted", "the registry takes our credentials")
+		l.yes(credentials, c.Endpoint, "Accepted", "the registry accepts our credentials")
 		l.yes(instance, c.Endpoint, "Answered", "the identity has a registry in the region "+c.Region)
 	}
 	capabilities(l, seen.Capabilities, err, console)
@@ -96,7 +96,7 @@ func capabilities(l *list, can binding.Capabilities, err error, console bool) {
 		const question = "capability"
 		switch {
 		case err != nil:
-			l.notAsked(question, c.name, "the registry did not tell")
+			l.notAsked(question, c.name, "the registry did not say what it can do")
 		case c.on:
 			l.yes(question, c.name, "Served", "can "+c.what)
 		case console:
