@@ -13,6 +13,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/report"
 	"reconciler/internal/source/folder"
 )
 
@@ -69,7 +70,7 @@ func TestPoliciesRefuseBadDeclarations(t *testing.T) {
 	var got []string
 	for _, f := range heldToPolicies(t, "policy/bad").Findings {
 		if strings.HasPrefix(f.Code, "policy-") {
-			got = append(got, fmt.Sprintf("%s:%d:%d %s %s %s", f.File, f.Line, f.Column, f.Severity, f.Path, f.Message))
+			got = append(got, fmt.Sprintf("%s:%d:%d %s %s %s", f.File, f.Line, f.Column, f.Severity, f.Path, report.English().Text(f.Message)))
 		}
 	}
 	want := []string{
