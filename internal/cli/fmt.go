@@ -196,7 +196,7 @@ func fmtPath(ctx context.Context, path string) ([]fmtFile, []finding.Finding, er
 	shown := filepath.ToSlash(filepath.Clean(path))
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
-		found := finding.New("source-symlink", message.Verbatim(shown+" is a symbolic link")).At(shown, 0, 0)
+		found := finding.New("source-symlink", message.New("source.symlink", "file", shown)).At(shown, 0, 0)
 		return nil, []finding.Finding{found}, nil
 	case !info.IsDir():
 		file, err := fmtOne(path, info)

@@ -98,7 +98,7 @@ func (m *maker) reportDrift(s subject, what string) bool {
 	m.act(s, takeAccount, Action{
 		Object: binding.AccountObject(), Kind: Noop, Cause: CauseDrift, Reason: "drift: " + what + "; reported and not corrected (driftPolicy Report)",
 	})
-	m.find(s.d, "", finding.New("drift", message.Verbatim(fmt.Sprintf("%s: %s", s.d.Name, what))))
+	m.find(s.d, "", finding.New("drift", message.New("plan.of", "name", s.d.Name, "text", message.Foreign(what))))
 	return true
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
@@ -31,15 +30,19 @@ func (m *maker) unlessFlapping(s subject, path string, a Action) Action {
 		found = append(found, r.Found)
 	}
 	text := fmt.Sprintf("%s %s was repaired %d times and does not stay as declared: %s", a.Object, "of "+s.d.Name, len(made), likelyCause(s, a, found))
-	since := ""
-	if len(made) > 0 {
-		since = fmt.Sprintf("; first repaired at %s, last at %s",
-			made[0].At.UTC().Format(time.RFC3339), made[len(made)-1].At.UTC().Format(time.RFC3339))
-	}
-	m.find(s.d, path, finding.New(CodeFlapping, message.Verbatim(text+since)))
+	m.find(s.d, path, finding.New(CodeFlapping, m.flappingMessage(s, a, made, found)))
 	a.Kind, a.Cause, a.Steps = Forbidden, CauseFlapping, nil
 	a.Reason = CodeFlapping + ": " + text + "; once that is settled: reconciler sync " + s.d.Name
 	return a
+}
+
+func (m *maker) flappingMessage(s subject, a Action, made []binding.Repair, found []string) message.Message {
+	text := message.New("plan.flapping", "object", a.Object, "binding", s.d.Name, "times", len(made),
+		"likely", message.Foreign(likelyCause(s, a, found)))
+	if len(made) == 0 {
+		return text
+	}
+	return message.New("plan.flapping-since", "flapping", text, "first", made[0].At, "last", made[len(made)-1].At)
 }
 
 // repairs returns the repairs of an object that count, and whether no more are

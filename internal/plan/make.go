@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -154,7 +153,7 @@ func (m *maker) claimedTwice(d *binding.Declaration) bool {
 
 func (m *maker) suspendEnded(s subject) {
 	if u := s.d.Spec.Suspend; u != nil {
-		m.find(s.d, "spec.suspend.until", finding.New("suspend-ended", message.Verbatim(fmt.Sprintf("the suspension ended on %s", u.Until))))
+		m.find(s.d, "spec.suspend.until", finding.New("suspend-ended", message.New("suspension.ended", "last", u.Until)))
 	}
 }
 
@@ -299,14 +298,8 @@ func (m *maker) tellWindow() {
 	if state.Open {
 		return
 	}
-	text := fmt.Sprintf("instance %s may not be changed now (%s). It opens %s.", m.in.Instance.Name, state.Why, state.When())
-	if ours > 0 {
-		text += fmt.Sprintf(" Actions that wait until then: %d.", ours)
-	}
-	if persons > 0 {
-		text += fmt.Sprintf(" Steps for a person, who should wait too: %d.", persons)
-	}
-	m.findings = append(m.findings, finding.New("window-closed", message.Verbatim(text)))
+	m.findings = append(m.findings, finding.New("window-closed", message.New("plan.window-closed", "instance", m.in.Instance.Name,
+		"why", message.Foreign(state.Why), "opens", message.Foreign(state.When()), "actions", ours, "steps", persons)))
 }
 
 func rank(p phase) int {

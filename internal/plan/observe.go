@@ -45,11 +45,12 @@ func (m *maker) tellDifference(a Action) {
 			path = fmt.Sprintf("spec.repositories[%d]", i)
 		}
 	}
-	text := fmt.Sprintf("%s: %s: %s", d.Name, a.Object, a.Reason)
+	text := message.New("plan.difference", "binding", d.Name, "object", a.Object, "reason", message.Foreign(a.Reason))
 	if len(a.Changes) > 0 && a.Changes[0].From != "" {
-		text += fmt.Sprintf(" (%s is %q, declared is %q)", a.Changes[0].Field, a.Changes[0].From, a.Changes[0].To)
+		c := a.Changes[0]
+		text = message.New("plan.difference-from", "difference", text, "field", c.Field, "from", c.From, "to", c.To)
 	}
-	m.find(d, path, finding.New("observed-difference", message.Verbatim(text)))
+	m.find(d, path, finding.New("observed-difference", text))
 }
 
 // observedRemovals takes removals that hang on declarations that are only

@@ -343,7 +343,7 @@ func (m *maker) tellRefusals() {
 			continue
 		}
 		if cause, text := m.refusal(c); cause != "" {
-			m.findings = append(m.findings, finding.New(string(cause), message.Verbatim(fmt.Sprintf("instance %s: %s", m.in.Instance.Name, text))))
+			m.findings = append(m.findings, finding.New(string(cause), message.New("plan.refused", "instance", m.in.Instance.Name, "why", message.Foreign(text))))
 		}
 	}
 }

@@ -26,7 +26,7 @@ func AddressMoves(base, head []binding.Declaration) []finding.Finding {
 	var findings []finding.Finding
 	for _, d := range head {
 		if from, moves := declared.Moves(d); moves {
-			path, f := movedFinding(&d, "is declared for", from)
+			path, f := movedFinding(&d, "declared", from)
 			at := d.At(path)
 			findings = append(findings, f.At(d.File, at.Line, at.Column).In(path))
 		}
@@ -41,7 +41,7 @@ func (m *maker) moved(s subject) bool {
 	if !moves || m.in.Policy.AllowAddressChangeWithSecret {
 		return false
 	}
-	path, f := movedFinding(s.d, "was applied with", from)
+	path, f := movedFinding(s.d, "applied", from)
 	m.find(s.d, path, f)
 	text := movedText(s.d, "was applied with", from)
 	m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseSecretTarget, Reason: codeMoved + ": " + text})
@@ -55,7 +55,8 @@ func movedFinding(d *binding.Declaration, how string, from []string) (path strin
 	if d.Spec.Address == "" {
 		path = "spec.platform"
 	}
-	return path, finding.New(codeMoved, message.Verbatim(movedText(d, how, from)))
+	return path, finding.New(codeMoved, message.New("plan.secret-moves", "secret", unpinned(d.Spec.Token.Vault), "how", message.New("plan.secret."+how),
+		"from", from, "to", binding.SecretTargetOf(d.Spec.Platform, d.Spec.Address)))
 }
 
 func movedText(d *binding.Declaration, how string, from []string) string {

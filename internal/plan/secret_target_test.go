@@ -107,8 +107,9 @@ func TestAddressMovesComparesRevisions(t *testing.T) {
 	evil.Name, evil.File, evil.Spec.Instance, evil.Spec.Address = "new", "evil/gitlab.yaml", "edge", "https://gitlab.evil.example"
 	evil.Positions = map[string]binding.Position{"spec.address": {Line: 7, Column: 12}}
 	got := plan.AddressMoves([]binding.Declaration{base, githubDeclaration()}, []binding.Declaration{base, githubDeclaration(), evil})
-	want := []finding.Finding{finding.New("address-changed-with-secret", message.Verbatim(
-		"the token at secret/acr/gitlab#token is declared for gitlab.example.com, and would be sent to gitlab.evil.example")).
+	want := []finding.Finding{finding.New("address-changed-with-secret", message.New("plan.secret-moves",
+		"secret", "secret/acr/gitlab#token", "how", message.New("plan.secret.declared"), "from", []string{"gitlab.example.com"},
+		"to", "gitlab.evil.example")).
 		At("evil/gitlab.yaml", 7, 12).In("spec.address")}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -74,7 +74,7 @@ func TestExpiryIsToldFromTheFirstThresholdOn(t *testing.T) {
 		"tomorrow":          {expires: day(1), want: "warning the token ends tomorrow"},
 		"today":             {expires: day(0), want: "warning the token ends today"},
 		"yesterday":         {expires: day(-1), want: "error the token ended on 2026-11-21"},
-		"host knows nearer": {expires: day(300), host: noon().AddDate(0, 0, 7), want: "warning the token ends in 7 days, on 2026-11-29 (told by: host)"},
+		"host knows nearer": {expires: day(300), host: noon().AddDate(0, 0, 7), want: "warning the token ends in 7 days, on 2026-11-29 (according to: host)"},
 		"nobody knows":      {},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -163,23 +163,21 @@ func (m *maker) expiry(s subject) {
 	end := tokenEnd(s)
 	left, days := end.Lifetime(m.in.Now, m.in.Policy.ExpiryWarnings)
 	last := binding.DateOf(end.At)
-	told := ""
-	if end.Source != binding.FromDeclaration {
-		told = " (told by: " + end.Source + ")"
+	find := func(text message.Message, severity finding.Severity) {
+		if end.Source != binding.FromDeclaration {
+			text = message.New("token.end-source", "end", text, "source", end.Source)
+		}
+		m.find(s.d, "spec.token.expires", finding.New("token-expiry", text).As(severity))
 	}
-	if left == binding.Ended {
-		m.find(s.d, "spec.token.expires", finding.New("token-expiry", message.Verbatim(fmt.Sprintf("the token ended on %s%s", last, told))).As(finding.Error))
-		return
+	switch {
+	case left == binding.Ended:
+		find(message.New("token.ended", "last", last), finding.Error)
+	case left != binding.EndsSoon:
+	case days == 0:
+		find(message.New("token.ends-today"), finding.Warning)
+	case days == 1:
+		find(message.New("token.ends-tomorrow"), finding.Warning)
+	default:
+		find(message.New("token.ends", "count", days, "last", last), finding.Warning)
 	}
-	if left != binding.EndsSoon {
-		return
-	}
-	text := fmt.Sprintf("the token ends in %d days, on %s%s", days, last, told)
-	switch days {
-	case 0:
-		text = "the token ends today" + told
-	case 1:
-		text = "the token ends tomorrow" + told
-	}
-	m.find(s.d, "spec.token.expires", finding.New("token-expiry", message.Verbatim(text)).As(finding.Warning))
 }

@@ -64,7 +64,7 @@ func parseIgnore(data []byte, names []string) (*ignoreList, []finding.Finding) {
 		text = trimSpaces(bytes.TrimSuffix(text, []byte("\r")))
 		p := parsePattern(text)
 		if !p.wellFormed() {
-			findings = append(findings, finding.New("source-ignore-pattern", message.Verbatim("the pattern cannot be read")).At(file, line, 1))
+			findings = append(findings, finding.New("source-ignore-pattern", message.New("source.ignore-pattern")).At(file, line, 1))
 			continue
 		}
 		list.add(p)

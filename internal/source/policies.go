@@ -3,7 +3,6 @@ package source
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -39,12 +38,12 @@ func Policies(tree Tree) ([]binding.File, []finding.Finding, error) {
 	}
 	p := policies{tree: tree}
 	if root[i].Kind != Directory {
-		p.unreadable(policyFolder, "%s is not a folder", policyFolder)
+		p.unreadable(policyFolder, message.New("source.no-folder", "file", policyFolder))
 		return p.files, p.findings, nil
 	}
 	entries, err := tree.List(root[i])
 	if errors.Is(err, ErrUnreadable) {
-		p.unreadable(policyFolder, "the folder cannot be listed: %v", err)
+		p.unreadable(policyFolder, message.New("source.no-listing", "err", err))
 		return p.files, p.findings, nil
 	}
 	if err != nil {
@@ -56,7 +55,7 @@ func Policies(tree Tree) ([]binding.File, []finding.Finding, error) {
 			continue
 		}
 		if len(p.files) == maxPolicyFiles {
-			p.unreadable(policyFolder, "there are more than %d policy files", maxPolicyFiles)
+			p.unreadable(policyFolder, message.New("policy.files", "most", maxPolicyFiles))
 			break
 		}
 		if err := p.read(e); err != nil {
@@ -75,20 +74,20 @@ type policies struct {
 
 func (p *policies) read(e Entry) error {
 	if !validName(e.Name) {
-		p.unreadable(policyFolder, "the name %q cannot be used", e.Name)
+		p.unreadable(policyFolder, message.New("source.name", "name", e.Name))
 		return nil
 	}
 	at := policyFolder + "/" + e.Name
 	if e.Kind != Regular {
-		p.unreadable(at, "%s is not a regular file", at)
+		p.unreadable(at, message.New("source.no-regular-file", "file", at))
 		return nil
 	}
 	data, digest, err := p.tree.Read(e, maxPolicyBytes)
 	switch {
 	case errors.Is(err, ErrTooLarge):
-		p.unreadable(at, "%s has more than %d bytes", at, maxPolicyBytes)
+		p.unreadable(at, message.New("source.too-large", "file", at, "most", maxPolicyBytes))
 	case errors.Is(err, ErrUnreadable):
-		p.unreadable(at, "%s: %v", at, err)
+		p.unreadable(at, message.New("source.unreadable", "file", at, "err", err))
 	case err != nil:
 		return err
 	default:
@@ -99,7 +98,7 @@ func (p *policies) read(e Entry) error {
 
 // unreadable reports a policy that cannot be read, and adds a file without data
 // for it.
-func (p *policies) unreadable(file, format string, args ...any) {
-	p.findings = append(p.findings, finding.New("source-file-unreadable", message.Verbatim(fmt.Sprintf(format, args...))).At(file, 0, 0))
+func (p *policies) unreadable(file string, m message.Message) {
+	p.findings = append(p.findings, finding.New("source-file-unreadable", m).At(file, 0, 0))
 	p.files = append(p.files, binding.File{Path: file})
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -90,8 +89,8 @@ type selection struct {
 	bytes    int64
 }
 
-func (s *selection) tell(code, file, format string, args ...any) {
-	s.findings = append(s.findings, finding.New(code, message.Verbatim(fmt.Sprintf(format, args...))).At(file, 0, 0))
+func (s *selection) tell(code, file string, m message.Message) {
+	s.findings = append(s.findings, finding.New(code, m).At(file, 0, 0))
 }
 
 // directory walks the directory at the path of names.
@@ -101,19 +100,19 @@ func (s *selection) directory(ctx context.Context, dir Entry, names []string) er
 	}
 	at := strings.Join(names, "/")
 	if len(names) > maxDepth {
-		s.tell("source-too-deep", at, "the folder lies %d deep", len(names))
+		s.tell("source-too-deep", at, message.New("source.deep", "depth", len(names)))
 		return nil
 	}
 	entries, err := s.tree.List(dir)
 	if errors.Is(err, ErrUnreadable) && len(names) > 0 {
-		s.tell("source-file-unreadable", at, "the folder cannot be listed: %v", err)
+		s.tell("source-file-unreadable", at, message.New("source.no-listing", "err", err))
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	if s.entries += len(entries); s.entries > maxEntries {
-		s.tell("source-too-many-files", "", "there are more than %d entries; reading stopped at %q", maxEntries, at)
+		s.tell("source-too-many-files", "", message.New("source.entries", "most", maxEntries, "at", at))
 		return errLimit
 	}
 	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
@@ -128,7 +127,7 @@ func (s *selection) directory(ctx context.Context, dir Entry, names []string) er
 	for _, e := range entries {
 		if len(s.findings) >= maxFindings {
 			s.findings = s.findings[:maxFindings-1]
-			s.tell("source-too-many-findings", "", "there are more than %d findings; reading stopped at %q", maxFindings, at)
+			s.tell("source-too-many-findings", "", message.New("source.findings", "most", maxFindings, "at", at))
 			return errLimit
 		}
 		if err := s.entry(ctx, e, names); err != nil {
@@ -148,10 +147,10 @@ func (s *selection) ignores(entries []Entry, names []string) error {
 	data, _, err := s.tree.Read(entries[i], maxIgnoreBytes)
 	switch {
 	case errors.Is(err, ErrTooLarge):
-		s.tell("source-ignore-too-large", at, "the file has more than %d bytes", maxIgnoreBytes)
+		s.tell("source-ignore-too-large", at, message.New("source.ignore-bytes", "most", maxIgnoreBytes))
 		return nil
 	case errors.Is(err, ErrUnreadable):
-		s.tell("source-file-unreadable", at, "%v", err)
+		s.tell("source-file-unreadable", at, message.New("source.unreadable", "file", at, "err", err))
 		return nil
 	case err != nil:
 		return err
@@ -159,7 +158,7 @@ func (s *selection) ignores(entries []Entry, names []string) error {
 	list, findings := parseIgnore(data, names)
 	s.findings = append(s.findings, findings...)
 	if s.patterns+len(list.patterns) > maxIgnorePatterns {
-		s.tell("source-ignore-too-large", at, "with this file there are more than %d patterns", maxIgnorePatterns)
+		s.tell("source-ignore-too-large", at, message.New("source.ignore-patterns", "most", maxIgnorePatterns))
 		return nil
 	}
 	s.ignore = append(s.ignore[:len(s.ignore):len(s.ignore)], list)
@@ -173,7 +172,7 @@ func (s *selection) entry(ctx context.Context, e Entry, names []string) error {
 		return nil
 	}
 	if !validName(e.Name) {
-		s.tell("source-file-name", strings.Join(names, "/"), "the name %q cannot be used", e.Name)
+		s.tell("source-file-name", strings.Join(names, "/"), message.New("source.name", "name", e.Name))
 		return nil
 	}
 	at := join(names, e.Name)
@@ -183,7 +182,7 @@ func (s *selection) entry(ctx context.Context, e Entry, names []string) error {
 	}
 	out := s.ignored(at, folder)
 	if s.steps < 0 {
-		s.tell("source-ignore-too-large", "", "comparing with the patterns of %s takes too long; reading stopped at %s", ignoreFile, at)
+		s.tell("source-ignore-too-large", "", message.New("source.ignore-slow", "file", ignoreFile, "at", at))
 		return errLimit
 	}
 	if out {
@@ -193,9 +192,9 @@ func (s *selection) entry(ctx context.Context, e Entry, names []string) error {
 	case Directory:
 		return s.directory(ctx, e, append(names[:len(names):len(names)], e.Name))
 	case Symlink:
-		s.tell("source-symlink", at, "%s is a symbolic link", at)
+		s.tell("source-symlink", at, message.New("source.symlink", "file", at))
 	case Submodule:
-		s.tell("source-submodule", at, "%s is a submodule", at)
+		s.tell("source-submodule", at, message.New("source.submodule", "file", at))
 	case Regular, Irregular:
 		if declarationName(e.Name) {
 			return s.file(e, at)
@@ -206,26 +205,26 @@ func (s *selection) entry(ctx context.Context, e Entry, names []string) error {
 
 func (s *selection) file(e Entry, at string) error {
 	if e.Kind == Irregular {
-		s.tell("source-file-unreadable", at, "%s is not a regular file", at)
+		s.tell("source-file-unreadable", at, message.New("source.no-regular-file", "file", at))
 		return nil
 	}
 	if len(s.files) >= s.limits.Files {
-		s.tell("source-too-many-files", "", "there are more than %d declaration files; reading stopped at %s", s.limits.Files, at)
+		s.tell("source-too-many-files", "", message.New("source.files", "most", s.limits.Files, "at", at))
 		return errLimit
 	}
 	data, digest, err := s.tree.Read(e, s.limits.FileBytes)
 	switch {
 	case errors.Is(err, ErrTooLarge):
-		s.tell("source-file-too-large", at, "%s has more than %d bytes", at, s.limits.FileBytes)
+		s.tell("source-file-too-large", at, message.New("source.too-large", "file", at, "most", s.limits.FileBytes))
 		return nil
 	case errors.Is(err, ErrUnreadable):
-		s.tell("source-file-unreadable", at, "%s: %v", at, err)
+		s.tell("source-file-unreadable", at, message.New("source.unreadable", "file", at, "err", err))
 		return nil
 	case err != nil:
 		return err
 	}
 	if s.bytes += int64(len(data)); s.bytes > s.limits.TotalBytes {
-		s.tell("source-too-large", "", "the declaration files have more than %d bytes; reading stopped at %s", s.limits.TotalBytes, at)
+		s.tell("source-too-large", "", message.New("source.total-bytes", "most", s.limits.TotalBytes, "at", at))
 		return errLimit
 	}
 	s.files = append(s.files, binding.File{Path: at, Digest: digest, Data: data})
