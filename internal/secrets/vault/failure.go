@@ -60,7 +60,7 @@ func (r reply) says(phrase string) bool {
 	return slices.ContainsFunc(r.texts, func(t string) bool { return strings.Contains(t, phrase) })
 }
 
-// forgets says that Vault does not know the token any more, in the words of its
+// forgets reports whether Vault no longer knows the token, in the words of its
 // versions.
 func (r reply) forgets() bool { return r.says("invalid token") || r.says("bad token") }
 

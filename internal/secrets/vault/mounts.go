@@ -22,10 +22,10 @@ type mount struct {
 	until time.Time
 }
 
-// withVersion reads with the KV version of the reference's mount. A version
-// that was not asked for just now is doubted where the read fails in a way that
-// a wrong version causes: the engine may have been upgraded or mounted anew.
-// It is asked for again, and if it is another, so is the secret.
+// withVersion reads with the KV version of the reference's mount. If the read
+// fails as it does with a wrong version, a remembered version may be outdated:
+// the engine may have been upgraded or mounted again. Then withVersion asks for
+// the version again and, if it has changed, repeats the read.
 func (c *Client) withVersion(ctx context.Context, ref secrets.Ref, read func(version int) error) error {
 	c.mu.Lock()
 	_, remembered := c.mounts[ref.Mount]
