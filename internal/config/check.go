@@ -39,9 +39,9 @@ func newChecker(file string, data []byte) *checker {
 }
 
 // add makes a finding at the field, or at the nearest enclosing one.
-func (c *checker) add(code, path, format string, args ...any) {
+func (c *checker) add(code, path string, m message.Message) {
 	line, column := position(c.root, path)
-	c.found = append(c.found, finding.New(code, message.Verbatim(fmt.Sprintf(format, args...))).At(c.file, line, column).In(path))
+	c.found = append(c.found, finding.New(code, m).At(c.file, line, column).In(path))
 }
 
 // nameCredentials gives a secret that was found in the source's URL the code
@@ -51,7 +51,7 @@ func (c *checker) nameCredentials(found []finding.Finding) []finding.Finding {
 	line, column := position(c.root, at)
 	for i, f := range found {
 		if f.Code == "secret-in-declaration" && f.Line == line && child(child(child(c.root, "source"), "git"), "url") != nil {
-			found[i] = finding.New("source-url-credentials", message.Verbatim(at+" holds a password")).At(c.file, line, column).In(at)
+			found[i] = finding.New("source-url-credentials", message.New("config.password", "field", at)).At(c.file, line, column).In(at)
 		}
 	}
 	return finding.Sort(found)
@@ -148,7 +148,7 @@ type choice struct {
 func (c *checker) one(path string, choices []choice) {
 	set, names := chosen(choices)
 	if len(set) == 0 {
-		c.add("config-one-of", path, "%s has none of %s", path, strings.Join(names, ", "))
+		c.add("config-one-of", path, message.New("config.none-of", "field", path, "fields", names))
 	}
 	c.several(path, set)
 }
@@ -160,7 +160,7 @@ func (c *checker) atMostOne(path string, choices []choice) {
 
 func (c *checker) several(path string, set []string) {
 	if len(set) > 1 {
-		c.add("config-one-of", path+"."+set[1], "%s has %s at once", path, strings.Join(set, " and "))
+		c.add("config-one-of", path+"."+set[1], message.New("config.several-of", "field", path, "fields", set))
 	}
 }
 
@@ -191,21 +191,21 @@ func (c *checker) values(config Config) {
 	}
 	if api := config.Server.API; api != nil {
 		if _, _, err := net.SplitHostPort(api.Listen); err != nil {
-			c.add("config-address", "server.api.listen", "server.api.listen is not host:port")
+			c.add("config-address", "server.api.listen", message.New("config.no-host-port", "field", "server.api.listen"))
 		}
 	}
 	host, _, err := net.SplitHostPort(config.Server.Listen)
 	switch {
 	case err != nil:
-		c.add("config-address", "server.listen", "server.listen is not host:port")
+		c.add("config-address", "server.listen", message.New("config.no-host-port", "field", "server.listen"))
 	case !binding.Loopback(host):
-		c.add("server-public", "server.listen", "the server listens on %s, beyond this machine", config.Server.Listen)
+		c.add("server-public", "server.listen", message.New("config.public", "address", config.Server.Listen))
 	}
 }
 
 func (c *checker) atLeastSecond(path string, d time.Duration) {
 	if d < minInterval {
-		c.add("config-duration", path, "%s is %s, less than %s", path, d, minInterval)
+		c.add("config-duration", path, message.New("config.short", "field", path, "is", d, "least", minInterval))
 	}
 }
 
@@ -223,33 +223,33 @@ func (c *checker) git(git *Git) {
 		if f.Code == "source-url-credentials" {
 			code = f.Code
 		}
-		c.add(code, at, "%s is not the URL of a git repository: %v", at, f.Err)
+		c.add(code, at, message.New("config.git-url", "field", at, "err", f.Err))
 		return
 	}
 	auth := git.Auth
 	switch {
 	case u.Scheme == "ssh" && auth == nil:
-		c.add("config-conflict", at, "%s is an ssh URL, and source.git.auth.ssh does not say how to sign in", at)
+		c.add("config-conflict", at, message.New("config.ssh-auth", "field", at))
 	case auth != nil && (auth.SSH != nil) != (u.Scheme == "ssh"):
-		c.add("config-conflict", "source.git.auth", "source.git.auth does not fit the URL: ssh is for ssh://, basic and tokenFile are for https://")
+		c.add("config-conflict", "source.git.auth", message.New("config.git-auth"))
 	}
 }
 
 func (c *checker) instances(config Config) {
 	if len(config.Instances) == 0 {
-		c.add("instance-required", "instances", "no instance is configured")
+		c.add("instance-required", "instances", message.New("config.no-instance"))
 	}
 	seen := map[string]int{}
 	for i, instance := range config.Instances {
 		at := fmt.Sprintf("instances[%d]", i)
 		if first, ok := seen[instance.Name]; ok {
-			c.add("instance-name-unique", at+".name", "the instance %s is configured twice, first as instances[%d]", instance.Name, first)
+			c.add("instance-name-unique", at+".name", message.New("config.instance-twice", "name", instance.Name, "first", first))
 		} else {
 			seen[instance.Name] = i
 		}
 		c.endpoint(at+".endpoint", instance.Endpoint, false)
 		if instance.Driver == "console" && instance.Credentials != nil {
-			c.add("config-unused", at+".credentials", "the driver console calls no API, so it uses no credentials")
+			c.add("config-unused", at+".credentials", message.New("config.console-credentials"))
 		}
 	}
 }
@@ -263,12 +263,12 @@ func (c *checker) hosts(config Config) {
 		at := "codeHosts." + host.name
 		c.endpoint(at+".endpoint", host.config.Endpoint, hosts.UnsafeAllowPrivateAddresses)
 		if host.config.Observer != nil && config.Vault == nil {
-			c.add("config-conflict", at+".observer", "%s.observer is kept in Vault, and no vault is configured", at)
+			c.add("config-conflict", at+".observer", message.New("config.observer", "field", at))
 		}
 	}
 	if hosts.UnsafeAllowPrivateAddresses {
 		const at = "codeHosts.unsafeAllowPrivateAddresses"
-		c.add("config-unsafe", at, "%s lets declarations lead the daemon into private networks", at)
+		c.add("config-unsafe", at, message.New("config.unsafe", "field", at))
 	}
 }
 
@@ -281,10 +281,10 @@ func (c *checker) vault(config Config) {
 	// secrets: clear text is for this machine only.
 	c.endpoint("vault.address", v.Address, false)
 	if (v.ClientCertFile == "") != (v.ClientKeyFile == "") {
-		c.add("config-conflict", "vault", "clientCertFile and clientKeyFile go together")
+		c.add("config-conflict", "vault", message.New("config.together", "fields", []string{"clientCertFile", "clientKeyFile"}))
 	}
 	if v.Auth.Cert != nil && v.ClientCertFile == "" {
-		c.add("config-conflict", "vault.auth.cert", "vault.auth.cert signs in by a certificate, and vault.clientCertFile names none")
+		c.add("config-conflict", "vault.auth.cert", message.New("config.vault-cert"))
 	}
 }
 
@@ -293,10 +293,10 @@ func (c *checker) endpoint(path, address string, private bool) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		c.add("config-address", path, "%s is not the plain address of a server", path)
+		c.add("config-address", path, message.New("config.odd-address", "field", path))
 	case u.Scheme == "https" || (u.Scheme == "http" && (private || binding.Loopback(u.Hostname()))):
 	default:
-		c.add("config-address", path, "%s does not use https, and credentials are sent there", path)
+		c.add("config-address", path, message.New("config.no-https", "field", path))
 	}
 }
 
@@ -311,9 +311,9 @@ func (c *checker) files(config Config) {
 		info, err := os.Stat(*field.value)
 		switch {
 		case err != nil:
-			c.add("file-missing", field.path, "%s: %v", field.path, reason(err))
+			c.add("file-missing", field.path, message.New("config.file", "field", field.path, "err", reason(err)))
 		case info.IsDir() != field.folder:
-			c.add("file-missing", field.path, "%s: %s is the wrong kind of thing (a folder for a file, or the other way round)", field.path, *field.value)
+			c.add("file-missing", field.path, message.New("config.file-kind", "field", field.path, "file", *field.value))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -84,11 +85,11 @@ func (c *checker) policy(policy *Policy) {
 		at := fmt.Sprintf("policy.rules[%d]", i)
 		rule.Where = c.place(at)
 		if first, ok := seen[rule.Name]; ok {
-			c.add("config-policy", at+".name", "the rule %s stands twice, first as policy.rules[%d]", rule.Name, first)
+			c.add("config-policy", at+".name", message.New("config.rule-twice", "name", rule.Name, "first", first))
 		}
 		seen[rule.Name] = i
 		if len(rule.Files) == 0 {
-			c.add("config-policy", at+".files", "the rule %s has no files, so it is for none", rule.Name)
+			c.add("config-policy", at+".files", message.New("config.rule-files", "name", rule.Name))
 		}
 		c.patterns(at+".files", rule.Files, manifest.CheckPathPattern)
 		c.patterns(at+".except", rule.Except, manifest.CheckPathPattern)
@@ -111,7 +112,7 @@ func (c *checker) patterns(path string, patterns []string, check func(string) er
 
 func (c *checker) pattern(path, pattern string, check func(string) error) {
 	if err := check(pattern); err != nil {
-		c.add("config-policy", path, "%s is %q: %v", path, pattern, err)
+		c.add("config-policy", path, message.New("config.pattern", "field", path, "pattern", pattern, "err", err))
 	}
 }
 

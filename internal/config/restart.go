@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // ParseNext is Parse for a daemon that runs with another configuration: a field
@@ -49,7 +50,7 @@ func (c *checker) fixed(running, next Config) {
 	were := running.fixedFields()
 	for n, f := range next.fixedFields() {
 		if f != were[n] {
-			c.add("config-restart", f.path, "%s is %q here, and %q in the running daemon", f.path, f.value, were[n].value)
+			c.add("config-restart", f.path, message.New("config.restart", "field", f.path, "is", f.value, "was", were[n].value))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 
+	"reconciler/internal/message"
 	"reconciler/internal/server/webhook"
 )
 
@@ -77,29 +78,29 @@ func (c *checker) webhooks(config Config) {
 		return
 	}
 	if _, _, err := net.SplitHostPort(w.Listen); err != nil {
-		c.add("config-address", "webhooks.listen", "webhooks.listen is not host:port")
+		c.add("config-address", "webhooks.listen", message.New("config.no-host-port", "field", "webhooks.listen"))
 	}
 	if (w.CertFile == "") != (w.KeyFile == "") {
-		c.add("config-conflict", "webhooks", "certFile and keyFile go together")
+		c.add("config-conflict", "webhooks", message.New("config.together", "fields", []string{"certFile", "keyFile"}))
 	}
 	c.webhookSenders(w.Senders)
 	c.webhookAliases(w.Aliases)
 	switch git := config.Source.Git; {
 	case git == nil:
-		c.add("config-unused", "webhooks", "the source is a folder, which no push changes")
+		c.add("config-unused", "webhooks", message.New("config.hook-folder"))
 	case cmp.Or(git.Branch, git.Tag) == "":
-		c.add("config-unused", "webhooks", "the source stands on a commit, which no push moves")
+		c.add("config-unused", "webhooks", message.New("config.hook-commit"))
 	}
 }
 
 func (c *checker) webhookSenders(senders []WebhookSender) {
 	if len(senders) == 0 {
-		c.add("config-conflict", "webhooks.senders", "webhooks has a port and no senders")
+		c.add("config-conflict", "webhooks.senders", message.New("config.no-senders"))
 	}
 	names := map[string]int{}
 	for i, s := range senders {
 		if first, ok := names[s.Name]; ok {
-			c.add("webhook-name-unique", fmt.Sprintf("webhooks.senders[%d].name", i), "the sender %s is configured twice, first as senders[%d]", s.Name, first)
+			c.add("webhook-name-unique", fmt.Sprintf("webhooks.senders[%d].name", i), message.New("config.sender-twice", "name", s.Name, "first", first))
 			continue
 		}
 		names[s.Name] = i
@@ -112,11 +113,11 @@ func (c *checker) webhookAliases(aliases []WebhookAlias) {
 		at := fmt.Sprintf("webhooks.aliases[%d]", i)
 		for _, host := range []struct{ field, value string }{{".from", a.From}, {".to", a.To}} {
 			if !webhook.ValidHost(host.value) {
-				c.add("config-address", at+host.field, "%s%s is not host or host:port", at, host.field)
+				c.add("config-address", at+host.field, message.New("config.alias-host", "field", at+host.field))
 			}
 		}
 		if first, ok := hosts[a.From]; ok {
-			c.add("webhook-name-unique", at+".from", "%s stands for two hosts, the first in aliases[%d]", a.From, first)
+			c.add("webhook-name-unique", at+".from", message.New("config.alias-twice", "host", a.From, "first", first))
 			continue
 		}
 		hosts[a.From] = i

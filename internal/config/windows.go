@@ -9,6 +9,7 @@ import (
 	// not found would never open.
 	_ "time/tzdata"
 
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -83,7 +84,7 @@ func (c *checker) windows(config Config) {
 func (c *checker) windowsAt(at string, config Windows) {
 	before := len(c.found)
 	if _, err := loadZone(config.TimeZone); err != nil {
-		c.add("window-time-zone", at+".timeZone", "%s.timeZone %q is no time zone that is known here", at, config.TimeZone)
+		c.add("window-time-zone", at+".timeZone", message.New("config.time-zone", "field", at, "zone", config.TimeZone))
 	}
 	var all plan.Windows
 	for i, w := range config.Allow {
@@ -93,7 +94,7 @@ func (c *checker) windowsAt(at string, config Windows) {
 		all.Deny = append(all.Deny, c.window(fmt.Sprintf("%s.deny[%d]", at, i), config, w))
 	}
 	if len(c.found) == before && !all.EverOpen() {
-		c.add("window-never-opens", at, "%s: all that allow is open is denied at the same time, so that nothing would ever be changed", at)
+		c.add("window-never-opens", at, message.New("config.denied", "field", at))
 	}
 }
 
@@ -101,19 +102,19 @@ func (c *checker) windowsAt(at string, config Windows) {
 func (c *checker) window(at string, config Windows, w Window) plan.Window {
 	before := len(c.found)
 	if _, err := plan.ParseSchedule(w.Schedule); err != nil {
-		c.add("window-schedule", at+".schedule", "%s.schedule %q: %v", at, w.Schedule, err)
+		c.add("window-schedule", at+".schedule", message.New("config.schedule", "field", at, "schedule", w.Schedule, "err", err))
 	}
 	if w.Duration < plan.MinWindow || w.Duration > plan.MaxWindow {
-		c.add("window-duration", at+".duration", "%s.duration is %s, not from 1m to 744h (31 days)", at, w.Duration)
+		c.add("window-duration", at+".duration", message.New("config.window-duration", "field", at, "is", w.Duration))
 	}
 	if w.TimeZone != "" {
 		if _, err := loadZone(w.TimeZone); err != nil {
-			c.add("window-time-zone", at+".timeZone", "%s.timeZone %q is no time zone that is known here", at, w.TimeZone)
+			c.add("window-time-zone", at+".timeZone", message.New("config.time-zone", "field", at, "zone", w.TimeZone))
 		}
 	}
 	window := config.window(w)
 	if len(c.found) == before && window.Check() == nil && !(plan.Windows{Allow: []plan.Window{window}}).EverOpen() {
-		c.add("window-never-opens", at+".schedule", "%s.schedule %q never comes: no month has such a day", at, w.Schedule)
+		c.add("window-never-opens", at+".schedule", message.New("config.never", "field", at, "schedule", w.Schedule))
 	}
 	return window
 }
