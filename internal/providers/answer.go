@@ -131,6 +131,9 @@ func ForeignHost(platform binding.Platform, token secrets.Secret) string {
 	}
 	value := token.Expose()
 	for _, s := range shapes {
+		if s.prefix == "pt-" && platform == binding.GitLab {
+			continue // an administrator of a GitLab may choose such a short prefix.
+		}
 		if strings.HasPrefix(value, s.prefix) && s.host != platform.Title() {
 			return s.host
 		}

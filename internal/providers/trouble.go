@@ -120,11 +120,12 @@ func target(h http.Header) string {
 
 // RedirectedID reads the identifier that a redirect of a moved project leads
 // to: the last element of Location's path, which must begin with prefix below
-// base. Only a Location on base's own scheme and host counts, or one without a
-// host; ok is false for all others.
+// base. Only a Location on base's own host counts, or one without a host; ok is
+// false for all others. The scheme may be another, for a host behind a proxy
+// that ends TLS writes its own: nothing is sent there.
 func RedirectedID(base *url.URL, location, prefix string) (id string, ok bool) {
 	u, err := base.Parse(location)
-	if err != nil || location == "" || !strings.EqualFold(u.Host, base.Host) || u.Scheme != base.Scheme || u.User != nil {
+	if err != nil || location == "" || !sameHost(u, base) || u.User != nil {
 		return "", false
 	}
 	id, ok = strings.CutPrefix(u.Path, strings.TrimSuffix(base.Path, "/")+prefix)
@@ -137,4 +138,12 @@ func RedirectedID(base *url.URL, location, prefix string) (id string, ok bool) {
 		}
 	}
 	return id, true
+}
+
+// sameHost compares hosts, and ports where the scheme is the same.
+func sameHost(u, base *url.URL) bool {
+	if u.Scheme != "http" && u.Scheme != "https" || !strings.EqualFold(u.Hostname(), base.Hostname()) {
+		return false
+	}
+	return u.Scheme != base.Scheme || u.Port() == base.Port()
 }

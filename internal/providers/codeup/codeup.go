@@ -145,9 +145,14 @@ func (s *session) trouble(question string, reply providers.Reply, err error) bin
 	return providers.Unknown(question, reason, message)
 }
 
-// forbidden says that the API itself refuses a known token a permission. A 403
-// that is no JSON comes from something in front of it (a ban of our address,
-// perhaps), and one that asks to wait is a limit.
+// forbidden says that the API itself refuses a known token a permission, which
+// the body's code decides. Other codes refuse our address or the organization;
+// a 403 that is no JSON comes from something in front, and one that asks to
+// wait is a limit.
 func forbidden(reply providers.Reply) bool {
-	return reply.Status == http.StatusForbidden && providers.IsJSON(reply.Header) && reply.Header.Get("Retry-After") == ""
+	if reply.Status != http.StatusForbidden || !providers.IsJSON(reply.Header) || reply.Header.Get("Retry-After") != "" {
+		return false
+	}
+	code := readRefusal(reply.Body)
+	return code == "Forbidden" || code == "Forbidden.AccessDenied"
 }

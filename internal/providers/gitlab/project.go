@@ -22,6 +22,7 @@ const (
 	ReasonMoved          = "ProjectMoved"
 	ReasonReplaced       = "PathTakenByAnother"
 	ReasonArchived       = "ProjectArchived"
+	ReasonDeleting       = "ProjectMarkedForDeletion"
 	ReasonNotArchived    = "ProjectActive"
 	ReasonInSubgroup     = "InSubgroup"
 	ReasonInGroup        = "InTopLevelGroup"
@@ -36,10 +37,14 @@ const maintainer = 40
 
 // project is GET /projects/:id.
 type project struct {
-	ID        int64  `json:"id"`
-	Path      string `json:"path_with_namespace"`
-	Archived  bool   `json:"archived"`
-	Namespace *struct {
+	ID       int64  `json:"id"`
+	Path     string `json:"path_with_namespace"`
+	Archived bool   `json:"archived"`
+	// DeletionOn is a date where the project is to be deleted; before GitLab
+	// 12.6 it is named DeletionAt.
+	DeletionOn *string `json:"marked_for_deletion_on"`
+	DeletionAt *string `json:"marked_for_deletion_at"`
+	Namespace  *struct {
 		Kind     string `json:"kind"`
 		FullPath string `json:"full_path"`
 		ParentID *int64 `json:"parent_id"`
@@ -158,7 +163,10 @@ func (p *Provider) describe(key, source string, found project) binding.ProjectSt
 		p.pins.Set(key, id)
 		state.Answers = append(state.Answers, providers.Yes(providers.QuestionProjectPath, ReasonPathCurrent, "the project is where it is declared"))
 	}
-	if found.Archived {
+	if found.DeletionOn != nil || found.DeletionAt != nil {
+		state.Answers = append(state.Answers, providers.No(providers.QuestionProjectActive, "", ReasonDeleting,
+			"the project is marked for deletion: restore it, or remove it from the declaration"))
+	} else if found.Archived {
 		state.Answers = append(state.Answers, providers.No(providers.QuestionProjectActive, "", ReasonArchived,
 			"the project is archived: nobody can push to it, so nothing will be built"))
 	} else {

@@ -83,6 +83,11 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, toke
 	}
 	var self tokenSelf
 	reply, err := s.get(ctx, "personal_access_tokens/self", &self)
+	if err == nil && slices.Contains([]int{http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed}, reply.Status) {
+		if answers := p.withoutSelf(ctx, s, account); answers != nil {
+			return binding.TokenReport{Answers: answers}
+		}
+	}
 	if err != nil || !reply.OK() {
 		return binding.TokenReport{Answers: s.selfRefused(ctx, reply, err)}
 	}
@@ -96,6 +101,30 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, toke
 	report.Answers = append(report.Answers, expiry...)
 	report.Answers = append(report.Answers, p.owner(ctx, s, account, self)...)
 	return report
+}
+
+// withoutSelf asks for the user where the token's own description is refused: a
+// GitLab before 15.5 does not have that call and answers it in several ways. It
+// gives nothing where the user is refused too.
+func (p *Provider) withoutSelf(ctx context.Context, s *session, account binding.Account) []binding.Answer {
+	var u user
+	reply, err := s.get(ctx, "user", &u)
+	if err != nil || !reply.OK() || u.ID == 0 || u.Username == "" {
+		return nil
+	}
+	if u.Bot {
+		return []binding.Answer{botKind(u.Username)}
+	}
+	valid := providers.Yes(providers.QuestionTokenValid, ReasonValid, s.host+" accepts the token")
+	if u.State != "" && u.State != "active" {
+		valid = providers.No(providers.QuestionTokenValid, codeScope, ReasonBlocked, "the user "+u.Username+" is "+u.State+" at "+s.host)
+	}
+	return []binding.Answer{
+		valid,
+		providers.Unknown(providers.QuestionTokenScope, ReasonOldGitLab,
+			s.host+" is older than GitLab 15.5 and does not tell a token's scopes; make sure that it has scope api"),
+		p.sameOwner(s, account, u),
+	}
 }
 
 // refuseUnsent rejects what can be recognized without a call, so that it is not
@@ -131,6 +160,9 @@ func (s *session) selfRefused(ctx context.Context, reply providers.Reply, err er
 	switch {
 	case err != nil:
 		return []binding.Answer{s.trouble(valid, reply, err)}
+	case reply.Status == http.StatusUnauthorized && said.Error != "" && said.Error != "invalid_token":
+		// Such as dpop_error: what is wrong is the way it was sent.
+		return []binding.Answer{s.trouble(valid, reply, nil)}
 	case reply.Status == http.StatusUnauthorized && providers.IsJSON(reply.Header):
 		reason, why := refusedReason(reply.Body)
 		return []binding.Answer{providers.No(valid, codeScope, reason, fmt.Sprintf(

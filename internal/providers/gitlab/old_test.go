@@ -1,0 +1,71 @@
+package gitlab_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/providers"
+	"reconciler/internal/providers/gitlab"
+	"reconciler/internal/secrets"
+)
+
+// A host's way of refusing the token's own description condemns no token that
+// the host accepts for its user.
+func TestATokenIsCondemnedOnlyWhereTheHostIsSure(t *testing.T) {
+	const alice, other = `{"id":7,"username":"alice","state":"active"}`, `{"id":8,"username":"bob","state":"active"}`
+	for name, tt := range map[string]struct {
+		status               int
+		body, user           string
+		valid, owner, scopes binding.Verdict
+	}{
+		"before 15.5 by 401": {401, `{"message":"401 Unauthorized"}`, alice, binding.Yes, binding.Yes, binding.UnknownAsked},
+		"before 15.5 by 404": {404, `{"error":"404 Not Found"}`, alice, binding.Yes, binding.Yes, binding.UnknownAsked},
+		"before 15.5 by 405": {405, `{"error":"405 Not Allowed"}`, alice, binding.Yes, binding.Yes, binding.UnknownAsked},
+		"of somebody else":   {405, `{}`, other, binding.Yes, binding.No, binding.UnknownAsked},
+		"really unknown":     {401, `{"message":"401 Unauthorized"}`, "", binding.No, "", ""},
+		"really expired":     {401, `{"error":"invalid_token","error_description":"Token is expired."}`, "", binding.No, "", ""},
+		"a DPoP demand":      {401, `{"error":"dpop_error","error_description":"DPoP header is missing"}`, "", binding.UnknownAsked, "", ""},
+		"a demand of ours":   {401, `{"error":"mfa_required"}`, "", binding.UnknownAsked, "", ""},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if strings.HasSuffix(r.URL.Path, "/user") && tt.user != "" {
+				_, _ = io.WriteString(w, tt.user)
+				return
+			}
+			w.WriteHeader(tt.status)
+			_, _ = io.WriteString(w, tt.body)
+		}))
+		client := providers.NewHTTPClient(providers.Options{AllowPrivate: true, RequestsPerSecond: 1e6, Burst: 1000})
+		p, account := gitlab.New(gitlab.Options{Client: client, Now: now}), binding.Account{Username: "alice", Address: server.URL}
+		got := map[string]binding.Verdict{}
+		for _, a := range p.CheckToken(t.Context(), account, nil, secrets.New([]byte("pt-chosen_by_the_administrator"))).Answers {
+			got[a.Question] = a.Verdict
+		}
+		if got[providers.QuestionTokenValid] != tt.valid || got[providers.QuestionTokenOwner] != tt.owner || got[providers.QuestionTokenScope] != tt.scopes {
+			t.Errorf("%s: %v", name, got)
+		}
+		server.Close()
+	}
+}
+
+func TestAProjectMarkedForDeletionIsNotActive(t *testing.T) {
+	for more, want := range map[string]string{
+		`"marked_for_deletion_on":"2026-12-01"`:                 "no ProjectMarkedForDeletion",
+		`"marked_for_deletion_at":"2026-12-01"`:                 "no ProjectMarkedForDeletion",
+		`"marked_for_deletion_on":null,"archived":false`:        "yes ProjectActive",
+		`"marked_for_deletion_on":"2026-12-01","archived":true`: "no ProjectMarkedForDeletion",
+		`"archived":true`: "no ProjectArchived",
+	} {
+		p, account := answering(t, map[string]string{
+			"/projects/a/b": `{"id":5,"path_with_namespace":"a/b","namespace":{"kind":"group","full_path":"a","parent_id":null},` + more + `}`,
+		})
+		if got := verdicts(p.CheckProject(t.Context(), account, "a/b", secrets.New([]byte(live))).Answers)[providers.QuestionProjectActive]; got != want {
+			t.Errorf("%s: %q, want %q", more, got, want)
+		}
+	}
+}
