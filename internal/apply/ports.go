@@ -4,35 +4,12 @@ import (
 	"context"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/registry"
 	"reconciler/internal/secrets"
 )
 
-// AccountWriter changes bindings; see registry.AccountWriter.
-type AccountWriter interface {
-	Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error)
-	Unbind(ctx context.Context, account binding.Account) error
-}
-
-// RepositoryWriter changes image repositories' sources; see
-// registry.RepositoryWriter.
-type RepositoryWriter interface {
-	Link(ctx context.Context, image string, link binding.Link) error
-	Unlink(ctx context.Context, image string) error
-}
-
-// RuleWriter changes build rules; see registry.RuleWriter.
-type RuleWriter interface {
-	AddRule(ctx context.Context, image string, rule binding.BuildRule) (binding.ObservedRule, error)
-	ChangeRule(ctx context.Context, image string, rule binding.ObservedRule) error
-	RemoveRule(ctx context.Context, image, id string) error
-}
-
-// Registry is all of the registry that writes; every registry.Driver is one.
-type Registry interface {
-	AccountWriter
-	RepositoryWriter
-	RuleWriter
-}
+// Registry is what applying may do to the registry.
+type Registry = registry.Writer
 
 // Host is asked right before a write whether it may be made.
 type Host interface {

@@ -9,6 +9,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
 	"reconciler/internal/observe"
+	"reconciler/internal/registry"
 	"reconciler/internal/secrets"
 )
 
@@ -41,7 +42,7 @@ func (d *doctor) observe(ctx context.Context, c config.Instance) observed {
 // recorder keeps the errors of what an observer asks, of which an observation
 // has no more than words.
 type recorder struct {
-	registry observe.Reader
+	registry registry.Reader
 	tokens   observe.TokenReader
 	// refuse, if not nil, is why no token is read.
 	refuse error
@@ -53,19 +54,19 @@ type recorder struct {
 	metadata, values map[secrets.Ref]error
 }
 
-// Capabilities implements observe.AccountReader.
+// Capabilities implements registry.AccountReader.
 func (r *recorder) Capabilities(ctx context.Context) (binding.Capabilities, error) {
 	can, err := r.registry.Capabilities(ctx)
 	r.note(func() { r.capabilities = err })
 	return can, err
 }
 
-// Account implements observe.AccountReader.
+// Account implements registry.AccountReader.
 func (r *recorder) Account(ctx context.Context, platform binding.Platform) (*binding.Account, error) {
 	return r.registry.Account(ctx, platform)
 }
 
-// Repository implements observe.RepositoryReader.
+// Repository implements registry.RepositoryReader.
 func (r *recorder) Repository(ctx context.Context, image string) (binding.RepositoryState, error) {
 	state, err := r.registry.Repository(ctx, image)
 	r.note(func() { r.images[image] = err })
@@ -98,17 +99,17 @@ func (r *recorder) note(write func()) {
 // noDriver stands in place of a driver that could not be made.
 type noDriver struct{ err error }
 
-// Capabilities implements observe.AccountReader.
+// Capabilities implements registry.AccountReader.
 func (n noDriver) Capabilities(context.Context) (binding.Capabilities, error) {
 	return binding.Capabilities{}, n.err
 }
 
-// Account implements observe.AccountReader.
+// Account implements registry.AccountReader.
 func (n noDriver) Account(context.Context, binding.Platform) (*binding.Account, error) {
 	return nil, n.err
 }
 
-// Repository implements observe.RepositoryReader.
+// Repository implements registry.RepositoryReader.
 func (n noDriver) Repository(context.Context, string) (binding.RepositoryState, error) {
 	return binding.RepositoryState{}, n.err
 }

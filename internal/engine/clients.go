@@ -15,6 +15,7 @@ import (
 	"reconciler/internal/providers/codeup"
 	"reconciler/internal/providers/github"
 	"reconciler/internal/providers/gitlab"
+	"reconciler/internal/registry"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
 )
@@ -77,9 +78,9 @@ func (c *Clients) Observed(p binding.Platform) providers.Provider {
 
 // ObserverOptions are those of what observes an instance with these clients. key
 // makes fingerprints of tokens; nil makes none.
-func (c *Clients) ObserverOptions(instance string, registry observe.Reader, key []byte) observe.Options {
+func (c *Clients) ObserverOptions(instance string, reader registry.Reader, key []byte) observe.Options {
 	return observe.Options{
-		Instance: instance, Registry: registry, Hosts: c.Hosts, Sites: c.Sites, Tokens: c.Tokens, Key: key,
+		Instance: instance, Registry: reader, Hosts: c.Hosts, Sites: c.Sites, Tokens: c.Tokens, Key: key,
 		HostMemory: c.o.Config.Sync.DriftInterval, Now: c.o.Now,
 		AllowAddressChangeWithSecret: c.o.Config.Policy.AllowAddressChangeWithSecret,
 	}

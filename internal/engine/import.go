@@ -11,6 +11,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/observe"
+	"reconciler/internal/registry"
 )
 
 // importTimeout bounds each question of an import; the wait for the rate
@@ -92,19 +93,19 @@ func unlisted(err error) *binding.Unknown {
 
 // countingReader counts the questions that were answered.
 type countingReader struct {
-	observe.Reader
+	registry.Reader
 	of   int
 	told func(done, of int)
 	done atomic.Int64
 }
 
-// Account implements observe.AccountReader.
+// Account implements registry.AccountReader.
 func (r *countingReader) Account(ctx context.Context, platform binding.Platform) (*binding.Account, error) {
 	defer r.count()
 	return r.Reader.Account(ctx, platform)
 }
 
-// Repository implements observe.RepositoryReader.
+// Repository implements registry.RepositoryReader.
 func (r *countingReader) Repository(ctx context.Context, image string) (binding.RepositoryState, error) {
 	defer r.count()
 	return r.Reader.Repository(ctx, image)

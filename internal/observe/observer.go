@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/registry"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 type Options struct {
 	// Instance is the name of the instance.
 	Instance string
-	Registry Reader
+	Registry registry.Reader
 	// Hosts are the code hosts; one that is missing is not asked.
 	Hosts map[binding.Platform]Host
 	// Sites are asked about declared addresses; one that is missing is not

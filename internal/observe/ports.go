@@ -7,23 +7,6 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// AccountReader observes bindings; see registry.AccountReader.
-type AccountReader interface {
-	Capabilities(ctx context.Context) (binding.Capabilities, error)
-	Account(ctx context.Context, platform binding.Platform) (*binding.Account, error)
-}
-
-// RepositoryReader observes image repositories; see registry.RepositoryReader.
-type RepositoryReader interface {
-	Repository(ctx context.Context, image string) (binding.RepositoryState, error)
-}
-
-// Reader is all of the registry that observing may use: it cannot write.
-type Reader interface {
-	AccountReader
-	RepositoryReader
-}
-
 // Host asks one code host; every providers.Provider is one.
 type Host interface {
 	CheckToken(ctx context.Context, account binding.Account, sources []string, token secrets.Secret) binding.TokenReport

@@ -5,14 +5,7 @@ import (
 
 	"reconciler/internal/apply"
 	"reconciler/internal/binding"
-	"reconciler/internal/observe"
 )
-
-// Registry is the registry of one instance; every registry.Driver is one.
-type Registry interface {
-	observe.Reader
-	apply.Registry
-}
 
 // SuspensionStore keeps what persons hold still.
 type SuspensionStore interface {

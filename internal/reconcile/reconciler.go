@@ -12,13 +12,14 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
+	"reconciler/internal/registry"
 	"reconciler/internal/status"
 )
 
 // Options are what a Reconciler needs.
 type Options struct {
 	Instance plan.Instance
-	Registry Registry
+	Registry registry.Driver
 	Hosts    map[binding.Platform]observe.Host
 	// Sites may be nil; see observe.Options.
 	Sites  map[binding.Platform]observe.Site

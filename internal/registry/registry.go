@@ -28,7 +28,7 @@ type RepositoryReader interface {
 	Repository(ctx context.Context, image string) (binding.RepositoryState, error)
 }
 
-// Reader is all that a plan may use: a write in a plan cannot compile.
+// Reader is all that observing may use: a write in a plan cannot compile.
 type Reader interface {
 	AccountReader
 	RepositoryReader
@@ -65,12 +65,17 @@ type RuleWriter interface {
 	RemoveRule(ctx context.Context, image, id string) error
 }
 
+// Writer is all that applying may use.
+type Writer interface {
+	AccountWriter
+	RepositoryWriter
+	RuleWriter
+}
+
 // Driver is a whole registry driver for one instance. It is safe for
 // concurrent use. Every call takes the instance's rate limiter, honours ctx
 // and has a time limit of its own.
 type Driver interface {
 	Reader
-	AccountWriter
-	RepositoryWriter
-	RuleWriter
+	Writer
 }
