@@ -60,7 +60,7 @@ func TestTheStateFileOpensAndLosesNothing(t *testing.T) {
 func TestTheAnswersOfAnEarlierDaemonAreRead(t *testing.T) {
 	ask := client.New(earlierDaemon(t))
 	ctx := t.Context()
-	wantAll(t, "api/bindings.json", must(ask.Bindings(ctx)))
+	wantAll(t, "api/bindings.json", report.StatusObjects(must(ask.Bindings(ctx))))
 	wantAll(t, "api/daemon.json", must(ask.Daemon(ctx)))
 	wantAll(t, "api/memory-prod-hangzhou.json", must(ask.Memory(ctx, "prod-hangzhou")))
 	wantAll(t, "api/memory-edge-shanghai.json", must(ask.Memory(ctx, "edge-shanghai")))
