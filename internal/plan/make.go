@@ -299,7 +299,7 @@ func (m *maker) tellWindow() {
 		return
 	}
 	m.findings = append(m.findings, finding.New("window-closed", message.New("plan.window-closed", "instance", m.in.Instance.Name,
-		"why", message.Foreign(state.Why), "opens", message.Foreign(state.When()), "actions", ours, "steps", persons)))
+		"why", state.Why, "opens", state.When(), "actions", ours, "steps", persons)))
 }
 
 func rank(p phase) int {

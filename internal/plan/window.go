@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 const (
@@ -75,19 +77,19 @@ type WindowState struct {
 	// zero where it does not in the next five years, or that cannot be told.
 	Until time.Time
 	// Why says in a few words what holds it so.
-	Why string
+	Why message.Message
 }
 
 // When is Until for a person: in UTC and in the zone of the window.
-func (s WindowState) When() string {
-	if s.Until.IsZero() {
-		return "not in the next five years"
+func (s WindowState) When() message.Message {
+	zone := s.Until.Location()
+	switch {
+	case s.Until.IsZero():
+		return message.New("window.never")
+	case zone == time.UTC:
+		return message.New("window.at", "at", s.Until)
 	}
-	text := s.Until.UTC().Format(time.RFC3339)
-	if zone := s.Until.Location(); zone != time.UTC {
-		text += fmt.Sprintf(" (%s %s)", s.Until.Format("Mon 2006-01-02 15:04"), zone)
-	}
-	return text
+	return message.New("window.at-in-zone", "at", s.Until.UTC(), "local", s.Until.Format("Mon 2006-01-02 15:04"), "zone", zone)
 }
 
 // Always says that there is no window, so that it is never closed.
@@ -113,7 +115,7 @@ func (w Windows) Open(t time.Time) bool {
 func (w Windows) At(t time.Time) WindowState {
 	open, why, err := w.open(t)
 	if err != nil {
-		return WindowState{Why: "the windows cannot be evaluated: " + err.Error()}
+		return WindowState{Why: message.New("window.unknown", "err", err)}
 	}
 	state := WindowState{Open: open, Why: why}
 	search := search{limit: t.Add(windowHorizon), steps: windowSteps}
@@ -129,28 +131,28 @@ func (w Windows) At(t time.Time) WindowState {
 	return state
 }
 
-func (w Windows) open(t time.Time) (open bool, why string, err error) {
+func (w Windows) open(t time.Time) (open bool, why message.Message, err error) {
 	for _, d := range w.Deny {
 		switch end, err := d.covers(t); {
 		case err != nil:
-			return false, "", err
+			return false, message.Message{}, err
 		case !end.IsZero():
-			return false, "denied by " + d.String(), nil
+			return false, message.New("window.denied", "window", d), nil
 		}
 	}
 	if len(w.Allow) == 0 {
-		return true, "no window is closed", nil
+		return true, message.New("window.none-closed"), nil
 	}
 	for _, a := range w.Allow {
 		switch end, err := a.covers(t); {
 		case err != nil:
-			return false, "", err
-		case !end.IsZero() && why == "":
-			open, why = true, "allowed by "+a.String()
+			return false, message.Message{}, err
+		case !end.IsZero() && !open:
+			open, why = true, message.New("window.allowed", "window", a)
 		}
 	}
 	if !open {
-		why = "no window that allows is open"
+		why = message.New("window.none-open")
 	}
 	return open, why, nil
 }

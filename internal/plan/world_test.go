@@ -7,8 +7,13 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
+	"reconciler/internal/report"
 )
+
+// text is a message in English.
+func text(m message.Message) string { return report.English().Text(m) }
 
 func noon() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
 

@@ -8,7 +8,7 @@ import (
 
 // windowOpen says whether the instance may be changed.
 func (v view) windowOpen() binding.Condition {
-	why, when := message.Verbatim(v.window.Why), v.window.When()
+	why, when := v.window.Why, v.window.When()
 	switch {
 	case !v.window.Open:
 		return condition(binding.WindowOpen, binding.False, ReasonOutsideWindow, message.New("condition.window-closed", "why", why, "opens", when))
@@ -30,7 +30,7 @@ func (v view) waits(t binding.ConditionType) bool {
 
 // untilWindow says until when an action waits.
 func (v view) untilWindow(a plan.Action) message.Message {
-	when := ""
+	var when message.Message
 	if v.window != nil && !v.window.Open {
 		when = v.window.When()
 	}
