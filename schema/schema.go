@@ -40,9 +40,6 @@ func Platform(platform string) (definition string, ok bool) {
 	return "", false
 }
 
-// Source is the CUE files, at the root of the file system.
-func Source() fs.FS { return files }
-
 // Compile builds the schema in ctx. The value belongs to ctx: it must not be
 // used by two goroutines at once, nor outlive a run, because a CUE context
 // keeps what was ever built in it.

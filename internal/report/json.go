@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/finding"
 	"reconciler/internal/plan"
 )
 
@@ -118,11 +117,6 @@ func (l BindingList) Statuses() []binding.Status {
 		})
 	}
 	return statuses
-}
-
-// FindingsJSON writes findings as one object of kind Findings.
-func FindingsJSON(w io.Writer, findings []finding.Finding) error {
-	return writeDocument(w, Document{Findings: findings}, Options{})
 }
 
 // PlanJSON writes a plan, made of an observation of that depth, as one object

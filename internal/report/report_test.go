@@ -150,7 +150,7 @@ func TestGoldenReports(t *testing.T) {
 		{"findings-color-narrow.golden", func(w io.Writer) error {
 			return report.Findings(w, findings(), report.Style{Color: true, Width: 60})
 		}},
-		{"findings.json.golden", func(w io.Writer) error { return report.FindingsJSON(w, findings()) }},
+		{"findings.json.golden", func(w io.Writer) error { return findingsJSON(w, findings()) }},
 		{"plan.golden", func(w io.Writer) error { return report.Plan(w, samplePlan(), report.Style{}) }},
 		{"plan-color.golden", func(w io.Writer) error { return report.Plan(w, samplePlan(), report.Style{Color: true}) }},
 		{"plan-full-narrow.golden", func(w io.Writer) error {
@@ -219,7 +219,7 @@ func TestPlanSaysWhyNothingChanges(t *testing.T) {
 
 func TestEmptyListsAreNeverNull(t *testing.T) {
 	for name, write := range map[string]func(io.Writer) error{
-		"findings": func(w io.Writer) error { return report.FindingsJSON(w, nil) },
+		"findings": func(w io.Writer) error { return findingsJSON(w, nil) },
 		"plan": func(w io.Writer) error {
 			return report.PlanJSON(w, plan.Plan{Actions: []plan.Action{{Instance: "prod"}}}, report.Live)
 		},
@@ -288,7 +288,7 @@ func TestWriteErrorsAreReturned(t *testing.T) {
 		"findings":      report.Findings(brokenPipe{}, findings(), report.Style{}),
 		"plan":          report.Plan(brokenPipe{}, samplePlan(), report.Style{}),
 		"bindings":      report.Bindings(brokenPipe{}, nil, report.Style{}),
-		"findings JSON": report.FindingsJSON(brokenPipe{}, nil),
+		"findings JSON": findingsJSON(brokenPipe{}, nil),
 		"plan JSON":     report.PlanJSON(brokenPipe{}, plan.Plan{}, report.Live),
 		"bindings JSON": report.BindingsJSON(brokenPipe{}, nil),
 	} {
@@ -296,4 +296,8 @@ func TestWriteErrorsAreReturned(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, err, io.ErrClosedPipe)
 		}
 	}
+}
+
+func findingsJSON(w io.Writer, findings []finding.Finding) error {
+	return report.Write(w, report.FormatJSON, report.Document{Findings: findings}, report.Options{})
 }

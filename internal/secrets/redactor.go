@@ -24,8 +24,6 @@ type Redactor struct {
 	live     map[string]*entry
 	gone     []*entry
 	replacer *strings.Replacer
-	// known are the forms in the replacer, the longest first.
-	known []string
 }
 
 // entry is one value that is masked.
@@ -136,7 +134,7 @@ func (r *Redactor) expire() {
 // value is left standing where another value is its beginning.
 func (r *Redactor) build() {
 	seen := map[string]bool{}
-	r.known = nil
+	var known []string
 	add := func(e *entry) {
 		if len(e.value) < minValue {
 			return
@@ -144,7 +142,7 @@ func (r *Redactor) build() {
 		for _, form := range forms(e.value) {
 			if !seen[form] {
 				seen[form] = true
-				r.known = append(r.known, form)
+				known = append(known, form)
 			}
 		}
 	}
@@ -154,31 +152,10 @@ func (r *Redactor) build() {
 	for _, e := range r.gone {
 		add(e)
 	}
-	sortByLength(r.known)
-	pairs := make([]string, 0, 2*len(r.known))
-	for _, form := range r.known {
+	sortByLength(known)
+	pairs := make([]string, 0, 2*len(known))
+	for _, form := range known {
 		pairs = append(pairs, form, mask)
 	}
 	r.replacer = strings.NewReplacer(pairs...)
-}
-
-// split says how many bytes at the end of b could be the beginning of a known
-// form.
-func (r *Redactor) split(b []byte) int {
-	if r == nil {
-		return 0
-	}
-	r.current("")
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	longest := 0
-	for _, form := range r.known {
-		for n := min(len(form)-1, len(b)); n > longest; n-- {
-			if string(b[len(b)-n:]) == form[:n] {
-				longest = n
-				break
-			}
-		}
-	}
-	return longest
 }

@@ -216,59 +216,6 @@ func TestHandlerKeepsLevels(t *testing.T) {
 	}
 }
 
-func TestWriterMasksWhatIsSplitBetweenWrites(t *testing.T) {
-	for size := 1; size <= len(awkward)+3; size++ {
-		r := secrets.NewRedactor(nil)
-		r.Register(secrets.New([]byte(awkward)))
-		var out bytes.Buffer
-		w := secrets.NewWriter(&out, r)
-		text := []byte("before " + awkward + " after\n" + awkward + "\n")
-		for len(text) > 0 {
-			n := min(size, len(text))
-			if got, err := w.Write(text[:n]); got != n || err != nil {
-				t.Fatalf("write gave %d, %v", got, err)
-			}
-			text = text[n:]
-		}
-		if err := w.Flush(); err != nil {
-			t.Fatal(err)
-		}
-		if got := out.String(); got != "before [secret] after\n[secret]\n" {
-			t.Errorf("pieces of %d: got %q", size, got)
-		}
-	}
-}
-
-func TestWriterLetsProgressThroughAtOnce(t *testing.T) {
-	r := secrets.NewRedactor(nil)
-	r.Register(secrets.New([]byte(awkward)))
-	var out bytes.Buffer
-	w := secrets.NewWriter(&out, r)
-	if _, err := w.Write([]byte("\rsyncing 3/10")); err != nil {
-		t.Fatal(err)
-	}
-	if out.String() != "\rsyncing 3/10" {
-		t.Errorf("got %q", out.String())
-	}
-	if _, err := w.Write([]byte(" " + awkward[:4])); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Flush(); err != nil || !strings.HasSuffix(out.String(), awkward[:4]) {
-		t.Errorf("got %q, %v", out.String(), err)
-	}
-}
-
-type brokenWriter struct{}
-
-func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("disk full") }
-
-func TestWriterReportsErrors(t *testing.T) {
-	w := secrets.NewWriter(brokenWriter{}, secrets.NewRedactor(nil))
-	if n, err := w.Write([]byte("x")); n != 0 || err == nil {
-		t.Errorf("got %d, %v", n, err)
-	}
-}
-
 func TestARedactorIsSafeForConcurrentUse(t *testing.T) {
 	r := secrets.NewRedactor(nil)
 	var wg sync.WaitGroup
