@@ -10,7 +10,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,19 +24,6 @@ const BaseURL = "https://api.bitbucket.org/2.0"
 
 // Reasons of this host.
 const (
-	ReasonAccountExists   = "AccountExists"
-	ReasonAccountMissing  = "AccountNotFound"
-	ReasonExists          = "ProjectExists"
-	ReasonNotVisible      = "ProjectNotVisible"
-	ReasonPathCurrent     = "PathCurrent"
-	ReasonMoved           = "ProjectMoved"
-	ReasonReplaced        = "PathTakenByAnother"
-	ReasonOwner           = "OwnerMatches"
-	ReasonOtherOwner      = "OtherOwner"
-	ReasonNoSubgroups     = "NoSubgroups"
-	ReasonMalformed       = "TokenMalformed"
-	ReasonOtherHost       = "TokenOfAnotherHost"
-	ReasonScopeMissing    = "ScopeMissing"
 	ReasonAppPasswordGone = "AppPasswordGone"
 )
 
@@ -88,13 +74,13 @@ func (p *Provider) checkAccount(ctx context.Context, name string, token secrets.
 	case err == nil && reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header):
 		// According to the description, this 404 means that the workspace does
 		// not exist; it makes no exception for a private one.
-		return providers.No(question, "", ReasonAccountMissing, "Bitbucket has no workspace "+name+"; check the username")
+		return providers.No(question, "", providers.ReasonAccountMissing, "Bitbucket has no workspace "+name+"; check the username")
 	case err != nil || !reply.OK():
 		return p.trouble(question, reply, err)
 	case found.UUID == "" || found.Slug == "":
 		return providers.Unknown(question, providers.ReasonUnreadable, "Bitbucket answered without the workspace's uuid and slug")
 	}
-	return providers.Yes(question, ReasonAccountExists, "Bitbucket has the workspace "+found.Slug)
+	return providers.Yes(question, providers.ReasonAccountExists, "Bitbucket has the workspace "+found.Slug)
 }
 
 // repository is GET /repositories/{workspace}/{repo_slug}.
@@ -108,12 +94,9 @@ type repository struct {
 // that was seen before is asked for by its uuid.
 func (p *Provider) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
 	at := p.host.Now()
-	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", ReasonNoSubgroups, "Bitbucket has no subgroups")}
+	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", providers.ReasonNoSubgroups, "Bitbucket has no subgroups")}
 	state.ID, state.Answers = p.checkProject(ctx, account, source, token)
-	state.ID = providers.Redact(state.ID, token)
-	state.Answers = providers.Finish(at, token, state.Answers)
-	state.Subgroup.At = at
-	return state
+	return providers.FinishProject(at, token, state)
 }
 
 func (p *Provider) checkProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) (id string, answers []binding.Answer) {
@@ -133,7 +116,7 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	}
 	switch {
 	case err == nil && reply.Status == http.StatusNotFound:
-		return "", []binding.Answer{providers.Unknown(question, ReasonNotVisible,
+		return "", []binding.Answer{providers.Unknown(question, providers.ReasonNotVisible,
 			"Bitbucket shows no repository "+path+" to this question: it is private, was moved, or does not exist")}
 	case err != nil || !reply.OK():
 		return "", []binding.Answer{p.trouble(question, reply, err)}
@@ -152,26 +135,9 @@ func (p *Provider) repository(ctx context.Context, header http.Header, space, sl
 }
 
 func (p *Provider) describe(account binding.Account, path string, found repository) []binding.Answer {
-	answers := []binding.Answer{providers.Yes(providers.QuestionProjectExists, ReasonExists, "the repository is "+found.FullName)}
-	key := strings.ToLower(path)
-	pinned, seen := p.host.Pins.Get(key)
-	switch {
-	case !binding.SameSource(found.FullName, path):
-		answers = append(answers, providers.No(providers.QuestionProjectPath, "", ReasonMoved, fmt.Sprintf(
-			"the repository %s was renamed or moved to %s; declare that path", path, found.FullName)))
-	case seen && pinned != found.UUID:
-		answers = append(answers, providers.No(providers.QuestionProjectPath, "", ReasonReplaced, fmt.Sprintf(
-			"the path %s now names another repository; make sure that it is the one meant", path)))
-	default:
-		p.host.Pins.Set(key, found.UUID)
-		answers = append(answers, providers.Yes(providers.QuestionProjectPath, ReasonPathCurrent, "the repository is where it is declared"))
-	}
 	owner, _, _ := strings.Cut(found.FullName, "/")
-	if account.Username == "" || binding.SameUsername(binding.Bitbucket, owner, account.Username) {
-		return append(answers, providers.Yes(providers.QuestionProjectOwner, ReasonOwner, "the repository belongs to "+owner))
-	}
-	return append(answers, providers.Unknown(providers.QuestionProjectOwner, ReasonOtherOwner, fmt.Sprintf(
-		"the repository belongs to %s, not to %s; whether the product may see it cannot be told from outside", owner, account.Username)))
+	return append(p.host.Pins.Describe(strings.ToLower(path), path, providers.Project{Noun: "repository", ID: found.UUID, Path: found.FullName}),
+		providers.Ownership(account, binding.Bitbucket, owner))
 }
 
 // credentials makes the header for an observer token. An Atlassian API token
@@ -183,12 +149,12 @@ func credentials(token secrets.Secret) (header http.Header, reason string, err e
 		return header, "", nil
 	}
 	if why := providers.Malformed(token); why != "" {
-		return nil, ReasonMalformed, errors.New("the observer token " + why)
+		return nil, providers.ReasonMalformed, errors.New("the observer token " + why)
 	}
 	value := token.Expose()
 	email, bare, basic := strings.Cut(value, ":")
 	if host := providers.ForeignHost(binding.Bitbucket, token); host != "" {
-		return nil, ReasonOtherHost, errors.New("the observer token is one of " + host)
+		return nil, providers.ReasonOtherHost, errors.New("the observer token is one of " + host)
 	}
 	switch {
 	case strings.HasPrefix(value, "ATBB") || basic && strings.HasPrefix(bare, "ATBB"):
@@ -196,7 +162,7 @@ func credentials(token secrets.Secret) (header http.Header, reason string, err e
 	case basic && strings.Contains(email, "@"):
 		header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(value)))
 	case strings.HasPrefix(value, "ATATT"):
-		return nil, ReasonMalformed, errors.New("the observer token is an Atlassian API token; write it as email:token")
+		return nil, providers.ReasonMalformed, errors.New("the observer token is an Atlassian API token; write it as email:token")
 	default:
 		header.Set("Authorization", "Bearer "+value)
 	}
@@ -206,15 +172,10 @@ func credentials(token secrets.Secret) (header http.Header, reason string, err e
 // trouble is the unknown for a failed way or an answer that is no verdict. A
 // 403 for a lacking scope names it.
 func (p *Provider) trouble(question string, reply providers.Reply, err error) binding.Answer {
-	if err != nil {
-		reason, message := providers.Trouble(p.host.Base.Host, err)
-		return providers.Unknown(question, reason, message)
+	if lacking := readRequired(reply.Body); err == nil && reply.Status == http.StatusForbidden && len(lacking) > 0 {
+		return providers.Unknown(question, providers.ReasonScopeMissing, "the observer token lacks the scope "+strings.Join(lacking, ", "))
 	}
-	if lacking := readRequired(reply.Body); reply.Status == http.StatusForbidden && len(lacking) > 0 {
-		return providers.Unknown(question, ReasonScopeMissing, "the observer token lacks the scope "+strings.Join(lacking, ", "))
-	}
-	reason, message := providers.Status(p.host.Base.Host, reply.Status, reply.Header)
-	return providers.Unknown(question, reason, message)
+	return providers.NoVerdict(question, p.host.Base.Host, reply, err)
 }
 
 // readRequired reads the lacking scopes of a 403: error.detail is an object

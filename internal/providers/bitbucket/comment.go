@@ -20,9 +20,7 @@ type Commenter struct{ api *providers.API }
 // NewCommenter makes a Commenter; the API's base ends with /2.0. The token is
 // an access token of the repository, project or workspace, or an OAuth token.
 func NewCommenter(api *providers.API, token string) *Commenter {
-	with := *api
-	with.Header = http.Header{"Authorization": {"Bearer " + token}}
-	return &Commenter{&with}
+	return &Commenter{api.With(http.Header{"Authorization": {"Bearer " + token}})}
 }
 
 // Comments implements providers.Commenter. If Bitbucket does not report a user

@@ -13,11 +13,7 @@ import (
 
 // Reasons of an observer token.
 const (
-	ReasonValid        = "TokenAccepted"
-	ReasonNotAPerson   = "NotAPersonsToken"
-	ReasonInvalid      = "TokenInvalid"
-	ReasonScopePresent = "ScopePresent"
-	ReasonScopeUnseen  = "ScopesNotTold"
+	ReasonNotAPerson = "NotAPersonsToken"
 )
 
 // CheckObserver asks about the observer token, which makes private repositories
@@ -47,13 +43,13 @@ func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) []bi
 	kind := reply.Header.Get("X-Credential-Type")
 	switch {
 	case err == nil && reply.OK() && who.Type == "user" && who.UUID != "":
-		return []binding.Answer{providers.Yes(valid, ReasonValid, "Bitbucket accepts the observer token"), observerScope(reply.Header)}
+		return []binding.Answer{providers.Yes(valid, providers.ReasonAccepted, "Bitbucket accepts the observer token"), observerScope(reply.Header)}
 	case err == nil && reply.OK():
 		return []binding.Answer{providers.Unknown(valid, providers.ReasonUnreadable, "Bitbucket answered without the token's user")}
 	case err == nil && reply.Status == http.StatusForbidden && strings.HasSuffix(kind, "_access_token"):
 		return []binding.Answer{providers.Yes(valid, ReasonNotAPerson, "Bitbucket accepts the observer token, which is no person's"), observerScope(reply.Header)}
 	case err == nil && reply.Status == http.StatusUnauthorized:
-		return []binding.Answer{providers.No(valid, "", ReasonInvalid,
+		return []binding.Answer{providers.No(valid, "", providers.ReasonInvalid,
 			"Bitbucket refuses the observer token (401): it is invalid, expired, or has no Bitbucket scope; put a new one into the secret store")}
 	}
 	return []binding.Answer{p.trouble(valid, reply, err)}
@@ -65,14 +61,14 @@ func observerScope(h http.Header) binding.Answer {
 	question := providers.QuestionTokenScope
 	told := h.Get("X-OAuth-Scopes")
 	if told == "" {
-		return providers.Unknown(question, ReasonScopeUnseen, "Bitbucket did not tell the observer token's scopes")
+		return providers.Unknown(question, providers.ReasonScopeUnseen, "Bitbucket did not tell the observer token's scopes")
 	}
 	scopes := strings.Split(strings.ReplaceAll(told, " ", ""), ",")
 	for _, enough := range []string{"repository", "repository:write", "repository:admin", "read:repository:bitbucket"} {
 		if slices.Contains(scopes, enough) {
-			return providers.Yes(question, ReasonScopePresent, "the observer token sees private repositories (scope "+enough+")")
+			return providers.Yes(question, providers.ReasonScopePresent, "the observer token sees private repositories (scope "+enough+")")
 		}
 	}
-	return providers.No(question, "", ReasonScopeMissing,
+	return providers.No(question, "", providers.ReasonScopeMissing,
 		"the observer token lacks the scope repository (or read:repository:bitbucket) and sees public repositories only")
 }

@@ -134,15 +134,11 @@ func readRefusal(body []byte) string {
 
 // trouble is the unknown for a failed way or an answer that is no verdict.
 func (s *session) trouble(question string, reply providers.Reply, err error) binding.Answer {
-	if err != nil {
-		reason, message := providers.Trouble(s.p.host.Base.Host, err)
-		return providers.Unknown(question, reason, message)
+	answer := providers.NoVerdict(question, s.p.host.Base.Host, reply, err)
+	if code := readRefusal(reply.Body); err == nil && code != "" {
+		answer.Message += " [" + code + "]"
 	}
-	reason, message := providers.Status(s.p.host.Base.Host, reply.Status, reply.Header)
-	if code := readRefusal(reply.Body); code != "" {
-		message += " [" + code + "]"
-	}
-	return providers.Unknown(question, reason, message)
+	return answer
 }
 
 // forbidden says that the API itself refuses a known token a permission, which

@@ -20,9 +20,7 @@ type Commenter struct{ api *providers.API }
 // with /oapi/v1. The token is a personal one that may read users, and read and
 // write merge requests and commit statuses.
 func NewCommenter(api *providers.API, token string) *Commenter {
-	with := *api
-	with.Header = http.Header{"X-Yunxiao-Token": {token}}
-	return &Commenter{&with}
+	return &Commenter{api.With(http.Header{"X-Yunxiao-Token": {token}})}
 }
 
 // Comments implements providers.Commenter. The list is not paged.

@@ -12,17 +12,8 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// Reasons of a project.
-const (
-	ReasonExists      = "ProjectExists"
-	ReasonNotVisible  = "ProjectNotVisible"
-	ReasonPathCurrent = "PathCurrent"
-	ReasonMoved       = "ProjectMoved"
-	ReasonReplaced    = "PathTakenByAnother"
-	ReasonArchived    = "ProjectArchived"
-	ReasonNotArchived = "ProjectActive"
-	ReasonNoSubgroups = "NoSubgroupRule"
-)
+// ReasonNoSubgroups says that groups do not matter.
+const ReasonNoSubgroups = "NoSubgroupRule"
 
 // repository is what is read of GET …/repositories/{id}.
 type repository struct {
@@ -37,9 +28,7 @@ func (p *Provider) CheckProject(ctx context.Context, _ binding.Account, source s
 	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", ReasonNoSubgroups,
 		"the product has no rule about groups of Codeup")}
 	state.ID, state.Answers = p.checkProject(ctx, source, token)
-	state.Answers = providers.Finish(at, token, state.Answers)
-	state.Subgroup.At = at
-	return state
+	return providers.FinishProject(at, token, state)
 }
 
 func (p *Provider) checkProject(ctx context.Context, source string, token secrets.Secret) (id string, answers []binding.Answer) {
@@ -57,7 +46,7 @@ func (p *Provider) checkProject(ctx context.Context, source string, token secret
 	case err != nil:
 		return "", []binding.Answer{s.trouble(question, reply, err)}
 	case reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header):
-		return "", []binding.Answer{providers.No(question, "", ReasonNotVisible, fmt.Sprintf(
+		return "", []binding.Answer{providers.No(question, "", providers.ReasonNotVisible, fmt.Sprintf(
 			"Codeup has no project %s, or the token cannot see it (404); check the path and the membership", source))}
 	case !reply.OK():
 		return "", []binding.Answer{s.trouble(question, reply, nil)}
@@ -68,25 +57,8 @@ func (p *Provider) checkProject(ctx context.Context, source string, token secret
 }
 
 func (s *session) describe(source string, found repository) []binding.Answer {
-	path := strings.TrimPrefix(found.Path, s.org+"/")
 	declared := strings.TrimPrefix(strings.Trim(source, "/"), s.org+"/")
-	answers := []binding.Answer{providers.Yes(providers.QuestionProjectExists, ReasonExists, "the project is "+found.Path)}
-	key := s.org + " " + strings.ToLower(declared)
-	pinned, seen := s.p.host.Pins.Get(key)
-	switch {
-	case !binding.SameSource(path, declared):
-		answers = append(answers, providers.No(providers.QuestionProjectPath, "", ReasonMoved, fmt.Sprintf(
-			"the project %s has moved to %s; declare that path", source, found.Path)))
-	case seen && pinned != found.ID.String():
-		answers = append(answers, providers.No(providers.QuestionProjectPath, "", ReasonReplaced, fmt.Sprintf(
-			"the path %s now names another project (%s, before %s); make sure that it is the one meant", source, found.ID, pinned)))
-	default:
-		s.p.host.Pins.Set(key, found.ID.String())
-		answers = append(answers, providers.Yes(providers.QuestionProjectPath, ReasonPathCurrent, "the project is where it is declared"))
-	}
-	if found.Archived {
-		return append(answers, providers.No(providers.QuestionProjectActive, "", ReasonArchived,
-			"the project is archived: nobody can push to it, so nothing will be built"))
-	}
-	return append(answers, providers.Yes(providers.QuestionProjectActive, ReasonNotArchived, "the project is not archived"))
+	return append(s.p.host.Pins.Describe(s.org+" "+strings.ToLower(declared), declared,
+		providers.Project{Noun: "project", ID: found.ID.String(), Path: strings.TrimPrefix(found.Path, s.org+"/")}),
+		providers.Active("project", found.Archived))
 }

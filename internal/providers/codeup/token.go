@@ -15,13 +15,9 @@ import (
 
 // Reasons of this host.
 const (
-	ReasonValid           = "TokenAccepted"
 	ReasonUnproven        = "IdentityUnproven"
-	ReasonInvalid         = "TokenInvalid"
 	ReasonPersonalToken   = "PersonalToken"
 	ReasonOAuthToken      = "OAuthToken"
-	ReasonOtherHost       = "TokenOfAnotherHost"
-	ReasonMalformed       = "TokenMalformed"
 	ReasonOwner           = "CloneUsernameMatches"
 	ReasonOtherOwner      = "OtherCloneUsername"
 	ReasonLogin           = "LoginInsteadOfCloneUsername"
@@ -67,9 +63,9 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, sour
 	case err == nil && reply.OK() && who.ID == "":
 		return append(answers, providers.Unknown(valid, providers.ReasonUnreadable, "Codeup answered without the token's user"))
 	case err == nil && reply.OK():
-		answers = append(answers, providers.Yes(valid, ReasonValid, "Codeup accepts the token"))
+		answers = append(answers, providers.Yes(valid, providers.ReasonAccepted, "Codeup accepts the token"))
 	case err == nil && reply.Status == http.StatusUnauthorized:
-		return append(answers, providers.No(valid, codePermissions, ReasonInvalid,
+		return append(answers, providers.No(valid, codePermissions, providers.ReasonInvalid,
 			"Codeup refuses the token (401): it is unknown, expired or deleted; put a new one into the secret store"))
 	case err == nil && forbidden(reply):
 		// The least-privilege list does not have the permission for this
@@ -95,10 +91,10 @@ func refuseUnsent(token secrets.Secret) (binding.Answer, bool) {
 		return providers.Unknown(providers.QuestionTokenValid, providers.ReasonNoToken, "there is no token to ask about"), true
 	}
 	if why := providers.Malformed(token); why != "" {
-		return providers.No(question, codePermissions, ReasonMalformed, "the token in the secret store "+why+"; write it again, without a line end"), true
+		return providers.No(question, codePermissions, providers.ReasonMalformed, "the token in the secret store "+why+"; write it again, without a line end"), true
 	}
 	if host := providers.ForeignHost(binding.Codeup, token); host != "" {
-		return providers.No(question, codePermissions, ReasonOtherHost, "the secret holds a token of "+host+", not of Codeup"), true
+		return providers.No(question, codePermissions, providers.ReasonOtherHost, "the secret holds a token of "+host+", not of Codeup"), true
 	}
 	for _, prefix := range []string{"oat-", "ort-"} {
 		if strings.HasPrefix(token.Expose(), prefix) {

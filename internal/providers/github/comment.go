@@ -25,9 +25,7 @@ type Commenter struct{ api *providers.API }
 // NewCommenter makes a Commenter; the API's base is https://api.github.com or
 // GitHub Enterprise's /api/v3.
 func NewCommenter(api *providers.API, token string) *Commenter {
-	with := *api
-	with.Header = http.Header{"Authorization": {"Bearer " + token}, "X-GitHub-Api-Version": {"2022-11-28"}}
-	return &Commenter{&with}
+	return &Commenter{api.With(http.Header{"Authorization": {"Bearer " + token}, "X-GitHub-Api-Version": {"2022-11-28"}})}
 }
 
 // Comments implements providers.Commenter.

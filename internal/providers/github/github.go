@@ -28,25 +28,11 @@ const codePersonal = "github-personal"
 
 // Reasons of this host.
 const (
-	ReasonAccountExists  = "AccountExists"
-	ReasonAccountMissing = "AccountNotFound"
-	ReasonPersonal       = "PersonalAccount"
-	ReasonOrganization   = "OrganizationAccount"
-	ReasonBot            = "BotAccount"
-	ReasonOtherKind      = "AccountOfAnotherKind"
-	ReasonExists         = "ProjectExists"
-	ReasonNotVisible     = "ProjectNotVisible"
-	ReasonPathCurrent    = "PathCurrent"
-	ReasonMoved          = "ProjectMoved"
-	ReasonReplaced       = "PathTakenByAnother"
-	ReasonNoName         = "NameNotPossible"
-	ReasonOwner          = "OwnerMatches"
-	ReasonOtherOwner     = "OtherOwner"
-	ReasonArchived       = "ProjectArchived"
-	ReasonNotArchived    = "ProjectActive"
-	ReasonNoSubgroups    = "NoSubgroups"
-	ReasonMalformed      = "TokenMalformed"
-	ReasonOtherHost      = "TokenOfAnotherHost"
+	ReasonPersonal     = "PersonalAccount"
+	ReasonOrganization = "OrganizationAccount"
+	ReasonBot          = "BotAccount"
+	ReasonOtherKind    = "AccountOfAnotherKind"
+	ReasonNoName       = "NameNotPossible"
 )
 
 var _ providers.Provider = (*Provider)(nil)
@@ -84,13 +70,13 @@ func (p *Provider) checkAccount(ctx context.Context, login string, token secrets
 	}
 	api, err := p.open(token)
 	if err != nil {
-		return providers.UnknownAll(ReasonMalformed, err.Error(), exists, personal)
+		return providers.UnknownAll(providers.ReasonMalformed, err.Error(), exists, personal)
 	}
 	user, resp, err := api.Users.Get(ctx, url.PathEscape(login))
 	switch status := statusOf(resp); {
 	case status == http.StatusNotFound && jsonAnswer(resp):
 		return []binding.Answer{
-			providers.No(exists, codePersonal, ReasonAccountMissing, fmt.Sprintf("GitHub has no account %s; check the username", login)),
+			providers.No(exists, codePersonal, providers.ReasonAccountMissing, fmt.Sprintf("GitHub has no account %s; check the username", login)),
 		}
 	case status != http.StatusOK || err != nil:
 		reason, message := p.trouble(resp, err)
@@ -99,7 +85,7 @@ func (p *Provider) checkAccount(ctx context.Context, login string, token secrets
 		return providers.UnknownAll(providers.ReasonUnreadable, "GitHub answered without the account's login and type", exists, personal)
 	}
 	return []binding.Answer{
-		providers.Yes(exists, ReasonAccountExists, "GitHub has the account "+user.GetLogin()),
+		providers.Yes(exists, providers.ReasonAccountExists, "GitHub has the account "+user.GetLogin()),
 		kind(user.GetLogin(), user.GetType()),
 	}
 }
@@ -121,18 +107,16 @@ func kind(login, kind string) binding.Answer {
 // CheckProject implements providers.Provider.
 func (p *Provider) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
 	at := p.host.Now()
-	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", ReasonNoSubgroups, "GitHub has no subgroups")}
+	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", providers.ReasonNoSubgroups, "GitHub has no subgroups")}
 	state.ID, state.Answers = p.checkProject(ctx, account, source, token)
-	state.Answers = providers.Finish(at, token, state.Answers)
-	state.Subgroup.At = at
-	return state
+	return providers.FinishProject(at, token, state)
 }
 
 func (p *Provider) checkProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) (id string, answers []binding.Answer) {
 	question := providers.QuestionProjectExists
 	api, err := p.open(token)
 	if err != nil {
-		return "", []binding.Answer{providers.Unknown(question, ReasonMalformed, err.Error())}
+		return "", []binding.Answer{providers.Unknown(question, providers.ReasonMalformed, err.Error())}
 	}
 	owner, name, nested := strings.Cut(strings.Trim(source, "/"), "/")
 	if !nested {
@@ -179,52 +163,22 @@ func (p *Provider) notFound(ctx context.Context, api *github.Client, account bin
 	if slices.Contains(scopes, "repo") && binding.SameUsername(binding.GitHub, owner, account.Username) {
 		self, _, err := api.Users.Get(ctx, "")
 		if err == nil && binding.SameUsername(binding.GitHub, self.GetLogin(), owner) {
-			return providers.No(question, "", ReasonNotVisible, "GitHub has no repository "+path+"; check the path")
+			return providers.No(question, "", providers.ReasonNotVisible, "GitHub has no repository "+path+"; check the path")
 		}
 	}
-	return providers.Unknown(question, ReasonNotVisible,
+	return providers.Unknown(question, providers.ReasonNotVisible,
 		"GitHub shows no repository "+path+" to this question: it is private, or it does not exist; an observer token of the account would tell")
 }
 
-// describe turns a repository that was read into answers. Its number is
-// remembered while it is where it is declared: a name that was given up can be
-// taken by a stranger.
+// describe turns a repository that was read into answers.
 func (p *Provider) describe(account binding.Account, path string, repo *github.Repository) []binding.Answer {
-	answers := []binding.Answer{providers.Yes(providers.QuestionProjectExists, ReasonExists, "the repository is "+repo.GetFullName())}
-	key, id := strings.ToLower(path), strconv.FormatInt(repo.GetID(), 10)
-	pinned, seen := p.host.Pins.Get(key)
-	switch {
-	case !binding.SameSource(repo.GetFullName(), path):
-		answers = append(answers, providers.No(providers.QuestionProjectPath, "", ReasonMoved, fmt.Sprintf(
-			"the repository %s was renamed or transferred to %s; declare that path", path, repo.GetFullName())))
-	case seen && pinned != id:
-		answers = append(answers, providers.No(providers.QuestionProjectPath, "", ReasonReplaced, fmt.Sprintf(
-			"the path %s now names another repository (%s, before %s); make sure that it is the one meant", path, id, pinned)))
-	default:
-		p.host.Pins.Set(key, id)
-		answers = append(answers, providers.Yes(providers.QuestionProjectPath, ReasonPathCurrent, "the repository is where it is declared"))
+	found := providers.Project{Noun: "repository", ID: strconv.FormatInt(repo.GetID(), 10), Path: repo.GetFullName()}
+	owner := providers.Ownership(account, binding.GitHub, repo.GetOwner().GetLogin())
+	if repo.GetOwner().GetType() == "Organization" {
+		owner = providers.No(owner.Question, codePersonal, ReasonOrganization,
+			"the repository belongs to the organization "+repo.GetOwner().GetLogin()+"; only repositories of personal accounts can be built")
 	}
-	answers = append(answers, ownership(account, repo.GetOwner()))
-	if repo.GetArchived() {
-		return append(answers, providers.No(providers.QuestionProjectActive, "", ReasonArchived,
-			"the repository is archived: nobody can push to it, so nothing will be built"))
-	}
-	return append(answers, providers.Yes(providers.QuestionProjectActive, ReasonNotArchived, "the repository is not archived"))
-}
-
-// ownership says whether the repository is the account's. Another person's may
-// still be built, by a collaborator, which cannot be seen from outside.
-func ownership(account binding.Account, owner *github.User) binding.Answer {
-	question := providers.QuestionProjectOwner
-	switch {
-	case owner.GetType() == "Organization":
-		return providers.No(question, codePersonal, ReasonOrganization,
-			"the repository belongs to the organization "+owner.GetLogin()+"; only repositories of personal accounts can be built")
-	case account.Username == "" || binding.SameUsername(binding.GitHub, owner.GetLogin(), account.Username):
-		return providers.Yes(question, ReasonOwner, "the repository belongs to "+owner.GetLogin())
-	}
-	return providers.Unknown(question, ReasonOtherOwner, fmt.Sprintf(
-		"the repository belongs to %s, not to %s; whether the product may see it cannot be told from outside", owner.GetLogin(), account.Username))
+	return append(p.host.Pins.Describe(strings.ToLower(path), path, found), owner, providers.Active(found.Noun, repo.GetArchived()))
 }
 
 // open makes a client for one check.

@@ -14,13 +14,7 @@ import (
 )
 
 // Reasons of an observer token.
-const (
-	ReasonValid        = "TokenAccepted"
-	ReasonInvalid      = "TokenInvalid"
-	ReasonScopePresent = "ScopePresent"
-	ReasonScopeMissing = "ScopeMissing"
-	ReasonScopeUnseen  = "ScopesNotTold"
-)
+const ()
 
 // CheckObserver asks about the observer token, which makes private repositories
 // visible: whether it is valid, what it may do, and when it expires. A classic
@@ -41,12 +35,12 @@ func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) bind
 	}
 	api, err := p.open(token)
 	if err != nil {
-		return binding.TokenReport{Answers: []binding.Answer{providers.No(providers.QuestionTokenKind, "", ReasonMalformed, err.Error())}}
+		return binding.TokenReport{Answers: []binding.Answer{providers.No(providers.QuestionTokenKind, "", providers.ReasonMalformed, err.Error())}}
 	}
 	user, resp, err := api.Users.Get(ctx, "")
 	switch status := statusOf(resp); {
 	case status == http.StatusUnauthorized && jsonAnswer(resp):
-		return binding.TokenReport{Answers: []binding.Answer{providers.No(valid, "", ReasonInvalid,
+		return binding.TokenReport{Answers: []binding.Answer{providers.No(valid, "", providers.ReasonInvalid,
 			"GitHub refuses the observer token (401): it is unknown, revoked or expired; put a new one into the secret store")}}
 	case status != http.StatusOK || err != nil:
 		reason, message := p.trouble(resp, err)
@@ -56,7 +50,7 @@ func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) bind
 	}
 	return binding.TokenReport{
 		Expires: resp.TokenExpiration.UTC(),
-		Answers: []binding.Answer{providers.Yes(valid, ReasonValid, "GitHub accepts the observer token of "+user.GetLogin()), observerScope(resp)},
+		Answers: []binding.Answer{providers.Yes(valid, providers.ReasonAccepted, "GitHub accepts the observer token of "+user.GetLogin()), observerScope(resp)},
 	}
 }
 
@@ -66,12 +60,12 @@ func observerScope(resp *github.Response) binding.Answer {
 	question := providers.QuestionTokenScope
 	values, told := resp.Header[http.CanonicalHeaderKey("X-OAuth-Scopes")]
 	if !told {
-		return providers.Unknown(question, ReasonScopeUnseen,
+		return providers.Unknown(question, providers.ReasonScopeUnseen,
 			"GitHub does not tell the rights of a fine-grained token; it needs read access to the metadata of the repositories")
 	}
 	scopes := strings.Split(strings.ReplaceAll(strings.Join(values, ","), " ", ""), ",")
 	if slices.Contains(scopes, "repo") {
-		return providers.Yes(question, ReasonScopePresent, "the observer token sees private repositories (scope repo)")
+		return providers.Yes(question, providers.ReasonScopePresent, "the observer token sees private repositories (scope repo)")
 	}
-	return providers.No(question, "", ReasonScopeMissing, "the observer token lacks scope repo and sees public repositories only")
+	return providers.No(question, "", providers.ReasonScopeMissing, "the observer token lacks scope repo and sees public repositories only")
 }

@@ -22,9 +22,7 @@ type Commenter struct{ api *providers.API }
 // is a personal, group or project access token with the scope api: a job's own
 // token may not comment.
 func NewCommenter(api *providers.API, token string) *Commenter {
-	with := *api
-	with.Header = http.Header{"Private-Token": {token}}
-	return &Commenter{&with}
+	return &Commenter{api.With(http.Header{"Private-Token": {token}})}
 }
 
 // Comments implements providers.Commenter.

@@ -156,17 +156,12 @@ func refusedReason(body []byte) (reason, why string) {
 	case strings.Contains(text, "impersonation"):
 		return ReasonImpersonation, "impersonation tokens are switched off there"
 	}
-	return ReasonInvalid, "it is unknown, revoked or expired"
+	return providers.ReasonInvalid, "it is unknown, revoked or expired"
 }
 
 // trouble is the unknown for a failed way or an answer that is no verdict.
 func (s *session) trouble(question string, reply providers.Reply, err error) binding.Answer {
-	if err != nil {
-		reason, message := providers.Trouble(s.host, err)
-		return providers.Unknown(question, reason, message)
-	}
-	reason, message := providers.Status(s.host, reply.Status, reply.Header)
-	return providers.Unknown(question, reason, message)
+	return providers.NoVerdict(question, s.host, reply, err)
 }
 
 // notGitLab is the unknown for an answer that no GitLab gives.

@@ -16,14 +16,7 @@ import (
 
 // Reasons of a project.
 const (
-	ReasonExists         = "ProjectExists"
-	ReasonNotVisible     = "ProjectNotVisible"
-	ReasonPathCurrent    = "PathCurrent"
-	ReasonMoved          = "ProjectMoved"
-	ReasonReplaced       = "PathTakenByAnother"
-	ReasonArchived       = "ProjectArchived"
 	ReasonDeleting       = "ProjectMarkedForDeletion"
-	ReasonNotArchived    = "ProjectActive"
 	ReasonInSubgroup     = "InSubgroup"
 	ReasonInGroup        = "InTopLevelGroup"
 	ReasonInPersonal     = "InPersonalNamespace"
@@ -64,10 +57,7 @@ type access struct {
 // by the number that was seen under the path before.
 func (p *Provider) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
 	at := p.now()
-	state := p.checkProject(ctx, account, source, token)
-	state.Answers = providers.Finish(at, token, state.Answers)
-	state.Subgroup = providers.Finish(at, token, []binding.Answer{state.Subgroup})[0]
-	return state
+	return providers.FinishProject(at, token, p.checkProject(ctx, account, source, token))
 }
 
 func (p *Provider) checkProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
@@ -88,10 +78,10 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	case err != nil:
 		return asking(s.trouble(providers.QuestionProjectExists, reply, err))
 	case reply.Status == http.StatusNotFound && token.IsZero():
-		return asking(providers.Unknown(providers.QuestionProjectExists, ReasonNotVisible,
+		return asking(providers.Unknown(providers.QuestionProjectExists, providers.ReasonNotVisible,
 			s.host+" shows no project "+source+" to a question without a token"))
 	case reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header):
-		return asking(providers.No(providers.QuestionProjectExists, "", ReasonNotVisible, fmt.Sprintf(
+		return asking(providers.No(providers.QuestionProjectExists, "", providers.ReasonNotVisible, fmt.Sprintf(
 			"%s has no project %s, or %s cannot see it (404); check the path and the membership", s.host, source, account.Username)))
 	case reply.Status == http.StatusNotFound:
 		return asking(s.notGitLab(providers.QuestionProjectExists, reply.Status))
@@ -149,31 +139,12 @@ func (p *Provider) moved(ctx context.Context, s *session, key string, found proj
 // describe turns a project that was read into answers.
 func (p *Provider) describe(key, source string, found project) binding.ProjectState {
 	id := strconv.FormatInt(found.ID, 10)
-	state := binding.ProjectState{ID: id, Subgroup: subgroup(found)}
-	state.Answers = append(state.Answers, providers.Yes(providers.QuestionProjectExists, ReasonExists, "the project is "+found.Path))
-	pinned, seen := p.pins.Get(key)
-	switch {
-	case !binding.SameSource(found.Path, source):
-		state.Answers = append(state.Answers, providers.No(providers.QuestionProjectPath, "", ReasonMoved, fmt.Sprintf(
-			"the project %s has moved to %s; declare that path", source, found.Path)))
-	case seen && pinned != id:
-		state.Answers = append(state.Answers, providers.No(providers.QuestionProjectPath, "", ReasonReplaced, fmt.Sprintf(
-			"the path %s now names another project (%s, before %s); make sure that it is the one meant", source, id, pinned)))
-	default:
-		p.pins.Set(key, id)
-		state.Answers = append(state.Answers, providers.Yes(providers.QuestionProjectPath, ReasonPathCurrent, "the project is where it is declared"))
-	}
+	active := providers.Active("project", found.Archived)
 	if found.DeletionOn != nil || found.DeletionAt != nil {
-		state.Answers = append(state.Answers, providers.No(providers.QuestionProjectActive, "", ReasonDeleting,
-			"the project is marked for deletion: restore it, or remove it from the declaration"))
-	} else if found.Archived {
-		state.Answers = append(state.Answers, providers.No(providers.QuestionProjectActive, "", ReasonArchived,
-			"the project is archived: nobody can push to it, so nothing will be built"))
-	} else {
-		state.Answers = append(state.Answers, providers.Yes(providers.QuestionProjectActive, ReasonNotArchived, "the project is not archived"))
+		active = providers.No(active.Question, "", ReasonDeleting, "the project is marked for deletion: restore it, or remove it from the declaration")
 	}
-	state.Answers = append(state.Answers, role(found)...)
-	return state
+	answers := append(p.pins.Describe(key, source, providers.Project{Noun: "project", ID: id, Path: found.Path}), active)
+	return binding.ProjectState{ID: id, Subgroup: subgroup(found), Answers: append(answers, role(found)...)}
 }
 
 // subgroup says whether the project lives in a subgroup: its namespace is a

@@ -17,13 +17,10 @@ import (
 // Reasons of this host.
 const (
 	ReasonValid         = "TokenActive"
-	ReasonInvalid       = "TokenInvalid"
 	ReasonExpired       = "TokenExpired"
 	ReasonRevoked       = "TokenRevoked"
 	ReasonInactive      = "TokenInactive"
 	ReasonImpersonation = "ImpersonationDisabled"
-	ReasonScopePresent  = "ScopePresent"
-	ReasonScopeMissing  = "ScopeMissing"
 	ReasonPersonalToken = "PersonalToken"
 	ReasonGranular      = "GranularToken"
 	ReasonOAuthToken    = "OAuthToken"
@@ -31,10 +28,6 @@ const (
 	ReasonGroupToken    = "GroupAccessToken"
 	ReasonBot           = "ServiceAccount"
 	ReasonNotPersonal   = "NotAPersonalToken"
-	ReasonOtherHost     = "TokenOfAnotherHost"
-	ReasonMalformed     = "TokenMalformed"
-	ReasonOwner         = "OwnerMatches"
-	ReasonOtherOwner    = "OtherOwner"
 	ReasonRenamed       = "UserRenamed"
 	ReasonBlocked       = "UserBlocked"
 	ReasonDisagrees     = "AnswersDisagree"
@@ -135,10 +128,10 @@ func refuseUnsent(token secrets.Secret) (binding.Answer, bool) {
 		return providers.Unknown(providers.QuestionTokenValid, providers.ReasonNoToken, "there is no token to ask about"), true
 	}
 	if why := providers.Malformed(token); why != "" {
-		return providers.No(question, codeScope, ReasonMalformed, "the token in the secret store "+why+"; write it again, without a line end"), true
+		return providers.No(question, codeScope, providers.ReasonMalformed, "the token in the secret store "+why+"; write it again, without a line end"), true
 	}
 	if host := providers.ForeignHost(binding.GitLab, token); host != "" {
-		return providers.No(question, codeScope, ReasonOtherHost, "the secret holds a token of "+host+", not of GitLab"), true
+		return providers.No(question, codeScope, providers.ReasonOtherHost, "the secret holds a token of "+host+", not of GitLab"), true
 	}
 	kinds := map[string]string{
 		"gldt-": "deploy token", "glrt-": "runner token", "glrtr-": "runner token", "glcbt-": "job token",
@@ -175,7 +168,7 @@ func (s *session) selfRefused(ctx context.Context, reply providers.Reply, err er
 	case reply.Status == http.StatusForbidden && said.Error == "insufficient_granular_scope":
 		return []binding.Answer{granularKind()}
 	case reply.Status == http.StatusForbidden && said.Error == "insufficient_scope":
-		return []binding.Answer{providers.No(providers.QuestionTokenScope, codeScope, ReasonScopeMissing,
+		return []binding.Answer{providers.No(providers.QuestionTokenScope, codeScope, providers.ReasonScopeMissing,
 			"the token's scope is too small; make one with scope api")}
 	case reply.Status == http.StatusNotFound:
 		return s.oldGitLab(ctx, reply)
@@ -242,11 +235,11 @@ func scope(host string, self tokenSelf) binding.Answer {
 	case self.Granular:
 		return providers.Unknown(question, ReasonGranular, "a fine-grained token has no list of scopes")
 	case slices.Contains(self.Scopes, "api"):
-		return providers.Yes(question, ReasonScopePresent, "the token has scope api")
+		return providers.Yes(question, providers.ReasonScopePresent, "the token has scope api")
 	case len(self.Scopes) == 0:
 		return providers.Unknown(question, providers.ReasonUnreadable, host+" told no scopes of the token")
 	}
-	return providers.No(question, codeScope, ReasonScopeMissing, fmt.Sprintf(
+	return providers.No(question, codeScope, providers.ReasonScopeMissing, fmt.Sprintf(
 		"the token has scope %s and lacks api, which the product needs to set its callback; make a token with scope api",
 		strings.Join(self.Scopes, ", ")))
 }
@@ -295,13 +288,13 @@ func (p *Provider) sameOwner(s *session, account binding.Account, u user) bindin
 	id := strconv.FormatInt(u.ID, 10)
 	if binding.SameUsername(binding.GitLab, u.Username, account.Username) {
 		p.pins.Set(key, id)
-		return providers.Yes(question, ReasonOwner, "the token belongs to "+u.Username)
+		return providers.Yes(question, providers.ReasonOwner, "the token belongs to "+u.Username)
 	}
 	if pinned, ok := p.pins.Get(key); ok && pinned == id {
 		return providers.No(question, codeScope, ReasonRenamed, fmt.Sprintf(
 			"the user %s is now named %s; declare that username", account.Username, u.Username))
 	}
-	return providers.No(question, codeScope, ReasonOtherOwner, fmt.Sprintf(
+	return providers.No(question, codeScope, providers.ReasonOtherOwner, fmt.Sprintf(
 		"the token belongs to %s (user %d), not to %s; put a token of %s into the secret store, or declare the name if the user was renamed",
 		u.Username, u.ID, account.Username, account.Username))
 }
