@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"os/user"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
+	"reconciler/internal/report"
 	"reconciler/internal/secrets"
 )
 
@@ -60,6 +62,33 @@ func (c *clientFlags) client(streams Streams) (*client.Client, error) {
 
 // given says that a flag says where the daemon is.
 func (c *clientFlags) given() bool { return c.socket != "" || c.server != "" }
+
+// asking is what the commands share that show an answer of the daemon.
+type asking struct {
+	streams Streams
+	daemon  clientFlags
+	output  outputFlag
+}
+
+func (a *asking) add(cmd *cobra.Command) {
+	a.daemon.add(cmd)
+	a.output.add(cmd)
+}
+
+// ask puts a question to the daemon and shows the answer.
+func ask[T any](a *asking, question func(*client.Client) (T, error), text func(io.Writer, T, report.Style) error) (answer T, err error) {
+	daemon, err := a.daemon.client(a.streams)
+	if err != nil {
+		return answer, err
+	}
+	if answer, err = question(daemon); err != nil {
+		return *new(T), err
+	}
+	if a.output.json() {
+		return answer, report.JSON(a.streams.Out, answer)
+	}
+	return answer, text(a.streams.Out, answer, styleOf(a.streams.Out))
+}
 
 // maxClientFile bounds the files of a client, in bytes.
 const maxClientFile = 1 << 20

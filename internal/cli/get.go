@@ -65,7 +65,7 @@ func runGet(ctx context.Context, opts *getOptions) error {
 			(len(opts.names) > 0 && !slices.Contains(opts.names, s.Name))
 	})
 	if opts.output.json() {
-		return report.BindingsJSON(opts.streams.Out, statuses)
+		return report.JSON(opts.streams.Out, report.NewBindingList(statuses))
 	}
 	style := styleOf(opts.streams.Out)
 	style.Full = opts.full || len(opts.names) > 0

@@ -17,16 +17,14 @@ import (
 
 // suspendOptions are what `suspend` depends on.
 type suspendOptions struct {
-	streams Streams
-	daemon  clientFlags
+	asking
 	until   string
 	request client.SuspendRequest
-	output  outputFlag
 	now     func() time.Time
 }
 
 func newSuspend(streams Streams) *cobra.Command {
-	opts := &suspendOptions{streams: streams, now: time.Now}
+	opts := &suspendOptions{asking: asking{streams: streams}, now: time.Now}
 	cmd := &cobra.Command{
 		Use:   "suspend BINDING|--instance NAME|--all",
 		Short: "Suspend changes to a binding until a given time",
@@ -54,7 +52,7 @@ proves the name given by --by; the user at the other end of the socket is proven
 			return runSuspend(cmd.Context(), opts)
 		},
 	}
-	opts.daemon.add(cmd)
+	opts.add(cmd)
 	scopeFlags(cmd, &opts.request.Scope)
 	cmd.Flags().StringVar(&opts.until, "until", "", "the end: a day, a `TIME` or a duration (required)")
 	cmd.Flags().StringVar(&opts.request.Reason, "reason", "", "`TEXT` for everybody who asks why (required)")
@@ -62,7 +60,6 @@ proves the name given by --by; the user at the other end of the socket is proven
 		_ = cmd.MarkFlagRequired(name)
 	}
 	byFlag(cmd, &opts.request.By, "asks")
-	opts.output.add(cmd)
 	return cmd
 }
 
@@ -79,18 +76,10 @@ func runSuspend(ctx context.Context, opts *suspendOptions) (err error) {
 	if opts.request.By, err = whoAsks(opts.request.By, "suspend"); err != nil {
 		return err
 	}
-	daemon, err := opts.daemon.client(opts.streams)
-	if err != nil {
-		return err
-	}
-	list, err := daemon.Suspend(ctx, opts.request)
-	if err != nil {
-		return err
-	}
-	if opts.output.json() {
-		return report.SuspensionsJSON(opts.streams.Out, list)
-	}
-	return report.Suspended(opts.streams.Out, list, styleOf(opts.streams.Out))
+	_, err = ask(&opts.asking, func(daemon *client.Client) (report.SuspensionList, error) {
+		return daemon.Suspend(ctx, opts.request)
+	}, report.Suspended)
+	return err
 }
 
 // parseUntil reads the end of a suspension: a day, which belongs to it, a time,
@@ -131,14 +120,12 @@ func parseTime(text string) (at time.Time, length time.Duration, err error) {
 
 // resumeOptions are what `resume` depends on.
 type resumeOptions struct {
-	streams Streams
-	daemon  clientFlags
+	asking
 	request client.ResumeRequest
-	output  outputFlag
 }
 
 func newResume(streams Streams) *cobra.Command {
-	opts := &resumeOptions{streams: streams}
+	opts := &resumeOptions{asking: asking{streams: streams}}
 	cmd := &cobra.Command{
 		Use:   "resume BINDING|--instance NAME|--all",
 		Short: "Resume what was suspended",
@@ -155,11 +142,10 @@ a declaration suspends, change the declaration.`,
 			return runResume(cmd.Context(), opts)
 		},
 	}
-	opts.daemon.add(cmd)
+	opts.add(cmd)
 	scopeFlags(cmd, &opts.request.Scope)
 	cmd.Flags().StringVar(&opts.request.Reason, "reason", "", "`TEXT` for the history: why")
 	byFlag(cmd, &opts.request.By, "asks")
-	opts.output.add(cmd)
 	return cmd
 }
 
@@ -167,16 +153,8 @@ func runResume(ctx context.Context, opts *resumeOptions) (err error) {
 	if opts.request.By, err = whoAsks(opts.request.By, "resume"); err != nil {
 		return err
 	}
-	daemon, err := opts.daemon.client(opts.streams)
-	if err != nil {
-		return err
-	}
-	list, err := daemon.Resume(ctx, opts.request)
-	switch {
-	case err != nil:
-		return err
-	case opts.output.json():
-		return report.SuspensionsJSON(opts.streams.Out, list)
-	}
-	return report.Resumed(opts.streams.Out, list, styleOf(opts.streams.Out))
+	_, err = ask(&opts.asking, func(daemon *client.Client) (report.SuspensionList, error) {
+		return daemon.Resume(ctx, opts.request)
+	}, report.Resumed)
+	return err
 }

@@ -12,14 +12,12 @@ import (
 
 // syncOptions are what `sync` depends on.
 type syncOptions struct {
-	streams Streams
-	daemon  clientFlags
+	asking
 	request client.SyncRequest
-	output  outputFlag
 }
 
 func newSync(streams Streams) *cobra.Command {
-	opts := &syncOptions{streams: streams}
+	opts := &syncOptions{asking: asking{streams: streams}}
 	cmd := &cobra.Command{
 		Use:   "sync [BINDING]",
 		Short: "Make the running daemon sync now",
@@ -47,13 +45,12 @@ the user at the other end of the socket is proven.
 			return runSync(cmd.Context(), opts)
 		},
 	}
-	opts.daemon.add(cmd)
+	opts.add(cmd)
 	cmd.Flags().StringVar(&opts.request.Instance, "instance", "", "only this instance")
 	cmd.Flags().StringVar(&opts.request.Reason, "reason", "", "`TEXT` for the history: why")
 	cmd.Flags().BoolVar(&opts.request.NoWait, "no-wait", false, "do not wait for the sync to end")
 	byFlag(cmd, &opts.request.By, "asks")
 	breakGlassFlag(cmd, &opts.request.BreakGlass)
-	opts.output.add(cmd)
 	return cmd
 }
 
@@ -64,19 +61,9 @@ func runSync(ctx context.Context, opts *syncOptions) (err error) {
 	if opts.request.By, err = whoAsks(opts.request.By, "sync"); err != nil {
 		return err
 	}
-	daemon, err := opts.daemon.client(opts.streams)
-	if err != nil {
-		return err
-	}
-	result, err := daemon.Sync(ctx, opts.request)
-	if err != nil {
-		return err
-	}
-	if opts.output.json() {
-		err = report.SyncJSON(opts.streams.Out, result)
-	} else {
-		err = report.Sync(opts.streams.Out, result, styleOf(opts.streams.Out))
-	}
+	result, err := ask(&opts.asking, func(daemon *client.Client) (report.SyncResult, error) {
+		return daemon.Sync(ctx, opts.request)
+	}, report.Sync)
 	return errors.Join(err, syncExit(result))
 }
 

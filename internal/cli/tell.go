@@ -15,14 +15,12 @@ import (
 
 // describeOptions are what `describe` depends on.
 type describeOptions struct {
-	streams        Streams
-	daemon         clientFlags
+	asking
 	name, instance string
-	output         outputFlag
 }
 
 func newDescribe(streams Streams) *cobra.Command {
-	opts := &describeOptions{streams: streams}
+	opts := &describeOptions{asking: asking{streams: streams}}
 	cmd := &cobra.Command{
 		Use:   "describe BINDING",
 		Short: "Show everything that the running daemon knows about a binding",
@@ -39,39 +37,28 @@ each image repository and build rule, and recent events.`,
 			return runDescribe(cmd.Context(), opts)
 		},
 	}
-	opts.daemon.add(cmd)
+	opts.add(cmd)
 	cmd.Flags().StringVar(&opts.instance, "instance", "", "only the binding on this instance")
-	opts.output.add(cmd)
 	return cmd
 }
 
 func runDescribe(ctx context.Context, opts *describeOptions) error {
-	daemon, err := opts.daemon.client(opts.streams)
-	if err != nil {
-		return err
-	}
-	d, err := daemon.Describe(ctx, opts.name, opts.instance)
-	switch {
-	case err != nil:
-		return err
-	case opts.output.json():
-		return report.DescriptionJSON(opts.streams.Out, d)
-	}
-	return report.DescriptionText(opts.streams.Out, d, styleOf(opts.streams.Out))
+	_, err := ask(&opts.asking, func(daemon *client.Client) (report.Description, error) {
+		return daemon.Describe(ctx, opts.name, opts.instance)
+	}, report.DescriptionText)
+	return err
 }
 
 // historyOptions are what `history` depends on.
 type historyOptions struct {
-	streams Streams
-	daemon  clientFlags
-	since   string
-	query   client.HistoryQuery
-	output  outputFlag
-	now     func() time.Time
+	asking
+	since string
+	query client.HistoryQuery
+	now   func() time.Time
 }
 
 func newHistory(streams Streams) *cobra.Command {
-	opts := &historyOptions{streams: streams, now: time.Now}
+	opts := &historyOptions{asking: asking{streams: streams}, now: time.Now}
 	cmd := &cobra.Command{
 		Use:   "history [BINDING]",
 		Short: "Show what the running daemon applied when, by which commit and plan",
@@ -89,11 +76,10 @@ gave and what is proven about them. The state file keeps the last 10000 entries.
 			return runHistory(cmd.Context(), opts)
 		},
 	}
-	opts.daemon.add(cmd)
+	opts.add(cmd)
 	cmd.Flags().StringVar(&opts.query.Instance, "instance", "", "only this instance")
 	cmd.Flags().IntVar(&opts.query.Limit, "limit", 50, "at most `N` entries; 0 means all")
 	sinceFlag(cmd, &opts.since)
-	opts.output.add(cmd)
 	return cmd
 }
 
@@ -104,18 +90,10 @@ func runHistory(ctx context.Context, opts *historyOptions) (err error) {
 	if opts.query.Since, err = parseSince(opts.since, opts.now()); err != nil {
 		return fmt.Errorf("history: %w", err)
 	}
-	daemon, err := opts.daemon.client(opts.streams)
-	if err != nil {
-		return err
-	}
-	h, err := daemon.History(ctx, opts.query)
-	switch {
-	case err != nil:
-		return err
-	case opts.output.json():
-		return report.HistoryJSON(opts.streams.Out, h)
-	}
-	return report.HistoryText(opts.streams.Out, h, styleOf(opts.streams.Out))
+	_, err = ask(&opts.asking, func(daemon *client.Client) (report.History, error) {
+		return daemon.History(ctx, opts.query)
+	}, report.HistoryText)
+	return err
 }
 
 func sinceFlag(cmd *cobra.Command, since *string) {
@@ -139,17 +117,15 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 
 // eventsOptions are what `events` depends on.
 type eventsOptions struct {
-	streams Streams
-	daemon  clientFlags
-	name    string
-	since   string
-	follow  bool
-	output  outputFlag
-	now     func() time.Time
+	asking
+	name   string
+	since  string
+	follow bool
+	now    func() time.Time
 }
 
 func newEvents(streams Streams) *cobra.Command {
-	opts := &eventsOptions{streams: streams, now: time.Now}
+	opts := &eventsOptions{asking: asking{streams: streams}, now: time.Now}
 	cmd := &cobra.Command{
 		Use:   "events [BINDING]",
 		Short: "Show recent events of the running daemon",
@@ -172,10 +148,9 @@ it then writes one object per line.`,
 			return runEvents(cmd.Context(), opts)
 		},
 	}
-	opts.daemon.add(cmd)
+	opts.add(cmd)
 	cmd.Flags().BoolVarP(&opts.follow, "follow", "f", false, "continue with new events")
 	sinceFlag(cmd, &opts.since)
-	opts.output.add(cmd)
 	return cmd
 }
 
@@ -218,7 +193,7 @@ func (o *eventsOptions) write(list report.EventList, first bool) error {
 	case o.output.json() && o.follow:
 		return report.EventLines(o.streams.Out, list)
 	case o.output.json():
-		return report.EventsJSON(o.streams.Out, list)
+		return report.JSON(o.streams.Out, list)
 	}
 	return report.Events(o.streams.Out, list, first, styleOf(o.streams.Out))
 }

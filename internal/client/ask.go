@@ -27,36 +27,32 @@ func (c *Client) Memory(ctx context.Context, instance string) (Memory, error) {
 }
 
 // Describe asks for everything about a binding.
-func (c *Client) Describe(ctx context.Context, name, instance string) (report.Description, error) {
-	var d report.Description
-	err := c.get(ctx, DescribePath+url.PathEscape(name)+query("instance", instance), &d)
+func (c *Client) Describe(ctx context.Context, name, instance string) (d report.Description, err error) {
+	err = c.get(ctx, DescribePath+url.PathEscape(name)+query("instance", instance), &d)
 	return d, err
 }
 
 // LastPlan asks for the daemon's last plan.
-func (c *Client) LastPlan(ctx context.Context) (report.DaemonPlan, error) {
-	var p report.DaemonPlan
-	err := c.get(ctx, PlanPath, &p)
+func (c *Client) LastPlan(ctx context.Context) (p report.DaemonPlan, err error) {
+	err = c.get(ctx, PlanPath, &p)
 	return p, err
 }
 
 // History asks for what was done.
-func (c *Client) History(ctx context.Context, of HistoryQuery) (report.History, error) {
-	var h report.History
+func (c *Client) History(ctx context.Context, of HistoryQuery) (h report.History, err error) {
 	since := ""
 	if !of.Since.IsZero() {
 		since = of.Since.UTC().Format(time.RFC3339)
 	}
-	err := c.get(ctx, HistoryPath+query("binding", of.Binding, "instance", of.Instance, "since", since, "limit", strconv.Itoa(of.Limit)), &h)
+	err = c.get(ctx, HistoryPath+query("binding", of.Binding, "instance", of.Instance, "since", since, "limit", strconv.Itoa(of.Limit)), &h)
 	return h, err
 }
 
 // Events asks for what happened after a sequence, and waits up to wait, which
 // is at most a minute, for something to happen.
-func (c *Client) Events(ctx context.Context, name string, after int64, wait time.Duration) (report.EventList, error) {
-	var l report.EventList
+func (c *Client) Events(ctx context.Context, name string, after int64, wait time.Duration) (l report.EventList, err error) {
 	q := query("binding", name, "after", strconv.FormatInt(after, 10), "wait", strconv.Itoa(int(wait/time.Second)))
-	err := c.call(ctx, http.MethodGet, EventsPath+q, nil, &l, wait+AnswerMargin)
+	err = c.call(ctx, http.MethodGet, EventsPath+q, nil, &l, wait+AnswerMargin)
 	return l, err
 }
 
@@ -98,24 +94,21 @@ func (c *Client) Published(ctx context.Context) ([]byte, error) {
 
 // Suspend asks the daemon to suspend something. The error is the daemon's
 // own where it does not, and ErrNoDaemon where nothing listens.
-func (c *Client) Suspend(ctx context.Context, request SuspendRequest) (report.SuspensionList, error) {
-	var list report.SuspensionList
-	err := c.post(ctx, SuspendPath, request, &list, SuspendTimeout)
+func (c *Client) Suspend(ctx context.Context, request SuspendRequest) (list report.SuspensionList, err error) {
+	err = c.post(ctx, SuspendPath, request, &list, SuspendTimeout)
 	return list, err
 }
 
 // Resume asks the daemon to end a suspension; see Suspend.
-func (c *Client) Resume(ctx context.Context, request ResumeRequest) (report.SuspensionList, error) {
-	var list report.SuspensionList
-	err := c.post(ctx, ResumePath, request, &list, SuspendTimeout)
+func (c *Client) Resume(ctx context.Context, request ResumeRequest) (list report.SuspensionList, err error) {
+	err = c.post(ctx, ResumePath, request, &list, SuspendTimeout)
 	return list, err
 }
 
 // Sync asks the daemon for a sync and, unless the request says not to, waits
 // for it to end. The error is the daemon's own where it does not do it, and
 // ErrNoDaemon where nothing listens on the socket.
-func (c *Client) Sync(ctx context.Context, request SyncRequest) (report.SyncResult, error) {
-	var result report.SyncResult
-	err := c.post(ctx, SyncPath, request, &result, SyncTimeout)
+func (c *Client) Sync(ctx context.Context, request SyncRequest) (result report.SyncResult, err error) {
+	err = c.post(ctx, SyncPath, request, &result, SyncTimeout)
 	return result, err
 }

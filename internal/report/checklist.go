@@ -55,7 +55,7 @@ func ChecklistJSON(w io.Writer, checks []Check) error {
 		}
 		out.Checks = append(out.Checks, c)
 	}
-	return writeJSON(w, out)
+	return JSON(w, out)
 }
 
 // Checklist writes checks for a person, in their order and grouped, and their

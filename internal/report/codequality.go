@@ -47,7 +47,7 @@ func writeCodeQuality(w io.Writer, d Document, o Options) error {
 			Location:    codeQualityLocation{Path: path, Lines: codeQualityLines{Begin: max(f.Line, 1)}},
 		})
 	}
-	return writeJSON(w, issues)
+	return JSON(w, issues)
 }
 
 // described is the message and how to fix it, in one line.

@@ -69,10 +69,6 @@ func NewDescription(d Description) Description {
 	return d
 }
 
-// DescriptionJSON writes a description as one object of kind
-// BindingDescription.
-func DescriptionJSON(w io.Writer, d Description) error { return writeJSON(w, d) }
-
 // DescriptionText writes a description for a person.
 func DescriptionText(w io.Writer, d Description, style Style) error {
 	p := &page{style: style}

@@ -61,9 +61,6 @@ func NewEventList(items []EventItem, next int64) EventList {
 	return EventList{APIVersion: binding.APIVersion, Kind: KindEventList, Items: some(items), Next: next}
 }
 
-// EventsJSON writes a list as one object of kind EventList.
-func EventsJSON(w io.Writer, l EventList) error { return writeJSON(w, l) }
-
 // EventLines writes each event as one JSON object on a line of its own.
 func EventLines(w io.Writer, l EventList) error {
 	for _, e := range l.Items {
@@ -112,9 +109,6 @@ type History struct {
 func NewHistory(items []binding.HistoryEntry) History {
 	return History{APIVersion: binding.APIVersion, Kind: KindHistory, Items: some(items)}
 }
-
-// HistoryJSON writes a history as one object of kind History.
-func HistoryJSON(w io.Writer, h History) error { return writeJSON(w, h) }
 
 // HistoryText writes a history as a table for a person.
 func HistoryText(w io.Writer, h History, style Style) error {

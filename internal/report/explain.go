@@ -199,7 +199,7 @@ func WriteExplanation(stdout io.Writer, targets []Target, e Explanation, style S
 		case FormatText:
 			return explanationText(w, e, style)
 		case FormatJSON:
-			return writeJSON(w, e)
+			return JSON(w, e)
 		default:
 			return fmt.Errorf("report: an explanation has no format %s; choose text or json", t.Format)
 		}

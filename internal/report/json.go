@@ -128,7 +128,7 @@ func PlanJSON(w io.Writer, p plan.Plan, depth Depth) error {
 // writeDocument writes a document as one object of kind Plan or Findings.
 func writeDocument(w io.Writer, d Document, _ Options) error {
 	if d.Plan == nil {
-		return writeJSON(w, findingList{binding.APIVersion, KindFindings, d.Basis, findingObjects(d.Findings)})
+		return JSON(w, findingList{binding.APIVersion, KindFindings, d.Basis, findingObjects(d.Findings)})
 	}
 	o := newPlanObject(*d.Plan, d.Basis)
 	if d.Change != nil {
@@ -139,7 +139,7 @@ func writeDocument(w io.Writer, d Document, _ Options) error {
 			o.Touched = append(o.Touched, t)
 		}
 	}
-	return writeJSON(w, o)
+	return JSON(w, o)
 }
 
 func newPlanObject(p plan.Plan, basis Basis) planObject {
@@ -161,11 +161,6 @@ func newActions(actions []plan.Action) []action {
 	return list
 }
 
-// BindingsJSON writes bindings as one object of kind BindingList.
-func BindingsJSON(w io.Writer, statuses []binding.Status) error {
-	return writeJSON(w, NewBindingList(statuses))
-}
-
 // some is list, and never nil: an empty list is [] in JSON.
 func some[T any](list []T) []T {
 	if list == nil {
@@ -174,9 +169,9 @@ func some[T any](list []T) []T {
 	return list
 }
 
-// writeJSON writes v indented. What could do harm on a terminal is written as
+// JSON writes v indented. What could do harm on a terminal is written as
 // an escape: outside of strings, JSON has none of it.
-func writeJSON(w io.Writer, v any) error {
+func JSON(w io.Writer, v any) error {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)

@@ -44,7 +44,7 @@ type planFileObject struct {
 
 // WritePlanFile writes a plan file as one object of kind PlanFile.
 func WritePlanFile(w io.Writer, f PlanFile) error {
-	return writeJSON(w, planFileObject{
+	return JSON(w, planFileObject{
 		APIVersion: binding.APIVersion, Kind: KindPlanFile, Digest: f.Plan.Digest(), Revision: f.Revision,
 		Base: f.Basis.Base, Head: f.Basis.Head, Observation: f.Observation, Plan: newPlanObject(f.Plan, f.Basis),
 	})

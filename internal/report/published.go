@@ -227,7 +227,7 @@ func (s PublishedSuspension) Suspension(instance string) binding.Suspension {
 // WritePublished writes an observation as one object of kind Snapshot.
 func WritePublished(w io.Writer, s Published) error {
 	s.APIVersion, s.Kind, s.Instances = binding.APIVersion, KindPublished, some(s.Instances)
-	return writeJSON(w, s)
+	return JSON(w, s)
 }
 
 // ErrNotPublished says that something is not a snapshot of this version.

@@ -167,7 +167,7 @@ func TestGoldenReports(t *testing.T) {
 		{"bindings-color-full-narrow.golden", func(w io.Writer) error {
 			return report.Bindings(w, statuses(), report.Style{Color: true, Full: true, Width: 100})
 		}},
-		{"bindings.json.golden", func(w io.Writer) error { return report.BindingsJSON(w, statuses()) }},
+		{"bindings.json.golden", func(w io.Writer) error { return report.JSON(w, report.NewBindingList(statuses())) }},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
 			var out bytes.Buffer
@@ -224,8 +224,8 @@ func TestEmptyListsAreNeverNull(t *testing.T) {
 			return report.PlanJSON(w, plan.Plan{Actions: []plan.Action{{Instance: "prod"}}}, report.Live)
 		},
 		"empty plan": func(w io.Writer) error { return report.PlanJSON(w, plan.Plan{}, report.Live) },
-		"bindings":   func(w io.Writer) error { return report.BindingsJSON(w, nil) },
-		"a binding":  func(w io.Writer) error { return report.BindingsJSON(w, []binding.Status{{Name: "a"}}) },
+		"bindings":   func(w io.Writer) error { return report.JSON(w, report.NewBindingList(nil)) },
+		"a binding":  func(w io.Writer) error { return report.JSON(w, report.NewBindingList([]binding.Status{{Name: "a"}})) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -290,7 +290,7 @@ func TestWriteErrorsAreReturned(t *testing.T) {
 		"bindings":      report.Bindings(brokenPipe{}, nil, report.Style{}),
 		"findings JSON": findingsJSON(brokenPipe{}, nil),
 		"plan JSON":     report.PlanJSON(brokenPipe{}, plan.Plan{}, report.Live),
-		"bindings JSON": report.BindingsJSON(brokenPipe{}, nil),
+		"bindings JSON": report.JSON(brokenPipe{}, report.NewBindingList(nil)),
 	} {
 		if !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("%s: got %v, want %v", name, err, io.ErrClosedPipe)

@@ -51,7 +51,7 @@ func writeSARIF(w io.Writer, d Document, o Options) error {
 		})
 	}
 	run.Invocations = []sarifInvocation{invocation}
-	return writeJSON(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}})
+	return JSON(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}})
 }
 
 // newSARIFRule describes the rule of a finding: as the catalogue does, or for a

@@ -71,7 +71,7 @@ func TestABindingWithEveryFieldKeepsToThePublishedSchema(t *testing.T) {
 		Rules: []binding.BuildRule{{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}, {Tag: "v1", Dockerfile: "/Dockerfile", ImageTag: "1"}},
 	}}
 	var out bytes.Buffer
-	if err := report.BindingsJSON(&out, []binding.Status{s}); err != nil {
+	if err := report.JSON(&out, report.NewBindingList([]binding.Status{s})); err != nil {
 		t.Fatal(err)
 	}
 	validateOwn(t, out.Bytes())

@@ -34,9 +34,6 @@ func NewSuspensionList(items []binding.Suspension, unsettled []string) Suspensio
 	}
 }
 
-// SuspensionsJSON writes a list as one object of kind SuspensionList.
-func SuspensionsJSON(w io.Writer, l SuspensionList) error { return writeJSON(w, l) }
-
 // Suspended writes for a person what is suspended now.
 func Suspended(w io.Writer, l SuspensionList, style Style) error {
 	p := &page{style: style}

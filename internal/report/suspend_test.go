@@ -21,7 +21,7 @@ func TestSuspensionsGolden(t *testing.T) {
 	for _, err := range []error{
 		report.Suspended(&text, list, report.Style{}),
 		report.Resumed(&text, list, report.Style{}),
-		report.SuspensionsJSON(&data, list),
+		report.JSON(&data, list),
 	} {
 		if err != nil {
 			t.Fatal(err)

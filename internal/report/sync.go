@@ -97,9 +97,6 @@ func WorstSync(outcomes ...SyncOutcome) SyncOutcome {
 	return SyncUnchanged
 }
 
-// SyncJSON writes a result as one object of kind SyncResult.
-func SyncJSON(w io.Writer, r SyncResult) error { return writeJSON(w, r) }
-
 // Sync writes a result for a person.
 func Sync(w io.Writer, r SyncResult, style Style) error {
 	p := &page{style: style}

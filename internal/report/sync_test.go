@@ -29,7 +29,7 @@ func TestSyncGolden(t *testing.T) {
 	for _, err := range []error{
 		report.Sync(&text, sampleSync(), report.Style{}),
 		report.Sync(&narrow, sampleSync(), report.Style{Color: true, Width: 80}),
-		report.SyncJSON(&data, sampleSync()),
+		report.JSON(&data, sampleSync()),
 	} {
 		if err != nil {
 			t.Fatal(err)
