@@ -72,7 +72,7 @@ func settle(intent *binding.Intent, obs binding.Observation) answer {
 		if !asked || state.Unknown != nil {
 			return open
 		}
-		return settleRepository(intent, kind, state, intent.Object.Rule)
+		return settleRepository(intent, kind, state)
 	}
 }
 
@@ -103,7 +103,7 @@ func isAnother(r binding.Record, account binding.Account) bool {
 	return r.AccountID != "" && account.ID != "" && r.AccountID != account.ID
 }
 
-func settleRepository(intent *binding.Intent, kind plan.Kind, state binding.RepositoryState, key string) answer {
+func settleRepository(intent *binding.Intent, kind plan.Kind, state binding.RepositoryState) answer {
 	is := false
 	switch kind {
 	case plan.Link, plan.Relink:

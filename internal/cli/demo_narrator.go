@@ -44,7 +44,7 @@ func (n *narrator) say(text string) {
 	_, _ = fmt.Fprintf(n.out, "\n%s\n\n", text)
 }
 
-// event takes what a reconciler tells.
+// event shows an event of the daemon.
 func (n *narrator) event(e plan.Event) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -60,12 +60,11 @@ func (n *narrator) event(e plan.Event) {
 		n.statuses[e.Instance] = e.Statuses
 	case plan.SyncFailed:
 		_, _ = fmt.Fprintf(n.out, "  %s: sync failed: %s\n", e.Instance, report.Harmless(e.Err.Error()))
-	case plan.RepairsStopped, plan.StepDue, plan.StepOverdue, plan.StepDone:
-		// The plan shows the same.
-	case plan.SyncStarted, plan.ActionStarted, plan.ActionDone, plan.Recovered, plan.GlassBroken:
+	case plan.ActionStarted, plan.ActionDone:
 		if !e.Action.Kind.ByPerson() {
 			n.progress.event(e)
 		}
+	default: // The plan shows the same, or the daemon's log does.
 	}
 	select {
 	case n.news <- struct{}{}:

@@ -26,7 +26,7 @@ func newProgress(out io.Writer) *progress {
 	return &progress{out: out, terminal: isTerminal(out), color: styleOf(out).Color}
 }
 
-// event takes what a reconciler tells.
+// event shows an event of an apply.
 func (p *progress) event(e plan.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -39,8 +39,7 @@ func (p *progress) event(e plan.Event) {
 		if e.Index < e.Count {
 			p.bar(e.Index, e.Count)
 		}
-	case plan.SyncStarted, plan.PlanMade, plan.Recovered, plan.SyncDone, plan.SyncFailed,
-		plan.RepairsStopped, plan.GlassBroken, plan.StepDue, plan.StepOverdue, plan.StepDone:
+	default: // Nothing is carried out then.
 	}
 }
 

@@ -147,48 +147,76 @@ func (e *entry) before() *entry {
 
 // scan gives every comment, and an empty line for each run of them, to an entry.
 func (p *page) scan() {
-	next, column, empty, spaced, dash := 0, math.MaxInt, false, true, false
-	for i, line := range p.lines {
-		from := next
-		for next < len(p.all) && p.all[next].line <= i+1 {
-			next++
-		}
-		if len(p.all) == 0 || next > 0 && p.all[next-1].line <= i && i < p.all[next-1].last {
-			continue
-		}
-		begins := next > from && p.all[from].value != nil
-		if begins {
-			column = math.MaxInt
-		}
-		if begins && empty {
-			// A comment apart from what comes next could belong to what is before.
-			e := p.all[from]
-			for _, r := range e.notes {
-				r.tied = e.before()
-			}
-			e.notes = append(e.notes, &remark{})
-		}
-		left, text := p.cut(i)
-		if left = strings.TrimSpace(left); left != "" {
-			dash = strings.Trim(left, "- ") == ""
-		}
-		if text != "" {
-			r := &remark{text: text, line: i + 1, column: min(column, utf8.RuneCountInString(line[:strings.LastIndex(line, text)])+1)}
-			r.owner, r.where = p.owner(r, next, left != "" && column == math.MaxInt, dash)
-			if empty && !begins {
-				r.owner.notes = append(r.owner.notes, &remark{where: r.where})
-			}
-			if e := r.owner.before(); e != nil && r.where == above && !spaced && e.line != p.all[next-1].line {
-				r.tied = e
-			}
-			p.comments = append(p.comments, r)
-			r.owner.note(r)
-			if !begins {
-				column = r.column
-			}
-		}
-		empty = text == "" && (left == "" || empty && dash)
-		spaced = empty || text != "" && !begins && spaced
+	s := scanner{page: p, column: math.MaxInt, spaced: true}
+	for i := range p.lines {
+		s.line(i)
+	}
+}
+
+// scanner goes through the lines of a page.
+type scanner struct {
+	*page
+	// next is the first entry that begins on a later line.
+	next int
+	// column bounds that of the next comment in a run of them.
+	column int
+	// empty says that the line before is empty, spaced that nothing stands
+	// between an empty line and this one, dash that the last line with more than
+	// a comment had nothing but dashes.
+	empty, spaced, dash bool
+}
+
+func (s *scanner) line(i int) {
+	from := s.next
+	for s.next < len(s.all) && s.all[s.next].line <= i+1 {
+		s.next++
+	}
+	if len(s.all) == 0 || s.next > 0 && s.all[s.next-1].line <= i && i < s.all[s.next-1].last {
+		return
+	}
+	begins := s.next > from && s.all[from].value != nil
+	if begins {
+		s.begin(s.all[from])
+	}
+	left, text := s.cut(i)
+	if left = strings.TrimSpace(left); left != "" {
+		s.dash = strings.Trim(left, "- ") == ""
+	}
+	if text != "" {
+		s.comment(i, text, begins, left != "" && s.column == math.MaxInt)
+	}
+	s.empty = text == "" && (left == "" || s.empty && s.dash)
+	s.spaced = s.empty || text != "" && !begins && s.spaced
+}
+
+// begin notes that an entry begins. A comment apart from it could belong to what
+// is before.
+func (s *scanner) begin(e *entry) {
+	s.column = math.MaxInt
+	if !s.empty {
+		return
+	}
+	for _, r := range e.notes {
+		r.tied = e.before()
+	}
+	e.notes = append(e.notes, &remark{})
+}
+
+// comment gives the comment of a line to its owner.
+func (s *scanner) comment(i int, text string, begins, isBeside bool) {
+	line := s.lines[i]
+	r := &remark{text: text, line: i + 1, column: min(s.column, utf8.RuneCountInString(line[:strings.LastIndex(line, text)])+1)}
+	r.owner, r.where = s.owner(r, s.next, isBeside, s.dash)
+	if s.empty && !begins {
+		r.owner.notes = append(r.owner.notes, &remark{where: r.where})
+	}
+	if e := r.owner.before(); e != nil && r.where == above && !s.spaced && e.line != s.all[s.next-1].line {
+		r.tied = e
+	}
+	s.comments = append(s.comments, r)
+	r.owner.note(r)
+	if !begins {
+		s.column = r.column
 	}
 }
 
@@ -219,11 +247,23 @@ func (p *page) owner(r *remark, next int, isBeside, dash bool) (*entry, where) {
 	case o.value == nil:
 		return p.roots[len(p.roots)-1], below
 	case isBeside:
-		for up := o.parent; up != nil && up.parent != nil && up.flow() && up.line == r.line && !after.within(up); up = up.parent {
-			o = up
-		}
-		return o, beside
+		return o.closedOn(r.line, after), beside
 	}
+	return o.enclosing(r, after)
+}
+
+// closedOn is e, or the outermost flow collection around it that ends on the
+// same line, before after.
+func (e *entry) closedOn(line int, after *entry) *entry {
+	for up := e.parent; up != nil && up.parent != nil && up.flow() && up.line == line && !after.within(up); up = up.parent {
+		e = up
+	}
+	return e
+}
+
+// enclosing is the entry that a comment on a line of its own belongs to, between
+// o and after.
+func (o *entry) enclosing(r *remark, after *entry) (*entry, where) {
 	for o.parent != nil && o.column > r.column {
 		o = o.parent
 	}

@@ -40,8 +40,10 @@ func Moved(was, is []Instance) []Move {
 			continue
 		}
 		for _, c := range []Change{
-			{"account", was[i].Account, now.Account}, {"driver", was[i].Driver, now.Driver},
-			{"endpoint", was[i].Endpoint, now.Endpoint}, {"region", was[i].Region, now.Region},
+			{"account", was[i].Account, now.Account},
+			{"driver", was[i].Driver, now.Driver},
+			{"endpoint", was[i].Endpoint, now.Endpoint},
+			{"region", was[i].Region, now.Region},
 		} {
 			if c.From != c.To {
 				moves = append(moves, Move{now.Name, c})

@@ -22,12 +22,11 @@ func newBackoff(pause apply.Backoff) *backoff {
 	return &backoff{pause: pause, states: map[string]binding.Failed{}}
 }
 
-// failed notes a failure; the next attempt is not before atLeast, where the
-// other side asked for that.
-func (b *backoff) failed(name, tried string, now time.Time, atLeast time.Duration) {
+// failed notes a failure.
+func (b *backoff) failed(name, tried string, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.states[name] = b.pause.After(b.states[name], tried, now, atLeast)
+	b.states[name] = b.pause.After(b.states[name], tried, now, 0)
 }
 
 // all are the failures of now.

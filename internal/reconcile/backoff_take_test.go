@@ -13,7 +13,7 @@ func TestAResetDuringARoundStays(t *testing.T) {
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	b := newBackoff(apply.Backoff{})
 	for _, name := range []string{"reset", "failed", "succeeded"} {
-		b.failed(name, "this", now, 0)
+		b.failed(name, "this", now)
 	}
 	before, after := b.all(), b.all()
 	after["reset"] = b.pause.After(after["reset"], "this", now, 0)

@@ -34,8 +34,8 @@ func TestInherit(t *testing.T) {
 	old := New(Options{Now: clock, HostMemory: time.Hour})
 	old.statuses["pay"] = binding.Status{Name: "pay"}
 	old.last = plan.NewRound(plan.Round{Revision: "1"})
-	old.backoff.failed("pay", "this", now, 0)
-	old.backoff.failed("pay", "this", now, 0)
+	old.backoff.failed("pay", "this", now)
+	old.backoff.failed("pay", "this", now)
 	same := New(Options{Now: clock, HostMemory: time.Minute})
 	same.Inherit(old, true)
 	if got := same.backoff.all()["pay"]; got.Times != 2 || !got.Next.Equal(now.Add(20*time.Second)) {

@@ -139,14 +139,14 @@ func (l *Loop) once(ctx context.Context) {
 	defer func() {
 		if v := recover(); v != nil {
 			synced.Err = binding.FaultOf(v)
-			l.r.backoff.failed("", "", l.r.o.Now(), 0)
+			l.r.backoff.failed("", "", l.r.o.Now())
 			l.r.emit(plan.Event{Kind: plan.SyncFailed, Revision: desired.Revision, Err: synced.Err})
 		}
 	}()
 	l.r.emit(plan.Event{Kind: plan.SyncStarted, Revision: desired.Revision, Waited: waited})
 	wanted := l.r.prepare(ctx, asked, *desired)
 	if synced.Result, synced.Err = l.r.Sync(ctx, wanted, binding.DepthPreflight); synced.Err != nil {
-		l.r.backoff.failed("", "", l.r.o.Now(), 0)
+		l.r.backoff.failed("", "", l.r.o.Now())
 		return
 	}
 	l.mu.Lock()

@@ -309,8 +309,10 @@ func TestWatchFollowsTheWholePath(t *testing.T) {
 		path   string
 		change func(t *testing.T, root string)
 	}{
-		{"a link in the middle", func(t *testing.T, root string) { link(t, ".worktrees/h1", filepath.Join(root, "link")) }, "link/sub",
-			func(t *testing.T, root string) { swap(t, ".worktrees/h2", filepath.Join(root, "link")) }},
+		{
+			"a link in the middle", func(t *testing.T, root string) { link(t, ".worktrees/h1", filepath.Join(root, "link")) }, "link/sub",
+			func(t *testing.T, root string) { swap(t, ".worktrees/h2", filepath.Join(root, "link")) },
+		},
 		{"a link that a link leads through", func(t *testing.T, root string) {
 			link(t, ".worktrees/h1", filepath.Join(root, "inner"))
 			link(t, filepath.Join(root, "inner/sub"), filepath.Join(root, "outer"))

@@ -87,7 +87,9 @@ func TestRetryAfterIsReadInBothForms(t *testing.T) {
 		{time.Now().Add(5 * time.Minute).UTC().Format(http.TimeFormat), 503, 4 * time.Minute, 5 * time.Minute},
 		{time.Now().Add(5 * time.Minute).UTC().Format(time.RFC850), 429, 4 * time.Minute, 5 * time.Minute},
 		{time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat), 429, 0, 0},
-		{"soon", 429, 0, 0}, {"-3", 429, 0, 0}, {"1.5", 503, 0, 0},
+		{"soon", 429, 0, 0},
+		{"-3", 429, 0, 0},
+		{"1.5", 503, 0, 0},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", tt.header)
