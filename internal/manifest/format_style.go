@@ -26,8 +26,6 @@ var (
 	bareText = regexp.MustCompile(`^[\pL\pN/_.(]([: ]?([\pL\pN\pM/_.(@+=%)~;?!'-]|[^\x00-\x{a0}\pZ\pC]))*$`)
 	// lineByLine is a text that is written as lines.
 	lineByLine = regexp.MustCompile(`^\S(.*\S)?\n((.*\S)?\n)*(.*\S)?$`)
-	// oldNumber is a number to the base of 60 in YAML 1.1.
-	oldNumber = regexp.MustCompile(`^[0-9_]+(:[0-9_]{1,2})+(\.[0-9_]*)?$`)
 )
 
 // arrange puts the fields below e into the order of the schema, unknown ones
@@ -93,7 +91,7 @@ func setStyle(n *yaml.Node, date bool) {
 		n.Style, n.Tag = 0, tag
 	case lineByLine.MatchString(s):
 		n.Style = yaml.LiteralStyle
-	case bareText.MatchString(s) && tag == "!!str" && !isOldBool(s) && !oldNumber.MatchString(s):
+	case bareText.MatchString(s) && tag == "!!str" && !isOldBool(s) && !otherNumber.MatchString(s) && !otherTime.MatchString(s):
 		n.Style = 0
 	case strings.ContainsAny(s, `"\`) && !strings.ContainsAny(s, "\t\n"):
 		n.Style = yaml.SingleQuotedStyle

@@ -163,8 +163,12 @@ func (s *shaper) scalar(n *node, f *schema.Field, private bool) (any, bool) {
 	case n.oldBool && f.Kind&cue.BoolKind != 0:
 		s.put(s.at("text-quoted", message.New("field.old-boolean", "field", name(n.path), "is", shown), n).
 			WithHint(message.New("hint.true-or-false")))
-	case n.oldBool, f.Kind&cue.StringKind != 0 && n.plain && (!isText || n.day && !f.Date):
-		s.add("text-quoted", message.New("field.unquoted", "field", name(n.path), "is", shown, "as", n.misread()), n)
+	case n.oldBool, f.Kind&cue.StringKind != 0 && n.plain && (!isText || n.otherNumber || n.day && !f.Date):
+		m := message.New("field.unquoted", "field", name(n.path), "is", shown, "as", n.misread())
+		if isText && n.otherNumber {
+			m = message.New("field.unquoted-elsewhere", "field", name(n.path), "is", shown, "as", n.misread())
+		}
+		s.add("text-quoted", m, n)
 	case isText && f.Kind&cue.StringKind == 0, !isText && f.Kind&kindOf(n.value) == 0:
 		s.add("field-type", message.New("field.type", "field", name(n.path), "is", n.describe(), "want", wanted(f)), n)
 	case f.Kind&cue.NumberKind != 0 && !isDecimal(n, f.Kind):
@@ -189,6 +193,8 @@ func (n *node) misread() message.Message {
 	switch {
 	case n.oldBool:
 		return message.New("kind.boolean")
+	case n.otherNumber:
+		return message.New("kind.number")
 	case n.day:
 		return message.New("kind.date")
 	}

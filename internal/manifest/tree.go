@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -39,9 +40,10 @@ type node struct {
 	// text is the scalar as it is written, and plain says without quotes.
 	text  string
 	plain bool
-	// day says that YAML takes the text for a date; oldBool that parsers of
-	// YAML 1.1 take it for a boolean.
-	day, oldBool bool
+	// day says that a parser of YAML takes the text for a date; oldBool that
+	// parsers of YAML 1.1 take it for a boolean; otherNumber that some other
+	// parser takes it for a number.
+	day, oldBool, otherNumber bool
 }
 
 // reader makes trees of one file's documents and gathers the findings.
@@ -207,8 +209,23 @@ func (r *reader) scalar(n *yaml.Node, out *node) {
 		out.day = true
 	default:
 		out.oldBool = out.plain && isOldBool(n.Value)
+		out.otherNumber = out.plain && otherNumber.MatchString(n.Value)
+		out.day = out.plain && otherTime.MatchString(n.Value)
 	}
 }
+
+var (
+	// otherNumber is a number to one of the parsers of YAML 1.1 and 1.2 in use:
+	// binary, octal and hexadecimal of any length, decimal with separators and
+	// any exponent, and to the base of 60. Ours reads those that a machine word
+	// cannot hold as texts; js-yaml and yaml (npm) read them as Infinity.
+	otherNumber = regexp.MustCompile(`^[-+]?(0[bB][01_]+|0[oO][0-7_]+|0[xX][0-9a-fA-F_]+` +
+		`|([0-9](,?[0-9_])*(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?` +
+		`|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)$`)
+	// otherTime is a time of YAML 1.1 in the forms that ours reads as a text.
+	otherTime = regexp.MustCompile(`^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]*)?` +
+		`([ \t]*(Z|[-+][0-9]{1,2}(:?[0-9]{2})?))?$`)
+)
 
 // isOldBool says that YAML 1.1 takes a plain text for a boolean.
 func isOldBool(s string) bool {
