@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
 )
 
 // stuckAt runs a daemon whose loop of edge hangs once a sync begins.
@@ -42,7 +43,7 @@ func TestHealthIsFalseWhenALoopStandsStill(t *testing.T) {
 		// The others are awake at that time too; only edge is stuck.
 		p.daemon.present().moved()
 		from := len(p.heard())
-		p.daemon.present().instances[0].loop.SyncNow()
+		p.daemon.present().instances[0].loop.Ask(reconcile.Ask{})
 		p.await("prod has moved", func() bool { return p.count(from, plan.SyncDone, prod) > 0 })
 		code, body := p.get("/healthz")
 		if code != tt.want || code != http.StatusOK && (!strings.Contains(body, "instance "+edge+": nothing has moved for 4m") || strings.Contains(body, prod)) {

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"reconciler/internal/metrics"
+	"reconciler/internal/reconcile"
 	"reconciler/internal/sandbox"
 )
 
@@ -99,7 +100,7 @@ func TestPlannedActionsArePendingUntilTheyAreDone(t *testing.T) {
 		t.Errorf("a code that nobody knows is counted %v times as other", got)
 	}
 	w.outside.Registry.Faults.Clear()
-	p.daemon.present().instances[0].loop.SyncNow()
+	p.daemon.present().instances[0].loop.Ask(reconcile.Ask{})
 	p.ready("pay", "plat")
 	p.await("none is pending", func() bool { return p.sample(binds) == 0 })
 }

@@ -23,6 +23,7 @@ import (
 	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 	"reconciler/internal/sandbox"
 )
@@ -123,7 +124,7 @@ func TestABadConfigurationIsRefusedWhole(t *testing.T) {
 	p.refused(refusals + 1)
 	// What runs goes on.
 	w.instance(prod).ConsoleUnbind("gitlab")
-	p.daemon.present().instances[0].loop.SyncNow()
+	p.daemon.present().instances[0].loop.Ask(reconcile.Ask{})
 	p.await("drift is repaired", func() bool { return w.bound(prod, binding.GitLab) })
 	// The old content is good again.
 	w.writeConfig(good)

@@ -17,6 +17,7 @@ import (
 	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
 	"reconciler/internal/server"
 	"reconciler/internal/state"
 )
@@ -242,7 +243,7 @@ func (s *soak) rest() {
 	clear(s.over)
 	for range 12 {
 		for _, i := range s.p.daemon.present().instances {
-			i.loop.SyncNow()
+			i.loop.Ask(reconcile.Ask{})
 		}
 		s.until(s.clock.Now().Add(time.Hour), false)
 		if _, missing := s.notReady(); missing == "" {

@@ -75,9 +75,6 @@ func (l *Loop) want(d *plan.Desired, asked []Ask) {
 	}
 }
 
-// SyncNow asks for a sync of everything at once, and does not wait for it.
-func (l *Loop) SyncNow() { l.Ask(Ask{}) }
-
 // take gives what is to be reached, the asks that the next sync answers, and
 // how long the oldest of them, or the snapshot, has waited for it.
 func (l *Loop) take() (*plan.Desired, []Ask, time.Duration) {

@@ -62,7 +62,7 @@ func TestLoopSyncsOnASnapshotAndOnDrift(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		l, syncs := loop(t, w, nil)
-		l.SyncNow()
+		l.Ask(reconcile.Ask{})
 		synctest.Wait()
 		if syncs.Load() != 0 {
 			t.Fatal("it synced without a snapshot")
@@ -139,7 +139,7 @@ func TestLoopTriesAgainWithGrowingPausesUntilSomethingElseIsDeclared(t *testing.
 		if got := w.count("bind codeup"); got != 6 {
 			t.Errorf("another declaration is not tried at once: %d attempts", got)
 		}
-		l.SyncNow()
+		l.Ask(reconcile.Ask{})
 		synctest.Wait()
 		if got := w.count("bind codeup"); got != 7 {
 			t.Errorf("a person's wish is not tried at once: %d attempts", got)

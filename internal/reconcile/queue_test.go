@@ -17,7 +17,7 @@ import (
 func TestACommitAndAPersonGoBeforeTheTimer(t *testing.T) {
 	for name, ask := range map[string]func(*reconcile.Loop){
 		"a commit": func(l *reconcile.Loop) { l.Submit(desire(codeup())) },
-		"a person": (*reconcile.Loop).SyncNow,
+		"a person": func(l *reconcile.Loop) { l.Ask(reconcile.Ask{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestAStuckInstanceDelaysNoOtherAndShowsIt(t *testing.T) {
 		if state.Running != begun || state.Oldest() != begun || state.Moved != begun || !state.Waiting.IsZero() {
 			t.Errorf("the stuck instance: %+v, want all since %s", state, begun)
 		}
-		stuck.SyncNow()
+		stuck.Ask(reconcile.Ask{})
 		asked := time.Now()
 		after(time.Minute)
 		if state := stuck.State(); state.Waiting != asked || state.Oldest() != begun {
@@ -103,7 +103,7 @@ func TestWhoAsksIsToldHowLongTheyWaited(t *testing.T) {
 		})
 		l.Submit(desire(codeup()))
 		after(time.Minute)
-		l.SyncNow()
+		l.Ask(reconcile.Ask{})
 		after(time.Minute)
 		l.Submit(desire(codeup()))
 		after(time.Minute)
@@ -155,7 +155,7 @@ func TestLongCallsMoveTheLoop(t *testing.T) {
 func TestALoopWithoutASnapshotHasNothingToDo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, _ := loop(t, newWorld(), nil)
-		l.SyncNow()
+		l.Ask(reconcile.Ask{})
 		after(time.Hour)
 		if state := l.State(); state != (reconcile.LoopState{}) {
 			t.Errorf("%+v", state)

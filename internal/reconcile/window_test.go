@@ -410,7 +410,7 @@ func TestAGlassIsBrokenForOneSync(t *testing.T) {
 		}
 		w.consoleUnbinds(binding.Codeup)
 		after(time.Hour)
-		l.SyncNow()
+		l.Ask(reconcile.Ask{})
 		synctest.Wait()
 		if w.bound(binding.Codeup) != "" {
 			t.Error("a later sync was let through too")

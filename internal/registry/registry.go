@@ -12,7 +12,7 @@ import (
 // AccountReader observes bindings. It has no side effects.
 type AccountReader interface {
 	// Capabilities says what the driver can do on this instance. The first
-	// call may probe; later ones answer from memory until Forget.
+	// call may probe; later ones answer from memory.
 	Capabilities(ctx context.Context) (binding.Capabilities, error)
 	// Account asks for one platform's binding; nil and no error mean that the
 	// registry said with certainty that there is none. Any doubt is an error:

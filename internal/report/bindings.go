@@ -44,31 +44,12 @@ func (p *page) table(statuses []binding.Status) {
 	for _, s := range statuses {
 		rows = append(rows, row(s))
 	}
-	widths := make([]int, len(rows[0]))
-	for _, r := range rows {
-		for i, cell := range r {
-			widths[i] = max(widths[i], width(cell))
+	p.painted(rows, nil, func(row, column int, cell string) string {
+		if column == readyColumn && row > 0 {
+			return p.style.paint(readyColor(rows[row][column]), cell)
 		}
-	}
-	last, before := len(widths)-1, 0
-	for _, n := range widths[:last] {
-		before += n + 2
-	}
-	for n, r := range rows {
-		line := ""
-		for i, cell := range r[:last] {
-			cell = pad(cell, widths[i]) + "  "
-			if i == readyColumn && n > 0 {
-				cell = p.style.paint(readyColor(r[i]), cell)
-			}
-			line += cell
-		}
-		message := r[last]
-		if room := p.style.Width - before; p.style.Width > 0 {
-			message = cut(message, max(room, narrowest))
-		}
-		p.line(line, message)
-	}
+		return cell
+	})
 }
 
 func row(s binding.Status) []string {
@@ -80,14 +61,10 @@ func row(s binding.Status) []string {
 	if s.TokenVersion > 0 {
 		token = fmt.Sprintf("v%d", s.TokenVersion)
 	}
-	cells := []string{
+	return []string{
 		s.Spec.Instance, s.Name, s.Spec.Platform.Title(), cmp.Or(s.Spec.Username, "-"),
 		string(ready.Status), cmp.Or(ready.Reason, "-"), token, day(s.TokenExpires), Text(nil, ready.Message),
 	}
-	for i := range cells {
-		cells[i] = clean(cells[i])
-	}
-	return cells
 }
 
 // day is the last day of something that ends at t: midnight belongs to the day

@@ -167,6 +167,11 @@ func short(name, prefix string) string {
 // filled up and is cut at the end of the line. A column is at least as wide as
 // least says.
 func (p *page) columns(rows [][]string, least []int) {
+	p.painted(rows, least, func(_, _ int, cell string) string { return cell })
+}
+
+// painted is columns, with each cell as paint returns it.
+func (p *page) painted(rows [][]string, least []int, paint func(row, column int, cell string) string) {
 	widths := append([]int(nil), least...)
 	for _, row := range rows {
 		for len(widths) < len(row)-1 {
@@ -180,10 +185,10 @@ func (p *page) columns(rows [][]string, least []int) {
 	for _, n := range widths {
 		before += n + 2
 	}
-	for _, row := range rows {
+	for n, row := range rows {
 		line := ""
 		for i, cell := range row[:len(row)-1] {
-			line += pad(clean(cell), widths[i]) + "  "
+			line += paint(n, i, pad(clean(cell), widths[i])+"  ")
 		}
 		message := clean(row[len(row)-1])
 		if p.style.Width > 0 {

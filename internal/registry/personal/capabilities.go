@@ -38,13 +38,6 @@ func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error)
 	return c, nil
 }
 
-// Forget makes the next Capabilities probe again.
-func (d *Driver) Forget() {
-	d.probing <- struct{}{}
-	d.capabilities = nil
-	<-d.probing
-}
-
 func (d *Driver) probe(ctx context.Context) (binding.Capabilities, error) {
 	c := binding.Capabilities{Reasons: map[string]string{}}
 	path, err := repositoryPath(probeImage)

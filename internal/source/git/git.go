@@ -142,18 +142,6 @@ func checkRef(o Options) error {
 // String is the repository's address without credentials.
 func (s *Source) String() string { return s.endpoint.String() }
 
-// Cached says how many objects and bytes are held between snapshots. They are
-// those of one snapshot, however many commits were read.
-func (s *Source) Cached() (objects int, size int64) {
-	if s.store == nil {
-		return 0, 0
-	}
-	for _, o := range s.store.Objects {
-		size += o.Size()
-	}
-	return len(s.store.Objects), size
-}
-
 // Close releases the cache and idle connections.
 func (s *Source) Close() error {
 	s.forget()

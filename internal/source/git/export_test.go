@@ -1,0 +1,13 @@
+package git
+
+// Cached says how many objects and bytes are held between snapshots. They are
+// those of one snapshot, however many commits were read.
+func (s *Source) Cached() (objects int, size int64) {
+	if s.store == nil {
+		return 0, 0
+	}
+	for _, o := range s.store.Objects {
+		size += o.Size()
+	}
+	return len(s.store.Objects), size
+}
