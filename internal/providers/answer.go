@@ -106,6 +106,21 @@ func Malformed(token secrets.Secret) string {
 	return ""
 }
 
+// RefuseUnsent rejects a platform's token that cannot be one, by the rule code,
+// so that it is not sent anywhere.
+func RefuseUnsent(platform binding.Platform, code string, token secrets.Secret) (refused binding.Answer, ok bool) {
+	if token.IsZero() {
+		return Unknown(QuestionTokenValid, ReasonNoToken, "there is no token to ask about"), true
+	}
+	if why := Malformed(token); why != "" {
+		return No(QuestionTokenKind, code, ReasonMalformed, "the token in the secret store "+why+"; write it again, without a line end"), true
+	}
+	if host := ForeignHost(platform, token); host != "" {
+		return No(QuestionTokenKind, code, ReasonOtherHost, "the secret holds a token of "+host+", not of "+platform.Title()), true
+	}
+	return binding.Answer{}, false
+}
+
 // shape is a prefix that identifies the kind of a token.
 type shape struct{ prefix, host string }
 

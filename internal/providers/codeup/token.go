@@ -86,19 +86,12 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, sour
 
 // refuseUnsent rejects what can be recognized without a call.
 func refuseUnsent(token secrets.Secret) (binding.Answer, bool) {
-	question := providers.QuestionTokenKind
-	if token.IsZero() {
-		return providers.Unknown(providers.QuestionTokenValid, providers.ReasonNoToken, "there is no token to ask about"), true
-	}
-	if why := providers.Malformed(token); why != "" {
-		return providers.No(question, codePermissions, providers.ReasonMalformed, "the token in the secret store "+why+"; write it again, without a line end"), true
-	}
-	if host := providers.ForeignHost(binding.Codeup, token); host != "" {
-		return providers.No(question, codePermissions, providers.ReasonOtherHost, "the secret holds a token of "+host+", not of Codeup"), true
+	if refused, ok := providers.RefuseUnsent(binding.Codeup, codePermissions, token); ok {
+		return refused, true
 	}
 	for _, prefix := range []string{"oat-", "ort-"} {
 		if strings.HasPrefix(token.Expose(), prefix) {
-			return providers.No(question, codePermissions, ReasonOAuthToken,
+			return providers.No(providers.QuestionTokenKind, codePermissions, ReasonOAuthToken,
 				"the secret holds an OAuth token, which ends by itself; make a personal token (pt-…)"), true
 		}
 	}

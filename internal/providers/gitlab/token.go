@@ -123,15 +123,8 @@ func (p *Provider) withoutSelf(ctx context.Context, s *session, account binding.
 // refuseUnsent rejects what can be recognized without a call, so that it is not
 // sent anywhere.
 func refuseUnsent(token secrets.Secret) (binding.Answer, bool) {
-	question := providers.QuestionTokenKind
-	if token.IsZero() {
-		return providers.Unknown(providers.QuestionTokenValid, providers.ReasonNoToken, "there is no token to ask about"), true
-	}
-	if why := providers.Malformed(token); why != "" {
-		return providers.No(question, codeScope, providers.ReasonMalformed, "the token in the secret store "+why+"; write it again, without a line end"), true
-	}
-	if host := providers.ForeignHost(binding.GitLab, token); host != "" {
-		return providers.No(question, codeScope, providers.ReasonOtherHost, "the secret holds a token of "+host+", not of GitLab"), true
+	if refused, ok := providers.RefuseUnsent(binding.GitLab, codeScope, token); ok {
+		return refused, true
 	}
 	kinds := map[string]string{
 		"gldt-": "deploy token", "glrt-": "runner token", "glrtr-": "runner token", "glcbt-": "job token",
@@ -140,7 +133,7 @@ func refuseUnsent(token secrets.Secret) (binding.Answer, bool) {
 	}
 	prefix, _, _ := strings.Cut(token.Expose(), "-")
 	if kind, ok := kinds[prefix+"-"]; ok {
-		return providers.No(question, codeScope, ReasonNotPersonal, "the secret holds a GitLab "+kind+
+		return providers.No(providers.QuestionTokenKind, codeScope, ReasonNotPersonal, "the secret holds a GitLab "+kind+
 			"; make a personal access token with scope api"), true
 	}
 	return binding.Answer{}, false
