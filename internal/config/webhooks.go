@@ -62,15 +62,6 @@ func (c *Config) WebhookSettings() webhook.Settings {
 	return s
 }
 
-func (w *Webhooks) fileFields(add func(string, *string)) {
-	add("webhooks.certFile", &w.CertFile)
-	add("webhooks.keyFile", &w.KeyFile)
-	for i := range w.Senders {
-		add(fmt.Sprintf("webhooks.senders[%d].secretFile", i), &w.Senders[i].SecretFile)
-		add(fmt.Sprintf("webhooks.senders[%d].previousSecretFile", i), &w.Senders[i].PreviousSecretFile)
-	}
-}
-
 // webhooks checks the port, the senders and the aliases.
 func (c *checker) webhooks(config Config) {
 	w := config.Webhooks
