@@ -112,6 +112,10 @@ func (c *checker) parse(file binding.File, use func(root *node) []finding.Findin
 	if !ok {
 		return findings
 	}
+	if isLFSPointer(text) {
+		f := finding.New("document-kind", message.New("document.lfs-pointer")).At(file.Path, 1, 1)
+		return append(findings, f.WithHint(message.New("hint.out-of-lfs")))
+	}
 	text, secrets := c.blotSecrets(text, file.Path)
 	r := &reader{c: c, file: file.Path, findings: append(findings, secrets...)}
 	r.read(text, func(root *node) {

@@ -43,6 +43,9 @@ func screen(file binding.File) []fault {
 	if !utf8.Valid(file.Data) {
 		return []fault{{message.New("policy.encoding"), token.NoPos}}
 	}
+	if isLFSPointer(file.Data) {
+		return []fault{{message.New("document.lfs-pointer"), token.NoPos}}
+	}
 	tree, err := parser.ParseFile(file.Path, file.Data)
 	if err != nil {
 		var faults []fault

@@ -32,7 +32,7 @@ func (r *reader) syntax(err error, text []byte) finding.Finding {
 	case strings.Contains(what, "exceeded max depth"):
 		return finding.New("yaml-depth", message.New("yaml.depth", "most", 10000)).At(r.file, line, 0)
 	}
-	if tab, found := firstTab(text); found && tab.Line <= line+1 {
+	if tab, found := refusedTab(err, what, line, text); found {
 		return finding.New("yaml-tab", message.New("yaml.tab")).At(r.file, tab.Line, tab.Column)
 	}
 	return finding.New("yaml-syntax", message.New("yaml.syntax", "parser", message.Foreign(what))).At(r.file, line, 0)

@@ -88,6 +88,16 @@ func badCharacter(text []byte, i int, r rune, size int) (finding.Finding, bool) 
 	return finding.Finding{}, false
 }
 
+// isLFSPointer says that a text is what Git LFS commits instead of a file. YAML
+// takes a pointer for one long text. The second name is that of Git LFS before
+// its first version.
+func isLFSPointer(text []byte) bool {
+	const maxPointer = 1024
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	return len(text) < maxPointer && (bytes.HasPrefix(text, []byte("version https://git-lfs.github.com/spec/")) ||
+		bytes.HasPrefix(text, []byte("version https://hawser.github.com/spec/")))
+}
+
 // beginsValue over-estimates where a YAML value, or a line, begins: the count
 // bounds what the parser can make of the text.
 func beginsValue(text []byte, i int) bool {
@@ -98,17 +108,4 @@ func beginsValue(text []byte, i int) bool {
 		return i+1 < len(text) && (text[i+1] == ' ' || text[i+1] == '\t')
 	}
 	return false
-}
-
-// firstTab finds the first tab in the indentation of a line.
-func firstTab(text []byte) (binding.Position, bool) {
-	line := 0
-	for row := range bytes.Lines(text) {
-		line++
-		rest := bytes.TrimLeft(row, " ")
-		if len(rest) > 0 && rest[0] == '\t' && len(bytes.TrimSpace(rest)) > 0 {
-			return binding.Position{Line: line, Column: len(row) - len(rest) + 1}, true
-		}
-	}
-	return binding.Position{}, false
 }
