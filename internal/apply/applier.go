@@ -48,5 +48,5 @@ func New(o Options) *Applier { return &Applier{o: o} }
 
 // observe observes what the records name.
 func (a *Applier) observe(ctx context.Context, records []binding.Record) binding.Observation {
-	return a.o.Observer.ObserveEach(ctx, [][]binding.Declaration{nil}, records, binding.DepthLive)[0]
+	return a.o.Observer.ObserveEach(ctx, [][]binding.Declaration{nil}, make([]binding.SecretTargets, 1), records, binding.DepthLive)[0]
 }

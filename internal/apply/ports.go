@@ -24,7 +24,7 @@ type TokenReader interface {
 
 // Observer makes observations, one for each list of declarations.
 type Observer interface {
-	ObserveEach(ctx context.Context, declared [][]binding.Declaration, records []binding.Record, depth binding.Depth) []binding.Observation
+	ObserveEach(ctx context.Context, declared [][]binding.Declaration, targets []binding.SecretTargets, records []binding.Record, depth binding.Depth) []binding.Observation
 }
 
 // RecordStore keeps what was applied last, one record for each binding and

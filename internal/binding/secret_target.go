@@ -2,6 +2,7 @@ package binding
 
 import (
 	"maps"
+	"path"
 	"slices"
 	"strings"
 )
@@ -35,72 +36,92 @@ func SecretTargetOf(platform Platform, address string) SecretTarget {
 	return SecretTarget{host, scheme == "https"}
 }
 
-// secretPlace is a secret in the store, whatever its key and version: whoever
-// gets the value of one key can get the next one's.
-type secretPlace struct{ mount, path string }
+// secretPlace is where the store keeps a secret, whatever its key and version:
+// whoever gets the value of one key can get the next one's. Mount and path are
+// joined, because the store does the same: kv1 with acr/x is kv1/acr with x.
+type secretPlace string
 
-// SecretTargets are the targets of each secret.
-type SecretTargets map[secretPlace]map[SecretTarget]bool
+func secretPlaceOf(ref VaultRef) secretPlace { return secretPlace(path.Join(ref.Mount, ref.Path)) }
 
-// Add adds the target of a secret. A reference without a path, and a GitLab
+// targets are the targets of each secret.
+type targets map[secretPlace]map[SecretTarget]bool
+
+// add adds the target of a secret. A reference without a path, and a GitLab
 // address that is not known, add nothing.
-func (t SecretTargets) Add(ref VaultRef, platform Platform, address string) {
+func (t targets) add(ref VaultRef, platform Platform, address string) {
 	if ref.Path == "" || platform == GitLab && address == "" {
 		return
 	}
-	key := secretPlace{ref.Mount, ref.Path}
-	if t[key] == nil {
-		t[key] = map[SecretTarget]bool{}
+	place := secretPlaceOf(ref)
+	if t[place] == nil {
+		t[place] = map[SecretTarget]bool{}
 	}
-	t[key][SecretTargetOf(platform, address)] = true
+	t[place][SecretTargetOf(platform, address)] = true
 }
 
-// Moves says whether a declaration sends a known secret to a target that is
-// not among the secret's, and names those. A move from http to https at the
-// same host is none.
-func (t SecretTargets) Moves(d Declaration) (from []string, moves bool) {
-	if d.Spec.Token == nil {
-		return nil, false
-	}
-	known := t[secretPlace{d.Spec.Token.Vault.Mount, d.Spec.Token.Vault.Path}]
-	to := SecretTargetOf(d.Spec.Platform, d.Spec.Address)
-	if len(known) == 0 || known[to] || known[SecretTarget{to.Host, !to.Secure}] && to.Secure {
-		return nil, false
-	}
-	for at := range maps.Keys(known) {
-		from = append(from, at.String())
-	}
-	slices.Sort(from)
-	return from, true
-}
+// SecretTargets are the targets of each secret, on all instances: those that it
+// was applied with last, and those that declarations name.
+type SecretTargets struct{ applied, declared targets }
 
-// SecretMoves says whether d sends its token to a different host than the token
-// was applied with, and names those hosts. Declared are all declarations of d's
-// instance, d among them, and records what was applied last on it. A token that
-// was never applied does not move, nor one whose host nobody recorded. Whoever
-// sends a declared token to a declared address has to ask this first.
-func SecretMoves(d Declaration, declared []Declaration, records []Record) (from []string, moves bool) {
-	applied := SecretTargets{}
+// With returns these targets and those of records and declarations.
+func (t SecretTargets) With(records []Record, declarations []Declaration) SecretTargets {
+	sum := SecretTargets{targets{}, targets{}}
+	for _, pair := range []struct{ to, from targets }{{sum.applied, t.applied}, {sum.declared, t.declared}} {
+		for place, known := range pair.from {
+			pair.to[place] = maps.Clone(known)
+		}
+	}
 	for _, r := range records {
-		of := declarationOf(declared, r)
-		own := r.Platform == d.Spec.Platform && (r.Binding == d.Name || of == nil)
-		// A declaration that no longer names the secret does not count: the next
-		// plan would not know of it.
-		if !own && (of == nil || of.Spec.Token == nil || of.Spec.Token.Vault.Mount != r.Vault.Mount || of.Spec.Token.Vault.Path != r.Vault.Path) {
-			continue
-		}
-		for _, address := range []string{r.Address, r.Wanted().Address} {
-			applied.Add(r.Vault, r.Platform, address)
+		sum.applied.add(r.Vault, r.Platform, r.Address)
+		sum.applied.add(r.Vault, r.Platform, r.Wanted().Address)
+	}
+	for _, d := range declarations {
+		if d.Spec.Token != nil {
+			sum.declared.add(d.Spec.Token.Vault, d.Spec.Platform, d.Spec.Address)
 		}
 	}
-	return applied.Moves(d)
+	return sum
 }
 
-// declarationOf is the declaration of a record's name and platform, or nil.
-func declarationOf(declared []Declaration, r Record) *Declaration {
-	i := slices.IndexFunc(declared, func(d Declaration) bool { return d.Name == r.Binding && d.Spec.Platform == r.Platform })
-	if i < 0 {
+// AsApplied returns the declared targets as if they had been applied.
+func (t SecretTargets) AsApplied() SecretTargets { return SecretTargets{applied: t.declared} }
+
+// SecretMove is a token that would be sent to a different host.
+type SecretMove struct {
+	// From are the other hosts.
+	From []string
+	// Applied says that the token was applied with them. Otherwise it was never
+	// applied, and other declarations send it to them.
+	Applied bool
+}
+
+// Move returns the move that a declaration makes, or nil. A secret that was
+// applied may be sent to a host that it was applied with. Of one that was never
+// applied nobody knows which host it belongs to, so that all declarations have
+// to name the same. A move from http to https at the same host is none. Whoever
+// sends a declared token to a declared address has to ask this first.
+func (t SecretTargets) Move(d Declaration) *SecretMove {
+	if d.Spec.Token == nil {
 		return nil
 	}
-	return &declared[i]
+	place, to := secretPlaceOf(d.Spec.Token.Vault), SecretTargetOf(d.Spec.Platform, d.Spec.Address)
+	applied := t.applied[place]
+	plain := SecretTarget{Host: to.Host}
+	if applied[to] || to.Secure && applied[plain] {
+		return nil
+	}
+	move, others := SecretMove{Applied: len(applied) > 0}, applied
+	if !move.Applied {
+		others = t.declared[place]
+	}
+	for at := range others {
+		if at != to && (at != plain || !to.Secure) {
+			move.From = append(move.From, at.String())
+		}
+	}
+	if len(move.From) == 0 {
+		return nil
+	}
+	slices.Sort(move.From)
+	return &move
 }

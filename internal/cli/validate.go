@@ -16,6 +16,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/plan"
 	"reconciler/internal/report"
 	"reconciler/internal/source"
 	"reconciler/internal/source/folder"
@@ -104,7 +105,11 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 		roots = append(slices.Clone(roots), opts.beside)
 	}
 	check.Policies, check.Roots = policies, policyRoots(roots, cfg.Source)
-	result, err := checkBeside(ctx, files, opts.beside, check)
+	conflicts := secretConflicts(plan.SecretConflicts)
+	if cfg.Policy.AllowAddressChangeWithSecret {
+		conflicts = nil
+	}
+	result, err := checkBeside(ctx, files, opts.beside, check, conflicts)
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -86,28 +86,33 @@ func (d *doctor) mayAsk(l *list, b binding.Declaration) bool {
 		l.failed(question, b.Spec.Address, d.appliedErr)
 		return false
 	}
-	from, moves := binding.SecretMoves(b, d.declared, d.applied[b.Spec.Instance])
-	if moves {
+	move := d.targets.Move(b)
+	if move != nil {
 		rule, _ := finding.Lookup(code)
-		l.no(question, b.Spec.Address, code, "the token was applied with "+strings.Join(from, ", ")+", and would be sent elsewhere", report.English().Text(rule.Hint()))
+		how := "is also declared for "
+		if move.Applied {
+			how = "was applied with "
+		}
+		l.no(question, b.Spec.Address, code, "the token "+how+strings.Join(move.From, ", ")+", and would be sent elsewhere", report.English().Text(rule.Hint()))
 	}
-	return !moves
+	return move == nil
 }
 
-// appliedRecords are what was applied last on every instance, from the state
-// file or the daemon that holds it. Nothing is written.
-func appliedRecords(ctx context.Context, o engine.Options) (map[string][]binding.Record, error) {
+// remembered are what was applied last on every instance, and where secrets
+// were sent, from the state file or the daemon that holds it. Nothing is written.
+func remembered(ctx context.Context, o engine.Options) (map[string][]binding.Record, binding.SecretTargets, error) {
 	memory, err := engine.ReadMemory(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, binding.SecretTargets{}, err
 	}
 	applied := map[string][]binding.Record{}
+	targets, err := memory.Store.SecretTargets(ctx)
 	for _, name := range o.Config.InstanceNames() {
 		records, readErr := memory.Store.Records(ctx, name)
 		err = errors.Join(err, readErr)
 		applied[name] = records
 	}
-	return applied, errors.Join(err, memory.Close())
+	return applied, targets, errors.Join(err, memory.Close())
 }
 
 // metadata shows what the secret store says of a secret without reading it.

@@ -69,7 +69,8 @@ func Diagnose(ctx context.Context, o Options) []report.Check {
 	defer d.close()
 	first := d.run(ctx, []section{{"State", d.state}, {"Source", d.source}})
 	checks = append(checks, first...)
-	d.applied, d.appliedErr = appliedRecords(ctx, o.Engine)
+	d.applied, d.targets, d.appliedErr = remembered(ctx, o.Engine)
+	d.targets = d.targets.With(nil, d.snapshot)
 	checks = append(checks, d.run(ctx, d.rest(ctx))...)
 	for i, c := range checks {
 		checks[i].Object, checks[i].Message, checks[i].Hint = d.redactor.Redact(c.Object), d.redactor.Redact(c.Message), d.redactor.Redact(c.Hint)
@@ -102,6 +103,9 @@ type doctor struct {
 	// told them. Both are set by the section of the source.
 	declared []binding.Declaration
 	known    bool
+	// snapshot are all declarations, and targets where their secrets go and went.
+	snapshot []binding.Declaration
+	targets  binding.SecretTargets
 	// applied is what was applied last, by instance; appliedErr says why that
 	// is not known.
 	applied    map[string][]binding.Record

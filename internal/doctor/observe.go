@@ -34,7 +34,7 @@ func (d *doctor) observe(ctx context.Context, c config.Instance) observed {
 	o.Tokens, o.CallTimeout, o.Parallel = r, d.o.Timeout, d.o.Parallel
 	declared := slices.DeleteFunc(slices.Clone(d.declared), func(b binding.Declaration) bool { return b.Spec.Instance != c.Name })
 	return observed{
-		Observation: observe.New(o).Observe(ctx, declared, d.applied[c.Name], binding.DepthPreflight),
+		Observation: observe.New(o).ObserveEach(ctx, [][]binding.Declaration{declared}, []binding.SecretTargets{d.targets}, d.applied[c.Name], binding.DepthPreflight)[0],
 		calls:       r,
 	}
 }

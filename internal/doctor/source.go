@@ -155,7 +155,7 @@ func (d *doctor) files(ctx context.Context, l *list, snapshot source.Snapshot) {
 	}
 	l.yes("files", snapshot.Revision, "Read", fmt.Sprintf("declarations that can be used: %d; broken files: %d",
 		len(loaded.Desired.Declarations), len(loaded.Desired.Broken)))
-	d.known = true
+	d.known, d.snapshot = true, loaded.Desired.Declarations
 	var names []string
 	for _, b := range loaded.Desired.Declarations {
 		names = append(names, b.Name)

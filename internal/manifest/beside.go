@@ -2,14 +2,16 @@ package manifest
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 
 	"reconciler/internal/binding"
 )
 
 // Beside picks the files that the declarations could conflict with (rules
-// binding-unique, name-unique and image-owner-unique): those that hold the
-// same name, the same image, or the same instance and platform anywhere. It
+// binding-unique, name-unique, image-owner-unique and
+// address-changed-with-secret): those that hold the same name, the same image,
+// the same instance and platform, or the same secret and a different host. It
 // looks at bytes and parses nothing, so that one changed file of ten thousand
 // is checked in the time that reading the others takes. Files that could write
 // a word in another way, by an escape or an encoding, are picked as well.
@@ -29,12 +31,43 @@ func concerns(text []byte, d binding.Declaration) bool {
 	if holdsWord(text, d.Name) {
 		return true
 	}
+	if d.Spec.Token != nil && namesSecret(text, d.Spec.Token.Vault) && namesOtherTarget(text, d.Spec) {
+		return true
+	}
 	// Two declarations share an image or a platform only on one instance.
 	if !holdsWord(text, d.Spec.Instance) {
 		return false
 	}
 	return holdsWord(text, string(d.Spec.Platform)) || slices.ContainsFunc(d.Spec.Repositories, func(r binding.Repository) bool {
 		return holdsWord(text, binding.NormalImage(r.Image))
+	})
+}
+
+// namesSecret says whether a mount and a path stand in text that are a secret's
+// when they are joined, however it is divided between the two.
+func namesSecret(text []byte, ref binding.VaultRef) bool {
+	joined := ref.Mount + "/" + ref.Path
+	for i, c := range joined {
+		if c == '/' && holdsWord(text, joined[i+1:]) && holdsWord(text, joined[:i]) {
+			return true
+		}
+	}
+	return false
+}
+
+var webAddress = regexp.MustCompile(`(?i)https?://[^\s"',}\]]+`)
+
+// namesOtherTarget says whether text names a different host, or another platform
+// that takes tokens, than a declaration sends its token to.
+func namesOtherTarget(text []byte, s binding.Spec) bool {
+	own := binding.SecretTargetOf(s.Platform, s.Address)
+	for _, p := range binding.Platforms() {
+		if p != s.Platform && !p.OAuth() && holdsWord(text, string(p)) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(webAddress.FindAll(text, -1), func(address []byte) bool {
+		return binding.SecretTargetOf(binding.GitLab, string(address)) != own
 	})
 }
 

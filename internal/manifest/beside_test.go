@@ -82,6 +82,26 @@ func TestBesidePicksWordsHoweverTheyAreWritten(t *testing.T) {
 	}
 }
 
+func TestBesidePicksTheSameSecretForAnotherHost(t *testing.T) {
+	d := binding.Declaration{Name: "brand-new", Spec: binding.Spec{
+		Instance: "prod-1", Platform: binding.GitLab, Address: "https://gitlab.example.com",
+		Token: &binding.Token{Vault: binding.VaultRef{Mount: "kv1", Path: "acr/pay", Key: "token"}},
+	}}
+	for text, want := range map[string]bool{
+		"address: https://gitlab.example.net\nvault: {mount: kv1, path: acr/pay}":   true,
+		"address: 'https://gitlab.example.net'\nvault: {mount: kv1/acr, path: pay}": true,
+		"address: http://gitlab.example.com\nvault: {mount: kv1, path: acr/pay}":    true,
+		"platform: codeup\nvault: {mount: kv1, path: acr/pay}":                      true,
+		"address: https://GitLab.example.com/\nvault: {mount: kv1, path: acr/pay}":  false,
+		"address: https://gitlab.example.net\nvault: {mount: kv1, path: acr/pay2}":  false,
+	} {
+		got := manifest.Beside([]binding.Declaration{d}, []binding.File{{Path: "f.yaml", Data: []byte(text)}})
+		if (len(got) == 1) != want {
+			t.Errorf("%q: picked %v, want %v", text, len(got) == 1, want)
+		}
+	}
+}
+
 // BenchmarkOneOf10000 is one changed file beside ten thousand, but for reading
 // them. It is to stay far below a second.
 func BenchmarkOneOf10000(b *testing.B) {

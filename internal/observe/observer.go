@@ -42,7 +42,7 @@ type Options struct {
 	// asks every time.
 	HostMemory time.Duration
 	// AllowAddressChangeWithSecret lets a token be sent to another host than
-	// the one it was applied with (see binding.SecretMoves).
+	// the one it was applied with (see binding.SecretTargets).
 	AllowAddressChangeWithSecret bool
 	// Moved, if not nil, is called when a call begins and when it ends.
 	Moved func()
@@ -78,14 +78,16 @@ func New(o Options) *Observer {
 // only that; an answer of kind InstanceStop makes the whole registry's part
 // unknown.
 func (ob *Observer) Observe(ctx context.Context, declared []binding.Declaration, records []binding.Record, depth binding.Depth) binding.Observation {
-	return ob.ObserveEach(ctx, [][]binding.Declaration{declared}, records, depth)[0]
+	targets := binding.SecretTargets{}.With(records, declared)
+	return ob.ObserveEach(ctx, [][]binding.Declaration{declared}, []binding.SecretTargets{targets}, records, depth)[0]
 }
 
 // ObserveEach is Observe for several snapshots, as the two ends of a change
 // are: what more than one of them declares is asked for once. Declared has the
-// declarations of this instance, for each snapshot. It returns an observation
+// declarations of this instance, and targets where secrets go on all instances,
+// for each snapshot. It returns an observation
 // for each, in their order, as if it had been made for that one alone.
-func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declaration, records []binding.Record, depth binding.Depth) []binding.Observation {
+func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declaration, targets []binding.SecretTargets, records []binding.Record, depth binding.Depth) []binding.Observation {
 	l := newLook(ob, slices.Concat(declared...), records)
 	tokens := make([]map[string]*tokenLook, len(declared))
 	if depth == binding.DepthOffline {
@@ -94,7 +96,7 @@ func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declar
 		l.goSafely(func() { l.registry(ctx) })
 	}
 	for n := range declared {
-		tokens[n] = l.tokens(ctx, declared[n], depth)
+		tokens[n] = l.tokens(ctx, declared[n], targets[n], depth)
 	}
 	l.wait.Wait()
 	if depth == binding.DepthPreflight {
@@ -109,10 +111,10 @@ func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declar
 
 // tokens looks at the tokens of declarations, by name; at one that was looked
 // at before, not again.
-func (l *look) tokens(ctx context.Context, declared []binding.Declaration, depth binding.Depth) map[string]*tokenLook {
+func (l *look) tokens(ctx context.Context, declared []binding.Declaration, targets binding.SecretTargets, depth binding.Depth) map[string]*tokenLook {
 	own := map[string]*tokenLook{}
 	for _, d := range declared {
-		deep := l.deep(depth, d, declared, l.records)
+		deep := l.deep(depth, d, targets)
 		key := binding.DigestOf(d.Name, d.Spec, deep)
 		if l.looks[key] == nil {
 			t := newTokenLook(d)
@@ -128,8 +130,8 @@ func (l *look) tokens(ctx context.Context, declared []binding.Declaration, depth
 
 // deep is how far to look for a declaration: a token that would go to another
 // host than the one it was applied with is not read, and no host is asked.
-func (ob *Observer) deep(depth binding.Depth, d binding.Declaration, declared []binding.Declaration, records []binding.Record) binding.Depth {
-	if _, moves := binding.SecretMoves(d, declared, records); moves && !ob.o.AllowAddressChangeWithSecret {
+func (ob *Observer) deep(depth binding.Depth, d binding.Declaration, targets binding.SecretTargets) binding.Depth {
+	if targets.Move(d) != nil && !ob.o.AllowAddressChangeWithSecret {
 		return min(depth, binding.DepthLive)
 	}
 	return depth

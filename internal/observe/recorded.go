@@ -25,7 +25,7 @@ func NewRecorded(instance string, declared []binding.Declaration, seen *binding.
 }
 
 // ObserveEach returns what is recorded, as deep as that is, whatever the depth.
-func (rec *Recorded) ObserveEach(_ context.Context, declared [][]binding.Declaration, records []binding.Record, _ binding.Depth) []binding.Observation {
+func (rec *Recorded) ObserveEach(_ context.Context, declared [][]binding.Declaration, _ []binding.SecretTargets, records []binding.Record, _ binding.Depth) []binding.Observation {
 	observations := make([]binding.Observation, len(declared))
 	for n := range declared {
 		observations[n] = rec.observe(declared[n], records)

@@ -34,3 +34,10 @@ func (d Desired) Of(instance string) []binding.Declaration {
 	slices.SortFunc(own, func(a, b binding.Declaration) int { return cmp.Compare(a.Name, b.Name) })
 	return own
 }
+
+// OfOthers returns the declarations of all other instances.
+func (d Desired) OfOthers(instance string) []binding.Declaration {
+	return slices.DeleteFunc(slices.Clone(d.Declarations), func(declaration binding.Declaration) bool {
+		return declaration.Spec.Instance == instance
+	})
+}

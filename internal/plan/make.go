@@ -51,6 +51,7 @@ type step struct {
 // maker holds one plan while it is made.
 type maker struct {
 	in       Input
+	targets  binding.SecretTargets
 	steps    []step
 	findings []finding.Finding
 	removals []removal
@@ -86,7 +87,7 @@ func newMaker(in Input) *maker {
 		return cmp.Or(cmp.Compare(a.Binding, b.Binding), a.Until.Compare(b.Until))
 	})
 	in.Broken = slices.Sorted(slices.Values(in.Broken))
-	m := &maker{in: in, claimed: map[recordKey]bool{}, declared: map[string]bool{}, memory: map[recordKey]map[string]*binding.RecordedImage{}}
+	m := &maker{in: in, targets: in.Targets(), claimed: map[recordKey]bool{}, declared: map[string]bool{}, memory: map[recordKey]map[string]*binding.RecordedImage{}}
 	for _, r := range in.Records {
 		byName := make(map[string]*binding.RecordedImage, len(r.Images))
 		for i := range r.Images {
@@ -126,6 +127,7 @@ func (m *maker) declaration(d *binding.Declaration) {
 	case suspended != "":
 		m.noop(s, CauseSuspended, suspended)
 	case u != nil:
+		m.findMove(s)
 		m.noop(s, causeOf(*u), unknownReason(*u))
 	case m.holderBroken(d.Spec.Platform):
 		m.noop(s, CauseFileBroken, m.brokenReason())

@@ -142,6 +142,8 @@ type Input struct {
 	// validated. Their bindings stay as they are, and nothing is removed from
 	// the instance while there is one.
 	Broken []string
+	// Others are the declarations of other instances in the same snapshot.
+	Others []binding.Declaration
 	// Rewritten says that the snapshot does not descend from the one applied
 	// last; nothing is removed then.
 	Rewritten bool
@@ -150,6 +152,8 @@ type Input struct {
 	Observation   binding.Observation
 	// Records are what was applied last on this instance.
 	Records []binding.Record
+	// SecretTargets are where secrets were sent last, on all instances.
+	SecretTargets binding.SecretTargets
 	// Intents are calls on this instance whose outcome nobody knows. Under one,
 	// a binding that is gone is our own unfinished work and not drift.
 	Intents []binding.Intent

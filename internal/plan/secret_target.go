@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"reconciler/internal/binding"
@@ -12,21 +13,38 @@ import (
 // codeMoved is the rule that keeps a token from being sent to a different host.
 const codeMoved = string(CauseSecretTarget)
 
+// Targets returns where the round's secrets were sent last and where the whole
+// snapshot sends them.
+func (in Input) Targets() binding.SecretTargets {
+	return in.SecretTargets.With(in.Records, slices.Concat(in.Declarations, in.Others))
+}
+
 // AddressMoves compares the declarations of two revisions. It makes a finding
 // of each declaration of head that sends a token to a host to which no
 // declaration of base sends it. It needs nothing but the files, so it works on a
 // pull request before anything is observed, and it covers all instances at once.
 func AddressMoves(base, head []binding.Declaration) []finding.Finding {
-	declared := binding.SecretTargets{}
-	for _, d := range base {
-		if d.Spec.Token != nil {
-			declared.Add(d.Spec.Token.Vault, d.Spec.Platform, d.Spec.Address)
-		}
+	return moves(binding.SecretTargets{}.With(nil, base).AsApplied(), head, "declared")
+}
+
+// SecretConflicts makes a finding of each declaration that sends a token to a
+// different host than another declaration does. They are warnings: the files do
+// not show which host the token was applied with.
+func SecretConflicts(declarations []binding.Declaration) []finding.Finding {
+	findings := moves(binding.SecretTargets{}.With(nil, declarations), declarations, "conflict")
+	for i, f := range findings {
+		findings[i] = f.As(finding.Warning)
 	}
+	return findings
+}
+
+// moves makes a finding of each declaration that moves a token; how says what
+// ties it to the hosts before.
+func moves(targets binding.SecretTargets, declarations []binding.Declaration, how string) []finding.Finding {
 	var findings []finding.Finding
-	for _, d := range head {
-		if from, moves := declared.Moves(d); moves {
-			path, f := movedFinding(&d, "declared", from)
+	for _, d := range declarations {
+		if move := targets.Move(d); move != nil {
+			path, f := movedFinding(&d, how, move.From)
 			at := d.At(path)
 			findings = append(findings, f.At(d.File, at.Line, at.Column).In(path))
 		}
@@ -37,15 +55,33 @@ func AddressMoves(base, head []binding.Declaration) []finding.Finding {
 // moved says whether the declaration would send its token to a different host,
 // and plans the action that refuses it.
 func (m *maker) moved(s subject) bool {
-	from, moves := binding.SecretMoves(*s.d, m.in.Declarations, m.in.Records)
-	if !moves || m.in.Policy.AllowAddressChangeWithSecret {
+	move := m.findMove(s)
+	if move == nil {
 		return false
 	}
-	path, f := movedFinding(s.d, "applied", from)
-	m.find(s.d, path, f)
-	text := movedText(s.d, "was applied with", from)
+	how := "was applied with"
+	if !move.Applied {
+		how = "is also declared for"
+	}
+	text := movedText(s.d, how, move.From)
 	m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseSecretTarget, Reason: codeMoved + ": " + text})
 	return true
+}
+
+// findMove makes the finding of a move that the policy does not allow, and
+// returns the move. The finding needs no answer of the registry.
+func (m *maker) findMove(s subject) *binding.SecretMove {
+	move := m.targets.Move(*s.d)
+	if move == nil || m.in.Policy.AllowAddressChangeWithSecret {
+		return nil
+	}
+	how := "applied"
+	if !move.Applied {
+		how = "conflict"
+	}
+	path, f := movedFinding(s.d, how, move.From)
+	m.find(s.d, path, f)
+	return move
 }
 
 // movedFinding says that a token would be sent to a different host; how says

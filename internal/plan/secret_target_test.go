@@ -83,9 +83,9 @@ func TestATokenIsNotSentToAnotherPlatform(t *testing.T) {
 		if d.Spec.Platform = platform; platform == binding.Codeup {
 			d.Spec.Address = ""
 		}
-		from, moves := binding.SecretMoves(d, []binding.Declaration{d, was}, []binding.Record{record})
-		if moves != (platform == binding.GitLab) || moves && !cmp.Equal(from, []string{"codeup"}) {
-			t.Errorf("%s: moves %v from %v", name, moves, from)
+		move := binding.SecretTargets{}.With([]binding.Record{record}, []binding.Declaration{d, was}).Move(d)
+		if (move != nil) != (platform == binding.GitLab) || move != nil && !cmp.Equal(move.From, []string{"codeup"}) {
+			t.Errorf("%s: %+v", name, move)
 		}
 	}
 }
@@ -95,8 +95,8 @@ func TestAnAccountThatTheRegistryWritesAnotherWayIsNoMove(t *testing.T) {
 	record := applied(gitlabDeclaration())
 	record.Asked = binding.Account{Address: record.Address}
 	record.Address = "https://10.0.0.1"
-	if from, moves := binding.SecretMoves(gitlabDeclaration(), nil, []binding.Record{record}); moves {
-		t.Errorf("moves from %v", from)
+	if move := (binding.SecretTargets{}).With([]binding.Record{record}, nil).Move(gitlabDeclaration()); move != nil {
+		t.Errorf("moves from %v", move.From)
 	}
 }
 

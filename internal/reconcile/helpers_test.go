@@ -29,6 +29,19 @@ func (w store) Records(_ context.Context, of string) (all []binding.Record, err 
 	return all, nil
 }
 
+func (w store) SecretTargets(context.Context) (binding.SecretTargets, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dead {
+		return binding.SecretTargets{}, errDead
+	}
+	sent := slices.Collect(maps.Values(w.records))
+	for _, i := range w.intents {
+		sent = append(sent, i.Record, i.After)
+	}
+	return binding.SecretTargets{}.With(sent, nil), nil
+}
+
 func recordKey(r binding.Record) string { return r.Binding + "/" + string(r.Platform) }
 func intentKey(i binding.Intent) string {
 	return i.Binding + "/" + string(i.Platform) + "/" + i.Object.String()

@@ -243,7 +243,7 @@ func TestSeveralSnapshotsAreObservedAtOneLook(t *testing.T) {
 	for n, d := range desireds {
 		declared[n] = d.Declarations
 	}
-	each := w.observer().ObserveEach(t.Context(), declared, nil, binding.DepthPreflight)
+	each := w.observer().ObserveEach(t.Context(), declared, make([]binding.SecretTargets, len(declared)), nil, binding.DepthPreflight)
 	for call, want := range map[string]int{
 		"capabilities": 1, "account gitlab": 1, "account codeup": 1, "repository pay/api": 1, "repository pay/web": 1,
 		"metadata acr/codeup": 1, "metadata acr/gitlab": 2, "metadata acr/other": 1,

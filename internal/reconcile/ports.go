@@ -13,8 +13,14 @@ type SuspensionStore interface {
 	DeleteSuspension(ctx context.Context, suspension binding.Suspension) error
 }
 
+// SecretTargetStore tells where each secret was sent last, on all instances.
+type SecretTargetStore interface {
+	SecretTargets(ctx context.Context) (binding.SecretTargets, error)
+}
+
 // Store is the daemon's memory. A write is durable when its method returns.
 type Store interface {
 	apply.Store
 	SuspensionStore
+	SecretTargetStore
 }

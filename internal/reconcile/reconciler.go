@@ -55,7 +55,7 @@ type Options struct {
 
 // Observer makes observations; see observe.Observer, and observe.Recorded.
 type Observer interface {
-	ObserveEach(ctx context.Context, declared [][]binding.Declaration, records []binding.Record, depth binding.Depth) []binding.Observation
+	ObserveEach(ctx context.Context, declared [][]binding.Declaration, targets []binding.SecretTargets, records []binding.Record, depth binding.Depth) []binding.Observation
 }
 
 // Reconciler makes one instance as it is declared. It is safe for concurrent
@@ -156,11 +156,12 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, dept
 	if err := r.remembered(ctx, &basis); err != nil {
 		return nil, err
 	}
-	declared := make([][]binding.Declaration, len(desireds))
+	declared, targets := make([][]binding.Declaration, len(desireds)), make([]binding.SecretTargets, len(desireds))
 	for n, desired := range desireds {
 		declared[n] = desired.Of(name)
+		targets[n] = basis.SecretTargets.With(basis.Records, desired.Declarations)
 	}
-	observations := r.observer.ObserveEach(ctx, declared, apply.Intended(basis.Records, basis.Intents), depth)
+	observations := r.observer.ObserveEach(ctx, declared, targets, apply.Intended(basis.Records, basis.Intents), depth)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("instance %s: stopped while observing: %w", name, err)
 	}
@@ -187,6 +188,7 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, dept
 // remembered, and keeps it as the last one.
 func (r *Reconciler) round(of plan.Round, desired plan.Desired) *plan.Round {
 	of.Revision, of.BreakGlass, of.Declarations = desired.Revision, desired.BreakGlass, desired.Of(r.o.Instance.Name)
+	of.Others = desired.OfOthers(r.o.Instance.Name)
 	of.Broken, of.Rewritten, of.EmptySnapshot = desired.Broken, desired.Rewritten, desired.EmptySnapshot
 	return r.keep(of)
 }
@@ -241,7 +243,7 @@ func (r *Reconciler) Current(ctx context.Context) (*plan.Round, error) {
 	}
 	if changed {
 		now.Observed = r.o.Now()
-		now.Observation = r.observe(ctx, now.Declarations, apply.Intended(now.Records, now.Intents), now.Depth)
+		now.Observation = r.observe(ctx, now.Declarations, now.Targets(), apply.Intended(now.Records, now.Intents), now.Depth)
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("instance %s: stopped while observing: %w", name, err)
 		}
@@ -254,8 +256,8 @@ func (r *Reconciler) Current(ctx context.Context) (*plan.Round, error) {
 }
 
 // observe observes for one snapshot, of which these are the declarations.
-func (r *Reconciler) observe(ctx context.Context, declared []binding.Declaration, records []binding.Record, depth binding.Depth) binding.Observation {
-	return r.observer.ObserveEach(ctx, [][]binding.Declaration{declared}, records, depth)[0]
+func (r *Reconciler) observe(ctx context.Context, declared []binding.Declaration, targets binding.SecretTargets, records []binding.Record, depth binding.Depth) binding.Observation {
+	return r.observer.ObserveEach(ctx, [][]binding.Declaration{declared}, []binding.SecretTargets{targets}, records, depth)[0]
 }
 
 // remembered puts into a round what has to be known before it is observed.
@@ -265,6 +267,9 @@ func (r *Reconciler) remembered(ctx context.Context, into *plan.Round) error {
 		return fmt.Errorf("instance %s: %w", name, err)
 	}
 	if into.Intents, err = r.o.Store.Intents(ctx, name); err != nil {
+		return fmt.Errorf("instance %s: %w", name, err)
+	}
+	if into.SecretTargets, err = r.o.Store.SecretTargets(ctx); err != nil {
 		return fmt.Errorf("instance %s: %w", name, err)
 	}
 	return nil

@@ -45,3 +45,85 @@ func TestAMovedTokenIsNotEvenShown(t *testing.T) {
 		t.Errorf("the policy allows the move, and it was not made: %v", w.calls)
 	}
 }
+
+// elsewhere is a declaration of another instance that sends the token of
+// gitlab() to a different host.
+func evilElsewhere() binding.Declaration {
+	return gitlab(func(d *binding.Declaration) {
+		d.Name, d.File, d.Spec.Instance, d.Spec.Address = "evil", "evil.yaml", "edge", "https://gitlab.evil.example"
+		d.Spec.Repositories = nil
+	})
+}
+
+// TestATokenOfAnotherInstanceIsNotSentToAnotherHost: what was applied on one
+// instance, and what is declared for it, count for the others.
+func TestATokenOfAnotherInstanceIsNotSentToAnotherHost(t *testing.T) {
+	kv1 := func(mount, path string) func(*binding.Declaration) {
+		return func(d *binding.Declaration) { d.Spec.Token.Vault.Mount, d.Spec.Token.Vault.Path = mount, path }
+	}
+	first, evil := gitlab(), evilElsewhere()
+	split, joined := gitlab(kv1("kv1", "acr/gitlab")), evilElsewhere()
+	kv1("kv1/acr", "gitlab")(&joined)
+	for name, c := range map[string]struct {
+		recorded bool
+		first    binding.Declaration
+		desired  []binding.Declaration
+	}{
+		"both are declared, and the first was applied": {true, first, []binding.Declaration{first, evil}},
+		"the first is only recorded":                   {true, first, []binding.Declaration{evil}},
+		"both are declared, and none was applied":      {false, first, []binding.Declaration{first, evil}},
+		"a KV version 1 mount is written another way":  {true, split, []binding.Declaration{split, joined}},
+		"another way, and none was applied":            {false, split, []binding.Declaration{split, joined}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.tokens["gitlab"] = []string{"canary-gitlab-1"}
+			prod := reconcile.New(w.options())
+			if c.recorded {
+				synced(t, prod, desire(c.first))
+			}
+			o := w.options()
+			o.Instance.Name = "edge"
+			edge := reconcile.New(o)
+			reads, checks, binds := w.count("read"), w.count("check-"), w.count("bind")
+			round, err := edge.Plan(t.Context(), desire(c.desired...), binding.DepthPreflight)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sync1(t, edge, desire(c.desired...))
+			if w.count("read") > reads || w.count("check-") > checks || w.count("bind") > binds {
+				t.Errorf("the token was read or sent: %q", w.calls)
+			}
+			if !refusesMove(round.Plan, "evil") {
+				t.Errorf("the move was not refused: %+v", round.Plan)
+			}
+			if len(c.desired) == 1 {
+				return
+			}
+			round, err = prod.Plan(t.Context(), desire(c.desired...), binding.DepthPreflight)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if refusesMove(round.Plan, c.first.Name) == c.recorded {
+				t.Errorf("the first, recorded %v: %+v", c.recorded, round.Plan)
+			}
+			o.Policy.AllowAddressChangeWithSecret = true
+			if round, err = reconcile.New(o).Plan(t.Context(), desire(c.desired...), binding.DepthPreflight); err != nil || refusesMove(round.Plan, "evil") {
+				t.Errorf("the policy allows it, and yet: %+v, %v", round.Plan, err)
+			}
+		})
+	}
+}
+
+// refusesMove says whether a plan refuses to send the token of a binding, with
+// the finding.
+func refusesMove(p plan.Plan, name string) bool {
+	told, refused := false, false
+	for _, f := range p.Findings {
+		told = told || f.Code == "address-changed-with-secret"
+	}
+	for _, a := range p.Actions {
+		refused = refused || a.Binding == name && a.Kind == plan.Forbidden && a.Cause == plan.CauseSecretTarget
+	}
+	return told && refused
+}

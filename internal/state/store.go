@@ -78,6 +78,30 @@ func (s *Store) Records(_ context.Context, instance string) ([]binding.Record, e
 	return list[binding.Record](s, bucketRecords, instance)
 }
 
+// SecretTargets gives where each secret was sent last, or was about to be, on
+// all instances.
+func (s *Store) SecretTargets(context.Context) (binding.SecretTargets, error) {
+	var sent []binding.Record
+	err := s.table.all(bucketRecords, func(value []byte) error {
+		var record binding.Record
+		err := json.Unmarshal(value, &record)
+		sent = append(sent, record)
+		return err
+	})
+	if err == nil {
+		err = s.table.all(bucketIntents, func(value []byte) error {
+			var intent binding.Intent
+			err := json.Unmarshal(value, &intent)
+			sent = append(sent, intent.Record, intent.After)
+			return err
+		})
+	}
+	if err != nil {
+		return binding.SecretTargets{}, fmt.Errorf("state: read where secrets were sent: %w", err)
+	}
+	return binding.SecretTargets{}.With(sent, nil), nil
+}
+
 // PutRecord keeps a record in place of the earlier one of the same binding and
 // platform.
 func (s *Store) PutRecord(_ context.Context, record binding.Record) error {

@@ -345,3 +345,28 @@ func TestAFileFromBeforeEffortsIsKept(t *testing.T) {
 	}
 	must(t, s.PutRetryState(t.Context(), binding.RetryState{Instance: "one", Binding: "a"}))
 }
+
+// TestSecretTargetsAreThoseOfAllInstances: also of one that is not asked for,
+// and of a call whose outcome is not known.
+func TestSecretTargetsAreThoseOfAllInstances(t *testing.T) {
+	file, err := state.Open(filepath.Join(t.TempDir(), "state.db"))
+	must(t, err)
+	defer func() { must(t, file.Close()) }()
+	ref := func(path string) binding.VaultRef { return binding.VaultRef{Mount: "secret", Path: path, Key: "token"} }
+	for _, s := range []*state.Store{file, state.NewMemory()} {
+		of := func(instance, path string) binding.Record {
+			return binding.Record{Instance: instance, Binding: path, Platform: binding.GitLab, Address: "https://gitlab.example.com", Vault: ref(path)}
+		}
+		must(t, s.PutRecord(t.Context(), of("prod", "one")))
+		must(t, s.PutRecord(t.Context(), of("edge", "two")))
+		must(t, s.PutIntent(t.Context(), binding.Intent{Instance: "lab", Binding: "three", Platform: binding.GitLab, Object: binding.AccountObject(), After: of("lab", "three")}))
+		targets, err := s.SecretTargets(t.Context())
+		must(t, err)
+		for path, want := range map[string]bool{"one": true, "two": true, "three": true, "four": false} {
+			d := binding.Declaration{Spec: binding.Spec{Platform: binding.GitLab, Address: "https://gitlab.example.net", Token: &binding.Token{Vault: ref(path)}}}
+			if move := targets.Move(d); (move != nil) != want {
+				t.Errorf("%s: %+v, want a move: %v", path, move, want)
+			}
+		}
+	}
+}

@@ -19,6 +19,9 @@ type table interface {
 	remove(bucket, instance, key string, is func(value []byte) (bool, error)) error
 	// each calls do for every entry of an instance, in the order of their keys.
 	each(bucket, instance string, do func(value []byte) error) error
+	// all calls do for every entry of every instance, in the order of instances
+	// and keys.
+	all(bucket string, do func(value []byte) error) error
 	// append adds to a list and keeps the newest of it, at most that many;
 	// newest calls do for n of them, for all if n is 0 or less.
 	append(bucket string, most uint64, value []byte) error
@@ -79,6 +82,18 @@ func (t fileTable) each(bucket, instance string, do func(value []byte) error) er
 			return nil
 		}
 		return b.ForEach(func(_, value []byte) error { return do(value) })
+	})
+}
+
+func (t fileTable) all(bucket string, do func(value []byte) error) error {
+	return t.db.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(bucket))
+		if b == nil {
+			return nil
+		}
+		return b.ForEachBucket(func(instance []byte) error {
+			return b.Bucket(instance).ForEach(func(_, value []byte) error { return do(value) })
+		})
 	})
 }
 
@@ -168,6 +183,24 @@ func (t *memoryTable) each(bucket, instance string, do func(value []byte) error)
 	entries := t.entries[memoryKey{bucket, instance}]
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
 		if err := do(entries[key]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *memoryTable) all(bucket string, do func(value []byte) error) error {
+	t.mu.Lock()
+	var instances []string
+	for at := range t.entries {
+		if at.bucket == bucket {
+			instances = append(instances, at.instance)
+		}
+	}
+	t.mu.Unlock()
+	slices.Sort(instances)
+	for _, instance := range instances {
+		if err := t.each(bucket, instance, do); err != nil {
 			return err
 		}
 	}
