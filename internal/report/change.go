@@ -130,20 +130,20 @@ func (m *markdown) changeParts(c *Change) (touched, pending []string) {
 	for _, t := range c.Touched {
 		symbol := fieldLook(t.Change != Added, t.Change != Removed).symbol
 		touched = append(touched, fmt.Sprintf("- `%s` %s: %s of %s (%s)\n",
-			symbol, markdownText(t.Change), m.code(t.Binding), m.code(t.Instance), m.code(t.File)))
+			symbol, markdownText(t.Change), markdownCode(t.Binding), markdownCode(t.Instance), markdownCode(t.File)))
 		for _, f := range t.Changes {
-			symbol, values := fieldLook(f.From != "", f.To != "").symbol, m.code(f.To)
+			symbol, values := fieldLook(f.From != "", f.To != "").symbol, markdownCode(f.To)
 			switch {
 			case f.To == "":
-				values = m.code(f.From)
+				values = markdownCode(f.From)
 			case f.From != "":
-				values = m.code(f.From) + " → " + m.code(f.To)
+				values = markdownCode(f.From) + " → " + markdownCode(f.To)
 			}
-			touched = append(touched, fmt.Sprintf("  - `%s` %s: %s\n", symbol, m.code(f.Field), values))
+			touched = append(touched, fmt.Sprintf("  - `%s` %s: %s\n", symbol, markdownCode(f.Field), values))
 		}
 	}
 	for _, a := range c.Pending {
-		pending = append(pending, fmt.Sprintf("- %s, %s %s: %s\n", m.code(a.Instance), markdownText(string(a.Kind)), m.title(a), markdownText(a.Reason)))
+		pending = append(pending, fmt.Sprintf("- %s, %s %s: %s\n", markdownCode(a.Instance), markdownText(string(a.Kind)), m.title(a), markdownText(a.Reason)))
 	}
 	return touched, pending
 }

@@ -44,7 +44,8 @@ func SaysNothing(markdown string) bool {
 
 // WithoutHTML takes the HTML of this package's own Markdown out of it, for
 // hosts that show it as it stands (Bitbucket). What is foreign in it has no
-// HTML.
+// HTML. The marker becomes a link's definition that nothing uses, which hosts
+// do not show.
 func WithoutHTML(markdown string) string {
 	if name, ok := strings.CutPrefix(markdown, "<!-- reconciler:"); ok {
 		name, rest, _ := strings.Cut(name, " -->")

@@ -21,7 +21,6 @@ func TestCommentIsKnownByWhatItBeginsWith(t *testing.T) {
 		nothing  bool
 	}{
 		"plan":        {documents()["plan"], report.Options{}, "<!-- reconciler:plan -->", false},
-		"plain":       {documents()["plan"], report.Options{NoHTML: true}, "[//]: # (reconciler:plan)", false},
 		"other name":  {documents()["plan"], report.Options{Comment: "a b"}, report.Marker("a b"), false},
 		"no change":   {empty, report.Options{}, "<!-- reconciler:plan -->", true},
 		"warning":     {warned, report.Options{}, "<!-- reconciler:plan -->", false},

@@ -74,9 +74,6 @@ type Options struct {
 	// Limit is the greatest length of Markdown, in UTF-16 code units (a host
 	// that counts otherwise counts fewer); 0 means 65,536.
 	Limit int
-	// NoHTML writes Markdown without HTML, for hosts that show it as it
-	// stands (Bitbucket).
-	NoHTML bool
 }
 
 func (d Document) findings() []finding.Finding {

@@ -17,7 +17,6 @@ const unfolded = 20
 
 // markdown makes the blocks of a document.
 type markdown struct {
-	noHTML   bool
 	language *Language
 	// full shows what is as declared, too.
 	full   bool
@@ -28,7 +27,7 @@ type markdown struct {
 // instance, only what changes, then what is kept for a reason, and findings.
 // Long parts are folded; all of it keeps to Options.Limit.
 func writeMarkdown(w io.Writer, d Document, o Options) error {
-	m := &markdown{noHTML: o.NoHTML, full: o.Style.Full, language: o.Style.Language}
+	m := &markdown{full: o.Style.Full, language: o.Style.Language}
 	doc := document{}
 	switch {
 	case d.Change != nil:
@@ -45,7 +44,7 @@ func writeMarkdown(w io.Writer, d Document, o Options) error {
 	if d.Summary != "" && !finding.HasErrors(d.findings()) {
 		doc.foot = markdownText(d.Summary) + "\n" + doc.foot
 	}
-	doc.head = m.marker(cmp.Or(o.Comment, d.defaultComment())) + "\n\n## " + d.heading() + "\n\n"
+	doc.head = Marker(cmp.Or(o.Comment, d.defaultComment())) + "\n\n## " + d.heading() + "\n\n"
 	if revisions := d.Basis.revisions(); revisions != "" {
 		doc.head += markdownText(revisions) + "\n\n"
 	}
@@ -54,13 +53,6 @@ func writeMarkdown(w io.Writer, d Document, o Options) error {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
-}
-
-func (m *markdown) marker(name string) string {
-	if m.noHTML {
-		return PlainMarker(name)
-	}
-	return Marker(name)
 }
 
 // planFoot is what ends a plan's Markdown and is never cut: the depth, the
@@ -118,7 +110,7 @@ func (m *markdown) fold(title, tableHead string, rows []string, folded bool) {
 		return
 	}
 	b := block{head: "### " + markdownText(title) + "\n\n" + tableHead, rows: rows, foot: "\n"}
-	if folded && !m.noHTML {
+	if folded {
 		b.head = "<details>\n<summary>" + htmlText(title) + "</summary>\n\n" + tableHead
 		b.foot = "\n</details>\n\n"
 	}
@@ -162,7 +154,7 @@ func (m *markdown) noop(a plan.Action) string {
 	for _, c := range a.Changes {
 		changes += "; " + m.change(c)
 	}
-	return fmt.Sprintf("- %s, %s: %s%s\n", m.code(a.Instance), m.title(a), markdownText(a.Reason), changes)
+	return fmt.Sprintf("- %s, %s: %s%s\n", markdownCode(a.Instance), m.title(a), markdownText(a.Reason), changes)
 }
 
 func counted(n int, one, many string) string {
@@ -178,30 +170,24 @@ func (m *markdown) action(a plan.Action) string {
 	for _, c := range a.Changes {
 		changes = append(changes, m.change(c))
 	}
-	between := "<br>"
-	if m.noHTML {
-		between = "; "
-	}
 	return fmt.Sprintf("| `%s` | %s | %s | %s | %s |\n",
-		lookOf(a.Kind).symbol, markdownText(string(a.Kind)), m.title(a), strings.Join(changes, between), markdownText(a.Reason))
+		lookOf(a.Kind).symbol, markdownText(string(a.Kind)), m.title(a), strings.Join(changes, "<br>"), markdownText(a.Reason))
 }
 
 // title says what an action is done to, as text does.
 func (m *markdown) title(a plan.Action) string {
 	if a.Object.IsAccount() {
-		return fmt.Sprintf("%s (%s account)", m.code(a.Binding), markdownText(a.Platform.Title()))
+		return fmt.Sprintf("%s (%s account)", markdownCode(a.Binding), markdownText(a.Platform.Title()))
 	}
-	return fmt.Sprintf("%s (%s)", m.code(a.Object.String()), m.code(a.Binding))
+	return fmt.Sprintf("%s (%s)", markdownCode(a.Object.String()), markdownCode(a.Binding))
 }
 
 func (m *markdown) change(c plan.Change) string {
 	if c.From == "" {
-		return markdownText(c.Field) + ": " + m.code(c.To)
+		return markdownText(c.Field) + ": " + markdownCode(c.To)
 	}
-	return markdownText(c.Field) + ": " + m.code(c.From) + " → " + m.code(c.To)
+	return markdownText(c.Field) + ": " + markdownCode(c.From) + " → " + markdownCode(c.To)
 }
-
-func (m *markdown) code(text string) string { return markdownCode(text, m.noHTML) }
 
 // steps adds what a person has to do for an action, or what it promises.
 func (m *markdown) steps(a plan.Action) {
@@ -239,12 +225,12 @@ func (m *markdown) findings(findings []finding.Finding) {
 func (m *markdown) finding(f finding.Finding) string {
 	text := func(x message.Message) string { return markdownText(m.language.Text(x)) }
 	var b strings.Builder
-	fmt.Fprintf(&b, "- **%s** %s", markdownText(string(f.Severity)), m.code(f.Code))
+	fmt.Fprintf(&b, "- **%s** %s", markdownText(string(f.Severity)), markdownCode(f.Code))
 	if at := strings.TrimSuffix(place(f), ": "); at != "" {
-		fmt.Fprintf(&b, " %s %s", text(message.New("label.at")), m.code(at))
+		fmt.Fprintf(&b, " %s %s", text(message.New("label.at")), markdownCode(at))
 	}
 	if f.Path != "" {
-		fmt.Fprintf(&b, ", %s %s", text(message.New("label.field")), m.code(f.Path))
+		fmt.Fprintf(&b, ", %s %s", text(message.New("label.field")), markdownCode(f.Path))
 	}
 	fmt.Fprintf(&b, ": %s\n", text(f.Message))
 	if !f.Rule.IsZero() {

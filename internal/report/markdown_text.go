@@ -81,16 +81,14 @@ func refers(r, next rune) bool {
 }
 
 // markdownCode writes foreign text as code. What would end a code span or a
-// table's cell is written as HTML, or as text where there is to be none.
-func markdownCode(text string, noHTML bool) string {
+// table's cell is written as HTML.
+func markdownCode(text string) string {
 	text = shorten(clean(text))
 	switch {
 	case text == "":
 		return "(none)"
 	case !strings.ContainsAny(text, "`|\\<") && strings.TrimSpace(text) != "":
 		return "`" + text + "`"
-	case noHTML:
-		return markdownText(text)
 	}
 	return "<code>" + escape(text, "<>&~|", "\\`*_[]!#") + "</code>"
 }
@@ -115,10 +113,6 @@ func units(text string) int {
 // named name is found again and updated. Anybody can write it: whoever updates
 // a comment checks that it is his own.
 func Marker(name string) string { return "<!-- reconciler:" + markerName(name) + " -->" }
-
-// PlainMarker is the marker of Markdown without HTML: a link's definition that
-// nothing uses, which hosts do not show.
-func PlainMarker(name string) string { return "[//]: # (reconciler:" + markerName(name) + ")" }
 
 // longestMarker is how much of a name a marker keeps, in bytes.
 const longestMarker = 64
