@@ -11,15 +11,19 @@ import (
 )
 
 // writeAnnotations writes findings as GitHub's workflow commands, one line
-// each, which the runner makes annotations of. Errors come first, because
-// GitHub shows no more than ten of each kind from one step.
+// each, which the runner makes annotations of. Errors come first. GitHub shows no
+// more than ten of each kind from one step: the others are lines of the log.
 func writeAnnotations(w io.Writer, d Document, o Options) error {
 	p := &page{}
 	findings := slices.SortedStableFunc(slices.Values(d.findings()), func(a, b finding.Finding) int {
 		return severityRank(a.Severity) - severityRank(b.Severity)
 	})
-	for _, f := range findings {
+	shown, rest := annotated(findings)
+	for _, f := range shown {
 		p.text.WriteString(annotation(o.Style.Language, f) + "\n")
+	}
+	for _, f := range rest {
+		p.line(clean(string(f.Severity)), ": ", place(f), clean(f.Code), ": ", clean(o.Style.Language.Text(f.Message)))
 	}
 	return p.writeTo(w)
 }

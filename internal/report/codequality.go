@@ -31,7 +31,7 @@ type codeQualityLines struct {
 // has no entry without a place: an unknown line is 1 there, and what is not
 // about a file stands at the repository's root, ".".
 func writeCodeQuality(w io.Writer, d Document, o Options) error {
-	findings := d.findings()
+	findings := atMost(d.findings(), maxFindings)
 	prints := Fingerprints(findings)
 	issues := make([]codeQualityIssue, 0, len(findings))
 	for i, f := range findings {

@@ -70,6 +70,10 @@ func severityColor(s finding.Severity) color {
 
 // summary counts findings by severity: "1 error, 2 warnings".
 func (l *Language) summary(counts map[finding.Severity]int) string {
+	return l.Text(summaryOf(counts))
+}
+
+func summaryOf(counts map[finding.Severity]int) message.Message {
 	var parts []message.Message
 	for _, m := range []message.Message{
 		message.New("summary.errors", "count", counts[finding.Error]),
@@ -80,5 +84,5 @@ func (l *Language) summary(counts map[finding.Severity]int) string {
 			parts = append(parts, m)
 		}
 	}
-	return l.Text(message.New("list", "items", parts))
+	return message.New("list", "items", parts)
 }

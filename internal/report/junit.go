@@ -48,16 +48,12 @@ const tool = "reconciler"
 // per finding of severity error, a passed one with its text for each other,
 // and a passed one for each file without any.
 func writeJUnit(w io.Writer, d Document, o Options) error {
-	report := junitReport{Name: tool}
-	for _, s := range junitSuites(d, o.Style.Language) {
-		s.Tests = len(s.Cases)
-		report.Tests += s.Tests
-		report.Failures += s.Failures
-		report.Suites = append(report.Suites, s)
-	}
-	data, err := xml.MarshalIndent(report, "", "  ")
-	if err != nil {
-		return fmt.Errorf("report: %w", err)
+	var data []byte
+	for most := maxFindings; most > 0 && (data == nil || len(data) > maxJUnitBytes); most /= 2 {
+		var err error
+		if data, err = junitData(d, atMost(d.findings(), most), o.Style.Language); err != nil {
+			return err
+		}
 	}
 	if _, err := fmt.Fprintf(w, "%s%s\n", xml.Header, data); err != nil {
 		return fmt.Errorf("report: %w", err)
@@ -65,7 +61,22 @@ func writeJUnit(w io.Writer, d Document, o Options) error {
 	return nil
 }
 
-func junitSuites(d Document, l *Language) []junitSuite {
+func junitData(d Document, findings []finding.Finding, l *Language) ([]byte, error) {
+	report := junitReport{Name: tool}
+	for _, s := range junitSuites(findings, d.Files, l) {
+		s.Tests = len(s.Cases)
+		report.Tests += s.Tests
+		report.Failures += s.Failures
+		report.Suites = append(report.Suites, s)
+	}
+	data, err := xml.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	return data, nil
+}
+
+func junitSuites(findings []finding.Finding, files []string, l *Language) []junitSuite {
 	var suites []junitSuite
 	at := map[string]int{}
 	suite := func(file string) *junitSuite {
@@ -81,7 +92,7 @@ func junitSuites(d Document, l *Language) []junitSuite {
 		return &suites[i]
 	}
 	names := map[string]int{}
-	for _, f := range d.findings() {
+	for _, f := range findings {
 		s := suite(f.File)
 		c := junitCase{Name: junitName(f, names), Class: s.Name}
 		if f.Severity == finding.Error {
@@ -92,7 +103,7 @@ func junitSuites(d Document, l *Language) []junitSuite {
 		}
 		s.Cases = append(s.Cases, c)
 	}
-	for _, file := range d.Files {
+	for _, file := range files {
 		if _, ok := at[file]; !ok {
 			s := suite(file)
 			s.Cases = append(s.Cases, junitCase{Name: "no findings", Class: s.Name})

@@ -28,7 +28,7 @@ func writeSARIF(w io.Writer, d Document, o Options) error {
 	run.Tool.Driver = sarifDriver{Name: tool, Version: clean(o.Version), Rules: []sarifRule{}}
 	invocation := sarifInvocation{ExecutionSuccessful: true, Notifications: []sarifNotification{}}
 	rules := map[string]int{}
-	findings := d.findings()
+	findings := atMost(d.findings(), maxFindings)
 	prints := Fingerprints(findings)
 	for i, f := range findings {
 		if _, ok := rules[f.Code]; !ok {
