@@ -190,10 +190,10 @@ func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.Br
 	a := outcome.Action
 	event := binding.HistoryEntry{
 		Time: x.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
-		Outcome: string(outcome.State), Message: a.Reason, Revision: x.round.Revision, Digest: x.digest,
+		Outcome: string(outcome.State), ID: a.Reason.ID, Args: a.Reason.Args, Revision: x.round.Revision, Digest: x.digest,
 	}
 	if outcome.Err != nil {
-		event.Message = outcome.Err.Error()
+		event.Message, event.ID, event.Args = outcome.Err.Error(), "", nil
 	}
 	if glass != nil {
 		event.Person = glass.Person

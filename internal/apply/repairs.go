@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -16,10 +17,9 @@ const mostRepairs = 100
 
 // Words of the history on repairs that do not hold.
 const (
-	historyRepair   = "repair"
-	outcomeStopped  = "stopped"
-	outcomeResumed  = "resumed"
-	messageContests = "repairs stopped, for they do not hold: "
+	historyRepair  = "repair"
+	outcomeStopped = "stopped"
+	outcomeResumed = "resumed"
 )
 
 // update changes what is remembered of one binding, under the spec of that
@@ -97,9 +97,10 @@ func (x *run) stopRepairs(ctx context.Context, a plan.Action) error {
 		return err
 	}
 	x.o.Emit(plan.Event{Kind: plan.RepairsStopped, Revision: x.round.Revision, Action: a})
+	m := message.New("history.repairs-stopped", "why", a.Reason)
 	return x.o.Store.AppendEvent(ctx, binding.HistoryEntry{
 		Time: now, Instance: a.Instance, Binding: a.Binding, Action: historyRepair, Object: a.Object,
-		Outcome: outcomeStopped, Message: messageContests + a.Reason, Revision: x.round.Revision, Digest: x.digest,
+		Outcome: outcomeStopped, ID: m.ID, Args: m.Args, Revision: x.round.Revision, Digest: x.digest,
 	})
 }
 

@@ -3,12 +3,11 @@ package apply
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -102,15 +101,16 @@ func (x *run) tellStep(ctx context.Context, e plan.Event) {
 	a := e.Action
 	h := binding.HistoryEntry{
 		Time: x.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
-		Outcome: outcomeWaiting, Message: a.Reason, Revision: x.round.Revision, Digest: x.digest,
+		Outcome: outcomeWaiting, Revision: x.round.Revision, Digest: x.digest,
 	}
-	since := e.Since.UTC().Format(time.RFC3339)
+	m := a.Reason
 	switch e.Kind {
 	case plan.StepOverdue:
-		h.Outcome, h.Message = outcomeOverdue, fmt.Sprintf("it waits for a person since %s: %s", since, a.Reason)
+		h.Outcome, m = outcomeOverdue, message.New("history.overdue", "since", e.Since, "why", a.Reason)
 	case plan.StepDone:
-		h.Outcome, h.Message = string(plan.Done), fmt.Sprintf("a person's step, asked for at %s, is seen done", since)
+		h.Outcome, m = string(plan.Done), message.New("history.step-done", "since", e.Since)
 	default:
 	}
+	h.ID, h.Args = m.ID, m.Args
 	_ = x.o.Store.AppendEvent(ctx, h) // A history that cannot be written told so at the first action.
 }

@@ -106,7 +106,7 @@ type Status struct {
 	// Steps are what a person has to do; empty if nothing.
 	Steps []string `json:"steps,omitempty"`
 	// Waiting are the same steps, grouped by object.
-	Waiting []Waiting `json:"waiting,omitempty"`
+	Waiting []Waiting `json:"-"`
 	// Retry is set if the last try failed; nil otherwise.
 	Retry *Retry `json:"retry,omitempty"`
 	// TokenVersion is the version of the token applied last, and TokenExpires
@@ -125,14 +125,14 @@ type Retry struct {
 // Waiting is what a person has to do to one object.
 type Waiting struct {
 	// Object and Action are the plan's words, Reason is one sentence.
-	Object Object `json:"object"`
-	Action string `json:"action"`
-	Reason string `json:"reason"`
+	Object Object
+	Action string
+	Reason message.Message
 	// Since is when it was first asked for, and Due when it should be done;
 	// zero if there is no deadline.
-	Since time.Time `json:"since"`
-	Due   time.Time `json:"due,omitzero"`
+	Since time.Time
+	Due   time.Time
 	// Overdue says that Due has passed.
-	Overdue bool     `json:"overdue,omitempty"`
-	Steps   []string `json:"steps"`
+	Overdue bool
+	Steps   []string
 }

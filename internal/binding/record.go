@@ -3,6 +3,8 @@ package binding
 import (
 	"fmt"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 // Record is what was applied last for one binding: the daemon's memory, a
@@ -137,9 +139,13 @@ type HistoryEntry struct {
 	Action   string    `json:"action"`
 	Object   Object    `json:"object"`
 	Outcome  string    `json:"outcome"`
-	Message  string    `json:"message,omitempty"`
-	Revision string    `json:"revision,omitempty"`
-	Digest   string    `json:"digest,omitempty"`
+	// Message says in words what happened. An entry with a message as data (ID
+	// and Args) gets its words where it is shown.
+	Message  string       `json:"message,omitempty"`
+	ID       string       `json:"id,omitempty"`
+	Args     message.Args `json:"args,omitempty"`
+	Revision string       `json:"revision,omitempty"`
+	Digest   string       `json:"digest,omitempty"`
 }
 
 // ReasonMadeAnew is why the version applied last is no longer available: the

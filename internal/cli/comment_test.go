@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 	"reconciler/internal/sandbox"
@@ -101,7 +102,7 @@ func planText(t *testing.T, change bool) string {
 	t.Helper()
 	p := plan.Plan{}
 	if change {
-		p.Actions = []plan.Action{{Kind: plan.Bind, Instance: "prod", Binding: "payments", Object: binding.AccountObject(), Reason: "not bound <b>yet</b>"}}
+		p.Actions = []plan.Action{{Kind: plan.Bind, Instance: "prod", Binding: "payments", Object: binding.AccountObject(), Reason: message.Verbatim("not bound <b>yet</b>")}}
 	}
 	var text bytes.Buffer
 	if err := report.Write(&text, report.FormatMarkdown, report.Document{Plan: &p}, report.Options{}); err != nil {

@@ -24,7 +24,7 @@ func TestDemoConvergesAndIsWhatTheReadmeShows(t *testing.T) {
 	told := out.String()
 	for _, want := range []string{
 		"bind platform-codeup", "authorize web-github", "authorize data-bitbucket", "link payments/api",
-		"change-rule payments/api", "drift: GitLab was bound and is not any more", "rebind payments-gitlab",
+		"change-rule payments/api", "drift: GitLab is no longer bound", "rebind payments-gitlab",
 		"Everything is as declared.",
 	} {
 		if !strings.Contains(told, want) {

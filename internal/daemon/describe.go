@@ -49,7 +49,10 @@ func (d *Daemon) Describe(ctx context.Context, name, of string) (report.Descript
 		out.Line = detail.Declaration.At("").Line
 	}
 	for _, a := range detail.Actions {
-		out.Objects = append(out.Objects, report.DescribedObject{Object: a.Object, Action: a.Kind, Reason: d.redactor.Redact(a.Reason)})
+		reason := a.Reason.Map(d.redactor.Redact)
+		out.Objects = append(out.Objects, report.DescribedObject{
+			Object: a.Object, Action: a.Kind, Reason: report.Text(nil, reason), ReasonID: reason.ID, ReasonArgs: reason.Args,
+		})
 	}
 	return report.NewDescription(out), nil
 }
@@ -135,7 +138,7 @@ func (d *Daemon) redactPlan(p *plan.Plan) {
 	}
 	for i := range p.Actions {
 		a := &p.Actions[i]
-		a.Reason, a.Steps, a.Changes = d.redactor.Redact(a.Reason), slices.Clone(a.Steps), slices.Clone(a.Changes)
+		a.Reason, a.Steps, a.Changes = a.Reason.Map(d.redactor.Redact), slices.Clone(a.Steps), slices.Clone(a.Changes)
 		for n := range a.Steps {
 			a.Steps[n] = d.redactor.Redact(a.Steps[n])
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -136,7 +137,8 @@ func (d *Daemon) History(ctx context.Context, name, instance string, since time.
 		all = all[:min(limit, len(all))]
 	}
 	for i := range all {
-		all[i].Message = d.redactor.Redact(all[i].Message)
+		m := message.Message{ID: all[i].ID, Args: all[i].Args}.Map(d.redactor.Redact)
+		all[i].Message, all[i].Args = d.redactor.Redact(all[i].Message), m.Args
 	}
 	return report.NewHistory(all), nil
 }

@@ -59,7 +59,7 @@ func TestAnInstanceIsChangedOnlyInItsWindows(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept := map[string]int{}
-	for _, e := range events {
+	for _, e := range report.NewHistory(events).Items {
 		if e.Instance == prod && e.By == "Ada" && e.Proven != "" && e.Digest == result.Instances[0].Digest && !e.Time.IsZero() {
 			kept[e.Action+" "+e.Message]++
 		}

@@ -10,6 +10,8 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/manifest"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
 )
 
 // Attest records that a person did the steps of a binding, and returns the
@@ -20,6 +22,9 @@ func (e *Engine) Attest(ctx context.Context, who binding.Person, word client.Att
 		return nil, "", err
 	}
 	written, err := i.Attest(ctx, word.Binding, who)
+	if none := (*reconcile.NoStepError)(nil); errors.As(err, &none) {
+		err = fmt.Errorf("%w: %s", err, report.Text(nil, none.Why()))
+	}
 	return i, written, err
 }
 

@@ -219,7 +219,7 @@ func (e *Engine) RedactStatus(s binding.Status) binding.Status {
 	}
 	for i := range s.Waiting {
 		w := &s.Waiting[i]
-		w.Reason = redact(w.Reason)
+		w.Reason = w.Reason.Map(redact)
 		w.Steps = slices.Clone(w.Steps) // The plan's own.
 		for n := range w.Steps {
 			w.Steps[n] = redact(w.Steps[n])

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -56,7 +55,7 @@ func unknownCode(u binding.Unknown) string {
 	return "observation-unknown"
 }
 
-func (m *maker) noop(s subject, cause Cause, reason string) {
+func (m *maker) noop(s subject, cause Cause, reason message.Message) {
 	m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Noop, Cause: cause, Reason: reason})
 }
 
@@ -91,27 +90,33 @@ func (m *maker) unfinished(s subject) bool {
 }
 
 // reportDrift keeps drift that the declaration wants told and not corrected.
-func (m *maker) reportDrift(s subject, what string) bool {
+func (m *maker) reportDrift(s subject, what message.Message) bool {
 	if s.d.Spec.DriftPolicy != binding.Report || s.looksOnly() || !m.drifted(s) {
 		return false
 	}
 	m.act(s, takeAccount, Action{
-		Object: binding.AccountObject(), Kind: Noop, Cause: CauseDrift, Reason: "drift: " + what + "; reported and not corrected (driftPolicy Report)",
+		Object: binding.AccountObject(), Kind: Noop, Cause: CauseDrift, Reason: onlyReported(message.New("reason.drift", "what", what)),
 	})
-	m.find(s.d, "", finding.New("drift", message.New("plan.of", "name", s.d.Name, "text", message.Foreign(what))))
+	m.find(s.d, "", finding.New("drift", message.New("plan.of", "name", s.d.Name, "text", what)))
 	return true
+}
+
+// onlyReported is the reason of drift that is not corrected.
+func onlyReported(drift message.Message) message.Message {
+	return message.New("reason.drift-reported", "drift", drift)
 }
 
 // unbound plans a platform that is certainly not bound.
 func (m *maker) unbound(s subject) bool {
 	title := s.d.Spec.Platform.Title()
-	if m.reportDrift(s, title+" is not bound any more") {
+	gone := message.New("drift.unbound", "platform", title)
+	if m.reportDrift(s, gone) {
 		return false
 	}
-	a := Action{Cause: CauseAbsent, Reason: title + " is declared and not bound"}
+	a := Action{Cause: CauseAbsent, Reason: message.New("reason.not-bound", "platform", title)}
 	switch {
 	case m.drifted(s):
-		a.Cause, a.Reason = CauseDrift, "drift: "+title+" was bound and is not any more"
+		a.Cause, a.Reason = CauseDrift, message.New("reason.drift", "what", gone)
 	case s.ours() && m.unfinished(s):
 		a.Cause = CauseUnfinished
 	}
@@ -120,7 +125,7 @@ func (m *maker) unbound(s subject) bool {
 		return m.authorize(s, a)
 	}
 	if back, ok := m.lastGood(s); ok {
-		a.Reason += fmt.Sprintf("; the newest token is refused, so that version %d, bound before, is bound again", back.token.Version)
+		a.Reason = message.New("reason.previous-token", "reason", a.Reason, "version", back.token.Version)
 		return m.bind(back, a)
 	}
 	if m.tokenBlocks(s) {
@@ -135,7 +140,7 @@ func (m *maker) bind(s subject, a Action) bool {
 	a.Object, a.Kind, a.Changes, a.Steps = binding.AccountObject(), Bind, bindChanges(s), triggerURLSteps(s.d)
 	if !m.in.Observation.Capabilities.Bind {
 		a.Kind, a.Steps = Manual, m.bindSteps(s)
-		a.Reason += m.because("bind")
+		a.Reason = m.cannot(a.Reason, "bind")
 	}
 	a = m.unlessFlapping(s, "", a)
 	m.act(s, takeAccount, a)
@@ -206,23 +211,23 @@ func (m *maker) differing(s subject, changes []Change) bool {
 	if !s.ours() && !s.d.Spec.Adopt && !s.looksOnly() {
 		m.act(s, takeAccount, Action{
 			Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseAdoptRequired, Changes: changes,
-			Reason: "adopt-required: " + title + " is bound to another account that was never ours",
+			Reason: message.New("reason.foreign-account", "platform", title),
 		})
 		m.find(s.d, "spec."+changes[0].Field, finding.New("adopt-required", message.New("plan.foreign-account", "name", s.d.Name,
 			"platform", title, "field", changes[0].Field, "from", changes[0].From, "to", changes[0].To)))
 		return false
 	}
-	if m.reportDrift(s, fmt.Sprintf("%s is bound with %s %q, declared is %q", title, changes[0].Field, changes[0].From, changes[0].To)) {
+	if m.reportDrift(s, message.New("drift.account", "platform", title, "field", changes[0].Field, "from", changes[0].From, "to", changes[0].To)) {
 		return false
 	}
-	a := Action{Cause: CauseDeclarationChanged, Reason: "the declaration changed", Changes: append(changes, renameChange(s)...)}
+	a := Action{Cause: CauseDeclarationChanged, Reason: message.New("reason.declaration-changed"), Changes: append(changes, renameChange(s)...)}
 	switch {
 	case !s.ours() && s.looksOnly():
-		a.Cause, a.Reason = CauseDiffers, title+" is bound otherwise than declared"
+		a.Cause, a.Reason = CauseDiffers, message.New("reason.bound-differently", "platform", title)
 	case !s.ours():
-		a.Cause, a.Reason = CauseForeign, "bound by somebody else; the declaration allows to replace it (adopt: true)"
+		a.Cause, a.Reason = CauseForeign, message.New("reason.bound-by-others")
 	case m.drifted(s):
-		a.Cause, a.Reason = CauseDrift, "drift: somebody bound another account"
+		a.Cause, a.Reason = CauseDrift, message.New("reason.other-account")
 	}
 	if s.d.Spec.Platform.OAuth() {
 		a.Steps = append(m.unbindSteps(s.d.Spec.Platform), m.authorizeSteps(s.d)...)
@@ -243,7 +248,7 @@ func (m *maker) rebind(s subject, a Action) bool {
 	a.Object, a.Kind, a.Steps = binding.AccountObject(), Rebind, rebindSteps(s)
 	if !caps.Bind || !caps.Unbind {
 		a.Kind, a.Steps = Manual, append(m.unbindSteps(s.d.Spec.Platform), m.bindSteps(s)...)
-		a.Reason += m.because("bind", "unbind")
+		a.Reason = m.cannot(a.Reason, "bind", "unbind")
 	}
 	a = m.unlessFlapping(s, "", a)
 	m.act(s, takeAccount, a)
@@ -258,47 +263,49 @@ func (m *maker) equal(s subject) bool {
 	}
 	if s.ours() && isRecorded(*s.record, *s.state.Account) {
 		if changes := tokenChanges(s); len(changes) > 0 {
-			a := Action{Cause: CauseTokenVersion, Reason: "the secret store has another version of the token", Changes: append(changes, renameChange(s)...)}
+			a := Action{Cause: CauseTokenVersion, Reason: message.New("reason.token-version"), Changes: append(changes, renameChange(s)...)}
 			if vaultChanged(s) {
-				a.Cause, a.Reason = CauseTokenMoved, "the token is kept elsewhere now"
+				a.Cause, a.Reason = CauseTokenMoved, message.New("reason.token-moved")
 			}
 			m.rebind(s, a)
 			return true // Bound before and, whatever becomes of the rebind, after.
 		}
 	}
-	if cause, reason, changes := adoptReason(s); reason != "" {
+	if cause, reason, changes := adoptReason(s); !reason.IsZero() {
 		m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Adopt, Cause: cause, Reason: reason, Changes: changes})
 		return true
 	}
-	m.noop(s, CauseSettled, "bound as declared")
+	m.noop(s, CauseSettled, message.New("reason.bound"))
 	return true
 }
 
-// adoptReason says why our memory has to be brought up to date; empty if it
+// adoptReason says why our memory has to be brought up to date; zero if it
 // need not be.
-func adoptReason(s subject) (Cause, string, []Change) {
-	current := ""
-	if s.d.Spec.Token != nil {
-		current = "; which token it was bound with cannot be known, the current one is taken to be it"
+func adoptReason(s subject) (Cause, message.Message, []Change) {
+	assuming := func(reason message.Message) message.Message {
+		if s.d.Spec.Token == nil {
+			return reason
+		}
+		return message.New("reason.token-assumed", "reason", reason)
 	}
 	r := s.record
 	switch {
 	case !s.ours():
-		return CauseAlreadyThere, "bound already, as declared" + current, nil
+		return CauseAlreadyThere, assuming(message.New("reason.bound-already")), nil
 	case s.renamed():
-		return CauseRenamed, "the declaration was renamed; its binding stays", renameChange(s)
+		return CauseRenamed, message.New("reason.renamed"), renameChange(s)
 	case !isRecorded(*r, *s.state.Account):
-		return CauseBoundAnew, "bound anew, as declared, since it was applied last" + current,
+		return CauseBoundAnew, assuming(message.New("reason.bound-again")),
 			accountChanges(s.d, r.Wanted())
 	case len(accountChanges(s.d, r.Wanted())) > 0:
-		return CauseRecordOutdated, "bound as declared" + current, accountChanges(s.d, r.Wanted())
+		return CauseRecordOutdated, assuming(message.New("reason.bound")), accountChanges(s.d, r.Wanted())
 	case r.TokenVersion == 0 && r.TokenFingerprint == "" && (s.token.Version > 0 || s.token.Fingerprint != ""):
-		return CauseTokenVersionKnown, "the version of the token is known now" + current, nil
+		return CauseTokenVersionKnown, assuming(message.New("reason.token-version-known")), nil
 	case policyOf(r.DeletionPolicy) != policyOf(s.d.Spec.DeletionPolicy):
-		return CauseDeletionPolicy, "the deletion policy changed; nothing else does",
+		return CauseDeletionPolicy, message.New("reason.deletion-policy"),
 			[]Change{{"deletionPolicy", string(policyOf(r.DeletionPolicy)), string(policyOf(s.d.Spec.DeletionPolicy))}}
 	}
-	return "", "", nil
+	return "", message.Message{}, nil
 }
 
 func policyOf(p binding.DeletionPolicy) binding.DeletionPolicy { return cmp.Or(p, binding.Retain) }
@@ -314,16 +321,16 @@ func (m *maker) unobserved(s subject) bool {
 		if s.renamed() {
 			m.act(s, takeAccount, Action{
 				Object: binding.AccountObject(), Kind: Adopt, Cause: CauseRenamed, Changes: renameChange(s),
-				Reason: "the declaration was renamed; its binding stays",
+				Reason: message.New("reason.renamed"),
 			})
 			return true
 		}
-		m.noop(s, CauseConfirmed, "bound as declared, as a person confirmed")
+		m.noop(s, CauseConfirmed, message.New("reason.bound-confirmed"))
 		return true
 	}
-	a := Action{Cause: CauseNotConfirmed, Reason: "no person has confirmed this binding yet" + m.because("listAccounts"), Changes: bindChanges(s)}
+	a := Action{Cause: CauseNotConfirmed, Reason: m.cannot(message.New("reason.not-confirmed"), "listAccounts"), Changes: bindChanges(s)}
 	if s.ours() {
-		a.Cause, a.Reason = CauseDeclarationChanged, "the binding has to change"+m.because("listAccounts")
+		a.Cause, a.Reason = CauseDeclarationChanged, m.cannot(message.New("reason.binding-changes"), "listAccounts")
 		if asRecorded && !vaultChanged(s) {
 			a.Cause = CauseTokenVersion
 		}

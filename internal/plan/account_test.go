@@ -48,7 +48,7 @@ func runCases(t *testing.T, cases map[string]planCase) {
 			if diff := cmp.Diff(tt.want, brief(p)); diff != "" {
 				t.Errorf("actions (-want +got):\n%s", diff)
 			}
-			if len(p.Actions) == 0 || !strings.Contains(p.Actions[0].Reason, tt.reason) {
+			if len(p.Actions) == 0 || !strings.Contains(text(p.Actions[0].Reason), tt.reason) {
 				t.Errorf("want a first reason with %q, got %+v", tt.reason, p.Actions)
 			}
 			if diff := cmp.Diff(tt.codes, codes(p)); diff != "" && len(tt.codes)+len(p.Findings) > 0 {
@@ -243,7 +243,7 @@ func TestAccountBound(t *testing.T) {
 		"as declared, by meaning": {in: bound(none), want: []string{"noop account"}, reason: "bound as declared"},
 		"as declared and never ours is adopted": {
 			in:   func() plan.Input { return boundTo(input(gitlabDeclaration()), gitlabAccount()) },
-			want: []string{"adopt account"}, reason: "which token it was bound with cannot be known",
+			want: []string{"adopt account"}, reason: "it is not known which token it was bound with",
 		},
 		"with a newer token is rebound": {
 			in:   bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) { r.TokenVersion = 2 }),
@@ -334,7 +334,7 @@ func TestAccountBound(t *testing.T) {
 		},
 		"anew by somebody, as declared, is adopted": {
 			in:   bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) { r.AccountID = "1" }),
-			want: []string{"adopt account"}, reason: "bound anew",
+			want: []string{"adopt account"}, reason: "bound again",
 		},
 		"without a known secret is kept": {
 			in: bound(func(_ *binding.Declaration, _ *binding.Record, in *plan.Input) {
@@ -414,6 +414,6 @@ func TestConsoleDriverKnowsWhatAPersonConfirmed(t *testing.T) {
 		},
 		"all of it":      {in: func() plan.Input { return console(applied(gitlabDeclaration())) }, want: []string{"noop account"}, reason: "as a person confirmed"},
 		"an older token": {in: func() plan.Input { return console(older) }, want: []string{"manual account token version:2>3"}, reason: "has to change"},
-		"no declaration": {in: removed, want: []string{"manual account username:ci-bot>"}, reason: "not declared any more"},
+		"no declaration": {in: removed, want: []string{"manual account username:ci-bot>"}, reason: "no longer declared"},
 	})
 }

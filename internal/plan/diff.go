@@ -3,6 +3,8 @@ package plan
 import (
 	"slices"
 	"strings"
+
+	"reconciler/internal/message"
 )
 
 // Difference is one action in which two plans differ: Was alone is gone, Is
@@ -81,8 +83,8 @@ func rest(list, without []Action, key func(Action) string) []Action {
 func whole(a Action) string {
 	return encoded(struct {
 		essence
-		Reason string   `json:"reason"`
-		Steps  []string `json:"steps,omitempty"`
+		Reason message.Message `json:"reason"`
+		Steps  []string        `json:"steps,omitempty"`
 	}{essenceOf(a), a.Reason, a.Steps})
 }
 

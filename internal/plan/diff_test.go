@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 func TestCompareTellsWhatIsNewWhatIsGoneAndWhatChanged(t *testing.T) {
@@ -40,7 +41,7 @@ func TestCompareTellsWhatIsNewWhatIsGoneAndWhatChanged(t *testing.T) {
 
 func TestSplitPartsAChangeFromWhatWasPending(t *testing.T) {
 	action := func(object binding.Object, kind Kind, to, reason string) Action {
-		return Action{Instance: "i", Binding: "b", Platform: "gitlab", Object: object, Kind: kind, Reason: reason, Changes: []Change{{Field: "f", To: to}}}
+		return Action{Instance: "i", Binding: "b", Platform: "gitlab", Object: object, Kind: kind, Reason: message.Verbatim(reason), Changes: []Change{{Field: "f", To: to}}}
 	}
 	settled := action(binding.RepositoryObject("n/c"), Noop, "", "r")
 	settled.Cause = CauseSettled

@@ -29,20 +29,15 @@ func (m *maker) unlessFlapping(s subject, path string, a Action) Action {
 	for _, r := range made {
 		found = append(found, r.Found)
 	}
-	text := fmt.Sprintf("%s %s was repaired %d times and does not stay as declared: %s", a.Object, "of "+s.d.Name, len(made), likelyCause(s, a, found))
-	m.find(s.d, path, finding.New(CodeFlapping, m.flappingMessage(s, a, made, found)))
-	a.Kind, a.Cause, a.Steps = Forbidden, CauseFlapping, nil
-	a.Reason = CodeFlapping + ": " + text + "; once that is settled: reconciler sync " + s.d.Name
-	return a
-}
-
-func (m *maker) flappingMessage(s subject, a Action, made []binding.Repair, found []string) message.Message {
-	text := message.New("plan.flapping", "object", a.Object, "binding", s.d.Name, "times", len(made),
-		"likely", message.Foreign(likelyCause(s, a, found)))
-	if len(made) == 0 {
-		return text
+	text := message.New("plan.flapping", "object", a.Object, "binding", s.d.Name, "times", len(made), "likely", likelyCause(s, a, found))
+	since := text
+	if len(made) > 0 {
+		since = message.New("plan.flapping-since", "flapping", text, "first", made[0].At, "last", made[len(made)-1].At)
 	}
-	return message.New("plan.flapping-since", "flapping", text, "first", made[0].At, "last", made[len(made)-1].At)
+	m.find(s.d, path, finding.New(CodeFlapping, since))
+	a.Kind, a.Cause, a.Steps = Forbidden, CauseFlapping, nil
+	a.Reason = message.New("reason.flapping", "rule", CodeFlapping, "why", text, "binding", s.d.Name)
+	return a
 }
 
 // repairs returns the repairs of an object that count, and whether no more are
@@ -64,6 +59,7 @@ func (m *maker) repairs(name string, object binding.Object) (made []binding.Repa
 }
 
 // Found says in a few words what an action finds in place of what is declared.
+// It is kept in the retry state, and compared.
 func (a Action) Found() string {
 	switch a.Kind {
 	case Bind:
@@ -85,13 +81,41 @@ func (a Action) Found() string {
 
 // likelyCause says who probably undoes the repairs, by what was found each
 // time; the newest is first.
-func likelyCause(s subject, a Action, found []string) string {
+func likelyCause(s subject, a Action, found []string) message.Message {
 	if slices.ContainsFunc(found, func(f string) bool { return f != found[0] }) {
-		return fmt.Sprintf("it is found otherwise each time, now %s; likely several others change it", found[0])
+		return message.New("flapping.various", "found", a.found())
 	}
-	likely := "another reconciler or a script that works on the same instance, or a person in the console"
-	if a.Object.IsAccount() && s.state.Account != nil && s.state.Account.Username != "" {
-		likely = fmt.Sprintf("whoever binds %q: %s", s.state.Account.Username, likely)
+	account := ""
+	if a.Object.IsAccount() && s.state.Account != nil {
+		account = s.state.Account.Username
 	}
-	return fmt.Sprintf("it is found %s again each time; likely by %s", found[0], likely)
+	return message.New("flapping.same", "found", a.found(), "account", account)
+}
+
+// found is Found as a message.
+func (a Action) found() message.Message {
+	switch a.Kind {
+	case Bind:
+		return message.New("found.unbound")
+	case Link:
+		return message.New("found.without-source")
+	case AddRule:
+		return message.New("found.gone")
+	default:
+	}
+	var all message.Message
+	for _, c := range a.Changes {
+		if c.From == "" {
+			continue
+		}
+		with := message.New("found.with", "field", c.Field, "from", c.From)
+		if !all.IsZero() {
+			with = message.New("found.and", "first", all, "second", with)
+		}
+		all = with
+	}
+	if all.IsZero() {
+		return message.New("found.different")
+	}
+	return all
 }

@@ -3,7 +3,6 @@ package plan
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
@@ -122,9 +121,9 @@ func (m *maker) declaration(d *binding.Declaration) {
 	case m.claimedTwice(d):
 		m.act(s, takeAccount, Action{
 			Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseNotUnique,
-			Reason: "binding-unique: another declaration claims " + d.Spec.Platform.Title() + " of this instance too",
+			Reason: message.New("reason.not-unique", "platform", d.Spec.Platform.Title()),
 		})
-	case suspended != "":
+	case !suspended.IsZero():
 		m.noop(s, CauseSuspended, suspended)
 	case u != nil:
 		m.findMove(s)
@@ -161,8 +160,8 @@ func (m *maker) suspendEnded(s subject) {
 
 // brokenReason is why something is kept as it is: what nobody can read may
 // declare it.
-func (m *maker) brokenReason() string {
-	return "kept as it is while a file is broken, for it may be declared there: " + strings.Join(m.in.Broken, ", ")
+func (m *maker) brokenReason() message.Message {
+	return message.New("reason.file-broken", "files", m.in.Broken)
 }
 
 // holderBroken says that we bound the platform under a name that has no
@@ -181,8 +180,8 @@ func (m *maker) hasDeclaration(r binding.Record) bool {
 	})
 }
 
-func unknownReason(u binding.Unknown) string {
-	return "unknown (" + u.Reason + "): nothing is planned until it is known"
+func unknownReason(u binding.Unknown) message.Message {
+	return message.New("reason.unknown", "why", u.Reason)
 }
 
 // subject is a declaration with everything known about it.

@@ -8,10 +8,6 @@ import (
 	"reconciler/internal/message"
 )
 
-// observedOnly begins the reason of what is not done for a declaration that is
-// only looked at.
-const observedOnly = "observed only (managementPolicy Observe)"
-
 // looksOnly says that nothing may be done for the declaration.
 func (s subject) looksOnly() bool { return s.d.Spec.Observed() }
 
@@ -26,12 +22,12 @@ func (m *maker) observedSteps() {
 		}
 		switch a.Kind {
 		case Adopt:
-			a.Cause, a.Reason, a.Changes = CauseSettled, "as declared; "+observedOnly, nil
+			a.Cause, a.Reason, a.Changes = CauseSettled, message.New("reason.observed-as-declared"), nil
 		case Forbidden:
-			a.Reason = observedOnly + ": " + a.Reason // It has its finding already.
+			a.Reason = message.New("reason.observed-only", "reason", a.Reason) // It has its finding already.
 		default:
 			m.tellDifference(*a)
-			a.Reason = observedOnly + ": " + a.Reason
+			a.Reason = message.New("reason.observed-only", "reason", a.Reason)
 		}
 		a.Kind, a.Steps, a.Safety = Noop, nil, false
 	}
@@ -45,7 +41,7 @@ func (m *maker) tellDifference(a Action) {
 			path = fmt.Sprintf("spec.repositories[%d]", i)
 		}
 	}
-	text := message.New("plan.difference", "binding", d.Name, "object", a.Object, "reason", message.Foreign(a.Reason))
+	text := message.New("plan.difference", "binding", d.Name, "object", a.Object, "reason", a.Reason)
 	if len(a.Changes) > 0 && a.Changes[0].From != "" {
 		c := a.Changes[0]
 		text = message.New("plan.difference-from", "difference", text, "field", c.Field, "from", c.From, "to", c.To)

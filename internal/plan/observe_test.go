@@ -39,7 +39,7 @@ func TestWhatIsOnlyLookedAtIsToldAndNotChanged(t *testing.T) {
 				other.Username = "mallory"
 				boundTo(*in, other)
 			}),
-			want: []string{"noop account username:mallory>ci-bot"}, reason: reason + ": GitLab is bound otherwise than declared", codes: told,
+			want: []string{"noop account username:mallory>ci-bot"}, reason: reason + ": GitLab is bound, but not as declared", codes: told,
 		},
 		"an account as declared is not adopted": {
 			in:   observing(func(in *plan.Input) { boundTo(*in, gitlabAccount()) }),
@@ -185,7 +185,7 @@ func TestReportCorrectsNoObject(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			corrected := plan.Make(linkCase(tt.drift)())
 			if !slices.ContainsFunc(changing(corrected), func(a plan.Action) bool {
-				return string(a.Kind)+" "+a.Object.String() == tt.repairs && strings.HasPrefix(a.Reason, "drift: ")
+				return string(a.Kind)+" "+a.Object.String() == tt.repairs && strings.HasPrefix(text(a.Reason), "drift: ")
 			}) {
 				t.Errorf("under Correct want %s, got %q", tt.repairs, brief(corrected))
 			}

@@ -5,6 +5,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // Kind is what an action does.
@@ -59,7 +60,7 @@ type Action struct {
 	// Cause is why the action is in the plan.
 	Cause Cause `json:"cause,omitempty"`
 	// Reason is one sentence for a person.
-	Reason string `json:"reason"`
+	Reason message.Message `json:"-"`
 	// Changes are the fields that change, sorted by field; no secret is ever
 	// among them.
 	Changes []Change `json:"changes,omitempty"`

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -57,12 +56,12 @@ func (m *maker) removedBinding(r *binding.Record) {
 	case len(m.in.Broken) > 0:
 		a.Cause, a.Reason = CauseFileBroken, m.brokenReason()
 	case policyOf(r.DeletionPolicy) == binding.Retain:
-		a.Cause, a.Reason = CauseRetained, "not declared any more; kept (deletionPolicy Retain)"
+		a.Cause, a.Reason = CauseRetained, message.New("reason.retained")
 		if u == nil && asked && s.Unknown == nil && s.Account == nil {
-			a.Reason = "not declared any more, and not bound; nothing is done (deletionPolicy Retain)"
+			a.Reason = message.New("reason.retained-unbound")
 		}
-	case suspended != "" && !m.mustRefuse():
-		a.Cause, a.Reason = CauseSuspended, "not declared any more; kept for now: "+suspended
+	case !suspended.IsZero() && !m.mustRefuse():
+		a.Cause, a.Reason = CauseSuspended, message.New("reason.undeclared-suspended", "why", suspended)
 		m.postponed++
 	case u != nil:
 		a.Cause, a.Reason = causeOf(*u), unknownReason(*u)
@@ -71,9 +70,9 @@ func (m *maker) removedBinding(r *binding.Record) {
 	case caps.ListAccounts && !asked:
 		a.Cause, a.Reason = CauseUnknown, unknownReason(binding.Unknown{Reason: binding.NotAsked})
 	case caps.ListAccounts && s.Account != nil && !isRecorded(*r, *s.Account):
-		a.Cause, a.Reason = CauseForeign, "not declared any more; kept, for somebody else bound another account since"
+		a.Cause, a.Reason = CauseForeign, message.New("reason.undeclared-foreign")
 	case m.retainedElsewhere(r):
-		a.Cause, a.Reason = CauseRetained, "not declared any more; kept, for another declaration that had it said deletionPolicy Retain"
+		a.Cause, a.Reason = CauseRetained, message.New("reason.retained-elsewhere")
 	default:
 		m.unbind(r, a)
 		return
@@ -108,7 +107,7 @@ func (m *maker) unbind(r *binding.Record, head Action) {
 	rem := removal{class: bindings, head: step{freeAccount, head}}
 	for _, img := range sortedImages(r.Images) {
 		if name := binding.NormalImage(img.Image); m.declared[name] {
-			if why := m.declarerSuspended(r, name); why != "" {
+			if why := m.declarerSuspended(r, name); !why.IsZero() {
 				head.Cause, head.Reason = CauseSuspended, why
 				m.add(freeAccount, head)
 				return
@@ -117,7 +116,7 @@ func (m *maker) unbind(r *binding.Record, head Action) {
 		}
 		steps, unknown := m.unlink(r, img)
 		if unknown != nil {
-			head.Cause, head.Reason = CausePartUnknown, fmt.Sprintf("not declared any more; kept, for its image repository %s is %s", img.Image, unknownReason(*unknown))
+			head.Cause, head.Reason = CausePartUnknown, message.New("reason.part-unknown", "image", img.Image, "unknown", unknownReason(*unknown))
 			m.add(freeAccount, head)
 			return
 		}
@@ -125,12 +124,12 @@ func (m *maker) unbind(r *binding.Record, head Action) {
 	}
 	if account := head.Target.Account; account != nil || !caps.ListAccounts {
 		a := m.recordAction(r, Action{
-			Object: binding.AccountObject(), Kind: Unbind, Cause: CauseUndeclared, Reason: "not declared any more (deletionPolicy Unbind)",
+			Object: binding.AccountObject(), Kind: Unbind, Cause: CauseUndeclared, Reason: message.New("reason.undeclared"),
 			Changes: []Change{{Field: "username", From: r.Username}},
 		})
 		if !caps.Unbind || account == nil {
 			a.Kind, a.Steps = Manual, m.unbindSteps(r.Platform)
-			a.Reason += m.because("unbind")
+			a.Reason = m.cannot(a.Reason, "unbind")
 		}
 		rem.steps = append(rem.steps, step{freeAccount, a})
 	}
@@ -164,17 +163,17 @@ func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *b
 	var steps []step
 	for _, rule := range sortedRules(st.Rules) {
 		if slices.Contains(img.RuleKeys, rule.Key()) {
-			steps = append(steps, m.removeRule(r, name, rule, "its image repository is not declared any more"))
+			steps = append(steps, m.removeRule(r, name, rule, message.New("reason.image-undeclared")))
 		}
 	}
 	a := m.recordAction(r, Action{
-		Object: binding.RepositoryObject(name), Kind: Unlink, Cause: CauseUndeclared, Reason: "not declared any more (deletionPolicy Unbind)",
+		Object: binding.RepositoryObject(name), Kind: Unlink, Cause: CauseUndeclared, Reason: message.New("reason.undeclared"),
 		Changes: []Change{{Field: "source", From: st.Link.Source}},
 	})
 	a.Target.Image, a.Target.Link = name, st.Link
 	if !m.in.Observation.Capabilities.LinkRepositories {
 		a.Kind, a.Steps = Manual, append(m.buildSteps(name), "Remove the code source")
-		a.Reason += m.because("linkRepositories")
+		a.Reason = m.cannot(a.Reason, "linkRepositories")
 	}
 	return append(steps, step{freeLink, a}), nil
 }
@@ -189,14 +188,14 @@ func (m *maker) unlinkByHand(r *binding.Record, img binding.RecordedImage) []ste
 	name := binding.NormalImage(img.Image)
 	a := m.recordAction(r, Action{
 		Object: binding.RepositoryObject(name), Kind: Manual, Cause: CauseUndeclared, Changes: []Change{{Field: "source", From: img.Link.Source}},
-		Reason: "not declared any more (deletionPolicy Unbind)" + m.because("readRepositories"),
+		Reason: m.cannot(message.New("reason.undeclared"), "readRepositories"),
 		Steps:  append(m.buildSteps(name), "Remove the code source, and the build rules with it"),
 	})
 	a.Target.Image = name
 	return []step{{freeLink, a}}
 }
 
-func (m *maker) removeRule(r *binding.Record, image string, rule binding.ObservedRule, reason string) step {
+func (m *maker) removeRule(r *binding.Record, image string, rule binding.ObservedRule, reason message.Message) step {
 	a := m.recordAction(r, Action{
 		Object: binding.RuleObject(image, rule.BuildRule), Kind: RemoveRule, Cause: CauseUndeclared, Reason: reason,
 		Changes: []Change{{Field: "dockerfile", From: binding.NormalDockerfile(rule.Dockerfile)}},
@@ -204,7 +203,7 @@ func (m *maker) removeRule(r *binding.Record, image string, rule binding.Observe
 	a.Target.Image, a.Target.Rule = image, rule
 	if !m.in.Observation.Capabilities.WriteRules {
 		a.Kind, a.Steps = Manual, append(m.buildSteps(image), "Remove the build rule: "+ruleText(rule.BuildRule))
-		a.Reason += m.because("writeRules")
+		a.Reason = m.cannot(a.Reason, "writeRules")
 	}
 	return step{freeRule, a}
 }
@@ -228,7 +227,7 @@ func (m *maker) droppedImages(s subject) {
 		case len(steps) == 0:
 			continue
 		case policyOf(s.d.Spec.DeletionPolicy) == binding.Retain:
-			head.Cause, head.Reason = CauseRetained, "not declared any more; kept (deletionPolicy Retain)"
+			head.Cause, head.Reason = CauseRetained, message.New("reason.retained")
 		default:
 			m.removals = append(m.removals, removal{images, m.declaredStep(s, freeLink, head), m.owned(s, steps)})
 			continue
@@ -243,7 +242,7 @@ func (m *maker) droppedRule(r image, have binding.ObservedRule) {
 	if rec == nil {
 		rec = &binding.Record{Binding: r.d.Name, Platform: r.d.Spec.Platform}
 	}
-	st := m.removeRule(rec, r.name, have, "not declared any more")
+	st := m.removeRule(rec, r.name, have, message.New("reason.rule-undeclared"))
 	head := Action{Object: st.Object, Kind: Noop, Target: st.Target}
 	m.removals = append(m.removals, removal{rules, m.declaredStep(r.subject, freeRule, head), m.owned(r.subject, []step{st})})
 }
@@ -267,7 +266,7 @@ func (m *maker) declaredStep(s subject, p phase, a Action) step {
 func (m *maker) resolveRemovals() {
 	for _, rem := range m.removals {
 		head := rem.head
-		cause, text := m.refusal(rem.class)
+		cause, why := m.refusal(rem.class)
 		switch {
 		case len(m.in.Broken) > 0:
 			head.Cause, head.Reason = CauseFileBroken, m.brokenReason()
@@ -278,7 +277,7 @@ func (m *maker) resolveRemovals() {
 			continue
 		default:
 			head.Kind, head.Cause, head.Safety = Forbidden, cause, true
-			head.Reason = string(cause) + ": " + text + "; to allow it: " + override
+			head.Reason = message.New("reason.refused", "rule", cause, "why", why, "command", override)
 		}
 		m.add(head.phase, head.Action)
 	}
@@ -287,27 +286,31 @@ func (m *maker) resolveRemovals() {
 
 // refusal is the rule of safety that removals of a class break, with its
 // numbers; empty if none.
-func (m *maker) refusal(c class) (cause Cause, text string) {
+func (m *maker) refusal(c class) (cause Cause, why message.Message) {
 	switch {
 	case m.in.Policy.AllowDeletions:
-		return "", ""
+		return "", message.Message{}
 	case m.in.EmptySnapshot:
-		return CauseEmptySnapshot, "the snapshot declares nothing at all, and that would remove what is ours"
+		return CauseEmptySnapshot, message.New("refused.empty")
 	case m.in.Rewritten:
-		return CauseHistoryRewritten, "the snapshot does not descend from the one applied last, so that nobody is known to have removed it"
+		return CauseHistoryRewritten, message.New("refused.rewritten")
 	case c == rules:
-		return "", ""
+		return "", message.Message{}
 	}
-	removed, total, noun := m.count(c)
+	removed, total := m.count(c)
 	if p := m.in.Policy; removed >= max(p.MinDeletions, 1) && removed*100 > total*p.MaxDeletionPercent {
-		return CauseThreshold, fmt.Sprintf("%d of %d %s would be removed (%d %%); allowed are %d %%, or fewer than %d",
-			removed, total, noun, removed*100/total, p.MaxDeletionPercent, p.MinDeletions)
+		what := message.New("refused.bindings")
+		if c == images {
+			what = message.New("refused.images")
+		}
+		return CauseThreshold, message.New("refused.threshold", "removed", removed, "total", total, "what", what,
+			"percent", removed*100/total, "most", p.MaxDeletionPercent, "fewer", p.MinDeletions)
 	}
-	return "", ""
+	return "", message.Message{}
 }
 
 // count says how many of a class would be removed, of how many that are ours.
-func (m *maker) count(c class) (removed, total int, noun string) {
+func (m *maker) count(c class) (removed, total int) {
 	for _, rem := range m.removals {
 		if rem.class == c {
 			removed++
@@ -316,7 +319,6 @@ func (m *maker) count(c class) (removed, total int, noun string) {
 	if c == bindings {
 		removed += m.postponed
 	}
-	noun = "managed bindings"
 	for _, r := range m.in.Records {
 		if !r.Managed {
 			continue
@@ -327,10 +329,7 @@ func (m *maker) count(c class) (removed, total int, noun string) {
 		}
 		total += len(r.Images)
 	}
-	if c == images {
-		noun = "linked image repositories"
-	}
-	return removed, max(total, removed), noun
+	return removed, max(total, removed)
 }
 
 // tellRefusals makes one finding of each rule of safety broken.
@@ -342,8 +341,8 @@ func (m *maker) tellRefusals() {
 		if !slices.ContainsFunc(m.removals, func(rem removal) bool { return rem.class == c }) {
 			continue
 		}
-		if cause, text := m.refusal(c); cause != "" {
-			m.findings = append(m.findings, finding.New(string(cause), message.New("plan.refused", "instance", m.in.Instance.Name, "why", message.Foreign(text))))
+		if cause, why := m.refusal(c); cause != "" {
+			m.findings = append(m.findings, finding.New(string(cause), message.New("plan.refused", "instance", m.in.Instance.Name, "why", why)))
 		}
 	}
 }

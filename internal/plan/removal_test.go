@@ -42,7 +42,7 @@ func removesAll() []string {
 func TestRemovedBinding(t *testing.T) {
 	unknown := &binding.Unknown{Reason: "Timeout", Message: "no answer"}
 	runCases(t, map[string]planCase{
-		"is undone in reverse": {in: gone(func(*plan.Input, *binding.Record) {}), want: removesAll(), reason: "not declared any more"},
+		"is undone in reverse": {in: gone(func(*plan.Input, *binding.Record) {}), want: removesAll(), reason: "no longer declared"},
 		"is kept under Retain": {
 			in:   gone(func(_ *plan.Input, r *binding.Record) { r.DeletionPolicy = binding.Retain }),
 			want: []string{accountLine}, reason: "Retain",
@@ -167,7 +167,7 @@ func TestRemovalsThatWaitForASuspensionCountForTheThreshold(t *testing.T) {
 
 func TestRefusalGivesTheNumbersAndTheOverride(t *testing.T) {
 	p := plan.Make(four(plan.DefaultPolicy(), binding.GitHub))
-	reason := p.Actions[0].Reason
+	reason := text(p.Actions[0].Reason)
 	want := "deletions-beyond-threshold: 3 of 4 managed bindings would be removed (75 %); allowed are 30 %, or fewer than 3; " +
 		"to allow it: reconciler apply --unsafe-allow-deletions"
 	if reason != want {
@@ -234,7 +234,7 @@ func TestBrokenFileHoldsWhatItMayDeclare(t *testing.T) {
 		in.Broken = []string{"before.yaml"}
 	})()
 	p := plan.Make(in)
-	if p.HasChanges() || !strings.Contains(p.Actions[0].Reason, "before.yaml") {
+	if p.HasChanges() || !strings.Contains(text(p.Actions[0].Reason), "before.yaml") {
 		t.Errorf("got %+v", p.Actions)
 	}
 }

@@ -30,7 +30,7 @@ type image struct {
 type obstacle struct {
 	cause Cause
 	// reason is for a person.
-	reason string
+	reason message.Message
 }
 
 // forbids is the action that says so.
@@ -136,7 +136,7 @@ func (m *maker) repository(r image) {
 	switch {
 	case m.ownerBroken(r):
 		m.onImage(r, Action{Kind: Noop, Cause: CauseFileBroken, Reason: m.brokenReason()})
-	case held != "":
+	case !held.IsZero():
 		m.onImage(r, Action{Kind: Noop, Cause: CauseSuspended, Reason: held})
 	case !m.in.Observation.Capabilities.ReadRepositories:
 		m.unreadRepository(r)
@@ -145,7 +145,7 @@ func (m *maker) repository(r image) {
 		m.onImage(r, Action{Kind: Noop, Cause: causeOf(*u), Reason: unknownReason(*u)})
 		m.find(r.d, r.path+".image", finding.New(unknownCode(*u), message.New("plan.of", "name", r.name, "text", message.Foreign(u.Message))))
 	case !st.Exists:
-		m.onImage(r, Action{Kind: Forbidden, Cause: CauseRepositoryMissing, Reason: "image-repository-missing: the registry has no such image repository, and it is not made here"})
+		m.onImage(r, Action{Kind: Forbidden, Cause: CauseRepositoryMissing, Reason: message.New("reason.no-repository")})
 		m.find(r.d, r.path+".image", finding.New("image-repository-missing", message.New("plan.no-repository",
 			"name", r.d.Name, "image", r.name)))
 	case m.link(r):
@@ -165,7 +165,7 @@ func (m *maker) project(r *image) {
 		return
 	}
 	if state.Allows(r.d.Spec.Platform, r.Trigger) == binding.No {
-		r.obstacle = obstacle{CauseSubgroup, "gitlab-subgroup-manual: the project lives in a subgroup, so only a manual trigger works"}
+		r.obstacle = obstacle{CauseSubgroup, message.New("reason.subgroup")}
 		m.find(r.d, r.path+".trigger", finding.New(binding.RuleSubgroup, message.New("plan.subgroup",
 			"name", r.d.Name, "source", r.Source)).
 			As(finding.Error))
@@ -178,7 +178,7 @@ func (m *maker) project(r *image) {
 		if a.Question != "project-exists" {
 			code = answerCode(a)
 		}
-		r.obstacle = obstacle{CauseHostRefused, fmt.Sprintf("%s: the code host said no (%s)", code, a.Reason)}
+		r.obstacle = obstacle{CauseHostRefused, message.New("reason.host-refused", "rule", code, "why", a.Reason)}
 		m.find(r.d, r.path+".source", finding.New(code, message.New("plan.of", "name", r.d.Name, "text", message.Foreign(a.Message))).As(finding.Error))
 	}
 }
@@ -207,19 +207,19 @@ func (m *maker) link(r image) bool {
 	}
 	switch {
 	case r.linkedByUs():
-		a.Cause, a.Reason = CauseDrift, "drift: it was linked as declared and is not any more"
+		a.Cause, a.Reason = CauseDrift, message.New("reason.link-drift")
 	case a.Kind == Link:
-		a.Cause, a.Reason = CauseAbsent, "declared and not linked"
+		a.Cause, a.Reason = CauseAbsent, message.New("reason.not-linked")
 	case r.memory == nil && r.looksOnly():
-		a.Cause, a.Reason = CauseDiffers, "linked otherwise than declared"
+		a.Cause, a.Reason = CauseDiffers, message.New("reason.linked-differently")
 	case r.memory == nil:
-		a.Cause, a.Reason = CauseForeign, "linked by somebody else; the declaration allows to replace it (adopt: true)"
+		a.Cause, a.Reason = CauseForeign, message.New("reason.linked-by-others")
 	default:
-		a.Cause, a.Reason = CauseDeclarationChanged, "the declaration changed"
+		a.Cause, a.Reason = CauseDeclarationChanged, message.New("reason.declaration-changed")
 	}
 	switch caps := m.in.Observation.Capabilities; {
 	case a.Repairs() && r.d.Spec.DriftPolicy == binding.Report && !r.looksOnly():
-		m.onImage(r, Action{Kind: Noop, Cause: CauseDrift, Reason: "drift: the source is not as it was linked; reported and not corrected (driftPolicy Report)"})
+		m.onImage(r, Action{Kind: Noop, Cause: CauseDrift, Reason: onlyReported(message.New("reason.source-drift"))})
 		m.find(r.d, r.path, finding.New("drift", message.New("plan.link-drift", "name", r.d.Name, "image", r.name)))
 		return false
 	case r.obstacle.cause != "":
@@ -227,7 +227,7 @@ func (m *maker) link(r image) bool {
 		return false
 	case !caps.LinkRepositories:
 		a.Kind, a.Steps = Manual, m.linkSteps(r.name, want, r.Rules)
-		a.Reason += m.because("linkRepositories")
+		a.Reason = m.cannot(a.Reason, "linkRepositories")
 	}
 	a.Object = binding.RepositoryObject(r.name)
 	a = m.unlessFlapping(r.subject, r.path, a)
@@ -244,18 +244,18 @@ func (r image) linkedByUs() bool {
 // know yet that it is ours.
 func (m *maker) linked(r image) {
 	if r.linkedByUs() {
-		m.onImage(r, Action{Kind: Noop, Cause: CauseSettled, Reason: "linked as declared"})
+		m.onImage(r, Action{Kind: Noop, Cause: CauseSettled, Reason: message.New("reason.linked")})
 		return
 	}
 	want := wantedLink(r)
-	m.onImage(r, Action{Kind: Adopt, Cause: CauseAlreadyThere, Reason: "linked already, as declared", Target: Target{Link: &want}})
+	m.onImage(r, Action{Kind: Adopt, Cause: CauseAlreadyThere, Reason: message.New("reason.linked-already"), Target: Target{Link: &want}})
 }
 
 // foreign refuses to replace a link that was never ours.
 func (m *maker) foreign(r image, a Action) {
 	m.onImage(r, Action{
 		Kind: Forbidden, Cause: CauseAdoptRequired, Changes: a.Changes,
-		Reason: "adopt-required: the image repository has another source that was never ours",
+		Reason: message.New("reason.foreign-link"),
 	})
 	m.find(r.d, r.path+".image", finding.New("adopt-required", message.New("plan.foreign-link", "name", r.d.Name,
 		"image", r.name, "field", a.Changes[0].Field, "from", a.Changes[0].From, "to", a.Changes[0].To)))
@@ -313,7 +313,7 @@ func linkChanges(r image, link *binding.Link) []Change {
 // what a person confirmed is all that is known.
 func (m *maker) unreadRepository(r image) {
 	if r.memory != nil && r.memory.Link != nil && len(linkChanges(r, r.memory.Link)) == 0 && rulesRecorded(r) {
-		m.onImage(r, Action{Kind: Noop, Cause: CauseConfirmed, Reason: "linked as declared, as a person confirmed"})
+		m.onImage(r, Action{Kind: Noop, Cause: CauseConfirmed, Reason: message.New("reason.linked-confirmed")})
 		return
 	}
 	if r.obstacle.cause != "" {
@@ -327,7 +327,7 @@ func (m *maker) unreadRepository(r image) {
 	}
 	m.onImage(r, Action{
 		Kind: Manual, Cause: CauseNotConfirmed, Changes: linkChanges(r, have), Target: Target{Link: &want},
-		Reason: "no person has confirmed this link yet" + m.because("readRepositories"),
+		Reason: m.cannot(message.New("reason.link-not-confirmed"), "readRepositories"),
 		Steps:  m.linkSteps(r.name, want, r.Rules),
 	})
 }

@@ -69,22 +69,22 @@ func (r image) observed(rule binding.BuildRule) *binding.ObservedRule {
 func (m *maker) rule(r image, rule binding.BuildRule) {
 	have := r.observed(rule)
 	to := binding.NormalDockerfile(rule.Dockerfile)
-	a := Action{Kind: AddRule, Cause: CauseAbsent, Reason: "declared and not there", Changes: []Change{{"dockerfile", "", to}}}
+	a := Action{Kind: AddRule, Cause: CauseAbsent, Reason: message.New("reason.rule-missing"), Changes: []Change{{"dockerfile", "", to}}}
 	drifted := r.own != nil && r.own.Dockerfiles[rule.Key()] == to
 	a.Target.Rule = binding.ObservedRule{BuildRule: rule}
 	p := takeRule
 	switch {
 	case have != nil && have.Same(rule):
 		if r.own == nil || !slices.Contains(r.own.RuleKeys, rule.Key()) {
-			a.Kind, a.Cause, a.Reason, a.Changes, a.Target.Rule = Adopt, CauseAlreadyThere, "there already, as declared", nil, *have
+			a.Kind, a.Cause, a.Reason, a.Changes, a.Target.Rule = Adopt, CauseAlreadyThere, message.New("reason.rule-already"), nil, *have
 			m.onRule(r, p, a)
 		}
 		return
 	case have != nil:
 		p = changeRule
-		a.Kind, a.Cause, a.Reason, a.Target.Rule.ID = ChangeRule, CauseDeclarationChanged, "the declaration changed", have.ID
+		a.Kind, a.Cause, a.Reason, a.Target.Rule.ID = ChangeRule, CauseDeclarationChanged, message.New("reason.declaration-changed"), have.ID
 		if !r.remembers(rule.Key()) && r.looksOnly() {
-			a.Cause, a.Reason = CauseDiffers, "there otherwise than declared"
+			a.Cause, a.Reason = CauseDiffers, message.New("reason.rule-differs")
 		}
 		a.Changes[0].From = binding.NormalDockerfile(have.Dockerfile)
 		if !r.remembers(rule.Key()) && !r.d.Spec.Adopt && !r.looksOnly() {
@@ -93,9 +93,9 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 		}
 	}
 	if drifted {
-		a.Cause, a.Reason = CauseDrift, "drift: somebody changed or removed it"
+		a.Cause, a.Reason = CauseDrift, message.New("reason.rule-drift")
 		if r.d.Spec.DriftPolicy == binding.Report && !r.looksOnly() {
-			m.onRule(r, p, Action{Kind: Noop, Cause: CauseDrift, Target: a.Target, Reason: a.Reason + "; reported and not corrected (driftPolicy Report)"})
+			m.onRule(r, p, Action{Kind: Noop, Cause: CauseDrift, Target: a.Target, Reason: onlyReported(a.Reason)})
 			m.find(r.d, r.path+".rules", finding.New("drift", message.New("plan.rule-drift",
 				"name", r.d.Name, "rule", rule.Key(), "image", r.name)))
 			return
@@ -103,7 +103,7 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 	}
 	if !m.in.Observation.Capabilities.WriteRules {
 		a.Kind, a.Steps = Manual, append(m.buildSteps(r.name), "Build rule: "+ruleText(rule))
-		a.Reason += m.because("writeRules")
+		a.Reason = m.cannot(a.Reason, "writeRules")
 	}
 	a.Object = binding.RuleObject(r.name, rule)
 	m.onRule(r, p, m.unlessFlapping(r.subject, r.path+".rules", a))
@@ -116,7 +116,7 @@ func (m *maker) onRule(r image, p phase, a Action) {
 }
 
 func (m *maker) foreignRule(r image, a Action) {
-	a.Kind, a.Cause, a.Reason = Forbidden, CauseAdoptRequired, "adopt-required: a build rule of the same branch or tag and image tag was never ours"
+	a.Kind, a.Cause, a.Reason = Forbidden, CauseAdoptRequired, message.New("reason.foreign-rule")
 	m.onRule(r, changeRule, a)
 	m.find(r.d, r.path+".rules", finding.New("adopt-required", message.New("plan.foreign-rule", "name", r.d.Name,
 		"rule", a.Target.Rule.Key(), "image", r.name, "from", a.Changes[0].From, "to", a.Changes[0].To)))

@@ -1,9 +1,7 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
@@ -55,25 +53,24 @@ func moves(targets binding.SecretTargets, declarations []binding.Declaration, ho
 // moved says whether the declaration would send its token to a different host,
 // and plans the action that refuses it.
 func (m *maker) moved(s subject) bool {
-	move := m.findMove(s)
-	if move == nil {
+	why := m.findMove(s)
+	if why.IsZero() {
 		return false
 	}
-	how := "was applied with"
-	if !move.Applied {
-		how = "is also declared for"
-	}
-	text := movedText(s.d, how, move.From)
-	m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseSecretTarget, Reason: codeMoved + ": " + text})
+	m.act(s, takeAccount, Action{
+		Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseSecretTarget,
+		Reason: message.New("reason.of-rule", "rule", codeMoved, "why", why),
+	})
 	return true
 }
 
 // findMove makes the finding of a move that the policy does not allow, and
-// returns the move. The finding needs no answer of the registry.
-func (m *maker) findMove(s subject) *binding.SecretMove {
+// returns its message; zero if there is none. The finding needs no answer of the
+// registry.
+func (m *maker) findMove(s subject) message.Message {
 	move := m.targets.Move(*s.d)
 	if move == nil || m.in.Policy.AllowAddressChangeWithSecret {
-		return nil
+		return message.Message{}
 	}
 	how := "applied"
 	if !move.Applied {
@@ -81,7 +78,7 @@ func (m *maker) findMove(s subject) *binding.SecretMove {
 	}
 	path, f := movedFinding(s.d, how, move.From)
 	m.find(s.d, path, f)
-	return move
+	return f.Message
 }
 
 // movedFinding says that a token would be sent to a different host; how says
@@ -93,9 +90,4 @@ func movedFinding(d *binding.Declaration, how string, from []string) (path strin
 	}
 	return path, finding.New(codeMoved, message.New("plan.secret-moves", "secret", unpinned(d.Spec.Token.Vault), "how", message.New("plan.secret."+how),
 		"from", from, "to", binding.SecretTargetOf(d.Spec.Platform, d.Spec.Address)))
-}
-
-func movedText(d *binding.Declaration, how string, from []string) string {
-	return fmt.Sprintf("the token at %s %s %s, and would be sent to %s",
-		unpinned(d.Spec.Token.Vault), how, strings.Join(from, ", "), binding.SecretTargetOf(d.Spec.Platform, d.Spec.Address))
 }

@@ -62,8 +62,8 @@ func TestATokenIsNotSentToAnotherHost(t *testing.T) {
 			if strings.Contains(strings.Join(codes(p), " "), "error address-changed-with-secret") != told {
 				t.Errorf("findings %q", codes(p))
 			}
-			if told && !strings.HasPrefix(p.Actions[0].Reason, "address-changed-with-secret: the token at secret/acr/gitlab#") {
-				t.Errorf("reason %q", p.Actions[0].Reason)
+			if told && !strings.HasPrefix(text(p.Actions[0].Reason), "address-changed-with-secret: the token at secret/acr/gitlab#") {
+				t.Errorf("reason %q", text(p.Actions[0].Reason))
 			}
 			in.Policy.AllowAddressChangeWithSecret = true
 			if p := plan.Make(in); told && strings.Contains(strings.Join(codes(p), " "), "address-changed") {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 const consoleURL = "https://cr.console.aliyun.com"
@@ -26,24 +27,17 @@ func offName(on bool, name string) string {
 	return name
 }
 
-// because says which of the named capabilities are off, and why where the
-// driver knows.
-func (m *maker) because(names ...string) string {
-	caps, words := m.in.Observation.Capabilities, map[string]string{
-		"listAccounts": "list accounts", "bind": "bind", "unbind": "unbind", "readRepositories": "read repositories",
-		"linkRepositories": "link repositories", "writeRules": "write build rules",
-	}
-	text := ""
+// cannot adds to a reason which of the named capabilities are off, and why
+// where the driver knows.
+func (m *maker) cannot(reason message.Message, names ...string) message.Message {
+	caps := m.in.Observation.Capabilities
 	for _, name := range names {
-		if !off(caps, name) {
-			continue
-		}
-		text += "; the registry's driver cannot " + words[name]
-		if why := caps.Reasons[name]; why != "" {
-			text += " (" + why + ")"
+		if off(caps, name) {
+			reason = message.New("reason.driver-cannot", "reason", reason,
+				"what", message.New("capability."+name), "why", message.Foreign(caps.Reasons[name]))
 		}
 	}
-	return text
+	return reason
 }
 
 // codeSourceSteps lead a person to the page where accounts are bound.

@@ -1,9 +1,7 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
@@ -11,26 +9,30 @@ import (
 )
 
 // suspended says why a binding is held still: by its declaration, by a person,
-// or by both. It is empty where nothing holds it.
-func (m *maker) suspended(declared *binding.Suspend, names ...string) string {
-	var why []string
+// or by both. It is zero where nothing holds it.
+func (m *maker) suspended(declared *binding.Suspend, names ...string) (why message.Message) {
 	if declared.Active(m.in.Now) {
-		why = append(why, declared.String())
+		why = message.New("reason.suspended", "until", declared.Until, "by", declared.Owner, "reason", message.Foreign(declared.Reason))
 	}
 	for _, s := range m.in.Suspensions {
-		if s.Active(m.in.Now) && s.Holds(names...) {
-			why = append(why, s.String())
+		if !s.Active(m.in.Now) || !s.Holds(names...) {
+			continue
 		}
+		person := message.New("reason.suspended", "until", s.Until, "by", s.By, "reason", message.Foreign(s.Reason))
+		if !why.IsZero() {
+			person = message.New("reason.and", "first", why, "second", person)
+		}
+		why = person
 	}
-	return strings.Join(why, "; ")
+	return why
 }
 
 // ownerSuspended says why an image repository is not taken from the binding that
 // it is linked under, by our own doing: that one is held still, whatever name it
-// is declared under now, or none. It is empty where nothing holds it.
-func (m *maker) ownerSuspended(r image) string {
+// is declared under now, or none. It is zero where nothing holds it.
+func (m *maker) ownerSuspended(r image) message.Message {
 	if r.own != nil {
-		return ""
+		return message.Message{}
 	}
 	for _, rec := range m.in.Records {
 		if !rec.Managed || rec.Platform == r.d.Spec.Platform || m.recordedImage(&rec, r.name) == nil || !m.linkedUnder(rec, r) {
@@ -43,11 +45,11 @@ func (m *maker) ownerSuspended(r image) string {
 				declared, names = d.Spec.Suspend, append(names, d.Name)
 			}
 		}
-		if why := m.suspended(declared, names...); why != "" {
-			return "kept as it is, for it is linked under " + rec.Binding + ": " + why
+		if why := m.suspended(declared, names...); !why.IsZero() {
+			return message.New("reason.linked-under-suspended", "binding", rec.Binding, "why", why)
 		}
 	}
-	return ""
+	return message.Message{}
 }
 
 // linkedUnder says whether an image repository is linked through the account of
@@ -58,21 +60,21 @@ func (m *maker) linkedUnder(rec binding.Record, r image) bool {
 
 // declarerSuspended says why the account that an image repository is linked
 // through is not let go: the binding that declares it now, and would link it
-// anew, is held still. It is empty where that is not so.
-func (m *maker) declarerSuspended(r *binding.Record, name string) string {
+// anew, is held still. It is zero where that is not so.
+func (m *maker) declarerSuspended(r *binding.Record, name string) message.Message {
 	if st, asked := m.repositoryState(name); asked && st.Unknown == nil && (st.Link == nil || st.Link.Platform != r.Platform) {
-		return ""
+		return message.Message{}
 	}
 	for i := range m.in.Declarations {
 		d := &m.in.Declarations[i]
 		if !slices.ContainsFunc(d.Spec.Repositories, func(r binding.Repository) bool { return binding.NormalImage(r.Image) == name }) {
 			continue
 		}
-		if why := m.suspended(d.Spec.Suspend, d.Name); why != "" {
-			return fmt.Sprintf("not declared any more; kept for now, for its image repository %s is declared in %s: %s", name, d.Name, why)
+		if why := m.suspended(d.Spec.Suspend, d.Name); !why.IsZero() {
+			return message.New("reason.image-declared-suspended", "image", name, "binding", d.Name, "why", why)
 		}
 	}
-	return ""
+	return message.Message{}
 }
 
 // names are those that a binding has, and had when it was applied.

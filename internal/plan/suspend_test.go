@@ -65,7 +65,7 @@ func TestWhatAPersonSuspendsIsHeldStill(t *testing.T) {
 			in: gone(func(in *plan.Input, _ *binding.Record) {
 				in.Suspensions = []binding.Suspension{held("payments-gitlab", -time.Hour)}
 			}),
-			want: removesAll(), reason: "not declared any more", codes: []string{"warning suspend-ended"},
+			want: removesAll(), reason: "no longer declared", codes: []string{"warning suspend-ended"},
 		},
 		"under the name that it was applied with": {
 			in: func() plan.Input {
@@ -151,8 +151,8 @@ func TestWhatIsSuspendedLosesNothingToAnother(t *testing.T) {
 		},
 	})
 	p := plan.Make(imageMoves(func(_ *plan.Input, gitlab, _ *binding.Declaration) { gitlab.Spec.Suspend = freeze })())
-	const why = "kept as it is, for it is linked under payments-gitlab: suspended until 2026-11-22 by payments: freeze"
-	if got := p.Actions[1].Reason; got != why {
+	const why = "not changed, because it is linked under payments-gitlab: suspended until 2026-11-22 by payments: freeze"
+	if got := text(p.Actions[1].Reason); got != why {
 		t.Errorf("reason %q, want %q", got, why)
 	}
 }

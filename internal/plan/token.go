@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,7 +25,7 @@ func (m *maker) tokenKnown(s subject) bool {
 		m.find(s.d, "spec.token", finding.New(unknownCode(*u), message.New("plan.of", "name", s.d.Name, "text", message.Foreign(u.Message))))
 		return false
 	}
-	m.noop(s, CauseSecretUnavailable, "secret unavailable ("+u.Reason+"): kept as it is")
+	m.noop(s, CauseSecretUnavailable, message.New("reason.secret-unavailable", "why", u.Reason))
 	m.find(s.d, "spec.token", finding.New("secret-unavailable", message.New("plan.of", "name", s.d.Name, "text", message.Foreign(u.Message))))
 	return false
 }
@@ -41,7 +40,7 @@ func (m *maker) tokenBlocks(s subject) bool {
 		return true
 	}
 	if s.refusedBefore() {
-		m.noop(s, CauseTokenRefused, fmt.Sprintf("token-refused: version %d of the token was refused; waits for a newer one", s.token.Version))
+		m.noop(s, CauseTokenRefused, message.New("reason.token-refused", "version", s.token.Version))
 		m.find(s.d, "spec.token", finding.New("token-refused", message.New("plan.token-refused",
 			"name", s.d.Name, "version", s.token.Version, "vault", unpinned(s.d.Spec.Token.Vault))))
 		return true
@@ -49,7 +48,7 @@ func (m *maker) tokenBlocks(s subject) bool {
 	if end := tokenEnd(s); end.Ended(m.in.Now) {
 		m.act(s, takeAccount, Action{
 			Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseTokenExpired,
-			Reason: fmt.Sprintf("token-expiry: the token ended on %s (told by: %s); it would be bound to no use", binding.DateOf(end.At), end.Source),
+			Reason: message.New("reason.token-expired", "last", binding.DateOf(end.At), "source", end.Source),
 		})
 		return true
 	}
@@ -79,7 +78,7 @@ func (m *maker) answersForbid(s subject) bool {
 		if a.Verdict == binding.No {
 			m.act(s, takeAccount, Action{
 				Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseHostRefused,
-				Reason: fmt.Sprintf("%s: the code host said no (%s)", answerCode(a), a.Reason),
+				Reason: message.New("reason.host-refused", "rule", answerCode(a), "why", a.Reason),
 			})
 			return true
 		}

@@ -159,11 +159,11 @@ func TestTheDigestCoversWhatIsDoneAndWhere(t *testing.T) {
 	made := func(change func(*plan.Action, *plan.Instance)) string {
 		a := plan.Action{
 			Instance: "prod", Binding: "b", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Bind,
-			Cause: plan.CauseAbsent, Reason: "why", Changes: []plan.Change{{Field: "username", To: "ci"}}, Steps: []string{"step"},
+			Cause: plan.CauseAbsent, Reason: message.Verbatim("why"), Changes: []plan.Change{{Field: "username", To: "ci"}}, Steps: []string{"step"},
 		}
 		i := plan.Instance{Name: "prod", Region: "cn-hangzhou", Endpoint: "https://a.example.com", Driver: "personal", Account: "1"}
 		change(&a, &i)
-		return plan.Plan{Actions: []plan.Action{a}, Instances: []plan.Instance{i, {Name: "other", Region: a.Reason}}}.Digest()
+		return plan.Plan{Actions: []plan.Action{a}, Instances: []plan.Instance{i, {Name: "other", Region: text(a.Reason)}}}.Digest()
 	}
 	same := made(func(*plan.Action, *plan.Instance) {})
 	for name, tt := range map[string]struct {
@@ -181,7 +181,7 @@ func TestTheDigestCoversWhatIsDoneAndWhere(t *testing.T) {
 		"endpoint":            {func(_ *plan.Action, i *plan.Instance) { i.Endpoint = "https://b.example.com" }, false},
 		"driver":              {func(_ *plan.Action, i *plan.Instance) { i.Driver = "console" }, false},
 		"account":             {func(_ *plan.Action, i *plan.Instance) { i.Account = "2" }, false},
-		"sentence":            {func(a *plan.Action, _ *plan.Instance) { a.Reason = "otherwise said" }, true},
+		"sentence":            {func(a *plan.Action, _ *plan.Instance) { a.Reason = message.Verbatim("otherwise said") }, true},
 		"step's sentence":     {func(a *plan.Action, _ *plan.Instance) { a.Steps = []string{"otherwise said"} }, true},
 		"since when it waits": {func(a *plan.Action, _ *plan.Instance) { a.Since, a.Due = noon(), noon() }, true},
 	} {

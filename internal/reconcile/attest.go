@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -59,6 +60,22 @@ func (r *Reconciler) Attest(ctx context.Context, name string, who binding.Person
 	return strings.Join(written, "; "), nil
 }
 
+// NoStepError says that no step of a binding waits for a person's word.
+type NoStepError struct {
+	// Action is the first of the binding's.
+	Action plan.Action
+}
+
+func (*NoStepError) Error() string { return "nothing waits for a person's word" }
+
+// Why says why no step waits.
+func (e *NoStepError) Why() message.Message {
+	if e.Action.Kind.Changes() {
+		return message.New("attest.without-person", "action", e.Action.Kind, "why", e.Action.Reason)
+	}
+	return e.Action.Reason
+}
+
 // awaiting are the actions of a round for a binding that a person has to
 // confirm; the error says why there are none.
 func awaiting(last *plan.Round, name string) ([]plan.Action, error) {
@@ -81,10 +98,8 @@ func awaiting(last *plan.Round, name string) ([]plan.Action, error) {
 	case len(confirmed) == 0 && slices.ContainsFunc(own, func(a plan.Action) bool { return a.Kind.ByPerson() }):
 		return nil, errors.New("the registry of this instance can be asked, so that nobody's word is needed: " +
 			"do the steps that `reconciler plan` shows, and the next look sees it")
-	case len(confirmed) == 0 && own[0].Kind.Changes():
-		return nil, fmt.Errorf("nothing waits for a person's word: it is done without a person (%s: %s)", own[0].Kind, own[0].Reason)
 	case len(confirmed) == 0:
-		return nil, fmt.Errorf("nothing waits for a person's word: %s", own[0].Reason)
+		return nil, &NoStepError{own[0]}
 	}
 	for _, a := range confirmed {
 		if d := a.Target.Declaration; a.Object.IsAccount() && d != nil && d.Spec.Token != nil &&

@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -166,6 +167,14 @@ func TestAttestedRenameWithAChangeLeavesOneRecord(t *testing.T) {
 	w.settled(t, r, d)
 }
 
+// why is an error, with the reason of a binding that has no step.
+func why(err error) string {
+	if none := (*reconcile.NoStepError)(nil); errors.As(err, &none) {
+		return err.Error() + ": " + text(none.Why())
+	}
+	return fmt.Sprint(err)
+}
+
 func TestAttestIsRefused(t *testing.T) {
 	suspended := gitlab(func(d *binding.Declaration) {
 		d.Spec.Suspend = &binding.Suspend{Until: binding.DateOf(newWorld().now.AddDate(0, 1, 0)), Reason: "freeze", Owner: "payments"}
@@ -203,8 +212,9 @@ func TestAttestIsRefused(t *testing.T) {
 			sync1(t, r, desire(tt.declared))
 			writes := w.count("store")
 			said, err := r.Attest(t.Context(), tt.binding, binding.Person{By: tt.by})
-			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "canary") {
-				t.Errorf("got %q, %v, want an error with %q", said, err, tt.want)
+			shown := why(err)
+			if err == nil || !strings.Contains(shown, tt.want) || strings.Contains(shown, "canary") {
+				t.Errorf("got %q, %s, want an error with %q", said, shown, tt.want)
 			}
 			if n := w.count("store"); n != writes {
 				t.Errorf("%d writes of what was refused", n-writes)
@@ -221,11 +231,11 @@ func TestAttestTwiceIsRefusedUntilTheNextPlanAsks(t *testing.T) {
 	}
 	synced(t, r, desire(gitlab()))
 	attested(t, r, "pay-gitlab")
-	if _, err := r.Attest(t.Context(), "pay-gitlab", ada()); err == nil || !strings.Contains(err.Error(), "bound as declared, as a person confirmed") {
+	if _, err := r.Attest(t.Context(), "pay-gitlab", ada()); !strings.Contains(why(err), "bound as declared, as a person confirmed") {
 		t.Errorf("at once: %v", err)
 	}
 	synced(t, r, desire(gitlab()))
-	if _, err := r.Attest(t.Context(), "pay-gitlab", ada()); err == nil || !strings.Contains(err.Error(), "bound as declared, as a person confirmed") {
+	if _, err := r.Attest(t.Context(), "pay-gitlab", ada()); !strings.Contains(why(err), "bound as declared, as a person confirmed") {
 		t.Errorf("after a sync: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/status"
@@ -287,7 +288,7 @@ func TestABrokenGlassLetsThroughAndIsKeptInTheHistory(t *testing.T) {
 		},
 		{
 			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-codeup", Action: "bind", Object: binding.AccountObject(), Outcome: "done",
-			Message: "Codeup is declared and not bound", Revision: "r1", Digest: result.Digest,
+			ID: "reason.not-bound", Args: message.Args{"platform": "Codeup"}, Revision: "r1", Digest: result.Digest,
 		},
 	}
 	if diff := cmp.Diff(want, w.history); diff != "" {

@@ -17,8 +17,8 @@ import (
 
 // aChange is a document of a change that brings one action of two.
 func aChange(depth report.Depth) report.Document {
-	link := plan.Action{Instance: "i", Binding: "b", Platform: binding.GitLab, Object: binding.RepositoryObject("n/a"), Kind: plan.Link, Cause: plan.CauseAbsent, Reason: "declared and not linked"}
-	bind := plan.Action{Instance: "i", Binding: "b\x1b[31m", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Bind, Cause: plan.CauseAbsent, Reason: "drift"}
+	link := plan.Action{Instance: "i", Binding: "b", Platform: binding.GitLab, Object: binding.RepositoryObject("n/a"), Kind: plan.Link, Cause: plan.CauseAbsent, Reason: message.Verbatim("declared and not linked")}
+	bind := plan.Action{Instance: "i", Binding: "b\x1b[31m", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Bind, Cause: plan.CauseAbsent, Reason: message.Verbatim("drift")}
 	return report.Document{
 		Plan: &plan.Plan{Actions: []plan.Action{link}, Findings: []finding.Finding{finding.New("drift", message.Verbatim("a word")).At("a.yaml", 3, 1)}},
 		Change: &report.Change{

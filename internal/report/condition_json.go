@@ -54,13 +54,14 @@ func ConditionsOf(objects []ConditionObject) []binding.Condition {
 type StatusObject struct {
 	binding.Status
 	Conditions []ConditionObject `json:"conditions"`
+	Waiting    []WaitingObject   `json:"waiting,omitempty"`
 }
 
 // StatusObjects are statuses in JSON.
 func StatusObjects(statuses []binding.Status) []StatusObject {
 	objects := make([]StatusObject, len(statuses))
 	for i, s := range statuses {
-		objects[i] = StatusObject{s, ConditionObjects(s.Conditions)}
+		objects[i] = StatusObject{s, ConditionObjects(s.Conditions), waitingObjects(s.Waiting)}
 	}
 	return objects
 }
@@ -70,7 +71,7 @@ func StatusesOf(objects []StatusObject) []binding.Status {
 	statuses := make([]binding.Status, len(objects))
 	for i, o := range objects {
 		statuses[i] = o.Status
-		statuses[i].Conditions = ConditionsOf(o.Conditions)
+		statuses[i].Conditions, statuses[i].Waiting = ConditionsOf(o.Conditions), waitingOf(o.Waiting)
 	}
 	return statuses
 }

@@ -17,7 +17,7 @@ type DaemonPlan struct {
 	Files []string `json:"files"`
 	// Instances are those that the plan is for; an earlier version has none.
 	Instances []plan.Instance `json:"instances,omitempty"`
-	Actions   []plan.Action   `json:"actions"`
+	Actions   []ActionObject  `json:"actions"`
 	// Settled says of each action whether all is as declared. Earlier versions
 	// read it in place of the cause.
 	Settled  []bool          `json:"settled"`
@@ -26,7 +26,7 @@ type DaemonPlan struct {
 
 // NewDaemonPlan makes the wire's form of a plan.
 func NewDaemonPlan(p plan.Plan, d DaemonPlan) DaemonPlan {
-	d.Actions, d.Findings, d.Files, d.Instances = some(p.Actions), findingObjects(p.Findings), some(d.Files), p.Instances
+	d.Actions, d.Findings, d.Files, d.Instances = actionObjects(p.Actions), findingObjects(p.Findings), some(d.Files), p.Instances
 	d.Settled = make([]bool, len(p.Actions))
 	for i, a := range p.Actions {
 		d.Settled[i] = a.Settled()
@@ -37,7 +37,7 @@ func NewDaemonPlan(p plan.Plan, d DaemonPlan) DaemonPlan {
 // Document is the report of the plan. Its actions have no Target: they can be
 // shown and not applied.
 func (d DaemonPlan) Document() Document {
-	p := plan.Plan{Actions: d.Actions, Findings: findingsOf(d.Findings), Instances: d.Instances}
+	p := plan.Plan{Actions: actionsOf(d.Actions), Findings: findingsOf(d.Findings), Instances: d.Instances}
 	for i := range p.Actions {
 		if a := &p.Actions[i]; a.Cause == "" && i < len(d.Settled) && d.Settled[i] {
 			a.Cause = plan.CauseSettled // A daemon of an earlier version names no causes.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -59,6 +60,9 @@ type DescribedObject struct {
 	Object binding.Object `json:"object"`
 	Action plan.Kind      `json:"action"`
 	Reason string         `json:"reason"`
+	// ReasonID and ReasonArgs are the reason as data.
+	ReasonID   string       `json:"reasonId,omitempty"`
+	ReasonArgs message.Args `json:"reasonArgs,omitempty"`
 }
 
 // NewDescription makes a description whose lists are never null.
@@ -107,7 +111,7 @@ func DescriptionText(w io.Writer, d Description, style Style) error {
 }
 
 // due tells the deadline of a person's step.
-func due(w binding.Waiting) string {
+func due(w WaitingObject) string {
 	switch {
 	case w.Due.IsZero():
 		return ""

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // Kinds of what a daemon tells of the past.
@@ -105,8 +107,12 @@ type History struct {
 	Items      []binding.HistoryEntry `json:"items"`
 }
 
-// NewHistory makes a history.
+// NewHistory makes a history. Entries with a message as data get its words.
 func NewHistory(items []binding.HistoryEntry) History {
+	items = slices.Clone(items)
+	for i, e := range items {
+		items[i].Message = cmp.Or(e.Message, Text(nil, message.Message{ID: e.ID, Args: e.Args}))
+	}
 	return History{APIVersion: binding.APIVersion, Kind: KindHistory, Items: some(items)}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -33,8 +34,8 @@ func sampleDescription() report.Description {
 	s.Revision, s.LastSync = "4be1", atHour(9)
 	s.Retry = &binding.Retry{Failures: 2, Next: atHour(11)}
 	s.Waiting = []binding.Waiting{
-		{Object: binding.AccountObject(), Action: "authorize", Reason: "not bound", Since: atHour(4), Due: atHour(5), Overdue: true, Steps: []string{"Open\x1b[0m it", "Confirm"}},
-		{Object: binding.RepositoryObject("a/b"), Action: "manual", Reason: "not linked", Since: atHour(4), Due: atHour(23), Steps: []string{"Link"}},
+		{Object: binding.AccountObject(), Action: "authorize", Reason: message.Verbatim("not bound"), Since: atHour(4), Due: atHour(5), Overdue: true, Steps: []string{"Open\x1b[0m it", "Confirm"}},
+		{Object: binding.RepositoryObject("a/b"), Action: "manual", Reason: message.Verbatim("not linked"), Since: atHour(4), Due: atHour(23), Steps: []string{"Link"}},
 	}
 	s.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "a", Key: "token"}}
 	s.Spec.Repositories = []binding.Repository{{Image: "a/b", Source: "c/d", Trigger: binding.Auto, Rules: []binding.BuildRule{}}}
@@ -87,7 +88,7 @@ func TestWhatADaemonTellsGolden(t *testing.T) {
 
 func writeDaemonPlan(w io.Writer, f report.Format) error {
 	p := plan.Plan{Actions: []plan.Action{
-		{Instance: "prod", Binding: "web", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Noop, Cause: plan.CauseSettled, Reason: "bound as declared"},
+		{Instance: "prod", Binding: "web", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Noop, Cause: plan.CauseSettled, Reason: message.Verbatim("bound as declared")},
 	}}
 	d := report.NewDaemonPlan(p, report.DaemonPlan{Made: atHour(5), Revision: "4be1", Depth: report.Preflight})
 	return report.Write(w, f, d.Document(), report.Options{})

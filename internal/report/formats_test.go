@@ -30,7 +30,7 @@ func documents() map[string]report.Document {
 	})
 	p.Actions = append(p.Actions, plan.Action{
 		Instance: "test-beijing", Binding: "kept", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Noop, Cause: plan.CauseRetained,
-		Reason: "deletion-policy-retain: bound, not declared any more, and kept",
+		Reason: message.Verbatim("deletion-policy-retain: bound, not declared any more, and kept"),
 	})
 	empty := plan.Plan{}
 	return map[string]report.Document{
@@ -189,10 +189,10 @@ func TestNothingEscapesInAnyFormat(t *testing.T) {
 	f := finding.Finding{Code: "x" + evil, Severity: finding.Error, File: evil, Line: 1, Path: evil, Message: message.Verbatim(evil), Rule: message.Verbatim(evil), Hint: message.Verbatim(evil)}
 	p := plan.Plan{Findings: []finding.Finding{f, f}, Actions: []plan.Action{
 		{
-			Instance: evil, Binding: evil, Object: binding.Object{Kind: binding.ObjectRule, Image: evil, Rule: evil}, Kind: plan.Manual, Reason: evil, Platform: binding.Platform(evil),
+			Instance: evil, Binding: evil, Object: binding.Object{Kind: binding.ObjectRule, Image: evil, Rule: evil}, Kind: plan.Manual, Reason: message.Verbatim(evil), Platform: binding.Platform(evil),
 			Changes: []plan.Change{{Field: evil, From: evil, To: evil}}, Steps: []string{evil},
 		},
-		{Instance: evil, Binding: evil, Object: binding.AccountObject(), Kind: plan.Noop, Reason: evil, Platform: binding.Platform(evil)},
+		{Instance: evil, Binding: evil, Object: binding.AccountObject(), Kind: plan.Noop, Reason: message.Verbatim(evil), Platform: binding.Platform(evil)},
 	}}
 	basis := report.Basis{Depth: report.Live, Base: evil, Head: evil}
 	for _, d := range []report.Document{

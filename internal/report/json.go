@@ -34,27 +34,9 @@ type planObject struct {
 	Basis
 	Touched   []Touched       `json:"touched,omitzero"`
 	Instances []plan.Instance `json:"instances,omitempty"`
-	Actions   []action        `json:"actions"`
-	Pending   []action        `json:"pending,omitzero"`
+	Actions   []ActionObject  `json:"actions"`
+	Pending   []ActionObject  `json:"pending,omitzero"`
 	Findings  []FindingObject `json:"findings"`
-}
-
-// action is a plan's action with lists that are never null or absent.
-type action struct {
-	Instance string           `json:"instance"`
-	Binding  string           `json:"binding"`
-	Platform binding.Platform `json:"platform"`
-	Object   binding.Object   `json:"object"`
-	Kind     plan.Kind        `json:"action"`
-	Cause    plan.Cause       `json:"cause,omitempty"`
-	Reason   string           `json:"reason"`
-	Changes  []plan.Change    `json:"changes"`
-	Steps    []string         `json:"steps"`
-	Safety   bool             `json:"safety,omitempty"`
-	// Since is when a person's step was first asked for, and Due when it should
-	// be done.
-	Since time.Time `json:"since,omitzero"`
-	Due   time.Time `json:"due,omitzero"`
 }
 
 // BindingList is what `get` prints and the daemon serves.
@@ -82,7 +64,7 @@ type BindingMetadata struct {
 type BindingStatus struct {
 	Conditions   []ConditionObject `json:"conditions"`
 	Steps        []string          `json:"steps"`
-	Waiting      []binding.Waiting `json:"waiting,omitempty"`
+	Waiting      []WaitingObject   `json:"waiting,omitempty"`
 	Retry        *binding.Retry    `json:"retry,omitempty"`
 	TokenVersion int               `json:"tokenVersion,omitempty"`
 	TokenExpires time.Time         `json:"tokenExpires,omitzero"`
@@ -97,7 +79,7 @@ func NewBindingList(statuses []binding.Status) BindingList {
 			Metadata: BindingMetadata{Name: s.Name, File: s.File, Revision: s.Revision},
 			Spec:     s.Spec,
 			Status: BindingStatus{
-				Conditions: ConditionObjects(s.Conditions), Steps: some(s.Steps), Waiting: s.Waiting, Retry: s.Retry,
+				Conditions: ConditionObjects(s.Conditions), Steps: some(s.Steps), Waiting: waitingObjects(s.Waiting), Retry: s.Retry,
 				TokenVersion: s.TokenVersion, TokenExpires: s.TokenExpires, LastSync: s.LastSync,
 			},
 		})
@@ -112,7 +94,7 @@ func (l BindingList) Statuses() []binding.Status {
 	for _, i := range l.Items {
 		statuses = append(statuses, binding.Status{
 			Name: i.Metadata.Name, File: i.Metadata.File, Revision: i.Metadata.Revision, Spec: i.Spec,
-			Conditions: ConditionsOf(i.Status.Conditions), Steps: i.Status.Steps, Waiting: i.Status.Waiting, Retry: i.Status.Retry,
+			Conditions: ConditionsOf(i.Status.Conditions), Steps: i.Status.Steps, Waiting: waitingOf(i.Status.Waiting), Retry: i.Status.Retry,
 			TokenVersion: i.Status.TokenVersion, TokenExpires: i.Status.TokenExpires, LastSync: i.Status.LastSync,
 		})
 	}
@@ -133,7 +115,7 @@ func writeDocument(w io.Writer, d Document, _ Options) error {
 	o := newPlanObject(*d.Plan, d.Basis)
 	if d.Change != nil {
 		o.Digest = d.Change.Whole.Digest()
-		o.Touched, o.Pending = []Touched{}, newActions(d.Change.Pending)
+		o.Touched, o.Pending = []Touched{}, actionObjects(d.Change.Pending)
 		for _, t := range d.Change.Touched {
 			t.Changes = some(t.Changes)
 			o.Touched = append(o.Touched, t)
@@ -145,20 +127,8 @@ func writeDocument(w io.Writer, d Document, _ Options) error {
 func newPlanObject(p plan.Plan, basis Basis) planObject {
 	return planObject{
 		APIVersion: binding.APIVersion, Kind: KindPlan, Basis: basis, Digest: p.Digest(),
-		Instances: p.Instances, Actions: newActions(p.Actions), Findings: findingObjects(p.Findings),
+		Instances: p.Instances, Actions: actionObjects(p.Actions), Findings: findingObjects(p.Findings),
 	}
-}
-
-func newActions(actions []plan.Action) []action {
-	list := []action{}
-	for _, a := range actions {
-		list = append(list, action{
-			Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
-			Cause: a.Cause, Reason: a.Reason, Changes: some(a.Changes), Steps: some(a.Steps), Safety: a.Safety,
-			Since: a.Since, Due: a.Due,
-		})
-	}
-	return list
 }
 
 // some is list, and never nil: an empty list is [] in JSON.

@@ -74,7 +74,7 @@ func ReadPlanFile(r io.Reader) (PlanFile, error) {
 	if err := decoder.Decode(&o); err != nil {
 		return PlanFile{}, fmt.Errorf("%w: %w", ErrNotPlanFile, err)
 	}
-	if slices.ContainsFunc(o.Plan.Actions, func(a action) bool { return a.Cause == "" }) {
+	if slices.ContainsFunc(o.Plan.Actions, func(a ActionObject) bool { return a.Cause == "" }) {
 		return PlanFile{}, errors.New("an earlier version wrote it, without the causes of its actions; make it again with: reconciler plan --out FILE")
 	}
 	f := PlanFile{
@@ -94,13 +94,5 @@ func ReadPlanFile(r io.Reader) (PlanFile, error) {
 // plan is the plan of which the object was made, without what is not part of
 // the output.
 func (o planObject) plan() plan.Plan {
-	p := plan.Plan{Findings: findingsOf(o.Findings), Instances: o.Instances}
-	for _, a := range o.Actions {
-		p.Actions = append(p.Actions, plan.Action{
-			Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
-			Cause: a.Cause, Reason: a.Reason, Changes: a.Changes, Steps: a.Steps, Safety: a.Safety,
-			Since: a.Since, Due: a.Due,
-		})
-	}
-	return p
+	return plan.Plan{Actions: actionsOf(o.Actions), Findings: findingsOf(o.Findings), Instances: o.Instances}
 }

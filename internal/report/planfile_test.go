@@ -22,10 +22,10 @@ func aPlanFile() report.PlanFile {
 		Plan: plan.Plan{
 			Actions: []plan.Action{
 				{
-					Instance: "i", Binding: "b", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Bind, Cause: plan.CauseAbsent, Reason: "declared \x1b[31m",
+					Instance: "i", Binding: "b", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Bind, Cause: plan.CauseAbsent, Reason: message.Verbatim("declared \x1b[31m"),
 					Changes: []plan.Change{{Field: "username", To: "ci-bot"}}, Steps: []string{"one", "two"},
 				},
-				{Instance: "i", Binding: "c", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Forbidden, Cause: plan.CauseEmptySnapshot, Reason: "no", Safety: true},
+				{Instance: "i", Binding: "c", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Forbidden, Cause: plan.CauseEmptySnapshot, Reason: message.Verbatim("no"), Safety: true},
 			},
 			Findings: []finding.Finding{finding.New("drift", message.Verbatim("a word")).At("a.yaml", 3, 1)},
 		},
@@ -96,7 +96,7 @@ func TestPlanFileSchemaHasTheFieldsOfTheFile(t *testing.T) {
 
 func TestPlanDifferenceTellsEachKindOfDifference(t *testing.T) {
 	was, is := aPlanFile().Plan, aPlanFile().Plan
-	is.Actions = []plan.Action{is.Actions[0], {Instance: "j", Binding: "d", Platform: binding.GitLab, Object: binding.RepositoryObject("n/a"), Kind: plan.Link, Cause: plan.CauseAbsent, Reason: "new"}}
+	is.Actions = []plan.Action{is.Actions[0], {Instance: "j", Binding: "d", Platform: binding.GitLab, Object: binding.RepositoryObject("n/a"), Kind: plan.Link, Cause: plan.CauseAbsent, Reason: message.Verbatim("new")}}
 	is.Actions[0].Kind = plan.Rebind
 	is.Actions[0].Changes = []plan.Change{{Field: "username", From: "old", To: "ci-bot"}, {Field: "address", From: "gone"}}
 	var out bytes.Buffer

@@ -32,11 +32,11 @@ func offlinePlan() plan.Plan {
 		Actions: []plan.Action{
 			{
 				Instance: "prod", Binding: "payments", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Noop, Cause: plan.CauseOffline,
-				Reason: "unknown (Offline): nothing is planned until it is known",
+				Reason: message.Verbatim("unknown (Offline): nothing is planned until it is known"),
 			},
 			{
 				Instance: "prod", Binding: "twice\x1b[31m", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Forbidden, Cause: plan.CauseNotUnique,
-				Reason: "binding-unique: another declaration claims GitHub of this instance too",
+				Reason: message.Verbatim("binding-unique: another declaration claims GitHub of this instance too"),
 			},
 		},
 	}
@@ -81,12 +81,12 @@ func samplePlan() plan.Plan {
 		Actions: []plan.Action{
 			{
 				Instance: "prod-hangzhou", Binding: "old", Platform: binding.Codeup, Object: binding.AccountObject(), Kind: plan.Unbind, Cause: plan.CauseUndeclared,
-				Reason:  "not declared any more (deletionPolicy Unbind)",
+				Reason:  message.Verbatim("not declared any more (deletionPolicy Unbind)"),
 				Changes: []plan.Change{{Field: "username", From: "clone-user"}},
 			},
 			{
 				Instance: "prod-hangzhou", Binding: "payments", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Rebind, Cause: plan.CauseTokenVersion,
-				Reason:  "the secret store has another version of the token",
+				Reason:  message.Verbatim("the secret store has another version of the token"),
 				Changes: []plan.Change{{Field: "token version", From: "3", To: "4"}, {Field: "username", From: "机器人", To: "bot"}},
 				Steps: []string{
 					"Check version 4 of the token at the code host; where it says no, nothing changes",
@@ -95,21 +95,21 @@ func samplePlan() plan.Plan {
 			},
 			{
 				Instance: "prod-hangzhou", Binding: "payments", Platform: binding.GitLab, Object: binding.RepositoryObject("payments/api"), Kind: plan.Noop, Cause: plan.CauseSuspended,
-				Reason: "suspended until 2026-12-24 by payments: release freeze",
+				Reason: message.Verbatim("suspended until 2026-12-24 by payments: release freeze"),
 			},
 			{
 				Instance: "prod-hangzhou", Binding: "payments", Platform: binding.GitLab,
-				Object: binding.RuleObject("payments/api", binding.BuildRule{Branch: "main", ImageTag: "latest"}), Kind: plan.AddRule, Cause: plan.CauseAbsent, Reason: "declared and not there",
+				Object: binding.RuleObject("payments/api", binding.BuildRule{Branch: "main", ImageTag: "latest"}), Kind: plan.AddRule, Cause: plan.CauseAbsent, Reason: message.Verbatim("declared and not there"),
 				Changes: []plan.Change{{Field: "dockerfile", To: "/Dockerfile"}},
 			},
 			{
 				Instance: "test\x1b]0;evil\x07-beijing", Binding: "web", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Authorize, Cause: plan.CauseAbsent,
-				Reason: "GitHub is declared and not bound", Changes: []plan.Change{{Field: "username", To: "octo\u202e"}},
+				Reason: message.Verbatim("GitHub is declared and not bound"), Changes: []plan.Change{{Field: "username", To: "octo\u202e"}},
 				Steps: []string{"Sign in to GitHub as octo"},
 			},
 			{
 				Instance: "test-beijing", Binding: "old", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Forbidden, Cause: plan.CauseThreshold, Safety: true,
-				Reason: "empty-snapshot: the snapshot declares nothing at all, and that would remove what is ours; to allow it: reconciler apply --unsafe-allow-deletions",
+				Reason: message.Verbatim("empty-snapshot: the snapshot declares nothing at all, and that would remove what is ours; to allow it: reconciler apply --unsafe-allow-deletions"),
 			},
 		},
 	}
@@ -182,7 +182,7 @@ func TestGoldenReports(t *testing.T) {
 func TestPlanSaysWhyNothingChanges(t *testing.T) {
 	noop := func(reason string, cause plan.Cause) plan.Plan {
 		return plan.Plan{Actions: []plan.Action{{
-			Instance: "prod", Binding: "a", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Noop, Cause: cause, Reason: reason,
+			Instance: "prod", Binding: "a", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Noop, Cause: cause, Reason: message.Verbatim(reason),
 		}}}
 	}
 	var many plan.Plan
@@ -261,7 +261,7 @@ func TestNothingEscapesToTheTerminal(t *testing.T) {
 	var out bytes.Buffer
 	f := finding.New("drift", message.Verbatim(evil)).At(evil, 1, 1).In(evil)
 	p := plan.Plan{Findings: []finding.Finding{f}, Actions: []plan.Action{{
-		Instance: evil, Binding: evil, Object: binding.Object{Kind: binding.ObjectRule, Image: evil, Rule: evil}, Kind: plan.Manual, Cause: plan.CauseAbsent, Reason: evil, Platform: binding.Platform(evil),
+		Instance: evil, Binding: evil, Object: binding.Object{Kind: binding.ObjectRule, Image: evil, Rule: evil}, Kind: plan.Manual, Cause: plan.CauseAbsent, Reason: message.Verbatim(evil), Platform: binding.Platform(evil),
 		Changes: []plan.Change{{Field: evil, From: evil, To: evil}}, Steps: []string{evil},
 	}}}
 	s := binding.Status{

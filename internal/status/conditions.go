@@ -156,7 +156,7 @@ func (v view) shortfall(o plan.Outcome) (reason string, m message.Message) {
 		return ReasonOutsideWindow, v.untilWindow(o.Action)
 	case plan.Kept:
 		if o.Action.Kind == plan.Forbidden {
-			return ReasonForbidden, message.Verbatim(o.Action.Reason)
+			return ReasonForbidden, o.Action.Reason
 		}
 	case plan.Done:
 	}
@@ -176,12 +176,12 @@ func (v view) awaits(o plan.Outcome) (reason string, m message.Message) {
 			continue
 		}
 		if !w.Overdue {
-			return ReasonAwaitingPerson, message.New("condition.pending", "why", message.Verbatim(o.Action.Reason), "since", w.Since)
+			return ReasonAwaitingPerson, message.New("condition.pending", "why", o.Action.Reason, "since", w.Since)
 		}
 		return ReasonOverdue, message.New("condition.overdue",
-			"why", message.Verbatim(o.Action.Reason), "since", w.Since, "due", w.Due, "owner", o.Action.Asked())
+			"why", o.Action.Reason, "since", w.Since, "due", w.Due, "owner", o.Action.Asked())
 	}
-	return ReasonAwaitingPerson, message.Verbatim(o.Action.Reason)
+	return ReasonAwaitingPerson, o.Action.Reason
 }
 
 func (v view) awaitingAuthorization() binding.Condition {
@@ -197,7 +197,7 @@ func (v view) awaitingAuthorization() binding.Condition {
 func (v view) flapping() (c binding.Condition, is bool) {
 	for _, o := range v.outcomes {
 		if o.Action.Cause == plan.CauseFlapping {
-			return condition(binding.Contested, binding.True, ReasonRepairDoesNotHold, message.Verbatim(o.Action.Reason)), true
+			return condition(binding.Contested, binding.True, ReasonRepairDoesNotHold, o.Action.Reason), true
 		}
 	}
 	for _, r := range v.stopped {

@@ -23,7 +23,7 @@ func (v view) bound() binding.Condition {
 	case unknown != nil && v.unseen(o):
 		return is(binding.Unclear, unknown.Reason, message.Verbatim(unknown.Message))
 	case unknown != nil && unknown.Reason == binding.NotCapable && o.State == plan.Kept && o.Action.Kind == plan.Noop:
-		return is(binding.True, ReasonConfirmed, message.Verbatim(o.Action.Reason))
+		return is(binding.True, ReasonConfirmed, o.Action.Reason)
 	case unknown != nil && o.State == plan.Waiting:
 		reason, m := v.awaits(o)
 		return is(binding.False, reason, m)
@@ -35,12 +35,12 @@ func (v view) bound() binding.Condition {
 		return is(binding.False, ReasonFailed, message.Verbatim(o.Err.Error()))
 	case state.Account == nil:
 		return is(binding.False, ReasonNotBound, message.New("condition.not-bound",
-			"platform", v.declared.Spec.Platform.Title(), "why", because(o)))
+			"platform", v.declared.Spec.Platform.Title(), "why", o.Action.Reason))
 	case planned && o.State == plan.Kept && o.Action.Settled():
 		return is(binding.True, ReasonAsDeclared, message.New("condition.bound"))
 	case !binding.SameAccount(v.declared.Spec.Account(), *state.Account):
 		return is(binding.False, ReasonOtherAccount, message.New("condition.other-account",
-			"platform", v.declared.Spec.Platform.Title(), "account", state.Account.Username, "why", because(o)))
+			"platform", v.declared.Spec.Platform.Title(), "account", state.Account.Username, "why", o.Action.Reason))
 	}
 	return is(binding.True, ReasonAsDeclared, message.New("condition.bound"))
 }
@@ -68,14 +68,6 @@ func boundByOutcome(o plan.Outcome, planned bool) (c binding.Condition, settled 
 		return is(binding.False, ReasonBindingLost, message.Verbatim(o.Err.Error()))
 	}
 	return binding.Condition{}, false
-}
-
-// because is why an action is planned; the zero Message where none is.
-func because(o plan.Outcome) message.Message {
-	if o.Action.Reason == "" {
-		return message.Message{}
-	}
-	return message.Verbatim(o.Action.Reason)
 }
 
 func firstUnknown(unknowns ...*binding.Unknown) *binding.Unknown {

@@ -34,5 +34,5 @@ func (v view) untilWindow(a plan.Action) message.Message {
 	if v.window != nil && !v.window.Open {
 		when = v.window.When()
 	}
-	return message.New("condition.outside-window", "action", a.Kind, "object", a.Object, "opens", when, "why", message.Verbatim(a.Reason))
+	return message.New("condition.outside-window", "action", a.Kind, "object", a.Object, "opens", when, "why", a.Reason)
 }

@@ -1,0 +1,97 @@
+package report
+
+import (
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+	"reconciler/internal/plan"
+)
+
+// ActionObject is a plan's action in JSON: the facts, and English words for
+// them. Its lists are never null or absent.
+type ActionObject struct {
+	Instance string           `json:"instance"`
+	Binding  string           `json:"binding"`
+	Platform binding.Platform `json:"platform"`
+	Object   binding.Object   `json:"object"`
+	Kind     plan.Kind        `json:"action"`
+	Cause    plan.Cause       `json:"cause,omitempty"`
+	Reason   string           `json:"reason"`
+	// ReasonID and ReasonArgs are the reason as data.
+	ReasonID   string        `json:"reasonId,omitempty"`
+	ReasonArgs message.Args  `json:"reasonArgs,omitempty"`
+	Changes    []plan.Change `json:"changes"`
+	Steps      []string      `json:"steps"`
+	Safety     bool          `json:"safety,omitempty"`
+	// Since is when a person's step was first asked for, and Due when it should
+	// be done.
+	Since time.Time `json:"since,omitzero"`
+	Due   time.Time `json:"due,omitzero"`
+}
+
+// actionObjects are actions in JSON.
+func actionObjects(actions []plan.Action) []ActionObject {
+	objects := make([]ActionObject, len(actions))
+	for i, a := range actions {
+		objects[i] = ActionObject{
+			Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
+			Cause: a.Cause, Reason: Text(nil, a.Reason), ReasonID: a.Reason.ID, ReasonArgs: a.Reason.Args,
+			Changes: some(a.Changes), Steps: some(a.Steps), Safety: a.Safety, Since: a.Since, Due: a.Due,
+		}
+	}
+	return objects
+}
+
+// actionsOf reads what actionObjects wrote, without what is not part of the
+// output. Another version's words are kept if this one has none for a message.
+func actionsOf(objects []ActionObject) []plan.Action {
+	var actions []plan.Action
+	for _, o := range objects {
+		actions = append(actions, plan.Action{
+			Instance: o.Instance, Binding: o.Binding, Platform: o.Platform, Object: o.Object, Kind: o.Kind,
+			Cause: o.Cause, Reason: known(message.Message{ID: o.ReasonID, Args: o.ReasonArgs}, o.Reason),
+			Changes: o.Changes, Steps: o.Steps, Safety: o.Safety, Since: o.Since, Due: o.Due,
+		})
+	}
+	return actions
+}
+
+// WaitingObject is what a person has to do to one object, in JSON: the facts,
+// and English words for them.
+type WaitingObject struct {
+	Object binding.Object `json:"object"`
+	Action string         `json:"action"`
+	Reason string         `json:"reason"`
+	// ReasonID and ReasonArgs are the reason as data.
+	ReasonID   string       `json:"reasonId,omitempty"`
+	ReasonArgs message.Args `json:"reasonArgs,omitempty"`
+	// Since is when it was first asked for, and Due when it should be done.
+	Since time.Time `json:"since"`
+	Due   time.Time `json:"due,omitzero"`
+	// Overdue says that Due has passed.
+	Overdue bool     `json:"overdue,omitempty"`
+	Steps   []string `json:"steps"`
+}
+
+func waitingObjects(waiting []binding.Waiting) []WaitingObject {
+	var objects []WaitingObject
+	for _, w := range waiting {
+		objects = append(objects, WaitingObject{
+			Object: w.Object, Action: w.Action, Reason: Text(nil, w.Reason), ReasonID: w.Reason.ID, ReasonArgs: w.Reason.Args,
+			Since: w.Since, Due: w.Due, Overdue: w.Overdue, Steps: w.Steps,
+		})
+	}
+	return objects
+}
+
+func waitingOf(objects []WaitingObject) []binding.Waiting {
+	var waiting []binding.Waiting
+	for _, o := range objects {
+		waiting = append(waiting, binding.Waiting{
+			Object: o.Object, Action: o.Action, Reason: known(message.Message{ID: o.ReasonID, Args: o.ReasonArgs}, o.Reason),
+			Since: o.Since, Due: o.Due, Overdue: o.Overdue, Steps: o.Steps,
+		})
+	}
+	return waiting
+}
