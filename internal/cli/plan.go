@@ -220,7 +220,7 @@ func (s *session) document(ctx context.Context, opts *planOptions) (report.Docum
 		return s.planChange(ctx, c, depth)
 	}
 	p, err := s.plan(ctx, depth)
-	return report.Document{Plan: &p, Files: s.files(), Basis: basis}, err
+	return report.Document{Plan: &p, Files: s.files(), FromRoot: sourceFromRoot(s.source), Basis: basis}, err
 }
 
 // depth is how far the plan looks, and the report's word for it.

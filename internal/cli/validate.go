@@ -119,6 +119,7 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 	findings = finding.Sort(append(append(findings, found...), result.Findings...))
 	document := report.Document{
 		Findings: findings,
+		FromRoot: fromRoot("."),
 		Summary:  fmt.Sprintf("%s valid in %s.", count(len(result.Declarations), "declaration"), count(len(files), "file")),
 	}
 	for _, f := range files {

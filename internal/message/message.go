@@ -124,6 +124,17 @@ func (m Message) Map(f func(string) string) Message {
 	})
 }
 
+// MapFiles returns the message with f applied to the file of every place in it.
+func (m Message) MapFiles(f func(string) string) Message {
+	return m.each(func(v any) any {
+		if p, ok := v.(Place); ok {
+			p.File = f(p.File)
+			return p
+		}
+		return v
+	})
+}
+
 // each returns the message with f applied to every argument, and to those of
 // messages in arguments and the elements of lists.
 func (m Message) each(f func(any) any) Message {

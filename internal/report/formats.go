@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +39,9 @@ type Document struct {
 	// Files are the files that were looked at, for formats that tell what
 	// passed, too (JUnit). It may be empty.
 	Files []string
+	// FromRoot names a file from the root of its repository, as code hosts name
+	// it; nil where Findings and Files do so already.
+	FromRoot func(file string) string
 	// Basis says what was looked at.
 	Basis Basis
 	// Summary is a last sentence for a person, in text and Markdown, where
@@ -86,18 +90,46 @@ func (d Document) findings() []finding.Finding {
 type formatWriter struct {
 	format Format
 	write  func(io.Writer, Document, Options) error
+	// forHosts says that a code host reads the names of files in it.
+	forHosts bool
+}
+
+// fromRoot is the document with all files named from the repository's root.
+// Fingerprints depend on these names, so they are the same wherever the
+// repository is checked out and the program is run.
+func (d Document) fromRoot() Document {
+	name := func(file string) string {
+		if file == "" {
+			return ""
+		}
+		return d.FromRoot(file)
+	}
+	findings := slices.Clone(d.findings())
+	for i, f := range findings {
+		findings[i].File, findings[i].Message, findings[i].Hint = name(f.File), f.Message.MapFiles(name), f.Hint.MapFiles(name)
+	}
+	files := make([]string, len(d.Files))
+	for i, file := range d.Files {
+		files[i] = name(file)
+	}
+	d.Files, d.Findings = files, findings
+	if d.Plan != nil {
+		p := *d.Plan
+		p.Findings, d.Plan = findings, &p
+	}
+	return d
 }
 
 // writers is the register of formats: whoever adds one adds it here.
 func writers() []formatWriter {
 	return []formatWriter{
-		{FormatText, writeText},
-		{FormatJSON, writeDocument},
-		{FormatSARIF, writeSARIF},
-		{FormatCodeQuality, writeCodeQuality},
-		{FormatJUnit, writeJUnit},
-		{FormatGitHub, writeAnnotations},
-		{FormatMarkdown, writeMarkdown},
+		{FormatText, writeText, false},
+		{FormatJSON, writeDocument, false},
+		{FormatSARIF, writeSARIF, true},
+		{FormatCodeQuality, writeCodeQuality, true},
+		{FormatJUnit, writeJUnit, true},
+		{FormatGitHub, writeAnnotations, true},
+		{FormatMarkdown, writeMarkdown, false},
 	}
 }
 
@@ -115,6 +147,9 @@ func Formats() []string {
 func Write(w io.Writer, format Format, d Document, o Options) error {
 	for _, f := range writers() {
 		if f.format == format {
+			if f.forHosts && d.FromRoot != nil {
+				d = d.fromRoot()
+			}
 			return f.write(w, d, o)
 		}
 	}

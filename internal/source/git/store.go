@@ -108,6 +108,16 @@ func findGit(dir string) (dot, root string, err error) {
 	return "", "", err
 }
 
+// WorkTree is the top of the work tree that a folder is in; empty if it is in
+// none.
+func WorkTree(dir string) string {
+	_, root, err := findGit(dir)
+	if err != nil {
+		return ""
+	}
+	return root
+}
+
 func isGit(dir string) bool {
 	_, err := os.Lstat(filepath.Join(dir, "HEAD"))
 	if err != nil {
