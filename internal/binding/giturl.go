@@ -52,9 +52,9 @@ func badGitURL(code, why, hint string) error {
 }
 
 // ParseGitURL reads a repository's URL: https, ssh, user@host:path, and http
-// where allowHTTP is set or the host is this machine. Its errors never hold
-// any part of the URL but its scheme.
-func ParseGitURL(raw string, allowHTTP bool) (GitURL, error) {
+// where the host is this machine. Its errors never hold any part of the URL but
+// its scheme.
+func ParseGitURL(raw string) (GitURL, error) {
 	if strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		return GitURL{}, badGitURL("source-url", "it holds a space or a control character", "remove it")
 	}
@@ -79,8 +79,8 @@ func ParseGitURL(raw string, allowHTTP bool) (GitURL, error) {
 		return GitURL{}, badGitURL("source-url", "it has no host or no path", "")
 	case strings.Contains(e.Host, ":") && !isIP(e.Host):
 		return GitURL{}, badGitURL("source-url", "its host is neither a name nor an address", "write an IPv6 address in brackets")
-	case e.Scheme == "http" && !allowHTTP && !Loopback(e.Host):
-		return GitURL{}, badGitURL("source-url", "http would send credentials and declarations in clear", "use https, or allow http explicitly")
+	case e.Scheme == "http" && !Loopback(e.Host):
+		return GitURL{}, badGitURL("source-url", "http would send credentials and declarations in clear", "use https")
 	}
 	return e, nil
 }

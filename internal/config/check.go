@@ -217,7 +217,7 @@ func (c *checker) git(git *Git) {
 	}
 	c.atLeastSecond("source.git.timeout", git.Timeout)
 	const at = "source.git.url"
-	u, err := binding.ParseGitURL(git.URL, false)
+	u, err := binding.ParseGitURL(git.URL)
 	if f, bad := errors.AsType[*binding.Failure](err); bad {
 		code := "config-address"
 		if f.Code == "source-url-credentials" {

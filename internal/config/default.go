@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -93,8 +94,5 @@ func (a *VaultAuth) fillDefaults() {
 
 // setDefault gives value the default where it is zero.
 func setDefault[T comparable](value *T, def T) {
-	var zero T
-	if *value == zero {
-		*value = def
-	}
+	*value = cmp.Or(*value, def)
 }

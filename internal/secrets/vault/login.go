@@ -2,6 +2,7 @@ package vault
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -87,19 +88,11 @@ func newSignIn(a Auth, r *secrets.Redactor) (signIn, error) {
 	case a.AppRole != nil:
 		return &appRole{AppRole: *a.AppRole, redactor: r}, nil
 	case a.Kubernetes != nil:
-		return jwtLogin{orElse(a.Kubernetes.Mount, "kubernetes"), a.Kubernetes.Role, orElse(a.Kubernetes.TokenFile, serviceAccountFile), r}, nil
+		return jwtLogin{cmp.Or(a.Kubernetes.Mount, "kubernetes"), a.Kubernetes.Role, cmp.Or(a.Kubernetes.TokenFile, serviceAccountFile), r}, nil
 	case a.JWT != nil:
-		return jwtLogin{orElse(a.JWT.Mount, "jwt"), a.JWT.Role, a.JWT.TokenFile, r}, nil
+		return jwtLogin{cmp.Or(a.JWT.Mount, "jwt"), a.JWT.Role, a.JWT.TokenFile, r}, nil
 	}
-	return certLogin{orElse(a.Cert.Mount, "cert"), a.Cert.Role}, nil
-}
-
-// orElse is s, or other where s is empty.
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
+	return certLogin{cmp.Or(a.Cert.Mount, "cert"), a.Cert.Role}, nil
 }
 
 // tokenValue is a token that never changes.
@@ -177,7 +170,7 @@ type appRole struct {
 }
 
 func (a *appRole) obtain(ctx context.Context, base *api.Client) (grant, *binding.Failure) {
-	mount := orElse(a.Mount, "approle")
+	mount := cmp.Or(a.Mount, "approle")
 	roleID, failure := credential(a.RoleIDFile, "role id", nil)
 	if failure != nil {
 		return grant{}, failure

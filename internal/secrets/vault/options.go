@@ -22,9 +22,8 @@ const defaultTimeout = 10 * time.Second
 // VAULT_* variable and no proxy variable of the environment is looked at.
 type Options struct {
 	// Address is the server's, for example https://vault.example.com:8200. It
-	// may be http only for loopback, or with AllowHTTP.
-	Address   string
-	AllowHTTP bool
+	// may be http only for loopback.
+	Address string
 	// Peers are the addresses of the cluster's other nodes. A standby that
 	// redirects is followed to one of them, or to Address itself, and nowhere
 	// else: the request carries the token.
@@ -112,11 +111,11 @@ type Cert struct {
 
 // check refuses options that cannot work.
 func (o Options) check() error {
-	if err := checkAddress(o.Address, o.AllowHTTP); err != nil {
+	if err := checkAddress(o.Address); err != nil {
 		return err
 	}
 	for _, peer := range o.Peers {
-		if err := checkAddress(peer, o.AllowHTTP); err != nil {
+		if err := checkAddress(peer); err != nil {
 			return err
 		}
 	}
@@ -159,7 +158,7 @@ func (a Auth) check() error {
 
 // checkAddress refuses what is no base address, and a token in clear on the
 // network. The address itself is named only without its userinfo.
-func checkAddress(address string, allowHTTP bool) error {
+func checkAddress(address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		return errors.New("vault: the address must be like https://vault.example.com:8200")
@@ -167,7 +166,7 @@ func checkAddress(address string, allowHTTP bool) error {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("vault: address of %s: no credentials, query or fragment belong into it", u.Host)
 	}
-	if u.Scheme == "http" && !allowHTTP && !binding.Loopback(u.Hostname()) {
+	if u.Scheme == "http" && !binding.Loopback(u.Hostname()) {
 		return fmt.Errorf("vault: address of %s: http would send the token in clear: use https", u.Host)
 	}
 	return nil

@@ -24,12 +24,12 @@ func FuzzParseEndpoint(f *testing.F) {
 		f.Add(seed, "s3cr3t")
 	}
 	f.Fuzz(func(t *testing.T, raw, secret string) {
-		e, err := binding.ParseGitURL(raw, false)
+		e, err := binding.ParseGitURL(raw)
 		if err == nil {
 			if e.Host == "" || e.Path == "" || e.Scheme == "http" && !binding.Loopback(e.Host) {
 				t.Errorf("%q gives %+v", raw, e)
 			}
-			if again, err := binding.ParseGitURL(e.String(), false); err != nil || strings.Trim(again.Path, "/") != strings.Trim(e.Path, "/") || again.Host != e.Host {
+			if again, err := binding.ParseGitURL(e.String()); err != nil || strings.Trim(again.Path, "/") != strings.Trim(e.Path, "/") || again.Host != e.Host {
 				t.Errorf("%q gives %q, which gives %+v, %v", raw, e, again, err)
 			}
 		}
@@ -37,10 +37,10 @@ func FuzzParseEndpoint(f *testing.F) {
 			return
 		}
 		for _, form := range []string{"https://u:" + secret + "@h/", "ssh://u:" + secret + "@h/", "https://h/r?" + secret, "https://" + secret + "@h/"} {
-			_, err := binding.ParseGitURL(form+raw, false)
+			_, err := binding.ParseGitURL(form + raw)
 			if err == nil {
 				t.Errorf("%q is taken", form+raw)
-			} else if plain, _ := binding.ParseGitURL("", false); plain.Host == "" && strings.Contains(err.Error(), secret) && !strings.Contains(fixedWords(), secret) {
+			} else if plain, _ := binding.ParseGitURL(""); plain.Host == "" && strings.Contains(err.Error(), secret) && !strings.Contains(fixedWords(), secret) {
 				t.Errorf("the error shows the secret: %v", err)
 			}
 		}
@@ -51,7 +51,7 @@ func FuzzParseEndpoint(f *testing.F) {
 func fixedWords() string {
 	var words strings.Builder
 	for _, raw := range []string{"", " ", "https://[", "file:///x", "https://u:p@h/r", "https://h:0/r", "https://h/", "http://h/r", "ssh://::/r", "a:b@c"} {
-		_, err := binding.ParseGitURL(raw, false)
+		_, err := binding.ParseGitURL(raw)
 		words.WriteString(err.Error())
 	}
 	return words.String()

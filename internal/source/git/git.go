@@ -25,7 +25,7 @@ import (
 // Options say which repository to read, and how.
 type Options struct {
 	// URL is https://HOST/PATH, ssh://USER@HOST/PATH or USER@HOST:PATH, without
-	// credentials. http is for hosts on loopback, or with AllowHTTP.
+	// credentials. http is for hosts on loopback.
 	URL string
 	// Branch, Tag or Commit, at most one; without any, what the remote's HEAD
 	// points to. Commit is a full id.
@@ -36,8 +36,7 @@ type Options struct {
 	Auth Auth
 	// CAFile contains, in PEM form, authorities to trust in addition to the
 	// system's.
-	CAFile    string
-	AllowHTTP bool
+	CAFile string
 	// Timeout bounds each conversation with the server, dial and pack
 	// included; 0 is one minute.
 	Timeout time.Duration
@@ -84,7 +83,7 @@ var _ source.Source = (*Source)(nil)
 // New checks the options and touches nothing outside. Its errors never hold
 // the URL.
 func New(options Options) (*Source, error) {
-	at, err := binding.ParseGitURL(options.URL, options.AllowHTTP)
+	at, err := binding.ParseGitURL(options.URL)
 	if err != nil {
 		return nil, err
 	}

@@ -272,7 +272,6 @@ func TestOptionsAreChecked(t *testing.T) {
 		{URL: "https://h/r", Commit: id},
 		{URL: "http://localhost:3000/r"},
 		{URL: "http://[::1]/r"},
-		{URL: "http://h/r", AllowHTTP: true},
 		{URL: "ssh://git@h:2222/r", Auth: git.Auth{SSH: ssh}},
 		{URL: "git@h:group/r.git", Auth: git.Auth{SSH: ssh}},
 	} {
