@@ -104,7 +104,7 @@ type Status struct {
 	Spec       Spec        `json:"spec"`
 	Conditions []Condition `json:"-"`
 	// Steps are what a person has to do; empty if nothing.
-	Steps []string `json:"steps,omitempty"`
+	Steps []message.Message `json:"-"`
 	// Waiting are the same steps, grouped by object.
 	Waiting []Waiting `json:"-"`
 	// Retry is set if the last try failed; nil otherwise.
@@ -134,5 +134,5 @@ type Waiting struct {
 	Due   time.Time
 	// Overdue says that Due has passed.
 	Overdue bool
-	Steps   []string
+	Steps   []message.Message
 }

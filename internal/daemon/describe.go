@@ -140,7 +140,7 @@ func (d *Daemon) redactPlan(p *plan.Plan) {
 		a := &p.Actions[i]
 		a.Reason, a.Steps, a.Changes = a.Reason.Map(d.redactor.Redact), slices.Clone(a.Steps), slices.Clone(a.Changes)
 		for n := range a.Steps {
-			a.Steps[n] = d.redactor.Redact(a.Steps[n])
+			a.Steps[n] = a.Steps[n].Map(d.redactor.Redact)
 		}
 		for n := range a.Changes {
 			a.Changes[n].From, a.Changes[n].To = d.redactor.Redact(a.Changes[n].From), d.redactor.Redact(a.Changes[n].To)

@@ -18,7 +18,7 @@ func TestThePlanThatIsToldHoldsNoSecret(t *testing.T) {
 	d.redactor.Register(secrets.New([]byte(value)))
 	last := plan.Plan{
 		Actions: []plan.Action{{
-			Reason: message.Verbatim("the host answered " + value), Steps: []string{"look at " + value},
+			Reason: message.Verbatim("the host answered " + value), Steps: []message.Message{message.Verbatim("look at " + value)},
 			Changes: []plan.Change{{Field: "username", From: "was " + value, To: "is " + value}},
 		}},
 		Findings: []finding.Finding{{Message: message.Verbatim("the registry answered " + value)}},

@@ -2,12 +2,14 @@ package daemon
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
+	"reconciler/internal/message"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/status"
 )
@@ -110,7 +112,7 @@ func TestAnInstanceWithoutAnAPIShowsAPersonsSteps(t *testing.T) {
 	p.await("steps for a person", func() bool {
 		for _, s := range p.daemon.Statuses() {
 			if s.Name == "edge" && len(s.Steps) > 0 {
-				return strings.Contains(strings.Join(s.Steps, "\n"), "Code Source")
+				return slices.ContainsFunc(s.Steps, func(step message.Message) bool { return step.ID == "step.code-source" })
 			}
 		}
 		return false

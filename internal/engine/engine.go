@@ -215,14 +215,14 @@ func (e *Engine) RedactStatus(s binding.Status) binding.Status {
 		s.Conditions[i].Message = s.Conditions[i].Message.Map(redact)
 	}
 	for i := range s.Steps {
-		s.Steps[i] = redact(s.Steps[i])
+		s.Steps[i] = s.Steps[i].Map(redact)
 	}
 	for i := range s.Waiting {
 		w := &s.Waiting[i]
 		w.Reason = w.Reason.Map(redact)
 		w.Steps = slices.Clone(w.Steps) // The plan's own.
 		for n := range w.Steps {
-			w.Steps[n] = redact(w.Steps[n])
+			w.Steps[n] = w.Steps[n].Map(redact)
 		}
 	}
 	return s

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 )
@@ -29,7 +30,7 @@ func TestRadarMetricCountsDownToTheEnd(t *testing.T) {
 // many clicks each takes.
 func TestStepsOfPeopleAreCountedAndThoseOverdue(t *testing.T) {
 	status := func(name string, waiting ...binding.Waiting) binding.Status {
-		return binding.Status{Name: name, Spec: binding.Spec{Instance: "prod", Platform: binding.GitHub}, Waiting: waiting, Steps: []string{"a", "b", "c"}}
+		return binding.Status{Name: name, Spec: binding.Spec{Instance: "prod", Platform: binding.GitHub}, Waiting: waiting, Steps: []message.Message{message.Verbatim("a"), message.Verbatim("b"), message.Verbatim("c")}}
 	}
 	statuses := []binding.Status{
 		status("none"), status("due", binding.Waiting{Object: binding.AccountObject()}),

@@ -367,7 +367,7 @@ func TestOAuthBoundToAnotherAccountIsAPersonsStep(t *testing.T) {
 	if diff := cmp.Diff([]string{"authorize account username:other>octo"}, brief(p)); diff != "" {
 		t.Fatal(diff)
 	}
-	steps := strings.Join(p.Actions[0].Steps, "\n")
+	steps := strings.Join(texts(p.Actions[0].Steps), "\n")
 	unbind, bind := strings.Index(steps, "unbind the account"), strings.Index(steps, "Authorize AliyunDeveloper")
 	if unbind < 0 || bind < unbind {
 		t.Errorf("want steps that let go before they bind:\n%s", steps)

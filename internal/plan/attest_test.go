@@ -92,8 +92,8 @@ func TestTheWayToAttestEndsTheLastStepOfABinding(t *testing.T) {
 	in := console(d, githubDeclaration())
 	var ends []string
 	for _, a := range plan.Make(in).Actions {
-		last := a.Steps[len(a.Steps)-1]
-		for _, s := range a.Steps[:len(a.Steps)-1] {
+		last := text(a.Steps[len(a.Steps)-1])
+		for _, s := range texts(a.Steps[:len(a.Steps)-1]) {
 			if strings.Contains(s, "reconciler attest") {
 				t.Errorf("%s %s asks for a word before its end: %q", a.Binding, a.Object, s)
 			}
@@ -103,8 +103,8 @@ func TestTheWayToAttestEndsTheLastStepOfABinding(t *testing.T) {
 		}
 	}
 	want := []string{
-		"payments/web | Confirm that all of it, links too, is done: reconciler attest payments-gitlab",
-		"account | Confirm that it is done: reconciler attest web-github",
+		"payments/web | When all steps are done, run: reconciler attest payments-gitlab",
+		"account | When it is done, run: reconciler attest web-github",
 	}
 	if diff := cmp.Diff(want, ends); diff != "" {
 		t.Error(diff)
@@ -171,7 +171,7 @@ func TestAnImageThatIsDeclaredNoMoreIsTakenAwayByHand(t *testing.T) {
 	if diff := cmp.Diff(want, brief(p)); diff != "" {
 		t.Fatalf("with deletionPolicy Unbind (-want +got):\n%s", diff)
 	}
-	if steps := strings.Join(p.Actions[0].Steps, "\n"); !strings.Contains(steps, "payments/web > Build") || !strings.Contains(steps, "Remove the code source") {
+	if steps := strings.Join(texts(p.Actions[0].Steps), "\n"); !strings.Contains(steps, "payments/web > Build") || !strings.Contains(steps, "Remove the code source") {
 		t.Errorf("steps: %s", steps)
 	}
 	if n := attest(&in, p); n != 1 || len(in.Records) != 1 || len(in.Records[0].Images) != 1 {

@@ -83,8 +83,8 @@ func rest(list, without []Action, key func(Action) string) []Action {
 func whole(a Action) string {
 	return encoded(struct {
 		essence
-		Reason message.Message `json:"reason"`
-		Steps  []string        `json:"steps,omitempty"`
+		Reason message.Message   `json:"reason"`
+		Steps  []message.Message `json:"steps,omitempty"`
 	}{essenceOf(a), a.Reason, a.Steps})
 }
 

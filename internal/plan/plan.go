@@ -66,7 +66,7 @@ type Action struct {
 	Changes []Change `json:"changes,omitempty"`
 	// Steps are a person's clicks and where, or what the plan promises to do
 	// besides (for a rebind, the way back).
-	Steps []string `json:"steps,omitempty"`
+	Steps []message.Message `json:"-"`
 	// Safety says that a forbidden action was refused for safety (exit code
 	// 5) rather than by a rule of ownership.
 	Safety bool `json:"safety,omitempty"`

@@ -172,7 +172,7 @@ func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *b
 	})
 	a.Target.Image, a.Target.Link = name, st.Link
 	if !m.in.Observation.Capabilities.LinkRepositories {
-		a.Kind, a.Steps = Manual, append(m.buildSteps(name), "Remove the code source")
+		a.Kind, a.Steps = Manual, append(m.buildSteps(name), message.New("step.remove-source"))
 		a.Reason = m.cannot(a.Reason, "linkRepositories")
 	}
 	return append(steps, step{freeLink, a}), nil
@@ -189,7 +189,7 @@ func (m *maker) unlinkByHand(r *binding.Record, img binding.RecordedImage) []ste
 	a := m.recordAction(r, Action{
 		Object: binding.RepositoryObject(name), Kind: Manual, Cause: CauseUndeclared, Changes: []Change{{Field: "source", From: img.Link.Source}},
 		Reason: m.cannot(message.New("reason.undeclared"), "readRepositories"),
-		Steps:  append(m.buildSteps(name), "Remove the code source, and the build rules with it"),
+		Steps:  append(m.buildSteps(name), message.New("step.remove-source-and-rules")),
 	})
 	a.Target.Image = name
 	return []step{{freeLink, a}}
@@ -202,7 +202,7 @@ func (m *maker) removeRule(r *binding.Record, image string, rule binding.Observe
 	})
 	a.Target.Image, a.Target.Rule = image, rule
 	if !m.in.Observation.Capabilities.WriteRules {
-		a.Kind, a.Steps = Manual, append(m.buildSteps(image), "Remove the build rule: "+ruleText(rule.BuildRule))
+		a.Kind, a.Steps = Manual, append(m.buildSteps(image), message.New("step.remove-rule", "rule", ruleText(rule.BuildRule)))
 		a.Reason = m.cannot(a.Reason, "writeRules")
 	}
 	return step{freeRule, a}

@@ -102,7 +102,7 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 		}
 	}
 	if !m.in.Observation.Capabilities.WriteRules {
-		a.Kind, a.Steps = Manual, append(m.buildSteps(r.name), "Build rule: "+ruleText(rule))
+		a.Kind, a.Steps = Manual, append(m.buildSteps(r.name), message.New("step.rule", "rule", ruleText(rule)))
 		a.Reason = m.cannot(a.Reason, "writeRules")
 	}
 	a.Object = binding.RuleObject(r.name, rule)

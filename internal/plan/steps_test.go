@@ -18,7 +18,7 @@ func TestStepsForAPersonAreExact(t *testing.T) {
 	in.Observation.Capabilities.Bind = false
 	steps := ""
 	for _, a := range plan.Make(in).Actions {
-		steps += strings.Join(a.Steps, "\n") + "\n"
+		steps += strings.Join(texts(a.Steps), "\n") + "\n"
 	}
 	for _, want := range []string{
 		"region cn-hangzhou", "instance (prod) > Repository > Code Source", "row of GitLab", "Bind Account",
@@ -39,7 +39,7 @@ func TestTriggerURLOfAnOddPortIsAStep(t *testing.T) {
 		d := gitlabDeclaration()
 		d.Spec.Address = address
 		p := plan.Make(input(d))
-		got := slices.ContainsFunc(p.Actions[0].Steps, func(s string) bool { return strings.Contains(s, "trigger URL (:8080)") })
+		got := slices.ContainsFunc(texts(p.Actions[0].Steps), func(s string) bool { return strings.Contains(s, "trigger URL (:8080)") })
 		if got != want {
 			t.Errorf("%s: a step for the trigger URL: got %v, want %v", address, got, want)
 		}
@@ -50,11 +50,11 @@ func TestRebindPromisesTheWayBack(t *testing.T) {
 	in := bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) { r.TokenVersion = 2 })()
 	a := plan.Make(in).Actions[0]
 	want := []string{
-		"Check version 3 of the token at the code host; where it says no, nothing changes",
+		"Check version 3 of the token at the code host; if it says no, nothing changes",
 		"Unbind the account, then bind it again",
-		"Where the registry refuses it, bind version 2 again, as before, while Vault still has it",
+		"If the registry refuses it, bind version 2 again, as before, while Vault still has it",
 	}
-	if diff := cmp.Diff(want, a.Steps); diff != "" {
+	if diff := cmp.Diff(want, texts(a.Steps)); diff != "" {
 		t.Error(diff)
 	}
 	if a.Target.TokenVersion != 3 || a.Target.Account == nil || a.Target.Record.TokenVersion != 2 {

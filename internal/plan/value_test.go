@@ -159,7 +159,7 @@ func TestTheDigestCoversWhatIsDoneAndWhere(t *testing.T) {
 	made := func(change func(*plan.Action, *plan.Instance)) string {
 		a := plan.Action{
 			Instance: "prod", Binding: "b", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Bind,
-			Cause: plan.CauseAbsent, Reason: message.Verbatim("why"), Changes: []plan.Change{{Field: "username", To: "ci"}}, Steps: []string{"step"},
+			Cause: plan.CauseAbsent, Reason: message.Verbatim("why"), Changes: []plan.Change{{Field: "username", To: "ci"}}, Steps: []message.Message{message.Verbatim("step")},
 		}
 		i := plan.Instance{Name: "prod", Region: "cn-hangzhou", Endpoint: "https://a.example.com", Driver: "personal", Account: "1"}
 		change(&a, &i)
@@ -170,19 +170,21 @@ func TestTheDigestCoversWhatIsDoneAndWhere(t *testing.T) {
 		change func(*plan.Action, *plan.Instance)
 		same   bool
 	}{
-		"binding":             {func(a *plan.Action, _ *plan.Instance) { a.Binding = "c" }, false},
-		"platform":            {func(a *plan.Action, _ *plan.Instance) { a.Platform = binding.Codeup }, false},
-		"object":              {func(a *plan.Action, _ *plan.Instance) { a.Object = binding.RepositoryObject("n/a") }, false},
-		"kind":                {func(a *plan.Action, _ *plan.Instance) { a.Kind = plan.Manual }, false},
-		"cause":               {func(a *plan.Action, _ *plan.Instance) { a.Cause = plan.CauseDrift }, false},
-		"change":              {func(a *plan.Action, _ *plan.Instance) { a.Changes = []plan.Change{{Field: "username", To: "cj"}} }, false},
-		"safety":              {func(a *plan.Action, _ *plan.Instance) { a.Safety = true }, false},
-		"region":              {func(_ *plan.Action, i *plan.Instance) { i.Region = "cn-beijing" }, false},
-		"endpoint":            {func(_ *plan.Action, i *plan.Instance) { i.Endpoint = "https://b.example.com" }, false},
-		"driver":              {func(_ *plan.Action, i *plan.Instance) { i.Driver = "console" }, false},
-		"account":             {func(_ *plan.Action, i *plan.Instance) { i.Account = "2" }, false},
-		"sentence":            {func(a *plan.Action, _ *plan.Instance) { a.Reason = message.Verbatim("otherwise said") }, true},
-		"step's sentence":     {func(a *plan.Action, _ *plan.Instance) { a.Steps = []string{"otherwise said"} }, true},
+		"binding":  {func(a *plan.Action, _ *plan.Instance) { a.Binding = "c" }, false},
+		"platform": {func(a *plan.Action, _ *plan.Instance) { a.Platform = binding.Codeup }, false},
+		"object":   {func(a *plan.Action, _ *plan.Instance) { a.Object = binding.RepositoryObject("n/a") }, false},
+		"kind":     {func(a *plan.Action, _ *plan.Instance) { a.Kind = plan.Manual }, false},
+		"cause":    {func(a *plan.Action, _ *plan.Instance) { a.Cause = plan.CauseDrift }, false},
+		"change":   {func(a *plan.Action, _ *plan.Instance) { a.Changes = []plan.Change{{Field: "username", To: "cj"}} }, false},
+		"safety":   {func(a *plan.Action, _ *plan.Instance) { a.Safety = true }, false},
+		"region":   {func(_ *plan.Action, i *plan.Instance) { i.Region = "cn-beijing" }, false},
+		"endpoint": {func(_ *plan.Action, i *plan.Instance) { i.Endpoint = "https://b.example.com" }, false},
+		"driver":   {func(_ *plan.Action, i *plan.Instance) { i.Driver = "console" }, false},
+		"account":  {func(_ *plan.Action, i *plan.Instance) { i.Account = "2" }, false},
+		"sentence": {func(a *plan.Action, _ *plan.Instance) { a.Reason = message.Verbatim("otherwise said") }, true},
+		"step's sentence": {func(a *plan.Action, _ *plan.Instance) {
+			a.Steps = []message.Message{message.Verbatim("otherwise said")}
+		}, true},
 		"since when it waits": {func(a *plan.Action, _ *plan.Instance) { a.Since, a.Due = noon(), noon() }, true},
 	} {
 		if got := made(tt.change); (got == same) != tt.same {

@@ -260,3 +260,12 @@ func (w *world) forget(name string, p binding.Platform) {
 		return r.Binding == name && r.Platform == p
 	})
 }
+
+// texts are messages in English.
+func texts(messages []message.Message) []string {
+	var all []string
+	for _, m := range messages {
+		all = append(all, text(m))
+	}
+	return all
+}

@@ -217,3 +217,12 @@ func conditionOf(t *testing.T, r *reconcile.Reconciler, name string, c binding.C
 
 // text is a message in English.
 func text(m message.Message) string { return report.English().Text(m) }
+
+// texts are messages in English.
+func texts(messages []message.Message) []string {
+	var all []string
+	for _, m := range messages {
+		all = append(all, text(m))
+	}
+	return all
+}

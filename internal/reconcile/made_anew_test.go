@@ -60,7 +60,7 @@ func TestNoTokenOfASecretMadeAnewIsTakenForTheOneBoundBefore(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if steps := strings.Join(p.Plan.Actions[0].Steps, "\n"); p.Plan.Actions[0].Kind != plan.Rebind || !strings.Contains(steps, "stays unbound") || !strings.Contains(steps, "MadeAnew") {
+			if steps := strings.Join(texts(p.Plan.Actions[0].Steps), "\n"); p.Plan.Actions[0].Kind != plan.Rebind || !strings.Contains(steps, "stays unbound") || !strings.Contains(steps, "MadeAnew") {
 				t.Errorf("%s promises: %s", p.Plan.Actions[0].Kind, steps)
 			}
 			w.refuseSecond()

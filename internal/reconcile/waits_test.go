@@ -55,7 +55,7 @@ func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 	if len(s.Waiting) != 1 || !s.Waiting[0].Since.Equal(first) || !s.Waiting[0].Due.Equal(first.Add(7*24*time.Hour)) || s.Waiting[0].Overdue {
 		t.Fatalf("after a restart it waits as %+v", s.Waiting)
 	}
-	if len(s.Steps) == 0 || strings.Join(s.Steps, "") != strings.Join(s.Waiting[0].Steps, "") {
+	if len(s.Steps) == 0 || strings.Join(texts(s.Steps), "") != strings.Join(texts(s.Waiting[0].Steps), "") {
 		t.Errorf("the steps are %q and %q", s.Steps, s.Waiting[0].Steps)
 	}
 	c := conditionOf(t, r, "web-github", binding.AwaitingAuthorization)

@@ -23,7 +23,9 @@ type ActionObject struct {
 	ReasonArgs message.Args  `json:"reasonArgs,omitempty"`
 	Changes    []plan.Change `json:"changes"`
 	Steps      []string      `json:"steps"`
-	Safety     bool          `json:"safety,omitempty"`
+	// StepMessages are the steps as data.
+	StepMessages []message.Message `json:"stepMessages,omitempty"`
+	Safety       bool              `json:"safety,omitempty"`
 	// Since is when a person's step was first asked for, and Due when it should
 	// be done.
 	Since time.Time `json:"since,omitzero"`
@@ -37,7 +39,7 @@ func actionObjects(actions []plan.Action) []ActionObject {
 		objects[i] = ActionObject{
 			Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
 			Cause: a.Cause, Reason: Text(nil, a.Reason), ReasonID: a.Reason.ID, ReasonArgs: a.Reason.Args,
-			Changes: some(a.Changes), Steps: some(a.Steps), Safety: a.Safety, Since: a.Since, Due: a.Due,
+			Changes: some(a.Changes), Steps: some(texts(a.Steps)), StepMessages: a.Steps, Safety: a.Safety, Since: a.Since, Due: a.Due,
 		}
 	}
 	return objects
@@ -51,7 +53,7 @@ func actionsOf(objects []ActionObject) []plan.Action {
 		actions = append(actions, plan.Action{
 			Instance: o.Instance, Binding: o.Binding, Platform: o.Platform, Object: o.Object, Kind: o.Kind,
 			Cause: o.Cause, Reason: known(message.Message{ID: o.ReasonID, Args: o.ReasonArgs}, o.Reason),
-			Changes: o.Changes, Steps: o.Steps, Safety: o.Safety, Since: o.Since, Due: o.Due,
+			Changes: o.Changes, Steps: knownSteps(o.StepMessages, o.Steps), Safety: o.Safety, Since: o.Since, Due: o.Due,
 		})
 	}
 	return actions
@@ -72,6 +74,8 @@ type WaitingObject struct {
 	// Overdue says that Due has passed.
 	Overdue bool     `json:"overdue,omitempty"`
 	Steps   []string `json:"steps"`
+	// StepMessages are the steps as data.
+	StepMessages []message.Message `json:"stepMessages,omitempty"`
 }
 
 func waitingObjects(waiting []binding.Waiting) []WaitingObject {
@@ -79,7 +83,7 @@ func waitingObjects(waiting []binding.Waiting) []WaitingObject {
 	for _, w := range waiting {
 		objects = append(objects, WaitingObject{
 			Object: w.Object, Action: w.Action, Reason: Text(nil, w.Reason), ReasonID: w.Reason.ID, ReasonArgs: w.Reason.Args,
-			Since: w.Since, Due: w.Due, Overdue: w.Overdue, Steps: w.Steps,
+			Since: w.Since, Due: w.Due, Overdue: w.Overdue, Steps: some(texts(w.Steps)), StepMessages: w.Steps,
 		})
 	}
 	return objects
@@ -90,8 +94,31 @@ func waitingOf(objects []WaitingObject) []binding.Waiting {
 	for _, o := range objects {
 		waiting = append(waiting, binding.Waiting{
 			Object: o.Object, Action: o.Action, Reason: known(message.Message{ID: o.ReasonID, Args: o.ReasonArgs}, o.Reason),
-			Since: o.Since, Due: o.Due, Overdue: o.Overdue, Steps: o.Steps,
+			Since: o.Since, Due: o.Due, Overdue: o.Overdue, Steps: knownSteps(o.StepMessages, o.Steps),
 		})
 	}
 	return waiting
+}
+
+// texts are messages in English.
+func texts(messages []message.Message) []string {
+	var all []string
+	for _, m := range messages {
+		all = append(all, Text(nil, m))
+	}
+	return all
+}
+
+// knownSteps are steps that were read: words as they are where this version has
+// none for the message, or there is no message.
+func knownSteps(messages []message.Message, words []string) []message.Message {
+	var steps []message.Message
+	for i, text := range words {
+		var m message.Message
+		if len(messages) == len(words) {
+			m = messages[i]
+		}
+		steps = append(steps, known(m, text))
+	}
+	return steps
 }

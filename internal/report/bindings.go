@@ -148,7 +148,7 @@ func (p *page) details(s binding.Status) {
 	}
 	p.line()
 	p.line(p.style.paint(cyan, "?"), " ", p.style.paint(bold, clean(s.Name)), " waits for a person", p.waits(s), ":")
-	for i, step := range s.Steps {
+	for i, step := range texts(s.Steps) {
 		p.fold(fmt.Sprintf("  %2d. ", i+1), step)
 	}
 }

@@ -54,14 +54,17 @@ func ConditionsOf(objects []ConditionObject) []binding.Condition {
 type StatusObject struct {
 	binding.Status
 	Conditions []ConditionObject `json:"conditions"`
-	Waiting    []WaitingObject   `json:"waiting,omitempty"`
+	Steps      []string          `json:"steps,omitempty"`
+	// StepMessages are the steps as data.
+	StepMessages []message.Message `json:"stepMessages,omitempty"`
+	Waiting      []WaitingObject   `json:"waiting,omitempty"`
 }
 
 // StatusObjects are statuses in JSON.
 func StatusObjects(statuses []binding.Status) []StatusObject {
 	objects := make([]StatusObject, len(statuses))
 	for i, s := range statuses {
-		objects[i] = StatusObject{s, ConditionObjects(s.Conditions), waitingObjects(s.Waiting)}
+		objects[i] = StatusObject{s, ConditionObjects(s.Conditions), texts(s.Steps), s.Steps, waitingObjects(s.Waiting)}
 	}
 	return objects
 }
@@ -72,6 +75,7 @@ func StatusesOf(objects []StatusObject) []binding.Status {
 	for i, o := range objects {
 		statuses[i] = o.Status
 		statuses[i].Conditions, statuses[i].Waiting = ConditionsOf(o.Conditions), waitingOf(o.Waiting)
+		statuses[i].Steps = knownSteps(o.StepMessages, o.Steps)
 	}
 	return statuses
 }

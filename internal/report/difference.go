@@ -71,7 +71,7 @@ func details(a plan.Action) []string {
 			lines = append(lines, c.Field+": "+c.From+" → "+c.To)
 		}
 	}
-	return append(lines, a.Steps...)
+	return append(lines, texts(a.Steps)...)
 }
 
 // without are the lines of list that are not among others.

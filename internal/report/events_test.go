@@ -34,8 +34,8 @@ func sampleDescription() report.Description {
 	s.Revision, s.LastSync = "4be1", atHour(9)
 	s.Retry = &binding.Retry{Failures: 2, Next: atHour(11)}
 	s.Waiting = []binding.Waiting{
-		{Object: binding.AccountObject(), Action: "authorize", Reason: message.Verbatim("not bound"), Since: atHour(4), Due: atHour(5), Overdue: true, Steps: []string{"Open\x1b[0m it", "Confirm"}},
-		{Object: binding.RepositoryObject("a/b"), Action: "manual", Reason: message.Verbatim("not linked"), Since: atHour(4), Due: atHour(23), Steps: []string{"Link"}},
+		{Object: binding.AccountObject(), Action: "authorize", Reason: message.Verbatim("not bound"), Since: atHour(4), Due: atHour(5), Overdue: true, Steps: []message.Message{message.Verbatim("Open\x1b[0m it"), message.Verbatim("Confirm")}},
+		{Object: binding.RepositoryObject("a/b"), Action: "manual", Reason: message.Verbatim("not linked"), Since: atHour(4), Due: atHour(23), Steps: []message.Message{message.Verbatim("Link")}},
 	}
 	s.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "a", Key: "token"}}
 	s.Spec.Repositories = []binding.Repository{{Image: "a/b", Source: "c/d", Trigger: binding.Auto, Rules: []binding.BuildRule{}}}

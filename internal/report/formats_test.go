@@ -190,7 +190,7 @@ func TestNothingEscapesInAnyFormat(t *testing.T) {
 	p := plan.Plan{Findings: []finding.Finding{f, f}, Actions: []plan.Action{
 		{
 			Instance: evil, Binding: evil, Object: binding.Object{Kind: binding.ObjectRule, Image: evil, Rule: evil}, Kind: plan.Manual, Reason: message.Verbatim(evil), Platform: binding.Platform(evil),
-			Changes: []plan.Change{{Field: evil, From: evil, To: evil}}, Steps: []string{evil},
+			Changes: []plan.Change{{Field: evil, From: evil, To: evil}}, Steps: []message.Message{message.Verbatim(evil)},
 		},
 		{Instance: evil, Binding: evil, Object: binding.AccountObject(), Kind: plan.Noop, Reason: message.Verbatim(evil), Platform: binding.Platform(evil)},
 	}}

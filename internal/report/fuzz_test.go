@@ -25,7 +25,7 @@ func bigPlan(text string, n int) plan.Plan {
 		kind := []plan.Kind{plan.Bind, plan.Rebind, plan.Authorize, plan.Noop, plan.Forbidden}[i%5]
 		p.Actions = append(p.Actions, plan.Action{
 			Instance: text + strconv.Itoa(i/40), Binding: text, Platform: binding.Platform(text), Object: binding.Object{Kind: binding.ObjectRule, Image: text, Rule: text}, Kind: kind, Reason: message.Verbatim(text),
-			Changes: []plan.Change{{Field: text, From: text, To: text}}, Steps: []string{text},
+			Changes: []plan.Change{{Field: text, From: text, To: text}}, Steps: []message.Message{message.Verbatim(text)},
 		})
 		p.Findings = append(p.Findings, finding.New("drift", message.Verbatim(text)).At(text, i, 1).In(text))
 	}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -62,8 +63,10 @@ type BindingMetadata struct {
 
 // BindingStatus is what holds of a binding now.
 type BindingStatus struct {
-	Conditions   []ConditionObject `json:"conditions"`
-	Steps        []string          `json:"steps"`
+	Conditions []ConditionObject `json:"conditions"`
+	Steps      []string          `json:"steps"`
+	// StepMessages are the steps as data.
+	StepMessages []message.Message `json:"stepMessages,omitempty"`
 	Waiting      []WaitingObject   `json:"waiting,omitempty"`
 	Retry        *binding.Retry    `json:"retry,omitempty"`
 	TokenVersion int               `json:"tokenVersion,omitempty"`
@@ -79,7 +82,7 @@ func NewBindingList(statuses []binding.Status) BindingList {
 			Metadata: BindingMetadata{Name: s.Name, File: s.File, Revision: s.Revision},
 			Spec:     s.Spec,
 			Status: BindingStatus{
-				Conditions: ConditionObjects(s.Conditions), Steps: some(s.Steps), Waiting: waitingObjects(s.Waiting), Retry: s.Retry,
+				Conditions: ConditionObjects(s.Conditions), Steps: some(texts(s.Steps)), StepMessages: s.Steps, Waiting: waitingObjects(s.Waiting), Retry: s.Retry,
 				TokenVersion: s.TokenVersion, TokenExpires: s.TokenExpires, LastSync: s.LastSync,
 			},
 		})
@@ -94,7 +97,7 @@ func (l BindingList) Statuses() []binding.Status {
 	for _, i := range l.Items {
 		statuses = append(statuses, binding.Status{
 			Name: i.Metadata.Name, File: i.Metadata.File, Revision: i.Metadata.Revision, Spec: i.Spec,
-			Conditions: ConditionsOf(i.Status.Conditions), Steps: i.Status.Steps, Waiting: waitingOf(i.Status.Waiting), Retry: i.Status.Retry,
+			Conditions: ConditionsOf(i.Status.Conditions), Steps: knownSteps(i.Status.StepMessages, i.Status.Steps), Waiting: waitingOf(i.Status.Waiting), Retry: i.Status.Retry,
 			TokenVersion: i.Status.TokenVersion, TokenExpires: i.Status.TokenExpires, LastSync: i.Status.LastSync,
 		})
 	}

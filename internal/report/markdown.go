@@ -195,7 +195,7 @@ func (m *markdown) steps(a plan.Action) {
 		return
 	}
 	rows := make([]string, 0, len(a.Steps))
-	for i, s := range a.Steps {
+	for i, s := range texts(a.Steps) {
 		rows = append(rows, fmt.Sprintf("%d. %s\n", i+1, markdownText(s)))
 	}
 	title := fmt.Sprintf("%s %s: %s", a.Kind, title(a), counted(len(rows), "step", "steps"))

@@ -173,7 +173,7 @@ func (p *page) action(a plan.Action) {
 	if !a.Since.IsZero() {
 		p.fold("        ", waitsSince(a.Since, a.Due))
 	}
-	for i, s := range a.Steps {
+	for i, s := range texts(a.Steps) {
 		p.fold(fmt.Sprintf("        %2d. ", i+1), s)
 	}
 }

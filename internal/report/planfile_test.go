@@ -23,7 +23,7 @@ func aPlanFile() report.PlanFile {
 			Actions: []plan.Action{
 				{
 					Instance: "i", Binding: "b", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Bind, Cause: plan.CauseAbsent, Reason: message.Verbatim("declared \x1b[31m"),
-					Changes: []plan.Change{{Field: "username", To: "ci-bot"}}, Steps: []string{"one", "two"},
+					Changes: []plan.Change{{Field: "username", To: "ci-bot"}}, Steps: []message.Message{message.Verbatim("one"), message.Verbatim("two")},
 				},
 				{Instance: "i", Binding: "c", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Forbidden, Cause: plan.CauseEmptySnapshot, Reason: message.Verbatim("no"), Safety: true},
 			},

@@ -88,9 +88,9 @@ func samplePlan() plan.Plan {
 				Instance: "prod-hangzhou", Binding: "payments", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Rebind, Cause: plan.CauseTokenVersion,
 				Reason:  message.Verbatim("the secret store has another version of the token"),
 				Changes: []plan.Change{{Field: "token version", From: "3", To: "4"}, {Field: "username", From: "机器人", To: "bot"}},
-				Steps: []string{
-					"Check version 4 of the token at the code host; where it says no, nothing changes",
-					"Unbind the account, then bind it again",
+				Steps: []message.Message{
+					message.Verbatim("Check version 4 of the token at the code host; where it says no, nothing changes"),
+					message.Verbatim("Unbind the account, then bind it again"),
 				},
 			},
 			{
@@ -105,7 +105,7 @@ func samplePlan() plan.Plan {
 			{
 				Instance: "test\x1b]0;evil\x07-beijing", Binding: "web", Platform: binding.GitHub, Object: binding.AccountObject(), Kind: plan.Authorize, Cause: plan.CauseAbsent,
 				Reason: message.Verbatim("GitHub is declared and not bound"), Changes: []plan.Change{{Field: "username", To: "octo\u202e"}},
-				Steps: []string{"Sign in to GitHub as octo"},
+				Steps: []message.Message{message.Verbatim("Sign in to GitHub as octo")},
 			},
 			{
 				Instance: "test-beijing", Binding: "old", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Forbidden, Cause: plan.CauseThreshold, Safety: true,
@@ -126,7 +126,7 @@ func statuses() []binding.Status {
 		{
 			Name: "web", File: "web.yaml", Revision: "4be1", Spec: binding.Spec{Instance: "prod", Platform: binding.GitHub, Username: "octo"},
 			Conditions: ready(binding.False, "AwaitingAuthorization", "a person has to authorize the account in a browser, see the steps"),
-			Steps:      []string{"Open the console", "Actions column > Bind Account"},
+			Steps:      []message.Message{message.Verbatim("Open the console"), message.Verbatim("Actions column > Bind Account")},
 		},
 		{
 			Name: "支付-gitlab", File: "pay.yaml", Spec: binding.Spec{
@@ -262,10 +262,10 @@ func TestNothingEscapesToTheTerminal(t *testing.T) {
 	f := finding.New("drift", message.Verbatim(evil)).At(evil, 1, 1).In(evil)
 	p := plan.Plan{Findings: []finding.Finding{f}, Actions: []plan.Action{{
 		Instance: evil, Binding: evil, Object: binding.Object{Kind: binding.ObjectRule, Image: evil, Rule: evil}, Kind: plan.Manual, Cause: plan.CauseAbsent, Reason: message.Verbatim(evil), Platform: binding.Platform(evil),
-		Changes: []plan.Change{{Field: evil, From: evil, To: evil}}, Steps: []string{evil},
+		Changes: []plan.Change{{Field: evil, From: evil, To: evil}}, Steps: []message.Message{message.Verbatim(evil)},
 	}}}
 	s := binding.Status{
-		Name: evil, File: evil, Revision: evil, Steps: []string{evil}, Spec: binding.Spec{Instance: evil, Username: evil, Platform: binding.Platform(evil)},
+		Name: evil, File: evil, Revision: evil, Steps: []message.Message{message.Verbatim(evil)}, Spec: binding.Spec{Instance: evil, Username: evil, Platform: binding.Platform(evil)},
 		Conditions: []binding.Condition{{Type: binding.Ready, Status: binding.ConditionStatus(evil), Reason: evil, Message: message.Verbatim(evil)}},
 	}
 	full := report.Style{Full: true}

@@ -63,7 +63,7 @@ func TestABindingWithEveryFieldKeepsToThePublishedSchema(t *testing.T) {
 	s.Spec.ManagementPolicy = binding.Observe
 	s.Retry = &binding.Retry{Failures: 3, Next: day.Time()}
 	s.Waiting = []binding.Waiting{{
-		Object: binding.AccountObject(), Action: "authorize", Reason: message.Verbatim("not bound"), Since: day.Time(), Due: day.Time(), Overdue: true, Steps: []string{"click"},
+		Object: binding.AccountObject(), Action: "authorize", Reason: message.Verbatim("not bound"), Since: day.Time(), Due: day.Time(), Overdue: true, Steps: []message.Message{message.Verbatim("click")},
 	}}
 	s.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "a", Key: "token", Version: 2}, Expires: day}
 	s.Spec.Suspend = &binding.Suspend{Until: day, Reason: "freeze", Owner: "payments"}
