@@ -32,8 +32,13 @@ func TestReportsNameFilesFromTheRepositorysRoot(t *testing.T) {
 	}
 	first := map[string]string{}
 	for _, from := range []struct{ dir, path string }{
-		{"", "infra/bindings"}, {"", filepath.Join(top, "infra/bindings")}, {"", "./infra/../infra/bindings/"},
-		{"ci", "../infra/bindings"}, {"infra", "bindings"}, {"infra/bindings", "."}, {"other/deep/er", "../../../infra/bindings"},
+		{"", "infra/bindings"},
+		{"", filepath.Join(top, "infra/bindings")},
+		{"", "./infra/../infra/bindings/"},
+		{"ci", "../infra/bindings"},
+		{"infra", "bindings"},
+		{"infra/bindings", "."},
+		{"other/deep/er", "../../../infra/bindings"},
 		{"..", "r/infra/bindings"},
 	} {
 		t.Chdir(filepath.Join(top, from.dir))

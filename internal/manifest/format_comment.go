@@ -262,18 +262,18 @@ func (e *entry) closedOn(line int, after *entry) *entry {
 }
 
 // enclosing is the entry that a comment on a line of its own belongs to, between
-// o and after.
-func (o *entry) enclosing(r *remark, after *entry) (*entry, where) {
-	for o.parent != nil && o.column > r.column {
-		o = o.parent
+// e and after.
+func (e *entry) enclosing(r *remark, after *entry) (*entry, where) {
+	for e.parent != nil && e.column > r.column {
+		e = e.parent
 	}
-	if o.parent != nil && (after == nil || after.parent != o) {
-		o = o.parent
+	if e.parent != nil && (after == nil || after.parent != e) {
+		e = e.parent
 	}
-	if after.within(o) {
+	if after.within(e) {
 		return after, above
 	}
-	return o, below
+	return e, below
 }
 
 // note adds a comment to e.
