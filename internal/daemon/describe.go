@@ -51,7 +51,7 @@ func (d *Daemon) Describe(ctx context.Context, name, of string) (report.Descript
 	for _, a := range detail.Actions {
 		reason := a.Reason.Map(d.redactor.Redact)
 		out.Objects = append(out.Objects, report.DescribedObject{
-			Object: a.Object, Action: a.Kind, Reason: report.Text(nil, reason), ReasonID: reason.ID, ReasonArgs: reason.Args,
+			Object: a.Object, Action: a.Kind, Reason: report.English().Text(reason), ReasonID: reason.ID, ReasonArgs: reason.Args,
 		})
 	}
 	return report.NewDescription(out), nil

@@ -93,11 +93,11 @@ func (d *Daemon) logEvent(ev plan.Event) {
 			log.Error("action failed", "err", ev.Err)
 			return
 		}
-		log.Info("action done", "reason", report.Text(nil, ev.Action.Reason))
+		log.Info("action done", "reason", report.English().Text(ev.Action.Reason))
 	case plan.Recovered:
 		log.Warn("unfinished call answered by observing", "binding", ev.Intent.Binding, "action", ev.Intent.Action, "object", ev.Intent.Object)
 	case plan.RepairsStopped:
-		log.Warn("repairs stopped, for they do not hold", "binding", ev.Action.Binding, "object", ev.Action.Object, "reason", report.Text(nil, ev.Action.Reason))
+		log.Warn("repairs stopped, for they do not hold", "binding", ev.Action.Binding, "object", ev.Action.Object, "reason", report.English().Text(ev.Action.Reason))
 	case plan.StepDue, plan.StepOverdue, plan.StepDone:
 		logStep(log, ev)
 	case plan.GlassBroken:
@@ -116,10 +116,10 @@ func logStep(log *slog.Logger, ev plan.Event) {
 	log = log.With("binding", ev.Action.Binding, "action", ev.Action.Kind, "object", ev.Action.Object)
 	switch ev.Kind {
 	case plan.StepOverdue:
-		log.Warn("a person's step is overdue", "since", ev.Since.UTC(), "reason", report.Text(nil, ev.Action.Reason))
+		log.Warn("a person's step is overdue", "since", ev.Since.UTC(), "reason", report.English().Text(ev.Action.Reason))
 	case plan.StepDone:
 		log.Info("a person's step is done", "since", ev.Since.UTC())
 	default:
-		log.Info("a step waits for a person", "reason", report.Text(nil, ev.Action.Reason))
+		log.Info("a step waits for a person", "reason", report.English().Text(ev.Action.Reason))
 	}
 }

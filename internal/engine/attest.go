@@ -23,7 +23,7 @@ func (e *Engine) Attest(ctx context.Context, who binding.Person, word client.Att
 	}
 	written, err := i.Attest(ctx, word.Binding, who)
 	if none := (*reconcile.NoStepError)(nil); errors.As(err, &none) {
-		err = fmt.Errorf("%w: %s", err, report.Text(nil, none.Why()))
+		err = fmt.Errorf("%w: %s", err, report.English().Text(none.Why()))
 	}
 	return i, written, err
 }

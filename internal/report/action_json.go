@@ -38,7 +38,7 @@ func actionObjects(actions []plan.Action) []ActionObject {
 	for i, a := range actions {
 		objects[i] = ActionObject{
 			Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
-			Cause: a.Cause, Reason: Text(nil, a.Reason), ReasonID: a.Reason.ID, ReasonArgs: a.Reason.Args,
+			Cause: a.Cause, Reason: English().Text(a.Reason), ReasonID: a.Reason.ID, ReasonArgs: a.Reason.Args,
 			Changes: some(a.Changes), Steps: some(texts(a.Steps)), StepMessages: a.Steps, Safety: a.Safety, Since: a.Since, Due: a.Due,
 		}
 	}
@@ -82,7 +82,7 @@ func waitingObjects(waiting []binding.Waiting) []WaitingObject {
 	var objects []WaitingObject
 	for _, w := range waiting {
 		objects = append(objects, WaitingObject{
-			Object: w.Object, Action: w.Action, Reason: Text(nil, w.Reason), ReasonID: w.Reason.ID, ReasonArgs: w.Reason.Args,
+			Object: w.Object, Action: w.Action, Reason: English().Text(w.Reason), ReasonID: w.Reason.ID, ReasonArgs: w.Reason.Args,
 			Since: w.Since, Due: w.Due, Overdue: w.Overdue, Steps: some(texts(w.Steps)), StepMessages: w.Steps,
 		})
 	}
@@ -104,7 +104,7 @@ func waitingOf(objects []WaitingObject) []binding.Waiting {
 func texts(messages []message.Message) []string {
 	var all []string
 	for _, m := range messages {
-		all = append(all, Text(nil, m))
+		all = append(all, English().Text(m))
 	}
 	return all
 }

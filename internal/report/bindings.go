@@ -63,7 +63,7 @@ func row(s binding.Status) []string {
 	}
 	return []string{
 		s.Spec.Instance, s.Name, s.Spec.Platform.Title(), cmp.Or(s.Spec.Username, "-"),
-		string(ready.Status), cmp.Or(ready.Reason, "-"), token, day(s.TokenExpires), Text(nil, ready.Message),
+		string(ready.Status), cmp.Or(ready.Reason, "-"), token, day(s.TokenExpires), English().Text(ready.Message),
 	}
 }
 
@@ -99,7 +99,7 @@ func (p *page) closed(statuses []binding.Status) {
 			p.line()
 		}
 		told = s.Spec.Instance
-		p.fold("", clean(told)+" is not changed now: "+Text(nil, c.Message))
+		p.fold("", clean(told)+" is not changed now: "+English().Text(c.Message))
 	}
 }
 
@@ -114,7 +114,7 @@ func (p *page) suspended(statuses []binding.Status) {
 		if c == nil || c.Status != binding.True {
 			continue
 		}
-		h := held{s.Spec.Instance, Text(nil, c.Message)}
+		h := held{s.Spec.Instance, English().Text(c.Message)}
 		if names[h] == nil {
 			all = append(all, h)
 		}
@@ -188,6 +188,6 @@ func (p *page) conditions(conditions []binding.Condition) {
 	}
 	for _, c := range conditions {
 		p.fold(fmt.Sprintf("  %s  %s  ", pad(clean(string(c.Type)), widest), pad(clean(string(c.Status)), len(binding.Unclear))),
-			clean(c.Reason)+": "+Text(nil, c.Message))
+			clean(c.Reason)+": "+English().Text(c.Message))
 	}
 }

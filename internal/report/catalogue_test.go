@@ -318,11 +318,11 @@ func TestMadeUpLanguageMarksEveryText(t *testing.T) {
 func TestUnknownMessagesAreShownAsData(t *testing.T) {
 	t.Parallel()
 	for _, m := range []message.Message{message.New("of-a-newer-version", "n", 1), message.New("verbatim")} {
-		if got := Text(nil, m); got != m.Key() {
+		if got := English().Text(m); got != m.Key() {
 			t.Errorf("%v is shown as %q", m, got)
 		}
 	}
-	if got := Text(nil, message.Message{}); got != "" {
+	if got := English().Text(message.Message{}); got != "" {
 		t.Errorf("the zero message is %q", got)
 	}
 }
@@ -330,7 +330,7 @@ func TestUnknownMessagesAreShownAsData(t *testing.T) {
 func TestArgumentsAreShown(t *testing.T) {
 	t.Parallel()
 	items := []message.Message{message.Verbatim("a [b](c)"), message.New("list", "items", []string{"x", "y"}), message.New("summary.errors", "count", 1)}
-	if got, want := Text(nil, message.New("list", "items", items)), "a [b](c), x, y, 1 error"; got != want {
+	if got, want := English().Text(message.New("list", "items", items)), "a [b](c), x, y, 1 error"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -30,7 +30,7 @@ func ConditionObjects(conditions []binding.Condition) []ConditionObject {
 	objects := make([]ConditionObject, len(conditions))
 	for i, c := range conditions {
 		objects[i] = ConditionObject{
-			Type: c.Type, Status: c.Status, Reason: c.Reason, LastKnown: c.LastKnown, Message: Text(nil, c.Message),
+			Type: c.Type, Status: c.Status, Reason: c.Reason, LastKnown: c.LastKnown, Message: English().Text(c.Message),
 			ID: c.Message.ID, Args: c.Message.Args, LastTransitionTime: c.LastTransitionTime,
 		}
 	}

@@ -60,7 +60,7 @@ func actionTitle(a plan.Action) string { return string(a.Kind) + " " + title(a) 
 
 // details are the lines of an action under its title.
 func details(a plan.Action) []string {
-	lines := []string{Text(nil, a.Reason)}
+	lines := []string{English().Text(a.Reason)}
 	for _, c := range a.Changes {
 		switch {
 		case c.From == "":

@@ -16,7 +16,7 @@ func EventItems(ev plan.Event) []EventItem {
 	e := EventItem{Instance: ev.Instance, Binding: ev.Action.Binding, Type: EventNormal, Reason: string(ev.Kind), Revision: ev.Revision}
 	switch ev.Kind {
 	case plan.ActionDone:
-		e.Reason, e.Message = "Applied", string(ev.Action.Kind)+" "+ev.Action.Object.String()+": "+Text(nil, ev.Action.Reason)
+		e.Reason, e.Message = "Applied", string(ev.Action.Kind)+" "+ev.Action.Object.String()+": "+English().Text(ev.Action.Reason)
 		if ev.Err != nil {
 			e.Type, e.Reason, e.Message = EventWarning, "ApplyFailed", string(ev.Action.Kind)+" "+ev.Action.Object.String()+": "+ev.Err.Error()
 		}
@@ -24,7 +24,7 @@ func EventItems(ev plan.Event) []EventItem {
 		e.Binding = ev.Intent.Binding
 		e.Message = "an unfinished " + ev.Intent.Action + " of " + ev.Intent.Object.String() + " was answered by observing"
 	case plan.RepairsStopped:
-		e.Type, e.Message = EventWarning, ev.Action.Object.String()+": "+Text(nil, ev.Action.Reason)
+		e.Type, e.Message = EventWarning, ev.Action.Object.String()+": "+English().Text(ev.Action.Reason)
 	case plan.GlassBroken:
 		e.Binding, e.Type = ev.Glass.Binding, EventWarning
 		e.Message = "changed outside of its windows on the word of " + ev.Glass.Person.By + ": " + ev.Glass.Reason
@@ -59,12 +59,12 @@ func syncItems(ev plan.Event) (items []EventItem) {
 	for _, f := range ev.Plan.Findings {
 		if f.Severity != finding.Info {
 			items = append(items, EventItem{
-				Instance: ev.Instance, Binding: names[f.File], Type: EventWarning, Reason: camel(f.Code), Message: Text(nil, f.Message), Revision: ev.Revision,
+				Instance: ev.Instance, Binding: names[f.File], Type: EventWarning, Reason: camel(f.Code), Message: English().Text(f.Message), Revision: ev.Revision,
 			})
 		}
 	}
 	for _, o := range ev.Result.Outcomes {
-		e := EventItem{Instance: ev.Instance, Binding: o.Action.Binding, Type: EventNormal, Revision: ev.Revision, Message: o.Action.Object.String() + ": " + Text(nil, o.Action.Reason)}
+		e := EventItem{Instance: ev.Instance, Binding: o.Action.Binding, Type: EventNormal, Revision: ev.Revision, Message: o.Action.Object.String() + ": " + English().Text(o.Action.Reason)}
 		switch {
 		case o.State == plan.Waiting:
 			e.Reason = "StepsDue"

@@ -111,7 +111,7 @@ type History struct {
 func NewHistory(items []binding.HistoryEntry) History {
 	items = slices.Clone(items)
 	for i, e := range items {
-		items[i].Message = cmp.Or(e.Message, Text(nil, message.Message{ID: e.ID, Args: e.Args}))
+		items[i].Message = cmp.Or(e.Message, English().Text(message.Message{ID: e.ID, Args: e.Args}))
 	}
 	return History{APIVersion: binding.APIVersion, Kind: KindHistory, Items: some(items)}
 }

@@ -126,7 +126,7 @@ func explained(r *plan.Round, name string, depth Depth) Explained {
 	}
 	for i, a := range r.Plan.Actions {
 		if a.Binding == name {
-			e.Actions = append(e.Actions, ExplainedAction{actionObjects(r.Plan.Actions[i : i+1])[0], Text(nil, meaning(a.Cause))})
+			e.Actions = append(e.Actions, ExplainedAction{actionObjects(r.Plan.Actions[i : i+1])[0], English().Text(meaning(a.Cause))})
 		}
 	}
 	return e

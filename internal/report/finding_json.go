@@ -28,7 +28,7 @@ func findingObjects(findings []finding.Finding) []FindingObject {
 	for i, f := range findings {
 		objects[i] = FindingObject{
 			Code: f.Code, Severity: f.Severity, File: f.File, Line: f.Line, Column: f.Column, Path: f.Path,
-			Message: Text(nil, f.Message), Rule: Text(nil, f.Rule), Hint: Text(nil, f.Hint),
+			Message: English().Text(f.Message), Rule: English().Text(f.Rule), Hint: English().Text(f.Hint),
 			ID: f.Message.ID, Args: f.Message.Args, HintID: f.Hint.ID, HintArgs: f.Hint.Args,
 		}
 	}

@@ -62,9 +62,6 @@ func (l *Language) Text(m message.Message) string {
 	return m.Key()
 }
 
-// Text is a message in the words of a language.
-func Text(l *Language, m message.Message) string { return l.Text(m) }
-
 func (l *Language) text(m message.Message) (string, error) {
 	if l == nil {
 		l = English()
