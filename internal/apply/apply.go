@@ -127,7 +127,7 @@ func (x *run) hindrance(ctx context.Context, a plan.Action) (plan.OutcomeState, 
 	case !a.Kind.Changes():
 		return plan.Kept, nil
 	case a.Kind.ByPerson():
-		return plan.Waiting, nil
+		return plan.Pending, nil
 	case ctx.Err() != nil:
 		return plan.Stopped, nil
 	case failed:
@@ -215,7 +215,7 @@ func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
 	before := x.before(a)
 	intent := binding.Intent{
 		Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Action: string(kind), Object: a.Object,
-		LetGo: a.Kind == plan.Rebind || a.Cause == plan.CauseUnfinished, Link: a.Target.Link, TokenVersion: a.Target.TokenVersion, TokenFingerprint: a.Target.TokenFingerprint,
+		Released: a.Kind == plan.Rebind || a.Cause == plan.CauseUnfinished, Link: a.Target.Link, TokenVersion: a.Target.TokenVersion, TokenFingerprint: a.Target.TokenFingerprint,
 	}
 	if before != nil {
 		intent.Record = *before
@@ -276,7 +276,7 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 		return what, err
 	case binding.KindOf(err) == binding.NotFound && frees(plan.Kind(intent.Action)):
 		return done, nil
-	case plan.Kind(intent.Action) == plan.Bind && intent.LetGo:
+	case plan.Kind(intent.Action) == plan.Bind && intent.Released:
 		return unbound, err
 	}
 	return undone, err

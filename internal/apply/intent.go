@@ -82,7 +82,7 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 		return done
 	case kind == plan.Rebind && account == nil:
 		return unbound
-	case kind == plan.Bind && account == nil && intent.LetGo:
+	case kind == plan.Bind && account == nil && intent.Released:
 		return unbound
 	case kind == plan.Bind && account != nil && binding.SameAccount(intent.After.Wanted(), *account) && !isKnown(intent.Record, *account):
 		toldAs(&intent.After, *account)

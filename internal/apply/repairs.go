@@ -39,7 +39,7 @@ func (r *Applier) update(ctx context.Context, name, digest string, change func(*
 		case e.Digest == digest || digest == "":
 			now = e
 		default:
-			now.Waits, now.Failed = e.Waits, e.Failed
+			now.Pending, now.Failed = e.Pending, e.Failed
 		}
 	}
 	change(&now)

@@ -32,10 +32,10 @@ func (x *run) keepSteps(ctx context.Context) {
 	for _, name := range slices.Sorted(maps.Keys(own)) {
 		before := plan.RetryStateOf(states, name)
 		now, news := x.stepsOf(own[name], before)
-		if slices.Equal(before.Waits, now) {
+		if slices.Equal(before.Pending, now) {
 			continue
 		}
-		if err := x.update(ctx, name, x.digests[name], func(e *binding.RetryState) { e.Waits = now }); err != nil {
+		if err := x.update(ctx, name, x.digests[name], func(e *binding.RetryState) { e.Pending = now }); err != nil {
 			continue
 		}
 		for _, n := range news {
@@ -45,15 +45,15 @@ func (x *run) keepSteps(ctx context.Context) {
 }
 
 // stepsOf are the pending steps of one binding after a plan, and the news of them.
-func (x *run) stepsOf(actions []plan.Action, before binding.RetryState) (now []binding.Wait, news []plan.Event) {
+func (x *run) stepsOf(actions []plan.Action, before binding.RetryState) (now []binding.PendingSince, news []plan.Event) {
 	at := x.o.Now()
 	unsure := slices.ContainsFunc(actions, x.unsure)
 	for _, a := range actions {
-		w := before.WaitOf(a.Platform, a.Object)
+		w := before.PendingOf(a.Platform, a.Object)
 		switch {
 		case a.Kind.ByPerson():
 			if w.Since.IsZero() {
-				w = binding.Wait{Platform: a.Platform, Object: a.Object, Since: at}
+				w = binding.PendingSince{Platform: a.Platform, Object: a.Object, Since: at}
 				news = append(news, plan.Event{Kind: plan.StepDue, Action: a, Since: at})
 			}
 			w.Action = string(a.Kind)
@@ -70,13 +70,13 @@ func (x *run) stepsOf(actions []plan.Action, before binding.RetryState) (now []b
 			news = append(news, plan.Event{Kind: plan.StepDone, Action: a, Since: w.Since})
 		}
 	}
-	for _, w := range before.Waits {
+	for _, w := range before.Pending {
 		planned := slices.ContainsFunc(actions, func(a plan.Action) bool { return a.Platform == w.Platform && a.Object == w.Object })
 		if !planned && unsure {
 			now = append(now, w)
 		}
 	}
-	slices.SortFunc(now, func(a, b binding.Wait) int {
+	slices.SortFunc(now, func(a, b binding.PendingSince) int {
 		return cmp.Or(cmp.Compare(a.Platform, b.Platform), a.Object.Compare(b.Object))
 	})
 	return now, news

@@ -44,7 +44,7 @@ func (x *run) outside(a plan.Action) (waits bool, glass *plan.BreakGlass) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if !x.unbound[a.Binding] {
-		if !a.Waits(windows) || windows.Open(x.o.Now()) {
+		if !a.NeedsWindow(windows) || windows.Open(x.o.Now()) {
 			return false, nil
 		}
 		for i, g := range x.glasses {

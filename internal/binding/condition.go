@@ -105,8 +105,8 @@ type Status struct {
 	Conditions []Condition `json:"-"`
 	// Steps are what a person has to do; empty if nothing.
 	Steps []message.Message `json:"-"`
-	// Waiting are the same steps, grouped by object.
-	Waiting []Waiting `json:"-"`
+	// Pending are the same steps, grouped by object.
+	Pending []PendingStep `json:"-"`
 	// Retry is set if the last try failed; nil otherwise.
 	Retry *Retry `json:"retry,omitempty"`
 	// TokenVersion is the version of the token applied last, and TokenExpires
@@ -122,8 +122,8 @@ type Retry struct {
 	Next     time.Time `json:"next"`
 }
 
-// Waiting is what a person has to do to one object.
-type Waiting struct {
+// PendingStep is what a person has to do to one object.
+type PendingStep struct {
 	// Object and Action are the plan's words, Reason is one sentence.
 	Object Object
 	Action string

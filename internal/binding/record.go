@@ -117,9 +117,9 @@ type Intent struct {
 	// After is the record as it will be once the call is done; the zero Record
 	// means that none will be left.
 	After Record `json:"after,omitzero"`
-	// LetGo is true for a bind if we unbound the previous account for it: if
+	// Released is true for a bind if we unbound the previous account for it: if
 	// the bind has no effect, we must complete it.
-	LetGo bool `json:"letGo,omitempty"`
+	Released bool `json:"letGo,omitempty"`
 	// Link is the source being written, of a link or relink.
 	Link *Link `json:"link,omitempty"`
 	// TokenVersion and TokenFingerprint are those being applied.

@@ -31,14 +31,16 @@ type RetryState struct {
 	Digest string `json:"digest,omitempty"`
 	// Repairs are sorted by object.
 	Repairs []Repairs `json:"repairs,omitempty"`
-	// Waits are the steps that wait for a person, whatever the declaration.
-	Waits []Wait `json:"waits,omitempty"`
+	// Pending says since when steps are pending for a person, whatever the declaration.
+	Pending []PendingSince `json:"waits,omitempty"`
 	// Failed is what failed last; nil where nothing did.
 	Failed *Failed `json:"failed,omitempty"`
 }
 
 // Empty says that there is nothing to remember.
-func (e RetryState) Empty() bool { return len(e.Repairs) == 0 && len(e.Waits) == 0 && e.Failed == nil }
+func (e RetryState) Empty() bool {
+	return len(e.Repairs) == 0 && len(e.Pending) == 0 && e.Failed == nil
+}
 
 // Failed is what failed, and when it is tried again.
 type Failed struct {
@@ -50,8 +52,8 @@ type Failed struct {
 	Next  time.Time `json:"next"`
 }
 
-// Wait is a step that waits for a person.
-type Wait struct {
+// PendingSince is since when a step is pending for a person.
+type PendingSince struct {
 	Platform Platform `json:"platform"`
 	Object   Object   `json:"object"`
 	// Action is the plan's word for the step.
@@ -61,14 +63,14 @@ type Wait struct {
 	Overdue bool `json:"overdue,omitempty"`
 }
 
-// WaitOf is the wait for a step on an object; the zero Wait if there is none.
-func (e RetryState) WaitOf(p Platform, object Object) Wait {
-	for _, w := range e.Waits {
+// PendingOf is since when a step on an object is pending; the zero PendingSince if there is none.
+func (e RetryState) PendingOf(p Platform, object Object) PendingSince {
+	for _, w := range e.Pending {
 		if w.Platform == p && w.Object == object {
 			return w
 		}
 	}
-	return Wait{}
+	return PendingSince{}
 }
 
 // RepairsOf are the repairs of one object under the spec of that digest; the

@@ -198,7 +198,7 @@ func confirm(streams Streams, talk io.Writer) error {
 // appliedLine is the last line of an apply.
 func appliedLine(r plan.Result) string {
 	line := fmt.Sprintf("Applied: %d done, %d failed, %d skipped", r.Count(plan.Done), r.Count(plan.Failed), notDone(r))
-	if waiting := r.Count(plan.Waiting); waiting > 0 {
+	if waiting := r.Count(plan.Pending); waiting > 0 {
 		line += fmt.Sprintf(", %d waiting for a person", waiting)
 	}
 	if deferred := r.Count(plan.Deferred); deferred > 0 {

@@ -53,7 +53,7 @@ func (p *progress) end() {
 func (p *progress) line(e plan.Event) {
 	mark, text := "✓", ""
 	switch e.Outcome.State {
-	case plan.Waiting:
+	case plan.Pending:
 		mark, text = "…", ": waits for a person"
 	case plan.Skipped, plan.Held, plan.Stopped, plan.Deferred:
 		mark, text = "-", ": "+string(e.Outcome.State)
@@ -91,7 +91,7 @@ func (p *progress) paint(mark string, e plan.Event) string {
 	switch e.Outcome.State {
 	case plan.Failed:
 		color = "31"
-	case plan.Waiting, plan.Skipped, plan.Held, plan.Stopped, plan.Deferred:
+	case plan.Pending, plan.Skipped, plan.Held, plan.Stopped, plan.Deferred:
 		color = "33"
 	case plan.Done, plan.Kept:
 	}

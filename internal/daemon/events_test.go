@@ -203,12 +203,12 @@ func TestDescribeTellsAllOfABinding(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d.Metadata.File != "pay.yaml" || d.Line == 0 || d.Metadata.Revision != revision || d.Token.Vault.Path != "acr/pay" || d.Token.Version != 1 || d.Token.Bound != 1 ||
-		d.Applied.Revision != revision || !strings.HasPrefix(d.Applied.Digest, "sha256:") || len(d.Objects) < 2 || len(d.History) == 0 || len(d.Events) == 0 || len(d.Status.Waiting) > 0 {
+		d.Applied.Revision != revision || !strings.HasPrefix(d.Applied.Digest, "sha256:") || len(d.Objects) < 2 || len(d.History) == 0 || len(d.Events) == 0 || len(d.Status.Pending) > 0 {
 		t.Errorf("got %+v", d)
 	}
 	d, err = p.client().Describe(t.Context(), "gh", edge)
-	if err != nil || len(d.Status.Waiting) == 0 || d.Status.Waiting[0].Since.IsZero() || len(d.Status.Waiting[0].Steps) < 3 {
-		t.Errorf("what waits for a person: %+v, %v", d.Status.Waiting, err)
+	if err != nil || len(d.Status.Pending) == 0 || d.Status.Pending[0].Since.IsZero() || len(d.Status.Pending[0].Steps) < 3 {
+		t.Errorf("what waits for a person: %+v, %v", d.Status.Pending, err)
 	}
 	if _, err := p.client().Describe(t.Context(), "pya", ""); err == nil || !strings.Contains(err.Error(), "describe: no binding is called pya; did you mean pay?") {
 		t.Errorf("a wrong name: %v", err)

@@ -17,10 +17,10 @@ func TestAnAuthorizationInTheConsoleIsSeenAndFollowed(t *testing.T) {
 	w.populate(files)
 	w.commit(files)
 	p := w.start()
-	waiting := func() (first binding.Waiting) {
+	waiting := func() (first binding.PendingStep) {
 		for _, s := range p.daemon.Statuses() {
-			if s.Name == "web" && len(s.Waiting) > 0 {
-				first = s.Waiting[0]
+			if s.Name == "web" && len(s.Pending) > 0 {
+				first = s.Pending[0]
 			}
 		}
 		return first

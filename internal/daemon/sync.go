@@ -201,7 +201,7 @@ func syncOutcome(r plan.Result, name string) report.SyncOutcome {
 		switch o.State {
 		case plan.Failed, plan.Skipped, plan.Held, plan.Stopped:
 			outcomes = append(outcomes, report.SyncFailed)
-		case plan.Waiting:
+		case plan.Pending:
 			outcomes = append(outcomes, report.SyncWaiting)
 		case plan.Deferred:
 			outcomes = append(outcomes, report.SyncDeferred)

@@ -217,8 +217,8 @@ func (e *Engine) RedactStatus(s binding.Status) binding.Status {
 	for i := range s.Steps {
 		s.Steps[i] = s.Steps[i].Map(redact)
 	}
-	for i := range s.Waiting {
-		w := &s.Waiting[i]
+	for i := range s.Pending {
+		w := &s.Pending[i]
 		w.Reason = w.Reason.Map(redact)
 		w.Steps = slices.Clone(w.Steps) // The plan's own.
 		for n := range w.Steps {

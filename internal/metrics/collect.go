@@ -48,15 +48,15 @@ func (c *bindingCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		c.ready.give(ch, ready, of...)
 		overdue := 0
-		for _, w := range s.Waiting {
+		for _, w := range s.Pending {
 			if w.Overdue {
 				overdue++
 			}
 		}
-		c.steps.give(ch, float64(len(s.Waiting)), of...)
+		c.steps.give(ch, float64(len(s.Pending)), of...)
 		c.overdue.give(ch, float64(overdue), of...)
-		if len(s.Waiting) > 0 {
-			oldest := slices.MinFunc(s.Waiting, func(a, b binding.Waiting) int { return a.Since.Compare(b.Since) })
+		if len(s.Pending) > 0 {
+			oldest := slices.MinFunc(s.Pending, func(a, b binding.PendingStep) int { return a.Since.Compare(b.Since) })
 			c.age.give(ch, c.from.Now().Sub(oldest.Since).Seconds(), of...)
 		}
 		if !s.TokenExpires.IsZero() {
@@ -89,7 +89,7 @@ func (c *queueCollector) Describe(ch chan<- *prometheus.Desc) {
 func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
 	waiting := 0
 	for instance, state := range c.from.Loops() {
-		if !state.Waiting.IsZero() {
+		if !state.Asked.IsZero() {
 			waiting++
 		}
 		age := 0.0

@@ -29,12 +29,12 @@ func TestRadarMetricCountsDownToTheEnd(t *testing.T) {
 // TestStepsOfPeopleAreCountedAndThoseOverdue: by what they are done to, however
 // many clicks each takes.
 func TestStepsOfPeopleAreCountedAndThoseOverdue(t *testing.T) {
-	status := func(name string, waiting ...binding.Waiting) binding.Status {
-		return binding.Status{Name: name, Spec: binding.Spec{Instance: "prod", Platform: binding.GitHub}, Waiting: waiting, Steps: []message.Message{message.Verbatim("a"), message.Verbatim("b"), message.Verbatim("c")}}
+	status := func(name string, waiting ...binding.PendingStep) binding.Status {
+		return binding.Status{Name: name, Spec: binding.Spec{Instance: "prod", Platform: binding.GitHub}, Pending: waiting, Steps: []message.Message{message.Verbatim("a"), message.Verbatim("b"), message.Verbatim("c")}}
 	}
 	statuses := []binding.Status{
-		status("none"), status("due", binding.Waiting{Object: binding.AccountObject()}),
-		status("late", binding.Waiting{Object: binding.AccountObject(), Overdue: true}, binding.Waiting{Object: binding.RepositoryObject("pay/api")}),
+		status("none"), status("due", binding.PendingStep{Object: binding.AccountObject()}),
+		status("late", binding.PendingStep{Object: binding.AccountObject(), Overdue: true}, binding.PendingStep{Object: binding.RepositoryObject("pay/api")}),
 	}
 	for name, want := range map[string]map[string]float64{
 		"reconciler_binding_person_steps":         {"none": 0, "due": 1, "late": 2},

@@ -91,7 +91,7 @@ func (m *maker) unfinished(s subject) bool {
 
 // reportDrift keeps drift that the declaration wants told and not corrected.
 func (m *maker) reportDrift(s subject, what message.Message) bool {
-	if s.d.Spec.DriftPolicy != binding.Report || s.looksOnly() || !m.drifted(s) {
+	if s.d.Spec.DriftPolicy != binding.Report || s.observesOnly() || !m.drifted(s) {
 		return false
 	}
 	m.act(s, takeAccount, Action{
@@ -151,7 +151,7 @@ func (m *maker) bind(s subject, a Action) bool {
 // newest, where that one is refused and the secret store has the other still.
 func (m *maker) lastGood(s subject) (subject, bool) {
 	before := s.token.Previous
-	if s.looksOnly() || !s.ours() || s.token.Unknown != nil || before == nil || before.Version <= 0 || !s.tokenRefused() ||
+	if s.observesOnly() || !s.ours() || s.token.Unknown != nil || before == nil || before.Version <= 0 || !s.tokenRefused() ||
 		len(accountChanges(s.d, s.record.Wanted())) > 0 {
 		return s, false
 	}
@@ -208,7 +208,7 @@ func (m *maker) authorize(s subject, a Action) bool {
 // differing plans a binding that is not as declared.
 func (m *maker) differing(s subject, changes []Change) bool {
 	title := s.d.Spec.Platform.Title()
-	if !s.ours() && !s.d.Spec.Adopt && !s.looksOnly() {
+	if !s.ours() && !s.d.Spec.Adopt && !s.observesOnly() {
 		m.act(s, takeAccount, Action{
 			Object: binding.AccountObject(), Kind: Forbidden, Cause: CauseAdoptRequired, Changes: changes,
 			Reason: message.New("reason.foreign-account", "platform", title),
@@ -222,7 +222,7 @@ func (m *maker) differing(s subject, changes []Change) bool {
 	}
 	a := Action{Cause: CauseDeclarationChanged, Reason: message.New("reason.declaration-changed"), Changes: append(changes, renameChange(s)...)}
 	switch {
-	case !s.ours() && s.looksOnly():
+	case !s.ours() && s.observesOnly():
 		a.Cause, a.Reason = CauseDiffers, message.New("reason.bound-differently", "platform", title)
 	case !s.ours():
 		a.Cause, a.Reason = CauseForeign, message.New("reason.bound-by-others")

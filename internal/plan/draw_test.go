@@ -193,7 +193,7 @@ func drawRetryState(t *rapid.T, d binding.Declaration) binding.RetryState {
 	hour := func(name string) time.Time {
 		return noon().Add(-time.Duration(rapid.IntRange(0, 400).Draw(t, name)) * time.Hour)
 	}
-	e := binding.RetryState{Instance: "prod", Binding: d.Name, Digest: d.Spec.Digest(), Waits: []binding.Wait{
+	e := binding.RetryState{Instance: "prod", Binding: d.Name, Digest: d.Spec.Digest(), Pending: []binding.PendingSince{
 		{Platform: d.Spec.Platform, Object: binding.AccountObject(), Action: "authorize", Since: hour("waits since")},
 	}}
 	for _, text := range []string{"account", "a/one", "a/one#branch:main=>latest"} {

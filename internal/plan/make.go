@@ -285,7 +285,7 @@ func (m *maker) tellWindow() {
 	ours, persons := 0, 0
 	for _, s := range m.steps {
 		switch {
-		case !s.Waits(m.in.Windows):
+		case !s.NeedsWindow(m.in.Windows):
 		case s.Kind.ByPerson():
 			persons++
 		default:

@@ -8,8 +8,8 @@ import (
 	"reconciler/internal/message"
 )
 
-// looksOnly says that nothing may be done for the declaration.
-func (s subject) looksOnly() bool { return s.d.Spec.Observed() }
+// observesOnly says that nothing may be done for the declaration.
+func (s subject) observesOnly() bool { return s.d.Spec.Observed() }
 
 // observedSteps turns all that would be done for declarations that are only
 // looked at into what differs, once the whole plan is known: whatever rule

@@ -19,8 +19,8 @@ const (
 	Failed OutcomeState = "failed"
 	// Skipped: an earlier action of the same binding failed.
 	Skipped OutcomeState = "skipped"
-	// Waiting: it is for a person to do.
-	Waiting OutcomeState = "waiting"
+	// Pending: it is for a person to do.
+	Pending OutcomeState = "waiting"
 	// Held: it failed before and is not tried again yet.
 	Held OutcomeState = "held"
 	// Stopped: the context ended before it was begun.

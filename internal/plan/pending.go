@@ -18,7 +18,7 @@ func (m *maker) pendingSteps() {
 		if !a.Kind.ByPerson() || e < 0 {
 			continue
 		}
-		a.Since = m.in.RetryStates[e].WaitOf(a.Platform, a.Object).Since
+		a.Since = m.in.RetryStates[e].PendingOf(a.Platform, a.Object).Since
 		a.Due = m.in.Policy.Due(a.Since)
 		if a.Overdue(m.in.Now) {
 			m.tellOverdue(*a)

@@ -15,7 +15,7 @@ import (
 func TestAPersonsStepSaysSinceWhenAndWhetherItIsOverdue(t *testing.T) {
 	asked := func(since time.Time, change func(*plan.Input)) plan.Plan {
 		in := input(githubDeclaration())
-		in.RetryStates = []binding.RetryState{{Instance: "prod", Binding: "web-github", Waits: []binding.Wait{
+		in.RetryStates = []binding.RetryState{{Instance: "prod", Binding: "web-github", Pending: []binding.PendingSince{
 			{Platform: binding.GitHub, Object: binding.AccountObject(), Action: "authorize", Since: since},
 			{Platform: binding.GitLab, Object: binding.AccountObject(), Action: "manual", Since: noon().AddDate(-1, 0, 0)},
 		}}}

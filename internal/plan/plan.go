@@ -80,11 +80,11 @@ type Action struct {
 	Target Target `json:"-"`
 }
 
-// Waits says whether the action has to wait while windows are closed: whether it
+// NeedsWindow says whether the action has to wait while windows are closed: whether it
 // changes the instance, other than to end what we began or, where the windows
 // let that through, to put back what somebody took away. Adopting changes our
 // own memory only.
-func (a Action) Waits(w Windows) bool {
+func (a Action) NeedsWindow(w Windows) bool {
 	if w.LetRepairsThrough && a.restores() {
 		return false
 	}
@@ -108,7 +108,7 @@ type Change struct {
 type Target struct {
 	// Declaration is nil for what is no longer declared.
 	Declaration *binding.Declaration
-	// Account is the observed binding to let go or adopt; nil if there is none.
+	// Account is the observed binding to release or adopt; nil if there is none.
 	Account *binding.Account
 	// Record is what was applied last; nil if nothing was.
 	Record *binding.Record

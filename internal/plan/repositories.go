@@ -200,7 +200,7 @@ func (m *maker) link(r image) bool {
 	a := Action{Kind: Link, Changes: changes, Target: Target{Link: &want}}
 	if r.state.Link != nil {
 		a.Kind = Relink
-		if r.memory == nil && !r.d.Spec.Adopt && !r.looksOnly() {
+		if r.memory == nil && !r.d.Spec.Adopt && !r.observesOnly() {
 			m.foreign(r, a)
 			return false
 		}
@@ -210,7 +210,7 @@ func (m *maker) link(r image) bool {
 		a.Cause, a.Reason = CauseDrift, message.New("reason.link-drift")
 	case a.Kind == Link:
 		a.Cause, a.Reason = CauseAbsent, message.New("reason.not-linked")
-	case r.memory == nil && r.looksOnly():
+	case r.memory == nil && r.observesOnly():
 		a.Cause, a.Reason = CauseDiffers, message.New("reason.linked-differently")
 	case r.memory == nil:
 		a.Cause, a.Reason = CauseForeign, message.New("reason.linked-by-others")
@@ -218,7 +218,7 @@ func (m *maker) link(r image) bool {
 		a.Cause, a.Reason = CauseDeclarationChanged, message.New("reason.declaration-changed")
 	}
 	switch caps := m.in.Observation.Capabilities; {
-	case a.Repairs() && r.d.Spec.DriftPolicy == binding.Report && !r.looksOnly():
+	case a.Repairs() && r.d.Spec.DriftPolicy == binding.Report && !r.observesOnly():
 		m.onImage(r, Action{Kind: Noop, Cause: CauseDrift, Reason: onlyReported(message.New("reason.source-drift"))})
 		m.find(r.d, r.path, finding.New("drift", message.New("plan.link-drift", "name", r.d.Name, "image", r.name)))
 		return false

@@ -83,18 +83,18 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 	case have != nil:
 		p = changeRule
 		a.Kind, a.Cause, a.Reason, a.Target.Rule.ID = ChangeRule, CauseDeclarationChanged, message.New("reason.declaration-changed"), have.ID
-		if !r.remembers(rule.Key()) && r.looksOnly() {
+		if !r.remembers(rule.Key()) && r.observesOnly() {
 			a.Cause, a.Reason = CauseDiffers, message.New("reason.rule-differs")
 		}
 		a.Changes[0].From = binding.NormalDockerfile(have.Dockerfile)
-		if !r.remembers(rule.Key()) && !r.d.Spec.Adopt && !r.looksOnly() {
+		if !r.remembers(rule.Key()) && !r.d.Spec.Adopt && !r.observesOnly() {
 			m.foreignRule(r, a)
 			return
 		}
 	}
 	if drifted {
 		a.Cause, a.Reason = CauseDrift, message.New("reason.rule-drift")
-		if r.d.Spec.DriftPolicy == binding.Report && !r.looksOnly() {
+		if r.d.Spec.DriftPolicy == binding.Report && !r.observesOnly() {
 			m.onRule(r, p, Action{Kind: Noop, Cause: CauseDrift, Target: a.Target, Reason: onlyReported(a.Reason)})
 			m.find(r.d, r.path+".rules", finding.New("drift", message.New("plan.rule-drift",
 				"name", r.d.Name, "rule", rule.Key(), "image", r.name)))

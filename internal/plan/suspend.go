@@ -59,7 +59,7 @@ func (m *maker) linkedUnder(rec binding.Record, r image) bool {
 }
 
 // declarerSuspended says why the account that an image repository is linked
-// through is not let go: the binding that declares it now, and would link it
+// through is not released: the binding that declares it now, and would link it
 // anew, is held still. It is zero where that is not so.
 func (m *maker) declarerSuspended(r *binding.Record, name string) message.Message {
 	if st, asked := m.repositoryState(name); asked && st.Unknown == nil && (st.Link == nil || st.Link.Platform != r.Platform) {

@@ -100,7 +100,7 @@ func imageMoves(change func(in *plan.Input, gitlab, codeup *binding.Declaration)
 }
 
 // TestWhatIsSuspendedLosesNothingToAnother binding, and nothing that it took
-// over is let go elsewhere.
+// over is released elsewhere.
 func TestWhatIsSuspendedLosesNothingToAnother(t *testing.T) {
 	freeze := &binding.Suspend{Until: binding.DateOf(noon()), Reason: "freeze", Owner: "payments"}
 	takes := []string{accountLine, "relink payments/api platform:gitlab>codeup", "adopt " + ruleObject, accountLine}

@@ -33,7 +33,7 @@ func (m *maker) tokenKnown(s subject) bool {
 // tokenBlocks says whether the token stands in the way of binding, and plans
 // the action that says so.
 func (m *maker) tokenBlocks(s subject) bool {
-	if s.looksOnly() {
+	if s.observesOnly() {
 		return false // Nothing will be bound: what differs is told, whatever the token is.
 	}
 	if !m.tokenKnown(s) {
@@ -71,7 +71,7 @@ func (s subject) tokenRefused() bool {
 // answersForbid says whether the code host said no, and plans the action that
 // says so. An unknown forbids nothing.
 func (m *maker) answersForbid(s subject) bool {
-	if s.looksOnly() {
+	if s.observesOnly() {
 		return false
 	}
 	for _, a := range s.token.Answers {

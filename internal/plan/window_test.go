@@ -301,12 +301,12 @@ func TestWhatAClosedWindowLetsThrough(t *testing.T) {
 				a := plan.Action{Kind: kind, Cause: cause}
 				through := repair && let && slices.Contains(restoring, kind)
 				want := !through && !slices.Contains(never, kind)
-				if got := a.Waits(plan.Windows{LetRepairsThrough: let}); got != want {
+				if got := a.NeedsWindow(plan.Windows{LetRepairsThrough: let}); got != want {
 					t.Errorf("%s, repair %v, let through %v: waits %v", kind, repair, let, got)
 				}
 			}
 		}
-		if a := (plan.Action{Kind: kind, Cause: plan.CauseUnfinished}); a.Waits(plan.Windows{}) {
+		if a := (plan.Action{Kind: kind, Cause: plan.CauseUnfinished}); a.NeedsWindow(plan.Windows{}) {
 			t.Errorf("%s that ends what we began waits", kind)
 		}
 	}

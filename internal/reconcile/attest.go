@@ -97,7 +97,7 @@ func awaiting(last *plan.Round, name string) ([]plan.Action, error) {
 		return nil, errors.New("the last plan has no such binding")
 	case len(confirmed) == 0 && slices.ContainsFunc(own, func(a plan.Action) bool { return a.Kind.ByPerson() }):
 		return nil, errors.New("the registry of this instance can be asked, so that nobody's word is needed: " +
-			"do the steps that `reconciler plan` shows, and the next look sees it")
+			"do the steps that `reconciler plan` shows, and the next sync sees it")
 	case len(confirmed) == 0:
 		return nil, &NoStepError{own[0]}
 	}

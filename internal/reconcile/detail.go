@@ -29,7 +29,7 @@ func (r *Reconciler) Detail(name string) (d Detail, ok bool) {
 	if d.Status, ok = r.statuses[name]; !ok {
 		return d, false
 	}
-	d.Status.Conditions, d.Status.Steps, d.Status.Waiting = slices.Clone(d.Status.Conditions), slices.Clone(d.Status.Steps), slices.Clone(d.Status.Waiting)
+	d.Status.Conditions, d.Status.Steps, d.Status.Pending = slices.Clone(d.Status.Conditions), slices.Clone(d.Status.Steps), slices.Clone(d.Status.Pending)
 	if r.last == nil {
 		return d, true
 	}

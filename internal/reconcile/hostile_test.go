@@ -96,7 +96,7 @@ func TestARefusedChangeOfAnythingFallsBackAndIsTriedAgainOnceChanged(t *testing.
 				sync1(t, r, wrong)
 			}
 			if n := w.effects["unbind gitlab"]; n != 1 {
-				t.Errorf("the working binding was let go %d times", n)
+				t.Errorf("the working binding was released %d times", n)
 			}
 			synced(t, r, desire(gitlab(c.mend)))
 			w.settled(t, r, desire(gitlab(c.mend)))

@@ -7,9 +7,9 @@ import (
 
 // LoopState says what a loop is at. A time is zero where there is none.
 type LoopState struct {
-	// Waiting is since when a sync that was asked for, by a snapshot or a
+	// Asked is since when a sync that was asked for, by a snapshot or a
 	// person, has not begun.
-	Waiting time.Time
+	Asked time.Time
 	// Running is since when a sync has been under way.
 	Running time.Time
 	// Moved is when a sync, or a call in one, last began or ended. Until the
@@ -21,8 +21,8 @@ type LoopState struct {
 // Oldest is since when the oldest work has not been done; zero if there is
 // none.
 func (s LoopState) Oldest() time.Time {
-	if s.Running.IsZero() || !s.Waiting.IsZero() && s.Waiting.Before(s.Running) {
-		return s.Waiting
+	if s.Running.IsZero() || !s.Asked.IsZero() && s.Asked.Before(s.Running) {
+		return s.Asked
 	}
 	return s.Running
 }
@@ -39,11 +39,11 @@ type activity struct {
 func (a *activity) asked() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.state.Waiting.IsZero() {
-		a.state.Waiting = a.now()
+	if a.state.Asked.IsZero() {
+		a.state.Asked = a.now()
 	}
 	if a.state.Moved.IsZero() {
-		a.state.Moved = a.state.Waiting
+		a.state.Moved = a.state.Asked
 	}
 }
 
@@ -52,10 +52,10 @@ func (a *activity) asked() {
 func (a *activity) taken() (waited time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.state.Waiting.IsZero() {
-		waited = a.now().Sub(a.state.Waiting)
+	if !a.state.Asked.IsZero() {
+		waited = a.now().Sub(a.state.Asked)
 	}
-	a.state.Waiting = time.Time{}
+	a.state.Asked = time.Time{}
 	return waited
 }
 

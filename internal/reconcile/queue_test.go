@@ -70,13 +70,13 @@ func TestAStuckInstanceDelaysNoOtherAndShowsIt(t *testing.T) {
 			t.Errorf("the other instance: %+v", state)
 		}
 		state := stuck.State()
-		if state.Running != begun || state.Oldest() != begun || state.Moved != begun || !state.Waiting.IsZero() {
+		if state.Running != begun || state.Oldest() != begun || state.Moved != begun || !state.Asked.IsZero() {
 			t.Errorf("the stuck instance: %+v, want all since %s", state, begun)
 		}
 		stuck.Ask(reconcile.Ask{})
 		asked := time.Now()
 		after(time.Minute)
-		if state := stuck.State(); state.Waiting != asked || state.Oldest() != begun {
+		if state := stuck.State(); state.Asked != asked || state.Oldest() != begun {
 			t.Errorf("a person waits: %+v, want since %s", state, asked)
 		}
 		close(release)

@@ -88,7 +88,7 @@ func TestRebindRefusedWithTheTokenBeforeDestroyedSaysThatItIsLost(t *testing.T) 
 	}
 }
 
-func TestNothingIsLetGoUnlessTheCodeHostAcceptsTheNewToken(t *testing.T) {
+func TestNothingIsReleasedUnlessTheCodeHostAcceptsTheNewToken(t *testing.T) {
 	no := binding.Answer{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "ScopeMissing", Message: "no api scope"}
 	yes := binding.Answer{Question: "token-valid", Verdict: binding.Yes, Reason: "Valid"}
 	unknown := binding.Answer{Question: "token-valid", Verdict: binding.UnknownAsked, Reason: "NoAnswer", Message: "timeout"}
@@ -114,7 +114,7 @@ func TestNothingIsLetGoUnlessTheCodeHostAcceptsTheNewToken(t *testing.T) {
 				t.Errorf("result: %v, want kind %s", result.Err(), c.want)
 			}
 			if w.count("unbind") != 0 || w.boundBy[binding.GitLab] != "canary-gitlab-1" {
-				t.Errorf("the old binding was let go: %v", w.calls)
+				t.Errorf("the old binding was released: %v", w.calls)
 			}
 			if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Status != binding.True {
 				t.Errorf("Bound: %+v", got)
@@ -314,7 +314,7 @@ func TestAPersonsStepIsWaitedForAndThenSeen(t *testing.T) {
 	}}
 	r := reconcile.New(w.options())
 	result := sync1(t, r, desire(github))
-	if result.Count(plan.Waiting) != 1 || result.Outcomes[0].Action.Kind != plan.Authorize {
+	if result.Count(plan.Pending) != 1 || result.Outcomes[0].Action.Kind != plan.Authorize {
 		t.Errorf("outcomes: %+v", result.Outcomes)
 	}
 	if got := conditionOf(t, r, "pay-github", binding.AwaitingAuthorization); got.Status != binding.True {

@@ -16,7 +16,7 @@ func (r *Reconciler) Statuses() []binding.Status {
 	all := make([]binding.Status, 0, len(r.statuses))
 	for _, name := range slices.Sorted(maps.Keys(r.statuses)) {
 		s := r.statuses[name]
-		s.Conditions, s.Steps, s.Waiting = slices.Clone(s.Conditions), slices.Clone(s.Steps), slices.Clone(s.Waiting)
+		s.Conditions, s.Steps, s.Pending = slices.Clone(s.Conditions), slices.Clone(s.Steps), slices.Clone(s.Pending)
 		all = append(all, s)
 	}
 	return all

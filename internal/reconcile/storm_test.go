@@ -118,7 +118,7 @@ func (s *storm) goWrong(t *rapid.T) {
 // TestWhateverHappensItComesToRest tells of any order of rotations, refusals,
 // people's clicks, renames, crashes, lost answers and outages: once the outside
 // answers again, a few runs bring everything to rest, with one record, with a
-// token that nobody refuses, and with nothing let go any more.
+// token that nobody refuses, and with nothing released any more.
 func TestWhateverHappensItComesToRest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newStorm()

@@ -5,7 +5,7 @@ import (
 )
 
 // After gives a channel that receives once a time has passed, and a function
-// that lets go of it before. It goes with a clock: who passes another Now
+// that releases it before. It goes with a clock: who passes another Now
 // passes this too. The nil After goes by the machine's time.
 type After func(time.Duration) (fired <-chan time.Time, stop func())
 

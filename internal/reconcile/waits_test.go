@@ -52,11 +52,11 @@ func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 	r := reconcile.New(told(w, &news))
 	synced(t, r, d)
 	s := statusOf(t, r, "web-github")
-	if len(s.Waiting) != 1 || !s.Waiting[0].Since.Equal(first) || !s.Waiting[0].Due.Equal(first.Add(7*24*time.Hour)) || s.Waiting[0].Overdue {
-		t.Fatalf("after a restart it waits as %+v", s.Waiting)
+	if len(s.Pending) != 1 || !s.Pending[0].Since.Equal(first) || !s.Pending[0].Due.Equal(first.Add(7*24*time.Hour)) || s.Pending[0].Overdue {
+		t.Fatalf("after a restart it waits as %+v", s.Pending)
 	}
-	if len(s.Steps) == 0 || strings.Join(texts(s.Steps), "") != strings.Join(texts(s.Waiting[0].Steps), "") {
-		t.Errorf("the steps are %q and %q", s.Steps, s.Waiting[0].Steps)
+	if len(s.Steps) == 0 || strings.Join(texts(s.Steps), "") != strings.Join(texts(s.Pending[0].Steps), "") {
+		t.Errorf("the steps are %q and %q", s.Steps, s.Pending[0].Steps)
 	}
 	c := conditionOf(t, r, "web-github", binding.AwaitingAuthorization)
 	if c.Status != binding.True || c.Reason != status.ReasonAwaitingPerson || !strings.HasSuffix(text(c.Message), "; pending since 2026-05-01T12:00:00Z") {
@@ -84,7 +84,7 @@ func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 	if link := w.repos["pay/web"].Link; link == nil || link.Source != "octo/web" {
 		t.Errorf("the link that follows is %+v", link)
 	}
-	if s := statusOf(t, r, "web-github"); len(s.Waiting)+len(s.Steps) > 0 || len(w.states) > 0 {
+	if s := statusOf(t, r, "web-github"); len(s.Pending)+len(s.Steps) > 0 || len(w.states) > 0 {
 		t.Errorf("still waits: %+v, %+v", s, w.states)
 	}
 	const since = " web-github account since 2026-05-01T12:00:00Z"
@@ -109,8 +109,8 @@ func TestAStepDueAgainWaitsFromThen(t *testing.T) {
 	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
 	synced(t, r, d)
 	s := statusOf(t, r, "pay-gitlab")
-	if len(s.Waiting) != 1 || !s.Waiting[0].Object.IsAccount() || !s.Waiting[0].Since.Equal(w.clock()) {
-		t.Errorf("due again, it waits as %+v", s.Waiting)
+	if len(s.Pending) != 1 || !s.Pending[0].Object.IsAccount() || !s.Pending[0].Since.Equal(w.clock()) {
+		t.Errorf("due again, it waits as %+v", s.Pending)
 	}
 	want := []string{
 		"StepDue pay-gitlab account since 2026-05-01T12:00:00Z", "StepDue pay-gitlab pay/api since 2026-05-01T12:00:00Z",
@@ -144,7 +144,7 @@ func TestWhatIsLeftForAPersonToUnbindWaitsToo(t *testing.T) {
 	w.passes(time.Hour)
 	synced(t, r, desire(gitlab()))
 	s := statusOf(t, r, "web-github")
-	if len(s.Steps) == 0 || len(s.Waiting) != 1 || !s.Waiting[0].Since.Equal(w.clock().Add(-time.Hour)) {
-		t.Errorf("to unbind, a person is asked for %+v", s.Waiting)
+	if len(s.Steps) == 0 || len(s.Pending) != 1 || !s.Pending[0].Since.Equal(w.clock().Add(-time.Hour)) {
+		t.Errorf("to unbind, a person is asked for %+v", s.Pending)
 	}
 }

@@ -59,9 +59,9 @@ func actionsOf(objects []ActionObject) []plan.Action {
 	return actions
 }
 
-// WaitingObject is what a person has to do to one object, in JSON: the facts,
+// PendingObject is what a person has to do to one object, in JSON: the facts,
 // and English words for them.
-type WaitingObject struct {
+type PendingObject struct {
 	Object binding.Object `json:"object"`
 	Action string         `json:"action"`
 	Reason string         `json:"reason"`
@@ -78,10 +78,10 @@ type WaitingObject struct {
 	StepMessages []message.Message `json:"stepMessages,omitempty"`
 }
 
-func waitingObjects(waiting []binding.Waiting) []WaitingObject {
-	var objects []WaitingObject
+func pendingObjects(waiting []binding.PendingStep) []PendingObject {
+	var objects []PendingObject
 	for _, w := range waiting {
-		objects = append(objects, WaitingObject{
+		objects = append(objects, PendingObject{
 			Object: w.Object, Action: w.Action, Reason: English().Text(w.Reason), ReasonID: w.Reason.ID, ReasonArgs: w.Reason.Args,
 			Since: w.Since, Due: w.Due, Overdue: w.Overdue, Steps: some(texts(w.Steps)), StepMessages: w.Steps,
 		})
@@ -89,10 +89,10 @@ func waitingObjects(waiting []binding.Waiting) []WaitingObject {
 	return objects
 }
 
-func waitingOf(objects []WaitingObject) []binding.Waiting {
-	var waiting []binding.Waiting
+func pendingSteps(objects []PendingObject) []binding.PendingStep {
+	var waiting []binding.PendingStep
 	for _, o := range objects {
-		waiting = append(waiting, binding.Waiting{
+		waiting = append(waiting, binding.PendingStep{
 			Object: o.Object, Action: o.Action, Reason: known(message.Message{ID: o.ReasonID, Args: o.ReasonArgs}, o.Reason),
 			Since: o.Since, Due: o.Due, Overdue: o.Overdue, Steps: knownSteps(o.StepMessages, o.Steps),
 		})

@@ -167,10 +167,10 @@ func retrying(s binding.Status) string {
 // waits says since when the oldest of a binding's steps waits, and whether one
 // is overdue.
 func (p *page) waits(s binding.Status) string {
-	if len(s.Waiting) == 0 {
+	if len(s.Pending) == 0 {
 		return ""
 	}
-	oldest := slices.MinFunc(s.Waiting, func(a, b binding.Waiting) int { return a.Since.Compare(b.Since) })
+	oldest := slices.MinFunc(s.Pending, func(a, b binding.PendingStep) int { return a.Since.Compare(b.Since) })
 	text := " since " + moment(oldest.Since)
 	switch {
 	case oldest.Overdue:

@@ -57,14 +57,14 @@ type StatusObject struct {
 	Steps      []string          `json:"steps,omitempty"`
 	// StepMessages are the steps as data.
 	StepMessages []message.Message `json:"stepMessages,omitempty"`
-	Waiting      []WaitingObject   `json:"waiting,omitempty"`
+	Pending      []PendingObject   `json:"waiting,omitempty"`
 }
 
 // StatusObjects are statuses in JSON.
 func StatusObjects(statuses []binding.Status) []StatusObject {
 	objects := make([]StatusObject, len(statuses))
 	for i, s := range statuses {
-		objects[i] = StatusObject{s, ConditionObjects(s.Conditions), texts(s.Steps), s.Steps, waitingObjects(s.Waiting)}
+		objects[i] = StatusObject{s, ConditionObjects(s.Conditions), texts(s.Steps), s.Steps, pendingObjects(s.Pending)}
 	}
 	return objects
 }
@@ -74,7 +74,7 @@ func StatusesOf(objects []StatusObject) []binding.Status {
 	statuses := make([]binding.Status, len(objects))
 	for i, o := range objects {
 		statuses[i] = o.Status
-		statuses[i].Conditions, statuses[i].Waiting = ConditionsOf(o.Conditions), waitingOf(o.Waiting)
+		statuses[i].Conditions, statuses[i].Pending = ConditionsOf(o.Conditions), pendingSteps(o.Pending)
 		statuses[i].Steps = knownSteps(o.StepMessages, o.Steps)
 	}
 	return statuses

@@ -80,7 +80,7 @@ func DescriptionText(w io.Writer, d Description, style Style) error {
 	p.fields(d.identity())
 	p.section("Conditions")
 	p.described(ConditionsOf(d.Status.Conditions))
-	for _, s := range d.Status.Waiting {
+	for _, s := range d.Status.Pending {
 		p.section("A person's step: " + s.Action + " " + s.Object.String() + ", since " + stampOf(s.Since) + due(s))
 		p.fold("  ", s.Reason)
 		for i, step := range s.Steps {
@@ -111,7 +111,7 @@ func DescriptionText(w io.Writer, d Description, style Style) error {
 }
 
 // due tells the deadline of a person's step.
-func due(w WaitingObject) string {
+func due(w PendingObject) string {
 	switch {
 	case w.Due.IsZero():
 		return ""

@@ -66,7 +66,7 @@ func syncItems(ev plan.Event) (items []EventItem) {
 	for _, o := range ev.Result.Outcomes {
 		e := EventItem{Instance: ev.Instance, Binding: o.Action.Binding, Type: EventNormal, Revision: ev.Revision, Message: o.Action.Object.String() + ": " + English().Text(o.Action.Reason)}
 		switch {
-		case o.State == plan.Waiting:
+		case o.State == plan.Pending:
 			e.Reason = "StepsDue"
 		case o.Action.Repairs():
 			e.Type, e.Reason = EventWarning, "DriftFound"

@@ -33,7 +33,7 @@ func sampleDescription() report.Description {
 	s := statuses()[1]
 	s.Revision, s.LastSync = "4be1", atHour(9)
 	s.Retry = &binding.Retry{Failures: 2, Next: atHour(11)}
-	s.Waiting = []binding.Waiting{
+	s.Pending = []binding.PendingStep{
 		{Object: binding.AccountObject(), Action: "authorize", Reason: message.Verbatim("not bound"), Since: atHour(4), Due: atHour(5), Overdue: true, Steps: []message.Message{message.Verbatim("Open\x1b[0m it"), message.Verbatim("Confirm")}},
 		{Object: binding.RepositoryObject("a/b"), Action: "manual", Reason: message.Verbatim("not linked"), Since: atHour(4), Due: atHour(23), Steps: []message.Message{message.Verbatim("Link")}},
 	}

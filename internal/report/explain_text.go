@@ -153,7 +153,7 @@ func (p *page) explainedMemory(m ExplainedMemory) {
 		for _, r := range e.Repairs {
 			p.fold("  ", fmt.Sprintf("repairs of %s that count: %d", r.Object, len(r.Made)))
 		}
-		for _, w := range e.Waits {
+		for _, w := range e.Pending {
 			p.fold("  ", fmt.Sprintf("%s of %s: a person is asked since %s", w.Action, w.Object, stampOf(w.Since)))
 		}
 	}

@@ -67,7 +67,7 @@ type BindingStatus struct {
 	Steps      []string          `json:"steps"`
 	// StepMessages are the steps as data.
 	StepMessages []message.Message `json:"stepMessages,omitempty"`
-	Waiting      []WaitingObject   `json:"waiting,omitempty"`
+	Pending      []PendingObject   `json:"waiting,omitempty"`
 	Retry        *binding.Retry    `json:"retry,omitempty"`
 	TokenVersion int               `json:"tokenVersion,omitempty"`
 	TokenExpires time.Time         `json:"tokenExpires,omitzero"`
@@ -82,7 +82,7 @@ func NewBindingList(statuses []binding.Status) BindingList {
 			Metadata: BindingMetadata{Name: s.Name, File: s.File, Revision: s.Revision},
 			Spec:     s.Spec,
 			Status: BindingStatus{
-				Conditions: ConditionObjects(s.Conditions), Steps: some(texts(s.Steps)), StepMessages: s.Steps, Waiting: waitingObjects(s.Waiting), Retry: s.Retry,
+				Conditions: ConditionObjects(s.Conditions), Steps: some(texts(s.Steps)), StepMessages: s.Steps, Pending: pendingObjects(s.Pending), Retry: s.Retry,
 				TokenVersion: s.TokenVersion, TokenExpires: s.TokenExpires, LastSync: s.LastSync,
 			},
 		})
@@ -97,7 +97,7 @@ func (l BindingList) Statuses() []binding.Status {
 	for _, i := range l.Items {
 		statuses = append(statuses, binding.Status{
 			Name: i.Metadata.Name, File: i.Metadata.File, Revision: i.Metadata.Revision, Spec: i.Spec,
-			Conditions: ConditionsOf(i.Status.Conditions), Steps: knownSteps(i.Status.StepMessages, i.Status.Steps), Waiting: waitingOf(i.Status.Waiting), Retry: i.Status.Retry,
+			Conditions: ConditionsOf(i.Status.Conditions), Steps: knownSteps(i.Status.StepMessages, i.Status.Steps), Pending: pendingSteps(i.Status.Pending), Retry: i.Status.Retry,
 			TokenVersion: i.Status.TokenVersion, TokenExpires: i.Status.TokenExpires, LastSync: i.Status.LastSync,
 		})
 	}

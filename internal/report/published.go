@@ -148,7 +148,7 @@ type PublishedIntent struct {
 	// Record and After are nil where there is none.
 	Record       *PublishedRecord `json:"record,omitempty"`
 	After        *PublishedRecord `json:"after,omitempty"`
-	LetGo        bool             `json:"letGo,omitempty"`
+	Released     bool             `json:"letGo,omitempty"`
 	Link         *binding.Link    `json:"link,omitempty"`
 	TokenVersion int              `json:"tokenVersion,omitempty"`
 	Started      time.Time        `json:"started"`
@@ -165,7 +165,7 @@ func NewPublishedIntent(i binding.Intent) PublishedIntent {
 	}
 	return PublishedIntent{
 		Binding: i.Binding, Platform: i.Platform, Action: i.Action, Object: i.Object, Record: record(i.Record),
-		After: record(i.After), LetGo: i.LetGo, Link: i.Link, TokenVersion: i.TokenVersion, Started: i.Started,
+		After: record(i.After), Released: i.Released, Link: i.Link, TokenVersion: i.TokenVersion, Started: i.Started,
 	}
 }
 
@@ -179,27 +179,27 @@ func (i PublishedIntent) Intent(instance string) binding.Intent {
 	}
 	return binding.Intent{
 		Instance: instance, Binding: i.Binding, Platform: i.Platform, Action: i.Action, Object: i.Object,
-		Record: record(i.Record), After: record(i.After), LetGo: i.LetGo, Link: i.Link, TokenVersion: i.TokenVersion, Started: i.Started,
+		Record: record(i.Record), After: record(i.After), Released: i.Released, Link: i.Link, TokenVersion: i.TokenVersion, Started: i.Started,
 	}
 }
 
 // PublishedRetryState is a binding.RetryState of the instance, without what no plan is
 // made of: what failed.
 type PublishedRetryState struct {
-	Binding string            `json:"binding"`
-	Digest  string            `json:"digest,omitempty"`
-	Repairs []binding.Repairs `json:"repairs,omitempty"`
-	Waits   []binding.Wait    `json:"waits,omitempty"`
+	Binding string                 `json:"binding"`
+	Digest  string                 `json:"digest,omitempty"`
+	Repairs []binding.Repairs      `json:"repairs,omitempty"`
+	Pending []binding.PendingSince `json:"waits,omitempty"`
 }
 
 // NewPublishedRetryState is what is published of a retry state.
 func NewPublishedRetryState(e binding.RetryState) PublishedRetryState {
-	return PublishedRetryState{Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs, Waits: e.Waits}
+	return PublishedRetryState{Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs, Pending: e.Pending}
 }
 
 // RetryState is the state, on an instance.
 func (e PublishedRetryState) RetryState(instance string) binding.RetryState {
-	return binding.RetryState{Instance: instance, Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs, Waits: e.Waits}
+	return binding.RetryState{Instance: instance, Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs, Pending: e.Pending}
 }
 
 // PublishedSuspension is a binding.Suspension of the instance, without what is

@@ -26,17 +26,17 @@ func TestGetSaysWhatIsTriedAgainAndWhoIsWaitedFor(t *testing.T) {
 			"\n! pay retrying, attempt 2, next 2026-11-26T01:00:00Z\n",
 		},
 		"a step": {
-			binding.Status{Name: "web", Steps: []message.Message{message.Verbatim("click")}, Waiting: []binding.Waiting{
+			binding.Status{Name: "web", Steps: []message.Message{message.Verbatim("click")}, Pending: []binding.PendingStep{
 				{Since: at.Add(time.Hour), Due: at.Add(3 * time.Hour)}, {Since: at, Due: at.Add(2 * time.Hour)},
 			}},
 			"\n? web waits for a person since 2026-11-25T12:00:00Z, due by 2026-11-25T14:00:00Z:\n   1. click\n",
 		},
 		"an overdue step": {
-			binding.Status{Name: "web", Steps: []message.Message{message.Verbatim("click")}, Waiting: []binding.Waiting{{Since: at, Due: at.Add(time.Hour), Overdue: true}}},
+			binding.Status{Name: "web", Steps: []message.Message{message.Verbatim("click")}, Pending: []binding.PendingStep{{Since: at, Due: at.Add(time.Hour), Overdue: true}}},
 			"\n? web waits for a person since 2026-11-25T12:00:00Z, overdue since 2026-11-25T13:00:00Z:\n",
 		},
 		"a step without a deadline": {
-			binding.Status{Name: "web", Steps: []message.Message{message.Verbatim("click")}, Waiting: []binding.Waiting{{Since: at}}},
+			binding.Status{Name: "web", Steps: []message.Message{message.Verbatim("click")}, Pending: []binding.PendingStep{{Since: at}}},
 			"\n? web waits for a person since 2026-11-25T12:00:00Z:\n",
 		},
 	} {

@@ -62,7 +62,7 @@ func TestABindingWithEveryFieldKeepsToThePublishedSchema(t *testing.T) {
 	s.Spec.Adopt, s.Spec.DeletionPolicy, s.Spec.DriftPolicy = true, binding.Unbind, binding.Report
 	s.Spec.ManagementPolicy = binding.Observe
 	s.Retry = &binding.Retry{Failures: 3, Next: day.Time()}
-	s.Waiting = []binding.Waiting{{
+	s.Pending = []binding.PendingStep{{
 		Object: binding.AccountObject(), Action: "authorize", Reason: message.Verbatim("not bound"), Since: day.Time(), Due: day.Time(), Overdue: true, Steps: []message.Message{message.Verbatim("click")},
 	}}
 	s.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "a", Key: "token", Version: 2}, Expires: day}
@@ -172,7 +172,7 @@ func TestPublishedSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
 		{"bindinglist.json", "Metadata", report.BindingMetadata{}},
 		{"bindinglist.json", "Status", report.BindingStatus{}},
 		{"bindinglist.json", "Condition", report.ConditionObject{}},
-		{"bindinglist.json", "Waiting", report.WaitingObject{}},
+		{"bindinglist.json", "Waiting", report.PendingObject{}},
 		{"bindinglist.json", "Retry", binding.Retry{}},
 		{"bindinglist.json", "Spec", binding.Spec{}},
 		{"bindinglist.json", "Token", binding.Token{}},
@@ -202,7 +202,7 @@ func TestPublishedSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
 		{"snapshot.json", "Effort", report.PublishedRetryState{}},
 		{"snapshot.json", "Repairs", binding.Repairs{}},
 		{"snapshot.json", "Repair", binding.Repair{}},
-		{"snapshot.json", "Wait", binding.Wait{}},
+		{"snapshot.json", "Wait", binding.PendingSince{}},
 		{"snapshot.json", "Suspension", report.PublishedSuspension{}},
 		{"snapshot.json", "Unknown", binding.Unknown{}},
 		{"snapshot.json", "Capabilities", binding.Capabilities{}},

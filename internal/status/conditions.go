@@ -24,7 +24,7 @@ type view struct {
 	// warnings are the days before a token's end at which it ends soon.
 	warnings []int
 	// waiting are the steps that wait for a person.
-	waiting []binding.Waiting
+	waiting []binding.PendingStep
 	// stopped are the repairs that are not made any more.
 	stopped []binding.Repairs
 	// tried and retryAt tell of failures before.
@@ -150,7 +150,7 @@ func (v view) shortfall(o plan.Outcome) (reason string, m message.Message) {
 			"action", o.Action.Kind, "object", o.Action.Object, "count", v.tried, "at", v.retryAt)
 	case plan.Skipped, plan.Stopped:
 		return ReasonFailed, message.New("condition.not-begun", "action", o.Action.Kind, "object", o.Action.Object)
-	case plan.Waiting:
+	case plan.Pending:
 		return v.awaits(o)
 	case plan.Deferred:
 		return ReasonOutsideWindow, v.untilWindow(o.Action)

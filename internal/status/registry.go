@@ -24,7 +24,7 @@ func (v view) bound() binding.Condition {
 		return is(binding.Unclear, unknown.Reason, message.Verbatim(unknown.Message))
 	case unknown != nil && unknown.Reason == binding.NotCapable && o.State == plan.Kept && o.Action.Kind == plan.Noop:
 		return is(binding.True, ReasonConfirmed, o.Action.Reason)
-	case unknown != nil && o.State == plan.Waiting:
+	case unknown != nil && o.State == plan.Pending:
 		reason, m := v.awaits(o)
 		return is(binding.False, reason, m)
 	case unknown != nil:

@@ -69,11 +69,11 @@ func stopped(e binding.RetryState, d binding.Declaration) []binding.Repairs {
 }
 
 // withTrouble is a status with what waits for a person, and what is tried again.
-func withTrouble(s binding.Status, waiting []binding.Waiting, result plan.Result) binding.Status {
+func withTrouble(s binding.Status, waiting []binding.PendingStep, result plan.Result) binding.Status {
 	if f, failed := result.Retries[s.Name]; failed {
 		s.Retry = &binding.Retry{Failures: f.Times, Next: f.Next}
 	}
-	s.Waiting = waiting
+	s.Pending = waiting
 	for _, w := range waiting {
 		s.Steps = append(s.Steps, w.Steps...)
 	}
@@ -136,6 +136,6 @@ func (c computation) undeclared(record binding.Record) binding.Status {
 		}
 		s.Conditions = append(s.Conditions, *held)
 	}
-	s.Steps, s.Waiting, s.Retry, s.LastSync = nil, nil, nil, now
+	s.Steps, s.Pending, s.Retry, s.LastSync = nil, nil, nil, now
 	return s
 }
