@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -29,6 +30,8 @@ type Fault struct {
 	LoseAnswer bool
 	// Cut cuts the connection and does no work.
 	Cut bool
+	// EffectAfter, with Cut or Status, does the work that long afterwards.
+	EffectAfter time.Duration
 	// Status answers instead of the real handler, which does nothing, with
 	// Header, ContentType and Body; with 0 the real answer follows.
 	Status      int
@@ -42,6 +45,16 @@ type Fault struct {
 type Faults struct {
 	mu   sync.Mutex
 	list []*Fault
+	// now is the clock; nil means time.Now.
+	now func() time.Time
+	// late are the effects that are still to come, in the order of the calls.
+	late []lateEffect
+}
+
+// lateEffect is work that is done at a time, or at the first call after it.
+type lateEffect struct {
+	due time.Time
+	do  func()
 }
 
 // Add puts a fault after those already in force; the first that matches a
@@ -52,7 +65,7 @@ func (f *Faults) Add(fault Fault) {
 	f.list = append(f.list, &fault)
 }
 
-// Clear removes all faults.
+// Clear removes all faults. Effects that are still to come, come.
 func (f *Faults) Clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -62,13 +75,51 @@ func (f *Faults) Clear() {
 // Wrap puts the faults in front of a handler.
 func (f *Faults) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.catchUp()
 		fault, ok := f.take(r)
 		if !ok {
 			next.ServeHTTP(w, r)
 			return
 		}
-		fault.happen(next, w, r)
+		fault.happen(f, next, w, r)
 	})
+}
+
+// catchUp does the work that is due.
+func (f *Faults) catchUp() {
+	for _, do := range f.due() {
+		do()
+	}
+}
+
+func (f *Faults) due() (due []func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.late = slices.DeleteFunc(f.late, func(e lateEffect) bool {
+		late := e.due.After(f.clock())
+		if !late {
+			due = append(due, e.do)
+		}
+		return !late
+	})
+	return due
+}
+
+// clock is the time. The caller holds mu.
+func (f *Faults) clock() time.Time {
+	if f.now == nil {
+		return time.Now()
+	}
+	return f.now()
+}
+
+// later does the work of a request after a time.
+func (f *Faults) later(after time.Duration, next http.Handler, r *http.Request, body []byte) {
+	r = r.Clone(context.WithoutCancel(r.Context()))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.late = append(f.late, lateEffect{f.clock().Add(after), func() { next.ServeHTTP(httptest.NewRecorder(), r) }})
 }
 
 // take finds the fault that meets r and counts it.
@@ -92,13 +143,16 @@ func (f *Faults) take(r *http.Request) (Fault, bool) {
 
 // happen lets the fault meet one request. Aborting the handler is how net/http
 // lets a server cut the connection.
-func (f Fault) happen(next http.Handler, w http.ResponseWriter, r *http.Request) {
+func (f Fault) happen(faults *Faults, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	// A server sees its client go only once it has read the body.
 	body, err := io.ReadAll(r.Body)
 	if err != nil || !f.wait(r) {
 		panic(http.ErrAbortHandler)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
+	if f.EffectAfter > 0 && (f.Cut || f.Status != 0) {
+		faults.later(f.EffectAfter, next, r, body)
+	}
 	switch {
 	case f.Cut:
 		panic(http.ErrAbortHandler)

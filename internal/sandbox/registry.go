@@ -95,7 +95,7 @@ func NewRegistry(options RegistryOptions) *Registry {
 		}
 		r.instances[p.AccessKey] = newRegistryInstance(r, p)
 	}
-	r.verifier.now = options.Now
+	r.verifier.now, r.Faults.now = options.Now, options.Now
 	r.verifier.key = func(accessKey string) (string, string, bool) {
 		i, ok := r.instances[accessKey]
 		if !ok {

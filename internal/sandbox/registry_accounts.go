@@ -62,7 +62,7 @@ func (i *RegistryInstance) getAccounts(r registryRequest) (any, *wireError) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	list := []wireAccount{}
-	if a := i.accounts[origin]; a != nil {
+	if a := i.shown(origin, r.Pattern).account; a != nil {
 		list = append(list, wireAccount{a.ID, origin, a.Username, a.Address, a.Created.UnixMilli()})
 	}
 	return map[string]any{"sourceAccounts": list}, nil
@@ -97,6 +97,7 @@ func (i *RegistryInstance) createAccount(r registryRequest) (any, *wireError) {
 		Username: in.SourceUserName, Address: in.SourceEndpoint, Created: i.registry.options.Now(),
 	}
 	i.accounts[a.origin] = a
+	i.changed(a.origin)
 	return map[string]any{"sourceAccountId": a.ID}, nil
 }
 
@@ -146,6 +147,7 @@ func (i *RegistryInstance) deleteAccount(r registryRequest) (any, *wireError) {
 		return nil, err
 	}
 	delete(i.accounts, a.origin)
+	i.changed(a.origin)
 	return map[string]any{}, nil
 }
 

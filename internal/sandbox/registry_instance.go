@@ -19,6 +19,11 @@ type RegistryInstance struct {
 	mu       sync.Mutex
 	accounts map[string]*sourceAccount
 	repos    map[string]*imageRepository
+	// versions are the states that each object had, lags what reads show of
+	// them, and reads how often each was read since.
+	versions map[string][]version
+	lags     []ReadLag
+	reads    map[string]int
 }
 
 // sourceAccount is a binding. The token is kept as a digest, enough to ask
@@ -74,7 +79,10 @@ type imageRepository struct {
 }
 
 func newRegistryInstance(r *Registry, p Principal) *RegistryInstance {
-	return &RegistryInstance{registry: r, principal: p, accounts: map[string]*sourceAccount{}, repos: map[string]*imageRepository{}}
+	return &RegistryInstance{
+		registry: r, principal: p, accounts: map[string]*sourceAccount{}, repos: map[string]*imageRepository{},
+		versions: map[string][]version{},
+	}
 }
 
 // ConsoleBind binds a platform as a person does it in the console: by OAuth
@@ -86,29 +94,36 @@ func (i *RegistryInstance) ConsoleBind(platform, address, username string) Sourc
 		ID: i.registry.nextID(), Platform: strings.ToLower(platform),
 		Username: username, Address: address, Created: i.registry.options.Now(),
 	}
+	i.registry.Faults.catchUp()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.accounts[a.origin] = a
+	i.changed(a.origin)
 	return a.SourceAccount
 }
 
 // ConsoleUnbind unbinds a platform as a person does it in the console, and
 // says whether it was bound.
 func (i *RegistryInstance) ConsoleUnbind(platform string) bool {
+	i.registry.Faults.catchUp()
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	_, bound := i.accounts[strings.ToUpper(platform)]
-	delete(i.accounts, strings.ToUpper(platform))
+	origin := strings.ToUpper(platform)
+	_, bound := i.accounts[origin]
+	delete(i.accounts, origin)
+	i.changed(origin)
 	return bound
 }
 
 // ConsoleUnlink removes an image repository's source as a person does it in
 // the console.
 func (i *RegistryInstance) ConsoleUnlink(image string) {
+	i.registry.Faults.catchUp()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if repo := i.repos[image]; repo != nil {
 		repo.source = nil
+		i.changed(image)
 	}
 }
 
@@ -119,6 +134,7 @@ func (i *RegistryInstance) AddRepository(images ...string) {
 		i.mu.Lock()
 		if i.repos[image] == nil {
 			i.repos[image] = &imageRepository{id: id, image: image}
+			i.changed(image)
 		}
 		i.mu.Unlock()
 	}
@@ -126,6 +142,7 @@ func (i *RegistryInstance) AddRepository(images ...string) {
 
 // Accounts are the bindings, in order of platform.
 func (i *RegistryInstance) Accounts() []SourceAccount {
+	i.registry.Faults.catchUp()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	var all []SourceAccount
@@ -137,6 +154,7 @@ func (i *RegistryInstance) Accounts() []SourceAccount {
 
 // TokenIs says whether a platform is bound with this very token.
 func (i *RegistryInstance) TokenIs(platform, token string) bool {
+	i.registry.Faults.catchUp()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	a := i.accounts[strings.ToUpper(platform)]
@@ -162,10 +180,19 @@ func (i *RegistryInstance) Snapshot() RegistrySnapshot {
 
 // repo finds the repository that a request's path names. The caller holds mu.
 func (i *RegistryInstance) repo(r registryRequest) (*imageRepository, *wireError) {
-	namespace, name := r.PathValue("namespace"), r.PathValue("name")
-	if repo := i.repos[namespace+"/"+name]; repo != nil {
+	return i.named(r, i.repos[r.PathValue("namespace")+"/"+r.PathValue("name")])
+}
+
+// shownRepo is repo as a read shows it.
+func (i *RegistryInstance) shownRepo(r registryRequest) (*imageRepository, *wireError) {
+	return i.named(r, i.shown(r.PathValue("namespace")+"/"+r.PathValue("name"), r.Pattern).repo)
+}
+
+func (i *RegistryInstance) named(r registryRequest, repo *imageRepository) (*imageRepository, *wireError) {
+	if repo != nil {
 		return repo, nil
 	}
+	namespace := r.PathValue("namespace")
 	if !i.hasNamespace(namespace) {
 		return nil, &wireError{http.StatusNotFound, "NAMESPACE_NOT_EXIST", "namespace is not exist"}
 	}

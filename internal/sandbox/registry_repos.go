@@ -39,7 +39,7 @@ func (i *RegistryInstance) getRepos(r registryRequest) (any, *wireError) {
 func (i *RegistryInstance) getRepo(r registryRequest) (any, *wireError) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	repo, err := i.repo(r)
+	repo, err := i.shownRepo(r)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (i *RegistryInstance) wireRepo(repo *imageRepository) map[string]any {
 func (i *RegistryInstance) getSource(r registryRequest) (any, *wireError) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	repo, err := i.repo(r)
+	repo, err := i.shownRepo(r)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +97,7 @@ func (i *RegistryInstance) updateSource(r registryRequest) (any, *wireError) {
 	in := body.RepoSource
 	if in == nil {
 		repo.source = nil
+		i.changed(repo.image)
 		return map[string]any{}, nil
 	}
 	if in.SourceRepoNamespace == "" || in.SourceRepoName == "" || in.IsAutoBuild == nil || in.IsOversea == nil || in.IsDisableCache == nil {
@@ -112,6 +113,7 @@ func (i *RegistryInstance) updateSource(r registryRequest) (any, *wireError) {
 		Platform: strings.ToLower(in.SourceRepoType), Project: in.SourceRepoNamespace + "/" + in.SourceRepoName,
 		Auto: *in.IsAutoBuild, Overseas: *in.IsOversea, CacheDisabled: *in.IsDisableCache,
 	}
+	i.changed(repo.image)
 	return map[string]any{}, nil
 }
 
@@ -128,7 +130,7 @@ type wireRule struct {
 func (i *RegistryInstance) getRules(r registryRequest) (any, *wireError) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	repo, err := i.repo(r)
+	repo, err := i.shownRepo(r)
 	if err != nil {
 		return nil, err
 	}
@@ -177,6 +179,7 @@ func (i *RegistryInstance) createRule(r registryRequest) (any, *wireError) {
 		return nil, err
 	}
 	repo.rules = append(repo.rules, rule)
+	i.changed(repo.image)
 	return map[string]any{"buildRuleId": rule.ID}, nil
 }
 
@@ -193,6 +196,7 @@ func (i *RegistryInstance) updateRule(r registryRequest) (any, *wireError) {
 	}
 	rule.ID = repo.rules[at].ID
 	repo.rules[at] = rule
+	i.changed(repo.image)
 	return map[string]any{"buildRuleId": rule.ID}, nil
 }
 
@@ -204,6 +208,7 @@ func (i *RegistryInstance) deleteRule(r registryRequest) (any, *wireError) {
 		return nil, err
 	}
 	repo.rules = slices.Delete(repo.rules, at, at+1)
+	i.changed(repo.image)
 	return map[string]any{}, nil
 }
 
