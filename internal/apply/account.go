@@ -178,7 +178,7 @@ func (x *run) stillUnbound(ctx context.Context, a plan.Action) error {
 // unbind unbinds an account for good.
 func (x *run) unbind(ctx context.Context, a plan.Action) error {
 	if a.Target.Account == nil {
-		return fmt.Errorf("unbind %s: %w: no account was observed", a.Binding, binding.ErrFault)
+		return fmt.Errorf("unbind %s: %w: no account was observed", a.Binding, binding.ErrBug)
 	}
 	return x.write(ctx, x.intent(a, plan.Unbind), func(ctx context.Context, _ *binding.Intent) error {
 		return x.o.Registry.Unbind(ctx, *a.Target.Account)

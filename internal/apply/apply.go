@@ -82,7 +82,7 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	outcome.Action = a
 	defer func() {
 		if v := recover(); v != nil {
-			outcome.State, outcome.Err = plan.Failed, fmt.Errorf("%s %s of %s: %w", a.Kind, a.Object, a.Binding, binding.FaultOf(v))
+			outcome.State, outcome.Err = plan.Failed, fmt.Errorf("%s %s of %s: %w", a.Kind, a.Object, a.Binding, binding.BugOf(v))
 		}
 	}()
 	var glass *plan.BreakGlass
@@ -162,7 +162,7 @@ func orInterrupted(ctx context.Context, err error) error {
 func (x *run) perform(ctx context.Context, a plan.Action) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("%s %s of %s: %w", a.Kind, a.Object, a.Binding, binding.FaultOf(v))
+			err = fmt.Errorf("%s %s of %s: %w", a.Kind, a.Object, a.Binding, binding.BugOf(v))
 		}
 	}()
 	switch a.Kind {
@@ -180,7 +180,7 @@ func (x *run) perform(ctx context.Context, a plan.Action) (err error) {
 		return x.adopt(ctx, a)
 	case plan.Authorize, plan.Manual, plan.Noop, plan.Forbidden:
 	}
-	return fmt.Errorf("%s %s of %s: %w: it is not for us to do", a.Kind, a.Object, a.Binding, binding.ErrFault)
+	return fmt.Errorf("%s %s of %s: %w: it is not for us to do", a.Kind, a.Object, a.Binding, binding.ErrBug)
 }
 
 // history appends to the history. What was done counts, also where that cannot

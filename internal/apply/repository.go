@@ -15,7 +15,7 @@ import (
 // themselves: so that is asked right before.
 func (x *run) link(ctx context.Context, a plan.Action) error {
 	if a.Target.Link == nil {
-		return fmt.Errorf("link %s: %w: no source was planned", a.Object, binding.ErrFault)
+		return fmt.Errorf("link %s: %w: no source was planned", a.Object, binding.ErrBug)
 	}
 	if a.Platform == binding.GitLab && a.Target.Link.Trigger == binding.Auto {
 		if err := orInterrupted(ctx, x.outsideSubgroup(ctx, a)); err != nil {

@@ -38,6 +38,8 @@ const (
 // which object, why, and what to do, and never holds a secret.
 type Failure struct {
 	Kind FailureKind
+	// Fault says whose fault it is; empty where the kind says it (see Whose).
+	Fault Fault
 	// Code is the outside world's own word, for example "USER_NOT_EXIST".
 	Code string
 	// Op is what was being done, for example "registry: bind"; Object is what

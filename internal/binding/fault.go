@@ -1,19 +1,49 @@
 package binding
 
-import (
-	"errors"
-	"fmt"
-	"runtime"
+import "errors"
+
+// Fault says whose fault a "no" or a failure of the outside world is: of what
+// was sent, of who sent it, or of who was asked.
+type Fault string
+
+// Faults.
+const (
+	// FaultToken: the token was judged, and rejected. Only a code that is known
+	// to judge the token says so.
+	FaultToken Fault = "token"
+	// FaultRequest: what was asked for, which is what was declared, cannot be
+	// so.
+	FaultRequest Fault = "request"
+	// FaultCredentials: who asks, which is us, is not known, not allowed, or
+	// has the wrong time.
+	FaultCredentials Fault = "credentials"
+	// FaultService: the other side, or the way to it, cannot serve now.
+	FaultService Fault = "service"
+	// FaultUnknown: nobody knows. Nothing is condemned for it.
+	FaultUnknown Fault = "unknown"
 )
 
-// ErrFault marks a panic that was caught.
-var ErrFault = errors.New("a fault of this program, please report it")
-
-// FaultOf returns a panic's value as an error that wraps ErrFault. Of a value
-// that is no runtime error it shows the type only: the value may hold a secret.
-func FaultOf(v any) error {
-	if err, ok := v.(runtime.Error); ok {
-		return fmt.Errorf("%w: %w", ErrFault, err)
+// FaultOf says whose fault the first Failure in err's chain is; FaultUnknown
+// for an error that has none.
+func FaultOf(err error) Fault {
+	if f, ok := errors.AsType[*Failure](err); ok {
+		return f.Whose()
 	}
-	return fmt.Errorf("%w: panic with %T", ErrFault, v)
+	return FaultUnknown
+}
+
+// Whose says whose fault the failure is: as its maker says, or else as its kind
+// implies. No kind implies the token.
+func (f *Failure) Whose() Fault {
+	if f.Fault != "" {
+		return f.Fault
+	}
+	switch f.Kind {
+	case Forbidden, InstanceStop:
+		return FaultCredentials
+	case Transient, Throttled, OutcomeUnknown:
+		return FaultService
+	case Refused, NotFound, Unreadable:
+	}
+	return FaultUnknown
 }

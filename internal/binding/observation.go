@@ -52,6 +52,9 @@ type Unknown struct {
 	// Certain is true if the other side answered clearly: it will give the same
 	// answer until somebody fixes the cause.
 	Certain bool `json:"certain,omitempty"`
+	// Fault says whose fault it is; empty where nothing failed, for example
+	// because nobody was asked.
+	Fault Fault `json:"fault,omitempty"`
 }
 
 // Values of Unknown.Reason that others branch on.

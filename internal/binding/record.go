@@ -62,6 +62,20 @@ type Refusal struct {
 	Created  time.Time `json:"created,omitzero"`
 	Username string    `json:"username,omitempty"`
 	Address  string    `json:"address,omitempty"`
+	// At is when it was refused; zero in a record of an earlier version.
+	At time.Time `json:"at,omitzero"`
+}
+
+// RefusalLasts is how long a refusal keeps a token from being tried again: a
+// verdict can be wrong, or cease to be true, and a trial a day costs one short
+// interruption.
+const RefusalLasts = 24 * time.Hour
+
+// InForce says whether a refusal still holds. One without a time does not: an
+// earlier version of this program noted it, also for a "no" that did not judge
+// the token.
+func (r Refusal) InForce(now time.Time) bool {
+	return r.Version > 0 && !r.At.IsZero() && now.Before(r.At.Add(RefusalLasts))
 }
 
 // RefusalOf is the refusal of a version, made at a time, of what a spec
@@ -82,6 +96,7 @@ func (r Refusal) Is(other Refusal) bool {
 		return false
 	}
 	r.Created, other.Created = time.Time{}, time.Time{}
+	r.At, other.At = time.Time{}, time.Time{}
 	return r == other
 }
 

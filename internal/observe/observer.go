@@ -232,7 +232,7 @@ func (l *look) goSafely(f func()) {
 	l.wait.Go(func() {
 		defer func() {
 			if v := recover(); v != nil {
-				l.note(func(o *binding.Observation) { o.Unknown = unknown(binding.FaultOf(v)) })
+				l.note(func(o *binding.Observation) { o.Unknown = unknown(binding.BugOf(v)) })
 			}
 		}()
 		f()
@@ -344,10 +344,10 @@ func unknown(err error) *binding.Unknown {
 		reason = "Timeout"
 	case errors.Is(err, context.Canceled):
 		reason = "Interrupted"
-	case errors.Is(err, binding.ErrFault):
+	case errors.Is(err, binding.ErrBug):
 		reason = "Fault"
 	}
-	return &binding.Unknown{Reason: reason, Message: err.Error()}
+	return &binding.Unknown{Reason: reason, Message: err.Error(), Fault: binding.FaultOf(err)}
 }
 
 func incapable(can binding.Capabilities, capability string) *binding.Unknown {

@@ -157,7 +157,7 @@ func (l *look) askHost(ctx context.Context, host Host, d binding.Declaration, to
 			err := l.ask(ctx, peer, func(ctx context.Context) (err error) {
 				defer func() {
 					if v := recover(); v != nil {
-						err = binding.FaultOf(v)
+						err = binding.BugOf(v)
 					}
 				}()
 				call(ctx)

@@ -138,7 +138,7 @@ func (l *Loop) once(ctx context.Context) {
 	synced = Synced{Revision: desired.Revision}
 	defer func() {
 		if v := recover(); v != nil {
-			synced.Err = binding.FaultOf(v)
+			synced.Err = binding.BugOf(v)
 			l.r.backoff.failed("", "", l.r.o.Now())
 			l.r.emit(plan.Event{Kind: plan.SyncFailed, Revision: desired.Revision, Err: synced.Err})
 		}
