@@ -96,7 +96,7 @@ func newVault(o Options) (observe.TokenReader, error) {
 	opts := vault.Options{
 		Address: v.Address, Namespace: v.Namespace, CAFile: v.CAFile, ClientCertFile: v.ClientCertFile,
 		ClientKeyFile: v.ClientKeyFile, ServerName: v.ServerName, Redactor: o.Redactor, Now: o.Now,
-		Observe: vaultCalls(o.Called),
+		Observe: vaultCalls(o.Called), DialContext: o.DialContext,
 	}
 	switch a := v.Auth; {
 	case a.TokenFile != "":
@@ -169,7 +169,7 @@ func newHosts(opts Options, tokens observe.TokenReader) (map[binding.Platform]ob
 func GuardOptions(opts Options, p binding.Platform) providers.Options {
 	return providers.Options{
 		AllowPrivate: opts.Config.CodeHosts.UnsafeAllowPrivateAddresses,
-		Dial:         opts.Dial, RootCAs: opts.RootCAs, Now: opts.Now,
+		Dial:         opts.Dial, DialContext: opts.DialContext, RootCAs: opts.RootCAs, Now: opts.Now,
 		RequestsPerSecond: opts.HostPace, Burst: int(opts.HostPace),
 		Observe: hostCalls(opts.Called, p),
 	}

@@ -51,6 +51,9 @@ type Options struct {
 	// Dial sends connections for a "host:port" to another address, which is
 	// not checked. Only the sandbox and tests set it.
 	Dial map[string]string
+	// DialContext opens connections in place of the network; nil is the
+	// network. Only tests set it.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// Now is the clock for Retry-After; nil is time.Now.
 	Now func() time.Time
 	// Observe, if not nil, gets every request. Many goroutines call it at once,
@@ -134,10 +137,13 @@ func withDefaults(o Options) Options {
 // that is about to be connected to, so a name that answers differently the
 // second time gains nothing.
 func dialer(o Options) func(context.Context, string, string) (net.Conn, error) {
-	open := &net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 30 * time.Second}
-	guarded := &net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 30 * time.Second}
+	checked := &net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 30 * time.Second}
 	if !o.AllowPrivate {
-		guarded.Control = ssrf.New(ssrf.WithAnyPort()).Safe
+		checked.Control = ssrf.New(ssrf.WithAnyPort()).Safe
+	}
+	open, guarded := (&net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 30 * time.Second}).DialContext, checked.DialContext
+	if o.DialContext != nil {
+		open, guarded = o.DialContext, o.DialContext
 	}
 	proxy := ""
 	if o.Proxy != nil {
@@ -145,12 +151,12 @@ func dialer(o Options) func(context.Context, string, string) (net.Conn, error) {
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		if to, ok := o.Dial[address]; ok {
-			return open.DialContext(ctx, network, to)
+			return open(ctx, network, to)
 		}
 		if address == proxy {
-			return open.DialContext(ctx, network, address)
+			return open(ctx, network, address)
 		}
-		conn, err := guarded.DialContext(ctx, network, address)
+		conn, err := guarded(ctx, network, address)
 		if err != nil {
 			return nil, fmt.Errorf("connect to %s: %w", address, err)
 		}

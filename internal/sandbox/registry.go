@@ -28,6 +28,20 @@ type RegistryOptions struct {
 	// SourceRepositories lists the projects that an account sees; nil means
 	// none.
 	SourceRepositories func(platform, address, username string) []string
+	// Changed, if not nil, gets every call that changed something, also one whose
+	// answer was lost or whose effect came late. It may look at the registry.
+	Changed func(RegistryChange)
+}
+
+// RegistryChange is the effect of one call. What the call does not name is
+// empty.
+type RegistryChange struct {
+	Time                 time.Time
+	Operation, AccessKey string
+	// Image is an image repository (namespace/name).
+	Image string
+	// Account and Rule are numbers.
+	Account, Rule string
 }
 
 // Principal is an Alibaba Cloud identity. All strings are made up: nothing of
@@ -216,7 +230,23 @@ func (r *Registry) serve(w http.ResponseWriter, req *http.Request, op registryOp
 		r.refuse(w, failure)
 		return
 	}
+	r.changed(req, op.name, accessKey)
 	r.answer(w, http.StatusOK, map[string]any{"data": data, "requestId": r.requestID()})
+}
+
+// changed reports a call that changed something.
+func (r *Registry) changed(req *http.Request, operation, accessKey string) {
+	if r.options.Changed == nil || req.Method == http.MethodGet {
+		return
+	}
+	c := RegistryChange{
+		Time: r.options.Now(), Operation: operation, AccessKey: accessKey,
+		Account: req.PathValue("account"), Rule: req.PathValue("rule"),
+	}
+	if name := req.PathValue("name"); name != "" {
+		c.Image = req.PathValue("namespace") + "/" + name
+	}
+	r.options.Changed(c)
 }
 
 func (r *Registry) refuse(w http.ResponseWriter, e *wireError) {

@@ -47,19 +47,24 @@ type Options struct {
 	GitLabName string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Listen opens the listener of a part; nil opens a loopback port.
+	Listen func(context.Context) (net.Listener, error)
+	// CertificateLife is how long the certificate of GitLabTLS lasts; 0 means a
+	// day.
+	CertificateLife time.Duration
+	// Changed is RegistryOptions.Changed.
+	Changed func(RegistryChange)
 }
 
-// Start serves every part on a loopback port of its own until Close.
+// Start serves every part on a listener of its own until Close.
 func Start(ctx context.Context, o Options) (*Sandbox, error) {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
+	o.fillDefaults()
 	s := &Sandbox{Hosts: NewCodeHosts(o.Now), Vault: NewVault(o.VaultToken, o.Now), Git: NewGitServer()}
 	s.Registry = NewRegistry(RegistryOptions{
-		Principals: o.Principals, Now: o.Now,
+		Principals: o.Principals, Now: o.Now, Changed: o.Changed,
 		VerifyToken: func(platform, _, username, token string) bool { return s.Hosts.TokenValid(platform, username, token) },
 	})
-	certificate, pool, err := selfSigned(o.GitLabName, o.Now())
+	certificate, pool, err := selfSigned(o.GitLabName, o.Now(), o.CertificateLife)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +85,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 		{s.Hosts.GitLab(), nil, &s.GitLabHTTP, "", ""},
 		{s.Hosts.GitLab(), &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}, &s.GitLabTLS, "", ""},
 	} {
-		address, err := s.serve(ctx, part.handler, part.tls)
+		address, err := s.serve(ctx, o, part.handler, part.tls)
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -98,9 +103,22 @@ func (s *Sandbox) Close() error {
 	return errors.Join(errs...)
 }
 
-func (s *Sandbox) serve(ctx context.Context, handler http.Handler, config *tls.Config) (address string, err error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+func (o *Options) fillDefaults() {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Listen == nil {
+		o.Listen = func(ctx context.Context) (net.Listener, error) {
+			return new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		}
+	}
+	if o.CertificateLife == 0 {
+		o.CertificateLife = 24 * time.Hour
+	}
+}
+
+func (s *Sandbox) serve(ctx context.Context, o Options, handler http.Handler, config *tls.Config) (address string, err error) {
+	l, err := o.Listen(ctx)
 	if err != nil {
 		return "", fmt.Errorf("sandbox: %w", err)
 	}
@@ -114,16 +132,15 @@ func (s *Sandbox) serve(ctx context.Context, handler http.Handler, config *tls.C
 	return address, nil
 }
 
-// selfSigned makes a certificate for a host name that lasts a day, and the
-// pool that trusts it.
-func selfSigned(name string, now time.Time) (tls.Certificate, *x509.CertPool, error) {
+// selfSigned makes a certificate for a host name, and the pool that trusts it.
+func selfSigned(name string, now time.Time, life time.Duration) (tls.Certificate, *x509.CertPool, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, nil, fmt.Errorf("sandbox: key: %w", err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(life),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true, IsCA: true,
 	}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"slices"
@@ -57,6 +58,9 @@ type Options struct {
 	// both or none are set.
 	Now  func() time.Time
 	Wait func(context.Context, time.Duration) error
+	// DialContext opens connections in place of the network; nil is the
+	// network. Only tests set it.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// Observe, if not nil, gets every attempt of a call. Many goroutines call
 	// it at once, and it must not block.
 	Observe func(Attempt)

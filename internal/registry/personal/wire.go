@@ -3,6 +3,7 @@ package personal
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -82,7 +83,7 @@ func newWire(o Options) (*wire, error) {
 	}
 	config := &openapiutil.Config{
 		Endpoint: new(host), Protocol: new(protocol),
-		UserAgent: new("reconciler"), HttpClient: newTransport(),
+		UserAgent: new("reconciler"), HttpClient: newTransport(o.DialContext),
 	}
 	if o.Region != "" {
 		config.RegionId = new(o.Region)
@@ -152,9 +153,10 @@ type transport struct{ trips *http.Transport }
 // Location that it cannot parse, with all that an answer may repeat of the
 // request, into its error. It keeps no connection: on a kept one net/http may
 // send a read a second time by itself, past the rate limiter and with a nonce
-// already used.
-func newTransport() transport {
+// already used. dial is nil for the network.
+func newTransport(dial func(ctx context.Context, network, address string) (net.Conn, error)) transport {
 	return transport{&http.Transport{
+		DialContext:            dial,
 		Proxy:                  proxyOf(http.ProxyFromEnvironment),
 		DisableKeepAlives:      true,
 		DisableCompression:     true,

@@ -6,8 +6,10 @@
 package vault
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"time"
 
@@ -47,6 +49,9 @@ type Options struct {
 	Timeout time.Duration
 	// Redactor gets every token and value that the client reads; may be nil.
 	Redactor *secrets.Redactor
+	// DialContext opens connections in place of the network; nil is the
+	// network. Only tests set it.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Observe, if not nil, gets every request, including retries. Many
