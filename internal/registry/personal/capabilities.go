@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"reconciler/internal/binding"
 )
@@ -15,10 +16,14 @@ import (
 // that knows the call says so with a code of its own.
 const probeImage = "reconciler-probe/reconciler-probe"
 
+// probeAgain is how long a path counts as not served before it is probed again:
+// a gateway may say so for a moment. What is served is not probed again.
+const probeAgain = time.Hour
+
 // Capabilities implements registry.AccountReader. It probes with reads only:
 // the source accounts, and the sources and build rules of a repository. A path
-// that does not answer turns off what needs it; any other trouble is an error,
-// and the next call probes again.
+// that does not answer turns off what needs it for a while; any other trouble
+// is an error, and the next call probes again.
 func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error) {
 	select {
 	case d.probing <- struct{}{}:
@@ -26,12 +31,15 @@ func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error)
 	case <-ctx.Done():
 		return binding.Capabilities{}, d.failure(binding.Transient, "registry: probe", "", "", ctx.Err())
 	}
-	if d.capabilities == nil {
+	now := d.wire.gate.now()
+	if d.capabilities == nil || len(d.capabilities.Reasons) > 0 && now.Sub(d.probed).Abs() >= probeAgain {
 		found, err := d.probe(ctx)
-		if err != nil {
+		switch {
+		case err == nil:
+			d.capabilities, d.probed = &found, now
+		case d.capabilities == nil:
 			return binding.Capabilities{}, err
 		}
-		d.capabilities = &found
 	}
 	c := *d.capabilities
 	c.Reasons = maps.Clone(c.Reasons)

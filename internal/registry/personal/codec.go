@@ -43,9 +43,16 @@ import (
 //	POST /repos/{ns}/{name}/sourceRepo     {"RepoSource":{SourceRepoType, …}}     as above; there is no delete, so that null is the
 //	                                       sets, {"RepoSource":null} removes      least certain of all, and looked up after
 //	GET  /repos                            nothing: documented, with its pages
+//	any                                    code SOURCE_ACCOUNT_INVALID says       the codes for source accounts are not documented;
+//	                                       that the code host rejected the        those that are have this form. A code that is not
+//	                                       user name or the token                 listed in tokenCodes never condemns a token
 //	build rules                            nothing: documented (142765–142767);   the samples write the image tag under both keys
 //	                                       Tag and ImageTag are written alike,
 //	                                       imageTag is read
+
+// tokenCodes are the codes that judge the token of a bind, and condemn it. The
+// list is short on purpose: no such code is documented.
+func tokenCodes() map[string]bool { return map[string]bool{"SOURCE_ACCOUNT_INVALID": true} }
 
 // originType is the registry's word for a platform.
 func originType(p binding.Platform) string { return strings.ToUpper(string(p)) }

@@ -104,8 +104,9 @@ func (d *Driver) classify(c call, x *exchange) *binding.Failure {
 	f.Code = safeCode(e.Code, x.hide)
 	f.RetryAfter = retryAfter(x, d.wire.gate.now())
 	f.Err = fmt.Errorf("HTTP %d%s", x.status, x.words(c, e, readable))
-	f.Kind, f.Hint = judge(c, x.status, e.Code)
-	if f.Kind == binding.Refused && unserved(x.status, e.Code) {
+	v := judge(c, x.status, e.Code)
+	f.Kind, f.Fault, f.Hint = v.kind, v.fault, v.hint
+	if v.unserved {
 		f.Err = fmt.Errorf("%w: %w", errUnserved, f.Err)
 	}
 	return f
@@ -116,7 +117,7 @@ func unsent(f *binding.Failure, c call, x *exchange) {
 	var inner *binding.Failure
 	switch {
 	case errors.As(x.err, &inner):
-		f.Kind, f.Hint, f.RetryAfter = inner.Kind, inner.Hint, inner.RetryAfter
+		f.Kind, f.Fault, f.Hint, f.RetryAfter = inner.Kind, inner.Fault, inner.Hint, inner.RetryAfter
 	case x.touched && c.write():
 		f.Kind, f.Hint = binding.OutcomeUnknown, "the call may have been done; look before doing it again"
 	case errors.As(x.err, new(*boundedio.TooLargeError)):
@@ -124,67 +125,6 @@ func unsent(f *binding.Failure, c call, x *exchange) {
 	default:
 		f.Kind, f.Hint = binding.Transient, "check the network between here and the registry's endpoint"
 	}
-}
-
-// judge says what an answer that is not good means. The code decides before
-// the status: a missing user and a missing repository both come with 404.
-func judge(c call, status int, code string) (binding.FailureKind, string) {
-	lost, pause := binding.Transient, binding.Throttled
-	if c.write() {
-		lost, pause = binding.OutcomeUnknown, binding.OutcomeUnknown
-	}
-	switch {
-	case strings.HasPrefix(code, "Throttling") || status == http.StatusTooManyRequests:
-		return binding.Throttled, "the registry asks for fewer calls; lower the instance's requests per second"
-	case code == "USER_NOT_EXIST":
-		return binding.InstanceStop, "this identity has no Personal Edition instance in the region: sign in to the console with it, create the instance and set the Registry password first"
-	case strings.HasPrefix(code, "InvalidTimeStamp"):
-		return binding.Forbidden, "check this machine's clock"
-	case code == "SignatureNonceUsed":
-		return lost, ""
-	case keyRefused(status, code):
-		return binding.Forbidden, "check the instance's access key and its RAM policy (for example AliyunContainerRegistryFullAccess)"
-	case status == http.StatusServiceUnavailable:
-		return pause, ""
-	case status >= 500 || status == http.StatusRequestTimeout:
-		return lost, ""
-	case status >= 300 && status < 400:
-		return binding.Refused, "the endpoint answers with a redirect, which a signed call does not follow: set the endpoint to the API's own host"
-	case strings.HasSuffix(code, "_NOT_EXIST"):
-		return binding.NotFound, ""
-	case unserved(status, code):
-		return binding.Refused, "this endpoint does not serve the call: use the driver console for the instance, or do this step by hand"
-	case code != "" && status >= 400:
-		return binding.Refused, ""
-	case c.write():
-		return binding.OutcomeUnknown, "the answer was not the registry's; look before doing it again"
-	}
-	return binding.Unreadable, "the answer was not the registry's; check the endpoint and what stands between"
-}
-
-// keyRefused says that our own credentials do not allow the call.
-func keyRefused(status int, code string) bool {
-	for _, prefix := range []string{
-		"InvalidAccessKeyId", "SignatureDoesNotMatch", "IncompleteSignature", "MissingAccessKeyId",
-		"InvalidSecurityToken", "MissingSecurityToken", "Forbidden", "NoPermission", "NoPrivilege", "Unauthorized",
-	} {
-		if strings.HasPrefix(code, prefix) {
-			return true
-		}
-	}
-	return status == http.StatusUnauthorized || status == http.StatusForbidden
-}
-
-// unserved reports whether the endpoint does not serve the path: a code of its
-// gateway, 405, or a 404 whose code is not one of the registry's.
-func unserved(status int, code string) bool {
-	for _, prefix := range []string{"InvalidAction", "InvalidApi", "InvalidVersion", "UnsupportedOperation", "UnsupportedHTTPMethod"} {
-		if strings.HasPrefix(code, prefix) {
-			return true
-		}
-	}
-	return status == http.StatusMethodNotAllowed ||
-		status == http.StatusNotFound && code != "" && !strings.HasSuffix(code, "_NOT_EXIST")
 }
 
 // words are what the answer says for a person. The message is left out where

@@ -2,7 +2,6 @@ package personal
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"reconciler/internal/binding"
@@ -37,18 +36,6 @@ type Attempt struct {
 	Waited, Took time.Duration
 }
 
-// families are the beginnings of the codes that the product documents for
-// these calls, or that its gateway gives to any.
-func families() []string {
-	return []string{
-		"USER_NOT_EXIST", "NAMESPACE_NOT_EXIST", "REPO_NOT_EXIST", "SystemError", "Throttling",
-		"InvalidTimeStamp", "SignatureNonceUsed", "InvalidAccessKeyId", "SignatureDoesNotMatch",
-		"IncompleteSignature", "MissingAccessKeyId", "InvalidSecurityToken", "MissingSecurityToken",
-		"Forbidden", "NoPermission", "NoPrivilege", "Unauthorized",
-		"InvalidAction", "InvalidApi", "InvalidVersion", "UnsupportedOperation", "UnsupportedHTTPMethod",
-	}
-}
-
 // reportAttempt reports the result of an attempt to the observer.
 func (d *Driver) reportAttempt(c call, x *exchange, f *binding.Failure) {
 	if d.wire.observe == nil {
@@ -74,10 +61,8 @@ func codeOf(x *exchange, f *binding.Failure) string {
 	case e.Code == "" || !readable:
 		return fmt.Sprintf("%dxx", min(max(x.status/100, 1), 5))
 	}
-	for _, family := range families() {
-		if strings.HasPrefix(e.Code, family) {
-			return family
-		}
+	if first, _, known := lookUp(e.Code); known {
+		return first
 	}
 	return CodeOther
 }

@@ -71,9 +71,10 @@ type Driver struct {
 	instance string
 	wire     *wire
 	// probing is held while the capabilities are being found out, and guards
-	// capabilities.
+	// capabilities and when they were.
 	probing      chan struct{}
 	capabilities *binding.Capabilities
+	probed       time.Time
 }
 
 // New makes a driver. It makes no call. Errors say which option is wrong.
