@@ -38,8 +38,7 @@ type Options struct {
 // Reset may come between.
 type Applier struct {
 	o Options
-	// remembering is held while what is remembered of repairs, failures and
-	// pending steps is changed.
+	// remembering is held while retry states are read and written.
 	remembering sync.Mutex
 }
 

@@ -65,14 +65,18 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 		result.Outcomes[i] = x.act(ctx, i)
 	})
 	after := context.WithoutCancel(ctx)
-	x.retries(&result)
 	x.forgetGone(after)
-	x.keepFailures(after, result.Retries)
-	x.keepSteps(after)
-	x.forgetRetryStates(after)
-	result.Records, result.Ended = x.ledger.all(), a.o.Now()
-	// A store that cannot be read now reported that when it was written.
-	result.RetryStates, _ = a.o.Store.RetryStates(after, a.o.Instance)
+	result.Ended, result.Incomplete = a.o.Now(), incomplete(round.Observation)
+	x.remember(after, &result)
+	for i := range result.Outcomes {
+		o := &result.Outcomes[i]
+		o.Record = x.ledger.record(o.Action.Binding, o.Action.Platform)
+	}
+	for _, r := range round.Records {
+		if x.ledger.record(r.Binding, r.Platform) == nil {
+			result.Forgotten = append(result.Forgotten, r)
+		}
+	}
 	return result
 }
 
@@ -87,9 +91,6 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	}()
 	var glass *plan.BreakGlass
 	if outcome.State, glass = x.hindrance(ctx, a); outcome.State != "" {
-		if a.Cause == plan.CauseFlapping {
-			x.noted(&outcome, x.stopRepairs(context.WithoutCancel(ctx), a))
-		}
 		return outcome
 	}
 	event := plan.Event{Kind: plan.ActionStarted, Revision: x.round.Revision, Action: a, Index: x.number[i], Count: len(x.number)}
@@ -107,9 +108,6 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 		x.mu.Lock()
 		x.failed[a.Binding] = true
 		x.mu.Unlock()
-	}
-	if a.Repairs() && outcome.State == plan.Done {
-		x.noted(&outcome, x.repaired(context.WithoutCancel(ctx), a))
 	}
 	x.history(context.WithoutCancel(ctx), &outcome, glass)
 	event.Kind, event.Outcome, event.Err, event.Took = plan.ActionDone, outcome, outcome.Err, x.o.Now().Sub(started)

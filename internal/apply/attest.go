@@ -29,20 +29,10 @@ func (a *Applier) Attest(ctx context.Context, round *plan.Round, confirmed []pla
 			return nil, err
 		}
 	}
-	if err := a.answered(ctx, name, round); err != nil {
+	if err := a.stepsDone(ctx, name); err != nil {
 		return nil, fmt.Errorf("it is written down: %w", err)
 	}
 	return t.said, nil
-}
-
-// answered ends the pending steps of a binding: due again before the next
-// observation, they are pending from then on and not since the old ones.
-func (a *Applier) answered(ctx context.Context, name string, of *plan.Round) error {
-	digest := ""
-	if d := of.Declaration(name); d != nil {
-		digest = d.Spec.Digest()
-	}
-	return a.update(ctx, name, digest, func(e *binding.RetryState) { e.Pending = nil })
 }
 
 // attestation is one person's word being written down.

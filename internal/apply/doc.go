@@ -8,9 +8,8 @@
 //	Apply            order.go: in order, and what is independent at once
 //	  act            may it be done (window.go, retry.go), do it, tell
 //	    perform      account.go, repository.go: intent, call, confirmation, record
-//	  retries        what failed, and when it is tried again
-//	  keepSteps      what waits for a person since when
 //	  forgetGone     records of what is neither declared nor bound
+//	  remember       retry_state.go: failures, repairs and pending steps, written once
 //	Attest           a person did it
 //	Reset            a person asks to begin anew
 package apply

@@ -3,7 +3,6 @@ package apply
 import (
 	"cmp"
 	"errors"
-	"maps"
 	"time"
 
 	"reconciler/internal/binding"
@@ -39,41 +38,24 @@ func held(failed binding.Failed, tried string, now time.Time) bool {
 	return failed.Times > 0 && failed.Tried == tried && now.Before(failed.Next)
 }
 
-// retries adds to a result which bindings failed, and when the instance has to
-// be observed again because something did not answer. While something does not,
-// nothing counts as a success: less may have been tried than is due.
-func (x *run) retries(result *plan.Result) {
-	now, names, all := x.o.Now(), map[string]bool{}, maps.Clone(x.round.Retries)
-	if all == nil {
-		all = map[string]binding.Failed{}
+// failure is what failed of a binding after the round; nil where nothing did.
+// While something does not answer, nothing counts as a success: less may have
+// been tried than is due. To be kept because its file is broken is none either.
+func (x *run) failure(name string, own []plan.Outcome, incomplete bool) *binding.Failed {
+	kept := x.round.Declaration(name) == nil && len(x.round.Broken) > 0
+	last, failed := x.round.Retries[name]
+	if !kept && !incomplete && (plan.Result{Outcomes: own}).Count(plan.Failed, plan.Held, plan.Skipped, plan.Stopped, plan.Deferred) == 0 {
+		return nil
 	}
-	result.Incomplete = incomplete(x.round.Observation)
-	for _, a := range x.round.Plan.Actions {
-		names[a.Binding] = true
-	}
-	for name := range names {
-		if x.round.Declaration(name) == nil && len(x.round.Broken) > 0 {
-			continue // To be kept because its file is broken is no success.
-		}
-		own := plan.Result{Outcomes: result.Of(name)}
-		if !result.Incomplete && own.Count(plan.Failed, plan.Held, plan.Skipped, plan.Stopped, plan.Deferred) == 0 {
-			delete(all, name)
-		}
-	}
-	for _, o := range result.Outcomes {
+	for _, o := range own {
 		if o.State == plan.Failed {
-			all[o.Action.Binding] = x.o.Retry.After(all[o.Action.Binding], attemptOf(o.Action), now, retryAfter(o.Err))
+			last, failed = x.o.Retry.After(last, attemptOf(o.Action), x.o.Now(), retryAfter(o.Err)), true
 		}
 	}
-	if len(x.round.Broken) == 0 { // What is broken may declare the others.
-		maps.DeleteFunc(all, func(name string, _ binding.Failed) bool { return name != "" && !names[name] })
+	if !failed {
+		return nil
 	}
-	if result.Incomplete {
-		all[""] = x.o.Retry.After(all[""], "", now, 0)
-	} else {
-		delete(all, "")
-	}
-	result.Retries = all
+	return &last
 }
 
 // attemptOf identifies what an action of a binding tries to reach: its

@@ -2,78 +2,46 @@ package apply
 
 import (
 	"cmp"
-	"context"
-	"maps"
 	"slices"
+	"time"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
-// Outcomes of the history on people's steps.
-const (
-	outcomeWaiting = "waiting"
-	outcomeOverdue = "overdue"
-)
-
-// keepSteps brings what is remembered of people's steps up to the plan, and tells
-// once of each that begins to wait, is overdue, or is seen done. What cannot be
-// written now is written, and told, by the next run.
-func (x *run) keepSteps(ctx context.Context) {
-	states, err := x.o.Store.RetryStates(ctx, x.o.Instance)
-	if err != nil {
-		return
-	}
-	own := map[string][]plan.Action{}
-	for _, a := range x.round.Plan.Actions {
-		own[a.Binding] = append(own[a.Binding], a)
-	}
-	for _, name := range slices.Sorted(maps.Keys(own)) {
-		before := plan.RetryStateOf(states, name)
-		now, news := x.stepsOf(own[name], before)
-		if slices.Equal(before.Pending, now) {
-			continue
-		}
-		if err := x.update(ctx, name, x.digests[name], func(e *binding.RetryState) { e.Pending = now }); err != nil {
-			continue
-		}
-		for _, n := range news {
-			x.tellStep(ctx, n)
-		}
-	}
-}
-
-// stepsOf are the pending steps of one binding after a plan, and the news of them.
-func (x *run) stepsOf(actions []plan.Action, before binding.RetryState) (now []binding.PendingSince, news []plan.Event) {
-	at := x.o.Now()
-	unsure := slices.ContainsFunc(actions, x.unsure)
-	for _, a := range actions {
-		w := before.PendingOf(a.Platform, a.Object)
+// pending says since when the steps of one binding are pending after a round,
+// with the news: a step that begins to be pending, is overdue, or is seen done.
+func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []binding.PendingSince, news []plan.Event) {
+	at, unsure := x.o.Now(), false
+	for _, o := range own {
+		a, p := o.Action, before.PendingOf(o.Action.Platform, o.Action.Object)
+		unsure = unsure || x.unsure(a)
 		switch {
 		case a.Kind.ByPerson():
-			if w.Since.IsZero() {
-				w = binding.PendingSince{Platform: a.Platform, Object: a.Object, Since: at}
+			if p.Since.IsZero() {
+				p = binding.PendingSince{Platform: a.Platform, Object: a.Object, Since: at}
 				news = append(news, plan.Event{Kind: plan.StepDue, Action: a, Since: at})
 			}
-			w.Action = string(a.Kind)
-			if due := x.round.Policy.Due(w.Since); !w.Overdue && !due.IsZero() && at.After(due) {
-				w.Overdue = true
-				news = append(news, plan.Event{Kind: plan.StepOverdue, Action: a, Since: w.Since})
+			p.Action = string(a.Kind)
+			if !p.Overdue && x.overdue(p.Since, at) {
+				p.Overdue = true
+				news = append(news, plan.Event{Kind: plan.StepOverdue, Action: a, Since: p.Since})
 			}
-			now = append(now, w)
-		case w.Since.IsZero():
+			now = append(now, p)
+		case p.Since.IsZero():
 		case x.unsure(a):
-			now = append(now, w)
+			now = append(now, p)
 		case a.Settled() || a.Kind == plan.Adopt:
-			a.Kind = plan.Kind(w.Action)
-			news = append(news, plan.Event{Kind: plan.StepDone, Action: a, Since: w.Since})
+			a.Kind = plan.Kind(p.Action)
+			news = append(news, plan.Event{Kind: plan.StepDone, Action: a, Since: p.Since})
 		}
 	}
-	for _, w := range before.Pending {
-		planned := slices.ContainsFunc(actions, func(a plan.Action) bool { return a.Platform == w.Platform && a.Object == w.Object })
+	for _, p := range before.Pending {
+		planned := slices.ContainsFunc(own, func(o plan.Outcome) bool {
+			return o.Action.Platform == p.Platform && o.Action.Object == p.Object
+		})
 		if !planned && unsure {
-			now = append(now, w)
+			now = append(now, p)
 		}
 	}
 	slices.SortFunc(now, func(a, b binding.PendingSince) int {
@@ -82,9 +50,28 @@ func (x *run) stepsOf(actions []plan.Action, before binding.RetryState) (now []b
 	return now, news
 }
 
-// unsure says that an action tells nothing of whether a step is done: something
-// did not answer, or is refused. What is suspended or only looked at is asked
-// of nobody.
+// overdue says that a step that is pending since then should have been done by
+// now.
+func (x *run) overdue(since, now time.Time) bool {
+	due := x.round.Policy.Due(since)
+	return !due.IsZero() && now.After(due)
+}
+
+// pendingStep is what a person is asked to do; nil where that is nothing.
+func (x *run) pendingStep(a plan.Action, e binding.RetryState, now time.Time) *binding.PendingStep {
+	if !a.Kind.ByPerson() {
+		return nil
+	}
+	since := cmp.Or(e.PendingOf(a.Platform, a.Object).Since, now)
+	return &binding.PendingStep{
+		Object: a.Object, Action: string(a.Kind), Reason: a.Reason, Steps: a.Steps,
+		Since: since, Due: x.round.Policy.Due(since), Overdue: x.overdue(since, now),
+	}
+}
+
+// unsure says that an action does not show whether a step is done: something
+// did not answer, or is refused. What is suspended or only observed is asked of
+// nobody.
 func (x *run) unsure(a plan.Action) bool {
 	now := x.o.Now()
 	held := func(s binding.Suspension) bool { return s.Active(now) && s.Holds(a.Binding) }
@@ -92,25 +79,4 @@ func (x *run) unsure(a plan.Action) bool {
 		return false
 	}
 	return a.Kind == plan.Forbidden || a.Kind == plan.Noop && !a.Settled()
-}
-
-// tellStep tells whoever listens, and the history, of a person's step.
-func (x *run) tellStep(ctx context.Context, e plan.Event) {
-	e.Revision = x.round.Revision
-	x.o.Emit(e)
-	a := e.Action
-	h := binding.HistoryEntry{
-		Time: x.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
-		Outcome: outcomeWaiting, Revision: x.round.Revision, Digest: x.digest,
-	}
-	m := a.Reason
-	switch e.Kind {
-	case plan.StepOverdue:
-		h.Outcome, m = outcomeOverdue, message.New("history.overdue", "since", e.Since, "why", a.Reason)
-	case plan.StepDone:
-		h.Outcome, m = string(plan.Done), message.New("history.step-done", "since", e.Since)
-	default:
-	}
-	h.ID, h.Args = m.ID, m.Args
-	_ = x.o.Store.AppendEvent(ctx, h) // A history that cannot be written told so at the first action.
 }

@@ -31,7 +31,7 @@ type RetryState struct {
 	Digest string `json:"digest,omitempty"`
 	// Repairs are sorted by object.
 	Repairs []Repairs `json:"repairs,omitempty"`
-	// Pending says since when steps are pending for a person, whatever the declaration.
+	// Pending has the steps that are pending for a person, whatever the declaration.
 	Pending []PendingSince `json:"waits,omitempty"`
 	// Failed is what failed last; nil where nothing did.
 	Failed *Failed `json:"failed,omitempty"`

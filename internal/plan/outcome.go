@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -45,6 +47,13 @@ type Outcome struct {
 	State  OutcomeState
 	// Err is why it failed; nil otherwise.
 	Err error
+	// Record is what is remembered of the action's binding and platform after
+	// the round; nil where nothing is.
+	Record *binding.Record
+	// Retry is the retry state of the binding after the round.
+	Retry binding.RetryState
+	// Pending is what a person is asked to do; nil where that is nothing.
+	Pending *binding.PendingStep
 }
 
 // Result is what became of a plan: an outcome for each action, in its order.
@@ -55,12 +64,30 @@ type Result struct {
 	// Incomplete says that something did not answer, so that less may have
 	// been planned than is due.
 	Incomplete bool
-	// Ended is when the last action ended; then, Records and RetryStates were
-	// remembered, and Retries were the failures, by binding as in Round.
-	Ended       time.Time
-	Records     []binding.Record
-	RetryStates []binding.RetryState
-	Retries     map[string]binding.Failed
+	// Ended is when the last action ended.
+	Ended time.Time
+	// Forgotten are those of the round's records that are remembered no more.
+	Forgotten []binding.Record
+}
+
+// Records are the records after a round that has this result, sorted by
+// binding and platform.
+func (r Result) Records(round *Round) []binding.Record {
+	after := map[recordKey]binding.Record{}
+	for _, record := range round.Records {
+		after[keyOf(record)] = record
+	}
+	for _, record := range r.Forgotten {
+		delete(after, keyOf(record))
+	}
+	for _, o := range r.Outcomes {
+		if o.Record != nil {
+			after[keyOf(*o.Record)] = *o.Record
+		}
+	}
+	return slices.SortedFunc(maps.Values(after), func(a, b binding.Record) int {
+		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform))
+	})
 }
 
 // RetryStateOf finds what is remembered of a binding; the zero RetryState where nothing

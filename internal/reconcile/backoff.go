@@ -7,6 +7,7 @@ import (
 
 	"reconciler/internal/apply"
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 )
 
 // backoff remembers what failed, by binding, while the process lives; that of
@@ -36,9 +37,23 @@ func (b *backoff) all() map[string]binding.Failed {
 	return maps.Clone(b.states)
 }
 
-// take takes over the failures after a round, which began with those before.
-// What a person reset meanwhile stays reset.
-func (b *backoff) take(before, after map[string]binding.Failed) {
+// take takes over the failures after a round. What a person reset meanwhile
+// stays reset. What is broken may declare the bindings that have no outcome.
+func (b *backoff) take(round *plan.Round, result plan.Result) {
+	before, after := round.Retries, map[string]binding.Failed{}
+	for name, failed := range before {
+		if name != "" && len(round.Broken) > 0 && len(result.Of(name)) == 0 {
+			after[name] = failed
+		}
+	}
+	for _, o := range result.Outcomes {
+		if o.Retry.Failed != nil {
+			after[o.Action.Binding] = *o.Retry.Failed
+		}
+	}
+	if result.Incomplete {
+		after[""] = b.pause.After(before[""], "", result.Ended, 0)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for name, was := range before {

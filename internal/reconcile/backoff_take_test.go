@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"reconciler/internal/apply"
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 )
 
 // TestAResetDuringARoundStays: what a round found out does not undo what a
@@ -15,13 +17,12 @@ func TestAResetDuringARoundStays(t *testing.T) {
 	for _, name := range []string{"reset", "failed", "succeeded"} {
 		b.failed(name, "this", now)
 	}
-	before, after := b.all(), b.all()
-	after["reset"] = b.pause.After(after["reset"], "this", now, 0)
-	after["failed"] = b.pause.After(after["failed"], "this", now, 0)
-	after["new"] = b.pause.After(after["new"], "this", now, 0)
-	delete(after, "succeeded")
+	round, result := &plan.Round{Retries: b.all()}, plan.Result{Ended: now}
+	for name, after := range map[string]*binding.Failed{"reset": {Times: 2}, "failed": {Times: 2}, "new": {Times: 1}, "succeeded": nil} {
+		result.Outcomes = append(result.Outcomes, plan.Outcome{Action: plan.Action{Binding: name}, Retry: binding.RetryState{Failed: after}})
+	}
 	b.reset("reset")
-	b.take(before, after)
+	b.take(round, result)
 	got := map[string]int{}
 	for name, state := range b.all() {
 		got[name] = state.Times

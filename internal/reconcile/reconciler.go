@@ -319,7 +319,7 @@ func (r *Reconciler) Apply(ctx context.Context, round *plan.Round) plan.Result {
 
 func (r *Reconciler) apply(ctx context.Context, round *plan.Round) plan.Result {
 	result := r.applier.Apply(ctx, round)
-	r.backoff.take(round.Retries, result.Retries)
+	r.backoff.take(round, result)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.changed = r.changed || result.Count(plan.Done, plan.Failed) > 0

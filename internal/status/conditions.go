@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"time"
@@ -23,13 +24,8 @@ type view struct {
 	byObject map[binding.Object]plan.Outcome
 	// warnings are the days before a token's end at which it ends soon.
 	warnings []int
-	// waiting are the steps that wait for a person.
-	waiting []binding.PendingStep
-	// stopped are the repairs that are not made any more.
-	stopped []binding.Repairs
-	// tried and retryAt tell of failures before.
-	tried   int
-	retryAt time.Time
+	// retry is the binding's retry state.
+	retry binding.RetryState
 	// window says whether the instance may be changed; nil where it has no
 	// windows.
 	window *plan.WindowState
@@ -146,12 +142,13 @@ func (v view) shortfall(o plan.Outcome) (reason string, m message.Message) {
 		}
 		return ReasonFailed, message.Verbatim(o.Err.Error())
 	case plan.Held:
+		failed := cmp.Or(o.Retry.Failed, &binding.Failed{})
 		return ReasonRetrying, message.New("condition.retrying",
-			"action", o.Action.Kind, "object", o.Action.Object, "count", v.tried, "at", v.retryAt)
+			"action", o.Action.Kind, "object", o.Action.Object, "count", failed.Times, "at", failed.Next)
 	case plan.Skipped, plan.Stopped:
 		return ReasonFailed, message.New("condition.not-begun", "action", o.Action.Kind, "object", o.Action.Object)
 	case plan.Pending:
-		return v.awaits(o)
+		return awaits(o)
 	case plan.Deferred:
 		return ReasonOutsideWindow, v.untilWindow(o.Action)
 	case plan.Kept:
@@ -170,23 +167,21 @@ func (v view) on(object binding.Object) (plan.Outcome, bool) {
 }
 
 // awaits says since when a step waits for a person, and whether it is overdue.
-func (v view) awaits(o plan.Outcome) (reason string, m message.Message) {
-	for _, w := range v.waiting {
-		if w.Object != o.Action.Object || w.Action != string(o.Action.Kind) {
-			continue
-		}
-		if !w.Overdue {
-			return ReasonAwaitingPerson, message.New("condition.pending", "why", o.Action.Reason, "since", w.Since)
-		}
+func awaits(o plan.Outcome) (reason string, m message.Message) {
+	switch p := o.Pending; {
+	case p == nil:
+		return ReasonAwaitingPerson, o.Action.Reason
+	case p.Overdue:
 		return ReasonOverdue, message.New("condition.overdue",
-			"why", o.Action.Reason, "since", w.Since, "due", w.Due, "owner", o.Action.Asked())
+			"why", o.Action.Reason, "since", p.Since, "due", p.Due, "owner", o.Action.Asked())
+	default:
+		return ReasonAwaitingPerson, message.New("condition.pending", "why", o.Action.Reason, "since", p.Since)
 	}
-	return ReasonAwaitingPerson, o.Action.Reason
 }
 
 func (v view) awaitingAuthorization() binding.Condition {
 	if o, ok := v.on(binding.AccountObject()); ok && o.Action.Kind == plan.Authorize {
-		reason, m := v.awaits(o)
+		reason, m := awaits(o)
 		return condition(binding.AwaitingAuthorization, binding.True, reason, m)
 	}
 	return condition(binding.AwaitingAuthorization, binding.False, ReasonAuthorized, message.New("condition.authorized"))
@@ -200,7 +195,10 @@ func (v view) flapping() (c binding.Condition, is bool) {
 			return condition(binding.Contested, binding.True, ReasonRepairDoesNotHold, o.Action.Reason), true
 		}
 	}
-	for _, r := range v.stopped {
+	for _, r := range v.retry.Repairs {
+		if r.Stopped.IsZero() || v.retry.Digest != v.declared.Spec.Digest() {
+			continue
+		}
 		return condition(binding.Contested, binding.True, ReasonRepairsStopped, message.New("condition.repairs-stopped",
 			"since", r.Stopped, "object", r.Object, "binding", v.declared.Name)), true
 	}

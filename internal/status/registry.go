@@ -25,7 +25,7 @@ func (v view) bound() binding.Condition {
 	case unknown != nil && unknown.Reason == binding.NotCapable && o.State == plan.Kept && o.Action.Kind == plan.Noop:
 		return is(binding.True, ReasonConfirmed, o.Action.Reason)
 	case unknown != nil && o.State == plan.Pending:
-		reason, m := v.awaits(o)
+		reason, m := awaits(o)
 		return is(binding.False, reason, m)
 	case unknown != nil:
 		return is(binding.Unclear, unknown.Reason, message.Verbatim(unknown.Message))

@@ -12,8 +12,8 @@ import (
 // round and what became of it.
 func Next(before map[string]binding.Status, round *plan.Round, result plan.Result) map[string]binding.Status {
 	c := computation{before, round, result}
-	byName := map[string]binding.Record{}
-	for _, record := range result.Records {
+	byName, records := map[string]binding.Record{}, result.Records(round)
+	for _, record := range records {
 		byName[record.Binding] = record
 	}
 	var window *plan.WindowState
@@ -22,18 +22,17 @@ func Next(before map[string]binding.Status, round *plan.Round, result plan.Resul
 	}
 	next := map[string]binding.Status{}
 	for _, d := range round.Declarations {
-		for _, record := range result.Records {
+		for _, record := range records {
 			if record.Binding == d.Name && record.Platform == d.Spec.Platform {
 				byName[d.Name] = record
 			}
 		}
-		m := memories{record: byName[d.Name], state: plan.RetryStateOf(result.RetryStates, d.Name), window: window}
-		next[d.Name] = c.declared(d, m)
+		next[d.Name] = c.declared(d, byName[d.Name], window)
 	}
 	for name, record := range byName {
 		if _, declared := next[name]; !declared {
 			// What is left may be for a person to unbind.
-			next[name] = withTrouble(c.undeclared(record), waiting(round, result, name), result)
+			next[name] = withTrouble(c.undeclared(record), result.Of(name))
 		}
 	}
 	for name, old := range before {
@@ -51,49 +50,34 @@ type computation struct {
 	result plan.Result
 }
 
-// memories are what is remembered of one declared binding; each is zero where
-// nothing is.
-type memories struct {
-	record binding.Record
-	state  binding.RetryState
-	// window says whether the instance may be changed; nil where it has none.
-	window *plan.WindowState
-}
-
-// stopped are the repairs that are not made any more under a declaration.
-func stopped(e binding.RetryState, d binding.Declaration) []binding.Repairs {
-	if e.Digest != d.Spec.Digest() {
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(e.Repairs), func(r binding.Repairs) bool { return r.Stopped.IsZero() })
-}
-
 // withTrouble is a status with what waits for a person, and what is tried again.
-func withTrouble(s binding.Status, waiting []binding.PendingStep, result plan.Result) binding.Status {
-	if f, failed := result.Retries[s.Name]; failed {
-		s.Retry = &binding.Retry{Failures: f.Times, Next: f.Next}
-	}
-	s.Pending = waiting
-	for _, w := range waiting {
-		s.Steps = append(s.Steps, w.Steps...)
+func withTrouble(s binding.Status, own []plan.Outcome) binding.Status {
+	for _, o := range own {
+		if f := o.Retry.Failed; f != nil {
+			s.Retry = &binding.Retry{Failures: f.Times, Next: f.Next}
+		}
+		if o.Pending != nil {
+			s.Pending = append(s.Pending, *o.Pending)
+			s.Steps = append(s.Steps, o.Pending.Steps...)
+		}
 	}
 	return s
 }
 
-// declared is the status of a declared binding.
-func (c computation) declared(d binding.Declaration, m memories) binding.Status {
+// declared is the status of a declared binding. The window is nil where the
+// instance has none.
+func (c computation) declared(d binding.Declaration, record binding.Record, window *plan.WindowState) binding.Status {
 	round, result := c.round, c.result
-	v := view{now: result.Ended, declared: &d, obs: round.Observation, suspensions: round.Suspensions, outcomes: result.Of(d.Name), byObject: map[binding.Object]plan.Outcome{}}
+	v := view{
+		now: result.Ended, declared: &d, obs: round.Observation, suspensions: round.Suspensions, warnings: round.Policy.ExpiryWarnings,
+		outcomes: result.Of(d.Name), byObject: map[binding.Object]plan.Outcome{}, window: window,
+	}
 	for _, o := range v.outcomes {
-		v.byObject[o.Action.Object] = o
+		v.byObject[o.Action.Object], v.retry = o, o.Retry
 	}
-	if m.record.Binding != "" && m.record.Platform == d.Spec.Platform {
-		v.record = &m.record
+	if record.Binding != "" && record.Platform == d.Spec.Platform {
+		v.record = &record
 	}
-	v.stopped, v.waiting = stopped(m.state, d), waiting(round, result, d.Name)
-	v.warnings = round.Policy.ExpiryWarnings
-	v.tried, v.retryAt = result.Retries[d.Name].Times, result.Retries[d.Name].Next
-	v.window = m.window
 	s := binding.Status{
 		Name: d.Name, File: d.File, Revision: d.Revision, Spec: d.Spec, LastSync: v.now,
 		Conditions: v.conditions(c.before[d.Name].Conditions),
@@ -104,7 +88,7 @@ func (c computation) declared(d binding.Declaration, m memories) binding.Status 
 	if v.record != nil {
 		s.TokenVersion = v.record.TokenVersion
 	}
-	return withTrouble(s, v.waiting, result)
+	return withTrouble(s, v.outcomes)
 }
 
 // undeclared is the last status of a binding that is not declared any

@@ -29,9 +29,12 @@ func failedBind(at time.Time) (*plan.Round, plan.Result) {
 		},
 		Records: []binding.Record{{Instance: "prod", Binding: "gone", Platform: binding.GitLab, File: "gone.yaml"}},
 	}})
-	result := plan.Result{Ended: at.Add(time.Minute), Records: round.Records, Retries: map[string]binding.Failed{"pay": {Times: 2, Next: at.Add(time.Hour)}}}
+	result := plan.Result{Ended: at.Add(time.Minute)}
 	for _, a := range round.Plan.Actions {
-		result.Outcomes = append(result.Outcomes, plan.Outcome{Action: a, State: plan.Failed, Err: errors.New("no")})
+		result.Outcomes = append(result.Outcomes, plan.Outcome{
+			Action: a, State: plan.Failed, Err: errors.New("no"),
+			Retry: binding.RetryState{Binding: "pay", Failed: &binding.Failed{Times: 2, Next: at.Add(time.Hour)}},
+		})
 	}
 	return round, result
 }
@@ -57,7 +60,7 @@ func TestNextIsPure(t *testing.T) {
 		t.Errorf("ready: %+v, want False since the first round", ready)
 	}
 	if !pay.LastSync.Equal(result.Ended) || pay.Retry == nil || pay.Retry.Failures != 2 {
-		t.Errorf("%+v: want times and retries of the result", pay)
+		t.Errorf("%+v: want times and retries of the outcomes", pay)
 	}
 	if c := binding.FindCondition(once["gone"].Conditions, binding.Declared); c == nil || c.Reason != status.ReasonNotDeclared {
 		t.Errorf("what is not declared: %+v", c)

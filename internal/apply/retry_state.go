@@ -1,0 +1,227 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+	"reconciler/internal/plan"
+)
+
+// mostRepairs bounds how many repairs of an object are remembered.
+const mostRepairs = 100
+
+// Words of the history on repairs that do not hold and on people's steps.
+const (
+	historyRepair  = "repair"
+	outcomeStopped = "stopped"
+	outcomeResumed = "resumed"
+	outcomeWaiting = "waiting"
+	outcomeOverdue = "overdue"
+)
+
+// remember gives each outcome the retry state of its binding after the round,
+// and writes the states that changed. What a person changed since the round was
+// made stays as the person left it. News is told once its state is written; what
+// cannot be written now is written, and told, by the next run.
+func (x *run) remember(ctx context.Context, result *plan.Result) {
+	own, after, news := map[string][]plan.Outcome{}, map[string]binding.RetryState{}, map[string][]plan.Event{}
+	for _, o := range result.Outcomes {
+		own[o.Action.Binding] = append(own[o.Action.Binding], o)
+	}
+	for name, outcomes := range own {
+		after[name], news[name] = x.retryState(name, outcomes, *result)
+	}
+	if !x.keepsAll() {
+		for _, e := range x.round.RetryStates {
+			if _, has := after[e.Binding]; !has {
+				after[e.Binding] = binding.RetryState{Instance: e.Instance, Binding: e.Binding}
+			}
+		}
+	}
+	written := x.replace(ctx, x.round.RetryStates, after)
+	for i := range result.Outcomes {
+		o := &result.Outcomes[i]
+		o.Retry = after[o.Action.Binding]
+		o.Pending = x.pendingStep(o.Action, o.Retry, result.Ended)
+		if counts(*o) {
+			x.noted(o, written[o.Action.Binding])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(written)) {
+		for _, e := range news[name] {
+			if written[name] == nil {
+				x.tell(ctx, e)
+			}
+		}
+	}
+}
+
+// counts says that an outcome changes how often its object was repaired.
+func counts(o plan.Outcome) bool {
+	return o.Action.Cause == plan.CauseFlapping || o.Action.Repairs() && o.State == plan.Done
+}
+
+// replace writes the states after a round that differ from those before it, and
+// says of each whether that failed. A state that is not as it was before was
+// changed by a person meanwhile: it stays, and takes the place of the one after.
+func (a *Applier) replace(ctx context.Context, before []binding.RetryState, after map[string]binding.RetryState) (written map[string]error) {
+	changed := slices.DeleteFunc(slices.Collect(maps.Keys(after)), func(name string) bool {
+		return same(plan.RetryStateOf(before, name), after[name])
+	})
+	if len(changed) == 0 {
+		return nil
+	}
+	a.remembering.Lock()
+	defer a.remembering.Unlock()
+	states, err := a.o.Store.RetryStates(ctx, a.o.Instance)
+	written = map[string]error{}
+	for _, name := range changed {
+		if err != nil {
+			written[name] = fmt.Errorf("the retry state of %s could not be read: %w", name, err)
+		} else if now := plan.RetryStateOf(states, name); !same(now, plan.RetryStateOf(before, name)) {
+			after[name] = now
+		} else {
+			written[name] = a.keepRetryState(ctx, after[name])
+		}
+	}
+	return written
+}
+
+// same says whether two retry states remember the same.
+func same(a, b binding.RetryState) bool {
+	return a.Empty() && b.Empty() || binding.DigestOf(a) == binding.DigestOf(b)
+}
+
+// keepRetryState writes a retry state, or that there is nothing to remember.
+func (a *Applier) keepRetryState(ctx context.Context, e binding.RetryState) error {
+	write := a.o.Store.PutRetryState
+	if e.Empty() {
+		write = a.o.Store.DeleteRetryState
+	}
+	if err := write(ctx, e); err != nil {
+		return fmt.Errorf("the retry state of %s could not be written: %w", e.Binding, err)
+	}
+	return nil
+}
+
+// retryState is the retry state of a binding after the round, with the news in
+// it. The repairs under another declaration are dropped. A binding that is not
+// declared now keeps them: its file may be broken.
+func (x *run) retryState(name string, own []plan.Outcome, result plan.Result) (now binding.RetryState, news []plan.Event) {
+	before, digest := plan.RetryStateOf(x.round.RetryStates, name), x.digests[name]
+	now = binding.RetryState{Instance: x.o.Instance, Binding: name, Digest: digest}
+	if digest == "" || before.Digest == digest {
+		now.Digest, now.Repairs = before.Digest, slices.Clone(before.Repairs)
+	}
+	now.Failed = x.failure(name, own, result.Incomplete)
+	now.Pending, news = x.pending(own, before)
+	for _, o := range own {
+		switch {
+		case o.Action.Cause == plan.CauseFlapping:
+			if r := repairsOf(&now, o.Action.Object); r.Stopped.IsZero() && len(r.Made) > 0 {
+				r.Stopped = result.Ended
+				news = append(news, plan.Event{Kind: plan.RepairsStopped, Action: o.Action})
+			}
+		case counts(o):
+			x.count(repairsOf(&now, o.Action.Object), binding.Repair{At: result.Ended, Found: o.Action.Found()})
+		}
+	}
+	now.Repairs = slices.DeleteFunc(now.Repairs, func(r binding.Repairs) bool { return len(r.Made) == 0 })
+	slices.SortFunc(now.Repairs, func(a, b binding.Repairs) int { return a.Object.Compare(b.Object) })
+	return now, news
+}
+
+// count adds a repair, and drops those that count no more.
+func (x *run) count(r *binding.Repairs, made binding.Repair) {
+	policy := x.round.Policy
+	r.Made = append(slices.Clone(r.Since(made.At.Add(-policy.RepairsWithin))), made)
+	if most := min(max(policy.MaxRepairs, 1), mostRepairs); len(r.Made) > most {
+		r.Made = r.Made[len(r.Made)-most:]
+	}
+}
+
+// repairsOf finds the repairs of an object in a retry state, which it is added to
+// where there were none.
+func repairsOf(e *binding.RetryState, object binding.Object) *binding.Repairs {
+	i := slices.IndexFunc(e.Repairs, func(r binding.Repairs) bool { return r.Object == object })
+	if i < 0 {
+		i = len(e.Repairs)
+		e.Repairs = append(e.Repairs, binding.Repairs{Object: object})
+	}
+	return &e.Repairs[i]
+}
+
+// tell tells whoever listens, and the history, of repairs that are stopped or of
+// a person's step.
+func (x *run) tell(ctx context.Context, e plan.Event) {
+	e.Revision = x.round.Revision
+	x.o.Emit(e)
+	a := e.Action
+	h := binding.HistoryEntry{
+		Time: x.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
+		Revision: x.round.Revision, Digest: x.digest,
+	}
+	m := a.Reason
+	switch e.Kind {
+	case plan.RepairsStopped:
+		h.Action, h.Outcome, m = historyRepair, outcomeStopped, message.New("history.repairs-stopped", "why", a.Reason)
+	case plan.StepDue:
+		h.Outcome = outcomeWaiting
+	case plan.StepOverdue:
+		h.Outcome, m = outcomeOverdue, message.New("history.overdue", "since", e.Since, "why", a.Reason)
+	case plan.StepDone:
+		h.Outcome, m = string(plan.Done), message.New("history.step-done", "since", e.Since)
+	default:
+	}
+	h.ID, h.Args = m.ID, m.Args
+	_ = x.o.Store.AppendEvent(ctx, h) // A history that cannot be written told so at the first action.
+}
+
+// Reset forgets the repairs and the failures of a binding, or of the whole
+// instance for no name, because a person asks for it: repairs are made and
+// counted again. It returns the objects that are repaired again.
+func (a *Applier) Reset(ctx context.Context, name string, by binding.Person) (resumed []string, err error) {
+	a.remembering.Lock()
+	defer a.remembering.Unlock()
+	states, err := a.o.Store.RetryStates(ctx, a.o.Instance)
+	for _, e := range states {
+		if err != nil || name != "" && e.Binding != name {
+			continue
+		}
+		stopped := slices.DeleteFunc(slices.Clone(e.Repairs), func(r binding.Repairs) bool { return r.Stopped.IsZero() })
+		e.Repairs, e.Failed = nil, nil
+		err = a.keepRetryState(ctx, e)
+		for _, r := range stopped {
+			resumed = append(resumed, e.Binding+": "+r.Object.String())
+			if err == nil {
+				err = a.o.Store.AppendEvent(ctx, binding.HistoryEntry{
+					Person: by, Time: a.o.Now(), Instance: e.Instance, Binding: e.Binding, Action: historyRepair, Object: r.Object,
+					Outcome: outcomeResumed, Message: "repairs begin anew, and are counted from now on",
+				})
+			}
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reset %s: %w", cmp.Or(name, a.o.Instance), err)
+	}
+	return resumed, nil
+}
+
+// stepsDone ends the pending steps of a binding, because a person did them: due
+// again before the next observation, they are pending from then on and not since
+// the old ones.
+func (a *Applier) stepsDone(ctx context.Context, name string) error {
+	a.remembering.Lock()
+	defer a.remembering.Unlock()
+	states, err := a.o.Store.RetryStates(ctx, a.o.Instance)
+	if e := plan.RetryStateOf(states, name); err == nil && len(e.Pending) > 0 {
+		e.Pending = nil
+		err = a.keepRetryState(ctx, e)
+	}
+	return err
+}
