@@ -3,8 +3,11 @@ package webhook
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/google/go-github/v89/github"
@@ -18,7 +21,10 @@ type event struct {
 	push bool
 	// addresses are those of the pushed repository; any of them identifies it.
 	addresses []string
-	changes   []change
+	// path is PROJECT/REPOSITORY where the sender does not tell its own address;
+	// empty otherwise.
+	path    string
+	changes []change
 }
 
 // change is one branch or tag that a push moved.
@@ -85,16 +91,40 @@ func commitID(id string) string {
 	return id
 }
 
+// moved is a ref that a push moved: commit is what the sender calls the commit,
+// empty where it does not say, and after what the ref names now. For an
+// annotated tag that is the tag and not a commit, so that after counts as a
+// commit for branches only.
+func moved(ref, commit, after string, deleted bool) change {
+	if commit == "" && strings.HasPrefix(ref, "refs/heads/") {
+		commit = after
+	}
+	return change{ref: ref, commit: commitID(commit), deleted: deleted || isNoCommit(after)}
+}
+
+// formPayload is the JSON of a body that may be a form, as GitHub sends it where
+// the webhook's content type is not application/json.
+func formPayload(h http.Header, body []byte) ([]byte, error) {
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil || kind != "application/x-www-form-urlencoded" {
+		return body, nil
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil || !form.Has("payload") {
+		// The error may repeat the body.
+		return nil, errors.New("the body is a form without a payload")
+	}
+	return []byte(form.Get("payload")), nil
+}
+
 // parseGitHub reads a delivery of GitHub. Source: "Webhook events and
 // payloads", events ping and push. A push of an annotated tag has the id of
 // the tag in after, and the commit in head_commit.
 func parseGitHub(h http.Header, body []byte) (event, error) {
 	e := event{name: h.Get(github.EventTypeHeader), push: h.Get(github.EventTypeHeader) == "push"}
-	if !e.push {
-		return e, nil
-	}
-	if strings.HasPrefix(h.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		return event{}, fmt.Errorf("the body is a form: set the webhook's content type to application/json")
+	body, err := formPayload(h, body)
+	if err != nil || !e.push {
+		return e, err
 	}
 	var p github.PushEvent
 	if err := (fields{
@@ -103,8 +133,7 @@ func parseGitHub(h http.Header, body []byte) (event, error) {
 	}).decode(body, &p); err != nil {
 		return event{}, err
 	}
-	commit := cmp.Or(p.GetHeadCommit().GetID(), p.GetAfter())
-	e.changes = []change{{ref: p.GetRef(), commit: commitID(commit), deleted: p.GetDeleted() || isNoCommit(p.GetAfter())}}
+	e.changes = []change{moved(p.GetRef(), p.GetHeadCommit().GetID(), p.GetAfter(), p.GetDeleted())}
 	e.addresses = []string{p.GetRepo().GetCloneURL(), p.GetRepo().GetSSHURL(), p.GetRepo().GetHTMLURL()}
 	return e, nil
 }
@@ -140,7 +169,7 @@ func parseGitLab(_ http.Header, body []byte) (event, error) {
 	}).decode(body, &p); err != nil {
 		return event{}, err
 	}
-	e.changes = []change{{ref: p.Ref, commit: commitID(cmp.Or(p.CheckoutSHA, p.After)), deleted: isNoCommit(p.After)}}
+	e.changes = []change{moved(p.Ref, p.CheckoutSHA, p.After, false)}
 	e.addresses = []string{p.Project.GitHTTPURL, p.Project.GitSSHURL, p.Project.WebURL}
 	if r := p.Repository; r != nil {
 		e.addresses = append(e.addresses, r.GitHTTPURL, r.GitSSHURL, r.Homepage)
@@ -152,6 +181,9 @@ func parseGitLab(_ http.Header, body []byte) (event, error) {
 // payloads", repo:push. The payload has no clone address but the one of the
 // page; full_name is workspace/repository. new is null for a deleted ref.
 func parseBitbucket(h http.Header, body []byte) (event, error) {
+	if h.Get("X-Event-Key") == "repo:refs_changed" {
+		return parseBitbucketDataCenter(body)
+	}
 	type reference struct {
 		Type   string `json:"type"`
 		Name   string `json:"name"`
@@ -203,12 +235,52 @@ func parseBitbucket(h http.Header, body []byte) (event, error) {
 	return e, nil
 }
 
+// parseBitbucketDataCenter reads a push of Bitbucket Data Center. Source: "Event
+// payload" of versions 5.0 to 8.15, repo:refs_changed. The pages show no address
+// of the repository; newer versions add links, and where there are none its
+// project and name identify it.
+func parseBitbucketDataCenter(body []byte) (event, error) {
+	var p struct {
+		Repository struct {
+			Slug    string `json:"slug"`
+			Project struct {
+				Key string `json:"key"`
+			} `json:"project"`
+			Links struct {
+				Clone []struct {
+					Href string `json:"href"`
+				} `json:"clone"`
+			} `json:"links"`
+		} `json:"repository"`
+		Changes []struct {
+			RefID  string `json:"refId"`
+			ToHash string `json:"toHash"`
+			Type   string `json:"type"`
+		} `json:"changes"`
+	}
+	if err := decode(body, &p); err != nil {
+		return event{}, err
+	}
+	e := event{name: "repo:refs_changed", push: true}
+	for _, c := range p.Changes {
+		e.changes = append(e.changes, moved(c.RefID, "", c.ToHash, c.Type == "DELETE"))
+	}
+	r := p.Repository
+	for _, l := range r.Links.Clone {
+		e.addresses = append(e.addresses, l.Href)
+	}
+	if len(e.addresses) == 0 && r.Project.Key != "" && r.Slug != "" {
+		e.path = r.Project.Key + "/" + r.Slug
+	}
+	return e, nil
+}
+
 // parseCodeup reads a delivery from Codeup. Source: "Webhooks settings" of
 // Alibaba Cloud DevOps, push and tag push events: object_kind is push or
 // tag_push, and repository has the addresses git_http_url, git_ssh_url, url and
 // homepage. Unlike GitLab it has no project, no checkout_sha and no delivery
 // id. Assumed, because the page does not say: a deleted ref has an after of
-// zeros, and after is the commit. Other receivers also read
+// zeros, and after is the commit of a branch; of a tag it may be the tag. Other receivers also read
 // git_secondary_http_url and git_secondary_ssh_url, the repository's addresses
 // under a second name, and get test deliveries from the console without
 // object_kind.
@@ -236,7 +308,7 @@ func parseCodeup(h http.Header, body []byte) (event, error) {
 	if err := decode(body, &p); err != nil {
 		return event{}, err
 	}
-	e.changes = []change{{ref: p.Ref, commit: commitID(p.After), deleted: isNoCommit(p.After)}}
+	e.changes = []change{moved(p.Ref, "", p.After, false)}
 	r := p.Repository
 	e.addresses = []string{r.GitHTTPURL, r.GitSSHURL, r.GitSecondaryHTTPURL, r.GitSecondarySSHURL, r.URL, r.Homepage}
 	return e, nil

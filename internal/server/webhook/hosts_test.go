@@ -3,6 +3,7 @@ package webhook
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,8 @@ func TestWhatEachHostSends(t *testing.T) {
 		headers           map[string]string
 		status            int
 		result, reason    string
+		// vague says that the delivery does not tell the commit.
+		vague bool
 	}{
 		{fixture: "github-push", url: atExample, ref: branch, status: 202, result: Accepted},
 		{fixture: "github-push", url: "git@git.example.com:platform/bindings", ref: branch, status: 202, result: Accepted},
@@ -35,7 +38,7 @@ func TestWhatEachHostSends(t *testing.T) {
 		},
 		{
 			fixture: "github-push", url: atExample, ref: branch, headers: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
-			status: 400, result: Rejected, reason: "content type to application/json",
+			status: 400, result: Rejected, reason: "a form without a payload",
 		},
 		{fixture: "gitlab-push", url: atExample, ref: branch, status: 202, result: Accepted},
 		{fixture: "gitlab-push", url: "ssh://git@git.example.com/platform/bindings", ref: branch, status: 202, result: Accepted},
@@ -53,10 +56,24 @@ func TestWhatEachHostSends(t *testing.T) {
 			fixture: "bitbucket-push", url: atBitbucket, ref: branch, headers: map[string]string{"X-Event-Key": "pullrequest:created"},
 			status: 200, result: Ignored, reason: "event is not a push: pullrequest:created",
 		},
+		{fixture: "bitbucket-server-push", url: "https://git.example.com/scm/PLAT/bindings.git", ref: branch, headers: refsChanged, status: 202, result: Accepted},
+		{fixture: "bitbucket-server-push", url: "ssh://git@git.example.com:7999/plat/bindings.git", ref: branch, headers: refsChanged, status: 202, result: Accepted},
+		{fixture: "bitbucket-server-push", url: "https://example.com/bitbucket/scm/plat/bindings", ref: branch, headers: refsChanged, status: 202, result: Accepted},
+		{fixture: "bitbucket-server-push", url: "https://git.example.com/scm/plat/other.git", ref: branch, headers: refsChanged, status: 200, result: Unmatched, reason: "names no repository of the source"},
+		{fixture: "bitbucket-server-push", url: "https://git.example.com/scm/complat/bindings.git", ref: branch, headers: refsChanged, status: 200, result: Unmatched},
+		{fixture: "bitbucket-server-push", url: "https://git.example.com/bindings.git", ref: branch, headers: refsChanged, status: 200, result: Unmatched},
+		{fixture: "bitbucket-server-push", url: "https://git.example.com/scm/plat/bindings.git", ref: tag, headers: refsChanged, status: 202, result: Accepted, vague: true},
+		{fixture: "bitbucket-server-push", url: "https://git.example.com/scm/plat/bindings.git", ref: "refs/heads/gone", headers: refsChanged, status: 200, result: Ignored, reason: "the ref was deleted"},
+		{fixture: "bitbucket-server-links", url: atExample, ref: branch, headers: refsChanged, status: 202, result: Accepted},
+		{fixture: "bitbucket-server-links", url: "https://git.internal/platform/bindings.git", ref: branch, headers: refsChanged, status: 200, result: Unmatched, reason: "host differs"},
+		{
+			fixture: "bitbucket-server-push", url: "https://git.example.com/scm/plat/bindings.git", ref: branch,
+			headers: map[string]string{"X-Event-Key": "diagnostics:ping"}, status: 200, result: Ignored, reason: "event is not a push: diagnostics:ping",
+		},
 		{fixture: "codeup-push", url: atCodeup, ref: branch, status: 202, result: Accepted},
 		{fixture: "codeup-push", url: "git@codeup.aliyun.com:5ebbc0228123212b59/platform/bindings.git", ref: branch, status: 202, result: Accepted},
 		{fixture: "codeup-push", url: "https://codeup.aliyun.com/another/platform/bindings.git", ref: branch, status: 200, result: Unmatched, reason: "path differs"},
-		{fixture: "codeup-tag", url: atCodeup, ref: tag, status: 202, result: Accepted},
+		{fixture: "codeup-tag", url: atCodeup, ref: tag, status: 202, result: Accepted, vague: true},
 		{fixture: "codeup-test", url: atCodeup, ref: branch, status: 200, result: Ignored, reason: "event is not a push: Push Hook without object_kind"},
 		{fixture: "codeup-merge", url: atCodeup, ref: branch, status: 200, result: Ignored, reason: "event is not a push: merge_request"},
 		{fixture: "generic", url: atExample, ref: branch, status: 202, result: Accepted},
@@ -84,11 +101,50 @@ func TestWhatEachHostSends(t *testing.T) {
 			wantText := map[int]string{200: "ignored\n", 202: "accepted\n"}[tt.status]
 			if tt.status == http.StatusAccepted {
 				want = []Push{{Sender: kind, Commit: pushed}}
+				if tt.vague {
+					want[0].Commit = ""
+				}
 			}
 			if diff := cmp.Diff(want, p.heard()); diff != "" || text != wantText {
 				t.Errorf("answer %q, pushes -want +got:\n%s", text, diff)
 			}
 		})
+	}
+}
+
+// refsChanged is the push of Bitbucket Data Center.
+var refsChanged = map[string]string{"X-Event-Key": "repo:refs_changed"}
+
+// GitHub signs a form as it is sent; a webhook that is set to it works.
+func TestGitHubsForm(t *testing.T) {
+	for event, want := range map[string]struct {
+		status int
+		result string
+	}{"push": {http.StatusAccepted, Accepted}, "ping": {http.StatusOK, Ignored}} {
+		p := newPlace(t)
+		body := []byte(url.Values{"payload": {string(fixture(t, "github-"+event))}}.Encode())
+		headers := sign(GitHub, testSecret, body, p.clock())
+		headers["X-GitHub-Event"] = event
+		headers["Content-Type"] = "application/x-www-form-urlencoded; charset=utf-8"
+		if status, _ := p.send("github", body, headers); status != want.status || p.last() != "github "+want.result {
+			t.Errorf("%s: status %d, counted %q\n%s", event, status, p.last(), p.logged())
+		}
+	}
+}
+
+// What a ref names after a push of an annotated tag is the tag: it is not taken
+// for a commit where the sender does not say which commit it is.
+func TestATagIsNotTakenForACommit(t *testing.T) {
+	for kind, body := range map[Kind]string{
+		GitHub: `{"ref": "refs/tags/v1", "after": "` + pushed + `", "head_commit": null, "repository": {"clone_url": "` + atExample + `"}}`,
+		GitLab: `{"object_kind": "tag_push", "ref": "refs/tags/v1", "after": "` + pushed + `", "checkout_sha": null, "project": {"git_http_url": "` + atExample + `"}}`,
+		Codeup: `{"object_kind": "tag_push", "ref": "refs/tags/v1", "after": "` + pushed + `", "repository": {"git_http_url": "` + atExample + `"}}`,
+	} {
+		p := newPlace(t, at(atExample, tag))
+		status, _ := p.send(string(kind), []byte(body), sign(kind, testSecret, []byte(body), p.clock()))
+		if diff := cmp.Diff([]Push{{Sender: string(kind)}}, p.heard()); status != http.StatusAccepted || diff != "" {
+			t.Errorf("%s: status %d, pushes -want +got:\n%s%s", kind, status, diff, p.logged())
+		}
 	}
 }
 

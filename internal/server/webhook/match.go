@@ -85,7 +85,7 @@ func (t target) match(e event) verdict {
 			found = append(found, t.named(r))
 		}
 	}
-	if reason := t.differs(found); reason != "" {
+	if reason := t.differs(found, e.path); reason != "" {
 		return verdict{reason: reason}
 	}
 	v := verdict{ours: true, reason: "the push moved no ref"}
@@ -105,9 +105,13 @@ func (t target) match(e event) verdict {
 }
 
 // differs says why none of the repositories is the target's: of one on the
-// same host the path, otherwise the host.
-func (t target) differs(found []repository) string {
+// same host the path, otherwise the host. A sender that tells a path and no host
+// is one host's by its secret; what stands before the path is that host's own.
+func (t target) differs(found []repository, tail string) string {
 	host, path := "", ""
+	if tail != "" && t.repository.endsIn(tail) {
+		return ""
+	}
 	for _, r := range found {
 		switch {
 		case t.repository.same(r):
@@ -123,6 +127,9 @@ func (t target) differs(found []repository) string {
 		return fmt.Sprintf("path differs: %s, not %s", clip(path), t.repository.path)
 	case host != "":
 		return fmt.Sprintf("host differs: %s, not %s; where both are one server, add an alias", clip(host), t.repository.host)
+	}
+	if tail != "" {
+		return fmt.Sprintf("the payload names no repository of the source: %s", clip(tail))
 	}
 	return "the payload names no repository"
 }

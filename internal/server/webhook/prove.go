@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"encoding/base64"
 	"encoding/hex"
@@ -57,10 +58,11 @@ func single(h http.Header, name string) (value string, ok bool) {
 	return values[0], true
 }
 
-// proveHub checks the signature of GitHub and Bitbucket Cloud: "sha256=" and
-// the HMAC of the body in hexadecimal digits. The id of the delivery is not
-// signed: knowing it again keeps honest repetitions out, not a thief of one.
-func proveHub(signatureHeader, idHeader string) prover {
+// proveHub checks the signature of GitHub and Bitbucket: "sha256=" and the HMAC
+// of the body in hexadecimal digits. The id of the delivery, in the first of its
+// headers that is there, is not signed: knowing it again keeps honest
+// repetitions out, not a thief of one.
+func proveHub(signatureHeader string, idHeaders ...string) prover {
 	return func(d delivery) (string, error) {
 		text, ok := single(d.header, signatureHeader)
 		if !ok {
@@ -70,7 +72,11 @@ func proveHub(signatureHeader, idHeader string) prover {
 		if err != nil {
 			return "", err
 		}
-		return d.header.Get(idHeader), signedBy(d.keys, signature, d.body)
+		id := ""
+		for _, name := range idHeaders {
+			id = cmp.Or(id, d.header.Get(name))
+		}
+		return id, signedBy(d.keys, signature, d.body)
 	}
 }
 

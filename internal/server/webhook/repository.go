@@ -41,6 +41,12 @@ func (r repository) same(other repository) bool {
 	return r.host == other.host && strings.EqualFold(r.path, other.path)
 }
 
+// endsIn says that the path ends in these names, without regard to case.
+func (r repository) endsIn(path string) bool {
+	have, want := strings.Split(r.path, "/"), strings.Split(cleanPath(path), "/")
+	return len(have) >= len(want) && strings.EqualFold(strings.Join(have[len(have)-len(want):], "/"), strings.Join(want, "/"))
+}
+
 // parseRepository reads an address: a URL, git's short form user@host:path, or
 // host/path. User, password, query and fragment are left out.
 func parseRepository(raw string) (repository, error) {

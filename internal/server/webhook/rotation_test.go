@@ -45,6 +45,60 @@ func TestARotationHasNoGap(t *testing.T) {
 	}
 }
 
+// One secret that cannot be read must not cost the deliveries that another one
+// proves; a delivery that it may prove is asked for again (503), not refused.
+func TestASecretThatCannotBeReadCostsItsOwnDeliveriesOnly(t *testing.T) {
+	const next = "the-next-webhook-secret"
+	body := fixture(t, "github-push")
+	for name, tt := range map[string]struct {
+		current, previous func(p *place) string
+		byNext, byOld     int
+	}{
+		"both": {file(next), file(testSecret), http.StatusAccepted, http.StatusAccepted},
+		"the previous file is missing": {
+			file(next), missing, http.StatusAccepted, http.StatusServiceUnavailable,
+		},
+		"the previous file is empty":    {file(next), file(""), http.StatusAccepted, http.StatusServiceUnavailable},
+		"the previous file is a folder": {file(next), folder, http.StatusAccepted, http.StatusServiceUnavailable},
+		"the previous file is too short": {
+			file(next), file("short"), http.StatusAccepted, http.StatusServiceUnavailable,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			p.settings.Senders[0].SecretFile, p.settings.Senders[0].PreviousSecretFile = tt.current(p), tt.previous(p)
+			p.apply()
+			for secret, want := range map[string]int{next: tt.byNext, testSecret: tt.byOld} {
+				if status, _ := p.send("github", body, sign(GitHub, secret, body, p.clock())); status != want {
+					t.Errorf("signed with %s: status %d, want %d\n%s", secret, status, want, p.logged())
+				}
+			}
+		})
+	}
+	t.Run("the current file vanishes", func(t *testing.T) {
+		p := newPlace(t)
+		s := &p.settings.Senders[0]
+		s.SecretFile, s.PreviousSecretFile = p.file("next", next), p.file("old", testSecret)
+		p.apply()
+		if err := os.Remove(s.SecretFile); err != nil {
+			t.Fatal(err)
+		}
+		for secret, want := range map[string]int{next: http.StatusServiceUnavailable, testSecret: http.StatusAccepted} {
+			if status, _ := p.send("github", body, sign(GitHub, secret, body, p.clock())); status != want {
+				t.Errorf("signed with %s: status %d, want %d\n%s", secret, status, want, p.logged())
+			}
+		}
+	})
+}
+
+func file(text string) func(*place) string {
+	return func(p *place) string { return p.file("secret-"+text, text) }
+}
+
+func missing(p *place) string { return filepath.Join(p.t.TempDir(), "missing") }
+
+func folder(p *place) string { return p.t.TempDir() }
+
 func TestASecretIsReadAgainWhenItsFileChanges(t *testing.T) {
 	const next = "the-next-webhook-secret"
 	p := newPlace(t)
@@ -108,7 +162,6 @@ func TestSettingsThatCannotBeStoodForAreRefused(t *testing.T) {
 		"too long":                     {Name: "x", Kind: GitHub, SecretFile: p.file("long", strings.Repeat("x", maxSecretBytes+1))},
 		"no file":                      {Name: "x", Kind: GitHub},
 		"no kind":                      {Name: "x", SecretFile: p.file("s", testSecret)},
-		"the previous one":             {Name: "x", Kind: GitHub, SecretFile: p.file("s", testSecret), PreviousSecretFile: p.file("empty", "")},
 		"a signing token that is none": {Name: "x", Kind: GitLab, SecretFile: p.file("s", "whsec_notBase64!!!!!!!!!!!")},
 		"a signing token too short":    {Name: "x", Kind: GitLab, SecretFile: p.file("s", "whsec_c2hvcnRzaG9ydA==")},
 	} {

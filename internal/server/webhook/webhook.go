@@ -139,7 +139,7 @@ func New(opts Options) *Handler {
 
 // Prepare prepares new settings; take then puts them to use and cannot fail.
 // Prepare reads every secret: if one is missing or too short, it returns an
-// error and nothing changes.
+// error and nothing changes. A previous secret that cannot be read is left out.
 func (h *Handler) Prepare(s Settings) (take func(), err error) {
 	old := h.current.Load()
 	next := &state{senders: map[string]*sender{}}
@@ -176,7 +176,7 @@ func (h *Handler) newSender(configured Sender, before *sender) (*sender, error) 
 	case GitLab:
 		s.prove, s.parse = proveGitLab, parseGitLab
 	case Bitbucket:
-		s.prove, s.parse = proveHub("X-Hub-Signature", "X-Request-Uuid"), parseBitbucket
+		s.prove, s.parse = proveHub("X-Hub-Signature", "X-Request-Uuid", "X-Request-Id"), parseBitbucket
 	case Codeup:
 		s.prove, s.parse = proveToken("X-Codeup-Token", ""), parseCodeup
 	case Generic:
@@ -184,17 +184,21 @@ func (h *Handler) newSender(configured Sender, before *sender) (*sender, error) 
 	default:
 		return nil, fmt.Errorf("unknown type %q", configured.Kind)
 	}
+	if configured.SecretFile == "" {
+		return nil, errors.New("no secret file is named")
+	}
 	for _, path := range []string{configured.SecretFile, configured.PreviousSecretFile} {
 		if path != "" {
 			s.files = append(s.files, &secretFile{path: path, kind: configured.Kind, redactor: h.opts.Redactor})
 		}
 	}
-	if configured.SecretFile == "" {
-		return nil, errors.New("no secret file is named")
-	}
-	if _, err := s.keys(); err != nil {
+	if _, err := s.files[0].load(); err != nil {
 		(&state{senders: map[string]*sender{"": s}}).forget()
 		return nil, err
+	}
+	// The previous secret is there for a rotation, and need not outlast it.
+	if _, err := s.keys(); err != nil {
+		h.opts.Log.Warn("a webhook's previous secret cannot be read, and is not accepted", "sender", s.Name, "err", err)
 	}
 	if before != nil && before.Kind == s.Kind {
 		s.past = before.past
@@ -207,17 +211,17 @@ func (h *Handler) newSender(configured Sender, before *sender) (*sender, error) 
 	return s, nil
 }
 
-// keys are the secrets as their files have them now.
-func (s *sender) keys() ([]key, error) {
-	keys := make([]key, 0, len(s.files))
+// keys are the secrets as their files have them now, of those that can be read;
+// err says why the others cannot.
+func (s *sender) keys() (keys []key, err error) {
 	for _, f := range s.files {
-		k, err := f.load()
-		if err != nil {
-			return nil, err
+		k, unread := f.load()
+		if unread == nil {
+			keys = append(keys, k)
 		}
-		keys = append(keys, k)
+		err = errors.Join(err, unread)
 	}
-	return keys, nil
+	return keys, err
 }
 
 // answer is what a request comes to.
@@ -289,12 +293,15 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, s *sender, t t
 		h.doubt(s, r, "the body ended early or came too slowly")
 		return answer{http.StatusBadRequest, Rejected}
 	}
-	keys, err := s.keys()
-	if err != nil {
-		s.doubts.Do(func() { h.opts.Log.Error("webhook refused: its secret cannot be read", "sender", s.Name, "err", err) })
-		return answer{http.StatusServiceUnavailable, Rejected}
+	keys, unread := s.keys()
+	if unread != nil {
+		s.doubts.Do(func() { h.opts.Log.Error("webhook: its secret cannot be read", "sender", s.Name, "err", unread) })
 	}
 	id, err := s.prove(delivery{header: r.Header, body: body, keys: keys, now: now})
+	if err != nil && unread != nil {
+		// It may be proven by the secret that cannot be read.
+		return answer{http.StatusServiceUnavailable, Rejected}
+	}
 	if err != nil {
 		h.doubt(s, r, err.Error())
 		return answer{http.StatusUnauthorized, Unauthorized}
