@@ -22,7 +22,7 @@ const describedPast = 10
 
 // Describe gives everything about one binding.
 func (d *Daemon) Describe(ctx context.Context, name, of string) (report.Description, error) {
-	i, detail, err := d.present().detail(name, of)
+	i, status, err := d.present().status(name, of)
 	if err != nil {
 		return report.Description{}, fmt.Errorf("describe: %w", err)
 	}
@@ -34,47 +34,61 @@ func (d *Daemon) Describe(ctx context.Context, name, of string) (report.Descript
 	events = slices.DeleteFunc(events, func(e report.EventItem) bool { return e.Binding != name || e.Instance != i.Name })
 	slices.Reverse(events)
 	out := report.Description{
-		BindingItem: report.NewBindingList([]binding.Status{d.present().engine.RedactStatus(detail.Status)}).Items[0],
-		Suspensions: detail.Suspensions, Applied: lastApply(history.Items),
-		Events: events[:min(describedPast, len(events))], History: history.Items[:min(describedPast, len(history.Items))],
-		Token: report.DescribedToken{
-			Version: detail.Token.Version, Bound: detail.Status.TokenVersion,
-			Expires: detail.Token.Expires, ExpiresSource: detail.Token.ExpiresSource,
-		},
+		BindingItem: report.NewBindingList([]binding.Status{d.present().engine.RedactStatus(status)}).Items[0],
+		Applied: lastApply(history.Items),
+		Events:  events[:min(describedPast, len(events))], History: history.Items[:min(describedPast, len(history.Items))],
+		Token: report.DescribedToken{Bound: status.TokenVersion},
 	}
-	if t := detail.Status.Spec.Token; t != nil {
+	if t := status.Spec.Token; t != nil {
 		out.Token.Vault = t.Vault
 	}
-	if detail.Declaration != nil {
-		out.Line = detail.Declaration.At("").Line
+	if last := i.Last(); last != nil {
+		d.describeRound(&out, last, name)
 	}
-	for _, a := range detail.Actions {
+	return report.NewDescription(out), nil
+}
+
+// describeRound adds what the last round has about a binding.
+func (d *Daemon) describeRound(out *report.Description, last *plan.Round, name string) {
+	token := last.Observation.Tokens[name]
+	out.Token.Version, out.Token.Expires, out.Token.ExpiresSource = token.Version, token.Expires, token.ExpiresSource
+	if declared := last.Declaration(name); declared != nil {
+		out.Line = declared.At("").Line
+	}
+	for _, s := range last.Suspensions {
+		if s.Holds(name) {
+			out.Suspensions = append(out.Suspensions, s)
+		}
+	}
+	for _, a := range last.Plan.Actions {
+		if a.Binding != name {
+			continue
+		}
 		reason := a.Reason.Map(d.redactor.Redact)
 		out.Objects = append(out.Objects, report.DescribedObject{
 			Object: a.Object, Action: a.Kind, Reason: report.English().Text(reason), ReasonID: reason.ID, ReasonArgs: reason.Args,
 		})
 	}
-	return report.NewDescription(out), nil
 }
 
-// detail finds the one binding that is meant.
-func (r *runner) detail(name, of string) (*instance, reconcile.Detail, error) {
+// status finds the one binding that is meant, and its status.
+func (r *runner) status(name, of string) (*instance, binding.Status, error) {
 	has, err := r.named(name, of)
 	if err != nil {
-		return nil, reconcile.Detail{}, err
+		return nil, binding.Status{}, err
 	}
 	if len(has) > 1 {
 		var on []string
 		for _, i := range has {
 			on = append(on, i.Name)
 		}
-		return nil, reconcile.Detail{}, fmt.Errorf("%s is on several instances (%s): say which with --instance", name, strings.Join(on, ", "))
+		return nil, binding.Status{}, fmt.Errorf("%s is on several instances (%s): say which with --instance", name, strings.Join(on, ", "))
 	}
-	detail, ok := has[0].Detail(name)
+	status, ok := has[0].Status(name)
 	if !ok {
-		return nil, detail, fmt.Errorf("the first sync of %s is not over yet; try again in a moment", name)
+		return nil, status, fmt.Errorf("the first sync of %s is not over yet; try again in a moment", name)
 	}
-	return has[0], detail, nil
+	return has[0], status, nil
 }
 
 // lastApply is what the newest entry of a history says that changed something.

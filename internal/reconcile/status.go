@@ -9,15 +9,26 @@ import (
 
 // Statuses are what is known of every binding of the instance since the last
 // apply, sorted by name. They live in memory: after a restart the first sync
-// makes them anew.
+// makes them again.
 func (r *Reconciler) Statuses() []binding.Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := make([]binding.Status, 0, len(r.statuses))
 	for _, name := range slices.Sorted(maps.Keys(r.statuses)) {
-		s := r.statuses[name]
-		s.Conditions, s.Steps, s.Pending = slices.Clone(s.Conditions), slices.Clone(s.Steps), slices.Clone(s.Pending)
-		all = append(all, s)
+		all = append(all, cloned(r.statuses[name]))
 	}
 	return all
+}
+
+// Status is that of one binding; ok is false where none of that name is known.
+func (r *Reconciler) Status(name string) (status binding.Status, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	status, ok = r.statuses[name]
+	return cloned(status), ok
+}
+
+func cloned(s binding.Status) binding.Status {
+	s.Conditions, s.Steps, s.Pending = slices.Clone(s.Conditions), slices.Clone(s.Steps), slices.Clone(s.Pending)
+	return s
 }
