@@ -35,8 +35,8 @@ func (d *Daemon) Describe(ctx context.Context, name, of string) (report.Descript
 	slices.Reverse(events)
 	out := report.Description{
 		BindingItem: report.NewBindingList([]binding.Status{d.present().engine.RedactStatus(status)}).Items[0],
-		Applied: lastApply(history.Items),
-		Events:  events[:min(describedPast, len(events))], History: history.Items[:min(describedPast, len(history.Items))],
+		Applied:     lastApply(history.Items),
+		Events:      events[:min(describedPast, len(events))], History: history.Items[:min(describedPast, len(history.Items))],
 		Token: report.DescribedToken{Bound: status.TokenVersion},
 	}
 	if t := status.Spec.Token; t != nil {
