@@ -21,7 +21,7 @@ type event struct {
 	push bool
 	// addresses are those of the pushed repository; any of them identifies it.
 	addresses []string
-	// path is PROJECT/REPOSITORY where the sender does not tell its own address;
+	// path is PROJECT/REPOSITORY where the sender does not give its own address;
 	// empty otherwise.
 	path    string
 	changes []change

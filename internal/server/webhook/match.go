@@ -105,7 +105,7 @@ func (t target) match(e event) verdict {
 }
 
 // differs says why none of the repositories is the target's: of one on the
-// same host the path, otherwise the host. A sender that tells a path and no host
+// same host the path, otherwise the host. A sender that gives a path and no host
 // is one host's by its secret; what stands before the path is that host's own.
 func (t target) differs(found []repository, tail string) string {
 	host, path := "", ""
