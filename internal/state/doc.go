@@ -1,17 +1,37 @@
 // Package state is the daemon's memory: what was applied last, which calls were
-// begun, what was done before, and a key of its own. It is a cache and never
-// the truth: a lost, broken or foreign file is put aside and rebuilt by
-// observing. It never holds a secret of anybody else.
+// begun, where secrets were sent, what persons suspended and confirmed, and what
+// was done before. It never holds a secret of anybody else.
 //
-// The file is a bbolt database with these top-level buckets:
+// The truth is a journal: a folder of segments, NNN.journal, whose entries never
+// change. An entry is one line:
 //
-//	meta       format (the layout's version), key (32 random bytes)
+//	SHA-256 of (journal's name, hash before, JSON) ␠ hash before ␠ JSON ⏎
+//
+// The JSON is an entry: operations that count together. An entry counts once it is on
+// disk, and a write returns then. Writes that come at the same time become one
+// entry. What a crash leaves of an entry at the end of the last segment never
+// counted, and is cut off.
+//
+// A segment begins with a header and a checkpoint, which repeats all that the
+// store held then. So the last segment is enough to restore a store; those before
+// it are kept for the audit, and the oldest are dropped. The header is chained to
+// the last entry of the segment before. A segment gets its name when its
+// checkpoint is on disk.
+//
+// The state file is the journal's index, and made anew from it where it is
+// missing, damaged or behind. It is a bbolt database with these buckets:
+//
+//	meta       format (the layout's version), key (32 random bytes), position
 //	records    instance → binding, platform → binding.Record as JSON
 //	intents    instance → binding, platform, object → binding.Intent as JSON
 //	events     number, big endian → binding.HistoryEntry as JSON
 //	revisions  source → the revision applied last
 //	efforts    instance → binding → binding.RetryState as JSON
 //	suspensions  instance → binding, nothing → binding.Suspension as JSON
+//	targets    secret → the binding.Record, in part, that it was sent with last
 //
 // Keys of several parts have a NUL between them.
+//
+// A replicated store replaces journal: it has append, which returns when an entry
+// counts, reserve and close, and hands every entry to a function in order.
 package state

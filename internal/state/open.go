@@ -1,228 +1,285 @@
 package state
 
 import (
-	"bytes"
-	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"slices"
-	"time"
+	"sync"
 
 	"go.etcd.io/bbolt"
-	bbolterrors "go.etcd.io/bbolt/errors"
-
-	"reconciler/internal/binding"
 )
 
-const (
-	// format is the version of the layout in doc.go.
-	format = "1"
-	// lockTimeout is how long Open waits for another process to let go.
-	lockTimeout = 2 * time.Second
-	keySize     = 32
-	// keyKey is the key of the store's own key, in the bucket meta.
-	keyKey = "key"
-	// maxBroken bounds the search for a free name to put a broken file under.
-	maxBroken = 1000
-)
-
-// ErrLocked is returned by Open when another process has the file open.
+// ErrLocked is returned by Open when another process has the state open.
 var ErrLocked = errors.New("another process has it open: stop that one, or use another state file")
 
-// errUnusable marks a file that is there and is no store of ours.
-var errUnusable = errors.New("not a usable state file")
-
-// Store is a state file, or the same in memory. It is safe for concurrent use;
-// every write to a file is on disk when the method returns. Its methods take a
-// context for the sake of other stores: this one answers at once and ignores it.
+// Store is a journal with its index, or the same in memory. It is safe for
+// concurrent use; every write to a file is on disk when the method returns. Its
+// methods take a context for the sake of other stores: this one answers at once
+// and ignores it.
 type Store struct {
-	table  table
+	o      options
+	folder string
+	// index is open as long as the store is; its db is nil in memory.
+	index  index
 	notice string
+
+	// mu guards what follows.
+	mu    sync.RWMutex
+	table table
+	// journal is nil in memory, and while the journal is damaged.
+	journal *journal
+	damage  *Damage
+	found   scanned
+	// behind says that the index could not be written, and table replaced it.
+	behind bool
+	// lost says why what was written cannot be read.
+	lost error
 }
 
-// Open opens the state file at path and makes it, readable by its owner only,
-// where there is none. A file that is broken, foreign or of another format is
-// renamed to path.broken-N and a new one begun; Notice then says so. The error
-// is ErrLocked when another process has the file.
-func Open(path string) (*Store, error) {
+// options are what tests change.
+type options struct {
+	limits limits
+	disk   disk
+}
+
+// JournalFolder is the folder of the journal whose index is the state file at
+// path.
+func JournalFolder(path string) string { return path + ".journal" }
+
+// Open opens the state at path: the file is the index, and the folder beside it
+// the journal. It makes them, readable by their owner only, where there are none,
+// and moves a state file of an earlier version into a journal. An index that is
+// damaged is renamed to path.broken-N and made anew from the journal; Notice then
+// says so. Where the journal is damaged, Damage says where, and nothing can be
+// written until Accept. The error is ErrLocked when another process has the state
+// open.
+func Open(path string) (*Store, error) { return open(path, options{limits: defaultLimits()}) }
+
+func open(path string, o options) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("state: make the folder of %s: %w", path, err)
 	}
-	db, err := openUsable(path)
-	if err == nil {
-		return &Store{table: fileTable{db}}, nil
+	s := &Store{o: o, folder: JournalFolder(path)}
+	if err := s.openIndex(path); err != nil {
+		return nil, err
+	}
+	if err := s.openJournal(); err != nil {
+		return nil, errors.Join(fmt.Errorf("state: open %s: %w", path, err), s.index.db.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) openIndex(path string) (err error) {
+	writing := &bbolt.Options{Timeout: lockTimeout}
+	if s.index, err = openIndex(path, writing); err == nil {
+		return nil
 	}
 	if !errors.Is(err, errUnusable) {
-		return nil, fmt.Errorf("state: open %s: %w", path, err)
+		return fmt.Errorf("state: open %s: %w", path, err)
 	}
 	aside, moveErr := moveAside(path)
 	if moveErr != nil {
-		return nil, fmt.Errorf("state: open %s: %w, and it cannot be put aside: %w", path, err, moveErr)
+		return fmt.Errorf("state: open %s: %w, and it cannot be put aside: %w", path, err, moveErr)
 	}
-	db, newErr := openUsable(path)
-	if newErr != nil {
-		return nil, fmt.Errorf("state: open %s anew: %w", path, newErr)
+	s.notice = fmt.Sprintf("the state file %s could not be used (%v); it was renamed to %s and made anew from the journal", path, err, aside)
+	if s.index, err = openIndex(path, writing); err != nil {
+		return fmt.Errorf("state: open %s anew: %w", path, err)
 	}
-	notice := fmt.Sprintf("the state file %s could not be used (%v); it was renamed to %s and is rebuilt by observing", path, err, aside)
-	return &Store{table: fileTable{db}, notice: notice}, nil
+	return nil
 }
 
-// Notice says that a file that could not be used was put aside, and why; it is
-// empty when the file was good or new.
+// openJournal reads the journal and decides what the store holds: what the
+// journal adds up to, unless there is none yet or it is damaged.
+func (s *Store) openJournal() error {
+	if err := s.finishMove(); err != nil {
+		return err
+	}
+	damage, restored, err := s.assess()
+	if err != nil {
+		return err
+	}
+	switch {
+	case damage != nil:
+		s.damage = damage
+		s.table, err = s.salvaged(restored)
+		return err
+	case len(s.found.segments) == 0:
+		return s.firstJournal()
+	}
+	j := s.newJournal()
+	if err := openJournal(j, s.found); err != nil {
+		return err
+	}
+	if s.index.at == nil {
+		// A version that knows no journal wrote the index: it goes on from there.
+		if restored, err = s.movedTo(j); err != nil {
+			return errors.Join(err, j.close())
+		}
+	}
+	s.serve(j, restored)
+	return nil
+}
+
+// assess reads the journal, and compares it with the index.
+func (s *Store) assess() (*Damage, *memoryTable, error) {
+	var at link
+	if s.index.at != nil {
+		at = s.index.at.link
+	}
+	found, r, err := restore(s.folder, at.Number)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.found = found
+	return found.compare(at, r.seen), r.table, nil
+}
+
+// compare returns the damage of a journal, which its index may show: it followed
+// up to a place, whose hash the journal has too.
+func (f scanned) compare(at link, seen string) *Damage {
+	end := Damage{EntriesMissing, segmentName(max(f.segment, 1)), f.end, f.last.Number + 1}
+	switch {
+	case f.damage != nil || at.Journal == "":
+		return f.damage
+	case len(f.segments) == 0:
+		end.Problem = SegmentMissing
+		return &end
+	case at.Journal != f.last.Journal, at.Number >= f.first.Number && at.Number <= f.last.Number && seen != at.Hash:
+		return &Damage{Foreign, segmentName(f.segments[0]), 0, f.first.Number}
+	case at.Number > f.last.Number:
+		return &end
+	}
+	return nil
+}
+
+// salvaged is what a store holds whose journal is damaged: what the index holds,
+// or, without one, all entries that can be read.
+func (s *Store) salvaged(restored *memoryTable) (*memoryTable, error) {
+	if !s.index.holds() {
+		return withKey(restored), nil
+	}
+	held, err := copyOf(fileTable{s.index.db})
+	if err == nil && s.index.at != nil {
+		err = salvage(s.folder, held, s.index.at.link)
+	}
+	return withKey(held), err
+}
+
+// firstJournal begins the first journal, with what the index holds: nothing, or
+// what an earlier version wrote.
+func (s *Store) firstJournal() error {
+	j := s.newJournal()
+	j.last = link{Journal: newName(), Hash: firstHash}
+	held, err := s.moved()
+	if err == nil {
+		err = s.beginAside(j, 1, held.dump)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.index.fill(held, j.last); err != nil {
+		return errors.Join(err, j.close())
+	}
+	s.serve(j, held)
+	return nil
+}
+
+// serve answers from the index from now on, which is made anew from what the
+// journal adds up to where it differs. Where it cannot be written, a table in
+// memory stands in for it.
+func (s *Store) serve(j *journal, restored *memoryTable) {
+	s.journal, s.damage, s.table = j, nil, fileTable{s.index.db}
+	s.index.db.NoSync = true
+	held, err := copyOf(s.table)
+	if err != nil || !held.equal(restored) {
+		if err = s.index.fill(restored, j.last); err == nil && s.index.at != nil && s.index.at.Closed {
+			s.notice = "the state file was not what the journal adds up to; it was made anew from the journal"
+		}
+	}
+	if err == nil {
+		err = s.index.mark(position{link: j.last})
+	}
+	if err != nil {
+		s.behind, s.table = true, restored
+	}
+}
+
+// read is the table to read from.
+func (s *Store) read() (table, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.table, s.lost
+}
+
+// write makes operations count, all or none.
+func (s *Store) write(operations ...operation) error {
+	s.mu.RLock()
+	t, j, damage, lost := s.table, s.journal, s.damage, s.lost
+	s.mu.RUnlock()
+	switch {
+	case lost != nil:
+		return lost
+	case damage != nil:
+		return fmt.Errorf("%w (%s)", ErrDamaged, damage)
+	case j == nil:
+		return t.apply(operations, link{})
+	}
+	return j.append(operations)
+}
+
+// follow makes the index follow an entry of the journal, which counts already:
+// where the index cannot be written, what the journal adds up to replaces it.
+func (s *Store) follow(operations []operation, at link) {
+	t, err := s.read()
+	if err != nil {
+		return
+	}
+	if _, err = s.o.disk.ask("index", 0); err == nil {
+		err = t.apply(operations, at)
+	}
+	if err == nil {
+		return
+	}
+	_, r, lost := restore(s.folder, 0)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.behind, s.lost = true, lost; lost == nil {
+		s.table = r.table
+	}
+}
+
+// Notice says that an index that could not be used was put aside, and why; it is
+// empty when the index was good or new.
 func (s *Store) Notice() string { return s.notice }
 
-// Close releases the file.
+// Damage is where the journal is damaged; nil if it is not, or was accepted.
+func (s *Store) Damage() *Damage {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.damage
+}
+
+// Close releases the files.
 func (s *Store) Close() error {
-	if err := s.table.close(); err != nil {
+	s.mu.Lock()
+	j, follows := s.journal, !s.behind && s.lost == nil
+	s.journal, s.lost = nil, errors.Join(s.lost, errClosed)
+	s.mu.Unlock()
+	if s.index.db == nil {
+		return nil
+	}
+	var errs []error
+	if j != nil {
+		errs = append(errs, j.close())
+		if follows {
+			errs = append(errs, s.index.mark(position{link: j.last, Closed: true}))
+		}
+	}
+	if err := errors.Join(append(errs, s.index.db.Close())...); err != nil {
 		return fmt.Errorf("state: close: %w", err)
 	}
 	return nil
 }
 
-// openUsable opens a store and reads all of it. bbolt answers a damaged page
-// with a panic, or with a memory fault where the file was cut short; both are
-// errUnusable here.
-func openUsable(path string) (db *bbolt.DB, err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if v := recover(); v != nil {
-			db, err = nil, fmt.Errorf("%w: damaged: %v", errUnusable, v)
-		}
-	}()
-	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout})
-	if err != nil {
-		return nil, openError(err)
-	}
-	if err := prepare(db); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
-}
-
-func openError(err error) error {
-	var path *fs.PathError
-	switch {
-	case errors.Is(err, bbolterrors.ErrTimeout):
-		return ErrLocked
-	case errors.As(err, &path):
-		return err
-	default:
-		return fmt.Errorf("%w: %w", errUnusable, err)
-	}
-}
-
-// prepare lays out a new file, and checks that an old one is ours and whole.
-func prepare(db *bbolt.DB) error {
-	return db.Update(func(tx *bbolt.Tx) error {
-		if first, _ := tx.Cursor().First(); first == nil {
-			return layOut(tx)
-		}
-		if err := inspect(tx); err != nil {
-			return err
-		}
-		for _, name := range laterBuckets() {
-			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
-				return fmt.Errorf("make bucket %s: %w", name, err)
-			}
-		}
-		return nil
-	})
-}
-
-// inspect checks that a store is ours and whole.
-func inspect(tx *bbolt.Tx) error {
-	meta := tx.Bucket([]byte(bucketMeta))
-	if meta == nil || !bytes.Equal(meta.Get([]byte("format")), []byte(format)) {
-		return fmt.Errorf("%w: of another program or another version of this one", errUnusable)
-	}
-	if len(meta.Get([]byte("key"))) != keySize {
-		return fmt.Errorf("%w: its key is missing", errUnusable)
-	}
-	for _, name := range buckets() {
-		b := tx.Bucket([]byte(name))
-		if b == nil && slices.Contains(laterBuckets(), name) {
-			continue
-		}
-		if b == nil {
-			return fmt.Errorf("%w: bucket %s is missing", errUnusable, name)
-		}
-		if err := readAll(b, decoderOf(name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func layOut(tx *bbolt.Tx) error {
-	for _, name := range buckets() {
-		if _, err := tx.CreateBucket([]byte(name)); err != nil {
-			return fmt.Errorf("make bucket %s: %w", name, err)
-		}
-	}
-	key := make([]byte, keySize)
-	if _, err := rand.Read(key); err != nil {
-		return fmt.Errorf("make a key: %w", err)
-	}
-	meta := tx.Bucket([]byte(bucketMeta))
-	if err := meta.Put([]byte(keyKey), key); err != nil {
-		return fmt.Errorf("keep the key: %w", err)
-	}
-	return meta.Put([]byte("format"), []byte(format))
-}
-
-// decoderOf says how the entries of a bucket are read; they are any bytes
-// where it is nil.
-func decoderOf(bucket string) func([]byte) error {
-	switch bucket {
-	case bucketRecords:
-		return decodes[binding.Record]
-	case bucketIntents:
-		return decodes[binding.Intent]
-	case bucketEvents:
-		return decodes[binding.HistoryEntry]
-	case bucketRetryStates:
-		return decodes[binding.RetryState]
-	case bucketSuspensions:
-		return decodes[binding.Suspension]
-	}
-	return nil
-}
-
-func decodes[T any](entry []byte) error {
-	var value T
-	return json.Unmarshal(entry, &value)
-}
-
-// readAll reads every entry of a bucket, so that damage shows at once and not
-// in the middle of a sync.
-func readAll(b *bbolt.Bucket, decode func([]byte) error) error {
-	return b.ForEach(func(k, v []byte) error {
-		if v == nil {
-			return readAll(b.Bucket(k), decode)
-		}
-		if decode == nil {
-			return nil
-		}
-		if err := decode(v); err != nil {
-			return fmt.Errorf("%w: an entry cannot be read", errUnusable)
-		}
-		return nil
-	})
-}
-
-// moveAside renames a file that cannot be used, and never over an earlier one.
-func moveAside(path string) (string, error) {
-	for n := 1; n <= maxBroken; n++ {
-		aside := fmt.Sprintf("%s.broken-%d", path, n)
-		if _, err := os.Lstat(aside); err == nil {
-			continue
-		}
-		return aside, os.Rename(path, aside)
-	}
-	return "", fmt.Errorf("there are %d broken ones already: look at them and remove them", maxBroken)
-}
+var errClosed = errors.New("the state is closed")

@@ -49,17 +49,17 @@ func TestProbeReadsAndChangesNothing(t *testing.T) {
 // listing is the names and contents of a folder's files.
 func listing(t *testing.T, folder string) string {
 	t.Helper()
-	entries, err := os.ReadDir(folder)
+	text := ""
+	err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		text += path + "\n" + string(data)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	text := ""
-	for _, e := range entries {
-		data, err := os.ReadFile(filepath.Join(folder, e.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		text += e.Name() + "\n" + string(data)
 	}
 	return text
 }

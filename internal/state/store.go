@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,6 +17,7 @@ const (
 	bucketRevisions   = "revisions"
 	bucketRetryStates = "efforts"
 	bucketSuspensions = "suspensions"
+	bucketTargets     = "targets"
 )
 
 // MaxEvents is how many events the history keeps; the oldest go first.
@@ -27,7 +29,7 @@ func buckets() []string {
 
 // laterBuckets came after the first file of this format was written: one that
 // lacks them is whole, and gets them when it is opened for writing.
-func laterBuckets() []string { return []string{bucketRetryStates, bucketSuspensions} }
+func laterBuckets() []string { return []string{bucketRetryStates, bucketSuspensions, bucketTargets} }
 
 // RetryStates gives what is remembered of the trouble that the bindings of an
 // instance make, sorted by binding.
@@ -43,7 +45,7 @@ func (s *Store) PutRetryState(_ context.Context, state binding.RetryState) error
 // DeleteRetryState forgets the state of the same binding; one that is not there is
 // no error.
 func (s *Store) DeleteRetryState(_ context.Context, state binding.RetryState) error {
-	return s.remove(bucketRetryStates, state.Instance, state.Binding)
+	return s.remove(bucketRetryStates, state.Instance, state.Binding, whatever)
 }
 
 // Suspensions gives what persons hold still on an instance, sorted by binding.
@@ -60,12 +62,11 @@ func (s *Store) PutSuspension(_ context.Context, suspension binding.Suspension) 
 // DeleteSuspension forgets a suspension; one that is not there is no error.
 // Another that took its place since it was read stays.
 func (s *Store) DeleteSuspension(_ context.Context, suspension binding.Suspension) error {
-	same := func(value []byte) (bool, error) {
+	return s.remove(bucketSuspensions, suspension.Instance, suspensionKey(suspension), func(value []byte) (bool, error) {
 		var now binding.Suspension
 		err := json.Unmarshal(value, &now)
 		return now.Until.Equal(suspension.Until) && now.Since.Equal(suspension.Since), err
-	}
-	return s.removeIf(bucketSuspensions, suspension.Instance, suspensionKey(suspension), same)
+	})
 }
 
 // suspensionKey is never empty, as the name of a binding is for a whole
@@ -78,40 +79,16 @@ func (s *Store) Records(_ context.Context, instance string) ([]binding.Record, e
 	return list[binding.Record](s, bucketRecords, instance)
 }
 
-// SecretTargets gives where each secret was sent last, or was about to be, on
-// all instances.
-func (s *Store) SecretTargets(context.Context) (binding.SecretTargets, error) {
-	var sent []binding.Record
-	err := s.table.all(bucketRecords, func(value []byte) error {
-		var record binding.Record
-		err := json.Unmarshal(value, &record)
-		sent = append(sent, record)
-		return err
-	})
-	if err == nil {
-		err = s.table.all(bucketIntents, func(value []byte) error {
-			var intent binding.Intent
-			err := json.Unmarshal(value, &intent)
-			sent = append(sent, intent.Record, intent.After)
-			return err
-		})
-	}
-	if err != nil {
-		return binding.SecretTargets{}, fmt.Errorf("state: read where secrets were sent: %w", err)
-	}
-	return binding.SecretTargets{}.With(sent, nil), nil
-}
-
 // PutRecord keeps a record in place of the earlier one of the same binding and
 // platform.
 func (s *Store) PutRecord(_ context.Context, record binding.Record) error {
-	return s.put(bucketRecords, record.Instance, recordKey(record), record)
+	return s.put(bucketRecords, record.Instance, recordKey(record), record, record)
 }
 
 // DeleteRecord forgets the record of the same binding and platform; one that is
 // not there is no error.
 func (s *Store) DeleteRecord(_ context.Context, record binding.Record) error {
-	return s.remove(bucketRecords, record.Instance, recordKey(record))
+	return s.remove(bucketRecords, record.Instance, recordKey(record), whatever)
 }
 
 // recordKey has the platform in it: a declaration whose platform changed has
@@ -126,13 +103,13 @@ func (s *Store) Intents(_ context.Context, instance string) ([]binding.Intent, e
 
 // PutIntent keeps an intent in place of an earlier one for the same object.
 func (s *Store) PutIntent(_ context.Context, intent binding.Intent) error {
-	return s.put(bucketIntents, intent.Instance, intentKey(intent), intent)
+	return s.put(bucketIntents, intent.Instance, intentKey(intent), intent, intent.Record, intent.After)
 }
 
 // DeleteIntent forgets the intent for the same binding, platform and object; one
 // that is not there is no error.
 func (s *Store) DeleteIntent(_ context.Context, intent binding.Intent) error {
-	return s.remove(bucketIntents, intent.Instance, intentKey(intent))
+	return s.remove(bucketIntents, intent.Instance, intentKey(intent), whatever)
 }
 
 func intentKey(i binding.Intent) string {
@@ -143,7 +120,7 @@ func intentKey(i binding.Intent) string {
 func (s *Store) AppendEvent(_ context.Context, event binding.HistoryEntry) error {
 	value, err := json.Marshal(event)
 	if err == nil {
-		err = s.table.append(bucketEvents, MaxEvents, value)
+		err = s.write(newOperation(doAppend, bucketEvents, "", "", value))
 	}
 	if err != nil {
 		return fmt.Errorf("state: append to the history: %w", err)
@@ -154,14 +131,17 @@ func (s *Store) AppendEvent(_ context.Context, event binding.HistoryEntry) error
 // Events returns the newest n events, newest first; all for n of 0 or less.
 func (s *Store) Events(_ context.Context, n int) ([]binding.HistoryEntry, error) {
 	var events []binding.HistoryEntry
-	err := s.table.newest(bucketEvents, n, func(value []byte) error {
-		var e binding.HistoryEntry
-		if err := json.Unmarshal(value, &e); err != nil {
-			return err
-		}
-		events = append(events, e)
-		return nil
-	})
+	t, err := s.read()
+	if err == nil {
+		err = t.newest(bucketEvents, n, func(value []byte) error {
+			var e binding.HistoryEntry
+			if err := json.Unmarshal(value, &e); err != nil {
+				return err
+			}
+			events = append(events, e)
+			return nil
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("state: read the history: %w", err)
 	}
@@ -171,7 +151,7 @@ func (s *Store) Events(_ context.Context, n int) ([]binding.HistoryEntry, error)
 // Key returns the store's own 32 random bytes, made once with the store, for
 // keyed fingerprints. The caller may change the slice.
 func (s *Store) Key() ([]byte, error) {
-	key, err := s.table.get(bucketMeta, keyKey)
+	key, err := s.get(bucketMeta, "", keyKey)
 	if err != nil {
 		return nil, fmt.Errorf("state: read the key: %w", err)
 	}
@@ -181,7 +161,7 @@ func (s *Store) Key() ([]byte, error) {
 // Revision returns the revision of a source that was applied last; empty if
 // none was.
 func (s *Store) Revision(_ context.Context, source string) (string, error) {
-	revision, err := s.table.get(bucketRevisions, source)
+	revision, err := s.get(bucketRevisions, "", source)
 	if err != nil {
 		return "", fmt.Errorf("state: read the revision of %s: %w", source, err)
 	}
@@ -190,45 +170,109 @@ func (s *Store) Revision(_ context.Context, source string) (string, error) {
 
 // PutRevision keeps the revision of a source that was applied last.
 func (s *Store) PutRevision(_ context.Context, source, revision string) error {
-	if err := s.table.put(bucketRevisions, "", source, []byte(revision)); err != nil {
+	old, err := s.get(bucketRevisions, "", source)
+	if err == nil && string(old) != revision {
+		err = s.write(newOperation(doPut, bucketRevisions, "", source, []byte(revision)))
+	}
+	if err != nil {
 		return fmt.Errorf("state: write the revision of %s: %w", source, err)
 	}
 	return nil
 }
 
+// Reserve returns nil when the entries of one more write, its outcome included,
+// are certain to find space. Call it before a write that cannot be taken back.
+func (s *Store) Reserve(context.Context) error {
+	s.mu.RLock()
+	j, damage, lost := s.journal, s.damage, s.lost
+	s.mu.RUnlock()
+	err := lost
+	switch {
+	case err != nil:
+	case damage != nil:
+		err = ErrDamaged
+	case j != nil:
+		err = j.reserve()
+	}
+	if err != nil {
+		return fmt.Errorf("state: reserve space for the outcome of a write: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) get(bucket, instance, key string) ([]byte, error) {
+	t, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	return t.get(bucket, instance, key)
+}
+
 func list[T any](s *Store, bucket, instance string) ([]T, error) {
 	var all []T
-	err := s.table.each(bucket, instance, func(value []byte) error {
-		var one T
-		if err := json.Unmarshal(value, &one); err != nil {
-			return err
-		}
-		all = append(all, one)
-		return nil
-	})
+	t, err := s.read()
+	if err == nil {
+		err = t.each(bucket, instance, func(value []byte) error {
+			var one T
+			if err := json.Unmarshal(value, &one); err != nil {
+				return err
+			}
+			all = append(all, one)
+			return nil
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("state: read the %s of instance %s: %w", bucket, instance, err)
 	}
 	return all, nil
 }
 
-func (s *Store) put(bucket, instance, key string, value any) error {
-	data, err := json.Marshal(value)
-	if err == nil {
-		err = s.table.put(bucket, instance, key, data)
-	}
+// put writes a value and where the records in it send secrets. What is there
+// already is not written again.
+func (s *Store) put(bucket, instance, key string, value any, sent ...binding.Record) error {
+	err := s.putChanged(bucket, instance, key, value, sent)
 	if err != nil {
 		return fmt.Errorf("state: write to the %s of instance %s: %w", bucket, instance, err)
 	}
 	return nil
 }
 
-func (s *Store) remove(bucket, instance, key string) error {
-	return s.removeIf(bucket, instance, key, func([]byte) (bool, error) { return true, nil })
+func (s *Store) putChanged(bucket, instance, key string, value any, sent []binding.Record) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	t, err := s.read()
+	if err != nil {
+		return err
+	}
+	old, err := t.get(bucket, instance, key)
+	if err != nil {
+		return err
+	}
+	operations, err := targetOperations(t, sent...)
+	if !bytes.Equal(old, data) {
+		operations = append(operations, newOperation(doPut, bucket, instance, key, data))
+	}
+	if err != nil || len(operations) == 0 {
+		return err
+	}
+	return s.write(operations...)
 }
 
-func (s *Store) removeIf(bucket, instance, key string, is func(value []byte) (bool, error)) error {
-	if err := s.table.remove(bucket, instance, key, is); err != nil {
+// whatever is any value.
+func whatever([]byte) (bool, error) { return true, nil }
+
+// remove removes what is there, if is returns true for its value.
+func (s *Store) remove(bucket, instance, key string, is func(value []byte) (bool, error)) error {
+	old, err := s.get(bucket, instance, key)
+	if err == nil && old != nil {
+		var ok bool
+		if ok, err = is(old); ok && err == nil {
+			err = s.write(operation{Do: doRemove, Bucket: bucket, Instance: instance, Key: key, If: old})
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("state: remove from the %s of instance %s: %w", bucket, instance, err)
 	}
 	return nil

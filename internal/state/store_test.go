@@ -250,10 +250,11 @@ func TestAFileThatCannotBeUsedIsPutAsideAndRebuilt(t *testing.T) {
 				t.Errorf("the broken file is gone: %v", err)
 			}
 			got, err := s.Records(t.Context(), "one")
-			if err != nil || len(got) != 0 {
-				t.Errorf("the new store has %v, %v", got, err)
+			must(t, err)
+			if diff := cmp.Diff([]binding.Record{record("one", "a")}, got); diff != "" {
+				t.Errorf("records (-want +got):\n%s", diff)
 			}
-			must(t, s.PutRecord(t.Context(), record("one", "a")))
+			must(t, s.PutRecord(t.Context(), record("one", "b")))
 		})
 	}
 }
@@ -297,6 +298,21 @@ func edit(t *testing.T, path string, change func(tx *bbolt.Tx) error) {
 	must(t, db.Close())
 }
 
+// fromBefore makes a state file one of a version that had no journal, nor these
+// buckets.
+func fromBefore(t *testing.T, path string, later ...string) {
+	t.Helper()
+	edit(t, path, func(tx *bbolt.Tx) error {
+		for _, name := range append(later, "targets") {
+			if err := tx.DeleteBucket([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return tx.Bucket([]byte("meta")).Delete([]byte("position"))
+	})
+	must(t, os.RemoveAll(state.JournalFolder(path)))
+}
+
 func TestEffortsSurviveReopening(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	s := open(t, path)
@@ -328,10 +344,7 @@ func TestAFileFromBeforeEffortsIsKept(t *testing.T) {
 	s := open(t, path)
 	must(t, s.PutRecord(t.Context(), record("one", "a")))
 	must(t, s.Close())
-	db, err := bbolt.Open(path, 0o600, nil)
-	must(t, err)
-	must(t, db.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("efforts")) }))
-	must(t, db.Close())
+	fromBefore(t, path, "efforts")
 
 	must(t, state.Probe(path))
 	s = open(t, path)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.etcd.io/bbolt"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/state"
@@ -47,7 +46,7 @@ func TestAFileFromBeforeALaterBucketIsKept(t *testing.T) {
 	s := open(t, path)
 	must(t, s.PutRecord(t.Context(), record("one", "a")))
 	must(t, s.Close())
-	edit(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("suspensions")) })
+	fromBefore(t, path, "suspensions")
 	if err := state.Probe(path); err != nil {
 		t.Errorf("probe: %v", err)
 	}

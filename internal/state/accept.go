@@ -1,0 +1,63 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"reconciler/internal/binding"
+)
+
+// HistoryAccept is the history's word for a person's acceptance of a damaged
+// journal.
+const HistoryAccept = "accept-journal"
+
+// errNotDamaged is returned by Accept where there is nothing to accept.
+var errNotDamaged = errors.New("the journal is not damaged: there is nothing to accept")
+
+// Accept goes on with what the store holds although its journal is damaged,
+// because a person says so. The damaged journal is put aside, and the next one is
+// chained to its last entry that can be read.
+func (s *Store) Accept(_ context.Context, who binding.Person, at time.Time) (Damage, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.damage == nil {
+		return Damage{}, fmt.Errorf("state: %w", errNotDamaged)
+	}
+	damage := *s.damage
+	held, err := copyOf(s.table)
+	if err != nil {
+		return Damage{}, fmt.Errorf("state: accept: %w", err)
+	}
+	said, err := json.Marshal(binding.HistoryEntry{
+		Person: who, Time: at, Action: HistoryAccept, Outcome: "done", Message: damage.String(),
+	})
+	if err == nil {
+		err = held.apply([]operation{newOperation(doAppend, bucketEvents, "", "", said)}, link{})
+	}
+	j := s.newJournal()
+	j.last = s.lastKnown()
+	if err == nil {
+		err = s.beginAside(j, max(s.found.segment, 1)+1, held.dump)
+	}
+	if err != nil {
+		return Damage{}, fmt.Errorf("state: accept: %w", err)
+	}
+	s.serve(j, held)
+	return damage, nil
+}
+
+// lastKnown is what the journal after a damaged one is chained to. Its entries
+// have higher numbers than any that the index knows.
+func (s *Store) lastKnown() link {
+	last := s.found.last
+	if at := s.index.at; at != nil && at.Journal != "" && at.Number >= last.Number {
+		last = at.link
+	}
+	if last.Journal == "" {
+		last = link{Journal: newName(), Hash: firstHash}
+	}
+	return last
+}

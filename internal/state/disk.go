@@ -1,0 +1,113 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// disk is how the journal changes files. Every step passes fault, so that tests
+// can make each fail, or cut a write short.
+type disk struct {
+	// fault returns how many bytes of a step may be written, and the error that
+	// ends it; nil lets everything through.
+	fault func(step string, size int) (int, error)
+}
+
+func (d disk) ask(step string, size int) (int, error) {
+	if d.fault == nil {
+		return size, nil
+	}
+	return d.fault(step, size)
+}
+
+func (d disk) write(f *os.File, data []byte, at int64) error {
+	n, fault := d.ask("write", len(data))
+	_, err := f.WriteAt(data[:n], at)
+	return errors.Join(fault, err)
+}
+
+func (d disk) sync(f *os.File) error {
+	if _, err := d.ask("sync", 0); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+func (d disk) truncate(f *os.File, size int64) error {
+	if _, err := d.ask("truncate", 0); err != nil {
+		return err
+	}
+	return f.Truncate(size)
+}
+
+func (d disk) create(path string) (*os.File, error) {
+	if _, err := d.ask("create", 0); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+}
+
+// rename renames a file or folder and makes that durable.
+func (d disk) rename(from, to string) error {
+	if _, err := d.ask("rename", 0); err != nil {
+		return err
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	if err := d.syncFolder(filepath.Dir(to)); err != nil {
+		return fmt.Errorf("%w: %w", errUnsynced, err)
+	}
+	return nil
+}
+
+// errUnsynced says that something has its new name, and may lose it again when
+// the machine stops.
+var errUnsynced = errors.New("not certain to be on disk")
+
+// remove removes a file or a folder with what is in it, if it is there.
+func (d disk) remove(path string) error {
+	if _, err := d.ask("remove", 0); err != nil {
+		return err
+	}
+	return os.RemoveAll(path)
+}
+
+func (d disk) folder(path string) error {
+	if _, err := d.ask("folder", 0); err != nil {
+		return err
+	}
+	return os.Mkdir(path, 0o700)
+}
+
+// reserve makes sure that the next size bytes of a file find space, without
+// changing what is read from it but for zeros at its end.
+func (d disk) reserve(f *os.File, at, size int64) error {
+	n, fault := d.ask("reserve", int(size))
+	if fault != nil && n == 0 {
+		return fault
+	}
+	err := allocate(f, at, size)
+	if errors.Is(err, errors.ErrUnsupported) {
+		_, err = f.WriteAt(make([]byte, size), at)
+	}
+	return errors.Join(fault, err)
+}
+
+func (d disk) syncFolder(path string) error {
+	if _, err := d.ask("sync folder", 0); err != nil {
+		return err
+	}
+	f, err := os.Open(path) //nolint:gosec // The folder of the state file, as configured.
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if errors.Is(err, fs.ErrInvalid) || errors.Is(err, errors.ErrUnsupported) {
+		err = nil // Some file systems have nothing to sync in a folder.
+	}
+	return errors.Join(err, f.Close())
+}

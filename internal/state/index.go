@@ -1,0 +1,216 @@
+package state
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"reconciler/internal/binding"
+)
+
+const (
+	// format is the version of the index's layout in doc.go.
+	format = "1"
+	// lockTimeout is how long Open waits for another process to let go.
+	lockTimeout = 2 * time.Second
+	keySize     = 32
+	// keyKey is the key of the store's own key, in the bucket meta.
+	keyKey = "key"
+	// maxBroken bounds the search for a free name to put a broken file under.
+	maxBroken = 1000
+)
+
+// errUnusable marks a file that is there and is no index of ours.
+var errUnusable = errors.New("not a usable state file")
+
+// index is an index that is open, as it was found.
+type index struct {
+	db *bbolt.DB
+	// at is how far it followed the journal; nil where what it holds is newer than
+	// any journal.
+	at *position
+}
+
+// holds says that an index holds something: it was not made just now.
+func (x index) holds() bool { return x.at == nil || x.at.Journal != "" }
+
+// openIndex opens an index and reads all of it. bbolt answers a damaged page
+// with a panic, or with a memory fault where the file was cut short; both are
+// errUnusable here.
+func openIndex(path string, o *bbolt.Options) (x index, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if v := recover(); v != nil {
+			x, err = index{}, fmt.Errorf("%w: damaged: %v", errUnusable, v)
+		}
+	}()
+	if x.db, err = bbolt.Open(path, 0o600, o); err != nil {
+		return index{}, openError(err)
+	}
+	lacks := false
+	err = x.db.View(func(tx *bbolt.Tx) error {
+		lacks = slices.ContainsFunc(buckets(), func(name string) bool { return tx.Bucket([]byte(name)) == nil })
+		if first, _ := tx.Cursor().First(); first == nil {
+			x.at = &position{}
+			return nil
+		}
+		if err := inspect(tx); err != nil {
+			return err
+		}
+		x.at = readPosition(tx)
+		return nil
+	})
+	if err == nil && lacks && !o.ReadOnly {
+		err = x.db.Update(prepare)
+	}
+	if err != nil {
+		return index{}, errors.Join(err, x.db.Close())
+	}
+	return x, nil
+}
+
+func openError(err error) error {
+	var path *fs.PathError
+	switch {
+	case errors.Is(err, bbolterrors.ErrTimeout):
+		return ErrLocked
+	case errors.As(err, &path):
+		return err
+	default:
+		return fmt.Errorf("%w: %w", errUnusable, err)
+	}
+}
+
+// prepare lays out a new file, and adds to an earlier one what it lacks.
+func prepare(tx *bbolt.Tx) error {
+	first, _ := tx.Cursor().First()
+	for _, name := range buckets() {
+		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+			return fmt.Errorf("make bucket %s: %w", name, err)
+		}
+	}
+	if first != nil {
+		return nil
+	}
+	meta := tx.Bucket([]byte(bucketMeta))
+	if err := meta.Put([]byte(keyKey), newKey()); err != nil {
+		return fmt.Errorf("keep the key: %w", err)
+	}
+	if err := putPosition(tx, position{}); err != nil {
+		return err
+	}
+	return meta.Put([]byte("format"), []byte(format))
+}
+
+// inspect checks that a file is ours and whole.
+func inspect(tx *bbolt.Tx) error {
+	meta := tx.Bucket([]byte(bucketMeta))
+	if meta == nil || !bytes.Equal(meta.Get([]byte("format")), []byte(format)) {
+		return fmt.Errorf("%w: of another program or another version of this one", errUnusable)
+	}
+	if len(meta.Get([]byte(keyKey))) != keySize {
+		return fmt.Errorf("%w: its key is missing", errUnusable)
+	}
+	for _, name := range buckets() {
+		b := tx.Bucket([]byte(name))
+		if b == nil && slices.Contains(laterBuckets(), name) && meta.Get([]byte(positionKey)) == nil {
+			continue
+		}
+		if b == nil {
+			return fmt.Errorf("%w: bucket %s is missing", errUnusable, name)
+		}
+		if err := readAll(b, decoderOf(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decoderOf says how the entries of a bucket are read; they are any bytes
+// where it is nil.
+func decoderOf(bucket string) func([]byte) error {
+	switch bucket {
+	case bucketRecords, bucketTargets:
+		return decodes[binding.Record]
+	case bucketIntents:
+		return decodes[binding.Intent]
+	case bucketEvents:
+		return decodes[binding.HistoryEntry]
+	case bucketRetryStates:
+		return decodes[binding.RetryState]
+	case bucketSuspensions:
+		return decodes[binding.Suspension]
+	}
+	return nil
+}
+
+func decodes[T any](entry []byte) error {
+	var value T
+	return json.Unmarshal(entry, &value)
+}
+
+// readAll reads every entry of a bucket, so that damage shows at once and not
+// in the middle of a sync.
+func readAll(b *bbolt.Bucket, decode func([]byte) error) error {
+	return b.ForEach(func(k, v []byte) error {
+		if v == nil {
+			return readAll(b.Bucket(k), decode)
+		}
+		if decode == nil {
+			return nil
+		}
+		if err := decode(v); err != nil {
+			return fmt.Errorf("%w: an entry cannot be read", errUnusable)
+		}
+		return nil
+	})
+}
+
+// fill makes an index hold what a table holds, and nothing else.
+func (x index) fill(from *memoryTable, upTo link) error {
+	return x.db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range buckets() {
+			if name == bucketMeta {
+				continue
+			}
+			if err := tx.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, bbolterrors.ErrBucketNotFound) {
+				return fmt.Errorf("empty bucket %s: %w", name, err)
+			}
+		}
+		if err := prepare(tx); err != nil {
+			return err
+		}
+		if err := from.dump(func(o operation) error { return applyTo(tx, o) }); err != nil {
+			return err
+		}
+		return putPosition(tx, position{link: upTo})
+	})
+}
+
+// mark writes how far the index is, and waits for the disk.
+func (x index) mark(p position) error {
+	x.db.NoSync = false
+	defer func() { x.db.NoSync = true }()
+	return x.db.Update(func(tx *bbolt.Tx) error { return putPosition(tx, p) })
+}
+
+// moveAside renames what cannot be used, and never over an earlier one.
+func moveAside(path string) (string, error) {
+	for n := 1; n <= maxBroken; n++ {
+		aside := fmt.Sprintf("%s.broken-%d", path, n)
+		if _, err := os.Lstat(aside); err == nil {
+			continue
+		}
+		return aside, os.Rename(path, aside)
+	}
+	return "", fmt.Errorf("there are %d broken ones already: look at them and remove them", maxBroken)
+}

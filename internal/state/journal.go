@@ -1,0 +1,219 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// limits bound a journal.
+type limits struct {
+	// segment is how many bytes of entries a segment takes before the next one
+	// begins, and keep how many segments there are at most.
+	segment int64
+	keep    uint64
+	// group is how many bytes of operations are written as one entry at most, but
+	// for a single write that is longer.
+	group int
+}
+
+func defaultLimits() limits { return limits{segment: 8 << 20, keep: 8, group: 1 << 20} }
+
+// journal writes entries that never change, each chained to the one before. An
+// entry counts once it is on disk. It is safe for concurrent use.
+type journal struct {
+	disk   disk
+	folder string
+	limits limits
+	// table is what the entries add up to. written makes it follow an entry that
+	// is on disk.
+	table   func() (table, error)
+	written func([]operation, link)
+
+	mu      sync.Mutex
+	pending []*write
+
+	// writing is held by who writes to the files; it guards what follows.
+	writing sync.Mutex
+	file    *os.File
+	segment uint64
+	last    link
+	// end is where the next entry is written; start is where the checkpoint ended.
+	start, end int64
+	// reserved is the offset up to which the file has space.
+	reserved int64
+	// uneven says that a write failed: what follows end has to be cut off.
+	uneven bool
+	// next is a segment that is in the folder and not certain to stay there.
+	next *begun
+	// longest is the longest value that was written.
+	longest int
+	// rotateAt is the size at which the next segment begins.
+	rotateAt int64
+}
+
+// write is one store's call that waits for the disk.
+type write struct {
+	operations []operation
+	size       int
+	done       bool
+	err        error
+}
+
+// append writes operations as one entry, together with what others append at
+// the same time, and returns when it is on disk. On an error it does not count.
+func (j *journal) append(operations []operation) error {
+	w := &write{operations: operations}
+	for _, o := range operations {
+		w.size += len(o.Key) + len(o.value()) + len(o.If)
+	}
+	j.mu.Lock()
+	j.pending = append(j.pending, w)
+	j.mu.Unlock()
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	for !w.done {
+		j.commit(j.group())
+	}
+	return w.err
+}
+
+// group takes writes from those that wait: as many as make one entry.
+func (j *journal) group() (group []*write) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	size := 0
+	for len(j.pending) > 0 && (len(group) == 0 || size+j.pending[0].size <= j.limits.group) {
+		size += j.pending[0].size
+		group, j.pending = append(group, j.pending[0]), j.pending[1:]
+	}
+	return group
+}
+
+// commit writes a group as one entry.
+func (j *journal) commit(group []*write) {
+	var operations []operation
+	for _, w := range group {
+		operations = append(operations, w.operations...)
+	}
+	err := j.put(entry{Operations: operations})
+	if err == nil {
+		j.written(operations, j.last)
+		if j.end-j.start >= j.rotateAt {
+			j.rotate()
+		}
+	}
+	for _, w := range group {
+		w.done, w.err = true, err
+	}
+}
+
+// put writes an entry at the end of the open segment, and waits for the disk.
+func (j *journal) put(e entry) error {
+	if err := j.even(); err != nil {
+		return err
+	}
+	e.Number, e.Time = j.last.Number+1, time.Now().UTC()
+	line, now, err := appendLine(nil, j.last, e)
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	j.uneven = true
+	err = j.disk.write(j.file, line, j.end)
+	if err == nil {
+		err = j.disk.sync(j.file)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("journal: write an entry: %w", err), j.even())
+	}
+	j.uneven, j.last, j.end = false, now, j.end+int64(len(line))
+	for _, o := range e.Operations {
+		j.longest = max(j.longest, len(o.value()))
+	}
+	return nil
+}
+
+// even finishes what failed before: it cuts off an entry that was written in
+// part, and makes a segment stay that was begun.
+func (j *journal) even() error {
+	if j.next != nil {
+		if err := j.disk.syncFolder(j.folder); err != nil {
+			return fmt.Errorf("journal: keep the segment that was begun: %w", err)
+		}
+		j.use(*j.next)
+	}
+	if !j.uneven {
+		return nil
+	}
+	err := j.disk.truncate(j.file, j.end)
+	if err == nil {
+		err = j.disk.sync(j.file)
+	}
+	if err != nil {
+		return fmt.Errorf("journal: cut off an entry that was not written in full: %w", err)
+	}
+	j.uneven, j.reserved = false, 0
+	return nil
+}
+
+const (
+	// entriesOfWrite is how many times the longest value is written, at most, from
+	// the intent of a rebind to its outcome; a few short ones come on top.
+	entriesOfWrite = 12
+	headroomOnTop  = 64 << 10
+	// writesAtOnce is how many writes space is reserved for.
+	writesAtOnce = 4
+)
+
+// reserve makes sure that the entries of writesAtOnce writes find space.
+func (j *journal) reserve() error {
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	if err := j.even(); err != nil {
+		return err
+	}
+	return j.reserveIn(j.file, j.end)
+}
+
+// reserveIn reserves in a file, twice as much as it has to: most calls then find
+// enough there.
+func (j *journal) reserveIn(file *os.File, end int64) error {
+	want := int64(writesAtOnce * (entriesOfWrite*j.longest + headroomOnTop))
+	if j.reserved >= end+want {
+		return nil
+	}
+	err := j.disk.reserve(file, end, 2*want)
+	if err == nil {
+		err = j.disk.sync(file)
+	}
+	if err != nil {
+		return fmt.Errorf("journal: reserve %d bytes: %w", 2*want, err)
+	}
+	j.reserved = end + 2*want
+	return nil
+}
+
+// close gives back the space that was reserved.
+func (j *journal) close() error {
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	j.uneven = j.uneven || j.reserved > 0
+	return errors.Join(j.even(), j.file.Close())
+}
+
+// openJournal opens a journal after its last whole entry.
+func openJournal(j *journal, found scanned) error {
+	j.segment, j.last, j.start, j.end = found.segment, found.last, found.start, found.end
+	var err error
+	if j.file, err = os.OpenFile(filepath.Join(j.folder, segmentName(j.segment)), os.O_RDWR, 0o600); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	j.uneven, j.rotateAt = true, j.limits.segment
+	if err := j.even(); err != nil {
+		return errors.Join(err, j.file.Close())
+	}
+	return j.drop()
+}

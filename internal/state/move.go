@@ -1,0 +1,118 @@
+package state
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"reconciler/internal/binding"
+)
+
+// newName is a random name for a journal.
+func newName() string {
+	name := make([]byte, 8)
+	_, _ = rand.Read(name) // It never fails: the runtime ends the program instead.
+	return hex.EncodeToString(name)
+}
+
+func (s *Store) newJournal() *journal {
+	return &journal{disk: s.o.disk, folder: s.folder, limits: s.o.limits, table: s.read, written: s.follow}
+}
+
+// asideName is the folder in which a journal is made before it gets its name.
+func (s *Store) asideName() string { return s.folder + ".new" }
+
+// finishMove gives a journal its name that was finished aside, and removes one
+// that was not.
+func (s *Store) finishMove() error {
+	if _, err := os.Lstat(s.folder); err == nil {
+		return s.o.disk.remove(s.asideName())
+	}
+	finished, err := segmentsIn(s.asideName())
+	switch {
+	case err != nil:
+		return err
+	case len(finished) == 0:
+		return s.o.disk.remove(s.asideName())
+	}
+	return s.o.disk.rename(s.asideName(), s.folder)
+}
+
+// beginAside makes a journal aside, whose first segment has a checkpoint of what
+// dump gives, and gives it its name. A journal that is there is put aside first.
+func (s *Store) beginAside(j *journal, number uint64, dump func(func(operation) error) error) error {
+	disk, aside := s.o.disk, s.asideName()
+	if err := errors.Join(disk.remove(aside), disk.folder(aside)); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	j.folder = aside
+	b, err := j.begin(number, number, dump)
+	if err != nil {
+		return errors.Join(err, disk.remove(aside))
+	}
+	j.use(b)
+	j.folder = s.folder
+	if _, err = os.Lstat(s.folder); err == nil {
+		_, err = moveAside(s.folder)
+	} else if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err == nil {
+		err = disk.rename(aside, s.folder)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("journal: %w", err), j.file.Close())
+	}
+	return nil
+}
+
+// movedTo goes on in a journal with what the index holds, which is newer.
+func (s *Store) movedTo(j *journal) (*memoryTable, error) {
+	held, err := s.moved()
+	if err != nil {
+		return nil, err
+	}
+	next, err := j.begin(j.segment+1, j.oldest(j.segment+1), held.dump)
+	if err != nil {
+		return nil, err
+	}
+	j.use(next)
+	return held, s.index.fill(held, j.last)
+}
+
+// moved is what an index of an earlier version holds, and where its records and
+// intents sent secrets.
+func (s *Store) moved() (*memoryTable, error) {
+	from := fileTable{s.index.db}
+	held, err := copyOf(from)
+	if err != nil {
+		return nil, err
+	}
+	for _, bucket := range []string{bucketRecords, bucketIntents} {
+		err = errors.Join(err, from.all(bucket, func(value []byte) error {
+			sent, err := sentBy(bucket, value)
+			if err != nil {
+				return err
+			}
+			targets, err := targetOperations(held, sent...)
+			return errors.Join(err, held.apply(targets, link{}))
+		}))
+	}
+	return held, err
+}
+
+// sentBy are the records that a record or an intent is about.
+func sentBy(bucket string, value []byte) ([]binding.Record, error) {
+	if bucket == bucketRecords {
+		var record binding.Record
+		err := json.Unmarshal(value, &record)
+		return []binding.Record{record}, err
+	}
+	var intent binding.Intent
+	err := json.Unmarshal(value, &intent)
+	return []binding.Record{intent.Record, intent.After}, err
+}

@@ -1,0 +1,89 @@
+package state
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// What an operation does.
+const (
+	doPut    = "put"
+	doRemove = "remove"
+	doAppend = "append"
+)
+
+// operation is one change of what a store holds: of an entry in a bucket, below
+// an instance or, where that is empty, in the bucket itself.
+type operation struct {
+	Do       string `json:"do"`
+	Bucket   string `json:"in"`
+	Instance string `json:"instance,omitempty"`
+	Key      string `json:"key,omitempty"`
+	// Value is what is put or appended. Bytes replaces it in buckets whose values
+	// are not JSON.
+	Value json.RawMessage `json:"value,omitempty"`
+	Bytes []byte          `json:"bytes,omitempty"`
+	// If is the value that is removed; any, where it is empty. Another that took
+	// its place stays.
+	If json.RawMessage `json:"if,omitempty"`
+}
+
+// newOperation is an operation with a value.
+func newOperation(do, bucket, instance, key string, value []byte) operation {
+	o := operation{Do: do, Bucket: bucket, Instance: instance, Key: key}
+	if decoderOf(bucket) == nil {
+		o.Bytes = value
+	} else {
+		o.Value = value
+	}
+	return o
+}
+
+// value is what is put or appended.
+func (o operation) value() []byte {
+	if o.Value != nil {
+		return o.Value
+	}
+	return o.Bytes
+}
+
+// entry is what the journal holds: operations that count together or not at all.
+type entry struct {
+	// Number counts the entries of a journal, from 1.
+	Number uint64    `json:"n"`
+	Time   time.Time `json:"at"`
+	// Segment is in the first entry of a segment only.
+	Segment *header `json:"segment,omitempty"`
+	// Checkpoint says that the operations repeat what the store held when the
+	// segment began.
+	Checkpoint checkpointPart `json:"checkpoint,omitempty"`
+	Operations []operation    `json:"ops,omitempty"`
+}
+
+// checkpointPart says which part of a checkpoint an entry is.
+type checkpointPart string
+
+// A checkpoint is parts and an end. The segment is in use from the end on.
+const (
+	checkpointMiddle checkpointPart = "part"
+	checkpointEnd    checkpointPart = "end"
+)
+
+// header is how a segment begins.
+type header struct {
+	Format int `json:"format"`
+	// Journal is the journal's own random name: an entry of another does not fit
+	// into it.
+	Journal string `json:"journal"`
+	// Number counts the segments of a journal, from 1. Oldest is the oldest that
+	// was kept when this one began.
+	Number uint64 `json:"number"`
+	Oldest uint64 `json:"oldest"`
+}
+
+// link is the place of an entry in the chain.
+type link struct {
+	Journal string `json:"journal"`
+	Number  uint64 `json:"n"`
+	Hash    string `json:"hash"`
+}

@@ -1,0 +1,96 @@
+package state
+
+import (
+	"crypto/rand"
+	"fmt"
+)
+
+// restorer adds up the entries of a journal as they are read.
+type restorer struct {
+	table *memoryTable
+	// begun is the checkpoint that is being read; nil outside of one, and in one
+	// of which a part is missing. next is the number of its next part.
+	begun *memoryTable
+	next  uint64
+	// watched is the number of the entry whose place is wanted, seen its hash.
+	watched uint64
+	seen    string
+}
+
+func (r *restorer) visit(p place) error {
+	if p.at.Number == r.watched {
+		r.seen = p.at.Hash
+	}
+	e := p.entry
+	switch {
+	case e.Segment != nil:
+		r.begun, r.next = newMemoryTable(), e.Number+1
+		return nil
+	case e.Checkpoint == "":
+		r.begun = nil
+		return r.table.apply(e.Operations, p.at)
+	case r.begun == nil:
+		return nil
+	case e.Number != r.next:
+		// A part is missing. What the segments before add up to is as good, if they
+		// are there.
+		if len(r.table.entries) > 0 {
+			r.begun = nil
+			return nil
+		}
+	}
+	r.next = e.Number + 1
+	if err := r.begun.apply(e.Operations, p.at); err != nil {
+		return err
+	}
+	if e.Checkpoint == checkpointEnd {
+		r.table, r.begun = r.begun, nil
+	}
+	return nil
+}
+
+// restore reads a journal, and makes what it adds up to.
+func restore(folder string, watched uint64) (scanned, *restorer, error) {
+	r := &restorer{table: newMemoryTable(), watched: watched}
+	found, err := scan(folder, r.visit)
+	if err != nil {
+		return scanned{}, nil, fmt.Errorf("journal: %w", err)
+	}
+	if r.begun != nil && len(r.table.entries) == 0 {
+		r.table = r.begun // Damaged before its first checkpoint ended.
+	}
+	return found, r, nil
+}
+
+// copyOf is what a table holds, in memory.
+func copyOf(t table) (*memoryTable, error) {
+	c := newMemoryTable()
+	err := t.dump(func(o operation) error { return c.apply([]operation{o}, link{}) })
+	return c, err
+}
+
+// salvage adds to what an index held at a place in the journal the entries after
+// it that can be read.
+func salvage(folder string, to *memoryTable, after link) error {
+	_, err := scan(folder, func(p place) error {
+		if p.entry.Segment != nil || p.entry.Checkpoint != "" || p.at.Journal != after.Journal || p.at.Number <= after.Number {
+			return nil
+		}
+		return to.apply(p.entry.Operations, p.at)
+	})
+	return err
+}
+
+// withKey gives a store that lost its key another.
+func withKey(t *memoryTable) *memoryTable {
+	if key, _ := t.get(bucketMeta, "", keyKey); len(key) != keySize {
+		_ = t.apply([]operation{newOperation(doPut, bucketMeta, "", keyKey, newKey())}, link{}) // In memory nothing fails.
+	}
+	return t
+}
+
+func newKey() []byte {
+	key := make([]byte, keySize)
+	_, _ = rand.Read(key) // It never fails: the runtime ends the program instead.
+	return key
+}

@@ -1,0 +1,62 @@
+package state
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+
+	"reconciler/internal/binding"
+)
+
+// SecretTargets gives where each secret was sent last, or was about to be, on
+// all instances: by what is bound, and by what was bound last with a secret that
+// nothing names any more.
+func (s *Store) SecretTargets(context.Context) (binding.SecretTargets, error) {
+	var sent []binding.Record
+	t, err := s.read()
+	if err == nil {
+		err = errors.Join(
+			t.all(bucketRecords, collect(bucketRecords, &sent)), t.all(bucketIntents, collect(bucketIntents, &sent)),
+			t.each(bucketTargets, "", collect(bucketRecords, &sent)))
+	}
+	if err != nil {
+		return binding.SecretTargets{}, fmt.Errorf("state: read where secrets were sent: %w", err)
+	}
+	return binding.SecretTargets{}.With(sent, nil), nil
+}
+
+func collect(bucket string, to *[]binding.Record) func([]byte) error {
+	return func(value []byte) error {
+		sent, err := sentBy(bucket, value)
+		*to = append(*to, sent...)
+		return err
+	}
+}
+
+// targetOperations write where records send their secrets, one entry for each
+// secret: what was sent last replaces what was sent before. Nothing removes it.
+func targetOperations(t table, records ...binding.Record) (operations []operation, err error) {
+	for _, r := range records {
+		if r.Vault.Path == "" || r.Platform == binding.GitLab && r.Address == "" && r.Wanted().Address == "" {
+			continue
+		}
+		value, err := json.Marshal(binding.Record{
+			Instance: r.Instance, Binding: r.Binding, Platform: r.Platform, Address: r.Address, Asked: r.Asked, Vault: r.Vault.Unpinned(),
+		})
+		if err != nil {
+			return nil, err
+		}
+		key := path.Join(r.Vault.Mount, r.Vault.Path)
+		old, err := t.get(bucketTargets, "", key)
+		if err != nil {
+			return nil, err
+		}
+		if !bytes.Equal(old, value) {
+			operations = append(operations, newOperation(doPut, bucketTargets, "", key, value))
+		}
+	}
+	return operations, nil
+}
