@@ -1,15 +1,20 @@
 package personal
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	vendor "github.com/aliyun/credentials-go/credentials"
 	"github.com/aliyun/credentials-go/credentials/providers"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/boundedio"
 	"reconciler/internal/secrets"
 )
 
@@ -61,9 +66,13 @@ type OIDC struct {
 
 // credentialSource gives the keys for one call.
 type credentialSource struct {
-	kind     CredentialKind
-	static   func(context.Context) (Keys, error)
+	kind   CredentialKind
+	static func(context.Context) (Keys, error)
+	// build makes the vendor's provider, which remembers what it once read.
+	build    func() (providers.CredentialsProvider, error)
 	provider providers.CredentialsProvider
+	// files is the digest of the vendor's files that provider was made from.
+	files [sha256.Size]byte
 	// asking is held while the provider is asked: providers keep sessions and
 	// are not safe for concurrent use.
 	asking chan struct{}
@@ -74,28 +83,77 @@ func newCredentialSource(c Credentials) (*credentialSource, error) {
 	if (c.Static != nil) != (c.Kind == Static) {
 		return nil, errors.New("credentials: the kind static, and no other, takes a function that gives keys")
 	}
-	var err error
 	switch c.Kind {
 	case Static:
+		return s, nil
 	case Environment:
-		s.provider, err = providers.NewEnvironmentVariableCredentialsProviderBuilder().Build()
+		s.build = func() (providers.CredentialsProvider, error) {
+			return providers.NewEnvironmentVariableCredentialsProviderBuilder().Build()
+		}
 	case Profile:
-		s.provider, err = providers.NewProfileCredentialsProviderBuilder().WithProfileName(c.Profile).Build()
+		s.build = func() (providers.CredentialsProvider, error) {
+			return providers.NewProfileCredentialsProviderBuilder().WithProfileName(c.Profile).Build()
+		}
 	case RAMRole:
-		s.provider, err = providers.NewECSRAMRoleCredentialsProviderBuilder().WithRoleName(c.RAMRole).Build()
+		s.build = func() (providers.CredentialsProvider, error) {
+			return providers.NewECSRAMRoleCredentialsProviderBuilder().WithRoleName(c.RAMRole).Build()
+		}
 	case OIDCRole:
-		s.provider, err = providers.NewOIDCCredentialsProviderBuilder().
-			WithRoleArn(c.OIDC.RoleARN).WithOIDCProviderARN(c.OIDC.ProviderARN).
-			WithOIDCTokenFilePath(c.OIDC.TokenFile).WithRoleSessionName(c.OIDC.SessionName).Build()
+		s.build = func() (providers.CredentialsProvider, error) {
+			return providers.NewOIDCCredentialsProviderBuilder().
+				WithRoleArn(c.OIDC.RoleARN).WithOIDCProviderARN(c.OIDC.ProviderARN).
+				WithOIDCTokenFilePath(c.OIDC.TokenFile).WithRoleSessionName(c.OIDC.SessionName).Build()
+		}
 	case DefaultChain:
-		s.provider = providers.NewDefaultCredentialsProvider()
+		s.build = func() (providers.CredentialsProvider, error) { return providers.NewDefaultCredentialsProvider(), nil }
 	default:
 		return nil, fmt.Errorf("credentials: kind %q: want static, environment, profile, ramRole, oidc or default", c.Kind)
 	}
-	if err != nil {
+	s.files = vendorFiles()
+	var err error
+	if s.provider, err = s.build(); err != nil {
 		return nil, fmt.Errorf("credentials: %s: %w", c.Kind, err)
 	}
 	return s, nil
+}
+
+// maxVendorFile bounds a credentials file of the vendor, in bytes.
+const maxVendorFile = 1 << 20
+
+// vendorFiles is the digest of the files that the vendor's providers read: the
+// profiles of its SDKs, and those of its command line. One that cannot be read
+// counts as empty.
+func vendorFiles() [sha256.Size]byte {
+	home, _ := os.UserHomeDir()
+	h := sha256.New()
+	for _, path := range []string{
+		cmp.Or(os.Getenv("ALIBABA_CLOUD_CREDENTIALS_FILE"), filepath.Join(home, ".alibabacloud", "credentials")),
+		cmp.Or(os.Getenv("ALIBABA_CLOUD_CONFIG_FILE"), filepath.Join(home, ".aliyun", "config.json")),
+	} {
+		content, _ := boundedio.ReadFile(path, maxVendorFile)
+		one := sha256.Sum256(content)
+		_, _ = h.Write(one[:])
+		clear(content)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// ask asks the vendor's provider. It is made anew when its files changed and
+// after an error: it keeps the keys that it read first, and the default chain
+// keeps the last member that it tried, even one that failed.
+func (s *credentialSource) ask() (*providers.Credentials, error) {
+	if files := vendorFiles(); s.provider == nil || files != s.files {
+		provider, err := s.build()
+		if err != nil {
+			return nil, err
+		}
+		s.provider, s.files = provider, files
+	}
+	keys, err := s.provider.GetCredentials()
+	if err != nil {
+		s.provider = nil
+	}
+	return keys, err
 }
 
 // accessKey is a key for the length of one call, as the runtime takes it.
@@ -128,7 +186,7 @@ func (s *credentialSource) take(ctx context.Context) (accessKey, error) {
 	done := make(chan given, 1)
 	go func() {
 		defer func() { <-s.asking }()
-		keys, err := s.provider.GetCredentials()
+		keys, err := s.ask()
 		done <- given{keys, err}
 	}()
 	select {

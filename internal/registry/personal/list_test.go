@@ -3,6 +3,7 @@ package personal
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,7 +52,6 @@ func TestAPartOfAListIsNoList(t *testing.T) {
 		{"no total", answer(`{"data":{"repos":[]}}`), binding.Unreadable},
 		{"a total that is null", answer(`{"data":{"repos":[],"total":null}}`), binding.Unreadable},
 		{"fewer than the total", answer(`{"data":{"repos":[` + one + `],"total":2}}`), binding.Unreadable},
-		{"one twice", answer(`{"data":{"repos":[` + one + `,` + one + `],"total":2}}`), binding.Unreadable},
 		{"more than the total", answer(`{"data":{"repos":[` + one + `],"total":0}}`), binding.Unreadable},
 		{"an empty page in the middle", answer(`{"data":{"repos":[],"total":101}}`), binding.Unreadable},
 		{"a repository without a name", answer(`{"data":{"repos":[{"repoNamespace":"team"}],"total":1}}`), binding.Unreadable},
@@ -64,6 +64,50 @@ func TestAPartOfAListIsNoList(t *testing.T) {
 			got, err := w.driver(t, nil).Repositories(t.Context())
 			if err == nil || got != nil || binding.KindOf(err) != test.kind {
 				t.Errorf("got %v, %v (%s); want an error of kind %s", got, err, binding.KindOf(err), test.kind)
+			}
+		})
+	}
+}
+
+// listed is an answer with repositories from one number up to another, and a
+// total.
+func listed(from, to, total int) sandbox.Fault {
+	var repos []string
+	for i := from; i < to; i++ {
+		repos = append(repos, fmt.Sprintf(`{"repoNamespace":"team","repoName":"app-%03d"}`, i))
+	}
+	body := fmt.Sprintf(`{"data":{"repos":[%s],"total":%d}}`, strings.Join(repos, ","), total)
+	return sandbox.Fault{Times: 1, Status: 200, ContentType: "application/json", Body: body}
+}
+
+// shift has the registry answer the pages, some times over.
+func (w *world) shift(times int, pages []sandbox.Fault) {
+	for range times {
+		for _, page := range pages {
+			w.registry.Faults.Add(page)
+		}
+	}
+}
+
+// A list that changes between two pages is read again, and is no list where it
+// changes each time.
+func TestAListWhosePagesShiftIsReadAgain(t *testing.T) {
+	shifts := map[string][]sandbox.Fault{
+		"one was removed, and another slipped to the first page": {listed(0, 100, 102), listed(101, 102, 101)},
+		"one was added in front":                                 {listed(0, 100, 101), listed(99, 101, 102)},
+		"one was replaced, and the last of a page is on two":     {listed(0, 100, 102), listed(99, 101, 102)},
+		"all are on one page now":                                {listed(0, 100, 101), listed(0, 0, 100)},
+	}
+	for name, pages := range shifts {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, sandbox.Principal{})
+			w.shift(2, pages)
+			if got, err := w.driver(t, nil).Repositories(t.Context()); err != nil || !slices.Equal(got, []string{image}) {
+				t.Errorf("got %v, %v; want what the third reading lists", got, err)
+			}
+			w.shift(3, pages)
+			if got, err := w.driver(t, nil).Repositories(t.Context()); got != nil || binding.KindOf(err) != binding.Unreadable {
+				t.Errorf("got %v, %v; want an error", got, err)
 			}
 		})
 	}

@@ -89,6 +89,44 @@ func TestKeysComeFromWhereTheConfigurationSays(t *testing.T) {
 	}
 }
 
+// The vendor's library keeps what it read first, and its default chain what it
+// tried last: a key that is rotated in the file, and a file that comes late, are
+// used at the next call.
+func TestARotatedCredentialsFileIsReadAgain(t *testing.T) {
+	for _, kind := range []CredentialKind{Profile, DefaultChain} {
+		for name, first := range map[string]string{
+			"another key":          "[default]\ntype = access_key\naccess_key_id = " + accessKeyID + "\naccess_key_secret = old\n",
+			"no file at first":     "",
+			"half a file at first": "[default]\ntype = access_key\naccess_key_id = ",
+		} {
+			t.Run(string(kind)+": "+name, func(t *testing.T) {
+				file := filepath.Join(t.TempDir(), "credentials")
+				t.Setenv("ALIBABA_CLOUD_CREDENTIALS_FILE", file)
+				t.Setenv("ALIBABA_CLOUD_CONFIG_FILE", filepath.Join(t.TempDir(), "none"))
+				t.Setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+				write := func(text string) {
+					if text == "" {
+						return
+					}
+					if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				write(first)
+				w := newWorld(t, sandbox.Principal{})
+				d := w.driver(t, func(o *Options) { o.Credentials = Credentials{Kind: kind} })
+				if _, err := d.Account(t.Context(), binding.GitLab); err == nil {
+					t.Fatal("the first key works")
+				}
+				write("[default]\ntype = access_key\naccess_key_id = " + accessKeyID + "\naccess_key_secret = " + accessKeySecret + "\n")
+				if _, err := d.Account(t.Context(), binding.GitLab); err != nil {
+					t.Errorf("after the file changed: %v", err)
+				}
+			})
+		}
+	}
+}
+
 func TestAProvidersErrorIsCutBeforeAnAnswer(t *testing.T) {
 	got := firstWords(`refresh failed, httpStatus: 400, message = {"AccessKeySecret":"canary"}`)
 	if diff := cmp.Diff("refresh failed, httpStatus: 400, message =", got); diff != "" {
