@@ -45,7 +45,7 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	for _, d := range round.Declarations {
 		x.digests[d.Name] = d.Spec.Digest()
 	}
-	err := x.ledger.keepPolicies(ctx, round.Declarations)
+	err := errors.Join(x.ledger.keepPolicies(ctx, round.Declarations), x.ledger.keepFiles(ctx, round.Declarations))
 	if err == nil {
 		err = x.breakGlass(context.WithoutCancel(ctx), round.BreakGlass)
 	}

@@ -271,7 +271,7 @@ type sessionOptions struct {
 // planner is all that a plan may use of the engine: it has no method that
 // writes, so that a write in a plan does not compile.
 type planner interface {
-	Check(ctx context.Context, snapshot source.Snapshot, root string) (engine.Loaded, error)
+	Check(ctx context.Context, snapshot source.Snapshot, root string, before ...binding.Declaration) (engine.Loaded, error)
 	PlanEach(ctx context.Context, loaded []engine.Loaded, depth binding.Depth) ([]engine.Planned, error)
 }
 

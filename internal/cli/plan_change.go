@@ -160,7 +160,7 @@ func (s *session) planChange(ctx context.Context, c change, depth binding.Depth)
 	if err != nil {
 		return report.Document{}, err
 	}
-	if s.loaded, err = s.engine.Check(ctx, c.head, c.root); err != nil {
+	if s.loaded, err = s.engine.Check(ctx, c.head, c.root, before.Desired.Declarations...); err != nil {
 		return report.Document{}, err
 	}
 	planned, err := s.engine.PlanEach(ctx, []engine.Loaded{before, s.loaded}, depth)

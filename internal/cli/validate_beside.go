@@ -13,7 +13,7 @@ import (
 // checkBeside checks files, and where there is a folder beside them, holds
 // them to what stands there. Of what is beside only the files that could
 // conflict are parsed, and nothing is told of them but in the findings of the
-// files themselves: a conflict is told on both sides.
+// files themselves: what is beside was there first.
 func checkBeside(ctx context.Context, files []binding.File, folder string, check manifest.Options, conflicts secretConflicts) (manifest.Result, error) {
 	result := manifest.Load(ctx, files, check)
 	if folder == "" {
@@ -32,6 +32,8 @@ func checkBeside(ctx context.Context, files []binding.File, folder string, check
 	if len(related) == 0 {
 		return conflicts.addTo(result), nil
 	}
+	before := manifest.Load(ctx, related, check)
+	check.Applied = manifest.AsApplied(before.Declarations)
 	whole := manifest.Load(ctx, append(slices.Clone(files), related...), check)
 	whole = conflicts.addTo(whole)
 	whole.Declarations = slices.DeleteFunc(whole.Declarations, func(d binding.Declaration) bool { return !named[d.File] })

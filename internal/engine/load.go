@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
 	"reconciler/internal/plan"
@@ -46,34 +47,44 @@ func (e *Engine) Read(ctx context.Context) (source.Snapshot, error) {
 
 // Check is Load for a snapshot that the caller has read. A file that the source
 // could not give is as broken as one that does not parse. The paths of the files
-// start with the folder root, which policies do not cover.
-func (e *Engine) Check(ctx context.Context, snapshot source.Snapshot, root string) (Loaded, error) {
-	return check(ctx, e.o, snapshot, root)
+// start with the folder root, which policies do not cover. What was applied, and
+// after that what before declares, keeps what the snapshot declares twice.
+func (e *Engine) Check(ctx context.Context, snapshot source.Snapshot, root string, before ...binding.Declaration) (Loaded, error) {
+	applied := manifest.AsApplied(before)
+	for _, i := range e.o.Config.Instances {
+		records, err := e.memory.Store.Records(ctx, i.Name)
+		if err != nil {
+			return Loaded{}, fmt.Errorf("state: %w", err)
+		}
+		applied = append(applied, records...)
+	}
+	return check(ctx, e.o, snapshot, root, applied)
 }
 
-// CheckSnapshot is Check without an engine.
+// CheckSnapshot is Check without an engine, and so without what was applied.
 func CheckSnapshot(ctx context.Context, o Options, snapshot source.Snapshot) (Loaded, error) {
 	o.fillDefaults()
-	return check(ctx, o, snapshot, "")
+	return check(ctx, o, snapshot, "", nil)
 }
 
-func check(ctx context.Context, o Options, snapshot source.Snapshot, root string) (Loaded, error) {
+func check(ctx context.Context, o Options, snapshot source.Snapshot, root string, applied []binding.Record) (Loaded, error) {
 	policies, found := manifest.ParsePolicies(snapshot.Policies)
+	var unreadable []string
+	for _, f := range snapshot.Findings {
+		if f.Severity == finding.Error {
+			unreadable = append(unreadable, f.File)
+		}
+	}
 	result := manifest.Load(ctx, snapshot.Files, manifest.Options{
 		Now: o.Now(), Instances: o.Config.InstanceNames(), Revision: snapshot.Revision, Cache: o.Cache,
 		Access: o.Config.Access(), Policies: policies,
 		AllowPrivateAddresses: o.Config.CodeHosts.UnsafeAllowPrivateAddresses, Roots: []string{root},
+		Applied: applied, Unreadable: unreadable,
 	})
 	if err := ctx.Err(); err != nil {
 		return Loaded{}, fmt.Errorf("check of %s: %w", snapshot.Revision, err)
 	}
-	broken := result.Broken
-	for _, f := range snapshot.Findings {
-		if f.Severity == finding.Error {
-			broken = append(broken, f.File)
-		}
-	}
-	slices.Sort(broken)
+	broken := slices.Sorted(slices.Values(append(result.Broken, unreadable...)))
 	return Loaded{
 		Desired: plan.Desired{
 			Revision: snapshot.Revision, Declarations: result.Declarations, Broken: slices.Compact(broken),

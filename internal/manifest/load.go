@@ -35,9 +35,15 @@ type Options struct {
 	// Policies are the organisation's own constraints (see ParsePolicies).
 	Policies Policies
 	// Roots are prefixes of the files' paths that are not part of them for
-	// Access and Policies: the folder that the files were read from, where they
-	// are not named from the snapshot's root.
+	// Access, Policies and Applied: the folder that the files were read from,
+	// where they are not named from the snapshot's root.
 	Roots []string
+	// Applied are what was applied last, on all instances: of several files that
+	// claim the same, the one that was applied first keeps it. Without them all
+	// are told.
+	Applied []binding.Record
+	// Unreadable are the files of the snapshot that its source could not give.
+	Unreadable []string
 	// Cache keeps what unchanged files said; nil checks every file anew.
 	Cache *Cache
 }
@@ -75,7 +81,7 @@ func Load(ctx context.Context, files []binding.File, opts Options) Result {
 	slices.SortStableFunc(declarations, func(a, b binding.Declaration) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.File, b.File))
 	})
-	result.Findings = append(result.Findings, checkSnapshot(declarations, opts.Instances)...)
+	result.Findings = append(result.Findings, checkSnapshot(declarations, opts.Instances, newOwners(opts, checked))...)
 	byPolicy, whole := checkPolicy(ctx, declarations, files, opts)
 	result.Findings = finding.Sort(append(result.Findings, byPolicy...))
 	result.Broken = broken(result.Findings)

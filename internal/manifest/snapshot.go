@@ -22,42 +22,64 @@ func (s spot) message() message.Message {
 	return message.New("binding-at", "binding", s.declaration.Name, "at", message.Place{File: s.declaration.File, Line: s.at().Line})
 }
 
+// finding is one at the spot.
+func (s spot) finding(code string, m message.Message) finding.Finding {
+	return finding.New(code, m).At(s.declaration.File, s.at().Line, s.at().Column).In(s.path)
+}
+
 // checkSnapshot holds the declarations of a snapshot against each other and
-// against the instances that are configured. Both sides of a conflict are
-// told, so that the order of files means nothing.
-func checkSnapshot(declarations []binding.Declaration, instances []string) []finding.Finding {
-	bindings, names, images := map[string][]spot{}, map[string][]spot{}, map[string][]spot{}
+// against the instances that are configured. Of a conflict all sides are told
+// except for the one that was applied first, so that the order of files means
+// nothing.
+func checkSnapshot(declarations []binding.Declaration, instances []string, o owners) []finding.Finding {
+	claims := map[string]*claim{}
+	add := func(c claim, key string, s spot) {
+		key = c.code + " " + key
+		if claims[key] == nil {
+			claims[key] = &c
+		}
+		claims[key].group = append(claims[key].group, s)
+	}
 	var findings []finding.Finding
 	for _, d := range declarations {
-		names[d.Name] = append(names[d.Name], spot{d, "metadata.name"})
-		key := d.Spec.Instance + " " + string(d.Spec.Platform)
-		bindings[key] = append(bindings[key], spot{d, "spec.platform"})
+		add(nameClaim(d), d.Name, spot{d, "metadata.name"})
+		add(platformClaim(d), d.Spec.Instance+" "+string(d.Spec.Platform), spot{d, "spec.platform"})
 		for i, repository := range d.Spec.Repositories {
-			key := d.Spec.Instance + " " + binding.NormalImage(repository.Image)
-			images[key] = append(images[key], spot{d, "spec.repositories[" + strconv.Itoa(i) + "].image"})
+			image := binding.NormalImage(repository.Image)
+			add(imageClaim(d, image), d.Spec.Instance+" "+image, spot{d, "spec.repositories[" + strconv.Itoa(i) + "].image"})
 		}
 		if f, unknown := unknownInstance(d, instances); unknown {
 			findings = append(findings, f)
 		}
 	}
-	findings = append(findings, conflicts("binding-unique", "binding", bindings)...)
-	findings = append(findings, conflicts("name-unique", "name", names)...)
-	return append(findings, conflicts("image-owner-unique", "image", images)...)
-}
-
-// conflicts tells every spot of a group that has more than one.
-func conflicts(code, what string, groups map[string][]spot) []finding.Finding {
-	var findings []finding.Finding
-	for _, group := range groups {
-		if len(group) < 2 {
+	for _, c := range claims {
+		if c.what == "name" {
+			findings = append(findings, o.names(*c)...)
 			continue
 		}
-		for i, s := range group {
-			f := finding.New(code, message.New("conflict."+what, "others", others(group, i)))
-			findings = append(findings, f.At(s.declaration.File, s.at().Line, s.at().Column).In(s.path))
-		}
+		findings = append(findings, o.conflicts(*c)...)
 	}
 	return findings
+}
+
+// nameClaim is a declaration's claim of its name. Its file says more of who it is
+// than where it binds what.
+func nameClaim(d binding.Declaration) claim {
+	return claim{code: "name-unique", what: "name", identity: weightFile / 2, had: func(r binding.Record) bool { return r.Binding == d.Name }}
+}
+
+func platformClaim(d binding.Declaration) claim {
+	return claim{code: "binding-unique", what: "binding", identity: weightFile, had: func(r binding.Record) bool {
+		return r.Instance == d.Spec.Instance && r.Platform == d.Spec.Platform
+	}}
+}
+
+func imageClaim(d binding.Declaration, image string) claim {
+	return claim{code: "image-owner-unique", what: "image", identity: weightFile, had: func(r binding.Record) bool {
+		return r.Instance == d.Spec.Instance && slices.ContainsFunc(r.Images, func(i binding.RecordedImage) bool {
+			return binding.NormalImage(i.Image) == image
+		})
+	}}
 }
 
 // others names the spots of a group but the one at i: the first few, for a

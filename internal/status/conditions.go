@@ -155,6 +155,9 @@ func (v view) shortfall(o plan.Outcome) (reason string, m message.Message) {
 		if o.Action.Kind == plan.Forbidden {
 			return ReasonForbidden, o.Action.Reason
 		}
+		if o.Action.Cause == plan.CauseFileBroken {
+			return ReasonFileBroken, o.Action.Reason
+		}
 	case plan.Done:
 	}
 	return "", message.Message{}

@@ -10,8 +10,9 @@ const (
 	// ReasonNotManaged: the declaration leaves it out.
 	ReasonNotManaged = "NotManaged"
 
-	// ReasonFileBroken: the declaration's file cannot be read, parsed or
-	// validated; the binding is not changed.
+	// ReasonFileBroken: the declaration's file, or one that may declare the
+	// binding now, cannot be read, parsed or validated; the binding is not
+	// changed.
 	ReasonFileBroken = "FileBroken"
 	// ReasonNotDeclared: we applied it, and it is no longer declared.
 	ReasonNotDeclared = "NotDeclared"

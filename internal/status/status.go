@@ -106,12 +106,14 @@ func (c computation) undeclared(record binding.Record) binding.Status {
 		}
 	}
 	declared := condition(binding.Declared, binding.False, ReasonNotDeclared, message.New("condition.not-declared"))
-	if slices.Contains(round.Broken, record.File) || slices.Contains(round.Broken, s.File) {
-		declared.Reason = ReasonFileBroken
-		declared.Message = message.New("condition.file-broken", "file", s.File)
-	}
 	declared.LastTransitionTime = now
 	s.Conditions = slices.DeleteFunc(slices.Clone(s.Conditions), func(c binding.Condition) bool { return c.Type == binding.Suspended })
+	if why := c.fileBroken(record, s); !why.IsZero() {
+		declared.Reason, declared.Message = ReasonFileBroken, why
+		ready := declared
+		ready.Type = binding.Ready
+		s.Conditions = binding.SetCondition(s.Conditions, ready)
+	}
 	s.Conditions = binding.SetCondition(s.Conditions, declared)
 	if held := suspended(now, nil, round.Suspensions, record.Binding); held != nil {
 		held.LastTransitionTime = now

@@ -1,0 +1,176 @@
+package manifest
+
+import (
+	"cmp"
+	"slices"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/message"
+)
+
+// claim is what one declaration at most may have: a name, a platform of an
+// instance, or an image repository.
+type claim struct {
+	// code is the rule; what ends the names of its messages.
+	code, what string
+	// group are the declarations that claim it.
+	group []spot
+	// had says that a record has it.
+	had func(binding.Record) bool
+	// identity is the weight of an equal name, instance and platform.
+	identity int
+}
+
+const (
+	// weightFile is the weight of an equal file, weightAccount of an equal
+	// account.
+	weightFile    = 4
+	weightAccount = 1
+)
+
+// owners decide who keeps what several files claim: the declaration that was
+// applied first. Without records nobody was first.
+type owners struct {
+	applied []binding.Record
+	// place names a file as the records do.
+	place func(file string) string
+	// held are the names of the bindings whose own file cannot be used by
+	// itself, with that file.
+	held map[string]string
+}
+
+func newOwners(opts Options, checked []checkedFile) owners {
+	unusable := map[string]bool{}
+	for _, file := range opts.Unreadable {
+		unusable[opts.policyPath(file)] = true
+	}
+	for _, c := range checked {
+		for _, file := range broken(c.findings) {
+			unusable[opts.policyPath(file)] = true
+		}
+	}
+	o := owners{place: opts.policyPath, held: map[string]string{}}
+	for _, r := range opts.Applied {
+		r.File = o.place(r.File)
+		o.applied = append(o.applied, r)
+		if unusable[r.File] {
+			o.held[r.Binding] = r.File
+		}
+	}
+	return o
+}
+
+// conflicts makes a finding of every declaration of a claim that has more than
+// one, except for the one that was applied first.
+func (o owners) conflicts(c claim) []finding.Finding {
+	if len(c.group) < 2 {
+		return nil
+	}
+	first := o.first(c)
+	var findings []finding.Finding
+	for i, s := range c.group {
+		m := message.New("conflict."+c.what, "others", others(c.group, i))
+		if first >= 0 {
+			m = message.New("conflict-taken."+c.what, "owner", c.group[first].message())
+		}
+		if i != first {
+			findings = append(findings, s.finding(c.code, m))
+		}
+	}
+	return findings
+}
+
+// names is conflicts for a name. A name whose binding was declared last in a
+// file that cannot be used now is not free: the file may declare it still.
+func (o owners) names(c claim) []finding.Finding {
+	file, held := o.held[c.group[0].declaration.Name]
+	declares := func(s spot) bool {
+		return slices.ContainsFunc(o.applied, func(r binding.Record) bool { return c.had(r) && o.place(s.declaration.File) == r.File })
+	}
+	if !held || slices.ContainsFunc(c.group, declares) {
+		return o.conflicts(c)
+	}
+	var findings []finding.Finding
+	for _, s := range c.group {
+		findings = append(findings, s.finding(c.code, message.New("name-held", "file", message.Place{File: file})))
+	}
+	return findings
+}
+
+// first is the declaration of a claim that was applied first, or -1 where the
+// records do not say so of exactly one.
+func (o owners) first(c claim) int {
+	first, best, tied := -1, evidence{}, false
+	for _, r := range o.applied {
+		if !c.had(r) {
+			continue
+		}
+		for i, s := range c.group {
+			e := o.evidence(s.declaration, r, c.identity)
+			switch order := e.compare(best); {
+			case e.weight == 0:
+			case order > 0:
+				first, best, tied = i, e, false
+			case order == 0 && i != first:
+				tied = true
+			}
+		}
+	}
+	if tied {
+		return -1
+	}
+	return first
+}
+
+// evidence says how surely a record is that of a declaration. Of two records
+// the one of a binding that is ours counts, then the later one: whoever had the
+// claim before was taken out of the files since.
+type evidence struct {
+	weight  int
+	managed int
+	applied int64
+}
+
+func (e evidence) compare(other evidence) int {
+	return cmp.Or(cmp.Compare(e.weight, other.weight), cmp.Compare(e.managed, other.managed), cmp.Compare(e.applied, other.applied))
+}
+
+// evidence weighs what a declaration has in common with a record: its name on
+// the platform of the instance, its file, its account. One of the first two may
+// differ: a file that was moved, and a binding that was renamed in its file, are
+// no newcomers. The account decides only between those.
+func (o owners) evidence(d binding.Declaration, r binding.Record, identity int) evidence {
+	e := evidence{applied: r.Applied.UnixNano()}
+	if r.Managed {
+		e.managed = 1
+	}
+	there := d.Spec.Instance == r.Instance && d.Spec.Platform == r.Platform
+	if there && d.Name == r.Binding {
+		e.weight += identity
+	}
+	if r.File != "" && o.place(d.File) == r.File {
+		e.weight += weightFile
+	}
+	if e.weight > 0 && there && binding.SameAccount(d.Spec.Account(), r.Wanted()) {
+		e.weight += weightAccount
+	}
+	return e
+}
+
+// AsApplied are declarations as the records would be of their bindings, for
+// files that were there before others without having been applied here.
+func AsApplied(declarations []binding.Declaration) []binding.Record {
+	var records []binding.Record
+	for _, d := range declarations {
+		r := binding.Record{
+			Instance: d.Spec.Instance, Binding: d.Name, Platform: d.Spec.Platform, File: d.File,
+			Asked: d.Spec.Account(), Managed: !d.Spec.Observed(),
+		}
+		for _, repository := range d.Spec.Repositories {
+			r.Images = append(r.Images, binding.RecordedImage{Image: repository.Image})
+		}
+		records = append(records, r)
+	}
+	return records
+}

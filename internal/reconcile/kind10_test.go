@@ -1,0 +1,80 @@
+package reconcile_test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/status"
+)
+
+// TestKind10ARecordFollowsItsFile: a moved file changes nothing outside, and who
+// was first is still known by it.
+func TestKind10ARecordFollowsItsFile(t *testing.T) {
+	w := newWorld()
+	r := reconcile.New(w.options())
+	synced(t, r, desire(gitlab()))
+	effects := maps.Clone(w.effects)
+	synced(t, r, desire(gitlab(func(d *binding.Declaration) { d.File = "team/pay.yaml" })))
+	if got := w.records["pay-gitlab/gitlab"].File; got != "team/pay.yaml" {
+		t.Errorf("the record names %s", got)
+	}
+	if !maps.Equal(effects, w.effects) {
+		t.Errorf("the registry was written to: %v, before %v", w.effects, effects)
+	}
+}
+
+// TestKind10WhatAnInvalidFileHoldsIsNotReady: a binding that may be declared in
+// a file that nobody can use is not as declared, as far as anybody knows.
+func TestKind10WhatAnInvalidFileHoldsIsNotReady(t *testing.T) {
+	for name, tt := range map[string]struct {
+		declared []binding.Declaration
+		broken   []string
+		restart  bool
+		held     bool
+	}{
+		"its own file":                  {[]binding.Declaration{codeup()}, []string{"pay.yaml"}, false, true},
+		"its own file, after a restart": {[]binding.Declaration{codeup()}, []string{"pay.yaml"}, true, true},
+		"it went into an invalid file":  {[]binding.Declaration{codeup()}, []string{"other.yaml"}, false, true},
+		"the policies":                  {nil, []string{"policies/x.cue"}, true, true},
+		"another file":                  {[]binding.Declaration{gitlab(), codeup()}, []string{"other.yaml"}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			r := reconcile.New(w.options())
+			synced(t, r, desire(gitlab(), codeup()))
+			if tt.restart {
+				r = reconcile.New(w.options())
+			}
+			sync1(t, r, plan.Desired{Revision: "r2", Declarations: tt.declared, Broken: tt.broken})
+			got := conditionOf(t, r, "pay-gitlab", binding.Ready)
+			if held := got.Status == binding.False && got.Reason == status.ReasonFileBroken; held != tt.held {
+				t.Errorf("Ready: %+v", got)
+			}
+			if w.accounts[binding.GitLab] == nil {
+				t.Error("the account was unbound")
+			}
+			healed := desire(gitlab(), codeup())
+			sync1(t, r, healed)
+			if names := slices.Collect(maps.Keys(w.records)); len(names) != 2 || conditionOf(t, r, "pay-gitlab", binding.Ready).Status != binding.True {
+				t.Errorf("fixed: %v, %+v", names, conditionOf(t, r, "pay-gitlab", binding.Ready))
+			}
+		})
+	}
+}
+
+// TestKind10WhatWasRetainedBeforeStaysNotDeclared: a file that breaks later says
+// nothing new of it.
+func TestKind10WhatWasRetainedBeforeStaysNotDeclared(t *testing.T) {
+	w := newWorld()
+	r := reconcile.New(w.options())
+	synced(t, r, desire(gitlab(), codeup()))
+	synced(t, r, desire(codeup()))
+	sync1(t, r, plan.Desired{Revision: "r3", Declarations: []binding.Declaration{codeup()}, Broken: []string{"other.yaml"}})
+	if got := conditionOf(t, r, "pay-gitlab", binding.Declared); got.Reason != status.ReasonNotDeclared {
+		t.Errorf("Declared: %+v", got)
+	}
+}

@@ -1,0 +1,29 @@
+package status
+
+import (
+	"slices"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+	"reconciler/internal/plan"
+)
+
+// fileBroken says why an undeclared binding is held by invalid files: its own
+// file, or others that may declare it now. It is the zero message where none
+// holds it. What was known not to be declared before a file broke stays so.
+func (c computation) fileBroken(record binding.Record, last binding.Status) message.Message {
+	for _, file := range []string{record.File, last.File} {
+		if slices.Contains(c.round.Broken, file) {
+			return message.New("condition.file-broken", "file", file)
+		}
+	}
+	if was := binding.FindCondition(last.Conditions, binding.Declared); was != nil && was.Reason == ReasonNotDeclared {
+		return message.Message{}
+	}
+	for _, o := range c.result.Of(record.Binding) {
+		if o.Action.Cause == plan.CauseFileBroken {
+			return o.Action.Reason
+		}
+	}
+	return message.Message{}
+}
