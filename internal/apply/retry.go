@@ -30,7 +30,7 @@ func (b Backoff) After(before binding.Failed, tried string, now time.Time, atLea
 	}
 	times := before.Times + 1
 	pause := max(binding.Pause(base, longest, times), min(atLeast, LongestRetry))
-	return binding.Failed{Tried: tried, Times: times, Next: now.Add(pause)}
+	return binding.Failed{Tried: tried, Times: times, At: now, Next: now.Add(pause)}
 }
 
 // held says that it is too early to try the same again.

@@ -97,6 +97,20 @@ func same(a, b binding.RetryState) bool {
 	return a.Empty() && b.Empty() || binding.DigestOf(a) == binding.DigestOf(b)
 }
 
+// RightClock writes again what a clock that was ahead wrote, as it is believed
+// now, so that its time passes from now on. What cannot be written is believed
+// the same way by the next run.
+func (a *Applier) RightClock(ctx context.Context) {
+	a.remembering.Lock()
+	defer a.remembering.Unlock()
+	states, _ := a.o.Store.RetryStates(ctx, a.o.Instance)
+	for _, e := range states {
+		if now := e.AsOf(a.o.Now()); !same(e, now) {
+			_ = a.keepRetryState(ctx, now)
+		}
+	}
+}
+
 // keepRetryState writes a retry state, or that there is nothing to remember.
 func (a *Applier) keepRetryState(ctx context.Context, e binding.RetryState) error {
 	write := a.o.Store.PutRetryState

@@ -48,8 +48,44 @@ type Failed struct {
 	// of its token. Something else is tried without a pause.
 	Tried string `json:"tried"`
 	// Times is how often it failed in a row, from 1.
-	Times int       `json:"times"`
-	Next  time.Time `json:"next"`
+	Times int `json:"times"`
+	// At is when it failed last; zero in what an earlier version wrote.
+	At   time.Time `json:"at,omitzero"`
+	Next time.Time `json:"next"`
+}
+
+// AsOf is the failure as it can be believed now: the pause after one in the
+// future begins now.
+func (f Failed) AsOf(now time.Time) Failed {
+	if f.At.IsZero() {
+		if f.Next.Sub(now) > LongestPause {
+			f.Next = now
+		}
+		return f
+	}
+	pause := Term{f.At, f.Next}.At(now)
+	f.At, f.Next = pause.Began, pause.Ends
+	return f
+}
+
+// AsOf is the state as it can be believed now: what happened in the future
+// happens now. It keeps e as it is.
+func (e RetryState) AsOf(now time.Time) RetryState {
+	e.Repairs, e.Pending = slices.Clone(e.Repairs), slices.Clone(e.Pending)
+	for i := range e.Repairs {
+		r := &e.Repairs[i]
+		r.Made, r.Stopped = slices.Clone(r.Made), Past(r.Stopped, now)
+		for n := range r.Made {
+			r.Made[n].At = Past(r.Made[n].At, now)
+		}
+	}
+	for i := range e.Pending {
+		e.Pending[i].Since = Past(e.Pending[i].Since, now)
+	}
+	if e.Failed != nil {
+		e.Failed = new(e.Failed.AsOf(now))
+	}
+	return e
 }
 
 // PendingSince is since when a step is pending for a person.

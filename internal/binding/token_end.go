@@ -5,13 +5,32 @@ import (
 	"time"
 )
 
-// FromDeclaration is the source of an end that the declaration states.
-const FromDeclaration = "declaration"
+// Sources of a token's end.
+const (
+	// FromDeclaration: the declaration states it.
+	FromDeclaration = "declaration"
+	// FromVault: the secret's own metadata has it.
+	FromVault = "vault"
+	// FromHost: the code host reports it.
+	FromHost = "host"
+)
 
 // TokenEnd is the last instant at which a token is good, and who says so.
 type TokenEnd struct {
 	At     time.Time
 	Source string
+	// Contradicted says that the code host called the token valid after the end that
+	// it reported itself: our clock is ahead of the host's.
+	Contradicted bool
+}
+
+// End is the earliest end of the token that is known.
+func (s TokenState) End() TokenEnd {
+	e := TokenEnd{At: s.Expires, Source: s.ExpiresSource}
+	for _, a := range s.Answers {
+		e.Contradicted = e.Contradicted || s.ExpiresSource == FromHost && a.AboutToken() && a.Verdict == Yes && a.At.After(s.Expires)
+	}
+	return e
 }
 
 // End is the end that the declaration states; zero if it states none.
@@ -19,7 +38,7 @@ func (t Token) End() TokenEnd {
 	if t.Expires.IsZero() {
 		return TokenEnd{}
 	}
-	return TokenEnd{t.Expires.End(), FromDeclaration}
+	return TokenEnd{At: t.Expires.End(), Source: FromDeclaration}
 }
 
 // EarliestEnd is the first of the ends that are known.
@@ -34,7 +53,9 @@ func EarliestEnd(ends ...TokenEnd) TokenEnd {
 }
 
 // Ended says that the end is known and past.
-func (e TokenEnd) Ended(now time.Time) bool { return !e.At.IsZero() && now.After(e.At) }
+func (e TokenEnd) Ended(now time.Time) bool {
+	return !e.At.IsZero() && !e.Contradicted && now.After(e.At)
+}
 
 // Lifetime is what is left of a token.
 type Lifetime int
@@ -54,6 +75,9 @@ func (e TokenEnd) Lifetime(now time.Time, warnings []int) (left Lifetime, days i
 		return EndUnknown, 0
 	}
 	days = DateOf(e.At).DaysFrom(now)
+	if e.Contradicted {
+		days = max(days, 0)
+	}
 	switch {
 	case e.Ended(now):
 		return Ended, days

@@ -35,7 +35,7 @@ func TestLifetimeCountsCalendarDays(t *testing.T) {
 }
 
 func TestEarliestEndSkipsUnknownOnes(t *testing.T) {
-	early, late := TokenEnd{time.Unix(1, 0), "vault"}, TokenEnd{time.Unix(2, 0), "host"}
+	early, late := TokenEnd{At: time.Unix(1, 0), Source: "vault"}, TokenEnd{At: time.Unix(2, 0), Source: "host"}
 	if got := EarliestEnd(TokenEnd{}, late, early); got != early {
 		t.Errorf("got %v", got)
 	}

@@ -54,7 +54,7 @@ func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration, se
 	}
 	if b.Spec.Token != nil {
 		state := seen.Tokens[b.Name]
-		d.expiry(l, b.Spec.Token.Vault.String(), binding.TokenEnd{At: state.Expires, Source: state.ExpiresSource})
+		d.expiry(l, b.Spec.Token.Vault.String(), state.End())
 	}
 	d.site(ctx, l, b, site)
 	if d.clients.Hosts[b.Spec.Platform] != nil {

@@ -19,8 +19,9 @@ type hostMemory struct {
 
 // hostSaid is what a code host said of one declaration.
 type hostSaid struct {
-	question   string
-	until      time.Time
+	question string
+	// holds is how long it needs not be asked again.
+	holds      binding.Term
 	report     binding.TokenReport
 	projects   map[string]binding.ProjectState
 	incomplete bool
@@ -38,7 +39,7 @@ func (m *hostMemory) recall(name, question string, now time.Time) (hostSaid, boo
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	said, ok := m.said[name]
-	return said, ok && said.question == question && now.Before(said.until)
+	return said, ok && said.question == question && said.holds.Holds(now)
 }
 
 func (m *hostMemory) remember(name, question string, said hostSaid, now time.Time) {
@@ -49,7 +50,10 @@ func (m *hostMemory) remember(name, question string, said hostSaid, now time.Tim
 	if said.unsure() {
 		lasts /= unknownShare
 	}
-	said.question, said.until = question, now.Add(lasts)
+	said.question, said.holds = question, binding.TermOf(now, lasts)
+	if end := said.report.Expires; end.After(now) && end.Before(said.holds.Ends) {
+		said.holds.Ends = end // Whether the token has ended then is for the host to say.
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.said[name] = said
@@ -92,8 +96,8 @@ func (m *hostMemory) inherit(other *hostMemory, now time.Time) {
 	other.mu.Unlock()
 	latest := now.Add(max(m.lasts, 0))
 	for name, s := range said {
-		if s.until.After(latest) {
-			s.until = latest
+		if s.holds.Ends.After(latest) {
+			s.holds.Ends = latest
 			said[name] = s
 		}
 	}

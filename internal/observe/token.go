@@ -40,7 +40,7 @@ func (l *look) metadata(ctx context.Context, d binding.Declaration) binding.Toke
 		return state
 	}
 	state.Version, state.Latest, state.Created = meta.Version, meta.Latest, meta.Created
-	endsBy(&state, binding.TokenEnd{At: customExpiry(meta.Custom), Source: "vault"})
+	endsBy(&state, binding.TokenEnd{At: customExpiry(meta.Custom), Source: binding.FromVault})
 	return state
 }
 
@@ -72,7 +72,7 @@ func (l *look) preflight(ctx context.Context, d binding.Declaration, state *bind
 		l.memory.remember(d.Name, question, said, l.o.Now())
 	}
 	state.Answers = said.report.Answers
-	endsBy(state, binding.TokenEnd{At: said.report.Expires, Source: "host"})
+	endsBy(state, binding.TokenEnd{At: said.report.Expires, Source: binding.FromHost})
 	return said.projects
 }
 

@@ -148,7 +148,7 @@ func tokenEnd(s subject) binding.TokenEnd {
 	if s.d.Spec.Token == nil {
 		return binding.TokenEnd{}
 	}
-	declared, told := s.d.Spec.Token.End(), binding.TokenEnd{At: s.token.Expires, Source: s.token.ExpiresSource}
+	declared, told := s.d.Spec.Token.End(), s.token.End()
 	if !declared.At.IsZero() && told.Source == binding.FromDeclaration {
 		return declared
 	}

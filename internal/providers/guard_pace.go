@@ -17,9 +17,6 @@ import (
 const (
 	// maxSlots bounds the memory of a daemon that sees many tokens.
 	maxSlots = 1024
-	// maxPause bounds how long a host can make us wait, so that a wrong header
-	// does not stop us forever.
-	maxPause = time.Hour
 	// defaultPause is the wait after a 429 that names none (GitHub: at least a
 	// minute).
 	defaultPause = time.Minute
@@ -45,8 +42,9 @@ type slotKey struct {
 
 type slot struct {
 	limiter *rate.Limiter
-	// until and used are guarded by pace.mu.
-	until, used time.Time
+	// pause and used are guarded by pace.mu.
+	pause binding.Term
+	used  time.Time
 }
 
 func newPace(limit rate.Limit, burst int, now func() time.Time) *pace {
@@ -92,7 +90,9 @@ func (p *pace) forget() {
 // wait takes its turn. While the host has asked for a pause nothing is sent.
 func (p *pace) wait(ctx context.Context, s *slot, host string) error {
 	p.mu.Lock()
-	left := s.until.Sub(p.now())
+	now := p.now()
+	s.pause = s.pause.At(now)
+	left := s.pause.Left(now)
 	p.mu.Unlock()
 	if left > 0 {
 		return throttled(host, left, errors.New("the host asked to wait; nothing was sent"))
@@ -122,29 +122,26 @@ func (p *pace) notePause(s *slot, resp *http.Response) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if until := now.Add(d); until.After(s.until) {
-		s.until = until
+	if pause := binding.TermOf(now, d); d > s.pause.Left(now) {
+		s.pause = pause
 	}
 }
 
 // Pause is how long an answer asks to wait: Retry-After in seconds or as a
 // date, else the reset time of a spent limit, else a minute for a 429; never
-// above an hour. Header names as GitLab (RateLimit-*) and GitHub
-// (x-ratelimit-*) send them.
+// below a second or above an hour. Header names as GitLab (RateLimit-*) and
+// GitHub (x-ratelimit-*) send them.
 func Pause(status int, h http.Header, now time.Time) time.Duration {
-	limited := status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable || status == http.StatusForbidden
-	if v := h.Get("Retry-After"); v != "" && limited {
-		if n, err := strconv.ParseInt(v, 10, 64); err == nil && n >= 0 {
-			return min(time.Duration(min(n, int64(maxPause/time.Second)))*time.Second, maxPause)
-		}
-		if t, err := http.ParseTime(v); err == nil {
-			return clampPause(t.Sub(now))
+	sent := h.Get("Date")
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable || status == http.StatusForbidden {
+		if pause, ok := binding.AskedPause(h.Get("Retry-After"), sent, now); ok {
+			return pause
 		}
 	}
 	for _, prefix := range []string{"RateLimit-", "X-RateLimit-"} {
 		reset, err := strconv.ParseInt(h.Get(prefix+"Reset"), 10, 64)
 		if err == nil && h.Get(prefix+"Remaining") == "0" {
-			return clampPause(time.Unix(reset, 0).Sub(now))
+			return binding.PauseUntil(time.Unix(reset, 0), sent, now)
 		}
 	}
 	if status == http.StatusTooManyRequests {
@@ -152,5 +149,3 @@ func Pause(status int, h http.Header, now time.Time) time.Duration {
 	}
 	return 0
 }
-
-func clampPause(d time.Duration) time.Duration { return max(0, min(d, maxPause)) }

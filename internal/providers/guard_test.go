@@ -160,7 +160,7 @@ func TestPauseReadsEveryHeader(t *testing.T) {
 		{"429 alone", 429, nil, time.Minute},
 		{"seconds", 429, http.Header{"Retry-After": {"7"}}, 7 * time.Second},
 		{"a date", 503, http.Header{"Retry-After": {"Sun, 22 Nov 2026 12:00:09 GMT"}}, 9 * time.Second},
-		{"a date gone by", 503, http.Header{"Retry-After": {"Sun, 22 Nov 2020 12:00:09 GMT"}}, 0},
+		{"a date gone by", 503, http.Header{"Retry-After": {"Sun, 22 Nov 2020 12:00:09 GMT"}}, time.Second},
 		{"secondary limit", 403, http.Header{"Retry-After": {"60"}}, time.Minute},
 		{"never above an hour", 429, http.Header{"Retry-After": {"99999999999999"}}, time.Hour},
 		{"GitLab's spent limit", 200, http.Header{"Ratelimit-Remaining": {"0"}, "Ratelimit-Reset": {"1795348830"}}, 30 * time.Second},
@@ -275,7 +275,7 @@ func FuzzPause(f *testing.F) {
 		h.Set("Retry-After", after)
 		h.Set("RateLimit-Remaining", remaining)
 		h.Set("RateLimit-Reset", reset)
-		if d := providers.Pause(status, h, time.Unix(1795348800, 0)); d < 0 || d > time.Hour {
+		if d := providers.Pause(status, h, time.Unix(1795348800, 0)); d != 0 && d < time.Second || d > time.Hour {
 			t.Errorf("pause of %v", d)
 		}
 	})

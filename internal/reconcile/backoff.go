@@ -30,6 +30,15 @@ func (b *backoff) failed(name, tried string, now time.Time) {
 	b.states[name] = b.pause.After(b.states[name], tried, now, 0)
 }
 
+// rightClock keeps the failures as they are believed now.
+func (b *backoff) rightClock(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for name, s := range b.states {
+		b.states[name] = s.AsOf(now)
+	}
+}
+
 // all are the failures of now.
 func (b *backoff) all() map[string]binding.Failed {
 	b.mu.Lock()
@@ -87,6 +96,7 @@ func (b *backoff) next(now time.Time) time.Time {
 	defer b.mu.Unlock()
 	var first time.Time
 	for _, s := range b.states {
+		s = s.AsOf(now)
 		if s.Next.After(now) && (first.IsZero() || s.Next.Before(first)) {
 			first = s.Next
 		}
@@ -102,6 +112,7 @@ func (b *backoff) restore(name string, f binding.Failed, now time.Time) {
 	if _, known := b.states[name]; known || f.Times <= 0 {
 		return
 	}
+	f = f.AsOf(now)
 	if latest := now.Add(apply.LongestRetry); f.Next.After(latest) {
 		f.Next = latest
 	}

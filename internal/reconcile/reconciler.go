@@ -196,6 +196,7 @@ func (r *Reconciler) round(of plan.Round, desired plan.Desired) *plan.Round {
 // keep makes a round of what it has now, and keeps it as the last one.
 func (r *Reconciler) keep(of plan.Round) *plan.Round {
 	of.Now, of.Instance, of.Policy, of.Windows = r.o.Now(), r.o.Instance, r.o.Policy, r.o.Windows
+	r.backoff.rightClock(of.Now)
 	of.Retries = r.backoff.all()
 	made := plan.NewRound(of)
 	r.mu.Lock()
@@ -279,8 +280,12 @@ func (r *Reconciler) remembered(ctx context.Context, into *plan.Round) error {
 // what is suspended, and what is repaired again.
 func (r *Reconciler) people(ctx context.Context, into *plan.Round) error {
 	name, err := r.o.Instance.Name, error(nil)
+	r.applier.RightClock(context.WithoutCancel(ctx))
 	if into.RetryStates, err = r.o.Store.RetryStates(ctx, name); err != nil {
 		return fmt.Errorf("instance %s: %w", name, err)
+	}
+	for i, e := range into.RetryStates {
+		into.RetryStates[i] = e.AsOf(r.o.Now())
 	}
 	into.Suspensions, err = r.suspensions(context.WithoutCancel(ctx))
 	return err

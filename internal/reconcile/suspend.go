@@ -23,6 +23,7 @@ func (r *Reconciler) suspensions(ctx context.Context) ([]binding.Suspension, err
 	var left []binding.Suspension
 	for _, s := range all {
 		if !s.Over(r.o.Now()) {
+			s.Since = binding.Past(s.Since, r.o.Now())
 			left = append(left, s)
 			continue
 		}

@@ -34,6 +34,7 @@ func (v *Vault) serve(w http.ResponseWriter, r *http.Request) {
 	id := v.requests
 	v.calls = append(v.calls, VaultCall{r.Method, r.URL.Path, r.Header.Get("X-Vault-Namespace")})
 	a := v.answer(r, path, body)
+	w.Header().Set("Date", v.now().UTC().Format(http.TimeFormat))
 	v.mu.Unlock()
 
 	w.Header().Set("Content-Type", "application/json")

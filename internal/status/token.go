@@ -86,7 +86,7 @@ func firstWith(answers []binding.Answer, verdict binding.Verdict) binding.Answer
 
 func (v view) tokenFresh() binding.Condition {
 	state, _ := v.token()
-	left, _ := binding.TokenEnd{At: state.Expires}.Lifetime(v.now, v.warnings)
+	left, _ := state.End().Lifetime(v.now, v.warnings)
 	pinned := message.Message{}
 	if state.Latest > state.Version {
 		pinned = message.New("condition.pinned", "version", state.Version, "latest", state.Latest)

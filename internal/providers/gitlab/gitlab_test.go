@@ -362,9 +362,11 @@ func TestOldGitLabTellsNoScopes(t *testing.T) {
 
 func TestRevokedWhileListedIsRead(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"id":1,"user_id":7,"active":false,"revoked":true,"scopes":["api"]}`:                           "no TokenRevoked gitlab-token-scope",
-		`{"id":1,"user_id":7,"active":false,"revoked":false,"scopes":["api"]}`:                          "no TokenInactive gitlab-token-scope",
-		`{"id":1,"user_id":7,"active":true,"revoked":false,"scopes":["api"],"expires_at":"2026-11-22"}`: "no TokenExpired gitlab-token-scope",
+		`{"id":1,"user_id":7,"active":false,"revoked":true,"scopes":["api"]}`:                            "no TokenRevoked gitlab-token-scope",
+		`{"id":1,"user_id":7,"active":false,"revoked":false,"scopes":["api"]}`:                           "no TokenInactive gitlab-token-scope",
+		`{"id":1,"user_id":7,"active":false,"revoked":false,"scopes":["api"],"expires_at":"2026-11-22"}`: "no TokenExpired gitlab-token-scope",
+		// Our clock is ahead of GitLab's: what GitLab calls active is.
+		`{"id":1,"user_id":7,"active":true,"revoked":false,"scopes":["api"],"expires_at":"2026-11-22"}`: "yes TokenActive",
 		`{"id":1,"user_id":7,"active":true,"revoked":false,"scopes":["api"],"expires_at":"2026-11-23"}`: "yes TokenActive",
 		`{"id":1,"user_id":7,"scopes":["api"]}`:                                                         "unknown Unreadable",
 		`{"id":1,"user_id":7,"active":true,"revoked":false,"expires_at":"2027-01-01T00:00:00Z"}`:        "yes TokenActive",

@@ -213,13 +213,14 @@ func validity(self tokenSelf, expires, at time.Time) binding.Answer {
 	switch {
 	case *self.Revoked:
 		return providers.No(question, codeScope, ReasonRevoked, "the token was revoked; put a new one into the secret store")
+	case *self.Active:
+		// GitLab's own clock decides, not ours.
+		return providers.Yes(question, ReasonValid, "the token is active")
 	case !expires.IsZero() && at.After(expires):
 		return providers.No(question, codeScope, ReasonExpired,
 			"the token's last day was "+expires.Format(time.DateOnly)+"; put a new one into the secret store")
-	case !*self.Active:
-		return providers.No(question, codeScope, ReasonInactive, "the token is not active; put a new one into the secret store")
 	}
-	return providers.Yes(question, ReasonValid, "the token is active")
+	return providers.No(question, codeScope, ReasonInactive, "the token is not active; put a new one into the secret store")
 }
 
 func scope(host string, self tokenSelf) binding.Answer {

@@ -182,14 +182,7 @@ func safeCode(code string, hide []string) string {
 // retryAfter is how long the answer asks to wait, at most an hour: by the
 // standard header, or by the vendor's own (milliseconds).
 func retryAfter(x *exchange, now time.Time) time.Duration {
-	var d time.Duration
-	if v := x.header.Get("Retry-After"); v != "" {
-		if seconds, err := strconv.Atoi(v); err == nil {
-			d = time.Duration(min(max(seconds, 0), 3600)) * time.Second
-		} else if at, err := http.ParseTime(v); err == nil {
-			d = at.Sub(now)
-		}
-	}
+	d, _ := binding.AskedPause(x.header.Get("Retry-After"), x.header.Get("Date"), now)
 	vendor := map[string]*string{}
 	for _, name := range []string{"x-ratelimit-user-api", "x-ratelimit-user"} {
 		if v := x.header.Get(name); v != "" {
@@ -199,5 +192,5 @@ func retryAfter(x *exchange, now time.Time) time.Duration {
 	if left := openapiutil.GetThrottlingTimeLeft(vendor); left != nil {
 		d = max(d, time.Duration(min(max(*left, 0), 3_600_000))*time.Millisecond)
 	}
-	return min(max(d, 0), time.Hour)
+	return min(d, binding.LongestPause)
 }

@@ -22,7 +22,7 @@ type gate struct {
 	wait    func(context.Context, time.Duration) error
 
 	mu     sync.Mutex
-	closed time.Time
+	closed binding.Term
 }
 
 func newGate(o Options) *gate {
@@ -63,15 +63,17 @@ func (g *gate) pass(ctx context.Context) error {
 func (g *gate) close(d time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if until := g.now().Add(d); until.After(g.closed) {
-		g.closed = until
+	if now := g.now(); d > g.closed.Left(now) {
+		g.closed = binding.TermOf(now, d)
 	}
 }
 
 func (g *gate) closedFor() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.closed.Sub(g.now())
+	now := g.now()
+	g.closed = g.closed.At(now)
+	return g.closed.Left(now)
 }
 
 // sleep waits for d or until ctx ends.

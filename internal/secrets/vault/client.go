@@ -149,11 +149,12 @@ func (c *Client) metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadat
 	if err := decode(r.body, &found); err != nil {
 		return secrets.Metadata{}, asked.unreadable(err.Error())
 	}
-	return asked.pick(found, ref, c.options.Now())
+	return asked.pick(found, ref, r.sent)
 }
 
-// pick finds the version that a read would return.
-func (c call) pick(found secretState, ref secrets.Ref, now time.Time) (secrets.Metadata, error) {
+// pick finds the version that a read would return. sent is when Vault answered,
+// by its own clock.
+func (c call) pick(found secretState, ref secrets.Ref, sent time.Time) (secrets.Metadata, error) {
 	n := ref.Version
 	if n == 0 {
 		n = found.CurrentVersion
@@ -164,8 +165,8 @@ func (c call) pick(found secretState, ref secrets.Ref, now time.Time) (secrets.M
 	}
 	state.Version = n
 	meta := secrets.Metadata{Version: n, Latest: found.CurrentVersion, Created: state.CreatedTime, Custom: found.CustomMetadata}
-	if f := gone(c, ref, state, now); f != nil {
-		return secrets.Metadata{}, f
+	if state.gone(sent) {
+		return secrets.Metadata{}, gone(c, ref, state)
 	}
 	return meta, nil
 }
@@ -213,8 +214,9 @@ func (c *Client) readV2(ctx context.Context, ref secrets.Ref) (secrets.Secret, s
 	case found.Metadata == nil || found.Metadata.Version == 0:
 		return secrets.Secret{}, secrets.Metadata{}, asked.unreadable("the answer has no metadata: is this KV version 2?")
 	}
-	if f := gone(asked, ref, found.Metadata.versionState, c.options.Now()); f != nil {
-		return secrets.Secret{}, secrets.Metadata{}, f
+	// Vault's own word decides, and no clock: what it does not serve is gone.
+	if r.status == http.StatusNotFound {
+		return secrets.Secret{}, secrets.Metadata{}, gone(asked, ref, found.Metadata.versionState)
 	}
 	meta := secrets.Metadata{Version: found.Metadata.Version, Created: found.Metadata.CreatedTime, Custom: found.Metadata.CustomMetadata}
 	if ref.Version == 0 {
@@ -357,10 +359,11 @@ func (c *Client) send(ctx context.Context, s *session, asked call, query url.Val
 		return reply{}, asked.broken(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	r := reply{status: resp.StatusCode}
-	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		r.retryAfter = time.Duration(min(seconds, int(maxPause/time.Second))) * time.Second
+	r := reply{status: resp.StatusCode, sent: c.options.Now()}
+	if there, ok := binding.SentAt(resp.Header.Get("Date")); ok {
+		r.sent = there
 	}
+	r.retryAfter, _ = binding.AskedPause(resp.Header.Get("Retry-After"), resp.Header.Get("Date"), c.options.Now())
 	if said != nil {
 		r.texts = said.Errors
 	}

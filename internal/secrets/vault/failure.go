@@ -53,6 +53,8 @@ type reply struct {
 	texts      []string
 	warnings   []string
 	retryAfter time.Duration
+	// sent is when Vault sent it, by Vault's own clock.
+	sent time.Time
 }
 
 // says looks for a phrase in the error messages.
@@ -225,15 +227,11 @@ func absent(c call, ref secrets.Ref) *binding.Failure {
 		"nothing is stored there: check mount, path and namespace, or write it: vault kv put -mount=%s %s %s=-", ref.Mount, ref.Path, ref.Key))
 }
 
-// gone is the failure for a version without data: destroyed, or deleted by
-// now; nil for one that is there.
-func gone(c call, ref secrets.Ref, v versionState, now time.Time) *binding.Failure {
-	switch {
-	case v.Destroyed:
+// gone is the failure for a version without data: destroyed, or deleted.
+func gone(c call, ref secrets.Ref, v versionState) *binding.Failure {
+	if v.Destroyed {
 		return c.failure(binding.NotFound, CodeDestroyed, fmt.Sprintf("version %d is destroyed and cannot come back: write a new version", v.Version))
-	case v.DeletionTime != nil && !v.DeletionTime.IsZero() && !now.Before(v.DeletionTime.Time):
-		return c.failure(binding.NotFound, CodeDeleted, fmt.Sprintf(
-			"version %d was deleted: vault kv undelete -mount=%s -versions=%d %s, or write a new version", v.Version, ref.Mount, v.Version, ref.Path))
 	}
-	return nil
+	return c.failure(binding.NotFound, CodeDeleted, fmt.Sprintf(
+		"version %d was deleted: vault kv undelete -mount=%s -versions=%d %s, or write a new version", v.Version, ref.Mount, v.Version, ref.Path))
 }

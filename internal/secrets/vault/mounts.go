@@ -18,8 +18,9 @@ const assumedFor = 5 * time.Minute
 // mount is what is known of a secrets engine.
 type mount struct {
 	version int
-	// until is when to ask again; zero is never.
-	until time.Time
+	// assumed is how long a version holds that Vault did not report; zero is
+	// forever.
+	assumed binding.Term
 }
 
 // withVersion reads with the KV version of the reference's mount. If the read
@@ -58,7 +59,7 @@ func (c *Client) kvVersion(ctx context.Context, ref secrets.Ref) (int, error) {
 	c.mu.Lock()
 	known, ok := c.mounts[ref.Mount]
 	c.mu.Unlock()
-	if ok && known.version == 2 && (known.until.IsZero() || c.options.Now().Before(known.until)) {
+	if ok && known.version == 2 && (known.assumed == binding.Term{} || known.assumed.Holds(c.options.Now())) {
 		return known.version, nil
 	}
 	asked := call{op: "find the secrets engine of", object: object(ref), path: "sys/internal/ui/mounts/" + ref.Mount}
@@ -89,7 +90,7 @@ func (c *Client) kvVersion(ctx context.Context, ref secrets.Ref) (int, error) {
 			found.version = 1
 		}
 	case http.StatusForbidden, http.StatusNotFound:
-		found.until = c.options.Now().Add(assumedFor)
+		found.assumed = binding.TermOf(c.options.Now(), assumedFor)
 	default:
 		return 0, asked.refused(r)
 	}

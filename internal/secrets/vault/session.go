@@ -26,9 +26,6 @@ const (
 	// refusedPause is the least time between two logins with a credential that
 	// Vault refused: a few in a quarter of an hour lock a good one out too.
 	refusedPause = 5 * time.Minute
-	// maxPause bounds how long a server can make us wait, so that a wrong
-	// header does not stop us forever.
-	maxPause = time.Hour
 )
 
 // Stats count what the client did; a daemon's logins per hour come from them.
@@ -48,9 +45,9 @@ type session struct {
 	worked *atomic.Bool
 }
 
-// refusal is a login that failed, and until when none is tried again.
+// refusal is a login that failed, and the pause in which none is tried again.
 type refusal struct {
-	until   time.Time
+	pause   binding.Term
 	failure *binding.Failure
 	// with is the digest of the credential; another one is tried at once.
 	with [sha256.Size]byte
@@ -76,10 +73,10 @@ type sessions struct {
 	lock chan struct{}
 	// fails counts the failures since the last success.
 	fails int
-	// denial is the pause now in force between logins caused by a 403, and
-	// nextDenial its end.
-	denial     time.Duration
-	nextDenial time.Time
+	// denial is how long the next pause after a login caused by a 403 is, and
+	// denied the pause after the last one.
+	denial time.Duration
+	denied binding.Term
 }
 
 func newSessions(base *api.Client, way signIn, o Options) *sessions {
@@ -192,9 +189,9 @@ func (s *sessions) renew(ctx context.Context, have *session) *session {
 // stands. The caller holds the lock.
 func (s *sessions) login(ctx context.Context) (*session, *binding.Failure) {
 	if r := s.refused.Load(); r != nil {
-		if wait := r.until.Sub(s.now()); wait > 0 && r.with == s.signIn.digest() {
+		if now := s.now(); r.pause.Holds(now) && r.with == s.signIn.digest() {
 			again := *r.failure
-			again.RetryAfter = wait
+			again.RetryAfter = r.pause.Left(now)
 			return nil, &again
 		}
 	}
@@ -211,7 +208,7 @@ func (s *sessions) login(ctx context.Context) (*session, *binding.Failure) {
 			if failure.Kind == binding.Forbidden {
 				wait = max(wait, refusedPause)
 			}
-			s.refused.Store(&refusal{s.now().Add(wait), failure, with})
+			s.refused.Store(&refusal{binding.TermOf(s.now(), wait), failure, with})
 		}
 		return nil, failure
 	}
@@ -266,10 +263,10 @@ func (s *sessions) afterDenial(ctx context.Context, used *session, invalid bool)
 	if now.token.Expose() != used.token.Expose() {
 		return now
 	}
-	if !s.signIn.issues() || s.now().Before(s.nextDenial) && (!invalid || !used.worked.Load()) {
+	if !s.signIn.issues() || s.denied.Holds(s.now()) && (!invalid || !used.worked.Load()) {
 		return used
 	}
-	s.nextDenial = s.now().Add(s.denial)
+	s.denied = binding.TermOf(s.now(), s.denial)
 	s.denial = min(2*s.denial, lastDenial)
 	made, failure := s.login(ctx)
 	if failure != nil {

@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -239,7 +238,8 @@ func (s *httpSession) do(req *http.Request, want string) (*http.Response, error)
 	}
 	switch {
 	case res.StatusCode != http.StatusOK:
-		err = &statusError{res.StatusCode, retryAfter(res.Header.Get("Retry-After"), time.Now())}
+		asked, _ := binding.AskedPause(res.Header.Get("Retry-After"), res.Header.Get("Date"), time.Now())
+		err = &statusError{res.StatusCode, asked}
 	case !isType(res.Header.Get("Content-Type"), want):
 		err = errNotGit
 	default:
@@ -254,21 +254,6 @@ func (s *httpSession) do(req *http.Request, want string) (*http.Response, error)
 func isType(header, want string) bool {
 	got, _, err := mime.ParseMediaType(header)
 	return (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter)) && got == want
-}
-
-// maxRetryAfter bounds what a server can have us wait.
-const maxRetryAfter = time.Hour
-
-// retryAfter reads either form of a Retry-After: seconds or a date.
-func retryAfter(header string, now time.Time) time.Duration {
-	header = strings.TrimSpace(header)
-	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(0, min(at.Sub(now), maxRetryAfter))
-	}
-	return 0
 }
 
 func (*httpSession) close() {}

@@ -86,7 +86,7 @@ func TestRetryAfterIsReadInBothForms(t *testing.T) {
 		{"86400", 503, time.Hour, time.Hour},
 		{time.Now().Add(5 * time.Minute).UTC().Format(http.TimeFormat), 503, 4 * time.Minute, 5 * time.Minute},
 		{time.Now().Add(5 * time.Minute).UTC().Format(time.RFC850), 429, 4 * time.Minute, 5 * time.Minute},
-		{time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat), 429, 0, 0},
+		{time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat), 429, time.Second, time.Second},
 		{"soon", 429, 0, 0},
 		{"-3", 429, 0, 0},
 		{"1.5", 503, 0, 0},

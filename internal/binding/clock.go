@@ -1,0 +1,92 @@
+package binding
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// This file is the one place that judges a time from outside, or from our own
+// past. Clocks are set: ours may have been ahead when something was written, and
+// another host's never agrees with ours.
+
+// Past is a moment that is over, as far as it can be believed now. Nothing that
+// has happened lies in the future: the clock that said so was ahead.
+func Past(at, now time.Time) time.Time {
+	if at.After(now) {
+		return now
+	}
+	return at
+}
+
+// Term is a time that began at a moment of our own clock.
+type Term struct{ Began, Ends time.Time }
+
+// TermOf begins now and lasts for d.
+func TermOf(now time.Time, d time.Duration) Term { return Term{now, now.Add(d)} }
+
+// At is the term as it is now. A term that begins in the future begins now, and
+// is as long as it was.
+func (t Term) At(now time.Time) Term {
+	if !t.Began.After(now) {
+		return t
+	}
+	return TermOf(now, t.Ends.Sub(t.Began))
+}
+
+// Left is what is left of the term; zero or less if nothing is.
+func (t Term) Left(now time.Time) time.Duration { return t.At(now).Ends.Sub(now) }
+
+// Holds says that the term has begun and has not ended. What was measured by a
+// clock that was ahead does not hold.
+func (t Term) Holds(now time.Time) bool { return !t.Began.After(now) && now.Before(t.Ends) }
+
+const (
+	// ShortestPause is the least that an answer which asks for a pause makes us
+	// wait, whatever it says: a host that limits us is not asked again at once.
+	ShortestPause = time.Second
+	// LongestPause bounds how long an answer makes us wait, so that a wrong one
+	// does not stop us forever.
+	LongestPause = time.Hour
+)
+
+// BoundPause is a pause that another side asked for, within both bounds.
+func BoundPause(d time.Duration) time.Duration { return max(ShortestPause, min(d, LongestPause)) }
+
+// AskedPause reads a Retry-After, in seconds or as a date, within both bounds;
+// ok is false where it is neither. sent is the answer's own Date.
+func AskedPause(retryAfter, sent string, now time.Time) (pause time.Duration, ok bool) {
+	retryAfter = strings.TrimSpace(retryAfter)
+	if seconds, err := strconv.ParseInt(retryAfter, 10, 64); err == nil && seconds >= 0 {
+		return BoundPause(time.Duration(min(seconds, int64(LongestPause/time.Second))) * time.Second), true
+	}
+	if at, ok := httpTime(retryAfter); ok {
+		return PauseUntil(at, sent, now), true
+	}
+	return 0, false
+}
+
+// PauseUntil is how long to wait for a moment that another host names, within
+// both bounds. Where our clock makes no sense of it, the clock that the host
+// sends with its answer (sent) decides.
+func PauseUntil(at time.Time, sent string, now time.Time) time.Duration {
+	left := at.Sub(now)
+	if there, ok := httpTime(sent); ok && (left <= 0 || left > LongestPause) {
+		left = at.Sub(there)
+	}
+	return BoundPause(left)
+}
+
+// SentAt is when an answer was sent, by the host's own clock; ok is false where
+// it does not say so.
+func SentAt(date string) (at time.Time, ok bool) { return httpTime(date) }
+
+// httpTime reads a time in the three forms that HTTP knows.
+func httpTime(text string) (time.Time, bool) {
+	for _, layout := range []string{"Mon, 02 Jan 2006 15:04:05 GMT", time.RFC850, time.ANSIC} {
+		if at, err := time.Parse(layout, strings.TrimSpace(text)); err == nil {
+			return at, true
+		}
+	}
+	return time.Time{}, false
+}

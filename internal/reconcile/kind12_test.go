@@ -1,0 +1,96 @@
+package reconcile_test
+
+import (
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+)
+
+// TestKind12AFailureWhileTheClockWasAheadIsTriedAgain after its usual pause and
+// not after a day, whether the process remembers it or the state file.
+func TestKind12AFailureWhileTheClockWasAheadIsTriedAgain(t *testing.T) {
+	for name, restart := range map[string]bool{"in the same process": false, "after a restart": true} {
+		for _, ahead := range []time.Duration{time.Hour, 20 * time.Hour, 30 * 24 * time.Hour} {
+			t.Run(name+", "+ahead.String(), func(t *testing.T) {
+				w := newWorld()
+				r := reconcile.New(w.options())
+				synced(t, r, desire(gitlab()))
+				right := w.now
+				w.now = right.Add(ahead)
+				w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+				w.failOn("unbind", fault{before: &binding.Failure{Kind: binding.Transient}})
+				if sync1(t, r, desire(gitlab())).Count(plan.Failed) == 0 {
+					t.Fatal("nothing failed")
+				}
+				w.now, w.fault = right.Add(time.Second), nil
+				if restart {
+					r = w.restarted()
+				}
+				sync1(t, r, desire(gitlab()))
+				w.now = w.now.Add(time.Minute)
+				synced(t, r, desire(gitlab()))
+				if got := w.bound(binding.GitLab); got != "canary-gitlab-2" {
+					t.Errorf("a minute after the clock is right again %q is bound", got)
+				}
+			})
+		}
+	}
+}
+
+// TestKind12RepairsOfAClockThatWasAhead count from when it is right again: the
+// limit on them ends within the time that the policy says.
+func TestKind12RepairsOfAClockThatWasAhead(t *testing.T) {
+	w := newWorld()
+	o := w.options()
+	o.Policy.MaxRepairs, o.Policy.RepairsWithin = 2, time.Hour
+	r := reconcile.New(o)
+	synced(t, r, desire(codeup()))
+	right := w.now
+	w.now = right.AddDate(0, 0, 30)
+	for range 2 {
+		w.consoleUnbinds(binding.Codeup)
+		synced(t, r, desire(codeup()))
+	}
+	w.now = right.Add(time.Second)
+	synced(t, r, desire(codeup()))
+	for _, e := range w.states {
+		for _, of := range e.Repairs {
+			for _, made := range of.Made {
+				if made.At.After(w.now) {
+					t.Errorf("a repair is remembered as made at %s, and it is %s", made.At, w.now)
+				}
+			}
+		}
+	}
+	w.now = w.now.Add(2 * time.Hour)
+	w.consoleUnbinds(binding.Codeup)
+	synced(t, r, desire(codeup()))
+	if w.bound(binding.Codeup) == "" {
+		t.Error("two hours after the clock is right again the repairs of the future still count")
+	}
+}
+
+// TestKind12AStepThatBeganInTheFuture waits from now on, and has its deadline.
+func TestKind12AStepThatBeganInTheFuture(t *testing.T) {
+	w := newWorld()
+	r := reconcile.New(w.options())
+	d := binding.Declaration{Name: "web", File: "web.yaml", Spec: binding.Spec{
+		Instance: instance, Platform: binding.GitHub, Username: "octo", DeletionPolicy: binding.Retain, DriftPolicy: binding.Correct,
+	}}
+	right := w.now
+	w.now = right.AddDate(0, 0, 30)
+	sync1(t, r, desire(d))
+	w.now = right
+	sync1(t, r, desire(d))
+	if got := statusOf(t, r, "web").Pending[0].Since; got.After(w.now) {
+		t.Errorf("it waits since %s, and it is %s", got, w.now)
+	}
+	w.now = w.now.AddDate(0, 0, 8)
+	sync1(t, r, desire(d))
+	if !statusOf(t, r, "web").Pending[0].Overdue {
+		t.Error("after eight days it is not overdue")
+	}
+}
