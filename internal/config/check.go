@@ -283,6 +283,9 @@ func (c *checker) vault(config Config) {
 	if (v.ClientCertFile == "") != (v.ClientKeyFile == "") {
 		c.add("config-conflict", "vault", message.New("config.together", "fields", []string{"clientCertFile", "clientKeyFile"}))
 	}
+	if a := v.Auth.AppRole; a != nil && a.Wrapped && a.SecretIDFile == "" {
+		c.add("config-conflict", "vault.auth.appRole", message.New("config.together", "fields", []string{"wrapped", "secretIdFile"}))
+	}
 	if v.Auth.Cert != nil && v.ClientCertFile == "" {
 		c.add("config-conflict", "vault.auth.cert", message.New("config.vault-cert"))
 	}

@@ -138,7 +138,7 @@ func vendorFiles() [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// ask asks the vendor's provider. It is made anew when its files changed and
+// ask asks the vendor's provider. It is made again when its files changed and
 // after an error: it keeps the keys that it read first, and the default chain
 // keeps the last member that it tried, even one that failed.
 func (s *credentialSource) ask() (*providers.Credentials, error) {

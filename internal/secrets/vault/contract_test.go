@@ -30,6 +30,7 @@ func runContract(t *testing.T, start func(*testing.T) world) {
 		"KV version 1 has values and no versions":                 contractV1,
 		"a sealed server is told from a secret that is not there": contractSealed,
 		"AppRole signs in, once for many reads":                   contractAppRole,
+		"a role without secret ids takes the role id alone":       contractOpenRole,
 		"a wrapped secret id is unwrapped once":                   contractWrapped,
 		"a role's new policies come with a new login":             contractPolicyChange,
 		"a revoked token is replaced":                             contractRevoked,
@@ -233,6 +234,23 @@ func contractAppRole(t *testing.T, w world) {
 	}
 	bad := newClient(t, withAppRole(t, w.options(t, ""), roleID, "not-the-secret-id"))
 	_, _, err := bad.Read(t.Context(), secrets.Ref{Mount: m, Path: "a", Key: "token"})
+	wantFailure(t, err, vault.CodeForbidden, binding.Forbidden)
+}
+
+func contractOpenRole(t *testing.T, w world) {
+	m := w.mount(t, 2)
+	w.put(t, m, "a", map[string]string{"token": canary})
+	roleID := w.openRole(t, sandbox.VaultToken{TTL: time.Hour, Paths: []string{m + "/"}})
+	ref := secrets.Ref{Mount: m, Path: "a", Key: "token"}
+	o := w.options(t, "")
+	o.Auth = vault.Auth{AppRole: &vault.AppRole{RoleIDFile: writeFile(t, roleID+"\n")}}
+	if value, _ := readAll(t, newClient(t, o), ref); value != canary {
+		t.Errorf("got %q", value)
+	}
+	// A role that wants a secret id does not take its role id alone.
+	roleID, _ = w.role(t, sandbox.VaultToken{TTL: time.Hour, Paths: []string{m + "/"}})
+	o.Auth = vault.Auth{AppRole: &vault.AppRole{RoleIDFile: writeFile(t, roleID+"\n")}}
+	_, _, err := newClient(t, o).Read(t.Context(), ref)
 	wantFailure(t, err, vault.CodeForbidden, binding.Forbidden)
 }
 

@@ -160,7 +160,7 @@ func lookUp(ctx context.Context, base *api.Client, token secrets.Secret, what st
 	return grant{token: token, ttl: ttl, renewable: err == nil && renewable}, nil
 }
 
-// appRole signs in by role id and secret id.
+// appRole signs in by role id and, where the role wants one, secret id.
 type appRole struct {
 	AppRole
 	// wrapping is the token that the secret id was unwrapped with. Only one
@@ -176,6 +176,9 @@ func (a *appRole) obtain(ctx context.Context, base *api.Client) (grant, *binding
 		return grant{}, failure
 	}
 	defer roleID.Wipe()
+	if a.SecretIDFile == "" {
+		return login(ctx, base, mount, map[string]any{"role_id": roleID.Expose()})
+	}
 	secretID, failure := credential(a.SecretIDFile, "secret id", a.redactor)
 	if failure != nil {
 		return grant{}, failure

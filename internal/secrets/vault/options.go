@@ -89,8 +89,11 @@ type Auth struct {
 // AppRole signs in with a role id and a secret id, each in a file.
 type AppRole struct {
 	// Mount of the auth method; empty means "approle".
-	Mount                    string
-	RoleIDFile, SecretIDFile string
+	Mount      string
+	RoleIDFile string
+	// SecretIDFile is empty for a role with bind_secret_id=false, which takes
+	// the role id alone.
+	SecretIDFile string
 	// Wrapped says that SecretIDFile holds a response-wrapping token: it is
 	// unwrapped once, after a look at where it came from, and the secret id
 	// kept in memory. A new one in the file is taken at the next login.
@@ -151,8 +154,8 @@ func (a Auth) check() error {
 	switch {
 	case n != 1:
 		return fmt.Errorf("vault: want exactly one way to sign in, have %d", n)
-	case a.AppRole != nil && (a.AppRole.RoleIDFile == "" || a.AppRole.SecretIDFile == ""):
-		return errors.New("vault: AppRole needs the files of the role id and of the secret id")
+	case a.AppRole != nil && (a.AppRole.RoleIDFile == "" || a.AppRole.Wrapped && a.AppRole.SecretIDFile == ""):
+		return errors.New("vault: AppRole needs the file of the role id, and of the secret id if that is wrapped")
 	case a.Kubernetes != nil && a.Kubernetes.Role == "":
 		return errors.New("vault: signing in by Kubernetes needs a role")
 	case a.JWT != nil && (a.JWT.Role == "" || a.JWT.TokenFile == ""):

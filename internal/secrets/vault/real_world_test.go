@@ -164,6 +164,20 @@ func (r *real) role(t *testing.T, life sandbox.VaultToken) (roleID, secretID str
 	return fmt.Sprint(id.Data["role_id"]), fmt.Sprint(secret.Data["secret_id"])
 }
 
+func (r *real) openRole(t *testing.T, life sandbox.VaultToken) (roleID string) {
+	t.Helper()
+	r.EnableAuth(t, "approle")
+	fields := r.tokenFields(t, life)
+	fields["bind_secret_id"] = false
+	fields["token_bound_cidrs"] = "127.0.0.0/8,::1/128"
+	r.Write(t, "auth/approle/role/open", fields)
+	id, err := r.API.Logical().ReadWithContext(t.Context(), "auth/approle/role/open/role-id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(id.Data["role_id"])
+}
+
 func (r *real) wrap(t *testing.T) string {
 	t.Helper()
 	client, err := r.API.CloneWithHeaders()

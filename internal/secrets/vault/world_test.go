@@ -39,6 +39,8 @@ type world interface {
 	revoke(t *testing.T, token string)
 	// role makes an AppRole that gives such tokens, or changes it.
 	role(t *testing.T, life sandbox.VaultToken) (roleID, secretID string)
+	// openRole makes an AppRole that takes the role id alone.
+	openRole(t *testing.T, life sandbox.VaultToken) (roleID string)
 	// wrap wraps the role's secret id.
 	wrap(t *testing.T) string
 	// outage takes the server off the network, or brings it back.
@@ -114,6 +116,11 @@ func (p *pretend) role(_ *testing.T, life sandbox.VaultToken) (roleID, secretID 
 	}
 	p.SetRole(p.lastRole)
 	return p.lastRole.Credentials["role_id"], p.lastRole.Credentials["secret_id"]
+}
+
+func (p *pretend) openRole(_ *testing.T, life sandbox.VaultToken) (roleID string) {
+	p.SetRole(sandbox.VaultRole{Mount: "approle", Credentials: map[string]string{"role_id": "open-role"}, Token: life})
+	return "open-role"
 }
 
 func (p *pretend) wrap(*testing.T) string {
