@@ -112,6 +112,7 @@ func settleRepository(intent *binding.Intent, kind plan.Kind, state binding.Repo
 		is = state.Link == nil
 	case plan.AddRule:
 		is = hasRule(state, intent.Object.Rule)
+		numberRule(&intent.After, intent.Object, newRule(intent.After, state, intent.Object))
 	case plan.RemoveRule:
 		is = !hasRule(state, intent.Object.Rule)
 	case plan.ChangeRule:
@@ -132,6 +133,35 @@ func sameLink(a, b binding.Link) bool {
 
 func hasRule(state binding.RepositoryState, key string) bool {
 	return slices.ContainsFunc(state.Rules, func(r binding.ObservedRule) bool { return r.Key() == key })
+}
+
+// newRule is the number of the observed rule that a rule of a record is, which has
+// none yet; empty where there is no such rule.
+func newRule(r binding.Record, state binding.RepositoryState, object binding.Object) string {
+	for _, have := range state.Rules {
+		known := slices.ContainsFunc(r.Images, func(i binding.RecordedImage) bool {
+			return slices.ContainsFunc(i.Rules, func(rule binding.RecordedRule) bool { return rule.ID == have.ID })
+		})
+		if have.Key() == object.Rule && !known {
+			return have.ID
+		}
+	}
+	return ""
+}
+
+// numberRule puts the registry's number of a new rule into a record.
+func numberRule(r *binding.Record, object binding.Object, id string) {
+	r.Images = slices.Clone(r.Images)
+	for i := range r.Images {
+		if img := &r.Images[i]; binding.NormalImage(img.Image) == object.Image {
+			img.Rules = slices.Clone(img.Rules)
+			for n := range img.Rules {
+				if rule := &img.Rules[n]; rule.ID == "" && rule.Key == object.Rule && !rule.Removed {
+					rule.ID = id
+				}
+			}
+		}
+	}
 }
 
 // Intended are records that make an observation look at the objects of

@@ -67,11 +67,12 @@ func (x *run) project(ctx context.Context, host Host, a plan.Action, token secre
 // repository carries out the actions on image repositories that need nobody
 // but the registry.
 func (x *run) repository(ctx context.Context, a plan.Action) error {
-	return x.write(ctx, x.intent(a, a.Kind), func(ctx context.Context, _ *binding.Intent) error {
+	return x.write(ctx, x.intent(a, a.Kind), func(ctx context.Context, intent *binding.Intent) error {
 		image, rule := a.Target.Image, a.Target.Rule
 		switch a.Kind {
 		case plan.AddRule:
-			_, err := x.o.Registry.AddRule(ctx, image, rule.BuildRule)
+			made, err := x.o.Registry.AddRule(ctx, image, rule.BuildRule)
+			numberRule(&intent.After, intent.Object, made.ID)
 			return err
 		case plan.ChangeRule:
 			return x.o.Registry.ChangeRule(ctx, image, rule)

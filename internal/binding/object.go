@@ -25,14 +25,17 @@ func ObjectKinds() []ObjectKind { return []ObjectKind{ObjectAccount, ObjectRepos
 
 // Object is what an action, an intent or an event is about: one part of a
 // binding. Two equal objects of a binding are the same part. In text and in
-// JSON it is written as "account", "namespace/name" or
-// "namespace/name#branch:main=>latest".
+// JSON it is written as "account", "namespace/name",
+// "namespace/name#branch:main=>latest" or "namespace/name#copy:7:branch:main=>latest".
 type Object struct {
 	Kind ObjectKind
 	// Image is the image repository in its normal form; empty for the account.
 	Image string
 	// Rule is the key of the build rule (BuildRule.Key); empty for the others.
 	Rule string
+	// Copy is the registry's number of the rule where there are several of one
+	// key; empty for the one that is meant by the key alone.
+	Copy string
 }
 
 // AccountObject is the account of a binding.
@@ -48,6 +51,13 @@ func RuleObject(image string, rule BuildRule) Object {
 	return Object{Kind: ObjectRule, Image: NormalImage(image), Rule: rule.Key()}
 }
 
+// CopyObject is one of several build rules of one key.
+func CopyObject(image string, rule ObservedRule) Object {
+	o := RuleObject(image, rule.BuildRule)
+	o.Copy = rule.ID
+	return o
+}
+
 // IsAccount says whether the object is the account itself.
 func (o Object) IsAccount() bool { return o.Kind == ObjectAccount }
 
@@ -57,12 +67,16 @@ func (o Object) IsZero() bool { return o == Object{} }
 // Compare orders objects: the account first, then each image repository,
 // followed by its rules.
 func (o Object) Compare(other Object) int {
-	return cmp.Or(strings.Compare(o.Image, other.Image), strings.Compare(o.Rule, other.Rule))
+	return cmp.Or(strings.Compare(o.Image, other.Image), strings.Compare(o.Rule, other.Rule), strings.Compare(o.Copy, other.Copy))
 }
 
 // objectSeparator stands between an image repository and the key of a rule. No
 // name of an image repository has it.
 const objectSeparator = "#"
+
+// copyMark begins the text of a copy's key. The key of a rule begins with
+// "branch:" or "tag:".
+const copyMark = "copy:"
 
 // maxObjectText bounds the text of an object, in bytes.
 const maxObjectText = 64 << 10
@@ -73,7 +87,11 @@ func (o Object) String() string {
 	case ObjectAccount:
 		return string(ObjectAccount)
 	case ObjectRule:
-		return o.Image + objectSeparator + o.Rule
+		rule := o.Rule
+		if o.Copy != "" {
+			rule = copyMark + o.Copy + ":" + rule
+		}
+		return o.Image + objectSeparator + rule
 	case ObjectRepository:
 	}
 	return o.Image
@@ -89,11 +107,15 @@ func (o *Object) UnmarshalText(text []byte) error {
 		return fmt.Errorf("object of %d bytes: at most %d are allowed", len(text), maxObjectText)
 	}
 	image, rule, isRule := strings.Cut(string(text), objectSeparator)
+	number := ""
+	if copied, is := strings.CutPrefix(rule, copyMark); is {
+		number, rule, _ = strings.Cut(copied, ":")
+	}
 	switch {
 	case isRule && (image == "" || rule == ""):
 		return fmt.Errorf("object %q: want account, namespace/name, or namespace/name#rule", text)
 	case isRule:
-		*o = Object{Kind: ObjectRule, Image: image, Rule: rule}
+		*o = Object{Kind: ObjectRule, Image: image, Rule: rule, Copy: number}
 	case image == "":
 		*o = Object{}
 	case image == string(ObjectAccount):

@@ -20,6 +20,11 @@ type Record struct {
 	Username  string  `json:"username,omitempty"`
 	Address   string  `json:"address,omitempty"`
 	Asked     Account `json:"asked,omitzero"`
+	// Written is when the account was bound or, for a record that is Removed,
+	// unbound. Unbound is the registry's number for the account that we unbound
+	// before: a read that shows that one is an old one.
+	Written Write  `json:"written,omitzero"`
+	Unbound string `json:"unbound,omitempty"`
 	// Vault, TokenVersion and TokenCreated identify the token that was applied:
 	// the versions of a secret that was permanently deleted and created again
 	// start from 1. TokenVersion is 0 if the store has no versions; then
@@ -37,8 +42,11 @@ type Record struct {
 	// Managed says that the binding is ours: we made it or were allowed to
 	// adopt it.
 	Managed bool `json:"managed"`
-	// Images are the image repositories that we linked, with the keys of the
-	// build rules that we made, each sorted.
+	// Removed says that we unbound the account for good. Such a record is not
+	// Managed. It is kept while something that we made may be left.
+	Removed bool `json:"removed,omitempty"`
+	// Images are the image repositories that we linked, with the build rules
+	// that we made, each sorted.
 	Images []RecordedImage `json:"images,omitempty"`
 	// File and Revision say which declaration was applied.
 	File     string    `json:"file,omitempty"`
@@ -105,16 +113,6 @@ func (r Refusal) Is(other Refusal) bool {
 // permanently deleted and created again. An unknown (zero) time proves nothing.
 func MadeAnew(was, is time.Time) bool {
 	return !was.IsZero() && !is.IsZero() && !was.Equal(is)
-}
-
-// RecordedImage is an image repository that we linked.
-type RecordedImage struct {
-	Image    string   `json:"image"`
-	RuleKeys []string `json:"ruleKeys,omitempty"`
-	// Link and Dockerfiles (by rule key) are what was written last. They
-	// distinguish drift from a changed declaration; absent if unknown.
-	Link        *Link             `json:"link,omitempty"`
-	Dockerfiles map[string]string `json:"dockerfiles,omitempty"`
 }
 
 // Intent is written before a call that is not idempotent and removed when its

@@ -107,6 +107,7 @@ var catalogue = []Rule{
 	{"token-refused", Warning, design},
 	{"host-refused", Error, design},
 	{"adopt-required", Error, design},
+	{"rule-duplicate", Error, design},
 	{"image-repository-missing", Error, design},
 	{"source-missing", Error, design},
 	{"drift", Warning, design},

@@ -41,6 +41,9 @@ func Attested(actions []Action, old *binding.Record) *binding.Record {
 		case !a.Object.IsAccount() && a.Target.Link == nil:
 			a.Kind = Unlink
 			r = Remember(a, r, nil)
+			r.Images = slices.DeleteFunc(r.Images, func(i binding.RecordedImage) bool { // Its rules are gone too.
+				return binding.NormalImage(i.Image) == a.Target.Image
+			})
 		case !a.Object.IsAccount():
 			a.Kind = Link
 			r = Remember(a, r, nil)
@@ -63,9 +66,9 @@ func confirmRules(r *binding.Record, a Action) {
 		if binding.NormalImage(declared.Image) != a.Target.Image || declared.Rules == nil {
 			continue
 		}
-		r.Images[i].RuleKeys, r.Images[i].Dockerfiles = nil, nil
+		r.Images[i].Rules = nil
 		for _, rule := range declaredRules(declared.Rules) {
-			rememberRule(&r.Images[i], rule.Key(), binding.NormalDockerfile(rule.Dockerfile))
+			r.Images[i] = r.Images[i].WithRule(binding.ObservedRule{BuildRule: rule})
 		}
 	}
 }

@@ -123,7 +123,7 @@ func TestAttestedRecord(t *testing.T) {
 		Vault: d.Spec.Token.Vault, TokenVersion: 3, DeletionPolicy: binding.Retain,
 		File: "payments/gitlab.yaml", Revision: "r1",
 		Images: []binding.RecordedImage{{
-			Image: "payments/api", RuleKeys: []string{"branch:main=>latest"}, Dockerfiles: map[string]string{"branch:main=>latest": "/Dockerfile"},
+			Image: "payments/api", Rules: []binding.RecordedRule{{Key: "branch:main=>latest", Dockerfile: "/Dockerfile"}},
 			Link: &binding.Link{Platform: binding.GitLab, Source: "payments/api", Trigger: binding.Auto, BuildCache: true},
 		}},
 	}}
@@ -138,7 +138,7 @@ func TestAttestedRecord(t *testing.T) {
 		t.Fatal(diff)
 	}
 	attest(&in, p)
-	if diff := cmp.Diff([]string{"branch:next=>next"}, in.Records[0].Images[0].RuleKeys); diff != "" {
+	if diff := cmp.Diff([]string{"branch:next=>next"}, in.Records[0].Images[0].RuleKeys()); diff != "" {
 		t.Error(diff)
 	}
 

@@ -33,6 +33,9 @@ const (
 	CauseNotConfirmed Cause = "not-confirmed"
 	// CauseUndeclared: it is no longer declared.
 	CauseUndeclared Cause = "not-declared"
+	// CauseDuplicateRule: a second build rule builds the image tag of a declared
+	// one. It is removed if we made it, else reported.
+	CauseDuplicateRule Cause = "rule-duplicate"
 )
 
 // Causes of updates of our own memory (kind adopt).
@@ -112,7 +115,7 @@ const (
 func Causes() []Cause {
 	return []Cause{
 		CauseAbsent, CauseDrift, CauseDeclarationChanged, CauseTokenVersion, CauseTokenMoved, CauseUnfinished,
-		CauseForeign, CauseDiffers, CauseNotConfirmed, CauseUndeclared,
+		CauseForeign, CauseDiffers, CauseNotConfirmed, CauseUndeclared, CauseDuplicateRule,
 		CauseAlreadyThere, CauseRenamed, CauseBoundAnew, CauseRecordOutdated, CauseTokenVersionKnown, CauseDeletionPolicy,
 		CauseSettled, CauseConfirmed, CauseUnknown, CauseOffline, CauseNotObserved, CausePartUnknown,
 		CauseSecretUnavailable, CauseTokenRefused, CauseSuspended, CauseFileBroken, CauseRetained,

@@ -2,8 +2,6 @@ package plan_test
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -173,14 +171,13 @@ func drawRecord(t *rapid.T, p binding.Platform) binding.Record {
 	}
 	for _, image := range images() {
 		if rapid.IntRange(0, 3).Draw(t, "recorded image") == 0 {
-			img := binding.RecordedImage{Image: image, Dockerfiles: map[string]string{}}
+			img := binding.RecordedImage{Image: image}
 			if rapid.Bool().Draw(t, "recorded link") {
 				img.Link = drawLink(t)
 			}
 			for _, rule := range drawRules(t) {
-				img.Dockerfiles[rule.Key()] = binding.NormalDockerfile(rule.Dockerfile)
+				img = img.WithRule(binding.ObservedRule{BuildRule: rule, ID: rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "recorded rule")})
 			}
-			img.RuleKeys = slices.Sorted(maps.Keys(img.Dockerfiles))
 			r.Images = append(r.Images, img)
 		}
 	}

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -31,17 +30,14 @@ func Remember(a Action, old *binding.Record, account *binding.Account) *binding.
 	i := slices.IndexFunc(r.Images, func(i binding.RecordedImage) bool {
 		return binding.NormalImage(i.Image) == a.Target.Image
 	})
-	if a.Kind == Unlink {
-		if i >= 0 {
-			r.Images = slices.Delete(r.Images, i, i+1)
-		}
-		return &r
-	}
 	if i < 0 {
 		r.Images = append(r.Images, binding.RecordedImage{Image: a.Target.Image})
 		i = len(r.Images) - 1
 	}
 	rememberImage(&r.Images[i], a)
+	if img := r.Images[i]; img.Link == nil && len(img.Rules) == 0 {
+		r.Images = slices.Delete(r.Images, i, i+1)
+	}
 	slices.SortFunc(r.Images, func(a, b binding.RecordedImage) int { return strings.Compare(a.Image, b.Image) })
 	return &r
 }
@@ -87,33 +83,21 @@ func rememberAccount(a Action, old *binding.Record, account *binding.Account) *b
 }
 
 func rememberImage(img *binding.RecordedImage, a Action) {
-	key, dockerfile := a.Target.Rule.Key(), binding.NormalDockerfile(a.Target.Rule.Dockerfile)
-	img.RuleKeys, img.Dockerfiles = slices.Clone(img.RuleKeys), maps.Clone(img.Dockerfiles)
 	switch a.Kind {
 	case Link, Relink:
-		img.Link = a.Target.Link
+		img.Link, img.LinkWritten = a.Target.Link, binding.Write{}
+	case Unlink:
+		img.Link, img.LinkWritten = nil, binding.Write{}
 	case Adopt:
 		if a.Target.Link != nil {
-			img.Link = a.Target.Link
+			img.Link, img.LinkWritten = a.Target.Link, binding.Write{}
 			return
 		}
-		rememberRule(img, key, dockerfile)
+		*img = img.WithRule(a.Target.Rule)
 	case AddRule, ChangeRule:
-		rememberRule(img, key, dockerfile)
+		*img = img.WithRule(a.Target.Rule)
 	case RemoveRule:
-		img.RuleKeys = slices.DeleteFunc(img.RuleKeys, func(k string) bool { return k == key })
-		delete(img.Dockerfiles, key)
+		*img = img.WithoutRule(a.Target.Rule)
 	default:
 	}
-}
-
-func rememberRule(img *binding.RecordedImage, key, dockerfile string) {
-	if !slices.Contains(img.RuleKeys, key) {
-		img.RuleKeys = append(img.RuleKeys, key)
-		slices.Sort(img.RuleKeys)
-	}
-	if img.Dockerfiles == nil {
-		img.Dockerfiles = map[string]string{}
-	}
-	img.Dockerfiles[key] = dockerfile
 }

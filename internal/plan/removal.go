@@ -149,22 +149,25 @@ func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *b
 		return m.unlinkByHand(r, img), nil
 	}
 	st, asked := m.repositoryState(img.Image)
+	if (!asked || st.Unknown != nil) && !img.Left() {
+		return nil, nil
+	}
 	if !asked {
 		return nil, &binding.Unknown{Reason: binding.NotAsked}
 	}
 	if st.Unknown != nil {
 		return nil, st.Unknown
 	}
-	if !st.Exists || st.Link == nil || st.Link.Platform != r.Platform ||
-		img.Link == nil || !binding.SameSource(img.Link.Source, st.Link.Source) {
-		return nil, nil
+	name, linked := binding.NormalImage(img.Image), st.Link != nil
+	if linked && (st.Link.Platform != r.Platform || img.Link == nil || !binding.SameSource(img.Link.Source, st.Link.Source)) {
+		return nil, nil // Somebody else builds it now, maybe by our rules.
 	}
-	name := binding.NormalImage(img.Image)
 	var steps []step
-	for _, rule := range sortedRules(st.Rules) {
-		if slices.Contains(img.RuleKeys, rule.Key()) {
-			steps = append(steps, m.removeRule(r, name, rule, message.New("reason.image-undeclared")))
-		}
+	for _, rule := range m.madeOf(name, &img, st.Rules) {
+		steps = append(steps, m.removeRule(r, name, rule, CauseUndeclared, message.New("reason.image-undeclared")))
+	}
+	if !linked {
+		return numbered(steps), nil
 	}
 	a := m.recordAction(r, Action{
 		Object: binding.RepositoryObject(name), Kind: Unlink, Cause: CauseUndeclared, Reason: message.New("reason.undeclared"),
@@ -175,7 +178,20 @@ func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *b
 		a.Kind, a.Steps = Manual, append(m.buildSteps(name), message.New("step.remove-source"))
 		a.Reason = m.cannot(a.Reason, "linkRepositories")
 	}
-	return append(steps, step{freeLink, a}), nil
+	return append(numbered(steps), step{freeLink, a}), nil
+}
+
+// numbered gives each rule after the first of its key its number, so that the
+// plan names each of them.
+func numbered(steps []step) []step {
+	seen := map[binding.Object]bool{}
+	for i := range steps {
+		if a := &steps[i].Action; seen[a.Object] {
+			a.Object = binding.CopyObject(a.Target.Image, a.Target.Rule)
+		}
+		seen[steps[i].Object] = true
+	}
+	return steps
 }
 
 // unlinkByHand is unlink where image repositories cannot be read: what a person
@@ -195,9 +211,9 @@ func (m *maker) unlinkByHand(r *binding.Record, img binding.RecordedImage) []ste
 	return []step{{freeLink, a}}
 }
 
-func (m *maker) removeRule(r *binding.Record, image string, rule binding.ObservedRule, reason message.Message) step {
+func (m *maker) removeRule(r *binding.Record, image string, rule binding.ObservedRule, cause Cause, reason message.Message) step {
 	a := m.recordAction(r, Action{
-		Object: binding.RuleObject(image, rule.BuildRule), Kind: RemoveRule, Cause: CauseUndeclared, Reason: reason,
+		Object: binding.RuleObject(image, rule.BuildRule), Kind: RemoveRule, Cause: cause, Reason: reason,
 		Changes: []Change{{Field: "dockerfile", From: binding.NormalDockerfile(rule.Dockerfile)}},
 	})
 	a.Target.Image, a.Target.Rule = image, rule
@@ -236,13 +252,15 @@ func (m *maker) droppedImages(s subject) {
 	}
 }
 
-// droppedRule collects a rule of ours that is not declared any more.
-func (m *maker) droppedRule(r image, have binding.ObservedRule) {
+// droppedRule collects a rule of ours that is not declared any more, or not as
+// often as it is there.
+func (m *maker) droppedRule(r image, object binding.Object, have binding.ObservedRule, cause Cause, reason message.Message) {
 	rec := r.record
 	if rec == nil {
 		rec = &binding.Record{Binding: r.d.Name, Platform: r.d.Spec.Platform}
 	}
-	st := m.removeRule(rec, r.name, have, message.New("reason.rule-undeclared"))
+	st := m.removeRule(rec, r.name, have, cause, reason)
+	st.Object = object
 	head := Action{Object: st.Object, Kind: Noop, Target: st.Target}
 	m.removals = append(m.removals, removal{rules, m.declaredStep(r.subject, freeRule, head), m.owned(r.subject, []step{st})})
 }
@@ -327,7 +345,11 @@ func (m *maker) count(c class) (removed, total int) {
 			total++
 			continue
 		}
-		total += len(r.Images)
+		for _, img := range r.Images {
+			if img.Left() {
+				total++
+			}
+		}
 	}
 	return removed, max(total, removed)
 }

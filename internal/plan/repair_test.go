@@ -16,7 +16,7 @@ func TestOnlyDriftIsARepair(t *testing.T) {
 	link := binding.Link{Platform: binding.GitLab, Source: "payments/api", Trigger: binding.Auto, BuildCache: true}
 	record := applied(d)
 	record.Images = []binding.RecordedImage{{
-		Image: "payments/api", Link: &link, RuleKeys: []string{rule.Key()}, Dockerfiles: map[string]string{rule.Key(): "/Dockerfile"},
+		Image: "payments/api", Link: &link, Rules: []binding.RecordedRule{{ID: "r1", Key: rule.Key(), Dockerfile: "/Dockerfile"}},
 	}}
 	whole := func() plan.Input {
 		in := boundTo(input(d), gitlabAccount())
@@ -64,7 +64,7 @@ func TestOnlyDriftIsARepair(t *testing.T) {
 			in.Observation.Repositories["payments/api"] = binding.RepositoryState{Exists: true, Link: &link}
 		}, plan.AddRule, false, false},
 		{"rule there and not remembered", func(in *plan.Input) {
-			in.Records[0].Images = []binding.RecordedImage{{Image: "payments/api", Link: &link, Dockerfiles: map[string]string{rule.Key(): "/Dockerfile"}}}
+			in.Records[0].Images = []binding.RecordedImage{{Image: "payments/api", Link: &link}}
 		}, plan.Adopt, false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
@@ -23,7 +21,7 @@ func mainRule(dockerfile string) binding.BuildRule {
 func recordedImage() binding.RecordedImage {
 	key := mainRule("").Key()
 	return binding.RecordedImage{
-		Image: "payments/api", Link: wantedLink(), RuleKeys: []string{key}, Dockerfiles: map[string]string{key: "/Dockerfile"},
+		Image: "payments/api", Link: wantedLink(), Rules: []binding.RecordedRule{{Key: key, Dockerfile: "/Dockerfile"}},
 	}
 }
 
@@ -139,7 +137,7 @@ func TestLinks(t *testing.T) {
 		"a driver that cannot read, rule not confirmed": {
 			in: linkCase(func(w *linkWorld) {
 				w.in.Observation.Capabilities.ReadRepositories = false
-				w.record.Images[0].RuleKeys, w.record.Images[0].Dockerfiles = nil, nil
+				w.record.Images[0].Rules = nil
 			}),
 			want: []string{accountLine, "manual payments/api"},
 		},
@@ -223,7 +221,7 @@ func TestBuildRules(t *testing.T) {
 		},
 		"with another dockerfile and never ours asks for adopt": {
 			in: linkCase(func(w *linkWorld) {
-				w.record.Images[0].RuleKeys = nil
+				w.record.Images[0].Rules = nil
 				w.repository.Rules = []binding.BuildRule{mainRule("/build/Dockerfile")}
 			}),
 			want:  []string{accountLine, "noop payments/api", "forbidden " + ruleObject + " dockerfile:/Dockerfile>/build/Dockerfile"},
@@ -231,7 +229,7 @@ func TestBuildRules(t *testing.T) {
 		},
 		"with another dockerfile and never ours is changed with adopt": {
 			in: linkCase(func(w *linkWorld) {
-				w.record.Images[0].RuleKeys, w.spec.Adopt = nil, true
+				w.record.Images[0].Rules, w.spec.Adopt = nil, true
 				w.repository.Rules = []binding.BuildRule{mainRule("/build/Dockerfile")}
 			}),
 			want: []string{accountLine, "noop payments/api", "change-rule " + ruleObject + " dockerfile:/Dockerfile>/build/Dockerfile"},
@@ -271,15 +269,6 @@ func TestBuildRules(t *testing.T) {
 			want: []string{accountLine, "noop payments/api", "manual " + ruleObject + " dockerfile:>/Dockerfile"},
 		},
 	})
-}
-
-func TestDuplicateRuleIsLeftAlone(t *testing.T) {
-	in := linkCase(func(w *linkWorld) {
-		w.state.Rules = []binding.ObservedRule{{ID: "1", BuildRule: mainRule("/old/Dockerfile")}, {ID: "2", BuildRule: mainRule("/Dockerfile")}}
-	})()
-	if diff := cmp.Diff([]string{accountLine, "noop payments/api"}, brief(plan.Make(in))); diff != "" {
-		t.Error(diff)
-	}
 }
 
 func TestFindingsOfRepositoriesHaveTheirPlace(t *testing.T) {

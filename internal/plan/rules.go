@@ -20,15 +20,84 @@ func (m *maker) rules(r image) {
 		m.rule(r, rule)
 	}
 	m.droppedRules(r, declared)
+	m.duplicateRules(r, declared)
 }
 
-// droppedRules collects the rules of ours that are not declared any more.
+// droppedRules collects the rules of ours that are not declared any more, and
+// those beside the one of their key.
 func (m *maker) droppedRules(r image, declared []binding.BuildRule) {
-	for _, have := range sortedRules(r.state.Rules) {
-		if r.remembers(have.Key()) && !slices.ContainsFunc(declared, func(d binding.BuildRule) bool { return d.Key() == have.Key() }) {
-			m.droppedRule(r, have)
+	named := map[binding.Object]bool{}
+	for _, have := range m.madeOf(r.name, r.memory, r.state.Rules) {
+		i := slices.IndexFunc(declared, func(d binding.BuildRule) bool { return d.Key() == have.Key() })
+		object, plain := binding.CopyObject(r.name, have), binding.RuleObject(r.name, have.BuildRule)
+		switch {
+		case i < 0:
+			if !named[plain] {
+				object, named[plain] = plain, true
+			}
+			m.droppedRule(r, object, have, CauseUndeclared, message.New("reason.rule-undeclared"))
+		case m.kept(r, declared[i]).ID != have.ID:
+			m.droppedRule(r, object, have, CauseDuplicateRule, message.New("reason.rule-copy", "tag", have.ImageTag))
 		}
 	}
+}
+
+// duplicateRules reports the rules of others that build the image tag of a
+// declared rule too.
+func (m *maker) duplicateRules(r image, declared []binding.BuildRule) {
+	ours := m.madeOf(r.name, r.memory, r.state.Rules)
+	for _, have := range sortedRules(r.state.Rules) {
+		kept := slices.ContainsFunc(declared, func(d binding.BuildRule) bool { return m.kept(r, d).ID == have.ID })
+		tagged := slices.ContainsFunc(declared, func(d binding.BuildRule) bool { return d.ImageTag == have.ImageTag })
+		if kept || !tagged || slices.Contains(ours, have) {
+			continue
+		}
+		a := Action{
+			Kind: Forbidden, Cause: CauseDuplicateRule, Object: binding.CopyObject(r.name, have),
+			Reason: message.New("reason.rule-duplicate", "tag", have.ImageTag, "id", have.ID),
+			Target: Target{Image: r.name, Rule: have},
+		}
+		m.act(r.subject, takeRule, a)
+		m.find(r.d, r.path+".rules", finding.New(string(CauseDuplicateRule), message.New("plan.rule-duplicate", "name", r.d.Name,
+			"image", r.name, "tag", have.ImageTag, "rule", have.Key(), "id", have.ID, "dockerfile", have.Dockerfile)))
+	}
+}
+
+// madeOf are those of an image repository's observed rules that we made: those
+// whose id we know, and for each that we know by its key alone one of that key.
+func (m *maker) madeOf(image string, memory *binding.RecordedImage, observed []binding.ObservedRule) []binding.ObservedRule {
+	made := func(have binding.ObservedRule) bool { return m.madeRule(image, have) }
+	ours := slices.DeleteFunc(slices.Clone(observed), func(have binding.ObservedRule) bool { return !made(have) })
+	if memory == nil {
+		return ours
+	}
+	for _, known := range memory.Rules {
+		if known.ID != "" || known.Removed {
+			continue
+		}
+		var found *binding.ObservedRule
+		for _, have := range observed {
+			if have.Key() != known.Key || made(have) {
+				continue
+			}
+			if found == nil || binding.NormalDockerfile(have.Dockerfile) == known.Dockerfile && binding.NormalDockerfile(found.Dockerfile) != known.Dockerfile {
+				found = &have
+			}
+		}
+		if found != nil {
+			ours = append(ours, *found)
+		}
+	}
+	return sortedRules(ours)
+}
+
+// madeRule says whether we know an observed rule by its id, whatever became of
+// the binding that it was made under.
+func (m *maker) madeRule(image string, have binding.ObservedRule) bool {
+	return have.ID != "" && slices.ContainsFunc(m.in.Records, func(r binding.Record) bool {
+		img := m.recordedImage(&r, image)
+		return img != nil && slices.ContainsFunc(img.Rules, func(known binding.RecordedRule) bool { return known.ID == have.ID })
+	})
 }
 
 // declaredRules are the rules in the order of their keys, each key once.
@@ -45,49 +114,60 @@ func sortedRules(rules []binding.ObservedRule) []binding.ObservedRule {
 	})
 }
 
-// remembers says whether we made the rule with this key.
-func (r image) remembers(key string) bool {
-	return r.memory != nil && slices.Contains(r.memory.RuleKeys, key)
+// keptRule is the observed rule that a declared one is; its ID is empty where
+// there is none.
+type keptRule struct {
+	binding.ObservedRule
+	// made says that we made it, or the one whose place it has.
+	made bool
 }
 
-// observed finds the rule with a key: the one that means the same if there
-// are several.
-func (r image) observed(rule binding.BuildRule) *binding.ObservedRule {
-	var found *binding.ObservedRule
-	for _, have := range sortedRules(r.state.Rules) {
-		switch {
-		case have.Same(rule):
-			return &have
-		case have.Key() == rule.Key() && found == nil:
-			found = &have
-		}
+// kept finds the observed rule that a declared one is. Of several copies it is
+// one of ours rather than another, and one that means the same rather than one
+// that does not.
+func (m *maker) kept(r image, rule binding.BuildRule) keptRule {
+	all := slices.DeleteFunc(sortedRules(r.state.Rules), func(have binding.ObservedRule) bool { return have.Key() != rule.Key() })
+	if len(all) == 0 {
+		return keptRule{}
 	}
-	return found
+	ours := m.madeOf(r.name, r.memory, all)
+	rank := func(have binding.ObservedRule) int {
+		n := 0
+		if !slices.Contains(ours, have) {
+			n += 2
+		}
+		if !have.Same(rule) {
+			n++
+		}
+		return n
+	}
+	slices.SortStableFunc(all, func(a, b binding.ObservedRule) int { return cmp.Compare(rank(a), rank(b)) })
+	return keptRule{all[0], len(ours) > 0 || r.memory != nil && slices.Contains(r.memory.RuleKeys(), rule.Key())}
 }
 
 // rule plans one declared rule.
 func (m *maker) rule(r image, rule binding.BuildRule) {
-	have := r.observed(rule)
+	have := m.kept(r, rule)
 	to := binding.NormalDockerfile(rule.Dockerfile)
 	a := Action{Kind: AddRule, Cause: CauseAbsent, Reason: message.New("reason.rule-missing"), Changes: []Change{{"dockerfile", "", to}}}
-	drifted := r.own != nil && r.own.Dockerfiles[rule.Key()] == to
+	drifted := r.own != nil && r.own.Dockerfile(rule.Key()) == to
 	a.Target.Rule = binding.ObservedRule{BuildRule: rule}
 	p := takeRule
 	switch {
-	case have != nil && have.Same(rule):
-		if r.own == nil || !slices.Contains(r.own.RuleKeys, rule.Key()) {
-			a.Kind, a.Cause, a.Reason, a.Changes, a.Target.Rule = Adopt, CauseAlreadyThere, message.New("reason.rule-already"), nil, *have
+	case have.ID != "" && have.Same(rule):
+		if r.own == nil || r.own.Made(have.ObservedRule) == nil {
+			a.Kind, a.Cause, a.Reason, a.Changes, a.Target.Rule = Adopt, CauseAlreadyThere, message.New("reason.rule-already"), nil, have.ObservedRule
 			m.onRule(r, p, a)
 		}
 		return
-	case have != nil:
+	case have.ID != "":
 		p = changeRule
 		a.Kind, a.Cause, a.Reason, a.Target.Rule.ID = ChangeRule, CauseDeclarationChanged, message.New("reason.declaration-changed"), have.ID
-		if !r.remembers(rule.Key()) && r.observesOnly() {
+		if !have.made && r.observesOnly() {
 			a.Cause, a.Reason = CauseDiffers, message.New("reason.rule-differs")
 		}
 		a.Changes[0].From = binding.NormalDockerfile(have.Dockerfile)
-		if !r.remembers(rule.Key()) && !r.d.Spec.Adopt && !r.observesOnly() {
+		if !have.made && !r.d.Spec.Adopt && !r.observesOnly() {
 			m.foreignRule(r, a)
 			return
 		}
@@ -129,9 +209,9 @@ func rulesRecorded(r image) bool {
 	}
 	rules := declaredRules(r.Rules)
 	for _, rule := range rules {
-		if r.memory.Dockerfiles[rule.Key()] != binding.NormalDockerfile(rule.Dockerfile) {
+		if r.memory.Dockerfile(rule.Key()) != binding.NormalDockerfile(rule.Dockerfile) {
 			return false
 		}
 	}
-	return len(rules) == len(r.memory.RuleKeys)
+	return len(rules) == len(r.memory.RuleKeys())
 }

@@ -129,7 +129,7 @@ func TestRememberKeepsWhatItIsGiven(t *testing.T) {
 		t.Fatalf("got %s", a.Kind)
 	}
 	after := plan.Remember(a, &old, nil)
-	if len(after.Images[0].RuleKeys)+len(after.Images[0].Dockerfiles) != 0 {
+	if len(after.Images[0].RuleKeys()) != 0 {
 		t.Errorf("the rule is still remembered: %+v", after.Images[0])
 	}
 	if now, _ := json.Marshal(old); string(now) != string(before) {

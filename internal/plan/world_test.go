@@ -194,7 +194,7 @@ func (w *world) attestRules(a plan.Action) {
 	i := slices.IndexFunc(w.in.Records, func(r binding.Record) bool { return r.Binding == a.Binding && r.Platform == a.Platform })
 	for j := range w.in.Records[i].Images {
 		if w.in.Records[i].Images[j].Image == a.Target.Image {
-			w.in.Records[i].Images[j].RuleKeys, w.in.Records[i].Images[j].Dockerfiles = nil, nil
+			w.in.Records[i].Images[j].Rules = nil
 		}
 	}
 	for _, r := range a.Target.Declaration.Spec.Repositories {

@@ -143,7 +143,7 @@ func (p *page) explainedMemory(m ExplainedMemory) {
 		}
 		p.fold("  ", text)
 		for _, image := range r.Images {
-			p.fold("    ", strings.Join(append([]string{image.Image}, image.RuleKeys...), ", "))
+			p.fold("    ", strings.Join(append([]string{image.Image}, image.RuleKeys()...), ", "))
 		}
 	}
 	for _, i := range m.Intents {

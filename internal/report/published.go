@@ -107,12 +107,15 @@ type PublishedRecord struct {
 	Username       string                  `json:"username,omitempty"`
 	Address        string                  `json:"address,omitempty"`
 	Asked          binding.Account         `json:"asked,omitzero"`
+	Written        binding.Write           `json:"written,omitzero"`
+	Unbound        string                  `json:"unbound,omitempty"`
 	Vault          binding.VaultRef        `json:"vault,omitzero"`
 	TokenVersion   int                     `json:"tokenVersion,omitempty"`
 	TokenCreated   time.Time               `json:"tokenCreated,omitzero"`
 	Refused        binding.Refusal         `json:"refused,omitzero"`
 	DeletionPolicy binding.DeletionPolicy  `json:"deletionPolicy"`
 	Managed        bool                    `json:"managed"`
+	Removed        bool                    `json:"removed,omitempty"`
 	Images         []binding.RecordedImage `json:"images,omitempty"`
 	File           string                  `json:"file,omitempty"`
 	Revision       string                  `json:"revision,omitempty"`
@@ -123,7 +126,8 @@ type PublishedRecord struct {
 func NewPublishedRecord(r binding.Record) PublishedRecord {
 	return PublishedRecord{
 		Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username, Address: r.Address,
-		Asked: r.Asked, Vault: r.Vault, TokenVersion: r.TokenVersion, TokenCreated: r.TokenCreated, Refused: r.Refused,
+		Asked: r.Asked, Written: r.Written, Unbound: r.Unbound, Removed: r.Removed,
+		Vault: r.Vault, TokenVersion: r.TokenVersion, TokenCreated: r.TokenCreated, Refused: r.Refused,
 		DeletionPolicy: r.DeletionPolicy, Managed: r.Managed, Images: r.Images, File: r.File, Revision: r.Revision,
 		Applied: r.Applied,
 	}
@@ -133,7 +137,8 @@ func NewPublishedRecord(r binding.Record) PublishedRecord {
 func (r PublishedRecord) Record(instance string) binding.Record {
 	return binding.Record{
 		Instance: instance, Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username,
-		Address: r.Address, Asked: r.Asked, Vault: r.Vault, TokenVersion: r.TokenVersion, TokenCreated: r.TokenCreated,
+		Address: r.Address, Asked: r.Asked, Written: r.Written, Unbound: r.Unbound, Removed: r.Removed,
+		Vault: r.Vault, TokenVersion: r.TokenVersion, TokenCreated: r.TokenCreated,
 		Refused: r.Refused, DeletionPolicy: r.DeletionPolicy, Managed: r.Managed, Images: r.Images, File: r.File,
 		Revision: r.Revision, Applied: r.Applied,
 	}

@@ -216,7 +216,9 @@ func TestPublishedSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
 		{"snapshot.json", "Project", binding.ProjectState{}},
 		{"snapshot.json", "Answer", binding.Answer{}},
 		{"snapshot.json", "Refusal", binding.Refusal{}},
-		{"snapshot.json", "RecordedImage", binding.RecordedImage{}},
+		{"snapshot.json", "Write", binding.Write{}},
+		{"snapshot.json", "RecordedRule", binding.RecordedRule{}},
+		{"snapshot.json", "RecordedImage", binding.RecordedImageJSON{}},
 	} {
 		got := properties(t, tt.file, tt.definition)
 		if diff := cmp.Diff(fields(reflect.TypeOf(tt.value)), got, sorted); diff != "" {

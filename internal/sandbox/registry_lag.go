@@ -30,7 +30,7 @@ type version struct {
 	repo    *imageRepository
 }
 
-// LagReads makes reads lag from now on, in place of what was asked for before;
+// LagReads makes reads lag from now on. It replaces what was asked for before;
 // the first that fits an object decides. Without one, reads show what is so.
 func (i *RegistryInstance) LagReads(lags ...ReadLag) {
 	i.mu.Lock()

@@ -38,7 +38,7 @@ func record(instance, name string) binding.Record {
 	return binding.Record{
 		Instance: instance, Binding: name, Platform: binding.GitLab, AccountID: "7", Username: "ci-bot",
 		Vault:        binding.VaultRef{Mount: "secret", Path: "acr/" + name, Key: "token"},
-		TokenVersion: 3, Managed: true, Images: []binding.RecordedImage{{Image: "a/b", RuleKeys: []string{"branch:main=>latest"}}},
+		TokenVersion: 3, Managed: true, Images: []binding.RecordedImage{{Image: "a/b", Rules: []binding.RecordedRule{{ID: "7", Key: "branch:main=>latest"}}}},
 		Applied: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}
 }

@@ -1,0 +1,186 @@
+package binding
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Write is when we wrote something and the registry said yes, and whether the
+// registry has shown it since. Of the zero Write nothing is known.
+type Write struct {
+	At   time.Time `json:"at,omitzero"`
+	Seen bool      `json:"seen,omitempty"`
+}
+
+// Recent says whether a write is so young at a time that a read which does not
+// show it proves nothing: the registry may show a write only some time later. A
+// time in the future is taken as now.
+func (w Write) Recent(at time.Time, settle time.Duration) bool {
+	return !w.At.IsZero() && settle > 0 && at.Before(w.At.Add(settle)) && !at.Add(settle).Before(w.At)
+}
+
+// RecordedImage is an image repository that we linked, or made build rules for.
+type RecordedImage struct {
+	Image string
+	// Link is what was written last; nil where it is unknown, or was removed.
+	// It distinguishes drift from a changed declaration.
+	Link        *Link
+	LinkWritten Write
+	// Rules are the build rules that we made, and those that we removed recently,
+	// sorted by key and id.
+	Rules []RecordedRule
+}
+
+// RecordedRule is a build rule that we made, as it was written last.
+type RecordedRule struct {
+	// ID is the registry's number for it; empty where it is unknown.
+	ID  string `json:"id,omitempty"`
+	Key string `json:"key"`
+	// Dockerfile is in its normal form; empty where it is unknown.
+	Dockerfile string `json:"dockerfile,omitempty"`
+	Written    Write  `json:"written,omitzero"`
+	// Removed says that we removed the rule.
+	Removed bool `json:"removed,omitempty"`
+}
+
+// maxRemovedRules bounds how many removed rules of an image repository are
+// remembered.
+const maxRemovedRules = 20
+
+// RuleKeys are the keys of the rules that we made and did not remove, sorted.
+func (i RecordedImage) RuleKeys() []string {
+	keys := map[string]bool{}
+	for _, r := range i.Rules {
+		if !r.Removed {
+			keys[r.Key] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(keys))
+}
+
+// Left says whether anything of ours is there: a link or a rule.
+func (i RecordedImage) Left() bool { return i.Link != nil || len(i.RuleKeys()) > 0 }
+
+// Dockerfile is what was written last as the Dockerfile of a rule; empty where
+// that is unknown.
+func (i RecordedImage) Dockerfile(key string) string {
+	for _, r := range i.Rules {
+		if r.Key == key && !r.Removed {
+			return r.Dockerfile
+		}
+	}
+	return ""
+}
+
+// Made finds the rule of ours that an observed rule is: the one of its id, or one
+// of its key whose id is unknown. It may be one that we removed. It is nil where
+// the rule is not ours.
+func (i RecordedImage) Made(rule ObservedRule) *RecordedRule {
+	for n := range i.Rules {
+		if r := &i.Rules[n]; r.ID != "" && r.ID == rule.ID {
+			return r
+		}
+	}
+	for n := range i.Rules {
+		if r := &i.Rules[n]; (r.ID == "" || rule.ID == "") && r.Key == rule.Key() && !r.Removed {
+			return r
+		}
+	}
+	return nil
+}
+
+// WithRule is the image repository after a rule was added (without an id, which
+// the registry gives later), changed or adopted. It keeps i as it is.
+func (i RecordedImage) WithRule(rule ObservedRule) RecordedImage {
+	is := RecordedRule{ID: rule.ID, Key: rule.Key(), Dockerfile: NormalDockerfile(rule.Dockerfile)}
+	i.Rules = slices.Clone(i.Rules)
+	if rule.ID == "" {
+		// The previous rule is gone. If it shows up again, it is still ours.
+		for n := range i.Rules {
+			i.Rules[n].Removed = i.Rules[n].Removed || i.Rules[n].Key == is.Key
+		}
+		i.Rules = append(i.Rules, is)
+	} else if made := i.Made(rule); made != nil {
+		*made = is
+	} else {
+		i.Rules = append(i.Rules, is)
+	}
+	i.Rules = boundedRules(i.Rules)
+	return i
+}
+
+// WithoutRule is the image repository after a rule was removed. It keeps i as it
+// is.
+func (i RecordedImage) WithoutRule(rule ObservedRule) RecordedImage {
+	i.Rules = slices.Clone(i.Rules)
+	if made := i.Made(rule); made != nil {
+		made.ID, made.Removed, made.Written = rule.ID, true, Write{}
+	}
+	i.Rules = boundedRules(i.Rules)
+	return i
+}
+
+// boundedRules sorts rules, and keeps the newest of those that were removed. One
+// that has no id cannot be recognized, and is not kept.
+func boundedRules(rules []RecordedRule) []RecordedRule {
+	removed := 0
+	slices.SortFunc(rules, func(a, b RecordedRule) int { return b.Written.At.Compare(a.Written.At) })
+	rules = slices.DeleteFunc(rules, func(r RecordedRule) bool {
+		if r.Removed && !r.Written.At.IsZero() {
+			removed++
+		}
+		return r.Removed && (r.ID == "" || removed > maxRemovedRules)
+	})
+	slices.SortFunc(rules, func(a, b RecordedRule) int {
+		if c := strings.Compare(a.Key, b.Key); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return rules
+}
+
+// RecordedImageJSON is a RecordedImage as JSON. Files of earlier versions have the
+// rules as keys and Dockerfiles only; these are written still, for whoever reads
+// them.
+type RecordedImageJSON struct {
+	Image       string            `json:"image"`
+	RuleKeys    []string          `json:"ruleKeys,omitempty"`
+	Link        *Link             `json:"link,omitempty"`
+	Dockerfiles map[string]string `json:"dockerfiles,omitempty"`
+	LinkWritten Write             `json:"linkWritten,omitzero"`
+	Rules       []RecordedRule    `json:"rules,omitempty"`
+}
+
+// MarshalJSON implements json.Marshaler.
+func (i RecordedImage) MarshalJSON() ([]byte, error) {
+	out := RecordedImageJSON{Image: i.Image, Link: i.Link, LinkWritten: i.LinkWritten, Rules: i.Rules, RuleKeys: i.RuleKeys()}
+	for _, key := range out.RuleKeys {
+		if dockerfile := i.Dockerfile(key); dockerfile != "" {
+			if out.Dockerfiles == nil {
+				out.Dockerfiles = map[string]string{}
+			}
+			out.Dockerfiles[key] = dockerfile
+		}
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (i *RecordedImage) UnmarshalJSON(data []byte) error {
+	var in RecordedImageJSON
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	*i = RecordedImage{Image: in.Image, Link: in.Link, LinkWritten: in.LinkWritten, Rules: in.Rules}
+	if in.Rules != nil {
+		return nil
+	}
+	for _, key := range slices.Sorted(slices.Values(in.RuleKeys)) {
+		i.Rules = append(i.Rules, RecordedRule{Key: key, Dockerfile: in.Dockerfiles[key]})
+	}
+	return nil
+}
