@@ -27,16 +27,11 @@ func (x *run) bind(ctx context.Context, a plan.Action) error {
 		return err
 	}
 	err = x.bindWith(ctx, a, token)
-	if refused(err) {
+	if rejected(err) {
 		token.Wipe()
-		return x.fallBack(ctx, a, refusalOf(a), err)
+		return x.fallBack(ctx, a, x.condemned(a, err), err)
 	}
 	return err
-}
-
-// refusalOf is the refusal of the token that an action binds.
-func refusalOf(a plan.Action) binding.Refusal {
-	return binding.RefusalOf(a.Target.Declaration.Spec, a.Target.TokenVersion, a.Target.TokenCreated)
 }
 
 // rebind unbinds the old account and binds the new one. The new token is
@@ -56,9 +51,14 @@ func (x *run) rebind(ctx context.Context, a plan.Action) error {
 		return err
 	}
 	err = x.bindWith(ctx, a, token)
-	if refused(err) {
+	if fault := binding.FaultOf(err); rejected(err) && fault != binding.FaultToken && fault != binding.FaultRequest {
+		// The registry may say so once: a security token ends, a gateway is
+		// deployed. Nothing is bound meanwhile, so it is asked once more.
+		err = x.bindWith(ctx, a, token)
+	}
+	if rejected(err) {
 		token.Wipe()
-		return x.fallBack(ctx, a, refusalOf(a), err)
+		return x.fallBack(ctx, a, x.condemned(a, err), err)
 	}
 	if err != nil {
 		return fmt.Errorf("%w until the next run: %w", plan.ErrLost, err)
@@ -109,9 +109,10 @@ func toldAs(r *binding.Record, account binding.Account) {
 }
 
 // fallBack binds the token version applied before again, after cause, which
-// refused the new one. Where that succeeds it notes the refusal, so that the
-// working binding is not unbound for the same token once more. It always gives
-// an error: what was declared is not so.
+// rejected the new one. A refusal is noted where that succeeds, so that the
+// working binding is not unbound for the same token at once; without one, the
+// new version is tried again after a pause. It always gives an error: what was
+// declared is not so.
 func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refusal, cause error) error {
 	ctx, stop := until(context.WithoutCancel(ctx), x.late)
 	defer stop()
@@ -139,8 +140,12 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 		return fmt.Errorf("%w: %w; and version %d, applied before, could not be bound again (put a new token into the secret store): %w",
 			plan.ErrLost, cause, before.TokenVersion, err)
 	}
-	return fmt.Errorf("%w: %s was refused, version %d is bound as %q: %w",
-		plan.ErrFellBack, newToken(a), before.TokenVersion, before.Wanted().Username, cause)
+	next := "it is tried again"
+	if refusal != (binding.Refusal{}) {
+		next = "it is tried again after " + binding.RefusalLasts.String() + ", or at once by sync " + a.Binding
+	}
+	return fmt.Errorf("%w: %s could not be bound, version %d is bound as %q; %s: %w",
+		plan.ErrFellBack, newToken(a), before.TokenVersion, before.Wanted().Username, next, cause)
 }
 
 func newToken(a plan.Action) string {

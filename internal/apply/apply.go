@@ -47,6 +47,9 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	}
 	err := errors.Join(x.ledger.keepPolicies(ctx, round.Declarations), x.ledger.keepFiles(ctx, round.Declarations))
 	if err == nil {
+		err = x.ageRefusals(ctx)
+	}
+	if err == nil {
 		err = x.breakGlass(context.WithoutCancel(ctx), round.BreakGlass)
 	}
 	for i, a := range p.Actions {

@@ -150,6 +150,11 @@ func (l *ledger) over(ctx context.Context, intent binding.Intent) error {
 
 func (l *ledger) keep(ctx context.Context, r binding.Record) error {
 	r.Applied = l.now()
+	return l.put(ctx, r)
+}
+
+// put writes a record as it is.
+func (l *ledger) put(ctx context.Context, r binding.Record) error {
 	if err := l.store.PutRecord(ctx, r); err != nil {
 		return fmt.Errorf("the record of %s could not be written, the next run finds it out: %w", r.Binding, err)
 	}

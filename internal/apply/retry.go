@@ -49,13 +49,23 @@ func (x *run) failure(name string, own []plan.Outcome, incomplete bool) *binding
 	}
 	for _, o := range own {
 		if o.State == plan.Failed {
-			last, failed = x.o.Retry.After(last, attemptOf(o.Action), x.o.Now(), retryAfter(o.Err)), true
+			last, failed = x.pauses(o.Err).After(last, attemptOf(o.Action), x.o.Now(), retryAfter(o.Err)), true
 		}
 	}
 	if !failed {
 		return nil
 	}
 	return &last
+}
+
+// pauses are those after a failure. What is declared cannot be bound, and each
+// attempt interrupts the binding that works: these pauses grow up to a day.
+func (x *run) pauses(err error) Backoff {
+	pauses := x.o.Retry
+	if errors.Is(err, plan.ErrFellBack) && binding.FaultOf(err) == binding.FaultRequest {
+		pauses.Max = binding.RefusalLasts
+	}
+	return pauses
 }
 
 // attemptOf identifies what an action of a binding tries to reach: its

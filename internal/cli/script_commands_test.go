@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -94,7 +95,7 @@ func storyVault(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // storyFault makes something go wrong: `fault registry|vault|PLATFORM
-// KIND[-writes] [TIMES] [INSTANCE]`; `fault clear` mends everything.
+// KIND[-writes|-binds] [TIMES] [INSTANCE]`; `fault clear` mends everything.
 func storyFault(ts *testscript.TestScript, neg bool, args []string) {
 	w := theWorld(ts, neg)
 	all := map[string]*sandbox.Faults{"registry": &w.Registry.Faults, "vault": &w.Vault.Faults}
@@ -108,7 +109,7 @@ func storyFault(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	if len(args) < 2 || all[args[0]] == nil {
-		ts.Fatalf("usage: fault registry|vault|PLATFORM forbidden|throttle|garbage|cut|lose [TIMES] [INSTANCE]")
+		ts.Fatalf("usage: fault registry|vault|PLATFORM forbidden|expired|judged|throttle|garbage|cut|lose [TIMES] [INSTANCE]")
 	}
 	fault := faultOf(ts, args[1])
 	if len(args) > 2 {
@@ -116,23 +117,31 @@ func storyFault(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		fault.Times = times
 	}
-	writes, instance := strings.HasSuffix(args[1], "-writes"), ""
+	writes, binds, instance := strings.HasSuffix(args[1], "-writes"), strings.HasSuffix(args[1], "-binds"), ""
 	if len(args) > 3 {
 		instance = accessKey(args[3])
 	}
 	fault.Match = func(r *http.Request) bool {
-		return strings.Contains(r.Header.Get("Authorization"), instance) && (!writes || r.Method != http.MethodGet)
+		return strings.Contains(r.Header.Get("Authorization"), instance) && (!writes || r.Method != http.MethodGet) &&
+			(!binds || r.Method == http.MethodPut && r.URL.Path == "/users/sourceAccount")
 	}
 	all[args[0]].Add(fault)
 }
 
 func faultOf(ts *testscript.TestScript, kind string) sandbox.Fault {
-	switch strings.TrimSuffix(kind, "-writes") {
-	case "forbidden":
+	no := func(status int, code, message string) sandbox.Fault {
 		return sandbox.Fault{
-			Status: http.StatusForbidden, ContentType: "application/json",
-			Body: `{"requestId":"00000000-0000-4000-8000-000000000000","code":"Forbidden.RAM","message":"User not authorized to operate on the specified resource."}`,
+			Status: status, ContentType: "application/json",
+			Body: fmt.Sprintf(`{"requestId":"00000000-0000-4000-8000-000000000000","code":%q,"message":%q}`, code, message),
 		}
+	}
+	switch strings.TrimSuffix(strings.TrimSuffix(kind, "-writes"), "-binds") {
+	case "forbidden":
+		return no(http.StatusForbidden, "Forbidden.RAM", "User not authorized to operate on the specified resource.")
+	case "expired":
+		return no(http.StatusForbidden, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
+	case "judged":
+		return no(http.StatusBadRequest, "SOURCE_ACCOUNT_INVALID", "the code host refused the user name or the token")
 	case "throttle":
 		return sandbox.Throttling(0, 0)
 	case "garbage":

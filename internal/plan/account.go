@@ -151,7 +151,7 @@ func (m *maker) bind(s subject, a Action) bool {
 // newest, where that one is refused and the secret store has the other still.
 func (m *maker) lastGood(s subject) (subject, bool) {
 	before := s.token.Previous
-	if s.observesOnly() || !s.ours() || s.token.Unknown != nil || before == nil || before.Version <= 0 || !s.tokenRefused() ||
+	if s.observesOnly() || !s.ours() || s.token.Unknown != nil || before == nil || before.Version <= 0 || !m.tokenRefused(s) ||
 		len(accountChanges(s.d, s.record.Wanted())) > 0 {
 		return s, false
 	}

@@ -60,9 +60,12 @@ func runCases(t *testing.T, cases map[string]planCase) {
 
 const bindLine = "bind account address:>https://gitlab.example.com token:>secret/acr/gitlab#token token version:>3 username:>ci-bot"
 
-// refusedThird is the refusal of version 3 of gitlabDeclaration's token.
+// refusedThird is the refusal of version 3 of gitlabDeclaration's token, an hour
+// ago.
 func refusedThird() binding.Refusal {
-	return binding.RefusalOf(gitlabDeclaration().Spec, 3, time.Time{})
+	refusal := binding.RefusalOf(gitlabDeclaration().Spec, 3, time.Time{})
+	refusal.At = noon().Add(-time.Hour)
+	return refusal
 }
 
 // withToken changes what is known of the token of gitlabDeclaration.
@@ -274,6 +277,20 @@ func TestAccountBound(t *testing.T) {
 				r.Refused.Created = noon().In(time.FixedZone("", 3600))
 			}),
 			want: []string{"noop account"}, reason: "token-refused", codes: []string{"warning token-refused"},
+		},
+		"with a newer token that was refused a day ago is rebound": {
+			in: bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) {
+				r.TokenVersion, r.Refused = 2, refusedThird()
+				r.Refused.At = noon().Add(-binding.RefusalLasts)
+			}),
+			want: []string{"rebind account token version:2>3"}, reason: "another version",
+		},
+		"with a newer token that an earlier version of the program says was refused is rebound": {
+			in: bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) {
+				r.TokenVersion, r.Refused = 2, refusedThird()
+				r.Refused.At = time.Time{}
+			}),
+			want: []string{"rebind account token version:2>3"}, reason: "another version",
 		},
 		"with another token in a store without versions is rebound": {
 			in: bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {

@@ -166,7 +166,8 @@ func drawRecord(t *rapid.T, p binding.Platform) binding.Record {
 	if !p.OAuth() {
 		r.Vault, r.TokenVersion = drawVault(t), rapid.IntRange(1, 3).Draw(t, "record version")
 		if rapid.IntRange(0, 3).Draw(t, "refused") == 0 {
-			r.Refused = binding.Refusal{Vault: drawVault(t), Version: 3, Username: drawUsername(t), Address: binding.NormalAddress(drawAddress(t, p))}
+			at := noon().Add(-time.Duration(rapid.IntRange(-30, 30).Draw(t, "refused hours ago")) * time.Hour)
+			r.Refused = binding.Refusal{Vault: drawVault(t), Version: 3, Username: drawUsername(t), Address: binding.NormalAddress(drawAddress(t, p)), At: at}
 		}
 	}
 	for _, image := range images() {

@@ -39,7 +39,7 @@ func (m *maker) tokenBlocks(s subject) bool {
 	if !m.tokenKnown(s) {
 		return true
 	}
-	if s.refusedBefore() {
+	if m.refusedBefore(s) {
 		m.noop(s, CauseTokenRefused, message.New("reason.token-refused", "version", s.token.Version))
 		m.find(s.d, "spec.token", finding.New("token-refused", message.New("plan.token-refused",
 			"name", s.d.Name, "version", s.token.Version, "vault", unpinned(s.d.Spec.Token.Vault))))
@@ -55,15 +55,17 @@ func (m *maker) tokenBlocks(s subject) bool {
 	return m.answersForbid(s)
 }
 
-// refusedBefore says that the registry refused this token for this account.
-func (s subject) refusedBefore() bool {
-	return s.record != nil && s.record.Refused.Is(binding.RefusalOf(s.d.Spec, s.token.Version, s.token.Created))
+// refusedBefore says that the registry refused this token for this account, and
+// that the refusal is in force.
+func (m *maker) refusedBefore(s subject) bool {
+	return s.record != nil && s.record.Refused.InForce(m.in.Now) &&
+		s.record.Refused.Is(binding.RefusalOf(s.d.Spec, s.token.Version, s.token.Created))
 }
 
 // tokenRefused says that the registry refused the token, or that the code host
 // says no to it.
-func (s subject) tokenRefused() bool {
-	return s.refusedBefore() || slices.ContainsFunc(s.token.Answers, func(a binding.Answer) bool {
+func (m *maker) tokenRefused(s subject) bool {
+	return m.refusedBefore(s) || slices.ContainsFunc(s.token.Answers, func(a binding.Answer) bool {
 		return a.Verdict == binding.No && !strings.HasPrefix(a.Question, "site-") && !strings.HasPrefix(a.Question, "account-")
 	})
 }

@@ -17,8 +17,9 @@ var errStopped = errors.New("the daemon stops, or takes another configuration; t
 
 // Ask is a person's wish for a sync at once.
 type Ask struct {
-	// Binding is the one whose failures are tried again without their pause;
-	// empty for all of the instance. The sync is of the whole instance either
+	// Binding is the one whose failures are tried again without their pause,
+	// and whose token is tried although it was refused; empty for the failures
+	// of all of the instance. The sync is of the whole instance either
 	// way.
 	Binding string
 	// BreakGlass, if not nil, lets the sync that answers change the instance
@@ -87,7 +88,7 @@ func (l *Loop) take() (*plan.Desired, []Ask, time.Duration) {
 
 // prepare does what asks are for, before the sync that answers them, and returns
 // what that is to reach.
-func (r *Reconciler) prepare(ctx context.Context, asked []Ask, d plan.Desired) plan.Desired {
+func (r *Reconciler) prepare(ctx context.Context, asked []Ask, d plan.Desired) (plan.Desired, error) {
 	if len(asked) > 0 {
 		// What failed before a restart is known first, or it would be held back
 		// from who asks.
@@ -97,11 +98,14 @@ func (r *Reconciler) prepare(ctx context.Context, asked []Ask, d plan.Desired) p
 	}
 	for _, a := range asked {
 		r.backoff.reset(a.Binding)
+		if err := r.endRefusal(ctx, a.Binding); err != nil {
+			return d, err
+		}
 		if a.BreakGlass != nil {
 			d.BreakGlass = append(d.BreakGlass, *a.BreakGlass)
 		}
 	}
-	return d
+	return d, nil
 }
 
 // end answers who still waits when the loop ends, and who asks from then on.

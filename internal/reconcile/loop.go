@@ -144,8 +144,11 @@ func (l *Loop) once(ctx context.Context) {
 		}
 	}()
 	l.r.emit(plan.Event{Kind: plan.SyncStarted, Revision: desired.Revision, Waited: waited})
-	wanted := l.r.prepare(ctx, asked, *desired)
-	if synced.Result, synced.Err = l.r.Sync(ctx, wanted, binding.DepthPreflight); synced.Err != nil {
+	wanted, err := l.r.prepare(ctx, asked, *desired)
+	if err == nil {
+		synced.Result, err = l.r.Sync(ctx, wanted, binding.DepthPreflight)
+	}
+	if synced.Err = err; err != nil {
 		l.r.backoff.failed("", "", l.r.o.Now())
 		return
 	}

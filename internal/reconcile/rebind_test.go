@@ -30,7 +30,7 @@ func (w *world) refuseSecond() {
 	w.fault = func(call string) fault {
 		if call == "bind gitlab" && w.effects["unbind gitlab"] == 1 && w.effects["refusal"] == 0 {
 			w.effects["refusal"]++
-			return fault{before: &binding.Failure{Kind: binding.Refused, Code: "TOKEN_INVALID", Op: "registry: bind"}}
+			return fault{before: &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Code: "TOKEN_INVALID", Op: "registry: bind"}}
 		}
 		return fault{}
 	}

@@ -15,6 +15,16 @@ func (r *Reconciler) Reset(ctx context.Context, name string, by binding.Person) 
 	return r.applier.Reset(ctx, name, by)
 }
 
+// endRefusal lets the token of a binding be tried although it was refused.
+func (r *Reconciler) endRefusal(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	r.running.Lock()
+	defer r.running.Unlock()
+	return r.applier.EndRefusal(context.WithoutCancel(ctx), name)
+}
+
 // recall takes over, once, what failed before a restart. A person's own run
 // tries at once: only what runs of itself keeps to the pauses.
 func (r *Reconciler) recall(states []binding.RetryState) {

@@ -24,7 +24,7 @@ type picky struct {
 func (p picky) Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error) {
 	if p.refuses[token.Expose()] && !p.dead {
 		_ = p.do("bind refused "+string(wanted.Platform), func() error { return nil })
-		return binding.Account{}, &binding.Failure{Kind: binding.Refused, Code: "TOKEN_INVALID", Op: "registry: bind"}
+		return binding.Account{}, &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Code: "TOKEN_INVALID", Op: "registry: bind"}
 	}
 	return p.registry.Bind(ctx, wanted, token)
 }

@@ -1,0 +1,77 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// rejected says that the registry certainly did not bind: it answered, and said
+// no. Whose fault that is, is another question.
+func rejected(err error) bool {
+	if err == nil {
+		return false
+	}
+	switch binding.KindOf(err) {
+	case binding.Refused, binding.Forbidden, binding.NotFound, binding.InstanceStop:
+		return true
+	case binding.Transient, binding.Throttled, binding.OutcomeUnknown, binding.Unreadable:
+	}
+	return false
+}
+
+// condemned is the refusal of the token that an action binds, where err is the
+// registry's verdict on it; none where somebody else is at fault.
+func (x *run) condemned(a plan.Action, err error) binding.Refusal {
+	if binding.FaultOf(err) != binding.FaultToken {
+		return binding.Refusal{}
+	}
+	refusal := binding.RefusalOf(a.Target.Declaration.Spec, a.Target.TokenVersion, a.Target.TokenCreated)
+	if refusal != (binding.Refusal{}) {
+		refusal.At = x.o.Now()
+	}
+	return refusal
+}
+
+// ageRefusals removes the refusals that have ended. One that was made in the
+// future, while the clock was wrong, counts from now.
+func (x *run) ageRefusals(ctx context.Context) error {
+	now := x.o.Now()
+	for _, r := range x.ledger.all() {
+		switch {
+		case r.Refused == (binding.Refusal{}):
+			continue
+		case !r.Refused.InForce(now):
+			r.Refused = binding.Refusal{}
+		case r.Refused.At.After(now):
+			r.Refused.At = now
+		default:
+			continue
+		}
+		if err := x.ledger.put(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// EndRefusal ends a refusal of a binding's token, because a person asks to try
+// it. Nothing else may change the instance meanwhile.
+func (r *Applier) EndRefusal(ctx context.Context, name string) error {
+	records, err := r.o.Store.Records(ctx, r.o.Instance)
+	if err != nil {
+		return fmt.Errorf("end the refusal of the token of %s: %w", name, err)
+	}
+	for _, record := range records {
+		if record.Binding != name || record.Refused == (binding.Refusal{}) {
+			continue
+		}
+		record.Refused = binding.Refusal{}
+		if err := r.o.Store.PutRecord(ctx, record); err != nil {
+			return fmt.Errorf("end the refusal of the token of %s: %w", name, err)
+		}
+	}
+	return nil
+}

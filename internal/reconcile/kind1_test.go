@@ -1,0 +1,280 @@
+package reconcile_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/registry/personal"
+	"reconciler/internal/sandbox"
+	"reconciler/internal/secrets"
+)
+
+// Kind 1: a "no" is taken for a verdict on what was sent.
+
+// wired is a world whose registry is the sandbox's, behind the driver for the
+// API, so that it is asked over the real protocol.
+type wired struct {
+	*world
+	registry *sandbox.Registry
+	bad      map[string]bool
+	driver   *personal.Driver
+}
+
+func newWired(t *testing.T) *wired {
+	t.Helper()
+	w := &wired{world: newWorld(), bad: map[string]bool{}}
+	w.now = time.Now() // Calls are signed with this machine's time.
+	w.registry = sandbox.NewRegistry(sandbox.RegistryOptions{
+		Principals:  []sandbox.Principal{{AccessKey: "AK", Secret: "SK"}},
+		VerifyToken: func(_, _, _, token string) bool { return !w.bad[token] },
+	})
+	w.person().AddRepository("pay/api")
+	server := httptest.NewServer(w.registry)
+	t.Cleanup(server.Close)
+	var err error
+	w.driver, err = personal.New(personal.Options{
+		Instance: instance, Endpoint: server.URL, Timeout: time.Minute, Now: w.clock, Wait: w.wait, RequestsPerSecond: 1e6, Burst: 1e6,
+		Credentials: personal.Credentials{Kind: personal.Static, Static: func(context.Context) (personal.Keys, error) {
+			return personal.Keys{AccessKeyID: "AK", AccessKeySecret: secrets.New([]byte("SK"))}, nil
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *wired) person() *sandbox.RegistryInstance { return w.registry.Instance("AK") }
+
+// wait lets the time pass that somebody waits.
+func (w *wired) wait(ctx context.Context, d time.Duration) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(max(d, 0))
+	return ctx.Err()
+}
+
+func (w *wired) reconciler() *reconcile.Reconciler {
+	o := w.options()
+	o.Registry = w.driver
+	return reconcile.New(o)
+}
+
+// rotate binds version 1 and puts version 2 into the secret store.
+func (w *wired) rotate(t *testing.T) *reconcile.Reconciler {
+	t.Helper()
+	r := w.reconciler()
+	synced(t, r, desire(gitlab()))
+	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+	return r
+}
+
+func (w *wired) refused() binding.Refusal { return w.records["pay-gitlab/gitlab"].Refused }
+
+// retry lets the pause pass that a result names, and syncs again.
+func (w *wired) retry(t *testing.T, r *reconcile.Reconciler, after plan.Result) plan.Result {
+	t.Helper()
+	failed := after.Outcomes[0].Retry.Failed
+	if failed == nil {
+		t.Fatalf("nothing is tried again after %v", after.Err())
+	}
+	w.now = failed.Next.Add(time.Second)
+	return sync1(t, r, desire(gitlab()))
+}
+
+// no is an answer of the registry that does not judge the token.
+type no struct {
+	status int
+	code   string
+}
+
+func (n no) String() string { return fmt.Sprintf("%d %s", n.status, n.code) }
+
+func (n no) fault(times int, match func(*http.Request) bool) sandbox.Fault {
+	return sandbox.Fault{
+		Match: match, Times: times, Status: n.status, ContentType: "application/json",
+		Body: fmt.Sprintf(`{"requestId":"R-1","code":%q,"message":"no"}`, n.code), Header: http.Header{"Location": {"https://elsewhere.example.com/"}},
+	}
+}
+
+func bindCall(r *http.Request) bool {
+	return r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/sourceAccount")
+}
+
+func noes() []no {
+	return []no{
+		{403, "InvalidSecurityToken.Expired"},
+		{403, "Forbidden.RAM"},
+		{400, "InvalidTimeStamp.Expired"},
+		{400, "SignatureDoesNotMatch"},
+		{400, "SystemBusy"},
+		{404, "InvalidAction.NotFound"},
+		{405, "MethodNotAllowed"},
+		{409, "Conflict"},
+		{302, ""},
+		{404, "USER_NOT_EXIST"},
+		{404, "NAMESPACE_NOT_EXIST"},
+		{403, "UnsupportedHTTPMethod"},
+		{400, "InsufficientBalance"},
+		{403, "MADE_UP_CODE"},
+		{400, "Made.Up"},
+		{418, "TEAPOT_NOT_EXIST"},
+		{451, "INVALID_TOKEN_OR_SO"},
+	}
+}
+
+func TestKind1ANoThatDoesNotJudgeTheTokenCondemnsNoVersion(t *testing.T) {
+	for _, n := range noes() {
+		for _, times := range []int{1, 2, 5} {
+			t.Run(fmt.Sprintf("%s, %d times", n, times), func(t *testing.T) {
+				w := newWired(t)
+				r := w.rotate(t)
+				w.registry.Faults.Add(n.fault(times, bindCall))
+				result := sync1(t, r, desire(gitlab()))
+				for range times {
+					if w.refused() != (binding.Refusal{}) {
+						t.Fatalf("version %d is condemned for %s", w.refused().Version, n)
+					}
+					if w.person().TokenIs("gitlab", "canary-gitlab-2") {
+						break
+					}
+					if got := conditionOf(t, r, "pay-gitlab", binding.Ready); got.Status != binding.False {
+						t.Errorf("Ready while the new token is not bound: %+v", got)
+					}
+					result = w.retry(t, r, result)
+				}
+				if result.Err() != nil || !w.person().TokenIs("gitlab", "canary-gitlab-2") || w.refused() != (binding.Refusal{}) {
+					t.Fatalf("after the pauses: %v, refused %+v", result.Err(), w.refused())
+				}
+				if got := conditionOf(t, r, "pay-gitlab", binding.Ready); got.Status != binding.True {
+					t.Errorf("Ready: %+v", got)
+				}
+				w.settled(t, r, desire(gitlab()))
+			})
+		}
+	}
+}
+
+// While the registry goes on saying no, whatever was bound is bound again as
+// soon as the registry binds anything.
+func TestKind1WhatWasBoundIsBoundAgainWhileTheNewVersionIsNotTaken(t *testing.T) {
+	for _, n := range []no{{403, "Forbidden.RAM"}, {400, "MADE_UP"}, {409, "Conflict"}, {302, ""}} {
+		t.Run(n.String(), func(t *testing.T) {
+			w := newWired(t)
+			r := w.rotate(t)
+			// The first is the new version, the second is the new version again.
+			w.registry.Faults.Add(n.fault(2, bindCall))
+			result := sync1(t, r, desire(gitlab()))
+			if !w.person().TokenIs("gitlab", "canary-gitlab-1") {
+				t.Errorf("the version before is not bound: %v", result.Err())
+			}
+			if got := w.records["pay-gitlab/gitlab"]; got.TokenVersion != 1 || got.Refused != (binding.Refusal{}) {
+				t.Errorf("record: %+v", got)
+			}
+			if result = w.retry(t, r, result); result.Err() != nil || !w.person().TokenIs("gitlab", "canary-gitlab-2") {
+				t.Errorf("the new version is not tried again: %v", result.Err())
+			}
+		})
+	}
+}
+
+// judged is a world in which the registry judged the token of version 2, and
+// version 1 is bound.
+func judged(t *testing.T) (*wired, *reconcile.Reconciler) {
+	t.Helper()
+	w := newWired(t)
+	r := w.rotate(t)
+	w.bad["canary-gitlab-2"] = true
+	sync1(t, r, desire(gitlab()))
+	if !w.person().TokenIs("gitlab", "canary-gitlab-1") || w.refused().Version != 2 || !w.refused().At.Equal(w.now) {
+		t.Fatalf("the registry judged version 2 and the record has %+v", w.records["pay-gitlab/gitlab"])
+	}
+	return w, r
+}
+
+func TestKind1AVerdictOnTheTokenEndsAfterADay(t *testing.T) {
+	w, r := judged(t)
+	binds := w.registry.Count("CreateUserSourceAccount")
+	clear(w.bad)
+	for range 23 {
+		w.now = w.now.Add(time.Hour)
+		sync1(t, r, desire(gitlab()))
+	}
+	if n := w.registry.Count("CreateUserSourceAccount"); n != binds {
+		t.Errorf("the condemned version was tried %d times within the day", n-binds)
+	}
+	w.now = w.now.Add(time.Hour)
+	synced(t, r, desire(gitlab()))
+	if !w.person().TokenIs("gitlab", "canary-gitlab-2") || w.refused() != (binding.Refusal{}) {
+		t.Errorf("after a day: refused %+v", w.refused())
+	}
+}
+
+func TestKind1AVerdictMadeInTheFutureOrAtNoTimeDoesNotLastForEver(t *testing.T) {
+	for name, c := range map[string]struct {
+		at   func(now time.Time) time.Time
+		ends time.Duration
+	}{
+		"by an earlier version of this program":     {func(time.Time) time.Time { return time.Time{} }, 0},
+		"while the clock was 30 days ahead":         {func(now time.Time) time.Time { return now.Add(30 * 24 * time.Hour) }, 24 * time.Hour},
+		"while the clock was a minute ahead":        {func(now time.Time) time.Time { return now.Add(time.Minute) }, 24 * time.Hour},
+		"long ago, while the daemon did not run":    {func(now time.Time) time.Time { return now.Add(-25 * time.Hour) }, 0},
+		"a while ago, and the daemon was restarted": {func(now time.Time) time.Time { return now.Add(-12 * time.Hour) }, 12 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _ := judged(t)
+			clear(w.bad)
+			record := w.records["pay-gitlab/gitlab"]
+			record.Refused.At = c.at(w.now)
+			w.records["pay-gitlab/gitlab"] = record
+			r, began := w.reconciler(), w.now
+			for !w.person().TokenIs("gitlab", "canary-gitlab-2") && w.now.Sub(began) < 60*24*time.Hour {
+				sync1(t, r, desire(gitlab()))
+				w.now = w.now.Add(time.Hour)
+			}
+			if took := w.now.Sub(began) - time.Hour; took < c.ends || took > c.ends+time.Hour {
+				t.Errorf("the version was tried again after %s, want %s", took, c.ends)
+			}
+		})
+	}
+}
+
+func TestKind1SyncOfTheBindingEndsAVerdictOnItsToken(t *testing.T) {
+	for name, c := range map[string]struct {
+		binding string
+		ends    bool
+	}{
+		"of the binding":             {"pay-gitlab", true},
+		"of another one":             {"pay-codeup", false},
+		"of the instance as a whole": {"", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, r := judged(t)
+			clear(w.bad)
+			w.now = w.now.Add(time.Minute)
+			l := reconcile.NewLoop(r, reconcile.LoopOptions{})
+			ctx, stop := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			done := make(chan reconcile.Synced, 1)
+			l.Submit(desire(gitlab()), reconcile.Ask{Binding: c.binding, Done: func(s reconcile.Synced) { done <- s }})
+			go func() { ended <- l.Run(ctx) }()
+			s := <-done
+			stop()
+			<-ended
+			if s.Err != nil || s.Result.Err() != nil {
+				t.Fatal(s.Err, s.Result.Err())
+			}
+			if got := w.person().TokenIs("gitlab", "canary-gitlab-2"); got != c.ends {
+				t.Errorf("version 2 is bound: %t, want %t", got, c.ends)
+			}
+		})
+	}
+}
