@@ -132,6 +132,32 @@ func TestGitHubsForm(t *testing.T) {
 	}
 }
 
+// Gitea and Forgejo send GitHub's headers beside their own, and a payload with
+// GitHub's names and without head_commit where it is a tag's. Source:
+// docs.gitea.com, "Webhooks".
+func TestGiteaSendsWhatGitHubSends(t *testing.T) {
+	body := []byte(`{"ref": "refs/heads/main", "before": "28e1879d029cb852e4844d9c718537df08844e03", "after": "` + pushed + `",
+		"compare_url": "https://git.example.com/platform/bindings/compare/28e…1481", "commits": [], "total_commits": 1,
+		"head_commit": {"id": "` + pushed + `", "message": "one"},
+		"repository": {"id": 140, "full_name": "platform/bindings", "html_url": "https://git.example.com/platform/bindings",
+			"ssh_url": "ssh://git@git.example.com/platform/bindings.git", "clone_url": "https://git.example.com/platform/bindings.git"},
+		"pusher": {"id": 1, "login": "gitea"}, "sender": {"id": 1, "login": "gitea"}}`)
+	p := newPlace(t)
+	headers := sign(GitHub, testSecret, body, p.clock())
+	for name, value := range map[string]string{
+		"X-Gitea-Event": "push", "X-Gitea-Delivery": "f6266f16-1bf3-46a5-9ea4-602e06ead473", "X-Gitea-Signature": "not looked at",
+		"X-Gogs-Event": "push", "X-Hub-Signature": "sha1=not looked at",
+	} {
+		headers[name] = value
+	}
+	if status, _ := p.send("github", body, headers); status != http.StatusAccepted {
+		t.Errorf("status %d\n%s", status, p.logged())
+	}
+	if diff := cmp.Diff([]Push{{Sender: "github", Commit: pushed}}, p.heard()); diff != "" {
+		t.Errorf("pushes -want +got:\n%s", diff)
+	}
+}
+
 // What a ref names after a push of an annotated tag is the tag: it is not taken
 // for a commit where the sender does not say which commit it is.
 func TestATagIsNotTakenForACommit(t *testing.T) {
