@@ -73,7 +73,8 @@ func runGet(ctx context.Context, opts *getOptions) error {
 }
 
 // tellOfConfiguration says above the answer, on the error stream, that the
-// daemon refused its configuration and works by an older one.
+// daemon refused its configuration and works by an older one, and that its
+// journal is damaged.
 func tellOfConfiguration(ctx context.Context, streams Streams, daemon *client.Client) error {
 	d, err := daemon.Daemon(ctx)
 	if err != nil {
@@ -81,6 +82,9 @@ func tellOfConfiguration(ctx context.Context, streams Streams, daemon *client.Cl
 	}
 	if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.ConfigurationCurrent); c != nil && c.Status != binding.True {
 		_, err = fmt.Fprintf(streams.Err, "configuration: %s\n", report.Harmless(report.English().Text(c.Message)))
+	}
+	if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.JournalIntact); c != nil && c.Status != binding.True {
+		_, err = fmt.Fprintf(streams.Err, "journal: %s\n", report.Harmless(report.English().Text(c.Message)))
 	}
 	return err
 }

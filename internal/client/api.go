@@ -21,6 +21,7 @@ const (
 	SyncPath     = "/v1alpha1/sync"
 	SuspendPath  = "/v1alpha1/suspend"
 	ResumePath   = "/v1alpha1/resume"
+	AcceptPath   = "/v1alpha1/accept-journal"
 )
 
 // How long the daemon works on a request at most.
@@ -67,6 +68,16 @@ type Attested struct {
 // configuration that it read last. It is false while one was refused and the
 // one before stays in force.
 const ConfigurationCurrent binding.ConditionType = "ConfigurationCurrent"
+
+// JournalIntact is the daemon's condition that what it remembers can be trusted.
+// While it is false, nothing is changed.
+const JournalIntact binding.ConditionType = "JournalIntact"
+
+// AcceptRequest says that the daemon goes on although its journal is damaged.
+type AcceptRequest struct {
+	// By is who says so. It is not proven; the other end of the socket is.
+	By string `json:"by"`
+}
 
 // Daemon is what a daemon says of itself.
 type Daemon struct {

@@ -105,6 +105,13 @@ func (c *Client) Resume(ctx context.Context, request ResumeRequest) (list report
 	return list, err
 }
 
+// AcceptJournal asks the daemon to go on although its journal is damaged, and
+// returns where it was. The error is ErrNoDaemon where nothing listens.
+func (c *Client) AcceptJournal(ctx context.Context, request AcceptRequest) (damage binding.JournalDamage, err error) {
+	err = c.post(ctx, AcceptPath, request, &damage, SuspendTimeout)
+	return damage, err
+}
+
 // Sync asks the daemon for a sync and, unless the request says not to, waits
 // for it to end. The error is the daemon's own where it does not do it, and
 // ErrNoDaemon where nothing listens on the socket.

@@ -47,6 +47,8 @@ type Daemon struct {
 	configured atomic.Pointer[binding.Condition]
 	// since is when the configuration in force was taken.
 	since atomic.Pointer[time.Time]
+	// journalSince is when it became known whether the journal is intact.
+	journalSince atomic.Pointer[time.Time]
 	// observed says that every instance was observed in full once.
 	observed atomic.Bool
 
@@ -82,6 +84,7 @@ func New(_ context.Context, o Options) (*Daemon, error) {
 	if d.memory, err = engine.OpenMemory(cfg.State.Path, d.log); err != nil {
 		return nil, err
 	}
+	d.reportJournal()
 	r, err := newRunner(d, cfg)
 	if err != nil {
 		d.closeMemory()

@@ -17,7 +17,7 @@ const (
 
 // Conditions are what holds of the daemon itself.
 func (d *Daemon) Conditions() []binding.Condition {
-	return []binding.Condition{*d.configured.Load()}
+	return []binding.Condition{*d.configured.Load(), d.journalIntact()}
 }
 
 // taken notes that a configuration is in force from now on.

@@ -24,6 +24,7 @@ func (d *Daemon) sources() metrics.Sources {
 			}
 			return states
 		},
+		JournalDamaged: func() bool { return d.memory.Store.Damage() != nil },
 		Vault: func() *metrics.VaultLogin {
 			client := d.present().engine.Vault()
 			if client == nil {

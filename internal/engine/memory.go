@@ -103,10 +103,13 @@ func (m *Memory) open(path string, log *slog.Logger) error {
 	return nil
 }
 
-// report logs why a state file could not be used.
+// report logs what was wrong with the state.
 func (m *Memory) report(log *slog.Logger) {
 	if notice := m.Store.Notice(); notice != "" {
-		log.Warn("state rebuilt by observing", "reason", notice)
+		log.Warn("state file made anew from the journal", "reason", notice)
+	}
+	if m.Store.Torn() {
+		log.Warn("the journal's last entry was not written in full before a crash; it never counted and was cut off")
 	}
 }
 

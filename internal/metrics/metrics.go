@@ -71,6 +71,8 @@ type Sources struct {
 	// Windows are the windows of all instances as they stand, by instance; those
 	// of an instance that has none are open.
 	Windows func() map[string]plan.WindowState
+	// JournalDamaged says that the journal is damaged, and nobody accepted it.
+	JournalDamaged func() bool
 	// Vault is the login to Vault; nil where no secret store is configured.
 	Vault func() *VaultLogin
 }
@@ -92,7 +94,7 @@ func New(from Sources) *Metrics {
 	m.calls = newCallMetrics(m)
 	m.config = newConfigMetrics(m)
 	m.webhooks = m.counter("reconciler_webhook_requests_total", "Requests to a configured webhook sender, by result: accepted, ignored, unmatched, unauthorized, rejected or limited.", "sender", "result")
-	m.registry.MustRegister(newBindingCollector(m, from), newQueueCollector(m, from), newWindowCollector(m, from), newVaultCollector(m, from), buildInfo(m))
+	m.registry.MustRegister(newBindingCollector(m, from), newQueueCollector(m, from), newWindowCollector(m, from), newVaultCollector(m, from), journalDamaged(m, from), buildInfo(m))
 	return m
 }
 
@@ -204,6 +206,18 @@ func (m *Metrics) CoverSenders(senders, results []string) {
 		}
 	}
 	m.senders = slices.Clone(senders)
+}
+
+// journalDamaged shows whether the journal is damaged.
+func journalDamaged(m *Metrics, from Sources) prometheus.Collector {
+	const name, help = "reconciler_journal_damaged", "1 while the journal is damaged and nobody accepted it: nothing is changed. 0 otherwise."
+	m.reference = append(m.reference, Metric{name, "gauge", help, nil})
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+		if from.JournalDamaged != nil && from.JournalDamaged() {
+			return 1
+		}
+		return 0
+	})
 }
 
 // buildInfo is the constant metric that names the build.

@@ -61,6 +61,8 @@ type Options struct {
 	Conditions func() []binding.Condition
 	// Suspender suspends and resumes; nil if nothing can.
 	Suspender Suspender
+	// Acceptor accepts a damaged journal; nil if nothing can.
+	Acceptor Acceptor
 	// Publisher publishes what was observed; nil where nothing is published.
 	Publisher Publisher
 	Metrics   prometheus.Gatherer
@@ -250,6 +252,9 @@ func (s *Server) private() http.Handler {
 	if s.opts.Suspender != nil {
 		mux.HandleFunc("POST "+client.SuspendPath, s.suspend())
 		mux.HandleFunc("POST "+client.ResumePath, s.resume())
+	}
+	if s.opts.Acceptor != nil {
+		mux.HandleFunc("POST "+client.AcceptPath, s.acceptJournal())
 	}
 	return mux
 }

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
-// HistoryAccept is the history's word for a person's acceptance of a damaged
+// historyAccept is the history's word for a person's acceptance of a damaged
 // journal.
-const HistoryAccept = "accept-journal"
+const historyAccept = "accept-journal"
 
 // errNotDamaged is returned by Accept where there is nothing to accept.
 var errNotDamaged = errors.New("the journal is not damaged: there is nothing to accept")
@@ -20,19 +21,20 @@ var errNotDamaged = errors.New("the journal is not damaged: there is nothing to 
 // Accept goes on with what the store holds although its journal is damaged,
 // because a person says so. The damaged journal is put aside, and the next one is
 // chained to its last entry that can be read.
-func (s *Store) Accept(_ context.Context, who binding.Person, at time.Time) (Damage, error) {
+func (s *Store) Accept(_ context.Context, who binding.Person, at time.Time) (binding.JournalDamage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.damage == nil {
-		return Damage{}, fmt.Errorf("state: %w", errNotDamaged)
+		return binding.JournalDamage{}, fmt.Errorf("state: %w", errNotDamaged)
 	}
 	damage := *s.damage
 	held, err := copyOf(s.table)
 	if err != nil {
-		return Damage{}, fmt.Errorf("state: accept: %w", err)
+		return binding.JournalDamage{}, fmt.Errorf("state: accept: %w", err)
 	}
+	m := message.New("history.journal-accepted", "damage", damage.Message())
 	said, err := json.Marshal(binding.HistoryEntry{
-		Person: who, Time: at, Action: HistoryAccept, Outcome: "done", Message: damage.String(),
+		Person: who, Time: at, Action: historyAccept, Outcome: "done", ID: m.ID, Args: m.Args,
 	})
 	if err == nil {
 		err = held.apply([]operation{newOperation(doAppend, bucketEvents, "", "", said)}, link{})
@@ -43,7 +45,7 @@ func (s *Store) Accept(_ context.Context, who binding.Person, at time.Time) (Dam
 		err = s.beginAside(j, max(s.found.segment, 1)+1, held.dump)
 	}
 	if err != nil {
-		return Damage{}, fmt.Errorf("state: accept: %w", err)
+		return binding.JournalDamage{}, fmt.Errorf("state: accept: %w", err)
 	}
 	s.serve(j, held)
 	return damage, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -29,7 +30,7 @@ func Load(path string) (*Store, error) {
 func read(path string) (*Store, error) {
 	s := &Store{folder: JournalFolder(path)}
 	var err error
-	switch s.index, err = openReadOnly(path); {
+	switch s.index, err = openReadOnly(path, lockTimeout); {
 	case errors.Is(err, fs.ErrNotExist):
 		s.index.at = &position{}
 	case errors.Is(err, errUnusable):
@@ -55,7 +56,7 @@ func read(path string) (*Store, error) {
 }
 
 // openReadOnly opens an index that exists and is not empty.
-func openReadOnly(path string) (index, error) {
+func openReadOnly(path string, wait time.Duration) (index, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return index{}, err
@@ -63,7 +64,7 @@ func openReadOnly(path string) (index, error) {
 	if info.Size() == 0 {
 		return index{}, fmt.Errorf("%s is empty: %w", path, fs.ErrNotExist)
 	}
-	return openIndex(path, &bbolt.Options{Timeout: lockTimeout, ReadOnly: true})
+	return openIndex(path, &bbolt.Options{Timeout: wait, ReadOnly: true})
 }
 
 // Probe reads the state at path as Open would, and changes nothing. The error is
@@ -73,7 +74,7 @@ func openReadOnly(path string) (index, error) {
 func Probe(path string) error {
 	s := &Store{folder: JournalFolder(path)}
 	var err error
-	if s.index, err = openReadOnly(path); err != nil {
+	if s.index, err = openReadOnly(path, lockTimeout); err != nil {
 		return fmt.Errorf("state: open %s: %w", path, err)
 	}
 	damage, _, err := s.assess()

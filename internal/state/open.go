@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"go.etcd.io/bbolt"
+
+	"reconciler/internal/binding"
 )
 
 // ErrLocked is returned by Open when another process has the state open.
@@ -29,7 +31,7 @@ type Store struct {
 	table table
 	// journal is nil in memory, and while the journal is damaged.
 	journal *journal
-	damage  *Damage
+	damage  *binding.JournalDamage
 	found   scanned
 	// behind says that the index could not be written, and table replaced it.
 	behind bool
@@ -122,7 +124,7 @@ func (s *Store) openJournal() error {
 }
 
 // assess reads the journal, and compares it with the index.
-func (s *Store) assess() (*Damage, *memoryTable, error) {
+func (s *Store) assess() (*binding.JournalDamage, *memoryTable, error) {
 	var at link
 	if s.index.at != nil {
 		at = s.index.at.link
@@ -137,18 +139,18 @@ func (s *Store) assess() (*Damage, *memoryTable, error) {
 
 // compare returns the damage of a journal, which its index may show: it followed
 // up to a place, whose hash the journal has too.
-func (f scanned) compare(at link, seen string) *Damage {
-	end := Damage{EntriesMissing, segmentName(max(f.segment, 1)), f.end, f.last.Number + 1}
+func (f scanned) compare(at link, seen string) *binding.JournalDamage {
+	end := damageAt(binding.JournalEntriesMissing, max(f.segment, 1), f.end, f.last.Number+1)
 	switch {
 	case f.damage != nil || at.Journal == "":
 		return f.damage
 	case len(f.segments) == 0:
-		end.Problem = SegmentMissing
-		return &end
+		end.Problem = binding.JournalSegmentMissing
+		return end
 	case at.Journal != f.last.Journal, at.Number >= f.first.Number && at.Number <= f.last.Number && seen != at.Hash:
-		return &Damage{Foreign, segmentName(f.segments[0]), 0, f.first.Number}
+		return damageAt(binding.JournalForeign, f.segments[0], 0, f.first.Number)
 	case at.Number > f.last.Number:
-		return &end
+		return end
 	}
 	return nil
 }
@@ -253,8 +255,12 @@ func (s *Store) follow(operations []operation, at link) {
 // empty when the index was good or new.
 func (s *Store) Notice() string { return s.notice }
 
+// Torn says that part of an entry was found at the journal's end, which a crash
+// left: it never counted, and was cut off.
+func (s *Store) Torn() bool { return s.found.torn && s.found.damage == nil }
+
 // Damage is where the journal is damaged; nil if it is not, or was accepted.
-func (s *Store) Damage() *Damage {
+func (s *Store) Damage() *binding.JournalDamage {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.damage

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"reconciler/internal/binding"
 )
 
 const segmentSuffix = ".journal"
@@ -50,7 +52,7 @@ type scanned struct {
 	// torn says that more bytes follow the end: an entry that never counted.
 	torn bool
 	// damage is the first damage; nil if there is none.
-	damage *Damage
+	damage *binding.JournalDamage
 }
 
 // place is an entry where it stands.
@@ -73,7 +75,7 @@ type scanner struct {
 	open   bool
 	oldest uint64
 	// bad is a line that cannot be read, as long as nothing follows it.
-	bad *Damage
+	bad *binding.JournalDamage
 }
 
 // scan reads a journal from its oldest entry on, and calls visit for each that
@@ -87,11 +89,12 @@ func scan(folder string, visit func(place) error) (scanned, error) {
 	}
 	for n, number := range s.segments {
 		if n > 0 && number != s.segment+1 {
-			s.damaged(Damage{SegmentMissing, segmentName(s.segment + 1), 0, s.last.Number + 1})
+			s.damaged(damageAt(binding.JournalSegmentMissing, s.segment+1, 0, s.last.Number+1))
 		}
 		err := s.file(filepath.Join(folder, segmentName(number)), number)
 		if errors.Is(err, fs.ErrNotExist) && s.last.Number == 0 {
-			continue // It was the oldest, and dropped meanwhile by a running daemon.
+			s.segment = number // It was the oldest, and dropped meanwhile by a running daemon.
+			continue
 		}
 		if err != nil {
 			return scanned{}, err
@@ -100,7 +103,7 @@ func scan(folder string, visit func(place) error) (scanned, error) {
 	s.torn = s.bad != nil
 	s.unended()
 	if len(s.segments) > 0 && s.oldest < s.segments[0] && s.oldest > 0 {
-		s.damage = &Damage{SegmentMissing, segmentName(s.oldest), 0, 0}
+		s.damage = damageAt(binding.JournalSegmentMissing, s.oldest, 0, 0)
 	}
 	return s.scanned, nil
 }
@@ -108,13 +111,13 @@ func scan(folder string, visit func(place) error) (scanned, error) {
 // unended makes a segment damage that ends before its checkpoint does.
 func (s *scanner) unended() {
 	if s.open {
-		s.damaged(Damage{Unreadable, segmentName(s.segment), s.end, s.last.Number + 1})
+		s.damaged(damageAt(binding.JournalUnreadable, s.segment, s.end, s.last.Number+1))
 	}
 }
 
-func (s *scanner) damaged(d Damage) {
+func (s *scanner) damaged(d *binding.JournalDamage) {
 	if s.damage == nil {
-		s.damage = &d
+		s.damage = d
 	}
 	s.bad = nil
 }
@@ -127,7 +130,7 @@ func (s *scanner) file(path string, number uint64) error {
 	}
 	defer func() { _ = f.Close() }()
 	if s.bad != nil {
-		s.damaged(*s.bad) // A segment follows it: it was whole once.
+		s.damaged(s.bad) // A segment follows it: it was whole once.
 	}
 	s.unended()
 	s.segment, s.end, s.open = number, 0, true
@@ -174,16 +177,16 @@ func (s *scanner) line(line []byte, at int64) error {
 	case errors.Is(err, errFormat):
 		return err
 	case err != nil && s.bad == nil && s.damage == nil:
-		s.bad = &Damage{Unreadable, segmentName(s.segment), at, s.last.Number + 1}
+		s.bad = damageAt(binding.JournalUnreadable, s.segment, at, s.last.Number+1)
 		return nil
 	case err != nil:
 		return nil
 	}
 	if s.bad != nil {
-		s.damaged(*s.bad)
+		s.damaged(s.bad)
 	}
 	if !s.follows(e, now, before, at) {
-		s.damaged(Damage{Unchained, segmentName(s.segment), at, s.last.Number + 1})
+		s.damaged(damageAt(binding.JournalUnchained, s.segment, at, s.last.Number+1))
 		if s.last.Journal != "" && now.Journal != s.last.Journal || now.Number <= s.last.Number {
 			return nil
 		}

@@ -49,8 +49,13 @@ func (s *Store) DeleteRetryState(_ context.Context, state binding.RetryState) er
 }
 
 // Suspensions gives what persons hold still on an instance, sorted by binding.
+// While the journal is damaged, the whole instance is suspended.
 func (s *Store) Suspensions(_ context.Context, instance string) ([]binding.Suspension, error) {
-	return list[binding.Suspension](s, bucketSuspensions, instance)
+	all, err := list[binding.Suspension](s, bucketSuspensions, instance)
+	if damage := s.Damage(); damage != nil && err == nil {
+		all = append([]binding.Suspension{held(instance, damage)}, all...)
+	}
+	return all, err
 }
 
 // PutSuspension keeps a suspension in place of an earlier one of the same

@@ -1,0 +1,228 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/client"
+	"reconciler/internal/report"
+	"reconciler/internal/server"
+	"reconciler/internal/state"
+)
+
+func newAudit(streams Streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Read and verify the journal of what was done",
+		Long: `audit reads the journal, which holds what the daemon remembers and did: records,
+intents, suspensions, confirmations, where secrets were sent, and the history.
+Each entry has a checksum and is chained to the previous one.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newAuditShow(streams), newAuditVerify(streams), newAuditAccept(streams))
+	return cmd
+}
+
+// auditOptions are what `audit show` and `audit verify` depend on.
+type auditOptions struct {
+	streams           Streams
+	config            string
+	output            outputFlag
+	binding, instance string
+	since             string
+	all               bool
+	now               func() time.Time
+}
+
+func newAuditShow(streams Streams) *cobra.Command {
+	opts := &auditOptions{streams: streams, now: time.Now}
+	cmd := &cobra.Command{
+		Use:   "show [BINDING]",
+		Short: "Show the entries of the journal, oldest first",
+		Long: `show prints the entries of the journal, oldest first. It reads the journal's
+files without a lock, also while the daemon runs. Checkpoints, which
+repeat what was known when a file began, are left out unless you give --all.
+Where the journal is damaged, show prints what can be read, and ends with code 3.`,
+		Example: `  reconciler audit show
+  reconciler audit show payments-gitlab --since 7d
+  reconciler audit show --output json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				opts.binding = args[0]
+			}
+			return runAuditShow(opts)
+		},
+	}
+	configFlag(cmd, &opts.config)
+	cmd.Flags().StringVar(&opts.instance, "instance", "", "only this instance")
+	cmd.Flags().StringVar(&opts.since, "since", "", "only what is newer than a day, a `TIME` or a duration such as 7d")
+	cmd.Flags().BoolVar(&opts.all, "all", false, "checkpoints too")
+	opts.output.add(cmd)
+	return cmd
+}
+
+func runAuditShow(opts *auditOptions) error {
+	cfg, err := loadConfig(opts.streams, opts.config)
+	if err != nil {
+		return err
+	}
+	var since time.Time
+	if opts.since != "" {
+		at, length, err := parseTime(opts.since)
+		if err != nil {
+			return fmt.Errorf("audit show: --since %q: %w", opts.since, err)
+		}
+		if since = at; length > 0 {
+			since = opts.now().Add(-length)
+		}
+	}
+	out := report.NewJournalEntries(opts.streams.Out, opts.output.json(), styleOf(opts.streams.Out))
+	found, err := state.ReadJournal(cfg.State.Path, func(e binding.JournalEntry) error {
+		if e.Checkpoint && !opts.all || e.Time.Before(since) {
+			return nil
+		}
+		if e.Changes = slices.DeleteFunc(e.Changes, opts.others); len(e.Changes) == 0 {
+			return nil
+		}
+		return out.Write(e)
+	})
+	if err == nil {
+		err = out.End()
+	}
+	if err != nil || found.Damage == nil {
+		return err
+	}
+	if err := report.JournalVerificationText(opts.streams.Err, report.NewJournalVerification(found), styleOf(opts.streams.Err)); err != nil {
+		return err
+	}
+	return exitCode(exitFindings)
+}
+
+// others says that a change is not of the binding or instance that is asked for.
+func (o *auditOptions) others(c binding.JournalChange) bool {
+	instance, name := c.Of()
+	return o.instance != "" && o.instance != instance || o.binding != "" && o.binding != name
+}
+
+func newAuditVerify(streams Streams) *cobra.Command {
+	opts := &auditOptions{streams: streams}
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Check that every entry of the journal is whole and follows the previous one",
+		Long: `verify reads the whole journal and checks the checksum and the chain of every
+entry. It locks nothing. If the daemon runs, verify reports its finding too. Where the journal is damaged, it says where the first damage is, and
+ends with code 3. Keep the last hash that it prints elsewhere: it proves later
+that nothing before it was changed.`,
+		Example: `  reconciler audit verify
+  reconciler audit verify --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runAuditVerify(cmd.Context(), opts) },
+	}
+	configFlag(cmd, &opts.config)
+	opts.output.add(cmd)
+	return cmd
+}
+
+func runAuditVerify(ctx context.Context, opts *auditOptions) error {
+	cfg, err := loadConfig(opts.streams, opts.config)
+	if err != nil {
+		return err
+	}
+	found, err := state.ReadJournal(cfg.State.Path, func(binding.JournalEntry) error { return nil })
+	if err != nil {
+		return err
+	}
+	v := report.NewJournalVerification(found)
+	if v.Intact {
+		// A daemon that has the index may know of entries that are missing.
+		if d, err := client.New(cfg.Server.Socket).Daemon(ctx); err == nil {
+			if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.JournalIntact); c != nil && c.Status == binding.False {
+				v.Intact, v.Message = false, report.English().Text(c.Message)
+			}
+		}
+	}
+	if opts.output.json() {
+		err = report.JSON(opts.streams.Out, v)
+	} else {
+		err = report.JournalVerificationText(opts.streams.Out, v, styleOf(opts.streams.Out))
+	}
+	if err == nil && !v.Intact {
+		err = exitCode(exitFindings)
+	}
+	return err
+}
+
+// acceptOptions are what `audit accept` depends on.
+type acceptOptions struct {
+	streams Streams
+	daemon  clientFlags
+	by      string
+}
+
+func newAuditAccept(streams Streams) *cobra.Command {
+	opts := &acceptOptions{streams: streams}
+	cmd := &cobra.Command{
+		Use:   "accept",
+		Short: "Accept that the journal is damaged, so that changes continue",
+		Long: `accept ends the standstill after damage to the journal. Run "audit verify" first,
+and check with "get", "plan" and "audit show" what is known: suspensions,
+confirmations and records that stood in the damaged part may be missing. Or stop
+the daemon and restore the files from a backup.
+
+accept puts the damaged journal aside (NAME.broken-N) and begins another with
+all that is known. The history records who accepted what. It asks the running
+daemon; without one, it changes the files itself.`,
+		Example: `  reconciler audit accept
+  reconciler audit accept --by "Ada Lovelace"`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runAuditAccept(cmd.Context(), opts) },
+	}
+	opts.daemon.add(cmd)
+	byFlag(cmd, &opts.by, "accepts it")
+	return cmd
+}
+
+func runAuditAccept(ctx context.Context, opts *acceptOptions) (err error) {
+	if opts.by, err = whoAsks(opts.by, "audit accept"); err != nil {
+		return err
+	}
+	daemon, err := opts.daemon.client(opts.streams)
+	if err != nil {
+		return err
+	}
+	damage, err := daemon.AcceptJournal(ctx, client.AcceptRequest{By: opts.by})
+	if errors.Is(err, client.ErrNoDaemon) && !opts.daemon.given() {
+		damage, err = acceptAlone(ctx, opts)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(opts.streams.Out, "Accepted by %s: %s\n", report.Harmless(opts.by), report.Harmless(report.English().Text(damage.Message())))
+	return err
+}
+
+// acceptAlone is accept without a daemon.
+func acceptAlone(ctx context.Context, opts *acceptOptions) (binding.JournalDamage, error) {
+	who := server.ThisProcess().Person(opts.by)
+	if err := who.Check(); err != nil {
+		return binding.JournalDamage{}, fmt.Errorf("audit accept: %w", err)
+	}
+	cfg, err := loadConfig(opts.streams, opts.daemon.config)
+	if err != nil {
+		return binding.JournalDamage{}, err
+	}
+	store, err := state.Open(cfg.State.Path)
+	if err != nil {
+		return binding.JournalDamage{}, err
+	}
+	damage, err := store.Accept(ctx, who, time.Now())
+	return damage, errors.Join(err, store.Close())
+}

@@ -1,0 +1,62 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/client"
+	"reconciler/internal/message"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
+	"reconciler/internal/server"
+)
+
+// Reasons of the condition JournalIntact.
+const (
+	reasonIntact  = "Intact"
+	reasonDamaged = "Damaged"
+)
+
+// journalIntact is the condition that what is remembered can be trusted.
+func (d *Daemon) journalIntact() binding.Condition {
+	c := binding.Condition{
+		Type: client.JournalIntact, Status: binding.True, Reason: reasonIntact, Message: message.New("condition.journal-intact"),
+		LastTransitionTime: d.journalSince.Load().UTC(),
+	}
+	if damage := d.memory.Store.Damage(); damage != nil {
+		c.Status, c.Reason = binding.False, reasonDamaged
+		c.Message = message.New("condition.journal-damaged", "damage", damage.Message())
+	}
+	return c
+}
+
+// reportJournal logs that the journal is damaged.
+func (d *Daemon) reportJournal() {
+	d.journalSince.Store(new(d.now()))
+	if damage := d.memory.Store.Damage(); damage != nil {
+		d.log.Error("the journal is damaged; nothing is changed until `reconciler audit accept`",
+			"segment", damage.Segment, "offset", damage.Offset, "entry", damage.Entry, "problem", string(damage.Problem),
+			"reason", report.English().Text(damage.Message()))
+	}
+}
+
+// AcceptJournal goes on although the journal is damaged, and syncs all instances.
+func (d *Daemon) AcceptJournal(ctx context.Context, who server.Caller, request client.AcceptRequest) (binding.JournalDamage, error) {
+	r, done := d.hold()
+	defer done()
+	person := who.Person(request.By)
+	if err := person.Check(); err != nil {
+		return binding.JournalDamage{}, fmt.Errorf("accept the journal: %w", err)
+	}
+	damage, err := d.memory.Store.Accept(ctx, person, d.now())
+	if err != nil {
+		return binding.JournalDamage{}, fmt.Errorf("accept the journal: %w", err)
+	}
+	d.journalSince.Store(new(d.now()))
+	d.log.Warn("a person accepted the damaged journal", "by", request.By, "caller", who, "damage", damage.String())
+	for _, i := range r.instances {
+		i.loop.Ask(reconcile.Ask{})
+	}
+	return damage, nil
+}

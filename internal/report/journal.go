@@ -1,0 +1,159 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+)
+
+// Kinds of the JSON objects about the journal.
+const (
+	KindJournalEntries      = "JournalEntries"
+	KindJournalVerification = "JournalVerification"
+)
+
+// JournalEntries writes the entries of a journal one by one, for it may be large.
+type JournalEntries struct {
+	out   io.Writer
+	json  bool
+	style Style
+	begun bool
+}
+
+// NewJournalEntries makes a writer of entries as JSON, or as a table for a person.
+func NewJournalEntries(w io.Writer, asJSON bool, style Style) *JournalEntries {
+	return &JournalEntries{out: w, json: asJSON, style: style}
+}
+
+// Write writes one entry.
+func (j *JournalEntries) Write(e binding.JournalEntry) error {
+	if !j.json {
+		return j.text(e)
+	}
+	before := ",\n"
+	if !j.begun {
+		before = fmt.Sprintf("{\n  \"apiVersion\": %q,\n  \"kind\": %q,\n  \"items\": [\n", binding.APIVersion, KindJournalEntries)
+	}
+	j.begun = true
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("    ", "  ")
+	if err := enc.Encode(e); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	_, err := fmt.Fprintf(j.out, "%s    %s", before, HarmlessJSON(strings.TrimSuffix(out.String(), "\n")))
+	return err
+}
+
+// End writes what follows the last entry.
+func (j *JournalEntries) End() error {
+	var err error
+	switch {
+	case !j.json && !j.begun:
+		_, err = fmt.Fprintln(j.out, "No entries.")
+	case j.json && j.begun:
+		_, err = fmt.Fprint(j.out, "\n  ]\n}\n")
+	case j.json:
+		err = JSON(j.out, map[string]any{"apiVersion": binding.APIVersion, "kind": KindJournalEntries, "items": []any{}})
+	}
+	return err
+}
+
+// journalWidths keep the columns of rows that come one by one in line.
+var journalWidths = []int{len("ENTRY"), len("2006-01-02T15:04:05Z"), len("put secret-target"), len("prod-hangzhou/payments-gitlab"), 0}
+
+func (j *JournalEntries) text(e binding.JournalEntry) error {
+	p, rows := &page{style: j.style}, [][]string(nil)
+	if !j.begun {
+		rows = append(rows, []string{"ENTRY", "TIME", "CHANGE", "OF", "DETAIL"})
+	}
+	j.begun = true
+	for _, c := range e.Changes {
+		of := objectOf(c.Of())
+		if c.Instance == "" && len(c.Key) > 0 {
+			of = strings.Join(c.Key, " ")
+		}
+		rows = append(rows, []string{fmt.Sprint(e.Number), stampOf(e.Time), c.Do + " " + c.What, of, detailOf(c)})
+	}
+	p.columns(rows, journalWidths)
+	return p.writeTo(j.out)
+}
+
+// detailOf is what of a change's value a person wants to see at once.
+func detailOf(c binding.JournalChange) string {
+	var v struct {
+		binding.HistoryEntry
+		TokenVersion int       `json:"tokenVersion"`
+		Until        time.Time `json:"until"`
+		Reason       string    `json:"reason"`
+	}
+	if len(c.Value) == 0 || json.Unmarshal(c.Value, &v) != nil {
+		return strings.Trim(string(c.Value), `"`)
+	}
+	parts := []string{v.Action, v.Object.String(), v.Outcome}
+	if v.TokenVersion > 0 {
+		parts = append(parts, fmt.Sprintf("version %d", v.TokenVersion))
+	}
+	if !v.Until.IsZero() {
+		parts = append(parts, "until "+stampOf(v.Until))
+	}
+	if name := who(v.Person); name != "" {
+		parts = append(parts, "by "+name)
+	}
+	for _, named := range [][2]string{{"commit", short(v.Revision, "")}, {"plan", short(v.Digest, "sha256:")}, {"request", short(v.RequestID, "")}} {
+		if named[1] != "-" {
+			parts = append(parts, named[0]+" "+named[1])
+		}
+	}
+	text := strings.Join(strings.Fields(strings.Join(parts, " ")), " ")
+	why := cmp.Or(v.Message, v.Reason)
+	if why == "" && v.ID != "" {
+		why = English().Text(message.Message{ID: v.ID, Args: v.Args})
+	}
+	if why == "" {
+		return text
+	}
+	return text + ": " + why
+}
+
+// JournalVerification is what `audit verify` prints.
+type JournalVerification struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Intact     bool   `json:"intact"`
+	binding.JournalState
+	// Message says in words what was found.
+	Message string `json:"message"`
+}
+
+// NewJournalVerification makes the verification of a journal that was read. The
+// damage of a running daemon, if it has any, is what it says.
+func NewJournalVerification(s binding.JournalState) JournalVerification {
+	m := message.New("journal.intact", "segments", s.Segments, "first", int(s.First), "last", int(s.Last), "hash", s.Hash, "incomplete", s.Incomplete) //nolint:gosec // They count what fits on a disk.
+	switch {
+	case s.Damage != nil:
+		m = s.Damage.Message()
+	case s.Segments == 0:
+		m = message.New("journal.none", "folder", s.Folder)
+	}
+	return JournalVerification{binding.APIVersion, KindJournalVerification, s.Damage == nil, s, English().Text(m)}
+}
+
+// JournalVerificationText writes a verification for a person.
+func JournalVerificationText(w io.Writer, v JournalVerification, style Style) error {
+	p := &page{style: style}
+	if !v.Intact {
+		p.line("The journal " + v.Folder + " is damaged: " + v.Message)
+		return p.writeTo(w)
+	}
+	p.line(v.Message)
+	return p.writeTo(w)
+}

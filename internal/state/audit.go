@@ -1,0 +1,83 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+)
+
+// auditLock is how long ReadJournal waits for the index: where a daemon has it,
+// it is not needed.
+const auditLock = 100 * time.Millisecond
+
+// ReadJournal reads the journal of the state at path from its oldest entry on,
+// and calls visit for each, one after the other. It locks and changes nothing,
+// and works beside a running daemon. Where no process has the index open, it is
+// compared with the journal too. Damage is no error.
+func ReadJournal(path string, visit func(binding.JournalEntry) error) (binding.JournalState, error) {
+	s := &Store{folder: JournalFolder(path)}
+	var at link
+	if x, err := openReadOnly(path, auditLock); err == nil {
+		if x.at != nil {
+			at = x.at.link
+		}
+		_ = x.db.Close() // It was only read.
+	}
+	seen := ""
+	found, err := scan(s.folder, func(p place) error {
+		if p.at.Number == at.Number {
+			seen = p.at.Hash
+		}
+		return visit(shown(p))
+	})
+	if err != nil {
+		return binding.JournalState{}, fmt.Errorf("state: read the journal %s: %w", s.folder, err)
+	}
+	return binding.JournalState{
+		Folder: s.folder, Segments: len(found.segments), First: found.first.Number, Last: found.last.Number, Hash: found.last.Hash,
+		Incomplete: found.torn && found.damage == nil, Damage: found.compare(at, seen),
+	}, nil
+}
+
+// shown is an entry for whoever reads the journal.
+func shown(p place) binding.JournalEntry {
+	e := binding.JournalEntry{
+		Number: p.at.Number, Time: p.entry.Time, Segment: segmentName(p.segment), Hash: p.at.Hash,
+		Checkpoint: p.entry.Segment != nil || p.entry.Checkpoint != "", AfterDamage: p.salvaged, Changes: []binding.JournalChange{},
+	}
+	for _, o := range p.entry.Operations {
+		c := binding.JournalChange{Do: o.Do, What: whatIn(o.Bucket), Instance: o.Instance, Value: o.Value}
+		if o.Key != "" {
+			c.Key = strings.Split(strings.TrimRight(o.Key, "\x00"), "\x00")
+		}
+		if o.Bucket == bucketRevisions {
+			c.Value, _ = json.Marshal(string(o.Bytes)) // A text has JSON.
+		}
+		e.Changes = append(e.Changes, c)
+	}
+	return e
+}
+
+// whatIn is the kind of what a bucket holds.
+func whatIn(bucket string) string {
+	switch bucket {
+	case bucketRecords:
+		return "record"
+	case bucketIntents:
+		return "intent"
+	case bucketEvents:
+		return "history"
+	case bucketRevisions:
+		return "revision"
+	case bucketRetryStates:
+		return "retry-state"
+	case bucketSuspensions:
+		return "suspension"
+	case bucketTargets:
+		return "secret-target"
+	}
+	return bucket
+}
