@@ -322,11 +322,11 @@ func TestEveryFilePlansFromASnapshot(t *testing.T) {
 	var published bytes.Buffer
 	if err := report.WritePublished(&published, report.Published{Source: "git", Instances: []report.PublishedInstance{{
 		Name: "prod-hangzhou", Observed: time.Now(),
-		Capabilities: binding.Capabilities{ListAccounts: true, Bind: true, ReadRepositories: true, LinkRepositories: true, WriteRules: true},
-		Accounts: map[binding.Platform]binding.AccountState{binding.GitLab: {Account: &binding.Account{
+		Capabilities: report.CapabilitiesObject{Capabilities: binding.Capabilities{ListAccounts: true, Bind: true, ReadRepositories: true, LinkRepositories: true, WriteRules: true}},
+		Accounts: map[binding.Platform]report.AccountObject{binding.GitLab: {Account: &binding.Account{
 			ID: "7", Platform: binding.GitLab, Username: "ci-bot", Address: "https://gitlab.example.com",
 		}}},
-		Repositories: map[string]binding.RepositoryState{"payments/api": {Exists: true}},
+		Repositories: map[string]report.RepositoryObject{"payments/api": {RepositoryState: binding.RepositoryState{Exists: true}}},
 		Bindings: []report.PublishedBinding{{
 			Name: "payments-gitlab", Platform: binding.GitLab, Username: "ci-bot", Address: "https://gitlab.example.com",
 			Vault: &binding.VaultRef{Mount: "secret", Path: "acr/payments/gitlab", Key: "token"}, Token: &report.PublishedToken{Version: 1, Latest: 1},

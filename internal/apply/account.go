@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/secrets"
 )
@@ -171,7 +172,7 @@ func (x *run) stillUnbound(ctx context.Context, a plan.Action) error {
 	state, asked := obs.Accounts[a.Platform]
 	switch u := cmp.Or(obs.Unknown, state.Unknown); {
 	case u != nil:
-		return fmt.Errorf("%w as far as is known, until the next run: %s", plan.ErrLost, u.Message)
+		return fmt.Errorf("%w as far as is known, until the next run: %w", plan.ErrLost, message.Error{Message: u.Message})
 	case !asked:
 		return fmt.Errorf("%w as far as is known, until the next run", plan.ErrLost)
 	case state.Account != nil:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/secrets"
 )
@@ -33,7 +34,7 @@ func (x *run) outsideSubgroup(ctx context.Context, a plan.Action) error {
 	d := a.Target.Declaration
 	host := x.o.Hosts[a.Platform]
 	if d == nil || d.Spec.Token == nil || host == nil {
-		return unanswered("look for a subgroup", a.Target.Link.Source, binding.Answer{Message: "there is nobody to ask"})
+		return unanswered("look for a subgroup", a.Target.Link.Source, binding.Answer{Message: message.New("apply.nobody-to-ask")})
 	}
 	token, err := x.appliedToken(ctx, &a)
 	if err != nil {

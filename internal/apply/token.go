@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/secrets"
 )
@@ -29,7 +30,7 @@ func (x *run) readApplied(ctx context.Context, before binding.Record) (secrets.S
 	if err == nil && binding.MadeAnew(before.TokenCreated, meta.Created) {
 		token.Wipe()
 		return secrets.Secret{}, &binding.Failure{
-			Kind: binding.NotFound, Code: binding.ReasonMadeAnew, Op: "secret store: read", Object: before.Vault.Unpinned().String(), Err: errors.New(binding.MadeAnewText(before.TokenVersion)),
+			Kind: binding.NotFound, Code: binding.ReasonMadeAnew, Op: "secret store: read", Object: before.Vault.Unpinned().String(), Err: message.Error{Message: binding.TokenMadeAnew(before.TokenVersion)},
 		}
 	}
 	return token, err
@@ -68,7 +69,7 @@ func (x *run) checkToken(ctx context.Context, a plan.Action, token secrets.Secre
 	d := a.Target.Declaration
 	host := x.o.Hosts[d.Spec.Platform]
 	if host == nil {
-		return unanswered("check the token", d.Name, binding.Answer{Message: "no client for this code host is configured"})
+		return unanswered("check the token", d.Name, binding.Answer{Message: message.New("apply.no-host")})
 	}
 	var report binding.TokenReport
 	_ = x.within(ctx, func(ctx context.Context) error {
@@ -80,11 +81,11 @@ func (x *run) checkToken(ctx context.Context, a plan.Action, token secrets.Secre
 
 // tokenError is why a token must not be bound; nil if it may.
 func tokenError(name string, answers []binding.Answer) error {
-	valid := binding.Answer{Verdict: binding.UnknownAsked, Message: "the code host did not say whether the token is valid"}
+	valid := binding.Answer{Verdict: binding.UnknownAsked, Message: message.New("apply.validity-unknown")}
 	for _, a := range answers {
 		if a.Verdict == binding.No {
 			return &binding.Failure{
-				Kind: binding.Refused, Code: a.Code, Op: "code host: check the token", Object: name, Err: errors.New(a.Message),
+				Kind: binding.Refused, Code: a.Code, Op: "code host: check the token", Object: name, Err: message.Error{Message: a.Message},
 			}
 		}
 		if a.AboutToken() {
@@ -101,7 +102,7 @@ func tokenError(name string, answers []binding.Answer) error {
 func unanswered(what, object string, a binding.Answer) error {
 	return &binding.Failure{
 		Kind: binding.Transient, Code: a.Reason, Op: "code host: " + what, Object: object,
-		Err: errors.New(a.Message), Hint: "nothing was changed; it is tried again",
+		Err: message.Error{Message: a.Message}, Hint: "nothing was changed; it is tried again",
 	}
 }
 

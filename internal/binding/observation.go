@@ -3,6 +3,8 @@ package binding
 import (
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 // Capabilities says what a registry driver can do for one instance. A plan
@@ -15,7 +17,7 @@ type Capabilities struct {
 	LinkRepositories bool `json:"linkRepositories"`
 	WriteRules       bool `json:"writeRules"`
 	// Reasons says why a capability is off, by its JSON name.
-	Reasons map[string]string `json:"reasons,omitempty"`
+	Reasons map[string]message.Message `json:"-"`
 }
 
 // Observation is what one instance, the secret store and the code hosts say
@@ -48,7 +50,7 @@ type Unknown struct {
 	// Reason is a CamelCase word (Kubernetes convention).
 	Reason string `json:"reason"`
 	// Message is for a person; it says what to do.
-	Message string `json:"message"`
+	Message message.Message `json:"-"`
 	// Certain is true if the other side answered clearly: it will give the same
 	// answer until somebody fixes the cause.
 	Certain bool `json:"certain,omitempty"`
@@ -202,9 +204,9 @@ type Answer struct {
 	Code string `json:"code,omitempty"`
 	// Reason is a CamelCase word; Message is for a person and says what was
 	// asked, what came back and what to do.
-	Reason  string    `json:"reason"`
-	Message string    `json:"message"`
-	At      time.Time `json:"at,omitzero"`
+	Reason  string          `json:"reason"`
+	Message message.Message `json:"-"`
+	At      time.Time       `json:"at,omitzero"`
 }
 
 // AboutSite says that the question is about a code host's site, not about a

@@ -1,7 +1,6 @@
 package binding
 
 import (
-	"fmt"
 	"time"
 
 	"reconciler/internal/message"
@@ -175,7 +174,7 @@ func (r Record) AppliedToken() VaultRef {
 	return ref
 }
 
-// MadeAnewText says why that version of the token cannot be had.
-func MadeAnewText(version int) string {
-	return fmt.Sprintf("the secret was deleted for good and made anew: its version %d is another token", version)
+// TokenMadeAnew says why that version of the token is not available.
+func TokenMadeAnew(version int) message.Message {
+	return message.New("token.made-anew", "version", version)
 }

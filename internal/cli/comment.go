@@ -13,6 +13,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
@@ -184,8 +185,8 @@ func (o *commentOptions) token() (secrets.Secret, error) {
 		where, value = o.tokenFile, []byte(strings.TrimRight(string(value), "\r\n"))
 	}
 	token := secrets.New(value)
-	if why := providers.Malformed(token); why != "" {
-		return secrets.Secret{}, fmt.Errorf("comment: the token in %s %s", where, why)
+	if why := providers.Malformed(token); !why.IsZero() {
+		return secrets.Secret{}, fmt.Errorf("comment: the token in %s cannot be used: %w", where, message.Error{Message: why})
 	}
 	if other := providers.ForeignHost(binding.Platform(o.host), token); other != "" {
 		return secrets.Secret{}, fmt.Errorf("comment: the token in %s is one of %s, and is not sent to another host", where, other)

@@ -185,7 +185,7 @@ func TestCommentRefusesWhatItWouldRegret(t *testing.T) {
 	}{
 		"no marker":           {"# Hello", nil, nil, "does not begin with a marker"},
 		"too long":            {planText(t, true) + strings.Repeat("a", 1<<20), nil, nil, "larger than"},
-		"no token":            {planText(t, true), nil, map[string]string{"GITLAB_TOKEN": ""}, "GITLAB_TOKEN is empty"},
+		"no token":            {planText(t, true), nil, map[string]string{"GITLAB_TOKEN": ""}, "GITLAB_TOKEN cannot be used: it is empty"},
 		"another host's":      {planText(t, true), nil, map[string]string{"GITLAB_TOKEN": "ghp_0123456789"}, "is one of GitHub"},
 		"no pull request":     {planText(t, true), nil, map[string]string{"CI_MERGE_REQUEST_IID": ""}, "name --project and --number"},
 		"status of no commit": {planText(t, true), []string{"--status", "success"}, map[string]string{"CI_COMMIT_SHA": ""}, "--status needs --commit"},

@@ -81,7 +81,7 @@ func runImport(ctx context.Context, opts *importOptions) error {
 	if err != nil {
 		return err
 	}
-	export := manifest.NewExport(found.Observation, manifest.ExportOptions{Unlisted: found.Unlisted, Observe: opts.observe})
+	export := manifest.NewExport(found.Observation, manifest.ExportOptions{Unlisted: found.Unlisted, Words: report.English().Text, Observe: opts.observe})
 	files := opts.files(export)
 	if err := opts.write(files); err != nil {
 		return fmt.Errorf("import: %w", err)

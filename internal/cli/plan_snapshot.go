@@ -15,6 +15,7 @@ import (
 	"reconciler/internal/boundedio"
 	"reconciler/internal/config"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
@@ -151,8 +152,8 @@ func (o *snapshotOptions) fetch(ctx context.Context, streams Streams) (io.Reader
 		token = secrets.New(bytes.TrimRight(value, "\r\n"))
 		defer token.Wipe()
 		defer streams.redactor.Register(token)()
-		if why := providers.Malformed(token); why != "" {
-			return nil, fmt.Errorf("--snapshot-token-file: the token in %s %s", o.tokenFile, why)
+		if why := providers.Malformed(token); !why.IsZero() {
+			return nil, fmt.Errorf("--snapshot-token-file: the token in %s cannot be used: %w", o.tokenFile, message.Error{Message: why})
 		}
 	}
 	// The daemon is on the operator's own network, as a rule.

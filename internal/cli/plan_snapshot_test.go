@@ -23,8 +23,8 @@ func TestASnapshotIsFetchedFromADaemon(t *testing.T) {
 	var published bytes.Buffer
 	if err := report.WritePublished(&published, report.Published{Source: "folder", Instances: []report.PublishedInstance{{
 		Name: "prod-hangzhou", Observed: time.Now().Add(-12 * time.Minute),
-		Capabilities: binding.Capabilities{ListAccounts: true, Bind: true},
-		Accounts:     map[binding.Platform]binding.AccountState{binding.GitHub: {}},
+		Capabilities: report.CapabilitiesObject{Capabilities: binding.Capabilities{ListAccounts: true, Bind: true}},
+		Accounts:     map[binding.Platform]report.AccountObject{binding.GitHub: {}},
 	}}}); err != nil {
 		t.Fatal(err)
 	}

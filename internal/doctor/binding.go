@@ -12,6 +12,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/engine"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
@@ -287,10 +288,10 @@ func trigger(l *list, r binding.Repository, project binding.ProjectState) {
 	allowed := project.Allows(binding.GitLab, r.Trigger)
 	switch {
 	case allowed == binding.No:
-		l.answer(object, providers.No(questionTrigger, binding.RuleSubgroup, subgroup.Reason, "the trigger is auto, and "+subgroup.Message))
+		l.answer(object, providers.No(questionTrigger, binding.RuleSubgroup, subgroup.Reason, message.New("doctor.auto-trigger", "why", subgroup.Message)))
 	case r.Trigger == binding.Manual:
 		l.yes(questionTrigger, object, "Manual", "manual builds are allowed everywhere")
 	default:
-		l.add(allowed, questionTrigger, object, said{subgroup.Reason, "the trigger is auto; " + subgroup.Message, ""})
+		l.add(allowed, questionTrigger, object, said{subgroup.Reason, report.English().Text(message.New("doctor.auto-trigger", "why", subgroup.Message)), ""})
 	}
 }

@@ -249,7 +249,7 @@ func (l *list) answer(object string, a binding.Answer) {
 	if rule, ok := finding.Lookup(a.Code); ok && a.Verdict == binding.No {
 		hint = report.English().Text(rule.Hint())
 	}
-	l.add(a.Verdict, a.Question, object, said{a.Reason, a.Message, hint})
+	l.add(a.Verdict, a.Question, object, said{a.Reason, report.English().Text(a.Message), hint})
 }
 
 // verdictOf reads an error. A clear word of the other side refutes, and so

@@ -10,7 +10,9 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
+	"reconciler/internal/report"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
 )
@@ -100,9 +102,9 @@ func capabilities(l *list, can binding.Capabilities, err error, console bool) {
 		case c.on:
 			l.yes(question, c.name, "Served", "can "+c.what)
 		case console:
-			l.notAsked(question, c.name, can.Reasons[c.name])
+			l.notAsked(question, c.name, report.English().Text(can.Reasons[c.name]))
 		default:
-			l.no(question, c.name, "NotServed", "cannot "+c.what+": "+can.Reasons[c.name],
+			l.no(question, c.name, "NotServed", "cannot "+c.what+": "+report.English().Text(can.Reasons[c.name]),
 				"plans make it a person's step; with driver: console for the instance, all of it is")
 		}
 	}
@@ -129,7 +131,7 @@ func (d *doctor) images(l *list, seen observed) {
 		case seen.Repositories[image].Exists:
 			l.yes(question, image, "Exists", "the image repository is there")
 		default:
-			l.answer(image, providers.No(question, "image-repository-missing", "Missing", "the registry has no such image repository"))
+			l.answer(image, providers.No(question, "image-repository-missing", "Missing", message.New("condition.no-repository", "image", image)))
 		}
 	}
 }
@@ -200,15 +202,15 @@ func (d *doctor) reach(ctx context.Context, l *list, title, address string) {
 		// the binding.
 		l.yes(question, object, "Answered", "it answers")
 	case err != nil:
-		reason, message := providers.Trouble(title, err)
+		reason, m := providers.Trouble(title, err)
 		verdict := verdictOf(err)
 		if reason == providers.ReasonAddressNotPublic || reason == providers.ReasonCertificateUntrusted || errors.Is(err, syscall.ECONNREFUSED) {
 			verdict = binding.No
 		}
-		l.add(verdict, question, object, said{reason, message, "check the address, the name service and the way out to the internet"})
+		l.add(verdict, question, object, said{reason, report.English().Text(m), "check the address, the name service and the way out to the internet"})
 	case status >= http.StatusInternalServerError || status == http.StatusTooManyRequests:
-		reason, message := providers.Status(title, status, header)
-		l.unknown(question, object, reason, message, "")
+		reason, m := providers.Status(title, status, header)
+		l.unknown(question, object, reason, report.English().Text(m), "")
 	default:
 		l.yes(question, object, "Answered", fmt.Sprintf("it answers (HTTP %d)", status))
 	}
@@ -232,15 +234,15 @@ func (d *doctor) observer(ctx context.Context, l *list, p binding.Platform, c co
 		l.notAsked(providers.QuestionTokenValid, object, "the token could not be read")
 		return
 	}
-	var report binding.TokenReport
-	if err := d.ask(ctx, func(ctx context.Context) error { report = checker.CheckObserver(ctx, token); return nil }); err != nil {
+	var told binding.TokenReport
+	if err := d.ask(ctx, func(ctx context.Context) error { told = checker.CheckObserver(ctx, token); return nil }); err != nil {
 		l.failed(providers.QuestionTokenValid, object, err)
 		return
 	}
-	for _, a := range report.Answers {
+	for _, a := range told.Answers {
 		l.answer(object, a)
 	}
-	if !report.Expires.IsZero() {
-		d.expiry(l, object, binding.TokenEnd{At: report.Expires, Source: "host"})
+	if !told.Expires.IsZero() {
+		d.expiry(l, object, binding.TokenEnd{At: told.Expires, Source: "host"})
 	}
 }

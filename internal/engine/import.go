@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/observe"
 	"reconciler/internal/registry"
 )
@@ -52,7 +53,7 @@ func (e *Engine) Import(ctx context.Context, name string, told func(done, of int
 	var found Found
 	var images []string
 	if lister, ok := driver.(repositoryLister); !ok {
-		found.Unlisted = &binding.Unknown{Reason: "NotCapable", Message: "the instance's driver cannot list image repositories"}
+		found.Unlisted = &binding.Unknown{Reason: "NotCapable", Message: message.New("unknown.no-list")}
 	} else if images, err = lister.Repositories(ctx); err != nil {
 		found.Unlisted = unlisted(err)
 	}
@@ -84,7 +85,7 @@ func everything(instance string, images []string) []binding.Declaration {
 }
 
 func unlisted(err error) *binding.Unknown {
-	u := &binding.Unknown{Reason: string(binding.KindOf(err)), Message: err.Error()}
+	u := &binding.Unknown{Reason: string(binding.KindOf(err)), Message: message.Verbatim(err.Error())}
 	if errors.Is(err, context.DeadlineExceeded) {
 		u.Reason = "Timeout"
 	}

@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
@@ -16,14 +15,10 @@ import (
 // Publish is a round of an instance, as far as it is published.
 func Publish(name string, seen *plan.Round) report.PublishedInstance {
 	o := seen.Observation
-	told := report.PublishedInstance{
-		Name: name, Observed: seen.Observed.UTC().Truncate(time.Second), Unknown: o.Unknown, Capabilities: o.Capabilities,
-		Accounts: o.Accounts, Repositories: o.Repositories,
-		Bindings: []report.PublishedBinding{}, Records: []report.PublishedRecord{}, Intents: []report.PublishedIntent{},
-	}
+	told := report.NewPublishedInstance(name, seen.Observed, o)
 	for _, d := range seen.Declarations {
 		b := report.PublishedBinding{
-			Name: d.Name, Platform: d.Spec.Platform, Username: d.Spec.Username, Address: d.Spec.Address, Projects: o.Projects[d.Name],
+			Name: d.Name, Platform: d.Spec.Platform, Username: d.Spec.Username, Address: d.Spec.Address, Projects: report.ProjectObjects(o.Projects[d.Name]),
 		}
 		for _, r := range d.Spec.Repositories {
 			b.Sources = append(b.Sources, r.Source)
@@ -60,11 +55,6 @@ func Publish(name string, seen *plan.Round) report.PublishedInstance {
 // observedIn is what was observed of an instance, as far as it was published, and
 // the declarations that it was observed for.
 func observedIn(told report.PublishedInstance) (declared []binding.Declaration, seen binding.Observation) {
-	seen = binding.Observation{
-		Instance: told.Name, Unknown: told.Unknown, Capabilities: told.Capabilities,
-		Accounts: told.Accounts, Repositories: told.Repositories,
-		Tokens: map[string]binding.TokenState{}, Projects: map[string]map[string]binding.ProjectState{},
-	}
 	for _, b := range told.Bindings {
 		d := binding.Declaration{Name: b.Name, Spec: binding.Spec{
 			Instance: told.Name, Platform: b.Platform, Username: b.Username, Address: b.Address,
@@ -75,15 +65,9 @@ func observedIn(told report.PublishedInstance) (declared []binding.Declaration, 
 		if b.Vault != nil {
 			d.Spec.Token = &binding.Token{Vault: *b.Vault}
 		}
-		if b.Token != nil {
-			seen.Tokens[b.Name] = b.Token.State()
-		}
-		if b.Projects != nil {
-			seen.Projects[b.Name] = b.Projects
-		}
 		declared = append(declared, d)
 	}
-	return declared, seen
+	return declared, told.Observation()
 }
 
 // publishedInstances are the instances of the configuration, for planning from a

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // ToFillIn says that a field is one that an export leaves empty for a person
@@ -37,6 +38,8 @@ type ExportOptions struct {
 	// Unlisted says why the image repositories could not be listed; nil if they
 	// were.
 	Unlisted *binding.Unknown
+	// Words puts a message into words.
+	Words func(message.Message) string
 	// Observe writes managementPolicy: Observe into every declaration.
 	Observe bool
 }
@@ -49,7 +52,7 @@ func NewExport(seen binding.Observation, opts ExportOptions) Export {
 	var e Export
 	x := &exporter{formatter: NewFormatter(), opts: opts, seen: seen, said: map[binding.Platform][]string{}, images: map[binding.Platform][]binding.Repository{}}
 	if seen.Unknown != nil {
-		e.Unknown = append(e.Unknown, "the instance: "+oneLine(seen.Unknown.Message))
+		e.Unknown = append(e.Unknown, "the instance: "+oneLine(opts.Words(seen.Unknown.Message)))
 		return e
 	}
 	if opts.Unlisted != nil {
@@ -63,7 +66,7 @@ func NewExport(seen binding.Observation, opts ExportOptions) Export {
 		case !asked:
 			x.unknown = append(x.unknown, p.Title()+": it was not asked")
 		case state.Unknown != nil:
-			x.unknown = append(x.unknown, p.Title()+": "+oneLine(state.Unknown.Message))
+			x.unknown = append(x.unknown, p.Title()+": "+oneLine(opts.Words(state.Unknown.Message)))
 		case state.Account != nil:
 			e.Declarations = append(e.Declarations, x.declaration(*state.Account))
 			continue
@@ -90,7 +93,7 @@ type exporter struct {
 
 // doubt keeps what could not be asked.
 func (x *exporter) doubt(what string, u binding.Unknown) {
-	text := what + ": " + oneLine(u.Message)
+	text := what + ": " + oneLine(x.opts.Words(u.Message))
 	x.unknown, x.doubts = append(x.unknown, text), append(x.doubts, text)
 }
 

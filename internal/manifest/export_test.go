@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // seen is an observation of one GitLab binding.
@@ -39,7 +41,7 @@ func seen(change func(*binding.Observation)) binding.Observation {
 }
 
 func TestExportSaysWhatIsThereAndWhatIsToFillIn(t *testing.T) {
-	e := NewExport(seen(nil), ExportOptions{})
+	e := NewExport(seen(nil), ExportOptions{Words: words})
 	want := "# The GitLab binding of prod-hangzhou as it was when `reconciler import` asked." + `
 # payments/api has the build rule branch:main=>latest twice; it is written once.
 apiVersion: reconciler/v1alpha1
@@ -77,8 +79,11 @@ spec:
 	}
 }
 
+// words are those of a foreign text.
+func words(m message.Message) string { return fmt.Sprint(m.Args["text"]) }
+
 func TestExportKeepsUnknownAndAbsentApart(t *testing.T) {
-	no := &binding.Unknown{Reason: "Forbidden", Message: "no\nright \x1b[31m"}
+	no := &binding.Unknown{Reason: "Forbidden", Message: message.Verbatim("no\nright \x1b[31m")}
 	tests := []struct {
 		name     string
 		change   func(*binding.Observation)
@@ -126,7 +131,7 @@ func TestExportKeepsUnknownAndAbsentApart(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			e := NewExport(seen(test.change), ExportOptions{Unlisted: test.unlisted})
+			e := NewExport(seen(test.change), ExportOptions{Unlisted: test.unlisted, Words: words})
 			var declared []string
 			for _, d := range e.Declarations {
 				declared = append(declared, d.Name)
@@ -144,7 +149,7 @@ func TestExportKeepsUnknownAndAbsentApart(t *testing.T) {
 }
 
 func TestExportCanAskToBeOnlyLookedAt(t *testing.T) {
-	e := NewExport(seen(nil), ExportOptions{Observe: true})
+	e := NewExport(seen(nil), ExportOptions{Observe: true, Words: words})
 	for _, d := range e.Declarations {
 		if !strings.Contains(string(d.Text), "\n  managementPolicy: Observe\n") {
 			t.Errorf("%s does not say so:\n%s", d.Name, d.Text)
@@ -160,7 +165,7 @@ func TestExportCarriesNoSecretAndNoTrick(t *testing.T) {
 		o.Accounts[binding.GitLab].Account.Address = "https://ci:glpat-0123456789abcdef@gitlab.example.com"
 		o.Accounts[binding.GitLab].Account.Username = "a: b\nadopt: true"
 		o.Repositories["payments/api"].Link.Source = "a/\x1b[31m\u202e"
-	}), ExportOptions{})
+	}), ExportOptions{Words: words})
 	text := string(e.Declarations[0].Text)
 	if strings.Contains(text, "0123456789") {
 		t.Errorf("the secret stands in the declaration:\n%s", text)

@@ -5,26 +5,27 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // observed is an observation with something of everything, as seen at.
-func observed(at time.Time, message string) []binding.Observation {
+func observed(at time.Time, text string) []binding.Observation {
 	rules := []binding.ObservedRule{{ID: "1", BuildRule: binding.BuildRule{Branch: "main"}}, {ID: "2", BuildRule: binding.BuildRule{Branch: "next"}}}
-	if message == "other" {
+	if text == "other" {
 		rules[0], rules[1] = rules[1], rules[0]
 	}
 	return []binding.Observation{
-		{Instance: "b", Unknown: &binding.Unknown{Reason: "Throttled", Message: message}},
+		{Instance: "b", Unknown: &binding.Unknown{Reason: "Throttled", Message: message.Verbatim(text)}},
 		{
 			Instance: "a",
 			Accounts: map[binding.Platform]binding.AccountState{binding.GitLab: {Account: &binding.Account{ID: "7", Username: "ci-bot"}}},
 			Repositories: map[string]binding.RepositoryState{
 				"n/a": {Exists: true, Link: &binding.Link{Source: "n/a"}, Rules: rules},
-				"n/b": {Unknown: &binding.Unknown{Reason: "Forbidden", Message: message}},
+				"n/b": {Unknown: &binding.Unknown{Reason: "Forbidden", Message: message.Verbatim(text)}},
 			},
 			Tokens: map[string]binding.TokenState{"x": {
-				Version: 3, Latest: 3, Fingerprint: message, Expires: at,
-				Answers: []binding.Answer{{Question: "token-valid", Verdict: binding.Yes, Message: message, At: at}},
+				Version: 3, Latest: 3, Fingerprint: text, Expires: at,
+				Answers: []binding.Answer{{Question: "token-valid", Verdict: binding.Yes, Message: message.Verbatim(text), At: at}},
 			}},
 		},
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/registry"
 )
 
@@ -91,7 +92,7 @@ func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declar
 	l := newLook(ob, slices.Concat(declared...), records)
 	tokens := make([]map[string]*tokenLook, len(declared))
 	if depth == binding.DepthOffline {
-		l.seen.Unknown = &binding.Unknown{Reason: binding.Offline, Message: "nothing was asked: the plan was made offline"}
+		l.seen.Unknown = &binding.Unknown{Reason: binding.Offline, Message: message.New("unknown.offline")}
 	} else {
 		l.goSafely(func() { l.registry(ctx) })
 	}
@@ -161,7 +162,7 @@ type tokenLook struct {
 
 // unasked is what is known of a thing before it is asked for.
 func unasked() *binding.Unknown {
-	return &binding.Unknown{Reason: binding.NotAsked, Message: "it was not asked"}
+	return &binding.Unknown{Reason: binding.NotAsked, Message: message.New("unknown.not-asked")}
 }
 
 // newTokenLook begins with everything unknown, as newLook does.
@@ -347,13 +348,9 @@ func unknown(err error) *binding.Unknown {
 	case errors.Is(err, binding.ErrBug):
 		reason = "Fault"
 	}
-	return &binding.Unknown{Reason: reason, Message: err.Error(), Fault: binding.FaultOf(err)}
+	return &binding.Unknown{Reason: reason, Message: message.Verbatim(err.Error()), Fault: binding.FaultOf(err)}
 }
 
 func incapable(can binding.Capabilities, capability string) *binding.Unknown {
-	message := "the registry's driver cannot tell"
-	if why := can.Reasons[capability]; why != "" {
-		message += ": " + why
-	}
-	return &binding.Unknown{Reason: binding.NotCapable, Message: message}
+	return &binding.Unknown{Reason: binding.NotCapable, Message: message.New("unknown.not-capable", "why", can.Reasons[capability])}
 }

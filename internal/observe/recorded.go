@@ -2,11 +2,11 @@ package observe
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"reflect"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // Recorded is an observer that asks nobody: it returns what another process observed, of
@@ -42,7 +42,7 @@ func (rec *Recorded) observe(declared []binding.Declaration, records []binding.R
 	if rec.seen == nil {
 		// Not NotObserved, which speaks of one thing that is new: an instance of
 		// which nothing is known is never normal.
-		o.Unknown = &binding.Unknown{Reason: "NotInSnapshot", Message: "the snapshot does not hold it: the daemon does not look after it, or has not looked at it yet"}
+		o.Unknown = &binding.Unknown{Reason: "NotInSnapshot", Message: message.New("unknown.not-in-snapshot")}
 		return o
 	}
 	o.Unknown, o.Capabilities = rec.seen.Unknown, rec.seen.Capabilities
@@ -61,12 +61,12 @@ func (rec *Recorded) registry(o *binding.Observation, declared []binding.Declara
 	maps.Copy(o.Repositories, rec.seen.Repositories)
 	for _, p := range platforms(declared, records) {
 		if _, seen := o.Accounts[p]; !seen {
-			o.Accounts[p] = binding.AccountState{Unknown: notObserved(p.Title())}
+			o.Accounts[p] = binding.AccountState{Unknown: notObserved(message.New("unknown.account", "platform", p.Title()))}
 		}
 	}
 	for _, image := range images(declared, records) {
 		if _, seen := o.Repositories[image]; !seen {
-			o.Repositories[image] = binding.RepositoryState{Unknown: notObserved("the image repository")}
+			o.Repositories[image] = binding.RepositoryState{Unknown: notObserved(message.New("unknown.repository"))}
 		}
 	}
 }
@@ -81,7 +81,7 @@ func (rec *Recorded) declaration(o *binding.Observation, d binding.Declaration) 
 		state, told = rec.seen.Tokens[asked.Name]
 	}
 	if d.Spec.Token != nil && !told {
-		state = binding.TokenState{Unknown: notObserved("the token at " + d.Spec.Token.Vault.String())}
+		state = binding.TokenState{Unknown: notObserved(message.New("unknown.token", "vault", d.Spec.Token.Vault))}
 	}
 	same := asked != nil && asked.Name == d.Name && asked.Spec.Account() == d.Spec.Account()
 	if !same || !reflect.DeepEqual(asked.Spec.Sources(), d.Spec.Sources()) {
@@ -124,7 +124,6 @@ func sameSecret(a, b *binding.Token) bool {
 	return a.Vault == b.Vault
 }
 
-func notObserved(what string) *binding.Unknown {
-	return &binding.Unknown{Reason: binding.NotObserved, Certain: true, Message: fmt.Sprintf(
-		"%s was not looked at when the snapshot was taken, for nothing named it then; what is to be done shows when the daemon looks", what)}
+func notObserved(what message.Message) *binding.Unknown {
+	return &binding.Unknown{Reason: binding.NotObserved, Certain: true, Message: message.New("unknown.not-observed", "what", what)}
 }

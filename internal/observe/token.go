@@ -126,7 +126,7 @@ func (l *look) previous(ctx context.Context, d binding.Declaration, state bindin
 	}
 	switch {
 	case binding.MadeAnew(applied.TokenCreated, created):
-		before.Unknown = &binding.Unknown{Reason: binding.ReasonMadeAnew, Message: binding.MadeAnewText(applied.TokenVersion), Certain: true}
+		before.Unknown = &binding.Unknown{Reason: binding.ReasonMadeAnew, Message: binding.TokenMadeAnew(applied.TokenVersion), Certain: true}
 	case same:
 		return nil
 	}

@@ -20,7 +20,7 @@ func (m *maker) account(s subject) bool {
 	case !m.in.Observation.Capabilities.ListAccounts:
 		return m.unobserved(s)
 	case !s.asked:
-		m.unknownAccount(s, binding.Unknown{Reason: binding.NotAsked, Message: "the registry was not asked about " + s.d.Spec.Platform.Title()})
+		m.unknownAccount(s, binding.Unknown{Reason: binding.NotAsked, Message: message.New("condition.object-not-asked", "object", s.d.Spec.Platform.Title())})
 		return false
 	case s.state.Unknown != nil:
 		m.unknownAccount(s, *s.state.Unknown)
@@ -43,7 +43,7 @@ func (s subject) asApplied() bool {
 
 func (m *maker) unknownAccount(s subject, u binding.Unknown) {
 	m.noop(s, causeOf(u), unknownReason(u))
-	m.find(s.d, "", finding.New(unknownCode(u), message.New("plan.of", "name", s.d.Name, "text", message.Foreign(u.Message))))
+	m.find(s.d, "", finding.New(unknownCode(u), message.New("plan.of", "name", s.d.Name, "text", u.Message)))
 }
 
 // unknownCode is the rule of what is not known: that something new was not
@@ -157,7 +157,7 @@ func (m *maker) lastGood(s subject) (subject, bool) {
 	}
 	if u := before.Unknown; u != nil {
 		m.find(s.d, "spec.token", finding.New("token-refused", message.New("plan.token-lost",
-			"name", s.d.Name, "version", before.Version, "text", message.Foreign(u.Message))))
+			"name", s.d.Name, "version", before.Version, "text", u.Message)))
 		return s, false
 	}
 	declared := *s.d

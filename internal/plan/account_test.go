@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -115,7 +116,7 @@ func TestAccountNotBound(t *testing.T) {
 		"without a secret is kept": {
 			in: func() plan.Input {
 				return withToken(func(s *binding.TokenState) {
-					s.Unknown = &binding.Unknown{Reason: "Sealed", Message: "Vault is sealed"}
+					s.Unknown = &binding.Unknown{Reason: "Sealed", Message: message.Verbatim("Vault is sealed")}
 				})
 			},
 			want: []string{"noop account"}, reason: "secret unavailable (Sealed)", codes: []string{"warning secret-unavailable"},
@@ -125,7 +126,7 @@ func TestAccountNotBound(t *testing.T) {
 				return withToken(func(s *binding.TokenState) {
 					s.Answers = []binding.Answer{
 						{Question: "token-valid", Verdict: binding.UnknownAsked},
-						{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "MissingScope", Message: "no scope api"},
+						{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "MissingScope", Message: message.Verbatim("no scope api")},
 					}
 				})
 			},
@@ -134,7 +135,7 @@ func TestAccountNotBound(t *testing.T) {
 		"with a no that names no rule is forbidden all the same": {
 			in: func() plan.Input {
 				return withToken(func(s *binding.TokenState) {
-					s.Answers = []binding.Answer{{Question: "token-valid", Verdict: binding.No, Reason: "Revoked", Message: "revoked"}}
+					s.Answers = []binding.Answer{{Question: "token-valid", Verdict: binding.No, Reason: "Revoked", Message: message.Verbatim("revoked")}}
 				})
 			},
 			want: []string{"forbidden account"}, reason: "host-refused", codes: []string{"error host-refused"},
@@ -157,7 +158,7 @@ func TestAccountNotBound(t *testing.T) {
 			in: func() plan.Input {
 				in := input(gitlabDeclaration())
 				in.Observation.Capabilities.Bind = false
-				in.Observation.Capabilities.Reasons = map[string]string{"bind": "the path answered 404"}
+				in.Observation.Capabilities.Reasons = map[string]message.Message{"bind": message.Verbatim("the path answered 404")}
 				return in
 			},
 			want:   []string{strings.Replace(bindLine, "bind", "manual", 1)},
@@ -170,7 +171,7 @@ func TestAccountNotBound(t *testing.T) {
 		"is not known": {
 			in: func() plan.Input {
 				in := input(gitlabDeclaration())
-				in.Observation.Accounts[binding.GitLab] = binding.AccountState{Unknown: &binding.Unknown{Reason: "Throttled", Message: "slow down"}}
+				in.Observation.Accounts[binding.GitLab] = binding.AccountState{Unknown: &binding.Unknown{Reason: "Throttled", Message: message.Verbatim("slow down")}}
 				return in
 			},
 			want: []string{"noop account"}, reason: "unknown (Throttled)", codes: []string{"warning observation-unknown"},
@@ -186,7 +187,7 @@ func TestAccountNotBound(t *testing.T) {
 		"on an instance that stopped": {
 			in: func() plan.Input {
 				in := input(gitlabDeclaration(), githubDeclaration())
-				in.Observation.Unknown = &binding.Unknown{Reason: "InstanceStop", Message: "USER_NOT_EXIST"}
+				in.Observation.Unknown = &binding.Unknown{Reason: "InstanceStop", Message: message.Verbatim("USER_NOT_EXIST")}
 				return in
 			},
 			want: []string{"noop account", "noop account"}, reason: "unknown (InstanceStop)", codes: []string{"warning observation-unknown"},
@@ -394,7 +395,7 @@ func TestOAuthBoundToAnotherAccountIsAPersonsStep(t *testing.T) {
 func TestOAuthAccountThatCannotBeBoundIsForbidden(t *testing.T) {
 	in := input(githubDeclaration())
 	in.Observation.Tokens["web-github"] = binding.TokenState{Answers: []binding.Answer{
-		{Question: "account-personal", Verdict: binding.No, Code: "github-personal", Reason: "Organization", Message: "octo is an organization"},
+		{Question: "account-personal", Verdict: binding.No, Code: "github-personal", Reason: "Organization", Message: message.Verbatim("octo is an organization")},
 	}}
 	p := plan.Make(in)
 	if diff := cmp.Diff([]string{"forbidden account"}, brief(p)); diff != "" {
@@ -410,7 +411,7 @@ func TestConsoleDriverKnowsWhatAPersonConfirmed(t *testing.T) {
 		in := input(gitlabDeclaration())
 		in.Observation.Capabilities = binding.Capabilities{}
 		in.Observation.Accounts = map[binding.Platform]binding.AccountState{
-			binding.GitLab: {Unknown: &binding.Unknown{Reason: "NotCapable", Message: "the driver cannot tell"}},
+			binding.GitLab: {Unknown: &binding.Unknown{Reason: "NotCapable", Message: message.Verbatim("the driver cannot tell")}},
 		}
 		in.Records = record
 		return in

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -50,7 +51,7 @@ func attest(in *plan.Input, p plan.Plan) (attested int) {
 func console(declarations ...binding.Declaration) plan.Input {
 	in := input(declarations...)
 	in.Observation.Capabilities = binding.Capabilities{}
-	unasked := &binding.Unknown{Reason: "NotCapable", Message: "the driver cannot tell"}
+	unasked := &binding.Unknown{Reason: "NotCapable", Message: message.Verbatim("the driver cannot tell")}
 	for p := range in.Observation.Accounts {
 		in.Observation.Accounts[p] = binding.AccountState{Unknown: unasked}
 	}

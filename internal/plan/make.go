@@ -105,7 +105,7 @@ func newMaker(in Input) *maker {
 // instance tells once what is not known of the whole instance.
 func (m *maker) instance() {
 	if u := m.in.Observation.Unknown; u != nil {
-		f := finding.New("observation-unknown", message.New("plan.instance-unknown", "instance", m.in.Instance.Name, "unknown", message.Foreign(u.Message)))
+		f := finding.New("observation-unknown", message.New("plan.instance-unknown", "instance", m.in.Instance.Name, "unknown", u.Message))
 		f.Instance = m.in.Instance.Name
 		m.findings = append(m.findings, f)
 	}

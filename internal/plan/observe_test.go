@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -63,7 +64,7 @@ func TestWhatIsOnlyLookedAtIsToldAndNotChanged(t *testing.T) {
 		},
 		"an unreachable secret store hides no difference": {
 			in: observing(func(in *plan.Input) {
-				in.Observation.Tokens["payments-gitlab"] = binding.TokenState{Unknown: &binding.Unknown{Reason: "Sealed", Message: "sealed"}}
+				in.Observation.Tokens["payments-gitlab"] = binding.TokenState{Unknown: &binding.Unknown{Reason: "Sealed", Message: message.Verbatim("sealed")}}
 			}),
 			want:   []string{"noop account address:>https://gitlab.example.com token:>secret/acr/gitlab#token username:>ci-bot"},
 			reason: reason, codes: told,

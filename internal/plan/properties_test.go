@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -114,7 +115,7 @@ func checkUntouched(t *rapid.T, in plan.Input, before binding.Observation) {
 // cannot be read keeps things as they were, and nothing is removed on the
 // strength of it.
 func TestFailureIsNeverADeletion(t *testing.T) {
-	unknown := &binding.Unknown{Reason: "Unreachable", Message: "the registry did not answer"}
+	unknown := &binding.Unknown{Reason: "Unreachable", Message: message.Verbatim("the registry did not answer")}
 	failures := map[string]func(*plan.Input){
 		"a broken file":       func(in *plan.Input) { in.Broken = []string{"b.yaml"}; in.Policy.AllowDeletions = true },
 		"an empty snapshot":   func(in *plan.Input) { in.EmptySnapshot, in.Declarations = true, nil; in.Policy.AllowDeletions = false },

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -40,7 +41,7 @@ func removesAll() []string {
 }
 
 func TestRemovedBinding(t *testing.T) {
-	unknown := &binding.Unknown{Reason: "Timeout", Message: "no answer"}
+	unknown := &binding.Unknown{Reason: "Timeout", Message: message.Verbatim("no answer")}
 	runCases(t, map[string]planCase{
 		"is undone in reverse": {in: gone(func(*plan.Input, *binding.Record) {}), want: removesAll(), reason: "no longer declared"},
 		"is kept under Retain": {

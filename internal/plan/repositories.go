@@ -141,9 +141,9 @@ func (m *maker) repository(r image) {
 	case !m.in.Observation.Capabilities.ReadRepositories:
 		m.unreadRepository(r)
 	case !asked || st.Unknown != nil:
-		u := cmp.Or(st.Unknown, &binding.Unknown{Reason: binding.NotAsked, Message: "the registry was not asked"})
+		u := cmp.Or(st.Unknown, &binding.Unknown{Reason: binding.NotAsked, Message: message.New("condition.registry-not-asked")})
 		m.onImage(r, Action{Kind: Noop, Cause: causeOf(*u), Reason: unknownReason(*u)})
-		m.find(r.d, r.path+".image", finding.New(unknownCode(*u), message.New("plan.of", "name", r.name, "text", message.Foreign(u.Message))))
+		m.find(r.d, r.path+".image", finding.New(unknownCode(*u), message.New("plan.of", "name", r.name, "text", u.Message)))
 	case !st.Exists:
 		m.onImage(r, Action{Kind: Forbidden, Cause: CauseRepositoryMissing, Reason: message.New("reason.no-repository")})
 		m.find(r.d, r.path+".image", finding.New("image-repository-missing", message.New("plan.no-repository",
@@ -179,7 +179,7 @@ func (m *maker) project(r *image) {
 			code = answerCode(a)
 		}
 		r.obstacle = obstacle{CauseHostRefused, message.New("reason.host-refused", "rule", code, "why", a.Reason)}
-		m.find(r.d, r.path+".source", finding.New(code, message.New("plan.of", "name", r.d.Name, "text", message.Foreign(a.Message))).As(finding.Error))
+		m.find(r.d, r.path+".source", finding.New(code, message.New("plan.of", "name", r.d.Name, "text", a.Message)).As(finding.Error))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -118,7 +119,7 @@ func TestLinks(t *testing.T) {
 		},
 		"not known": {
 			in: linkCase(func(w *linkWorld) {
-				w.state = binding.RepositoryState{Unknown: &binding.Unknown{Reason: "Throttled", Message: "slow down"}}
+				w.state = binding.RepositoryState{Unknown: &binding.Unknown{Reason: "Throttled", Message: message.Verbatim("slow down")}}
 			}),
 			want: []string{accountLine, "noop payments/api"}, codes: []string{"warning observation-unknown"},
 		},
@@ -152,7 +153,7 @@ func TestLinks(t *testing.T) {
 		"an account that is unknown leaves its repositories alone": {
 			in: linkCase(func(w *linkWorld) {
 				w.state.Link = nil
-				w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{Unknown: &binding.Unknown{Reason: "Timeout", Message: "no answer"}}
+				w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{Unknown: &binding.Unknown{Reason: "Timeout", Message: message.Verbatim("no answer")}}
 			}),
 			want: []string{accountLine}, codes: []string{"warning observation-unknown"},
 		},
@@ -175,7 +176,7 @@ func TestSourceProjects(t *testing.T) {
 		w.in.Observation.Projects["payments-gitlab"] = map[string]binding.ProjectState{"payments/api": p}
 	}
 	subgroup := binding.ProjectState{Subgroup: binding.Answer{Question: "subgroup", Verdict: binding.Yes}}
-	gone := binding.ProjectState{Answers: []binding.Answer{{Question: "project-exists", Verdict: binding.No, Reason: "NotFound", Message: "no such project"}}}
+	gone := binding.ProjectState{Answers: []binding.Answer{{Question: "project-exists", Verdict: binding.No, Reason: "NotFound", Message: message.Verbatim("no such project")}}}
 	unclear := binding.ProjectState{
 		Subgroup: binding.Answer{Verdict: binding.UnknownAsked},
 		Answers:  []binding.Answer{{Question: "project-exists", Verdict: binding.UnknownAsked}},

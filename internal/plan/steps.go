@@ -33,7 +33,7 @@ func (m *maker) cannot(reason message.Message, names ...string) message.Message 
 	for _, name := range names {
 		if off(caps, name) {
 			reason = message.New("reason.driver-cannot", "reason", reason,
-				"what", message.New("capability."+name), "why", message.Foreign(caps.Reasons[name]))
+				"what", message.New("capability."+name), "why", caps.Reasons[name])
 		}
 	}
 	return reason

@@ -15,18 +15,18 @@ import (
 func (m *maker) tokenKnown(s subject) bool {
 	u := s.token.Unknown
 	if !s.tokenAsked {
-		u = &binding.Unknown{Reason: binding.NotAsked, Message: "the secret store was not asked"}
+		u = &binding.Unknown{Reason: binding.NotAsked, Message: message.New("condition.store-not-asked")}
 	}
 	if u == nil {
 		return true
 	}
 	if u.Reason == binding.NotObserved {
 		m.noop(s, causeOf(*u), unknownReason(*u))
-		m.find(s.d, "spec.token", finding.New(unknownCode(*u), message.New("plan.of", "name", s.d.Name, "text", message.Foreign(u.Message))))
+		m.find(s.d, "spec.token", finding.New(unknownCode(*u), message.New("plan.of", "name", s.d.Name, "text", u.Message)))
 		return false
 	}
 	m.noop(s, CauseSecretUnavailable, message.New("reason.secret-unavailable", "why", u.Reason))
-	m.find(s.d, "spec.token", finding.New("secret-unavailable", message.New("plan.of", "name", s.d.Name, "text", message.Foreign(u.Message))))
+	m.find(s.d, "spec.token", finding.New("secret-unavailable", message.New("plan.of", "name", s.d.Name, "text", u.Message)))
 	return false
 }
 
@@ -96,7 +96,7 @@ func (m *maker) tellAnswers(s subject) {
 	}
 	for _, a := range s.token.Answers {
 		if a.Verdict == binding.No {
-			m.find(s.d, path, finding.New(answerCode(a), message.New("plan.of", "name", s.d.Name, "text", message.Foreign(a.Message))).As(finding.Error))
+			m.find(s.d, path, finding.New(answerCode(a), message.New("plan.of", "name", s.d.Name, "text", a.Message)).As(finding.Error))
 		}
 	}
 }

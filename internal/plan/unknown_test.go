@@ -7,13 +7,14 @@ import (
 	"pgregory.net/rapid"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
 // TestUnknownIsNeverActedOn makes some of what is known unknown: nothing is
 // planned on the strength of that, and only for what it concerns.
 func TestUnknownIsNeverActedOn(t *testing.T) {
-	u := &binding.Unknown{Reason: "Timeout", Message: "no answer"}
+	u := &binding.Unknown{Reason: "Timeout", Message: message.Verbatim("no answer")}
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawInput(t)
 		in.Observation.Capabilities = everything()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 )
 
@@ -40,25 +41,25 @@ const (
 )
 
 // Yes is a good answer.
-func Yes(question, reason, message string) binding.Answer {
-	return binding.Answer{Question: question, Verdict: binding.Yes, Reason: reason, Message: message}
+func Yes(question, reason string, m message.Message) binding.Answer {
+	return binding.Answer{Question: question, Verdict: binding.Yes, Reason: reason, Message: m}
 }
 
 // No is a bad answer. code is the rule that it breaks; empty if none.
-func No(question, code, reason, message string) binding.Answer {
-	return binding.Answer{Question: question, Verdict: binding.No, Code: code, Reason: reason, Message: message}
+func No(question, code, reason string, m message.Message) binding.Answer {
+	return binding.Answer{Question: question, Verdict: binding.No, Code: code, Reason: reason, Message: m}
 }
 
 // Unknown is no answer, and why.
-func Unknown(question, reason, message string) binding.Answer {
-	return binding.Answer{Question: question, Verdict: binding.UnknownAsked, Reason: reason, Message: message}
+func Unknown(question, reason string, m message.Message) binding.Answer {
+	return binding.Answer{Question: question, Verdict: binding.UnknownAsked, Reason: reason, Message: m}
 }
 
 // UnknownAll is the same unknown for several questions.
-func UnknownAll(reason, message string, questions ...string) []binding.Answer {
+func UnknownAll(reason string, m message.Message, questions ...string) []binding.Answer {
 	answers := make([]binding.Answer, 0, len(questions))
 	for _, q := range questions {
-		answers = append(answers, Unknown(q, reason, message))
+		answers = append(answers, Unknown(q, reason, m))
 	}
 	return answers
 }
@@ -68,7 +69,7 @@ func UnknownAll(reason, message string, questions ...string) []binding.Answer {
 func Finish(at time.Time, token secrets.Secret, answers []binding.Answer) []binding.Answer {
 	for i := range answers {
 		answers[i].At = at
-		answers[i].Message = Redact(answers[i].Message, token)
+		answers[i].Message = answers[i].Message.Map(func(text string) string { return Redact(text, token) })
 	}
 	return answers
 }
@@ -87,36 +88,36 @@ func Redact(text string, token secrets.Secret) string {
 	return text
 }
 
-// Malformed says why a token cannot be one before it is sent anywhere; empty
-// if it can. A line end at its end is the usual fault of a secret that was
-// written with a shell.
-func Malformed(token secrets.Secret) string {
+// Malformed says why a text cannot be a token, before it is sent anywhere; zero
+// if it can be one. A line end at its end is the usual mistake in a secret that
+// was written with a shell.
+func Malformed(token secrets.Secret) message.Message {
 	value := token.Expose()
 	switch {
 	case strings.TrimSpace(value) == "":
-		return "is empty"
+		return message.New("malformed.empty")
 	case strings.TrimSpace(value) != value:
-		return "begins or ends with white space"
+		return message.New("malformed.space")
 	}
 	for _, r := range value {
 		if r <= ' ' || r > '~' {
-			return "holds a character that no token has"
+			return message.New("malformed.character")
 		}
 	}
-	return ""
+	return message.Message{}
 }
 
 // RefuseUnsent rejects a platform's token that cannot be one, by the rule code,
 // so that it is not sent anywhere.
 func RefuseUnsent(platform binding.Platform, code string, token secrets.Secret) (refused binding.Answer, ok bool) {
 	if token.IsZero() {
-		return Unknown(QuestionTokenValid, ReasonNoToken, "there is no token to ask about"), true
+		return Unknown(QuestionTokenValid, ReasonNoToken, message.New("token.none")), true
 	}
-	if why := Malformed(token); why != "" {
-		return No(QuestionTokenKind, code, ReasonMalformed, "the token in the secret store "+why+"; write it again, without a line end"), true
+	if why := Malformed(token); !why.IsZero() {
+		return No(QuestionTokenKind, code, ReasonMalformed, message.New("token.malformed", "why", why)), true
 	}
 	if host := ForeignHost(platform, token); host != "" {
-		return No(QuestionTokenKind, code, ReasonOtherHost, "the secret holds a token of "+host+", not of "+platform.Title()), true
+		return No(QuestionTokenKind, code, ReasonOtherHost, message.New("token.of-another-host", "host", host, "platform", platform.Title())), true
 	}
 	return binding.Answer{}, false
 }

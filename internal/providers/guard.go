@@ -51,7 +51,7 @@ type Options struct {
 	// Dial sends connections for a "host:port" to another address, which is
 	// not checked. Only the sandbox and tests set it.
 	Dial map[string]string
-	// DialContext opens connections in place of the network; nil is the
+	// DialContext opens connections instead of the network; nil is the
 	// network. Only tests set it.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// Now is the clock for Retry-After; nil is time.Now.

@@ -1,11 +1,11 @@
 package providers
 
 import (
-	"fmt"
 	"net/http"
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 )
 
@@ -45,36 +45,38 @@ type Project struct {
 // taken by a stranger.
 func (p *Pins) Describe(key, declared string, found Project) []binding.Answer {
 	pinned, seen := p.Get(key)
-	path := Yes(QuestionProjectPath, ReasonPathCurrent, "the "+found.Noun+" is where it is declared")
+	path := Yes(QuestionProjectPath, ReasonPathCurrent, message.New("project.current", "noun", noun(found.Noun)))
 	switch {
 	case !binding.SameSource(found.Path, declared):
-		path = No(QuestionProjectPath, "", ReasonMoved, fmt.Sprintf(
-			"the %s %s has moved to %s; declare that path", found.Noun, declared, found.Path))
+		path = No(QuestionProjectPath, "", ReasonMoved, message.New("project.moved", "noun", noun(found.Noun), "declared", declared, "path", found.Path))
 	case seen && pinned != found.ID:
-		path = No(QuestionProjectPath, "", ReasonReplaced, fmt.Sprintf(
-			"the path %s now names another %s (%s, before %s); make sure that it is the one meant", declared, found.Noun, found.ID, pinned))
+		path = No(QuestionProjectPath, "", ReasonReplaced, message.New("project.replaced",
+			"declared", declared, "noun", noun(found.Noun), "id", found.ID, "before", pinned))
 	default:
 		p.Set(key, found.ID)
 	}
-	return []binding.Answer{Yes(QuestionProjectExists, ReasonExists, "the "+found.Noun+" is "+found.Path), path}
+	return []binding.Answer{Yes(QuestionProjectExists, ReasonExists, message.New("project.found", "noun", noun(found.Noun), "path", found.Path)), path}
 }
 
+// noun is the word for what a host calls a project.
+func noun(name string) message.Message { return message.New("noun." + name) }
+
 // Active says whether a project can still be pushed to.
-func Active(noun string, archived bool) binding.Answer {
+func Active(name string, archived bool) binding.Answer {
 	if archived {
-		return No(QuestionProjectActive, "", ReasonArchived, "the "+noun+" is archived: nobody can push to it, so nothing will be built")
+		return No(QuestionProjectActive, "", ReasonArchived, message.New("project.archived", "noun", noun(name)))
 	}
-	return Yes(QuestionProjectActive, ReasonNotArchived, "the "+noun+" is not archived")
+	return Yes(QuestionProjectActive, ReasonNotArchived, message.New("project.active", "noun", noun(name)))
 }
 
 // Ownership says whether a repository is the account's. Another person's may
 // still be built, by a collaborator, which cannot be seen from outside.
 func Ownership(account binding.Account, platform binding.Platform, owner string) binding.Answer {
 	if account.Username == "" || binding.SameUsername(platform, owner, account.Username) {
-		return Yes(QuestionProjectOwner, ReasonOwner, "the repository belongs to "+owner)
+		return Yes(QuestionProjectOwner, ReasonOwner, message.New("project.owner", "owner", owner))
 	}
-	return Unknown(QuestionProjectOwner, ReasonOtherOwner, fmt.Sprintf(
-		"the repository belongs to %s, not to %s; whether the product may see it cannot be told from outside", owner, account.Username))
+	return Unknown(QuestionProjectOwner, ReasonOtherOwner, message.New("project.other-owner",
+		"owner", owner, "username", account.Username))
 }
 
 // FinishProject does for a project's state what Finish does for answers.
@@ -88,11 +90,11 @@ func FinishProject(at time.Time, token secrets.Secret, state binding.ProjectStat
 // NoVerdict is the unknown for a failed way (Trouble) or an answer that is no
 // verdict (Status).
 func NoVerdict(question, host string, reply Reply, err error) binding.Answer {
-	reason, message := Status(host, reply.Status, reply.Header)
+	reason, m := Status(host, reply.Status, reply.Header)
 	if err != nil {
-		reason, message = Trouble(host, err)
+		reason, m = Trouble(host, err)
 	}
-	return Unknown(question, reason, message)
+	return Unknown(question, reason, m)
 }
 
 // With is the same API with another credential.

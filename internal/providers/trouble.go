@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"code.dny.dev/ssrf"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // Reasons that every host shares. All of them go with an unknown.
@@ -39,9 +39,9 @@ const (
 )
 
 // Trouble reads an error of the way to a host as the reason and message of an
-// unknown. The message is made of fixed words and the host's name: an error of
-// a client library may hold the whole request, and is never printed.
-func Trouble(host string, err error) (reason, message string) {
+// unknown. The message has only the host's name: an error of a client library
+// may hold the whole request, and is never printed.
+func Trouble(host string, err error) (reason string, m message.Message) {
 	var dns *net.DNSError
 	var verify *tls.CertificateVerificationError
 	var authority x509.UnknownAuthorityError
@@ -53,55 +53,53 @@ func Trouble(host string, err error) (reason, message string) {
 	}
 	switch {
 	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork):
-		return ReasonAddressNotPublic, host + " has an address that is not public; a code host must be reachable from the internet"
+		return ReasonAddressNotPublic, message.New("host.not-public", "host", host)
 	case errors.As(err, &verify), errors.As(err, &authority):
-		return ReasonCertificateUntrusted, "the certificate of " + host + " is not trusted; the product takes no self-signed certificates"
+		return ReasonCertificateUntrusted, message.New("host.certificate", "host", host)
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return ReasonNameNotFound, host + " cannot be resolved; check the address"
+		return ReasonNameNotFound, message.New("host.no-name", "host", host)
 	case errors.Is(err, context.Canceled):
-		return ReasonTimedOut, "the question to " + host + " was given up before it was answered"
+		return ReasonTimedOut, message.New("host.canceled", "host", host)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return ReasonTimedOut, host + " did not answer in time; it will be asked again by itself"
+		return ReasonTimedOut, message.New("host.timeout", "host", host)
 	case errors.As(err, &syntax), errors.As(err, &kind), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return ReasonUnreadable, "the answer of " + host + " could not be read; it will be asked again by itself"
+		return ReasonUnreadable, message.New("host.unreadable-retried", "host", host)
 	}
-	return ReasonUnreachable, host + " could not be reached; it will be asked again by itself"
+	return ReasonUnreachable, message.New("host.unreachable", "host", host)
 }
 
-func failureTrouble(host string, f *binding.Failure) (reason, message string) {
+func failureTrouble(host string, f *binding.Failure) (reason string, m message.Message) {
 	switch {
 	case f.Kind == binding.Throttled:
 		return ReasonRateLimited, limited(host)
 	case f.Code == ReasonNotJSON:
-		return ReasonNotJSON, host + " answers with something other than its API (a sign-in page, perhaps); check the address"
+		return ReasonNotJSON, message.New("host.not-json", "host", host)
 	case f.Code == ReasonTooLarge:
-		return ReasonTooLarge, "the answer of " + host + " is larger than what is read of one"
+		return ReasonTooLarge, message.New("host.too-large", "host", host)
 	}
-	return ReasonUnreadable, "the answer of " + host + " could not be read"
+	return ReasonUnreadable, message.New("host.unreadable", "host", host)
 }
 
 // Status reads an answer that is no verdict as the reason and message of an
 // unknown. A 403 may be a ban of our address, a blocked user, a limit or a
 // role too low; it is never read as a no here.
-func Status(host string, status int, h http.Header) (reason, message string) {
+func Status(host string, status int, h http.Header) (reason string, m message.Message) {
 	switch {
 	case status == http.StatusTooManyRequests, status == http.StatusForbidden && spent(h):
 		return ReasonRateLimited, limited(host)
 	case status >= 300 && status < 400:
-		return ReasonRedirected, host + " redirects" + target(h) + "; nothing is sent after a redirect, declare the address that it leads to"
+		return ReasonRedirected, message.New("host.redirects", "host", host, "to", target(h))
 	case status == http.StatusUnauthorized:
-		return ReasonTokenRefused, host + " did not take the token for this question (401)"
+		return ReasonTokenRefused, message.New("host.token-refused", "host", host)
 	case status == http.StatusForbidden:
-		return ReasonForbidden, host + " refuses the question (403): the role is too low, the user is blocked, or our address is banned"
+		return ReasonForbidden, message.New("host.forbidden", "host", host)
 	case status >= 500:
-		return ReasonHostFailed, fmt.Sprintf("%s failed (%d); it will be asked again by itself", host, status)
+		return ReasonHostFailed, message.New("host.failed", "host", host, "status", status)
 	}
-	return ReasonUnexpectedStatus, fmt.Sprintf("%s answered %d, which tells nothing here", host, status)
+	return ReasonUnexpectedStatus, message.New("host.unexpected", "host", host, "status", status)
 }
 
-func limited(host string) string {
-	return host + " limits our requests; it will be asked again after the time that it named"
-}
+func limited(host string) message.Message { return message.New("host.limited", "host", host) }
 
 // spent reports whether headers show a limit that is used up.
 func spent(h http.Header) bool {
@@ -115,7 +113,7 @@ func target(h http.Header) string {
 	if err != nil || u.Host == "" {
 		return ""
 	}
-	return " to " + u.Scheme + "://" + u.Host
+	return u.Scheme + "://" + u.Host
 }
 
 // RedirectedID reads the identifier that a redirect of a moved project leads

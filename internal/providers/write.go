@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 const (
@@ -106,13 +107,13 @@ func (a *API) wait(ctx context.Context, d time.Duration) error {
 func (a *API) failure(method string, reply Reply, err error) error {
 	f := &binding.Failure{Kind: binding.Transient, Op: "code host: " + method, Object: a.Base.Host}
 	if err != nil {
-		_, message := Trouble(a.Base.Host, err)
-		f.Err = errors.New(message)
+		_, m := Trouble(a.Base.Host, err)
+		f.Err = message.Error{Message: m}
 		return f
 	}
-	var message string
-	f.Code, message = Status(a.Base.Host, reply.Status, reply.Header)
-	f.Err = errors.New(message)
+	var m message.Message
+	f.Code, m = Status(a.Base.Host, reply.Status, reply.Header)
+	f.Err = message.Error{Message: m}
 	switch {
 	case reply.Status == http.StatusUnauthorized, reply.Status == http.StatusForbidden:
 		f.Kind, f.Hint = binding.Forbidden, "the token must be allowed to comment on pull requests and to set statuses"

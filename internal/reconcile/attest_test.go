@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/status"
@@ -23,7 +24,7 @@ func ada() binding.Person { return binding.Person{By: by, Proven: "uid 7"} }
 // byHand is a world whose registry has no API.
 func byHand() *world {
 	w := newWorld()
-	w.caps = binding.Capabilities{Reasons: map[string]string{"listAccounts": "a person does it"}}
+	w.caps = binding.Capabilities{Reasons: map[string]message.Message{"listAccounts": message.Verbatim("a person does it")}}
 	return w
 }
 
@@ -194,7 +195,7 @@ func TestAttestIsRefused(t *testing.T) {
 		"a secret store in silence": {world: func(w *world) { w.tokens["acr/gitlab"] = nil }, declared: gitlab(), binding: "pay-gitlab", by: by, want: "secret unavailable"},
 		"a token that the host hates": {
 			world: func(w *world) {
-				w.answers["canary-gitlab-1"] = []binding.Answer{{Question: "token-valid", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Revoked", Message: "revoked"}}
+				w.answers["canary-gitlab-1"] = []binding.Answer{{Question: "token-valid", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Revoked", Message: message.Verbatim("revoked")}}
 			},
 			declared: gitlab(), binding: "pay-gitlab", by: by, want: "the code host said no",
 		},

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -27,7 +28,7 @@ func day(t *testing.T, s string) binding.Date {
 
 // The clock of the tests stands at noon of 2026-05-01.
 func TestConditionsOfABinding(t *testing.T) {
-	no := binding.Answer{Question: "token-valid", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Revoked", Message: "revoked"}
+	no := binding.Answer{Question: "token-valid", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Revoked", Message: message.Verbatim("revoked")}
 	type want map[binding.ConditionType]string
 	for name, c := range map[string]struct {
 		prepare func(w *world, d *binding.Declaration)
@@ -120,7 +121,7 @@ type site struct{}
 
 func (site) Check(_ context.Context, address string) []binding.Answer {
 	return []binding.Answer{{
-		Question: "site-public", Verdict: binding.No, Code: "gitlab-public", Reason: "AddressNotPublic", Message: address + " is private",
+		Question: "site-public", Verdict: binding.No, Code: "gitlab-public", Reason: "AddressNotPublic", Message: message.Verbatim(address + " is private"),
 	}}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -294,9 +295,9 @@ type host struct {
 }
 
 func (w host) CheckToken(_ context.Context, _ binding.Account, _ []string, token secrets.Secret) (report binding.TokenReport) {
-	report.Answers = []binding.Answer{{Question: "token-valid", Verdict: binding.UnknownAsked, Reason: "NoAnswer", Message: "no answer"}}
+	report.Answers = []binding.Answer{{Question: "token-valid", Verdict: binding.UnknownAsked, Reason: "NoAnswer", Message: message.Verbatim("no answer")}}
 	_ = w.do("check-token "+w.name, func() error {
-		report.Answers = []binding.Answer{{Question: "token-valid", Verdict: binding.Yes, Reason: "Valid", Message: "valid"}}
+		report.Answers = []binding.Answer{{Question: "token-valid", Verdict: binding.Yes, Reason: "Valid", Message: message.Verbatim("valid")}}
 		if a, ok := w.answers[token.Expose()]; ok {
 			report.Answers = a
 		}
@@ -307,17 +308,17 @@ func (w host) CheckToken(_ context.Context, _ binding.Account, _ []string, token
 
 func (w host) CheckAccount(context.Context, binding.Account, secrets.Secret) (answers []binding.Answer) {
 	_ = w.do("check-account "+w.name, func() error {
-		answers = []binding.Answer{{Question: "account-personal", Verdict: binding.Yes, Reason: "Personal", Message: "personal"}}
+		answers = []binding.Answer{{Question: "account-personal", Verdict: binding.Yes, Reason: "Personal", Message: message.Verbatim("personal")}}
 		return nil
 	})
 	return answers
 }
 
 func (w host) CheckProject(_ context.Context, _ binding.Account, source string, _ secrets.Secret) (state binding.ProjectState) {
-	state.Subgroup = binding.Answer{Question: "subgroup", Verdict: binding.UnknownAsked, Reason: "NoAnswer", Message: "no answer"}
+	state.Subgroup = binding.Answer{Question: "subgroup", Verdict: binding.UnknownAsked, Reason: "NoAnswer", Message: message.Verbatim("no answer")}
 	_ = w.do("check-project "+source, func() error {
-		state.Subgroup = binding.Answer{Question: "subgroup", Verdict: w.subgroup, Reason: "Asked", Message: "asked"}
-		state.Answers = []binding.Answer{{Question: "project-exists", Verdict: binding.Yes, Reason: "Found", Message: "found"}}
+		state.Subgroup = binding.Answer{Question: "subgroup", Verdict: w.subgroup, Reason: "Asked", Message: message.Verbatim("asked")}
+		state.Answers = []binding.Answer{{Question: "project-exists", Verdict: binding.Yes, Reason: "Found", Message: message.Verbatim("found")}}
 		return nil
 	})
 	return state

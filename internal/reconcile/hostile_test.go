@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
@@ -162,7 +163,7 @@ func TestARegistryThatWritesAccountsItsOwnWayIsNotReboundForEver(t *testing.T) {
 func TestAfterARefusalAnUnbindingIsRepairedWithTheLastGoodToken(t *testing.T) {
 	no := []binding.Answer{
 		{Question: "token-valid", Verdict: binding.Yes, Reason: "Valid"},
-		{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "ScopeMissing", Message: "no api scope"},
+		{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "ScopeMissing", Message: message.Verbatim("no api scope")},
 	}
 	for name, refuse := range map[string]func(w *world){
 		"the registry refused": (*world).refuseSecond,

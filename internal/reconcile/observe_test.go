@@ -9,9 +9,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
 )
 
 func (w *world) observer() *observe.Observer {
@@ -117,10 +119,10 @@ func TestAPanicInAClientMakesTheInstanceUnknown(t *testing.T) {
 
 func TestWhatTheDriverCannotTellIsUnknownWithItsReason(t *testing.T) {
 	w := newWorld()
-	w.caps = binding.Capabilities{Reasons: map[string]string{"listAccounts": "the path does not answer"}}
+	w.caps = binding.Capabilities{Reasons: map[string]message.Message{"listAccounts": message.Verbatim("the path does not answer")}}
 	obs := w.observer().Observe(t.Context(), desire(gitlab()).Declarations, nil, binding.DepthLive)
 	u := obs.Accounts[binding.GitLab].Unknown
-	if u == nil || u.Reason != "NotCapable" || u.Message != "the registry's driver cannot tell: the path does not answer" {
+	if u == nil || u.Reason != "NotCapable" || report.English().Text(u.Message) != "the registry's driver cannot read it: the path does not answer" {
 		t.Errorf("%+v", u)
 	}
 	if w.count("account")+w.count("repository") != 0 {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/status"
@@ -89,9 +90,9 @@ func TestRebindRefusedWithTheTokenBeforeDestroyedSaysThatItIsLost(t *testing.T) 
 }
 
 func TestNothingIsReleasedUnlessTheCodeHostAcceptsTheNewToken(t *testing.T) {
-	no := binding.Answer{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "ScopeMissing", Message: "no api scope"}
+	no := binding.Answer{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "ScopeMissing", Message: message.Verbatim("no api scope")}
 	yes := binding.Answer{Question: "token-valid", Verdict: binding.Yes, Reason: "Valid"}
-	unknown := binding.Answer{Question: "token-valid", Verdict: binding.UnknownAsked, Reason: "NoAnswer", Message: "timeout"}
+	unknown := binding.Answer{Question: "token-valid", Verdict: binding.UnknownAsked, Reason: "NoAnswer", Message: message.Verbatim("timeout")}
 	for name, c := range map[string]struct {
 		answers []binding.Answer
 		want    binding.FailureKind

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -103,7 +104,7 @@ func TestARotationAndItsCheckAreSeenElsewhere(t *testing.T) {
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab()))
 	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
-	w.answers["canary-gitlab-2"] = []binding.Answer{{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Scope", Message: "no api"}}
+	w.answers["canary-gitlab-2"] = []binding.Answer{{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Scope", Message: message.Verbatim("no api")}}
 	w.now = w.now.Add(2 * time.Hour)
 	if _, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthPreflight); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/secrets"
@@ -64,7 +65,7 @@ func (s *storm) happen(t *rapid.T) {
 			s.registry.refuses[newest()] = true
 		}
 		if what == "rotate to one that the host refuses" {
-			s.answers[newest()] = []binding.Answer{{Question: "token-valid", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Revoked", Message: "revoked"}}
+			s.answers[newest()] = []binding.Answer{{Question: "token-valid", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Revoked", Message: message.Verbatim("revoked")}}
 		}
 	case "unbind":
 		s.consoleUnbinds(binding.GitLab)

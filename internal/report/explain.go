@@ -36,9 +36,9 @@ type Explained struct {
 	Registry    ExplainedRegistry     `json:"registry"`
 	// Token is what the secret store and the code host answered; nil where
 	// nobody was asked.
-	Token    *PublishedToken                 `json:"token,omitempty"`
-	Projects map[string]binding.ProjectState `json:"projects,omitempty"`
-	Memory   ExplainedMemory                 `json:"memory"`
+	Token    *PublishedToken          `json:"token,omitempty"`
+	Projects map[string]ProjectObject `json:"projects,omitempty"`
+	Memory   ExplainedMemory          `json:"memory"`
 	// Window is nil where the instance has no windows.
 	Window *ExplainedWindow `json:"window,omitempty"`
 	// Actions are those of the binding, each with the cause that decided.
@@ -63,11 +63,11 @@ type ExplainedDeclaration struct {
 
 // ExplainedRegistry is what the registry answered about the binding.
 type ExplainedRegistry struct {
-	Unknown      *binding.Unknown     `json:"unknown,omitempty"`
-	Capabilities binding.Capabilities `json:"capabilities"`
+	Unknown      *UnknownObject     `json:"unknown,omitempty"`
+	Capabilities CapabilitiesObject `json:"capabilities"`
 	// Account is nil where the account was not asked about.
-	Account      *binding.AccountState              `json:"account,omitempty"`
-	Repositories map[string]binding.RepositoryState `json:"repositories,omitempty"`
+	Account      *AccountObject              `json:"account,omitempty"`
+	Repositories map[string]RepositoryObject `json:"repositories,omitempty"`
 }
 
 // ExplainedMemory is what is remembered of the binding.
@@ -111,7 +111,7 @@ func explained(r *plan.Round, name string, depth Depth) Explained {
 	e := Explained{
 		Instance: r.Instance, Made: r.Now.UTC(), Observed: r.Observed.UTC(), Depth: depth,
 		Snapshot: ExplainedFrom{Revision: r.Revision, Broken: r.Broken, Rewritten: r.Rewritten, Empty: r.EmptySnapshot},
-		Registry: explainedRegistry(r, name), Projects: r.Observation.Projects[name], Memory: explainedMemory(r, name),
+		Registry: explainedRegistry(r, name), Projects: ProjectObjects(r.Observation.Projects[name]), Memory: explainedMemory(r, name),
 		Actions: []ExplainedAction{},
 	}
 	if d := r.Declaration(name); d != nil {
@@ -137,10 +137,11 @@ func meaning(c plan.Cause) message.Message { return message.New("cause." + strin
 
 func explainedRegistry(r *plan.Round, name string) ExplainedRegistry {
 	o := r.Observation
-	e := ExplainedRegistry{Unknown: o.Unknown, Capabilities: o.Capabilities, Repositories: map[string]binding.RepositoryState{}}
+	e := ExplainedRegistry{Unknown: unknownObject(o.Unknown), Capabilities: capabilitiesObject(o.Capabilities), Repositories: map[string]RepositoryObject{}}
 	platform := r.Platform(name)
 	if state, asked := o.Accounts[platform]; asked {
-		e.Account = &state
+		account := accountObject(state)
+		e.Account = &account
 	}
 	var images []string
 	if d := r.Declaration(name); d != nil {
@@ -157,7 +158,7 @@ func explainedRegistry(r *plan.Round, name string) ExplainedRegistry {
 	}
 	for _, image := range images {
 		if state, asked := o.Repositories[image]; asked {
-			e.Repositories[image] = state
+			e.Repositories[image] = repositoryObject(state)
 		}
 	}
 	return e

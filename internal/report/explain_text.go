@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 )
 
@@ -73,9 +72,9 @@ func observedAt(e Explained) string {
 	return ", observed at " + stampOf(e.Observed) + " (" + string(e.Depth) + ")"
 }
 
-func unknownText(u binding.Unknown) string { return "unknown (" + u.Reason + "): " + u.Message }
+func unknownText(u UnknownObject) string { return "unknown (" + u.Reason + "): " + u.Message }
 
-func accountText(state *binding.AccountState) string {
+func accountText(state *AccountObject) string {
 	switch {
 	case state == nil:
 		return "not asked"
@@ -91,7 +90,7 @@ func accountText(state *binding.AccountState) string {
 	return text + ", id " + state.Account.ID
 }
 
-func repositoryText(state binding.RepositoryState) string {
+func repositoryText(state RepositoryObject) string {
 	switch {
 	case state.Unknown != nil:
 		return unknownText(*state.Unknown)
@@ -123,7 +122,7 @@ func (p *page) explainedToken(e Explained) {
 	}
 }
 
-func (p *page) answers(of string, answers []binding.Answer) {
+func (p *page) answers(of string, answers []AnswerObject) {
 	for _, a := range answers {
 		if a.Question != "" {
 			p.fold("  ", fmt.Sprintf("%s%s: %s (%s): %s", of, a.Question, a.Verdict, a.Reason, a.Message))

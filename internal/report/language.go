@@ -41,6 +41,8 @@ var English = sync.OnceValue(func() *Language {
 	return l
 })
 
+func init() { message.ErrorText(func(m message.Message) string { return English().Text(m) }) }
+
 // newLanguage reads a file of the catalogue.
 func newLanguage(tag language.Tag, data []byte) (*Language, error) {
 	bundle := i18n.NewBundle(tag)

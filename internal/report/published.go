@@ -42,10 +42,10 @@ type PublishedInstance struct {
 	Observed time.Time `json:"observed"`
 	// Unknown and the four after it are the registry's part of
 	// binding.Observation.
-	Unknown      *binding.Unknown                          `json:"unknown,omitempty"`
-	Capabilities binding.Capabilities                      `json:"capabilities"`
-	Accounts     map[binding.Platform]binding.AccountState `json:"accounts"`
-	Repositories map[string]binding.RepositoryState        `json:"repositories"`
+	Unknown      *UnknownObject                     `json:"unknown,omitempty"`
+	Capabilities CapabilitiesObject                 `json:"capabilities"`
+	Accounts     map[binding.Platform]AccountObject `json:"accounts"`
+	Repositories map[string]RepositoryObject        `json:"repositories"`
 	// Bindings are what was declared then, as far as it was asked about, with
 	// the answers, sorted by name.
 	Bindings []PublishedBinding `json:"bindings"`
@@ -55,6 +55,35 @@ type PublishedInstance struct {
 	// what persons hold still.
 	RetryStates []PublishedRetryState `json:"efforts,omitempty"`
 	Suspensions []PublishedSuspension `json:"suspensions,omitempty"`
+}
+
+// NewPublishedInstance has the registry's part of an observation that began at
+// a time.
+func NewPublishedInstance(name string, began time.Time, o binding.Observation) PublishedInstance {
+	return PublishedInstance{
+		Name: name, Observed: began.UTC().Truncate(time.Second),
+		Unknown: unknownObject(o.Unknown), Capabilities: capabilitiesObject(o.Capabilities),
+		Accounts: values(o.Accounts, accountObject), Repositories: values(o.Repositories, repositoryObject),
+		Bindings: []PublishedBinding{}, Records: []PublishedRecord{}, Intents: []PublishedIntent{},
+	}
+}
+
+// Observation is the observation, as far as it is published.
+func (i PublishedInstance) Observation() binding.Observation {
+	o := binding.Observation{
+		Instance: i.Name, Unknown: i.Unknown.unknown(), Capabilities: i.Capabilities.capabilities(),
+		Accounts: values(i.Accounts, AccountObject.state), Repositories: values(i.Repositories, RepositoryObject.state),
+		Tokens: map[string]binding.TokenState{}, Projects: map[string]map[string]binding.ProjectState{},
+	}
+	for _, b := range i.Bindings {
+		if b.Token != nil {
+			o.Tokens[b.Name] = b.Token.State()
+		}
+		if b.Projects != nil {
+			o.Projects[b.Name] = ProjectsOf(b.Projects)
+		}
+	}
+	return o
 }
 
 // PublishedBinding is one binding's questions to the secret store and to the
@@ -67,35 +96,35 @@ type PublishedBinding struct {
 	Vault    *binding.VaultRef `json:"vault,omitempty"`
 	Sources  []string          `json:"sources,omitempty"`
 	// Token is nil where there is nothing to tell.
-	Token    *PublishedToken                 `json:"token,omitempty"`
-	Projects map[string]binding.ProjectState `json:"projects,omitempty"`
+	Token    *PublishedToken          `json:"token,omitempty"`
+	Projects map[string]ProjectObject `json:"projects,omitempty"`
 }
 
 // PublishedToken is a binding.TokenState without the fingerprint.
 type PublishedToken struct {
-	Unknown       *binding.Unknown       `json:"unknown,omitempty"`
-	Version       int                    `json:"version,omitempty"`
-	Latest        int                    `json:"latest,omitempty"`
-	Created       time.Time              `json:"created,omitzero"`
-	Previous      *binding.PreviousToken `json:"previous,omitempty"`
-	Expires       time.Time              `json:"expires,omitzero"`
-	ExpiresSource string                 `json:"expiresSource,omitempty"`
-	Answers       []binding.Answer       `json:"answers,omitempty"`
+	Unknown       *UnknownObject  `json:"unknown,omitempty"`
+	Version       int             `json:"version,omitempty"`
+	Latest        int             `json:"latest,omitempty"`
+	Created       time.Time       `json:"created,omitzero"`
+	Previous      *PreviousObject `json:"previous,omitempty"`
+	Expires       time.Time       `json:"expires,omitzero"`
+	ExpiresSource string          `json:"expiresSource,omitempty"`
+	Answers       []AnswerObject  `json:"answers,omitempty"`
 }
 
 // NewPublishedToken is what may be published of a token.
 func NewPublishedToken(s binding.TokenState) *PublishedToken {
 	return &PublishedToken{
-		Unknown: s.Unknown, Version: s.Version, Latest: s.Latest, Created: s.Created, Previous: s.Previous,
-		Expires: s.Expires, ExpiresSource: s.ExpiresSource, Answers: s.Answers,
+		Unknown: unknownObject(s.Unknown), Version: s.Version, Latest: s.Latest, Created: s.Created, Previous: previousObject(s.Previous),
+		Expires: s.Expires, ExpiresSource: s.ExpiresSource, Answers: each(s.Answers, answerObject),
 	}
 }
 
 // State is the token's state, without what is not published.
 func (t PublishedToken) State() binding.TokenState {
 	return binding.TokenState{
-		Unknown: t.Unknown, Version: t.Version, Latest: t.Latest, Created: t.Created, Previous: t.Previous,
-		Expires: t.Expires, ExpiresSource: t.ExpiresSource, Answers: t.Answers,
+		Unknown: t.Unknown.unknown(), Version: t.Version, Latest: t.Latest, Created: t.Created, Previous: t.Previous.token(),
+		Expires: t.Expires, ExpiresSource: t.ExpiresSource, Answers: each(t.Answers, AnswerObject.answer),
 	}
 }
 

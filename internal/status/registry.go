@@ -21,14 +21,14 @@ func (v view) bound() binding.Condition {
 	unknown := firstUnknown(v.obs.Unknown, state.Unknown)
 	switch {
 	case unknown != nil && v.unseen(o):
-		return is(binding.Unclear, unknown.Reason, message.Verbatim(unknown.Message))
+		return is(binding.Unclear, unknown.Reason, unknown.Message)
 	case unknown != nil && unknown.Reason == binding.NotCapable && o.State == plan.Kept && o.Action.Kind == plan.Noop:
 		return is(binding.True, ReasonConfirmed, o.Action.Reason)
 	case unknown != nil && o.State == plan.Pending:
 		reason, m := awaits(o)
 		return is(binding.False, reason, m)
 	case unknown != nil:
-		return is(binding.Unclear, unknown.Reason, message.Verbatim(unknown.Message))
+		return is(binding.Unclear, unknown.Reason, unknown.Message)
 	case !asked:
 		return is(binding.Unclear, ReasonNotAsked, message.New("condition.registry-not-asked"))
 	case state.Account == nil && o.Err != nil:
@@ -151,7 +151,7 @@ func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of ver
 	case unknown.Reason == binding.NotCapable && (!planned || o.Action.Kind == plan.Noop):
 		return verdict{status: binding.True}, true
 	}
-	return verdict{binding.Unclear, unknown.Reason, message.New("condition.of-object", "object", object, "why", message.Verbatim(unknown.Message))}, true
+	return verdict{binding.Unclear, unknown.Reason, message.New("condition.of-object", "object", object, "why", unknown.Message)}, true
 }
 
 func (v view) rulesCurrent(linked binding.Condition) binding.Condition {

@@ -37,9 +37,9 @@ func (v view) secretAvailable() binding.Condition {
 	case u == nil:
 		return condition(binding.SecretAvailable, binding.True, ReasonRead, message.New("condition.secret-available", "version", state.Version))
 	case u.Certain:
-		return condition(binding.SecretAvailable, binding.False, u.Reason, message.Verbatim(u.Message))
+		return condition(binding.SecretAvailable, binding.False, u.Reason, u.Message)
 	default:
-		return condition(binding.SecretAvailable, binding.Unclear, u.Reason, message.Verbatim(u.Message))
+		return condition(binding.SecretAvailable, binding.Unclear, u.Reason, u.Message)
 	}
 }
 
@@ -62,7 +62,7 @@ func answered(t binding.ConditionType, answers []binding.Answer, what string) bi
 		return condition(t, binding.True, ReasonAnswered, message.New("condition.accepted", "what", what, "complete", true))
 	case verdict == binding.No:
 		a := firstWith(answers, binding.No)
-		return condition(t, binding.False, a.Reason, message.Verbatim(a.Message))
+		return condition(t, binding.False, a.Reason, a.Message)
 	}
 	// Not everything can be asked of every host: what says that the token is
 	// valid is enough where nothing says no.
@@ -72,7 +72,7 @@ func answered(t binding.ConditionType, answers []binding.Answer, what string) bi
 		}
 	}
 	a := firstWith(answers, binding.UnknownAsked)
-	return condition(t, binding.Unclear, a.Reason, message.Verbatim(a.Message))
+	return condition(t, binding.Unclear, a.Reason, a.Message)
 }
 
 func firstWith(answers []binding.Answer, verdict binding.Verdict) binding.Answer {
@@ -118,7 +118,7 @@ func (v view) reachable() binding.Condition {
 	own, site := v.answers()
 	if binding.VerdictOf(site) == binding.No {
 		a := firstWith(site, binding.No)
-		return condition(binding.Reachable, binding.False, a.Reason, message.Verbatim(a.Message))
+		return condition(binding.Reachable, binding.False, a.Reason, a.Message)
 	}
 	all := append(site, own...)
 	for _, path := range slices.Sorted(maps.Keys(v.obs.Projects[v.declared.Name])) {
@@ -130,7 +130,7 @@ func (v view) reachable() binding.Condition {
 		}
 	}
 	if len(all) > 0 {
-		return condition(binding.Reachable, binding.Unclear, all[0].Reason, message.Verbatim(all[0].Message))
+		return condition(binding.Reachable, binding.Unclear, all[0].Reason, all[0].Message)
 	}
 	return condition(binding.Reachable, binding.Unclear, ReasonNotAsked, message.New("condition.host-not-asked"))
 }

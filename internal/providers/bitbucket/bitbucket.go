@@ -9,12 +9,12 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 	"reconciler/internal/secrets"
 )
@@ -64,9 +64,9 @@ func (p *Provider) CheckAccount(ctx context.Context, account binding.Account, to
 
 func (p *Provider) checkAccount(ctx context.Context, name string, token secrets.Secret) binding.Answer {
 	question := providers.QuestionAccountExists
-	header, reason, err := credentials(token)
-	if err != nil {
-		return providers.Unknown(question, reason, "Bitbucket was not asked: "+err.Error())
+	header, reason, why := credentials(token)
+	if header == nil {
+		return providers.Unknown(question, reason, notAsked(why))
 	}
 	var found workspace
 	reply, err := providers.Get(ctx, p.host.Client, p.host.Base.String()+"/workspaces/"+url.PathEscape(name), header, &found)
@@ -74,13 +74,13 @@ func (p *Provider) checkAccount(ctx context.Context, name string, token secrets.
 	case err == nil && reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header):
 		// According to the description, this 404 means that the workspace does
 		// not exist; it makes no exception for a private one.
-		return providers.No(question, "", providers.ReasonAccountMissing, "Bitbucket has no workspace "+name+"; check the username")
+		return providers.No(question, "", providers.ReasonAccountMissing, message.New("bitbucket.no-workspace", "workspace", name))
 	case err != nil || !reply.OK():
 		return p.trouble(question, reply, err)
 	case found.UUID == "" || found.Slug == "":
-		return providers.Unknown(question, providers.ReasonUnreadable, "Bitbucket answered without the workspace's uuid and slug")
+		return providers.Unknown(question, providers.ReasonUnreadable, message.New("bitbucket.no-workspace-fields"))
 	}
-	return providers.Yes(question, providers.ReasonAccountExists, "Bitbucket has the workspace "+found.Slug)
+	return providers.Yes(question, providers.ReasonAccountExists, message.New("bitbucket.workspace", "workspace", found.Slug))
 }
 
 // repository is GET /repositories/{workspace}/{repo_slug}.
@@ -94,16 +94,16 @@ type repository struct {
 // that was seen before is asked for by its uuid.
 func (p *Provider) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
 	at := p.host.Now()
-	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", providers.ReasonNoSubgroups, "Bitbucket has no subgroups")}
+	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", providers.ReasonNoSubgroups, message.New("project.no-subgroups", "platform", binding.Bitbucket.Title()))}
 	state.ID, state.Answers = p.checkProject(ctx, account, source, token)
 	return providers.FinishProject(at, token, state)
 }
 
 func (p *Provider) checkProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) (id string, answers []binding.Answer) {
 	question := providers.QuestionProjectExists
-	header, reason, err := credentials(token)
-	if err != nil {
-		return "", []binding.Answer{providers.Unknown(question, reason, "Bitbucket was not asked: "+err.Error())}
+	header, reason, why := credentials(token)
+	if header == nil {
+		return "", []binding.Answer{providers.Unknown(question, reason, notAsked(why))}
 	}
 	space, slug, nested := strings.Cut(strings.Trim(source, "/"), "/")
 	if !nested {
@@ -117,12 +117,12 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	switch {
 	case err == nil && reply.Status == http.StatusNotFound:
 		return "", []binding.Answer{providers.Unknown(question, providers.ReasonNotVisible,
-			"Bitbucket shows no repository "+path+" to this question: it is private, was moved, or does not exist")}
+			message.New("bitbucket.not-shown", "path", path))}
 	case err != nil || !reply.OK():
 		return "", []binding.Answer{p.trouble(question, reply, err)}
 	case found.UUID == "" || found.FullName == "":
 		return "", []binding.Answer{providers.Unknown(question, providers.ReasonUnreadable,
-			"Bitbucket answered without the repository's uuid and full name")}
+			message.New("bitbucket.no-repository-fields"))}
 	}
 	return found.UUID, p.describe(account, path, found)
 }
@@ -142,38 +142,43 @@ func (p *Provider) describe(account binding.Account, path string, found reposito
 
 // credentials makes the header for an observer token. An Atlassian API token
 // is written as email:token and goes as a basic credential; access tokens and
-// OAuth tokens are bearers. App passwords ended on 28 July 2026.
-func credentials(token secrets.Secret) (header http.Header, reason string, err error) {
+// OAuth tokens are bearers. App passwords ended on 28 July 2026. Without a
+// header, reason and why say what is wrong with the token.
+func credentials(token secrets.Secret) (header http.Header, reason string, why message.Message) {
 	header = http.Header{}
 	if token.IsZero() {
-		return header, "", nil
+		return header, "", message.Message{}
 	}
-	if why := providers.Malformed(token); why != "" {
-		return nil, providers.ReasonMalformed, errors.New("the observer token " + why)
+	if why := providers.Malformed(token); !why.IsZero() {
+		return nil, providers.ReasonMalformed, message.New("observer.malformed", "why", why)
 	}
 	value := token.Expose()
 	email, bare, basic := strings.Cut(value, ":")
 	if host := providers.ForeignHost(binding.Bitbucket, token); host != "" {
-		return nil, providers.ReasonOtherHost, errors.New("the observer token is one of " + host)
+		return nil, providers.ReasonOtherHost, message.New("observer.of-another-host", "host", host)
 	}
 	switch {
 	case strings.HasPrefix(value, "ATBB") || basic && strings.HasPrefix(bare, "ATBB"):
-		return nil, ReasonAppPasswordGone, errors.New("the observer token is an app password, which Bitbucket no longer takes; make an API token")
+		return nil, ReasonAppPasswordGone, message.New("bitbucket.app-password")
 	case basic && strings.Contains(email, "@"):
 		header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(value)))
 	case strings.HasPrefix(value, "ATATT"):
-		return nil, providers.ReasonMalformed, errors.New("the observer token is an Atlassian API token; write it as email:token")
+		return nil, providers.ReasonMalformed, message.New("bitbucket.without-email")
 	default:
 		header.Set("Authorization", "Bearer "+value)
 	}
-	return header, "", nil
+	return header, "", message.Message{}
+}
+
+func notAsked(why message.Message) message.Message {
+	return message.New("host.not-asked", "platform", binding.Bitbucket.Title(), "why", why)
 }
 
 // trouble is the unknown for a failed way or an answer that is no verdict. A
 // 403 for a lacking scope names it.
 func (p *Provider) trouble(question string, reply providers.Reply, err error) binding.Answer {
 	if lacking := readRequired(reply.Body); err == nil && reply.Status == http.StatusForbidden && len(lacking) > 0 {
-		return providers.Unknown(question, providers.ReasonScopeMissing, "the observer token lacks the scope "+strings.Join(lacking, ", "))
+		return providers.Unknown(question, providers.ReasonScopeMissing, message.New("bitbucket.lacks-scopes", "scopes", lacking))
 	}
 	return providers.NoVerdict(question, p.host.Base.Host, reply, err)
 }

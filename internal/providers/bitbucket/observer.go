@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 	"reconciler/internal/secrets"
 )
@@ -29,11 +30,11 @@ func (p *Provider) CheckObserver(ctx context.Context, token secrets.Secret) bind
 func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) []binding.Answer {
 	valid := providers.QuestionTokenValid
 	if token.IsZero() {
-		return []binding.Answer{providers.Unknown(valid, providers.ReasonNoToken, "there is no observer token to ask about")}
+		return []binding.Answer{providers.Unknown(valid, providers.ReasonNoToken, message.New("observer.none"))}
 	}
-	header, reason, err := credentials(token)
-	if err != nil {
-		return []binding.Answer{providers.No(providers.QuestionTokenKind, "", reason, err.Error())}
+	header, reason, why := credentials(token)
+	if header == nil {
+		return []binding.Answer{providers.No(providers.QuestionTokenKind, "", reason, why)}
 	}
 	var who struct {
 		UUID string `json:"uuid"`
@@ -43,14 +44,14 @@ func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) []bi
 	kind := reply.Header.Get("X-Credential-Type")
 	switch {
 	case err == nil && reply.OK() && who.Type == "user" && who.UUID != "":
-		return []binding.Answer{providers.Yes(valid, providers.ReasonAccepted, "Bitbucket accepts the observer token"), observerScope(reply.Header)}
+		return []binding.Answer{providers.Yes(valid, providers.ReasonAccepted, message.New("bitbucket.observer-accepted")), observerScope(reply.Header)}
 	case err == nil && reply.OK():
-		return []binding.Answer{providers.Unknown(valid, providers.ReasonUnreadable, "Bitbucket answered without the token's user")}
+		return []binding.Answer{providers.Unknown(valid, providers.ReasonUnreadable, message.New("host.no-token-user", "platform", binding.Bitbucket.Title()))}
 	case err == nil && reply.Status == http.StatusForbidden && strings.HasSuffix(kind, "_access_token"):
-		return []binding.Answer{providers.Yes(valid, ReasonNotAPerson, "Bitbucket accepts the observer token, which is no person's"), observerScope(reply.Header)}
+		return []binding.Answer{providers.Yes(valid, ReasonNotAPerson, message.New("bitbucket.observer-not-personal")), observerScope(reply.Header)}
 	case err == nil && reply.Status == http.StatusUnauthorized:
 		return []binding.Answer{providers.No(valid, "", providers.ReasonInvalid,
-			"Bitbucket refuses the observer token (401): it is invalid, expired, or has no Bitbucket scope; put a new one into the secret store")}
+			message.New("bitbucket.observer-refused"))}
 	}
 	return []binding.Answer{p.trouble(valid, reply, err)}
 }
@@ -61,14 +62,14 @@ func observerScope(h http.Header) binding.Answer {
 	question := providers.QuestionTokenScope
 	told := h.Get("X-OAuth-Scopes")
 	if told == "" {
-		return providers.Unknown(question, providers.ReasonScopeUnseen, "Bitbucket did not tell the observer token's scopes")
+		return providers.Unknown(question, providers.ReasonScopeUnseen, message.New("bitbucket.no-scopes"))
 	}
 	scopes := strings.Split(strings.ReplaceAll(told, " ", ""), ",")
 	for _, enough := range []string{"repository", "repository:write", "repository:admin", "read:repository:bitbucket"} {
 		if slices.Contains(scopes, enough) {
-			return providers.Yes(question, providers.ReasonScopePresent, "the observer token sees private repositories (scope "+enough+")")
+			return providers.Yes(question, providers.ReasonScopePresent, message.New("observer.sees-private", "scope", enough))
 		}
 	}
 	return providers.No(question, "", providers.ReasonScopeMissing,
-		"the observer token lacks the scope repository (or read:repository:bitbucket) and sees public repositories only")
+		message.New("observer.sees-public", "scopes", []string{"repository", "read:repository:bitbucket"}))
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 	"reconciler/internal/secrets"
 )
@@ -136,7 +137,7 @@ func readRefusal(body []byte) string {
 func (s *session) trouble(question string, reply providers.Reply, err error) binding.Answer {
 	answer := providers.NoVerdict(question, s.p.host.Base.Host, reply, err)
 	if code := readRefusal(reply.Body); err == nil && code != "" {
-		answer.Message += " [" + code + "]"
+		answer.Message = message.New("codeup.with-code", "answer", answer.Message, "code", code)
 	}
 	return answer
 }

@@ -12,6 +12,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/providers"
 	"reconciler/internal/providers/codeup"
+	words "reconciler/internal/report"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/secrets"
 )
@@ -114,7 +115,7 @@ func TestBothGenerationsOfAPermissionAreNamed(t *testing.T) {
 		report := p.CheckToken(t.Context(), binding.Account{Username: "clone-42"}, []string{"payments/api"}, secrets.New([]byte(live)))
 		for _, a := range report.Answers {
 			if a.Verdict == binding.No {
-				said[a.Question] = a.Message
+				said[a.Question] = words.English().Text(a.Message)
 			}
 		}
 		return said

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 )
 
@@ -55,7 +56,7 @@ func (s *session) permissions(ctx context.Context, sources []string) []binding.A
 		switch {
 		case p.atProject && len(sources) == 0:
 			answers = append(answers, providers.Unknown(p.question, ReasonNoProject,
-				p.name+" can only be proven at a project, and none is declared"))
+				message.New("codeup.needs-project", "permission", message.Foreign(p.name))))
 			continue
 		case p.atProject:
 			path = s.repository(sources[0]) + p.path
@@ -75,25 +76,25 @@ func (s *session) permission(ctx context.Context, p permission, path string) bin
 	reply, err := s.get(ctx, path, &list)
 	switch {
 	case err == nil && reply.OK() && list == nil:
-		return providers.Unknown(p.question, providers.ReasonUnreadable, "Codeup answered without the list that was asked for")
+		return providers.Unknown(p.question, providers.ReasonUnreadable, message.New("codeup.no-list"))
 	case err == nil && reply.OK():
-		granted := "the token has " + p.name
+		granted := message.New("codeup.granted", "permission", message.Foreign(p.name))
 		if p.question == providers.QuestionPermissionWebhooks {
-			granted = "the token has webhooks: read; that it may write them is proven only by the probe that the configuration can allow"
+			granted = message.New("codeup.webhooks-read")
 		}
 		return providers.Yes(p.question, ReasonGranted, granted)
 	case err == nil && forbidden(reply):
 		return missing(p.question, p.name, p.legacy)
 	case err == nil && reply.Status == http.StatusNotFound && p.atProject:
 		return providers.Unknown(p.question, ReasonProjectUnread,
-			p.name+" could not be asked: Codeup finds no such project, or the token cannot see it")
+			message.New("codeup.project-unread", "permission", message.Foreign(p.name)))
 	}
 	return s.trouble(p.question, reply, err)
 }
 
 func missing(question, name, legacy string) binding.Answer {
-	return providers.No(question, codePermissions, ReasonMissing, fmt.Sprintf(
-		"the token lacks %s (in tokens of the older generation: %s); add it to the token in Codeup's personal settings", name, legacy))
+	return providers.No(question, codePermissions, ReasonMissing, message.New("codeup.missing",
+		"permission", message.Foreign(name), "legacy", message.Foreign(legacy)))
 }
 
 // probe checks the permission to write webhooks in the only possible way: it
@@ -110,7 +111,7 @@ func (s *session) probe(ctx context.Context, path string) binding.Answer {
 		return missing(question, "webhooks: write", "write:repo:webhook")
 	case err == nil && reply.OK():
 		return providers.Unknown(question, ReasonCleanupRequired,
-			"Codeup made the probe's webhook and did not tell its number; delete the webhook to example.invalid by hand")
+			message.New("codeup.probe-unknown"))
 	default:
 		return s.trouble(question, reply, err)
 	}
@@ -120,9 +121,9 @@ func (s *session) probe(ctx context.Context, path string) binding.Answer {
 	reply, err = s.send(clean, http.MethodDelete, path+"/"+url.PathEscape(hook.ID.String()), nil, nil)
 	if err != nil || !reply.OK() {
 		return providers.Unknown(question, ReasonCleanupRequired,
-			"the probe's webhook was made and could not be deleted; delete the webhook to example.invalid by hand")
+			message.New("codeup.probe-left"))
 	}
-	return providers.Yes(question, ReasonGranted, "the token has webhooks: read and write")
+	return providers.Yes(question, ReasonGranted, message.New("codeup.granted", "permission", message.Foreign("webhooks: read and write")))
 }
 
 func (s *session) send(ctx context.Context, method, path string, body []byte, out any) (providers.Reply, error) {

@@ -3,11 +3,11 @@ package codeup
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 	"reconciler/internal/secrets"
 )
@@ -26,7 +26,7 @@ type repository struct {
 func (p *Provider) CheckProject(ctx context.Context, _ binding.Account, source string, token secrets.Secret) binding.ProjectState {
 	at := p.host.Now()
 	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", ReasonNoSubgroups,
-		"the product has no rule about groups of Codeup")}
+		message.New("codeup.no-subgroups"))}
 	state.ID, state.Answers = p.checkProject(ctx, source, token)
 	return providers.FinishProject(at, token, state)
 }
@@ -46,12 +46,11 @@ func (p *Provider) checkProject(ctx context.Context, source string, token secret
 	case err != nil:
 		return "", []binding.Answer{s.trouble(question, reply, err)}
 	case reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header):
-		return "", []binding.Answer{providers.No(question, "", providers.ReasonNotVisible, fmt.Sprintf(
-			"Codeup has no project %s, or the token cannot see it (404); check the path and the membership", source))}
+		return "", []binding.Answer{providers.No(question, "", providers.ReasonNotVisible, message.New("codeup.no-project", "source", source))}
 	case !reply.OK():
 		return "", []binding.Answer{s.trouble(question, reply, nil)}
 	case found.ID == "" || found.Path == "":
-		return "", []binding.Answer{providers.Unknown(question, providers.ReasonUnreadable, "Codeup answered without the project's id and path")}
+		return "", []binding.Answer{providers.Unknown(question, providers.ReasonUnreadable, message.New("codeup.no-project-fields"))}
 	}
 	return found.ID.String(), s.describe(source, found)
 }

@@ -3,12 +3,12 @@ package codeup
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 	"reconciler/internal/secrets"
 )
@@ -61,21 +61,21 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, sour
 	var answers []binding.Answer
 	switch {
 	case err == nil && reply.OK() && who.ID == "":
-		return append(answers, providers.Unknown(valid, providers.ReasonUnreadable, "Codeup answered without the token's user"))
+		return append(answers, providers.Unknown(valid, providers.ReasonUnreadable, message.New("host.no-token-user", "platform", binding.Codeup.Title())))
 	case err == nil && reply.OK():
-		answers = append(answers, providers.Yes(valid, providers.ReasonAccepted, "Codeup accepts the token"))
+		answers = append(answers, providers.Yes(valid, providers.ReasonAccepted, message.New("host.accepts-token", "host", binding.Codeup.Title())))
 	case err == nil && reply.Status == http.StatusUnauthorized:
 		return append(answers, providers.No(valid, codePermissions, providers.ReasonInvalid,
-			"Codeup refuses the token (401): it is unknown, expired or deleted; put a new one into the secret store"))
+			message.New("codeup.refused")))
 	case err == nil && forbidden(reply):
 		// The least-privilege list does not have the permission for this
 		// question, so a token that is just right may be refused it.
 		answers = append(answers, providers.Yes(valid, ReasonUnproven,
-			"Codeup knows the token, which may not ask whose it is; the product does not need that permission"))
+			message.New("codeup.unproven")))
 	default:
 		return append(answers, s.trouble(valid, reply, err))
 	}
-	answers = append(answers, providers.Yes(providers.QuestionTokenKind, ReasonPersonalToken, "the token is a personal one"))
+	answers = append(answers, providers.Yes(providers.QuestionTokenKind, ReasonPersonalToken, message.New("codeup.personal")))
 	if unknown, ok := s.find(ctx, who, sources); !ok {
 		return append(append(answers, providers.Unknown(providers.QuestionTokenOwner, unknown.Reason, unknown.Message)),
 			providers.UnknownAll(unknown.Reason, unknown.Message, permissionQuestions()...)...)
@@ -92,7 +92,7 @@ func refuseUnsent(token secrets.Secret) (binding.Answer, bool) {
 	for _, prefix := range []string{"oat-", "ort-"} {
 		if strings.HasPrefix(token.Expose(), prefix) {
 			return providers.No(providers.QuestionTokenKind, codePermissions, ReasonOAuthToken,
-				"the secret holds an OAuth token, which ends by itself; make a personal token (pt-…)"), true
+				message.New("codeup.oauth")), true
 		}
 	}
 	return binding.Answer{}, false
@@ -132,7 +132,7 @@ func (s *session) find(ctx context.Context, who person, sources []string) (unkno
 	s.org = who.LastOrganization
 	if s.org == "" {
 		return providers.Unknown(providers.QuestionTokenOwner, ReasonNoOrganization,
-			"the token does not tell its organization; configure the organization's id for Codeup"), false
+			message.New("codeup.no-organization")), false
 	}
 	return unknown, true
 }
@@ -143,7 +143,7 @@ func (s *session) owner(ctx context.Context, account binding.Account, who person
 	question := providers.QuestionTokenOwner
 	if who.ID == "" {
 		return providers.Unknown(question, ReasonUnproven,
-			"Codeup does not tell whose the token is; make sure that username is the HTTPS clone username of its owner")
+			message.New("codeup.owner-unproven"))
 	}
 	var clone struct {
 		Username string `json:"httpsCloneUsername"`
@@ -153,15 +153,15 @@ func (s *session) owner(ctx context.Context, account binding.Account, who person
 	case err != nil || !reply.OK():
 		return s.trouble(question, reply, err)
 	case clone.Username == "":
-		return providers.Unknown(question, providers.ReasonUnreadable, "Codeup answered without the clone username")
+		return providers.Unknown(question, providers.ReasonUnreadable, message.New("codeup.no-clone-username"))
 	case binding.SameUsername(binding.Codeup, clone.Username, account.Username):
-		return providers.Yes(question, ReasonOwner, "the clone username of the token's owner is "+clone.Username)
+		return providers.Yes(question, ReasonOwner, message.New("codeup.owner", "username", clone.Username))
 	case account.Username == who.Username:
-		return providers.No(question, codeUsername, ReasonLogin, fmt.Sprintf(
-			"%s is the login; the HTTPS clone username is %s, declare that", account.Username, clone.Username))
+		return providers.No(question, codeUsername, ReasonLogin, message.New("codeup.login",
+			"declared", account.Username, "username", clone.Username))
 	}
-	return providers.No(question, codeUsername, ReasonOtherOwner, fmt.Sprintf(
-		"the clone username of the token's owner is %s, not %s", clone.Username, account.Username))
+	return providers.No(question, codeUsername, ReasonOtherOwner, message.New("codeup.other-owner",
+		"username", clone.Username, "declared", account.Username))
 }
 
 // probeHook is what is read of a webhook that was made for the probe.

@@ -7,7 +7,6 @@ package github
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"github.com/google/go-github/v89/github"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 	"reconciler/internal/secrets"
 )
@@ -66,26 +66,26 @@ func (p *Provider) CheckAccount(ctx context.Context, account binding.Account, to
 func (p *Provider) checkAccount(ctx context.Context, login string, token secrets.Secret) []binding.Answer {
 	exists, personal := providers.QuestionAccountExists, providers.QuestionAccountPersonal
 	if !isName(login) {
-		return providers.UnknownAll(ReasonNoName, "GitHub was not asked: the username is none that an account can have", exists, personal)
+		return providers.UnknownAll(ReasonNoName, notAsked(message.New("github.no-name")), exists, personal)
 	}
-	api, err := p.open(token)
-	if err != nil {
-		return providers.UnknownAll(providers.ReasonMalformed, err.Error(), exists, personal)
+	api, why := p.open(token)
+	if api == nil {
+		return providers.UnknownAll(providers.ReasonMalformed, why, exists, personal)
 	}
 	user, resp, err := api.Users.Get(ctx, url.PathEscape(login))
 	switch status := statusOf(resp); {
 	case status == http.StatusNotFound && jsonAnswer(resp):
 		return []binding.Answer{
-			providers.No(exists, codePersonal, providers.ReasonAccountMissing, fmt.Sprintf("GitHub has no account %s; check the username", login)),
+			providers.No(exists, codePersonal, providers.ReasonAccountMissing, message.New("github.no-account", "login", login)),
 		}
 	case status != http.StatusOK || err != nil:
-		reason, message := p.trouble(resp, err)
-		return providers.UnknownAll(reason, message, exists, personal)
+		reason, m := p.trouble(resp, err)
+		return providers.UnknownAll(reason, m, exists, personal)
 	case user.GetLogin() == "" || user.GetType() == "":
-		return providers.UnknownAll(providers.ReasonUnreadable, "GitHub answered without the account's login and type", exists, personal)
+		return providers.UnknownAll(providers.ReasonUnreadable, message.New("github.no-account-fields"), exists, personal)
 	}
 	return []binding.Answer{
-		providers.Yes(exists, providers.ReasonAccountExists, "GitHub has the account "+user.GetLogin()),
+		providers.Yes(exists, providers.ReasonAccountExists, message.New("github.account", "login", user.GetLogin())),
 		kind(user.GetLogin(), user.GetType()),
 	}
 }
@@ -94,36 +94,36 @@ func kind(login, kind string) binding.Answer {
 	question := providers.QuestionAccountPersonal
 	switch kind {
 	case "User":
-		return providers.Yes(question, ReasonPersonal, login+" is a personal account")
+		return providers.Yes(question, ReasonPersonal, message.New("github.personal", "login", login))
 	case "Organization":
 		return providers.No(question, codePersonal, ReasonOrganization,
-			login+" is an organization; only a personal account can be bound")
+			message.New("github.organization", "login", login))
 	case "Bot":
-		return providers.No(question, codePersonal, ReasonBot, login+" is a bot; only a personal account can be bound")
+		return providers.No(question, codePersonal, ReasonBot, message.New("github.bot", "login", login))
 	}
-	return providers.Unknown(question, ReasonOtherKind, login+" is an account of a kind that is not known")
+	return providers.Unknown(question, ReasonOtherKind, message.New("github.other-kind", "login", login))
 }
 
 // CheckProject implements providers.Provider.
 func (p *Provider) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
 	at := p.host.Now()
-	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", providers.ReasonNoSubgroups, "GitHub has no subgroups")}
+	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", providers.ReasonNoSubgroups, message.New("project.no-subgroups", "platform", binding.GitHub.Title()))}
 	state.ID, state.Answers = p.checkProject(ctx, account, source, token)
 	return providers.FinishProject(at, token, state)
 }
 
 func (p *Provider) checkProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) (id string, answers []binding.Answer) {
 	question := providers.QuestionProjectExists
-	api, err := p.open(token)
-	if err != nil {
-		return "", []binding.Answer{providers.Unknown(question, providers.ReasonMalformed, err.Error())}
+	api, why := p.open(token)
+	if api == nil {
+		return "", []binding.Answer{providers.Unknown(question, providers.ReasonMalformed, why)}
 	}
 	owner, name, nested := strings.Cut(strings.Trim(source, "/"), "/")
 	if !nested {
 		owner, name = account.Username, owner
 	}
 	if !isName(owner) || !isName(name) {
-		return "", []binding.Answer{providers.Unknown(question, ReasonNoName, "GitHub was not asked: the source is not the path of a repository")}
+		return "", []binding.Answer{providers.Unknown(question, ReasonNoName, notAsked(message.New("github.no-path")))}
 	}
 	repo, resp, err := api.Repositories.Get(ctx, url.PathEscape(owner), url.PathEscape(name))
 	if statusOf(resp) >= 300 && statusOf(resp) < 400 {
@@ -139,11 +139,11 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	case status == http.StatusNotFound && jsonAnswer(resp):
 		return "", []binding.Answer{p.notFound(ctx, api, account, owner+"/"+name, resp)}
 	case status != http.StatusOK || err != nil:
-		reason, message := p.trouble(resp, err)
-		return "", []binding.Answer{providers.Unknown(question, reason, message)}
+		reason, m := p.trouble(resp, err)
+		return "", []binding.Answer{providers.Unknown(question, reason, m)}
 	case repo.GetID() == 0 || repo.GetFullName() == "" || repo.GetOwner().GetLogin() == "":
 		return "", []binding.Answer{providers.Unknown(question, providers.ReasonUnreadable,
-			"GitHub answered without the repository's id, name and owner")}
+			message.New("github.no-repository-fields"))}
 	}
 	return strconv.FormatInt(repo.GetID(), 10), p.describe(account, owner+"/"+name, repo)
 }
@@ -163,11 +163,11 @@ func (p *Provider) notFound(ctx context.Context, api *github.Client, account bin
 	if slices.Contains(scopes, "repo") && binding.SameUsername(binding.GitHub, owner, account.Username) {
 		self, _, err := api.Users.Get(ctx, "")
 		if err == nil && binding.SameUsername(binding.GitHub, self.GetLogin(), owner) {
-			return providers.No(question, "", providers.ReasonNotVisible, "GitHub has no repository "+path+"; check the path")
+			return providers.No(question, "", providers.ReasonNotVisible, message.New("github.no-repository", "path", path))
 		}
 	}
 	return providers.Unknown(question, providers.ReasonNotVisible,
-		"GitHub shows no repository "+path+" to this question: it is private, or it does not exist; an observer token of the account would tell")
+		message.New("github.not-shown", "path", path))
 }
 
 // describe turns a repository that was read into answers.
@@ -176,37 +176,41 @@ func (p *Provider) describe(account binding.Account, path string, repo *github.R
 	owner := providers.Ownership(account, binding.GitHub, repo.GetOwner().GetLogin())
 	if repo.GetOwner().GetType() == "Organization" {
 		owner = providers.No(owner.Question, codePersonal, ReasonOrganization,
-			"the repository belongs to the organization "+repo.GetOwner().GetLogin()+"; only repositories of personal accounts can be built")
+			message.New("github.of-organization", "login", repo.GetOwner().GetLogin()))
 	}
 	return append(p.host.Pins.Describe(strings.ToLower(path), path, found), owner, providers.Active(found.Noun, repo.GetArchived()))
 }
 
-// open makes a client for one check.
-func (p *Provider) open(token secrets.Secret) (*github.Client, error) {
+// open makes a client for one check; why says why there is none.
+func (p *Provider) open(token secrets.Secret) (client *github.Client, why message.Message) {
 	base := p.host.Base.String() + "/"
 	opts := []github.ClientOptionsFunc{
 		github.WithHTTPClient(p.host.Client), github.WithURLs(&base, nil),
 		github.WithUserAgent("reconciler"), github.WithDisableRateLimitCheck(),
 	}
 	if !token.IsZero() {
-		if why := providers.Malformed(token); why != "" {
-			return nil, errors.New("GitHub was not asked: the observer token " + why)
+		if why := providers.Malformed(token); !why.IsZero() {
+			return nil, notAsked(message.New("observer.malformed", "why", why))
 		}
 		if host := providers.ForeignHost(binding.GitHub, token); host != "" {
-			return nil, errors.New("GitHub was not asked: the observer token is one of " + host)
+			return nil, notAsked(message.New("observer.of-another-host", "host", host))
 		}
 		opts = append(opts, github.WithAuthToken(token.Expose()))
 	}
 	api, err := github.NewClient(opts...)
 	if err != nil {
-		return nil, errors.New("GitHub was not asked: its client does not take the configuration")
+		return nil, notAsked(message.New("github.no-client"))
 	}
-	return api, nil
+	return api, message.Message{}
+}
+
+func notAsked(why message.Message) message.Message {
+	return message.New("host.not-asked", "platform", binding.GitHub.Title(), "why", why)
 }
 
 // trouble reads what is no verdict. GitHub's 403 may be a limit, a permission
 // or a missing User-Agent; none of them is a no.
-func (p *Provider) trouble(resp *github.Response, err error) (reason, message string) {
+func (p *Provider) trouble(resp *github.Response, err error) (reason string, m message.Message) {
 	host := p.host.Base.Host
 	var primary *github.RateLimitError
 	var secondary *github.AbuseRateLimitError

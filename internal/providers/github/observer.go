@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-github/v89/github"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 	"reconciler/internal/secrets"
 )
@@ -31,26 +32,26 @@ func (p *Provider) CheckObserver(ctx context.Context, token secrets.Secret) bind
 func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) binding.TokenReport {
 	valid := providers.QuestionTokenValid
 	if token.IsZero() {
-		return binding.TokenReport{Answers: []binding.Answer{providers.Unknown(valid, providers.ReasonNoToken, "there is no observer token to ask about")}}
+		return binding.TokenReport{Answers: []binding.Answer{providers.Unknown(valid, providers.ReasonNoToken, message.New("observer.none"))}}
 	}
-	api, err := p.open(token)
-	if err != nil {
-		return binding.TokenReport{Answers: []binding.Answer{providers.No(providers.QuestionTokenKind, "", providers.ReasonMalformed, err.Error())}}
+	api, why := p.open(token)
+	if api == nil {
+		return binding.TokenReport{Answers: []binding.Answer{providers.No(providers.QuestionTokenKind, "", providers.ReasonMalformed, why)}}
 	}
 	user, resp, err := api.Users.Get(ctx, "")
 	switch status := statusOf(resp); {
 	case status == http.StatusUnauthorized && jsonAnswer(resp):
 		return binding.TokenReport{Answers: []binding.Answer{providers.No(valid, "", providers.ReasonInvalid,
-			"GitHub refuses the observer token (401): it is unknown, revoked or expired; put a new one into the secret store")}}
+			message.New("github.observer-refused"))}}
 	case status != http.StatusOK || err != nil:
-		reason, message := p.trouble(resp, err)
-		return binding.TokenReport{Answers: []binding.Answer{providers.Unknown(valid, reason, message)}}
+		reason, m := p.trouble(resp, err)
+		return binding.TokenReport{Answers: []binding.Answer{providers.Unknown(valid, reason, m)}}
 	case user.GetLogin() == "":
-		return binding.TokenReport{Answers: []binding.Answer{providers.Unknown(valid, providers.ReasonUnreadable, "GitHub answered without the token's user")}}
+		return binding.TokenReport{Answers: []binding.Answer{providers.Unknown(valid, providers.ReasonUnreadable, message.New("host.no-token-user", "platform", binding.GitHub.Title()))}}
 	}
 	return binding.TokenReport{
 		Expires: resp.TokenExpiration.UTC(),
-		Answers: []binding.Answer{providers.Yes(valid, providers.ReasonAccepted, "GitHub accepts the observer token of "+user.GetLogin()), observerScope(resp)},
+		Answers: []binding.Answer{providers.Yes(valid, providers.ReasonAccepted, message.New("github.observer-accepted", "login", user.GetLogin())), observerScope(resp)},
 	}
 }
 
@@ -61,11 +62,11 @@ func observerScope(resp *github.Response) binding.Answer {
 	values, told := resp.Header[http.CanonicalHeaderKey("X-OAuth-Scopes")]
 	if !told {
 		return providers.Unknown(question, providers.ReasonScopeUnseen,
-			"GitHub does not tell the rights of a fine-grained token; it needs read access to the metadata of the repositories")
+			message.New("github.observer-fine-grained"))
 	}
 	scopes := strings.Split(strings.ReplaceAll(strings.Join(values, ","), " ", ""), ",")
 	if slices.Contains(scopes, "repo") {
-		return providers.Yes(question, providers.ReasonScopePresent, "the observer token sees private repositories (scope repo)")
+		return providers.Yes(question, providers.ReasonScopePresent, message.New("observer.sees-private", "scope", "repo"))
 	}
-	return providers.No(question, "", providers.ReasonScopeMissing, "the observer token lacks scope repo and sees public repositories only")
+	return providers.No(question, "", providers.ReasonScopeMissing, message.New("observer.sees-public", "scopes", []string{"repo"}))
 }

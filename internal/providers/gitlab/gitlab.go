@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 	"reconciler/internal/secrets"
 )
@@ -66,14 +66,14 @@ type session struct {
 
 // open makes a session. The address is the site's root, with GitLab's sign-in
 // path left out; it may have a path of its own (relative URL installs).
-func (p *Provider) open(address string, token secrets.Secret) (*session, error) {
+func (p *Provider) open(address string, token secrets.Secret) (s *session, ok bool) {
 	declared, err := url.Parse(address)
 	if err != nil || declared.User != nil || declared.RawQuery != "" || declared.Fragment != "" {
-		return nil, errors.New("the address is not the root of a site")
+		return nil, false
 	}
 	root, err := providers.ParseBase(binding.NormalAddress(address))
 	if err != nil {
-		return nil, errors.New("the address is not the root of a site")
+		return nil, false
 	}
 	var auth gitlab.AuthSource = gitlab.Unauthenticated{}
 	if !token.IsZero() {
@@ -83,9 +83,9 @@ func (p *Provider) open(address string, token secrets.Secret) (*session, error) 
 		gitlab.WithBaseURL(root.String()), gitlab.WithHTTPClient(p.client), gitlab.WithoutRetries(),
 		gitlab.WithCustomLimiter(unlimited{}), gitlab.WithUserAgent("reconciler"))
 	if err != nil {
-		return nil, errors.New("the address is not one that GitLab's client takes")
+		return nil, false
 	}
-	return &session{api: api, root: root, host: root.Host}, nil
+	return &session{api: api, root: root, host: root.Host}, true
 }
 
 // bearer sends the token as personal, project and group tokens and OAuth
@@ -146,17 +146,17 @@ func readRefusal(body []byte) refusal {
 
 // refusedReason is the reason of a 401. The words of the description may
 // change, so they decide the reason and never the verdict.
-func refusedReason(body []byte) (reason, why string) {
+func refusedReason(body []byte) (reason string, why message.Message) {
 	text := strings.ToLower(readRefusal(body).Description)
 	switch {
 	case strings.Contains(text, "expired"):
-		return ReasonExpired, "it has expired"
+		return ReasonExpired, message.New("gitlab.why.expired")
 	case strings.Contains(text, "revoked"):
-		return ReasonRevoked, "it was revoked"
+		return ReasonRevoked, message.New("gitlab.why.revoked")
 	case strings.Contains(text, "impersonation"):
-		return ReasonImpersonation, "impersonation tokens are switched off there"
+		return ReasonImpersonation, message.New("gitlab.why.impersonation")
 	}
-	return providers.ReasonInvalid, "it is unknown, revoked or expired"
+	return providers.ReasonInvalid, message.New("gitlab.why.invalid")
 }
 
 // trouble is the unknown for a failed way or an answer that is no verdict.
@@ -166,6 +166,5 @@ func (s *session) trouble(question string, reply providers.Reply, err error) bin
 
 // notGitLab is the unknown for an answer that no GitLab gives.
 func (s *session) notGitLab(question string, status int) binding.Answer {
-	return providers.Unknown(question, ReasonNotAGitLab, fmt.Sprintf(
-		"%s answered %d without JSON, which no GitLab does; check the address, it is the site's root", s.host, status))
+	return providers.Unknown(question, ReasonNotAGitLab, message.New("gitlab.not-gitlab", "host", s.host, "status", status))
 }

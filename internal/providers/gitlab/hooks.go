@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 )
 
@@ -53,11 +54,11 @@ func (s *session) hooks(ctx context.Context, id string) binding.Answer {
 	switch {
 	case err == nil && reply.Status == http.StatusForbidden && providers.IsJSON(reply.Header):
 		return providers.Unknown(question, providers.ReasonForbidden,
-			"the token may not see the project's webhooks; only the Maintainer role (40) does")
+			message.New("gitlab.hooks-forbidden"))
 	case err != nil || !reply.OK():
 		return s.trouble(question, reply, err)
 	case list == nil:
-		return providers.Unknown(question, providers.ReasonUnreadable, s.host+" answered without the list of webhooks")
+		return providers.Unknown(question, providers.ReasonUnreadable, message.New("gitlab.no-hooks", "host", s.host))
 	}
 	active := false
 	for _, h := range list {
@@ -66,12 +67,12 @@ func (s *session) hooks(ctx context.Context, id string) binding.Answer {
 		}
 		if h.asleep() {
 			return providers.Unknown(question, ReasonHookAsleep,
-				"GitLab has stopped calling the product's webhook after failures, so automatic builds do not start; test it in the project's settings")
+				message.New("gitlab.hook-asleep"))
 		}
 		active = true
 	}
 	if active {
-		return providers.Yes(question, ReasonHookActive, "the product's webhook is there and is called")
+		return providers.Yes(question, ReasonHookActive, message.New("gitlab.hook-active"))
 	}
-	return providers.Yes(question, ReasonHooksReadable, "the token sees the project's webhooks; none is known to be the product's")
+	return providers.Yes(question, ReasonHooksReadable, message.New("gitlab.hooks-readable"))
 }

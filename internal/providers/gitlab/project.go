@@ -2,7 +2,6 @@ package gitlab
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 	"reconciler/internal/secrets"
 )
@@ -64,9 +64,9 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	if refused, ok := refuseUnsent(token); ok && !token.IsZero() {
 		return asking(providers.Unknown(providers.QuestionProjectExists, refused.Reason, refused.Message))
 	}
-	s, err := p.open(account.Address, token)
-	if err != nil {
-		return asking(providers.Unknown(providers.QuestionProjectExists, providers.ReasonBadAddress, "GitLab was not asked: "+err.Error()))
+	s, ok := p.open(account.Address, token)
+	if !ok {
+		return asking(providers.Unknown(providers.QuestionProjectExists, providers.ReasonBadAddress, message.New("gitlab.bad-address")))
 	}
 	source = strings.Trim(source, "/")
 	key := "project " + s.root.String() + " " + strings.ToLower(source)
@@ -79,17 +79,17 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 		return asking(s.trouble(providers.QuestionProjectExists, reply, err))
 	case reply.Status == http.StatusNotFound && token.IsZero():
 		return asking(providers.Unknown(providers.QuestionProjectExists, providers.ReasonNotVisible,
-			s.host+" shows no project "+source+" to a question without a token"))
+			message.New("gitlab.not-shown", "host", s.host, "source", source)))
 	case reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header):
-		return asking(providers.No(providers.QuestionProjectExists, "", providers.ReasonNotVisible, fmt.Sprintf(
-			"%s has no project %s, or %s cannot see it (404); check the path and the membership", s.host, source, account.Username)))
+		return asking(providers.No(providers.QuestionProjectExists, "", providers.ReasonNotVisible, message.New("gitlab.no-project",
+			"host", s.host, "source", source, "username", account.Username)))
 	case reply.Status == http.StatusNotFound:
 		return asking(s.notGitLab(providers.QuestionProjectExists, reply.Status))
 	case !reply.OK():
 		return asking(s.trouble(providers.QuestionProjectExists, reply, nil))
 	case found.ID == 0 || found.Path == "" || found.Namespace == nil:
 		return asking(providers.Unknown(providers.QuestionProjectExists, providers.ReasonUnreadable,
-			s.host+" answered without the project's id, path and namespace"))
+			message.New("gitlab.no-project-fields", "host", s.host)))
 	}
 	state := p.describe(key, source, found)
 	if level := found.level(); !token.IsZero() && (level == 0 || level >= maintainer) {
@@ -141,7 +141,7 @@ func (p *Provider) describe(key, source string, found project) binding.ProjectSt
 	id := strconv.FormatInt(found.ID, 10)
 	active := providers.Active("project", found.Archived)
 	if found.DeletionOn != nil || found.DeletionAt != nil {
-		active = providers.No(active.Question, "", ReasonDeleting, "the project is marked for deletion: restore it, or remove it from the declaration")
+		active = providers.No(active.Question, "", ReasonDeleting, message.New("gitlab.deleting"))
 	}
 	answers := append(p.pins.Describe(key, source, providers.Project{Noun: "project", ID: id, Path: found.Path}), active)
 	return binding.ProjectState{ID: id, Subgroup: subgroup(found), Answers: append(answers, role(found)...)}
@@ -157,18 +157,17 @@ func subgroup(found project) binding.Answer {
 	inside := n.Kind == "group" && n.ParentID != nil && *n.ParentID != 0
 	switch {
 	case n.FullPath == "" || (n.Kind != "group" && n.Kind != "user"):
-		return providers.Unknown(question, providers.ReasonUnreadable, "GitLab answered without the namespace's kind and path")
+		return providers.Unknown(question, providers.ReasonUnreadable, message.New("gitlab.no-namespace-fields"))
 	case nested != inside:
-		return providers.Unknown(question, ReasonDisagrees, fmt.Sprintf(
-			"GitLab says of the namespace %s both that it has a parent and that it has none", n.FullPath))
+		return providers.Unknown(question, ReasonDisagrees, message.New("gitlab.parents-disagree", "namespace", n.FullPath))
 	case inside:
-		answer := providers.Yes(question, ReasonInSubgroup, n.FullPath+" is a subgroup: the repository takes only manual builds")
+		answer := providers.Yes(question, ReasonInSubgroup, message.New("gitlab.subgroup", "namespace", n.FullPath))
 		answer.Code = codeSubgroup
 		return answer
 	case n.Kind == "user":
-		return providers.No(question, "", ReasonInPersonal, n.FullPath+" is a personal namespace")
+		return providers.No(question, "", ReasonInPersonal, message.New("gitlab.personal-namespace", "namespace", n.FullPath))
 	}
-	return providers.No(question, "", ReasonInGroup, n.FullPath+" is a top-level group")
+	return providers.No(question, "", ReasonInGroup, message.New("gitlab.top-level", "namespace", n.FullPath))
 }
 
 // role answers whether the user may set webhooks, which automatic builds need.
@@ -180,12 +179,12 @@ func role(found project) []binding.Answer {
 	level := found.level()
 	switch {
 	case level >= maintainer:
-		return []binding.Answer{providers.Yes(question, ReasonMaintainer, "the token's user may set webhooks")}
+		return []binding.Answer{providers.Yes(question, ReasonMaintainer, message.New("gitlab.maintainer"))}
 	case level == 0:
 		return nil
 	}
-	return []binding.Answer{providers.Unknown(question, ReasonRoleTooLow, fmt.Sprintf(
-		"the token's user has access level %d in the project; automatic builds need the Maintainer role (%d) to set the webhook", level, maintainer))}
+	return []binding.Answer{providers.Unknown(question, ReasonRoleTooLow, message.New("gitlab.role-too-low",
+		"level", level, "maintainer", maintainer))}
 }
 
 // asking is the state of a project that could not be read.

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -15,6 +14,7 @@ import (
 	"code.dny.dev/ssrf"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 )
 
@@ -109,7 +109,7 @@ func (s *Site) Check(ctx context.Context, address string) []binding.Answer {
 func (s *Site) check(ctx context.Context, address string) []binding.Answer {
 	root, err := providers.ParseBase(binding.NormalAddress(address))
 	if err != nil {
-		return []binding.Answer{providers.Unknown(QuestionSitePublic, providers.ReasonBadAddress, "the site was not probed: its address is not the root of a site")}
+		return []binding.Answer{providers.Unknown(QuestionSitePublic, providers.ReasonBadAddress, message.New("site.bad-address"))}
 	}
 	public := s.public(ctx, root.Hostname())
 	if public.Verdict != binding.Yes {
@@ -128,17 +128,17 @@ func (s *Site) public(ctx context.Context, host string) binding.Answer {
 		addresses = []netip.Addr{literal}
 	} else if addresses, err = s.lookup(ctx, host); err != nil || len(addresses) == 0 {
 		if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
-			return providers.No(QuestionSitePublic, codePublic, providers.ReasonNameNotFound, host+" cannot be resolved; check the address")
+			return providers.No(QuestionSitePublic, codePublic, providers.ReasonNameNotFound, message.New("host.no-name", "host", host))
 		}
-		return providers.Unknown(QuestionSitePublic, providers.ReasonUnreachable, host+" could not be resolved now")
+		return providers.Unknown(QuestionSitePublic, providers.ReasonUnreachable, message.New("site.unresolved", "host", host))
 	}
 	for _, a := range addresses {
 		if err := s.guard.SafeAddr(a); err != nil {
 			return providers.No(QuestionSitePublic, codePublic, providers.ReasonAddressNotPublic,
-				fmt.Sprintf("%s has the address %s, which is not public; the product reaches only public sites", host, a))
+				message.New("site.not-public", "host", host, "address", a))
 		}
 	}
-	return providers.Yes(QuestionSitePublic, ReasonAddressesPublic, "every address of "+host+" is public")
+	return providers.Yes(QuestionSitePublic, ReasonAddressesPublic, message.New("site.public", "host", host))
 }
 
 // probe asks for the version without a token, which a GitLab answers with 401
@@ -147,7 +147,7 @@ func (s *Site) probe(ctx context.Context, root *url.URL) []binding.Answer {
 	reachable := providers.QuestionSiteReachable
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, root.String()+"/api/v4/version", http.NoBody)
 	if err != nil {
-		return []binding.Answer{providers.Unknown(reachable, providers.ReasonBadAddress, "the site was not probed: its address makes no request")}
+		return []binding.Answer{providers.Unknown(reachable, providers.ReasonBadAddress, message.New("site.bad-address"))}
 	}
 	req.Header.Set("Accept", "application/json")
 	resp, err := s.client.Do(req)
@@ -162,17 +162,17 @@ func (s *Site) probe(ctx context.Context, root *url.URL) []binding.Answer {
 	switch isJSON := providers.IsJSON(resp.Header); {
 	case isJSON && resp.StatusCode == http.StatusUnauthorized:
 		return append(answers, providers.Yes(reachable, ReasonAnswersAsGitLab,
-			root.Host+" answers as a GitLab; whether the product's own network reaches it cannot be seen from here"))
+			message.New("site.answers", "host", root.Host)))
 	case !isJSON && resp.StatusCode == http.StatusNotFound:
 		return append(answers, notGitLabSite(root.Host))
 	}
-	reason, message := providers.Status(root.Host, resp.StatusCode, resp.Header)
-	return append(answers, providers.Unknown(reachable, reason, message))
+	reason, m := providers.Status(root.Host, resp.StatusCode, resp.Header)
+	return append(answers, providers.Unknown(reachable, reason, m))
 }
 
 func notGitLabSite(host string) binding.Answer {
 	return providers.No(providers.QuestionSiteReachable, codeAddress, ReasonNotAGitLab,
-		host+" answers, and not as a GitLab does; the address is the root of the site")
+		message.New("site.not-gitlab", "host", host))
 }
 
 // certificate is the answer about a valid certificate.
@@ -180,10 +180,10 @@ func (s *Site) certificate(state *tls.ConnectionState) binding.Answer {
 	leaf := state.PeerCertificates[0]
 	if left := leaf.NotAfter.Sub(s.now()); left < certificateSoon {
 		return providers.Yes(QuestionSiteCertificate, ReasonCertificateSoon,
-			"the certificate is trusted and ends on "+leaf.NotAfter.UTC().Format(time.DateOnly)+"; renew it")
+			message.New("site.certificate-soon", "last", binding.DateOf(leaf.NotAfter)))
 	}
 	return providers.Yes(QuestionSiteCertificate, ReasonCertificateGood,
-		"the certificate is trusted until "+leaf.NotAfter.UTC().Format(time.DateOnly))
+		message.New("site.certificate-good", "last", binding.DateOf(leaf.NotAfter)))
 }
 
 // probeFailed reads an error of the probe: errors of the certificate are certain,
@@ -195,17 +195,17 @@ func probeFailed(host string, err error) []binding.Answer {
 	switch {
 	case errors.As(err, &hostname):
 		return []binding.Answer{providers.No(QuestionSiteCertificate, codePublic, ReasonCertificateHost,
-			"the certificate of "+host+" is for another name")}
+			message.New("site.certificate-host", "host", host))}
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return []binding.Answer{providers.No(QuestionSiteCertificate, codePublic, ReasonCertificateEnded,
-			"the certificate of "+host+" has expired or is not valid yet")}
+			message.New("site.certificate-ended", "host", host))}
 	case errors.As(err, &verify):
 		return []binding.Answer{providers.No(QuestionSiteCertificate, codePublic, providers.ReasonCertificateUntrusted,
-			"the certificate of "+host+" is self-signed, of a private authority, or sent without its intermediates")}
+			message.New("site.certificate-untrusted", "host", host))}
 	}
-	reason, message := providers.Trouble(host, err)
+	reason, m := providers.Trouble(host, err)
 	if reason == providers.ReasonNotJSON {
 		return []binding.Answer{notGitLabSite(host)}
 	}
-	return []binding.Answer{providers.Unknown(providers.QuestionSiteReachable, reason, message)}
+	return []binding.Answer{providers.Unknown(providers.QuestionSiteReachable, reason, m)}
 }

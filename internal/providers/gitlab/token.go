@@ -2,7 +2,6 @@ package gitlab
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 	"reconciler/internal/secrets"
 )
@@ -69,10 +69,10 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, toke
 	if refused, ok := refuseUnsent(token); ok {
 		return binding.TokenReport{Answers: []binding.Answer{refused}}
 	}
-	s, err := p.open(account.Address, token)
-	if err != nil {
+	s, ok := p.open(account.Address, token)
+	if !ok {
 		return binding.TokenReport{Answers: providers.UnknownAll(providers.ReasonBadAddress,
-			"GitLab was not asked: "+err.Error(), providers.QuestionTokenValid, providers.QuestionTokenScope, providers.QuestionTokenOwner)}
+			message.New("gitlab.bad-address"), providers.QuestionTokenValid, providers.QuestionTokenScope, providers.QuestionTokenOwner)}
 	}
 	var self tokenSelf
 	reply, err := s.get(ctx, "personal_access_tokens/self", &self)
@@ -86,7 +86,7 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, toke
 	}
 	if self.ID == 0 || self.UserID == 0 || self.Active == nil || self.Revoked == nil {
 		return binding.TokenReport{Answers: providers.UnknownAll(providers.ReasonUnreadable,
-			s.host+" answered without the token's id, user, active and revoked", providers.QuestionTokenValid, providers.QuestionTokenScope)}
+			message.New("gitlab.no-token-fields", "host", s.host), providers.QuestionTokenValid, providers.QuestionTokenScope)}
 	}
 	expires, expiry := readExpiry(self.ExpiresAt)
 	report := binding.TokenReport{Expires: expires}
@@ -108,14 +108,14 @@ func (p *Provider) withoutSelf(ctx context.Context, s *session, account binding.
 	if u.Bot {
 		return []binding.Answer{botKind(u.Username)}
 	}
-	valid := providers.Yes(providers.QuestionTokenValid, ReasonValid, s.host+" accepts the token")
+	valid := providers.Yes(providers.QuestionTokenValid, ReasonValid, message.New("host.accepts-token", "host", s.host))
 	if u.State != "" && u.State != "active" {
-		valid = providers.No(providers.QuestionTokenValid, codeScope, ReasonBlocked, "the user "+u.Username+" is "+u.State+" at "+s.host)
+		valid = providers.No(providers.QuestionTokenValid, codeScope, ReasonBlocked, message.New("gitlab.user-state", "username", u.Username, "state", message.Foreign(u.State), "host", s.host))
 	}
 	return []binding.Answer{
 		valid,
 		providers.Unknown(providers.QuestionTokenScope, ReasonOldGitLab,
-			s.host+" is older than GitLab 15.5 and does not tell a token's scopes; make sure that it has scope api"),
+			message.New("gitlab.old", "host", s.host)),
 		p.sameOwner(s, account, u),
 	}
 }
@@ -127,14 +127,13 @@ func refuseUnsent(token secrets.Secret) (binding.Answer, bool) {
 		return refused, true
 	}
 	kinds := map[string]string{
-		"gldt-": "deploy token", "glrt-": "runner token", "glrtr-": "runner token", "glcbt-": "job token",
-		"glptt-": "trigger token", "glft-": "feed token", "glimt-": "mail token", "glagent-": "agent token",
-		"glsoat-": "SCIM token", "gloas-": "OAuth application secret", "glffct-": "feature flag token", "glwt-": "workspace token",
+		"gldt-": "deploy", "glrt-": "runner", "glrtr-": "runner", "glcbt-": "job",
+		"glptt-": "trigger", "glft-": "feed", "glimt-": "mail", "glagent-": "agent",
+		"glsoat-": "scim", "gloas-": "oauth-application", "glffct-": "feature-flag", "glwt-": "workspace",
 	}
 	prefix, _, _ := strings.Cut(token.Expose(), "-")
 	if kind, ok := kinds[prefix+"-"]; ok {
-		return providers.No(providers.QuestionTokenKind, codeScope, ReasonNotPersonal, "the secret holds a GitLab "+kind+
-			"; make a personal access token with scope api"), true
+		return providers.No(providers.QuestionTokenKind, codeScope, ReasonNotPersonal, message.New("gitlab.other-kind", "kind", message.New("gitlab.kind."+kind))), true
 	}
 	return binding.Answer{}, false
 }
@@ -151,18 +150,17 @@ func (s *session) selfRefused(ctx context.Context, reply providers.Reply, err er
 		return []binding.Answer{s.trouble(valid, reply, nil)}
 	case reply.Status == http.StatusUnauthorized && providers.IsJSON(reply.Header):
 		reason, why := refusedReason(reply.Body)
-		return []binding.Answer{providers.No(valid, codeScope, reason, fmt.Sprintf(
-			"%s refuses the token (401): %s; put a new one into the secret store", s.host, why))}
+		return []binding.Answer{providers.No(valid, codeScope, reason, message.New("gitlab.refused", "host", s.host, "why", why))}
 	case reply.Status == http.StatusUnauthorized:
 		return []binding.Answer{s.notGitLab(valid, reply.Status)}
 	case reply.Status == http.StatusBadRequest && strings.Contains(strings.ToLower(string(reply.Body)), "personal access token"):
 		return []binding.Answer{providers.No(providers.QuestionTokenKind, codeScope, ReasonOAuthToken,
-			"the secret holds an OAuth access token, which ends within hours; make a personal access token with scope api")}
+			message.New("gitlab.oauth"))}
 	case reply.Status == http.StatusForbidden && said.Error == "insufficient_granular_scope":
 		return []binding.Answer{granularKind()}
 	case reply.Status == http.StatusForbidden && said.Error == "insufficient_scope":
 		return []binding.Answer{providers.No(providers.QuestionTokenScope, codeScope, providers.ReasonScopeMissing,
-			"the token's scope is too small; make one with scope api")}
+			message.New("gitlab.small-scope"))}
 	case reply.Status == http.StatusNotFound:
 		return s.oldGitLab(ctx, reply)
 	}
@@ -186,9 +184,9 @@ func (s *session) oldGitLab(ctx context.Context, reply providers.Reply) []bindin
 		return []binding.Answer{s.notGitLab(providers.QuestionTokenValid, reply.Status)}
 	}
 	return []binding.Answer{
-		providers.Yes(providers.QuestionTokenValid, ReasonValid, s.host+" accepts the token"),
+		providers.Yes(providers.QuestionTokenValid, ReasonValid, message.New("host.accepts-token", "host", s.host)),
 		providers.Unknown(providers.QuestionTokenScope, ReasonOldGitLab,
-			s.host+" is older than GitLab 15.5 and does not tell a token's scopes; make sure that it has scope api"),
+			message.New("gitlab.old", "host", s.host)),
 	}
 }
 
@@ -202,7 +200,7 @@ func readExpiry(date *string) (time.Time, []binding.Answer) {
 	if err != nil {
 		if day, err = time.Parse(time.RFC3339, *date); err != nil {
 			return time.Time{}, []binding.Answer{providers.Unknown(providers.QuestionTokenExpiry, ReasonExpiryUnread,
-				"GitLab told the token's end in a form that is not known; declare spec.token.expires")}
+				message.New("gitlab.odd-expiry"))}
 		}
 	}
 	return day.UTC().Add(-time.Second), nil
@@ -212,35 +210,32 @@ func validity(self tokenSelf, expires, at time.Time) binding.Answer {
 	question := providers.QuestionTokenValid
 	switch {
 	case *self.Revoked:
-		return providers.No(question, codeScope, ReasonRevoked, "the token was revoked; put a new one into the secret store")
+		return providers.No(question, codeScope, ReasonRevoked, message.New("gitlab.revoked"))
 	case *self.Active:
 		// GitLab's own clock decides, not ours.
-		return providers.Yes(question, ReasonValid, "the token is active")
+		return providers.Yes(question, ReasonValid, message.New("gitlab.active"))
 	case !expires.IsZero() && at.After(expires):
-		return providers.No(question, codeScope, ReasonExpired,
-			"the token's last day was "+expires.Format(time.DateOnly)+"; put a new one into the secret store")
+		return providers.No(question, codeScope, ReasonExpired, message.New("gitlab.expired", "last", binding.DateOf(expires)))
 	}
-	return providers.No(question, codeScope, ReasonInactive, "the token is not active; put a new one into the secret store")
+	return providers.No(question, codeScope, ReasonInactive, message.New("gitlab.inactive"))
 }
 
 func scope(host string, self tokenSelf) binding.Answer {
 	question := providers.QuestionTokenScope
 	switch {
 	case self.Granular:
-		return providers.Unknown(question, ReasonGranular, "a fine-grained token has no list of scopes")
+		return providers.Unknown(question, ReasonGranular, message.New("gitlab.granular-scope"))
 	case slices.Contains(self.Scopes, "api"):
-		return providers.Yes(question, providers.ReasonScopePresent, "the token has scope api")
+		return providers.Yes(question, providers.ReasonScopePresent, message.New("gitlab.scope"))
 	case len(self.Scopes) == 0:
-		return providers.Unknown(question, providers.ReasonUnreadable, host+" told no scopes of the token")
+		return providers.Unknown(question, providers.ReasonUnreadable, message.New("gitlab.no-scopes", "host", host))
 	}
-	return providers.No(question, codeScope, providers.ReasonScopeMissing, fmt.Sprintf(
-		"the token has scope %s and lacks api, which the product needs to set its callback; make a token with scope api",
-		strings.Join(self.Scopes, ", ")))
+	return providers.No(question, codeScope, providers.ReasonScopeMissing, message.New("gitlab.scope-missing", "scopes", self.Scopes))
 }
 
 func granularKind() binding.Answer {
 	return providers.No(providers.QuestionTokenKind, codeScope, ReasonGranular,
-		"the token is fine-grained; the product's documentation asks for a classic personal access token with scope api")
+		message.New("gitlab.granular"))
 }
 
 // owner asks whom the token acts as.
@@ -256,19 +251,19 @@ func (p *Provider) owner(ctx context.Context, s *session, account binding.Accoun
 	case err != nil || !reply.OK():
 		return append(kind, s.trouble(question, reply, err))
 	case u.ID == 0 || u.Username == "":
-		return append(kind, providers.Unknown(question, providers.ReasonUnreadable, s.host+" answered without the user's id and name"))
+		return append(kind, providers.Unknown(question, providers.ReasonUnreadable, message.New("gitlab.no-user-fields", "host", s.host)))
 	case u.ID != self.UserID:
-		return append(kind, providers.Unknown(question, ReasonDisagrees, fmt.Sprintf(
-			"%s says that the token is user %d's and acts as user %d; nothing is concluded from that", s.host, self.UserID, u.ID)))
+		return append(kind, providers.Unknown(question, ReasonDisagrees, message.New("gitlab.users-disagree",
+			"host", s.host, "owner", self.UserID, "user", u.ID)))
 	case u.Bot:
 		return append(kind, botKind(u.Username))
 	}
 	if !self.Granular {
-		kind = append(kind, providers.Yes(providers.QuestionTokenKind, ReasonPersonalToken, "the token is a person's"))
+		kind = append(kind, providers.Yes(providers.QuestionTokenKind, ReasonPersonalToken, message.New("gitlab.personal")))
 	}
 	if u.State != "" && u.State != "active" {
 		kind = append(kind, providers.No(providers.QuestionTokenValid, codeScope, ReasonBlocked,
-			"the user "+u.Username+" is "+u.State+" at "+s.host))
+			message.New("gitlab.user-state", "username", u.Username, "state", message.Foreign(u.State), "host", s.host)))
 	}
 	return append(kind, p.sameOwner(s, account, u))
 }
@@ -282,15 +277,14 @@ func (p *Provider) sameOwner(s *session, account binding.Account, u user) bindin
 	id := strconv.FormatInt(u.ID, 10)
 	if binding.SameUsername(binding.GitLab, u.Username, account.Username) {
 		p.pins.Set(key, id)
-		return providers.Yes(question, providers.ReasonOwner, "the token belongs to "+u.Username)
+		return providers.Yes(question, providers.ReasonOwner, message.New("gitlab.owner", "username", u.Username))
 	}
 	if pinned, ok := p.pins.Get(key); ok && pinned == id {
-		return providers.No(question, codeScope, ReasonRenamed, fmt.Sprintf(
-			"the user %s is now named %s; declare that username", account.Username, u.Username))
+		return providers.No(question, codeScope, ReasonRenamed, message.New("gitlab.renamed",
+			"declared", account.Username, "username", u.Username))
 	}
-	return providers.No(question, codeScope, providers.ReasonOtherOwner, fmt.Sprintf(
-		"the token belongs to %s (user %d), not to %s; put a token of %s into the secret store, or declare the name if the user was renamed",
-		u.Username, u.ID, account.Username, account.Username))
+	return providers.No(question, codeScope, providers.ReasonOtherOwner, message.New("gitlab.other-owner",
+		"username", u.Username, "id", u.ID, "declared", account.Username))
 }
 
 func botKind(username string) binding.Answer {
@@ -298,11 +292,11 @@ func botKind(username string) binding.Answer {
 	switch {
 	case strings.HasPrefix(username, "project_"):
 		return providers.No(question, codeScope, ReasonProjectToken,
-			"the token is a project access token, which dies with its project; make a personal access token with scope api")
+			message.New("gitlab.project-token"))
 	case strings.HasPrefix(username, "group_"):
 		return providers.No(question, codeScope, ReasonGroupToken,
-			"the token is a group access token, which dies with its group; make a personal access token with scope api")
+			message.New("gitlab.group-token"))
 	}
 	return providers.No(question, codeScope, ReasonBot,
-		"the token is a service account's ("+username+"); make a personal access token of a person with scope api")
+		message.New("gitlab.bot", "username", username))
 }

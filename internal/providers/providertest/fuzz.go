@@ -64,7 +64,7 @@ func Fuzz(f *testing.F, s Subject) {
 		host := played{status, kind, location, content, http.CanonicalHeaderKey(header), body}
 		answers := s.askOnce(t, host)
 		for _, a := range answers {
-			if a.Question == "" || a.Verdict == "" || a.Reason == "" || a.Message == "" || a.At.IsZero() {
+			if a.Question == "" || a.Verdict == "" || a.Reason == "" || a.Message.IsZero() || a.At.IsZero() {
 				t.Errorf("an answer lacks its question, verdict, reason, message or time: %+v", a)
 			}
 			if strings.Contains(fmt.Sprintf("%+v", a), Canary) && !strings.Contains(string(body)+content+location, Canary) {

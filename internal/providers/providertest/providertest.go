@@ -109,7 +109,7 @@ func (s Subject) ask(ctx context.Context, t *testing.T, c func() *http.Client, a
 		if strings.Contains(fmt.Sprintf("%+v", a), Canary) {
 			t.Errorf("the token is in the answer to %s", a.Question)
 		}
-		if a.Question == "" || a.Verdict == "" || a.Reason == "" || a.Message == "" || a.At.IsZero() {
+		if a.Question == "" || a.Verdict == "" || a.Reason == "" || a.Message.IsZero() || a.At.IsZero() {
 			t.Errorf("an answer lacks its question, verdict, reason, message or time: %+v", a)
 		}
 	}

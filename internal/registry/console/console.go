@@ -8,6 +8,7 @@ import (
 	"errors"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/registry"
 	"reconciler/internal/secrets"
 )
@@ -25,9 +26,9 @@ func New(instance, region string) *Driver { return &Driver{instance, region} }
 
 // Capabilities implements registry.AccountReader: none, each with the reason.
 func (*Driver) Capabilities(context.Context) (binding.Capabilities, error) {
-	reasons := map[string]string{}
+	reasons := map[string]message.Message{}
 	for _, name := range []string{"listAccounts", "bind", "unbind", "readRepositories", "linkRepositories", "writeRules"} {
-		reasons[name] = "the instance's driver is console: a person does it and says so"
+		reasons[name] = message.New("incapable.console")
 	}
 	return binding.Capabilities{Reasons: reasons}, nil
 }

@@ -19,8 +19,8 @@ func TestCapabilitiesAreAllOffWithAReason(t *testing.T) {
 		"readRepositories": c.ReadRepositories, "linkRepositories": c.LinkRepositories, "writeRules": c.WriteRules,
 	}
 	for name, v := range on {
-		if v || c.Reasons[name] == "" {
-			t.Errorf("%s: on %v, reason %q; want off with a reason", name, v, c.Reasons[name])
+		if v || c.Reasons[name].IsZero() {
+			t.Errorf("%s: on %v, reason %v; want off with a reason", name, v, c.Reasons[name])
 		}
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // probeImage is a repository that is asked for and need not exist: a registry
@@ -47,7 +47,7 @@ func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error)
 }
 
 func (d *Driver) probe(ctx context.Context) (binding.Capabilities, error) {
-	c := binding.Capabilities{Reasons: map[string]string{}}
+	c := binding.Capabilities{Reasons: map[string]message.Message{}}
 	path, err := repositoryPath(probeImage)
 	if err != nil {
 		return binding.Capabilities{}, err
@@ -77,7 +77,7 @@ func (d *Driver) probe(ctx context.Context) (binding.Capabilities, error) {
 	} {
 		missing := slices.DeleteFunc(need.actions, func(action string) bool { return served[action] })
 		if *need.on = len(missing) == 0; !*need.on {
-			c.Reasons[need.name] = "the endpoint does not serve " + strings.Join(missing, " and ")
+			c.Reasons[need.name] = message.New("incapable.unserved", "calls", missing)
 		}
 	}
 	return c, nil

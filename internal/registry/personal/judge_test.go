@@ -119,7 +119,7 @@ func TestKind1ACallThatIsNotServedOnceIsAskedForAgain(t *testing.T) {
 			no.Match = func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, accountPath) }
 			w.registry.Faults.Add(no)
 			d := w.driver(t, nil)
-			if c, err := d.Capabilities(t.Context()); err != nil || c.Bind || c.Reasons["bind"] == "" {
+			if c, err := d.Capabilities(t.Context()); err != nil || c.Bind || c.Reasons["bind"].IsZero() {
 				t.Fatalf("got %+v, %v; want no bind for now", c, err)
 			}
 			calls := len(w.registry.Calls())

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/sandbox"
 )
 
@@ -170,16 +171,16 @@ func TestProbing(t *testing.T) {
 		withdrawn []string
 		change    func(*binding.Capabilities)
 	}{
-		{"all is served", nil, func(c *binding.Capabilities) { c.Reasons = map[string]string{} }},
+		{"all is served", nil, func(c *binding.Capabilities) { c.Reasons = map[string]message.Message{} }},
 		{"source accounts are withdrawn", []string{"GetUserSourceAccount"}, func(c *binding.Capabilities) {
 			c.ListAccounts, c.Bind, c.Unbind = false, false, false
-			const why = "the endpoint does not serve GetUserSourceAccount"
-			c.Reasons = map[string]string{"listAccounts": why, "bind": why, "unbind": why}
+			why := message.New("incapable.unserved", "calls", []string{"GetUserSourceAccount"})
+			c.Reasons = map[string]message.Message{"listAccounts": why, "bind": why, "unbind": why}
 		}},
 		{"sources are withdrawn", []string{"GetRepoSourceRepo"}, func(c *binding.Capabilities) {
 			c.ReadRepositories, c.LinkRepositories = false, false
-			const why = "the endpoint does not serve GetRepoSourceRepo"
-			c.Reasons = map[string]string{"readRepositories": why, "linkRepositories": why}
+			why := message.New("incapable.unserved", "calls", []string{"GetRepoSourceRepo"})
+			c.Reasons = map[string]message.Message{"readRepositories": why, "linkRepositories": why}
 		}},
 	}
 	for _, test := range tests {

@@ -58,7 +58,7 @@ type Options struct {
 	// both or none are set.
 	Now  func() time.Time
 	Wait func(context.Context, time.Duration) error
-	// DialContext opens connections in place of the network; nil is the
+	// DialContext opens connections instead of the network; nil is the
 	// network. Only tests set it.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// Observe, if not nil, gets every attempt of a call. Many goroutines call

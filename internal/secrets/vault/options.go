@@ -49,7 +49,7 @@ type Options struct {
 	Timeout time.Duration
 	// Redactor gets every token and value that the client reads; may be nil.
 	Redactor *secrets.Redactor
-	// DialContext opens connections in place of the network; nil is the
+	// DialContext opens connections instead of the network; nil is the
 	// network. Only tests set it.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// Now is the clock; nil means time.Now.

@@ -1,0 +1,172 @@
+package report
+
+import (
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+)
+
+// UnknownObject is a binding.Unknown in JSON: the facts, and English words for
+// them.
+type UnknownObject struct {
+	binding.Unknown
+	Message string `json:"message"`
+	// ID and Args are the message as data.
+	ID   string       `json:"id,omitempty"`
+	Args message.Args `json:"args,omitempty"`
+}
+
+func unknownObject(u *binding.Unknown) *UnknownObject {
+	if u == nil {
+		return nil
+	}
+	return &UnknownObject{*u, English().Text(u.Message), u.Message.ID, u.Message.Args}
+}
+
+// unknown reads what unknownObject wrote. Another version's words are kept if
+// this one has none for the message; so do all that follow.
+func (o *UnknownObject) unknown() *binding.Unknown {
+	if o == nil {
+		return nil
+	}
+	u := o.Unknown
+	u.Message = known(message.Message{ID: o.ID, Args: o.Args}, o.Message)
+	return &u
+}
+
+// AnswerObject is a code host's answer in JSON.
+type AnswerObject struct {
+	binding.Answer
+	Message string `json:"message"`
+	// ID and Args are the message as data.
+	ID   string       `json:"id,omitempty"`
+	Args message.Args `json:"args,omitempty"`
+}
+
+func answerObject(a binding.Answer) AnswerObject {
+	return AnswerObject{a, English().Text(a.Message), a.Message.ID, a.Message.Args}
+}
+
+func (o AnswerObject) answer() binding.Answer {
+	a := o.Answer
+	a.Message = known(message.Message{ID: o.ID, Args: o.Args}, o.Message)
+	return a
+}
+
+// CapabilitiesObject are a driver's capabilities in JSON.
+type CapabilitiesObject struct {
+	binding.Capabilities
+	Reasons map[string]string `json:"reasons,omitempty"`
+	// ReasonMessages are the reasons as data.
+	ReasonMessages map[string]message.Message `json:"reasonMessages,omitempty"`
+}
+
+func capabilitiesObject(c binding.Capabilities) CapabilitiesObject {
+	return CapabilitiesObject{c, values(c.Reasons, English().Text), c.Reasons}
+}
+
+func (o CapabilitiesObject) capabilities() binding.Capabilities {
+	c := o.Capabilities
+	for name, words := range o.Reasons {
+		if c.Reasons == nil {
+			c.Reasons = map[string]message.Message{}
+		}
+		c.Reasons[name] = known(o.ReasonMessages[name], words)
+	}
+	return c
+}
+
+// AccountObject is the registry's answer about an account in JSON.
+type AccountObject struct {
+	Unknown *UnknownObject   `json:"unknown,omitempty"`
+	Account *binding.Account `json:"account,omitempty"`
+}
+
+func accountObject(s binding.AccountState) AccountObject {
+	return AccountObject{unknownObject(s.Unknown), s.Account}
+}
+
+func (o AccountObject) state() binding.AccountState {
+	return binding.AccountState{Unknown: o.Unknown.unknown(), Account: o.Account}
+}
+
+// RepositoryObject is the registry's answer about an image repository in JSON.
+type RepositoryObject struct {
+	binding.RepositoryState
+	Unknown *UnknownObject `json:"unknown,omitempty"`
+}
+
+func repositoryObject(s binding.RepositoryState) RepositoryObject {
+	return RepositoryObject{s, unknownObject(s.Unknown)}
+}
+
+func (o RepositoryObject) state() binding.RepositoryState {
+	s := o.RepositoryState
+	s.Unknown = o.Unknown.unknown()
+	return s
+}
+
+// ProjectObject is a code host's answer about a project in JSON.
+type ProjectObject struct {
+	binding.ProjectState
+	Subgroup AnswerObject   `json:"subgroup"`
+	Answers  []AnswerObject `json:"answers,omitempty"`
+}
+
+// ProjectObjects are the answers about projects in JSON.
+func ProjectObjects(states map[string]binding.ProjectState) map[string]ProjectObject {
+	return values(states, func(s binding.ProjectState) ProjectObject {
+		return ProjectObject{s, answerObject(s.Subgroup), each(s.Answers, answerObject)}
+	})
+}
+
+// ProjectsOf reads what ProjectObjects wrote.
+func ProjectsOf(objects map[string]ProjectObject) map[string]binding.ProjectState {
+	return values(objects, func(o ProjectObject) binding.ProjectState {
+		s := o.ProjectState
+		s.Subgroup, s.Answers = o.Subgroup.answer(), each(o.Answers, AnswerObject.answer)
+		return s
+	})
+}
+
+// PreviousObject is the version of a token that was applied last, in JSON.
+type PreviousObject struct {
+	binding.PreviousToken
+	Unknown *UnknownObject `json:"unknown,omitempty"`
+}
+
+func previousObject(t *binding.PreviousToken) *PreviousObject {
+	if t == nil {
+		return nil
+	}
+	return &PreviousObject{*t, unknownObject(t.Unknown)}
+}
+
+func (o *PreviousObject) token() *binding.PreviousToken {
+	if o == nil {
+		return nil
+	}
+	t := o.PreviousToken
+	t.Unknown = o.Unknown.unknown()
+	return &t
+}
+
+// values is a map with f applied to every value; nil of nil.
+func values[K comparable, A, B any](from map[K]A, f func(A) B) map[K]B {
+	if from == nil {
+		return nil
+	}
+	to := make(map[K]B, len(from))
+	for key, value := range from {
+		to[key] = f(value)
+	}
+	return to
+}
+
+// each is a list with f applied to every element; nil of nil.
+func each[A, B any](from []A, f func(A) B) []B {
+	var to []B
+	for _, value := range from {
+		to = append(to, f(value))
+	}
+	return to
+}
