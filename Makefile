@@ -10,7 +10,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 # Packages whose tests hold golden files or generated documents, and take -update.
 GENERATED := ./internal/manifest ./internal/report ./internal/cli ./docs
 
-.PHONY: help build quick test e2e cases changelog check lint format vet alerts canary generate soak bench fuzz image clean
+.PHONY: help build quick test e2e cases changelog check lint format vet alerts canary generate soak chaos bench fuzz image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -69,6 +69,10 @@ changelog: ## Move the entries of changelog/unreleased into CHANGELOG.md
 
 soak: ## Run the daemon for a month of compressed time, and kill the built program 200 times
 	RECONCILER_SOAK_DAYS=30 RECONCILER_KILLS=200 $(GO) test -count=1 -v -timeout 60m -run '^(TestSoak|TestKills.*)$$' ./internal/daemon
+
+chaos: ## Run SEEDS random worlds (default 50), DAYS simulated days each (default 2), from SEED on
+	RECONCILER_CHAOS_SEEDS=$${SEEDS:-50} RECONCILER_CHAOS_DAYS=$${DAYS:-2} RECONCILER_SEED=$${SEED:-1} \
+	$(GO) test -count=1 -v -timeout 0 -run '^TestChaos$$' ./internal/chaos
 
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

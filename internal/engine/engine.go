@@ -60,7 +60,7 @@ type Options struct {
 	// their certificates. Only the demo and tests set them.
 	Dial    map[string]string
 	RootCAs *x509.CertPool
-	// DialContext opens connections to code hosts and Vault in place of the network; nil is the
+	// DialContext opens connections to code hosts and Vault instead of the network; nil is the
 	// network. Only tests set it.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// HostPace is how often a second a code host is asked with one token; 0 is

@@ -141,20 +141,17 @@ func (i *RegistryInstance) AddRepository(images ...string) {
 }
 
 // Accounts are the bindings, in order of platform.
-func (i *RegistryInstance) Accounts() []SourceAccount {
-	i.registry.Faults.catchUp()
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	var all []SourceAccount
-	for _, origin := range sortedKeys(i.accounts) {
-		all = append(all, i.accounts[origin].SourceAccount)
-	}
-	return all
-}
+func (i *RegistryInstance) Accounts() []SourceAccount { return i.Snapshot().Accounts }
 
 // TokenIs says whether a platform is bound with this very token.
 func (i *RegistryInstance) TokenIs(platform, token string) bool {
 	i.registry.Faults.catchUp()
+	return i.PeekToken(platform, token)
+}
+
+// PeekToken is TokenIs without the late effects that are due and that no call
+// has met yet.
+func (i *RegistryInstance) PeekToken(platform, token string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	a := i.accounts[strings.ToUpper(platform)]
@@ -163,9 +160,18 @@ func (i *RegistryInstance) TokenIs(platform, token string) bool {
 
 // Snapshot is a copy of all that the instance has.
 func (i *RegistryInstance) Snapshot() RegistrySnapshot {
-	s := RegistrySnapshot{Accounts: i.Accounts()}
+	i.registry.Faults.catchUp()
+	return i.Peek()
+}
+
+// Peek is Snapshot without those late effects.
+func (i *RegistryInstance) Peek() RegistrySnapshot {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	var s RegistrySnapshot
+	for _, origin := range sortedKeys(i.accounts) {
+		s.Accounts = append(s.Accounts, i.accounts[origin].SourceAccount)
+	}
 	for _, image := range sortedKeys(i.repos) {
 		repo := i.repos[image]
 		shown := ImageRepository{Image: image, Rules: slices.Clone(repo.rules)}

@@ -15,6 +15,8 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -126,7 +128,7 @@ func (s *Sandbox) serve(ctx context.Context, o Options, handler http.Handler, co
 	if config != nil {
 		l = tls.NewListener(l, config)
 	}
-	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
 	s.servers = append(s.servers, srv)
 	go func() { _ = srv.Serve(l) }()
 	return address, nil

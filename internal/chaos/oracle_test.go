@@ -1,0 +1,275 @@
+package chaos
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/sandbox"
+)
+
+const (
+	// settling is how long a write may take to be seen (sync.settle).
+	settling = 2 * time.Minute
+	// working is how long a sync may take, with calls that time out.
+	working = 5 * time.Minute
+	// following is how long the source takes to be read (sync.interval, and
+	// the world's tick).
+	following = 2 * time.Minute
+)
+
+// violation is something that must never be.
+type violation struct {
+	// check names the rule, which decides whether two violations are the same.
+	check string
+	at    time.Time
+	text  string
+}
+
+// violations are in their order.
+type violations []violation
+
+// of is the first of a check; an empty check is any. It is nil where none failed.
+func (all violations) of(check string) *violation {
+	for n := range all {
+		if check == "" || all[n].check == check {
+			return &all[n]
+		}
+	}
+	return nil
+}
+
+// pending are the checks that fail for a known reason, until it is gone.
+func pending() map[string]string {
+	reasons := map[string]string{
+		"Ready says True without Declared":        "a broken file is nearly invisible (kind 10)",
+		"Ready says True without TokenFresh":      "a refusal condemns the token, and adoption claims a version (kinds 1, 2 and 5)",
+		"TokenFresh says True without TokenFresh": "adoption claims a version (kind 5)",
+		"Ready says True without TokenValid":      "the bound token is not asked for at its host (kind 2)",
+		"TokenValid says True without TokenValid": "the bound token is not asked for at its host (kind 2)",
+		"no two rules for one tag":                "a late effect is taken for none (kind 3)",
+		"all converges":                           "a refusal condemns the token (kind 1)",
+	}
+	for _, of := range judged() {
+		for _, claimed := range []binding.ConditionType{of, binding.Ready} {
+			reasons[reported(claimed, of, true)] = "the status of a binding whose file is broken is not computed (kind 10)"
+		}
+	}
+	return reasons
+}
+
+// reported names the check of a condition that is claimed without another.
+func reported(claimed, of binding.ConditionType, broken bool) string {
+	return fmt.Sprintf("%s says True without %s%s", claimed, of, when(broken, " while the file is broken"))
+}
+
+// oracle compares what is reported and done with what is so.
+type oracle struct {
+	w *world
+
+	mu sync.Mutex
+	// desired is what the process was given last, and valid the last valid
+	// declaration of each team whose file is there.
+	desired plan.Desired
+	valid   map[string]*binding.Declaration
+	// since is when a condition of a team stopped being so.
+	since map[string]map[binding.ConditionType]lack
+	// known is when a status was first shown as the last known one.
+	known map[string]time.Time
+	// has is each instance as it was seen last.
+	has        map[string]sandbox.RegistrySnapshot
+	ledger     ledger
+	violations violations
+	// trail are the last things that happened, for the report of a failure.
+	trail []string
+}
+
+// lack is what is not so, and since when.
+type lack struct {
+	since time.Time
+	why   string
+}
+
+func newOracle(w *world) *oracle {
+	return &oracle{
+		w: w, valid: map[string]*binding.Declaration{}, since: map[string]map[binding.ConditionType]lack{}, known: map[string]time.Time{},
+		has: map[string]sandbox.RegistrySnapshot{}, ledger: newLedger(),
+	}
+}
+
+// judged are the conditions that the oracle knows the truth of.
+func judged() []binding.ConditionType {
+	return []binding.ConditionType{
+		binding.Declared, binding.Bound, binding.TokenFresh, binding.TokenValid, binding.RepositoriesLinked, binding.RulesCurrent,
+	}
+}
+
+// delay is how long a condition may say True after it stopped being so.
+// docs/conditions.md: a condition shows what the last sync observed, and
+// docs/architecture.md: the registry is observed at every drift interval. What a
+// code host answered counts for one more (engine: HostMemory).
+func (o *oracle) delay(of binding.ConditionType) time.Duration {
+	drift := o.w.config.Sync.DriftInterval
+	d := drift + drift/10 + following + settling + working
+	if of == binding.TokenValid {
+		d += drift + drift/10
+	}
+	return d
+}
+
+// fail notes a violation.
+func (o *oracle) fail(check, format string, args ...any) {
+	if pending()[check] != "" {
+		return
+	}
+	v := violation{check, time.Now(), fmt.Sprintf(format, args...)}
+	o.violations = append(o.violations, v)
+	o.note("VIOLATION %s: %s", v.check, v.text)
+}
+
+// note keeps what happened.
+func (o *oracle) note(format string, args ...any) {
+	o.trail = append(o.trail, time.Now().Format("02 15:04:05.000 ")+fmt.Sprintf(format, args...))
+	if len(o.trail) > 400 {
+		o.trail = slices.Delete(o.trail, 0, 100)
+	}
+}
+
+// declare notes what the process was given.
+func (o *oracle) declare(d plan.Desired) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.desired = d
+	for _, t := range o.w.git.teams {
+		if declared := o.declared(t); declared != nil || t.gone {
+			o.valid[t.name] = declared
+		}
+	}
+	o.ledger.declare(d)
+	o.note("snapshot %s: %d declarations, broken %v, rewritten %v", strings.TrimLeft(d.Revision, "0"), len(d.Declarations), d.Broken, d.Rewritten)
+	o.compare()
+}
+
+// event notes what the process reports as it happens.
+func (o *oracle) event(e plan.Event) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch e.Kind {
+	case plan.ActionDone:
+		o.note("%s: %s %s %s: %s %v", e.Instance, e.Action.Binding, e.Action.Kind, e.Action.Object, e.Outcome.State, e.Err)
+	case plan.Recovered:
+		o.note("%s: recovered %s %s %s", e.Instance, e.Intent.Binding, e.Intent.Action, e.Intent.Object)
+	case plan.SyncFailed:
+		o.note("%s: sync failed: %v", e.Instance, e.Err)
+	}
+}
+
+// people notes what people did since the last look.
+func (o *oracle) people() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, name := range []string{prod, edge} {
+		has := o.w.instance(name).Peek()
+		o.ledger.byPeople(o.has[name], has)
+		o.has[name] = has
+	}
+	o.compare()
+}
+
+// changed notes what a call of the process did.
+func (o *oracle) changed(c sandbox.RegistryChange) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	name := strings.TrimPrefix(c.AccessKey, "key-")
+	has := o.w.instance(name).Peek()
+	o.note("%s: %s %s%s %s", name, c.Operation, c.Image, c.Account, c.Rule)
+	o.judge(name, o.has[name], has)
+	o.has[name] = has
+	o.compare()
+}
+
+// compare takes the time at which each condition stopped being so. The caller
+// holds mu.
+func (o *oracle) compare() {
+	for _, t := range o.w.git.teams {
+		if o.since[t.name] == nil {
+			o.since[t.name] = map[binding.ConditionType]lack{}
+		}
+		for _, of := range judged() {
+			why := o.lacks(t, of)
+			was, lacking := o.since[t.name][of]
+			switch {
+			case why == "":
+				delete(o.since[t.name], of)
+			case !lacking:
+				o.since[t.name][of] = lack{time.Now(), why}
+			default:
+				o.since[t.name][of] = lack{was.since, why}
+			}
+		}
+	}
+}
+
+// lacks says what of a condition is not so. A team whose file is broken keeps
+// what was declared before.
+func (o *oracle) lacks(t *team, of binding.ConditionType) string {
+	if of == binding.Declared {
+		return when(o.declared(t) == nil, "no valid file declares it")
+	}
+	if valid := o.valid[t.name]; valid != nil {
+		return o.w.lacks(t, *valid, of)
+	}
+	return ""
+}
+
+// declared is the team's declaration as the process has it; nil if none.
+func (o *oracle) declared(t *team) *binding.Declaration {
+	at := slices.IndexFunc(o.desired.Declarations, func(d binding.Declaration) bool { return d.Name == t.name && d.File == t.file() })
+	if at < 0 {
+		return nil
+	}
+	return &o.desired.Declarations[at]
+}
+
+// tick compares what is reported now with what is so.
+func (o *oracle) tick() {
+	statuses := o.w.process.statuses()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, s := range statuses {
+		o.report(s)
+	}
+}
+
+// report holds one status to the truth. The caller holds mu.
+func (o *oracle) report(s binding.Status) {
+	lacks := o.since[s.Name]
+	for _, of := range judged() {
+		l, lacking := lacks[of]
+		if !lacking {
+			continue
+		}
+		for _, claimed := range []binding.ConditionType{of, binding.Ready} {
+			c := binding.FindCondition(s.Conditions, claimed)
+			if c == nil || c.Status != binding.True || time.Since(l.since) <= o.delay(of)+o.aged(s.Name, *c) {
+				continue
+			}
+			o.fail(reported(claimed, of, slices.Contains(o.desired.Broken, s.File)), "%s: %s is True (%s), but for %s: %s",
+				s.Name, claimed, c.Reason, time.Since(l.since).Round(time.Second), l.why)
+			o.since[s.Name][of] = lack{time.Now(), l.why} // Once is enough.
+		}
+	}
+}
+
+// aged is how much longer a status may stay that is shown as the last known
+// one: status.maxAge, three drift intervals.
+func (o *oracle) aged(name string, c binding.Condition) time.Duration {
+	if !c.LastKnown {
+		return 0
+	}
+	return 3 * o.w.config.Sync.DriftInterval
+}

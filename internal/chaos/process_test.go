@@ -1,0 +1,138 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/engine"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/registry/personal"
+	"reconciler/internal/secrets"
+)
+
+// process is the product as it runs from a start to an end or a kill.
+type process struct {
+	w       *world
+	lines   *lines
+	clients *engine.Clients
+	store   *store
+	// instances are by name.
+	instances map[string]*running
+	killed    atomic.Bool
+	cancel    context.CancelFunc
+	group     sync.WaitGroup
+}
+
+// running is one instance of a process.
+type running struct {
+	*reconcile.Reconciler
+	loop *reconcile.Loop
+}
+
+// start starts a process on the world's disk.
+func (w *world) start() {
+	p := &process{w: w, lines: &lines{network: w.network, conns: map[net.Conn]bool{}}, instances: map[string]*running{}}
+	p.store = &store{Store: w.disk, p: p}
+	o := engine.Options{
+		Config: w.config, Now: w.now, Redactor: secrets.NewRedactor(w.now), RootCAs: w.outside.RootCAs, HostPace: 1000,
+		Dial: map[string]string{"gitlab.example.com:443": w.outside.GitLabTLS}, DialContext: p.lines.dial,
+	}
+	p.clients = engine.NewClients(o)
+	if err := p.clients.Err(); err != nil {
+		w.t.Fatal(err)
+	}
+	var ctx context.Context
+	ctx, p.cancel = context.WithCancel(context.Background())
+	for n, c := range w.config.Instances {
+		r := p.reconciler(n)
+		jitter := rand.New(rand.NewPCG(w.seed, uint64(n)))
+		i := &running{r, reconcile.NewLoop(r, reconcile.LoopOptions{
+			DriftInterval: w.config.Sync.DriftInterval,
+			Jitter: func(d time.Duration) time.Duration {
+				return d - d/10 + time.Duration(jitter.Int64N(int64(d/5)+1))
+			},
+		})}
+		p.instances[c.Name] = i
+		p.group.Go(func() { _ = i.loop.Run(ctx) })
+	}
+	p.group.Go(func() { _ = p.clients.Vault().Run(ctx) })
+	w.process = p
+	w.delivered = ""
+	w.follow()
+}
+
+func (p *process) reconciler(n int) *reconcile.Reconciler {
+	w, c := p.w, p.w.config.Instances[n]
+	driver, err := personal.New(personal.Options{
+		Instance: c.Name, Region: c.Region, Endpoint: w.outside.RegistryURL, RequestsPerSecond: 1000, Burst: 1000,
+		DialContext: p.lines.dial,
+		Credentials: personal.Credentials{Kind: personal.Static, Static: func(context.Context) (personal.Keys, error) {
+			return personal.Keys{AccessKeyID: key(c.Name), AccessKeySecret: secrets.New([]byte("secret-" + c.Name))}, nil
+		}},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	fingerprints, err := w.disk.Key()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return reconcile.New(reconcile.Options{
+		Instance: c.Target(), Registry: driver, Hosts: p.clients.Hosts, Sites: p.clients.Sites, Tokens: p.clients.Tokens,
+		Store: p.store, Key: fingerprints, Policy: w.config.PlanPolicy(), Windows: w.config.WindowsOf(c),
+		HostMemory: w.config.Sync.DriftInterval, Grace: w.config.Server.ForCalls(), Now: w.now,
+		Events: func(e plan.Event) {
+			if !p.dead() {
+				w.oracle.event(e)
+			}
+		},
+	})
+}
+
+func (p *process) dead() bool { return p.killed.Load() }
+
+// kill ends the process as SIGKILL does: from now on it has no effect.
+func (p *process) kill() {
+	p.killed.Store(true)
+	p.lines.hangUp()
+	p.cancel()
+}
+
+// stop ends the process as SIGTERM does, and waits for its end.
+func (p *process) stop() {
+	p.cancel()
+	p.group.Wait()
+	p.killed.Store(true)
+	p.lines.hangUp()
+}
+
+// statuses are what the process reports, by binding.
+func (p *process) statuses() []binding.Status {
+	var all []binding.Status
+	for _, c := range p.w.config.Instances {
+		all = append(all, p.instances[c.Name].Statuses()...)
+	}
+	return all
+}
+
+// sync asks for a sync as `reconciler sync` does, and waits for its end.
+func (p *process) sync(instance, name string) (reconcile.Synced, error) {
+	done := make(chan reconcile.Synced, 1)
+	p.instances[instance].loop.Ask(reconcile.Ask{Binding: name, Done: func(s reconcile.Synced) { done <- s }})
+	select {
+	case s := <-done:
+		return s, s.Err
+	case <-time.After(time.Hour):
+		return reconcile.Synced{}, errors.New("the sync does not end")
+	}
+}
+
+func key(instance string) string { return fmt.Sprintf("key-%s", instance) }
