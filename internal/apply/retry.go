@@ -85,10 +85,11 @@ func retryAfter(err error) time.Duration {
 }
 
 // incomplete says that a question to the registry or the secret store has no
-// answer that might come later.
+// answer that might come later. That our credentials are not accepted may end
+// at any time: they are renewed elsewhere.
 func incomplete(obs binding.Observation) bool {
 	passing := func(u *binding.Unknown) bool {
-		return u != nil && !u.Certain && u.Reason != binding.NotCapable && u.Reason != binding.Offline
+		return u != nil && (!u.Certain || u.Fault == binding.FaultCredentials) && u.Reason != binding.NotCapable && u.Reason != binding.Offline
 	}
 	if passing(obs.Unknown) {
 		return true

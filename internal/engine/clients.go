@@ -132,7 +132,7 @@ func (noVault) Read(_ context.Context, ref secrets.Ref) (secrets.Secret, secrets
 
 func noVaultFailure(ref secrets.Ref) error {
 	return &binding.Failure{
-		Kind: binding.Refused, Code: "NoVault", Op: "vault: read", Object: binding.VaultRef(ref).String(),
+		Kind: binding.Refused, Fault: binding.FaultRequest, Code: "NoVault", Op: "vault: read", Object: binding.VaultRef(ref).String(),
 		Hint: "set vault in the configuration", Err: errors.New("no secret store is configured"),
 	}
 }

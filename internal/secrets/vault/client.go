@@ -233,7 +233,7 @@ func (c *Client) readV2(ctx context.Context, ref secrets.Ref) (secrets.Secret, s
 func (c *Client) readV1(ctx context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error) {
 	asked := call{op: "read", object: object(ref), path: ref.Mount + "/" + ref.Path}
 	if ref.Version > 0 {
-		return secrets.Secret{}, secrets.Metadata{}, asked.failure(binding.Refused, CodeNotFound, "a KV version 1 engine has no versions: pin none")
+		return secrets.Secret{}, secrets.Metadata{}, asked.declared(CodeNotFound, "a KV version 1 engine has no versions: pin none")
 	}
 	r, err := c.ask(ctx, asked, nil)
 	if err != nil {
@@ -290,6 +290,8 @@ func (c call) missing(r reply, ref secrets.Ref) *binding.Failure {
 	switch {
 	case r.status != http.StatusNotFound:
 		return c.unreadable(fmt.Sprintf("HTTP status %d is no answer to this", r.status))
+	case r.foreign():
+		return c.unreadable(fmt.Sprintf("HTTP status %d without Vault's words", r.status))
 	case len(r.texts) == 0 && len(r.warnings) > 0:
 		f := absent(c, ref)
 		f.Err = fmt.Errorf("vault warns %.200q", r.warnings[0])
@@ -312,7 +314,7 @@ func checkRef(op string, ref secrets.Ref) *binding.Failure {
 	if !bad {
 		return nil
 	}
-	return call{op: op, object: strconv.Quote(object(ref))}.failure(binding.Refused, CodeRefused,
+	return call{op: op, object: strconv.Quote(object(ref))}.declared(CodeRefused,
 		"mount, path and key are needed, without empty parts, . and .., and without a slash at either end")
 }
 

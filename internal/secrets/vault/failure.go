@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -62,6 +63,21 @@ func (r reply) says(phrase string) bool {
 	return slices.ContainsFunc(r.texts, func(t string) bool { return strings.Contains(t, phrase) })
 }
 
+// foreign says that the answer does not have the shape of any of Vault's:
+// something in between answered.
+func (r reply) foreign() bool {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(r.body, &fields) != nil {
+		return true
+	}
+	for _, name := range []string{"errors", "data", "warnings", "request_id"} {
+		if _, has := fields[name]; has {
+			return false
+		}
+	}
+	return true
+}
+
 // forgets reports whether Vault no longer knows the token, in the words of its
 // versions.
 func (r reply) forgets() bool { return r.says("invalid token") || r.says("bad token") }
@@ -74,9 +90,21 @@ type call struct {
 	path string
 }
 
-// failure starts one about this call.
+// failure starts one about this call. What is not there is what was declared;
+// whose fault other failures are, their kind says.
 func (c call) failure(kind binding.FailureKind, code, hint string) *binding.Failure {
-	return &binding.Failure{Kind: kind, Code: code, Op: "vault: " + c.op, Object: c.object, Hint: hint}
+	f := &binding.Failure{Kind: kind, Code: code, Op: "vault: " + c.op, Object: c.object, Hint: hint}
+	if kind == binding.NotFound {
+		f.Fault = binding.FaultRequest
+	}
+	return f
+}
+
+// declared is the failure of something that cannot be as it is declared.
+func (c call) declared(code, hint string) *binding.Failure {
+	f := c.failure(binding.Refused, code, hint)
+	f.Fault = binding.FaultRequest
+	return f
 }
 
 // policy is the rule that would allow the call.
@@ -84,6 +112,9 @@ func (c call) policy() string { return fmt.Sprintf("path %q { capabilities = [\"
 
 // refused is the failure for an answer that is an error whatever was asked.
 func (c call) refused(r reply) *binding.Failure {
+	if (r.status == http.StatusForbidden || r.status == http.StatusUnauthorized) && len(r.body) > 0 && r.foreign() {
+		return c.unreadable(fmt.Sprintf("HTTP status %d without Vault's words", r.status))
+	}
 	f := c.failureOf(r)
 	f.Err = fmt.Errorf("HTTP status %d", r.status)
 	f.RetryAfter = r.retryAfter
@@ -111,13 +142,15 @@ func (c call) failureOf(r reply) *binding.Failure {
 	case r.status == http.StatusProxyAuthRequired:
 		return c.failure(binding.Transient, CodeUnreachable, "a proxy on the way demands credentials: address Vault directly")
 	case r.says("no handler for route"):
-		return c.failure(binding.Refused, CodeRefused, "nothing is mounted there: check the mount, and the namespace")
+		return c.declared(CodeRefused, "nothing is mounted there: check the mount, and the namespace")
 	case r.says("is locked") || r.says("user lockout"):
 		return c.failure(binding.Throttled, CodeThrottled, "Vault has locked the credential after failed logins: it opens by itself")
 	case r.status >= 500:
 		return c.failure(binding.Transient, CodeUnreachable, "the server cannot serve now, or a standby finds no leader: look at vault status")
 	case r.status >= 300 && r.status < 400:
-		return c.failure(binding.Refused, CodeRefused, "the server redirects more than once: address the active node or a load balancer")
+		f := c.failure(binding.Refused, CodeRefused, "the server redirects more than once: address the active node or a load balancer")
+		f.Fault = binding.FaultService
+		return f
 	}
 	return c.failure(binding.Refused, CodeRefused, "look at the server's audit log for what it refuses")
 }
@@ -142,7 +175,7 @@ func (c call) broken(err error) *binding.Failure {
 	)
 	switch {
 	case errors.As(err, &redirect):
-		f.Kind, f.Hint = binding.Refused, "name that node under peers, or address a load balancer: the token is not sent to a host that the configuration does not name"
+		f.Kind, f.Fault, f.Hint = binding.Refused, binding.FaultService, "name that node under peers, or address a load balancer: the token is not sent to a host that the configuration does not name"
 	case errors.As(err, &authority):
 		f.Hint = "the server's certificate is from an authority we do not know: name it with caFile"
 	case errors.As(err, &hostname):

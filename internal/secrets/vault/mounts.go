@@ -84,7 +84,7 @@ func (c *Client) kvVersion(ctx context.Context, ref secrets.Ref) (int, error) {
 			return 0, asked.unreadable(err.Error())
 		}
 		if state.Type != "kv" && state.Type != "generic" {
-			return 0, asked.failure(binding.Refused, CodeRefused, fmt.Sprintf("the engine at %s is of type %q, not kv", ref.Mount, state.Type))
+			return 0, asked.declared(CodeRefused, fmt.Sprintf("the engine at %s is of type %q, not kv", ref.Mount, state.Type))
 		}
 		if state.Options["version"] != "2" {
 			found.version = 1

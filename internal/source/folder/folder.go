@@ -148,7 +148,7 @@ func (s *Source) failure(err error) error {
 	f := &binding.Failure{Kind: binding.Transient, Op: "folder: read", Object: s.options.Path, Err: err}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		f.Kind, f.Code, f.Hint = binding.NotFound, "source-path", "make the folder, or correct its path"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.NotFound, binding.FaultRequest, "source-path", "make the folder, or correct its path"
 	case errors.Is(err, errUnstable):
 		f.Code, f.Hint = "source-unstable", "put all files in place at once, by exchanging a link or renaming the folder; it is read again"
 	case errors.Is(err, fs.ErrPermission):

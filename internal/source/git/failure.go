@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
@@ -32,6 +33,9 @@ func (s *Source) failure(op string, err error) error {
 		if classify(f, err) {
 			break
 		}
+	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok && f.Fault == "" {
+		f.Fault = binding.FaultCredentials // No other files are read.
 	}
 	if s.repeats(err) {
 		f.Err = errRepeated
@@ -68,7 +72,7 @@ func ofContext(f *binding.Failure, err error) bool {
 
 func ofHTTP(f *binding.Failure, err error) bool {
 	if _, ok := errors.AsType[*redirectError](err); ok {
-		f.Kind, f.Code, f.Hint = binding.Refused, "redirect", "put the repository's final address into the configuration"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultRequest, "redirect", "put the repository's final address into the configuration"
 		return true
 	}
 	status, ok := errors.AsType[*statusError](err)
@@ -95,13 +99,13 @@ func ofTrust(f *binding.Failure, err error) bool {
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
 	switch {
 	case tlsError || authority:
-		f.Kind, f.Code, f.Hint = binding.Refused, "certificate", "name the CA of the server in the source's CA file"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "certificate", "name the CA of the server in the source's CA file"
 	case errors.Is(err, errUnknownHost) || knownhosts.IsHostUnknown(err):
-		f.Kind, f.Code, f.Hint = binding.Refused, "host-key-unknown", "put the host's key into known_hosts after checking its fingerprint"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "host-key-unknown", "put the host's key into known_hosts after checking its fingerprint"
 	case strings.Contains(err.Error(), "no common algorithm for host key"):
-		f.Kind, f.Code, f.Hint = binding.Refused, "host-key-changed", "the host offers no key of a type that known_hosts has for it; somebody may stand in between, so check its fingerprint before adding its key"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "host-key-changed", "the host offers no key of a type that known_hosts has for it; somebody may stand in between, so check its fingerprint before adding its key"
 	case knownhosts.IsHostKeyChanged(err):
-		f.Kind, f.Code, f.Hint = binding.Refused, "host-key-changed", "somebody may stand in between; check the host's fingerprint before changing known_hosts"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "host-key-changed", "somebody may stand in between; check the host's fingerprint before changing known_hosts"
 	case strings.Contains(err.Error(), "ssh: unable to authenticate"):
 		f.Kind, f.Code, f.Hint = binding.Forbidden, "ssh-key", "check that the key may read the repository"
 	default:
@@ -127,7 +131,7 @@ func ofServer(f *binding.Failure, err error) bool {
 	lower := strings.ToLower(text)
 	switch {
 	case containsAny(lower, "not our ref", "unadvertised object"):
-		f.Kind, f.Code, f.Hint = binding.NotFound, "commit", "the server does not give this commit by itself; name a branch or tag"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.NotFound, binding.FaultRequest, "commit", "the server does not give this commit by itself; name a branch or tag"
 	case containsAny(lower, "permission denied", "access denied", "denied to"):
 		f.Kind, f.Code = binding.Forbidden, "access"
 	case containsAny(lower, "not found", "does not exist", "does not appear to be a git repository", "no such repository"):
@@ -149,11 +153,11 @@ func ofLimits(f *binding.Failure, err error) bool {
 	_, unexpected := errors.AsType[*packp.ErrUnexpectedData](err)
 	switch {
 	case errors.Is(err, errTooLarge):
-		f.Kind, f.Code, f.Hint = binding.Refused, "source-repository-too-large", "keep declarations in a repository of their own, without large files"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultRequest, "source-repository-too-large", "keep declarations in a repository of their own, without large files"
 	case errors.Is(err, errSHA256):
-		f.Kind, f.Code, f.Hint = binding.Refused, "object-format", "use a repository with SHA-1 ids, the default of git and the code hosts"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultRequest, "object-format", "use a repository with SHA-1 ids, the default of git and the code hosts"
 	case errors.Is(err, errEmpty):
-		f.Kind, f.Code, f.Hint = binding.NotFound, "empty-repository", "push a first commit"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.NotFound, binding.FaultRequest, "empty-repository", "push a first commit"
 	case errors.Is(err, errNotGit) || unexpected:
 		f.Kind, f.Code, f.Hint = binding.Unreadable, "not-git", "check that the URL is the one that git clone takes"
 	case errors.Is(err, errMissing):

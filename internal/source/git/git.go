@@ -286,7 +286,7 @@ func (s *Source) target(refs *packp.AdvRefs) (plumbing.Hash, error) {
 
 func (s *Source) noRef(name string) error {
 	return &binding.Failure{
-		Kind: binding.NotFound, Code: "ref", Op: "git: ref " + name + " of", Object: s.endpoint.String(),
+		Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "ref", Op: "git: ref " + name + " of", Object: s.endpoint.String(),
 		Err: errors.New("the repository has no such ref"), Hint: "correct the branch or tag, or push it",
 	}
 }
@@ -336,7 +336,7 @@ func (s *Source) read(ctx context.Context, store *memory.Storage, tip plumbing.H
 	if err != nil {
 		if s.options.Commit != "" {
 			return source.Snapshot{}, &binding.Failure{
-				Kind: binding.NotFound, Code: "commit", Op: "git: commit " + s.options.Commit + " of", Object: s.endpoint.String(),
+				Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "commit", Op: "git: commit " + s.options.Commit + " of", Object: s.endpoint.String(),
 				Err: err, Hint: "the server gives no commits by id and it is not among the newest of the default branch; name a branch or tag",
 			}
 		}

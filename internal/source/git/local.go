@@ -53,7 +53,7 @@ func (l *Local) Resolve(rev string) (string, error) {
 		return h.String(), nil
 	}
 	f := &binding.Failure{
-		Kind: binding.NotFound, Code: "ref", Op: "git: resolve", Object: rev,
+		Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "ref", Op: "git: resolve", Object: rev,
 		Err: fmt.Errorf("revision %q is not in this clone: %w", rev, err), Hint: "fetch it first",
 	}
 	if i := strings.IndexAny(rev, "~^"); i > 0 {

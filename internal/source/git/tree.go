@@ -82,7 +82,7 @@ next:
 			}
 			if e.Mode != filemode.Dir {
 				return &binding.Failure{
-					Kind: binding.Refused, Code: notDirectory(e.Mode), Op: "git: path", Object: pathOf(names[:i+1]),
+					Kind: binding.Refused, Fault: binding.FaultRequest, Code: notDirectory(e.Mode), Op: "git: path", Object: pathOf(names[:i+1]),
 					Err: errors.New("it is not a folder"), Hint: "name a folder of the repository",
 				}
 			}
@@ -90,7 +90,7 @@ next:
 			continue next
 		}
 		return &binding.Failure{
-			Kind: binding.NotFound, Code: "source-path", Op: "git: path", Object: pathOf(names[:i+1]),
+			Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "source-path", Op: "git: path", Object: pathOf(names[:i+1]),
 			Err: errors.New("there is no such folder at this commit"), Hint: "correct the source's path, or commit the folder",
 		}
 	}
