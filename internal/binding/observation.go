@@ -139,6 +139,9 @@ type TokenState struct {
 	// "declaration", "vault" or "host". Zero if none is known.
 	Expires       time.Time `json:"expires,omitzero"`
 	ExpiresSource string    `json:"expiresSource,omitempty"`
+	// ExpiresUnreadable is what the secret store has as the end and is no date;
+	// empty where there is no such value.
+	ExpiresUnreadable string `json:"expiresUnreadable,omitempty"`
 	// Answers are the code host's, in the order asked; empty when the host was
 	// not asked.
 	Answers []Answer `json:"answers,omitempty"`

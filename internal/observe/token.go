@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,7 +43,9 @@ func (l *look) metadata(ctx context.Context, d binding.Declaration) binding.Toke
 		return state
 	}
 	state.Version, state.Latest, state.Created = meta.Version, meta.Latest, meta.Created
-	endsBy(&state, binding.TokenEnd{At: customExpiry(meta.Custom), Source: binding.FromVault})
+	end, unreadable := customExpiry(meta.Custom)
+	endsBy(&state, binding.TokenEnd{At: end, Source: binding.FromVault})
+	state.ExpiresUnreadable = unreadable
 	return state
 }
 
@@ -202,14 +207,24 @@ func endsBy(state *binding.TokenState, end binding.TokenEnd) {
 }
 
 // customExpiry reads the custom metadata "expires" of a secret: a day, or an
-// instant as RFC 3339. What is neither is no information.
-func customExpiry(custom map[string]string) time.Time {
-	value := custom["expires"]
-	if day, err := binding.ParseDate(value); err == nil {
-		return day.End()
+// instant as RFC 3339. Of any other text it returns the beginning: that is no
+// answer, and least of all that the token has no end.
+func customExpiry(custom map[string]string) (end time.Time, unreadable string) {
+	for _, key := range slices.Sorted(maps.Keys(custom)) {
+		value := strings.TrimSpace(custom[key])
+		if !strings.EqualFold(key, "expires") || value == "" {
+			continue
+		}
+		if day, err := binding.ParseDate(value); err == nil {
+			return day.End(), ""
+		}
+		if at, err := time.Parse(time.RFC3339, value); err == nil {
+			return at.UTC(), ""
+		}
+		unreadable = value[:min(len(value), maxUnreadable)]
 	}
-	if at, err := time.Parse(time.RFC3339, value); err == nil {
-		return at.UTC()
-	}
-	return time.Time{}
+	return time.Time{}, strings.ToValidUTF8(unreadable, "")
 }
+
+// maxUnreadable is how much of a value that is no date is shown, in bytes.
+const maxUnreadable = 40

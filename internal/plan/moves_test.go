@@ -76,6 +76,17 @@ func TestMovesOfDeclarations(t *testing.T) {
 			},
 			want: []string{"noop account", "noop account"},
 		},
+		"an end in the secret store that is no date": {
+			in: func() plan.Input {
+				in := input(gitlab)
+				token := in.Observation.Tokens[gitlab.Name]
+				token.ExpiresUnreadable = "31.01.2027"
+				in.Observation.Tokens[gitlab.Name] = token
+				return in
+			},
+			want:  []string{"bind account address:>https://gitlab.example.com token:>secret/acr/gitlab#token token version:>3 username:>ci-bot"},
+			codes: []string{"warning token-expiry"},
+		},
 		"a token is good through its declared last day": {
 			in: func() plan.Input {
 				d := gitlab

@@ -170,6 +170,9 @@ func (m *maker) expiry(s subject) {
 		}
 		m.find(s.d, "spec.token.expires", finding.New("token-expiry", text).As(severity))
 	}
+	if unreadable := s.token.ExpiresUnreadable; unreadable != "" {
+		m.find(s.d, "spec.token", finding.New("token-expiry", message.New("token.end-unreadable", "value", message.Foreign(unreadable))))
+	}
 	switch {
 	case left == binding.Ended:
 		find(message.New("token.ended", "last", last), finding.Error)

@@ -42,6 +42,13 @@ func TestConditionsOfABinding(t *testing.T) {
 		"the token lasts": {func(_ *world, d *binding.Declaration) { d.Spec.Token.Expires = day(t, "2026-06-30") }, want{
 			binding.TokenFresh: "True Current", binding.Ready: "True AsDeclared",
 		}},
+		"the store's end is no date": {func(w *world, _ *binding.Declaration) { w.custom = map[string]string{"expires": "end of May"} }, want{
+			binding.TokenFresh: "Unknown ExpiryUnreadable", binding.Ready: "True AsDeclared",
+		}},
+		"the store's end is no date, and one is declared": {func(w *world, d *binding.Declaration) {
+			w.custom = map[string]string{"Expires": "end of May"}
+			d.Spec.Token.Expires = day(t, "2026-05-20")
+		}, want{binding.TokenFresh: "False ExpiresSoon"}},
 		"the token ends soon": {func(_ *world, d *binding.Declaration) { d.Spec.Token.Expires = day(t, "2026-05-20") }, want{
 			binding.TokenFresh: "False ExpiresSoon", binding.Ready: "True AsDeclared",
 		}},

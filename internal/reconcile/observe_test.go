@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -162,21 +163,32 @@ func TestExpiryIsTheEarliestThatAnybodyTells(t *testing.T) {
 		custom   string
 		want     time.Time
 		source   string
+		// unreadable is what is reported as no date.
+		unreadable string
 	}{
 		"nobody":                     {want: time.Time{}},
 		"a declared day is good":     {declared: day("2026-06-01"), want: at("2026-06-01T23:59:59Z"), source: "declaration"},
 		"the store's day is earlier": {declared: day("2026-06-01"), custom: "2026-05-20", want: at("2026-05-20T23:59:59Z"), source: "vault"},
 		"the store's instant":        {custom: "2026-05-20T08:00:00+08:00", want: at("2026-05-20T00:00:00Z"), source: "vault"},
 		"the store's is later":       {declared: day("2026-06-01"), custom: "2027-01-01", want: at("2026-06-01T23:59:59Z"), source: "declaration"},
-		"the store's is no date":     {custom: "soon", want: time.Time{}},
+		"the store's is no date":     {custom: "soon", unreadable: "soon"},
+		"a day of another country":   {custom: "31.01.2027", unreadable: "31.01.2027"},
+		"a day that is none":         {custom: "2027-02-30", unreadable: "2027-02-30"},
+		"seconds":                    {custom: "1801440000", unreadable: "1801440000"},
+		"no zone":                    {custom: "2027-01-31T12:00:00", unreadable: "2027-01-31T12:00:00"},
+		"spaces around it":           {custom: " 2026-05-20\n", want: at("2026-05-20T23:59:59Z"), source: "vault"},
+		"declared, and no date":      {declared: day("2026-06-01"), custom: "June", want: at("2026-06-01T23:59:59Z"), source: "declaration", unreadable: "June"},
+		"long": {
+			custom: strings.Repeat("x", 500), unreadable: strings.Repeat("x", 40),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
 			w.custom = map[string]string{"expires": c.custom}
 			d := gitlab(func(d *binding.Declaration) { d.Spec.Token.Expires = c.declared })
 			got := w.observer().Observe(t.Context(), desire(d).Declarations, nil, binding.DepthLive).Tokens["pay-gitlab"]
-			if !got.Expires.Equal(c.want) || got.ExpiresSource != c.source {
-				t.Errorf("%v (%s), want %v (%s)", got.Expires, got.ExpiresSource, c.want, c.source)
+			if !got.Expires.Equal(c.want) || got.ExpiresSource != c.source || got.ExpiresUnreadable != c.unreadable {
+				t.Errorf("%v (%s, %q), want %v (%s, %q)", got.Expires, got.ExpiresSource, got.ExpiresUnreadable, c.want, c.source, c.unreadable)
 			}
 		})
 	}

@@ -102,21 +102,22 @@ type PublishedBinding struct {
 
 // PublishedToken is a binding.TokenState without the fingerprint.
 type PublishedToken struct {
-	Unknown       *UnknownObject  `json:"unknown,omitempty"`
-	Version       int             `json:"version,omitempty"`
-	Latest        int             `json:"latest,omitempty"`
-	Created       time.Time       `json:"created,omitzero"`
-	Previous      *PreviousObject `json:"previous,omitempty"`
-	Expires       time.Time       `json:"expires,omitzero"`
-	ExpiresSource string          `json:"expiresSource,omitempty"`
-	Answers       []AnswerObject  `json:"answers,omitempty"`
+	Unknown           *UnknownObject  `json:"unknown,omitempty"`
+	Version           int             `json:"version,omitempty"`
+	Latest            int             `json:"latest,omitempty"`
+	Created           time.Time       `json:"created,omitzero"`
+	Previous          *PreviousObject `json:"previous,omitempty"`
+	Expires           time.Time       `json:"expires,omitzero"`
+	ExpiresSource     string          `json:"expiresSource,omitempty"`
+	ExpiresUnreadable string          `json:"expiresUnreadable,omitempty"`
+	Answers           []AnswerObject  `json:"answers,omitempty"`
 }
 
 // NewPublishedToken is what may be published of a token.
 func NewPublishedToken(s binding.TokenState) *PublishedToken {
 	return &PublishedToken{
 		Unknown: unknownObject(s.Unknown), Version: s.Version, Latest: s.Latest, Created: s.Created, Previous: previousObject(s.Previous),
-		Expires: s.Expires, ExpiresSource: s.ExpiresSource, Answers: each(s.Answers, answerObject),
+		Expires: s.Expires, ExpiresSource: s.ExpiresSource, ExpiresUnreadable: s.ExpiresUnreadable, Answers: each(s.Answers, answerObject),
 	}
 }
 
@@ -124,7 +125,7 @@ func NewPublishedToken(s binding.TokenState) *PublishedToken {
 func (t PublishedToken) State() binding.TokenState {
 	return binding.TokenState{
 		Unknown: t.Unknown.unknown(), Version: t.Version, Latest: t.Latest, Created: t.Created, Previous: t.Previous.token(),
-		Expires: t.Expires, ExpiresSource: t.ExpiresSource, Answers: each(t.Answers, AnswerObject.answer),
+		Expires: t.Expires, ExpiresSource: t.ExpiresSource, ExpiresUnreadable: t.ExpiresUnreadable, Answers: each(t.Answers, AnswerObject.answer),
 	}
 }
 

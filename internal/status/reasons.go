@@ -25,6 +25,8 @@ const (
 	ReasonNotAsked = "NotAsked"
 	// ReasonNoExpiryKnown: the expiry of the token is unknown.
 	ReasonNoExpiryKnown = "NoExpiryKnown"
+	// ReasonExpiryUnreadable: what the secret store has as the expiry is no date.
+	ReasonExpiryUnreadable = "ExpiryUnreadable"
 	// ReasonExpired: the token has expired.
 	ReasonExpired = "Expired"
 	// ReasonExpiresSoon: the token expires within the longest of

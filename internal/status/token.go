@@ -98,6 +98,9 @@ func (v view) tokenFresh() binding.Condition {
 	case v.record != nil && v.record.TokenVersion == state.Version && binding.MadeAnew(v.record.TokenCreated, state.Created):
 		return condition(binding.TokenFresh, binding.False, ReasonNewerVersion,
 			message.New("condition.made-anew", "version", state.Version))
+	case left == binding.EndUnknown && state.ExpiresUnreadable != "":
+		return condition(binding.TokenFresh, binding.Unclear, ReasonExpiryUnreadable,
+			message.New("condition.expiry-unreadable", "value", message.Foreign(state.ExpiresUnreadable)))
 	case left == binding.EndUnknown:
 		return condition(binding.TokenFresh, binding.Unclear, ReasonNoExpiryKnown,
 			message.New("condition.no-expiry", "pinned", pinned))
