@@ -216,6 +216,20 @@ type Answer struct {
 // token, an account or a project: those questions begin with "site-".
 func (a Answer) AboutSite() bool { return strings.HasPrefix(a.Question, "site-") }
 
+// Whose says whose fault a No is: the token's, where the host judged the token
+// itself, or else the request's, which names an owner, an account or a project.
+func (a Answer) Whose() Fault {
+	switch {
+	case a.Verdict != No:
+		return FaultUnknown
+	case a.Question == "token-owner":
+		return FaultRequest
+	case strings.HasPrefix(a.Question, "token-"), strings.HasPrefix(a.Question, "permission-"):
+		return FaultToken
+	}
+	return FaultRequest
+}
+
 // TokenReport is a code host's answer about a token.
 type TokenReport struct {
 	// Answers to "token-valid", "token-owner", "token-scope" and the host's

@@ -11,6 +11,7 @@ package codeup
 import (
 	"context"
 	"encoding/json"
+	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -140,6 +141,17 @@ func (s *session) trouble(question string, reply providers.Reply, err error) bin
 		answer.Message = message.New("codeup.with-code", "answer", answer.Message, "code", code)
 	}
 	return answer
+}
+
+// refusesToken says that the API itself does not know the token: its own shape of
+// an error, or plain text, which a few endpoints answer. A page comes from
+// something in front, and JSON without a code from another API.
+func refusesToken(reply providers.Reply) bool {
+	if reply.Status != http.StatusUnauthorized {
+		return false
+	}
+	kind, _, err := mime.ParseMediaType(reply.Header.Get("Content-Type"))
+	return err == nil && kind == "text/plain" || providers.IsJSON(reply.Header) && readRefusal(reply.Body) != ""
 }
 
 // forbidden says that the API itself refuses a known token a permission, which

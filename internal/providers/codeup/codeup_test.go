@@ -148,6 +148,9 @@ func TestStatusesMeanWhatTheirFactsSay(t *testing.T) {
 	}{
 		"401":                       {401, "application/json", `{"errorCode":"Unauthorized"}`, "no TokenInvalid codeup-token-permissions"},
 		"401 in plain text":         {401, "text/plain", `token invalid`, "no TokenInvalid codeup-token-permissions"},
+		"401 of a sign-in page":     {401, "text/html", `<form>`, "unknown TokenRefused"},
+		"401 of a gateway":          {401, "application/json", `{"message":"Unauthorized"}`, "unknown TokenRefused"},
+		"401 without a body":        {401, "", ``, "unknown TokenRefused"},
 		"403 of the API":            {403, "application/json", `{"errorCode":"Forbidden.AccessDenied"}`, "yes IdentityUnproven"},
 		"403 of our address":        {403, "application/json", `{"errorCode":"SYSTEM_FORBIDDEN_ERROR"}`, "unknown Forbidden"},
 		"403 of an organization":    {403, "application/json", `{"errorCode":"Forbidden.InvalidOrganization"}`, "unknown Forbidden"},

@@ -45,7 +45,7 @@ func (p *Provider) checkProject(ctx context.Context, source string, token secret
 	switch {
 	case err != nil:
 		return "", []binding.Answer{s.trouble(question, reply, err)}
-	case reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header):
+	case reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header) && readRefusal(reply.Body) != "":
 		return "", []binding.Answer{providers.No(question, "", providers.ReasonNotVisible, message.New("codeup.no-project", "source", source))}
 	case !reply.OK():
 		return "", []binding.Answer{s.trouble(question, reply, nil)}

@@ -64,7 +64,7 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, sour
 		return append(answers, providers.Unknown(valid, providers.ReasonUnreadable, message.New("host.no-token-user", "platform", binding.Codeup.Title())))
 	case err == nil && reply.OK():
 		answers = append(answers, providers.Yes(valid, providers.ReasonAccepted, message.New("host.accepts-token", "host", binding.Codeup.Title())))
-	case err == nil && reply.Status == http.StatusUnauthorized:
+	case err == nil && refusesToken(reply):
 		return append(answers, providers.No(valid, codePermissions, providers.ReasonInvalid,
 			message.New("codeup.refused")))
 	case err == nil && forbidden(reply):

@@ -134,6 +134,15 @@ type refusal struct {
 	Error       string `json:"error"`
 	Description string `json:"error_description"`
 	Scope       string `json:"scope"`
+	// Message is a string or an object.
+	Message json.RawMessage `json:"message"`
+}
+
+// ofToken says that a 401 judges the token: the guard says so by its code, the
+// API by the one body that it has for that. A gateway's 401 has neither, and
+// other codes, such as dpop_error, are about the way the token was sent.
+func (r refusal) ofToken() bool {
+	return r.Error == "invalid_token" || r.Error == "" && string(r.Message) == `"401 Unauthorized"`
 }
 
 func readRefusal(body []byte) refusal {

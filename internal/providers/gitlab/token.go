@@ -145,14 +145,12 @@ func (s *session) selfRefused(ctx context.Context, reply providers.Reply, err er
 	switch {
 	case err != nil:
 		return []binding.Answer{s.trouble(valid, reply, err)}
-	case reply.Status == http.StatusUnauthorized && said.Error != "" && said.Error != "invalid_token":
-		// Such as dpop_error: what is wrong is the way it was sent.
-		return []binding.Answer{s.trouble(valid, reply, nil)}
-	case reply.Status == http.StatusUnauthorized && providers.IsJSON(reply.Header):
+	case reply.Status == http.StatusUnauthorized && !providers.IsJSON(reply.Header):
+		return []binding.Answer{s.notGitLab(valid, reply.Status)}
+	case !providers.IsJSON(reply.Header):
+	case reply.Status == http.StatusUnauthorized && said.ofToken():
 		reason, why := refusedReason(reply.Body)
 		return []binding.Answer{providers.No(valid, codeScope, reason, message.New("gitlab.refused", "host", s.host, "why", why))}
-	case reply.Status == http.StatusUnauthorized:
-		return []binding.Answer{s.notGitLab(valid, reply.Status)}
 	case reply.Status == http.StatusBadRequest && strings.Contains(strings.ToLower(string(reply.Body)), "personal access token"):
 		return []binding.Answer{providers.No(providers.QuestionTokenKind, codeScope, ReasonOAuthToken,
 			message.New("gitlab.oauth"))}
@@ -161,7 +159,8 @@ func (s *session) selfRefused(ctx context.Context, reply providers.Reply, err er
 	case reply.Status == http.StatusForbidden && said.Error == "insufficient_scope":
 		return []binding.Answer{providers.No(providers.QuestionTokenScope, codeScope, providers.ReasonScopeMissing,
 			message.New("gitlab.small-scope"))}
-	case reply.Status == http.StatusNotFound:
+	}
+	if err == nil && reply.Status == http.StatusNotFound {
 		return s.oldGitLab(ctx, reply)
 	}
 	return []binding.Answer{s.trouble(valid, reply, nil)}
