@@ -50,6 +50,9 @@ func openIndex(path string, o *bbolt.Options) (x index, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if v := recover(); v != nil {
+			if x.db != nil {
+				_ = x.db.Close() // Or it keeps the lock.
+			}
 			x, err = index{}, fmt.Errorf("%w: damaged: %v", errUnusable, v)
 		}
 	}()

@@ -214,7 +214,8 @@ func (s *Store) read() (table, error) {
 	return s.table, s.lost
 }
 
-// write makes operations count, all or none.
+// write makes operations count, all or none. Where there are none, because
+// everything is so already, it makes sure that this stays so.
 func (s *Store) write(operations ...operation) error {
 	s.mu.RLock()
 	t, j, damage, lost := s.table, s.journal, s.damage, s.lost
@@ -222,6 +223,10 @@ func (s *Store) write(operations ...operation) error {
 	switch {
 	case lost != nil:
 		return lost
+	case len(operations) == 0 && j != nil:
+		return j.settle()
+	case len(operations) == 0:
+		return nil
 	case damage != nil:
 		return fmt.Errorf("%w (%s)", ErrDamaged, damage)
 	case j == nil:

@@ -88,6 +88,13 @@ func everything(t *testing.T, s *state.Store) (all []any) {
 		revision, err := s.Revision(t.Context(), instance)
 		add(revision, err)
 	}
+	targets, err := s.SecretTargets(t.Context())
+	must(t, err)
+	for _, name := range []string{"a", "b0", "b1", "b2"} {
+		d := binding.Declaration{Spec: binding.Spec{Platform: binding.GitLab, Address: "https://elsewhere.example.com"}}
+		d.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "acr/" + name, Key: "token"}}
+		add(targets.Move(d), nil)
+	}
 	for _, n := range []int{0, 1, 7} {
 		events, err := s.Events(t.Context(), n)
 		add(events, err)

@@ -176,8 +176,12 @@ func (s *Store) Revision(_ context.Context, source string) (string, error) {
 // PutRevision keeps the revision of a source that was applied last.
 func (s *Store) PutRevision(_ context.Context, source, revision string) error {
 	old, err := s.get(bucketRevisions, "", source)
-	if err == nil && string(old) != revision {
-		err = s.write(newOperation(doPut, bucketRevisions, "", source, []byte(revision)))
+	var operations []operation
+	if string(old) != revision {
+		operations = append(operations, newOperation(doPut, bucketRevisions, "", source, []byte(revision)))
+	}
+	if err == nil {
+		err = s.write(operations...)
 	}
 	if err != nil {
 		return fmt.Errorf("state: write the revision of %s: %w", source, err)
@@ -259,7 +263,7 @@ func (s *Store) putChanged(bucket, instance, key string, value any, sent []bindi
 	if !bytes.Equal(old, data) {
 		operations = append(operations, newOperation(doPut, bucket, instance, key, data))
 	}
-	if err != nil || len(operations) == 0 {
+	if err != nil {
 		return err
 	}
 	return s.write(operations...)
@@ -271,11 +275,15 @@ func whatever([]byte) (bool, error) { return true, nil }
 // remove removes what is there, if is returns true for its value.
 func (s *Store) remove(bucket, instance, key string, is func(value []byte) (bool, error)) error {
 	old, err := s.get(bucket, instance, key)
+	var operations []operation
 	if err == nil && old != nil {
 		var ok bool
-		if ok, err = is(old); ok && err == nil {
-			err = s.write(operation{Do: doRemove, Bucket: bucket, Instance: instance, Key: key, If: old})
+		if ok, err = is(old); ok {
+			operations = append(operations, operation{Do: doRemove, Bucket: bucket, Instance: instance, Key: key, If: old})
 		}
+	}
+	if err == nil {
+		err = s.write(operations...)
 	}
 	if err != nil {
 		return fmt.Errorf("state: remove from the %s of instance %s: %w", bucket, instance, err)
