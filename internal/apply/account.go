@@ -40,11 +40,11 @@ func (x *run) bind(ctx context.Context, a plan.Action) error {
 func (x *run) rebind(ctx context.Context, a plan.Action) error {
 	token, err := x.plannedToken(ctx, &a)
 	if err := orInterrupted(ctx, err); err != nil {
-		return fmt.Errorf("the old binding is kept: %w", err)
+		return message.NewError("apply.old-kept", "why", err)
 	}
 	defer token.Wipe()
 	if err := orInterrupted(ctx, x.checkToken(ctx, a, token)); err != nil {
-		return fmt.Errorf("the old binding is kept: %w", err)
+		return message.NewError("apply.old-kept", "why", err)
 	}
 	// From here on it has to end as a whole.
 	ctx = context.WithoutCancel(ctx)
@@ -62,7 +62,7 @@ func (x *run) rebind(ctx context.Context, a plan.Action) error {
 		return x.fallBack(ctx, a, x.condemned(a, err), err)
 	}
 	if err != nil {
-		return fmt.Errorf("%w until the next run: %w", plan.ErrLost, err)
+		return message.NewError("apply.lost-until", "lost", plan.ErrLost, "why", err)
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ func (x *run) unbindOld(ctx context.Context, a plan.Action) error {
 	case done:
 		return nil
 	case undone:
-		return fmt.Errorf("the old binding is kept: %w", joined(err, x.ledger.over(ctx, intent)))
+		return message.NewError("apply.old-kept", "why", joined(err, x.ledger.over(ctx, intent)))
 	default:
 		return err
 	}
@@ -122,10 +122,10 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 		return cause
 	}
 	if err := x.stillUnbound(ctx, a); err != nil {
-		return fmt.Errorf("%w: %w", err, cause)
+		return message.NewError("apply.because", "what", err, "why", cause)
 	}
 	if before.TokenVersion == 0 || x.sameAttempt(*before, a) {
-		return fmt.Errorf("%w: %w; no other version of the token, applied before, is known to fall back to", plan.ErrLost, cause)
+		return message.NewError("apply.no-fallback", "lost", plan.ErrLost, "why", cause)
 	}
 	token, err := x.readApplied(ctx, *before)
 	if err == nil {
@@ -138,22 +138,10 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 		err = x.bindAs(ctx, intent, before.Wanted(), token)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w; and version %d, applied before, could not be bound again (put a new token into the secret store): %w",
-			plan.ErrLost, cause, before.TokenVersion, err)
+		return message.NewError("apply.fallback-failed", "lost", plan.ErrLost, "why", cause, "version", before.TokenVersion, "failed", err)
 	}
-	next := "it is tried again"
-	if refusal != (binding.Refusal{}) {
-		next = "it is tried again after " + binding.RefusalLasts.String() + ", or at once by sync " + a.Binding
-	}
-	return fmt.Errorf("%w: %s could not be bound, version %d is bound as %q; %s: %w",
-		plan.ErrFellBack, newToken(a), before.TokenVersion, before.Wanted().Username, next, cause)
-}
-
-func newToken(a plan.Action) string {
-	if a.Target.TokenVersion > 0 {
-		return fmt.Sprintf("version %d", a.Target.TokenVersion)
-	}
-	return "the new token"
+	return message.NewError("apply.fell-back", "again", plan.ErrFellBack, "new", a.Target.TokenVersion, "version", before.TokenVersion,
+		"username", before.Wanted().Username, "refused", refusal != (binding.Refusal{}), "after", binding.RefusalLasts, "binding", a.Binding, "why", cause)
 }
 
 // sameAttempt says that an action binds the very token and account that the
@@ -172,11 +160,11 @@ func (x *run) stillUnbound(ctx context.Context, a plan.Action) error {
 	state, asked := obs.Accounts[a.Platform]
 	switch u := cmp.Or(obs.Unknown, state.Unknown); {
 	case u != nil:
-		return fmt.Errorf("%w as far as is known, until the next run: %w", plan.ErrLost, message.Error{Message: u.Message})
+		return message.NewError("apply.lost-as-known", "lost", plan.ErrLost, "why", u.Message)
 	case !asked:
-		return fmt.Errorf("%w as far as is known, until the next run", plan.ErrLost)
+		return message.NewError("apply.lost-as-known", "lost", plan.ErrLost, "why", message.Message{})
 	case state.Account != nil:
-		return fmt.Errorf("%s is bound to %q by now, by somebody else", a.Platform.Title(), state.Account.Username)
+		return message.NewError("apply.bound-by-others", "platform", a.Platform.Title(), "username", state.Account.Username)
 	}
 	return nil
 }

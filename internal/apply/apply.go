@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -194,7 +195,8 @@ func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.Br
 		Outcome: string(outcome.State), ID: a.Reason.ID, Args: a.Reason.Args, Revision: x.round.Revision, Digest: x.digest,
 	}
 	if outcome.Err != nil {
-		event.Message, event.ID, event.Args = outcome.Err.Error(), "", nil
+		why := message.Says(outcome.Err)
+		event.Message, event.ID, event.Args = outcome.Err.Error(), why.ID, why.Args
 	}
 	if glass != nil {
 		event.Person = glass.Person

@@ -30,7 +30,7 @@ func (x *run) readApplied(ctx context.Context, before binding.Record) (secrets.S
 	if err == nil && binding.MadeAnew(before.TokenCreated, meta.Created) {
 		token.Wipe()
 		return secrets.Secret{}, &binding.Failure{
-			Kind: binding.NotFound, Code: binding.ReasonMadeAnew, Op: "secret store: read", Object: before.Vault.Unpinned().String(), Err: message.Error{Message: binding.TokenMadeAnew(before.TokenVersion)},
+			Kind: binding.NotFound, Code: binding.ReasonMadeAnew, Op: "secret store: read", Object: before.Vault.Unpinned().String(), Err: &message.Error{Message: binding.TokenMadeAnew(before.TokenVersion)},
 		}
 	}
 	return token, err
@@ -85,7 +85,7 @@ func tokenError(name string, answers []binding.Answer) error {
 	for _, a := range answers {
 		if a.Verdict == binding.No {
 			return &binding.Failure{
-				Kind: binding.Refused, Fault: a.Whose(), Code: a.Code, Op: "code host: check the token", Object: name, Err: message.Error{Message: a.Message},
+				Kind: binding.Refused, Fault: a.Whose(), Code: a.Code, Op: "code host: check the token", Object: name, Err: &message.Error{Message: a.Message},
 			}
 		}
 		if a.AboutToken() {
@@ -102,7 +102,7 @@ func tokenError(name string, answers []binding.Answer) error {
 func unanswered(what, object string, a binding.Answer) error {
 	return &binding.Failure{
 		Kind: binding.Transient, Code: a.Reason, Op: "code host: " + what, Object: object,
-		Err: message.Error{Message: a.Message}, Hint: "nothing was changed; it is tried again",
+		Err: &message.Error{Message: a.Message}, Hint: "nothing was changed; it is tried again",
 	}
 }
 

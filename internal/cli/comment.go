@@ -186,7 +186,7 @@ func (o *commentOptions) token() (secrets.Secret, error) {
 	}
 	token := secrets.New(value)
 	if why := providers.Malformed(token); !why.IsZero() {
-		return secrets.Secret{}, fmt.Errorf("comment: the token in %s cannot be used: %w", where, message.Error{Message: why})
+		return secrets.Secret{}, fmt.Errorf("comment: the token in %s cannot be used: %w", where, &message.Error{Message: why})
 	}
 	if other := providers.ForeignHost(binding.Platform(o.host), token); other != "" {
 		return secrets.Secret{}, fmt.Errorf("comment: the token in %s is one of %s, and is not sent to another host", where, other)

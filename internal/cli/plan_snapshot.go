@@ -153,7 +153,7 @@ func (o *snapshotOptions) fetch(ctx context.Context, streams Streams) (io.Reader
 		defer token.Wipe()
 		defer streams.redactor.Register(token)()
 		if why := providers.Malformed(token); !why.IsZero() {
-			return nil, fmt.Errorf("--snapshot-token-file: the token in %s cannot be used: %w", o.tokenFile, message.Error{Message: why})
+			return nil, fmt.Errorf("--snapshot-token-file: the token in %s cannot be used: %w", o.tokenFile, &message.Error{Message: why})
 		}
 	}
 	// The daemon is on the operator's own network, as a rule.

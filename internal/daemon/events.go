@@ -51,7 +51,8 @@ func (l *eventLog) add(now time.Time, e report.EventItem) {
 		l.events[key] = kept
 	}
 	l.last++
-	kept.Sequence, kept.Last, kept.Message, kept.Type = l.last, now, e.Message, e.Type
+	kept.Sequence, kept.Last, kept.Type = l.last, now, e.Type
+	kept.Message, kept.ID, kept.Args = e.Message, e.ID, e.Args
 	kept.Count++
 	close(l.news)
 	l.news = make(chan struct{})
@@ -87,8 +88,7 @@ func (l *eventLog) after(sequence int64) ([]report.EventItem, int64, <-chan stru
 // happen is the one place from which the list of events comes.
 func (d *Daemon) happen(ev plan.Event) {
 	for _, item := range report.EventItems(ev) {
-		item.Message = d.redactor.Redact(item.Message)
-		d.happened.add(d.now(), item)
+		d.happened.add(d.now(), item.Map(d.redactor.Redact))
 	}
 }
 

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +30,7 @@ func TestEqualEventsAreOneAndTheOldestGoFirst(t *testing.T) {
 	all, next, _ := l.after(0)
 	want := drift
 	want.Sequence, want.Count, want.First, want.Last = next, 2, start, start.Add(time.Minute)
-	if len(all) != 1 || all[0] != want {
+	if len(all) != 1 || !reflect.DeepEqual(all[0], want) {
 		t.Errorf("got %+v, want %+v", all, want)
 	}
 	if again, _, _ := l.after(first); len(again) != 1 {

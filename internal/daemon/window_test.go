@@ -75,7 +75,7 @@ func TestAnInstanceIsChangedOnlyInItsWindows(t *testing.T) {
 			happened[e.Reason] = e.Message
 		}
 	}
-	if !strings.HasSuffix(happened["Deferred"], ": declared and not there") || happened["GlassBroken"] != "changed outside of its windows on the word of Ada: the old token leaked" {
+	if !strings.HasSuffix(happened["Deferred"], ": declared and not there") || happened["GlassBroken"] != "changed outside of its windows, by Ada: the old token leaked" {
 		t.Errorf("the events have %v", happened)
 	}
 

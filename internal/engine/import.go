@@ -85,7 +85,7 @@ func everything(instance string, images []string) []binding.Declaration {
 }
 
 func unlisted(err error) *binding.Unknown {
-	u := &binding.Unknown{Reason: string(binding.KindOf(err)), Message: message.Verbatim(err.Error())}
+	u := &binding.Unknown{Reason: string(binding.KindOf(err)), Message: message.Says(err)}
 	if errors.Is(err, context.DeadlineExceeded) {
 		u.Reason = "Timeout"
 	}

@@ -1,11 +1,71 @@
 package message
 
-// Error is a message as an error. Where the error is shown, the message in its
-// chain (errors.AsType) is put into the reader's language; its text is English.
-type Error struct{ Message }
+import (
+	"errors"
+	"reflect"
+	"slices"
+)
+
+// Error is a message as an error: a fact about a failure that is put into the
+// reader's language where it is shown. Its text is English.
+type Error struct {
+	Message
+	causes []error
+}
+
+// NewError makes an error of the catalogue's entry id, as New does. An argument
+// that is an error becomes a message (Says), and the error wraps it.
+func NewError(id string, args ...any) *Error {
+	e := &Error{}
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if cause, ok := arg.(error); ok {
+			args[i] = Says(cause)
+			e.causes = append(e.causes, cause)
+		}
+	}
+	e.Message = New(id, args...)
+	return e
+}
 
 // Error implements error.
-func (e Error) Error() string { return english(e.Message) }
+func (e *Error) Error() string { return english(e.Message) }
+
+// Unwrap returns the errors among the arguments.
+func (e *Error) Unwrap() []error { return e.causes }
+
+// Says implements Sayer.
+func (e *Error) Says() Message { return e.Message }
+
+// Sayer is an error that has a message.
+type Sayer interface {
+	error
+	Says() Message
+}
+
+// Says is an error as a message; the zero Message for nil. A foreign error is
+// quoted, and of joined errors each is a message.
+func Says(err error) Message {
+	switch err := err.(type) { //nolint:errorlint // An error that wraps another has words of its own.
+	case nil:
+		return Message{}
+	case Sayer:
+		return err.Says()
+	case interface{ Unwrap() []error }:
+		if reflect.TypeOf(err) != joined {
+			break
+		}
+		var each []Message
+		for _, one := range err.Unwrap() {
+			each = append(each, Says(one))
+		}
+		return New("list", "items", each)
+	}
+	return Verbatim(err.Error())
+}
+
+// joined is the type of errors.Join, which adds no words.
+var joined = reflect.TypeOf(errors.Join(errors.ErrUnsupported))
 
 // english puts a message into words.
 var english = Message.Key

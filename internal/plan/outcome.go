@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // OutcomeState says what became of an action.
@@ -35,11 +36,11 @@ const (
 
 // ErrFellBack is in the chain of a rebind's error when the new token was
 // refused and the one applied before is bound again.
-var ErrFellBack = errors.New("the token applied before is bound again")
+var ErrFellBack = message.NewError("outcome.fell-back")
 
 // ErrLost is in the chain of an error after which nothing is bound that was
 // bound before.
-var ErrLost = errors.New("nothing is bound now")
+var ErrLost = message.NewError("outcome.lost")
 
 // Outcome is what became of one action.
 type Outcome struct {

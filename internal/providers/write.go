@@ -108,12 +108,12 @@ func (a *API) failure(method string, reply Reply, err error) error {
 	f := &binding.Failure{Kind: binding.Transient, Op: "code host: " + method, Object: a.Base.Host}
 	if err != nil {
 		_, m := Trouble(a.Base.Host, err)
-		f.Err = message.Error{Message: m}
+		f.Err = &message.Error{Message: m}
 		return f
 	}
 	var m message.Message
 	f.Code, m = Status(a.Base.Host, reply.Status, reply.Header)
-	f.Err = message.Error{Message: m}
+	f.Err = &message.Error{Message: m}
 	switch {
 	case reply.Status == http.StatusUnauthorized, reply.Status == http.StatusForbidden:
 		f.Kind, f.Hint = binding.Forbidden, "the token must be allowed to comment on pull requests and to set statuses"

@@ -135,7 +135,7 @@ func uses(t *testing.T) []use {
 
 func isNew(fun ast.Expr) bool {
 	s, ok := fun.(*ast.SelectorExpr)
-	if !ok || s.Sel.Name != "New" {
+	if !ok || s.Sel.Name != "New" && s.Sel.Name != "NewError" {
 		return false
 	}
 	x, ok := s.X.(*ast.Ident)

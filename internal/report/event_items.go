@@ -2,51 +2,76 @@ package report
 
 import (
 	"strings"
-	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
+// say sets the item's message, as data and in English words.
+func (e *EventItem) say(m message.Message) {
+	e.ID, e.Args, e.Message = m.ID, m.Args, English().Text(m)
+}
+
+// Map returns the item with f applied to every text of its message.
+func (e EventItem) Map(f func(string) string) EventItem {
+	e.say(message.Message{ID: e.ID, Args: e.Args}.Map(f))
+	e.Message = f(e.Message)
+	return e
+}
+
 // EventItems are what the list of events shows of an event: nothing of what only
-// the log has, and several items of the end of a sync. Their messages may hold
+// the log has, and several items of the end of a sync. Their messages may have
 // what foreign answers said.
 func EventItems(ev plan.Event) []EventItem {
 	e := EventItem{Instance: ev.Instance, Binding: ev.Action.Binding, Type: EventNormal, Reason: string(ev.Kind), Revision: ev.Revision}
+	why := message.Says(ev.Err)
 	switch ev.Kind {
 	case plan.ActionDone:
-		e.Reason, e.Message = "Applied", string(ev.Action.Kind)+" "+ev.Action.Object.String()+": "+English().Text(ev.Action.Reason)
+		e.Reason = "Applied"
 		if ev.Err != nil {
-			e.Type, e.Reason, e.Message = EventWarning, "ApplyFailed", string(ev.Action.Kind)+" "+ev.Action.Object.String()+": "+ev.Err.Error()
+			e.Type, e.Reason = EventWarning, "ApplyFailed"
+		} else {
+			why = ev.Action.Reason
 		}
+		e.say(message.New("event.action", "action", ev.Action.Kind, "object", ev.Action.Object, "why", why))
 	case plan.Recovered:
 		e.Binding = ev.Intent.Binding
-		e.Message = "an unfinished " + ev.Intent.Action + " of " + ev.Intent.Object.String() + " was answered by observing"
+		e.say(message.New("event.recovered", "action", ev.Intent.Action, "object", ev.Intent.Object))
 	case plan.RepairsStopped:
-		e.Type, e.Message = EventWarning, ev.Action.Object.String()+": "+English().Text(ev.Action.Reason)
+		e.Type = EventWarning
+		e.say(ofObject(ev.Action))
 	case plan.GlassBroken:
 		e.Binding, e.Type = ev.Glass.Binding, EventWarning
-		e.Message = "changed outside of its windows on the word of " + ev.Glass.Person.By + ": " + ev.Glass.Reason
+		e.say(message.New("event.glass-broken", "by", ev.Glass.Person.By, "reason", message.Foreign(ev.Glass.Reason)))
 	case plan.SyncFailed, plan.SourceNotRead:
-		e.Type, e.Message = EventWarning, ev.Err.Error()
+		e.Type = EventWarning
+		e.say(why)
 	case plan.SyncDone:
 		return syncItems(ev)
 	case plan.SnapshotRead, plan.ConfigurationTaken:
-		e.Message = ev.From
+		e.say(message.Verbatim(ev.From))
 	case plan.ConfigurationRefused:
-		e.Type, e.Message = EventWarning, ev.Err.Error()+"; the one before holds"
+		e.Type = EventWarning
+		e.say(message.New("event.configuration-refused", "why", why))
 	case plan.WebhookReceived:
-		e.Message = "a push, told by " + ev.From
+		e.say(message.New("event.push", "sender", ev.From))
 	case plan.SyncAsked, plan.StepsAttested:
-		e.Binding, e.Message = ev.Binding, withReason("by "+ev.Person.By, ev.Reason)
+		e.Binding = ev.Binding
+		e.say(message.New("event.asked", "by", ev.Person.By, "reason", message.Foreign(ev.Reason)))
 	case plan.Suspended, plan.Resumed:
 		e.Binding = ev.Binding
-		e.Message = withReason("until "+ev.Until.UTC().Format(time.RFC3339)+" by "+ev.Person.By, ev.Reason)
+		e.say(message.New("event.until", "until", ev.Until, "by", ev.Person.By, "reason", message.Foreign(ev.Reason)))
 	default:
 		return nil
 	}
 	return []EventItem{e}
+}
+
+// ofObject is the reason of an action, and its object.
+func ofObject(a plan.Action) message.Message {
+	return message.New("condition.of-object", "object", a.Object, "why", a.Reason)
 }
 
 // syncItems are the findings of a plan that warn, drift that was repaired, and
@@ -58,13 +83,14 @@ func syncItems(ev plan.Event) (items []EventItem) {
 	}
 	for _, f := range ev.Plan.Findings {
 		if f.Severity != finding.Info {
-			items = append(items, EventItem{
-				Instance: ev.Instance, Binding: names[f.File], Type: EventWarning, Reason: camel(f.Code), Message: English().Text(f.Message), Revision: ev.Revision,
-			})
+			e := EventItem{Instance: ev.Instance, Binding: names[f.File], Type: EventWarning, Reason: camel(f.Code), Revision: ev.Revision}
+			e.say(f.Message)
+			items = append(items, e)
 		}
 	}
 	for _, o := range ev.Result.Outcomes {
-		e := EventItem{Instance: ev.Instance, Binding: o.Action.Binding, Type: EventNormal, Revision: ev.Revision, Message: o.Action.Object.String() + ": " + English().Text(o.Action.Reason)}
+		e := EventItem{Instance: ev.Instance, Binding: o.Action.Binding, Type: EventNormal, Revision: ev.Revision}
+		e.say(ofObject(o.Action))
 		switch {
 		case o.State == plan.Pending:
 			e.Reason = "StepsDue"
@@ -83,23 +109,16 @@ func syncItems(ev plan.Event) (items []EventItem) {
 // HistoryOf is what the history keeps of a person's request.
 func HistoryOf(ev plan.Event) binding.HistoryEntry {
 	entry := binding.HistoryEntry{Person: ev.Person, Time: ev.Time, Instance: ev.Instance, Binding: ev.Binding, Outcome: string(plan.Done)}
-	switch until := "until " + ev.Until.UTC().Format(time.RFC3339); ev.Kind {
+	until := message.New("history.until", "until", ev.Until.UTC(), "reason", message.Foreign(ev.Reason))
+	switch ev.Kind {
 	case plan.Suspended:
-		entry.Action, entry.Message = "suspend", withReason(until, ev.Reason)
+		entry.Action, entry.ID, entry.Args = "suspend", until.ID, until.Args
 	case plan.Resumed:
-		entry.Action, entry.Message = "resume", withReason(until, ev.Reason)
+		entry.Action, entry.ID, entry.Args = "resume", until.ID, until.Args
 	default:
 		entry.Action, entry.Outcome, entry.Message = "sync", "asked", ev.Reason
 	}
 	return entry
-}
-
-// withReason is text with a person's reason behind it, where they gave one.
-func withReason(text, reason string) string {
-	if reason == "" {
-		return text
-	}
-	return text + ": " + reason
 }
 
 // camel writes a code such as token-expiry as a reason: TokenExpiry.

@@ -41,9 +41,12 @@ type EventItem struct {
 	// Reason is a CamelCase word that programs may branch on.
 	Reason string `json:"reason"`
 	// Message is that of the last time.
-	Message  string `json:"message,omitempty"`
-	Revision string `json:"revision,omitempty"`
-	Count    int    `json:"count"`
+	Message string `json:"message,omitempty"`
+	// ID and Args are the message as data.
+	ID       string       `json:"id,omitempty"`
+	Args     message.Args `json:"args,omitempty"`
+	Revision string       `json:"revision,omitempty"`
+	Count    int          `json:"count"`
 	// First and Last are when it happened first and last.
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`

@@ -138,9 +138,9 @@ func (v view) shortfall(o plan.Outcome) (reason string, m message.Message) {
 	switch o.State {
 	case plan.Failed:
 		if errors.Is(o.Err, plan.ErrFellBack) {
-			return ReasonPreviousToken, message.Verbatim(o.Err.Error())
+			return ReasonPreviousToken, message.Says(o.Err)
 		}
-		return ReasonFailed, message.Verbatim(o.Err.Error())
+		return ReasonFailed, message.Says(o.Err)
 	case plan.Held:
 		failed := cmp.Or(o.Retry.Failed, &binding.Failed{})
 		return ReasonRetrying, message.New("condition.retrying",

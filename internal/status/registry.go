@@ -32,7 +32,7 @@ func (v view) bound() binding.Condition {
 	case !asked:
 		return is(binding.Unclear, ReasonNotAsked, message.New("condition.registry-not-asked"))
 	case state.Account == nil && o.Err != nil:
-		return is(binding.False, ReasonFailed, message.Verbatim(o.Err.Error()))
+		return is(binding.False, ReasonFailed, message.Says(o.Err))
 	case state.Account == nil:
 		return is(binding.False, ReasonNotBound, message.New("condition.not-bound",
 			"platform", v.declared.Spec.Platform.Title(), "why", o.Action.Reason))
@@ -63,9 +63,9 @@ func boundByOutcome(o plan.Outcome, planned bool) (c binding.Condition, settled 
 	case planned && o.State == plan.Done:
 		return is(binding.True, ReasonAsDeclared, message.New("condition.bound"))
 	case errors.Is(o.Err, plan.ErrFellBack):
-		return is(binding.True, ReasonPreviousToken, message.Verbatim(o.Err.Error()))
+		return is(binding.True, ReasonPreviousToken, message.Says(o.Err))
 	case errors.Is(o.Err, plan.ErrLost):
-		return is(binding.False, ReasonBindingLost, message.Verbatim(o.Err.Error()))
+		return is(binding.False, ReasonBindingLost, message.Says(o.Err))
 	}
 	return binding.Condition{}, false
 }
