@@ -82,7 +82,7 @@ const RefusalLasts = 24 * time.Hour
 // earlier version of this program noted it, also for a "no" that did not judge
 // the token.
 func (r Refusal) InForce(now time.Time) bool {
-	return r.Version > 0 && !r.At.IsZero() && now.Before(r.At.Add(RefusalLasts))
+	return r.Version > 0 && !r.At.IsZero() && TermOf(r.At, RefusalLasts).Holds(now)
 }
 
 // RefusalOf is the refusal of a version, made at a time, of what a spec
@@ -109,10 +109,9 @@ func (r Refusal) Is(other Refusal) bool {
 
 // MadeAnew reports whether two versions with the same number belong to
 // different secrets: they were created at different times, so the secret was
-// permanently deleted and created again. An unknown (zero) time proves nothing.
-func MadeAnew(was, is time.Time) bool {
-	return !was.IsZero() && !is.IsZero() && !was.Equal(is)
-}
+// permanently deleted and created again. Where only one of the times is known
+// they cannot be compared, and count as different.
+func MadeAnew(was, is time.Time) bool { return !was.Equal(is) }
 
 // Intent is written before a call that is not idempotent and removed when its
 // outcome is known. One found at start is answered by observing.

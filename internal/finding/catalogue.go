@@ -105,6 +105,7 @@ var catalogue = []Rule{
 	{"not-observed", Info, design},
 	{"secret-unavailable", Warning, design},
 	{"token-refused", Warning, design},
+	{"token-version-unknown", Warning, design},
 	{"host-refused", Error, design},
 	{"adopt-required", Error, design},
 	{"rule-duplicate", Error, design},

@@ -261,46 +261,94 @@ func (m *maker) equal(s subject) bool {
 	if !s.d.Spec.Platform.OAuth() && !m.tokenKnown(s) {
 		return s.ours()
 	}
-	if s.ours() && isRecorded(*s.record, *s.state.Account) {
-		if changes := tokenChanges(s); len(changes) > 0 {
-			a := Action{Cause: CauseTokenVersion, Reason: message.New("reason.token-version"), Changes: append(changes, renameChange(s)...)}
-			if vaultChanged(s) {
-				a.Cause, a.Reason = CauseTokenMoved, message.New("reason.token-moved")
-			}
-			m.rebind(s, a)
-			return true // Bound before and, whatever becomes of the rebind, after.
+	is := m.tokenIs(s)
+	switch {
+	case is == binding.TokenUnknown:
+		return m.tokenUnknown(s)
+	case !is.Fresh():
+		a := Action{Cause: CauseTokenVersion, Reason: message.New("reason.token-version"), Changes: append(tokenChanges(s), renameChange(s)...)}
+		if is == binding.TokenMoved {
+			a.Cause, a.Reason = CauseTokenMoved, message.New("reason.token-moved")
 		}
+		m.rebind(s, a)
+		return true // Bound before and, whatever becomes of the rebind, after.
 	}
-	if cause, reason, changes := adoptReason(s); !reason.IsZero() {
-		m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Adopt, Cause: cause, Reason: reason, Changes: changes})
+	m.remembered(s, false)
+	return true
+}
+
+// tokenUnknown plans a binding of which nobody knows which token it was bound
+// with: one rebind settles it, where we may and can make one; otherwise it stays
+// unknown and is reported.
+func (m *maker) tokenUnknown(s subject) bool {
+	anew := s.ours() && !s.recorded()
+	if anew && m.reportDrift(s, message.New("reason.bound-again-unknown")) {
 		return true
 	}
-	m.noop(s, CauseSettled, message.New("reason.bound"))
+	a := Action{Cause: CauseTokenUnknown, Reason: message.New("reason.token-unknown"), Changes: append(unknownChange(s), renameChange(s)...)}
+	if anew {
+		a.Reason = message.New("reason.bound-again-unknown")
+	}
+	settles := s.d.Spec.DriftPolicy != binding.Report && m.canRebind() && !m.settledOften(s, a)
+	switch {
+	case s.observesOnly() && !s.ours():
+		m.remembered(s, false) // Of what is only observed, nothing is claimed.
+		return true
+	case s.observesOnly(), settles && (s.recorded() || m.tokenGood(s)):
+		m.rebind(s, a)
+		return true
+	}
+	m.find(s.d, "spec.token", finding.New(string(CauseTokenUnknown), message.New("plan.token-unknown", "name", s.d.Name)))
+	m.remembered(s, true)
 	return true
+}
+
+// settledOften says that the account was bound again so often, because nobody
+// knew its token, that somebody else seems to bind it each time.
+func (m *maker) settledOften(s subject, a Action) bool {
+	a.Object = binding.AccountObject()
+	made, _ := m.repairs(s.d.Name, a.Object)
+	same := slices.DeleteFunc(slices.Clone(made), func(r binding.Repair) bool { return r.Found != a.Found() })
+	return m.in.Policy.MaxRepairs > 0 && len(same) >= m.in.Policy.MaxRepairs
+}
+
+// tokenGood says that nothing keeps the token from being bound.
+func (m *maker) tokenGood(s subject) bool {
+	return !m.refusedBefore(s) && !tokenEnd(s).Ended(m.in.Now) && binding.VerdictOf(s.token.Answers) != binding.No
+}
+
+// remembered brings our memory up to date with a binding that stays as it is.
+// With unknown it is not known which token it was bound with.
+func (m *maker) remembered(s subject, unknown bool) {
+	cause, reason, changes := m.adoptReason(s)
+	if unknown && !reason.IsZero() {
+		reason = message.New("reason.token-assumed", "reason", reason)
+	}
+	switch {
+	case !reason.IsZero():
+		m.act(s, takeAccount, Action{Object: binding.AccountObject(), Kind: Adopt, Cause: cause, Reason: reason, Changes: changes})
+	case unknown:
+		m.noop(s, CauseTokenUnknown, message.New("reason.token-unknown"))
+	default:
+		m.noop(s, CauseSettled, message.New("reason.bound"))
+	}
 }
 
 // adoptReason says why our memory has to be brought up to date; zero if it
 // need not be.
-func adoptReason(s subject) (Cause, message.Message, []Change) {
-	assuming := func(reason message.Message) message.Message {
-		if s.d.Spec.Token == nil {
-			return reason
-		}
-		return message.New("reason.token-assumed", "reason", reason)
-	}
+func (m *maker) adoptReason(s subject) (Cause, message.Message, []Change) {
 	r := s.record
 	switch {
 	case !s.ours():
-		return CauseAlreadyThere, assuming(message.New("reason.bound-already")), nil
+		return CauseAlreadyThere, message.New("reason.bound-already"), nil
 	case s.renamed():
 		return CauseRenamed, message.New("reason.renamed"), renameChange(s)
-	case !isRecorded(*r, *s.state.Account):
-		return CauseBoundAnew, assuming(message.New("reason.bound-again")),
-			accountChanges(s.d, r.Wanted())
+	case !s.recorded():
+		return CauseBoundAnew, message.New("reason.bound-again"), accountChanges(s.d, r.Wanted())
 	case len(accountChanges(s.d, r.Wanted())) > 0:
-		return CauseRecordOutdated, assuming(message.New("reason.bound")), accountChanges(s.d, r.Wanted())
-	case r.TokenVersion == 0 && r.TokenFingerprint == "" && (s.token.Version > 0 || s.token.Fingerprint != ""):
-		return CauseTokenVersionKnown, assuming(message.New("reason.token-version-known")), nil
+		return CauseRecordOutdated, message.New("reason.bound"), accountChanges(s.d, r.Wanted())
+	case !r.TokenKnown() && m.provenByTimes(s):
+		return CauseTokenVersionKnown, message.New("reason.token-version-known"), nil
 	case policyOf(r.DeletionPolicy) != policyOf(s.d.Spec.DeletionPolicy):
 		return CauseDeletionPolicy, message.New("reason.deletion-policy"),
 			[]Change{{"deletionPolicy", string(policyOf(r.DeletionPolicy)), string(policyOf(s.d.Spec.DeletionPolicy))}}

@@ -17,6 +17,9 @@ const (
 	CauseDeclarationChanged Cause = "declaration-changed"
 	// CauseTokenVersion: the secret store has another version of the token.
 	CauseTokenVersion Cause = "token-version-changed"
+	// CauseTokenUnknown: it is not known which token the account was bound with.
+	// A noop of this cause is reported and not settled.
+	CauseTokenUnknown Cause = "token-version-unknown"
 	// CauseTokenMoved: the token is declared to be kept elsewhere.
 	CauseTokenMoved Cause = "token-moved"
 	// CauseUnfinished: we unbound the account ourselves and have yet to bind it
@@ -114,7 +117,7 @@ const (
 // Causes are all causes.
 func Causes() []Cause {
 	return []Cause{
-		CauseAbsent, CauseDrift, CauseDeclarationChanged, CauseTokenVersion, CauseTokenMoved, CauseUnfinished,
+		CauseAbsent, CauseDrift, CauseDeclarationChanged, CauseTokenVersion, CauseTokenUnknown, CauseTokenMoved, CauseUnfinished,
 		CauseForeign, CauseDiffers, CauseNotConfirmed, CauseUndeclared, CauseDuplicateRule,
 		CauseAlreadyThere, CauseRenamed, CauseBoundAnew, CauseRecordOutdated, CauseTokenVersionKnown, CauseDeletionPolicy,
 		CauseSettled, CauseConfirmed, CauseUnknown, CauseOffline, CauseNotObserved, CausePartUnknown,
@@ -135,8 +138,10 @@ func (a Action) Unknown() bool {
 }
 
 // Repairs says that the action corrects drift: what is declared was applied
-// last, and the registry has it no more or differently.
-func (a Action) Repairs() bool { return a.Cause == CauseDrift && a.Kind != Noop }
+// last, and the registry has it no more or differently, or nobody knows.
+func (a Action) Repairs() bool {
+	return a.Cause == CauseDrift && a.Kind != Noop || a.Cause == CauseTokenUnknown && a.Kind == Rebind
+}
 
 // Reported says that the action would correct drift, and that the declaration
 // wants it reported only.

@@ -18,7 +18,7 @@ const CodeFlapping = string(CauseFlapping)
 // hold, it returns the forbidden action in its place. The object of the action
 // has to be set.
 func (m *maker) unlessFlapping(s subject, path string, a Action) Action {
-	if !a.Repairs() || a.Kind.ByPerson() || s.observesOnly() {
+	if !a.Repairs() || a.Cause == CauseTokenUnknown || a.Kind.ByPerson() || s.observesOnly() {
 		return a
 	}
 	made, stopped := m.repairs(s.d.Name, a.Object)

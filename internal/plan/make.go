@@ -202,6 +202,9 @@ type subject struct {
 func (m *maker) subject(d *binding.Declaration) subject {
 	s := subject{d: d}
 	s.state, s.asked = m.in.Observation.Accounts[d.Spec.Platform]
+	if !m.in.Observation.Capabilities.ListAccounts {
+		s.state.Account = nil // Who cannot ask knows of none.
+	}
 	s.token, s.tokenAsked = m.in.Observation.Tokens[d.Name]
 	if s.record = m.recordOf(d, s.state.Account); s.record != nil {
 		m.claimed[keyOf(*s.record)] = true
@@ -226,9 +229,15 @@ func (m *maker) recordOf(d *binding.Declaration, account *binding.Account) *bind
 	return nil
 }
 
-// isRecorded says whether account is the one that r speaks of. What either
-// side does not know does not count.
+// isRecorded says whether account is the one that r speaks of. Where only one
+// side has the registry's number, they cannot be compared, and are not the same.
 func isRecorded(r binding.Record, account binding.Account) bool {
+	return r.AccountID == account.ID && mayBeRecorded(r, account)
+}
+
+// mayBeRecorded says whether account may be the one that r speaks of. What
+// either side does not know does not count.
+func mayBeRecorded(r binding.Record, account binding.Account) bool {
 	return !known(r.AccountID, account.ID, r.AccountID != account.ID) &&
 		!known(r.Username, account.Username, !binding.SameUsername(r.Platform, r.Username, account.Username)) &&
 		!known(r.Address, account.Address, !binding.SameAddress(r.Address, account.Address))
@@ -247,6 +256,9 @@ func (m *maker) act(s subject, p phase, a Action) {
 	a.Instance, a.Binding, a.Platform = m.in.Instance.Name, s.d.Name, s.d.Spec.Platform
 	a.Target.Declaration, a.Target.Record, a.Target.Account = s.d, s.record, s.state.Account
 	a.Target.TokenVersion, a.Target.TokenCreated, a.Target.TokenFingerprint = s.token.Version, s.token.Created, s.token.Fingerprint
+	if a.Kind == Adopt && a.Object.IsAccount() {
+		m.claimToken(s, &a.Target)
+	}
 	m.add(p, a)
 }
 

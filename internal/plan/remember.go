@@ -64,13 +64,8 @@ func rememberAccount(a Action, old *binding.Record, account *binding.Account) *b
 	}
 	if old != nil {
 		r.Refused = old.Refused
-		same := old.Refused.Is(binding.RefusalOf(d.Spec, a.Target.TokenVersion, a.Target.TokenCreated))
-		if same && a.Kind != Adopt {
+		if same := old.Refused.Is(binding.RefusalOf(d.Spec, a.Target.TokenVersion, a.Target.TokenCreated)); same && a.Kind != Adopt {
 			r.Refused = binding.Refusal{} // It was bound after all.
-		}
-		if same && a.Kind == Adopt && old.TokenVersion > 0 {
-			// Whatever is bound, it is not the token that was refused.
-			r.Vault, r.TokenVersion, r.TokenCreated = old.Vault, old.TokenVersion, old.TokenCreated
 		}
 		if old.Managed {
 			r.Images = old.Images

@@ -86,7 +86,7 @@ func (m *maker) retainedElsewhere(r *binding.Record) bool {
 	account := m.in.Observation.Accounts[r.Platform].Account
 	return slices.ContainsFunc(m.in.Records, func(o binding.Record) bool {
 		return o.Managed && o.Platform == r.Platform && o.Binding != r.Binding && policyOf(o.DeletionPolicy) == binding.Retain &&
-			(account == nil || isRecorded(o, *account))
+			(account == nil || mayBeRecorded(o, *account))
 	})
 }
 

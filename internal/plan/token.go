@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
@@ -112,36 +113,122 @@ func answerCode(a binding.Answer) string {
 
 func unpinned(r binding.VaultRef) string { return r.Unpinned().String() }
 
+// tokenIs compares the token that is bound with the one that the secret store
+// has. A version is claimed only where it is proven: by our record of the account
+// that is bound, or by the times at which account and version were made.
+func (m *maker) tokenIs(s subject) binding.Comparison {
+	switch {
+	case s.d.Spec.Token == nil:
+		return binding.TokenUnread
+	case s.recorded() && (s.record.TokenKnown() || !m.provenByTimes(s)):
+		return s.sinceApplied()
+	case m.provenByTimes(s):
+		return binding.TokenSame
+	}
+	return binding.TokenUnknown
+}
+
+// recorded says that our record speaks of what is bound, as far as the registry
+// can be asked.
+func (s subject) recorded() bool {
+	return s.ours() && (s.state.Account == nil || isRecorded(*s.record, *s.state.Account))
+}
+
+// provenByTimes says that the account was made when the newest version was there
+// already, and by nobody but us or who did the step that was asked for: which
+// token somebody else binds, no time proves.
+func (m *maker) provenByTimes(s subject) bool {
+	account := s.state.Account
+	if account == nil || s.token.Version == 0 || s.token.Latest > s.token.Version || m.refusedBefore(s) {
+		return false
+	}
+	if s.ours() && !s.recorded() {
+		return m.byStep(s) && (account.Created.IsZero() || account.MadeAfter(s.token.Created))
+	}
+	return account.MadeAfter(s.token.Created)
+}
+
+// byStep says that a person was asked to bind the account.
+func (m *maker) byStep(s subject) bool {
+	e := RetryStateOf(m.in.RetryStates, s.d.Name)
+	return !m.canRebind() && !e.PendingOf(s.d.Spec.Platform, binding.AccountObject()).Since.IsZero()
+}
+
+func (m *maker) canRebind() bool {
+	caps := m.in.Observation.Capabilities
+	return caps.Bind && caps.Unbind
+}
+
+// claimToken puts into an adoption which token is bound; nothing where that is
+// not known.
+func (m *maker) claimToken(s subject, t *Target) {
+	r := s.record
+	switch {
+	case s.recorded() && r.TokenKnown():
+		t.TokenVersion, t.TokenCreated, t.TokenFingerprint = r.TokenVersion, r.TokenCreated, r.TokenFingerprint
+	case !m.provenByTimes(s):
+		t.TokenVersion, t.TokenCreated, t.TokenFingerprint = 0, time.Time{}, ""
+	}
+}
+
 // vaultChanged says that the token is declared to be kept elsewhere than the
 // one applied last.
 func vaultChanged(s subject) bool {
-	if s.d.Spec.Token == nil || s.record == nil {
-		return false
-	}
-	was := unpinned(s.record.Vault)
-	return s.record.Vault.Path != "" && was != unpinned(s.d.Spec.Token.Vault)
+	return s.d.Spec.Token != nil && s.record != nil &&
+		s.record.CompareToken(s.d.Spec.Token.Vault, s.token, nil) == binding.TokenMoved
 }
 
-// tokenChanges tells that, never what, changes of the token: where it is kept
-// and its version. Versions that either side does not know are not compared.
-func tokenChanges(s subject) []Change {
+// sinceApplied compares the token that was applied last with the one that the
+// secret store has.
+func (s subject) sinceApplied() binding.Comparison {
 	if s.d.Spec.Token == nil || !s.ours() {
+		return binding.TokenUnread
+	}
+	return s.record.CompareToken(s.d.Spec.Token.Vault, s.token, s.state.Account)
+}
+
+// tokenChanges tells that, never what, changes of the token since it was
+// applied: where it is kept and its version.
+func tokenChanges(s subject) []Change {
+	is := s.sinceApplied()
+	if is.Fresh() {
 		return nil
 	}
-	var changes []Change
-	if vaultChanged(s) {
-		changes = append(changes, Change{"token", unpinned(s.record.Vault), unpinned(s.d.Spec.Token.Vault)})
+	if is == binding.TokenUnknown {
+		return unknownChange(s)
 	}
-	was, is := s.record.TokenVersion, s.token.Version
+	version := Change{"token version", versionText(s.record.TokenVersion), versionText(s.token.Version)}
 	switch {
-	case was > 0 && is > 0 && was != is:
-		changes = append(changes, Change{"token version", strconv.Itoa(was), strconv.Itoa(is)})
-	case was > 0 && was == is && !vaultChanged(s) && binding.MadeAnew(s.record.TokenCreated, s.token.Created):
-		changes = append(changes, Change{"token version", strconv.Itoa(was) + " (of a secret that is gone)", strconv.Itoa(is) + " (of a secret made anew)"})
-	case is == 0 && known(s.record.TokenFingerprint, s.token.Fingerprint, s.record.TokenFingerprint != s.token.Fingerprint):
-		changes = append(changes, Change{"token version", "(applied last)", "(changed)"})
+	case is == binding.TokenMoved:
+		moved := Change{"token", unpinned(s.record.Vault), unpinned(s.d.Spec.Token.Vault)}
+		if s.record.TokenVersion == 0 || s.token.Version == 0 || version.From == version.To {
+			return []Change{moved}
+		}
+		return []Change{moved, version}
+	case is == binding.TokenAnew:
+		version.From, version.To = version.From+" (of a secret that is gone)", version.To+" (of a secret made anew)"
+	case s.record.TokenVersion == 0 && s.token.Version == 0:
+		version.From, version.To = "(applied last)", "(changed)"
+	case s.record.TokenVersion == s.token.Version && s.record.TokenCreated.IsZero():
+		version.From += createdUnknown
+	case s.record.TokenVersion == s.token.Version:
+		version.To += createdUnknown
 	}
-	return changes
+	return []Change{version}
+}
+
+// unknownChange is the change of a token of which nobody knows which it is.
+func unknownChange(s subject) []Change {
+	return []Change{{"token version", "(unknown)", versionText(s.token.Version)}}
+}
+
+const createdUnknown = " (created at an unknown time)"
+
+func versionText(version int) string {
+	if version == 0 {
+		return "(of a store without versions)"
+	}
+	return strconv.Itoa(version)
 }
 
 // tokenEnd is the end of the token; zero if nobody knows it. What the

@@ -231,7 +231,7 @@ func TestAClosedWindowChangesNoAction(t *testing.T) {
 	lost.Records = []binding.Record{applied(d)}
 	byHand := input(d)
 	byHand.Observation.Capabilities.Bind = false
-	adopted := boundTo(input(gitlabDeclaration()), gitlabAccount())
+	adopted := madeAfterItsToken(boundTo(input(gitlabDeclaration()), gitlabAccount()))
 	settled := boundTo(input(gitlabDeclaration()), gitlabAccount())
 	settled.Records = []binding.Record{applied(gitlabDeclaration())}
 	unfinished := input(gitlabDeclaration())

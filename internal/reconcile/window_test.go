@@ -116,7 +116,7 @@ func TestWithoutWindowsNoConditionSpeaksOfThem(t *testing.T) {
 
 func TestOutsideOfAWindowWhatIsThereIsAdopted(t *testing.T) {
 	w := newWorld()
-	w.accounts[binding.Codeup] = &binding.Account{ID: "7", Platform: binding.Codeup, Username: "ci"}
+	w.accounts[binding.Codeup] = &binding.Account{ID: "7", Platform: binding.Codeup, Username: "ci", Created: w.now}
 	r := windowed(w, nightly(t))
 	checkStates(t, sync1(t, r, desire(codeup())), map[string]plan.OutcomeState{"adopt account": plan.Done})
 	if !w.recorded("pay-codeup/codeup") || w.writes() != 0 {

@@ -1,0 +1,79 @@
+package binding
+
+import "time"
+
+// TokenState and Record each know a token in one of two ways: by its version, or
+// by a fingerprint where the store has no versions. This file is the one place
+// that compares them. What cannot be compared counts as changed.
+
+// Comparison says how the token that is bound compares to the one that the
+// secret store has.
+type Comparison int
+
+// Comparisons.
+const (
+	// TokenUnread: the store was not asked far enough to tell.
+	TokenUnread Comparison = iota
+	// TokenSame: the one that the store has is bound.
+	TokenSame
+	// TokenAnother: another one is bound, or one that cannot be compared.
+	TokenAnother
+	// TokenAnew: the version has the same number and belongs to a secret that
+	// was deleted and created again.
+	TokenAnew
+	// TokenMoved: the token is declared to be kept elsewhere.
+	TokenMoved
+	// TokenUnknown: it is not known which one is bound.
+	TokenUnknown
+)
+
+// Fresh says that the bound token is the one that the store has, or that
+// nothing shows otherwise.
+func (c Comparison) Fresh() bool { return c == TokenSame || c == TokenUnread }
+
+// CompareToken compares the token that was applied last with the one that the
+// secret store has at the declared place. The account is the one that the record
+// speaks of, as the registry has it; nil if that is not known.
+func (r Record) CompareToken(declared VaultRef, has TokenState, account *Account) Comparison {
+	storeHas := has.Version > 0 || has.Fingerprint != ""
+	switch {
+	case r.Vault.Path != "" && r.Vault.Unpinned() != declared.Unpinned():
+		return TokenMoved
+	case !r.TokenKnown() && storeHas:
+		return TokenUnknown
+	case !r.TokenKnown():
+		return TokenUnread
+	case r.TokenVersion > 0:
+		return r.compareVersion(has, account)
+	case !storeHas:
+		return TokenUnread
+	case has.Version == 0 && r.TokenFingerprint == has.Fingerprint:
+		return TokenSame
+	}
+	return TokenAnother
+}
+
+// TokenKnown says that the record has which token was applied.
+func (r Record) TokenKnown() bool {
+	return r.Vault.Path != "" && (r.TokenVersion > 0 || r.TokenFingerprint != "")
+}
+
+func (r Record) compareVersion(has TokenState, account *Account) Comparison {
+	switch {
+	case has.Version != r.TokenVersion:
+		return TokenAnother
+	case !MadeAnew(r.TokenCreated, has.Created):
+		return TokenSame
+	case !r.TokenCreated.IsZero() && !has.Created.IsZero():
+		return TokenAnew
+	case account != nil && r.AccountID != "" && account.MadeAfter(has.Created):
+		return TokenSame // We bound it by this number when the secret was there already.
+	}
+	return TokenAnother
+}
+
+// MadeAfter says that an account was certainly made after a version of a token
+// was created.
+func (a Account) MadeAfter(created time.Time) bool {
+	return !a.Created.IsZero() && !created.IsZero() && a.Created.After(created)
+}
