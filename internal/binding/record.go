@@ -82,7 +82,7 @@ const RefusalLasts = 24 * time.Hour
 // earlier version of this program noted it, also for a "no" that did not judge
 // the token.
 func (r Refusal) InForce(now time.Time) bool {
-	return r.Version > 0 && !r.At.IsZero() && TermOf(r.At, RefusalLasts).Holds(now)
+	return r.Version > 0 && !r.At.IsZero() && now.Before(r.At.Add(RefusalLasts))
 }
 
 // RefusalOf is the refusal of a version, made at a time, of what a spec
