@@ -68,6 +68,8 @@ const (
 	Offline = "Offline"
 	// NotAsked: this was not asked.
 	NotAsked = "NotAsked"
+	// Interrupted: we were stopped before the answer came.
+	Interrupted = "Interrupted"
 	// NotCapable: the driver cannot ask.
 	NotCapable = "NotCapable"
 )

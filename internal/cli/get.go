@@ -52,7 +52,11 @@ func runGet(ctx context.Context, opts *getOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := tellOfConfiguration(ctx, opts.streams, daemon); err != nil {
+	of, err := daemon.Daemon(ctx)
+	if err != nil {
+		return err
+	}
+	if err := tellOfConfiguration(opts.streams, of); err != nil {
 		return err
 	}
 	for _, name := range opts.names {
@@ -64,22 +68,36 @@ func runGet(ctx context.Context, opts *getOptions) error {
 		return (opts.instance != "" && s.Spec.Instance != opts.instance) ||
 			(len(opts.names) > 0 && !slices.Contains(opts.names, s.Name))
 	})
+	problems := of.Problems
+	if opts.instance != "" {
+		problems = problems.OfInstance(opts.instance)
+	}
+	if len(opts.names) > 0 {
+		problems = problems.OfBindings(opts.names...)
+	}
 	if opts.output.json() {
-		return report.JSON(opts.streams.Out, report.NewBindingList(statuses))
+		list := report.NewBindingList(statuses)
+		list.Problems = problems
+		return report.JSON(opts.streams.Out, list)
 	}
 	style := styleOf(opts.streams.Out)
 	style.Full = opts.full || len(opts.names) > 0
+	if err := report.ProblemsText(opts.streams.Out, withoutJournal(problems), style); err != nil {
+		return err
+	}
 	return report.Bindings(opts.streams.Out, statuses, style)
+}
+
+// withoutJournal leaves out what tellOfConfiguration says.
+func withoutJournal(p report.Problems) report.Problems {
+	p.Unanswered = slices.DeleteFunc(slices.Clone(p.Unanswered), func(u report.UnansweredPart) bool { return u.Part == binding.PartJournal })
+	return p
 }
 
 // tellOfConfiguration says above the answer, on the error stream, that the
 // daemon refused its configuration and works by an older one, and that its
 // journal is damaged.
-func tellOfConfiguration(ctx context.Context, streams Streams, daemon *client.Client) error {
-	d, err := daemon.Daemon(ctx)
-	if err != nil {
-		return err
-	}
+func tellOfConfiguration(streams Streams, d client.Daemon) (err error) {
 	if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.ConfigurationCurrent); c != nil && c.Status != binding.True {
 		_, err = fmt.Fprintf(streams.Err, "configuration: %s\n", report.Harmless(report.English().Text(c.Message)))
 	}

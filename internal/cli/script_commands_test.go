@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -187,7 +190,9 @@ func storyCalls(ts *testscript.TestScript, neg bool, args []string) {
 
 // storyAwait is `await BINDING CONDITION=STATUS`: it waits until the running
 // daemon says so; `await -token BINDING` until the newest token is bound;
-// `await -file FILE TEXT` until the file holds the text.
+// `await -file FILE TEXT` until the file holds the text; `await -daemon TEXT` and
+// `await -daemon-not TEXT` until the text stands, or does not, in what the daemon
+// tells of itself.
 func storyAwait(ts *testscript.TestScript, neg bool, args []string) {
 	w := theWorld(ts, neg)
 	ofFile := len(args) == 3 && args[0] == "-file"
@@ -203,12 +208,48 @@ func storyAwait(ts *testscript.TestScript, neg bool, args []string) {
 			return err == nil && strings.Contains(string(data), args[2])
 		}
 	}
+	if args[0] == "-daemon" || args[0] == "-daemon-not" {
+		holds = func() bool { return w.daemonTells(ctx, args[1]) == (args[0] == "-daemon") }
+	}
 	if args[0] == "-token" {
 		d := w.declaration(args[1])
 		newest := w.tokens[d.Name][len(w.tokens[d.Name])-1]
 		holds = func() bool { return w.instance(d.Spec.Instance).TokenIs(string(d.Spec.Platform), newest) }
 	}
 	storyWait(ts, "await "+strings.Join(args, " "), holds)
+}
+
+// daemonTells says whether text stands in what the daemon tells of itself. It is
+// false for a text while no daemon answers.
+func (w *world) daemonTells(ctx context.Context, text string) bool {
+	d, err := client.New(filepath.Join(w.folder, "s.sock")).Daemon(ctx)
+	if err != nil {
+		return false
+	}
+	data, err := json.Marshal(d)
+	return err == nil && strings.Contains(string(data), text)
+}
+
+// storyMetric is `metric LOG SERIES`: it waits until the daemon of that log
+// serves the series with its value.
+func storyMetric(ts *testscript.TestScript, neg bool, args []string) {
+	theWorld(ts, neg)
+	if len(args) != 2 {
+		ts.Fatalf("usage: metric LOG SERIES")
+	}
+	storyWait(ts, "metric "+args[1], func() bool {
+		found := regexp.MustCompile(`\blisten=(127\S+)`).FindStringSubmatch(ts.ReadFile(args[0]))
+		if found == nil {
+			return false
+		}
+		resp, err := http.Get("http://" + found[1] + "/metrics") //nolint:noctx // storyWait bounds it.
+		if err != nil {
+			return false
+		}
+		defer func() { _ = resp.Body.Close() }()
+		text, err := io.ReadAll(resp.Body)
+		return err == nil && strings.Contains("\n"+string(text), "\n"+args[1]+"\n")
+	})
 }
 
 // storyWait waits until holds, for two minutes at most: a loaded machine is

@@ -74,6 +74,8 @@ func syncExit(r report.SyncResult) error {
 		return exitCode(exitRefused)
 	case r.Source != "" || r.Has(report.SyncFailed) || r.Has(report.SyncForbidden):
 		return exitCode(exitPartial)
+	case len(r.BrokenFiles) > 0:
+		return exitCode(exitFindings)
 	case r.Has(report.SyncDeferred):
 		return exitCode(exitChanges)
 	}

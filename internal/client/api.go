@@ -82,6 +82,7 @@ type AcceptRequest struct {
 // Daemon is what a daemon says of itself.
 type Daemon struct {
 	Conditions []report.ConditionObject `json:"conditions"`
+	report.Problems
 }
 
 // Scope says what a request is about: a binding, on one instance or wherever it

@@ -41,6 +41,8 @@ type Daemon struct {
 	cache    *manifest.Cache
 	metrics  *metrics.Metrics
 	webhooks *webhooks
+	// parts are what the daemon needs to answer.
+	parts *parts
 	// happened is what happened recently.
 	happened *eventLog
 	// configured says whether the configuration that was read last is in force.
@@ -73,7 +75,7 @@ func New(_ context.Context, o Options) (*Daemon, error) {
 	}
 	cfg := o.Engine.Config
 	d := &Daemon{
-		o: o, now: o.Engine.Now, redactor: o.Engine.Redactor, cache: manifest.NewCache(), happened: newEventLog(o.Engine.Now()),
+		o: o, now: o.Engine.Now, redactor: o.Engine.Redactor, cache: manifest.NewCache(), happened: newEventLog(o.Engine.Now()), parts: newParts(),
 	}
 	d.level.Set(cfg.Log.SlogLevel())
 	d.log = engine.NewLog(o.Engine.LogTo, cfg.Log.Format, &d.level, d.redactor)

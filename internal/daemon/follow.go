@@ -120,6 +120,9 @@ func (f *follower) safely(ctx context.Context, step func(context.Context) error)
 func (f *follower) poll(ctx context.Context) error {
 	begun := f.now()
 	snapshot, err := f.load(ctx)
+	if ctx.Err() == nil {
+		f.sourceRead(err)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -196,6 +199,7 @@ func (f *follower) submit(ctx context.Context, snapshot source.Snapshot) error {
 		f.log.Warn("finding", "code", finding.Code, "severity", finding.Severity, "file", finding.File,
 			"line", finding.Line, "column", finding.Column, "message", report.English().Text(finding.Message))
 	}
+	f.tellBroken(desired, loaded.Findings)
 	f.gate.begin(desired, f.instances)
 	// Before anything is done for it, so that whoever sees it done finds it
 	// trusted.

@@ -36,6 +36,9 @@ func (r *runner) event(event plan.Event) {
 	r.logEvent(event)
 	r.happen(event)
 	r.metrics.Count(event)
+	if event.Kind == plan.PlanMade && event.Round != nil {
+		r.parts.report(instancePart(event.Instance), r.now(), answersOf(event.Round)...)
+	}
 	for _, i := range r.instances {
 		if i.Name == event.Instance {
 			i.observe(event)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
 	"reconciler/internal/plan"
@@ -189,6 +190,7 @@ func (r *reloader) exchange(ctx context.Context, stop func(), next *runner) func
 // inherit takes over what is still true under the new configuration. The runner
 // before has stopped.
 func (r *runner) inherit(before *runner) {
+	answering := []binding.Part{journalPart}
 	for _, i := range r.instances {
 		at := slices.IndexFunc(before.instances, func(old *instance) bool { return old.Name == i.Name })
 		if at < 0 {
@@ -199,12 +201,15 @@ func (r *runner) inherit(before *runner) {
 		i.Inherit(old.Reconciler, same)
 		if same {
 			i.missing.Store(old.missing.Load())
+			answering = append(answering, instancePart(i.Name))
 		}
 	}
 	if r.config.SourceKey() == before.config.SourceKey() {
 		r.follower.last = before.follower.last
 		r.follower.expected = before.follower.expected
+		answering = append(answering, sourcePart)
 	}
+	r.parts.keep(r.now(), answering...)
 }
 
 // asksAs says whether an instance is the same as in the runner before, and code

@@ -25,6 +25,7 @@ func (d *Daemon) sources() metrics.Sources {
 			return states
 		},
 		JournalDamaged: func() bool { return d.memory.Store.Damage() != nil },
+		Findings:       d.findings, Parts: d.parts.up,
 		Vault: func() *metrics.VaultLogin {
 			client := d.present().engine.Vault()
 			if client == nil {

@@ -54,8 +54,26 @@ func (d *Daemon) Sync(ctx context.Context, who server.Caller, req client.SyncReq
 	}
 	result := report.NewSyncResult(instances)
 	result.Source = source
+	if !req.NoWait {
+		result.Problems = d.syncProblems(req, asked)
+	}
 	d.redactSync(&result)
 	return result, nil
+}
+
+// syncProblems are the problems that concern what was asked for.
+func (d *Daemon) syncProblems(req client.SyncRequest, asked []*instance) report.Problems {
+	var reporters []binding.Part
+	for _, i := range asked {
+		reporters = append(reporters, instancePart(i.Name))
+	}
+	switch {
+	case req.Binding != "":
+		return d.problems(append(reporters, journalPart)...).OfBindings(req.Binding)
+	case req.Instance != "":
+		return d.problems(append(reporters, journalPart, sourcePart)...).OfInstance(req.Instance)
+	}
+	return d.problems()
 }
 
 // beginSync checks a request, records who asks, and returns the instances that it

@@ -77,6 +77,8 @@ func sourcesOf(now time.Time, statuses ...binding.Status) Sources {
 		Now:      func() time.Time { return now },
 		Loops:    func() map[string]reconcile.LoopState { return nil },
 		Windows:  func() map[string]plan.WindowState { return nil },
+		Findings: func() map[FindingLabels]int { return nil },
+		Parts:    func() map[Part]bool { return nil },
 		Vault:    func() *VaultLogin { return nil },
 	}
 }

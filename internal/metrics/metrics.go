@@ -73,6 +73,10 @@ type Sources struct {
 	Windows func() map[string]plan.WindowState
 	// JournalDamaged says that the journal is damaged, and nobody accepted it.
 	JournalDamaged func() bool
+	// Findings are how many there are, and Parts whether those that were asked
+	// give answers.
+	Findings func() map[FindingLabels]int
+	Parts    func() map[Part]bool
 	// Vault is the login to Vault; nil where no secret store is configured.
 	Vault func() *VaultLogin
 }
@@ -94,7 +98,7 @@ func New(from Sources) *Metrics {
 	m.calls = newCallMetrics(m)
 	m.config = newConfigMetrics(m)
 	m.webhooks = m.counter("reconciler_webhook_requests_total", "Requests to a configured webhook sender, by result: accepted, ignored, unmatched, unauthorized, rejected or limited.", "sender", "result")
-	m.registry.MustRegister(newBindingCollector(m, from), newQueueCollector(m, from), newWindowCollector(m, from), newVaultCollector(m, from), journalDamaged(m, from), buildInfo(m))
+	m.registry.MustRegister(newBindingCollector(m, from), newQueueCollector(m, from), newWindowCollector(m, from), newVaultCollector(m, from), newProblemCollector(m, from), journalDamaged(m, from), buildInfo(m))
 	return m
 }
 

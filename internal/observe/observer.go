@@ -344,7 +344,7 @@ func unknown(err error) *binding.Unknown {
 	case errors.Is(err, context.DeadlineExceeded):
 		reason = "Timeout"
 	case errors.Is(err, context.Canceled):
-		reason = "Interrupted"
+		reason = binding.Interrupted
 	case errors.Is(err, binding.ErrBug):
 		reason = "Fault"
 	}

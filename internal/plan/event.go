@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/finding"
 )
 
 // EventKind says what an Event tells of.
@@ -13,7 +14,7 @@ type EventKind string
 const (
 	// SyncStarted carries Waited. Only a loop gives it.
 	SyncStarted EventKind = "SyncStarted"
-	// PlanMade carries Plan.
+	// PlanMade carries Plan, and Round.
 	PlanMade EventKind = "PlanMade"
 	// ActionStarted carries Action, Index and Count.
 	ActionStarted EventKind = "ActionStarted"
@@ -45,6 +46,9 @@ const (
 	// SnapshotRead and SourceNotRead carry From, the source; the latter Err.
 	SnapshotRead  EventKind = "SnapshotRead"
 	SourceNotRead EventKind = "SourceNotRead"
+	// FileBroken carries Findings: files of the snapshot are invalid, and what
+	// they declare is not changed.
+	FileBroken EventKind = "FileBroken"
 	// WebhookReceived carries From, the sender.
 	WebhookReceived EventKind = "WebhookReceived"
 	// ConfigurationTaken and ConfigurationRefused carry From, the file; the
@@ -67,6 +71,7 @@ type Event struct {
 	Instance string
 	Revision string
 	Plan     *Plan
+	Round    *Round
 	Action   Action
 	// Index counts the plan's actions that change something, from 1 to Count.
 	Index, Count int
@@ -91,6 +96,8 @@ type Event struct {
 	Person  binding.Person
 	Reason  string
 	Until   time.Time
+	// Findings are those of invalid files.
+	Findings []finding.Finding
 	// From is the source, sender or file of the daemon's own events.
 	From string
 }

@@ -38,6 +38,17 @@ const (
 	ReasonNoToken              = "NoToken"
 )
 
+// NoAnswer says whether an unknown with this reason means that the host gave no
+// answer that can be used, whatever it was asked.
+func NoAnswer(reason string) bool {
+	switch reason {
+	case ReasonRateLimited, ReasonForbidden, ReasonHostFailed, ReasonRedirected, ReasonNotJSON, ReasonTooLarge, ReasonUnreadable,
+		ReasonTimedOut, ReasonUnreachable, ReasonNameNotFound, ReasonAddressNotPublic, ReasonCertificateUntrusted, ReasonUnexpectedStatus:
+		return true
+	}
+	return false
+}
+
 // Trouble reads an error of the way to a host as the reason and message of an
 // unknown. The message has only the host's name: an error of a client library
 // may hold the whole request, and is never printed.

@@ -179,7 +179,7 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, dept
 		of := basis
 		of.Observation = observations[n]
 		rounds[n] = r.round(of, desired)
-		r.emit(plan.Event{Kind: plan.PlanMade, Revision: desired.Revision, Plan: &rounds[n].Plan})
+		r.emit(plan.Event{Kind: plan.PlanMade, Revision: desired.Revision, Plan: &rounds[n].Plan, Round: rounds[n]})
 	}
 	return rounds, nil
 }

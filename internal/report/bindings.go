@@ -63,8 +63,18 @@ func row(s binding.Status) []string {
 	}
 	return []string{
 		s.Spec.Instance, s.Name, s.Spec.Platform.Title(), cmp.Or(s.Spec.Username, "-"),
-		string(ready.Status), cmp.Or(ready.Reason, "-"), token, day(s.TokenExpires), English().Text(ready.Message),
+		string(ready.Status), reasonCell(s, ready), token, day(s.TokenExpires), English().Text(ready.Message),
 	}
+}
+
+// reasonCell is the reason of Ready, with a word for a binding that is suspended:
+// what changes is not applied, although all is as declared now.
+func reasonCell(s binding.Status, ready binding.Condition) string {
+	reason := cmp.Or(ready.Reason, "-")
+	if c := binding.FindCondition(s.Conditions, binding.Suspended); c != nil && c.Status == binding.True {
+		return reason + " (suspended)"
+	}
+	return reason
 }
 
 // day is the last day of something that ends at t: midnight belongs to the day

@@ -50,6 +50,9 @@ func EventItems(ev plan.Event) []EventItem {
 		e.say(why)
 	case plan.SyncDone:
 		return syncItems(ev)
+	case plan.FileBroken:
+		e.Type = EventWarning
+		e.say(message.New("list", "items", brokenLines("", ev.Findings)))
 	case plan.SnapshotRead, plan.ConfigurationTaken:
 		e.say(message.Verbatim(ev.From))
 	case plan.ConfigurationRefused:
@@ -83,8 +86,16 @@ func syncItems(ev plan.Event) (items []EventItem) {
 	}
 	for _, f := range ev.Plan.Findings {
 		if f.Severity != finding.Info {
-			e := EventItem{Instance: ev.Instance, Binding: names[f.File], Type: EventWarning, Reason: camel(f.Code), Revision: ev.Revision}
+			e := EventItem{Instance: ev.Instance, Binding: names[f.File], Type: EventWarning, Reason: Camel(f.Code), Revision: ev.Revision}
 			e.say(f.Message)
+			items = append(items, e)
+		}
+	}
+	for _, s := range ev.Statuses {
+		c := binding.FindCondition(s.Conditions, binding.Declared)
+		if c != nil && c.Reason == string(plan.FileBroken) {
+			e := EventItem{Instance: ev.Instance, Binding: s.Name, Type: EventWarning, Reason: c.Reason, Revision: ev.Revision}
+			e.say(c.Message)
 			items = append(items, e)
 		}
 	}
@@ -121,8 +132,8 @@ func HistoryOf(ev plan.Event) binding.HistoryEntry {
 	return entry
 }
 
-// camel writes a code such as token-expiry as a reason: TokenExpiry.
-func camel(code string) string {
+// Camel writes a code such as token-expiry as a reason: TokenExpiry.
+func Camel(code string) string {
 	var b strings.Builder
 	for part := range strings.SplitSeq(code, "-") {
 		if part != "" {

@@ -45,6 +45,7 @@ type BindingList struct {
 	APIVersion string        `json:"apiVersion"`
 	Kind       string        `json:"kind"`
 	Items      []BindingItem `json:"items"`
+	Problems
 }
 
 // BindingItem is one binding of a BindingList.

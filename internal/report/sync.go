@@ -43,6 +43,7 @@ type SyncResult struct {
 	Source string `json:"source,omitempty"`
 	// Instances are those that were synced, by name.
 	Instances []SyncedInstance `json:"instances"`
+	Problems
 }
 
 // SyncedInstance is one instance of a SyncResult.
@@ -103,6 +104,11 @@ func Sync(w io.Writer, r SyncResult, style Style) error {
 	if r.Source != "" {
 		p.fold("! ", r.Source)
 	}
+	problems := r.Problems
+	if r.Source != "" { // It is told of already.
+		problems.Unanswered = slices.DeleteFunc(slices.Clone(problems.Unanswered), func(u UnansweredPart) bool { return u.Part == binding.PartSource })
+	}
+	p.problems(problems)
 	for _, i := range r.Instances {
 		p.line(p.style.paint(bold, clean(i.Name)), "  ", clean(string(i.Outcome)), at(i.Revision))
 		if i.Message != "" {

@@ -8,5 +8,9 @@ import (
 )
 
 func (s *Server) daemon(w http.ResponseWriter, _ *http.Request) {
-	s.answer(w, client.Daemon{Conditions: report.ConditionObjects(s.opts.Conditions())})
+	d := client.Daemon{Conditions: report.ConditionObjects(s.opts.Conditions())}
+	if s.opts.Problems != nil {
+		d.Problems = s.opts.Problems()
+	}
+	s.answer(w, d)
 }

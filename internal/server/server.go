@@ -59,6 +59,8 @@ type Options struct {
 	Chronicler Chronicler
 	// Conditions are the daemon's own; nil where there are none.
 	Conditions func() []binding.Condition
+	// Problems are what the daemon cannot know or do.
+	Problems func() report.Problems
 	// Suspender suspends and resumes; nil if nothing can.
 	Suspender Suspender
 	// Acceptor accepts a damaged journal; nil if nothing can.

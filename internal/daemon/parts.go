@@ -1,0 +1,196 @@
+package daemon
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/metrics"
+	"reconciler/internal/plan"
+	"reconciler/internal/providers"
+)
+
+// instancePart is the registry of an instance, and the name by which the rounds
+// of the instance report.
+func instancePart(name string) binding.Part {
+	return binding.Part{Kind: binding.PartRegistry, Name: name}
+}
+
+// parts is the one place that knows which parts answer. Each reporter says what
+// it asked last; what nobody reports any more is forgotten. It lives as long as
+// the process and is safe for concurrent use.
+type parts struct {
+	mu      sync.Mutex
+	reports map[binding.Part]map[binding.Part]binding.PartAnswer
+	since   map[binding.Part]time.Time
+}
+
+func newParts() *parts {
+	return &parts{reports: map[binding.Part]map[binding.Part]binding.PartAnswer{}, since: map[binding.Part]time.Time{}}
+}
+
+// report replaces what a reporter said before. A part that it names and did not
+// ask keeps its last answer: not to ask is no recovery.
+func (p *parts) report(reporter binding.Part, now time.Time, answers ...binding.PartAnswer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before, next := p.reports[reporter], map[binding.Part]binding.PartAnswer{}
+	for _, a := range answers {
+		if last, known := before[a.Part]; !a.Asked && known {
+			a = last
+		}
+		if a.Asked {
+			next[a.Part] = a
+		}
+	}
+	p.reports[reporter] = next
+	p.settle(now)
+}
+
+// keep forgets the reporters that are not among these.
+func (p *parts) keep(now time.Time, reporters ...binding.Part) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	maps.DeleteFunc(p.reports, func(reporter binding.Part, _ map[binding.Part]binding.PartAnswer) bool {
+		return !slices.Contains(reporters, reporter)
+	})
+	p.settle(now)
+}
+
+// settle brings the times in line with the reports.
+func (p *parts) settle(now time.Time) {
+	failed := map[binding.Part]time.Time{}
+	for _, report := range p.reports {
+		for part, a := range report {
+			if !a.Failed() {
+				continue
+			}
+			failed[part] = now
+			if since, known := p.since[part]; known {
+				failed[part] = since
+			}
+		}
+	}
+	p.since = failed
+}
+
+// outages are the parts that do not answer, in the order in which people read
+// them: what these reporters say, or all for none.
+func (p *parts) outages(reporters ...binding.Part) []binding.Outage {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found := map[binding.Part]binding.Outage{}
+	for _, reporter := range slices.SortedFunc(maps.Keys(p.reports), comparePart) {
+		if len(reporters) > 0 && !slices.Contains(reporters, reporter) {
+			continue
+		}
+		for part, a := range p.reports[reporter] {
+			if _, known := found[part]; a.Failed() && !known {
+				found[part] = binding.Outage{PartAnswer: a, Since: p.since[part]}
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b binding.Outage) int { return comparePart(a.Part, b.Part) })
+}
+
+func comparePart(a, b binding.Part) int {
+	rank := func(p binding.Part) int { return slices.Index(binding.PartKinds(), p.Kind) }
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a.Name, b.Name))
+}
+
+// up says of all parts that were asked whether they answer. The sites of a
+// platform count as one, because no label of a metric holds an address.
+func (p *parts) up() map[metrics.Part]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	up := map[metrics.Part]bool{}
+	for _, report := range p.reports {
+		for part, a := range report {
+			label := metrics.Part{Part: string(part.Kind), Name: part.Name}
+			if part.Kind == binding.PartCodeHost {
+				label.Name = string(part.Platform)
+			}
+			others, known := up[label]
+			up[label] = !a.Failed() && (others || !known)
+		}
+	}
+	return up
+}
+
+// answersOf are what a round says of the parts that it needs.
+func answersOf(r *plan.Round) []binding.PartAnswer {
+	answers := []binding.PartAnswer{registryAnswer(r), vaultAnswer(r)}
+	sites := map[binding.Part]binding.PartAnswer{}
+	for _, d := range r.Declarations {
+		a := siteAnswer(r.Observation, d)
+		if known := sites[a.Part]; !known.Asked || a.Asked && !a.Failed() {
+			sites[a.Part] = a
+		}
+	}
+	return slices.AppendSeq(answers, maps.Values(sites))
+}
+
+// sum is the answer of a part to several questions: one that was answered counts
+// more than any that were not, because a part that is down answers none.
+func sum(part binding.Part, unknowns []*binding.Unknown) binding.PartAnswer {
+	sum := binding.PartAnswer{Part: part}
+	for _, u := range unknowns {
+		switch {
+		case u == nil, u.Certain && u.Fault != binding.FaultCredentials, u.Fault == binding.FaultRequest, u.Fault == binding.FaultToken:
+			return binding.PartAnswer{Part: part, Asked: true}
+		case u.Fault != "" && u.Reason != binding.Interrupted && !sum.Asked:
+			sum.Asked, sum.Reason, sum.Message = true, u.Reason, u.Message
+		}
+	}
+	return sum
+}
+
+func registryAnswer(r *plan.Round) binding.PartAnswer {
+	part, o := binding.Part{Kind: binding.PartRegistry, Name: r.Instance.Name}, r.Observation
+	if o.Unknown != nil {
+		return sum(part, []*binding.Unknown{o.Unknown})
+	}
+	var unknowns []*binding.Unknown
+	for _, platform := range slices.Sorted(maps.Keys(o.Accounts)) {
+		unknowns = append(unknowns, o.Accounts[platform].Unknown)
+	}
+	for _, image := range slices.Sorted(maps.Keys(o.Repositories)) {
+		unknowns = append(unknowns, o.Repositories[image].Unknown)
+	}
+	return sum(part, unknowns)
+}
+
+func vaultAnswer(r *plan.Round) binding.PartAnswer {
+	var unknowns []*binding.Unknown
+	for _, d := range r.Declarations {
+		if state, asked := r.Observation.Tokens[d.Name]; asked && d.Spec.Token != nil {
+			unknowns = append(unknowns, state.Unknown)
+		}
+	}
+	return sum(binding.Part{Kind: binding.PartVault}, unknowns)
+}
+
+// siteAnswer is what the site of a declaration's code host answered about its
+// token and projects.
+func siteAnswer(o binding.Observation, d binding.Declaration) binding.PartAnswer {
+	site := binding.SecretTargetOf(d.Spec.Platform, d.Spec.Address).Host
+	sum := binding.PartAnswer{Part: binding.Part{Kind: binding.PartCodeHost, Name: site, Platform: d.Spec.Platform}}
+	answers := slices.Clone(o.Tokens[d.Name].Answers)
+	for _, path := range slices.Sorted(maps.Keys(o.Projects[d.Name])) {
+		answers = append(answers, o.Projects[d.Name][path].Answers...)
+	}
+	for _, a := range answers {
+		switch {
+		case a.AboutSite():
+		case a.Verdict != binding.UnknownAsked:
+			return binding.PartAnswer{Part: sum.Part, Asked: true}
+		case providers.NoAnswer(a.Reason) && !sum.Asked:
+			sum.Asked, sum.Reason, sum.Message = true, a.Reason, a.Message
+		}
+	}
+	return sum
+}

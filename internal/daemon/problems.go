@@ -1,0 +1,91 @@
+package daemon
+
+import (
+	"cmp"
+	"errors"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/message"
+	"reconciler/internal/metrics"
+	"reconciler/internal/plan"
+	"reconciler/internal/report"
+	"reconciler/internal/status"
+)
+
+// The parts that are there once, and by which they report themselves.
+var (
+	sourcePart  = binding.Part{Kind: binding.PartSource}
+	journalPart = binding.Part{Kind: binding.PartJournal}
+)
+
+// Problems are the parts that give no answer, and the invalid files of the
+// present snapshot with what they hold.
+func (d *Daemon) Problems() report.Problems { return d.problems() }
+
+// problems are Problems as far as these reporters know, or all for none.
+func (d *Daemon) problems(reporters ...binding.Part) report.Problems {
+	d.readJournal()
+	p := report.Problems{Unanswered: report.Unanswered(d.parts.outages(reporters...))}
+	if loaded := d.present().loaded.Load(); loaded != nil {
+		p.BrokenFiles = report.BrokenFiles(loaded.Desired.Broken, loaded.Findings, d.Statuses(), status.ReasonFileBroken)
+	}
+	return p.Redacted(d.redactor.Redact)
+}
+
+// readJournal reports whether the journal can be trusted. A person may accept it
+// at any time.
+func (d *Daemon) readJournal() {
+	answer := binding.PartAnswer{Part: journalPart, Asked: true}
+	if c := d.journalIntact(); c.Status != binding.True {
+		answer.Reason, answer.Message = c.Reason, c.Message
+	}
+	d.parts.report(journalPart, d.now(), answer)
+}
+
+// sourceRead reports whether the source answered.
+func (f *follower) sourceRead(err error) {
+	answer := binding.PartAnswer{Part: sourcePart, Asked: true}
+	if err != nil {
+		answer.Reason, answer.Message = string(binding.KindOf(err)), message.Says(err)
+		if failure, ok := errors.AsType[*binding.Failure](err); ok {
+			answer.Reason = report.Camel(cmp.Or(failure.Code, answer.Reason))
+		}
+	}
+	f.parts.report(sourcePart, f.now(), answer)
+}
+
+// tellBroken lists the invalid files of a snapshot among the events.
+func (f *follower) tellBroken(desired plan.Desired, findings []finding.Finding) {
+	var broken []finding.Finding
+	for _, file := range desired.Broken {
+		for _, found := range findings {
+			if found.File == file && found.Severity == finding.Error {
+				broken = append(broken, found)
+				break
+			}
+		}
+	}
+	if len(broken) > 0 {
+		f.happen(plan.Event{Kind: plan.FileBroken, Revision: desired.Revision, Findings: broken})
+	}
+}
+
+// findings counts those of the present snapshot and of the last plans.
+func (d *Daemon) findings() map[metrics.FindingLabels]int {
+	var all []finding.Finding
+	r := d.present()
+	if loaded := r.loaded.Load(); loaded != nil {
+		all = append(all, loaded.Findings...)
+	}
+	for _, i := range r.instances {
+		if last := i.Last(); last != nil {
+			all = append(all, last.Plan.Findings...)
+		}
+	}
+	counts := map[metrics.FindingLabels]int{}
+	for _, f := range finding.Sort(all) {
+		counts[metrics.FindingLabels{Code: f.Code, Severity: string(f.Severity)}]++
+	}
+	return counts
+}

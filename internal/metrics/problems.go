@@ -1,0 +1,45 @@
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// FindingLabels are what findings are counted by.
+type FindingLabels struct{ Code, Severity string }
+
+// Part is a part that the daemon needs: the kind, and the instance of a registry
+// or the platform of a code host.
+type Part struct{ Part, Name string }
+
+// problemCollector shows what keeps the daemon from knowing or doing what is
+// declared.
+type problemCollector struct {
+	from         Sources
+	findings, up described
+}
+
+func newProblemCollector(m *Metrics, from Sources) *problemCollector {
+	return &problemCollector{
+		from:     from,
+		findings: m.describe(prometheus.GaugeValue, "reconciler_findings", "Findings of the current declarations and of the last plans, by rule and severity (error, warning, info); absent if there are none.", "code", "severity"),
+		up:       m.describe(prometheus.GaugeValue, "reconciler_part_up", "1 if a part gave a usable answer when it was last asked, 0 if not: journal, source, vault, registry (name: the instance) or code-host (name: the platform; 0 if one of its sites gives none). Absent until it is asked.", "part", "name"),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *problemCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- c.findings.desc
+	ch <- c.up.desc
+}
+
+// Collect implements prometheus.Collector.
+func (c *problemCollector) Collect(ch chan<- prometheus.Metric) {
+	for labels, count := range c.from.Findings() {
+		c.findings.give(ch, float64(count), labels.Code, labels.Severity)
+	}
+	for part, up := range c.from.Parts() {
+		value := 0.0
+		if up {
+			value = 1
+		}
+		c.up.give(ch, value, part.Part, part.Name)
+	}
+}

@@ -1,0 +1,174 @@
+package report
+
+import (
+	"cmp"
+	"io"
+	"slices"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/message"
+)
+
+// Problems are what keeps the daemon from knowing or doing what is declared: the
+// parts that give no answer, and the invalid files.
+type Problems struct {
+	Unanswered  []UnansweredPart `json:"unanswered,omitempty"`
+	BrokenFiles []BrokenFile     `json:"brokenFiles,omitempty"`
+}
+
+// UnansweredPart is a part that gives no answer that can be used.
+type UnansweredPart struct {
+	Part binding.PartKind `json:"part"`
+	// Name is the instance of a registry, or the site of a code host.
+	Name string `json:"name,omitempty"`
+	// Since is when it was first asked in vain, since the daemon started.
+	Since time.Time `json:"since"`
+	// Reason is a CamelCase word that programs may branch on.
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
+	// ID and Args are the message as data.
+	ID   string       `json:"id,omitempty"`
+	Args message.Args `json:"args,omitempty"`
+}
+
+// BrokenFile is an invalid file of the snapshot in force.
+type BrokenFile struct {
+	File string `json:"file"`
+	// Findings are its findings of severity error.
+	Findings []FindingObject `json:"findings"`
+	// Holds are the bindings that are not changed because of it.
+	Holds []HeldBinding `json:"holds"`
+}
+
+// HeldBinding names a binding.
+type HeldBinding struct {
+	Instance string `json:"instance"`
+	Name     string `json:"name"`
+}
+
+// Unanswered are outages in JSON.
+func Unanswered(outages []binding.Outage) []UnansweredPart {
+	var parts []UnansweredPart
+	for _, o := range outages {
+		parts = append(parts, UnansweredPart{
+			Part: o.Kind, Name: o.Name, Since: o.Since.UTC(), Reason: o.Reason, Message: English().Text(o.Message),
+			ID: o.Message.ID, Args: o.Message.Args,
+		})
+	}
+	return parts
+}
+
+// BrokenFiles are the invalid files with their findings, and what they hold
+// according to the statuses.
+func BrokenFiles(files []string, findings []finding.Finding, statuses []binding.Status, reason string) []BrokenFile {
+	var broken []BrokenFile
+	for _, file := range files {
+		b := BrokenFile{File: file, Findings: []FindingObject{}, Holds: []HeldBinding{}}
+		errors := slices.DeleteFunc(slices.Clone(findings), func(f finding.Finding) bool {
+			return f.File != file || f.Severity != finding.Error
+		})
+		b.Findings = append(b.Findings, findingObjects(errors)...)
+		for _, s := range statuses {
+			held := slices.ContainsFunc(s.Conditions, func(c binding.Condition) bool { return c.Reason == reason })
+			// What its own file does not hold, any invalid file may.
+			if held && (s.File == file || !slices.Contains(files, s.File)) {
+				b.Holds = append(b.Holds, HeldBinding{s.Spec.Instance, s.Name})
+			}
+		}
+		slices.SortFunc(b.Holds, func(a, b HeldBinding) int {
+			return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Name, b.Name))
+		})
+		broken = append(broken, b)
+	}
+	return broken
+}
+
+// OfInstance are the problems that concern an instance. A file that holds nothing
+// concerns all, because nobody knows what it declares.
+func (p Problems) OfInstance(name string) Problems {
+	p.Unanswered = slices.DeleteFunc(slices.Clone(p.Unanswered), func(u UnansweredPart) bool {
+		return u.Part == binding.PartRegistry && u.Name != name
+	})
+	p.BrokenFiles = slices.DeleteFunc(slices.Clone(p.BrokenFiles), func(b BrokenFile) bool {
+		return len(b.Holds) > 0 && !slices.ContainsFunc(b.Holds, func(h HeldBinding) bool { return h.Instance == name })
+	})
+	return p
+}
+
+// OfBindings are the problems that concern bindings of those names: of the files
+// only those that hold one.
+func (p Problems) OfBindings(names ...string) Problems {
+	p.BrokenFiles = slices.DeleteFunc(slices.Clone(p.BrokenFiles), func(b BrokenFile) bool {
+		return !slices.ContainsFunc(b.Holds, func(h HeldBinding) bool { return slices.Contains(names, h.Name) })
+	})
+	return p
+}
+
+// Redacted are the problems with every text as redact returns it.
+func (p Problems) Redacted(redact func(string) string) Problems {
+	p.Unanswered, p.BrokenFiles = slices.Clone(p.Unanswered), slices.Clone(p.BrokenFiles)
+	for i, u := range p.Unanswered {
+		p.Unanswered[i].Message, p.Unanswered[i].Args = redact(u.Message), message.Message{ID: u.ID, Args: u.Args}.Map(redact).Args
+	}
+	for i, b := range p.BrokenFiles {
+		p.BrokenFiles[i].Findings = slices.Clone(b.Findings)
+		for n, f := range b.Findings {
+			p.BrokenFiles[i].Findings[n].Message, p.BrokenFiles[i].Findings[n].Args = redact(f.Message), message.Message{ID: f.ID, Args: f.Args}.Map(redact).Args
+		}
+	}
+	return p
+}
+
+// ProblemsText writes the problems for a person, above something else; nothing
+// where there are none.
+func ProblemsText(w io.Writer, all Problems, style Style) error {
+	p := &page{style: style}
+	if p.problems(all); p.text.Len() > 0 {
+		p.line()
+	}
+	return p.writeTo(w)
+}
+
+// problems writes a line for each part that gives no answer and for each invalid
+// file, with what it holds.
+func (p *page) problems(all Problems) {
+	language := p.style.Language
+	for _, u := range all.Unanswered {
+		p.fold("! ", language.Text(message.New("part-unanswered",
+			"part", message.New("part."+string(u.Part), "name", u.Name), "since", u.Since, "reason", u.Reason,
+			"why", known(message.Message{ID: u.ID, Args: u.Args}, u.Message))))
+	}
+	for _, b := range all.BrokenFiles {
+		for _, m := range brokenLines(b.File, findingsOf(b.Findings)) {
+			p.fold("! ", language.Text(m))
+		}
+		if len(b.Holds) > 0 {
+			var names []string
+			for _, h := range b.Holds {
+				names = append(names, objectOf(h.Instance, h.Name))
+			}
+			p.fold("  ", language.Text(message.New("broken-file-holds", "bindings", names)))
+		}
+	}
+}
+
+// mostBroken is how many findings of invalid files are told in one place.
+const mostBroken = 3
+
+// brokenLines say what is wrong in an invalid file, or in several for no name: the
+// first few findings.
+func brokenLines(file string, findings []finding.Finding) []message.Message {
+	var lines []message.Message
+	for _, f := range findings[:min(len(findings), mostBroken)] {
+		lines = append(lines, message.New("broken-file", "at", message.Place{File: f.File, Line: f.Line, Column: f.Column}, "code", f.Code, "why", f.Message))
+	}
+	switch more := len(findings) - mostBroken; {
+	case more > 0 && file == "":
+		lines = append(lines, message.New("list-more", "count", more))
+	case more > 0:
+		lines = append(lines, message.New("broken-file-more", "at", message.Place{File: file}, "more", more))
+	}
+	return lines
+}
