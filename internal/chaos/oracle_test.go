@@ -46,13 +46,16 @@ func (all violations) of(check string) *violation {
 // pending are the checks that fail for a known reason, until it is gone.
 func pending() map[string]string {
 	reasons := map[string]string{
-		"Ready says True without Declared":        "a broken file is nearly invisible (kind 10)",
-		"Ready says True without TokenFresh":      "a refusal condemns the token, and adoption claims a version (kinds 1, 2 and 5)",
-		"TokenFresh says True without TokenFresh": "adoption claims a version (kind 5)",
-		"Ready says True without TokenValid":      "the bound token is not asked for at its host (kind 2)",
-		"TokenValid says True without TokenValid": "the bound token is not asked for at its host (kind 2)",
-		"no two rules for one tag":                "a late effect is taken for none (kind 3)",
-		"all converges":                           "a refusal condemns the token (kind 1)",
+		"Ready says True without Declared":            "a broken file is nearly invisible (kind 10)",
+		"Ready says True without TokenFresh":          "adoption claims a version (kinds 2 and 5)",
+		"TokenFresh says True without TokenFresh":     "adoption claims a version (kind 5)",
+		"Ready says True without TokenValid":          "the bound token is not asked for at its host (kind 2)",
+		"TokenValid says True without TokenValid":     "the bound token is not asked for at its host (kind 2)",
+		"RulesCurrent says True without RulesCurrent": "a copy of a rule is a finding and no condition yet (kind 4)",
+		converges(binding.TokenFresh):                 "adoption claims a version (kind 5)",
+		converges(binding.RulesCurrent):               "a late effect is taken for none (kind 3)",
+		converges(binding.Ready):                      "a late effect is taken for none (kind 3)",
+		"no two rules for one tag":                    "a late effect is taken for none (kind 3)",
 	}
 	for _, of := range judged() {
 		for _, claimed := range []binding.ConditionType{of, binding.Ready} {

@@ -43,7 +43,7 @@ func (w *world) start() {
 	p.store = &store{Store: w.disk, p: p}
 	o := engine.Options{
 		Config: w.config, Now: w.now, Redactor: secrets.NewRedactor(w.now), RootCAs: w.outside.RootCAs, HostPace: 1000,
-		Dial: map[string]string{"gitlab.example.com:443": w.outside.GitLabTLS}, DialContext: p.lines.dial,
+		Dial: map[string]string{gitlab + ":80": w.outside.GitLabHTTP}, DialContext: p.lines.dial,
 	}
 	p.clients = engine.NewClients(o)
 	if err := p.clients.Err(); err != nil {

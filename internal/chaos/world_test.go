@@ -80,7 +80,7 @@ func newWorld(t testing.TB, seed uint64) *world {
 	w.oracle = newOracle(w)
 	var err error
 	w.outside, err = sandbox.Start(context.Background(), sandbox.Options{
-		VaultToken: "hvs.chaos", GitLabName: "gitlab.example.com", CertificateLife: 10 * 365 * 24 * time.Hour,
+		VaultToken: "hvs.chaos", GitLabName: gitlab,
 		Listen: w.network.listen, Changed: w.oracle.changed,
 		Principals: []sandbox.Principal{
 			{AccessKey: key(prod), Secret: "secret-" + prod, Region: "cn-hangzhou"},

@@ -51,9 +51,6 @@ type Options struct {
 	Now func() time.Time
 	// Listen opens the listener of a part; nil opens a loopback port.
 	Listen func(context.Context) (net.Listener, error)
-	// CertificateLife is how long the certificate of GitLabTLS lasts; 0 means a
-	// day.
-	CertificateLife time.Duration
 	// Changed is RegistryOptions.Changed.
 	Changed func(RegistryChange)
 }
@@ -66,7 +63,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 		Principals: o.Principals, Now: o.Now, Changed: o.Changed,
 		VerifyToken: func(platform, _, username, token string) bool { return s.Hosts.TokenValid(platform, username, token) },
 	})
-	certificate, pool, err := selfSigned(o.GitLabName, o.Now(), o.CertificateLife)
+	certificate, pool, err := selfSigned(o.GitLabName, o.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -114,9 +111,6 @@ func (o *Options) fillDefaults() {
 			return new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 		}
 	}
-	if o.CertificateLife == 0 {
-		o.CertificateLife = 24 * time.Hour
-	}
 }
 
 func (s *Sandbox) serve(ctx context.Context, o Options, handler http.Handler, config *tls.Config) (address string, err error) {
@@ -134,15 +128,16 @@ func (s *Sandbox) serve(ctx context.Context, o Options, handler http.Handler, co
 	return address, nil
 }
 
-// selfSigned makes a certificate for a host name, and the pool that trusts it.
-func selfSigned(name string, now time.Time, life time.Duration) (tls.Certificate, *x509.CertPool, error) {
+// selfSigned makes a certificate for a host name that lasts a day, and the
+// pool that trusts it.
+func selfSigned(name string, now time.Time) (tls.Certificate, *x509.CertPool, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, nil, fmt.Errorf("sandbox: key: %w", err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(life),
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true, IsCA: true,
 	}
