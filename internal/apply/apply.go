@@ -48,7 +48,7 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	}
 	err := errors.Join(x.ledger.keepPolicies(ctx, round.Declarations), x.ledger.keepFiles(ctx, round.Declarations))
 	if err == nil {
-		err = x.ageRefusals(ctx)
+		err = x.believeRefusals(ctx)
 	}
 	if err == nil {
 		err = x.breakGlass(context.WithoutCancel(ctx), round.BreakGlass)
@@ -268,7 +268,8 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 	switch {
 	case err == nil:
 		return done, nil
-	case uncertain(err):
+	case uncertain(err), binding.KindOf(err) == binding.NotFound && frees(plan.Kind(intent.Action)):
+		// That it is gone already is believed once it is seen.
 		looking, stop := until(ctx, x.late)
 		obs := x.observe(looking, Intended(nil, []binding.Intent{*intent}))
 		stop()
@@ -277,15 +278,13 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 			return done, nil
 		}
 		return what, err
-	case binding.KindOf(err) == binding.NotFound && frees(plan.Kind(intent.Action)):
-		return done, nil
 	case plan.Kind(intent.Action) == plan.Bind && intent.Released:
 		return unbound, err
 	}
 	return undone, err
 }
 
-// frees says that an action is done when its object is gone already. Of a
+// frees says that an action is done if its object is gone already. Of a
 // rebind it is the first half, which unbinds.
 func frees(k plan.Kind) bool {
 	return k == plan.Unbind || k == plan.Rebind || k == plan.Unlink || k == plan.RemoveRule

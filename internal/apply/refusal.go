@@ -35,21 +35,15 @@ func (x *run) condemned(a plan.Action, err error) binding.Refusal {
 	return refusal
 }
 
-// ageRefusals removes the refusals that have ended. One that was made in the
-// future, while the clock was wrong, counts from now.
-func (x *run) ageRefusals(ctx context.Context) error {
+// believeRefusals lets a refusal that was made in the future, while the clock
+// was wrong, count from now.
+func (x *run) believeRefusals(ctx context.Context) error {
 	now := x.o.Now()
 	for _, r := range x.ledger.all() {
-		switch {
-		case r.Refused == (binding.Refusal{}):
-			continue
-		case !r.Refused.InForce(now):
-			r.Refused = binding.Refusal{}
-		case r.Refused.At.After(now):
-			r.Refused.At = now
-		default:
+		if !r.Refused.At.After(now) {
 			continue
 		}
+		r.Refused.At = now
 		if err := x.ledger.put(ctx, r); err != nil {
 			return err
 		}

@@ -69,6 +69,13 @@ func refusedThird() binding.Refusal {
 	return refusal
 }
 
+// withPrevious is a token whose version 2, applied last, the secret store has
+// or not.
+func withPrevious(state binding.TokenState, unknown *binding.Unknown) binding.TokenState {
+	state.Previous = &binding.PreviousToken{Vault: gitlabDeclaration().Spec.Token.Vault, Version: 2, Unknown: unknown}
+	return state
+}
+
 // withToken changes what is known of the token of gitlabDeclaration.
 func withToken(change func(*binding.TokenState)) plan.Input {
 	in := input(gitlabDeclaration())
@@ -280,16 +287,27 @@ func TestAccountBound(t *testing.T) {
 			want: []string{"noop account"}, reason: "token-refused", codes: []string{"warning token-refused"},
 		},
 		"with a newer token that was refused a day ago is rebound": {
-			in: bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) {
+			in: bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {
 				r.TokenVersion, r.Refused = 2, refusedThird()
 				r.Refused.At = noon().Add(-binding.RefusalLasts)
+				in.Observation.Tokens["payments-gitlab"] = withPrevious(in.Observation.Tokens["payments-gitlab"], nil)
 			}),
 			want: []string{"rebind account token version:2>3"}, reason: "another version",
 		},
+		"with a newer token that was refused a day ago is kept where there is no way back": {
+			in: bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {
+				r.TokenVersion, r.Refused = 2, refusedThird()
+				r.Refused.At = noon().Add(-binding.RefusalLasts)
+				in.Observation.Tokens["payments-gitlab"] = withPrevious(in.Observation.Tokens["payments-gitlab"],
+					&binding.Unknown{Reason: "Destroyed", Certain: true})
+			}),
+			want: []string{"noop account"}, reason: "token-refused", codes: []string{"warning token-refused"},
+		},
 		"with a newer token that an earlier version of the program says was refused is rebound": {
-			in: bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) {
+			in: bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {
 				r.TokenVersion, r.Refused = 2, refusedThird()
 				r.Refused.At = time.Time{}
+				in.Observation.Tokens["payments-gitlab"] = withPrevious(in.Observation.Tokens["payments-gitlab"], nil)
 			}),
 			want: []string{"rebind account token version:2>3"}, reason: "another version",
 		},

@@ -57,10 +57,15 @@ func (m *maker) tokenBlocks(s subject) bool {
 }
 
 // refusedBefore says that the registry refused this token for this account, and
-// that the refusal is in force.
+// that it is not to be tried again yet: a trial interrupts the account that is
+// bound, so that there has to be a way back.
 func (m *maker) refusedBefore(s subject) bool {
-	return s.record != nil && s.record.Refused.InForce(m.in.Now) &&
-		s.record.Refused.Is(binding.RefusalOf(s.d.Spec, s.token.Version, s.token.Created))
+	if s.record == nil || !s.record.Refused.Is(binding.RefusalOf(s.d.Spec, s.token.Version, s.token.Created)) {
+		return false
+	}
+	before := s.token.Previous
+	noWayBack := s.state.Account != nil && (before == nil || before.Unknown != nil)
+	return noWayBack || s.record.Refused.InForce(m.in.Now)
 }
 
 // tokenRefused says that the registry refused the token, or that the code host

@@ -134,6 +134,9 @@ func noes() []no {
 func TestKind1ANoThatDoesNotJudgeTheTokenCondemnsNoVersion(t *testing.T) {
 	for _, n := range noes() {
 		for _, times := range []int{1, 2, 5} {
+			if testing.Short() && times > 1 {
+				continue
+			}
 			t.Run(fmt.Sprintf("%s, %d times", n, times), func(t *testing.T) {
 				w := newWired(t)
 				r := w.rotate(t)
@@ -276,5 +279,63 @@ func TestKind1SyncOfTheBindingEndsAVerdictOnItsToken(t *testing.T) {
 				t.Errorf("version 2 is bound: %t, want %t", got, c.ends)
 			}
 		})
+	}
+}
+
+// Whatever write is answered with a "no" once, it is done after the pause, and
+// once: nothing is removed and nothing is made twice on the way.
+func TestKind1ANoToAnyWriteIsTriedAgain(t *testing.T) {
+	other := func(d *binding.Declaration) {
+		d.Spec.Username = "ci-two"
+		d.Spec.Repositories[0].Source = "pay/other"
+		d.Spec.Repositories[0].Rules[0].Dockerfile = "/build/Dockerfile"
+		d.Spec.Repositories[0].Rules = d.Spec.Repositories[0].Rules[:1]
+	}
+	on := func(method, part string, without ...string) func(*http.Request) bool {
+		return func(r *http.Request) bool {
+			path := r.URL.Path
+			return r.Method == method && strings.Contains(path, part) && (len(without) == 0 || !strings.Contains(path, without[0]))
+		}
+	}
+	for name, match := range map[string]func(*http.Request) bool{
+		"bind":        bindCall,
+		"unbind":      on(http.MethodDelete, "/sourceAccount/"),
+		"link":        on(http.MethodPost, "/sourceRepo"),
+		"add rule":    on(http.MethodPut, "/rules"),
+		"change rule": on(http.MethodPost, "/repos/", "/sourceRepo"),
+		"remove rule": on(http.MethodDelete, "/rules/"),
+	} {
+		all := noes()
+		if testing.Short() {
+			all = all[:2]
+		}
+		for _, n := range append(all, no{404, "MADE_UP_NOT_EXIST"}) {
+			t.Run(name+", "+n.String(), func(t *testing.T) {
+				w := newWired(t)
+				r := w.reconciler()
+				w.registry.Faults.Add(n.fault(1, match))
+				for _, d := range []plan.Desired{desire(gitlab()), desire(gitlab(other))} {
+					result := sync1(t, r, d)
+					for range 3 {
+						if result.Err() == nil {
+							break
+						}
+						w.now = w.now.Add(2 * time.Minute)
+						result = sync1(t, r, d)
+					}
+					if result.Err() != nil {
+						t.Fatalf("it is not done: %v", result.Err())
+					}
+					w.settled(t, r, d)
+				}
+				if w.refused() != (binding.Refusal{}) {
+					t.Errorf("version %d is condemned", w.refused().Version)
+				}
+				snapshot := w.person().Snapshot()
+				if len(snapshot.Accounts) != 1 || snapshot.Accounts[0].Username != "ci-two" {
+					t.Errorf("accounts: %+v", snapshot.Accounts)
+				}
+			})
+		}
 	}
 }
