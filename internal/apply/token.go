@@ -23,10 +23,24 @@ func (x *run) read(ctx context.Context, ref secrets.Ref) (token secrets.Secret, 
 	return token, meta, nil
 }
 
+// readFor is read for a token that is then sent to a target: it is not read out
+// where the secret itself names another host.
+func (x *run) readFor(ctx context.Context, ref secrets.Ref, to binding.SecretTarget) (secrets.Secret, secrets.Metadata, error) {
+	token, meta, err := x.read(ctx, ref)
+	if host := meta.Custom[binding.HostKey]; err == nil && host != "" && !to.Named(host) {
+		token.Wipe()
+		return secrets.Secret{}, meta, &binding.Failure{
+			Kind: binding.Refused, Fault: binding.FaultRequest, Code: string(plan.CauseSecretTarget), Op: "secret store: read", Object: binding.VaultRef(ref).Unpinned().String(),
+			Err: &message.Error{Message: message.New("apply.secret-host", "host", message.Foreign(host), "to", to.String())},
+		}
+	}
+	return token, meta, err
+}
+
 // readApplied reads the token version that a record tells of. Of a secret that
 // was made anew a version of the same number is another token.
 func (x *run) readApplied(ctx context.Context, before binding.Record) (secrets.Secret, error) {
-	token, meta, err := x.read(ctx, secrets.Ref(before.AppliedToken()))
+	token, meta, err := x.readFor(ctx, secrets.Ref(before.AppliedToken()), binding.SecretTargetOf(before.Platform, before.Wanted().Address))
 	if err == nil && binding.MadeAnew(before.TokenCreated, meta.Created) {
 		token.Wipe()
 		return secrets.Secret{}, &binding.Failure{
@@ -43,7 +57,8 @@ func (x *run) plannedToken(ctx context.Context, a *plan.Action) (secrets.Secret,
 	if a.Target.TokenVersion > 0 {
 		ref.Version = a.Target.TokenVersion
 	}
-	token, _, err := x.read(ctx, ref)
+	spec := a.Target.Declaration.Spec
+	token, _, err := x.readFor(ctx, ref, binding.SecretTargetOf(spec.Platform, spec.Address))
 	if err != nil {
 		return secrets.Secret{}, err
 	}

@@ -144,6 +144,8 @@ type TokenState struct {
 	// ExpiresUnreadable is what the secret store has as the end and is no date;
 	// empty where there is no such value.
 	ExpiresUnreadable string `json:"expiresUnreadable,omitempty"`
+	// Host is what the secret's HostKey says; empty where it says nothing.
+	Host string `json:"host,omitempty"`
 	// Answers are the code host's, in the order asked; empty when the host was
 	// not asked.
 	Answers []Answer `json:"answers,omitempty"`

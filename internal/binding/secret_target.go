@@ -1,23 +1,26 @@
 package binding
 
 import (
+	"cmp"
 	"maps"
 	"path"
 	"slices"
 	"strings"
 )
 
-// SecretTarget is where a token is sent: a host, with a port other than the
-// scheme's own, and whether nobody can read the token on the way.
+// SecretTarget is where a token is sent: a platform that has no addresses, or
+// else a host, with a port other than the scheme's own, and whether nobody can
+// read the token on the way.
 type SecretTarget struct {
-	Host   string
-	Secure bool
+	Platform Platform
+	Host     string
+	Secure   bool
 }
 
 // String is the target for a person.
 func (t SecretTarget) String() string {
 	if t.Secure {
-		return t.Host
+		return cmp.Or(t.Host, string(t.Platform))
 	}
 	return t.Host + " (http)"
 }
@@ -25,7 +28,7 @@ func (t SecretTarget) String() string {
 // SecretTargetOf is the target of an address, or of a platform that has none.
 func SecretTargetOf(platform Platform, address string) SecretTarget {
 	if platform != GitLab {
-		return SecretTarget{string(platform), true}
+		return SecretTarget{Platform: platform, Secure: true}
 	}
 	scheme, rest, found := strings.Cut(NormalAddress(address), "://")
 	if !found {
@@ -33,7 +36,26 @@ func SecretTargetOf(platform Platform, address string) SecretTarget {
 	}
 	host, _, _ := strings.Cut(rest, "/")
 	host = strings.TrimSuffix(strings.Replace(host, ".:", ":", 1), ".")
-	return SecretTarget{host, scheme == "https"}
+	return SecretTarget{Host: host, Secure: scheme == "https"}
+}
+
+// HostKey is the custom metadata of a secret that names the host which its token
+// belongs to.
+const HostKey = "reconciler-host"
+
+// Named says that a secret's HostKey names this target: a host with a port other
+// than the scheme's own, an address as a declaration has it, or the name of a
+// platform that has none. Only an address with http allows http.
+func (t SecretTarget) Named(host string) bool {
+	host = strings.ToLower(strings.TrimSpace(host))
+	if t.Platform != "" || slices.Contains(Platforms(), Platform(host)) {
+		return host == string(t.Platform)
+	}
+	if !strings.Contains(host, "://") {
+		host = "https://" + host
+	}
+	named := SecretTargetOf(GitLab, host)
+	return t.Host == named.Host && (t.Secure || !named.Secure)
 }
 
 // secretPlace is where the store keeps a secret, whatever its key and version:
@@ -106,7 +128,8 @@ func (t SecretTargets) Move(d Declaration) *SecretMove {
 	}
 	place, to := secretPlaceOf(d.Spec.Token.Vault), SecretTargetOf(d.Spec.Platform, d.Spec.Address)
 	applied := t.applied[place]
-	plain := SecretTarget{Host: to.Host}
+	plain := to
+	plain.Secure = false
 	if applied[to] || to.Secure && applied[plain] {
 		return nil
 	}

@@ -42,3 +42,32 @@ func TestOfATokenThatWasNeverAppliedNobodyWasFirst(t *testing.T) {
 		}
 	}
 }
+
+func TestASecretNamesItsHost(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		platform      binding.Platform
+		address, host string
+		want          bool
+	}{
+		{binding.GitLab, "https://gitlab.example.com", "gitlab.example.com", true},
+		{binding.GitLab, "https://gitlab.example.com", " GitLab.Example.com\n", true},
+		{binding.GitLab, "https://gitlab.example.com/", "https://gitlab.example.com", true},
+		{binding.GitLab, "https://gitlab.example.com", "http://gitlab.example.com", true},
+		{binding.GitLab, "http://gitlab.example.com", "http://gitlab.example.com", true},
+		{binding.GitLab, "http://gitlab.example.com:8080", "http://gitlab.example.com:8080", true},
+		{binding.Codeup, "", "codeup", true},
+		{binding.GitLab, "http://gitlab.example.com", "gitlab.example.com", false},
+		{binding.GitLab, "https://gitlab.example.com.evil.example", "gitlab.example.com", false},
+		{binding.GitLab, "https://evil.example", "gitlab.example.com", false},
+		{binding.GitLab, "https://codeup", "codeup", false},
+		{binding.GitLab, "https://gitlab.example.com:8443", "gitlab.example.com", false},
+		{binding.GitLab, "", "gitlab.example.com", false},
+		{binding.Codeup, "", "gitlab.example.com", false},
+		{binding.GitLab, "https://gitlab.example.com", "gitlab.example.com, evil.example", false},
+	} {
+		if got := binding.SecretTargetOf(tt.platform, tt.address).Named(tt.host); got != tt.want {
+			t.Errorf("%s at %q, the secret says %q: %t, want %t", tt.platform, tt.address, tt.host, got, tt.want)
+		}
+	}
+}

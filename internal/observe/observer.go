@@ -115,27 +115,18 @@ func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declar
 func (l *look) tokens(ctx context.Context, declared []binding.Declaration, targets binding.SecretTargets, depth binding.Depth) map[string]*tokenLook {
 	own := map[string]*tokenLook{}
 	for _, d := range declared {
-		deep := l.deep(depth, d, targets)
-		key := binding.DigestOf(d.Name, d.Spec, deep)
+		moves := targets.Move(d) != nil && !l.o.AllowAddressChangeWithSecret
+		key := binding.DigestOf(d.Name, d.Spec, moves)
 		if l.looks[key] == nil {
 			t := newTokenLook(d)
 			l.looks[key] = t
 			if depth != binding.DepthOffline {
-				l.goSafely(func() { l.declaration(ctx, d, deep, t) })
+				l.goSafely(func() { l.declaration(ctx, d, depth, moves, t) })
 			}
 		}
 		own[d.Name] = l.looks[key]
 	}
 	return own
-}
-
-// deep is how far to look for a declaration: a token that would go to another
-// host than the one it was applied with is not read, and no host is asked.
-func (ob *Observer) deep(depth binding.Depth, d binding.Declaration, targets binding.SecretTargets) binding.Depth {
-	if targets.Move(d) != nil && !ob.o.AllowAddressChangeWithSecret {
-		return min(depth, binding.DepthLive)
-	}
-	return depth
 }
 
 // look is one observation in the making.

@@ -15,15 +15,20 @@ import (
 )
 
 // declaration looks at one declaration's token and, at depth binding.DepthPreflight, asks
-// its code host.
-func (l *look) declaration(ctx context.Context, d binding.Declaration, depth binding.Depth, seen *tokenLook) {
+// its code host. A token that would go to another host than its own is not read,
+// and no host is asked: moves says that it was sent to another one before, and
+// what the secret itself says of its host decides.
+func (l *look) declaration(ctx context.Context, d binding.Declaration, depth binding.Depth, moves bool, seen *tokenLook) {
 	var state binding.TokenState
 	if d.Spec.Token != nil {
 		state = l.metadata(ctx, d)
 		state.Previous = l.previous(ctx, d, state)
+		if state.Host != "" {
+			moves = !binding.SecretTargetOf(d.Spec.Platform, d.Spec.Address).Named(state.Host)
+		}
 	}
 	var projects map[string]binding.ProjectState
-	if depth == binding.DepthPreflight && state.Unknown == nil {
+	if depth == binding.DepthPreflight && state.Unknown == nil && !moves {
 		projects = l.preflight(ctx, d, &state)
 	}
 	*seen = tokenLook{asked: d.Spec.Token != nil || len(state.Answers) > 0, state: state, projects: projects}
@@ -45,7 +50,7 @@ func (l *look) metadata(ctx context.Context, d binding.Declaration) binding.Toke
 	state.Version, state.Latest, state.Created = meta.Version, meta.Latest, meta.Created
 	end, unreadable := customExpiry(meta.Custom)
 	endsBy(&state, binding.TokenEnd{At: end, Source: binding.FromVault})
-	state.ExpiresUnreadable = unreadable
+	state.ExpiresUnreadable, state.Host = unreadable, meta.Custom[binding.HostKey]
 	return state
 }
 

@@ -127,3 +127,37 @@ func refusesMove(p plan.Plan, name string) bool {
 	}
 	return told && refused
 }
+
+// TestASecretThatNamesItsHostDecides: what the secret says of its host counts
+// more than what was applied or is declared, and than the policy.
+func TestASecretThatNamesItsHostDecides(t *testing.T) {
+	const own, other = "https://gitlab.example.com", "https://gitlab.evil.example"
+	for name, c := range map[string]struct {
+		applied, declared, host string
+		policy                  bool
+		sent                    bool
+	}{
+		"its own host, and never applied":       {"", own, "gitlab.example.com", false, true},
+		"another host, and never applied":       {"", other, "gitlab.example.com", false, false},
+		"another host, and the policy allows":   {"", other, "gitlab.example.com", true, false},
+		"it moved, and the secret says so":      {other, own, "gitlab.example.com", false, true},
+		"it was applied where it does not live": {own, own, "elsewhere.example", false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			o := w.options()
+			o.Policy.AllowAddressChangeWithSecret = c.policy
+			r := reconcile.New(o)
+			if c.applied != "" {
+				synced(t, r, desire(gitlab(func(d *binding.Declaration) { d.Spec.Address = c.applied })))
+			}
+			w.custom = map[string]string{binding.HostKey: c.host}
+			w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-next")
+			before := w.count("check-token") + w.count("bind")
+			sync1(t, r, desire(gitlab(func(d *binding.Declaration) { d.Spec.Address = c.declared })))
+			if sent := w.count("check-token")+w.count("bind") > before; sent != c.sent {
+				t.Errorf("the token was sent: %t, want %t; %v", sent, c.sent, w.calls)
+			}
+		})
+	}
+}

@@ -110,6 +110,7 @@ type PublishedToken struct {
 	Expires           time.Time       `json:"expires,omitzero"`
 	ExpiresSource     string          `json:"expiresSource,omitempty"`
 	ExpiresUnreadable string          `json:"expiresUnreadable,omitempty"`
+	Host              string          `json:"host,omitempty"`
 	Answers           []AnswerObject  `json:"answers,omitempty"`
 }
 
@@ -117,7 +118,7 @@ type PublishedToken struct {
 func NewPublishedToken(s binding.TokenState) *PublishedToken {
 	return &PublishedToken{
 		Unknown: unknownObject(s.Unknown), Version: s.Version, Latest: s.Latest, Created: s.Created, Previous: previousObject(s.Previous),
-		Expires: s.Expires, ExpiresSource: s.ExpiresSource, ExpiresUnreadable: s.ExpiresUnreadable, Answers: each(s.Answers, answerObject),
+		Expires: s.Expires, ExpiresSource: s.ExpiresSource, ExpiresUnreadable: s.ExpiresUnreadable, Host: s.Host, Answers: each(s.Answers, answerObject),
 	}
 }
 
@@ -125,7 +126,7 @@ func NewPublishedToken(s binding.TokenState) *PublishedToken {
 func (t PublishedToken) State() binding.TokenState {
 	return binding.TokenState{
 		Unknown: t.Unknown.unknown(), Version: t.Version, Latest: t.Latest, Created: t.Created, Previous: t.Previous.token(),
-		Expires: t.Expires, ExpiresSource: t.ExpiresSource, ExpiresUnreadable: t.ExpiresUnreadable, Answers: each(t.Answers, AnswerObject.answer),
+		Expires: t.Expires, ExpiresSource: t.ExpiresSource, ExpiresUnreadable: t.ExpiresUnreadable, Host: t.Host, Answers: each(t.Answers, AnswerObject.answer),
 	}
 }
 
