@@ -35,9 +35,15 @@ func (x *run) bind(ctx context.Context, a plan.Action) error {
 	return err
 }
 
-// rebind unbinds the old account and binds the new one. The new token is
-// checked at the code host first, and until that says yes nothing is unbound.
+// rebind unbinds the old account and binds the new one. The token to fall back to
+// is read first, and the new one is checked at the code host: until that says yes
+// nothing is unbound.
 func (x *run) rebind(ctx context.Context, a plan.Action) error {
+	wipe, err := x.readBack(ctx, a)
+	if err := orInterrupted(ctx, err); err != nil {
+		return message.NewError("apply.old-kept", "why", err)
+	}
+	defer wipe()
 	token, err := x.plannedToken(ctx, &a)
 	if err := orInterrupted(ctx, err); err != nil {
 		return message.NewError("apply.old-kept", "why", err)
@@ -45,6 +51,9 @@ func (x *run) rebind(ctx context.Context, a plan.Action) error {
 	defer token.Wipe()
 	if err := orInterrupted(ctx, x.checkToken(ctx, a, token)); err != nil {
 		return message.NewError("apply.old-kept", "why", err)
+	}
+	if ctx.Err() != nil {
+		return errInterrupted
 	}
 	// From here on it has to end as a whole.
 	ctx = context.WithoutCancel(ctx)
@@ -61,10 +70,10 @@ func (x *run) rebind(ctx context.Context, a plan.Action) error {
 		token.Wipe()
 		return x.fallBack(ctx, a, x.condemned(a, err), err)
 	}
-	if err != nil {
+	if err != nil && !x.isWritten(a) {
 		return message.NewError("apply.lost-until", "lost", plan.ErrLost, "why", err)
 	}
-	return nil
+	return err
 }
 
 // unbindOld is the first half of a rebind. Its intent stays until the second half
@@ -127,7 +136,7 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 	if before.TokenVersion == 0 || x.sameAttempt(*before, a) {
 		return message.NewError("apply.no-fallback", "lost", plan.ErrLost, "why", cause)
 	}
-	token, err := x.readApplied(ctx, *before)
+	token, err := x.wayBack(ctx, a, *before)
 	if err == nil {
 		defer token.Wipe()
 		intent := x.intent(a, plan.Bind)

@@ -9,6 +9,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
+	"reconciler/internal/secrets"
 )
 
 // run is one round being applied.
@@ -32,6 +33,16 @@ type run struct {
 	// are the bindings whose account is bound when a window opens.
 	glasses []plan.BreakGlass
 	unbound map[string]bool
+	// states are those of the actions that ended, and secured are the actions
+	// that something was taken away for, by their place in the plan; changed are
+	// the objects that were written. See halves.go.
+	states  map[int]plan.OutcomeState
+	secured map[int]bool
+	changed map[objectKey]bool
+	// said are the image repositories that a code host lets be linked, and back
+	// the tokens to fall back to, by binding.
+	said map[binding.Object]bool
+	back map[string]secrets.Secret
 }
 
 // Apply carries out the plan of a round. When ctx ends, calls in flight end in
@@ -42,6 +53,7 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	x := &run{
 		Applier: a, round: round, ledger: newLedger(a.o.Store, a.o.Now, round.Records), digest: result.Digest,
 		number: map[int]int{}, digests: map[string]string{}, failed: map[string]bool{}, unbound: map[string]bool{},
+		states: map[int]plan.OutcomeState{}, secured: map[int]bool{}, changed: map[objectKey]bool{}, said: map[binding.Object]bool{}, back: map[string]secrets.Secret{},
 	}
 	for _, d := range round.Declarations {
 		x.digests[d.Name] = d.Spec.Digest()
@@ -61,12 +73,15 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	late, done := lateAfter(ctx, a.o.Grace)
 	defer done()
 	x.late = late
-	inOrder(p.Actions, func(i int) {
+	inOrder(p.Actions, x.resources, func(i int) {
 		if err != nil && p.Actions[i].Kind.Changes() {
 			result.Outcomes[i] = plan.Outcome{Action: p.Actions[i], State: plan.Failed, Err: fmt.Errorf("nothing was done: %w", err)}
 			return
 		}
 		result.Outcomes[i] = x.act(ctx, i)
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.states[i] = result.Outcomes[i].State
 	})
 	after := context.WithoutCancel(ctx)
 	x.forgetGone(after)
@@ -94,13 +109,16 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 		}
 	}()
 	var glass *plan.BreakGlass
-	if outcome.State, glass = x.hindrance(ctx, a); outcome.State != "" {
+	if outcome.State, glass = x.hindrance(ctx, i); outcome.State == "" {
+		outcome.State = x.second(ctx, i)
+	}
+	if outcome.State != "" {
 		return outcome
 	}
 	event := plan.Event{Kind: plan.ActionStarted, Revision: x.round.Revision, Action: a, Index: x.number[i], Count: len(x.number)}
 	x.o.Emit(event)
 	started := x.o.Now()
-	outcome.State, outcome.Err = plan.Done, x.perform(ctx, a)
+	outcome.State, outcome.Err = plan.Done, x.perform(ctx, i)
 	switch {
 	case errors.Is(outcome.Err, errInterrupted):
 		outcome.State, outcome.Err = plan.Stopped, nil
@@ -121,15 +139,18 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 
 // hindrance is why an action is not begun; empty if it is. The glass, if not nil,
 // is what lets it through outside of a window.
-func (x *run) hindrance(ctx context.Context, a plan.Action) (plan.OutcomeState, *plan.BreakGlass) {
+func (x *run) hindrance(ctx context.Context, i int) (plan.OutcomeState, *plan.BreakGlass) {
+	a := x.round.Plan.Actions[i]
 	x.mu.Lock()
-	failed := x.failed[a.Binding]
+	failed, secured := x.failed[a.Binding], x.secured[i]
 	x.mu.Unlock()
 	switch {
 	case !a.Kind.Changes():
 		return plan.Kept, nil
 	case a.Kind.ByPerson():
 		return plan.Pending, nil
+	case secured:
+		return "", nil
 	case ctx.Err() != nil:
 		return plan.Stopped, nil
 	case failed:
@@ -145,28 +166,23 @@ func (x *run) hindrance(ctx context.Context, a plan.Action) (plan.OutcomeState, 
 	return "", glass
 }
 
-// errInterrupted says that an action was stopped while it asked, before it
-// wrote anything.
-var errInterrupted = errors.New("stopped before anything was written")
-
-// orInterrupted is the failure of a question, or errInterrupted where it was
-// asked in a context that has ended.
-func orInterrupted(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return errInterrupted
-	}
-	return err
-}
-
 // perform carries out one action. Once ctx has ended it asks no more, and
 // finishes what it has begun to write. A panic in it is a failure of that action
 // alone; its intent stays and the next run finds out what was done.
-func (x *run) perform(ctx context.Context, a plan.Action) (err error) {
+func (x *run) perform(ctx context.Context, i int) (err error) {
+	a := x.round.Plan.Actions[i]
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("%s %s of %s: %w", a.Kind, a.Object, a.Binding, binding.BugOf(v))
 		}
 	}()
+	if x.isSecured(i) {
+		ctx = context.WithoutCancel(ctx)
+	}
+	if err := x.secure(ctx, i); err != nil {
+		return err
+	}
+	defer x.follow(i)
 	switch a.Kind {
 	case plan.Bind:
 		return x.bind(ctx, a)
@@ -247,6 +263,7 @@ func (x *run) write(ctx context.Context, intent binding.Intent, call func(contex
 	what, err := x.send(ctx, &intent, call)
 	switch what {
 	case done:
+		x.wrote(objectKey{intent.Platform, intent.Object})
 		return errors.Join(err, x.ledger.done(ctx, intent))
 	case undone:
 		return errors.Join(err, x.ledger.over(ctx, intent))
@@ -261,10 +278,15 @@ func (x *run) write(ctx context.Context, intent binding.Intent, call func(contex
 // send writes the intent, makes the call, and finds out what became of it. An
 // answer that was lost is not guessed: the object is observed.
 func (x *run) send(ctx context.Context, intent *binding.Intent, call func(context.Context, *binding.Intent) error) (answer, error) {
-	if err := x.ledger.begin(ctx, *intent); err != nil {
+	err := x.ledger.begin(ctx, *intent)
+	if err != nil {
+		// Something may have been taken away for this: the store is asked twice.
+		err = x.ledger.begin(ctx, *intent)
+	}
+	if err != nil && !x.ledger.covers(*intent) {
 		return open, err
 	}
-	err := x.within(ctx, func(ctx context.Context) error { return call(ctx, intent) })
+	err = x.within(ctx, func(ctx context.Context) error { return call(ctx, intent) })
 	switch {
 	case err == nil:
 		return done, nil

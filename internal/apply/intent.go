@@ -84,7 +84,7 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 		return unbound
 	case kind == plan.Bind && account == nil && intent.Released:
 		return unbound
-	case kind == plan.Bind && account != nil && binding.SameAccount(intent.After.Wanted(), *account) && !isKnown(intent.Record, *account):
+	case (kind == plan.Bind || kind == plan.Rebind) && account != nil && binding.SameAccount(intent.After.Wanted(), *account) && !isKnown(intent.Record, *account):
 		toldAs(&intent.After, *account)
 		return done
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/plan"
 )
 
 // ledger writes intents before writes and records after them, and keeps the
@@ -20,6 +21,9 @@ type ledger struct {
 
 	mu      sync.Mutex
 	records map[recordKey]binding.Record
+	// rebinds are the intents to rebind that were written, by what they are to
+	// end with.
+	rebinds map[recordKey]string
 }
 
 type recordKey struct {
@@ -28,7 +32,7 @@ type recordKey struct {
 }
 
 func newLedger(store Store, now func() time.Time, records []binding.Record) *ledger {
-	l := &ledger{store: store, now: now, records: make(map[recordKey]binding.Record, len(records))}
+	l := &ledger{store: store, now: now, records: make(map[recordKey]binding.Record, len(records)), rebinds: map[recordKey]string{}}
 	for _, r := range records {
 		l.records[recordKey{r.Binding, r.Platform}] = r
 	}
@@ -58,7 +62,20 @@ func (l *ledger) begin(ctx context.Context, intent binding.Intent) error {
 		return fmt.Errorf("nothing was sent, for the intent to %s %s of %s could not be written: %w",
 			intent.Action, intent.Object, intent.Binding, err)
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if plan.Kind(intent.Action) == plan.Rebind {
+		l.rebinds[recordKey{intent.Binding, intent.Platform}] = binding.DigestOf(intent.After)
+	}
 	return nil
+}
+
+// covers says that the intent to rebind, which is written, covers a bind too: the
+// second half does not need what the first had.
+func (l *ledger) covers(intent binding.Intent) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return plan.Kind(intent.Action) == plan.Bind && l.rebinds[recordKey{intent.Binding, intent.Platform}] == binding.DigestOf(intent.After)
 }
 
 // supersede drops what was left open on the platform under another name of the

@@ -9,14 +9,14 @@ import (
 // inOrder calls do for every action: after all earlier ones that it could get
 // in the way of, and beside those that it cannot, so that one slow code host
 // delays only its own bindings.
-func inOrder(actions []plan.Action, do func(i int)) {
+func inOrder(actions []plan.Action, resources func(plan.Action) []string, do func(i int)) {
 	last := map[string]<-chan struct{}{}
 	var wait sync.WaitGroup
 	for i, a := range actions {
 		var before []<-chan struct{}
 		finished := make(chan struct{})
 		for _, resource := range resources(a) {
-			if c, ok := last[resource]; ok {
+			if c, ok := last[resource]; ok && c != finished {
 				before = append(before, c)
 			}
 			last[resource] = finished

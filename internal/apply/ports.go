@@ -62,4 +62,7 @@ type Store interface {
 	IntentStore
 	RetryStateStore
 	History
+	// Reserve returns nil when the entries of one more write, its outcome
+	// included, are certain to find space.
+	Reserve(ctx context.Context) error
 }

@@ -18,10 +18,8 @@ func (x *run) link(ctx context.Context, a plan.Action) error {
 	if a.Target.Link == nil {
 		return fmt.Errorf("link %s: %w: no source was planned", a.Object, binding.ErrBug)
 	}
-	if a.Platform == binding.GitLab && a.Target.Link.Trigger == binding.Auto {
-		if err := orInterrupted(ctx, x.outsideSubgroup(ctx, a)); err != nil {
-			return err
-		}
+	if err := orInterrupted(ctx, x.linkable(ctx, a)); err != nil {
+		return err
 	}
 	return x.write(ctx, x.intent(a, a.Kind), func(ctx context.Context, _ *binding.Intent) error {
 		return x.o.Registry.Link(ctx, a.Target.Image, *a.Target.Link)

@@ -27,7 +27,7 @@ func Make(in Input) Plan {
 }
 
 // phase orders actions: first what frees, then each binding's account, links
-// and rules.
+// and rules. Accounts are unbound last: see rank.
 type phase int
 
 const (
@@ -39,8 +39,6 @@ const (
 	changeRule
 	takeRule
 )
-
-func (p phase) frees() bool { return p <= freeAccount }
 
 type step struct {
 	phase phase
@@ -273,12 +271,12 @@ func (m *maker) find(d *binding.Declaration, path string, f finding.Finding) {
 	m.findings = append(m.findings, f.At(d.File, at.Line, at.Column).In(path))
 }
 
-// plan puts the actions in the order in which they are applied: all that
-// frees, then binding by binding; within one by phase and object.
+// plan puts the actions in the order in which they are applied: by rank, then
+// binding by binding; within one by phase and object.
 func (m *maker) plan() Plan {
 	slices.SortStableFunc(m.steps, func(a, b step) int {
 		return cmp.Or(
-			cmp.Compare(rank(a.phase), rank(b.phase)), cmp.Compare(a.Binding, b.Binding),
+			cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Binding, b.Binding),
 			cmp.Compare(a.phase, b.phase), a.Object.Compare(b.Object), cmp.Compare(a.Kind, b.Kind),
 		)
 	})
@@ -315,9 +313,14 @@ func (m *maker) tellWindow() {
 		"why", state.Why, "opens", state.When(), "actions", ours, "steps", persons)))
 }
 
-func rank(p phase) int {
-	if p.frees() {
-		return 0
+// rank puts the removal of an account behind everything else. Nobody takes its
+// place, and what was built through it has another account by then.
+func rank(s step) int {
+	switch {
+	case s.phase > freeAccount:
+		return 1
+	case s.phase == freeAccount && s.Kind.Changes():
+		return 2
 	}
-	return 1
+	return 0
 }

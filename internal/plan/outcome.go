@@ -20,7 +20,8 @@ const (
 	Done OutcomeState = "done"
 	// Failed: not carried out, or not as planned; Err says why.
 	Failed OutcomeState = "failed"
-	// Skipped: an earlier action of the same binding failed.
+	// Skipped: an earlier action of the same binding failed, or what has to come
+	// with it cannot be done.
 	Skipped OutcomeState = "skipped"
 	// Pending: it is for a person to do.
 	Pending OutcomeState = "waiting"

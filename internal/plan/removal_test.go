@@ -219,8 +219,8 @@ func TestImageTakenOverByAnotherBindingIsNotUnlinked(t *testing.T) {
 		*in = boundTo(*in, &binding.Account{ID: "9", Platform: binding.GitHub, Username: "octo"})
 	})()
 	want := []string{
-		"unbind account username:ci-bot>", "adopt account",
-		"relink payments/api platform:gitlab>github", "adopt " + ruleObject,
+		"adopt account", "relink payments/api platform:gitlab>github", "adopt " + ruleObject,
+		"unbind account username:ci-bot>",
 	}
 	if diff := cmp.Diff(want, brief(plan.Make(in))); diff != "" {
 		t.Error(diff)

@@ -226,3 +226,7 @@ func texts(messages []message.Message) []string {
 	}
 	return all
 }
+
+func (w store) Reserve(context.Context) error {
+	return w.do("store reserve", func() error { return nil })
+}

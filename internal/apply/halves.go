@@ -1,0 +1,255 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+	"reconciler/internal/plan"
+	"reconciler/internal/secrets"
+)
+
+// A change may have two halves: the first takes away what works, the second puts
+// something else there. This file keeps to one rule: nothing is taken away before
+// everything that the second half needs is there.
+//
+//   - An account is unbound after all that takes over from it: see heirs.
+//   - A rule or a source is replaced once what follows it is checked, allowed and
+//     has space for what is remembered of it: see secure.
+//   - A rebind reads and checks the new token and reads the old one first: see
+//     rebind and wayBack.
+
+// heirs are the names of the declarations that take over from an account that is
+// unbound, and the image repositories that they build instead of it: another
+// platform of the same binding, or another binding of the same image repository.
+func (x *run) heirs(a plan.Action) (names []string, images []string) {
+	if !a.Object.IsAccount() || a.Target.Declaration != nil || a.Target.Record == nil {
+		return nil, nil
+	}
+	for _, image := range a.Target.Record.Images {
+		name := binding.NormalImage(image.Image)
+		state, asked := x.round.Observation.Repositories[name]
+		if !asked || state.Unknown != nil || state.Link != nil && state.Link.Platform == a.Platform {
+			images = append(images, name)
+		}
+	}
+	for _, d := range x.round.Declarations {
+		builds := func(r binding.Repository) bool { return slices.Contains(images, binding.NormalImage(r.Image)) }
+		if d.Name == a.Binding || slices.ContainsFunc(d.Spec.Repositories, builds) {
+			names = append(names, d.Name)
+		}
+	}
+	return names, images
+}
+
+// resources are what two actions must not touch at once: one waits for the
+// other. An account is unbound after what its heirs do.
+func (x *run) resources(a plan.Action) []string {
+	touched := resources(a)
+	if a.Kind == plan.Unbind {
+		names, images := x.heirs(a)
+		for _, name := range names {
+			touched = append(touched, "binding "+name)
+		}
+		for _, image := range images {
+			touched = append(touched, "image "+image)
+		}
+	}
+	return touched
+}
+
+// second is what became of the second half of an action: of what its heirs do for
+// an account that is unbound, or of what follows on the same image repository. It
+// is empty where the action may be begun.
+func (x *run) second(ctx context.Context, i int) plan.OutcomeState {
+	a := x.round.Plan.Actions[i]
+	if a.Kind != plan.Unbind {
+		for _, j := range x.follows(i) {
+			if b := x.round.Plan.Actions[j]; b.Kind == plan.Forbidden || b.Kind == plan.Noop && !b.Settled() {
+				return plan.Skipped
+			}
+			if state, _ := x.hindrance(ctx, j); state != "" {
+				return state
+			}
+		}
+		return ""
+	}
+	names, images := x.heirs(a)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for j, b := range x.round.Plan.Actions {
+		concerns := b.Object.IsAccount() || slices.Contains(images, b.Object.Image)
+		if j == i || b.Binding == a.Binding && b.Platform == a.Platform || !concerns || !slices.Contains(names, b.Binding) {
+			continue
+		}
+		switch state := x.states[j]; {
+		case state == plan.Done || state == plan.Kept && b.Settled():
+		case state == plan.Kept || state == plan.Failed || state == "":
+			return plan.Skipped
+		default:
+			return state
+		}
+	}
+	return ""
+}
+
+// follows are the actions, by their place in the plan, that put something where
+// an action takes something away: the rules for the image tag or for the branch
+// of a rule that is removed, and the source and the rules of an image repository
+// whose source is replaced.
+func (x *run) follows(i int) (all []int) {
+	a := x.round.Plan.Actions[i]
+	replaces := func(b plan.Action) bool {
+		was, is := a.Target.Rule, b.Target.Rule
+		switch {
+		case b.Kind == plan.Relink || b.Kind == plan.Link:
+			return a.Kind == plan.RemoveRule
+		case b.Object.Rule == "" || b.Kind == plan.RemoveRule:
+			return false
+		}
+		return a.Kind == plan.Relink || a.Kind == plan.RemoveRule &&
+			(is.ImageTag == was.ImageTag || is.Branch == was.Branch && is.Tag == was.Tag)
+	}
+	for j, b := range x.round.Plan.Actions[i+1:] {
+		if b.Object.Image == a.Object.Image && b.Object.Image != "" && replaces(b) {
+			all = append(all, i+1+j)
+		}
+	}
+	return all
+}
+
+// takes says that an action takes away what works.
+func takes(k plan.Kind) bool { return frees(k) || k == plan.Relink }
+
+// secure makes certain, before an action that cannot be taken back, that what
+// follows can be done: a code host says yes to what needs its word, and the store
+// has space.
+func (x *run) secure(ctx context.Context, i int) error {
+	a := x.round.Plan.Actions[i]
+	if !takes(a.Kind) || x.isSecured(i) {
+		return nil
+	}
+	for _, j := range x.follows(i) {
+		b := x.round.Plan.Actions[j]
+		if err := orInterrupted(ctx, x.linkable(ctx, b)); err != nil {
+			return message.NewError("apply.cannot-follow", "action", b.Kind, "object", b.Object, "binding", b.Binding, "why", err)
+		}
+	}
+	if err := x.o.Store.Reserve(context.WithoutCancel(ctx)); err != nil {
+		return message.NewError("apply.no-space", "why", err)
+	}
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	return nil
+}
+
+type objectKey struct {
+	platform binding.Platform
+	object   binding.Object
+}
+
+// wrote notes that an object was written, also where that cannot be remembered.
+func (x *run) wrote(object objectKey) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.changed[object] = true
+}
+
+// isWritten says that the object of an action was written.
+func (x *run) isWritten(a plan.Action) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.changed[objectKey{a.Platform, a.Object}]
+}
+
+// follow has nothing hold up what follows an action that took something away.
+func (x *run) follow(i int) {
+	if a := x.round.Plan.Actions[i]; !takes(a.Kind) || !x.isWritten(a) {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, j := range x.follows(i) {
+		x.secured[j] = true
+	}
+}
+
+// isSecured says that something was taken away for an action, which has to be
+// done now.
+func (x *run) isSecured(i int) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.secured[i]
+}
+
+// linkable is nil unless an action links a source that must not be linked. A code
+// host that said yes before a first half, and does not answer in the second, is
+// believed.
+func (x *run) linkable(ctx context.Context, a plan.Action) error {
+	if a.Kind != plan.Link && a.Kind != plan.Relink || a.Platform != binding.GitLab || a.Target.Link == nil || a.Target.Link.Trigger != binding.Auto {
+		return nil
+	}
+	x.mu.Lock()
+	before := x.said[a.Object]
+	x.mu.Unlock()
+	err := x.outsideSubgroup(ctx, a)
+	if err != nil && before && binding.KindOf(err) != binding.Refused {
+		return nil
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.said[a.Object] = err == nil
+	return err
+}
+
+// readBack reads the token applied before, before its account is unbound for
+// another one: there is a way back then, whatever happens to the secret store. It
+// is an error where a later run may read it. One that is gone for good does not
+// keep a rotation from being done.
+func (x *run) readBack(ctx context.Context, a plan.Action) (wipe func(), err error) {
+	before := x.before(a)
+	if before == nil || !before.Managed || before.TokenVersion == 0 || x.sameAttempt(*before, a) {
+		return func() {}, nil
+	}
+	token, err := x.readApplied(ctx, *before)
+	switch binding.KindOf(err) {
+	case binding.NotFound, binding.Refused, binding.Forbidden:
+		return func() {}, nil
+	default:
+	}
+	if err != nil {
+		return nil, message.NewError("apply.no-way-back", "version", before.TokenVersion, "why", err)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.back[a.Binding] = token
+	return token.Wipe, nil
+}
+
+// wayBack is the token applied before, which was read before the first half, or
+// is read now.
+func (x *run) wayBack(ctx context.Context, a plan.Action, before binding.Record) (secrets.Secret, error) {
+	x.mu.Lock()
+	token, read := x.back[a.Binding]
+	x.mu.Unlock()
+	if read {
+		return token, nil
+	}
+	return x.readApplied(ctx, before)
+}
+
+// errInterrupted says that an action was stopped while it asked, before it
+// wrote anything.
+var errInterrupted = errors.New("stopped before anything was written")
+
+// orInterrupted is the failure of a question, or errInterrupted where it was
+// asked in a context that has ended.
+func orInterrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return errInterrupted
+	}
+	return err
+}
