@@ -15,6 +15,8 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/daemon"
 	"reconciler/internal/engine"
+	"reconciler/internal/plan"
+	"reconciler/internal/report"
 )
 
 // chapterTimeout bounds the wait for what a chapter of the demo shows, on a
@@ -25,6 +27,10 @@ const chapterTimeout = 2 * time.Minute
 type demoOptions struct {
 	streams Streams
 	once    bool
+	// language is that of our words; nil is English. Watch, if not nil, gets every
+	// event. Only tests set them.
+	language *report.Language
+	watch    func(plan.Event)
 }
 
 func newDemo(streams Streams) *cobra.Command {
@@ -57,6 +63,7 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 	}
 	defer world.close()
 	n := newNarrator(opts.streams.Out)
+	n.style.Language, n.watch = opts.language, opts.watch
 	d, err := daemon.New(ctx, daemon.Options{Engine: engine.Options{
 		Redactor: opts.streams.redactor,
 		Config:   world.config, LogTo: world.log, Events: n.event,

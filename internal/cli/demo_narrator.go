@@ -17,6 +17,8 @@ type narrator struct {
 	out      io.Writer
 	style    report.Style
 	progress *progress
+	// watch, if not nil, gets every event.
+	watch func(plan.Event)
 	// news gets a word after every event; one that nobody waits for is
 	// dropped.
 	news chan struct{}
@@ -46,6 +48,9 @@ func (n *narrator) say(text string) {
 
 // event shows an event of the daemon.
 func (n *narrator) event(e plan.Event) {
+	if n.watch != nil {
+		n.watch(e)
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch e.Kind {

@@ -39,7 +39,7 @@ func actionObjects(actions []plan.Action) []ActionObject {
 		objects[i] = ActionObject{
 			Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
 			Cause: a.Cause, Reason: English().Text(a.Reason), ReasonID: a.Reason.ID, ReasonArgs: a.Reason.Args,
-			Changes: some(a.Changes), Steps: some(texts(a.Steps)), StepMessages: a.Steps, Safety: a.Safety, Since: a.Since, Due: a.Due,
+			Changes: some(a.Changes), Steps: some(English().texts(a.Steps)), StepMessages: a.Steps, Safety: a.Safety, Since: a.Since, Due: a.Due,
 		}
 	}
 	return objects
@@ -83,7 +83,7 @@ func pendingObjects(waiting []binding.PendingStep) []PendingObject {
 	for _, w := range waiting {
 		objects = append(objects, PendingObject{
 			Object: w.Object, Action: w.Action, Reason: English().Text(w.Reason), ReasonID: w.Reason.ID, ReasonArgs: w.Reason.Args,
-			Since: w.Since, Due: w.Due, Overdue: w.Overdue, Steps: some(texts(w.Steps)), StepMessages: w.Steps,
+			Since: w.Since, Due: w.Due, Overdue: w.Overdue, Steps: some(English().texts(w.Steps)), StepMessages: w.Steps,
 		})
 	}
 	return objects
@@ -100,14 +100,8 @@ func pendingSteps(objects []PendingObject) []binding.PendingStep {
 	return waiting
 }
 
-// texts are messages in English.
-func texts(messages []message.Message) []string {
-	var all []string
-	for _, m := range messages {
-		all = append(all, English().Text(m))
-	}
-	return all
-}
+// texts are messages in words.
+func (l *Language) texts(messages []message.Message) []string { return each(messages, l.Text) }
 
 // knownSteps are steps that were read: words as they are where this version has
 // none for the message, or there is no message.

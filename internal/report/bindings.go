@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // Bindings writes the table of bindings for a person, sorted by instance and
@@ -42,7 +43,7 @@ const readyColumn = 4
 func (p *page) table(statuses []binding.Status) {
 	rows := [][]string{{"INSTANCE", "NAME", "PLATFORM", "ACCOUNT", "READY", "REASON", "TOKEN", "EXPIRES", "MESSAGE"}}
 	for _, s := range statuses {
-		rows = append(rows, row(s))
+		rows = append(rows, p.row(s))
 	}
 	p.painted(rows, nil, func(row, column int, cell string) string {
 		if column == readyColumn && row > 0 {
@@ -52,7 +53,7 @@ func (p *page) table(statuses []binding.Status) {
 	})
 }
 
-func row(s binding.Status) []string {
+func (p *page) row(s binding.Status) []string {
 	ready := binding.Condition{Status: binding.Unclear}
 	if c := binding.FindCondition(s.Conditions, binding.Ready); c != nil {
 		ready = *c
@@ -63,7 +64,7 @@ func row(s binding.Status) []string {
 	}
 	return []string{
 		s.Spec.Instance, s.Name, s.Spec.Platform.Title(), cmp.Or(s.Spec.Username, "-"),
-		string(ready.Status), reasonCell(s, ready), token, day(s.TokenExpires), English().Text(ready.Message),
+		string(ready.Status), reasonCell(s, ready), token, day(s.TokenExpires), p.style.Language.Text(ready.Message),
 	}
 }
 
@@ -109,26 +110,26 @@ func (p *page) closed(statuses []binding.Status) {
 			p.line()
 		}
 		told = s.Spec.Instance
-		p.fold("", clean(told)+" is not changed now: "+English().Text(c.Message))
+		p.fold("", clean(told)+" is not changed now: "+p.style.Language.Text(c.Message))
 	}
 }
 
 // suspended tells of what is held still, of all that one suspension holds at
 // once.
 func (p *page) suspended(statuses []binding.Status) {
-	type held struct{ instance, message string }
+	type held struct{ instance, by string }
 	var all []held
-	names := map[held][]string{}
+	names, why := map[held][]string{}, map[held]message.Message{}
 	for _, s := range statuses {
 		c := binding.FindCondition(s.Conditions, binding.Suspended)
 		if c == nil || c.Status != binding.True {
 			continue
 		}
-		h := held{s.Spec.Instance, English().Text(c.Message)}
+		h := held{s.Spec.Instance, c.Message.Key()}
 		if names[h] == nil {
 			all = append(all, h)
 		}
-		names[h] = append(names[h], s.Name)
+		names[h], why[h] = append(names[h], s.Name), c.Message
 	}
 	for i, h := range all {
 		if i == 0 {
@@ -138,7 +139,7 @@ func (p *page) suspended(statuses []binding.Status) {
 		if more := len(names[h]) - 1; more > 0 {
 			what = fmt.Sprintf("%s and %d more of %s are", names[h][0], more, h.instance)
 		}
-		p.fold("", what+" suspended "+h.message)
+		p.fold("", what+" suspended "+p.style.Language.Text(why[h]))
 	}
 }
 
@@ -158,7 +159,7 @@ func (p *page) details(s binding.Status) {
 	}
 	p.line()
 	p.line(p.style.paint(cyan, "?"), " ", p.style.paint(bold, clean(s.Name)), " waits for a person", p.waits(s), ":")
-	for i, step := range texts(s.Steps) {
+	for i, step := range p.style.Language.texts(s.Steps) {
 		p.fold(fmt.Sprintf("  %2d. ", i+1), step)
 	}
 }
@@ -198,6 +199,6 @@ func (p *page) conditions(conditions []binding.Condition) {
 	}
 	for _, c := range conditions {
 		p.fold(fmt.Sprintf("  %s  %s  ", pad(clean(string(c.Type)), widest), pad(clean(string(c.Status)), len(binding.Unclear))),
-			clean(c.Reason)+": "+English().Text(c.Message))
+			clean(c.Reason)+": "+p.style.Language.Text(c.Message))
 	}
 }

@@ -281,7 +281,7 @@ func madeUp(t *testing.T) *Language {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := newLanguage(language.MustParse("art-x-marked"), data)
+	l, err := NewLanguage(language.MustParse("art-x-marked"), data)
 	if err != nil {
 		t.Fatal(err)
 	}

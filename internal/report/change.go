@@ -57,7 +57,7 @@ func (d Document) writeChange(w io.Writer, style Style) error {
 	if d.Basis.Depth != Offline {
 		p.line(style.paint(bold, d.Change.summary(*d.Plan)))
 		for _, a := range d.Change.Pending {
-			p.fold("  ", a.Instance+": "+actionTitle(a)+": "+English().Text(a.Reason))
+			p.fold("  ", a.Instance+": "+actionTitle(a)+": "+style.Language.Text(a.Reason))
 		}
 	}
 	if d.Change.Whole.HasChanges() {
@@ -143,7 +143,7 @@ func (m *markdown) changeParts(c *Change) (touched, pending []string) {
 		}
 	}
 	for _, a := range c.Pending {
-		pending = append(pending, fmt.Sprintf("- %s, %s %s: %s\n", markdownCode(a.Instance), markdownText(string(a.Kind)), m.title(a), markdownText(English().Text(a.Reason))))
+		pending = append(pending, fmt.Sprintf("- %s, %s %s: %s\n", markdownCode(a.Instance), markdownText(string(a.Kind)), m.title(a), markdownText(m.language.Text(a.Reason))))
 	}
 	return touched, pending
 }

@@ -64,7 +64,7 @@ type StatusObject struct {
 func StatusObjects(statuses []binding.Status) []StatusObject {
 	objects := make([]StatusObject, len(statuses))
 	for i, s := range statuses {
-		objects[i] = StatusObject{s, ConditionObjects(s.Conditions), texts(s.Steps), s.Steps, pendingObjects(s.Pending)}
+		objects[i] = StatusObject{s, ConditionObjects(s.Conditions), English().texts(s.Steps), s.Steps, pendingObjects(s.Pending)}
 	}
 	return objects
 }

@@ -145,7 +145,7 @@ func (p *page) described(conditions []binding.Condition) {
 	var rows [][]string
 	for _, c := range conditions {
 		rows = append(rows, []string{
-			"  " + string(c.Type), string(c.Status), stampOf(c.LastTransitionTime), c.Reason + ": " + English().Text(c.Message),
+			"  " + string(c.Type), string(c.Status), stampOf(c.LastTransitionTime), c.Reason + ": " + p.style.Language.Text(c.Message),
 		})
 	}
 	p.columns(rows, nil)

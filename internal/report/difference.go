@@ -31,13 +31,13 @@ func (p *page) difference(d plan.Difference) {
 	switch {
 	case d.Was == nil:
 		p.mark(green, "  + ", actionTitle(*d.Is))
-		p.marks(green, "      + ", details(*d.Is))
+		p.marks(green, "      + ", p.actionDetails(*d.Is))
 	case d.Is == nil:
 		p.mark(red, "  - ", actionTitle(*d.Was))
-		p.marks(red, "      - ", details(*d.Was))
+		p.marks(red, "      - ", p.actionDetails(*d.Was))
 	default:
 		p.mark(yellow, "  ~ ", actionTitle(*d.Is))
-		was, is := details(*d.Was), details(*d.Is)
+		was, is := p.actionDetails(*d.Was), p.actionDetails(*d.Is)
 		if d.Was.Kind != d.Is.Kind {
 			was, is = append([]string{actionTitle(*d.Was)}, was...), append([]string{actionTitle(*d.Is)}, is...)
 		}
@@ -58,9 +58,9 @@ func (p *page) marks(c color, symbol string, lines []string) {
 
 func actionTitle(a plan.Action) string { return string(a.Kind) + " " + title(a) }
 
-// details are the lines of an action under its title.
-func details(a plan.Action) []string {
-	lines := []string{English().Text(a.Reason)}
+// actionDetails are the lines of an action under its title.
+func (p *page) actionDetails(a plan.Action) []string {
+	lines := []string{p.style.Language.Text(a.Reason)}
 	for _, c := range a.Changes {
 		switch {
 		case c.From == "":
@@ -71,7 +71,7 @@ func details(a plan.Action) []string {
 			lines = append(lines, c.Field+": "+c.From+" → "+c.To)
 		}
 	}
-	return append(lines, texts(a.Steps)...)
+	return append(lines, p.style.Language.texts(a.Steps)...)
 }
 
 // without are the lines of list that are not among others.

@@ -93,7 +93,7 @@ func Events(w io.Writer, l EventList, header bool, style Style) error {
 	}
 	for _, e := range l.Items {
 		rows = append(rows, []string{
-			stampOf(e.Last), strconv.Itoa(e.Count), string(e.Type), e.Reason, objectOf(e.Instance, e.Binding), e.Message,
+			stampOf(e.Last), strconv.Itoa(e.Count), string(e.Type), e.Reason, objectOf(e.Instance, e.Binding), p.style.Language.Text(known(message.Message{ID: e.ID, Args: e.Args}, e.Message)),
 		})
 	}
 	p.columns(rows, eventWidths)
@@ -135,7 +135,8 @@ func (p *page) history(items []binding.HistoryEntry) {
 	for _, e := range items {
 		rows = append(rows, []string{
 			stampOf(e.Time), objectOf(e.Instance, e.Binding), e.Action, cmp.Or(e.Object.String(), "-"), e.Outcome,
-			short(e.Revision, ""), short(e.Digest, "sha256:"), cmp.Or(who(e.Person), "-"), e.Message,
+			short(e.Revision, ""), short(e.Digest, "sha256:"), cmp.Or(who(e.Person), "-"),
+			p.style.Language.Text(known(message.Message{ID: e.ID, Args: e.Args}, e.Message)),
 		})
 	}
 	p.columns(rows, nil)

@@ -83,7 +83,7 @@ func NewBindingList(statuses []binding.Status) BindingList {
 			Metadata: BindingMetadata{Name: s.Name, File: s.File, Revision: s.Revision},
 			Spec:     s.Spec,
 			Status: BindingStatus{
-				Conditions: ConditionObjects(s.Conditions), Steps: some(texts(s.Steps)), StepMessages: s.Steps, Pending: pendingObjects(s.Pending), Retry: s.Retry,
+				Conditions: ConditionObjects(s.Conditions), Steps: some(English().texts(s.Steps)), StepMessages: s.Steps, Pending: pendingObjects(s.Pending), Retry: s.Retry,
 				TokenVersion: s.TokenVersion, TokenExpires: s.TokenExpires, LastSync: s.LastSync,
 			},
 		})

@@ -34,7 +34,7 @@ var English = sync.OnceValue(func() *Language {
 	if err != nil {
 		panic(err) // It is embedded.
 	}
-	l, err := newLanguage(language.English, data)
+	l, err := NewLanguage(language.English, data)
 	if err != nil {
 		panic(err) // A test reads it.
 	}
@@ -43,8 +43,8 @@ var English = sync.OnceValue(func() *Language {
 
 func init() { message.ErrorText(func(m message.Message) string { return English().Text(m) }) }
 
-// newLanguage reads a file of the catalogue.
-func newLanguage(tag language.Tag, data []byte) (*Language, error) {
+// NewLanguage reads a file of the catalogue.
+func NewLanguage(tag language.Tag, data []byte) (*Language, error) {
 	bundle := i18n.NewBundle(tag)
 	if _, err := bundle.ParseMessageBytes(tag, data, yaml.Unmarshal); err != nil {
 		return nil, fmt.Errorf("messages in %s: %w", tag, err)

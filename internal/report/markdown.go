@@ -154,7 +154,7 @@ func (m *markdown) noop(a plan.Action) string {
 	for _, c := range a.Changes {
 		changes += "; " + m.change(c)
 	}
-	return fmt.Sprintf("- %s, %s: %s%s\n", markdownCode(a.Instance), m.title(a), markdownText(English().Text(a.Reason)), changes)
+	return fmt.Sprintf("- %s, %s: %s%s\n", markdownCode(a.Instance), m.title(a), markdownText(m.language.Text(a.Reason)), changes)
 }
 
 func counted(n int, one, many string) string {
@@ -171,7 +171,7 @@ func (m *markdown) action(a plan.Action) string {
 		changes = append(changes, m.change(c))
 	}
 	return fmt.Sprintf("| `%s` | %s | %s | %s | %s |\n",
-		lookOf(a.Kind).symbol, markdownText(string(a.Kind)), m.title(a), strings.Join(changes, "<br>"), markdownText(English().Text(a.Reason)))
+		lookOf(a.Kind).symbol, markdownText(string(a.Kind)), m.title(a), strings.Join(changes, "<br>"), markdownText(m.language.Text(a.Reason)))
 }
 
 // title says what an action is done to, as text does.
@@ -195,7 +195,7 @@ func (m *markdown) steps(a plan.Action) {
 		return
 	}
 	rows := make([]string, 0, len(a.Steps))
-	for i, s := range texts(a.Steps) {
+	for i, s := range m.language.texts(a.Steps) {
 		rows = append(rows, fmt.Sprintf("%d. %s\n", i+1, markdownText(s)))
 	}
 	title := fmt.Sprintf("%s %s: %s", a.Kind, title(a), counted(len(rows), "step", "steps"))

@@ -91,7 +91,7 @@ func Plan(w io.Writer, pl plan.Plan, style Style) error {
 // anything. A reason is told where it is another than that nothing was asked.
 func (p *page) notCompared(pl plan.Plan) {
 	for _, a := range pl.Actions {
-		reason := English().Text(a.Reason)
+		reason := p.style.Language.Text(a.Reason)
 		switch {
 		case a.Kind == plan.Noop && a.Cause == plan.CauseOffline:
 			reason = "not compared"
@@ -138,7 +138,7 @@ func (p *page) kept(pl plan.Plan) {
 	}
 	p.line(p.style.paint(bold, "Kept as it is: "+counted(len(kept), "object", "objects")))
 	for _, a := range kept[:min(len(kept), shownKept)] {
-		p.fold("  ", a.Instance+": "+title(a)+": "+English().Text(a.Reason))
+		p.fold("  ", a.Instance+": "+title(a)+": "+p.style.Language.Text(a.Reason))
 	}
 	if left := len(kept) - shownKept; left > 0 {
 		p.line("  … ", counted(left, "object more", "objects more"), " (--full shows all)")
@@ -162,7 +162,7 @@ func (p *page) action(a plan.Action) {
 	look := lookOf(a.Kind)
 	p.line("  ", p.style.paint(look.color, pad(look.symbol, 3)), " ",
 		p.style.paint(bold, string(a.Kind)), " ", clean(title(a)))
-	p.fold("        ", English().Text(a.Reason))
+	p.fold("        ", p.style.Language.Text(a.Reason))
 	widest := 0
 	for _, c := range a.Changes {
 		widest = max(widest, width(clean(c.Field))+1)
@@ -173,7 +173,7 @@ func (p *page) action(a plan.Action) {
 	if !a.Since.IsZero() {
 		p.fold("        ", waitsSince(a.Since, a.Due))
 	}
-	for i, s := range texts(a.Steps) {
+	for i, s := range p.style.Language.texts(a.Steps) {
 		p.fold(fmt.Sprintf("        %2d. ", i+1), s)
 	}
 }
