@@ -15,6 +15,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/metrics"
 	"reconciler/internal/report"
 	"reconciler/schema"
@@ -230,8 +231,8 @@ func writeTables(t *testing.T, out *bytes.Buffer, path string, value cue.Value) 
 
 func takes(value cue.Value) string {
 	want := value.Attribute("want")
-	if text, err := want.String(0); err == nil {
-		return cell(text)
+	if id, err := want.String(0); err == nil {
+		return cell(report.English().Text(message.New("want." + id)))
 	}
 	if value.IncompleteKind() == cue.StructKind {
 		return "a mapping"

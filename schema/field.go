@@ -15,8 +15,8 @@ type Field struct {
 	Kind cue.Kind
 	// Doc is the field's comment.
 	Doc string
-	// Want is what the field takes, in words; it falls back to the constraint
-	// as CUE writes it.
+	// Want is what the field takes: the identifier of a message, below want in
+	// the catalogue; empty where the kind or the choices say it.
 	Want string
 	// Required says that the field must be written; Forbidden, if not empty,
 	// is the code of the rule by which it may not be.
@@ -124,9 +124,6 @@ func (f *Field) read(value, shared cue.Value, depth int) error {
 		return f.readFields(value, shared, depth)
 	}
 	f.Choices = choices(shared)
-	if f.Want == "" {
-		f.Want = wants(f.Choices, shared)
-	}
 	return nil
 }
 
@@ -223,11 +220,4 @@ func choices(value cue.Value) []string {
 		list = append(list, s)
 	}
 	return list
-}
-
-func wants(choices []string, value cue.Value) string {
-	if choices != nil {
-		return "one of " + strings.Join(choices, ", ")
-	}
-	return fmt.Sprint(value)
 }

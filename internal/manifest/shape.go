@@ -258,7 +258,9 @@ func name(path string) any {
 func wanted(f *schema.Field) message.Message {
 	switch {
 	case f.Want != "":
-		return message.Verbatim(f.Want)
+		return message.New("want." + f.Want)
+	case f.Choices != nil:
+		return message.New("field.one-of", "choices", f.Choices)
 	case f.Kind&cue.StructKind != 0:
 		return message.New("kind.mapping")
 	case f.Kind&cue.ListKind != 0:

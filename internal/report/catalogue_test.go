@@ -219,6 +219,38 @@ func TestEveryMessageIsInTheCatalogueAndUsed(t *testing.T) {
 	}
 }
 
+// TestTheSchemaSaysWhatFieldsTake compares the entries below want with the
+// attributes of the schema.
+func TestTheSchemaSaysWhatFieldsTake(t *testing.T) {
+	t.Parallel()
+	all, used := entries(t, english(t)), map[string]bool{}
+	files, err := filepath.Glob(filepath.Join("..", "..", "schema", "*.cue"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range regexp.MustCompile(`(?m)^\t.*@want\(([^)]*)\)`).FindAllStringSubmatch(string(text), -1) {
+			id := "want." + found[1]
+			if _, ok := all[id]; !ok {
+				t.Errorf("%s: the catalogue has no %s", path, id)
+			}
+			used[id] = true
+		}
+	}
+	for id := range all {
+		if strings.HasPrefix(id, "want.") && !used[id] {
+			t.Errorf("no field takes %s", id)
+		}
+	}
+	if len(used) < 50 {
+		t.Errorf("only %d fields say what they take", len(used))
+	}
+}
+
 // TestEveryMessageRenders makes text of each entry, in each plural form.
 func TestEveryMessageRenders(t *testing.T) {
 	t.Parallel()
