@@ -242,7 +242,7 @@ func storyMetric(ts *testscript.TestScript, neg bool, args []string) {
 		if found == nil {
 			return false
 		}
-		resp, err := http.Get("http://" + found[1] + "/metrics") //nolint:noctx // storyWait bounds it.
+		resp, err := http.Get("http://" + found[1] + "/metrics")
 		if err != nil {
 			return false
 		}

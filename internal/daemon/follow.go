@@ -185,7 +185,11 @@ func (f *follower) resume(ctx context.Context) error {
 
 // hand checks a snapshot and gives it to the loops.
 func (f *follower) submit(ctx context.Context, snapshot source.Snapshot) error {
-	loaded, err := f.engine.Check(ctx, snapshot, "")
+	var before []binding.Declaration
+	if last := f.loaded.Load(); last != nil {
+		before = last.Desired.Declarations
+	}
+	loaded, err := f.engine.Check(ctx, snapshot, "", before...)
 	if err != nil {
 		return err
 	}

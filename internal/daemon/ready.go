@@ -13,7 +13,7 @@ import (
 )
 
 // Ready is nil once every instance has been observed in full, and from then
-// on; until then it says what is missing. It names no binding. An instance that
+// on; until then it says what is missing. It names no binding and no host. An instance that
 // a later configuration adds does not end it: the others are as ready as they
 // were, and the new one's bindings have conditions of their own.
 func (d *Daemon) Ready() error {
@@ -27,6 +27,12 @@ func (d *Daemon) Ready() error {
 		}
 	}
 	d.observed.Store(len(errs) == 0)
+	if len(errs) == 0 {
+		return nil
+	}
+	for _, o := range d.parts.outages() {
+		errs = append(errs, fmt.Errorf("%s: no usable answer (%s)", o.Kind, o.Reason))
+	}
 	return errors.Join(errs...)
 }
 

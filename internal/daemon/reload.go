@@ -207,6 +207,7 @@ func (r *runner) inherit(before *runner) {
 	if r.config.SourceKey() == before.config.SourceKey() {
 		r.follower.last = before.follower.last
 		r.follower.expected = before.follower.expected
+		r.loaded.Store(before.loaded.Load())
 		answering = append(answering, sourcePart)
 	}
 	r.parts.keep(r.now(), answering...)

@@ -213,3 +213,26 @@ func TestARewrittenHistoryIsNotForgottenWhileItIsSuspended(t *testing.T) {
 		t.Errorf("bound: %v; refused: %v: %+v", w.bound(prod, binding.GitLab), last.Refused(), last.Outcomes)
 	}
 }
+
+// TestKind10WhoWasDeclaredFirstKeepsItBeforeItIsApplied: a binding that waits for
+// a person was applied by nobody yet, and is no newcomer all the same; neither
+// is it after the configuration was exchanged.
+func TestKind10WhoWasDeclaredFirstKeepsItBeforeItIsApplied(t *testing.T) {
+	w := newWorld(t)
+	files := map[string]string{"web.yaml": oauthAt("web", prod, binding.GitHub)}
+	w.populate(files)
+	w.commit(files)
+	p := w.start()
+	p.await("web waits for a person", func() bool { return p.condition("web", binding.AwaitingAuthorization).Status == binding.True })
+	p.at(w.commit(map[string]string{"aaa.yaml": oauthAt("web", edge, binding.Bitbucket)}))
+	broken := func() (files []string) {
+		for _, b := range p.daemon.Problems().BrokenFiles {
+			files = append(files, b.File)
+		}
+		return files
+	}
+	p.await("aaa.yaml is invalid", func() bool { return slices.Equal(broken(), []string{"aaa.yaml"}) })
+	if c := p.condition("web", binding.Declared); c.Status != binding.True {
+		t.Errorf("Declared: %+v", c)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -50,7 +51,7 @@ type Metrics struct {
 		DeletePartialMatch(labels prometheus.Labels) int
 	}
 	// covered are the instances that have series.
-	covered []string
+	covered atomic.Pointer[[]string]
 
 	source sourceMetrics
 	sync   syncMetrics
@@ -156,7 +157,8 @@ func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 // Cover makes the series of the instances that run from now on, and drops those
 // of instances that do not any more. Nothing of the latter may be running.
 func (m *Metrics) Cover(instances []string) {
-	for _, gone := range m.covered {
+	before := m.running()
+	for _, gone := range before {
 		if slices.Contains(instances, gone) {
 			continue
 		}
@@ -166,12 +168,20 @@ func (m *Metrics) Cover(instances []string) {
 		m.drift.forget(gone)
 	}
 	for _, name := range instances {
-		if !slices.Contains(m.covered, name) {
+		if !slices.Contains(before, name) {
 			m.sync.begin(name)
 			m.drift.begin(name)
 		}
 	}
-	m.covered = slices.Clone(instances)
+	m.covered.Store(new(slices.Clone(instances)))
+}
+
+// running are the instances that have series.
+func (m *Metrics) running() []string {
+	if names := m.covered.Load(); names != nil {
+		return *names
+	}
+	return nil
 }
 
 // Count takes an event of a reconciler.

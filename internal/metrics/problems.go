@@ -1,6 +1,12 @@
 package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"reconciler/internal/binding"
+)
 
 // FindingLabels are what findings are counted by.
 type FindingLabels struct{ Code, Severity string }
@@ -12,13 +18,14 @@ type Part struct{ Part, Name string }
 // problemCollector shows what keeps the daemon from knowing or doing what is
 // declared.
 type problemCollector struct {
+	m            *Metrics
 	from         Sources
 	findings, up described
 }
 
 func newProblemCollector(m *Metrics, from Sources) *problemCollector {
 	return &problemCollector{
-		from:     from,
+		m: m, from: from,
 		findings: m.describe(prometheus.GaugeValue, "reconciler_findings", "Findings of the current declarations and of the last plans, by rule and severity (error, warning, info); absent if there are none.", "code", "severity"),
 		up:       m.describe(prometheus.GaugeValue, "reconciler_part_up", "1 if a part gave a usable answer when it was last asked, 0 if not: journal, source, vault, registry (name: the instance) or code-host (name: the platform; 0 if one of its sites gives none). Absent until it is asked.", "part", "name"),
 	}
@@ -36,6 +43,9 @@ func (c *problemCollector) Collect(ch chan<- prometheus.Metric) {
 		c.findings.give(ch, float64(count), labels.Code, labels.Severity)
 	}
 	for part, up := range c.from.Parts() {
+		if part.Part == string(binding.PartRegistry) && !slices.Contains(c.m.running(), part.Name) {
+			continue
+		}
 		value := 0.0
 		if up {
 			value = 1

@@ -126,7 +126,7 @@ func (m *maker) declaration(d *binding.Declaration) {
 	case u != nil:
 		m.findMove(s)
 		m.noop(s, causeOf(*u), unknownReason(*u))
-	case m.holderBroken(d.Spec.Platform):
+	case m.holderBroken(s):
 		m.noop(s, CauseFileBroken, m.brokenReason())
 	default:
 		m.suspendEnded(s)
@@ -163,10 +163,14 @@ func (m *maker) brokenReason() message.Message {
 }
 
 // holderBroken says that we bound the platform under a name that has no
-// declaration here while some file is broken: that file may declare it.
-func (m *maker) holderBroken(p binding.Platform) bool {
-	return len(m.in.Broken) > 0 && slices.ContainsFunc(m.in.Records, func(r binding.Record) bool {
-		return r.Managed && r.Platform == p && !m.hasDeclaration(r)
+// declaration here while some file is broken: that file may declare it. A
+// binding that was applied under its own name since holds the platform itself.
+func (m *maker) holderBroken(s subject) bool {
+	if len(m.in.Broken) == 0 || s.ours() && !s.renamed() {
+		return false
+	}
+	return slices.ContainsFunc(m.in.Records, func(r binding.Record) bool {
+		return r.Managed && r.Platform == s.d.Spec.Platform && !m.hasDeclaration(r)
 	})
 }
 

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -237,5 +238,27 @@ func TestBrokenFileHoldsWhatItMayDeclare(t *testing.T) {
 	p := plan.Make(in)
 	if p.HasChanges() || !strings.Contains(text(p.Actions[0].Reason), "before.yaml") {
 		t.Errorf("got %+v", p.Actions)
+	}
+}
+
+// TestKind10AFileThatBreaksDoesNotFreezeWhoTookThePlatformOver: what was kept in
+// memory of an earlier binding holds nobody who was applied since.
+func TestKind10AFileThatBreaksDoesNotFreezeWhoTookThePlatformOver(t *testing.T) {
+	d := gitlabDeclaration()
+	in := input(d)
+	own := binding.Record{Instance: "prod", Binding: d.Name, Platform: binding.GitLab, Managed: true, Username: "ci-bot", Address: d.Spec.Address, Asked: d.Spec.Account(), AccountID: "7", File: d.File}
+	earlier := own
+	earlier.Binding, earlier.File, earlier.AccountID = "earlier", "gone.yaml", "3"
+	in.Records, in.Broken = []binding.Record{earlier, own}, []string{"other.yaml"}
+	in.Observation.Accounts[binding.GitLab] = binding.AccountState{Account: gitlabAccount()}
+	for _, a := range plan.Make(in).Actions {
+		if a.Binding == d.Name && a.Cause == plan.CauseFileBroken {
+			t.Errorf("%s %s: %s", a.Kind, a.Object, text(a.Reason))
+		}
+	}
+	in.Records = []binding.Record{earlier}
+	held := slices.ContainsFunc(plan.Make(in).Actions, func(a plan.Action) bool { return a.Binding == d.Name && a.Cause == plan.CauseFileBroken })
+	if !held {
+		t.Error("who was never applied takes a platform that an invalid file may declare")
 	}
 }
