@@ -5,12 +5,14 @@ CACHE    := $(CURDIR)/.cache
 GOBIN    := $(CACHE)/bin
 LINT     := $(GOBIN)/golangci-lint
 LINT_VERSION := v2.15.0
+GREMLINS := $(GOBIN)/gremlins
+GREMLINS_VERSION := v0.6.0
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
 # Packages whose tests hold golden files or generated documents, and take -update.
 GENERATED := ./internal/manifest ./internal/report ./internal/cli ./docs
 
-.PHONY: help build quick test e2e cases changelog check lint format vet alerts canary generate soak chaos bench fuzz image clean
+.PHONY: help build quick test e2e cases changelog check lint format vet alerts canary generate soak chaos mutate bench fuzz image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -73,6 +75,14 @@ soak: ## Run the daemon for a month of compressed time, and kill the built progr
 chaos: ## Run SEEDS random worlds (default 50), DAYS simulated days each (default 2), from SEED on
 	RECONCILER_CHAOS_SEEDS=$${SEEDS:-50} RECONCILER_CHAOS_DAYS=$${DAYS:-2} RECONCILER_SEED=$${SEED:-1} \
 	$(GO) test -count=1 -v -timeout 0 -run '^TestChaos$$' ./internal/chaos
+
+mutate: $(GREMLINS) ## Change the code of ROOMS (default plan, apply and status) in small ways, and list what no test notices
+	@for room in $${ROOMS:-plan apply status}; do \
+	  echo "internal/$$room"; nice $(GREMLINS) unleash --workers 1 --timeout-coefficient 20 -S lct ./internal/$$room || exit 1; \
+	done
+
+$(GREMLINS):
+	GOBIN=$(GOBIN) $(GO) install github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS_VERSION)
 
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -106,8 +106,12 @@ func (w *world) rest(failed func() bool) {
 		w.over[name].end()
 	}
 	clear(w.over)
+	w.tick()
+	w.process.stop()
+	w.configure(w.config.Sync.DriftInterval, false)
+	w.start()
 	for _, t := range w.git.teams {
-		if !t.hasToken() && accountOf(w.instance(t.instance).Peek(), t.platform) == nil {
+		if !t.hasToken() && lacksAccount(w.instance(t.instance).Peek(), binding.Spec{Platform: t.platform, Username: t.username()}) != "" {
 			w.authorize(t)
 		}
 		t.report = false

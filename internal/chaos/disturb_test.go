@@ -39,6 +39,20 @@ func disturbances() []disturbance {
 		{name: "restart", weight: 1, do: (*world).restart},
 		{name: "full disk", weight: 2, do: (*world).fullDisk},
 		{name: "clock", weight: 1, do: (*world).clock},
+		{name: "bad read", weight: 5, do: (*world).badRead},
+		{name: "stale reads", weight: 4, do: (*world).staleReads},
+		{name: "suspension", weight: 3, do: (*world).suspension},
+		{name: "declared suspension", weight: 1, do: (*world).declaredSuspension},
+		{name: "reload", weight: 2, do: (*world).reload},
+		{name: "force-push", weight: 2, do: (*world).forcePush},
+		{name: "name taken", weight: 2, do: (*world).nameTaken},
+		{name: "another user", weight: 2, do: (*world).anotherUser},
+		{name: "pin", weight: 2, do: (*world).pin},
+		{name: "Observe", weight: 1, do: (*world).observeOnly},
+		{name: "version deleted", weight: 1, do: (*world).deleteVersion},
+		{name: "machine off", weight: 1, do: (*world).machineOff},
+		{name: "memory lost", weight: 1, do: (*world).loseMemory},
+		{name: "sync", weight: 3, do: (*world).personSyncs},
 	}
 }
 

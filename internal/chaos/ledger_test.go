@@ -22,7 +22,12 @@ type ledger struct {
 	last map[account]declared
 	// made are the accounts and rules that people made or changed, by number.
 	accounts, theirs map[int64]bool
+	// suspended are the ends of suspensions that people asked for, and since
+	// when they hold.
+	suspended map[string]suspended
 }
+
+type suspended struct{ since, until time.Time }
 
 type account struct{ instance, platform string }
 
@@ -35,7 +40,7 @@ type declared struct {
 func newLedger() ledger {
 	return ledger{
 		images: map[string]bool{}, rules: map[string]bool{}, last: map[account]declared{},
-		accounts: map[int64]bool{}, theirs: map[int64]bool{},
+		accounts: map[int64]bool{}, theirs: map[int64]bool{}, suspended: map[string]suspended{},
 	}
 }
 
@@ -63,6 +68,31 @@ func (l *ledger) byPeople(was, is sandbox.RegistrySnapshot) {
 		for _, rule := range r.Rules {
 			if !slices.Contains(repositoryOf(was, r.Image).Rules, rule) {
 				l.theirs[rule.ID] = true
+			}
+		}
+	}
+}
+
+// suspend notes a suspension.
+func (o *oracle) suspend(t *team, until time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ledger.suspended[t.name] = suspended{time.Now(), until}
+}
+
+// forget notes that the process has no memory any longer: what it made is
+// nobody's for it.
+func (o *oracle) forget() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	clear(o.ledger.suspended)
+	for _, has := range o.has {
+		for _, a := range has.Accounts {
+			o.ledger.accounts[a.ID] = true
+		}
+		for _, r := range has.Repositories {
+			for _, rule := range r.Rules {
+				o.ledger.theirs[rule.ID] = true
 			}
 		}
 	}
@@ -99,6 +129,8 @@ func (o *oracle) unbound(instance string, a sandbox.SourceAccount) {
 	o.untouchable(t, "unbound")
 	d := o.declared(t)
 	switch {
+	case d == nil && o.desired.Rewritten && time.Since(o.given) > recent:
+		o.fail("a rewritten history removes nothing", "%s: %s is unbound", instance, a.Platform)
 	case d == nil && len(o.desired.Broken) > 0:
 		o.fail("a failure is no deletion", "%s: %s is unbound while files are broken: %v", instance, a.Platform, o.desired.Broken)
 	case d == nil && last.Spec.DeletionPolicy != binding.Unbind && time.Since(last.at) > recent:
@@ -135,6 +167,9 @@ func (o *oracle) judgeImage(instance string, was, is sandbox.ImageRepository) {
 	if (linked || !slices.Equal(was.Rules, is.Rules)) && !o.ledger.images[is.Image] {
 		o.fail("nothing undeclared is touched", "%s: %s is changed, which nobody ever declared", instance, is.Image)
 	}
+	if t := o.owner(is.Image); t != nil && (linked || !slices.Equal(was.Rules, is.Rules)) {
+		o.untouchable(t, "changed: "+is.Image)
+	}
 	for _, rule := range was.Rules {
 		if !slices.Contains(is.Rules, rule) && !o.ledger.rules[is.Image+" "+ruleOf(rule).Key()] {
 			o.fail("nothing undeclared is touched", "%s: rule %+v of %s is changed, which nobody ever declared", instance, rule, is.Image)
@@ -159,11 +194,35 @@ func (o *oracle) ruleMade(r sandbox.ImageRepository, made sandbox.ImageRule) {
 	}
 }
 
-// untouchable fails a change of what must not be changed.
+// untouchable fails a change of what must not be changed now. A call that was
+// under way when that began may still have its effect.
 func (o *oracle) untouchable(t *team, what string) {
-	if d := o.declared(t); d != nil && d.Spec.ManagementPolicy == binding.Observe && time.Since(o.ledger.last[account{t.instance, string(t.platform)}].at) > recent {
+	now, d := time.Now(), o.declared(t)
+	if d != nil && d.Spec.ManagementPolicy == binding.Observe && now.Sub(o.given) > recent {
 		o.fail("Observe changes nothing", "%s is %s", t.name, what)
 	}
+	if s := o.ledger.suspended[t.name]; now.Before(s.until) && now.Sub(s.since) > recent && !o.clockMoved {
+		o.fail("a suspension is kept", "%s is %s, and suspended until %s", t.name, what, s.until)
+	}
+	if d != nil && d.Spec.Suspend.Active(o.w.now()) && now.Sub(o.given) > recent {
+		o.fail("a suspension is kept", "%s is %s, and its declaration is suspended", t.name, what)
+	}
+	for _, c := range o.w.config.Instances {
+		windows := o.w.config.WindowsOf(c)
+		if c.Name == t.instance && !windows.At(o.w.now()).Open && !windows.At(o.w.now().Add(-recent)).Open && now.Sub(o.started) > recent {
+			o.fail("windows are kept", "%s is %s outside of them", t.name, what)
+		}
+	}
+}
+
+// owner is whose an image repository is.
+func (o *oracle) owner(image string) *team {
+	for _, t := range o.w.git.teams {
+		if image == t.image(0) || image == t.image(1) {
+			return t
+		}
+	}
+	return nil
 }
 
 // team is whose account a platform of an instance is.

@@ -9,6 +9,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
 	"reconciler/internal/sandbox"
 )
 
@@ -46,13 +47,14 @@ func (all violations) of(check string) *violation {
 // pending are the checks that fail for a known reason, until it is gone.
 func pending() map[string]string {
 	reasons := map[string]string{
-		"Ready says True without Declared":            "a broken file is nearly invisible (kind 10)",
-		"Ready says True without TokenFresh":          "adoption claims a version (kinds 2 and 5)",
-		"TokenFresh says True without TokenFresh":     "adoption claims a version (kind 5)",
+		"Ready says True without Declared":            "a binding that nothing declares is shown as ready (kind 2)",
+		"Ready says True without TokenFresh":          "the status does not know an unknown version yet (kinds 2 and 5)",
+		"TokenFresh says True without TokenFresh":     "TokenFresh is True while nothing, or an unknown version, is bound (kinds 2 and 5)",
+		"a good account is not unbound":               "a rebind that is not seen yet is done again (kind 3)",
+		converges(binding.TokenFresh):                 "an unknown version under Report (kind 5)",
 		"Ready says True without TokenValid":          "the bound token is not asked for at its host (kind 2)",
 		"TokenValid says True without TokenValid":     "the bound token is not asked for at its host (kind 2)",
 		"RulesCurrent says True without RulesCurrent": "a copy of a rule is a finding and no condition yet (kind 4)",
-		converges(binding.TokenFresh):                 "adoption claims a version (kind 5)",
 		converges(binding.RulesCurrent):               "a late effect is taken for none (kind 3)",
 		converges(binding.Ready):                      "a late effect is taken for none (kind 3)",
 		"no two rules for one tag":                    "a late effect is taken for none (kind 3)",
@@ -79,6 +81,11 @@ type oracle struct {
 	// declaration of each team whose file is there.
 	desired plan.Desired
 	valid   map[string]*binding.Declaration
+	// given is when that was, and started when the process began.
+	given, started time.Time
+	// clockMoved says that the product's clock was wrong once: what ended by it
+	// stays ended.
+	clockMoved bool
 	// since is when a condition of a team stopped being so.
 	since map[string]map[binding.ConditionType]lack
 	// known is when a status was first shown as the last known one.
@@ -146,7 +153,7 @@ func (o *oracle) note(format string, args ...any) {
 func (o *oracle) declare(d plan.Desired) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.desired = d
+	o.desired, o.given = d, time.Now()
 	for _, t := range o.w.git.teams {
 		if declared := o.declared(t); declared != nil || t.gone {
 			o.valid[t.name] = declared
@@ -169,6 +176,34 @@ func (o *oracle) event(e plan.Event) {
 	case plan.SyncFailed:
 		o.note("%s: sync failed: %v", e.Instance, e.Err)
 	}
+}
+
+// synced holds the answer to a person to the truth: without anything that failed,
+// waits or is forbidden, `reconciler sync` ends with 0, and all is as declared.
+func (o *oracle) synced(t *team, s reconcile.Synced) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	d := o.declared(t)
+	if d == nil || d.Spec.DriftPolicy == binding.Report || d.Spec.ManagementPolicy == binding.Observe || s.Result.Incomplete {
+		return
+	}
+	for _, outcome := range s.Result.Outcomes {
+		if outcome.Action.Binding == t.name && outcome.State != plan.Done && outcome.Action.Kind != plan.Noop {
+			return
+		}
+	}
+	for _, of := range judged() {
+		if l, lacking := o.since[t.name][of]; lacking && of != binding.TokenValid && time.Since(l.since) > settling+working {
+			o.fail(fmt.Sprintf("sync ends with 0 without %s", of), "%s: %s", t.name, l.why)
+		}
+	}
+}
+
+// begun notes that a process starts.
+func (o *oracle) begun() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.started = time.Now()
 }
 
 // people notes what people did since the last look.
@@ -243,6 +278,7 @@ func (o *oracle) tick() {
 	statuses := o.w.process.statuses()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.clockMoved = o.clockMoved || o.w.ahead.Load() > 0
 	for _, s := range statuses {
 		o.report(s)
 	}

@@ -16,6 +16,7 @@ import (
 	"reconciler/internal/reconcile"
 	"reconciler/internal/registry/personal"
 	"reconciler/internal/secrets"
+	"reconciler/internal/source"
 )
 
 // process is the product as it runs from a start to an end or a kill.
@@ -23,7 +24,9 @@ type process struct {
 	w       *world
 	lines   *lines
 	clients *engine.Clients
-	store   *store
+	// checks reads declarations with what is remembered; nothing else of it runs.
+	checks *engine.Engine
+	store  *store
 	// instances are by name.
 	instances map[string]*running
 	killed    atomic.Bool
@@ -49,6 +52,11 @@ func (w *world) start() {
 	if err := p.clients.Err(); err != nil {
 		w.t.Fatal(err)
 	}
+	var err error
+	o.Memory, o.Source, o.Cache, o.ReadOnly = &engine.Memory{Store: w.disk}, noSource{}, w.cache, true
+	if p.checks, err = engine.New(context.Background(), o); err != nil {
+		w.t.Fatal(err)
+	}
 	var ctx context.Context
 	ctx, p.cancel = context.WithCancel(context.Background())
 	for n, c := range w.config.Instances {
@@ -65,6 +73,7 @@ func (w *world) start() {
 	}
 	p.group.Go(func() { _ = p.clients.Vault().Run(ctx) })
 	w.process = p
+	w.oracle.begun()
 	w.delivered = ""
 	w.follow()
 }
@@ -134,5 +143,16 @@ func (p *process) sync(instance, name string) (reconcile.Synced, error) {
 		return reconcile.Synced{}, errors.New("the sync does not end")
 	}
 }
+
+// noSource is what a process's checks read from: the world gives them snapshots.
+type noSource struct{}
+
+// Snapshot implements source.Source.
+func (noSource) Snapshot(context.Context, string) (source.Snapshot, bool, error) {
+	return source.Snapshot{}, false, errors.New("the world gives the snapshots")
+}
+
+// Close implements source.Source.
+func (noSource) Close() error { return nil }
 
 func key(instance string) string { return fmt.Sprintf("key-%s", instance) }

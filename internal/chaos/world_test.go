@@ -16,9 +16,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
-	"reconciler/internal/engine"
 	"reconciler/internal/manifest"
-	"reconciler/internal/plan"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/state"
 )
@@ -47,7 +45,9 @@ type world struct {
 	// delivered is the revision that the process has.
 	delivered string
 	// gitDown, diskFull and ahead are what is wrong with the process's machine.
-	gitDown  bool
+	gitDown bool
+	// off says that no process is started for now.
+	off      bool
 	diskFull atomic.Bool
 	ahead    atomic.Int64
 	// over are the ends of what lasts, by its name.
@@ -90,7 +90,7 @@ func newWorld(t testing.TB, seed uint64) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.configure([]time.Duration{15 * time.Minute, 30 * time.Minute, time.Hour}[r.IntN(3)])
+	w.configure([]time.Duration{15 * time.Minute, 30 * time.Minute, time.Hour}[r.IntN(3)], false)
 	w.git.teams = []*team{
 		{name: "pay", platform: binding.GitLab, instance: prod, wide: r.IntN(2) == 0, unbind: r.IntN(2) == 0},
 		{name: "plat", platform: binding.Codeup, instance: prod, unbind: r.IntN(2) == 0, report: r.IntN(4) == 0},
@@ -104,8 +104,9 @@ func newWorld(t testing.TB, seed uint64) *world {
 	return w
 }
 
-// configure makes the product's configuration.
-func (w *world) configure(drift time.Duration) {
+// configure makes the product's configuration. Windows, where there are any, are
+// open from 2 to 6 every night.
+func (w *world) configure(drift time.Duration, windows bool) {
 	file := filepath.Join(w.t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte("hvs.chaos"), 0o600); err != nil {
 		w.t.Fatal(err)
@@ -119,6 +120,9 @@ func (w *world) configure(drift time.Duration) {
 	c.Sync.DriftInterval = drift
 	for _, name := range []string{prod, edge} {
 		c.Instances = append(c.Instances, config.Instance{Name: name, Region: "cn-" + strings.Split(name, "-")[1], Driver: "personal", Endpoint: w.outside.RegistryURL})
+	}
+	if windows {
+		c.Windows = config.Windows{TimeZone: "UTC", Allow: []config.Window{{Schedule: "0 2 * * *", Duration: 4 * time.Hour}}}
 	}
 	w.config = c
 }
@@ -186,7 +190,7 @@ func (w *world) follow() {
 		return
 	}
 	s := w.git.snapshot()
-	loaded, err := engine.CheckSnapshot(context.Background(), engine.Options{Config: w.config, Now: w.now, Cache: w.cache}, s)
+	loaded, err := w.process.checks.Check(context.Background(), s, "")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -197,17 +201,27 @@ func (w *world) follow() {
 	}
 }
 
-// trust accepts a rewritten history once a sync had nothing to refuse.
-func (w *world) trust(e plan.Event) bool {
-	return !e.Plan.Refused() && !e.Result.Incomplete
-}
-
 // outlast lets something end after a time.
 func (w *world) outlast(name string, after time.Duration, end func()) {
 	if l, ok := w.over[name]; ok {
 		l.end()
 	}
 	w.over[name] = lasting{time.Now().Add(after), end}
+}
+
+// trusted ends the check of a rewritten history: every instance was brought to it
+// and nothing was refused.
+func (w *world) trusted() {
+	passed := 0
+	for _, i := range w.process.instances {
+		last := i.Last()
+		if last != nil && last.Revision == w.git.revision() && !last.Plan.Refused() && len(last.Broken) == 0 && i.loop.State().Oldest().IsZero() {
+			passed++
+		}
+	}
+	if passed == len(w.process.instances) {
+		w.git.rewritten = false
+	}
 }
 
 // tick does what is due.
@@ -223,9 +237,15 @@ func (w *world) tick() {
 	}
 	if w.process.dead() {
 		w.process.group.Wait()
+		if w.off {
+			return
+		}
 		w.start()
 	}
 	w.follow()
+	if w.git.rewritten {
+		w.trusted()
+	}
 	w.oracle.tick()
 }
 
