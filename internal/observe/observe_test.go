@@ -1,4 +1,4 @@
-package reconcile_test
+package observe_test
 
 import (
 	"context"
@@ -12,17 +12,26 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
 	"reconciler/internal/observe"
-	"reconciler/internal/plan"
-	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
+	"reconciler/internal/worldtest"
 )
 
-func (w *world) observer() *observe.Observer {
-	o := w.options()
+// site is a world and who observes it.
+type site struct{ *worldtest.World }
+
+func newSite() *site { return &site{worldtest.New()} }
+
+func (s *site) observer() *observe.Observer {
 	return observe.New(observe.Options{
-		Instance: o.Instance.Name, Registry: o.Registry, Hosts: o.Hosts, Tokens: o.Tokens, Key: o.Key, HostMemory: o.HostMemory, Now: o.Now,
+		Instance: worldtest.Instance, Registry: worldtest.Registry{World: s.World}, Tokens: worldtest.Vault{World: s.World},
+		Hosts: map[binding.Platform]observe.Host{
+			binding.GitLab: worldtest.Host{World: s.World, Name: "gitlab"}, binding.Codeup: worldtest.Host{World: s.World, Name: "codeup"},
+		},
+		Key: []byte("key"), HostMemory: time.Hour, Now: s.Clock,
 	})
 }
+
+func declare(d ...binding.Declaration) []binding.Declaration { return d }
 
 func TestDepthSaysWhoIsAsked(t *testing.T) {
 	for _, c := range []struct {
@@ -35,11 +44,11 @@ func TestDepthSaysWhoIsAsked(t *testing.T) {
 		{"preflight", binding.DepthPreflight, map[string]bool{"account": true, "metadata": true, "read": true, "check-token": true, "check-project": true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld()
-			obs := w.observer().Observe(t.Context(), desire(gitlab()).Declarations, nil, c.depth)
+			w := newSite()
+			obs := w.observer().Observe(t.Context(), declare(worldtest.GitLab()), nil, c.depth)
 			got := map[string]bool{}
 			for _, call := range []string{"account", "metadata", "read", "check-token", "check-project"} {
-				if w.count(call) > 0 {
+				if w.Count(call) > 0 {
 					got[call] = true
 				}
 			}
@@ -49,15 +58,15 @@ func TestDepthSaysWhoIsAsked(t *testing.T) {
 			if (c.depth == binding.DepthOffline) != (obs.Unknown != nil) {
 				t.Errorf("Unknown: %+v", obs.Unknown)
 			}
-			if n := w.count("bind") + w.count("link") + w.count("store"); n > 0 {
-				t.Errorf("observing wrote: %v", w.calls)
+			if n := w.Count("bind") + w.Count("link") + w.Count("store"); n > 0 {
+				t.Errorf("observing wrote: %v", w.Calls)
 			}
 		})
 	}
 }
 
 func TestWhatDoesNotAnswerIsUnknownAndOnlyThat(t *testing.T) {
-	down := fault{before: &binding.Failure{Kind: binding.Transient, Op: "x"}}
+	down := worldtest.Fault{Before: &binding.Failure{Kind: binding.Transient, Op: "x"}}
 	for name, c := range map[string]struct {
 		failing string
 		unknown func(o binding.Observation) *binding.Unknown
@@ -68,9 +77,9 @@ func TestWhatDoesNotAnswerIsUnknownAndOnlyThat(t *testing.T) {
 		"a token value": {"read acr/gitlab", func(o binding.Observation) *binding.Unknown { return o.Tokens["pay-gitlab"].Unknown }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld()
-			w.failOn(c.failing, down)
-			obs := w.observer().Observe(t.Context(), desire(gitlab(), codeup()).Declarations, nil, binding.DepthPreflight)
+			w := newSite()
+			w.FailOn(c.failing, down)
+			obs := w.observer().Observe(t.Context(), declare(worldtest.GitLab(), worldtest.Codeup()), nil, binding.DepthPreflight)
 			if u := c.unknown(obs); u == nil || u.Reason != "Transient" {
 				t.Errorf("unknown: %+v", u)
 			}
@@ -92,9 +101,9 @@ func TestWhatDoesNotAnswerIsUnknownAndOnlyThat(t *testing.T) {
 
 func TestInstanceStopMakesTheWholeInstanceUnknown(t *testing.T) {
 	for _, call := range []string{"capabilities", "account gitlab", "repository pay/api"} {
-		w := newWorld()
-		w.failOn(call, fault{before: &binding.Failure{Kind: binding.InstanceStop, Code: "USER_NOT_EXIST", Hint: "open the console once"}})
-		obs := w.observer().Observe(t.Context(), desire(gitlab(), codeup()).Declarations, nil, binding.DepthLive)
+		w := newSite()
+		w.FailOn(call, worldtest.Fault{Before: &binding.Failure{Kind: binding.InstanceStop, Code: "USER_NOT_EXIST", Hint: "open the console once"}})
+		obs := w.observer().Observe(t.Context(), declare(worldtest.GitLab(), worldtest.Codeup()), nil, binding.DepthLive)
 		if obs.Unknown == nil || obs.Unknown.Reason != "InstanceStop" || len(obs.Accounts)+len(obs.Repositories) > 0 {
 			t.Errorf("%s: %+v", call, obs)
 		}
@@ -105,36 +114,36 @@ func TestInstanceStopMakesTheWholeInstanceUnknown(t *testing.T) {
 }
 
 func TestAPanicInAClientMakesTheInstanceUnknown(t *testing.T) {
-	w := newWorld()
-	w.fault = func(call string) fault {
+	w := newSite()
+	w.Fault = func(call string) worldtest.Fault {
 		if call == "account gitlab" {
 			panic("canary")
 		}
-		return fault{}
+		return worldtest.Fault{}
 	}
-	obs := w.observer().Observe(t.Context(), desire(gitlab()).Declarations, nil, binding.DepthLive)
+	obs := w.observer().Observe(t.Context(), declare(worldtest.GitLab()), nil, binding.DepthLive)
 	if obs.Unknown == nil || obs.Unknown.Reason != "Fault" {
 		t.Errorf("%+v", obs.Unknown)
 	}
 }
 
 func TestWhatTheDriverCannotTellIsUnknownWithItsReason(t *testing.T) {
-	w := newWorld()
-	w.caps = binding.Capabilities{Reasons: map[string]message.Message{"listAccounts": message.Verbatim("the path does not answer")}}
-	obs := w.observer().Observe(t.Context(), desire(gitlab()).Declarations, nil, binding.DepthLive)
+	w := newSite()
+	w.Caps = binding.Capabilities{Reasons: map[string]message.Message{"listAccounts": message.Verbatim("the path does not answer")}}
+	obs := w.observer().Observe(t.Context(), declare(worldtest.GitLab()), nil, binding.DepthLive)
 	u := obs.Accounts[binding.GitLab].Unknown
 	if u == nil || u.Reason != "NotCapable" || report.English().Text(u.Message) != "the registry's driver cannot read it: the path does not answer" {
 		t.Errorf("%+v", u)
 	}
-	if w.count("account")+w.count("repository") != 0 {
-		t.Errorf("it was asked: %v", w.calls)
+	if w.Count("account")+w.Count("repository") != 0 {
+		t.Errorf("it was asked: %v", w.Calls)
 	}
 }
 
 func TestRecordedObjectsAreAskedAboutToo(t *testing.T) {
-	w := newWorld()
-	record := binding.Record{Instance: instance, Binding: "old", Platform: binding.Bitbucket, Images: []binding.RecordedImage{{Image: "pay/web"}}}
-	obs := w.observer().Observe(t.Context(), desire(gitlab()).Declarations, []binding.Record{record}, binding.DepthLive)
+	w := newSite()
+	record := binding.Record{Instance: worldtest.Instance, Binding: "old", Platform: binding.Bitbucket, Images: []binding.RecordedImage{{Image: "pay/web"}}}
+	obs := w.observer().Observe(t.Context(), declare(worldtest.GitLab()), []binding.Record{record}, binding.DepthLive)
 	if _, ok := obs.Accounts[binding.Bitbucket]; !ok {
 		t.Errorf("accounts: %v", obs.Accounts)
 	}
@@ -183,10 +192,10 @@ func TestExpiryIsTheEarliestThatAnybodyTells(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld()
-			w.custom = map[string]string{"expires": c.custom}
-			d := gitlab(func(d *binding.Declaration) { d.Spec.Token.Expires = c.declared })
-			got := w.observer().Observe(t.Context(), desire(d).Declarations, nil, binding.DepthLive).Tokens["pay-gitlab"]
+			w := newSite()
+			w.Custom = map[string]string{"expires": c.custom}
+			d := worldtest.GitLab(func(d *binding.Declaration) { d.Spec.Token.Expires = c.declared })
+			got := w.observer().Observe(t.Context(), declare(d), nil, binding.DepthLive).Tokens["pay-gitlab"]
 			if !got.Expires.Equal(c.want) || got.ExpiresSource != c.source || got.ExpiresUnreadable != c.unreadable {
 				t.Errorf("%v (%s, %q), want %v (%s, %q)", got.Expires, got.ExpiresSource, got.ExpiresUnreadable, c.want, c.source, c.unreadable)
 			}
@@ -198,26 +207,26 @@ func TestHostsAreAskedAgainWhenSomethingChangedOrTimeWentBy(t *testing.T) {
 	unsure := binding.Answer{Question: "token-valid", Verdict: binding.UnknownAsked, Reason: "NoAnswer"}
 	for name, c := range map[string]struct {
 		answers []binding.Answer
-		change  func(w *world, d *plan.Desired)
+		change  func(w *site, d []binding.Declaration)
 		want    int
 	}{
-		"nothing":                 {change: func(*world, *plan.Desired) {}, want: 1},
-		"a new version":           {change: func(w *world, _ *plan.Desired) { w.tokens["acr/gitlab"] = []string{"a", "b"} }, want: 2},
-		"the declaration":         {change: func(_ *world, d *plan.Desired) { d.Declarations[0].Spec.Username = "other" }, want: 2},
-		"an hour":                 {change: func(w *world, _ *plan.Desired) { w.now = w.now.Add(time.Hour) }, want: 2},
-		"less than an hour":       {change: func(w *world, _ *plan.Desired) { w.now = w.now.Add(59 * time.Minute) }, want: 1},
-		"six minutes, and unsure": {answers: []binding.Answer{unsure}, change: func(w *world, _ *plan.Desired) { w.now = w.now.Add(6 * time.Minute) }, want: 2},
+		"nothing":                 {change: func(*site, []binding.Declaration) {}, want: 1},
+		"a new version":           {change: func(w *site, _ []binding.Declaration) { w.Tokens["acr/gitlab"] = []string{"a", "b"} }, want: 2},
+		"the declaration":         {change: func(_ *site, d []binding.Declaration) { d[0].Spec.Username = "other" }, want: 2},
+		"an hour":                 {change: func(w *site, _ []binding.Declaration) { w.Now = w.Now.Add(time.Hour) }, want: 2},
+		"less than an hour":       {change: func(w *site, _ []binding.Declaration) { w.Now = w.Now.Add(59 * time.Minute) }, want: 1},
+		"six minutes, and unsure": {answers: []binding.Answer{unsure}, change: func(w *site, _ []binding.Declaration) { w.Now = w.Now.Add(6 * time.Minute) }, want: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld()
+			w := newSite()
 			if c.answers != nil {
-				w.answers["canary-gitlab-1"] = c.answers
+				w.Answers["canary-gitlab-1"] = c.answers
 			}
-			ob, d := w.observer(), desire(gitlab())
-			ob.Observe(t.Context(), d.Declarations, nil, binding.DepthPreflight)
-			c.change(w, &d)
-			ob.Observe(t.Context(), d.Declarations, nil, binding.DepthPreflight)
-			if got := w.count("check-token"); got != c.want {
+			ob, d := w.observer(), declare(worldtest.GitLab())
+			ob.Observe(t.Context(), d, nil, binding.DepthPreflight)
+			c.change(w, d)
+			ob.Observe(t.Context(), d, nil, binding.DepthPreflight)
+			if got := w.Count("check-token"); got != c.want {
 				t.Errorf("asked %d times, want %d", got, c.want)
 			}
 		})
@@ -225,11 +234,11 @@ func TestHostsAreAskedAgainWhenSomethingChangedOrTimeWentBy(t *testing.T) {
 }
 
 func TestACallHasATimeOfItsOwn(t *testing.T) {
-	w := newWorld()
+	w := newSite()
 	o := observe.Options{
-		Instance: instance, Registry: hanging{registry{w}}, Tokens: vault{w}, CallTimeout: time.Millisecond, Now: w.clock,
+		Instance: worldtest.Instance, Registry: hanging{worldtest.Registry{World: w.World}}, Tokens: worldtest.Vault{World: w.World}, CallTimeout: time.Millisecond, Now: w.Clock,
 	}
-	obs := observe.New(o).Observe(t.Context(), desire(gitlab()).Declarations, nil, binding.DepthLive)
+	obs := observe.New(o).Observe(t.Context(), declare(worldtest.GitLab()), nil, binding.DepthLive)
 	if u := obs.Accounts[binding.GitLab].Unknown; u == nil || u.Reason != "Timeout" {
 		t.Errorf("%+v", u)
 	}
@@ -239,7 +248,7 @@ func TestACallHasATimeOfItsOwn(t *testing.T) {
 }
 
 // hanging never answers about accounts.
-type hanging struct{ registry }
+type hanging struct{ worldtest.Registry }
 
 func (hanging) Account(ctx context.Context, _ binding.Platform) (*binding.Account, error) {
 	<-ctx.Done()
@@ -247,50 +256,27 @@ func (hanging) Account(ctx context.Context, _ binding.Platform) (*binding.Accoun
 }
 
 func TestSeveralSnapshotsAreObservedAtOneLook(t *testing.T) {
-	w := newWorld()
-	w.tokens["acr/other"] = []string{"canary-other-1", "canary-other-2"}
-	moved, web := gitlab(), gitlab()
+	w := newSite()
+	w.Tokens["acr/other"] = []string{"canary-other-1", "canary-other-2"}
+	moved, web := worldtest.GitLab(), worldtest.GitLab()
 	moved.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "acr/other", Key: "token"}}
 	web.Spec.Repositories = []binding.Repository{{Image: "pay/web", Source: "pay/web", Trigger: binding.Auto}}
-	desireds := []plan.Desired{desire(gitlab(), codeup()), desire(moved, codeup()), desire(web)}
-	declared := make([][]binding.Declaration, len(desireds))
-	for n, d := range desireds {
-		declared[n] = d.Declarations
-	}
+	declared := [][]binding.Declaration{declare(worldtest.GitLab(), worldtest.Codeup()), declare(moved, worldtest.Codeup()), declare(web)}
 	each := w.observer().ObserveEach(t.Context(), declared, make([]binding.SecretTargets, len(declared)), nil, binding.DepthPreflight)
 	for call, want := range map[string]int{
 		"capabilities": 1, "account gitlab": 1, "account codeup": 1, "repository pay/api": 1, "repository pay/web": 1,
 		"metadata acr/codeup": 1, "metadata acr/gitlab": 2, "metadata acr/other": 1,
 	} {
-		if got := w.count(call); got != want {
+		if got := w.Count(call); got != want {
 			t.Errorf("%s was asked %d times, want %d", call, got, want)
 		}
 	}
-	for n, desired := range desireds {
-		alone := newWorld()
-		alone.tokens = w.tokens
-		want := alone.observer().Observe(t.Context(), desired.Declarations, nil, binding.DepthPreflight)
+	for n, desired := range declared {
+		alone := newSite()
+		alone.Tokens = w.Tokens
+		want := alone.observer().Observe(t.Context(), desired, nil, binding.DepthPreflight)
 		if diff := cmp.Diff(want, each[n]); diff != "" {
 			t.Errorf("observation %d is not the one that is made alone (-want +got):\n%s", n, diff)
-		}
-	}
-}
-
-// TestAReloadKeepsTheAnswersOfCodeHostsOfTheSameInstance, and of no other.
-func TestAReloadKeepsTheAnswersOfCodeHostsOfTheSameInstance(t *testing.T) {
-	for _, same := range []bool{true, false} {
-		w := newWorld()
-		o := w.options()
-		o.HostMemory = time.Hour
-		first := reconcile.New(o)
-		sync1(t, first, desire(gitlab()))
-		sync1(t, first, desire(gitlab())) // Remembers what was answered after the bind.
-		before := w.count("check-token")
-		next := reconcile.New(o)
-		next.Inherit(first, same)
-		sync1(t, next, desire(gitlab()))
-		if asked := w.count("check-token") > before; asked == same {
-			t.Errorf("same instance %v: the code host was asked again: %v", same, asked)
 		}
 	}
 }

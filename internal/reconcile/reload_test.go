@@ -1,0 +1,27 @@
+package reconcile_test
+
+import (
+	"testing"
+	"time"
+
+	"reconciler/internal/reconcile"
+)
+
+// TestAReloadKeepsTheAnswersOfCodeHostsOfTheSameInstance, and of no other.
+func TestAReloadKeepsTheAnswersOfCodeHostsOfTheSameInstance(t *testing.T) {
+	for _, same := range []bool{true, false} {
+		w := newWorld()
+		o := w.options()
+		o.HostMemory = time.Hour
+		first := reconcile.New(o)
+		sync1(t, first, desire(gitlab()))
+		sync1(t, first, desire(gitlab())) // Remembers what was answered after the bind.
+		before := w.count("check-token")
+		next := reconcile.New(o)
+		next.Inherit(first, same)
+		sync1(t, next, desire(gitlab()))
+		if asked := w.count("check-token") > before; asked == same {
+			t.Errorf("same instance %v: the code host was asked again: %v", same, asked)
+		}
+	}
+}
