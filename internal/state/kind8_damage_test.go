@@ -20,6 +20,7 @@ import (
 // many ways: the store opens, knows what its index knows, suspends everything,
 // refuses writes, and says where; once accepted, it continues.
 func TestKind8ADamagedJournalChangesNothingUntilItIsAccepted(t *testing.T) {
+	t.Parallel()
 	for n, name := range slices.Sorted(maps.Keys(damages())) {
 		if testing.Short() && n%4 != 0 {
 			continue
@@ -208,6 +209,7 @@ func exchange(t *testing.T, path string) {
 }
 
 func TestKind8WithIndexAndJournalDamagedNothingIsChanged(t *testing.T) {
+	t.Parallel()
 	for name, damage := range damages() {
 		switch name {
 		case "an entry is removed", "entries are swapped", "a segment is cut in half", "a segment in between", "a page of zeros", "segments are exchanged":
@@ -244,4 +246,3 @@ func TestKind8WithIndexAndJournalDamagedNothingIsChanged(t *testing.T) {
 		})
 	}
 }
-

@@ -16,6 +16,7 @@ import (
 // TestKind8ACrashAfterEveryByteOfAnAppend: until the last byte is there, the
 // entry never counted, which is no damage.
 func TestKind8ACrashAfterEveryByteOfAnAppend(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.db")
 	s := open(t, path)
 	must(t, s.PutRecord(t.Context(), record("one", "a")))
@@ -56,6 +57,7 @@ func TestKind8ACrashAfterEveryByteOfAnAppend(t *testing.T) {
 // fail once, or be the last one before a crash. A write that succeeded counts, and
 // one that failed counts in full or not at all.
 func TestKind8AFailureAtAnyStepLeavesTheStateBeforeOrAfter(t *testing.T) {
+	t.Parallel()
 	random := seeded(t)
 	all := changes(t, random, 14)
 	stride := 1
@@ -128,6 +130,7 @@ func failAt(t *testing.T, path string, fault func(string, int) (int, error), cra
 
 // TestKind8AnIndexThatCannotBeWrittenLosesNothing: what the journal has counts.
 func TestKind8AnIndexThatCannotBeWrittenLosesNothing(t *testing.T) {
+	t.Parallel()
 	path, model := filepath.Join(t.TempDir(), "state.db"), state.NewMemory()
 	broken := false
 	s, err := state.OpenWith(path, func(step string, size int) (int, error) {
@@ -151,4 +154,3 @@ func TestKind8AnIndexThatCannotBeWrittenLosesNothing(t *testing.T) {
 		t.Errorf("after a restart (-want +got):\n%s", diff)
 	}
 }
-

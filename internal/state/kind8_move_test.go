@@ -59,6 +59,7 @@ func moved(t *testing.T, s *state.Store) (all []any) {
 // TestKind8AStateFileOfAnEarlierVersionMovesOnceAndLosesNothing interrupts the
 // move at every step: it is repeated, and the index can be lost after it.
 func TestKind8AStateFileOfAnEarlierVersionMovesOnceAndLosesNothing(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.db")
 	earlier(t, path)
 	loaded, err := state.Load(path)
@@ -102,6 +103,7 @@ func TestKind8AStateFileOfAnEarlierVersionMovesOnceAndLosesNothing(t *testing.T)
 // TestKind8WhatAnEarlierVersionWroteMeanwhileIsKept: whoever goes back to it for
 // a while loses nothing.
 func TestKind8WhatAnEarlierVersionWroteMeanwhileIsKept(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.db")
 	holds := filled(t, path)
 	edit(t, path, func(tx *bbolt.Tx) error {

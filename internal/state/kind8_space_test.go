@@ -14,6 +14,7 @@ import (
 // TestKind8ReserveTakesTheSpaceOfAWholeRebind: what a rebind writes afterwards,
 // of a large record, takes no block that Reserve did not take.
 func TestKind8ReserveTakesTheSpaceOfAWholeRebind(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.db")
 	s, err := state.OpenWith(path, nil, 8<<20, 8)
 	must(t, err)
@@ -54,6 +55,7 @@ func blocks(t *testing.T, path string) (sum int64) {
 }
 
 func TestKind8ReserveFailsWhereThereIsNoSpaceAndHarmsNothing(t *testing.T) {
+	t.Parallel()
 	full := false
 	path := filepath.Join(t.TempDir(), "state.db")
 	s, err := state.OpenWith(path, func(step string, size int) (int, error) {

@@ -91,6 +91,7 @@ func segments(t *testing.T, path string) []string {
 }
 
 func TestKind8ALostOrDamagedIndexIsMadeAnewFromTheJournal(t *testing.T) {
+	t.Parallel()
 	for name, spoil := range map[string]func(t *testing.T, path string){
 		"missing":   func(t *testing.T, path string) { must(t, os.Remove(path)) },
 		"empty":     func(t *testing.T, path string) { must(t, os.WriteFile(path, nil, 0o600)) },
@@ -152,6 +153,7 @@ func replaceIn(t *testing.T, path, old, with string) {
 // TestKind8RotationKeepsTheChainAndWhatIsKnown: few segments, at small sizes, add
 // up to what all writes add up to, with the index and without.
 func TestKind8RotationKeepsTheChainAndWhatIsKnown(t *testing.T) {
+	t.Parallel()
 	random := seeded(t)
 	path, model := filepath.Join(t.TempDir(), "state.db"), state.NewMemory()
 	for round := range 4 {
@@ -195,6 +197,7 @@ func open2(t *testing.T, path string) *state.Store {
 }
 
 func TestKind8TheJournalIsReadWhileItIsWritten(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.db")
 	s, err := state.OpenWith(path, nil, 1500, 2)
 	must(t, err)
@@ -241,6 +244,7 @@ func TestKind8TheJournalIsReadWhileItIsWritten(t *testing.T) {
 }
 
 func TestKind8ASecretTargetOutlivesRecordsAndIntents(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.db")
 	s := open(t, path)
 	ref := func(path string) binding.VaultRef { return binding.VaultRef{Mount: "secret", Path: path, Key: "token"} }
