@@ -66,6 +66,10 @@ A missing answer changes no status. The condition keeps its status, its reason e
 		}
 	}
 	table(conditionTypes(t))
+	out.WriteString("\n`CredentialsAccepted` belongs to an instance. While it is not `True`, `reconciler get` shows it above the table, and the JSON of\n" +
+		"`get` and `sync` has it under `instanceConditions`. It is `False` from the first call that the registry or the secret store rejects\n" +
+		"because of our own access key, its permissions, this machine's clock, or our login or policy, until such a call works again. The\n" +
+		"message names the call and what to do. No token is blamed meanwhile; what failed is tried again with growing pauses.\n")
 	out.WriteString("\n## Reasons\n\n| reason | meaning |\n|---|---|\n")
 	table(words(t, "../internal/status/reasons.go", "Reason"))
 	out.WriteString("\nFor `SecretAvailable`, when the secret store does not return the token:\n\n| reason | meaning |\n|---|---|\n")

@@ -43,6 +43,9 @@ const (
 	Suspended ConditionType = "Suspended"
 	// WindowOpen: the instance may be changed now. Only if the instance has windows.
 	WindowOpen ConditionType = "WindowOpen"
+	// CredentialsAccepted: the registry and the secret store accept our credentials. Of
+	// an instance, not of a binding.
+	CredentialsAccepted ConditionType = "CredentialsAccepted"
 )
 
 // ConditionStatus is True, False or Unknown (the Kubernetes conventions).

@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"errors"
+	"slices"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
@@ -27,6 +28,11 @@ func (d *Daemon) Problems() report.Problems { return d.problems() }
 func (d *Daemon) problems(reporters ...binding.Part) report.Problems {
 	d.readJournal()
 	p := report.Problems{Unanswered: report.Unanswered(d.parts.outages(reporters...))}
+	for _, i := range d.present().instances {
+		if len(reporters) == 0 || slices.Contains(reporters, instancePart(i.Name)) {
+			p.Instances = append(p.Instances, report.NotGood(i.Name, i.Conditions())...)
+		}
+	}
 	if loaded := d.present().loaded.Load(); loaded != nil {
 		p.BrokenFiles = report.BrokenFiles(loaded.Desired.Broken, loaded.Findings, d.Statuses(), status.ReasonFileBroken)
 	}

@@ -14,12 +14,12 @@ import (
 // and this one not yet.
 func (r *Reconciler) Inherit(other *Reconciler, same bool) {
 	other.mu.Lock()
-	statuses, last, changed := maps.Clone(other.statuses), other.last, other.changed
+	statuses, last, changed, credentials := maps.Clone(other.statuses), other.last, other.changed, other.credentials
 	other.mu.Unlock()
 	r.mu.Lock()
 	r.statuses = statuses
 	if same {
-		r.last, r.changed = last, changed
+		r.last, r.changed, r.credentials = last, changed, credentials
 	}
 	r.mu.Unlock()
 	// This is no restart: what is to be held back comes from the other one alone,

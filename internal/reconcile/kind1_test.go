@@ -282,6 +282,59 @@ func TestKind1SyncOfTheBindingEndsAVerdictOnItsToken(t *testing.T) {
 	}
 }
 
+// Our own credentials are nobody else's fault: they are a condition of the
+// instance, from the first call that says so until that call works.
+func TestKind1OurOwnCredentialsAreAConditionOfTheInstance(t *testing.T) {
+	all := func(*http.Request) bool { return true }
+	for name, c := range map[string]struct {
+		no    no
+		match func(*http.Request) bool
+		hint  string
+	}{
+		"a write that the RAM policy does not allow": {no{403, "Forbidden.RAM"}, bindCall, "RAM policy"},
+		"a security token that has ended":            {no{403, "InvalidSecurityToken.Expired"}, all, "security token"},
+		"a key that was disabled":                    {no{400, "InvalidAccessKeyId.Inactive"}, all, "key is active"},
+		"a clock that is wrong":                      {no{400, "InvalidTimeStamp.Expired"}, all, "clock"},
+		"an identity without a registry":             {no{404, "USER_NOT_EXIST"}, all, "Registry password"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWired(t)
+			r := w.rotate(t)
+			is := func(want binding.ConditionStatus, hint string) {
+				t.Helper()
+				got := binding.FindCondition(r.Conditions(), binding.CredentialsAccepted)
+				if got == nil || got.Status != want || !strings.Contains(text(got.Message), hint) {
+					t.Fatalf("got %+v, want %s with %q", got, want, hint)
+				}
+			}
+			is(binding.True, "")
+			w.registry.Faults.Add(c.no.fault(0, c.match))
+			sync1(t, r, desire(gitlab()))
+			is(binding.False, c.hint)
+			since := r.Conditions()[0].LastTransitionTime
+			sync1(t, r, desire(gitlab())) // Held: the call is not made again.
+			is(binding.False, c.hint)
+			if got := r.Conditions()[0].LastTransitionTime; !got.Equal(since) {
+				t.Errorf("false since %s, before since %s", got, since)
+			}
+			w.registry.Faults.Clear()
+			w.now = w.now.Add(time.Hour)
+			synced(t, r, desire(gitlab()))
+			is(binding.True, "")
+		})
+	}
+	t.Run("a Vault policy that does not allow to read", func(t *testing.T) {
+		w := newWorld()
+		r := reconcile.New(w.options())
+		synced(t, r, desire(gitlab(), codeup()))
+		w.failOn("metadata acr/gitlab", fault{before: &binding.Failure{Kind: binding.Forbidden, Code: "Forbidden", Op: "vault: read", Hint: "the policy"}})
+		sync1(t, r, desire(gitlab(), codeup()))
+		if got := r.Conditions()[0]; got.Status != binding.False || !strings.Contains(text(got.Message), "the policy") {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
 // Whatever write is answered with a "no" once, it is done after the pause, and
 // once: nothing is removed and nothing is made twice on the way.
 func TestKind1ANoToAnyWriteIsTriedAgain(t *testing.T) {

@@ -81,6 +81,8 @@ type Reconciler struct {
 	// changed says that something was changed since last was observed.
 	changed  bool
 	statuses map[string]binding.Status
+	// credentials is a condition of the instance; nil before the first apply.
+	credentials *binding.Condition
 }
 
 // semaphore is a lock that one can stop waiting for.
@@ -329,6 +331,7 @@ func (r *Reconciler) apply(ctx context.Context, round *plan.Round) plan.Result {
 	defer r.mu.Unlock()
 	r.changed = r.changed || result.Count(plan.Done, plan.Failed) > 0
 	r.statuses = status.Next(r.statuses, round, result)
+	r.credentials = new(status.Credentials(r.credentials, round, result))
 	return result
 }
 

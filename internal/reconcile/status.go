@@ -32,3 +32,13 @@ func cloned(s binding.Status) binding.Status {
 	s.Conditions, s.Steps, s.Pending = slices.Clone(s.Conditions), slices.Clone(s.Steps), slices.Clone(s.Pending)
 	return s
 }
+
+// Conditions are those of the instance itself, since the last apply.
+func (r *Reconciler) Conditions() []binding.Condition {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.credentials == nil {
+		return nil
+	}
+	return []binding.Condition{*r.credentials}
+}

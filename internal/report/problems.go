@@ -16,6 +16,25 @@ import (
 type Problems struct {
 	Unanswered  []UnansweredPart `json:"unanswered,omitempty"`
 	BrokenFiles []BrokenFile     `json:"brokenFiles,omitempty"`
+	// Instances are the conditions of instances that are not good.
+	Instances []InstanceCondition `json:"instanceConditions,omitempty"`
+}
+
+// InstanceCondition is a condition of an instance.
+type InstanceCondition struct {
+	Instance string `json:"instance"`
+	ConditionObject
+}
+
+// NotGood are those of an instance's conditions that are not true.
+func NotGood(instance string, conditions []binding.Condition) []InstanceCondition {
+	var bad []InstanceCondition
+	for _, c := range ConditionObjects(conditions) {
+		if c.Status != binding.True {
+			bad = append(bad, InstanceCondition{instance, c})
+		}
+	}
+	return bad
 }
 
 // UnansweredPart is a part that gives no answer that can be used.
@@ -91,6 +110,7 @@ func (p Problems) OfInstance(name string) Problems {
 	p.Unanswered = slices.DeleteFunc(slices.Clone(p.Unanswered), func(u UnansweredPart) bool {
 		return u.Part == binding.PartRegistry && u.Name != name
 	})
+	p.Instances = slices.DeleteFunc(slices.Clone(p.Instances), func(c InstanceCondition) bool { return c.Instance != name })
 	p.BrokenFiles = slices.DeleteFunc(slices.Clone(p.BrokenFiles), func(b BrokenFile) bool {
 		return len(b.Holds) > 0 && !slices.ContainsFunc(b.Holds, func(h HeldBinding) bool { return h.Instance == name })
 	})
@@ -111,6 +131,10 @@ func (p Problems) Redacted(redact func(string) string) Problems {
 	p.Unanswered, p.BrokenFiles = slices.Clone(p.Unanswered), slices.Clone(p.BrokenFiles)
 	for i, u := range p.Unanswered {
 		p.Unanswered[i].Message, p.Unanswered[i].Args = redact(u.Message), message.Message{ID: u.ID, Args: u.Args}.Map(redact).Args
+	}
+	p.Instances = slices.Clone(p.Instances)
+	for i, c := range p.Instances {
+		p.Instances[i].Message, p.Instances[i].Args = redact(c.Message), message.Message{ID: c.ID, Args: c.Args}.Map(redact).Args
 	}
 	for i, b := range p.BrokenFiles {
 		p.BrokenFiles[i].Findings = slices.Clone(b.Findings)
@@ -139,6 +163,17 @@ func (p *page) problems(all Problems) {
 		p.fold("! ", language.Text(message.New("part-unanswered",
 			"part", message.New("part."+string(u.Part), "name", u.Name), "since", u.Since, "reason", u.Reason,
 			"why", known(message.Message{ID: u.ID, Args: u.Args}, u.Message))))
+	}
+	for _, c := range all.Instances {
+		// That a part gives no answer says it already.
+		said := slices.ContainsFunc(all.Unanswered, func(u UnansweredPart) bool {
+			return u.Part == binding.PartVault || u.Part == binding.PartRegistry && u.Name == c.Instance
+		})
+		if c.Status == binding.False && !said {
+			p.fold("! ", language.Text(message.New("instance-condition",
+				"instance", c.Instance, "type", c.Type, "status", c.Status, "since", c.LastTransitionTime, "reason", c.Reason,
+				"why", known(message.Message{ID: c.ID, Args: c.Args}, c.Message))))
+		}
 	}
 	for _, b := range all.BrokenFiles {
 		for _, m := range brokenLines(b.File, findingsOf(b.Findings)) {

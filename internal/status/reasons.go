@@ -84,6 +84,12 @@ const (
 	// ReasonRetrying: an action failed and is tried again later.
 	ReasonRetrying = "Retrying"
 
+	// ReasonAccepted: our credentials are accepted.
+	ReasonAccepted = "Accepted"
+	// ReasonCredentialsRejected: our credentials are not accepted, or do not allow
+	// a call; the message says whose and which.
+	ReasonCredentialsRejected = "CredentialsRejected"
+
 	// SuffixLastKnown ends the reason of a condition that has no answer now and
 	// keeps its previous status.
 	SuffixLastKnown = "LastKnown"
