@@ -3,6 +3,7 @@ package apply
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"reconciler/internal/binding"
@@ -70,7 +71,7 @@ func (x *run) rebind(ctx context.Context, a plan.Action) error {
 		token.Wipe()
 		return x.fallBack(ctx, a, x.condemned(a, err), err)
 	}
-	if err != nil && !x.isWritten(a) {
+	if err != nil && !x.isWritten(a) && !errors.Is(err, plan.ErrNotVisible) {
 		return message.NewError("apply.lost-until", "lost", plan.ErrLost, "why", err)
 	}
 	return err
@@ -107,6 +108,9 @@ func (x *run) bindAs(ctx context.Context, intent binding.Intent, wanted binding.
 		if err != nil {
 			return err
 		}
+		if account.ID == intent.After.Unbound {
+			account.ID = "" // It was read too early: that is the account before.
+		}
 		toldAs(&intent.After, account)
 		return nil
 	})
@@ -141,10 +145,14 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 		defer token.Wipe()
 		intent := x.intent(a, plan.Bind)
 		intent.After, intent.TokenVersion, intent.TokenFingerprint = *before, before.TokenVersion, ""
+		intent.After.AccountID, intent.After.Unbound = "", before.AccountID
 		if refusal != (binding.Refusal{}) {
 			intent.After.Refused = refusal
 		}
 		err = x.bindAs(ctx, intent, before.Wanted(), token)
+	}
+	if errors.Is(err, plan.ErrNotVisible) {
+		return message.NewError("apply.fallback-not-visible", "why", cause, "version", before.TokenVersion, "unseen", err)
 	}
 	if err != nil {
 		return message.NewError("apply.fallback-failed", "lost", plan.ErrLost, "why", cause, "version", before.TokenVersion, "failed", err)
@@ -172,10 +180,17 @@ func (x *run) stillUnbound(ctx context.Context, a plan.Action) error {
 		return message.NewError("apply.lost-as-known", "lost", plan.ErrLost, "why", u.Message)
 	case !asked:
 		return message.NewError("apply.lost-as-known", "lost", plan.ErrLost, "why", message.Message{})
-	case state.Account != nil:
+	case state.Account != nil && !x.released(a, *state.Account):
 		return message.NewError("apply.bound-by-others", "platform", a.Platform.Title(), "username", state.Account.Username)
 	}
 	return nil
+}
+
+// released says that an account is the one that a run unbound before it bound
+// another, which the registry may show for some time.
+func (x *run) released(a plan.Action, account binding.Account) bool {
+	before := x.before(a)
+	return a.Target.Account != nil && a.Target.Account.ID == account.ID || before != nil && isKnown(*before, account)
 }
 
 // unbind unbinds an account for good.

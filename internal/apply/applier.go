@@ -27,6 +27,11 @@ type Options struct {
 	// once the context has ended; 0 leaves them the time that calls have.
 	Grace time.Duration
 	Retry Backoff
+	// Settle is how long the registry may take to show a write.
+	Settle time.Duration
+	// Wait waits before another look at what the registry does not show; nil where
+	// another look would show the same.
+	Wait func(context.Context, time.Duration) error
 	// Emit takes what happens. It must not call the Applier.
 	Emit func(plan.Event)
 	// Moved is called when a call begins and when it ends.

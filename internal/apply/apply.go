@@ -84,8 +84,9 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 		x.states[i] = result.Outcomes[i].State
 	})
 	after := context.WithoutCancel(ctx)
+	x.confirmWrites(ctx, result.Outcomes)
 	x.forgetGone(after)
-	result.Ended, result.Incomplete = a.o.Now(), incomplete(round.Observation)
+	result.Ended, result.Incomplete = a.o.Now(), incomplete(round.Observation) || unseen(result.Outcomes)
 	x.remember(after, &result)
 	for i := range result.Outcomes {
 		o := &result.Outcomes[i]
@@ -234,7 +235,7 @@ func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
 	before := x.before(a)
 	intent := binding.Intent{
 		Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Action: string(kind), Object: a.Object,
-		Released: a.Kind == plan.Rebind || a.Cause == plan.CauseUnfinished, Link: a.Target.Link, TokenVersion: a.Target.TokenVersion, TokenFingerprint: a.Target.TokenFingerprint,
+		Released: a.Kind == plan.Rebind || a.Cause == plan.CauseUnfinished, Link: a.Target.Link, Rule: a.Target.Rule, TokenVersion: a.Target.TokenVersion, TokenFingerprint: a.Target.TokenFingerprint,
 	}
 	if before != nil {
 		intent.Record = *before
@@ -268,7 +269,7 @@ func (x *run) write(ctx context.Context, intent binding.Intent, call func(contex
 	case undone:
 		return errors.Join(err, x.ledger.over(ctx, intent))
 	case unbound:
-		intent.Action = string(plan.Rebind)
+		intent.Action, intent.Answered = string(plan.Rebind), true
 		return errors.Join(err, x.ledger.begin(ctx, intent))
 	case open:
 	}
@@ -299,7 +300,13 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 		if what == done || plan.Kind(intent.Action) == plan.Rebind && what == unbound {
 			return done, nil
 		}
-		return what, err
+		if x.o.Settle <= 0 || !uncertain(err) {
+			return what, err
+		}
+		if !plan.Kind(intent.Action).Repeatable() {
+			err = message.NewError("apply.not-visible", "unseen", plan.ErrNotVisible, "after", x.o.Settle, "why", err)
+		}
+		return open, err
 	case plan.Kind(intent.Action) == plan.Bind && intent.Released:
 		return unbound, err
 	}

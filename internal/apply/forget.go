@@ -17,9 +17,10 @@ func (x *run) forgetGone(ctx context.Context) {
 	if x.keepsAll() || obs.Unknown != nil || !obs.Capabilities.ListAccounts {
 		return
 	}
+	x.forgetRemoved(ctx)
 	for _, record := range x.ledger.all() {
 		state, asked := obs.Accounts[record.Platform]
-		if !asked || state.Unknown != nil {
+		if !asked || state.Unknown != nil || record.Removed {
 			continue
 		}
 		gone := state.Account == nil && record.DeletionPolicy == binding.Unbind && !x.concerned(record)
@@ -27,9 +28,35 @@ func (x *run) forgetGone(ctx context.Context) {
 			continue
 		}
 		intent := binding.Intent{Instance: record.Instance, Binding: record.Binding, Platform: record.Platform, Object: binding.AccountObject()}
-		if x.ledger.over(ctx, intent) == nil {
+		switch {
+		case x.ledger.over(ctx, intent) != nil:
+		case record.Left():
+			_ = x.ledger.keep(ctx, record.AsRemoved())
+		default:
 			_ = x.ledger.forget(ctx, record)
 		}
+	}
+}
+
+// maxRemoved bounds how many removed bindings are remembered.
+const maxRemoved = 50
+
+// forgetRemoved drops the records of removed bindings that nothing is left of, and
+// the oldest beyond the bound.
+func (x *run) forgetRemoved(ctx context.Context) {
+	var removed []binding.Record
+	for _, r := range x.ledger.all() {
+		switch {
+		case !r.Removed:
+		case r.Left() || len(r.Young(x.o.Now(), x.o.Settle)) > 0 || r.Written.Recent(x.o.Now(), x.o.Settle):
+			removed = append(removed, r)
+		default:
+			_ = x.ledger.forget(ctx, r)
+		}
+	}
+	slices.SortFunc(removed, func(a, b binding.Record) int { return b.Applied.Compare(a.Applied) })
+	for _, r := range removed[min(len(removed), maxRemoved):] {
+		_ = x.ledger.forget(ctx, r)
 	}
 }
 

@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"slices"
+	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
@@ -23,14 +24,18 @@ const (
 )
 
 // AnswerIntents answers the intents that an earlier run left open, from what is
-// observed now. Of the round's intents those stay that are open, and those of
-// accounts that we unbound ourselves and have yet to bind again; its records are
-// those after the others.
-func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, obs binding.Observation) error {
-	l := newLedger(a.o.Store, a.o.Now, of.Records)
+// observed now, and confirms what was written before. Of the round's intents those
+// stay that are open, and those of accounts that we unbound ourselves and have yet
+// to bind again; its records are those after the others. An observation that a
+// later look corrects is changed.
+func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observations ...binding.Observation) error {
+	l, now := newLedger(a.o.Store, a.o.Now, of.Records), a.o.Now()
 	var stay []binding.Intent
 	for _, intent := range of.Intents {
-		verdict := settle(&intent, obs)
+		verdict := settle(&intent, observations[0])
+		if verdict == undone || verdict == unbound {
+			verdict = a.afterTime(&intent, verdict, now)
+		}
 		var err error
 		switch verdict {
 		case open, unbound:
@@ -46,8 +51,29 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, obs binding
 		}
 		a.o.Emit(plan.Event{Kind: plan.Recovered, Intent: intent})
 	}
+	if err := a.confirm(ctx, l, observations); err != nil {
+		return err
+	}
 	of.Intents, of.Records = stay, l.all()
 	return nil
+}
+
+// afterTime is a verdict on an intent whose effect is not shown: it is open for the
+// time that the registry may take to show it. An account that we unbound for a
+// bind has to be bound after it.
+func (a *Applier) afterTime(intent *binding.Intent, verdict answer, now time.Time) answer {
+	switch {
+	case intent.Answered:
+		return unbound
+	case plan.Kind(intent.Action) == plan.Rebind && verdict == unbound:
+		intent.Answered = true
+		return unbound
+	case (binding.Write{At: intent.Started}).Recent(now, a.o.Settle):
+		return open
+	case verdict == unbound:
+		intent.Action, intent.Answered = string(plan.Rebind), true
+	}
+	return verdict
 }
 
 // settle says what became of an intent, by an observation of its object. Where
@@ -82,13 +108,19 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 		return done
 	case kind == plan.Rebind && account == nil:
 		return unbound
-	case kind == plan.Bind && account == nil && intent.Released:
+	case kind == plan.Bind && intent.Released && (account == nil || isOld(*intent, *account)):
 		return unbound
-	case (kind == plan.Bind || kind == plan.Rebind) && account != nil && binding.SameAccount(intent.After.Wanted(), *account) && !isKnown(intent.Record, *account):
+	case (kind == plan.Bind || kind == plan.Rebind) && account != nil && binding.SameAccount(intent.After.Wanted(), *account) && !isOld(*intent, *account):
 		toldAs(&intent.After, *account)
 		return done
 	}
 	return undone
+}
+
+// isOld says that the registry's number shows an account to be the one before an
+// intent, which the registry may show for some time.
+func isOld(intent binding.Intent, account binding.Account) bool {
+	return isKnown(intent.Record, account) || intent.After.Unbound != "" && intent.After.Unbound == account.ID
 }
 
 // isKnown says that the registry's number shows an account to be the recorded
@@ -107,16 +139,16 @@ func settleRepository(intent *binding.Intent, kind plan.Kind, state binding.Repo
 	is := false
 	switch kind {
 	case plan.Link, plan.Relink:
-		is = state.Link != nil && intent.Link != nil && sameLink(*state.Link, *intent.Link)
+		is = state.Link != nil && intent.Link != nil && intent.Link.Same(*state.Link)
 	case plan.Unlink:
 		is = state.Link == nil
 	case plan.AddRule:
-		is = hasRule(state, intent.Object.Rule)
-		numberRule(&intent.After, intent.Object, newRule(intent.After, state, intent.Object))
+		intent.Rule.ID = newRule(intent.Record, state, intent.Object)
+		is = intent.Rule.ID != ""
 	case plan.RemoveRule:
-		is = !hasRule(state, intent.Object.Rule)
+		is = !slices.ContainsFunc(state.Rules, func(r binding.ObservedRule) bool { return r.ID == intent.Rule.ID })
 	case plan.ChangeRule:
-		// Whether it was changed does not matter: it may be written again.
+		is = slices.ContainsFunc(state.Rules, func(r binding.ObservedRule) bool { return r.ID == intent.Rule.ID && r.Same(intent.Rule.BuildRule) })
 	default:
 	}
 	if is {
@@ -125,18 +157,8 @@ func settleRepository(intent *binding.Intent, kind plan.Kind, state binding.Repo
 	return undone
 }
 
-func sameLink(a, b binding.Link) bool {
-	same := binding.SameSource(a.Source, b.Source)
-	a.Source, b.Source = "", ""
-	return same && a == b
-}
-
-func hasRule(state binding.RepositoryState, key string) bool {
-	return slices.ContainsFunc(state.Rules, func(r binding.ObservedRule) bool { return r.Key() == key })
-}
-
-// newRule is the number of the observed rule that a rule of a record is, which has
-// none yet; empty where there is no such rule.
+// newRule is the number of the observed rule of an object that the record before
+// did not know; empty where there is none.
 func newRule(r binding.Record, state binding.RepositoryState, object binding.Object) string {
 	for _, have := range state.Rules {
 		known := slices.ContainsFunc(r.Images, func(i binding.RecordedImage) bool {
@@ -147,21 +169,6 @@ func newRule(r binding.Record, state binding.RepositoryState, object binding.Obj
 		}
 	}
 	return ""
-}
-
-// numberRule puts the registry's number of a new rule into a record.
-func numberRule(r *binding.Record, object binding.Object, id string) {
-	r.Images = slices.Clone(r.Images)
-	for i := range r.Images {
-		if img := &r.Images[i]; binding.NormalImage(img.Image) == object.Image {
-			img.Rules = slices.Clone(img.Rules)
-			for n := range img.Rules {
-				if rule := &img.Rules[n]; rule.ID == "" && rule.Key == object.Rule && !rule.Removed {
-					rule.ID = id
-				}
-			}
-		}
-	}
 }
 
 // Intended are records that make an observation look at the objects of

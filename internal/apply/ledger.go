@@ -31,6 +31,10 @@ type recordKey struct {
 	platform binding.Platform
 }
 
+func (k recordKey) compare(o recordKey) int {
+	return cmp.Or(cmp.Compare(k.name, o.name), cmp.Compare(k.platform, o.platform))
+}
+
 func newLedger(store Store, now func() time.Time, records []binding.Record) *ledger {
 	l := &ledger{store: store, now: now, records: make(map[recordKey]binding.Record, len(records)), rebinds: map[recordKey]string{}}
 	for _, r := range records {
@@ -99,7 +103,11 @@ func (l *ledger) supersede(ctx context.Context, intent binding.Intent) error {
 // intent must not go first, that it is over.
 func (l *ledger) done(ctx context.Context, intent binding.Intent) error {
 	if intent.After.Binding != "" {
-		if err := l.keep(ctx, l.merged(intent)); err != nil {
+		after := l.merged(intent)
+		if plan.Kind(intent.Action) != plan.Adopt {
+			after.Wrote(intent.Object, binding.Write{At: l.now()})
+		}
+		if err := l.keep(ctx, after); err != nil {
 			return err
 		}
 	}
@@ -133,14 +141,43 @@ func (l *ledger) merged(intent binding.Intent) binding.Record {
 		return after
 	}
 	is := func(i binding.RecordedImage) bool { return binding.NormalImage(i.Image) == intent.Object.Image }
-	record := *now
+	record, image := *now, binding.RecordedImage{Image: intent.Object.Image}
 	record.Binding = after.Binding
-	record.Images = slices.DeleteFunc(slices.Clone(now.Images), is)
-	if i := slices.IndexFunc(after.Images, is); i >= 0 {
-		record.Images = append(record.Images, after.Images[i])
+	if i := slices.IndexFunc(now.Images, is); i >= 0 {
+		image = now.Images[i]
 	}
+	record.Images = append(slices.DeleteFunc(slices.Clone(now.Images), is), mergedImage(image, intent))
 	slices.SortFunc(record.Images, func(a, b binding.RecordedImage) int { return strings.Compare(a.Image, b.Image) })
 	return record
+}
+
+// mergedImage is an image repository after an intent on its link or a rule.
+func mergedImage(image binding.RecordedImage, intent binding.Intent) binding.RecordedImage {
+	switch plan.Kind(intent.Action) {
+	case plan.AddRule:
+		if slices.ContainsFunc(image.Rules, func(r binding.RecordedRule) bool { return r.ID != "" && r.ID == intent.Rule.ID }) {
+			return image.WithRule(intent.Rule) // It is in the record already.
+		}
+		added := intent.Rule
+		added.ID = ""
+		image = image.WithRule(added)
+		for n := range image.Rules {
+			if rule := &image.Rules[n]; rule.ID == "" && !rule.Removed && rule.Key == intent.Object.Rule {
+				rule.ID = intent.Rule.ID
+			}
+		}
+		return image
+	case plan.ChangeRule:
+		return image.WithRule(intent.Rule)
+	case plan.RemoveRule:
+		return image.WithoutRule(intent.Rule)
+	case plan.Unlink:
+		image.Link, image.Unlinked = nil, image.Link
+	default:
+		image.Link, image.Unlinked = intent.Link, nil
+	}
+	image.LinkWritten = binding.Write{}
+	return image
 }
 
 // successor is the record that took an account over under another name, for

@@ -71,7 +71,7 @@ func (x *run) repository(ctx context.Context, a plan.Action) error {
 		switch a.Kind {
 		case plan.AddRule:
 			made, err := x.o.Registry.AddRule(ctx, image, rule.BuildRule)
-			numberRule(&intent.After, intent.Object, made.ID)
+			intent.Rule.ID = made.ID
 			return err
 		case plan.ChangeRule:
 			return x.o.Registry.ChangeRule(ctx, image, rule)

@@ -43,6 +43,13 @@ func SameSource(a, b string) bool {
 	return strings.EqualFold(strings.Trim(a, "/"), strings.Trim(b, "/"))
 }
 
+// Same says whether two links mean the same.
+func (l Link) Same(o Link) bool {
+	same := SameSource(l.Source, o.Source)
+	l.Source, o.Source = "", ""
+	return same && l == o
+}
+
 // NormalDockerfile is a Dockerfile path in the form used to compare two of
 // them: one leading slash, none doubled.
 func NormalDockerfile(path string) string {

@@ -131,8 +131,13 @@ type Intent struct {
 	// Released is true for a bind if we unbound the previous account for it: if
 	// the bind has no effect, we must complete it.
 	Released bool `json:"letGo,omitempty"`
+	// Answered is true of a rebind once the previous account is certainly
+	// unbound, so that the account has yet to be bound again.
+	Answered bool `json:"answered,omitempty"`
 	// Link is the source being written, of a link or relink.
 	Link *Link `json:"link,omitempty"`
+	// Rule is the build rule being written or removed.
+	Rule ObservedRule `json:"rule,omitzero"`
 	// TokenVersion and TokenFingerprint are those being applied.
 	TokenVersion     int       `json:"tokenVersion,omitempty"`
 	TokenFingerprint string    `json:"tokenFingerprint,omitempty"`

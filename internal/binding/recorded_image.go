@@ -5,30 +5,18 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 )
-
-// Write is when we wrote something and the registry said yes, and whether the
-// registry has shown it since. Of the zero Write nothing is known.
-type Write struct {
-	At   time.Time `json:"at,omitzero"`
-	Seen bool      `json:"seen,omitempty"`
-}
-
-// Recent says whether a write is so young at a time that a read which does not
-// show it proves nothing: the registry may show a write only some time later. A
-// time in the future is taken as now.
-func (w Write) Recent(at time.Time, settle time.Duration) bool {
-	return !w.At.IsZero() && settle > 0 && at.Before(w.At.Add(settle)) && !at.Add(settle).Before(w.At)
-}
 
 // RecordedImage is an image repository that we linked, or made build rules for.
 type RecordedImage struct {
 	Image string
 	// Link is what was written last; nil where it is unknown, or was removed.
 	// It distinguishes drift from a changed declaration.
-	Link        *Link
+	Link *Link
+	// LinkWritten is when Link was written or, where it is nil, removed. Unlinked
+	// is the link that was removed then.
 	LinkWritten Write
+	Unlinked    *Link
 	// Rules are the build rules that we made, and those that we removed recently,
 	// sorted by key and id.
 	Rules []RecordedRule
@@ -152,12 +140,13 @@ type RecordedImageJSON struct {
 	Link        *Link             `json:"link,omitempty"`
 	Dockerfiles map[string]string `json:"dockerfiles,omitempty"`
 	LinkWritten Write             `json:"linkWritten,omitzero"`
+	Unlinked    *Link             `json:"unlinked,omitempty"`
 	Rules       []RecordedRule    `json:"rules,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler.
 func (i RecordedImage) MarshalJSON() ([]byte, error) {
-	out := RecordedImageJSON{Image: i.Image, Link: i.Link, LinkWritten: i.LinkWritten, Rules: i.Rules, RuleKeys: i.RuleKeys()}
+	out := RecordedImageJSON{Image: i.Image, Link: i.Link, LinkWritten: i.LinkWritten, Unlinked: i.Unlinked, Rules: i.Rules, RuleKeys: i.RuleKeys()}
 	for _, key := range out.RuleKeys {
 		if dockerfile := i.Dockerfile(key); dockerfile != "" {
 			if out.Dockerfiles == nil {
@@ -175,7 +164,7 @@ func (i *RecordedImage) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &in); err != nil {
 		return err
 	}
-	*i = RecordedImage{Image: in.Image, Link: in.Link, LinkWritten: in.LinkWritten, Rules: in.Rules}
+	*i = RecordedImage{Image: in.Image, Link: in.Link, LinkWritten: in.LinkWritten, Unlinked: in.Unlinked, Rules: in.Rules}
 	if in.Rules != nil {
 		return nil
 	}

@@ -236,6 +236,8 @@ type Sync struct {
 	Interval      time.Duration `yaml:"interval"`
 	Jitter        float64       `yaml:"jitter"`
 	DriftInterval time.Duration `yaml:"driftInterval"`
+	// Settle is how long the registry may take to show a write.
+	Settle time.Duration `yaml:"settle"`
 }
 
 // Drift says when repairing drift ends, because it does not hold.

@@ -122,7 +122,7 @@ log: {level: debug, format: json}
 		}},
 		{"observer key", got.CodeHosts.GitHub.Observer.Vault.String(), "secret/acr/github#token"},
 		{"endpoint beside an observer", got.CodeHosts.GitHub.Endpoint, "https://api.github.com"},
-		{"sync", got.Sync, Sync{Interval: 30 * time.Second, Jitter: 0, DriftInterval: time.Hour}},
+		{"sync", got.Sync, Sync{Interval: 30 * time.Second, Jitter: 0, DriftInterval: time.Hour, Settle: 2 * time.Minute}},
 		{"people", got.People, People{Deadline: 7 * 24 * time.Hour}},
 		{"drift", got.Drift, Drift{MaxRepairs: 5, Within: 2 * time.Hour}},
 		{"repairs count though drift is looked for seldom", got.PlanPolicy().RepairsWithin, 10 * time.Hour},

@@ -15,7 +15,7 @@ func Default() Config {
 			GitHub:    CodeHost{Endpoint: "https://api.github.com"},
 			Bitbucket: CodeHost{Endpoint: "https://api.bitbucket.org/2.0"},
 		},
-		Sync:           Sync{Interval: time.Minute, Jitter: 0.1, DriftInterval: 5 * time.Minute},
+		Sync:           Sync{Interval: time.Minute, Jitter: 0.1, DriftInterval: 5 * time.Minute, Settle: 2 * time.Minute},
 		Drift:          Drift{MaxRepairs: 5, Within: time.Hour},
 		People:         People{Deadline: 7 * 24 * time.Hour},
 		Safety:         Safety{MaxDeletionPercent: 30, MinDeletions: 3},

@@ -70,7 +70,7 @@ func (c *Config) PlanPolicy() plan.Policy {
 		AllowDeletions: c.Safety.AllowDeletions, ExpiryWarnings: c.ExpiryWarnings,
 		AllowAddressChangeWithSecret: c.Policy.AllowAddressChangeWithSecret,
 		// Looked for too seldom, no drift would ever count as a fight.
-		MaxRepairs: c.Drift.MaxRepairs, PersonDeadline: c.People.Deadline, RepairsWithin: max(c.Drift.Within, 2*time.Duration(c.Drift.MaxRepairs)*c.Sync.DriftInterval),
+		MaxRepairs: c.Drift.MaxRepairs, PersonDeadline: c.People.Deadline, Settle: c.Sync.Settle, RepairsWithin: max(c.Drift.Within, 2*time.Duration(c.Drift.MaxRepairs)*c.Sync.DriftInterval),
 	}
 }
 

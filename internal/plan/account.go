@@ -17,6 +17,10 @@ func (m *maker) account(s subject) bool {
 	switch {
 	case m.moved(s):
 		return false
+	case m.accountUnseen(s.d.Spec.Platform):
+		u, _ := m.unseenOn(s.d.Spec.Platform, binding.AccountObject())
+		m.act(s, takeAccount, u.notVisible())
+		return u.certain && s.ours()
 	case !m.in.Observation.Capabilities.ListAccounts:
 		return m.unobserved(s)
 	case !s.asked:

@@ -64,6 +64,8 @@ const (
 	// CauseConfirmed: it is as declared; a person confirmed it, because the
 	// registry cannot be asked.
 	CauseConfirmed Cause = "confirmed"
+	// CauseNotVisible: we wrote it, and the registry does not show that yet.
+	CauseNotVisible Cause = "not-visible-yet"
 	// CauseUnknown: it is not known what is there.
 	CauseUnknown Cause = "unknown"
 	// CauseOffline: nothing was asked.
@@ -120,7 +122,7 @@ func Causes() []Cause {
 		CauseAbsent, CauseDrift, CauseDeclarationChanged, CauseTokenVersion, CauseTokenUnknown, CauseTokenMoved, CauseUnfinished,
 		CauseForeign, CauseDiffers, CauseNotConfirmed, CauseUndeclared, CauseDuplicateRule,
 		CauseAlreadyThere, CauseRenamed, CauseBoundAnew, CauseRecordOutdated, CauseTokenVersionKnown, CauseDeletionPolicy,
-		CauseSettled, CauseConfirmed, CauseUnknown, CauseOffline, CauseNotObserved, CausePartUnknown,
+		CauseSettled, CauseConfirmed, CauseNotVisible, CauseUnknown, CauseOffline, CauseNotObserved, CausePartUnknown,
 		CauseSecretUnavailable, CauseTokenRefused, CauseSuspended, CauseFileBroken, CauseRetained,
 		CauseAdoptRequired, CauseNotUnique, CauseFlapping, CauseHostRefused, CauseTokenExpired, CauseSecretTarget,
 		CauseSubgroup, CauseRepositoryMissing, CauseEmptySnapshot, CauseHistoryRewritten, CauseThreshold,

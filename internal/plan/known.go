@@ -10,7 +10,7 @@ import (
 // record or an action.
 func (r *Round) Knows(name string) bool {
 	return r.Declaration(name) != nil ||
-		slices.ContainsFunc(r.Records, func(rec binding.Record) bool { return rec.Binding == name }) ||
+		slices.ContainsFunc(r.Records, func(rec binding.Record) bool { return rec.Binding == name && !rec.Removed }) ||
 		slices.ContainsFunc(r.Plan.Actions, func(a Action) bool { return a.Binding == name })
 }
 

@@ -21,6 +21,7 @@ func Make(in Input) Plan {
 	m.undeclared()
 	m.observedRemovals()
 	m.resolveRemovals()
+	m.unseenSteps()
 	m.observedSteps()
 	m.pendingSteps()
 	return m.plan()
@@ -62,6 +63,8 @@ type maker struct {
 	memory map[recordKey]map[string]*binding.RecordedImage
 	// declared are the image repositories that some declaration names.
 	declared map[string]bool
+	// unseen are the writes of ours that the observation does not show.
+	unseen map[unseenKey]unseen
 }
 
 type recordKey struct {
@@ -97,6 +100,7 @@ func newMaker(in Input) *maker {
 			m.declared[binding.NormalImage(r.Image)] = true
 		}
 	}
+	m.findUnseen()
 	return m
 }
 

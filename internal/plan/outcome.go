@@ -43,12 +43,18 @@ var ErrFellBack = message.NewError("outcome.fell-back")
 // bound before.
 var ErrLost = message.NewError("outcome.lost")
 
+// ErrNotVisible is in the chain of the error of a write whose answer was lost and
+// whose effect the registry does not show, so far.
+var ErrNotVisible = message.NewError("outcome.not-visible")
+
 // Outcome is what became of one action.
 type Outcome struct {
 	Action Action
 	State  OutcomeState
 	// Err is why it failed; nil otherwise.
 	Err error
+	// Unseen says of a write that is done that the registry does not show it yet.
+	Unseen bool
 	// Record is what is remembered of the action's binding and platform after
 	// the round; nil where nothing is.
 	Record *binding.Record

@@ -206,12 +206,15 @@ type Policy struct {
 	// PersonDeadline is how long a person's step may wait before it is overdue.
 	// Default a week; with 0, none is.
 	PersonDeadline time.Duration
+	// Settle is how long the registry may take to show a write. Default 2
+	// minutes; with 0, it shows each one at once.
+	Settle time.Duration
 }
 
 // DefaultPolicy is the policy of a daemon without configuration.
 func DefaultPolicy() Policy {
 	return Policy{
 		MaxDeletionPercent: 30, MinDeletions: 3, ExpiryWarnings: []int{30, 14, 7, 1},
-		MaxRepairs: 5, RepairsWithin: time.Hour, PersonDeadline: 7 * 24 * time.Hour,
+		MaxRepairs: 5, RepairsWithin: time.Hour, PersonDeadline: 7 * 24 * time.Hour, Settle: 2 * time.Minute,
 	}
 }

@@ -35,7 +35,7 @@ func Remember(a Action, old *binding.Record, account *binding.Account) *binding.
 		i = len(r.Images) - 1
 	}
 	rememberImage(&r.Images[i], a)
-	if img := r.Images[i]; img.Link == nil && len(img.Rules) == 0 {
+	if img := r.Images[i]; img.Link == nil && img.Unlinked == nil && len(img.Rules) == 0 {
 		r.Images = slices.Delete(r.Images, i, i+1)
 	}
 	slices.SortFunc(r.Images, func(a, b binding.RecordedImage) int { return strings.Compare(a.Image, b.Image) })
@@ -45,7 +45,14 @@ func Remember(a Action, old *binding.Record, account *binding.Account) *binding.
 func rememberAccount(a Action, old *binding.Record, account *binding.Account) *binding.Record {
 	switch a.Kind {
 	case Unbind:
-		return nil
+		if old == nil {
+			return nil
+		}
+		r := old.AsRemoved()
+		if a.Target.Account != nil {
+			r.AccountID = a.Target.Account.ID
+		}
+		return &r
 	case Bind, Rebind, Adopt:
 	default:
 		return old
@@ -67,12 +74,22 @@ func rememberAccount(a Action, old *binding.Record, account *binding.Account) *b
 		if same := old.Refused.Is(binding.RefusalOf(d.Spec, a.Target.TokenVersion, a.Target.TokenCreated)); same && a.Kind != Adopt {
 			r.Refused = binding.Refusal{} // It was bound after all.
 		}
-		if old.Managed {
+		if old.Managed || old.Removed {
 			r.Images = old.Images
 		}
+		r.Unbound = old.AccountID
+	}
+	if a.Target.Account != nil {
+		r.Unbound = a.Target.Account.ID
 	}
 	if account == nil && a.Kind == Adopt {
 		account = a.Target.Account
+	}
+	if a.Kind == Adopt {
+		r.Unbound = ""
+		if old != nil && account != nil && old.AccountID == account.ID {
+			r.Written, r.Unbound = old.Written, old.Unbound
+		}
 	}
 	if account != nil {
 		r.AccountID = account.ID
@@ -84,12 +101,12 @@ func rememberAccount(a Action, old *binding.Record, account *binding.Account) *b
 func rememberImage(img *binding.RecordedImage, a Action) {
 	switch a.Kind {
 	case Link, Relink:
-		img.Link, img.LinkWritten = a.Target.Link, binding.Write{}
+		img.Link, img.Unlinked, img.LinkWritten = a.Target.Link, nil, binding.Write{}
 	case Unlink:
-		img.Link, img.LinkWritten = nil, binding.Write{}
+		img.Link, img.Unlinked, img.LinkWritten = nil, img.Link, binding.Write{}
 	case Adopt:
 		if a.Target.Link != nil {
-			img.Link, img.LinkWritten = a.Target.Link, binding.Write{}
+			img.Link, img.Unlinked, img.LinkWritten = a.Target.Link, nil, binding.Write{}
 			return
 		}
 		*img = img.WithRule(a.Target.Rule)

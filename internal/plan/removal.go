@@ -60,6 +60,8 @@ func (m *maker) removedBinding(r *binding.Record) {
 		if u == nil && asked && s.Unknown == nil && s.Account == nil {
 			a.Reason = message.New("reason.retained-unbound")
 		}
+	case m.unseenIn(r, ""):
+		a.Cause, a.Reason = CauseNotVisible, message.New("reason.not-visible")
 	case !suspended.IsZero() && !m.mustRefuse():
 		a.Cause, a.Reason = CauseSuspended, message.New("reason.undeclared-suspended", "why", suspended)
 		m.postponed++
@@ -238,6 +240,8 @@ func (m *maker) droppedImages(s subject) {
 		head := Action{Object: binding.RepositoryObject(name), Kind: Noop, Target: Target{Image: name}}
 		steps, unknown := m.unlink(s.record, img)
 		switch {
+		case m.unseenIn(s.record, name):
+			head.Cause, head.Reason = CauseNotVisible, message.New("reason.not-visible")
 		case unknown != nil:
 			head.Cause, head.Reason = causeOf(*unknown), unknownReason(*unknown)
 		case len(steps) == 0:

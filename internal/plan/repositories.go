@@ -125,7 +125,7 @@ func (m *maker) repositoryState(name string) (binding.RepositoryState, bool) {
 	if !ok {
 		st, ok = m.in.Observation.Repositories[name]
 	}
-	return st, ok
+	return m.withoutRemoved(binding.NormalImage(name), st), ok
 }
 
 func (m *maker) repository(r image) {
@@ -191,6 +191,10 @@ func (m *maker) onImage(r image, a Action) {
 // link plans the source of an image repository and says whether it is linked
 // as declared now, or will be by this plan.
 func (m *maker) link(r image) bool {
+	if u, is := m.unseenOn("", binding.RepositoryObject(r.name)); is {
+		m.onImage(r, u.notVisible())
+		return true
+	}
 	want := wantedLink(r)
 	changes := linkChanges(r, r.state.Link)
 	if r.state.Link != nil && len(changes) == 0 {

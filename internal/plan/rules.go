@@ -147,6 +147,12 @@ func (m *maker) kept(r image, rule binding.BuildRule) keptRule {
 
 // rule plans one declared rule.
 func (m *maker) rule(r image, rule binding.BuildRule) {
+	if u, is := m.unseenOn("", binding.RuleObject(r.name, rule)); is {
+		a := u.notVisible()
+		a.Target.Rule.BuildRule = rule
+		m.onRule(r, takeRule, a)
+		return
+	}
 	have := m.kept(r, rule)
 	to := binding.NormalDockerfile(rule.Dockerfile)
 	a := Action{Kind: AddRule, Cause: CauseAbsent, Reason: message.New("reason.rule-missing"), Changes: []Change{{"dockerfile", "", to}}}

@@ -150,8 +150,9 @@ func TestRememberOfABindIsTheRegistrysAnswer(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if plan.Remember(plan.Action{Object: binding.AccountObject(), Kind: plan.Unbind}, got, nil) != nil {
-		t.Error("an unbound account is still remembered")
+	after := plan.Remember(plan.Action{Object: binding.AccountObject(), Kind: plan.Unbind}, got, nil)
+	if after == nil || after.Managed || !after.Removed || after.AccountID != "7" || after.Vault != (binding.VaultRef{}) {
+		t.Errorf("after an unbind: %+v, want a removed record that knows the account's number and no secret", after)
 	}
 }
 

@@ -159,6 +159,7 @@ func (w *world) options() reconcile.Options {
 		Registry: registry{w}, Tokens: vault{w}, Store: store{w}, Key: []byte("key"),
 		Hosts:  map[binding.Platform]observe.Host{binding.GitLab: host{w, "gitlab"}, binding.Codeup: host{w, "codeup"}, binding.GitHub: host{w, "github"}},
 		Policy: plan.DefaultPolicy(), HostMemory: time.Hour, Now: w.clock,
+		Wait: func(context.Context, time.Duration) error { return nil },
 	}
 }
 

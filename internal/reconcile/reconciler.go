@@ -51,6 +51,9 @@ type Options struct {
 	// not call the reconciler.
 	Events func(plan.Event)
 	Now    func() time.Time
+	// Wait waits before another look at what the registry does not show; nil means
+	// a timer.
+	Wait func(context.Context, time.Duration) error
 }
 
 // Observer makes observations; see observe.Observer, and observe.Recorded.
@@ -85,6 +88,18 @@ type Reconciler struct {
 	credentials *binding.Condition
 }
 
+// wait waits, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // semaphore is a lock that one can stop waiting for.
 type semaphore chan struct{}
 
@@ -111,6 +126,9 @@ func New(o Options) *Reconciler {
 	}
 	moving := &activity{now: o.Now}
 	if o.Observer == nil {
+		if o.Wait == nil {
+			o.Wait = wait
+		}
 		o.Observer = observe.New(observe.Options{
 			Instance: o.Instance.Name, Registry: o.Registry, Hosts: o.Hosts, Sites: o.Sites, Tokens: o.Tokens, Key: o.Key,
 			CallTimeout: o.CallTimeout, Parallel: o.Parallel, HostMemory: o.HostMemory, Now: o.Now,
@@ -128,7 +146,7 @@ func New(o Options) *Reconciler {
 	}
 	r.applier = apply.New(apply.Options{
 		Instance: o.Instance.Name, Registry: o.Registry, Hosts: hosts, Tokens: o.Tokens, Store: o.Store, Observer: o.Observer, Key: o.Key,
-		CallTimeout: o.CallTimeout, Grace: o.Grace, Retry: retry, Emit: r.emit, Moved: moving.moved, Now: o.Now,
+		CallTimeout: o.CallTimeout, Grace: o.Grace, Retry: retry, Settle: o.Policy.Settle, Wait: o.Wait, Emit: r.emit, Moved: moving.moved, Now: o.Now,
 	})
 	return r
 }
@@ -172,7 +190,7 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, dept
 	}
 	r.recall(basis.RetryStates)
 	// What an intent asks about is remembered, so that all observations have it.
-	if err := r.applier.AnswerIntents(context.WithoutCancel(ctx), &basis, observations[0]); err != nil {
+	if err := r.applier.AnswerIntents(context.WithoutCancel(ctx), &basis, observations...); err != nil {
 		return nil, fmt.Errorf("instance %s: %w", name, err)
 	}
 	r.observed()

@@ -38,8 +38,9 @@ type Reader interface {
 // error of kind OutcomeUnknown is answered by observing.
 type AccountWriter interface {
 	// Bind binds the wanted account (Platform, Username, and Address except for
-	// Codeup) with a token and returns it as the registry has it. Bind does not
-	// keep the token after the call.
+	// Codeup) with a token and returns it as the registry has it; without an ID
+	// while the registry does not show it. Bind does not keep the token after the
+	// call.
 	Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error)
 	// Unbind unbinds an account. NotFound means that it is already unbound.
 	Unbind(ctx context.Context, account binding.Account) error

@@ -182,12 +182,14 @@ type PublishedIntent struct {
 	Action   string           `json:"action"`
 	Object   binding.Object   `json:"object"`
 	// Record and After are nil where there is none.
-	Record       *PublishedRecord `json:"record,omitempty"`
-	After        *PublishedRecord `json:"after,omitempty"`
-	Released     bool             `json:"letGo,omitempty"`
-	Link         *binding.Link    `json:"link,omitempty"`
-	TokenVersion int              `json:"tokenVersion,omitempty"`
-	Started      time.Time        `json:"started"`
+	Record       *PublishedRecord     `json:"record,omitempty"`
+	After        *PublishedRecord     `json:"after,omitempty"`
+	Released     bool                 `json:"letGo,omitempty"`
+	Answered     bool                 `json:"answered,omitempty"`
+	Link         *binding.Link        `json:"link,omitempty"`
+	Rule         binding.ObservedRule `json:"rule,omitzero"`
+	TokenVersion int                  `json:"tokenVersion,omitempty"`
+	Started      time.Time            `json:"started"`
 }
 
 // NewPublishedIntent is what may be published of an intent.
@@ -201,7 +203,7 @@ func NewPublishedIntent(i binding.Intent) PublishedIntent {
 	}
 	return PublishedIntent{
 		Binding: i.Binding, Platform: i.Platform, Action: i.Action, Object: i.Object, Record: record(i.Record),
-		After: record(i.After), Released: i.Released, Link: i.Link, TokenVersion: i.TokenVersion, Started: i.Started,
+		After: record(i.After), Released: i.Released, Answered: i.Answered, Link: i.Link, Rule: i.Rule, TokenVersion: i.TokenVersion, Started: i.Started,
 	}
 }
 
@@ -215,7 +217,7 @@ func (i PublishedIntent) Intent(instance string) binding.Intent {
 	}
 	return binding.Intent{
 		Instance: instance, Binding: i.Binding, Platform: i.Platform, Action: i.Action, Object: i.Object,
-		Record: record(i.Record), After: record(i.After), Released: i.Released, Link: i.Link, TokenVersion: i.TokenVersion, Started: i.Started,
+		Record: record(i.Record), After: record(i.After), Released: i.Released, Answered: i.Answered, Link: i.Link, Rule: i.Rule, TokenVersion: i.TokenVersion, Started: i.Started,
 	}
 }
 

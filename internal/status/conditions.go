@@ -71,7 +71,7 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 // carry keeps the status known before where there is no answer now.
 func carry(old []binding.Condition, c binding.Condition) binding.Condition {
 	before := binding.FindCondition(old, c.Type)
-	if c.Status != binding.Unclear || before == nil || before.Status == binding.Unclear {
+	if c.Status != binding.Unclear || c.Reason == ReasonNotVisibleYet || before == nil || before.Status == binding.Unclear {
 		return c
 	}
 	c.Status = before.Status
@@ -120,7 +120,7 @@ func (v view) ready(rest []binding.Condition) binding.Condition {
 	}
 	for _, o := range v.outcomes {
 		if reason, m := v.shortfall(o); reason != "" {
-			return condition(binding.Ready, binding.False, reason, m)
+			return condition(binding.Ready, shortOf(reason), reason, m)
 		}
 	}
 	for _, c := range rest {
@@ -133,12 +133,24 @@ func (v view) ready(rest []binding.Condition) binding.Condition {
 	return condition(binding.Ready, binding.True, ReasonAsDeclared, message.New("condition.as-declared"))
 }
 
+// shortOf is the status of what a shortfall leaves to be done: whether a write of
+// ours is there is not known before the registry shows it.
+func shortOf(reason string) binding.ConditionStatus {
+	if reason == ReasonNotVisibleYet {
+		return binding.Unclear
+	}
+	return binding.False
+}
+
 // shortfall says why an outcome leaves something to be done; empty if nothing.
 func (v view) shortfall(o plan.Outcome) (reason string, m message.Message) {
 	switch o.State {
 	case plan.Failed:
-		if errors.Is(o.Err, plan.ErrFellBack) {
+		switch {
+		case errors.Is(o.Err, plan.ErrFellBack):
 			return ReasonPreviousToken, message.Says(o.Err)
+		case errors.Is(o.Err, plan.ErrNotVisible):
+			return ReasonNotVisibleYet, message.Says(o.Err)
 		}
 		return ReasonFailed, message.Says(o.Err)
 	case plan.Held:
@@ -152,6 +164,9 @@ func (v view) shortfall(o plan.Outcome) (reason string, m message.Message) {
 	case plan.Deferred:
 		return ReasonOutsideWindow, v.untilWindow(o.Action)
 	case plan.Kept:
+		if o.Action.Cause == plan.CauseNotVisible {
+			return ReasonNotVisibleYet, o.Action.Reason
+		}
 		if o.Action.Kind == plan.Forbidden {
 			return ReasonForbidden, o.Action.Reason
 		}
@@ -159,6 +174,9 @@ func (v view) shortfall(o plan.Outcome) (reason string, m message.Message) {
 			return ReasonFileBroken, o.Action.Reason
 		}
 	case plan.Done:
+		if o.Unseen {
+			return ReasonNotVisibleYet, message.New("reason.not-visible")
+		}
 	}
 	return "", message.Message{}
 }

@@ -7,6 +7,8 @@ const (
 	ReasonAsDeclared = "AsDeclared"
 	// ReasonConfirmed: a person confirmed it, and the registry cannot be asked.
 	ReasonConfirmed = "Confirmed"
+	// ReasonNotVisibleYet: reconciler wrote it, and the registry does not show that yet.
+	ReasonNotVisibleYet = "NotVisibleYet"
 	// ReasonNotManaged: the declaration leaves it out.
 	ReasonNotManaged = "NotManaged"
 

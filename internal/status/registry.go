@@ -11,6 +11,9 @@ import (
 // bound says whether the account is bound as declared, after what was done.
 func (v view) bound() binding.Condition {
 	o, planned := v.on(binding.AccountObject())
+	if reason, m := v.shortfall(o); planned && reason == ReasonNotVisibleYet {
+		return condition(binding.Bound, binding.Unclear, reason, m)
+	}
 	if c, settled := boundByOutcome(o, planned); settled {
 		return c
 	}
@@ -136,12 +139,12 @@ func (v view) linked(repository binding.Repository) verdict {
 // or from its being unknown; settled is false where the observation decides.
 func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of verdict, settled bool) {
 	o, planned := v.on(object)
-	if planned && o.State == plan.Done {
+	if planned && o.State == plan.Done && !o.Unseen {
 		return verdict{status: binding.True}, true
 	}
 	if planned {
 		if reason, m := v.shortfall(o); reason != "" {
-			return verdict{binding.False, reason, message.New("condition.of-object", "object", object, "why", m)}, true
+			return verdict{shortOf(reason), reason, message.New("condition.of-object", "object", object, "why", m)}, true
 		}
 	}
 	switch {

@@ -12,7 +12,8 @@ import (
 // round and what became of it.
 func Next(before map[string]binding.Status, round *plan.Round, result plan.Result) map[string]binding.Status {
 	c := computation{before, round, result}
-	byName, records := map[string]binding.Record{}, result.Records(round)
+	byName := map[string]binding.Record{}
+	records := slices.DeleteFunc(result.Records(round), func(r binding.Record) bool { return r.Removed })
 	for _, record := range records {
 		byName[record.Binding] = record
 	}

@@ -35,7 +35,8 @@ func (d *Driver) Account(ctx context.Context, platform binding.Platform) (*bindi
 }
 
 // Bind implements registry.AccountWriter. What the registry has is read back,
-// for the answer to a bind is not documented.
+// for the answer to a bind is not documented. While it does not show the account,
+// that has no ID.
 func (d *Driver) Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error) {
 	const op = "registry: bind"
 	object := string(wanted.Platform)
@@ -59,17 +60,11 @@ func (d *Driver) Bind(ctx context.Context, wanted binding.Account, token secrets
 		return binding.Account{}, err
 	}
 	bound, err := d.Account(ctx, wanted.Platform)
-	switch {
-	case err != nil:
-		err = fmt.Errorf("reading the new binding back: %w", err)
-	case bound == nil:
-		err = errors.New("the registry said yes and shows no binding")
-	case !binding.SameUsername(wanted.Platform, bound.Username, wanted.Username) || !binding.SameAddress(bound.Address, wanted.Address):
-		err = errors.New("the registry said yes and shows another account")
-	default:
-		return *bound, nil
+	if err != nil || bound == nil || !binding.SameAccount(*bound, wanted) {
+		// It is bound. Reads may show it later, and its number with it.
+		return wanted, nil
 	}
-	return binding.Account{}, d.failure(binding.OutcomeUnknown, op, object, "look before binding again", err)
+	return *bound, nil
 }
 
 // Unbind implements registry.AccountWriter.

@@ -96,7 +96,7 @@ func (d *Driver) Unlink(ctx context.Context, image string) error {
 		return d.failure(binding.OutcomeUnknown, op, image, "look before doing it again", err)
 	}
 	if state.Link != nil {
-		return d.failure(binding.Refused, op, image, "remove the source in the console: the repository's Build page", errors.New("the registry said yes and kept the source"))
+		return d.failure(binding.OutcomeUnknown, op, image, "if it stays, remove the source in the console: the repository's Build page", errors.New("the registry said yes and kept the source"))
 	}
 	return nil
 }

@@ -1,0 +1,149 @@
+package apply
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// pauses are those between looks at what the registry does not show. A registry
+// that reads from several servers may show a write, and then not, and then again.
+func pauses() []time.Duration {
+	return []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond}
+}
+
+// confirm marks what observations, of which the first is looked at, show of our
+// writes. A write that was shown before and is not any more is looked at again: if
+// it is shown then, the read was an old one, and the observations get the newer
+// answer. If not, somebody undid it.
+func (a *Applier) confirm(ctx context.Context, l *ledger, observations []binding.Observation) error {
+	settle := a.o.Settle
+	for _, r := range l.all() {
+		now := r.Confirmed(observations[0], a.o.Now(), settle)
+		lost := slices.DeleteFunc(now.Unseen(observations[0], a.o.Now(), settle), func(u binding.Unseen) bool { return !u.Write.Seen })
+		if len(lost) > 0 {
+			now = a.lookAgain(ctx, now, lost, observations)
+		}
+		if err := l.revise(ctx, r, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookAgain looks at objects of a record that were shown and are not any more.
+func (a *Applier) lookAgain(ctx context.Context, r binding.Record, lost []binding.Unseen, observations []binding.Observation) binding.Record {
+	if a.o.Wait == nil {
+		return r // Nobody answers anew.
+	}
+	for _, pause := range pauses() {
+		if a.o.Wait(ctx, pause) != nil {
+			return r
+		}
+		again := a.observe(ctx, []binding.Record{only(r, lost)})
+		still := r.Unseen(again, a.o.Now(), a.o.Settle)
+		lost = slices.DeleteFunc(lost, func(u binding.Unseen) bool {
+			is := func(s binding.Unseen) bool { return s.Object == u.Object }
+			if slices.ContainsFunc(still, is) || !answers(again, r.Platform, u.Object) {
+				return false
+			}
+			for _, obs := range observations {
+				correct(obs, again, r.Platform, u.Object)
+			}
+			return true
+		})
+		if len(lost) == 0 {
+			return r
+		}
+	}
+	for _, u := range lost {
+		r = r.Doubted(u.Object)
+	}
+	return r
+}
+
+// answers says whether an observation has an answer about an object.
+func answers(obs binding.Observation, p binding.Platform, o binding.Object) bool {
+	if o.IsAccount() {
+		state, asked := obs.Accounts[p]
+		return obs.Unknown == nil && asked && state.Unknown == nil
+	}
+	state, asked := obs.Repositories[o.Image]
+	return obs.Unknown == nil && asked && state.Unknown == nil
+}
+
+// correct puts the answer about an object into an observation.
+func correct(obs, again binding.Observation, p binding.Platform, o binding.Object) {
+	if o.IsAccount() {
+		obs.Accounts[p] = again.Accounts[p]
+		return
+	}
+	obs.Repositories[o.Image] = again.Repositories[o.Image]
+}
+
+// only is a record with no other image repositories than those of objects.
+func only(r binding.Record, of []binding.Unseen) binding.Record {
+	r.Images = slices.DeleteFunc(slices.Clone(r.Images), func(i binding.RecordedImage) bool {
+		return !slices.ContainsFunc(of, func(u binding.Unseen) bool { return u.Object.Image == binding.NormalImage(i.Image) })
+	})
+	return r
+}
+
+// revise keeps a record after an observation, if that changed it.
+func (l *ledger) revise(ctx context.Context, before, after binding.Record) error {
+	if reflect.DeepEqual(before, after) {
+		return nil
+	}
+	return l.put(ctx, after)
+}
+
+// confirmWrites looks at what this run wrote, and marks in the outcomes what the
+// registry does not show yet.
+func (x *run) confirmWrites(ctx context.Context, outcomes []plan.Outcome) {
+	if x.o.Settle <= 0 || ctx.Err() != nil {
+		return
+	}
+	wrote := map[recordKey]bool{}
+	for _, o := range outcomes {
+		if a := o.Action; o.State == plan.Done && a.Kind.Changes() && a.Kind != plan.Adopt && !a.Kind.ByPerson() {
+			wrote[recordKey{a.Binding, a.Platform}] = true
+		}
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(wrote), recordKey.compare) {
+		if r := x.ledger.record(key.name, key.platform); r != nil {
+			x.confirmRecord(ctx, *r, outcomes)
+		}
+	}
+}
+
+// unseen says that the registry does not show some write yet.
+func unseen(outcomes []plan.Outcome) bool {
+	return slices.ContainsFunc(outcomes, func(o plan.Outcome) bool { return o.Unseen || o.Action.Cause == plan.CauseNotVisible })
+}
+
+// confirmRecord looks at the writes of a record until all are shown, or a few
+// looks did not show them.
+func (x *run) confirmRecord(ctx context.Context, r binding.Record, outcomes []plan.Outcome) {
+	before, left := r, r.Young(x.o.Now(), x.o.Settle)
+	for i := 0; len(left) > 0; i++ {
+		obs := x.observe(ctx, []binding.Record{only(r, left)})
+		r = r.Confirmed(obs, x.o.Now(), x.o.Settle)
+		left = slices.DeleteFunc(r.Unseen(obs, x.o.Now(), x.o.Settle), func(u binding.Unseen) bool { return u.Write.Seen })
+		if i == len(pauses()) || x.o.Wait == nil || len(left) > 0 && x.o.Wait(ctx, pauses()[i]) != nil {
+			break
+		}
+	}
+	_ = x.ledger.revise(ctx, before, r) // What cannot be written is confirmed by the next run.
+	for i := range outcomes {
+		o := &outcomes[i]
+		is := func(u binding.Unseen) bool { return u.Object == o.Action.Object }
+		if o.State == plan.Done && o.Action.Binding == r.Binding && o.Action.Platform == r.Platform && slices.ContainsFunc(left, is) {
+			o.Unseen = true
+		}
+	}
+}

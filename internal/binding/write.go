@@ -1,0 +1,264 @@
+package binding
+
+import (
+	"slices"
+	"time"
+)
+
+// Write is when we wrote something and the registry said yes, and whether the
+// registry has shown it since. Of the zero Write nothing is known.
+type Write struct {
+	At   time.Time `json:"at,omitzero"`
+	Seen bool      `json:"seen,omitempty"`
+}
+
+// Recent says whether a write is so young at a time that a read which does not
+// show it proves nothing: the registry may show a write only some time later. A
+// time in the future is not believed.
+func (w Write) Recent(at time.Time, settle time.Duration) bool {
+	return !w.At.IsZero() && at.Before(w.At.Add(settle)) && !w.At.After(at.Add(settle))
+}
+
+// Unseen is a recent write of ours that an observation does not show.
+type Unseen struct {
+	Object Object
+	Write  Write
+}
+
+// Unseen are the recent writes of a record that an observation does not show, for
+// all that it knows. The account is first.
+func (r Record) Unseen(obs Observation, at time.Time, settle time.Duration) []Unseen {
+	var all []Unseen
+	r.eachWrite(obs, func(o Object, w *Write, is sight) {
+		if is == notShown && w.Recent(at, settle) {
+			all = append(all, Unseen{o, *w})
+		}
+	})
+	return all
+}
+
+// AsRemoved is what is remembered of a binding whose account is unbound for good:
+// a read that shows the account still is known to be old, and what we made in its
+// image repositories is known as ours.
+func (r Record) AsRemoved() Record {
+	return Record{
+		Instance: r.Instance, Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username, Address: r.Address,
+		DeletionPolicy: r.DeletionPolicy, Removed: true, Images: r.Images, File: r.File, Revision: r.Revision,
+	}
+}
+
+// Left says whether a link or a rule that we made may be left.
+func (r Record) Left() bool { return slices.ContainsFunc(r.Images, RecordedImage.Left) }
+
+// Young are the recent writes of a record that no observation has shown.
+func (r Record) Young(at time.Time, settle time.Duration) []Unseen {
+	var all []Unseen
+	r.eachWrite(Observation{}, func(o Object, w *Write, _ sight) {
+		if !w.Seen && w.Recent(at, settle) {
+			all = append(all, Unseen{o, *w})
+		}
+	})
+	return all
+}
+
+// Confirmed is a record after an observation: what that shows is marked as seen,
+// the registry's numbers that were not known are filled in, and a removal that
+// had no effect is taken back. Removed rules and image repositories are kept
+// while something may be left of them. It keeps r as it is.
+func (r Record) Confirmed(obs Observation, at time.Time, settle time.Duration) Record {
+	r.Images = slices.Clone(r.Images)
+	for i := range r.Images {
+		r.Images[i].Rules = slices.Clone(r.Images[i].Rules)
+	}
+	r.number(obs)
+	r.eachWrite(obs, func(_ Object, w *Write, is sight) { w.Seen = w.Seen || is == shown && !w.At.IsZero() })
+	r.takeBack(obs, at, settle)
+	return r
+}
+
+// Doubted is a record in which the write of an object is recent no more: what
+// does not show it is right.
+func (r Record) Doubted(object Object) Record {
+	r.Images = slices.Clone(r.Images)
+	for i := range r.Images {
+		r.Images[i].Rules = slices.Clone(r.Images[i].Rules)
+	}
+	r.eachWrite(Observation{}, func(o Object, w *Write, _ sight) {
+		if o == object {
+			*w = Write{}
+		}
+	})
+	return r
+}
+
+// sight says whether an observation shows a write; it may not know.
+type sight int
+
+const (
+	notKnown sight = iota
+	shown
+	notShown
+)
+
+func sightOf(known, shows bool) sight {
+	switch {
+	case !known:
+		return notKnown
+	case shows:
+		return shown
+	}
+	return notShown
+}
+
+// eachWrite calls do for every write of a record, with what an observation shows
+// of it.
+func (r *Record) eachWrite(obs Observation, do func(o Object, w *Write, is sight)) {
+	account, known := obs.account(r.Platform)
+	do(AccountObject(), &r.Written, sightOf(known, r.showsAccount(account)))
+	for i := range r.Images {
+		img := &r.Images[i]
+		state, known := obs.repository(img.Image)
+		do(RepositoryObject(img.Image), &img.LinkWritten, sightOf(known, img.showsLink(state)))
+		for n := range img.Rules {
+			rule := &img.Rules[n]
+			o := Object{Kind: ObjectRule, Image: NormalImage(img.Image), Rule: rule.Key}
+			if rule.Removed {
+				o.Copy = rule.ID
+			}
+			do(o, &rule.Written, sightOf(known, rule.shown(state)))
+		}
+	}
+}
+
+// account is the account of a platform, if that is known.
+func (o Observation) account(p Platform) (account *Account, known bool) {
+	state, asked := o.Accounts[p]
+	return state.Account, asked && o.Unknown == nil && state.Unknown == nil
+}
+
+// repository is the state of an image repository, if that is known.
+func (o Observation) repository(image string) (state RepositoryState, known bool) {
+	state, asked := o.Repositories[NormalImage(image)]
+	return state, asked && o.Unknown == nil && state.Unknown == nil
+}
+
+func (r Record) showsAccount(a *Account) bool {
+	switch {
+	case r.Removed:
+		return a == nil || a.ID != r.AccountID
+	case a == nil || a.ID != "" && a.ID == r.Unbound:
+		return false
+	case r.AccountID != "" && a.ID != "":
+		return r.AccountID == a.ID
+	}
+	return SameAccount(r.Wanted(), *a)
+}
+
+func (i RecordedImage) showsLink(state RepositoryState) bool {
+	switch {
+	case i.Link != nil:
+		return state.Link != nil && i.Link.Same(*state.Link)
+	case i.Unlinked != nil:
+		return state.Link == nil || !SameSource(i.Unlinked.Source, state.Link.Source)
+	}
+	return true
+}
+
+func (r RecordedRule) shown(state RepositoryState) bool {
+	there := slices.ContainsFunc(state.Rules, func(have ObservedRule) bool {
+		if r.Removed {
+			return have.ID == r.ID
+		}
+		return have.Key() == r.Key && (r.ID == "" || have.ID == r.ID) &&
+			(r.Dockerfile == "" || NormalDockerfile(have.Dockerfile) == r.Dockerfile)
+	})
+	return there != r.Removed
+}
+
+// number fills in the registry's numbers that an observation reports.
+func (r *Record) number(obs Observation) {
+	if a := obs.Accounts[r.Platform].Account; a != nil && r.AccountID == "" && !r.Written.At.IsZero() && r.showsAccount(a) {
+		r.AccountID = a.ID
+	}
+	for i := range r.Images {
+		img := &r.Images[i]
+		for n := range img.Rules {
+			if rule := &img.Rules[n]; rule.ID == "" && !rule.Removed {
+				rule.ID = img.numberOf(*rule, obs.Repositories[NormalImage(img.Image)])
+			}
+		}
+	}
+}
+
+// numberOf is the number of the observed rule that a rule without one is; empty
+// where none is, or it may be several.
+func (i RecordedImage) numberOf(rule RecordedRule, state RepositoryState) string {
+	id := ""
+	for _, have := range state.Rules {
+		known := slices.ContainsFunc(i.Rules, func(r RecordedRule) bool { return r.ID == have.ID })
+		same := have.Key() == rule.Key && (rule.Dockerfile == "" || NormalDockerfile(have.Dockerfile) == rule.Dockerfile)
+		if !same || known {
+			continue
+		}
+		if id != "" {
+			return ""
+		}
+		id = have.ID
+	}
+	return id
+}
+
+// takeBack ends what is over: a removal that is not shown after its time had no
+// effect, and one that is shown after its time is done for good.
+func (r *Record) takeBack(obs Observation, at time.Time, settle time.Duration) {
+	over := func(w Write) bool { return !w.At.IsZero() && !w.Recent(at, settle) }
+	if account, known := obs.account(r.Platform); known && r.Removed && over(r.Written) && !r.showsAccount(account) {
+		r.Removed, r.Managed, r.Written = false, true, Write{}
+	}
+	for i := range r.Images {
+		img := &r.Images[i]
+		state, known := obs.repository(img.Image)
+		if !known {
+			continue
+		}
+		if img.Unlinked != nil && over(img.LinkWritten) {
+			if !img.showsLink(state) {
+				img.Link = img.Unlinked
+			}
+			img.Unlinked, img.LinkWritten = nil, Write{}
+		}
+		for n := range img.Rules {
+			if rule := &img.Rules[n]; rule.Removed && over(rule.Written) && !rule.shown(state) {
+				rule.Removed, rule.Written = false, Write{}
+			}
+		}
+	}
+	r.Images = slices.DeleteFunc(r.Images, func(i RecordedImage) bool {
+		return !i.Left() && i.Unlinked == nil && !slices.ContainsFunc(i.Rules, func(rule RecordedRule) bool { return rule.Written.Recent(at, settle) })
+	})
+}
+
+// Wrote marks what a call on an object wrote. The rule is the one that was
+// written, for a rule.
+func (r *Record) Wrote(object Object, w Write) {
+	if object.IsAccount() {
+		r.Written = w
+		return
+	}
+	r.Images = slices.Clone(r.Images)
+	for i := range r.Images {
+		img := &r.Images[i]
+		switch {
+		case NormalImage(img.Image) != object.Image:
+		case object.Kind == ObjectRepository:
+			img.LinkWritten = w
+		default:
+			img.Rules = slices.Clone(img.Rules)
+			for n := range img.Rules {
+				if rule := &img.Rules[n]; rule.Key == object.Rule && rule.Written == (Write{}) {
+					rule.Written = w
+				}
+			}
+		}
+	}
+}

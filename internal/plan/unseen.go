@@ -1,0 +1,140 @@
+package plan
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+)
+
+// unseenKey names an object whose state a read may show as it was before a write
+// of ours. An account is one of a platform; an image repository has one owner.
+type unseenKey struct {
+	platform binding.Platform
+	object   binding.Object
+}
+
+func unseenKeyOf(p binding.Platform, o binding.Object) unseenKey {
+	if !o.IsAccount() {
+		p = ""
+	}
+	return unseenKey{p, o}
+}
+
+func (k unseenKey) compare(o unseenKey) int {
+	return cmp.Or(cmp.Compare(k.platform, o.platform), k.object.Compare(o.object))
+}
+
+// unseen is a write of ours that the observation does not show yet. Until it does,
+// or its time is over, nothing is concluded from that, and nothing is done to the
+// object.
+type unseen struct {
+	// record is of the binding that it belongs to.
+	record binding.Record
+	object binding.Object
+	// certain says that the registry accepted the write.
+	certain bool
+}
+
+// findUnseen collects the writes that the observation does not show: those that
+// the registry accepted, and those whose answer was lost and that may not be
+// repeated.
+func (m *maker) findUnseen() {
+	m.unseen = map[unseenKey]unseen{}
+	settle := m.in.Policy.Settle
+	for _, r := range m.in.Records {
+		for _, u := range r.Unseen(m.in.Observation, m.in.Now, settle) {
+			m.unseen[unseenKeyOf(r.Platform, u.Object)] = unseen{r, u.Object, true}
+		}
+	}
+	for _, i := range m.in.Intents {
+		if !i.Answered && !Kind(i.Action).Repeatable() && (binding.Write{At: i.Started}).Recent(m.in.Now, settle) {
+			r := binding.Record{Binding: i.Binding, Platform: i.Platform}
+			m.unseen[unseenKeyOf(i.Platform, i.Object)] = unseen{r, i.Object, false}
+		}
+	}
+}
+
+// Repeatable says whether an action of this kind may be carried out a second time
+// without harm, where it is not known whether the first time had its effect.
+func (k Kind) Repeatable() bool {
+	switch k {
+	case Bind, Rebind, Unbind, AddRule:
+		return false
+	default:
+		return true
+	}
+}
+
+// unseenOn finds the unseen write of an object.
+func (m *maker) unseenOn(p binding.Platform, o binding.Object) (unseen, bool) {
+	u, is := m.unseen[unseenKeyOf(p, o)]
+	return u, is
+}
+
+func (m *maker) accountUnseen(p binding.Platform) bool {
+	_, is := m.unseenOn(p, binding.AccountObject())
+	return is
+}
+
+// unseenIn says that a write to the account of a record, or to an image
+// repository of it, is not shown.
+func (m *maker) unseenIn(r *binding.Record, image string) bool {
+	for _, u := range m.unseen {
+		if image != "" && u.object.Image == image {
+			return true
+		}
+		if u.record.Binding == r.Binding && u.record.Platform == r.Platform && image == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// notVisible is the action on an object with an unseen write.
+func (u unseen) notVisible() Action {
+	reason := message.New("reason.not-visible")
+	if !u.certain {
+		reason = message.New("reason.not-answered")
+	}
+	return Action{Object: u.object, Kind: Noop, Cause: CauseNotVisible, Reason: reason}
+}
+
+// unseenSteps tells of the unseen writes that no other action speaks of, and
+// takes the place of what would be done to their objects.
+func (m *maker) unseenSteps() {
+	for i := range m.steps {
+		s := &m.steps[i]
+		if u, is := m.unseenOn(s.Platform, s.Object); is && s.Kind.Changes() {
+			a := u.notVisible()
+			a.Instance, a.Binding, a.Platform, a.Target = s.Instance, s.Binding, s.Platform, s.Target
+			s.Action = a
+		}
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(m.unseen), unseenKey.compare) {
+		u := m.unseen[key]
+		if slices.ContainsFunc(m.steps, func(s step) bool { return unseenKeyOf(s.Platform, s.Object) == key }) {
+			continue
+		}
+		a := u.notVisible()
+		a.Instance, a.Binding, a.Platform = m.in.Instance.Name, u.record.Binding, u.record.Platform
+		for n := range m.in.Declarations {
+			if d := &m.in.Declarations[n]; d.Name == a.Binding && d.Spec.Platform == a.Platform {
+				a.Target.Declaration = d
+			}
+		}
+		m.add(freeAccount, a)
+	}
+}
+
+// withoutRemoved leaves the rules that we removed, and that are shown still, out of
+// an image repository.
+func (m *maker) withoutRemoved(image string, st binding.RepositoryState) binding.RepositoryState {
+	st.Rules = slices.DeleteFunc(slices.Clone(st.Rules), func(have binding.ObservedRule) bool {
+		_, is := m.unseenOn("", binding.CopyObject(image, have))
+		return is
+	})
+	return st
+}

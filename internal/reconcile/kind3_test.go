@@ -1,0 +1,180 @@
+package reconcile_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/sandbox"
+)
+
+// late is a fault that meets one write and lets it have its effect later.
+func late(method, path string, after time.Duration, cut bool) sandbox.Fault {
+	f := sandbox.Fault{
+		Times: 1, EffectAfter: after, Cut: cut,
+		Match: func(r *http.Request) bool { return r.Method == method && r.URL.Path == path },
+	}
+	if !cut {
+		f.Status = http.StatusGatewayTimeout
+	}
+	return f
+}
+
+// TestKind3AbsenceIsNotConcludedFromOneRead holds that a write is not repeated,
+// and not taken for drift, because a read does not show it yet.
+func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
+	const rules, accounts = "/repos/pay/api/rules", "/users/sourceAccount"
+	t.Run("a rule that reads show after 3 s, two pushes within them", func(t *testing.T) {
+		l := quiet(t)
+		l.LagReads(sandbox.ReadLag{By: 3 * time.Second})
+		l.desired = desire(gitlab(next))
+		l.sync()
+		l.unready("pay-gitlab")
+		l.desired.Revision = "r2"
+		l.syncs(6, 400*time.Millisecond)
+		l.ends()
+		l.called("CreateRepoBuildRule", 3)
+	})
+	t.Run("a bind that reads show after 30 s, and a new token version", func(t *testing.T) {
+		l := newLagging(t, gitlab())
+		l.LagReads(sandbox.ReadLag{Object: "gitlab", By: 30 * time.Second})
+		l.sync()
+		l.unready("pay-gitlab")
+		l.tokens["acr/gitlab"] = append(l.tokens["acr/gitlab"], "canary-gitlab-2")
+		l.syncs(6, 10*time.Second)
+		l.ends()
+		if v := l.tokenVersion(); v != 2 || !l.TokenIs("gitlab", "canary-gitlab-2") {
+			t.Errorf("version %d is recorded, the second one is bound: %t", v, l.TokenIs("gitlab", "canary-gitlab-2"))
+		}
+		l.called("CreateUserSourceAccount", 2)
+	})
+	t.Run("a rule whose effect comes 15 s after a 504", func(t *testing.T) {
+		l := quiet(t)
+		l.registry.Faults.Add(late(http.MethodPut, rules, 15*time.Second, false))
+		l.desired = desire(gitlab(next))
+		l.sync()
+		l.syncs(12, 3*time.Second)
+		l.ends()
+		l.called("CreateRepoBuildRule", 3)
+	})
+	t.Run("a rule whose effect comes 80 s after the connection was cut", func(t *testing.T) {
+		l := quiet(t)
+		l.registry.Faults.Add(late(http.MethodPut, rules, 80*time.Second, true))
+		l.desired = desire(gitlab(next))
+		l.sync()
+		l.syncs(12, 10*time.Second)
+		l.ends()
+		l.called("CreateRepoBuildRule", 3)
+	})
+	t.Run("a bind whose effect comes 20 s after the connection was cut", func(t *testing.T) {
+		l := newLagging(t, gitlab())
+		l.registry.Faults.Add(late(http.MethodPut, accounts, 20*time.Second, true))
+		l.sync()
+		l.tokens["acr/gitlab"] = append(l.tokens["acr/gitlab"], "canary-gitlab-2")
+		l.syncs(12, 3*time.Second)
+		l.ends()
+		if v := l.tokenVersion(); v != 2 || !l.TokenIs("gitlab", "canary-gitlab-2") {
+			t.Errorf("version %d is recorded, the second one is bound: %t", v, l.TokenIs("gitlab", "canary-gitlab-2"))
+		}
+		l.called("CreateUserSourceAccount", 2)
+	})
+	t.Run("a write without any effect is repeated in the end", func(t *testing.T) {
+		l := quiet(t)
+		l.registry.Faults.Add(sandbox.Fault{Times: 1, Status: http.StatusGatewayTimeout, Match: func(r *http.Request) bool { return r.Method == http.MethodPut }})
+		l.desired = desire(gitlab(next))
+		l.sync()
+		l.syncs(10, 10*time.Second)
+		l.called("CreateRepoBuildRule", 3)
+		l.ends()
+		l.called("CreateRepoBuildRule", 4)
+	})
+	t.Run("reads that go back and forth", func(t *testing.T) {
+		l := quiet(t)
+		l.LagReads(sandbox.ReadLag{By: time.Minute, Flip: true})
+		l.desired = desire(gitlab(next))
+		l.sync()
+		l.syncs(20, 3*time.Second)
+		l.ends()
+		l.called("CreateRepoBuildRule", 3)
+		l.called("UpdateRepoSourceRepo", 1)
+	})
+	t.Run("an old value of a changed rule and link", func(t *testing.T) {
+		l := quiet(t)
+		l.LagReads(sandbox.ReadLag{By: 30 * time.Second})
+		l.desired = desire(gitlab(func(d *binding.Declaration) {
+			d.Spec.Repositories[0].Trigger = binding.Manual
+			d.Spec.Repositories[0].Rules = []binding.BuildRule{{Branch: "main", Dockerfile: "/build/Dockerfile", ImageTag: "latest"}}
+		}))
+		l.sync()
+		l.syncs(12, 3*time.Second)
+		l.ends()
+		l.called("UpdateRepoBuildRule", 1)
+		l.called("UpdateRepoSourceRepo", 2)
+		l.called("DeleteRepoBuildRule", 1)
+	})
+	t.Run("an account that is shown after it was unbound", func(t *testing.T) {
+		l := quiet(t, unbinds)
+		l.LagReads(sandbox.ReadLag{By: 30 * time.Second})
+		l.desired = desire()
+		l.sync()
+		l.syncs(12, 3*time.Second)
+		l.ends()
+		l.called("DeleteUserSourceAccount", 1)
+		l.called("DeleteRepoBuildRule", 2)
+	})
+	t.Run("an account that is shown after it was unbound, and declared again", func(t *testing.T) {
+		l := quiet(t, unbinds, func(d *binding.Declaration) { d.Spec.Repositories = nil })
+		l.LagReads(sandbox.ReadLag{By: 30 * time.Second})
+		l.desired = desire()
+		l.sync()
+		l.pass(2 * time.Second)
+		l.desired = desire(gitlab())
+		l.sync()
+		l.syncs(12, 3*time.Second)
+		l.ends()
+		l.called("CreateUserSourceAccount", 2)
+		if len(l.Accounts()) != 1 {
+			t.Errorf("bound: %+v", l.Accounts())
+		}
+	})
+	t.Run("the old account is shown after a rebind", func(t *testing.T) {
+		l := quiet(t)
+		l.LagReads(sandbox.ReadLag{Object: "gitlab", By: 30 * time.Second})
+		l.tokens["acr/gitlab"] = append(l.tokens["acr/gitlab"], "canary-gitlab-2")
+		l.sync()
+		l.unready("pay-gitlab")
+		l.syncs(12, 3*time.Second)
+		l.ends()
+		l.called("CreateUserSourceAccount", 2)
+		l.called("DeleteUserSourceAccount", 1)
+		if !l.TokenIs("gitlab", "canary-gitlab-2") {
+			t.Error("the second version is not bound")
+		}
+	})
+	t.Run("an unbind whose effect comes 15 s after a 504", func(t *testing.T) {
+		l := quiet(t, unbinds)
+		l.registry.Faults.Add(sandbox.Fault{
+			Times: 1, EffectAfter: 15 * time.Second, Status: http.StatusGatewayTimeout,
+			Match: func(r *http.Request) bool {
+				return r.Method == http.MethodDelete && len(r.URL.Path) > len(accounts) && r.URL.Path[:len(accounts)] == accounts
+			},
+		})
+		l.desired = desire()
+		l.sync()
+		l.syncs(12, 3*time.Second)
+		l.ends()
+		l.called("DeleteUserSourceAccount", 1)
+	})
+	t.Run("drift after a write that was shown is repaired at once", func(t *testing.T) {
+		l := newLagging(t, gitlab())
+		l.sync()
+		l.pass(5 * time.Second)
+		l.ConsoleUnlink("pay/api")
+		l.ConsoleUnbind("gitlab")
+		l.sync()
+		l.called("CreateUserSourceAccount", 2)
+		l.called("UpdateRepoSourceRepo", 2)
+		l.ends()
+	})
+}

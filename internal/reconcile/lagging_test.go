@@ -1,0 +1,154 @@
+package reconcile_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/registry/personal"
+	"reconciler/internal/sandbox"
+	"reconciler/internal/secrets"
+)
+
+// lagging is a world whose registry is the sandbox, over the real protocol, with
+// the test's clock.
+type lagging struct {
+	*world
+	t        *testing.T
+	registry *sandbox.Registry
+	*sandbox.RegistryInstance
+	r       *reconcile.Reconciler
+	desired plan.Desired
+}
+
+// newLagging makes one in which declarations are desired and nothing is applied.
+func newLagging(t *testing.T, declared ...binding.Declaration) *lagging {
+	t.Helper()
+	l := &lagging{world: newWorld(), t: t, desired: desire(declared...)}
+	l.now = time.Now() // What signs a call has no other clock.
+	l.registry = sandbox.NewRegistry(sandbox.RegistryOptions{Principals: []sandbox.Principal{{AccessKey: "ak", Secret: "sk"}}, Now: l.clock})
+	l.RegistryInstance = l.registry.Instance("ak")
+	l.AddRepository("pay/api", "pay/web")
+	l.pass(time.Minute)
+	served := httptest.NewServer(l.registry)
+	t.Cleanup(served.Close)
+	driver, err := personal.New(personal.Options{
+		Instance: instance, Region: "cn-hangzhou", Endpoint: served.URL, RequestsPerSecond: 1e6, Burst: 1e6,
+		Credentials: personal.Credentials{Kind: personal.Static, Static: func(context.Context) (personal.Keys, error) {
+			return personal.Keys{AccessKeyID: "ak", AccessKeySecret: secrets.New([]byte("sk"))}, nil
+		}},
+		Now: l.clock, Wait: l.wait,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := l.options()
+	o.Registry, o.Wait = driver, l.wait
+	l.r = reconcile.New(o)
+	return l
+}
+
+// pass lets time pass.
+func (l *lagging) pass(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.now = l.now.Add(d)
+}
+
+func (l *lagging) wait(_ context.Context, d time.Duration) error {
+	l.pass(d)
+	return nil
+}
+
+// sync syncs, and shows what is planned and came of it if the test fails.
+func (l *lagging) sync() plan.Result {
+	l.t.Helper()
+	result := sync1(l.t, l.r, l.desired)
+	for _, o := range result.Outcomes {
+		l.t.Logf("%s %s %s (%s): %s %v", l.clock().Format("05.0"), o.Action.Kind, o.Action.Object, o.Action.Cause, o.State, o.Err)
+	}
+	return result
+}
+
+// syncs syncs that often, with time between.
+func (l *lagging) syncs(n int, every time.Duration) {
+	l.t.Helper()
+	for range n {
+		l.pass(every)
+		l.sync()
+	}
+}
+
+// ends demands that all is quiet after a while: nothing is planned, one rule
+// builds each image tag, and the conditions say that all is as declared.
+func (l *lagging) ends() {
+	l.t.Helper()
+	l.syncs(8, 40*time.Second)
+	p, err := l.r.Plan(l.t.Context(), l.desired, binding.DepthPreflight)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, a := range p.Plan.Actions {
+		if a.Kind.Changes() || a.Kind == plan.Noop && !a.Settled() {
+			l.t.Errorf("still planned: %s %s of %s: %s", a.Kind, a.Object, a.Binding, text(a.Reason))
+		}
+	}
+	for _, repository := range l.Snapshot().Repositories {
+		tags := map[string]int{}
+		for _, rule := range repository.Rules {
+			if tags[rule.ImageTag]++; tags[rule.ImageTag] > 1 {
+				l.t.Errorf("%s builds the image tag %s twice", repository.Image, rule.ImageTag)
+			}
+		}
+	}
+	for _, d := range l.desired.Declarations {
+		if c := conditionOf(l.t, l.r, d.Name, binding.Ready); c.Status != binding.True {
+			l.t.Errorf("%s: Ready is %s (%s): %s", d.Name, c.Status, c.Reason, text(c.Message))
+		}
+	}
+}
+
+// called demands that an operation was called that often.
+func (l *lagging) called(operation string, want int) {
+	l.t.Helper()
+	if n := l.registry.Count(operation); n != want {
+		l.t.Errorf("%s was called %d times, want %d", operation, n, want)
+	}
+}
+
+// unready demands that a binding is not ready, for the registry does not show a
+// write yet.
+func (l *lagging) unready(name string) {
+	l.t.Helper()
+	if c := conditionOf(l.t, l.r, name, binding.Ready); c.Status == binding.True || c.Reason != "NotVisibleYet" {
+		l.t.Errorf("Ready is %s (%s): %s; want NotVisibleYet", c.Status, c.Reason, text(c.Message))
+	}
+}
+
+// next declares one more rule.
+func next(d *binding.Declaration) {
+	rules := d.Spec.Repositories[0].Rules
+	d.Spec.Repositories[0].Rules = append(rules[:len(rules):len(rules)], binding.BuildRule{Branch: "next", Dockerfile: "/Dockerfile", ImageTag: "next"})
+}
+
+func unbinds(d *binding.Declaration) { d.Spec.DeletionPolicy = binding.Unbind }
+
+// quiet is a world in which a declaration is applied since long.
+func quiet(t *testing.T, edit ...func(*binding.Declaration)) *lagging {
+	t.Helper()
+	l := newLagging(t, gitlab(edit...))
+	l.sync()
+	l.syncs(1, 3*time.Minute)
+	return l
+}
+
+// tokenVersion is the version that the record of pay-gitlab has.
+func (l *lagging) tokenVersion() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.records["pay-gitlab/gitlab"].TokenVersion
+}
