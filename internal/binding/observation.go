@@ -1,7 +1,6 @@
 package binding
 
 import (
-	"strings"
 	"time"
 
 	"reconciler/internal/message"
@@ -203,10 +202,8 @@ const (
 
 // Answer is what came back for one question asked of a code host.
 type Answer struct {
-	// Question is a stable word, for example "token-valid", "token-scope",
-	// "token-owner", "account-personal", "project-exists", "subgroup".
-	Question string  `json:"question"`
-	Verdict  Verdict `json:"verdict"`
+	Question Question `json:"question"`
+	Verdict  Verdict  `json:"verdict"`
 	// Code is the rule that a No breaks, for example "gitlab-token-scope".
 	Code string `json:"code,omitempty"`
 	// Reason is a CamelCase word; Message is for a person and says what was
@@ -217,8 +214,8 @@ type Answer struct {
 }
 
 // AboutSite says that the question is about a code host's site, not about a
-// token, an account or a project: those questions begin with "site-".
-func (a Answer) AboutSite() bool { return strings.HasPrefix(a.Question, "site-") }
+// token, an account or a project.
+func (a Answer) AboutSite() bool { return a.Question.Subject() == SubjectSite }
 
 // Whose says whose fault a No is: the token's, where the host judged the token
 // itself, or else the request's, which names an owner, an account or a project.
@@ -226,9 +223,9 @@ func (a Answer) Whose() Fault {
 	switch {
 	case a.Verdict != No:
 		return FaultUnknown
-	case a.Question == "token-owner":
+	case a.Question == QuestionTokenOwner:
 		return FaultRequest
-	case strings.HasPrefix(a.Question, "token-"), strings.HasPrefix(a.Question, "permission-"):
+	case a.Question.Subject() == SubjectToken:
 		return FaultToken
 	}
 	return FaultRequest
@@ -244,7 +241,7 @@ type TokenReport struct {
 }
 
 // AboutToken says whether the question is whether the token is valid at all.
-func (a Answer) AboutToken() bool { return a.Question == "token-valid" }
+func (a Answer) AboutToken() bool { return a.Question == QuestionTokenValid }
 
 // VerdictOf sums answers up: no if one is no, else unknown if one is unknown
 // or there are none, else yes.

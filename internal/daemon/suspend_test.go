@@ -9,6 +9,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/plan"
+	"reconciler/internal/report"
 )
 
 func (p *process) client() *client.Client {
@@ -58,7 +59,7 @@ func TestWhatIsSuspendedStaysAsItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := map[string]string{}
-	for _, e := range events {
+	for _, e := range report.NewHistory(events).Items {
 		told[e.Action] = e.By + " " + e.Message
 	}
 	if !strings.HasPrefix(told["suspend"], "Ada until ") || !strings.HasSuffix(told["resume"], ": migrated") {

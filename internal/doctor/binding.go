@@ -51,7 +51,7 @@ func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration, se
 			l.answer(b.Spec.Username, a)
 		}
 	default:
-		l.notAsked(providers.QuestionTokenValid, b.Spec.Username, "the token could not be read")
+		l.notAsked(binding.QuestionTokenValid, b.Spec.Username, "the token could not be read")
 	}
 	if b.Spec.Token != nil {
 		state := seen.Tokens[b.Name]
@@ -238,16 +238,16 @@ func (d *doctor) site(ctx context.Context, l *list, b binding.Declaration, answe
 	checker := d.clients.Sites[b.Spec.Platform]
 	switch {
 	case d.clients.SitesErr != nil:
-		l.failed(providers.QuestionSiteReachable, b.Spec.Address, d.clients.SitesErr)
+		l.failed(binding.QuestionSiteReachable, b.Spec.Address, d.clients.SitesErr)
 		return
 	case checker == nil:
-		l.notAsked(providers.QuestionSiteReachable, b.Spec.Address,
+		l.notAsked(binding.QuestionSiteReachable, b.Spec.Address,
 			"codeHosts.unsafeAllowPrivateAddresses is on, so a public site cannot be distinguished from another")
 		return
 	}
 	if len(answers) == 0 {
 		if err := d.ask(ctx, func(ctx context.Context) error { answers = checker.Check(ctx, b.Spec.Address); return nil }); err != nil {
-			l.failed(providers.QuestionSiteReachable, b.Spec.Address, err)
+			l.failed(binding.QuestionSiteReachable, b.Spec.Address, err)
 		}
 	}
 	for _, a := range answers {
@@ -260,16 +260,16 @@ func (d *doctor) site(ctx context.Context, l *list, b binding.Declaration, answe
 func (d *doctor) projects(l *list, b binding.Declaration, projects map[string]binding.ProjectState, readable bool) {
 	for _, source := range sourcesOf(b.Spec) {
 		if !readable {
-			l.notAsked(providers.QuestionProjectExists, source, "the token could not be read")
+			l.notAsked(binding.QuestionProjectExists, source, "the token could not be read")
 			continue
 		}
 		project, asked := projects[source]
 		if !asked {
-			l.unknown(providers.QuestionProjectExists, source, providers.ReasonTimedOut, "no answer in time", "")
+			l.unknown(binding.QuestionProjectExists, source, providers.ReasonTimedOut, "no answer in time", "")
 			continue
 		}
 		for _, a := range project.Answers {
-			if a.Verdict == binding.No && a.Code == "" && a.Question == providers.QuestionProjectExists {
+			if a.Verdict == binding.No && a.Code == "" && a.Question == binding.QuestionProjectExists {
 				a.Code = "source-missing"
 			}
 			l.answer(source, a)

@@ -199,34 +199,34 @@ type list struct {
 	checks []report.Check
 }
 
-func (l *list) add(verdict binding.Verdict, name, object string, said said) {
+func (l *list) add(verdict binding.Verdict, name binding.Question, object string, said said) {
 	l.checks = append(l.checks, report.Check{
-		Group: l.group, Name: name, Object: object, Verdict: verdict, Reason: said.reason, Message: said.message, Hint: said.hint,
+		Group: l.group, Name: string(name), Object: object, Verdict: verdict, Reason: said.reason, Message: said.message, Hint: said.hint,
 	})
 }
 
 // said is what came back.
 type said struct{ reason, message, hint string }
 
-func (l *list) yes(name, object, reason, message string) {
+func (l *list) yes(name binding.Question, object, reason, message string) {
 	l.add(binding.Yes, name, object, said{reason, message, ""})
 }
 
-func (l *list) no(name, object, reason, message, hint string) {
+func (l *list) no(name binding.Question, object, reason, message, hint string) {
 	l.add(binding.No, name, object, said{reason, message, hint})
 }
 
-func (l *list) unknown(name, object, reason, message, hint string) {
+func (l *list) unknown(name binding.Question, object, reason, message, hint string) {
 	l.add(binding.UnknownAsked, name, object, said{reason, message, hint})
 }
 
 // notAsked says why a check was not made.
-func (l *list) notAsked(name, object, why string) {
+func (l *list) notAsked(name binding.Question, object, why string) {
 	l.add(binding.UnknownAsked, name, object, said{report.NotAsked, "not asked: " + why, ""})
 }
 
 // failed adds an error with the verdict that follows from it.
-func (l *list) failed(name, object string, err error) {
+func (l *list) failed(name binding.Question, object string, err error) {
 	l.add(verdictOf(err), name, object, sayError(err))
 }
 

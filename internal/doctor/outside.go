@@ -231,12 +231,12 @@ func (d *doctor) observer(ctx context.Context, l *list, p binding.Platform, c co
 	token, ok := d.value(ctx, l, object, secrets.Ref(c.Vault))
 	defer token.Wipe()
 	if !ok {
-		l.notAsked(providers.QuestionTokenValid, object, "the token could not be read")
+		l.notAsked(binding.QuestionTokenValid, object, "the token could not be read")
 		return
 	}
 	var told binding.TokenReport
 	if err := d.ask(ctx, func(ctx context.Context) error { told = checker.CheckObserver(ctx, token); return nil }); err != nil {
-		l.failed(providers.QuestionTokenValid, object, err)
+		l.failed(binding.QuestionTokenValid, object, err)
 		return
 	}
 	for _, a := range told.Answers {

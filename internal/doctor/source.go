@@ -90,7 +90,10 @@ func (d *doctor) folder(l *list, err error) {
 func (d *doctor) git(l *list, err error) {
 	g := d.o.Engine.Config.Source.Git
 	revision := cmp.Or(named("commit ", g.Commit), named("tag ", g.Tag), "branch "+g.Branch)
-	steps := []struct{ question, object, reason, message string }{
+	steps := []struct {
+		question                binding.Question
+		object, reason, message string
+	}{
 		{"reachable", g.URL, "Answered", "the server answers"},
 		{"access", g.URL, "Accepted", "the repository can be read with these credentials"},
 		{"revision", revision, "Found", "the revision is there"},
@@ -107,7 +110,7 @@ func (d *doctor) git(l *list, err error) {
 		case i == stopped:
 			l.failed(s.question, s.object, err)
 		default:
-			l.notAsked(s.question, s.object, "it needs "+steps[stopped].question)
+			l.notAsked(s.question, s.object, "it needs "+string(steps[stopped].question))
 		}
 	}
 }

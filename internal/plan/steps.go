@@ -1,8 +1,8 @@
 package plan
 
 import (
+	"net/url"
 	"slices"
-	"strings"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
@@ -146,15 +146,12 @@ func wayBack(s subject) message.Message {
 // triggerURLSteps is the rule gitlab-trigger-url, which only a person can
 // fulfil.
 func triggerURLSteps(d *binding.Declaration) []message.Message {
-	address, plain := strings.CutPrefix(binding.NormalAddress(d.Spec.Address), "http://")
-	host, _, _ := strings.Cut(address, "/")
-	colon := strings.LastIndexByte(host, ':')
-	// A normal address has no default port; a bracket at its end closes an
-	// IPv6 address.
-	if d.Spec.Platform != binding.GitLab || !plain || colon < 0 || strings.HasSuffix(host, "]") {
+	// A normal address has no default port.
+	u, err := url.Parse(binding.NormalAddress(d.Spec.Address))
+	if err != nil || d.Spec.Platform != binding.GitLab || u.Scheme != "http" || u.Port() == "" {
 		return nil
 	}
-	return []message.Message{message.New("step.trigger-url", "port", host[colon:])}
+	return []message.Message{message.New("step.trigger-url", "port", ":"+u.Port())}
 }
 
 // attestStep is the way to say that a binding's step is done, or all of

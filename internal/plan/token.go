@@ -3,7 +3,6 @@ package plan
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"reconciler/internal/binding"
@@ -72,7 +71,8 @@ func (m *maker) refusedBefore(s subject) bool {
 // says no to it.
 func (m *maker) tokenRefused(s subject) bool {
 	return m.refusedBefore(s) || slices.ContainsFunc(s.token.Answers, func(a binding.Answer) bool {
-		return a.Verdict == binding.No && !strings.HasPrefix(a.Question, "site-") && !strings.HasPrefix(a.Question, "account-")
+		about := a.Question.Subject()
+		return a.Verdict == binding.No && about != binding.SubjectSite && about != binding.SubjectAccount
 	})
 }
 

@@ -9,54 +9,23 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// Questions, the values of binding.Answer.Question. They never change their
-// meaning: "yes" is always the good answer, except for QuestionSubgroup, where
-// it only says where the project is.
-const (
-	QuestionTokenValid      = "token-valid"
-	QuestionTokenKind       = "token-kind"
-	QuestionTokenScope      = "token-scope"
-	QuestionTokenOwner      = "token-owner"
-	QuestionTokenExpiry     = "token-expiry"
-	QuestionAccountExists   = "account-exists"
-	QuestionAccountPersonal = "account-personal"
-	QuestionProjectExists   = "project-exists"
-	QuestionProjectPath     = "project-path"
-	QuestionProjectOwner    = "project-owner"
-	QuestionProjectActive   = "project-active"
-	QuestionProjectRole     = "project-role"
-	QuestionProjectWebhooks = "project-webhooks"
-	QuestionSubgroup        = "subgroup"
-	QuestionSiteReachable   = "site-reachable"
-
-	// Codeup's least privilege, one question for each permission. The last is
-	// asked only where the operator allowed a probe that writes.
-	QuestionPermissionMembers       = "permission-organization-members"
-	QuestionPermissionDepartments   = "permission-organization-departments"
-	QuestionPermissionRepositories  = "permission-code-repositories"
-	QuestionPermissionBranches      = "permission-branches"
-	QuestionPermissionTags          = "permission-tags"
-	QuestionPermissionWebhooks      = "permission-webhooks"
-	QuestionPermissionWebhooksWrite = "permission-webhooks-write"
-)
-
 // Yes is a good answer.
-func Yes(question, reason string, m message.Message) binding.Answer {
+func Yes(question binding.Question, reason string, m message.Message) binding.Answer {
 	return binding.Answer{Question: question, Verdict: binding.Yes, Reason: reason, Message: m}
 }
 
 // No is a bad answer. code is the rule that it breaks; empty if none.
-func No(question, code, reason string, m message.Message) binding.Answer {
+func No(question binding.Question, code, reason string, m message.Message) binding.Answer {
 	return binding.Answer{Question: question, Verdict: binding.No, Code: code, Reason: reason, Message: m}
 }
 
 // Unknown is no answer, and why.
-func Unknown(question, reason string, m message.Message) binding.Answer {
+func Unknown(question binding.Question, reason string, m message.Message) binding.Answer {
 	return binding.Answer{Question: question, Verdict: binding.UnknownAsked, Reason: reason, Message: m}
 }
 
 // UnknownAll is the same unknown for several questions.
-func UnknownAll(reason string, m message.Message, questions ...string) []binding.Answer {
+func UnknownAll(reason string, m message.Message, questions ...binding.Question) []binding.Answer {
 	answers := make([]binding.Answer, 0, len(questions))
 	for _, q := range questions {
 		answers = append(answers, Unknown(q, reason, m))
@@ -111,13 +80,13 @@ func Malformed(token secrets.Secret) message.Message {
 // so that it is not sent anywhere.
 func RefuseUnsent(platform binding.Platform, code string, token secrets.Secret) (refused binding.Answer, ok bool) {
 	if token.IsZero() {
-		return Unknown(QuestionTokenValid, ReasonNoToken, message.New("token.none")), true
+		return Unknown(binding.QuestionTokenValid, ReasonNoToken, message.New("token.none")), true
 	}
 	if why := Malformed(token); !why.IsZero() {
-		return No(QuestionTokenKind, code, ReasonMalformed, message.New("token.malformed", "why", why)), true
+		return No(binding.QuestionTokenKind, code, ReasonMalformed, message.New("token.malformed", "why", why)), true
 	}
 	if host := ForeignHost(platform, token); host != "" {
-		return No(QuestionTokenKind, code, ReasonOtherHost, message.New("token.of-another-host", "host", host, "platform", platform.Title())), true
+		return No(binding.QuestionTokenKind, code, ReasonOtherHost, message.New("token.of-another-host", "host", host, "platform", platform.Title())), true
 	}
 	return binding.Answer{}, false
 }

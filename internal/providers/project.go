@@ -45,17 +45,17 @@ type Project struct {
 // taken by a stranger.
 func (p *Pins) Describe(key, declared string, found Project) []binding.Answer {
 	pinned, seen := p.Get(key)
-	path := Yes(QuestionProjectPath, ReasonPathCurrent, message.New("project.current", "noun", noun(found.Noun)))
+	path := Yes(binding.QuestionProjectPath, ReasonPathCurrent, message.New("project.current", "noun", noun(found.Noun)))
 	switch {
 	case !binding.SameSource(found.Path, declared):
-		path = No(QuestionProjectPath, "", ReasonMoved, message.New("project.moved", "noun", noun(found.Noun), "declared", declared, "path", found.Path))
+		path = No(binding.QuestionProjectPath, "", ReasonMoved, message.New("project.moved", "noun", noun(found.Noun), "declared", declared, "path", found.Path))
 	case seen && pinned != found.ID:
-		path = No(QuestionProjectPath, "", ReasonReplaced, message.New("project.replaced",
+		path = No(binding.QuestionProjectPath, "", ReasonReplaced, message.New("project.replaced",
 			"declared", declared, "noun", noun(found.Noun), "id", found.ID, "before", pinned))
 	default:
 		p.Set(key, found.ID)
 	}
-	return []binding.Answer{Yes(QuestionProjectExists, ReasonExists, message.New("project.found", "noun", noun(found.Noun), "path", found.Path)), path}
+	return []binding.Answer{Yes(binding.QuestionProjectExists, ReasonExists, message.New("project.found", "noun", noun(found.Noun), "path", found.Path)), path}
 }
 
 // noun is the word for what a host calls a project.
@@ -64,18 +64,18 @@ func noun(name string) message.Message { return message.New("noun." + name) }
 // Active says whether a project can still be pushed to.
 func Active(name string, archived bool) binding.Answer {
 	if archived {
-		return No(QuestionProjectActive, "", ReasonArchived, message.New("project.archived", "noun", noun(name)))
+		return No(binding.QuestionProjectActive, "", ReasonArchived, message.New("project.archived", "noun", noun(name)))
 	}
-	return Yes(QuestionProjectActive, ReasonNotArchived, message.New("project.active", "noun", noun(name)))
+	return Yes(binding.QuestionProjectActive, ReasonNotArchived, message.New("project.active", "noun", noun(name)))
 }
 
 // Ownership says whether a repository is the account's. Another person's may
 // still be built, by a collaborator, which cannot be seen from outside.
 func Ownership(account binding.Account, platform binding.Platform, owner string) binding.Answer {
 	if account.Username == "" || binding.SameUsername(platform, owner, account.Username) {
-		return Yes(QuestionProjectOwner, ReasonOwner, message.New("project.owner", "owner", owner))
+		return Yes(binding.QuestionProjectOwner, ReasonOwner, message.New("project.owner", "owner", owner))
 	}
-	return Unknown(QuestionProjectOwner, ReasonOtherOwner, message.New("project.other-owner",
+	return Unknown(binding.QuestionProjectOwner, ReasonOtherOwner, message.New("project.other-owner",
 		"owner", owner, "username", account.Username))
 }
 
@@ -89,7 +89,7 @@ func FinishProject(at time.Time, token secrets.Secret, state binding.ProjectStat
 
 // NoVerdict is the unknown for a failed way (Trouble) or an answer that is no
 // verdict (Status).
-func NoVerdict(question, host string, reply Reply, err error) binding.Answer {
+func NoVerdict(question binding.Question, host string, reply Reply, err error) binding.Answer {
 	reason, m := Status(host, reply.Status, reply.Header)
 	if err != nil {
 		reason, m = Trouble(host, err)

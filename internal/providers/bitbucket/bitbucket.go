@@ -63,7 +63,7 @@ func (p *Provider) CheckAccount(ctx context.Context, account binding.Account, to
 }
 
 func (p *Provider) checkAccount(ctx context.Context, name string, token secrets.Secret) binding.Answer {
-	question := providers.QuestionAccountExists
+	question := binding.QuestionAccountExists
 	header, reason, why := credentials(token)
 	if header == nil {
 		return providers.Unknown(question, reason, notAsked(why))
@@ -94,13 +94,13 @@ type repository struct {
 // that was seen before is asked for by its uuid.
 func (p *Provider) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
 	at := p.host.Now()
-	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", providers.ReasonNoSubgroups, message.New("project.no-subgroups", "platform", binding.Bitbucket.Title()))}
+	state := binding.ProjectState{Subgroup: providers.No(binding.QuestionSubgroup, "", providers.ReasonNoSubgroups, message.New("project.no-subgroups", "platform", binding.Bitbucket.Title()))}
 	state.ID, state.Answers = p.checkProject(ctx, account, source, token)
 	return providers.FinishProject(at, token, state)
 }
 
 func (p *Provider) checkProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) (id string, answers []binding.Answer) {
-	question := providers.QuestionProjectExists
+	question := binding.QuestionProjectExists
 	header, reason, why := credentials(token)
 	if header == nil {
 		return "", []binding.Answer{providers.Unknown(question, reason, notAsked(why))}
@@ -176,7 +176,7 @@ func notAsked(why message.Message) message.Message {
 
 // trouble is the unknown for a failed way or an answer that is no verdict. A
 // 403 for a lacking scope names it.
-func (p *Provider) trouble(question string, reply providers.Reply, err error) binding.Answer {
+func (p *Provider) trouble(question binding.Question, reply providers.Reply, err error) binding.Answer {
 	if lacking := readRequired(reply.Body); err == nil && reply.Status == http.StatusForbidden && len(lacking) > 0 {
 		return providers.Unknown(question, providers.ReasonScopeMissing, message.New("bitbucket.lacks-scopes", "scopes", lacking))
 	}

@@ -46,7 +46,7 @@ func newSite(t *testing.T, sent *[]string) (*sandbox.CodeHosts, *bitbucket.Provi
 func verdicts(answers []binding.Answer) map[string]string {
 	out := map[string]string{}
 	for _, a := range answers {
-		out[a.Question] = strings.TrimSpace(string(a.Verdict) + " " + a.Reason + " " + a.Code)
+		out[string(a.Question)] = strings.TrimSpace(string(a.Verdict) + " " + a.Reason + " " + a.Code)
 	}
 	return out
 }

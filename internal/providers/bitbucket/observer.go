@@ -28,13 +28,13 @@ func (p *Provider) CheckObserver(ctx context.Context, token secrets.Secret) bind
 }
 
 func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) []binding.Answer {
-	valid := providers.QuestionTokenValid
+	valid := binding.QuestionTokenValid
 	if token.IsZero() {
 		return []binding.Answer{providers.Unknown(valid, providers.ReasonNoToken, message.New("observer.none"))}
 	}
 	header, reason, why := credentials(token)
 	if header == nil {
-		return []binding.Answer{providers.No(providers.QuestionTokenKind, "", reason, why)}
+		return []binding.Answer{providers.No(binding.QuestionTokenKind, "", reason, why)}
 	}
 	var who struct {
 		UUID string `json:"uuid"`
@@ -59,7 +59,7 @@ func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) []bi
 // observerScope reads X-OAuth-Scopes in both dialects. In the dialect of API
 // tokens, the permission to write does not include the permission to read.
 func observerScope(h http.Header) binding.Answer {
-	question := providers.QuestionTokenScope
+	question := binding.QuestionTokenScope
 	told := h.Get("X-OAuth-Scopes")
 	if told == "" {
 		return providers.Unknown(question, providers.ReasonScopeUnseen, message.New("bitbucket.no-scopes"))

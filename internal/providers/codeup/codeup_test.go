@@ -59,7 +59,7 @@ func newSite(t *testing.T, o codeup.Options, permissions []string) (*sandbox.Cod
 func verdicts(answers []binding.Answer) map[string]string {
 	out := map[string]string{}
 	for _, a := range answers {
-		out[a.Question] = strings.TrimSpace(string(a.Verdict) + " " + a.Reason + " " + a.Code)
+		out[string(a.Question)] = strings.TrimSpace(string(a.Verdict) + " " + a.Reason + " " + a.Code)
 	}
 	return out
 }
@@ -115,7 +115,7 @@ func TestBothGenerationsOfAPermissionAreNamed(t *testing.T) {
 		report := p.CheckToken(t.Context(), binding.Account{Username: "clone-42"}, []string{"payments/api"}, secrets.New([]byte(live)))
 		for _, a := range report.Answers {
 			if a.Verdict == binding.No {
-				said[a.Question] = words.English().Text(a.Message)
+				said[string(a.Question)] = words.English().Text(a.Message)
 			}
 		}
 		return said

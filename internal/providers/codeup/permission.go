@@ -20,7 +20,7 @@ const cleanupTimeout = 10 * time.Second
 
 // permission is one line of the least-privilege list.
 type permission struct {
-	question string
+	question binding.Question
 	// name is the console's word for it, legacy the scope of tokens of the
 	// older generation.
 	name, legacy string
@@ -31,17 +31,17 @@ type permission struct {
 
 func permissions() []permission {
 	return []permission{
-		{providers.QuestionPermissionMembers, "organization members: read", "read:org", "/members?page=1&perPage=1", false},
-		{providers.QuestionPermissionDepartments, "organization departments: read", "read:group", "/departments?page=1&perPage=1", false},
-		{providers.QuestionPermissionRepositories, "code repositories: read", "read:repo", "/repositories?page=1&perPage=1", false},
-		{providers.QuestionPermissionBranches, "branches: read", "read:repo:branch", "/branches?page=1&perPage=1", true},
-		{providers.QuestionPermissionTags, "tags: read", "read:repo:tag", "/tags?page=1&perPage=1", true},
-		{providers.QuestionPermissionWebhooks, "webhooks: read and write", "read:repo:webhook and write:repo:webhook", "/webhooks?page=1&perPage=1", true},
+		{binding.QuestionPermissionMembers, "organization members: read", "read:org", "/members?page=1&perPage=1", false},
+		{binding.QuestionPermissionDepartments, "organization departments: read", "read:group", "/departments?page=1&perPage=1", false},
+		{binding.QuestionPermissionRepositories, "code repositories: read", "read:repo", "/repositories?page=1&perPage=1", false},
+		{binding.QuestionPermissionBranches, "branches: read", "read:repo:branch", "/branches?page=1&perPage=1", true},
+		{binding.QuestionPermissionTags, "tags: read", "read:repo:tag", "/tags?page=1&perPage=1", true},
+		{binding.QuestionPermissionWebhooks, "webhooks: read and write", "read:repo:webhook and write:repo:webhook", "/webhooks?page=1&perPage=1", true},
 	}
 }
 
-func permissionQuestions() []string {
-	var questions []string
+func permissionQuestions() []binding.Question {
+	var questions []binding.Question
 	for _, p := range permissions() {
 		questions = append(questions, p.question)
 	}
@@ -60,7 +60,7 @@ func (s *session) permissions(ctx context.Context, sources []string) []binding.A
 			continue
 		case p.atProject:
 			path = s.repository(sources[0]) + p.path
-		case p.question == providers.QuestionPermissionRepositories:
+		case p.question == binding.QuestionPermissionRepositories:
 			path = s.in("codeup", p.path)
 		}
 		answers = append(answers, s.permission(ctx, p, path))
@@ -79,7 +79,7 @@ func (s *session) permission(ctx context.Context, p permission, path string) bin
 		return providers.Unknown(p.question, providers.ReasonUnreadable, message.New("codeup.no-list"))
 	case err == nil && reply.OK():
 		granted := message.New("codeup.granted", "permission", message.Foreign(p.name))
-		if p.question == providers.QuestionPermissionWebhooks {
+		if p.question == binding.QuestionPermissionWebhooks {
 			granted = message.New("codeup.webhooks-read")
 		}
 		return providers.Yes(p.question, ReasonGranted, granted)
@@ -92,7 +92,7 @@ func (s *session) permission(ctx context.Context, p permission, path string) bin
 	return s.trouble(p.question, reply, err)
 }
 
-func missing(question, name, legacy string) binding.Answer {
+func missing(question binding.Question, name, legacy string) binding.Answer {
 	return providers.No(question, codePermissions, ReasonMissing, message.New("codeup.missing",
 		"permission", message.Foreign(name), "legacy", message.Foreign(legacy)))
 }
@@ -100,7 +100,7 @@ func missing(question, name, legacy string) binding.Answer {
 // probe checks the permission to write webhooks in the only possible way: it
 // creates one that no event triggers, and deletes it.
 func (s *session) probe(ctx context.Context, path string) binding.Answer {
-	question := providers.QuestionPermissionWebhooksWrite
+	question := binding.QuestionPermissionWebhooksWrite
 	var hook probeHook
 	body := []byte(`{"url":"https://example.invalid/reconciler-probe","description":"reconciler permission probe, deleted at once",` +
 		`"pushEvents":false,"tagPushEvents":false,"mergeRequestsEvents":false,"noteEvents":false,"enableSslVerification":true}`)

@@ -25,14 +25,14 @@ type repository struct {
 // CheckProject implements providers.Provider.
 func (p *Provider) CheckProject(ctx context.Context, _ binding.Account, source string, token secrets.Secret) binding.ProjectState {
 	at := p.host.Now()
-	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", ReasonNoSubgroups,
+	state := binding.ProjectState{Subgroup: providers.No(binding.QuestionSubgroup, "", ReasonNoSubgroups,
 		message.New("codeup.no-subgroups"))}
 	state.ID, state.Answers = p.checkProject(ctx, source, token)
 	return providers.FinishProject(at, token, state)
 }
 
 func (p *Provider) checkProject(ctx context.Context, source string, token secrets.Secret) (id string, answers []binding.Answer) {
-	question := providers.QuestionProjectExists
+	question := binding.QuestionProjectExists
 	if refused, ok := refuseUnsent(token); ok {
 		return "", []binding.Answer{providers.Unknown(question, refused.Reason, refused.Message)}
 	}

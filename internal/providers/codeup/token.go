@@ -55,7 +55,7 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, sour
 		return []binding.Answer{refused}
 	}
 	s := &session{p: p, token: token}
-	valid := providers.QuestionTokenValid
+	valid := binding.QuestionTokenValid
 	var who person
 	reply, err := s.get(ctx, "/platform/user", &who)
 	var answers []binding.Answer
@@ -75,9 +75,9 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, sour
 	default:
 		return append(answers, s.trouble(valid, reply, err))
 	}
-	answers = append(answers, providers.Yes(providers.QuestionTokenKind, ReasonPersonalToken, message.New("codeup.personal")))
+	answers = append(answers, providers.Yes(binding.QuestionTokenKind, ReasonPersonalToken, message.New("codeup.personal")))
 	if unknown, ok := s.find(ctx, who, sources); !ok {
-		return append(append(answers, providers.Unknown(providers.QuestionTokenOwner, unknown.Reason, unknown.Message)),
+		return append(append(answers, providers.Unknown(binding.QuestionTokenOwner, unknown.Reason, unknown.Message)),
 			providers.UnknownAll(unknown.Reason, unknown.Message, permissionQuestions()...)...)
 	}
 	answers = append(answers, s.owner(ctx, account, who))
@@ -91,7 +91,7 @@ func refuseUnsent(token secrets.Secret) (binding.Answer, bool) {
 	}
 	for _, prefix := range []string{"oat-", "ort-"} {
 		if strings.HasPrefix(token.Expose(), prefix) {
-			return providers.No(providers.QuestionTokenKind, codePermissions, ReasonOAuthToken,
+			return providers.No(binding.QuestionTokenKind, codePermissions, ReasonOAuthToken,
 				message.New("codeup.oauth")), true
 		}
 	}
@@ -110,7 +110,7 @@ func (s *session) find(ctx context.Context, who person, sources []string) (unkno
 	var seen []organization
 	reply, err := s.get(ctx, "/platform/organizations", &seen)
 	if err != nil || !reply.OK() && reply.Status != http.StatusForbidden {
-		return s.trouble(providers.QuestionTokenOwner, reply, err), false
+		return s.trouble(binding.QuestionTokenOwner, reply, err), false
 	}
 	for _, source := range sources {
 		first, _, nested := strings.Cut(strings.Trim(source, "/"), "/")
@@ -131,7 +131,7 @@ func (s *session) find(ctx context.Context, who person, sources []string) (unkno
 	}
 	s.org = who.LastOrganization
 	if s.org == "" {
-		return providers.Unknown(providers.QuestionTokenOwner, ReasonNoOrganization,
+		return providers.Unknown(binding.QuestionTokenOwner, ReasonNoOrganization,
 			message.New("codeup.no-organization")), false
 	}
 	return unknown, true
@@ -140,7 +140,7 @@ func (s *session) find(ctx context.Context, who person, sources []string) (unkno
 // owner compares the clone username of the token's user, exactly. The call is
 // not in the least-privilege list either.
 func (s *session) owner(ctx context.Context, account binding.Account, who person) binding.Answer {
-	question := providers.QuestionTokenOwner
+	question := binding.QuestionTokenOwner
 	if who.ID == "" {
 		return providers.Unknown(question, ReasonUnproven,
 			message.New("codeup.owner-unproven"))

@@ -64,7 +64,7 @@ func (p *Provider) CheckAccount(ctx context.Context, account binding.Account, to
 }
 
 func (p *Provider) checkAccount(ctx context.Context, login string, token secrets.Secret) []binding.Answer {
-	exists, personal := providers.QuestionAccountExists, providers.QuestionAccountPersonal
+	exists, personal := binding.QuestionAccountExists, binding.QuestionAccountPersonal
 	if !isName(login) {
 		return providers.UnknownAll(ReasonNoName, notAsked(message.New("github.no-name")), exists, personal)
 	}
@@ -91,7 +91,7 @@ func (p *Provider) checkAccount(ctx context.Context, login string, token secrets
 }
 
 func kind(login, kind string) binding.Answer {
-	question := providers.QuestionAccountPersonal
+	question := binding.QuestionAccountPersonal
 	switch kind {
 	case "User":
 		return providers.Yes(question, ReasonPersonal, message.New("github.personal", "login", login))
@@ -107,13 +107,13 @@ func kind(login, kind string) binding.Answer {
 // CheckProject implements providers.Provider.
 func (p *Provider) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
 	at := p.host.Now()
-	state := binding.ProjectState{Subgroup: providers.No(providers.QuestionSubgroup, "", providers.ReasonNoSubgroups, message.New("project.no-subgroups", "platform", binding.GitHub.Title()))}
+	state := binding.ProjectState{Subgroup: providers.No(binding.QuestionSubgroup, "", providers.ReasonNoSubgroups, message.New("project.no-subgroups", "platform", binding.GitHub.Title()))}
 	state.ID, state.Answers = p.checkProject(ctx, account, source, token)
 	return providers.FinishProject(at, token, state)
 }
 
 func (p *Provider) checkProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) (id string, answers []binding.Answer) {
-	question := providers.QuestionProjectExists
+	question := binding.QuestionProjectExists
 	api, why := p.open(token)
 	if api == nil {
 		return "", []binding.Answer{providers.Unknown(question, providers.ReasonMalformed, why)}
@@ -157,7 +157,7 @@ func isName(name string) bool {
 // notFound reads a 404, which covers a private repository too: it is a no only
 // where the token is the account's own and sees private repositories.
 func (p *Provider) notFound(ctx context.Context, api *github.Client, account binding.Account, path string, resp *github.Response) binding.Answer {
-	question := providers.QuestionProjectExists
+	question := binding.QuestionProjectExists
 	owner, _, _ := strings.Cut(path, "/")
 	scopes := strings.Split(strings.ReplaceAll(resp.Header.Get("X-OAuth-Scopes"), " ", ""), ",")
 	if slices.Contains(scopes, "repo") && binding.SameUsername(binding.GitHub, owner, account.Username) {

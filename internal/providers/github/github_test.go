@@ -51,7 +51,7 @@ func newSite(t *testing.T) (*sandbox.CodeHosts, *github.Provider) {
 func verdicts(answers []binding.Answer) map[string]string {
 	out := map[string]string{}
 	for _, a := range answers {
-		out[a.Question] = strings.TrimSpace(string(a.Verdict) + " " + a.Reason + " " + a.Code)
+		out[string(a.Question)] = strings.TrimSpace(string(a.Verdict) + " " + a.Reason + " " + a.Code)
 	}
 	return out
 }

@@ -30,13 +30,13 @@ func (p *Provider) CheckObserver(ctx context.Context, token secrets.Secret) bind
 }
 
 func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) binding.TokenReport {
-	valid := providers.QuestionTokenValid
+	valid := binding.QuestionTokenValid
 	if token.IsZero() {
 		return binding.TokenReport{Answers: []binding.Answer{providers.Unknown(valid, providers.ReasonNoToken, message.New("observer.none"))}}
 	}
 	api, why := p.open(token)
 	if api == nil {
-		return binding.TokenReport{Answers: []binding.Answer{providers.No(providers.QuestionTokenKind, "", providers.ReasonMalformed, why)}}
+		return binding.TokenReport{Answers: []binding.Answer{providers.No(binding.QuestionTokenKind, "", providers.ReasonMalformed, why)}}
 	}
 	user, resp, err := api.Users.Get(ctx, "")
 	switch status := statusOf(resp); {
@@ -58,7 +58,7 @@ func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) bind
 // observerScope reads X-OAuth-Scopes, which classic and OAuth tokens get and
 // others do not; an empty one means public data only.
 func observerScope(resp *github.Response) binding.Answer {
-	question := providers.QuestionTokenScope
+	question := binding.QuestionTokenScope
 	values, told := resp.Header[http.CanonicalHeaderKey("X-OAuth-Scopes")]
 	if !told {
 		return providers.Unknown(question, providers.ReasonScopeUnseen,

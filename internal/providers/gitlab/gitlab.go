@@ -169,11 +169,11 @@ func refusedReason(body []byte) (reason string, why message.Message) {
 }
 
 // trouble is the unknown for a failed way or an answer that is no verdict.
-func (s *session) trouble(question string, reply providers.Reply, err error) binding.Answer {
+func (s *session) trouble(question binding.Question, reply providers.Reply, err error) binding.Answer {
 	return providers.NoVerdict(question, s.host, reply, err)
 }
 
 // notGitLab is the unknown for an answer that no GitLab gives.
-func (s *session) notGitLab(question string, status int) binding.Answer {
+func (s *session) notGitLab(question binding.Question, status int) binding.Answer {
 	return providers.Unknown(question, ReasonNotAGitLab, message.New("gitlab.not-gitlab", "host", s.host, "status", status))
 }

@@ -48,7 +48,7 @@ func (h hook) product() bool {
 // builds need and only a Maintainer sees. A 403 says that they cannot be seen,
 // never that none is there.
 func (s *session) hooks(ctx context.Context, id string) binding.Answer {
-	question := providers.QuestionProjectWebhooks
+	question := binding.QuestionProjectWebhooks
 	var list []hook
 	reply, err := s.get(ctx, "projects/"+id+"/hooks", &list)
 	switch {

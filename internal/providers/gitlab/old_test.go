@@ -42,11 +42,11 @@ func TestATokenIsCondemnedOnlyWhereTheHostIsSure(t *testing.T) {
 		}))
 		client := providers.NewHTTPClient(providers.Options{AllowPrivate: true, RequestsPerSecond: 1e6, Burst: 1000})
 		p, account := gitlab.New(gitlab.Options{Client: client, Now: now}), binding.Account{Username: "alice", Address: server.URL}
-		got := map[string]binding.Verdict{}
+		got := map[binding.Question]binding.Verdict{}
 		for _, a := range p.CheckToken(t.Context(), account, nil, secrets.New([]byte("pt-chosen_by_the_administrator"))).Answers {
 			got[a.Question] = a.Verdict
 		}
-		if got[providers.QuestionTokenValid] != tt.valid || got[providers.QuestionTokenOwner] != tt.owner || got[providers.QuestionTokenScope] != tt.scopes {
+		if got[binding.QuestionTokenValid] != tt.valid || got[binding.QuestionTokenOwner] != tt.owner || got[binding.QuestionTokenScope] != tt.scopes {
 			t.Errorf("%s: %v", name, got)
 		}
 		server.Close()
@@ -64,7 +64,7 @@ func TestAProjectMarkedForDeletionIsNotActive(t *testing.T) {
 		p, account := answering(t, map[string]string{
 			"/projects/a/b": `{"id":5,"path_with_namespace":"a/b","namespace":{"kind":"group","full_path":"a","parent_id":null},` + more + `}`,
 		})
-		if got := verdicts(p.CheckProject(t.Context(), account, "a/b", secrets.New([]byte(live))).Answers)[providers.QuestionProjectActive]; got != want {
+		if got := verdicts(p.CheckProject(t.Context(), account, "a/b", secrets.New([]byte(live))).Answers)[string(binding.QuestionProjectActive)]; got != want {
 			t.Errorf("%s: %q, want %q", more, got, want)
 		}
 	}

@@ -62,11 +62,11 @@ func (p *Provider) CheckProject(ctx context.Context, account binding.Account, so
 
 func (p *Provider) checkProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
 	if refused, ok := refuseUnsent(token); ok && !token.IsZero() {
-		return asking(providers.Unknown(providers.QuestionProjectExists, refused.Reason, refused.Message))
+		return asking(providers.Unknown(binding.QuestionProjectExists, refused.Reason, refused.Message))
 	}
 	s, ok := p.open(account.Address, token)
 	if !ok {
-		return asking(providers.Unknown(providers.QuestionProjectExists, providers.ReasonBadAddress, message.New("gitlab.bad-address")))
+		return asking(providers.Unknown(binding.QuestionProjectExists, providers.ReasonBadAddress, message.New("gitlab.bad-address")))
 	}
 	source = strings.Trim(source, "/")
 	key := "project " + s.root.String() + " " + strings.ToLower(source)
@@ -76,19 +76,19 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	}
 	switch {
 	case err != nil:
-		return asking(s.trouble(providers.QuestionProjectExists, reply, err))
+		return asking(s.trouble(binding.QuestionProjectExists, reply, err))
 	case reply.Status == http.StatusNotFound && token.IsZero():
-		return asking(providers.Unknown(providers.QuestionProjectExists, providers.ReasonNotVisible,
+		return asking(providers.Unknown(binding.QuestionProjectExists, providers.ReasonNotVisible,
 			message.New("gitlab.not-shown", "host", s.host, "source", source)))
 	case reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header):
-		return asking(providers.No(providers.QuestionProjectExists, "", providers.ReasonNotVisible, message.New("gitlab.no-project",
+		return asking(providers.No(binding.QuestionProjectExists, "", providers.ReasonNotVisible, message.New("gitlab.no-project",
 			"host", s.host, "source", source, "username", account.Username)))
 	case reply.Status == http.StatusNotFound:
-		return asking(s.notGitLab(providers.QuestionProjectExists, reply.Status))
+		return asking(s.notGitLab(binding.QuestionProjectExists, reply.Status))
 	case !reply.OK():
-		return asking(s.trouble(providers.QuestionProjectExists, reply, nil))
+		return asking(s.trouble(binding.QuestionProjectExists, reply, nil))
 	case found.ID == 0 || found.Path == "" || found.Namespace == nil:
-		return asking(providers.Unknown(providers.QuestionProjectExists, providers.ReasonUnreadable,
+		return asking(providers.Unknown(binding.QuestionProjectExists, providers.ReasonUnreadable,
 			message.New("gitlab.no-project-fields", "host", s.host)))
 	}
 	state := p.describe(key, source, found)
@@ -152,7 +152,7 @@ func (p *Provider) describe(key, source string, found project) binding.ProjectSt
 // where the two disagree nothing is guessed.
 func subgroup(found project) binding.Answer {
 	n := found.Namespace
-	question := providers.QuestionSubgroup
+	question := binding.QuestionSubgroup
 	nested := strings.Contains(n.FullPath, "/")
 	inside := n.Kind == "group" && n.ParentID != nil && *n.ParentID != 0
 	switch {
@@ -175,7 +175,7 @@ func subgroup(found project) binding.Answer {
 // need no webhook. If GitLab reports no role (an administrator has none), there
 // is no answer.
 func role(found project) []binding.Answer {
-	question := providers.QuestionProjectRole
+	question := binding.QuestionProjectRole
 	level := found.level()
 	switch {
 	case level >= maintainer:
@@ -190,7 +190,7 @@ func role(found project) []binding.Answer {
 // asking is the state of a project that could not be read.
 func asking(answer binding.Answer) binding.ProjectState {
 	return binding.ProjectState{
-		Subgroup: providers.Unknown(providers.QuestionSubgroup, ReasonSubgroupAsking, answer.Message),
+		Subgroup: providers.Unknown(binding.QuestionSubgroup, ReasonSubgroupAsking, answer.Message),
 		Answers:  []binding.Answer{answer},
 	}
 }

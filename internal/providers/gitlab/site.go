@@ -35,12 +35,6 @@ const (
 	ReasonAnswersAsGitLab  = "AnswersAsGitLab"
 )
 
-// Questions of a site, in addition to providers.QuestionSiteReachable.
-const (
-	QuestionSitePublic      = "site-public"
-	QuestionSiteCertificate = "site-certificate"
-)
-
 const (
 	siteTimeout  = 10 * time.Second
 	siteMaxBytes = 64 << 10
@@ -109,7 +103,7 @@ func (s *Site) Check(ctx context.Context, address string) []binding.Answer {
 func (s *Site) check(ctx context.Context, address string) []binding.Answer {
 	root, err := providers.ParseBase(binding.NormalAddress(address))
 	if err != nil {
-		return []binding.Answer{providers.Unknown(QuestionSitePublic, providers.ReasonBadAddress, message.New("site.bad-address"))}
+		return []binding.Answer{providers.Unknown(binding.QuestionSitePublic, providers.ReasonBadAddress, message.New("site.bad-address"))}
 	}
 	public := s.public(ctx, root.Hostname())
 	if public.Verdict != binding.Yes {
@@ -128,23 +122,23 @@ func (s *Site) public(ctx context.Context, host string) binding.Answer {
 		addresses = []netip.Addr{literal}
 	} else if addresses, err = s.lookup(ctx, host); err != nil || len(addresses) == 0 {
 		if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
-			return providers.No(QuestionSitePublic, codePublic, providers.ReasonNameNotFound, message.New("host.no-name", "host", host))
+			return providers.No(binding.QuestionSitePublic, codePublic, providers.ReasonNameNotFound, message.New("host.no-name", "host", host))
 		}
-		return providers.Unknown(QuestionSitePublic, providers.ReasonUnreachable, message.New("site.unresolved", "host", host))
+		return providers.Unknown(binding.QuestionSitePublic, providers.ReasonUnreachable, message.New("site.unresolved", "host", host))
 	}
 	for _, a := range addresses {
 		if err := s.guard.SafeAddr(a); err != nil {
-			return providers.No(QuestionSitePublic, codePublic, providers.ReasonAddressNotPublic,
+			return providers.No(binding.QuestionSitePublic, codePublic, providers.ReasonAddressNotPublic,
 				message.New("site.not-public", "host", host, "address", a))
 		}
 	}
-	return providers.Yes(QuestionSitePublic, ReasonAddressesPublic, message.New("site.public", "host", host))
+	return providers.Yes(binding.QuestionSitePublic, ReasonAddressesPublic, message.New("site.public", "host", host))
 }
 
 // probe asks for the version without a token, which a GitLab answers with 401
 // and JSON.
 func (s *Site) probe(ctx context.Context, root *url.URL) []binding.Answer {
-	reachable := providers.QuestionSiteReachable
+	reachable := binding.QuestionSiteReachable
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, root.String()+"/api/v4/version", http.NoBody)
 	if err != nil {
 		return []binding.Answer{providers.Unknown(reachable, providers.ReasonBadAddress, message.New("site.bad-address"))}
@@ -171,7 +165,7 @@ func (s *Site) probe(ctx context.Context, root *url.URL) []binding.Answer {
 }
 
 func notGitLabSite(host string) binding.Answer {
-	return providers.No(providers.QuestionSiteReachable, codeAddress, ReasonNotAGitLab,
+	return providers.No(binding.QuestionSiteReachable, codeAddress, ReasonNotAGitLab,
 		message.New("site.not-gitlab", "host", host))
 }
 
@@ -179,10 +173,10 @@ func notGitLabSite(host string) binding.Answer {
 func (s *Site) certificate(state *tls.ConnectionState) binding.Answer {
 	leaf := state.PeerCertificates[0]
 	if left := leaf.NotAfter.Sub(s.now()); left < certificateSoon {
-		return providers.Yes(QuestionSiteCertificate, ReasonCertificateSoon,
+		return providers.Yes(binding.QuestionSiteCertificate, ReasonCertificateSoon,
 			message.New("site.certificate-soon", "last", binding.DateOf(leaf.NotAfter)))
 	}
-	return providers.Yes(QuestionSiteCertificate, ReasonCertificateGood,
+	return providers.Yes(binding.QuestionSiteCertificate, ReasonCertificateGood,
 		message.New("site.certificate-good", "last", binding.DateOf(leaf.NotAfter)))
 }
 
@@ -194,18 +188,18 @@ func probeFailed(host string, err error) []binding.Answer {
 	var verify *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &hostname):
-		return []binding.Answer{providers.No(QuestionSiteCertificate, codePublic, ReasonCertificateHost,
+		return []binding.Answer{providers.No(binding.QuestionSiteCertificate, codePublic, ReasonCertificateHost,
 			message.New("site.certificate-host", "host", host))}
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return []binding.Answer{providers.No(QuestionSiteCertificate, codePublic, ReasonCertificateEnded,
+		return []binding.Answer{providers.No(binding.QuestionSiteCertificate, codePublic, ReasonCertificateEnded,
 			message.New("site.certificate-ended", "host", host))}
 	case errors.As(err, &verify):
-		return []binding.Answer{providers.No(QuestionSiteCertificate, codePublic, providers.ReasonCertificateUntrusted,
+		return []binding.Answer{providers.No(binding.QuestionSiteCertificate, codePublic, providers.ReasonCertificateUntrusted,
 			message.New("site.certificate-untrusted", "host", host))}
 	}
 	reason, m := providers.Trouble(host, err)
 	if reason == providers.ReasonNotJSON {
 		return []binding.Answer{notGitLabSite(host)}
 	}
-	return []binding.Answer{providers.Unknown(providers.QuestionSiteReachable, reason, m)}
+	return []binding.Answer{providers.Unknown(binding.QuestionSiteReachable, reason, m)}
 }

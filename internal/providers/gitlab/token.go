@@ -72,7 +72,7 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, toke
 	s, ok := p.open(account.Address, token)
 	if !ok {
 		return binding.TokenReport{Answers: providers.UnknownAll(providers.ReasonBadAddress,
-			message.New("gitlab.bad-address"), providers.QuestionTokenValid, providers.QuestionTokenScope, providers.QuestionTokenOwner)}
+			message.New("gitlab.bad-address"), binding.QuestionTokenValid, binding.QuestionTokenScope, binding.QuestionTokenOwner)}
 	}
 	var self tokenSelf
 	reply, err := s.get(ctx, "personal_access_tokens/self", &self)
@@ -86,7 +86,7 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, toke
 	}
 	if self.ID == 0 || self.UserID == 0 || self.Active == nil || self.Revoked == nil {
 		return binding.TokenReport{Answers: providers.UnknownAll(providers.ReasonUnreadable,
-			message.New("gitlab.no-token-fields", "host", s.host), providers.QuestionTokenValid, providers.QuestionTokenScope)}
+			message.New("gitlab.no-token-fields", "host", s.host), binding.QuestionTokenValid, binding.QuestionTokenScope)}
 	}
 	expires, expiry := readExpiry(self.ExpiresAt)
 	report := binding.TokenReport{Expires: expires}
@@ -108,13 +108,13 @@ func (p *Provider) withoutSelf(ctx context.Context, s *session, account binding.
 	if u.Bot {
 		return []binding.Answer{botKind(u.Username)}
 	}
-	valid := providers.Yes(providers.QuestionTokenValid, ReasonValid, message.New("host.accepts-token", "host", s.host))
+	valid := providers.Yes(binding.QuestionTokenValid, ReasonValid, message.New("host.accepts-token", "host", s.host))
 	if u.State != "" && u.State != "active" {
-		valid = providers.No(providers.QuestionTokenValid, codeScope, ReasonBlocked, message.New("gitlab.user-state", "username", u.Username, "state", message.Foreign(u.State), "host", s.host))
+		valid = providers.No(binding.QuestionTokenValid, codeScope, ReasonBlocked, message.New("gitlab.user-state", "username", u.Username, "state", message.Foreign(u.State), "host", s.host))
 	}
 	return []binding.Answer{
 		valid,
-		providers.Unknown(providers.QuestionTokenScope, ReasonOldGitLab,
+		providers.Unknown(binding.QuestionTokenScope, ReasonOldGitLab,
 			message.New("gitlab.old", "host", s.host)),
 		p.sameOwner(s, account, u),
 	}
@@ -133,14 +133,14 @@ func refuseUnsent(token secrets.Secret) (binding.Answer, bool) {
 	}
 	prefix, _, _ := strings.Cut(token.Expose(), "-")
 	if kind, ok := kinds[prefix+"-"]; ok {
-		return providers.No(providers.QuestionTokenKind, codeScope, ReasonNotPersonal, message.New("gitlab.other-kind", "kind", message.New("gitlab.kind."+kind))), true
+		return providers.No(binding.QuestionTokenKind, codeScope, ReasonNotPersonal, message.New("gitlab.other-kind", "kind", message.New("gitlab.kind."+kind))), true
 	}
 	return binding.Answer{}, false
 }
 
 // selfRefused reads what came instead of the token's own description.
 func (s *session) selfRefused(ctx context.Context, reply providers.Reply, err error) []binding.Answer {
-	valid := providers.QuestionTokenValid
+	valid := binding.QuestionTokenValid
 	said := readRefusal(reply.Body)
 	switch {
 	case err != nil:
@@ -152,12 +152,12 @@ func (s *session) selfRefused(ctx context.Context, reply providers.Reply, err er
 		reason, why := refusedReason(reply.Body)
 		return []binding.Answer{providers.No(valid, codeScope, reason, message.New("gitlab.refused", "host", s.host, "why", why))}
 	case reply.Status == http.StatusBadRequest && strings.Contains(strings.ToLower(string(reply.Body)), "personal access token"):
-		return []binding.Answer{providers.No(providers.QuestionTokenKind, codeScope, ReasonOAuthToken,
+		return []binding.Answer{providers.No(binding.QuestionTokenKind, codeScope, ReasonOAuthToken,
 			message.New("gitlab.oauth"))}
 	case reply.Status == http.StatusForbidden && said.Error == "insufficient_granular_scope":
 		return []binding.Answer{granularKind()}
 	case reply.Status == http.StatusForbidden && said.Error == "insufficient_scope":
-		return []binding.Answer{providers.No(providers.QuestionTokenScope, codeScope, providers.ReasonScopeMissing,
+		return []binding.Answer{providers.No(binding.QuestionTokenScope, codeScope, providers.ReasonScopeMissing,
 			message.New("gitlab.small-scope"))}
 	}
 	if err == nil && reply.Status == http.StatusNotFound {
@@ -170,7 +170,7 @@ func (s *session) selfRefused(ctx context.Context, reply providers.Reply, err er
 // from something that is not a GitLab.
 func (s *session) oldGitLab(ctx context.Context, reply providers.Reply) []binding.Answer {
 	if !providers.IsJSON(reply.Header) {
-		return []binding.Answer{s.notGitLab(providers.QuestionTokenValid, reply.Status)}
+		return []binding.Answer{s.notGitLab(binding.QuestionTokenValid, reply.Status)}
 	}
 	var version struct {
 		Version string `json:"version"`
@@ -178,13 +178,13 @@ func (s *session) oldGitLab(ctx context.Context, reply providers.Reply) []bindin
 	asked, err := s.get(ctx, "version", &version)
 	switch {
 	case err != nil || !asked.OK() && asked.Status != http.StatusUnauthorized:
-		return []binding.Answer{s.trouble(providers.QuestionTokenValid, asked, err)}
+		return []binding.Answer{s.trouble(binding.QuestionTokenValid, asked, err)}
 	case asked.Status == http.StatusUnauthorized || version.Version == "":
-		return []binding.Answer{s.notGitLab(providers.QuestionTokenValid, reply.Status)}
+		return []binding.Answer{s.notGitLab(binding.QuestionTokenValid, reply.Status)}
 	}
 	return []binding.Answer{
-		providers.Yes(providers.QuestionTokenValid, ReasonValid, message.New("host.accepts-token", "host", s.host)),
-		providers.Unknown(providers.QuestionTokenScope, ReasonOldGitLab,
+		providers.Yes(binding.QuestionTokenValid, ReasonValid, message.New("host.accepts-token", "host", s.host)),
+		providers.Unknown(binding.QuestionTokenScope, ReasonOldGitLab,
 			message.New("gitlab.old", "host", s.host)),
 	}
 }
@@ -198,7 +198,7 @@ func readExpiry(date *string) (time.Time, []binding.Answer) {
 	day, err := time.Parse(time.DateOnly, *date)
 	if err != nil {
 		if day, err = time.Parse(time.RFC3339, *date); err != nil {
-			return time.Time{}, []binding.Answer{providers.Unknown(providers.QuestionTokenExpiry, ReasonExpiryUnread,
+			return time.Time{}, []binding.Answer{providers.Unknown(binding.QuestionTokenExpiry, ReasonExpiryUnread,
 				message.New("gitlab.odd-expiry"))}
 		}
 	}
@@ -206,7 +206,7 @@ func readExpiry(date *string) (time.Time, []binding.Answer) {
 }
 
 func validity(self tokenSelf, expires, at time.Time) binding.Answer {
-	question := providers.QuestionTokenValid
+	question := binding.QuestionTokenValid
 	switch {
 	case *self.Revoked:
 		return providers.No(question, codeScope, ReasonRevoked, message.New("gitlab.revoked"))
@@ -220,7 +220,7 @@ func validity(self tokenSelf, expires, at time.Time) binding.Answer {
 }
 
 func scope(host string, self tokenSelf) binding.Answer {
-	question := providers.QuestionTokenScope
+	question := binding.QuestionTokenScope
 	switch {
 	case self.Granular:
 		return providers.Unknown(question, ReasonGranular, message.New("gitlab.granular-scope"))
@@ -233,7 +233,7 @@ func scope(host string, self tokenSelf) binding.Answer {
 }
 
 func granularKind() binding.Answer {
-	return providers.No(providers.QuestionTokenKind, codeScope, ReasonGranular,
+	return providers.No(binding.QuestionTokenKind, codeScope, ReasonGranular,
 		message.New("gitlab.granular"))
 }
 
@@ -243,7 +243,7 @@ func (p *Provider) owner(ctx context.Context, s *session, account binding.Accoun
 	if self.Granular {
 		kind = append(kind, granularKind())
 	}
-	question := providers.QuestionTokenOwner
+	question := binding.QuestionTokenOwner
 	var u user
 	reply, err := s.get(ctx, "user", &u)
 	switch {
@@ -258,10 +258,10 @@ func (p *Provider) owner(ctx context.Context, s *session, account binding.Accoun
 		return append(kind, botKind(u.Username))
 	}
 	if !self.Granular {
-		kind = append(kind, providers.Yes(providers.QuestionTokenKind, ReasonPersonalToken, message.New("gitlab.personal")))
+		kind = append(kind, providers.Yes(binding.QuestionTokenKind, ReasonPersonalToken, message.New("gitlab.personal")))
 	}
 	if u.State != "" && u.State != "active" {
-		kind = append(kind, providers.No(providers.QuestionTokenValid, codeScope, ReasonBlocked,
+		kind = append(kind, providers.No(binding.QuestionTokenValid, codeScope, ReasonBlocked,
 			message.New("gitlab.user-state", "username", u.Username, "state", message.Foreign(u.State), "host", s.host)))
 	}
 	return append(kind, p.sameOwner(s, account, u))
@@ -271,7 +271,7 @@ func (p *Provider) owner(ctx context.Context, s *session, account binding.Accoun
 // remembers the user's number, so that a renamed user can be distinguished from
 // another person's token later.
 func (p *Provider) sameOwner(s *session, account binding.Account, u user) binding.Answer {
-	question := providers.QuestionTokenOwner
+	question := binding.QuestionTokenOwner
 	key := "user " + s.root.String() + " " + strings.ToLower(account.Username)
 	id := strconv.FormatInt(u.ID, 10)
 	if binding.SameUsername(binding.GitLab, u.Username, account.Username) {
@@ -287,7 +287,7 @@ func (p *Provider) sameOwner(s *session, account binding.Account, u user) bindin
 }
 
 func botKind(username string) binding.Answer {
-	question := providers.QuestionTokenKind
+	question := binding.QuestionTokenKind
 	switch {
 	case strings.HasPrefix(username, "project_"):
 		return providers.No(question, codeScope, ReasonProjectToken,

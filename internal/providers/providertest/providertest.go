@@ -130,7 +130,7 @@ func (s Subject) expectUnknowns(t *testing.T, answers []binding.Answer) {
 	unknown := 0
 	for _, a := range answers {
 		switch {
-		case a.Question == providers.QuestionSubgroup && s.Platform != binding.GitLab:
+		case a.Question == binding.QuestionSubgroup && s.Platform != binding.GitLab:
 		case a.Verdict == binding.No:
 			t.Errorf("a failure is read as a no: %+v", a)
 		case a.Verdict == binding.UnknownAsked:
