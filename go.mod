@@ -3,6 +3,7 @@ module reconciler
 go 1.26.0
 
 require (
+	al.essio.dev/pkg/shellescape v1.6.1
 	code.dny.dev/ssrf v0.3.0
 	cuelang.org/go v0.17.1
 	github.com/adhocore/gronx v1.20.4

@@ -134,8 +134,8 @@ func runComment(ctx context.Context, opts *commentOptions, args []string) error 
 	return err
 }
 
-// readComment reads the Markdown. Only what this program wrote is posted: it
-// begins with a marker and keeps to the hosts' limit.
+// readComment reads the Markdown. Only what this program wrote is posted, as it
+// was written.
 func readComment(in io.Reader, args []string) (body, marker string, err error) {
 	const limit = 1 << 20
 	if len(args) > 0 && args[0] != "-" {
@@ -150,11 +150,11 @@ func readComment(in io.Reader, args []string) (body, marker string, err error) {
 	if err != nil {
 		return "", "", fmt.Errorf("comment: read the text: %w", err)
 	}
-	marker, ok := report.CommentMarker(string(text))
-	if !ok {
-		return "", "", errors.New("comment: the text does not begin with a marker; write it with plan --output markdown=FILE")
+	body, ok := report.Unsealed(string(text))
+	if marker, is := report.CommentMarker(body); ok && is {
+		return strings.TrimSpace(body), marker, nil
 	}
-	return strings.TrimSpace(string(text)), marker, nil
+	return "", "", errors.New("comment: the text is not what plan --output markdown=FILE wrote, or was changed since; write it again")
 }
 
 // state is the status that was asked for; empty is none.

@@ -183,7 +183,7 @@ func TestCommentRefusesWhatItWouldRegret(t *testing.T) {
 		env  map[string]string
 		want string
 	}{
-		"no marker":           {"# Hello", nil, nil, "does not begin with a marker"},
+		"no marker":           {"# Hello", nil, nil, "is not what plan --output markdown=FILE wrote"},
 		"too long":            {planText(t, true) + strings.Repeat("a", 1<<20), nil, nil, "larger than"},
 		"no token":            {planText(t, true), nil, map[string]string{"GITLAB_TOKEN": ""}, "GITLAB_TOKEN cannot be used: it is empty"},
 		"another host's":      {planText(t, true), nil, map[string]string{"GITLAB_TOKEN": "ghp_0123456789"}, "is one of GitHub"},

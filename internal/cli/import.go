@@ -151,7 +151,7 @@ func (o *importOptions) writeFiles(root *os.Root, files []binding.File) error {
 		return fmt.Errorf("these files exist: %s; nothing was written; overwrite them with --force", strings.Join(there, ", "))
 	}
 	for _, file := range files {
-		if err := writeFile(root, path.Base(file.Path), file.Data, nil); err != nil {
+		if err := writeFile(root, path.Base(file.Path), file.Data, 0); err != nil {
 			return fmt.Errorf("%s: %w", file.Path, err)
 		}
 	}

@@ -33,12 +33,26 @@ func (o *reportFlag) add(cmd *cobra.Command) {
 		cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
 }
 
-// targets are the reports that were asked for.
-func (o *reportFlag) targets() ([]report.Target, error) { return report.ParseTargets(o.values) }
+// targets are the reports that were asked for. What stands in the place of
+// their files, and of the other outputs, is removed.
+func (o *reportFlag) targets(others ...string) ([]report.Target, error) {
+	targets, err := report.ParseTargets(o.values)
+	for _, t := range targets {
+		others = append(others, t.File)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return targets, discardOutputs(others...)
+}
+
+func outputOf(streams Streams) report.Output {
+	return report.Output{Stdout: streams.Out, Save: saveOutput}
+}
 
 // writeReports writes a document to all targets.
 func writeReports(streams Streams, targets []report.Target, d report.Document, full bool) error {
 	style := styleOf(streams.Out)
 	style.Full = full
-	return report.WriteTargets(streams.Out, targets, d, report.Options{Style: style, Version: readBuild().Version})
+	return report.WriteTargets(outputOf(streams), targets, d, report.Options{Style: style, Version: readBuild().Version})
 }

@@ -125,7 +125,7 @@ func deletionsFlag(cmd *cobra.Command, allow *bool) {
 
 func runPlan(ctx context.Context, opts *planOptions) error {
 	opts.config = opts.daemon.config
-	targets, err := opts.output.targets()
+	targets, err := opts.output.targets(opts.out)
 	if err != nil {
 		return err
 	}
@@ -180,7 +180,7 @@ func explain(opts *planOptions, s *session, basis report.Basis, targets []report
 	if len(e.Instances) == 0 {
 		return fmt.Errorf("plan: --explain %s: no binding of that name is declared or remembered; see: reconciler get", opts.explain)
 	}
-	return report.WriteExplanation(opts.streams.Out, targets, e, styleOf(opts.streams.Out))
+	return report.WriteExplanation(outputOf(opts.streams), targets, e, styleOf(opts.streams.Out))
 }
 
 // showDaemonPlan shows the last plan of a running daemon.

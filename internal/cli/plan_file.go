@@ -17,7 +17,7 @@ func savePlan(path string, f report.PlanFile) error {
 	if err := report.WritePlanFile(&text, f); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil {
+	if err := saveOutput(path, text.Bytes()); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
 	return nil

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -61,12 +59,7 @@ func runSnapshot(ctx context.Context, opts *snapshotCommand) error {
 		_, err := opts.streams.Out.Write(text)
 		return err
 	}
-	folder, err := os.OpenRoot(filepath.Dir(opts.out))
-	if err != nil {
-		return fmt.Errorf("snapshot: --out: %w", err)
-	}
-	defer func() { _ = folder.Close() }()
-	if err := writeFile(folder, filepath.Base(opts.out), text, nil); err != nil {
+	if err := saveOutput(opts.out, text); err != nil {
 		return fmt.Errorf("snapshot: --out: %w", err)
 	}
 	return nil

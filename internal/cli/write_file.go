@@ -2,12 +2,14 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // errChanged says that a file is not any more what was read of it.
@@ -27,15 +29,69 @@ func replaceFile(root *os.Root, name string, before, text []byte) error {
 	if now, err := root.ReadFile(name); err != nil || !bytes.Equal(now, before) {
 		return errors.Join(fmt.Errorf("%s: %w", name, errChanged), err)
 	}
-	return writeFile(root, name, text, info)
+	return writeFile(root, name, text, info.Mode().Perm())
+}
+
+// discardOutputs removes what stands where outputs will: an earlier one must not
+// be taken for the one that this run did not get to write. What is no file or
+// link stays.
+func discardOutputs(files ...string) error {
+	for _, file := range files {
+		info, err := os.Lstat(file)
+		if err != nil || writesThrough(file, info) || info.IsDir() {
+			continue // Writing it says what is wrong.
+		}
+		if err := os.Remove(file); err != nil {
+			return fmt.Errorf("remove the earlier output: %w", err)
+		}
+	}
+	return nil
+}
+
+// writesThrough says that a name is written to and not replaced: a pipe or a
+// device, and whatever stands among the system's own, as /dev/stdout does.
+func writesThrough(file string, info fs.FileInfo) bool {
+	for _, system := range []string{"/dev/", "/proc/"} {
+		if strings.HasPrefix(filepath.Clean(file), system) {
+			return true
+		}
+	}
+	return info.Mode()&fs.ModeType&^(fs.ModeSymlink|fs.ModeDir) != 0
+}
+
+// saveOutput writes a file that the caller named, for the owner alone, whole or
+// not at all. A link is replaced and never followed, and a name inside of the
+// current folder does not lead out of it: the folder may be anybody's.
+func saveOutput(file string, text []byte) error {
+	if info, err := os.Lstat(file); err == nil && writesThrough(file, info) {
+		to, err := os.OpenFile(file, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = to.Write(text)
+		return errors.Join(err, to.Close())
+	}
+	folder, name := filepath.Dir(file), filepath.Base(file)
+	if filepath.IsLocal(file) {
+		folder, name = ".", file
+	}
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	err = writeFile(root, name, text, 0o600)
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		failed.Path = file // Instead of the temporary file.
+	}
+	return err
 }
 
 // writeFile writes a file beside its place and moves it there, so that nobody
-// sees a part of it. It takes over the mode of the file before; nil is for a
-// new one, whose mode is left to the process's mask.
-func writeFile(root *os.Root, name string, text []byte, before fs.FileInfo) (err error) {
+// sees a part of it. A mode of 0 is left to the process's mask.
+func writeFile(root *os.Root, name string, text []byte, mode fs.FileMode) (err error) {
 	temporary := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+rand.Text()+".tmp")
-	file, err := root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	file, err := root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, cmp.Or(mode, 0o666))
 	if err != nil {
 		return err
 	}
@@ -45,8 +101,8 @@ func writeFile(root *os.Root, name string, text []byte, before fs.FileInfo) (err
 		}
 	}()
 	_, err = file.Write(text)
-	if err == nil && before != nil {
-		err = file.Chmod(before.Mode().Perm())
+	if err == nil && mode != 0 {
+		err = file.Chmod(mode)
 	}
 	if err == nil {
 		err = file.Sync()

@@ -5,6 +5,38 @@ import (
 	"strings"
 )
 
+// sealed is the document with the hash of all of it at its end, within a limit.
+// It shows that nothing was changed or cut on the way; it is no proof of who
+// wrote it.
+func (d document) sealed(limit int) string {
+	if limit <= 0 {
+		limit = commentLimit
+	}
+	return seal(d.within(max(limit, shortestLimit)))
+}
+
+func seal(markdown string) string {
+	return markdown + "\n<!-- reconciler-sum:" + hash(markdown) + " -->\n"
+}
+
+// Unsealed is Markdown of this package without its seal, in which no line is a
+// command to the host; false for text that this package did not write, or that
+// was changed.
+func Unsealed(text string) (markdown string, ok bool) {
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	i := strings.LastIndex(text, "\n<!-- reconciler-sum:")
+	if i < 0 || seal(text[:i]) != strings.TrimRight(text, "\n")+"\n" {
+		return "", false
+	}
+	lines := strings.Split(text[:i], "\n")
+	for n, line := range lines {
+		if strings.HasPrefix(strings.TrimSpace(line), "/") {
+			lines[n] = strings.Replace(line, "/", "&#47;", 1)
+		}
+	}
+	return strings.Join(lines, "\n"), true
+}
+
 // CommentMarker is the marker that Markdown of this package starts with; false
 // for any other text.
 func CommentMarker(markdown string) (string, bool) {
@@ -47,6 +79,9 @@ func SaysNothing(markdown string) bool {
 // HTML. The marker becomes a link's definition that nothing uses, which hosts
 // do not show.
 func WithoutHTML(markdown string) string {
+	if own, ok := Unsealed(markdown); ok {
+		markdown = own
+	}
 	if name, ok := strings.CutPrefix(markdown, "<!-- reconciler:"); ok {
 		name, rest, _ := strings.Cut(name, " -->")
 		markdown = "[//]: # (reconciler:" + name + ")" + rest

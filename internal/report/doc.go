@@ -50,7 +50,7 @@ type page struct {
 }
 
 func (p *page) line(parts ...string) {
-	p.text.WriteString(strings.TrimRight(strings.Join(parts, ""), " "))
+	p.text.WriteString(inert(strings.TrimRight(strings.Join(parts, ""), " ")))
 	p.text.WriteByte('\n')
 }
 

@@ -194,8 +194,8 @@ func explainedMemory(r *plan.Round, name string) ExplainedMemory {
 }
 
 // WriteExplanation writes an explanation to every target, as text or JSON.
-func WriteExplanation(stdout io.Writer, targets []Target, e Explanation, style Style) error {
-	return writeTargets(stdout, targets, style, func(w io.Writer, t Target, style Style) error {
+func WriteExplanation(out Output, targets []Target, e Explanation, style Style) error {
+	return writeTargets(out, targets, style, func(w io.Writer, t Target, style Style) error {
 		switch t.Format {
 		case FormatText:
 			return explanationText(w, e, style)

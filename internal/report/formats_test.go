@@ -289,7 +289,8 @@ func TestWriteTargetsFeedsStdoutAndFiles(t *testing.T) {
 	file := filepath.Join(dir, "plan.txt")
 	missing := filepath.Join(dir, "missing", "out.sarif")
 	var stdout bytes.Buffer
-	err := report.WriteTargets(&stdout, []report.Target{{report.FormatSARIF, missing}, {report.FormatText, file}, {Format: report.FormatText}},
+	save := func(file string, data []byte) error { return os.WriteFile(file, data, 0o600) }
+	err := report.WriteTargets(report.Output{Stdout: &stdout, Save: save}, []report.Target{{report.FormatSARIF, missing}, {report.FormatText, file}, {Format: report.FormatText}},
 		documents()["plan"], report.Options{Style: report.Style{Color: true}})
 	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "the sarif report") {
 		t.Errorf("got error %v, want one that names the report and the missing folder", err)

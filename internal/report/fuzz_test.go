@@ -44,6 +44,15 @@ func checkMarkdown(t *testing.T, text, marker, digest string, limit int) {
 	if !strings.Contains(text, "Digest: `"+digest+"`") {
 		t.Error("no digest")
 	}
+	text, ok := report.Unsealed(text)
+	if !ok {
+		t.Error("no seal")
+	}
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(strings.TrimSpace(line), "/") {
+			t.Errorf("a command to the host: %q", line)
+		}
+	}
 	// The only HTML that is written.
 	ownHTML := regexp.MustCompile(`</?(details|summary|code)>|<br>|<!-- reconciler:[A-Za-z0-9._/-]+ -->`)
 	depth := 0

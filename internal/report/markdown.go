@@ -49,7 +49,7 @@ func writeMarkdown(w io.Writer, d Document, o Options) error {
 		doc.head += markdownText(revisions) + "\n\n"
 	}
 	doc.blocks = m.blocks
-	if _, err := io.WriteString(w, doc.within(o.Limit)); err != nil {
+	if _, err := io.WriteString(w, doc.sealed(o.Limit)); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil

@@ -32,13 +32,10 @@ type document struct {
 	foot   string
 }
 
-// within writes the document with at most limit UTF-16 code units. Where it
-// has more, the first rows that fit stand, then how many are left out.
+// within writes the document with at most limit UTF-16 code units, those of the
+// seal included. Where it has more, the first rows that fit stand, then how many
+// are left out.
 func (d document) within(limit int) string {
-	if limit <= 0 {
-		limit = commentLimit
-	}
-	limit = max(limit, shortestLimit)
 	var all strings.Builder
 	all.WriteString(d.head)
 	rows := 0
@@ -47,10 +44,11 @@ func (d document) within(limit int) string {
 		rows += len(b.rows)
 	}
 	all.WriteString(d.foot)
-	if units(all.String()) <= limit {
+	room := limit - units(seal(""))
+	if units(all.String()) <= room {
 		return all.String()
 	}
-	room := limit - units(d.head) - units(cutNote(rows, rows, limit)) - units(d.foot)
+	room -= units(d.head) + units(cutNote(rows, rows, limit)) + units(d.foot)
 	var kept strings.Builder
 	shown := 0
 	for _, b := range d.blocks {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -44,7 +45,15 @@ func escape(text, entities, backslashed string) string {
 	return b.String()
 }
 
+// autolink is what hosts make a link of without any markup: an address, a name
+// that begins with www, and GitHub's GH-12. A match ends where a character
+// without width breaks it.
+var autolink = regexp.MustCompile(`(?i)\b(?:[a-z][a-z0-9+.-]*:/|www\.|gh-[0-9])`)
+
 func withoutReferences(text string) string {
+	text = autolink.ReplaceAllStringFunc(text, func(match string) string {
+		return match[:len(match)-1] + noReference + match[len(match)-1:]
+	})
 	var b strings.Builder
 	runes := []rune(text)
 	for i, r := range runes {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -70,12 +69,18 @@ func canShare(formats []Format) bool {
 	return slices.Equal(slices.Sorted(slices.Values(formats)), []Format{FormatGitHub, FormatText})
 }
 
-// WriteTargets writes a document to every target: to stdout, or to its file,
-// which is made or replaced. All reports are made before the first is written;
+// Output is where reports go: to Stdout, or by Save to a file that the target
+// names.
+type Output struct {
+	Stdout io.Writer
+	Save   func(file string, data []byte) error
+}
+
+// WriteTargets writes a document to every target. All reports are made before the first is written;
 // a file that cannot be written does not keep the others from it. Options.Style
 // speaks of stdout; text in a file has neither colour nor a width.
-func WriteTargets(stdout io.Writer, targets []Target, d Document, o Options) error {
-	return writeTargets(stdout, targets, o.Style, func(w io.Writer, t Target, style Style) error {
+func WriteTargets(out Output, targets []Target, d Document, o Options) error {
+	return writeTargets(out, targets, o.Style, func(w io.Writer, t Target, style Style) error {
 		options := o
 		options.Style = style
 		return Write(w, t.Format, d, options)
@@ -83,7 +88,7 @@ func WriteTargets(stdout io.Writer, targets []Target, d Document, o Options) err
 }
 
 // writeTargets writes to every target what write makes of it.
-func writeTargets(stdout io.Writer, targets []Target, style Style, write func(io.Writer, Target, Style) error) error {
+func writeTargets(out Output, targets []Target, style Style, write func(io.Writer, Target, Style) error) error {
 	reports := make([]bytes.Buffer, len(targets))
 	for i, t := range targets {
 		own := style
@@ -96,17 +101,17 @@ func writeTargets(stdout io.Writer, targets []Target, style Style, write func(io
 	}
 	var failures []error
 	for i, t := range targets {
-		if err := t.put(stdout, reports[i].Bytes()); err != nil {
+		if err := out.put(t.File, reports[i].Bytes()); err != nil {
 			failures = append(failures, fmt.Errorf("report: the %s report: %w", t.Format, err))
 		}
 	}
 	return errors.Join(failures...)
 }
 
-func (t Target) put(stdout io.Writer, data []byte) error {
-	if t.File != "" {
-		return os.WriteFile(t.File, data, 0o644)
+func (o Output) put(file string, data []byte) error {
+	if file != "" {
+		return o.Save(file, data)
 	}
-	_, err := stdout.Write(data)
+	_, err := o.Stdout.Write(data)
 	return err
 }

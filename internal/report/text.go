@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -32,12 +33,26 @@ func clean(text string) string {
 	return b.String()
 }
 
+// runnerCommand is what a CI's runner may take for a command anywhere in a line
+// of the log: ##[group] of GitHub, ##vso[...] of Azure, ##teamcity[...].
+var runnerCommand = regexp.MustCompile(`##(\w*)\[`)
+
+// inert is a line of text that no CI's runner takes for a command: a character
+// without width breaks what could be one.
+func inert(line string) string {
+	line = runnerCommand.ReplaceAllString(line, "##"+noReference+"$1[")
+	if start := strings.TrimLeftFunc(line, unicode.IsSpace); strings.HasPrefix(start, "::") {
+		line = line[:len(line)-len(start)] + ":" + noReference + start[1:]
+	}
+	return line
+}
+
 // Harmless is text of several lines, such as an error that holds what a foreign
-// program answered, made harmless for a terminal.
+// program answered, made harmless for a terminal and for a CI's runner.
 func Harmless(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		lines[i] = clean(strings.TrimSuffix(line, "\r"))
+		lines[i] = inert(clean(strings.TrimSuffix(line, "\r")))
 	}
 	return strings.Join(lines, "\n")
 }

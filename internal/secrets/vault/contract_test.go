@@ -113,6 +113,7 @@ func contractConditions(t *testing.T, w world) {
 		"pinned deleted": {root, "versions", 1, vault.CodeDeleted, binding.NotFound, "undelete"},
 		"no version":     {root, "versions", 7, vault.CodeNotFound, binding.NotFound, "no such version"},
 		"nothing there":  {root, "nothing", 0, vault.CodeNotFound, binding.NotFound, "nothing is stored there"},
+		"a hostile path": {root, "x;curl${IFS}evil", 0, vault.CodeNotFound, binding.NotFound, "vault kv put -mount=" + m + " 'x;curl${IFS}evil' token=-"},
 		"forbidden":      {poor, "back", 0, vault.CodeForbidden, binding.Forbidden, `data/back" { capabilities = ["read"] }`},
 	}
 	for name, tc := range cases {

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"github.com/hashicorp/vault/api"
 
 	"reconciler/internal/binding"
@@ -257,7 +259,7 @@ func absent(c call, ref secrets.Ref) *binding.Failure {
 		return c.failure(binding.NotFound, CodeNotFound, "there is no such version, or it was pruned: pin another or none")
 	}
 	return c.failure(binding.NotFound, CodeNotFound, fmt.Sprintf(
-		"nothing is stored there: check mount, path and namespace, or write it: vault kv put -mount=%s %s %s=-", ref.Mount, ref.Path, ref.Key))
+		"nothing is stored there: check mount, path and namespace, or write it: vault kv put -mount=%s %s %s=-", shellescape.Quote(ref.Mount), shellescape.Quote(ref.Path), shellescape.Quote(ref.Key)))
 }
 
 // gone is the failure for a version without data: destroyed, or deleted.
@@ -266,5 +268,5 @@ func gone(c call, ref secrets.Ref, v versionState) *binding.Failure {
 		return c.failure(binding.NotFound, CodeDestroyed, fmt.Sprintf("version %d is destroyed and cannot come back: write a new version", v.Version))
 	}
 	return c.failure(binding.NotFound, CodeDeleted, fmt.Sprintf(
-		"version %d was deleted: vault kv undelete -mount=%s -versions=%d %s, or write a new version", v.Version, ref.Mount, v.Version, ref.Path))
+		"version %d was deleted: vault kv undelete -mount=%s -versions=%d %s, or write a new version", v.Version, shellescape.Quote(ref.Mount), v.Version, shellescape.Quote(ref.Path)))
 }
