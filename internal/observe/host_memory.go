@@ -59,6 +59,12 @@ func (m *hostMemory) remember(name, question string, said hostSaid, now time.Tim
 	m.said[name] = said
 }
 
+func (m *hostMemory) forget(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.said, name)
+}
+
 // keepOnly forgets what is no longer declared.
 func (m *hostMemory) keepOnly(declared []binding.Declaration) {
 	names := make(map[string]bool, len(declared))
@@ -105,6 +111,9 @@ func (m *hostMemory) inherit(other *hostMemory, now time.Time) {
 	defer m.mu.Unlock()
 	m.said = said
 }
+
+// Forget lets the code host be asked afresh about a binding.
+func (ob *Observer) Forget(name string) { ob.memory.forget(name) }
 
 // Inherit takes over the answers of code hosts that another observer remembers,
 // none for longer than this one remembers.

@@ -1,8 +1,10 @@
 package reconcile_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -256,6 +258,74 @@ func TestKind1AVerdictMadeInTheFutureOrAtNoTimeDoesNotLastForEver(t *testing.T) 
 	}
 }
 
+// asked lets a loop do the sync that a person asks for.
+func asked(t *testing.T, r *reconcile.Reconciler, d plan.Desired, name string) plan.Result {
+	t.Helper()
+	l := reconcile.NewLoop(r, reconcile.LoopOptions{})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	done := make(chan reconcile.Synced, 1)
+	l.Submit(d, reconcile.Ask{Binding: name, Done: func(s reconcile.Synced) { done <- s }})
+	go func() { ended <- l.Run(ctx) }()
+	s := <-done
+	stop()
+	<-ended
+	if s.Err != nil || s.Result.Err() != nil {
+		t.Fatal(s.Err, s.Result.Err())
+	}
+	return s.Result
+}
+
+func TestKind1SyncOfTheBindingAsksTheCodeHostAfresh(t *testing.T) {
+	w := rotated(t)
+	w.answers["canary-gitlab-2"] = []binding.Answer{
+		{Question: "token-valid", Verdict: binding.Yes, Reason: "Valid"},
+		{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "ScopeMissing"},
+	}
+	r := reconcile.New(w.options())
+	sync1(t, r, desire(gitlab()))
+	delete(w.answers, "canary-gitlab-2") // Its owner adds the scope.
+	w.now = w.now.Add(time.Second)
+	asked(t, r, desire(gitlab()), "")
+	if got := w.bound(binding.GitLab); got != "canary-gitlab-1" {
+		t.Fatalf("%q is bound: the answer holds for a while", got)
+	}
+	asked(t, r, desire(gitlab()), "pay-gitlab")
+	if got := w.bound(binding.GitLab); got != "canary-gitlab-2" {
+		t.Errorf("%q is bound, and a person asked for it", got)
+	}
+}
+
+// A declaration that the registry does not take interrupts the binding that
+// works less and less often.
+func TestKind1ADeclarationThatIsNeverTakenInterruptsLessAndLess(t *testing.T) {
+	w := newWired(t)
+	r := w.reconciler()
+	synced(t, r, desire(gitlab()))
+	odd := desire(gitlab(func(d *binding.Declaration) { d.Spec.Username = "ci-two" }))
+	w.registry.Faults.Add(no{400, "INVALID_PARAMETER"}.fault(0, func(r *http.Request) bool {
+		body, err := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		return err == nil && bindCall(r) && strings.Contains(string(body), "ci-two")
+	}))
+	unbinds := func() int { return w.registry.Count("DeleteUserSourceAccount") }
+	for range 7 * 24 * 2 {
+		sync1(t, r, odd)
+		if !w.person().TokenIs("gitlab", "canary-gitlab-1") {
+			t.Fatal("what worked is not bound again")
+		}
+		w.now = w.now.Add(30 * time.Minute)
+	}
+	if n := unbinds(); n > 20 {
+		t.Errorf("the binding was interrupted %d times in a week", n)
+	}
+	before := unbinds()
+	asked(t, r, desire(gitlab()), "pay-gitlab")
+	if unbinds() != before {
+		t.Error("what is bound was bound again")
+	}
+}
+
 func TestKind1SyncOfTheBindingEndsAVerdictOnItsToken(t *testing.T) {
 	for name, c := range map[string]struct {
 		binding string
@@ -269,18 +339,7 @@ func TestKind1SyncOfTheBindingEndsAVerdictOnItsToken(t *testing.T) {
 			w, r := judged(t)
 			clear(w.bad)
 			w.now = w.now.Add(time.Minute)
-			l := reconcile.NewLoop(r, reconcile.LoopOptions{})
-			ctx, stop := context.WithCancel(t.Context())
-			ended := make(chan error, 1)
-			done := make(chan reconcile.Synced, 1)
-			l.Submit(desire(gitlab()), reconcile.Ask{Binding: c.binding, Done: func(s reconcile.Synced) { done <- s }})
-			go func() { ended <- l.Run(ctx) }()
-			s := <-done
-			stop()
-			<-ended
-			if s.Err != nil || s.Result.Err() != nil {
-				t.Fatal(s.Err, s.Result.Err())
-			}
+			asked(t, r, desire(gitlab()), c.binding)
 			if got := w.person().TokenIs("gitlab", "canary-gitlab-2"); got != c.ends {
 				t.Errorf("version 2 is bound: %t, want %t", got, c.ends)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/observe"
 )
 
 // Reset begins anew for a binding, or for all of the instance for no name,
@@ -15,13 +16,17 @@ func (r *Reconciler) Reset(ctx context.Context, name string, by binding.Person) 
 	return r.applier.Reset(ctx, name, by)
 }
 
-// endRefusal lets the token of a binding be tried although it was refused.
+// endRefusal lets the token of a binding be tried although the registry refused
+// it, and the code host be asked afresh about it.
 func (r *Reconciler) endRefusal(ctx context.Context, name string) error {
 	if name == "" {
 		return nil
 	}
 	r.running.Lock()
 	defer r.running.Unlock()
+	if observer, ok := r.observer.(*observe.Observer); ok {
+		observer.Forget(name)
+	}
 	return r.applier.EndRefusal(context.WithoutCancel(ctx), name)
 }
 
