@@ -13,6 +13,8 @@ import (
 type Options struct {
 	// Instance is the name of the instance.
 	Instance string
+	// Who applies; the zero Person where nobody does but the daemon, for a commit.
+	Who      binding.Person
 	Registry Registry
 	Hosts    map[binding.Platform]Host
 	Tokens   TokenReader

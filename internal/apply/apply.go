@@ -9,6 +9,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
+	"reconciler/internal/registry"
 	"reconciler/internal/secrets"
 )
 
@@ -102,6 +103,7 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 
 // act decides whether an action may be done, does it, and tells.
 func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
+	ctx = registry.WithRequests(ctx)
 	a := x.round.Plan.Actions[i]
 	outcome.Action = a
 	defer func() {
@@ -210,6 +212,7 @@ func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.Br
 	event := binding.HistoryEntry{
 		Time: x.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
 		Outcome: string(outcome.State), ID: a.Reason.ID, Args: a.Reason.Args, Revision: x.round.Revision, Digest: x.digest,
+		Person: x.o.Who, Requests: registry.RequestsOf(ctx),
 	}
 	if outcome.Err != nil {
 		why := message.Says(outcome.Err)

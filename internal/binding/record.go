@@ -162,9 +162,9 @@ type HistoryEntry struct {
 	Args     message.Args `json:"args,omitempty"`
 	Revision string       `json:"revision,omitempty"`
 	Digest   string       `json:"digest,omitempty"`
-	// RequestID is the registry's own name of the request that it answered, for
-	// its provider's support; empty if it gave none.
-	RequestID string `json:"requestID,omitempty"`
+	// Requests are the registry's own names of the requests that it answered, for
+	// its provider's support; none if it gave none.
+	Requests []string `json:"requests,omitempty"`
 }
 
 // ReasonMadeAnew is why the version applied last is no longer available: the

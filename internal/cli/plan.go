@@ -16,6 +16,7 @@ import (
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
+	"reconciler/internal/server"
 	"reconciler/internal/source"
 )
 
@@ -311,8 +312,9 @@ func openEngine(ctx context.Context, streams Streams, opts sessionOptions) (*ses
 	if err != nil {
 		return nil, nil, err
 	}
+	name, _ := whoAsks("", "apply") // Who is not known has no name in the history.
 	e, err := engine.New(ctx, engine.Options{
-		Redactor: streams.redactor, Published: snapshot,
+		Redactor: streams.redactor, Published: snapshot, Who: server.ThisProcess().Person(name),
 		Config: cfg, LogTo: streams.Err, ReadOnly: opts.readOnly, Events: opts.events,
 	})
 	if err != nil {

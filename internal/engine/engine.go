@@ -42,6 +42,9 @@ type Options struct {
 	// Source replaces the configured source; the engine closes it. Only tests set
 	// it.
 	Source source.Source
+	// Who applies, for the history; the zero Person where nobody does but the
+	// daemon, for a commit.
+	Who binding.Person
 	// ReadOnly builds for a plan: the state file is read and never written,
 	// and need not exist. Without state, what is bound already counts as not
 	// ours.
@@ -162,7 +165,7 @@ func (e *Engine) newInstance(c config.Instance, clients *Clients) (*Instance, er
 	o := reconcile.Options{
 		Instance: c.Target(), Store: e.memory.Store, Key: e.memory.key,
 		Policy: all.PlanPolicy(), Windows: all.WindowsOf(c), HostMemory: all.Sync.DriftInterval, Grace: all.Server.ForCalls(),
-		Events: e.o.Events, Now: e.o.Now,
+		Events: e.o.Events, Now: e.o.Now, Who: e.o.Who,
 	}
 	if e.o.ReadOnly {
 		o.Observer = observe.New(clients.ObserverOptions(c.Name, driver, e.memory.key))

@@ -18,6 +18,8 @@ import (
 
 // Options are what a Reconciler needs.
 type Options struct {
+	// Who applies; the zero Person where nobody does but the daemon, for a commit.
+	Who      binding.Person
 	Instance plan.Instance
 	Registry registry.Driver
 	Hosts    map[binding.Platform]observe.Host
@@ -145,7 +147,7 @@ func New(o Options) *Reconciler {
 		hosts[platform] = host
 	}
 	r.applier = apply.New(apply.Options{
-		Instance: o.Instance.Name, Registry: o.Registry, Hosts: hosts, Tokens: o.Tokens, Store: o.Store, Observer: o.Observer, Key: o.Key,
+		Instance: o.Instance.Name, Who: o.Who, Registry: o.Registry, Hosts: hosts, Tokens: o.Tokens, Store: o.Store, Observer: o.Observer, Key: o.Key,
 		CallTimeout: o.CallTimeout, Grace: o.Grace, Retry: retry, Settle: o.Policy.Settle, Wait: o.Wait, Emit: r.emit, Moved: moving.moved, Now: o.Now,
 	})
 	return r

@@ -108,7 +108,9 @@ func detailOf(c binding.JournalChange) string {
 	if name := who(v.Person); name != "" {
 		parts = append(parts, "by "+name)
 	}
-	for _, named := range [][2]string{{"commit", short(v.Revision, "")}, {"plan", short(v.Digest, "sha256:")}, {"request", short(v.RequestID, "")}} {
+	for _, named := range [][2]string{
+		{"commit", short(v.Revision, "")}, {"plan", short(v.Digest, "sha256:")}, {"request", cmp.Or(strings.Join(v.Requests, ", "), "-")},
+	} {
 		if named[1] != "-" {
 			parts = append(parts, named[0]+" "+named[1])
 		}

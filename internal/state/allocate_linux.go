@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -12,7 +13,7 @@ const keepSize = 1
 func allocate(f *os.File, at, size int64) error {
 	for {
 		err := syscall.Fallocate(int(f.Fd()), keepSize, at, size) //nolint:gosec // A descriptor fits.
-		if err != syscall.EINTR {                                 //nolint:errorlint // A system call wraps nothing.
+		if !errors.Is(err, syscall.EINTR) {
 			return err
 		}
 	}

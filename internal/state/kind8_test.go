@@ -270,9 +270,13 @@ func TestKind8ASecretTargetOutlivesRecordsAndIntents(t *testing.T) {
 			name, host string
 			move       bool
 		}{
-			{"removed", "a.example.com", false}, {"removed", "evil.example.com", true},
-			{"begun", "a.example.com", false}, {"begun", "evil.example.com", true},
-			{"moved", "b.example.com", false}, {"moved", "a.example.com", true}, {"never", "a.example.com", false},
+			{"removed", "a.example.com", false},
+			{"removed", "evil.example.com", true},
+			{"begun", "a.example.com", false},
+			{"begun", "evil.example.com", true},
+			{"moved", "b.example.com", false},
+			{"moved", "a.example.com", true},
+			{"never", "a.example.com", false},
 		} {
 			if got := moves(s, tt.name, tt.host); got != tt.move {
 				t.Errorf("%s to %s: a move %v, want %v", tt.name, tt.host, got, tt.move)

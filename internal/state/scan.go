@@ -180,7 +180,7 @@ func (s *scanner) line(line []byte, at int64) error {
 		s.bad = damageAt(binding.JournalUnreadable, s.segment, at, s.last.Number+1)
 		return nil
 	case err != nil:
-		return nil
+		return nil //nolint:nilerr // Damage is no error.
 	}
 	if s.bad != nil {
 		s.damaged(s.bad)

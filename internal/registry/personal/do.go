@@ -17,6 +17,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
+	"reconciler/internal/registry"
 )
 
 // attempts bounds how often a call is sent: once, and three times more.
@@ -32,6 +33,9 @@ func (d *Driver) do(ctx context.Context, c call) ([]byte, error) {
 	for attempt := 1; ; attempt++ {
 		x := d.wire.send(ctx, c)
 		f := d.classify(c, x)
+		if e, ok := x.open(); ok && c.write() {
+			registry.NoteRequest(ctx, safeCode(e.RequestID, x.hide))
+		}
 		d.reportAttempt(c, x, f)
 		if f == nil {
 			return x.body, nil
