@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -237,7 +238,12 @@ func decodeRules(body []byte) ([]binding.ObservedRule, error) {
 		}
 		rule.Dockerfile = binding.NormalDockerfile(in.DockerfileLocation + "/" + in.DockerfileName)
 		rule.ImageTag = in.ImageTag
-		rules = append(rules, rule)
+		switch same := slices.IndexFunc(rules, func(r binding.ObservedRule) bool { return r.ID == rule.ID }); {
+		case same < 0:
+			rules = append(rules, rule)
+		case rules[same] != rule:
+			return nil, fmt.Errorf("data.buildRules[%d] has the id of another rule", i)
+		}
 	}
 	return rules, nil
 }

@@ -161,3 +161,25 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestKind4ARuleThatIsListedTwiceIsOne holds what a list that moved while it was
+// read may hold: the same rule twice is one; two rules of one number are not known.
+func TestKind4ARuleThatIsListedTwiceIsOne(t *testing.T) {
+	rule := func(id, name, file string) string {
+		return `{"buildRuleId":` + id + `,"pushType":"GIT_BRANCH","pushName":"` + name + `","dockerfileLocation":"/","dockerfileName":"` + file + `","imageTag":"latest"}`
+	}
+	for name, test := range map[string]struct {
+		rules string
+		want  int
+	}{
+		"the same rule twice":            {rule("7", "main", "Dockerfile") + "," + rule("7", "main", "Dockerfile"), 1},
+		"two rules that build the same":  {rule("7", "main", "Dockerfile") + "," + rule("8", "main", "Dockerfile"), 2},
+		"two Dockerfiles for one number": {rule("7", "main", "Dockerfile") + "," + rule("7", "main", "Dockerfile2"), -1},
+		"two branches for one number":    {rule("7", "main", "Dockerfile") + "," + rule("7", "next", "Dockerfile"), -1},
+	} {
+		got, err := decodeRules([]byte(`{"data":{"buildRules":[` + test.rules + `]}}`))
+		if (err != nil) != (test.want < 0) || err == nil && len(got) != test.want {
+			t.Errorf("%s: %d rules, error %v; want %d", name, len(got), err, test.want)
+		}
+	}
+}

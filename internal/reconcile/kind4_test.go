@@ -1,0 +1,55 @@
+package reconcile_test
+
+import (
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/sandbox"
+)
+
+// TestKind4ASecondRuleForAnImageTag holds that an image tag that is built twice is
+// never shown as ready, and that a second rule of ours goes.
+func TestKind4ASecondRuleForAnImageTag(t *testing.T) {
+	main := sandbox.ImageRule{PushType: "GIT_BRANCH", PushName: "main", DockerfileLocation: "/", DockerfileName: "Dockerfile", ImageTag: "latest"}
+	old, dev := main, main
+	old.DockerfileName, dev.PushName = "Dockerfile.old", "dev"
+	for name, rule := range map[string]sandbox.ImageRule{
+		"the same": main, "another Dockerfile": old, "another branch": dev,
+	} {
+		t.Run("a person adds "+name, func(t *testing.T) {
+			l := quiet(t)
+			l.ConsoleAddRule("pay/api", rule)
+			result := l.sync()
+			if !slices.ContainsFunc(result.Outcomes, func(o plan.Outcome) bool { return o.Action.Cause == plan.CauseDuplicateRule }) {
+				t.Error("no action names it")
+			}
+			if c := conditionOf(t, l.r, "pay-gitlab", binding.Ready); c.Status != binding.False {
+				t.Errorf("Ready is %s (%s)", c.Status, c.Reason)
+			}
+			// A changed declaration changes our rule, and the other one stays.
+			l.desired = desire(gitlab(func(d *binding.Declaration) { d.Spec.Repositories[0].Rules[0].Dockerfile = "/build/Dockerfile" }))
+			l.syncs(2, time.Minute)
+			l.called("DeleteRepoBuildRule", 0)
+			l.called("UpdateRepoBuildRule", 1)
+			if c := conditionOf(t, l.r, "pay-gitlab", binding.Ready); c.Status != binding.False {
+				t.Errorf("after a change: Ready is %s (%s)", c.Status, c.Reason)
+			}
+		})
+	}
+	t.Run("ours, made twice", func(t *testing.T) {
+		l := quiet(t)
+		l.ConsoleAddRule("pay/api", old)
+		rules := l.Snapshot().Repositories[0].Rules
+		second := rules[len(rules)-1]
+		r := l.records["pay-gitlab/gitlab"]
+		r.Images[0].Rules = append(slices.Clone(r.Images[0].Rules), binding.RecordedRule{ID: strconv.FormatInt(second.ID, 10), Key: "branch:main=>latest", Dockerfile: "/Dockerfile.old"})
+		l.records["pay-gitlab/gitlab"] = r
+		l.sync()
+		l.ends()
+		l.called("DeleteRepoBuildRule", 1)
+	})
+}
