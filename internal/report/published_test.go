@@ -36,6 +36,9 @@ func fill(t *testing.T, v reflect.Value) {
 		return
 	}
 	switch m := v.Addr().Interface().(type) {
+	case *binding.Date:
+		*m, _ = binding.ParseDate("2027-01-31")
+		return
 	case *message.Message:
 		*m = message.New("unknown.token", "vault", "gitlab")
 		return
