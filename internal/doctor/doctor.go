@@ -67,9 +67,9 @@ func Diagnose(ctx context.Context, o Options) []report.Check {
 	}
 	d := newDoctor(o)
 	defer d.close()
+	d.applied, d.targets, d.appliedErr = remembered(ctx, o.Engine)
 	first := d.run(ctx, []section{{"State", d.state}, {"Source", d.source}})
 	checks = append(checks, first...)
-	d.applied, d.targets, d.appliedErr = remembered(ctx, o.Engine)
 	d.targets = d.targets.With(nil, d.snapshot)
 	checks = append(checks, d.run(ctx, d.rest(ctx))...)
 	for i, c := range checks {

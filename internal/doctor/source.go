@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -146,7 +147,7 @@ func gitStep(err error) int {
 
 // files checks the declarations, and chooses those to look at.
 func (d *doctor) files(ctx context.Context, l *list, snapshot source.Snapshot) {
-	loaded, err := engine.CheckSnapshot(ctx, d.o.Engine, snapshot)
+	loaded, err := engine.CheckSnapshot(ctx, d.o.Engine, snapshot, slices.Concat(slices.Collect(maps.Values(d.applied))...)...)
 	if err != nil {
 		l.failed("files", snapshot.Revision, err)
 		return

@@ -61,10 +61,10 @@ func (e *Engine) Check(ctx context.Context, snapshot source.Snapshot, root strin
 	return check(ctx, e.o, snapshot, root, applied)
 }
 
-// CheckSnapshot is Check without an engine, and so without what was applied.
-func CheckSnapshot(ctx context.Context, o Options, snapshot source.Snapshot) (Loaded, error) {
+// CheckSnapshot is Check without an engine: the caller has what was applied.
+func CheckSnapshot(ctx context.Context, o Options, snapshot source.Snapshot, applied ...binding.Record) (Loaded, error) {
 	o.fillDefaults()
-	return check(ctx, o, snapshot, "", nil)
+	return check(ctx, o, snapshot, "", applied)
 }
 
 func check(ctx context.Context, o Options, snapshot source.Snapshot, root string, applied []binding.Record) (Loaded, error) {
