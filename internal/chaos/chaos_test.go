@@ -91,6 +91,7 @@ func (o *oracle) happened(name, what string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.note("%s%s: %s", disturbed, name, what)
+	clear(o.done)
 }
 
 func (o *oracle) found() violations {
@@ -113,6 +114,10 @@ func (w *world) rest(failed func() bool) {
 	for _, t := range w.git.teams {
 		if !t.hasToken() && lacksAccount(w.instance(t.instance).Peek(), binding.Spec{Platform: t.platform, Username: t.username()}) != "" {
 			w.authorize(t)
+		}
+		if a := accountOf(w.instance(t.instance).Peek(), t.platform); t.hasToken() && a != nil && a.Username != t.username() && w.oracle.forgotten {
+			// What was never ours for the process is not replaced.
+			w.instance(t.instance).ConsoleUnbind(a.Platform)
 		}
 		t.report = false
 	}

@@ -85,6 +85,7 @@ func (o *oracle) suspend(t *team, until time.Time) {
 func (o *oracle) forget() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.forgotten = true
 	clear(o.ledger.suspended)
 	for _, has := range o.has {
 		for _, a := range has.Accounts {

@@ -50,6 +50,8 @@ func pending() map[string]string {
 		"Ready says True without Declared":            "a binding that nothing declares is shown as ready (kind 2)",
 		"Ready says True without TokenFresh":          "the status does not know an unknown version yet (kinds 2 and 5)",
 		"TokenFresh says True without TokenFresh":     "TokenFresh is True while nothing, or an unknown version, is bound (kinds 2 and 5)",
+		"what is applied is not planned again":        "image repositories are adopted again while their account waits",
+		"Ready says True without RulesCurrent":        "a copy of a rule is a finding and no condition while a binding is suspended (kind 4)",
 		"a good account is not unbound":               "a rebind that is not seen yet is done again (kind 3)",
 		converges(binding.TokenFresh):                 "an unknown version under Report (kind 5)",
 		"Ready says True without TokenValid":          "the bound token is not asked for at its host (kind 2)",
@@ -86,6 +88,8 @@ type oracle struct {
 	// clockMoved says that the product's clock was wrong once: what ended by it
 	// stays ended.
 	clockMoved bool
+	// forgotten says that the process lost its memory once.
+	forgotten bool
 	// since is when a condition of a team stopped being so.
 	since map[string]map[binding.ConditionType]lack
 	// known is when a status was first shown as the last known one.
@@ -94,6 +98,8 @@ type oracle struct {
 	has        map[string]sandbox.RegistrySnapshot
 	ledger     ledger
 	violations violations
+	// done counts the changes made since the last disturbance.
+	done map[string]int
 	// trail are the last things that happened, for the report of a failure.
 	trail []string
 }
@@ -107,7 +113,7 @@ type lack struct {
 func newOracle(w *world) *oracle {
 	return &oracle{
 		w: w, valid: map[string]*binding.Declaration{}, since: map[string]map[binding.ConditionType]lack{}, known: map[string]time.Time{},
-		has: map[string]sandbox.RegistrySnapshot{}, ledger: newLedger(),
+		done: map[string]int{}, has: map[string]sandbox.RegistrySnapshot{}, ledger: newLedger(),
 	}
 }
 
@@ -170,11 +176,23 @@ func (o *oracle) event(e plan.Event) {
 	defer o.mu.Unlock()
 	switch e.Kind {
 	case plan.ActionDone:
+		o.repeated(e)
 		o.note("%s: %s %s %s: %s %v", e.Instance, e.Action.Binding, e.Action.Kind, e.Action.Object, e.Outcome.State, e.Err)
 	case plan.Recovered:
 		o.note("%s: recovered %s %s %s", e.Instance, e.Intent.Binding, e.Intent.Action, e.Intent.Object)
 	case plan.SyncFailed:
 		o.note("%s: sync failed: %v", e.Instance, e.Err)
+	}
+}
+
+// repeated fails a change that is made again and again while nothing happens.
+func (o *oracle) repeated(e plan.Event) {
+	if e.Outcome.State != plan.Done || e.Action.Kind == plan.Noop {
+		return
+	}
+	change := fmt.Sprintf("%s %s %s", e.Action.Binding, e.Action.Kind, e.Action.Object)
+	if o.done[change]++; o.done[change] == 5 {
+		o.fail("what is applied is not planned again", "%s is done for the fifth time, and nothing happened meanwhile", change)
 	}
 }
 
@@ -266,7 +284,7 @@ func (o *oracle) lacks(t *team, of binding.ConditionType) string {
 
 // declared is the team's declaration as the process has it; nil if none.
 func (o *oracle) declared(t *team) *binding.Declaration {
-	at := slices.IndexFunc(o.desired.Declarations, func(d binding.Declaration) bool { return d.Name == t.name && d.File == t.file() })
+	at := slices.IndexFunc(o.desired.Declarations, func(d binding.Declaration) bool { return d.Name == t.name })
 	if at < 0 {
 		return nil
 	}
