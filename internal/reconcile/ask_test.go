@@ -53,19 +53,19 @@ func TestWhoAsksIsToldOfASyncThatBeganAfter(t *testing.T) {
 func TestAnAskForOneBindingLeavesTheOthersPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.failOn("bind ", fault{before: &binding.Failure{Kind: binding.Refused}})
+		w.FailOn("bind ", fault{Before: &binding.Failure{Kind: binding.Refused}})
 		l, _ := loop(t, w, nil)
 		l.Submit(desire(codeup(), gitlab()))
 		synctest.Wait()
 		told := ask(l, codeup().Name)
-		if c, g := w.count("bind codeup"), w.count("bind gitlab"); c != 2 || g != 1 {
+		if c, g := w.Count("bind codeup"), w.Count("bind gitlab"); c != 2 || g != 1 {
 			t.Errorf("codeup was tried %d times, want 2; gitlab %d, want 1", c, g)
 		}
 		if len(*told) != 1 || (*told)[0].Result.Count(plan.Failed) != 1 || (*told)[0].Result.Count(plan.Held) == 0 {
 			t.Errorf("told %+v, want one failed and the others held", *told)
 		}
 		ask(l, "")
-		if c, g := w.count("bind codeup"), w.count("bind gitlab"); c != 3 || g != 2 {
+		if c, g := w.Count("bind codeup"), w.Count("bind gitlab"); c != 3 || g != 2 {
 			t.Errorf("codeup was tried %d times, want 3; gitlab %d, want 2", c, g)
 		}
 	})

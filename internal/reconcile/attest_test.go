@@ -24,7 +24,7 @@ func ada() binding.Person { return binding.Person{By: by, Proven: "uid 7"} }
 // byHand is a world whose registry has no API.
 func byHand() *world {
 	w := newWorld()
-	w.caps = binding.Capabilities{Reasons: map[string]message.Message{"listAccounts": message.Verbatim("a person does it")}}
+	w.Caps = binding.Capabilities{Reasons: map[string]message.Message{"listAccounts": message.Verbatim("a person does it")}}
 	return w
 }
 
@@ -73,12 +73,12 @@ func TestAttestedBindingIsReadyUntilTheTokenRotates(t *testing.T) {
 	if c := conditionOf(t, r, "pay-gitlab", binding.Bound); c.Reason != status.ReasonConfirmed {
 		t.Errorf("bound: %+v", c)
 	}
-	record := w.records["pay-gitlab/gitlab"]
-	if !record.Managed || record.TokenVersion != 1 || !record.Applied.Equal(w.now) || record.File != "pay.yaml" {
+	record := w.Records()["pay-gitlab/gitlab"]
+	if !record.Managed || record.TokenVersion != 1 || !record.Applied.Equal(w.Now) || record.File != "pay.yaml" {
 		t.Errorf("record: %+v", record)
 	}
 
-	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+	w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
 	synced(t, r, d)
 	if c := conditionOf(t, r, "pay-gitlab", binding.Ready); c.Status != binding.False {
 		t.Fatalf("rotated: %+v", c)
@@ -87,7 +87,7 @@ func TestAttestedBindingIsReadyUntilTheTokenRotates(t *testing.T) {
 		t.Errorf("said %q", said)
 	}
 	w.settled(t, r, d)
-	if n := w.effects["bind gitlab"]; n != 0 {
+	if n := w.Effects["bind gitlab"]; n != 0 {
 		t.Errorf("%d binds", n)
 	}
 }
@@ -96,29 +96,29 @@ func TestAttestIsInTheHistory(t *testing.T) {
 	w := byHand()
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab()))
-	w.history = nil
+	before := len(w.History())
 	attested(t, r, "pay-gitlab")
 	want := []binding.HistoryEntry{
 		{
-			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: binding.AccountObject(), Outcome: "done", Revision: "r1",
+			Person: ada(), Time: w.Now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: binding.AccountObject(), Outcome: "done", Revision: "r1",
 			Message: "confirmed by Ada Lovelace: GitLab is bound to prod as ci-bot with version 1 of the token",
 		},
 		{
-			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: binding.RepositoryObject("pay/api"), Outcome: "done", Revision: "r1",
+			Person: ada(), Time: w.Now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: binding.RepositoryObject("pay/api"), Outcome: "done", Revision: "r1",
 			Message: "confirmed by Ada Lovelace: pay/api is linked to pay/api on GitLab",
 		},
 	}
-	if diff := cmp.Diff(want, w.history, cmpopts.IgnoreFields(binding.HistoryEntry{}, "Digest")); diff != "" {
+	if diff := cmp.Diff(want, w.History()[before:], cmpopts.IgnoreFields(binding.HistoryEntry{}, "Digest")); diff != "" {
 		t.Error(diff)
 	}
-	if w.history[0].Digest == "" {
+	if w.History()[before].Digest == "" {
 		t.Error("the plan that was confirmed is not named")
 	}
 }
 
 func TestTokenWithoutVersionsIsAttestedByItsFingerprint(t *testing.T) {
 	w := byHand()
-	w.unversioned = true
+	w.Unversioned = true
 	r := reconcile.New(w.options())
 	d := desire(gitlab())
 	if _, err := r.Plan(t.Context(), d, binding.DepthLive); err != nil {
@@ -130,7 +130,7 @@ func TestTokenWithoutVersionsIsAttestedByItsFingerprint(t *testing.T) {
 	synced(t, r, d)
 	attested(t, r, "pay-gitlab")
 	w.settled(t, r, d)
-	w.tokens["acr/gitlab"] = []string{"canary-gitlab-other"}
+	w.Tokens["acr/gitlab"] = []string{"canary-gitlab-other"}
 	synced(t, r, d)
 	if !r.Awaiting()["pay-gitlab"] {
 		t.Error("another token, and nothing waits")
@@ -149,7 +149,7 @@ func TestAttestedRemovalForgetsTheBinding(t *testing.T) {
 		t.Errorf("said %q", said)
 	}
 	if w.recorded("web-github/github") || !w.recorded("pay-gitlab/gitlab") {
-		t.Errorf("records: %v", w.records)
+		t.Errorf("records: %v", w.Records())
 	}
 	w.settled(t, r, d)
 }
@@ -163,7 +163,7 @@ func TestAttestedRenameWithAChangeLeavesOneRecord(t *testing.T) {
 	synced(t, r, d)
 	attested(t, r, "billing-gitlab")
 	if w.recorded("pay-gitlab/gitlab") || !w.recorded("billing-gitlab/gitlab") {
-		t.Errorf("records: %v", w.records)
+		t.Errorf("records: %v", w.Records())
 	}
 	w.settled(t, r, d)
 }
@@ -178,7 +178,7 @@ func why(err error) string {
 
 func TestAttestIsRefused(t *testing.T) {
 	suspended := gitlab(func(d *binding.Declaration) {
-		d.Spec.Suspend = &binding.Suspend{Until: binding.DateOf(newWorld().now.AddDate(0, 1, 0)), Reason: "freeze", Owner: "payments"}
+		d.Spec.Suspend = &binding.Suspend{Until: binding.DateOf(newWorld().Now.AddDate(0, 1, 0)), Reason: "freeze", Owner: "payments"}
 	})
 	for name, tt := range map[string]struct {
 		world    func(*world)
@@ -192,15 +192,15 @@ func TestAttestIsRefused(t *testing.T) {
 		"a name that writes lines":  {declared: gitlab(), binding: "pay-gitlab", by: "a\nb", want: "printable"},
 		"a name without end":        {declared: gitlab(), binding: "pay-gitlab", by: strings.Repeat("a", 129), want: "128 bytes"},
 		"a suspended binding":       {declared: suspended, binding: "pay-gitlab", by: by, want: "nothing waits for a person's word: suspended until"},
-		"a secret store in silence": {world: func(w *world) { w.tokens["acr/gitlab"] = nil }, declared: gitlab(), binding: "pay-gitlab", by: by, want: "secret unavailable"},
+		"a secret store in silence": {world: func(w *world) { w.Tokens["acr/gitlab"] = nil }, declared: gitlab(), binding: "pay-gitlab", by: by, want: "secret unavailable"},
 		"a token that the host hates": {
 			world: func(w *world) {
-				w.answers["canary-gitlab-1"] = []binding.Answer{{Question: "token-valid", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Revoked", Message: message.Verbatim("revoked")}}
+				w.Answers["canary-gitlab-1"] = []binding.Answer{{Question: "token-valid", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Revoked", Message: message.Verbatim("revoked")}}
 			},
 			declared: gitlab(), binding: "pay-gitlab", by: by, want: "the code host said no",
 		},
 		"a registry that can be asked": {
-			world: func(w *world) { w.caps.ListAccounts = true }, declared: gitlab(), binding: "pay-gitlab", by: by,
+			world: func(w *world) { w.Caps.ListAccounts = true }, declared: gitlab(), binding: "pay-gitlab", by: by,
 			want: "the registry of this instance can be asked",
 		},
 	} {
@@ -211,13 +211,13 @@ func TestAttestIsRefused(t *testing.T) {
 			}
 			r := reconcile.New(w.options())
 			sync1(t, r, desire(tt.declared))
-			writes := w.count("store")
+			writes := w.Count("store")
 			said, err := r.Attest(t.Context(), tt.binding, binding.Person{By: tt.by})
 			shown := why(err)
 			if err == nil || !strings.Contains(shown, tt.want) || strings.Contains(shown, "canary") {
 				t.Errorf("got %q, %s, want an error with %q", said, shown, tt.want)
 			}
-			if n := w.count("store"); n != writes {
+			if n := w.Count("store"); n != writes {
 				t.Errorf("%d writes of what was refused", n-writes)
 			}
 		})
@@ -250,8 +250,8 @@ func TestAttestWritesNothingWhenTheAskerIsGone(t *testing.T) {
 	if _, err := r.Attest(ctx, "pay-gitlab", ada()); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if len(w.records) > 0 {
-		t.Errorf("records: %v", w.records)
+	if len(w.Records()) > 0 {
+		t.Errorf("records: %v", w.Records())
 	}
 }
 
@@ -259,7 +259,7 @@ func TestAttestAnswersAnOpenCall(t *testing.T) {
 	w := byHand()
 	r := reconcile.New(w.options())
 	open := binding.Intent{Instance: instance, Binding: "pay-gitlab", Platform: binding.GitLab, Object: binding.AccountObject(), Action: string(plan.Bind), TokenVersion: 1}
-	if err := (store{w}).PutIntent(t.Context(), open); err != nil {
+	if err := (store{World: w.World}).PutIntent(t.Context(), open); err != nil {
 		t.Fatal(err)
 	}
 	synced(t, r, desire(gitlab()))
@@ -274,7 +274,7 @@ func TestAttestThatCannotBeWrittenIsAnError(t *testing.T) {
 			w := byHand()
 			r := reconcile.New(w.options())
 			synced(t, r, desire(gitlab()))
-			w.failOn(call, fault{before: full})
+			w.FailOn(call, fault{Before: full})
 			if _, err := r.Attest(t.Context(), "pay-gitlab", ada()); !errors.Is(err, full) || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v, want %q", err, want)
 			}

@@ -16,15 +16,15 @@ import (
 func refusing(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
 	t.Helper()
 	w := newWorld()
-	w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Refused, Op: "registry: bind"}})
+	w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Refused, Op: "registry: bind"}})
 	r := reconcile.New(w.options())
 	d := desire(gitlab(), codeup())
 	for range 3 {
 		sync1(t, r, d)
-		w.passes(statusOf(t, r, "pay-gitlab").Retry.Next.Sub(w.clock()))
+		w.Passes(statusOf(t, r, "pay-gitlab").Retry.Next.Sub(w.Clock()))
 	}
-	w.passes(-time.Second) // A moment before it is due again.
-	if n := w.count("bind gitlab"); n != 3 {
+	w.Passes(-time.Second) // A moment before it is due again.
+	if n := w.Count("bind gitlab"); n != 3 {
 		t.Fatalf("tried %d times", n)
 	}
 	return w, r, d
@@ -62,11 +62,11 @@ func TestOnlySomethingElseToTryOrAPersonEndsThePause(t *testing.T) {
 			return r
 		}, false},
 		"another binding's token": {func(_ *testing.T, w *world, r *reconcile.Reconciler, _ *plan.Desired) *reconcile.Reconciler {
-			w.tokens["acr/codeup"] = append(w.tokens["acr/codeup"], "canary-codeup-2")
+			w.Tokens["acr/codeup"] = append(w.Tokens["acr/codeup"], "canary-codeup-2")
 			return r
 		}, false},
 		"another binding's drift": {func(_ *testing.T, w *world, r *reconcile.Reconciler, _ *plan.Desired) *reconcile.Reconciler {
-			w.consoleUnbinds(binding.Codeup)
+			w.ConsoleUnbinds(binding.Codeup)
 			return r
 		}, false},
 		"a person who means another binding": {func(t *testing.T, _ *world, r *reconcile.Reconciler, _ *plan.Desired) *reconcile.Reconciler {
@@ -90,7 +90,7 @@ func TestOnlySomethingElseToTryOrAPersonEndsThePause(t *testing.T) {
 			return r
 		}, true},
 		"another version of its token": {func(_ *testing.T, w *world, r *reconcile.Reconciler, _ *plan.Desired) *reconcile.Reconciler {
-			w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+			w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
 			return r
 		}, true},
 		"a person": {func(t *testing.T, _ *world, r *reconcile.Reconciler, _ *plan.Desired) *reconcile.Reconciler {
@@ -114,7 +114,7 @@ func TestOnlySomethingElseToTryOrAPersonEndsThePause(t *testing.T) {
 			if tt.tried {
 				want = 1
 			}
-			if tried := w.count("bind gitlab") > 3; tried != tt.tried || s.Retry == nil || s.Retry.Failures != want {
+			if tried := w.Count("bind gitlab") > 3; tried != tt.tried || s.Retry == nil || s.Retry.Failures != want {
 				t.Errorf("tried again: %v, want %v; retry %+v, want %d failures", tried, tt.tried, s.Retry, want)
 			}
 			if c := conditionOf(t, r, "pay-codeup", binding.Bound); c.Status != binding.True {
@@ -124,7 +124,7 @@ func TestOnlySomethingElseToTryOrAPersonEndsThePause(t *testing.T) {
 	}
 	t.Run("what is not declared any more says so too", func(t *testing.T) {
 		w, r, _ := refusing(t)
-		w.failOn("unbind codeup", fault{before: &binding.Failure{Kind: binding.Refused, Op: "registry: unbind"}})
+		w.FailOn("unbind codeup", fault{Before: &binding.Failure{Kind: binding.Refused, Op: "registry: unbind"}})
 		sync1(t, r, desire(gitlab()))
 		if s := statusOf(t, r, "pay-codeup"); s.Retry == nil || s.Retry.Failures != 1 {
 			t.Errorf("its unbinding failed, and is tried again: %+v", s.Retry)
@@ -132,11 +132,11 @@ func TestOnlySomethingElseToTryOrAPersonEndsThePause(t *testing.T) {
 	})
 	t.Run("when it is due it is tried, and once it succeeds nothing is left", func(t *testing.T) {
 		w, r, d := refusing(t)
-		w.fault = nil
-		w.passes(2 * time.Second)
+		w.Fault = nil
+		w.Passes(2 * time.Second)
 		synced(t, r, d)
-		if s := statusOf(t, r, "pay-gitlab"); s.Retry != nil || len(w.states) > 0 {
-			t.Errorf("still held back: %+v, %+v", s.Retry, w.states)
+		if s := statusOf(t, r, "pay-gitlab"); s.Retry != nil || len(w.RetryStates()) > 0 {
+			t.Errorf("still held back: %+v, %+v", s.Retry, w.RetryStates())
 		}
 	})
 }
@@ -146,7 +146,7 @@ func TestOnlySomethingElseToTryOrAPersonEndsThePause(t *testing.T) {
 func TestWhatIsDueWhileASyncIsUnderWayIsTriedAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.failOn("bind codeup", fault{before: &binding.Failure{Kind: binding.Refused}})
+		w.FailOn("bind codeup", fault{Before: &binding.Failure{Kind: binding.Refused}})
 		slow := false
 		l, _ := loop(t, w, func(e plan.Event) {
 			if e.Kind == plan.SyncDone && slow {
@@ -159,7 +159,7 @@ func TestWhatIsDueWhileASyncIsUnderWayIsTriedAfterIt(t *testing.T) {
 		slow = true
 		l.Submit(desire(codeup())) // It is held, and due before the sync is over.
 		after(3 * time.Second)
-		if n := w.count("bind codeup"); n != 2 {
+		if n := w.Count("bind codeup"); n != 2 {
 			t.Errorf("tried %d times, want 2", n)
 		}
 	})
@@ -171,15 +171,15 @@ func TestAPersonsFirstWishAfterARestartIsHeard(t *testing.T) {
 	for _, name := range []string{"", "pay-gitlab"} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld()
-			w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Refused}})
+			w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Refused}})
 			l, _ := loop(t, w, nil)
 			l.Submit(desire(gitlab()))
 			synctest.Wait()
 			again, _ := loop(t, w, nil)
 			told := make(chan reconcile.Synced, 1)
 			again.Submit(desire(gitlab()), reconcile.Ask{Binding: name, Done: func(s reconcile.Synced) { told <- s }})
-			if s := <-told; s.Result.Count(plan.Held) > 0 || w.count("bind gitlab") != 2 {
-				t.Errorf("asked for %q: tried %d times, outcomes %v", name, w.count("bind gitlab"), states(s.Result))
+			if s := <-told; s.Result.Count(plan.Held) > 0 || w.Count("bind gitlab") != 2 {
+				t.Errorf("asked for %q: tried %d times, outcomes %v", name, w.Count("bind gitlab"), states(s.Result))
 			}
 		})
 	}
@@ -188,19 +188,19 @@ func TestAPersonsFirstWishAfterARestartIsHeard(t *testing.T) {
 // TestABrokenFileEndsNeitherAPauseNorAContest of the binding that it declares.
 func TestABrokenFileEndsNeitherAPauseNorAContest(t *testing.T) {
 	w, r, d := refusing(t)
-	stopped := w.states["pay-gitlab"]
-	stopped.Repairs = []binding.Repairs{{Object: binding.RepositoryObject("pay/api"), Made: []binding.Repair{{At: w.now}}, Stopped: w.now}}
-	w.states["pay-gitlab"] = stopped
+	stopped := w.RetryStates()["pay-gitlab"]
+	stopped.Repairs = []binding.Repairs{{Object: binding.RepositoryObject("pay/api"), Made: []binding.Repair{{At: w.Now}}, Stopped: w.Now}}
+	must(t, w.State.PutRetryState(t.Context(), stopped))
 	broken := desire(codeup())
 	broken.Broken = []string{"gitlab.yaml"}
-	w.records["pay-gitlab/gitlab"] = binding.Record{Instance: instance, Binding: "pay-gitlab", Platform: binding.GitLab, Managed: true, File: "gitlab.yaml"}
+	w.remember(t, binding.Record{Instance: instance, Binding: "pay-gitlab", Platform: binding.GitLab, Managed: true, File: "gitlab.yaml"})
 	sync1(t, r, broken)
-	if now := w.states["pay-gitlab"]; now.Failed == nil || len(now.Repairs) != 1 {
+	if now := w.RetryStates()["pay-gitlab"]; now.Failed == nil || len(now.Repairs) != 1 {
 		t.Fatalf("while its file is broken: %+v", now)
 	}
-	delete(w.records, "pay-gitlab/gitlab")
+	w.forget(t, "pay-gitlab/gitlab")
 	sync1(t, r, d)
-	if n := w.count("bind gitlab"); n != 3 {
+	if n := w.Count("bind gitlab"); n != 3 {
 		t.Errorf("tried %d times, want 3: it is not due yet", n)
 	}
 }

@@ -42,11 +42,11 @@ func TestConditionsOfABinding(t *testing.T) {
 		"the token lasts": {func(_ *world, d *binding.Declaration) { d.Spec.Token.Expires = day(t, "2026-06-30") }, want{
 			binding.TokenFresh: "True Current", binding.Ready: "True AsDeclared",
 		}},
-		"the store's end is no date": {func(w *world, _ *binding.Declaration) { w.custom = map[string]string{"expires": "end of May"} }, want{
+		"the store's end is no date": {func(w *world, _ *binding.Declaration) { w.Custom = map[string]string{"expires": "end of May"} }, want{
 			binding.TokenFresh: "Unknown ExpiryUnreadable", binding.Ready: "True AsDeclared",
 		}},
 		"the store's end is no date, and one is declared": {func(w *world, d *binding.Declaration) {
-			w.custom = map[string]string{"Expires": "end of May"}
+			w.Custom = map[string]string{"Expires": "end of May"}
 			d.Spec.Token.Expires = day(t, "2026-05-20")
 		}, want{binding.TokenFresh: "False ExpiresSoon"}},
 		"the token ends soon": {func(_ *world, d *binding.Declaration) { d.Spec.Token.Expires = day(t, "2026-05-20") }, want{
@@ -58,37 +58,37 @@ func TestConditionsOfABinding(t *testing.T) {
 		"the token has ended": {func(_ *world, d *binding.Declaration) { d.Spec.Token.Expires = day(t, "2026-04-30") }, want{
 			binding.TokenFresh: "False Expired", binding.Ready: "False Expired", binding.Bound: "False NotBound",
 		}},
-		"the secret is missing": {func(w *world, _ *binding.Declaration) { w.tokens["acr/gitlab"] = nil }, want{
+		"the secret is missing": {func(w *world, _ *binding.Declaration) { w.Tokens["acr/gitlab"] = nil }, want{
 			binding.SecretAvailable: "False NotFound", binding.Bound: "False NotBound", binding.Ready: "False NotFound",
 		}},
-		"the secret store is down": {func(w *world, _ *binding.Declaration) { w.failOn("metadata", fault{before: errors.New("down")}) }, want{
+		"the secret store is down": {func(w *world, _ *binding.Declaration) { w.FailOn("metadata", fault{Before: errors.New("down")}) }, want{
 			binding.SecretAvailable: "Unknown Transient", binding.Ready: "False NotBound",
 		}},
-		"the code host says no": {func(w *world, _ *binding.Declaration) { w.answers["canary-gitlab-1"] = []binding.Answer{no} }, want{
+		"the code host says no": {func(w *world, _ *binding.Declaration) { w.Answers["canary-gitlab-1"] = []binding.Answer{no} }, want{
 			binding.TokenValid: "False Revoked", binding.Ready: "False Revoked", binding.Bound: "False NotBound",
 		}},
-		"the code host is down": {func(w *world, _ *binding.Declaration) { w.failOn("check-", fault{before: errors.New("down")}) }, want{
+		"the code host is down": {func(w *world, _ *binding.Declaration) { w.FailOn("check-", fault{Before: errors.New("down")}) }, want{
 			binding.TokenValid: "Unknown NoAnswer", binding.Reachable: "Unknown NoAnswer", binding.Ready: "False Failed",
 		}},
-		"the registry is down": {func(w *world, _ *binding.Declaration) { w.failOn("capabilities", fault{before: errors.New("down")}) }, want{
+		"the registry is down": {func(w *world, _ *binding.Declaration) { w.FailOn("capabilities", fault{Before: errors.New("down")}) }, want{
 			binding.Bound: "Unknown Transient", binding.RepositoriesLinked: "Unknown Transient", binding.RulesCurrent: "Unknown Transient",
 			binding.Ready: "Unknown Transient",
 		}},
 		"the registry refuses": {func(w *world, _ *binding.Declaration) {
-			w.failOn("bind", fault{before: &binding.Failure{Kind: binding.Refused}})
+			w.FailOn("bind", fault{Before: &binding.Failure{Kind: binding.Refused}})
 		}, want{
 			binding.Bound: "False Failed", binding.RepositoriesLinked: "False Failed", binding.Ready: "False Failed",
 		}},
 		"another account is bound": {func(w *world, _ *binding.Declaration) {
-			w.accounts[binding.GitLab] = &binding.Account{ID: "1", Platform: binding.GitLab, Username: "x"}
+			w.Accounts[binding.GitLab] = &binding.Account{ID: "1", Platform: binding.GitLab, Username: "x"}
 		}, want{
 			binding.Bound: "False OtherAccount", binding.Ready: "False OtherAccount",
 		}},
-		"the image repository is missing": {func(w *world, _ *binding.Declaration) { delete(w.repos, "pay/api") }, want{
+		"the image repository is missing": {func(w *world, _ *binding.Declaration) { delete(w.Repos, "pay/api") }, want{
 			binding.Bound: "True AsDeclared", binding.RepositoriesLinked: "False Forbidden", binding.Ready: "False Forbidden",
 		}},
 		"a rule fails": {func(w *world, _ *binding.Declaration) {
-			w.failOn("add-rule", fault{before: &binding.Failure{Kind: binding.Refused}})
+			w.FailOn("add-rule", fault{Before: &binding.Failure{Kind: binding.Refused}})
 		}, want{
 			binding.RepositoriesLinked: "True AsDeclared", binding.RulesCurrent: "False Failed", binding.Ready: "False Failed",
 		}},
@@ -144,8 +144,8 @@ func TestASiteThatIsNotPublicIsToldApartFromItsToken(t *testing.T) {
 	if got := conditionOf(t, r, "pay-gitlab", binding.TokenValid); got.Status != binding.True {
 		t.Errorf("TokenValid: %+v", got)
 	}
-	if w.count("bind") != 0 {
-		t.Errorf("it was bound: %v", w.calls)
+	if w.Count("bind") != 0 {
+		t.Errorf("it was bound: %v", w.Calls)
 	}
 }
 
@@ -154,9 +154,9 @@ func TestAnUnknownKeepsTheConditionAsItWas(t *testing.T) {
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab()))
 	before := conditionOf(t, r, "pay-gitlab", binding.Bound)
-	w.failOn("capabilities", fault{before: &binding.Failure{Kind: binding.Transient, Op: "registry: probe"}})
+	w.FailOn("capabilities", fault{Before: &binding.Failure{Kind: binding.Transient, Op: "registry: probe"}})
 	for range 2 {
-		w.now = w.now.Add(time.Hour)
+		w.Now = w.Now.Add(time.Hour)
 		sync1(t, r, desire(gitlab()))
 		for _, c := range []binding.ConditionType{binding.Bound, binding.RepositoriesLinked, binding.RulesCurrent, binding.Ready} {
 			got := conditionOf(t, r, "pay-gitlab", c)
@@ -168,7 +168,7 @@ func TestAnUnknownKeepsTheConditionAsItWas(t *testing.T) {
 			}
 		}
 	}
-	w.fault = nil
+	w.Fault = nil
 	synced(t, r, desire(gitlab()))
 	if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Reason != status.ReasonAsDeclared {
 		t.Errorf("answered again: %+v", got)

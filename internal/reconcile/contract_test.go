@@ -44,25 +44,25 @@ func TestARealStoreCarriesWhatIsKnownOverARestart(t *testing.T) {
 		}
 	}
 	run()
-	w.calls = nil
+	w.Calls = nil
 	run()
-	if n := w.count("bind") + w.count("link") + w.count("add-rule"); n != 0 {
-		t.Errorf("%d writes after a restart: %v", n, w.calls)
+	if n := w.Count("bind") + w.Count("link") + w.Count("add-rule"); n != 0 {
+		t.Errorf("%d writes after a restart: %v", n, w.Calls)
 	}
 }
 
 func TestALostStoreIsRebuiltByObserving(t *testing.T) {
 	w := newWorld()
 	synced(t, reconcile.New(w.options()), desire(gitlab(), codeup()))
-	clear(w.records)
-	w.calls = nil
+	w.Forget()
+	w.Calls = nil
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab(), codeup()))
-	if n := w.count("bind") + w.count("unbind") + w.count("link") + w.count("add-rule"); n != 0 {
-		t.Errorf("%d writes: %v", n, w.calls)
+	if n := w.Count("bind") + w.Count("unbind") + w.Count("link") + w.Count("add-rule"); n != 0 {
+		t.Errorf("%d writes: %v", n, w.Calls)
 	}
-	if len(w.records) != 2 || len(w.records["pay-gitlab/gitlab"].Images) != 1 {
-		t.Errorf("records: %+v", w.records)
+	if len(w.Records()) != 2 || len(w.Records()["pay-gitlab/gitlab"].Images) != 1 {
+		t.Errorf("records: %+v", w.Records())
 	}
 	w.settled(t, r, desire(gitlab(), codeup()))
 }

@@ -14,20 +14,13 @@ import (
 	"reconciler/internal/status"
 )
 
-// passes moves the clock on.
-func (w *world) passes(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
-}
-
 // fightOn is a rival who unbinds the account after every repair, and a
 // reconciler that looks every ten minutes.
 func (w *world) fightOn(t *testing.T, r *reconcile.Reconciler, d plan.Desired, rounds int) {
 	t.Helper()
 	for range rounds {
-		w.consoleUnbinds(binding.GitLab)
-		w.passes(10 * time.Minute)
+		w.ConsoleUnbinds(binding.GitLab)
+		w.Passes(10 * time.Minute)
 		sync1(t, r, d)
 	}
 }
@@ -45,7 +38,7 @@ func TestAFightEndsAndAPersonIsAsked(t *testing.T) {
 	d := desire(gitlab(), codeup())
 	synced(t, r, d)
 	w.fightOn(t, r, d, 12)
-	if got := w.effects["bind gitlab"]; got != 6 {
+	if got := w.Effects["bind gitlab"]; got != 6 {
 		t.Errorf("bound %d times, want once and 5 repairs", got)
 	}
 	for _, of := range []binding.ConditionType{binding.Contested, binding.Ready} {
@@ -67,9 +60,9 @@ func TestAFightEndsAndAPersonIsAsked(t *testing.T) {
 
 	// Neither time nor a restart begins anew.
 	for _, again := range []*reconcile.Reconciler{r, reconcile.New(w.options())} {
-		w.passes(30 * 24 * time.Hour)
+		w.Passes(30 * 24 * time.Hour)
 		sync1(t, again, d)
-		if got := w.effects["bind gitlab"]; got != 6 {
+		if got := w.Effects["bind gitlab"]; got != 6 {
 			t.Errorf("bound %d times after a month", got)
 		}
 	}
@@ -80,13 +73,13 @@ func TestAFightEndsAndAPersonIsAsked(t *testing.T) {
 func (w *world) historyHas(t *testing.T, action, outcome string, n int) {
 	t.Helper()
 	got := 0
-	for _, e := range w.history {
+	for _, e := range w.History() {
 		if e.Action == action && e.Outcome == outcome {
 			got++
 		}
 	}
 	if got != n {
-		t.Errorf("the history has %s %s %d times, want %d: %+v", action, outcome, got, n, w.history)
+		t.Errorf("the history has %s %s %d times, want %d: %+v", action, outcome, got, n, w.History())
 	}
 }
 
@@ -97,7 +90,7 @@ func TestTheCountOfRepairsSurvivesARestart(t *testing.T) {
 	for range 12 {
 		w.fightOn(t, reconcile.New(w.options()), d, 1)
 	}
-	if got := w.effects["bind gitlab"]; got != 6 {
+	if got := w.Effects["bind gitlab"]; got != 6 {
 		t.Errorf("with a restart before every look, bound %d times, want once and 5 repairs", got)
 	}
 }
@@ -108,14 +101,14 @@ func TestSlowDriftIsNoFight(t *testing.T) {
 	d := desire(gitlab())
 	synced(t, r, d)
 	for range 60 {
-		w.consoleUnbinds(binding.GitLab)
-		w.passes(24 * time.Hour)
+		w.ConsoleUnbinds(binding.GitLab)
+		w.Passes(24 * time.Hour)
 		synced(t, r, d)
 	}
-	if c := conditionOf(t, r, "pay-gitlab", binding.Ready); c.Status != binding.True || w.effects["bind gitlab"] != 61 {
-		t.Errorf("bound %d times in two months of one drift a day, and Ready is %+v", w.effects["bind gitlab"], c)
+	if c := conditionOf(t, r, "pay-gitlab", binding.Ready); c.Status != binding.True || w.Effects["bind gitlab"] != 61 {
+		t.Errorf("bound %d times in two months of one drift a day, and Ready is %+v", w.Effects["bind gitlab"], c)
 	}
-	if n := len(w.states["pay-gitlab"].Repairs[0].Made); n != 1 {
+	if n := len(w.RetryStates()["pay-gitlab"].Repairs[0].Made); n != 1 {
 		t.Errorf("%d repairs are remembered, want the last day's alone", n)
 	}
 }
@@ -139,7 +132,7 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 			t.Errorf("another binding's sync lifted %v, %v", lifted, err)
 		}
 		sync1(t, r, d)
-		if w.bound(binding.GitLab) != "" {
+		if w.Bound(binding.GitLab) != "" {
 			t.Error("another binding's sync ended the contest")
 		}
 		lifted, err := r.Reset(t.Context(), "pay-gitlab", ada())
@@ -149,12 +142,12 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		synced(t, r, d)
 		w.settled(t, r, d)
 		w.historyHas(t, "repair", "resumed", 1)
-		if last := w.history[slices.IndexFunc(w.history, func(e binding.HistoryEntry) bool { return e.Outcome == "resumed" })]; last.Person != ada() {
+		if last := w.History()[slices.IndexFunc(w.History(), func(e binding.HistoryEntry) bool { return e.Outcome == "resumed" })]; last.Person != ada() {
 			t.Errorf("the history does not say who: %+v", last)
 		}
 		// It is counted from the start.
 		w.fightOn(t, r, d, 4)
-		if w.bound(binding.GitLab) == "" {
+		if w.Bound(binding.GitLab) == "" {
 			t.Error("the old repairs count still")
 		}
 	})
@@ -170,7 +163,7 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		r.Apply(t.Context(), p)
 		synced(t, r, d)
 		w.settled(t, r, d)
-		if w.bound(binding.GitLab) == "" {
+		if w.Bound(binding.GitLab) == "" {
 			t.Error("the plan from before ended what the person began")
 		}
 	})
@@ -186,7 +179,7 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		other := desire(gitlab(func(d *binding.Declaration) { d.Spec.Repositories[0].Rules = d.Spec.Repositories[0].Rules[:1] }), codeup())
 		synced(t, r, other)
 		w.settled(t, r, other)
-		if w.bound(binding.GitLab) == "" {
+		if w.Bound(binding.GitLab) == "" {
 			t.Error("it is not bound under another declaration")
 		}
 	})
@@ -194,13 +187,13 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		w, r, d := fought(t)
 		d.Revision = "r2"
 		sync1(t, r, d)
-		if w.bound(binding.GitLab) != "" {
+		if w.Bound(binding.GitLab) != "" {
 			t.Error("another revision ended the contest")
 		}
 	})
 	t.Run("nor does the rival's giving way, which is told", func(t *testing.T) {
 		w, r, d := fought(t)
-		w.accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "ci-bot", Address: "https://gitlab.example.com"}
+		w.Accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "ci-bot", Address: "https://gitlab.example.com"}
 		synced(t, r, d)
 		if c := conditionOf(t, r, "pay-gitlab", binding.Contested); c.Status != binding.True || c.Reason != status.ReasonRepairsStopped {
 			t.Errorf("Contested is %+v", c)
@@ -213,16 +206,16 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		w, r, d := fought(t)
 		sync1(t, r, plan.Desired{Revision: "r2", Declarations: d.Declarations[1:], Broken: []string{"pay.yaml"}})
 		sync1(t, r, d)
-		if w.bound(binding.GitLab) != "" {
+		if w.Bound(binding.GitLab) != "" {
 			t.Error("a broken file ended the contest")
 		}
 	})
 	t.Run("gone with its declaration", func(t *testing.T) {
 		w, r, _ := fought(t)
-		delete(w.records, "pay-gitlab/gitlab")
+		w.forget(t, "pay-gitlab/gitlab")
 		sync1(t, r, desire(codeup()))
-		if len(w.states) > 0 {
-			t.Errorf("still remembered: %+v", w.states)
+		if len(w.RetryStates()) > 0 {
+			t.Errorf("still remembered: %+v", w.RetryStates())
 		}
 	})
 }
@@ -243,16 +236,16 @@ func TestAFightOverASourceOrARuleEndsToo(t *testing.T) {
 			r := reconcile.New(w.options())
 			d := desire(gitlab())
 			synced(t, r, d)
-			before := w.count(tt.call)
+			before := w.Count(tt.call)
 			for range 12 {
-				if state := w.repos["pay/api"]; len(state.Rules) == 2 && state.Link.Trigger == binding.Auto {
+				if state := w.Repos["pay/api"]; len(state.Rules) == 2 && state.Link.Trigger == binding.Auto {
 					slices.SortFunc(state.Rules, func(a, b binding.ObservedRule) int { return strings.Compare(a.Key(), b.Key()) })
 					tt.undo(state)
 				}
-				w.passes(10 * time.Minute)
+				w.Passes(10 * time.Minute)
 				sync1(t, r, d)
 			}
-			if repairs := w.count(tt.call) - before; repairs != 5 {
+			if repairs := w.Count(tt.call) - before; repairs != 5 {
 				t.Errorf("repaired %d times", repairs)
 			}
 			if c := conditionOf(t, r, "pay-gitlab", binding.Contested); !strings.Contains(text(c.Message), tt.object+" of pay-gitlab was repaired 5 times") {

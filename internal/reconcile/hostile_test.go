@@ -21,16 +21,16 @@ import (
 
 func TestOurOwnMissingPermissionIsNotBlamedOnTheToken(t *testing.T) {
 	w := rotated(t)
-	w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Forbidden, Code: "NoPermission", Op: "registry: bind"}})
+	w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Forbidden, Code: "NoPermission", Op: "registry: bind"}})
 	r := reconcile.New(w.options())
 	if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, plan.ErrLost) {
 		t.Errorf("result: %v, want ErrLost", err)
 	}
-	w.fault = nil
-	w.now = w.now.Add(time.Hour)
+	w.Fault = nil
+	w.Now = w.Now.Add(time.Hour)
 	synced(t, r, desire(gitlab()))
 	w.settled(t, r, desire(gitlab()))
-	if got := w.bound(binding.GitLab); got != "canary-gitlab-2" {
+	if got := w.Bound(binding.GitLab); got != "canary-gitlab-2" {
 		t.Errorf("once we are permitted, %q is bound", got)
 	}
 }
@@ -38,10 +38,10 @@ func TestOurOwnMissingPermissionIsNotBlamedOnTheToken(t *testing.T) {
 func TestAnAccountThatSomebodyBindsMeanwhileIsNotBlamedOnTheToken(t *testing.T) {
 	w := rotated(t)
 	raced := false
-	w.fault = func(call string) fault {
+	w.Fault = func(call string) fault {
 		if call == "bind gitlab" && !raced {
 			raced = true
-			w.accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "someone"}
+			w.Accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "someone"}
 		}
 		return fault{}
 	}
@@ -50,12 +50,12 @@ func TestAnAccountThatSomebodyBindsMeanwhileIsNotBlamedOnTheToken(t *testing.T) 
 	if err == nil || !strings.Contains(err.Error(), `"someone"`) {
 		t.Errorf("the error does not name who is bound: %v", err)
 	}
-	if got := w.records["pay-gitlab/gitlab"].Refused; got != (binding.Refusal{}) {
+	if got := w.Records()["pay-gitlab/gitlab"].Refused; got != (binding.Refusal{}) {
 		t.Errorf("the token is blamed: %+v", got)
 	}
-	w.now = w.now.Add(time.Hour)
+	w.Now = w.Now.Add(time.Hour)
 	synced(t, r, desire(gitlab()))
-	if got := w.bound(binding.GitLab); got != "canary-gitlab-2" {
+	if got := w.Bound(binding.GitLab); got != "canary-gitlab-2" {
 		t.Errorf("bound by %q", got)
 	}
 }
@@ -77,26 +77,26 @@ func TestARefusedChangeOfAnythingFallsBackAndIsTriedAgainOnceChanged(t *testing.
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
-			w.tokens["acr/wrong"], w.tokens["acr/right"] = []string{"canary-wrong"}, []string{"canary-right"}
+			w.Tokens["acr/wrong"], w.Tokens["acr/right"] = []string{"canary-wrong"}, []string{"canary-right"}
 			o := w.options()
 			o.Policy.AllowAddressChangeWithSecret = true
 			r := reconcile.New(o)
 			synced(t, r, desire(gitlab()))
-			clear(w.effects)
+			clear(w.Effects)
 			w.refuseSecond()
 			wrong := desire(gitlab(c.change))
 			if err := sync1(t, r, wrong).Err(); !errors.Is(err, plan.ErrFellBack) {
 				t.Errorf("result: %v, want ErrFellBack", err)
 			}
-			a := w.accounts[binding.GitLab]
-			if a == nil || a.Username != "ci-bot" || a.Address != "https://gitlab.example.com" || w.bound(binding.GitLab) != "canary-gitlab-1" {
-				t.Fatalf("bound %+v with %q", a, w.bound(binding.GitLab))
+			a := w.Accounts[binding.GitLab]
+			if a == nil || a.Username != "ci-bot" || a.Address != "https://gitlab.example.com" || w.Bound(binding.GitLab) != "canary-gitlab-1" {
+				t.Fatalf("bound %+v with %q", a, w.Bound(binding.GitLab))
 			}
 			for range 3 {
-				w.now = w.now.Add(time.Hour)
+				w.Now = w.Now.Add(time.Hour)
 				sync1(t, r, wrong)
 			}
-			if n := w.effects["unbind gitlab"]; n != 1 {
+			if n := w.Effects["unbind gitlab"]; n != 1 {
 				t.Errorf("the working binding was released %d times", n)
 			}
 			synced(t, r, desire(gitlab(c.mend)))
@@ -137,7 +137,7 @@ func TestARegistryThatWritesAccountsItsOwnWayIsNotReboundForEver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
-			words.registry = registry{w}
+			words.registry = registry{World: w.World}
 			o := w.options()
 			o.Registry = words
 			r := reconcile.New(o)
@@ -145,7 +145,7 @@ func TestARegistryThatWritesAccountsItsOwnWayIsNotReboundForEver(t *testing.T) {
 				synced(t, r, desire(gitlab()))
 			}
 			w.settled(t, r, desire(gitlab()))
-			if n := w.effects["bind gitlab"]; n != 1 {
+			if n := w.Effects["bind gitlab"]; n != 1 {
 				t.Errorf("bound %d times", n)
 			}
 			if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Status != binding.True {
@@ -153,8 +153,8 @@ func TestARegistryThatWritesAccountsItsOwnWayIsNotReboundForEver(t *testing.T) {
 			}
 			other := desire(gitlab(func(d *binding.Declaration) { d.Spec.Username = "ci-two" }))
 			synced(t, r, other)
-			if name == "other words" && w.accounts[binding.GitLab].Username != "ci-two" {
-				t.Errorf("another declared name is not bound: %+v", w.accounts[binding.GitLab])
+			if name == "other words" && w.Accounts[binding.GitLab].Username != "ci-two" {
+				t.Errorf("another declared name is not bound: %+v", w.Accounts[binding.GitLab])
 			}
 		})
 	}
@@ -168,7 +168,7 @@ func TestAfterARefusalAnUnbindingIsRepairedWithTheLastGoodToken(t *testing.T) {
 	for name, refuse := range map[string]func(w *world){
 		"the registry refused": (*world).refuseSecond,
 		"the code host says no": func(w *world) {
-			w.answers["canary-gitlab-2"] = no
+			w.Answers["canary-gitlab-2"] = no
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -176,17 +176,17 @@ func TestAfterARefusalAnUnbindingIsRepairedWithTheLastGoodToken(t *testing.T) {
 			refuse(w)
 			r := reconcile.New(w.options())
 			sync1(t, r, desire(gitlab()))
-			w.consoleUnbinds(binding.GitLab)
-			w.now = w.now.Add(time.Hour)
+			w.ConsoleUnbinds(binding.GitLab)
+			w.Now = w.Now.Add(time.Hour)
 			synced(t, r, desire(gitlab()))
-			if got := w.bound(binding.GitLab); got != "canary-gitlab-1" {
+			if got := w.Bound(binding.GitLab); got != "canary-gitlab-1" {
 				t.Errorf("bound with %q, want the last good token", got)
 			}
 			w.settled(t, r, desire(gitlab()))
 
-			w.tokens["acr/gitlab"][0] = ""
-			w.consoleUnbinds(binding.GitLab)
-			w.now = w.now.Add(time.Hour)
+			w.Tokens["acr/gitlab"][0] = ""
+			w.ConsoleUnbinds(binding.GitLab)
+			w.Now = w.Now.Add(time.Hour)
 			if err := sync1(t, r, desire(gitlab())).Err(); err != nil {
 				t.Error(err)
 			}
@@ -194,8 +194,8 @@ func TestAfterARefusalAnUnbindingIsRepairedWithTheLastGoodToken(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if w.bound(binding.GitLab) != "" {
-				t.Errorf("a refused token is bound: %q", w.bound(binding.GitLab))
+			if w.Bound(binding.GitLab) != "" {
+				t.Errorf("a refused token is bound: %q", w.Bound(binding.GitLab))
 			}
 			told := ""
 			for _, f := range p.Plan.Findings {
@@ -212,11 +212,11 @@ func TestADeletionPolicyIsRememberedWhateverElseIsUnknown(t *testing.T) {
 	w := newWorld()
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab(func(d *binding.Declaration) { d.Spec.DeletionPolicy = binding.Unbind }), codeup()))
-	w.failOn("metadata", fault{before: &binding.Failure{Kind: binding.Transient, Code: "Sealed"}})
+	w.FailOn("metadata", fault{Before: &binding.Failure{Kind: binding.Transient, Code: "Sealed"}})
 	sync1(t, r, desire(gitlab(), codeup()))
-	w.fault = nil
+	w.Fault = nil
 	sync1(t, r, desire(codeup()))
-	if w.bound(binding.GitLab) == "" {
+	if w.Bound(binding.GitLab) == "" {
 		t.Error("a binding was unbound whose declaration said Retain to the end")
 	}
 }
@@ -230,39 +230,39 @@ func TestARenameMovesTheRecordWhateverIsUnknown(t *testing.T) {
 		w := newWorld()
 		r := reconcile.New(w.options())
 		synced(t, r, desire(gitlab()))
-		w.failOn("metadata", fault{before: &binding.Failure{Kind: binding.Transient, Code: "Sealed"}})
+		w.FailOn("metadata", fault{Before: &binding.Failure{Kind: binding.Transient, Code: "Sealed"}})
 		sync1(t, r, renamed)
 		if w.recorded("pay-gitlab/gitlab") == w.recorded("renamed/gitlab") {
-			t.Errorf("records: %+v", w.records)
+			t.Errorf("records: %+v", w.Records())
 		}
-		w.fault = nil
-		w.now = w.now.Add(time.Hour)
+		w.Fault = nil
+		w.Now = w.Now.Add(time.Hour)
 		synced(t, r, renamed)
 		w.settled(t, r, renamed)
-		if len(w.records) != 1 || !w.recorded("renamed/gitlab") {
-			t.Errorf("records: %+v", w.records)
+		if len(w.Records()) != 1 || !w.recorded("renamed/gitlab") {
+			t.Errorf("records: %+v", w.Records())
 		}
 	})
 	for _, crash := range []bool{false, true} {
 		t.Run(fmt.Sprintf("after a rebind that ended in its middle, by a crash %t", crash), func(t *testing.T) {
 			w := rotated(t)
-			w.fault = func(call string) fault {
+			w.Fault = func(call string) fault {
 				if call != "bind gitlab" {
 					return fault{}
 				}
-				w.dead = crash
-				return fault{before: &binding.Failure{Kind: binding.Transient}}
+				w.Dead = crash
+				return fault{Before: &binding.Failure{Kind: binding.Transient}}
 			}
 			_, _ = reconcile.New(w.options()).Sync(t.Context(), desire(gitlab()), binding.DepthPreflight)
-			w.fault, w.dead = nil, false
-			w.now = w.now.Add(time.Hour)
+			w.Fault, w.Dead = nil, false
+			w.Now = w.Now.Add(time.Hour)
 			r := reconcile.New(w.options())
 			for range 3 {
 				synced(t, r, renamed)
 			}
 			w.settled(t, r, renamed)
-			if len(w.records) != 1 || !w.recorded("renamed/gitlab") {
-				t.Errorf("records: %+v", w.records)
+			if len(w.Records()) != 1 || !w.recorded("renamed/gitlab") {
+				t.Errorf("records: %+v", w.Records())
 			}
 		})
 	}
@@ -273,7 +273,7 @@ func TestWhatIsGoneAndNotDeclaredIsForgotten(t *testing.T) {
 	r := reconcile.New(w.options())
 	d := desire(gitlab(func(d *binding.Declaration) { d.Spec.DeletionPolicy, d.Spec.Repositories = binding.Unbind, nil }), codeup())
 	synced(t, r, d)
-	w.consoleUnbinds(binding.GitLab)
+	w.ConsoleUnbinds(binding.GitLab)
 	broken := desire(codeup())
 	broken.Broken = []string{"pay.yaml"}
 	synced(t, r, broken)
@@ -300,7 +300,7 @@ func TestEveryFailureOfTheSecretStoreHasItsOwnReason(t *testing.T) {
 			if known {
 				synced(t, r, desire(gitlab()))
 			}
-			w.failOn("metadata", fault{before: &binding.Failure{Kind: kind, Code: code, Op: "vault: read", Hint: "hint " + code, Err: context.DeadlineExceeded}})
+			w.FailOn("metadata", fault{Before: &binding.Failure{Kind: kind, Code: code, Op: "vault: read", Hint: "hint " + code, Err: context.DeadlineExceeded}})
 			sync1(t, r, desire(gitlab()))
 			got := conditionOf(t, r, "pay-gitlab", binding.SecretAvailable)
 			if strings.TrimSuffix(got.Reason, status.SuffixLastKnown) != code || !strings.Contains(text(got.Message), "hint "+code) {
@@ -310,7 +310,7 @@ func TestEveryFailureOfTheSecretStoreHasItsOwnReason(t *testing.T) {
 			if want := binding.True; passing && known && got.Status != want || passing && !known && got.Status != binding.Unclear || !passing && got.Status != binding.False {
 				t.Errorf("%s, known before %t: %+v", code, known, got)
 			}
-			if n := w.count("unbind"); n > 0 {
+			if n := w.Count("unbind"); n > 0 {
 				t.Errorf("%s: unbound %d times", code, n)
 			}
 		}
@@ -322,27 +322,27 @@ func TestEveryFailureOfTheSecretStoreHasItsOwnReason(t *testing.T) {
 // the newest.
 func TestAnIntentAnsweredLateBringsNothingElseBack(t *testing.T) {
 	w := newWorld()
-	w.fault = func(call string) fault {
+	w.Fault = func(call string) fault {
 		if strings.HasPrefix(call, "add-rule") {
-			w.dead = true
-			return fault{after: errDead}
+			w.Dead = true
+			return fault{After: errDead}
 		}
 		return fault{}
 	}
 	_, _ = reconcile.New(w.options()).Sync(t.Context(), desire(gitlab()), binding.DepthPreflight)
-	w.dead = false
+	w.Dead = false
 	other := desire(gitlab(func(d *binding.Declaration) { d.Spec.Username = "ci-two" }))
-	w.failOn("repository", fault{before: &binding.Failure{Kind: binding.Transient}})
+	w.FailOn("repository", fault{Before: &binding.Failure{Kind: binding.Transient}})
 	synced(t, reconcile.New(w.options()), other)
-	w.fault = nil
-	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+	w.Fault = nil
+	w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
 	r := reconcile.New(w.options())
 	for range 2 {
 		synced(t, r, other)
 	}
 	w.settled(t, r, other)
-	if got := w.bound(binding.GitLab); got != "canary-gitlab-2" {
-		t.Errorf("bound with %q, recorded %+v", got, w.records)
+	if got := w.Bound(binding.GitLab); got != "canary-gitlab-2" {
+		t.Errorf("bound with %q, recorded %+v", got, w.Records())
 	}
 }
 
@@ -354,7 +354,7 @@ func TestAPinnedTokenStaysAndSaysThatANewerOneExists(t *testing.T) {
 	}))
 	r := reconcile.New(w.options())
 	synced(t, r, pinned)
-	if got := w.bound(binding.GitLab); got != "canary-gitlab-1" || w.count("unbind") > 0 {
+	if got := w.Bound(binding.GitLab); got != "canary-gitlab-1" || w.Count("unbind") > 0 {
 		t.Errorf("a pinned token moved: %q", got)
 	}
 	got := conditionOf(t, r, "pay-gitlab", binding.TokenFresh)

@@ -17,13 +17,13 @@ func TestKind10ARecordFollowsItsFile(t *testing.T) {
 	w := newWorld()
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab()))
-	effects := maps.Clone(w.effects)
+	effects := maps.Clone(w.Effects)
 	synced(t, r, desire(gitlab(func(d *binding.Declaration) { d.File = "team/pay.yaml" })))
-	if got := w.records["pay-gitlab/gitlab"].File; got != "team/pay.yaml" {
+	if got := w.Records()["pay-gitlab/gitlab"].File; got != "team/pay.yaml" {
 		t.Errorf("the record names %s", got)
 	}
-	if !maps.Equal(effects, w.effects) {
-		t.Errorf("the registry was written to: %v, before %v", w.effects, effects)
+	if !maps.Equal(effects, w.Effects) {
+		t.Errorf("the registry was written to: %v, before %v", w.Effects, effects)
 	}
 }
 
@@ -54,12 +54,12 @@ func TestKind10WhatAnInvalidFileHoldsIsNotReady(t *testing.T) {
 			if held := got.Status == binding.False && got.Reason == status.ReasonFileBroken; held != tt.held {
 				t.Errorf("Ready: %+v", got)
 			}
-			if w.accounts[binding.GitLab] == nil {
+			if w.Accounts[binding.GitLab] == nil {
 				t.Error("the account was unbound")
 			}
 			healed := desire(gitlab(), codeup())
 			sync1(t, r, healed)
-			if names := slices.Collect(maps.Keys(w.records)); len(names) != 2 || conditionOf(t, r, "pay-gitlab", binding.Ready).Status != binding.True {
+			if names := slices.Collect(maps.Keys(w.Records())); len(names) != 2 || conditionOf(t, r, "pay-gitlab", binding.Ready).Status != binding.True {
 				t.Errorf("fixed: %v, %+v", names, conditionOf(t, r, "pay-gitlab", binding.Ready))
 			}
 		})

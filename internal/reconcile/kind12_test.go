@@ -18,21 +18,21 @@ func TestKind12AFailureWhileTheClockWasAheadIsTriedAgain(t *testing.T) {
 				w := newWorld()
 				r := reconcile.New(w.options())
 				synced(t, r, desire(gitlab()))
-				right := w.now
-				w.now = right.Add(ahead)
-				w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
-				w.failOn("unbind", fault{before: &binding.Failure{Kind: binding.Transient}})
+				right := w.Now
+				w.Now = right.Add(ahead)
+				w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
+				w.FailOn("unbind", fault{Before: &binding.Failure{Kind: binding.Transient}})
 				if sync1(t, r, desire(gitlab())).Count(plan.Failed) == 0 {
 					t.Fatal("nothing failed")
 				}
-				w.now, w.fault = right.Add(time.Second), nil
+				w.Now, w.Fault = right.Add(time.Second), nil
 				if restart {
 					r = w.restarted()
 				}
 				sync1(t, r, desire(gitlab()))
-				w.now = w.now.Add(time.Minute)
+				w.Now = w.Now.Add(time.Minute)
 				synced(t, r, desire(gitlab()))
-				if got := w.bound(binding.GitLab); got != "canary-gitlab-2" {
+				if got := w.Bound(binding.GitLab); got != "canary-gitlab-2" {
 					t.Errorf("a minute after the clock is right again %q is bound", got)
 				}
 			})
@@ -48,27 +48,27 @@ func TestKind12RepairsOfAClockThatWasAhead(t *testing.T) {
 	o.Policy.MaxRepairs, o.Policy.RepairsWithin = 2, time.Hour
 	r := reconcile.New(o)
 	synced(t, r, desire(codeup()))
-	right := w.now
-	w.now = right.AddDate(0, 0, 30)
+	right := w.Now
+	w.Now = right.AddDate(0, 0, 30)
 	for range 2 {
-		w.consoleUnbinds(binding.Codeup)
+		w.ConsoleUnbinds(binding.Codeup)
 		synced(t, r, desire(codeup()))
 	}
-	w.now = right.Add(time.Second)
+	w.Now = right.Add(time.Second)
 	synced(t, r, desire(codeup()))
-	for _, e := range w.states {
+	for _, e := range w.RetryStates() {
 		for _, of := range e.Repairs {
 			for _, made := range of.Made {
-				if made.At.After(w.now) {
-					t.Errorf("a repair is remembered as made at %s, and it is %s", made.At, w.now)
+				if made.At.After(w.Now) {
+					t.Errorf("a repair is remembered as made at %s, and it is %s", made.At, w.Now)
 				}
 			}
 		}
 	}
-	w.now = w.now.Add(2 * time.Hour)
-	w.consoleUnbinds(binding.Codeup)
+	w.Now = w.Now.Add(2 * time.Hour)
+	w.ConsoleUnbinds(binding.Codeup)
 	synced(t, r, desire(codeup()))
-	if w.bound(binding.Codeup) == "" {
+	if w.Bound(binding.Codeup) == "" {
 		t.Error("two hours after the clock is right again the repairs of the future still count")
 	}
 }
@@ -80,15 +80,15 @@ func TestKind12AStepThatBeganInTheFuture(t *testing.T) {
 	d := binding.Declaration{Name: "web", File: "web.yaml", Spec: binding.Spec{
 		Instance: instance, Platform: binding.GitHub, Username: "octo", DeletionPolicy: binding.Retain, DriftPolicy: binding.Correct,
 	}}
-	right := w.now
-	w.now = right.AddDate(0, 0, 30)
+	right := w.Now
+	w.Now = right.AddDate(0, 0, 30)
 	sync1(t, r, desire(d))
-	w.now = right
+	w.Now = right
 	sync1(t, r, desire(d))
-	if got := statusOf(t, r, "web").Pending[0].Since; got.After(w.now) {
-		t.Errorf("it waits since %s, and it is %s", got, w.now)
+	if got := statusOf(t, r, "web").Pending[0].Since; got.After(w.Now) {
+		t.Errorf("it waits since %s, and it is %s", got, w.Now)
 	}
-	w.now = w.now.AddDate(0, 0, 8)
+	w.Now = w.Now.AddDate(0, 0, 8)
 	sync1(t, r, desire(d))
 	if !statusOf(t, r, "web").Pending[0].Overdue {
 		t.Error("after eight days it is not overdue")

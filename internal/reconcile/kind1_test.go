@@ -34,7 +34,7 @@ type wired struct {
 func newWired(t *testing.T) *wired {
 	t.Helper()
 	w := &wired{world: newWorld(), bad: map[string]bool{}}
-	w.now = time.Now() // Calls are signed with this machine's time.
+	w.Now = time.Now() // Calls are signed with this machine's time.
 	w.registry = sandbox.NewRegistry(sandbox.RegistryOptions{
 		Principals:  []sandbox.Principal{{AccessKey: "AK", Secret: "SK"}},
 		VerifyToken: func(_, _, _, token string) bool { return !w.bad[token] },
@@ -44,7 +44,7 @@ func newWired(t *testing.T) *wired {
 	t.Cleanup(server.Close)
 	var err error
 	w.driver, err = personal.New(personal.Options{
-		Instance: instance, Endpoint: server.URL, Timeout: time.Minute, Now: w.clock, Wait: w.wait, RequestsPerSecond: 1e6, Burst: 1e6,
+		Instance: instance, Endpoint: server.URL, Timeout: time.Minute, Now: w.Clock, Wait: w.wait, RequestsPerSecond: 1e6, Burst: 1e6,
 		Credentials: personal.Credentials{Kind: personal.Static, Static: func(context.Context) (personal.Keys, error) {
 			return personal.Keys{AccessKeyID: "AK", AccessKeySecret: secrets.New([]byte("SK"))}, nil
 		}},
@@ -59,9 +59,7 @@ func (w *wired) person() *sandbox.RegistryInstance { return w.registry.Instance(
 
 // wait lets the time pass that somebody waits.
 func (w *wired) wait(ctx context.Context, d time.Duration) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(max(d, 0))
+	w.Passes(max(d, 0))
 	return ctx.Err()
 }
 
@@ -76,21 +74,21 @@ func (w *wired) rotate(t *testing.T) *reconcile.Reconciler {
 	t.Helper()
 	r := w.reconciler()
 	synced(t, r, desire(gitlab()))
-	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+	w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
 	return r
 }
 
-func (w *wired) refused() binding.Refusal { return w.records["pay-gitlab/gitlab"].Refused }
+func (w *wired) refused() binding.Refusal { return w.Records()["pay-gitlab/gitlab"].Refused }
 
 // retry lets the pause pass that a result names, and syncs again.
 func (w *wired) retry(t *testing.T, r *reconcile.Reconciler, after plan.Result) plan.Result {
 	t.Helper()
 	failed := after.Outcomes[0].Retry.Failed
 	switch {
-	case failed != nil && failed.Next.After(w.now):
-		w.now = failed.Next.Add(time.Second)
+	case failed != nil && failed.Next.After(w.Now):
+		w.Now = failed.Next.Add(time.Second)
 	case after.Incomplete:
-		w.now = w.now.Add(40 * time.Second)
+		w.Now = w.Now.Add(40 * time.Second)
 	default:
 		t.Fatalf("nothing is tried again after %v", after.Err())
 	}
@@ -187,7 +185,7 @@ func TestKind1WhatWasBoundIsBoundAgainWhileTheNewVersionIsNotTaken(t *testing.T)
 			if !w.person().TokenIs("gitlab", "canary-gitlab-1") {
 				t.Errorf("the version before is not bound: %v", result.Err())
 			}
-			if got := w.records["pay-gitlab/gitlab"]; got.TokenVersion != 1 || got.Refused != (binding.Refusal{}) {
+			if got := w.Records()["pay-gitlab/gitlab"]; got.TokenVersion != 1 || got.Refused != (binding.Refusal{}) {
 				t.Errorf("record: %+v", got)
 			}
 			if result = w.retry(t, r, result); result.Err() != nil || !w.person().TokenIs("gitlab", "canary-gitlab-2") {
@@ -205,8 +203,8 @@ func judged(t *testing.T) (*wired, *reconcile.Reconciler) {
 	r := w.rotate(t)
 	w.bad["canary-gitlab-2"] = true
 	sync1(t, r, desire(gitlab()))
-	if !w.person().TokenIs("gitlab", "canary-gitlab-1") || w.refused().Version != 2 || !w.refused().At.Equal(w.now) {
-		t.Fatalf("the registry judged version 2 and the record has %+v", w.records["pay-gitlab/gitlab"])
+	if !w.person().TokenIs("gitlab", "canary-gitlab-1") || w.refused().Version != 2 || !w.refused().At.Equal(w.Now) {
+		t.Fatalf("the registry judged version 2 and the record has %+v", w.Records()["pay-gitlab/gitlab"])
 	}
 	return w, r
 }
@@ -216,13 +214,13 @@ func TestKind1AVerdictOnTheTokenEndsAfterADay(t *testing.T) {
 	binds := w.registry.Count("CreateUserSourceAccount")
 	clear(w.bad)
 	for range 23 {
-		w.now = w.now.Add(time.Hour)
+		w.Now = w.Now.Add(time.Hour)
 		sync1(t, r, desire(gitlab()))
 	}
 	if n := w.registry.Count("CreateUserSourceAccount"); n != binds {
 		t.Errorf("the condemned version was tried %d times within the day", n-binds)
 	}
-	w.now = w.now.Add(time.Hour)
+	w.Now = w.Now.Add(time.Hour)
 	synced(t, r, desire(gitlab()))
 	if !w.person().TokenIs("gitlab", "canary-gitlab-2") || w.refused() != (binding.Refusal{}) {
 		t.Errorf("after a day: refused %+v", w.refused())
@@ -243,15 +241,15 @@ func TestKind1AVerdictMadeInTheFutureOrAtNoTimeDoesNotLastForEver(t *testing.T) 
 		t.Run(name, func(t *testing.T) {
 			w, _ := judged(t)
 			clear(w.bad)
-			record := w.records["pay-gitlab/gitlab"]
-			record.Refused.At = c.at(w.now)
-			w.records["pay-gitlab/gitlab"] = record
-			r, began := w.reconciler(), w.now
-			for !w.person().TokenIs("gitlab", "canary-gitlab-2") && w.now.Sub(began) < 60*24*time.Hour {
+			record := w.Records()["pay-gitlab/gitlab"]
+			record.Refused.At = c.at(w.Now)
+			w.remember(t, record)
+			r, began := w.reconciler(), w.Now
+			for !w.person().TokenIs("gitlab", "canary-gitlab-2") && w.Now.Sub(began) < 60*24*time.Hour {
 				sync1(t, r, desire(gitlab()))
-				w.now = w.now.Add(time.Hour)
+				w.Now = w.Now.Add(time.Hour)
 			}
-			if took := w.now.Sub(began) - time.Hour; took < c.ends || took > c.ends+time.Hour {
+			if took := w.Now.Sub(began) - time.Hour; took < c.ends || took > c.ends+time.Hour {
 				t.Errorf("the version was tried again after %s, want %s", took, c.ends)
 			}
 		})
@@ -278,20 +276,20 @@ func asked(t *testing.T, r *reconcile.Reconciler, d plan.Desired, name string) p
 
 func TestKind1SyncOfTheBindingAsksTheCodeHostAfresh(t *testing.T) {
 	w := rotated(t)
-	w.answers["canary-gitlab-2"] = []binding.Answer{
+	w.Answers["canary-gitlab-2"] = []binding.Answer{
 		{Question: "token-valid", Verdict: binding.Yes, Reason: "Valid"},
 		{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "ScopeMissing"},
 	}
 	r := reconcile.New(w.options())
 	sync1(t, r, desire(gitlab()))
-	delete(w.answers, "canary-gitlab-2") // Its owner adds the scope.
-	w.now = w.now.Add(time.Second)
+	delete(w.Answers, "canary-gitlab-2") // Its owner adds the scope.
+	w.Now = w.Now.Add(time.Second)
 	asked(t, r, desire(gitlab()), "")
-	if got := w.bound(binding.GitLab); got != "canary-gitlab-1" {
+	if got := w.Bound(binding.GitLab); got != "canary-gitlab-1" {
 		t.Fatalf("%q is bound: the answer holds for a while", got)
 	}
 	asked(t, r, desire(gitlab()), "pay-gitlab")
-	if got := w.bound(binding.GitLab); got != "canary-gitlab-2" {
+	if got := w.Bound(binding.GitLab); got != "canary-gitlab-2" {
 		t.Errorf("%q is bound, and a person asked for it", got)
 	}
 }
@@ -314,7 +312,7 @@ func TestKind1ADeclarationThatIsNeverTakenInterruptsLessAndLess(t *testing.T) {
 		if !w.person().TokenIs("gitlab", "canary-gitlab-1") {
 			t.Fatal("what worked is not bound again")
 		}
-		w.now = w.now.Add(30 * time.Minute)
+		w.Now = w.Now.Add(30 * time.Minute)
 	}
 	if n := unbinds(); n > 20 {
 		t.Errorf("the binding was interrupted %d times in a week", n)
@@ -338,7 +336,7 @@ func TestKind1SyncOfTheBindingEndsAVerdictOnItsToken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, r := judged(t)
 			clear(w.bad)
-			w.now = w.now.Add(time.Minute)
+			w.Now = w.Now.Add(time.Minute)
 			asked(t, r, desire(gitlab()), c.binding)
 			if got := w.person().TokenIs("gitlab", "canary-gitlab-2"); got != c.ends {
 				t.Errorf("version 2 is bound: %t, want %t", got, c.ends)
@@ -383,7 +381,7 @@ func TestKind1OurOwnCredentialsAreAConditionOfTheInstance(t *testing.T) {
 				t.Errorf("false since %s, before since %s", got, since)
 			}
 			w.registry.Faults.Clear()
-			w.now = w.now.Add(time.Hour)
+			w.Now = w.Now.Add(time.Hour)
 			synced(t, r, desire(gitlab()))
 			is(binding.True, "")
 		})
@@ -392,7 +390,7 @@ func TestKind1OurOwnCredentialsAreAConditionOfTheInstance(t *testing.T) {
 		w := newWorld()
 		r := reconcile.New(w.options())
 		synced(t, r, desire(gitlab(), codeup()))
-		w.failOn("metadata acr/gitlab", fault{before: &binding.Failure{Kind: binding.Forbidden, Code: "Forbidden", Op: "vault: read", Hint: "the policy"}})
+		w.FailOn("metadata acr/gitlab", fault{Before: &binding.Failure{Kind: binding.Forbidden, Code: "Forbidden", Op: "vault: read", Hint: "the policy"}})
 		sync1(t, r, desire(gitlab(), codeup()))
 		if got := r.Conditions()[0]; got.Status != binding.False || !strings.Contains(text(got.Message), "the policy") {
 			t.Errorf("%+v", got)
@@ -438,7 +436,7 @@ func TestKind1ANoToAnyWriteIsTriedAgain(t *testing.T) {
 						if result.Err() == nil {
 							break
 						}
-						w.now = w.now.Add(2 * time.Minute)
+						w.Now = w.Now.Add(2 * time.Minute)
 						result = sync1(t, r, d)
 					}
 					if result.Err() != nil {

@@ -41,7 +41,7 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 		l.LagReads(sandbox.ReadLag{Object: "gitlab", By: 30 * time.Second})
 		l.sync()
 		l.unready("pay-gitlab")
-		l.tokens["acr/gitlab"] = append(l.tokens["acr/gitlab"], "canary-gitlab-2")
+		l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
 		l.syncs(6, 10*time.Second)
 		l.ends()
 		if v := l.tokenVersion(); v != 2 || !l.TokenIs("gitlab", "canary-gitlab-2") {
@@ -71,7 +71,7 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 		l := newLagging(t, gitlab())
 		l.registry.Faults.Add(late(http.MethodPut, accounts, 20*time.Second, true))
 		l.sync()
-		l.tokens["acr/gitlab"] = append(l.tokens["acr/gitlab"], "canary-gitlab-2")
+		l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
 		l.syncs(12, 3*time.Second)
 		l.ends()
 		if v := l.tokenVersion(); v != 2 || !l.TokenIs("gitlab", "canary-gitlab-2") {
@@ -128,7 +128,7 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 		l.LagReads(sandbox.ReadLag{By: 30 * time.Second})
 		l.desired = desire()
 		l.sync()
-		l.pass(2 * time.Second)
+		l.Passes(2 * time.Second)
 		l.desired = desire(gitlab())
 		l.sync()
 		l.syncs(12, 3*time.Second)
@@ -141,7 +141,7 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 	t.Run("the old account is shown after a rebind", func(t *testing.T) {
 		l := quiet(t)
 		l.LagReads(sandbox.ReadLag{Object: "gitlab", By: 30 * time.Second})
-		l.tokens["acr/gitlab"] = append(l.tokens["acr/gitlab"], "canary-gitlab-2")
+		l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
 		l.sync()
 		l.unready("pay-gitlab")
 		l.syncs(12, 3*time.Second)
@@ -169,7 +169,7 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 	t.Run("drift after a write that was shown is repaired at once", func(t *testing.T) {
 		l := newLagging(t, gitlab())
 		l.sync()
-		l.pass(5 * time.Second)
+		l.Passes(5 * time.Second)
 		l.ConsoleUnlink("pay/api")
 		l.ConsoleUnbind("gitlab")
 		l.sync()

@@ -45,9 +45,9 @@ func TestKind4ASecondRuleForAnImageTag(t *testing.T) {
 		l.ConsoleAddRule("pay/api", old)
 		rules := l.Snapshot().Repositories[0].Rules
 		second := rules[len(rules)-1]
-		r := l.records["pay-gitlab/gitlab"]
+		r := l.Records()["pay-gitlab/gitlab"]
 		r.Images[0].Rules = append(slices.Clone(r.Images[0].Rules), binding.RecordedRule{ID: strconv.FormatInt(second.ID, 10), Key: "branch:main=>latest", Dockerfile: "/Dockerfile.old"})
-		l.records["pay-gitlab/gitlab"] = r
+		l.Records()["pay-gitlab/gitlab"] = r
 		l.sync()
 		l.ends()
 		l.called("DeleteRepoBuildRule", 1)

@@ -80,7 +80,7 @@ func TestKind9RemovalRemembersWhatItMade(t *testing.T) {
 		made := l.Snapshot().Repositories[0].Rules
 		l.desired = desire()
 		l.sync()
-		l.pass(10 * time.Minute / 4)
+		l.Passes(10 * time.Minute / 4)
 		if l.sync(); rules(l) != 0 || len(l.Accounts()) != 0 {
 			t.Fatalf("left: %+v", l.Snapshot())
 		}
@@ -100,11 +100,11 @@ func TestKind9RemovedBindingsAreForgotten(t *testing.T) {
 	l := quiet(t, unbinds)
 	l.desired = desire()
 	l.sync()
-	if r := l.records["pay-gitlab/gitlab"]; !r.Removed || r.Managed {
+	if r := l.Records()["pay-gitlab/gitlab"]; !r.Removed || r.Managed {
 		t.Errorf("right after the removal: %+v", r)
 	}
 	l.syncs(4, time.Minute)
-	if len(l.records) != 0 {
-		t.Errorf("%+v: remembered with nothing left", l.records)
+	if len(l.Records()) != 0 {
+		t.Errorf("%+v: remembered with nothing left", l.Records())
 	}
 }

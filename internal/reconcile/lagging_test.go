@@ -29,11 +29,11 @@ type lagging struct {
 func newLagging(t *testing.T, declared ...binding.Declaration) *lagging {
 	t.Helper()
 	l := &lagging{world: newWorld(), t: t, desired: desire(declared...)}
-	l.now = time.Now() // What signs a call has no other clock.
-	l.registry = sandbox.NewRegistry(sandbox.RegistryOptions{Principals: []sandbox.Principal{{AccessKey: "ak", Secret: "sk"}}, Now: l.clock})
+	l.Now = time.Now() // What signs a call has no other clock.
+	l.registry = sandbox.NewRegistry(sandbox.RegistryOptions{Principals: []sandbox.Principal{{AccessKey: "ak", Secret: "sk"}}, Now: l.Clock})
 	l.RegistryInstance = l.registry.Instance("ak")
 	l.AddRepository("pay/api", "pay/web")
-	l.pass(time.Minute)
+	l.Passes(time.Minute)
 	served := httptest.NewServer(l.registry)
 	t.Cleanup(served.Close)
 	driver, err := personal.New(personal.Options{
@@ -41,7 +41,7 @@ func newLagging(t *testing.T, declared ...binding.Declaration) *lagging {
 		Credentials: personal.Credentials{Kind: personal.Static, Static: func(context.Context) (personal.Keys, error) {
 			return personal.Keys{AccessKeyID: "ak", AccessKeySecret: secrets.New([]byte("sk"))}, nil
 		}},
-		Now: l.clock, Wait: l.wait,
+		Now: l.Clock, Wait: l.wait,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -52,15 +52,8 @@ func newLagging(t *testing.T, declared ...binding.Declaration) *lagging {
 	return l
 }
 
-// pass lets time pass.
-func (l *lagging) pass(d time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.now = l.now.Add(d)
-}
-
 func (l *lagging) wait(_ context.Context, d time.Duration) error {
-	l.pass(d)
+	l.Passes(d)
 	return nil
 }
 
@@ -69,7 +62,7 @@ func (l *lagging) sync() plan.Result {
 	l.t.Helper()
 	result := sync1(l.t, l.r, l.desired)
 	for _, o := range result.Outcomes {
-		l.t.Logf("%s %s %s (%s): %s %v", l.clock().Format("05.0"), o.Action.Kind, o.Action.Object, o.Action.Cause, o.State, o.Err)
+		l.t.Logf("%s %s %s (%s): %s %v", l.Clock().Format("05.0"), o.Action.Kind, o.Action.Object, o.Action.Cause, o.State, o.Err)
 	}
 	return result
 }
@@ -78,7 +71,7 @@ func (l *lagging) sync() plan.Result {
 func (l *lagging) syncs(n int, every time.Duration) {
 	l.t.Helper()
 	for range n {
-		l.pass(every)
+		l.Passes(every)
 		l.sync()
 	}
 }
@@ -148,7 +141,5 @@ func quiet(t *testing.T, edit ...func(*binding.Declaration)) *lagging {
 
 // tokenVersion is the version that the record of pay-gitlab has.
 func (l *lagging) tokenVersion() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.records["pay-gitlab/gitlab"].TokenVersion
+	return l.Records()["pay-gitlab/gitlab"].TokenVersion
 }

@@ -69,17 +69,17 @@ func TestLoopSyncsOnASnapshotAndOnDrift(t *testing.T) {
 		}
 		l.Submit(desire(codeup()))
 		synctest.Wait()
-		if syncs.Load() != 1 || w.bound(binding.Codeup) == "" {
-			t.Fatalf("%d syncs, bound %v", syncs.Load(), w.bound(binding.Codeup))
+		if syncs.Load() != 1 || w.Bound(binding.Codeup) == "" {
+			t.Fatalf("%d syncs, bound %v", syncs.Load(), w.Bound(binding.Codeup))
 		}
-		w.consoleUnbinds(binding.Codeup)
+		w.ConsoleUnbinds(binding.Codeup)
 		after(9 * time.Minute)
 		if syncs.Load() != 1 {
 			t.Errorf("%d syncs before the interval", syncs.Load())
 		}
 		after(time.Minute)
-		if syncs.Load() != 2 || w.bound(binding.Codeup) == "" {
-			t.Errorf("%d syncs, bound %v", syncs.Load(), w.bound(binding.Codeup))
+		if syncs.Load() != 2 || w.Bound(binding.Codeup) == "" {
+			t.Errorf("%d syncs, bound %v", syncs.Load(), w.Bound(binding.Codeup))
 		}
 	})
 }
@@ -114,7 +114,7 @@ func TestLoopTakesTheNewestSnapshotOnly(t *testing.T) {
 func TestLoopTriesAgainWithGrowingPausesUntilSomethingElseIsDeclared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.failOn("bind codeup", fault{before: &binding.Failure{Kind: binding.Refused}})
+		w.FailOn("bind codeup", fault{Before: &binding.Failure{Kind: binding.Refused}})
 		l, _ := loop(t, w, nil)
 		l.Submit(desire(codeup()))
 		synctest.Wait()
@@ -123,25 +123,25 @@ func TestLoopTriesAgainWithGrowingPausesUntilSomethingElseIsDeclared(t *testing.
 			want int
 		}{{5, 1}, {6, 2}, {15, 2}, {6, 3}, {35, 3}, {6, 4}, {35, 4}, {6, 5}} {
 			after(c.wait * time.Second)
-			if got := w.count("bind codeup"); got != c.want {
+			if got := w.Count("bind codeup"); got != c.want {
 				t.Fatalf("step %d: %d attempts, want %d", i, got, c.want)
 			}
 		}
 		l.Submit(desire(codeup()))
 		synctest.Wait()
-		if got := w.count("bind codeup"); got != 5 {
+		if got := w.Count("bind codeup"); got != 5 {
 			t.Errorf("the same snapshot again reset the pause: %d attempts", got)
 		}
 		other := codeup()
 		other.Spec.Username = "ci2"
 		l.Submit(desire(other))
 		synctest.Wait()
-		if got := w.count("bind codeup"); got != 6 {
+		if got := w.Count("bind codeup"); got != 6 {
 			t.Errorf("another declaration is not tried at once: %d attempts", got)
 		}
 		l.Ask(reconcile.Ask{})
 		synctest.Wait()
-		if got := w.count("bind codeup"); got != 7 {
+		if got := w.Count("bind codeup"); got != 7 {
 			t.Errorf("a person's wish is not tried at once: %d attempts", got)
 		}
 	})
@@ -150,15 +150,15 @@ func TestLoopTriesAgainWithGrowingPausesUntilSomethingElseIsDeclared(t *testing.
 func TestLoopWaitsAsLongAsTheOtherSideAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.failOn("bind codeup", fault{before: &binding.Failure{Kind: binding.Throttled, RetryAfter: 5 * time.Minute}})
+		w.FailOn("bind codeup", fault{Before: &binding.Failure{Kind: binding.Throttled, RetryAfter: 5 * time.Minute}})
 		l, _ := loop(t, w, nil)
 		l.Submit(desire(codeup()))
 		after(299 * time.Second)
-		if got := w.count("bind codeup"); got != 1 {
+		if got := w.Count("bind codeup"); got != 1 {
 			t.Errorf("%d attempts before the time asked for", got)
 		}
 		after(2 * time.Second)
-		if got := w.count("bind codeup"); got != 2 {
+		if got := w.Count("bind codeup"); got != 2 {
 			t.Errorf("%d attempts after it", got)
 		}
 	})
@@ -167,13 +167,13 @@ func TestLoopWaitsAsLongAsTheOtherSideAsks(t *testing.T) {
 func TestLoopLooksAgainSoonWhenSomethingDidNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.failOn("metadata", fault{before: errors.New("down")})
+		w.FailOn("metadata", fault{Before: errors.New("down")})
 		l, _ := loop(t, w, nil)
 		l.Submit(desire(codeup()))
 		synctest.Wait()
-		w.failOn("nothing", fault{})
+		w.FailOn("nothing", fault{})
 		after(11 * time.Second)
-		if w.bound(binding.Codeup) == "" {
+		if w.Bound(binding.Codeup) == "" {
 			t.Error("it was not looked at again within the retry's pause")
 		}
 	})
@@ -197,7 +197,7 @@ func TestLoopOutlivesAPanic(t *testing.T) {
 			t.Fatalf("%d failures were told", failures.Load())
 		}
 		after(11 * time.Second)
-		if w.bound(binding.Codeup) == "" {
+		if w.Bound(binding.Codeup) == "" {
 			t.Error("the loop did not go on")
 		}
 	})
@@ -213,14 +213,14 @@ func TestACommitOnTopOfARewrittenHistoryDoesNotLetRemovalsThrough(t *testing.T) 
 		synctest.Wait()
 		l.Submit(desire(gitlab()))
 		synctest.Wait()
-		if w.bound(binding.Codeup) == "" {
+		if w.Bound(binding.Codeup) == "" {
 			t.Fatal("the binding was removed")
 		}
 		l.Submit(desire(gitlab(), codeup()))
 		synctest.Wait()
 		l.Submit(desire(gitlab()))
 		synctest.Wait()
-		if w.bound(binding.Codeup) != "" {
+		if w.Bound(binding.Codeup) != "" {
 			t.Error("a removal that a commit names is refused for ever")
 		}
 	})
@@ -231,7 +231,7 @@ func TestAHostThatIsDownDoesNotKeepALoopFromEnding(t *testing.T) {
 		w := newWorld()
 		o := w.options()
 		o.Now = time.Now
-		o.Registry = hangingAll{registry{w}}
+		o.Registry = hangingAll{registry{World: w.World}}
 		l := reconcile.NewLoop(reconcile.New(o), reconcile.LoopOptions{})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)

@@ -15,8 +15,8 @@ import (
 // madeAnew deletes the secret of gitlab for good and makes it anew: its
 // versions count from 1 again.
 func (w *world) madeAnew(versions ...string) {
-	w.tokens["acr/gitlab"] = versions
-	w.created = map[string]time.Time{"acr/gitlab": w.now}
+	w.Tokens["acr/gitlab"] = versions
+	w.Created = map[string]time.Time{"acr/gitlab": w.Now}
 }
 
 // boundOnce is a world with version 1 bound, of a secret whose time is known.
@@ -25,25 +25,25 @@ func boundOnce(t *testing.T) *world {
 	w := newWorld()
 	w.madeAnew("canary-gitlab-1")
 	synced(t, reconcile.New(w.options()), desire(gitlab()))
-	w.now = w.now.Add(time.Hour)
-	clear(w.effects)
+	w.Now = w.Now.Add(time.Hour)
+	clear(w.Effects)
 	return w
 }
 
 func TestAVersionOfASecretMadeAnewIsNotTheOneThatWasRefused(t *testing.T) {
 	w := boundOnce(t)
-	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+	w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
 	w.refuseSecond()
 	r := reconcile.New(w.options())
 	if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, plan.ErrFellBack) {
 		t.Fatalf("result: %v, want ErrFellBack", err)
 	}
 	// The same moment, so that no pause has passed: it is another attempt.
-	w.now = w.now.Add(time.Second)
+	w.Now = w.Now.Add(time.Second)
 	w.madeAnew("canary-gitlab-3", "canary-gitlab-4")
 	synced(t, r, desire(gitlab()))
-	if w.boundBy[binding.GitLab] != "canary-gitlab-4" {
-		t.Errorf("bound: %q, want version 2 of the secret made anew", w.boundBy[binding.GitLab])
+	if w.BoundBy[binding.GitLab] != "canary-gitlab-4" {
+		t.Errorf("bound: %q, want version 2 of the secret made anew", w.BoundBy[binding.GitLab])
 	}
 	w.settled(t, r, desire(gitlab()))
 }
@@ -67,8 +67,8 @@ func TestNoTokenOfASecretMadeAnewIsTakenForTheOneBoundBefore(t *testing.T) {
 			if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, plan.ErrLost) {
 				t.Errorf("result: %v, want ErrLost", err)
 			}
-			if w.accounts[binding.GitLab] != nil {
-				t.Errorf("bound with %q, which was never applied before", w.boundBy[binding.GitLab])
+			if w.Accounts[binding.GitLab] != nil {
+				t.Errorf("bound with %q, which was never applied before", w.BoundBy[binding.GitLab])
 			}
 			if got := conditionOf(t, r, "pay-gitlab", binding.TokenFresh); got.Status != binding.False || got.Reason != status.ReasonNewerVersion {
 				t.Errorf("TokenFresh: %+v", got)

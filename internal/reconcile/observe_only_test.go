@@ -21,7 +21,7 @@ func TestObserveWritesNothingToTheRegistry(t *testing.T) {
 	writes := func() int {
 		n := 0
 		for _, call := range []string{"bind", "unbind", "link", "unlink", "add-rule", "change-rule", "remove-rule"} {
-			n += w.count(call)
+			n += w.Count(call)
 		}
 		return n
 	}
@@ -31,28 +31,28 @@ func TestObserveWritesNothingToTheRegistry(t *testing.T) {
 	if c := conditionOf(t, r, "pay-gitlab", binding.Ready); c.Status != binding.True {
 		t.Errorf("as declared, Ready is %+v", c)
 	}
-	w.repos["pay/api"].Link.Trigger = binding.Manual
+	w.Repos["pay/api"].Link.Trigger = binding.Manual
 	synced(t, r, observed)
 	if c := conditionOf(t, r, "pay-gitlab", binding.RepositoriesLinked); c.Status != binding.False || c.Reason != status.ReasonDiffers {
 		t.Errorf("another trigger is told as %+v", c)
 	}
-	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+	w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
 	synced(t, r, observed)
 	if c := conditionOf(t, r, "pay-gitlab", binding.TokenFresh); c.Status != binding.False || c.Reason != status.ReasonNewerVersion {
 		t.Errorf("a newer token is told as %+v", c)
 	}
-	bound := w.bound(binding.GitLab)
+	bound := w.Bound(binding.GitLab)
 	synced(t, r, desire())
-	if w.bound(binding.GitLab) != bound {
+	if w.Bound(binding.GitLab) != bound {
 		t.Error("the binding went with its declaration, which was only looked at")
 	}
-	w.consoleUnbinds(binding.GitLab)
+	w.ConsoleUnbinds(binding.GitLab)
 	synced(t, r, observed)
 	if c := conditionOf(t, r, "pay-gitlab", binding.Bound); c.Status != binding.False || !strings.Contains(text(c.Message), "observed only") {
 		t.Errorf("unbound is told as %+v", c)
 	}
 	if after := writes(); after != before {
-		t.Errorf("%d writes for a binding that is only looked at: %v", after-before, w.calls)
+		t.Errorf("%d writes for a binding that is only looked at: %v", after-before, w.Calls)
 	}
 }
 

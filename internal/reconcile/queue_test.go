@@ -129,7 +129,7 @@ func TestLongCallsMoveTheLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		o := w.options()
-		o.Now, o.Registry, o.Parallel, o.CallTimeout = time.Now, hangs{registry{w}}, 1, 20*time.Second
+		o.Now, o.Registry, o.Parallel, o.CallTimeout = time.Now, hangs{registry{World: w.World}}, 1, 20*time.Second
 		l := reconcile.NewLoop(reconcile.New(o), reconcile.LoopOptions{DriftInterval: time.Hour, Jitter: exactly})
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()

@@ -20,18 +20,18 @@ func rotated(t *testing.T) *world {
 	t.Helper()
 	w := newWorld()
 	synced(t, reconcile.New(w.options()), desire(gitlab()))
-	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
-	w.calls = nil
-	clear(w.effects)
+	w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
+	w.Calls = nil
+	clear(w.Effects)
 	return w
 }
 
 // refuseSecond makes the registry refuse version 2.
 func (w *world) refuseSecond() {
-	w.fault = func(call string) fault {
-		if call == "bind gitlab" && w.effects["unbind gitlab"] == 1 && w.effects["refusal"] == 0 {
-			w.effects["refusal"]++
-			return fault{before: &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Code: "TOKEN_INVALID", Op: "registry: bind"}}
+	w.Fault = func(call string) fault {
+		if call == "bind gitlab" && w.Effects["unbind gitlab"] == 1 && w.Effects["refusal"] == 0 {
+			w.Effects["refusal"]++
+			return fault{Before: &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Code: "TOKEN_INVALID", Op: "registry: bind"}}
 		}
 		return fault{}
 	}
@@ -45,11 +45,11 @@ func TestRebindRefusedByTheRegistryFallsBackToTheTokenBefore(t *testing.T) {
 	if !errors.Is(result.Err(), plan.ErrFellBack) {
 		t.Errorf("result: %v, want ErrFellBack", result.Err())
 	}
-	if w.boundBy[binding.GitLab] != "canary-gitlab-1" {
-		t.Errorf("bound: %q", w.boundBy[binding.GitLab])
+	if w.BoundBy[binding.GitLab] != "canary-gitlab-1" {
+		t.Errorf("bound: %q", w.BoundBy[binding.GitLab])
 	}
-	record := w.records["pay-gitlab/gitlab"]
-	if record.TokenVersion != 1 || record.Refused.Version != 2 || record.AccountID != w.accounts[binding.GitLab].ID {
+	record := w.Records()["pay-gitlab/gitlab"]
+	if record.TokenVersion != 1 || record.Refused.Version != 2 || record.AccountID != w.Accounts[binding.GitLab].ID {
 		t.Errorf("record: %+v", record)
 	}
 	if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Status != binding.True || got.Reason != status.ReasonPreviousToken {
@@ -58,20 +58,20 @@ func TestRebindRefusedByTheRegistryFallsBackToTheTokenBefore(t *testing.T) {
 	if got := conditionOf(t, r, "pay-gitlab", binding.Ready); got.Status != binding.False {
 		t.Errorf("Ready: %+v", got)
 	}
-	w.fault = nil
-	w.now = w.now.Add(time.Hour)
+	w.Fault = nil
+	w.Now = w.Now.Add(time.Hour)
 	w.settled(t, r, desire(gitlab()))
 
-	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-3")
+	w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-3")
 	synced(t, r, desire(gitlab()))
-	if w.boundBy[binding.GitLab] != "canary-gitlab-3" {
-		t.Errorf("a newer version is not bound: %q", w.boundBy[binding.GitLab])
+	if w.BoundBy[binding.GitLab] != "canary-gitlab-3" {
+		t.Errorf("a newer version is not bound: %q", w.BoundBy[binding.GitLab])
 	}
 }
 
 func TestRebindRefusedWithTheTokenBeforeDestroyedSaysThatItIsLost(t *testing.T) {
 	w := rotated(t)
-	w.tokens["acr/gitlab"][0] = ""
+	w.Tokens["acr/gitlab"][0] = ""
 	w.refuseSecond()
 	r := reconcile.New(w.options())
 	if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, plan.ErrLost) {
@@ -80,12 +80,12 @@ func TestRebindRefusedWithTheTokenBeforeDestroyedSaysThatItIsLost(t *testing.T) 
 	if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Status != binding.False || got.Reason != status.ReasonBindingLost {
 		t.Errorf("Bound: %+v", got)
 	}
-	w.fault = nil
-	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-3")
+	w.Fault = nil
+	w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-3")
 	synced(t, r, desire(gitlab()))
 	w.settled(t, r, desire(gitlab()))
-	if w.boundBy[binding.GitLab] != "canary-gitlab-3" {
-		t.Errorf("the newest is not bound: %q", w.boundBy[binding.GitLab])
+	if w.BoundBy[binding.GitLab] != "canary-gitlab-3" {
+		t.Errorf("the newest is not bound: %q", w.BoundBy[binding.GitLab])
 	}
 }
 
@@ -109,13 +109,13 @@ func TestNothingIsReleasedUnlessTheCodeHostAcceptsTheNewToken(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w.answers["canary-gitlab-2"] = c.answers
+			w.Answers["canary-gitlab-2"] = c.answers
 			result := r.Apply(t.Context(), p)
 			if result.Err() == nil || binding.KindOf(result.Err()) != c.want {
 				t.Errorf("result: %v, want kind %s", result.Err(), c.want)
 			}
-			if w.count("unbind") != 0 || w.boundBy[binding.GitLab] != "canary-gitlab-1" {
-				t.Errorf("the old binding was released: %v", w.calls)
+			if w.Count("unbind") != 0 || w.BoundBy[binding.GitLab] != "canary-gitlab-1" {
+				t.Errorf("the old binding was released: %v", w.Calls)
 			}
 			if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Status != binding.True {
 				t.Errorf("Bound: %+v", got)
@@ -126,18 +126,18 @@ func TestNothingIsReleasedUnlessTheCodeHostAcceptsTheNewToken(t *testing.T) {
 
 func TestATransientFailureBetweenUnbindAndBindIsRepairedByTheNextRun(t *testing.T) {
 	w := rotated(t)
-	w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Transient, Op: "registry: bind"}})
+	w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Transient, Op: "registry: bind"}})
 	d := desire(reportOnly(gitlab()))
 	r := reconcile.New(w.options())
 	if err := sync1(t, r, d).Err(); !errors.Is(err, plan.ErrLost) {
 		t.Errorf("result: %v", err)
 	}
-	w.fault = nil
-	w.now = w.now.Add(time.Minute)
+	w.Fault = nil
+	w.Now = w.Now.Add(time.Minute)
 	synced(t, r, d)
 	w.settled(t, r, d)
 	want := map[string]int{"unbind gitlab": 1, "bind gitlab": 1}
-	if diff := cmp.Diff(want, w.effects); diff != "" {
+	if diff := cmp.Diff(want, w.Effects); diff != "" {
 		t.Errorf("effects (-want +got):\n%s", diff)
 	}
 }
@@ -146,10 +146,10 @@ func TestALostAnswerIsObservedAndNotGuessed(t *testing.T) {
 	lost := &binding.Failure{Kind: binding.OutcomeUnknown, Op: "registry"}
 	for _, call := range []string{"bind gitlab", "unbind gitlab", "add-rule", "link"} {
 		for name, f := range map[string]fault{
-			"it had its effect": {after: lost},
-			"it had none":       {before: lost},
-			"untyped error":     {after: context.DeadlineExceeded},
-			"garbage":           {after: &binding.Failure{Kind: binding.Unreadable}},
+			"it had its effect": {After: lost},
+			"it had none":       {Before: lost},
+			"untyped error":     {After: context.DeadlineExceeded},
+			"garbage":           {After: &binding.Failure{Kind: binding.Unreadable}},
 		} {
 			t.Run(call+", "+name, func(t *testing.T) {
 				w := newWorld()
@@ -157,18 +157,18 @@ func TestALostAnswerIsObservedAndNotGuessed(t *testing.T) {
 				if call == "unbind gitlab" {
 					w = rotated(t)
 				}
-				w.failOn(call, f)
+				w.FailOn(call, f)
 				r := reconcile.New(w.options())
 				err := sync1(t, r, d).Err()
-				if happened := f.after != nil; happened != (err == nil) {
+				if happened := f.After != nil; happened != (err == nil) {
 					t.Errorf("it happened: %t; result: %v", happened, err)
 				}
-				w.fault = nil
-				w.now = w.now.Add(3 * time.Minute) // Before, the effect may still come.
+				w.Fault = nil
+				w.Now = w.Now.Add(3 * time.Minute) // Before, the effect may still come.
 				synced(t, r, d)
 				w.settled(t, r, d)
-				if w.effects["bind gitlab"] != 1 {
-					t.Errorf("bound %d times", w.effects["bind gitlab"])
+				if w.Effects["bind gitlab"] != 1 {
+					t.Errorf("bound %d times", w.Effects["bind gitlab"])
 				}
 			})
 		}
@@ -178,13 +178,13 @@ func TestALostAnswerIsObservedAndNotGuessed(t *testing.T) {
 func TestALostAnswerThatCannotBeObservedLeavesTheIntentForTheNextRun(t *testing.T) {
 	w := newWorld()
 	down := false
-	w.fault = func(call string) fault {
+	w.Fault = func(call string) fault {
 		if call == "bind gitlab" {
 			down = true
-			return fault{after: &binding.Failure{Kind: binding.OutcomeUnknown}}
+			return fault{After: &binding.Failure{Kind: binding.OutcomeUnknown}}
 		}
 		if down && call == "account gitlab" {
-			return fault{before: &binding.Failure{Kind: binding.Transient}}
+			return fault{Before: &binding.Failure{Kind: binding.Transient}}
 		}
 		return fault{}
 	}
@@ -193,29 +193,29 @@ func TestALostAnswerThatCannotBeObservedLeavesTheIntentForTheNextRun(t *testing.
 	if err := sync1(t, r, d).Err(); err == nil {
 		t.Error("the outcome is unknown and no error told")
 	}
-	w.now = w.now.Add(time.Minute)
+	w.Now = w.Now.Add(time.Minute)
 	sync1(t, r, d)
-	if len(w.intents) != 1 || w.effects["bind gitlab"] != 1 {
-		t.Errorf("intents %v, effects %v", w.intents, w.effects)
+	if len(w.Intents()) != 1 || w.Effects["bind gitlab"] != 1 {
+		t.Errorf("intents %v, effects %v", w.Intents(), w.Effects)
 	}
-	w.fault = nil
-	w.now = w.now.Add(time.Hour)
+	w.Fault = nil
+	w.Now = w.Now.Add(time.Hour)
 	synced(t, r, d)
 	w.settled(t, r, d)
-	if w.effects["bind gitlab"] != 1 || w.records["pay-gitlab/gitlab"].TokenVersion != 1 {
-		t.Errorf("effects %v, record %+v", w.effects, w.records)
+	if w.Effects["bind gitlab"] != 1 || w.Records()["pay-gitlab/gitlab"].TokenVersion != 1 {
+		t.Errorf("effects %v, record %+v", w.Effects, w.Records())
 	}
 }
 
 func TestDriftIsRepaired(t *testing.T) {
 	for name, drift := range map[string]func(w *world){
-		"a person unbound it":     func(w *world) { delete(w.accounts, binding.GitLab) },
-		"a person removed a rule": func(w *world) { w.repos["pay/api"].Rules = w.repos["pay/api"].Rules[:1] },
+		"a person unbound it":     func(w *world) { delete(w.Accounts, binding.GitLab) },
+		"a person removed a rule": func(w *world) { w.Repos["pay/api"].Rules = w.Repos["pay/api"].Rules[:1] },
 		"a person took the source away": func(w *world) {
-			w.repos["pay/api"].Link, w.repos["pay/api"].Rules = nil, nil
+			w.Repos["pay/api"].Link, w.Repos["pay/api"].Rules = nil, nil
 		},
 		"a person bound another account": func(w *world) {
-			w.accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "someone", Address: "https://gitlab.example.com"}
+			w.Accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "someone", Address: "https://gitlab.example.com"}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -225,8 +225,8 @@ func TestDriftIsRepaired(t *testing.T) {
 			drift(w)
 			synced(t, r, desire(gitlab()))
 			w.settled(t, r, desire(gitlab()))
-			if a := w.accounts[binding.GitLab]; a == nil || a.Username != "ci-bot" || len(w.repos["pay/api"].Rules) != 2 {
-				t.Errorf("account %+v, repository %+v", a, w.repos["pay/api"])
+			if a := w.Accounts[binding.GitLab]; a == nil || a.Username != "ci-bot" || len(w.Repos["pay/api"].Rules) != 2 {
+				t.Errorf("account %+v, repository %+v", a, w.Repos["pay/api"])
 			}
 			if got := conditionOf(t, r, "pay-gitlab", binding.Ready); got.Status != binding.True {
 				t.Errorf("Ready: %+v", got)
@@ -246,10 +246,10 @@ func TestAProjectThatMovedIntoASubgroupIsNotLinkedForAutomaticBuilds(t *testing.
 			if err != nil {
 				t.Fatal(err)
 			}
-			w.subgroup = verdict
+			w.Subgroup = verdict
 			result := r.Apply(t.Context(), p)
-			if binding.KindOf(result.Err()) != want || w.count("link") != 0 {
-				t.Errorf("result %v, calls %v", result.Err(), w.calls)
+			if binding.KindOf(result.Err()) != want || w.Count("link") != 0 {
+				t.Errorf("result %v, calls %v", result.Err(), w.Calls)
 			}
 			if result.Count(plan.Skipped) != 2 {
 				t.Errorf("outcomes: %+v", result.Outcomes)
@@ -261,7 +261,7 @@ func TestAProjectThatMovedIntoASubgroupIsNotLinkedForAutomaticBuilds(t *testing.
 func TestStoppingEndsTheCallInFlightAndWritesItsOutcome(t *testing.T) {
 	w := rotated(t)
 	ctx, stop := context.WithCancel(t.Context())
-	w.fault = func(call string) fault {
+	w.Fault = func(call string) fault {
 		if call == "unbind gitlab" {
 			stop()
 		}
@@ -275,36 +275,36 @@ func TestStoppingEndsTheCallInFlightAndWritesItsOutcome(t *testing.T) {
 	if err != nil || result.Err() != nil {
 		t.Fatal(err, result.Err())
 	}
-	if w.boundBy[binding.GitLab] != "canary-gitlab-2" || w.records["pay-gitlab/gitlab"].TokenVersion != 2 || len(w.intents) != 0 {
-		t.Errorf("the rebind did not end: %v, %+v, %v", w.boundBy, w.records, w.intents)
+	if w.BoundBy[binding.GitLab] != "canary-gitlab-2" || w.Records()["pay-gitlab/gitlab"].TokenVersion != 2 || len(w.Intents()) != 0 {
+		t.Errorf("the rebind did not end: %v, %+v, %v", w.BoundBy, w.Records(), w.Intents())
 	}
-	if result.Count(plan.Stopped) != 1 || w.count("add-rule") != 0 {
+	if result.Count(plan.Stopped) != 1 || w.Count("add-rule") != 0 {
 		t.Errorf("the next action was begun: %+v", result.Outcomes)
 	}
 }
 
 func TestNothingIsSentWhenTheIntentCannotBeWritten(t *testing.T) {
 	w := newWorld()
-	w.failOn("store put-intent", fault{before: errors.New("disk full")})
+	w.FailOn("store put-intent", fault{Before: errors.New("disk full")})
 	if err := sync1(t, reconcile.New(w.options()), desire(gitlab())).Err(); err == nil {
 		t.Error("no error is told")
 	}
-	if w.count("bind") != 0 {
-		t.Errorf("calls: %v", w.calls)
+	if w.Count("bind") != 0 {
+		t.Errorf("calls: %v", w.Calls)
 	}
 }
 
 func TestTokensWithoutVersionsAreKnownByFingerprint(t *testing.T) {
 	w := newWorld()
-	w.unversioned = true
+	w.Unversioned = true
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab()))
 	w.settled(t, r, desire(gitlab()))
-	w.tokens["acr/gitlab"] = []string{"canary-gitlab-2"}
+	w.Tokens["acr/gitlab"] = []string{"canary-gitlab-2"}
 	synced(t, r, desire(gitlab()))
 	w.settled(t, r, desire(gitlab()))
-	if w.boundBy[binding.GitLab] != "canary-gitlab-2" || w.effects["bind gitlab"] != 2 {
-		t.Errorf("bound %v, effects %v", w.boundBy, w.effects)
+	if w.BoundBy[binding.GitLab] != "canary-gitlab-2" || w.Effects["bind gitlab"] != 2 {
+		t.Errorf("bound %v, effects %v", w.BoundBy, w.Effects)
 	}
 }
 
@@ -324,7 +324,7 @@ func TestAPersonsStepIsWaitedForAndThenSeen(t *testing.T) {
 	if len(r.Statuses()[0].Steps) == 0 {
 		t.Error("no steps are shown")
 	}
-	w.accounts[binding.GitHub] = &binding.Account{ID: "5", Platform: binding.GitHub, Username: "octocat"}
+	w.Accounts[binding.GitHub] = &binding.Account{ID: "5", Platform: binding.GitHub, Username: "octocat"}
 	synced(t, r, desire(github))
 	w.settled(t, r, desire(github))
 	for c, want := range map[binding.ConditionType]binding.ConditionStatus{

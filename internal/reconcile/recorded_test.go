@@ -20,23 +20,23 @@ import (
 func elsewhere(t *testing.T, w *world, seen *plan.Round, d plan.Desired) plan.Plan {
 	t.Helper()
 	other := newWorld()
-	other.now = w.clock()
+	other.Now = w.Clock()
 	recorded := observe.NewRecorded(instance, nil, nil)
 	if seen != nil {
 		recorded = observe.NewRecorded(instance, seen.Declarations, &seen.Observation)
 		for _, r := range seen.Records {
-			other.records[recordKey(r)] = r
+			other.remember(t, r)
 		}
 		for _, i := range seen.Intents {
-			other.intents[intentKey(i)] = i
+			must(t, other.State.PutIntent(t.Context(), i))
 		}
 		for _, e := range seen.RetryStates {
-			other.states[e.Binding] = e
+			must(t, other.State.PutRetryState(t.Context(), e))
 		}
 	}
 	r := reconcile.New(reconcile.Options{
-		Instance: plan.Instance{Name: instance, Region: "cn-hangzhou"}, Store: store{other},
-		Observer: recorded, Policy: plan.DefaultPolicy(), Now: other.clock,
+		Instance: plan.Instance{Name: instance, Region: "cn-hangzhou"}, Store: store{World: other.World},
+		Observer: recorded, Policy: plan.DefaultPolicy(), Now: other.Clock,
 	})
 	p, err := r.Plan(t.Context(), d, binding.DepthLive)
 	if err != nil {
@@ -78,7 +78,7 @@ func TestAPlanOfWhatWasSeenIsTheOneOfWhoSawIt(t *testing.T) {
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab(), codeup()))
 	seen := sighting(t, r)
-	if !seen.Observed.Equal(w.clock()) || len(seen.Declarations) != 2 || len(seen.Records) != 2 {
+	if !seen.Observed.Equal(w.Clock()) || len(seen.Declarations) != 2 || len(seen.Records) != 2 {
 		t.Errorf("%+v", seen)
 	}
 	moved := gitlab(func(d *binding.Declaration) { d.Spec.Repositories[0].Trigger = binding.Manual })
@@ -103,9 +103,9 @@ func TestARotationAndItsCheckAreSeenElsewhere(t *testing.T) {
 	w := newWorld()
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab()))
-	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
-	w.answers["canary-gitlab-2"] = []binding.Answer{{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Scope", Message: message.Verbatim("no api")}}
-	w.now = w.now.Add(2 * time.Hour)
+	w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
+	w.Answers["canary-gitlab-2"] = []binding.Answer{{Question: "token-scope", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Scope", Message: message.Verbatim("no api")}}
+	w.Now = w.Now.Add(2 * time.Hour)
 	if _, err := r.Plan(t.Context(), desire(gitlab()), binding.DepthPreflight); err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestWhatDidNotAnswerIsUnknownElsewhereToo(t *testing.T) {
 	w := newWorld()
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab(), codeup()))
-	w.failOn("capabilities", fault{before: &binding.Failure{Kind: binding.Transient, Op: "x"}})
+	w.FailOn("capabilities", fault{Before: &binding.Failure{Kind: binding.Transient, Op: "x"}})
 	if _, err := r.Plan(t.Context(), desire(gitlab(), codeup()), binding.DepthLive); err != nil {
 		t.Fatal(err)
 	}
@@ -176,10 +176,10 @@ func TestWhatWeChangedIsLookedAtOnceMore(t *testing.T) {
 		t.Errorf("before the first plan: %v", err)
 	}
 	sync1(t, r, desire(gitlab()))
-	w.now = w.now.Add(time.Minute)
-	asked := w.count("account gitlab")
+	w.Now = w.Now.Add(time.Minute)
+	asked := w.Count("account gitlab")
 	seen := sighting(t, r)
-	if seen.Observation.Accounts[binding.GitLab].Account == nil || !seen.Observed.Equal(w.clock()) {
+	if seen.Observation.Accounts[binding.GitLab].Account == nil || !seen.Observed.Equal(w.Clock()) {
 		t.Errorf("what was bound since is not seen: %+v at %s", seen.Observation.Accounts, seen.Observed)
 	}
 	if seen.Plan.HasChanges() {
@@ -189,7 +189,7 @@ func TestWhatWeChangedIsLookedAtOnceMore(t *testing.T) {
 		t.Errorf("applied, and something is due: %v", kinds(p))
 	}
 	sighting(t, r)
-	if got := w.count("account gitlab") - asked; got != 1 {
+	if got := w.Count("account gitlab") - asked; got != 1 {
 		t.Errorf("the registry was asked %d times, want once", got)
 	}
 }
@@ -197,7 +197,7 @@ func TestWhatWeChangedIsLookedAtOnceMore(t *testing.T) {
 func TestASightingWaitsForASyncNoLongerThanItsContext(t *testing.T) {
 	w := newWorld()
 	begun, over := make(chan struct{}), make(chan struct{})
-	w.fault = func(call string) fault {
+	w.Fault = func(call string) fault {
 		if call == "bind gitlab" {
 			close(begun)
 			<-over

@@ -16,11 +16,11 @@ func TestAReloadKeepsTheAnswersOfCodeHostsOfTheSameInstance(t *testing.T) {
 		first := reconcile.New(o)
 		sync1(t, first, desire(gitlab()))
 		sync1(t, first, desire(gitlab())) // Remembers what was answered after the bind.
-		before := w.count("check-token")
+		before := w.Count("check-token")
 		next := reconcile.New(o)
 		next.Inherit(first, same)
 		sync1(t, next, desire(gitlab()))
-		if asked := w.count("check-token") > before; asked == same {
+		if asked := w.Count("check-token") > before; asked == same {
 			t.Errorf("same instance %v: the code host was asked again: %v", same, asked)
 		}
 	}

@@ -33,19 +33,19 @@ func TestFailureIsNeverADeletion(t *testing.T) {
 		"the history is rewritten": func(_ *world, d *plan.Desired) { d.Declarations, d.Rewritten = d.Declarations[1:], true },
 		"the registry is down": func(w *world, d *plan.Desired) {
 			d.Declarations = d.Declarations[1:]
-			w.failOn("capabilities", fault{before: &binding.Failure{Kind: binding.Transient}})
+			w.FailOn("capabilities", fault{Before: &binding.Failure{Kind: binding.Transient}})
 		},
 		"the account is unknown to the registry": func(w *world, d *plan.Desired) {
 			d.Declarations = d.Declarations[1:]
-			w.failOn("account", fault{before: &binding.Failure{Kind: binding.InstanceStop, Code: "USER_NOT_EXIST"}})
+			w.FailOn("account", fault{Before: &binding.Failure{Kind: binding.InstanceStop, Code: "USER_NOT_EXIST"}})
 		},
 		"the registry answers garbage": func(w *world, d *plan.Desired) {
 			d.Declarations = d.Declarations[1:]
-			w.failOn("account", fault{before: &binding.Failure{Kind: binding.Unreadable}})
+			w.FailOn("account", fault{Before: &binding.Failure{Kind: binding.Unreadable}})
 		},
-		"the secret is gone": func(w *world, _ *plan.Desired) { w.tokens["acr/gitlab"] = nil },
+		"the secret is gone": func(w *world, _ *plan.Desired) { w.Tokens["acr/gitlab"] = nil },
 		"the code host is dead": func(w *world, _ *plan.Desired) {
-			w.failOn("check", fault{before: errors.New("down")})
+			w.FailOn("check", fault{Before: errors.New("down")})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -57,11 +57,11 @@ func TestFailureIsNeverADeletion(t *testing.T) {
 			for range 3 {
 				sync1(t, r, d)
 			}
-			if n := w.count("unbind") + w.count("unlink") + w.count("remove-rule"); n > 0 {
+			if n := w.Count("unbind") + w.Count("unlink") + w.Count("remove-rule"); n > 0 {
 				t.Errorf("%d things were removed", n)
 			}
-			if w.accounts[binding.GitLab] == nil || len(w.records) != 2 {
-				t.Errorf("account %v, records %v", w.accounts[binding.GitLab], w.records)
+			if w.Accounts[binding.GitLab] == nil || len(w.Records()) != 2 {
+				t.Errorf("account %v, records %v", w.Accounts[binding.GitLab], w.Records())
 			}
 		})
 	}
@@ -69,24 +69,24 @@ func TestFailureIsNeverADeletion(t *testing.T) {
 
 func TestSecretIsNeverShown(t *testing.T) {
 	w := newWorld()
-	w.tokens["acr/gitlab"] = []string{"canary-gitlab-1"}
-	w.unversioned = true
+	w.Tokens["acr/gitlab"] = []string{"canary-gitlab-1"}
+	w.Unversioned = true
 	var told []plan.Event
 	o := w.options()
 	o.Events = func(e plan.Event) { told = append(told, e) }
 	r := reconcile.New(o)
 	d := desire(gitlab(), codeup())
 	sync1(t, r, d)
-	w.tokens["acr/gitlab"] = []string{"canary-gitlab-2"}
+	w.Tokens["acr/gitlab"] = []string{"canary-gitlab-2"}
 	panicked := false
-	w.fault = func(call string) fault {
+	w.Fault = func(call string) fault {
 		if call == "bind gitlab" && !panicked {
 			panicked = true
 			panic("bind with canary-gitlab-2")
 		}
 		return fault{}
 	}
-	w.now = w.now.Add(2 * time.Hour)
+	w.Now = w.Now.Add(2 * time.Hour)
 	result := sync1(t, r, d)
 	if !panicked {
 		t.Fatal("the driver did not panic")
@@ -95,8 +95,8 @@ func TestSecretIsNeverShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := fmt.Sprintf("%+v %#v %+v %+v %+v %+v %+v", told, told, result, p.Plan, p.Observation, w.history, r.Statuses())
-	for _, v := range []any{p.Plan, p.Observation, p, w.records, w.intents, w.history, r.Statuses()} {
+	shown := fmt.Sprintf("%+v %#v %+v %+v %+v %+v %+v", told, told, result, p.Plan, p.Observation, w.History(), r.Statuses())
+	for _, v := range []any{p.Plan, p.Observation, p, w.Records(), w.Intents(), w.History(), r.Statuses()} {
 		data, err := json.Marshal(v)
 		if err != nil {
 			t.Fatal(err)
@@ -110,8 +110,8 @@ func TestSecretIsNeverShown(t *testing.T) {
 	if i := strings.Index(shown, "canary"); i >= 0 {
 		t.Errorf("a secret is shown: …%s…", shown[max(0, i-200):min(len(shown), i+50)])
 	}
-	w.fault = nil
-	w.now = w.now.Add(2 * time.Hour)
+	w.Fault = nil
+	w.Now = w.Now.Add(2 * time.Hour)
 	sync1(t, r, d)
 	w.settled(t, r, d)
 }
@@ -138,7 +138,7 @@ func stories() map[string]story {
 		"rebind": {
 			prepare: func(t *testing.T, w *world) {
 				synced(t, reconcile.New(w.options()), desire(gitlab()))
-				w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+				w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
 			},
 			desired: desire(gitlab()),
 			effects: map[string]int{"bind gitlab": 1, "unbind gitlab": 1},
@@ -147,7 +147,7 @@ func stories() map[string]story {
 		"rebind, drift only reported": {
 			prepare: func(t *testing.T, w *world) {
 				synced(t, reconcile.New(w.options()), desire(reportOnly(gitlab())))
-				w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+				w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
 			},
 			desired: desire(reportOnly(gitlab())),
 			effects: map[string]int{"bind gitlab": 1, "unbind gitlab": 1},
@@ -204,60 +204,57 @@ func crash(t *testing.T, s story, k int, after bool) bool {
 	t.Helper()
 	w := newWorld()
 	s.prepare(t, w)
-	clear(w.effects)
-	w.calls = nil
+	clear(w.Effects)
+	w.Calls = nil
 	at := ""
-	w.fault = func(call string) fault {
-		if len(w.calls) != k {
+	w.Fault = func(call string) fault {
+		if len(w.Calls) != k {
 			return fault{}
 		}
-		w.dead, at = true, call
+		w.Dead, at = true, call
 		if after {
-			return fault{after: errDead}
+			return fault{After: errDead}
 		}
-		return fault{before: errDead}
+		return fault{Before: errDead}
 	}
 	_, _ = reconcile.New(w.options()).Sync(t.Context(), s.desired, binding.DepthPreflight)
-	if !w.dead {
+	if !w.Dead {
 		return false
 	}
-	w.dead, w.fault = false, nil
+	w.Dead, w.Fault = false, nil
 	r := reconcile.New(w.options())
 	for range 3 { // What was begun may show its effect for two minutes.
-		w.now = w.now.Add(90 * time.Second)
+		w.Now = w.Now.Add(90 * time.Second)
 		sync1(t, r, s.desired)
 	}
 	w.settled(t, r, s.desired)
-	for key, record := range w.records {
-		if record.Removed {
-			delete(w.records, key)
-		}
-	}
-	if diff := cmp.Diff(s.effects, w.effects); diff != "" {
+	records := w.Records()
+	maps.DeleteFunc(records, func(_ string, r binding.Record) bool { return r.Removed })
+	if diff := cmp.Diff(s.effects, w.Effects); diff != "" {
 		t.Errorf("crash %d at %q: effects (-want +got):\n%s", k, at, diff)
 	}
-	if diff := cmp.Diff(s.boundBy, w.boundBy); diff != "" {
+	if diff := cmp.Diff(s.boundBy, w.BoundBy); diff != "" {
 		t.Errorf("crash %d at %q: bound tokens (-want +got):\n%s", k, at, diff)
 	}
 	names := map[string]bool{}
 	for _, d := range s.desired.Declarations {
-		names[recordKey(binding.Record{Binding: d.Name, Platform: d.Spec.Platform})] = true
+		names[d.Name+"/"+string(d.Spec.Platform)] = true
 	}
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(names)), slices.Sorted(maps.Keys(w.records))); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(names)), slices.Sorted(maps.Keys(records))); diff != "" {
 		t.Errorf("crash %d at %q: records (-want +got):\n%s", k, at, diff)
 	}
 	if t.Failed() {
-		t.Fatalf("crash %d at %q, after its effect %t; calls: %v", k, at, after, w.calls)
+		t.Fatalf("crash %d at %q, after its effect %t; calls: %v", k, at, after, w.Calls)
 	}
 	return true
 }
 
 func TestPartialFailureIsIsolated(t *testing.T) {
 	for name, fail := range map[string]func(w *world){
-		"its token is gone":     func(w *world) { w.tokens["acr/gitlab"] = nil },
-		"its code host is dead": func(w *world) { w.failOn("check-token gitlab", fault{before: errors.New("down")}) },
+		"its token is gone":     func(w *world) { w.Tokens["acr/gitlab"] = nil },
+		"its code host is dead": func(w *world) { w.FailOn("check-token gitlab", fault{Before: errors.New("down")}) },
 		"its code host panics": func(w *world) {
-			w.fault = func(call string) fault {
+			w.Fault = func(call string) fault {
 				if call == "check-token gitlab" {
 					panic("a fault in a client")
 				}
@@ -265,25 +262,25 @@ func TestPartialFailureIsIsolated(t *testing.T) {
 			}
 		},
 		"its action panics": func(w *world) {
-			w.fault = func(call string) fault {
+			w.Fault = func(call string) fault {
 				if call == "bind gitlab" {
 					panic("a fault in a driver")
 				}
 				return fault{}
 			}
 		},
-		"the registry refuses it": func(w *world) { w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Refused}}) },
+		"the registry refuses it": func(w *world) { w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Refused}}) },
 		"the registry throttles it": func(w *world) {
-			w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Throttled, RetryAfter: time.Hour}})
+			w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Throttled, RetryAfter: time.Hour}})
 		},
-		"its account does not answer": func(w *world) { w.failOn("account gitlab", fault{before: errors.New("down")}) },
+		"its account does not answer": func(w *world) { w.FailOn("account gitlab", fault{Before: errors.New("down")}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
 			fail(w)
 			r := reconcile.New(w.options())
 			sync1(t, r, desire(gitlab(), codeup()))
-			if w.boundBy[binding.Codeup] == "" {
+			if w.BoundBy[binding.Codeup] == "" {
 				t.Error("the healthy binding was not bound")
 			}
 			if got := conditionOf(t, r, "pay-codeup", binding.Ready); got.Status != binding.True {
@@ -301,7 +298,7 @@ func TestASlowCodeHostDelaysNoOtherBinding(t *testing.T) {
 	o := w.options()
 	release := make(chan struct{})
 	codeupBound := make(chan struct{})
-	o.Hosts[binding.GitLab] = slowHost{host{w, "gitlab"}, release}
+	o.Hosts[binding.GitLab] = slowHost{host{World: w.World, Name: "gitlab"}, release}
 	o.Events = func(e plan.Event) {
 		if e.Kind == plan.ActionDone && e.Action.Binding == "pay-codeup" {
 			close(codeupBound)
@@ -326,24 +323,24 @@ func TestCostOfASyncIsTheCostOfTheChange(t *testing.T) {
 	r := reconcile.New(w.options())
 	d := desire(gitlab(), codeup())
 	synced(t, r, d)
-	w.calls = nil
+	w.Calls = nil
 	synced(t, r, d)
-	slices.Sort(w.calls)
+	slices.Sort(w.Calls)
 	want := []string{
 		"account codeup", "account gitlab", "capabilities", "metadata acr/codeup", "metadata acr/gitlab", "repository pay/api",
 	}
-	if diff := cmp.Diff(want, w.calls); diff != "" {
+	if diff := cmp.Diff(want, w.Calls); diff != "" {
 		t.Errorf("an unchanged instance costs its list calls (-want +got):\n%s", diff)
 	}
 
-	w.calls = nil
+	w.Calls = nil
 	d.Declarations[0].Spec.Repositories[0].Rules = append(d.Declarations[0].Spec.Repositories[0].Rules[:2:2],
 		binding.BuildRule{Branch: "dev", Dockerfile: "/Dockerfile", ImageTag: "dev"})
 	synced(t, r, d)
-	if n := w.count("add-rule") + w.count("bind") + w.count("link") + w.count("unbind"); n != 1 {
-		t.Errorf("one rule more cost %d writes: %v", n, w.calls)
+	if n := w.Count("add-rule") + w.Count("bind") + w.Count("link") + w.Count("unbind"); n != 1 {
+		t.Errorf("one rule more cost %d writes: %v", n, w.Calls)
 	}
-	if n := w.count("check-token codeup") + w.count("read acr/codeup"); n != 0 {
-		t.Errorf("the unchanged binding was looked into: %v", w.calls)
+	if n := w.Count("check-token codeup") + w.Count("read acr/codeup"); n != 0 {
+		t.Errorf("the unchanged binding was looked into: %v", w.Calls)
 	}
 }

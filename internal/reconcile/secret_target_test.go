@@ -18,7 +18,7 @@ func TestAMovedTokenIsNotEvenShown(t *testing.T) {
 	before := map[string]int{}
 	calls := []string{"read", "check-token", "check-account", "check-project", "bind", "unbind"}
 	for _, call := range calls {
-		before[call] = w.count(call)
+		before[call] = w.Count(call)
 	}
 	p, err := r.Plan(t.Context(), desire(moved), binding.DepthPreflight)
 	if err != nil {
@@ -26,7 +26,7 @@ func TestAMovedTokenIsNotEvenShown(t *testing.T) {
 	}
 	sync1(t, r, desire(moved))
 	for _, call := range calls {
-		if n := w.count(call) - before[call]; n > 0 {
+		if n := w.Count(call) - before[call]; n > 0 {
 			t.Errorf("%s was called %d times for a token that would go elsewhere", call, n)
 		}
 	}
@@ -41,8 +41,8 @@ func TestAMovedTokenIsNotEvenShown(t *testing.T) {
 	o := w.options()
 	o.Policy.AllowAddressChangeWithSecret = true
 	synced(t, reconcile.New(o), desire(moved))
-	if w.count("check-token") == before["check-token"] || w.count("bind") == before["bind"] {
-		t.Errorf("the policy allows the move, and it was not made: %v", w.calls)
+	if w.Count("check-token") == before["check-token"] || w.Count("bind") == before["bind"] {
+		t.Errorf("the policy allows the move, and it was not made: %v", w.Calls)
 	}
 }
 
@@ -77,7 +77,7 @@ func TestATokenOfAnotherInstanceIsNotSentToAnotherHost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
-			w.tokens["gitlab"] = []string{"canary-gitlab-1"}
+			w.Tokens["gitlab"] = []string{"canary-gitlab-1"}
 			prod := reconcile.New(w.options())
 			if c.recorded {
 				synced(t, prod, desire(c.first))
@@ -85,14 +85,14 @@ func TestATokenOfAnotherInstanceIsNotSentToAnotherHost(t *testing.T) {
 			o := w.options()
 			o.Instance.Name = "edge"
 			edge := reconcile.New(o)
-			reads, checks, binds := w.count("read"), w.count("check-"), w.count("bind")
+			reads, checks, binds := w.Count("read"), w.Count("check-"), w.Count("bind")
 			round, err := edge.Plan(t.Context(), desire(c.desired...), binding.DepthPreflight)
 			if err != nil {
 				t.Fatal(err)
 			}
 			sync1(t, edge, desire(c.desired...))
-			if w.count("read") > reads || w.count("check-") > checks || w.count("bind") > binds {
-				t.Errorf("the token was read or sent: %q", w.calls)
+			if w.Count("read") > reads || w.Count("check-") > checks || w.Count("bind") > binds {
+				t.Errorf("the token was read or sent: %q", w.Calls)
 			}
 			if !refusesMove(round.Plan, "evil") {
 				t.Errorf("the move was not refused: %+v", round.Plan)
@@ -151,12 +151,12 @@ func TestASecretThatNamesItsHostDecides(t *testing.T) {
 			if c.applied != "" {
 				synced(t, r, desire(gitlab(func(d *binding.Declaration) { d.Spec.Address = c.applied })))
 			}
-			w.custom = map[string]string{binding.HostKey: c.host}
-			w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-next")
-			before := w.count("check-token") + w.count("bind")
+			w.Custom = map[string]string{binding.HostKey: c.host}
+			w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-next")
+			before := w.Count("check-token") + w.Count("bind")
 			sync1(t, r, desire(gitlab(func(d *binding.Declaration) { d.Spec.Address = c.declared })))
-			if sent := w.count("check-token")+w.count("bind") > before; sent != c.sent {
-				t.Errorf("the token was sent: %t, want %t; %v", sent, c.sent, w.calls)
+			if sent := w.Count("check-token")+w.Count("bind") > before; sent != c.sent {
+				t.Errorf("the token was sent: %t, want %t; %v", sent, c.sent, w.Calls)
 			}
 		})
 	}

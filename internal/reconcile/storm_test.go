@@ -23,8 +23,8 @@ type picky struct {
 }
 
 func (p picky) Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error) {
-	if p.refuses[token.Expose()] && !p.dead {
-		_ = p.do("bind refused "+string(wanted.Platform), func() error { return nil })
+	if p.refuses[token.Expose()] && !p.Dead {
+		_ = p.Do("bind refused "+string(wanted.Platform), func() error { return nil })
 		return binding.Account{}, &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Code: "TOKEN_INVALID", Op: "registry: bind"}
 	}
 	return p.registry.Bind(ctx, wanted, token)
@@ -41,7 +41,7 @@ type storm struct {
 
 func newStorm() *storm {
 	w := newWorld()
-	return &storm{world: w, registry: picky{registry{w}, map[string]bool{}}, declared: gitlab(), versions: 1}
+	return &storm{world: w, registry: picky{registry{World: w.World}, map[string]bool{}}, declared: gitlab(), versions: 1}
 }
 
 func (s *storm) start() *reconcile.Reconciler {
@@ -53,37 +53,37 @@ func (s *storm) start() *reconcile.Reconciler {
 
 // happen does one thing that happens to a team.
 func (s *storm) happen(t *rapid.T) {
-	newest := func() string { return s.tokens["acr/gitlab"][len(s.tokens["acr/gitlab"])-1] }
+	newest := func() string { return s.Tokens["acr/gitlab"][len(s.Tokens["acr/gitlab"])-1] }
 	switch what := rapid.SampledFrom([]string{
 		"rotate", "rotate to a refused one", "rotate to one that the host refuses", "unbind", "bind another", "rename",
 		"username", "destroy the oldest", "remove a rule",
 	}).Draw(t, "what happens"); what {
 	case "rotate", "rotate to a refused one", "rotate to one that the host refuses":
 		s.versions++
-		s.tokens["acr/gitlab"] = append(s.tokens["acr/gitlab"], fmt.Sprintf("canary-gitlab-%d", s.versions))
+		s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], fmt.Sprintf("canary-gitlab-%d", s.versions))
 		if what == "rotate to a refused one" {
 			s.registry.refuses[newest()] = true
 		}
 		if what == "rotate to one that the host refuses" {
-			s.answers[newest()] = []binding.Answer{{Question: "token-valid", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Revoked", Message: message.Verbatim("revoked")}}
+			s.Answers[newest()] = []binding.Answer{{Question: "token-valid", Verdict: binding.No, Code: "gitlab-token-scope", Reason: "Revoked", Message: message.Verbatim("revoked")}}
 		}
 	case "unbind":
-		s.consoleUnbinds(binding.GitLab)
+		s.ConsoleUnbinds(binding.GitLab)
 	case "bind another":
-		s.nextID++
-		s.accounts[binding.GitLab] = &binding.Account{ID: fmt.Sprint(s.nextID), Platform: binding.GitLab, Username: "someone", Address: "https://gitlab.example.com"}
-		s.boundBy[binding.GitLab] = "canary-of-someone"
+		s.NextID++
+		s.Accounts[binding.GitLab] = &binding.Account{ID: fmt.Sprint(s.NextID), Platform: binding.GitLab, Username: "someone", Address: "https://gitlab.example.com"}
+		s.BoundBy[binding.GitLab] = "canary-of-someone"
 	case "rename":
 		s.declared.Name = rapid.SampledFrom([]string{"pay-gitlab", "renamed"}).Draw(t, "name")
 	case "username":
 		s.declared.Spec.Username = rapid.SampledFrom([]string{"ci-bot", "ci-two"}).Draw(t, "username")
 	case "destroy the oldest":
-		if n := len(s.tokens["acr/gitlab"]); n > 1 {
-			s.tokens["acr/gitlab"][rapid.IntRange(0, n-2).Draw(t, "version")] = ""
+		if n := len(s.Tokens["acr/gitlab"]); n > 1 {
+			s.Tokens["acr/gitlab"][rapid.IntRange(0, n-2).Draw(t, "version")] = ""
 		}
 	case "remove a rule":
-		if rules := s.repos["pay/api"].Rules; len(rules) > 0 {
-			s.repos["pay/api"].Rules = slices.Clone(rules[1:])
+		if rules := s.Repos["pay/api"].Rules; len(rules) > 0 {
+			s.Repos["pay/api"].Rules = slices.Clone(rules[1:])
 		}
 	}
 }
@@ -94,23 +94,23 @@ func (s *storm) goWrong(t *rapid.T) {
 	k := rapid.IntRange(1, 40).Draw(t, "at call")
 	kind := rapid.SampledFrom([]string{"nothing", "crash before", "crash after", "lost before", "lost after", "down"}).Draw(t, "what goes wrong")
 	peer := rapid.SampledFrom([]string{"account", "repository", "metadata", "read", "check", "capabilities", "bind", "unbind"}).Draw(t, "peer")
-	s.calls = nil
-	s.fault = func(call string) fault {
-		at := len(s.calls) == k
+	s.Calls = nil
+	s.Fault = func(call string) fault {
+		at := len(s.Calls) == k
 		lost := &binding.Failure{Kind: binding.OutcomeUnknown, Op: "registry"}
 		switch {
 		case kind == "crash before" && at:
-			s.dead = true
-			return fault{before: errDead}
+			s.Dead = true
+			return fault{Before: errDead}
 		case kind == "crash after" && at:
-			s.dead = true
-			return fault{after: errDead}
+			s.Dead = true
+			return fault{After: errDead}
 		case kind == "lost before" && at:
-			return fault{before: lost}
+			return fault{Before: lost}
 		case kind == "lost after" && at:
-			return fault{after: lost}
+			return fault{After: lost}
 		case kind == "down" && len(call) >= len(peer) && call[:len(peer)] == peer:
-			return fault{before: &binding.Failure{Kind: binding.Transient, Op: peer}}
+			return fault{Before: &binding.Failure{Kind: binding.Transient, Op: peer}}
 		}
 		return fault{}
 	}
@@ -127,14 +127,14 @@ func TestWhateverHappensItComesToRest(t *testing.T) {
 			s.happen(t)
 			s.goWrong(t)
 			_, _ = s.start().Sync(context.Background(), desire(s.declared), binding.DepthPreflight)
-			s.fault, s.dead = nil, false
-			s.now = s.now.Add(2 * time.Hour)
+			s.Fault, s.Dead = nil, false
+			s.Now = s.Now.Add(2 * time.Hour)
 			s.sound(t)
 		}
 		r := s.start()
 		after := 2 * time.Hour
 		run := func() plan.Result {
-			s.now = s.now.Add(after)
+			s.Now = s.Now.Add(after)
 			result, err := r.Sync(context.Background(), desire(s.declared), binding.DepthPreflight)
 			if err != nil {
 				t.Fatal(err)
@@ -145,22 +145,22 @@ func TestWhateverHappensItComesToRest(t *testing.T) {
 		for range 5 {
 			run()
 		}
-		before, calls := fmt.Sprint(s.effects), len(s.calls)
+		before, calls := fmt.Sprint(s.Effects), len(s.Calls)
 		var last plan.Result
 		after = time.Minute // A refusal that ends by itself is no unrest.
 		for range 3 {
 			last = run()
 		}
-		if after := fmt.Sprint(s.effects); before != after {
-			t.Fatalf("it does not come to rest: %s, then %s; last: %v; calls %v", before, after, last.Err(), s.calls[calls:])
+		if after := fmt.Sprint(s.Effects); before != after {
+			t.Fatalf("it does not come to rest: %s, then %s; last: %v; calls %v", before, after, last.Err(), s.Calls[calls:])
 		}
-		if len(s.records) > 1 {
-			t.Fatalf("one binding and records %+v", s.records)
+		if len(s.Records()) > 1 {
+			t.Fatalf("one binding and records %+v", s.Records())
 		}
-		newest, with := s.tokens["acr/gitlab"][s.versions-1], s.boundBy[binding.GitLab]
-		accepted := !s.registry.refuses[newest] && s.answers[newest] == nil
+		newest, with := s.Tokens["acr/gitlab"][s.versions-1], s.BoundBy[binding.GitLab]
+		accepted := !s.registry.refuses[newest] && s.Answers[newest] == nil
 		if ours := s.recorded(s.declared.Name + "/gitlab"); accepted && with != newest && (ours || with == "") {
-			t.Fatalf("bound with %q, want %q; last: %v; records %+v", with, newest, last.Err(), s.records)
+			t.Fatalf("bound with %q, want %q; last: %v; records %+v", with, newest, last.Err(), s.Records())
 		}
 	})
 }
@@ -168,11 +168,11 @@ func TestWhateverHappensItComesToRest(t *testing.T) {
 // sound is what holds at any time: what is bound is a token that nobody
 // refuses.
 func (s *storm) sound(t *rapid.T) {
-	with := s.boundBy[binding.GitLab]
-	if s.registry.refuses[with] || s.answers[with] != nil {
+	with := s.BoundBy[binding.GitLab]
+	if s.registry.refuses[with] || s.Answers[with] != nil {
 		t.Fatalf("bound with %q, which is refused", with)
 	}
-	if s.effects["double bind"] > 0 {
+	if s.Effects["double bind"] > 0 {
 		t.Fatal("an account was bound while one was bound")
 	}
 }

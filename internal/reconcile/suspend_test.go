@@ -11,12 +11,18 @@ import (
 	"reconciler/internal/status"
 )
 
-func (w *world) suspends(name string, until time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.suspensions = append(w.suspensions, binding.Suspension{
+func (w *world) suspends(t *testing.T, name string, until time.Time) {
+	t.Helper()
+	must(t, w.State.PutSuspension(t.Context(), binding.Suspension{
 		Instance: instance, Binding: name, Until: until, Reason: "migration", Person: ada(),
-	})
+	}))
+}
+
+func (w *world) suspensions(t *testing.T) []binding.Suspension {
+	t.Helper()
+	all, err := w.State.Suspensions(t.Context(), instance)
+	must(t, err)
+	return all
 }
 
 // TestASuspensionEndsByItself: nothing but its end makes the loop look, and a
@@ -24,31 +30,26 @@ func (w *world) suspends(name string, until time.Time) {
 func TestASuspensionEndsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.suspends("pay-codeup", time.Now().Add(time.Minute))
+		w.suspends(t, "pay-codeup", time.Now().Add(time.Minute))
 		l, syncs := loop(t, w, nil)
 		l.Submit(desire(codeup()))
 		after(59 * time.Second)
-		if w.bound(binding.Codeup) != "" || syncs.Load() != 1 {
-			t.Fatalf("before the end: bound %q, %d syncs", w.bound(binding.Codeup), syncs.Load())
+		if w.Bound(binding.Codeup) != "" || syncs.Load() != 1 {
+			t.Fatalf("before the end: bound %q, %d syncs", w.Bound(binding.Codeup), syncs.Load())
 		}
 		after(2 * time.Second)
-		if w.bound(binding.Codeup) == "" || syncs.Load() != 2 {
-			t.Errorf("after the end: bound %q, %d syncs", w.bound(binding.Codeup), syncs.Load())
+		if w.Bound(binding.Codeup) == "" || syncs.Load() != 2 {
+			t.Errorf("after the end: bound %q, %d syncs", w.Bound(binding.Codeup), syncs.Load())
 		}
 		after(23 * time.Hour)
-		suspended := func() int {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			return len(w.suspensions)
-		}
-		if suspended() != 1 {
+		if len(w.suspensions(t)) != 1 {
 			t.Errorf("within a day of its end it is forgotten")
 		}
 		after(time.Hour + 10*time.Minute)
-		if suspended() != 0 {
-			t.Errorf("more than a day after its end it is still there: %+v", w.suspensions)
+		if left := w.suspensions(t); len(left) != 0 {
+			t.Errorf("more than a day after its end it is still there: %+v", left)
 		}
-		if last := w.history[len(w.history)-1]; last.Action != "suspension-forgotten" || last.Binding != "pay-codeup" {
+		if last := w.History()[len(w.History())-1]; last.Action != "suspension-forgotten" || last.Binding != "pay-codeup" {
 			t.Errorf("the history ends with %+v", last)
 		}
 	})
@@ -59,7 +60,7 @@ func TestASuspensionEndsByItself(t *testing.T) {
 func TestASuspensionThatEndsWhileASyncIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.suspends("pay-codeup", time.Now().Add(time.Minute))
+		w.suspends(t, "pay-codeup", time.Now().Add(time.Minute))
 		slow := true
 		l, syncs := loop(t, w, func(e plan.Event) {
 			if e.Kind == plan.PlanMade && slow {
@@ -69,8 +70,8 @@ func TestASuspensionThatEndsWhileASyncIsUnderWay(t *testing.T) {
 		})
 		l.Submit(desire(codeup()))
 		after(2*time.Minute + time.Second)
-		if w.bound(binding.Codeup) == "" || syncs.Load() != 2 {
-			t.Errorf("bound %q, %d syncs", w.bound(binding.Codeup), syncs.Load())
+		if w.Bound(binding.Codeup) == "" || syncs.Load() != 2 {
+			t.Errorf("bound %q, %d syncs", w.Bound(binding.Codeup), syncs.Load())
 		}
 	})
 }
@@ -84,11 +85,11 @@ func TestADeclaredSuspensionEndsByItself(t *testing.T) {
 		synctest.Wait()
 		time.Sleep(time.Until(d.Spec.Suspend.End()) - time.Millisecond)
 		synctest.Wait()
-		if w.bound(binding.Codeup) != "" {
+		if w.Bound(binding.Codeup) != "" {
 			t.Fatal("bound before the day was over")
 		}
 		after(2 * time.Millisecond)
-		if w.bound(binding.Codeup) == "" {
+		if w.Bound(binding.Codeup) == "" {
 			t.Error("not bound when the day was over")
 		}
 	})
@@ -98,7 +99,7 @@ func TestWhatAPersonSuspendsHasACondition(t *testing.T) {
 	w := newWorld()
 	r := reconcile.New(w.options())
 	synced(t, r, desire(codeup(), gitlab()))
-	w.suspends("", w.now.Add(time.Hour))
+	w.suspends(t, "", w.Now.Add(time.Hour))
 	// Not declared any more, it is held all the same.
 	synced(t, r, desire(codeup()))
 	for _, name := range []string{"pay-codeup", "pay-gitlab"} {
@@ -107,15 +108,17 @@ func TestWhatAPersonSuspendsHasACondition(t *testing.T) {
 			t.Errorf("%s: %+v", name, c)
 		}
 	}
-	if w.bound(binding.GitLab) == "" {
+	if w.Bound(binding.GitLab) == "" {
 		t.Error("what is suspended was removed")
 	}
-	w.now = w.now.Add(time.Hour)
+	w.Now = w.Now.Add(time.Hour)
 	synced(t, r, desire(codeup()))
 	if c := conditionOf(t, r, "pay-codeup", binding.Suspended); c.Status != binding.False || text(c.Message) != "the one by Ada Lovelace ended at 2026-05-01T13:00:00Z" {
 		t.Errorf("after its end: %+v", c)
 	}
-	w.suspensions = nil
+	for _, s := range w.suspensions(t) {
+		must(t, w.State.DeleteSuspension(t.Context(), s))
+	}
 	synced(t, r, desire(codeup()))
 	for _, s := range r.Statuses() {
 		if c := binding.FindCondition(s.Conditions, binding.Suspended); c != nil {

@@ -46,9 +46,9 @@ func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 	var news []string
 	d := desire(github())
 	d.Declarations[0].Spec.Repositories = []binding.Repository{{Image: "pay/web", Source: "octo/web", Trigger: binding.Manual}}
-	first := w.clock()
+	first := w.Clock()
 	synced(t, reconcile.New(told(w, &news)), d)
-	w.passes(time.Hour)
+	w.Passes(time.Hour)
 	r := reconcile.New(told(w, &news))
 	synced(t, r, d)
 	s := statusOf(t, r, "web-github")
@@ -64,10 +64,10 @@ func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 	}
 
 	// A registry that does not answer says nothing of whether it is done.
-	w.failOn("account", fault{before: errors.New("down")})
+	w.FailOn("account", fault{Before: errors.New("down")})
 	sync1(t, r, d)
-	w.fault = nil
-	w.passes(8 * 24 * time.Hour)
+	w.Fault = nil
+	w.Passes(8 * 24 * time.Hour)
 	for range 2 {
 		synced(t, r, d)
 	}
@@ -75,17 +75,17 @@ func TestAnAuthorizationIsWaitedForSeenAndFollowed(t *testing.T) {
 		t.Errorf("overdue, it is %+v", c)
 	}
 
-	w.accounts[binding.GitHub] = &binding.Account{ID: "5", Platform: binding.GitHub, Username: "octo"}
+	w.Accounts[binding.GitHub] = &binding.Account{ID: "5", Platform: binding.GitHub, Username: "octo"}
 	synced(t, r, d)
 	w.settled(t, r, d)
 	if c := conditionOf(t, r, "web-github", binding.Ready); c.Status != binding.True {
 		t.Errorf("authorized, Ready is %+v", c)
 	}
-	if link := w.repos["pay/web"].Link; link == nil || link.Source != "octo/web" {
+	if link := w.Repos["pay/web"].Link; link == nil || link.Source != "octo/web" {
 		t.Errorf("the link that follows is %+v", link)
 	}
-	if s := statusOf(t, r, "web-github"); len(s.Pending)+len(s.Steps) > 0 || len(w.states) > 0 {
-		t.Errorf("still waits: %+v, %+v", s, w.states)
+	if s := statusOf(t, r, "web-github"); len(s.Pending)+len(s.Steps) > 0 || len(w.RetryStates()) > 0 {
+		t.Errorf("still waits: %+v, %+v", s, w.RetryStates())
 	}
 	const since = " web-github account since 2026-05-01T12:00:00Z"
 	if diff := cmp.Diff([]string{"StepDue" + since, "StepOverdue" + since, "StepDone" + since}, news); diff != "" {
@@ -104,12 +104,12 @@ func TestAStepDueAgainWaitsFromThen(t *testing.T) {
 	r := reconcile.New(told(w, &news))
 	d := desire(gitlab())
 	synced(t, r, d)
-	w.passes(time.Hour)
+	w.Passes(time.Hour)
 	attested(t, r, "pay-gitlab")
-	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+	w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
 	synced(t, r, d)
 	s := statusOf(t, r, "pay-gitlab")
-	if len(s.Pending) != 1 || !s.Pending[0].Object.IsAccount() || !s.Pending[0].Since.Equal(w.clock()) {
+	if len(s.Pending) != 1 || !s.Pending[0].Object.IsAccount() || !s.Pending[0].Since.Equal(w.Clock()) {
 		t.Errorf("due again, it waits as %+v", s.Pending)
 	}
 	want := []string{
@@ -128,8 +128,8 @@ func TestASuspendedStepIsAskedOfNobody(t *testing.T) {
 	held := github()
 	held.Spec.Suspend = &binding.Suspend{Until: day(t, "2026-06-01"), Reason: "freeze", Owner: "web"}
 	synced(t, r, desire(held))
-	if len(w.states) > 0 {
-		t.Errorf("suspended, it still waits: %+v", w.states)
+	if len(w.RetryStates()) > 0 {
+		t.Errorf("suspended, it still waits: %+v", w.RetryStates())
 	}
 }
 
@@ -141,10 +141,10 @@ func TestWhatIsLeftForAPersonToUnbindWaitsToo(t *testing.T) {
 	synced(t, r, desire(github(), gitlab()))
 	attested(t, r, "web-github")
 	synced(t, r, desire(gitlab()))
-	w.passes(time.Hour)
+	w.Passes(time.Hour)
 	synced(t, r, desire(gitlab()))
 	s := statusOf(t, r, "web-github")
-	if len(s.Steps) == 0 || len(s.Pending) != 1 || !s.Pending[0].Since.Equal(w.clock().Add(-time.Hour)) {
+	if len(s.Steps) == 0 || len(s.Pending) != 1 || !s.Pending[0].Since.Equal(w.Clock().Add(-time.Hour)) {
 		t.Errorf("to unbind, a person is asked for %+v", s.Pending)
 	}
 }

@@ -58,7 +58,7 @@ func checkStates(t *testing.T, r plan.Result, want map[string]plan.OutcomeState)
 
 // writes are the calls that change the registry.
 func (w *world) writes() int {
-	return w.count("bind") + w.count("unbind") + w.count("link") + w.count("unlink") + w.count("add-rule") + w.count("change-rule") + w.count("remove-rule")
+	return w.Count("bind") + w.Count("unbind") + w.Count("link") + w.Count("unlink") + w.Count("add-rule") + w.Count("change-rule") + w.Count("remove-rule")
 }
 
 func TestOutsideOfAWindowNothingIsChanged(t *testing.T) {
@@ -70,10 +70,10 @@ func TestOutsideOfAWindowNothingIsChanged(t *testing.T) {
 		"bind account": plan.Deferred, "link pay/api": plan.Deferred,
 		"add-rule pay/api#branch:main=>latest": plan.Deferred, "add-rule pay/api#tag:v$version=>$version": plan.Deferred,
 	})
-	if w.writes() != 0 || len(w.history) != 0 || len(w.intents) != 0 {
-		t.Errorf("%d writes, history %v, intents %v", w.writes(), w.history, w.intents)
+	if w.writes() != 0 || len(w.History()) != 0 || len(w.Intents()) != 0 {
+		t.Errorf("%d writes, history %v, intents %v", w.writes(), w.History(), w.Intents())
 	}
-	if w.count("account gitlab") == 0 || w.count("check-token gitlab") == 0 {
+	if w.Count("account gitlab") == 0 || w.Count("check-token gitlab") == 0 {
 		t.Error("it was not looked at")
 	}
 	const when = "2026-05-01T14:00:00Z (Fri 2026-05-01 22:00 Asia/Shanghai)"
@@ -91,7 +91,7 @@ func TestOutsideOfAWindowNothingIsChanged(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", c, got, want)
 		}
 	}
-	w.now = w.now.Add(2 * time.Hour)
+	w.Now = w.Now.Add(2 * time.Hour)
 	again := sync1(t, r, d)
 	if again.Err() != nil || again.Count(plan.Done) != 4 || again.Digest != result.Digest {
 		t.Errorf("inside: %v, digest %s, reviewed was %s", states(again), again.Digest, result.Digest)
@@ -116,11 +116,11 @@ func TestWithoutWindowsNoConditionSpeaksOfThem(t *testing.T) {
 
 func TestOutsideOfAWindowWhatIsThereIsAdopted(t *testing.T) {
 	w := newWorld()
-	w.accounts[binding.Codeup] = &binding.Account{ID: "7", Platform: binding.Codeup, Username: "ci", Created: w.now}
+	w.Accounts[binding.Codeup] = &binding.Account{ID: "7", Platform: binding.Codeup, Username: "ci", Created: w.Now}
 	r := windowed(w, nightly(t))
 	checkStates(t, sync1(t, r, desire(codeup())), map[string]plan.OutcomeState{"adopt account": plan.Done})
 	if !w.recorded("pay-codeup/codeup") || w.writes() != 0 {
-		t.Errorf("records %v, calls %v", w.records, w.calls)
+		t.Errorf("records %v, calls %v", w.Records(), w.Calls)
 	}
 	if got := conditionOf(t, r, "pay-codeup", binding.Ready); got.Status != binding.True {
 		t.Errorf("%+v", got)
@@ -132,15 +132,15 @@ func bothBound(t *testing.T) *world {
 	t.Helper()
 	w := newWorld()
 	synced(t, reconcile.New(w.options()), desire(gitlab(), codeup()))
-	w.calls = nil
+	w.Calls = nil
 	return w
 }
 
 func TestRepairsOfALostBindingMayBeLetThroughAndRotationsWait(t *testing.T) {
 	const linked, ruled, tagged = "link pay/api", "add-rule pay/api#branch:main=>latest", "add-rule pay/api#tag:v$version=>$version"
 	lost := func(w *world) {
-		w.consoleUnbinds(binding.GitLab)
-		w.repos["pay/api"] = &binding.RepositoryState{Exists: true}
+		w.ConsoleUnbinds(binding.GitLab)
+		w.Repos["pay/api"] = &binding.RepositoryState{Exists: true}
 	}
 	for _, c := range []struct {
 		name    string
@@ -156,21 +156,21 @@ func TestRepairsOfALostBindingMayBeLetThroughAndRotationsWait(t *testing.T) {
 			"bind account": plan.Deferred, linked: plan.Deferred, ruled: plan.Deferred, tagged: plan.Deferred,
 		}},
 		{"a rule lost, let through", func(w *world, _ *binding.Declaration) {
-			w.repos["pay/api"].Rules = w.repos["pay/api"].Rules[1:]
+			w.Repos["pay/api"].Rules = w.Repos["pay/api"].Rules[1:]
 		}, true, false, map[string]plan.OutcomeState{ruled: plan.Done}},
 		{"rotated", func(w *world, _ *binding.Declaration) {
-			w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+			w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
 		}, true, false, map[string]plan.OutcomeState{"rebind account": plan.Deferred}},
 		{"rotated, and a rule lost", func(w *world, _ *binding.Declaration) {
-			w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
-			w.repos["pay/api"].Rules = w.repos["pay/api"].Rules[1:]
+			w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
+			w.Repos["pay/api"].Rules = w.Repos["pay/api"].Rules[1:]
 		}, true, false, map[string]plan.OutcomeState{"rebind account": plan.Deferred, ruled: plan.Done}},
 		{"bound to another account by somebody", func(w *world, _ *binding.Declaration) {
-			w.accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "eve", Address: "https://gitlab.example.com"}
+			w.Accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "eve", Address: "https://gitlab.example.com"}
 		}, true, false, map[string]plan.OutcomeState{"rebind account": plan.Deferred}},
 		{"bound to another account by somebody, and a source and a rule lost", func(w *world, _ *binding.Declaration) {
-			w.accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "eve", Address: "https://gitlab.example.com"}
-			w.repos["pay/api"] = &binding.RepositoryState{Exists: true}
+			w.Accounts[binding.GitLab] = &binding.Account{ID: "9", Platform: binding.GitLab, Username: "eve", Address: "https://gitlab.example.com"}
+			w.Repos["pay/api"] = &binding.RepositoryState{Exists: true}
 		}, true, false, map[string]plan.OutcomeState{
 			// Eve's source of the same path is not the one declared.
 			"rebind account": plan.Deferred, linked: plan.Deferred, ruled: plan.Deferred, tagged: plan.Deferred,
@@ -199,7 +199,7 @@ func TestRepairsOfALostBindingMayBeLetThroughAndRotationsWait(t *testing.T) {
 			}
 			r := windowed(w, windows)
 			checkStates(t, sync1(t, r, d), c.want)
-			w.now = w.now.Add(2 * time.Hour)
+			w.Now = w.Now.Add(2 * time.Hour)
 			synced(t, r, d)
 			w.settled(t, r, d)
 		})
@@ -208,13 +208,13 @@ func TestRepairsOfALostBindingMayBeLetThroughAndRotationsWait(t *testing.T) {
 
 func TestAWindowThatClosesLetsTheActionEndAndBeginsNone(t *testing.T) {
 	w := bothBound(t)
-	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
+	w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
 	declared := gitlab()
 	declared.Spec.Repositories[0].Rules = append(declared.Spec.Repositories[0].Rules, binding.BuildRule{Branch: "next", Dockerfile: "/Dockerfile", ImageTag: "next"})
-	w.now = w.now.Add(2 * time.Hour)
-	w.fault = func(call string) fault {
+	w.Now = w.Now.Add(2 * time.Hour)
+	w.Fault = func(call string) fault {
 		if call == "unbind gitlab" {
-			w.now = w.now.Add(8 * time.Hour) // The call takes as long as the window is open.
+			w.Now = w.Now.Add(8 * time.Hour) // The call takes as long as the window is open.
 		}
 		return fault{}
 	}
@@ -222,25 +222,25 @@ func TestAWindowThatClosesLetsTheActionEndAndBeginsNone(t *testing.T) {
 	checkStates(t, sync1(t, r, desire(declared, codeup())), map[string]plan.OutcomeState{
 		"rebind account": plan.Done, "add-rule pay/api#branch:next=>next": plan.Deferred,
 	})
-	if w.bound(binding.GitLab) != "canary-gitlab-2" {
-		t.Errorf("bound with %q: the rebind was torn in half", w.bound(binding.GitLab))
+	if w.Bound(binding.GitLab) != "canary-gitlab-2" {
+		t.Errorf("bound with %q: the rebind was torn in half", w.Bound(binding.GitLab))
 	}
 }
 
 func TestARebindTornByAFailureIsEndedOutsideOfTheWindow(t *testing.T) {
 	w := bothBound(t)
-	w.tokens["acr/gitlab"] = append(w.tokens["acr/gitlab"], "canary-gitlab-2")
-	w.now = w.now.Add(2 * time.Hour)
+	w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
+	w.Now = w.Now.Add(2 * time.Hour)
 	r := windowed(w, nightly(t))
-	w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Transient, Op: "registry: bind"}})
+	w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Transient, Op: "registry: bind"}})
 	if err := sync1(t, r, desire(gitlab(), codeup())).Err(); !errors.Is(err, plan.ErrLost) {
 		t.Fatalf("result: %v", err)
 	}
-	w.fault = nil
-	w.now = w.now.Add(8 * time.Hour)
+	w.Fault = nil
+	w.Now = w.Now.Add(8 * time.Hour)
 	checkStates(t, sync1(t, r, desire(gitlab(), codeup())), map[string]plan.OutcomeState{"bind account": plan.Done})
-	if w.bound(binding.GitLab) != "canary-gitlab-2" {
-		t.Errorf("bound with %q", w.bound(binding.GitLab))
+	if w.Bound(binding.GitLab) != "canary-gitlab-2" {
+		t.Errorf("bound with %q", w.Bound(binding.GitLab))
 	}
 }
 
@@ -248,15 +248,15 @@ func TestARebindTornByAFailureIsEndedOutsideOfTheWindow(t *testing.T) {
 // is nothing of ours to end.
 func TestARepairThatFailedWaitsForAWindow(t *testing.T) {
 	w := bothBound(t)
-	w.consoleUnbinds(binding.GitLab)
-	w.now = w.now.Add(2 * time.Hour)
+	w.ConsoleUnbinds(binding.GitLab)
+	w.Now = w.Now.Add(2 * time.Hour)
 	r := windowed(w, nightly(t))
-	w.failOn("bind gitlab", fault{before: &binding.Failure{Kind: binding.Transient, Op: "registry: bind"}})
+	w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Transient, Op: "registry: bind"}})
 	if result := sync1(t, r, desire(gitlab(), codeup())); result.Count(plan.Failed) != 1 {
 		t.Fatalf("outcomes: %v", states(result))
 	}
-	w.fault = nil
-	w.now = w.now.Add(8 * time.Hour)
+	w.Fault = nil
+	w.Now = w.Now.Add(8 * time.Hour)
 	checkStates(t, sync1(t, r, desire(gitlab(), codeup())), map[string]plan.OutcomeState{"bind account": plan.Deferred})
 }
 
@@ -278,20 +278,20 @@ func TestABrokenGlassLetsThroughAndIsKeptInTheHistory(t *testing.T) {
 	}
 	r := reconcile.New(o)
 	result := sync1(t, r, broken(desire(gitlab(), codeup()), "pay-codeup"))
-	if result.Err() != nil || w.bound(binding.Codeup) == "" || w.bound(binding.GitLab) != "" {
+	if result.Err() != nil || w.Bound(binding.Codeup) == "" || w.Bound(binding.GitLab) != "" {
 		t.Fatalf("%v: %v", result.Err(), states(result))
 	}
 	want := []binding.HistoryEntry{
 		{
-			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-codeup", Action: "break-glass", Outcome: "done",
+			Person: ada(), Time: w.Now, Instance: instance, Binding: "pay-codeup", Action: "break-glass", Outcome: "done",
 			Message: "the old token leaked", Revision: "r1", Digest: result.Digest,
 		},
 		{
-			Person: ada(), Time: w.now, Instance: instance, Binding: "pay-codeup", Action: "bind", Object: binding.AccountObject(), Outcome: "done",
+			Person: ada(), Time: w.Now, Instance: instance, Binding: "pay-codeup", Action: "bind", Object: binding.AccountObject(), Outcome: "done",
 			ID: "reason.not-bound", Args: message.Args{"platform": "Codeup"}, Revision: "r1", Digest: result.Digest,
 		},
 	}
-	if diff := cmp.Diff(want, w.history); diff != "" {
+	if diff := cmp.Diff(want, w.History()); diff != "" {
 		t.Errorf("history (-want +got):\n%s", diff)
 	}
 	if len(told) != 1 || told[0].Glass.Reason != "the old token leaked" || told[0].Glass.Person != ada() || told[0].Digest != result.Digest {
@@ -322,8 +322,8 @@ func TestAGlassIsNotBrokenWithoutNameAndReason(t *testing.T) {
 			d := desire(codeup())
 			d.BreakGlass = []plan.BreakGlass{glass}
 			result := sync1(t, windowed(w, nightly(t)), d)
-			if result.Err() == nil || w.writes() != 0 || len(w.history) != 0 {
-				t.Errorf("%v: %d writes, history %v", result.Err(), w.writes(), w.history)
+			if result.Err() == nil || w.writes() != 0 || len(w.History()) != 0 {
+				t.Errorf("%v: %d writes, history %v", result.Err(), w.writes(), w.History())
 			}
 		})
 	}
@@ -331,7 +331,7 @@ func TestAGlassIsNotBrokenWithoutNameAndReason(t *testing.T) {
 
 func TestAGlassThatCannotBeWrittenDownLetsNothingThrough(t *testing.T) {
 	w := newWorld()
-	w.failOn("store append-event", fault{before: errors.New("disk full")})
+	w.FailOn("store append-event", fault{Before: errors.New("disk full")})
 	result := sync1(t, windowed(w, nightly(t)), broken(desire(codeup()), ""))
 	if result.Err() == nil || !strings.Contains(result.Err().Error(), "disk full") || w.writes() != 0 {
 		t.Errorf("%v, %d writes", result.Err(), w.writes())
@@ -372,12 +372,12 @@ func TestLoopWakesWhenTheWindowOpensAndCloses(t *testing.T) {
 		l, syncs := windowedLoop(t, w, plan.Windows{Allow: []plan.Window{{Schedule: schedule, Zone: time.UTC, Length: 5 * time.Minute}}}, 24*time.Hour)
 		l.Submit(desire(codeup()))
 		after(time.Until(start.Add(time.Hour)) - time.Second)
-		if syncs.Load() != 1 || w.bound(binding.Codeup) != "" {
-			t.Fatalf("before it opens: %d syncs, bound %q", syncs.Load(), w.bound(binding.Codeup))
+		if syncs.Load() != 1 || w.Bound(binding.Codeup) != "" {
+			t.Fatalf("before it opens: %d syncs, bound %q", syncs.Load(), w.Bound(binding.Codeup))
 		}
 		after(2 * time.Second)
-		if syncs.Load() != 2 || w.bound(binding.Codeup) == "" {
-			t.Errorf("as it opens: %d syncs, bound %q", syncs.Load(), w.bound(binding.Codeup))
+		if syncs.Load() != 2 || w.Bound(binding.Codeup) == "" {
+			t.Errorf("as it opens: %d syncs, bound %q", syncs.Load(), w.Bound(binding.Codeup))
 		}
 		after(5 * time.Minute)
 		if syncs.Load() != 3 {
@@ -397,7 +397,7 @@ func TestAGlassIsBrokenForOneSync(t *testing.T) {
 		l, _ := windowedLoop(t, w, windows, 10*time.Minute)
 		l.Submit(desire(codeup()))
 		synctest.Wait()
-		if w.bound(binding.Codeup) != "" {
+		if w.Bound(binding.Codeup) != "" {
 			t.Fatal("bound outside of the window")
 		}
 		told := new([]reconcile.Synced)
@@ -406,14 +406,14 @@ func TestAGlassIsBrokenForOneSync(t *testing.T) {
 			Done:       func(s reconcile.Synced) { *told = append(*told, s) },
 		})
 		synctest.Wait()
-		if w.bound(binding.Codeup) == "" || len(*told) != 1 || (*told)[0].Result.Count(plan.Done) != 1 {
+		if w.Bound(binding.Codeup) == "" || len(*told) != 1 || (*told)[0].Result.Count(plan.Done) != 1 {
 			t.Fatalf("not let through: %+v", *told)
 		}
-		w.consoleUnbinds(binding.Codeup)
+		w.ConsoleUnbinds(binding.Codeup)
 		after(time.Hour)
 		l.Ask(reconcile.Ask{})
 		synctest.Wait()
-		if w.bound(binding.Codeup) != "" {
+		if w.Bound(binding.Codeup) != "" {
 			t.Error("a later sync was let through too")
 		}
 	})

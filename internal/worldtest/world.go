@@ -142,6 +142,13 @@ func (w *World) FailOn(prefix string, f Fault) {
 	}
 }
 
+// Passes moves the clock on.
+func (w *World) Passes(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.Now = w.Now.Add(d)
+}
+
 // Clock is the time.
 func (w *World) Clock() time.Time {
 	w.mu.Lock()
@@ -188,7 +195,7 @@ func (w Registry) Bind(_ context.Context, wanted binding.Account, token secrets.
 		w.NextID++
 		w.Effects["bind "+string(wanted.Platform)]++
 		account = wanted
-		account.ID = fmt.Sprint(w.NextID)
+		account.ID, account.Created = fmt.Sprint(w.NextID), w.Now
 		kept := account
 		w.Accounts[wanted.Platform], w.BoundBy[wanted.Platform] = &kept, token.Expose()
 		return nil
@@ -256,6 +263,9 @@ func (w Vault) pick(ref secrets.Ref) (value string, meta secrets.Metadata, err e
 	meta.Custom = w.Custom
 	if !w.Unversioned {
 		meta.Version, meta.Latest, meta.Created = n, len(versions), w.Created[ref.Path]
+		if meta.Created.IsZero() {
+			meta.Created = time.Date(2026, 4, 1, 12, n, 0, 0, time.UTC)
+		}
 	}
 	return versions[n-1], meta, nil
 }
