@@ -51,8 +51,10 @@ func conditionsReference(t *testing.T) []byte {
 or ` + "`Unknown`" + `), a reason (a word that programs may branch on), a message for people, and the time at which its status
 last changed.
 
-A missing answer changes no status. The condition keeps its status, its reason ends with ` + "`LastKnown`" + `
-(` + "`AsDeclaredLastKnown`" + `), and the message says why there is no answer now.
+A missing answer changes no status at once. The condition keeps its status, its reason ends with ` + "`LastKnown`" + `
+(` + "`AsDeclaredLastKnown`" + `), and the message has the time of the last answer and why there is none now. After
+` + "`status.maxAge`" + ` (by default three times ` + "`sync.driftInterval`" + `) the condition is ` + "`Unknown`" + `. An answer that the version of a bound
+token cannot be known (` + "`VersionUnknown`" + `) is no missing answer: it applies at once.
 
 | condition | true when |
 |---|---|
@@ -70,6 +72,15 @@ A missing answer changes no status. The condition keeps its status, its reason e
 		"`get` and `sync` has it under `instanceConditions`. It is `False` from the first call that the registry or the secret store rejects\n" +
 		"because of our own access key, its permissions, this machine's clock, or our login or policy, until such a call works again. The\n" +
 		"message names the call and what to do. No token is blamed meanwhile; what failed is tried again with growing pauses.\n")
+	out.WriteString("\n## What is known\n\n| condition | what is known | from when | by whom |\n|---|---|---|---|\n")
+	for _, w := range conditionTypes(t) {
+		k, ok := knowledge()[w.text]
+		if !ok {
+			t.Errorf("nobody says what is known for %s, from when, and by whom", w.text)
+		}
+		fmt.Fprintf(&out, "| `%s` | %s | %s | %s |\n", w.text, cell(k.what), cell(k.when), cell(k.whom))
+	}
+	out.WriteString("\n" + knownToBeInForce)
 	out.WriteString("\n## Reasons\n\n| reason | meaning |\n|---|---|\n")
 	table(words(t, "../internal/status/reasons.go", "Reason"))
 	out.WriteString("\nFor `SecretAvailable`, when the secret store does not return the token:\n\n| reason | meaning |\n|---|---|\n")
@@ -81,6 +92,42 @@ A missing answer changes no status. The condition keeps its status, its reason e
 		fmt.Fprintf(&out, "- %s: %s\n", host.title, strings.Join(hostReasons(t, host.files), ", "))
 	}
 	return out.Bytes()
+}
+
+// known is what a condition knows, from when, and by whom.
+type known struct{ what, when, whom string }
+
+const (
+	eachSync = "the last sync in which there was an answer"
+	ourClock = "the last sync"
+	hostTime = "the answer of the code host: at most `sync.driftInterval` ago, or a tenth of that where an answer was no or missing"
+)
+
+// knownToBeInForce is the rule of Ready.
+const knownToBeInForce = "`Ready` is `True` only if what is declared, and the token that the secret store has (the pinned version, if one\n" +
+	"is pinned), is known to be in force. Whatever keeps a change from being applied makes it `False` with its reason: a\n" +
+	"window, a suspension, an invalid file, another declaration, a rule, a refusal, a failure, a retry that is not due yet, a step for a\n" +
+	"person, a difference that is only reported or observed, a version of the token that nobody knows.\n"
+
+// knowledge says for each condition what is known, from when, and by whom.
+func knowledge() map[string]known {
+	return map[string]known{
+		"Ready":                 {"that everything below is in force, or what is not", "the oldest answer that it depends on", "reconciler, from the other conditions and from what became of the plan"},
+		"Declared":              {"which file declares the binding", "the commit that was read last", "the source of the declarations"},
+		"CredentialsAccepted":   {"whether our own access key and login are accepted", "the last call that was made with them", "the registry and the secret store"},
+		"SecretAvailable":       {"whether the secret store has the declared version", eachSync, "the secret store: its metadata, by its own clock"},
+		"TokenValid":            {"whether the bound token, and the one that would be bound, are accepted", hostTime, "the code host, asked with the token itself"},
+		"TokenFresh":            {"which version is bound, which one the secret store has, and when that one expires", "the version: when reconciler bound it, or when a person confirmed it; the expiry: " + eachSync, "our record, or the times at which the account and the version were made; the expiry by the declaration, the secret store or the code host, whichever is earliest"},
+		"AccountAllowed":        {"whether the account exists and may be bound", hostTime, "the code host"},
+		"Reachable":             {"whether the code host answers, and what its site is like", hostTime, "the code host"},
+		"Bound":                 {"which account is bound", eachSync + "; where the registry cannot be asked, the confirmation, until the declaration or the version of the token changes", "the registry; where it cannot be asked, the person whom the message names"},
+		"RepositoriesLinked":    {"which source each image repository has", eachSync, "the registry; where it cannot be asked, the person who confirmed it"},
+		"RulesCurrent":          {"which build rules there are", eachSync, "the registry; where it cannot be asked, the person who confirmed it"},
+		"Contested":             {"how often a repair did not last", "the first repair that counts", "our record of repairs"},
+		"AwaitingAuthorization": {"whether a person still has to authorize the account", "when the step was first asked for", "the registry: the account is there as soon as it is authorized"},
+		"Suspended":             {"who suspends the binding, and until when", "when it was suspended", "the declaration, or the person whom the message names"},
+		"WindowOpen":            {"whether the instance may be changed", ourClock, "the configuration and the clock of the daemon"},
+	}
 }
 
 // hostReasons are the reasons of a provider, sorted.

@@ -55,7 +55,11 @@ func (t *attestation) write(ctx context.Context, confirmed []plan.Action) error 
 	if !onAccount && (before == nil || !before.Managed) {
 		return errors.New("nothing was written: its account is not taken for ours yet; the next sync does that, try again after it")
 	}
-	if err := t.remember(ctx, before, plan.Attested(confirmed, before)); err != nil {
+	after := plan.Attested(confirmed, before)
+	if after != nil && onAccount {
+		after.Attested = &binding.Confirmation{Person: t.who, At: t.ledger.now()}
+	}
+	if err := t.remember(ctx, before, after); err != nil {
 		return err
 	}
 	if onAccount {

@@ -12,7 +12,7 @@ type Comparison int
 
 // Comparisons.
 const (
-	// TokenUnread: the store was not asked far enough to tell.
+	// TokenUnread: the store was not asked far enough to compare.
 	TokenUnread Comparison = iota
 	// TokenSame: the one that the store has is bound.
 	TokenSame
@@ -32,8 +32,8 @@ const (
 func (c Comparison) Fresh() bool { return c == TokenSame || c == TokenUnread }
 
 // CompareToken compares the token that was applied last with the one that the
-// secret store has at the declared place. The account is the one that the record
-// speaks of, as the registry has it; nil if that is not known.
+// secret store has at the declared place. The account is the recorded one,
+// as the registry has it; nil if that is not known.
 func (r Record) CompareToken(declared VaultRef, has TokenState, account *Account) Comparison {
 	storeHas := has.Version > 0 || has.Fingerprint != ""
 	switch {

@@ -67,6 +67,11 @@ type Condition struct {
 	// LastKnown says that there is no answer now, and that Status is from
 	// before.
 	LastKnown bool
+	// KnownReason is the reason that went with Status while there were answers;
+	// empty where there is one now.
+	KnownReason string
+	// Known is when Status was last known by an answer; zero if it never was.
+	Known time.Time
 	// Message is for a person: what is wrong and what to do.
 	Message message.Message
 	// LastTransitionTime is when Status last changed.

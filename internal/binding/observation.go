@@ -133,6 +133,9 @@ type TokenState struct {
 	// Previous is the store's answer about the version applied last, if that is
 	// another one; nil if it was not asked.
 	Previous *PreviousToken `json:"previous,omitempty"`
+	// BoundAnswers are those about Previous, of the code host that it was applied
+	// with; empty if that was not asked.
+	BoundAnswers []Answer `json:"boundAnswers,omitempty"`
 	// Fingerprint is a keyed HMAC of the token where the store has no
 	// versions; never comparable between two daemons, never shown.
 	Fingerprint string `json:"-"`

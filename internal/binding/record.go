@@ -38,6 +38,9 @@ type Record struct {
 	// unbound for the same token again.
 	Refused        Refusal        `json:"refused,omitzero"`
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy"`
+	// Attested is who said that the account is bound as it is recorded, and
+	// when; nil where the registry said so.
+	Attested *Confirmation `json:"confirmed,omitempty"`
 	// Managed says that the binding is ours: we made it or were allowed to
 	// adopt it.
 	Managed bool `json:"managed"`
@@ -51,6 +54,12 @@ type Record struct {
 	File     string    `json:"file,omitempty"`
 	Revision string    `json:"revision,omitempty"`
 	Applied  time.Time `json:"applied,omitzero"`
+}
+
+// Confirmation is a person's word.
+type Confirmation struct {
+	Person
+	At time.Time `json:"at"`
 }
 
 // Wanted is the account that was declared when the record was made.

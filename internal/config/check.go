@@ -189,6 +189,9 @@ func (c *checker) values(config Config) {
 	} {
 		c.atLeastSecond(path, d)
 	}
+	if config.Status.MaxAge != 0 {
+		c.atLeastSecond("status.maxAge", config.Status.MaxAge)
+	}
 	if api := config.Server.API; api != nil {
 		if _, _, err := net.SplitHostPort(api.Listen); err != nil {
 			c.add("config-address", "server.api.listen", message.New("config.no-host-port", "field", "server.api.listen"))

@@ -26,6 +26,7 @@ type Config struct {
 	Sync      Sync      `yaml:"sync"`
 	Drift     Drift     `yaml:"drift"`
 	People    People    `yaml:"people"`
+	Status    Status    `yaml:"status"`
 	Safety    Safety    `yaml:"safety"`
 	Policy    Policy    `yaml:"policy"`
 	// Windows are those of the instances that have none of their own.
@@ -249,6 +250,12 @@ type Drift struct {
 // People says how long people's steps may wait.
 type People struct {
 	Deadline time.Duration `yaml:"deadline"`
+}
+
+// Status says how long what is known last is shown while there is no answer;
+// zero is three drift intervals.
+type Status struct {
+	MaxAge time.Duration `yaml:"maxAge"`
 }
 
 // Safety says what stops and asks before it deletes.

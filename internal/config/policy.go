@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -63,6 +64,10 @@ func (c *Config) Access() manifest.Access {
 	return access
 }
 
+// knownIntervals is for how many drift intervals a last known status is shown
+// where the configuration does not say.
+const knownIntervals = 3
+
 // PlanPolicy is what plans are held to.
 func (c *Config) PlanPolicy() plan.Policy {
 	return plan.Policy{
@@ -70,7 +75,8 @@ func (c *Config) PlanPolicy() plan.Policy {
 		AllowDeletions: c.Safety.AllowDeletions, ExpiryWarnings: c.ExpiryWarnings,
 		AllowAddressChangeWithSecret: c.Policy.AllowAddressChangeWithSecret,
 		// Looked for too seldom, no drift would ever count as a fight.
-		MaxRepairs: c.Drift.MaxRepairs, PersonDeadline: c.People.Deadline, Settle: c.Sync.Settle, RepairsWithin: max(c.Drift.Within, 2*time.Duration(c.Drift.MaxRepairs)*c.Sync.DriftInterval),
+		StatusMaxAge: cmp.Or(c.Status.MaxAge, knownIntervals*max(c.Sync.DriftInterval, time.Second)),
+		MaxRepairs:   c.Drift.MaxRepairs, PersonDeadline: c.People.Deadline, Settle: c.Sync.Settle, RepairsWithin: max(c.Drift.Within, 2*time.Duration(c.Drift.MaxRepairs)*c.Sync.DriftInterval),
 	}
 }
 

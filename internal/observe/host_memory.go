@@ -14,7 +14,14 @@ type hostMemory struct {
 	lasts time.Duration
 
 	mu   sync.Mutex
-	said map[string]hostSaid
+	said map[hostKey]hostSaid
+}
+
+// hostKey is what a code host was asked about: the declared token of a binding,
+// or the one that is bound in its place.
+type hostKey struct {
+	name  string
+	bound bool
 }
 
 // hostSaid is what a code host said of one declaration.
@@ -32,17 +39,17 @@ type hostSaid struct {
 const unknownShare = 10
 
 func newHostMemory(lasts time.Duration) *hostMemory {
-	return &hostMemory{lasts: lasts, said: map[string]hostSaid{}}
+	return &hostMemory{lasts: lasts, said: map[hostKey]hostSaid{}}
 }
 
-func (m *hostMemory) recall(name, question string, now time.Time) (hostSaid, bool) {
+func (m *hostMemory) recall(key hostKey, question string, now time.Time) (hostSaid, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	said, ok := m.said[name]
+	said, ok := m.said[key]
 	return said, ok && said.question == question && said.holds.Holds(now)
 }
 
-func (m *hostMemory) remember(name, question string, said hostSaid, now time.Time) {
+func (m *hostMemory) remember(key hostKey, question string, said hostSaid, now time.Time) {
 	if m.lasts <= 0 || said.incomplete {
 		return
 	}
@@ -56,7 +63,7 @@ func (m *hostMemory) remember(name, question string, said hostSaid, now time.Tim
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.said[name] = said
+	m.said[key] = said
 }
 
 func (m *hostMemory) forget(name string) {
@@ -73,9 +80,9 @@ func (m *hostMemory) keepOnly(declared []binding.Declaration) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for name := range m.said {
-		if !names[name] {
-			delete(m.said, name)
+	for key := range m.said {
+		if !names[key.name] {
+			delete(m.said, key)
 		}
 	}
 }

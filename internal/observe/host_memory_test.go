@@ -14,14 +14,14 @@ func TestInherit(t *testing.T) {
 	clock := func() time.Time { return now }
 	old := New(Options{Now: clock, HostMemory: time.Hour})
 	yes := hostSaid{report: binding.TokenReport{Answers: []binding.Answer{{Verdict: binding.Yes}}}}
-	old.memory.remember("pay", "question", yes, now)
+	old.memory.remember(hostKey{name: "pay"}, "question", yes, now)
 
 	next := New(Options{Now: clock, HostMemory: time.Minute})
 	next.Inherit(old)
-	if _, known := next.memory.recall("pay", "question", now.Add(59*time.Second)); !known {
+	if _, known := next.memory.recall(hostKey{name: "pay"}, "question", now.Add(59*time.Second)); !known {
 		t.Error("the answer of a code host was forgotten")
 	}
-	if _, known := next.memory.recall("pay", "question", now.Add(time.Minute)); known {
+	if _, known := next.memory.recall(hostKey{name: "pay"}, "question", now.Add(time.Minute)); known {
 		t.Error("an answer holds for longer than is configured now")
 	}
 }

@@ -88,7 +88,7 @@ func (rec *Recorded) declaration(o *binding.Observation, d binding.Declaration) 
 		state.Answers = nil
 	}
 	if !same {
-		state.Previous = nil
+		state.Previous, state.BoundAnswers = nil, nil
 	}
 	if d.Spec.Token != nil && state.ExpiresSource == binding.FromDeclaration {
 		end := d.Spec.Token.End()

@@ -27,6 +27,9 @@ func (l *look) declaration(ctx context.Context, d binding.Declaration, depth bin
 			moves = !binding.SecretTargetOf(d.Spec.Platform, d.Spec.Address).Named(state.Host)
 		}
 	}
+	if depth == binding.DepthPreflight && state.Previous != nil {
+		state.BoundAnswers = l.boundAnswers(ctx, d, state)
+	}
 	var projects map[string]binding.ProjectState
 	if depth == binding.DepthPreflight && state.Unknown == nil && !moves {
 		projects = l.preflight(ctx, d, &state)
@@ -71,7 +74,7 @@ func (l *look) preflight(ctx context.Context, d binding.Declaration, state *bind
 		return nil
 	}
 	question := questionOf(d, *state)
-	said, known := l.memory.recall(d.Name, question, l.o.Now())
+	said, known := l.memory.recall(hostKey{name: d.Name}, question, l.o.Now())
 	if !known {
 		if d.Spec.Token != nil && token.IsZero() {
 			if token = l.read(ctx, d, state); state.Unknown != nil {
@@ -79,7 +82,7 @@ func (l *look) preflight(ctx context.Context, d binding.Declaration, state *bind
 			}
 		}
 		said = l.askHost(ctx, host, d, token)
-		l.memory.remember(d.Name, question, said, l.o.Now())
+		l.memory.remember(hostKey{name: d.Name}, question, said, l.o.Now())
 	}
 	state.Answers = said.report.Answers
 	endsBy(state, binding.TokenEnd{At: said.report.Expires, Source: binding.FromHost})
@@ -118,7 +121,7 @@ func secretUnknown(err error) *binding.Unknown {
 // that was made anew the same version is another token.
 func (l *look) previous(ctx context.Context, d binding.Declaration, state binding.TokenState) *binding.PreviousToken {
 	applied, ok := l.applied(d)
-	if !ok || state.Unknown != nil || applied.TokenVersion == 0 {
+	if !ok || state.Unknown != nil && !state.Unknown.Certain || applied.TokenVersion == 0 {
 		return nil
 	}
 	before := &binding.PreviousToken{Vault: applied.Vault.Unpinned(), Version: applied.TokenVersion}
@@ -141,6 +144,51 @@ func (l *look) previous(ctx context.Context, d binding.Declaration, state bindin
 		return nil
 	}
 	return before
+}
+
+// boundAnswers asks the code host that the bound token was applied with about
+// that token: whatever keeps the present one from being bound, builds depend on
+// the bound one.
+func (l *look) boundAnswers(ctx context.Context, d binding.Declaration, state binding.TokenState) []binding.Answer {
+	host := l.o.Hosts[d.Spec.Platform]
+	applied, ok := l.applied(d)
+	if host == nil || !ok || state.Previous.Unknown != nil {
+		return nil
+	}
+	account := applied.Wanted()
+	account.ID = ""
+	if state.Host != "" && !binding.SecretTargetOf(account.Platform, account.Address).Named(state.Host) {
+		return nil // It is not sent where the secret says that it does not belong.
+	}
+	var sources []string
+	if binding.SameAccount(account, d.Spec.Account()) {
+		sources = d.Spec.Sources()
+	}
+	key := hostKey{d.Name, true}
+	question := binding.DigestOf(account, sources, applied.AppliedToken(), applied.TokenCreated)
+	if said, known := l.memory.recall(key, question, l.o.Now()); known {
+		return said.report.Answers
+	}
+	var token secrets.Secret
+	defer func() { token.Wipe() }()
+	var meta secrets.Metadata
+	err := l.ask(ctx, peerSecrets, func(ctx context.Context) (err error) {
+		token, meta, err = l.o.Tokens.Read(ctx, secrets.Ref(applied.AppliedToken()))
+		return err
+	})
+	if err != nil || binding.MadeAnew(applied.TokenCreated, meta.Created) {
+		return nil
+	}
+	var said hostSaid
+	err = l.ask(ctx, string(d.Spec.Platform), func(ctx context.Context) error {
+		said.report = host.CheckToken(ctx, account, sources, token)
+		return nil
+	})
+	if err != nil {
+		return nil
+	}
+	l.memory.remember(key, question, said, l.o.Now())
+	return said.report.Answers
 }
 
 // applied is the record of a declaration, or else of an earlier name of it.

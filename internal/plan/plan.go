@@ -209,6 +209,9 @@ type Policy struct {
 	// Settle is how long the registry may take to show a write. Default 2
 	// minutes; with 0, it shows each one at once.
 	Settle time.Duration
+	// StatusMaxAge is how long the last known status of a condition stays while
+	// there is no answer. With 0 it stays forever.
+	StatusMaxAge time.Duration
 }
 
 // DefaultPolicy is the policy of a daemon without configuration.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/status"
 )
 
 // Statuses are what is known of every binding of the instance since the last
@@ -15,21 +16,23 @@ func (r *Reconciler) Statuses() []binding.Status {
 	defer r.mu.Unlock()
 	all := make([]binding.Status, 0, len(r.statuses))
 	for _, name := range slices.Sorted(maps.Keys(r.statuses)) {
-		all = append(all, cloned(r.statuses[name]))
+		all = append(all, r.shown(r.statuses[name]))
 	}
 	return all
 }
 
 // Status is that of one binding; ok is false where none of that name is known.
-func (r *Reconciler) Status(name string) (status binding.Status, ok bool) {
+func (r *Reconciler) Status(name string) (s binding.Status, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	status, ok = r.statuses[name]
-	return cloned(status), ok
+	s, ok = r.statuses[name]
+	return r.shown(s), ok
 }
 
-func cloned(s binding.Status) binding.Status {
-	s.Conditions, s.Steps, s.Pending = slices.Clone(s.Conditions), slices.Clone(s.Steps), slices.Clone(s.Pending)
+// shown is a status as it is shown now.
+func (r *Reconciler) shown(s binding.Status) binding.Status {
+	s = status.Aged(s, r.o.Now(), r.o.Policy.StatusMaxAge)
+	s.Steps, s.Pending = slices.Clone(s.Steps), slices.Clone(s.Pending)
 	return s
 }
 

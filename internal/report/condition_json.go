@@ -16,8 +16,10 @@ type ConditionObject struct {
 	Reason string `json:"reason"`
 	// LastKnown says that there is no answer now, and that Status is from
 	// before.
-	LastKnown bool   `json:"lastKnown,omitempty"`
-	Message   string `json:"message"`
+	LastKnown bool `json:"lastKnown,omitempty"`
+	// Known is when Status was last known by an answer.
+	Known   time.Time `json:"known,omitzero"`
+	Message string    `json:"message"`
 	// ID and Args are the message as data.
 	ID   string       `json:"id,omitempty"`
 	Args message.Args `json:"args,omitempty"`
@@ -30,7 +32,7 @@ func ConditionObjects(conditions []binding.Condition) []ConditionObject {
 	objects := make([]ConditionObject, len(conditions))
 	for i, c := range conditions {
 		objects[i] = ConditionObject{
-			Type: c.Type, Status: c.Status, Reason: c.Reason, LastKnown: c.LastKnown, Message: English().Text(c.Message),
+			Type: c.Type, Status: c.Status, Reason: c.Reason, LastKnown: c.LastKnown, Known: c.Known, Message: English().Text(c.Message),
 			ID: c.Message.ID, Args: c.Message.Args, LastTransitionTime: c.LastTransitionTime,
 		}
 	}
@@ -43,7 +45,7 @@ func ConditionsOf(objects []ConditionObject) []binding.Condition {
 	var conditions []binding.Condition
 	for _, o := range objects {
 		conditions = append(conditions, binding.Condition{
-			Type: o.Type, Status: o.Status, Reason: o.Reason, LastKnown: o.LastKnown,
+			Type: o.Type, Status: o.Status, Reason: o.Reason, LastKnown: o.LastKnown, Known: o.Known,
 			Message: known(message.Message{ID: o.ID, Args: o.Args}, o.Message), LastTransitionTime: o.LastTransitionTime,
 		})
 	}

@@ -112,6 +112,7 @@ type PublishedToken struct {
 	ExpiresUnreadable string          `json:"expiresUnreadable,omitempty"`
 	Host              string          `json:"host,omitempty"`
 	Answers           []AnswerObject  `json:"answers,omitempty"`
+	BoundAnswers      []AnswerObject  `json:"boundAnswers,omitempty"`
 }
 
 // NewPublishedToken is what may be published of a token.
@@ -119,6 +120,7 @@ func NewPublishedToken(s binding.TokenState) *PublishedToken {
 	return &PublishedToken{
 		Unknown: unknownObject(s.Unknown), Version: s.Version, Latest: s.Latest, Created: s.Created, Previous: previousObject(s.Previous),
 		Expires: s.Expires, ExpiresSource: s.ExpiresSource, ExpiresUnreadable: s.ExpiresUnreadable, Host: s.Host, Answers: each(s.Answers, answerObject),
+		BoundAnswers: each(s.BoundAnswers, answerObject),
 	}
 }
 
@@ -127,6 +129,7 @@ func (t PublishedToken) State() binding.TokenState {
 	return binding.TokenState{
 		Unknown: t.Unknown.unknown(), Version: t.Version, Latest: t.Latest, Created: t.Created, Previous: t.Previous.token(),
 		Expires: t.Expires, ExpiresSource: t.ExpiresSource, ExpiresUnreadable: t.ExpiresUnreadable, Host: t.Host, Answers: each(t.Answers, AnswerObject.answer),
+		BoundAnswers: each(t.BoundAnswers, AnswerObject.answer),
 	}
 }
 
@@ -145,6 +148,7 @@ type PublishedRecord struct {
 	TokenCreated   time.Time               `json:"tokenCreated,omitzero"`
 	Refused        binding.Refusal         `json:"refused,omitzero"`
 	DeletionPolicy binding.DeletionPolicy  `json:"deletionPolicy"`
+	Attested       *binding.Confirmation   `json:"confirmed,omitempty"`
 	Managed        bool                    `json:"managed"`
 	Removed        bool                    `json:"removed,omitempty"`
 	Images         []binding.RecordedImage `json:"images,omitempty"`
@@ -159,7 +163,7 @@ func NewPublishedRecord(r binding.Record) PublishedRecord {
 		Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username, Address: r.Address,
 		Asked: r.Asked, Written: r.Written, Unbound: r.Unbound, Removed: r.Removed,
 		Vault: r.Vault, TokenVersion: r.TokenVersion, TokenCreated: r.TokenCreated, Refused: r.Refused,
-		DeletionPolicy: r.DeletionPolicy, Managed: r.Managed, Images: r.Images, File: r.File, Revision: r.Revision,
+		DeletionPolicy: r.DeletionPolicy, Attested: r.Attested, Managed: r.Managed, Images: r.Images, File: r.File, Revision: r.Revision,
 		Applied: r.Applied,
 	}
 }
@@ -170,7 +174,7 @@ func (r PublishedRecord) Record(instance string) binding.Record {
 		Instance: instance, Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username,
 		Address: r.Address, Asked: r.Asked, Written: r.Written, Unbound: r.Unbound, Removed: r.Removed,
 		Vault: r.Vault, TokenVersion: r.TokenVersion, TokenCreated: r.TokenCreated,
-		Refused: r.Refused, DeletionPolicy: r.DeletionPolicy, Managed: r.Managed, Images: r.Images, File: r.File,
+		Refused: r.Refused, DeletionPolicy: r.DeletionPolicy, Attested: r.Attested, Managed: r.Managed, Images: r.Images, File: r.File,
 		Revision: r.Revision, Applied: r.Applied,
 	}
 }

@@ -2,8 +2,6 @@ package status
 
 import (
 	"cmp"
-	"errors"
-	"strings"
 	"time"
 
 	"reconciler/internal/binding"
@@ -24,6 +22,8 @@ type view struct {
 	byObject map[binding.Object]plan.Outcome
 	// warnings are the days before a token's end at which it ends soon.
 	warnings []int
+	// maxAge is how long a last known status stays; 0 is forever.
+	maxAge time.Duration
 	// retry is the binding's retry state.
 	retry binding.RetryState
 	// window says whether the instance may be changed; nil where it has no
@@ -47,12 +47,12 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 	}
 	rest = append(rest, v.reachable(), v.bound())
 	for i := range rest {
-		rest[i] = carry(old, rest[i])
+		rest[i] = v.carry(old, rest[i])
 	}
 	bound := *binding.FindCondition(rest, binding.Bound)
-	rest = append(rest, carry(old, v.repositoriesLinked(bound)))
+	rest = append(rest, v.carry(old, v.repositoriesLinked(bound)))
 	linked := *binding.FindCondition(rest, binding.RepositoriesLinked)
-	rest = append(rest, carry(old, v.rulesCurrent(linked)))
+	rest = append(rest, v.carry(old, v.rulesCurrent(linked)))
 	if c, is := v.flapping(); is {
 		rest = append(rest, c)
 	}
@@ -65,22 +65,33 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 	if v.window != nil {
 		rest = append(rest, v.windowOpen())
 	}
-	return v.stamp(old, append([]binding.Condition{carry(old, v.ready(rest))}, rest...))
+	return v.stamp(old, append([]binding.Condition{v.carry(old, v.ready(rest))}, rest...))
 }
 
-// carry keeps the status known before where there is no answer now.
-func carry(old []binding.Condition, c binding.Condition) binding.Condition {
+// carry keeps the status known before where there is no answer now, until that
+// is too old.
+func (v view) carry(old []binding.Condition, c binding.Condition) binding.Condition {
 	before := binding.FindCondition(old, c.Type)
-	if c.Status != binding.Unclear || c.Reason == ReasonNotVisibleYet || before == nil || before.Status == binding.Unclear {
+	if c.Status != binding.Unclear || c.Reason == ReasonVersionUnknown || c.Reason == ReasonNotVisibleYet {
+		c.Known = v.now
 		return c
 	}
-	c.Status = before.Status
+	if before == nil || before.Known.IsZero() {
+		return c
+	}
+	c.Known = binding.Past(before.Known, v.now)
+	if before.Status == binding.Unclear || tooOld(c.Known, v.now, v.maxAge) {
+		c.LastKnown, c.KnownReason = false, ""
+		c.Message = message.New("condition.too-old", "why", c.Message, "at", c.Known)
+		return c
+	}
+	c.Status, c.KnownReason = before.Status, cmp.Or(before.KnownReason, before.Reason)
 	if c.Type != binding.SecretAvailable { // Of which the reason why not is what to act on.
-		c.Reason = strings.TrimSuffix(before.Reason, SuffixLastKnown)
+		c.Reason = c.KnownReason
 	}
 	c.Reason += SuffixLastKnown
 	if !c.LastKnown {
-		c.LastKnown, c.Message = true, message.New("condition.last-known", "why", c.Message)
+		c.LastKnown, c.Message = true, message.New("condition.last-known", "why", c.Message, "at", c.Known)
 	}
 	return c
 }
@@ -90,95 +101,10 @@ func (v view) stamp(old, conditions []binding.Condition) []binding.Condition {
 	for i, c := range conditions {
 		conditions[i].LastTransitionTime = v.now
 		if before := binding.FindCondition(old, c.Type); before != nil && before.Status == c.Status {
-			conditions[i].LastTransitionTime = before.LastTransitionTime
+			conditions[i].LastTransitionTime = binding.Past(before.LastTransitionTime, v.now)
 		}
 	}
 	return conditions
-}
-
-// ready sums the other conditions and the outcomes up.
-func (v view) ready(rest []binding.Condition) binding.Condition {
-	if c := binding.FindCondition(rest, binding.Contested); c != nil && c.Reason == ReasonRepairDoesNotHold {
-		return condition(binding.Ready, binding.False, c.Reason, c.Message)
-	}
-	for _, c := range rest {
-		switch c.Type {
-		case binding.TokenFresh:
-			if c.Status == binding.False && c.Reason == ReasonExpired {
-				return condition(binding.Ready, binding.False, c.Reason, c.Message)
-			}
-		case binding.AwaitingAuthorization:
-			if c.Status == binding.True {
-				return condition(binding.Ready, binding.False, c.Reason, c.Message)
-			}
-		case binding.Suspended, binding.WindowOpen, binding.Contested, binding.Ready:
-		default:
-			if c.Status == binding.False && !v.waits(c.Type) {
-				return condition(binding.Ready, binding.False, c.Reason, c.Message)
-			}
-		}
-	}
-	for _, o := range v.outcomes {
-		if reason, m := v.shortfall(o); reason != "" {
-			return condition(binding.Ready, shortOf(reason), reason, m)
-		}
-	}
-	for _, c := range rest {
-		unanswered := c.Status == binding.Unclear || c.LastKnown
-		if unanswered && (c.Type == binding.Bound || c.Type == binding.RepositoriesLinked || c.Type == binding.RulesCurrent) {
-			c.Type, c.Status = binding.Ready, binding.Unclear
-			return c
-		}
-	}
-	return condition(binding.Ready, binding.True, ReasonAsDeclared, message.New("condition.as-declared"))
-}
-
-// shortOf is the status of what a shortfall leaves to be done: whether a write of
-// ours is there is not known before the registry shows it.
-func shortOf(reason string) binding.ConditionStatus {
-	if reason == ReasonNotVisibleYet {
-		return binding.Unclear
-	}
-	return binding.False
-}
-
-// shortfall says why an outcome leaves something to be done; empty if nothing.
-func (v view) shortfall(o plan.Outcome) (reason string, m message.Message) {
-	switch o.State {
-	case plan.Failed:
-		switch {
-		case errors.Is(o.Err, plan.ErrFellBack):
-			return ReasonPreviousToken, message.Says(o.Err)
-		case errors.Is(o.Err, plan.ErrNotVisible):
-			return ReasonNotVisibleYet, message.Says(o.Err)
-		}
-		return ReasonFailed, message.Says(o.Err)
-	case plan.Held:
-		failed := cmp.Or(o.Retry.Failed, &binding.Failed{})
-		return ReasonRetrying, message.New("condition.retrying",
-			"action", o.Action.Kind, "object", o.Action.Object, "count", failed.Times, "at", failed.Next)
-	case plan.Skipped, plan.Stopped:
-		return ReasonFailed, message.New("condition.not-begun", "action", o.Action.Kind, "object", o.Action.Object)
-	case plan.Pending:
-		return awaits(o)
-	case plan.Deferred:
-		return ReasonOutsideWindow, v.untilWindow(o.Action)
-	case plan.Kept:
-		if o.Action.Cause == plan.CauseNotVisible {
-			return ReasonNotVisibleYet, o.Action.Reason
-		}
-		if o.Action.Kind == plan.Forbidden {
-			return ReasonForbidden, o.Action.Reason
-		}
-		if o.Action.Cause == plan.CauseFileBroken {
-			return ReasonFileBroken, o.Action.Reason
-		}
-	case plan.Done:
-		if o.Unseen {
-			return ReasonNotVisibleYet, message.New("reason.not-visible")
-		}
-	}
-	return "", message.Message{}
 }
 
 // on gives the outcome on one object, if there is one.

@@ -31,8 +31,9 @@ func Credentials(before *binding.Condition, round *plan.Round, result plan.Resul
 	case before != nil && before.Status == binding.False && result.Count(plan.Held, plan.Skipped, plan.Stopped, plan.Deferred) > 0:
 		return *before // The call that failed was not made again.
 	case round.Observation.Unknown != nil:
-		c = carry(old, condition(c.Type, binding.Unclear, round.Observation.Unknown.Reason, round.Observation.Unknown.Message))
+		c = condition(c.Type, binding.Unclear, round.Observation.Unknown.Reason, round.Observation.Unknown.Message)
 	}
+	c = view{now: result.Ended, maxAge: round.Policy.StatusMaxAge}.carry(old, c)
 	c.LastTransitionTime = result.Ended
 	return binding.SetCondition(old, c)[0]
 }

@@ -53,6 +53,14 @@ const (
 
 	// ReasonMissing: the registry has no such image repository.
 	ReasonMissing = "Missing"
+	// ReasonVersionUnknown: it is not known which version of the token is bound.
+	ReasonVersionUnknown = "VersionUnknown"
+	// ReasonTokenRefused: the registry rejected the newest version of the token,
+	// and it is not tried again yet.
+	ReasonTokenRefused = "TokenRefused"
+	// ReasonNotApplied: what is declared is not applied; the message says why.
+	ReasonNotApplied = "NotApplied"
+
 	// ReasonDiffers: the registry has a value that differs from the declaration.
 	ReasonDiffers = "Differs"
 

@@ -25,8 +25,8 @@ func (v view) bound() binding.Condition {
 	switch {
 	case unknown != nil && v.unseen(o):
 		return is(binding.Unclear, unknown.Reason, unknown.Message)
-	case unknown != nil && unknown.Reason == binding.NotCapable && o.State == plan.Kept && o.Action.Kind == plan.Noop:
-		return is(binding.True, ReasonConfirmed, o.Action.Reason)
+	case unknown != nil && unknown.Reason == binding.NotCapable && o.State == plan.Kept && v.confirmed(o):
+		return is(binding.True, ReasonConfirmed, v.confirmation())
 	case unknown != nil && o.State == plan.Pending:
 		reason, m := awaits(o)
 		return is(binding.False, reason, m)
@@ -46,6 +46,21 @@ func (v view) bound() binding.Condition {
 			"platform", v.declared.Spec.Platform.Title(), "account", state.Account.Username, "why", o.Action.Reason))
 	}
 	return is(binding.True, ReasonAsDeclared, message.New("condition.bound"))
+}
+
+// confirmed says that a person confirmed the declared account: that is known
+// until the declaration changes, whatever holds a change back.
+func (v view) confirmed(o plan.Outcome) bool {
+	return o.Action.Settled() || o.Action.Kind == plan.Noop && v.record != nil && v.record.Managed &&
+		binding.SameAccount(v.declared.Spec.Account(), v.record.Wanted())
+}
+
+// confirmation says who confirmed the account, and when.
+func (v view) confirmation() message.Message {
+	if v.record == nil || v.record.Attested == nil {
+		return message.New("reason.bound-confirmed")
+	}
+	return message.New("condition.confirmed", "by", v.record.Attested.By, "at", v.record.Attested.At)
 }
 
 // unseen says that a binding is only looked at and this cannot be: no person
@@ -142,7 +157,7 @@ func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of ver
 	if planned && o.State == plan.Done && !o.Unseen {
 		return verdict{status: binding.True}, true
 	}
-	if planned {
+	if kept := o.State == plan.Kept && o.Action.Kind != plan.Forbidden && o.Action.Cause != plan.CauseFileBroken; planned && !kept {
 		if reason, m := v.shortfall(o); reason != "" {
 			return verdict{shortOf(reason), reason, message.New("condition.of-object", "object", object, "why", m)}, true
 		}
@@ -151,10 +166,17 @@ func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of ver
 	case unknown == nil:
 		return verdict{}, false
 	case v.unseen(o):
-	case unknown.Reason == binding.NotCapable && (!planned || o.Action.Kind == plan.Noop):
+	case unknown.Reason == binding.NotCapable && v.imageConfirmed(object):
 		return verdict{status: binding.True}, true
 	}
 	return verdict{binding.Unclear, unknown.Reason, message.New("condition.of-object", "object", object, "why", unknown.Message)}, true
+}
+
+// imageConfirmed says that a person confirmed an image repository, with all of
+// its rules.
+func (v view) imageConfirmed(object binding.Object) bool {
+	o, planned := v.on(binding.RepositoryObject(object.Image))
+	return planned && o.State == plan.Kept && o.Action.Settled()
 }
 
 func (v view) rulesCurrent(linked binding.Condition) binding.Condition {

@@ -71,7 +71,7 @@ func (c computation) declared(d binding.Declaration, record binding.Record, wind
 	round, result := c.round, c.result
 	v := view{
 		now: result.Ended, declared: &d, obs: round.Observation, suspensions: round.Suspensions, warnings: round.Policy.ExpiryWarnings,
-		outcomes: result.Of(d.Name), byObject: map[binding.Object]plan.Outcome{}, window: window,
+		maxAge: round.Policy.StatusMaxAge, outcomes: result.Of(d.Name), byObject: map[binding.Object]plan.Outcome{}, window: window,
 	}
 	for _, o := range v.outcomes {
 		v.byObject[o.Action.Object], v.retry = o, o.Retry
@@ -92,6 +92,19 @@ func (c computation) declared(d binding.Declaration, record binding.Record, wind
 	return withTrouble(s, v.outcomes)
 }
 
+// notRemoved says why what is no longer declared is not removed, although it
+// should be; nil where nothing is left to be done, or that is not known.
+func (c computation) notRemoved(name string) *binding.Condition {
+	for _, o := range c.result.Of(name) {
+		if reason, m := (view{}).shortfall(o); reason != "" {
+			ready := condition(binding.Ready, binding.False, reason, m)
+			ready.Known, ready.LastTransitionTime = c.result.Ended, c.result.Ended
+			return &ready
+		}
+	}
+	return nil
+}
+
 // undeclared is the last status of a binding that is not declared any
 // more, or whose file is broken, with Declared set to false.
 func (c computation) undeclared(record binding.Record) binding.Status {
@@ -107,17 +120,19 @@ func (c computation) undeclared(record binding.Record) binding.Status {
 		}
 	}
 	declared := condition(binding.Declared, binding.False, ReasonNotDeclared, message.New("condition.not-declared"))
-	declared.LastTransitionTime = now
+	declared.LastTransitionTime, declared.Known = now, now
 	s.Conditions = slices.DeleteFunc(slices.Clone(s.Conditions), func(c binding.Condition) bool { return c.Type == binding.Suspended })
 	if why := c.fileBroken(record, s); !why.IsZero() {
 		declared.Reason, declared.Message = ReasonFileBroken, why
 		ready := declared
 		ready.Type = binding.Ready
 		s.Conditions = binding.SetCondition(s.Conditions, ready)
+	} else if ready := c.notRemoved(record.Binding); ready != nil {
+		s.Conditions = binding.SetCondition(s.Conditions, *ready)
 	}
 	s.Conditions = binding.SetCondition(s.Conditions, declared)
 	if held := suspended(now, nil, round.Suspensions, record.Binding); held != nil {
-		held.LastTransitionTime = now
+		held.LastTransitionTime, held.Known = now, now
 		if before := binding.FindCondition(c.before[record.Binding].Conditions, binding.Suspended); before != nil && before.Status == held.Status {
 			held.LastTransitionTime = before.LastTransitionTime
 		}

@@ -6,6 +6,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
+	"reconciler/internal/plan"
 )
 
 // token is what is known of the binding's token; asked is false where nobody
@@ -43,9 +44,20 @@ func (v view) secretAvailable() binding.Condition {
 	}
 }
 
+// tokenValid is about the token that is bound, as far as its host was asked about
+// it, and about the one that would be bound: a no to either is one.
 func (v view) tokenValid() binding.Condition {
 	own, _ := v.answers()
-	return answered(binding.TokenValid, own, "token")
+	state, _ := v.token()
+	if state.Previous == nil || len(state.BoundAnswers) == 0 {
+		return answered(binding.TokenValid, own, "token")
+	}
+	bound := answered(binding.TokenValid, state.BoundAnswers, "token")
+	bound.Message = message.New("condition.bound-version", "version", state.Previous.Version, "text", bound.Message)
+	if bound.Status != binding.False && binding.VerdictOf(own) == binding.No {
+		return answered(binding.TokenValid, own, "token")
+	}
+	return bound
 }
 
 func (v view) accountAllowed() binding.Condition {
@@ -86,33 +98,56 @@ func firstWith(answers []binding.Answer, verdict binding.Verdict) binding.Answer
 
 func (v view) tokenFresh() binding.Condition {
 	state, _ := v.token()
+	is := func(status binding.ConditionStatus, reason string, m message.Message) binding.Condition {
+		return condition(binding.TokenFresh, status, reason, m)
+	}
 	left, _ := state.End().Lifetime(v.now, v.warnings)
 	pinned := message.Message{}
 	if state.Latest > state.Version {
 		pinned = message.New("condition.pinned", "version", state.Version, "latest", state.Latest)
 	}
+	bound := v.boundToken()
 	switch {
-	case v.record != nil && v.record.TokenVersion > 0 && state.Version > v.record.TokenVersion:
-		return condition(binding.TokenFresh, binding.False, ReasonNewerVersion,
-			message.New("condition.newer-version", "bound", v.record.TokenVersion, "latest", state.Version))
-	case v.record != nil && v.record.TokenVersion == state.Version && binding.MadeAnew(v.record.TokenCreated, state.Created):
-		return condition(binding.TokenFresh, binding.False, ReasonNewerVersion,
-			message.New("condition.made-anew", "version", state.Version))
-	case left == binding.EndUnknown && state.ExpiresUnreadable != "":
-		return condition(binding.TokenFresh, binding.Unclear, ReasonExpiryUnreadable,
-			message.New("condition.expiry-unreadable", "value", message.Foreign(state.ExpiresUnreadable)))
-	case left == binding.EndUnknown:
-		return condition(binding.TokenFresh, binding.Unclear, ReasonNoExpiryKnown,
-			message.New("condition.no-expiry", "pinned", pinned))
+	case bound == binding.TokenAnew:
+		return is(binding.False, ReasonNewerVersion, message.New("condition.made-anew", "version", state.Version))
+	case bound == binding.TokenAnother && v.record.TokenVersion > 0 && state.Version > 0:
+		return is(binding.False, ReasonNewerVersion, message.New("condition.newer-version", "bound", v.record.TokenVersion, "latest", state.Version))
+	case bound == binding.TokenAnother, bound == binding.TokenMoved:
+		return is(binding.False, ReasonNewerVersion, message.New("condition.other-token"))
 	case left == binding.Ended:
-		return condition(binding.TokenFresh, binding.False, ReasonExpired,
-			message.New("condition.expired", "at", state.Expires, "source", state.ExpiresSource))
+		return is(binding.False, ReasonExpired, message.New("condition.expired", "at", state.Expires, "source", state.ExpiresSource))
 	case left == binding.EndsSoon:
-		return condition(binding.TokenFresh, binding.False, ReasonExpiresSoon,
-			message.New("condition.expires-soon", "at", state.Expires, "source", state.ExpiresSource))
+		return is(binding.False, ReasonExpiresSoon, message.New("condition.expires-soon", "at", state.Expires, "source", state.ExpiresSource))
+	case bound == binding.TokenUnknown:
+		return is(binding.Unclear, ReasonVersionUnknown, message.New("condition.version-unknown"))
+	case left == binding.EndUnknown && state.ExpiresUnreadable != "":
+		return is(binding.Unclear, ReasonExpiryUnreadable, message.New("condition.expiry-unreadable", "value", message.Foreign(state.ExpiresUnreadable)))
+	case left == binding.EndUnknown:
+		return is(binding.Unclear, ReasonNoExpiryKnown, message.New("condition.no-expiry", "pinned", pinned))
 	}
-	return condition(binding.TokenFresh, binding.True, ReasonCurrent,
-		message.New("condition.current", "at", state.Expires, "source", state.ExpiresSource, "pinned", pinned))
+	return is(binding.True, ReasonCurrent, message.New("condition.current", "at", state.Expires, "source", state.ExpiresSource, "pinned", pinned))
+}
+
+// boundToken compares the token that is bound now with the one that the secret
+// store has.
+func (v view) boundToken() binding.Comparison {
+	state, asked := v.token()
+	if !asked || state.Unknown != nil || v.declared.Spec.Token == nil {
+		return binding.TokenUnread
+	}
+	account := v.obs.Accounts[v.declared.Spec.Platform].Account
+	o, _ := v.on(binding.AccountObject())
+	ours := v.record != nil && v.record.Managed
+	switch {
+	case o.State == plan.Done && o.Action.Kind != plan.Adopt:
+		account = nil // It was bound since it was observed.
+	case account != nil && (!ours || v.record.AccountID != account.ID):
+		return binding.TokenUnknown
+	}
+	if !ours {
+		return binding.TokenUnread
+	}
+	return v.record.CompareToken(v.declared.Spec.Token.Vault, state, account)
 }
 
 // reachable says whether the site is as the product needs it, as far as that

@@ -1,0 +1,30 @@
+package status
+
+import (
+	"slices"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+)
+
+// tooOld says that what was known last at a time is too old to be shown.
+func tooOld(known, now time.Time, maxAge time.Duration) bool {
+	return maxAge > 0 && now.Sub(known) > maxAge
+}
+
+// Aged is a status as it is shown at a time: what was not known for longer than
+// maxAge is Unknown, although no round said so. It keeps s as it is.
+func Aged(s binding.Status, now time.Time, maxAge time.Duration) binding.Status {
+	s.Conditions = slices.Clone(s.Conditions)
+	for i := range s.Conditions {
+		c := &s.Conditions[i]
+		if c.Status == binding.Unclear || c.Known.IsZero() || !tooOld(c.Known, now, maxAge) {
+			continue
+		}
+		c.LastTransitionTime = c.Known.Add(maxAge)
+		c.Status, c.Reason, c.LastKnown, c.KnownReason = binding.Unclear, ReasonNotAsked, false, ""
+		c.Message = message.New("condition.too-old", "why", c.Message, "at", c.Known)
+	}
+	return s
+}

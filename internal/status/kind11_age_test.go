@@ -1,0 +1,100 @@
+package status_test
+
+import (
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/status"
+)
+
+// TestKind11AgeOfWhatIsKnownLast: the last known status stays, marked and with
+// its time, for maxAge; then it is Unknown, and says since when.
+func TestKind11AgeOfWhatIsKnownLast(t *testing.T) {
+	const maxAge = 15 * time.Minute
+	age := func(in *plan.Input) { in.Policy.StatusMaxAge = maxAge }
+	for name, tt := range map[string]struct {
+		silent func(*plan.Input)
+		of     []binding.ConditionType
+	}{
+		"the registry does not answer": {func(in *plan.Input) {
+			in.Observation.Unknown = &binding.Unknown{Reason: "Transient"}
+			in.Observation.Accounts = nil
+		}, []binding.ConditionType{binding.Ready, binding.Bound}},
+		"the secret store does not answer": {func(in *plan.Input) {
+			in.Observation.Tokens["pay"] = binding.TokenState{Unknown: &binding.Unknown{Reason: "Unreachable"}}
+		}, []binding.ConditionType{binding.Ready, binding.SecretAvailable, binding.TokenFresh, binding.TokenValid}},
+		"the code host does not answer": {func(in *plan.Input) {
+			state := in.Observation.Tokens["pay"]
+			state.Answers = []binding.Answer{{Question: "token-valid", Verdict: binding.UnknownAsked, Reason: "TimedOut"}}
+			in.Observation.Tokens["pay"] = state
+		}, []binding.ConditionType{binding.TokenValid, binding.Reachable}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			known := func(in *plan.Input) {
+				age(in)
+				in.Observation.Tokens["pay"] = binding.TokenState{
+					Version: 3, Latest: 3, Expires: noon().AddDate(1, 0, 0), ExpiresSource: "host",
+					Answers: []binding.Answer{{Question: "token-valid", Verdict: binding.Yes, Reason: "Valid"}},
+				}
+			}
+			next := func(before map[string]binding.Status, at time.Time, change ...func(*plan.Input)) map[string]binding.Status {
+				round, result := inForce(at, change...)
+				return status.Next(before, round, result)
+			}
+			statuses := next(nil, noon(), known)
+			for _, minutes := range []int{5, 10, 15, 16, 20} {
+				at := noon().Add(time.Duration(minutes) * time.Minute)
+				statuses = next(statuses, at, known, tt.silent)
+				for _, of := range tt.of {
+					c := conditionOf(t, statuses, of)
+					young := minutes <= 15
+					if (c.Status == binding.True) != young || c.LastKnown != young || !c.Known.Equal(noon()) || c.Message.Args["at"] != noon() {
+						t.Errorf("after %d minutes %s is %s %s, last known: %v, known at %s, %v", minutes, of, c.Status, c.Reason, c.LastKnown, c.Known, c.Message)
+					}
+				}
+			}
+			statuses = next(statuses, noon().Add(time.Hour), known)
+			for _, of := range tt.of {
+				if c := conditionOf(t, statuses, of); c.Status != binding.True || c.LastKnown || !c.Known.Equal(noon().Add(time.Hour)) {
+					t.Errorf("answered again, %s is %+v", of, c)
+				}
+			}
+		})
+	}
+}
+
+// TestKind11AgeWithoutARound: where no round ends any more, what was known is
+// shown as Unknown all the same, and nothing changes without a limit.
+func TestKind11AgeWithoutARound(t *testing.T) {
+	round, result := inForce(noon())
+	s := status.Next(nil, round, result)["pay"]
+	for age, want := range map[time.Duration]binding.ConditionStatus{0: binding.True, time.Hour: binding.True, time.Hour + 1: binding.Unclear} {
+		shown := status.Aged(s, noon().Add(age), time.Hour)
+		if c := binding.FindCondition(shown.Conditions, binding.Ready); c.Status != want {
+			t.Errorf("after %s: %s %s", age, c.Status, c.Reason)
+		}
+	}
+	if c := binding.FindCondition(status.Aged(s, noon().AddDate(1, 0, 0), 0).Conditions, binding.Ready); c.Status != binding.True {
+		t.Errorf("without a limit: %+v", c)
+	}
+	if c := binding.FindCondition(s.Conditions, binding.Ready); c.Status != binding.True {
+		t.Error("the status that was given changed")
+	}
+}
+
+// TestKind11AgeOfAClockThatWasAhead: what was known in the future is known now.
+func TestKind11AgeOfAClockThatWasAhead(t *testing.T) {
+	age := func(in *plan.Input) { in.Policy.StatusMaxAge = time.Minute }
+	silent := func(in *plan.Input) { in.Observation.Unknown = &binding.Unknown{Reason: "Transient"} }
+	round, result := inForce(noon().AddDate(0, 0, 30), age)
+	statuses := status.Next(nil, round, result)
+	for _, at := range []time.Duration{0, 2 * time.Minute} {
+		round, result = inForce(noon().Add(at), age, silent)
+		statuses = status.Next(statuses, round, result)
+	}
+	if c := conditionOf(t, statuses, binding.Ready); c.Status != binding.Unclear {
+		t.Errorf("two minutes after the clock is right again: %+v", c)
+	}
+}

@@ -1,0 +1,179 @@
+package status
+
+import (
+	"cmp"
+	"errors"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+	"reconciler/internal/plan"
+)
+
+// ready sums the other conditions and the outcomes up. It is True only where
+// what is declared, and the token that the secret store has, is known to be in
+// force.
+func (v view) ready(rest []binding.Condition) binding.Condition {
+	if c := v.notMet(rest); c != nil {
+		return condition(binding.Ready, binding.False, c.Reason, c.Message)
+	}
+	for _, o := range v.outcomes {
+		if reason, m := v.shortfall(o); reason != "" {
+			return condition(binding.Ready, shortOf(reason), reason, m)
+		}
+	}
+	if c := binding.FindCondition(rest, binding.TokenFresh); c != nil && c.Status == binding.False && c.Reason == ReasonNewerVersion {
+		return condition(binding.Ready, binding.False, c.Reason, c.Message)
+	}
+	if c := v.unanswered(rest); c != nil {
+		c.Type, c.Status = binding.Ready, binding.Unclear
+		return *c
+	}
+	return condition(binding.Ready, binding.True, ReasonAsDeclared, message.New("condition.as-declared"))
+}
+
+// notMet is the first condition that is certainly not met; nil if all are.
+func (v view) notMet(rest []binding.Condition) *binding.Condition {
+	if c := binding.FindCondition(rest, binding.Contested); c != nil && c.Reason == ReasonRepairDoesNotHold {
+		return c
+	}
+	for i, c := range rest {
+		bad := c.Status == binding.False && !v.waits(c.Type)
+		switch c.Type {
+		case binding.TokenFresh:
+			bad = bad && c.Reason == ReasonExpired // What a newer version waits for, its outcome says.
+		case binding.AwaitingAuthorization:
+			bad = c.Status == binding.True
+		case binding.Suspended, binding.WindowOpen, binding.Contested, binding.Ready:
+			bad = false
+		default:
+		}
+		if bad {
+			return &rest[i]
+		}
+	}
+	return nil
+}
+
+// unanswered is what has no answer now; nil if all has. Where nothing is planned
+// for the account, nothing was asked.
+func (v view) unanswered(rest []binding.Condition) *binding.Condition {
+	for _, c := range rest {
+		about := c.Type == binding.Bound || c.Type == binding.RepositoriesLinked || c.Type == binding.RulesCurrent
+		if about && (c.Status == binding.Unclear || c.LastKnown) {
+			return &c
+		}
+	}
+	for _, o := range v.outcomes {
+		if unknown(o.Action) {
+			c := condition(binding.Ready, binding.Unclear, v.whyUnknown(o.Action), o.Action.Reason)
+			return &c
+		}
+	}
+	if _, planned := v.on(binding.AccountObject()); !planned {
+		c := condition(binding.Ready, binding.Unclear, ReasonNotAsked, message.New("condition.registry-not-asked"))
+		return &c
+	}
+	return nil
+}
+
+// unknown says that an action changes nothing because something has no answer.
+func unknown(a plan.Action) bool {
+	if a.Kind != plan.Noop {
+		return false
+	}
+	switch a.Cause {
+	case plan.CauseSecretUnavailable, plan.CausePartUnknown, plan.CauseNotConfirmed:
+		return true // A noop for want of a confirmation asks nobody for one.
+	default:
+		return a.Unknown()
+	}
+}
+
+// whyUnknown is the reason of what has no answer.
+func (v view) whyUnknown(a plan.Action) string {
+	token, _ := v.token()
+	u := firstUnknown(v.obs.Unknown, v.obs.Repositories[a.Object.Image].Unknown, v.obs.Accounts[a.Platform].Unknown)
+	if a.Cause == plan.CauseSecretUnavailable {
+		u = token.Unknown
+	}
+	if u == nil {
+		return ReasonNotAsked
+	}
+	return u.Reason
+}
+
+// shortOf is the status of what a shortfall leaves to be done: whether a write of
+// ours is there is not known before the registry shows it.
+func shortOf(reason string) binding.ConditionStatus {
+	if reason == ReasonNotVisibleYet {
+		return binding.Unclear
+	}
+	return binding.False
+}
+
+// shortfall says why an outcome leaves something to be done; empty if nothing.
+// Only what is named here leaves nothing: whatever else there will be does.
+func (v view) shortfall(o plan.Outcome) (reason string, m message.Message) {
+	ours := o.Action.Kind.Changes() && !o.Action.Kind.ByPerson()
+	switch o.State {
+	case plan.Done:
+		if o.Unseen {
+			return ReasonNotVisibleYet, message.New("reason.not-visible")
+		}
+		if ours {
+			return "", message.Message{}
+		}
+	case plan.Kept:
+		return kept(o.Action)
+	case plan.Failed:
+		switch {
+		case errors.Is(o.Err, plan.ErrFellBack):
+			return ReasonPreviousToken, message.Says(o.Err)
+		case errors.Is(o.Err, plan.ErrNotVisible):
+			return ReasonNotVisibleYet, message.Says(o.Err)
+		}
+		return ReasonFailed, message.Says(o.Err)
+	case plan.Held:
+		failed := cmp.Or(o.Retry.Failed, &binding.Failed{})
+		return ReasonRetrying, message.New("condition.retrying",
+			"action", o.Action.Kind, "object", o.Action.Object, "count", failed.Times, "at", failed.Next)
+	case plan.Skipped, plan.Stopped:
+		return ReasonFailed, message.New("condition.not-begun", "action", o.Action.Kind, "object", o.Action.Object)
+	case plan.Pending:
+		return awaits(o)
+	case plan.Deferred:
+		return ReasonOutsideWindow, v.untilWindow(o.Action)
+	}
+	return ReasonNotApplied, o.Action.Reason
+}
+
+// kept says why an action that changes nothing leaves something to be done;
+// empty where it leaves nothing, or where that is not known.
+func kept(a plan.Action) (reason string, m message.Message) {
+	switch {
+	case a.Cause == plan.CauseNotVisible:
+		return ReasonNotVisibleYet, a.Reason
+	case a.Settled(), unknown(a):
+		return "", message.Message{}
+	case a.Kind == plan.Forbidden:
+		return ReasonForbidden, a.Reason
+	}
+	switch a.Cause {
+	case plan.CauseRetained, plan.CauseForeign:
+		if a.Kind == plan.Noop {
+			return "", message.Message{} // It is no longer declared, and stays.
+		}
+	case plan.CauseSuspended:
+		return ReasonSuspended, a.Reason
+	case plan.CauseFileBroken:
+		return ReasonFileBroken, a.Reason
+	case plan.CauseTokenRefused:
+		return ReasonTokenRefused, a.Reason
+	case plan.CauseTokenUnknown:
+		return ReasonVersionUnknown, a.Reason
+	case plan.CauseDrift, plan.CauseDiffers:
+		return ReasonDiffers, a.Reason
+	default:
+	}
+	return ReasonNotApplied, a.Reason
+}
