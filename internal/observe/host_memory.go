@@ -69,7 +69,8 @@ func (m *hostMemory) remember(key hostKey, question string, said hostSaid, now t
 func (m *hostMemory) forget(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.said, name)
+	delete(m.said, hostKey{name, false})
+	delete(m.said, hostKey{name, true})
 }
 
 // keepOnly forgets what is no longer declared.
