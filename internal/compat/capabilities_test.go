@@ -36,6 +36,8 @@ var capabilities = map[string][]string{
 	"import --observe":                      {"observe.txtar"},
 	"plans from a published snapshot":       {"snapshot.txtar", "compat.txtar", "TestAPlanOfWhatWasSeenIsTheOneOfWhoSawIt"},
 	"files of an earlier version":           {"compat.txtar", "TestTheStateFileOpensAndLosesNothing", "TestTheConfigurationsLoad"},
+	"what only we know outlives its index":  {"audit.txtar", "TestKind8ALostOrDamagedIndexIsMadeAnewFromTheJournal"},
+	"a damaged journal changes nothing":     {"audit.txtar", "TestKind8ADamagedJournalChangesNothingUntilItIsAccepted"},
 	"a daemon of an earlier version":        {"TestTheAnswersOfAnEarlierDaemonAreRead"},
 	"a failure is never a deletion":         {"TestFailureIsNeverADeletion", "TestDeletionsBeyondTheThresholdStopAndAsk"},
 	"a secret is never shown":               {"TestSecretIsNeverShown"},

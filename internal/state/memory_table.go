@@ -124,6 +124,15 @@ func (t *memoryTable) dump(do func(operation) error) error {
 	return nil
 }
 
+// longest is the length of the longest value.
+func (t *memoryTable) longest() (n int) {
+	_ = t.dump(func(o operation) error { // It never fails.
+		n = max(n, len(o.value()))
+		return nil
+	})
+	return n
+}
+
 // equal says whether two tables hold the same.
 func (t *memoryTable) equal(other *memoryTable) bool {
 	same := func(a, b map[string][]byte) bool { return maps.EqualFunc(a, b, bytes.Equal) }

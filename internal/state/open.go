@@ -193,6 +193,7 @@ func (s *Store) firstJournal() error {
 func (s *Store) serve(j *journal, restored *memoryTable) {
 	s.journal, s.damage, s.table = j, nil, fileTable{s.index.db}
 	s.index.db.NoSync = true
+	j.longest = max(j.longest, restored.longest())
 	held, err := copyOf(s.table)
 	if err != nil || !held.equal(restored) {
 		if err = s.index.fill(restored, j.last); err == nil && s.index.at != nil && s.index.at.Closed {
