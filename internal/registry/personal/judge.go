@@ -16,9 +16,13 @@ type verdict struct {
 	unserved bool
 }
 
+// throttling is the code of a call that was too much, and was not done.
+const throttling = "Throttling"
+
 // Hints, which say what to do.
 const (
 	hintThrottled  = "the registry asks for fewer calls; lower the instance's requests per second"
+	hintBusy       = "the registry is busy and did nothing; it is asked again"
 	hintNoUser     = "this identity has no Personal Edition instance in the region: sign in to the console with it, create the instance and set the Registry password first"
 	hintKey        = "the registry does not accept the instance's access key; check its credentials in the configuration, and that the key is active"
 	hintSignature  = "the access key's secret does not fit its id, or something in between changes the calls; check the instance's credentials in the configuration"
@@ -42,7 +46,8 @@ func knownCodes() map[string]verdict {
 	known := map[string]verdict{
 		"USER_NOT_EXIST":        {kind: binding.InstanceStop, fault: binding.FaultCredentials, hint: hintNoUser},
 		"SignatureNonceUsed":    {kind: binding.Transient, fault: binding.FaultService},
-		"Throttling":            {kind: binding.Throttled, fault: binding.FaultService, hint: hintThrottled},
+		throttling:              {kind: binding.Throttled, fault: binding.FaultService, hint: hintThrottled},
+		"SystemBusy":            {kind: binding.Throttled, fault: binding.FaultService, hint: hintBusy},
 		"SignatureDoesNotMatch": {kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintSignature},
 		"IncompleteSignature":   {kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintSignature},
 	}
@@ -63,7 +68,7 @@ func knownCodes() map[string]verdict {
 	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintAccount},
 		"InsufficientBalance")
 	add(verdict{kind: binding.Transient, fault: binding.FaultService},
-		"SystemBusy", "SystemError", "InternalError", "InternalFailure", "ServiceUnavailable", "ServiceUnavailableTemporary")
+		"SystemError", "InternalError", "InternalFailure", "ServiceUnavailable", "ServiceUnavailableTemporary")
 	add(verdict{kind: binding.Refused, fault: binding.FaultService, hint: hintUnserved, unserved: true},
 		"InvalidAction", "InvalidApi", "InvalidVersion", "NoSuchVersion", "UnsupportedOperation", "UnsupportedHTTPMethod")
 	add(verdict{kind: binding.Refused, fault: binding.FaultRequest, hint: hintDeclared},
@@ -85,9 +90,10 @@ func lookUp(code string) (first string, v verdict, known bool) {
 // code that is not known is nobody's fault, and least of all the token's.
 func judge(c call, status int, code string) verdict {
 	v := judgeAnswer(status, code)
+	first, _, _ := lookUp(code)
 	switch {
 	case !c.write():
-	case v.kind == binding.Transient, v.kind == binding.Throttled && status == http.StatusServiceUnavailable:
+	case v.kind == binding.Transient, v.kind == binding.Throttled && status == http.StatusServiceUnavailable && first != throttling:
 		v.kind = binding.OutcomeUnknown
 	case v.kind == binding.Unreadable:
 		v.kind, v.hint = binding.OutcomeUnknown, hintLook
@@ -96,13 +102,13 @@ func judge(c call, status int, code string) verdict {
 }
 
 func judgeAnswer(status int, code string) verdict {
-	_, v, known := lookUp(code)
+	first, v, known := lookUp(code)
 	switch {
 	case tokenCodes()[code]:
 		return verdict{kind: binding.Refused, fault: binding.FaultToken, hint: hintToken}
 	case status == http.StatusTooManyRequests:
 		return verdict{kind: binding.Throttled, fault: binding.FaultService, hint: hintThrottled}
-	case status == http.StatusServiceUnavailable && (!known || v.kind == binding.Transient):
+	case status == http.StatusServiceUnavailable && first != throttling && (!known || v.fault == binding.FaultService):
 		return verdict{kind: binding.Throttled, fault: binding.FaultService}
 	case known:
 		return v
