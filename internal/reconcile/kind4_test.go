@@ -47,7 +47,7 @@ func TestKind4ASecondRuleForAnImageTag(t *testing.T) {
 		second := rules[len(rules)-1]
 		r := l.Records()["pay-gitlab/gitlab"]
 		r.Images[0].Rules = append(slices.Clone(r.Images[0].Rules), binding.RecordedRule{ID: strconv.FormatInt(second.ID, 10), Key: "branch:main=>latest", Dockerfile: "/Dockerfile.old"})
-		l.Records()["pay-gitlab/gitlab"] = r
+		l.remember(t, r)
 		l.sync()
 		l.ends()
 		l.called("DeleteRepoBuildRule", 1)
