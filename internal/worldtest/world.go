@@ -159,11 +159,13 @@ func (w *World) Clock() time.Time {
 // Registry is the registry's side of the world.
 type Registry struct{ *World }
 
+// Capabilities implements registry.Driver.
 func (w Registry) Capabilities(context.Context) (can binding.Capabilities, err error) {
 	err = w.Do("capabilities", func() error { can = w.Caps; return nil })
 	return can, err
 }
 
+// Account implements registry.Driver.
 func (w Registry) Account(_ context.Context, p binding.Platform) (account *binding.Account, err error) {
 	err = w.Do("account "+string(p), func() error {
 		if a := w.Accounts[p]; a != nil {
@@ -175,6 +177,7 @@ func (w Registry) Account(_ context.Context, p binding.Platform) (account *bindi
 	return account, err
 }
 
+// Repository implements registry.Driver.
 func (w Registry) Repository(_ context.Context, image string) (state binding.RepositoryState, err error) {
 	err = w.Do("repository "+image, func() error {
 		if s := w.Repos[image]; s != nil {
@@ -186,6 +189,7 @@ func (w Registry) Repository(_ context.Context, image string) (state binding.Rep
 	return state, err
 }
 
+// Bind implements registry.Driver.
 func (w Registry) Bind(_ context.Context, wanted binding.Account, token secrets.Secret) (account binding.Account, err error) {
 	err = w.Do("bind "+string(wanted.Platform), func() error {
 		if w.Accounts[wanted.Platform] != nil {
@@ -203,6 +207,7 @@ func (w Registry) Bind(_ context.Context, wanted binding.Account, token secrets.
 	return account, err
 }
 
+// Unbind implements registry.Driver.
 func (w Registry) Unbind(_ context.Context, account binding.Account) error {
 	return w.Do("unbind "+string(account.Platform), func() error {
 		if w.Accounts[account.Platform] == nil {
@@ -215,14 +220,17 @@ func (w Registry) Unbind(_ context.Context, account binding.Account) error {
 	})
 }
 
+// Link implements registry.Driver.
 func (w Registry) Link(_ context.Context, image string, link binding.Link) error {
 	return w.Do("link "+image, func() error { w.Repos[image].Link = &link; return nil })
 }
 
+// Unlink implements registry.Driver.
 func (w Registry) Unlink(_ context.Context, image string) error {
 	return w.Do("unlink "+image, func() error { w.Repos[image].Link = nil; return nil })
 }
 
+// AddRule implements registry.Driver.
 func (w Registry) AddRule(_ context.Context, image string, rule binding.BuildRule) (made binding.ObservedRule, err error) {
 	err = w.Do("add-rule "+image+"#"+rule.Key(), func() error {
 		w.NextID++
@@ -233,6 +241,7 @@ func (w Registry) AddRule(_ context.Context, image string, rule binding.BuildRul
 	return made, err
 }
 
+// ChangeRule implements registry.Driver.
 func (w Registry) ChangeRule(_ context.Context, image string, rule binding.ObservedRule) error {
 	return w.Do("change-rule "+image, func() error {
 		for i, have := range w.Repos[image].Rules {
@@ -244,6 +253,7 @@ func (w Registry) ChangeRule(_ context.Context, image string, rule binding.Obser
 	})
 }
 
+// RemoveRule implements registry.Driver.
 func (w Registry) RemoveRule(_ context.Context, image, id string) error {
 	return w.Do("remove-rule "+image, func() error {
 		w.Repos[image].Rules = slices.DeleteFunc(w.Repos[image].Rules, func(r binding.ObservedRule) bool { return r.ID == id })
@@ -270,11 +280,13 @@ func (w Vault) pick(ref secrets.Ref) (value string, meta secrets.Metadata, err e
 	return versions[n-1], meta, nil
 }
 
+// Metadata implements observe.TokenReader.
 func (w Vault) Metadata(_ context.Context, ref secrets.Ref) (meta secrets.Metadata, err error) {
 	err = w.Do("metadata "+ref.Path, func() (err error) { _, meta, err = w.pick(ref); return err })
 	return meta, err
 }
 
+// Read implements observe.TokenReader.
 func (w Vault) Read(_ context.Context, ref secrets.Ref) (secret secrets.Secret, meta secrets.Metadata, err error) {
 	call := "read " + ref.Path
 	if ref.Version > 0 {
@@ -298,6 +310,7 @@ type Host struct {
 	Name string
 }
 
+// CheckToken implements observe.Host.
 func (w Host) CheckToken(_ context.Context, _ binding.Account, _ []string, token secrets.Secret) (report binding.TokenReport) {
 	report.Answers = []binding.Answer{{Question: "token-valid", Verdict: binding.UnknownAsked, Reason: "NoAnswer", Message: message.Verbatim("no answer")}}
 	_ = w.Do("check-token "+w.Name, func() error {
@@ -310,6 +323,7 @@ func (w Host) CheckToken(_ context.Context, _ binding.Account, _ []string, token
 	return report
 }
 
+// CheckAccount implements observe.Host.
 func (w Host) CheckAccount(context.Context, binding.Account, secrets.Secret) (answers []binding.Answer) {
 	_ = w.Do("check-account "+w.Name, func() error {
 		answers = []binding.Answer{{Question: "account-personal", Verdict: binding.Yes, Reason: "Personal", Message: message.Verbatim("personal")}}
@@ -318,6 +332,7 @@ func (w Host) CheckAccount(context.Context, binding.Account, secrets.Secret) (an
 	return answers
 }
 
+// CheckProject implements observe.Host.
 func (w Host) CheckProject(_ context.Context, _ binding.Account, source string, _ secrets.Secret) (state binding.ProjectState) {
 	state.Subgroup = binding.Answer{Question: "subgroup", Verdict: binding.UnknownAsked, Reason: "NoAnswer", Message: message.Verbatim("no answer")}
 	_ = w.Do("check-project "+source, func() error {
