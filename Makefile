@@ -77,9 +77,7 @@ chaos: ## Run SEEDS random worlds (default 50), DAYS simulated days each (defaul
 	$(GO) test -count=1 -v -timeout 0 -run '^TestChaos$$' ./internal/chaos
 
 mutate: $(GREMLINS) ## Change the code of ROOMS (default plan, apply and status) in small ways, and list what no test notices
-	@for room in $${ROOMS:-plan apply status}; do \
-	  echo "internal/$$room"; nice $(GREMLINS) unleash --workers 1 --timeout-coefficient 20 -S lct ./internal/$$room || exit 1; \
-	done
+	@for room in $${ROOMS:-plan apply status}; do echo "internal/$$room"; scripts/mutate $(GREMLINS) $$room || exit 1; done
 
 $(GREMLINS):
 	GOBIN=$(GOBIN) $(GO) install github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS_VERSION)
