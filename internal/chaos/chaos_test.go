@@ -115,10 +115,8 @@ func (w *world) rest(failed func() bool) {
 		if !t.hasToken() && lacksAccount(w.instance(t.instance).Peek(), binding.Spec{Platform: t.platform, Username: t.username()}) != "" {
 			w.authorize(t)
 		}
-		if a := accountOf(w.instance(t.instance).Peek(), t.platform); t.hasToken() && a != nil && a.Username != t.username() && w.oracle.forgotten {
-			// What was never ours for the process is not replaced.
-			w.instance(t.instance).ConsoleUnbind(a.Platform)
-		}
+		// What was never ours for the process is not replaced unless that is declared.
+		t.adopt = w.oracle.forgotten
 		t.report = false
 	}
 	w.tidy()

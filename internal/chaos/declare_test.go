@@ -25,6 +25,7 @@ type team struct {
 	unbind     bool
 	report     bool
 	observe    bool
+	adopt      bool
 	// suspended is the last day of the declaration's suspend block.
 	suspended time.Time
 	// gone takes the file away, broken makes it invalid.
@@ -84,6 +85,7 @@ func (t *team) text() string {
 	}
 	line("  deletionPolicy: %s", choose(t.unbind, "Unbind", "Retain"))
 	line("  driftPolicy: %s", choose(t.report, "Report", "Correct"))
+	line("  adopt: %v", t.adopt)
 	line("  managementPolicy: %s", choose(t.observe, "Observe", "Manage"))
 	if !t.suspended.IsZero() {
 		line("  suspend: {until: %s, reason: a freeze, owner: %s}", t.suspended.Format(time.DateOnly), t.name)

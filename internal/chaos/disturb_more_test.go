@@ -46,7 +46,7 @@ func (w *world) staleReads(r *rand.Rand) string {
 func (w *world) suspension(r *rand.Rand) string {
 	t, long := w.anyTeam(r), minutes(r, 240)
 	s := binding.Suspension{
-		Instance: t.instance, Binding: t.name, Until: w.now().Add(long), Since: w.now(),
+		Instance: t.instance, Binding: t.name, Until: time.Now().Add(long), Since: w.now(),
 		Reason: "chaos", Person: binding.Person{By: "Ada"},
 	}
 	if err := w.disk.PutSuspension(w.t.Context(), s); err != nil {
