@@ -87,7 +87,7 @@ token cannot be known (` + "`VersionUnknown`" + `) is no missing answer: it appl
 	table(words(t, "../internal/secrets/vault/failure.go", "Code"))
 	out.WriteString("\nWhen a code host rejects a token, an account, a project or its site, or cannot be asked, the condition has the host's own reason:\n\n")
 	for _, host := range []struct{ title, files string }{
-		{"every host", "trouble.go"}, {"several hosts", "project.go"}, {"Codeup", "codeup/*.go"}, {"GitHub", "github/*.go"}, {"Bitbucket", "bitbucket/*.go"}, {"GitLab", "gitlab/*.go"},
+		{"every host", "no_verdict.go"}, {"several hosts", "project.go"}, {"Codeup", "codeup/*.go"}, {"GitHub", "github/*.go"}, {"Bitbucket", "bitbucket/*.go"}, {"GitLab", "gitlab/*.go"},
 	} {
 		fmt.Fprintf(&out, "- %s: %s\n", host.title, strings.Join(hostReasons(t, host.files), ", "))
 	}

@@ -43,7 +43,7 @@ type IntentStore interface {
 	DeleteIntent(ctx context.Context, intent binding.Intent) error
 }
 
-// RetryStateStore keeps what is remembered of the trouble that bindings make, one
+// RetryStateStore keeps what is remembered of the failures of bindings, one
 // state for each.
 type RetryStateStore interface {
 	RetryStates(ctx context.Context, instance string) ([]binding.RetryState, error)

@@ -202,7 +202,7 @@ func (d *doctor) reach(ctx context.Context, l *list, title, address string) {
 		// the binding.
 		l.yes(question, object, "Answered", "it answers")
 	case err != nil:
-		reason, m := providers.Trouble(title, err)
+		reason, m := providers.OfError(title, err)
 		verdict := verdictOf(err)
 		if reason == providers.ReasonAddressNotPublic || reason == providers.ReasonCertificateUntrusted || errors.Is(err, syscall.ECONNREFUSED) {
 			verdict = binding.No

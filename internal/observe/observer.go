@@ -90,7 +90,7 @@ func (ob *Observer) Observe(ctx context.Context, declared []binding.Declaration,
 // for each, in their order, as if it had been made for that one alone.
 func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declaration, targets []binding.SecretTargets, records []binding.Record, depth binding.Depth) []binding.Observation {
 	l := newLook(ob, slices.Concat(declared...), records)
-	tokens := make([]map[string]*tokenLook, len(declared))
+	tokens := make([]map[string]*tokenObservation, len(declared))
 	if depth == binding.DepthOffline {
 		l.seen.Unknown = &binding.Unknown{Reason: binding.Offline, Message: message.New("unknown.offline")}
 	} else {
@@ -112,13 +112,13 @@ func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declar
 
 // tokens looks at the tokens of declarations, by name; at one that was looked
 // at before, not again.
-func (l *look) tokens(ctx context.Context, declared []binding.Declaration, targets binding.SecretTargets, depth binding.Depth) map[string]*tokenLook {
-	own := map[string]*tokenLook{}
+func (l *look) tokens(ctx context.Context, declared []binding.Declaration, targets binding.SecretTargets, depth binding.Depth) map[string]*tokenObservation {
+	own := map[string]*tokenObservation{}
 	for _, d := range declared {
 		moves := targets.Move(d) != nil && !l.o.AllowAddressChangeWithSecret
 		key := binding.DigestOf(d.Name, d.Spec, moves)
 		if l.looks[key] == nil {
-			t := newTokenLook(d)
+			t := newTokenObservation(d)
 			l.looks[key] = t
 			if depth != binding.DepthOffline {
 				l.goSafely(func() { l.declaration(ctx, d, depth, moves, t) })
@@ -136,15 +136,15 @@ type look struct {
 	wait    sync.WaitGroup
 	gates   map[string]chan struct{}
 	// looks are those at the tokens, by what is asked.
-	looks map[string]*tokenLook
+	looks map[string]*tokenObservation
 
 	mu   sync.Mutex
 	seen binding.Observation
 }
 
-// tokenLook is what was seen of one declaration's token and projects; it is
+// tokenObservation is what was seen of one declaration's token and projects; it is
 // read once the look is over.
-type tokenLook struct {
+type tokenObservation struct {
 	// asked is false where there is nothing to tell of a token.
 	asked    bool
 	state    binding.TokenState
@@ -156,9 +156,9 @@ func unasked() *binding.Unknown {
 	return &binding.Unknown{Reason: binding.NotAsked, Message: message.New("unknown.not-asked")}
 }
 
-// newTokenLook begins with everything unknown, as newLook does.
-func newTokenLook(d binding.Declaration) *tokenLook {
-	return &tokenLook{asked: d.Spec.Token != nil, state: binding.TokenState{Unknown: unasked()}}
+// newTokenObservation begins with everything unknown, as newLook does.
+func newTokenObservation(d binding.Declaration) *tokenObservation {
+	return &tokenObservation{asked: d.Spec.Token != nil, state: binding.TokenState{Unknown: unasked()}}
 }
 
 // peers that are not platforms.
@@ -171,7 +171,7 @@ const (
 // answered is never read as an absence.
 func newLook(ob *Observer, declared []binding.Declaration, records []binding.Record) *look {
 	l := &look{
-		Observer: ob, records: records, gates: map[string]chan struct{}{}, looks: map[string]*tokenLook{},
+		Observer: ob, records: records, gates: map[string]chan struct{}{}, looks: map[string]*tokenObservation{},
 		seen: binding.Observation{
 			Instance:     ob.o.Instance,
 			Accounts:     map[binding.Platform]binding.AccountState{},
@@ -195,7 +195,7 @@ func newLook(ob *Observer, declared []binding.Declaration, records []binding.Rec
 
 // result is the observation of one snapshot, of which these are the declarations
 // and what was seen of their tokens.
-func (l *look) result(declared []binding.Declaration, tokens map[string]*tokenLook) binding.Observation {
+func (l *look) result(declared []binding.Declaration, tokens map[string]*tokenObservation) binding.Observation {
 	o := l.seen
 	o.Accounts, o.Repositories = map[binding.Platform]binding.AccountState{}, map[string]binding.RepositoryState{}
 	if o.Unknown == nil {

@@ -18,7 +18,7 @@ import (
 // its code host. A token that would go to another host than its own is not read,
 // and no host is asked: moves says that it was sent to another one before, and
 // what the secret itself says of its host decides.
-func (l *look) declaration(ctx context.Context, d binding.Declaration, depth binding.Depth, moves bool, seen *tokenLook) {
+func (l *look) declaration(ctx context.Context, d binding.Declaration, depth binding.Depth, moves bool, seen *tokenObservation) {
 	var state binding.TokenState
 	if d.Spec.Token != nil {
 		state = l.metadata(ctx, d)
@@ -34,7 +34,7 @@ func (l *look) declaration(ctx context.Context, d binding.Declaration, depth bin
 	if depth == binding.DepthPreflight && state.Unknown == nil && !moves {
 		projects = l.preflight(ctx, d, &state)
 	}
-	*seen = tokenLook{asked: d.Spec.Token != nil || len(state.Answers) > 0, state: state, projects: projects}
+	*seen = tokenObservation{asked: d.Spec.Token != nil || len(state.Answers) > 0, state: state, projects: projects}
 }
 
 // metadata asks the secret store about a token, without reading it.

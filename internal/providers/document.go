@@ -44,7 +44,7 @@ func Document(ctx context.Context, client *http.Client, address *url.URL, token 
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, documentTrouble(address.Host, err)
+		return nil, documentError(address.Host, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	switch {
@@ -57,14 +57,14 @@ func Document(ctx context.Context, client *http.Client, address *url.URL, token 
 	}
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, documentTrouble(address.Host, err)
+		return nil, documentError(address.Host, err)
 	}
 	return text, nil
 }
 
-// documentTrouble says what was in the way, without the request that an error
+// documentError says what was in the way, without the request that an error
 // of the client holds.
-func documentTrouble(host string, err error) error {
+func documentError(host string, err error) error {
 	var timeout net.Error
 	var dns *net.DNSError
 	if f, ok := errors.AsType[*binding.Failure](err); ok {

@@ -53,7 +53,7 @@ func TestGuardRefusesAddressesThatAreNotPublic(t *testing.T) {
 			t.Errorf("%s: %v, want %v", host, err, ssrf.ErrProhibitedIP)
 			continue
 		}
-		if reason, _ := providers.Trouble(host, err); reason != providers.ReasonAddressNotPublic {
+		if reason, _ := providers.OfError(host, err); reason != providers.ReasonAddressNotPublic {
 			t.Errorf("%s: reason %s", host, reason)
 		}
 	}
@@ -68,7 +68,7 @@ func TestDialServesAPublicNameFromLoopbackWithItsOwnRoots(t *testing.T) {
 		t.Errorf("with the roots: %d, %v", status, err)
 	}
 	_, err := get(t.Context(), providers.NewHTTPClient(providers.Options{Dial: dial}), "https://example.com/", "")
-	if reason, _ := providers.Trouble("example.com", err); reason != providers.ReasonCertificateUntrusted {
+	if reason, _ := providers.OfError("example.com", err); reason != providers.ReasonCertificateUntrusted {
 		t.Errorf("without the roots: reason %s (%v)", reason, err)
 	}
 }
@@ -116,7 +116,7 @@ func TestPauseIsKeptForHostAndCredential(t *testing.T) {
 	if !found || f.Kind != binding.Throttled || f.RetryAfter != 30*time.Second || asked.Load() != 1 {
 		t.Errorf("during the pause: %v after %d requests", err, asked.Load())
 	}
-	if reason, _ := providers.Trouble("h", err); reason != providers.ReasonRateLimited {
+	if reason, _ := providers.OfError("h", err); reason != providers.ReasonRateLimited {
 		t.Errorf("reason %s", reason)
 	}
 	if status, err := get(t.Context(), client, server.URL, "other"); status != 200 {
@@ -233,7 +233,7 @@ func TestAnswersAreBoundedInSizeAndTime(t *testing.T) {
 		_, err := get(t.Context(), client, server.URL+tt.path, "")
 		got := ""
 		if err != nil {
-			got, _ = providers.Trouble("h", err)
+			got, _ = providers.OfError("h", err)
 		}
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s with %d bytes (-want +got):\n%s%v", tt.path, tt.max, diff, err)

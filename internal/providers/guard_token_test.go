@@ -76,7 +76,7 @@ func TestAnAnswersHeaderIsBounded(t *testing.T) {
 	if err == nil {
 		t.Fatal("a header of 128 KiB was read")
 	}
-	if reason, _ := providers.Trouble("h", err); reason != providers.ReasonUnreachable {
+	if reason, _ := providers.OfError("h", err); reason != providers.ReasonUnreachable {
 		t.Errorf("reason %s", reason)
 	}
 }

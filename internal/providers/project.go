@@ -87,12 +87,12 @@ func FinishProject(at time.Time, token secrets.Secret, state binding.ProjectStat
 	return state
 }
 
-// NoVerdict is the unknown for a failed way (Trouble) or an answer that is no
+// NoVerdict is the unknown for a call that failed (OfError) or an answer that is no
 // verdict (Status).
 func NoVerdict(question binding.Question, host string, reply Reply, err error) binding.Answer {
 	reason, m := Status(host, reply.Status, reply.Header)
 	if err != nil {
-		reason, m = Trouble(host, err)
+		reason, m = OfError(host, err)
 	}
 	return Unknown(question, reason, m)
 }

@@ -107,7 +107,7 @@ func (a *API) wait(ctx context.Context, d time.Duration) error {
 func (a *API) failure(method string, reply Reply, err error) error {
 	f := &binding.Failure{Kind: binding.Transient, Op: "code host: " + method, Object: a.Base.Host}
 	if err != nil {
-		_, m := Trouble(a.Base.Host, err)
+		_, m := OfError(a.Base.Host, err)
 		f.Err = &message.Error{Message: m}
 		return f
 	}

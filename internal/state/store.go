@@ -31,7 +31,7 @@ func buckets() []string {
 // lacks them is whole, and gets them when it is opened for writing.
 func laterBuckets() []string { return []string{bucketRetryStates, bucketSuspensions, bucketTargets} }
 
-// RetryStates gives what is remembered of the trouble that the bindings of an
+// RetryStates gives what is remembered of the failures of the bindings of an
 // instance make, sorted by binding.
 func (s *Store) RetryStates(_ context.Context, instance string) ([]binding.RetryState, error) {
 	return list[binding.RetryState](s, bucketRetryStates, instance)

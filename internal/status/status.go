@@ -33,7 +33,7 @@ func Next(before map[string]binding.Status, round *plan.Round, result plan.Resul
 	for name, record := range byName {
 		if _, declared := next[name]; !declared {
 			// What is left may be for a person to unbind.
-			next[name] = withTrouble(c.undeclared(record), result.Of(name))
+			next[name] = withPending(c.undeclared(record), result.Of(name))
 		}
 	}
 	for name, old := range before {
@@ -51,8 +51,8 @@ type computation struct {
 	result plan.Result
 }
 
-// withTrouble is a status with what waits for a person, and what is tried again.
-func withTrouble(s binding.Status, own []plan.Outcome) binding.Status {
+// withPending is a status with what waits for a person, and what is tried again.
+func withPending(s binding.Status, own []plan.Outcome) binding.Status {
 	for _, o := range own {
 		if f := o.Retry.Failed; f != nil {
 			s.Retry = &binding.Retry{Failures: f.Times, Next: f.Next}
@@ -89,7 +89,7 @@ func (c computation) declared(d binding.Declaration, record binding.Record, wind
 	if v.record != nil {
 		s.TokenVersion = v.record.TokenVersion
 	}
-	return withTrouble(s, v.outcomes)
+	return withPending(s, v.outcomes)
 }
 
 // notRemoved says why what is no longer declared is not removed, although it

@@ -76,7 +76,7 @@ func (p *Provider) checkAccount(ctx context.Context, name string, token secrets.
 		// not exist; it makes no exception for a private one.
 		return providers.No(question, "", providers.ReasonAccountMissing, message.New("bitbucket.no-workspace", "workspace", name))
 	case err != nil || !reply.OK():
-		return p.trouble(question, reply, err)
+		return p.noVerdict(question, reply, err)
 	case found.UUID == "" || found.Slug == "":
 		return providers.Unknown(question, providers.ReasonUnreadable, message.New("bitbucket.no-workspace-fields"))
 	}
@@ -119,7 +119,7 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 		return "", []binding.Answer{providers.Unknown(question, providers.ReasonNotVisible,
 			message.New("bitbucket.not-shown", "path", path))}
 	case err != nil || !reply.OK():
-		return "", []binding.Answer{p.trouble(question, reply, err)}
+		return "", []binding.Answer{p.noVerdict(question, reply, err)}
 	case found.UUID == "" || found.FullName == "":
 		return "", []binding.Answer{providers.Unknown(question, providers.ReasonUnreadable,
 			message.New("bitbucket.no-repository-fields"))}
@@ -174,9 +174,9 @@ func notAsked(why message.Message) message.Message {
 	return message.New("host.not-asked", "platform", binding.Bitbucket.Title(), "why", why)
 }
 
-// trouble is the unknown for a failed way or an answer that is no verdict. A
+// noVerdict is the unknown for a call that failed or an answer that is no verdict. A
 // 403 for a lacking scope names it.
-func (p *Provider) trouble(question binding.Question, reply providers.Reply, err error) binding.Answer {
+func (p *Provider) noVerdict(question binding.Question, reply providers.Reply, err error) binding.Answer {
 	if lacking := readRequired(reply.Body); err == nil && reply.Status == http.StatusForbidden && len(lacking) > 0 {
 		return providers.Unknown(question, providers.ReasonScopeMissing, message.New("bitbucket.lacks-scopes", "scopes", lacking))
 	}

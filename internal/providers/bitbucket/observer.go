@@ -53,7 +53,7 @@ func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) []bi
 		return []binding.Answer{providers.No(valid, "", providers.ReasonInvalid,
 			message.New("bitbucket.observer-refused"))}
 	}
-	return []binding.Answer{p.trouble(valid, reply, err)}
+	return []binding.Answer{p.noVerdict(valid, reply, err)}
 }
 
 // observerScope reads X-OAuth-Scopes in both dialects. In the dialect of API

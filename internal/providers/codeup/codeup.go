@@ -134,8 +134,8 @@ func readRefusal(body []byte) string {
 	return r.Code
 }
 
-// trouble is the unknown for a failed way or an answer that is no verdict.
-func (s *session) trouble(question binding.Question, reply providers.Reply, err error) binding.Answer {
+// noVerdict is the unknown for a call that failed or an answer that is no verdict.
+func (s *session) noVerdict(question binding.Question, reply providers.Reply, err error) binding.Answer {
 	answer := providers.NoVerdict(question, s.p.host.Base.Host, reply, err)
 	if code := readRefusal(reply.Body); err == nil && code != "" {
 		answer.Message = message.New("codeup.with-code", "answer", answer.Message, "code", code)

@@ -89,7 +89,7 @@ func (s *session) permission(ctx context.Context, p permission, path string) bin
 		return providers.Unknown(p.question, ReasonProjectUnread,
 			message.New("codeup.project-unread", "permission", message.Foreign(p.name)))
 	}
-	return s.trouble(p.question, reply, err)
+	return s.noVerdict(p.question, reply, err)
 }
 
 func missing(question binding.Question, name, legacy string) binding.Answer {
@@ -113,7 +113,7 @@ func (s *session) probe(ctx context.Context, path string) binding.Answer {
 		return providers.Unknown(question, ReasonCleanupRequired,
 			message.New("codeup.probe-unknown"))
 	default:
-		return s.trouble(question, reply, err)
+		return s.noVerdict(question, reply, err)
 	}
 	// The caller's deadline must not leave a webhook behind.
 	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)

@@ -44,11 +44,11 @@ func (p *Provider) checkProject(ctx context.Context, source string, token secret
 	reply, err := s.get(ctx, s.repository(source), &found)
 	switch {
 	case err != nil:
-		return "", []binding.Answer{s.trouble(question, reply, err)}
+		return "", []binding.Answer{s.noVerdict(question, reply, err)}
 	case reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header) && readRefusal(reply.Body) != "":
 		return "", []binding.Answer{providers.No(question, "", providers.ReasonNotVisible, message.New("codeup.no-project", "source", source))}
 	case !reply.OK():
-		return "", []binding.Answer{s.trouble(question, reply, nil)}
+		return "", []binding.Answer{s.noVerdict(question, reply, nil)}
 	case found.ID == "" || found.Path == "":
 		return "", []binding.Answer{providers.Unknown(question, providers.ReasonUnreadable, message.New("codeup.no-project-fields"))}
 	}

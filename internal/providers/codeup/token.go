@@ -73,7 +73,7 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, sour
 		answers = append(answers, providers.Yes(valid, ReasonUnproven,
 			message.New("codeup.unproven")))
 	default:
-		return append(answers, s.trouble(valid, reply, err))
+		return append(answers, s.noVerdict(valid, reply, err))
 	}
 	answers = append(answers, providers.Yes(binding.QuestionTokenKind, ReasonPersonalToken, message.New("codeup.personal")))
 	if unknown, ok := s.find(ctx, who, sources); !ok {
@@ -110,7 +110,7 @@ func (s *session) find(ctx context.Context, who person, sources []string) (unkno
 	var seen []organization
 	reply, err := s.get(ctx, "/platform/organizations", &seen)
 	if err != nil || !reply.OK() && reply.Status != http.StatusForbidden {
-		return s.trouble(binding.QuestionTokenOwner, reply, err), false
+		return s.noVerdict(binding.QuestionTokenOwner, reply, err), false
 	}
 	for _, source := range sources {
 		first, _, nested := strings.Cut(strings.Trim(source, "/"), "/")
@@ -151,7 +151,7 @@ func (s *session) owner(ctx context.Context, account binding.Account, who person
 	reply, err := s.get(ctx, s.in("codeup", "/users/"+url.PathEscape(who.ID)+"/httpsCloneUsername"), &clone)
 	switch {
 	case err != nil || !reply.OK():
-		return s.trouble(question, reply, err)
+		return s.noVerdict(question, reply, err)
 	case clone.Username == "":
 		return providers.Unknown(question, providers.ReasonUnreadable, message.New("codeup.no-clone-username"))
 	case binding.SameUsername(binding.Codeup, clone.Username, account.Username):

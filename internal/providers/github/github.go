@@ -79,7 +79,7 @@ func (p *Provider) checkAccount(ctx context.Context, login string, token secrets
 			providers.No(exists, codePersonal, providers.ReasonAccountMissing, message.New("github.no-account", "login", login)),
 		}
 	case status != http.StatusOK || err != nil:
-		reason, m := p.trouble(resp, err)
+		reason, m := p.noVerdict(resp, err)
 		return providers.UnknownAll(reason, m, exists, personal)
 	case user.GetLogin() == "" || user.GetType() == "":
 		return providers.UnknownAll(providers.ReasonUnreadable, message.New("github.no-account-fields"), exists, personal)
@@ -139,7 +139,7 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	case status == http.StatusNotFound && jsonAnswer(resp):
 		return "", []binding.Answer{p.notFound(ctx, api, account, owner+"/"+name, resp)}
 	case status != http.StatusOK || err != nil:
-		reason, m := p.trouble(resp, err)
+		reason, m := p.noVerdict(resp, err)
 		return "", []binding.Answer{providers.Unknown(question, reason, m)}
 	case repo.GetID() == 0 || repo.GetFullName() == "" || repo.GetOwner().GetLogin() == "":
 		return "", []binding.Answer{providers.Unknown(question, providers.ReasonUnreadable,
@@ -208,9 +208,9 @@ func notAsked(why message.Message) message.Message {
 	return message.New("host.not-asked", "platform", binding.GitHub.Title(), "why", why)
 }
 
-// trouble reads what is no verdict. GitHub's 403 may be a limit, a permission
+// noVerdict reads what is no verdict. GitHub's 403 may be a limit, a permission
 // or a missing User-Agent; none of them is a no.
-func (p *Provider) trouble(resp *github.Response, err error) (reason string, m message.Message) {
+func (p *Provider) noVerdict(resp *github.Response, err error) (reason string, m message.Message) {
 	host := p.host.Base.Host
 	var primary *github.RateLimitError
 	var secondary *github.AbuseRateLimitError
@@ -220,7 +220,7 @@ func (p *Provider) trouble(resp *github.Response, err error) (reason string, m m
 	case statusOf(resp) != 0 && statusOf(resp) != http.StatusOK:
 		return providers.Status(host, statusOf(resp), resp.Header)
 	}
-	return providers.Trouble(host, err)
+	return providers.OfError(host, err)
 }
 
 func statusOf(resp *github.Response) int {

@@ -44,7 +44,7 @@ func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) bind
 		return binding.TokenReport{Answers: []binding.Answer{providers.No(valid, "", providers.ReasonInvalid,
 			message.New("github.observer-refused"))}}
 	case status != http.StatusOK || err != nil:
-		reason, m := p.trouble(resp, err)
+		reason, m := p.noVerdict(resp, err)
 		return binding.TokenReport{Answers: []binding.Answer{providers.Unknown(valid, reason, m)}}
 	case user.GetLogin() == "":
 		return binding.TokenReport{Answers: []binding.Answer{providers.Unknown(valid, providers.ReasonUnreadable, message.New("host.no-token-user", "platform", binding.GitHub.Title()))}}

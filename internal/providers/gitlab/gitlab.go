@@ -168,8 +168,8 @@ func refusedReason(body []byte) (reason string, why message.Message) {
 	return providers.ReasonInvalid, message.New("gitlab.why.invalid")
 }
 
-// trouble is the unknown for a failed way or an answer that is no verdict.
-func (s *session) trouble(question binding.Question, reply providers.Reply, err error) binding.Answer {
+// noVerdict is the unknown for a call that failed or an answer that is no verdict.
+func (s *session) noVerdict(question binding.Question, reply providers.Reply, err error) binding.Answer {
 	return providers.NoVerdict(question, s.host, reply, err)
 }
 

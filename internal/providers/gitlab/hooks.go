@@ -56,7 +56,7 @@ func (s *session) hooks(ctx context.Context, id string) binding.Answer {
 		return providers.Unknown(question, providers.ReasonForbidden,
 			message.New("gitlab.hooks-forbidden"))
 	case err != nil || !reply.OK():
-		return s.trouble(question, reply, err)
+		return s.noVerdict(question, reply, err)
 	case list == nil:
 		return providers.Unknown(question, providers.ReasonUnreadable, message.New("gitlab.no-hooks", "host", s.host))
 	}

@@ -76,7 +76,7 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	}
 	switch {
 	case err != nil:
-		return asking(s.trouble(binding.QuestionProjectExists, reply, err))
+		return asking(s.noVerdict(binding.QuestionProjectExists, reply, err))
 	case reply.Status == http.StatusNotFound && token.IsZero():
 		return asking(providers.Unknown(binding.QuestionProjectExists, providers.ReasonNotVisible,
 			message.New("gitlab.not-shown", "host", s.host, "source", source)))
@@ -86,7 +86,7 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	case reply.Status == http.StatusNotFound:
 		return asking(s.notGitLab(binding.QuestionProjectExists, reply.Status))
 	case !reply.OK():
-		return asking(s.trouble(binding.QuestionProjectExists, reply, nil))
+		return asking(s.noVerdict(binding.QuestionProjectExists, reply, nil))
 	case found.ID == 0 || found.Path == "" || found.Namespace == nil:
 		return asking(providers.Unknown(binding.QuestionProjectExists, providers.ReasonUnreadable,
 			message.New("gitlab.no-project-fields", "host", s.host)))

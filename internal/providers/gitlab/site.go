@@ -197,7 +197,7 @@ func probeFailed(host string, err error) []binding.Answer {
 		return []binding.Answer{providers.No(binding.QuestionSiteCertificate, codePublic, providers.ReasonCertificateUntrusted,
 			message.New("site.certificate-untrusted", "host", host))}
 	}
-	reason, m := providers.Trouble(host, err)
+	reason, m := providers.OfError(host, err)
 	if reason == providers.ReasonNotJSON {
 		return []binding.Answer{notGitLabSite(host)}
 	}

@@ -144,7 +144,7 @@ func (s *session) selfRefused(ctx context.Context, reply providers.Reply, err er
 	said := readRefusal(reply.Body)
 	switch {
 	case err != nil:
-		return []binding.Answer{s.trouble(valid, reply, err)}
+		return []binding.Answer{s.noVerdict(valid, reply, err)}
 	case reply.Status == http.StatusUnauthorized && !providers.IsJSON(reply.Header):
 		return []binding.Answer{s.notGitLab(valid, reply.Status)}
 	case !providers.IsJSON(reply.Header):
@@ -163,7 +163,7 @@ func (s *session) selfRefused(ctx context.Context, reply providers.Reply, err er
 	if err == nil && reply.Status == http.StatusNotFound {
 		return s.oldGitLab(ctx, reply)
 	}
-	return []binding.Answer{s.trouble(valid, reply, nil)}
+	return []binding.Answer{s.noVerdict(valid, reply, nil)}
 }
 
 // oldGitLab distinguishes a GitLab before 15.5, which does not have this call,
@@ -178,7 +178,7 @@ func (s *session) oldGitLab(ctx context.Context, reply providers.Reply) []bindin
 	asked, err := s.get(ctx, "version", &version)
 	switch {
 	case err != nil || !asked.OK() && asked.Status != http.StatusUnauthorized:
-		return []binding.Answer{s.trouble(binding.QuestionTokenValid, asked, err)}
+		return []binding.Answer{s.noVerdict(binding.QuestionTokenValid, asked, err)}
 	case asked.Status == http.StatusUnauthorized || version.Version == "":
 		return []binding.Answer{s.notGitLab(binding.QuestionTokenValid, reply.Status)}
 	}
@@ -248,7 +248,7 @@ func (p *Provider) owner(ctx context.Context, s *session, account binding.Accoun
 	reply, err := s.get(ctx, "user", &u)
 	switch {
 	case err != nil || !reply.OK():
-		return append(kind, s.trouble(question, reply, err))
+		return append(kind, s.noVerdict(question, reply, err))
 	case u.ID == 0 || u.Username == "":
 		return append(kind, providers.Unknown(question, providers.ReasonUnreadable, message.New("gitlab.no-user-fields", "host", s.host)))
 	case u.ID != self.UserID:

@@ -22,7 +22,7 @@ const probeAgain = time.Hour
 
 // Capabilities implements registry.AccountReader. It probes with reads only:
 // the source accounts, and the sources and build rules of a repository. A path
-// that does not answer turns off what needs it for a while; any other trouble
+// that does not answer turns off what needs it for a while; any other failure
 // is an error, and the next call probes again.
 func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error) {
 	select {

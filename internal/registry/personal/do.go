@@ -27,7 +27,7 @@ const attempts = 4
 var errUnserved = errors.New("the endpoint does not serve this call")
 
 // do makes a call and gives the body of a good answer. Reads are tried again
-// on passing trouble; writes only where the registry said that it was too
+// on passing failures; writes only where the registry said that it was too
 // much and so did nothing.
 func (d *Driver) do(ctx context.Context, c call) ([]byte, error) {
 	for attempt := 1; ; attempt++ {

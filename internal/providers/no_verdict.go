@@ -49,10 +49,10 @@ func NoAnswer(reason string) bool {
 	return false
 }
 
-// Trouble reads an error of the way to a host as the reason and message of an
+// OfError reads the error of a call to a host as the reason and message of an
 // unknown. The message has only the host's name: an error of a client library
 // may hold the whole request, and is never printed.
-func Trouble(host string, err error) (reason string, m message.Message) {
+func OfError(host string, err error) (reason string, m message.Message) {
 	var dns *net.DNSError
 	var verify *tls.CertificateVerificationError
 	var authority x509.UnknownAuthorityError
@@ -60,7 +60,7 @@ func Trouble(host string, err error) (reason string, m message.Message) {
 	var kind *json.UnmarshalTypeError
 	var timeout net.Error
 	if f, ok := errors.AsType[*binding.Failure](err); ok {
-		return failureTrouble(host, f)
+		return ofFailure(host, f)
 	}
 	switch {
 	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork):
@@ -79,7 +79,7 @@ func Trouble(host string, err error) (reason string, m message.Message) {
 	return ReasonUnreachable, message.New("host.unreachable", "host", host)
 }
 
-func failureTrouble(host string, f *binding.Failure) (reason string, m message.Message) {
+func ofFailure(host string, f *binding.Failure) (reason string, m message.Message) {
 	switch {
 	case f.Kind == binding.Throttled:
 		return ReasonRateLimited, limited(host)
