@@ -43,24 +43,27 @@ type index struct {
 // holds says that an index holds something: it was not made just now.
 func (x index) holds() bool { return x.at == nil || x.at.Journal != "" }
 
-// openIndex opens an index and reads all of it. bbolt answers a damaged page
-// with a panic, or with a memory fault where the file was cut short; both are
-// errUnusable here.
-func openIndex(path string, o *bbolt.Options) (x index, err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if v := recover(); v != nil {
-			if x.db != nil {
-				_ = x.db.Close() // Or it keeps the lock.
-			}
-			x, err = index{}, fmt.Errorf("%w: damaged: %v", errUnusable, v)
-		}
-	}()
-	if x.db, err = bbolt.Open(path, 0o600, o); err != nil {
-		return index{}, openError(err)
+// openIndex opens an index and reads all of it. Damage is errUnusable.
+func openIndex(path string, o *bbolt.Options) (index, error) {
+	var x index
+	err := guarded(func() (err error) {
+		x.db, err = bbolt.Open(path, 0o600, o)
+		return openError(err)
+	})
+	if err != nil {
+		return index{}, err
 	}
+	if err := guarded(func() error { return x.inspect(o.ReadOnly) }); err != nil {
+		return index{}, errors.Join(err, guarded(x.db.Close))
+	}
+	return x, nil
+}
+
+// inspect reads how far the index is and all that it holds, and adds what it
+// lacks.
+func (x *index) inspect(readOnly bool) error {
 	lacks := false
-	err = x.db.View(func(tx *bbolt.Tx) error {
+	err := x.db.View(func(tx *bbolt.Tx) error {
 		lacks = slices.ContainsFunc(buckets(), func(name string) bool { return tx.Bucket([]byte(name)) == nil })
 		if first, _ := tx.Cursor().First(); first == nil {
 			x.at = &position{}
@@ -72,18 +75,17 @@ func openIndex(path string, o *bbolt.Options) (x index, err error) {
 		x.at = readPosition(tx)
 		return nil
 	})
-	if err == nil && lacks && !o.ReadOnly {
+	if err == nil && lacks && !readOnly {
 		err = x.db.Update(prepare)
 	}
-	if err != nil {
-		return index{}, errors.Join(err, x.db.Close())
-	}
-	return x, nil
+	return err
 }
 
 func openError(err error) error {
 	var path *fs.PathError
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, bbolterrors.ErrTimeout):
 		return ErrLocked
 	case errors.As(err, &path):
@@ -204,6 +206,18 @@ func (x index) mark(p position) error {
 	x.db.NoSync = false
 	defer func() { x.db.NoSync = true }()
 	return x.db.Update(func(tx *bbolt.Tx) error { return putPosition(tx, p) })
+}
+
+// guarded calls do. bbolt answers a damaged page with a panic, or with a memory
+// fault where the file was cut short: an error here.
+func guarded(do func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("%w: damaged: %v", errUnusable, v)
+		}
+	}()
+	return do()
 }
 
 // moveAside renames what cannot be used, and never over an earlier one.

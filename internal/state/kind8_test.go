@@ -133,6 +133,42 @@ func TestKind8ALostOrDamagedIndexIsMadeAnewFromTheJournal(t *testing.T) {
 	}
 }
 
+// TestKind8AnyDamageOfTheIndexIsRepaired overwrites bytes of the index anywhere:
+// nothing is lost, and what is written afterwards counts.
+func TestKind8AnyDamageOfTheIndexIsRepaired(t *testing.T) {
+	t.Parallel()
+	random := seeded(t)
+	path := filepath.Join(t.TempDir(), "state.db")
+	filled(t, path)
+	times := 60
+	if testing.Short() {
+		times = 8
+	}
+	for n := range times {
+		want := everything(t, open2(t, path))
+		data, err := os.ReadFile(path)
+		must(t, err)
+		at := random.IntN(len(data))
+		size := min(1<<random.IntN(13), len(data)-at)
+		for i := range data[at : at+size] {
+			data[at+i] ^= byte(random.Uint32())
+		}
+		must(t, os.WriteFile(path, data, 0o600))
+		s, err := state.Open(path)
+		must(t, err)
+		if diff := cmp.Diff(want, everything(t, s)); diff != "" || s.Damage() != nil {
+			t.Fatalf("%d bytes at %d: damage %v (-want +got):\n%s", size, at, s.Damage(), diff)
+		}
+		must(t, s.PutRevision(t.Context(), "none", fmt.Sprint(n)))
+		if err := s.Close(); err != nil {
+			t.Logf("close: %v", err) // The index could not be written; the journal counts.
+		}
+		if got, err := open2(t, path).Revision(t.Context(), "none"); err != nil || got != fmt.Sprint(n) {
+			t.Fatalf("the revision is %q, %v; want %d", got, err, n)
+		}
+	}
+}
+
 // replaceIn replaces bytes in a file by as many others.
 func replaceIn(t *testing.T, path, old, with string) {
 	t.Helper()

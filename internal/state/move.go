@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"reconciler/internal/binding"
 )
@@ -99,6 +100,11 @@ func (s *Store) moved() (*memoryTable, error) {
 				return err
 			}
 			targets, err := targetOperations(held, sent...)
+			// What is known of a secret already is what was sent last.
+			targets = slices.DeleteFunc(targets, func(o operation) bool {
+				known, _ := held.get(o.Bucket, o.Instance, o.Key) // In memory nothing fails.
+				return known != nil
+			})
 			return errors.Join(err, held.apply(targets, link{}))
 		}))
 	}

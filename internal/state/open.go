@@ -194,18 +194,23 @@ func (s *Store) serve(j *journal, restored *memoryTable) {
 	s.journal, s.damage, s.table = j, nil, fileTable{s.index.db}
 	s.index.db.NoSync = true
 	j.longest = max(j.longest, restored.longest())
+	if err := guarded(func() error { return s.catchUp(j.last, restored) }); err != nil {
+		s.behind, s.table = true, restored
+	}
+}
+
+// catchUp makes the index hold what the journal adds up to.
+func (s *Store) catchUp(last link, restored *memoryTable) error {
 	held, err := copyOf(s.table)
 	if err != nil || !held.equal(restored) {
-		if err = s.index.fill(restored, j.last); err == nil && s.index.at != nil && s.index.at.Closed {
+		if err := s.index.fill(restored, last); err != nil {
+			return err
+		}
+		if s.index.at != nil && s.index.at.Closed {
 			s.notice = "the state file was not what the journal adds up to; it was made anew from the journal"
 		}
 	}
-	if err == nil {
-		err = s.index.mark(position{link: j.last})
-	}
-	if err != nil {
-		s.behind, s.table = true, restored
-	}
+	return s.index.mark(position{link: last})
 }
 
 // read is the table to read from.
@@ -244,7 +249,7 @@ func (s *Store) follow(operations []operation, at link) {
 		return
 	}
 	if _, err = s.o.disk.ask("index", 0); err == nil {
-		err = t.apply(operations, at)
+		err = guarded(func() error { return t.apply(operations, at) })
 	}
 	if err == nil {
 		return
@@ -285,10 +290,10 @@ func (s *Store) Close() error {
 	if j != nil {
 		errs = append(errs, j.close())
 		if follows {
-			errs = append(errs, s.index.mark(position{link: j.last, Closed: true}))
+			errs = append(errs, guarded(func() error { return s.index.mark(position{link: j.last, Closed: true}) }))
 		}
 	}
-	if err := errors.Join(append(errs, s.index.db.Close())...); err != nil {
+	if err := errors.Join(append(errs, guarded(s.index.db.Close))...); err != nil {
 		return fmt.Errorf("state: close: %w", err)
 	}
 	return nil

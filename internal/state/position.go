@@ -1,6 +1,8 @@
 package state
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 
 	"go.etcd.io/bbolt"
@@ -26,7 +28,14 @@ func putPosition(tx *bbolt.Tx, p position) error {
 	if err != nil {
 		return err
 	}
-	return tx.Bucket([]byte(bucketMeta)).Put([]byte(positionKey), value)
+	return tx.Bucket([]byte(bucketMeta)).Put([]byte(positionKey), append(sumOf(value), value...))
+}
+
+// sumOf is the checksum that a position begins with: one that a damaged index
+// made up would be taken for damage of the journal.
+func sumOf(position []byte) []byte {
+	sum := sha256.Sum256(position)
+	return sum[:]
 }
 
 // readPosition returns nil for an index of a version that had no journal, and
@@ -38,7 +47,8 @@ func readPosition(tx *bbolt.Tx) *position {
 	if value == nil {
 		return nil
 	}
-	if json.Unmarshal(value, &p) != nil {
+	sum, text := value[:min(sha256.Size, len(value))], value[min(sha256.Size, len(value)):]
+	if !bytes.Equal(sum, sumOf(text)) || json.Unmarshal(text, &p) != nil {
 		return &position{} // It is damaged, and made anew.
 	}
 	if p.Closed && p.Transaction != tx.ID() {
