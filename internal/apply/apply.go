@@ -299,7 +299,7 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 		looking, stop := until(ctx, x.late)
 		obs := x.observe(looking, Intended(nil, []binding.Intent{*intent}))
 		stop()
-		what := settle(intent, obs)
+		what := x.judge(x.ledger, intent, obs)
 		if what == done || plan.Kind(intent.Action) == plan.Rebind && what == unbound {
 			return done, nil
 		}

@@ -14,19 +14,22 @@ import (
 // pauses are those between looks at what the registry does not show. A registry
 // that reads from several servers may show a write, and then not, and then again.
 func pauses() []time.Duration {
-	return []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond}
+	return []time.Duration{
+		100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond,
+	}
 }
 
 // confirm marks what observations, of which the first is looked at, show of our
 // writes. A write that was shown before and is not any more is looked at again: if
 // it is shown then, the read was an old one, and the observations get the newer
-// answer. If not, somebody undid it.
+// answer. If not, somebody undid it; but of a registry that showed a write late
+// before, that is believed only after the whole time.
 func (a *Applier) confirm(ctx context.Context, l *ledger, observations []binding.Observation) error {
 	settle := a.o.Settle
 	for _, r := range l.all() {
 		now := r.Confirmed(observations[0], a.o.Now(), settle)
 		lost := slices.DeleteFunc(now.Unseen(observations[0], a.o.Now(), settle), func(u binding.Unseen) bool { return !u.Write.Seen })
-		if len(lost) > 0 {
+		if len(lost) > 0 && !a.lags(l.all()) {
 			now = a.lookAgain(ctx, now, lost, observations)
 		}
 		if err := l.revise(ctx, r, now); err != nil {
@@ -65,6 +68,16 @@ func (a *Applier) lookAgain(ctx context.Context, r binding.Record, lost []bindin
 		r = r.Doubted(u.Object)
 	}
 	return r
+}
+
+// lagRemembered is how long a registry that showed a write late is expected to do
+// so again.
+const lagRemembered = time.Hour
+
+// lags says that the registry showed a write late, not long ago.
+func (a *Applier) lags(records []binding.Record) bool {
+	since := a.o.Now().Add(-lagRemembered)
+	return slices.ContainsFunc(records, func(r binding.Record) bool { return r.LateAfter(since) })
 }
 
 // answers says whether an observation has an answer about an object.

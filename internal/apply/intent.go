@@ -32,7 +32,7 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observation
 	l, now := newLedger(a.o.Store, a.o.Now, of.Records), a.o.Now()
 	var stay []binding.Intent
 	for _, intent := range of.Intents {
-		verdict := settle(&intent, observations[0])
+		verdict := a.judge(l, &intent, observations[0])
 		if verdict == undone || verdict == unbound {
 			verdict = a.afterTime(&intent, verdict, now)
 		}
@@ -56,6 +56,21 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observation
 	}
 	of.Intents, of.Records = stay, l.all()
 	return nil
+}
+
+// judge is settle, but that an object that was made recently is not shown proves no
+// removal where the registry shows writes late: the read may be from before.
+func (a *Applier) judge(l *ledger, intent *binding.Intent, obs binding.Observation) answer {
+	verdict := settle(intent, obs)
+	if !a.lags(l.all()) || !frees(plan.Kind(intent.Action)) || intent.Answered || verdict != done && verdict != unbound {
+		return verdict
+	}
+	for _, u := range intent.Record.Recent(a.o.Now(), a.o.Settle) {
+		if u.Object.Kind == intent.Object.Kind && u.Object.Image == intent.Object.Image && u.Object.Rule == intent.Object.Rule {
+			return open
+		}
+	}
+	return verdict
 }
 
 // afterTime is a verdict on an intent whose effect is not shown: it is open for the

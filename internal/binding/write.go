@@ -10,6 +10,8 @@ import (
 type Write struct {
 	At   time.Time `json:"at,omitzero"`
 	Seen bool      `json:"seen,omitempty"`
+	// Late says that a read did not show it.
+	Late bool `json:"late,omitempty"`
 }
 
 // Recent says whether a write is so young at a time that a read which does not
@@ -50,15 +52,20 @@ func (r Record) AsRemoved() Record {
 // Left says whether a link or a rule that we made may be left.
 func (r Record) Left() bool { return slices.ContainsFunc(r.Images, RecordedImage.Left) }
 
-// Young are the recent writes of a record that no observation has shown.
-func (r Record) Young(at time.Time, settle time.Duration) []Unseen {
+// Recent are the recent writes of a record.
+func (r Record) Recent(at time.Time, settle time.Duration) []Unseen {
 	var all []Unseen
 	r.eachWrite(Observation{}, func(o Object, w *Write, _ sight) {
-		if !w.Seen && w.Recent(at, settle) {
+		if w.Recent(at, settle) {
 			all = append(all, Unseen{o, *w})
 		}
 	})
 	return all
+}
+
+// Young are the recent writes of a record that no observation has shown.
+func (r Record) Young(at time.Time, settle time.Duration) []Unseen {
+	return slices.DeleteFunc(r.Recent(at, settle), func(u Unseen) bool { return u.Write.Seen })
 }
 
 // Confirmed is a record after an observation: what that shows is marked as seen,
@@ -71,9 +78,19 @@ func (r Record) Confirmed(obs Observation, at time.Time, settle time.Duration) R
 		r.Images[i].Rules = slices.Clone(r.Images[i].Rules)
 	}
 	r.number(obs)
-	r.eachWrite(obs, func(_ Object, w *Write, is sight) { w.Seen = w.Seen || is == shown && !w.At.IsZero() })
+	r.eachWrite(obs, func(_ Object, w *Write, is sight) {
+		w.Late = w.Late || is == notShown && !w.Seen && w.Recent(at, settle)
+		w.Seen = w.Seen || is == shown && !w.At.IsZero()
+	})
 	r.takeBack(obs, at, settle)
 	return r
+}
+
+// LateAfter says that a write after a time was shown late.
+func (r Record) LateAfter(at time.Time) bool {
+	late := false
+	r.eachWrite(Observation{}, func(_ Object, w *Write, _ sight) { late = late || w.Late && w.At.After(at) })
+	return late
 }
 
 // Doubted is a record in which the write of an object is recent no more: what

@@ -1,9 +1,12 @@
 package reconcile_test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/sandbox"
@@ -25,9 +28,9 @@ func late(method, path string, after time.Duration, cut bool) sandbox.Fault {
 // and not taken for drift, because a read does not show it yet.
 func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 	const rules, accounts = "/repos/pay/api/rules", "/users/sourceAccount"
-	t.Run("a rule that reads show after 3 s, two pushes within them", func(t *testing.T) {
+	t.Run("a rule that reads show after 5 s, two pushes within them", func(t *testing.T) {
 		l := quiet(t)
-		l.LagReads(sandbox.ReadLag{By: 3 * time.Second})
+		l.LagReads(sandbox.ReadLag{By: 5 * time.Second})
 		l.desired = desire(gitlab(next))
 		l.sync()
 		l.unready("pay-gitlab")
@@ -176,5 +179,74 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 		l.called("CreateUserSourceAccount", 2)
 		l.called("UpdateRepoSourceRepo", 2)
 		l.ends()
+	})
+}
+
+// lost is a fault that loses the answer to the next write, whose effect comes some
+// seconds later, or never for 0.
+func lost(seconds int, cut bool) sandbox.Fault {
+	f := sandbox.Fault{
+		Times: 1, EffectAfter: time.Duration(seconds) * time.Second, Cut: cut,
+		Match: func(r *http.Request) bool { return r.Method != http.MethodGet },
+	}
+	if !cut {
+		f.Status = http.StatusGatewayTimeout
+	}
+	return f
+}
+
+// TestKind3NothingIsWrittenTwice lets reads lag and go back and forth, answers get
+// lost and effects come late, in any order, while declarations and tokens change.
+// Within sync.settle no rule and no account is written twice, and in the end all
+// is as declared.
+func TestKind3NothingIsWrittenTwice(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		l := newLagging(t, gitlab())
+		wanted, versions := gitlab(), 1
+		l.LagReads(sandbox.ReadLag{By: time.Duration(rapid.IntRange(0, 20).Draw(r, "lag")) * time.Second, Flip: rapid.Bool().Draw(r, "flip")})
+		once := func() {
+			for _, twice := range l.builtTwice() {
+				r.Fatal(twice)
+			}
+		}
+		for range rapid.IntRange(1, 4).Draw(r, "steps") {
+			switch rapid.SampledFrom([]string{"next", "dockerfile", "rotate", "fewer", "manual", "nothing"}).Draw(r, "change") {
+			case "next":
+				wanted = gitlab(next)
+			case "dockerfile":
+				wanted = gitlab(func(d *binding.Declaration) { d.Spec.Repositories[0].Rules[0].Dockerfile = "/build/Dockerfile" })
+			case "rotate":
+				versions++
+				l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], fmt.Sprintf("canary-gitlab-%d", versions))
+			case "fewer":
+				wanted = gitlab(func(d *binding.Declaration) { d.Spec.Repositories[0].Rules = d.Spec.Repositories[0].Rules[:1] })
+			case "manual":
+				wanted = gitlab(func(d *binding.Declaration) { d.Spec.Repositories[0].Trigger = binding.Manual })
+			}
+			l.desired = desire(wanted)
+			if rapid.Bool().Draw(r, "an answer is lost") {
+				l.registry.Faults.Add(lost(rapid.IntRange(0, 60).Draw(r, "late"), rapid.Bool().Draw(r, "cut")))
+			}
+			for range rapid.IntRange(1, 4).Draw(r, "syncs") {
+				l.Passes(time.Duration(rapid.IntRange(0, 9).Draw(r, "pause")) * time.Second)
+				l.sync()
+				if rapid.IntRange(0, 3).Draw(r, "restart") == 0 {
+					l.r = l.restarted()
+				}
+				once()
+			}
+		}
+		l.registry.Faults.Clear()
+		for range 10 {
+			l.Passes(25 * time.Second)
+			l.sync()
+			once()
+		}
+		for _, unrest := range l.unrest() {
+			r.Error(unrest)
+		}
+		if !l.TokenIs("gitlab", fmt.Sprintf("canary-gitlab-%d", versions)) {
+			r.Errorf("version %d is not bound", versions)
+		}
 	})
 }

@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"context"
+	"fmt"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ type lagging struct {
 	registry *sandbox.Registry
 	*sandbox.RegistryInstance
 	r       *reconcile.Reconciler
+	o       reconcile.Options
 	desired plan.Desired
 }
 
@@ -29,7 +31,7 @@ type lagging struct {
 func newLagging(t *testing.T, declared ...binding.Declaration) *lagging {
 	t.Helper()
 	l := &lagging{world: newWorld(), t: t, desired: desire(declared...)}
-	l.Now = time.Now() // What signs a call has no other clock.
+	l.Now = time.Now().Add(-12 * time.Minute) // What signs a call has no other clock.
 	l.registry = sandbox.NewRegistry(sandbox.RegistryOptions{Principals: []sandbox.Principal{{AccessKey: "ak", Secret: "sk"}}, Now: l.Clock})
 	l.RegistryInstance = l.registry.Instance("ak")
 	l.AddRepository("pay/api", "pay/web")
@@ -46,10 +48,26 @@ func newLagging(t *testing.T, declared ...binding.Declaration) *lagging {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := l.options()
-	o.Registry, o.Wait = driver, l.wait
-	l.r = reconcile.New(o)
+	l.o = l.options()
+	l.o.Registry, l.o.Wait = driver, l.wait
+	l.r = l.restarted()
 	return l
+}
+
+// restarted is a reconciler that remembers what the store does.
+func (l *lagging) restarted() *reconcile.Reconciler { return reconcile.New(l.o) }
+
+// builtTwice are the image tags that two rules build now.
+func (l *lagging) builtTwice() (twice []string) {
+	for _, repository := range l.Snapshot().Repositories {
+		tags := map[string]int{}
+		for _, rule := range repository.Rules {
+			if tags[rule.ImageTag]++; tags[rule.ImageTag] > 1 {
+				twice = append(twice, fmt.Sprintf("%s: %s builds the image tag %s twice", l.Clock().Format("05.0"), repository.Image, rule.ImageTag))
+			}
+		}
+	}
+	return twice
 }
 
 func (l *lagging) wait(_ context.Context, d time.Duration) error {
@@ -81,28 +99,29 @@ func (l *lagging) syncs(n int, every time.Duration) {
 func (l *lagging) ends() {
 	l.t.Helper()
 	l.syncs(8, 40*time.Second)
+	for _, unrest := range l.unrest() {
+		l.t.Error(unrest)
+	}
+}
+
+// unrest is what is not as it should be in the end.
+func (l *lagging) unrest() []string {
+	all := l.builtTwice()
 	p, err := l.r.Plan(l.t.Context(), l.desired, binding.DepthPreflight)
 	if err != nil {
-		l.t.Fatal(err)
+		return append(all, err.Error())
 	}
 	for _, a := range p.Plan.Actions {
 		if a.Kind.Changes() || a.Kind == plan.Noop && !a.Settled() {
-			l.t.Errorf("still planned: %s %s of %s: %s", a.Kind, a.Object, a.Binding, text(a.Reason))
-		}
-	}
-	for _, repository := range l.Snapshot().Repositories {
-		tags := map[string]int{}
-		for _, rule := range repository.Rules {
-			if tags[rule.ImageTag]++; tags[rule.ImageTag] > 1 {
-				l.t.Errorf("%s builds the image tag %s twice", repository.Image, rule.ImageTag)
-			}
+			all = append(all, fmt.Sprintf("still planned: %s %s of %s: %s", a.Kind, a.Object, a.Binding, text(a.Reason)))
 		}
 	}
 	for _, d := range l.desired.Declarations {
 		if c := conditionOf(l.t, l.r, d.Name, binding.Ready); c.Status != binding.True {
-			l.t.Errorf("%s: Ready is %s (%s): %s", d.Name, c.Status, c.Reason, text(c.Message))
+			all = append(all, fmt.Sprintf("%s: Ready is %s (%s): %s", d.Name, c.Status, c.Reason, text(c.Message)))
 		}
 	}
+	return all
 }
 
 // called demands that an operation was called that often.

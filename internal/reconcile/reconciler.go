@@ -127,10 +127,10 @@ func New(o Options) *Reconciler {
 		o.Now = time.Now
 	}
 	moving := &activity{now: o.Now}
+	if _, recorded := o.Observer.(*observe.Recorded); o.Wait == nil && !recorded {
+		o.Wait = wait
+	}
 	if o.Observer == nil {
-		if o.Wait == nil {
-			o.Wait = wait
-		}
 		o.Observer = observe.New(observe.Options{
 			Instance: o.Instance.Name, Registry: o.Registry, Hosts: o.Hosts, Sites: o.Sites, Tokens: o.Tokens, Key: o.Key,
 			CallTimeout: o.CallTimeout, Parallel: o.Parallel, HostMemory: o.HostMemory, Now: o.Now,
