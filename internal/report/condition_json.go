@@ -17,7 +17,7 @@ type ConditionObject struct {
 	// LastKnown says that there is no answer now, and that Status is from
 	// before.
 	LastKnown bool `json:"lastKnown,omitempty"`
-	// Known is when Status was last known by an answer.
+	// Known is when Status was last known by an answer, where there is none now.
 	Known   time.Time `json:"known,omitzero"`
 	Message string    `json:"message"`
 	// ID and Args are the message as data.
@@ -32,11 +32,19 @@ func ConditionObjects(conditions []binding.Condition) []ConditionObject {
 	objects := make([]ConditionObject, len(conditions))
 	for i, c := range conditions {
 		objects[i] = ConditionObject{
-			Type: c.Type, Status: c.Status, Reason: c.Reason, LastKnown: c.LastKnown, Known: c.Known, Message: English().Text(c.Message),
+			Type: c.Type, Status: c.Status, Reason: c.Reason, LastKnown: c.LastKnown, Known: lastAnswer(c), Message: English().Text(c.Message),
 			ID: c.Message.ID, Args: c.Message.Args, LastTransitionTime: c.LastTransitionTime,
 		}
 	}
 	return objects
+}
+
+// lastAnswer is when a condition without an answer was last known.
+func lastAnswer(c binding.Condition) time.Time {
+	if c.LastKnown || c.Status == binding.Unclear {
+		return c.Known
+	}
+	return time.Time{}
 }
 
 // ConditionsOf reads what ConditionObjects wrote. Another version's words are
