@@ -17,6 +17,9 @@ import (
 // TestDemoConvergesAndIsWhatTheReadmeShows runs the README's first command to
 // its end, and holds the README's plan and declaration to what was real.
 func TestDemoConvergesAndIsWhatTheReadmeShows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs the demo")
+	}
 	var out bytes.Buffer
 	if err := runDemo(t.Context(), &demoOptions{streams: Streams{In: strings.NewReader(""), Out: &out, Err: &out}, once: true}); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())

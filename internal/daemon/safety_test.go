@@ -45,6 +45,9 @@ func TestABrokenFileKeepsItsBindingsAndRemovesNothing(t *testing.T) {
 }
 
 func TestDeletionsAreRefusedAcrossARestartUntilAllowed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for seconds")
+	}
 	for _, tt := range []struct {
 		name string
 		// change makes the repository such that deletions are due.
@@ -128,6 +131,9 @@ func (p *process) lastResult(instance string) plan.Result {
 // broken or the registry answers nothing of use, is not let through later, by another
 // commit or a restart.
 func TestARewrittenHistoryIsNotForgottenWhileItCannotBeJudged(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for seconds")
+	}
 	for _, tt := range []struct {
 		name string
 		// blind keeps the daemon from judging, and gives what ends that.

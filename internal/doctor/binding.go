@@ -199,14 +199,14 @@ func (d *doctor) expiry(l *list, object string, e binding.TokenEnd) {
 	const question = "token-expiry"
 	left, days := e.Lifetime(d.o.Engine.Now(), d.o.Engine.Config.ExpiryWarnings)
 	if left == binding.EndUnknown {
-		l.unknown(question, object, status.ReasonNoExpiryKnown, "nothing shows when the token ends",
+		l.unknown(question, object, status.ReasonNoExpiryKnown, "nothing shows when the token expires",
 			"declare spec.token.expires, or set the secret's custom metadata expires")
 		return
 	}
 	last := binding.DateOf(e.At)
 	rule, _ := finding.Lookup(question)
 	if left == binding.Ended {
-		l.no(question, object, status.ReasonExpired, fmt.Sprintf("the token ended on %s (source: %s)", last, e.Source), report.English().Text(rule.Hint()))
+		l.no(question, object, status.ReasonExpired, fmt.Sprintf("the token expired on %s (source: %s)", last, e.Source), report.English().Text(rule.Hint()))
 		return
 	}
 	message := fmt.Sprintf("%d days left, until %s (source: %s)", days, last, e.Source)

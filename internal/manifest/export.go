@@ -202,7 +202,7 @@ func (w *exportWriter) token(p binding.Platform) {
 	w.line("  token:")
 	w.comment("    ", "The registry does not tell the token. Put it into Vault and write its path here; mount and key are what is usual, so correct them where yours differ.")
 	if p == binding.Codeup {
-		w.comment("    ", "Codeup does not tell when a token ends: with its last day as `expires`, the end is watched.")
+		w.comment("    ", "Codeup does not report when a token expires: with its last day as `expires`, the end is watched.")
 	}
 	w.line(`    vault: {mount: secret, path: "", key: token}`)
 }

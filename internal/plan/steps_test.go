@@ -70,11 +70,11 @@ func TestExpiryIsToldFromTheFirstThresholdOn(t *testing.T) {
 		want    string
 	}{
 		"far":               {expires: day(31)},
-		"thirty days":       {expires: day(30), want: "warning the token ends in 30 days, on 2026-12-22"},
-		"tomorrow":          {expires: day(1), want: "warning the token ends tomorrow"},
-		"today":             {expires: day(0), want: "warning the token ends today"},
-		"yesterday":         {expires: day(-1), want: "error the token ended on 2026-11-21"},
-		"host knows nearer": {expires: day(300), host: noon().AddDate(0, 0, 7), want: "warning the token ends in 7 days, on 2026-11-29 (according to: host)"},
+		"thirty days":       {expires: day(30), want: "warning the token expires in 30 days, on 2026-12-22"},
+		"tomorrow":          {expires: day(1), want: "warning the token expires tomorrow"},
+		"today":             {expires: day(0), want: "warning the token expires today"},
+		"yesterday":         {expires: day(-1), want: "error the token expired on 2026-11-21"},
+		"host knows nearer": {expires: day(300), host: noon().AddDate(0, 0, 7), want: "warning the token expires in 7 days, on 2026-11-29 (according to: host)"},
 		"nobody knows":      {},
 	} {
 		t.Run(name, func(t *testing.T) {
