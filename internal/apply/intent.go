@@ -59,10 +59,12 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observation
 }
 
 // judge is settle, but that an object that was made recently is not shown proves no
-// removal where the registry shows writes late: the read may be from before.
+// removal: the read may be from before. A removed rule or source may be removed
+// again; an account would stay unbound, so for one this holds only if the registry
+// shows writes late.
 func (a *Applier) judge(l *ledger, intent *binding.Intent, obs binding.Observation) answer {
 	verdict := settle(intent, obs)
-	if !a.lags(l.all()) || !frees(plan.Kind(intent.Action)) || intent.Answered || verdict != done && verdict != unbound {
+	if intent.Object.IsAccount() && !a.lags(l.all()) || !frees(plan.Kind(intent.Action)) || intent.Answered || verdict != done && verdict != unbound {
 		return verdict
 	}
 	for _, u := range intent.Record.Recent(a.o.Now(), a.o.Settle) {
