@@ -171,8 +171,10 @@ func TestKind2EveryWayToHoldAChangeBack(t *testing.T) {
 			in.Observation.Capabilities, in.Records = binding.Capabilities{}, nil
 			in.Observation.Accounts[binding.Codeup] = binding.AccountState{Unknown: &binding.Unknown{Reason: binding.NotCapable}}
 		}}, binding.False, status.ReasonSuspended},
-		"a pinned version, which ignores newer ones": {[]func(*plan.Input){spec(func(s *binding.Spec) { s.Token = &binding.Token{Vault: s.Token.Vault}; s.Token.Vault.Version = 3 }),
-			token(func(s *binding.TokenState) { s.Latest = 5 })}, binding.True, status.ReasonAsDeclared},
+		"a pinned version, which ignores newer ones": {[]func(*plan.Input){
+			spec(func(s *binding.Spec) { s.Token = &binding.Token{Vault: s.Token.Vault}; s.Token.Vault.Version = 3 }),
+			token(func(s *binding.TokenState) { s.Latest = 5 }),
+		}, binding.True, status.ReasonAsDeclared},
 		"the bound token is revoked, and a newer good one waits": {[]func(*plan.Input){newer, token(func(s *binding.TokenState) {
 			s.Answers = []binding.Answer{{Question: "token-valid", Verdict: binding.Yes}}
 			s.Previous = &binding.PreviousToken{Version: 3}

@@ -23,15 +23,8 @@ func (v view) bound() binding.Condition {
 	state, asked := v.obs.Accounts[v.declared.Spec.Platform]
 	unknown := firstUnknown(v.obs.Unknown, state.Unknown)
 	switch {
-	case unknown != nil && v.unseen(o):
-		return is(binding.Unclear, unknown.Reason, unknown.Message)
-	case unknown != nil && unknown.Reason == binding.NotCapable && o.State == plan.Kept && v.confirmed(o):
-		return is(binding.True, ReasonConfirmed, v.confirmation())
-	case unknown != nil && o.State == plan.Pending:
-		reason, m := awaits(o)
-		return is(binding.False, reason, m)
 	case unknown != nil:
-		return is(binding.Unclear, unknown.Reason, unknown.Message)
+		return v.boundUnknown(o, *unknown)
 	case !asked:
 		return is(binding.Unclear, ReasonNotAsked, message.New("condition.registry-not-asked"))
 	case state.Account == nil && o.Err != nil:
@@ -46,6 +39,20 @@ func (v view) bound() binding.Condition {
 			"platform", v.declared.Spec.Platform.Title(), "account", state.Account.Username, "why", o.Action.Reason))
 	}
 	return is(binding.True, ReasonAsDeclared, message.New("condition.bound"))
+}
+
+// boundUnknown is the condition where the registry did not answer: what a person
+// confirmed, or is asked to do, is all that is known.
+func (v view) boundUnknown(o plan.Outcome, unknown binding.Unknown) binding.Condition {
+	switch {
+	case v.unseen(o):
+	case unknown.Reason == binding.NotCapable && o.State == plan.Kept && v.confirmed(o):
+		return condition(binding.Bound, binding.True, ReasonConfirmed, v.confirmation())
+	case o.State == plan.Pending:
+		reason, m := awaits(o)
+		return condition(binding.Bound, binding.False, reason, m)
+	}
+	return condition(binding.Bound, binding.Unclear, unknown.Reason, unknown.Message)
 }
 
 // confirmed says that a person confirmed the declared account: that is known
