@@ -50,18 +50,12 @@ func (all violations) of(check string) *violation {
 func pending() map[string]string {
 	reasons := map[string]string{
 		"Ready says True without Declared":            "a binding that nothing declares is shown as ready (kind 2)",
-		"Ready says True without TokenFresh":          "the status does not know an unknown version yet (kinds 2 and 5)",
-		"TokenFresh says True without TokenFresh":     "TokenFresh is True while nothing, or an unknown version, is bound (kinds 2 and 5)",
+		"Ready says True without TokenFresh":          "an unknown version under Observe, after the memory was lost (kind 5)",
+		"a good account is not unbound":               "a rebind that is shown late is done again (kind 3)",
+		"TokenFresh says True without TokenFresh":     "a declared end decides before what is bound (kinds 2 and 5)",
+		"TokenValid says True without TokenValid":     "a bound token of an unknown version is not asked for at its host (kind 2)",
+		"RulesCurrent says True without RulesCurrent": "a copy of a rule is a finding, and RulesCurrent does not show it (kind 4)",
 		"what is applied is not planned again":        "image repositories are adopted again while their account waits",
-		"Ready says True without RulesCurrent":        "a copy of a rule is a finding and no condition while a binding is suspended (kind 4)",
-		"a good account is not unbound":               "a rebind that is not seen yet is done again (kind 3)",
-		converges(binding.TokenFresh):                 "an unknown version under Report (kind 5)",
-		"Ready says True without TokenValid":          "the bound token is not asked for at its host (kind 2)",
-		"TokenValid says True without TokenValid":     "the bound token is not asked for at its host (kind 2)",
-		"RulesCurrent says True without RulesCurrent": "a copy of a rule is a finding and no condition yet (kind 4)",
-		converges(binding.RulesCurrent):               "a late effect is taken for none (kind 3)",
-		converges(binding.Ready):                      "a late effect is taken for none (kind 3)",
-		"no two rules for one tag":                    "a late effect is taken for none (kind 3)",
 	}
 	for _, of := range judged() {
 		for _, claimed := range []binding.ConditionType{of, binding.Ready} {
@@ -277,6 +271,9 @@ func (o *oracle) compare() {
 func (o *oracle) lacks(t *team, of binding.ConditionType) string {
 	if of == binding.Declared {
 		return when(o.declared(t) == nil, "no valid file declares it")
+	}
+	if of == binding.TokenFresh && o.forgotten && o.w.bound(t) == 0 {
+		return "" // A token of somebody's own, and nothing remembered: nobody can know it.
 	}
 	if valid := o.valid[t.name]; valid != nil {
 		return o.w.lacks(t, *valid, of)
