@@ -204,7 +204,9 @@ func refusalCodes() []sandbox.Fault {
 		{Status: 302, Header: http.Header{"Location": {"https://elsewhere.example.com/"}}},
 		{Status: 504, ContentType: "text/html", Body: "<html>gateway</html>"},
 		{Status: 200, ContentType: "text/html", Body: "<html>sign in</html>"},
-		{Cut: true}, {LoseAnswer: true}, {Delay: 40 * time.Second},
+		{Cut: true},
+		{LoseAnswer: true},
+		{Delay: 40 * time.Second},
 		{Status: 504, ContentType: "text/html", Body: "<html>gateway</html>", EffectAfter: 15 * time.Second},
 		{Cut: true, EffectAfter: 30 * time.Second},
 	}

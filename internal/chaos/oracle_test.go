@@ -170,13 +170,13 @@ func (o *oracle) declare(d plan.Desired) {
 func (o *oracle) event(e plan.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch e.Kind {
-	case plan.ActionDone:
+	switch {
+	case e.Kind == plan.ActionDone:
 		o.repeated(e)
 		o.note("%s: %s %s %s: %s %v", e.Instance, e.Action.Binding, e.Action.Kind, e.Action.Object, e.Outcome.State, e.Err)
-	case plan.Recovered:
+	case e.Kind == plan.Recovered:
 		o.note("%s: recovered %s %s %s", e.Instance, e.Intent.Binding, e.Intent.Action, e.Intent.Object)
-	case plan.SyncFailed:
+	case e.Kind == plan.SyncFailed:
 		o.note("%s: sync failed: %v", e.Instance, e.Err)
 	}
 }

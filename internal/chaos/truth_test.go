@@ -12,16 +12,16 @@ import (
 // lacks says what of a condition of a team is not so; empty means that all is.
 func (w *world) lacks(t *team, d binding.Declaration, of binding.ConditionType) string {
 	has := w.instance(t.instance).Peek()
-	switch of {
-	case binding.Bound:
+	switch {
+	case of == binding.Bound:
 		return lacksAccount(has, d.Spec)
-	case binding.TokenFresh:
+	case of == binding.TokenFresh:
 		return w.lacksToken(t, d.Spec)
-	case binding.TokenValid:
+	case of == binding.TokenValid:
 		return w.lacksValidity(t)
-	case binding.RepositoriesLinked:
+	case of == binding.RepositoriesLinked:
 		return lacksLinks(has, d.Spec)
-	case binding.RulesCurrent:
+	case of == binding.RulesCurrent:
 		return lacksRules(has, d.Spec)
 	}
 	return ""

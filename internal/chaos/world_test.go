@@ -67,7 +67,6 @@ type lasting struct {
 type token struct {
 	value, username  string
 	revoked, deleted bool
-	pinned           bool
 }
 
 // newWorld makes a world and declares its teams. Its habits follow from the seed.
