@@ -170,14 +170,15 @@ func (o *oracle) declare(d plan.Desired) {
 func (o *oracle) event(e plan.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch {
-	case e.Kind == plan.ActionDone:
+	switch e.Kind {
+	case plan.ActionDone:
 		o.repeated(e)
 		o.note("%s: %s %s %s: %s %v", e.Instance, e.Action.Binding, e.Action.Kind, e.Action.Object, e.Outcome.State, e.Err)
-	case e.Kind == plan.Recovered:
+	case plan.Recovered:
 		o.note("%s: recovered %s %s %s", e.Instance, e.Intent.Binding, e.Intent.Action, e.Intent.Object)
-	case e.Kind == plan.SyncFailed:
+	case plan.SyncFailed:
 		o.note("%s: sync failed: %v", e.Instance, e.Err)
+	default:
 	}
 }
 

@@ -12,19 +12,20 @@ import (
 // lacks says what of a condition of a team is not so; empty means that all is.
 func (w *world) lacks(t *team, d binding.Declaration, of binding.ConditionType) string {
 	has := w.instance(t.instance).Peek()
-	switch {
-	case of == binding.Bound:
+	switch of {
+	case binding.Bound:
 		return lacksAccount(has, d.Spec)
-	case of == binding.TokenFresh:
+	case binding.TokenFresh:
 		return w.lacksToken(t, d.Spec)
-	case of == binding.TokenValid:
+	case binding.TokenValid:
 		return w.lacksValidity(t)
-	case of == binding.RepositoriesLinked:
+	case binding.RepositoriesLinked:
 		return lacksLinks(has, d.Spec)
-	case of == binding.RulesCurrent:
+	case binding.RulesCurrent:
 		return lacksRules(has, d.Spec)
+	default:
+		return ""
 	}
-	return ""
 }
 
 func lacksAccount(has sandbox.RegistrySnapshot, spec binding.Spec) string {
