@@ -105,8 +105,7 @@ func moved(ref, commit, after string, deleted bool) change {
 // formPayload is the JSON of a body that may be a form, as GitHub sends it where
 // the webhook's content type is not application/json.
 func formPayload(h http.Header, body []byte) ([]byte, error) {
-	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" {
+	if kind, _, _ := mime.ParseMediaType(h.Get("Content-Type")); kind != "application/x-www-form-urlencoded" {
 		return body, nil
 	}
 	form, err := url.ParseQuery(string(body))
