@@ -39,8 +39,10 @@ type journal struct {
 	// writing is held by who writes to the files; it guards what follows.
 	writing sync.Mutex
 	file    *os.File
-	segment uint64
-	last    link
+	// first is the oldest segment that there was when the journal was opened or
+	// made.
+	first, segment uint64
+	last           link
 	// end is where the next entry is written; start is where the checkpoint ended.
 	start, end int64
 	// reserved is the offset up to which the file has space.
@@ -213,7 +215,7 @@ func (j *journal) close() error {
 
 // openJournal opens a journal after its last whole entry.
 func openJournal(j *journal, found scanned) error {
-	j.segment, j.last, j.start, j.end = found.segment, found.last, found.start, found.end
+	j.first, j.segment, j.last, j.start, j.end = found.segments[0], found.segment, found.last, found.start, found.end
 	var err error
 	if j.file, err = os.OpenFile(filepath.Join(j.folder, segmentName(j.segment)), os.O_RDWR, 0o600); err != nil {
 		return fmt.Errorf("journal: %w", err)

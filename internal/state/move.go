@@ -50,7 +50,7 @@ func (s *Store) beginAside(j *journal, number uint64, dump func(func(operation) 
 	if err := errors.Join(disk.remove(aside), disk.folder(aside)); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	j.folder = aside
+	j.folder, j.first = aside, number
 	b, err := j.begin(number, number, dump)
 	if err != nil {
 		return errors.Join(err, disk.remove(aside))

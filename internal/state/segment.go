@@ -33,12 +33,13 @@ func (j *journal) rotate() {
 	_ = j.drop() // What stays is dropped with the next segment.
 }
 
-// oldest is the oldest segment that is kept when another begins.
+// oldest is the oldest segment that is kept when another begins. A journal that
+// replaced a damaged one does not begin at 1.
 func (j *journal) oldest(number uint64) uint64 {
 	if number < j.limits.keep {
-		return 1
+		return j.first
 	}
-	return number - j.limits.keep + 1
+	return max(j.first, number-j.limits.keep+1)
 }
 
 // drop removes the segments that are older than those that are kept.
