@@ -133,7 +133,7 @@ func (l *ledger) merged(intent binding.Intent) binding.Record {
 			after.Binding = now.Binding
 		}
 	}
-	if now == nil || !now.Managed {
+	if now == nil || now.Removed {
 		return after
 	}
 	if intent.Object.IsAccount() {

@@ -55,7 +55,6 @@ func pending() map[string]string {
 		"TokenFresh says True without TokenFresh":     "a declared end decides before what is bound (kinds 2 and 5)",
 		"TokenValid says True without TokenValid":     "a bound token of an unknown version is not asked for at its host (kind 2)",
 		"RulesCurrent says True without RulesCurrent": "a copy of a rule is a finding, and RulesCurrent does not show it (kind 4)",
-		"what is applied is not planned again":        "image repositories are adopted again while their account waits",
 	}
 	for _, of := range judged() {
 		for _, claimed := range []binding.ConditionType{of, binding.Ready} {

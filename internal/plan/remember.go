@@ -74,9 +74,7 @@ func rememberAccount(a Action, old *binding.Record, account *binding.Account) *b
 		if same := old.Refused.Is(binding.RefusalOf(d.Spec, a.Target.TokenVersion, a.Target.TokenCreated)); same && a.Kind != Adopt {
 			r.Refused = binding.Refusal{} // It was bound after all.
 		}
-		if old.Managed || old.Removed {
-			r.Images = old.Images
-		}
+		r.Images = old.Images
 		r.Unbound = old.AccountID
 	}
 	if a.Target.Account != nil {

@@ -342,7 +342,7 @@ func (m *maker) count(c class) (removed, total int) {
 		removed += m.postponed
 	}
 	for _, r := range m.in.Records {
-		if !r.Managed {
+		if r.Removed || c == bindings && !r.Managed {
 			continue
 		}
 		if c == bindings {

@@ -57,8 +57,8 @@ func (m *maker) image(s subject, i int) image {
 		subject: s, Repository: r, name: binding.NormalImage(r.Image),
 		path: fmt.Sprintf("spec.repositories[%d]", i),
 	}
-	if s.ours() {
-		img.own = m.recordedImage(s.record, r.Image)
+	if s.record != nil && !s.record.Removed {
+		img.own = m.recordedImage(s.record, r.Image) // Ours, even where the account is not yet.
 	}
 	if img.memory = img.own; img.own == nil {
 		img.memory = m.memoryOf(r.Image)
