@@ -81,7 +81,7 @@ func (a *Applier) judge(l *ledger, intent *binding.Intent, obs binding.Observati
 func (a *Applier) afterTime(intent *binding.Intent, verdict answer, now time.Time) answer {
 	switch {
 	case intent.Answered:
-		return unbound
+		return verdict
 	case plan.Kind(intent.Action) == plan.Rebind && verdict == unbound:
 		intent.Answered = true
 		return unbound
@@ -125,8 +125,10 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 		return done
 	case kind == plan.Rebind && account == nil:
 		return unbound
-	case kind == plan.Bind && intent.Released && (account == nil || isOld(*intent, *account)):
+	case (kind == plan.Bind && intent.Released || intent.Answered) && (account == nil || isOld(*intent, *account)):
 		return unbound
+	case intent.Answered && account.ID != "":
+		return undone // No call of ours is open: somebody else bound it.
 	case (kind == plan.Bind || kind == plan.Rebind) && account != nil && binding.SameAccount(intent.After.Wanted(), *account) && !isOld(*intent, *account):
 		toldAs(&intent.After, *account)
 		return done

@@ -167,7 +167,7 @@ func (m *maker) lastGood(s subject) (subject, bool) {
 	declared := *s.d
 	declared.Spec.Token = &binding.Token{Vault: before.Vault.Unpinned(), Expires: s.d.Spec.Token.Expires}
 	s.d = &declared
-	s.token = binding.TokenState{Version: before.Version}
+	s.token = binding.TokenState{Version: before.Version, Created: s.record.TokenCreated}
 	if tokenEnd(s).Ended(m.in.Now) {
 		return s, false
 	}
