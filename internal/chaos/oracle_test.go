@@ -49,7 +49,6 @@ func (all violations) of(check string) *violation {
 // RECONCILER_CHAOS_PENDING set they fail a run all the same.
 func pending() map[string]string {
 	reasons := map[string]string{
-		"Ready says True without Declared":            "a binding that nothing declares is shown as ready (kind 2)",
 		"Ready says True without TokenFresh":          "an unknown version under Observe, after the memory was lost (kind 5)",
 		"a good account is not unbound":               "a rebind that is shown late is done again (kind 3)",
 		"TokenFresh says True without TokenFresh":     "a declared end decides before what is bound (kinds 2 and 5)",

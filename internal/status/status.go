@@ -122,14 +122,15 @@ func (c computation) undeclared(record binding.Record) binding.Status {
 	declared := condition(binding.Declared, binding.False, ReasonNotDeclared, message.New("condition.not-declared"))
 	declared.LastTransitionTime, declared.Known = now, now
 	s.Conditions = slices.DeleteFunc(slices.Clone(s.Conditions), func(c binding.Condition) bool { return c.Type == binding.Suspended })
+	ready := declared
+	ready.Type, ready.Status = binding.Ready, binding.Unclear // Nothing says what it should be.
 	if why := c.fileBroken(record, s); !why.IsZero() {
 		declared.Reason, declared.Message = ReasonFileBroken, why
-		ready := declared
-		ready.Type = binding.Ready
-		s.Conditions = binding.SetCondition(s.Conditions, ready)
-	} else if ready := c.notRemoved(record.Binding); ready != nil {
-		s.Conditions = binding.SetCondition(s.Conditions, *ready)
+		ready.Status, ready.Reason, ready.Message = binding.False, declared.Reason, why
+	} else if left := c.notRemoved(record.Binding); left != nil {
+		ready = *left
 	}
+	s.Conditions = binding.SetCondition(s.Conditions, ready)
 	s.Conditions = binding.SetCondition(s.Conditions, declared)
 	if held := suspended(now, nil, round.Suspensions, record.Binding); held != nil {
 		held.LastTransitionTime, held.Known = now, now

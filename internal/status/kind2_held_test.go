@@ -1,0 +1,44 @@
+package status_test
+
+import (
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/status"
+)
+
+// TestKind2WhatNothingDeclaresIsNotReady, whatever keeps it where it is.
+func TestKind2WhatNothingDeclaresIsNotReady(t *testing.T) {
+	for name, tt := range map[string]struct {
+		undeclare func(*plan.Input)
+		want      binding.ConditionStatus
+	}{
+		"its file was removed, and it is retained": {func(*plan.Input) {}, binding.Unclear},
+		"its file was removed, and it may not be":  {func(in *plan.Input) { in.Records[0].DeletionPolicy = binding.Unbind }, binding.False},
+		"a rewritten history is without its file":  {func(in *plan.Input) { in.Records[0].DeletionPolicy, in.Rewritten = binding.Unbind, true }, binding.False},
+		"it is suspended by a person since": {func(in *plan.Input) {
+			in.Suspensions = []binding.Suspension{{Instance: "prod", Until: noon().Add(9 * time.Hour)}}
+		}, binding.Unclear},
+		"the registry does not answer": {func(in *plan.Input) { in.Observation.Unknown = &binding.Unknown{Reason: "Transient"} }, binding.Unclear},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := status.Next(nil, first(inForce(noon())), second(inForce(noon())))
+			if c := conditionOf(t, before, binding.Ready); c.Status != binding.True {
+				t.Fatalf("declared, Ready is %s %s", c.Status, c.Reason)
+			}
+			later := noon().Add(time.Hour)
+			round, result := inForce(later, func(in *plan.Input) { in.Declarations = nil }, tt.undeclare)
+			next := status.Next(before, round, result)
+			ready, declared := conditionOf(t, next, binding.Ready), conditionOf(t, next, binding.Declared)
+			if ready.Status != tt.want || !ready.LastTransitionTime.Equal(later) || ready.Reason == status.ReasonAsDeclared {
+				t.Errorf("Ready is %s %s since %s, Declared %s %s", ready.Status, ready.Reason, ready.LastTransitionTime, declared.Status, declared.Reason)
+			}
+			again := status.Next(next, first(inForce(later.Add(time.Hour), func(in *plan.Input) { in.Declarations = nil }, tt.undeclare)), result)
+			if c := conditionOf(t, again, binding.Declared); !c.LastTransitionTime.Equal(later) {
+				t.Errorf("Declared is False since %s", c.LastTransitionTime)
+			}
+		})
+	}
+}
