@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -20,7 +21,9 @@ const auditLock = 100 * time.Millisecond
 func ReadJournal(path string, visit func(binding.JournalEntry) error) (binding.JournalState, error) {
 	s := &Store{folder: JournalFolder(path)}
 	var at link
-	if x, err := openReadOnly(path, auditLock); err == nil {
+	x, err := openReadOnly(path, auditLock)
+	unusable := errors.Is(err, errUnusable)
+	if err == nil {
 		if x.at != nil {
 			at = x.at.link
 		}
@@ -38,7 +41,7 @@ func ReadJournal(path string, visit func(binding.JournalEntry) error) (binding.J
 	}
 	return binding.JournalState{
 		Folder: s.folder, Segments: len(found.segments), First: found.first.Number, Last: found.last.Number, Hash: found.last.Hash,
-		Incomplete: found.torn && found.damage == nil, Damage: found.compare(at, seen),
+		Incomplete: found.torn && found.damage == nil, Damage: found.compare(at, seen, unusable),
 	}, nil
 }
 

@@ -34,7 +34,7 @@ func read(path string) (*Store, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		s.index.at = &position{}
 	case errors.Is(err, errUnusable):
-		s.index.at, s.notice = &position{}, fmt.Sprintf("the state file %s cannot be used (%v)", path, err)
+		s.unusable, s.index.at, s.notice = true, &position{}, fmt.Sprintf("the state file %s cannot be used (%v)", path, err)
 	case err != nil:
 		return nil, err
 	default:

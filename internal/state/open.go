@@ -25,6 +25,8 @@ type Store struct {
 	// index is open as long as the store is; its db is nil in memory.
 	index  index
 	notice string
+	// unusable says that there was an index that could not be read.
+	unusable bool
 
 	// mu guards what follows.
 	mu    sync.RWMutex
@@ -85,6 +87,7 @@ func (s *Store) openIndex(path string) (err error) {
 		return fmt.Errorf("state: open %s: %w, and it cannot be put aside: %w", path, err, moveErr)
 	}
 	s.notice = fmt.Sprintf("the state file %s could not be used (%v); it was renamed to %s and made anew from the journal", path, err, aside)
+	s.unusable = true
 	if s.index, err = openIndex(path, writing); err != nil {
 		return fmt.Errorf("state: open %s anew: %w", path, err)
 	}
@@ -104,7 +107,10 @@ func (s *Store) openJournal() error {
 	switch {
 	case damage != nil:
 		s.damage = damage
-		s.table, err = s.salvaged(restored)
+		if s.table, err = s.salvaged(restored); err == nil && s.unusable && len(s.found.segments) == 0 {
+			// A restart does not forget that the journal is missing.
+			err = s.index.mark(position{link: link{Journal: newName(), Number: 1, Hash: firstHash}})
+		}
 		return err
 	case len(s.found.segments) == 0:
 		return s.firstJournal()
@@ -134,19 +140,22 @@ func (s *Store) assess() (*binding.JournalDamage, *memoryTable, error) {
 		return nil, nil, err
 	}
 	s.found = found
-	return found.compare(at, r.seen), r.table, nil
+	return found.compare(at, r.seen, s.unusable), r.table, nil
 }
 
 // compare returns the damage of a journal, which its index may show: it followed
-// up to a place, whose hash the journal has too.
-func (f scanned) compare(at link, seen string) *binding.JournalDamage {
+// up to a place, whose hash the journal has too. What an unusable index held is
+// not known to be nothing.
+func (f scanned) compare(at link, seen string, unusable bool) *binding.JournalDamage {
 	end := damageAt(binding.JournalEntriesMissing, max(f.segment, 1), f.end, f.last.Number+1)
 	switch {
-	case f.damage != nil || at.Journal == "":
+	case f.damage != nil:
 		return f.damage
-	case len(f.segments) == 0:
+	case len(f.segments) == 0 && (at.Journal != "" || unusable):
 		end.Problem = binding.JournalSegmentMissing
 		return end
+	case at.Journal == "":
+		return nil
 	case at.Journal != f.last.Journal, at.Number >= f.first.Number && at.Number <= f.last.Number && seen != at.Hash:
 		return damageAt(binding.JournalForeign, f.segments[0], 0, f.first.Number)
 	case at.Number > f.last.Number:
