@@ -94,7 +94,7 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 		o.Record = x.ledger.record(o.Action.Binding, o.Action.Platform)
 	}
 	for _, r := range round.Records {
-		if x.ledger.record(r.Binding, r.Platform) == nil {
+		if now := x.ledger.record(r.Binding, r.Platform); now == nil || now.Removed {
 			result.Forgotten = append(result.Forgotten, r)
 		}
 	}

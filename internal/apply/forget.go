@@ -28,10 +28,14 @@ func (x *run) forgetGone(ctx context.Context) {
 			continue
 		}
 		intent := binding.Intent{Instance: record.Instance, Binding: record.Binding, Platform: record.Platform, Object: binding.AccountObject()}
+		removed := record.AsRemoved()
+		if gone {
+			removed.Written = binding.Write{At: x.o.Now()} // If a later read shows the account, it is ours still.
+		}
 		switch {
 		case x.ledger.over(ctx, intent) != nil:
-		case record.Left():
-			_ = x.ledger.keep(ctx, record.AsRemoved())
+		case gone && x.o.Settle > 0, record.Left():
+			_ = x.ledger.keep(ctx, removed)
 		default:
 			_ = x.ledger.forget(ctx, record)
 		}

@@ -20,7 +20,7 @@ type Record struct {
 	Address   string  `json:"address,omitempty"`
 	Asked     Account `json:"asked,omitzero"`
 	// Written is when the account was bound or, for a record that is Removed,
-	// unbound. Unbound is the registry's number for the account that we unbound
+	// unbound, by us or somebody else. Unbound is the registry's number for the account that we unbound
 	// before: a read that shows that one is an old one.
 	Written Write  `json:"written,omitzero"`
 	Unbound string `json:"unbound,omitempty"`

@@ -74,7 +74,8 @@ type Result struct {
 	Incomplete bool
 	// Ended is when the last action ended.
 	Ended time.Time
-	// Forgotten are those of the round's records that are remembered no more.
+	// Forgotten are those of the round's records that are remembered no more, or
+	// as removed.
 	Forgotten []binding.Record
 }
 

@@ -8,6 +8,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/status"
 )
 
 // A person may unbind as often as they like while the newest version is refused:
@@ -61,5 +62,42 @@ func TestWhatAPersonBindsAfterOurBindFailedIsNotOurs(t *testing.T) {
 				t.Errorf("bound: %q, record: %+v", bound, record)
 			}
 		})
+	}
+}
+
+// One read that shows no account does not end what is remembered of it: it is
+// removed once the registry shows it.
+func TestARemovalIsNotConcludedFromOneRead(t *testing.T) {
+	w := newWorld()
+	r := reconcile.New(w.options())
+	synced(t, r, desire(gitlab(unbinds, func(d *binding.Declaration) { d.Spec.Repositories = nil }), codeup()))
+	w.Passes(time.Hour)
+	account := w.Accounts[binding.GitLab]
+	delete(w.Accounts, binding.GitLab)
+	synced(t, r, desire(codeup()))
+	w.Accounts[binding.GitLab] = account
+	for range 4 {
+		w.Passes(time.Minute)
+		sync1(t, r, desire(codeup()))
+	}
+	if w.Accounts[binding.GitLab] != nil || w.recorded("pay-gitlab/gitlab") {
+		t.Errorf("bound: %+v, remembered: %+v", w.Accounts[binding.GitLab], w.Records())
+	}
+}
+
+// An account that was adopted is not ready while nobody knows its token, from the
+// adoption on.
+func TestAnAdoptedAccountOfAnUnknownTokenIsNotReady(t *testing.T) {
+	w := newWorld()
+	account := gitlab().Spec.Account()
+	account.ID = "999"
+	w.Accounts[binding.GitLab], w.BoundBy[binding.GitLab] = &account, "another token"
+	r, d := reconcile.New(w.options()), desire(gitlab(func(d *binding.Declaration) { d.Spec.DriftPolicy = binding.Report }))
+	for n := range 3 {
+		synced(t, r, d)
+		if ready := conditionOf(t, r, "pay-gitlab", binding.Ready); ready.Status != binding.False || ready.Reason != status.ReasonVersionUnknown {
+			t.Errorf("after sync %d: Ready is %s (%s): %s", n+1, ready.Status, ready.Reason, text(ready.Message))
+		}
+		w.Passes(time.Hour)
 	}
 }

@@ -21,7 +21,7 @@ func (v view) ready(rest []binding.Condition) binding.Condition {
 			return condition(binding.Ready, shortOf(reason), reason, m)
 		}
 	}
-	if c := binding.FindCondition(rest, binding.TokenFresh); c != nil && c.Status == binding.False && c.Reason == ReasonNewerVersion {
+	if c := binding.FindCondition(rest, binding.TokenFresh); c != nil && v.notInForce(*c) {
 		return condition(binding.Ready, binding.False, c.Reason, c.Message)
 	}
 	if c := v.unanswered(rest); c != nil {
@@ -52,6 +52,13 @@ func (v view) notMet(rest []binding.Condition) *binding.Condition {
 		}
 	}
 	return nil
+}
+
+// notInForce says that another token is bound than the declared one, or that nobody
+// knows which. Of what is only observed, no token is claimed.
+func (v view) notInForce(fresh binding.Condition) bool {
+	another := fresh.Status == binding.False && fresh.Reason == ReasonNewerVersion
+	return another || fresh.Reason == ReasonVersionUnknown && !v.declared.Spec.Observed()
 }
 
 // unanswered is what has no answer now; nil if all has. Where nothing is planned
