@@ -15,6 +15,11 @@ import (
 // bind binds an account where none is. Where one of ours was bound before, a
 // token that is refused falls back to the one applied then.
 func (x *run) bind(ctx context.Context, a plan.Action) error {
+	if a.Target.Restore {
+		if tried, err := x.restore(ctx, a); tried {
+			return err
+		}
+	}
 	token, err := x.plannedToken(ctx, &a)
 	if err := orInterrupted(ctx, err); err != nil {
 		return err
@@ -34,6 +39,24 @@ func (x *run) bind(ctx context.Context, a plan.Action) error {
 		return x.fallBack(ctx, a, x.condemned(a, err), err)
 	}
 	return err
+}
+
+// restore binds the version applied before, because the planned one had no effect.
+// It is not tried where that cannot be read.
+func (x *run) restore(ctx context.Context, a plan.Action) (tried bool, err error) {
+	before := x.before(a)
+	if before == nil {
+		return false, nil
+	}
+	token, err := x.wayBack(ctx, a, *before)
+	if err != nil || ctx.Err() != nil {
+		return false, nil
+	}
+	defer token.Wipe()
+	x.mu.Lock()
+	x.back[a.Binding] = token
+	x.mu.Unlock()
+	return true, x.fallBack(ctx, a, binding.Refusal{}, message.NewError("apply.no-effect", "after", x.o.Settle))
 }
 
 // rebind unbinds the old account and binds the new one. The token to fall back to
@@ -103,6 +126,8 @@ func (x *run) bindWith(ctx context.Context, a plan.Action, token secrets.Secret)
 }
 
 func (x *run) bindAs(ctx context.Context, intent binding.Intent, wanted binding.Account, token secrets.Secret) error {
+	intent.Tries, intent.Doubtful = x.unclearBefore(intent)
+	intent.Tries++
 	return x.write(ctx, intent, func(ctx context.Context, intent *binding.Intent) error {
 		account, err := x.o.Registry.Bind(ctx, wanted, token)
 		if err != nil {
@@ -114,6 +139,26 @@ func (x *run) bindAs(ctx context.Context, intent binding.Intent, wanted binding.
 		toldAs(&intent.After, account)
 		return nil
 	})
+}
+
+// unclearBefore is how often the same bind was sent in a row without a clear
+// answer, and whether one of another token may still have its effect.
+func (x *run) unclearBefore(intent binding.Intent) (tries int, doubtful bool) {
+	for _, in := range x.round.Intents {
+		if in.Platform != intent.Platform || !in.Object.IsAccount() {
+			continue
+		}
+		doubtful = in.Doubtful
+		if plan.Kind(in.Action) != plan.Bind {
+			continue
+		}
+		if in.After.SameToken(intent.After) {
+			tries = in.Tries
+		} else {
+			doubtful = true
+		}
+	}
+	return tries, doubtful
 }
 
 // toldAs puts the registry's words on an account into a record.

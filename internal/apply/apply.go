@@ -272,7 +272,9 @@ func (x *run) write(ctx context.Context, intent binding.Intent, call func(contex
 	case undone:
 		return errors.Join(err, x.ledger.over(ctx, intent))
 	case unbound:
-		intent.Action, intent.Answered = string(plan.Rebind), true
+		if intent.Answered = true; rejected(err) {
+			intent.Action = string(plan.Rebind)
+		}
 		return errors.Join(err, x.ledger.begin(ctx, intent))
 	case open:
 	}
@@ -300,7 +302,7 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 		obs := x.observe(looking, Intended(nil, []binding.Intent{*intent}))
 		stop()
 		what := x.judge(x.ledger, intent, obs)
-		if what == done || plan.Kind(intent.Action) == plan.Rebind && what == unbound {
+		if what == done && !intent.Doubtful || plan.Kind(intent.Action) == plan.Rebind && what == unbound {
 			return done, nil
 		}
 		if x.o.Settle <= 0 || !uncertain(err) {

@@ -88,7 +88,7 @@ func (a *Applier) afterTime(intent *binding.Intent, verdict answer, now time.Tim
 	case (binding.Write{At: intent.Started}).Recent(now, a.o.Settle):
 		return open
 	case verdict == unbound:
-		intent.Action, intent.Answered = string(plan.Rebind), true
+		intent.Answered = true
 	}
 	return verdict
 }
@@ -131,6 +131,9 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 		return undone // No call of ours is open: somebody else bound it.
 	case (kind == plan.Bind || kind == plan.Rebind) && account != nil && binding.SameAccount(intent.After.Wanted(), *account) && !isOld(*intent, *account):
 		toldAs(&intent.After, *account)
+		if intent.Doubtful || intent.Answered { // Another bind, or somebody else, may have made it.
+			intent.After = intent.After.WithoutToken()
+		}
 		return done
 	}
 	return undone

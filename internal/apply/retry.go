@@ -14,6 +14,8 @@ const (
 	defaultRetryMax  = 30 * time.Minute
 	// LongestRetry bounds what another side may ask us to wait.
 	LongestRetry = 24 * time.Hour
+	// lostRetry bounds the pause while nothing is bound that was bound before.
+	lostRetry = 2 * time.Minute
 )
 
 // Backoff is the pause before what failed is tried again, which doubles from
@@ -49,7 +51,7 @@ func (x *run) failure(name string, own []plan.Outcome, incomplete bool) *binding
 	}
 	for _, o := range own {
 		if o.State == plan.Failed {
-			last, failed = x.pauses(o.Err).After(last, attemptOf(o.Action), x.o.Now(), retryAfter(o.Err)), true
+			last, failed = x.pauses(o).After(last, attemptOf(o.Action), x.o.Now(), retryAfter(o.Err)), true
 		}
 	}
 	if !failed {
@@ -59,11 +61,16 @@ func (x *run) failure(name string, own []plan.Outcome, incomplete bool) *binding
 }
 
 // pauses are those after a failure. What is declared cannot be bound, and each
-// attempt interrupts the binding that works: these pauses grow up to a day.
-func (x *run) pauses(err error) Backoff {
-	pauses := x.o.Retry
-	if errors.Is(err, plan.ErrFellBack) && binding.FaultOf(err) == binding.FaultRequest {
+// attempt interrupts the binding that works: these pauses grow up to a day. While
+// nothing is bound that was bound before, they stay short.
+func (x *run) pauses(o plan.Outcome) Backoff {
+	pauses, fellBack := x.o.Retry, errors.Is(o.Err, plan.ErrFellBack)
+	switch {
+	case fellBack && binding.FaultOf(o.Err) == binding.FaultRequest:
 		pauses.Max = binding.RefusalLasts
+	case errors.Is(o.Err, plan.ErrLost), !fellBack && o.Action.Cause == plan.CauseUnfinished,
+		errors.Is(o.Err, plan.ErrNotVisible) && o.Action.Object.IsAccount():
+		pauses.Max = min(cmp.Or(max(pauses.Max, 0), defaultRetryMax), lostRetry)
 	}
 	return pauses
 }

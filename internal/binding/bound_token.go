@@ -58,6 +58,18 @@ func (r Record) TokenKnown() bool {
 	return r.Vault.Path != "" && (r.TokenVersion > 0 || r.TokenFingerprint != "")
 }
 
+// SameToken says that two records have the same token.
+func (r Record) SameToken(o Record) bool {
+	return r.Vault.Unpinned() == o.Vault.Unpinned() && r.TokenVersion == o.TokenVersion &&
+		r.TokenFingerprint == o.TokenFingerprint && r.TokenCreated.Equal(o.TokenCreated)
+}
+
+// WithoutToken is a record of an account whose token is not known.
+func (r Record) WithoutToken() Record {
+	r.TokenVersion, r.TokenCreated, r.TokenFingerprint = 0, time.Time{}, ""
+	return r
+}
+
 func (r Record) compareVersion(has TokenState, account *Account) Comparison {
 	switch {
 	case has.Version != r.TokenVersion:

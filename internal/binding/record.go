@@ -140,9 +140,16 @@ type Intent struct {
 	// Released is true for a bind if we unbound the previous account for it: if
 	// the bind has no effect, we must complete it.
 	Released bool `json:"letGo,omitempty"`
-	// Answered is true of a rebind once the previous account is certainly
-	// unbound, so that the account has yet to be bound again.
+	// Answered is true once the previous account is certainly unbound, so that the
+	// account has yet to be bound again: of a rebind because nothing was bound
+	// since, of a bind because it had no effect for sync.settle.
 	Answered bool `json:"answered,omitempty"`
+	// Tries is how often a bind of this token was sent in a row without a clear
+	// answer, this time included.
+	Tries int `json:"tries,omitempty"`
+	// Doubtful is true for a bind while an earlier bind of another token may still
+	// have its effect: it is not known which token an account has that appears.
+	Doubtful bool `json:"doubtful,omitempty"`
 	// Link is the source being written, of a link or relink.
 	Link *Link `json:"link,omitempty"`
 	// Rule is the build rule being written or removed.

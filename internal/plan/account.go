@@ -129,8 +129,12 @@ func (m *maker) unbound(s subject) bool {
 		return m.authorize(s, a)
 	}
 	if back, ok := m.lastGood(s); ok {
-		a.Reason = message.New("reason.previous-token", "reason", a.Reason, "version", back.token.Version)
-		return m.bind(back, a)
+		if m.tokenRefused(s) {
+			a.Reason = message.New("reason.previous-token", "reason", a.Reason, "version", back.token.Version)
+			return m.bind(back, a)
+		}
+		a.Reason = message.New("reason.restored-token", "reason", a.Reason, "due", s.token.Version, "version", back.token.Version)
+		a.Target.Restore, a.Changes = true, bindChanges(back)
 	}
 	if m.tokenBlocks(s) {
 		return false
@@ -141,7 +145,10 @@ func (m *maker) unbound(s subject) bool {
 // bind plans to bind an account where none is; a has the reason and whose doing
 // it is that none is.
 func (m *maker) bind(s subject, a Action) bool {
-	a.Object, a.Kind, a.Changes, a.Steps = binding.AccountObject(), Bind, bindChanges(s), triggerURLSteps(s.d)
+	a.Object, a.Kind, a.Steps = binding.AccountObject(), Bind, triggerURLSteps(s.d)
+	if a.Changes == nil {
+		a.Changes = bindChanges(s)
+	}
 	if !m.in.Observation.Capabilities.Bind {
 		a.Kind, a.Steps = Manual, m.bindSteps(s)
 		a.Reason = m.cannot(a.Reason, "bind")
@@ -149,29 +156,6 @@ func (m *maker) bind(s subject, a Action) bool {
 	a = m.unlessFlapping(s, "", a)
 	m.act(s, takeAccount, a)
 	return a.Kind == Bind
-}
-
-// lastGood is the subject with the token version applied last in place of the
-// newest, where that one is refused and the secret store has the other still.
-func (m *maker) lastGood(s subject) (subject, bool) {
-	before := s.token.Previous
-	if s.observesOnly() || !s.ours() || s.token.Unknown != nil || before == nil || before.Version <= 0 || !m.tokenRefused(s) ||
-		len(accountChanges(s.d, s.record.Wanted())) > 0 {
-		return s, false
-	}
-	if u := before.Unknown; u != nil {
-		m.find(s.d, "spec.token", finding.New("token-refused", message.New("plan.token-lost",
-			"name", s.d.Name, "version", before.Version, "text", u.Message)))
-		return s, false
-	}
-	declared := *s.d
-	declared.Spec.Token = &binding.Token{Vault: before.Vault.Unpinned(), Expires: s.d.Spec.Token.Expires}
-	s.d = &declared
-	s.token = binding.TokenState{Version: before.Version, Created: s.record.TokenCreated}
-	if tokenEnd(s).Ended(m.in.Now) {
-		return s, false
-	}
-	return s, true
 }
 
 func bindChanges(s subject) []Change {

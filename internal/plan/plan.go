@@ -117,6 +117,9 @@ type Target struct {
 	TokenVersion     int
 	TokenCreated     time.Time
 	TokenFingerprint string
+	// Restore says of a bind that the version applied before is bound, because
+	// that of the target had no effect: the latter stays due.
+	Restore bool
 	// Image, Link and Rule are those to write or remove; Rule.ID is empty for
 	// one to add.
 	Image string

@@ -76,6 +76,43 @@ func (m *maker) tokenRefused(s subject) bool {
 	})
 }
 
+// unclearBinds is how often a bind is sent before the version bound before is bound
+// again: one lost answer is no reason to interrupt the binding once more.
+const unclearBinds = 2
+
+// withoutEffect says that the binds sent last, all of the newest token, got no
+// clear answer and had no effect.
+func (m *maker) withoutEffect(s subject) bool {
+	return slices.ContainsFunc(m.in.Intents, func(in binding.Intent) bool {
+		return in.Platform == s.d.Spec.Platform && in.Object.IsAccount() && in.Answered && Kind(in.Action) == Bind &&
+			in.Tries >= unclearBinds && in.TokenVersion == s.token.Version && !in.After.SameToken(*s.record)
+	})
+}
+
+// lastGood is the subject with the token version applied last in place of the
+// newest, where that one is refused or had no effect, and the secret store has the
+// other still.
+func (m *maker) lastGood(s subject) (subject, bool) {
+	before := s.token.Previous
+	if s.observesOnly() || !s.ours() || s.token.Unknown != nil || before == nil || before.Version <= 0 || !m.tokenRefused(s) && !m.withoutEffect(s) ||
+		len(accountChanges(s.d, s.record.Wanted())) > 0 {
+		return s, false
+	}
+	if u := before.Unknown; u != nil {
+		m.find(s.d, "spec.token", finding.New("token-refused", message.New("plan.token-lost",
+			"name", s.d.Name, "version", before.Version, "text", u.Message)))
+		return s, false
+	}
+	declared := *s.d
+	declared.Spec.Token = &binding.Token{Vault: before.Vault.Unpinned(), Expires: s.d.Spec.Token.Expires}
+	s.d = &declared
+	s.token = binding.TokenState{Version: before.Version, Created: s.record.TokenCreated}
+	if tokenEnd(s).Ended(m.in.Now) {
+		return s, false
+	}
+	return s, true
+}
+
 // answersForbid says whether the code host said no, and plans the action that
 // says so. An unknown forbids nothing.
 func (m *maker) answersForbid(s subject) bool {

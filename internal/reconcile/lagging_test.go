@@ -31,8 +31,10 @@ type lagging struct {
 func newLagging(t *testing.T, declared ...binding.Declaration) *lagging {
 	t.Helper()
 	l := &lagging{world: newWorld(), t: t, desired: desire(declared...)}
-	l.Now = time.Now().Add(-12 * time.Minute) // What signs a call has no other clock.
-	l.registry = sandbox.NewRegistry(sandbox.RegistryOptions{Principals: []sandbox.Principal{{AccessKey: "ak", Secret: "sk"}}, Now: l.Clock})
+	l.Now = time.Now()
+	l.registry = sandbox.NewRegistry(sandbox.RegistryOptions{
+		Principals: []sandbox.Principal{{AccessKey: "ak", Secret: "sk"}}, Now: l.Clock, CallerNow: time.Now, // What signs a call has no other clock.
+	})
 	l.RegistryInstance = l.registry.Instance("ak")
 	l.AddRepository("pay/api", "pay/web")
 	l.Passes(time.Minute)

@@ -190,6 +190,8 @@ type PublishedIntent struct {
 	After        *PublishedRecord     `json:"after,omitempty"`
 	Released     bool                 `json:"letGo,omitempty"`
 	Answered     bool                 `json:"answered,omitempty"`
+	Tries        int                  `json:"tries,omitempty"`
+	Doubtful     bool                 `json:"doubtful,omitempty"`
 	Link         *binding.Link        `json:"link,omitempty"`
 	Rule         binding.ObservedRule `json:"rule,omitzero"`
 	TokenVersion int                  `json:"tokenVersion,omitempty"`
@@ -207,7 +209,7 @@ func NewPublishedIntent(i binding.Intent) PublishedIntent {
 	}
 	return PublishedIntent{
 		Binding: i.Binding, Platform: i.Platform, Action: i.Action, Object: i.Object, Record: record(i.Record),
-		After: record(i.After), Released: i.Released, Answered: i.Answered, Link: i.Link, Rule: i.Rule, TokenVersion: i.TokenVersion, Started: i.Started,
+		After: record(i.After), Released: i.Released, Answered: i.Answered, Tries: i.Tries, Doubtful: i.Doubtful, Link: i.Link, Rule: i.Rule, TokenVersion: i.TokenVersion, Started: i.Started,
 	}
 }
 
@@ -221,7 +223,7 @@ func (i PublishedIntent) Intent(instance string) binding.Intent {
 	}
 	return binding.Intent{
 		Instance: instance, Binding: i.Binding, Platform: i.Platform, Action: i.Action, Object: i.Object,
-		Record: record(i.Record), After: record(i.After), Released: i.Released, Answered: i.Answered, Link: i.Link, Rule: i.Rule, TokenVersion: i.TokenVersion, Started: i.Started,
+		Record: record(i.Record), After: record(i.After), Released: i.Released, Answered: i.Answered, Tries: i.Tries, Doubtful: i.Doubtful, Link: i.Link, Rule: i.Rule, TokenVersion: i.TokenVersion, Started: i.Started,
 	}
 }
 

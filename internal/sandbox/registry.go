@@ -22,6 +22,8 @@ type RegistryOptions struct {
 	Principals []Principal
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// CallerNow is the clock that callers date their calls with; nil means Now.
+	CallerNow func() time.Time
 	// VerifyToken asks whether the code host takes the token for the user;
 	// nil means that every token is good. Platforms are "codeup" and "gitlab".
 	VerifyToken func(platform, address, username, token string) bool
@@ -102,6 +104,9 @@ func NewRegistry(options RegistryOptions) *Registry {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
+	if options.CallerNow == nil {
+		options.CallerNow = options.Now
+	}
 	r := &Registry{options: options, instances: map[string]*RegistryInstance{}, withdrawn: map[string]bool{}, mux: http.NewServeMux()}
 	for _, p := range options.Principals {
 		if p.Region == "" {
@@ -109,7 +114,7 @@ func NewRegistry(options RegistryOptions) *Registry {
 		}
 		r.instances[p.AccessKey] = newRegistryInstance(r, p)
 	}
-	r.verifier.now, r.Faults.now = options.Now, options.Now
+	r.verifier.now, r.Faults.now = options.CallerNow, options.Now
 	r.verifier.key = func(accessKey string) (string, string, bool) {
 		i, ok := r.instances[accessKey]
 		if !ok {

@@ -47,8 +47,8 @@ const (
 	// ReasonBindingLost: the old account was unbound, and the new one could not
 	// be bound.
 	ReasonBindingLost = "BindingLost"
-	// ReasonPreviousToken: the new token was rejected, and the previous one is
-	// bound again.
+	// ReasonPreviousToken: the new token was rejected, or its bind had no effect,
+	// and the previous one is bound again.
 	ReasonPreviousToken = "PreviousToken"
 
 	// ReasonMissing: the registry has no such image repository.
