@@ -32,7 +32,8 @@ const (
 	Bound ConditionType = "Bound"
 	// RepositoriesLinked: every declared image repository builds from its source.
 	RepositoriesLinked ConditionType = "RepositoriesLinked"
-	// RulesCurrent: every declared build rule exists as declared.
+	// RulesCurrent: every declared build rule exists as declared, and no other
+	// rule builds its image tag.
 	RulesCurrent ConditionType = "RulesCurrent"
 	// Contested: somebody else undoes each repair, so drift is no longer repaired.
 	Contested ConditionType = "Contested"

@@ -53,3 +53,45 @@ func TestKind4ASecondRuleForAnImageTag(t *testing.T) {
 		l.called("DeleteRepoBuildRule", 1)
 	})
 }
+
+// TestKind2RulesAreNotCurrentWhereATagIsBuiltTwice holds in every mode, also where
+// nothing is planned for the rules.
+func TestKind2RulesAreNotCurrentWhereATagIsBuiltTwice(t *testing.T) {
+	main := sandbox.ImageRule{PushType: "GIT_BRANCH", PushName: "main", DockerfileLocation: "/", DockerfileName: "Dockerfile", ImageTag: "latest"}
+	old, dev := main, main
+	old.DockerfileName, dev.PushName = "Dockerfile.old", "dev"
+	rules := map[string]sandbox.ImageRule{"the same": main, "another Dockerfile": old, "another branch": dev}
+	declared := func(edit func(*binding.Spec)) func(*lagging) {
+		return func(l *lagging) { l.desired = desire(gitlab(func(d *binding.Declaration) { edit(&d.Spec) })) }
+	}
+	for mode, enter := range map[string]func(*lagging){
+		"Manage":  func(*lagging) {},
+		"Observe": declared(func(s *binding.Spec) { s.ManagementPolicy = binding.Observe }),
+		"Report":  declared(func(s *binding.Spec) { s.DriftPolicy = binding.Report }),
+		"suspended": declared(func(s *binding.Spec) {
+			s.Suspend = &binding.Suspend{Until: binding.DateOf(time.Now().Add(48 * time.Hour))}
+		}),
+		"by a person": func(l *lagging) {
+			must(l.t, l.State.PutSuspension(l.t.Context(), binding.Suspension{Instance: instance, Binding: "pay-gitlab", Until: time.Now().Add(48 * time.Hour)}))
+		},
+		"the secret store is down": func(l *lagging) { l.FailOn("read", fault{Before: errDead}) },
+	} {
+		for name, rule := range rules {
+			t.Run(mode+", "+name, func(t *testing.T) {
+				l := quiet(t)
+				enter(l)
+				l.sync()
+				if c := conditionOf(t, l.r, "pay-gitlab", binding.RulesCurrent); c.Status != binding.True {
+					t.Fatalf("before: RulesCurrent is %s (%s)", c.Status, c.Reason)
+				}
+				l.ConsoleAddRule("pay/api", rule)
+				l.syncs(2, time.Minute)
+				for _, of := range []binding.ConditionType{binding.RulesCurrent, binding.Ready} {
+					if c := conditionOf(t, l.r, "pay-gitlab", of); c.Status != binding.False {
+						t.Errorf("%s is %s (%s)", of, c.Status, c.Reason)
+					}
+				}
+			})
+		}
+	}
+}

@@ -2,6 +2,7 @@ package status
 
 import (
 	"errors"
+	"slices"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
@@ -197,6 +198,7 @@ func (v view) rulesCurrent(linked binding.Condition) binding.Condition {
 		for _, rule := range repository.Rules {
 			verdicts = append(verdicts, v.ruled(binding.NormalImage(repository.Image), rule))
 		}
+		verdicts = append(verdicts, v.builtAgain(repository)...)
 	}
 	switch {
 	case !managed:
@@ -220,4 +222,54 @@ func (v view) ruled(image string, rule binding.BuildRule) verdict {
 		}
 	}
 	return verdict{binding.False, ReasonDiffers, message.New("condition.rule-differs", "object", object)}
+}
+
+// builtAgain are verdicts on the rules beside the declared ones that build an
+// image tag of theirs too, whether or not anything is planned for them.
+func (v view) builtAgain(repository binding.Repository) (all []verdict) {
+	image, declared := binding.NormalImage(repository.Image), map[string]bool{}
+	for _, rule := range repository.Rules {
+		declared[rule.Key()] = true
+	}
+	for _, have := range v.obs.Repositories[image].Rules {
+		tagged := slices.ContainsFunc(repository.Rules, func(d binding.BuildRule) bool { return d.ImageTag == have.ImageTag })
+		switch {
+		case !tagged || v.removed(image, have):
+		case declared[have.Key()]:
+			delete(declared, have.Key()) // The first of a key is the declared one.
+		default:
+			all = append(all, v.another(image, have))
+		}
+	}
+	return all
+}
+
+// another is the verdict on a rule for an image tag that another rule builds: the
+// plan's, where it has one.
+func (v view) another(image string, have binding.ObservedRule) verdict {
+	for _, o := range v.outcomes {
+		if o.Action.Cause != plan.CauseDuplicateRule || o.Action.Object.Image != image || o.Action.Target.Rule.ImageTag != have.ImageTag {
+			continue
+		}
+		if reason, m := v.shortfall(o); reason != "" {
+			return verdict{binding.False, reason, m}
+		}
+	}
+	return verdict{binding.False, ReasonDiffers, message.New("condition.rule-duplicate", "image", image, "tag", have.ImageTag, "id", have.ID)}
+}
+
+// removed says that we removed an observed rule, in this round or recently.
+func (v view) removed(image string, have binding.ObservedRule) bool {
+	for _, o := range v.outcomes {
+		if o.State == plan.Done && o.Action.Kind == plan.RemoveRule && o.Action.Object.Image == image && o.Action.Target.Rule.ID == have.ID {
+			return true
+		}
+	}
+	if v.record == nil {
+		return false
+	}
+	return slices.ContainsFunc(v.record.Images, func(i binding.RecordedImage) bool {
+		made := i.Made(have)
+		return binding.NormalImage(i.Image) == image && made != nil && made.Removed
+	})
 }
