@@ -29,7 +29,7 @@ func TestKind11AgeOfWhatIsKnownLast(t *testing.T) {
 			state := in.Observation.Tokens["pay"]
 			state.Answers = []binding.Answer{{Question: "token-valid", Verdict: binding.UnknownAsked, Reason: "TimedOut"}}
 			in.Observation.Tokens["pay"] = state
-		}, []binding.ConditionType{binding.TokenValid, binding.Reachable}},
+		}, []binding.ConditionType{binding.Ready, binding.TokenValid, binding.Reachable}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			known := func(in *plan.Input) {
@@ -62,6 +62,22 @@ func TestKind11AgeOfWhatIsKnownLast(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestKind11AgeOfAHostThatNeverAnswered: a code host that was asked and gave no
+// answer since the start leaves Ready Unknown, although all else is as declared.
+func TestKind11AgeOfAHostThatNeverAnswered(t *testing.T) {
+	for _, reason := range []string{"RateLimited", "Unreadable", "CertificateUntrusted"} {
+		silent := func(in *plan.Input) {
+			state := in.Observation.Tokens["pay"]
+			state.Answers = []binding.Answer{{Question: binding.QuestionTokenValid, Verdict: binding.UnknownAsked, Reason: reason}}
+			in.Observation.Tokens["pay"] = state
+		}
+		round, result := inForce(noon(), silent)
+		if c := conditionOf(t, status.Next(nil, round, result), binding.Ready); c.Status != binding.Unclear || c.Reason != reason {
+			t.Errorf("%s: Ready is %s %s", reason, c.Status, c.Reason)
+		}
 	}
 }
 

@@ -80,6 +80,18 @@ func (v view) unanswered(rest []binding.Condition) *binding.Condition {
 		c := condition(binding.Ready, binding.Unclear, ReasonNotAsked, message.New("condition.registry-not-asked"))
 		return &c
 	}
+	return hostSilent(rest)
+}
+
+// hostSilent is the condition of the token, or of the account, where its code host
+// was asked and gives no answer: it may be revoked by now. Nil if it answers.
+func hostSilent(rest []binding.Condition) *binding.Condition {
+	for _, c := range rest {
+		silent := c.LastKnown || c.Status == binding.Unclear && c.Reason != ReasonNotAsked
+		if silent && (c.Type == binding.TokenValid || c.Type == binding.AccountAllowed) {
+			return &c
+		}
+	}
 	return nil
 }
 
