@@ -31,9 +31,11 @@ func (d *Daemon) journalIntact() binding.Condition {
 	return c
 }
 
-// reportJournal logs that the journal is damaged.
+// reportJournal reports and logs whether the journal is damaged. Only a person's
+// acceptance changes that later.
 func (d *Daemon) reportJournal() {
 	d.journalSince.Store(new(d.now()))
+	d.readJournal()
 	if damage := d.memory.Store.Damage(); damage != nil {
 		d.log.Error("the journal is damaged; nothing is changed until `reconciler audit accept`",
 			"segment", damage.Segment, "offset", damage.Offset, "entry", damage.Entry, "problem", string(damage.Problem),
@@ -54,6 +56,7 @@ func (d *Daemon) AcceptJournal(ctx context.Context, who server.Caller, request c
 		return binding.JournalDamage{}, fmt.Errorf("accept the journal: %w", err)
 	}
 	d.journalSince.Store(new(d.now()))
+	d.readJournal()
 	d.log.Warn("a person accepted the damaged journal", "by", request.By, "caller", who, "damage", damage.String())
 	for _, i := range r.instances {
 		i.loop.Ask(reconcile.Ask{})

@@ -26,7 +26,6 @@ func (d *Daemon) Problems() report.Problems { return d.problems() }
 
 // problems are Problems as far as these reporters know, or all for none.
 func (d *Daemon) problems(reporters ...binding.Part) report.Problems {
-	d.readJournal()
 	p := report.Problems{Unanswered: report.Unanswered(d.parts.outages(reporters...))}
 	for _, i := range d.present().instances {
 		if len(reporters) == 0 || slices.Contains(reporters, instancePart(i.Name)) {
@@ -39,8 +38,7 @@ func (d *Daemon) problems(reporters ...binding.Part) report.Problems {
 	return p.Redacted(d.redactor.Redact)
 }
 
-// readJournal reports whether the journal can be trusted. A person may accept it
-// at any time.
+// readJournal reports whether the journal can be trusted.
 func (d *Daemon) readJournal() {
 	answer := binding.PartAnswer{Part: journalPart, Asked: true}
 	if c := d.journalIntact(); c.Status != binding.True {
