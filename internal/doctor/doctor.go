@@ -242,8 +242,8 @@ func (l *list) finding(f finding.Finding) {
 	l.add(verdict, "finding", at, said{f.Code, report.English().Text(f.Message), report.English().Text(f.Hint)})
 }
 
-// answer adds what a code host said. The rule that a no breaks tells how to
-// mend it.
+// answer adds what a code host said. The rule that a no breaks says how to
+// fix it.
 func (l *list) answer(object string, a binding.Answer) {
 	hint := ""
 	if rule, ok := finding.Lookup(a.Code); ok && a.Verdict == binding.No {

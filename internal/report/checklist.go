@@ -16,7 +16,7 @@ const KindChecklist = "Checklist"
 // that did not succeed, or because there is nothing to ask.
 const NotAsked = "NotAsked"
 
-// Check is one question that was asked, what came back, and how to mend it.
+// Check is one question that was asked, what came back, and how to fix it.
 type Check struct {
 	// Group says what the question is about: "Source", "Secret store",
 	// "Registry INSTANCE", "Binding NAME" and the like.
@@ -28,7 +28,7 @@ type Check struct {
 	// else unknown; Reason is a CamelCase word or the code of a rule.
 	Verdict binding.Verdict `json:"verdict"`
 	Reason  string          `json:"reason"`
-	// Message is what came back, Hint how to mend it; both for a person.
+	// Message is what came back, Hint how to fix it; both for a person.
 	Message string `json:"message"`
 	Hint    string `json:"hint"`
 }
@@ -107,7 +107,7 @@ func (p *page) check(c Check, widest int) {
 		p.line(prefix, l)
 	}
 	if c.Hint != "" {
-		p.fold(strings.Repeat(" ", width(plain))+"mend: ", c.Hint)
+		p.fold(strings.Repeat(" ", width(plain))+"fix: ", c.Hint)
 	}
 }
 

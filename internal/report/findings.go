@@ -9,7 +9,7 @@ import (
 )
 
 // Findings writes findings for a person: the place, the message, the rule and
-// how to mend it, then their number. Nothing is written where there is none.
+// how to fix it, then their number. Nothing is written where there is none.
 func Findings(w io.Writer, findings []finding.Finding, style Style) error {
 	p := &page{style: style}
 	p.findings(findings)
