@@ -49,10 +49,7 @@ func (all violations) of(check string) *violation {
 // RECONCILER_CHAOS_PENDING set they fail a run all the same.
 func pending() map[string]string {
 	reasons := map[string]string{
-		"Ready says True without TokenFresh":      "an unknown version under Observe, after the memory was lost (kind 5)",
-		"a good account is not unbound":           "a rebind that is shown late is done again (kind 3)",
-		"TokenFresh says True without TokenFresh": "a declared end decides before what is bound (kinds 2 and 5)",
-		"TokenValid says True without TokenValid": "a bound token of an unknown version is not asked for at its host (kind 2)",
+		"a good account is not unbound": "a rebind that is shown late is done again (kind 3)",
 	}
 	for _, of := range judged() {
 		for _, claimed := range []binding.ConditionType{of, binding.Ready} {

@@ -39,13 +39,14 @@ func condition(t binding.ConditionType, status binding.ConditionStatus, reason s
 // people read them. An unknown never flips what was known: it keeps the old
 // status and says so.
 func (v view) conditions(old []binding.Condition) []binding.Condition {
+	account := v.bound()
 	rest := []binding.Condition{condition(binding.Declared, binding.True, ReasonAsDeclared, message.New("condition.declared", "file", v.declared.File))}
 	if v.declared.Spec.Platform.OAuth() {
 		rest = append(rest, v.accountAllowed())
 	} else {
-		rest = append(rest, v.secretAvailable(), v.tokenValid(), v.tokenFresh())
+		rest = append(rest, v.secretAvailable(), v.tokenValid(account), v.tokenFresh(account))
 	}
-	rest = append(rest, v.reachable(), v.bound())
+	rest = append(rest, v.reachable(), account)
 	for i := range rest {
 		rest[i] = v.carry(old, rest[i])
 	}

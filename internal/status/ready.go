@@ -21,12 +21,16 @@ func (v view) ready(rest []binding.Condition) binding.Condition {
 			return condition(binding.Ready, shortOf(reason), reason, m)
 		}
 	}
-	if c := binding.FindCondition(rest, binding.TokenFresh); c != nil && v.notInForce(*c) {
-		return condition(binding.Ready, binding.False, c.Reason, c.Message)
+	fresh := cmp.Or(binding.FindCondition(rest, binding.TokenFresh), &binding.Condition{})
+	if fresh.Status == binding.False && fresh.Reason == ReasonNewerVersion {
+		return condition(binding.Ready, binding.False, fresh.Reason, fresh.Message)
 	}
 	if c := v.unanswered(rest); c != nil {
 		c.Type, c.Status = binding.Ready, binding.Unclear
 		return *c
+	}
+	if fresh.Reason == ReasonVersionUnknown {
+		return condition(binding.Ready, binding.False, fresh.Reason, fresh.Message)
 	}
 	return condition(binding.Ready, binding.True, ReasonAsDeclared, message.New("condition.as-declared"))
 }
@@ -52,13 +56,6 @@ func (v view) notMet(rest []binding.Condition) *binding.Condition {
 		}
 	}
 	return nil
-}
-
-// notInForce says that another token is bound than the declared one, or that nobody
-// knows which. Of what is only observed, no token is claimed.
-func (v view) notInForce(fresh binding.Condition) bool {
-	another := fresh.Status == binding.False && fresh.Reason == ReasonNewerVersion
-	return another || fresh.Reason == ReasonVersionUnknown && !v.declared.Spec.Observed()
 }
 
 // unanswered is what has no answer now; nil if all has. Where nothing is planned

@@ -45,19 +45,33 @@ func (v view) secretAvailable() binding.Condition {
 }
 
 // tokenValid is about the token that is bound, as far as its host was asked about
-// it, and about the one that would be bound: a no to either is one.
-func (v view) tokenValid() binding.Condition {
+// it, and about the one that would be bound: a no to either is one. What is said
+// of another token than the bound one proves nothing about that one.
+func (v view) tokenValid(bound binding.Condition) binding.Condition {
 	own, _ := v.answers()
-	state, _ := v.token()
-	if state.Previous == nil || len(state.BoundAnswers) == 0 {
-		return answered(binding.TokenValid, own, "token")
+	next, said := answered(binding.TokenValid, own, "token"), v.boundAnswers()
+	switch is := v.boundToken(); {
+	case is == binding.TokenSame, is == binding.TokenUnread && len(said) == 0, nothingBound(bound):
+		return next
+	case next.Status == binding.False && binding.VerdictOf(said) != binding.No:
+		return next
+	case is == binding.TokenUnknown:
+		return condition(binding.TokenValid, binding.Unclear, ReasonVersionUnknown, message.New("condition.version-unknown"))
 	}
-	bound := answered(binding.TokenValid, state.BoundAnswers, "token")
-	bound.Message = message.New("condition.bound-version", "version", state.Previous.Version, "text", bound.Message)
-	if bound.Status != binding.False && binding.VerdictOf(own) == binding.No {
-		return answered(binding.TokenValid, own, "token")
+	c := answered(binding.TokenValid, said, "token")
+	if state, _ := v.token(); len(said) > 0 {
+		c.Message = message.New("condition.bound-version", "version", state.Previous.Version, "text", c.Message)
 	}
-	return bound
+	return c
+}
+
+// boundAnswers are the code host's about the token applied last, where that is
+// not the one that the secret store has.
+func (v view) boundAnswers() []binding.Answer {
+	if state, _ := v.token(); state.Previous != nil {
+		return state.BoundAnswers
+	}
+	return nil
 }
 
 func (v view) accountAllowed() binding.Condition {
@@ -96,7 +110,8 @@ func firstWith(answers []binding.Answer, verdict binding.Verdict) binding.Answer
 	return binding.Answer{}
 }
 
-func (v view) tokenFresh() binding.Condition {
+// tokenFresh is True only of a token that is known to be bound.
+func (v view) tokenFresh(account binding.Condition) binding.Condition {
 	state, _ := v.token()
 	is := func(status binding.ConditionStatus, reason string, m message.Message) binding.Condition {
 		return condition(binding.TokenFresh, status, reason, m)
@@ -118,14 +133,27 @@ func (v view) tokenFresh() binding.Condition {
 		return is(binding.False, ReasonExpired, message.New("condition.expired", "at", state.Expires, "source", state.ExpiresSource))
 	case left == binding.EndsSoon:
 		return is(binding.False, ReasonExpiresSoon, message.New("condition.expires-soon", "at", state.Expires, "source", state.ExpiresSource))
+	case nothingBound(account):
+		return is(binding.False, account.Reason, account.Message)
 	case bound == binding.TokenUnknown:
 		return is(binding.Unclear, ReasonVersionUnknown, message.New("condition.version-unknown"))
+	case state.Unknown != nil:
+		return is(binding.Unclear, state.Unknown.Reason, state.Unknown.Message)
+	case account.Status == binding.Unclear:
+		return is(binding.Unclear, account.Reason, account.Message)
+	case bound == binding.TokenUnread:
+		return is(binding.Unclear, ReasonNotAsked, message.New("condition.store-not-asked"))
 	case left == binding.EndUnknown && state.ExpiresUnreadable != "":
 		return is(binding.Unclear, ReasonExpiryUnreadable, message.New("condition.expiry-unreadable", "value", message.Foreign(state.ExpiresUnreadable)))
 	case left == binding.EndUnknown:
 		return is(binding.Unclear, ReasonNoExpiryKnown, message.New("condition.no-expiry", "pinned", pinned))
 	}
 	return is(binding.True, ReasonCurrent, message.New("condition.current", "at", state.Expires, "source", state.ExpiresSource, "pinned", pinned))
+}
+
+// nothingBound says that no account is bound: another account is one.
+func nothingBound(bound binding.Condition) bool {
+	return bound.Status == binding.False && bound.Reason != ReasonOtherAccount
 }
 
 // boundToken compares the token that is bound now with the one that the secret
@@ -141,11 +169,13 @@ func (v view) boundToken() binding.Comparison {
 	switch {
 	case o.State == plan.Done && o.Action.Kind != plan.Adopt:
 		account = nil // It was bound since it was observed.
-	case account != nil && (!ours || v.record.AccountID != account.ID):
+	case !ours && account != nil && state.Latest <= state.Version && account.MadeAfter(state.Created):
+		return binding.TokenSame
+	case account != nil && ours && v.record.AccountID != account.ID:
 		return binding.TokenUnknown
 	}
 	if !ours {
-		return binding.TokenUnread
+		return binding.TokenUnknown
 	}
 	return v.record.CompareToken(v.declared.Spec.Token.Vault, state, account)
 }

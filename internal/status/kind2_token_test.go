@@ -1,0 +1,78 @@
+package status_test
+
+import (
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/status"
+)
+
+// TestKind2OnlyTheBoundTokenIsFreshAndValid: whatever is known of the token that
+// the secret store has proves nothing about one that is not known to be bound.
+func TestKind2OnlyTheBoundTokenIsFreshAndValid(t *testing.T) {
+	yes := []binding.Answer{{Question: "token-valid", Code: "token-valid", Verdict: binding.Yes}}
+	no := []binding.Answer{{Question: "token-valid", Code: "token-valid", Verdict: binding.No, Reason: "TokenRevoked"}}
+	token := func(change func(*binding.TokenState)) func(*plan.Input) {
+		return func(in *plan.Input) {
+			state := in.Observation.Tokens["pay"]
+			change(&state)
+			in.Observation.Tokens["pay"] = state
+		}
+	}
+	policy := func(m binding.ManagementPolicy, d binding.DriftPolicy) func(*plan.Input) {
+		return func(in *plan.Input) {
+			in.Declarations[0].Spec.ManagementPolicy, in.Declarations[0].Spec.DriftPolicy = m, d
+		}
+	}
+	forgotten := func(in *plan.Input) { in.Records = nil }
+	unbound := func(in *plan.Input) { in.Observation.Accounts[binding.Codeup] = binding.AccountState{} }
+	reboundByOthers := func(in *plan.Input) { in.Observation.Accounts[binding.Codeup].Account.ID = "8" }
+	silent := func(in *plan.Input) { in.Observation.Unknown = &binding.Unknown{Reason: "Transient"} }
+	observe, report := policy(binding.Observe, binding.Correct), policy(binding.Manage, binding.Report)
+	const True, False, Unclear = binding.True, binding.False, binding.Unclear
+	for name, tt := range map[string]struct {
+		change              []func(*plan.Input)
+		fresh, valid, ready binding.ConditionStatus
+	}{
+		"bound":                                       {nil, True, True, True},
+		"unbound by a person":                         {[]func(*plan.Input){unbound}, False, True, False},
+		"unbound by a person, under Report":           {[]func(*plan.Input){unbound, report}, False, True, False},
+		"never bound":                                 {[]func(*plan.Input){unbound, forgotten}, False, True, False},
+		"bound again by a person, under Report":       {[]func(*plan.Input){reboundByOthers, report}, Unclear, Unclear, False},
+		"bound again by a person, under Observe":      {[]func(*plan.Input){reboundByOthers, observe}, Unclear, Unclear, False},
+		"forgotten, under Observe":                    {[]func(*plan.Input){forgotten, observe}, Unclear, Unclear, False},
+		"forgotten, under Report":                     {[]func(*plan.Input){forgotten, report}, Unclear, Unclear, False},
+		"forgotten, and the newest is revoked":        {[]func(*plan.Input){forgotten, token(func(s *binding.TokenState) { s.Answers = no })}, Unclear, False, False},
+		"forgotten, and the registry does not answer": {[]func(*plan.Input){forgotten, silent}, Unclear, Unclear, Unclear},
+		"the registry does not answer":                {[]func(*plan.Input){silent}, Unclear, True, Unclear},
+		"the secret store does not answer": {[]func(*plan.Input){token(func(s *binding.TokenState) {
+			s.Unknown, s.Answers, s.Version = &binding.Unknown{Reason: "Unreachable"}, nil, 0
+		})}, Unclear, Unclear, Unclear},
+		"forgotten, and the account is newer":           {[]func(*plan.Input){forgotten, observe, token(func(s *binding.TokenState) { s.Created = noon().Add(-2 * time.Hour) }), func(in *plan.Input) { in.Observation.Accounts[binding.Codeup].Account.Created = noon().Add(-time.Hour) }}, True, True, True},
+		"an older one is bound, and was not asked for":  {[]func(*plan.Input){token(func(s *binding.TokenState) { s.Version, s.Latest = 4, 4 })}, False, Unclear, False},
+		"an older one is bound, and the newest revoked": {[]func(*plan.Input){token(func(s *binding.TokenState) { s.Version, s.Latest, s.Answers = 4, 4, no })}, False, False, False},
+		"an older one is bound, and accepted": {[]func(*plan.Input){token(func(s *binding.TokenState) {
+			s.Version, s.Latest, s.Previous, s.BoundAnswers = 4, 4, &binding.PreviousToken{Version: 3}, yes
+		})}, False, True, False},
+		"the newest is deleted, and the bound one revoked": {[]func(*plan.Input){token(func(s *binding.TokenState) {
+			s.Version, s.Latest, s.Unknown, s.Answers, s.Previous, s.BoundAnswers = 0, 0, &binding.Unknown{Reason: "Deleted", Certain: true}, nil, &binding.PreviousToken{Version: 3}, no
+		})}, Unclear, False, False},
+	} {
+		t.Run(name, func(t *testing.T) {
+			declaredEnd := token(func(s *binding.TokenState) {
+				s.Expires, s.ExpiresSource, s.Answers = noon().AddDate(1, 0, 0), "declaration", yes
+			})
+			round, result := inForce(noon(), append([]func(*plan.Input){declaredEnd}, tt.change...)...)
+			next := status.Next(nil, round, result)
+			for of, want := range map[binding.ConditionType]binding.ConditionStatus{
+				binding.TokenFresh: tt.fresh, binding.TokenValid: tt.valid, binding.Ready: tt.ready,
+			} {
+				if got := conditionOf(t, next, of); got.Status != want || got.Reason == "" {
+					t.Errorf("%s is %s %s, want %s", of, got.Status, got.Reason, want)
+				}
+			}
+		})
+	}
+}
