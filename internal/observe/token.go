@@ -157,9 +157,6 @@ func (l *look) boundAnswers(ctx context.Context, d binding.Declaration, state bi
 	}
 	account := applied.Wanted()
 	account.ID = ""
-	if state.Host != "" && !binding.SecretTargetOf(account.Platform, account.Address).Named(state.Host) {
-		return nil // It is not sent where the secret says that it does not belong.
-	}
 	var sources []string
 	if binding.SameAccount(account, d.Spec.Account()) {
 		sources = d.Spec.Sources()
@@ -178,6 +175,9 @@ func (l *look) boundAnswers(ctx context.Context, d binding.Declaration, state bi
 	})
 	if err != nil || binding.MadeAnew(applied.TokenCreated, meta.Created) {
 		return nil
+	}
+	if own := meta.Custom[binding.HostKey]; own != "" && !binding.SecretTargetOf(account.Platform, account.Address).Named(own) {
+		return nil // It is not sent where its secret says that it does not belong.
 	}
 	var said hostSaid
 	err = l.ask(ctx, string(d.Spec.Platform), func(ctx context.Context) error {

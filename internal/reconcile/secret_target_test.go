@@ -1,11 +1,13 @@
 package reconcile_test
 
 import (
+	"context"
 	"testing"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/secrets"
 )
 
 // TestAMovedTokenIsNotEvenShown: the check of a token sends it to the declared
@@ -159,5 +161,45 @@ func TestASecretThatNamesItsHostDecides(t *testing.T) {
 				t.Errorf("the token was sent: %t, want %t; %v", sent, c.sent, w.Calls)
 			}
 		})
+	}
+}
+
+// named is a secret store whose secrets name their hosts, by path.
+type named struct {
+	vault
+	hosts map[string]string
+}
+
+func (v named) Metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadata, error) {
+	meta, err := v.vault.Metadata(ctx, ref)
+	meta.Custom = map[string]string{binding.HostKey: v.hosts[ref.Path]}
+	return meta, err
+}
+
+func (v named) Read(ctx context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error) {
+	token, meta, err := v.vault.Read(ctx, ref)
+	meta.Custom = map[string]string{binding.HostKey: v.hosts[ref.Path]}
+	return token, meta, err
+}
+
+// A bound token whose secret names another host than the one that it was applied
+// for is not sent there, whatever the secret that replaces it says.
+func TestABoundTokenGoesNowhereElseThanItsSecretSays(t *testing.T) {
+	for host, sent := range map[string]int{"elsewhere.example": 0, "gitlab.example.com": 1} {
+		w := newWorld()
+		o := w.options()
+		hosts := map[string]string{"acr/new": "gitlab.example.com"}
+		o.Tokens = named{vault{World: w.World}, hosts}
+		r := reconcile.New(o)
+		synced(t, r, desire(gitlab()))
+		hosts["acr/gitlab"], w.Tokens["acr/new"] = host, []string{"canary-new-1"}
+		before := w.Count("check-token")
+		moved := desire(gitlab(func(d *binding.Declaration) { d.Spec.Token.Vault.Path = "acr/new" }))
+		if _, err := r.Plan(t.Context(), moved, binding.DepthPreflight); err != nil {
+			t.Fatal(err)
+		}
+		if n := w.Count("check-token") - before; n != 1+sent {
+			t.Errorf("%s: %d tokens were checked, want %d", host, n, 1+sent)
+		}
 	}
 }
