@@ -84,7 +84,7 @@ func (v view) unanswered(rest []binding.Condition) *binding.Condition {
 // was asked and gives no answer: it may be revoked by now. Nil if it answers.
 func hostSilent(rest []binding.Condition) *binding.Condition {
 	for _, c := range rest {
-		silent := c.LastKnown || c.Status == binding.Unclear && c.Reason != ReasonNotAsked
+		silent := c.LastKnown || c.Status == binding.Unclear && c.Reason != ReasonNotAsked && c.Reason != ReasonVersionUnknown
 		if silent && (c.Type == binding.TokenValid || c.Type == binding.AccountAllowed) {
 			return &c
 		}
