@@ -133,7 +133,7 @@ func (x *run) bindAs(ctx context.Context, intent binding.Intent, wanted binding.
 		if err != nil {
 			return err
 		}
-		if account.ID == intent.After.Unbound {
+		if intent.After.WasUnbound(account.ID) {
 			account.ID = "" // It was read too early: that is the account before.
 		}
 		toldAs(&intent.After, account)
@@ -189,7 +189,7 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 	if err == nil {
 		defer token.Wipe()
 		intent := x.intent(a, plan.Bind)
-		intent.After, intent.TokenVersion, intent.TokenFingerprint = *before, before.TokenVersion, ""
+		intent.After, intent.TokenVersion, intent.TokenFingerprint = before.After(*before), before.TokenVersion, ""
 		intent.After.AccountID, intent.After.Unbound = "", before.AccountID
 		if refusal != (binding.Refusal{}) {
 			intent.After.Refused = refusal

@@ -142,7 +142,7 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 // isOld says that the registry's number shows an account to be the one before an
 // intent, which the registry may show for some time.
 func isOld(intent binding.Intent, account binding.Account) bool {
-	return isKnown(intent.Record, account) || intent.After.Unbound != "" && intent.After.Unbound == account.ID
+	return isKnown(intent.Record, account) || intent.After.WasUnbound(account.ID)
 }
 
 // isKnown says that the registry's number shows an account to be the recorded

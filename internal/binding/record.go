@@ -24,6 +24,9 @@ type Record struct {
 	// before: a read that shows that one is an old one.
 	Written Write  `json:"written,omitzero"`
 	Unbound string `json:"unbound,omitempty"`
+	// UnboundBefore are the numbers of accounts that we unbound before that one: a
+	// registry that shows writes late may show any of them.
+	UnboundBefore []string `json:"unboundBefore,omitempty"`
 	// Vault, TokenVersion and TokenCreated identify the token that was applied:
 	// the versions of a secret that was permanently deleted and created again
 	// start from 1. TokenVersion is 0 if the store has no versions; then

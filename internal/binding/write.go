@@ -163,12 +163,33 @@ func (r Record) showsAccount(a *Account) bool {
 	switch {
 	case r.Removed:
 		return a == nil || a.ID != r.AccountID
-	case a == nil || a.ID != "" && a.ID == r.Unbound:
+	case a == nil || r.WasUnbound(a.ID):
 		return false
 	case r.AccountID != "" && a.ID != "":
 		return r.AccountID == a.ID
 	}
 	return SameAccount(r.Wanted(), *a)
+}
+
+// WasUnbound says that we unbound the account of a number, so that a read which
+// shows it is an old one.
+func (r Record) WasUnbound(id string) bool {
+	return id != "" && (id == r.Unbound || slices.Contains(r.UnboundBefore, id))
+}
+
+// maxUnbound bounds how many unbound accounts a record remembers.
+const maxUnbound = 5
+
+// After is a record of an account that took the place of those of another record.
+func (r Record) After(old Record) Record {
+	r.UnboundBefore = slices.Clone(old.UnboundBefore)
+	for _, id := range []string{old.Unbound, old.AccountID} {
+		if id != "" && !slices.Contains(r.UnboundBefore, id) {
+			r.UnboundBefore = append(r.UnboundBefore, id)
+		}
+	}
+	r.UnboundBefore = r.UnboundBefore[max(0, len(r.UnboundBefore)-maxUnbound):]
+	return r
 }
 
 func (i RecordedImage) showsLink(state RepositoryState) bool {

@@ -48,9 +48,7 @@ func (all violations) of(check string) *violation {
 // pending are the checks that fail for a known reason, until it is gone. With
 // RECONCILER_CHAOS_PENDING set they fail a run all the same.
 func pending() map[string]string {
-	reasons := map[string]string{
-		"a good account is not unbound": "a rebind that is shown late is done again (kind 3)",
-	}
+	reasons := map[string]string{}
 	for _, of := range judged() {
 		for _, claimed := range []binding.ConditionType{of, binding.Ready} {
 			reasons[reported(claimed, of, true)] = "the status of a binding whose file is broken is not computed (kind 10)"

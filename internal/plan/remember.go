@@ -75,6 +75,7 @@ func rememberAccount(a Action, old *binding.Record, account *binding.Account) *b
 			r.Refused = binding.Refusal{} // It was bound after all.
 		}
 		r.Images = old.Images
+		r = r.After(*old)
 		r.Unbound = old.AccountID
 	}
 	if a.Target.Account != nil {
@@ -84,9 +85,9 @@ func rememberAccount(a Action, old *binding.Record, account *binding.Account) *b
 		account = a.Target.Account
 	}
 	if a.Kind == Adopt {
-		r.Unbound = ""
+		r.Unbound, r.UnboundBefore = "", nil
 		if old != nil && account != nil && old.AccountID == account.ID {
-			r.Written, r.Unbound = old.Written, old.Unbound
+			r.Written, r.Unbound, r.UnboundBefore = old.Written, old.Unbound, old.UnboundBefore
 		}
 	}
 	if account != nil {

@@ -155,6 +155,27 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 			t.Error("the second version is not bound")
 		}
 	})
+	for _, flip := range []bool{false, true} {
+		for _, rotations := range []int{2, 3, 4} {
+			t.Run(fmt.Sprint("an account of several rebinds ago is shown after a rebind: ", rotations, flip), func(t *testing.T) {
+				l := quiet(t)
+				l.LagReads(sandbox.ReadLag{Object: "gitlab", By: 30 * time.Second, Flip: flip})
+				for n := range rotations {
+					l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], fmt.Sprint("canary-gitlab-", n+2))
+					l.sync()
+					l.Passes(3 * time.Second)
+				}
+				l.syncs(12, 3*time.Second)
+				l.ends()
+				n := l.registry.Count("CreateUserSourceAccount")
+				l.syncs(2, 30*time.Minute)
+				l.called("CreateUserSourceAccount", n)
+				if n > rotations+1 {
+					t.Errorf("bound %d times", n)
+				}
+			})
+		}
+	}
 	t.Run("an unbind whose effect comes 15 s after a 504", func(t *testing.T) {
 		l := quiet(t, unbinds)
 		l.registry.Faults.Add(sandbox.Fault{

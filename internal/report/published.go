@@ -143,6 +143,7 @@ type PublishedRecord struct {
 	Asked          binding.Account         `json:"asked,omitzero"`
 	Written        binding.Write           `json:"written,omitzero"`
 	Unbound        string                  `json:"unbound,omitempty"`
+	UnboundBefore  []string                `json:"unboundBefore,omitempty"`
 	Vault          binding.VaultRef        `json:"vault,omitzero"`
 	TokenVersion   int                     `json:"tokenVersion,omitempty"`
 	TokenCreated   time.Time               `json:"tokenCreated,omitzero"`
@@ -161,7 +162,7 @@ type PublishedRecord struct {
 func NewPublishedRecord(r binding.Record) PublishedRecord {
 	return PublishedRecord{
 		Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username, Address: r.Address,
-		Asked: r.Asked, Written: r.Written, Unbound: r.Unbound, Removed: r.Removed,
+		Asked: r.Asked, Written: r.Written, Unbound: r.Unbound, UnboundBefore: r.UnboundBefore, Removed: r.Removed,
 		Vault: r.Vault, TokenVersion: r.TokenVersion, TokenCreated: r.TokenCreated, Refused: r.Refused,
 		DeletionPolicy: r.DeletionPolicy, Attested: r.Attested, Managed: r.Managed, Images: r.Images, File: r.File, Revision: r.Revision,
 		Applied: r.Applied,
@@ -172,7 +173,7 @@ func NewPublishedRecord(r binding.Record) PublishedRecord {
 func (r PublishedRecord) Record(instance string) binding.Record {
 	return binding.Record{
 		Instance: instance, Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username,
-		Address: r.Address, Asked: r.Asked, Written: r.Written, Unbound: r.Unbound, Removed: r.Removed,
+		Address: r.Address, Asked: r.Asked, Written: r.Written, Unbound: r.Unbound, UnboundBefore: r.UnboundBefore, Removed: r.Removed,
 		Vault: r.Vault, TokenVersion: r.TokenVersion, TokenCreated: r.TokenCreated,
 		Refused: r.Refused, DeletionPolicy: r.DeletionPolicy, Attested: r.Attested, Managed: r.Managed, Images: r.Images, File: r.File,
 		Revision: r.Revision, Applied: r.Applied,
