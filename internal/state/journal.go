@@ -118,6 +118,9 @@ func (j *journal) put(e entry) error {
 	if err := j.even(); err != nil {
 		return err
 	}
+	if err := j.inPlace(); err != nil {
+		return err
+	}
 	e.Number, e.Time = j.last.Number+1, time.Now().UTC()
 	line, now, err := appendLine(nil, j.last, e)
 	if err != nil {
@@ -158,6 +161,21 @@ func (j *journal) even() error {
 		return fmt.Errorf("journal: cut off an entry that was not written in full: %w", err)
 	}
 	j.uneven, j.reserved = false, 0
+	return nil
+}
+
+// inPlace returns nil if the open segment is still the file of its name: what is
+// written to a file that was removed or replaced is lost.
+func (j *journal) inPlace() error {
+	path := filepath.Join(j.folder, segmentName(j.segment))
+	open, err := j.file.Stat()
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if named, err := os.Lstat(path); err != nil || !os.SameFile(open, named) {
+		return errors.Join(fmt.Errorf("journal: %s was removed or replaced while it was in use, so nothing is written: "+
+			"stop the daemon, put the journal back, and start it again", path), err)
+	}
 	return nil
 }
 

@@ -1,0 +1,42 @@
+package state_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"reconciler/internal/state"
+)
+
+// TestKind8AJournalThatIsTakenAwayTakesNoWrites: a write to a file that nobody
+// will find again does not count.
+func TestKind8AJournalThatIsTakenAwayTakesNoWrites(t *testing.T) {
+	t.Parallel()
+	for name, take := range map[string]func(t *testing.T, folder, segment string){
+		"the folder is removed":  func(t *testing.T, folder, _ string) { must(t, os.RemoveAll(folder)) },
+		"the folder is moved":    func(t *testing.T, folder, _ string) { must(t, os.Rename(folder, folder+".old")) },
+		"the segment is removed": func(t *testing.T, _, segment string) { must(t, os.Remove(segment)) },
+		"the segment is replaced by a copy": func(t *testing.T, _, segment string) {
+			data, err := os.ReadFile(segment)
+			must(t, err)
+			must(t, os.Remove(segment))
+			must(t, os.WriteFile(segment, data, 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "state.db")
+			s := open(t, path)
+			must(t, s.PutRecord(t.Context(), record("i0", "before")))
+			files := segments(t, path)
+			take(t, state.JournalFolder(path), files[len(files)-1])
+			if err := s.PutSuspension(t.Context(), suspension("i0", "incident")); err == nil {
+				t.Error("a suspension was accepted")
+			}
+			if held, err := s.Suspensions(t.Context(), "i0"); err != nil || len(held) > 0 {
+				t.Errorf("%v, %v: what was refused counts", held, err)
+			}
+			_ = s.Close()
+		})
+	}
+}
