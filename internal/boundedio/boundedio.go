@@ -3,6 +3,7 @@
 package boundedio
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -31,6 +32,19 @@ func Read(r io.Reader, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	return data, nil
+}
+
+// Digest is the digest of the contents of files of at most limit bytes each, in
+// their order. A file that cannot be read counts as empty.
+func Digest(limit int64, paths ...string) [sha256.Size]byte {
+	h := sha256.New()
+	for _, path := range paths {
+		content, _ := ReadFile(path, limit)
+		one := sha256.Sum256(content)
+		_, _ = h.Write(one[:]) // A hash never fails.
+		clear(content)         // it may be a secret
+	}
+	return [sha256.Size]byte(h.Sum(nil))
 }
 
 // ReadFile reads a file of at most limit bytes. Its errors name the file.

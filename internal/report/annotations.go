@@ -20,7 +20,7 @@ func writeAnnotations(w io.Writer, d Document, o Options) error {
 	})
 	shown, rest := annotated(findings)
 	for _, f := range shown {
-		p.text.WriteString(runnerCommand.ReplaceAllString(annotation(o.Style.Language, f), "##"+noReference+"$1[") + "\n")
+		p.text.WriteString(withoutCommands(annotation(o.Style.Language, f)) + "\n")
 	}
 	for _, f := range rest {
 		p.line(clean(string(f.Severity)), ": ", place(f), clean(f.Code), ": ", clean(o.Style.Language.Text(f.Message)))

@@ -37,10 +37,15 @@ func clean(text string) string {
 // of the log: ##[group] of GitHub, ##vso[...] of Azure, ##teamcity[...].
 var runnerCommand = regexp.MustCompile(`##(\w*)\[`)
 
+// withoutCommands breaks what a runner may take for a command within a line.
+func withoutCommands(line string) string {
+	return runnerCommand.ReplaceAllString(line, "##"+noReference+"$1[")
+}
+
 // inert is a line of text that no CI's runner takes for a command: a character
 // without width breaks what could be one.
 func inert(line string) string {
-	line = runnerCommand.ReplaceAllString(line, "##"+noReference+"$1[")
+	line = withoutCommands(line)
 	if start := strings.TrimLeftFunc(line, unicode.IsSpace); strings.HasPrefix(start, "::") {
 		line = line[:len(line)-len(start)] + ":" + noReference + start[1:]
 	}

@@ -109,7 +109,7 @@ func newCredentialSource(c Credentials) (*credentialSource, error) {
 	default:
 		return nil, fmt.Errorf("credentials: kind %q: want static, environment, profile, ramRole, oidc or default", c.Kind)
 	}
-	s.files = vendorFiles()
+	s.files = s.vendorFiles()
 	var err error
 	if s.provider, err = s.build(); err != nil {
 		return nil, fmt.Errorf("credentials: %s: %w", c.Kind, err)
@@ -121,28 +121,23 @@ func newCredentialSource(c Credentials) (*credentialSource, error) {
 const maxVendorFile = 1 << 20
 
 // vendorFiles is the digest of the files that the vendor's providers read: the
-// profiles of its SDKs, and those of its command line. One that cannot be read
-// counts as empty.
-func vendorFiles() [sha256.Size]byte {
-	home, _ := os.UserHomeDir()
-	h := sha256.New()
-	for _, path := range []string{
-		cmp.Or(os.Getenv("ALIBABA_CLOUD_CREDENTIALS_FILE"), filepath.Join(home, ".alibabacloud", "credentials")),
-		cmp.Or(os.Getenv("ALIBABA_CLOUD_CONFIG_FILE"), filepath.Join(home, ".aliyun", "config.json")),
-	} {
-		content, _ := boundedio.ReadFile(path, maxVendorFile)
-		one := sha256.Sum256(content)
-		_, _ = h.Write(one[:])
-		clear(content)
+// profiles of its SDKs, and those of its command line. The other kinds read none
+// of them.
+func (s *credentialSource) vendorFiles() [sha256.Size]byte {
+	if s.kind != Profile && s.kind != DefaultChain {
+		return [sha256.Size]byte{}
 	}
-	return [sha256.Size]byte(h.Sum(nil))
+	home, _ := os.UserHomeDir()
+	return boundedio.Digest(maxVendorFile,
+		cmp.Or(os.Getenv("ALIBABA_CLOUD_CREDENTIALS_FILE"), filepath.Join(home, ".alibabacloud", "credentials")),
+		cmp.Or(os.Getenv("ALIBABA_CLOUD_CONFIG_FILE"), filepath.Join(home, ".aliyun", "config.json")))
 }
 
 // ask asks the vendor's provider. It is made again when its files changed and
 // after an error: it keeps the keys that it read first, and the default chain
 // keeps the last member that it tried, even one that failed.
 func (s *credentialSource) ask() (*providers.Credentials, error) {
-	if files := vendorFiles(); s.provider == nil || files != s.files {
+	if files := s.vendorFiles(); s.provider == nil || files != s.files {
 		provider, err := s.build()
 		if err != nil {
 			return nil, err

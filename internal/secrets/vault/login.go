@@ -50,29 +50,17 @@ type signIn interface {
 	digest() [sha256.Size]byte
 }
 
-// digestOf is the digest of credential files; one that cannot be read is empty.
-func digestOf(files ...string) [sha256.Size]byte {
-	h := sha256.New()
-	for _, file := range files {
-		b, err := boundedio.ReadFile(file, maxCredential)
-		if err == nil {
-			one := sha256.Sum256(b)
-			_, _ = h.Write(one[:])
-		}
-		clear(b)
-	}
-	return [sha256.Size]byte(h.Sum(nil))
+func (tokenValue) digest() [sha256.Size]byte { return [sha256.Size]byte{} }
+
+func (f tokenFile) digest() [sha256.Size]byte { return boundedio.Digest(maxCredential, f.file) }
+
+func (a *appRole) digest() [sha256.Size]byte {
+	return boundedio.Digest(maxCredential, a.RoleIDFile, a.SecretIDFile)
 }
 
-func (tokenValue) digest() [sha256.Size]byte { return digestOf() }
+func (j jwtLogin) digest() [sha256.Size]byte { return boundedio.Digest(maxCredential, j.file) }
 
-func (f tokenFile) digest() [sha256.Size]byte { return digestOf(f.file) }
-
-func (a *appRole) digest() [sha256.Size]byte { return digestOf(a.RoleIDFile, a.SecretIDFile) }
-
-func (j jwtLogin) digest() [sha256.Size]byte { return digestOf(j.file) }
-
-func (certLogin) digest() [sha256.Size]byte { return digestOf() }
+func (certLogin) digest() [sha256.Size]byte { return [sha256.Size]byte{} }
 
 // newSignIn picks the way that the options name.
 func newSignIn(a Auth, r *secrets.Redactor) (signIn, error) {
