@@ -19,11 +19,11 @@ func pauses() []time.Duration {
 	}
 }
 
-// confirm marks what observations, of which the first is looked at, show of our
-// writes. A write that was shown before and is not any more is looked at again: if
-// it is shown then, the read was an old one, and the observations get the newer
-// answer. If not, somebody undid it; but of a registry that showed a write late
-// before, that is believed only after the whole time.
+// confirm marks which of our writes the first observation shows. A write that was
+// shown before and no longer is gets read again: if it is shown then, the first
+// read was old, and all observations get the newer answer. If not, somebody undid
+// it. If the registry showed a write late before, confirm waits for the whole
+// settle time first.
 func (a *Applier) confirm(ctx context.Context, l *ledger, observations []binding.Observation) error {
 	settle := a.o.Settle
 	for _, r := range l.all() {

@@ -6,8 +6,8 @@ import (
 	"reconciler/internal/binding"
 )
 
-// keepFiles remembers in which file each binding is declared now: whoever takes
-// its name later is told apart from it by that.
+// keepFiles remembers in which file each binding is declared now. The file shows
+// later which of two declarations with the same name was first.
 func (l *ledger) keepFiles(ctx context.Context, declared []binding.Declaration) error {
 	for _, d := range declared {
 		r := l.record(d.Name, d.Spec.Platform)

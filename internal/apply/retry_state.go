@@ -26,8 +26,9 @@ const (
 
 // remember gives each outcome the retry state of its binding after the round,
 // and writes the states that changed. What a person changed since the round was
-// made stays as the person left it. News is told once its state is written; what
-// cannot be written now is written, and told, by the next run.
+// made stays as the person left it. An event is
+// sent only after its state is written. If the write fails, the next run writes
+// the state and sends the event.
 func (x *run) remember(ctx context.Context, result *plan.Result) {
 	own, after, news := map[string][]plan.Outcome{}, map[string]binding.RetryState{}, map[string][]plan.Event{}
 	for _, o := range result.Outcomes {
@@ -193,7 +194,7 @@ func (x *run) tell(ctx context.Context, e plan.Event) {
 	default:
 	}
 	h.ID, h.Args = m.ID, m.Args
-	_ = x.o.Store.AppendEvent(ctx, h) // A history that cannot be written told so at the first action.
+	_ = x.o.Store.AppendEvent(ctx, h) // The first action has reported that the history cannot be written.
 }
 
 // Reset forgets the repairs and the failures of a binding, or of the whole

@@ -172,7 +172,7 @@ func newAuditAccept(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "accept",
 		Short: "Accept that the journal is damaged, so that changes continue",
-		Long: `accept ends the standstill after damage to the journal. Run "audit verify" first,
+		Long: `accept lets changes continue after damage to the journal. Run "audit verify" first,
 and check with "get", "plan" and "audit show" what is known: suspensions,
 confirmations and records that stood in the damaged part may be missing. Or stop
 the daemon and restore the files from a backup.

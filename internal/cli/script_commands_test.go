@@ -98,7 +98,7 @@ func storyVault(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // storyFault makes something go wrong: `fault registry|vault|PLATFORM
-// KIND[-writes|-binds] [TIMES] [INSTANCE]`; `fault clear` mends everything.
+// KIND[-writes|-binds] [TIMES] [INSTANCE]`; `fault clear` removes all faults.
 func storyFault(ts *testscript.TestScript, neg bool, args []string) {
 	w := theWorld(ts, neg)
 	all := map[string]*sandbox.Faults{"registry": &w.Registry.Faults, "vault": &w.Vault.Faults}
@@ -191,8 +191,8 @@ func storyCalls(ts *testscript.TestScript, neg bool, args []string) {
 // storyAwait is `await BINDING CONDITION=STATUS`: it waits until the running
 // daemon says so; `await -token BINDING` until the newest token is bound;
 // `await -file FILE TEXT` until the file holds the text; `await -daemon TEXT` and
-// `await -daemon-not TEXT` until the text stands, or does not, in what the daemon
-// tells of itself.
+// `await -daemon-not TEXT` until the daemon's description of itself has the
+// text, or does not have it.
 func storyAwait(ts *testscript.TestScript, neg bool, args []string) {
 	w := theWorld(ts, neg)
 	ofFile := len(args) == 3 && args[0] == "-file"
@@ -209,7 +209,7 @@ func storyAwait(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	if args[0] == "-daemon" || args[0] == "-daemon-not" {
-		holds = func() bool { return w.daemonTells(ctx, args[1]) == (args[0] == "-daemon") }
+		holds = func() bool { return w.daemonShows(ctx, args[1]) == (args[0] == "-daemon") }
 	}
 	if args[0] == "-token" {
 		d := w.declaration(args[1])
@@ -219,9 +219,9 @@ func storyAwait(ts *testscript.TestScript, neg bool, args []string) {
 	storyWait(ts, "await "+strings.Join(args, " "), holds)
 }
 
-// daemonTells says whether text stands in what the daemon tells of itself. It is
-// false for a text while no daemon answers.
-func (w *world) daemonTells(ctx context.Context, text string) bool {
+// daemonShows says whether the daemon's description of itself has a text. It is
+// false while no daemon answers.
+func (w *world) daemonShows(ctx context.Context, text string) bool {
 	d, err := client.New(filepath.Join(w.folder, "s.sock")).Daemon(ctx)
 	if err != nil {
 		return false

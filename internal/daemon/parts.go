@@ -14,8 +14,8 @@ import (
 	"reconciler/internal/providers"
 )
 
-// instancePart is the registry of an instance, and the name by which the rounds
-// of the instance report.
+// instancePart is the registry of an instance; the instance's rounds report it
+// under this name.
 func instancePart(name string) binding.Part {
 	return binding.Part{Kind: binding.PartRegistry, Name: name}
 }

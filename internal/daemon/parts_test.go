@@ -13,8 +13,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// TestKind11WhatDoesNotAnswerIsKnown: each part is told from its first failure
-// until it answers again, or until nobody needs it any longer.
+// TestKind11WhatDoesNotAnswerIsKnown: each part is reported from its first
+// failure until it answers again, or until nobody needs it any longer.
 func TestKind11WhatDoesNotAnswerIsKnown(t *testing.T) {
 	t.Parallel()
 	var (

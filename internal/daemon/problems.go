@@ -14,7 +14,7 @@ import (
 	"reconciler/internal/status"
 )
 
-// The parts that are there once, and by which they report themselves.
+// The parts that exist once.
 var (
 	sourcePart  = binding.Part{Kind: binding.PartSource}
 	journalPart = binding.Part{Kind: binding.PartJournal}

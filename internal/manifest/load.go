@@ -40,7 +40,7 @@ type Options struct {
 	Roots []string
 	// Applied are what was applied last, on all instances: of several files that
 	// claim the same, the one that was applied first keeps it. Without them all
-	// are told.
+	// are reported.
 	Applied []binding.Record
 	// Unreadable are the files of the snapshot that its source could not give.
 	Unreadable []string

@@ -66,8 +66,7 @@ func (m *maker) moved(s subject) bool {
 
 // findMove makes the finding of a move that the policy does not allow, and
 // returns its message; zero if there is none. Where the secret itself names its
-// host, that decides. The finding needs no answer of the
-// registry.
+// host, that decides. The finding needs no answer from the registry.
 func (m *maker) findMove(s subject) message.Message {
 	if s.d.Spec.Token != nil && s.token.Host != "" {
 		if binding.SecretTargetOf(s.d.Spec.Platform, s.d.Spec.Address).Named(s.token.Host) {
