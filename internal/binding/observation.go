@@ -207,7 +207,8 @@ const (
 type Answer struct {
 	Question Question `json:"question"`
 	Verdict  Verdict  `json:"verdict"`
-	// Code is the rule that a No breaks, for example "gitlab-token-scope".
+	// Code is the rule that a No breaks, for example "gitlab-token-scope". With
+	// a Yes it is a rule that warns, for example "gitlab-token-kind".
 	Code string `json:"code,omitempty"`
 	// Reason is a CamelCase word; Message is for a person and says what was
 	// asked, what came back and what to do.

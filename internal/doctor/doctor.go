@@ -242,11 +242,11 @@ func (l *list) finding(f finding.Finding) {
 	l.add(verdict, "finding", at, said{f.Code, report.English().Text(f.Message), report.English().Text(f.Hint)})
 }
 
-// answer adds what a code host said. The rule that a no breaks says how to
-// fix it.
+// answer adds what a code host said. The rule of a no, or of a warning, says
+// what to do.
 func (l *list) answer(object string, a binding.Answer) {
 	hint := ""
-	if rule, ok := finding.Lookup(a.Code); ok && a.Verdict == binding.No {
+	if rule, ok := finding.Lookup(a.Code); ok && (a.Verdict == binding.No || a.Verdict == binding.Yes && rule.Severity == finding.Warning) {
 		hint = report.English().Text(rule.Hint())
 	}
 	l.add(a.Verdict, a.Question, object, said{a.Reason, report.English().Text(a.Message), hint})

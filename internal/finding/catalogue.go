@@ -58,6 +58,7 @@ var catalogue = []Rule{
 	{"gitlab-public", Error, bindPage},
 	{"gitlab-subgroup-manual", Error, bindPage},
 	{"gitlab-token-scope", Error, faqPage},
+	{"gitlab-token-kind", Warning, ownRule + "; " + faqPage},
 	{"codeup-address", Error, bindPage},
 	{"codeup-token-permissions", Error, bindPage},
 	{"codeup-username", Error, bindPage},

@@ -139,6 +139,17 @@ func TestAccountNotBound(t *testing.T) {
 			},
 			want: []string{"forbidden account"}, reason: "gitlab-token-scope", codes: []string{"error gitlab-token-scope"},
 		},
+		"with a token of a project is bound with a warning": {
+			in: func() plan.Input {
+				return withToken(func(s *binding.TokenState) {
+					s.Answers = []binding.Answer{
+						{Question: "token-valid", Verdict: binding.Yes, Reason: "TokenActive", Message: message.Verbatim("active")},
+						{Question: "token-kind", Verdict: binding.Yes, Code: "gitlab-token-kind", Reason: "ProjectAccessToken", Message: message.Verbatim("one project only")},
+					}
+				})
+			},
+			want: []string{bindLine}, reason: "declared and not bound", codes: []string{"warning gitlab-token-kind"},
+		},
 		"with a no that names no rule is forbidden all the same": {
 			in: func() plan.Input {
 				return withToken(func(s *binding.TokenState) {

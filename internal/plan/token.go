@@ -131,15 +131,19 @@ func (m *maker) answersForbid(s subject) bool {
 	return false
 }
 
-// tellAnswers makes a finding of every no.
+// tellAnswers makes a finding of every no, and of every yes with a limit.
 func (m *maker) tellAnswers(s subject) {
 	path := "spec.token"
 	if s.d.Spec.Token == nil {
 		path = "spec.username"
 	}
 	for _, a := range s.token.Answers {
-		if a.Verdict == binding.No {
-			m.find(s.d, path, finding.New(answerCode(a), message.New("plan.of", "name", s.d.Name, "text", a.Message)).As(finding.Error))
+		text := message.New("plan.of", "name", s.d.Name, "text", a.Message)
+		switch rule, _ := finding.Lookup(a.Code); {
+		case a.Verdict == binding.No:
+			m.find(s.d, path, finding.New(answerCode(a), text).As(finding.Error))
+		case a.Verdict == binding.Yes && rule.Severity == finding.Warning:
+			m.find(s.d, path, finding.New(a.Code, text))
 		}
 	}
 }

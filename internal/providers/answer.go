@@ -14,6 +14,11 @@ func Yes(question binding.Question, reason string, m message.Message) binding.An
 	return binding.Answer{Question: question, Verdict: binding.Yes, Reason: reason, Message: m}
 }
 
+// Warn is a good answer with a limit. code is the rule that describes the limit.
+func Warn(question binding.Question, code, reason string, m message.Message) binding.Answer {
+	return binding.Answer{Question: question, Verdict: binding.Yes, Code: code, Reason: reason, Message: m}
+}
+
 // No is a bad answer. code is the rule that it breaks; empty if none.
 func No(question binding.Question, code, reason string, m message.Message) binding.Answer {
 	return binding.Answer{Question: question, Verdict: binding.No, Code: code, Reason: reason, Message: m}

@@ -20,9 +20,10 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// codeScope and codeSubgroup are the rules that this package checks.
+// codeScope, codeKind and codeSubgroup are the rules that this package checks.
 const (
 	codeScope    = "gitlab-token-scope"
+	codeKind     = "gitlab-token-kind"
 	codeSubgroup = binding.RuleSubgroup
 )
 

@@ -121,21 +121,21 @@ func TestTokenIsReadInEveryState(t *testing.T) {
 			sandbox.HostToken{},
 			sandbox.HostUser{Username: "project_7_bot_ab12", Bot: true},
 			"",
-			map[string]string{"token-valid": "yes TokenActive", "token-scope": "yes ScopePresent", "token-kind": "no ProjectAccessToken" + scope},
+			map[string]string{"token-valid": "yes TokenActive", "token-scope": "yes ScopePresent", "token-kind": "yes ProjectAccessToken gitlab-token-kind", "token-owner": "no OtherOwner" + scope},
 		},
 		{
 			"of a group",
 			sandbox.HostToken{},
 			sandbox.HostUser{Username: "group_7_bot_ab12", Bot: true},
 			"",
-			map[string]string{"token-valid": "yes TokenActive", "token-scope": "yes ScopePresent", "token-kind": "no GroupAccessToken" + scope},
+			map[string]string{"token-valid": "yes TokenActive", "token-scope": "yes ScopePresent", "token-kind": "yes GroupAccessToken gitlab-token-kind", "token-owner": "no OtherOwner" + scope},
 		},
 		{
 			"of a service account",
 			sandbox.HostToken{},
 			sandbox.HostUser{Username: "robot", Bot: true},
 			"",
-			map[string]string{"token-valid": "yes TokenActive", "token-scope": "yes ScopePresent", "token-kind": "no ServiceAccount" + scope},
+			map[string]string{"token-valid": "yes TokenActive", "token-scope": "yes ScopePresent", "token-kind": "yes ServiceAccount gitlab-token-kind", "token-owner": "no OtherOwner" + scope},
 		},
 		{
 			"of someone else",
@@ -191,6 +191,29 @@ func TestTokenIsReadInEveryState(t *testing.T) {
 				t.Errorf("answers (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAnotherUsersTokenIsAWarningWhereThatUserIsDeclared holds that a token of a
+// project, a group or a service account is not refused for its kind.
+func TestAnotherUsersTokenIsAWarningWhereThatUserIsDeclared(t *testing.T) {
+	for username, reason := range map[string]string{
+		"project_7_bot_ab12": "ProjectAccessToken",
+		"group_7_bot_ab12":   "GroupAccessToken",
+		"robot":              "ServiceAccount",
+	} {
+		s := newSite(t)
+		s.hosts.AddUser(sandbox.HostGitLab, sandbox.HostUser{Username: username, Bot: true})
+		s.hosts.AddToken(sandbox.HostGitLab, sandbox.HostToken{Value: "glpat-other", Username: username})
+		s.account.Username = username
+		want := map[string]string{
+			"token-valid": "yes TokenActive", "token-scope": "yes ScopePresent",
+			"token-kind": "yes " + reason + " gitlab-token-kind", "token-owner": "yes OwnerMatches",
+		}
+		report := s.provider.CheckToken(t.Context(), s.account, nil, secrets.New([]byte("glpat-other")))
+		if diff := cmp.Diff(want, verdicts(report.Answers)); diff != "" {
+			t.Errorf("%s: answers (-want +got):\n%s", username, diff)
+		}
 	}
 }
 

@@ -105,19 +105,19 @@ func (p *Provider) withoutSelf(ctx context.Context, s *session, account binding.
 	if err != nil || !reply.OK() || u.ID == 0 || u.Username == "" {
 		return nil
 	}
-	if u.Bot {
-		return []binding.Answer{botKind(u.Username)}
-	}
 	valid := providers.Yes(binding.QuestionTokenValid, ReasonValid, message.New("host.accepts-token", "host", s.host))
 	if u.State != "" && u.State != "active" {
 		valid = providers.No(binding.QuestionTokenValid, codeScope, ReasonBlocked, message.New("gitlab.user-state", "username", u.Username, "state", message.Foreign(u.State), "host", s.host))
 	}
-	return []binding.Answer{
+	answers := []binding.Answer{
 		valid,
 		providers.Unknown(binding.QuestionTokenScope, ReasonOldGitLab,
 			message.New("gitlab.old", "host", s.host)),
-		p.sameOwner(s, account, u),
 	}
+	if u.Bot {
+		answers = append(answers, botKind(u.Username))
+	}
+	return append(answers, p.sameOwner(s, account, u))
 }
 
 // refuseUnsent rejects what can be recognized without a call, so that it is not
@@ -254,10 +254,12 @@ func (p *Provider) owner(ctx context.Context, s *session, account binding.Accoun
 	case u.ID != self.UserID:
 		return append(kind, providers.Unknown(question, ReasonDisagrees, message.New("gitlab.users-disagree",
 			"host", s.host, "owner", self.UserID, "user", u.ID)))
-	case u.Bot:
-		return append(kind, botKind(u.Username))
 	}
-	if !self.Granular {
+	switch {
+	case self.Granular:
+	case u.Bot:
+		kind = append(kind, botKind(u.Username))
+	default:
 		kind = append(kind, providers.Yes(binding.QuestionTokenKind, ReasonPersonalToken, message.New("gitlab.personal")))
 	}
 	if u.State != "" && u.State != "active" {
@@ -286,16 +288,14 @@ func (p *Provider) sameOwner(s *session, account binding.Account, u user) bindin
 		"username", u.Username, "id", u.ID, "declared", account.Username))
 }
 
+// botKind warns of a token that is not a person's: it works, within limits.
 func botKind(username string) binding.Answer {
 	question := binding.QuestionTokenKind
 	switch {
 	case strings.HasPrefix(username, "project_"):
-		return providers.No(question, codeScope, ReasonProjectToken,
-			message.New("gitlab.project-token"))
+		return providers.Warn(question, codeKind, ReasonProjectToken, message.New("gitlab.project-token"))
 	case strings.HasPrefix(username, "group_"):
-		return providers.No(question, codeScope, ReasonGroupToken,
-			message.New("gitlab.group-token"))
+		return providers.Warn(question, codeKind, ReasonGroupToken, message.New("gitlab.group-token"))
 	}
-	return providers.No(question, codeScope, ReasonBot,
-		message.New("gitlab.bot", "username", username))
+	return providers.Warn(question, codeKind, ReasonBot, message.New("gitlab.bot", "username", username))
 }
