@@ -23,12 +23,13 @@ type Policy struct {
 	Where string `yaml:"-"`
 }
 
-// PolicyRule is one rule. Of the lists from Instances on, nil does not
+// PolicyRule is one rule. Of the lists from Names on, nil does not
 // restrict and an empty one allows nothing.
 type PolicyRule struct {
 	Name       string        `yaml:"name"`
 	Files      []string      `yaml:"files"`
 	Except     []string      `yaml:"except"`
+	Names      []string      `yaml:"names"`
 	Instances  []string      `yaml:"instances"`
 	Vault      []PolicyVault `yaml:"vault"`
 	Addresses  []string      `yaml:"addresses"`
@@ -51,7 +52,7 @@ func (c *Config) Access() manifest.Access {
 	for _, r := range c.Policy.Rules {
 		rule := manifest.AccessRule{
 			Name: r.Name, Where: r.Where, Files: r.Files, Except: r.Except,
-			Instances: r.Instances, Addresses: r.Addresses, Namespaces: r.Namespaces, Require: r.Require,
+			Names: r.Names, Instances: r.Instances, Addresses: r.Addresses, Namespaces: r.Namespaces, Require: r.Require,
 		}
 		if r.Vault != nil {
 			rule.Vault = []manifest.VaultPattern{}
@@ -99,6 +100,7 @@ func (c *checker) policy(policy *Policy) {
 		}
 		c.patterns(at+".files", rule.Files, manifest.CheckPathPattern)
 		c.patterns(at+".except", rule.Except, manifest.CheckPathPattern)
+		c.patterns(at+".names", rule.Names, manifest.CheckPattern)
 		c.patterns(at+".instances", rule.Instances, manifest.CheckPattern)
 		c.patterns(at+".addresses", rule.Addresses, manifest.CheckHostPattern)
 		c.patterns(at+".namespaces", rule.Namespaces, manifest.CheckPattern)

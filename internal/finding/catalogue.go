@@ -152,6 +152,7 @@ var catalogue = []Rule{
 	{"window-never-opens", Error, windowSource},
 	{"window-closed", Info, windowSource},
 	// Policies.
+	{"policy-name", Error, policySource},
 	{"policy-instance", Error, policySource},
 	{"policy-vault-path", Error, policySource},
 	{"policy-address", Error, policySource},

@@ -81,18 +81,18 @@ func Load(ctx context.Context, files []binding.File, opts Options) Result {
 	slices.SortStableFunc(declarations, func(a, b binding.Declaration) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.File, b.File))
 	})
-	result.Findings = append(result.Findings, checkSnapshot(declarations, opts.Instances, newOwners(opts, checked))...)
 	byPolicy, whole := checkPolicy(ctx, declarations, files, opts)
+	// What the policy refuses claims nothing, so that nobody takes from others
+	// what they may not have.
+	claiming := without(declarations, broken(byPolicy))
+	result.Findings = append(result.Findings, checkSnapshot(claiming, opts.Instances, newOwners(opts, checked))...)
 	result.Findings = finding.Sort(append(result.Findings, byPolicy...))
 	result.Broken = broken(result.Findings)
 	if !whole {
 		result.Broken = slices.Compact(slices.Sorted(slices.Values(append(result.Broken, opts.Policies.broken...))))
 		return result
 	}
-	result.Declarations = slices.DeleteFunc(declarations, func(d binding.Declaration) bool {
-		_, found := slices.BinarySearch(result.Broken, d.File)
-		return found
-	})
+	result.Declarations = without(declarations, result.Broken)
 	return result
 }
 
@@ -114,6 +114,14 @@ func broken(findings []finding.Finding) []string {
 	}
 	slices.Sort(paths)
 	return slices.Compact(paths)
+}
+
+// without are the declarations that are not in files, which are sorted.
+func without(declarations []binding.Declaration, files []string) []binding.Declaration {
+	return slices.DeleteFunc(slices.Clone(declarations), func(d binding.Declaration) bool {
+		_, found := slices.BinarySearch(files, d.File)
+		return found
+	})
 }
 
 // checkFiles checks each file by itself, in the order of files.

@@ -36,10 +36,10 @@ type AccessRule struct {
 	// Files are the patterns (see MatchPath) of the paths that the rule is for;
 	// Except those that it is not for all the same.
 	Files, Except []string
-	// Instances and Namespaces are patterns of one segment; Addresses of hosts,
-	// with or without a port.
-	Instances, Addresses, Namespaces []string
-	Vault                            []VaultPattern
+	// Names, Instances and Namespaces are patterns of one segment; Addresses of
+	// hosts, with or without a port.
+	Names, Instances, Addresses, Namespaces []string
+	Vault                                   []VaultPattern
 	// Require are fields that have to be written, with [] for each item of a
 	// list: spec.token.expires, spec.repositories[].rules.
 	Require []string
@@ -121,6 +121,9 @@ func (r AccessRule) covers(file string) bool {
 // uses checks what the declaration uses.
 func (c *accessCheck) uses() {
 	spec := c.d.Spec
+	if !allowed(c.rule.Names, c.d.Name) {
+		c.add("policy-name", "metadata.name", message.New("policy.name", "name", clip(c.d.Name), "allowed", listed(c.rule.Names)))
+	}
 	if !allowed(c.rule.Instances, spec.Instance) {
 		c.add("policy-instance", "spec.instance", message.New("policy.instance", "instance", clip(spec.Instance), "allowed", listed(c.rule.Instances)))
 	}
