@@ -84,7 +84,7 @@ func Describe(root cue.Value, definition string) (*Field, error) {
 	// A platform's constraint can depend on a neighbour's value, and then has
 	// no kind before there is one; the shared definition knows it.
 	shared := value
-	if definition != Configuration {
+	if Narrows(definition) {
 		shared = root.LookupPath(cue.ParsePath(SourceBinding))
 	}
 	field := &Field{}

@@ -1,5 +1,6 @@
-// Package schema holds the format of declarations and of the configuration as
-// CUE: one file per platform, what they share, and the configuration's own.
+// Package schema holds the format of declarations, of the configuration and of
+// wire profiles as CUE: one file per platform, what they share, and one for each
+// of the others.
 // The files are embedded; the comments on their fields are the reference.
 package schema
 
@@ -22,7 +23,15 @@ const (
 	SourceBinding = "#SourceBinding"
 	// Configuration is the configuration file's.
 	Configuration = "#Configuration"
+	// WireProfile is the wire profile's.
+	WireProfile = "#WireProfile"
 )
+
+// Narrows says whether a definition is a platform's, which narrows what the
+// declarations of all platforms share.
+func Narrows(definition string) bool {
+	return definition != SourceBinding && definition != Configuration && definition != WireProfile
+}
 
 // Platform is the name of the definition of a platform's declarations, such as
 // "#GitLab" for "gitlab". It is false for a platform that there is none for.

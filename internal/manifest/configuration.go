@@ -6,23 +6,28 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
-	"reconciler/schema"
 )
 
-// KindConfiguration is the kind of the configuration file.
-const KindConfiguration = "Configuration"
+// Kinds of documents that are no declarations. The schema's definition of each
+// has the same name.
+const (
+	// KindConfiguration is the kind of the configuration file.
+	KindConfiguration = "Configuration"
+	// KindWireProfile is the kind of a wire profile.
+	KindWireProfile = "WireProfile"
+)
 
-// CheckConfiguration checks a configuration file against the schema's
+// CheckDocument checks a file with one document of a kind against the schema's
 // definition of it and, where no finding has severity error, decodes it into
 // out, a pointer to a struct with yaml tags. Defaults of fields that are
 // required or regular are filled in; of those that are optional they are not,
 // for an optional field that is not written has no value in CUE. The findings
-// are sorted. The file's one document may not be empty.
-func CheckConfiguration(file binding.File, out any) (findings []finding.Finding) {
+// are sorted. It returns where each field stands, by its path.
+func CheckDocument(file binding.File, kind string, out any) (places map[string]binding.Position, findings []finding.Finding) {
 	c := newChecker(Options{})
 	defer func() {
 		if fault := recover(); fault != nil {
-			findings = []finding.Finding{c.internal(file.Path, nil)}
+			places, findings = nil, []finding.Finding{c.internal(file.Path, nil)}
 		}
 	}()
 	var documents []*node
@@ -33,19 +38,27 @@ func CheckConfiguration(file binding.File, out any) (findings []finding.Finding)
 	switch {
 	case finding.HasErrors(findings):
 	case len(documents) == 1:
-		findings = append(findings, c.configuration(documents[0], file.Path, out)...)
+		findings = append(findings, c.document(documents[0], file.Path, kind, out)...)
+		places = map[string]binding.Position{}
+		documents[0].positions(places)
 	default:
 		f := finding.New("document-kind", message.New("document.count", "count", len(documents)))
-		findings = append(findings, f.At(file.Path, 0, 0).WithHint(message.New("hint.one-document", "kind", KindConfiguration)))
+		findings = append(findings, f.At(file.Path, 0, 0).WithHint(message.New("hint.one-document", "kind", kind)))
 	}
-	return finding.Sort(findings)
+	return places, finding.Sort(findings)
 }
 
-func (c *checker) configuration(root *node, file string, out any) []finding.Finding {
-	if found := checkHeader(root, file, KindConfiguration); found != nil {
+// CheckConfiguration is CheckDocument for a configuration file.
+func CheckConfiguration(file binding.File, out any) []finding.Finding {
+	_, findings := CheckDocument(file, KindConfiguration, out)
+	return findings
+}
+
+func (c *checker) document(root *node, file, kind string, out any) []finding.Finding {
+	if found := checkHeader(root, file, kind); found != nil {
 		return found
 	}
-	value, findings := c.validate(root, file, schema.Configuration)
+	value, findings := c.validate(root, file, "#"+kind)
 	if finding.HasErrors(findings) {
 		return findings
 	}

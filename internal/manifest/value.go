@@ -37,7 +37,7 @@ func (c *checker) validate(root *node, file, name string) (cue.Value, []finding.
 	// for this one. The shared definition is asked first, so that the
 	// platform's rule is told of values that are otherwise good.
 	v := &valuer{c: c, s: s, root: root, field: def.field, data: data}
-	if name != schema.SourceBinding && name != schema.Configuration {
+	if schema.Narrows(name) {
 		shared, err := c.definition(schema.SourceBinding)
 		if err != nil {
 			return cue.Value{}, []finding.Finding{c.internal(file, err)}

@@ -1,0 +1,310 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+)
+
+// identifier is what an account's identifier may be.
+var identifier = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+// Account reads the binding of one platform from an answer to ListAccounts; nil
+// means that the registry said that there is none. Any doubt is an error.
+func (p *Profile) Account(body []byte, platform binding.Platform) (*binding.Account, error) {
+	call, ok := p.Calls[ListAccounts]
+	if !ok {
+		return nil, ErrNoCall
+	}
+	records, err := call.Answer.records(body)
+	if err != nil {
+		return nil, err
+	}
+	var found *binding.Account
+	for i, r := range records {
+		account, err := p.account(r, platform)
+		if err != nil {
+			return nil, fmt.Errorf("%s[%d]: %w", call.Answer.place(), i, err)
+		}
+		if account.Platform != platform {
+			if call.onePlatform {
+				return nil, fmt.Errorf("%s[%d] is an account of another platform than was asked for", call.Answer.place(), i)
+			}
+			continue
+		}
+		if found != nil {
+			return nil, fmt.Errorf("%s has several accounts where there can be one", call.Answer.place())
+		}
+		found = account
+	}
+	return found, nil
+}
+
+func (p *Profile) account(r record, asked binding.Platform) (*binding.Account, error) {
+	account := &binding.Account{
+		Platform: asked,
+		ID:       r.text("id"), Username: r.text("username"), Address: r.optional("address"), Created: r.time("created"),
+	}
+	if r.answer.Fields["platform"] != "" {
+		word := r.text("platform")
+		if r.err == nil {
+			account.Platform, r.err = p.platform(word)
+		}
+	}
+	if r.err == nil && (!identifier.MatchString(account.ID) || account.ID == "0") {
+		r.err = errors.New("the account's id is not an identifier")
+	}
+	return account, r.err
+}
+
+// Link reads the source of an image repository from an answer to ReadSource; nil
+// means that the registry said that there is none.
+func (p *Profile) Link(body []byte) (*binding.Link, error) {
+	call, ok := p.Calls[ReadSource]
+	if !ok {
+		return nil, ErrNoCall
+	}
+	records, err := call.Answer.records(body)
+	if err != nil || len(records) == 0 {
+		return nil, err
+	}
+	if len(records) > 1 {
+		return nil, fmt.Errorf("%s has several sources where there can be one", call.Answer.place())
+	}
+	r := records[0]
+	word := r.text("platform")
+	link := &binding.Link{
+		Source:        r.source(),
+		Trigger:       map[bool]binding.Trigger{true: binding.Auto, false: binding.Manual}[r.flag("auto", "manual")],
+		OverseasBuild: r.flag("overseas", "domestic"), BuildCache: r.flag("buildCache", "noBuildCache"),
+	}
+	if r.err == nil {
+		link.Platform, r.err = p.platform(word)
+	}
+	if r.err != nil {
+		return nil, fmt.Errorf("%s: %w", call.Answer.place(), r.err)
+	}
+	return link, nil
+}
+
+// Projects reads the paths of an account's source repositories from an answer to
+// ListProjects.
+func (p *Profile) Projects(body []byte) ([]string, error) {
+	call, ok := p.Calls[ListProjects]
+	if !ok {
+		return nil, ErrNoCall
+	}
+	records, err := call.Answer.records(body)
+	if err != nil {
+		return nil, err
+	}
+	var projects []string
+	for i, r := range records {
+		project := r.source()
+		if r.err != nil {
+			return nil, fmt.Errorf("%s[%d]: %w", call.Answer.place(), i, r.err)
+		}
+		projects = append(projects, project)
+	}
+	return projects, nil
+}
+
+// MeansNone says whether an error code of a read means that there is none.
+func (p *Profile) MeansNone(o Operation, code string) bool {
+	return code != "" && slices.Contains(p.Calls[o].Answer.NoneCodes, code)
+}
+
+// place is where the records stand, for errors.
+func (a Answer) place() string {
+	if a.At == "" {
+		return "the answer"
+	}
+	return a.At
+}
+
+// records are the objects of an answer: none, one, or a list.
+func (a Answer) records(body []byte) ([]record, error) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var value any
+	if err := d.Decode(&value); err != nil {
+		return nil, errors.New("the answer is not JSON")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("the answer has more than one JSON value")
+	}
+	value, err := at(value, a.At)
+	switch {
+	case errors.Is(err, errMissing) && slices.Contains(a.None, "absent"):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case slices.Contains(a.None, shapeOf(value)):
+		return nil, nil
+	}
+	items, isList := value.([]any)
+	if !isList {
+		items = []any{value}
+	}
+	var records []record
+	for _, item := range items {
+		fields, ok := item.(map[string]any)
+		if !ok || len(fields) == 0 {
+			return nil, fmt.Errorf("%s is neither a record, nor a list of records, nor what means none", a.place())
+		}
+		records = append(records, record{answer: a, fields: fields})
+	}
+	if len(items) == 0 {
+		return nil, fmt.Errorf("%s is empty, which the wire profile does not take for none", a.place())
+	}
+	return records, nil
+}
+
+// shapeOf is the profile's word for a value that may mean none.
+func shapeOf(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return "null"
+	case string:
+		if v == "" {
+			return "empty-text"
+		}
+	case []any:
+		if len(v) == 0 {
+			return "empty-list"
+		}
+	case map[string]any:
+		if len(v) == 0 {
+			return "empty-object"
+		}
+	}
+	return ""
+}
+
+// errMissing says that the last name of a place is missing.
+var errMissing = errors.New("is missing")
+
+// at is the value at a place.
+func at(value any, place string) (any, error) {
+	if place == "" {
+		return value, nil
+	}
+	names := strings.Split(place, ".")
+	for i, name := range names {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("%s: %s is not an object", place, strings.Join(append([]string{"the answer"}, names[:i]...), "."))
+		}
+		if value, ok = object[name]; !ok {
+			if i < len(names)-1 {
+				return nil, fmt.Errorf("%s: there is no %s", place, strings.Join(names[:i+1], "."))
+			}
+			return nil, fmt.Errorf("%s %w", place, errMissing)
+		}
+	}
+	return value, nil
+}
+
+// record is one object of an answer. It keeps the first error.
+type record struct {
+	answer Answer
+	fields map[string]any
+	err    error
+}
+
+// get is the value of a field and whether there is one.
+func (r *record) get(field string) (any, bool) {
+	place, _, _ := strings.Cut(r.answer.Fields[field], "=")
+	if place == "" {
+		return nil, false
+	}
+	value, err := at(r.fields, place)
+	return value, err == nil && value != nil
+}
+
+// text is a text, or a number as it is written; it may not be empty.
+func (r *record) text(field string) string {
+	text := r.optional(field)
+	if text == "" {
+		r.fail(field, "a text")
+	}
+	return text
+}
+
+// optional is a text that may be missing.
+func (r *record) optional(field string) string {
+	value, ok := r.get(field)
+	switch v := value.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	}
+	if ok {
+		r.fail(field, "a text")
+	}
+	return ""
+}
+
+// flag is the truth value of a field, or the opposite of another's.
+func (r *record) flag(field, opposite string) bool {
+	negate := r.answer.Fields[field] == ""
+	if negate {
+		field = opposite
+	}
+	_, words, _ := strings.Cut(r.answer.Fields[field], "=")
+	yes, no, worded := strings.Cut(words, "|")
+	value, _ := r.get(field)
+	flag, isFlag := value.(bool)
+	if text, ok := value.(string); ok && worded && (text == yes || text == no) {
+		flag, isFlag = text == yes, true
+	} else if worded {
+		isFlag = false
+	}
+	if !isFlag {
+		r.fail(field, "a truth value")
+	}
+	return flag != negate
+}
+
+// source is the path of a project with its owner or group.
+func (r *record) source() string {
+	if r.answer.Fields["source"] != "" {
+		source := strings.Trim(r.text("source"), "/")
+		if r.err == nil && !strings.Contains(source, "/") {
+			r.fail("source", "a project's path with its owner or group")
+		}
+		return source
+	}
+	return r.text("sourceNamespace") + "/" + r.text("sourceName")
+}
+
+// time is a time in milliseconds, seconds or RFC 3339; zero where there is none
+// or it cannot be read.
+func (r *record) time(field string) time.Time {
+	value, _ := r.get(field)
+	text := fmt.Sprint(value)
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n > 0 {
+		if n > 1e11 {
+			return time.UnixMilli(n).UTC()
+		}
+		return time.Unix(n, 0).UTC()
+	}
+	t, _ := time.Parse(time.RFC3339, text)
+	return t.UTC()
+}
+
+func (r *record) fail(field, want string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%s is not %s", r.answer.Fields[field], want)
+	}
+}

@@ -1,0 +1,113 @@
+package wire
+
+import (
+	"regexp"
+	"strings"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/secrets"
+)
+
+// Arguments are the values of a call's placeholders. What a call does not use
+// is left empty.
+type Arguments struct {
+	// InstanceID is the registry's identifier of the instance.
+	InstanceID string
+	// Account names the platform for ListAccounts, the account to bind, or the
+	// one to unbind.
+	Account binding.Account
+	Token   secrets.Secret
+	// Image is an image repository (namespace/name), RepositoryID the registry's
+	// identifier of it.
+	Image, RepositoryID string
+	// Link is the source to set.
+	Link binding.Link
+}
+
+// placeholders maps each name to its value: a text or a truth value. A value
+// that is empty is left out of the call.
+func (p *Profile) placeholders(o Operation, a Arguments) map[string]any {
+	platform := a.Account.Platform
+	values := map[string]any{
+		"instanceId": a.InstanceID, "username": a.Account.Username, "address": a.Account.Address, "account": a.Account.ID,
+		"token": a.Token.Expose(), "image": a.Image, "repositoryId": a.RepositoryID,
+	}
+	values["imageNamespace"], values["imageName"] = split(a.Image)
+	if o == WriteSource || o == CreateSource {
+		platform = a.Link.Platform
+		auto := a.Link.Trigger == binding.Auto
+		values["source"] = strings.Trim(a.Link.Source, "/")
+		values["sourceNamespace"], values["sourceName"] = split(a.Link.Source)
+		values["auto"], values["manual"] = auto, !auto
+		values["overseas"], values["domestic"] = a.Link.OverseasBuild, !a.Link.OverseasBuild
+		values["buildCache"], values["noBuildCache"] = a.Link.BuildCache, !a.Link.BuildCache
+	}
+	values["platform"] = p.Platforms[platform]
+	return values
+}
+
+// split parts a path at its last slash.
+func split(path string) (namespace, name string) {
+	path = strings.Trim(path, "/")
+	at := strings.LastIndexByte(path, '/')
+	return path[:max(at, 0)], path[at+1:]
+}
+
+// names are the placeholders that an operation has values for.
+func names(o Operation) []string {
+	image := []string{"instanceId", "image", "imageNamespace", "imageName", "repositoryId"}
+	switch o {
+	case ListAccounts:
+		return []string{"instanceId", "platform"}
+	case Bind:
+		return []string{"instanceId", "platform", "username", "token", "address"}
+	case Unbind, ListProjects:
+		return []string{"instanceId", "platform", "account", "username", "address"}
+	case ReadSource, RemoveSource:
+		return image
+	default:
+		return append(image, "platform", "source", "sourceNamespace", "sourceName",
+			"auto", "manual", "overseas", "domestic", "buildCache", "noBuildCache")
+	}
+}
+
+// needs are the groups of placeholders of which a call must use one each: a
+// call without them would do something else.
+func needs(o Operation) [][]string {
+	image := []string{"image", "imageName", "repositoryId"}
+	source := [][]string{{"platform"}, {"source", "sourceName"}, {"auto", "manual"}, {"overseas", "domestic"}, {"buildCache", "noBuildCache"}}
+	switch o {
+	case Bind:
+		return [][]string{{"platform"}, {"username"}, {"token"}}
+	case Unbind:
+		return [][]string{{"account", "platform"}}
+	case ReadSource, RemoveSource:
+		return [][]string{image}
+	case WriteSource:
+		return append(source, image)
+	case CreateSource:
+		return source
+	default:
+		return nil
+	}
+}
+
+// placeholder is one in a text: $name or $name=YES|NO; $$ is a dollar sign.
+var placeholder = regexp.MustCompile(`\$(\$|[A-Za-z]+(=[A-Za-z0-9_.-]+\|[A-Za-z0-9_.-]+)?|)`)
+
+// nameIn is the placeholder's name in a match, and its words for true and
+// false.
+func nameIn(match string) (name, yes, no string) {
+	name, words, _ := strings.Cut(strings.TrimPrefix(match, "$"), "=")
+	yes, no, _ = strings.Cut(words, "|")
+	return name, yes, no
+}
+
+// isFlag says that a placeholder is a truth value.
+func isFlag(name string) bool {
+	switch name {
+	case "auto", "manual", "overseas", "domestic", "buildCache", "noBuildCache":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,231 @@
+// Package wire turns the registry's undocumented calls into data: a wire
+// profile says how each call is sent and where in its answer each field stands.
+// Both drivers with an API use it; what the vendor documents is typed Go in the
+// drivers.
+package wire
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/boundedio"
+	"reconciler/internal/finding"
+	"reconciler/internal/manifest"
+)
+
+// Operation is what a call does.
+type Operation string
+
+// Operations that a profile describes.
+const (
+	ListAccounts Operation = "listAccounts"
+	Bind         Operation = "bind"
+	Unbind       Operation = "unbind"
+	ListProjects Operation = "listProjects"
+	ReadSource   Operation = "readSource"
+	WriteSource  Operation = "writeSource"
+	RemoveSource Operation = "removeSource"
+	// CreateSource is the part of the documented call that makes an image
+	// repository which gives it a source.
+	CreateSource Operation = "createSource"
+)
+
+// Operations lists all, in the order of the schema.
+func Operations() []Operation {
+	return []Operation{ListAccounts, Bind, Unbind, ListProjects, ReadSource, WriteSource, RemoveSource, CreateSource}
+}
+
+// Reads says that an operation changes nothing.
+func (o Operation) Reads() bool { return o == ListAccounts || o == ListProjects || o == ReadSource }
+
+// Style is how calls are addressed.
+type Style string
+
+// Styles: by method and path, or by action and parameters.
+const (
+	ROA Style = "roa"
+	RPC Style = "rpc"
+)
+
+// Profile is a checked wire profile. It is never changed; safe for concurrent
+// use.
+type Profile struct {
+	Name string
+	// Version and Style are those of calls that name none.
+	Version    string
+	Style      Style
+	Platforms  map[binding.Platform]string
+	TokenCodes []string
+	Calls      map[Operation]Call
+	digest     string
+}
+
+// Call is how one operation is sent and read. A field is as the schema has it.
+type Call struct {
+	Basis   string            `yaml:"basis" json:"-"`
+	Reason  string            `yaml:"reason" json:"-"`
+	Action  string            `yaml:"action"`
+	Version string            `yaml:"version"`
+	Style   Style             `yaml:"style"`
+	Method  string            `yaml:"method"`
+	Path    string            `yaml:"path"`
+	Query   map[string]string `yaml:"-"`
+	Form    map[string]string `yaml:"-"`
+	Body    map[string]any    `yaml:"-"`
+	Answer  Answer            `yaml:"answer"`
+	// onePlatform says that the call asks for one platform.
+	onePlatform bool
+}
+
+// Answer is where in an answer each field stands.
+type Answer struct {
+	At        string            `yaml:"at"`
+	None      []string          `yaml:"none"`
+	NoneCodes []string          `yaml:"noneCodes"`
+	Fields    map[string]string `yaml:"fields"`
+}
+
+// document is a profile as it is written. What the schema leaves open, query,
+// form and body, is checked before it is read as typed.
+type document struct {
+	Metadata struct {
+		Name string `yaml:"name"`
+	} `yaml:"metadata"`
+	Spec struct {
+		Version    string                      `yaml:"version"`
+		Style      Style                       `yaml:"style"`
+		Platforms  map[binding.Platform]string `yaml:"platforms"`
+		TokenCodes []string                    `yaml:"tokenCodes"`
+		Calls      map[Operation]openCall      `yaml:"calls"`
+	} `yaml:"spec"`
+}
+
+// openCall is a call whose parameters may be of any kind.
+type openCall struct {
+	Call  `yaml:",inline"`
+	Query any `yaml:"query"`
+	Form  any `yaml:"form"`
+	Body  any `yaml:"body"`
+}
+
+// maxProfileBytes is the most that a profile may hold.
+const maxProfileBytes = 64 << 10
+
+// Read reads the profile at path. What is wrong with its content comes back as
+// findings; the error is for a file that cannot be read.
+func Read(path string) (*Profile, []finding.Finding, error) {
+	data, err := boundedio.ReadFile(path, maxProfileBytes)
+	if err != nil {
+		return nil, nil, fmt.Errorf("wire profile: %w", err)
+	}
+	profile, findings := Parse(path, data)
+	return profile, findings, nil
+}
+
+// Parse checks a profile; file is its name in findings. The profile is nil if a
+// finding is an error.
+func Parse(file string, data []byte) (*Profile, []finding.Finding) {
+	var d document
+	places, findings := manifest.CheckDocument(binding.File{Path: file, Data: data}, manifest.KindWireProfile, &d)
+	if finding.HasErrors(findings) {
+		return nil, findings
+	}
+	c := &checker{file: file, places: places, found: findings}
+	p := &Profile{
+		Name: d.Metadata.Name, Version: d.Spec.Version, Style: d.Spec.Style,
+		Platforms: d.Spec.Platforms, TokenCodes: d.Spec.TokenCodes, Calls: map[Operation]Call{},
+	}
+	for operation, open := range d.Spec.Calls {
+		p.Calls[operation] = c.call(p, operation, open)
+	}
+	c.platforms(p)
+	if finding.HasErrors(c.found) {
+		return nil, finding.Sort(c.found)
+	}
+	// Maps are written in the order of their keys, and so the digest is one for
+	// one meaning: it leaves out name, comments and reasons.
+	text, err := json.Marshal(struct {
+		Version    string
+		Style      Style
+		Platforms  map[binding.Platform]string
+		TokenCodes []string
+		Calls      map[Operation]Call
+	}{p.Version, p.Style, p.Platforms, p.TokenCodes, p.Calls})
+	if err != nil {
+		return nil, finding.Sort(append(c.found, c.fault(err)))
+	}
+	sum := sha256.Sum256(text)
+	p.digest = "sha256:" + hex.EncodeToString(sum[:])
+	return p, finding.Sort(c.found)
+}
+
+// Digest identifies what the profile says; comments, names and reasons do not
+// count.
+func (p *Profile) Digest() string { return p.digest }
+
+// Has says whether the profile describes an operation.
+func (p *Profile) Has(o Operation) bool { _, ok := p.Calls[o]; return ok }
+
+// CondemnsToken says whether an error code means that the code host rejected
+// the user name or the token.
+func (p *Profile) CondemnsToken(code string) bool {
+	for _, known := range p.TokenCodes {
+		if known == code {
+			return true
+		}
+	}
+	return false
+}
+
+// Word is the registry's word for a platform.
+func (p *Profile) Word(platform binding.Platform) (string, error) {
+	if word, ok := p.Platforms[platform]; ok {
+		return word, nil
+	}
+	return "", fmt.Errorf("the wire profile %s has no word for the platform %s", p.Name, platform)
+}
+
+// platform is the platform that a word of the registry means.
+func (p *Profile) platform(word string) (binding.Platform, error) {
+	for platform, known := range maps.All(p.Platforms) {
+		if known == word {
+			return platform, nil
+		}
+	}
+	return "", fmt.Errorf("source type %q is not known", clip(word))
+}
+
+//go:embed personal.yaml
+var personalYAML []byte
+
+var personal = sync.OnceValue(func() *Profile {
+	p, findings := Parse("personal.yaml", personalYAML)
+	if p == nil {
+		panic(fmt.Sprintf("wire: the embedded profile has findings: %v", findings))
+	}
+	return p
+})
+
+// Personal is the profile of the Personal Edition, as it is assumed.
+func Personal() *Profile { return personal() }
+
+// PersonalYAML is the text of Personal, with its reasons.
+func PersonalYAML() []byte { return personalYAML }
+
+// ErrNoCall says that the profile does not describe an operation.
+var ErrNoCall = errors.New("the wire profile does not describe this call")
+
+// clip cuts what an answer says for an error.
+func clip(s string) string {
+	if r := []rune(s); len(r) > 40 {
+		return string(r[:40]) + "…"
+	}
+	return s
+}

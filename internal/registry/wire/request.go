@@ -1,0 +1,169 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"strings"
+)
+
+// Request is a call to send.
+type Request struct {
+	Action, Version string
+	Style           Style
+	Method          string
+	// Path is escaped.
+	Path  string
+	Query map[string]string
+	// Form are the parameters of a form; nil if there is none.
+	Form map[string]string
+	// Body is JSON; nil if there is none.
+	Body []byte
+}
+
+// Request makes the call of an operation. An argument that the call needs and
+// that is empty, other than the address, is an error, and so is one that cannot
+// be a segment of the path.
+func (p *Profile) Request(o Operation, a Arguments) (Request, error) {
+	call, ok := p.Calls[o]
+	if !ok || o == CreateSource {
+		return Request{}, ErrNoCall
+	}
+	f := &filler{values: p.placeholders(o, a)}
+	r := Request{Action: call.Action, Version: call.Version, Style: call.Style, Method: call.Method}
+	r.Path = f.path(call.Path)
+	r.Query, r.Form = f.parameters(call.Query), f.parameters(call.Form)
+	if call.Body != nil {
+		body, err := json.Marshal(f.fill(call.Body))
+		if err != nil {
+			return Request{}, fmt.Errorf("the call cannot be written as JSON: %w", err)
+		}
+		r.Body = body
+	}
+	return r, f.err
+}
+
+// AddSource adds the source of CreateSource to the body of the documented call
+// that makes an image repository.
+func (p *Profile) AddSource(body map[string]any, a Arguments) error {
+	call, ok := p.Calls[CreateSource]
+	if !ok {
+		return ErrNoCall
+	}
+	f := &filler{values: p.placeholders(CreateSource, a)}
+	filled, _ := f.fill(call.Body).(map[string]any)
+	merge(body, filled)
+	return f.err
+}
+
+// merge adds fields to an object, and to the objects in it.
+func merge(into, fields map[string]any) {
+	for name, value := range fields {
+		inner, ok := value.(map[string]any)
+		outer, exists := into[name].(map[string]any)
+		if ok && exists {
+			merge(outer, inner)
+			continue
+		}
+		into[name] = value
+	}
+}
+
+// filler puts values into a call. It keeps the first error.
+type filler struct {
+	values map[string]any
+	err    error
+}
+
+// optional says that a call may be sent without a value: it is left out.
+func optional(name string) bool { return name == "address" }
+
+// text fills a text. It is false if the value was left out.
+func (f *filler) text(text string, escape func(string) string) (string, bool) {
+	present := true
+	filled := placeholder.ReplaceAllStringFunc(text, func(match string) string {
+		name, yes, no := nameIn(match)
+		if name == "$" {
+			return "$"
+		}
+		var value string
+		switch v := f.values[name].(type) {
+		case bool:
+			value = fmt.Sprint(v)
+			if yes != "" {
+				value = map[bool]string{true: yes, false: no}[v]
+			}
+		case string:
+			value = v
+		}
+		if value == "" && optional(name) {
+			present = false
+		} else if value == "" && f.err == nil {
+			f.err = fmt.Errorf("the call needs %s, which is empty", name)
+		}
+		return escape(value)
+	})
+	return filled, present
+}
+
+// path fills a path. A value is one segment of it.
+func (f *filler) path(path string) string {
+	filled, _ := f.text(path, func(value string) string {
+		if (value == "." || value == "..") && f.err == nil {
+			f.err = fmt.Errorf("%q cannot be a part of a path", value)
+		}
+		return url.PathEscape(value)
+	})
+	return filled
+}
+
+func (f *filler) parameters(parameters map[string]string) map[string]string {
+	if parameters == nil {
+		return nil
+	}
+	out := map[string]string{}
+	for name, text := range parameters {
+		if value, ok := f.text(text, plain); ok {
+			out[name] = value
+		}
+	}
+	return out
+}
+
+func plain(s string) string { return s }
+
+// fill fills a value of a body. A text that is one placeholder for a truth
+// value becomes that truth value.
+func (f *filler) fill(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for name, inner := range maps.All(v) {
+			if text, ok := inner.(string); ok && strings.HasPrefix(text, "$") && f.leftOut(text) {
+				continue
+			}
+			out[name] = f.fill(inner)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = f.fill(item)
+		}
+		return out
+	case string:
+		if flag, ok := f.values[strings.TrimPrefix(v, "$")].(bool); ok && strings.HasPrefix(v, "$") {
+			return flag
+		}
+		text, _ := f.text(v, plain)
+		return text
+	}
+	return value
+}
+
+// leftOut says that a text is a placeholder whose value is left out.
+func (f *filler) leftOut(text string) bool {
+	name := strings.TrimPrefix(text, "$")
+	return optional(name) && f.values[name] == ""
+}
