@@ -235,7 +235,7 @@ func (x *run) stillUnbound(ctx context.Context, a plan.Action) error {
 // another, which the registry may show for some time.
 func (x *run) released(a plan.Action, account binding.Account) bool {
 	before := x.before(a)
-	return a.Target.Account != nil && a.Target.Account.ID == account.ID || before != nil && isKnown(*before, account)
+	return a.Target.Account != nil && a.Target.Account.ID == account.ID || before != nil && before.HasNumberOf(account)
 }
 
 // unbind unbinds an account for good.

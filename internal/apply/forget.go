@@ -77,7 +77,7 @@ func (x *run) succeeded(record binding.Record, account *binding.Account) bool {
 	return slices.ContainsFunc(x.round.Declarations, func(d binding.Declaration) bool {
 		now := x.ledger.record(d.Name, d.Spec.Platform)
 		return d.Spec.Platform == record.Platform && d.Name != record.Binding && now != nil && now.Managed &&
-			isAnother(record, binding.Account{ID: now.AccountID}) && (account == nil || isKnown(*now, *account))
+			record.HasOtherNumber(binding.Account{ID: now.AccountID}) && (account == nil || now.HasNumberOf(*account))
 	})
 }
 

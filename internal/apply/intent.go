@@ -121,7 +121,7 @@ func settle(intent *binding.Intent, obs binding.Observation) answer {
 
 func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Account) answer {
 	switch {
-	case kind == plan.Unbind && (account == nil || isAnother(intent.Record, *account)):
+	case kind == plan.Unbind && (account == nil || intent.Record.HasOtherNumber(*account)):
 		return done
 	case kind == plan.Rebind && account == nil:
 		return unbound
@@ -142,19 +142,7 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 // isOld says that the registry's number shows an account to be the one before an
 // intent, which the registry may show for some time.
 func isOld(intent binding.Intent, account binding.Account) bool {
-	return isKnown(intent.Record, account) || intent.After.WasUnbound(account.ID)
-}
-
-// isKnown says that the registry's number shows an account to be the recorded
-// one, so that no later call has made it.
-func isKnown(r binding.Record, account binding.Account) bool {
-	return r.AccountID != "" && r.AccountID == account.ID
-}
-
-// isAnother says that the registry's number shows an account to be another
-// than the recorded one.
-func isAnother(r binding.Record, account binding.Account) bool {
-	return r.AccountID != "" && account.ID != "" && r.AccountID != account.ID
+	return intent.Record.HasNumberOf(account) || intent.After.WasUnbound(account.ID)
 }
 
 func settleRepository(intent *binding.Intent, kind plan.Kind, state binding.RepositoryState) answer {

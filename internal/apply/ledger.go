@@ -184,7 +184,7 @@ func mergedImage(image binding.RecordedImage, intent binding.Intent) binding.Rec
 // its declaration was renamed; nil if none did.
 func (l *ledger) successor(r binding.Record) *binding.Record {
 	for _, o := range l.all() {
-		if o.Managed && o.Platform == r.Platform && isKnown(r, binding.Account{ID: o.AccountID}) {
+		if o.Managed && o.Platform == r.Platform && r.HasNumberOf(binding.Account{ID: o.AccountID}) {
 			return &o
 		}
 	}

@@ -12,8 +12,6 @@ import (
 const (
 	defaultRetryBase = 10 * time.Second
 	defaultRetryMax  = 30 * time.Minute
-	// LongestRetry bounds what another side may ask us to wait.
-	LongestRetry = 24 * time.Hour
 	// lostRetry bounds the pause while nothing is bound that was bound before.
 	lostRetry = 2 * time.Minute
 )
@@ -31,7 +29,7 @@ func (b Backoff) After(before binding.Failed, tried string, now time.Time, atLea
 		before = binding.Failed{}
 	}
 	times := before.Times + 1
-	pause := max(binding.Pause(base, longest, times), min(atLeast, LongestRetry))
+	pause := max(binding.Pause(base, longest, times), min(atLeast, binding.LongestPause))
 	return binding.Failed{Tried: tried, Times: times, At: now, Next: now.Add(pause)}
 }
 

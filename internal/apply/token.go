@@ -27,7 +27,7 @@ func (x *run) read(ctx context.Context, ref secrets.Ref) (token secrets.Secret, 
 // where the secret itself names another host.
 func (x *run) readFor(ctx context.Context, ref secrets.Ref, to binding.SecretTarget) (secrets.Secret, secrets.Metadata, error) {
 	token, meta, err := x.read(ctx, ref)
-	if host := meta.Custom[binding.HostKey]; err == nil && host != "" && !to.Named(host) {
+	if host := meta.Custom[binding.HostKey]; err == nil && !to.Allowed(host) {
 		token.Wipe()
 		return secrets.Secret{}, meta, &binding.Failure{
 			Kind: binding.Refused, Fault: binding.FaultRequest, Code: string(plan.CauseSecretTarget), Op: "secret store: read", Object: binding.VaultRef(ref).Unpinned().String(),

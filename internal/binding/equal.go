@@ -68,8 +68,13 @@ func NormalImage(image string) string { return strings.Trim(image, "/") }
 // SameAccount compares two accounts of a platform by meaning. A field that one
 // side does not report is no difference: Codeup has no address.
 func SameAccount(a, b Account) bool {
-	absent := func(a, b string) bool { return a == "" || b == "" }
-	return a.Platform == b.Platform &&
-		(absent(a.Username, b.Username) || SameUsername(a.Platform, a.Username, b.Username)) &&
-		(absent(a.Address, b.Address) || SameAddress(a.Address, b.Address))
+	username, address := a.Differs(b)
+	return a.Platform == b.Platform && !username && !address
+}
+
+// Differs says which fields that both accounts of a platform report differ in
+// meaning.
+func (a Account) Differs(b Account) (username, address bool) {
+	return a.Username != "" && b.Username != "" && !SameUsername(a.Platform, a.Username, b.Username),
+		a.Address != "" && b.Address != "" && !SameAddress(a.Address, b.Address)
 }

@@ -43,10 +43,14 @@ func SecretTargetOf(platform Platform, address string) SecretTarget {
 // belongs to.
 const HostKey = "reconciler-host"
 
-// Named says that a secret's HostKey names this target: a host with a port other
+// Allowed says that a secret whose HostKey has this value may be sent to the
+// target: it names the target, or nothing. It names a host with a port other
 // than the scheme's own, an address as a declaration has it, or the name of a
 // platform that has none. Only an address with http allows http.
-func (t SecretTarget) Named(host string) bool {
+func (t SecretTarget) Allowed(host string) bool {
+	if host == "" {
+		return true
+	}
 	host = strings.ToLower(strings.TrimSpace(host))
 	if t.Platform != "" || slices.Contains(Platforms(), Platform(host)) {
 		return host == string(t.Platform)
@@ -115,18 +119,31 @@ type SecretMove struct {
 	// Applied says that the token was applied with them. Otherwise it was never
 	// applied, and other declarations send it to them.
 	Applied bool
+	// Named says that the secret itself names another host.
+	Named bool
 }
 
-// Move returns the move that a declaration makes, or nil. A secret that was
+// Refused says that the token must not be sent. A person may allow a move, but
+// not to a host that the secret itself excludes.
+func (m *SecretMove) Refused(allowed bool) bool { return m != nil && (m.Named || !allowed) }
+
+// Move returns the move that a declaration makes, or nil. If the secret itself
+// names its host (HostKey), that decides. A secret that was
 // applied may be sent to a host that it was applied with. Of one that was never
 // applied nobody knows which host it belongs to, so that all declarations have
 // to name the same. A move from http to https at the same host is none. Whoever
 // sends a declared token to a declared address has to ask this first.
-func (t SecretTargets) Move(d Declaration) *SecretMove {
+func (t SecretTargets) Move(d Declaration, host string) *SecretMove {
 	if d.Spec.Token == nil {
 		return nil
 	}
 	place, to := secretPlaceOf(d.Spec.Token.Vault), SecretTargetOf(d.Spec.Platform, d.Spec.Address)
+	if host != "" {
+		if to.Allowed(host) {
+			return nil
+		}
+		return &SecretMove{From: []string{host}, Named: true}
+	}
 	applied := t.applied[place]
 	plain := to
 	plain.Secure = false

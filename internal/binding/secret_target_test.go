@@ -33,7 +33,7 @@ func TestOfATokenThatWasNeverAppliedNobodyWasFirst(t *testing.T) {
 		targets := binding.SecretTargets{}.With(nil, tt.declared)
 		for i, d := range tt.declared {
 			var from []string
-			if move := targets.Move(d); move != nil {
+			if move := targets.Move(d, ""); move != nil {
 				from = move.From
 			}
 			if !slices.Equal(from, tt.want[i]) {
@@ -66,7 +66,7 @@ func TestASecretNamesItsHost(t *testing.T) {
 		{binding.Codeup, "", "gitlab.example.com", false},
 		{binding.GitLab, "https://gitlab.example.com", "gitlab.example.com, evil.example", false},
 	} {
-		if got := binding.SecretTargetOf(tt.platform, tt.address).Named(tt.host); got != tt.want {
+		if got := binding.SecretTargetOf(tt.platform, tt.address).Allowed(tt.host); got != tt.want {
 			t.Errorf("%s at %q, the secret says %q: %t, want %t", tt.platform, tt.address, tt.host, got, tt.want)
 		}
 	}

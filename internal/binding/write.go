@@ -131,7 +131,7 @@ func sightOf(known, shows bool) sight {
 // of it.
 func (r *Record) eachWrite(obs Observation, do func(o Object, w *Write, is sight)) {
 	account, known := obs.account(r.Platform)
-	do(AccountObject(), &r.Written, sightOf(known, r.showsAccount(account)))
+	do(AccountObject(), &r.Written, sightOf(known, r.shows(account)))
 	for i := range r.Images {
 		img := &r.Images[i]
 		state, known := obs.repository(img.Image)
@@ -157,18 +157,6 @@ func (o Observation) account(p Platform) (account *Account, known bool) {
 func (o Observation) repository(image string) (state RepositoryState, known bool) {
 	state, asked := o.Repositories[NormalImage(image)]
 	return state, asked && o.Unknown == nil && state.Unknown == nil
-}
-
-func (r Record) showsAccount(a *Account) bool {
-	switch {
-	case r.Removed:
-		return a == nil || a.ID != r.AccountID
-	case a == nil || r.WasUnbound(a.ID):
-		return false
-	case r.AccountID != "" && a.ID != "":
-		return r.AccountID == a.ID
-	}
-	return SameAccount(r.Wanted(), *a)
 }
 
 // WasUnbound says that we unbound the account of a number, so that a read which
@@ -215,7 +203,7 @@ func (r RecordedRule) shown(state RepositoryState) bool {
 
 // number fills in the registry's numbers that an observation reports.
 func (r *Record) number(obs Observation) {
-	if a := obs.Accounts[r.Platform].Account; a != nil && r.AccountID == "" && !r.Written.At.IsZero() && r.showsAccount(a) {
+	if a := obs.Accounts[r.Platform].Account; a != nil && r.AccountID == "" && !r.Written.At.IsZero() && r.shows(a) {
 		r.AccountID = a.ID
 	}
 	for i := range r.Images {
@@ -250,7 +238,7 @@ func (i RecordedImage) numberOf(rule RecordedRule, state RepositoryState) string
 // effect, and one that is shown after its time is done for good.
 func (r *Record) takeBack(obs Observation, at time.Time, settle time.Duration) {
 	over := func(w Write) bool { return !w.At.IsZero() && !w.Recent(at, settle) }
-	if account, known := obs.account(r.Platform); known && r.Removed && over(r.Written) && !r.showsAccount(account) {
+	if account, known := obs.account(r.Platform); known && r.Removed && over(r.Written) && !r.shows(account) {
 		r.Removed, r.Managed, r.Written = false, true, Write{}
 	}
 	for i := range r.Images {

@@ -36,7 +36,7 @@ func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration, se
 	readable := true
 	if b.Spec.Token != nil {
 		d.metadata(l, b, seen)
-		if readable = d.mayAsk(l, b); readable {
+		if readable = d.mayAsk(l, b, seen.Tokens[b.Name].Host); readable {
 			readable = d.token(ctx, l, b, seen)
 		}
 	}
@@ -76,27 +76,29 @@ func answersOf(state binding.TokenState) (own, site []binding.Answer) {
 }
 
 // mayAsk says whether the token may be sent to the declared address: not to
-// another host than the one it was applied with, and not while nobody knows
-// which that was.
-func (d *doctor) mayAsk(l *list, b binding.Declaration) bool {
+// another host than the one that the secret itself names or, if it names none,
+// that it was applied with, and not while nobody knows which that was.
+func (d *doctor) mayAsk(l *list, b binding.Declaration, host string) bool {
 	const question, code = "address-unchanged", "address-changed-with-secret"
-	if d.o.Engine.Config.Policy.AllowAddressChangeWithSecret {
-		return true
-	}
-	if d.appliedErr != nil {
+	allowed := d.o.Engine.Config.Policy.AllowAddressChangeWithSecret
+	if d.appliedErr != nil && !allowed && host == "" {
 		l.failed(question, b.Spec.Address, d.appliedErr)
 		return false
 	}
-	move := d.targets.Move(b)
-	if move != nil {
+	move := d.targets.Move(b, host)
+	refused := move.Refused(allowed)
+	if refused {
 		rule, _ := finding.Lookup(code)
 		how := "is also declared for "
-		if move.Applied {
+		switch {
+		case move.Named:
+			how = "belongs, as its secret says, to "
+		case move.Applied:
 			how = "was applied with "
 		}
 		l.no(question, b.Spec.Address, code, "the token "+how+strings.Join(move.From, ", ")+", and would be sent elsewhere", report.English().Text(rule.Hint()))
 	}
-	return move == nil
+	return !refused
 }
 
 // remembered are what was applied last on every instance, and where secrets

@@ -115,8 +115,8 @@ func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declar
 func (l *look) tokens(ctx context.Context, declared []binding.Declaration, targets binding.SecretTargets, depth binding.Depth) map[string]*tokenObservation {
 	own := map[string]*tokenObservation{}
 	for _, d := range declared {
-		moves := targets.Move(d) != nil && !l.o.AllowAddressChangeWithSecret
-		key := binding.DigestOf(d.Name, d.Spec, moves)
+		moves := func(host string) bool { return targets.Move(d, host).Refused(l.o.AllowAddressChangeWithSecret) }
+		key := binding.DigestOf(d.Name, d.Spec, moves(""))
 		if l.looks[key] == nil {
 			t := newTokenObservation(d)
 			l.looks[key] = t

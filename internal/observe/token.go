@@ -16,22 +16,18 @@ import (
 
 // declaration looks at one declaration's token and, at depth binding.DepthPreflight, asks
 // its code host. A token that would go to another host than its own is not read,
-// and no host is asked: moves says that it was sent to another one before, and
-// what the secret itself says of its host decides.
-func (l *look) declaration(ctx context.Context, d binding.Declaration, depth binding.Depth, moves bool, seen *tokenObservation) {
+// and no host is asked: moves says so for the host that the secret itself names.
+func (l *look) declaration(ctx context.Context, d binding.Declaration, depth binding.Depth, moves func(host string) bool, seen *tokenObservation) {
 	var state binding.TokenState
 	if d.Spec.Token != nil {
 		state = l.metadata(ctx, d)
 		state.Previous = l.previous(ctx, d, state)
-		if state.Host != "" {
-			moves = !binding.SecretTargetOf(d.Spec.Platform, d.Spec.Address).Named(state.Host)
-		}
 	}
 	if depth == binding.DepthPreflight && state.Previous != nil {
 		state.BoundAnswers = l.boundAnswers(ctx, d, state)
 	}
 	var projects map[string]binding.ProjectState
-	if depth == binding.DepthPreflight && state.Unknown == nil && !moves {
+	if depth == binding.DepthPreflight && state.Unknown == nil && !moves(state.Host) {
 		projects = l.preflight(ctx, d, &state)
 	}
 	*seen = tokenObservation{asked: d.Spec.Token != nil || len(state.Answers) > 0, state: state, projects: projects}
@@ -176,7 +172,7 @@ func (l *look) boundAnswers(ctx context.Context, d binding.Declaration, state bi
 	if err != nil || binding.MadeAnew(applied.TokenCreated, meta.Created) {
 		return nil
 	}
-	if own := meta.Custom[binding.HostKey]; own != "" && !binding.SecretTargetOf(account.Platform, account.Address).Named(own) {
+	if !binding.SecretTargetOf(account.Platform, account.Address).Allowed(meta.Custom[binding.HostKey]) {
 		return nil // It is not sent where its secret says that it does not belong.
 	}
 	var said hostSaid

@@ -42,7 +42,7 @@ func (m *maker) account(s subject) bool {
 // still: the registry only writes it another way, and to bind it once more
 // would change nothing, for ever.
 func (s subject) asApplied() bool {
-	return s.ours() && isRecorded(*s.record, *s.state.Account) && len(accountChanges(s.d, s.record.Wanted())) == 0
+	return s.ours() && s.record.Is(*s.state.Account) && len(accountChanges(s.d, s.record.Wanted())) == 0
 }
 
 func (m *maker) unknownAccount(s subject, u binding.Unknown) {
@@ -67,10 +67,11 @@ func (m *maker) noop(s subject, cause Cause, reason message.Message) {
 // that either side leaves out is not compared.
 func accountChanges(d *binding.Declaration, a binding.Account) []Change {
 	var changes []Change
-	if known(d.Spec.Username, a.Username, !binding.SameUsername(d.Spec.Platform, d.Spec.Username, a.Username)) {
+	username, address := d.Spec.Account().Differs(a)
+	if username {
 		changes = append(changes, Change{"username", a.Username, d.Spec.Username})
 	}
-	if known(d.Spec.Address, a.Address, !binding.SameAddress(d.Spec.Address, a.Address)) {
+	if address {
 		changes = append(changes, Change{"address", a.Address, d.Spec.Address})
 	}
 	return changes

@@ -228,29 +228,12 @@ func (m *maker) recordOf(d *binding.Declaration, account *binding.Account) *bind
 		}
 	}
 	for i, r := range m.in.Records {
-		if r.Platform == d.Spec.Platform && r.Managed && (account == nil || isRecorded(r, *account)) {
+		if r.Platform == d.Spec.Platform && r.Managed && (account == nil || r.Is(*account)) {
 			return &m.in.Records[i]
 		}
 	}
 	return nil
 }
-
-// isRecorded says whether account is the one that r speaks of. Where only one
-// side has the registry's number, they cannot be compared, and are not the same.
-func isRecorded(r binding.Record, account binding.Account) bool {
-	return r.AccountID == account.ID && mayBeRecorded(r, account)
-}
-
-// mayBeRecorded says whether account may be the one that r speaks of. What
-// either side does not know does not count.
-func mayBeRecorded(r binding.Record, account binding.Account) bool {
-	return !known(r.AccountID, account.ID, r.AccountID != account.ID) &&
-		!known(r.Username, account.Username, !binding.SameUsername(r.Platform, r.Username, account.Username)) &&
-		!known(r.Address, account.Address, !binding.SameAddress(r.Address, account.Address))
-}
-
-// known is differs where both values are known, else false.
-func known(a, b string, differs bool) bool { return a != "" && b != "" && differs }
 
 func (s subject) ours() bool { return s.record != nil && s.record.Managed }
 

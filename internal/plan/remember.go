@@ -86,7 +86,7 @@ func rememberAccount(a Action, old *binding.Record, account *binding.Account) *b
 	}
 	if a.Kind == Adopt {
 		r.Unbound, r.UnboundBefore = "", nil
-		if old != nil && account != nil && old.AccountID == account.ID {
+		if old != nil && account != nil && old.Is(*account) {
 			r.Written, r.Unbound, r.UnboundBefore = old.Written, old.Unbound, old.UnboundBefore
 		}
 	}

@@ -71,7 +71,7 @@ func (m *maker) removedBinding(r *binding.Record) {
 		a.Cause, a.Reason = causeOf(*s.Unknown), unknownReason(*s.Unknown)
 	case caps.ListAccounts && !asked:
 		a.Cause, a.Reason = CauseUnknown, unknownReason(binding.Unknown{Reason: binding.NotAsked})
-	case caps.ListAccounts && s.Account != nil && !isRecorded(*r, *s.Account):
+	case caps.ListAccounts && s.Account != nil && !r.Is(*s.Account):
 		a.Cause, a.Reason = CauseForeign, message.New("reason.undeclared-foreign")
 	case m.retainedElsewhere(r):
 		a.Cause, a.Reason = CauseRetained, message.New("reason.retained-elsewhere")
@@ -88,7 +88,7 @@ func (m *maker) retainedElsewhere(r *binding.Record) bool {
 	account := m.in.Observation.Accounts[r.Platform].Account
 	return slices.ContainsFunc(m.in.Records, func(o binding.Record) bool {
 		return o.Managed && o.Platform == r.Platform && o.Binding != r.Binding && policyOf(o.DeletionPolicy) == binding.Retain &&
-			(account == nil || mayBeRecorded(o, *account))
+			(account == nil || o.MayBe(*account))
 	})
 }
 

@@ -41,7 +41,7 @@ func SecretConflicts(declarations []binding.Declaration) []finding.Finding {
 func moves(targets binding.SecretTargets, declarations []binding.Declaration, how string) []finding.Finding {
 	var findings []finding.Finding
 	for _, d := range declarations {
-		if move := targets.Move(d); move != nil {
+		if move := targets.Move(d, ""); move != nil {
 			path, f := movedFinding(&d, how, move.From)
 			at := d.At(path)
 			findings = append(findings, f.At(d.File, at.Line, at.Column).In(path))
@@ -65,24 +65,19 @@ func (m *maker) moved(s subject) bool {
 }
 
 // findMove makes the finding of a move that the policy does not allow, and
-// returns its message; zero if there is none. Where the secret itself names its
-// host, that decides. The finding needs no answer from the registry.
+// returns its message; zero if there is none. The finding needs no answer from the
+// registry.
 func (m *maker) findMove(s subject) message.Message {
-	if s.d.Spec.Token != nil && s.token.Host != "" {
-		if binding.SecretTargetOf(s.d.Spec.Platform, s.d.Spec.Address).Named(s.token.Host) {
-			return message.Message{}
-		}
-		path, f := movedFinding(s.d, "host", []string{s.token.Host})
-		m.find(s.d, path, f)
-		return f.Message
-	}
-	move := m.targets.Move(*s.d)
-	if move == nil || m.in.Policy.AllowAddressChangeWithSecret {
+	move := m.targets.Move(*s.d, s.token.Host)
+	if !move.Refused(m.in.Policy.AllowAddressChangeWithSecret) {
 		return message.Message{}
 	}
-	how := "applied"
-	if !move.Applied {
-		how = "conflict"
+	how := "conflict"
+	switch {
+	case move.Named:
+		how = "host"
+	case move.Applied:
+		how = "applied"
 	}
 	path, f := movedFinding(s.d, how, move.From)
 	m.find(s.d, path, f)

@@ -83,7 +83,7 @@ func TestATokenIsNotSentToAnotherPlatform(t *testing.T) {
 		if d.Spec.Platform = platform; platform == binding.Codeup {
 			d.Spec.Address = ""
 		}
-		move := binding.SecretTargets{}.With([]binding.Record{record}, []binding.Declaration{d, was}).Move(d)
+		move := binding.SecretTargets{}.With([]binding.Record{record}, []binding.Declaration{d, was}).Move(d, "")
 		if (move != nil) != (platform == binding.GitLab) || move != nil && !cmp.Equal(move.From, []string{"codeup"}) {
 			t.Errorf("%s: %+v", name, move)
 		}
@@ -95,7 +95,7 @@ func TestAnAccountThatTheRegistryWritesAnotherWayIsNoMove(t *testing.T) {
 	record := applied(gitlabDeclaration())
 	record.Asked = binding.Account{Address: record.Address}
 	record.Address = "https://10.0.0.1"
-	if move := (binding.SecretTargets{}).With([]binding.Record{record}, nil).Move(gitlabDeclaration()); move != nil {
+	if move := (binding.SecretTargets{}).With([]binding.Record{record}, nil).Move(gitlabDeclaration(), ""); move != nil {
 		t.Errorf("moves from %v", move.From)
 	}
 }

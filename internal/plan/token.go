@@ -177,7 +177,7 @@ func (m *maker) tokenIs(s subject) binding.Comparison {
 // recorded says that our record speaks of what is bound, as far as the registry
 // can be asked.
 func (s subject) recorded() bool {
-	return s.ours() && (s.state.Account == nil || isRecorded(*s.record, *s.state.Account))
+	return s.ours() && (s.state.Account == nil || s.record.Is(*s.state.Account))
 }
 
 // provenByTimes says that the account was made when the newest version was there

@@ -104,8 +104,8 @@ func (b *backoff) next(now time.Time) time.Time {
 	return first
 }
 
-// restore takes over what failed before a restart, where nothing did since. No
-// pause gets longer than another side may ask for, however the clock was set.
+// restore takes over what failed before a restart, if nothing has failed since. No
+// pause gets longer than the one after a refusal, however the clock was set.
 func (b *backoff) restore(name string, f binding.Failed, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -113,7 +113,7 @@ func (b *backoff) restore(name string, f binding.Failed, now time.Time) {
 		return
 	}
 	f = f.AsOf(now)
-	if latest := now.Add(apply.LongestRetry); f.Next.After(latest) {
+	if latest := now.Add(binding.RefusalLasts); f.Next.After(latest) {
 		f.Next = latest
 	}
 	b.states[name] = f

@@ -91,7 +91,7 @@ func TestKind8AStateFileOfAnEarlierVersionMovesOnceAndLosesNothing(t *testing.T)
 			records, err := s.Records(t.Context(), "prod-hangzhou")
 			must(t, err)
 			d.Spec.Token.Vault = records[0].Vault
-			if targets.Move(d) == nil {
+			if targets.Move(d, "") == nil {
 				t.Error("where secrets were sent is lost")
 			}
 			must(t, s.Close())

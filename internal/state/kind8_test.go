@@ -290,7 +290,7 @@ func TestKind8ASecretTargetOutlivesRecordsAndIntents(t *testing.T) {
 	moves := func(s *state.Store, name, host string) bool {
 		targets, err := s.SecretTargets(t.Context())
 		must(t, err)
-		return targets.Move(binding.Declaration{Spec: binding.Spec{Platform: binding.GitLab, Address: "https://" + host, Token: &binding.Token{Vault: ref(name)}}}) != nil
+		return targets.Move(binding.Declaration{Spec: binding.Spec{Platform: binding.GitLab, Address: "https://" + host, Token: &binding.Token{Vault: ref(name)}}}, "") != nil
 	}
 	// Removed; only begun and given up; moved with an operator's word and removed.
 	must(t, s.PutRecord(t.Context(), of("removed", "a.example.com")))

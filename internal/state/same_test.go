@@ -93,7 +93,7 @@ func everything(t *testing.T, s *state.Store) (all []any) {
 	for _, name := range []string{"a", "b0", "b1", "b2"} {
 		d := binding.Declaration{Spec: binding.Spec{Platform: binding.GitLab, Address: "https://elsewhere.example.com"}}
 		d.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "acr/" + name, Key: "token"}}
-		add(targets.Move(d), nil)
+		add(targets.Move(d, ""), nil)
 	}
 	for _, n := range []int{0, 1, 7} {
 		events, err := s.Events(t.Context(), n)

@@ -377,7 +377,7 @@ func TestSecretTargetsAreThoseOfAllInstances(t *testing.T) {
 		must(t, err)
 		for path, want := range map[string]bool{"one": true, "two": true, "three": true, "four": false} {
 			d := binding.Declaration{Spec: binding.Spec{Platform: binding.GitLab, Address: "https://gitlab.example.net", Token: &binding.Token{Vault: ref(path)}}}
-			if move := targets.Move(d); (move != nil) != want {
+			if move := targets.Move(d, ""); (move != nil) != want {
 				t.Errorf("%s: %+v, want a move: %v", path, move, want)
 			}
 		}

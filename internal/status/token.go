@@ -171,7 +171,7 @@ func (v view) boundToken() binding.Comparison {
 		account = nil // It was bound since it was observed.
 	case !ours && account != nil && state.Latest <= state.Version && account.MadeAfter(state.Created):
 		return binding.TokenSame
-	case account != nil && ours && v.record.AccountID != account.ID:
+	case account != nil && ours && !v.record.Is(*account):
 		return binding.TokenUnknown
 	}
 	if !ours {
