@@ -176,7 +176,7 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 	ctx, stop := until(context.WithoutCancel(ctx), x.late)
 	defer stop()
 	before := x.before(a)
-	if before == nil || !before.Managed {
+	if before == nil || !before.Managed || !owed(a, *before) {
 		return cause
 	}
 	if err := x.stillUnbound(ctx, a); err != nil {
@@ -204,6 +204,13 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 	}
 	return message.NewError("apply.fell-back", "again", plan.ErrFellBack, "new", a.Target.TokenVersion, "version", before.TokenVersion,
 		"username", before.Wanted().Username, "refused", refusal != (binding.Refusal{}), "after", binding.RefusalLasts, "binding", a.Binding, "why", cause)
+}
+
+// owed says that an account that was bound before is bound again where the bind of
+// an action is rejected: we unbound it for that, or it is declared still. One that
+// somebody else unbound, and that nobody declares any more, stays unbound.
+func owed(a plan.Action, before binding.Record) bool {
+	return a.Kind == plan.Rebind || a.Cause == plan.CauseUnfinished || binding.SameAccount(before.Wanted(), a.Target.Declaration.Spec.Account())
 }
 
 // sameAttempt says that an action binds the very token and account that the
