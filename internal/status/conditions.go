@@ -80,6 +80,10 @@ func (v view) carry(old []binding.Condition, c binding.Condition) binding.Condit
 	if before == nil || before.Known.IsZero() {
 		return c
 	}
+	if onlyExpiry(c) && !onExpiry(*before) {
+		c.Known = v.now
+		return c
+	}
 	c.Known = binding.Past(before.Known, v.now)
 	if before.Status == binding.Unclear || tooOld(c.Known, v.now, v.maxAge) {
 		c.LastKnown, c.KnownReason = false, ""
@@ -95,6 +99,22 @@ func (v view) carry(old []binding.Condition, c binding.Condition) binding.Condit
 		c.LastKnown, c.Message = true, message.New("condition.last-known", "why", c.Message, "at", c.Known)
 	}
 	return c
+}
+
+// onlyExpiry says that a condition lacks nothing but the expiry of a token that is
+// known to be bound.
+func onlyExpiry(c binding.Condition) bool {
+	return c.Reason == ReasonNoExpiryKnown || c.Reason == ReasonExpiryUnreadable
+}
+
+// onExpiry says that a condition had an answer about the expiry: all others are
+// about another token, or none.
+func onExpiry(c binding.Condition) bool {
+	switch cmp.Or(c.KnownReason, c.Reason) {
+	case ReasonCurrent, ReasonExpired, ReasonExpiresSoon:
+		return true
+	}
+	return false
 }
 
 // stamp keeps the time of the last transition where the status is as it was.

@@ -50,7 +50,7 @@ func TestKind2OnlyTheBoundTokenIsFreshAndValid(t *testing.T) {
 		"the secret store does not answer": {[]func(*plan.Input){token(func(s *binding.TokenState) {
 			s.Unknown, s.Answers, s.Version = &binding.Unknown{Reason: "Unreachable"}, nil, 0
 		})}, Unclear, Unclear, Unclear},
-		"forgotten, and the account is newer":           {[]func(*plan.Input){forgotten, observe, token(func(s *binding.TokenState) { s.Created = noon().Add(-2 * time.Hour) }), func(in *plan.Input) { in.Observation.Accounts[binding.Codeup].Account.Created = noon().Add(-time.Hour) }}, True, True, True},
+		"forgotten, and the account is newer":           {[]func(*plan.Input){forgotten, observe, token(func(s *binding.TokenState) { s.Created = noon().Add(-2 * time.Hour) }), func(in *plan.Input) { in.Observation.Accounts[binding.Codeup].Account.Created = noon().Add(-time.Hour) }}, Unclear, Unclear, False},
 		"an older one is bound, and was not asked for":  {[]func(*plan.Input){token(func(s *binding.TokenState) { s.Version, s.Latest = 4, 4 })}, False, Unclear, False},
 		"an older one is bound, and the newest revoked": {[]func(*plan.Input){token(func(s *binding.TokenState) { s.Version, s.Latest, s.Answers = 4, 4, no })}, False, False, False},
 		"an older one is bound, and accepted": {[]func(*plan.Input){token(func(s *binding.TokenState) {
@@ -72,6 +72,51 @@ func TestKind2OnlyTheBoundTokenIsFreshAndValid(t *testing.T) {
 				if got := conditionOf(t, next, of); got.Status != want || got.Reason == "" {
 					t.Errorf("%s is %s %s, want %s", of, got.Status, got.Reason, want)
 				}
+			}
+		})
+	}
+}
+
+// TestKind2WhatWasKnownOfAnotherTokenIsNotCarried: that the expiry of the bound
+// token is unknown does not bring back what held before it was bound.
+func TestKind2WhatWasKnownOfAnotherTokenIsNotCarried(t *testing.T) {
+	unbound := func(in *plan.Input) {
+		in.Records, in.Observation.Accounts[binding.Codeup] = nil, binding.AccountState{}
+	}
+	older := func(in *plan.Input) { in.Records[0].TokenVersion = 2 }
+	unknown := func(in *plan.Input) { in.Records[0].TokenVersion = 0 }
+	expires := func(at time.Time) func(*plan.Input) {
+		return func(in *plan.Input) {
+			state := in.Observation.Tokens["pay"]
+			state.Expires, state.ExpiresSource = at, "host"
+			in.Observation.Tokens["pay"] = state
+		}
+	}
+	unreadable := func(in *plan.Input) {
+		state := in.Observation.Tokens["pay"]
+		state.ExpiresUnreadable = "soon"
+		in.Observation.Tokens["pay"] = state
+	}
+	none := func(*plan.Input) {}
+	for name, tt := range map[string]struct {
+		before, now func(*plan.Input)
+		status      binding.ConditionStatus
+		reason      string
+	}{
+		"nothing was bound":                       {unbound, none, binding.Unclear, status.ReasonNoExpiryKnown},
+		"an older version was bound":              {older, none, binding.Unclear, status.ReasonNoExpiryKnown},
+		"nobody knew which one was bound":         {unknown, none, binding.Unclear, status.ReasonNoExpiryKnown},
+		"an older version, and the expiry is odd": {older, unreadable, binding.Unclear, status.ReasonExpiryUnreadable},
+		"the expiry was known":                    {expires(noon().AddDate(1, 0, 0)), none, binding.True, status.ReasonCurrent + status.SuffixLastKnown},
+		"it was known to expire soon":             {expires(noon().AddDate(0, 0, 3)), none, binding.False, status.ReasonExpiresSoon + status.SuffixLastKnown},
+		"it was known, and is not for a while":    {expires(noon().AddDate(1, 0, 0)), unreadable, binding.True, status.ReasonCurrent + status.SuffixLastKnown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			round, result := inForce(noon(), tt.before)
+			before := status.Next(nil, round, result)
+			round, result = inForce(noon().Add(time.Minute), tt.now)
+			if c := conditionOf(t, status.Next(before, round, result), binding.TokenFresh); c.Status != tt.status || c.Reason != tt.reason {
+				t.Errorf("%s %s, want %s %s", c.Status, c.Reason, tt.status, tt.reason)
 			}
 		})
 	}

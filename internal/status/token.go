@@ -169,8 +169,6 @@ func (v view) boundToken() binding.Comparison {
 	switch {
 	case o.State == plan.Done && o.Action.Kind != plan.Adopt:
 		account = nil // It was bound since it was observed.
-	case !ours && account != nil && state.Latest <= state.Version && account.MadeAfter(state.Created):
-		return binding.TokenSame
 	case account != nil && ours && !v.record.Is(*account):
 		return binding.TokenUnknown
 	}
