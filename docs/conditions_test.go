@@ -118,7 +118,7 @@ func knowledge() map[string]known {
 		"CredentialsAccepted":   {"whether our own access key and login are accepted", "the last call that was made with them", "the registry and the secret store"},
 		"SecretAvailable":       {"whether the secret store has the declared version", eachSync, "the secret store: its metadata, by its own clock"},
 		"TokenValid":            {"whether the bound token, and the one that would be bound, are accepted", hostTime, "the code host, asked with the token itself"},
-		"TokenFresh":            {"which version is bound, which one the secret store has, and when that one expires", "the version: when reconciler bound it, or when a person confirmed it; the expiry: " + eachSync, "our record, or the times at which the account and the version were made; the expiry by the declaration, the secret store or the code host, whichever is earliest"},
+		"TokenFresh":            {"which version is bound, which one the secret store has, and when that one expires", "the version: when reconciler bound it, or when a person confirmed it; the expiry: " + eachSync, "our record, or a person who bound the account as a step asked; the expiry by the declaration, the secret store or the code host, whichever is earliest"},
 		"AccountAllowed":        {"whether the account exists and may be bound", hostTime, "the code host"},
 		"Reachable":             {"whether the code host answers, and what its site is like", hostTime, "the code host"},
 		"Bound":                 {"which account is bound", eachSync + "; where the registry cannot be asked, the confirmation, until the declaration or the version of the token changes", "the registry; where it cannot be asked, the person whom the message names"},

@@ -19,10 +19,13 @@ func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []bind
 		switch {
 		case a.Kind.ByPerson():
 			if p.Since.IsZero() {
-				p = binding.PendingSince{Platform: a.Platform, Object: a.Object, Since: at}
+				p = binding.PendingSince{Platform: a.Platform, Object: a.Object, Since: at, TokenVersion: a.Target.TokenVersion}
 				news = append(news, plan.Event{Kind: plan.StepDue, Action: a, Since: at})
 			}
 			p.Action = string(a.Kind)
+			if p.TokenVersion != a.Target.TokenVersion {
+				p.TokenVersion = 0
+			}
 			if !p.Overdue && x.overdue(p.Since, at) {
 				p.Overdue = true
 				news = append(news, plan.Event{Kind: plan.StepOverdue, Action: a, Since: p.Since})

@@ -95,6 +95,9 @@ type PendingSince struct {
 	// Action is the plan's word for the step.
 	Action string    `json:"action"`
 	Since  time.Time `json:"since"`
+	// TokenVersion is the version of the token that the step asked for all the time
+	// since; 0 if that changed, or there is none.
+	TokenVersion int `json:"tokenVersion,omitempty"`
 	// Overdue is true after an event has reported that it is overdue.
 	Overdue bool `json:"overdue,omitempty"`
 }

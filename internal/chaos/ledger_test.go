@@ -22,6 +22,9 @@ type ledger struct {
 	last map[account]declared
 	// made are the accounts and rules that people made or changed, by number.
 	accounts, theirs map[int64]bool
+	// replaced are the users of the accounts that the process unbound, until people
+	// change an account or another one is bound: what it took away it may put back.
+	replaced map[account]string
 	// suspended are the ends of suspensions that people asked for, and since
 	// when they hold.
 	suspended map[string]suspended
@@ -40,7 +43,7 @@ type declared struct {
 func newLedger() ledger {
 	return ledger{
 		images: map[string]bool{}, rules: map[string]bool{}, last: map[account]declared{},
-		accounts: map[int64]bool{}, theirs: map[int64]bool{}, suspended: map[string]suspended{},
+		accounts: map[int64]bool{}, theirs: map[int64]bool{}, replaced: map[account]string{}, suspended: map[string]suspended{},
 	}
 }
 
@@ -58,10 +61,11 @@ func (l *ledger) declare(d plan.Desired) {
 }
 
 // byPeople notes what people made.
-func (l *ledger) byPeople(was, is sandbox.RegistrySnapshot) {
+func (l *ledger) byPeople(instance string, was, is sandbox.RegistrySnapshot) {
 	for _, a := range is.Accounts {
 		if !slices.Contains(was.Accounts, a) {
 			l.accounts[a.ID] = true
+			delete(l.replaced, account{instance, a.Platform})
 		}
 	}
 	for _, r := range is.Repositories {
@@ -120,6 +124,7 @@ func (o *oracle) judge(instance string, was, is sandbox.RegistrySnapshot) {
 func (o *oracle) unbound(instance string, a sandbox.SourceAccount) {
 	last, known := o.ledger.last[account{instance, a.Platform}]
 	t := o.team(instance, a.Platform)
+	o.ledger.replaced[account{instance, a.Platform}] = a.Username
 	switch {
 	case !known || t == nil:
 		o.fail("nothing undeclared is touched", "%s: %s is unbound, which nobody ever declared", instance, a.Platform)
@@ -154,9 +159,10 @@ func (o *oracle) boundNow(instance string, a sandbox.SourceAccount) {
 	switch {
 	case !known:
 		o.fail("nothing undeclared is touched", "%s: %s is bound, which nobody ever declared", instance, a.Platform)
-	case a.Username != last.Spec.Username && time.Since(last.at) > recent:
+	case a.Username != last.Spec.Username && time.Since(last.at) > recent && o.ledger.replaced[account{instance, a.Platform}] != a.Username:
 		o.fail("what is bound is declared", "%s: %s is bound as %s, and %s is declared", instance, a.Platform, a.Username, last.Spec.Username)
 	}
+	delete(o.ledger.replaced, account{instance, a.Platform})
 	if t := o.team(instance, a.Platform); t != nil {
 		o.untouchable(t, "bound")
 	}

@@ -191,7 +191,7 @@ func (o *oracle) synced(t *team, s reconcile.Synced) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	d := o.declared(t)
-	if d == nil || d.Spec.DriftPolicy == binding.Report || d.Spec.ManagementPolicy == binding.Observe || s.Result.Incomplete {
+	if d == nil || d.Spec.DriftPolicy == binding.Report || d.Spec.ManagementPolicy == binding.Observe || s.Result.Incomplete || o.suspended(t, d) {
 		return
 	}
 	for _, outcome := range s.Result.Outcomes {
@@ -204,6 +204,12 @@ func (o *oracle) synced(t *team, s reconcile.Synced) {
 			o.fail(fmt.Sprintf("sync ends with 0 without %s", of), "%s: %s", t.name, l.why)
 		}
 	}
+}
+
+// suspended says that a person or the declaration suspends a team's binding: a sync
+// leaves it as it is, as it should.
+func (o *oracle) suspended(t *team, d *binding.Declaration) bool {
+	return d.Spec.Suspend.Active(o.w.now()) || o.w.now().Before(o.ledger.suspended[t.name].until)
 }
 
 // begun notes that a process starts.
@@ -219,7 +225,7 @@ func (o *oracle) people() {
 	defer o.mu.Unlock()
 	for _, name := range []string{prod, edge} {
 		has := o.w.instance(name).Peek()
-		o.ledger.byPeople(o.has[name], has)
+		o.ledger.byPeople(name, o.has[name], has)
 		o.has[name] = has
 	}
 	o.compare()
@@ -264,9 +270,6 @@ func (o *oracle) compare() {
 func (o *oracle) lacks(t *team, of binding.ConditionType) string {
 	if of == binding.Declared {
 		return when(o.declared(t) == nil, "no valid file declares it")
-	}
-	if of == binding.TokenFresh && o.forgotten && o.w.bound(t) == 0 {
-		return "" // A token of somebody's own, and nothing remembered: nobody can know it.
 	}
 	if valid := o.valid[t.name]; valid != nil {
 		return o.w.lacks(t, *valid, of)

@@ -18,7 +18,7 @@ var capabilities = map[string][]string{
 	"managementPolicy: Observe": {
 		"observe.txtar", "TestObserveChangesNothingEver", "TestObserveWritesNothingToTheRegistry", "TestObserveKnowsNothingOfWhatItCannotSee",
 	},
-	"adopt":       {"adopt.txtar", "TestTheFirstPlanOfAnImportOnlyAdopts", "TestOutsideOfAWindowWhatIsThereIsAdopted"},
+	"adopt":       {"adopt.txtar", "TestTheFirstPlanOfAnImportBindsTokensAndAdoptsTheRest", "TestOutsideOfAWindowWhatIsThereIsAdopted"},
 	"break-glass": {"windows.txtar", "TestABrokenGlassLetsThroughAndIsKeptInTheHistory", "TestAGlassIsNotBrokenWithoutNameAndReason"},
 	"windows": {
 		"windows.txtar", "TestWindows", "TestAnInstanceIsChangedOnlyInItsWindows", "TestOutsideOfAWindowNothingIsChanged",

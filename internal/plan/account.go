@@ -278,7 +278,7 @@ func (m *maker) tokenUnknown(s subject) bool {
 	if anew {
 		a.Reason = message.New("reason.bound-again-unknown")
 	}
-	settles := s.d.Spec.DriftPolicy != binding.Report && m.canRebind() && !m.settledOften(s, a)
+	settles := (s.d.Spec.DriftPolicy != binding.Report || s.rotatedSince()) && m.canRebind() && !m.settledOften(s, a)
 	switch {
 	case s.observesOnly() && !s.ours():
 		m.remembered(s, false) // Of what is only observed, nothing is claimed.
@@ -290,6 +290,12 @@ func (m *maker) tokenUnknown(s subject) bool {
 	m.find(s.d, "spec.token", finding.New(string(CauseTokenUnknown), message.New("plan.token-unknown", "name", s.d.Name)))
 	m.remembered(s, true)
 	return true
+}
+
+// rotatedSince says that the secret store has a version that was made after our
+// record: whichever token is bound, there is something new to apply.
+func (s subject) rotatedSince() bool {
+	return s.recorded() && !s.record.Applied.IsZero() && s.token.Created.After(s.record.Applied)
 }
 
 // settledOften says that the account was bound again so often, because nobody
@@ -336,7 +342,7 @@ func (m *maker) adoptReason(s subject) (Cause, message.Message, []Change) {
 		return CauseBoundAnew, message.New("reason.bound-again"), accountChanges(s.d, r.Wanted())
 	case len(accountChanges(s.d, r.Wanted())) > 0:
 		return CauseRecordOutdated, message.New("reason.bound"), accountChanges(s.d, r.Wanted())
-	case !r.TokenKnown() && m.provenByTimes(s):
+	case !r.TokenKnown() && m.byStep(s):
 		return CauseTokenVersionKnown, message.New("reason.token-version-known"), nil
 	case policyOf(r.DeletionPolicy) != policyOf(s.d.Spec.DeletionPolicy):
 		return CauseDeletionPolicy, message.New("reason.deletion-policy"),

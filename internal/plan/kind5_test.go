@@ -28,6 +28,17 @@ func found(made time.Time, change func(*binding.Declaration, *plan.Input)) func(
 // reported keeps drift as it is.
 func reported(d *binding.Declaration, _ *plan.Input) { d.Spec.DriftPolicy = binding.Report }
 
+// byStep has a person asked to bind the account with a version of the token, which
+// the driver cannot do.
+func byStep(version int) func(*binding.Declaration, *plan.Input) {
+	return func(d *binding.Declaration, in *plan.Input) {
+		in.Observation.Capabilities.Bind = false
+		in.RetryStates = []binding.RetryState{{Instance: "prod", Binding: d.Name, Pending: []binding.PendingSince{{
+			Platform: binding.GitLab, Object: binding.AccountObject(), Action: string(plan.Manual), Since: noon(), TokenVersion: version,
+		}}}}
+	}
+}
+
 // TestKind5AVersionIsClaimedOnlyWhereItIsProven; otherwise it is unknown, and
 // settled by one rebind, or reported.
 func TestKind5AVersionIsClaimedOnlyWhereItIsProven(t *testing.T) {
@@ -62,7 +73,41 @@ func TestKind5AVersionIsClaimedOnlyWhereItIsProven(t *testing.T) {
 			}), want: []string{unknown}, reason: "not known",
 		},
 		"the account was made after the newest version": {
-			in: found(after, none), want: []string{"adopt account"}, reason: "bound already",
+			in: found(after, none), want: []string{unknown}, reason: "not known",
+		},
+		"and it is reported where drift is": {
+			in: found(after, reported), want: []string{"adopt account"}, reason: "not known", codes: []string{"warning token-version-unknown"},
+		},
+		"a pin is gone, and what was unknown stays so": {
+			in: found(after, func(d *binding.Declaration, in *plan.Input) {
+				reported(d, in)
+				r := applied(*d)
+				r.AccountID, r.TokenVersion = "7", 0
+				in.Records = []binding.Record{r}
+			}), want: []string{"noop account"}, reason: "not known", codes: []string{"warning token-version-unknown"},
+		},
+		"a person bound it by the step that was shown": {
+			in: found(after, byStep(4)), want: []string{"adopt account"}, reason: "bound already",
+		},
+		"a person bound a pinned version by the step that was shown": {
+			in: found(after, func(d *binding.Declaration, in *plan.Input) {
+				byStep(4)(d, in)
+				in.Observation.Tokens[d.Name] = binding.TokenState{Version: 4, Latest: 5, Created: noon()}
+			}), want: []string{"adopt account"}, reason: "bound already",
+		},
+		"a person bound it by a step that asked for another version at first": {
+			in:   found(after, byStep(0)),
+			want: []string{"adopt account"}, reason: "not known", codes: []string{"warning token-version-unknown"},
+		},
+		"a person bound it by a step, before the version was made that is declared now": {
+			in:   found(after, byStep(3)),
+			want: []string{"adopt account"}, reason: "not known", codes: []string{"warning token-version-unknown"},
+		},
+		"a step was shown, and the driver can bind by now": {
+			in: found(after, func(d *binding.Declaration, in *plan.Input) {
+				byStep(4)(d, in)
+				in.Observation.Capabilities.Bind = true
+			}), want: []string{unknown}, reason: "not known",
 		},
 		"a person bound the same user again: which token, nobody knows": {
 			in: found(after, again), want: []string{unknown}, reason: "bound the account again",
@@ -81,6 +126,14 @@ func TestKind5AVersionIsClaimedOnlyWhereItIsProven(t *testing.T) {
 				r.TokenVersion = 0
 				in.Records = []binding.Record{r}
 			}), want: []string{"noop account"}, reason: "not known", codes: []string{"warning token-version-unknown"},
+		},
+		"until the token rotates, which is applied where drift is reported, too": {
+			in: found(before, func(d *binding.Declaration, in *plan.Input) {
+				reported(d, in)
+				r := applied(*d)
+				r.AccountID, r.TokenVersion, r.Applied = "7", 0, noon().Add(-time.Second)
+				in.Records = []binding.Record{r}
+			}), want: []string{unknown}, reason: "not known",
 		},
 		"an unknown version stays unknown where the driver cannot bind": {
 			in:   found(before, func(_ *binding.Declaration, in *plan.Input) { in.Observation.Capabilities.Bind = false }),
@@ -149,17 +202,6 @@ func TestKind5TheRebindIsMadeOnce(t *testing.T) {
 			}
 		})
 	}
-}
-
-// madeAfterItsToken is a world in which the times prove that the account has the
-// newest version of the token.
-func madeAfterItsToken(in plan.Input) plan.Input {
-	account := *in.Observation.Accounts[binding.GitLab].Account
-	account.Created = noon()
-	token := in.Observation.Tokens["payments-gitlab"]
-	token.Created = noon().Add(-time.Hour)
-	in.Observation.Tokens["payments-gitlab"] = token
-	return boundTo(in, &account)
 }
 
 // TestKind5AFightOverTheSameUserEnds: somebody who binds the same user after

@@ -161,14 +161,14 @@ func unpinned(r binding.VaultRef) string { return r.Unpinned().String() }
 
 // tokenIs compares the token that is bound with the one that the secret store
 // has. A version is claimed only where it is proven: by our record of the account
-// that is bound, or by the times at which account and version were made.
+// that is bound, or by a person who bound it as a step asked.
 func (m *maker) tokenIs(s subject) binding.Comparison {
 	switch {
 	case s.d.Spec.Token == nil:
 		return binding.TokenUnread
-	case s.recorded() && (s.record.TokenKnown() || !m.provenByTimes(s)):
+	case s.recorded() && (s.record.TokenKnown() || !m.byStep(s)):
 		return s.sinceApplied()
-	case m.provenByTimes(s):
+	case m.byStep(s):
 		return binding.TokenSame
 	}
 	return binding.TokenUnknown
@@ -180,24 +180,17 @@ func (s subject) recorded() bool {
 	return s.ours() && (s.state.Account == nil || s.record.Is(*s.state.Account))
 }
 
-// provenByTimes says that the account was made when the newest version was there
-// already, and by nobody but us or who did the step that was asked for: which
-// token somebody else binds, no time proves.
-func (m *maker) provenByTimes(s subject) bool {
-	account := s.state.Account
-	if account == nil || s.token.Version == 0 || s.token.Latest > s.token.Version || m.refusedBefore(s) {
+// byStep says that a person bound the account as a step asked, with the version
+// that it asked for all the time. Nothing else proves which token somebody bound.
+// Times do not: an account that was made after the newest version may have any
+// other token of its user.
+func (m *maker) byStep(s subject) bool {
+	account, token := s.state.Account, s.token
+	if m.canRebind() || account == nil || token.Version == 0 || m.refusedBefore(s) {
 		return false
 	}
-	if s.ours() && !s.recorded() {
-		return m.byStep(s) && (account.Created.IsZero() || account.MadeAfter(s.token.Created))
-	}
-	return account.MadeAfter(s.token.Created)
-}
-
-// byStep says that a person was asked to bind the account.
-func (m *maker) byStep(s subject) bool {
-	e := RetryStateOf(m.in.RetryStates, s.d.Name)
-	return !m.canRebind() && !e.PendingOf(s.d.Spec.Platform, binding.AccountObject()).Since.IsZero()
+	step := RetryStateOf(m.in.RetryStates, s.d.Name).PendingOf(s.d.Spec.Platform, binding.AccountObject())
+	return step.TokenVersion == token.Version && (account.Created.IsZero() || account.MadeAfter(token.Created))
 }
 
 func (m *maker) canRebind() bool {
@@ -212,7 +205,7 @@ func (m *maker) claimToken(s subject, t *Target) {
 	switch {
 	case s.recorded() && r.TokenKnown():
 		t.TokenVersion, t.TokenCreated, t.TokenFingerprint = r.TokenVersion, r.TokenCreated, r.TokenFingerprint
-	case !m.provenByTimes(s):
+	case !m.byStep(s):
 		t.TokenVersion, t.TokenCreated, t.TokenFingerprint = 0, time.Time{}, ""
 	}
 }

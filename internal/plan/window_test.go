@@ -231,7 +231,9 @@ func TestAClosedWindowChangesNoAction(t *testing.T) {
 	lost.Records = []binding.Record{applied(d)}
 	byHand := input(d)
 	byHand.Observation.Capabilities.Bind = false
-	adopted := madeAfterItsToken(boundTo(input(gitlabDeclaration()), gitlabAccount()))
+	adopted := boundTo(input(gitlabDeclaration()), gitlabAccount())
+	adopted.Records = []binding.Record{applied(gitlabDeclaration())}
+	adopted.Records[0].DeletionPolicy = binding.Unbind
 	settled := boundTo(input(gitlabDeclaration()), gitlabAccount())
 	settled.Records = []binding.Record{applied(gitlabDeclaration())}
 	unfinished := input(gitlabDeclaration())

@@ -116,13 +116,13 @@ func TestWithoutWindowsNoConditionSpeaksOfThem(t *testing.T) {
 
 func TestOutsideOfAWindowWhatIsThereIsAdopted(t *testing.T) {
 	w := newWorld()
-	w.Accounts[binding.Codeup] = &binding.Account{ID: "7", Platform: binding.Codeup, Username: "ci", Created: w.Now}
-	r := windowed(w, nightly(t))
-	checkStates(t, sync1(t, r, desire(codeup())), map[string]plan.OutcomeState{"adopt account": plan.Done})
-	if !w.recorded("pay-codeup/codeup") || w.writes() != 0 {
+	w.Accounts[binding.GitHub] = &binding.Account{ID: "7", Platform: binding.GitHub, Username: "octo", Created: w.Now}
+	r, d := windowed(w, nightly(t)), github()
+	checkStates(t, sync1(t, r, desire(d)), map[string]plan.OutcomeState{"adopt account": plan.Done})
+	if !w.recorded("web-github/github") || w.writes() != 0 {
 		t.Errorf("records %v, calls %v", w.Records(), w.Calls)
 	}
-	if got := conditionOf(t, r, "pay-codeup", binding.Ready); got.Status != binding.True {
+	if got := conditionOf(t, r, d.Name, binding.Ready); got.Status != binding.True {
 		t.Errorf("%+v", got)
 	}
 }
