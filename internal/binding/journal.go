@@ -25,6 +25,9 @@ const (
 	JournalEntriesMissing JournalProblem = "entries-missing"
 	// JournalForeign is a journal that the index was not made from.
 	JournalForeign JournalProblem = "foreign"
+	// JournalEarlierFile is a state file of a version that knows no journal, and the
+	// journal contains something else.
+	JournalEarlierFile JournalProblem = "earlier-state-file"
 )
 
 // JournalDamage is the first place where a journal cannot be trusted.

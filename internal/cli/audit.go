@@ -11,6 +11,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
+	"reconciler/internal/config"
 	"reconciler/internal/report"
 	"reconciler/internal/server"
 	"reconciler/internal/state"
@@ -49,16 +50,17 @@ func newAuditShow(streams Streams) *cobra.Command {
 		Long: `show prints the entries of the journal, oldest first. It reads the journal's
 files without a lock, also while the daemon runs. Checkpoints, which
 repeat what was known when a file began, are left out unless you give --all.
-Where the journal is damaged, show prints what can be read, and ends with code 3.`,
+Where the journal is damaged, show prints what can be read, and ends with code 3.
+If the daemon runs, show reports its finding too.`,
 		Example: `  reconciler audit show
   reconciler audit show payments-gitlab --since 7d
   reconciler audit show --output json`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				opts.binding = args[0]
 			}
-			return runAuditShow(opts)
+			return runAuditShow(cmd.Context(), opts)
 		},
 	}
 	configFlag(cmd, &opts.config)
@@ -69,7 +71,7 @@ Where the journal is damaged, show prints what can be read, and ends with code 3
 	return cmd
 }
 
-func runAuditShow(opts *auditOptions) error {
+func runAuditShow(ctx context.Context, opts *auditOptions) error {
 	cfg, err := loadConfig(opts.streams, opts.config)
 	if err != nil {
 		return err
@@ -97,13 +99,32 @@ func runAuditShow(opts *auditOptions) error {
 	if err == nil {
 		err = out.End()
 	}
-	if err != nil || found.Damage == nil {
+	if err != nil {
 		return err
 	}
-	if err := report.JournalVerificationText(opts.streams.Err, report.NewJournalVerification(found), styleOf(opts.streams.Err)); err != nil {
+	v := verified(ctx, cfg, found)
+	if v.Intact {
+		return nil
+	}
+	if err := report.JournalVerificationText(opts.streams.Err, v, styleOf(opts.streams.Err)); err != nil {
 		return err
 	}
 	return exitCode(exitFindings)
+}
+
+// verified is what reading a journal found. A daemon that has the index may know of
+// entries that are missing.
+func verified(ctx context.Context, cfg config.Config, found binding.JournalState) report.JournalVerification {
+	v := report.NewJournalVerification(found)
+	if !v.Intact {
+		return v
+	}
+	if d, err := client.New(cfg.Server.Socket).Daemon(ctx); err == nil {
+		if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.JournalIntact); c != nil && c.Status == binding.False {
+			v.Intact, v.Message = false, report.English().Text(c.Message)
+		}
+	}
+	return v
 }
 
 // others says that a change is not of the binding or instance that is asked for.
@@ -140,15 +161,7 @@ func runAuditVerify(ctx context.Context, opts *auditOptions) error {
 	if err != nil {
 		return err
 	}
-	v := report.NewJournalVerification(found)
-	if v.Intact {
-		// A daemon that has the index may know of entries that are missing.
-		if d, err := client.New(cfg.Server.Socket).Daemon(ctx); err == nil {
-			if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.JournalIntact); c != nil && c.Status == binding.False {
-				v.Intact, v.Message = false, report.English().Text(c.Message)
-			}
-		}
-	}
+	v := verified(ctx, cfg, found)
 	if opts.output.json() {
 		err = report.JSON(opts.streams.Out, v)
 	} else {
@@ -165,6 +178,7 @@ type acceptOptions struct {
 	streams Streams
 	daemon  clientFlags
 	by      string
+	entry   uint64
 }
 
 func newAuditAccept(streams Streams) *cobra.Command {
@@ -178,15 +192,17 @@ confirmations and records that stood in the damaged part may be missing. Or stop
 the daemon and restore the files from a backup.
 
 accept puts the damaged journal aside (NAME.broken-N) and begins another with
-all that is known. The history records who accepted what. It asks the running
-daemon; without one, it changes the files itself.`,
-		Example: `  reconciler audit accept
+all that is known. The history records who accepted what. With --entry, it accepts
+only the damage that you looked at. It asks the running daemon; without one, it
+changes the files itself.`,
+		Example: `  reconciler audit accept --entry 812
   reconciler audit accept --by "Ada Lovelace"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runAuditAccept(cmd.Context(), opts) },
 	}
 	opts.daemon.add(cmd)
 	byFlag(cmd, &opts.by, "accepts it")
+	cmd.Flags().Uint64Var(&opts.entry, "entry", 0, "accept only damage that begins at entry `N`, as audit verify prints it")
 	return cmd
 }
 
@@ -198,7 +214,7 @@ func runAuditAccept(ctx context.Context, opts *acceptOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	damage, err := daemon.AcceptJournal(ctx, client.AcceptRequest{By: opts.by})
+	damage, err := daemon.AcceptJournal(ctx, client.AcceptRequest{By: opts.by, Entry: opts.entry})
 	if errors.Is(err, client.ErrNoDaemon) && !opts.daemon.given() {
 		damage, err = acceptAlone(ctx, opts)
 	}
@@ -223,6 +239,6 @@ func acceptAlone(ctx context.Context, opts *acceptOptions) (binding.JournalDamag
 	if err != nil {
 		return binding.JournalDamage{}, err
 	}
-	damage, err := store.Accept(ctx, who, time.Now())
+	damage, err := store.Accept(ctx, who, opts.entry, time.Now())
 	return damage, errors.Join(err, store.Close())
 }

@@ -77,6 +77,8 @@ const JournalIntact binding.ConditionType = "JournalIntact"
 type AcceptRequest struct {
 	// By is who says so. It is not proven; the other end of the socket is.
 	By string `json:"by"`
+	// Entry is where the damage begins that is accepted; 0 accepts any.
+	Entry uint64 `json:"entry,omitempty"`
 }
 
 // Daemon is what a daemon says of itself.

@@ -51,7 +51,7 @@ func (d *Daemon) AcceptJournal(ctx context.Context, who server.Caller, request c
 	if err := person.Check(); err != nil {
 		return binding.JournalDamage{}, fmt.Errorf("accept the journal: %w", err)
 	}
-	damage, err := d.memory.Store.Accept(ctx, person, d.now())
+	damage, err := d.memory.Store.Accept(ctx, person, request.Entry, d.now())
 	if err != nil {
 		return binding.JournalDamage{}, fmt.Errorf("accept the journal: %w", err)
 	}

@@ -20,14 +20,18 @@ var errNotDamaged = errors.New("the journal is not damaged: there is nothing to 
 
 // Accept goes on with what the store holds although its journal is damaged,
 // because a person says so. The damaged journal is put aside, and the next one is
-// chained to its last entry that can be read.
-func (s *Store) Accept(_ context.Context, who binding.Person, at time.Time) (binding.JournalDamage, error) {
+// chained to its last entry that can be read. A person who looked at damage that
+// begins at an entry does not accept any other; entry 0 accepts what there is.
+func (s *Store) Accept(_ context.Context, who binding.Person, entry uint64, at time.Time) (binding.JournalDamage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.damage == nil {
 		return binding.JournalDamage{}, fmt.Errorf("state: %w", errNotDamaged)
 	}
 	damage := *s.damage
+	if entry > 0 && entry != damage.Entry {
+		return binding.JournalDamage{}, fmt.Errorf("state: the damage is not at entry %d (%s): verify the journal again before you accept it", entry, damage)
+	}
 	held, err := copyOf(s.table)
 	if err != nil {
 		return binding.JournalDamage{}, fmt.Errorf("state: accept: %w", err)
@@ -41,6 +45,9 @@ func (s *Store) Accept(_ context.Context, who binding.Person, at time.Time) (bin
 	}
 	j := s.newJournal()
 	j.last = s.lastKnown()
+	if err == nil && s.index.foreign {
+		err = s.index.copyAside() // It may hold what the journal does not.
+	}
 	if err == nil {
 		err = s.beginAside(j, max(s.found.segment, 1)+1, held.dump)
 	}
@@ -55,7 +62,7 @@ func (s *Store) Accept(_ context.Context, who binding.Person, at time.Time) (bin
 // have higher numbers than any that the index knows.
 func (s *Store) lastKnown() link {
 	last := s.found.last
-	if at := s.index.at; at != nil && at.Journal != "" && at.Number >= last.Number {
+	if at := s.index.at; at.Journal != "" && at.Number >= last.Number {
 		last = at.link
 	}
 	if last.Journal == "" {

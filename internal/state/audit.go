@@ -20,28 +20,20 @@ const auditLock = 100 * time.Millisecond
 // compared with the journal too. Damage is no error.
 func ReadJournal(path string, visit func(binding.JournalEntry) error) (binding.JournalState, error) {
 	s := &Store{folder: JournalFolder(path)}
-	var at link
 	x, err := openReadOnly(path, auditLock)
-	unusable := errors.Is(err, errUnusable)
+	s.unusable = errors.Is(err, errUnusable)
 	if err == nil {
-		if x.at != nil {
-			at = x.at.link
-		}
-		_ = x.db.Close() // It was only read.
+		s.index = x
+		defer func() { _ = x.db.Close() }() // It was only read.
 	}
-	seen := ""
-	found, err := scan(s.folder, func(p place) error {
-		if p.at.Number == at.Number {
-			seen = p.at.Hash
-		}
-		return visit(shown(p))
-	})
+	damage, _, err := s.assess(func(p place) error { return visit(shown(p)) })
+	found := s.found
 	if err != nil {
 		return binding.JournalState{}, fmt.Errorf("state: read the journal %s: %w", s.folder, err)
 	}
 	return binding.JournalState{
 		Folder: s.folder, Segments: len(found.segments), First: found.first.Number, Last: found.last.Number, Hash: found.last.Hash,
-		Incomplete: found.torn && found.damage == nil, Damage: found.compare(at, seen, unusable),
+		Incomplete: found.torn && found.damage == nil, Damage: damage,
 	}, nil
 }
 

@@ -35,13 +35,14 @@ var errUnusable = errors.New("not a usable state file")
 // index is an index that is open, as it was found.
 type index struct {
 	db *bbolt.DB
-	// at is how far it followed the journal; nil where what it holds is newer than
-	// any journal.
-	at *position
+	// at is how far it followed the journal. foreign says that a program that knows
+	// no journal wrote to it since.
+	at      position
+	foreign bool
 }
 
 // holds says that an index holds something: it was not made just now.
-func (x index) holds() bool { return x.at == nil || x.at.Journal != "" }
+func (x index) holds() bool { return x.foreign || x.at.Journal != "" }
 
 // openIndex opens an index and reads all of it. Damage is errUnusable.
 func openIndex(path string, o *bbolt.Options) (index, error) {
@@ -66,13 +67,12 @@ func (x *index) inspect(readOnly bool) error {
 	err := x.db.View(func(tx *bbolt.Tx) error {
 		lacks = slices.ContainsFunc(buckets(), func(name string) bool { return tx.Bucket([]byte(name)) == nil })
 		if first, _ := tx.Cursor().First(); first == nil {
-			x.at = &position{}
 			return nil
 		}
 		if err := inspect(tx); err != nil {
 			return err
 		}
-		x.at = readPosition(tx)
+		x.at, x.foreign = readPosition(tx)
 		return nil
 	})
 	if err == nil && lacks && !readOnly {
@@ -222,12 +222,29 @@ func guarded(do func() error) (err error) {
 
 // moveAside renames what cannot be used, and never over an earlier one.
 func moveAside(path string) (string, error) {
+	aside, err := asideOf(path)
+	if err != nil {
+		return "", err
+	}
+	return aside, os.Rename(path, aside)
+}
+
+// asideOf is a free name for what cannot be used.
+func asideOf(path string) (string, error) {
 	for n := 1; n <= maxBroken; n++ {
 		aside := fmt.Sprintf("%s.broken-%d", path, n)
-		if _, err := os.Lstat(aside); err == nil {
-			continue
+		if _, err := os.Lstat(aside); err != nil {
+			return aside, nil //nolint:nilerr // Nothing has this name.
 		}
-		return aside, os.Rename(path, aside)
 	}
 	return "", fmt.Errorf("there are %d broken ones already: look at them and remove them", maxBroken)
+}
+
+// copyAside keeps a copy of an index under a free name.
+func (x index) copyAside() error {
+	aside, err := asideOf(x.db.Path())
+	if err != nil {
+		return err
+	}
+	return x.db.View(func(tx *bbolt.Tx) error { return tx.CopyFile(aside, 0o600) })
 }

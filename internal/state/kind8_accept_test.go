@@ -29,7 +29,7 @@ func TestKind8AnAcceptedJournalRotates(t *testing.T) {
 			must(t, s.Close())
 			must(t, os.RemoveAll(state.JournalFolder(path)))
 			s = reopen()
-			_, err := s.Accept(t.Context(), binding.Person{By: "Ada"}, time.Now())
+			_, err := s.Accept(t.Context(), binding.Person{By: "Ada"}, 0, time.Now())
 			must(t, err)
 			for n := range 100 {
 				must(t, s.PutRecord(t.Context(), record("i0", fmt.Sprint("b", n))))

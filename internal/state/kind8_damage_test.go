@@ -43,7 +43,7 @@ func TestKind8ADamagedJournalChangesNothingUntilItIsAccepted(t *testing.T) {
 				must(t, s.Close())
 			}
 			s := open(t, path)
-			was, err := s.Accept(t.Context(), binding.Person{By: "Ada"}, time.Now())
+			was, err := s.Accept(t.Context(), binding.Person{By: "Ada"}, 0, time.Now())
 			if err != nil || was != *found.Damage {
 				t.Fatalf("accepted %v, %v; want %v", was, err, *found.Damage)
 			}
@@ -234,7 +234,7 @@ func TestKind8WithIndexAndJournalDamagedNothingIsChanged(t *testing.T) {
 				must(t, s.Close())
 			}
 			s := open(t, path)
-			_, err := s.Accept(t.Context(), binding.Person{By: "Ada"}, time.Now())
+			_, err := s.Accept(t.Context(), binding.Person{By: "Ada"}, 0, time.Now())
 			must(t, err)
 			must(t, s.PutRecord(t.Context(), record("i0", "new")))
 			must(t, s.Close())

@@ -45,7 +45,7 @@ func TestKind8AnUnusableStateFileWithoutAJournalChangesNothing(t *testing.T) {
 				must(t, s.Close())
 			}
 			s := open(t, path)
-			_, err = s.Accept(t.Context(), binding.Person{By: "Ada"}, time.Now())
+			_, err = s.Accept(t.Context(), binding.Person{By: "Ada"}, 0, time.Now())
 			must(t, err)
 			must(t, s.PutRecord(t.Context(), record("i0", "new")))
 			must(t, s.Close())

@@ -49,6 +49,37 @@ func hashOf(journal, before string, payload []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// sector is the least that a disk writes, in bytes.
+const sector = 512
+
+// isTorn says that a line at an offset of a file, which is no entry, can be what a
+// crash left of one: its beginning, or all of it but sectors that did not reach the
+// disk. Everything else was whole once, and is damage.
+func isTorn(line []byte, at int64, journal string) bool {
+	text, ended := bytes.CutSuffix(line, []byte{'\n'})
+	if ended {
+		return lacksSector(text, at)
+	}
+	text = bytes.TrimRight(text, "\x00") // Space that was reserved.
+	if len(text) == 0 {
+		return true
+	}
+	_, _, _, err := parseLine(append(bytes.Clone(text[:len(text)-1]), '\n'), journal)
+	return err != nil // Otherwise only the end of the line is wrong.
+}
+
+// lacksSector says that a sector of a file that holds part of text is zeros there.
+func lacksSector(text []byte, at int64) bool {
+	for len(text) > 0 {
+		n := min(sector-int(at%sector), len(text))
+		if len(bytes.Trim(text[:n], "\x00")) == 0 {
+			return true
+		}
+		text, at = text[n:], at+int64(n)
+	}
+	return false
+}
+
 // parseLine reads an entry of a journal, whose checksum has to be right. The
 // first entry of a segment names the journal; the others belong to the one that
 // is given. It returns the hash of the entry before, too.

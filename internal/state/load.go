@@ -32,22 +32,21 @@ func read(path string) (*Store, error) {
 	var err error
 	switch s.index, err = openReadOnly(path, lockTimeout); {
 	case errors.Is(err, fs.ErrNotExist):
-		s.index.at = &position{}
 	case errors.Is(err, errUnusable):
-		s.unusable, s.index.at, s.notice = true, &position{}, fmt.Sprintf("the state file %s cannot be used (%v)", path, err)
+		s.unusable, s.notice = true, fmt.Sprintf("the state file %s cannot be used (%v)", path, err)
 	case err != nil:
 		return nil, err
 	default:
 		defer func() { _ = s.index.db.Close() }()
 	}
 	var restored *memoryTable
-	if s.damage, restored, err = s.assess(); err != nil {
+	if s.damage, restored, err = s.assess(nil); err != nil {
 		return nil, err
 	}
-	if s.index.at == nil && s.damage == nil {
-		restored, err = s.moved()
-	} else if s.damage != nil {
+	if s.damage != nil {
 		restored, err = s.salvaged(restored)
+	} else if s.index.foreign {
+		restored, err = s.moved()
 	}
 	if err != nil {
 		return nil, err
@@ -77,7 +76,7 @@ func Probe(path string) error {
 	if s.index, err = openReadOnly(path, lockTimeout); err != nil {
 		return fmt.Errorf("state: open %s: %w", path, err)
 	}
-	damage, _, err := s.assess()
+	damage, _, err := s.assess(nil)
 	if err == nil && damage != nil {
 		err = fmt.Errorf("%w (%s)", ErrDamaged, damage)
 	}

@@ -100,7 +100,7 @@ func (s *Store) openJournal() error {
 	if err := s.finishMove(); err != nil {
 		return err
 	}
-	damage, restored, err := s.assess()
+	damage, restored, err := s.assess(nil)
 	if err != nil {
 		return err
 	}
@@ -119,8 +119,8 @@ func (s *Store) openJournal() error {
 	if err := openJournal(j, s.found); err != nil {
 		return err
 	}
-	if s.index.at == nil {
-		// A version that knows no journal wrote the index: it goes on from there.
+	if s.index.foreign && s.index.at.link == s.found.last {
+		// A version that knows no journal went on from its end.
 		if restored, err = s.movedTo(j); err != nil {
 			return errors.Join(err, j.close())
 		}
@@ -129,18 +129,27 @@ func (s *Store) openJournal() error {
 	return nil
 }
 
-// assess reads the journal, and compares it with the index.
-func (s *Store) assess() (*binding.JournalDamage, *memoryTable, error) {
-	var at link
-	if s.index.at != nil {
-		at = s.index.at.link
-	}
-	found, r, err := restore(s.folder, at.Number)
+// assess reads the journal, calling visit for each entry if it is not nil, and
+// compares it with the index.
+func (s *Store) assess(visit func(place) error) (*binding.JournalDamage, *memoryTable, error) {
+	at := s.index.at.link
+	found, r, err := restore(s.folder, at.Number, visit)
 	if err != nil {
 		return nil, nil, err
 	}
 	s.found = found
-	return found.compare(at, r.seen, s.unusable), r.table, nil
+	damage := found.compare(at, r.seen, s.unusable)
+	if damage != nil || !s.index.foreign || len(found.segments) == 0 || at == found.last {
+		return damage, r.table, nil
+	}
+	held, err := s.moved()
+	if err != nil {
+		return nil, nil, err
+	}
+	if !held.equal(r.table) { // It was not moved into this journal.
+		damage = damageAt(binding.JournalEarlierFile, found.segment, found.end, found.last.Number+1)
+	}
+	return damage, r.table, nil
 }
 
 // compare returns the damage of a journal, which its index may show: it followed
@@ -164,14 +173,15 @@ func (f scanned) compare(at link, seen string, unusable bool) *binding.JournalDa
 	return nil
 }
 
-// salvaged is what a store holds whose journal is damaged: what the index holds,
-// or, without one, all entries that can be read.
+// salvaged is what a store holds whose journal is damaged: what the index holds
+// or, if there is none of this journal, all entries that can be read.
 func (s *Store) salvaged(restored *memoryTable) (*memoryTable, error) {
-	if !s.index.holds() {
+	beside := s.index.at.Journal == "" && len(restored.entries) > 0
+	if !s.index.holds() || beside || s.damage.Problem == binding.JournalEarlierFile {
 		return withKey(restored), nil
 	}
 	held, err := copyOf(fileTable{s.index.db})
-	if err == nil && s.index.at != nil {
+	if err == nil {
 		err = salvage(s.folder, held, s.index.at.link)
 	}
 	return withKey(held), err
@@ -215,7 +225,7 @@ func (s *Store) catchUp(last link, restored *memoryTable) error {
 		if err := s.index.fill(restored, last); err != nil {
 			return err
 		}
-		if s.index.at != nil && s.index.at.Closed {
+		if s.index.at.Closed && !s.index.foreign {
 			s.notice = "the state file was not what the journal adds up to; it was made anew from the journal"
 		}
 	}
@@ -263,7 +273,7 @@ func (s *Store) follow(operations []operation, at link) {
 	if err == nil {
 		return
 	}
-	_, r, lost := restore(s.folder, 0)
+	_, r, lost := restore(s.folder, 0, nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.behind, s.lost = true, lost; lost == nil {

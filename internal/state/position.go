@@ -38,21 +38,16 @@ func sumOf(position []byte) []byte {
 	return sum[:]
 }
 
-// readPosition returns nil for an index of a version that had no journal, and
-// for one that such a version wrote to after it was closed: what it holds is
-// newer than the journal.
-func readPosition(tx *bbolt.Tx) *position {
+// readPosition returns how far an index follows the journal. foreign says that a
+// program that knows no journal made it, or wrote to it after it was closed.
+func readPosition(tx *bbolt.Tx) (p position, foreign bool) {
 	value := tx.Bucket([]byte(bucketMeta)).Get([]byte(positionKey))
-	var p position
 	if value == nil {
-		return nil
+		return position{}, true
 	}
 	sum, text := value[:min(sha256.Size, len(value))], value[min(sha256.Size, len(value)):]
 	if !bytes.Equal(sum, sumOf(text)) || json.Unmarshal(text, &p) != nil {
-		return &position{} // It is damaged, and made anew.
+		return position{}, false // It is damaged, and made anew.
 	}
-	if p.Closed && p.Transaction != tx.ID() {
-		return nil
-	}
-	return &p
+	return p, p.Closed && p.Transaction != tx.ID()
 }

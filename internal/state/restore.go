@@ -49,10 +49,18 @@ func (r *restorer) visit(p place) error {
 	return nil
 }
 
-// restore reads a journal, and makes what it adds up to.
-func restore(folder string, watched uint64) (scanned, *restorer, error) {
+// restore reads a journal, and makes what it adds up to. It calls visit for each
+// entry, if that is not nil.
+func restore(folder string, watched uint64, visit func(place) error) (scanned, *restorer, error) {
 	r := &restorer{table: newMemoryTable(), watched: watched}
-	found, err := scan(folder, r.visit)
+	found, err := scan(folder, func(p place) error {
+		if visit != nil {
+			if err := visit(p); err != nil {
+				return err
+			}
+		}
+		return r.visit(p)
+	})
 	if err != nil {
 		return scanned{}, nil, fmt.Errorf("journal: %w", err)
 	}

@@ -49,7 +49,7 @@ type scanned struct {
 	segments   []uint64
 	segment    uint64
 	start, end int64
-	// torn says that more bytes follow the end: an entry that never counted.
+	// torn says that part of an entry follows the end, which never counted.
 	torn bool
 	// damage is the first damage; nil if there is none.
 	damage *binding.JournalDamage
@@ -178,6 +178,9 @@ func (s *scanner) line(line []byte, at int64) error {
 		return err
 	case err != nil && s.bad == nil && s.damage == nil:
 		s.bad = damageAt(binding.JournalUnreadable, s.segment, at, s.last.Number+1)
+		if !isTorn(line, at, s.last.Journal) {
+			s.damaged(s.bad)
+		}
 		return nil
 	case err != nil:
 		return nil //nolint:nilerr // Damage is no error.
