@@ -85,7 +85,8 @@ $(GREMLINS):
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-fuzz: ## Fuzz every target for FUZZTIME (default 20s)
+fuzz: ## Fuzz every target for FUZZTIME (default 20s), and hold the quick check to CUE a million times
+	RECONCILER_DECLARATIONS=$${DECLARATIONS:-1000000} $(GO) test -count=1 -v -timeout 0 -run '^TestTheQuickCheck' ./internal/manifest
 	@for pkg in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-20s} $$pkg || exit 1; \

@@ -8,9 +8,12 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"sync"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/build"
+	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/parser"
 )
 
@@ -49,26 +52,60 @@ func Platform(platform string) (definition string, ok bool) {
 	return "", false
 }
 
+// Definition is a definition of the schema as plain data, which any goroutine
+// may read.
+type Definition struct {
+	// Field is what the schema says of each field.
+	Field *Field
+	// Quick accepts the common document without CUE.
+	Quick *Quick
+}
+
+// definitions are those that were asked for, by name: func() (Definition, error).
+var definitions sync.Map
+
+// Lookup reads a definition, for example "#GitLab". It is made once in a process.
+func Lookup(definition string) (Definition, error) {
+	made, _ := definitions.LoadOrStore(definition, sync.OnceValues(func() (Definition, error) {
+		root, err := compiled()
+		if err != nil {
+			return Definition{}, err
+		}
+		describing.Lock()
+		defer describing.Unlock()
+		field, err := Describe(root, definition)
+		if err != nil {
+			return Definition{}, err
+		}
+		if definition != SourceBinding && !Narrows(definition) {
+			// One file, and more of CUE than declarations need: CUE judges it.
+			return Definition{field, &Quick{root: quickNode{unknown: true}}}, nil
+		}
+		quick, err := CompileQuick(definition)
+		return Definition{field, quick}, err
+	}))
+	return made.(func() (Definition, error))() //nolint:forcetypeassert // nothing else is stored
+}
+
+// compiled is the schema that the definitions are read from, by one goroutine
+// at a time.
+var (
+	compiled   = sync.OnceValues(func() (cue.Value, error) { return Compile(cuecontext.New()) })
+	describing sync.Mutex
+)
+
 // Compile builds the schema in ctx. The value belongs to ctx: it must not be
 // used by two goroutines at once, nor outlive a run, because a CUE context
 // keeps what was ever built in it.
 func Compile(ctx *cue.Context) (cue.Value, error) {
-	names, err := fs.Glob(files, "*.cue")
+	files, err := parse()
 	if err != nil {
-		return cue.Value{}, fmt.Errorf("schema: list the embedded files: %w", err)
+		return cue.Value{}, err
 	}
 	instance := build.NewContext().NewInstance("", nil)
-	for _, name := range names {
-		source, err := files.ReadFile(name)
-		if err != nil {
-			return cue.Value{}, fmt.Errorf("schema: read %s: %w", name, err)
-		}
-		file, err := parser.ParseFile(name, source, parser.ParseComments)
-		if err != nil {
-			return cue.Value{}, fmt.Errorf("schema: parse %s: %w", name, err)
-		}
+	for _, file := range files {
 		if err := instance.AddSyntax(file); err != nil {
-			return cue.Value{}, fmt.Errorf("schema: add %s: %w", name, err)
+			return cue.Value{}, fmt.Errorf("schema: add %s: %w", file.Filename, err)
 		}
 	}
 	if err := instance.Complete(); err != nil {
@@ -79,4 +116,25 @@ func Compile(ctx *cue.Context) (cue.Value, error) {
 		return cue.Value{}, fmt.Errorf("schema: build: %w", err)
 	}
 	return value, nil
+}
+
+// parse reads the embedded files.
+func parse() ([]*ast.File, error) {
+	names, err := fs.Glob(files, "*.cue")
+	if err != nil {
+		return nil, fmt.Errorf("schema: list the embedded files: %w", err)
+	}
+	parsed := make([]*ast.File, 0, len(names))
+	for _, name := range names {
+		source, err := files.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("schema: read %s: %w", name, err)
+		}
+		file, err := parser.ParseFile(name, source, parser.ParseComments)
+		if err != nil {
+			return nil, fmt.Errorf("schema: parse %s: %w", name, err)
+		}
+		parsed = append(parsed, file)
+	}
+	return parsed, nil
 }

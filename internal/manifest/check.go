@@ -19,61 +19,33 @@ import (
 const valuesPerContext = 10_000
 
 // checker checks files one after another. It owns a CUE context, so it stays
-// with one goroutine and does not outlive a batch.
+// with one goroutine and does not outlive a batch. The context is made when the
+// first document needs it: the common one does not (see schema.Quick).
 type checker struct {
 	allowPrivate bool
 	shapes       []shape
-	context      *cue.Context
-	root         cue.Value
-	// values are those that the context has seen.
+	// root is the schema in a CUE context, which has seen so many values; nil
+	// where there is none yet.
+	root   *cue.Value
 	values int
-	// definitions are those that were used so far, by name.
-	definitions map[string]definition
-	// err says why the schema itself cannot be used.
-	err error
-}
-
-// definition is one definition of the schema, for CUE and as plain data.
-type definition struct {
-	value cue.Value
-	field *schema.Field
 }
 
 func newChecker(opts Options) *checker {
-	c := &checker{allowPrivate: opts.AllowPrivateAddresses, shapes: shapes()}
-	c.renew()
-	return c
-}
-
-// renew begins a fresh CUE context. Values of the one before must not be used
-// any more.
-func (c *checker) renew() {
-	c.context, c.values = cuecontext.New(), 0
-	c.definitions = map[string]definition{}
-	c.root, c.err = schema.Compile(c.context)
+	return &checker{allowPrivate: opts.AllowPrivateAddresses, shapes: shapes()}
 }
 
 // unify holds data, of about so many values, against a definition.
-func (c *checker) unify(d definition, data any, values int) (cue.Value, error) {
+func (c *checker) unify(definition string, data any, values int) (cue.Value, error) {
+	if c.root == nil || c.values > valuesPerContext {
+		root, err := schema.Compile(cuecontext.New())
+		if err != nil {
+			return cue.Value{}, err
+		}
+		c.root, c.values = &root, 0
+	}
 	c.values += values
-	unified := d.value.Unify(c.context.Encode(data))
+	unified := c.root.LookupPath(cue.ParsePath(definition)).Unify(c.root.Context().Encode(data))
 	return unified, unified.Validate(cue.Concrete(true), cue.Final())
-}
-
-func (c *checker) definition(name string) (definition, error) {
-	if c.err != nil {
-		return definition{}, c.err
-	}
-	if d, ok := c.definitions[name]; ok {
-		return d, nil
-	}
-	field, err := schema.Describe(c.root, name)
-	if err != nil {
-		return definition{}, err
-	}
-	d := definition{c.root.LookupPath(cue.ParsePath(name)), field}
-	c.definitions[name] = d
-	return d, nil
 }
 
 // check is all that one declaration file says by itself. A fault of ours ends
@@ -119,9 +91,6 @@ func (c *checker) parse(file binding.File, use func(root *node) []finding.Findin
 	text, secrets := c.blotSecrets(text, file.Path)
 	r := &reader{c: c, file: file.Path, findings: append(findings, secrets...)}
 	r.read(text, func(root *node) {
-		if c.values > valuesPerContext {
-			c.renew()
-		}
 		r.findings = append(r.findings, use(root)...)
 	})
 	return r.findings
@@ -139,13 +108,13 @@ func (c *checker) declaration(root *node, file string) (binding.Declaration, []f
 			name = known
 		}
 	}
-	value, findings := c.validate(root, file, name)
+	document, findings := c.validate(root, file, name)
 	findings = append(findings, c.checkAddress(root, file)...)
 	findings = append(findings, checkRules(root, file)...)
 	if finding.HasErrors(findings) {
 		return binding.Declaration{}, findings
 	}
-	declaration, err := decode(value)
+	declaration, err := decode(document)
 	if err != nil {
 		return binding.Declaration{}, append(findings, c.internal(file, err))
 	}
@@ -154,13 +123,8 @@ func (c *checker) declaration(root *node, file string) (binding.Declaration, []f
 	return declaration, findings
 }
 
-// decode reads a declaration from the unified value, so that the schema's
-// defaults are in it.
-func decode(value cue.Value) (binding.Declaration, error) {
-	text, err := value.MarshalJSON()
-	if err != nil {
-		return binding.Declaration{}, fmt.Errorf("manifest: read the checked declaration: %w", err)
-	}
+// decode reads a declaration from the checked document, as JSON.
+func decode(text []byte) (binding.Declaration, error) {
 	var document struct {
 		Metadata struct {
 			Name string `json:"name"`

@@ -58,15 +58,11 @@ func (c *checker) document(root *node, file, kind string, out any) []finding.Fin
 	if found := checkHeader(root, file, kind); found != nil {
 		return found
 	}
-	value, findings := c.validate(root, file, "#"+kind)
+	text, findings := c.validate(root, file, "#"+kind)
 	if finding.HasErrors(findings) {
 		return findings
 	}
-	text, err := value.MarshalJSON()
-	if err == nil {
-		err = yaml.Unmarshal(text, out) // JSON is YAML, and the tags are yaml's
-	}
-	if err != nil {
+	if err := yaml.Unmarshal(text, out); err != nil { // JSON is YAML, and the tags are yaml's
 		return append(findings, c.internal(file, err))
 	}
 	return findings

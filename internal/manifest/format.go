@@ -86,7 +86,7 @@ func (f *Formatter) format(text []byte) ([]byte, error) {
 	if err != nil || len(was.roots) == 0 {
 		return text, err
 	}
-	d, err := f.c.definition(schema.SourceBinding)
+	d, err := schema.Lookup(schema.SourceBinding)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (f *Formatter) format(text []byte) ([]byte, error) {
 			return e.key.Value == "kind" && e.value.Value == binding.KindSourceBinding
 		})
 		if isDeclaration {
-			root.arrange(d.field, 0)
+			root.arrange(d.Field, 0)
 		} else {
 			root.arrange(nil, 0)
 		}

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"cuelang.org/go/cue/cuecontext"
-
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
@@ -188,13 +186,11 @@ func newRequirement(a Access) *requirement {
 		return nil
 	}
 	r := &requirement{platforms: map[binding.Platform]*schema.Field{}}
-	root, err := schema.Compile(cuecontext.New())
-	if err != nil {
-		return r
-	}
 	for _, p := range binding.Platforms() {
 		if name, ok := schema.Platform(string(p)); ok {
-			r.platforms[p], _ = schema.Describe(root, name)
+			if d, err := schema.Lookup(name); err == nil {
+				r.platforms[p] = d.Field
+			}
 		}
 	}
 	return r
@@ -248,15 +244,11 @@ func takes(f *schema.Field, path string) bool {
 
 // CheckRequire says what is wrong with a path that AccessRule.Require takes.
 func CheckRequire(path string) error {
-	root, err := schema.Compile(cuecontext.New())
+	d, err := schema.Lookup(schema.SourceBinding)
 	if err != nil {
 		return err
 	}
-	f, err := schema.Describe(root, schema.SourceBinding)
-	if err != nil {
-		return err
-	}
-	if !takes(f, path) {
+	if !takes(d.Field, path) {
 		return fmt.Errorf("there is no field %s; write it as spec.token.expires or spec.repositories[].rules", show(path))
 	}
 	return nil

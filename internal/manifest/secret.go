@@ -3,6 +3,8 @@ package manifest
 import (
 	"bytes"
 	"regexp"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"reconciler/internal/finding"
@@ -76,7 +78,8 @@ func (c *checker) blotSecrets(text []byte, file string) ([]byte, []finding.Findi
 // can hide from a look at the text what the value is.
 func (c *checker) secretIn(value string) message.Message {
 	for _, s := range c.shapes {
-		if len(s.find([]byte(value))) > 0 {
+		marked := func(mark string) bool { return strings.Contains(value, mark) }
+		if slices.ContainsFunc(s.marks, marked) && s.pattern.MatchString(value) {
 			return s.title
 		}
 	}

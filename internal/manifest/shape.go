@@ -56,7 +56,7 @@ func (s *shaper) shape(n *node, f *schema.Field, private bool) (data any, ok boo
 }
 
 func (s *shaper) mapping(n *node, f *schema.Field, private bool) map[string]any {
-	data := map[string]any{}
+	data := make(map[string]any, len(f.Fields))
 	for _, key := range n.keys {
 		child, field := n.fields[key], f.Lookup(key)
 		switch {
@@ -90,7 +90,7 @@ func (s *shaper) unknown(n *node, key string, f *schema.Field, private bool) {
 	if private {
 		m = message.New("field.unknown-private", "fields", known)
 	}
-	at, path := n.keyAt[key], join(n.path, key)
+	at, path := n.fields[key].keyAt, join(n.path, key)
 	if private {
 		path = n.path
 	}
@@ -98,7 +98,7 @@ func (s *shaper) unknown(n *node, key string, f *schema.Field, private bool) {
 }
 
 func (s *shaper) forbidden(n *node, key string, field *schema.Field) {
-	at := n.keyAt[key]
+	at := n.fields[key].keyAt
 	f := finding.New(field.Forbidden, breach(field.Forbidden, key, ""))
 	s.put(f.At(s.file, at.Line, at.Column).In(join(n.path, key)))
 }
@@ -154,25 +154,27 @@ func (s *shaper) list(n *node, f *schema.Field, private bool) (any, bool) {
 }
 
 func (s *shaper) scalar(n *node, f *schema.Field, private bool) (any, bool) {
-	shown := n.quote()
-	if private || hasUserInfo(n.text) {
-		shown = message.New("kind.hidden")
+	shown := func() message.Message {
+		if private || hasUserInfo(n.text) {
+			return message.New("kind.hidden")
+		}
+		return n.quote()
 	}
 	_, isText := n.value.(string)
 	switch {
 	case n.oldBool && f.Kind&cue.BoolKind != 0:
-		s.put(s.at("text-quoted", message.New("field.old-boolean", "field", name(n.path), "is", shown), n).
+		s.put(s.at("text-quoted", message.New("field.old-boolean", "field", name(n.path), "is", shown()), n).
 			WithHint(message.New("hint.true-or-false")))
 	case n.oldBool, f.Kind&cue.StringKind != 0 && n.plain && (!isText || n.otherNumber || n.day && !f.Date):
-		m := message.New("field.unquoted", "field", name(n.path), "is", shown, "as", n.misread())
+		m := message.New("field.unquoted", "field", name(n.path), "is", shown(), "as", n.misread())
 		if isText && n.otherNumber {
-			m = message.New("field.unquoted-elsewhere", "field", name(n.path), "is", shown, "as", n.misread())
+			m = message.New("field.unquoted-elsewhere", "field", name(n.path), "is", shown(), "as", n.misread())
 		}
 		s.add("text-quoted", m, n)
 	case isText && f.Kind&cue.StringKind == 0, !isText && f.Kind&kindOf(n.value) == 0:
 		s.add("field-type", message.New("field.type", "field", name(n.path), "is", n.describe(), "want", wanted(f)), n)
 	case f.Kind&cue.NumberKind != 0 && !isDecimal(n, f.Kind):
-		s.add("number-plain", message.New("field.odd-number", "field", name(n.path), "is", shown), n)
+		s.add("number-plain", message.New("field.odd-number", "field", name(n.path), "is", shown()), n)
 	default:
 		return n.value, true
 	}

@@ -30,11 +30,12 @@ type node struct {
 	kind kind
 	path string
 	at   binding.Position
-	// keys are a mapping's in the order of the file, keyAt where each stands.
+	// keys are a mapping's in the order of the file.
 	keys   []string
-	keyAt  map[string]binding.Position
 	fields map[string]*node
-	items  []*node
+	// keyAt is where the key of a mapping's field stands.
+	keyAt binding.Position
+	items []*node
 	// value is a scalar's: nil, bool, int, int64, uint64, float64 or string.
 	value any
 	// text is the scalar as it is written, and plain says without quotes.
@@ -137,7 +138,7 @@ func (r *reader) node(n *yaml.Node, path string, depth int) *node {
 }
 
 func (r *reader) mapping(n *yaml.Node, out *node, depth int) {
-	out.fields, out.keyAt = map[string]*node{}, map[string]binding.Position{}
+	out.keys, out.fields = make([]string, 0, len(n.Content)/2), make(map[string]*node, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		switch {
@@ -157,19 +158,19 @@ func (r *reader) mapping(n *yaml.Node, out *node, depth int) {
 		if !r.clean(key, out.path) {
 			continue
 		}
-		if first, twice := out.keyAt[key.Value]; twice {
-			m := message.New("yaml.duplicate-key", "key", clip(key.Value), "first", message.Place{Line: first.Line})
+		if first, twice := out.fields[key.Value]; twice {
+			m := message.New("yaml.duplicate-key", "key", clip(key.Value), "first", message.Place{Line: first.keyAt.Line})
 			r.add("yaml-duplicate-key", m, key, join(out.path, key.Value))
 			continue
 		}
 		child := r.node(value, join(out.path, key.Value), depth+1)
+		child.keyAt = binding.Position{Line: key.Line, Column: key.Column}
 		if value.Kind == yaml.ScalarNode && value.Value == "" && value.Style == 0 {
 			// The parser places a value that is not there behind the key, or at
 			// the next line; the key is what can be pointed at.
-			child.at = binding.Position{Line: key.Line, Column: key.Column}
+			child.at = child.keyAt
 		}
 		out.keys = append(out.keys, key.Value)
-		out.keyAt[key.Value] = binding.Position{Line: key.Line, Column: key.Column}
 		out.fields[key.Value] = child
 	}
 }

@@ -1,11 +1,11 @@
 package manifest
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
 
-	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/errors"
 
 	"reconciler/internal/finding"
@@ -17,39 +17,48 @@ import (
 // refused were left out. Each round tells what the ones before it hid.
 const maxRounds = 8
 
-// validate checks a document against a definition and returns it unified, with
-// the schema's defaults. The value is good only without a finding of severity
-// error.
-func (c *checker) validate(root *node, file, name string) (cue.Value, []finding.Finding) {
-	def, err := c.definition(name)
+// validate checks a document against a definition and returns it as JSON, with
+// the schema's defaults. The JSON is good only without a finding of severity
+// error. CUE judges what the quick check does not accept.
+func (c *checker) validate(root *node, file, name string) ([]byte, []finding.Finding) {
+	def, err := schema.Lookup(name)
 	if err != nil {
-		return cue.Value{}, []finding.Finding{c.internal(file, err)}
+		return nil, []finding.Finding{c.internal(file, err)}
 	}
 	s := &shaper{file: file, wrong: map[string]bool{}}
-	shaped, _ := s.shape(root, def.field, false)
+	shaped, _ := s.shape(root, def.Field, false)
 	data, _ := shaped.(map[string]any)
 	if len(s.findings) == 0 {
-		if unified, err := c.unify(def, data, s.values); err == nil {
-			return unified, nil
+		text, err := c.accepted(def, name, data, s.values)
+		if err == nil {
+			return text, nil
 		}
 	}
 	// A field that every platform has can be wrong for all of them, or only
 	// for this one. The shared definition is asked first, so that the
 	// platform's rule is told of values that are otherwise good.
-	v := &valuer{c: c, s: s, root: root, field: def.field, data: data}
+	v := &valuer{c: c, s: s, root: root, field: def.Field, data: data}
 	if schema.Narrows(name) {
-		shared, err := c.definition(schema.SourceBinding)
-		if err != nil {
-			return cue.Value{}, []finding.Finding{c.internal(file, err)}
-		}
-		v.rounds(shared, false)
+		v.rounds(schema.SourceBinding, false)
 	}
-	v.rounds(def, true)
+	v.rounds(name, true)
 	if len(s.findings) == 0 {
 		// CUE refused the document and no field could be named.
 		s.findings = append(s.findings, c.internal(file, nil))
 	}
-	return cue.Value{}, s.findings
+	return nil, s.findings
+}
+
+// accepted is a document that the definition accepts, as JSON with defaults.
+func (c *checker) accepted(def schema.Definition, name string, data map[string]any, values int) ([]byte, error) {
+	if def.Quick.Accept(data) {
+		return json.Marshal(data)
+	}
+	unified, err := c.unify(name, data, values)
+	if err != nil {
+		return nil, err
+	}
+	return unified.MarshalJSON()
 }
 
 // valuer asks CUE about the data and makes findings of its errors.
@@ -61,9 +70,9 @@ type valuer struct {
 	data  map[string]any
 }
 
-func (v *valuer) rounds(d definition, platform bool) {
+func (v *valuer) rounds(definition string, platform bool) {
 	for range maxRounds {
-		_, err := v.c.unify(d, v.data, v.s.values)
+		_, err := v.c.unify(definition, v.data, v.s.values)
 		all := errors.Errors(err)
 		if !v.tellEach(all, scalar, platform) && !v.tellEach(all, list, platform) {
 			return

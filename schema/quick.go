@@ -1,0 +1,269 @@
+package schema
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Quick is one definition of the schema as a plain check, made from the same CUE
+// (see CompileQuick). It accepts the common document without CUE. Whatever it
+// does not accept is for CUE to judge: Quick never says that a document is
+// wrong. Many goroutines may use it at once.
+type Quick struct {
+	root quickNode
+	// Unknown are the constructs that the compiler does not know, with where
+	// they stand; a document that reaches one is not accepted.
+	Unknown []string
+}
+
+// quickNode is what the definition says of one value: the conjunction of all
+// that was written of it.
+type quickNode struct {
+	// tests judge a scalar.
+	tests []quickTest
+	// fallback is the value that stands where nothing is written; nil for none.
+	fallback any
+	// unknown says that something is written of the value that the compiler
+	// does not know; never that the value may not be there.
+	unknown, never bool
+	// fields are a struct's. isStruct is true of one without fields, too.
+	fields   map[string]*quickField
+	isStruct bool
+	// when are more constraints, under conditions.
+	when []quickWhen
+	// elem is what a list is made of; nil for what is no list.
+	elem *quickNode
+}
+
+// quickField is a field of a struct.
+type quickField struct {
+	quickNode
+	// present says that the field has a value in every document; required that
+	// it must be written.
+	present, required bool
+}
+
+// quickTest judges a scalar. around are the structs that it stands in, the
+// document first.
+type quickTest func(value any, around []map[string]any) bool
+
+// quickWhen is what holds for a struct while one of its values is as given.
+type quickWhen struct {
+	from quickPath
+	is   string
+	then quickNode
+}
+
+// quickPath is a value of a struct so many levels deep.
+type quickPath struct {
+	level int
+	names []string
+}
+
+// text is the text at the path, from the structs around a value.
+func (p quickPath) text(around []map[string]any) (string, bool) {
+	if p.level >= len(around) {
+		return "", false
+	}
+	var at any = around[p.level]
+	for _, name := range p.names {
+		fields, ok := at.(map[string]any)
+		if !ok {
+			return "", false
+		}
+		at = fields[name]
+	}
+	text, ok := at.(string)
+	return text, ok
+}
+
+// Accept says whether the definition certainly accepts a document. If so it has
+// written the schema's defaults into data; if not, data is as it was. Fields
+// that the definition does not have are not its concern: whoever calls it has
+// compared them with Field.
+func (q *Quick) Accept(data map[string]any) bool {
+	var run quickRun
+	if run.accept(&q.root, data) {
+		return true
+	}
+	for _, field := range run.filled {
+		delete(field.of, field.name)
+	}
+	return false
+}
+
+// quickRun is the check of one document.
+type quickRun struct {
+	// around are the structs that the value at hand stands in.
+	around []map[string]any
+	// filled are the defaults that were written.
+	filled []quickDefault
+}
+
+type quickDefault struct {
+	of   map[string]any
+	name string
+}
+
+func (r *quickRun) accept(n *quickNode, value any) bool {
+	if n.unknown || n.never {
+		return false
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		return n.isStruct && n.elem == nil && len(n.tests) == 0 && r.acceptStruct(n, value)
+	case []any:
+		return n.elem != nil && len(n.tests) == 0 && !n.isStruct &&
+			!slices.ContainsFunc(value, func(item any) bool { return !r.accept(n.elem, item) })
+	}
+	return n.elem == nil && !n.isStruct &&
+		!slices.ContainsFunc(n.tests, func(test quickTest) bool { return !test(value, r.around) })
+}
+
+func (r *quickRun) acceptStruct(n *quickNode, data map[string]any) bool {
+	r.around = append(r.around, data)
+	defer func() { r.around = r.around[:len(r.around)-1] }()
+	for name, field := range n.fields {
+		if _, written := data[name]; written || !field.present {
+			continue
+		}
+		switch {
+		case field.fallback != nil:
+			data[name] = field.fallback
+		case field.isStruct:
+			data[name] = map[string]any{}
+		default:
+			return false
+		}
+		r.filled = append(r.filled, quickDefault{data, name})
+	}
+	return r.acceptFields(n, data)
+}
+
+// acceptFields judges what is there, after the defaults are.
+func (r *quickRun) acceptFields(n *quickNode, data map[string]any) bool {
+	for name, field := range n.fields {
+		value, written := data[name]
+		if !written && (field.required || field.present) || written && !r.accept(&field.quickNode, value) {
+			return false
+		}
+	}
+	for i := range n.when {
+		when := &n.when[i]
+		is, known := when.from.text(r.around)
+		if !known || is == when.is && (when.then.unknown || !r.acceptFields(&when.then, data)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (n *quickNode) field(name string) *quickField {
+	if n.fields == nil {
+		n.fields = map[string]*quickField{}
+	}
+	f := n.fields[name]
+	if f == nil {
+		f = &quickField{}
+		n.fields[name] = f
+	}
+	return f
+}
+
+// add makes a test of the value's kind and what is asked of it.
+func add[T any](n *quickNode, is func(T) bool) {
+	n.tests = append(n.tests, func(value any, _ []map[string]any) bool {
+		typed, ok := value.(T)
+		return ok && is(typed)
+	})
+}
+
+// quickKinds are the kinds that the schema names. A number that is not a plain
+// Go int is left to CUE.
+var quickKinds = map[string]func(n *quickNode){
+	"string": func(n *quickNode) { add(n, func(string) bool { return true }) },
+	"bool":   func(n *quickNode) { add(n, func(bool) bool { return true }) },
+	"int":    func(n *quickNode) { add(n, func(int) bool { return true }) },
+	"_":      func(*quickNode) {},
+}
+
+// quickCalls are the functions of CUE's library that the schema calls, each
+// with one literal argument.
+var quickCalls = map[string]func(n *quickNode, argument any) bool{
+	"strings.MinRunes": func(n *quickNode, argument any) bool {
+		least, ok := argument.(int)
+		add(n, func(text string) bool { return utf8.RuneCountInString(text) >= least })
+		return ok
+	},
+	"strings.MaxRunes": func(n *quickNode, argument any) bool {
+		most, ok := argument.(int)
+		add(n, func(text string) bool { return utf8.RuneCountInString(text) <= most })
+		return ok
+	},
+	"time.Format": func(n *quickNode, argument any) bool {
+		layout, ok := argument.(string)
+		add(n, func(text string) bool { _, err := time.Parse(layout, text); return err == nil })
+		return ok
+	},
+}
+
+// quickPattern is a regular expression, with values of the document in it
+// between its parts.
+type quickPattern struct {
+	parts  []string
+	values []quickPath
+	// whole is the expression where it holds no values.
+	whole *regexp.Regexp
+}
+
+func newQuickPattern(parts []string, values []quickPath) (quickPattern, error) {
+	p := quickPattern{parts: parts, values: values}
+	if len(values) > 0 {
+		return p, nil
+	}
+	whole, err := regexp.Compile(parts[0])
+	if err != nil {
+		return p, fmt.Errorf("schema: a pattern: %w", err)
+	}
+	p.whole = whole
+	return p, nil
+}
+
+// matches says whether text matches; known is false where that cannot be said.
+func (p quickPattern) matches(text string, around []map[string]any) (matches, known bool) {
+	if p.whole != nil {
+		return p.whole.MatchString(text), true
+	}
+	var b strings.Builder
+	for i, part := range p.parts {
+		b.WriteString(part)
+		if i == len(p.values) {
+			break
+		}
+		value, ok := p.values[i].text(around)
+		if !ok {
+			return false, false
+		}
+		b.WriteString(value)
+	}
+	pattern, err := regexp.Compile(b.String())
+	if err != nil {
+		return false, false
+	}
+	return pattern.MatchString(text), true
+}
+
+func (p quickPattern) test(want bool) quickTest {
+	return func(value any, around []map[string]any) bool {
+		text, ok := value.(string)
+		if !ok {
+			return false
+		}
+		matches, known := p.matches(text, around)
+		return known && matches == want
+	}
+}
