@@ -88,7 +88,7 @@ func (x *run) checkToken(ctx context.Context, a plan.Action, token secrets.Secre
 	}
 	var report binding.TokenReport
 	_ = x.within(ctx, func(ctx context.Context) error {
-		report = host.CheckToken(ctx, d.Spec.Account(), d.Spec.Sources(), token)
+		report = host.CheckToken(ctx, x.before(a).Identify(d.Spec.Account()), d.Spec.Sources(), token)
 		return nil
 	})
 	return tokenError(d.Name, report.Answers)

@@ -88,10 +88,12 @@ func (d Declaration) At(path string) Position {
 // Spec is what a declaration asks for. A nil pointer or nil slice is an absent
 // field and means "not managed"; a non-nil empty slice means "none".
 type Spec struct {
-	Instance       string         `json:"instance"`
-	Platform       Platform       `json:"platform"`
-	Address        string         `json:"address,omitempty"`
-	Username       string         `json:"username,omitempty"`
+	Instance string   `json:"instance"`
+	Platform Platform `json:"platform"`
+	Address  string   `json:"address,omitempty"`
+	Username string   `json:"username,omitempty"`
+	// UserID is the declared HostUser.ID; empty where the one seen first counts.
+	UserID         string         `json:"userID,omitempty"`
 	Token          *Token         `json:"token,omitempty"`
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy"`
 	// ManagementPolicy is empty in what was written before there was one, which
@@ -203,7 +205,7 @@ type Repository struct {
 
 // Account is the account that a declaration wants bound.
 func (s Spec) Account() Account {
-	return Account{Platform: s.Platform, Username: s.Username, Address: s.Address}
+	return Account{Platform: s.Platform, Username: s.Username, Address: s.Address, UserID: s.UserID}
 }
 
 // Sources are the source projects of all image repositories, sorted.

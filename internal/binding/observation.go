@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"slices"
 	"time"
 
 	"reconciler/internal/message"
@@ -89,6 +90,17 @@ type Account struct {
 	Address  string   `json:"address,omitempty"`
 	// Created is zero where the registry does not say.
 	Created time.Time `json:"created,omitzero"`
+	// UserID is what the code host is asked about: HostUser.ID as we know it from
+	// before. It is empty where the account comes from the registry.
+	UserID string `json:"userID,omitempty"`
+}
+
+// HostUser is an account as its code host knows it. The zero HostUser is none.
+type HostUser struct {
+	// ID is the host's own number or identifier. It stays when the account is
+	// renamed, and another account that takes the name has another.
+	ID   string `json:"id"`
+	Name string `json:"name"`
 }
 
 // RepositoryState is the registry's answer about one image repository.
@@ -151,6 +163,8 @@ type TokenState struct {
 	// Answers are the code host's, in the order asked; empty when the host was
 	// not asked.
 	Answers []Answer `json:"answers,omitempty"`
+	// User is the declared account at its code host; zero where that is unknown.
+	User HostUser `json:"user,omitzero"`
 }
 
 // PreviousToken is the version of a token that was applied last.
@@ -169,6 +183,26 @@ type ProjectState struct {
 	Subgroup Answer `json:"subgroup"`
 	// Answers are the other questions, for example whether it exists.
 	Answers []Answer `json:"answers,omitempty"`
+}
+
+// reasonPathTaken is why a path is not that of the project that had it before; the
+// code hosts' packages say the same.
+const reasonPathTaken = "PathTakenByAnother"
+
+// Identified is the state of the project that has a path, with a no to where it is
+// if that is another project than the one known by id.
+func (s ProjectState) Identified(path, id string) ProjectState {
+	if s.ID == "" || s.ID == id {
+		return s
+	}
+	s.Answers = slices.Clone(s.Answers)
+	for i, a := range s.Answers {
+		if a.Question == QuestionProjectPath && a.Verdict == Yes {
+			s.Answers[i] = Answer{Question: a.Question, Verdict: No, Reason: reasonPathTaken, At: a.At, Message: message.New("project.replaced",
+				"declared", path, "noun", message.New("noun.project"), "id", s.ID, "before", id)}
+		}
+	}
+	return s
 }
 
 // RuleSubgroup is the rule that a repository in a GitLab subgroup builds by
@@ -235,13 +269,15 @@ func (a Answer) Whose() Fault {
 	return FaultRequest
 }
 
-// TokenReport is a code host's answer about a token.
+// TokenReport is a code host's answer about a token or an account.
 type TokenReport struct {
 	// Answers to "token-valid", "token-owner", "token-scope" and the host's
 	// own questions.
 	Answers []Answer
 	// Expires is the last valid instant; zero if the host does not report it.
 	Expires time.Time
+	// User is the declared account; zero if that is unknown, or another has its name.
+	User HostUser
 }
 
 // AboutToken says whether the question is whether the token is valid at all.

@@ -14,6 +14,7 @@ const (
 	QuestionTokenExpiry     Question = "token-expiry"
 	QuestionAccountExists   Question = "account-exists"
 	QuestionAccountPersonal Question = "account-personal"
+	QuestionAccountIdentity Question = "account-identity"
 	QuestionProjectExists   Question = "project-exists"
 	QuestionProjectPath     Question = "project-path"
 	QuestionProjectOwner    Question = "project-owner"
@@ -55,7 +56,7 @@ func (q Question) Subject() Subject {
 		QuestionPermissionMembers, QuestionPermissionDepartments, QuestionPermissionRepositories, QuestionPermissionBranches,
 		QuestionPermissionTags, QuestionPermissionWebhooks, QuestionPermissionWebhooksWrite:
 		return SubjectToken
-	case QuestionAccountExists, QuestionAccountPersonal:
+	case QuestionAccountExists, QuestionAccountPersonal, QuestionAccountIdentity:
 		return SubjectAccount
 	case QuestionProjectExists, QuestionProjectPath, QuestionProjectOwner, QuestionProjectActive, QuestionProjectRole,
 		QuestionProjectWebhooks, QuestionSubgroup:

@@ -19,6 +19,9 @@ type Record struct {
 	Username  string  `json:"username,omitempty"`
 	Address   string  `json:"address,omitempty"`
 	Asked     Account `json:"asked,omitzero"`
+	// UserID is the code host's number for the account (HostUser.ID): the one seen
+	// first, or the one declared since; empty where it is unknown.
+	UserID string `json:"userID,omitempty"`
 	// Written is when the account was bound or, for a record that is Removed,
 	// unbound, by us or somebody else. Unbound is the registry's number for the account that we unbound
 	// before: a read that shows that one is an old one.
@@ -71,6 +74,15 @@ func (r Record) Wanted() Account {
 		return r.Asked
 	}
 	return Account{ID: r.AccountID, Platform: r.Platform, Username: r.Username, Address: r.Address}
+}
+
+// Identify gives an account the number that it is recorded with, if the record is
+// of that account and no number is declared.
+func (r *Record) Identify(a Account) Account {
+	if r != nil && a.UserID == "" && r.Platform == a.Platform && SameAccount(r.Wanted(), a) {
+		a.UserID = r.UserID
+	}
+	return a
 }
 
 // Refusal is a token that was refused, and the account that it was to bind.

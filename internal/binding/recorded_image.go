@@ -17,6 +17,9 @@ type RecordedImage struct {
 	// is the link that was removed then.
 	LinkWritten Write
 	Unlinked    *Link
+	// SourceID is the code host's number for the project of Link, as it was first
+	// seen; empty where it is unknown.
+	SourceID string
 	// Rules are the build rules that we made, and those that we removed recently,
 	// sorted by key and id.
 	Rules []RecordedRule
@@ -47,6 +50,20 @@ func (i RecordedImage) RuleKeys() []string {
 		}
 	}
 	return slices.Sorted(maps.Keys(keys))
+}
+
+// identify remembers the number of the linked project, while that is where it is
+// declared.
+func (i *RecordedImage) identify(projects map[string]ProjectState) {
+	if i.Link == nil || i.SourceID != "" {
+		return
+	}
+	state := projects[i.Link.Source]
+	for _, a := range state.Answers {
+		if a.Question == QuestionProjectPath && a.Verdict == Yes {
+			i.SourceID = state.ID
+		}
+	}
 }
 
 // Left says whether anything of ours is there: a link or a rule.
@@ -141,12 +158,13 @@ type RecordedImageJSON struct {
 	Dockerfiles map[string]string `json:"dockerfiles,omitempty"`
 	LinkWritten Write             `json:"linkWritten,omitzero"`
 	Unlinked    *Link             `json:"unlinked,omitempty"`
+	SourceID    string            `json:"sourceID,omitempty"`
 	Rules       []RecordedRule    `json:"rules,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler.
 func (i RecordedImage) MarshalJSON() ([]byte, error) {
-	out := RecordedImageJSON{Image: i.Image, Link: i.Link, LinkWritten: i.LinkWritten, Unlinked: i.Unlinked, Rules: i.Rules, RuleKeys: i.RuleKeys()}
+	out := RecordedImageJSON{Image: i.Image, Link: i.Link, LinkWritten: i.LinkWritten, Unlinked: i.Unlinked, SourceID: i.SourceID, Rules: i.Rules, RuleKeys: i.RuleKeys()}
 	for _, key := range out.RuleKeys {
 		if dockerfile := i.Dockerfile(key); dockerfile != "" {
 			if out.Dockerfiles == nil {
@@ -164,7 +182,7 @@ func (i *RecordedImage) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &in); err != nil {
 		return err
 	}
-	*i = RecordedImage{Image: in.Image, Link: in.Link, LinkWritten: in.LinkWritten, Unlinked: in.Unlinked, Rules: in.Rules}
+	*i = RecordedImage{Image: in.Image, Link: in.Link, LinkWritten: in.LinkWritten, Unlinked: in.Unlinked, SourceID: in.SourceID, Rules: in.Rules}
 	if in.Rules != nil {
 		return nil
 	}

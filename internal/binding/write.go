@@ -201,13 +201,18 @@ func (r RecordedRule) shown(state RepositoryState) bool {
 	return there != r.Removed
 }
 
-// number fills in the registry's numbers that an observation reports.
+// number fills in the numbers that an observation reports: the registry's, and the
+// code host's.
 func (r *Record) number(obs Observation) {
 	if a := obs.Accounts[r.Platform].Account; a != nil && r.AccountID == "" && !r.Written.At.IsZero() && r.shows(a) {
 		r.AccountID = a.ID
 	}
+	if user := obs.Tokens[r.Binding].User; user.ID != "" && r.Managed && SameUsername(r.Platform, user.Name, r.Wanted().Username) {
+		r.UserID = user.ID
+	}
 	for i := range r.Images {
 		img := &r.Images[i]
+		img.identify(obs.Projects[r.Binding])
 		for n := range img.Rules {
 			if rule := &img.Rules[n]; rule.ID == "" && !rule.Removed {
 				rule.ID = img.numberOf(*rule, obs.Repositories[NormalImage(img.Image)])

@@ -215,7 +215,7 @@ type observedHost struct {
 }
 
 // CheckAccount implements observe.Host.
-func (h *observedHost) CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) []binding.Answer {
+func (h *observedHost) CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) binding.TokenReport {
 	token, done := h.token(ctx, token)
 	defer done()
 	return h.Provider.CheckAccount(ctx, account, token)

@@ -97,10 +97,10 @@ func (s hostSaid) unsure() bool {
 	return binding.VerdictOf(s.report.Answers) != binding.Yes
 }
 
-// questionOf identifies what is asked of a code host about a declaration and
-// the token that it has now.
-func questionOf(d binding.Declaration, token binding.TokenState) string {
-	return binding.DigestOf(d.Spec, token.Version, token.Created, token.Fingerprint)
+// questionOf identifies what is asked of a code host about a declaration, the
+// token that it has now and the number that its account is known by.
+func questionOf(d binding.Declaration, token binding.TokenState, userID string) string {
+	return binding.DigestOf(d.Spec, token.Version, token.Created, token.Fingerprint, userID)
 }
 
 // inherit takes over answers, none for longer than this memory lasts.

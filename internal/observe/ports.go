@@ -10,7 +10,7 @@ import (
 // Host asks one code host; every providers.Provider is one.
 type Host interface {
 	CheckToken(ctx context.Context, account binding.Account, sources []string, token secrets.Secret) binding.TokenReport
-	CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) []binding.Answer
+	CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) binding.TokenReport
 	CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState
 }
 

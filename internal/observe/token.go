@@ -69,7 +69,8 @@ func (l *look) preflight(ctx context.Context, d binding.Declaration, state *bind
 	if host == nil {
 		return nil
 	}
-	question := questionOf(d, *state)
+	id := l.known(d).UserID
+	question := questionOf(d, *state, id)
 	said, known := l.memory.recall(hostKey{name: d.Name}, question, l.o.Now())
 	if !known {
 		if d.Spec.Token != nil && token.IsZero() {
@@ -78,11 +79,38 @@ func (l *look) preflight(ctx context.Context, d binding.Declaration, state *bind
 			}
 		}
 		said = l.askHost(ctx, host, d, token)
+		// Once it is recorded, the number just seen is the known one.
+		question = questionOf(d, *state, cmp.Or(id, said.report.User.ID))
 		l.memory.remember(hostKey{name: d.Name}, question, said, l.o.Now())
 	}
-	state.Answers = said.report.Answers
+	state.Answers, state.User = said.report.Answers, said.report.User
 	endsBy(state, binding.TokenEnd{At: said.report.Expires, Source: binding.FromHost})
-	return said.projects
+	return l.identified(d, said.projects)
+}
+
+// known is the declared account, with its number where that is recorded.
+func (l *look) known(d binding.Declaration) binding.Account {
+	applied, ok := l.applied(d)
+	if !ok {
+		return d.Spec.Account()
+	}
+	return applied.Identify(d.Spec.Account())
+}
+
+// identified is what a code host says of a declaration's projects, with a no
+// where another project than the recorded one has the path.
+func (l *look) identified(d binding.Declaration, projects map[string]binding.ProjectState) map[string]binding.ProjectState {
+	applied, _ := l.applied(d)
+	said := maps.Clone(projects)
+	for _, img := range applied.Images {
+		if img.Link == nil || img.SourceID == "" {
+			continue
+		}
+		if state, ok := said[img.Link.Source]; ok {
+			said[img.Link.Source] = state.Identified(img.Link.Source, img.SourceID)
+		}
+	}
+	return said
 }
 
 // read reads the version that the metadata told of, so that what is checked is
@@ -151,14 +179,14 @@ func (l *look) boundAnswers(ctx context.Context, d binding.Declaration, state bi
 	if host == nil || !ok || state.Previous.Unknown != nil {
 		return nil
 	}
-	account := applied.Wanted()
+	account := applied.Identify(applied.Wanted())
 	account.ID = ""
 	var sources []string
 	if binding.SameAccount(account, d.Spec.Account()) {
 		sources = d.Spec.Sources()
 	}
 	key := hostKey{d.Name, true}
-	question := binding.DigestOf(account, sources, applied.AppliedToken(), applied.TokenCreated)
+	question := binding.DigestOf(account, sources, applied.AppliedToken(), applied.TokenCreated, account.UserID)
 	if said, known := l.memory.recall(key, question, l.o.Now()); known {
 		return said.report.Answers
 	}
@@ -200,7 +228,7 @@ func (l *look) applied(d binding.Declaration) (found binding.Record, ok bool) {
 // askHost asks everything that there is to ask of one declaration. The token
 // is used by several calls at once and wiped by the caller when all are done.
 func (l *look) askHost(ctx context.Context, host Host, d binding.Declaration, token secrets.Secret) hostSaid {
-	account, paths, peer := d.Spec.Account(), d.Spec.Sources(), string(d.Spec.Platform)
+	account, paths, peer := l.known(d), d.Spec.Sources(), string(d.Spec.Platform)
 	said := hostSaid{projects: map[string]binding.ProjectState{}}
 	var (
 		wait sync.WaitGroup
@@ -229,7 +257,7 @@ func (l *look) askHost(ctx context.Context, host Host, d binding.Declaration, to
 	var report binding.TokenReport
 	ask(func() { said.report = report }, func(ctx context.Context) {
 		if d.Spec.Token == nil {
-			report.Answers = host.CheckAccount(ctx, account, token)
+			report = host.CheckAccount(ctx, account, token)
 			return
 		}
 		report = host.CheckToken(ctx, account, paths, token)

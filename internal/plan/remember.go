@@ -74,7 +74,7 @@ func rememberAccount(a Action, old *binding.Record, account *binding.Account) *b
 		if same := old.Refused.Is(binding.RefusalOf(d.Spec, a.Target.TokenVersion, a.Target.TokenCreated)); same && a.Kind != Adopt {
 			r.Refused = binding.Refusal{} // It was bound after all.
 		}
-		r.Images = old.Images
+		r.Images, r.UserID = old.Images, old.Identify(r.Asked).UserID
 		r = r.After(*old)
 		r.Unbound = old.AccountID
 	}
@@ -100,9 +100,12 @@ func rememberAccount(a Action, old *binding.Record, account *binding.Account) *b
 func rememberImage(img *binding.RecordedImage, a Action) {
 	switch a.Kind {
 	case Link, Relink:
+		if img.Link == nil || !binding.SameSource(img.Link.Source, a.Target.Link.Source) {
+			img.SourceID = ""
+		}
 		img.Link, img.Unlinked, img.LinkWritten = a.Target.Link, nil, binding.Write{}
 	case Unlink:
-		img.Link, img.Unlinked, img.LinkWritten = nil, img.Link, binding.Write{}
+		img.Link, img.Unlinked, img.LinkWritten, img.SourceID = nil, img.Link, binding.Write{}, ""
 	case Adopt:
 		if a.Target.Link != nil {
 			img.Link, img.Unlinked, img.LinkWritten = a.Target.Link, nil, binding.Write{}

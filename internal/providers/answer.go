@@ -48,6 +48,20 @@ func Finish(at time.Time, token secrets.Secret, answers []binding.Answer) []bind
 	return answers
 }
 
+// maxHostUser bounds the number and the name of an account, in bytes.
+const maxHostUser = 128
+
+// FinishReport does for a report what Finish does for answers. A number or a name
+// that no account has is left out.
+func FinishReport(at time.Time, token secrets.Secret, report binding.TokenReport) binding.TokenReport {
+	report.Answers = Finish(at, token, report.Answers)
+	u := report.User
+	if u.ID == "" || len(u.ID) > maxHostUser || len(u.Name) > maxHostUser || Redact(u.ID+u.Name, token) != u.ID+u.Name {
+		report.User = binding.HostUser{}
+	}
+	return report
+}
+
 // Redact takes the token's value out of a text. Of a token that is written as
 // user:token, the part after the colon is taken out wherever it stands alone.
 func Redact(text string, token secrets.Secret) string {

@@ -17,12 +17,17 @@ const (
 	ReasonMoved          = "ProjectMoved"
 	ReasonReplaced       = "PathTakenByAnother"
 	ReasonArchived       = "ProjectArchived"
+	ReasonDisabled       = "ProjectDisabled"
 	ReasonNotArchived    = "ProjectActive"
 	ReasonOwner          = "OwnerMatches"
 	ReasonOtherOwner     = "OtherOwner"
 	ReasonNoSubgroups    = "NoSubgroups"
 	ReasonAccountExists  = "AccountExists"
 	ReasonAccountMissing = "AccountNotFound"
+	ReasonAccountSame    = "AccountUnchanged"
+	ReasonAccountRenamed = "AccountRenamed"
+	ReasonUserRenamed    = "UserRenamed"
+	ReasonAccountTaken   = "NameTakenByAnother"
 	ReasonAccepted       = "TokenAccepted"
 	ReasonInvalid        = "TokenInvalid"
 	ReasonMalformed      = "TokenMalformed"
@@ -70,13 +75,68 @@ func Active(name string, archived bool) binding.Answer {
 }
 
 // Ownership says whether a repository is the account's. Another person's may
-// still be built, by a collaborator, which cannot be seen from outside.
-func Ownership(account binding.Account, platform binding.Platform, owner string) binding.Answer {
-	if account.Username == "" || binding.SameUsername(platform, owner, account.Username) {
-		return Yes(binding.QuestionProjectOwner, ReasonOwner, message.New("project.owner", "owner", owner))
+// still be built, by a collaborator, which cannot be seen from outside; not so
+// that of somebody who took the account's name.
+func Ownership(account binding.Account, platform binding.Platform, owner binding.HostUser) binding.Answer {
+	question := binding.QuestionProjectOwner
+	switch {
+	case account.Username == "":
+	case !binding.SameUsername(platform, owner.Name, account.Username):
+		return Unknown(question, ReasonOtherOwner, message.New("project.other-owner", "owner", owner.Name, "username", account.Username))
+	case Taken(account, owner):
+		return No(question, "", ReasonAccountTaken, taken(account, owner))
 	}
-	return Unknown(binding.QuestionProjectOwner, ReasonOtherOwner, message.New("project.other-owner",
-		"owner", owner, "username", account.Username))
+	return Yes(question, ReasonOwner, message.New("project.owner", "owner", owner.Name))
+}
+
+// Taken says that a user has the account's name but not its number: the account
+// was renamed or deleted, and somebody else took the name.
+func Taken(account binding.Account, user binding.HostUser) bool {
+	return account.UserID != "" && user.ID != "" && user.ID != account.UserID
+}
+
+// Known is the user, or none where it took the account's name.
+func Known(account binding.Account, user binding.HostUser) binding.HostUser {
+	if Taken(account, user) {
+		return binding.HostUser{}
+	}
+	return user
+}
+
+func taken(account binding.Account, user binding.HostUser) message.Message {
+	return message.New("account.taken", "name", user.Name, "id", user.ID, "before", account.UserID)
+}
+
+// OtherUser answers no where a token's user is not the declared account by its
+// number: it was renamed, or somebody else took its name. ok is false where the
+// number settles nothing. The no breaks the rule code.
+func OtherUser(account binding.Account, platform binding.Platform, code string, user binding.HostUser) (no binding.Answer, ok bool) {
+	question := binding.QuestionTokenOwner
+	switch same := binding.SameUsername(platform, user.Name, account.Username); {
+	case same && Taken(account, user):
+		return No(question, code, ReasonAccountTaken, taken(account, user)), true
+	case !same && user.ID != "" && user.ID == account.UserID:
+		return No(question, code, ReasonUserRenamed, message.New("account.renamed", "declared", account.Username, "name", user.Name)), true
+	}
+	return no, false
+}
+
+// Identity says whether the account that has the declared name is still the one
+// that is known by its number; nothing where no number is known. now is what the
+// host calls that number today, zero if it does not say. A no breaks the rule code.
+func Identity(account binding.Account, code string, named, now binding.HostUser) []binding.Answer {
+	question := binding.QuestionAccountIdentity
+	switch {
+	case account.UserID == "":
+		return nil
+	case named.ID == account.UserID:
+		return []binding.Answer{Yes(question, ReasonAccountSame, message.New("account.same", "id", named.ID))}
+	case now.Name != "":
+		return []binding.Answer{No(question, code, ReasonAccountRenamed, message.New("account.renamed", "declared", account.Username, "name", now.Name))}
+	case named.ID != "":
+		return []binding.Answer{No(question, code, ReasonAccountTaken, taken(account, named))}
+	}
+	return nil
 }
 
 // FinishProject does for a project's state what Finish does for answers.

@@ -21,10 +21,10 @@ type Provider interface {
 	// projects' paths, for some permissions can only be proven on a project. A
 	// host that is bound by OAuth gives an empty report.
 	CheckToken(ctx context.Context, account binding.Account, sources []string, token secrets.Secret) binding.TokenReport
-	// CheckAccount asks whether the account exists and is of a kind that can
-	// be bound. token may be zero, for an anonymous question. A host that is
-	// bound by token gives no answers.
-	CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) []binding.Answer
+	// CheckAccount asks whether the account exists, is of a kind that can be bound,
+	// and is still the one that account.UserID names. token may be zero, for an
+	// anonymous question. A host that is bound by token gives an empty report.
+	CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) binding.TokenReport
 	// CheckProject asks whether the project exists and where it lives. token
 	// may be zero, for an anonymous question.
 	CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState

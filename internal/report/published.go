@@ -102,17 +102,18 @@ type PublishedBinding struct {
 
 // PublishedToken is a binding.TokenState without the fingerprint.
 type PublishedToken struct {
-	Unknown           *UnknownObject  `json:"unknown,omitempty"`
-	Version           int             `json:"version,omitempty"`
-	Latest            int             `json:"latest,omitempty"`
-	Created           time.Time       `json:"created,omitzero"`
-	Previous          *PreviousObject `json:"previous,omitempty"`
-	Expires           time.Time       `json:"expires,omitzero"`
-	ExpiresSource     string          `json:"expiresSource,omitempty"`
-	ExpiresUnreadable string          `json:"expiresUnreadable,omitempty"`
-	Host              string          `json:"host,omitempty"`
-	Answers           []AnswerObject  `json:"answers,omitempty"`
-	BoundAnswers      []AnswerObject  `json:"boundAnswers,omitempty"`
+	Unknown           *UnknownObject   `json:"unknown,omitempty"`
+	Version           int              `json:"version,omitempty"`
+	Latest            int              `json:"latest,omitempty"`
+	Created           time.Time        `json:"created,omitzero"`
+	Previous          *PreviousObject  `json:"previous,omitempty"`
+	Expires           time.Time        `json:"expires,omitzero"`
+	ExpiresSource     string           `json:"expiresSource,omitempty"`
+	ExpiresUnreadable string           `json:"expiresUnreadable,omitempty"`
+	Host              string           `json:"host,omitempty"`
+	Answers           []AnswerObject   `json:"answers,omitempty"`
+	BoundAnswers      []AnswerObject   `json:"boundAnswers,omitempty"`
+	User              binding.HostUser `json:"user,omitzero"`
 }
 
 // NewPublishedToken is what may be published of a token.
@@ -120,7 +121,7 @@ func NewPublishedToken(s binding.TokenState) *PublishedToken {
 	return &PublishedToken{
 		Unknown: unknownObject(s.Unknown), Version: s.Version, Latest: s.Latest, Created: s.Created, Previous: previousObject(s.Previous),
 		Expires: s.Expires, ExpiresSource: s.ExpiresSource, ExpiresUnreadable: s.ExpiresUnreadable, Host: s.Host, Answers: each(s.Answers, answerObject),
-		BoundAnswers: each(s.BoundAnswers, answerObject),
+		BoundAnswers: each(s.BoundAnswers, answerObject), User: s.User,
 	}
 }
 
@@ -129,7 +130,7 @@ func (t PublishedToken) State() binding.TokenState {
 	return binding.TokenState{
 		Unknown: t.Unknown.unknown(), Version: t.Version, Latest: t.Latest, Created: t.Created, Previous: t.Previous.token(),
 		Expires: t.Expires, ExpiresSource: t.ExpiresSource, ExpiresUnreadable: t.ExpiresUnreadable, Host: t.Host, Answers: each(t.Answers, AnswerObject.answer),
-		BoundAnswers: each(t.BoundAnswers, AnswerObject.answer),
+		BoundAnswers: each(t.BoundAnswers, AnswerObject.answer), User: t.User,
 	}
 }
 
@@ -141,6 +142,7 @@ type PublishedRecord struct {
 	Username       string                  `json:"username,omitempty"`
 	Address        string                  `json:"address,omitempty"`
 	Asked          binding.Account         `json:"asked,omitzero"`
+	UserID         string                  `json:"userID,omitempty"`
 	Written        binding.Write           `json:"written,omitzero"`
 	Unbound        string                  `json:"unbound,omitempty"`
 	UnboundBefore  []string                `json:"unboundBefore,omitempty"`
@@ -162,7 +164,7 @@ type PublishedRecord struct {
 func NewPublishedRecord(r binding.Record) PublishedRecord {
 	return PublishedRecord{
 		Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username, Address: r.Address,
-		Asked: r.Asked, Written: r.Written, Unbound: r.Unbound, UnboundBefore: r.UnboundBefore, Removed: r.Removed,
+		Asked: r.Asked, UserID: r.UserID, Written: r.Written, Unbound: r.Unbound, UnboundBefore: r.UnboundBefore, Removed: r.Removed,
 		Vault: r.Vault, TokenVersion: r.TokenVersion, TokenCreated: r.TokenCreated, Refused: r.Refused,
 		DeletionPolicy: r.DeletionPolicy, Attested: r.Attested, Managed: r.Managed, Images: r.Images, File: r.File, Revision: r.Revision,
 		Applied: r.Applied,
@@ -173,7 +175,7 @@ func NewPublishedRecord(r binding.Record) PublishedRecord {
 func (r PublishedRecord) Record(instance string) binding.Record {
 	return binding.Record{
 		Instance: instance, Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username,
-		Address: r.Address, Asked: r.Asked, Written: r.Written, Unbound: r.Unbound, UnboundBefore: r.UnboundBefore, Removed: r.Removed,
+		Address: r.Address, Asked: r.Asked, UserID: r.UserID, Written: r.Written, Unbound: r.Unbound, UnboundBefore: r.UnboundBefore, Removed: r.Removed,
 		Vault: r.Vault, TokenVersion: r.TokenVersion, TokenCreated: r.TokenCreated,
 		Refused: r.Refused, DeletionPolicy: r.DeletionPolicy, Attested: r.Attested, Managed: r.Managed, Images: r.Images, File: r.File,
 		Revision: r.Revision, Applied: r.Applied,

@@ -57,6 +57,8 @@ type HostProject struct {
 	// group and its subgroups.
 	Path              string
 	Archived, Private bool
+	// Disabled is GitHub's.
+	Disabled bool
 	// Access is GitLab's access level of whoever asks; 0 means 40.
 	Access int
 }
@@ -218,6 +220,15 @@ func (c *CodeHosts) dead(t *HostToken) bool {
 func (c *CodeHosts) user(platform, name string) *HostUser {
 	for _, u := range c.users[platform] {
 		if strings.EqualFold(u.Username, name) {
+			return u
+		}
+	}
+	return nil
+}
+
+func (c *CodeHosts) userByID(platform, id string) *HostUser {
+	for _, u := range c.users[platform] {
+		if strconv.FormatInt(u.ID, 10) == id {
 			return u
 		}
 	}

@@ -32,7 +32,7 @@ func (c *CodeHosts) bitbucket(r *http.Request) hostAnswer {
 	case len(path) == 1 && path[0] == "user":
 		return bitbucketUser(c.user(HostBitbucket, t.Username))
 	case len(path) == 2 && path[0] == "workspaces":
-		return bitbucketWorkspace(c.user(HostBitbucket, path[1]))
+		return bitbucketWorkspace(c.workspace(path[1]))
 	case len(path) > 3 && path[0] == "repositories":
 		return c.bitbucketTalk(r, t, path[1:])
 	case len(path) == 3 && path[0] == "repositories":
@@ -47,6 +47,16 @@ func bitbucketRefusal(status int, message string) hostAnswer {
 
 // bitbucketUUID is the stable identifier made of a number.
 func bitbucketUUID(id int64) string { return fmt.Sprintf("{00000000-0000-4000-8000-%012d}", id) }
+
+// workspace finds a workspace by slug or uuid; c.mu is held.
+func (c *CodeHosts) workspace(ref string) *HostUser {
+	for _, u := range c.users[HostBitbucket] {
+		if bitbucketUUID(u.ID) == ref {
+			return u
+		}
+	}
+	return c.user(HostBitbucket, ref)
+}
 
 func bitbucketUser(u *HostUser) hostAnswer {
 	if u == nil {
@@ -87,8 +97,12 @@ func (c *CodeHosts) bitbucketRepository(t *HostToken, space, slug string) hostAn
 		}}}
 	}
 	owner, name, _ := strings.Cut(p.Path, "/")
+	uuid := bitbucketUUID(p.ID + 100000)
+	if u := c.user(HostBitbucket, owner); u != nil {
+		uuid = bitbucketUUID(u.ID)
+	}
 	return hostAnswer{status: http.StatusOK, body: hostObject{
 		"type": "repository", "uuid": bitbucketUUID(p.ID), "full_name": p.Path, "name": name, "is_private": p.Private, "scm": "git",
-		"workspace": hostObject{"type": "workspace", "slug": owner, "uuid": bitbucketUUID(p.ID + 100000)},
+		"workspace": hostObject{"type": "workspace", "slug": owner, "uuid": uuid},
 	}}
 }

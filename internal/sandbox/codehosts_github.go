@@ -51,6 +51,8 @@ func (c *CodeHosts) github(r *http.Request) hostAnswer {
 		return githubRefusal(http.StatusUnauthorized, "Requires authentication")
 	case len(path) == 1 && path[0] == "user":
 		return c.githubSelf(t)
+	case len(path) == 2 && path[0] == "user":
+		return githubUser(c.userByID(HostGitHub, path[1]))
 	case len(path) == 2 && path[0] == "users":
 		return githubUser(c.user(HostGitHub, path[1]))
 	case len(path) >= 3 && path[0] == "repos":
@@ -151,7 +153,7 @@ func githubBody(p *HostProject, owner *HostUser, name string) hostObject {
 	api := "https://api.github.com/repos/" + p.Path
 	o := hostObject{
 		"id": p.ID, "node_id": fmt.Sprintf("R_%d", p.ID), "name": name, "full_name": p.Path, "owner": githubOwner(owner),
-		"private": p.Private, "archived": p.Archived, "disabled": false, "fork": false, "url": api,
+		"private": p.Private, "archived": p.Archived, "disabled": p.Disabled, "fork": false, "url": api,
 		"html_url": "https://github.com/" + p.Path, "clone_url": "https://github.com/" + p.Path + ".git",
 		"git_url": "git://github.com/" + p.Path + ".git", "ssh_url": "git@github.com:" + p.Path + ".git", "svn_url": "https://github.com/" + p.Path,
 		"default_branch": "main", "visibility": map[bool]string{true: "private", false: "public"}[p.Private],

@@ -324,12 +324,12 @@ func (w Host) CheckToken(_ context.Context, _ binding.Account, _ []string, token
 }
 
 // CheckAccount implements observe.Host.
-func (w Host) CheckAccount(context.Context, binding.Account, secrets.Secret) (answers []binding.Answer) {
+func (w Host) CheckAccount(context.Context, binding.Account, secrets.Secret) (report binding.TokenReport) {
 	_ = w.Do("check-account "+w.Name, func() error {
-		answers = []binding.Answer{{Question: "account-personal", Verdict: binding.Yes, Reason: "Personal", Message: message.Verbatim("personal")}}
+		report.Answers = []binding.Answer{{Question: "account-personal", Verdict: binding.Yes, Reason: "Personal", Message: message.Verbatim("personal")}}
 		return nil
 	})
-	return answers
+	return report
 }
 
 // CheckProject implements observe.Host.

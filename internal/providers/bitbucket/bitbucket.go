@@ -58,35 +58,67 @@ type workspace struct {
 }
 
 // CheckAccount implements providers.Provider.
-func (p *Provider) CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) []binding.Answer {
-	return providers.Finish(p.host.Now(), token, []binding.Answer{p.checkAccount(ctx, account.Username, token)})
+func (p *Provider) CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) binding.TokenReport {
+	return providers.FinishReport(p.host.Now(), token, p.checkAccount(ctx, account, token))
 }
 
-func (p *Provider) checkAccount(ctx context.Context, name string, token secrets.Secret) binding.Answer {
-	question := binding.QuestionAccountExists
+func (p *Provider) checkAccount(ctx context.Context, account binding.Account, token secrets.Secret) (report binding.TokenReport) {
+	question, name := binding.QuestionAccountExists, account.Username
+	say := func(answers ...binding.Answer) binding.TokenReport {
+		report.Answers = append(report.Answers, answers...)
+		return report
+	}
 	header, reason, why := credentials(token)
 	if header == nil {
-		return providers.Unknown(question, reason, notAsked(why))
+		return say(providers.Unknown(question, reason, notAsked(why)))
 	}
-	var found workspace
-	reply, err := providers.Get(ctx, p.host.Client, p.host.Base.String()+"/workspaces/"+url.PathEscape(name), header, &found)
+	found, reply, err := p.workspace(ctx, header, name)
 	switch {
 	case err == nil && reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header):
 		// According to the description, this 404 means that the workspace does
 		// not exist; it makes no exception for a private one.
-		return providers.No(question, "", providers.ReasonAccountMissing, message.New("bitbucket.no-workspace", "workspace", name))
+		say(p.identity(ctx, header, account, binding.HostUser{})...)
+		return say(providers.No(question, "", providers.ReasonAccountMissing, message.New("bitbucket.no-workspace", "workspace", name)))
 	case err != nil || !reply.OK():
-		return p.noVerdict(question, reply, err)
+		return say(p.noVerdict(question, reply, err))
 	case found.UUID == "" || found.Slug == "":
-		return providers.Unknown(question, providers.ReasonUnreadable, message.New("bitbucket.no-workspace-fields"))
+		return say(providers.Unknown(question, providers.ReasonUnreadable, message.New("bitbucket.no-workspace-fields")))
 	}
-	return providers.Yes(question, providers.ReasonAccountExists, message.New("bitbucket.workspace", "workspace", found.Slug))
+	named := binding.HostUser{ID: found.UUID, Name: found.Slug}
+	if !binding.SameUsername(binding.Bitbucket, found.Slug, name) {
+		// It answers to its former slug.
+		return say(providers.No(binding.QuestionAccountIdentity, "", providers.ReasonAccountRenamed,
+			message.New("account.renamed", "declared", name, "name", found.Slug)))
+	}
+	report.User = providers.Known(account, named)
+	say(p.identity(ctx, header, account, named)...)
+	return say(providers.Yes(question, providers.ReasonAccountExists, message.New("bitbucket.workspace", "workspace", found.Slug)))
+}
+
+// workspace asks for a workspace by slug or uuid.
+func (p *Provider) workspace(ctx context.Context, header http.Header, ref string) (found workspace, reply providers.Reply, err error) {
+	reply, err = providers.Get(ctx, p.host.Client, p.host.Base.String()+"/workspaces/"+url.PathEscape(ref), header, &found)
+	return found, reply, err
+}
+
+// identity compares the workspace of the declared slug with the one that is known,
+// and asks what that one is called now where it is another.
+func (p *Provider) identity(ctx context.Context, header http.Header, account binding.Account, named binding.HostUser) []binding.Answer {
+	var now binding.HostUser
+	if account.UserID != "" && account.UserID != named.ID {
+		found, reply, err := p.workspace(ctx, header, account.UserID)
+		if err == nil && reply.OK() && found.UUID == account.UserID && !binding.SameUsername(binding.Bitbucket, found.Slug, account.Username) {
+			now = binding.HostUser{ID: found.UUID, Name: found.Slug}
+		}
+	}
+	return providers.Identity(account, "", named, now)
 }
 
 // repository is GET /repositories/{workspace}/{repo_slug}.
 type repository struct {
-	UUID     string `json:"uuid"`
-	FullName string `json:"full_name"`
+	UUID      string    `json:"uuid"`
+	FullName  string    `json:"full_name"`
+	Workspace workspace `json:"workspace"`
 }
 
 // CheckProject implements providers.Provider. How Bitbucket answers for a
@@ -135,7 +167,8 @@ func (p *Provider) repository(ctx context.Context, header http.Header, space, sl
 }
 
 func (p *Provider) describe(account binding.Account, path string, found repository) []binding.Answer {
-	owner, _, _ := strings.Cut(found.FullName, "/")
+	owner := binding.HostUser{ID: found.Workspace.UUID}
+	owner.Name, _, _ = strings.Cut(found.FullName, "/")
 	return append(p.host.Pins.Describe(strings.ToLower(path), path, providers.Project{Noun: "repository", ID: found.UUID, Path: found.FullName}),
 		providers.Ownership(account, binding.Bitbucket, owner))
 }

@@ -55,7 +55,7 @@ func TestAccountIsItsWorkspace(t *testing.T) {
 	for name, want := range map[string]string{"acme": "yes AccountExists", "nobody": "no AccountNotFound"} {
 		var sent []string
 		_, p := newSite(t, &sent)
-		got := verdicts(p.CheckAccount(t.Context(), binding.Account{Username: name}, secrets.Secret{}))
+		got := verdicts(p.CheckAccount(t.Context(), binding.Account{Username: name}, secrets.Secret{}).Answers)
 		if diff := cmp.Diff(map[string]string{"account-exists": want}, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
@@ -118,5 +118,61 @@ func TestMovedRepositoryIsFoundByItsUUID(t *testing.T) {
 	after := p.CheckProject(t.Context(), account, "acme/site", secrets.Secret{})
 	if got := verdicts(after.Answers)["project-path"]; got != "no ProjectMoved" || after.ID != before.ID || after.ID == "" {
 		t.Errorf("project-path is %q, id %q before and %q after", got, before.ID, after.ID)
+	}
+}
+
+// TestAWorkspaceIsKnownByItsUUID: a slug can be given up and taken by others.
+func TestAWorkspaceIsKnownByItsUUID(t *testing.T) {
+	const uuid = "{00000000-0000-4000-8000-00000000000%s}"
+	rename := func(h *sandbox.CodeHosts) { h.RenameUser(sandbox.HostBitbucket, "acme", "acme-new") }
+	for _, tt := range []struct {
+		name, known     string
+		change          func(*sandbox.CodeHosts)
+		identity, owner string
+	}{
+		{"not known yet", "", func(*sandbox.CodeHosts) {}, "", "yes OwnerMatches"},
+		{"unchanged", "1", func(*sandbox.CodeHosts) {}, "yes AccountUnchanged", "yes OwnerMatches"},
+		{"renamed", "1", rename, "no AccountRenamed", "yes OwnerMatches"},
+		{"renamed, and the slug taken", "1", func(h *sandbox.CodeHosts) {
+			rename(h)
+			h.AddUser(sandbox.HostBitbucket, sandbox.HostUser{ID: 6, Username: "acme"})
+		}, "no AccountRenamed", "no NameTakenByAnother"},
+		{"deleted, and the slug taken", "7", func(*sandbox.CodeHosts) {}, "no NameTakenByAnother", "no NameTakenByAnother"},
+	} {
+		var sent []string
+		hosts, p := newSite(t, &sent)
+		tt.change(hosts)
+		account := binding.Account{Platform: binding.Bitbucket, Username: "acme"}
+		if tt.known != "" {
+			account.UserID = strings.Replace(uuid, "%s", tt.known, 1)
+		}
+		report := p.CheckAccount(t.Context(), account, secrets.Secret{})
+		if got := verdicts(report.Answers)["account-identity"]; got != tt.identity {
+			t.Errorf("%s: account-identity is %q, want %q", tt.name, got, tt.identity)
+		}
+		project := p.CheckProject(t.Context(), account, "acme/site", secrets.Secret{})
+		if got := verdicts(project.Answers)["project-owner"]; tt.name != "renamed" && got != tt.owner {
+			t.Errorf("%s: project-owner is %q, want %q", tt.name, got, tt.owner)
+		}
+	}
+}
+
+// TestAFormerSlugIsNoticed where Bitbucket answers to it.
+func TestAFormerSlugIsNoticed(t *testing.T) {
+	for slug, want := range map[string]string{"acme-new": "no AccountRenamed", "ACME": "", "acme": ""} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"uuid":"{a}","slug":"` + slug + `"}`))
+		}))
+		defer server.Close()
+		client := providers.NewHTTPClient(providers.Options{AllowPrivate: true, RequestsPerSecond: 1e6, Burst: 1000})
+		p, err := bitbucket.New(bitbucket.Options{Client: client, BaseURL: server.URL + "/2.0", Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		report := p.CheckAccount(t.Context(), binding.Account{Username: "acme"}, secrets.Secret{})
+		if got := verdicts(report.Answers)["account-identity"]; got != want || (want == "") != (report.User.ID == "{a}") {
+			t.Errorf("%s: account-identity is %q of %+v, want %q", slug, got, report.User, want)
+		}
 	}
 }

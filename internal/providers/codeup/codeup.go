@@ -70,8 +70,8 @@ func New(o Options) (*Provider, error) {
 
 // CheckAccount implements providers.Provider: Codeup is bound by token, so
 // CheckToken checks everything.
-func (*Provider) CheckAccount(context.Context, binding.Account, secrets.Secret) []binding.Answer {
-	return nil
+func (*Provider) CheckAccount(context.Context, binding.Account, secrets.Secret) binding.TokenReport {
+	return binding.TokenReport{}
 }
 
 // session is the conversation of one check.

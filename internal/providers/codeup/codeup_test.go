@@ -334,3 +334,24 @@ func TestRegionEditionNamesNoOrganization(t *testing.T) {
 		t.Errorf("id %q, paths (-want +got):\n%s", state.ID, diff)
 	}
 }
+
+// TestATokensUserIsKnownByItsNumber: Codeup's clone username can be given to
+// another user.
+func TestATokensUserIsKnownByItsNumber(t *testing.T) {
+	for _, tt := range []struct{ name, known, declared, want string }{
+		{"not known yet", "", "clone-42", "yes CloneUsernameMatches"},
+		{"unchanged", "42", "clone-42", "yes CloneUsernameMatches"},
+		{"renamed", "42", "clone-old", "no UserRenamed codeup-username"},
+		{"the name taken by a stranger", "41", "clone-42", "no NameTakenByAnother codeup-username"},
+		{"the login", "42", "zhang.san", "no LoginInsteadOfCloneUsername codeup-username"},
+		{"another person's token", "41", "clone-41", "no OtherCloneUsername codeup-username"},
+	} {
+		_, p := newSite(t, codeup.Options{}, nil)
+		account := binding.Account{Platform: binding.Codeup, Username: tt.declared, UserID: tt.known}
+		report := p.CheckToken(t.Context(), account, []string{"payments/api"}, secrets.New([]byte(live)))
+		got := verdicts(report.Answers)["token-owner"]
+		if known := report.User.ID == "42"; got != tt.want || known != strings.HasPrefix(tt.want, "yes") {
+			t.Errorf("%s: token-owner is %q of %+v, want %q", tt.name, got, report.User, tt.want)
+		}
+	}
+}

@@ -46,11 +46,12 @@ type organization struct {
 // webhooks be asked for at a project; without one those three stay unknown.
 func (p *Provider) CheckToken(ctx context.Context, account binding.Account, sources []string, token secrets.Secret) binding.TokenReport {
 	at := p.host.Now()
-	answers := p.checkToken(ctx, account, sources, token)
-	return binding.TokenReport{Answers: providers.Finish(at, token, answers)}
+	var report binding.TokenReport
+	report.Answers = p.checkToken(ctx, account, sources, token, &report.User)
+	return providers.FinishReport(at, token, report)
 }
 
-func (p *Provider) checkToken(ctx context.Context, account binding.Account, sources []string, token secrets.Secret) []binding.Answer {
+func (p *Provider) checkToken(ctx context.Context, account binding.Account, sources []string, token secrets.Secret, is *binding.HostUser) []binding.Answer {
 	if refused, ok := refuseUnsent(token); ok {
 		return []binding.Answer{refused}
 	}
@@ -80,7 +81,11 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, sour
 		return append(append(answers, providers.Unknown(binding.QuestionTokenOwner, unknown.Reason, unknown.Message)),
 			providers.UnknownAll(unknown.Reason, unknown.Message, permissionQuestions()...)...)
 	}
-	answers = append(answers, s.owner(ctx, account, who))
+	owned := s.owner(ctx, account, who)
+	if owned.Verdict == binding.Yes {
+		*is = binding.HostUser{ID: who.ID, Name: account.Username}
+	}
+	answers = append(answers, owned)
 	return append(answers, s.permissions(ctx, sources)...)
 }
 
@@ -149,11 +154,14 @@ func (s *session) owner(ctx context.Context, account binding.Account, who person
 		Username string `json:"httpsCloneUsername"`
 	}
 	reply, err := s.get(ctx, s.in("codeup", "/users/"+url.PathEscape(who.ID)+"/httpsCloneUsername"), &clone)
+	no, other := providers.OtherUser(account, binding.Codeup, codeUsername, binding.HostUser{ID: who.ID, Name: clone.Username})
 	switch {
 	case err != nil || !reply.OK():
 		return s.noVerdict(question, reply, err)
 	case clone.Username == "":
 		return providers.Unknown(question, providers.ReasonUnreadable, message.New("codeup.no-clone-username"))
+	case other && no.Reason == providers.ReasonAccountTaken, other && account.Username != who.Username:
+		return no
 	case binding.SameUsername(binding.Codeup, clone.Username, account.Username):
 		return providers.Yes(question, ReasonOwner, message.New("codeup.owner", "username", clone.Username))
 	case account.Username == who.Username:

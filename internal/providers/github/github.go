@@ -59,35 +59,55 @@ func (*Provider) CheckToken(context.Context, binding.Account, []string, secrets.
 }
 
 // CheckAccount implements providers.Provider.
-func (p *Provider) CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) []binding.Answer {
-	return providers.Finish(p.host.Now(), token, p.checkAccount(ctx, account.Username, token))
+func (p *Provider) CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) binding.TokenReport {
+	return providers.FinishReport(p.host.Now(), token, p.checkAccount(ctx, account, token))
 }
 
-func (p *Provider) checkAccount(ctx context.Context, login string, token secrets.Secret) []binding.Answer {
-	exists, personal := binding.QuestionAccountExists, binding.QuestionAccountPersonal
+func (p *Provider) checkAccount(ctx context.Context, account binding.Account, token secrets.Secret) binding.TokenReport {
+	exists, personal, login := binding.QuestionAccountExists, binding.QuestionAccountPersonal, account.Username
+	unknown := func(reason string, m message.Message) binding.TokenReport {
+		return binding.TokenReport{Answers: providers.UnknownAll(reason, m, exists, personal)}
+	}
 	if !isName(login) {
-		return providers.UnknownAll(ReasonNoName, notAsked(message.New("github.no-name")), exists, personal)
+		return unknown(ReasonNoName, notAsked(message.New("github.no-name")))
 	}
 	api, why := p.open(token)
 	if api == nil {
-		return providers.UnknownAll(providers.ReasonMalformed, why, exists, personal)
+		return unknown(providers.ReasonMalformed, why)
 	}
 	user, resp, err := api.Users.Get(ctx, url.PathEscape(login))
 	switch status := statusOf(resp); {
 	case status == http.StatusNotFound && jsonAnswer(resp):
-		return []binding.Answer{
-			providers.No(exists, codePersonal, providers.ReasonAccountMissing, message.New("github.no-account", "login", login)),
-		}
+		answers := p.identity(ctx, api, account, binding.HostUser{})
+		return binding.TokenReport{Answers: append(answers,
+			providers.No(exists, codePersonal, providers.ReasonAccountMissing, message.New("github.no-account", "login", login)))}
 	case status != http.StatusOK || err != nil:
-		reason, m := p.noVerdict(resp, err)
-		return providers.UnknownAll(reason, m, exists, personal)
-	case user.GetLogin() == "" || user.GetType() == "":
-		return providers.UnknownAll(providers.ReasonUnreadable, message.New("github.no-account-fields"), exists, personal)
+		return unknown(p.noVerdict(resp, err))
+	case user.GetLogin() == "" || user.GetType() == "" || user.GetID() == 0:
+		return unknown(providers.ReasonUnreadable, message.New("github.no-account-fields"))
 	}
-	return []binding.Answer{
-		providers.Yes(exists, providers.ReasonAccountExists, message.New("github.account", "login", user.GetLogin())),
-		kind(user.GetLogin(), user.GetType()),
+	named := hostUser(user)
+	return binding.TokenReport{User: providers.Known(account, named), Answers: append(p.identity(ctx, api, account, named),
+		providers.Yes(exists, providers.ReasonAccountExists, message.New("github.account", "login", named.Name)),
+		kind(named.Name, user.GetType()),
+	)}
+}
+
+func hostUser(user *github.User) binding.HostUser {
+	return binding.HostUser{ID: strconv.FormatInt(user.GetID(), 10), Name: user.GetLogin()}
+}
+
+// identity compares the account of the declared name with the one that is known,
+// and asks what that one is called now where it is another.
+func (p *Provider) identity(ctx context.Context, api *github.Client, account binding.Account, named binding.HostUser) []binding.Answer {
+	var now binding.HostUser
+	if id, err := strconv.ParseInt(account.UserID, 10, 64); err == nil && account.UserID != named.ID {
+		user, resp, err := api.Users.GetByID(ctx, id)
+		if err == nil && statusOf(resp) == http.StatusOK && user.GetID() == id && !binding.SameUsername(binding.GitHub, user.GetLogin(), account.Username) {
+			now = hostUser(user)
+		}
 	}
+	return providers.Identity(account, codePersonal, named, now)
 }
 
 func kind(login, kind string) binding.Answer {
@@ -173,12 +193,21 @@ func (p *Provider) notFound(ctx context.Context, api *github.Client, account bin
 // describe turns a repository that was read into answers.
 func (p *Provider) describe(account binding.Account, path string, repo *github.Repository) []binding.Answer {
 	found := providers.Project{Noun: "repository", ID: strconv.FormatInt(repo.GetID(), 10), Path: repo.GetFullName()}
-	owner := providers.Ownership(account, binding.GitHub, repo.GetOwner().GetLogin())
+	owner := providers.Ownership(account, binding.GitHub, hostUser(repo.GetOwner()))
 	if repo.GetOwner().GetType() == "Organization" {
 		owner = providers.No(owner.Question, codePersonal, ReasonOrganization,
 			message.New("github.of-organization", "login", repo.GetOwner().GetLogin()))
 	}
-	return append(p.host.Pins.Describe(strings.ToLower(path), path, found), owner, providers.Active(found.Noun, repo.GetArchived()))
+	return append(p.host.Pins.Describe(strings.ToLower(path), path, found), owner, active(found.Noun, repo))
+}
+
+// active says whether a repository can be pushed to and built: GitHub disables
+// one for its contents or its bill.
+func active(noun string, repo *github.Repository) binding.Answer {
+	if repo.GetDisabled() {
+		return providers.No(binding.QuestionProjectActive, "", providers.ReasonDisabled, message.New("github.disabled"))
+	}
+	return providers.Active(noun, repo.GetArchived())
 }
 
 // open makes a client for one check; why says why there is none.

@@ -66,7 +66,7 @@ func TestOnlyPersonalAccountsMayBeBound(t *testing.T) {
 		"nobody":  {"account-exists": "no AccountNotFound github-personal"},
 	} {
 		for _, token := range []secrets.Secret{{}, secrets.New([]byte(observer))} {
-			got := verdicts(p.CheckAccount(t.Context(), binding.Account{Username: login}, token))
+			got := verdicts(p.CheckAccount(t.Context(), binding.Account{Username: login}, token).Answers)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", login, diff)
 			}
@@ -135,7 +135,7 @@ func TestNamesThatLeadElsewhereAreNotAsked(t *testing.T) {
 	}))
 	token := secrets.New([]byte(observer))
 	for _, name := range []string{"", ".", "..", "a/b", "a?b", "%2e%2e"} {
-		for _, a := range p.CheckAccount(t.Context(), binding.Account{Username: name}, token) {
+		for _, a := range p.CheckAccount(t.Context(), binding.Account{Username: name}, token).Answers {
 			if a.Verdict != binding.UnknownAsked || a.Reason != github.ReasonNoName {
 				t.Errorf("account %q: %+v", name, a)
 			}
@@ -186,10 +186,90 @@ func TestLimitsAreNoVerdict(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = w.Write([]byte(`{"message":"You have exceeded a secondary rate limit.","documentation_url":"https://docs.github.com/#secondary-rate-limits"}`))
 		}))
-		got := verdicts(p.CheckAccount(t.Context(), binding.Account{Username: "octocat"}, secrets.Secret{}))
+		got := verdicts(p.CheckAccount(t.Context(), binding.Account{Username: "octocat"}, secrets.Secret{}).Answers)
 		want := map[string]string{"account-exists": "unknown RateLimited", "account-personal": "unknown RateLimited"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestAnAccountIsKnownByItsNumber: whoever takes the name of a renamed or deleted
+// account is another account, and so are the repositories below the name.
+func TestAnAccountIsKnownByItsNumber(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		known          string
+		change         func(*sandbox.CodeHosts)
+		identity, user string
+		owner          string
+	}{
+		{"not known yet", "", func(*sandbox.CodeHosts) {}, "", "1", "yes OwnerMatches"},
+		{"unchanged", "1", func(*sandbox.CodeHosts) {}, "yes AccountUnchanged", "1", "yes OwnerMatches"},
+		{"renamed", "1", func(h *sandbox.CodeHosts) { h.RenameUser(sandbox.HostGitHub, "octocat", "octopus") }, "no AccountRenamed github-personal", "", "yes OwnerMatches"},
+		{"renamed, and the name taken", "1", func(h *sandbox.CodeHosts) {
+			h.RenameUser(sandbox.HostGitHub, "octocat", "octopus")
+			h.AddUser(sandbox.HostGitHub, sandbox.HostUser{ID: 66, Username: "octocat"})
+		}, "no AccountRenamed github-personal", "", "no NameTakenByAnother"},
+		{"deleted, and the name taken", "12", func(*sandbox.CodeHosts) {}, "no NameTakenByAnother github-personal", "", "no NameTakenByAnother"},
+		{"only written another way", "1", func(h *sandbox.CodeHosts) { h.RenameUser(sandbox.HostGitHub, "octocat", "OctoCat") }, "yes AccountUnchanged", "1", "yes OwnerMatches"},
+		{"a number that is none", "x", func(*sandbox.CodeHosts) {}, "no NameTakenByAnother github-personal", "", "no NameTakenByAnother"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			hosts, p := newSite(t)
+			tt.change(hosts)
+			account := binding.Account{Platform: binding.GitHub, Username: "octocat", UserID: tt.known}
+			report := p.CheckAccount(t.Context(), account, secrets.Secret{})
+			if got := verdicts(report.Answers)["account-identity"]; got != tt.identity || report.User.ID != tt.user {
+				t.Errorf("account-identity is %q of user %q, want %q of %q", got, report.User.ID, tt.identity, tt.user)
+			}
+			project := p.CheckProject(t.Context(), account, "octocat/hello", secrets.Secret{})
+			if got := verdicts(project.Answers)["project-owner"]; tt.name != "renamed" && got != tt.owner {
+				t.Errorf("project-owner is %q, want %q", got, tt.owner)
+			}
+		})
+	}
+}
+
+// TestADisabledRepositoryIsNotActive, archived or not.
+func TestADisabledRepositoryIsNotActive(t *testing.T) {
+	for want, project := range map[string]sandbox.HostProject{
+		"no ProjectDisabled": {Path: "octocat/off", Disabled: true, Archived: true},
+		"no ProjectArchived": {Path: "octocat/off", Archived: true},
+		"yes ProjectActive":  {Path: "octocat/off"},
+	} {
+		hosts, p := newSite(t)
+		hosts.AddProject(sandbox.HostGitHub, project)
+		state := p.CheckProject(t.Context(), binding.Account{Username: "octocat"}, "octocat/off", secrets.Secret{})
+		if got := verdicts(state.Answers)["project-active"]; got != want {
+			t.Errorf("project-active is %q, want %q", got, want)
+		}
+	}
+}
+
+// TestAFailureIsNoOtherAccount: where the number's account cannot be asked for, only
+// what was answered is said.
+func TestAFailureIsNoOtherAccount(t *testing.T) {
+	for name, tt := range map[string]struct {
+		byLogin, byNumber int
+		want              string
+	}{
+		"both fail":                        {http.StatusBadGateway, http.StatusBadGateway, ""},
+		"the name is gone, the rest fails": {http.StatusNotFound, http.StatusTooManyRequests, ""},
+		"the name is another's":            {http.StatusOK, http.StatusTooManyRequests, "no NameTakenByAnother github-personal"},
+	} {
+		p := provider(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			status := tt.byLogin
+			if strings.HasPrefix(r.URL.Path, "/user/") {
+				status = tt.byNumber
+			}
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(`{"login":"octocat","type":"User","id":66}`))
+		}))
+		got := verdicts(p.CheckAccount(t.Context(), binding.Account{Username: "octocat", UserID: "1"}, secrets.Secret{}).Answers)["account-identity"]
+		if got != tt.want {
+			t.Errorf("%s: account-identity is %q, want %q", name, got, tt.want)
 		}
 	}
 }

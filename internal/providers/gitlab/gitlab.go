@@ -54,8 +54,8 @@ func New(o Options) *Provider {
 
 // CheckAccount implements providers.Provider: GitLab is bound by token, so
 // CheckToken checks everything.
-func (*Provider) CheckAccount(context.Context, binding.Account, secrets.Secret) []binding.Answer {
-	return nil
+func (*Provider) CheckAccount(context.Context, binding.Account, secrets.Secret) binding.TokenReport {
+	return binding.TokenReport{}
 }
 
 // session is a conversation with one GitLab for the length of one check.

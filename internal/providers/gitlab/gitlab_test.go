@@ -411,3 +411,32 @@ func TestAddressesThatAreNoSiteAreNotAsked(t *testing.T) {
 		}
 	}
 }
+
+// TestATokensUserIsKnownByItsNumber, also by a process that never saw it before.
+func TestATokensUserIsKnownByItsNumber(t *testing.T) {
+	for _, tt := range []struct{ name, known, username, want string }{
+		{"not known yet", "", "ci-bot", "yes OwnerMatches"},
+		{"unchanged", "42", "ci-bot", "yes OwnerMatches"},
+		{"written another way", "42", "CI-Bot", "yes OwnerMatches"},
+		{"renamed", "42", "ci-robot", "no UserRenamed gitlab-token-scope"},
+		{"the name taken by a stranger", "41", "ci-bot", "no NameTakenByAnother gitlab-token-scope"},
+		{"another person's token", "41", "mallory", "no OtherOwner gitlab-token-scope"},
+	} {
+		for _, self := range []bool{true, false} {
+			s := newSite(t)
+			s.hosts.RenameUser(sandbox.HostGitLab, "ci-bot", tt.username)
+			if !self {
+				s.hosts.Faults(sandbox.HostGitLab).Add(sandbox.Fault{
+					Match: func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/self") }, Status: http.StatusNotFound,
+					ContentType: "application/json", Body: `{"error":"404 Not Found"}`,
+				})
+			}
+			s.account.UserID = tt.known
+			report := s.provider.CheckToken(t.Context(), s.account, nil, secrets.New([]byte(live)))
+			got := verdicts(report.Answers)["token-owner"]
+			if known := report.User.ID == "42"; got != tt.want || known != strings.HasPrefix(tt.want, "yes") {
+				t.Errorf("%s (self %t): token-owner is %q of %+v, want %q", tt.name, self, got, report.User, tt.want)
+			}
+		}
+	}
+}

@@ -28,7 +28,6 @@ const (
 	ReasonGroupToken    = "GroupAccessToken"
 	ReasonBot           = "ServiceAccount"
 	ReasonNotPersonal   = "NotAPersonalToken"
-	ReasonRenamed       = "UserRenamed"
 	ReasonBlocked       = "UserBlocked"
 	ReasonDisagrees     = "AnswersDisagree"
 	ReasonNotAGitLab    = "NotAGitLab"
@@ -61,8 +60,7 @@ type user struct {
 func (p *Provider) CheckToken(ctx context.Context, account binding.Account, _ []string, token secrets.Secret) binding.TokenReport {
 	at := p.now()
 	report := p.checkToken(ctx, account, token, at)
-	report.Answers = providers.Finish(at, token, report.Answers)
-	return report
+	return providers.FinishReport(at, token, report)
 }
 
 func (p *Provider) checkToken(ctx context.Context, account binding.Account, token secrets.Secret, at time.Time) binding.TokenReport {
@@ -77,8 +75,8 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, toke
 	var self tokenSelf
 	reply, err := s.get(ctx, "personal_access_tokens/self", &self)
 	if err == nil && slices.Contains([]int{http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed}, reply.Status) {
-		if answers := p.withoutSelf(ctx, s, account); answers != nil {
-			return binding.TokenReport{Answers: answers}
+		if report := p.withoutSelf(ctx, s, account); report.Answers != nil {
+			return report
 		}
 	}
 	if err != nil || !reply.OK() {
@@ -92,32 +90,35 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, toke
 	report := binding.TokenReport{Expires: expires}
 	report.Answers = append(report.Answers, validity(self, expires, at), scope(s.host, self))
 	report.Answers = append(report.Answers, expiry...)
-	report.Answers = append(report.Answers, p.owner(ctx, s, account, self)...)
+	owned, is := p.owner(ctx, s, account, self)
+	report.Answers, report.User = append(report.Answers, owned...), is
 	return report
 }
 
 // withoutSelf asks for the user where the token's own description is refused: a
 // GitLab before 15.5 does not have that call and answers it in several ways. It
 // gives nothing where the user is refused too.
-func (p *Provider) withoutSelf(ctx context.Context, s *session, account binding.Account) []binding.Answer {
+func (p *Provider) withoutSelf(ctx context.Context, s *session, account binding.Account) (report binding.TokenReport) {
 	var u user
 	reply, err := s.get(ctx, "user", &u)
 	if err != nil || !reply.OK() || u.ID == 0 || u.Username == "" {
-		return nil
+		return report
 	}
 	valid := providers.Yes(binding.QuestionTokenValid, ReasonValid, message.New("host.accepts-token", "host", s.host))
 	if u.State != "" && u.State != "active" {
 		valid = providers.No(binding.QuestionTokenValid, codeScope, ReasonBlocked, message.New("gitlab.user-state", "username", u.Username, "state", message.Foreign(u.State), "host", s.host))
 	}
-	answers := []binding.Answer{
+	report.Answers = []binding.Answer{
 		valid,
 		providers.Unknown(binding.QuestionTokenScope, ReasonOldGitLab,
 			message.New("gitlab.old", "host", s.host)),
 	}
 	if u.Bot {
-		answers = append(answers, botKind(u.Username))
+		report.Answers = append(report.Answers, botKind(u.Username))
 	}
-	return append(answers, p.sameOwner(s, account, u))
+	owned, is := p.sameOwner(s, account, u)
+	report.Answers, report.User = append(report.Answers, owned), is
+	return report
 }
 
 // refuseUnsent rejects what can be recognized without a call, so that it is not
@@ -237,9 +238,9 @@ func granularKind() binding.Answer {
 		message.New("gitlab.granular"))
 }
 
-// owner asks whom the token acts as.
-func (p *Provider) owner(ctx context.Context, s *session, account binding.Account, self tokenSelf) []binding.Answer {
-	kind := []binding.Answer{}
+// owner asks whom the token acts as: the user is zero where that is not the
+// declared one.
+func (p *Provider) owner(ctx context.Context, s *session, account binding.Account, self tokenSelf) (kind []binding.Answer, is binding.HostUser) {
 	if self.Granular {
 		kind = append(kind, granularKind())
 	}
@@ -248,12 +249,12 @@ func (p *Provider) owner(ctx context.Context, s *session, account binding.Accoun
 	reply, err := s.get(ctx, "user", &u)
 	switch {
 	case err != nil || !reply.OK():
-		return append(kind, s.noVerdict(question, reply, err))
+		return append(kind, s.noVerdict(question, reply, err)), is
 	case u.ID == 0 || u.Username == "":
-		return append(kind, providers.Unknown(question, providers.ReasonUnreadable, message.New("gitlab.no-user-fields", "host", s.host)))
+		return append(kind, providers.Unknown(question, providers.ReasonUnreadable, message.New("gitlab.no-user-fields", "host", s.host))), is
 	case u.ID != self.UserID:
 		return append(kind, providers.Unknown(question, ReasonDisagrees, message.New("gitlab.users-disagree",
-			"host", s.host, "owner", self.UserID, "user", u.ID)))
+			"host", s.host, "owner", self.UserID, "user", u.ID))), is
 	}
 	switch {
 	case self.Granular:
@@ -266,26 +267,29 @@ func (p *Provider) owner(ctx context.Context, s *session, account binding.Accoun
 		kind = append(kind, providers.No(binding.QuestionTokenValid, codeScope, ReasonBlocked,
 			message.New("gitlab.user-state", "username", u.Username, "state", message.Foreign(u.State), "host", s.host)))
 	}
-	return append(kind, p.sameOwner(s, account, u))
+	owned, is := p.sameOwner(s, account, u)
+	return append(kind, owned), is
 }
 
-// sameOwner compares the token's user with the declared one. If they match, it
-// remembers the user's number, so that a renamed user can be distinguished from
-// another person's token later.
-func (p *Provider) sameOwner(s *session, account binding.Account, u user) binding.Answer {
+// sameOwner compares the token's user with the declared one, by name and by the
+// number that is recorded or was seen before: a renamed user keeps its number,
+// and whoever takes the name has another. The user is zero if they differ.
+func (p *Provider) sameOwner(s *session, account binding.Account, u user) (binding.Answer, binding.HostUser) {
 	question := binding.QuestionTokenOwner
 	key := "user " + s.root.String() + " " + strings.ToLower(account.Username)
-	id := strconv.FormatInt(u.ID, 10)
-	if binding.SameUsername(binding.GitLab, u.Username, account.Username) {
-		p.pins.Set(key, id)
-		return providers.Yes(question, providers.ReasonOwner, message.New("gitlab.owner", "username", u.Username))
+	if pinned, ok := p.pins.Get(key); ok && account.UserID == "" {
+		account.UserID = pinned
 	}
-	if pinned, ok := p.pins.Get(key); ok && pinned == id {
-		return providers.No(question, codeScope, ReasonRenamed, message.New("gitlab.renamed",
-			"declared", account.Username, "username", u.Username))
+	is := binding.HostUser{ID: strconv.FormatInt(u.ID, 10), Name: u.Username}
+	if no, other := providers.OtherUser(account, binding.GitLab, codeScope, is); other {
+		return no, binding.HostUser{}
 	}
-	return providers.No(question, codeScope, providers.ReasonOtherOwner, message.New("gitlab.other-owner",
-		"username", u.Username, "id", u.ID, "declared", account.Username))
+	if !binding.SameUsername(binding.GitLab, u.Username, account.Username) {
+		return providers.No(question, codeScope, providers.ReasonOtherOwner, message.New("gitlab.other-owner",
+			"username", u.Username, "id", u.ID, "declared", account.Username)), binding.HostUser{}
+	}
+	p.pins.Set(key, is.ID)
+	return providers.Yes(question, providers.ReasonOwner, message.New("gitlab.owner", "username", u.Username)), is
 }
 
 // botKind warns of a token that is not a person's: it works, within limits.

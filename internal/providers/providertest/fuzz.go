@@ -90,7 +90,7 @@ func (s Subject) askOnce(t *testing.T, host played) []binding.Answer {
 	token := secrets.New([]byte(s.Token))
 	p := s.New(t, client, address)
 	answers := p.CheckToken(t.Context(), account, []string{"payments/api"}, token).Answers
-	answers = append(answers, p.CheckAccount(t.Context(), account, token)...)
+	answers = append(answers, p.CheckAccount(t.Context(), account, token).Answers...)
 	project := p.CheckProject(t.Context(), account, "payments/api", token)
 	return append(append(answers, project.Answers...), project.Subgroup)
 }

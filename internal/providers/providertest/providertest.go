@@ -98,7 +98,7 @@ func (s Subject) ask(ctx context.Context, t *testing.T, c func() *http.Client, a
 	token := secrets.New([]byte(s.Token))
 	answers := s.New(t, c(), address).CheckToken(ctx, account, []string{"payments/api"}, token).Answers
 	for _, asker := range []secrets.Secret{token, {}} {
-		answers = append(answers, s.New(t, c(), address).CheckAccount(ctx, account, asker)...)
+		answers = append(answers, s.New(t, c(), address).CheckAccount(ctx, account, asker).Answers...)
 		project := s.New(t, c(), address).CheckProject(ctx, account, "payments/api", asker)
 		answers = append(append(answers, project.Answers...), project.Subgroup)
 		if strings.Contains(project.ID, Canary) {

@@ -1,0 +1,177 @@
+package reconcile_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/providers"
+	askgithub "reconciler/internal/providers/github"
+	askgitlab "reconciler/internal/providers/gitlab"
+	"reconciler/internal/reconcile"
+	"reconciler/internal/sandbox"
+)
+
+// hosted is a world with code hosts of their own, asked by the real clients.
+type hosted struct {
+	*world
+	hosts   *sandbox.CodeHosts
+	sites   map[binding.Platform]string
+	desired []binding.Declaration
+	asked   atomic.Int64
+}
+
+func newHosted(t *testing.T) *hosted {
+	t.Helper()
+	w := newWorld()
+	h := &hosted{world: w, hosts: sandbox.NewCodeHosts(w.Clock), sites: map[binding.Platform]string{}}
+	for platform, handler := range map[binding.Platform]http.Handler{binding.GitHub: h.hosts.GitHub(), binding.GitLab: h.hosts.GitLab()} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.asked.Add(1)
+			handler.ServeHTTP(w, r)
+		}))
+		t.Cleanup(server.Close)
+		h.sites[platform] = server.URL
+	}
+	h.hosts.AddUser(sandbox.HostGitHub, sandbox.HostUser{ID: 5, Username: "octo"})
+	h.hosts.AddProject(sandbox.HostGitHub, sandbox.HostProject{Path: "octo/web"})
+	h.hosts.AddUser(sandbox.HostGitLab, sandbox.HostUser{ID: 7, Username: "ci-bot"})
+	h.hosts.AddToken(sandbox.HostGitLab, sandbox.HostToken{Value: "canary-gitlab-1", Username: "ci-bot"})
+	h.hosts.AddProject(sandbox.HostGitLab, sandbox.HostProject{Path: "pay/api"})
+	w.Accounts[binding.GitHub] = &binding.Account{ID: "3", Platform: binding.GitHub, Username: "octo"}
+	h.desired = []binding.Declaration{
+		{Name: "web-github", File: "web.yaml", Spec: binding.Spec{
+			Instance: instance, Platform: binding.GitHub, Username: "octo", DeletionPolicy: binding.Retain, DriftPolicy: binding.Correct,
+			Repositories: []binding.Repository{{Image: "pay/web", Source: "octo/web", Trigger: binding.Auto}},
+		}},
+		gitlab2(h.sites[binding.GitLab]),
+	}
+	return h
+}
+
+func gitlab2(address string) binding.Declaration {
+	return gitlab(func(d *binding.Declaration) { d.Spec.Address = address })
+}
+
+// process is a new process: what it knows is in the store.
+func (h *hosted) process(t *testing.T) *reconcile.Reconciler {
+	t.Helper()
+	client := providers.NewHTTPClient(providers.Options{AllowPrivate: true, RequestsPerSecond: 1e6, Burst: 1000})
+	hub, err := askgithub.New(askgithub.Options{Client: client, BaseURL: h.sites[binding.GitHub], Now: h.Clock})
+	must(t, err)
+	o := h.options()
+	o.Hosts[binding.GitHub] = hub
+	o.Hosts[binding.GitLab] = askgitlab.New(askgitlab.Options{Client: client, Now: h.Clock})
+	return reconcile.New(o)
+}
+
+// TestAccountsAndProjectsAreKnownByNumber across restarts: the numbers are in the
+// record, and another number under one name is a condition and no new record.
+func TestAccountsAndProjectsAreKnownByNumber(t *testing.T) {
+	h := newHosted(t)
+	r := h.process(t)
+	for range 3 {
+		synced(t, r, desire(h.desired...))
+	}
+	h.settled(t, r, desire(h.desired...))
+	asked := h.asked.Load()
+	synced(t, r, desire(h.desired...))
+	if h.asked.Load() != asked {
+		t.Error("the code hosts were asked again although nothing changed")
+	}
+	records := map[string]binding.Record{}
+	for _, rec := range h.Records() {
+		records[rec.Binding] = rec
+	}
+	if hub, lab := records["web-github"], records["pay-gitlab"]; hub.UserID != "5" || lab.UserID != "7" ||
+		len(hub.Images) != 1 || hub.Images[0].SourceID == "" || len(lab.Images) != 1 || lab.Images[0].SourceID == "" {
+		t.Fatalf("the numbers are not recorded: %+v", records)
+	}
+
+	for name, tt := range map[string]struct {
+		change    func()
+		binding   string
+		condition binding.ConditionType
+		status    binding.ConditionStatus
+		reason    string
+	}{
+		"a GitHub user renamed and the name taken": {func() {
+			h.hosts.RenameUser(sandbox.HostGitHub, "octo", "octopus")
+			h.hosts.AddUser(sandbox.HostGitHub, sandbox.HostUser{ID: 66, Username: "octo"})
+		}, "web-github", binding.AccountAllowed, binding.False, providers.ReasonAccountRenamed},
+		"a GitLab user renamed, and the newest token is of whoever took the name": {func() {
+			h.hosts.RenameUser(sandbox.HostGitLab, "ci-bot", "old")
+			h.hosts.AddUser(sandbox.HostGitLab, sandbox.HostUser{ID: 77, Username: "ci-bot"})
+			h.hosts.AddToken(sandbox.HostGitLab, sandbox.HostToken{Value: "canary-gitlab-2", Username: "ci-bot"})
+			h.Tokens["acr/gitlab"] = append(h.Tokens["acr/gitlab"], "canary-gitlab-2")
+		}, "pay-gitlab", binding.TokenValid, binding.False, providers.ReasonUserRenamed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.change()
+			h.Passes(2 * time.Hour)
+			r := h.process(t)
+			for range 2 {
+				sync1(t, r, desire(h.desired...))
+			}
+			if got := conditionOf(t, r, tt.binding, tt.condition); got.Status != tt.status || got.Reason != tt.reason {
+				t.Errorf("%s: %+v (%s)", tt.condition, got, text(got.Message))
+			}
+			if got := conditionOf(t, r, tt.binding, binding.Ready); got.Status != binding.False {
+				t.Errorf("Ready: %+v", got)
+			}
+			for _, rec := range h.Records() {
+				if rec.Binding == tt.binding && rec.UserID != records[tt.binding].UserID {
+					t.Errorf("the record took the stranger's number %s", rec.UserID)
+				}
+			}
+			if got := h.Bound(binding.GitLab); got != "canary-gitlab-1" {
+				t.Errorf("%q is bound", got)
+			}
+		})
+	}
+	t.Run("a person accepts the new account", func(t *testing.T) {
+		h.Passes(2 * time.Hour)
+		h.desired[0].Spec.UserID, h.desired[1].Spec.UserID = "66", "77"
+		for range 3 {
+			synced(t, h.process(t), desire(h.desired...))
+		}
+		h.desired[0].Spec.UserID, h.desired[1].Spec.UserID = "", ""
+		r := h.process(t)
+		synced(t, r, desire(h.desired...))
+		if got := conditionOf(t, r, "web-github", binding.AccountAllowed); got.Status != binding.True {
+			t.Errorf("AccountAllowed: %+v (%s)", got, text(got.Message))
+		}
+		if got := h.Bound(binding.GitLab); got != "canary-gitlab-2" {
+			t.Errorf("%q is bound", got)
+		}
+	})
+}
+
+// TestAProjectPathTakenByAnotherIsNoticedAfterARestart on every host.
+func TestAProjectPathTakenByAnotherIsNoticedAfterARestart(t *testing.T) {
+	h := newHosted(t)
+	r := h.process(t)
+	for range 3 {
+		synced(t, r, desire(h.desired...))
+	}
+	for platform, path := range map[string]string{sandbox.HostGitHub: "octo/web", sandbox.HostGitLab: "pay/api"} {
+		h.hosts.RemoveProject(platform, path)
+		h.hosts.AddProject(platform, sandbox.HostProject{Path: path})
+	}
+	h.Passes(2 * time.Hour)
+	r = h.process(t)
+	p, err := r.Plan(t.Context(), desire(h.desired...), binding.DepthPreflight)
+	must(t, err)
+	taken := 0
+	for _, f := range p.Plan.Findings {
+		if f.Message.ID == "plan.of" && f.Code == "host-refused" {
+			taken++
+		}
+	}
+	if taken != 2 {
+		t.Errorf("%d findings of 2: %+v", taken, p.Plan.Findings)
+	}
+}
