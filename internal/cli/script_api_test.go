@@ -55,7 +55,10 @@ func (w *world) serveAPI(token string) error {
 	if err := os.MkdirAll(filepath.Join(w.folder, "tls"), 0o700); err != nil {
 		return err
 	}
-	for name, data := range map[string][]byte{"tls/cert.pem": cert, "secrets/tls-key.pem": key, "secrets/api-token": []byte(token + "\n")} {
+	for name, data := range map[string][]byte{
+		"tls/cert.pem": cert, "secrets/tls-key.pem": key, "secrets/api-token": []byte(token + "\n"),
+		"secrets/api-reader": []byte("a-token-that-may-only-read\n"), "secrets/api-operators": []byte("a-token-of-the-operators\n"),
+	} {
 		if err := os.WriteFile(filepath.Join(w.folder, name), data, 0o600); err != nil {
 			return err
 		}
@@ -66,7 +69,8 @@ func (w *world) serveAPI(token string) error {
 		return err
 	}
 	const before = "socket: s.sock"
-	api := before + `, api: {listen: "127.0.0.1:0", certFile: tls/cert.pem, keyFile: secrets/tls-key.pem, tokenFile: secrets/api-token}`
+	api := before + `, api: {listen: "127.0.0.1:0", certFile: tls/cert.pem, keyFile: secrets/tls-key.pem, tokenFile: secrets/api-token, ` +
+		`tokens: [{name: dashboard, right: read, tokenFile: secrets/api-reader}, {name: operators, right: change, tokenFile: secrets/api-operators}]}`
 	return os.WriteFile(path, []byte(strings.Replace(string(text), before, api, 1)), 0o600)
 }
 

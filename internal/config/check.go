@@ -192,11 +192,7 @@ func (c *checker) values(config Config) {
 	if config.Status.MaxAge != 0 {
 		c.atLeastSecond("status.maxAge", config.Status.MaxAge)
 	}
-	if api := config.Server.API; api != nil {
-		if _, _, err := net.SplitHostPort(api.Listen); err != nil {
-			c.add("config-address", "server.api.listen", message.New("config.no-host-port", "field", "server.api.listen"))
-		}
-	}
+	c.api(config.Server.API)
 	host, _, err := net.SplitHostPort(config.Server.Listen)
 	switch {
 	case err != nil:

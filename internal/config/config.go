@@ -282,14 +282,6 @@ type Server struct {
 	API *API `yaml:"api"`
 }
 
-// API is the daemon's answers over TLS, for whoever has a token.
-type API struct {
-	Listen    string `yaml:"listen"`
-	CertFile  string `yaml:"certFile"`
-	KeyFile   string `yaml:"keyFile"`
-	TokenFile string `yaml:"tokenFile"`
-}
-
 // Log says what is logged: Level is "debug", "info", "warn" or "error",
 // Format "text" or "json".
 type Log struct {

@@ -34,7 +34,6 @@ func (c *Config) fixedFields() []fixedField {
 		{"server.api.listen", api.Listen},
 		{"server.api.certFile", api.CertFile},
 		{"server.api.keyFile", api.KeyFile},
-		{"server.api.tokenFile", api.TokenFile},
 		{"state.path", filepath.Clean(c.State.Path)},
 		{"server.listen", c.Server.Listen},
 		{"server.socket", filepath.Clean(c.Server.Socket)},

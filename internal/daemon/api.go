@@ -1,31 +1,38 @@
 package daemon
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"os/user"
 	"strconv"
 	"sync"
 
-	"reconciler/internal/boundedio"
 	"reconciler/internal/config"
 	"reconciler/internal/secrets"
 	"reconciler/internal/server"
 )
 
-const (
-	// minAPIToken is the shortest token that is taken, in bytes.
-	minAPIToken = 20
-	maxAPIToken = 4 << 10
-)
-
-// api is the server's part for a configuration; nil where there is none.
+// api is the server's part; nil where the configuration has none. Its tokens are
+// those of the configuration in force at each request.
 func (d *Daemon) api(c *config.API) *server.API {
 	if c == nil {
 		return nil
 	}
-	token := &tokenFile{path: c.TokenFile, redactor: d.redactor}
-	return &server.API{Listen: c.Listen, CertFile: c.CertFile, KeyFile: c.KeyFile, Token: token.is}
+	tokens := &apiTokens{redactor: d.redactor}
+	return &server.API{
+		Listen: c.Listen, CertFile: c.CertFile, KeyFile: c.KeyFile, Count: d.metrics.CountAPI,
+		Token: func(candidate string) (*server.Token, error) {
+			return tokens.find(d.present().config.Server.API, candidate)
+		},
+	}
+}
+
+// checkAPI says what keeps a configuration's tokens from being used.
+func checkAPI(c *config.API) error {
+	if c == nil {
+		return nil
+	}
+	return c.CheckTokens()
 }
 
 // socketGroup is the number of the configured group; nil where there is none.
@@ -44,36 +51,64 @@ func socketGroup(c config.Server) (*int, error) {
 	return &n, nil
 }
 
-// tokenFile is a file that holds the API's token. It is read for every
-// question, so that a new token is taken, and an old one refused, at once.
-type tokenFile struct {
-	path     string
+// apiTokens knows the tokens of the API. Their files are read for every
+// request, so that a new token is taken, and an old one refused, at once.
+type apiTokens struct {
 	redactor *secrets.Redactor
 
 	mu     sync.Mutex
-	held   secrets.Secret
-	forget func()
+	held   []secrets.Secret
+	forget []func()
 }
 
-// is says whether candidate is the token. The error names the file and holds
-// nothing of it.
-func (f *tokenFile) is(candidate string) (bool, error) {
-	data, err := boundedio.ReadFile(f.path, maxAPIToken)
-	if err != nil {
-		return false, fmt.Errorf("server.api.tokenFile: %w", err)
-	}
-	data = bytes.TrimRight(data, "\r\n")
-	if len(data) < minAPIToken {
-		return false, fmt.Errorf("server.api.tokenFile: %s: holds fewer than %d bytes; make one with: openssl rand -hex 32", f.path, minAPIToken)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.forget == nil || !f.held.Matches(string(data)) {
-		if f.forget != nil {
-			f.forget()
+// find is the token that candidate is; nil if it is none. Every token is
+// compared, so that the time says nothing; if two have one value, the one that
+// may less counts. The error says which files could not be read, and holds
+// nothing of them.
+func (t *apiTokens) find(c *config.API, candidate string) (*server.Token, error) {
+	var (
+		found *server.Token
+		errs  []error
+		now   []secrets.Secret
+	)
+	for _, token := range c.All() {
+		values, err := token.Read()
+		errs = append(errs, err)
+		for _, value := range values {
+			secret := secrets.New(value)
+			now = append(now, secret)
+			if secret.Matches(candidate) && (found == nil || token.ReadOnly()) {
+				found = &server.Token{Name: token.Name, ReadOnly: token.ReadOnly()}
+			}
 		}
-		f.held = secrets.New(data)
-		f.forget = f.redactor.Register(f.held)
 	}
-	return f.held.Matches(candidate), nil
+	t.register(now)
+	if found != nil {
+		return found, nil
+	}
+	return nil, errors.Join(errs...)
+}
+
+// register has the redactor know the tokens as they are now, and no others.
+func (t *apiTokens) register(now []secrets.Secret) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	same := len(now) == len(t.held)
+	for i := 0; same && i < len(now); i++ {
+		same = now[i].Matches(t.held[i].Expose())
+	}
+	if same {
+		for _, secret := range now {
+			secret.Wipe()
+		}
+		return
+	}
+	before := t.forget
+	t.held, t.forget = now, nil
+	for _, secret := range now {
+		t.forget = append(t.forget, t.redactor.Register(secret))
+	}
+	for _, forget := range before {
+		forget()
+	}
 }

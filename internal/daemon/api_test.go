@@ -3,50 +3,86 @@ package daemon
 import (
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"reconciler/internal/config"
 	"reconciler/internal/secrets"
+	"reconciler/internal/server"
 )
 
-func TestTheAPIsTokenIsReadAnewForEveryQuestion(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "token")
+func TestTheAPIsTokensAreReadAnewForEveryRequest(t *testing.T) {
+	dir := t.TempDir()
 	redactor := secrets.NewRedactor(time.Now)
-	f := &tokenFile{path: path, redactor: redactor}
-	const first, second = "the-first-token-of-the-api", "the-second-token-of-the-api"
+	tokens := &apiTokens{redactor: redactor}
+	in := func(name string) string { return filepath.Join(dir, name) }
+	c := &config.API{TokenFile: in("old"), Tokens: []config.APIToken{
+		{Name: "dashboard", Right: "read", TokenFile: in("dashboard"), PreviousTokenFile: in("dashboard.previous")},
+		{Name: "ops", Right: "change", TokenFile: in("ops")},
+	}}
+	const old, dashboard, rotated, ops = "the-token-without-a-name", "the-token-of-a-dashboard", "the-next-token-of-a-dashboard", "the-token-of-the-operators"
+	all := map[string]string{"old": old + "\n", "dashboard": dashboard + "\r\n", "ops": ops}
 	for _, tt := range []struct {
-		name, content, candidate string
-		right                    bool
-		want                     string
+		name      string
+		files     map[string]string
+		gone      string
+		candidate string
+		right     *server.Token
+		want      string
 	}{
-		{"no file", "", first, false, "no such file"},
-		{"too short", "short\n", "short", false, "holds fewer than 20 bytes"},
-		{"right", first + "\n", first, true, ""},
-		{"a part", first + "\n", first[:20], false, ""},
-		{"nothing", first + "\n", "", false, ""},
-		{"the old one, after a new one", second + "\r\n", first, false, ""},
-		{"the new one", second + "\r\n", second, true, ""},
-		{"too large", strings.Repeat("x", maxAPIToken+1), "x", false, "larger than"},
+		{name: "no file", candidate: old, want: "server.api.tokenFile: open .*no such file"},
+		{name: "the one without a name", files: all, candidate: old, right: &server.Token{}},
+		{name: "one that reads", candidate: dashboard, right: &server.Token{Name: "dashboard", ReadOnly: true}},
+		{name: "one that changes", candidate: ops, right: &server.Token{Name: "ops"}},
+		{name: "a part", candidate: ops[:20]},
+		{name: "nothing"},
+		{name: "two joined", candidate: old + "\n" + ops},
+		{name: "the new one of a rotation", files: map[string]string{"dashboard.previous": dashboard, "dashboard": rotated}, candidate: rotated, right: &server.Token{Name: "dashboard", ReadOnly: true}},
+		{name: "the previous one", candidate: dashboard, right: &server.Token{Name: "dashboard", ReadOnly: true}},
+		{name: "the previous one, once it is removed", gone: "dashboard.previous", candidate: dashboard},
+		{name: "one that became too short", files: map[string]string{"ops": "short\n"}, candidate: "short", want: `tokens\[1\]\.tokenFile: .*ops: holds fewer than 20 bytes`},
+		{name: "another one meanwhile", candidate: rotated, right: &server.Token{Name: "dashboard", ReadOnly: true}},
+		{name: "one value for two", files: map[string]string{"ops": rotated}, candidate: rotated, right: &server.Token{Name: "dashboard", ReadOnly: true}},
+		{name: "one too large", files: map[string]string{"ops": strings.Repeat("x", 5000)}, candidate: "x", want: "larger than"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if tt.content != "" {
-				if err := os.WriteFile(path, []byte(tt.content), 0o600); err != nil {
-					t.Fatal(err)
-				}
+		for name, text := range tt.files {
+			if err := os.WriteFile(in(name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
 			}
-			right, err := f.is(tt.candidate)
-			if right != tt.right || (err != nil) != (tt.want != "") || err != nil && !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %v, %v, want %v, %q", right, err, tt.right, tt.want)
+		}
+		if tt.gone != "" {
+			if err := os.Remove(in(tt.gone)); err != nil {
+				t.Fatal(err)
 			}
-			if err != nil && strings.Contains(err.Error(), strings.TrimSpace(tt.content)) && tt.content != "" {
-				t.Errorf("the error holds what the file holds: %v", err)
-			}
-		})
+		}
+		right, err := tokens.find(c, tt.candidate)
+		if !reflect.DeepEqual(right, tt.right) || (err != nil) != (tt.want != "") || err != nil && !regexp.MustCompile(tt.want).MatchString(err.Error()) {
+			t.Errorf("%s: got %+v, %v, want %+v, %q", tt.name, right, err, tt.right, tt.want)
+		}
 	}
-	if text := redactor.Redact("it is " + second); strings.Contains(text, second) {
+	if text := redactor.Redact("it is " + rotated); strings.Contains(text, rotated) {
 		t.Errorf("the token is not redacted: %s", text)
+	}
+}
+
+// TestOneTokenHasOneName: a daemon does not start with one value for two tokens,
+// for the history could not say whose it was.
+func TestOneTokenHasOneName(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte("the-token-of-the-operators"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := &config.API{Tokens: []config.APIToken{{Name: "a", Right: "read", TokenFile: path}, {Name: "b", Right: "change", TokenFile: path}}}
+	if err := checkAPI(c); err == nil || !strings.Contains(err.Error(), "server.api.tokens[1]: holds the same token as server.api.tokens[0]") {
+		t.Errorf("got %v", err)
+	}
+	c.Tokens = c.Tokens[:1]
+	c.Tokens[0].PreviousTokenFile = path
+	if err := checkAPI(c); err != nil {
+		t.Errorf("the previous token is the present one: %v", err)
 	}
 }
 

@@ -27,6 +27,9 @@ func (d *Daemon) listen(ctx context.Context) (*ports, error) {
 		return nil, err
 	}
 	take()
+	if err := checkAPI(c.Server.API); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
 	group, err := socketGroup(c.Server)
 	if err != nil {
 		return nil, err

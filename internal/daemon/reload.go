@@ -158,6 +158,9 @@ func (r *reloader) next() (_ *runner, found []finding.Finding, err error) {
 	if finding.HasErrors(found) {
 		return nil, found, errRefused
 	}
+	if err := checkAPI(next.Server.API); err != nil {
+		return nil, found, err
+	}
 	built, err := newRunner(r.Daemon, next)
 	if err != nil {
 		return nil, found, err

@@ -143,6 +143,7 @@ var catalogue = []Rule{
 	{"server-public", Warning, configSource},
 	{"instance-name-unique", Error, configSource},
 	{"webhook-name-unique", Error, configSource},
+	{"api-token-unique", Error, configSource},
 	{"instance-required", Error, configSource},
 	{"file-missing", Warning, configSource},
 	// Windows.

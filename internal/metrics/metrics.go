@@ -61,6 +61,8 @@ type Metrics struct {
 	// webhooks count requests, by sender and result; senders have series.
 	webhooks *prometheus.CounterVec
 	senders  []string
+	// api counts requests to the API over TLS, by token and result.
+	api *prometheus.CounterVec
 }
 
 // Sources are what is asked for at each scrape.
@@ -99,6 +101,7 @@ func New(from Sources) *Metrics {
 	m.calls = newCallMetrics(m)
 	m.config = newConfigMetrics(m)
 	m.webhooks = m.counter("reconciler_webhook_requests_total", "Requests to a configured webhook sender, by result: accepted, ignored, unmatched, unauthorized, rejected or limited.", "sender", "result")
+	m.api = m.counter("reconciler_api_requests_total", "Requests to the API over TLS, by the name of the token (empty without one) and result: answered, forbidden, unauthorized or limited.", "token", "result")
 	m.registry.MustRegister(newBindingCollector(m, from), newQueueCollector(m, from), newWindowCollector(m, from), newVaultCollector(m, from), newProblemCollector(m, from), journalDamaged(m, from), buildInfo(m))
 	return m
 }
@@ -203,6 +206,11 @@ func syncBuckets() []float64    { return []float64{0.1, 0.5, 1, 2.5, 5, 10, 30, 
 // CountWebhook counts a request to a sender of webhooks.
 func (m *Metrics) CountWebhook(sender, result string) {
 	m.webhooks.WithLabelValues(sender, result).Inc()
+}
+
+// CountAPI counts a request to the API over TLS.
+func (m *Metrics) CountAPI(token, result string) {
+	m.api.WithLabelValues(token, result).Inc()
 }
 
 // CoverSenders makes the series of the configured senders of webhooks, one for

@@ -1,11 +1,11 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -13,154 +13,163 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/netutil"
 	"golang.org/x/time/rate"
 
-	"reconciler/internal/binding"
+	"reconciler/internal/server/port"
 )
 
 const (
-	// wrongTokens is how many wrong tokens an address may send in a row, and
-	// wrongTokenEvery how long until it may send one more.
+	// wrongTokens is how many wrong tokens an address may send in a row before it
+	// has to wait, and wrongTokenEvery how long until it may send one more.
 	wrongTokens     = 10
 	wrongTokenEvery = 10 * time.Second
 	// maxWrong bounds the addresses that are remembered.
 	maxWrong = 4096
-	// apiConnections is how many may be open at once: whoever opens more waits,
-	// and the daemon keeps its files for its own work.
-	apiConnections = 512
 )
 
-// API is what the socket answers, over TLS and for whoever has the token.
+// API is what the socket answers, over TLS and for whoever has a token.
 type API struct {
 	// Listen is the TCP address.
 	Listen string
 	// CertFile and KeyFile are the certificate with its chain and the key, as
-	// PEM. They are read for every handshake, so a new certificate is used at
-	// once; if it cannot be read, the previous one stays.
+	// PEM. They are read again when they change.
 	CertFile, KeyFile string
-	// Token reports whether candidate is the token, in a time that does not
-	// reveal how much of it is right. The error says why this cannot be
+	// Token is the token that candidate is; nil if it is none. Its duration does
+	// not reveal how much of it is right. The error says why this cannot be
 	// checked.
-	Token func(candidate string) (bool, error)
-	// connections is how many may be open at once; 0 is 512. Only tests set it.
-	connections int
+	Token func(candidate string) (*Token, error)
+	// Count gets the name of the token and the result of each request; the name
+	// is empty where there was no token. nil counts nothing.
+	Count func(token, result string)
 }
+
+// Token is a token of the API.
+type Token struct {
+	// Name is what the history calls it; empty for the one that has no name.
+	Name string
+	// ReadOnly says that it changes nothing.
+	ReadOnly bool
+}
+
+// The results of a request to the API, as they are counted.
+const (
+	Answered     = "answered"
+	Forbidden    = "forbidden"
+	Unauthorized = "unauthorized"
+	Limited      = "limited"
+)
+
+// Results are all results.
+func Results() []string { return []string{Answered, Forbidden, Unauthorized, Limited} }
 
 // listen opens the port; a certificate or a token that cannot be read is an
 // error.
-func (a *API) listen(ctx context.Context) (net.Listener, error) {
+func (a *API) listen(ctx context.Context, log *slog.Logger) (net.Listener, error) {
 	if _, err := a.Token(""); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	last, err := tls.LoadX509KeyPair(a.CertFile, a.KeyFile)
+	certificate, err := port.NewCertificate(a.CertFile, a.KeyFile, log)
 	if err != nil {
-		return nil, fmt.Errorf("server: certificate of %s: %w", a.Listen, err)
+		return nil, fmt.Errorf("server: api %s: %w", a.Listen, err)
 	}
-	var (
-		lc net.ListenConfig
-		mu sync.Mutex
-	)
-	l, err := lc.Listen(ctx, "tcp", a.Listen)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", a.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("server: listen on %s: %w", a.Listen, err)
 	}
-	return tls.NewListener(netutil.LimitListener(l, cmp.Or(a.connections, apiConnections)), &tls.Config{
-		MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			now, err := tls.LoadX509KeyPair(a.CertFile, a.KeyFile)
-			mu.Lock()
-			defer mu.Unlock()
-			if err == nil {
-				last = now
-			}
-			kept := last
-			return &kept, nil
-		},
-	}), nil
+	return tls.NewListener(port.Share(l, nil), certificate.TLS()), nil
 }
 
-// gate lets those through who send the token, and slows the others down.
+// gate lets those through who send a token, and answers the others at little
+// cost.
 type gate struct {
-	token func(string) (bool, error)
+	api *API
 
 	mu    sync.Mutex
 	wrong map[string]*rate.Limiter
+	// lines bounds the log lines about them.
+	lines rate.Sometimes
 }
 
-// tokenOnly is the handler behind the token.
+// tokenOnly is the handler behind the token. A right token is never refused for
+// the wrong ones that came from the same address: behind a proxy, they are not
+// of the same person.
 func (s *Server) tokenOnly(next http.Handler, a *API) http.Handler {
-	g := &gate{token: a.Token, wrong: map[string]*rate.Limiter{}}
+	g := &gate{api: a, wrong: map[string]*rate.Limiter{}, lines: rate.Sometimes{First: 20, Interval: time.Second}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		from := network(r.RemoteAddr)
-		if g.slow(from) {
-			w.Header().Set("Retry-After", fmt.Sprint(int(wrongTokenEvery/time.Second)))
-			http.Error(w, "too many wrong tokens; wait", http.StatusTooManyRequests)
-			return
-		}
-		right, err := g.right(r)
+		from := port.Peer(r.RemoteAddr)
+		token, err := g.tokenOf(r)
 		switch {
 		case err != nil:
 			s.opts.Log.Error("token of the API not read", "err", err)
 			http.Error(w, "the daemon cannot tell who may ask; its log says why", http.StatusServiceUnavailable)
-			return
-		case !right:
-			g.count(from)
-			s.opts.Log.Warn("a request without the right token", "from", from)
-			w.Header().Set("WWW-Authenticate", `Bearer realm="reconciler"`)
-			http.Error(w, "the token is missing or wrong", http.StatusUnauthorized)
-			return
+		case token == nil:
+			g.lines.Do(func() { s.opts.Log.Warn("a request without the right token", "from", from) })
+			g.refuse(w, from)
+		case token.ReadOnly && r.Method != http.MethodGet && r.Method != http.MethodHead:
+			g.count(token, Forbidden)
+			s.opts.Log.Warn("a request to change something with a token that may only read", "token", token.Name, "from", from)
+			http.Error(w, "the token "+token.Name+" may only read; use one with `right: change` (server.api.tokens), or the socket", http.StatusForbidden)
+		default:
+			g.count(token, Answered)
+			caller := Caller{Token: true, Name: token.Name, Remote: from}
+			defer port.Hold(r.Context(), caller.String())()
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)))
 		}
-		ctx := context.WithValue(r.Context(), callerKey{}, Caller{Token: true, Remote: from})
-		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-// right says whether a request has the token, and only in the one place where
+// refuse answers a request whose token is missing or wrong. The connection ends with it, so
+// that the next try costs a handshake.
+func (g *gate) refuse(w http.ResponseWriter, from string) {
+	w.Header().Set("Connection", "close")
+	if g.slow(from) {
+		g.count(nil, Limited)
+		w.Header().Set("Retry-After", fmt.Sprint(int(wrongTokenEvery/time.Second)))
+		http.Error(w, "too many wrong tokens; wait", http.StatusTooManyRequests)
+		return
+	}
+	g.count(nil, Unauthorized)
+	w.Header().Set("WWW-Authenticate", `Bearer realm="reconciler"`)
+	http.Error(w, "the token is missing or wrong", http.StatusUnauthorized)
+}
+
+// tokenOf is the token of a request; nil if it has none in the one place where
 // one belongs.
-func (g *gate) right(r *http.Request) (bool, error) {
+func (g *gate) tokenOf(r *http.Request) (*Token, error) {
 	headers := r.Header.Values("Authorization")
 	if len(headers) != 1 {
-		return false, nil
+		return nil, nil //nolint:nilnil // No token is no error.
 	}
 	scheme, token, _ := strings.Cut(headers[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return false, nil
+		return nil, nil //nolint:nilnil // No token is no error.
 	}
-	return g.token(token)
+	return g.api.Token(token)
 }
 
-// slow reports whether an address has recently sent too many wrong tokens.
+func (g *gate) count(token *Token, result string) {
+	if g.api.Count == nil {
+		return
+	}
+	name := ""
+	if token != nil {
+		name = token.Name
+	}
+	g.api.Count(name, result)
+}
+
+// slow counts a wrong token, and reports whether its address has recently sent
+// too many.
 func (g *gate) slow(from string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	l := g.wrong[from]
-	return l != nil && l.Tokens() < 1
-}
-
-// count notes a wrong token.
-func (g *gate) count(from string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.wrong) >= maxWrong {
+	if len(g.wrong) >= maxWrong && g.wrong[from] == nil {
 		clear(g.wrong)
 	}
 	if g.wrong[from] == nil {
 		g.wrong[from] = rate.NewLimiter(rate.Every(wrongTokenEvery), wrongTokens)
 	}
-	g.wrong[from].Allow()
-}
-
-// network names a peer by what it counts as.
-func network(remote string) string {
-	switch of := binding.Network(remote); {
-	case !of.IsValid():
-		return "an unknown address"
-	case of.IsSingleIP():
-		return of.Addr().String()
-	default:
-		return of.String()
-	}
+	return !g.wrong[from].Allow()
 }
 
 // peersOnly is the handler behind the socket: the daemon's own user and root
@@ -174,6 +183,7 @@ func (s *Server) peersOnly(next http.Handler) http.Handler {
 			http.Error(w, "the socket answers the daemon's user and root alone (server.socketGroup allows a group)", http.StatusForbidden)
 			return
 		}
+		defer port.Hold(r.Context(), c.String())()
 		next.ServeHTTP(w, r)
 	})
 }

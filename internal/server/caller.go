@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/server/port"
 )
 
 // Caller is who asks, as far as that is proven. The zero Caller is somebody who
@@ -16,9 +17,10 @@ type Caller struct {
 	// about the other end of the socket.
 	Peer          bool
 	UID, GID, PID int
-	// Token says that the caller had the API's token, and Remote from where.
-	Token  bool
-	Remote string
+	// Token says that the caller had a token of the API, Name which one (empty
+	// for the one without a name), and Remote from where.
+	Token        bool
+	Name, Remote string
 }
 
 // ThisProcess is the caller that this process itself is.
@@ -31,6 +33,8 @@ func (c Caller) String() string {
 	switch {
 	case c.Peer:
 		return fmt.Sprintf("uid %d", c.UID)
+	case c.Token && c.Name != "":
+		return "the token " + c.Name + ", from " + c.Remote
 	case c.Token:
 		return "the token, from " + c.Remote
 	}
@@ -45,6 +49,15 @@ func (c Caller) Person(by string) binding.Person {
 	return binding.Person{By: by, Proven: c.String()}
 }
 
+// socketPeer names the other end of a connection over the socket.
+func socketPeer(conn net.Conn) string {
+	c, err := peerOf(conn)
+	if err != nil {
+		return "an unknown user"
+	}
+	return c.String()
+}
+
 type callerKey struct{}
 
 // callerOf is the caller that the listener found out.
@@ -53,10 +66,15 @@ func callerOf(ctx context.Context) Caller {
 	return c
 }
 
-// withPeer keeps who opened the other end of a connection for the requests on
+// withPeer keeps a connection and who opened its other end for the requests on
 // it.
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
-	c, err := peerOf(conn)
+	ctx = port.Keep(ctx, conn)
+	shared := port.Of(conn)
+	if shared == nil {
+		return ctx
+	}
+	c, err := peerOf(shared.Conn)
 	if err != nil {
 		return ctx // Nothing is proven of them.
 	}

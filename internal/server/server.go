@@ -21,6 +21,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/report"
+	"reconciler/internal/server/port"
 )
 
 // State is what the server shows. Every method is safe for concurrent use and
@@ -97,14 +98,14 @@ func Listen(ctx context.Context, opts Options) (*Server, error) {
 		if err != nil {
 			return nil, fmt.Errorf("server: listen on %s: %w", opts.Listen, err)
 		}
-		s.add(l, s.public())
+		s.add(port.Share(l, nil), s.public())
 	}
 	if opts.Socket != "" {
 		l, err := listenSocket(ctx, opts.Socket)
 		if err != nil {
 			return nil, errors.Join(err, s.Close(ctx))
 		}
-		s.add(l, s.peersOnly(s.private()))
+		s.add(port.Share(l, socketPeer), s.peersOnly(s.private()))
 		if opts.SocketGroup != nil {
 			if err := openToGroup(opts.Socket, *opts.SocketGroup); err != nil {
 				return nil, errors.Join(err, s.Close(ctx))
@@ -112,7 +113,7 @@ func Listen(ctx context.Context, opts Options) (*Server, error) {
 		}
 	}
 	if opts.API != nil {
-		l, err := opts.API.listen(ctx)
+		l, err := opts.API.listen(ctx, opts.Log)
 		if err != nil {
 			return nil, errors.Join(err, s.Close(ctx))
 		}

@@ -10,9 +10,10 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// How much is taken before anything is proven. One address alone has fewer
-// bodies under way than slots: remoteBurst and remotePerSecond over the
-// server's ReadTimeout.
+// How many requests that prove nothing are answered with why, of all that are
+// sent to one sender and of one address; the others are answered with 429. What
+// is proven is never refused for them. slots is how many bodies are read at
+// once, and slotsEach how many of one address: of one too many, the oldest ends.
 const (
 	senderPerSecond = 50
 	senderBurst     = 100
@@ -20,9 +21,10 @@ const (
 	remoteBurst     = 40
 	maxRemotes      = 1024
 	slots           = 128
+	slotsEach       = 32
 )
 
-// remotes bound how often one address may ask, in bounded memory.
+// remotes bound how often one address may prove nothing, in bounded memory.
 type remotes struct {
 	mu    sync.Mutex
 	known map[netip.Prefix]*rate.Limiter
@@ -36,7 +38,7 @@ func newRemotes() *remotes {
 	return &remotes{known: map[netip.Prefix]*rate.Limiter{}, rest: rate.NewLimiter(remotePerSecond, remoteBurst)}
 }
 
-// allow counts one request of an address as net/http writes it.
+// allow counts one such request of an address as net/http writes it.
 func (r *remotes) allow(address string, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -131,7 +131,7 @@ func TestAFaultCostsOneRequest(t *testing.T) {
 	if log := p.logged(); !strings.Contains(log, "a fault of this program") || strings.Contains(log, testSecret) {
 		t.Errorf("log:\n%s", log)
 	}
-	if len(p.handler.slots) != 0 {
+	if p.handler.bodies.Taken() != 0 {
 		t.Error("the request keeps its slot")
 	}
 }

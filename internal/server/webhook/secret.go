@@ -12,6 +12,7 @@ import (
 
 	"reconciler/internal/boundedio"
 	"reconciler/internal/secrets"
+	"reconciler/internal/server/port"
 )
 
 const (
@@ -68,7 +69,7 @@ func (f *secretFile) load() (key, error) {
 	if err != nil {
 		return key{}, fmt.Errorf("webhook secret: %w", err)
 	}
-	if f.info != nil && unchanged(info, f.info) {
+	if f.info != nil && port.Unchanged(info, f.info) {
 		return f.key, nil
 	}
 	if !info.Mode().IsRegular() {

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"reconciler/internal/secrets"
+	"reconciler/internal/server/port"
 )
 
 // maxBodyBytes is the largest body that is read.
@@ -99,7 +101,7 @@ type Options struct {
 type Handler struct {
 	opts    Options
 	remotes *remotes
-	slots   chan struct{}
+	bodies  *port.Places
 
 	current atomic.Pointer[state]
 }
@@ -121,8 +123,9 @@ type sender struct {
 
 // past is what is known of a sender's requests; it outlives a reload.
 type past struct {
-	limiter *rate.Limiter
-	seen    memory
+	// strangers bounds how many requests that prove nothing get that as their answer.
+	strangers *rate.Limiter
+	seen      memory
 	// doubts bounds the lines about requests that prove nothing.
 	doubts rate.Sometimes
 }
@@ -132,7 +135,7 @@ func New(opts Options) *Handler {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	h := &Handler{opts: opts, remotes: newRemotes(), slots: make(chan struct{}, slots)}
+	h := &Handler{opts: opts, remotes: newRemotes(), bodies: port.NewPlaces(slots, slotsEach)}
 	h.current.Store(&state{})
 	return h
 }
@@ -204,8 +207,8 @@ func (h *Handler) newSender(configured Sender, before *sender) (*sender, error) 
 		s.past = before.past
 	} else {
 		s.past = &past{
-			limiter: rate.NewLimiter(senderPerSecond, senderBurst),
-			doubts:  rate.Sometimes{First: 10, Interval: time.Second},
+			strangers: rate.NewLimiter(senderPerSecond, senderBurst),
+			doubts:    rate.Sometimes{First: 10, Interval: time.Second},
 		}
 	}
 	return s, nil
@@ -237,7 +240,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, ok := strings.CutPrefix(r.URL.Path, pathPrefix)
 	s := current.senders[name]
 	if !ok || s == nil || r.Method != http.MethodPost {
-		w.WriteHeader(http.StatusNotFound)
+		status := http.StatusNotFound
+		if !h.remotes.allow(r.RemoteAddr, h.opts.Now()) {
+			w.Header().Set("Connection", "close")
+			status = http.StatusTooManyRequests
+		}
+		w.WriteHeader(status)
 		return
 	}
 	a := h.guarded(w, r, s, current.target)
@@ -252,6 +260,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, map[int]string{http.StatusOK: Ignored, http.StatusAccepted: Accepted}[a.status]+"\n")
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Connection", "close")
 		w.WriteHeader(a.status)
 	default:
 		w.WriteHeader(a.status)
@@ -271,40 +280,34 @@ func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, s *sender, t t
 	return h.receive(w, r, s, t)
 }
 
-// receive goes from the cheap to the dear: limits, the bytes, the proof, and
+// receive goes from the cheap to the dear: the headers, the bytes, the proof, and
 // only then what they mean.
 func (h *Handler) receive(w http.ResponseWriter, r *http.Request, s *sender, t target) answer {
-	now := h.opts.Now()
-	if !h.remotes.allow(r.RemoteAddr, now) || !s.limiter.AllowN(now, 1) {
-		return answer{http.StatusTooManyRequests, Limited}
-	}
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	default:
-		return answer{http.StatusServiceUnavailable, Limited}
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
-	if err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			h.doubt(s, r, fmt.Sprintf("the body is larger than %d bytes", maxBodyBytes))
-			return answer{http.StatusRequestEntityTooLarge, Rejected}
-		}
-		h.doubt(s, r, "the body ended early or came too slowly")
-		return answer{http.StatusBadRequest, Rejected}
-	}
 	keys, unread := s.keys()
 	if unread != nil {
 		s.doubts.Do(func() { h.opts.Log.Error("webhook: its secret cannot be read", "sender", s.Name, "err", unread) })
 	}
-	id, err := s.prove(delivery{header: r.Header, body: body, keys: keys, now: now})
+	d := delivery{header: r.Header, keys: keys, now: h.opts.Now()}
+	if _, err := s.prove(d); unread == nil && slices.Contains([]error{errNoProof, errProofShape, errTimeMissing}, err) {
+		return h.unproven(s, r, err.Error(), answer{http.StatusUnauthorized, Unauthorized})
+	}
+	place := h.bodies.Take(port.Peer(r.RemoteAddr), func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) })
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	place.Leave()
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return h.unproven(s, r, fmt.Sprintf("the body is larger than %d bytes", maxBodyBytes), answer{http.StatusRequestEntityTooLarge, Rejected})
+	}
+	if err != nil {
+		return h.unproven(s, r, "the body ended early or came too slowly", answer{http.StatusBadRequest, Rejected})
+	}
+	d.body = body
+	id, err := s.prove(d)
 	if err != nil && unread != nil {
 		// It may be proven by the secret that cannot be read.
 		return answer{http.StatusServiceUnavailable, Rejected}
 	}
 	if err != nil {
-		h.doubt(s, r, err.Error())
-		return answer{http.StatusUnauthorized, Unauthorized}
+		return h.unproven(s, r, err.Error(), answer{http.StatusUnauthorized, Unauthorized})
 	}
 	e, err := s.parse(r.Header, body)
 	if err != nil {
@@ -338,10 +341,16 @@ func (h *Handler) decide(s *sender, t target, e event, id string) answer {
 	return answer{http.StatusAccepted, Accepted}
 }
 
-// doubt logs a request that could not be verified. Anybody can send those, so
-// the number of lines is limited.
-func (h *Handler) doubt(s *sender, r *http.Request, reason string) {
+// unproven logs a request that proves nothing, and gives the answer to it: a,
+// or that there are too many. Anybody can send those, so the number of lines is
+// limited.
+func (h *Handler) unproven(s *sender, r *http.Request, reason string, a answer) answer {
 	s.doubts.Do(func() {
 		h.opts.Log.Warn("webhook refused", "sender", s.Name, "reason", reason, "remote", r.RemoteAddr)
 	})
+	now := h.opts.Now()
+	if !h.remotes.allow(r.RemoteAddr, now) || !s.strangers.AllowN(now, 1) {
+		return answer{http.StatusTooManyRequests, Limited}
+	}
+	return a
 }

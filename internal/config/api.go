@@ -1,0 +1,131 @@
+package config
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+
+	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
+)
+
+const (
+	// minAPIToken is the shortest token that is taken, in bytes.
+	minAPIToken = 20
+	maxAPIToken = 4 << 10
+)
+
+// API is the daemon's answers over TLS, for whoever has a token.
+type API struct {
+	Listen   string `yaml:"listen"`
+	CertFile string `yaml:"certFile"`
+	KeyFile  string `yaml:"keyFile"`
+	// TokenFile is a token without a name, which may change; empty for none.
+	TokenFile string     `yaml:"tokenFile"`
+	Tokens    []APIToken `yaml:"tokens"`
+}
+
+// APIToken is one token of the API. Right is "read" or "change".
+type APIToken struct {
+	// Name is empty for the one of API.TokenFile.
+	Name              string `yaml:"name"`
+	Right             string `yaml:"right"`
+	TokenFile         string `yaml:"tokenFile"`
+	PreviousTokenFile string `yaml:"previousTokenFile"`
+
+	// Field is where it stands in the configuration.
+	Field string `yaml:"-"`
+}
+
+// All are the tokens of the API, the one without a name first.
+func (a *API) All() []APIToken {
+	var all []APIToken
+	if a.TokenFile != "" {
+		all = append(all, APIToken{Right: "change", TokenFile: a.TokenFile, Field: "server.api"})
+	}
+	for i, t := range a.Tokens {
+		t.Field = fmt.Sprintf("server.api.tokens[%d]", i)
+		all = append(all, t)
+	}
+	return all
+}
+
+// ReadOnly says that the token changes nothing.
+func (t APIToken) ReadOnly() bool { return t.Right != "change" }
+
+// Read gives the values that are taken for the token: the one of its file, and
+// the previous one while that file is there. The error names the file and holds
+// nothing of it; what could be read is given beside it.
+func (t APIToken) Read() (values [][]byte, err error) {
+	value, err := readToken(t.Field+".tokenFile", t.TokenFile)
+	if err == nil {
+		values = append(values, value)
+	}
+	if t.PreviousTokenFile == "" {
+		return values, err
+	}
+	previous, failed := readToken(t.Field+".previousTokenFile", t.PreviousTokenFile)
+	switch {
+	case failed == nil:
+		values = append(values, previous)
+	case !errors.Is(failed, fs.ErrNotExist):
+		err = errors.Join(err, failed)
+	}
+	return values, err
+}
+
+func readToken(field, path string) ([]byte, error) {
+	data, err := boundedio.ReadFile(path, maxAPIToken)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", field, err)
+	}
+	data = bytes.TrimRight(data, "\r\n")
+	if len(data) < minAPIToken {
+		return nil, fmt.Errorf("%s: %s: holds fewer than %d bytes; make one with: openssl rand -hex 32", field, path, minAPIToken)
+	}
+	return data, nil
+}
+
+// CheckTokens says what keeps the tokens from being used: a file that cannot be
+// read, or one value for two tokens, of which the history could not tell which
+// one was used.
+func (a *API) CheckTokens() error {
+	var errs []error
+	of := map[[sha256.Size]byte]string{}
+	for _, t := range a.All() {
+		values, err := t.Read()
+		errs = append(errs, err)
+		for _, value := range values {
+			sum := sha256.Sum256(value)
+			if first, known := of[sum]; known && first != t.Field {
+				errs = append(errs, fmt.Errorf("%s: holds the same token as %s; make another one with: openssl rand -hex 32", t.Field, first))
+			}
+			of[sum] = t.Field
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// api checks the address and the names of the tokens.
+func (c *checker) api(api *API) {
+	if api == nil {
+		return
+	}
+	if _, _, err := net.SplitHostPort(api.Listen); err != nil {
+		c.add("config-address", "server.api.listen", message.New("config.no-host-port", "field", "server.api.listen"))
+	}
+	if len(api.All()) == 0 {
+		c.add("config-one-of", "server.api", message.New("config.none-of", "field", "server.api", "fields", []string{"tokenFile", "tokens"}))
+	}
+	names := map[string]int{}
+	for i, t := range api.Tokens {
+		if first, ok := names[t.Name]; ok {
+			c.add("api-token-unique", fmt.Sprintf("server.api.tokens[%d].name", i), message.New("config.token-twice", "name", t.Name, "first", first))
+			continue
+		}
+		names[t.Name] = i
+	}
+}
