@@ -54,6 +54,11 @@ func TestAnAccountThatAPersonUnboundComesBackOnlyAsDeclared(t *testing.T) {
 				if (account != nil) != tt.comes || account != nil && account.Username != "ci-bot" {
 					t.Errorf("%d binds, bound: %+v", tries, account)
 				}
+				d := gitlab(tt.declared)
+				got := conditionOf(t, r, "pay-gitlab", binding.Bound)
+				if is := account != nil && account.Username == d.Spec.Username; (got.Status == binding.True) != is {
+					t.Errorf("Bound: %s %s, and %+v is bound", got.Status, got.Reason, account)
+				}
 			})
 		}
 	}

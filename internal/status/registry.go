@@ -88,6 +88,8 @@ func boundByOutcome(o plan.Outcome, planned bool) (c binding.Condition, settled 
 		return is(binding.False, ReasonNotBound, message.New("condition.unbound"))
 	case planned && o.State == plan.Done:
 		return is(binding.True, ReasonAsDeclared, message.New("condition.bound"))
+	case errors.Is(o.Err, plan.ErrFellBack) && o.Record != nil && !binding.SameAccount(o.Action.Target.Declaration.Spec.Account(), o.Record.Wanted()):
+		return is(binding.False, ReasonOtherAccount, message.Says(o.Err))
 	case errors.Is(o.Err, plan.ErrFellBack):
 		return is(binding.True, ReasonPreviousToken, message.Says(o.Err))
 	case errors.Is(o.Err, plan.ErrLost):
