@@ -63,6 +63,9 @@ func (x *run) restore(ctx context.Context, a plan.Action) (tried bool, err error
 // is read first, and the new one is checked at the code host: until that says yes
 // nothing is unbound.
 func (x *run) rebind(ctx context.Context, a plan.Action) error {
+	if err := x.bindable(a); err != nil {
+		return message.NewError("apply.old-kept", "why", err)
+	}
 	wipe, err := x.readBack(ctx, a)
 	if err := orInterrupted(ctx, err); err != nil {
 		return message.NewError("apply.old-kept", "why", err)
@@ -130,6 +133,7 @@ func (x *run) bindAs(ctx context.Context, intent binding.Intent, wanted binding.
 	intent.Tries++
 	return x.write(ctx, intent, func(ctx context.Context, intent *binding.Intent) error {
 		account, err := x.o.Registry.Bind(ctx, wanted, token)
+		x.noteBind(intent.Binding, err)
 		if err != nil {
 			return err
 		}
@@ -198,6 +202,9 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 	}
 	if errors.Is(err, plan.ErrNotVisible) {
 		return message.NewError("apply.fallback-not-visible", "why", cause, "version", before.TokenVersion, "unseen", err)
+	}
+	if binding.FaultOf(err) == binding.FaultCredentials {
+		return message.NewError("apply.fallback-forbidden", "lost", plan.ErrLost, "why", cause, "binding", a.Binding)
 	}
 	if err != nil {
 		return message.NewError("apply.fallback-failed", "lost", plan.ErrLost, "why", cause, "version", before.TokenVersion, "failed", err)

@@ -44,6 +44,9 @@ type run struct {
 	// the tokens to fall back to, by binding.
 	said map[binding.Object]bool
 	back map[string]secrets.Secret
+	// mayBind says of the bindings whose bind was answered whether our credentials
+	// may make it.
+	mayBind map[string]bool
 }
 
 // Apply carries out the plan of a round. When ctx ends, calls in flight end in
@@ -54,7 +57,7 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	x := &run{
 		Applier: a, round: round, ledger: newLedger(a.o.Store, a.o.Now, round.Records), digest: result.Digest,
 		number: map[int]int{}, digests: map[string]string{}, failed: map[string]bool{}, unbound: map[string]bool{},
-		states: map[int]plan.OutcomeState{}, secured: map[int]bool{}, changed: map[objectKey]bool{}, said: map[binding.Object]bool{}, back: map[string]secrets.Secret{},
+		states: map[int]plan.OutcomeState{}, secured: map[int]bool{}, changed: map[objectKey]bool{}, said: map[binding.Object]bool{}, back: map[string]secrets.Secret{}, mayBind: map[string]bool{},
 	}
 	for _, d := range round.Declarations {
 		x.digests[d.Name] = d.Spec.Digest()

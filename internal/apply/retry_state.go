@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
@@ -134,6 +135,7 @@ func (x *run) retryState(name string, own []plan.Outcome, result plan.Result) (n
 		now.Digest, now.Repairs = before.Digest, slices.Clone(before.Repairs)
 	}
 	now.Failed = x.failure(name, own, result.Incomplete)
+	now.BindForbidden = x.bindForbidden(name, before.BindForbidden)
 	now.Pending, news = x.pending(own, before)
 	for _, o := range own {
 		switch {
@@ -210,6 +212,9 @@ func (a *Applier) Reset(ctx context.Context, name string, by binding.Person) (re
 		}
 		stopped := slices.DeleteFunc(slices.Clone(e.Repairs), func(r binding.Repairs) bool { return r.Stopped.IsZero() })
 		e.Repairs, e.Failed = nil, nil
+		if name != "" {
+			e.BindForbidden = time.Time{} // Who names it says that the bind may be tried.
+		}
 		err = a.keepRetryState(ctx, e)
 		for _, r := range stopped {
 			resumed = append(resumed, e.Binding+": "+r.Object.String())

@@ -35,11 +35,14 @@ type RetryState struct {
 	Pending []PendingSince `json:"waits,omitempty"`
 	// Failed is what failed last; nil where nothing did.
 	Failed *Failed `json:"failed,omitempty"`
+	// BindForbidden is when the registry last refused to bind the account because of
+	// our own credentials; zero where it did not, or has bound it since.
+	BindForbidden time.Time `json:"bindForbidden,omitzero"`
 }
 
 // Empty says that there is nothing to remember.
 func (e RetryState) Empty() bool {
-	return len(e.Repairs) == 0 && len(e.Pending) == 0 && e.Failed == nil
+	return len(e.Repairs) == 0 && len(e.Pending) == 0 && e.Failed == nil && e.BindForbidden.IsZero()
 }
 
 // Failed is what failed, and when it is tried again.
@@ -85,6 +88,7 @@ func (e RetryState) AsOf(now time.Time) RetryState {
 	if e.Failed != nil {
 		e.Failed = new(e.Failed.AsOf(now))
 	}
+	e.BindForbidden = Past(e.BindForbidden, now)
 	return e
 }
 

@@ -141,7 +141,7 @@ func (o *oracle) unbound(instance string, a sandbox.SourceAccount) {
 		o.fail("a failure is no deletion", "%s: %s is unbound while files are broken: %v", instance, a.Platform, o.desired.Broken)
 	case d == nil && last.Spec.DeletionPolicy != binding.Unbind && time.Since(last.at) > recent:
 		o.fail("Retain is kept", "%s: %s is unbound, and was declared with Retain", instance, a.Platform)
-	case d != nil && !o.ledger.accounts[a.ID] && a.Username == d.Spec.Username && o.wasFresh(t):
+	case d != nil && !o.ledger.accounts[a.ID] && a.Username == d.Spec.Username && o.wasFresh(t) && time.Since(o.unclear[t.name]) > recent:
 		o.fail("a good account is not unbound", "%s: %s was bound by us as declared, and is unbound", instance, a.Platform)
 	}
 }

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -86,6 +87,9 @@ type oracle struct {
 	has        map[string]sandbox.RegistrySnapshot
 	ledger     ledger
 	violations violations
+	// unclear is when a bind of a team last got no clear answer: several may have
+	// been sent, and nobody knows which of them made the account that appears.
+	unclear map[string]time.Time
 	// done counts the changes made since the last disturbance.
 	done map[string]int
 	// trail are the last things that happened, for the report of a failure.
@@ -101,7 +105,7 @@ type lack struct {
 func newOracle(w *world) *oracle {
 	return &oracle{
 		w: w, valid: map[string]*binding.Declaration{}, since: map[string]map[binding.ConditionType]lack{}, known: map[string]time.Time{},
-		done: map[string]int{}, has: map[string]sandbox.RegistrySnapshot{}, ledger: newLedger(),
+		unclear: map[string]time.Time{}, done: map[string]int{}, has: map[string]sandbox.RegistrySnapshot{}, ledger: newLedger(),
 	}
 }
 
@@ -165,6 +169,9 @@ func (o *oracle) event(e plan.Event) {
 	switch e.Kind {
 	case plan.ActionDone:
 		o.repeated(e)
+		if e.Action.Object.IsAccount() && errors.Is(e.Outcome.Err, plan.ErrNotVisible) {
+			o.unclear[e.Action.Binding] = time.Now()
+		}
 		o.note("%s: %s %s %s: %s %v", e.Instance, e.Action.Binding, e.Action.Kind, e.Action.Object, e.Outcome.State, e.Err)
 	case plan.Recovered:
 		o.note("%s: recovered %s %s %s", e.Instance, e.Intent.Binding, e.Intent.Action, e.Intent.Object)
