@@ -215,10 +215,8 @@ func (x *run) readBack(ctx context.Context, a plan.Action) (wipe func(), err err
 		return func() {}, nil
 	}
 	token, err := x.readApplied(ctx, *before)
-	switch binding.KindOf(err) {
-	case binding.NotFound, binding.Refused, binding.Forbidden:
+	if kind := binding.KindOf(err); kind == binding.NotFound || kind == binding.Refused && binding.FaultOf(err) == binding.FaultRequest {
 		return func() {}, nil
-	default:
 	}
 	if err != nil {
 		return nil, message.NewError("apply.no-way-back", "version", before.TokenVersion, "why", err)

@@ -302,16 +302,33 @@ func TestKind7TheWayBackIsReadBeforeTheFirstHalf(t *testing.T) {
 }
 
 // TestKind7AWayBackThatCannotBeReadNow keeps the account bound: the next run may
-// read it. One that is gone for good does not keep a rotation from being done.
+// read it. One that is gone for good does not keep a rotation from being done. That
+// our own login may not read it says nothing about it.
 func TestKind7AWayBackThatCannotBeReadNow(t *testing.T) {
-	c := changes()["rebind with the next token"]
-	for kind, want := range map[binding.FailureKind]string{binding.Transient: "canary-gitlab-1", binding.NotFound: "canary-gitlab-2"} {
-		s := c.prepared(t)
-		round := s.round(t, c.after...)
-		s.FailOn("read acr/gitlab@1", worldtest.Fault{Before: &binding.Failure{Kind: kind, Op: "vault: read"}})
-		s.apply(t.Context(), round)
-		if got := s.BoundBy[binding.GitLab]; got != want {
-			t.Errorf("%v: bound with %q; calls: %q", kind, got, s.Calls)
-		}
+	const kept, rotated = "canary-gitlab-1", "canary-gitlab-2"
+	for name, tt := range map[string]struct {
+		is   binding.Failure
+		want string
+	}{
+		"the secret store is down":     {binding.Failure{Kind: binding.Transient}, kept},
+		"it asks to wait":              {binding.Failure{Kind: binding.Throttled}, kept},
+		"our policy does not allow it": {binding.Failure{Kind: binding.Forbidden}, kept},
+		"our login is refused":         {binding.Failure{Kind: binding.Refused, Fault: binding.FaultCredentials}, kept},
+		"its answer is no answer":      {binding.Failure{Kind: binding.Unreadable}, kept},
+		"it says no, nobody knows why": {binding.Failure{Kind: binding.Refused}, kept},
+		"the version is destroyed":     {binding.Failure{Kind: binding.NotFound}, rotated},
+		"it may not go to this host":   {binding.Failure{Kind: binding.Refused, Fault: binding.FaultRequest}, rotated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := changes()["rebind with the next token"]
+			s := c.prepared(t)
+			round := s.round(t, c.after...)
+			tt.is.Op = "vault: read"
+			s.FailOn("read acr/gitlab@1", worldtest.Fault{Before: &tt.is})
+			s.apply(t.Context(), round)
+			if got := s.BoundBy[binding.GitLab]; got != tt.want {
+				t.Errorf("bound with %q, want %q; calls: %q", got, tt.want, s.Calls)
+			}
+		})
 	}
 }
