@@ -231,7 +231,7 @@ func (i PublishedIntent) Intent(instance string) binding.Intent {
 }
 
 // PublishedRetryState is a binding.RetryState of the instance, without what no plan is
-// made of: what failed.
+// made of: what failed, and that a bind is forbidden.
 type PublishedRetryState struct {
 	Binding string                 `json:"binding"`
 	Digest  string                 `json:"digest,omitempty"`

@@ -161,7 +161,7 @@ func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 	}
 	retry := filled[binding.RetryState](t)
 	told := report.NewPublishedRetryState(retry).RetryState(retry.Instance)
-	retry.Failed = nil // No plan is made of it.
+	retry.Failed, retry.BindForbidden = nil, time.Time{} // No plan is made of them.
 	if diff := cmp.Diff(retry, told); diff != "" {
 		t.Errorf("retry state (-want +got)\n%s", diff)
 	}

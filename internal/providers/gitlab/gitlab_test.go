@@ -121,28 +121,28 @@ func TestTokenIsReadInEveryState(t *testing.T) {
 			sandbox.HostToken{},
 			sandbox.HostUser{Username: "project_7_bot_ab12", Bot: true},
 			"",
-			map[string]string{"token-valid": "yes TokenActive", "token-scope": "yes ScopePresent", "token-kind": "yes ProjectAccessToken gitlab-token-kind", "token-owner": "no OtherOwner" + scope},
+			map[string]string{"token-valid": "yes TokenActive", "token-scope": "yes ScopePresent", "token-kind": "yes ProjectAccessToken gitlab-token-kind", "token-owner": "no OtherOwner gitlab-token-scope" + scope},
 		},
 		{
 			"of a group",
 			sandbox.HostToken{},
 			sandbox.HostUser{Username: "group_7_bot_ab12", Bot: true},
 			"",
-			map[string]string{"token-valid": "yes TokenActive", "token-scope": "yes ScopePresent", "token-kind": "yes GroupAccessToken gitlab-token-kind", "token-owner": "no OtherOwner" + scope},
+			map[string]string{"token-valid": "yes TokenActive", "token-scope": "yes ScopePresent", "token-kind": "yes GroupAccessToken gitlab-token-kind", "token-owner": "no OtherOwner gitlab-token-scope" + scope},
 		},
 		{
 			"of a service account",
 			sandbox.HostToken{},
 			sandbox.HostUser{Username: "robot", Bot: true},
 			"",
-			map[string]string{"token-valid": "yes TokenActive", "token-scope": "yes ScopePresent", "token-kind": "yes ServiceAccount gitlab-token-kind", "token-owner": "no OtherOwner" + scope},
+			map[string]string{"token-valid": "yes TokenActive", "token-scope": "yes ScopePresent", "token-kind": "yes ServiceAccount gitlab-token-kind", "token-owner": "no OtherOwner gitlab-token-scope" + scope},
 		},
 		{
 			"of someone else",
 			sandbox.HostToken{},
 			sandbox.HostUser{Username: "mallory"},
 			"",
-			map[string]string{"token-valid": "yes TokenActive", "token-scope": "yes ScopePresent", "token-kind": "yes PersonalToken", "token-owner": "no OtherOwner" + scope},
+			map[string]string{"token-valid": "yes TokenActive", "token-scope": "yes ScopePresent", "token-kind": "yes PersonalToken", "token-owner": "no OtherOwner gitlab-token-scope" + scope},
 		},
 		{
 			"of a blocked user is no verdict on the token",
@@ -371,6 +371,25 @@ func TestAnswersThatDisagreeAreNotGuessed(t *testing.T) {
 	for source, want := range map[string]binding.Verdict{"a/b": binding.UnknownAsked, "a/c": binding.UnknownAsked, "me/d": binding.No} {
 		if got := p.CheckProject(t.Context(), account, source, token).Subgroup; got.Verdict != want {
 			t.Errorf("%s: subgroup is %+v, want %s", source, got, want)
+		}
+	}
+}
+
+// TestATokenThatActsAsAnotherUserIsNotTheDeclaredOnes, also where the description of
+// the token names the declared user's number, or one that nobody knows.
+func TestATokenThatActsAsAnotherUserIsNotTheDeclaredOnes(t *testing.T) {
+	for user, want := range map[string]string{
+		`{"id":8,"username":"somebody"}`:            "no OtherOwner gitlab-token-scope",
+		`{"id":8,"username":"somebody","bot":true}`: "no OtherOwner gitlab-token-scope",
+		`{"id":7,"username":"somebody"}`:            "no OtherOwner gitlab-token-scope",
+		`{"id":8,"username":"CI-BOT"}`:              "unknown AnswersDisagree",
+		`{"id":8,"username":""}`:                    "unknown Unreadable",
+	} {
+		p, account := answering(t, map[string]string{
+			"/personal_access_tokens/self": `{"id":1,"user_id":7,"active":true,"revoked":false,"scopes":["api"]}`, "/user": user,
+		})
+		if got := verdicts(p.CheckToken(t.Context(), account, nil, secrets.New([]byte(live))).Answers)["token-owner"]; got != want {
+			t.Errorf("%s: %s, want %s", user, got, want)
 		}
 	}
 }

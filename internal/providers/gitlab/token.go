@@ -252,7 +252,7 @@ func (p *Provider) owner(ctx context.Context, s *session, account binding.Accoun
 		return append(kind, s.noVerdict(question, reply, err)), is
 	case u.ID == 0 || u.Username == "":
 		return append(kind, providers.Unknown(question, providers.ReasonUnreadable, message.New("gitlab.no-user-fields", "host", s.host))), is
-	case u.ID != self.UserID:
+	case u.ID != self.UserID && binding.SameUsername(binding.GitLab, u.Username, account.Username):
 		return append(kind, providers.Unknown(question, ReasonDisagrees, message.New("gitlab.users-disagree",
 			"host", s.host, "owner", self.UserID, "user", u.ID))), is
 	}
