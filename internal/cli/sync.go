@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/report"
 )
@@ -67,12 +69,14 @@ func runSync(ctx context.Context, opts *syncOptions) (err error) {
 	return errors.Join(err, syncExit(result))
 }
 
-// syncExit is the exit code of a sync.
+// syncExit is the exit code of a sync. While the journal is damaged, nothing that is
+// due is done.
 func syncExit(r report.SyncResult) error {
+	damaged := slices.ContainsFunc(r.Unanswered, func(p report.UnansweredPart) bool { return p.Part == binding.PartJournal })
 	switch {
 	case r.Has(report.SyncRefused):
 		return exitCode(exitRefused)
-	case r.Source != "" || r.Has(report.SyncFailed) || r.Has(report.SyncForbidden):
+	case damaged || r.Source != "" || r.Has(report.SyncFailed) || r.Has(report.SyncForbidden):
 		return exitCode(exitPartial)
 	case len(r.BrokenFiles) > 0:
 		return exitCode(exitFindings)

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -195,9 +196,10 @@ func (i *instance) synced(s reconcile.Synced, only string) report.SyncedInstance
 		if only != "" && status.Name != only {
 			continue
 		}
-		b := report.SyncedBinding{Name: status.Name, Outcome: syncOutcome(s.Result, status.Name), Ready: binding.Unclear}
-		if c := binding.FindCondition(status.Conditions, binding.Ready); c != nil {
-			b.Ready, b.Reason, b.Message = c.Status, c.Reason, report.English().Text(c.Message)
+		ready := cmp.Or(binding.FindCondition(status.Conditions, binding.Ready), &binding.Condition{Status: binding.Unclear})
+		b := report.SyncedBinding{
+			Name: status.Name, Outcome: syncOutcome(s.Result, status.Name, *ready),
+			Ready: ready.Status, Reason: ready.Reason, Message: report.English().Text(ready.Message),
 		}
 		out.Bindings = append(out.Bindings, b)
 		outcomes = append(outcomes, b.Outcome)
@@ -207,35 +209,6 @@ func (i *instance) synced(s reconcile.Synced, only string) report.SyncedInstance
 		out.Outcome, out.Message = report.SyncFailed, "not everything answered, so less may have been done than is due"
 	}
 	return out
-}
-
-// syncOutcome is what became of one binding in a sync.
-func syncOutcome(r plan.Result, name string) report.SyncOutcome {
-	var outcomes []report.SyncOutcome
-	for _, o := range r.Outcomes {
-		if o.Action.Binding != name {
-			continue
-		}
-		switch o.State {
-		case plan.Failed, plan.Skipped, plan.Held, plan.Stopped:
-			outcomes = append(outcomes, report.SyncFailed)
-		case plan.Pending:
-			outcomes = append(outcomes, report.SyncWaiting)
-		case plan.Deferred:
-			outcomes = append(outcomes, report.SyncDeferred)
-		case plan.Done:
-			outcomes = append(outcomes, report.SyncChanged)
-		case plan.Kept:
-			switch {
-			case o.Action.Kind != plan.Forbidden:
-			case o.Action.Safety:
-				outcomes = append(outcomes, report.SyncRefused)
-			default:
-				outcomes = append(outcomes, report.SyncForbidden)
-			}
-		}
-	}
-	return report.WorstSync(outcomes...)
 }
 
 // redactSync takes secrets out of what foreign answers put into texts.

@@ -1,0 +1,90 @@
+package daemon
+
+import (
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/report"
+	"reconciler/internal/status"
+)
+
+// This file is the one place that says what a sync reports for a binding, and so
+// the exit code of `reconciler sync`: see docs/exit-codes.md. What was done decides,
+// and what is known of the binding afterwards: a sync that did all it could is no
+// success while the binding is not ready, unless it is left like that on purpose.
+
+// syncOutcome is what became of one binding in a sync, after which its condition
+// Ready is as given.
+func syncOutcome(r plan.Result, name string, ready binding.Condition) report.SyncOutcome {
+	var outcomes []report.SyncOutcome
+	left := false
+	for _, o := range r.Outcomes {
+		if o.Action.Binding != name {
+			continue
+		}
+		outcomes = append(outcomes, outcomeOf(o))
+		left = left || leaves(o)
+	}
+	switch worst := report.WorstSync(outcomes...); worst {
+	case report.SyncRefused, report.SyncFailed, report.SyncForbidden:
+		return worst
+	default:
+		return report.WorstSync(worst, outcomeOfReady(ready, left))
+	}
+}
+
+// leaves says that the registry is to stay as it is for now: the declaration wants
+// differences reported only, the binding is suspended, or an action waits for a
+// person or for a window.
+func leaves(o plan.Outcome) bool {
+	d := o.Action.Target.Declaration
+	return o.State == plan.Pending || o.State == plan.Deferred || o.Action.Cause == plan.CauseSuspended ||
+		d != nil && (d.Spec.ManagementPolicy == binding.Observe || d.Spec.DriftPolicy == binding.Report)
+}
+
+// outcomeOf is what became of one action.
+func outcomeOf(o plan.Outcome) report.SyncOutcome {
+	switch o.State {
+	case plan.Failed, plan.Skipped, plan.Held, plan.Stopped:
+		return report.SyncFailed
+	case plan.Pending:
+		return report.SyncWaiting
+	case plan.Deferred:
+		return report.SyncDeferred
+	case plan.Done:
+		return report.SyncChanged
+	case plan.Kept:
+		switch {
+		case o.Action.Kind != plan.Forbidden:
+		case o.Action.Safety:
+			return report.SyncRefused
+		default:
+			return report.SyncForbidden
+		}
+	}
+	return report.SyncUnchanged
+}
+
+// outcomeOfReady is what a sync reports for a binding because of its condition
+// Ready. Whatever is not named here has failed, also for reasons that there will be
+// later. left says that the registry is to stay as it is for now.
+func outcomeOfReady(ready binding.Condition, left bool) report.SyncOutcome {
+	if ready.Status == binding.True {
+		return report.SyncUnchanged
+	}
+	switch ready.Reason {
+	case status.ReasonSuspended, status.ReasonNotDeclared:
+		return report.SyncUnchanged // A declaration, or a person, wants it so.
+	case status.ReasonFileBroken, status.ReasonForbidden, status.ReasonNotVisibleYet:
+		return report.SyncUnchanged // The invalid files, or the action's outcome, have a code of their own.
+	case status.ReasonAwaitingPerson, status.ReasonOverdue, binding.NotCapable:
+		return report.SyncWaiting // Only a person can know or do it.
+	case status.ReasonOutsideWindow:
+		return report.SyncDeferred
+	case status.ReasonNotBound, status.ReasonOtherAccount, status.ReasonDiffers, status.ReasonMissing,
+		status.ReasonNotApplied, status.ReasonNewerVersion, status.ReasonVersionUnknown:
+		if left {
+			return report.SyncUnchanged
+		}
+	}
+	return report.SyncFailed
+}
