@@ -109,8 +109,8 @@ addresses and rules across files.
 `)
 	writeTables(t, &out, "", root.LookupPath(cue.ParsePath(schema.SourceBinding)))
 	out.WriteString("\n## Differences between platforms\n")
-	for _, platform := range binding.Platforms() {
-		definition, _ := schema.Platform(string(platform))
+	for _, platform := range binding.AllPlatforms() {
+		definition, _ := schema.Platform(string(platform), string(binding.Enterprise))
 		fmt.Fprintf(&out, "\n### %s\n\n", platform.Title())
 		shared := root.LookupPath(cue.MakePath(cue.Def(schema.SourceBinding), cue.Str("spec").Required()))
 		narrowed := root.LookupPath(cue.MakePath(cue.Def(definition), cue.Str("spec").Required()))

@@ -17,8 +17,14 @@ import (
 // the CUE for editors: completion, the meaning of a field under the pointer,
 // and most faults while typing. The platform chooses which part holds. What a
 // JSON Schema cannot say is left to validation: an address's port, and that a
-// GitHub repository belongs to the bound account.
-func JSONSchema() ([]byte, error) {
+// GitHub repository belongs to the bound account. It has the rules of the
+// Personal Edition.
+func JSONSchema() ([]byte, error) { return declarationSchema("personal") }
+
+// EnterpriseJSONSchema is JSONSchema with the rules of the Enterprise Edition.
+func EnterpriseJSONSchema() ([]byte, error) { return declarationSchema("enterprise") }
+
+func declarationSchema(edition string) ([]byte, error) {
 	root, err := Compile(cuecontext.New())
 	if err != nil {
 		return nil, err
@@ -32,8 +38,13 @@ func JSONSchema() ([]byte, error) {
 	delete(defs, "Spec")
 	properties, _ := schema["properties"].(object)
 	var branches []any
-	for _, platform := range []string{"codeup", "github", "bitbucket", "gitlab"} {
-		definition, _ := Platform(platform)
+	platforms := []any{}
+	for _, platform := range []string{"codeup", "github", "bitbucket", "gitlab", "gitee"} {
+		definition, ok := Platform(platform, edition)
+		if !ok {
+			continue
+		}
+		platforms = append(platforms, platform)
 		narrowed, err := narrow(spec, root.LookupPath(cue.MakePath(cue.Def(definition), cue.Str("spec").Required())))
 		if err != nil {
 			return nil, fmt.Errorf("schema: JSON Schema of %s: %w", platform, err)
@@ -48,6 +59,7 @@ func JSONSchema() ([]byte, error) {
 		return nil, err
 	}
 	platform, _ := spec["properties"].(object)["platform"].(object)
+	platform["enum"] = platforms
 	description, _ := properties["spec"].(object)
 	properties["spec"] = object{
 		"description": description["description"],

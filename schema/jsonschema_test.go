@@ -257,7 +257,7 @@ func TestConfigurationJSONSchemaAgreesWithValidation(t *testing.T) {
 
 func TestJSONSchemaExplainsEveryFieldAndNamesDefaults(t *testing.T) {
 	for name, generate := range map[string]func() ([]byte, error){
-		"declaration": schema.JSONSchema, "configuration": schema.ConfigurationJSONSchema,
+		"declaration": schema.JSONSchema, "enterprise declaration": schema.EnterpriseJSONSchema, "configuration": schema.ConfigurationJSONSchema,
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, err := generate()

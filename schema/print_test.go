@@ -16,8 +16,8 @@ func TestPrintedSchemaIsCUEWithEveryDefinition(t *testing.T) {
 	if err := value.Err(); err != nil {
 		t.Fatalf("the printed schema does not compile: %v", err)
 	}
-	for _, platform := range []string{"codeup", "github", "bitbucket", "gitlab"} {
-		definition, ok := Platform(platform)
+	for _, platform := range []string{"codeup", "github", "bitbucket", "gitlab", "gitee"} {
+		definition, ok := Platform(platform, "enterprise")
 		if !ok {
 			t.Fatalf("no definition for %s", platform)
 		}
@@ -25,7 +25,9 @@ func TestPrintedSchemaIsCUEWithEveryDefinition(t *testing.T) {
 			t.Errorf("the printed schema lacks %s", definition)
 		}
 	}
-	if !value.LookupPath(cue.ParsePath(Configuration)).Exists() {
-		t.Errorf("the printed schema lacks %s", Configuration)
+	for _, other := range []string{"#GitHub", "#GitLab", Configuration, Instances} {
+		if !value.LookupPath(cue.ParsePath(other)).Exists() {
+			t.Errorf("the printed schema lacks %s", other)
+		}
 	}
 }

@@ -28,26 +28,38 @@ const (
 	Configuration = "#Configuration"
 	// WireProfile is the wire profile's.
 	WireProfile = "#WireProfile"
+	// Instances is that of the file which names the instances' editions.
+	Instances = "#Instances"
 )
 
 // Narrows says whether a definition is a platform's, which narrows what the
 // declarations of all platforms share.
 func Narrows(definition string) bool {
-	return definition != SourceBinding && definition != Configuration && definition != WireProfile
+	return definition != SourceBinding && definition != Configuration && definition != WireProfile && definition != Instances
 }
 
-// Platform is the name of the definition of a platform's declarations, such as
-// "#GitLab" for "gitlab". It is false for a platform that there is none for.
-func Platform(platform string) (definition string, ok bool) {
+// Platform is the name of the definition of a platform's declarations for an
+// instance of an edition ("personal" or "enterprise"), such as "#GitLab" for
+// "gitlab". It is false for a platform that the edition does not have.
+func Platform(platform, edition string) (definition string, ok bool) {
+	enterprise := edition == "enterprise"
 	switch platform {
 	case "codeup":
 		return "#Codeup", true
 	case "github":
+		if enterprise {
+			return "#EnterpriseGitHub", true
+		}
 		return "#GitHub", true
 	case "bitbucket":
 		return "#Bitbucket", true
 	case "gitlab":
+		if enterprise {
+			return "#EnterpriseGitLab", true
+		}
 		return "#GitLab", true
+	case "gitee":
+		return "#Gitee", enterprise
 	}
 	return "", false
 }

@@ -108,8 +108,8 @@ func TestDescribeRefusesAnUnknownDefinition(t *testing.T) {
 
 func TestEveryPlatformHasADefinitionAndAFile(t *testing.T) {
 	t.Parallel()
-	for _, platform := range []string{"codeup", "github", "bitbucket", "gitlab"} {
-		definition, ok := schema.Platform(platform)
+	for _, platform := range []string{"codeup", "github", "bitbucket", "gitlab", "gitee"} {
+		definition, ok := schema.Platform(platform, "enterprise")
 		if !ok {
 			t.Errorf("%s has no definition", platform)
 			continue
@@ -121,7 +121,7 @@ func TestEveryPlatformHasADefinitionAndAFile(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, ok := schema.Platform("gitea"); ok {
+	if _, ok := schema.Platform("gitea", "enterprise"); ok {
 		t.Error("an unknown platform has a definition")
 	}
 }

@@ -30,6 +30,9 @@ func (x *run) link(ctx context.Context, a plan.Action) error {
 // the project is in no subgroup.
 func (x *run) outsideSubgroup(ctx context.Context, a plan.Action) error {
 	d := a.Target.Declaration
+	if d != nil && d.Edition == binding.Enterprise {
+		return nil
+	}
 	host := x.o.Hosts[a.Platform]
 	if d == nil || d.Spec.Token == nil || host == nil {
 		return unanswered("look for a subgroup", a.Target.Link.Source, binding.Answer{Message: message.New("apply.nobody-to-ask")})
@@ -40,7 +43,7 @@ func (x *run) outsideSubgroup(ctx context.Context, a plan.Action) error {
 	}
 	defer token.Wipe()
 	project := x.project(ctx, host, a, token)
-	switch project.Allows(a.Platform, a.Target.Link.Trigger) {
+	switch project.Allows(d.Edition, a.Platform, a.Target.Link.Trigger) {
 	case binding.Yes:
 		return nil
 	case binding.No:

@@ -14,8 +14,7 @@ const APIVersion = "reconciler/v1alpha1"
 // KindSourceBinding is the kind of a declaration.
 const KindSourceBinding = "SourceBinding"
 
-// Platform is a code hosting platform that a Personal Edition instance can be
-// bound to.
+// Platform is a code hosting platform that an instance can be bound to.
 type Platform string
 
 // The platforms, as declarations spell them.
@@ -24,10 +23,16 @@ const (
 	GitHub    Platform = "github"
 	Bitbucket Platform = "bitbucket"
 	GitLab    Platform = "gitlab"
+	// Gitee can be bound in the Enterprise Edition only.
+	Gitee Platform = "gitee"
 )
 
-// Platforms lists every platform in the order of the product's console.
+// Platforms lists the platforms that every edition can bind, in the order of the
+// product's console.
 func Platforms() []Platform { return []Platform{Codeup, GitHub, Bitbucket, GitLab} }
+
+// AllPlatforms lists the platforms of all editions.
+func AllPlatforms() []Platform { return append(Platforms(), Gitee) }
 
 // Title is the platform's name as its owner writes it.
 func (p Platform) Title() string {
@@ -40,13 +45,15 @@ func (p Platform) Title() string {
 		return "Bitbucket"
 	case GitLab:
 		return "GitLab"
+	case Gitee:
+		return "Gitee"
 	}
 	return string(p)
 }
 
 // OAuth says whether the platform is bound by a person's authorization in a
 // browser instead of by a token.
-func (p Platform) OAuth() bool { return p == GitHub || p == Bitbucket }
+func (p Platform) OAuth() bool { return p == GitHub || p == Bitbucket || p == Gitee }
 
 // Declaration is one document of kind SourceBinding.
 type Declaration struct {
@@ -58,6 +65,9 @@ type Declaration struct {
 	// from; empty for a folder without one.
 	Revision string
 	Spec     Spec
+	// Edition is that of the declared instance, as far as it is known; empty
+	// means Personal.
+	Edition Edition
 	// Positions maps the path of a field ("spec.token.expires",
 	// "spec.repositories[0].image") to where its value starts. The empty path
 	// is the document itself.

@@ -209,11 +209,11 @@ func (s ProjectState) Identified(path, id string) ProjectState {
 // manual trigger only.
 const RuleSubgroup = "gitlab-subgroup-manual"
 
-// Allows says whether a project on a platform may be built by a trigger. Where
-// the code host did not say whether the project lives in a subgroup, that is
-// not known.
-func (s ProjectState) Allows(p Platform, t Trigger) Verdict {
-	if p != GitLab || t == Manual {
+// Allows says whether a project on a platform may be built by a trigger on an
+// instance of an edition. Where the code host did not say whether the project
+// lives in a subgroup, that is not known.
+func (s ProjectState) Allows(e Edition, p Platform, t Trigger) Verdict {
+	if e == Enterprise || p != GitLab || t == Manual {
 		return Yes
 	}
 	switch s.Subgroup.Verdict {

@@ -52,7 +52,7 @@ func (t SecretTarget) Allowed(host string) bool {
 		return true
 	}
 	host = strings.ToLower(strings.TrimSpace(host))
-	if t.Platform != "" || slices.Contains(Platforms(), Platform(host)) {
+	if t.Platform != "" || slices.Contains(AllPlatforms(), Platform(host)) {
 		return host == string(t.Platform)
 	}
 	if !strings.Contains(host, "://") {

@@ -23,7 +23,7 @@ func TestOnlyManualTriggersAreAllowedInAGitLabSubgroup(t *testing.T) {
 		{binding.Codeup, binding.Auto, binding.UnknownAsked, binding.Yes},
 	} {
 		state := binding.ProjectState{Subgroup: binding.Answer{Verdict: tt.subgroup}}
-		if got := state.Allows(tt.platform, tt.trigger); got != tt.want {
+		if got := state.Allows("", tt.platform, tt.trigger); got != tt.want {
 			t.Errorf("%s, trigger %q, in a subgroup %q: %s, want %s", tt.platform, tt.trigger, tt.subgroup, got, tt.want)
 		}
 	}

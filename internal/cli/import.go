@@ -81,13 +81,15 @@ func runImport(ctx context.Context, opts *importOptions) error {
 	if err != nil {
 		return err
 	}
-	export := manifest.NewExport(found.Observation, manifest.ExportOptions{Unlisted: found.Unlisted, Words: report.English().Text, Observe: opts.observe})
+	export := manifest.NewExport(found.Observation, manifest.ExportOptions{
+		Unlisted: found.Unlisted, Words: report.English().Text, Observe: opts.observe, Edition: cfg.Editions()[opts.instance],
+	})
 	files := opts.files(export)
 	if err := opts.write(files); err != nil {
 		return fmt.Errorf("import: %w", err)
 	}
 	findings := manifest.Load(ctx, files, manifest.Options{
-		Now: opts.now(), Instances: cfg.InstanceNames(), AllowPrivateAddresses: cfg.CodeHosts.UnsafeAllowPrivateAddresses,
+		Now: opts.now(), Instances: cfg.InstanceNames(), Editions: cfg.Editions(), AllowPrivateAddresses: cfg.CodeHosts.UnsafeAllowPrivateAddresses,
 	}).Findings
 	if err := opts.tell(export, findings); err != nil {
 		return err

@@ -2,27 +2,34 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/binding"
 	"reconciler/schema"
 )
 
 func newSchema(streams Streams) *cobra.Command {
-	var format string
+	var format, edition string
 	cmd := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the schema of declarations as CUE, or as JSON Schema for editors",
 		Example: `  reconciler schema
-  reconciler schema --format jsonschema > reconciler.schema.json`,
+  reconciler schema --format jsonschema > reconciler.schema.json
+  reconciler schema --format jsonschema --edition enterprise > reconciler.schema.json`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			var text []byte
 			var err error
-			switch format {
-			case "cue":
+			switch {
+			case !slices.Contains(binding.Editions(), binding.Edition(edition)):
+				return fmt.Errorf("schema: --edition takes personal or enterprise, not %q", edition)
+			case format == "cue":
 				text, err = schema.CUE()
-			case "jsonschema":
+			case format == "jsonschema" && edition == string(binding.Enterprise):
+				text, err = schema.EnterpriseJSONSchema()
+			case format == "jsonschema":
 				text, err = schema.JSONSchema()
 			default:
 				return fmt.Errorf("schema: --format takes cue or jsonschema, not %q", format)
@@ -35,6 +42,8 @@ func newSchema(streams Streams) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "cue", "`cue` or `jsonschema`")
+	cmd.Flags().StringVar(&edition, "edition", string(binding.Personal), "`EDITION` whose rules a JSON Schema has: personal or enterprise; CUE has both")
+	_ = cmd.RegisterFlagCompletionFunc("edition", cobra.FixedCompletions([]string{"personal", "enterprise"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"cue", "jsonschema"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

@@ -94,12 +94,18 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 		findings = append(findings, found...)
 		check.Access = cfg.Access()
 		check.Instances = cfg.InstanceNames()
+		check.Editions = cfg.Editions()
 		check.AllowPrivateAddresses = cfg.CodeHosts.UnsafeAllowPrivateAddresses
 	}
 	files, found, err := readPaths(ctx, opts.paths)
 	if err != nil {
 		return err
 	}
+	checked, instances, err := withInstances(files, opts.beside)
+	if err != nil {
+		return err
+	}
+	check.InstancesFiles = instances
 	roots := opts.paths
 	if opts.beside != "" {
 		roots = append(slices.Clone(roots), opts.beside)
@@ -109,7 +115,7 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 	if cfg.Policy.AllowAddressChangeWithSecret {
 		conflicts = nil
 	}
-	result, err := checkBeside(ctx, files, opts.beside, check, conflicts)
+	result, err := checkBeside(ctx, checked, opts.beside, check, conflicts)
 	if err == nil {
 		err = ctx.Err()
 	}

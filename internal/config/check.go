@@ -246,6 +246,9 @@ func (c *checker) instances(config Config) {
 		} else {
 			seen[instance.Name] = i
 		}
+		if instance.Edition != "" && instance.Edition != instance.KnownEdition() {
+			c.add("config-conflict", at+".edition", message.New("config.driver-edition", "driver", instance.Driver, "edition", instance.Edition))
+		}
 		c.endpoint(at+".endpoint", instance.Endpoint, false)
 		if instance.Driver == "console" && instance.Credentials != nil {
 			c.add("config-unused", at+".credentials", message.New("config.console-credentials"))

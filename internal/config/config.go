@@ -91,8 +91,10 @@ type Instance struct {
 	Name   string `yaml:"name"`
 	Region string `yaml:"region"`
 	// Driver is "personal" or "console".
-	Driver   string `yaml:"driver"`
-	Endpoint string `yaml:"endpoint"`
+	Driver string `yaml:"driver"`
+	// Edition is empty where the configuration does not say it (see Editions).
+	Edition  binding.Edition `yaml:"edition"`
+	Endpoint string          `yaml:"endpoint"`
 	// Signature is "acs3" or "v2".
 	Signature string `yaml:"signature"`
 	// Credentials is nil for the vendor's default chain.
@@ -296,6 +298,27 @@ func (c *Config) InstanceNames() []string {
 		names = append(names, instance.Name)
 	}
 	return names
+}
+
+// Editions are those of the instances whose edition the configuration says.
+func (c *Config) Editions() map[string]binding.Edition {
+	editions := map[string]binding.Edition{}
+	for _, i := range c.Instances {
+		if edition := i.KnownEdition(); edition != "" {
+			editions[i.Name] = edition
+		}
+	}
+	return editions
+}
+
+// KnownEdition is the instance's edition as the configuration says it: by the
+// driver, or for one that is for every edition by itself. Empty means that the
+// configuration does not say it.
+func (i Instance) KnownEdition() binding.Edition {
+	if i.Driver == "console" {
+		return i.Edition
+	}
+	return binding.Edition(i.Driver)
 }
 
 // resolve makes relative paths absolute, starting at folder.

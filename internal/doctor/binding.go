@@ -278,16 +278,16 @@ func (d *doctor) projects(l *list, b binding.Declaration, projects map[string]bi
 		}
 		for _, r := range b.Spec.Repositories {
 			if r.Source == source && b.Spec.Platform == binding.GitLab {
-				trigger(l, r, project)
+				trigger(l, b.Edition, r, project)
 			}
 		}
 	}
 }
 
 // trigger holds a declared trigger against where the project lives.
-func trigger(l *list, r binding.Repository, project binding.ProjectState) {
+func trigger(l *list, e binding.Edition, r binding.Repository, project binding.ProjectState) {
 	object, subgroup := r.Image+" from "+r.Source, project.Subgroup
-	allowed := project.Allows(binding.GitLab, r.Trigger)
+	allowed := project.Allows(e, binding.GitLab, r.Trigger)
 	switch {
 	case allowed == binding.No:
 		l.answer(object, providers.No(questionTrigger, binding.RuleSubgroup, subgroup.Reason, message.New("doctor.auto-trigger", "why", subgroup.Message)))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 	"reconciler/internal/message"
 	"reconciler/internal/observe"
 	"reconciler/internal/registry"
@@ -57,12 +58,12 @@ func (e *Engine) Import(ctx context.Context, name string, told func(done, of int
 	} else if images, err = lister.Repositories(ctx); err != nil {
 		found.Unlisted = unlisted(err)
 	}
-	reader := &countingReader{Reader: driver, of: len(images) + len(binding.Platforms()), told: told}
+	reader := &countingReader{Reader: driver, of: len(images) + len(cfg.KnownEdition().Platforms()), told: told}
 	observer := observe.New(observe.Options{
 		Instance: cfg.Name, Registry: reader, Tokens: noVault{}, Now: e.o.Now,
 		CallTimeout: importTimeout,
 	})
-	found.Observation = observer.Observe(ctx, everything(cfg.Name, images), nil, binding.DepthLive)
+	found.Observation = observer.Observe(ctx, everything(cfg, images), nil, binding.DepthLive)
 	if err := ctx.Err(); err != nil {
 		return Found{}, fmt.Errorf("import of %s: %w", name, err)
 	}
@@ -70,11 +71,11 @@ func (e *Engine) Import(ctx context.Context, name string, told func(done, of int
 }
 
 // everything makes an observer ask about every platform and image repository.
-func everything(instance string, images []string) []binding.Declaration {
+func everything(cfg config.Instance, images []string) []binding.Declaration {
 	var declared []binding.Declaration
-	for _, p := range binding.Platforms() {
+	for _, p := range cfg.KnownEdition().Platforms() {
 		declared = append(declared, binding.Declaration{
-			Name: string(p), Spec: binding.Spec{Instance: instance, Platform: p},
+			Name: string(p), Spec: binding.Spec{Instance: cfg.Name, Platform: p},
 		})
 	}
 	for _, image := range images {

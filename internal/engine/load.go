@@ -76,7 +76,7 @@ func check(ctx context.Context, o Options, snapshot source.Snapshot, root string
 		}
 	}
 	result := manifest.Load(ctx, snapshot.Files, manifest.Options{
-		Now: o.Now(), Instances: o.Config.InstanceNames(), Revision: snapshot.Revision, Cache: o.Cache,
+		Now: o.Now(), Instances: o.Config.InstanceNames(), Editions: o.Config.Editions(), Revision: snapshot.Revision, Cache: o.Cache,
 		Access: o.Config.Access(), Policies: policies,
 		AllowPrivateAddresses: o.Config.CodeHosts.UnsafeAllowPrivateAddresses, Roots: []string{root},
 		Applied: applied, Unreadable: unreadable,

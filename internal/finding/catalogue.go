@@ -38,15 +38,17 @@ func Rules() []Rule { return slices.Clone(catalogue) }
 
 // Where rules come from.
 const (
-	bindPage     = "Alibaba Cloud: Bind a source code hosting platform (Container Registry Personal Edition)"
-	faqPage      = "Alibaba Cloud: FAQ about source code repositories (Container Registry)"
-	ownRule      = "This project's design"
-	yamlSpec     = "YAML 1.2.2 specification; this project's design"
-	design       = "the design of reconciler"
-	sourceDesign = "this project's design: a snapshot is immutable, bounded and read whole"
-	configSource = "this project's design: docs/configuration.md"
-	windowSource = "this project's design: docs/windows.md"
-	policySource = "this project's design: docs/policy.md"
+	bindPage           = "Alibaba Cloud: Bind a source code hosting platform (Container Registry Personal Edition)"
+	enterpriseBindPage = "Alibaba Cloud: Bind a source code hosting platform (Container Registry Enterprise Edition)"
+	vpcPage            = "Alibaba Cloud: Build container images with VPC secure build mode (Container Registry Enterprise Edition)"
+	faqPage            = "Alibaba Cloud: FAQ about source code repositories (Container Registry)"
+	ownRule            = "This project's design"
+	yamlSpec           = "YAML 1.2.2 specification; this project's design"
+	design             = "the design of reconciler"
+	sourceDesign       = "this project's design: a snapshot is immutable, bounded and read whole"
+	configSource       = "this project's design: docs/configuration.md"
+	windowSource       = "this project's design: docs/windows.md"
+	policySource       = "this project's design: docs/policy.md"
 )
 
 var catalogue = []Rule{
@@ -64,6 +66,9 @@ var catalogue = []Rule{
 	{"codeup-username", Error, bindPage},
 	{"github-personal", Error, bindPage},
 	{"bitbucket-address", Error, bindPage},
+	{"gitee-address", Error, enterpriseBindPage},
+	{"gitlab-vpc", Info, vpcPage},
+	{"platform-edition", Error, bindPage + "; " + enterpriseBindPage},
 	{"oauth-no-token", Error, bindPage},
 	{"token-required", Error, bindPage},
 	{"token-expiry", Warning, ownRule + "; " + faqPage},
@@ -101,6 +106,7 @@ var catalogue = []Rule{
 	{"name-unique", Error, ownRule},
 	{"image-owner-unique", Error, ownRule},
 	{"unknown-instance", Error, ownRule},
+	{"instance-edition", Error, ownRule},
 	// Plans.
 	{"observation-unknown", Warning, design},
 	{"not-observed", Info, design},

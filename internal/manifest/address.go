@@ -15,7 +15,7 @@ import (
 // CUE because the rules speak of the URL's parts: a pattern over the whole
 // text cannot compare a port with a range or tell an IPv6 literal from a name,
 // and could not say which part is wrong.
-func (c *checker) checkAddress(root *node, file string) []finding.Finding {
+func (c *checker) checkAddress(root *node, file string, edition binding.Edition) []finding.Finding {
 	platform, n := root.find("spec", "platform"), root.find("spec", "address")
 	if platform == nil || platform.text != string(binding.GitLab) || n == nil || n.kind != scalar {
 		return nil
@@ -25,6 +25,9 @@ func (c *checker) checkAddress(root *node, file string) []finding.Finding {
 		return nil
 	}
 	findings := gitlabAddress(address, c.allowPrivate)
+	if edition == binding.Enterprise {
+		findings = enterpriseAddress(findings)
+	}
 	for i := range findings {
 		findings[i] = findings[i].At(file, n.at.Line, n.at.Column).In(n.path)
 	}

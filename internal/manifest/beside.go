@@ -61,7 +61,7 @@ var webAddress = regexp.MustCompile(`(?i)https?://[^\s"',}\]]+`)
 // that takes tokens, than a declaration sends its token to.
 func namesOtherTarget(text []byte, s binding.Spec) bool {
 	own := binding.SecretTargetOf(s.Platform, s.Address)
-	for _, p := range binding.Platforms() {
+	for _, p := range binding.AllPlatforms() {
 		if p != s.Platform && !p.OAuth() && holdsWord(text, string(p)) {
 			return true
 		}

@@ -25,10 +25,12 @@ func NewCache() *Cache { return &Cache{} }
 type cacheKey struct {
 	path, digest string
 	private      bool
+	// editions identifies the editions of the instances.
+	editions string
 }
 
-func keyOf(file binding.File, opts Options) cacheKey {
-	return cacheKey{file.Path, file.Digest, opts.AllowPrivateAddresses}
+func keyOf(file binding.File, opts Options, editions string) cacheKey {
+	return cacheKey{file.Path, file.Digest, opts.AllowPrivateAddresses, editions}
 }
 
 func (c *Cache) get(key cacheKey) (checkedFile, bool) {
@@ -42,14 +44,14 @@ func (c *Cache) get(key cacheKey) (checkedFile, bool) {
 }
 
 // keep replaces the cache's content by that of one complete load.
-func (c *Cache) keep(files []binding.File, checked []checkedFile, opts Options) {
+func (c *Cache) keep(files []binding.File, checked []checkedFile, opts Options, editions string) {
 	if c == nil {
 		return
 	}
 	entries := make(map[cacheKey]checkedFile, len(files))
 	for i, file := range files {
 		if file.Digest != "" {
-			entries[keyOf(file, opts)] = checked[i]
+			entries[keyOf(file, opts, editions)] = checked[i]
 		}
 	}
 	c.mu.Lock()

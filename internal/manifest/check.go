@@ -23,6 +23,8 @@ const valuesPerContext = 10_000
 // first document needs it: the common one does not (see schema.Quick).
 type checker struct {
 	allowPrivate bool
+	editions     editions
+	isInstances  func(file string) bool
 	shapes       []shape
 	// root is the schema in a CUE context, which has seen so many values; nil
 	// where there is none yet.
@@ -31,7 +33,9 @@ type checker struct {
 }
 
 func newChecker(opts Options) *checker {
-	return &checker{allowPrivate: opts.AllowPrivateAddresses, shapes: shapes()}
+	return &checker{
+		allowPrivate: opts.AllowPrivateAddresses, editions: opts.editions, isInstances: opts.isInstances, shapes: shapes(),
+	}
 }
 
 // unify holds data, of about so many values, against a definition.
@@ -58,6 +62,9 @@ func (c *checker) check(file binding.File) (checked checkedFile) {
 		}
 	}()
 	checked.findings = c.parse(file, func(root *node) []finding.Finding {
+		if c.isInstances(file.Path) && isKind(root, KindInstances) {
+			return nil // readEditions has checked it
+		}
 		declaration, found := c.declaration(root, file.Path)
 		if !finding.HasErrors(found) {
 			declaration.File = file.Path
@@ -99,17 +106,26 @@ func (c *checker) parse(file binding.File, use func(root *node) []finding.Findin
 // declaration checks one document and makes a declaration of it. Without a
 // finding of severity error the declaration is whole.
 func (c *checker) declaration(root *node, file string) (binding.Declaration, []finding.Finding) {
-	if found := checkHeader(root, file, binding.KindSourceBinding); found != nil {
+	kind := binding.KindSourceBinding
+	if c.isInstances(file) && !isKind(root, kind) {
+		kind = KindInstances
+	}
+	if found := checkHeader(root, file, kind); found != nil {
 		return binding.Declaration{}, found
+	}
+	edition := binding.Personal
+	if instance := root.find("spec", "instance"); instance != nil {
+		edition = c.editions.of(instance.text)
 	}
 	name := schema.SourceBinding
 	if platform := root.find("spec", "platform"); platform != nil {
-		if known, ok := schema.Platform(platform.text); ok {
+		if known, ok := schema.Platform(platform.text, string(edition)); ok {
 			name = known
 		}
 	}
 	document, findings := c.validate(root, file, name)
-	findings = append(findings, c.checkAddress(root, file)...)
+	findings = append(findings, c.checkAddress(root, file, edition)...)
+	findings = append(findings, checkEdition(root, file, edition)...)
 	findings = append(findings, checkRules(root, file)...)
 	if finding.HasErrors(findings) {
 		return binding.Declaration{}, findings
@@ -117,6 +133,9 @@ func (c *checker) declaration(root *node, file string) (binding.Declaration, []f
 	declaration, err := decode(document)
 	if err != nil {
 		return binding.Declaration{}, append(findings, c.internal(file, err))
+	}
+	if edition == binding.Enterprise {
+		declaration.Edition = edition
 	}
 	declaration.Positions = map[string]binding.Position{}
 	root.positions(declaration.Positions)

@@ -42,6 +42,8 @@ type ExportOptions struct {
 	Words func(message.Message) string
 	// Observe writes managementPolicy: Observe into every declaration.
 	Observe bool
+	// Edition is the instance's; empty means Personal.
+	Edition binding.Edition
 }
 
 // NewExport writes declarations of all that was seen bound. With the place of
@@ -61,7 +63,7 @@ func NewExport(seen binding.Observation, opts ExportOptions) Export {
 	for _, image := range slices.Sorted(maps.Keys(seen.Repositories)) {
 		x.image(image, seen.Repositories[image])
 	}
-	for _, p := range binding.Platforms() {
+	for _, p := range opts.Edition.Platforms() {
 		switch state, asked := seen.Accounts[p]; {
 		case !asked:
 			x.unknown = append(x.unknown, p.Title()+": it was not asked")

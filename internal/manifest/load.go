@@ -25,6 +25,12 @@ type Options struct {
 	// Instances are the names that the configuration knows; nil leaves the
 	// rule unknown-instance out.
 	Instances []string
+	// Editions are those of the instances whose edition the configuration says.
+	// For the others, instances.yaml says it; without that, it is Personal.
+	Editions map[string]binding.Edition
+	// InstancesFiles are files that say of which edition the instances are, in
+	// addition to instances.yaml at the root of the declarations.
+	InstancesFiles []string
 	// AllowPrivateAddresses accepts loopback and private addresses, for the
 	// sandbox and tests.
 	AllowPrivateAddresses bool
@@ -46,6 +52,9 @@ type Options struct {
 	Unreadable []string
 	// Cache keeps what unchanged files said; nil checks every file anew.
 	Cache *Cache
+
+	// editions are what Load found out of Editions and instances.yaml.
+	editions editions
 }
 
 // Result is what a snapshot's files say.
@@ -67,6 +76,7 @@ type Result struct {
 // for example, is broken, so that a failure is never taken for a deletion. It
 // may be called by several goroutines at once.
 func Load(ctx context.Context, files []binding.File, opts Options) Result {
+	opts.editions = readEditions(files, opts)
 	checked := checkFiles(ctx, files, opts)
 	var result Result
 	var declarations []binding.Declaration
@@ -86,13 +96,16 @@ func Load(ctx context.Context, files []binding.File, opts Options) Result {
 	// what they may not have.
 	claiming := without(declarations, broken(byPolicy))
 	result.Findings = append(result.Findings, checkSnapshot(claiming, opts.Instances, newOwners(opts, checked))...)
+	result.Findings = append(result.Findings, opts.editions.check(declarations, opts.Instances)...)
 	result.Findings = finding.Sort(append(result.Findings, byPolicy...))
 	result.Broken = broken(result.Findings)
 	if !whole {
 		result.Broken = slices.Compact(slices.Sorted(slices.Values(append(result.Broken, opts.Policies.broken...))))
 		return result
 	}
-	result.Declarations = without(declarations, result.Broken)
+	result.Declarations = slices.DeleteFunc(without(declarations, result.Broken), func(d binding.Declaration) bool {
+		return !opts.editions.certain(d.Spec.Instance)
+	})
 	return result
 }
 
@@ -128,8 +141,9 @@ func without(declarations []binding.Declaration, files []string) []binding.Decla
 func checkFiles(ctx context.Context, files []binding.File, opts Options) []checkedFile {
 	checked := make([]checkedFile, len(files))
 	var due []int
+	editions := opts.editions.digest()
 	for i, file := range files {
-		if c, ok := opts.Cache.get(keyOf(file, opts)); ok {
+		if c, ok := opts.Cache.get(keyOf(file, opts, editions)); ok {
 			checked[i] = c
 		} else {
 			due = append(due, i)
@@ -150,7 +164,7 @@ func checkFiles(ctx context.Context, files []binding.File, opts Options) []check
 	close(batches)
 	workers.Wait()
 	if ctx.Err() == nil {
-		opts.Cache.keep(files, checked, opts)
+		opts.Cache.keep(files, checked, opts, editions)
 	}
 	return checked
 }

@@ -186,8 +186,8 @@ func newRequirement(a Access) *requirement {
 		return nil
 	}
 	r := &requirement{platforms: map[binding.Platform]*schema.Field{}}
-	for _, p := range binding.Platforms() {
-		if name, ok := schema.Platform(string(p)); ok {
+	for _, p := range binding.AllPlatforms() {
+		if name, ok := schema.Platform(string(p), string(binding.Enterprise)); ok {
 			if d, err := schema.Lookup(name); err == nil {
 				r.platforms[p] = d.Field
 			}

@@ -63,8 +63,9 @@ func newDifference(tb testing.TB) *difference {
 
 func (d *difference) try(t *testing.T, random *rand.Rand) {
 	t.Helper()
-	platform := binding.Platforms()[random.IntN(len(binding.Platforms()))]
-	name, _ := schema.Platform(string(platform))
+	edition := binding.Editions()[random.IntN(2)]
+	platform := edition.Platforms()[random.IntN(len(edition.Platforms()))]
+	name, _ := schema.Platform(string(platform), string(edition))
 	def, err := schema.Lookup(name)
 	if err != nil {
 		t.Fatal(err)

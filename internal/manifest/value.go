@@ -227,6 +227,8 @@ func breach(code, field, value string) message.Message {
 		return message.New("platform.codeup-address")
 	case "bitbucket-address":
 		return message.New("platform.bitbucket-address")
+	case "gitee-address":
+		return message.New("platform.gitee-address")
 	case "oauth-no-token":
 		return message.New("platform.oauth-token")
 	}

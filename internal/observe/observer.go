@@ -187,7 +187,7 @@ func newLook(ob *Observer, declared []binding.Declaration, records []binding.Rec
 	for _, peer := range []string{peerRegistry, peerSecrets} {
 		l.gates[peer] = make(chan struct{}, ob.o.Parallel)
 	}
-	for _, p := range binding.Platforms() {
+	for _, p := range binding.AllPlatforms() {
 		l.gates[string(p)] = make(chan struct{}, ob.o.Parallel)
 	}
 	return l

@@ -270,11 +270,24 @@ func (l *look) askHost(ctx context.Context, host Host, d binding.Declaration, to
 	}
 	var site []binding.Answer
 	if checker := l.o.Sites[d.Spec.Platform]; checker != nil && d.Spec.Address != "" {
-		ask(func() {}, func(ctx context.Context) { site = checker.Check(ctx, d.Spec.Address) })
+		ask(func() {}, func(ctx context.Context) {
+			site = siteOf(d, checker.Check(ctx, d.Spec.Address))
+		})
 	}
 	wait.Wait()
 	said.report.Answers = append(said.report.Answers, site...)
 	return said
+}
+
+// siteOf is what the answers about a site mean for a declaration: an instance of
+// the Enterprise Edition may reach over a link what the internet does not.
+func siteOf(d binding.Declaration, answers []binding.Answer) []binding.Answer {
+	for i, a := range answers {
+		if d.Edition == binding.Enterprise && a.Question == binding.QuestionSitePublic && a.Verdict == binding.No {
+			answers[i].Verdict, answers[i].Code = binding.UnknownAsked, ""
+		}
+	}
+	return answers
 }
 
 // endsBy takes an end into a state, if it is the earliest.

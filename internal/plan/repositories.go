@@ -164,7 +164,7 @@ func (m *maker) project(r *image) {
 	if !ok {
 		return
 	}
-	if state.Allows(r.d.Spec.Platform, r.Trigger) == binding.No {
+	if state.Allows(r.d.Edition, r.d.Spec.Platform, r.Trigger) == binding.No {
 		r.obstacle = obstacle{CauseSubgroup, message.New("reason.subgroup")}
 		m.find(r.d, r.path+".trigger", finding.New(binding.RuleSubgroup, message.New("plan.subgroup",
 			"name", r.d.Name, "source", r.Source)).

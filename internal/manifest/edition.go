@@ -1,0 +1,265 @@
+package manifest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/message"
+	"reconciler/schema"
+)
+
+const (
+	// KindInstances is the kind of the file that says of which edition the
+	// instances are.
+	KindInstances = "Instances"
+	// InstancesFile is the name of that file, at the root of the declarations.
+	InstancesFile = "instances.yaml"
+)
+
+// editions are what is known of the instances' editions.
+type editions struct {
+	// configured are those that the configuration says. They win.
+	configured map[string]binding.Edition
+	// declared are those that instances.yaml says.
+	declared map[string]declaredEdition
+	// findings are those of the documents of kind Instances.
+	findings []finding.Finding
+	// broken says that instances.yaml cannot be used.
+	broken bool
+}
+
+// declaredEdition is what instances.yaml says of one instance.
+type declaredEdition struct {
+	edition binding.Edition
+	file    string
+	// name and value are the fields.
+	name, value *node
+}
+
+func (d declaredEdition) place() message.Place {
+	return message.Place{File: d.file, Line: d.value.at.Line}
+}
+
+// of is the edition whose rules hold for an instance.
+func (e editions) of(instance string) binding.Edition {
+	if edition, ok := e.configured[instance]; ok {
+		return edition
+	}
+	if d, ok := e.declared[instance]; ok {
+		return d.edition
+	}
+	return binding.Personal
+}
+
+// certain says that the edition of an instance is known, although instances.yaml
+// may not be usable.
+func (e editions) certain(instance string) bool {
+	_, configured := e.configured[instance]
+	return configured || !e.broken
+}
+
+// disagreement is what instances.yaml says of an instance, if the configuration
+// says something else.
+func (e editions) disagreement(instance string) (declaredEdition, bool) {
+	configured, ok := e.configured[instance]
+	d, declared := e.declared[instance]
+	return d, ok && declared && configured != d.edition
+}
+
+// digest identifies what the editions say.
+func (e editions) digest() string {
+	hash := sha256.New()
+	for _, said := range []map[string]binding.Edition{e.configured, e.said()} {
+		for _, name := range slices.Sorted(maps.Keys(said)) {
+			_, _ = fmt.Fprintf(hash, "%q %q\n", name, said[name])
+		}
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// said are the editions of instances.yaml that the configuration does not say.
+func (e editions) said() map[string]binding.Edition {
+	said := map[string]binding.Edition{}
+	for name, d := range e.declared {
+		if _, ok := e.configured[name]; !ok {
+			said[name] = d.edition
+		}
+	}
+	return said
+}
+
+var instancesKind = regexp.MustCompile(`(?m)^["']?kind["']?:[ \t]*["']?Instances["']?[ \t\r]*(#.*)?$`)
+
+// IsInstances says whether a file seems to have a document of kind Instances.
+func IsInstances(file binding.File) bool { return instancesKind.Match(file.Data) }
+
+// isInstances says whether a file is the one that names the editions.
+func (o Options) isInstances(file string) bool {
+	return o.policyPath(file) == InstancesFile || slices.Contains(o.InstancesFiles, file)
+}
+
+// readEditions reads the files that say of which edition the instances are.
+// What else stands in them is checked as in any other file.
+func readEditions(files []binding.File, opts Options) editions {
+	e := editions{
+		configured: opts.Editions, declared: map[string]declaredEdition{},
+		broken: slices.ContainsFunc(opts.Unreadable, opts.isInstances),
+	}
+	for _, file := range files {
+		if opts.isInstances(file.Path) {
+			e.read(file, opts)
+		}
+	}
+	return e
+}
+
+func (e *editions) read(file binding.File, opts Options) {
+	c := newChecker(opts)
+	defer func() {
+		if fault := recover(); fault != nil {
+			e.broken, e.findings = true, append(e.findings, c.internal(file.Path, nil))
+		}
+	}()
+	all := c.parse(file, func(root *node) []finding.Finding {
+		if !isKind(root, KindInstances) {
+			return nil
+		}
+		found := e.document(c, root, file.Path)
+		e.findings = append(e.findings, found...)
+		return found
+	})
+	e.broken = e.broken || finding.HasErrors(all)
+}
+
+func (e *editions) document(c *checker, root *node, file string) []finding.Finding {
+	if found := checkHeader(root, file, KindInstances); found != nil {
+		return found
+	}
+	text, findings := c.validate(root, file, schema.Instances)
+	if finding.HasErrors(findings) {
+		return findings
+	}
+	var document struct {
+		Instances []struct {
+			Name    string          `json:"name"`
+			Edition binding.Edition `json:"edition"`
+		} `json:"instances"`
+	}
+	if err := json.Unmarshal(text, &document); err != nil {
+		return append(findings, c.internal(file, err))
+	}
+	for i, in := range document.Instances {
+		item := root.fields["instances"].items[i]
+		d := declaredEdition{edition: in.Edition, file: file, name: item.fields["name"], value: item.fields["edition"]}
+		if first, twice := e.declared[in.Name]; twice {
+			m := message.New("edition.twice", "instance", in.Name, "other", first.place())
+			findings = append(findings, d.finding("instance-edition", m, d.name))
+			continue
+		}
+		e.declared[in.Name] = d
+	}
+	return findings
+}
+
+// finding is one at a field of the entry.
+func (d declaredEdition) finding(code string, m message.Message, at *node) finding.Finding {
+	return finding.New(code, m).At(d.file, at.at.Line, at.at.Column).In(at.path)
+}
+
+// check compares instances.yaml with the configuration. The declarations of an
+// instance on which the two disagree are held: by which rules they are checked
+// is not certain.
+func (e editions) check(declarations []binding.Declaration, instances []string) []finding.Finding {
+	findings := e.findings
+	for name, d := range e.declared {
+		if other, disagree := e.disagreement(name); disagree {
+			findings = append(findings, d.finding("instance-edition", e.says(name, other), d.value))
+		}
+		if instances != nil && !slices.Contains(instances, name) {
+			m := message.New("instance.unknown", "name", clip(name), "suggestion", didYouMean(name, instances))
+			findings = append(findings, d.finding("unknown-instance", m, d.name).As(finding.Warning))
+		}
+	}
+	for _, declaration := range declarations {
+		if other, disagree := e.disagreement(declaration.Spec.Instance); disagree {
+			s := spot{declaration, "spec.instance"}
+			findings = append(findings, s.finding("instance-edition", e.says(declaration.Spec.Instance, other)))
+		}
+	}
+	return findings
+}
+
+// says names both sides of a disagreement.
+func (e editions) says(instance string, d declaredEdition) message.Message {
+	return message.New("edition.disagree", "instance", instance, "configured", e.configured[instance],
+		"place", d.place(), "declared", d.edition)
+}
+
+// isKind says whether a document says that it is of a kind.
+func isKind(root *node, kind string) bool {
+	n := root.find("kind")
+	return n != nil && n.kind == scalar && n.text == kind
+}
+
+// checkEdition checks what depends on the edition of a declaration's instance
+// and is not in its definition.
+func checkEdition(root *node, file string, edition binding.Edition) []finding.Finding {
+	platform := root.find("spec", "platform")
+	if platform == nil || platform.kind != scalar {
+		return nil
+	}
+	at := func(n *node, f finding.Finding) finding.Finding {
+		return f.At(file, n.at.Line, n.at.Column).In(n.path)
+	}
+	p := binding.Platform(platform.text)
+	if slices.Contains(binding.AllPlatforms(), p) && !slices.Contains(edition.Platforms(), p) {
+		return []finding.Finding{at(platform, finding.New("platform-edition", message.New("edition.platform",
+			"platform", p.Title(), "edition", edition.Title())))}
+	}
+	if edition != binding.Enterprise || p != binding.GitHub {
+		return nil
+	}
+	username, repositories := root.find("spec", "username"), root.find("spec", "repositories")
+	if username == nil || repositories == nil {
+		return nil
+	}
+	var findings []finding.Finding
+	for _, r := range repositories.items {
+		source := r.find("source")
+		if source == nil || source.kind != scalar || ownedBy(source.text, username.text) {
+			continue
+		}
+		findings = append(findings, at(source, finding.New("github-personal",
+			message.New("platform.github-owner", "source", clip(source.text))).As(finding.Warning)))
+	}
+	return findings
+}
+
+// ownedBy says whether the first part of a project's path is the account.
+func ownedBy(source, username string) bool {
+	owner, _, _ := strings.Cut(strings.TrimPrefix(source, "/"), "/")
+	return binding.SameUsername(binding.GitHub, owner, username)
+}
+
+// enterpriseAddress is what the Enterprise Edition makes of the findings of a
+// GitLab address. It reaches a site in a VPC over a link, so neither a private
+// address nor a port is certain to be wrong.
+func enterpriseAddress(findings []finding.Finding) []finding.Finding {
+	for i, f := range findings {
+		switch f.Code {
+		case "gitlab-public":
+			findings[i] = finding.New("gitlab-vpc", f.Message)
+		case "gitlab-http-port", "gitlab-https-port":
+			findings[i] = f.As(finding.Warning)
+		}
+	}
+	return findings
+}

@@ -1,0 +1,183 @@
+package manifest_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/manifest"
+	"reconciler/internal/report"
+)
+
+const (
+	enterpriseFile = "apiVersion: reconciler/v1alpha1\nkind: Instances\ninstances:\n  - {name: p, edition: enterprise}\n"
+	withToken      = ", token: {vault: {mount: m, path: q}}"
+)
+
+// onP is a declaration of an instance with what else its spec has.
+func onP(name, platform, rest string) binding.File {
+	return binding.File{Path: name + ".yaml", Data: fmt.Appendf(nil, "apiVersion: reconciler/v1alpha1\nkind: SourceBinding\n"+
+		"metadata: {name: %s}\nspec: {instance: p, platform: %s, username: u%s}\n", name, platform, rest)}
+}
+
+func instancesFile(text string) binding.File {
+	return binding.File{Path: "instances.yaml", Data: []byte(text)}
+}
+
+// told are findings as "file:line:column severity code".
+func told(r manifest.Result) []string {
+	var out []string
+	for _, f := range r.Findings {
+		out = append(out, fmt.Sprintf("%s:%d:%d %s %s", f.File, f.Line, f.Column, f.Severity, f.Code))
+	}
+	return out
+}
+
+// TestAnInstanceIsPersonalUnlessSomethingSaysOtherwise holds each rule of the
+// Personal Edition, and what becomes of it in the other one.
+func TestAnInstanceIsPersonalUnlessSomethingSaysOtherwise(t *testing.T) {
+	repository := func(source string) string {
+		return ", repositories: [{image: team/app, source: " + source + "}]"
+	}
+	tests := map[string]struct {
+		file                 binding.File
+		personal, enterprise []string
+	}{
+		"gitee": {
+			onP("a", "gitee", ""),
+			[]string{"a.yaml:4:31 error platform-edition"}, nil,
+		},
+		"gitee with an address": {
+			onP("a", "gitee", ", address: 'https://gitee.com'"),
+			[]string{"a.yaml:4:31 error platform-edition"}, []string{"a.yaml:4:51 error gitee-address"},
+		},
+		"a subgroup that builds on a push": {
+			onP("a", "gitlab", ", address: 'https://g.example.com'"+withToken+repository("a/b/c")),
+			[]string{"a.yaml:4:164 error gitlab-subgroup-manual"}, nil,
+		},
+		"GitLab in a VPC": {
+			onP("a", "gitlab", ", address: 'http://10.1.2.3:8443'"+withToken),
+			[]string{"a.yaml:4:61 error gitlab-public", "a.yaml:4:61 info gitlab-trigger-url"},
+			[]string{"a.yaml:4:61 info gitlab-trigger-url", "a.yaml:4:61 info gitlab-vpc"},
+		},
+		"a port": {
+			onP("a", "gitlab", ", address: 'https://g.example.com:8443'"+withToken),
+			[]string{"a.yaml:4:61 error gitlab-https-port"}, []string{"a.yaml:4:61 warning gitlab-https-port"},
+		},
+		"a GitHub organization": {
+			onP("a", "github", repository("org/app")),
+			[]string{"a.yaml:4:93 error github-personal"}, []string{"a.yaml:4:93 warning github-personal"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			opts := manifest.Options{Now: now}
+			if diff := cmp.Diff(tt.personal, told(manifest.Load(t.Context(), []binding.File{tt.file}, opts))); diff != "" {
+				t.Errorf("without instances.yaml (-want +got):\n%s", diff)
+			}
+			files := []binding.File{tt.file, instancesFile(enterpriseFile)}
+			if diff := cmp.Diff(tt.enterprise, told(manifest.Load(t.Context(), files, opts))); diff != "" {
+				t.Errorf("with instances.yaml (-want +got):\n%s", diff)
+			}
+			opts.Editions = map[string]binding.Edition{"p": binding.Enterprise}
+			if diff := cmp.Diff(tt.enterprise, told(manifest.Load(t.Context(), []binding.File{tt.file}, opts))); diff != "" {
+				t.Errorf("with the configuration (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestInstancesFileIsCheckedWithPlaces(t *testing.T) {
+	const head = "apiVersion: reconciler/v1alpha1\nkind: Instances\n"
+	gitee := onP("a", "gitee", "")
+	tests := map[string]struct {
+		text string
+		want []string
+	}{
+		"good":               {enterpriseFile, nil},
+		"an unknown edition": {head + "instances:\n  - {name: p, edition: enterprice}\n", []string{"a.yaml:4:31 error platform-edition", "instances.yaml:4:24 error field-value"}},
+		"no edition":         {head + "instances:\n  - name: p\n", []string{"a.yaml:4:31 error platform-edition", "instances.yaml:4:5 error field-missing"}},
+		"another field":      {head + "instances:\n  - {name: p, edition: enterprise, id: 7}\n", []string{"a.yaml:4:31 error platform-edition", "instances.yaml:4:36 error field-unknown"}},
+		"twice":              {enterpriseFile + "  - {name: p, edition: personal}\n", []string{"instances.yaml:5:12 error instance-edition"}},
+		"no YAML":            {head + "instances: [\n", []string{"a.yaml:4:31 error platform-edition", "instances.yaml:4:0 error yaml-syntax"}},
+		"another kind":       {strings.Replace(enterpriseFile, "Instances", "Instance", 1), []string{"a.yaml:4:31 error platform-edition", "instances.yaml:2:7 error document-kind"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := manifest.Load(t.Context(), []binding.File{gitee, instancesFile(tt.text)}, manifest.Options{Now: now})
+			if diff := cmp.Diff(tt.want, told(got)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestAnUnusableInstancesFileHoldsItsDeclarations holds that a declaration is not
+// applied by rules that may not be its own.
+func TestAnUnusableInstancesFileHoldsItsDeclarations(t *testing.T) {
+	codeup := onP("a", "codeup", withToken)
+	broken := instancesFile("apiVersion: reconciler/v1alpha1\nkind: Instances\ninstances: 7\n")
+	for name, tt := range map[string]struct {
+		files []binding.File
+		opts  manifest.Options
+		held  bool
+	}{
+		"broken":                     {[]binding.File{codeup, broken}, manifest.Options{}, true},
+		"unreadable":                 {[]binding.File{codeup}, manifest.Options{Unreadable: []string{"instances.yaml"}}, true},
+		"broken, known otherwise":    {[]binding.File{codeup, broken}, manifest.Options{Editions: map[string]binding.Edition{"p": binding.Personal}}, false},
+		"disagrees":                  {[]binding.File{codeup, instancesFile(enterpriseFile)}, manifest.Options{Editions: map[string]binding.Edition{"p": binding.Personal}}, true},
+		"a declaration of that name": {[]binding.File{{Path: "instances.yaml", Data: codeup.Data}}, manifest.Options{}, false},
+		"elsewhere, it is no such":   {[]binding.File{codeup, {Path: "team/instances.yaml", Data: []byte(enterpriseFile)}}, manifest.Options{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.opts.Now = now
+			got := manifest.Load(t.Context(), tt.files, tt.opts)
+			if held := len(got.Declarations) == 0; held != tt.held {
+				t.Errorf("held is %v, want %v; findings %q", held, tt.held, told(got))
+			}
+		})
+	}
+}
+
+func TestADisagreementNamesBothSides(t *testing.T) {
+	files := []binding.File{onP("a", "codeup", withToken), instancesFile(enterpriseFile)}
+	got := manifest.Load(t.Context(), files, manifest.Options{
+		Now: now, Editions: map[string]binding.Edition{"p": binding.Personal}, Instances: []string{"p"},
+	})
+	want := []string{"a.yaml:4:18 error instance-edition", "instances.yaml:4:24 error instance-edition"}
+	var edition []string
+	for i, line := range told(got) {
+		if strings.HasSuffix(line, "instance-edition") {
+			edition = append(edition, line)
+			if text := report.English().Text(got.Findings[i].Message); !strings.Contains(text, "personal") || !strings.Contains(text, "instances.yaml:4 says enterprise") {
+				t.Errorf("%s: %s", line, text)
+			}
+		}
+	}
+	if diff := cmp.Diff(want, edition); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// TestAChangedEditionChecksUnchangedFilesAgain holds that the cache knows by
+// which rules a file was checked.
+func TestAChangedEditionChecksUnchangedFilesAgain(t *testing.T) {
+	gitee := onP("a", "gitee", "")
+	gitee.Digest = "1"
+	file := instancesFile(enterpriseFile)
+	file.Digest = "2"
+	opts := manifest.Options{Now: time.Now(), Cache: manifest.NewCache()}
+	var got [][]string
+	for _, files := range [][]binding.File{{gitee}, {gitee, file}, {gitee}} {
+		got = append(got, slices.Clone(told(manifest.Load(t.Context(), files, opts))))
+	}
+	refused := []string{"a.yaml:4:31 error platform-edition"}
+	if diff := cmp.Diff([][]string{refused, nil, refused}, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
