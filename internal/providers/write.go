@@ -37,7 +37,7 @@ type API struct {
 // and decodes a success into out, where that is not nil. A conflict (409) and
 // what the host limits (429, or Retry-After) are sent again, for they did
 // nothing; an answer that got lost is not. Failures are *binding.Failure and
-// hold neither credential nor body. The reply of a refusal is given with its
+// hold no credential; of the body they hold the host's own reason. The reply of a refusal is given with its
 // failure.
 func (a *API) Call(ctx context.Context, method, path string, in, out any) (Reply, error) {
 	var body []byte
@@ -113,12 +113,20 @@ func (a *API) failure(method string, reply Reply, err error) error {
 	}
 	var m message.Message
 	f.Code, m = Status(a.Base.Host, reply.Status, reply.Header)
+	if f.Code == ReasonUnexpectedStatus && reply.Status >= 400 {
+		m = message.New("host.refuses", "host", a.Base.Host, "status", reply.Status)
+	}
+	if said := reasonOf(reply.Body, a.Header); said != "" {
+		m = message.New("host.says", "answer", m, "reason", message.Foreign(said))
+	}
 	f.Err = &message.Error{Message: m}
 	switch {
 	case reply.Status == http.StatusUnauthorized, reply.Status == http.StatusForbidden:
 		f.Kind, f.Hint = binding.Forbidden, "the token must be allowed to comment on pull requests and to set statuses"
 	case reply.Status == http.StatusNotFound:
 		f.Kind, f.Hint = binding.Refused, "check the project, the number of the pull request and the commit; hosts say the same to a token that may not see them"
+	case reply.Status == http.StatusRequestEntityTooLarge:
+		f.Kind, f.Hint = binding.Refused, "the text is too long for this host"
 	case reply.Status >= 400 && reply.Status < 500:
 		f.Kind = binding.Refused
 	}

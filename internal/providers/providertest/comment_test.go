@@ -288,3 +288,32 @@ func TestCommentsKeepToWhatTheDescriptionsTell(t *testing.T) {
 		})
 	}
 }
+
+// TestARefusalGivesTheHostsOwnReason, in each host's form, and never what was sent
+// to prove who we are.
+func TestARefusalGivesTheHostsOwnReason(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status     int
+		body, want string
+	}{
+		"GitHub":                {422, `{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long (maximum is 65536 characters)"}],"documentation_url":"https://docs.github.com"}`, "Validation Failed; unprocessable; data; Body is too long (maximum is 65536 characters)"},
+		"GitHub, plain errors":  {422, `{"message":"Validation Failed","errors":["Body is too long"]}`, "Validation Failed; Body is too long"},
+		"GitLab":                {400, `{"message":{"note":["is too long (maximum is 1000000 characters)"]}}`, "is too long (maximum is 1000000 characters)"},
+		"GitLab's guard":        {403, `{"error":"insufficient_scope","error_description":"needs higher privileges","scope":"api"}`, "insufficient_scope; needs higher privileges"},
+		"Bitbucket":             {400, `{"type":"error","error":{"message":"Bad request","fields":{"content":["This field may not exceed 32768 characters."]}}}`, "This field may not exceed 32768 characters.; Bad request"},
+		"Codeup":                {400, `{"errorCode":"INVALID","errorMessage":"content is too long"}`, "content is too long"},
+		"too long itself":       {422, `{"message":"` + strings.Repeat("é", 5000) + `"}`, strings.Repeat("é", 200)},
+		"a page":                {413, `<html>Request Entity Too Large</html>`, "too long for this host"},
+		"the token is in it":    {422, `{"message":"bad ` + talkToken + `"}`, "bad [secret]"},
+		"several lines, colour": {422, `{"message":"a\n::error::b \u001b[31m"}`, "a ::error::b"},
+	} {
+		eachHost(t, func(t *testing.T, h talkHost) {
+			k := newTalk(t, h, nil)
+			k.hosts.Faults(h.platform).Add(sandbox.Fault{Status: tt.status, ContentType: "application/json", Body: tt.body})
+			_, err := providers.Publish(t.Context(), k.to, k.pr, providers.Post{Marker: talkMarker, Body: talkMarker})
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), talkToken) || len(err.Error()) > 1200 {
+				t.Errorf("%s: %v, want %q", name, err, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,77 @@
+package providers
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// maxReason bounds what is shown of a host's own reason, in bytes.
+const maxReason = 300
+
+// reasonOf is the reason that a host gives for a refusal, in its own words: the
+// texts of an error in JSON, under the names that the hosts use. Without the
+// credential that was sent; empty where the body is no such error.
+func reasonOf(body []byte, credential http.Header) string {
+	var refusal map[string]json.RawMessage
+	if json.Unmarshal(body, &refusal) != nil {
+		return ""
+	}
+	var said []string
+	for _, name := range []string{"message", "error", "error_description", "errorMessage", "errorDescription", "errors"} {
+		said = append(said, textsOf(refusal[name], 0)...)
+	}
+	text := strings.Join(slices.Compact(said), "; ")
+	for _, values := range credential {
+		for _, value := range values {
+			text = without(text, value)
+		}
+	}
+	return ShortText(strings.ToValidUTF8(text, ""), maxReason)
+}
+
+// textsOf are the texts in a value, in a fixed order.
+func textsOf(raw json.RawMessage, depth int) []string {
+	var (
+		text   string
+		list   []json.RawMessage
+		object map[string]json.RawMessage
+		said   []string
+	)
+	switch {
+	case depth > 3:
+	case json.Unmarshal(raw, &text) == nil && text != "":
+		said = []string{strings.Join(strings.Fields(text), " ")}
+	case json.Unmarshal(raw, &list) == nil:
+		for _, one := range list {
+			said = append(said, textsOf(one, depth+1)...)
+		}
+	case json.Unmarshal(raw, &object) == nil:
+		for _, name := range slices.Sorted(maps.Keys(object)) {
+			said = append(said, textsOf(object[name], depth+1)...)
+		}
+	}
+	return said
+}
+
+// without takes a header's value out of a text, and the credential in it.
+func without(text, value string) string {
+	_, bare, scheme := strings.Cut(value, " ")
+	if !scheme {
+		bare = value
+	}
+	parts := []string{value, bare}
+	if plain, err := base64.StdEncoding.DecodeString(bare); err == nil {
+		_, password, _ := strings.Cut(string(plain), ":")
+		parts = append(parts, string(plain), password)
+	}
+	for _, part := range parts {
+		if len(part) >= 8 {
+			text = strings.ReplaceAll(text, part, "[secret]")
+		}
+	}
+	return text
+}
