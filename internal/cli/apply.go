@@ -147,7 +147,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 		return err
 	}
 	if asks(p) && !opts.approve && opts.file == "" {
-		if err := confirm(opts.streams, talk); err != nil {
+		if err := confirm(ctx, opts.streams, talk, applyQuestion); err != nil {
 			return err
 		}
 	}
@@ -177,22 +177,44 @@ func asks(p plan.Plan) bool {
 	return slices.ContainsFunc(p.Actions, func(a plan.Action) bool { return a.Kind.Changes() && !a.Kind.ByPerson() })
 }
 
-// confirm asks for a "yes", and refuses where nobody can be asked.
-func confirm(streams Streams, talk io.Writer) error {
+// question is what is asked before a command changes anything.
+type question struct {
+	// command asks it; text is the question, and without the flag that answers it.
+	command, text, without string
+}
+
+var applyQuestion = question{"apply", "Apply this plan? Only \"yes\" applies it: ", "--auto-approve applies without asking"}
+
+// confirm asks for a "yes", and refuses where nobody can be asked. It ends with
+// ctx, although nothing was answered.
+func confirm(ctx context.Context, streams Streams, talk io.Writer, q question) error {
 	if file, ok := streams.In.(*os.File); ok && !term.IsTerminal(int(file.Fd())) {
-		return errors.New("apply: there is no terminal to ask for a \"yes\"; nothing was changed (--auto-approve applies without asking)")
+		return fmt.Errorf("%s: there is no terminal to ask for a \"yes\"; nothing was changed (%s)", q.command, q.without)
 	}
-	if _, err := fmt.Fprint(talk, "\nApply this plan? Only \"yes\" applies it: "); err != nil {
+	if _, err := fmt.Fprint(talk, "\n"+q.text); err != nil {
 		return err
 	}
-	answer, err := bufio.NewReader(streams.In).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("apply: read the answer: %w", err)
+	type line struct {
+		text string
+		err  error
 	}
-	if strings.TrimSpace(answer) != "yes" {
-		return errors.New("apply: not approved; nothing was changed")
+	answered := make(chan line, 1)
+	go func() {
+		text, err := bufio.NewReader(streams.In).ReadString('\n')
+		answered <- line{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("%s: interrupted; nothing was changed: %w", q.command, ctx.Err())
+	case l := <-answered:
+		switch {
+		case l.err != nil && !errors.Is(l.err, io.EOF):
+			return fmt.Errorf("%s: read the answer: %w", q.command, l.err)
+		case strings.TrimSpace(l.text) != "yes":
+			return fmt.Errorf("%s: not approved; nothing was changed", q.command)
+		}
+		return nil
 	}
-	return nil
 }
 
 // appliedLine is the last line of an apply.

@@ -69,7 +69,7 @@ needs no account and no network.
 		newValidate(streams), newPlan(streams), newApply(streams), newRun(streams), newGet(streams), newDoctor(streams),
 		newDemo(streams), newExplain(streams), newSchema(streams), newVersion(streams),
 		newFmt(streams), newImport(streams), newComment(streams), newAttest(streams), newSync(streams), newSuspend(streams), newResume(streams),
-		newSnapshot(streams), newDescribe(streams), newEvents(streams), newHistory(streams), newAudit(streams),
+		newSnapshot(streams), newDescribe(streams), newEvents(streams), newHistory(streams), newAudit(streams), newRegistry(streams),
 	)
 	for _, cmd := range root.Commands() {
 		tellUse(cmd)

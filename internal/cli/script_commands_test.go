@@ -98,7 +98,7 @@ func storyVault(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // storyFault makes something go wrong: `fault registry|vault|PLATFORM
-// KIND[-writes|-binds] [TIMES] [INSTANCE]`; `fault clear` removes all faults.
+// KIND[-writes|-binds|-unbinds] [TIMES] [INSTANCE]`; `fault clear` removes all faults.
 func storyFault(ts *testscript.TestScript, neg bool, args []string) {
 	w := theWorld(ts, neg)
 	all := map[string]*sandbox.Faults{"registry": &w.Registry.Faults, "vault": &w.Vault.Faults}
@@ -121,12 +121,13 @@ func storyFault(ts *testscript.TestScript, neg bool, args []string) {
 		fault.Times = times
 	}
 	writes, binds, instance := strings.HasSuffix(args[1], "-writes"), strings.HasSuffix(args[1], "-binds"), ""
+	unbinds := strings.HasSuffix(args[1], "-unbinds")
 	if len(args) > 3 {
 		instance = accessKey(args[3])
 	}
 	fault.Match = func(r *http.Request) bool {
 		return strings.Contains(r.Header.Get("Authorization"), instance) && (!writes || r.Method != http.MethodGet) &&
-			(!binds || r.Method == http.MethodPut && r.URL.Path == "/users/sourceAccount")
+			(!binds || r.Method == http.MethodPut && r.URL.Path == "/users/sourceAccount") && (!unbinds || r.Method == http.MethodDelete)
 	}
 	all[args[0]].Add(fault)
 }
@@ -138,7 +139,7 @@ func faultOf(ts *testscript.TestScript, kind string) sandbox.Fault {
 			Body: fmt.Sprintf(`{"requestId":"00000000-0000-4000-8000-000000000000","code":%q,"message":%q}`, code, message),
 		}
 	}
-	switch strings.TrimSuffix(strings.TrimSuffix(kind, "-writes"), "-binds") {
+	switch strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(kind, "-writes"), "-binds"), "-unbinds") {
 	case "forbidden":
 		return no(http.StatusForbidden, "Forbidden.RAM", "User not authorized to operate on the specified resource.")
 	case "expired":

@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/registry/record"
+	"reconciler/internal/registry/wire"
+	"reconciler/internal/report"
+)
+
+func newRegistry(streams Streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "registry",
+		Short: "Find out how a registry's undocumented calls look, and prove it",
+		Long: `registry settles what Alibaba Cloud does not document about the calls that bind
+accounts. "record" finds out what is served and proposes a wire profile, "verify"
+proves the profile with a throw-away account. docs/registry.md is the page to read
+first.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newRegistryRecord(streams), newRegistryVerify(streams))
+	return cmd
+}
+
+// recordOptions are what `registry record` depends on.
+type recordOptions struct {
+	streams             Streams
+	config              string
+	instance, id        string
+	har, profile, using string
+	fields              []string
+	output              outputFlag
+}
+
+func newRegistryRecord(streams Streams) *cobra.Command {
+	opts := &recordOptions{streams: streams}
+	cmd := &cobra.Command{
+		Use:   "record [INSTANCE]",
+		Short: "Record which calls a registry serves and how they look",
+		Long: `record sends every call that only reads, of both versions of the registry's API,
+and reports for each whether it is served, the error's code, and the names, types
+and nesting of the fields in the answer. It changes nothing.
+
+With --har, it sends nothing: it reads a browser's network record of the console's
+Code Source page and finds the calls that list, bind and unbind an account.
+
+From either it proposes a wire profile, lists what it could not find, and says what
+to do next. The report can be shown to anybody: it has no value except for
+enumerations, and what may identify somebody in a name is masked (?). If such a
+name is only the name of a field, give it with --field.
+
+` + exitHelp,
+		Example: `  reconciler registry record prod-hangzhou
+  reconciler registry record prod-hangzhou --instance-id crpi-0123456789abcdef --output json
+  reconciler registry record --har console.har --profile wire.yaml`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				opts.instance = args[0]
+			}
+			return runRegistryRecord(cmd.Context(), opts)
+		},
+	}
+	configFlag(cmd, &opts.config)
+	cmd.Flags().StringVar(&opts.har, "har", "", "read this network record (HAR) `FILE` of the console instead of asking the registry")
+	cmd.Flags().StringVar(&opts.profile, "profile", "", "write the proposed wire profile to `FILE`")
+	cmd.Flags().StringVar(&opts.id, "instance-id", "", "the registry's `ID` of the instance (crpi-… or cri-…), for the calls of version 2018-12-01")
+	cmd.Flags().StringSliceVar(&opts.fields, "field", nil, "`NAME` of a field that is not masked; may be repeated")
+	opts.output.add(cmd)
+	_ = cmd.MarkFlagFilename("har", "har", "json")
+	_ = cmd.MarkFlagFilename("profile", "yaml", "yml")
+	return cmd
+}
+
+func runRegistryRecord(ctx context.Context, opts *recordOptions) error {
+	if opts.profile != "" {
+		if err := discardOutputs(opts.profile); err != nil {
+			return fmt.Errorf("registry record: %w", err)
+		}
+	}
+	found, err := opts.record(ctx)
+	if err != nil {
+		return fmt.Errorf("registry record: %w", err)
+	}
+	if opts.profile != "" && found.Profile != "" {
+		if err := saveOutput(opts.profile, []byte(found.Profile)); err != nil {
+			return fmt.Errorf("registry record: %w", err)
+		}
+	}
+	if opts.output.json() {
+		err = report.RegistryRecordJSON(opts.streams.Out, found)
+	} else {
+		err = report.RegistryRecordText(opts.streams.Out, found, styleOf(opts.streams.Out))
+	}
+	if err == nil && len(found.Missing) > 0 {
+		err = exitCode(exitPartial)
+	}
+	return err
+}
+
+func (o *recordOptions) record(ctx context.Context) (report.RegistryRecord, error) {
+	options := record.Options{InstanceID: o.id, Fields: o.fields, Base: wire.Personal()}
+	if o.har != "" {
+		return record.FromHAR(o.har, options)
+	}
+	if o.instance == "" {
+		return report.RegistryRecord{}, errors.New("no instance and no --har FILE is given; usage: reconciler registry record [INSTANCE] (more with --help)")
+	}
+	return report.RegistryRecord{}, errors.New("give --har FILE: a browser's network record of the console")
+}

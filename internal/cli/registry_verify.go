@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/boundedio"
+	"reconciler/internal/config"
+	"reconciler/internal/engine"
+	"reconciler/internal/message"
+	"reconciler/internal/registry"
+	"reconciler/internal/registry/verify"
+	"reconciler/internal/report"
+	"reconciler/internal/secrets"
+)
+
+// verifyOptions are what `registry verify` depends on.
+type verifyOptions struct {
+	streams                     Streams
+	config, instance            string
+	platform, username, address string
+	tokenFile                   string
+	yes                         bool
+	timeout                     time.Duration
+	output                      outputFlag
+}
+
+func newRegistryVerify(streams Streams) *cobra.Command {
+	opts := &verifyOptions{streams: streams}
+	cmd := &cobra.Command{
+		Use:   "verify INSTANCE",
+		Short: "Prove the calls that bind accounts, with a throw-away account",
+		Long: `verify proves what is assumed about the calls on accounts. With a throw-away account
+it reads what is bound, binds, reads until the account is shown, reads its source
+repositories, unbinds, and reads until the account is gone. It shows what it will do
+and asks for a "yes" first.
+
+It never touches a binding that is there: if an account of the platform is bound, it
+refuses (exit code 5). It unbinds only an account that this very run bound and can
+prove that it did. If it is interrupted, it tidies up, and says what may be left and
+how to remove it (exit code 4). If a running daemon manages the platform on this
+instance, suspend that binding first.
+
+` + exitHelp,
+		Example: `  reconciler registry verify prod-hangzhou --platform gitlab --username throw-away --token-file token.txt
+  reconciler registry verify prod-hangzhou --platform codeup --username throw-away --token-file token.txt --yes -o json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.instance = args[0]
+			return runRegistryVerify(cmd.Context(), opts)
+		},
+	}
+	configFlag(cmd, &opts.config)
+	cmd.Flags().StringVar(&opts.platform, "platform", "", "`PLATFORM` of the throw-away account: gitlab or codeup")
+	cmd.Flags().StringVar(&opts.username, "username", "", "`NAME` of the throw-away account at the code host")
+	cmd.Flags().StringVar(&opts.address, "address", "", "`URL` of the GitLab site (default https://gitlab.com)")
+	cmd.Flags().StringVar(&opts.tokenFile, "token-file", "", "`FILE` with the account's token")
+	cmd.Flags().BoolVar(&opts.yes, "yes", false, "do not ask")
+	cmd.Flags().DurationVar(&opts.timeout, "timeout", 2*time.Minute, "how long to wait until a read shows a write")
+	opts.output.add(cmd)
+	for _, name := range []string{"platform", "username", "token-file"} {
+		_ = cmd.MarkFlagRequired(name)
+	}
+	_ = cmd.RegisterFlagCompletionFunc("platform", cobra.FixedCompletions([]string{"gitlab", "codeup"}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func runRegistryVerify(ctx context.Context, opts *verifyOptions) error {
+	talk := opts.streams.Out
+	if opts.output.json() {
+		talk = opts.streams.Err
+	}
+	o, driver, err := opts.prepare(talk)
+	if err != nil {
+		return fmt.Errorf("registry verify: %w", err)
+	}
+	defer o.Token.Wipe()
+	run, err := verify.Begin(ctx, driver, o)
+	if errors.Is(err, verify.ErrBound) {
+		m := message.New("registry-verify.bound", "platform", o.Account.Platform.Title(), "instance", opts.instance)
+		if _, err := fmt.Fprintln(opts.streams.Err, "reconciler: registry verify: "+report.Harmless(report.English().Text(m))); err != nil {
+			return err
+		}
+		return exitCode(exitRefused)
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("registry verify: interrupted; nothing was changed: %w", ctx.Err())
+	}
+	if !run.Over() {
+		if err := opts.introduce(ctx, talk, o); err != nil {
+			return err
+		}
+	}
+	return opts.show(run.Finish(ctx))
+}
+
+// prepare makes the driver and reads the token.
+func (o *verifyOptions) prepare(talk io.Writer) (verify.Options, registry.Driver, error) {
+	account, err := o.account()
+	if err != nil {
+		return verify.Options{}, nil, err
+	}
+	cfg, err := loadConfig(o.streams, o.config)
+	if err != nil {
+		return verify.Options{}, nil, err
+	}
+	at := slices.IndexFunc(cfg.Instances, func(i config.Instance) bool { return i.Name == o.instance })
+	if at < 0 {
+		return verify.Options{}, nil, fmt.Errorf("no instance is called %s; the configuration has %v", o.instance, cfg.InstanceNames())
+	}
+	driver, err := engine.NewDriver(cfg.Instances[at], o.streams.redactor, nil)
+	if err != nil {
+		return verify.Options{}, nil, err
+	}
+	token, err := o.token()
+	if err != nil {
+		return verify.Options{}, nil, err
+	}
+	return verify.Options{
+		Instance: o.instance, Region: cfg.Instances[at].Region, Account: account, Token: token,
+		Patience: o.timeout, Now: time.Now, Wait: wait,
+		Progress: func(m message.Message) {
+			_, _ = fmt.Fprintln(talk, "  … "+report.Harmless(report.English().Text(m)))
+		},
+	}, driver, nil
+}
+
+func (o *verifyOptions) account() (binding.Account, error) {
+	account := binding.Account{Platform: binding.Platform(o.platform), Username: o.username, Address: o.address}
+	switch {
+	case !slices.Contains(binding.Platforms(), account.Platform):
+		return account, fmt.Errorf("--platform %q: want gitlab or codeup", o.platform)
+	case account.Platform.OAuth():
+		return account, fmt.Errorf("--platform %s: a person binds it in a browser, so no command can; want gitlab or codeup", o.platform)
+	case account.Platform == binding.Codeup && o.address != "":
+		return account, errors.New("--address: Codeup takes no address")
+	case account.Platform == binding.GitLab && o.address == "":
+		account.Address = "https://gitlab.com"
+	}
+	if o.username == "" {
+		return account, errors.New("--username: is empty")
+	}
+	return account, nil
+}
+
+// maxTokenFile bounds a file with a token, in bytes.
+const maxTokenFile = 64 << 10
+
+// token reads the throw-away token. The redactor knows it from then on.
+func (o *verifyOptions) token() (secrets.Secret, error) {
+	data, err := boundedio.ReadFile(o.tokenFile, maxTokenFile)
+	if err != nil {
+		return secrets.Secret{}, fmt.Errorf("--token-file: %w", err)
+	}
+	data = bytes.TrimSpace(data)
+	if len(data) == 0 || bytes.ContainsFunc(data, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		clear(data)
+		return secrets.Secret{}, fmt.Errorf("--token-file: %s: contains no token; a token is one line of printable ASCII", o.tokenFile)
+	}
+	token := secrets.New(data)
+	o.streams.redactor.Register(token)
+	return token, nil
+}
+
+// introduce shows what will be done, and asks.
+func (o *verifyOptions) introduce(ctx context.Context, talk io.Writer, v verify.Options) error {
+	steps := []string{"bind", "shown", "projects", "unbind", "gone"}
+	say := func(prefix string, m message.Message) {
+		_, _ = fmt.Fprintln(talk, prefix+report.Harmless(report.English().Text(m)))
+	}
+	platform, username := v.Account.Platform.Title(), v.Account.Username
+	say("", message.New("registry-verify.intro", "instance", o.instance))
+	for _, s := range steps {
+		say("  - ", message.New("registry-verify.step."+s, "platform", platform, "username", username))
+	}
+	say("", message.New("registry-verify.if-killed", "platform", platform, "username", username))
+	for _, m := range verify.RemoveSteps(v) {
+		say("  - ", m)
+	}
+	if o.yes {
+		return nil
+	}
+	return confirm(ctx, o.streams, talk, question{"registry verify", "Do this? Only \"yes\" does it: ", "--yes does it without asking"})
+}
+
+func (o *verifyOptions) show(v report.RegistryVerification) error {
+	for i := range v.Assumptions {
+		v.Assumptions[i].Message = o.streams.redactor.Redact(v.Assumptions[i].Message)
+	}
+	var err error
+	if o.output.json() {
+		err = report.RegistryVerificationJSON(o.streams.Out, v)
+	} else {
+		err = report.RegistryVerificationText(o.streams.Out, v, styleOf(o.streams.Out))
+	}
+	switch {
+	case err != nil:
+		return err
+	case len(v.Left) > 0:
+		return exitCode(exitPartial)
+	case v.Failed():
+		return exitCode(exitFindings)
+	case v.Interrupted:
+		return exitCode(exitError)
+	}
+	return nil
+}
+
+// wait passes time, or ends with ctx.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

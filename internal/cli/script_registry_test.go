@@ -1,0 +1,21 @@
+package cli
+
+import (
+	"slices"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"reconciler/internal/sandbox"
+)
+
+// storyLag is `lag INSTANCE DURATION`: reads show no change that is younger.
+func storyLag(ts *testscript.TestScript, neg bool, args []string) {
+	w := theWorld(ts, neg)
+	if len(args) != 2 || !slices.Contains(worldInstances(), args[0]) {
+		ts.Fatalf("usage: lag INSTANCE DURATION")
+	}
+	by, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	w.instance(args[0]).LagReads(sandbox.ReadLag{By: by})
+}

@@ -1,0 +1,278 @@
+package record
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/url"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"reconciler/internal/boundedio"
+)
+
+const (
+	// maxHAR bounds a browser's network record, in bytes.
+	maxHAR = 64 << 20
+	// maxBody bounds one body in it.
+	maxBody = 4 << 20
+	// maxEntries bounds the requests in it.
+	maxEntries = 100_000
+)
+
+// exchange is one request of a network record with its answer. It holds what
+// must not be shown, and stays in memory.
+type exchange struct {
+	method, host, path string
+	// segments are the path's, decoded.
+	segments []string
+	query    url.Values
+	// body and answer are decoded JSON; a form is an object of its fields. Both
+	// are nil where there is none.
+	body, answer any
+	form         bool
+	status       int
+}
+
+// harEntry is what is read of an entry (HAR 1.2).
+type harEntry struct {
+	Request struct {
+		Method   string `json:"method"`
+		URL      string `json:"url"`
+		PostData struct {
+			MimeType string `json:"mimeType"`
+			Text     string `json:"text"`
+			Params   []struct {
+				Name  string `json:"name"`
+				Value string `json:"value"`
+			} `json:"params"`
+		} `json:"postData"`
+	} `json:"request"`
+	Response struct {
+		Status  int `json:"status"`
+		Content struct {
+			MimeType string `json:"mimeType"`
+			Text     string `json:"text"`
+			Encoding string `json:"encoding"`
+		} `json:"content"`
+	} `json:"response"`
+}
+
+// readHAR reads a network record. Its errors name the file, and for a fault of
+// the JSON the line and the column; they hold nothing of the content.
+func readHAR(file string) ([]exchange, error) {
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: is no regular file", file)
+	}
+	data, err := boundedio.ReadFile(file, maxHAR)
+	if err != nil {
+		if errors.As(err, new(*boundedio.TooLargeError)) {
+			return nil, fmt.Errorf("%w: record only the Code Source page: clear the network panel before you bind, and export it after you unbind", err)
+		}
+		return nil, err
+	}
+	defer clear(data)
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	r := &harReader{data: data, decoder: json.NewDecoder(bytes.NewReader(data))}
+	if err := r.object(r.root); err != nil {
+		return nil, fmt.Errorf("%s:%w", file, r.placed(err))
+	}
+	if !r.found {
+		return nil, fmt.Errorf("%s: is JSON and no network record: it has no log.entries; export it in the browser's network panel as HAR with content", file)
+	}
+	return r.all, nil
+}
+
+// harReader reads a network record entry by entry, so that many small ones do
+// not take the memory of all at once.
+type harReader struct {
+	data    []byte
+	decoder *json.Decoder
+	// begin is where the value begins that is decoded now.
+	begin int64
+	// found says that there was a list of entries; read counts them.
+	found bool
+	read  int
+	all   []exchange
+}
+
+// errKind says that a value has another type than a network record's.
+var errKind = errors.New("is no network record: an object or a list is expected here")
+
+// object gives each field of the object that comes next to a function that reads
+// its value.
+func (r *harReader) object(field func(name string) error) error {
+	if err := r.open('{'); err != nil {
+		return err
+	}
+	for r.decoder.More() {
+		name, err := r.decoder.Token()
+		if err != nil {
+			return err
+		}
+		if err := field(fmt.Sprint(name)); err != nil {
+			return err
+		}
+	}
+	_, err := r.decoder.Token()
+	return err
+}
+
+func (r *harReader) open(with json.Delim) error {
+	token, err := r.decoder.Token()
+	if err == nil && token != with {
+		err = errKind
+	}
+	return err
+}
+
+func (r *harReader) root(name string) error {
+	if name == "log" {
+		return r.object(r.log)
+	}
+	return r.skip()
+}
+
+func (r *harReader) log(name string) error {
+	if name != "entries" {
+		return r.skip()
+	}
+	if err := r.open('['); err != nil {
+		return err
+	}
+	r.found = true
+	for r.decoder.More() {
+		if r.read++; r.read > maxEntries {
+			return fmt.Errorf("has more than %d entries: record only the Code Source page", maxEntries)
+		}
+		var e harEntry
+		if err := r.decode(&e); err != nil {
+			return err
+		}
+		if x, ok := e.exchange(); ok {
+			r.all = append(r.all, x)
+		}
+	}
+	_, err := r.decoder.Token()
+	return err
+}
+
+func (r *harReader) skip() error {
+	var rest json.RawMessage
+	return r.decode(&rest)
+}
+
+func (r *harReader) decode(v any) error {
+	r.begin = r.decoder.InputOffset()
+	return r.decoder.Decode(v)
+}
+
+// placed says where the JSON is at fault. The decoder's own words can repeat the
+// content, so they are not used.
+func (r *harReader) placed(err error) error {
+	what, offset := err.Error(), r.decoder.InputOffset()
+	kind, isKind := errors.AsType[*json.UnmarshalTypeError](err)
+	// The decoder counts from the value that it reads; a check of the whole counts
+	// from the beginning.
+	syntax, isSyntax := errors.AsType[*json.SyntaxError](json.Unmarshal(r.data, new(json.RawMessage)))
+	switch {
+	case isSyntax && syntax.Offset >= int64(len(r.data)):
+		what, offset = "the JSON ends too early; export the record again", int64(len(r.data))
+	case isSyntax:
+		what, offset = "is no JSON", syntax.Offset
+	case isKind:
+		offset = r.begin + kind.Offset
+		what = "is no network record: the field " + cmp.Or(fieldOfHAR(kind.Field), "here") + " has another type"
+	}
+	before := r.data[:min(max(offset-1, 0), int64(len(r.data)))]
+	line := 1 + bytes.Count(before, []byte("\n"))
+	column := 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+	return fmt.Errorf("%d:%d: %s", line, column, what)
+}
+
+// fieldOfHAR is a path that our own types name.
+func fieldOfHAR(path string) string {
+	names := Names{}
+	for part := range strings.SplitSeq(path, ".") {
+		if part != "postData" && part != "mimeType" && !names.Known(part) {
+			return ""
+		}
+	}
+	return path
+}
+
+// exchange reads one entry; ok is false for what is no call to a server.
+func (e harEntry) exchange() (x exchange, ok bool) {
+	u, err := url.Parse(e.Request.URL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return exchange{}, false
+	}
+	x = exchange{
+		method: strings.ToUpper(e.Request.Method), host: strings.ToLower(u.Hostname()), path: u.Path,
+		query: u.Query(), status: e.Response.Status,
+	}
+	for s := range strings.SplitSeq(strings.Trim(u.EscapedPath(), "/"), "/") {
+		if plain, err := url.PathUnescape(s); err == nil {
+			s = plain
+		}
+		if s != "" {
+			x.segments = append(x.segments, s)
+		}
+	}
+	x.body, x.form = e.requestBody()
+	text := []byte(e.Response.Content.Text)
+	if e.Response.Content.Encoding == "base64" {
+		if text, err = base64.StdEncoding.DecodeString(e.Response.Content.Text); err != nil {
+			text = nil
+		}
+	}
+	if len(text) <= maxBody {
+		x.answer, _ = decodeJSON(text) // What is no JSON is no answer of the product.
+	}
+	return x, true
+}
+
+func (e harEntry) requestBody() (body any, form bool) {
+	post := e.Request.PostData
+	if len(post.Text) > maxBody {
+		return nil, false
+	}
+	media, _, _ := mime.ParseMediaType(post.MimeType) // An odd one is none.
+	fields := url.Values{}
+	if media == "application/x-www-form-urlencoded" || post.Text == "" && len(post.Params) > 0 {
+		for _, p := range post.Params {
+			fields.Add(p.Name, p.Value)
+		}
+		if len(fields) == 0 {
+			fields, _ = url.ParseQuery(post.Text) // What can be read of it counts.
+		}
+		values := map[string]any{}
+		for name := range fields {
+			values[name] = unpacked(fields.Get(name))
+		}
+		return values, true
+	}
+	if v, err := decodeJSON([]byte(post.Text)); err == nil {
+		return v, false
+	}
+	return nil, false
+}
+
+// unpacked is the JSON that a text holds, or the text.
+func unpacked(text string) any {
+	if jsonText.MatchString(text) {
+		if v, err := decodeJSON([]byte(text)); err == nil {
+			return v
+		}
+	}
+	return text
+}

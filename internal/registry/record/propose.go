@@ -1,0 +1,550 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+	"reconciler/internal/registry/wire"
+)
+
+// proposal is a wire profile in the making, and what is missing in it.
+type proposal struct {
+	e    *evidence
+	base *wire.Profile
+	// reason says where a recorded call comes from.
+	reason string
+	calls  map[wire.Operation]wire.Call
+	// recorded are the operations whose call was recorded.
+	recorded []wire.Operation
+	missing  []message.Message
+}
+
+// propose makes a wire profile of what was found. What was not found is as in
+// base. text is nil if nothing was found that a profile needs. reads says that
+// only reads were sent.
+func propose(e *evidence, base *wire.Profile, reason string, reads bool) (*proposal, []byte) {
+	p := &proposal{e: e, base: base, reason: reason, calls: maps.Clone(base.Calls)}
+	p.list()
+	if reads {
+		p.miss(message.New("registry-record.missing.writes"))
+	} else {
+		p.bind()
+		p.unbind()
+	}
+	p.projects()
+	p.source()
+	if len(p.recorded) == 0 {
+		return p, nil
+	}
+	text := p.text()
+	if _, findings := wire.Parse("proposed profile", text); len(findings) > 0 {
+		for _, f := range findings {
+			// The finding's words may repeat a value.
+			p.miss(message.New("registry-record.missing.unfit", "field", f.Path, "rule", f.Code))
+		}
+		return p, nil
+	}
+	return p, text
+}
+
+func (p *proposal) miss(m message.Message) { p.missing = append(p.missing, m) }
+
+func (p *proposal) done(o wire.Operation, c wire.Call) {
+	c.Basis, c.Reason = "recorded", p.reason
+	p.calls[o] = c
+	p.recorded = append(p.recorded, o)
+}
+
+// dotted is a place of a profile; ok is false where a name may not be shown.
+func (p *proposal) dotted(path []string) (string, bool) {
+	for _, name := range path {
+		if !p.e.names.Known(name) || !fieldName.MatchString(name) {
+			return "", false
+		}
+	}
+	return strings.Join(path, "."), true
+}
+
+var (
+	fieldName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+	// instanceID is the registry's identifier of an instance.
+	instanceID = regexp.MustCompile(`^crp?i-[a-z0-9]{8,40}$`)
+	plainPart  = regexp.MustCompile(`^[A-Za-z0-9_.~-]+$`)
+)
+
+func (p *proposal) list() {
+	e := p.e
+	if e.list == nil {
+		p.miss(message.New("registry-record.missing.list"))
+		return
+	}
+	c, ok := p.call(wire.ListAccounts, e.list)
+	if !ok {
+		return
+	}
+	at, ok := p.dotted(e.at[:len(e.at)-len(e.around)])
+	if !ok {
+		p.miss(message.New("registry-record.missing.masked", "call", string(wire.ListAccounts), "what", message.New("registry-record.part.at")))
+		return
+	}
+	c.Answer = wire.Answer{At: at, None: e.none, NoneCodes: e.noneCodes, Fields: map[string]string{}}
+	if len(e.none)+len(e.noneCodes) == 0 {
+		p.miss(message.New("registry-record.missing.no-account"))
+		c.Answer.None = []string{"absent"}
+		if e.inList {
+			c.Answer.None = []string{"empty-list"}
+		}
+	}
+	for _, role := range []string{"id", "platform", "username", "address", "created"} {
+		l, found := e.account[role]
+		field, shown := p.dotted(append(slices.Clone(e.around), l.path...))
+		switch {
+		case found && shown:
+			c.Answer.Fields[role] = field
+		case found:
+			p.miss(message.New("registry-record.missing.masked", "call", string(wire.ListAccounts), "what", part(role)))
+			ok = ok && role != "id" && role != "username"
+		case role == "address" || role == "created":
+			p.miss(message.New("registry-record.missing.field", "call", string(wire.ListAccounts), "what", part(role)))
+		}
+	}
+	if ok {
+		p.done(wire.ListAccounts, c)
+	}
+}
+
+// part is what a role is called.
+func part(role string) message.Message {
+	if role == "id" {
+		role = "account-id"
+	}
+	return message.New("registry-record.part." + role)
+}
+
+func (p *proposal) bind() {
+	e := p.e
+	if e.bind == nil {
+		p.miss(message.New("registry-record.missing.bind"))
+		return
+	}
+	c, ok := p.call(wire.Bind, e.bind)
+	if !ok {
+		return
+	}
+	if e.username == nil {
+		p.miss(message.New("registry-record.missing.field", "call", string(wire.Bind), "what", part("username")))
+		return
+	}
+	if e.address == nil {
+		p.miss(message.New("registry-record.missing.field", "call", string(wire.Bind), "what", part("address")))
+	}
+	p.done(wire.Bind, c)
+}
+
+func (p *proposal) unbind() {
+	if p.e.unbind == nil {
+		p.miss(message.New("registry-record.missing.unbind"))
+		return
+	}
+	if c, ok := p.call(wire.Unbind, p.e.unbind); ok {
+		p.done(wire.Unbind, c)
+	}
+}
+
+// call is how an exchange's request is sent, with placeholders.
+func (p *proposal) call(o wire.Operation, x *exchange) (wire.Call, bool) {
+	base := p.base.Calls[o]
+	t := &template{p: p, o: o, values: p.values(o)}
+	c := wire.Call{Action: base.Action, Method: x.method}
+	if a := x.action(p.e.names); a != "" && (!o.Reads() || readAction.MatchString(a)) {
+		c.Action = a
+	}
+	switch {
+	case x.rpc():
+		c.Style, c.Version, c.Path = wire.RPC, x.parameter("Version"), "/"
+		c.Query = t.parameters(x.queryFields(), "Action", "Version")
+		if x.form {
+			c.Form = t.parameters(fieldsOf(x.body), "Action", "Version")
+		}
+	case x.gateway():
+		// The console wraps the parameters of the API's own call.
+		p.miss(message.New("registry-record.missing.gateway", "call", string(o), "path", base.Path, "method", base.Method))
+		c.Method, c.Path = base.Method, base.Path
+		inner := x.wrapped()
+		if c.Method == "GET" || c.Method == "DELETE" {
+			c.Query = t.parameters(withoutPath(inner, t, base.Path))
+		} else {
+			c.Body, _ = t.fill(inner).(map[string]any)
+		}
+	default:
+		c.Path = t.path(x.segments)
+		c.Query = t.parameters(x.queryFields())
+		if body, isObject := x.body.(map[string]any); isObject && x.form {
+			c.Form = t.parameters(body)
+		} else if isObject {
+			c.Body, _ = t.fill(body).(map[string]any)
+		}
+	}
+	t.report()
+	if method(c.Method) == Masked {
+		t.broke("method")
+	}
+	if c.Method == "GET" && c.Body != nil {
+		c.Body = nil
+	}
+	return c, !t.broken
+}
+
+var readAction = regexp.MustCompile(`^(Get|List|Query|Describe)`)
+
+// values are the values of the request that placeholders stand for.
+func (p *proposal) values(o wire.Operation) map[string]string {
+	e, values := p.e, map[string]string{}
+	for i := range e.all {
+		for _, l := range e.all[i].request() {
+			if instanceID.MatchString(l.text()) {
+				values[l.text()] = "$instanceId"
+			}
+		}
+	}
+	if e.word != "" {
+		values[e.word] = "$platform"
+	}
+	if o == wire.ListAccounts {
+		return values
+	}
+	if e.username != nil {
+		values[e.username.text()] = "$username"
+	}
+	if e.address != nil {
+		values[e.address.text()] = "$address"
+	}
+	if id, ok := e.account["id"]; ok && o != wire.Bind {
+		values[id.text()] = "$account"
+	}
+	if e.token != nil && o == wire.Bind {
+		values[e.token.text()] = "$token"
+	}
+	return values
+}
+
+// queryFields are the query as an object.
+func (x *exchange) queryFields() map[string]any {
+	fields := map[string]any{}
+	for name := range x.query {
+		fields[name] = x.query.Get(name)
+	}
+	return fields
+}
+
+func fieldsOf(v any) map[string]any {
+	object, _ := v.(map[string]any)
+	return object
+}
+
+// wrapped are the parameters that the console's request wraps: the object among
+// its fields, or the fields themselves.
+func (x *exchange) wrapped() map[string]any {
+	fields := x.queryFields()
+	for name := range fields {
+		fields[name] = unpacked(x.query.Get(name))
+	}
+	maps.Copy(fields, fieldsOf(x.body))
+	for _, name := range sortedKeys(fields) {
+		if object, ok := fields[name].(map[string]any); ok && has(name, "params", "param", "parameters", "data", "content", "body", "request", "args") {
+			return object
+		}
+	}
+	return fields
+}
+
+// withoutPath leaves out what the path holds already.
+func withoutPath(fields map[string]any, t *template, path string) map[string]any {
+	out := map[string]any{}
+	for name, v := range fields {
+		if p := t.values[(leaf{value: v}).text()]; p == "" || !strings.Contains(path, p) {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+// template puts placeholders into a request. It keeps nothing that could
+// identify anybody.
+type template struct {
+	p      *proposal
+	o      wire.Operation
+	values map[string]string
+	// dropped are the names of fields whose meaning is not known.
+	dropped []string
+	// broken says that the request cannot be written as a call of a profile.
+	broken bool
+}
+
+// broke says why a request cannot be written.
+func (t *template) broke(what string) {
+	t.broken = true
+	t.p.miss(message.New("registry-record.missing.masked", "call", string(t.o), "what", part(what)))
+}
+
+// path is the path with placeholders.
+func (t *template) path(segments []string) string {
+	var b strings.Builder
+	for _, s := range segments {
+		b.WriteByte('/')
+		switch placeholder := t.values[s]; {
+		case placeholder != "":
+			b.WriteString(placeholder)
+		case plainPart.MatchString(s) && (t.p.e.names.Known(s) || dateName.MatchString(s)):
+			b.WriteString(s)
+		default:
+			t.broke("path")
+			return "/"
+		}
+	}
+	return b.String()
+}
+
+// parameters are the texts of a query or a form.
+func (t *template) parameters(fields map[string]any, without ...string) map[string]string {
+	out := map[string]string{}
+	for _, name := range sortedKeys(fields) {
+		if slices.Contains(without, name) {
+			continue
+		}
+		v, keep := t.leaf(name, fields[name])
+		text := ""
+		switch v := v.(type) {
+		case string:
+			text = v
+		case json.Number:
+			text = v.String()
+		case bool:
+			text = map[bool]string{true: "true", false: "false"}[v]
+		default:
+			keep = false
+		}
+		if keep && text != "" {
+			out[name] = text
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// fill is a body with placeholders.
+func (t *template) fill(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for _, name := range sortedKeys(v) {
+			if inner, ok := v[name].(map[string]any); ok {
+				t.object(out, name, inner)
+			} else if value, keep := t.leaf(name, v[name]); keep {
+				out[name] = value
+			}
+		}
+		return out
+	default:
+		return nil
+	}
+}
+
+func (t *template) object(out map[string]any, name string, inner map[string]any) {
+	filled, _ := t.fill(inner).(map[string]any)
+	switch {
+	case len(filled) == 0 && len(inner) > 0:
+	case !t.p.e.names.Known(name):
+		t.broke("request")
+	default:
+		out[name] = filled
+	}
+}
+
+// leaf is one value of a request: a placeholder, or a constant that cannot
+// identify anybody.
+func (t *template) leaf(name string, v any) (any, bool) {
+	text := leaf{value: v}.text()
+	placeholder, known := t.values[text]
+	if known && text != "" {
+		if !t.p.e.names.Known(name) {
+			t.broke("request")
+			return nil, false
+		}
+		return placeholder, true
+	}
+	if !t.p.e.names.Known(name) {
+		note(&t.dropped, Masked)
+		return nil, false
+	}
+	switch v := v.(type) {
+	case nil, bool:
+		return v, true
+	case string:
+		if v == "" || enumerated(name, v) || isPaging(name, text) {
+			return v, true
+		}
+	case json.Number:
+		if isPaging(name, text) {
+			return v, true
+		}
+	}
+	shown, _ := t.p.e.names.Show(name)
+	note(&t.dropped, shown)
+	return nil, false
+}
+
+// isPaging says that a value is a page's number or size.
+func isPaging(name, text string) bool {
+	return len(text) <= 3 && digits.MatchString(text) && has(name, "page", "size", "limit", "offset")
+}
+
+// report says which fields were left out.
+func (t *template) report() {
+	if len(t.dropped) > 0 {
+		t.p.miss(message.New("registry-record.missing.dropped", "call", string(t.o), "fields", t.dropped))
+	}
+}
+
+// platforms are the registry's words, in the form of the one that was seen.
+func (p *proposal) platforms() map[binding.Platform]string {
+	words := maps.Clone(p.base.Platforms)
+	platform, ok := platformIn(p.e.word)
+	if !ok {
+		return words
+	}
+	for other, word := range words {
+		switch p.e.word {
+		case strings.ToLower(p.e.word):
+			words[other] = strings.ToLower(word)
+		case strings.ToUpper(p.e.word):
+			words[other] = strings.ToUpper(word)
+		case platform.Title():
+			words[other] = other.Title()
+		}
+	}
+	words[platform] = p.e.word
+	return words
+}
+
+// profileText and what it holds are a profile as it is written, in the order
+// of the schema.
+type profileText struct {
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string `yaml:"kind"`
+	Metadata   struct {
+		Name string `yaml:"name"`
+	} `yaml:"metadata"`
+	Spec struct {
+		Version    string                      `yaml:"version"`
+		Style      wire.Style                  `yaml:"style"`
+		Platforms  map[binding.Platform]string `yaml:"platforms"`
+		TokenCodes []string                    `yaml:"tokenCodes,omitempty"`
+		Calls      yaml.Node                   `yaml:"calls"`
+	} `yaml:"spec"`
+}
+
+type callText struct {
+	Basis   string            `yaml:"basis"`
+	Reason  string            `yaml:"reason"`
+	Action  string            `yaml:"action,omitempty"`
+	Version string            `yaml:"version,omitempty"`
+	Style   wire.Style        `yaml:"style,omitempty"`
+	Method  string            `yaml:"method,omitempty"`
+	Path    string            `yaml:"path,omitempty"`
+	Query   map[string]string `yaml:"query,omitempty"`
+	Form    map[string]string `yaml:"form,omitempty"`
+	Body    map[string]any    `yaml:"body,omitempty"`
+	Answer  *answerText       `yaml:"answer,omitempty"`
+}
+
+type answerText struct {
+	At        string            `yaml:"at,omitempty"`
+	None      []string          `yaml:"none,flow"`
+	NoneCodes []string          `yaml:"noneCodes,flow,omitempty"`
+	Fields    map[string]string `yaml:"fields"`
+}
+
+// text is the profile as YAML.
+func (p *proposal) text() []byte {
+	var t profileText
+	t.APIVersion, t.Kind, t.Metadata.Name = binding.APIVersion, "WireProfile", "recorded"
+	t.Spec.Version, t.Spec.Style, t.Spec.TokenCodes = p.base.Version, p.base.Style, p.base.TokenCodes
+	t.Spec.Platforms = p.platforms()
+	t.Spec.Calls.Kind = yaml.MappingNode
+	for _, o := range wire.Operations() {
+		c, ok := p.calls[o]
+		if !ok {
+			continue
+		}
+		var key, value yaml.Node
+		key.SetString(string(o))
+		if err := value.Encode(p.callText(o, c)); err != nil {
+			panic(err) // Strings and maps of them.
+		}
+		t.Spec.Calls.Content = append(t.Spec.Calls.Content, &key, &value)
+	}
+	var out bytes.Buffer
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	if err := enc.Encode(t); err != nil {
+		panic(err) // The same.
+	}
+	return out.Bytes()
+}
+
+func (p *proposal) callText(o wire.Operation, c wire.Call) callText {
+	t := callText{
+		Basis: c.Basis, Reason: c.Reason, Action: c.Action, Method: c.Method, Path: c.Path,
+		Query: c.Query, Form: c.Form, Body: numbers(c.Body),
+	}
+	if o == wire.CreateSource {
+		return callText{Basis: c.Basis, Reason: c.Reason, Body: c.Body}
+	}
+	if c.Version != p.base.Version {
+		t.Version = c.Version
+	}
+	if c.Style != p.base.Style {
+		t.Style = c.Style
+	}
+	if o.Reads() {
+		t.Answer = &answerText{c.Answer.At, c.Answer.None, c.Answer.NoneCodes, c.Answer.Fields}
+		if t.Answer.None == nil {
+			t.Answer.None = []string{}
+		}
+	}
+	return t
+}
+
+// numbers writes JSON's numbers as YAML's.
+func numbers(body map[string]any) map[string]any {
+	if body == nil {
+		return nil
+	}
+	out := map[string]any{}
+	for name, v := range body {
+		switch v := v.(type) {
+		case json.Number:
+			n, err := v.Int64()
+			if err != nil {
+				continue
+			}
+			out[name] = n
+		case map[string]any:
+			out[name] = numbers(v)
+		default:
+			out[name] = v
+		}
+	}
+	return out
+}

@@ -1,0 +1,212 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// KindRegistryRecord is the kind of what `registry record` writes.
+const KindRegistryRecord = "RegistryRecord"
+
+// Sources of a registry record.
+const (
+	FromAPI = "api"
+	FromHAR = "har"
+)
+
+// What is known of a call.
+const (
+	Served        = "yes"
+	NotServed     = "no"
+	ServedUnknown = "unknown"
+	NotSent       = "not-sent"
+)
+
+// RegistryRecord is what `registry record` found out. It can be shown to
+// anybody: it holds no value but enumerations, and no identifier.
+type RegistryRecord struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	// Source is "api" or "har".
+	Source string         `json:"source"`
+	Calls  []RecordedCall `json:"calls"`
+	// ProfileCalls say what each call of the profile is based on.
+	ProfileCalls []ProfileCall `json:"profileCalls"`
+	// Missing is what could not be found, Next what to do.
+	Missing []string `json:"missing"`
+	Next    []string `json:"next"`
+	// Profile is the proposed wire profile as YAML; empty if there is none.
+	Profile string `json:"profile"`
+}
+
+// RecordedCall is one call and what came.
+type RecordedCall struct {
+	// Call is what a call of a network record does: listAccounts, bind, unbind.
+	Call    string `json:"call,omitempty"`
+	Version string `json:"version,omitempty"`
+	Action  string `json:"action,omitempty"`
+	Method  string `json:"method"`
+	Host    string `json:"host,omitempty"`
+	Path    string `json:"path"`
+	// Platform is the one that a call asks for; Parameters are the names of the
+	// query's.
+	Platform   string   `json:"platform,omitempty"`
+	Parameters []string `json:"parameters,omitempty"`
+	// Served is "yes", "no", "unknown" or "not-sent".
+	Served string `json:"served"`
+	Status int    `json:"status,omitempty"`
+	// Code is the error's, with "?" for words that may identify somebody.
+	Code    string `json:"code,omitempty"`
+	Message string `json:"message,omitempty"`
+	Request *Shape `json:"request,omitempty"`
+	Answer  *Shape `json:"answer,omitempty"`
+}
+
+// ProfileCall says what a call of a wire profile is based on: "documented",
+// "recorded" or "assumed".
+type ProfileCall struct {
+	Call  string `json:"call"`
+	Basis string `json:"basis"`
+}
+
+// Shape is what is shown of a JSON value: its types, the names of its fields
+// and how they are nested. It has no value, except for enumerations.
+type Shape struct {
+	// Types are "object", "list", "string", "integer", "number", "boolean" and
+	// "null"; several where the same place had several.
+	Types []string `json:"types"`
+	// Forms are what strings look like: "digits", "url", "time", "empty",
+	// "json" (JSON as text; its shape follows), "other". Whole numbers of 10 and
+	// 13 digits have the form "seconds" and "milliseconds".
+	Forms []string `json:"forms,omitempty"`
+	// Values are enumerations.
+	Values []string `json:"values,omitempty"`
+	// Lengths are "none", "one" and "several", of lists.
+	Lengths []string     `json:"lengths,omitempty"`
+	Fields  []ShapeField `json:"fields,omitempty"`
+	// Items is the shape of all items of a list.
+	Items *Shape `json:"items,omitempty"`
+	// Cut says that there is more than is shown.
+	Cut bool `json:"cut,omitempty"`
+}
+
+// ShapeField is a field of an object.
+type ShapeField struct {
+	// Name is the field's, with "?" for words that may identify somebody. All
+	// fields with one such name are shown as one.
+	Name  string `json:"name"`
+	Shape *Shape `json:"shape"`
+}
+
+// RegistryRecordJSON writes a record as one object.
+func RegistryRecordJSON(w io.Writer, r RegistryRecord) error {
+	for _, list := range []*[]string{&r.Missing, &r.Next} {
+		if *list == nil {
+			*list = []string{}
+		}
+	}
+	if r.Calls == nil {
+		r.Calls = []RecordedCall{}
+	}
+	return JSON(w, r)
+}
+
+// RegistryRecordText writes a record for a person.
+func RegistryRecordText(w io.Writer, r RegistryRecord, style Style) error {
+	p := &page{style: style}
+	version := "-"
+	for _, c := range r.Calls {
+		if c.Version != version && r.Source == FromAPI {
+			p.line()
+			p.line(style.paint(bold, "API version "+clean(c.Version)))
+			version = c.Version
+		}
+		p.recorded(c)
+	}
+	p.line()
+	p.list("Wire profile", profileLines(r.ProfileCalls))
+	p.list("Not found", r.Missing)
+	p.list("Next", r.Next)
+	if r.Profile != "" {
+		p.line(style.paint(bold, "Proposed wire profile"))
+		for line := range strings.Lines(r.Profile) {
+			p.line(clean(strings.TrimSuffix(line, "\n")))
+		}
+	}
+	return p.writeTo(w)
+}
+
+func profileLines(calls []ProfileCall) []string {
+	var lines []string
+	for _, c := range calls {
+		lines = append(lines, pad(c.Call, len("removeSource"))+"  "+c.Basis)
+	}
+	return lines
+}
+
+// list writes a heading and items; nothing where there is no item.
+func (p *page) list(title string, items []string) {
+	if len(items) == 0 {
+		return
+	}
+	p.line(p.style.paint(bold, title))
+	for _, item := range items {
+		p.fold("  - ", item)
+	}
+	p.line()
+}
+
+func (p *page) recorded(c RecordedCall) {
+	m := map[string]mark{
+		Served: {"✓", "served", green}, NotServed: {"✗", "not served", red}, NotSent: {"–", "not sent", dim},
+	}[c.Served]
+	if m.symbol == "" {
+		m = mark{"?", "unknown", yellow}
+	}
+	name := strings.TrimSpace(c.Call + " " + c.Action)
+	call := strings.TrimSpace(fmt.Sprintf("%s %s%s", c.Method, c.Host, c.Path))
+	if len(c.Parameters) > 0 {
+		call += "?" + strings.Join(c.Parameters, "&")
+	}
+	if c.Platform != "" {
+		call += " (" + c.Platform + ")"
+	}
+	said := m.meaning
+	if c.Status != 0 {
+		said += fmt.Sprintf(", HTTP %d", c.Status)
+	}
+	if c.Code != "" {
+		said += ", " + c.Code
+	}
+	p.line("  ", p.style.paint(m.color, m.symbol), " ", clean(strings.TrimSpace(name+"  "+call)), "  ", clean(said))
+	if c.Message != "" {
+		p.fold("      ", c.Message)
+	}
+	p.shape("request", c.Request, "      ")
+	p.shape("answer", c.Answer, "      ")
+}
+
+// shape writes a shape as one line for each field.
+func (p *page) shape(name string, s *Shape, indent string) {
+	if s == nil {
+		return
+	}
+	parts := strings.Join(s.Types, " or ")
+	for _, more := range []struct {
+		before string
+		words  []string
+	}{{" of ", s.Lengths}, {": ", s.Forms}, {" = ", s.Values}} {
+		if len(more.words) > 0 {
+			parts += more.before + strings.Join(more.words, ", ")
+		}
+	}
+	if s.Cut {
+		parts += " (and more)"
+	}
+	p.line(indent, clean(name+": "+parts))
+	for _, f := range s.Fields {
+		p.shape(f.Name, f.Shape, indent+"  ")
+	}
+	p.shape("each", s.Items, indent+"  ")
+}
