@@ -17,7 +17,7 @@ const historyAttest = "attest"
 // round's plan asks for: the records after them, and the history. It returns what
 // was written.
 func (a *Applier) Attest(ctx context.Context, round *plan.Round, confirmed []plan.Action, who binding.Person) ([]string, error) {
-	t := attestation{who: who, revision: round.Revision, digest: round.Plan.Digest(), ledger: newLedger(a.o.Store, a.o.Now, round.Records)}
+	t := attestation{who: who, can: round.Observation.Capabilities, revision: round.Revision, digest: round.Plan.Digest(), ledger: newLedger(a.o.Store, a.o.Now, round.Records)}
 	name := confirmed[0].Binding
 	for len(confirmed) > 0 {
 		// A binding that changed its platform is removed from one and made on
@@ -38,6 +38,7 @@ func (a *Applier) Attest(ctx context.Context, round *plan.Round, confirmed []pla
 // attestation is one person's word being written down.
 type attestation struct {
 	who              binding.Person
+	can              binding.Capabilities
 	revision, digest string
 	ledger           *ledger
 	said             []string
@@ -55,7 +56,7 @@ func (t *attestation) write(ctx context.Context, confirmed []plan.Action) error 
 	if !onAccount && (before == nil || !before.Managed) {
 		return errors.New("nothing was written: its account is not taken for ours yet; the next sync does that, try again after it")
 	}
-	after := plan.Attested(confirmed, before)
+	after := plan.Attested(confirmed, t.can, before)
 	if after != nil && onAccount {
 		after.Attested = &binding.Confirmation{Person: t.who, At: t.ledger.now()}
 	}

@@ -87,7 +87,16 @@ func answers(obs binding.Observation, p binding.Platform, o binding.Object) bool
 		return obs.Unknown == nil && asked && state.Unknown == nil
 	}
 	state, asked := obs.Repositories[o.Image]
-	return obs.Unknown == nil && asked && state.Unknown == nil
+	return obs.Unknown == nil && asked && unknownOn(o, state) == nil
+}
+
+// unknownOn says why nothing is known of an image repository's source or of its
+// build rules, whichever an object is.
+func unknownOn(o binding.Object, state binding.RepositoryState) *binding.Unknown {
+	if o.Kind == binding.ObjectRule {
+		return state.NoRules()
+	}
+	return state.NoSource()
 }
 
 // correct puts the answer about an object into an observation.

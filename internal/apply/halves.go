@@ -31,7 +31,7 @@ func (x *run) heirs(a plan.Action) (names []string, images []string) {
 	for _, image := range a.Target.Record.Images {
 		name := binding.NormalImage(image.Image)
 		state, asked := x.round.Observation.Repositories[name]
-		if !asked || state.Unknown != nil || state.Link != nil && state.Link.Platform == a.Platform {
+		if !asked || state.NoSource() != nil || state.Link != nil && state.Link.Platform == a.Platform {
 			images = append(images, name)
 		}
 	}

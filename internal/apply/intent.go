@@ -112,7 +112,7 @@ func settle(intent *binding.Intent, obs binding.Observation) answer {
 		return settleAccount(intent, kind, state.Account)
 	default:
 		state, asked := obs.Repositories[intent.Object.Image]
-		if !asked || state.Unknown != nil {
+		if !asked || unknownOn(intent.Object, state) != nil {
 			return open
 		}
 		return settleRepository(intent, kind, state)

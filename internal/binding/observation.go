@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -10,14 +11,39 @@ import (
 // Capabilities says what a registry driver can do for one instance. A plan
 // asks for nothing that is false here: it becomes a person's step instead.
 type Capabilities struct {
-	ListAccounts     bool `json:"listAccounts"`
-	Bind             bool `json:"bind"`
-	Unbind           bool `json:"unbind"`
+	ListAccounts bool `json:"listAccounts"`
+	Bind         bool `json:"bind"`
+	Unbind       bool `json:"unbind"`
+	// ReadRepositories says whether an image repository exists.
 	ReadRepositories bool `json:"readRepositories"`
+	// ReadSources reads the source of an image repository, LinkRepositories sets
+	// and removes it.
+	ReadSources      bool `json:"readSources"`
 	LinkRepositories bool `json:"linkRepositories"`
+	ReadRules        bool `json:"readRules"`
 	WriteRules       bool `json:"writeRules"`
 	// Reasons says why a capability is off, by its JSON name.
 	Reasons map[string]message.Message `json:"-"`
+}
+
+// Capability is one capability by its JSON name.
+type Capability struct {
+	Name string
+	On   bool
+}
+
+// All lists the capabilities, in the order of their use.
+func (c Capabilities) All() []Capability {
+	return []Capability{
+		{"listAccounts", c.ListAccounts},
+		{"bind", c.Bind},
+		{"unbind", c.Unbind},
+		{"readRepositories", c.ReadRepositories},
+		{"readSources", c.ReadSources},
+		{"linkRepositories", c.LinkRepositories},
+		{"readRules", c.ReadRules},
+		{"writeRules", c.WriteRules},
+	}
 }
 
 // Observation is what one instance, the secret store and the code hosts say
@@ -109,10 +135,20 @@ type RepositoryState struct {
 	// Exists is false when the registry said that there is no such
 	// repository.
 	Exists bool `json:"exists"`
+	// SourceUnknown says why nothing is known about the source, RulesUnknown why
+	// nothing is known about the build rules, if the rest is known.
+	SourceUnknown *Unknown `json:"sourceUnknown,omitempty"`
+	RulesUnknown  *Unknown `json:"rulesUnknown,omitempty"`
 	// Link is nil when the repository has no source.
 	Link  *Link          `json:"link,omitempty"`
 	Rules []ObservedRule `json:"rules,omitempty"`
 }
+
+// NoSource says why nothing is known about the source; nil if it is known.
+func (s RepositoryState) NoSource() *Unknown { return cmp.Or(s.Unknown, s.SourceUnknown) }
+
+// NoRules says why nothing is known about the build rules; nil if they are known.
+func (s RepositoryState) NoRules() *Unknown { return cmp.Or(s.Unknown, s.RulesUnknown) }
 
 // Link ties an image repository to a source repository of a bound account.
 type Link struct {

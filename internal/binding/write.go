@@ -135,14 +135,14 @@ func (r *Record) eachWrite(obs Observation, do func(o Object, w *Write, is sight
 	for i := range r.Images {
 		img := &r.Images[i]
 		state, known := obs.repository(img.Image)
-		do(RepositoryObject(img.Image), &img.LinkWritten, sightOf(known, img.showsLink(state)))
+		do(RepositoryObject(img.Image), &img.LinkWritten, sightOf(known && state.NoSource() == nil, img.showsLink(state)))
 		for n := range img.Rules {
 			rule := &img.Rules[n]
 			o := Object{Kind: ObjectRule, Image: NormalImage(img.Image), Rule: rule.Key}
 			if rule.Removed {
 				o.Copy = rule.ID
 			}
-			do(o, &rule.Written, sightOf(known, rule.shown(state)))
+			do(o, &rule.Written, sightOf(known && state.NoRules() == nil, rule.shown(state)))
 		}
 	}
 }
@@ -252,14 +252,14 @@ func (r *Record) takeBack(obs Observation, at time.Time, settle time.Duration) {
 		if !known {
 			continue
 		}
-		if img.Unlinked != nil && over(img.LinkWritten) {
+		if img.Unlinked != nil && over(img.LinkWritten) && state.NoSource() == nil {
 			if !img.showsLink(state) {
 				img.Link = img.Unlinked
 			}
 			img.Unlinked, img.LinkWritten = nil, Write{}
 		}
 		for n := range img.Rules {
-			if rule := &img.Rules[n]; rule.Removed && over(rule.Written) && !rule.shown(state) {
+			if rule := &img.Rules[n]; rule.Removed && over(rule.Written) && state.NoRules() == nil && !rule.shown(state) {
 				rule.Removed, rule.Written = false, Write{}
 			}
 		}

@@ -84,28 +84,19 @@ func (d *doctor) registry(l *list, c config.Instance, seen observed) {
 // capabilities tells one by one what the driver can do. What a driver without
 // an API leaves to people is no fault.
 func capabilities(l *list, can binding.Capabilities, err error, console bool) {
-	for _, c := range []struct {
-		name, what string
-		on         bool
-	}{
-		{"listAccounts", "read bindings", can.ListAccounts},
-		{"bind", "bind accounts", can.Bind},
-		{"unbind", "unbind accounts", can.Unbind},
-		{"readRepositories", "read image repositories", can.ReadRepositories},
-		{"linkRepositories", "link image repositories to their source", can.LinkRepositories},
-		{"writeRules", "write build rules", can.WriteRules},
-	} {
+	for _, c := range can.All() {
 		const question = "capability"
+		what := report.English().Text(message.New("capability." + c.Name))
 		switch {
 		case err != nil:
-			l.notAsked(question, c.name, "the registry did not say what it can do")
-		case c.on:
-			l.yes(question, c.name, "Served", "can "+c.what)
+			l.notAsked(question, c.Name, "the registry did not say what it can do")
+		case c.On:
+			l.yes(question, c.Name, "Served", "can "+what)
 		case console:
-			l.notAsked(question, c.name, report.English().Text(can.Reasons[c.name]))
+			l.notAsked(question, c.Name, report.English().Text(can.Reasons[c.Name]))
 		default:
-			l.no(question, c.name, "NotServed", "cannot "+c.what+": "+report.English().Text(can.Reasons[c.name]),
-				"plans make it a person's step; with driver: console for the instance, all of it is")
+			l.no(question, c.Name, "NotServed", "cannot "+what+": "+report.English().Text(can.Reasons[c.Name]),
+				"plans make it a person's step; if the endpoint serves the call in another form, name a wireProfile for the instance")
 		}
 	}
 }

@@ -102,8 +102,8 @@ func (x *exporter) doubt(what string, u binding.Unknown) {
 // image takes an image repository to the platform that it builds from.
 func (x *exporter) image(image string, state binding.RepositoryState) {
 	switch {
-	case state.Unknown != nil:
-		x.doubt(image, *state.Unknown)
+	case state.NoSource() != nil:
+		x.doubt(image, *state.NoSource())
 	case !state.Exists || state.Link == nil:
 		return
 	default:

@@ -60,7 +60,7 @@ func newSteady(o binding.Observation) steadyObservation {
 		s.Accounts[platform] = steadyAccount{reasonOf(state.Unknown), state.Account}
 	}
 	for image, state := range o.Repositories {
-		state.Unknown = steadyUnknown(state.Unknown)
+		state.Unknown, state.SourceUnknown, state.RulesUnknown = steadyUnknown(state.Unknown), steadyUnknown(state.SourceUnknown), steadyUnknown(state.RulesUnknown)
 		state.Rules = slices.SortedFunc(slices.Values(state.Rules), func(a, b binding.ObservedRule) int { return cmp.Compare(a.ID, b.ID) })
 		s.Repositories[image] = state
 	}

@@ -313,6 +313,12 @@ func (l *look) repository(ctx context.Context, image string, can binding.Capabil
 		state, err = l.o.Registry.Repository(ctx, image)
 		return err
 	})
+	if !can.ReadSources {
+		state.SourceUnknown = incapable(can, "readSources")
+	}
+	if !can.ReadRules {
+		state.RulesUnknown = incapable(can, "readRules")
+	}
 	l.note(func(o *binding.Observation) {
 		o.Repositories[image] = state
 		if err != nil {

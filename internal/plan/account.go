@@ -395,5 +395,5 @@ func (m *maker) unobserved(s subject) bool {
 	a.Object = binding.AccountObject()
 	m.act(s, takeAccount, a)
 	// Who binds by hand and has to link by hand too is shown both at once.
-	return !m.in.Observation.Capabilities.ReadRepositories
+	return asRecorded || !m.in.Observation.Capabilities.ReadSources
 }

@@ -12,7 +12,8 @@ func (a Action) Attestable(c binding.Capabilities) bool {
 	if a.Object.IsAccount() {
 		return a.Kind.ByPerson() && !c.ListAccounts
 	}
-	return a.Kind.ByPerson() && !c.ReadRepositories
+	onRules := a.Cause == CauseNotConfirmed || a.Target.Link == nil
+	return a.Kind.ByPerson() && a.Object.Kind == binding.ObjectRepository && (!c.ReadSources || !c.ReadRules && onRules)
 }
 
 // askWord ends the steps of each binding with the way to say that they are
@@ -30,24 +31,26 @@ func (m *maker) askWord() {
 }
 
 // Attested is the record of a binding after a person said that actions of it,
-// all of them Attestable, are done; nil where the binding was removed. old is
-// its record as it is now, nil if there is none, and is kept as it is. The time
-// of applying is the caller's to set, and where old has another name, so is the
-// removal of that record.
-func Attested(actions []Action, old *binding.Record) *binding.Record {
+// all of them Attestable with the capabilities c, are done; nil where the binding
+// was removed. old is its record as it is now, nil if there is none, and is kept
+// as it is. The time of applying is the caller's to set, and where old has another
+// name, so is the removal of that record.
+func Attested(actions []Action, c binding.Capabilities, old *binding.Record) *binding.Record {
 	r := old
 	for _, a := range actions {
 		switch {
 		case !a.Object.IsAccount() && a.Target.Link == nil:
 			a.Kind = Unlink
 			r = Remember(a, r, nil)
-			r.Images = slices.DeleteFunc(r.Images, func(i binding.RecordedImage) bool { // Its rules are gone too.
-				return binding.NormalImage(i.Image) == a.Target.Image
+			r.Images = slices.DeleteFunc(r.Images, func(i binding.RecordedImage) bool {
+				return binding.NormalImage(i.Image) == a.Target.Image && (!c.ReadRules || len(i.RuleKeys()) == 0)
 			})
 		case !a.Object.IsAccount():
 			a.Kind = Link
 			r = Remember(a, r, nil)
-			confirmRules(r, a)
+			if !c.ReadRules {
+				confirmRules(r, a)
+			}
 		case a.Target.Declaration == nil:
 			return nil
 		default:

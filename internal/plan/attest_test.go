@@ -40,7 +40,7 @@ func attest(in *plan.Input, p plan.Plan) (attested int) {
 			old = new(in.Records[i])
 			in.Records = slices.Delete(slices.Clone(in.Records), i, i+1)
 		}
-		if r := plan.Attested(actions, old); r != nil {
+		if r := plan.Attested(actions, in.Observation.Capabilities, old); r != nil {
 			in.Records = append(in.Records, *r)
 		}
 	}

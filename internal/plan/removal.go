@@ -147,7 +147,8 @@ func sortedImages(images []binding.RecordedImage) []binding.RecordedImage {
 // unlink is how to take the source of an image repository away, with the rules
 // that we made; nothing where it is gone already or not ours any more.
 func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *binding.Unknown) {
-	if !m.in.Observation.Capabilities.ReadRepositories {
+	caps := m.in.Observation.Capabilities
+	if !caps.ReadRepositories || !caps.ReadRules && len(img.RuleKeys()) > 0 {
 		return m.unlinkByHand(r, img), nil
 	}
 	st, asked := m.repositoryState(img.Image)
@@ -161,12 +162,15 @@ func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *b
 		return nil, st.Unknown
 	}
 	name, linked := binding.NormalImage(img.Image), st.Link != nil
-	if linked && (st.Link.Platform != r.Platform || img.Link == nil || !binding.SameSource(img.Link.Source, st.Link.Source)) {
+	if caps.ReadSources && linked && (st.Link.Platform != r.Platform || img.Link == nil || !binding.SameSource(img.Link.Source, st.Link.Source)) {
 		return nil, nil // Somebody else builds it now, maybe by our rules.
 	}
 	var steps []step
 	for _, rule := range m.madeOf(name, &img, st.Rules) {
 		steps = append(steps, m.removeRule(r, name, rule, CauseUndeclared, message.New("reason.image-undeclared")))
+	}
+	if !caps.ReadSources {
+		return append(numbered(steps), m.unlinkByHand(r, img)...), nil
 	}
 	if !linked {
 		return numbered(steps), nil
@@ -176,7 +180,7 @@ func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *b
 		Changes: []Change{{Field: "source", From: st.Link.Source}},
 	})
 	a.Target.Image, a.Target.Link = name, st.Link
-	if !m.in.Observation.Capabilities.LinkRepositories {
+	if !caps.LinkRepositories {
 		a.Kind, a.Steps = Manual, append(m.buildSteps(name), message.New("step.remove-source"))
 		a.Reason = m.cannot(a.Reason, "linkRepositories")
 	}
@@ -196,18 +200,27 @@ func numbered(steps []step) []step {
 	return steps
 }
 
-// unlinkByHand is unlink where image repositories cannot be read: what a person
-// confirmed is all that is known, so a person takes it back. The action has no
-// link, by which Attested knows it.
+// unlinkByHand is unlink where the source or our rules cannot be read: what a
+// person confirmed is all that is known, so a person takes it back. The action has
+// no link, by which Attested knows it.
 func (m *maker) unlinkByHand(r *binding.Record, img binding.RecordedImage) []step {
 	if img.Link == nil {
 		return nil
 	}
-	name := binding.NormalImage(img.Image)
+	caps, name, unread := m.in.Observation.Capabilities, binding.NormalImage(img.Image), "readRepositories"
+	remove := message.New("step.remove-source-and-rules")
+	switch {
+	case caps.ReadSources:
+		unread = "readRules"
+	case caps.ReadRepositories:
+		unread = "readSources"
+	}
+	if caps.ReadRules {
+		remove = message.New("step.remove-source")
+	}
 	a := m.recordAction(r, Action{
 		Object: binding.RepositoryObject(name), Kind: Manual, Cause: CauseUndeclared, Changes: []Change{{Field: "source", From: img.Link.Source}},
-		Reason: m.cannot(message.New("reason.undeclared"), "readRepositories"),
-		Steps:  append(m.buildSteps(name), message.New("step.remove-source-and-rules")),
+		Reason: m.cannot(message.New("reason.undeclared"), unread), Steps: append(m.buildSteps(name), remove),
 	})
 	a.Target.Image = name
 	return []step{{freeLink, a}}

@@ -102,7 +102,7 @@ func TestRemovedBinding(t *testing.T) {
 		},
 		"is a person's step where the driver cannot": {
 			in: gone(func(in *plan.Input, _ *binding.Record) {
-				in.Observation.Capabilities = binding.Capabilities{ListAccounts: true, ReadRepositories: true}
+				in.Observation.Capabilities = binding.Capabilities{ListAccounts: true, ReadRepositories: true, ReadSources: true, ReadRules: true}
 			}),
 			want: []string{
 				"manual " + ruleObject + " dockerfile:/Dockerfile>", "manual payments/api source:payments/api>",

@@ -139,7 +139,7 @@ func (m *maker) repository(r image) {
 	case !held.IsZero():
 		m.onImage(r, Action{Kind: Noop, Cause: CauseSuspended, Reason: held})
 	case !m.in.Observation.Capabilities.ReadRepositories:
-		m.unreadRepository(r)
+		m.confirmedSource(r)
 	case !asked || st.Unknown != nil:
 		u := cmp.Or(st.Unknown, &binding.Unknown{Reason: binding.NotAsked, Message: message.New("condition.registry-not-asked")})
 		m.onImage(r, Action{Kind: Noop, Cause: causeOf(*u), Reason: unknownReason(*u)})
@@ -148,7 +148,7 @@ func (m *maker) repository(r image) {
 		m.onImage(r, Action{Kind: Forbidden, Cause: CauseRepositoryMissing, Reason: message.New("reason.no-repository")})
 		m.find(r.d, r.path+".image", finding.New("image-repository-missing", message.New("plan.no-repository",
 			"name", r.d.Name, "image", r.name)))
-	case m.link(r):
+	case m.source(r):
 		m.rules(r)
 		return
 	}
@@ -188,8 +188,16 @@ func (m *maker) onImage(r image, a Action) {
 	m.act(r.subject, takeLink, a)
 }
 
-// link plans the source of an image repository and says whether it is linked
+// source plans the source of an image repository and says whether it is linked
 // as declared now, or will be by this plan.
+func (m *maker) source(r image) bool {
+	if !m.in.Observation.Capabilities.ReadSources {
+		return m.confirmedSource(r)
+	}
+	return m.link(r)
+}
+
+// link is source where the registry can be asked.
 func (m *maker) link(r image) bool {
 	if u, is := m.unseenOn("", binding.RepositoryObject(r.name)); is {
 		m.onImage(r, u.notVisible())
@@ -247,6 +255,10 @@ func (r image) linkedByUs() bool {
 // linked plans an image repository whose source is as declared: we may not
 // know yet that it is ours.
 func (m *maker) linked(r image) {
+	if !m.rulesConfirmed(r) {
+		m.confirm(r, r.state.Link, "readRules")
+		return
+	}
 	if r.linkedByUs() {
 		m.onImage(r, Action{Kind: Noop, Cause: CauseSettled, Reason: message.New("reason.linked")})
 		return
@@ -313,25 +325,38 @@ func linkChanges(r image, link *binding.Link) []Change {
 	return changes
 }
 
-// unreadRepository plans for a driver that cannot read image repositories:
-// what a person confirmed is all that is known.
-func (m *maker) unreadRepository(r image) {
-	if r.memory != nil && r.memory.Link != nil && len(linkChanges(r, r.memory.Link)) == 0 && rulesRecorded(r) {
-		m.onImage(r, Action{Kind: Noop, Cause: CauseConfirmed, Reason: message.New("reason.linked-confirmed")})
-		return
-	}
-	if r.obstacle.cause != "" {
-		m.onImage(r, r.obstacle.forbids(nil))
-		return
-	}
-	want := wantedLink(r)
+// confirmedSource plans a source that the registry cannot be asked about: what a
+// person confirmed is all that is known.
+func (m *maker) confirmedSource(r image) bool {
 	var have *binding.Link
 	if r.memory != nil {
 		have = r.memory.Link
 	}
-	m.onImage(r, Action{
+	switch {
+	case have != nil && len(linkChanges(r, have)) == 0 && m.rulesConfirmed(r):
+		m.onImage(r, Action{Kind: Noop, Cause: CauseConfirmed, Reason: message.New("reason.linked-confirmed")})
+		return true
+	case r.obstacle.cause != "":
+		m.onImage(r, r.obstacle.forbids(nil))
+	case m.in.Observation.Capabilities.ReadRepositories:
+		m.confirm(r, have, "readSources")
+	default:
+		m.confirm(r, have, "readRepositories")
+	}
+	return false
+}
+
+// confirm asks a person to make an image repository as declared, and to confirm
+// what the registry cannot be asked about: its source, its rules or both.
+func (m *maker) confirm(r image, have *binding.Link, unread string) {
+	want := wantedLink(r)
+	a := Action{
 		Kind: Manual, Cause: CauseNotConfirmed, Changes: linkChanges(r, have), Target: Target{Link: &want},
-		Reason: m.cannot(message.New("reason.link-not-confirmed"), "readRepositories"),
-		Steps:  m.linkSteps(r.name, want, r.Rules),
-	})
+		Reason: m.cannot(message.New("reason.link-not-confirmed"), unread), Steps: m.linkSteps(r.name, want, r.Rules),
+	}
+	if m.in.Observation.Capabilities.ReadSources {
+		a.Reason = m.cannot(message.New("reason.rules-not-confirmed"), unread)
+		a.Steps = append(m.buildSteps(r.name), ruleSteps(r.Rules)...)
+	}
+	m.onImage(r, a)
 }

@@ -131,13 +131,13 @@ func TestLinks(t *testing.T) {
 		},
 		"a driver that cannot read, confirmed": {
 			in: linkCase(func(w *linkWorld) {
-				w.state, w.in.Observation.Capabilities.ReadRepositories = binding.RepositoryState{}, false
+				w.state, w.in.Observation.Capabilities = binding.RepositoryState{}, binding.Capabilities{ListAccounts: true}
 			}),
 			want: []string{accountLine, "noop payments/api"},
 		},
 		"a driver that cannot read, rule not confirmed": {
 			in: linkCase(func(w *linkWorld) {
-				w.in.Observation.Capabilities.ReadRepositories = false
+				w.in.Observation.Capabilities = binding.Capabilities{ListAccounts: true}
 				w.record.Images[0].Rules = nil
 			}),
 			want: []string{accountLine, "manual payments/api"},

@@ -12,7 +12,7 @@ import (
 // rules plans the build rules of a linked image repository. An absent list is
 // not managed; what is neither declared nor ours is left alone.
 func (m *maker) rules(r image) {
-	if r.Rules == nil {
+	if r.Rules == nil || !m.in.Observation.Capabilities.ReadRules {
 		return
 	}
 	declared := declaredRules(r.Rules)
@@ -208,10 +208,14 @@ func (m *maker) foreignRule(r image, a Action) {
 		"rule", a.Target.Rule.Key(), "image", r.name, "from", a.Changes[0].From, "to", a.Changes[0].To)))
 }
 
-// rulesRecorded says whether the rules that we remember are the declared ones.
-func rulesRecorded(r image) bool {
-	if r.Rules == nil {
+// rulesConfirmed says that no person has to confirm the declared rules: they can
+// be read, or those that we remember are the declared ones.
+func (m *maker) rulesConfirmed(r image) bool {
+	if r.Rules == nil || m.in.Observation.Capabilities.ReadRules {
 		return true
+	}
+	if r.memory == nil {
+		return false
 	}
 	rules := declaredRules(r.Rules)
 	for _, rule := range rules {

@@ -12,18 +12,7 @@ const consoleURL = "https://cr.console.aliyun.com"
 
 // off says whether a capability, by its JSON name, is off.
 func off(c binding.Capabilities, name string) bool {
-	return slices.Contains([]string{
-		offName(c.ListAccounts, "listAccounts"), offName(c.Bind, "bind"), offName(c.Unbind, "unbind"),
-		offName(c.ReadRepositories, "readRepositories"), offName(c.LinkRepositories, "linkRepositories"),
-		offName(c.WriteRules, "writeRules"),
-	}, name)
-}
-
-func offName(on bool, name string) string {
-	if on {
-		return ""
-	}
-	return name
+	return slices.Contains(c.All(), binding.Capability{Name: name})
 }
 
 // cannot adds to a reason which of the named capabilities are off, and why
@@ -77,7 +66,7 @@ func (m *maker) authorizeSteps(d *binding.Declaration) []message.Message {
 		message.New("step.sign-in", "platform", title, "username", d.Spec.Username),
 		grant,
 		message.New("step.back", "platform", title))
-	if n := len(d.Spec.Repositories); n > 0 && m.in.Observation.Capabilities.ReadRepositories && m.in.Observation.Capabilities.LinkRepositories {
+	if n := len(d.Spec.Repositories); n > 0 && m.in.Observation.Capabilities.ReadSources && m.in.Observation.Capabilities.LinkRepositories {
 		steps = append(steps, message.New("step.next-plan-links", "repositories", n))
 	}
 	return steps
@@ -92,13 +81,23 @@ func (m *maker) unbindSteps(p binding.Platform) []message.Message {
 	return steps
 }
 
-// linkSteps are the clicks that give an image repository its source and rules.
+// linkSteps are the clicks that give an image repository its source, and its
+// rules if the registry cannot be asked about them.
 func (m *maker) linkSteps(image string, link binding.Link, rules []binding.BuildRule) []message.Message {
+	if m.in.Observation.Capabilities.ReadRules {
+		rules = nil
+	}
 	steps := m.buildSteps(image)
 	steps = append(steps, message.New("step.source", "platform", link.Platform.Title(), "source", link.Source),
 		message.New("step.automatic", "on", link.Trigger == binding.Auto),
 		message.New("step.overseas", "on", link.OverseasBuild),
 		message.New("step.no-cache", "on", !link.BuildCache))
+	return append(steps, ruleSteps(rules)...)
+}
+
+// ruleSteps are the clicks that make rules.
+func ruleSteps(rules []binding.BuildRule) []message.Message {
+	var steps []message.Message
 	for _, r := range rules {
 		steps = append(steps, message.New("step.rule", "rule", ruleText(r)))
 	}

@@ -55,14 +55,14 @@ func (m *maker) ownerSuspended(r image) message.Message {
 // linkedUnder says whether an image repository is linked through the account of
 // a record; where it cannot be read, what we remember is all that is known.
 func (m *maker) linkedUnder(rec binding.Record, r image) bool {
-	return !m.in.Observation.Capabilities.ReadRepositories || r.state.Link != nil && r.state.Link.Platform == rec.Platform
+	return !m.in.Observation.Capabilities.ReadSources || r.state.Link != nil && r.state.Link.Platform == rec.Platform
 }
 
 // declarerSuspended says why the account that an image repository is linked
 // through is not released: the binding that declares it now, and would link it
 // anew, is held still. It is zero where that is not so.
 func (m *maker) declarerSuspended(r *binding.Record, name string) message.Message {
-	if st, asked := m.repositoryState(name); asked && st.Unknown == nil && (st.Link == nil || st.Link.Platform != r.Platform) {
+	if st, asked := m.repositoryState(name); asked && st.NoSource() == nil && (st.Link == nil || st.Link.Platform != r.Platform) {
 		return message.Message{}
 	}
 	for i := range m.in.Declarations {

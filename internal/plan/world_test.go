@@ -20,7 +20,7 @@ func noon() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
 func everything() binding.Capabilities {
 	return binding.Capabilities{
 		ListAccounts: true, Bind: true, Unbind: true,
-		ReadRepositories: true, LinkRepositories: true, WriteRules: true,
+		ReadRepositories: true, ReadSources: true, ReadRules: true, LinkRepositories: true, WriteRules: true,
 	}
 }
 
@@ -157,7 +157,7 @@ func (w *world) bind(d *binding.Declaration) *binding.Account {
 // driver cannot see.
 func (w *world) byHand(a plan.Action) {
 	t := a.Target
-	attests := !w.in.Observation.Capabilities.ListAccounts || !w.in.Observation.Capabilities.ReadRepositories
+	attests := !w.in.Observation.Capabilities.ListAccounts || !w.in.Observation.Capabilities.ReadSources
 	switch {
 	case a.Object.IsAccount() && t.Declaration == nil:
 		a.Kind = plan.Unbind

@@ -96,6 +96,8 @@ func repositoryText(state RepositoryObject) string {
 		return unknownText(*state.Unknown)
 	case !state.Exists:
 		return "there is no such image repository"
+	case state.SourceUnknown != nil:
+		return "source " + unknownText(*state.SourceUnknown)
 	case state.Link == nil:
 		return "not linked"
 	}

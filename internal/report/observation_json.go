@@ -1,6 +1,8 @@
 package report
 
 import (
+	"cmp"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
 )
@@ -55,17 +57,23 @@ func (o AnswerObject) answer() binding.Answer {
 // CapabilitiesObject are a driver's capabilities in JSON.
 type CapabilitiesObject struct {
 	binding.Capabilities
-	Reasons map[string]string `json:"reasons,omitempty"`
+	// ReadSources and ReadRules are missing in files of earlier versions, where
+	// readRepositories stands for both.
+	ReadSources *bool             `json:"readSources,omitempty"`
+	ReadRules   *bool             `json:"readRules,omitempty"`
+	Reasons     map[string]string `json:"reasons,omitempty"`
 	// ReasonMessages are the reasons as data.
 	ReasonMessages map[string]message.Message `json:"reasonMessages,omitempty"`
 }
 
 func capabilitiesObject(c binding.Capabilities) CapabilitiesObject {
-	return CapabilitiesObject{c, values(c.Reasons, English().Text), c.Reasons}
+	return CapabilitiesObject{c, &c.ReadSources, &c.ReadRules, values(c.Reasons, English().Text), c.Reasons}
 }
 
 func (o CapabilitiesObject) capabilities() binding.Capabilities {
 	c := o.Capabilities
+	c.ReadSources = *cmp.Or(o.ReadSources, &c.ReadRepositories)
+	c.ReadRules = *cmp.Or(o.ReadRules, &c.ReadRepositories)
 	for name, words := range o.Reasons {
 		if c.Reasons == nil {
 			c.Reasons = map[string]message.Message{}
@@ -92,16 +100,18 @@ func (o AccountObject) state() binding.AccountState {
 // RepositoryObject is the registry's answer about an image repository in JSON.
 type RepositoryObject struct {
 	binding.RepositoryState
-	Unknown *UnknownObject `json:"unknown,omitempty"`
+	Unknown       *UnknownObject `json:"unknown,omitempty"`
+	SourceUnknown *UnknownObject `json:"sourceUnknown,omitempty"`
+	RulesUnknown  *UnknownObject `json:"rulesUnknown,omitempty"`
 }
 
 func repositoryObject(s binding.RepositoryState) RepositoryObject {
-	return RepositoryObject{s, unknownObject(s.Unknown)}
+	return RepositoryObject{s, unknownObject(s.Unknown), unknownObject(s.SourceUnknown), unknownObject(s.RulesUnknown)}
 }
 
 func (o RepositoryObject) state() binding.RepositoryState {
 	s := o.RepositoryState
-	s.Unknown = o.Unknown.unknown()
+	s.Unknown, s.SourceUnknown, s.RulesUnknown = o.Unknown.unknown(), o.SourceUnknown.unknown(), o.RulesUnknown.unknown()
 	return s
 }
 

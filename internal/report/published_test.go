@@ -102,8 +102,8 @@ func TestASnapshotWithEveryFieldIsReadAsItWasWritten(t *testing.T) {
 	// What an object has itself takes the place of what is embedded in it.
 	embedded := cmp.Options{
 		cmpopts.IgnoreFields(report.UnknownObject{}, "Unknown.Message"), cmpopts.IgnoreFields(report.AnswerObject{}, "Answer.Message"),
-		cmpopts.IgnoreFields(report.CapabilitiesObject{}, "Capabilities.Reasons"), cmpopts.IgnoreFields(report.PreviousObject{}, "PreviousToken.Unknown"),
-		cmpopts.IgnoreFields(report.RepositoryObject{}, "RepositoryState.Unknown"),
+		cmpopts.IgnoreFields(report.CapabilitiesObject{}, "Capabilities.Reasons", "Capabilities.ReadSources", "Capabilities.ReadRules"), cmpopts.IgnoreFields(report.PreviousObject{}, "PreviousToken.Unknown"),
+		cmpopts.IgnoreFields(report.RepositoryObject{}, "RepositoryState.Unknown", "RepositoryState.SourceUnknown", "RepositoryState.RulesUnknown"),
 		cmpopts.IgnoreFields(report.ProjectObject{}, "ProjectState.Subgroup", "ProjectState.Answers"),
 	}
 	if diff := cmp.Diff(want, got, embedded); diff != "" {

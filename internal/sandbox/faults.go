@@ -19,6 +19,9 @@ type Fault struct {
 	// Match says which requests it meets; nil means all. It must not read the
 	// body.
 	Match func(*http.Request) bool
+	// Probes says that it meets also the probes of a driver, which ask only whether
+	// a call is served (see Registry).
+	Probes bool
 	// Times is how many requests it affects; 0 means all.
 	Times int
 	// Delay passes before anything else, or until the client gives up.
@@ -127,7 +130,7 @@ func (f *Faults) take(r *http.Request) (Fault, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, fault := range f.list {
-		if fault.Match != nil && !fault.Match(r) {
+		if fault.Match != nil && !fault.Match(r) || isProbe(r) && !fault.Probes {
 			continue
 		}
 		met := *fault

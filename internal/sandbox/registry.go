@@ -63,7 +63,8 @@ type Principal struct {
 // documented parts strictly, the withdrawn parts (source accounts and source
 // repositories) in the shape that the project's driver assumes, marked "ours"
 // where they are handled. State is in memory, one instance per principal. It
-// is an http.Handler; safe for concurrent use.
+// is an http.Handler; safe for concurrent use. A driver's probes of writes, which
+// name nothing, are answered and not journaled.
 type Registry struct {
 	// Faults go wrong before anything else happens.
 	Faults Faults
@@ -177,6 +178,10 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	call.AccessKey, _, _, _ = parseAuthorization(req.Header.Get("Authorization"))
 	// A caller may have its answer before this method ends, so the call is
 	// journaled as it comes in.
+	if isProbe(req) {
+		r.Faults.Wrap(r.mux).ServeHTTP(w, req)
+		return
+	}
 	r.mu.Lock()
 	line := r.forgotten + len(r.calls)
 	r.calls = append(r.calls, call)
@@ -189,6 +194,14 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}
 	}()
 	r.Faults.Wrap(r.mux).ServeHTTP(watched, req)
+}
+
+// isProbe says that a call names nothing and carries nothing. A driver sends it to
+// ask only whether the call is served: it changes nothing, and is not in the
+// journal.
+func isProbe(req *http.Request) bool {
+	empty := req.ContentLength == int64(len("{}")) || req.Method == http.MethodDelete && strings.HasSuffix(req.URL.Path, "/0")
+	return empty && req.Method != http.MethodGet
 }
 
 // operation names the call that a request asks for.
@@ -206,33 +219,33 @@ func (r *Registry) operation(req *http.Request) string {
 func (r *Registry) serve(w http.ResponseWriter, req *http.Request, op registryOperation) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxRequestBody))
 	if err != nil {
-		r.refuse(w, &wireError{http.StatusRequestEntityTooLarge, "RequestTooLarge", "the body is too large"})
+		r.refuse(w, req, &wireError{http.StatusRequestEntityTooLarge, "RequestTooLarge", "the body is too large"})
 		return
 	}
 	accessKey, failure := r.verifier.verify(req, body)
 	if failure != nil {
-		r.refuse(w, failure)
+		r.refuse(w, req, failure)
 		return
 	}
 	r.mu.Lock()
 	gone := r.withdrawn[op.name]
 	r.mu.Unlock()
 	if op.handle == nil || gone {
-		r.refuse(w, &wireError{http.StatusNotFound, "InvalidAction.NotFound", "Specified api is not found, please check your url and method."})
+		r.refuse(w, req, &wireError{http.StatusNotFound, "InvalidAction.NotFound", "Specified api is not found, please check your url and method."})
 		return
 	}
 	if version := req.Header.Get("X-Acs-Version"); version != "2016-06-07" {
-		r.refuse(w, &wireError{http.StatusBadRequest, "InvalidVersion", "Specified version is not valid."})
+		r.refuse(w, req, &wireError{http.StatusBadRequest, "InvalidVersion", "Specified version is not valid."})
 		return
 	}
 	instance := r.instances[accessKey]
 	if instance.principal.NoRegistry {
-		r.refuse(w, &wireError{http.StatusNotFound, "USER_NOT_EXIST", "user is not exist"})
+		r.refuse(w, req, &wireError{http.StatusNotFound, "USER_NOT_EXIST", "user is not exist"})
 		return
 	}
 	data, failure := op.handle(instance, registryRequest{req, body})
 	if failure != nil {
-		r.refuse(w, failure)
+		r.refuse(w, req, failure)
 		return
 	}
 	r.changed(req, op.name, accessKey)
@@ -254,8 +267,12 @@ func (r *Registry) changed(req *http.Request, operation, accessKey string) {
 	r.options.Changed(c)
 }
 
-func (r *Registry) refuse(w http.ResponseWriter, e *wireError) {
-	r.answer(w, e.status, map[string]any{"requestId": r.requestID(), "code": e.code, "message": e.message})
+func (r *Registry) refuse(w http.ResponseWriter, req *http.Request, e *wireError) {
+	id := "00000000-0000-4000-8000-000000000000" // A probe takes no number.
+	if !isProbe(req) {
+		id = r.requestID()
+	}
+	r.answer(w, e.status, map[string]any{"requestId": id, "code": e.code, "message": e.message})
 }
 
 func (*Registry) answer(w http.ResponseWriter, status int, body any) {

@@ -22,7 +22,7 @@ func inForce(at time.Time, change ...func(*plan.Input)) (*plan.Round, plan.Resul
 			Instance: "prod", Platform: binding.Codeup, Username: "ci", Token: &binding.Token{Vault: vault},
 		}}},
 		Observation: binding.Observation{
-			Capabilities: binding.Capabilities{ListAccounts: true, Bind: true, Unbind: true, ReadRepositories: true},
+			Capabilities: binding.Capabilities{ListAccounts: true, Bind: true, Unbind: true, ReadRepositories: true, ReadSources: true, ReadRules: true},
 			Accounts:     map[binding.Platform]binding.AccountState{binding.Codeup: {Account: &binding.Account{ID: "7", Platform: binding.Codeup, Username: "ci"}}},
 			Tokens:       map[string]binding.TokenState{"pay": {Version: 3, Latest: 3}},
 		},

@@ -108,7 +108,7 @@ func unknown(a plan.Action) bool {
 // whyUnknown is the reason of what has no answer.
 func (v view) whyUnknown(a plan.Action) string {
 	token, _ := v.token()
-	u := firstUnknown(v.obs.Unknown, v.obs.Repositories[a.Object.Image].Unknown, v.obs.Accounts[a.Platform].Unknown)
+	u := firstUnknown(v.obs.Unknown, v.obs.Repositories[a.Object.Image].NoSource(), v.obs.Accounts[a.Platform].Unknown)
 	if a.Cause == plan.CauseSecretUnavailable {
 		u = token.Unknown
 	}

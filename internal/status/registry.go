@@ -145,7 +145,7 @@ func (v view) repositoriesLinked(bound binding.Condition) binding.Condition {
 func (v view) linked(repository binding.Repository) verdict {
 	image := binding.NormalImage(repository.Image)
 	state, asked := v.obs.Repositories[image]
-	if done, settled := v.byOutcome(binding.RepositoryObject(image), firstUnknown(v.obs.Unknown, state.Unknown)); settled {
+	if done, settled := v.byOutcome(binding.RepositoryObject(image), firstUnknown(v.obs.Unknown, state.NoSource())); settled {
 		return done
 	}
 	switch {
@@ -215,7 +215,7 @@ func (v view) rulesCurrent(linked binding.Condition) binding.Condition {
 func (v view) ruled(image string, rule binding.BuildRule) verdict {
 	state := v.obs.Repositories[image]
 	object := binding.RuleObject(image, rule)
-	if done, settled := v.byOutcome(object, firstUnknown(v.obs.Unknown, state.Unknown)); settled {
+	if done, settled := v.byOutcome(object, firstUnknown(v.obs.Unknown, state.NoRules())); settled {
 		return done
 	}
 	for _, have := range state.Rules {

@@ -72,7 +72,7 @@ func New() *World {
 		Repos:   map[string]*binding.RepositoryState{"pay/api": {Exists: true}, "pay/web": {Exists: true}},
 		Effects: map[string]int{}, NextID: 100,
 		Caps: binding.Capabilities{
-			ListAccounts: true, Bind: true, Unbind: true, ReadRepositories: true, LinkRepositories: true, WriteRules: true,
+			ListAccounts: true, Bind: true, Unbind: true, ReadRepositories: true, ReadSources: true, ReadRules: true, LinkRepositories: true, WriteRules: true,
 		},
 		Tokens:   map[string][]string{"acr/gitlab": {"canary-gitlab-1"}, "acr/codeup": {"canary-codeup-1"}},
 		Answers:  map[string][]binding.Answer{},

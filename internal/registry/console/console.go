@@ -27,8 +27,8 @@ func New(instance, region string) *Driver { return &Driver{instance, region} }
 // Capabilities implements registry.AccountReader: none, each with the reason.
 func (*Driver) Capabilities(context.Context) (binding.Capabilities, error) {
 	reasons := map[string]message.Message{}
-	for _, name := range []string{"listAccounts", "bind", "unbind", "readRepositories", "linkRepositories", "writeRules"} {
-		reasons[name] = message.New("incapable.console")
+	for _, c := range (binding.Capabilities{}).All() {
+		reasons[c.Name] = message.New("incapable.console")
 	}
 	return binding.Capabilities{Reasons: reasons}, nil
 }

@@ -14,13 +14,9 @@ func TestCapabilitiesAreAllOffWithAReason(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	on := map[string]bool{
-		"listAccounts": c.ListAccounts, "bind": c.Bind, "unbind": c.Unbind,
-		"readRepositories": c.ReadRepositories, "linkRepositories": c.LinkRepositories, "writeRules": c.WriteRules,
-	}
-	for name, v := range on {
-		if v || c.Reasons[name].IsZero() {
-			t.Errorf("%s: on %v, reason %v; want off with a reason", name, v, c.Reasons[name])
+	for _, one := range c.All() {
+		if one.On || c.Reasons[one.Name].IsZero() {
+			t.Errorf("%s: on %v, reason %v; want off with a reason", one.Name, one.On, c.Reasons[one.Name])
 		}
 	}
 }

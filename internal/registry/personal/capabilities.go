@@ -10,6 +10,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
+	"reconciler/internal/registry/wire"
 )
 
 // probeImage is a repository that is asked for and need not exist: a registry
@@ -17,13 +18,17 @@ import (
 const probeImage = "reconciler-probe/reconciler-probe"
 
 // probeAgain is how long a path counts as not served before it is probed again:
-// a gateway may say so for a moment. What is served is not probed again.
+// a gateway may say so for a moment. What is served is not probed again until a
+// call says that it is not.
 const probeAgain = time.Hour
 
-// Capabilities implements registry.AccountReader. It probes with reads only:
-// the source accounts, and the sources and build rules of a repository. A path
-// that does not answer turns off what needs it for a while; any other failure
-// is an error, and the next call probes again.
+// Capabilities implements registry.AccountReader. It asks for each call by
+// itself. Reads are probed by reading. Writes are probed with calls that name
+// nothing and carry nothing, which a registry cannot carry out: a bind without an
+// account, the account and the rule of number 0, a repository that was just seen
+// not to exist. A call that is not served turns off what needs it, for a while.
+// That a call fails, or is not allowed, does not mean that it is not served. If a
+// read fails, that is an error, and the next call probes again.
 func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error) {
 	select {
 	case d.probing <- struct{}{}:
@@ -32,66 +37,127 @@ func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error)
 		return binding.Capabilities{}, d.failure(binding.Transient, "registry: probe", "", "", ctx.Err())
 	}
 	now := d.wire.gate.now()
-	if d.capabilities == nil || len(d.capabilities.Reasons) > 0 && now.Sub(d.probed).Abs() >= probeAgain {
-		found, err := d.probe(ctx)
+	known := d.known.Load()
+	old := known != nil && (len(known.Reasons) > 0 || d.unsure) && now.Sub(d.probed).Abs() >= probeAgain
+	if known == nil || old || d.refused.Load() {
+		d.refused.Store(false)
+		p := &prober{ctx: ctx, d: d, served: map[string]bool{}}
+		found := p.probe()
 		switch {
-		case err == nil:
-			d.capabilities, d.probed = &found, now
-		case d.capabilities == nil:
-			return binding.Capabilities{}, err
+		case p.err == nil:
+			d.known.Store(&found)
+			d.probed, d.unsure, known = now, p.unsure, &found
+		case known == nil:
+			return binding.Capabilities{}, p.err
 		}
 	}
-	c := *d.capabilities
+	c := *known
 	c.Reasons = maps.Clone(c.Reasons)
 	return c, nil
 }
 
-func (d *Driver) probe(ctx context.Context) (binding.Capabilities, error) {
-	c := binding.Capabilities{Reasons: map[string]message.Message{}}
-	path, err := repositoryPath(probeImage)
-	if err != nil {
-		return binding.Capabilities{}, err
+// can is what is known to be served; all reads as long as nothing is known.
+func (d *Driver) can() binding.Capabilities {
+	if known := d.known.Load(); known != nil {
+		return *known
 	}
-	const accounts, rules, sources = "GetUserSourceAccount", "GetRepoBuildRuleList", "GetRepoSourceRepo"
-	served := map[string]bool{}
-	for _, p := range []call{
-		{action: accounts, path: accountPath, query: map[string]string{"SourceOriginType": originType(binding.GitLab)}},
-		{action: rules, path: path + "/rules"},
-		{action: sources, path: path + "/sourceRepo"},
-	} {
-		if served[p.action], err = d.serves(ctx, p); err != nil {
-			return binding.Capabilities{}, err
-		}
-	}
-	for _, need := range []struct {
-		name    string
-		on      *bool
-		actions []string
-	}{
-		{"listAccounts", &c.ListAccounts, []string{accounts}},
-		{"bind", &c.Bind, []string{accounts}},
-		{"unbind", &c.Unbind, []string{accounts}},
-		{"readRepositories", &c.ReadRepositories, []string{rules, sources}},
-		{"linkRepositories", &c.LinkRepositories, []string{sources}},
-		{"writeRules", &c.WriteRules, []string{rules}},
-	} {
-		missing := slices.DeleteFunc(need.actions, func(action string) bool { return served[action] })
-		if *need.on = len(missing) == 0; !*need.on {
-			c.Reasons[need.name] = message.New("incapable.unserved", "calls", missing)
-		}
-	}
-	return c, nil
+	return binding.Capabilities{ReadRepositories: true, ReadSources: true, ReadRules: true}
 }
 
-// serves asks whether the endpoint knows a read.
-func (d *Driver) serves(ctx context.Context, c call) (bool, error) {
-	c.op, c.object, c.method = "registry: probe", c.action, http.MethodGet
-	_, err := d.do(ctx, c)
-	switch {
-	case err == nil || binding.KindOf(err) == binding.NotFound:
-		return true, nil
-	case errors.Is(err, errUnserved):
-		return false, nil
+// prober asks whether the endpoint serves calls, each once. It keeps the first
+// failure of a read.
+type prober struct {
+	ctx     context.Context //nolint:containedctx // It lives for one probe.
+	d       *Driver
+	reasons map[string]message.Message
+	served  map[string]bool
+	// absent says that probeImage was seen not to exist, so that a write to it has
+	// no effect.
+	absent bool
+	// unsure says that a write got no clear answer; it counts as served.
+	unsure bool
+	err    error
+}
+
+func (p *prober) probe() binding.Capabilities {
+	p.reasons = map[string]message.Message{}
+	c := binding.Capabilities{
+		ListAccounts: p.on("listAccounts", p.described(wire.ListAccounts)),
+		ReadRules:    p.on("readRules", p.documented("GetRepoBuildRuleList", http.MethodGet, "/rules")),
+		ReadSources:  p.on("readSources", p.described(wire.ReadSource)),
 	}
-	return false, err
+	c.ReadRepositories = c.ReadRules || c.ReadSources || p.on("readRepositories", p.documented("GetRepo", http.MethodGet, ""))
+	c.Bind = p.on("bind", p.described(wire.Bind))
+	c.Unbind = p.on("unbind", p.described(wire.Unbind))
+	c.LinkRepositories = p.on("linkRepositories", p.described(wire.WriteSource), p.described(wire.RemoveSource))
+	c.WriteRules = p.on("writeRules",
+		p.documented("CreateRepoBuildRule", http.MethodPut, "/rules"),
+		p.documented("UpdateRepoBuildRule", http.MethodPost, "/rules/0"),
+		p.documented("DeleteRepoBuildRule", http.MethodDelete, "/rules/0"))
+	c.Reasons = p.reasons
+	return c
+}
+
+// documented is a documented call below the path of probeImage.
+func (p *prober) documented(action, method, path string) call {
+	c := call{action: action, method: method, onImage: true}
+	c.path, _ = repositoryPath(probeImage)
+	c.path += path
+	if method == http.MethodPut || method == http.MethodPost {
+		c.body = []byte("{}")
+	}
+	return c
+}
+
+// described is a call of the wire profile that names nothing; without an action
+// if the profile does not describe it.
+func (p *prober) described(o wire.Operation) call {
+	request, err := p.d.profile.Probe(o, p.d.arguments(wire.Arguments{Image: probeImage}))
+	if err != nil {
+		return call{object: string(o)}
+	}
+	c := newCall("", "", o, request)
+	c.onImage = o == wire.WriteSource || o == wire.RemoveSource
+	return c
+}
+
+// on says whether all calls of a capability are served, and notes the reason if
+// not.
+func (p *prober) on(name string, calls ...call) bool {
+	var unserved, undescribed []string
+	for _, c := range calls {
+		switch {
+		case c.action == "":
+			undescribed = append(undescribed, c.object)
+		case !p.serves(c) && !slices.Contains(unserved, c.action):
+			unserved = append(unserved, c.action)
+		}
+	}
+	switch {
+	case len(unserved) > 0:
+		p.reasons[name] = message.New("incapable.unserved", "calls", unserved)
+	case len(undescribed) > 0:
+		p.reasons[name] = message.New("incapable.not-described", "profile", p.d.profile.Name, "calls", undescribed)
+	}
+	return len(unserved)+len(undescribed) == 0
+}
+
+// serves asks whether the endpoint knows a call.
+func (p *prober) serves(c call) bool {
+	key := c.action + " " + c.method + " " + c.path
+	if served, asked := p.served[key]; asked || p.err != nil || c.write() && c.onImage && !p.absent {
+		return served || !asked
+	}
+	c.op, c.object, c.probe = "registry: probe", c.action, true
+	_, err := p.d.do(p.ctx, c)
+	p.absent = p.absent || absent(err)
+	p.served[key] = !errors.Is(err, errUnserved)
+	switch kind := binding.KindOf(err); {
+	case err == nil || kind == binding.NotFound || !p.served[key]:
+	case !c.write() || kind == binding.InstanceStop:
+		p.err = err
+	case kind != binding.Refused && kind != binding.Forbidden:
+		p.unsure = true
+	}
+	return p.served[key]
 }

@@ -33,12 +33,15 @@ func (d *Driver) do(ctx context.Context, c call) ([]byte, error) {
 	for attempt := 1; ; attempt++ {
 		x := d.wire.send(ctx, c)
 		f := d.classify(c, x)
-		if e, ok := x.open(); ok && c.write() {
+		if e, ok := x.open(); ok && c.write() && !c.probe {
 			registry.NoteRequest(ctx, safeCode(e.RequestID, x.hide))
 		}
 		d.reportAttempt(c, x, f)
 		if f == nil {
 			return x.body, nil
+		}
+		if !c.probe && errors.Is(f, errUnserved) {
+			d.refused.Store(true)
 		}
 		wait := max(f.RetryAfter, binding.Pause(time.Second, maxWait, attempt))
 		if busy(x) {
@@ -108,7 +111,7 @@ func (d *Driver) classify(c call, x *exchange) *binding.Failure {
 	f.Code = safeCode(e.Code, x.hide)
 	f.RetryAfter = retryAfter(x, d.wire.gate.now())
 	f.Err = fmt.Errorf("HTTP %d%s", x.status, x.words(c, e, readable))
-	v := judge(c, x.status, e.Code)
+	v := d.judge(c, x.status, e.Code)
 	f.Kind, f.Fault, f.Hint = v.kind, v.fault, v.hint
 	if v.unserved {
 		f.Err = fmt.Errorf("%w: %w", errUnserved, f.Err)

@@ -41,7 +41,7 @@ const (
 
 // knownCodes are those that are known, by their part before the first dot:
 // the Alibaba Cloud API gateway's common ones, and the registry's own. Those
-// that judge a token are in tokenCodes.
+// that judge a token are in the wire profile.
 func knownCodes() map[string]verdict {
 	known := map[string]verdict{
 		"USER_NOT_EXIST":        {kind: binding.InstanceStop, fault: binding.FaultCredentials, hint: hintNoUser},
@@ -88,8 +88,8 @@ func lookUp(code string) (first string, v verdict, known bool) {
 // judge says what an answer that is not good means. The code decides before
 // the status: a missing user and a missing repository both come with 404. A
 // code that is not known is nobody's fault, and least of all the token's.
-func judge(c call, status int, code string) verdict {
-	v := judgeAnswer(status, code)
+func (d *Driver) judge(c call, status int, code string) verdict {
+	v := d.judgeAnswer(status, code)
 	first, _, _ := lookUp(code)
 	switch {
 	case !c.write():
@@ -101,10 +101,10 @@ func judge(c call, status int, code string) verdict {
 	return v
 }
 
-func judgeAnswer(status int, code string) verdict {
+func (d *Driver) judgeAnswer(status int, code string) verdict {
 	first, v, known := lookUp(code)
 	switch {
-	case tokenCodes()[code]:
+	case d.profile.CondemnsToken(code):
 		return verdict{kind: binding.Refused, fault: binding.FaultToken, hint: hintToken}
 	case status == http.StatusTooManyRequests:
 		return verdict{kind: binding.Throttled, fault: binding.FaultService, hint: hintThrottled}

@@ -116,18 +116,18 @@ func TestKind1ACallThatIsNotServedOnceIsAskedForAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, sandbox.Principal{})
 			no.Times = 1
-			no.Match = func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, accountPath) }
+			no.Match = func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/users/sourceAccount") }
 			w.registry.Faults.Add(no)
 			d := w.driver(t, nil)
-			if c, err := d.Capabilities(t.Context()); err != nil || c.Bind || c.Reasons["bind"].IsZero() {
-				t.Fatalf("got %+v, %v; want no bind for now", c, err)
+			if c, err := d.Capabilities(t.Context()); err != nil || c.ListAccounts || c.Reasons["listAccounts"].IsZero() {
+				t.Fatalf("got %+v, %v; want no accounts for now", c, err)
 			}
 			calls := len(w.registry.Calls())
-			if c, err := d.Capabilities(t.Context()); err != nil || c.Bind || len(w.registry.Calls()) != calls {
+			if c, err := d.Capabilities(t.Context()); err != nil || c.ListAccounts || len(w.registry.Calls()) != calls {
 				t.Errorf("asked again at once: %+v, %v", c, err)
 			}
 			_ = w.clock.Wait(t.Context(), probeAgain)
-			if c, err := d.Capabilities(t.Context()); err != nil || !c.Bind || len(c.Reasons) > 0 {
+			if c, err := d.Capabilities(t.Context()); err != nil || !c.ListAccounts || len(c.Reasons) > 0 {
 				t.Errorf("after a pause: %+v, %v; want all", c, err)
 			}
 			calls = len(w.registry.Calls())

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/message"
 	"reconciler/internal/sandbox"
 )
 
@@ -161,48 +160,6 @@ func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
 	defer cancel()
 	if err := g.pass(ctx); err == nil {
 		t.Error("a second call passed, want the end of the context")
-	}
-}
-
-func TestProbing(t *testing.T) {
-	all := binding.Capabilities{ListAccounts: true, Bind: true, Unbind: true, ReadRepositories: true, LinkRepositories: true, WriteRules: true}
-	tests := []struct {
-		name      string
-		withdrawn []string
-		change    func(*binding.Capabilities)
-	}{
-		{"all is served", nil, func(c *binding.Capabilities) { c.Reasons = map[string]message.Message{} }},
-		{"source accounts are withdrawn", []string{"GetUserSourceAccount"}, func(c *binding.Capabilities) {
-			c.ListAccounts, c.Bind, c.Unbind = false, false, false
-			why := message.New("incapable.unserved", "calls", []string{"GetUserSourceAccount"})
-			c.Reasons = map[string]message.Message{"listAccounts": why, "bind": why, "unbind": why}
-		}},
-		{"sources are withdrawn", []string{"GetRepoSourceRepo"}, func(c *binding.Capabilities) {
-			c.ReadRepositories, c.LinkRepositories = false, false
-			why := message.New("incapable.unserved", "calls", []string{"GetRepoSourceRepo"})
-			c.Reasons = map[string]message.Message{"readRepositories": why, "linkRepositories": why}
-		}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t, sandbox.Principal{})
-			w.registry.Withdraw(test.withdrawn...)
-			want := all
-			test.change(&want)
-			d := w.driver(t, nil)
-			for range 2 {
-				got, err := d.Capabilities(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(want, got); diff != "" {
-					t.Errorf("capabilities (-want +got):\n%s", diff)
-				}
-			}
-			if calls := len(w.registry.Calls()); calls != 3 {
-				t.Errorf("%d calls, want 3: the answer is remembered", calls)
-			}
-		})
 	}
 }
 

@@ -4,8 +4,8 @@
 // are read here, bounded and checked, and never handed to the runtime, so that
 // nothing of them can end in its errors or its debug output.
 //
-// What the product documents is used as documented; what it does not is
-// assumed in one file, codec.go.
+// What the product documents is typed Go in codec.go; what it does not is sent
+// and read as the instance's wire profile says.
 package personal
 
 import (
@@ -17,10 +17,12 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/registry"
+	"reconciler/internal/registry/wire"
 )
 
 var _ registry.Driver = (*Driver)(nil)
@@ -45,6 +47,11 @@ type Options struct {
 	// Endpoint is the API's host, with a scheme or without; empty means
 	// cr.REGION.aliyuncs.com.
 	Endpoint string
+	// InstanceID is the registry's identifier of the instance, for calls that name
+	// it.
+	InstanceID string
+	// WireProfile describes the undocumented calls; wire.Personal if nil.
+	WireProfile *wire.Profile
 	// Signature is ACS3 if empty.
 	Signature   Signature
 	Credentials Credentials
@@ -68,13 +75,18 @@ type Options struct {
 
 // Driver implements registry.Driver. Safe for concurrent use.
 type Driver struct {
-	instance string
-	wire     *wire
-	// probing is held while the capabilities are being found out, and guards
-	// capabilities and when they were.
-	probing      chan struct{}
-	capabilities *binding.Capabilities
-	probed       time.Time
+	instance, instanceID string
+	wire                 *line
+	profile              *wire.Profile
+	// known are the capabilities that were found out last.
+	known atomic.Pointer[binding.Capabilities]
+	// refused says that a call was not served although known says that it is.
+	refused atomic.Bool
+	// probing is held while the capabilities are being found out, and guards when
+	// they were, and whether a write got no clear answer.
+	probing chan struct{}
+	probed  time.Time
+	unsure  bool
 }
 
 // New makes a driver. It makes no call. Errors say which option is wrong.
@@ -87,7 +99,7 @@ func New(o Options) (*Driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registry: instance %s: %w", o.Instance, err)
 	}
-	return &Driver{instance: o.Instance, wire: w, probing: make(chan struct{}, 1)}, nil
+	return &Driver{instance: o.Instance, instanceID: o.InstanceID, wire: w, profile: o.WireProfile, probing: make(chan struct{}, 1)}, nil
 }
 
 func (o Options) withDefaults() Options {
@@ -96,6 +108,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.RequestsPerSecond == 0 {
 		o.RequestsPerSecond = 3
+	}
+	if o.WireProfile == nil {
+		o.WireProfile = wire.Personal()
 	}
 	if o.Burst == 0 {
 		o.Burst = 5

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/registry/wire"
 )
 
 // repositoryPath is the path of an image repository.
@@ -26,40 +27,53 @@ func isName(s string) bool {
 	return s != "" && s != "." && s != ".." && len(s) <= 128 && !strings.ContainsAny(s, "/\\+%?#*~ ")
 }
 
-// Repository implements registry.RepositoryReader. The rules are asked for
-// first, for their call is documented to answer REPO_NOT_EXIST.
+// Repository implements registry.RepositoryReader. What the endpoint does not
+// serve is left out. The rules are asked for first, for their call is documented
+// to answer REPO_NOT_EXIST.
 func (d *Driver) Repository(ctx context.Context, image string) (binding.RepositoryState, error) {
 	const op = "registry: read repository"
+	state, can := binding.RepositoryState{Exists: true}, d.can()
 	c, err := d.repositoryCall(op, image)
 	if err != nil {
 		return binding.RepositoryState{}, err
 	}
-	path := c.path
-	c.action, c.method, c.path = "GetRepoBuildRuleList", http.MethodGet, path+"/rules"
-	body, err := d.do(ctx, c)
+	if !can.ReadRules && !can.ReadSources {
+		c.action, c.method = "GetRepo", http.MethodGet
+		_, err := d.do(ctx, c)
+		return present(state, err)
+	}
+	if can.ReadRules {
+		c.action, c.method, c.path = "GetRepoBuildRuleList", http.MethodGet, c.path+"/rules"
+		body, err := d.do(ctx, c)
+		if err != nil {
+			return present(state, err)
+		}
+		if state.Rules, err = decodeRules(body); err != nil {
+			return binding.RepositoryState{}, d.unreadable(op, image, err)
+		}
+	}
+	if can.ReadSources {
+		body, err := d.described(ctx, op, image, wire.ReadSource, wire.Arguments{Image: image})
+		if err != nil || body == nil {
+			return present(state, err)
+		}
+		if state.Link, err = d.profile.Link(body); err != nil {
+			return binding.RepositoryState{}, d.unreadable(op, image, err)
+		}
+	}
+	return state, nil
+}
+
+// present is the state of an image repository, which does not exist where the
+// registry said so, and is not known where a read failed.
+func present(state binding.RepositoryState, err error) (binding.RepositoryState, error) {
+	if err == nil {
+		return state, nil
+	}
 	if absent(err) {
-		return binding.RepositoryState{}, nil
+		err = nil
 	}
-	if err != nil {
-		return binding.RepositoryState{}, err
-	}
-	rules, err := decodeRules(body)
-	if err != nil {
-		return binding.RepositoryState{}, d.unreadable(op, image, err)
-	}
-	c.action, c.path = "GetRepoSourceRepo", path+"/sourceRepo"
-	body, err = d.do(ctx, c)
-	if absent(err) {
-		return binding.RepositoryState{}, nil
-	}
-	if err != nil {
-		return binding.RepositoryState{}, err
-	}
-	link, err := decodeSource(body)
-	if err != nil {
-		return binding.RepositoryState{}, d.unreadable(op, image, err)
-	}
-	return binding.RepositoryState{Exists: true, Link: link, Rules: rules}, nil
+	return binding.RepositoryState{}, err
 }
 
 // absent says that the registry said with certainty that there is no such
@@ -81,14 +95,13 @@ func (d *Driver) repositoryCall(op, image string) (call, error) {
 
 // Link implements registry.RepositoryWriter.
 func (d *Driver) Link(ctx context.Context, image string, link binding.Link) error {
-	return d.updateSource(ctx, "registry: link", image, &link)
+	return d.source(ctx, "registry: link", wire.WriteSource, image, link)
 }
 
-// Unlink implements registry.RepositoryWriter. The registry has no call of
-// that name, so what it did is read back.
+// Unlink implements registry.RepositoryWriter. What the call did is read back.
 func (d *Driver) Unlink(ctx context.Context, image string) error {
 	const op = "registry: unlink"
-	if err := d.updateSource(ctx, op, image, nil); err != nil {
+	if err := d.source(ctx, op, wire.RemoveSource, image, binding.Link{}); err != nil {
 		return err
 	}
 	state, err := d.Repository(ctx, image)
@@ -101,16 +114,12 @@ func (d *Driver) Unlink(ctx context.Context, image string) error {
 	return nil
 }
 
-func (d *Driver) updateSource(ctx context.Context, op, image string, link *binding.Link) error {
-	c, err := d.repositoryCall(op, image)
-	if err != nil {
+// source writes or removes the source of an image repository.
+func (d *Driver) source(ctx context.Context, op string, o wire.Operation, image string, link binding.Link) error {
+	if _, err := d.repositoryCall(op, image); err != nil {
 		return err
 	}
-	if c.body, err = encodeSource(link); err != nil {
-		return d.failure(binding.Refused, op, image, "", err)
-	}
-	c.action, c.method, c.path = "UpdateRepoSourceRepo", http.MethodPost, c.path+"/sourceRepo"
-	_, err = d.do(ctx, c)
+	_, err := d.described(ctx, op, image, o, wire.Arguments{Image: image, Link: link})
 	return err
 }
 

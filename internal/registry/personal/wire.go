@@ -1,6 +1,7 @@
 package personal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -32,14 +33,25 @@ type call struct {
 	// action is the product's name for the call; it is signed, and nothing
 	// else hangs on it in ROA style.
 	action, method, path string
-	query                map[string]string
-	body                 []byte
+	// version and rpc are set for calls of another API version or style than the
+	// documented ones have.
+	version string
+	rpc     bool
+	query   map[string]string
+	// form are parameters that are sent instead of a body.
+	form map[string]string
+	body []byte
+	// reads says that the call changes nothing, whatever its method is.
+	reads bool
+	// probe says that the call asks only whether it is served, onImage that it is
+	// about an image repository.
+	probe, onImage bool
 	// secret must not be shown even where the other side repeats it.
 	secret string
 }
 
 // write says whether the call changes anything.
-func (c call) write() bool { return c.method != http.MethodGet }
+func (c call) write() bool { return c.method != http.MethodGet && !c.reads }
 
 // exchange is what came of sending a call once.
 type exchange struct {
@@ -61,9 +73,9 @@ type exchange struct {
 // vendor's runtime.
 type exchangeKey struct{}
 
-// wire is the only way to the API. It holds the one client there is and the
+// line is the only way to the API. It holds the one client there is and the
 // gate before it.
-type wire struct {
+type line struct {
 	client      *openapi.Client
 	credentials *credentialSource
 	protocol    string
@@ -72,7 +84,7 @@ type wire struct {
 	observe     func(Attempt)
 }
 
-func newWire(o Options) (*wire, error) {
+func newWire(o Options) (*line, error) {
 	source, err := newCredentialSource(o.Credentials)
 	if err != nil {
 		return nil, err
@@ -95,13 +107,13 @@ func newWire(o Options) (*wire, error) {
 	if err != nil {
 		return nil, errors.New("the vendor's runtime did not start")
 	}
-	return &wire{client, source, protocol, o.Timeout, newGate(o), o.Observe}, nil
+	return &line{client, source, protocol, o.Timeout, newGate(o), o.Observe}, nil
 }
 
 // send waits for the gate, signs the call and sends it once. The exchange has
 // the result. The runtime's own errors are not used, because they may contain
 // parts of answers and of proxies' addresses.
-func (w *wire) send(ctx context.Context, c call) *exchange {
+func (w *line) send(ctx context.Context, c call) *exchange {
 	x := &exchange{hide: []string{c.secret}}
 	asked := w.gate.now()
 	x.err = w.gate.pass(ctx)
@@ -125,16 +137,22 @@ func (w *wire) send(ctx context.Context, c call) *exchange {
 	client := *w.client
 	client.Credential = key.credential()
 	params := &openapiutil.Params{
-		Action: new(c.action), Version: new(apiVersion), Protocol: new(w.protocol),
+		Action: new(c.action), Version: new(cmp.Or(c.version, apiVersion)), Protocol: new(w.protocol),
 		Method: new(c.method), Pathname: new(c.path), Style: new("ROA"), AuthType: new("AK"),
 		ReqBodyType: new("json"), BodyType: new("none"),
+	}
+	if c.rpc {
+		params.Style = new("RPC")
 	}
 	request := &openapiutil.OpenApiRequest{Query: map[string]*string{}}
 	for k, v := range c.query {
 		request.Query[k] = new(v)
 	}
-	if c.body != nil {
+	switch {
+	case c.body != nil:
 		request.Body = string(c.body)
+	case c.form != nil:
+		params.ReqBodyType, request.Body = new("formData"), c.form
 	}
 	ctx = context.WithValue(ctx, exchangeKey{}, x)
 	_, err = client.CallApiWithCtx(ctx, params, request, &dara.RuntimeOptions{})

@@ -11,7 +11,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// checker collects what the schema cannot tell, with places.
+// checker collects what the schema cannot express, with places.
 type checker struct {
 	file   string
 	places map[string]binding.Position

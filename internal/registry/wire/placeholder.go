@@ -71,7 +71,7 @@ func names(o Operation) []string {
 	}
 }
 
-// needs are the groups of placeholders of which a call must use one each: a
+// isFlag says that a placeholder stands for true or false.
 // call without them would do something else.
 func needs(o Operation) [][]string {
 	image := []string{"image", "imageName", "repositoryId"}

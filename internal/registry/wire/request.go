@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -40,6 +41,32 @@ func (p *Profile) Request(o Operation, a Arguments) (Request, error) {
 			return Request{}, fmt.Errorf("the call cannot be written as JSON: %w", err)
 		}
 		r.Body = body
+	}
+	return r, f.err
+}
+
+// Probe makes a call that asks only whether an operation is served. For a read,
+// that is the read. For a write, it is a call that names nothing and carries
+// nothing: the account 0 or the image repository of the arguments in the path, no
+// parameters and an empty body.
+func (p *Profile) Probe(o Operation, a Arguments) (Request, error) {
+	for platform := range p.Platforms { // Any will do; the least, so that it is always the same.
+		if a.Account.Platform == "" || platform < a.Account.Platform {
+			a.Account.Platform = platform
+		}
+	}
+	a.Account.ID = "0"
+	if o.Reads() {
+		return p.Request(o, a)
+	}
+	call, ok := p.Calls[o]
+	if !ok || o == CreateSource {
+		return Request{}, ErrNoCall
+	}
+	f := &filler{values: p.placeholders(o, a)}
+	r := Request{Action: call.Action, Version: call.Version, Style: call.Style, Method: call.Method, Path: f.path(call.Path)}
+	if call.Body != nil {
+		r.Body = []byte("{}")
 	}
 	return r, f.err
 }
@@ -96,6 +123,9 @@ func (f *filler) text(text string, escape func(string) string) (string, bool) {
 			}
 		case string:
 			value = v
+		}
+		if name == "account" && !identifier.MatchString(value) && f.err == nil {
+			f.err = errors.New("the account's id is not an identifier")
 		}
 		if value == "" && optional(name) {
 			present = false
