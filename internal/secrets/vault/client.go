@@ -132,7 +132,7 @@ func (c *Client) Metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadat
 		}
 		return err
 	})
-	return meta, err
+	return meta, meant(err, ref)
 }
 
 // metadata asks a KV version 2 engine.
@@ -188,7 +188,7 @@ func (c *Client) Read(ctx context.Context, ref secrets.Ref) (secrets.Secret, sec
 		}
 		return err
 	})
-	return secret, meta, err
+	return secret, meta, meant(err, ref)
 }
 
 // readV2 reads from a KV version 2 engine.

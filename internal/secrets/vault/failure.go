@@ -128,7 +128,7 @@ func (c call) failureOf(r reply) *binding.Failure {
 	case r.status == http.StatusForbidden && r.forgets():
 		return c.failure(binding.Forbidden, CodeForbidden, "the token is not valid any more: renew it where it comes from; it also needs the policy "+c.policy())
 	case r.status == http.StatusForbidden:
-		return c.failure(binding.Forbidden, CodeForbidden, "the token's policies must allow "+c.policy())
+		return c.failure(binding.Forbidden, CodeForbidden, "the token's policies must allow "+c.policy()+"; Vault says the same in another namespace than the token's")
 	case r.status == http.StatusTooManyRequests:
 		return c.failure(binding.Throttled, CodeThrottled, "a rate limit quota of the server's holds: raise it, or let us ask less often")
 	case r.status == http.StatusPreconditionFailed:
@@ -247,14 +247,33 @@ func object(ref secrets.Ref) string {
 	return s
 }
 
+// meant gives a failure the hint what was meant, where the mount or the path of a
+// reference has a part of the API's path.
+func meant(err error, ref secrets.Ref) error {
+	f, ok := errors.AsType[*binding.Failure](err)
+	if !ok || f.Object != object(ref) || f.Code != CodeNotFound && f.Code != CodeForbidden && f.Code != CodeRefused {
+		return err
+	}
+	mount, path := strings.TrimPrefix(ref.Mount, "v1/"), ref.Path
+	for _, part := range []string{"data", "metadata"} {
+		mount = strings.TrimSuffix(mount, "/"+part)
+		path = strings.TrimPrefix(path, part+"/")
+	}
+	var write []string
+	if mount != ref.Mount {
+		write = append(write, "write mount: "+mount)
+	}
+	if path != ref.Path {
+		write = append(write, "write path: "+path)
+	}
+	if len(write) > 0 {
+		f.Hint = "v1/, data/ and metadata/ belong to the path of the API and not to the secret's: " + strings.Join(write, ", ")
+	}
+	return err
+}
+
 // absent is the failure for a secret, or version, that does not exist.
 func absent(c call, ref secrets.Ref) *binding.Failure {
-	if path, ok := strings.CutPrefix(ref.Path, "data/"); ok {
-		return c.failure(binding.NotFound, CodeNotFound, fmt.Sprintf("nothing is stored there: data/ belongs to the API's path and not to the secret's: write path: %s", path))
-	}
-	if mount, ok := strings.CutSuffix(ref.Mount, "/data"); ok {
-		return c.failure(binding.NotFound, CodeNotFound, fmt.Sprintf("nothing is stored there: /data belongs to the API's path and not to the mount's: write mount: %s", mount))
-	}
 	if ref.Version > 0 {
 		return c.failure(binding.NotFound, CodeNotFound, "there is no such version, or it was pruned: pin another or none")
 	}

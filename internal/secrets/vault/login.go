@@ -286,7 +286,7 @@ func login(ctx context.Context, base *api.Client, mount string, body map[string]
 		f := c.failed(err)
 		answer, ok := errors.AsType[*api.ResponseError](err)
 		switch {
-		case ok && (answer.RawError || len(answer.Errors) == 0) && f.Kind == binding.Refused:
+		case ok && (answer.RawError || len(answer.Errors) == 0) && (f.Kind == binding.Refused || f.Kind == binding.Forbidden):
 			// Vault says in JSON why it refuses: this is somebody else.
 			return grant{}, c.unreadable(fmt.Sprintf("HTTP status %d without Vault's words", answer.StatusCode))
 		case ok && answer.StatusCode == http.StatusNotFound:
