@@ -73,6 +73,10 @@ const ConfigurationCurrent binding.ConditionType = "ConfigurationCurrent"
 // While it is false, nothing is changed.
 const JournalIntact binding.ConditionType = "JournalIntact"
 
+// SourceVerified is the daemon's condition that the commit in force was verified
+// (source.git.verify). It is false while a newer one is not taken.
+const SourceVerified binding.ConditionType = "SourceVerified"
+
 // AcceptRequest says that the daemon goes on although its journal is damaged.
 type AcceptRequest struct {
 	// By is who says so. It is not proven; the other end of the socket is.

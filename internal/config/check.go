@@ -14,6 +14,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/manifest"
 	"reconciler/internal/message"
 )
 
@@ -225,12 +226,33 @@ func (c *checker) git(git *Git) {
 		c.add(code, at, message.New("config.git-url", "field", at, "err", f.Err))
 		return
 	}
+	c.gitVerify(git.Verify)
 	auth := git.Auth
 	switch {
 	case u.Scheme == "ssh" && auth == nil:
 		c.add("config-conflict", at, message.New("config.ssh-auth", "field", at))
 	case auth != nil && (auth.SSH != nil) != (u.Scheme == "ssh"):
 		c.add("config-conflict", "source.git.auth", message.New("config.git-auth"))
+	}
+}
+
+// gitVerify checks that every set of keys has files, and keys.
+func (c *checker) gitVerify(verify *GitVerify) {
+	if verify == nil {
+		return
+	}
+	if len(verify.Keys) == 0 {
+		c.add("config-one-of", "source.git.verify", message.New("config.none-of", "field", "source.git.verify", "fields", []string{"keys"}))
+	}
+	for i, keys := range verify.Keys {
+		at := fmt.Sprintf("source.git.verify.keys[%d]", i)
+		if keys.OpenPGPFile == "" && keys.AllowedSignersFile == "" {
+			c.add("config-one-of", at, message.New("config.none-of", "field", at, "fields", []string{"openpgpFile", "allowedSignersFile"}))
+		}
+		if len(keys.Files) == 0 {
+			c.add("config-policy", at+".files", message.New("config.rule-files", "name", keys.Name))
+		}
+		c.patterns(at+".files", keys.Files, manifest.CheckPathPattern)
 	}
 }
 

@@ -56,6 +56,23 @@ type Git struct {
 	Auth    *GitAuth      `yaml:"auth"`
 	CAFile  string        `yaml:"caFile"`
 	Timeout time.Duration `yaml:"timeout"`
+	// Verify says which commits are taken; nil takes all.
+	Verify *GitVerify `yaml:"verify"`
+}
+
+// GitVerify says whose signed commits are taken, all from Since on.
+type GitVerify struct {
+	Since string    `yaml:"since"`
+	Keys  []GitKeys `yaml:"keys"`
+}
+
+// GitKeys are signing keys, and patterns of the files that they are trusted
+// for.
+type GitKeys struct {
+	Name               string   `yaml:"name"`
+	Files              []string `yaml:"files"`
+	OpenPGPFile        string   `yaml:"openpgpFile"`
+	AllowedSignersFile string   `yaml:"allowedSignersFile"`
 }
 
 // GitAuth says how to sign in to a git server; at most one field is set.

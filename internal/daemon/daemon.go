@@ -47,6 +47,9 @@ type Daemon struct {
 	happened *eventLog
 	// configured says whether the configuration that was read last is in force.
 	configured atomic.Pointer[binding.Condition]
+	// verified says whether the newest commit of the source was taken; nil before
+	// the source was read.
+	verified atomic.Pointer[binding.Condition]
 	// since is when the configuration in force was taken.
 	since atomic.Pointer[time.Time]
 	// journalSince is when it became known whether the journal is intact.

@@ -6,11 +6,13 @@ import (
 	"slices"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
 	"reconciler/internal/metrics"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
+	"reconciler/internal/source/git"
 	"reconciler/internal/status"
 )
 
@@ -57,6 +59,26 @@ func (f *follower) sourceRead(err error) {
 		}
 	}
 	f.parts.report(sourcePart, f.now(), answer)
+	f.sourceVerified(err, answer)
+}
+
+// sourceVerified notes whether the newest commit was taken. An error of another
+// kind shows nothing about it.
+func (f *follower) sourceVerified(err error, answer binding.PartAnswer) {
+	c := binding.Condition{
+		Type: client.SourceVerified, Status: binding.True, Reason: reasonVerified, Message: message.New("condition.source-verified"), LastTransitionTime: f.now(),
+	}
+	if err != nil {
+		if !git.Unverified(err) {
+			return
+		}
+		c.Status, c.Reason, c.Message = binding.False, answer.Reason, answer.Message.Map(f.redactor.Redact)
+	}
+	var before []binding.Condition
+	if last := f.verified.Load(); last != nil {
+		before = append(before, *last)
+	}
+	f.verified.Store(&binding.SetCondition(before, c)[0])
 }
 
 // tellBroken lists the invalid files of a snapshot among the events.

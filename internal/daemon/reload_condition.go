@@ -15,9 +15,17 @@ const (
 	reasonRefused = "Refused"
 )
 
+// reasonVerified is the reason of the condition SourceVerified while it is true.
+const reasonVerified = "Verified"
+
 // Conditions are what holds of the daemon itself.
 func (d *Daemon) Conditions() []binding.Condition {
-	return []binding.Condition{*d.configured.Load(), d.journalIntact()}
+	conditions := []binding.Condition{*d.configured.Load(), d.journalIntact()}
+	g := d.present().config.Source.Git
+	if c := d.verified.Load(); c != nil && g != nil && g.Verify != nil {
+		conditions = append(conditions, *c)
+	}
+	return conditions
 }
 
 // taken notes that a configuration is in force from now on.

@@ -3,8 +3,10 @@ package engine
 import (
 	"os"
 	"path/filepath"
+	"slices"
 
 	"reconciler/internal/config"
+	"reconciler/internal/manifest"
 	"reconciler/internal/source"
 	"reconciler/internal/source/folder"
 	"reconciler/internal/source/git"
@@ -22,10 +24,26 @@ func NewSource(o Options) (source.Source, error) {
 		CAFile: g.CAFile, Timeout: g.Timeout, Limits: source.DefaultLimits(),
 		Now: o.Now, Observe: gitCalls(o.Called),
 	}
+	if g.Verify != nil {
+		opts.Verify = gitVerify(*g.Verify)
+	}
 	if g.Auth != nil {
 		opts.Auth = gitAuth(*g.Auth)
 	}
 	return git.New(opts)
+}
+
+func gitVerify(c config.GitVerify) *git.Verify {
+	v := &git.Verify{Since: c.Since}
+	for _, k := range c.Keys {
+		v.Keys = append(v.Keys, git.Keys{
+			Name: k.Name, OpenPGPFile: k.OpenPGPFile, AllowedSignersFile: k.AllowedSignersFile,
+			Covers: func(path string) bool {
+				return slices.ContainsFunc(k.Files, func(pattern string) bool { return manifest.MatchPath(pattern, path) })
+			},
+		})
+	}
+	return v
 }
 
 func gitAuth(a config.GitAuth) git.Auth {

@@ -42,6 +42,9 @@ type Options struct {
 	Timeout time.Duration
 	// Limits bound a snapshot; those that are 0 are the default.
 	Limits source.Limits
+	// Verify says which commits are taken; nil takes all. A Commit that is named
+	// is taken without it.
+	Verify *Verify
 	// MaxRepositoryBytes bounds what one fetch may unpack, and so the memory
 	// that it takes; 0 is 512 MiB.
 	MaxRepositoryBytes int64
@@ -76,6 +79,8 @@ type Source struct {
 	// store holds what the snapshot of tip needed and nothing else.
 	store *memory.Storage
 	tip   plumbing.Hash
+	// good is the last commit that was taken.
+	good plumbing.Hash
 }
 
 var _ source.Source = (*Source)(nil)
@@ -197,6 +202,11 @@ func (s *Source) attempt(ctx context.Context, previous string) (source.Snapshot,
 	if err != nil {
 		return source.Snapshot{}, false, err
 	}
+	if tip != s.tip {
+		if tip, store, err = s.taken(ctx, tip, store, previous); err != nil {
+			return source.Snapshot{}, false, err
+		}
+	}
 	if tip == s.tip && tip.String() == previous {
 		return source.Snapshot{}, true, nil
 	}
@@ -204,6 +214,7 @@ func (s *Source) attempt(ctx context.Context, previous string) (source.Snapshot,
 	if err != nil {
 		return source.Snapshot{}, false, s.doubted(err)
 	}
+	s.good = tip
 	if previous != "" && previous != snapshot.Revision {
 		snapshot.Rewritten, err = s.rewritten(ctx, store, tip, previous)
 	}

@@ -67,6 +67,8 @@ type order struct {
 	depth int
 	// commits asks for commits without their trees, where the server can.
 	commits bool
+	// trees asks for commits and trees without their files, where the server can.
+	trees bool
 }
 
 // fetch sends an order and puts the objects of the answer into store, at most
@@ -132,6 +134,10 @@ func upload(offered *capability.List, o order) (*packp.UploadPackRequest, error)
 	if o.commits && offered.Supports(capability.Filter) {
 		wanted = append(wanted, capability.Filter)
 		req.Filter = packp.FilterTreeDepth(0)
+	}
+	if o.trees && offered.Supports(capability.Filter) {
+		wanted = append(wanted, capability.Filter)
+		req.Filter = packp.FilterBlobNone()
 	}
 	for _, c := range wanted {
 		if !offered.Supports(c) {

@@ -1,0 +1,71 @@
+package git
+
+import (
+	"bytes"
+	"crypto"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
+	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+)
+
+// readOpenPGP reads public keys, one or several armored blocks after another.
+func readOpenPGP(data []byte) (openpgp.EntityList, error) {
+	const begin = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
+	var keys openpgp.EntityList
+	for _, block := range bytes.Split(data, []byte(begin))[1:] {
+		list, err := openpgp.ReadArmoredKeyRing(bytes.NewReader(append([]byte(begin), block...)))
+		if err != nil {
+			return nil, fmt.Errorf("it is not a list of armored public keys: %w", err)
+		}
+		keys = append(keys, list...)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("it has no armored public key; write one with: gpg --armor --export")
+	}
+	return keys, nil
+}
+
+// verifyOpenPGP says whether one of keys made the signature over payload. now is
+// when its key has to be good, whatever time the signature states.
+func verifyOpenPGP(keys openpgp.EntityList, payload, armored []byte, now time.Time) error {
+	block, err := armor.Decode(bytes.NewReader(armored))
+	if err != nil || block.Type != openpgp.SignatureType {
+		return unverified(codeSignature, "the OpenPGP signature is malformed")
+	}
+	config := &packet.Config{Time: func() time.Time { return now }}
+	hashes := []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512, crypto.SHA3_256, crypto.SHA3_512}
+	sig, _, err := openpgp.VerifyDetachedSignatureAndHash(keys, bytes.NewReader(payload), block.Body, hashes, config)
+	switch {
+	case err == nil && (sig.SigType != packet.SigTypeBinary || weakPGP(keys, sig)):
+		return unverified(codeSignature, "the OpenPGP signature uses a weak algorithm, or is of text")
+	case err == nil:
+		return nil
+	case errors.Is(err, pgperrors.ErrUnknownIssuer):
+		return unverified(codeSignature, "the OpenPGP key is not trusted here")
+	case errors.Is(err, pgperrors.ErrKeyRevoked), errors.Is(err, pgperrors.ErrKeyExpired), errors.Is(err, pgperrors.ErrSignatureExpired):
+		return unverified(codeKey, "the OpenPGP key or signature is not valid now: "+err.Error())
+	}
+	return unverified(codeSignature, "the OpenPGP signature is not a valid one of this commit: "+err.Error())
+}
+
+// weakPGP says that a signature was made with DSA or a short RSA key.
+func weakPGP(keys openpgp.EntityList, sig *packet.Signature) bool {
+	switch sig.PubKeyAlgo {
+	case packet.PubKeyAlgoEdDSA, packet.PubKeyAlgoECDSA, packet.PubKeyAlgoEd25519, packet.PubKeyAlgoEd448:
+		return false
+	case packet.PubKeyAlgoRSA:
+		for _, key := range keys.KeysById(*sig.IssuerKeyId) {
+			if length, err := key.PublicKey.BitLength(); err != nil || length < 2048 {
+				return true
+			}
+		}
+		return false
+	default:
+		return true
+	}
+}

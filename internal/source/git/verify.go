@@ -1,0 +1,386 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/storage/memory"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/boundedio"
+)
+
+// maxKeyFile bounds a file of keys, in bytes.
+const maxKeyFile = 1 << 20
+
+// Verify says which commits are taken: of those on the way by first parents
+// from the last one that was taken to the newest, each one that changes
+// something below the source's path has to be signed by a key that is trusted
+// for every file that it changes.
+type Verify struct {
+	// Since is a commit that is taken as it is, with what is before it; empty
+	// for none.
+	Since string
+	Keys  []Keys
+}
+
+// Keys are the signing keys that are trusted for some files.
+type Keys struct {
+	Name string
+	// Covers says whether they are trusted for the file at a path from the
+	// source's root.
+	Covers func(path string) bool
+	// OpenPGPFile holds armored public keys, AllowedSignersFile SSH keys in
+	// OpenSSH's form; one may be empty. They are read for every new commit.
+	OpenPGPFile, AllowedSignersFile string
+}
+
+// UnverifiedError says why a commit is not taken.
+type UnverifiedError struct {
+	// Code is commit-unsigned, commit-signature, commit-key or commit-history.
+	Code string
+	// Commit is the first one that is not taken; empty where none is at fault.
+	Commit string
+	Reason string
+}
+
+// Error implements error.
+func (e *UnverifiedError) Error() string {
+	if e.Commit == "" {
+		return e.Reason
+	}
+	return "commit " + e.Commit + ": " + e.Reason
+}
+
+// Unverified says that an error of a Source is about the signatures of a commit,
+// or the keys.
+func Unverified(err error) bool {
+	failure, ok := errors.AsType[*binding.Failure](err)
+	return ok && slices.Contains([]string{codeUnsigned, codeSignature, codeKey, codeHistory, codeKeys}, failure.Code)
+}
+
+func unverified(code, reason string) error { return &UnverifiedError{Code: code, Reason: reason} }
+
+// verify says why tip is not taken; nil if it is. previous is the last one that
+// was, as it is remembered; empty where none is.
+func (s *Source) verify(ctx context.Context, tip plumbing.Hash, previous string) error {
+	v := s.options.Verify
+	if v == nil || s.options.Commit != "" || tip.String() == previous || tip == s.good || tip.String() == v.Since {
+		return nil
+	}
+	rings, err := v.read()
+	if err != nil {
+		return err
+	}
+	anchors := map[plumbing.Hash]bool{}
+	for _, h := range []string{previous, v.Since} {
+		if plumbing.IsHash(h) {
+			anchors[plumbing.NewHash(h)] = true
+		}
+	}
+	if s.good != plumbing.ZeroHash {
+		anchors[s.good] = true
+	}
+	c := chain{rings: rings, path: s.path, now: s.options.Now()}
+	for _, depth := range depths() {
+		if c.store, err = s.history(ctx, tip, depth); err != nil {
+			return err
+		}
+		if err = c.follow(ctx, tip, anchors); !errors.Is(err, errMissing) {
+			break
+		}
+	}
+	if errors.Is(err, errMissing) {
+		err = unverified(codeHistory, "the history to the last commit that was taken is too long or not there")
+	}
+	return ofVerify(err, s.endpoint.String())
+}
+
+// ofVerify is the failure for a commit that is not taken.
+func ofVerify(err error, object string) error {
+	why, ok := errors.AsType[*UnverifiedError](err)
+	if !ok {
+		return err
+	}
+	hint := "have somebody sign it whose key source.git.verify trusts for these files; the last commit that was taken stays in force"
+	if why.Code == codeHistory {
+		hint = "check the history, and name the commit that you checked as source.git.verify.since"
+	}
+	return &binding.Failure{Kind: binding.Refused, Fault: binding.FaultRequest, Code: why.Code, Op: "git: verify", Object: object, Err: err, Hint: hint}
+}
+
+// history fetches commits and trees, without files where the server can.
+func (s *Source) history(ctx context.Context, tip plumbing.Hash, depth int) (store *memory.Storage, err error) {
+	store = memory.NewStorage()
+	err = s.converse(ctx, func(ctx context.Context, c conversation) error {
+		return s.fetch(ctx, c, order{want: tip, depth: depth, trees: true}, store)
+	})
+	return store, err
+}
+
+// ring is Keys, read.
+type ring struct {
+	Keys
+	verify func(payload, signature []byte, now time.Time) error
+}
+
+// read reads the files of all keys.
+func (v *Verify) read() ([]ring, error) {
+	var rings []ring
+	for _, keys := range v.Keys {
+		var ofPGP, ofSSH func(payload, signature []byte, now time.Time) error
+		for _, file := range []struct {
+			path string
+			read func([]byte) error
+		}{
+			{keys.OpenPGPFile, func(data []byte) error {
+				list, err := readOpenPGP(data)
+				ofPGP = func(payload, signature []byte, now time.Time) error {
+					return verifyOpenPGP(list, payload, signature, now)
+				}
+				return err
+			}},
+			{keys.AllowedSignersFile, func(data []byte) error {
+				list, err := readAllowedSigners(data)
+				ofSSH = func(payload, signature []byte, now time.Time) error { return verifySSH(list, payload, signature, now) }
+				return err
+			}},
+		} {
+			if file.path == "" {
+				continue
+			}
+			data, err := boundedio.ReadFile(file.path, maxKeyFile)
+			if err == nil {
+				err = file.read(data)
+			}
+			if err != nil {
+				return nil, &binding.Failure{
+					Kind: binding.Refused, Fault: binding.FaultCredentials, Code: codeKeys, Op: "git: verify with the keys " + keys.Name, Object: file.path, Err: err,
+					Hint: "correct the file; until then no new commit is taken",
+				}
+			}
+		}
+		rings = append(rings, ring{keys, func(payload, signature []byte, now time.Time) error {
+			return verifyEither(ofPGP, ofSSH, payload, signature, now)
+		}})
+	}
+	return rings, nil
+}
+
+// verifyEither picks the kind of signature.
+func verifyEither(ofPGP, ofSSH func(payload, signature []byte, now time.Time) error, payload, signature []byte, now time.Time) error {
+	switch {
+	case bytes.HasPrefix(signature, []byte("-----BEGIN PGP SIGNATURE-----")) && ofPGP != nil:
+		return ofPGP(payload, signature, now)
+	case bytes.HasPrefix(signature, []byte("-----BEGIN SSH SIGNATURE-----")) && ofSSH != nil:
+		return ofSSH(payload, signature, now)
+	}
+	return unverified(codeSignature, "there are no keys for this kind of signature")
+}
+
+// chain checks the commits of a store.
+type chain struct {
+	store objects
+	rings []ring
+	path  []string
+	now   time.Time
+	// trees counts the folders that were compared.
+	trees int
+}
+
+// maxTrees bounds the folders that are compared: a tree may name one folder a
+// thousand times, and that folder another one.
+const maxTrees = 100_000
+
+// follow checks tip and its first parents up to an anchor. Without an anchor,
+// there is nothing to compare with: tip has to be signed for all files.
+func (c *chain) follow(ctx context.Context, tip plumbing.Hash, anchors map[plumbing.Hash]bool) error {
+	for h := tip; !anchors[h]; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		commit, err := c.commit(h)
+		if err != nil {
+			return err
+		}
+		if len(anchors) == 0 {
+			return c.check(h, commit, plumbing.ZeroHash)
+		}
+		if len(commit.parents) == 0 {
+			return unverified(codeHistory, "the last commit that was taken is not in the history by first parents")
+		}
+		parent, err := c.commit(commit.parents[0])
+		if err != nil {
+			return err
+		}
+		if err := c.check(h, commit, parent.tree); err != nil {
+			return err
+		}
+		h = commit.parents[0]
+	}
+	return nil
+}
+
+// check says why a commit is not taken, compared with the tree before it.
+func (c *chain) check(h plumbing.Hash, commit signedCommit, before plumbing.Hash) error {
+	changed := map[string]struct{}{}
+	was, err := c.enter(before)
+	if err != nil {
+		return err
+	}
+	is, err := c.enter(commit.tree)
+	if err != nil {
+		return err
+	}
+	if err := c.diff("", was, is, changed); err != nil || len(changed) == 0 {
+		return err
+	}
+	if len(commit.signature) == 0 {
+		return &UnverifiedError{Code: codeUnsigned, Commit: h.String(), Reason: "it has no signature"}
+	}
+	var trusted []ring
+	var reason error
+	for _, r := range c.rings {
+		if err := r.verify(commit.payload, commit.signature, c.now); err == nil {
+			trusted = append(trusted, r)
+		} else if why, ok := errors.AsType[*UnverifiedError](err); ok && (reason == nil || why.Code == codeKey) {
+			reason = &UnverifiedError{Code: why.Code, Commit: h.String(), Reason: why.Reason}
+		}
+	}
+	if len(trusted) == 0 {
+		return reason
+	}
+	for path := range changed {
+		if !slices.ContainsFunc(trusted, func(r ring) bool { return r.Covers(path) }) {
+			return &UnverifiedError{Code: codeKey, Commit: h.String(), Reason: fmt.Sprintf("its key is not trusted for %.200q", path)}
+		}
+	}
+	return nil
+}
+
+func (c *chain) commit(h plumbing.Hash) (signedCommit, error) {
+	obj, err := c.store.EncodedObject(plumbing.CommitObject, h)
+	if err != nil {
+		return signedCommit{}, fmt.Errorf("%w: commit %s", errMissing, h)
+	}
+	raw, err := content(obj)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return signedCommit{}, err
+	}
+	commit, err := parseSigned(raw)
+	if err != nil {
+		return commit, &UnverifiedError{Code: codeSignature, Commit: h.String(), Reason: err.Error()}
+	}
+	return commit, nil
+}
+
+func (c *chain) tree(h plumbing.Hash) (map[string]object.TreeEntry, error) {
+	entries := map[string]object.TreeEntry{}
+	if h == plumbing.ZeroHash {
+		return entries, nil
+	}
+	obj, err := c.store.EncodedObject(plumbing.TreeObject, h)
+	if err != nil {
+		return nil, fmt.Errorf("%w: tree %s", errMissing, h)
+	}
+	var t object.Tree
+	if err := t.Decode(obj); err != nil {
+		return nil, fmt.Errorf("tree %s: %w", h, err)
+	}
+	for _, e := range t.Entries {
+		if _, twice := entries[e.Name]; twice {
+			return nil, unverified(codeSignature, "a folder has one name twice")
+		}
+		entries[e.Name] = e
+	}
+	return entries, nil
+}
+
+// enter is the source's folder in a tree; zero where it has none.
+func (c *chain) enter(root plumbing.Hash) (plumbing.Hash, error) {
+	for _, name := range c.path {
+		entries, err := c.tree(root)
+		if err != nil {
+			return root, err
+		}
+		e, ok := entries[name]
+		if !ok || e.Mode != filemode.Dir {
+			return plumbing.ZeroHash, nil
+		}
+		root = e.Hash
+	}
+	return root, nil
+}
+
+// diff collects the paths at which two folders differ.
+func (c *chain) diff(at string, was, is plumbing.Hash, changed map[string]struct{}) error {
+	if was == is {
+		return nil
+	}
+	if c.trees++; c.trees > maxTrees {
+		return unverified(codeHistory, "the commits change too many folders to be checked")
+	}
+	before, err := c.tree(was)
+	if err != nil {
+		return err
+	}
+	after, err := c.tree(is)
+	if err != nil {
+		return err
+	}
+	for _, side := range []map[string]object.TreeEntry{before, after} {
+		for name := range side {
+			w, i := before[name], after[name]
+			if w.Hash == i.Hash && w.Mode == i.Mode {
+				continue
+			}
+			path := at + name
+			if _, known := changed[path]; known {
+				continue
+			}
+			sub := [2]plumbing.Hash{}
+			for n, e := range []object.TreeEntry{w, i} {
+				switch {
+				case e.Mode == filemode.Dir:
+					sub[n] = e.Hash
+				case e.Hash != plumbing.ZeroHash:
+					changed[path] = struct{}{}
+				}
+			}
+			if err := c.diff(path+"/", sub[0], sub[1], changed); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// taken gives the commit to read, with what was fetched of it: tip, where it is
+// taken. A new process that may not take it reads the one that was taken last,
+// so that this stays in force.
+func (s *Source) taken(ctx context.Context, tip plumbing.Hash, fetched *memory.Storage, previous string) (plumbing.Hash, *memory.Storage, error) {
+	err := s.verify(ctx, tip, previous)
+	if err == nil || !Unverified(err) || s.store != nil || !plumbing.IsHash(previous) {
+		return tip, fetched, err
+	}
+	last, store := plumbing.NewHash(previous), memory.NewStorage()
+	failed := s.converse(ctx, func(ctx context.Context, c conversation) error {
+		o := order{want: last, depth: 1}
+		if !offersCommit(c.refs, last) {
+			o = order{want: tip, depth: slices.Max(depths())}
+		}
+		return s.fetch(ctx, c, o, store)
+	})
+	if _, missing := commitAt(store, last); failed != nil || missing != nil {
+		return tip, fetched, err
+	}
+	return last, store, nil
+}
