@@ -34,11 +34,20 @@ func (x *run) bind(ctx context.Context, a plan.Action) error {
 		return err
 	}
 	err = x.bindWith(ctx, a, token)
-	if rejected(err) {
+	if rejected(err) || x.unclearAgain(a, err) {
 		token.Wipe()
 		return x.fallBack(ctx, a, x.condemned(a, err), err)
 	}
 	return err
+}
+
+// unclearAgain says that a bind got no clear answer, and neither did the attempt
+// before: its effect is not waited for once more before the version applied before
+// is bound again. Should it come after that, the account that appears is another one,
+// whose token nobody knows.
+func (x *run) unclearAgain(a plan.Action, err error) bool {
+	before := x.round.Retries[a.Binding]
+	return errors.Is(err, plan.ErrNotVisible) && before.Times > 0 && before.Tried == attemptOf(a)
 }
 
 // restore binds the version applied before, because the planned one had no effect.
@@ -93,7 +102,7 @@ func (x *run) rebind(ctx context.Context, a plan.Action) error {
 		// deployed. Nothing is bound meanwhile, so it is asked once more.
 		err = x.bindWith(ctx, a, token)
 	}
-	if rejected(err) {
+	if rejected(err) || x.unclearAgain(a, err) {
 		token.Wipe()
 		return x.fallBack(ctx, a, x.condemned(a, err), err)
 	}
@@ -129,8 +138,9 @@ func (x *run) bindWith(ctx context.Context, a plan.Action, token secrets.Secret)
 }
 
 func (x *run) bindAs(ctx context.Context, intent binding.Intent, wanted binding.Account, token secrets.Secret) error {
+	doubtful := intent.Doubtful
 	intent.Tries, intent.Doubtful = x.unclearBefore(intent)
-	intent.Tries++
+	intent.Tries, intent.Doubtful = intent.Tries+1, intent.Doubtful || doubtful
 	return x.write(ctx, intent, func(ctx context.Context, intent *binding.Intent) error {
 		account, err := x.o.Registry.Bind(ctx, wanted, token)
 		x.noteBind(intent.Binding, err)
@@ -195,6 +205,7 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 		intent := x.intent(a, plan.Bind)
 		intent.After, intent.TokenVersion, intent.TokenFingerprint = before.After(*before), before.TokenVersion, ""
 		intent.After.AccountID, intent.After.Unbound = "", before.AccountID
+		intent.Doubtful = errors.Is(cause, plan.ErrNotVisible)
 		if refusal != (binding.Refusal{}) {
 			intent.After.Refused = refusal
 		}

@@ -12,6 +12,9 @@ import (
 const (
 	defaultRetryBase = 10 * time.Second
 	defaultRetryMax  = 30 * time.Minute
+	// patience is how often in a row a bind is tried with pauses of up to Max, after
+	// which they grow on: by then what is wrong does not pass by itself.
+	patience = 20
 	// lostRetry bounds the pause while nothing is bound that was bound before.
 	lostRetry = 2 * time.Minute
 )
@@ -20,6 +23,15 @@ const (
 // Base to Max; 10 seconds and 30 minutes if zero. Neither events nor time reset
 // it, only success, something else to try, or a person.
 type Backoff struct{ Base, Max time.Duration }
+
+// interrupting are the pauses after so many failures in a row that each interrupted
+// a binding that works.
+func (b Backoff) interrupting(times int) Backoff {
+	if times >= patience {
+		b.Max = min(binding.Pause(cmp.Or(max(b.Max, 0), defaultRetryMax), binding.RefusalLasts, times-patience+1), binding.RefusalLasts)
+	}
+	return b
+}
 
 // After is a failure after one more, of what was tried; the next attempt is not
 // before atLeast, where the other side asked for that.
@@ -49,7 +61,7 @@ func (x *run) failure(name string, own []plan.Outcome, incomplete bool) *binding
 	}
 	for _, o := range own {
 		if o.State == plan.Failed {
-			last, failed = x.pauses(o).After(last, attemptOf(o.Action), x.o.Now(), retryAfter(o.Err)), true
+			last, failed = x.pauses(o, last.Times).After(last, attemptOf(o.Action), x.o.Now(), retryAfter(o.Err)), true
 		}
 	}
 	if !failed {
@@ -58,14 +70,18 @@ func (x *run) failure(name string, own []plan.Outcome, incomplete bool) *binding
 	return &last
 }
 
-// pauses are those after a failure. What is declared cannot be bound, and each
-// attempt interrupts the binding that works: these pauses grow up to a day. While
-// nothing is bound that was bound before, they stay short.
-func (x *run) pauses(o plan.Outcome) Backoff {
-	pauses, fellBack := x.o.Retry, errors.Is(o.Err, plan.ErrFellBack)
+// pauses are those after a failure, which failed so often before. Where what is
+// declared was rejected for itself, or nobody knows for what, each attempt interrupts
+// the binding that works: these pauses grow up to a day. After any other answer they
+// do so once that has lasted. While nothing is bound that was bound before, they stay
+// short.
+func (x *run) pauses(o plan.Outcome, times int) Backoff {
+	pauses, fellBack, fault := x.o.Retry, errors.Is(o.Err, plan.ErrFellBack), binding.FaultOf(o.Err)
 	switch {
-	case fellBack && binding.FaultOf(o.Err) == binding.FaultRequest:
+	case fellBack && (fault == binding.FaultRequest || fault == binding.FaultUnknown && rejected(o.Err)):
 		pauses.Max = binding.RefusalLasts
+	case fellBack:
+		return pauses.interrupting(times)
 	case errors.Is(o.Err, plan.ErrLost), !fellBack && o.Action.Cause == plan.CauseUnfinished,
 		errors.Is(o.Err, plan.ErrNotVisible) && o.Action.Object.IsAccount():
 		pauses.Max = min(cmp.Or(max(pauses.Max, 0), defaultRetryMax), lostRetry)

@@ -295,13 +295,21 @@ func TestKind1SyncOfTheBindingAsksTheCodeHostAfresh(t *testing.T) {
 }
 
 // A declaration that the registry does not take interrupts the binding that
-// works less and less often.
+// works less and less often. So does one that it rejects with a code that nobody
+// knows.
 func TestKind1ADeclarationThatIsNeverTakenInterruptsLessAndLess(t *testing.T) {
+	for _, code := range []string{"INVALID_PARAMETER", "SOURCE_USER_ODD", "TOKEN_ODD"} {
+		t.Run("code "+code, func(t *testing.T) { interruptsLessAndLess(t, code) })
+	}
+}
+
+func interruptsLessAndLess(t *testing.T, code string) {
+	t.Helper()
 	w := newWired(t)
 	r := w.reconciler()
 	synced(t, r, desire(gitlab()))
 	odd := desire(gitlab(func(d *binding.Declaration) { d.Spec.Username = "ci-two" }))
-	w.registry.Faults.Add(no{400, "INVALID_PARAMETER"}.fault(0, func(r *http.Request) bool {
+	w.registry.Faults.Add(no{400, code}.fault(0, func(r *http.Request) bool {
 		body, err := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		return err == nil && bindCall(r) && strings.Contains(string(body), "ci-two")

@@ -130,6 +130,34 @@ func TestKind1AVersionWithoutAnEffectGivesWayWhereWritesShowAtOnce(t *testing.T)
 	}
 }
 
+// TestKind1UnclearAttemptsInterruptBrieflyAndLessAndLess: the first attempt waits for
+// the effect; those after it bind the version before at once, and get rare.
+func TestKind1UnclearAttemptsInterruptBrieflyAndLessAndLess(t *testing.T) {
+	thorough(t)
+	for name, f := range unclearAnswers() {
+		t.Run(name, func(t *testing.T) {
+			l := rotating(t, f)
+			if gap := l.watch(30*time.Minute, 10*time.Second); gap > 3*time.Minute {
+				t.Errorf("nothing was bound for %s at first", gap)
+			}
+			if gap := l.watch(2*time.Hour, 10*time.Second); gap > 0 {
+				t.Errorf("nothing was bound for %s later", gap)
+			}
+			before := l.unbinds()
+			l.watch(7*24*time.Hour, 20*time.Minute)
+			if n := l.unbinds() - before; n > 40 {
+				t.Errorf("the working account was unbound %d times in a week", n)
+			}
+			l.registry.Faults.Clear()
+			l.watch(25*time.Hour, 20*time.Minute)
+			l.ends()
+			if !l.TokenIs("gitlab", "canary-gitlab-2") || l.tokenVersion() != 2 {
+				t.Errorf("version %d is recorded", l.tokenVersion())
+			}
+		})
+	}
+}
+
 func TestKind1WhileTheVersionBeforeIsBoundTheReasonNamesBoth(t *testing.T) {
 	for name, f := range unclearAnswers() {
 		t.Run(name, func(t *testing.T) {
