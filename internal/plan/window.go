@@ -166,7 +166,7 @@ func (w Windows) opens(t time.Time, s *search) (time.Time, error) {
 		}
 		end, err := through(w.Deny, begin, s)
 		switch {
-		case err != nil || s.steps <= 0:
+		case err != nil || s.steps == 0:
 			return time.Time{}, err
 		case end.Equal(begin):
 			return begin, nil
@@ -196,7 +196,7 @@ func (w Windows) closes(t time.Time, s *search) (time.Time, error) {
 	}
 	end, err := through(w.Allow, t, s)
 	switch {
-	case err != nil || s.steps <= 0:
+	case err != nil || s.steps == 0:
 		return time.Time{}, err
 	case !end.Before(s.limit):
 		return denied, nil
@@ -211,8 +211,11 @@ type search struct {
 }
 
 func (s *search) goOn(at time.Time) bool {
+	if s.steps == 0 {
+		return false
+	}
 	s.steps--
-	return s.steps > 0 && at.Before(s.limit)
+	return at.Before(s.limit)
 }
 
 // first is the first moment from t on that one of the windows covers: t itself

@@ -1,0 +1,307 @@
+package plan_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// TestABindingThatIsRetainedUnderAnotherNameStays: the declaration that is gone asked
+// to unbind the account, and another one, gone too, to keep it.
+func TestABindingThatIsRetainedUnderAnotherNameStays(t *testing.T) {
+	beside := func(change func(*plan.Input, *binding.Record)) func() plan.Input {
+		return func() plan.Input {
+			in := gone(func(*plan.Input, *binding.Record) {})()
+			other := applied(gitlabDeclaration())
+			other.Binding, other.DeletionPolicy = "other-gitlab", binding.Retain
+			change(&in, &other)
+			in.Records = append(in.Records, other)
+			return in
+		}
+	}
+	stays := []string{accountLine, accountLine}
+	also := append([]string{accountLine}, removesAll()...)
+	runCases(t, map[string]planCase{
+		"the same account":             {in: beside(func(*plan.Input, *binding.Record) {}), want: stays},
+		"the policy that holds unsaid": {in: beside(func(_ *plan.Input, o *binding.Record) { o.DeletionPolicy = "" }), want: stays},
+		"nothing is bound":             {
+			in: beside(func(in *plan.Input, _ *binding.Record) { in.Observation.Accounts[binding.GitLab] = binding.AccountState{} }), want: stays,
+		},
+		"another number":    {in: beside(func(_ *plan.Input, o *binding.Record) { o.AccountID = "8" }), want: also},
+		"another user name": {in: beside(func(_ *plan.Input, o *binding.Record) { o.Username = "else" }), want: also},
+		"not ours":          {in: beside(func(_ *plan.Input, o *binding.Record) { o.Managed = false }), want: removesAll()},
+		"another platform": {
+			in: beside(func(_ *plan.Input, o *binding.Record) { o.Platform, o.Vault = binding.Bitbucket, binding.VaultRef{} }), want: also,
+		},
+	})
+}
+
+// TestWhatIsOnlyLookedAtIsFoundAtItsPlace: a difference is shown at the image
+// repository that it is about, and with what is there instead.
+func TestWhatIsOnlyLookedAtIsFoundAtItsPlace(t *testing.T) {
+	second := func(w *linkWorld) {
+		onlyLookedAt(w)
+		w.spec.Repositories = []binding.Repository{repository(), repository()}
+		w.spec.Repositories[0].Image, w.spec.Repositories[0].Rules = "payments/web", nil
+		w.in.Observation.Repositories["payments/web"] = binding.RepositoryState{Exists: true, Link: wantedLink()}
+		w.state.Link.Source = "elsewhere/api"
+	}
+	p := plan.Make(linkCase(second)())
+	if len(p.Findings) != 1 || p.Findings[0].Path != "spec.repositories[1]" || !strings.Contains(text(p.Findings[0].Message), "elsewhere/api") {
+		t.Errorf("a source: %+v", p.Findings)
+	}
+	p = plan.Make(observing(func(in *plan.Input) {
+		other := gitlabAccount()
+		other.Username = "mallory"
+		boundTo(*in, other)
+		in.Declarations[0].Spec.Repositories = []binding.Repository{{}} // Its name is that of no image repository.
+		in.Observation.Repositories[""] = binding.RepositoryState{Exists: true}
+	})())
+	for _, f := range p.Findings {
+		if f.Path == "" && !strings.Contains(text(f.Message), "mallory") {
+			t.Errorf("an account: %s", text(f.Message))
+		}
+	}
+	if len(p.Findings) == 0 || p.Findings[0].Path != "" {
+		t.Errorf("an account: %+v", p.Findings)
+	}
+	p = plan.Make(observing(func(*plan.Input) {})())
+	if len(p.Findings) != 1 || strings.Contains(text(p.Findings[0].Message), "instead of") || strings.Contains(text(p.Findings[0].Message), `""`) {
+		t.Errorf("nothing is there: %s", text(p.Findings[0].Message))
+	}
+}
+
+// TestAnImageRepositoryOfABrokenFileIsLeftToIt, and no other image repository is.
+func TestAnImageRepositoryOfABrokenFileIsLeftToIt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		image string
+		held  bool
+	}{"of that file": {"payments/api", true}, "another": {"payments/other", false}} {
+		in := linkCase(func(w *linkWorld) { foreign(w); w.state.Link.Source = "elsewhere/api"; w.spec.Adopt = true })()
+		owner := applied(codeupDeclaration("lost"))
+		owner.Images = []binding.RecordedImage{{Image: tt.image, Link: wantedLink()}}
+		in.Records, in.Broken = append(in.Records, owner), []string{"lost.yaml"}
+		held := false
+		for _, a := range plan.Make(in).Actions {
+			if a.Target.Image == "payments/api" && a.Binding == "payments-gitlab" {
+				held = held || a.Cause == plan.CauseFileBroken
+			}
+		}
+		if held != tt.held {
+			t.Errorf("%s: held %v", name, held)
+		}
+	}
+}
+
+// TestASuspensionThatEndedIsFoundAtItsDeclaration.
+func TestASuspensionThatEndedIsFoundAtItsDeclaration(t *testing.T) {
+	in := input(gitlabDeclaration(), githubDeclaration())
+	in.Suspensions = []binding.Suspension{held("payments-gitlab", -time.Hour)}
+	for _, f := range plan.Make(in).Findings {
+		if f.Code == "suspend-ended" && f.File != "payments/gitlab.yaml" {
+			t.Errorf("found in %q", f.File)
+		}
+	}
+}
+
+// TestAnUnclearBindFallsBackOnlyWhenItWasRepeated, and to a version only.
+func TestAnUnclearBindFallsBackOnlyWhenItWasRepeated(t *testing.T) {
+	for name, tt := range map[string]struct {
+		tries, previous int
+		back            bool
+	}{
+		"after one": {1, 2, false}, "after two": {2, 2, true}, "after three": {3, 2, true}, "without a version to go back to": {2, 0, false},
+	} {
+		d := gitlabDeclaration()
+		in := input(d)
+		record := applied(d)
+		record.TokenVersion = 2
+		after := record
+		after.TokenVersion = 3
+		in.Records = []binding.Record{record}
+		in.Observation.Tokens[d.Name] = withPrevious(in.Observation.Tokens[d.Name], nil)
+		in.Observation.Tokens[d.Name].Previous.Version = tt.previous
+		in.Intents = []binding.Intent{{
+			Instance: "prod", Binding: d.Name, Platform: binding.GitLab, Action: string(plan.Bind), Object: binding.AccountObject(),
+			After: after, TokenVersion: 3, Tries: tt.tries, Answered: true, Released: true,
+		}}
+		p := plan.Make(in)
+		if len(p.Actions) != 1 || p.Actions[0].Kind != plan.Bind || p.Actions[0].Target.Restore != tt.back {
+			t.Errorf("%s: %+v", name, p.Actions)
+		}
+	}
+}
+
+// TestAnUnknownTokenIsSettledHoweverOften, if repairs have no limit.
+func TestAnUnknownTokenIsSettledHoweverOften(t *testing.T) {
+	in := found(noon().Add(-time.Minute), func(_ *binding.Declaration, in *plan.Input) { in.Policy.MaxRepairs = 0 })()
+	if got := brief(plan.Make(in)); len(got) != 1 || !strings.HasPrefix(got[0], "rebind account") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestAWriteThatIsNotVisibleConcernsItsBindingOnly: what another binding wrote keeps
+// none from being removed.
+func TestAWriteThatIsNotVisibleConcernsItsBindingOnly(t *testing.T) {
+	beside := func(of func(*binding.Record)) func() plan.Input {
+		return func() plan.Input {
+			in := gone(func(in *plan.Input, _ *binding.Record) { in.Policy.Settle = time.Hour })()
+			other := applied(codeupDeclaration("other"))
+			other.Written = binding.Write{At: noon().Add(-time.Second)}
+			of(&other)
+			in.Records = append(in.Records, other)
+			return in
+		}
+	}
+	unseenOther := append([]string{accountLine}, removesAll()...)
+	runCases(t, map[string]planCase{
+		"another platform": {in: beside(func(*binding.Record) {}), want: unseenOther},
+		"an image repository of another": {
+			in: beside(func(o *binding.Record) {
+				o.Written = binding.Write{}
+				o.Images = []binding.RecordedImage{{Image: "other/image", Link: wantedLink(), LinkWritten: binding.Write{At: noon()}}}
+			}),
+			want: append([]string{accountLine}, removesAll()...),
+		},
+		"its own": {
+			in: gone(func(in *plan.Input, r *binding.Record) {
+				in.Policy.Settle, r.Written = time.Hour, binding.Write{At: noon().Add(-time.Second)}
+				in.Observation.Accounts[binding.GitLab] = binding.AccountState{}
+			}),
+			want: []string{accountLine}, reason: "does not show",
+		},
+	})
+}
+
+// TestAnUnseenWriteIsShownOnceWithItsDeclaration.
+func TestAnUnseenWriteIsShownOnceWithItsDeclaration(t *testing.T) {
+	gitlab, codeup := gitlabDeclaration(), codeupDeclaration("payments-gitlab")
+	in := input(gitlab, codeup, githubDeclaration())
+	in.Policy.Settle = time.Hour
+	record := applied(gitlab)
+	record.Images = []binding.RecordedImage{{Image: "payments/api", Link: wantedLink(), LinkWritten: binding.Write{At: noon().Add(-time.Second)}}}
+	in.Observation.Repositories["payments/api"] = binding.RepositoryState{Exists: true}
+	boundTo(in, gitlabAccount())
+	in.Records = []binding.Record{record}
+	n := 0
+	for _, a := range plan.Make(in).Actions {
+		if a.Object.Image != "payments/api" {
+			continue
+		}
+		n++
+		if d := a.Target.Declaration; a.Cause != plan.CauseNotVisible || d == nil || d.Name != a.Binding || d.Spec.Platform != binding.GitLab {
+			t.Errorf("%s %s of %s: %+v", a.Kind, a.Cause, a.Platform, d)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d actions", n)
+	}
+}
+
+// TestRememberForgetsAnImageRepositoryWithNothingLeft, and no other.
+func TestRememberForgetsAnImageRepositoryWithNothingLeft(t *testing.T) {
+	rule := binding.ObservedRule{BuildRule: mainRule("/Dockerfile")}
+	record := applied(gitlabDeclaration())
+	for _, image := range []string{"a/a", "b/b", "c/c"} {
+		record.Images = append(record.Images, binding.RecordedImage{Image: image, Rules: []binding.RecordedRule{{Key: rule.Key()}}})
+	}
+	after := plan.Remember(plan.Action{
+		Kind: plan.RemoveRule, Object: binding.RuleObject("b/b", rule.BuildRule), Target: plan.Target{Image: "b/b", Rule: rule},
+	}, &record, nil)
+	var left []string
+	for _, i := range after.Images {
+		left = append(left, i.Image)
+	}
+	if strings.Join(left, " ") != "a/a c/c" || len(record.Images) != 3 {
+		t.Errorf("left: %q", left)
+	}
+}
+
+// TestARoundKnowsWhatItHasAnythingOf.
+func TestARoundKnowsWhatItHasAnythingOf(t *testing.T) {
+	declared, recorded, removed := gitlabDeclaration(), applied(codeupDeclaration("recorded")), applied(codeupDeclaration("removed"))
+	removed.Removed, removed.Managed = true, false
+	r := &plan.Round{Input: plan.Input{Declarations: []binding.Declaration{githubDeclaration(), declared}, Records: []binding.Record{removed, recorded}}}
+	r.Plan.Actions = []plan.Action{{Binding: "planned"}, {Binding: "planned-too"}}
+	for name, want := range map[string]struct {
+		knows    bool
+		platform binding.Platform
+	}{
+		declared.Name: {true, binding.GitLab}, "recorded": {true, binding.Codeup}, "removed": {false, binding.Codeup},
+		"planned": {true, ""}, "planned-too": {true, ""}, "other": {false, ""},
+	} {
+		if knows, platform := r.Knows(name), r.Platform(name); knows != want.knows || platform != want.platform {
+			t.Errorf("%s: %v, %q", name, knows, platform)
+		}
+	}
+	if none := (&plan.Round{Input: plan.Input{Records: []binding.Record{removed}}}); none.Knows("x") || none.Knows("removed") {
+		t.Error("it knows what it has nothing of")
+	}
+}
+
+// TestOnlyDriftThatIsKeptIsReported.
+func TestOnlyDriftThatIsKeptIsReported(t *testing.T) {
+	for _, tt := range []struct {
+		kind  plan.Kind
+		cause plan.Cause
+		want  bool
+	}{
+		{plan.Noop, plan.CauseDrift, true},
+		{plan.Rebind, plan.CauseDrift, false},
+		{plan.Noop, plan.CauseSettled, false},
+		{plan.Bind, plan.CauseAbsent, false},
+	} {
+		if got := (plan.Action{Kind: tt.kind, Cause: tt.cause}).Reported(); got != tt.want {
+			t.Errorf("%s %s: %v", tt.kind, tt.cause, got)
+		}
+	}
+}
+
+// TestAWindowHasALengthBetweenBothLimits, which belong to it.
+func TestAWindowHasALengthBetweenBothLimits(t *testing.T) {
+	w := window(t, "0 1 * * * for 2h in UTC")
+	for length, ok := range map[time.Duration]bool{
+		plan.MinWindow: true, plan.MaxWindow: true, plan.MinWindow - 1: false, plan.MaxWindow + 1: false,
+	} {
+		if w.Length = length; (w.Check() == nil) != ok {
+			t.Errorf("%s: %v", length, w.Check())
+		}
+	}
+}
+
+// TestADroppedImageRepositoryWaitsForItsOwnWriteOnly.
+func TestADroppedImageRepositoryWaitsForItsOwnWriteOnly(t *testing.T) {
+	write := binding.Write{At: noon().Add(-time.Second)}
+	for name, tt := range map[string]struct {
+		of    func(*binding.Record)
+		waits bool
+	}{
+		"its link":                       {func(r *binding.Record) { r.Images[0].LinkWritten, r.Images[0].Link.Trigger = write, binding.Manual }, true},
+		"nothing":                        {func(*binding.Record) {}, false},
+		"the link of another":            {func(r *binding.Record) { r.Images[1].LinkWritten = write }, false},
+		"the account, bound a while ago": {func(r *binding.Record) { r.Written = binding.Write{At: noon().Add(-2 * time.Hour)} }, false},
+	} {
+		in := linkCase(func(w *linkWorld) {
+			w.in.Policy.Settle = time.Hour
+			w.spec.DeletionPolicy = binding.Unbind
+			w.spec.Repositories = []binding.Repository{repository()}
+			w.spec.Repositories[0].Image = "payments/other"
+			other := recordedImage()
+			other.Image = "payments/other"
+			w.record.Images = append(w.record.Images, other)
+			w.in.Observation.Repositories["payments/other"] = binding.RepositoryState{Exists: true}
+			tt.of(&w.record)
+		})()
+		waits, unlinks := false, false
+		for _, a := range plan.Make(in).Actions {
+			waits = waits || a.Target.Image == "payments/api" && a.Cause == plan.CauseNotVisible
+			unlinks = unlinks || a.Target.Image == "payments/api" && a.Kind == plan.Unlink
+		}
+		if waits != tt.waits || unlinks == tt.waits {
+			t.Errorf("%s: waits %v, unlinks %v", name, waits, unlinks)
+		}
+	}
+}
