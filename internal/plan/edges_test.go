@@ -27,8 +27,10 @@ func TestABindingThatIsRetainedUnderAnotherNameStays(t *testing.T) {
 	runCases(t, map[string]planCase{
 		"the same account":             {in: beside(func(*plan.Input, *binding.Record) {}), want: stays},
 		"the policy that holds unsaid": {in: beside(func(_ *plan.Input, o *binding.Record) { o.DeletionPolicy = "" }), want: stays},
-		"nothing is bound":             {
-			in: beside(func(in *plan.Input, _ *binding.Record) { in.Observation.Accounts[binding.GitLab] = binding.AccountState{} }), want: stays,
+		"nothing is bound": {
+			in: beside(func(in *plan.Input, _ *binding.Record) {
+				in.Observation.Accounts[binding.GitLab] = binding.AccountState{}
+			}), want: stays,
 		},
 		"another number":    {in: beside(func(_ *plan.Input, o *binding.Record) { o.AccountID = "8" }), want: also},
 		"another user name": {in: beside(func(_ *plan.Input, o *binding.Record) { o.Username = "else" }), want: also},
