@@ -22,6 +22,9 @@ type Capabilities struct {
 	LinkRepositories bool `json:"linkRepositories"`
 	ReadRules        bool `json:"readRules"`
 	WriteRules       bool `json:"writeRules"`
+	// KeepsSources says that no call removes the source of an image repository: a
+	// person does.
+	KeepsSources bool `json:"keepsSources,omitempty"`
 	// Reasons says why a capability is off, by its JSON name.
 	Reasons map[string]message.Message `json:"-"`
 }

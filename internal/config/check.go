@@ -271,6 +271,9 @@ func (c *checker) instances(config Config) {
 		if instance.Edition != "" && instance.Edition != instance.KnownEdition() {
 			c.add("config-conflict", at+".edition", message.New("config.driver-edition", "driver", instance.Driver, "edition", instance.Edition))
 		}
+		if instance.Driver == "enterprise" && !strings.HasPrefix(instance.InstanceID, "cri-") {
+			c.add("config-conflict", at+".instanceId", message.New("config.no-instance-id"))
+		}
 		c.endpoint(at+".endpoint", instance.Endpoint, false)
 		if instance.Driver == "console" && instance.Credentials != nil {
 			c.add("config-unused", at+".credentials", message.New("config.console-credentials"))

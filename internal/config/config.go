@@ -107,8 +107,10 @@ type Folder struct {
 type Instance struct {
 	Name   string `yaml:"name"`
 	Region string `yaml:"region"`
-	// Driver is "personal" or "console".
+	// Driver is "personal", "enterprise" or "console".
 	Driver string `yaml:"driver"`
+	// InstanceID is the registry's identifier of the instance.
+	InstanceID string `yaml:"instanceId"`
 	// Edition is empty where the configuration does not say it (see Editions).
 	Edition  binding.Edition `yaml:"edition"`
 	Endpoint string          `yaml:"endpoint"`

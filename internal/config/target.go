@@ -4,14 +4,19 @@ import (
 	"path/filepath"
 	"strings"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 )
 
 // Target is the instance as plans name it: where their actions go.
 func (i Instance) Target() plan.Instance {
-	return plan.Instance{
+	target := plan.Instance{
 		Name: i.Name, Region: i.Region, Endpoint: i.Endpoint, Driver: i.Driver, Account: i.Credentials.account(),
 	}
+	if i.KnownEdition() == binding.Enterprise {
+		target.ID, target.Edition = i.InstanceID, binding.Enterprise
+	}
+	return target
 }
 
 // account names the vendor's account that credentials belong to, as far as the

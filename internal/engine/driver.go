@@ -10,6 +10,7 @@ import (
 	"reconciler/internal/metrics"
 	"reconciler/internal/registry"
 	"reconciler/internal/registry/console"
+	"reconciler/internal/registry/enterprise"
 	"reconciler/internal/registry/personal"
 	"reconciler/internal/secrets"
 )
@@ -19,11 +20,15 @@ func NewDriver(c config.Instance, redactor *secrets.Redactor, called func(metric
 	if c.Driver == "console" {
 		return console.New(c.Name, c.Region), nil
 	}
-	return personal.New(personal.Options{
+	o := personal.Options{
 		Instance: c.Name, Region: c.Region, Endpoint: c.Endpoint, Signature: personal.Signature(c.Signature),
 		Credentials: credentials(c.Credentials, redactor), RequestsPerSecond: c.RequestsPerSecond, Burst: c.Burst,
 		Observe: registryCalls(called, c.Name),
-	})
+	}
+	if c.Driver == "enterprise" {
+		return enterprise.New(enterprise.Options{Line: o, InstanceID: c.InstanceID})
+	}
+	return personal.New(o)
 }
 
 func credentials(c *config.Credentials, redactor *secrets.Redactor) personal.Credentials {

@@ -183,6 +183,10 @@ type Instance struct {
 	Driver string `json:"driver,omitempty"`
 	// Account names the vendor's account, as far as the configuration tells.
 	Account string `json:"account,omitempty"`
+	// ID is the registry's identifier of the instance, if the driver needs one.
+	ID string `json:"id,omitempty"`
+	// Edition is empty for the Personal Edition.
+	Edition binding.Edition `json:"edition,omitempty"`
 }
 
 // Policy is what the operator allows.

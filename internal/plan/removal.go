@@ -180,9 +180,11 @@ func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *b
 		Changes: []Change{{Field: "source", From: st.Link.Source}},
 	})
 	a.Target.Image, a.Target.Link = name, st.Link
-	if !caps.LinkRepositories {
+	if !caps.LinkRepositories || caps.KeepsSources {
 		a.Kind, a.Steps = Manual, append(m.buildSteps(name), message.New("step.remove-source"))
-		a.Reason = m.cannot(a.Reason, "linkRepositories")
+		if a.Reason = m.cannot(a.Reason, "linkRepositories"); caps.KeepsSources {
+			a.Reason = message.New("reason.keeps-sources", "reason", a.Reason)
+		}
 	}
 	return append(numbered(steps), step{freeLink, a}), nil
 }

@@ -28,11 +28,17 @@ func (m *maker) cannot(reason message.Message, names ...string) message.Message 
 	return reason
 }
 
+// enterprise says that the instance is of the Enterprise Edition.
+func (m *maker) enterprise() bool {
+	return m.in.Instance.Edition == binding.Enterprise ||
+		slices.ContainsFunc(m.in.Declarations, func(d binding.Declaration) bool { return d.Edition == binding.Enterprise })
+}
+
 // codeSourceSteps lead a person to the page where accounts are bound.
 func (m *maker) codeSourceSteps(p binding.Platform) []message.Message {
 	return []message.Message{
 		message.New("step.console", "url", consoleURL, "region", m.in.Instance.Region),
-		message.New("step.code-source", "instance", m.in.Instance.Name),
+		message.New("step.code-source", "enterprise", m.enterprise(), "instance", m.in.Instance.Name),
 		message.New("step.row", "platform", p.Title()),
 	}
 }
@@ -108,7 +114,7 @@ func ruleSteps(rules []binding.BuildRule) []message.Message {
 func (m *maker) buildSteps(image string) []message.Message {
 	return []message.Message{
 		message.New("step.console", "url", consoleURL, "region", m.in.Instance.Region),
-		message.New("step.build", "instance", m.in.Instance.Name, "image", image),
+		message.New("step.build", "enterprise", m.enterprise(), "instance", m.in.Instance.Name, "image", image),
 	}
 }
 

@@ -54,6 +54,9 @@ type Principal struct {
 	SecurityToken string
 	// Region is what GET /regions returns; empty means cn-hangzhou.
 	Region string
+	// InstanceID is the id of an instance of the Enterprise Edition, cri-…; empty
+	// means that the identity has none.
+	InstanceID string
 	// NoRegistry makes every call end with USER_NOT_EXIST, as for an identity
 	// that never set its registry up in the console.
 	NoRegistry bool
@@ -126,6 +129,7 @@ func NewRegistry(options RegistryOptions) *Registry {
 	for _, op := range registryOperations() {
 		r.mux.HandleFunc(op.pattern, func(w http.ResponseWriter, req *http.Request) { r.serve(w, req, op) })
 	}
+	r.mux.HandleFunc("POST /{$}", r.serveEnterprise)
 	r.mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) { r.serve(w, req, registryOperation{}) })
 	return r
 }
@@ -207,6 +211,9 @@ func isProbe(req *http.Request) bool {
 // operation names the call that a request asks for.
 func (r *Registry) operation(req *http.Request) string {
 	_, pattern := r.mux.Handler(req)
+	if pattern == "POST /{$}" {
+		return req.Header.Get("X-Acs-Action")
+	}
 	for _, op := range registryOperations() {
 		if op.pattern == pattern {
 			return op.name

@@ -19,6 +19,8 @@ type RegistryInstance struct {
 	mu       sync.Mutex
 	accounts map[string]*sourceAccount
 	repos    map[string]*imageRepository
+	// extras are what build rules of the Enterprise Edition have besides.
+	extras map[int64]ruleExtras
 	// versions are the states that each object had, lags what reads show of
 	// them, and reads how often each was read since.
 	versions map[string][]version
@@ -81,7 +83,7 @@ type imageRepository struct {
 func newRegistryInstance(r *Registry, p Principal) *RegistryInstance {
 	return &RegistryInstance{
 		registry: r, principal: p, accounts: map[string]*sourceAccount{}, repos: map[string]*imageRepository{},
-		versions: map[string][]version{},
+		versions: map[string][]version{}, extras: map[int64]ruleExtras{},
 	}
 }
 

@@ -24,6 +24,7 @@ const (
 	hintThrottled  = "the registry asks for fewer calls; lower the instance's requests per second"
 	hintBusy       = "the registry is busy and did nothing; it is asked again"
 	hintNoUser     = "this identity has no Personal Edition instance in the region: sign in to the console with it, create the instance and set the Registry password first"
+	hintNoInstance = "there is no instance with this id in the region, or this identity may not see it: check the instance's id and region in the configuration"
 	hintKey        = "the registry does not accept the instance's access key; check its credentials in the configuration, and that the key is active"
 	hintSignature  = "the access key's secret does not fit its id, or something in between changes the calls; check the instance's credentials in the configuration"
 	hintTemporary  = "the access key's security token is not valid or has expired; check what issues it, or use credentials that are renewed by themselves (ramRole, oidc)"
@@ -51,6 +52,7 @@ func knownCodes() map[string]verdict {
 		"SignatureDoesNotMatch": {kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintSignature},
 		"IncompleteSignature":   {kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintSignature},
 	}
+	known["INSTANCE_NOT_EXIST"] = verdict{kind: binding.InstanceStop, fault: binding.FaultCredentials, hint: hintNoInstance}
 	add := func(v verdict, codes ...string) {
 		for _, code := range codes {
 			known[code] = v

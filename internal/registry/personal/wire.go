@@ -48,6 +48,9 @@ type call struct {
 	probe, onImage bool
 	// secret must not be shown even where the other side repeats it.
 	secret string
+	// send, if not nil, sends the call through a client of its own (see Line);
+	// then method only says whether the call changes anything.
+	send func(openapi.Client)
 }
 
 // write says whether the call changes anything.
@@ -136,6 +139,11 @@ func (w *line) send(ctx context.Context, c call) *exchange {
 	// The runtime asks its client for the credential; each call has its own.
 	client := *w.client
 	client.Credential = key.credential()
+	if c.send != nil {
+		client.HttpClient = carrier{ctx, x, w.client.HttpClient}
+		c.send(client)
+		return x.sent()
+	}
 	params := &openapiutil.Params{
 		Action: new(c.action), Version: new(cmp.Or(c.version, apiVersion)), Protocol: new(w.protocol),
 		Method: new(c.method), Pathname: new(c.path), Style: new("ROA"), AuthType: new("AK"),
@@ -155,11 +163,29 @@ func (w *line) send(ctx context.Context, c call) *exchange {
 		params.ReqBodyType, request.Body = new("formData"), c.form
 	}
 	ctx = context.WithValue(ctx, exchangeKey{}, x)
-	_, err = client.CallApiWithCtx(ctx, params, request, &dara.RuntimeOptions{})
-	if err != nil && x.err == nil && x.status == 0 {
+	_, _ = client.CallApiWithCtx(ctx, params, request, &dara.RuntimeOptions{})
+	return x.sent()
+}
+
+// sent notes that the runtime did not send the call.
+func (x *exchange) sent() *exchange {
+	if x.err == nil && x.status == 0 {
 		x.err = errors.New("the vendor's runtime did not send the call; check the proxy's settings in the environment")
 	}
 	return x
+}
+
+// carrier gives a request its context and its exchange. The vendor's packages of
+// an API version take neither.
+type carrier struct {
+	ctx  context.Context //nolint:containedctx // It lives for one call.
+	x    *exchange
+	next dara.HttpClient
+}
+
+// Call implements the runtime's HttpClient.
+func (c carrier) Call(request *http.Request, transport *http.Transport) (*http.Response, error) {
+	return c.next.Call(request.WithContext(context.WithValue(c.ctx, exchangeKey{}, c.x)), transport)
 }
 
 // transport carries the runtime's requests. It reads the answer into the

@@ -25,6 +25,10 @@ type Subject struct {
 	// Token is one that the code host takes for Username at Address (GitLab)
 	// and without an address (Codeup).
 	Token, Username, Address string
+	// Edition is the instance's; empty means Personal.
+	Edition binding.Edition
+	// KeepsSources says that the edition has no call that removes a source.
+	KeepsSources bool
 }
 
 // Run runs the suite; factory makes a fresh subject for each test.
@@ -92,7 +96,10 @@ func testEmpty(t *testing.T, s Subject) {
 			t.Errorf("capability %s is off: %v", c.Name, got.Reasons[c.Name])
 		}
 	}
-	for _, p := range binding.Platforms() {
+	if got.KeepsSources != s.KeepsSources {
+		t.Errorf("KeepsSources is %v, want %v", got.KeepsSources, s.KeepsSources)
+	}
+	for _, p := range s.Edition.Platforms() {
 		if a, err := s.Driver.Account(t.Context(), p); err != nil || a != nil {
 			t.Errorf("%s: got %v, %v; want certainly nothing", p, a, err)
 		}
@@ -134,7 +141,10 @@ func testSecondBinding(t *testing.T, s Subject) {
 }
 
 func testOAuth(t *testing.T, s Subject) {
-	for _, p := range []binding.Platform{binding.GitHub, binding.Bitbucket} {
+	for _, p := range s.Edition.Platforms() {
+		if !p.OAuth() {
+			continue
+		}
 		_, err := s.Driver.Bind(t.Context(), s.wanted(p), s.token())
 		wantKind(t, err, binding.Refused)
 		s.BindByOAuth(p, s.Username)
@@ -178,6 +188,10 @@ func testLink(t *testing.T, s Subject) {
 				t.Errorf("link (-want +got):\n%s", diff)
 			}
 		}
+	}
+	if s.KeepsSources {
+		wantKind(t, s.Driver.Unlink(t.Context(), s.Image), binding.Refused)
+		return
 	}
 	for range 2 {
 		if err := s.Driver.Unlink(t.Context(), s.Image); err != nil {

@@ -1,0 +1,223 @@
+package enterprise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	cr "github.com/alibabacloud-go/cr-20181201/v2/client"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/registry/personal"
+)
+
+const (
+	// pageSize is how many items a page of a list has, maxPages bounds the pages.
+	pageSize = 100
+	maxPages = 100
+)
+
+// Repository implements registry.RepositoryReader.
+func (d *Driver) Repository(ctx context.Context, image string) (binding.RepositoryState, error) {
+	const op = "registry: read repository"
+	id, err := d.repositoryID(ctx, op, image)
+	if absent(err) {
+		return binding.RepositoryState{}, nil
+	}
+	if err != nil {
+		return binding.RepositoryState{}, err
+	}
+	link, err := d.source(ctx, op, image, id)
+	if err != nil {
+		return binding.RepositoryState{}, err
+	}
+	list, err := d.rules(ctx, op, image, id)
+	if err != nil {
+		return binding.RepositoryState{}, err
+	}
+	state := binding.RepositoryState{Exists: true, Link: link}
+	for i, r := range list {
+		rule, err := decodeRule(r)
+		if err != nil {
+			return binding.RepositoryState{}, d.line.Unreadable(op, image, fmt.Errorf("BuildRules[%d]: %w", i, err))
+		}
+		state.Rules = append(state.Rules, rule)
+	}
+	return state, nil
+}
+
+// absent says that the registry said with certainty that there is no such image
+// repository.
+func absent(err error) bool {
+	f, ok := errors.AsType[*binding.Failure](err)
+	return ok && f.Kind == binding.NotFound && (f.Code == "REPO_NOT_EXIST" || f.Code == "NAMESPACE_NOT_EXIST")
+}
+
+// repositoryID asks for the registry's identifier of an image repository, which
+// the other calls take.
+func (d *Driver) repositoryID(ctx context.Context, op, image string) (string, error) {
+	namespace, name, _ := strings.Cut(image, "/")
+	if namespace == "" || name == "" || strings.Contains(name, "/") {
+		return "", d.failure(binding.Refused, op, image, "", fmt.Errorf("image %q: want namespace/name", image))
+	}
+	request := &cr.GetRepositoryRequest{InstanceId: &d.id, RepoNamespaceName: &namespace, RepoName: &name}
+	body, err := d.ask(ctx, personal.Call{Op: op, Object: image, Action: "GetRepository"}, func(c *cr.Client) { _, _ = c.GetRepository(request) })
+	if err != nil {
+		return "", err
+	}
+	var answer cr.GetRepositoryResponseBody
+	if err := decode(body, &answer, func() (*bool, *string) { return answer.IsSuccess, answer.Code }); err != nil {
+		return "", d.line.Unreadable(op, image, err)
+	}
+	if !isID(answer.RepoId) || text(answer.RepoNamespaceName) != namespace || text(answer.RepoName) != name {
+		return "", d.line.Unreadable(op, image, errors.New("the answer is not about this repository, or has no RepoId"))
+	}
+	return *answer.RepoId, nil
+}
+
+// Repositories lists the image repositories of the instance, as namespace/name,
+// sorted. Either all of them are listed or an error says why not.
+func (d *Driver) Repositories(ctx context.Context) ([]string, error) {
+	const op, object = "registry: list repositories", "repositories"
+	var all []string
+	err := d.pages(op, object, func(page int32) (int, *string, error) {
+		request := &cr.ListRepositoryRequest{InstanceId: &d.id, RepoStatus: new("ALL"), PageNo: &page, PageSize: new(int32(pageSize))}
+		body, err := d.ask(ctx, personal.Call{Op: op, Object: object, Action: "ListRepository"}, func(c *cr.Client) { _, _ = c.ListRepository(request) })
+		if err != nil {
+			return 0, nil, err
+		}
+		var answer cr.ListRepositoryResponseBody
+		if err := decode(body, &answer, func() (*bool, *string) { return answer.IsSuccess, answer.Code }); err != nil {
+			return 0, nil, d.line.Unreadable(op, object, err)
+		}
+		for i, r := range answer.Repositories {
+			if r == nil || text(r.RepoNamespaceName) == "" || text(r.RepoName) == "" {
+				return 0, nil, d.line.Unreadable(op, object, fmt.Errorf("Repositories[%d] has no namespace and name", i))
+			}
+			all = append(all, *r.RepoNamespaceName+"/"+*r.RepoName)
+		}
+		return len(answer.Repositories), answer.TotalCount, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(all)
+	if listed := len(all); len(slices.Compact(all)) != listed {
+		return nil, d.line.Unreadable(op, object, errMoved)
+	}
+	return all, nil
+}
+
+// errMoved says that a list changed between two of its pages, so that some of it
+// may be missing.
+var errMoved = errors.New("the list changes while it is read")
+
+// pages reads all pages of a list. read returns how many items a page has, and
+// the total as the answer has it.
+func (d *Driver) pages(op, object string, read func(page int32) (items int, total *string, err error)) error {
+	listed, expected := 0, -1
+	for page := int32(1); page <= maxPages; page++ {
+		items, count, err := read(page)
+		if err != nil {
+			return err
+		}
+		total, err := strconv.Atoi(text(count))
+		listed += items
+		switch {
+		case err != nil || total < 0:
+			return d.line.Unreadable(op, object, errors.New("TotalCount is not a number"))
+		case expected >= 0 && total != expected, listed > total:
+			return d.line.Unreadable(op, object, errMoved)
+		case listed == total:
+			return nil
+		case items == 0:
+			return d.line.Unreadable(op, object, fmt.Errorf("%d of %d items are listed", listed, total))
+		}
+		expected = total
+	}
+	return d.line.Unreadable(op, object, errors.New("the list does not end"))
+}
+
+// source reads the source of an image repository; nil means that it has none.
+func (d *Driver) source(ctx context.Context, op, image, id string) (*binding.Link, error) {
+	request := &cr.GetRepoSourceCodeRepoRequest{InstanceId: &d.id, RepoId: &id}
+	body, err := d.ask(ctx, personal.Call{Op: op, Object: image, Action: "GetRepoSourceCodeRepo"},
+		func(c *cr.Client) { _, _ = c.GetRepoSourceCodeRepo(request) })
+	if f, ok := errors.AsType[*binding.Failure](err); ok && slices.Contains(noSourceCodes(), f.Code) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	link, err := decodeSource(body)
+	if err != nil {
+		return nil, d.line.Unreadable(op, image, err)
+	}
+	return link, nil
+}
+
+// Link implements registry.RepositoryWriter. A source is made or changed by
+// different calls, so it is read before.
+func (d *Driver) Link(ctx context.Context, image string, link binding.Link) error {
+	const op = "registry: link"
+	id, err := d.repositoryID(ctx, op, image)
+	if err != nil {
+		return err
+	}
+	before, err := d.source(ctx, op, image, id)
+	if err != nil {
+		return err
+	}
+	namespace, name := splitProject(link.Source)
+	if namespace == "" || name == "" {
+		return d.failure(binding.Refused, op, image, "", errors.New("a source has a namespace and a name"))
+	}
+	origin, auto, uncached := origin(link.Platform), link.Trigger == binding.Auto, !link.BuildCache
+	if before == nil {
+		request := &cr.CreateRepoSourceCodeRepoRequest{
+			InstanceId: &d.id, RepoId: &id, CodeRepoType: &origin, CodeRepoNamespaceName: &namespace, CodeRepoName: &name,
+			AutoBuild: &auto, OverseaBuild: &link.OverseasBuild, DisableCacheBuild: &uncached,
+		}
+		return d.write(ctx, personal.Call{Op: op, Object: image, Action: "CreateRepoSourceCodeRepo"},
+			func(c *cr.Client) { _, _ = c.CreateRepoSourceCodeRepo(request) })
+	}
+	// The flags of this call are texts.
+	request := &cr.UpdateRepoSourceCodeRepoRequest{
+		InstanceId: &d.id, RepoId: &id, CodeRepoType: &origin, CodeRepoNamespaceName: &namespace, CodeRepoName: &name,
+		AutoBuild: new(strconv.FormatBool(auto)), OverseaBuild: new(strconv.FormatBool(link.OverseasBuild)),
+		DisableCacheBuild: new(strconv.FormatBool(uncached)),
+	}
+	return d.write(ctx, personal.Call{Op: op, Object: image, Action: "UpdateRepoSourceCodeRepo"},
+		func(c *cr.Client) { _, _ = c.UpdateRepoSourceCodeRepo(request) })
+}
+
+// Unlink implements registry.RepositoryWriter. The API has no such call.
+func (d *Driver) Unlink(_ context.Context, image string) error {
+	return d.failure(binding.Refused, "registry: unlink", image, "remove the code source in the console",
+		errors.New("the API of the Enterprise Edition has no call that removes a source"))
+}
+
+// write sends a call that changes something and whose answer says only that it
+// did.
+func (d *Driver) write(ctx context.Context, c personal.Call, send func(*cr.Client)) error {
+	_, err := d.wrote(ctx, c, send)
+	return err
+}
+
+// wrote is write that returns the identifier of a build rule in the answer.
+func (d *Driver) wrote(ctx context.Context, c personal.Call, send func(*cr.Client)) (*string, error) {
+	c.Writes = true
+	body, err := d.ask(ctx, c, send)
+	if err != nil {
+		return nil, err
+	}
+	var answer cr.CreateRepoBuildRuleResponseBody
+	if err := decode(body, &answer, func() (*bool, *string) { return answer.IsSuccess, answer.Code }); err != nil {
+		f := d.failure(binding.OutcomeUnknown, c.Op, c.Object, "the call may have been done; look before doing it again", err)
+		return nil, f
+	}
+	return answer.BuildRuleId, nil
+}

@@ -1,0 +1,108 @@
+package enterprise
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	cr "github.com/alibabacloud-go/cr-20181201/v2/client"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/registry/personal"
+)
+
+// listedRule is a build rule as the registry lists it.
+type listedRule = cr.ListRepoBuildRuleResponseBodyBuildRules
+
+// rules reads all build rules of an image repository.
+func (d *Driver) rules(ctx context.Context, op, image, id string) ([]*listedRule, error) {
+	var all []*listedRule
+	err := d.pages(op, image, func(page int32) (int, *string, error) {
+		request := &cr.ListRepoBuildRuleRequest{InstanceId: &d.id, RepoId: &id, PageNo: &page, PageSize: new(int32(pageSize))}
+		body, err := d.ask(ctx, personal.Call{Op: op, Object: image, Action: "ListRepoBuildRule"}, func(c *cr.Client) { _, _ = c.ListRepoBuildRule(request) })
+		if err != nil {
+			return 0, nil, err
+		}
+		var answer cr.ListRepoBuildRuleResponseBody
+		if err := decode(body, &answer, func() (*bool, *string) { return answer.IsSuccess, answer.Code }); err != nil {
+			return 0, nil, d.line.Unreadable(op, image, err)
+		}
+		for _, r := range answer.BuildRules {
+			if r == nil || !isID(r.BuildRuleId) {
+				return 0, nil, d.line.Unreadable(op, image, errors.New("a build rule has no BuildRuleId"))
+			}
+			if slices.ContainsFunc(all, func(other *listedRule) bool { return *other.BuildRuleId == *r.BuildRuleId }) {
+				return 0, nil, d.line.Unreadable(op, image, errMoved)
+			}
+			all = append(all, r)
+		}
+		return len(answer.BuildRules), answer.TotalCount, nil
+	})
+	return all, err
+}
+
+// AddRule implements registry.RuleWriter.
+func (d *Driver) AddRule(ctx context.Context, image string, rule binding.BuildRule) (binding.ObservedRule, error) {
+	const op = "registry: add build rule"
+	w, err := encodeRule(rule)
+	if err != nil {
+		return binding.ObservedRule{}, d.failure(binding.Refused, op, image, "", err)
+	}
+	repository, err := d.repositoryID(ctx, op, image)
+	if err != nil {
+		return binding.ObservedRule{}, err
+	}
+	request := &cr.CreateRepoBuildRuleRequest{
+		InstanceId: &d.id, RepoId: &repository, PushType: &w.pushType, PushName: &w.pushName,
+		DockerfileLocation: &w.location, DockerfileName: &w.file, ImageTag: &w.imageTag,
+	}
+	id, err := d.wrote(ctx, personal.Call{Op: op, Object: image, Action: "CreateRepoBuildRule"}, func(c *cr.Client) { _, _ = c.CreateRepoBuildRule(request) })
+	switch {
+	case err != nil:
+		return binding.ObservedRule{}, err
+	case !isID(id):
+		return binding.ObservedRule{}, d.failure(binding.OutcomeUnknown, op, image, "the rule may have been added; look before adding it again", errors.New("the answer has no BuildRuleId"))
+	}
+	rule.Dockerfile = binding.NormalDockerfile(rule.Dockerfile)
+	return binding.ObservedRule{ID: *id, BuildRule: rule}, nil
+}
+
+// ChangeRule implements registry.RuleWriter. Build arguments and platforms are not
+// declared: they are sent as the registry has them, so that the change does not
+// remove them.
+func (d *Driver) ChangeRule(ctx context.Context, image string, rule binding.ObservedRule) error {
+	const op = "registry: change build rule"
+	w, err := encodeRule(rule.BuildRule)
+	if err != nil {
+		return d.failure(binding.Refused, op, image, "", err)
+	}
+	repository, err := d.repositoryID(ctx, op, image)
+	if err != nil {
+		return err
+	}
+	list, err := d.rules(ctx, op, image, repository)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(list, func(r *listedRule) bool { return *r.BuildRuleId == rule.ID })
+	if at < 0 {
+		return d.failure(binding.NotFound, op, image, "", errors.New("the repository has no build rule "+rule.ID))
+	}
+	request := &cr.UpdateRepoBuildRuleRequest{
+		InstanceId: &d.id, RepoId: &repository, BuildRuleId: &rule.ID, PushType: &w.pushType, PushName: &w.pushName,
+		DockerfileLocation: &w.location, DockerfileName: &w.file, ImageTag: &w.imageTag,
+		BuildArgs: list[at].BuildArgs, Platforms: list[at].Platforms,
+	}
+	return d.write(ctx, personal.Call{Op: op, Object: image, Action: "UpdateRepoBuildRule"}, func(c *cr.Client) { _, _ = c.UpdateRepoBuildRule(request) })
+}
+
+// RemoveRule implements registry.RuleWriter.
+func (d *Driver) RemoveRule(ctx context.Context, image, id string) error {
+	const op = "registry: remove build rule"
+	repository, err := d.repositoryID(ctx, op, image)
+	if err != nil {
+		return err
+	}
+	request := &cr.DeleteRepoBuildRuleRequest{InstanceId: &d.id, RepoId: &repository, BuildRuleId: &id}
+	return d.write(ctx, personal.Call{Op: op, Object: image, Action: "DeleteRepoBuildRule"}, func(c *cr.Client) { _, _ = c.DeleteRepoBuildRule(request) })
+}
