@@ -7,12 +7,18 @@ LINT     := $(GOBIN)/golangci-lint
 LINT_VERSION := v2.15.0
 GREMLINS := $(GOBIN)/gremlins
 GREMLINS_VERSION := v0.6.0
+NFPM     := $(GOBIN)/nfpm
+NFPM_VERSION := v2.43.4
+HELM     := $(GOBIN)/helm
+HELM_VERSION := v3.22.0
+KUBECONFORM := $(GOBIN)/kubeconform
+KUBECONFORM_VERSION := v0.8.0
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
 # Packages whose tests hold golden files or generated documents, and take -update.
 GENERATED := ./internal/manifest ./internal/report ./internal/cli ./docs
 
-.PHONY: help build quick test e2e cases changelog check lint format vet alerts canary generate soak chaos mutate bench fuzz image clean
+.PHONY: help build quick test e2e cases changelog check lint format vet alerts canary generate release chart soak chaos mutate bench fuzz image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -93,8 +99,23 @@ fuzz: ## Fuzz every target for FUZZTIME (default 20s), and hold the quick check 
 	  done; \
 	done
 
-image: ## Build the container image
-	docker build -t reconciler:$(VERSION) .
+release: $(NFPM) ## Build archives, deb, rpm, chart, SBOMs and checksums into dist/
+	NFPM=$(NFPM) TARGETS="$(TARGETS)" scripts/release
+
+$(NFPM):
+	GOBIN=$(GOBIN) $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+
+chart: build $(HELM) $(KUBECONFORM) ## Check the Helm chart
+	HELM=$(HELM) KUBECONFORM=$(KUBECONFORM) RECONCILER=bin/reconciler scripts/chart
+
+$(HELM):
+	GOBIN=$(GOBIN) $(GO) install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
+
+$(KUBECONFORM):
+	GOBIN=$(GOBIN) $(GO) install github.com/yannh/kubeconform/cmd/kubeconform@$(KUBECONFORM_VERSION)
+
+image: ## Build the container image, with docker or buildah, and start it
+	scripts/image reconciler:$(VERSION)
 
 clean: ## Remove what was built
 	rm -rf bin dist

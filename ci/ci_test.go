@@ -99,6 +99,22 @@ type flowFile struct {
 	}
 }
 
+// actionFile is a GitHub Action, componentFile the second document of a GitLab
+// component.
+type actionFile struct {
+	Inputs map[string]struct{ Default string }
+	Runs   struct {
+		Steps []struct {
+			Run string
+			Env map[string]string
+		}
+	}
+}
+
+type componentFile struct {
+	Job struct{ Script []string } `yaml:"reconciler"`
+}
+
 type hook struct{ ID, Entry, Files string }
 
 func read(t *testing.T, name string, into any) {
@@ -108,6 +124,20 @@ func read(t *testing.T, name string, into any) {
 		t.Fatal(err)
 	}
 	if err := yaml.Unmarshal(text, into); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+}
+
+// readSecond reads the second document of a file.
+func readSecond(t *testing.T, name string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var first yaml.Node
+	if err := errors.Join(decoder.Decode(&first), decoder.Decode(into)); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 }
@@ -144,14 +174,36 @@ func jobs(t *testing.T) map[string][]job {
 			}
 		}
 	}
+	var action actionFile
+	read(t, "../action.yml", &action)
+	for _, s := range action.Runs.Steps {
+		for name, value := range s.Env {
+			input := strings.TrimSpace(strings.TrimPrefix(strings.Trim(value, "${} "), "inputs."))
+			given, known := action.Inputs[input]
+			if !known {
+				t.Errorf("action.yml: %s: no input %q", name, input)
+			}
+			s.Env[name] = given.Default
+			if input == "snapshot" {
+				s.Env[name] = os.Getenv("RECONCILER_SNAPSHOT")
+			}
+		}
+		add("action.yml", s.Run, s.Env)
+	}
+	var component componentFile
+	readSecond(t, "../templates/reconciler.yml", &component)
+	add("component.yaml", strings.Join(component.Job.Script, "\n"), map[string]string{
+		"CI_MERGE_REQUEST_DIFF_BASE_SHA": "base", "CI_COMMIT_SHA": "HEAD", "RECONCILER_DECLARATIONS": "bindings",
+		"RECONCILER_SNAPSHOT": os.Getenv("RECONCILER_SNAPSHOT"),
+	})
 	var hooks []hook
-	read(t, "pre-commit-hooks.yaml", &hooks)
+	read(t, "../.pre-commit-hooks.yaml", &hooks)
 	for _, h := range hooks {
 		const changed = "bindings/payments/gitlab.yaml"
 		if !regexp.MustCompile(h.Files).MatchString(changed) {
 			t.Errorf("hook %s does not look at %s", h.ID, changed)
 		}
-		add("pre-commit-hooks.yaml", h.Entry+" "+changed, nil)
+		add(".pre-commit-hooks.yaml", h.Entry+" "+changed, nil)
 	}
 	return all
 }
@@ -283,7 +335,8 @@ func TestEveryFileLetsAGoodChangeThrough(t *testing.T) {
 	c.change("payments/gitlab.yaml", "imageTag: latest", "imageTag: stable")
 	files := map[string][]string{
 		"github-actions.yaml": {"plan.md"}, "gitlab-ci.yaml": {"plan.md", "codequality.json", "junit.xml"},
-		"codeup-flow.yaml": {"plan.md", "junit.xml"}, "pre-commit-hooks.yaml": nil,
+		"codeup-flow.yaml": {"plan.md", "junit.xml"}, ".pre-commit-hooks.yaml": nil,
+		"action.yml": {"plan.md"}, "component.yaml": {"plan.md", "codequality.json", "junit.xml"},
 	}
 	all := jobs(t)
 	if len(all) != len(files) {
@@ -360,8 +413,8 @@ func TestEveryFilePlansFromASnapshot(t *testing.T) {
 			}
 		}
 	}
-	if planned != 3 {
-		t.Errorf("%d files plan, want 3", planned)
+	if planned != 5 {
+		t.Errorf("%d files plan, want 5", planned)
 	}
 }
 
@@ -383,7 +436,7 @@ func TestEveryFileStopsABadChange(t *testing.T) {
 func TestTheHookSeesWhatIsNotInCanonicalForm(t *testing.T) {
 	c := newClone(t)
 	c.change("payments/gitlab.yaml", "  platform: gitlab\n", "  platform:   'gitlab'\n")
-	for _, j := range jobs(t)["pre-commit-hooks.yaml"] {
+	for _, j := range jobs(t)[".pre-commit-hooks.yaml"] {
 		out, code := c.run(j)
 		if want := map[bool]int{true: 2, false: 0}[strings.Contains(j.script, " fmt ")]; code != want {
 			t.Errorf("%s: exit code %d, want %d\n%s", j.script, code, want, out)

@@ -36,6 +36,9 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	return end(streams, root.ExecuteContext(ctx))
 }
 
+// Command is the command line as a tree, for its pages and its completions.
+func Command(streams Streams) *cobra.Command { return newRoot(streams) }
+
 // end tells an error that was not told yet, without any secret that the
 // command came to hold and harmless for a terminal, for a foreign program may
 // have worded it, and gives the exit code.
@@ -61,7 +64,9 @@ needs no account and no network.
 ` + exitHelp,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Version:       readBuild().String(),
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,9 +18,11 @@ type build struct {
 	Kind       string `json:"kind"`
 	Version    string `json:"version"`
 	Revision   string `json:"revision,omitempty"`
-	Modified   bool   `json:"modified,omitempty"`
-	Go         string `json:"go"`
-	Platform   string `json:"platform"`
+	// Date is the commit's, RFC 3339.
+	Date     string `json:"date,omitempty"`
+	Modified bool   `json:"modified,omitempty"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
 }
 
 func newVersion(streams Streams) *cobra.Command {
@@ -33,7 +36,7 @@ func newVersion(streams Streams) *cobra.Command {
 			if output.json() {
 				return json.NewEncoder(streams.Out).Encode(b)
 			}
-			_, err := fmt.Fprintf(streams.Out, "reconciler %s (%s, %s)\n", b.Version, b.Go, b.Platform)
+			_, err := fmt.Fprintln(streams.Out, b)
 			return err
 		},
 	}
@@ -41,15 +44,43 @@ func newVersion(streams Streams) *cobra.Command {
 	return cmd
 }
 
+// String is one line for people: version, commit and its date, toolchain.
+func (b build) String() string {
+	of := ""
+	if b.Revision != "" {
+		of = "commit " + b.Revision[:min(len(b.Revision), 8)]
+		if b.Modified {
+			of += " with changes"
+		}
+		if day, _, found := strings.Cut(b.Date, "T"); found {
+			of += " of " + day
+		}
+		of += ", "
+	}
+	return fmt.Sprintf("reconciler %s (%s%s, %s)", b.Version, of, b.Go, b.Platform)
+}
+
+// version, revision and date are set by builds that have no repository at
+// hand, such as an image's: -ldflags "-X reconciler/internal/cli.version=…".
+var version, revision, date string
+
 // readBuild reads what the Go toolchain stamped into the binary.
 func readBuild() build {
 	b := build{
 		APIVersion: binding.APIVersion, Kind: "Version", Version: "devel",
 		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 	}
+	b.fromToolchain()
+	if version != "" {
+		b.Version, b.Revision, b.Date, b.Modified = version, revision, date, false
+	}
+	return b
+}
+
+func (b *build) fromToolchain() {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return b
+		return
 	}
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		b.Version = v
@@ -60,7 +91,8 @@ func readBuild() build {
 			b.Revision = s.Value
 		case "vcs.modified":
 			b.Modified = s.Value == "true"
+		case "vcs.time":
+			b.Date = s.Value
 		}
 	}
-	return b
 }
