@@ -47,3 +47,23 @@ func TestTheNamedTestsAreThere(t *testing.T) {
 		}
 	}
 }
+
+// The table of hosts has each host, and says of reading and of the webhook what is
+// behind it: one of three words.
+func TestTheTableOfHostsIsComplete(t *testing.T) {
+	text, err := os.ReadFile("git-hosts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const word = `(\*protocol reproduced in a test\*[^|]*Test[A-Z]|\*documented\*|\*does not work, because\* \w)`
+	proof := regexp.MustCompile(`\| Reading: ` + word + `.* Webhook: ` + word)
+	for _, host := range []string{
+		"GitHub", "GitHub Enterprise Server", "GitLab, also self-managed", "Bitbucket Cloud", "Bitbucket Data Center", "Codeup", "Gitea, Forgejo",
+		"Gitee", "Azure DevOps", "AWS CodeCommit",
+	} {
+		row := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(host) + ` \|.*$`).Find(text)
+		if !proof.Match(row) {
+			t.Errorf("%s: no row that says what is behind it: %s", host, row)
+		}
+	}
+}
