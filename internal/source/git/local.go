@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -17,10 +16,9 @@ import (
 // only, never the work tree, and writes nothing. It is used by one goroutine at
 // a time.
 type Local struct {
-	repository *gogit.Repository
-	store      *localStore
-	root       string
-	limits     source.Limits
+	store  *localStore
+	root   string
+	limits source.Limits
 }
 
 // OpenLocal opens the repository that the folder dir belongs to, which it
@@ -35,34 +33,11 @@ func OpenLocal(dir string, limits source.Limits) (*Local, error) {
 	if err != nil {
 		return nil, fmt.Errorf("git: open the repository of %s: %w", dir, err)
 	}
-	repository, err := gogit.Open(store, nil)
-	if err != nil {
-		return nil, fmt.Errorf("git: open the repository of %s: %w", dir, err)
-	}
-	return &Local{repository: repository, store: store, root: root, limits: limits.WithDefaults()}, nil
+	return &Local{store: store, root: root, limits: limits.WithDefaults()}, nil
 }
 
 // Root is the top folder of the work tree; empty for a bare repository.
 func (l *Local) Root() string { return l.root }
-
-// Resolve gives the id of the commit that rev means: a branch, a tag, a remote
-// branch, an id or the start of one, or any of these with ~N or ^N.
-func (l *Local) Resolve(rev string) (string, error) {
-	h, err := l.repository.ResolveRevision(plumbing.Revision(rev))
-	if err == nil {
-		return h.String(), nil
-	}
-	f := &binding.Failure{
-		Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "ref", Op: "git: resolve", Object: rev,
-		Err: fmt.Errorf("revision %q is not in this clone: %w", rev, err), Hint: "fetch it first",
-	}
-	if i := strings.IndexAny(rev, "~^"); i > 0 {
-		if _, known := l.repository.ResolveRevision(plumbing.Revision(rev[:i])); known == nil {
-			f.Err, f.Hint = fmt.Errorf("%s has no such ancestor in this clone", rev[:i]), l.store.whole("name a commit that exists")
-		}
-	}
-	return "", f
-}
 
 // Snapshot reads the folder path, or the root where that is empty, at the
 // commit with the full id. Files are named relative to it. Where there is no

@@ -1,0 +1,171 @@
+package git
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/plumbing/storer"
+
+	"reconciler/internal/binding"
+)
+
+var (
+	errForm      = errors.New("this form is not read")
+	errNoName    = errors.New("no reference and no commit")
+	errAmbiguous = errors.New("several commits have an id that begins so")
+)
+
+// Resolve gives the id of the commit that rev means: a branch, a tag, a remote
+// branch, an id or the start of one, or any of these with ~N or ^N. What it gives
+// is what git gives: the library's own resolver ignores what it does not know,
+// such as @{1}, and takes the first of several ids.
+func (l *Local) Resolve(rev string) (string, error) {
+	f := &binding.Failure{Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "ref", Op: "git: resolve", Object: rev}
+	name, steps := rev, ""
+	if i := strings.IndexAny(rev, "~^"); i >= 0 {
+		name, steps = rev[:i], rev[i:]
+	}
+	commit, err := l.named(name)
+	for err == nil && steps != "" {
+		if commit, steps, err = l.step(commit, steps); err != nil && !errors.Is(err, errForm) {
+			f.Err, f.Hint = fmt.Errorf("%s has no such ancestor in this clone", name), l.store.whole("name a commit that exists")
+			return "", f
+		}
+	}
+	if err == nil {
+		return commit.Hash.String(), nil
+	}
+	f.Err = fmt.Errorf("revision %q: %w", rev, err)
+	switch {
+	case errors.Is(err, errForm):
+		f.Hint = "name a branch, a tag or a commit, perhaps with ~N or ^N"
+	case errors.Is(err, errAmbiguous):
+		f.Hint = "write more of the id"
+	case errors.Is(err, errNoName) && (name == "HEAD" || name == "@"):
+		f.Hint = "the branch has no commit yet"
+	case errors.Is(err, errNoName):
+		f.Err, f.Hint = fmt.Errorf("revision %q is not in this clone: %w", rev, err), "fetch it first"
+	default:
+		f.Hint = l.store.whole("check the clone with git fsck")
+	}
+	return "", f
+}
+
+// named is the commit of a name or an id, in git's order of precedence.
+func (l *Local) named(name string) (object.Commit, error) {
+	switch {
+	case name == "" || strings.HasPrefix(name, "-") || strings.Contains(name, "..") || strings.Contains(name, "@{") || strings.ContainsAny(name, ": \t\n?*[\\"):
+		return object.Commit{}, errForm
+	case name == "@":
+		name = "HEAD"
+	case plumbing.IsHash(name):
+		return l.peeled(plumbing.NewHash(name))
+	}
+	for _, rule := range plumbing.RefRevParseRules {
+		full := fmt.Sprintf(rule, name)
+		if !strings.HasPrefix(full, "refs/") && strings.ToUpper(full) != full {
+			continue // Such a file of the repository is no reference.
+		}
+		if ref, err := storer.ResolveReference(l.store, plumbing.ReferenceName(full)); err == nil {
+			return l.peeled(ref.Hash())
+		}
+	}
+	return l.begun(name)
+}
+
+// described is what git describe writes: the id at its end counts.
+var described = regexp.MustCompile(`^(?:.*-g)?([0-9a-fA-F]{4,39})$`)
+
+// begun is the only commit whose id begins with a text of at least four digits.
+func (l *Local) begun(text string) (found object.Commit, err error) {
+	parts := described.FindStringSubmatch(text)
+	if parts == nil {
+		return found, errNoName
+	}
+	start := strings.ToLower(parts[1])
+	even, err := hex.DecodeString(start[:len(start)&^1])
+	if err != nil {
+		return found, errNoName
+	}
+	ids, err := l.store.HashesWithPrefix(even)
+	if err != nil {
+		return found, err
+	}
+	err = errNoName
+	for _, id := range ids {
+		if !strings.HasPrefix(id.String(), start) || err == nil && id == found.Hash {
+			continue
+		}
+		commit, no := l.peeled(id)
+		switch {
+		case no != nil: // A file or a folder.
+		case err == nil && commit.Hash != found.Hash:
+			return found, errAmbiguous
+		default:
+			found, err = commit, nil
+		}
+	}
+	return found, err
+}
+
+// peeled is the commit of an id, which may be a tag's.
+func (l *Local) peeled(id plumbing.Hash) (object.Commit, error) {
+	const depth = 10
+	for range depth {
+		obj, err := l.store.EncodedObject(plumbing.TagObject, id)
+		if err != nil {
+			break
+		}
+		var tag object.Tag
+		if err := tag.Decode(obj); err != nil {
+			return object.Commit{}, err
+		}
+		id = tag.Target
+	}
+	return commitAt(l.store, id)
+}
+
+// stepForm is a step to a commit's parents or to what a tag names: ~, ~N, ^, ^N, ^{}
+// and ^{commit}.
+var stepForm = regexp.MustCompile(`^(?:\^\{(?:commit)?\}|~(\d{0,6})|\^(\d{0,6}))`)
+
+// step goes the first of several steps and gives the rest.
+func (l *Local) step(from object.Commit, steps string) (to object.Commit, rest string, err error) {
+	at := stepForm.FindStringSubmatchIndex(steps)
+	if at == nil {
+		return to, "", errForm
+	}
+	if rest = steps[at[1]:]; rest != "" && rest[0] != '~' && rest[0] != '^' {
+		return to, "", errForm
+	}
+	number := func(from, end int) int {
+		if n, err := strconv.Atoi(steps[from:end]); err == nil {
+			return n
+		}
+		return 1
+	}
+	to = from
+	switch {
+	case at[2] >= 0:
+		for n := number(at[2], at[3]); n > 0 && err == nil; n-- {
+			to, err = l.parent(to, 1)
+		}
+	case at[4] >= 0 && number(at[4], at[5]) > 0:
+		to, err = l.parent(from, number(at[4], at[5]))
+	}
+	return to, rest, err
+}
+
+// parent is the nth parent of a commit, counted from 1.
+func (l *Local) parent(of object.Commit, n int) (object.Commit, error) {
+	if n > len(of.ParentHashes) {
+		return object.Commit{}, plumbing.ErrObjectNotFound
+	}
+	return commitAt(l.store, of.ParentHashes[n-1])
+}
