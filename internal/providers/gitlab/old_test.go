@@ -58,8 +58,11 @@ func TestAProjectMarkedForDeletionIsNotActive(t *testing.T) {
 		`"marked_for_deletion_on":"2026-12-01"`:                 "no ProjectMarkedForDeletion",
 		`"marked_for_deletion_at":"2026-12-01"`:                 "no ProjectMarkedForDeletion",
 		`"marked_for_deletion_on":null,"archived":false`:        "yes ProjectActive",
+		`"marked_for_deletion_on":""`:                           "yes ProjectActive",
+		`"repository_access_level":"disabled"`:                  "no ProjectDisabled",
+		`"repository_access_level":"private"`:                   "yes ProjectActive",
 		`"marked_for_deletion_on":"2026-12-01","archived":true`: "no ProjectMarkedForDeletion",
-		`"archived":true`: "no ProjectArchived",
+		`"archived":true`:                                       "no ProjectArchived",
 	} {
 		p, account := answering(t, map[string]string{
 			"/projects/a/b": `{"id":5,"path_with_namespace":"a/b","namespace":{"kind":"group","full_path":"a","parent_id":null},` + more + `}`,

@@ -35,8 +35,10 @@ type project struct {
 	Archived bool   `json:"archived"`
 	// DeletionOn is a date where the project is to be deleted; before GitLab
 	// 12.6 it is named DeletionAt.
-	DeletionOn *string `json:"marked_for_deletion_on"`
-	DeletionAt *string `json:"marked_for_deletion_at"`
+	DeletionOn string `json:"marked_for_deletion_on"`
+	DeletionAt string `json:"marked_for_deletion_at"`
+	// Repository is disabled where the project has no repository for anybody.
+	Repository string `json:"repository_access_level"`
 	Namespace  *struct {
 		Kind     string `json:"kind"`
 		FullPath string `json:"full_path"`
@@ -140,8 +142,11 @@ func (p *Provider) moved(ctx context.Context, s *session, key string, found proj
 func (p *Provider) describe(key, source string, found project) binding.ProjectState {
 	id := strconv.FormatInt(found.ID, 10)
 	active := providers.Active("project", found.Archived)
-	if found.DeletionOn != nil || found.DeletionAt != nil {
+	switch {
+	case found.DeletionOn != "" || found.DeletionAt != "":
 		active = providers.No(active.Question, "", ReasonDeleting, message.New("gitlab.deleting"))
+	case found.Repository == "disabled":
+		active = providers.No(active.Question, "", providers.ReasonDisabled, message.New("gitlab.repository-disabled"))
 	}
 	answers := append(p.pins.Describe(key, source, providers.Project{Noun: "project", ID: id, Path: found.Path}), active)
 	return binding.ProjectState{ID: id, Subgroup: subgroup(found), Answers: append(answers, role(found)...)}
