@@ -172,11 +172,10 @@ func mergedImage(image binding.RecordedImage, intent binding.Intent) binding.Rec
 	case plan.RemoveRule:
 		return image.WithoutRule(intent.Rule)
 	case plan.Unlink:
-		image.Link, image.Unlinked = nil, image.Link
+		image.SetLink(nil)
 	default:
-		image.Link, image.Unlinked = intent.Link, nil
+		image.SetLink(intent.Link)
 	}
-	image.LinkWritten = binding.Write{}
 	return image
 }
 

@@ -66,6 +66,19 @@ func (i *RecordedImage) identify(projects map[string]ProjectState) {
 	}
 }
 
+// SetLink puts another link, or none, in the place of the recorded one. The number
+// of a project is that of one source.
+func (i *RecordedImage) SetLink(link *Link) {
+	if i.Link == nil || link == nil || !SameSource(i.Link.Source, link.Source) {
+		i.SourceID = ""
+	}
+	i.Unlinked = nil
+	if link == nil {
+		i.Unlinked = i.Link
+	}
+	i.Link, i.LinkWritten = link, Write{}
+}
+
 // Left says whether anything of ours is there: a link or a rule.
 func (i RecordedImage) Left() bool { return i.Link != nil || len(i.RuleKeys()) > 0 }
 

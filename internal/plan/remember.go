@@ -100,15 +100,12 @@ func rememberAccount(a Action, old *binding.Record, account *binding.Account) *b
 func rememberImage(img *binding.RecordedImage, a Action) {
 	switch a.Kind {
 	case Link, Relink:
-		if img.Link == nil || !binding.SameSource(img.Link.Source, a.Target.Link.Source) {
-			img.SourceID = ""
-		}
-		img.Link, img.Unlinked, img.LinkWritten = a.Target.Link, nil, binding.Write{}
+		img.SetLink(a.Target.Link)
 	case Unlink:
-		img.Link, img.Unlinked, img.LinkWritten, img.SourceID = nil, img.Link, binding.Write{}, ""
+		img.SetLink(nil)
 	case Adopt:
 		if a.Target.Link != nil {
-			img.Link, img.Unlinked, img.LinkWritten = a.Target.Link, nil, binding.Write{}
+			img.SetLink(a.Target.Link)
 			return
 		}
 		*img = img.WithRule(a.Target.Rule)

@@ -175,3 +175,48 @@ func TestAProjectPathTakenByAnotherIsNoticedAfterARestart(t *testing.T) {
 		t.Errorf("%d findings of 2: %+v", taken, p.Plan.Findings)
 	}
 }
+
+// TestTheNumberOfAProjectIsNotThatOfTheNextSource: after another source is declared,
+// what a person unlinks is linked again.
+func TestTheNumberOfAProjectIsNotThatOfTheNextSource(t *testing.T) {
+	changes := map[string]func(t *testing.T, h *hosted, r *reconcile.Reconciler){
+		"we link it": func(t *testing.T, h *hosted, r *reconcile.Reconciler) {
+			t.Helper()
+			synced(t, r, desire(h.desired...))
+		},
+		"a person links it": func(t *testing.T, h *hosted, _ *reconcile.Reconciler) {
+			t.Helper()
+			h.Repos["pay/web"].Link.Source = "octo/next"
+		},
+		"we unlink it first": func(t *testing.T, h *hosted, r *reconcile.Reconciler) {
+			t.Helper()
+			next := h.desired[0].Spec.Repositories
+			h.desired[0].Spec.Repositories = []binding.Repository{}
+			synced(t, r, desire(h.desired...))
+			h.desired[0].Spec.Repositories = next
+			synced(t, r, desire(h.desired...))
+		},
+	}
+	for name, change := range changes {
+		t.Run(name, func(t *testing.T) {
+			h := newHosted(t)
+			h.hosts.AddProject(sandbox.HostGitHub, sandbox.HostProject{Path: "octo/next"})
+			r := h.process(t)
+			for range 2 {
+				synced(t, r, desire(h.desired...))
+			}
+			h.desired[0].Spec.Repositories = []binding.Repository{{Image: "pay/web", Source: "octo/next", Trigger: binding.Auto}}
+			change(t, h, r)
+			for range 2 {
+				h.Passes(2 * time.Hour)
+				synced(t, r, desire(h.desired...))
+			}
+			h.Repos["pay/web"].Link = nil
+			h.Passes(2 * time.Hour)
+			synced(t, r, desire(h.desired...))
+			if link := h.Repos["pay/web"].Link; link == nil || link.Source != "octo/next" {
+				t.Errorf("%+v is linked", link)
+			}
+		})
+	}
+}
