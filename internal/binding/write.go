@@ -293,3 +293,16 @@ func (r *Record) Wrote(object Object, w Write) {
 		}
 	}
 }
+
+// OnceRead says that the registry has shown the account, and that nobody confirmed it:
+// if the registry cannot be asked now, the account is unknown.
+func (r Record) OnceRead() bool {
+	return r.Attested == nil && r.AccountID != "" && (r.Written.At.IsZero() || r.Written.Seen)
+}
+
+// OnceRead says that the registry has shown what is recorded of an image repository.
+func (i RecordedImage) OnceRead() bool {
+	return i.LinkWritten.Seen || slices.ContainsFunc(i.Rules, func(r RecordedRule) bool {
+		return r.Written.Seen || r.ID != "" && r.Written.At.IsZero()
+	})
+}

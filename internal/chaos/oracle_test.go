@@ -193,8 +193,14 @@ func (o *oracle) repeated(e plan.Event) {
 }
 
 // synced holds the answer to a person to the truth: without anything that failed,
-// waits or is forbidden, `reconciler sync` ends with 0, and all is as declared.
+// waits or is forbidden, and with the binding ready, `reconciler sync` ends with 0
+// (docs/exit-codes.md), and all is as declared.
 func (o *oracle) synced(t *team, s reconcile.Synced) {
+	for _, status := range o.w.process.statuses() {
+		if status.Name == t.name && !isReady(status) {
+			return
+		}
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	d := o.declared(t)

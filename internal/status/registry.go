@@ -47,7 +47,7 @@ func (v view) bound() binding.Condition {
 func (v view) boundUnknown(o plan.Outcome, unknown binding.Unknown) binding.Condition {
 	switch {
 	case v.unseen(o):
-	case unknown.Reason == binding.NotCapable && o.State == plan.Kept && v.confirmed(o):
+	case unknown.Reason == binding.NotCapable && o.State == plan.Kept && v.confirmed(o) && (v.record == nil || !v.record.OnceRead()):
 		return condition(binding.Bound, binding.True, ReasonConfirmed, v.confirmation())
 	case o.State == plan.Pending:
 		reason, m := awaits(o)
@@ -186,7 +186,10 @@ func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of ver
 // its rules.
 func (v view) imageConfirmed(object binding.Object) bool {
 	o, planned := v.on(binding.RepositoryObject(object.Image))
-	return planned && o.State == plan.Kept && o.Action.Settled()
+	read := v.record != nil && slices.ContainsFunc(v.record.Images, func(i binding.RecordedImage) bool {
+		return binding.NormalImage(i.Image) == object.Image && i.OnceRead()
+	})
+	return planned && o.State == plan.Kept && o.Action.Settled() && !read
 }
 
 func (v view) rulesCurrent(linked binding.Condition) binding.Condition {

@@ -1,0 +1,58 @@
+package status_test
+
+import (
+	"testing"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+	"reconciler/internal/plan"
+	"reconciler/internal/status"
+)
+
+// TestWhatTheRegistryOnceShowedIsNotConfirmedByNobody: a registry that does not serve
+// a read now, and did before, leaves it unknown. A person's word stays, and so does
+// what was written where nothing could ever be read.
+func TestWhatTheRegistryOnceShowedIsNotConfirmedByNobody(t *testing.T) {
+	blind := func(in *plan.Input) {
+		in.Observation.Capabilities = binding.Capabilities{Bind: true, Unbind: true, LinkRepositories: true, WriteRules: true}
+		u := &binding.Unknown{Reason: binding.NotCapable, Certain: true, Message: message.Verbatim("not served")}
+		in.Observation.Accounts[binding.Codeup] = binding.AccountState{Unknown: u}
+		in.Observation.Repositories = map[string]binding.RepositoryState{"pay/api": {Unknown: u}}
+		link := binding.Link{Platform: binding.Codeup, Source: "org/api", Trigger: binding.Auto}
+		in.Declarations[0].Spec.Repositories = []binding.Repository{{Image: "pay/api", Source: "org/api", Trigger: binding.Auto}}
+		in.Records[0].Images = []binding.RecordedImage{{Image: "pay/api", Link: &link}}
+	}
+	record := func(change func(*binding.Record)) func(*plan.Input) {
+		return func(in *plan.Input) { change(&in.Records[0]) }
+	}
+	written, seen := binding.Write{At: noon()}, binding.Write{At: noon(), Seen: true}
+	for name, tt := range map[string]struct {
+		change        func(*plan.Input)
+		bound, linked binding.ConditionStatus
+	}{
+		"adopted, so that it was read":       {record(func(*binding.Record) {}), binding.Unclear, binding.Unclear},
+		"bound by us, and a read showed it":  {record(func(r *binding.Record) { r.Written = seen }), binding.Unclear, binding.Unclear},
+		"bound by us, and no read showed it": {record(func(r *binding.Record) { r.Written = written }), binding.True, binding.True},
+		"linked by us, and a read showed it": {record(func(r *binding.Record) {
+			r.Written, r.Images[0].LinkWritten = written, seen
+		}), binding.True, binding.Unclear},
+		"its rules were adopted": {record(func(r *binding.Record) {
+			r.Written, r.Images[0].Rules = written, []binding.RecordedRule{{ID: "3", Key: "branch:main=>latest"}}
+		}), binding.True, binding.Unclear},
+		"a person confirmed it later": {record(func(r *binding.Record) { r.Attested = &binding.Confirmation{At: noon()} }), binding.True, binding.True},
+		"a person confirmed it first": {record(func(r *binding.Record) { r.AccountID = "" }), binding.True, binding.True},
+	} {
+		t.Run(name, func(t *testing.T) {
+			round, result := inForce(noon(), blind, tt.change)
+			next := status.Next(nil, round, result)
+			for of, want := range map[binding.ConditionType]binding.ConditionStatus{binding.Bound: tt.bound, binding.RepositoriesLinked: tt.linked} {
+				if got := conditionOf(t, next, of); got.Status != want {
+					t.Errorf("%s is %s %s, want %s", of, got.Status, got.Reason, want)
+				}
+			}
+			if got := conditionOf(t, next, binding.Ready); got.Status == binding.True && tt.linked != binding.True {
+				t.Errorf("Ready is %s %s", got.Status, got.Reason)
+			}
+		})
+	}
+}
