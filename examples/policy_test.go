@@ -34,8 +34,8 @@ func examplePolicies(t *testing.T) manifest.Policies {
 		}
 		files = append(files, binding.File{Path: name, Data: data})
 	}
-	policies, found := manifest.ParsePolicies(files)
-	if len(found) > 0 {
+	policies := manifest.ParsePolicies(files)
+	if found := manifest.Load(t.Context(), nil, manifest.Options{Policies: policies}).Findings; len(found) > 0 {
 		t.Fatalf("the policies have findings: %+v", found)
 	}
 	return policies

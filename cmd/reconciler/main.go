@@ -10,9 +10,12 @@ import (
 	"syscall"
 
 	"reconciler/internal/cli"
+	"reconciler/internal/confine"
+	"reconciler/internal/manifest"
 )
 
 func main() {
+	confine.Child(manifest.Confined())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal is not caught any more, and ends the process at once.
 	context.AfterFunc(ctx, stop)

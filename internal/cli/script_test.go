@@ -11,11 +11,15 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"reconciler/internal/confine"
+	"reconciler/internal/manifest"
 )
 
 // TestMain lets the test binary stand for the program: a story and the canary
 // check run it as a process of its own, by the name reconciler.
 func TestMain(m *testing.M) {
+	confine.Child(manifest.Confined())
 	testscript.Main(m, map[string]func(){"reconciler": func() {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()

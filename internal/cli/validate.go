@@ -81,17 +81,16 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 		return errors.New("validate: --offline cannot be false, because validate uses only the files; use plan to ask more")
 	}
 	check := manifest.Options{Now: opts.now()}
-	policies, findings, err := readPolicies(opts.policy)
+	policies, err := readPolicies(opts.policy)
 	if err != nil {
 		return err
 	}
 	var cfg config.Config
+	var findings []finding.Finding
 	if opts.config != "" {
-		var found []finding.Finding
-		if cfg, found, err = config.Load(opts.config); err != nil {
+		if cfg, findings, err = config.Load(opts.config); err != nil {
 			return err
 		}
-		findings = append(findings, found...)
 		check.Access = cfg.Access()
 		check.Instances = cfg.InstanceNames()
 		check.Editions = cfg.Editions()

@@ -9,19 +9,18 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
-	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
 )
 
 // readPolicies reads the policy files *.cue of a folder. One that cannot be
 // read is an error: without it nobody knows what it would have said.
-func readPolicies(dir string) (manifest.Policies, []finding.Finding, error) {
+func readPolicies(dir string) (manifest.Policies, error) {
 	if dir == "" {
-		return manifest.Policies{}, nil, nil
+		return manifest.Policies{}, nil
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return manifest.Policies{}, nil, fmt.Errorf("--policy: %w", err)
+		return manifest.Policies{}, fmt.Errorf("--policy: %w", err)
 	}
 	var files []binding.File
 	for _, e := range entries {
@@ -31,15 +30,14 @@ func readPolicies(dir string) (manifest.Policies, []finding.Finding, error) {
 		path := filepath.Join(dir, e.Name())
 		file, err := readFile(path)
 		if err != nil {
-			return manifest.Policies{}, nil, err
+			return manifest.Policies{}, err
 		}
 		files = append(files, file)
 	}
 	if len(files) == 0 {
-		return manifest.Policies{}, nil, errors.New("--policy: there is no *.cue file in " + dir)
+		return manifest.Policies{}, errors.New("--policy: there is no *.cue file in " + dir)
 	}
-	policies, found := manifest.ParsePolicies(files)
-	return policies, found, nil
+	return manifest.ParsePolicies(files), nil
 }
 
 // policyRoots are the folders whose names are not part of the paths that

@@ -8,25 +8,27 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/config"
+	"reconciler/internal/manifest"
 )
 
 func TestReadPoliciesWantsPolicies(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if _, _, err := readPolicies(dir); err == nil {
+	if _, err := readPolicies(dir); err == nil {
 		t.Error("a folder without policies is taken for one without restrictions")
 	}
-	if _, _, err := readPolicies(filepath.Join(dir, "none")); err == nil {
+	if _, err := readPolicies(filepath.Join(dir, "none")); err == nil {
 		t.Error("a missing folder is taken")
 	}
 	if err := os.WriteFile(filepath.Join(dir, "a.cue"), []byte("policies: {"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, found, err := readPolicies(dir); err != nil || len(found) != 1 || found[0].Code != "policy-invalid" {
-		t.Errorf("findings %v, error %v", found, err)
-	}
-	if _, found, err := readPolicies(""); err != nil || found != nil {
-		t.Errorf("no folder: %v, %v", found, err)
+	for folder, want := range map[string]int{dir: 1, "": 0} {
+		policies, err := readPolicies(folder)
+		found := manifest.Load(t.Context(), nil, manifest.Options{Policies: policies}).Findings
+		if err != nil || len(found) != want || want > 0 && found[0].Code != "policy-invalid" {
+			t.Errorf("folder %q: findings %v, error %v", folder, found, err)
+		}
 	}
 }
 

@@ -68,7 +68,6 @@ func CheckSnapshot(ctx context.Context, o Options, snapshot source.Snapshot, app
 }
 
 func check(ctx context.Context, o Options, snapshot source.Snapshot, root string, applied []binding.Record) (Loaded, error) {
-	policies, found := manifest.ParsePolicies(snapshot.Policies)
 	var unreadable []string
 	for _, f := range snapshot.Findings {
 		if f.Severity == finding.Error {
@@ -77,7 +76,7 @@ func check(ctx context.Context, o Options, snapshot source.Snapshot, root string
 	}
 	result := manifest.Load(ctx, snapshot.Files, manifest.Options{
 		Now: o.Now(), Instances: o.Config.InstanceNames(), Editions: o.Config.Editions(), Revision: snapshot.Revision, Cache: o.Cache,
-		Access: o.Config.Access(), Policies: policies,
+		Access: o.Config.Access(), Policies: manifest.ParsePolicies(snapshot.Policies),
 		AllowPrivateAddresses: o.Config.CodeHosts.UnsafeAllowPrivateAddresses, Roots: []string{root},
 		Applied: applied, Unreadable: unreadable,
 	})
@@ -90,7 +89,7 @@ func check(ctx context.Context, o Options, snapshot source.Snapshot, root string
 			Revision: snapshot.Revision, Declarations: result.Declarations, Broken: slices.Compact(broken),
 			Rewritten: snapshot.Rewritten, EmptySnapshot: len(result.Declarations) == 0 && len(broken) == 0,
 		},
-		Findings: finding.Sort(slices.Concat(result.Findings, found, snapshot.Findings)),
+		Findings: finding.Sort(slices.Concat(result.Findings, snapshot.Findings)),
 	}, nil
 }
 

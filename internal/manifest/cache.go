@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/finding"
 )
 
 // Cache keeps what files said, so that an unchanged one is not parsed again.
@@ -13,10 +12,8 @@ import (
 type Cache struct {
 	mu      sync.Mutex
 	entries map[cacheKey]checkedFile
-	// policies are the findings by the organisation's policies, tooSlow the
-	// digest of those that took too long and are not begun again.
-	policies map[policyKey][]finding.Finding
-	tooSlow  string
+	// policies is what is known of the organisation's policies.
+	policies policyMemory
 }
 
 // NewCache returns an empty cache.
@@ -59,41 +56,25 @@ func (c *Cache) keep(files []binding.File, checked []checkedFile, opts Options, 
 	c.entries = entries
 }
 
-// policy finds what the policies said of an unchanged declaration.
-func (c *Cache) policy(key policyKey) ([]finding.Finding, bool) {
-	if c == nil || key.digest == "" {
-		return nil, false
+// policyMemory is what is known of the policies with a digest.
+func (c *Cache) policyMemory(digest string) policyMemory {
+	if c == nil {
+		return policyMemory{}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	found, ok := c.policies[key]
-	return found, ok
+	if c.policies.digest != digest {
+		return policyMemory{}
+	}
+	return c.policies
 }
 
-// keepPolicies replaces what the policies said by that of one complete load.
-func (c *Cache) keepPolicies(told map[policyKey][]finding.Finding) {
+// keepPolicies replaces what is known of policies by that of one complete load.
+func (c *Cache) keepPolicies(m policyMemory) {
 	if c == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.policies = told
-}
-
-func (c *Cache) slow(policies string) {
-	if c == nil {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.tooSlow = policies
-}
-
-func (c *Cache) isSlow(policies string) bool {
-	if c == nil {
-		return false
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.tooSlow == policies
+	c.policies = m
 }

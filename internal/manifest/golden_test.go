@@ -14,6 +14,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/confine"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
 	"reconciler/internal/report"
@@ -25,7 +26,10 @@ func update() bool {
 	return f != nil && f.Value.String() == "true"
 }
 
+// TestMain lets the test binary stand for the program, whose child processes
+// evaluate policies.
 func TestMain(m *testing.M) {
+	confine.Child(manifest.Confined())
 	flag.Bool("update", false, "rewrite the golden files")
 	flag.Parse()
 	os.Exit(m.Run())

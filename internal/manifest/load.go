@@ -100,7 +100,6 @@ func Load(ctx context.Context, files []binding.File, opts Options) Result {
 	result.Findings = finding.Sort(append(result.Findings, byPolicy...))
 	result.Broken = broken(result.Findings)
 	if !whole {
-		result.Broken = slices.Compact(slices.Sorted(slices.Values(append(result.Broken, opts.Policies.broken...))))
 		return result
 	}
 	result.Declarations = slices.DeleteFunc(without(declarations, result.Broken), func(d binding.Declaration) bool {

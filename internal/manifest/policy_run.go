@@ -1,20 +1,28 @@
 package manifest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/cuecontext"
-	"cuelang.org/go/cue/errors"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/confine"
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
+)
+
+const (
+	// maxCulprits is how many policies may pass a limit before no other is
+	// evaluated any more.
+	maxCulprits = 3
+	// culpritPause is how long a policy that passed a limit is not evaluated
+	// again. The fault may have been the machine's.
+	culpritPause = 15 * time.Minute
 )
 
 // policyKey is what a declaration's findings by policy depend on.
@@ -26,97 +34,266 @@ type policyKey struct {
 	file, day string
 }
 
-// check holds declarations against the policies. whole is false where nothing
-// can be said, so that no declaration may pass.
+// policyMemory is what is known of the policies with a digest.
+type policyMemory struct {
+	digest string
+	read   policiesRead
+	// culprits are the policies that passed a limit, until when they are left
+	// out.
+	culprits []culprit
+	until    time.Time
+	// told are the findings of declarations.
+	told map[policyKey][]finding.Finding
+}
+
+// culprit is a policy, or without a code a whole file, that passed a limit.
+type culprit struct {
+	file    int
+	code    string
+	because *confine.LimitError
+}
+
+// check holds declarations against the policies. The findings are about the
+// policies too. whole is false where one of them cannot be evaluated, so that
+// no declaration may pass.
 func (p Policies) check(ctx context.Context, declarations []binding.Declaration, digests map[string]string, opts Options) (findings []finding.Finding, whole bool) {
-	if len(p.broken) > 0 {
-		return nil, false
-	}
-	if len(p.policies) == 0 {
+	if p.digest == "" {
 		return nil, true
+	}
+	memory := opts.Cache.policyMemory(p.digest)
+	known := memory.digest != "" && opts.Now.Before(memory.until)
+	if !known {
+		memory = policyMemory{digest: p.digest, until: opts.Now.Add(culpritPause)}
 	}
 	keys := make([]policyKey, len(declarations))
 	told := make(map[policyKey][]finding.Finding, len(declarations))
 	var due []int
 	for i, d := range declarations {
 		keys[i] = policyKey{d.File, digests[d.File], d.At(""), p.digest, opts.policyPath(d.File), binding.DateOf(opts.Now).String()}
-		if found, ok := opts.Cache.policy(keys[i]); ok {
+		if found, ok := memory.told[keys[i]]; ok && keys[i].digest != "" {
 			told[keys[i]] = found
 		} else {
 			due = append(due, i)
 		}
 	}
-	if opts.Cache.isSlow(p.digest) {
-		return []finding.Finding{p.slow(message.New("policy.slow-before"))}, false
+	if (len(due) > 0 || !known) && len(memory.culprits) < maxCulprits {
+		e := evaluation{policies: p, declarations: declarations, due: due, keys: keys, now: opts.Now, memory: memory, told: told}
+		if fault := e.all(ctx); !fault.IsZero() {
+			return append(findings, finding.New("internal-error", fault).At(p.first(), 0, 0)), false
+		}
+		memory = e.memory
 	}
-	run := policyRun{policies: p, now: opts.Now, results: make([][]finding.Finding, len(due))}
-	budget := p.compile + time.Duration(len(due))*p.run
-	stop, cancel := context.WithCancel(ctx)
-	defer cancel()
-	if !within(budget, func() { run.all(stop, declarations, due, keys) }) {
-		opts.Cache.slow(p.digest)
-		return []finding.Finding{p.slow(message.New("policy.slow", "limit", budget))}, false
+	memory.told = told
+	if len(memory.culprits) == 0 {
+		// What is known of sound policies is known for ever.
+		memory.until = opts.Now.AddDate(1, 0, 0)
 	}
-	if !run.fault.IsZero() {
-		return []finding.Finding{finding.New("internal-error", run.fault).At(p.files[0].Path, 0, 0)}, false
-	}
-	for i, at := range due {
-		told[keys[at]] = run.results[i]
-	}
-	opts.Cache.keepPolicies(told)
+	opts.Cache.keepPolicies(memory)
 	for _, key := range keys {
 		findings = append(findings, told[key]...)
 	}
-	return findings, true
+	own := p.ownFindings(memory)
+	return append(findings, own...), !finding.HasErrors(own)
 }
 
-func (p Policies) slow(m message.Message) finding.Finding {
-	return finding.New("policy-invalid", m).At(p.files[0].Path, 0, 0)
+// first is a file to name where none is known.
+func (p Policies) first() string {
+	if len(p.files) > 0 {
+		return p.files[0].Path
+	}
+	return p.findings[0].File
 }
 
-// policyRun is one run. Only its own goroutine writes to it, and nobody reads
-// it before that ended.
-type policyRun struct {
-	policies Policies
-	now      time.Time
-	results  [][]finding.Finding
-	// fault says why the run cannot be used.
-	fault message.Message
-
-	context *cue.Context
-	values  []cue.Value
-	used    int
+// ownFindings are those about the policies themselves.
+func (p Policies) ownFindings(memory policyMemory) []finding.Finding {
+	own := slices.Clone(p.findings)
+	for _, f := range memory.read.Faults {
+		own = append(own, finding.New("policy-invalid", f.Message).At(p.files[f.File].Path, f.Line, f.Column))
+	}
+	for _, c := range memory.culprits {
+		line := 0
+		for _, known := range memory.read.Policies {
+			if known.Code == c.code {
+				line = known.Line
+			}
+		}
+		own = append(own, finding.New("policy-invalid", c.message()).At(p.files[c.file].Path, line, 0))
+	}
+	if len(memory.culprits) == maxCulprits {
+		own = append(own, finding.New("policy-invalid", message.New("policy.not-evaluated", "most", maxCulprits)).At(p.first(), 0, 0))
+	}
+	return own
 }
 
-// all checks the declarations that are due, in fresh CUE contexts: nothing
-// that a policy does outlives the run.
-func (r *policyRun) all(ctx context.Context, declarations []binding.Declaration, due []int, keys []policyKey) {
-	defer func() {
-		if recover() != nil {
-			r.fault = message.New("policy.run-fault")
+// message says which policy passed which limit.
+func (c culprit) message() message.Message {
+	const mebi = 1 << 20
+	what := message.New("policy.the-file")
+	if c.code != "" {
+		what = message.New("policy.the-policy", "code", c.code)
+	}
+	switch {
+	case c.because.Limit == confine.Memory:
+		return message.New("policy.memory", "what", what, "most", int(c.because.Limits.Memory/mebi))
+	case c.because.Limit == confine.Processor:
+		return message.New("policy.processor", "what", what, "most", c.because.Limits.Processor)
+	case c.because.Limit == confine.Time:
+		return message.New("policy.time", "what", what, "most", c.because.Limits.Time)
+	}
+	return message.New("policy.output", "what", what, "most", int(c.because.Limits.Output/mebi))
+}
+
+// evaluation is one evaluation of policies, in as many child processes as there
+// are policies that pass a limit, and one more.
+type evaluation struct {
+	policies     Policies
+	declarations []binding.Declaration
+	due          []int
+	keys         []policyKey
+	now          time.Time
+	memory       policyMemory
+	told         map[policyKey][]finding.Finding
+}
+
+// all evaluates until a child ends well. The result says why there is none.
+func (e *evaluation) all(ctx context.Context) (fault message.Message) {
+	order := policyOrder{Declarations: make([]map[string]any, len(e.due))}
+	for i, at := range e.due {
+		var err error
+		if order.Declarations[i], err = subject(e.declarations[at], e.keys[at].file, e.now); err != nil {
+			return message.New("policy.run-fault")
 		}
-	}()
-	for i, at := range due {
-		if err := ctx.Err(); err != nil {
-			r.fault = message.New("policy.interrupted", "err", err)
-			return
+	}
+	for _, f := range e.policies.files {
+		order.Files = append(order.Files, policyFile{Path: f.Path, Text: f.Data})
+	}
+	for _, c := range e.memory.culprits {
+		order.leaveOut(c)
+	}
+	for {
+		text, err := json.Marshal(order)
+		if err != nil {
+			return message.New("policy.run-fault")
 		}
-		if r.context == nil || r.used > valuesPerContext {
-			r.renew()
+		limits := e.policies.limitsFor(len(e.due))
+		out, err := confine.Run(ctx, policyWork, text, limits)
+		if ctx.Err() != nil {
+			return message.New("policy.interrupted", "err", ctx.Err())
 		}
-		r.results[i] = r.declaration(declarations[at], keys[at].file)
+		passed, limited := errors.AsType[*confine.LimitError](err)
+		answer, sound := readAnswer(out, order)
+		switch {
+		case !sound && !limited, err != nil && !limited, err == nil && !answer.done:
+			return message.New("policy.run-fault")
+		case !limited:
+			e.memory.read = answer.read
+			e.take(answer)
+			return message.Message{}
+		}
+		c := answer.culprit(passed)
+		e.memory.culprits = append(e.memory.culprits, c)
+		if len(e.memory.culprits) == maxCulprits || !answer.begun {
+			e.memory.read = answer.read
+			return message.Message{}
+		}
+		order.leaveOut(c)
 	}
 }
 
-func (r *policyRun) renew() {
-	r.context, r.used, r.values = cuecontext.New(), 0, nil
-	var roots []cue.Value
-	for _, f := range r.policies.files {
-		roots = append(roots, r.context.CompileBytes(f.Data, cue.Filename(f.Path)))
+// leaveOut takes a policy or a file out of an order.
+func (o *policyOrder) leaveOut(c culprit) {
+	if c.code != "" {
+		o.Without = append(o.Without, c.code)
+		return
 	}
-	for _, p := range r.policies.policies {
-		r.values = append(r.values, roots[p.file].LookupPath(cue.MakePath(cue.Str("policies"), cue.Str(p.code))))
+	o.Files[c.file].Skip = true
+}
+
+// take makes findings of a whole answer.
+func (e *evaluation) take(answer policyAnswer) {
+	for _, at := range e.due {
+		e.told[e.keys[at]] = nil
 	}
+	for _, b := range answer.breaches {
+		at := e.due[b.Declaration]
+		d, p, key := e.declarations[at], answer.read.Policies[b.Policy], e.keys[at]
+		where := message.Place{File: e.policies.files[p.File].Path, Line: p.Line}
+		for _, path := range b.Paths {
+			place := d.At(path)
+			e.told[key] = append(e.told[key], finding.Finding{
+				Code: p.Code, Severity: p.Severity, Message: message.New("policy.own", "text", message.Foreign(p.Text), "at", where),
+				Rule: message.Verbatim(p.Text), Hint: message.Verbatim(p.Hint),
+			}.At(d.File, place.Line, place.Column).In(path))
+		}
+		if b.More > 0 {
+			e.told[key] = append(e.told[key], finding.New("too-many-findings", message.New("check.more", "count", b.More)).At(d.File, 0, 0))
+		}
+	}
+}
+
+// policyAnswer is what a child wrote.
+type policyAnswer struct {
+	read     policiesRead
+	breaches []policyBreach
+	done     bool
+	// file and code are what was begun last, where begun says that something was.
+	begun bool
+	file  int
+	code  string
+}
+
+func (a policyAnswer) culprit(because *confine.LimitError) culprit {
+	return culprit{file: a.file, code: a.code, because: because}
+}
+
+// readAnswer reads an answer as what it is: foreign. It is not sound where it
+// says what no child of ours would.
+func readAnswer(out []byte, order policyOrder) (answer policyAnswer, sound bool) {
+	decoder := json.NewDecoder(bytes.NewReader(out))
+	decoder.DisallowUnknownFields()
+	for !answer.done {
+		var f policyFrame
+		if err := decoder.Decode(&f); err != nil {
+			return answer, errors.Is(err, io.EOF)
+		}
+		if !answer.take(f, order) {
+			return answer, false
+		}
+	}
+	return answer, true
+}
+
+func (a *policyAnswer) take(f policyFrame, order policyOrder) bool {
+	within := func(i, n int) bool { return i >= 0 && i < n }
+	switch {
+	case f.Done:
+		a.done = true
+	case f.File != nil:
+		a.begun, a.file, a.code = true, *f.File, ""
+		return within(*f.File, len(order.Files))
+	case f.Policy != nil:
+		if !within(*f.Policy, len(a.read.Policies)) {
+			return false
+		}
+		p := a.read.Policies[*f.Policy]
+		a.file, a.code = p.File, p.Code
+	case f.Read != nil:
+		a.read = *f.Read
+		return !slices.ContainsFunc(a.read.Policies, func(p policy) bool { return !within(p.File, len(order.Files)) || !p.sound() }) &&
+			!slices.ContainsFunc(a.read.Faults, func(f policyFault) bool { return !within(f.File, len(order.Files)) })
+	case f.Breach != nil:
+		b := *f.Breach
+		a.breaches = append(a.breaches, b)
+		return within(b.Policy, len(a.read.Policies)) && within(b.Declaration, len(order.Declarations)) && len(b.Paths) <= maxPolicyPaths &&
+			!slices.ContainsFunc(b.Paths, func(path string) bool { return written(path) != path })
+	}
+	return true
+}
+
+// sound says that a policy has the form that a child gives it.
+func (p policy) sound() bool {
+	return policyCode.MatchString(p.Code) && p.Text != "" && fitsLine(p.Text) && fitsLine(p.Hint) &&
+		(p.Severity == finding.Error || p.Severity == finding.Warning)
 }
 
 // subject is what a policy sees: the declaration with the schema's defaults,
@@ -126,12 +303,6 @@ func subject(d binding.Declaration, file string, now time.Time) (map[string]any,
 	if err != nil {
 		return nil, err
 	}
-	var spec map[string]any
-	decoder := json.NewDecoder(strings.NewReader(string(text)))
-	decoder.UseNumber()
-	if err := decoder.Decode(&spec); err != nil {
-		return nil, err
-	}
 	folders := strings.Split(file, "/")
 	folders = folders[:len(folders)-1]
 	days := map[string]any{}
@@ -139,108 +310,7 @@ func subject(d binding.Declaration, file string, now time.Time) (map[string]any,
 		days["tokenExpires"] = d.Spec.Token.Expires.DaysFrom(now)
 	}
 	return map[string]any{
-		"apiVersion": binding.APIVersion, "kind": binding.KindSourceBinding, "metadata": map[string]any{"name": d.Name}, "spec": spec,
+		"apiVersion": binding.APIVersion, "kind": binding.KindSourceBinding, "metadata": map[string]any{"name": d.Name}, "spec": json.RawMessage(text),
 		"file": file, "folders": folders, "today": binding.DateOf(now).String(), "days": days,
 	}, nil
-}
-
-func (r *policyRun) declaration(d binding.Declaration, file string) []finding.Finding {
-	data, err := subject(d, file, r.now)
-	if err != nil {
-		panic(err) // A declaration was JSON when it was read.
-	}
-	value := r.context.Encode(data)
-	var findings []finding.Finding
-	for i, p := range r.policies.policies {
-		r.used += 20 + 5*len(d.Spec.Repositories)
-		match := r.values[i].LookupPath(cue.MakePath(cue.Str("match")))
-		if match.Exists() && len(breaches(match, value, data)) > 0 {
-			continue
-		}
-		require := r.values[i].LookupPath(cue.MakePath(cue.Str("require")))
-		for _, path := range breaches(require, value, data) {
-			path = written(path)
-			at := d.At(path)
-			findings = append(findings, finding.Finding{
-				Code: p.code, Severity: p.severity, Message: message.New("policy.own", "text", message.Foreign(p.text), "at", p.where),
-				Rule: message.Verbatim(p.text), Hint: message.Verbatim(p.hint),
-			}.At(d.File, at.Line, at.Column).In(path))
-		}
-	}
-	return findings
-}
-
-// written is the field of the declaration that a field of the subject comes
-// from; empty for what comes from the file or the day.
-func written(path string) string {
-	switch {
-	case strings.HasPrefix(path, "days.tokenExpires"):
-		return "spec.token.expires"
-	case strings.HasPrefix(path, "spec"), strings.HasPrefix(path, "metadata"), path == "kind", path == "apiVersion":
-		return path
-	}
-	return ""
-}
-
-// breaches are the fields in which data does not satisfy a constraint, as
-// paths of the declaration; the empty path where it cannot be said. A field
-// that the constraint writes and data does not have is one: unifying alone
-// would put it there.
-func breaches(constraint, value cue.Value, data map[string]any) []string {
-	unified := constraint.Unify(value)
-	if err := unified.Validate(cue.Concrete(true), cue.Final()); err != nil {
-		var paths []string
-		skip := len(constraint.Path().Selectors())
-		for _, e := range errors.Errors(err) {
-			paths = append(paths, fieldPath(e.Path(), skip))
-		}
-		slices.Sort(paths)
-		return slices.Compact(paths)
-	}
-	var whole any
-	if err := unified.Decode(&whole); err != nil {
-		return []string{""}
-	}
-	return added("", data, whole)
-}
-
-// fieldPath writes a path of CUE's as that of a declaration's field.
-func fieldPath(steps []string, skip int) string {
-	path := ""
-	if len(steps) < skip {
-		return path
-	}
-	for _, step := range steps[skip:] {
-		if _, err := strconv.Atoi(step); err == nil {
-			path += "[" + step + "]"
-			continue
-		}
-		path = join(path, label(step))
-	}
-	return path
-}
-
-// added are the fields of whole that data does not have.
-func added(path string, data, whole any) []string {
-	var paths []string
-	switch whole := whole.(type) {
-	case map[string]any:
-		have, _ := data.(map[string]any)
-		for key, value := range whole {
-			if _, ok := have[key]; !ok {
-				paths = append(paths, join(path, key))
-				continue
-			}
-			paths = append(paths, added(join(path, key), have[key], value)...)
-		}
-	case []any:
-		have, _ := data.([]any)
-		for i, value := range whole {
-			if i < len(have) {
-				paths = append(paths, added(path+"["+strconv.Itoa(i)+"]", have[i], value)...)
-			}
-		}
-	}
-	slices.Sort(paths)
-	return paths
 }

@@ -249,7 +249,8 @@ func TestFilesAreHeldToPoliciesOnlyWhileTheyAreWhole(t *testing.T) {
 	t.Parallel()
 	good := binding.File{Path: "policy/a.cue", Data: []byte(`policies: "policy-a": {message: "m", require: spec: instance: "prod"}`)}
 	bad := binding.File{Path: "policy/b.cue", Data: []byte(`policies: {`)}
-	p, found := ParsePolicies([]binding.File{bad, good})
+	p := ParsePolicies([]binding.File{bad, good})
+	found := Load(t.Context(), nil, Options{Policies: p}).Findings
 	if len(found) != 1 || found[0].Code != "policy-invalid" || found[0].File != "policy/b.cue" || found[0].Line != 1 {
 		t.Fatalf("%+v", found)
 	}
@@ -259,28 +260,48 @@ func TestFilesAreHeldToPoliciesOnlyWhileTheyAreWhole(t *testing.T) {
 	}
 }
 
-func TestPoliciesThatTakeTooLongLetNothingThrough(t *testing.T) {
-	t.Parallel()
-	p, found := ParsePolicies([]binding.File{{Path: "policy/a.cue", Data: []byte(`policies: "policy-a": {message: "m", require: {}}`)}})
-	if len(found) > 0 {
-		t.Fatal(found)
+// disjunctions is a policy that takes more processor time than anybody has: CUE
+// tries every combination.
+func disjunctions() string {
+	var terms []string
+	for i := range 24 {
+		terms = append(terms, fmt.Sprintf("({f%d: 1} | {f%d: 2} | {f%d: 3})", i, i, i))
 	}
-	p.compile, p.run = 0, 0
+	return "_all: " + strings.Join(terms, " & ") + "\npolicies: \"policy-all\": {message: \"m\", require: {spec: _all.f0 | string, spec: _}}\n"
+}
+
+// TestAPolicyThatPassedALimitIsNotBegunAgainAtOnce: its verdict stands for a
+// while, and not for ever.
+func TestAPolicyThatPassedALimitIsNotBegunAgainAtOnce(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it takes seconds of processor time")
+	}
+	p := ParsePolicies([]binding.File{{Path: "policy/a.cue", Data: []byte(disjunctions())}})
+	p.limits.Processor = time.Second
 	cache := NewCache()
-	for range 2 {
-		got := loadWith(t, "a.yaml", payments, Options{Policies: p, Cache: cache})
+	load := func(later time.Duration) (Result, time.Duration) {
+		began := time.Now()
+		opts := Options{Policies: p, Cache: cache, Now: policyNow().Add(later)}
+		got := Load(t.Context(), []binding.File{{Path: "a.yaml", Digest: "1", Data: []byte(payments)}}, opts)
 		if diff := cmp.Diff([]string{"policy/a.cue"}, got.Broken); diff != "" || len(got.Declarations) > 0 {
 			t.Fatal(diff, got.Declarations)
 		}
+		return got, time.Since(began)
 	}
-	if !cache.isSlow(p.digest) {
-		t.Error("it would be begun again on every sync")
+	first, _ := load(0)
+	again, took := load(time.Minute)
+	if diff := cmp.Diff(first.Findings, again.Findings); diff != "" || took > time.Second {
+		t.Errorf("the second evaluation took %v\n%s", took, diff)
+	}
+	if _, took := load(culpritPause); took < time.Second {
+		t.Errorf("it is not tried again: %v", took)
 	}
 }
 
 func TestAnInterruptedRunLetsNothingThrough(t *testing.T) {
 	t.Parallel()
-	p, _ := ParsePolicies([]binding.File{{Path: "policy/a.cue", Data: []byte(`policies: "policy-a": {message: "m", require: {}}`)}})
+	p := ParsePolicies([]binding.File{{Path: "policy/a.cue", Data: []byte(`policies: "policy-a": {message: "m", require: {}}`)}})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	findings, whole := p.check(ctx, []binding.Declaration{{Name: "a", File: "a.yaml"}}, nil, Options{})

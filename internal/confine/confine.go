@@ -1,0 +1,191 @@
+// Package confine runs a piece of this program in a child process that cannot
+// do more than compute: with limits on memory, processor time, time and output,
+// without network, files, environment and descriptors. It is the only package
+// that starts processes.
+//
+// Input that is a program, such as a policy in CUE, cannot be judged by what it
+// looks like. What it may cost is held by the kernel.
+package confine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Work is what a child does: it reads its whole input and writes its output. It
+// has to treat both as its only connections.
+type Work func(in io.Reader, out io.Writer) error
+
+// Limits hold a child.
+type Limits struct {
+	// Memory is the most bytes that it may use.
+	Memory int64
+	// Processor is the most processor time, counted in whole seconds; Time the
+	// most time.
+	Processor, Time time.Duration
+	// Output is the most bytes that it may write.
+	Output int64
+}
+
+// Limit is one of the limits.
+type Limit string
+
+// The limits that a child can pass.
+const (
+	Memory    Limit = "memory"
+	Processor Limit = "processor"
+	Time      Limit = "time"
+	Output    Limit = "output"
+)
+
+// LimitError says that the child was ended because it passed a limit.
+type LimitError struct {
+	Limit  Limit
+	Limits Limits
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("confine: the child passed its limit of %s", e.Limit)
+}
+
+// errNotStarted says that the child did not begin its work.
+var errNotStarted = errors.New("confine: the child process did not begin its work; does this program's main call Child?")
+
+const (
+	// flag is the first argument of a child, before its work and limits.
+	flag = "--confined-child="
+	// ready is what a child writes before it reads its input.
+	ready = "confined\n"
+	// exitFailed is how a child ends whose work failed. The Go runtime ends with
+	// 2 where it gets no memory or a stack is too deep.
+	exitFailed, exitRuntime = 1, 2
+	// minMemory is what a child needs to begin at all, maxMemory what one gets
+	// where there is enough.
+	minMemory, maxMemory = 96 << 20, 512 << 20
+)
+
+// Child does the work that this process was started for, and ends it. In a
+// process that Run did not start it returns at once. It is to be called first
+// thing in main, and in TestMain where tests use Run.
+func Child(works map[string]Work) {
+	if len(os.Args) != 2 {
+		return
+	}
+	order, ok := strings.CutPrefix(os.Args[1], flag)
+	if !ok {
+		return
+	}
+	os.Exit(child(works, order))
+}
+
+func child(works map[string]Work, order string) int {
+	name, limits, err := parseOrder(order)
+	work := works[name]
+	if err != nil || work == nil {
+		return exitFailed
+	}
+	// The parent ends the child in time, unless it is killed itself.
+	time.AfterFunc(limits.Time+time.Second, func() { os.Exit(exitFailed) })
+	debug.SetMemoryLimit(limits.Memory / 4 * 3)
+	debug.SetMaxStack(int(min(limits.Memory/8, math.MaxInt32)))
+	if err := enter(limits); err != nil {
+		return exitFailed
+	}
+	if _, err := io.WriteString(os.Stdout, ready); err != nil {
+		return exitFailed
+	}
+	if err := work(os.Stdin, os.Stdout); err != nil {
+		return exitFailed
+	}
+	return 0
+}
+
+// order is what a child is told in its argument.
+func order(work string, l Limits) string {
+	return fmt.Sprintf("%s%s:%d:%d:%d", flag, work, l.Memory, l.Processor, l.Time)
+}
+
+func parseOrder(text string) (work string, l Limits, err error) {
+	fields := strings.Split(text, ":")
+	if len(fields) != 4 {
+		return "", Limits{}, errNotStarted
+	}
+	var numbers [3]int64
+	for i := range numbers {
+		if numbers[i], err = strconv.ParseInt(fields[i+1], 10, 64); err != nil {
+			return "", Limits{}, err
+		}
+	}
+	return fields[0], Limits{Memory: numbers[0], Processor: time.Duration(numbers[1]), Time: time.Duration(numbers[2])}, nil
+}
+
+// Run does work in a child process. The error is a *LimitError if the child was
+// ended for what it used; the output that came before that is given all the
+// same. It is as foreign as the input.
+func Run(ctx context.Context, work string, input []byte, limits Limits) ([]byte, error) {
+	// The kernel ends the child together with the thread that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	limited, cancel := context.WithTimeout(ctx, limits.Time)
+	defer cancel()
+	path, err := self()
+	if err != nil {
+		return nil, fmt.Errorf("confine: find this program: %w", err)
+	}
+	cmd := exec.CommandContext(limited, path, order(work, limits))
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = []string{"GOTRACEBACK=none", "GOMAXPROCS=2"}
+	cmd.Dir = string(os.PathSeparator)
+	cmd.Stdin = bytes.NewReader(input)
+	out := &output{left: limits.Output + int64(len(ready)), full: cancel}
+	cmd.Stdout = out
+	cmd.WaitDelay = time.Second
+	isolate(cmd)
+	err = cmd.Run()
+	result, begun := bytes.CutPrefix(out.kept.Bytes(), []byte(ready))
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case out.left < 0:
+		return result, &LimitError{Output, limits}
+	case limited.Err() != nil:
+		return result, &LimitError{Time, limits}
+	case err == nil && begun:
+		return result, nil
+	case cmd.ProcessState == nil:
+		return nil, fmt.Errorf("confine: start a child process: %w", err)
+	case !begun:
+		return nil, errNotStarted
+	}
+	if limit, passed := passedBy(cmd.ProcessState, limits); passed {
+		return result, &LimitError{limit, limits}
+	}
+	return result, fmt.Errorf("confine: the child process failed: %w", err)
+}
+
+// output keeps what a child writes, up to a limit.
+type output struct {
+	kept bytes.Buffer
+	left int64
+	full func()
+}
+
+// Write implements io.Writer.
+func (o *output) Write(p []byte) (int, error) {
+	if o.left -= int64(len(p)); o.left < 0 {
+		o.full()
+		return 0, &LimitError{Limit: Output}
+	}
+	return o.kept.Write(p)
+}

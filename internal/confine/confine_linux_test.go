@@ -1,0 +1,256 @@
+package confine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestMain(m *testing.M) {
+	Child(map[string]Work{"echo": echo, "misuse": misuse})
+	os.Exit(m.Run())
+}
+
+func echo(in io.Reader, out io.Writer) error {
+	_, err := io.Copy(out, in)
+	return err
+}
+
+// sink keeps what is allocated alive.
+var sink any
+
+// misuse does what its input says, and writes what came of it.
+func misuse(in io.Reader, out io.Writer) error {
+	what, err := io.ReadAll(in)
+	if err != nil {
+		return err
+	}
+	switch string(what) {
+	case "allocate at once":
+		sink = bytes.Repeat([]byte("x"), 8<<30)
+	case "allocate bit by bit":
+		for all := [][]byte(nil); ; sink = all {
+			all = append(all, bytes.Repeat([]byte("x"), 1<<20))
+		}
+	case "allocate in many goroutines":
+		for {
+			go func() { select {} }()
+		}
+	case "recurse":
+		sink = recurse(1)
+	case "burn":
+		for i := 0; ; i++ {
+			sink = i
+		}
+	case "burn in many goroutines":
+		for range 50 {
+			go func() {
+				for i := 0; ; i++ { //nolint:revive // it burns.
+				}
+			}()
+		}
+		select {}
+	case "wait":
+		time.Sleep(time.Hour)
+	case "flood":
+		for {
+			if _, err := out.Write(bytes.Repeat([]byte("x"), 1<<16)); err != nil {
+				return err
+			}
+		}
+	case "fail":
+		return errors.New("it fails")
+	case "panic":
+		panic("it panics")
+	case "reach out":
+		return json.NewEncoder(out).Encode(reach())
+	}
+	return nil
+}
+
+func recurse(n int) int { return recurse(n+1) + recurse(n-1) }
+
+// reach lists what a child can get at.
+func reach() []string {
+	reached := os.Environ()
+	try := func(what string, err error) {
+		if err == nil {
+			reached = append(reached, what)
+		}
+	}
+	_, err := os.Open(os.Args[0])
+	try("a file", err)
+	try("a new file", os.WriteFile(filepath.Join(os.TempDir(), "confined"), nil, 0o600))
+	_, err = net.Dial("tcp", "127.0.0.1:1")
+	if err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
+		err = errors.ErrUnsupported
+	} else {
+		err = nil
+	}
+	try("the network", err)
+	_, err = net.Listen("unix", filepath.Join(os.TempDir(), "confined.sock"))
+	try("a socket", err)
+	try("a program", exec.Command("/bin/true").Run())
+	try("a signal to its parent", syscall.Kill(os.Getppid(), 0))
+	try("more processor time", syscall.Setrlimit(syscall.RLIMIT_CPU, &syscall.Rlimit{Cur: 1 << 40, Max: 1 << 40}))
+	for fd := range 50 {
+		var at syscall.Stat_t
+		if syscall.Fstat(fd, &at) == nil {
+			reached = append(reached, inode(at))
+		}
+	}
+	return reached
+}
+
+func inode(at syscall.Stat_t) string { return fmt.Sprintf("file %d of device %d", at.Ino, at.Dev) }
+
+func small() Limits {
+	return Limits{Memory: 256 << 20, Processor: time.Second, Time: time.Minute, Output: 1 << 20}
+}
+
+func TestAChildReadsItsInputAndWritesItsOutput(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{0, 1, 100_000, 1 << 20} {
+		input := bytes.Repeat([]byte("x"), size)
+		got, err := Run(t.Context(), "echo", input, small())
+		if err != nil || !bytes.Equal(got, input) {
+			t.Errorf("%d bytes: got %d, error %v", size, len(got), err)
+		}
+	}
+}
+
+// TestAChildThatPassesALimitIsEnded: whatever it does, and the error says which
+// limit it was.
+func TestAChildThatPassesALimitIsEnded(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it takes seconds of processor time")
+	}
+	for _, tt := range []struct {
+		does  string
+		limit Limit
+	}{
+		{"allocate at once", Memory},
+		{"allocate bit by bit", Memory},
+		{"allocate in many goroutines", Memory},
+		{"recurse", Memory},
+		{"burn", Processor},
+		{"burn in many goroutines", Processor},
+		{"flood", Output},
+	} {
+		t.Run(tt.does, func(t *testing.T) {
+			t.Parallel()
+			began := time.Now()
+			limits := small()
+			if tt.limit != Processor {
+				limits.Processor = limits.Time
+			}
+			_, err := Run(t.Context(), "misuse", []byte(tt.does), limits)
+			passed, ok := errors.AsType[*LimitError](err)
+			if !ok || passed.Limit != tt.limit || passed.Limits != limits {
+				t.Errorf("error %v, want the limit of %s", err, tt.limit)
+			}
+			t.Logf("ended after %v", time.Since(began))
+		})
+	}
+}
+
+func TestAChildThatTakesTooLongIsEnded(t *testing.T) {
+	t.Parallel()
+	limits := small()
+	limits.Time = 500 * time.Millisecond
+	_, err := Run(t.Context(), "misuse", []byte("wait"), limits)
+	if passed, ok := errors.AsType[*LimitError](err); !ok || passed.Limit != Time {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestAChildEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := Run(ctx, "misuse", []byte("wait"), small()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestAFailureIsNoLimit(t *testing.T) {
+	t.Parallel()
+	if _, err := Run(t.Context(), "no such work", nil, small()); !errors.Is(err, errNotStarted) {
+		t.Errorf("unknown work: %v", err)
+	}
+	_, err := Run(t.Context(), "misuse", []byte("fail"), small())
+	if _, limit := errors.AsType[*LimitError](err); err == nil || limit {
+		t.Errorf("failed work: %v", err)
+	}
+}
+
+// TestAChildReachesNothing: no file, network, program, environment, parent or
+// descriptor.
+func TestAChildReachesNothing(t *testing.T) {
+	t.Setenv("RECONCILER_SECRET", "canary")
+	file, err := os.Create(filepath.Join(t.TempDir(), "secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	// A descriptor that a child would get: one that is not closed on exec.
+	fd, err := syscall.Dup(int(file.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Close(fd) }()
+	var at syscall.Stat_t
+	if err := syscall.Fstat(fd, &at); err != nil {
+		t.Fatal(err)
+	}
+	out, err := Run(t.Context(), "misuse", []byte("reach out"), small())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reached []string
+	if err := json.Unmarshal(out, &reached); err != nil {
+		t.Fatal(err)
+	}
+	for _, what := range reached {
+		if what == inode(at) || !strings.HasPrefix(what, "GO") && !strings.HasPrefix(what, "file ") {
+			t.Errorf("the child reaches %s", what)
+		}
+	}
+}
+
+func TestLimitsOfMemoryFitTheContainer(t *testing.T) {
+	t.Parallel()
+	const mib = 1 << 20
+	for _, tt := range []struct{ container, child, daemon int64 }{
+		{0, 512 * mib, 0}, {200 * mib, 96 * mib, 84 * mib}, {512 * mib, 128 * mib, 332 * mib}, {1024 * mib, 256 * mib, 665 * mib}, {8192 * mib, 512 * mib, 6860 * mib},
+	} {
+		child, daemon := childMemory(tt.container), goMemoryLimit(tt.container)
+		if child/mib != tt.child/mib || daemon/mib != tt.daemon/mib {
+			t.Errorf("%d MiB: child %d, daemon %d MiB, want %d and %d", tt.container/mib, child/mib, daemon/mib, tt.child/mib, tt.daemon/mib)
+		}
+		if tt.container > 0 && child+daemon > tt.container {
+			t.Errorf("%d MiB: child and daemon together have %d MiB", tt.container/mib, (child+daemon)/mib)
+		}
+	}
+}
+
+// BenchmarkRun is what starting a child costs.
+func BenchmarkRun(b *testing.B) {
+	for b.Loop() {
+		if _, err := Run(b.Context(), "echo", []byte("x"), small()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

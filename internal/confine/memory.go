@@ -1,0 +1,51 @@
+package confine
+
+import (
+	"os"
+	"runtime/debug"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+)
+
+// ChildMemory is how much memory a child may use: a quarter of what the
+// container has, between 96 MiB and 512 MiB.
+func ChildMemory() int64 { return childMemory(container()) }
+
+func childMemory(limit int64) int64 {
+	if limit == 0 {
+		return maxMemory
+	}
+	return min(max(limit/4, minMemory), maxMemory)
+}
+
+// container is the memory limit of the cgroup; 0 for none.
+func container() int64 {
+	limit, err := memlimit.FromCgroup()
+	if err != nil || limit > 1<<62 {
+		return 0
+	}
+	return int64(limit)
+}
+
+// LimitMemory sets the Go runtime's memory limit (GOMEMLIMIT) from the cgroup's,
+// so that this process and a child are together below it. An explicit GOMEMLIMIT
+// stands. It returns the limit; 0 where there is none to set.
+func LimitMemory() int64 {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return 0
+	}
+	limit := goMemoryLimit(container())
+	if limit > 0 {
+		debug.SetMemoryLimit(limit)
+	}
+	return limit
+}
+
+// goMemoryLimit leaves a tenth for what the Go runtime does not count, and the
+// memory of a child.
+func goMemoryLimit(container int64) int64 {
+	if container == 0 {
+		return 0
+	}
+	return max(container/10*9-childMemory(container), container/4)
+}

@@ -1,0 +1,367 @@
+package manifest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/token"
+
+	"reconciler/internal/confine"
+	"reconciler/internal/finding"
+	"reconciler/internal/message"
+)
+
+// policyWork is the name of the work that a child process does.
+const policyWork = "policies"
+
+// Confined is the work of this package that runs in a child process: what main
+// gives to confine.Child.
+func Confined() map[string]confine.Work {
+	return map[string]confine.Work{policyWork: evaluatePolicies}
+}
+
+// evaluatePolicies is the child: it reads policy files and holds declarations
+// against them. All that it does is held by the limits of its process, so it
+// takes no care of time and memory.
+func evaluatePolicies(in io.Reader, out io.Writer) error {
+	c := policyChild{out: json.NewEncoder(out), seen: map[string]message.Place{}}
+	decoder := json.NewDecoder(in)
+	decoder.UseNumber()
+	if err := decoder.Decode(&c.order); err != nil {
+		return err
+	}
+	for i, file := range c.order.Files {
+		if !file.Skip {
+			c.begin(policyFrame{File: &i})
+			c.file = i
+			c.read(file)
+		}
+	}
+	c.tell(policyFrame{Read: &c.found})
+	c.declarations()
+	c.tell(policyFrame{Done: true})
+	return c.err
+}
+
+type policyChild struct {
+	order policyOrder
+	out   *json.Encoder
+	// err is the first one of writing.
+	err error
+
+	file  int
+	found policiesRead
+	// seen says where a code was first given.
+	seen map[string]message.Place
+	// broken says that the file being read has a fault.
+	broken bool
+
+	context *cue.Context
+	values  []cue.Value
+}
+
+func (c *policyChild) begin(f policyFrame) { c.tell(f) }
+
+func (c *policyChild) tell(f policyFrame) {
+	if c.err == nil {
+		c.err = c.out.Encode(f)
+	}
+}
+
+// policyCode is what a policy's code looks like.
+var policyCode = regexp.MustCompile(`^policy-[a-z0-9]+(-[a-z0-9]+)*$`)
+
+func (c *policyChild) add(m message.Message, at token.Pos) {
+	c.broken = true
+	if len(c.found.Faults) < maxPolicyFaults {
+		place := at.Position()
+		c.found.Faults = append(c.found.Faults, policyFault{c.file, place.Line, place.Column, m})
+	}
+}
+
+// read reads a file in a CUE context of its own. Of a file with a fault no
+// policy is used.
+func (c *policyChild) read(file policyFile) {
+	before := len(c.found.Policies)
+	c.broken = false
+	defer func() {
+		if recover() != nil {
+			c.add(message.New("policy.fault"), token.NoPos)
+		}
+		if c.broken {
+			c.found.Policies = c.found.Policies[:before]
+		}
+	}()
+	root := cuecontext.New().CompileBytes(file.Text, cue.Filename(file.Path))
+	if c.failed(root.Validate()) {
+		return
+	}
+	fields, err := root.Fields()
+	if c.failed(err) {
+		return
+	}
+	found := false
+	for fields.Next() {
+		if name := fields.Selector().Unquoted(); name != "policies" {
+			c.add(message.New("policy.unknown-field", "name", clip(name)), fields.Value().Pos())
+			continue
+		}
+		list, err := fields.Value().Fields()
+		if c.failed(err) {
+			return
+		}
+		for list.Next() {
+			found = true
+			c.policy(list.Selector().Unquoted(), list.Value())
+		}
+	}
+	if !found && !c.broken {
+		c.add(message.New("policy.none"), token.NoPos)
+	}
+}
+
+// failed makes faults of CUE's errors.
+func (c *policyChild) failed(err error) bool {
+	for _, e := range errors.Errors(err) {
+		format, args := e.Msg()
+		text := fmt.Sprintf(format, args...)
+		c.add(message.New("policy.cue", "err", message.Foreign(text[:min(len(text), maxPolicyText)])), e.Position())
+	}
+	return err != nil
+}
+
+func (c *policyChild) policy(code string, value cue.Value) {
+	p := policy{Code: code, Severity: finding.Error, File: c.file, Line: value.Pos().Line()}
+	_, taken := finding.Lookup(code)
+	switch {
+	case !policyCode.MatchString(code):
+		c.add(message.New("policy.odd-code", "code", clip(code)), value.Pos())
+	case taken:
+		c.add(message.New("policy.our-code", "code", code), value.Pos())
+	case c.seen[code].File != "":
+		c.add(message.New("policy.used-code", "code", code, "first", c.seen[code]), value.Pos())
+	}
+	c.seen[code] = message.Place{File: c.order.Files[c.file].Path, Line: p.Line}
+	fields, err := value.Fields()
+	if c.failed(err) {
+		return
+	}
+	required := false
+	for fields.Next() {
+		name, field := fields.Selector().Unquoted(), fields.Value()
+		switch name {
+		case "message":
+			p.Text = c.text(name, field)
+		case "hint":
+			p.Hint = c.text(name, field)
+		case "severity":
+			p.Severity = finding.Severity(c.text(name, field))
+			if p.Severity != finding.Error && p.Severity != finding.Warning {
+				c.add(message.New("policy.severity"), field.Pos())
+			}
+		case "match", "require":
+			required = required || name == "require"
+			if field.IncompleteKind() != cue.StructKind {
+				c.add(message.New("policy.no-struct", "field", name), field.Pos())
+			}
+		default:
+			c.add(message.New("policy.no-field", "name", clip(name), "suggestion", didYouMean(name, []string{"message", "hint", "severity", "match", "require"})), field.Pos())
+		}
+	}
+	if p.Text == "" {
+		c.add(message.New("policy.no-message", "code", code), value.Pos())
+	}
+	if !required {
+		c.add(message.New("policy.no-require", "code", code), value.Pos())
+	}
+	c.found.Policies = append(c.found.Policies, p)
+}
+
+// text is a field's text, in one line and of a length that a finding holds.
+func (c *policyChild) text(name string, value cue.Value) string {
+	s, err := value.String()
+	s = strings.TrimSpace(s)
+	if err != nil || s == "" || !fitsLine(s) {
+		c.add(message.New("policy.odd-text", "field", name, "most", maxPolicyText), value.Pos())
+	}
+	return s
+}
+
+// fitsLine says that a text can stand in a finding.
+func fitsLine(s string) bool {
+	return len(s) <= maxPolicyText && !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f })
+}
+
+// declarations checks the declarations in batches, each in a fresh CUE context,
+// which keeps all that was ever built in it.
+func (c *policyChild) declarations() {
+	each := 1
+	for range c.found.Policies {
+		each += 20
+	}
+	for rest, first := c.order.Declarations, 0; len(rest) > 0; {
+		size, values := 0, 0
+		for size < len(rest) && (size == 0 || values < valuesPerContext) {
+			values += each * (1 + len(repositories(rest[size]))/4)
+			size++
+		}
+		c.batch(rest[:size], first)
+		rest, first = rest[size:], first+size
+	}
+}
+
+// repositories are those of a declaration as policies see it.
+func repositories(data map[string]any) []any {
+	spec, _ := data["spec"].(map[string]any)
+	list, _ := spec["repositories"].([]any)
+	return list
+}
+
+// numbers is data with its numbers as CUE takes them: it takes a json.Number for
+// a text.
+func numbers(data any) any {
+	switch data := data.(type) {
+	case map[string]any:
+		for key, value := range data {
+			data[key] = numbers(value)
+		}
+	case []any:
+		for i, value := range data {
+			data[i] = numbers(value)
+		}
+	case json.Number:
+		if n, err := data.Int64(); err == nil {
+			return n
+		}
+		n, _ := data.Float64()
+		return n
+	}
+	return data
+}
+
+func (c *policyChild) batch(batch []map[string]any, first int) {
+	c.renew()
+	values := make([]cue.Value, len(batch))
+	for i, data := range batch {
+		values[i] = c.context.Encode(numbers(data))
+	}
+	for i, p := range c.found.Policies {
+		if slices.Contains(c.order.Without, p.Code) {
+			continue
+		}
+		c.begin(policyFrame{Policy: &i})
+		match := c.values[i].LookupPath(cue.MakePath(cue.Str("match")))
+		require := c.values[i].LookupPath(cue.MakePath(cue.Str("require")))
+		for j, data := range batch {
+			if match.Exists() && len(breaches(match, values[j], data)) > 0 {
+				continue
+			}
+			if paths := breaches(require, values[j], data); len(paths) > 0 {
+				shown := paths[:min(len(paths), maxPolicyPaths)]
+				c.tell(policyFrame{Breach: &policyBreach{i, first + j, shown, len(paths) - len(shown)}})
+			}
+		}
+	}
+}
+
+// renew begins a fresh CUE context.
+func (c *policyChild) renew() {
+	c.context, c.values = cuecontext.New(), nil
+	roots := map[int]cue.Value{}
+	for _, p := range c.found.Policies {
+		root, ok := roots[p.File]
+		if !ok {
+			c.begin(policyFrame{File: &p.File})
+			f := c.order.Files[p.File]
+			root = c.context.CompileBytes(f.Text, cue.Filename(f.Path))
+			roots[p.File] = root
+		}
+		c.values = append(c.values, root.LookupPath(cue.MakePath(cue.Str("policies"), cue.Str(p.Code))))
+	}
+}
+
+// written is the field of the declaration that a field of the subject comes
+// from; empty for what comes from the file or the day.
+func written(path string) string {
+	switch {
+	case len(path) > maxPolicyText:
+	case strings.HasPrefix(path, "days.tokenExpires"):
+		return "spec.token.expires"
+	case strings.HasPrefix(path, "spec"), strings.HasPrefix(path, "metadata"), path == "kind", path == "apiVersion":
+		return path
+	}
+	return ""
+}
+
+// breaches are the fields in which data does not satisfy a constraint, as
+// paths of the declaration; the empty path where it cannot be said. A field
+// that the constraint writes and data does not have is one: unifying alone
+// would put it there.
+func breaches(constraint, value cue.Value, data map[string]any) []string {
+	unified := constraint.Unify(value)
+	var paths []string
+	if err := unified.Validate(cue.Concrete(true), cue.Final()); err != nil {
+		skip := len(constraint.Path().Selectors())
+		for _, e := range errors.Errors(err) {
+			paths = append(paths, written(fieldPath(e.Path(), skip)))
+		}
+	} else {
+		var whole any
+		if err := unified.Decode(&whole); err != nil {
+			return []string{""}
+		}
+		for _, path := range added("", data, whole) {
+			paths = append(paths, written(path))
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// fieldPath writes a path of CUE's as that of a declaration's field.
+func fieldPath(steps []string, skip int) string {
+	path := ""
+	if len(steps) < skip {
+		return path
+	}
+	for _, step := range steps[skip:] {
+		if _, err := strconv.Atoi(step); err == nil {
+			path += "[" + step + "]"
+			continue
+		}
+		path = join(path, label(step))
+	}
+	return path
+}
+
+// added are the fields of whole that data does not have.
+func added(path string, data, whole any) []string {
+	var paths []string
+	switch whole := whole.(type) {
+	case map[string]any:
+		have, _ := data.(map[string]any)
+		for key, value := range whole {
+			if _, ok := have[key]; !ok {
+				paths = append(paths, join(path, key))
+				continue
+			}
+			paths = append(paths, added(join(path, key), have[key], value)...)
+		}
+	case []any:
+		have, _ := data.([]any)
+		for i, value := range whole {
+			if i < len(have) {
+				paths = append(paths, added(path+"["+strconv.Itoa(i)+"]", have[i], value)...)
+			}
+		}
+	}
+	return paths
+}
