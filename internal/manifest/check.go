@@ -67,12 +67,11 @@ func (c *checker) check(file binding.File) (checked checkedFile) {
 		}
 		declaration, found := c.declaration(root, file.Path)
 		if !finding.HasErrors(found) {
-			declaration.File = file.Path
 			checked.declarations = append(checked.declarations, declaration)
 		}
 		return found
 	})
-	checked.findings = finding.Sort(checked.findings)
+	checked.findings = bound(checked.findings, maxFindings, 0)
 	return checked
 }
 

@@ -80,12 +80,13 @@ func Load(ctx context.Context, files []binding.File, opts Options) Result {
 	checked := checkFiles(ctx, files, opts)
 	var result Result
 	var declarations []binding.Declaration
-	for _, c := range checked {
-		result.Findings = append(result.Findings, c.findings...)
+	var all collector
+	for i, c := range checked {
+		all.add(files[i].Path, c.findings)
 		for _, d := range c.declarations {
-			d.Revision = opts.Revision
+			d.Revision, d.File = opts.Revision, files[i].Path
 			declarations = append(declarations, d)
-			result.Findings = append(result.Findings, checkDays(d, opts.Now)...)
+			all.add(d.File, checkDays(d, opts.Now))
 		}
 	}
 	slices.SortStableFunc(declarations, func(a, b binding.Declaration) int {
@@ -95,10 +96,10 @@ func Load(ctx context.Context, files []binding.File, opts Options) Result {
 	// What the policy refuses claims nothing, so that nobody takes from others
 	// what they may not have.
 	claiming := without(declarations, broken(byPolicy))
-	result.Findings = append(result.Findings, checkSnapshot(claiming, opts.Instances, newOwners(opts, checked))...)
-	result.Findings = append(result.Findings, opts.editions.check(declarations, opts.Instances)...)
-	result.Findings = finding.Sort(append(result.Findings, byPolicy...))
-	result.Broken = broken(result.Findings)
+	between := checkSnapshot(claiming, opts.Instances, newOwners(opts, files, checked))
+	between = append(between, opts.editions.check(declarations, opts.Instances)...)
+	result.Broken = broken(slices.Concat(all.findings, between, byPolicy))
+	result.Findings = all.bounded(between, byPolicy)
 	if !whole {
 		return result
 	}
@@ -108,8 +109,9 @@ func Load(ctx context.Context, files []binding.File, opts Options) Result {
 	return result
 }
 
-// checkedFile is what one file says by itself, whatever the time is and
-// whatever stands beside it.
+// checkedFile is what one file says by itself, whatever the time is, whatever
+// stands beside it and whatever its path is: neither its declarations nor its
+// findings name it.
 type checkedFile struct {
 	// declarations are the documents without an error of their own, even if
 	// another document of the file has one.
@@ -139,14 +141,21 @@ func without(declarations []binding.Declaration, files []string) []binding.Decla
 // checkFiles checks each file by itself, in the order of files.
 func checkFiles(ctx context.Context, files []binding.File, opts Options) []checkedFile {
 	checked := make([]checkedFile, len(files))
-	var due []int
 	editions := opts.editions.digest()
+	// One object of git can be the content of any number of files.
+	same := map[string]int{}
+	var due, copies []int
 	for i, file := range files {
 		if c, ok := opts.Cache.get(keyOf(file, opts, editions)); ok {
 			checked[i] = c
-		} else {
-			due = append(due, i)
+			continue
 		}
+		if _, ok := same[file.Digest]; ok && file.Digest != "" {
+			copies = append(copies, i)
+			continue
+		}
+		same[file.Digest] = i
+		due = append(due, i)
 	}
 	batches := make(chan []int)
 	var workers sync.WaitGroup
@@ -162,6 +171,9 @@ func checkFiles(ctx context.Context, files []binding.File, opts Options) []check
 	}
 	close(batches)
 	workers.Wait()
+	for _, i := range copies {
+		checked[i] = checked[same[files[i].Digest]]
+	}
 	if ctx.Err() == nil {
 		opts.Cache.keep(files, checked, opts, editions)
 	}
@@ -172,14 +184,13 @@ func checkBatch(ctx context.Context, files []binding.File, checked []checkedFile
 	c := newChecker(opts)
 	for _, i := range batch {
 		if err := ctx.Err(); err != nil {
-			checked[i].findings = []finding.Finding{interrupted(files[i].Path, err)}
+			checked[i].findings = []finding.Finding{interrupted(err)}
 			continue
 		}
 		checked[i] = c.check(files[i])
 	}
 }
 
-func interrupted(file string, err error) finding.Finding {
-	return finding.New("internal-error", message.New("check.interrupted", "err", err)).
-		At(file, 0, 0).WithHint(message.New("hint.run-again"))
+func interrupted(err error) finding.Finding {
+	return finding.New("internal-error", message.New("check.interrupted", "err", err)).WithHint(message.New("hint.run-again"))
 }

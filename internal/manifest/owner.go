@@ -40,14 +40,14 @@ type owners struct {
 	held map[string]string
 }
 
-func newOwners(opts Options, checked []checkedFile) owners {
+func newOwners(opts Options, files []binding.File, checked []checkedFile) owners {
 	unusable := map[string]bool{}
 	for _, file := range opts.Unreadable {
 		unusable[opts.policyPath(file)] = true
 	}
-	for _, c := range checked {
-		for _, file := range broken(c.findings) {
-			unusable[opts.policyPath(file)] = true
+	for i, c := range checked {
+		if finding.HasErrors(c.findings) {
+			unusable[opts.policyPath(files[i].Path)] = true
 		}
 	}
 	o := owners{place: opts.policyPath, held: map[string]string{}}

@@ -59,17 +59,24 @@ func (s shape) find(text []byte) [][]int {
 // out, of the same length in bytes, and a finding for each.
 func (c *checker) blotSecrets(text []byte, file string) ([]byte, []finding.Finding) {
 	var findings []finding.Finding
-	blotted := text
+	blotted, hidden := text, 0
 	for _, s := range c.shapes {
 		for _, at := range s.find(text) {
 			if len(findings) == 0 {
 				blotted = bytes.Clone(text)
 			}
 			copy(blotted[at[2]:at[3]], bytes.Repeat([]byte{blot}, at[3]-at[2]))
+			if len(findings) == maxFindings {
+				hidden++
+				continue
+			}
 			line, column := placeOf(text, at[2])
 			f := finding.New("secret-in-declaration", message.New("secret.text", "kind", s.title))
 			findings = append(findings, f.At(file, line, column))
 		}
+	}
+	if hidden > 0 {
+		findings = bound(findings, maxFindings, hidden)
 	}
 	return blotted, findings
 }

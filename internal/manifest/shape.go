@@ -162,6 +162,9 @@ func (s *shaper) scalar(n *node, f *schema.Field, private bool) (any, bool) {
 	}
 	_, isText := n.value.(string)
 	switch {
+	case len(n.text) > maxText:
+		// The schema's expressions would go through it again and again.
+		s.add("yaml-size", message.New("yaml.text", "field", name(n.path), "most", maxText), n)
 	case n.oldBool && f.Kind&cue.BoolKind != 0:
 		s.put(s.at("text-quoted", message.New("field.old-boolean", "field", name(n.path), "is", shown()), n).
 			WithHint(message.New("hint.true-or-false")))

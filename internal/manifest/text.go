@@ -18,8 +18,7 @@ const (
 	maxDocuments      = 10_000
 	maxDocumentValues = 20_000
 	maxDepth          = 64
-	// maxFindings is where the check of a file stops after a document.
-	maxFindings = 1_000
+	maxText           = 64 << 10
 )
 
 // checkText looks at a file before any parser does. It returns the text to

@@ -54,6 +54,8 @@ type reader struct {
 	findings []finding.Finding
 	// values counts those of the document being read.
 	values int
+	// hidden counts the findings that were not kept.
+	hidden int
 }
 
 // read makes a tree of each document that is not empty and gives it to use,
@@ -81,10 +83,14 @@ func (r *reader) read(text []byte, use func(root *node)) {
 		before := len(r.findings)
 		r.values = 0
 		root := r.node(document.Content[0], "", 1)
+		if r.hidden > 0 {
+			r.findings = bound(r.findings, maxFindings, r.hidden)
+			return
+		}
 		if !finding.HasErrors(r.findings[before:]) {
 			use(root)
 		}
-		if len(r.findings) > maxFindings {
+		if len(r.findings) > stopFindings {
 			r.add("too-many-findings", message.New("check.stopped"), document.Content[0], "")
 			return
 		}
@@ -96,7 +102,26 @@ func isEmpty(n *yaml.Node) bool {
 }
 
 func (r *reader) add(code string, m message.Message, n *yaml.Node, path string) {
-	r.findings = append(r.findings, finding.New(code, m).At(r.file, n.Line, n.Column).In(path))
+	r.put(finding.New(code, m).At(r.file, n.Line, n.Column).In(path))
+}
+
+// put keeps a finding, up to where a check stops, and counts the others.
+func (r *reader) put(f finding.Finding) {
+	if len(r.findings) > stopFindings {
+		r.hidden++
+		return
+	}
+	r.findings = append(r.findings, f)
+}
+
+// count takes a value of the document into account. It says false once there
+// are too many.
+func (r *reader) count(n *yaml.Node) bool {
+	r.values++
+	if r.values == maxDocumentValues+1 {
+		r.add("yaml-size", message.New("yaml.document-values", "most", maxDocumentValues), n, "")
+	}
+	return r.values <= maxDocumentValues
 }
 
 // node converts n, at path, depth values deep. It never follows an alias.
@@ -106,11 +131,7 @@ func (r *reader) node(n *yaml.Node, path string, depth int) *node {
 		r.add("yaml-depth", message.New("yaml.value-depth", "most", maxDepth), n, "")
 		return out
 	}
-	r.values++
-	if r.values > maxDocumentValues {
-		if r.values == maxDocumentValues+1 {
-			r.add("yaml-size", message.New("yaml.document-values", "most", maxDocumentValues), n, "")
-		}
+	if !r.count(n) {
 		return out
 	}
 	if n.Anchor != "" {
@@ -141,26 +162,10 @@ func (r *reader) mapping(n *yaml.Node, out *node, depth int) {
 	out.keys, out.fields = make([]string, 0, len(n.Content)/2), make(map[string]*node, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		switch {
-		case key.Tag == "!!merge":
-			r.add("yaml-merge", message.New("yaml.merge-key"), key, out.path)
-			continue
-		case key.Kind == yaml.AliasNode || key.Anchor != "":
-			r.add("yaml-alias", message.New("yaml.alias-key"), key, out.path)
-			continue
-		case key.Style&yaml.TaggedStyle != 0:
-			r.add("yaml-tag", message.New("yaml.tag-key"), key, out.path)
-			continue
-		case key.Kind != yaml.ScalarNode || key.Value == "":
-			r.add("yaml-key", message.New("yaml.odd-key"), key, out.path)
-			continue
-		}
-		if !r.clean(key, out.path) {
-			continue
-		}
-		if first, twice := out.fields[key.Value]; twice {
-			m := message.New("yaml.duplicate-key", "key", clip(key.Value), "first", message.Place{Line: first.keyAt.Line})
-			r.add("yaml-duplicate-key", m, key, join(out.path, key.Value))
+		if !r.key(key, out) {
+			if !r.count(key) {
+				return
+			}
 			continue
 		}
 		child := r.node(value, join(out.path, key.Value), depth+1)
@@ -175,6 +180,30 @@ func (r *reader) mapping(n *yaml.Node, out *node, depth int) {
 	}
 }
 
+// key says that a node can be the key of a field of out, and reports why it
+// cannot. Nothing that it refers to is followed.
+func (r *reader) key(key *yaml.Node, out *node) bool {
+	switch {
+	case key.Tag == "!!merge":
+		r.add("yaml-merge", message.New("yaml.merge-key"), key, out.path)
+	case key.Kind == yaml.AliasNode || key.Anchor != "":
+		r.add("yaml-alias", message.New("yaml.alias-key"), key, out.path)
+	case key.Style&yaml.TaggedStyle != 0:
+		r.add("yaml-tag", message.New("yaml.tag-key"), key, out.path)
+	case key.Kind != yaml.ScalarNode || key.Value == "":
+		r.add("yaml-key", message.New("yaml.odd-key"), key, out.path)
+	case !r.clean(key, out.path):
+	default:
+		first, twice := out.fields[key.Value]
+		if twice {
+			m := message.New("yaml.duplicate-key", "key", clip(key.Value), "first", message.Place{Line: first.keyAt.Line})
+			r.add("yaml-duplicate-key", m, key, join(out.path, key.Value))
+		}
+		return !twice
+	}
+	return false
+}
+
 // clean says that a decoded text holds neither a secret nor a character that
 // an escape has smuggled in.
 func (r *reader) clean(n *yaml.Node, path string) bool {
@@ -185,7 +214,7 @@ func (r *reader) clean(n *yaml.Node, path string) bool {
 	for i := 0; i < len(n.Value); {
 		char, size := utf8.DecodeRuneInString(n.Value[i:])
 		if f, bad := badCharacter([]byte(n.Value), i, char, size); bad {
-			r.findings = append(r.findings, f.At(r.file, n.Line, n.Column).In(path))
+			r.put(f.At(r.file, n.Line, n.Column).In(path))
 			return false
 		}
 		i += size

@@ -1,0 +1,71 @@
+package manifest
+
+import (
+	"cmp"
+	"slices"
+
+	"reconciler/internal/finding"
+	"reconciler/internal/message"
+)
+
+const (
+	// maxFindings is how many findings of a file are shown, maxAllFindings how
+	// many in all. One more says how many are not.
+	maxFindings    = 200
+	maxAllFindings = 2_000
+	// stopFindings is where the check of a file stops after a document.
+	stopFindings = 1_000
+)
+
+// bound keeps at most so many findings, the gravest, and sorts them. hidden is
+// how many more there were.
+func bound(findings []finding.Finding, most, hidden int) []finding.Finding {
+	findings = finding.Sort(findings)
+	if len(findings) <= most && hidden == 0 {
+		return findings
+	}
+	weight := func(f finding.Finding) int {
+		return slices.Index([]finding.Severity{finding.Error, finding.Warning, finding.Info}, f.Severity)
+	}
+	slices.SortStableFunc(findings, func(a, b finding.Finding) int { return cmp.Compare(weight(a), weight(b)) })
+	severity := finding.Error
+	if hidden == 0 {
+		severity = findings[most].Severity
+	}
+	kept := findings[:min(most, len(findings))]
+	hidden += len(findings) - len(kept)
+	more := finding.New("too-many-findings", message.New("check.more", "count", hidden)).As(severity)
+	if len(kept) > 0 && !slices.ContainsFunc(kept, func(f finding.Finding) bool { return f.File != kept[0].File }) {
+		more.File = kept[0].File
+	}
+	return finding.Sort(append(slices.Clip(kept), more))
+}
+
+// collector gathers the findings of files. Beyond the limit it keeps of each file
+// one, the gravest, so that it is known which files have errors.
+type collector struct {
+	findings []finding.Finding
+	hidden   int
+}
+
+func (c *collector) add(file string, findings []finding.Finding) {
+	for i, f := range findings {
+		if len(c.findings) > maxAllFindings {
+			if e := slices.IndexFunc(findings[i:], func(f finding.Finding) bool { return f.Severity == finding.Error }); e >= 0 {
+				f = findings[i+e]
+			}
+			c.hidden += len(findings) - i - 1
+			findings = nil
+		}
+		f.File = file
+		c.findings = append(c.findings, f)
+		if findings == nil {
+			return
+		}
+	}
+}
+
+// bounded are the findings of files and others, bounded in all.
+func (c *collector) bounded(others ...[]finding.Finding) []finding.Finding {
+	return bound(append(c.findings, slices.Concat(others...)...), maxAllFindings, c.hidden)
+}
