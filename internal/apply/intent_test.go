@@ -1,0 +1,244 @@
+package apply_test
+
+import (
+	"testing"
+	"time"
+
+	"reconciler/internal/apply"
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/state"
+)
+
+// What becomes of an intent that an earlier run left.
+const (
+	stays   = "stays open"
+	counts  = "is done"
+	dropped = "had no effect"
+	rebound = "the account has to be bound again"
+)
+
+func noon() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) }
+
+// answered is what becomes of an intent at noon, when two minutes may pass before the
+// registry shows a write.
+func answered(t *testing.T, intent binding.Intent, obs binding.Observation, records ...binding.Record) string {
+	t.Helper()
+	intent.Instance, intent.Binding, intent.Platform = "prod", "pay", binding.GitLab
+	store := state.NewMemory()
+	if err := store.PutIntent(t.Context(), intent); err != nil {
+		t.Fatal(err)
+	}
+	applier := apply.New(apply.Options{
+		Instance: "prod", Store: store, Now: noon, Settle: 2 * time.Minute, Emit: func(plan.Event) {}, Moved: func() {},
+	})
+	round := &plan.Round{Input: plan.Input{Intents: []binding.Intent{intent}, Records: records}}
+	if err := applier.AnswerIntents(t.Context(), round, obs); err != nil {
+		t.Fatal(err)
+	}
+	left, err := store.Intents(t.Context(), "prod")
+	if err != nil || len(left) < len(round.Intents) {
+		t.Fatalf("%v, %v", left, err)
+	}
+	kept, err := store.Records(t.Context(), "prod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch {
+	case len(round.Intents) == 1 && round.Intents[0].Answered:
+		return rebound
+	case len(round.Intents) == 1:
+		return stays
+	case len(kept) > 0:
+		return counts
+	}
+	return dropped
+}
+
+// accountIntent is an intent of ten minutes ago, when account 7 was bound.
+func accountIntent(kind plan.Kind, change ...func(*binding.Intent)) binding.Intent {
+	before := binding.Record{Instance: "prod", Binding: "pay", Platform: binding.GitLab, AccountID: "7", Username: "ci", Managed: true}
+	after := before
+	after.AccountID, after.Unbound = "", "7"
+	if kind == plan.Unbind {
+		after = before.AsRemoved()
+	}
+	i := binding.Intent{Action: string(kind), Object: binding.AccountObject(), Record: before, After: after, Started: noon().Add(-10 * time.Minute)}
+	for _, c := range change {
+		c(&i)
+	}
+	return i
+}
+
+func young(i *binding.Intent)    { i.Started = noon().Add(-time.Minute) }
+func released(i *binding.Intent) { i.Released = true }
+func already(i *binding.Intent)  { i.Answered = true }
+func unnumbered(i *binding.Intent) {
+	i.Record.AccountID, i.After.Unbound = "", ""
+}
+
+func account(id, username string) binding.Observation {
+	a := &binding.Account{ID: id, Platform: binding.GitLab, Username: username}
+	return binding.Observation{Accounts: map[binding.Platform]binding.AccountState{binding.GitLab: {Account: a}}}
+}
+
+func none() binding.Observation {
+	return binding.Observation{Accounts: map[binding.Platform]binding.AccountState{binding.GitLab: {}}}
+}
+
+// TestAnIntentOfAnAccountIsAnsweredByWhatIsBound.
+func TestAnIntentOfAnAccountIsAnsweredByWhatIsBound(t *testing.T) {
+	silent := binding.AccountState{Unknown: &binding.Unknown{Reason: "Timeout"}}
+	for name, tt := range map[string]struct {
+		intent binding.Intent
+		obs    binding.Observation
+		want   string
+	}{
+		"adopt, whatever is there":                 {accountIntent(plan.Adopt), binding.Observation{}, counts},
+		"the registry does not answer":             {accountIntent(plan.Bind), binding.Observation{Unknown: &binding.Unknown{}, Accounts: none().Accounts}, stays},
+		"nothing was asked":                        {accountIntent(plan.Bind), binding.Observation{}, stays},
+		"the account is not known":                 {accountIntent(plan.Bind), binding.Observation{Accounts: map[binding.Platform]binding.AccountState{binding.GitLab: silent}}, stays},
+		"bind: the account is there":               {accountIntent(plan.Bind), account("8", "ci"), counts},
+		"bind: in another writing":                 {accountIntent(plan.Bind), account("8", "CI"), counts},
+		"bind: another user":                       {accountIntent(plan.Bind), account("8", "else"), dropped},
+		"bind: nothing is there":                   {accountIntent(plan.Bind), none(), dropped},
+		"bind: nothing is there yet":               {accountIntent(plan.Bind, young), none(), stays},
+		"bind: the account of before":              {accountIntent(plan.Bind), account("7", "ci"), dropped},
+		"bind: numbers are not known":              {accountIntent(plan.Bind, unnumbered), account("", "ci"), counts},
+		"bind after an unbind: nothing":            {accountIntent(plan.Bind, released), none(), rebound},
+		"bind after an unbind: nothing yet":        {accountIntent(plan.Bind, released, young), none(), stays},
+		"bind after an unbind: of before":          {accountIntent(plan.Bind, released), account("7", "ci"), rebound},
+		"bind after an unbind: there":              {accountIntent(plan.Bind, released), account("8", "ci"), counts},
+		"answered bind: nothing":                   {accountIntent(plan.Bind, already), none(), rebound},
+		"answered bind: somebody bound":            {accountIntent(plan.Bind, already), account("9", "ci"), dropped},
+		"answered bind: without a number":          {accountIntent(plan.Bind, already), account("", "ci"), counts},
+		"rebind: nothing is there":                 {accountIntent(plan.Rebind), none(), rebound},
+		"rebind: nothing is there, a minute later": {accountIntent(plan.Rebind, young), none(), rebound},
+		"rebind: the account of before":            {accountIntent(plan.Rebind), account("7", "ci"), dropped},
+		"rebind: still the account of before":      {accountIntent(plan.Rebind, young), account("7", "ci"), stays},
+		"rebind: another account":                  {accountIntent(plan.Rebind), account("8", "ci"), counts},
+		"rebind: another user":                     {accountIntent(plan.Rebind), account("8", "else"), dropped},
+		"unbind: nothing is there":                 {accountIntent(plan.Unbind), none(), counts},
+		"unbind: another account":                  {accountIntent(plan.Unbind), account("8", "ci"), counts},
+		"unbind: the account":                      {accountIntent(plan.Unbind), account("7", "ci"), dropped},
+		"unbind: still the account":                {accountIntent(plan.Unbind, young), account("7", "ci"), stays},
+		"unbind: an account without number":        {accountIntent(plan.Unbind), account("", "ci"), dropped},
+		"unbind: of one without a number":          {accountIntent(plan.Unbind, unnumbered), account("8", "ci"), dropped},
+	} {
+		if got := answered(t, tt.intent, tt.obs); got != tt.want {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
+// TestAnIntentOfAnImageRepositoryIsAnsweredByWhatIsThere.
+func TestAnIntentOfAnImageRepositoryIsAnsweredByWhatIsThere(t *testing.T) {
+	const image = "a/b"
+	rule := binding.BuildRule{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}
+	other := binding.BuildRule{Branch: "next", Dockerfile: "/Dockerfile", ImageTag: "next"}
+	changed := rule
+	changed.Dockerfile = "/other/Dockerfile"
+	link := &binding.Link{Platform: binding.GitLab, Source: "pay/api", Trigger: binding.Manual}
+	elsewhere := &binding.Link{Platform: binding.GitLab, Source: "pay/old", Trigger: binding.Manual}
+	known := binding.Record{Instance: "prod", Binding: "pay", Platform: binding.GitLab, Managed: true, Images: []binding.RecordedImage{
+		{Image: image, Rules: []binding.RecordedRule{{ID: "3", Key: rule.Key()}}},
+	}}
+	intent := func(kind plan.Kind, change ...func(*binding.Intent)) binding.Intent {
+		i := binding.Intent{
+			Action: string(kind), Object: binding.RepositoryObject(image), Started: noon().Add(-10 * time.Minute), Record: known,
+			After: binding.Record{Instance: "prod", Binding: "pay", Platform: binding.GitLab, Managed: true},
+		}
+		for _, c := range change {
+			c(&i)
+		}
+		return i
+	}
+	to := func(l *binding.Link) func(*binding.Intent) { return func(i *binding.Intent) { i.Link = l } }
+	of := func(id string, r binding.BuildRule) func(*binding.Intent) {
+		return func(i *binding.Intent) {
+			i.Object, i.Rule = binding.RuleObject(image, r), binding.ObservedRule{ID: id, BuildRule: r}
+		}
+	}
+	is := func(l *binding.Link, rules ...binding.ObservedRule) binding.Observation {
+		return binding.Observation{Repositories: map[string]binding.RepositoryState{image: {Exists: true, Link: l, Rules: rules}}}
+	}
+	silent := binding.RepositoryState{Unknown: &binding.Unknown{Reason: "Timeout"}}
+	for name, tt := range map[string]struct {
+		intent binding.Intent
+		obs    binding.Observation
+		want   string
+	}{
+		"nothing was asked":                   {intent(plan.Unlink), binding.Observation{}, stays},
+		"it is not known":                     {intent(plan.Unlink), binding.Observation{Repositories: map[string]binding.RepositoryState{image: silent}}, stays},
+		"link: there":                         {intent(plan.Link, to(link)), is(link), counts},
+		"link: another source":                {intent(plan.Link, to(link)), is(elsewhere), dropped},
+		"link: none":                          {intent(plan.Link, to(link)), is(nil), dropped},
+		"link: none yet":                      {intent(plan.Link, to(link), young), is(nil), stays},
+		"relink: there":                       {intent(plan.Relink, to(link)), is(link), counts},
+		"relink: the one of before":           {intent(plan.Relink, to(link)), is(elsewhere), dropped},
+		"unlink: none":                        {intent(plan.Unlink), is(nil), counts},
+		"unlink: still there":                 {intent(plan.Unlink), is(link), dropped},
+		"add: there":                          {intent(plan.AddRule, of("", rule)), is(link, binding.ObservedRule{ID: "9", BuildRule: rule}), counts},
+		"add: one that was known before":      {intent(plan.AddRule, of("", rule)), is(link, binding.ObservedRule{ID: "3", BuildRule: rule}), dropped},
+		"add: another rule":                   {intent(plan.AddRule, of("", rule)), is(link, binding.ObservedRule{ID: "9", BuildRule: other}), dropped},
+		"change: done":                        {intent(plan.ChangeRule, of("3", changed)), is(link, binding.ObservedRule{ID: "3", BuildRule: changed}), counts},
+		"change: not done":                    {intent(plan.ChangeRule, of("3", changed)), is(link, binding.ObservedRule{ID: "3", BuildRule: rule}), dropped},
+		"change: of another rule":             {intent(plan.ChangeRule, of("3", changed)), is(link, binding.ObservedRule{ID: "4", BuildRule: changed}), dropped},
+		"change: the rule is gone":            {intent(plan.ChangeRule, of("3", changed)), is(link), dropped},
+		"remove: gone":                        {intent(plan.RemoveRule, of("3", rule)), is(link), counts},
+		"remove: another of the same is":      {intent(plan.RemoveRule, of("3", rule)), is(link, binding.ObservedRule{ID: "4", BuildRule: rule}), counts},
+		"remove: still there":                 {intent(plan.RemoveRule, of("3", rule)), is(link, binding.ObservedRule{ID: "3", BuildRule: rule}), dropped},
+		"remove: still there, a minute later": {intent(plan.RemoveRule, of("3", rule), young), is(link, binding.ObservedRule{ID: "3", BuildRule: rule}), stays},
+	} {
+		if got := answered(t, tt.intent, tt.obs); got != tt.want {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
+// TestWhatWasMadeRecentlyIsNotRemovedByOneRead: a read from before the write does not
+// show it either, so that it proves no removal.
+func TestWhatWasMadeRecentlyIsNotRemovedByOneRead(t *testing.T) {
+	recent := binding.Write{At: noon().Add(-time.Minute)}
+	rule := binding.BuildRule{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}
+	late := binding.Record{Instance: "prod", Binding: "other", Platform: binding.Codeup, Managed: true, Written: binding.Write{At: noon().Add(-30 * time.Minute), Late: true}}
+	longAgo := late
+	longAgo.Written.At = noon().Add(-2 * time.Hour)
+	bound := func(i *binding.Intent) { i.Record.Written = recent }
+	image := func(object binding.Object, made string) binding.Intent {
+		kind := plan.Unlink
+		if object.Kind == binding.ObjectRule {
+			kind = plan.RemoveRule
+		}
+		record := binding.Record{Instance: "prod", Binding: "pay", Platform: binding.GitLab, Managed: true, Images: []binding.RecordedImage{
+			{Image: made, LinkWritten: recent, Rules: []binding.RecordedRule{{ID: "3", Key: rule.Key(), Written: recent}}},
+		}}
+		return binding.Intent{
+			Action: string(kind), Object: object, Started: noon().Add(-10 * time.Minute), Record: record,
+			After: binding.Record{Instance: "prod", Binding: "pay", Platform: binding.GitLab}, Rule: binding.ObservedRule{ID: "3", BuildRule: rule},
+		}
+	}
+	gone := none()
+	gone.Repositories = map[string]binding.RepositoryState{"a/b": {Exists: true}}
+	for name, tt := range map[string]struct {
+		intent  binding.Intent
+		records []binding.Record
+		want    string
+	}{
+		"an account, of a registry that was late":      {accountIntent(plan.Unbind, bound), []binding.Record{late}, stays},
+		"a rebind, of a registry that was late":        {accountIntent(plan.Rebind, bound), []binding.Record{late}, stays},
+		"an account that was bound long ago":           {accountIntent(plan.Unbind), []binding.Record{late}, counts},
+		"an account, of a registry that is not late":   {accountIntent(plan.Unbind, bound), nil, counts},
+		"an account, of one that was late hours ago":   {accountIntent(plan.Unbind, bound), []binding.Record{longAgo}, counts},
+		"an unbind that was answered":                  {accountIntent(plan.Rebind, bound, already), []binding.Record{late}, rebound},
+		"a bind takes nothing away":                    {accountIntent(plan.Bind, bound), []binding.Record{late}, dropped},
+		"a source":                                     {image(binding.RepositoryObject("a/b"), "a/b"), nil, stays},
+		"a source, and another one was written":        {image(binding.RepositoryObject("a/b"), "c/d"), nil, counts},
+		"a rule":                                       {image(binding.RuleObject("a/b", rule), "a/b"), nil, stays},
+		"a rule, and that of another image repository": {image(binding.RuleObject("a/b", rule), "c/d"), nil, counts},
+	} {
+		if got := answered(t, tt.intent, gone, tt.records...); got != tt.want {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+}
