@@ -4,9 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/binding"
+	"reconciler/internal/config"
+	"reconciler/internal/engine"
+	"reconciler/internal/registry/personal"
 	"reconciler/internal/registry/record"
 	"reconciler/internal/registry/wire"
 	"reconciler/internal/report"
@@ -97,7 +103,7 @@ func runRegistryRecord(ctx context.Context, opts *recordOptions) error {
 	} else {
 		err = report.RegistryRecordText(opts.streams.Out, found, styleOf(opts.streams.Out))
 	}
-	if err == nil && len(found.Missing) > 0 {
+	if err == nil && !found.Complete() {
 		err = exitCode(exitPartial)
 	}
 	return err
@@ -111,5 +117,45 @@ func (o *recordOptions) record(ctx context.Context) (report.RegistryRecord, erro
 	if o.instance == "" {
 		return report.RegistryRecord{}, errors.New("no instance and no --har FILE is given; usage: reconciler registry record [INSTANCE] (more with --help)")
 	}
-	return report.RegistryRecord{}, errors.New("give --har FILE: a browser's network record of the console")
+	instance, err := instanceNamed(o.streams, o.config, o.instance)
+	if err != nil {
+		return report.RegistryRecord{}, err
+	}
+	driver, err := engine.NewPersonal(instance, o.streams.redactor)
+	if err != nil {
+		return report.RegistryRecord{}, err
+	}
+	bar := newProgress(o.streams.Err)
+	defer bar.end()
+	options.Each = bar.count
+	return record.FromAPI(ctx, asker{driver}, options)
+}
+
+// instanceNamed is an instance of the configuration.
+func instanceNamed(streams Streams, file, name string) (config.Instance, error) {
+	cfg, err := loadConfig(streams, file)
+	if err != nil {
+		return config.Instance{}, err
+	}
+	at := slices.IndexFunc(cfg.Instances, func(i config.Instance) bool { return i.Name == name })
+	if at < 0 {
+		return config.Instance{}, fmt.Errorf("no instance is called %s; the configuration has %s", name, strings.Join(cfg.InstanceNames(), ", "))
+	}
+	return cfg.Instances[at], nil
+}
+
+// asker sends reads through the driver.
+type asker struct{ driver *personal.Driver }
+
+// Ask implements record.Asker.
+func (a asker) Ask(ctx context.Context, r wire.Request) record.Answer {
+	status, body, err := a.driver.Ask(ctx, r)
+	answer := record.Answer{Status: status, Body: body, Unserved: personal.Unserved(err)}
+	if err != nil {
+		answer.Failure = binding.KindOf(err)
+	}
+	if f, ok := errors.AsType[*binding.Failure](err); ok {
+		answer.Code = f.Code
+	}
+	return answer
 }

@@ -13,7 +13,6 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
-	"reconciler/internal/config"
 	"reconciler/internal/engine"
 	"reconciler/internal/message"
 	"reconciler/internal/registry"
@@ -108,15 +107,11 @@ func (o *verifyOptions) prepare(talk io.Writer) (verify.Options, registry.Driver
 	if err != nil {
 		return verify.Options{}, nil, err
 	}
-	cfg, err := loadConfig(o.streams, o.config)
+	instance, err := instanceNamed(o.streams, o.config, o.instance)
 	if err != nil {
 		return verify.Options{}, nil, err
 	}
-	at := slices.IndexFunc(cfg.Instances, func(i config.Instance) bool { return i.Name == o.instance })
-	if at < 0 {
-		return verify.Options{}, nil, fmt.Errorf("no instance is called %s; the configuration has %v", o.instance, cfg.InstanceNames())
-	}
-	driver, err := engine.NewDriver(cfg.Instances[at], o.streams.redactor, nil)
+	driver, err := engine.NewDriver(instance, o.streams.redactor, nil)
 	if err != nil {
 		return verify.Options{}, nil, err
 	}
@@ -125,7 +120,7 @@ func (o *verifyOptions) prepare(talk io.Writer) (verify.Options, registry.Driver
 		return verify.Options{}, nil, err
 	}
 	return verify.Options{
-		Instance: o.instance, Region: cfg.Instances[at].Region, Account: account, Token: token,
+		Instance: o.instance, Region: instance.Region, Account: account, Token: token,
 		Patience: o.timeout, Now: time.Now, Wait: wait,
 		Progress: func(m message.Message) {
 			_, _ = fmt.Fprintln(talk, "  … "+report.Harmless(report.English().Text(m)))

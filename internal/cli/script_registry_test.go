@@ -19,3 +19,13 @@ func storyLag(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	w.instance(args[0]).LagReads(sandbox.ReadLag{By: by})
 }
+
+// storyWithdraw is `withdraw`: the registry serves only what is documented.
+func storyWithdraw(ts *testscript.TestScript, neg bool, args []string) {
+	w := theWorld(ts, neg)
+	if len(args) != 0 {
+		ts.Fatalf("usage: withdraw")
+	}
+	w.Registry.Withdraw("GetUserSourceAccount", "CreateUserSourceAccount", "DeleteUserSourceAccount",
+		"GetUserSourceRepoList", "GetRepoSourceRepo", "UpdateRepoSourceRepo")
+}

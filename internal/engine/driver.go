@@ -20,15 +20,25 @@ func NewDriver(c config.Instance, redactor *secrets.Redactor, called func(metric
 	if c.Driver == "console" {
 		return console.New(c.Name, c.Region), nil
 	}
-	o := personal.Options{
-		Instance: c.Name, Region: c.Region, Endpoint: c.Endpoint, Signature: personal.Signature(c.Signature),
-		Credentials: credentials(c.Credentials, redactor), RequestsPerSecond: c.RequestsPerSecond, Burst: c.Burst,
-		Observe: registryCalls(called, c.Name),
-	}
+	o := personalOptions(c, redactor, called)
 	if c.Driver == "enterprise" {
 		return enterprise.New(enterprise.Options{Line: o, InstanceID: c.InstanceID})
 	}
 	return personal.New(o)
+}
+
+// NewPersonal makes the driver for the API of the Personal Edition, also for an
+// instance that is declared to have another driver.
+func NewPersonal(c config.Instance, redactor *secrets.Redactor) (*personal.Driver, error) {
+	return personal.New(personalOptions(c, redactor, nil))
+}
+
+func personalOptions(c config.Instance, redactor *secrets.Redactor, called func(metrics.Call)) personal.Options {
+	return personal.Options{
+		Instance: c.Name, Region: c.Region, Endpoint: c.Endpoint, Signature: personal.Signature(c.Signature),
+		Credentials: credentials(c.Credentials, redactor), RequestsPerSecond: c.RequestsPerSecond, Burst: c.Burst,
+		Observe: registryCalls(called, c.Name),
+	}
 }
 
 func credentials(c *config.Credentials, redactor *secrets.Redactor) personal.Credentials {

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -38,6 +40,16 @@ type RegistryRecord struct {
 	Next    []string `json:"next"`
 	// Profile is the proposed wire profile as YAML; empty if there is none.
 	Profile string `json:"profile"`
+}
+
+// Complete says that the profile has what can be recorded from the source: the
+// read of accounts, and from a network record also what binds and unbinds.
+func (r RegistryRecord) Complete() bool {
+	recorded := map[string]bool{}
+	for _, c := range r.ProfileCalls {
+		recorded[c.Call] = c.Basis == "recorded"
+	}
+	return r.Profile != "" && recorded["listAccounts"] && (r.Source == FromAPI || recorded["bind"] && recorded["unbind"])
 }
 
 // RecordedCall is one call and what came.
@@ -116,7 +128,12 @@ func RegistryRecordJSON(w io.Writer, r RegistryRecord) error {
 func RegistryRecordText(w io.Writer, r RegistryRecord, style Style) error {
 	p := &page{style: style}
 	version := "-"
+	var unsent []RecordedCall
 	for _, c := range r.Calls {
+		if c.Served == NotSent {
+			unsent = append(unsent, c)
+			continue
+		}
 		if c.Version != version && r.Source == FromAPI {
 			p.line()
 			p.line(style.paint(bold, "API version "+clean(c.Version)))
@@ -125,6 +142,7 @@ func RegistryRecordText(w io.Writer, r RegistryRecord, style Style) error {
 		p.recorded(c)
 	}
 	p.line()
+	p.unsent(unsent)
 	p.list("Wire profile", profileLines(r.ProfileCalls))
 	p.list("Not found", r.Missing)
 	p.list("Next", r.Next)
@@ -157,10 +175,21 @@ func (p *page) list(title string, items []string) {
 	p.line()
 }
 
+// unsent writes the calls that were not sent, by their reason.
+func (p *page) unsent(calls []RecordedCall) {
+	names := map[string][]string{}
+	for _, c := range calls {
+		if !slices.Contains(names[c.Message], c.Action) {
+			names[c.Message] = append(names[c.Message], c.Action)
+		}
+	}
+	for _, why := range slices.Sorted(maps.Keys(names)) {
+		p.list("Not sent: "+clean(why), []string{strings.Join(names[why], ", ")})
+	}
+}
+
 func (p *page) recorded(c RecordedCall) {
-	m := map[string]mark{
-		Served: {"✓", "served", green}, NotServed: {"✗", "not served", red}, NotSent: {"–", "not sent", dim},
-	}[c.Served]
+	m := map[string]mark{Served: {"✓", "served", green}, NotServed: {"✗", "not served", red}}[c.Served]
 	if m.symbol == "" {
 		m = mark{"?", "unknown", yellow}
 	}

@@ -30,6 +30,15 @@ var errUnserved = errors.New("the endpoint does not serve this call")
 // on passing failures; writes only where the registry said that it was too
 // much and so did nothing.
 func (d *Driver) do(ctx context.Context, c call) ([]byte, error) {
+	x, f := d.exchange(ctx, c)
+	if f != nil {
+		return nil, f
+	}
+	return x.body, nil
+}
+
+// exchange is do with all that came.
+func (d *Driver) exchange(ctx context.Context, c call) (*exchange, *binding.Failure) {
 	for attempt := 1; ; attempt++ {
 		x := d.wire.send(ctx, c)
 		f := d.classify(c, x)
@@ -38,7 +47,7 @@ func (d *Driver) do(ctx context.Context, c call) ([]byte, error) {
 		}
 		d.reportAttempt(c, x, f)
 		if f == nil {
-			return x.body, nil
+			return x, nil
 		}
 		if !c.probe && errors.Is(f, errUnserved) {
 			d.refused.Store(true)
@@ -49,11 +58,11 @@ func (d *Driver) do(ctx context.Context, c call) ([]byte, error) {
 		}
 		again := x.status != 0 && f.Kind == binding.Throttled || !c.write() && f.Kind == binding.Transient
 		if !again || attempt == attempts || wait > maxWait || ctx.Err() != nil {
-			return nil, f
+			return x, f
 		}
 		if !busy(x) {
 			if err := d.wire.gate.wait(ctx, wait); err != nil {
-				return nil, f
+				return x, f
 			}
 		}
 	}

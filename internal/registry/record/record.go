@@ -163,7 +163,7 @@ func (r *recorder) send(ctx context.Context, c read, platform binding.Platform) 
 	x.status = answer.Status
 	x.answer, _ = decodeJSON(answer.Body) // What is no JSON has no shape.
 	r.judge(&shown, answer)
-	if x.answer != nil {
+	if x.answer != nil && shown.Served != report.NotServed {
 		shown.Answer = shapeOf(r.names, x.answer)
 	}
 	r.exchanges = append(r.exchanges, x)
