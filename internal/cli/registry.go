@@ -35,12 +35,12 @@ first.`,
 
 // recordOptions are what `registry record` depends on.
 type recordOptions struct {
-	streams             Streams
-	config              string
-	instance, id        string
-	har, profile, using string
-	fields              []string
-	output              outputFlag
+	streams      Streams
+	config       string
+	instance, id string
+	har, profile string
+	fields       []string
+	output       outputFlag
 }
 
 func newRegistryRecord(streams Streams) *cobra.Command {

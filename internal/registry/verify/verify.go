@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"reconciler/internal/binding"
@@ -89,7 +90,7 @@ func Begin(ctx context.Context, driver registry.Driver, o Options) (*Run, error)
 		able             bool
 	}{{"list-served", "listAccounts", able.ListAccounts}, {"bind-served", "bind", able.Bind}, {"unbind-served", "unbind", able.Unbind}} {
 		if !need.able {
-			r.say(need.assumption, report.DoesNotHold, able.Reasons[need.name])
+			r.say(need.assumption, able.Reasons[need.name])
 		}
 	}
 	if r.out.Failed() {
@@ -137,7 +138,7 @@ func (r *Run) Finish(ctx context.Context) report.RegistryVerification {
 func (r *Run) prove(ctx context.Context) {
 	if err := r.none(ctx); err != nil {
 		if errors.Is(err, ErrBound) {
-			r.say("none-shown", report.DoesNotHold, message.New("registry-verify.appeared"))
+			r.say("none-shown", message.New("registry-verify.appeared"))
 		}
 		return
 	}
@@ -172,14 +173,14 @@ func (r *Run) bind(ctx context.Context) bool {
 
 // refused decides whether a bind that failed may have been done.
 func (r *Run) refused(ctx context.Context, err error) {
-	switch binding.KindOf(err) {
-	case binding.Refused, binding.Forbidden, binding.NotFound, binding.InstanceStop:
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidying)
-		defer cancel()
-		account, err := r.driver.Account(ctx, r.o.Account.Platform)
-		// Another account is somebody else's.
-		r.sent = err != nil || account != nil && binding.SameAccount(*account, r.o.Account)
+	if !slices.Contains([]binding.FailureKind{binding.Refused, binding.Forbidden, binding.NotFound, binding.InstanceStop}, binding.KindOf(err)) {
+		return
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidying)
+	defer cancel()
+	account, err := r.driver.Account(ctx, r.o.Account.Platform)
+	// Another account is somebody else's.
+	r.sent = err != nil || account != nil && binding.SameAccount(*account, r.o.Account)
 }
 
 // seen waits until every read shows the account.
@@ -188,7 +189,7 @@ func (r *Run) seen(ctx context.Context) bool {
 	took, err := r.until(ctx, func(a *binding.Account) bool { return a != nil })
 	if r.ours == nil {
 		if err == nil {
-			r.say("bind-shown", report.DoesNotHold, message.New("registry-verify.not-ours"))
+			r.say("bind-shown", message.New("registry-verify.not-ours"))
 		} else if ctx.Err() == nil {
 			r.fails("bind-shown", err)
 		}
@@ -203,7 +204,7 @@ func (r *Run) seen(ctx context.Context) bool {
 	r.holds("bind-shown")
 	r.out.BindSeconds = &took
 	if r.ours.Created.IsZero() {
-		r.say("created", report.DoesNotHold, message.New("registry-verify.no-created"))
+		r.say("created", message.New("registry-verify.no-created"))
 	} else {
 		r.holds("created")
 	}
@@ -289,7 +290,7 @@ func (r *Run) unbind(ctx context.Context) {
 	}
 	if account != nil && account.ID != r.ours.ID {
 		r.gone = true
-		r.say("unbind-served", report.DoesNotHold, message.New("registry-verify.replaced"))
+		r.say("unbind-served", message.New("registry-verify.replaced"))
 		return
 	}
 	err = r.driver.Unbind(context.WithoutCancel(ctx), *r.ours)
@@ -297,7 +298,7 @@ func (r *Run) unbind(ctx context.Context) {
 	case err == nil:
 		r.holds("unbind-served")
 	case binding.KindOf(err) == binding.NotFound:
-		r.say("unbind-served", report.DoesNotHold, message.New("registry-verify.was-gone"))
+		r.say("unbind-served", message.New("registry-verify.was-gone"))
 	default:
 		r.fails("unbind-served", err)
 		if binding.KindOf(err) != binding.OutcomeUnknown {
@@ -431,10 +432,11 @@ func (r *Run) holds(name string) {
 	r.out.Assumptions = append(r.out.Assumptions, report.Assumption{Name: name, Verdict: report.Holds, Message: report.English().Text(assumption(name))})
 }
 
-func (r *Run) fails(name string, err error) { r.say(name, report.DoesNotHold, message.Says(err)) }
+func (r *Run) fails(name string, err error) { r.say(name, message.Says(err)) }
 
-func (r *Run) say(name, verdict string, why message.Message) {
+// say notes that an assumption does not hold, and why.
+func (r *Run) say(name string, why message.Message) {
 	r.out.Assumptions = append(r.out.Assumptions, report.Assumption{
-		Name: name, Verdict: verdict, Message: report.English().Text(message.New("registry-verify.failed", "assumption", assumption(name), "why", why)),
+		Name: name, Verdict: report.DoesNotHold, Message: report.English().Text(message.New("registry-verify.failed", "assumption", assumption(name), "why", why)),
 	})
 }
