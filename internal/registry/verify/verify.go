@@ -81,7 +81,9 @@ func Begin(ctx context.Context, driver registry.Driver, o Options) (*Run, error)
 	r.progress("begin")
 	able, err := driver.Capabilities(ctx)
 	if err != nil {
-		r.fails("access", err)
+		if ctx.Err() == nil {
+			r.fails("access", err)
+		}
 		return r, err
 	}
 	r.holds("access")
@@ -103,7 +105,9 @@ func Begin(ctx context.Context, driver registry.Driver, o Options) (*Run, error)
 func (r *Run) none(ctx context.Context) error {
 	account, err := r.driver.Account(ctx, r.o.Account.Platform)
 	if err != nil {
-		r.fails("list-served", err)
+		if ctx.Err() == nil {
+			r.fails("list-served", err)
+		}
 		return err
 	}
 	r.holds("list-served")
@@ -285,7 +289,9 @@ func (r *Run) unbind(ctx context.Context) {
 	r.progress("unbind")
 	account, err := r.driver.Account(ctx, r.o.Account.Platform)
 	if err != nil {
-		r.fails("unbind-served", err)
+		if ctx.Err() == nil {
+			r.fails("unbind-served", err)
+		}
 		return
 	}
 	if account != nil && account.ID != r.ours.ID {

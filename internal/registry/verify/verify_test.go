@@ -220,6 +220,9 @@ func TestARunThatEndsAnywhereSaysWhatIsLeft(t *testing.T) {
 			}
 			v, err := run(ctx, f)
 			f.check(t, v, err)
+			if v.Failed() {
+				t.Errorf("interrupted at call %d: that is no verdict on the registry: %+v", n, v.Assumptions)
+			}
 			if lag == 0 && f.account != nil {
 				t.Errorf("interrupted at call %d: the account was not tidied up", n)
 			}
