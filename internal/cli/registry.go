@@ -12,6 +12,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
+	"reconciler/internal/registry/enterprise"
 	"reconciler/internal/registry/personal"
 	"reconciler/internal/registry/record"
 	"reconciler/internal/registry/wire"
@@ -120,6 +121,12 @@ func (o *recordOptions) record(ctx context.Context) (report.RegistryRecord, erro
 	instance, err := instanceNamed(o.streams, o.config, o.instance)
 	if err != nil {
 		return report.RegistryRecord{}, err
+	}
+	if instance.Driver == "enterprise" {
+		options.Base = enterprise.Profile()
+	}
+	if options.InstanceID == "" {
+		options.InstanceID = instance.InstanceID
 	}
 	driver, err := engine.NewPersonal(instance, o.streams.redactor)
 	if err != nil {

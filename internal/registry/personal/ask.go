@@ -25,9 +25,6 @@ func (d *Driver) Ask(ctx context.Context, r wire.Request) (status int, body []by
 	return x.status, x.body, err
 }
 
-// Unserved says that the endpoint does not serve a call.
-func Unserved(err error) bool { return errors.Is(err, errUnserved) }
-
 // Projects reads the paths of the source repositories that a bound account sees.
 func (d *Driver) Projects(ctx context.Context, account binding.Account) ([]string, error) {
 	const op = "registry: read source repositories"

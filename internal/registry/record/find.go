@@ -129,8 +129,16 @@ func (x *exchange) purpose(words ...string) bool {
 	return false
 }
 
+// abbreviations are short words for platforms.
+var abbreviations = map[string]binding.Platform{
+	"gl": binding.GitLab, "gh": binding.GitHub, "bb": binding.Bitbucket, "cu": binding.Codeup,
+}
+
 // platformIn is the platform that a word of the registry names.
 func platformIn(word string) (binding.Platform, bool) {
+	if p, ok := abbreviations[strings.ToLower(word)]; ok {
+		return p, true
+	}
 	if len(word) > maxName || !(Names{}).Known(word) {
 		return "", false
 	}
@@ -191,12 +199,15 @@ type evidence struct {
 	account map[string]leaf
 	// word is the registry's word of the platform.
 	word string
+	// answered are the texts of answers, undone what unbinds name.
+	answered, undone map[string]bool
 }
 
 // find looks for the calls. Values that come back elsewhere, such as the user
 // name of a bind in the list after it, count more than names.
 func find(names Names, all []exchange) *evidence {
 	e := &evidence{names: names, all: all}
+	e.index()
 	e.findBind()
 	e.findList()
 	e.findUnbind()
@@ -218,7 +229,7 @@ func (e *evidence) best(score func(*exchange) int) *exchange {
 
 func (e *evidence) findBind() {
 	e.bind = e.best(func(x *exchange) int {
-		token, platform := x.bindLeaves()
+		token, platform := e.bindLeaves(x)
 		if x.method == "GET" || x.method == "DELETE" || token == nil || platform == nil {
 			return 0
 		}
@@ -234,7 +245,7 @@ func (e *evidence) findBind() {
 	if e.bind == nil {
 		return
 	}
-	e.token, e.platform = e.bind.bindLeaves()
+	e.token, e.platform = e.bindLeaves(e.bind)
 	e.word = e.platform.text()
 	for _, l := range e.bind.request() {
 		text := l.text()
@@ -252,15 +263,28 @@ func (*evidence) same(l leaf, other *leaf) bool {
 	return other != nil && slices.Equal(l.path, other.path)
 }
 
-// bindLeaves are the token and the platform of a request that may bind.
-func (x *exchange) bindLeaves() (token, platform *leaf) {
+// shortestToken is the length of the shortest text that is taken for a token
+// without a name that says so.
+const shortestToken = 8
+
+// bindLeaves are the token and the platform of a request that may bind. Where no
+// name says what the token is, it is the one long text that nobody answers with.
+func (e *evidence) bindLeaves(x *exchange) (token, platform *leaf) {
+	var candidates []leaf
 	for _, l := range x.request() {
-		if _, ok := platformIn(l.text()); ok && platform == nil && !isToken(l.name()) {
+		text, isText := l.value.(string)
+		_, isPlatform := platformIn(l.text())
+		switch {
+		case isPlatform && platform == nil && !isToken(l.name()):
 			platform = &l
-		}
-		if _, isText := l.value.(string); isText && token == nil && isToken(l.name()) {
+		case isText && token == nil && isToken(l.name()):
 			token = &l
+		case isText && len(text) >= shortestToken && !isUsername(l.name()) && !address.MatchString(text) && !e.answered[text]:
+			candidates = append(candidates, l)
 		}
+	}
+	if token == nil && len(candidates) == 1 && x.purpose("account", "accounts", "binding", "bindings", "bind", "source", "host", "hosts", "link") {
+		token = &candidates[0]
 	}
 	return token, platform
 }
@@ -411,19 +435,29 @@ func (x *exchange) unbinds() bool {
 
 // usedByUnbind says that an unbind names its account by this value.
 func (e *evidence) usedByUnbind(l leaf) bool {
-	text := l.text()
-	if len(text) < 2 {
-		return false
-	}
-	if _, ok := platformIn(text); ok {
-		return false
-	}
+	_, isPlatform := platformIn(l.text())
+	return len(l.text()) > 1 && !isPlatform && e.undone[l.text()]
+}
+
+// index notes what answers say and what unbinds name, so that a large record is
+// read once.
+func (e *evidence) index() {
+	e.answered, e.undone = map[string]bool{}, map[string]bool{}
 	for i := range e.all {
-		if e.all[i].unbinds() && e.all[i].names(text) {
-			return true
+		x := &e.all[i]
+		for _, l := range leaves(x.answer) {
+			e.answered[l.text()] = true
+		}
+		if !x.unbinds() {
+			continue
+		}
+		for _, l := range x.request() {
+			e.undone[l.text()] = true
+		}
+		for _, s := range x.segments {
+			e.undone[s] = true
 		}
 	}
-	return false
 }
 
 // names says that a request has a value, in its path or as a parameter.

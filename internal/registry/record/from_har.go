@@ -41,7 +41,9 @@ func (e *evidence) shown(o wire.Operation, x *exchange) report.RecordedCall {
 	var path strings.Builder
 	for _, s := range x.segments {
 		shown, _ := e.names.Show(s)
-		if _, isPlatform := platformIn(s); isPlatform {
+		if versionPart.MatchString(s) {
+			shown = s
+		} else if _, isPlatform := platformIn(s); isPlatform {
 			shown = Masked
 		}
 		path.WriteString("/" + shown)

@@ -43,6 +43,12 @@ func consoles() map[string][]call {
 			{"POST", "https://cr.console.aliyun.com/data/api.json?action=GetUserSourceAccount", form, `product=cr&action=GetUserSourceAccount&sec_token=SECRETsec&params=%7B%22SourceOriginType%22%3A%22GITLAB%22%7D`, 200, `{"code":"200","data":{"data":{"sourceAccounts":[{"id":` + id + `,"type":"GITLAB","userName":"` + user + `","domain":"` + site + `"}]}}}`},
 			{"POST", "https://cr.console.aliyun.com/data/api.json?action=DeleteUserSourceAccount", form, `product=cr&action=DeleteUserSourceAccount&sec_token=SECRETsec&params=%7B%22SourceAccountId%22%3A` + id + `%7D`, 200, `{"code":"200","data":{}}`},
 		},
+		"foreign": {
+			{"GET", "https://cr.cn-hangzhou.aliyuncs.com/v9/hosts?kind=gl", "", "", 200, `{"result":{"found":{"hosts":null}}}`},
+			{"POST", "https://cr.cn-hangzhou.aliyuncs.com/v9/hosts", j, `{"host":{"type":"gl","auth":{"login":"` + user + `","key":"` + token + `"},"site":"` + site + `"}}`, 200, `{"result":{}}`},
+			{"GET", "https://cr.cn-hangzhou.aliyuncs.com/v9/hosts?kind=gl", "", "", 200, `{"result":{"found":{"hosts":[{"ref":{"no":` + id + `},"type":"gl","since":1750000000000,"who":{"login":"` + user + `","site":"` + site + `"}}]}}}`},
+			{"DELETE", "https://cr.cn-hangzhou.aliyuncs.com/v9/hosts/" + id + "/link", "", "", 200, `{"result":{}}`},
+		},
 		"rpc": {
 			{"POST", "https://cr.cn-shanghai.aliyuncs.com/?Action=ListSourceCodeAccount&Version=2018-12-01&InstanceId=crpi-0123456789secret&CodeRepoType=GITLAB", "", "", 200, `{"Code":"success","SourceCodeAccounts":[],"RequestId":"SECRETrequest"}`},
 			{"POST", "https://cr.cn-shanghai.aliyuncs.com/", form, `Action=CreateSourceCodeAccount&Version=2018-12-01&InstanceId=crpi-0123456789secret&CodeRepoType=GITLAB&CodeRepoUrl=` + strings.ReplaceAll(site, ":", "%3A") + `&AccessToken=` + token + `&Username=` + user, 200, `{"Code":"success"}`},

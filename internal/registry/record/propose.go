@@ -77,7 +77,9 @@ var (
 	fieldName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 	// instanceID is the registry's identifier of an instance.
 	instanceID = regexp.MustCompile(`^crp?i-[a-z0-9]{8,40}$`)
-	plainPart  = regexp.MustCompile(`^[A-Za-z0-9_.~-]+$`)
+	// versionPart is a version in a path.
+	versionPart = regexp.MustCompile(`^v[0-9]{1,2}(beta[0-9]?)?$`)
+	plainPart   = regexp.MustCompile(`^[A-Za-z0-9_.~-]+$`)
 )
 
 func (p *proposal) list() {
@@ -303,6 +305,8 @@ func (t *template) path(segments []string) string {
 		switch placeholder := t.values[s]; {
 		case placeholder != "":
 			b.WriteString(placeholder)
+		case versionPart.MatchString(s):
+			b.WriteString(s)
 		case plainPart.MatchString(s) && (t.p.e.names.Known(s) || dateName.MatchString(s)):
 			b.WriteString(s)
 		default:
@@ -424,6 +428,9 @@ func (p *proposal) platforms() map[binding.Platform]string {
 		return words
 	}
 	for other, word := range words {
+		if abbreviations[strings.ToLower(p.e.word)] != "" {
+			word = abbreviationOf(other, word)
+		}
 		switch p.e.word {
 		case strings.ToLower(p.e.word):
 			words[other] = strings.ToLower(word)
@@ -435,6 +442,16 @@ func (p *proposal) platforms() map[binding.Platform]string {
 	}
 	words[platform] = p.e.word
 	return words
+}
+
+// abbreviationOf is the short word for a platform.
+func abbreviationOf(p binding.Platform, word string) string {
+	for short, platform := range abbreviations {
+		if platform == p {
+			return short
+		}
+	}
+	return word
 }
 
 // profileText and what it holds are a profile as it is written, in the order
