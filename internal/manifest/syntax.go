@@ -24,6 +24,10 @@ func (r *reader) syntax(err error, text []byte) finding.Finding {
 			}
 		}
 	}
+	if marker := conflict.FindIndex(text); marker != nil {
+		at, _ := placeOf(text, marker[0])
+		return finding.New("yaml-syntax", message.New("yaml.conflict")).At(r.file, at, 1).WithHint(message.New("hint.resolve-conflict"))
+	}
 	switch name, isAnchor := strings.CutPrefix(what, "unknown anchor '"); {
 	case isAnchor:
 		at := findAlias(text, strings.TrimSuffix(name, "' referenced"))
@@ -37,6 +41,9 @@ func (r *reader) syntax(err error, text []byte) finding.Finding {
 	}
 	return finding.New("yaml-syntax", message.New("yaml.syntax", "parser", message.Foreign(what))).At(r.file, line, 0)
 }
+
+// conflict is the first line of what a merge leaves where two sides differ.
+var conflict = regexp.MustCompile(`(?m)^(<{7}|>{7}|\|{7})( |\r?$)`)
 
 // isStructure tells the parser's errors from its scanner's.
 func isStructure(problem string) bool {
