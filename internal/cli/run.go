@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/confine"
 	"reconciler/internal/daemon"
 	"reconciler/internal/engine"
 )
@@ -41,6 +42,7 @@ the previous one.`,
 }
 
 func runRun(ctx context.Context, opts *runOptions) error {
+	confine.LimitMemory()
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)

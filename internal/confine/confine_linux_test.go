@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -243,6 +244,15 @@ func TestLimitsOfMemoryFitTheContainer(t *testing.T) {
 		if tt.container > 0 && child+daemon > tt.container {
 			t.Errorf("%d MiB: child and daemon together have %d MiB", tt.container/mib, (child+daemon)/mib)
 		}
+	}
+}
+
+// TestAnExplicitLimitOfMemoryStands: GOMEMLIMIT is the operator's word.
+func TestAnExplicitLimitOfMemoryStands(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	t.Setenv("GOMEMLIMIT", "123MiB")
+	if got := LimitMemory(); got != 0 || debug.SetMemoryLimit(-1) != before {
+		t.Errorf("it is set to %d", debug.SetMemoryLimit(-1))
 	}
 }
 

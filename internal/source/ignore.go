@@ -20,6 +20,8 @@ const (
 	// maxIgnoreSteps bounds the work of all comparisons of one selection. It
 	// is counted and not timed, so that the same tree gives the same result.
 	maxIgnoreSteps = 1 << 27
+	// lookups is how many bytes of a path can be looked up in the time of a step.
+	lookups = 8
 )
 
 // ignoreList is one ignore file: the patterns for its folder and below.
@@ -176,6 +178,7 @@ func literals(text []byte) [][]byte {
 // then whether the last of them leaves it out.
 func (l *ignoreList) decide(at string, folder bool, steps *int) (about, out bool) {
 	below := at[l.base:]
+	*steps -= len(below) / lookups
 	best := l.last(l.others, -1, below, folder, steps)
 	for i := range len(below) - len(needle{}) + 1 {
 		if found := l.needles[needle([]byte(below[i:i+len(needle{})]))]; found != nil {
@@ -192,6 +195,9 @@ func (l *ignoreList) decide(at string, folder bool, steps *int) (about, out bool
 // folder, or best where none after that does.
 func (l *ignoreList) last(some []int, best int, below string, folder bool, steps *int) int {
 	for n := len(some) - 1; n >= 0 && some[n] > best; n-- {
+		if *steps--; *steps < 0 {
+			return best
+		}
 		p := &l.patterns[some[n]]
 		if (folder || !p.folder) && p.match(below, steps) {
 			return some[n]

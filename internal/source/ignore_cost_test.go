@@ -3,7 +3,9 @@ package source_test
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"reconciler/internal/source"
 )
@@ -48,7 +50,7 @@ func lines(n int, format string) string {
 
 // BenchmarkIgnoreFiles reads a million entries with 2,000 patterns.
 func BenchmarkIgnoreFiles(b *testing.B) {
-	for _, format := range []string{"name-%d.yaml", "folder/name-%d.yaml", "*-%d.yml", "draft-%d-*", "**/tmp-%d/**", "*%d?l-*.yaml"} {
+	for _, format := range []string{"name-%d.yaml", "folder/name-%d.yaml", "*-%d.yml", "draft-%d-*", "**/tmp-%d/**"} {
 		b.Run(strings.ReplaceAll(format, "/", "_"), func(b *testing.B) {
 			for b.Loop() {
 				in := wide{990, 1000, lines(1990, format)}
@@ -75,5 +77,29 @@ func TestCostlyIgnorePatternsAreBounded(t *testing.T) {
 		if len(findings) != 1 || findings[0].Code != "source-ignore-too-large" {
 			t.Errorf("%.20s: %v", pattern, findings)
 		}
+	}
+}
+
+// TestManyIgnorePatternsOverAMillionEntries: patterns that nothing finds quickly
+// are compared with each entry, and that is bounded too.
+func TestManyIgnorePatternsOverAMillionEntries(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
+	for _, format := range []string{"?%d", "*%d?l-*.yaml", "*[%d-]ile-*.yaml", "folder-*/*%d?.yaml", "/?*/*-[%d]*"} {
+		t.Run(strings.ReplaceAll(format, "/", "_"), func(t *testing.T) {
+			var before, after syscall.Rusage
+			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+			_, findings, err := source.Select(t.Context(), wide{990, 1000, lines(1990, format)}, source.DefaultLimits())
+			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			took := time.Duration(after.Utime.Nano() - before.Utime.Nano())
+			t.Logf("%v, %d findings", took, len(findings))
+			if took > 20*time.Second {
+				t.Errorf("took %v of processor time", took)
+			}
+		})
 	}
 }

@@ -33,6 +33,8 @@ type Entry struct {
 	Kind Kind
 	// ID is the tree's own word for the entry.
 	ID string
+	// policies says that the directory holds the policies.
+	policies bool
 }
 
 // Errors that a Tree gives for one file, which become findings.
@@ -69,6 +71,38 @@ func Select(ctx context.Context, tree Tree, limits Limits) ([]binding.File, []fi
 	}
 	slices.SortFunc(s.files, func(a, b binding.File) int { return cmp.Compare(a.Path, b.Path) })
 	return s.files, finding.Sort(s.findings), nil
+}
+
+// Readable gives to use the files that a snapshot of a tree may read, as far as
+// their names say: a tree whose files are fetched when they are needed fetches
+// them together.
+func Readable(ctx context.Context, tree Tree, use func(Entry)) error {
+	entries := 0
+	var walk func(dir Entry, depth int) error
+	walk = func(dir Entry, depth int) error {
+		list, err := tree.List(dir)
+		if err != nil || ctx.Err() != nil || depth > maxDepth {
+			return errors.Join(err, ctx.Err())
+		}
+		if entries += len(list); entries > maxEntries {
+			return nil
+		}
+		for _, e := range list {
+			policy := dir.policies && strings.HasSuffix(e.Name, ".cue")
+			switch {
+			case e.Name == ".git":
+			case e.Kind == Regular && (declarationName(e.Name) || e.Name == ignoreFile || policy):
+				use(e)
+			case e.Kind == Directory:
+				e.policies = depth == 0 && e.Name == policyFolder
+				if err := walk(e, depth+1); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	return walk(Entry{}, 0)
 }
 
 // errLimit ends a walk early; the walk has reported the finding.

@@ -6,8 +6,8 @@ func (s *Source) Cached() (objects int, size int64) {
 	if s.store == nil {
 		return 0, 0
 	}
-	for _, o := range s.store.Objects {
-		size += o.Size()
+	for _, o := range s.store.held {
+		size += int64(len(o.content))
 	}
-	return len(s.store.Objects), size
+	return len(s.store.held), size
 }

@@ -81,24 +81,50 @@ func aPack(tb testing.TB) []byte {
 	return pack.Bytes()
 }
 
+// unpack reads a pack into a store, and makes all of its objects.
+func unpack(tb testing.TB, data []byte, limit int64) (*store, error) {
+	tb.Helper()
+	s := newStore()
+	p, err := readPack(tb.Context(), bytes.NewReader(data), nil, bounds{total: limit, blob: limit})
+	if err != nil {
+		return s, err
+	}
+	s.packs = []*pack{p}
+	tb.Cleanup(s.release)
+	return s, nil
+}
+
+// contents gives the size of all objects that a store can give, and how many
+// they are.
+func contents(s *store) (count int, size int64) {
+	for _, p := range s.packs {
+		_, _ = p.find(plumbing.ZeroHash, plumbing.AnyObject)
+		for h := range p.ids {
+			if obj, err := s.EncodedObject(plumbing.AnyObject, h); err == nil {
+				count, size = count+1, size+obj.Size()
+			}
+		}
+	}
+	return count, size
+}
+
 func TestUnpackResolvesDeltas(t *testing.T) {
 	pack := aPack(t)
 	if len(pack) > 1000 {
 		t.Fatalf("the pack has %d bytes and so no deltas", len(pack))
 	}
-	store := memory.NewStorage()
-	if err := unpack(bytes.NewReader(pack), store, 1<<20, false); err != nil {
+	s, err := unpack(t, pack, 1<<20)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if len(store.Blobs) != 3 {
-		t.Errorf("%d objects, want 3", len(store.Blobs))
+	if count, size := contents(s); count != 3 || size != 3*3001 {
+		t.Errorf("%d objects of %d bytes, want 3 of %d", count, size, 3*3001)
 	}
 }
 
 func TestUnpackStopsAtTheLimit(t *testing.T) {
 	for limit := int64(0); limit < 9000; limit += 500 {
-		store := memory.NewStorage()
-		if err := unpack(bytes.NewReader(aPack(t)), store, limit, false); !errors.Is(err, errTooLarge) {
+		if _, err := unpack(t, aPack(t), limit); !errors.Is(err, errTooLarge) {
 			t.Errorf("limit %d: %v", limit, err)
 		}
 	}
@@ -107,7 +133,7 @@ func TestUnpackStopsAtTheLimit(t *testing.T) {
 func TestUnpackRefusesADamagedPack(t *testing.T) {
 	whole := aPack(t)
 	for _, damaged := range [][]byte{nil, whole[:10], whole[:len(whole)-30], append(bytes.Clone(whole[:len(whole)-1]), whole[len(whole)-1]^1)} {
-		if err := unpack(bytes.NewReader(damaged), memory.NewStorage(), 1<<20, false); err == nil {
+		if _, err := unpack(t, damaged, 1<<20); err == nil {
 			t.Errorf("a pack of %d bytes instead of %d is taken", len(damaged), len(whole))
 		}
 	}
@@ -118,14 +144,9 @@ func FuzzUnpack(f *testing.F) {
 	f.Add([]byte("PACK\x00\x00\x00\x02\x00\x00\x00\x01"))
 	f.Add([]byte("PACK\x00\x00\x00\x02\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, pack []byte) {
-		store := memory.NewStorage()
 		const limit = 1 << 16
-		err := unpack(bytes.NewReader(pack), store, limit, len(pack)%2 == 0)
-		var size int64
-		for _, o := range store.Objects {
-			size += o.Size()
-		}
-		if size > limit {
+		s, err := unpack(t, pack, limit)
+		if _, size := contents(s); size > limit {
 			t.Errorf("%d bytes are kept, error %v", size, err)
 		}
 	})
@@ -162,14 +183,11 @@ func FuzzConversation(f *testing.F) {
 		if refs.IsEmpty() {
 			t.Error("a list without a ref is taken")
 		}
-		store := memory.NewStorage()
+		s := newStore()
+		defer s.release()
 		const limit = 1 << 16
-		err = fetch(t.Context(), said{Reader: bytes.NewReader(sent)}, refs, order{want: plumbing.NewHash(id), depth: 1}, store, limit)
-		var size int64
-		for _, o := range store.Objects {
-			size += o.Size()
-		}
-		if size > limit {
+		err = fetch(t.Context(), said{Reader: bytes.NewReader(sent)}, refs, order{want: plumbing.NewHash(id), depth: 1}, s, bounds{limit, limit})
+		if _, size := contents(s); size > limit {
 			t.Errorf("%d bytes are kept, error %v", size, err)
 		}
 	})

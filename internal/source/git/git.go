@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -16,7 +17,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
-	"github.com/go-git/go-git/v5/storage/memory"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/source"
@@ -45,8 +45,8 @@ type Options struct {
 	// Verify says which commits are taken; nil takes all. A Commit that is named
 	// is taken without it.
 	Verify *Verify
-	// MaxRepositoryBytes bounds what one fetch may unpack, and so the memory
-	// that it takes; 0 is 512 MiB.
+	// MaxRepositoryBytes bounds the objects of one fetch, also those that are
+	// not read; 0 is 512 MiB.
 	MaxRepositoryBytes int64
 	// Observe, if not nil, gets every request to the server.
 	Observe func(Exchange)
@@ -77,10 +77,13 @@ type Source struct {
 	path     []string
 
 	// store holds what the snapshot of tip needed and nothing else.
-	store *memory.Storage
+	store *store
 	tip   plumbing.Hash
 	// good is the last commit that was taken.
 	good plumbing.Hash
+	// whole says that the server does not give blobs by their ids, so that it is
+	// asked for all of a commit.
+	whole bool
 }
 
 var _ source.Source = (*Source)(nil)
@@ -190,15 +193,19 @@ func (s *Source) attempt(ctx context.Context, previous string) (source.Snapshot,
 		return source.Snapshot{}, true, nil // a commit never changes
 	}
 	var tip plumbing.Hash
-	store := s.store
+	store, partial := s.store, false
+	defer func() { store.release() }()
 	err := s.converse(ctx, func(ctx context.Context, c conversation) error {
 		var err error
 		if tip, err = s.target(c.refs); err != nil || tip == s.tip {
 			return err
 		}
-		store, err = s.collect(ctx, c, tip)
+		store, partial, err = s.collect(ctx, c, tip)
 		return s.doubted(err)
 	})
+	if err == nil && partial {
+		err = s.fill(ctx, store, tip)
+	}
 	if err != nil {
 		return source.Snapshot{}, false, err
 	}
@@ -260,9 +267,11 @@ func (s *Source) open(ctx context.Context) (c conversation, err error) {
 }
 
 // fetch is the second half of a conversation.
-func (s *Source) fetch(ctx context.Context, c conversation, o order, store *memory.Storage) (err error) {
+func (s *Source) fetch(ctx context.Context, c conversation, o order, store *store) (err error) {
 	defer s.observe("fetch", s.options.Now(), &err)
-	return fetch(ctx, c.session, c.refs, o, store, s.options.MaxRepositoryBytes)
+	// An ignore file or a policy may be larger than a declaration.
+	const least = 1 << 20
+	return fetch(ctx, c.session, c.refs, o, store, bounds{s.options.MaxRepositoryBytes, max(s.options.Limits.FileBytes, least)})
 }
 
 // observe reports a request that began at a given time and ends now to the
@@ -303,27 +312,44 @@ func (s *Source) noRef(name string) error {
 }
 
 // collect fetches tip, on top of what is cached, and gives the store that
-// holds it.
-func (s *Source) collect(ctx context.Context, c conversation, tip plumbing.Hash) (*memory.Storage, error) {
-	store := memory.NewStorage()
-	o := order{want: tip, depth: 1}
+// holds it. It is partial if its blobs are still to be fetched.
+func (s *Source) collect(ctx context.Context, c conversation, tip plumbing.Hash) (fetched *store, partial bool, err error) {
+	fetched = newStore()
+	partial = !s.whole && c.refs.Capabilities.Supports(capability.Filter) && c.refs.Capabilities.Supports(capability.AllowReachableSHA1InWant)
+	o := order{want: tip, depth: 1, trees: partial}
 	if s.store != nil {
-		for _, obj := range s.store.Objects {
-			if _, err := store.SetEncodedObject(obj); err != nil {
-				return nil, err
-			}
-		}
+		maps.Copy(fetched.held, s.store.held)
 		o.have, o.haveShallow = s.tip, true
 	}
 	if s.options.Commit != "" && !offersCommit(c.refs, tip) {
 		// The server gives only what a ref points to, so the commit is looked
 		// for in the history of the default branch.
 		if c.refs.Head == nil {
-			return nil, s.noRef("HEAD")
+			return fetched, false, s.noRef("HEAD")
 		}
-		o = order{want: *c.refs.Head, depth: 200}
+		o, partial = order{want: *c.refs.Head, depth: 200}, false
 	}
-	return store, s.fetch(ctx, c, o, store)
+	return fetched, partial, s.fetch(ctx, c, o, fetched)
+}
+
+// fill fetches the blobs that the snapshot of tip will read. A server that does
+// not give them is asked for all of the commit.
+func (s *Source) fill(ctx context.Context, store *store, tip plumbing.Hash) error {
+	t := &tree{store: store, used: map[plumbing.Hash]held{}}
+	blobs, err := t.wanted(ctx, tip, s.path)
+	if err != nil || len(blobs) == 0 {
+		return s.doubted(err)
+	}
+	err = s.converse(ctx, func(ctx context.Context, c conversation) error {
+		return s.fetch(ctx, c, order{blobs: blobs}, store)
+	})
+	if err == nil || ctx.Err() != nil || errors.Is(err, errTooLarge) {
+		return err
+	}
+	s.whole = true
+	return s.converse(ctx, func(ctx context.Context, c conversation) error {
+		return s.fetch(ctx, c, order{want: tip, depth: 1}, store)
+	})
 }
 
 // offersCommit says whether the server gives h when asked for it by id.
@@ -341,8 +367,8 @@ func offersCommit(refs *packp.AdvRefs, h plumbing.Hash) bool {
 
 // read selects the declarations of the commit tip, and keeps as the cache
 // what that needed.
-func (s *Source) read(ctx context.Context, store *memory.Storage, tip plumbing.Hash) (source.Snapshot, error) {
-	t := &tree{store: store, used: map[plumbing.Hash]struct{}{}}
+func (s *Source) read(ctx context.Context, store *store, tip plumbing.Hash) (source.Snapshot, error) {
+	t := &tree{store: store, used: map[plumbing.Hash]held{}}
 	obj, err := t.get(tip, plumbing.CommitObject)
 	if err != nil {
 		if s.options.Commit != "" {
@@ -363,21 +389,10 @@ func (s *Source) read(ctx context.Context, store *memory.Storage, tip plumbing.H
 		return source.Snapshot{}, err
 	}
 	snapshot.Revision, snapshot.Time = tip.String(), commit.Committer.When
-	return snapshot, s.keep(store, t.used, tip)
-}
-
-// keep makes the used objects the cache. The ids of all objects were computed
-// from their content when they were unpacked, so what is kept is what the
-// commit's id stands for.
-func (s *Source) keep(store *memory.Storage, used map[plumbing.Hash]struct{}, tip plumbing.Hash) error {
-	kept := memory.NewStorage()
-	for h := range used {
-		if _, err := kept.SetEncodedObject(store.Objects[h]); err != nil {
-			return err
-		}
-	}
-	s.store, s.tip = kept, tip
-	return nil
+	// The ids of all objects were computed from their content, so what is kept
+	// is what the commit's id stands for.
+	s.store, s.tip = storing(t.used), tip
+	return snapshot, nil
 }
 
 func pathOf(names []string) string { return strings.Join(names, "/") }

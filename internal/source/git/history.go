@@ -6,7 +6,6 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
-	"github.com/go-git/go-git/v5/storage/memory"
 )
 
 // depths are how many commits back a search for the previous revision goes:
@@ -23,7 +22,7 @@ const (
 )
 
 // descentOf walks the commits of store from tip back to ancestor.
-func descentOf(store *memory.Storage, tip, ancestor plumbing.Hash) descent {
+func descentOf(store objects, tip, ancestor plumbing.Hash) descent {
 	result := parted
 	seen := map[plumbing.Hash]struct{}{}
 	queue := []plumbing.Hash{tip}
@@ -61,7 +60,7 @@ func commitAt(store objects, h plumbing.Hash) (object.Commit, error) {
 // fetches history, without trees where the server can, up to a bound; the
 // commits go into a store of their own that is thrown away. fetched is what the
 // fetch of tip brought, often enough already.
-func (s *Source) rewritten(ctx context.Context, fetched *memory.Storage, tip plumbing.Hash, revision string) (bool, error) {
+func (s *Source) rewritten(ctx context.Context, fetched objects, tip plumbing.Hash, revision string) (bool, error) {
 	if !plumbing.IsHash(revision) {
 		return true, nil // a revision of another kind of source
 	}
@@ -70,13 +69,14 @@ func (s *Source) rewritten(ctx context.Context, fetched *memory.Storage, tip plu
 		return found == parted, nil
 	}
 	for _, depth := range depths() {
-		store := memory.NewStorage()
+		store := newStore()
 		// To claim the previous revision spares us what lies before it; of
 		// the answer only commits are looked at.
 		o := order{want: tip, have: previous, depth: depth, commits: true}
 		err := s.converse(ctx, func(ctx context.Context, c conversation) error {
 			return s.fetch(ctx, c, o, store)
 		})
+		defer store.release()
 		if errors.Is(err, errTooLarge) {
 			return true, nil
 		}

@@ -51,7 +51,7 @@ func (l *Local) Snapshot(ctx context.Context, id, path string) (source.Snapshot,
 	if err != nil {
 		return source.Snapshot{}, l.missing("commit", id, err)
 	}
-	t := &tree{store: l.store, root: commit.TreeHash, used: map[plumbing.Hash]struct{}{}}
+	t := &tree{store: l.store, root: commit.TreeHash, used: map[plumbing.Hash]held{}}
 	snapshot, err := t.snapshot(ctx, names, l.limits)
 	if errors.Is(err, errMissing) {
 		err = l.missing("read commit", id, err)

@@ -49,6 +49,20 @@ func (s *localStore) EncodedObject(t plumbing.ObjectType, h plumbing.Hash) (plum
 	return obj, err
 }
 
+// EncodedObjectSize implements objects.
+func (s *localStore) EncodedObjectSize(h plumbing.Hash) (int64, error) {
+	size, err := s.Storage.EncodedObjectSize(h)
+	for _, other := range s.borrowed {
+		if err == nil {
+			break
+		}
+		if found, e := other.EncodedObjectSize(h); e == nil {
+			return found, nil
+		}
+	}
+	return size, err
+}
+
 // HashesWithPrefix gives the ids that begin with some bytes.
 func (s *localStore) HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error) {
 	found, err := s.Storage.HashesWithPrefix(prefix)

@@ -1,6 +1,7 @@
 package git
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,12 +20,7 @@ import (
 type tree struct {
 	store objects
 	root  plumbing.Hash
-	used  map[plumbing.Hash]struct{}
-}
-
-// objects is where a tree reads: what was fetched, or a clone.
-type objects interface {
-	EncodedObject(plumbing.ObjectType, plumbing.Hash) (plumbing.EncodedObject, error)
+	used  map[plumbing.Hash]held
 }
 
 // snapshot selects what lies under the path of names, without the revision and
@@ -50,10 +46,19 @@ var errMissing = errors.New("an object is missing from the clone")
 func (t *tree) get(h plumbing.Hash, typ plumbing.ObjectType) (plumbing.EncodedObject, error) {
 	obj, err := t.store.EncodedObject(typ, h)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s %s", errMissing, typ, h)
+		return nil, missing(typ, h, err)
 	}
-	t.used[h] = struct{}{}
-	return obj, nil
+	if s, ok := t.store.(*store); ok {
+		t.used[h], err = s.get(typ, h)
+	}
+	return obj, err
+}
+
+func missing(typ plumbing.ObjectType, h plumbing.Hash, err error) error {
+	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		return fmt.Errorf("%w: %s %s", errMissing, typ, h)
+	}
+	return err
 }
 
 func (t *tree) entries(h plumbing.Hash) ([]object.TreeEntry, error) {
@@ -95,6 +100,29 @@ next:
 		}
 	}
 	return nil
+}
+
+// wanted are the blobs that a snapshot of the commit tip reads and that the store
+// does not hold. What an ignore file leaves out is among them.
+func (t *tree) wanted(ctx context.Context, tip plumbing.Hash, names []string) ([]plumbing.Hash, error) {
+	commit, err := commitAt(t.store, tip)
+	if err != nil {
+		return nil, missing(plumbing.CommitObject, tip, err)
+	}
+	t.root = commit.TreeHash
+	if err := t.enter(names); err != nil {
+		return nil, err
+	}
+	var blobs []plumbing.Hash
+	seen := map[plumbing.Hash]bool{}
+	err = source.Readable(ctx, t, func(e source.Entry) {
+		h := plumbing.NewHash(e.ID)
+		if _, err := t.store.EncodedObjectSize(h); err != nil && !seen[h] {
+			seen[h] = true
+			blobs = append(blobs, h)
+		}
+	})
+	return blobs, err
 }
 
 func notDirectory(m filemode.FileMode) string {
@@ -142,14 +170,28 @@ func kind(m filemode.FileMode) source.Kind {
 
 // Read implements source.Tree; the digest is the object's id.
 func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
-	obj, err := t.get(plumbing.NewHash(file.ID), plumbing.BlobObject)
+	h := plumbing.NewHash(file.ID)
+	size, err := t.store.EncodedObjectSize(h)
 	if err != nil {
-		return nil, "", err
+		return nil, "", missing(plumbing.BlobObject, h, err)
 	}
-	if obj.Size() > limit {
+	if size > limit {
+		t.used[h] = held{kind: plumbing.BlobObject, size: size}
 		return nil, "", source.ErrTooLarge
 	}
-	data, err := content(obj)
+	if s, ok := t.store.(*store); ok {
+		found, err := s.get(plumbing.BlobObject, h)
+		if err != nil || found.kind != plumbing.BlobObject {
+			return nil, "", missing(plumbing.BlobObject, h, cmp.Or(err, plumbing.ErrObjectNotFound))
+		}
+		t.used[h] = found
+		return found.content, file.ID, nil
+	}
+	obj, err := t.store.EncodedObject(plumbing.BlobObject, h)
+	if err != nil {
+		return nil, "", missing(plumbing.BlobObject, h, err)
+	}
+	data, err := contentOf(obj)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, "", err
 	}

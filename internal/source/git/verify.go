@@ -12,7 +12,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
-	"github.com/go-git/go-git/v5/storage/memory"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
@@ -91,9 +90,12 @@ func (s *Source) verify(ctx context.Context, tip plumbing.Hash, previous string)
 	}
 	c := chain{rings: rings, path: s.path, now: s.options.Now()}
 	for _, depth := range depths() {
-		if c.store, err = s.history(ctx, tip, depth); err != nil {
-			return err
+		store, failed := s.history(ctx, tip, depth)
+		defer store.release()
+		if failed != nil {
+			return failed
 		}
+		c.store = store
 		if err = c.follow(ctx, tip, anchors); !errors.Is(err, errMissing) {
 			break
 		}
@@ -118,8 +120,8 @@ func ofVerify(err error, object string) error {
 }
 
 // history fetches commits and trees, without files where the server can.
-func (s *Source) history(ctx context.Context, tip plumbing.Hash, depth int) (store *memory.Storage, err error) {
-	store = memory.NewStorage()
+func (s *Source) history(ctx context.Context, tip plumbing.Hash, depth int) (store *store, err error) {
+	store = newStore()
 	err = s.converse(ctx, func(ctx context.Context, c conversation) error {
 		return s.fetch(ctx, c, order{want: tip, depth: depth, trees: true}, store)
 	})
@@ -271,7 +273,7 @@ func (c *chain) commit(h plumbing.Hash) (signedCommit, error) {
 	if err != nil {
 		return signedCommit{}, fmt.Errorf("%w: commit %s", errMissing, h)
 	}
-	raw, err := content(obj)
+	raw, err := contentOf(obj)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return signedCommit{}, err
 	}
@@ -366,12 +368,12 @@ func (c *chain) diff(at string, was, is plumbing.Hash, changed map[string]struct
 // taken gives the commit to read, with what was fetched of it: tip, where it is
 // taken. A new process that may not take it reads the one that was taken last,
 // so that this stays in force.
-func (s *Source) taken(ctx context.Context, tip plumbing.Hash, fetched *memory.Storage, previous string) (plumbing.Hash, *memory.Storage, error) {
+func (s *Source) taken(ctx context.Context, tip plumbing.Hash, fetched *store, previous string) (plumbing.Hash, *store, error) {
 	err := s.verify(ctx, tip, previous)
 	if err == nil || !Unverified(err) || s.store != nil || !plumbing.IsHash(previous) {
 		return tip, fetched, err
 	}
-	last, store := plumbing.NewHash(previous), memory.NewStorage()
+	last, store := plumbing.NewHash(previous), newStore()
 	failed := s.converse(ctx, func(ctx context.Context, c conversation) error {
 		o := order{want: last, depth: 1}
 		if !offersCommit(c.refs, last) {
@@ -380,7 +382,9 @@ func (s *Source) taken(ctx context.Context, tip plumbing.Hash, fetched *memory.S
 		return s.fetch(ctx, c, o, store)
 	})
 	if _, missing := commitAt(store, last); failed != nil || missing != nil {
+		store.release()
 		return tip, fetched, err
 	}
+	fetched.release()
 	return last, store, nil
 }

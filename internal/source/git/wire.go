@@ -11,7 +11,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
-	"github.com/go-git/go-git/v5/storage/memory"
 )
 
 // remote opens sessions with one repository.
@@ -69,11 +68,12 @@ type order struct {
 	commits bool
 	// trees asks for commits and trees without their files, where the server can.
 	trees bool
+	// blobs are asked for by their ids, and then nothing else is.
+	blobs []plumbing.Hash
 }
 
-// fetch sends an order and puts the objects of the answer into store, at most
-// limit bytes of them.
-func fetch(ctx context.Context, s session, refs *packp.AdvRefs, o order, store *memory.Storage, limit int64) error {
+// fetch sends an order and adds the pack of the answer to store.
+func fetch(ctx context.Context, s session, refs *packp.AdvRefs, o order, store *store, b bounds) error {
 	req, err := upload(refs.Capabilities, o)
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func fetch(ctx context.Context, s session, refs *packp.AdvRefs, o order, store *
 	raw := struct {
 		io.Reader
 		io.Closer
-	}{&bounded{answer, limit + limit/8 + 1<<20}, answer}
+	}{&bounded{answer, b.total + b.total/8 + 1<<20}, answer}
 	res := packp.NewUploadPackResponse(req)
 	if err := res.Decode(raw); err != nil {
 		return fmt.Errorf("answer to a fetch: %w", err)
@@ -105,9 +105,11 @@ func fetch(ctx context.Context, s session, refs *packp.AdvRefs, o order, store *
 	if req.Capabilities.Supports(capability.Sideband64k) {
 		pack = sideband.NewDemuxer(sideband.Sideband64k, res)
 	}
-	if err := unpack(pack, store, limit, req.Capabilities.Supports(capability.ThinPack)); err != nil {
+	p, err := readPack(ctx, pack, store.before(), b)
+	if err != nil {
 		return err
 	}
+	store.packs = append(store.packs, p)
 	// A body read to its end leaves a connection that can be used again.
 	_, _ = io.CopyN(io.Discard, answer, 64<<10)
 	return nil
@@ -118,6 +120,9 @@ func fetch(ctx context.Context, s session, refs *packp.AdvRefs, o order, store *
 func upload(offered *capability.List, o order) (*packp.UploadPackRequest, error) {
 	req := packp.NewUploadPackRequest()
 	req.Wants = []plumbing.Hash{o.want}
+	if len(o.blobs) > 0 {
+		req.Wants = o.blobs
+	}
 	wanted := []capability.Capability{capability.OFSDelta, capability.Sideband64k, capability.NoProgress}
 	// Some hosts refuse a client without it. What it changes, which is how
 	// many lines acknowledge what we hold, is nothing to us.

@@ -1,0 +1,110 @@
+package git
+
+import (
+	"slices"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"reconciler/internal/source"
+)
+
+// objects is where a tree reads: what was fetched, or a clone. An object's size
+// costs no more than a look at its header.
+type objects interface {
+	EncodedObject(plumbing.ObjectType, plumbing.Hash) (plumbing.EncodedObject, error)
+	EncodedObjectSize(plumbing.Hash) (int64, error)
+}
+
+// held is an object that a snapshot needed. One above the limit has no content.
+type held struct {
+	kind    plumbing.ObjectType
+	content []byte
+	size    int64
+}
+
+// store holds what the snapshot of one commit needed and, while the next one is
+// read, the packs that were fetched for it.
+type store struct {
+	held  map[plumbing.Hash]held
+	packs []*pack
+}
+
+// storing is a store of some objects.
+func storing(objects map[plumbing.Hash]held) *store { return &store{held: objects} }
+
+func newStore() *store { return storing(map[plumbing.Hash]held{}) }
+
+// before is what was held before anything was fetched.
+func (s *store) before() *store { return storing(s.held) }
+
+// release closes the packs.
+func (s *store) release() {
+	if s == nil {
+		return
+	}
+	for _, p := range s.packs {
+		p.spool.close()
+	}
+	s.packs = nil
+}
+
+// get gives an object. An object above the limit is source.ErrTooLarge.
+func (s *store) get(typ plumbing.ObjectType, h plumbing.Hash) (held, error) {
+	if found, ok := s.held[h]; ok {
+		return found, nil
+	}
+	for _, p := range s.packs {
+		i, ok := p.find(h, typ)
+		if !ok {
+			continue
+		}
+		kind, _ := p.kindOf(i)
+		found := held{kind: kind, size: p.entries[i].size}
+		if found.size > p.most(kind) {
+			return found, nil
+		}
+		content, err := p.content(i)
+		found.content = content
+		return found, err
+	}
+	return held{}, s.absent()
+}
+
+// absent is why an object is not there: it may be one that was not made because
+// it, or what it is made from, is above the limit.
+func (s *store) absent() error {
+	if slices.ContainsFunc(s.packs, func(p *pack) bool { return p.skipped }) {
+		return source.ErrTooLarge
+	}
+	return plumbing.ErrObjectNotFound
+}
+
+// EncodedObject implements objects.
+func (s *store) EncodedObject(typ plumbing.ObjectType, h plumbing.Hash) (plumbing.EncodedObject, error) {
+	found, err := s.get(typ, h)
+	switch {
+	case err != nil:
+		return nil, err
+	case typ != plumbing.AnyObject && typ != found.kind:
+		return nil, plumbing.ErrObjectNotFound
+	case found.size > int64(len(found.content)):
+		return nil, source.ErrTooLarge
+	}
+	obj := &plumbing.MemoryObject{}
+	obj.SetType(found.kind)
+	_, err = obj.Write(found.content)
+	return obj, err
+}
+
+// EncodedObjectSize implements objects.
+func (s *store) EncodedObjectSize(h plumbing.Hash) (int64, error) {
+	if found, ok := s.held[h]; ok {
+		return found.size, nil
+	}
+	for _, p := range s.packs {
+		if i, ok := p.find(h, plumbing.BlobObject); ok {
+			return p.entries[i].size, nil
+		}
+	}
+	return 0, s.absent()
+}
