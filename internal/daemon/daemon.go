@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
+	"reconciler/internal/config"
 	"reconciler/internal/engine"
 	"reconciler/internal/manifest"
 	"reconciler/internal/metrics"
@@ -85,7 +87,10 @@ func New(_ context.Context, o Options) (*Daemon, error) {
 	d.metrics = metrics.New(d.sources())
 	d.webhooks = newWebhooks(d)
 	d.taken()
-	var err error
+	err := d.checkFiles(&cfg)
+	if err != nil {
+		return nil, err
+	}
 	if d.memory, err = engine.OpenMemory(cfg.State.Path, d.log); err != nil {
 		return nil, err
 	}
@@ -97,6 +102,18 @@ func New(_ context.Context, o Options) (*Daemon, error) {
 	}
 	d.current.Store(r)
 	return d, nil
+}
+
+// checkFiles refuses files that other users may write, and logs those that they
+// may read.
+func (d *Daemon) checkFiles(c *config.Config) error {
+	err := c.CheckExposures(func(e config.Exposure) {
+		d.log.Warn("a file is open to other users", "field", e.Field, "path", e.Path, "problem", e.Problem)
+	})
+	if err != nil {
+		return fmt.Errorf("files: %w", err)
+	}
+	return nil
 }
 
 // present is the runner of the present configuration. A method that needs it

@@ -22,6 +22,13 @@ import (
 // answers.
 func (d *doctor) state(ctx context.Context, l *list) {
 	const question = "state-file"
+	for _, e := range d.o.Engine.Config.Exposures() {
+		if e.Writes {
+			l.no("file-mode", e.Path, "Writable", e.Field+": "+e.Problem, "until then the daemon does not start")
+			continue
+		}
+		l.no("file-mode", e.Path, "Exposed", e.Field+": "+e.Problem, "change the mode; the daemon starts all the same, and logs a warning")
+	}
 	path, socket := d.o.Engine.Config.State.Path, d.o.Engine.Config.Server.Socket
 	if len(d.o.Engine.Config.Instances) > 0 {
 		daemon := client.New(socket)

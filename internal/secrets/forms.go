@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"html"
 	"net/url"
 	"slices"
 	"strconv"
@@ -12,19 +13,36 @@ import (
 
 // minValue is the length in bytes from which a secret is masked inside other
 // text. Masking a shorter one would break up ordinary words and thereby reveal
-// it; it is masked if it is the whole text.
-const minValue = 6
+// it: from minWord on it is masked where it is a word, and a still shorter one if
+// it is the whole text.
+const (
+	minValue = 6
+	minWord  = 4
+)
+
+// minPart is the length in bytes from which a part of a secret is masked: in the
+// middle of Base64, or where a text was cut.
+const minPart = 6
 
 // maxEncoded is the length in bytes up to which a secret's encoded forms are
 // known besides the clear one.
 const maxEncoded = 64 << 10
+
+// maxTwice is the length in bytes up to which forms that are escaped twice are
+// known.
+const maxTwice = 4 << 10
 
 // forms are the spellings of a value that are masked, the longest first.
 func forms(value string) []string {
 	out := []string{value}
 	if len(value) <= maxEncoded {
 		out = append(out, base64Forms(value)...)
-		out = append(out, escapedForms(value)...)
+		for _, once := range escapedForms(value) {
+			out = append(out, once)
+			if once != value && len(value) <= maxTwice {
+				out = append(out, escapedForms(once)...)
+			}
+		}
 		out = append(out, hex.EncodeToString([]byte(value)), strings.ToUpper(hex.EncodeToString([]byte(value))))
 		out = append(out, lineForms(value)...)
 	}
@@ -52,7 +70,7 @@ func base64Forms(value string) []string {
 		shifted := append(make([]byte, offset, offset+len(value)), value...)
 		from, to := (offset*8+5)/6, len(shifted)*8/6
 		for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-			if core := enc.EncodeToString(shifted)[from:to]; len(core) >= minValue {
+			if core := enc.EncodeToString(shifted)[from:to]; len(core) >= minPart {
 				out = append(out, core)
 			}
 		}
@@ -60,10 +78,13 @@ func base64Forms(value string) []string {
 	return out
 }
 
-// escapedForms are the value as URLs, JSON and Go's quoting write it.
+// escapedForms are the value as URLs, HTML, JSON and Go's quoting write it.
 func escapedForms(value string) []string {
 	query, path := url.QueryEscape(value), url.PathEscape(value)
 	out := []string{query, path, lowerHex(query), lowerHex(path), strings.ReplaceAll(query, "+", "%20")}
+	markup := html.EscapeString(value)
+	out = append(out, markup, strings.NewReplacer("&#34;", "&quot;", "&#39;", "&apos;").Replace(markup),
+		strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(value), strings.ReplaceAll(markup, "&#39;", "&#x27;"))
 	if b, err := json.Marshal(value); err == nil {
 		out = append(out, string(b[1:len(b)-1]))
 	}

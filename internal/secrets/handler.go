@@ -67,11 +67,49 @@ func (h *Handler) Handle(ctx context.Context, record slog.Record) error {
 			attrs = append(append(make([]slog.Attr, 0, len(s.attrs)+len(attrs)), s.attrs...), attrs...)
 		}
 	}
+	attrs = h.unsplit(attrs)
 	clean := slog.NewRecord(record.Time, record.Level, h.r.Redact(record.Message), record.PC)
 	for _, a := range attrs {
 		clean.AddAttrs(h.attr(a))
 	}
 	return h.inner.Handle(ctx, clean)
+}
+
+// unsplit masks the texts among attributes that hold a part of one secret each.
+func (h *Handler) unsplit(attrs []slog.Attr) []slog.Attr {
+	var texts []string
+	each(attrs, func(a slog.Attr) slog.Attr {
+		texts = append(texts, a.Value.String())
+		return a
+	})
+	parts, n := h.r.split(texts), -1
+	if len(parts) == 0 {
+		return attrs
+	}
+	return each(attrs, func(a slog.Attr) slog.Attr {
+		if n++; parts[n] {
+			a.Value = slog.StringValue(mask)
+		}
+		return a
+	})
+}
+
+// each gives the attributes as change makes those of them that are texts, in
+// groups too.
+func each(attrs []slog.Attr, change func(slog.Attr) slog.Attr) []slog.Attr {
+	changed := make([]slog.Attr, len(attrs))
+	for i, a := range attrs {
+		a.Value = a.Value.Resolve()
+		switch a.Value.Kind() {
+		case slog.KindString:
+			a = change(a)
+		case slog.KindGroup:
+			a.Value = slog.GroupValue(each(a.Value.Group(), change)...)
+		default:
+		}
+		changed[i] = a
+	}
+	return changed
 }
 
 // attr masks one attribute.

@@ -24,6 +24,10 @@ type Redactor struct {
 	live     map[string]*entry
 	gone     []*entry
 	replacer *strings.Replacer
+	// begins are the beginnings of what is known, for texts that were cut.
+	begins []string
+	// words are the short values that are masked as words.
+	words []string
 }
 
 // entry is one value that is masked.
@@ -45,7 +49,7 @@ func NewRedactor(now func() time.Time) *Redactor {
 // Register makes the value of s known until forget is called or s is wiped,
 // and a minute longer. A value registered twice is known until both are
 // forgotten. Values shorter than six characters are masked only where they are
-// the whole text.
+// a word, and those shorter than four where they are the whole text.
 func (r *Redactor) Register(s Secret) (forget func()) {
 	value := s.Expose()
 	if r == nil || value == "" {
@@ -86,20 +90,20 @@ func (r *Redactor) Redact(s string) string {
 	if r == nil || s == "" {
 		return s
 	}
-	replacer, short := r.current(s)
+	replacer, begins, words, short := r.current(s)
 	if short {
 		return mask
 	}
-	s = replacer.Replace(s)
+	s = maskCut(maskWords(replacer.Replace(s), words), begins)
 	for _, p := range r.patterns {
 		s = p.apply(s)
 	}
 	return s
 }
 
-// current is the replacer for what is known now, and whether s is a short
+// current is the replacer for what is known now, the beginnings of that, the short values, and whether s is a short
 // secret as a whole.
-func (r *Redactor) current(s string) (*strings.Replacer, bool) {
+func (r *Redactor) current(s string) (replacer *strings.Replacer, begins, words []string, short bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.expire()
@@ -107,13 +111,13 @@ func (r *Redactor) current(s string) (*strings.Replacer, bool) {
 		r.build()
 	}
 	if len(s) >= minValue {
-		return r.replacer, false
+		return r.replacer, r.begins, r.words, false
 	}
-	short := r.live[s] != nil
+	short = r.live[s] != nil
 	for _, e := range r.gone {
 		short = short || e.value == s
 	}
-	return r.replacer, short
+	return r.replacer, r.begins, r.words, short
 }
 
 // expire drops the forgotten values whose time is over; they are in the order
@@ -135,8 +139,12 @@ func (r *Redactor) expire() {
 func (r *Redactor) build() {
 	seen := map[string]bool{}
 	var known []string
+	r.words = nil
 	add := func(e *entry) {
 		if len(e.value) < minValue {
+			if len(e.value) >= minWord {
+				r.words = append(r.words, e.value)
+			}
 			return
 		}
 		for _, form := range forms(e.value) {
@@ -153,6 +161,7 @@ func (r *Redactor) build() {
 		add(e)
 	}
 	sortByLength(known)
+	r.begins = beginnings(known)
 	pairs := make([]string, 0, 2*len(known))
 	for _, form := range known {
 		pairs = append(pairs, form, mask)

@@ -1,0 +1,96 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Exposure is a file or folder of the configuration that other users of this
+// machine may read or write.
+type Exposure struct {
+	// Field is where the configuration names it.
+	Field, Path string
+	Problem     string
+	// Writes says that others may change what the daemon trusts: it does not
+	// start then.
+	Writes bool
+}
+
+const (
+	othersRead  = 0o004
+	othersWrite = 0o002
+)
+
+// Exposures are the exposed files and folders. What is not there, or cannot be
+// looked at, is not one. Windows has no such modes.
+func (c *Config) Exposures() []Exposure {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	var found []Exposure
+	add := func(field, path, problem string, writes bool) {
+		found = append(found, Exposure{field, path, problem, writes})
+	}
+	for _, f := range c.fileFields() {
+		info, err := os.Stat(*f.value)
+		switch {
+		case *f.value == "" || err != nil:
+		case !f.folder && info.Mode()&othersWrite != 0:
+			add(f.path, *f.value, "every user may write it; chmod o-w", true)
+		case f.folder && openFolder(info):
+			add(f.path, *f.value, "every user may write into it; chmod o-w", false)
+		case !f.folder && isSecret(f.path) && info.Mode()&othersRead != 0:
+			add(f.path, *f.value, "every user may read it; chmod o-r", false)
+		}
+	}
+	for _, path := range []string{c.State.Path, c.State.Path + ".journal"} {
+		info, err := os.Lstat(path)
+		switch {
+		case err != nil:
+		case info.Mode().Type() == fs.ModeSymlink:
+			add("state.path", path, "it is a link, and whoever can change the link chooses what the daemon remembers; name the file itself", true)
+		case info.Mode()&othersWrite != 0:
+			add("state.path", path, "every user may write it; chmod o-w", true)
+		}
+	}
+	if info, err := os.Stat(filepath.Dir(c.State.Path)); err == nil && openFolder(info) {
+		add("state.path", filepath.Dir(c.State.Path), "every user may write into this folder; chmod o-w, or name a file in a folder below it, which is made with mode 0700", true)
+	}
+	if info, err := os.Stat(filepath.Dir(c.Server.Socket)); c.Server.Socket != "" && err == nil && openFolder(info) {
+		add("server.socket", filepath.Dir(c.Server.Socket), "every user may write into this folder, and replace the socket; chmod o-w", false)
+	}
+	return found
+}
+
+// openFolder says that everybody may replace the files of a folder.
+func openFolder(info fs.FileInfo) bool {
+	return info.IsDir() && info.Mode()&othersWrite != 0 && info.Mode()&fs.ModeSticky == 0
+}
+
+// isSecret says whether a field names a file with a secret.
+func isSecret(field string) bool {
+	name := field[strings.LastIndex(field, ".")+1:]
+	for _, public := range []string{"certFile", "clientCertFile", "caFile", "knownHostsFile", "openpgpFile", "allowedSignersFile"} {
+		if name == public {
+			return false
+		}
+	}
+	return true
+}
+
+// CheckExposures is an error for what lets others write, and reports the rest.
+func (c *Config) CheckExposures(report func(Exposure)) error {
+	var errs []error
+	for _, e := range c.Exposures() {
+		if e.Writes {
+			errs = append(errs, errors.New(e.Field+": "+e.Path+": "+e.Problem))
+			continue
+		}
+		report(e)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,78 @@
+package secrets
+
+import (
+	"bytes"
+	"encoding/json"
+	"html"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestNoFormPasses: forms in which a secret used to get past.
+func TestNoFormPasses(t *testing.T) {
+	t.Parallel()
+	const value = `S3c"ret<&>'/+ pass\word`
+	quote := func(s string) string { q := strconv.Quote(s); return q[1 : len(q)-1] }
+	inJSON := func(s string) string { b, _ := json.Marshal(s); return string(b[1 : len(b)-1]) }
+	r := NewRedactor(nil)
+	r.Register(New([]byte(value)))
+	r.Register(New([]byte("p1n!")))
+	for name, text := range map[string]string{
+		"HTML":                     html.EscapeString(value),
+		"HTML with names":          strings.NewReplacer("&#34;", "&quot;", "&#39;", "&apos;").Replace(html.EscapeString(value)),
+		"HTML without quotes":      strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(value),
+		"JSON in JSON":             inJSON(inJSON(value)),
+		"JSON in Go":               quote(inJSON(value)),
+		"Go in Go":                 quote(quote(value)),
+		"HTML in JSON":             inJSON(html.EscapeString(value)),
+		"JSON in HTML":             html.EscapeString(inJSON(value)),
+		"HTML twice":               html.EscapeString(html.EscapeString(value)),
+		"URL in URL":               url.QueryEscape(url.QueryEscape(value)),
+		"URL in HTML":              html.EscapeString(url.PathEscape(value)),
+		"four characters":          "p1n!",
+		"cut at the end":           value[:12],
+		"cut, with dots":           value[:9] + "… and more",
+		"cut, with three dots":     value[:9] + "... and more",
+		"cut, in quotes":           `"` + value[:8] + `"`,
+		"cut in the middle of one": html.EscapeString(value)[:14],
+	} {
+		if got := r.Redact("it is " + text); got == "it is "+text || strings.Contains(got, text) || strings.Contains(got, value[:6]) {
+			t.Errorf("%s: %q passes as %q", name, text, got)
+		}
+	}
+	for _, text := range []string{"it is S3c", "pins", "nothing of it…", "..."} {
+		if got := r.Redact(text); got != text {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
+
+// TestASecretIsNotSplit: parts of one secret in several attributes are masked,
+// and what stands beside them is not.
+func TestASecretIsNotSplit(t *testing.T) {
+	t.Parallel()
+	const value = "glow-worm-token-of-the-test"
+	r := NewRedactor(nil)
+	r.Register(New([]byte(value)))
+	for name, attrs := range map[string][]any{
+		"two":               {"a", value[:10], "b", value[10:]},
+		"three":             {"a", value[:5], "b", value[5:15], "c", value[15:]},
+		"with text around":  {"a", "it begins " + value[:10], "b", value[10:] + " and ends"},
+		"in a group":        {"a", value[:10], slog.Group("g", "b", value[10:])},
+		"in groups":         {slog.Group("f", "a", value[:10]), slog.Group("g", "b", value[10:])},
+		"with a number":     {"a", value[:10], "n", 5, "b", value[10:]},
+		"with another text": {"first", "beside", "a", value[:10], "b", value[10:]},
+	} {
+		var out bytes.Buffer
+		slog.New(NewHandler(slog.NewTextHandler(&out, nil), r)).Info("message", attrs...)
+		if strings.Contains(out.String(), value[:5]) || strings.Contains(out.String(), value[15:]) {
+			t.Errorf("%s: %s", name, out.String())
+		}
+		if name == "with another text" && !strings.Contains(out.String(), "beside") {
+			t.Errorf("%s: %s", name, out.String())
+		}
+	}
+}
