@@ -5,6 +5,8 @@ CACHE    := $(CURDIR)/.cache
 GOBIN    := $(CACHE)/bin
 LINT     := $(GOBIN)/golangci-lint
 LINT_VERSION := v2.15.0
+VULN     := $(GOBIN)/govulncheck
+VULN_VERSION := v1.9.0
 GREMLINS := $(GOBIN)/gremlins
 GREMLINS_VERSION := v0.6.0
 NFPM     := $(GOBIN)/nfpm
@@ -18,7 +20,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 # Packages whose tests hold golden files or generated documents, and take -update.
 GENERATED := ./internal/manifest ./internal/report ./internal/cli ./docs
 
-.PHONY: help build quick test e2e cases changelog check lint format vet alerts canary generate release chart soak chaos mutate bench fuzz image clean
+.PHONY: help build quick test e2e cases changelog check lint format vet vuln alerts canary generate release chart soak chaos mutate bench fuzz image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -47,7 +49,7 @@ e2e: build ## Run the built program, and the tests that take longer than a minut
 cases: build ## Run the failing inputs in RECONCILER_CASES, where that folder is
 	scripts/cases bin/reconciler "$${RECONCILER_CASES:-../shared/cases/git}"
 
-check: format vet lint test e2e alerts ## All that CI runs
+check: format vet lint vuln test e2e alerts ## All that CI runs
 
 format: ## Fail on files that gofmt would change
 	@out=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
@@ -61,6 +63,13 @@ lint: $(LINT) ## golangci-lint, the import table of the design among its rules
 
 $(LINT):
 	GOBIN=$(GOBIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+# Exit code 3 is a known vulnerability. Where the database or the tool cannot be
+# had, the check is left out, and says so.
+vuln: ## Look for known vulnerabilities, where their database can be reached
+	@[ -x $(VULN) ] || GOBIN=$(GOBIN) $(GO) install golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION) || { echo "vuln: skipped: govulncheck cannot be installed here"; exit 0; }; \
+	out=$$($(VULN) ./... 2>&1); rc=$$?; echo "$$out"; \
+	case "$$rc $$out" in 0*) ;; 3*) exit 3 ;; *"fetching vulnerabilities"*|*vuln.go.dev*) echo "vuln: skipped: the database of vulnerabilities cannot be reached here" ;; *) exit $$rc ;; esac
 
 alerts: ## Check alerts, dashboard and a scrape of the daemon with promtool
 	@promtool="$$(scripts/promtool)" || exit 1; [ -n "$$promtool" ] || exit 0; \
