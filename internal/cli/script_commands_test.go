@@ -41,7 +41,7 @@ func theWorld(ts *testscript.TestScript, neg bool) *world {
 func storyConsole(ts *testscript.TestScript, neg bool, args []string) {
 	w := theWorld(ts, neg)
 	if len(args) < 3 || !slices.Contains(worldInstances(), args[1]) {
-		ts.Fatalf("usage: console bind|unbind|unlink INSTANCE ...")
+		ts.Fatalf("usage: console bind|unbind|unlink|repository INSTANCE ...")
 	}
 	switch instance := w.instance(args[1]); {
 	case args[0] == "bind" && len(args) >= 4:
@@ -50,10 +50,12 @@ func storyConsole(ts *testscript.TestScript, neg bool, args []string) {
 		if !instance.ConsoleUnbind(args[2]) {
 			ts.Fatalf("%s is not bound to %s", args[2], args[1])
 		}
+	case args[0] == "repository":
+		instance.AddRepository(args[2])
 	case args[0] == "unlink":
 		instance.ConsoleUnlink(args[2])
 	default:
-		ts.Fatalf("usage: console bind|unbind|unlink INSTANCE ...")
+		ts.Fatalf("usage: console bind|unbind|unlink|repository INSTANCE ...")
 	}
 }
 

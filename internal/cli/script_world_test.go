@@ -75,6 +75,7 @@ func newWorld(ctx context.Context, folder string, secrets worldSecrets) (*world,
 		secret, securityToken := secrets.access(name)
 		principals = append(principals, sandbox.Principal{
 			AccessKey: accessKey(name), Secret: secret, SecurityToken: securityToken, Region: region(name),
+			InstanceID: "cri-" + strings.ReplaceAll(name, "-", ""),
 		})
 	}
 	var err error
@@ -100,7 +101,7 @@ func (w *world) grow(ctx context.Context) error {
 	for path, data := range files {
 		list = append(list, binding.File{Path: path, Data: data})
 	}
-	for _, d := range manifest.Load(ctx, list, manifest.Options{Now: time.Now(), AllowPrivateAddresses: true}).Declarations {
+	for _, d := range manifest.Load(ctx, list, manifest.Options{Now: time.Now(), AllowPrivateAddresses: true, Roots: []string{"bindings"}}).Declarations {
 		if w.declaration(d.Name) == nil {
 			w.declarations = append(w.declarations, d)
 			w.populate(d)

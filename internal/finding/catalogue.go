@@ -107,6 +107,7 @@ var catalogue = []Rule{
 	{"image-owner-unique", Error, ownRule},
 	{"unknown-instance", Error, ownRule},
 	{"instance-edition", Error, ownRule},
+	{"instance-moved", Info, ownRule},
 	// Plans.
 	{"observation-unknown", Warning, design},
 	{"not-observed", Info, design},

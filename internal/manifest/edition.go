@@ -197,6 +197,34 @@ func (e editions) check(declarations []binding.Declaration, instances []string) 
 	return findings
 }
 
+// moves reports the declarations whose binding was applied on another instance,
+// and what differs there.
+func (e editions) moves(declarations []binding.Declaration, applied []binding.Record) []finding.Finding {
+	var findings []finding.Finding
+	for _, d := range declarations {
+		var from *binding.Record
+		for i, r := range applied {
+			if r.Binding != d.Name || r.Platform != d.Spec.Platform || !r.Managed {
+				continue
+			}
+			if r.Instance == d.Spec.Instance {
+				from = nil
+				break
+			}
+			from = &applied[i]
+		}
+		if from == nil {
+			continue
+		}
+		before, after := e.of(from.Instance), e.of(d.Spec.Instance)
+		m := message.New("edition.moved", "from", from.Instance, "fromEdition", before.Title(), "to", d.Spec.Instance, "toEdition", after.Title(),
+			"kept", from.DeletionPolicy != binding.Unbind, "enterprise", before != after && after == binding.Enterprise,
+			"personal", before != after && after != binding.Enterprise)
+		findings = append(findings, spot{d, "spec.instance"}.finding("instance-moved", m))
+	}
+	return findings
+}
+
 // says names both sides of a disagreement.
 func (e editions) says(instance string, d declaredEdition) message.Message {
 	return message.New("edition.disagree", "instance", instance, "configured", e.configured[instance],

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
 	"reconciler/internal/report"
 )
@@ -179,5 +180,36 @@ func TestAChangedEditionChecksUnchangedFilesAgain(t *testing.T) {
 	refused := []string{"a.yaml:4:31 error platform-edition"}
 	if diff := cmp.Diff([][]string{refused, nil, refused}, got); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// TestAMovedBindingIsToldWithWhatDiffers holds that only a binding of ours that
+// was applied on another instance, and not on the declared one, counts as moved.
+func TestAMovedBindingIsToldWithWhatDiffers(t *testing.T) {
+	record := func(instance, name string, managed bool) binding.Record {
+		return binding.Record{Instance: instance, Binding: name, Platform: binding.Codeup, Managed: managed}
+	}
+	for name, tt := range map[string]struct {
+		applied []binding.Record
+		want    int
+	}{
+		"nothing was applied":          {nil, 0},
+		"applied where it is declared": {[]binding.Record{record("p", "a", true)}, 0},
+		"applied elsewhere":            {[]binding.Record{record("old", "a", true)}, 1},
+		"applied on both":              {[]binding.Record{record("old", "a", true), record("p", "a", true)}, 0},
+		"another binding elsewhere":    {[]binding.Record{record("old", "b", true)}, 0},
+		"only observed elsewhere":      {[]binding.Record{record("old", "a", false)}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := []binding.File{onP("a", "codeup", ", token: {vault: {mount: m, path: q}, expires: 2099-01-01}"), instancesFile(enterpriseFile)}
+			got := manifest.Load(t.Context(), files, manifest.Options{Now: now, Applied: tt.applied})
+			moved := slices.DeleteFunc(got.Findings, func(f finding.Finding) bool { return f.Code != "instance-moved" })
+			if len(moved) != tt.want {
+				t.Fatalf("%d findings, want %d: %q", len(moved), tt.want, told(got))
+			}
+			if tt.want > 0 && !strings.Contains(report.English().Text(moved[0].Message), "no call removes a source") {
+				t.Errorf("the message does not say what differs: %s", report.English().Text(moved[0].Message))
+			}
+		})
 	}
 }

@@ -98,6 +98,7 @@ func Load(ctx context.Context, files []binding.File, opts Options) Result {
 	claiming := without(declarations, broken(byPolicy))
 	between := checkSnapshot(claiming, opts.Instances, newOwners(opts, files, checked))
 	between = append(between, opts.editions.check(declarations, opts.Instances)...)
+	between = append(between, opts.editions.moves(declarations, opts.Applied)...)
 	result.Broken = broken(slices.Concat(all.findings, between, byPolicy))
 	result.Findings = all.bounded(between, byPolicy)
 	if !whole {
