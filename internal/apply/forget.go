@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -45,6 +46,10 @@ func (x *run) forgetGone(ctx context.Context) {
 // maxRemoved bounds how many removed bindings are remembered.
 const maxRemoved = 50
 
+// historyForget is the history's word for a removed binding that is remembered no
+// longer.
+const historyForget = "forget"
+
 // forgetRemoved drops the records of removed bindings that nothing is left of, and
 // the oldest beyond the bound.
 func (x *run) forgetRemoved(ctx context.Context) {
@@ -60,8 +65,26 @@ func (x *run) forgetRemoved(ctx context.Context) {
 	}
 	slices.SortFunc(removed, func(a, b binding.Record) int { return b.Applied.Compare(a.Applied) })
 	for _, r := range removed[min(len(removed), maxRemoved):] {
-		_ = x.ledger.forget(ctx, r)
+		if x.ledger.forget(ctx, r) == nil && r.Left() {
+			x.tellForgotten(ctx, r)
+		}
 	}
+}
+
+// tellForgotten writes into the history what was left of a binding that is remembered
+// no longer: declared again, it is somebody else's.
+func (x *run) tellForgotten(ctx context.Context, r binding.Record) {
+	var images []string
+	for _, i := range r.Images {
+		if i.Left() {
+			images = append(images, binding.NormalImage(i.Image))
+		}
+	}
+	m := message.New("apply.forgotten", "binding", r.Binding, "most", maxRemoved, "images", images)
+	_ = x.o.Store.AppendEvent(ctx, binding.HistoryEntry{
+		Time: x.o.Now(), Instance: r.Instance, Binding: r.Binding, Action: historyForget, Object: binding.AccountObject(),
+		Outcome: string(plan.Done), ID: m.ID, Args: m.Args, Revision: x.round.Revision, Digest: x.digest,
+	})
 }
 
 // keepsAll says that what the snapshot lacks may be declared: nothing is

@@ -66,8 +66,8 @@ func (i *RecordedImage) identify(projects map[string]ProjectState) {
 	}
 }
 
-// SetLink puts another link, or none, in the place of the recorded one. The number
-// of a project is that of one source.
+// SetLink replaces the recorded link by another one, or by none. The number of a
+// project is that of one source.
 func (i *RecordedImage) SetLink(link *Link) {
 	if i.Link == nil || link == nil || !SameSource(i.Link.Source, link.Source) {
 		i.SourceID = ""

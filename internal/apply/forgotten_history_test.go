@@ -1,0 +1,45 @@
+package apply_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+)
+
+// TestWhatIsForgottenOfRemovedBindingsIsInTheHistory: of those that something is left
+// of only so many are remembered.
+func TestWhatIsForgottenOfRemovedBindingsIsInTheHistory(t *testing.T) {
+	s := newSite()
+	link := binding.Link{Platform: binding.GitLab, Source: "pay/old", Trigger: binding.Auto}
+	for n := range 53 {
+		r := binding.Record{
+			Instance: "prod", Binding: fmt.Sprintf("gone-%02d", n), Platform: binding.GitLab, Removed: true,
+			Applied: s.Clock().Add(time.Duration(n-100) * time.Hour), Images: []binding.RecordedImage{{Image: fmt.Sprintf("pay/old-%02d", n), Link: &link}},
+		}
+		if err := s.State.PutRecord(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.apply(t.Context(), s.round(t))
+	s.apply(t.Context(), s.round(t)) // Nothing is told twice.
+	events, err := s.State.Events(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var forgotten []string
+	for _, e := range events {
+		if e.Action == "forget" {
+			forgotten = append(forgotten, fmt.Sprint(e.Binding, " ", e.Args["images"]))
+		}
+	}
+	slices.Sort(forgotten)
+	if want := []string{"gone-00 [pay/old-00]", "gone-01 [pay/old-01]", "gone-02 [pay/old-02]"}; !slices.Equal(forgotten, want) {
+		t.Errorf("in the history: %q, want %q", forgotten, want)
+	}
+	if left := len(s.Records()); left != 50 {
+		t.Errorf("%d records are left", left)
+	}
+}
