@@ -37,7 +37,8 @@ func theWorld(ts *testscript.TestScript, neg bool) *world {
 
 // storyConsole is what a person does in the registry's console:
 // `console bind INSTANCE PLATFORM USERNAME [ADDRESS]`, `console unbind INSTANCE
-// PLATFORM`, `console unlink INSTANCE IMAGE`.
+// PLATFORM`, `console link INSTANCE IMAGE PLATFORM PROJECT`, `console unlink
+// INSTANCE IMAGE`, `console unrule INSTANCE IMAGE`, which removes its first rule.
 func storyConsole(ts *testscript.TestScript, neg bool, args []string) {
 	w := theWorld(ts, neg)
 	if len(args) < 3 || !slices.Contains(worldInstances(), args[1]) {
@@ -52,6 +53,14 @@ func storyConsole(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	case args[0] == "repository":
 		instance.AddRepository(args[2])
+	case args[0] == "link" && len(args) == 5:
+		instance.ConsoleLink(args[2], sandbox.ImageSource{Platform: args[3], Project: args[4], Auto: true})
+	case args[0] == "unrule":
+		for _, r := range instance.Snapshot().Repositories {
+			if r.Image == args[2] {
+				instance.ConsoleRemoveRule(r.Image, r.Rules[0].ID)
+			}
+		}
 	case args[0] == "unlink":
 		instance.ConsoleUnlink(args[2])
 	default:

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 
 	"reconciler/internal/confine"
 	"reconciler/internal/manifest"
+	"reconciler/internal/sandbox"
 )
 
 // TestMain lets the test binary stand for the program: a story and the canary
@@ -57,18 +59,20 @@ func TestStories(t *testing.T) {
 // worldKey is where a story keeps its outside world.
 type worldKey struct{}
 
-// storyWorld is `world [-git]`: it starts the outside world, fills it with what
+// storyWorld is `world [-git|-documented|-foreign]`: it starts the outside world, fills it with what
 // the declarations under bindings/ take for granted, and writes
 // reconciler.yaml. $GITLAB in a declaration becomes the sandbox's GitLab.
+// With -documented the registry serves only what is documented, with -foreign it
+// does the rest in another way than assumed, which the file foreign.yaml describes.
 // `world -grow` adds what declarations that are new since then need.
 func storyWorld(ts *testscript.TestScript, neg bool, args []string) {
-	fromGit := slices.Equal(args, []string{"-git"})
+	fromGit, word := slices.Equal(args, []string{"-git"}), strings.Join(args, " ")
 	if slices.Equal(args, []string{"-grow"}) {
 		ts.Check(theWorld(ts, neg).grow(context.Background()))
 		return
 	}
-	if neg || len(args) > 0 && !fromGit {
-		ts.Fatalf("usage: world [-git|-grow]")
+	if neg || !slices.Contains([]string{"", "-git", "-documented", "-foreign"}, word) {
+		ts.Fatalf("usage: world [-git|-documented|-foreign|-grow]")
 	}
 	w, err := newWorld(context.Background(), ts.MkAbs("."), plainSecrets())
 	ts.Check(err)
@@ -77,6 +81,13 @@ func storyWorld(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(w.commit("Declare the bindings"))
 	}
 	ts.Check(w.configure(fromGit))
+	switch word {
+	case "-documented":
+		w.Registry.Withdraw(sandbox.UndocumentedOperations()...)
+	case "-foreign":
+		w.Registry.SpeakForeign()
+		ts.Check(os.WriteFile(ts.MkAbs("foreign.yaml"), sandbox.ForeignProfile(), 0o600))
+	}
 	ts.Setenv("GITLAB", w.GitLabHTTP)
 	ts.Setenv("GIT_URL", w.GitURL)
 	ts.Setenv("VAULT_URL", w.VaultURL)

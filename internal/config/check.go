@@ -16,6 +16,7 @@ import (
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
 	"reconciler/internal/message"
+	"reconciler/internal/registry/wire"
 )
 
 // minInterval is the shortest interval that the daemon takes: a shorter one
@@ -344,6 +345,25 @@ func (c *checker) files(config Config) {
 			c.add("file-missing", field.path, message.New("config.file", "field", field.path, "err", reason(err)))
 		case info.IsDir() != field.folder:
 			c.add("file-missing", field.path, message.New("config.file-kind", "field", field.path, "file", *field.value))
+		}
+	}
+}
+
+// wireProfiles checks the wire profiles and notes their digests.
+func (c *checker) wireProfiles(config *Config) {
+	for n := range config.Instances {
+		i := &config.Instances[n]
+		if i.WireProfileFile == "" || finding.HasErrors(c.found) {
+			continue
+		}
+		profile, found, err := wire.Read(i.WireProfileFile)
+		c.found = append(c.found, found...)
+		if err != nil {
+			at := fmt.Sprintf("instances[%d].wireProfile", n)
+			c.add("file-missing", at, message.New("config.file", "field", at, "err", reason(err)))
+		}
+		if profile != nil {
+			i.WireProfileDigest = profile.Digest()
 		}
 	}
 }

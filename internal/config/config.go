@@ -114,6 +114,10 @@ type Instance struct {
 	// Edition is empty where the configuration does not say it (see Editions).
 	Edition  binding.Edition `yaml:"edition"`
 	Endpoint string          `yaml:"endpoint"`
+	// WireProfileFile describes the undocumented calls; empty for the profile that
+	// is built in. WireProfileDigest identifies its content.
+	WireProfileFile   string `yaml:"wireProfile"`
+	WireProfileDigest string `yaml:"-"`
 	// Signature is "acs3" or "v2".
 	Signature string `yaml:"signature"`
 	// Credentials is nil for the vendor's default chain.

@@ -53,6 +53,7 @@ func parse(path string, data []byte) (Config, *checker, error) {
 	config.resolve(folder)
 	check.values(config)
 	check.files(config)
+	check.wireProfiles(&config)
 	return config, check, nil
 }
 

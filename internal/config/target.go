@@ -12,6 +12,7 @@ import (
 func (i Instance) Target() plan.Instance {
 	target := plan.Instance{
 		Name: i.Name, Region: i.Region, Endpoint: i.Endpoint, Driver: i.Driver, Account: i.Credentials.account(),
+		WireProfile: i.WireProfileDigest,
 	}
 	if i.KnownEdition() == binding.Enterprise {
 		target.ID, target.Edition = i.InstanceID, binding.Enterprise

@@ -12,6 +12,7 @@ import (
 	"reconciler/internal/registry/console"
 	"reconciler/internal/registry/enterprise"
 	"reconciler/internal/registry/personal"
+	"reconciler/internal/registry/wire"
 	"reconciler/internal/secrets"
 )
 
@@ -20,9 +21,12 @@ func NewDriver(c config.Instance, redactor *secrets.Redactor, called func(metric
 	if c.Driver == "console" {
 		return console.New(c.Name, c.Region), nil
 	}
-	o := personalOptions(c, redactor, called)
+	o, err := personalOptions(c, redactor, called)
+	if err != nil {
+		return nil, err
+	}
 	if c.Driver == "enterprise" {
-		return enterprise.New(enterprise.Options{Line: o, InstanceID: c.InstanceID})
+		return enterprise.New(enterprise.Options{Line: o, InstanceID: c.InstanceID, Profile: o.WireProfile})
 	}
 	return personal.New(o)
 }
@@ -30,15 +34,36 @@ func NewDriver(c config.Instance, redactor *secrets.Redactor, called func(metric
 // NewPersonal makes the driver for the API of the Personal Edition, also for an
 // instance that is declared to have another driver.
 func NewPersonal(c config.Instance, redactor *secrets.Redactor) (*personal.Driver, error) {
-	return personal.New(personalOptions(c, redactor, nil))
+	o, err := personalOptions(c, redactor, nil)
+	if err != nil {
+		return nil, err
+	}
+	return personal.New(o)
 }
 
-func personalOptions(c config.Instance, redactor *secrets.Redactor, called func(metrics.Call)) personal.Options {
+func personalOptions(c config.Instance, redactor *secrets.Redactor, called func(metrics.Call)) (personal.Options, error) {
+	profile, err := wireProfile(c)
 	return personal.Options{
-		Instance: c.Name, Region: c.Region, Endpoint: c.Endpoint, Signature: personal.Signature(c.Signature),
-		Credentials: credentials(c.Credentials, redactor), RequestsPerSecond: c.RequestsPerSecond, Burst: c.Burst,
-		Observe: registryCalls(called, c.Name),
+		WireProfile: profile, InstanceID: c.InstanceID, Instance: c.Name, Region: c.Region, Endpoint: c.Endpoint,
+		Signature: personal.Signature(c.Signature), Credentials: credentials(c.Credentials, redactor),
+		RequestsPerSecond: c.RequestsPerSecond, Burst: c.Burst, Observe: registryCalls(called, c.Name),
+	}, err
+}
+
+// wireProfile reads the wire profile of an instance; nil for the one that is built
+// in.
+func wireProfile(c config.Instance) (*wire.Profile, error) {
+	if c.WireProfileFile == "" {
+		return nil, nil
 	}
+	profile, _, err := wire.Read(c.WireProfileFile)
+	if err != nil {
+		return nil, err
+	}
+	if profile == nil || profile.Digest() != c.WireProfileDigest {
+		return nil, fmt.Errorf("instance %s: the wire profile %s changed while it was read; try again", c.Name, c.WireProfileFile)
+	}
+	return profile, nil
 }
 
 func credentials(c *config.Credentials, redactor *secrets.Redactor) personal.Credentials {

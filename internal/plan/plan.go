@@ -187,6 +187,9 @@ type Instance struct {
 	ID string `json:"id,omitempty"`
 	// Edition is empty for the Personal Edition.
 	Edition binding.Edition `json:"edition,omitempty"`
+	// WireProfile is the digest of the instance's wire profile; empty for the one
+	// that is built in.
+	WireProfile string `json:"wireProfile,omitempty"`
 }
 
 // Policy is what the operator allows.

@@ -79,7 +79,9 @@ type Registry struct {
 	mu        sync.Mutex
 	instances map[string]*RegistryInstance
 	withdrawn map[string]bool
-	calls     []RegistryCall
+	// foreign says that SpeakForeign is in force.
+	foreign bool
+	calls   []RegistryCall
 	// forgotten is how many calls came before the first of calls.
 	forgotten int
 	lastID    int64
@@ -126,7 +128,7 @@ func NewRegistry(options RegistryOptions) *Registry {
 		}
 		return i.principal.Secret, i.principal.SecurityToken, true
 	}
-	for _, op := range registryOperations() {
+	for _, op := range append(registryOperations(), foreignOperations()...) {
 		r.mux.HandleFunc(op.pattern, func(w http.ResponseWriter, req *http.Request) { r.serve(w, req, op) })
 	}
 	r.mux.HandleFunc("POST /{$}", r.serveEnterprise)
@@ -204,7 +206,8 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // ask only whether the call is served: it changes nothing, and is not in the
 // journal.
 func isProbe(req *http.Request) bool {
-	empty := req.ContentLength == int64(len("{}")) || req.Method == http.MethodDelete && strings.HasSuffix(req.URL.Path, "/0")
+	nothing := strings.HasSuffix(req.URL.Path, "/0") || strings.Contains(req.URL.Path, "/0/") || strings.Contains(req.URL.Path, "/reconciler-probe/")
+	empty := req.ContentLength == int64(len("{}")) || req.Method == http.MethodDelete && nothing
 	return empty && req.Method != http.MethodGet
 }
 
@@ -214,7 +217,7 @@ func (r *Registry) operation(req *http.Request) string {
 	if pattern == "POST /{$}" {
 		return req.Header.Get("X-Acs-Action")
 	}
-	for _, op := range registryOperations() {
+	for _, op := range append(registryOperations(), foreignOperations()...) {
 		if op.pattern == pattern {
 			return op.name
 		}
@@ -235,8 +238,12 @@ func (r *Registry) serve(w http.ResponseWriter, req *http.Request, op registryOp
 		return
 	}
 	r.mu.Lock()
-	gone := r.withdrawn[op.name]
+	foreign := strings.Contains(op.pattern, " /v9/")
+	gone, data := r.withdrawn[op.name] || foreign && !r.foreign, "data"
 	r.mu.Unlock()
+	if foreign {
+		data = "result"
+	}
 	if op.handle == nil || gone {
 		r.refuse(w, req, &wireError{http.StatusNotFound, "InvalidAction.NotFound", "Specified api is not found, please check your url and method."})
 		return
@@ -250,13 +257,13 @@ func (r *Registry) serve(w http.ResponseWriter, req *http.Request, op registryOp
 		r.refuse(w, req, &wireError{http.StatusNotFound, "USER_NOT_EXIST", "user is not exist"})
 		return
 	}
-	data, failure := op.handle(instance, registryRequest{req, body})
+	content, failure := op.handle(instance, registryRequest{req, body})
 	if failure != nil {
 		r.refuse(w, req, failure)
 		return
 	}
 	r.changed(req, op.name, accessKey)
-	r.answer(w, http.StatusOK, map[string]any{"data": data, "requestId": r.requestID()})
+	r.answer(w, http.StatusOK, map[string]any{data: content, "requestId": r.requestID()})
 }
 
 // changed reports a call that changed something.

@@ -9,6 +9,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/registry/registrytest"
+	"reconciler/internal/registry/wire"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/secrets"
 )
@@ -92,6 +93,46 @@ func keys(id, secret, token string) func(context.Context) (Keys, error) {
 			k.SecurityToken = secrets.New([]byte(token))
 		}
 		return k, nil
+	}
+}
+
+// TestConformanceWithAnotherWireFormat runs the whole suite against a registry
+// whose undocumented calls have other names, nesting and paths, by a profile alone.
+func TestConformanceWithAnotherWireFormat(t *testing.T) {
+	profile, findings := wire.Parse("foreign.yaml", sandbox.ForeignProfile())
+	if profile == nil {
+		t.Fatal(findings)
+	}
+	registrytest.Run(t, func(t *testing.T) registrytest.Subject {
+		w := newWorld(t, sandbox.Principal{})
+		w.registry.SpeakForeign()
+		return registrytest.Subject{
+			Driver: w.driver(t, func(o *Options) { o.WireProfile = profile }),
+			Image:  image, Token: goodToken, Username: "ci-bot", Address: address,
+			BindByOAuth: func(p binding.Platform, username string) { w.person.ConsoleBind(string(p), "", username) },
+		}
+	})
+}
+
+func TestATokenIsCondemnedByTheProfilesCodeAlone(t *testing.T) {
+	profile, _ := wire.Parse("foreign.yaml", sandbox.ForeignProfile())
+	w := newWorld(t, sandbox.Principal{})
+	w.registry.SpeakForeign()
+	wanted := binding.Account{Platform: binding.GitLab, Username: "ci-bot", Address: address}
+	_, err := w.driver(t, func(o *Options) { o.WireProfile = profile }).Bind(t.Context(), wanted, secrets.New([]byte("stale")))
+	if binding.FaultOf(err) != binding.FaultToken {
+		t.Errorf("got %v, want the token's fault", err)
+	}
+}
+
+// TestWithoutItsProfileAForeignRegistryIsReadAsDocumentedOnly holds that the wrong
+// profile leads to steps for people and never to a wrong call.
+func TestWithoutItsProfileAForeignRegistryIsReadAsDocumentedOnly(t *testing.T) {
+	w := newWorld(t, sandbox.Principal{})
+	w.registry.SpeakForeign()
+	got, err := w.driver(t, nil).Capabilities(t.Context())
+	if err != nil || got.ListAccounts || got.Bind || got.Unbind || got.ReadSources || got.LinkRepositories || !got.ReadRules || !got.WriteRules {
+		t.Errorf("got %+v, %v; want the documented calls only", got, err)
 	}
 }
 
