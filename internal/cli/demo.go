@@ -13,10 +13,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/daemon"
 	"reconciler/internal/engine"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
+	"reconciler/internal/sandbox"
+	"reconciler/internal/server"
 )
 
 // chapterTimeout bounds the wait for what a chapter of the demo shows, on a
@@ -27,6 +30,8 @@ const chapterTimeout = 2 * time.Minute
 type demoOptions struct {
 	streams Streams
 	once    bool
+	// registry is the world that the registry is of: full or documented.
+	registry string
 	// language is that of our words; nil is English. Watch, if not nil, gets every
 	// event. Only tests set them.
 	language *report.Language
@@ -43,6 +48,8 @@ server), puts the example declarations into a new git repository, runs the real
 daemon with its real clients against them, and prints what happens: the plan,
 applying it, the bindings with their conditions, and then a commit that changes
 a binding, a person who unbinds in the console, and a new version of a token.
+With --registry documented the registry serves only the calls that Alibaba Cloud
+documents, and people do and confirm the rest.
 Without --once it runs until you interrupt it and prints commands to try.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -50,10 +57,21 @@ Without --once it runs until you interrupt it and prints commands to try.`,
 		},
 	}
 	cmd.Flags().BoolVar(&opts.once, "once", false, "exit when everything has converged")
+	cmd.Flags().StringVar(&opts.registry, "registry", registryFull, "which calls the registry serves: full or documented")
 	return cmd
 }
 
+// Worlds of the demo's registry.
+const (
+	registryFull       = "full"
+	registryDocumented = "documented"
+)
+
 func runDemo(ctx context.Context, opts *demoOptions) error {
+	documented := opts.registry == registryDocumented
+	if !documented && opts.registry != registryFull && opts.registry != "" {
+		return fmt.Errorf("demo: there is no registry %q; usage: --registry full|documented", opts.registry)
+	}
 	// A terminal that is closed ends the demo, which takes its folder along.
 	ctx, forget := signal.NotifyContext(ctx, syscall.SIGHUP)
 	defer forget()
@@ -62,6 +80,9 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 		return fmt.Errorf("demo: %w", err)
 	}
 	defer world.close()
+	if documented {
+		world.outside.Registry.Withdraw(sandbox.UndocumentedOperations()...)
+	}
 	n := newNarrator(opts.streams.Out)
 	n.style.Language, n.watch = opts.language, opts.watch
 	d, err := daemon.New(ctx, daemon.Options{Engine: engine.Options{
@@ -77,8 +98,12 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(running, daemon.Reload{}) }()
-	story := &story{world: world, narrator: n, ended: ended}
-	err = story.tell(ctx)
+	story := &story{world: world, narrator: n, ended: ended, attest: d.Attest}
+	chapters := story.chapters()
+	if documented {
+		chapters = story.documented(ctx)
+	}
+	err = story.tell(ctx, chapters)
 	if err == nil && !opts.once {
 		n.say("The demo goes on until you interrupt it (Ctrl-C). Look around from another terminal:\n" + world.lookAround())
 		<-ctx.Done()
@@ -104,6 +129,16 @@ type story struct {
 	world    *demoWorld
 	narrator *narrator
 	ended    chan error
+	// attest is the daemon's, for what a person confirms.
+	attest func(context.Context, server.Caller, client.Attestation) (string, error)
+}
+
+// chapter is a part of the story.
+type chapter struct {
+	title string
+	begin func() error
+	done  func() bool
+	table tableKind
 }
 
 // wait waits for the daemon's end.
@@ -116,13 +151,9 @@ func (s *story) wait() error {
 	}
 }
 
-func (s *story) tell(ctx context.Context) error {
-	for _, chapter := range []struct {
-		title string
-		begin func() error
-		done  func() bool
-		table tableKind
-	}{
+// chapters are those of a registry that serves every call.
+func (s *story) chapters() []chapter {
+	return []chapter{
 		{
 			"1. A commit declares what each registry instance is bound to. The daemon pulls it, plans, and applies.",
 			func() error { return nil }, s.onlyPeopleLeft, short,
@@ -145,7 +176,11 @@ func (s *story) tell(ctx context.Context) error {
 				return s.world.boundWith("prod-hangzhou", binding.GitLab, "acr/payments/gitlab") && s.showsVersion("payments-gitlab", 2) && s.allReady()
 			}, withConditions,
 		},
-	} {
+	}
+}
+
+func (s *story) tell(ctx context.Context, chapters []chapter) error {
+	for _, chapter := range chapters {
 		s.narrator.say(chapter.title)
 		if err := chapter.begin(); err != nil {
 			return fmt.Errorf("demo: %w", err)

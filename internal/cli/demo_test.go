@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"reconciler/internal/plan"
 	"reconciler/internal/sandbox"
 )
 
@@ -58,6 +59,42 @@ func TestDemoConvergesAndIsWhatTheReadmeShows(t *testing.T) {
 	if declaration := block(t, string(readme), "yaml"); !strings.HasSuffix(string(example), declaration) {
 		t.Error("the README's declaration is not examples/bindings/payments/gitlab.yaml")
 	}
+}
+
+// TestTheDemoOfTheDocumentedRegistryConverges holds what people do there, and what
+// the API does: every build rule, and nothing that is not documented.
+func TestTheDemoOfTheDocumentedRegistryConverges(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs the demo")
+	}
+	var out bytes.Buffer
+	opts := &demoOptions{streams: Streams{In: strings.NewReader(""), Out: &out, Err: &out}, once: true, registry: registryDocumented}
+	byPeople, byAPI := map[string]bool{}, map[string]bool{}
+	opts.watch = func(e plan.Event) {
+		switch {
+		case e.Kind == plan.PlanMade:
+			for _, a := range e.Plan.Actions {
+				if a.Kind.ByPerson() {
+					byPeople[string(a.Kind)+" "+a.Instance+" "+a.Binding+" "+a.Object.String()] = true
+				}
+			}
+		case e.Kind == plan.ActionDone && e.Outcome.State == plan.Done && !e.Action.Kind.ByPerson():
+			byAPI[string(e.Action.Kind)+" "+e.Action.Object.String()] = true
+		}
+	}
+	if err := runDemo(t.Context(), opts); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	told := out.String()
+	if strings.Contains(told, "Build rule:") || !strings.Contains(told, "add-rule payments/api") || !strings.Contains(told, "Everything is as declared.") {
+		t.Errorf("the demo asks people for rules, or does not make them:\n%s", told)
+	}
+	for action := range byAPI {
+		if !strings.Contains(action, "rule") {
+			t.Errorf("by the API: %s", action)
+		}
+	}
+	t.Logf("%d actions by people, %d by the API", len(byPeople), len(byAPI))
 }
 
 // hangup closes the terminal, so to speak, at the first word that is told.

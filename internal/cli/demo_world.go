@@ -242,6 +242,19 @@ func (w *demoWorld) boundWith(instance string, platform binding.Platform, path s
 	return len(tokens) > 0 && w.instance(instance).TokenIs(string(platform), tokens[len(tokens)-1])
 }
 
+// removeRules removes the build rules of an image repository in the console.
+func (w *demoWorld) removeRules(image string) {
+	for _, name := range w.instances() {
+		for _, r := range w.instance(name).Snapshot().Repositories {
+			for _, rule := range r.Rules {
+				if r.Image == image {
+					w.instance(name).ConsoleRemoveRule(image, rule.ID)
+				}
+			}
+		}
+	}
+}
+
 // hasRule says whether an image is built from a Dockerfile of that name.
 func (w *demoWorld) hasRule(image, dockerfile string) bool {
 	for _, name := range w.instances() {

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"context"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/client"
+	"reconciler/internal/sandbox"
+	"reconciler/internal/server"
+)
+
+// documented are the chapters of a registry that serves only what is documented.
+func (s *story) documented(ctx context.Context) []chapter {
+	ours := func(d binding.Declaration) bool { return d.Name == "payments-gitlab" }
+	return []chapter{
+		{
+			"1. A commit declares what each registry instance is bound to. This registry serves only the calls that are documented, so people bind the accounts and set the sources.",
+			func() error { return nil }, s.onlyPeopleAsked, short,
+		},
+		{
+			"2. People follow the clicks of the plan, and confirm each binding with `reconciler attest`. Then the build rules follow by themselves.",
+			func() error { return s.byHand(ctx, func(binding.Declaration) bool { return true }) }, s.allReady, short,
+		},
+		{
+			"3. A commit changes a binding: payments/api builds its releases from another Dockerfile. The API does that.",
+			s.commit, func() bool { return s.world.hasRule("payments/api", "release.Dockerfile") && s.allReady() }, none,
+		},
+		{
+			"4. Somebody removes the build rules of payments/ledger in the console. That is drift, and it is repaired.",
+			func() error { s.world.removeRules("payments/ledger"); return nil },
+			func() bool { return s.world.hasRule("payments/ledger", "Dockerfile") && s.allReady() }, none,
+		},
+		{
+			"5. Vault has a new version of the payments team's token. A person is asked to bind it.",
+			s.rotate, func() bool { return s.asked(ours) }, none,
+		},
+		{
+			"6. The person binds it in the console and confirms that.",
+			func() error { return s.byHand(ctx, ours) }, func() bool { return s.showsVersion("payments-gitlab", 2) && s.allReady() }, withConditions,
+		},
+	}
+}
+
+// asked says that people are asked for steps of the declarations that are meant.
+func (s *story) asked(meant func(binding.Declaration) bool) bool {
+	return s.narrator.all(len(s.world.declarations), func(b binding.Status) bool {
+		return !meant(binding.Declaration{Name: b.Name, Spec: b.Spec}) || len(b.Steps) > 0
+	})
+}
+
+func (s *story) onlyPeopleAsked() bool {
+	return s.asked(func(binding.Declaration) bool { return true })
+}
+
+// byHand does in the console what the plan asks for, and confirms it.
+func (s *story) byHand(ctx context.Context, meant func(binding.Declaration) bool) error {
+	for _, d := range s.world.declarations {
+		if !meant(d) {
+			continue
+		}
+		instance, platform := s.world.instance(d.Spec.Instance), string(d.Spec.Platform)
+		instance.ConsoleBind(platform, d.Spec.Address, d.Spec.Username)
+		for _, r := range d.Spec.Repositories {
+			instance.ConsoleLink(r.Image, sandbox.ImageSource{Platform: platform, Project: r.Source, Auto: r.Trigger == binding.Auto})
+		}
+		if _, err := s.attest(ctx, server.ThisProcess(), client.Attestation{Binding: d.Name, By: "the demo"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
