@@ -212,7 +212,7 @@ func (o *oracle) synced(t *team, s reconcile.Synced) {
 			return
 		}
 	}
-	for _, of := range judged() {
+	for _, of := range o.w.judged() {
 		if l, lacking := o.since[t.name][of]; lacking && of != binding.TokenValid && time.Since(l.since) > settling+working {
 			o.fail(fmt.Sprintf("sync ends with 0 without %s", of), "%s: %s", t.name, l.why)
 		}
@@ -263,7 +263,7 @@ func (o *oracle) compare() {
 		if o.since[t.name] == nil {
 			o.since[t.name] = map[binding.ConditionType]lack{}
 		}
-		for _, of := range judged() {
+		for _, of := range o.w.judged() {
 			why := o.lacks(t, of)
 			was, lacking := o.since[t.name][of]
 			switch {
@@ -313,7 +313,7 @@ func (o *oracle) tick() {
 // report holds one status to the truth. The caller holds mu.
 func (o *oracle) report(s binding.Status) {
 	lacks := o.since[s.Name]
-	for _, of := range judged() {
+	for _, of := range o.w.judged() {
 		l, lacking := lacks[of]
 		if !lacking {
 			continue

@@ -89,6 +89,9 @@ func newWorld(t testing.TB, seed uint64) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if documentedOnly(seed) {
+		w.outside.Registry.Withdraw(sandbox.UndocumentedOperations()...)
+	}
 	w.configure([]time.Duration{15 * time.Minute, 30 * time.Minute, time.Hour}[r.IntN(3)], false)
 	w.git.teams = []*team{
 		{name: "pay", platform: binding.GitLab, instance: prod, wide: r.IntN(2) == 0, unbind: r.IntN(2) == 0},
@@ -242,6 +245,7 @@ func (w *world) tick() {
 		w.start()
 	}
 	w.follow()
+	w.confirm()
 	if w.git.rewritten {
 		w.trusted()
 	}
