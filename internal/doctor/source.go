@@ -140,7 +140,7 @@ func gitStep(err error) int {
 	switch f.Code {
 	case "ref", "commit", "empty-repository":
 		return 2
-	case "certificate", "host-key-unknown", "host-key-changed", "redirect", "not-git":
+	case "certificate", "host-key-unknown", "host-key-changed", "host-key-revoked", "redirect", "not-git":
 		return 0
 	}
 	switch {

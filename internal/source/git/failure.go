@@ -14,7 +14,6 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
-	"github.com/skeema/knownhosts"
 
 	"reconciler/internal/binding"
 )
@@ -100,12 +99,12 @@ func ofTrust(f *binding.Failure, err error) bool {
 	switch {
 	case tlsError || authority:
 		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "certificate", "name the CA of the server in the source's CA file"
-	case errors.Is(err, errUnknownHost) || knownhosts.IsHostUnknown(err):
+	case errors.Is(err, errUnknownHost):
 		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "host-key-unknown", "put the host's key into known_hosts after checking its fingerprint"
-	case strings.Contains(err.Error(), "no common algorithm for host key"):
-		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "host-key-changed", "the host offers no key of a type that known_hosts has for it; somebody may stand in between, so check its fingerprint before adding its key"
-	case knownhosts.IsHostKeyChanged(err):
+	case errors.Is(err, errHostKeyChanged):
 		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "host-key-changed", "somebody may stand in between; check the host's fingerprint before changing known_hosts"
+	case errors.Is(err, errHostKeyRevoked):
+		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "host-key-revoked", "do not trust this host until its administrator has changed its key"
 	case strings.Contains(err.Error(), "ssh: unable to authenticate"):
 		f.Kind, f.Code, f.Hint = binding.Forbidden, "ssh-key", "check that the key may read the repository"
 	default:

@@ -2,15 +2,16 @@ package git
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // OpenSSH hashes names with it; it secures nothing.
+	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
+	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
 
 	"reconciler/internal/boundedio"
@@ -19,100 +20,199 @@ import (
 // maxKnownHosts bounds a known_hosts file, in bytes.
 const maxKnownHosts = 16 << 20
 
-// trust is what known_hosts says of one host.
-type trust struct {
-	check ssh.HostKeyCallback
-	// algorithms are those of the keys that are known, the best first.
-	algorithms []string
-}
+// What known_hosts says of a key that is not the host's.
+var (
+	errUnknownHost    = errors.New("the host is not in known_hosts")
+	errHostKeyChanged = errors.New("known_hosts has other keys for the host")
+	errHostKeyRevoked = errors.New("known_hosts revokes the key of the host, or of its certificate's authority")
+)
+
+// The marks that a line may begin with.
+const (
+	markRevoked   = "@revoked"
+	markAuthority = "@cert-authority"
+)
 
 // preference is OpenSSH's order of host keys. A server answers with the first
-// that it has, so an old line of a weaker type does not stand in the way of a
-// right one.
+// that it has.
 var preference = []string{
 	ssh.CertAlgoED25519v01, ssh.CertAlgoECDSA256v01, ssh.CertAlgoECDSA384v01, ssh.CertAlgoECDSA521v01,
-	ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01,
+	ssh.CertAlgoSKED25519v01, ssh.CertAlgoSKECDSA256v01, ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01,
 	ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
 	ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA,
 }
 
-// trusted reads what a known_hosts file says of a host and port. As with
-// OpenSSH, a line that cannot be read says nothing, and one without a port
-// holds for a host on another port of which no line speaks.
+// certificates is how many of preference are certificates.
+const certificates = 8
+
+// trust is what known_hosts says of one host.
+type trust struct {
+	host string
+	// names are what the host is called in known_hosts: with its port, then
+	// without.
+	names []string
+	lines []knownLine
+}
+
+// knownLine is one line that can be read.
+type knownLine struct {
+	mark, names string
+	key         ssh.PublicKey
+}
+
+// trusted reads what a known_hosts file says of a host and port. It decides as
+// OpenSSH does, which the libraries for such files do not: about names with
+// wildcards and capitals, revoked keys, and certificates. A line that cannot be
+// read says nothing.
 func trusted(file, host, address string) (trust, error) {
-	db, err := readKnown(file)
+	data, err := boundedio.ReadFile(file, maxKnownHosts)
 	if err != nil {
 		return trust{}, fmt.Errorf("known_hosts: %w", err)
 	}
-	for _, at := range []string{address, net.JoinHostPort(host, "22")} {
-		algorithms := db.HostKeyAlgorithms(at)
-		if len(algorithms) == 0 {
+	t := trust{host: strings.ToLower(host)}
+	if _, port, _ := net.SplitHostPort(address); port != "22" {
+		t.names = []string{"[" + t.host + "]:" + port}
+	}
+	t.names = append(t.names, t.host)
+	speaks := false
+	for line := range bytes.Lines(data) {
+		l, ok := parseKnown(line)
+		if !ok || !slices.ContainsFunc(t.names, l.speaksOf) {
 			continue
 		}
-		slices.SortStableFunc(algorithms, func(a, b string) int { return rank(a) - rank(b) })
-		check := db.HostKeyCallback()
-		return trust{algorithms: algorithms, check: func(_ string, remote net.Addr, key ssh.PublicKey) error {
-			return check(at, remote, key)
-		}}, nil
+		t.lines = append(t.lines, l)
+		speaks = speaks || l.mark != markRevoked
 	}
-	return trust{}, errUnknownHost
+	if !speaks {
+		return trust{}, errUnknownHost
+	}
+	return t, nil
 }
 
-func rank(algorithm string) int {
-	if i := slices.Index(preference, algorithm); i >= 0 {
-		return i
+// parseKnown reads MARK NAMES TYPE KEY COMMENT; the first and the last may be
+// missing.
+func parseKnown(line []byte) (l knownLine, ok bool) {
+	words := bytes.Fields(line)
+	if len(words) > 0 && words[0][0] == '@' {
+		l.mark, words = string(words[0]), words[1:]
 	}
-	return len(preference)
-}
-
-// readKnown reads a known_hosts file without the lines that cannot be read. The
-// library takes files only and refuses one with such a line, so what is left is
-// handed to it in another file.
-func readKnown(file string) (*knownhosts.HostKeyDB, error) {
-	data, err := boundedio.ReadFile(file, maxKnownHosts)
+	if len(words) < 3 || words[0][0] == '#' || !slices.Contains([]string{"", markRevoked, markAuthority}, l.mark) {
+		return l, false
+	}
+	blob, err := base64.StdEncoding.DecodeString(string(words[2]))
 	if err != nil {
-		return nil, err
+		return l, false
 	}
-	var readable bytes.Buffer
-	var refused error
-	for line := range bytes.Lines(data) {
-		if err := checkKnown(line); err == nil {
-			readable.Write(line)
-		} else if !errors.Is(err, io.EOF) {
-			refused = err
+	l.names = string(words[0])
+	l.key, err = ssh.ParsePublicKey(blob)
+	return l, err == nil && l.key.Type() == string(words[1])
+}
+
+// speaksOf says whether the line is about a name in lower case.
+func (l knownLine) speaksOf(name string) bool {
+	if hashed, ok := strings.CutPrefix(l.names, "|1|"); ok {
+		return isHash(hashed, name)
+	}
+	found := false
+	for pattern := range strings.SplitSeq(strings.ToLower(l.names), ",") {
+		pattern, negated := strings.CutPrefix(pattern, "!")
+		if !matchName(pattern, name) {
+			continue
+		}
+		if negated {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+// isHash says whether SALT|HASH is that of a name.
+func isHash(hashed, name string) bool {
+	salt, sum, _ := strings.Cut(hashed, "|")
+	key, saltErr := base64.StdEncoding.DecodeString(salt)
+	want, sumErr := base64.StdEncoding.DecodeString(sum)
+	mac := hmac.New(sha1.New, key)
+	mac.Write([]byte(name))
+	return saltErr == nil && sumErr == nil && hmac.Equal(mac.Sum(nil), want)
+}
+
+// wildcards turns a quoted name of known_hosts into an expression.
+var wildcards = strings.NewReplacer(`\*`, `.*`, `\?`, `.`)
+
+func matchName(pattern, name string) bool {
+	if !strings.ContainsAny(pattern, "*?") {
+		return pattern == name
+	}
+	matched, err := regexp.MatchString("^"+wildcards.Replace(regexp.QuoteMeta(pattern))+"$", name)
+	return matched && err == nil
+}
+
+// algorithms are all kinds of host keys, those that known_hosts has for the
+// host first: an old line of a weaker kind does not stand in the way of a right
+// one.
+func (t trust) algorithms() []string {
+	var known, others []string
+	for i, algorithm := range preference {
+		if slices.ContainsFunc(t.lines, func(l knownLine) bool { return l.offers(i) }) {
+			known = append(known, algorithm)
+		} else {
+			others = append(others, algorithm)
 		}
 	}
-	if refused == nil {
-		return knownhosts.NewDB(file)
-	}
-	if readable.Len() == 0 {
-		return nil, refused
-	}
-	copied, err := os.CreateTemp("", "known_hosts-*")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.Remove(copied.Name()) }()
-	_, err = copied.Write(readable.Bytes())
-	if err = errors.Join(err, copied.Close()); err != nil {
-		return nil, err
-	}
-	return knownhosts.NewDB(copied.Name())
+	return append(known, others...)
 }
 
-// checkKnown says why a line cannot be read; io.EOF where nothing stands in it.
-func checkKnown(line []byte) error {
-	marker, hosts, _, _, _, err := ssh.ParseKnownHosts(line)
-	if err != nil {
-		return err
+// offers says whether the line may hold for a key of preference[i].
+func (l knownLine) offers(i int) bool {
+	kind := preference[i]
+	if kind == ssh.KeyAlgoRSASHA512 || kind == ssh.KeyAlgoRSASHA256 {
+		kind = ssh.KeyAlgoRSA
 	}
-	if !slices.Contains([]string{"", "revoked", "cert-authority"}, marker) {
-		return fmt.Errorf("unknown marker %q", marker)
-	}
-	for _, host := range hosts {
-		if strings.HasPrefix(host, "|") && (len(hosts) > 1 || !strings.HasPrefix(host, "|1|") || strings.Count(host, "|") != 3) {
-			return errors.New("a hashed name cannot be read")
+	return l.mark == markAuthority && i < certificates || l.mark == "" && l.key.Type() == kind
+}
+
+// check implements ssh.HostKeyCallback. What is said of the host without its
+// port counts where nothing is said of it with its port.
+func (t trust) check(_ string, _ net.Addr, key ssh.PublicKey) error {
+	err := errUnknownHost
+	for _, name := range t.names {
+		if err = t.checkAs(name, key); !errors.Is(err, errUnknownHost) {
+			return err
 		}
 	}
-	return nil
+	return err
 }
+
+// checkAs checks a key by what is said of one name. A certificate that does not
+// count is a key like others.
+func (t trust) checkAs(name string, key ssh.PublicKey) error {
+	cert, certified := key.(*ssh.Certificate)
+	if certified {
+		key = cert.Key
+	}
+	trusted, err := false, errUnknownHost
+	for _, l := range t.lines {
+		own, signed := same(l.key, key), certified && same(l.key, cert.SignatureKey)
+		switch {
+		case !l.speaksOf(name):
+		case l.mark == markRevoked && (own || signed):
+			return errHostKeyRevoked
+		case l.mark == markAuthority && signed && t.valid(cert), l.mark == "" && own:
+			trusted = true
+		case l.mark == "":
+			err = errHostKeyChanged
+		}
+	}
+	if trusted {
+		return nil
+	}
+	return err
+}
+
+// valid says whether a certificate is the host's and holds now.
+func (t trust) valid(cert *ssh.Certificate) bool {
+	return cert.CertType == ssh.HostCert && new(ssh.CertChecker).CheckCert(t.host, cert) == nil
+}
+
+func same(a, b ssh.PublicKey) bool { return bytes.Equal(a.Marshal(), b.Marshal()) }

@@ -26,9 +26,6 @@ type sshRemote struct {
 	auth     SSH
 }
 
-// errUnknownHost says that known_hosts has no key for the host.
-var errUnknownHost = errors.New("the host is not in known_hosts")
-
 func (*sshRemote) close() {}
 
 // open dials, signs in and starts upload-pack. The connection ends with ctx.
@@ -80,9 +77,7 @@ func (r *sshRemote) start(conn net.Conn, config *ssh.ClientConfig) (*sshSession,
 	return s, nil
 }
 
-// config reads keys and known hosts. Offered host-key algorithms are limited
-// to those that known_hosts has for this host and port: a server with several
-// keys would else answer with one that is not there.
+// config reads keys and known hosts.
 func (r *sshRemote) config(ctx context.Context) (config *ssh.ClientConfig, done func(), err error) {
 	known, err := trusted(r.auth.KnownHostsFile, r.endpoint.Host, r.endpoint.Address())
 	if err != nil {
@@ -103,7 +98,7 @@ func (r *sshRemote) config(ctx context.Context) (config *ssh.ClientConfig, done 
 		User:              user,
 		Auth:              []ssh.AuthMethod{ssh.PublicKeys(signers...)},
 		HostKeyCallback:   known.check,
-		HostKeyAlgorithms: known.algorithms,
+		HostKeyAlgorithms: known.algorithms(),
 		Timeout:           15 * time.Second,
 	}, done, nil
 }
