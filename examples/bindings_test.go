@@ -38,7 +38,9 @@ func loadBindings(t *testing.T, instances []string) manifest.Result {
 func TestBindingsAreValid(t *testing.T) {
 	result := loadBindings(t, []string{"prod-hangzhou", "edge-shanghai"})
 	for _, f := range result.Findings {
-		if f.Severity != finding.Info {
+		// A site without https shows what it costs.
+		overHTTP := f.File == "edge/gitlab-http-port.yaml" && f.Code == "token-over-http" && f.Severity == finding.Warning
+		if f.Severity != finding.Info && !overHTTP {
 			t.Errorf("%s:%d:%d %s: %s", f.File, f.Line, f.Column, f.Code, f.Message)
 		}
 	}

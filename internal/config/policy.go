@@ -16,11 +16,15 @@ type Policy struct {
 	Default string `yaml:"default"`
 	// AllowAddressChangeWithSecret lets a token be sent to another host than
 	// the one it was applied with.
-	AllowAddressChangeWithSecret bool         `yaml:"allowAddressChangeWithSecret"`
-	Rules                        []PolicyRule `yaml:"rules"`
+	AllowAddressChangeWithSecret bool `yaml:"allowAddressChangeWithSecret"`
+	// RequireHTTPS refuses declarations that send a token over http.
+	RequireHTTPS bool         `yaml:"requireHTTPS"`
+	Rules        []PolicyRule `yaml:"rules"`
 
-	// Where is the file and line of the policy that denies by default.
-	Where string `yaml:"-"`
+	// Where is the file and line of the policy that denies by default,
+	// RequireHTTPSWhere that of RequireHTTPS.
+	Where             string `yaml:"-"`
+	RequireHTTPSWhere string `yaml:"-"`
 }
 
 // PolicyRule is one rule. Of the lists from Names on, nil does not
@@ -48,7 +52,10 @@ type PolicyVault struct {
 
 // Access is the policy as declarations are held to it.
 func (c *Config) Access() manifest.Access {
-	access := manifest.Access{Deny: c.Policy.Default == "deny", Where: c.Policy.Where}
+	access := manifest.Access{
+		Deny: c.Policy.Default == "deny", Where: c.Policy.Where,
+		RequireHTTPS: c.Policy.RequireHTTPS, RequireHTTPSWhere: c.Policy.RequireHTTPSWhere,
+	}
 	for _, r := range c.Policy.Rules {
 		rule := manifest.AccessRule{
 			Name: r.Name, Where: r.Where, Files: r.Files, Except: r.Except,
@@ -85,6 +92,9 @@ func (c *Config) PlanPolicy() plan.Policy {
 func (c *checker) policy(policy *Policy) {
 	if policy.Default == "deny" {
 		policy.Where = c.place("policy.default")
+	}
+	if policy.RequireHTTPS {
+		policy.RequireHTTPSWhere = c.place("policy.requireHTTPS")
 	}
 	seen := map[string]int{}
 	for i := range policy.Rules {

@@ -14,6 +14,7 @@ func TestLoadReadsThePolicyAndWhereItStands(t *testing.T) {
 	got, found := load(t, smallest+`policy:
   default: deny
   allowAddressChangeWithSecret: true
+  requireHTTPS: true
   rules:
     - {name: all, files: ["**"], vault: []}
     - name: team
@@ -29,13 +30,13 @@ func TestLoadReadsThePolicyAndWhereItStands(t *testing.T) {
 		t.Fatalf("findings: %v", found)
 	}
 	access := got.Access()
-	for _, where := range []*string{&access.Where, &access.Rules[0].Where, &access.Rules[1].Where} {
+	for _, where := range []*string{&access.Where, &access.RequireHTTPSWhere, &access.Rules[0].Where, &access.Rules[1].Where} {
 		*where = filepath.Base(*where)
 	}
-	want := manifest.Access{Deny: true, Where: "reconciler.yaml:8", Rules: []manifest.AccessRule{
-		{Name: "all", Where: "reconciler.yaml:11", Files: []string{"**"}, Vault: []manifest.VaultPattern{}},
+	want := manifest.Access{Deny: true, Where: "reconciler.yaml:8", RequireHTTPS: true, RequireHTTPSWhere: "reconciler.yaml:10", Rules: []manifest.AccessRule{
+		{Name: "all", Where: "reconciler.yaml:12", Files: []string{"**"}, Vault: []manifest.VaultPattern{}},
 		{
-			Name: "team", Where: "reconciler.yaml:12", Files: []string{"team/*"}, Except: []string{"team/x.yaml"}, Instances: []string{"prod"},
+			Name: "team", Where: "reconciler.yaml:13", Files: []string{"team/*"}, Except: []string{"team/x.yaml"}, Instances: []string{"prod"},
 			Vault: []manifest.VaultPattern{{Mount: "secret", Path: "acr/**"}}, Addresses: []string{"*.example.com"}, Namespaces: []string{},
 			Require: []string{"spec.token.expires"},
 		},

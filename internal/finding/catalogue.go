@@ -170,4 +170,5 @@ var catalogue = []Rule{
 	{"policy-invalid", Error, policySource},
 	{"config-policy", Error, policySource},
 	{"address-changed-with-secret", Error, policySource},
+	{"token-over-http", Warning, policySource},
 }

@@ -142,7 +142,7 @@ func addressPublic(host string) []finding.Finding {
 	case err == nil && !isPublic(ip.Unmap()):
 		reason = message.New("address.private", "host", shown)
 	case err == nil:
-	case name == "localhost" || strings.HasSuffix(name, ".localhost"):
+	case isThisMachine(name):
 		reason = message.New("address.this-machine", "host", shown)
 	case !strings.Contains(name, "."):
 		reason = message.New("address.without-dot", "host", shown)
@@ -153,6 +153,22 @@ func addressPublic(host string) []finding.Finding {
 		return nil
 	}
 	return []finding.Finding{finding.New("gitlab-public", reason)}
+}
+
+func isThisMachine(name string) bool {
+	return name == "localhost" || strings.HasSuffix(name, ".localhost")
+}
+
+// isLoopback says that an address leads to this machine.
+func isLoopback(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return ip.Unmap().IsLoopback()
+	}
+	return isThisMachine(strings.TrimSuffix(strings.ToLower(u.Hostname()), "."))
 }
 
 func isPublic(ip netip.Addr) bool {

@@ -22,6 +22,10 @@ type Access struct {
 	Rules []AccessRule
 	// Deny refuses files that no rule is for.
 	Deny bool
+	// RequireHTTPS refuses to send a token over http.
+	RequireHTTPS bool
+	// RequireHTTPSWhere says where that stands, for findings: file:line.
+	RequireHTTPSWhere string
 	// Where says where the policy stands, for findings: file:line.
 	Where string
 }
@@ -91,7 +95,7 @@ func (c *accessCheck) add(code, path string, breach message.Message) {
 }
 
 func (a Access) check(d binding.Declaration, file string, requires *requirement) []finding.Finding {
-	var findings []finding.Finding
+	findings := a.overHTTP(d)
 	covered := false
 	for _, rule := range a.Rules {
 		if !rule.covers(file) {
@@ -109,6 +113,21 @@ func (a Access) check(d binding.Declaration, file string, requires *requirement)
 		findings = append(findings, f.At(d.File, at.Line, at.Column))
 	}
 	return findings
+}
+
+// overHTTP finds a token that others on the way can read: a warning, or an error
+// where the policy requires https. What stays on this machine passes nobody.
+func (a Access) overHTTP(d binding.Declaration) []finding.Finding {
+	target := binding.SecretTargetOf(d.Spec.Platform, d.Spec.Address)
+	if d.Spec.Token == nil || target.Secure || isLoopback(d.Spec.Address) {
+		return nil
+	}
+	f := finding.New("token-over-http", message.New("policy.over-http", "host", target.Host))
+	if a.RequireHTTPS {
+		f = finding.New(f.Code, message.New("policy.require-https", "breach", f.Message, "at", a.RequireHTTPSWhere)).As(finding.Error)
+	}
+	at := d.At("spec.address")
+	return []finding.Finding{f.At(d.File, at.Line, at.Column).In("spec.address")}
 }
 
 func (r AccessRule) covers(file string) bool {

@@ -122,6 +122,60 @@ func TestAccessNamesTheRuleAndWhereItStands(t *testing.T) {
 	}
 }
 
+func TestTokensOverHTTP(t *testing.T) {
+	t.Parallel()
+	const token = "username: bot, token: {vault: {mount: secret, path: acr/a}}"
+	at := func(address string) string { return "platform: gitlab, address: '" + address + "', " + token }
+	enterprise := map[string]binding.Edition{"prod": binding.Enterprise}
+	for name, c := range map[string]struct {
+		spec     string
+		editions map[string]binding.Edition
+		open     bool
+	}{
+		"http":                            {spec: at("http://gitlab.example.com"), open: true},
+		"http on a port":                  {spec: at("http://gitlab.example.com:8929"), open: true},
+		"capitals":                        {spec: at("HTTP://GitLab.example.com:80"), open: true},
+		"http on https's port":            {spec: at("http://gitlab.example.com:443"), open: true},
+		"a path":                          {spec: at("http://gitlab.example.com/git"), open: true},
+		"an address of IPv6":              {spec: at("http://[2001:db8::1]:8080"), open: true},
+		"a private address":               {spec: at("http://10.0.0.1"), editions: enterprise, open: true},
+		"a name that begins as loopback":  {spec: at("http://127.0.0.1.example.com"), open: true},
+		"a name that ends like localhost": {spec: at("http://notlocalhost"), open: true},
+		"https":                           {spec: at("https://gitlab.example.com")},
+		"loopback":                        {spec: at("http://127.0.0.1:8080")},
+		"loopback of IPv6":                {spec: at("http://[::1]:8080")},
+		"loopback of IPv4 in IPv6":        {spec: at("http://[::ffff:127.0.0.1]:8080")},
+		"this machine by name":            {spec: at("http://LocalHost.:8080")},
+		"a platform without addresses":    {spec: "platform: codeup, " + token},
+		"a platform without tokens":       {spec: "platform: github, username: octo"},
+	} {
+		for required, want := range map[bool]finding.Severity{false: finding.Warning, true: finding.Error} {
+			t.Run(fmt.Sprint(name, required), func(t *testing.T) {
+				t.Parallel()
+				text := "apiVersion: reconciler/v1alpha1\nkind: SourceBinding\nmetadata: {name: a}\nspec: {instance: prod, " + c.spec + "}\n"
+				got := loadWith(t, "a.yaml", text, Options{
+					AllowPrivateAddresses: true, Editions: c.editions, Access: Access{RequireHTTPS: required, RequireHTTPSWhere: "reconciler.yaml:7"},
+				})
+				var open []finding.Severity
+				for _, f := range got.Findings {
+					if f.Code == "token-over-http" {
+						open = append(open, f.Severity)
+						if f.File != "a.yaml" || f.Line != 4 || f.Column == 1 || f.Path != "spec.address" {
+							t.Errorf("it stands at %s:%d:%d %s", f.File, f.Line, f.Column, f.Path)
+						}
+					}
+				}
+				if c.open != cmp.Equal(open, []finding.Severity{want}) {
+					t.Errorf("findings %+v", got.Findings)
+				}
+				if passes := len(got.Declarations) == 1; passes == (c.open && required) {
+					t.Errorf("passes: %v", passes)
+				}
+			})
+		}
+	}
+}
+
 func TestMatchPath(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -128,7 +128,7 @@ func (c call) failureOf(r reply) *binding.Failure {
 	case r.status == http.StatusForbidden && r.forgets():
 		return c.failure(binding.Forbidden, CodeForbidden, "the token is not valid any more: renew it where it comes from; it also needs the policy "+c.policy())
 	case r.status == http.StatusForbidden:
-		return c.failure(binding.Forbidden, CodeForbidden, "the token's policies must allow "+c.policy()+"; Vault says the same in another namespace than the token's")
+		return c.failure(binding.Forbidden, CodeForbidden, "the token's policies must allow "+c.policy()+"; Vault also answers this if the secret is in another namespace than the token")
 	case r.status == http.StatusTooManyRequests:
 		return c.failure(binding.Throttled, CodeThrottled, "a rate limit quota of the server's holds: raise it, or let us ask less often")
 	case r.status == http.StatusPreconditionFailed:
