@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,6 +40,8 @@ type planOptions struct {
 	daemon     clientFlags
 	// explain is the binding whose plan is explained.
 	explain string
+	// noConfig says that there is no configuration, and that nobody named one.
+	noConfig bool
 }
 
 func newPlan(streams Streams) *cobra.Command {
@@ -53,7 +56,9 @@ nothing.
 
 --preflight also asks the code hosts, and reads the tokens for that. --offline
 asks nothing but the source and needs no credentials: it shows the findings in
-the files and the declared expiry of tokens, and compares nothing. --snapshot
+the files and the declared expiry of tokens, and compares nothing. It also works
+without a configuration: it then reads the folder PATH, or bindings/, or the
+current folder, and accepts every instance. --snapshot
 plans from what a running daemon observed and published. It asks nothing and
 needs no credentials; what no declaration named at that time shows as not
 observed. --out saves the plan in a file that contains no secret; "apply FILE"
@@ -91,6 +96,7 @@ only on the change.
 			if len(args) == 1 {
 				opts.path = args[0]
 			}
+			opts.noConfig = withoutConfig(cmd, opts.daemon.config)
 			return runPlan(cmd.Context(), opts)
 		},
 	}
@@ -142,10 +148,7 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 	if err := opts.snapshot.check(opts); err != nil {
 		return err
 	}
-	session, err := openSession(ctx, opts.streams, sessionOptions{
-		config: opts.config, path: opts.path, allowDeletions: opts.deletions, unread: opts.change.base != "",
-		snapshot: opts.snapshot,
-	})
+	session, err := openPlanSession(ctx, opts)
 	if err != nil {
 		return err
 	}
@@ -172,7 +175,26 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 			return err
 		}
 	}
-	return planExit(*document.Plan, opts.detailed)
+	code := planExit(*document.Plan, opts.detailed)
+	if code == nil && opts.offline && opts.detailed && document.Change != nil && len(document.Change.Touched) > 0 {
+		return exitCode(exitChanges) // Nothing was compared; the files differ.
+	}
+	return code
+}
+
+// openPlanSession opens the session of a plan, of the configuration where there
+// is one.
+func openPlanSession(ctx context.Context, opts *planOptions) (s *session, err error) {
+	from := sessionOptions{
+		config: opts.config, path: opts.path, allowDeletions: opts.deletions, unread: opts.change.base != "",
+		snapshot: opts.snapshot, offline: opts.offline,
+	}
+	if opts.offline && opts.noConfig {
+		if from.bare, err = readBare(ctx, opts); err != nil {
+			return nil, err
+		}
+	}
+	return openSession(ctx, opts.streams, from)
 }
 
 // explain shows what the plan of one binding was made from.
@@ -266,7 +288,11 @@ type sessionOptions struct {
 	unread bool
 	// snapshot is looked at in place of the world.
 	snapshot snapshotOptions
-	events   func(plan.Event)
+	// offline builds no client of the secret store, whose files may not be here.
+	offline bool
+	// bare replaces the configuration; nil where there is one.
+	bare   *bare
+	events func(plan.Event)
 }
 
 // planner is all that a plan may use of the engine: it has no method that
@@ -297,25 +323,65 @@ func openSession(ctx context.Context, streams Streams, opts sessionOptions) (*se
 	return s, err
 }
 
-// openEngine opens a session, and gives the engine for what a plan may not.
-func openEngine(ctx context.Context, streams Streams, opts sessionOptions) (*session, *engine.Engine, error) {
-	cfg, err := loadConfig(streams, opts.config)
-	if err != nil {
-		return nil, nil, err
+// read gives the configuration, and the published observation that is planned
+// from; nil where the plan asks itself.
+func (o sessionOptions) read(ctx context.Context, streams Streams) (cfg config.Config, _ *report.Published, _ report.Basis, err error) {
+	if o.bare != nil {
+		cfg = o.bare.config
+	} else if cfg, err = o.loadConfig(streams); err != nil {
+		return cfg, nil, report.Basis{}, err
 	}
 	cfg.Log.Level = "warn"
-	if opts.path != "" {
-		cfg.Source = config.Source{Folder: &config.Folder{Path: opts.path}}
+	cfg.Safety.AllowDeletions = cfg.Safety.AllowDeletions || o.allowDeletions
+	if o.bare != nil {
+		return cfg, o.bare.published, report.Basis{}, nil
 	}
-	cfg.Safety.AllowDeletions = cfg.Safety.AllowDeletions || opts.allowDeletions
-	snapshot, basis, err := opts.snapshot.read(ctx, streams, cfg, time.Now())
+	if o.offline {
+		cfg.Vault = nil
+	}
+	if o.path != "" {
+		cfg.Source = config.Source{Folder: &config.Folder{Path: o.path}}
+	}
+	published, basis, err := o.snapshot.read(ctx, streams, cfg, time.Now())
+	return cfg, published, basis, err
+}
+
+// loadConfig reads the configuration. A plan is often made where the files of the
+// daemon are not: it names those that are missing in one line.
+func (o sessionOptions) loadConfig(streams Streams) (config.Config, error) {
+	if !o.readOnly {
+		return loadConfig(streams, o.config)
+	}
+	cfg, findings, err := config.Load(o.config)
+	if err != nil {
+		return cfg, err
+	}
+	var missing []string
+	findings = slices.DeleteFunc(findings, func(f finding.Finding) bool {
+		if f.Code == "file-missing" {
+			missing = append(missing, f.Path)
+		}
+		return f.Code == "file-missing"
+	})
+	if len(missing) > 0 {
+		line := fmt.Sprintf("%s: warning[file-missing]: missing or unreadable here: %s", o.config, strings.Join(missing, ", "))
+		if _, err := fmt.Fprintln(streams.Err, report.Harmless(line)); err != nil {
+			return cfg, err
+		}
+	}
+	return cfg, printFindings(streams, findings)
+}
+
+// openEngine opens a session, and gives the engine for what a plan may not.
+func openEngine(ctx context.Context, streams Streams, opts sessionOptions) (*session, *engine.Engine, error) {
+	cfg, snapshot, basis, err := opts.read(ctx, streams)
 	if err != nil {
 		return nil, nil, err
 	}
 	name, _ := whoAsks("", "apply") // Who is not known has no name in the history.
 	e, err := engine.New(ctx, engine.Options{
 		Redactor: streams.redactor, Published: snapshot, Who: server.ThisProcess().Person(name),
-		Config: cfg, LogTo: streams.Err, ReadOnly: opts.readOnly, Events: opts.events,
+		Config: cfg, LogTo: streams.Err, ReadOnly: opts.readOnly, Events: opts.events, AnyInstance: opts.bare != nil,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -216,8 +216,25 @@ func newFindings(base, head []finding.Finding, touched []report.Touched) []findi
 	return own
 }
 
+// removal says what becomes of the account of a binding that head declares
+// nowhere, or for another instance or platform; empty where head declares it.
+// While a file is broken, nothing is removed: it may be declared there.
+func removal(was binding.Declaration, head plan.Desired) report.Removal {
+	same := func(d binding.Declaration) bool {
+		return d.Spec.Instance == was.Spec.Instance && d.Spec.Platform == was.Spec.Platform
+	}
+	stays := func(d binding.Declaration) bool { return same(d) && d.Name == was.Name }
+	switch {
+	case slices.ContainsFunc(head.Declarations, stays):
+		return ""
+	case slices.ContainsFunc(head.Declarations, same), len(head.Broken) > 0, was.Spec.Deletion() != binding.Unbind:
+		return report.RemovalKept
+	}
+	return report.RemovalUnbound
+}
+
 // touched are the bindings that two snapshots declare differently. One in a
-// file that nobody can read is not gone.
+// file that nobody can read is not gone: it is broken.
 func touched(base, head plan.Desired) []report.Touched {
 	before := map[string]binding.Declaration{}
 	for _, d := range base.Declarations {
@@ -240,8 +257,15 @@ func touched(base, head plan.Desired) []report.Touched {
 		tell(report.Changed, d, &was.Spec, &d.Spec)
 	}
 	for _, d := range before {
-		if !slices.Contains(head.Broken, d.File) {
-			tell(report.Removed, d, &d.Spec, nil)
+		if slices.Contains(head.Broken, d.File) {
+			list = append(list, report.Touched{Change: report.Broken, Instance: d.Spec.Instance, Binding: d.Name, File: d.File})
+			continue
+		}
+		tell(report.Removed, d, &d.Spec, nil)
+	}
+	for i, t := range list {
+		if n := slices.IndexFunc(base.Declarations, func(d binding.Declaration) bool { return d.Name == t.Binding }); n >= 0 && t.Change != report.Broken {
+			list[i].Removal = removal(base.Declarations[n], head)
 		}
 	}
 	slices.SortFunc(list, func(a, b report.Touched) int {

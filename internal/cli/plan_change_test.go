@@ -33,9 +33,10 @@ func TestTouchedTellsWhatIsDeclaredDifferently(t *testing.T) {
 	reordered.Spec.Repositories = []binding.Repository{{Image: "c/d"}, {Image: "a/b"}}
 	head.Declarations = append(head.Declarations, reordered)
 	want := []report.Touched{
-		{Change: report.Removed, Instance: "i", Binding: "gone", File: "b.yaml"},
+		{Change: report.Removed, Instance: "i", Binding: "gone", File: "b.yaml", Removal: report.RemovalKept},
 		{Change: report.Added, Instance: "i", Binding: "new", File: "d.yaml"},
 		{Change: report.Changed, Instance: "i", Binding: "other", File: "a.yaml", Changes: []plan.Change{{Field: "username", From: "u", To: "v"}}},
+		{Change: report.Broken, Instance: "i", Binding: "unreadable", File: "c.yaml"},
 	}
 	got := touched(base, head)
 	for i := range got[:min(2, len(got))] {

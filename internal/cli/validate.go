@@ -100,6 +100,13 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 	if err != nil {
 		return err
 	}
+	var others []binding.File
+	var ignored int
+	if opts.beside != "" {
+		if files, others, ignored, err = besideFiles(ctx, files, opts.beside); err != nil {
+			return err
+		}
+	}
 	checked, instances, err := withInstances(files, opts.beside)
 	if err != nil {
 		return err
@@ -114,7 +121,7 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 	if cfg.Policy.AllowAddressChangeWithSecret {
 		conflicts = nil
 	}
-	result, err := checkBeside(ctx, checked, opts.beside, check, conflicts)
+	result, err := checkBeside(ctx, checked, others, check, conflicts)
 	if err == nil {
 		err = ctx.Err()
 	}
@@ -126,6 +133,9 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 		Findings: findings,
 		FromRoot: fromRoot("."),
 		Summary:  fmt.Sprintf("%s valid in %s.", count(len(result.Declarations), "declaration"), count(len(files), "file")),
+	}
+	if ignored > 0 {
+		document.Summary += fmt.Sprintf(" %s ignored, because .reconcilerignore names it.", count(ignored, "file"))
 	}
 	for _, f := range files {
 		document.Files = append(document.Files, f.Path)

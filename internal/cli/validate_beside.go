@@ -10,19 +10,56 @@ import (
 	"reconciler/internal/manifest"
 )
 
-// checkBeside checks files, and where there is a folder beside them, holds
-// them to what stands there. Of what is beside only the files that could
-// conflict are parsed, and nothing is told of them but in the findings of the
-// files themselves: what is beside was there first.
-func checkBeside(ctx context.Context, files []binding.File, folder string, check manifest.Options, conflicts secretConflicts) (manifest.Result, error) {
-	result := manifest.Load(ctx, files, check)
-	if folder == "" {
-		return conflicts.addTo(result), nil
-	}
-	others, _, err := readPaths(ctx, []string{folder})
+// besideFiles reads the files of a folder, and leaves out of files those in it
+// that its ignore files exclude: a check of the whole folder does not read them.
+func besideFiles(ctx context.Context, files []binding.File, folder string) (kept, others []binding.File, ignored int, err error) {
+	others, findings, err := readPaths(ctx, []string{folder})
 	if err != nil {
-		return manifest.Result{}, err
+		return nil, nil, 0, err
 	}
+	told := map[string]bool{}
+	for _, f := range others {
+		told[placeOf(f)] = true
+	}
+	for _, f := range findings {
+		if f.Severity == finding.Error {
+			told[placeOf(binding.File{Path: f.File})] = true
+		}
+	}
+	root := placeOf(binding.File{Path: folder})
+	for _, f := range files {
+		if excluded(root, placeOf(f), told) {
+			ignored++
+			continue
+		}
+		kept = append(kept, f)
+	}
+	return kept, others, ignored, nil
+}
+
+// excluded says that a declaration file at a place below root is not among what
+// was told of root: neither it nor, unread, a folder that it is in.
+func excluded(root, place string, told map[string]bool) bool {
+	rel, err := filepath.Rel(root, place)
+	if err != nil || !filepath.IsLocal(rel) || !slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(place)) {
+		return false
+	}
+	for at := place; ; at = filepath.Dir(at) {
+		if told[at] {
+			return false
+		}
+		if at == root {
+			return true
+		}
+	}
+}
+
+// checkBeside checks files, and holds them to the others that stand beside them.
+// Of what is beside only the files that could conflict are parsed, and nothing
+// is told of them but in the findings of the files themselves: what is beside
+// was there first.
+func checkBeside(ctx context.Context, files, others []binding.File, check manifest.Options, conflicts secretConflicts) (manifest.Result, error) {
+	result := manifest.Load(ctx, files, check)
 	named, places := map[string]bool{}, map[string]bool{}
 	for _, f := range files {
 		named[f.Path], places[placeOf(f)] = true, true

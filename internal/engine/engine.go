@@ -52,6 +52,8 @@ type Options struct {
 	// Published, with ReadOnly, replaces registries, secret store, code hosts and
 	// state, for which nothing is built: the engine can only plan.
 	Published *report.Published
+	// AnyInstance accepts declarations of instances that Config does not have.
+	AnyInstance bool
 	// Events takes the events of the reconcilers, one of an instance at a time;
 	// may be nil.
 	Events func(plan.Event)

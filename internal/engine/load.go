@@ -74,8 +74,12 @@ func check(ctx context.Context, o Options, snapshot source.Snapshot, root string
 			unreadable = append(unreadable, f.File)
 		}
 	}
+	instances := o.Config.InstanceNames()
+	if o.AnyInstance {
+		instances = nil
+	}
 	result := manifest.Load(ctx, snapshot.Files, manifest.Options{
-		Now: o.Now(), Instances: o.Config.InstanceNames(), Editions: o.Config.Editions(), Revision: snapshot.Revision, Cache: o.Cache,
+		Now: o.Now(), Instances: instances, Editions: o.Config.Editions(), Revision: snapshot.Revision, Cache: o.Cache,
 		Access: o.Config.Access(), Policies: manifest.ParsePolicies(snapshot.Policies),
 		AllowPrivateAddresses: o.Config.CodeHosts.UnsafeAllowPrivateAddresses, Roots: []string{root},
 		Applied: applied, Unreadable: unreadable,

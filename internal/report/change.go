@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"reconciler/internal/plan"
 )
@@ -27,13 +28,29 @@ type Touched struct {
 	File string `json:"file"`
 	// Changes are the declaration's fields, base against head.
 	Changes []plan.Change `json:"changes"`
+	// Removal says what becomes of the account; empty where it stays declared.
+	Removal Removal `json:"removal,omitempty"`
 }
+
+// Removal is what becomes of an account that is no longer declared, as far as
+// the declarations say it.
+type Removal string
+
+// What becomes of it.
+const (
+	// RemovalKept: it stays bound.
+	RemovalKept Removal = "kept"
+	// RemovalUnbound: it is unbound, if it is ours.
+	RemovalUnbound Removal = "unbound"
+)
 
 // How a change touches a binding.
 const (
 	Added   = "added"
 	Changed = "changed"
 	Removed = "removed"
+	// Broken: nobody can read its declaration any more; nothing changes.
+	Broken = "broken"
 )
 
 // writeChange writes a change for a person.
@@ -53,6 +70,9 @@ func (d Document) writeChange(w io.Writer, style Style) error {
 	if len(d.Plan.Findings) > 0 {
 		p.findings(d.Plan.Findings)
 		p.line()
+	}
+	if counts := d.Change.counts(); counts != "" {
+		p.line(style.paint(bold, counts))
 	}
 	if d.Basis.Depth != Offline {
 		p.line(style.paint(bold, d.Change.summary(*d.Plan)))
@@ -110,7 +130,50 @@ func fieldLook(was, is bool) look {
 }
 
 func (t Touched) words() string {
-	return fmt.Sprintf("%s: %s of %s (%s)", t.Change, t.Binding, t.Instance, t.File)
+	words := fmt.Sprintf("%s: %s of %s (%s)", t.Change, t.Binding, t.Instance, t.File)
+	if t.Removal != "" {
+		words += ": " + t.Removal.words(t)
+	}
+	return words
+}
+
+// words say what becomes of the account, which is the previous one where the
+// binding is still declared, for another instance or platform.
+func (r Removal) words(t Touched) string {
+	was := ""
+	if t.Change == Changed {
+		was = "the previous account: "
+	}
+	if r == RemovalUnbound {
+		return was + "will be unbound"
+	}
+	return was + "kept"
+}
+
+// counts says how many declarations the change touches in which way, and what
+// becomes of the accounts; empty where it touches none.
+func (c *Change) counts() string {
+	touched, removals := map[string]int{}, map[Removal]int{}
+	for _, t := range c.Touched {
+		touched[t.Change]++
+		removals[t.Removal]++
+	}
+	var parts []string
+	for _, change := range []string{Added, Changed, Removed, Broken} {
+		if n := touched[change]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, change))
+		}
+	}
+	if n := removals[RemovalKept]; n > 0 {
+		parts = append(parts, counted(n, "account kept", "accounts kept"))
+	}
+	if n := removals[RemovalUnbound]; n > 0 {
+		parts = append(parts, counted(n, "account will be unbound", "accounts will be unbound"))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "Bindings: " + strings.Join(parts, ", ") + "."
 }
 
 // summary counts what the change does, and says what was due without it.
@@ -128,9 +191,12 @@ func (c *Change) summary(p plan.Plan) string {
 // changeParts are the rows of what a change touches and of what was pending.
 func (m *markdown) changeParts(c *Change) (touched, pending []string) {
 	for _, t := range c.Touched {
-		symbol := fieldLook(t.Change != Added, t.Change != Removed).symbol
-		touched = append(touched, fmt.Sprintf("- `%s` %s: %s of %s (%s)\n",
-			symbol, markdownText(t.Change), markdownCode(t.Binding), markdownCode(t.Instance), markdownCode(t.File)))
+		symbol, removal := fieldLook(t.Change != Added, t.Change != Removed).symbol, ""
+		if t.Removal != "" {
+			removal = ": " + t.Removal.words(t)
+		}
+		touched = append(touched, fmt.Sprintf("- `%s` %s: %s of %s (%s)%s\n",
+			symbol, markdownText(t.Change), markdownCode(t.Binding), markdownCode(t.Instance), markdownCode(t.File), removal))
 		for _, f := range t.Changes {
 			symbol, values := fieldLook(f.From != "", f.To != "").symbol, markdownCode(f.To)
 			switch {
@@ -153,6 +219,9 @@ func (c *Change) foot(p plan.Plan, basis Basis) string {
 	text := ""
 	if words := basis.words(); words != "" {
 		text += words + "\n\n"
+	}
+	if counts := c.counts(); counts != "" {
+		text += counts + "\n\n"
 	}
 	if basis.Depth == Offline {
 		return text // What was compared with nothing can be held to nothing.

@@ -58,6 +58,7 @@ i
 
 ` + strings.SplitAfter(writeAs(t, report.FormatText, report.Document{Findings: d.Plan.Findings}), "\n\n")[0] +
 		strings.SplitAfter(writeAs(t, report.FormatText, report.Document{Findings: d.Plan.Findings}), "\n\n")[1] + `
+Bindings: 1 added.
 This change: 1 to link. Already pending: 1 to bind.
   i: bind b\u001b[31m (GitLab account): drift
 Digest of the whole plan: ` + d.Change.Whole.Digest() + `

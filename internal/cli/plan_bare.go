@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/config"
+	"reconciler/internal/manifest"
+	"reconciler/internal/message"
+	"reconciler/internal/report"
+	"reconciler/internal/source/git"
+)
+
+// declarationsFolder is where a repository without a configuration has its
+// declarations, if there is such a folder.
+const declarationsFolder = "bindings"
+
+// withoutConfig says that nobody named a configuration, and that none is here.
+func withoutConfig(cmd *cobra.Command, path string) bool {
+	if cmd.Flags().Changed("config") || os.Getenv("RECONCILER_CONFIG") != "" {
+		return false
+	}
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// bare is what an offline plan uses in place of a configuration: the instances
+// are those that the declarations name, and nothing is known about them.
+type bare struct {
+	config    config.Config
+	published *report.Published
+}
+
+// readBare makes it of the declarations, at both ends of a change.
+func readBare(ctx context.Context, opts *planOptions) (*bare, error) {
+	b := &bare{config: config.Default(), published: &report.Published{}}
+	b.config.Source.Folder = &config.Folder{Path: opts.declarations()}
+	var files []binding.File
+	if opts.change.base == "" {
+		snapshot, err := readFolder(ctx, b.config.Source.Folder.Path)
+		if err != nil {
+			return nil, err
+		}
+		files = snapshot.Files
+	} else {
+		c, err := readChange(ctx, opts.change, b.config.Source)
+		if err != nil {
+			return nil, err
+		}
+		files = slices.Concat(c.base.Files, c.head.Files)
+	}
+	now := time.Now()
+	unknown := &binding.Unknown{Reason: binding.Offline, Message: message.New("unknown.offline")}
+	for _, name := range namedInstances(ctx, files, now) {
+		b.config.Instances = append(b.config.Instances, config.Instance{Name: name, Driver: "console"})
+		b.published.Instances = append(b.published.Instances,
+			report.NewPublishedInstance(name, now, binding.Observation{Instance: name, Unknown: unknown}))
+	}
+	return b, nil
+}
+
+// namedInstances are those that declarations name. Each file is read by itself,
+// because those of two revisions declare the same bindings.
+func namedInstances(ctx context.Context, files []binding.File, now time.Time) []string {
+	var names []string
+	for _, f := range files {
+		for _, d := range manifest.Load(ctx, []binding.File{f}, manifest.Options{Now: now}).Declarations {
+			names = append(names, d.Spec.Instance)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// declarations is the folder that is planned without a configuration: the one
+// that was named, else bindings at the top of the clone, else where we are.
+func (o *planOptions) declarations() string {
+	if o.path != "" {
+		return o.path
+	}
+	here := cmp.Or(o.change.repo, ".")
+	if absolute, err := filepath.Abs(here); err == nil {
+		here = cmp.Or(git.WorkTree(absolute), here)
+	}
+	folder := filepath.Join(here, declarationsFolder)
+	if info, err := os.Stat(folder); err == nil && info.IsDir() {
+		return folder
+	}
+	return here
+}
