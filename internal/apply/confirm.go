@@ -127,7 +127,7 @@ func (l *ledger) revise(ctx context.Context, before, after binding.Record) error
 // confirmWrites looks at what this run wrote, and marks in the outcomes what the
 // registry does not show yet.
 func (x *run) confirmWrites(ctx context.Context, outcomes []plan.Outcome) {
-	if x.o.Settle <= 0 || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return
 	}
 	wrote := map[recordKey]bool{}

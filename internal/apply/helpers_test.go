@@ -9,6 +9,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
+	"reconciler/internal/registry"
 	"reconciler/internal/worldtest"
 )
 
@@ -17,29 +18,37 @@ type site struct {
 	*worldtest.World
 	windows plan.Windows
 	grace   time.Duration
-	// registry and store, if set, stand before those of the world.
+	// registry, reads and store stand before those of the world.
 	registry apply.Registry
+	reads    registry.Reader
 	store    apply.Store
+	// options changes those of what applies.
+	options func(*apply.Options)
 }
 
 func newSite() *site {
 	w := worldtest.New()
-	return &site{World: w, registry: worldtest.Registry{World: w}, store: worldtest.Store{World: w}}
+	return &site{
+		World: w, registry: worldtest.Registry{World: w}, reads: worldtest.Registry{World: w}, store: worldtest.Store{World: w},
+		options: func(*apply.Options) {},
+	}
 }
 
 // seen is the observation of the world, and what applies rounds in it.
 func (s *site) parts() (*observe.Observer, *apply.Applier) {
 	gitlab, codeup := worldtest.Host{World: s.World, Name: "gitlab"}, worldtest.Host{World: s.World, Name: "codeup"}
 	observer := observe.New(observe.Options{
-		Instance: worldtest.Instance, Registry: worldtest.Registry{World: s.World}, Tokens: worldtest.Vault{World: s.World}, Now: s.Clock,
+		Instance: worldtest.Instance, Registry: s.reads, Tokens: worldtest.Vault{World: s.World}, Now: s.Clock,
 		Hosts:       map[binding.Platform]observe.Host{binding.GitLab: gitlab, binding.Codeup: codeup},
 		CallTimeout: 30 * time.Second, Moved: func() {},
 	})
-	return observer, apply.New(apply.Options{
+	options := apply.Options{
 		Instance: worldtest.Instance, Registry: s.registry, Tokens: worldtest.Vault{World: s.World}, Store: s.store, Observer: observer,
 		Hosts:       map[binding.Platform]apply.Host{binding.GitLab: gitlab, binding.Codeup: codeup},
 		CallTimeout: 30 * time.Second, Grace: s.grace, Emit: func(plan.Event) {}, Moved: func() {}, Now: s.Clock,
-	})
+	}
+	s.options(&options)
+	return observer, apply.New(options)
 }
 
 // round makes a round as a sync does, of what is declared.
@@ -51,7 +60,12 @@ func (s *site) round(t *testing.T, declared ...binding.Declaration) *plan.Round 
 	}}
 	of.Policy.AllowDeletions = true
 	of.Records, of.Intents = read(t, s.State.Records), read(t, s.State.Intents)
-	of.RetryStates = read(t, s.State.RetryStates)
+	of.RetryStates, of.Retries = read(t, s.State.RetryStates), map[string]binding.Failed{}
+	for _, e := range of.RetryStates {
+		if e.Failed != nil {
+			of.Retries[e.Binding] = *e.Failed
+		}
+	}
 	of.Observation = observer.ObserveEach(t.Context(), [][]binding.Declaration{declared}, make([]binding.SecretTargets, 1),
 		apply.Intended(of.Records, of.Intents), of.Depth)[0]
 	if err := applier.AnswerIntents(t.Context(), &of, of.Observation); err != nil {

@@ -28,7 +28,7 @@ type Backoff struct{ Base, Max time.Duration }
 // a binding that works.
 func (b Backoff) interrupting(times int) Backoff {
 	if times >= patience {
-		b.Max = min(binding.Pause(cmp.Or(max(b.Max, 0), defaultRetryMax), binding.RefusalLasts, times-patience+1), binding.RefusalLasts)
+		b.Max = binding.Pause(cmp.Or(max(b.Max, 0), defaultRetryMax), binding.RefusalLasts, times-patience+1)
 	}
 	return b
 }
@@ -47,7 +47,7 @@ func (b Backoff) After(before binding.Failed, tried string, now time.Time, atLea
 
 // held says that it is too early to try the same again.
 func held(failed binding.Failed, tried string, now time.Time) bool {
-	return failed.Times > 0 && failed.Tried == tried && now.Before(failed.Next)
+	return failed.Tried == tried && now.Before(failed.Next)
 }
 
 // failure is what failed of a binding after the round; nil where nothing did.

@@ -1,0 +1,276 @@
+package apply_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reconciler/internal/apply"
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/state"
+	"reconciler/internal/worldtest"
+)
+
+// lagging does not show an account for so many reads after it was bound.
+type lagging struct {
+	worldtest.Registry
+	platform binding.Platform
+	reads    *int
+}
+
+func (r lagging) Account(ctx context.Context, p binding.Platform) (*binding.Account, error) {
+	account, err := r.Registry.Account(ctx, p)
+	if account != nil && p == r.platform && *r.reads > 0 {
+		*r.reads--
+		return nil, err
+	}
+	return account, err
+}
+
+const ms = time.Millisecond
+
+// TestAWriteIsLookedForUntilTheRegistryShowsIt: an account of GitLab and one of Codeup
+// are bound, and the registry does not show that of GitLab for some reads.
+func TestAWriteIsLookedForUntilTheRegistryShowsIt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		hidden int
+		settle time.Duration
+		alone  bool // nobody waits for another look
+		stops  bool // the first wait is interrupted
+		looks  int
+		waits  []time.Duration
+		unseen bool
+	}{
+		"at once":                     {0, 2 * time.Minute, false, false, 1, nil, false},
+		"at the third look":           {2, 2 * time.Minute, false, false, 3, []time.Duration{100 * ms, 200 * ms}, false},
+		"at the last look":            {5, 2 * time.Minute, false, false, 6, []time.Duration{100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms}, false},
+		"at none":                     {99, 2 * time.Minute, false, false, 6, []time.Duration{100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms}, true},
+		"another look shows the same": {99, 2 * time.Minute, true, false, 1, nil, true},
+		"the process ends":            {99, 2 * time.Minute, false, true, 1, []time.Duration{100 * ms}, true},
+		"it shows writes at once":     {99, 0, false, false, 0, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, hidden := newSite(), tt.hidden
+			s.reads = lagging{worldtest.Registry{World: s.World}, binding.GitLab, &hidden}
+			var waits []time.Duration
+			s.options = func(o *apply.Options) {
+				if o.Settle = tt.settle; tt.alone {
+					return
+				}
+				o.Wait = func(_ context.Context, d time.Duration) error {
+					if waits = append(waits, d); tt.stops {
+						return context.Canceled
+					}
+					return nil
+				}
+			}
+			round := s.round(t, worldtest.GitLab(func(d *binding.Declaration) { d.Spec.Repositories = nil }), worldtest.Codeup())
+			s.Calls = nil
+			result := s.apply(t.Context(), round)
+			if n := s.Count("account gitlab"); n != tt.looks {
+				t.Errorf("%d looks, want %d", n, tt.looks)
+			}
+			if diff := cmp.Diff(tt.waits, waits); diff != "" {
+				t.Errorf("waits (-want +got):\n%s", diff)
+			}
+			for _, o := range result.Outcomes {
+				if want := tt.unseen && o.Action.Platform == binding.GitLab; o.State != plan.Done || o.Unseen != want {
+					t.Errorf("%s of %s: %s, unseen %t, want %t", o.Action.Kind, o.Action.Binding, o.State, o.Unseen, want)
+				}
+			}
+			if result.Incomplete != tt.unseen {
+				t.Errorf("incomplete: %t", result.Incomplete)
+			}
+			got := s.Records()["pay-gitlab/gitlab"].Written
+			want := binding.Write{At: s.Now, Seen: !tt.unseen && tt.settle > 0, Late: tt.hidden > 0 && tt.settle > 0}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("remembered of the write (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestOnlyWhatARunWroteIsLookedFor: an adoption and a step for a person write nothing.
+func TestOnlyWhatARunWroteIsLookedFor(t *testing.T) {
+	declared := func(name string) binding.Declaration {
+		return worldtest.GitLab(func(d *binding.Declaration) { d.Name, d.Spec.Repositories = name, nil })
+	}
+	for name, tt := range map[string]struct {
+		prepare func(s *site)
+		looks   int
+	}{
+		"a bind":            {func(*site) {}, 1},
+		"an adoption":       {func(s *site) { s.applied(t, declared("earlier")) }, 0},
+		"a person's step":   {func(s *site) { s.Caps.Bind = false }, 0},
+		"a bind that fails": {func(s *site) { s.FailOn("bind", worldtest.Fault{Before: errFull}) }, 1}, // to find out what became of it
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite()
+			s.options = func(o *apply.Options) { o.Settle = 2 * time.Minute }
+			tt.prepare(s)
+			fault := s.Fault
+			s.Fault = nil
+			round := s.round(t, declared("pay-gitlab"))
+			s.Fault, s.Calls = fault, nil
+			s.apply(t.Context(), round)
+			if n := s.Count("account gitlab"); n != tt.looks {
+				t.Errorf("%d looks, want %d; calls: %q", n, tt.looks, s.Calls)
+			}
+		})
+	}
+}
+
+// looks answers each look with the next of its observations, the last for ever.
+type looks struct {
+	answers []binding.Observation
+	// images are those asked about, by look.
+	images [][]string
+}
+
+func (l *looks) ObserveEach(_ context.Context, _ [][]binding.Declaration, _ []binding.SecretTargets, records []binding.Record, _ binding.Depth) []binding.Observation {
+	var images []string
+	for _, r := range records {
+		for _, i := range r.Images {
+			images = append(images, i.Image)
+		}
+	}
+	l.images = append(l.images, images)
+	return []binding.Observation{l.answers[min(len(l.images), len(l.answers))-1]}
+}
+
+// TestWhatWasShownAndIsNotAnyMoreIsReadAgain: the account, a link or a rule of "pay",
+// written a minute ago and shown since, is not in the first observation.
+func TestWhatWasShownAndIsNotAnyMoreIsReadAgain(t *testing.T) {
+	const kept, doubted = "kept", "doubted"
+	rule := binding.ObservedRule{ID: "3", BuildRule: binding.BuildRule{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}}
+	link := binding.Link{Platform: binding.GitLab, Source: "pay/api", Trigger: binding.Manual}
+	observed := func(account bool, states map[string]binding.RepositoryState) binding.Observation {
+		obs := none()
+		if account {
+			obs = binding.Observation{Accounts: map[binding.Platform]binding.AccountState{
+				binding.GitLab: {Account: &binding.Account{ID: "7", Platform: binding.GitLab, Username: "ci"}},
+			}}
+		}
+		obs.Repositories = states
+		return obs
+	}
+	repo := func(l *binding.Link, rules ...binding.ObservedRule) map[string]binding.RepositoryState {
+		there := binding.RepositoryState{Exists: true, Link: &link, Rules: []binding.ObservedRule{rule}}
+		return map[string]binding.RepositoryState{"a/b": {Exists: true, Link: l, Rules: rules}, "c/d": there}
+	}
+	all := repo(&link, rule)
+	silent := observed(true, all)
+	silent.Unknown = &binding.Unknown{Reason: "Timeout"}
+	noAccount := observed(true, all)
+	noAccount.Accounts[binding.GitLab] = binding.AccountState{Unknown: &binding.Unknown{Reason: "Timeout"}}
+	unknownRepo := observed(true, map[string]binding.RepositoryState{"a/b": {Unknown: &binding.Unknown{Reason: "Timeout"}}})
+	every := []time.Duration{100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms}
+	seen := binding.Write{At: noon().Add(-time.Minute), Seen: true}
+	whole := func(r *binding.Record) {
+		r.Written = seen
+		r.Images[0].LinkWritten, r.Images[0].Rules[0].Written = seen, seen
+		r.Images[1].LinkWritten, r.Images[1].Rules[0].Written = seen, seen
+	}
+	late := func(ago time.Duration) func(*binding.Record) {
+		return func(r *binding.Record) {
+			whole(r)
+			r.Images[1].LinkWritten = binding.Write{At: noon().Add(-ago), Seen: true, Late: true}
+		}
+	}
+	for name, tt := range map[string]struct {
+		record  func(*binding.Record)
+		first   binding.Observation
+		again   []binding.Observation
+		waits   []time.Duration
+		stops   bool
+		account string
+		link    string
+		rule    string
+	}{
+		"everything is shown":                  {whole, observed(true, all), nil, nil, false, kept, kept, kept},
+		"the account, and is there":            {whole, observed(false, all), []binding.Observation{observed(true, all)}, every[:1], false, kept, kept, kept},
+		"the account, and is there later":      {whole, observed(false, all), []binding.Observation{observed(false, all), observed(true, all)}, every[:2], false, kept, kept, kept},
+		"the account, and is gone":             {whole, observed(false, all), []binding.Observation{observed(false, all)}, every, false, doubted, kept, kept},
+		"the account, and nothing answers":     {whole, observed(false, all), []binding.Observation{silent}, every, false, doubted, kept, kept},
+		"the account, and is not known":        {whole, observed(false, all), []binding.Observation{noAccount}, every, false, doubted, kept, kept},
+		"the account, and was not asked for":   {whole, observed(false, all), []binding.Observation{{Repositories: all}}, every, false, doubted, kept, kept},
+		"the account, and the process ends":    {whole, observed(false, all), []binding.Observation{observed(true, all)}, every[:1], true, kept, kept, kept},
+		"the account, shown late lately":       {late(30 * time.Minute), observed(false, all), nil, nil, false, kept, kept, kept},
+		"the account, shown late long ago":     {late(2 * time.Hour), observed(false, all), []binding.Observation{observed(false, all)}, every, false, doubted, kept, kept},
+		"the link, and is there":               {whole, observed(true, repo(nil, rule)), []binding.Observation{observed(true, all)}, every[:1], false, kept, kept, kept},
+		"the link, and is gone":                {whole, observed(true, repo(nil, rule)), []binding.Observation{observed(true, repo(nil, rule))}, every, false, kept, doubted, kept},
+		"the link, and is not known":           {whole, observed(true, repo(nil, rule)), []binding.Observation{unknownRepo}, every, false, kept, doubted, kept},
+		"the link, and nothing answers":        {whole, observed(true, repo(nil, rule)), []binding.Observation{silent}, every, false, kept, doubted, kept},
+		"the link, and was not asked for":      {whole, observed(true, repo(nil, rule)), []binding.Observation{observed(true, nil)}, every, false, kept, doubted, kept},
+		"the rule, and is there":               {whole, observed(true, repo(&link)), []binding.Observation{observed(true, all)}, every[:1], false, kept, kept, kept},
+		"the rule, and is gone":                {whole, observed(true, repo(&link)), []binding.Observation{observed(true, repo(&link))}, every, false, kept, kept, doubted},
+		"link and rule, and the link is there": {whole, observed(true, repo(nil)), []binding.Observation{observed(true, repo(&link))}, every, false, kept, kept, doubted},
+		"the link, never shown before":         {func(r *binding.Record) { r.Images[0].LinkWritten = binding.Write{At: seen.At} }, observed(true, repo(nil, rule)), nil, nil, false, kept, kept, kept},
+		"the link, written before settle began": {func(r *binding.Record) {
+			r.Images[0].LinkWritten = binding.Write{At: noon().Add(-time.Hour), Seen: true}
+		}, observed(true, repo(nil, rule)), nil, nil, false, kept, kept, kept},
+	} {
+		t.Run(name, func(t *testing.T) {
+			record := binding.Record{Instance: "prod", Binding: "pay", Platform: binding.GitLab, AccountID: "7", Username: "ci", Managed: true}
+			for _, image := range []string{"a/b", "c/d"} {
+				record.Images = append(record.Images, binding.RecordedImage{Image: image, Link: &link, Rules: []binding.RecordedRule{{ID: "3", Key: rule.Key(), Dockerfile: "/Dockerfile"}}})
+			}
+			tt.record(&record)
+			store := state.NewMemory()
+			observer, waits := &looks{answers: tt.again}, []time.Duration(nil)
+			applier := apply.New(apply.Options{
+				Instance: "prod", Store: store, Now: noon, Settle: 2 * time.Minute, Observer: observer, Emit: func(plan.Event) {}, Moved: func() {},
+				Wait: func(_ context.Context, d time.Duration) error {
+					if waits = append(waits, d); tt.stops {
+						return errors.New("the process ends")
+					}
+					return nil
+				},
+			})
+			var images []string
+			if a := tt.first.Repositories["a/b"]; a.Link == nil || len(a.Rules) == 0 {
+				images = []string{"a/b"}
+			}
+			second := observed(false, map[string]binding.RepositoryState{})
+			round := &plan.Round{Input: plan.Input{Records: []binding.Record{record}}}
+			if err := applier.AnswerIntents(t.Context(), round, tt.first, second); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.waits, waits); diff != "" {
+				t.Errorf("waits (-want +got):\n%s", diff)
+			}
+			was := func(w binding.Write, of binding.Write) string {
+				if w == (binding.Write{}) && of != w {
+					return doubted
+				}
+				return kept
+			}
+			after := round.Records[0]
+			got := [3]string{
+				was(after.Written, record.Written), was(after.Images[0].LinkWritten, record.Images[0].LinkWritten), was(after.Images[0].Rules[0].Written, record.Images[0].Rules[0].Written),
+			}
+			if want := [3]string{tt.account, tt.link, tt.rule}; got != want {
+				t.Errorf("account, link and rule are %q, want %q", got, want)
+			}
+			for i, read := range observer.images {
+				if diff := cmp.Diff(images, read); diff != "" {
+					t.Errorf("image repositories read at look %d (-want +got):\n%s", i, diff)
+				}
+			}
+			// Found again, it is in all observations.
+			if len(tt.waits) > 0 && !tt.stops && got == [3]string{kept, kept, kept} {
+				for i, obs := range []binding.Observation{tt.first, second} {
+					what := fmt.Sprint(obs.Accounts[binding.GitLab].Account != nil, obs.Repositories["a/b"].Link != nil, len(obs.Repositories["a/b"].Rules) > 0)
+					if first := i == 0; first && what != "true true true" || !first && what == "false false false" {
+						t.Errorf("observation %d: account, link, rule: %s", i, what)
+					}
+				}
+			}
+		})
+	}
+}
