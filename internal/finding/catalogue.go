@@ -136,6 +136,7 @@ var catalogue = []Rule{
 	{"source-too-deep", Error, sourceDesign},
 	{"source-file-name", Error, sourceDesign},
 	{"source-file-unreadable", Error, sourceDesign},
+	{"source-file-ending", Warning, sourceDesign},
 	{"source-ignore-pattern", Warning, "gitignore(5)"},
 	{"source-ignore-too-large", Error, sourceDesign},
 	{"source-url-credentials", Error, "CVE-2023-25163 and like it: credentials in the errors of other GitOps tools"},

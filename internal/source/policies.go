@@ -51,7 +51,11 @@ func Policies(tree Tree) ([]binding.File, []finding.Finding, error) {
 	}
 	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name, ".cue") || e.Kind == Directory {
+		if !strings.HasSuffix(strings.ToLower(e.Name), ".cue") || e.Kind == Directory {
+			continue
+		}
+		if at := policyFolder + "/" + e.Name; !strings.HasSuffix(e.Name, ".cue") && validName(e.Name) {
+			p.findings = append(p.findings, finding.New("source-file-ending", message.New("source.ending", "file", at)).At(at, 0, 0))
 			continue
 		}
 		if len(p.files) == maxPolicyFiles {

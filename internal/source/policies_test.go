@@ -24,6 +24,7 @@ func TestPoliciesAreThoseOfTheRoot(t *testing.T) {
 	}{
 		{"none", tree{"a.yaml": ""}, nil, 0},
 		{"sorted, and only CUE", tree{"policy/b.cue": "b", "policy/a.cue": "a", "policy/c.yaml": "c", "policy/README.md": "r"}, []string{"policy/a.cue=a", "policy/b.cue=b"}, 0},
+		{"an ending in capitals", tree{"policy/a.CUE": "a", "policy/b.cue": "b"}, []string{"policy/b.cue=b"}, 1},
 		{"not in other folders", tree{"team/policy/a.cue": "a", "policy/sub/b.cue": "b", "policy.cue": "c"}, nil, 0},
 		{"an ignore file does not hide them", tree{".reconcilerignore": "policy/\n*.cue", "policy/a.cue": "a", "policy/.reconcilerignore": "*"}, []string{"policy/a.cue=a"}, 0},
 		{"a large one is there, without data", tree{"policy/a.cue": strings.Repeat("x", 70_000), "policy/b.cue": "b"}, []string{"policy/a.cue=", "policy/b.cue=b"}, 1},

@@ -63,7 +63,9 @@ const (
 
 // Select reads the declaration files of a tree: those named .yaml or .yml, in
 // folders of any depth, that no ignore file excludes. Folders named .git are
-// skipped. What cannot be read is a finding. Files and findings are sorted. An error means that nothing is known about the tree.
+// skipped. What cannot be read is a finding, and so is a name that ends in .YAML
+// or the like. Files and findings are sorted. An error means that nothing is
+// known about the tree.
 func Select(ctx context.Context, tree Tree, limits Limits) ([]binding.File, []finding.Finding, error) {
 	s := selection{tree: tree, limits: limits, steps: maxIgnoreSteps}
 	if err := s.directory(ctx, Entry{}, nil); err != nil && !errors.Is(err, errLimit) {
@@ -211,7 +213,7 @@ func (s *selection) entry(ctx context.Context, e Entry, names []string) error {
 	}
 	at := join(names, e.Name)
 	folder := e.Kind == Directory || e.Kind == Submodule
-	if e.Kind == Regular && !declarationName(e.Name) {
+	if e.Kind == Regular && !declarationName(strings.ToLower(e.Name)) {
 		return nil
 	}
 	out := s.ignored(at, folder)
@@ -230,8 +232,11 @@ func (s *selection) entry(ctx context.Context, e Entry, names []string) error {
 	case Submodule:
 		s.tell("source-submodule", at, message.New("source.submodule", "file", at))
 	case Regular, Irregular:
-		if declarationName(e.Name) {
+		switch {
+		case declarationName(e.Name):
 			return s.file(e, at)
+		case declarationName(strings.ToLower(e.Name)):
+			s.tell("source-file-ending", at, message.New("source.ending", "file", at))
 		}
 	}
 	return nil

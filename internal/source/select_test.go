@@ -97,7 +97,7 @@ func TestSelectFollowsIgnoreFiles(t *testing.T) {
 		tree tree
 		want []string
 	}{
-		{"only declarations", tree{"a.yaml": "", "b.yml": "", "c.json": "", "d.YAML": "", "yaml": "", ".yaml": ""}, []string{".yaml", "a.yaml", "b.yml"}},
+		{"only declarations", tree{"a.yaml": "", "b.yml": "", "c.json": "", "yaml": "", ".yaml": ""}, []string{".yaml", "a.yaml", "b.yml"}},
 		{"order by path", tree{"b/a.yaml": "", "a-.yaml": "", "a/z.yaml": "", "a.yaml": ""}, []string{"a-.yaml", "a.yaml", "a/z.yaml", "b/a.yaml"}},
 		{"no .git", tree{".git/a.yaml": "", "x/.git/b.yaml": "", "a.yaml": ""}, []string{"a.yaml"}},
 		{"comments, empty lines, CRLF, BOM", tree{".reconcilerignore": "\ufeff# c\r\n\r\nx.yaml\r\n", "x.yaml": "", "y.yaml": ""}, []string{"y.yaml"}},
@@ -140,6 +140,9 @@ func TestSelectTellsWhatIsOverALimit(t *testing.T) {
 		{"many patterns", tree{"x/.reconcilerignore": strings.Repeat("a\n", 2001), "x/a.yaml": ""}, source.Limits{}, []string{"x/a.yaml"}, "source-ignore-too-large", "x/.reconcilerignore"},
 		{"a pattern that cannot be read", tree{".reconcilerignore": "#\n[a", "a.yaml": ""}, source.Limits{}, []string{"a.yaml"}, "source-ignore-pattern", ".reconcilerignore"},
 		{"a name with a control character", tree{"a\x1b.yaml": "", "b.yaml": ""}, source.Limits{}, []string{"b.yaml"}, "source-file-name", ""},
+		{"an ending in capitals", tree{"x/A.YAML": "", "b.yaml": ""}, source.Limits{}, []string{"b.yaml"}, "source-file-ending", "x/A.YAML"},
+		{"an ending in mixed case", tree{"b.yml": "", "c.Yml": ""}, source.Limits{}, []string{"b.yml"}, "source-file-ending", "c.Yml"},
+		{"an ending in capitals that is not ignored", tree{".reconcilerignore": "a.*\nA.YAML", "A.YAML": "", "a.YAML": "", "b.YAML": ""}, source.Limits{}, nil, "source-file-ending", "b.YAML"},
 		{"a name that is not UTF-8", tree{"x/a\xff.yaml": "", "b.yaml": ""}, source.Limits{}, []string{"b.yaml"}, "source-file-name", "x"},
 	}
 	for _, tt := range tests {
