@@ -213,6 +213,22 @@ type Repository struct {
 	Rules []BuildRule `json:"rules,omitzero"`
 }
 
+// Creation is what an image repository is made with. It says nothing of one that
+// exists.
+type Creation struct {
+	Visibility Visibility `json:"visibility"`
+	Summary    string     `json:"summary"`
+}
+
+// Visibility says who may pull from an image repository.
+type Visibility string
+
+// Visibilities.
+const (
+	Private Visibility = "private"
+	Public  Visibility = "public"
+)
+
 // Account is the account that a declaration wants bound.
 func (s Spec) Account() Account {
 	return Account{Platform: s.Platform, Username: s.Username, Address: s.Address, UserID: s.UserID}

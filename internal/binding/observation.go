@@ -22,6 +22,8 @@ type Capabilities struct {
 	LinkRepositories bool `json:"linkRepositories"`
 	ReadRules        bool `json:"readRules"`
 	WriteRules       bool `json:"writeRules"`
+	// CreateRepositories makes namespaces and image repositories.
+	CreateRepositories bool `json:"createRepositories,omitempty"`
 	// KeepsSources says that no call removes the source of an image repository: a
 	// person does.
 	KeepsSources bool `json:"keepsSources,omitempty"`
@@ -46,6 +48,7 @@ func (c Capabilities) All() []Capability {
 		{"linkRepositories", c.LinkRepositories},
 		{"readRules", c.ReadRules},
 		{"writeRules", c.WriteRules},
+		{"createRepositories", c.CreateRepositories},
 	}
 }
 
@@ -138,6 +141,8 @@ type RepositoryState struct {
 	// Exists is false when the registry said that there is no such
 	// repository.
 	Exists bool `json:"exists"`
+	// NoNamespace says that the registry has no such namespace either.
+	NoNamespace bool `json:"noNamespace,omitempty"`
 	// SourceUnknown says why nothing is known about the source, RulesUnknown why
 	// nothing is known about the build rules, if the rest is known.
 	SourceUnknown *Unknown `json:"sourceUnknown,omitempty"`

@@ -4,6 +4,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/secrets"
@@ -55,6 +56,19 @@ type RepositoryWriter interface {
 	Unlink(ctx context.Context, image string) error
 }
 
+// ErrExists marks the failure of a CreateRepository whose image repository exists
+// already. It does not show who made it.
+var ErrExists = errors.New("it exists already")
+
+// RepositoryMaker makes image repositories. Nothing ever removes them.
+type RepositoryMaker interface {
+	// CreateNamespace makes a namespace; one that exists already is no error.
+	CreateNamespace(ctx context.Context, namespace string) error
+	// CreateRepository makes an image repository with its source. What exists
+	// already is not changed; the error then wraps ErrExists.
+	CreateRepository(ctx context.Context, image string, as binding.Creation, link binding.Link) error
+}
+
 // RuleWriter changes build rules.
 type RuleWriter interface {
 	// AddRule may not be repeated blindly: it would make a second rule.
@@ -70,6 +84,7 @@ type RuleWriter interface {
 type Writer interface {
 	AccountWriter
 	RepositoryWriter
+	RepositoryMaker
 	RuleWriter
 }
 

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"net/url"
@@ -26,6 +27,8 @@ func enterpriseOperations() map[string]enterpriseOperation {
 	const rule = "RepoId* PushType* PushName* ImageTag* DockerfileLocation DockerfileName BuildArgs Platforms"
 	const source = "RepoId* CodeRepoType* CodeRepoNamespaceName* CodeRepoName* AutoBuild OverseaBuild DisableCacheBuild"
 	return map[string]enterpriseOperation{
+		"CreateNamespace":          {"NamespaceName* AutoCreateRepo DefaultRepoType", (*RegistryInstance).rpcCreateNamespace},
+		"CreateRepository":         {"RepoNamespaceName* RepoName* RepoType* Summary* Detail TagImmutability", (*RegistryInstance).rpcCreateRepository},
 		"GetRepository":            {"RepoId RepoName RepoNamespaceName", (*RegistryInstance).rpcGetRepository},
 		"ListRepository":           {"PageNo PageSize RepoName RepoNamespaceName RepoStatus", (*RegistryInstance).rpcListRepository},
 		"GetRepoSourceCodeRepo":    {"RepoId*", (*RegistryInstance).rpcGetSource},
@@ -162,7 +165,7 @@ func (i *RegistryInstance) rpcRepository(repo *imageRepository) map[string]any {
 	namespace, name := splitProject(repo.image)
 	return map[string]any{
 		"InstanceId": i.principal.InstanceID, "RepoId": repoPrefix + strconv.FormatInt(repo.id, 10), "RepoNamespaceName": namespace,
-		"RepoName": name, "RepoType": "PRIVATE", "RepoStatus": "NORMAL", "RepoBuildType": "MANUAL", "TagImmutability": false,
+		"RepoName": name, "RepoType": cmp.Or(repo.visibility, "PRIVATE"), "Summary": repo.summary, "RepoStatus": "NORMAL", "RepoBuildType": "MANUAL", "TagImmutability": false,
 	}
 }
 

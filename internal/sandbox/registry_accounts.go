@@ -23,6 +23,8 @@ func registryOperations() []registryOperation {
 		{"GetUserSourceAccount", "GET /users/sourceAccount", (*RegistryInstance).getAccounts},
 		{"DeleteUserSourceAccount", "DELETE /users/sourceAccount/{account}", (*RegistryInstance).deleteAccount},
 		{"GetUserSourceRepoList", "GET /users/sourceAccount/{account}/repos", (*RegistryInstance).getAccountRepos},
+		{"CreateNamespace", "PUT /namespace", (*RegistryInstance).createNamespace},
+		{"CreateRepo", "PUT /repos", (*RegistryInstance).createRepo},
 		{"GetRepoList", "GET /repos", (*RegistryInstance).getRepos},
 		{"GetRepoListByNamespace", "GET /repos/{namespace}", (*RegistryInstance).getRepos},
 		{"GetRepo", "GET " + repo, (*RegistryInstance).getRepo},

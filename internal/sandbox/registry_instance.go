@@ -19,6 +19,10 @@ type RegistryInstance struct {
 	mu       sync.Mutex
 	accounts map[string]*sourceAccount
 	repos    map[string]*imageRepository
+	// namespaces are those that were made by a call; others have repositories.
+	namespaces map[string]bool
+	// quota bounds what calls make; zero is no bound.
+	quota Quota
 	// extras are what build rules of the Enterprise Edition have besides.
 	extras map[int64]ruleExtras
 	// versions are the states that each object had, lags what reads show of
@@ -54,6 +58,8 @@ type RegistrySnapshot struct {
 // ImageRepository is an image repository as the console shows it.
 type ImageRepository struct {
 	Image string
+	// Visibility is PUBLIC or PRIVATE, with Summary for one that a call made.
+	Visibility, Summary string
 	// Source is nil where the repository builds from nothing.
 	Source *ImageSource
 	Rules  []ImageRule
@@ -78,12 +84,15 @@ type imageRepository struct {
 	image  string
 	source *ImageSource
 	rules  []ImageRule
+	// visibility and summary are what it was made with; empty for one that no
+	// call made.
+	visibility, summary string
 }
 
 func newRegistryInstance(r *Registry, p Principal) *RegistryInstance {
 	return &RegistryInstance{
 		registry: r, principal: p, accounts: map[string]*sourceAccount{}, repos: map[string]*imageRepository{},
-		versions: map[string][]version{}, extras: map[int64]ruleExtras{},
+		versions: map[string][]version{}, extras: map[int64]ruleExtras{}, namespaces: map[string]bool{},
 	}
 }
 
@@ -176,7 +185,7 @@ func (i *RegistryInstance) Peek() RegistrySnapshot {
 	}
 	for _, image := range sortedKeys(i.repos) {
 		repo := i.repos[image]
-		shown := ImageRepository{Image: image, Rules: slices.Clone(repo.rules)}
+		shown := ImageRepository{Image: image, Visibility: repo.visibility, Summary: repo.summary, Rules: slices.Clone(repo.rules)}
 		if repo.source != nil {
 			source := *repo.source
 			shown.Source = &source
@@ -207,9 +216,12 @@ func (i *RegistryInstance) named(r registryRequest, repo *imageRepository) (*ima
 	return nil, &wireError{http.StatusNotFound, "REPO_NOT_EXIST", "repo is not exist"}
 }
 
-// hasNamespace says whether any repository lives in the namespace. The caller
-// holds mu.
+// hasNamespace says whether the namespace was made, or any repository lives in it.
+// The caller holds mu.
 func (i *RegistryInstance) hasNamespace(namespace string) bool {
+	if i.namespaces[namespace] {
+		return true
+	}
 	for image := range i.repos {
 		if strings.HasPrefix(image, namespace+"/") {
 			return true

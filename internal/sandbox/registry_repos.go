@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -53,7 +54,7 @@ func (i *RegistryInstance) wireRepo(repo *imageRepository) map[string]any {
 		build = "AUTO_BUILD"
 	}
 	return map[string]any{
-		"repoId": repo.id, "repoNamespace": namespace, "repoName": name, "repoType": "PRIVATE",
+		"repoId": repo.id, "repoNamespace": namespace, "repoName": name, "repoType": cmp.Or(repo.visibility, "PRIVATE"), "summary": repo.summary,
 		"repoStatus": "NORMAL", "repoBuildType": build, "repoAuthorizeType": "ADMIN", "regionId": i.principal.Region,
 	}
 }
@@ -76,30 +77,15 @@ func (i *RegistryInstance) getSource(r registryRequest) (any, *wireError) {
 	}}, nil
 }
 
-// updateSource sets a repository's source; null takes it away. The call is
-// ours, the names of the fields are those of the product's repository source.
-func (i *RegistryInstance) updateSource(r registryRequest) (any, *wireError) {
-	var body struct {
-		RepoSource *struct {
-			SourceRepoType, SourceRepoNamespace, SourceRepoName string
-			IsAutoBuild, IsOversea, IsDisableCache              *bool
-		}
-	}
-	if err := r.decode(&body); err != nil {
-		return nil, err
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	repo, err := i.repo(r)
-	if err != nil {
-		return nil, err
-	}
-	in := body.RepoSource
-	if in == nil {
-		repo.source = nil
-		i.changed(repo.image)
-		return map[string]any{}, nil
-	}
+// repoSource is a source in the body of a write, by the names of the product's
+// repository source.
+type repoSource struct {
+	SourceRepoType, SourceRepoNamespace, SourceRepoName string
+	IsAutoBuild, IsOversea, IsDisableCache              *bool
+}
+
+// sourceOf checks a source that a write carries. The caller holds mu.
+func (i *RegistryInstance) sourceOf(in repoSource) (*ImageSource, *wireError) {
 	if in.SourceRepoNamespace == "" || in.SourceRepoName == "" || in.IsAutoBuild == nil || in.IsOversea == nil || in.IsDisableCache == nil {
 		return nil, invalidParameter("all six fields of RepoSource are required")
 	}
@@ -109,10 +95,31 @@ func (i *RegistryInstance) updateSource(r registryRequest) (any, *wireError) {
 	if in.SourceRepoType == "GITLAB" && strings.Contains(in.SourceRepoNamespace, "/") && *in.IsAutoBuild {
 		return nil, &wireError{http.StatusBadRequest, "SOURCE_REPO_AUTO_BUILD_NOT_SUPPORTED", "a repository in a subgroup is built by hand"}
 	}
-	repo.source = &ImageSource{
+	return &ImageSource{
 		Platform: strings.ToLower(in.SourceRepoType), Project: in.SourceRepoNamespace + "/" + in.SourceRepoName,
 		Auto: *in.IsAutoBuild, Overseas: *in.IsOversea, CacheDisabled: *in.IsDisableCache,
+	}, nil
+}
+
+// updateSource sets a repository's source; null takes it away. The call is ours.
+func (i *RegistryInstance) updateSource(r registryRequest) (any, *wireError) {
+	var body struct{ RepoSource *repoSource }
+	if err := r.decode(&body); err != nil {
+		return nil, err
 	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	repo, err := i.repo(r)
+	if err != nil {
+		return nil, err
+	}
+	var source *ImageSource
+	if body.RepoSource != nil {
+		if source, err = i.sourceOf(*body.RepoSource); err != nil {
+			return nil, err
+		}
+	}
+	repo.source = source
 	i.changed(repo.image)
 	return map[string]any{}, nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
+	"reconciler/internal/registry"
 	"reconciler/internal/secrets"
 	"reconciler/internal/state"
 )
@@ -73,6 +74,7 @@ func New() *World {
 		Effects: map[string]int{}, NextID: 100,
 		Caps: binding.Capabilities{
 			ListAccounts: true, Bind: true, Unbind: true, ReadRepositories: true, ReadSources: true, ReadRules: true, LinkRepositories: true, WriteRules: true,
+			CreateRepositories: true,
 		},
 		Tokens:   map[string][]string{"acr/gitlab": {"canary-gitlab-1"}, "acr/codeup": {"canary-codeup-1"}},
 		Answers:  map[string][]binding.Answer{},
@@ -228,6 +230,22 @@ func (w Registry) Link(_ context.Context, image string, link binding.Link) error
 // Unlink implements registry.Driver.
 func (w Registry) Unlink(_ context.Context, image string) error {
 	return w.Do("unlink "+image, func() error { w.Repos[image].Link = nil; return nil })
+}
+
+// CreateNamespace implements registry.Driver.
+func (w Registry) CreateNamespace(_ context.Context, namespace string) error {
+	return w.Do("create-namespace "+namespace, func() error { return nil })
+}
+
+// CreateRepository implements registry.Driver.
+func (w Registry) CreateRepository(_ context.Context, image string, _ binding.Creation, link binding.Link) error {
+	return w.Do("create "+image, func() error {
+		if w.Repos[image] != nil {
+			return &binding.Failure{Kind: binding.Refused, Op: "create", Object: image, Err: registry.ErrExists}
+		}
+		w.Repos[image] = &binding.RepositoryState{Exists: true, Link: &link}
+		return nil
+	})
 }
 
 // AddRule implements registry.Driver.

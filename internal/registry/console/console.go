@@ -64,6 +64,16 @@ func (d *Driver) Unlink(_ context.Context, image string) error {
 	return d.refuse("registry: unlink", image, "Repositories")
 }
 
+// CreateNamespace implements registry.RepositoryMaker. It is always refused.
+func (d *Driver) CreateNamespace(_ context.Context, namespace string) error {
+	return d.refuse("registry: create namespace", namespace, "Namespaces")
+}
+
+// CreateRepository implements registry.RepositoryMaker. It is always refused.
+func (d *Driver) CreateRepository(_ context.Context, image string, _ binding.Creation, _ binding.Link) error {
+	return d.refuse("registry: create repository", image, "Repositories")
+}
+
 // AddRule implements registry.RuleWriter. It is always refused.
 func (d *Driver) AddRule(_ context.Context, image string, _ binding.BuildRule) (binding.ObservedRule, error) {
 	return binding.ObservedRule{}, d.refuse("registry: add build rule", image, "Repositories")

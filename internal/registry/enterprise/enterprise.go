@@ -117,7 +117,7 @@ func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error)
 	on := *d.accounts
 	c := binding.Capabilities{
 		ListAccounts: on, Bind: on && d.profile.Has(wire.Bind), Unbind: on && d.profile.Has(wire.Unbind),
-		ReadRepositories: true, ReadSources: true, LinkRepositories: true, ReadRules: true, WriteRules: true, KeepsSources: true,
+		ReadRepositories: true, ReadSources: true, LinkRepositories: true, ReadRules: true, WriteRules: true, KeepsSources: true, CreateRepositories: true,
 		Reasons: map[string]message.Message{},
 	}
 	for name, call := range map[string]struct {

@@ -155,7 +155,7 @@ func TestUnservedAccountCallsAreAPersonsSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := binding.Capabilities{
-		ReadRepositories: true, ReadSources: true, LinkRepositories: true, ReadRules: true, WriteRules: true, KeepsSources: true,
+		ReadRepositories: true, ReadSources: true, LinkRepositories: true, ReadRules: true, WriteRules: true, KeepsSources: true, CreateRepositories: true,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(binding.Capabilities{}, "Reasons")); diff != "" {
 		t.Errorf("capabilities (-want +got):\n%s", diff)

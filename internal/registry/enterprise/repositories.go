@@ -25,7 +25,8 @@ func (d *Driver) Repository(ctx context.Context, image string) (binding.Reposito
 	const op = "registry: read repository"
 	id, err := d.repositoryID(ctx, op, image)
 	if absent(err) {
-		return binding.RepositoryState{}, nil
+		f, _ := errors.AsType[*binding.Failure](err)
+		return binding.RepositoryState{NoNamespace: f.Code == "NAMESPACE_NOT_EXIST"}, nil
 	}
 	if err != nil {
 		return binding.RepositoryState{}, err

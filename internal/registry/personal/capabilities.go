@@ -56,12 +56,12 @@ func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error)
 	return c, nil
 }
 
-// can is what is known to be served; all reads as long as nothing is known.
+// can is what is known to be served; all reads and links as long as nothing is known.
 func (d *Driver) can() binding.Capabilities {
 	if known := d.known.Load(); known != nil {
 		return *known
 	}
-	return binding.Capabilities{ReadRepositories: true, ReadSources: true, ReadRules: true}
+	return binding.Capabilities{ReadRepositories: true, ReadSources: true, LinkRepositories: true, ReadRules: true}
 }
 
 // prober asks whether the endpoint serves calls, each once. It keeps the first
@@ -94,6 +94,9 @@ func (p *prober) probe() binding.Capabilities {
 		p.documented("CreateRepoBuildRule", http.MethodPut, "/rules"),
 		p.documented("UpdateRepoBuildRule", http.MethodPost, "/rules/0"),
 		p.documented("DeleteRepoBuildRule", http.MethodDelete, "/rules/0"))
+	c.CreateRepositories = p.on("createRepositories",
+		call{action: "CreateNamespace", method: http.MethodPut, path: namespacesPath, body: []byte("{}")},
+		call{action: "CreateRepo", method: http.MethodPut, path: repositoriesPath, body: []byte("{}")})
 	c.Reasons = p.reasons
 	return c
 }

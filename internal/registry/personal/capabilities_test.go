@@ -155,3 +155,22 @@ func TestARepositoryIsReadByWhatIsServed(t *testing.T) {
 		})
 	}
 }
+
+// Repositories are made only where both calls are served.
+func TestMakingRepositoriesIsProbed(t *testing.T) {
+	for _, withdrawn := range [][]string{nil, {"CreateRepo"}, {"CreateNamespace"}, {"CreateNamespace", "CreateRepo"}} {
+		w := newWorld(t, sandbox.Principal{})
+		w.registry.Withdraw(withdrawn...)
+		before := w.person.Snapshot()
+		got, err := w.driver(t, nil).Capabilities(t.Context())
+		if err != nil || got.CreateRepositories != (withdrawn == nil) {
+			t.Errorf("without %v: %v, %v", withdrawn, got.CreateRepositories, err)
+		}
+		if why := message.New("incapable.unserved", "calls", withdrawn); withdrawn != nil && cmp.Diff(why, got.Reasons["createRepositories"]) != "" {
+			t.Errorf("without %v: reason %v", withdrawn, got.Reasons["createRepositories"])
+		}
+		if diff := cmp.Diff(before, w.person.Snapshot()); diff != "" {
+			t.Errorf("without %v: a probe changed something:\n%s", withdrawn, diff)
+		}
+	}
+}

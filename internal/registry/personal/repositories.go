@@ -70,10 +70,11 @@ func present(state binding.RepositoryState, err error) (binding.RepositoryState,
 	if err == nil {
 		return state, nil
 	}
-	if absent(err) {
-		err = nil
+	if !absent(err) {
+		return binding.RepositoryState{}, err
 	}
-	return binding.RepositoryState{}, err
+	f, _ := errors.AsType[*binding.Failure](err)
+	return binding.RepositoryState{NoNamespace: f.Code == "NAMESPACE_NOT_EXIST"}, nil
 }
 
 // absent says that the registry said with certainty that there is no such

@@ -3,6 +3,7 @@
 package registrytest
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -47,6 +48,8 @@ func Run(t *testing.T, factory func(*testing.T) Subject) {
 		{"a source is set, replaced and removed, each twice", testLink},
 		{"linking what is not there says NotFound", testLinkAbsent},
 		{"a source of an unbound platform is refused", testLinkUnbound},
+		{"a repository is made in a new namespace, with its source", testCreate},
+		{"a repository that exists is not made again or changed", testCreateExisting},
 		{"build rules are added, changed and removed", testRules},
 		{"removing a rule that is gone says NotFound", testRemoveRuleGone},
 	}
@@ -200,6 +203,50 @@ func testLink(t *testing.T, s Subject) {
 		if link := s.repository(t).Link; link != nil {
 			t.Errorf("after unlinking got %+v", link)
 		}
+	}
+}
+
+// creation is what image repositories are made with here.
+func creation() binding.Creation {
+	return binding.Creation{Visibility: binding.Private, Summary: "Built from group/app"}
+}
+
+func testCreate(t *testing.T, s Subject) {
+	s.bind(t, binding.GitLab)
+	link := binding.Link{Platform: binding.GitLab, Source: "group/app", Trigger: binding.Auto, BuildCache: true}
+	for _, image := range []string{"made-here/app", "made-here/worker"} {
+		before, err := s.Driver.Repository(t.Context(), image)
+		if err != nil || before.Exists || before.NoNamespace != (image == "made-here/app") {
+			t.Fatalf("%s: before: %+v, %v", image, before, err)
+		}
+		for range 2 { // The second finds it there.
+			if err := s.Driver.CreateNamespace(t.Context(), "made-here"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Driver.CreateRepository(t.Context(), image, creation(), link); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Driver.Repository(t.Context(), image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(binding.RepositoryState{Exists: true, Link: &link}, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", image, diff)
+		}
+	}
+}
+
+func testCreateExisting(t *testing.T, s Subject) {
+	s.bind(t, binding.GitLab)
+	link := binding.Link{Platform: binding.GitLab, Source: "group/app", Trigger: binding.Auto, BuildCache: true}
+	err := s.Driver.CreateRepository(t.Context(), s.Image, creation(), link)
+	wantKind(t, err, binding.Refused)
+	if !errors.Is(err, registry.ErrExists) {
+		t.Errorf("got %v, want ErrExists", err)
+	}
+	if got := s.repository(t); got.Link != nil {
+		t.Errorf("it has a source now: %+v", got.Link)
 	}
 }
 

@@ -1,0 +1,48 @@
+package enterprise
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	cr "github.com/alibabacloud-go/cr-20181201/v2/client"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/registry"
+	"reconciler/internal/registry/personal"
+)
+
+// CreateNamespace implements registry.RepositoryMaker. Repositories that nobody
+// declared are not made by a push, and are private if a person makes one.
+func (d *Driver) CreateNamespace(ctx context.Context, namespace string) error {
+	request := &cr.CreateNamespaceRequest{
+		InstanceId: &d.id, NamespaceName: &namespace, AutoCreateRepo: new(false), DefaultRepoType: new("PRIVATE"),
+	}
+	err := d.write(ctx, personal.Call{Op: "registry: create namespace", Object: namespace, Action: "CreateNamespace"},
+		func(c *cr.Client) { _, _ = c.CreateNamespace(request) })
+	if err = personal.Existing(err); errors.Is(err, registry.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// CreateRepository implements registry.RepositoryMaker. The call takes no source;
+// it is set by the next one. If that fails, the repository stays, and a later plan
+// links it.
+func (d *Driver) CreateRepository(ctx context.Context, image string, as binding.Creation, link binding.Link) error {
+	const op = "registry: create repository"
+	namespace, name, found := strings.Cut(image, "/")
+	if !found || namespace == "" || name == "" {
+		return d.failure(binding.Refused, op, image, "", errors.New("want namespace/name"))
+	}
+	request := &cr.CreateRepositoryRequest{
+		InstanceId: &d.id, RepoNamespaceName: &namespace, RepoName: &name,
+		RepoType: new(strings.ToUpper(string(as.Visibility))), Summary: &as.Summary,
+	}
+	err := d.write(ctx, personal.Call{Op: op, Object: image, Action: "CreateRepository"},
+		func(c *cr.Client) { _, _ = c.CreateRepository(request) })
+	if err != nil {
+		return personal.Existing(err)
+	}
+	return d.Link(ctx, image, link)
+}
