@@ -1,6 +1,7 @@
 package status_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -72,6 +73,58 @@ func TestKind2OnlyTheBoundTokenIsFreshAndValid(t *testing.T) {
 				if got := conditionOf(t, next, of); got.Status != want || got.Reason == "" {
 					t.Errorf("%s is %s %s, want %s", of, got.Status, got.Reason, want)
 				}
+			}
+		})
+	}
+}
+
+// TestKind2AStepForAPersonDoesNotSayThatNothingIsBound: while the registry does not
+// show the account, a step says what is to be done, and not what is bound.
+func TestKind2AStepForAPersonDoesNotSayThatNothingIsBound(t *testing.T) {
+	yes := []binding.Answer{{Question: "token-valid", Code: "token-valid", Verdict: binding.Yes}}
+	no := []binding.Answer{{Question: "token-valid", Code: "token-valid", Verdict: binding.No, Reason: "TokenRevoked"}}
+	before := func(answers []binding.Answer) func(*plan.Input) {
+		return func(in *plan.Input) {
+			in.Observation.Tokens["pay"] = binding.TokenState{
+				Version: 4, Latest: 4, Answers: yes, Previous: &binding.PreviousToken{Version: 3}, BoundAnswers: answers,
+			}
+		}
+	}
+	moved := func(in *plan.Input) { in.Declarations[0].Spec.Username = "other" }
+	seen := func(has *binding.Account) func(*plan.Input) {
+		return func(in *plan.Input) { in.Observation.Accounts[binding.Codeup] = binding.AccountState{Account: has} }
+	}
+	for name, tt := range map[string]struct {
+		change []func(*plan.Input)
+		state  plan.OutcomeState
+		valid  binding.ConditionStatus
+	}{
+		"the bound version is revoked":                  {[]func(*plan.Input){before(no)}, plan.Pending, binding.False},
+		"the bound version is accepted":                 {[]func(*plan.Input){before(yes)}, plan.Pending, binding.True},
+		"nobody was asked about the bound version":      {[]func(*plan.Input){before(nil)}, plan.Pending, binding.Unclear},
+		"the declared account is another one":           {[]func(*plan.Input){before(no), moved}, plan.Pending, binding.False},
+		"nothing is remembered":                         {[]func(*plan.Input){before(no), func(in *plan.Input) { in.Records = nil }}, plan.Pending, binding.Unclear},
+		"the registry shows that nothing is bound":      {[]func(*plan.Input){before(no), seen(nil)}, plan.Pending, binding.True},
+		"the registry shows none, and the bind failed":  {[]func(*plan.Input){before(no), seen(nil)}, plan.Failed, binding.True},
+		"the registry shows the account of the record":  {[]func(*plan.Input){before(no), seen(&binding.Account{ID: "7", Platform: binding.Codeup, Username: "ci"})}, plan.Pending, binding.False},
+		"the registry shows one that somebody else put": {[]func(*plan.Input){before(no), seen(&binding.Account{ID: "8", Platform: binding.Codeup, Username: "ci"})}, plan.Pending, binding.Unclear},
+	} {
+		t.Run(name, func(t *testing.T) {
+			blind := func(in *plan.Input) {
+				in.Observation.Capabilities = binding.Capabilities{}
+				in.Observation.Accounts[binding.Codeup] = binding.AccountState{Unknown: &binding.Unknown{Reason: binding.NotCapable, Certain: true}}
+				in.Observation.Tokens["pay"] = binding.TokenState{Version: 3, Latest: 3, Answers: no}
+			}
+			round, result := inForce(noon(), append([]func(*plan.Input){blind}, tt.change...)...)
+			for i := range result.Outcomes {
+				result.Outcomes[i].State = tt.state
+				if tt.state == plan.Failed {
+					result.Outcomes[i].Err = errors.New("no")
+				}
+			}
+			got := conditionOf(t, status.Next(nil, round, result), binding.TokenValid)
+			if got.Status != tt.valid {
+				t.Errorf("TokenValid is %s %s, want %s; plan: %+v", got.Status, got.Reason, tt.valid, round.Plan.Actions)
 			}
 		})
 	}

@@ -133,7 +133,7 @@ func (v view) tokenFresh(account binding.Condition) binding.Condition {
 		return is(binding.False, ReasonExpired, message.New("condition.expired", "at", state.Expires, "source", state.ExpiresSource))
 	case left == binding.EndsSoon:
 		return is(binding.False, ReasonExpiresSoon, message.New("condition.expires-soon", "at", state.Expires, "source", state.ExpiresSource))
-	case nothingBound(account):
+	case account.Status == binding.False && account.Reason != ReasonOtherAccount:
 		return is(binding.False, account.Reason, account.Message)
 	case bound == binding.TokenUnknown:
 		return is(binding.Unclear, ReasonVersionUnknown, message.New("condition.version-unknown"))
@@ -151,9 +151,14 @@ func (v view) tokenFresh(account binding.Condition) binding.Condition {
 	return is(binding.True, ReasonCurrent, message.New("condition.current", "at", state.Expires, "source", state.ExpiresSource, "pinned", pinned))
 }
 
-// nothingBound says that no account is bound: another account is one.
+// nothingBound says that no account is bound: another account is one, and a step
+// for a person does not say what is bound meanwhile.
 func nothingBound(bound binding.Condition) bool {
-	return bound.Status == binding.False && bound.Reason != ReasonOtherAccount
+	switch bound.Reason {
+	case ReasonNotBound, ReasonBindingLost, ReasonFailed:
+		return bound.Status == binding.False
+	}
+	return false
 }
 
 // boundToken compares the token that is bound now with the one that the secret
