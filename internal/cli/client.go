@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/user"
 	"strings"
 
@@ -30,7 +31,7 @@ type clientFlags struct {
 
 func (c *clientFlags) add(cmd *cobra.Command) {
 	configFlag(cmd, &c.config)
-	cmd.Flags().StringVar(&c.socket, "socket", "", "the daemon's Unix socket `PATH`, instead of the configuration's")
+	cmd.Flags().StringVar(&c.socket, "socket", "", "the daemon's Unix socket `PATH`, instead of the configuration's\n(environment RECONCILER_SOCKET)")
 	cmd.Flags().StringVar(&c.server, "server", "", "the daemon's API at `URL` (https://host:port), instead of a socket")
 	cmd.Flags().StringVar(&c.tokenFile, "token-file", "", "`FILE` with the token for --server")
 	cmd.Flags().StringVar(&c.caFile, "ca-file", "", "`FILE` with the CA certificates to trust for --server (default: the system's)")
@@ -38,9 +39,10 @@ func (c *clientFlags) add(cmd *cobra.Command) {
 	cmd.MarkFlagsRequiredTogether("server", "token-file")
 }
 
-// client makes a client of the daemon. The configuration is read only where no
-// flag says where the daemon is; of its findings the errors are told, for what
-// the daemon was warned of when it started is no news here.
+// client makes a client of the daemon. Where it listens is what a flag, the
+// environment or the configuration says, and the default otherwise. A
+// configuration that is invalid now is no reason not to ask the daemon, which
+// uses an older one: that it is invalid is said in one line.
 func (c *clientFlags) client(streams Streams) (*client.Client, error) {
 	switch {
 	case c.server != "":
@@ -50,14 +52,24 @@ func (c *clientFlags) client(streams Streams) (*client.Client, error) {
 	case c.socket != "":
 		return client.New(c.socket), nil
 	}
-	cfg, findings, err := config.Load(c.config)
+	if socket := os.Getenv("RECONCILER_SOCKET"); socket != "" {
+		return client.New(socket), nil
+	}
+	data, err := config.Read(c.config)
+	socket := config.Socket(c.config, data)
+	if err == nil {
+		var findings []finding.Finding
+		if _, findings, err = config.Parse(c.config, data); err == nil && finding.HasErrors(findings) {
+			err = fmt.Errorf("configuration %s: it is invalid; check it with: reconciler validate --config %s DIR", c.config, c.config)
+		}
+	}
 	if err != nil {
-		return nil, err
+		line := fmt.Sprintf("reconciler: %v\nreconciler: ask the daemon at %s, which --socket or RECONCILER_SOCKET changes\n", err, socket)
+		if _, err := io.WriteString(streams.Err, report.Harmless(line)); err != nil {
+			return nil, err
+		}
 	}
-	if finding.HasErrors(findings) {
-		return nil, printFindings(streams, findings)
-	}
-	return client.New(cfg.Server.Socket), nil
+	return client.New(socket), nil
 }
 
 // given says that a flag says where the daemon is.
@@ -128,14 +140,22 @@ func byFlag(cmd *cobra.Command, by *string, does string) {
 	cmd.Flags().StringVar(by, "by", "", "`NAME` of the person who "+does+" (default: the user of the operating system)")
 }
 
-// whoAsks is by, or the user of the operating system.
+// whoAsks is by, or the user of the operating system: by number where the user
+// has no name, as in a container.
 func whoAsks(by, command string) (string, error) {
 	if by != "" {
 		return by, nil
 	}
 	me, err := user.Current()
-	if err != nil {
-		return "", fmt.Errorf("%s: the operating system does not know your user (%w); name yourself with --by", command, err)
+	return nameOf(me, err, os.Getuid(), command)
+}
+
+func nameOf(me *user.User, err error, uid int, command string) (string, error) {
+	switch {
+	case err == nil && me.Username != "":
+		return me.Username, nil
+	case uid >= 0:
+		return fmt.Sprintf("uid %d", uid), nil
 	}
-	return me.Username, nil
+	return "", fmt.Errorf("%s: the operating system does not know your user (%w); name yourself with --by", command, err)
 }
