@@ -171,8 +171,9 @@ func scalarOf(expr ast.Expr) (any, bool) {
 		return number, err == nil
 	case token.TRUE, token.FALSE:
 		return x.Kind == token.TRUE, true
+	default:
+		return nil, false
 	}
-	return nil, false
 }
 
 func (c *quickCompiler) literal(n *quickNode, x *ast.BasicLit) {
@@ -357,7 +358,7 @@ func (c *quickCompiler) field(n *quickNode, d *ast.Field, scope *quickScope, lev
 	c.compile(&field.quickNode, d.Value, scope, level+1)
 }
 
-// comprehension compiles: if NAME == "TEXT" { … }
+// comprehension compiles "if NAME == TEXT { … }".
 func (c *quickCompiler) comprehension(n *quickNode, d *ast.Comprehension, scope *quickScope, level int) {
 	body, isStruct := d.Value.(*ast.StructLit)
 	if len(d.Clauses) != 1 || !isStruct {

@@ -31,21 +31,32 @@ func (c *Config) Exposures() []Exposure {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
+	return append(c.exposedFiles(), c.exposedState()...)
+}
+
+// exposedFiles are those among the files and folders that fields name.
+func (c *Config) exposedFiles() []Exposure {
 	var found []Exposure
-	add := func(field, path, problem string, writes bool) {
-		found = append(found, Exposure{field, path, problem, writes})
-	}
 	for _, f := range c.fileFields() {
 		info, err := os.Stat(*f.value)
 		switch {
 		case *f.value == "" || err != nil:
 		case !f.folder && info.Mode()&othersWrite != 0:
-			add(f.path, *f.value, "every user may write it; chmod o-w", true)
+			found = append(found, Exposure{f.path, *f.value, "every user may write it; chmod o-w", true})
 		case f.folder && openFolder(info):
-			add(f.path, *f.value, "every user may write into it; chmod o-w", false)
+			found = append(found, Exposure{f.path, *f.value, "every user may write into it; chmod o-w", false})
 		case !f.folder && isSecret(f.path) && info.Mode()&othersRead != 0:
-			add(f.path, *f.value, "every user may read it; chmod o-r", false)
+			found = append(found, Exposure{f.path, *f.value, "every user may read it; chmod o-r", false})
 		}
+	}
+	return found
+}
+
+// exposedState are the state, its folder and that of the socket.
+func (c *Config) exposedState() []Exposure {
+	var found []Exposure
+	add := func(field, path, problem string, writes bool) {
+		found = append(found, Exposure{field, path, problem, writes})
 	}
 	for _, path := range []string{c.State.Path, c.State.Path + ".journal"} {
 		info, err := os.Lstat(path)
@@ -74,7 +85,7 @@ func openFolder(info fs.FileInfo) bool {
 // isSecret says whether a field names a file with a secret.
 func isSecret(field string) bool {
 	name := field[strings.LastIndex(field, ".")+1:]
-	for _, public := range []string{"certFile", "clientCertFile", "caFile", "knownHostsFile", "openpgpFile", "allowedSignersFile"} {
+	for _, public := range []string{"certFile", "clientCertFile", "caFile", "knownHostsFile", "openpgpFile", "allowedSignersFile", "wireProfile"} {
 		if name == public {
 			return false
 		}

@@ -57,7 +57,7 @@ func misuse(in io.Reader, out io.Writer) error {
 	case "burn in many goroutines":
 		for range 50 {
 			go func() {
-				for i := 0; ; i++ { //nolint:revive // it burns.
+				for i := 0; ; i++ {
 				}
 			}()
 		}
@@ -80,7 +80,7 @@ func misuse(in io.Reader, out io.Writer) error {
 	return nil
 }
 
-func recurse(n int) int { return recurse(n+1) + recurse(n-1) }
+func recurse(n int) int { return recurse(n+1) + recurse(n-1) } //nolint:staticcheck // It shall not end.
 
 // reach lists what a child can get at.
 func reach() []string {

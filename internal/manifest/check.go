@@ -26,10 +26,11 @@ type checker struct {
 	editions     editions
 	isInstances  func(file string) bool
 	shapes       []shape
-	// root is the schema in a CUE context, which has seen so many values; nil
-	// where there is none yet.
-	root   *cue.Value
-	values int
+	// context has the schema, root, and has seen so many values; nil where
+	// there is none yet.
+	context *cue.Context
+	root    cue.Value
+	values  int
 }
 
 func newChecker(opts Options) *checker {
@@ -40,15 +41,16 @@ func newChecker(opts Options) *checker {
 
 // unify holds data, of about so many values, against a definition.
 func (c *checker) unify(definition string, data any, values int) (cue.Value, error) {
-	if c.root == nil || c.values > valuesPerContext {
-		root, err := schema.Compile(cuecontext.New())
+	if c.context == nil || c.values > valuesPerContext {
+		context := cuecontext.New()
+		root, err := schema.Compile(context)
 		if err != nil {
 			return cue.Value{}, err
 		}
-		c.root, c.values = &root, 0
+		c.context, c.root, c.values = context, root, 0
 	}
 	c.values += values
-	unified := c.root.LookupPath(cue.ParsePath(definition)).Unify(c.root.Context().Encode(data))
+	unified := c.root.LookupPath(cue.ParsePath(definition)).Unify(c.context.Encode(data))
 	return unified, unified.Validate(cue.Concrete(true), cue.Final())
 }
 

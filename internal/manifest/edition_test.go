@@ -51,15 +51,18 @@ func TestAnInstanceIsPersonalUnlessSomethingSaysOtherwise(t *testing.T) {
 	}{
 		"gitee": {
 			onP("a", "gitee", ""),
-			[]string{"a.yaml:4:31 error platform-edition"}, nil,
+			[]string{"a.yaml:4:31 error platform-edition"},
+			nil,
 		},
 		"gitee with an address": {
 			onP("a", "gitee", ", address: 'https://gitee.com'"),
-			[]string{"a.yaml:4:31 error platform-edition"}, []string{"a.yaml:4:51 error gitee-address"},
+			[]string{"a.yaml:4:31 error platform-edition"},
+			[]string{"a.yaml:4:51 error gitee-address"},
 		},
 		"a subgroup that builds on a push": {
 			onP("a", "gitlab", ", address: 'https://g.example.com'"+withToken+repository("a/b/c")),
-			[]string{"a.yaml:4:164 error gitlab-subgroup-manual"}, nil,
+			[]string{"a.yaml:4:164 error gitlab-subgroup-manual"},
+			nil,
 		},
 		"GitLab in a VPC": {
 			onP("a", "gitlab", ", address: 'http://10.1.2.3:8443'"+withToken),
@@ -68,11 +71,13 @@ func TestAnInstanceIsPersonalUnlessSomethingSaysOtherwise(t *testing.T) {
 		},
 		"a port": {
 			onP("a", "gitlab", ", address: 'https://g.example.com:8443'"+withToken),
-			[]string{"a.yaml:4:61 error gitlab-https-port"}, []string{"a.yaml:4:61 warning gitlab-https-port"},
+			[]string{"a.yaml:4:61 error gitlab-https-port"},
+			[]string{"a.yaml:4:61 warning gitlab-https-port"},
 		},
 		"a GitHub organization": {
 			onP("a", "github", repository("org/app")),
-			[]string{"a.yaml:4:93 error github-personal"}, []string{"a.yaml:4:93 warning github-personal"},
+			[]string{"a.yaml:4:93 error github-personal"},
+			[]string{"a.yaml:4:93 warning github-personal"},
 		},
 	}
 	for name, tt := range tests {
@@ -101,7 +106,7 @@ func TestInstancesFileIsCheckedWithPlaces(t *testing.T) {
 		want []string
 	}{
 		"good":               {enterpriseFile, nil},
-		"an unknown edition": {head + "instances:\n  - {name: p, edition: enterprice}\n", []string{"a.yaml:4:31 error platform-edition", "instances.yaml:4:24 error field-value"}},
+		"an unknown edition": {head + "instances:\n  - {name: p, edition: company}\n", []string{"a.yaml:4:31 error platform-edition", "instances.yaml:4:24 error field-value"}},
 		"no edition":         {head + "instances:\n  - name: p\n", []string{"a.yaml:4:31 error platform-edition", "instances.yaml:4:5 error field-missing"}},
 		"another field":      {head + "instances:\n  - {name: p, edition: enterprise, id: 7}\n", []string{"a.yaml:4:31 error platform-edition", "instances.yaml:4:36 error field-unknown"}},
 		"twice":              {enterpriseFile + "  - {name: p, edition: personal}\n", []string{"instances.yaml:5:12 error instance-edition"}},

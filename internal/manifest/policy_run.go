@@ -132,15 +132,16 @@ func (c culprit) message() message.Message {
 	if c.code != "" {
 		what = message.New("policy.the-policy", "code", c.code)
 	}
-	switch {
-	case c.because.Limit == confine.Memory:
+	switch c.because.Limit {
+	case confine.Memory:
 		return message.New("policy.memory", "what", what, "most", int(c.because.Limits.Memory/mebi))
-	case c.because.Limit == confine.Processor:
+	case confine.Processor:
 		return message.New("policy.processor", "what", what, "most", c.because.Limits.Processor)
-	case c.because.Limit == confine.Time:
+	case confine.Time:
 		return message.New("policy.time", "what", what, "most", c.because.Limits.Time)
+	default:
+		return message.New("policy.output", "what", what, "most", int(c.because.Limits.Output/mebi))
 	}
-	return message.New("policy.output", "what", what, "most", int(c.because.Limits.Output/mebi))
 }
 
 // evaluation is one evaluation of policies, in as many child processes as there

@@ -56,7 +56,7 @@ func (d *Driver) Bind(ctx context.Context, wanted binding.Account, token secrets
 	}
 	bound, err := d.Account(ctx, wanted.Platform)
 	if err != nil || bound == nil || !binding.SameAccount(*bound, wanted) {
-		return wanted, nil // It is bound. Reads may show it later.
+		return wanted, nil //nolint:nilerr // It is bound. Reads may show it later.
 	}
 	return *bound, nil
 }

@@ -96,7 +96,7 @@ func (d *Driver) Repositories(ctx context.Context) ([]string, error) {
 		}
 		for i, r := range answer.Repositories {
 			if r == nil || text(r.RepoNamespaceName) == "" || text(r.RepoName) == "" {
-				return 0, nil, d.line.Unreadable(op, object, fmt.Errorf("Repositories[%d] has no namespace and name", i))
+				return 0, nil, d.line.Unreadable(op, object, fmt.Errorf("entry %d of Repositories has no namespace and name", i))
 			}
 			all = append(all, *r.RepoNamespaceName+"/"+*r.RepoName)
 		}

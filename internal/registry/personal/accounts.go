@@ -45,8 +45,7 @@ func (d *Driver) Bind(ctx context.Context, wanted binding.Account, token secrets
 	}
 	bound, err := d.Account(ctx, wanted.Platform)
 	if err != nil || bound == nil || !binding.SameAccount(*bound, wanted) {
-		// It is bound. Reads may show it later, and its number with it.
-		return wanted, nil
+		return wanted, nil //nolint:nilerr // It is bound. Reads may show it later, and its number with it.
 	}
 	return *bound, nil
 }

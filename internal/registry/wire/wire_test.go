@@ -91,14 +91,17 @@ func TestACallIsMadeAsTheProfileSays(t *testing.T) {
 		body      string
 	}{
 		{
-			"list", wire.Personal(), wire.ListAccounts, wire.Arguments{Account: account},
+			"list", wire.Personal(), wire.ListAccounts,
+			wire.Arguments{Account: account},
 			wire.Request{
 				Action: "GetUserSourceAccount", Version: "2016-06-07", Style: wire.ROA, Method: "GET", Path: "/users/sourceAccount",
 				Query: map[string]string{"SourceOriginType": "GITLAB"},
-			}, "",
+			},
+			"",
 		},
 		{
-			"bind", wire.Personal(), wire.Bind, wire.Arguments{Account: account, Token: token},
+			"bind", wire.Personal(), wire.Bind,
+			wire.Arguments{Account: account, Token: token},
 			wire.Request{Action: "CreateUserSourceAccount", Version: "2016-06-07", Style: wire.ROA, Method: "PUT", Path: "/users/sourceAccount"},
 			`{"SourceAccount":{"SourceEndpoint":"https://g.example","SourceOriginType":"GITLAB","SourceToken":"glpat-x","SourceUserName":"ci"}}`,
 		},
@@ -109,24 +112,29 @@ func TestACallIsMadeAsTheProfileSays(t *testing.T) {
 			`{"SourceAccount":{"SourceOriginType":"CODEUP","SourceToken":"glpat-x","SourceUserName":"ci"}}`,
 		},
 		{
-			"remove a source", wire.Personal(), wire.RemoveSource, wire.Arguments{Image: "team/app"},
+			"remove a source", wire.Personal(), wire.RemoveSource,
+			wire.Arguments{Image: "team/app"},
 			wire.Request{Action: "UpdateRepoSourceRepo", Version: "2016-06-07", Style: wire.ROA, Method: "POST", Path: "/repos/team/app/sourceRepo"},
 			`{"RepoSource":null}`,
 		},
 		{
-			"write a source", wire.Personal(), wire.WriteSource, wire.Arguments{Image: "team/app", Link: link},
+			"write a source", wire.Personal(), wire.WriteSource,
+			wire.Arguments{Image: "team/app", Link: link},
 			wire.Request{Action: "UpdateRepoSourceRepo", Version: "2016-06-07", Style: wire.ROA, Method: "POST", Path: "/repos/team/app/sourceRepo"},
 			`{"RepoSource":{"IsAutoBuild":true,"IsDisableCache":false,"IsOversea":false,"SourceRepoName":"app","SourceRepoNamespace":"grp/sub","SourceRepoType":"GITLAB"}}`,
 		},
 		{
-			"bind by a form", parse(t, other), wire.Bind, wire.Arguments{InstanceID: "cri-1", Account: account, Token: token},
+			"bind by a form", parse(t, other), wire.Bind,
+			wire.Arguments{InstanceID: "cri-1", Account: account, Token: token},
 			wire.Request{
 				Action: "CreateSourceCodeAccount", Version: "2018-12-01", Style: wire.RPC, Method: "POST", Path: "/",
 				Form: map[string]string{"InstanceId": "cri-1", "CodeRepoType": "GitLab", "CodeRepoUrl": "https://g.example", "AccessToken": "glpat-x", "Username": "ci"},
-			}, "",
+			},
+			"",
 		},
 		{
-			"words, lists and a dollar", parse(t, other), wire.WriteSource, wire.Arguments{Image: "team/app", Link: link},
+			"words, lists and a dollar", parse(t, other), wire.WriteSource,
+			wire.Arguments{Image: "team/app", Link: link},
 			wire.Request{Action: "SetSource", Version: "2018-12-01", Style: wire.ROA, Method: "PUT", Path: "/v2/images/team%2Fapp/from"},
 			`{"build":"BY_PUSH","cache":"true","list":[{"full":"grp/sub/app"}],"near":true,"price":"1$","type":"GitLab"}`,
 		},

@@ -50,7 +50,7 @@ func readOnce(url string) int {
 	for line := range strings.Lines(string(status)) {
 		_, _ = fmt.Sscanf(line, "VmHWM: %d kB", &peak)
 	}
-	_, _ = fmt.Printf("%d %d %d %d", peak<<10, read, len(snapshot.Files), len(snapshot.Findings))
+	_, _ = fmt.Fprintf(os.Stdout, "%d %d %d %d", peak<<10, read, len(snapshot.Files), len(snapshot.Findings))
 	return 0
 }
 

@@ -52,7 +52,7 @@ func signers(t *testing.T) map[string]func(r *gittest.Repo) git.Keys {
 			t.Cleanup(func() { _ = os.RemoveAll(home) })
 			t.Setenv("GNUPGHOME", home)
 			run(t, "gpg", "--batch", "--quiet", "--passphrase", "", "--quick-generate-key", "t <t@example.com>", "rsa2048", "sign", "never")
-			t.Cleanup(func() { _ = exec.Command("gpgconf", "--homedir", home, "--kill", "all").Run() }) //nolint:noctx // The test's context has ended.
+			t.Cleanup(func() { _ = exec.Command("gpgconf", "--homedir", home, "--kill", "all").Run() })
 			keys := filepath.Join(home, "keys.asc")
 			if err := os.WriteFile(keys, []byte(run(t, "gpg", "--armor", "--export")), 0o600); err != nil {
 				t.Fatal(err)
