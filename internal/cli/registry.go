@@ -122,7 +122,15 @@ func (o *recordOptions) record(ctx context.Context) (report.RegistryRecord, erro
 	if err != nil {
 		return report.RegistryRecord{}, err
 	}
-	if instance.Driver == "enterprise" {
+	if instance.WireProfileFile != "" {
+		profile, _, err := wire.Read(instance.WireProfileFile)
+		if err != nil {
+			return report.RegistryRecord{}, err
+		}
+		if profile != nil {
+			options.Base = profile
+		}
+	} else if instance.Driver == "enterprise" {
 		options.Base = enterprise.Profile()
 	}
 	if options.InstanceID == "" {

@@ -121,6 +121,9 @@ func RegistryRecordJSON(w io.Writer, r RegistryRecord) error {
 	if r.Calls == nil {
 		r.Calls = []RecordedCall{}
 	}
+	if r.ProfileCalls == nil {
+		r.ProfileCalls = []ProfileCall{}
+	}
 	return JSON(w, r)
 }
 
