@@ -67,7 +67,11 @@ func (x *run) second(ctx context.Context, i int) plan.OutcomeState {
 	a := x.round.Plan.Actions[i]
 	if a.Kind != plan.Unbind {
 		for _, j := range x.follows(i) {
-			if b := x.round.Plan.Actions[j]; b.Kind == plan.Forbidden || b.Kind == plan.Noop && !b.Settled() {
+			b := x.round.Plan.Actions[j]
+			if b.Settled() {
+				continue
+			}
+			if b.Kind == plan.Forbidden || b.Kind == plan.Noop {
 				return plan.Skipped
 			}
 			if state, _ := x.hindrance(ctx, j); state != "" {
