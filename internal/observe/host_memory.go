@@ -27,6 +27,8 @@ type hostKey struct {
 // hostSaid is what a code host said of one declaration.
 type hostSaid struct {
 	question string
+	// userID is the number by which the account was known then, if it was.
+	userID string
 	// holds is how long it needs not be asked again.
 	holds      binding.Term
 	report     binding.TokenReport
@@ -97,10 +99,16 @@ func (s hostSaid) unsure() bool {
 	return binding.VerdictOf(s.report.Answers) != binding.Yes
 }
 
-// questionOf identifies what is asked of a code host about a declaration, the
-// token that it has now and the number that its account is known by.
-func questionOf(d binding.Declaration, token binding.TokenState, userID string) string {
-	return binding.DigestOf(d.Spec, token.Version, token.Created, token.Fingerprint, userID)
+// about says that the answers are about the account that is known by a number:
+// they were asked for with it, or showed it before it was recorded.
+func (s hostSaid) about(userID string) bool {
+	return userID == s.userID || userID == s.report.User.ID
+}
+
+// questionOf identifies what is asked of a code host about a declaration and the
+// token that it has now.
+func questionOf(d binding.Declaration, token binding.TokenState) string {
+	return binding.DigestOf(d.Spec, token.Version, token.Created, token.Fingerprint)
 }
 
 // inherit takes over answers, none for longer than this memory lasts.

@@ -13,6 +13,7 @@ import (
 	"reconciler/internal/message"
 	"reconciler/internal/observe"
 	"reconciler/internal/report"
+	"reconciler/internal/secrets"
 	"reconciler/internal/worldtest"
 )
 
@@ -226,6 +227,50 @@ func TestHostsAreAskedAgainWhenSomethingChangedOrTimeWentBy(t *testing.T) {
 			ob.Observe(t.Context(), d, nil, binding.DepthPreflight)
 			c.change(w, d)
 			ob.Observe(t.Context(), d, nil, binding.DepthPreflight)
+			if got := w.Count("check-token"); got != c.want {
+				t.Errorf("asked %d times, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+// numberedHost is a code host that shows the number of each account.
+type numberedHost struct{ worldtest.Host }
+
+func (h numberedHost) CheckToken(ctx context.Context, account binding.Account, projects []string, token secrets.Secret) binding.TokenReport {
+	report := h.Host.CheckToken(ctx, account, projects, token)
+	report.User.ID = "7"
+	return report
+}
+
+// A binding that was never bound has no record, and so no number. One that was
+// has it from the answers. In neither case has anything changed.
+func TestANumberThatIsSeenIsNoNewQuestion(t *testing.T) {
+	record := func(id string) []binding.Record {
+		d := worldtest.GitLab()
+		return []binding.Record{{Managed: true, Instance: d.Spec.Instance, Binding: d.Name, Platform: d.Spec.Platform, Username: d.Spec.Username, Address: d.Spec.Address, UserID: id}}
+	}
+	for name, c := range map[string]struct {
+		first, then []binding.Record
+		want        int
+	}{
+		"never recorded":              {want: 1},
+		"recorded since":              {then: record("7"), want: 1},
+		"recorded before":             {first: record("7"), then: record("7"), want: 1},
+		"recorded with another since": {then: record("8"), want: 2},
+		"another number now":          {first: record("7"), then: record("8"), want: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newSite()
+			ob := observe.New(observe.Options{
+				Instance: worldtest.Instance, Registry: worldtest.Registry{World: w.World}, Tokens: worldtest.Vault{World: w.World},
+				Hosts: map[binding.Platform]observe.Host{binding.GitLab: numberedHost{worldtest.Host{World: w.World, Name: "gitlab"}}},
+				Key:   []byte("key"), HostMemory: time.Hour, Now: w.Clock,
+			})
+			d := declare(worldtest.GitLab())
+			for _, records := range [][]binding.Record{c.first, c.then, c.then} {
+				ob.Observe(t.Context(), d, records, binding.DepthPreflight)
+			}
 			if got := w.Count("check-token"); got != c.want {
 				t.Errorf("asked %d times, want %d", got, c.want)
 			}

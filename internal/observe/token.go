@@ -70,17 +70,16 @@ func (l *look) preflight(ctx context.Context, d binding.Declaration, state *bind
 		return nil
 	}
 	id := l.known(d).UserID
-	question := questionOf(d, *state, id)
+	question := questionOf(d, *state)
 	said, known := l.memory.recall(hostKey{name: d.Name}, question, l.o.Now())
-	if !known {
+	if !known || !said.about(id) {
 		if d.Spec.Token != nil && token.IsZero() {
 			if token = l.read(ctx, d, state); state.Unknown != nil {
 				return nil
 			}
 		}
 		said = l.askHost(ctx, host, d, token)
-		// Once it is recorded, the number just seen is the known one.
-		question = questionOf(d, *state, cmp.Or(id, said.report.User.ID))
+		said.userID = id
 		l.memory.remember(hostKey{name: d.Name}, question, said, l.o.Now())
 	}
 	state.Answers, state.User = said.report.Answers, said.report.User
