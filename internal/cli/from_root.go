@@ -12,7 +12,7 @@ import (
 // base, from the top of the work tree that it is in. A file in no work tree is
 // named from the current folder, or stays as it is outside of that.
 func fromRoot(base string) func(file string) string {
-	tops := map[string]string{}
+	places := map[string]place{}
 	here, _ := filepath.Abs(".")
 	return func(file string) string {
 		at := filepath.FromSlash(file)
@@ -24,19 +24,32 @@ func fromRoot(base string) func(file string) string {
 			return file
 		}
 		dir := filepath.Dir(at)
-		top, known := tops[dir]
+		p, known := places[dir]
 		if !known {
-			top = git.WorkTree(dir)
-			if top == "" {
-				top = here
-			}
-			tops[dir] = top
+			p = placeOfFolder(dir, here)
+			places[dir] = p
 		}
-		if rel, err := filepath.Rel(top, at); err == nil && filepath.IsLocal(rel) {
+		if rel, err := filepath.Rel(p.top, filepath.Join(p.folder, filepath.Base(at))); err == nil && filepath.IsLocal(rel) {
 			return filepath.ToSlash(rel)
 		}
 		return file
 	}
+}
+
+// place is a folder, and what its files are named from.
+type place struct{ folder, top string }
+
+// placeOfFolder finds the work tree of a folder. Links on the way to it are no
+// part of its name there: git does not follow them.
+func placeOfFolder(dir, here string) place {
+	resolved, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		resolved = dir
+	}
+	if top := git.WorkTree(resolved); top != "" {
+		return place{resolved, top}
+	}
+	return place{dir, here}
 }
 
 // sourceFromRoot is fromRoot for the files of a source, which are named from

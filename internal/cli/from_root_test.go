@@ -30,6 +30,11 @@ func TestReportsNameFilesFromTheRepositorysRoot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for link, to := range map[string]string{"../link": "r/infra", "inner": "infra/bindings"} {
+		if err := os.Symlink(to, filepath.Join(top, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	first := map[string]string{}
 	for _, from := range []struct{ dir, path string }{
 		{"", "infra/bindings"},
@@ -40,8 +45,13 @@ func TestReportsNameFilesFromTheRepositorysRoot(t *testing.T) {
 		{"infra/bindings", "."},
 		{"other/deep/er", "../../../infra/bindings"},
 		{"..", "r/infra/bindings"},
+		{"", "inner"},
+		{"inner", "."},
+		{"..", "link/bindings"},
+		{"../link", "bindings"},
+		{"../link/bindings", filepath.Join(top, "inner")},
 	} {
-		t.Chdir(filepath.Join(top, from.dir))
+		t.Chdir(filepath.Clean(top + "/" + from.dir))
 		for _, format := range []string{"sarif", "codequality", "junit", "github"} {
 			var out, errs bytes.Buffer
 			Main(t.Context(), []string{"validate", from.path, "-o", format}, Streams{Out: &out, Err: &errs})
