@@ -47,7 +47,7 @@ func (x *run) bind(ctx context.Context, a plan.Action) error {
 // whose token nobody knows.
 func (x *run) unclearAgain(a plan.Action, err error) bool {
 	before := x.round.Retries[a.Binding]
-	return errors.Is(err, plan.ErrNotVisible) && before.Times > 0 && before.Tried == attemptOf(a)
+	return errors.Is(err, plan.ErrNotVisible) && before.Tried == attemptOf(a)
 }
 
 // restore binds the version applied before, because the planned one had no effect.
@@ -235,7 +235,7 @@ func owed(a plan.Action, before binding.Record) bool {
 // record has.
 func (x *run) sameAttempt(before binding.Record, a plan.Action) bool {
 	spec := a.Target.Declaration.Spec
-	return before.TokenVersion == a.Target.TokenVersion && spec.Token != nil &&
+	return before.TokenVersion == a.Target.TokenVersion &&
 		before.Vault.Unpinned() == spec.Token.Vault.Unpinned() && binding.SameAccount(before.Wanted(), spec.Account())
 }
 
@@ -260,7 +260,7 @@ func (x *run) stillUnbound(ctx context.Context, a plan.Action) error {
 // another, which the registry may show for some time.
 func (x *run) released(a plan.Action, account binding.Account) bool {
 	before := x.before(a)
-	return a.Target.Account != nil && a.Target.Account.ID == account.ID || before != nil && before.HasNumberOf(account)
+	return a.Target.Account != nil && a.Target.Account.ID == account.ID || before.HasNumberOf(account)
 }
 
 // unbind unbinds an account for good.

@@ -157,9 +157,8 @@ func (x *run) retryState(name string, own []plan.Outcome, result plan.Result) (n
 func (x *run) count(r *binding.Repairs, made binding.Repair) {
 	policy := x.round.Policy
 	r.Made = append(slices.Clone(r.Since(made.At.Add(-policy.RepairsWithin))), made)
-	if most := min(max(policy.MaxRepairs, 1), mostRepairs); len(r.Made) > most {
-		r.Made = r.Made[len(r.Made)-most:]
-	}
+	most := min(max(policy.MaxRepairs, 1), mostRepairs)
+	r.Made = r.Made[max(len(r.Made)-most, 0):]
 }
 
 // repairsOf finds the repairs of an object in a retry state, which it is added to
