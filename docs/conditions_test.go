@@ -56,6 +56,8 @@ A missing answer changes no status at once. The condition keeps its status, its 
 ` + "`status.maxAge`" + ` (by default three times ` + "`sync.driftInterval`" + `) the condition is ` + "`Unknown`" + `. An answer that the version of a bound
 token cannot be known (` + "`VersionUnknown`" + `) is no missing answer: it applies at once.
 
+A condition that becomes ` + "`True`" + ` again has an event of type ` + "`Normal`" + `, with the reason ` + "`ReadyRestored`, `BoundRestored`" + ` and so on.
+
 | condition | true when |
 |---|---|
 `)

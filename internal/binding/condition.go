@@ -49,6 +49,16 @@ const (
 	CredentialsAccepted ConditionType = "CredentialsAccepted"
 )
 
+// GoodIfTrue says that everybody wants the condition to be True.
+func (t ConditionType) GoodIfTrue() bool {
+	switch t {
+	case Contested, AwaitingAuthorization, Suspended, WindowOpen:
+		return false
+	default:
+		return true
+	}
+}
+
 // ConditionStatus is True, False or Unknown (the Kubernetes conventions).
 type ConditionStatus string
 

@@ -35,7 +35,7 @@ const (
 	// GlassBroken carries Glass and Digest: a person lets the run change the
 	// instance outside of its windows.
 	GlassBroken EventKind = "GlassBroken"
-	// SyncDone carries Statuses and Result.
+	// SyncDone carries Statuses, Before and Result.
 	SyncDone EventKind = "SyncDone"
 	// SyncFailed carries Err: nothing was applied.
 	SyncFailed EventKind = "SyncFailed"
@@ -84,7 +84,9 @@ type Event struct {
 	// Since is when a person's step began to wait.
 	Since    time.Time
 	Statuses []binding.Status
-	Err      error
+	// Before are the statuses before the sync.
+	Before []binding.Status
+	Err    error
 	// Took is how long the action or the sync took.
 	Took time.Duration
 	// Waited is how long ago the oldest snapshot, or the wish of a person, came

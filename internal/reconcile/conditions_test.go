@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -172,6 +173,34 @@ func TestAnUnknownKeepsTheConditionAsItWas(t *testing.T) {
 	synced(t, r, desire(gitlab()))
 	if got := conditionOf(t, r, "pay-gitlab", binding.Bound); got.Reason != status.ReasonAsDeclared {
 		t.Errorf("answered again: %+v", got)
+	}
+}
+
+// TestASyncGivesTheStatusesBeforeIt, from which follows what is True again.
+func TestASyncGivesTheStatusesBeforeIt(t *testing.T) {
+	w := newWorld()
+	o := w.options()
+	var before, after []string
+	o.Events = func(e plan.Event) {
+		if e.Kind != plan.SyncDone {
+			return
+		}
+		of := func(all []binding.Status) string {
+			for _, s := range all {
+				return string(binding.FindCondition(s.Conditions, binding.Ready).Status)
+			}
+			return ""
+		}
+		before, after = append(before, of(e.Before)), append(after, of(e.Statuses))
+	}
+	r := reconcile.New(o)
+	tokens := w.Tokens["acr/gitlab"]
+	for _, has := range [][]string{nil, tokens, tokens} {
+		w.Tokens["acr/gitlab"] = has
+		sync1(t, r, desire(gitlab()))
+	}
+	if !slices.Equal(before, []string{"", "False", "True"}) || !slices.Equal(after, []string{"False", "True", "True"}) {
+		t.Errorf("before %q, after %q", before, after)
 	}
 }
 

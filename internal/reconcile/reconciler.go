@@ -318,7 +318,7 @@ func (r *Reconciler) people(ctx context.Context, into *plan.Round) error {
 func (r *Reconciler) Sync(ctx context.Context, desired plan.Desired, depth binding.Depth) (plan.Result, error) {
 	r.running.Lock()
 	defer r.running.Unlock()
-	started := r.o.Now()
+	started, before := r.o.Now(), r.Statuses()
 	rounds, err := r.planEach(ctx, []plan.Desired{desired}, depth)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -331,7 +331,7 @@ func (r *Reconciler) Sync(ctx context.Context, desired plan.Desired, depth bindi
 	result := r.apply(ctx, round)
 	r.emit(plan.Event{
 		Kind: plan.SyncDone, Revision: round.Revision, Plan: &round.Plan, Result: &result,
-		Statuses: r.Statuses(), Took: r.o.Now().Sub(started),
+		Statuses: r.Statuses(), Before: before, Took: r.o.Now().Sub(started),
 	})
 	return result, nil
 }

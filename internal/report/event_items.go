@@ -77,8 +77,8 @@ func ofObject(a plan.Action) message.Message {
 	return message.New("condition.of-object", "object", a.Object, "why", a.Reason)
 }
 
-// syncItems are the findings of a plan that warn, drift that was repaired, and
-// what is held.
+// syncItems are the findings of a plan that warn, drift that was repaired, what
+// is held, and the conditions that are True again.
 func syncItems(ev plan.Event) (items []EventItem) {
 	names := map[string]string{}
 	for _, s := range ev.Statuses {
@@ -113,6 +113,26 @@ func syncItems(ev plan.Event) (items []EventItem) {
 			continue
 		}
 		items = append(items, e)
+	}
+	return append(items, restoredItems(ev)...)
+}
+
+// restoredItems are the conditions that are True now and were not before the sync.
+func restoredItems(ev plan.Event) (items []EventItem) {
+	before := map[string][]binding.Condition{}
+	for _, s := range ev.Before {
+		before[s.Name] = s.Conditions
+	}
+	for _, s := range ev.Statuses {
+		for _, c := range s.Conditions {
+			was := binding.FindCondition(before[s.Name], c.Type)
+			if was == nil || was.Status == binding.True || c.Status != binding.True || !c.Type.GoodIfTrue() {
+				continue
+			}
+			e := EventItem{Instance: ev.Instance, Binding: s.Name, Type: EventNormal, Reason: string(c.Type) + "Restored", Revision: ev.Revision}
+			e.say(message.New("event.restored", "condition", string(c.Type), "status", string(was.Status), "since", was.LastTransitionTime, "why", c.Message))
+			items = append(items, e)
+		}
 	}
 	return items
 }
