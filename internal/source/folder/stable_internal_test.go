@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 )
 
 func lay(t *testing.T, root string, files ...string) {
@@ -110,5 +112,45 @@ func TestAFolderThatIsNotWatchedIsPolled(t *testing.T) {
 		case <-time.After(30 * time.Second):
 			t.Fatal("a change is not seen")
 		}
+	}
+}
+
+// A single file is polled too, whatever is exchanged on the way to it.
+func TestAFileThatIsNotWatchedIsPolled(t *testing.T) {
+	closed, err := fsnotify.NewWatcher()
+	must(t, err)
+	must(t, closed.Close()) // It takes no more folders.
+	for name, watcher := range map[string]*fsnotify.Watcher{"no watcher": nil, "no more watches": closed} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			base := t.TempDir()
+			lay(t, base, "h1/c.yaml", "h2/c.yaml")
+			exchange(t, "h1", filepath.Join(base, "link"))
+			file := &watchedFile{path: filepath.Join(base, "link/c.yaml"), watcher: watcher}
+			must(t, file.add())
+			for _, change := range []func(){
+				func() { exchange(t, "h2", filepath.Join(base, "link")) },
+				func() { must(t, os.WriteFile(filepath.Join(base, "h2/c.yaml"), []byte("longer"), 0o600)) },
+				func() { must(t, os.Remove(filepath.Join(base, "h2/c.yaml"))) },
+				func() { lay(t, base, "h2/c.yaml") },
+			} {
+				if file.polled() {
+					t.Error("a change is seen where there is none")
+				}
+				change()
+				if !file.polled() {
+					t.Error("a change is not seen")
+				}
+				must(t, file.add())
+			}
+			changes, err := watchFile(t.Context(), file.path, nil)
+			must(t, err)
+			exchange(t, "h1", filepath.Join(base, "link"))
+			select {
+			case <-changes:
+			case <-time.After(30 * time.Second):
+				t.Fatal("a change is not seen")
+			}
+		})
 	}
 }

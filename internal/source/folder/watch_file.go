@@ -17,7 +17,8 @@ const maxLinks = 40
 // channel. It reports that the file was written or replaced, and that a
 // symbolic link on its path was replaced, which is how Kubernetes changes a
 // ConfigMap. Changes that are close together are reported once. A report means
-// only that something may have changed.
+// only that something may have changed. Where the system watches no more
+// folders, the file is polled.
 func WatchFile(ctx context.Context, path string) (<-chan struct{}, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -25,16 +26,21 @@ func WatchFile(ctx context.Context, path string) (<-chan struct{}, error) {
 	}
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
-		return nil, fmt.Errorf("watch %s: %w", path, err)
+		watcher = nil
 	}
+	return watchFile(ctx, path, watcher)
+}
+
+// watchFile is WatchFile with what the system gave, which may be nil.
+func watchFile(ctx context.Context, path string, watcher *fsnotify.Watcher) (<-chan struct{}, error) {
 	file := &watchedFile{path: path, watcher: watcher}
-	if err := file.add(); err != nil {
-		_ = watcher.Close()
-		return nil, fmt.Errorf("watch %s: %w", path, err)
-	}
 	w := &watch{
 		debounce: defaultDebounce, watcher: watcher, changes: make(chan struct{}, 1),
-		add: file.add, concerns: file.concerns,
+		add: file.add, concerns: file.concerns, polled: file.polled,
+	}
+	if err := file.add(); err != nil {
+		w.close()
+		return nil, fmt.Errorf("watch %s: %w", path, err)
 	}
 	go w.run(ctx)
 	return w.changes, nil
@@ -46,6 +52,9 @@ type watchedFile struct {
 	path    string
 	watcher *fsnotify.Watcher
 	names   map[string]bool
+	// incomplete says that not all is watched, and last what the file was then.
+	incomplete bool
+	last       stamp
 }
 
 // add watches the folder of the file, the parent folder, and those of the
@@ -58,11 +67,38 @@ func (f *watchedFile) add() error {
 	for _, name := range found {
 		f.names[name] = true
 	}
-	for name := range f.names {
-		// One that cannot be watched leaves the others.
-		_ = f.watcher.Add(filepath.Dir(name))
+	if _, err := os.Stat(inside); err != nil {
+		return err
 	}
-	return f.watcher.Add(inside)
+	failed := f.watcher == nil
+	for name := range f.names {
+		failed = failed || f.watcher.Add(filepath.Dir(name)) != nil
+	}
+	failed = failed || f.watcher.Add(inside) != nil
+	if failed && !f.incomplete {
+		f.last = stampOf(f.path)
+	}
+	f.incomplete = failed
+	return nil
+}
+
+// polled implements watch.polled.
+func (f *watchedFile) polled() bool {
+	if !f.incomplete {
+		return false
+	}
+	before := f.last
+	f.last = stampOf(f.path)
+	return !before.same(f.last.info)
+}
+
+// stampOf is what is at the end of a path now.
+func stampOf(path string) stamp {
+	info, err := os.Stat(path)
+	if err != nil {
+		return stamp{}
+	}
+	return stamp{info: info}
 }
 
 func (f *watchedFile) concerns(name string) bool { return f.names[name] }
