@@ -46,6 +46,7 @@ shows the name given by --by; nothing proves it.`,
 	opts.daemon.add(cmd)
 	byFlag(cmd, &opts.word.By, "did the steps")
 	cmd.Flags().StringVar(&opts.word.Instance, "instance", "", "the steps of the binding on this instance")
+	completeNames(cmd, &opts.daemon, 1)
 	return cmd
 }
 

@@ -76,7 +76,12 @@ needs no account and no network.
 		newFmt(streams), newImport(streams), newComment(streams), newAttest(streams), newSync(streams), newSuspend(streams), newResume(streams),
 		newSnapshot(streams), newDescribe(streams), newEvents(streams), newHistory(streams), newAudit(streams), newRegistry(streams),
 	)
+	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Args = cobra.NoArgs // Only an unknown shell gets here.
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
 		tellUse(cmd)
 		for _, sub := range cmd.Commands() {
 			tellUse(sub)
@@ -88,15 +93,15 @@ needs no account and no network.
 // tellUse makes what is wrong with a command's arguments and flags say of which
 // command, and how it is used.
 func tellUse(cmd *cobra.Command) {
-	told := func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%s: %w; usage: %s (more with --help)", cmd.Name(), err, cmd.UseLine())
+	told := func(cmd *cobra.Command, err error, meant string) error {
+		return fmt.Errorf("%s: %w%s; usage: %s (more with --help)", cmd.Name(), err, meant, cmd.UseLine())
 	}
-	cmd.SetFlagErrorFunc(told)
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return told(cmd, err, meantFlag(cmd, err)) })
 	// Cobra asks the same after this, and says neither of which command it is
 	// nor how that is used.
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		if err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
-			return told(cmd, err)
+			return told(cmd, err, "")
 		}
 		return nil
 	}
@@ -106,7 +111,7 @@ func tellUse(cmd *cobra.Command) {
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return told(cmd, err)
+			return told(cmd, err, meantCommand(cmd, args))
 		}
 		return nil
 	}

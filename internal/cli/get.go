@@ -40,6 +40,7 @@ func newGet(streams Streams) *cobra.Command {
 	cmd.Flags().StringVar(&opts.instance, "instance", "", "only the bindings of this instance")
 	cmd.Flags().BoolVar(&opts.full, "full", false, "show every condition; the default if you name a binding")
 	opts.output.add(cmd)
+	completeNames(cmd, &opts.daemon, 0)
 	return cmd
 }
 
@@ -61,7 +62,7 @@ func runGet(ctx context.Context, opts *getOptions) error {
 	}
 	for _, name := range opts.names {
 		if !slices.ContainsFunc(statuses, func(s binding.Status) bool { return s.Name == name }) {
-			return fmt.Errorf("get: no binding is called %s; `reconciler get` lists all", name)
+			return unknownBinding(ctx, daemon, "get", name)
 		}
 	}
 	statuses = slices.DeleteFunc(statuses, func(s binding.Status) bool {

@@ -60,6 +60,7 @@ proves the name given by --by; the user at the other end of the socket is proven
 		_ = cmd.MarkFlagRequired(name)
 	}
 	byFlag(cmd, &opts.request.By, "asks")
+	completeNames(cmd, &opts.daemon, 1)
 	return cmd
 }
 
@@ -146,6 +147,7 @@ a declaration suspends, change the declaration.`,
 	scopeFlags(cmd, &opts.request.Scope)
 	cmd.Flags().StringVar(&opts.request.Reason, "reason", "", "`TEXT` for the history: why")
 	byFlag(cmd, &opts.request.By, "asks")
+	completeNames(cmd, &opts.daemon, 1)
 	return cmd
 }
 

@@ -53,6 +53,7 @@ the user at the other end of the socket is proven.
 	cmd.Flags().BoolVar(&opts.request.NoWait, "no-wait", false, "do not wait for the sync to end")
 	byFlag(cmd, &opts.request.By, "asks")
 	breakGlassFlag(cmd, &opts.request.BreakGlass)
+	completeNames(cmd, &opts.daemon, 1)
 	return cmd
 }
 

@@ -39,6 +39,7 @@ each image repository and build rule, and recent events.`,
 	}
 	opts.add(cmd)
 	cmd.Flags().StringVar(&opts.instance, "instance", "", "only the binding on this instance")
+	completeNames(cmd, &opts.daemon, 1)
 	return cmd
 }
 
@@ -80,6 +81,7 @@ gave and what is proven about them. The state file keeps the last 10000 entries.
 	cmd.Flags().StringVar(&opts.query.Instance, "instance", "", "only this instance")
 	cmd.Flags().IntVar(&opts.query.Limit, "limit", 50, "at most `N` entries; 0 means all")
 	sinceFlag(cmd, &opts.since)
+	completeNames(cmd, &opts.daemon, 1)
 	return cmd
 }
 
@@ -91,7 +93,16 @@ func runHistory(ctx context.Context, opts *historyOptions) (err error) {
 		return fmt.Errorf("history: %w", err)
 	}
 	_, err = ask(&opts.asking, func(daemon *client.Client) (report.History, error) {
-		return daemon.History(ctx, opts.query)
+		h, err := daemon.History(ctx, opts.query)
+		if err != nil || len(h.Items) > 0 || opts.query.Binding == "" {
+			return h, err
+		}
+		// One that was removed has a history; then only nothing newer is found.
+		all, err := daemon.History(ctx, client.HistoryQuery{Binding: opts.query.Binding, Limit: 1})
+		if err != nil || len(all.Items) > 0 {
+			return h, err
+		}
+		return h, unknownBinding(ctx, daemon, "history", opts.query.Binding)
 	}, report.HistoryText)
 	return err
 }
@@ -151,6 +162,7 @@ it then writes one object per line.`,
 	opts.add(cmd)
 	cmd.Flags().BoolVarP(&opts.follow, "follow", "f", false, "continue with new events")
 	sinceFlag(cmd, &opts.since)
+	completeNames(cmd, &opts.daemon, 1)
 	return cmd
 }
 
@@ -169,6 +181,11 @@ func runEvents(ctx context.Context, opts *eventsOptions) error {
 	list, err := daemon.Events(ctx, opts.name, 0, 0)
 	if err != nil {
 		return err
+	}
+	if opts.name != "" && len(list.Items) == 0 {
+		if err := unknownBinding(ctx, daemon, "events", opts.name); err != nil {
+			return err
+		}
 	}
 	list.Items = slices.DeleteFunc(list.Items, func(e report.EventItem) bool { return e.Last.Before(since) })
 	if !opts.follow {

@@ -149,6 +149,9 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 	return nil
 }
 
+// errNoDeclaration says that a folder is probably not the one that was meant.
+var errNoDeclaration = errors.New("contains no declaration: no file .yaml or .yml that .reconcilerignore does not exclude")
+
 // readPaths reads the declaration files at paths. The files are named as the
 // user named them, so that an editor can jump to a finding.
 func readPaths(ctx context.Context, paths []string) ([]binding.File, []finding.Finding, error) {
@@ -170,6 +173,9 @@ func readPaths(ctx context.Context, paths []string) ([]binding.File, []finding.F
 		snapshot, err := readFolder(ctx, path)
 		if err != nil {
 			return nil, nil, err
+		}
+		if len(snapshot.Files)+len(snapshot.Findings) == 0 {
+			return nil, nil, fmt.Errorf("validate: the folder %s %w", path, errNoDeclaration)
 		}
 		prefix := filepath.ToSlash(filepath.Clean(path)) + "/"
 		if prefix == "./" {

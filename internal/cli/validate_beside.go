@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 
@@ -14,7 +15,7 @@ import (
 // that its ignore files exclude: a check of the whole folder does not read them.
 func besideFiles(ctx context.Context, files []binding.File, folder string) (kept, others []binding.File, ignored int, err error) {
 	others, findings, err := readPaths(ctx, []string{folder})
-	if err != nil {
+	if err != nil && !errors.Is(err, errNoDeclaration) {
 		return nil, nil, 0, err
 	}
 	told := map[string]bool{}

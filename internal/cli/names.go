@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"reconciler/internal/client"
+	"reconciler/internal/config"
+	"reconciler/internal/manifest"
+)
+
+// names are those that a person may mean.
+type names struct{ bindings, instances []string }
+
+// namesOf are those of the bindings that the daemon knows.
+func namesOf(ctx context.Context, daemon *client.Client) (n names, err error) {
+	statuses, err := daemon.Bindings(ctx)
+	for _, s := range statuses {
+		n.bindings, n.instances = append(n.bindings, s.Name), append(n.instances, s.Spec.Instance)
+	}
+	slices.Sort(n.bindings)
+	slices.Sort(n.instances)
+	n.bindings, n.instances = slices.Compact(n.bindings), slices.Compact(n.instances)
+	return n, err
+}
+
+// unknownBinding is the error that no binding has a name about which the daemon
+// says nothing; nil if it has one of that name.
+func unknownBinding(ctx context.Context, daemon *client.Client, command, name string) error {
+	known, err := namesOf(ctx, daemon)
+	if err != nil || slices.Contains(known.bindings, name) {
+		return err
+	}
+	return fmt.Errorf("%s: no binding is called %s%s; `reconciler get` lists all", command, name, manifest.DidYouMean(name, known.bindings))
+}
+
+// completionTimeout is how long somebody waits for a list of names.
+const completionTimeout = 2 * time.Second
+
+// completeNames lets a command complete bindings as its arguments, at most limit
+// (0 for any number), and instances as --instance.
+func completeNames(cmd *cobra.Command, daemon *clientFlags, limit int) {
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if limit > 0 && len(args) >= limit {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		known := daemon.names(cmd.Context())
+		left := slices.DeleteFunc(known.bindings, func(name string) bool { return slices.Contains(args, name) })
+		return left, cobra.ShellCompDirectiveNoFileComp
+	}
+	if cmd.Flags().Lookup("instance") == nil {
+		return
+	}
+	_ = cmd.RegisterFlagCompletionFunc("instance", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return daemon.names(cmd.Context()).instances, cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// names are those that the daemon knows or, if it does not answer, those in the
+// folder of declarations.
+func (c *clientFlags) names(ctx context.Context) names {
+	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
+	defer cancel()
+	if daemon, err := c.client(Streams{Out: io.Discard, Err: io.Discard}); err == nil {
+		if known, err := namesOf(ctx, daemon); err == nil {
+			return known
+		}
+	}
+	folder := declarationsFolder
+	cfg, _, err := config.Load(c.config)
+	if err == nil && cfg.Source.Folder != nil {
+		folder = cfg.Source.Folder.Path
+	}
+	known := names{instances: cfg.InstanceNames()}
+	snapshot, err := readFolder(ctx, folder)
+	if err != nil {
+		return known
+	}
+	for _, d := range manifest.Load(ctx, snapshot.Files, manifest.Options{Now: time.Now()}).Declarations {
+		known.bindings, known.instances = append(known.bindings, d.Name), append(known.instances, d.Spec.Instance)
+	}
+	slices.Sort(known.instances)
+	known.instances = slices.Compact(known.instances)
+	return known
+}
+
+// meantFlag is the end of an error about a flag that does not exist, with the
+// flag that was meant.
+func meantFlag(cmd *cobra.Command, err error) string {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok {
+		return ""
+	}
+	var flags []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, "--"+f.Name) })
+	return manifest.DidYouMean("--"+unknown.GetSpecifiedName(), flags)
+}
+
+// meantCommand is the end of an error about an argument of a command that has
+// only commands, with the one that was meant.
+func meantCommand(cmd *cobra.Command, args []string) string {
+	var commands []string
+	for _, sub := range cmd.Commands() {
+		commands = append(commands, sub.Name())
+	}
+	if len(args) == 0 || len(commands) == 0 {
+		return ""
+	}
+	return manifest.DidYouMean(args[0], commands)
+}
