@@ -315,7 +315,7 @@ func TestASecondSignalEndsTheProgramAtOnce(t *testing.T) {
 	p := buildProgram(t)
 	flying := make(chan struct{}, 1)
 	p.w.viaProxy(func(r *http.Request) {
-		if r.Method == http.MethodPut && r.URL.Path == "/users/sourceAccount" {
+		if isBind(r) {
 			flying <- struct{}{}
 			<-r.Context().Done()
 		}

@@ -127,6 +127,12 @@ func (w *world) viaProxy(seen func(*http.Request)) {
 	})
 }
 
+// isBind says that a registry call binds an account. One without a content asks
+// only whether the call is served.
+func isBind(r *http.Request) bool {
+	return r.Method == http.MethodPut && r.URL.Path == "/users/sourceAccount" && r.ContentLength > int64(len("{}"))
+}
+
 // viaProxyAfter has the registry take every call first, and shows it to taken
 // before the answer goes out.
 func (w *world) viaProxyAfter(taken func(*http.Request)) {

@@ -119,7 +119,7 @@ func TestAStopWaitsForAnAnswerNoLongerThanTheGracePeriod(t *testing.T) {
 	taken := make(chan struct{}, 100)
 	direct := w.config.Instances
 	w.viaProxyAfter(func(r *http.Request) {
-		if r.Method == http.MethodPut && r.URL.Path == "/users/sourceAccount" {
+		if isBind(r) {
 			taken <- struct{}{}
 			<-r.Context().Done()
 		}

@@ -28,7 +28,7 @@ func TestAStopLetsTheCallInFlightEndAndIsRepairedOnce(t *testing.T) {
 	flying, land := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	w.outside.Registry.Faults.Add(sandbox.Fault{Until: land, Times: 1, Match: func(r *http.Request) bool {
-		if r.Method != http.MethodPut || r.URL.Path != "/users/sourceAccount" {
+		if !isBind(r) {
 			return false
 		}
 		once.Do(func() { close(flying) })
