@@ -110,7 +110,8 @@ const knownToBeInForce = "`Ready` is `True` only if what is declared, and the to
 	"is pinned), is known to be in force. Whatever keeps a change from being applied makes it `False` with its reason: a\n" +
 	"window, a suspension, an invalid file, another declaration, a rule, a refusal, a failure, a retry that is not due yet, a step for a\n" +
 	"person, a difference that is only reported or observed, a version of the token that nobody knows. Of a binding that is no\n" +
-	"longer declared, `Ready` is `Unknown` with the reason `NotDeclared`, or `False` while something is left to be removed.\n"
+	"longer declared, `Ready` is `Unknown` with the reason `NotDeclared`, or `False` while something is left to be removed.\n" +
+	"A suspended binding stays `True` while a plan without the suspension finds everything as declared; its row says that it is suspended.\n"
 
 // knowledge says for each condition what is known, from when, and by whom.
 func knowledge() map[string]known {

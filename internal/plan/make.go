@@ -24,7 +24,9 @@ func Make(in Input) Plan {
 	m.unseenSteps()
 	m.observedSteps()
 	m.pendingSteps()
-	return m.plan()
+	p := m.plan()
+	markNothingDue(in, p.Actions)
+	return p
 }
 
 // phase orders actions: first what frees, then each binding's account, links

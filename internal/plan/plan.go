@@ -70,6 +70,8 @@ type Action struct {
 	// Safety says that a forbidden action was refused for safety (exit code
 	// 5) rather than by a rule of ownership.
 	Safety bool `json:"safety,omitempty"`
+	// NothingDue says of what is suspended that all is known to be as declared.
+	NothingDue bool `json:"-"`
 	// Since is when a person's step was first asked for, and Due when it should
 	// be done; zero where that is not known, or there is no deadline.
 	// They are no part of the digest.

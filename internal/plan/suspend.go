@@ -27,6 +27,27 @@ func (m *maker) suspended(declared *binding.Suspend, names ...string) (why messa
 	return why
 }
 
+// markNothingDue finds the suspended bindings that a plan without suspensions leaves
+// as they are, because all is known to be as declared.
+func markNothingDue(in Input, actions []Action) {
+	suspended := func(a Action) bool { return a.Cause == CauseSuspended }
+	if !slices.ContainsFunc(actions, suspended) {
+		return
+	}
+	in.Suspensions, in.Declarations = nil, slices.Clone(in.Declarations)
+	for i := range in.Declarations {
+		in.Declarations[i].Spec.Suspend = nil
+	}
+	settled := map[string]bool{}
+	for _, a := range Make(in).Actions {
+		before, seen := settled[a.Binding]
+		settled[a.Binding] = a.Settled() && (before || !seen)
+	}
+	for i, a := range actions {
+		actions[i].NothingDue = suspended(a) && settled[a.Binding]
+	}
+}
+
 // ownerSuspended says why an image repository is not taken from the binding that
 // it is linked under, by our own doing: that one is held still, whatever name it
 // is declared under now, or none. It is zero where nothing holds it.

@@ -9,6 +9,46 @@ import (
 	"reconciler/internal/status"
 )
 
+// TestKind2ASuspensionIsNoShortfall: it makes Ready False only where something is due.
+func TestKind2ASuspensionIsNoShortfall(t *testing.T) {
+	byPerson := func(in *plan.Input) {
+		in.Suspensions = []binding.Suspension{{Instance: "prod", Until: noon().Add(time.Hour)}}
+	}
+	declared := func(in *plan.Input) {
+		in.Declarations[0].Spec.Suspend = &binding.Suspend{Until: binding.DateOf(noon())}
+	}
+	const True, False = binding.True, binding.False
+	for name, tt := range map[string]struct {
+		change func(*plan.Input)
+		want   binding.ConditionStatus
+	}{
+		"nothing is due":              {func(*plan.Input) {}, True},
+		"a newer version":             {func(in *plan.Input) { in.Observation.Tokens["pay"] = binding.TokenState{Version: 4, Latest: 4} }, False},
+		"another account is declared": {func(in *plan.Input) { in.Declarations[0].Spec.Username = "other" }, False},
+		"a repository is declared": {func(in *plan.Input) {
+			in.Declarations[0].Spec.Repositories = []binding.Repository{{Image: "pay/api", Source: "org/api"}}
+		}, False},
+		"a person unbound it":            {func(in *plan.Input) { in.Observation.Accounts[binding.Codeup] = binding.AccountState{} }, False},
+		"a person bound it again":        {func(in *plan.Input) { in.Observation.Accounts[binding.Codeup].Account.ID = "8" }, False},
+		"nothing is remembered":          {func(in *plan.Input) { in.Records = nil }, False},
+		"it was applied by another name": {func(in *plan.Input) { in.Records[0].Binding = "old" }, False},
+		"the registry does not answer":   {func(in *plan.Input) { in.Observation.Unknown = &binding.Unknown{Reason: "Transient"} }, False},
+		"the secret store does not": {func(in *plan.Input) {
+			in.Observation.Tokens["pay"] = binding.TokenState{Unknown: &binding.Unknown{Reason: "Unreachable"}}
+		}, False},
+	} {
+		for who, suspend := range map[string]func(*plan.Input){"a person": byPerson, "the declaration": declared} {
+			t.Run(name+", by "+who, func(t *testing.T) {
+				next := status.Next(nil, first(inForce(noon(), tt.change, suspend)), second(inForce(noon(), tt.change, suspend)))
+				ready, is := conditionOf(t, next, binding.Ready), conditionOf(t, next, binding.Suspended)
+				if ready.Status != tt.want || is.Status != True {
+					t.Errorf("Ready is %s %s, want %s; Suspended is %s", ready.Status, ready.Reason, tt.want, is.Status)
+				}
+			})
+		}
+	}
+}
+
 // TestKind2WhatNothingDeclaresIsNotReady, whatever keeps it where it is.
 func TestKind2WhatNothingDeclaresIsNotReady(t *testing.T) {
 	for name, tt := range map[string]struct {

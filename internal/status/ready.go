@@ -169,7 +169,7 @@ func kept(a plan.Action) (reason string, m message.Message) {
 	switch {
 	case a.Cause == plan.CauseNotVisible:
 		return ReasonNotVisibleYet, a.Reason
-	case a.Settled(), unknown(a):
+	case a.Settled(), a.NothingDue, unknown(a):
 		return "", message.Message{}
 	case a.Kind == plan.Forbidden:
 		return ReasonForbidden, a.Reason
