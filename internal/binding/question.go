@@ -11,7 +11,7 @@ const (
 	QuestionTokenKind       Question = "token-kind"
 	QuestionTokenScope      Question = "token-scope"
 	QuestionTokenOwner      Question = "token-owner"
-	QuestionTokenExpiry     Question = "token-expiry"
+	QuestionTokenExpiry     Question = "token-expiry" //nolint:gosec // A word, no secret.
 	QuestionAccountExists   Question = "account-exists"
 	QuestionAccountPersonal Question = "account-personal"
 	QuestionAccountIdentity Question = "account-identity"

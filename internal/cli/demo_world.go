@@ -21,7 +21,7 @@ import (
 
 // demoVaultToken opens the sandbox's secret store; it is worth nothing
 // elsewhere.
-const demoVaultToken = "sandbox-vault-token" //nolint:gosec // Not a credential of anything real.
+const demoVaultToken = "sandbox-vault-token"
 
 // demoWorld is the sandbox with what the examples name, and the configuration
 // of a daemon that works on it.

@@ -130,7 +130,7 @@ func (o *importOptions) write(files []binding.File) error {
 		}
 		return nil
 	}
-	if err := os.MkdirAll(o.out, 0o777); err != nil {
+	if err := os.MkdirAll(o.out, 0o777); err != nil { //nolint:gosec // Declarations are no secret; the umask decides.
 		return err
 	}
 	root, err := os.OpenRoot(o.out)

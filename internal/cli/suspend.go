@@ -110,7 +110,7 @@ func parseTime(text string) (at time.Time, length time.Duration, err error) {
 	if days, isDays := strings.CutSuffix(text, "d"); isDays {
 		var n uint64
 		if n, err = strconv.ParseUint(days, 10, 16); err == nil {
-			length = time.Duration(n) * 24 * time.Hour //nolint:gosec // 16 bits of days.
+			length = time.Duration(n) * 24 * time.Hour
 		}
 	}
 	if err != nil || length <= 0 {

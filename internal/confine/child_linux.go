@@ -34,9 +34,9 @@ func isolate(cmd *exec.Cmd) {
 // kernel takes this process first and that calls are refused is more than the
 // work needs, and not every kernel offers it.
 func enter(l Limits) error {
-	seconds := uint64((l.Processor + time.Second - 1) / time.Second)
+	seconds := uint64((l.Processor + time.Second - 1) / time.Second) //nolint:gosec // A limit is positive.
 	for resource, limit := range map[int]uint64{
-		unix.RLIMIT_DATA: uint64(l.Memory), unix.RLIMIT_CPU: seconds, unix.RLIMIT_CORE: 0, unix.RLIMIT_FSIZE: 0,
+		unix.RLIMIT_DATA: uint64(l.Memory), unix.RLIMIT_CPU: seconds, unix.RLIMIT_CORE: 0, unix.RLIMIT_FSIZE: 0, //nolint:gosec // A limit is positive.
 	} {
 		if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: limit, Max: limit}); err != nil {
 			return err

@@ -143,7 +143,7 @@ func Run(ctx context.Context, work string, input []byte, limits Limits) ([]byte,
 	if err != nil {
 		return nil, fmt.Errorf("confine: find this program: %w", err)
 	}
-	cmd := exec.CommandContext(limited, path, order(work, limits))
+	cmd := exec.CommandContext(limited, path, order(work, limits)) //nolint:gosec // The program is this one.
 	cmd.Args[0] = os.Args[0]
 	cmd.Env = []string{"GOTRACEBACK=none", "GOMAXPROCS=2"}
 	cmd.Dir = string(os.PathSeparator)

@@ -99,7 +99,7 @@ const (
 	// CauseHostRefused: the code host said no.
 	CauseHostRefused Cause = "host-refused"
 	// CauseTokenExpired: the token has ended.
-	CauseTokenExpired Cause = "token-expiry"
+	CauseTokenExpired Cause = "token-expiry" //nolint:gosec // A word, no secret.
 	// CauseSecretTarget: the token would be sent to a different host.
 	CauseSecretTarget Cause = "address-changed-with-secret"
 	// CauseSubgroup: a project in a GitLab subgroup builds by manual trigger

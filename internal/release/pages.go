@@ -14,7 +14,7 @@ import (
 func pages(folder, version string, date time.Time) error {
 	man, completions := filepath.Join(folder, "man"), filepath.Join(folder, "completions")
 	for _, path := range []string{man, completions} {
-		if err := os.MkdirAll(path, 0o755); err != nil {
+		if err := os.MkdirAll(path, 0o755); err != nil { //nolint:gosec // Manuals are for everybody.
 			return err
 		}
 	}

@@ -2,8 +2,8 @@ package sandbox
 
 import (
 	"crypto/hmac"
-	"crypto/md5"  //nolint:gosec // Content-MD5 is part of the protocol, not a protection of ours.
-	"crypto/sha1" //nolint:gosec // HMAC-SHA1 is what the protocol's second signature is made of.
+	"crypto/md5"
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -112,7 +112,7 @@ func (s signedRequest) checkV2() *wireError {
 		return &wireError{http.StatusBadRequest, "InvalidSignatureMethod", "want x-acs-signature-method HMAC-SHA1 and x-acs-signature-version 1.0"}
 	}
 	if sum := s.header.Get("Content-Md5"); sum != "" {
-		have := md5.Sum(s.body) //nolint:gosec // as above
+		have := md5.Sum(s.body)
 		if sum != base64.StdEncoding.EncodeToString(have[:]) {
 			return &wireError{http.StatusBadRequest, "ContentMD5NotMatched", "Specified Content-MD5 does not match the body."}
 		}

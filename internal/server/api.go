@@ -193,7 +193,7 @@ func openToGroup(path string, gid int) error {
 	if err := os.Chown(path, -1, gid); err != nil {
 		return fmt.Errorf("server: group of socket %s: %w", path, errors.Unwrap(err))
 	}
-	if err := os.Chmod(path, 0o660); err != nil {
+	if err := os.Chmod(path, 0o660); err != nil { //nolint:gosec // The operator named the group.
 		return fmt.Errorf("server: mode of socket %s: %w", path, err)
 	}
 	return nil

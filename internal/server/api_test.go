@@ -168,7 +168,7 @@ func TestTheAPIAnswersNobodyElse(t *testing.T) {
 	if err == nil && resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("over plain http: got %d", resp.StatusCode)
 	}
-	conn, err := tls.Dial("tcp", s.APIAddress(), &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}) //nolint:gosec // It has to be refused.
+	conn, err := tls.Dial("tcp", s.APIAddress(), &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
 	if err == nil {
 		_ = conn.Close()
 		t.Error("TLS 1.1 is spoken")

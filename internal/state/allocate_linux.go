@@ -12,7 +12,7 @@ const keepSize = 1
 // allocate takes space for the next size bytes of a file from at on.
 func allocate(f *os.File, at, size int64) error {
 	for {
-		err := syscall.Fallocate(int(f.Fd()), keepSize, at, size) //nolint:gosec // A descriptor fits.
+		err := syscall.Fallocate(int(f.Fd()), keepSize, at, size)
 		if !errors.Is(err, syscall.EINTR) {
 			return err
 		}

@@ -101,7 +101,7 @@ func (d disk) syncFolder(path string) error {
 	if _, err := d.ask("sync folder", 0); err != nil {
 		return err
 	}
-	f, err := os.Open(path) //nolint:gosec // The folder of the state file, as configured.
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}

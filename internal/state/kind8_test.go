@@ -59,9 +59,9 @@ func changes(t *testing.T, random *rand.Rand, n int) (all []change) {
 
 func seeded(t *testing.T) *rand.Rand {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // Only told apart, never trusted.
+	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	return rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // Made-up data is no secret.
+	return rand.New(rand.NewPCG(seed, 0))
 }
 
 // filled is a store with a suspension, a confirmation, a record and more, in

@@ -17,9 +17,9 @@ import (
 // and to a store in memory: each answers the same, and so does the file once it
 // is loaded into memory.
 func TestMemoryRemembersWhatAFileRemembers(t *testing.T) {
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // Only told apart, never trusted.
+	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // Made-up data is no secret.
+	random := rand.New(rand.NewPCG(seed, 0))
 	path := filepath.Join(t.TempDir(), "state.db")
 	file, err := state.Open(path)
 	must(t, err)

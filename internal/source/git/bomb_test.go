@@ -57,7 +57,7 @@ func (p *packOf) delta(size uint64, copies int, claim uint64) {
 func (p *packOf) whole() []byte {
 	data := append([]byte("PACK\x00\x00\x00\x02"), binary.BigEndian.AppendUint32(nil, p.count)...)
 	data = append(data, p.Bytes()...)
-	sum := sha1.Sum(data) //nolint:gosec // git's own.
+	sum := sha1.Sum(data)
 	return append(data, sum[:]...)
 }
 

@@ -138,7 +138,7 @@ func (p *pack) next(ctx context.Context, scanner *packfile.Scanner) error {
 		}
 	} else {
 		e.id = passing.hasher.Sum()
-		p.ids[e.id] = int32(len(p.entries))
+		p.ids[e.id] = int32(len(p.entries)) //nolint:gosec // At most maxObjects.
 	}
 	p.entries = append(p.entries, e)
 	return nil
@@ -254,7 +254,7 @@ func (p *pack) baseOf(e entry) (int32, bool) {
 		return i, ok
 	}
 	i, ok := slices.BinarySearchFunc(p.entries, e.baseOffset, func(e entry, at int64) int { return int(min(max(e.offset-at, -1), 1)) })
-	return int32(i), ok
+	return int32(i), ok //nolint:gosec // As above.
 }
 
 // kindOf is the type of an object: its base's.

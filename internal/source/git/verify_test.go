@@ -7,7 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // Signatures with it have to be refused.
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/binary"
@@ -191,7 +191,7 @@ func bySHA1(t *testing.T, e *openpgp.Entity, at time.Time) signs {
 	return func(payload []byte) []byte {
 		// A packet of version 4 (RFC 9580, 5.2.3), for no library makes it any more.
 		hashed := append([]byte{4, 0, 1, 2, 0, 6, 5, 2}, binary.BigEndian.AppendUint32(nil, uint32(at.Unix()))...)
-		hash := sha1.Sum(slices.Concat(payload, hashed, []byte{4, 0xff, 0, 0, 0, byte(len(hashed))})) //nolint:gosec // It has to be refused.
+		hash := sha1.Sum(slices.Concat(payload, hashed, []byte{4, 0xff, 0, 0, 0, byte(len(hashed))}))
 		made, err := rsa.SignPKCS1v15(rand.Reader, e.PrivateKey.PrivateKey.(*rsa.PrivateKey), crypto.SHA1, hash[:])
 		if err != nil {
 			t.Fatal(err)
