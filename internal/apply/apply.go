@@ -196,6 +196,8 @@ func (x *run) perform(ctx context.Context, i int) (err error) {
 		return x.rebind(ctx, a)
 	case plan.Unbind:
 		return x.unbind(ctx, a)
+	case plan.Create:
+		return x.create(ctx, a)
 	case plan.Link, plan.Relink:
 		return x.link(ctx, a)
 	case plan.Unlink, plan.AddRule, plan.ChangeRule, plan.RemoveRule:
@@ -241,7 +243,7 @@ func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
 	before := x.before(a)
 	intent := binding.Intent{
 		Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Action: string(kind), Object: a.Object,
-		Released: a.Kind == plan.Rebind || a.Cause == plan.CauseUnfinished, Link: a.Target.Link, Rule: a.Target.Rule, TokenVersion: a.Target.TokenVersion, TokenFingerprint: a.Target.TokenFingerprint,
+		Released: a.Kind == plan.Rebind || a.Cause == plan.CauseUnfinished, Link: a.Target.Remembered(), Rule: a.Target.Rule, TokenVersion: a.Target.TokenVersion, TokenFingerprint: a.Target.TokenFingerprint,
 	}
 	if before != nil {
 		intent.Record = *before

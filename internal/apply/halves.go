@@ -193,7 +193,7 @@ func (x *run) isSecured(i int) bool {
 // host that said yes before a first half, and does not answer in the second, is
 // believed.
 func (x *run) linkable(ctx context.Context, a plan.Action) error {
-	if a.Kind != plan.Link && a.Kind != plan.Relink || a.Platform != binding.GitLab || a.Target.Link == nil || a.Target.Link.Trigger != binding.Auto {
+	if a.Kind != plan.Create && a.Kind != plan.Link && a.Kind != plan.Relink || a.Platform != binding.GitLab || a.Target.Link == nil || a.Target.Link.Trigger != binding.Auto {
 		return nil
 	}
 	x.mu.Lock()

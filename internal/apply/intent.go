@@ -112,7 +112,7 @@ func settle(intent *binding.Intent, obs binding.Observation) answer {
 		return settleAccount(intent, kind, state.Account)
 	default:
 		state, asked := obs.Repositories[intent.Object.Image]
-		if !asked || unknownOn(intent.Object, state) != nil {
+		if !asked || state.Unknown != nil || kind != plan.Create && unknownOn(intent.Object, state) != nil {
 			return open
 		}
 		return settleRepository(intent, kind, state)
@@ -148,6 +148,8 @@ func isOld(intent binding.Intent, account binding.Account) bool {
 func settleRepository(intent *binding.Intent, kind plan.Kind, state binding.RepositoryState) answer {
 	is := false
 	switch kind {
+	case plan.Create: // A source that cannot be read is confirmed by a person.
+		is = state.Exists && (intent.Link == nil || state.Link != nil && intent.Link.Same(*state.Link))
 	case plan.Link, plan.Relink:
 		is = state.Link != nil && intent.Link != nil && intent.Link.Same(*state.Link)
 	case plan.Unlink:

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
+	"reconciler/internal/registry"
 	"reconciler/internal/secrets"
 )
 
@@ -23,6 +25,30 @@ func (x *run) link(ctx context.Context, a plan.Action) error {
 	}
 	return x.write(ctx, x.intent(a, a.Kind), func(ctx context.Context, _ *binding.Intent) error {
 		return x.o.Registry.Link(ctx, a.Target.Image, *a.Target.Link)
+	})
+}
+
+// create makes an image repository with its source, and its namespace if that was
+// missing. One that somebody else made meanwhile is as good, if it has that source.
+func (x *run) create(ctx context.Context, a plan.Action) error {
+	if a.Target.Link == nil || a.Target.Create == nil {
+		return fmt.Errorf("create %s: %w: it is not known what to make", a.Object, binding.ErrBug)
+	}
+	if err := orInterrupted(ctx, x.linkable(ctx, a)); err != nil {
+		return err
+	}
+	return x.write(ctx, x.intent(a, a.Kind), func(ctx context.Context, intent *binding.Intent) error {
+		image := a.Target.Image
+		if namespace, _, _ := strings.Cut(image, "/"); a.Target.NoNamespace {
+			if err := x.o.Registry.CreateNamespace(ctx, namespace); err != nil {
+				return err
+			}
+		}
+		err := x.o.Registry.CreateRepository(ctx, image, *a.Target.Create, *a.Target.Link)
+		if errors.Is(err, registry.ErrExists) && settle(intent, x.observe(ctx, Intended(nil, []binding.Intent{*intent}))) == done {
+			return nil
+		}
+		return err
 	})
 }
 

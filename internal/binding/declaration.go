@@ -211,6 +211,9 @@ type Repository struct {
 	BuildCache    *bool `json:"buildCache,omitempty"`
 	// Rules are the build rules; nil when not managed.
 	Rules []BuildRule `json:"rules,omitzero"`
+	// Create is what a missing image repository is created with; nil if it is not
+	// created.
+	Create *Creation `json:"create,omitempty"`
 }
 
 // Creation is what an image repository is made with. It says nothing of one that

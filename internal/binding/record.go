@@ -165,7 +165,7 @@ type Intent struct {
 	// Doubtful is true for a bind while an earlier bind of another token may still
 	// have its effect: it is not known which token an account has that appears.
 	Doubtful bool `json:"doubtful,omitempty"`
-	// Link is the source being written, of a link or relink.
+	// Link is the source being written, of a create, link or relink.
 	Link *Link `json:"link,omitempty"`
 	// Rule is the build rule being written or removed.
 	Rule ObservedRule `json:"rule,omitzero"`

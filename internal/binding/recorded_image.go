@@ -14,7 +14,8 @@ type RecordedImage struct {
 	// It distinguishes drift from a changed declaration.
 	Link *Link
 	// LinkWritten is when Link was written or, where it is nil, removed. Unlinked
-	// is the link that was removed then.
+	// is the link that was removed then. If both are nil, the image repository was
+	// made then, with a source that nobody confirmed yet.
 	LinkWritten Write
 	Unlinked    *Link
 	// SourceID is the code host's number for the project of Link, as it was first

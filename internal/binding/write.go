@@ -135,7 +135,7 @@ func (r *Record) eachWrite(obs Observation, do func(o Object, w *Write, is sight
 	for i := range r.Images {
 		img := &r.Images[i]
 		state, known := obs.repository(img.Image)
-		do(RepositoryObject(img.Image), &img.LinkWritten, sightOf(known && state.NoSource() == nil, img.showsLink(state)))
+		do(RepositoryObject(img.Image), &img.LinkWritten, sightOf(known && (state.NoSource() == nil || img.onlyMade()), img.showsLink(state)))
 		for n := range img.Rules {
 			rule := &img.Rules[n]
 			o := Object{Kind: ObjectRule, Image: NormalImage(img.Image), Rule: rule.Key}
@@ -187,8 +187,12 @@ func (i RecordedImage) showsLink(state RepositoryState) bool {
 	case i.Unlinked != nil:
 		return state.Link == nil || !SameSource(i.Unlinked.Source, state.Link.Source)
 	}
-	return true
+	return state.Exists
 }
+
+// onlyMade says that nothing is known of the source: a write made the image
+// repository.
+func (i RecordedImage) onlyMade() bool { return i.Link == nil && i.Unlinked == nil }
 
 func (r RecordedRule) shown(state RepositoryState) bool {
 	there := slices.ContainsFunc(state.Rules, func(have ObservedRule) bool {
@@ -265,7 +269,7 @@ func (r *Record) takeBack(obs Observation, at time.Time, settle time.Duration) {
 		}
 	}
 	r.Images = slices.DeleteFunc(r.Images, func(i RecordedImage) bool {
-		return !i.Left() && i.Unlinked == nil && !slices.ContainsFunc(i.Rules, func(rule RecordedRule) bool { return rule.Written.Recent(at, settle) })
+		return !i.Left() && i.Unlinked == nil && !i.LinkWritten.Recent(at, settle) && !slices.ContainsFunc(i.Rules, func(rule RecordedRule) bool { return rule.Written.Recent(at, settle) })
 	})
 }
 

@@ -145,7 +145,9 @@ func (w *world) populate(d binding.Declaration) {
 	platform := string(d.Spec.Platform)
 	w.Hosts.AddUser(platform, sandbox.HostUser{Username: d.Spec.Username})
 	for _, r := range d.Spec.Repositories {
-		w.instance(d.Spec.Instance).AddRepository(r.Image)
+		if r.Create == nil {
+			w.instance(d.Spec.Instance).AddRepository(r.Image)
+		}
 		w.Hosts.AddProject(platform, sandbox.HostProject{Path: r.Source})
 	}
 	if d.Spec.Token != nil {

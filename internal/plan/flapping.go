@@ -66,7 +66,7 @@ func (a Action) Found() string {
 		return "unbound"
 	case Link:
 		return "without a source"
-	case AddRule:
+	case AddRule, Create:
 		return "gone"
 	default:
 	}
@@ -99,7 +99,7 @@ func (a Action) found() message.Message {
 		return message.New("found.unbound")
 	case Link:
 		return message.New("found.without-source")
-	case AddRule:
+	case AddRule, Create:
 		return message.New("found.gone")
 	default:
 	}

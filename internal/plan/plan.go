@@ -19,7 +19,9 @@ const (
 	// Authorize is a person's step in a browser (OAuth).
 	Authorize Kind = "authorize"
 	// Manual is a person's step in the console, where the driver cannot.
-	Manual     Kind = "manual"
+	Manual Kind = "manual"
+	// Create makes an image repository with its source, and a missing namespace.
+	Create     Kind = "create"
 	Link       Kind = "link"
 	Relink     Kind = "relink"
 	Unlink     Kind = "unlink"
@@ -39,7 +41,7 @@ const (
 
 // Kinds are all kinds of actions.
 func Kinds() []Kind {
-	return []Kind{Bind, Rebind, Unbind, Authorize, Manual, Link, Relink, Unlink, AddRule, ChangeRule, RemoveRule, Adopt, Noop, Forbidden}
+	return []Kind{Bind, Rebind, Unbind, Authorize, Manual, Create, Link, Relink, Unlink, AddRule, ChangeRule, RemoveRule, Adopt, Noop, Forbidden}
 }
 
 // Changes says whether an action of this kind changes anything when applied.
@@ -96,7 +98,7 @@ func (a Action) NeedsWindow(w Windows) bool {
 // restores says whether the action puts back what somebody took away and leaves
 // what is there as it is.
 func (a Action) restores() bool {
-	return a.Repairs() && (a.Kind == Bind || a.Kind == Link || a.Kind == AddRule)
+	return a.Repairs() && (a.Kind == Bind || a.Kind == Create || a.Kind == Link || a.Kind == AddRule)
 }
 
 // Change is one field's value before and after.
@@ -127,6 +129,21 @@ type Target struct {
 	Image string
 	Link  *binding.Link
 	Rule  binding.ObservedRule
+	// Create is what the image repository is made with, NoNamespace that its
+	// namespace is made before.
+	Create      *binding.Creation
+	NoNamespace bool
+	// Unconfirmed says that the source cannot be read: it is not remembered until
+	// a person confirms it.
+	Unconfirmed bool
+}
+
+// Remembered is the source to remember once the action is done; nil for none.
+func (t Target) Remembered() *binding.Link {
+	if t.Unconfirmed {
+		return nil
+	}
+	return t.Link
 }
 
 // Plan is a value: actions in the order they are applied, and findings.

@@ -35,7 +35,7 @@ func Remember(a Action, old *binding.Record, account *binding.Account) *binding.
 		i = len(r.Images) - 1
 	}
 	rememberImage(&r.Images[i], a)
-	if img := r.Images[i]; img.Link == nil && img.Unlinked == nil && len(img.Rules) == 0 {
+	if img := r.Images[i]; a.Kind != Create && img.Link == nil && img.Unlinked == nil && len(img.Rules) == 0 {
 		r.Images = slices.Delete(r.Images, i, i+1)
 	}
 	slices.SortFunc(r.Images, func(a, b binding.RecordedImage) int { return strings.Compare(a.Image, b.Image) })
@@ -99,6 +99,8 @@ func rememberAccount(a Action, old *binding.Record, account *binding.Account) *b
 
 func rememberImage(img *binding.RecordedImage, a Action) {
 	switch a.Kind {
+	case Create:
+		img.SetLink(a.Target.Remembered())
 	case Link, Relink:
 		img.SetLink(a.Target.Link)
 	case Unlink:

@@ -145,9 +145,10 @@ func (m *maker) repository(r image) {
 		m.onImage(r, Action{Kind: Noop, Cause: causeOf(*u), Reason: unknownReason(*u)})
 		m.find(r.d, r.path+".image", finding.New(unknownCode(*u), message.New("plan.of", "name", r.name, "text", u.Message)))
 	case !st.Exists:
-		m.onImage(r, Action{Kind: Forbidden, Cause: CauseRepositoryMissing, Reason: message.New("reason.no-repository")})
-		m.find(r.d, r.path+".image", finding.New("image-repository-missing", message.New("plan.no-repository",
-			"name", r.d.Name, "image", r.name)))
+		if m.create(r) {
+			m.rules(r)
+			return
+		}
 	case m.source(r):
 		m.rules(r)
 		return

@@ -61,7 +61,7 @@ func (m *maker) findUnseen() {
 // without harm, where it is not known whether the first time had its effect.
 func (k Kind) Repeatable() bool {
 	switch k {
-	case Bind, Rebind, Unbind, AddRule:
+	case Bind, Rebind, Unbind, Create, AddRule:
 		return false
 	default:
 		return true

@@ -21,6 +21,7 @@ func everything() binding.Capabilities {
 	return binding.Capabilities{
 		ListAccounts: true, Bind: true, Unbind: true,
 		ReadRepositories: true, ReadSources: true, ReadRules: true, LinkRepositories: true, WriteRules: true,
+		CreateRepositories: true,
 	}
 }
 

@@ -216,7 +216,7 @@ type look struct {
 
 func lookOf(k plan.Kind) look {
 	switch k {
-	case plan.Bind, plan.Link, plan.AddRule:
+	case plan.Bind, plan.Create, plan.Link, plan.AddRule:
 		return look{"+", "add", green}
 	case plan.Relink, plan.ChangeRule:
 		return look{"~", "change", yellow}
@@ -265,6 +265,7 @@ func kinds() []kindWords {
 		{plan.Unbind, "to unbind"},
 		{plan.Authorize, "to authorize"},
 		{plan.Manual, "to do by hand"},
+		{plan.Create, "to create"},
 		{plan.Link, "to link"},
 		{plan.Relink, "to relink"},
 		{plan.Unlink, "to unlink"},
