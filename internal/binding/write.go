@@ -304,9 +304,13 @@ func (r Record) OnceRead() bool {
 	return r.Attested == nil && r.AccountID != "" && (r.Written.At.IsZero() || r.Written.Seen)
 }
 
-// OnceRead says that the registry has shown what is recorded of an image repository.
-func (i RecordedImage) OnceRead() bool {
-	return i.LinkWritten.Seen || slices.ContainsFunc(i.Rules, func(r RecordedRule) bool {
+// LinkOnceRead says that the registry has shown the recorded link of an image
+// repository.
+func (i RecordedImage) LinkOnceRead() bool { return i.LinkWritten.Seen }
+
+// RulesOnceRead says that the registry has shown a recorded build rule.
+func (i RecordedImage) RulesOnceRead() bool {
+	return slices.ContainsFunc(i.Rules, func(r RecordedRule) bool {
 		return r.Written.Seen || r.ID != "" && r.Written.At.IsZero()
 	})
 }

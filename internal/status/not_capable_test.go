@@ -39,6 +39,12 @@ func TestWhatTheRegistryOnceShowedIsNotConfirmedByNobody(t *testing.T) {
 		"its rules were adopted": {record(func(r *binding.Record) {
 			r.Written, r.Images[0].Rules = written, []binding.RecordedRule{{ID: "3", Key: "branch:main=>latest"}}
 		}), binding.True, binding.Unclear},
+		"its rules are read, as on the documented registry": {func(in *plan.Input) {
+			state := in.Observation.Repositories["pay/api"]
+			in.Observation.Repositories["pay/api"] = binding.RepositoryState{Exists: true, SourceUnknown: state.Unknown}
+			r := &in.Records[0]
+			r.Written, r.Images[0].Rules = written, []binding.RecordedRule{{ID: "3", Key: "branch:main=>latest", Written: seen}}
+		}, binding.True, binding.True},
 		"a person confirmed it later": {record(func(r *binding.Record) { r.Attested = &binding.Confirmation{At: noon()} }), binding.True, binding.True},
 		"a person confirmed it first": {record(func(r *binding.Record) { r.AccountID = "" }), binding.True, binding.True},
 	} {

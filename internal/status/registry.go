@@ -182,12 +182,14 @@ func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of ver
 	return verdict{binding.Unclear, unknown.Reason, message.New("condition.of-object", "object", object, "why", unknown.Message)}, true
 }
 
-// imageConfirmed says that a person confirmed an image repository, with all of
-// its rules.
+// imageConfirmed says that a person confirmed what the registry cannot be asked of
+// an image repository: its link, and its rules where they cannot be asked either.
+// What the registry once showed is confirmed by nobody.
 func (v view) imageConfirmed(object binding.Object) bool {
 	o, planned := v.on(binding.RepositoryObject(object.Image))
+	noRules := firstUnknown(v.obs.Unknown, v.obs.Repositories[object.Image].NoRules()) != nil
 	read := v.record != nil && slices.ContainsFunc(v.record.Images, func(i binding.RecordedImage) bool {
-		return binding.NormalImage(i.Image) == object.Image && i.OnceRead()
+		return binding.NormalImage(i.Image) == object.Image && (i.LinkOnceRead() || noRules && i.RulesOnceRead())
 	})
 	return planned && o.State == plan.Kept && o.Action.Settled() && !read
 }
