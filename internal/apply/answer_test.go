@@ -125,26 +125,30 @@ func TestAFallbackSaysWhetherTheTokenIsCondemned(t *testing.T) {
 // TestAFallbackTakesTheAccountOfBeforeForAnOldRead: the registry shows an account after
 // the new token was refused.
 func TestAFallbackTakesTheAccountOfBeforeForAnOldRead(t *testing.T) {
-	for id, want := range map[string]string{"101": "canary-gitlab-1", "999": ""} {
-		for _, unnumbered := range []bool{false, true} {
-			s := newSite()
-			s.applied(t, worldtest.GitLab())
-			s.Passes(time.Hour)
-			s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], "canary-gitlab-2")
-			if unnumbered { // The record does not know the number, the plan does.
-				r := s.Records()["pay-gitlab/gitlab"]
-				r.AccountID = ""
-				if err := s.State.PutRecord(t.Context(), r); err != nil {
-					t.Fatal(err)
-				}
-			}
-			s.registry = second{worldtest.Registry{World: s.World}, &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Op: "registry: bind"}}
-			round := s.round(t, worldtest.GitLab())
-			s.reads = shows{worldtest.Registry{World: s.World}, &binding.Account{ID: id, Platform: binding.GitLab, Username: "ci-bot", Address: "https://gitlab.example.com"}}
-			s.apply(t.Context(), round)
-			if got := s.Bound(binding.GitLab); got != want {
-				t.Errorf("account %s, number remembered %t: bound with %q, want %q; calls: %q", id, !unnumbered, got, want, s.Calls)
-			}
+	for name, tt := range map[string]struct {
+		rebound bool // a person bound the same user again, as number 555
+		shown   string
+		want    string
+	}{
+		"the account that we unbound":            {false, "101", "canary-gitlab-1"},
+		"an account of somebody else":            {false, "999", ""},
+		"the one of a person, which we unbound":  {true, "555", "canary-gitlab-1"},
+		"somebody else's, after we unbound that": {true, "999", ""},
+	} {
+		s := newSite()
+		s.applied(t, worldtest.GitLab())
+		s.Passes(time.Hour)
+		s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], "canary-gitlab-2")
+		if tt.rebound {
+			s.Accounts[binding.GitLab].ID = "555"
+		}
+		s.registry = second{worldtest.Registry{World: s.World}, &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Op: "registry: bind"}}
+		round := s.round(t, worldtest.GitLab())
+		s.reads = shows{worldtest.Registry{World: s.World}, &binding.Account{ID: tt.shown, Platform: binding.GitLab, Username: "ci-bot", Address: "https://gitlab.example.com"}}
+		s.Calls = nil
+		s.apply(t.Context(), round)
+		if got := s.Bound(binding.GitLab); got != tt.want || s.Count("unbind") != 1 {
+			t.Errorf("%s: bound with %q, want %q; calls: %q", name, got, tt.want, s.Calls)
 		}
 	}
 }

@@ -130,3 +130,39 @@ func TestTheDeclaredDeletionPolicyIsRemembered(t *testing.T) {
 		}
 	}
 }
+
+// TestARemovedBindingIsForgottenOnceNothingOfItIsRecent: the write of its account or of a
+// source may still show up.
+func TestARemovedBindingIsForgottenOnceNothingOfItIsRecent(t *testing.T) {
+	image := func(w binding.Write) func(*binding.Record) {
+		return func(r *binding.Record) { r.Images = []binding.RecordedImage{{Image: "a/b", LinkWritten: w}} }
+	}
+	recent, old := noon().Add(-time.Minute), noon().Add(-time.Hour)
+	for name, tt := range map[string]struct {
+		change func(*binding.Record)
+		kept   bool
+	}{
+		"nothing was written":              {func(*binding.Record) {}, false},
+		"the account, a minute ago":        {func(r *binding.Record) { r.Written = binding.Write{At: recent, Seen: true} }, true},
+		"the account, an hour ago":         {func(r *binding.Record) { r.Written = binding.Write{At: old} }, false},
+		"a source, a minute ago":           {image(binding.Write{At: recent}), true},
+		"a source, a minute ago, and seen": {image(binding.Write{At: recent, Seen: true}), false},
+		"a source, an hour ago":            {image(binding.Write{At: old}), false},
+		"a source that is left": {func(r *binding.Record) {
+			r.Images = []binding.RecordedImage{{Image: "a/b", Link: &binding.Link{}}}
+		}, true},
+	} {
+		record := binding.Record{Instance: "prod", Binding: "pay", Platform: binding.GitLab, AccountID: "7", Removed: true}
+		tt.change(&record)
+		store := state.NewMemory()
+		if err := store.PutRecord(t.Context(), record); err != nil {
+			t.Fatal(err)
+		}
+		apply.New(apply.Options{Instance: "prod", Store: store, Now: noon, Settle: 2 * time.Minute, Emit: func(plan.Event) {}, Moved: func() {}}).
+			Apply(t.Context(), &plan.Round{Input: plan.Input{Records: []binding.Record{record}, Observation: binding.Observation{Capabilities: binding.Capabilities{ListAccounts: true}}}})
+		records, err := store.Records(t.Context(), "prod")
+		if err != nil || (len(records) > 0) != tt.kept {
+			t.Errorf("%s: %+v, %v", name, records, err)
+		}
+	}
+}

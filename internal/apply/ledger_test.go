@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"reconciler/internal/apply"
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/worldtest"
@@ -188,5 +189,66 @@ func TestAnIntentAnsweredLateGoesToTheRecordThatTookItsAccountOver(t *testing.T)
 		if diff := cmp.Diff([]string{tt.want}, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// numbered makes rules under a number that it is given.
+type numbered struct {
+	apply.Registry
+	id string
+}
+
+func (r numbered) AddRule(_ context.Context, _ string, rule binding.BuildRule) (binding.ObservedRule, error) {
+	return binding.ObservedRule{ID: r.id, BuildRule: rule}, nil
+}
+
+// TestWhatIsRememberedOfARuleThatIsAdded where the record knows one like it, with the
+// number 3: that one is gone, unless it is the one that was made.
+func TestWhatIsRememberedOfARuleThatIsAdded(t *testing.T) {
+	rule := binding.BuildRule{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}
+	other := binding.BuildRule{Branch: "next", Dockerfile: "/Dockerfile", ImageTag: "next"}
+	for made, want := range map[string][]string{
+		"3": {"3 main", "4 next"}, "9": {"3 main removed", "4 next", "9 main"}, "": {" main", "3 main removed", "4 next"},
+	} {
+		s := newSite()
+		s.registry = numbered{s.registry, made}
+		record := binding.Record{Instance: worldtest.Instance, Binding: "pay", Platform: binding.GitLab, Managed: true, Images: []binding.RecordedImage{{
+			Image: "pay/api", Rules: []binding.RecordedRule{{ID: "3", Key: rule.Key()}, {ID: "4", Key: other.Key()}},
+		}}}
+		if err := s.State.PutRecord(t.Context(), record); err != nil {
+			t.Fatal(err)
+		}
+		a := plan.Action{Binding: "pay", Platform: binding.GitLab, Object: binding.RuleObject("pay/api", rule), Kind: plan.AddRule}
+		a.Target.Image, a.Target.Rule.BuildRule = "pay/api", rule
+		if result := s.apply(t.Context(), s.planned(t, nil, a)); result.Err() != nil {
+			t.Fatal(result.Err())
+		}
+		var got []string
+		for _, r := range s.Records()["pay/gitlab"].Images[0].Rules {
+			text := r.ID + " main"
+			if r.Key == other.Key() {
+				text = r.ID + " next"
+			}
+			if r.Removed {
+				text += " removed"
+			}
+			got = append(got, text)
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("made as %q (-want +got):\n%s", made, diff)
+		}
+	}
+}
+
+// TestASourceThatIsReplacedKeepsTheRulesOfItsImageRepository.
+func TestASourceThatIsReplacedKeepsTheRulesOfItsImageRepository(t *testing.T) {
+	s := newSite()
+	s.applied(t, worldtest.GitLab())
+	s.Passes(time.Hour)
+	s.applied(t, worldtest.GitLab(func(d *binding.Declaration) { d.Spec.Repositories[0].Source = "pay/new" }))
+	image := s.Records()["pay-gitlab/gitlab"].Images[0]
+	if len(image.RuleKeys()) != 2 || image.Link == nil || image.Link.Source != "pay/new" {
+		t.Errorf("remembered: %+v", image)
 	}
 }
