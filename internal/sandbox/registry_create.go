@@ -57,7 +57,6 @@ func (i *RegistryInstance) makeNamespace(namespace string) *wireError {
 func (i *RegistryInstance) makeRepository(repo imageRepository, in *repoSource) *wireError {
 	namespace, name := splitProject(repo.image)
 	summary := utf8.RuneCountInString(repo.summary)
-	repo.id = i.registry.nextID()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	switch {
@@ -81,6 +80,7 @@ func (i *RegistryInstance) makeRepository(repo imageRepository, in *repoSource) 
 		}
 		repo.source = source
 	}
+	repo.id = i.registry.nextID() // After all checks: a probe takes no number.
 	i.repos[repo.image] = &repo
 	i.changed(repo.image)
 	return nil
