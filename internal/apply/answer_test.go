@@ -50,6 +50,7 @@ func TestWhatIsGoneAlreadyIsTakenAway(t *testing.T) {
 				a.Object = binding.RepositoryObject("pay/api")
 			case plan.RemoveRule, plan.AddRule:
 				a.Object = binding.RuleObject("pay/api", rule.BuildRule)
+			default: // The account.
 			}
 			a.Target.Account, a.Target.Image, a.Target.Rule = s.Accounts[binding.GitLab], a.Object.Image, rule
 			round := s.planned(t, []binding.Declaration{d}, a)

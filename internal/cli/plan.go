@@ -166,20 +166,26 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 	if err := writeReports(opts.streams, targets, document, opts.full); err != nil {
 		return err
 	}
-	if opts.out != "" {
-		kept := report.PlanFile{Plan: *document.Plan, Basis: document.Basis, Revision: session.loaded.Desired.Revision, Observation: session.observation}
-		if document.Change != nil {
-			kept.Plan = document.Change.Whole
-		}
-		if err := savePlan(opts.out, kept); err != nil {
-			return err
-		}
+	if err := keepPlan(opts.out, session, document); err != nil {
+		return err
 	}
 	code := planExit(*document.Plan, opts.detailed)
 	if code == nil && opts.offline && opts.detailed && document.Change != nil && len(document.Change.Touched) > 0 {
 		return exitCode(exitChanges) // Nothing was compared; the files differ.
 	}
 	return code
+}
+
+// keepPlan writes the plan that apply takes, if a file is named.
+func keepPlan(file string, s *session, document report.Document) error {
+	if file == "" {
+		return nil
+	}
+	kept := report.PlanFile{Plan: *document.Plan, Basis: document.Basis, Revision: s.loaded.Desired.Revision, Observation: s.observation}
+	if document.Change != nil {
+		kept.Plan = document.Change.Whole
+	}
+	return savePlan(file, kept)
 }
 
 // openPlanSession opens the session of a plan, of the configuration where there

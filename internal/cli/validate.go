@@ -121,11 +121,8 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 	if cfg.Policy.AllowAddressChangeWithSecret {
 		conflicts = nil
 	}
-	result, err := checkBeside(ctx, checked, others, check, conflicts)
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
+	result := checkBeside(ctx, checked, others, check, conflicts)
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	findings = finding.Sort(append(append(findings, found...), result.Findings...))

@@ -59,7 +59,7 @@ func excluded(root, place string, told map[string]bool) bool {
 // Of what is beside only the files that could conflict are parsed, and nothing
 // is told of them but in the findings of the files themselves: what is beside
 // was there first.
-func checkBeside(ctx context.Context, files, others []binding.File, check manifest.Options, conflicts secretConflicts) (manifest.Result, error) {
+func checkBeside(ctx context.Context, files, others []binding.File, check manifest.Options, conflicts secretConflicts) manifest.Result {
 	result := manifest.Load(ctx, files, check)
 	named, places := map[string]bool{}, map[string]bool{}
 	for _, f := range files {
@@ -68,7 +68,7 @@ func checkBeside(ctx context.Context, files, others []binding.File, check manife
 	others = slices.DeleteFunc(others, func(f binding.File) bool { return places[placeOf(f)] })
 	related := manifest.Beside(result.Declarations, others)
 	if len(related) == 0 {
-		return conflicts.addTo(result), nil
+		return conflicts.addTo(result)
 	}
 	before := manifest.Load(ctx, related, check)
 	check.Applied = manifest.AsApplied(before.Declarations)
@@ -76,7 +76,7 @@ func checkBeside(ctx context.Context, files, others []binding.File, check manife
 	whole = conflicts.addTo(whole)
 	whole.Declarations = slices.DeleteFunc(whole.Declarations, func(d binding.Declaration) bool { return !named[d.File] })
 	whole.Findings = slices.DeleteFunc(whole.Findings, func(f finding.Finding) bool { return f.File != "" && !named[f.File] })
-	return whole, nil
+	return whole
 }
 
 // secretConflicts makes the findings of declarations that send one secret to

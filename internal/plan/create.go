@@ -11,7 +11,7 @@ import (
 // create plans an image repository that does not exist, and says whether this plan
 // makes it with a source that can be read.
 func (m *maker) create(r image) bool {
-	caps, made := m.in.Observation.Capabilities, r.Repository.Create
+	caps, made := m.in.Observation.Capabilities, r.Create
 	if u, is := m.unseenOn("", binding.RepositoryObject(r.name)); is && made != nil {
 		m.onImage(r, u.notVisible())
 		return false
@@ -51,7 +51,7 @@ func (m *maker) create(r image) bool {
 // creationChanges are all fields of what is made.
 func creationChanges(r image) []Change {
 	changes := append(linkChanges(r, nil),
-		Change{"visibility", "", string(r.Repository.Create.Visibility)}, Change{"summary", "", r.Repository.Create.Summary})
+		Change{"visibility", "", string(r.Create.Visibility)}, Change{"summary", "", r.Create.Summary})
 	if r.state.NoNamespace {
 		namespace, _, _ := strings.Cut(r.name, "/")
 		changes = append(changes, Change{"namespace", "", namespace})

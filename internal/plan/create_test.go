@@ -97,8 +97,11 @@ func TestAPlanShowsWhatIsMade(t *testing.T) {
 	}
 	a := p.Actions[i]
 	for _, want := range []plan.Change{
-		{Field: "namespace", To: "payments"}, {Field: "visibility", To: "private"}, {Field: "summary", To: "The payments API"},
-		{Field: "source", To: "payments/api"}, {Field: "trigger", To: "auto"},
+		{Field: "namespace", To: "payments"},
+		{Field: "visibility", To: "private"},
+		{Field: "summary", To: "The payments API"},
+		{Field: "source", To: "payments/api"},
+		{Field: "trigger", To: "auto"},
 	} {
 		if !slices.Contains(a.Changes, want) {
 			t.Errorf("%v is not in %v", want, a.Changes)

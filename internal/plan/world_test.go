@@ -141,6 +141,7 @@ func (w *world) step(a plan.Action) {
 	case plan.Link, plan.Relink, plan.Unlink, plan.AddRule, plan.ChangeRule, plan.RemoveRule:
 		w.write(a)
 		w.remember(a, nil)
+	case plan.Create: // No declaration of these worlds has it.
 	case plan.Noop, plan.Forbidden:
 	}
 }
