@@ -169,6 +169,11 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 	if err := keepPlan(opts.out, session, document); err != nil {
 		return err
 	}
+	return planned(document, opts)
+}
+
+// planned is the exit code of a plan.
+func planned(document report.Document, opts *planOptions) error {
 	code := planExit(*document.Plan, opts.detailed)
 	if code == nil && opts.offline && opts.detailed && document.Change != nil && len(document.Change.Touched) > 0 {
 		return exitCode(exitChanges) // Nothing was compared; the files differ.

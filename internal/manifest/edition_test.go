@@ -67,7 +67,7 @@ func TestAnInstanceIsPersonalUnlessSomethingSaysOtherwise(t *testing.T) {
 		"GitLab in a VPC": {
 			onP("a", "gitlab", ", address: 'http://10.1.2.3:8443'"+withToken),
 			[]string{"a.yaml:4:61 error gitlab-public", "a.yaml:4:61 info gitlab-trigger-url"},
-			[]string{"a.yaml:4:61 info gitlab-trigger-url", "a.yaml:4:61 info gitlab-vpc"},
+			[]string{"a.yaml:4:61 info gitlab-trigger-url", "a.yaml:4:61 info gitlab-vpc", "a.yaml:4:61 warning token-over-http"},
 		},
 		"a port": {
 			onP("a", "gitlab", ", address: 'https://g.example.com:8443'"+withToken),
