@@ -98,12 +98,15 @@ func TestKind2EndToEnd(t *testing.T) {
 	if _, err := p.client().Suspend(t.Context(), suspendFor("pay", "", time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	p.await("a suspended binding is not ready", func() bool {
-		c := p.condition("pay", binding.Ready)
-		return c.Status == binding.False && c.Reason == "Suspended"
+	p.await("what is suspended, with nothing due, stays ready", func() bool {
+		return p.condition("pay", binding.Suspended).Status == binding.True && p.condition("pay", binding.Ready).Status == binding.True
 	})
 	bound := "canary-gitlab-pay-bot-1"
 	w.newToken(binding.GitLab, "pay-bot", "acr/pay")
+	p.await("a suspended binding that holds a newer token back is not ready", func() bool {
+		c := p.condition("pay", binding.Ready)
+		return c.Status == binding.False && c.Reason == "Suspended"
+	})
 	w.outside.Hosts.RevokeToken(sandbox.HostGitLab, bound)
 	p.await("the bound token is not valid, and the binding is not ready", func() bool {
 		valid, ready := p.condition("pay", binding.TokenValid), p.condition("pay", binding.Ready)

@@ -35,7 +35,7 @@ func TestASnapshotIsHeldToBothPolicies(t *testing.T) {
 	}{
 		{"a good one", declaration("team/a.yaml", "https://gitlab.example.com"), usable, []string{}, ""},
 		{"another host", declaration("team/a.yaml", "https://gitlab.example.org"), usable, []string{"team/a.yaml"}, "policy-address"},
-		{"http", declaration("team/a.yaml", "http://gitlab.example.com"), usable, []string{"team/a.yaml"}, "policy-https"},
+		{"http", declaration("team/a.yaml", "http://gitlab.example.com"), usable, []string{"team/a.yaml"}, "policy-https token-over-http"},
 		{"a policy without data", declaration("team/a.yaml", "https://gitlab.example.com"), []binding.File{{Path: "policy/https.cue"}}, []string{"policy/https.cue"}, "policy-invalid"},
 	} {
 		loaded, err := CheckSnapshot(context.Background(), Options{Config: c, Now: now, Cache: cache}, source.Snapshot{Revision: "1", Files: []binding.File{tt.file}, Policies: tt.policies})
