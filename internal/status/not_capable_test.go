@@ -62,3 +62,22 @@ func TestWhatTheRegistryOnceShowedIsNotConfirmedByNobody(t *testing.T) {
 		})
 	}
 }
+
+// TestACreatedRepositoryWhoseSourceNobodyCanReadIsNotLinked until a person confirmed
+// it.
+func TestACreatedRepositoryWhoseSourceNobodyCanReadIsNotLinked(t *testing.T) {
+	for _, unconfirmed := range []bool{true, false} {
+		round, result := inForce(noon(), func(in *plan.Input) {
+			in.Declarations[0].Spec.Repositories = []binding.Repository{{Image: "pay/api", Source: "org/api", Trigger: binding.Auto}}
+			in.Observation.Repositories = map[string]binding.RepositoryState{"pay/api": {}}
+		})
+		d := round.Declarations[0]
+		made := plan.Action{Instance: d.Spec.Instance, Binding: d.Name, Platform: d.Spec.Platform, Kind: plan.Create, Object: binding.RepositoryObject("pay/api")}
+		made.Target.Unconfirmed = unconfirmed
+		result.Outcomes = append(result.Outcomes, plan.Outcome{Action: made, State: plan.Done})
+		got := conditionOf(t, status.Next(nil, round, result), binding.RepositoriesLinked)
+		if (got.Status == binding.True) == unconfirmed {
+			t.Errorf("unconfirmed %t: %s %s", unconfirmed, got.Status, got.Reason)
+		}
+	}
+}

@@ -164,7 +164,7 @@ func (v view) linked(repository binding.Repository) verdict {
 // or from its being unknown; settled is false where the observation decides.
 func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of verdict, settled bool) {
 	o, planned := v.on(object)
-	if planned && o.State == plan.Done && !o.Unseen {
+	if planned && o.State == plan.Done && !o.Unseen && !o.Action.Target.Unconfirmed {
 		return verdict{status: binding.True}, true
 	}
 	if kept := o.State == plan.Kept && o.Action.Kind != plan.Forbidden && o.Action.Cause != plan.CauseFileBroken; planned && !kept {

@@ -74,6 +74,25 @@ func (d *Driver) described(ctx context.Context, op, object string, o wire.Operat
 	if err != nil {
 		return nil, d.failure(binding.Refused, op, object, "correct the instance's wire profile", err)
 	}
+	return d.send(ctx, personal.Call{Op: op, Object: object, Writes: !o.Reads(), Secret: a.Token.Expose()}, request)
+}
+
+// serves asks whether a write of the wire profile is served, by a call that names
+// nothing. Only the endpoint's word that it is not served counts as such.
+func (d *Driver) serves(ctx context.Context, o wire.Operation) bool {
+	request, err := d.profile.Probe(o, wire.Arguments{InstanceID: d.id})
+	switch {
+	case errors.Is(err, wire.ErrNotProbed):
+		return true
+	case err != nil:
+		return false
+	}
+	_, err = d.send(ctx, personal.Call{Op: "registry: probe", Object: request.Action, Writes: true}, request)
+	return !personal.Unserved(err)
+}
+
+// send sends a call that the wire profile made.
+func (d *Driver) send(ctx context.Context, c personal.Call, request wire.Request) ([]byte, error) {
 	params := &openapiutil.Params{
 		Action: &request.Action, Version: &request.Version, Protocol: new("HTTPS"), Method: &request.Method,
 		Pathname: &request.Path, Style: new("RPC"), AuthType: new("AK"), ReqBodyType: new("json"), BodyType: new("none"),
@@ -91,8 +110,7 @@ func (d *Driver) described(ctx context.Context, op, object string, o wire.Operat
 	case request.Form != nil:
 		params.ReqBodyType, call.Body = new("formData"), request.Form
 	}
-	return d.line.Do(ctx, personal.Call{
-		Op: op, Object: object, Action: request.Action, Writes: !o.Reads(), Secret: a.Token.Expose(),
-		Send: func(client openapi.Client) { _, _ = client.CallApi(params, call, &dara.RuntimeOptions{}) },
-	})
+	c.Action = request.Action
+	c.Send = func(client openapi.Client) { _, _ = client.CallApi(params, call, &dara.RuntimeOptions{}) }
+	return d.line.Do(ctx, c)
 }

@@ -65,11 +65,13 @@ type Driver struct {
 	// probing is held while the capabilities are being found out; it guards
 	// accounts and probed.
 	probing chan struct{}
-	// accounts says whether the account calls are served; nil if that is not
-	// known.
-	accounts *bool
+	// accounts says which account calls are served; nil if that is not known.
+	accounts *accountCalls
 	probed   time.Time
 }
+
+// accountCalls are those of the account calls that are served.
+type accountCalls struct{ list, bind, unbind bool }
 
 // New makes a driver. It makes no call.
 func New(o Options) (*Driver, error) {
@@ -95,7 +97,7 @@ func New(o Options) (*Driver, error) {
 const probeAgain = time.Hour
 
 // Capabilities implements registry.AccountReader. The documented calls are
-// served; the account calls are probed by reading.
+// served; each account call is probed by itself.
 func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error) {
 	select {
 	case d.probing <- struct{}{}:
@@ -104,19 +106,19 @@ func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error)
 		return binding.Capabilities{}, d.failure(binding.Transient, "registry: probe", "", "", ctx.Err())
 	}
 	now := d.now()
-	if d.accounts == nil || !*d.accounts && now.Sub(d.probed).Abs() >= probeAgain {
+	if d.accounts == nil || *d.accounts != (accountCalls{true, true, true}) && now.Sub(d.probed).Abs() >= probeAgain {
 		_, err := d.account(ctx, binding.GitLab, "registry: probe")
 		served := !personal.Unserved(err) && !errors.Is(err, wire.ErrNoCall)
 		switch kind := binding.KindOf(err); {
 		case err == nil || !served || kind == binding.Unreadable || kind == binding.NotFound:
-			d.accounts, d.probed = &served, now
+			d.accounts, d.probed = &accountCalls{served, d.serves(ctx, wire.Bind), d.serves(ctx, wire.Unbind)}, now
 		case d.accounts == nil:
 			return binding.Capabilities{}, err
 		}
 	}
 	on := *d.accounts
 	c := binding.Capabilities{
-		ListAccounts: on, Bind: on && d.profile.Has(wire.Bind), Unbind: on && d.profile.Has(wire.Unbind),
+		ListAccounts: on.list, Bind: on.bind, Unbind: on.unbind,
 		ReadRepositories: true, ReadSources: true, LinkRepositories: true, ReadRules: true, WriteRules: true, KeepsSources: true, CreateRepositories: true,
 		Reasons: map[string]message.Message{},
 	}

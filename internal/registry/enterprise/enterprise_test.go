@@ -165,6 +165,25 @@ func TestUnservedAccountCallsAreAPersonsSteps(t *testing.T) {
 	}
 }
 
+// TestEachAccountCallIsProbedByItself: a rebind would lose the account where only
+// the call that binds is not served.
+func TestEachAccountCallIsProbedByItself(t *testing.T) {
+	for _, gone := range []string{"ListSourceCodeAccount", "CreateSourceCodeAccount", "DeleteSourceCodeAccount"} {
+		w := newWorld(t)
+		w.registry.Withdraw(gone)
+		got, err := driver(t, w.url, instanceID).Capabilities(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := map[string]bool{"ListSourceCodeAccount": got.ListAccounts, "CreateSourceCodeAccount": got.Bind, "DeleteSourceCodeAccount": got.Unbind}
+		for call, on := range served {
+			if on == (call == gone) {
+				t.Errorf("without %s: %s is %t", gone, call, on)
+			}
+		}
+	}
+}
+
 func TestOnlyACodeOfTheProfileCondemnsAToken(t *testing.T) {
 	d := driver(t, newWorld(t).url, instanceID)
 	_, err := d.Bind(t.Context(), binding.Account{Platform: binding.GitLab, Username: "ci", Address: address}, secrets.New([]byte("glpat-refused")))

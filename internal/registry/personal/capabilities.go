@@ -116,6 +116,9 @@ func (p *prober) documented(action, method, path string) call {
 // if the profile does not describe it.
 func (p *prober) described(o wire.Operation) call {
 	request, err := p.d.profile.Probe(o, p.d.arguments(wire.Arguments{Image: probeImage}))
+	if errors.Is(err, wire.ErrNotProbed) {
+		return call{action: request.Action, unprobed: true}
+	}
 	if err != nil {
 		return call{object: string(o)}
 	}
@@ -147,6 +150,10 @@ func (p *prober) on(name string, calls ...call) bool {
 
 // serves asks whether the endpoint knows a call.
 func (p *prober) serves(c call) bool {
+	if c.unprobed {
+		p.unsure = true
+		return true
+	}
 	key := c.action + " " + c.method + " " + c.path
 	if served, asked := p.served[key]; asked || p.err != nil || c.write() && c.onImage && !p.absent {
 		return served || !asked

@@ -54,6 +54,11 @@ func (d *Driver) Repository(ctx context.Context, image string) (binding.Reposito
 	}
 	if can.ReadSources {
 		body, err := d.described(ctx, op, image, wire.ReadSource, wire.Arguments{Image: image})
+		if absent(err) && can.ReadRules {
+			// The registry has just shown its rules: it is there, and only its source
+			// is not known.
+			return binding.RepositoryState{}, d.unreadable(op, image, err)
+		}
 		if err != nil || body == nil {
 			return present(state, err)
 		}

@@ -46,6 +46,8 @@ type call struct {
 	// probe says that the call asks only whether it is served, onImage that it is
 	// about an image repository.
 	probe, onImage bool
+	// unprobed says that no harmless call can ask whether it is served.
+	unprobed bool
 	// secret must not be shown even where the other side repeats it.
 	secret string
 	// send, if not nil, sends the call through a client of its own (see Line);

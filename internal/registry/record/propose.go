@@ -100,10 +100,7 @@ func (p *proposal) list() {
 	c.Answer = wire.Answer{At: at, None: e.none, NoneCodes: e.noneCodes, Fields: map[string]string{}}
 	if len(e.none)+len(e.noneCodes) == 0 {
 		p.miss(message.New("registry-record.missing.no-account"))
-		c.Answer.None = []string{"absent"}
-		if e.inList {
-			c.Answer.None = []string{"empty-list"}
-		}
+		return
 	}
 	for _, role := range []string{"id", "platform", "username", "address", "created"} {
 		l, found := e.account[role]

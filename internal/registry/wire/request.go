@@ -48,7 +48,8 @@ func (p *Profile) Request(o Operation, a Arguments) (Request, error) {
 // Probe makes a call that asks only whether an operation is served. For a read,
 // that is the read. For a write, it is a call that names nothing and carries
 // nothing: the account 0 or the image repository of the arguments in the path, no
-// parameters and an empty body.
+// parameters and an empty body. A write whose path would name something real, or a
+// whole collection that DELETE would empty, is not probed: ErrNotProbed.
 func (p *Profile) Probe(o Operation, a Arguments) (Request, error) {
 	for platform := range p.Platforms { // Any will do; the least, so that it is always the same.
 		if a.Account.Platform == "" || platform < a.Account.Platform {
@@ -63,12 +64,37 @@ func (p *Profile) Probe(o Operation, a Arguments) (Request, error) {
 	if !ok || o == CreateSource {
 		return Request{}, ErrNoCall
 	}
+	if !call.probed(o) {
+		return Request{Action: call.Action}, ErrNotProbed
+	}
 	f := &filler{values: p.placeholders(o, a)}
 	r := Request{Action: call.Action, Version: call.Version, Style: call.Style, Method: call.Method, Path: f.path(call.Path)}
 	if call.Body != nil {
 		r.Body = []byte("{}")
 	}
 	return r, f.err
+}
+
+// ErrNotProbed says that no harmless call can ask whether a write is served.
+var ErrNotProbed = errors.New("a call that only asks could change something")
+
+// probed says whether a call with nothing but its path is harmless. A path is, if
+// what it names certainly does not exist. An rpc call without parameters names
+// nothing.
+func (c Call) probed(o Operation) bool {
+	if c.Style == RPC {
+		return true
+	}
+	used := map[string]bool{}
+	for _, match := range placeholder.FindAllString(c.Path, -1) {
+		name, _, _ := nameIn(match)
+		used[name] = true
+	}
+	named := used["account"] || used["image"] || used["imageName"]
+	if used["platform"] || used["username"] || used["repositoryId"] {
+		return false
+	}
+	return named || o == Bind && c.Method != "DELETE"
 }
 
 // AddSource adds the source of CreateSource to the body of the documented call
