@@ -100,7 +100,8 @@ func (s *Server) tokenOnly(next http.Handler, a *API) http.Handler {
 		token, err := g.tokenOf(r)
 		switch {
 		case err != nil:
-			s.opts.Log.Error("token of the API not read", "err", err)
+			g.lines.Do(func() { s.opts.Log.Error("token of the API not read", "err", err, "from", from) })
+			w.Header().Set("Connection", "close") // The next try costs a handshake, as with a wrong token.
 			http.Error(w, "the daemon cannot tell who may ask; its log says why", http.StatusServiceUnavailable)
 		case token == nil:
 			g.lines.Do(func() { s.opts.Log.Warn("a request without the right token", "from", from) })

@@ -203,14 +203,18 @@ func (s *Source) attempt(ctx context.Context, previous string) (source.Snapshot,
 		store, partial, err = s.collect(ctx, c, tip)
 		return s.doubted(err)
 	})
-	if err == nil && partial {
-		err = s.fill(ctx, store, tip)
-	}
 	if err != nil {
 		return source.Snapshot{}, false, err
 	}
+	// Whose it is comes before what is in it.
+	newest := tip
 	if tip != s.tip {
 		if tip, store, err = s.taken(ctx, tip, store, previous); err != nil {
+			return source.Snapshot{}, false, err
+		}
+	}
+	if partial && tip == newest {
+		if err = s.fill(ctx, store, tip); err != nil {
 			return source.Snapshot{}, false, err
 		}
 	}

@@ -194,13 +194,17 @@ type chain struct {
 	rings []ring
 	path  []string
 	now   time.Time
-	// trees counts the folders that were compared.
-	trees int
+	// trees counts the folders that were compared, paths the files that differ.
+	trees, paths int
 }
 
-// maxTrees bounds the folders that are compared: a tree may name one folder a
-// thousand times, and that folder another one.
-const maxTrees = 100_000
+// Bounds of what is compared: a tree may name one folder a thousand times, and
+// that folder another one, and so on down.
+const (
+	maxTrees     = 100_000
+	maxPaths     = 5_000_000
+	maxTreeDepth = 200
+)
 
 // follow checks tip and its first parents up to an anchor. Without an anchor,
 // there is nothing to compare with: tip has to be signed for all files.
@@ -214,7 +218,7 @@ func (c *chain) follow(ctx context.Context, tip plumbing.Hash, anchors map[plumb
 			return err
 		}
 		if len(anchors) == 0 {
-			return c.check(h, commit, plumbing.ZeroHash)
+			return c.check(ctx, h, commit, plumbing.ZeroHash)
 		}
 		if len(commit.parents) == 0 {
 			return unverified(codeHistory, "the last commit that was taken is not in the history by first parents")
@@ -223,7 +227,7 @@ func (c *chain) follow(ctx context.Context, tip plumbing.Hash, anchors map[plumb
 		if err != nil {
 			return err
 		}
-		if err := c.check(h, commit, parent.tree); err != nil {
+		if err := c.check(ctx, h, commit, parent.tree); err != nil {
 			return err
 		}
 		h = commit.parents[0]
@@ -231,9 +235,10 @@ func (c *chain) follow(ctx context.Context, tip plumbing.Hash, anchors map[plumb
 	return nil
 }
 
-// check says why a commit is not taken, compared with the tree before it.
-func (c *chain) check(h plumbing.Hash, commit signedCommit, before plumbing.Hash) error {
-	changed := map[string]struct{}{}
+// check says why a commit is not taken, compared with the tree before it. Whose key
+// it is comes first: what nobody trusted signed is refused at the first file that it
+// changes, whatever else is in its trees.
+func (c *chain) check(ctx context.Context, h plumbing.Hash, commit signedCommit, before plumbing.Hash) error {
 	was, err := c.enter(before)
 	if err != nil {
 		return err
@@ -242,14 +247,23 @@ func (c *chain) check(h plumbing.Hash, commit signedCommit, before plumbing.Hash
 	if err != nil {
 		return err
 	}
-	if err := c.diff("", was, is, changed); err != nil || len(changed) == 0 {
-		return err
-	}
+	trusted, reason := c.trusted(h, commit)
+	return c.diff(ctx, "", 0, was, is, func(path string) error {
+		switch {
+		case len(trusted) == 0:
+			return reason
+		case !slices.ContainsFunc(trusted, func(r ring) bool { return r.Covers(path) }):
+			return &UnverifiedError{Code: codeKey, Commit: h.String(), Reason: fmt.Sprintf("its key is not trusted for %.200q", path)}
+		}
+		return nil
+	})
+}
+
+// trusted are the rings whose keys signed a commit; reason says why there is none.
+func (c *chain) trusted(h plumbing.Hash, commit signedCommit) (trusted []ring, reason error) {
 	if len(commit.signature) == 0 {
-		return &UnverifiedError{Code: codeUnsigned, Commit: h.String(), Reason: "it has no signature"}
+		return nil, &UnverifiedError{Code: codeUnsigned, Commit: h.String(), Reason: "it has no signature"}
 	}
-	var trusted []ring
-	var reason error
 	for _, r := range c.rings {
 		if err := r.verify(commit.payload, commit.signature, c.now); err == nil {
 			trusted = append(trusted, r)
@@ -257,15 +271,7 @@ func (c *chain) check(h plumbing.Hash, commit signedCommit, before plumbing.Hash
 			reason = &UnverifiedError{Code: why.Code, Commit: h.String(), Reason: why.Reason}
 		}
 	}
-	if len(trusted) == 0 {
-		return reason
-	}
-	for path := range changed {
-		if !slices.ContainsFunc(trusted, func(r ring) bool { return r.Covers(path) }) {
-			return &UnverifiedError{Code: codeKey, Commit: h.String(), Reason: fmt.Sprintf("its key is not trusted for %.200q", path)}
-		}
-	}
-	return nil
+	return trusted, reason
 }
 
 func (c *chain) commit(h plumbing.Hash) (signedCommit, error) {
@@ -322,12 +328,16 @@ func (c *chain) enter(root plumbing.Hash) (plumbing.Hash, error) {
 	return root, nil
 }
 
-// diff collects the paths at which two folders differ.
-func (c *chain) diff(at string, was, is plumbing.Hash, changed map[string]struct{}) error {
+// diff calls visit for each path at which two folders differ, and ends with its
+// first error.
+func (c *chain) diff(ctx context.Context, at string, depth int, was, is plumbing.Hash, visit func(path string) error) error {
 	if was == is {
 		return nil
 	}
-	if c.trees++; c.trees > maxTrees {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if c.trees++; c.trees > maxTrees || depth > maxTreeDepth {
 		return unverified(codeHistory, "the commits change too many folders to be checked")
 	}
 	before, err := c.tree(was)
@@ -338,31 +348,42 @@ func (c *chain) diff(at string, was, is plumbing.Hash, changed map[string]struct
 	if err != nil {
 		return err
 	}
-	for _, side := range []map[string]object.TreeEntry{before, after} {
-		for name := range side {
-			w, i := before[name], after[name]
-			if w.Hash == i.Hash && w.Mode == i.Mode {
-				continue
+	for name := range before {
+		if err := c.entry(ctx, at+name, depth, before[name], after[name], visit); err != nil {
+			return err
+		}
+	}
+	for name := range after {
+		if _, both := before[name]; both {
+			continue
+		}
+		if err := c.entry(ctx, at+name, depth, object.TreeEntry{}, after[name], visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entry compares what two folders have under one name.
+func (c *chain) entry(ctx context.Context, path string, depth int, was, is object.TreeEntry, visit func(path string) error) error {
+	if was.Hash == is.Hash && was.Mode == is.Mode {
+		return nil
+	}
+	var sub [2]plumbing.Hash
+	for n, e := range []object.TreeEntry{was, is} {
+		switch {
+		case e.Mode == filemode.Dir:
+			sub[n] = e.Hash
+		case e.Hash != plumbing.ZeroHash:
+			if c.paths++; c.paths > maxPaths {
+				return unverified(codeHistory, "the commits change too many files to be checked")
 			}
-			path := at + name
-			if _, known := changed[path]; known {
-				continue
-			}
-			sub := [2]plumbing.Hash{}
-			for n, e := range []object.TreeEntry{w, i} {
-				switch {
-				case e.Mode == filemode.Dir:
-					sub[n] = e.Hash
-				case e.Hash != plumbing.ZeroHash:
-					changed[path] = struct{}{}
-				}
-			}
-			if err := c.diff(path+"/", sub[0], sub[1], changed); err != nil {
+			if err := visit(path); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return c.diff(ctx, path+"/", depth+1, sub[0], sub[1], visit)
 }
 
 // taken gives the commit to read, with what was fetched of it: tip, where it is

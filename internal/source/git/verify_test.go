@@ -506,22 +506,52 @@ func FuzzParseSigned(f *testing.F) {
 }
 
 // TestABombOfTreesEnds: folders that name each other a thousandfold cost bounded
-// time.
+// time, and what nobody signed is refused at the first file that it changes.
 func TestABombOfTreesEnds(t *testing.T) {
 	t.Parallel()
 	h := newHistory(t)
-	_, line := ed25519Key(t)
-	id := h.tree(map[string]string{"a": "x"})
-	for range 30 {
+	key, line := ed25519Key(t)
+	folder := func(count int, of plumbing.Hash) plumbing.Hash {
 		var raw bytes.Buffer
-		for name := range 10 {
-			_, _ = fmt.Fprintf(&raw, "40000 %d\x00%s", name, id[:])
+		for name := range count {
+			_, _ = fmt.Fprintf(&raw, "40000 %06d\x00%s", name, of[:])
 		}
-		id = h.put(plumbing.TreeObject, raw.Bytes())
+		return h.put(plumbing.TreeObject, raw.Bytes())
 	}
+	nested, deep := h.tree(map[string]string{"a": "x"}), h.tree(map[string]string{"a": "x"})
+	for range 30 {
+		nested = folder(10, nested)
+	}
+	for range 5_000 {
+		deep = folder(1, deep)
+	}
+	many := map[string]string{}
+	for name := range 5_000 {
+		many[fmt.Sprint(name)] = "x"
+	}
+	wide := folder(5_000, h.tree(many))
 	base := h.commit(map[string]string{"a": "1"}, nil)
-	tip := h.put(plumbing.CommitObject, []byte(fmt.Sprintf("tree %s\nparent %s\nauthor A <a> 1 +0000\ncommitter A <a> 1 +0000\n\nx\n", id, base)))
-	if got, err := h.checks(tip, nil, []plumbing.Hash{base}, keysFor(t, "", "", "a "+line)); got != codeHistory {
+	for name, tree := range map[string]plumbing.Hash{"nested": nested, "deep": deep, "wide": wide} {
+		head := fmt.Sprintf("tree %s\nparent %s\nauthor A <a> 1 +0000\ncommitter A <a> 1 +0000\n", tree, base)
+		signature := bySSH(t, key, "git", "sha512", "")([]byte(head + "\nx\n"))
+		for code, raw := range map[string]string{codeUnsigned: head + "\nx\n", codeHistory: head + gpgsig(signature) + "\nx\n"} {
+			tip := h.put(plumbing.CommitObject, []byte(raw))
+			if got, err := h.checks(tip, nil, []plumbing.Hash{base}, keysFor(t, "", "", "a "+line)); got != code {
+				t.Errorf("%s: got %q, want %s: %v", name, got, code, err)
+			}
+		}
+	}
+}
+
+// TestADeepEditIsNoBomb: the cost of a comparison is that of the folders that differ.
+func TestADeepEditIsNoBomb(t *testing.T) {
+	t.Parallel()
+	h := newHistory(t)
+	key, line := ed25519Key(t)
+	path := strings.Repeat("folder/", 60) + "a.yaml"
+	base := h.commit(map[string]string{path: "1"}, nil)
+	tip := h.commit(map[string]string{path: "2"}, bySSH(t, key, "git", "sha512", ""), base)
+	if got, err := h.checks(tip, nil, []plumbing.Hash{base}, keysFor(t, "", "", "a "+line)); got != "" {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
