@@ -121,7 +121,11 @@ func (f *follower) poll(ctx context.Context) error {
 	begun := f.now()
 	snapshot, err := f.load(ctx)
 	if ctx.Err() == nil {
-		f.sourceRead(err)
+		held := err
+		if held == nil && snapshot != nil {
+			held = snapshot.Held
+		}
+		f.sourceRead(held)
 	}
 	switch {
 	case err != nil:

@@ -58,6 +58,8 @@ type Snapshot struct {
 	// Findings are about things that could not be read: a symbolic link, a
 	// submodule, a file over the limit.
 	Findings []finding.Finding
+	// Held says why the newest revision is not the one that was read; nil if it is.
+	Held error
 }
 
 // Source gives snapshots. It is used by one goroutine at a time.

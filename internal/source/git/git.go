@@ -207,9 +207,9 @@ func (s *Source) attempt(ctx context.Context, previous string) (source.Snapshot,
 		return source.Snapshot{}, false, err
 	}
 	// Whose it is comes before what is in it.
-	newest := tip
+	newest, held := tip, error(nil)
 	if tip != s.tip {
-		if tip, store, err = s.taken(ctx, tip, store, previous); err != nil {
+		if tip, store, held, err = s.taken(ctx, tip, store, previous); err != nil {
 			return source.Snapshot{}, false, err
 		}
 	}
@@ -225,7 +225,7 @@ func (s *Source) attempt(ctx context.Context, previous string) (source.Snapshot,
 	if err != nil {
 		return source.Snapshot{}, false, s.doubted(err)
 	}
-	s.good = tip
+	s.good, snapshot.Held = tip, held
 	if previous != "" && previous != snapshot.Revision {
 		snapshot.Rewritten, err = s.rewritten(ctx, store, tip, previous)
 	}

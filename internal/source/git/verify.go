@@ -388,11 +388,11 @@ func (c *chain) entry(ctx context.Context, path string, depth int, was, is objec
 
 // taken gives the commit to read, with what was fetched of it: tip, where it is
 // taken. A new process that may not take it reads the one that was taken last,
-// so that this stays in force.
-func (s *Source) taken(ctx context.Context, tip plumbing.Hash, fetched *store, previous string) (plumbing.Hash, *store, error) {
-	err := s.verify(ctx, tip, previous)
+// so that this stays in force; held says then why it is not tip.
+func (s *Source) taken(ctx context.Context, tip plumbing.Hash, fetched *store, previous string) (at plumbing.Hash, of *store, held, err error) {
+	err = s.verify(ctx, tip, previous)
 	if err == nil || !Unverified(err) || s.store != nil || !plumbing.IsHash(previous) {
-		return tip, fetched, err
+		return tip, fetched, nil, err
 	}
 	last, store := plumbing.NewHash(previous), newStore()
 	failed := s.converse(ctx, func(ctx context.Context, c conversation) error {
@@ -404,8 +404,8 @@ func (s *Source) taken(ctx context.Context, tip plumbing.Hash, fetched *store, p
 	})
 	if _, missing := commitAt(store, last); failed != nil || missing != nil {
 		store.release()
-		return tip, fetched, err
+		return tip, fetched, nil, err
 	}
 	fetched.release()
-	return last, store, nil
+	return last, store, err, nil
 }

@@ -106,7 +106,10 @@ func TestAnUnsignedCommitStaysUnapplied(t *testing.T) {
 			repo.Commit("signed", map[string][]byte{"b/c.yaml": []byte("1")})
 			reads(s, outside, "", "commit-unsigned")
 			restarted := newSource()
-			reads(restarted, outside, outside, "")
+			snapshot, _, err := restarted.Snapshot(t.Context(), outside)
+			if snapshot.Revision != outside || err != nil || !git.Unverified(snapshot.Held) {
+				t.Fatalf("got revision %s held by %v, %v; want %s", snapshot.Revision, snapshot.Held, err, outside)
+			}
 			reads(restarted, outside, "", "commit-unsigned")
 			repo.Git("reset", "--quiet", "--hard", outside)
 			good := repo.Commit("signed", map[string][]byte{"b/c.yaml": []byte("1")})
