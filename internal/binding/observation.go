@@ -74,6 +74,16 @@ type Observation struct {
 	// Projects has an entry for every source project asked about, by binding
 	// name, then project path.
 	Projects map[string]map[string]ProjectState `json:"projects"`
+	// Usage is nil where it was not asked for: it is where an image repository
+	// would be made.
+	Usage *Usage `json:"usage,omitempty"`
+}
+
+// Usage is how many namespaces and image repositories an instance has.
+type Usage struct {
+	Unknown      *Unknown `json:"unknown,omitempty"`
+	Namespaces   int      `json:"namespaces"`
+	Repositories int      `json:"repositories"`
 }
 
 // Unknown says that a question has no answer now, and why. Nothing may be

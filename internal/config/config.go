@@ -127,6 +127,15 @@ type Instance struct {
 	Burst             int     `yaml:"burst"`
 	// Windows, if not nil, stand in place of those of the whole configuration.
 	Windows *Windows `yaml:"windows"`
+	// Quotas are what may be there; see PlanQuotas.
+	Quotas Quotas `yaml:"quotas"`
+}
+
+// Quotas bound how many namespaces and image repositories an instance has. 0 is no
+// limit, nil the edition's own.
+type Quotas struct {
+	Namespaces   *int `yaml:"namespaces"`
+	Repositories *int `yaml:"repositories"`
 }
 
 // Credentials says where an access key comes from; exactly one field is

@@ -20,6 +20,22 @@ func (i Instance) Target() plan.Instance {
 	return target
 }
 
+// PlanQuotas are the quotas of the instance. Those of the Personal Edition are
+// published; the Enterprise Edition's depend on what is paid for.
+func (i Instance) PlanQuotas() plan.Quotas {
+	own := plan.Quotas{Namespaces: 3, Repositories: 300}
+	if i.KnownEdition() == binding.Enterprise {
+		own = plan.Quotas{}
+	}
+	if q := i.Quotas.Namespaces; q != nil {
+		own.Namespaces = *q
+	}
+	if q := i.Quotas.Repositories; q != nil {
+		own.Repositories = *q
+	}
+	return own
+}
+
 // account names the vendor's account that credentials belong to, as far as the
 // configuration tells; empty where the vendor's default chain finds it. No part
 // of it is secret. Of a role it is the account's number, so that a plan made

@@ -22,3 +22,21 @@ func TestWherePlansGo(t *testing.T) {
 		}
 	}
 }
+
+func TestQuotasOfAnInstance(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		in   Instance
+		want plan.Quotas
+	}{
+		{"personal", Instance{Driver: "personal"}, plan.Quotas{Namespaces: 3, Repositories: 300}},
+		{"one is set", Instance{Driver: "personal", Quotas: Quotas{Namespaces: new(5)}}, plan.Quotas{Namespaces: 5, Repositories: 300}},
+		{"no limit", Instance{Driver: "personal", Quotas: Quotas{Namespaces: new(0), Repositories: new(0)}}, plan.Quotas{}},
+		{"enterprise", Instance{Driver: "enterprise"}, plan.Quotas{}},
+		{"enterprise, set", Instance{Driver: "enterprise", Quotas: Quotas{Repositories: new(1000)}}, plan.Quotas{Repositories: 1000}},
+	} {
+		if got := tt.in.PlanQuotas(); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
+		}
+	}
+}

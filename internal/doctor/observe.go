@@ -73,6 +73,9 @@ func (r *recorder) Repository(ctx context.Context, image string) (binding.Reposi
 	return state, err
 }
 
+// Usage implements registry.RepositoryReader.
+func (r *recorder) Usage(ctx context.Context) (binding.Usage, error) { return r.registry.Usage(ctx) }
+
 // Metadata implements observe.TokenReader.
 func (r *recorder) Metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadata, error) {
 	meta, err := r.tokens.Metadata(ctx, ref)
@@ -113,3 +116,6 @@ func (n noDriver) Account(context.Context, binding.Platform) (*binding.Account, 
 func (n noDriver) Repository(context.Context, string) (binding.RepositoryState, error) {
 	return binding.RepositoryState{}, n.err
 }
+
+// Usage implements registry.RepositoryReader.
+func (n noDriver) Usage(context.Context) (binding.Usage, error) { return binding.Usage{}, n.err }

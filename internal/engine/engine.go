@@ -166,11 +166,13 @@ func (e *Engine) newInstance(c config.Instance, clients *Clients) (*Instance, er
 	all := e.o.Config
 	o := reconcile.Options{
 		Instance: c.Target(), Store: e.memory.Store, Key: e.memory.key,
-		Policy: all.PlanPolicy(), Windows: all.WindowsOf(c), HostMemory: all.Sync.DriftInterval, Grace: all.Server.ForCalls(),
+		Policy: all.PlanPolicy(), Windows: all.WindowsOf(c), Quotas: c.PlanQuotas(), HostMemory: all.Sync.DriftInterval, Grace: all.Server.ForCalls(),
 		Events: e.o.Events, Now: e.o.Now, Who: e.o.Who,
 	}
 	if e.o.ReadOnly {
-		o.Observer = observe.New(clients.ObserverOptions(c.Name, driver, e.memory.key))
+		options := clients.ObserverOptions(c.Name, driver, e.memory.key)
+		options.CountsUsage = o.Quotas != plan.Quotas{}
+		o.Observer = observe.New(options)
 	} else {
 		o.Registry, o.Hosts, o.Sites, o.Tokens = driver, clients.Hosts, clients.Sites, clients.Tokens
 	}

@@ -85,7 +85,7 @@ func (e *Engine) publishedInstances() []*Instance {
 		}
 		instances = append(instances, &Instance{Name: c.Name, Reconciler: reconcile.New(reconcile.Options{
 			Instance: c.Target(), Observer: recorded,
-			Store: e.memory.Store, Policy: all.PlanPolicy(), Windows: all.WindowsOf(c), Now: e.o.Now,
+			Store: e.memory.Store, Policy: all.PlanPolicy(), Windows: all.WindowsOf(c), Quotas: c.PlanQuotas(), Now: e.o.Now,
 		})})
 	}
 	return instances

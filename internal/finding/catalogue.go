@@ -41,6 +41,7 @@ const (
 	bindPage           = "Alibaba Cloud: Bind a source code hosting platform (Container Registry Personal Edition)"
 	enterpriseBindPage = "Alibaba Cloud: Bind a source code hosting platform (Container Registry Enterprise Edition)"
 	vpcPage            = "Alibaba Cloud: Build container images with VPC secure build mode (Container Registry Enterprise Edition)"
+	quotaPage          = "Alibaba Cloud: What is Container Registry"
 	faqPage            = "Alibaba Cloud: FAQ about source code repositories (Container Registry)"
 	ownRule            = "This project's design"
 	yamlSpec           = "YAML 1.2.2 specification; this project's design"
@@ -118,6 +119,9 @@ var catalogue = []Rule{
 	{"adopt-required", Error, design},
 	{"rule-duplicate", Error, design},
 	{"image-repository-missing", Error, design},
+	{"registry-quota", Error, quotaPage},
+	{"registry-quota-low", Warning, quotaPage},
+	{"registry-quota-unknown", Warning, quotaPage},
 	{"source-missing", Error, design},
 	{"drift", Warning, design},
 	{"repair-does-not-hold", Warning, design},

@@ -45,6 +45,9 @@ type Options struct {
 	// AllowAddressChangeWithSecret lets a token be sent to another host than
 	// the one it was applied with (see binding.SecretTargets).
 	AllowAddressChangeWithSecret bool
+	// CountsUsage says that what the registry has is counted where an image
+	// repository would be made.
+	CountsUsage bool
 	// Moved, if not nil, is called when a call begins and when it ends.
 	Moved func()
 	Now   func() time.Time
@@ -137,6 +140,9 @@ type look struct {
 	gates   map[string]chan struct{}
 	// looks are those at the tokens, by what is asked.
 	looks map[string]*tokenObservation
+	// made are the image repositories that are made if there are none.
+	made  map[string]bool
+	count sync.Once
 
 	mu   sync.Mutex
 	seen binding.Observation
@@ -171,7 +177,7 @@ const (
 // answered is never read as an absence.
 func newLook(ob *Observer, declared []binding.Declaration, records []binding.Record) *look {
 	l := &look{
-		Observer: ob, records: records, gates: map[string]chan struct{}{}, looks: map[string]*tokenObservation{},
+		Observer: ob, records: records, gates: map[string]chan struct{}{}, looks: map[string]*tokenObservation{}, made: made(declared),
 		seen: binding.Observation{
 			Instance:     ob.o.Instance,
 			Accounts:     map[binding.Platform]binding.AccountState{},
@@ -205,6 +211,9 @@ func (l *look) result(declared []binding.Declaration, tokens map[string]*tokenOb
 		for _, image := range images(declared, l.records) {
 			o.Repositories[image] = l.seen.Repositories[image]
 		}
+	}
+	if o.Unknown != nil || !makes(declared, o.Repositories) {
+		o.Usage = nil
 	}
 	o.Tokens, o.Projects = map[string]binding.TokenState{}, map[string]map[string]binding.ProjectState{}
 	for name, t := range tokens {
@@ -301,6 +310,19 @@ func (l *look) account(ctx context.Context, p binding.Platform, can binding.Capa
 	})
 }
 
+// usage counts what the instance has. Who may not count may still read the rest.
+func (l *look) usage(ctx context.Context) {
+	var used binding.Usage
+	err := l.ask(ctx, peerRegistry, func(ctx context.Context) (err error) {
+		used, err = l.o.Registry.Usage(ctx)
+		return err
+	})
+	if err != nil {
+		used = binding.Usage{Unknown: unknown(err)}
+	}
+	l.note(func(o *binding.Observation) { o.Usage = &used })
+}
+
 func (l *look) repository(ctx context.Context, image string, can binding.Capabilities) {
 	if !can.ReadRepositories {
 		l.note(func(o *binding.Observation) {
@@ -326,6 +348,9 @@ func (l *look) repository(ctx context.Context, image string, can binding.Capabil
 			stopInstance(o, err)
 		}
 	})
+	if err == nil && !state.Exists && l.o.CountsUsage && l.made[image] && can.CreateRepositories {
+		l.count.Do(func() { l.usage(ctx) })
+	}
 }
 
 func stopInstance(o *binding.Observation, err error) {

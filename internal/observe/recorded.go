@@ -59,6 +59,7 @@ func (rec *Recorded) observe(declared []binding.Declaration, records []binding.R
 func (rec *Recorded) registry(o *binding.Observation, declared []binding.Declaration, records []binding.Record) {
 	maps.Copy(o.Accounts, rec.seen.Accounts)
 	maps.Copy(o.Repositories, rec.seen.Repositories)
+	o.Usage = rec.seen.Usage
 	for _, p := range platforms(declared, records) {
 		if _, seen := o.Accounts[p]; !seen {
 			o.Accounts[p] = binding.AccountState{Unknown: notObserved(message.New("unknown.account", "platform", p.Title()))}

@@ -34,3 +34,26 @@ func images(declared []binding.Declaration, records []binding.Record) []string {
 	}
 	return slices.Sorted(maps.Keys(set))
 }
+
+// made are the image repositories that a declaration makes if there are none.
+func made(declared []binding.Declaration) map[string]bool {
+	set := map[string]bool{}
+	for _, d := range declared {
+		for _, repository := range d.Spec.Repositories {
+			if repository.Create != nil {
+				set[binding.NormalImage(repository.Image)] = true
+			}
+		}
+	}
+	return set
+}
+
+// makes says whether there is certainly no image repository of one of those.
+func makes(declared []binding.Declaration, states map[string]binding.RepositoryState) bool {
+	for image := range made(declared) {
+		if s, asked := states[image]; asked && s.Unknown == nil && !s.Exists {
+			return true
+		}
+	}
+	return false
+}

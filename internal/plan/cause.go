@@ -107,6 +107,8 @@ const (
 	CauseSubgroup Cause = binding.RuleSubgroup
 	// CauseRepositoryMissing: the registry has no such image repository.
 	CauseRepositoryMissing Cause = "image-repository-missing"
+	// CauseQuota: the instance would have more than its quota.
+	CauseQuota Cause = "registry-quota"
 	// CauseEmptySnapshot: the snapshot declares nothing.
 	CauseEmptySnapshot Cause = "empty-snapshot"
 	// CauseHistoryRewritten: the snapshot does not descend from the one applied
@@ -125,7 +127,7 @@ func Causes() []Cause {
 		CauseSettled, CauseConfirmed, CauseNotVisible, CauseUnknown, CauseOffline, CauseNotObserved, CausePartUnknown,
 		CauseSecretUnavailable, CauseTokenRefused, CauseSuspended, CauseFileBroken, CauseRetained,
 		CauseAdoptRequired, CauseNotUnique, CauseFlapping, CauseHostRefused, CauseTokenExpired, CauseSecretTarget,
-		CauseSubgroup, CauseRepositoryMissing, CauseEmptySnapshot, CauseHistoryRewritten, CauseThreshold,
+		CauseSubgroup, CauseRepositoryMissing, CauseQuota, CauseEmptySnapshot, CauseHistoryRewritten, CauseThreshold,
 	}
 }
 

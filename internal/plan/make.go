@@ -23,6 +23,8 @@ func Make(in Input) Plan {
 	m.resolveRemovals()
 	m.unseenSteps()
 	m.observedSteps()
+	m.order()
+	m.quotas()
 	m.pendingSteps()
 	p := m.plan()
 	markNothingDue(in, p.Actions)
@@ -264,15 +266,19 @@ func (m *maker) find(d *binding.Declaration, path string, f finding.Finding) {
 	m.findings = append(m.findings, f.At(d.File, at.Line, at.Column).In(path))
 }
 
-// plan puts the actions in the order in which they are applied: by rank, then
+// order puts the actions in the order in which they are applied: by rank, then
 // binding by binding; within one by phase and object.
-func (m *maker) plan() Plan {
+func (m *maker) order() {
 	slices.SortStableFunc(m.steps, func(a, b step) int {
 		return cmp.Or(
 			cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Binding, b.Binding),
 			cmp.Compare(a.phase, b.phase), a.Object.Compare(b.Object), cmp.Compare(a.Kind, b.Kind),
 		)
 	})
+}
+
+func (m *maker) plan() Plan {
+	m.order()
 	m.askWord()
 	m.tellWindow()
 	p := Plan{Findings: finding.Sort(m.findings), Instances: []Instance{m.in.Instance}}

@@ -35,12 +35,7 @@ func (m *maker) observedSteps() {
 
 // tellDifference makes a finding of what is not as declared.
 func (m *maker) tellDifference(a Action) {
-	d, path := a.Target.Declaration, ""
-	for i, r := range d.Spec.Repositories {
-		if !a.Object.IsAccount() && binding.NormalImage(r.Image) == a.Target.Image {
-			path = fmt.Sprintf("spec.repositories[%d]", i)
-		}
-	}
+	d, path := a.Target.Declaration, a.path()
 	text := message.New("plan.difference", "binding", d.Name, "object", a.Object, "reason", a.Reason)
 	if len(a.Changes) > 0 && a.Changes[0].From != "" {
 		c := a.Changes[0]
@@ -63,4 +58,14 @@ func (m *maker) observedRemovals() {
 		}
 	}
 	m.removals = counted
+}
+
+// path is the field that declares what an action is about; empty for an account.
+func (a Action) path() string {
+	for i, r := range a.Target.Declaration.Spec.Repositories {
+		if !a.Object.IsAccount() && binding.NormalImage(r.Image) == a.Target.Image {
+			return fmt.Sprintf("spec.repositories[%d]", i)
+		}
+	}
+	return ""
 }

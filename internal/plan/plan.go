@@ -190,6 +190,8 @@ type Input struct {
 	// Windows say when the instance may be changed. They change no action,
 	// only whether it is told that the plan has to wait.
 	Windows Windows
+	// Quotas bound what is created.
+	Quotas Quotas
 }
 
 // Instance says where the actions of a plan go. A person's steps name it too.

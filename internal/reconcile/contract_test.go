@@ -76,7 +76,7 @@ func TestWhatAPlanLooksThroughCannotWrite(t *testing.T) {
 	for m := range looked.Type.Methods() {
 		got = append(got, m.Name)
 	}
-	if diff := cmp.Diff([]string{"Account", "Capabilities", "Repository"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"Account", "Capabilities", "Repository", "Usage"}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

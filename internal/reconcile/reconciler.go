@@ -32,6 +32,8 @@ type Options struct {
 	Policy plan.Policy
 	// Windows say when the instance may be changed.
 	Windows plan.Windows
+	// Quotas are those of the instance.
+	Quotas plan.Quotas
 	// CallTimeout bounds each call, also one in flight when the context ends;
 	// 30 seconds if zero.
 	CallTimeout time.Duration
@@ -135,6 +137,7 @@ func New(o Options) *Reconciler {
 			Instance: o.Instance.Name, Registry: o.Registry, Hosts: o.Hosts, Sites: o.Sites, Tokens: o.Tokens, Key: o.Key,
 			CallTimeout: o.CallTimeout, Parallel: o.Parallel, HostMemory: o.HostMemory, Now: o.Now,
 			AllowAddressChangeWithSecret: o.Policy.AllowAddressChangeWithSecret, Moved: moving.moved,
+			CountsUsage: o.Quotas != plan.Quotas{},
 		})
 	}
 	retry := apply.Backoff{Base: o.RetryBase, Max: o.RetryMax}
@@ -217,7 +220,7 @@ func (r *Reconciler) round(of plan.Round, desired plan.Desired) *plan.Round {
 
 // keep makes a round of what it has now, and keeps it as the last one.
 func (r *Reconciler) keep(of plan.Round) *plan.Round {
-	of.Now, of.Instance, of.Policy, of.Windows = r.o.Now(), r.o.Instance, r.o.Policy, r.o.Windows
+	of.Now, of.Instance, of.Policy, of.Windows, of.Quotas = r.o.Now(), r.o.Instance, r.o.Policy, r.o.Windows, r.o.Quotas
 	r.backoff.rightClock(of.Now)
 	of.Retries = r.backoff.all()
 	made := plan.NewRound(of)

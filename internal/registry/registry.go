@@ -27,6 +27,8 @@ type RepositoryReader interface {
 	// Exists is false when the registry answered REPO_NOT_EXIST or
 	// NAMESPACE_NOT_EXIST; any doubt is an error.
 	Repository(ctx context.Context, image string) (binding.RepositoryState, error)
+	// Usage counts what the instance has. A part of a count is an error.
+	Usage(ctx context.Context) (binding.Usage, error)
 }
 
 // Reader is all that observing may use: a write in a plan cannot compile.

@@ -115,6 +115,28 @@ func (o RepositoryObject) state() binding.RepositoryState {
 	return s
 }
 
+// UsageObject is how much an instance has, in JSON.
+type UsageObject struct {
+	binding.Usage
+	Unknown *UnknownObject `json:"unknown,omitempty"`
+}
+
+func usageObject(u *binding.Usage) *UsageObject {
+	if u == nil {
+		return nil
+	}
+	return &UsageObject{*u, unknownObject(u.Unknown)}
+}
+
+func (o *UsageObject) usage() *binding.Usage {
+	if o == nil {
+		return nil
+	}
+	u := o.Usage
+	u.Unknown = o.Unknown.unknown()
+	return &u
+}
+
 // ProjectObject is a code host's answer about a project in JSON.
 type ProjectObject struct {
 	binding.ProjectState

@@ -40,12 +40,13 @@ type PublishedInstance struct {
 	Name string `json:"name"`
 	// Observed is when the look began.
 	Observed time.Time `json:"observed"`
-	// Unknown and the four after it are the registry's part of
+	// Unknown and the five after it are the registry's part of
 	// binding.Observation.
 	Unknown      *UnknownObject                     `json:"unknown,omitempty"`
 	Capabilities CapabilitiesObject                 `json:"capabilities"`
 	Accounts     map[binding.Platform]AccountObject `json:"accounts"`
 	Repositories map[string]RepositoryObject        `json:"repositories"`
+	Usage        *UsageObject                       `json:"usage,omitempty"`
 	// Bindings are what was declared then, as far as it was asked about, with
 	// the answers, sorted by name.
 	Bindings []PublishedBinding `json:"bindings"`
@@ -63,7 +64,7 @@ func NewPublishedInstance(name string, began time.Time, o binding.Observation) P
 	return PublishedInstance{
 		Name: name, Observed: began.UTC().Truncate(time.Second),
 		Unknown: unknownObject(o.Unknown), Capabilities: capabilitiesObject(o.Capabilities),
-		Accounts: values(o.Accounts, accountObject), Repositories: values(o.Repositories, repositoryObject),
+		Accounts: values(o.Accounts, accountObject), Repositories: values(o.Repositories, repositoryObject), Usage: usageObject(o.Usage),
 		Bindings: []PublishedBinding{}, Records: []PublishedRecord{}, Intents: []PublishedIntent{},
 	}
 }
@@ -72,7 +73,7 @@ func NewPublishedInstance(name string, began time.Time, o binding.Observation) P
 func (i PublishedInstance) Observation() binding.Observation {
 	o := binding.Observation{
 		Instance: i.Name, Unknown: i.Unknown.unknown(), Capabilities: i.Capabilities.capabilities(),
-		Accounts: values(i.Accounts, AccountObject.state), Repositories: values(i.Repositories, RepositoryObject.state),
+		Accounts: values(i.Accounts, AccountObject.state), Repositories: values(i.Repositories, RepositoryObject.state), Usage: i.Usage.usage(),
 		Tokens: map[string]binding.TokenState{}, Projects: map[string]map[string]binding.ProjectState{},
 	}
 	for _, b := range i.Bindings {

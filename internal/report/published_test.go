@@ -104,6 +104,7 @@ func TestASnapshotWithEveryFieldIsReadAsItWasWritten(t *testing.T) {
 		cmpopts.IgnoreFields(report.UnknownObject{}, "Unknown.Message"), cmpopts.IgnoreFields(report.AnswerObject{}, "Answer.Message"),
 		cmpopts.IgnoreFields(report.CapabilitiesObject{}, "Capabilities.Reasons", "Capabilities.ReadSources", "Capabilities.ReadRules"), cmpopts.IgnoreFields(report.PreviousObject{}, "PreviousToken.Unknown"),
 		cmpopts.IgnoreFields(report.RepositoryObject{}, "RepositoryState.Unknown", "RepositoryState.SourceUnknown", "RepositoryState.RulesUnknown"),
+		cmpopts.IgnoreFields(report.UsageObject{}, "Usage.Unknown"),
 		cmpopts.IgnoreFields(report.ProjectObject{}, "ProjectState.Subgroup", "ProjectState.Answers"),
 	}
 	if diff := cmp.Diff(want, got, embedded); diff != "" {
@@ -174,7 +175,7 @@ func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 	if text := writeSnapshot(t, aSnapshot(t)); bytes.Contains(bytes.ToLower(text), []byte("fingerprint")) {
 		t.Errorf("it tells a fingerprint: %s", text)
 	}
-	observation := map[string]bool{"Instance": true, "Unknown": true, "Capabilities": true, "Accounts": true, "Repositories": true, "Tokens": true, "Projects": true}
+	observation := map[string]bool{"Instance": true, "Unknown": true, "Capabilities": true, "Accounts": true, "Repositories": true, "Usage": true, "Tokens": true, "Projects": true}
 	for f := range reflect.TypeFor[binding.Observation]().Fields() {
 		if !observation[f.Name] {
 			t.Errorf("binding.Observation has a new field %s: publish it, in report.PublishedInstance and the daemon, or name it here", f.Name)

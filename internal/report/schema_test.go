@@ -242,6 +242,7 @@ func TestPublishedSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
 		{"snapshot.json", "AccountState", report.AccountObject{}},
 		{"snapshot.json", "Account", binding.Account{}},
 		{"snapshot.json", "RepositoryState", report.RepositoryObject{}},
+		{"snapshot.json", "Usage", report.UsageObject{}},
 		{"snapshot.json", "Link", binding.Link{}},
 		{"snapshot.json", "ObservedRule", binding.ObservedRule{}},
 		{"snapshot.json", "VaultRef", binding.VaultRef{}},

@@ -28,6 +28,7 @@ func enterpriseOperations() map[string]enterpriseOperation {
 	const source = "RepoId* CodeRepoType* CodeRepoNamespaceName* CodeRepoName* AutoBuild OverseaBuild DisableCacheBuild"
 	return map[string]enterpriseOperation{
 		"CreateNamespace":          {"NamespaceName* AutoCreateRepo DefaultRepoType", (*RegistryInstance).rpcCreateNamespace},
+		"ListNamespace":            {"PageNo PageSize NamespaceName NamespaceStatus", (*RegistryInstance).rpcListNamespace},
 		"CreateRepository":         {"RepoNamespaceName* RepoName* RepoType* Summary* Detail TagImmutability", (*RegistryInstance).rpcCreateRepository},
 		"GetRepository":            {"RepoId RepoName RepoNamespaceName", (*RegistryInstance).rpcGetRepository},
 		"ListRepository":           {"PageNo PageSize RepoName RepoNamespaceName RepoStatus", (*RegistryInstance).rpcListRepository},

@@ -24,6 +24,7 @@ func registryOperations() []registryOperation {
 		{"DeleteUserSourceAccount", "DELETE /users/sourceAccount/{account}", (*RegistryInstance).deleteAccount},
 		{"GetUserSourceRepoList", "GET /users/sourceAccount/{account}/repos", (*RegistryInstance).getAccountRepos},
 		{"CreateNamespace", "PUT /namespace", (*RegistryInstance).createNamespace},
+		{"GetNamespaceList", "GET /namespace", (*RegistryInstance).getNamespaces},
 		{"CreateRepo", "PUT /repos", (*RegistryInstance).createRepo},
 		{"GetRepoList", "GET /repos", (*RegistryInstance).getRepos},
 		{"GetRepoListByNamespace", "GET /repos/{namespace}", (*RegistryInstance).getRepos},

@@ -94,6 +94,18 @@ func (i *RegistryInstance) createNamespace(r registryRequest) (any, *wireError) 
 	return map[string]any{}, i.makeNamespace(body.Namespace.Namespace)
 }
 
+func (i *RegistryInstance) getNamespaces(registryRequest) (any, *wireError) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	list := []map[string]any{}
+	for _, namespace := range i.allNamespaces() {
+		list = append(list, map[string]any{
+			"namespace": namespace, "authorizeType": "ADMIN", "defaultVisibility": "PRIVATE", "autoCreate": false, "namespaceStatus": "NORMAL",
+		})
+	}
+	return map[string]any{"namespaces": list}, nil
+}
+
 // createRepo makes a repository. The place of RepoSource in the body is ours.
 func (i *RegistryInstance) createRepo(r registryRequest) (any, *wireError) {
 	var body struct {
@@ -111,6 +123,16 @@ func (i *RegistryInstance) createRepo(r registryRequest) (any, *wireError) {
 
 func (i *RegistryInstance) rpcCreateNamespace(p url.Values) (map[string]any, *wireError) {
 	return map[string]any{}, i.makeNamespace(p.Get("NamespaceName"))
+}
+
+func (i *RegistryInstance) rpcListNamespace(p url.Values) (map[string]any, *wireError) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	all := []map[string]any{}
+	for _, namespace := range i.allNamespaces() {
+		all = append(all, map[string]any{"NamespaceName": namespace, "NamespaceStatus": "NORMAL", "DefaultRepoType": "PRIVATE", "AutoCreateRepo": false})
+	}
+	return rpcPage(p, all, "Namespaces")
 }
 
 func (i *RegistryInstance) rpcCreateRepository(p url.Values) (map[string]any, *wireError) {

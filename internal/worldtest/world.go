@@ -191,6 +191,20 @@ func (w Registry) Repository(_ context.Context, image string) (state binding.Rep
 	return state, err
 }
 
+// Usage implements registry.Driver.
+func (w Registry) Usage(context.Context) (used binding.Usage, err error) {
+	err = w.Do("usage", func() error {
+		namespaces := map[string]bool{}
+		for image := range w.Repos {
+			namespace, _, _ := strings.Cut(image, "/")
+			namespaces[namespace] = true
+		}
+		used = binding.Usage{Namespaces: len(namespaces), Repositories: len(w.Repos)}
+		return nil
+	})
+	return used, err
+}
+
 // Bind implements registry.Driver.
 func (w Registry) Bind(_ context.Context, wanted binding.Account, token secrets.Secret) (account binding.Account, err error) {
 	err = w.Do("bind "+string(wanted.Platform), func() error {

@@ -44,6 +44,11 @@ func (d *Driver) Repository(_ context.Context, image string) (binding.Repository
 	return binding.RepositoryState{}, d.refuse("registry: read repository", image, "Repositories")
 }
 
+// Usage implements registry.RepositoryReader. It is always refused.
+func (d *Driver) Usage(context.Context) (binding.Usage, error) {
+	return binding.Usage{}, d.refuse("registry: count repositories", "repositories", "Repositories")
+}
+
 // Bind implements registry.AccountWriter. It is always refused.
 func (d *Driver) Bind(_ context.Context, wanted binding.Account, _ secrets.Secret) (binding.Account, error) {
 	return binding.Account{}, d.refuse("registry: bind", string(wanted.Platform), "Code Source")

@@ -112,6 +112,39 @@ func (d *Driver) Repositories(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
+// Usage implements registry.RepositoryReader. The totals of the lists are enough.
+func (d *Driver) Usage(ctx context.Context) (binding.Usage, error) {
+	const op = "registry: count repositories"
+	page, size := new(int32(1)), new(int32(1))
+	namespaces, err := d.total(ctx, personal.Call{Op: op, Object: "namespaces", Action: "ListNamespace"}, func(c *cr.Client) {
+		_, _ = c.ListNamespace(&cr.ListNamespaceRequest{InstanceId: &d.id, PageNo: page, PageSize: size})
+	})
+	if err != nil {
+		return binding.Usage{}, err
+	}
+	repositories, err := d.total(ctx, personal.Call{Op: op, Object: "repositories", Action: "ListRepository"}, func(c *cr.Client) {
+		_, _ = c.ListRepository(&cr.ListRepositoryRequest{InstanceId: &d.id, RepoStatus: new("ALL"), PageNo: page, PageSize: size})
+	})
+	return binding.Usage{Namespaces: namespaces, Repositories: repositories}, err
+}
+
+// total reads how many items a list has in all.
+func (d *Driver) total(ctx context.Context, c personal.Call, send func(*cr.Client)) (int, error) {
+	body, err := d.ask(ctx, c, send)
+	if err != nil {
+		return 0, err
+	}
+	var answer cr.ListRepositoryResponseBody // Every list has TotalCount.
+	if err := decode(body, &answer, func() (*bool, *string) { return answer.IsSuccess, answer.Code }); err != nil {
+		return 0, d.line.Unreadable(c.Op, c.Object, err)
+	}
+	total, err := strconv.Atoi(text(answer.TotalCount))
+	if err != nil || total < 0 {
+		return 0, d.line.Unreadable(c.Op, c.Object, errors.New("TotalCount is not a number"))
+	}
+	return total, nil
+}
+
 // errMoved says that a list changed between two of its pages, so that some of it
 // may be missing.
 var errMoved = errors.New("the list changes while it is read")

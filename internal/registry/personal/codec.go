@@ -123,6 +123,26 @@ func decodeRepositories(body []byte) (images []string, total int, err error) {
 	return images, total, nil
 }
 
+// decodeNamespaces counts the namespaces (GetNamespaceList, documented).
+func decodeNamespaces(body []byte) (int, error) {
+	raw, err := field(body, "namespaces")
+	if err != nil {
+		return 0, err
+	}
+	var list []struct {
+		Namespace string `json:"namespace"`
+	}
+	if err := json.Unmarshal(raw, &list); err != nil || list == nil {
+		return 0, errors.New("data.namespaces is not a list of namespaces")
+	}
+	for i, in := range list {
+		if !isName(in.Namespace) {
+			return 0, fmt.Errorf("data.namespaces[%d] has no name", i)
+		}
+	}
+	return len(list), nil
+}
+
 // field returns data.NAME of an answer. The field is present, even as null, in
 // every real answer.
 func field(body []byte, name string) (json.RawMessage, error) {

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+
+	"reconciler/internal/binding"
 )
 
 const (
@@ -43,16 +45,9 @@ func (d *Driver) listRepositories(ctx context.Context) ([]string, error) {
 	var all []string
 	expected := -1
 	for page := 1; page <= maxListPages; page++ {
-		body, err := d.do(ctx, call{
-			op: op, object: object, action: "GetRepoList", method: http.MethodGet, path: "/repos",
-			query: map[string]string{"Page": strconv.Itoa(page), "PageSize": strconv.Itoa(listPage)},
-		})
+		images, total, err := d.repositoriesPage(ctx, op, object, page, listPage)
 		if err != nil {
 			return nil, err
-		}
-		images, total, err := decodeRepositories(body)
-		if err != nil {
-			return nil, d.unreadable(op, object, err)
 		}
 		all = append(all, images...)
 		if expected >= 0 && total != expected {
@@ -75,4 +70,34 @@ func (d *Driver) listRepositories(ctx context.Context) ([]string, error) {
 		}
 	}
 	return nil, d.unreadable(op, object, errors.New("the list does not end"))
+}
+
+// repositoriesPage reads one page of the list, and how many there are in all.
+func (d *Driver) repositoriesPage(ctx context.Context, op, object string, page, size int) (images []string, total int, err error) {
+	body, err := d.do(ctx, call{
+		op: op, object: object, action: "GetRepoList", method: http.MethodGet, path: repositoriesPath,
+		query: map[string]string{"Page": strconv.Itoa(page), "PageSize": strconv.Itoa(size)},
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	if images, total, err = decodeRepositories(body); err != nil {
+		return nil, 0, d.unreadable(op, object, err)
+	}
+	return images, total, nil
+}
+
+// Usage implements registry.RepositoryReader. The list of namespaces has no pages.
+func (d *Driver) Usage(ctx context.Context) (binding.Usage, error) {
+	const op, object = "registry: count repositories", "repositories"
+	body, err := d.do(ctx, call{op: op, object: "namespaces", action: "GetNamespaceList", method: http.MethodGet, path: namespacesPath})
+	if err != nil {
+		return binding.Usage{}, err
+	}
+	namespaces, err := decodeNamespaces(body)
+	if err != nil {
+		return binding.Usage{}, d.unreadable(op, "namespaces", err)
+	}
+	_, total, err := d.repositoriesPage(ctx, op, object, 1, 1)
+	return binding.Usage{Namespaces: namespaces, Repositories: total}, err
 }

@@ -49,6 +49,7 @@ func Run(t *testing.T, factory func(*testing.T) Subject) {
 		{"linking what is not there says NotFound", testLinkAbsent},
 		{"a source of an unbound platform is refused", testLinkUnbound},
 		{"a repository is made in a new namespace, with its source", testCreate},
+		{"what is made is counted", testUsage},
 		{"a repository that exists is not made again or changed", testCreateExisting},
 		{"build rules are added, changed and removed", testRules},
 		{"removing a rule that is gone says NotFound", testRemoveRuleGone},
@@ -233,6 +234,30 @@ func testCreate(t *testing.T, s Subject) {
 		}
 		if diff := cmp.Diff(binding.RepositoryState{Exists: true, Link: &link}, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", image, diff)
+		}
+	}
+}
+
+func testUsage(t *testing.T, s Subject) {
+	s.bind(t, binding.GitLab)
+	link := binding.Link{Platform: binding.GitLab, Source: "group/app", Trigger: binding.Auto, BuildCache: true}
+	want, err := s.Driver.Usage(t.Context())
+	if err != nil || want.Unknown != nil || want.Namespaces < 1 || want.Repositories < 1 {
+		t.Fatalf("before: %+v, %v", want, err)
+	}
+	if err := s.Driver.CreateNamespace(t.Context(), "made-here"); err != nil {
+		t.Fatal(err)
+	}
+	want.Namespaces++
+	for _, image := range []string{"", "made-here/app", "made-here/worker"} {
+		if image != "" {
+			if err := s.Driver.CreateRepository(t.Context(), image, creation(), link); err != nil {
+				t.Fatal(err)
+			}
+			want.Repositories++
+		}
+		if got, err := s.Driver.Usage(t.Context()); err != nil || got != want {
+			t.Errorf("after %q: %+v, %v, want %+v", image, got, err, want)
 		}
 	}
 }
