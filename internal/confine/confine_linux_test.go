@@ -120,7 +120,16 @@ func small() Limits {
 	return Limits{Memory: 256 << 20, Processor: time.Second, Time: time.Minute, Output: 1 << 20}
 }
 
+// withoutRaceDetector skips a test that make e2e runs.
+func withoutRaceDetector(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("the race detector does not fit into the child's limits; make e2e runs this without it")
+	}
+}
+
 func TestAChildReadsItsInputAndWritesItsOutput(t *testing.T) {
+	withoutRaceDetector(t)
 	t.Parallel()
 	for _, size := range []int{0, 1, 100_000, 1 << 20} {
 		input := bytes.Repeat([]byte("x"), size)
@@ -134,6 +143,7 @@ func TestAChildReadsItsInputAndWritesItsOutput(t *testing.T) {
 // TestAChildThatPassesALimitIsEnded: whatever it does, and the error says which
 // limit it was.
 func TestAChildThatPassesALimitIsEnded(t *testing.T) {
+	withoutRaceDetector(t)
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes seconds of processor time")
@@ -187,6 +197,7 @@ func TestAChildEndsWithItsContext(t *testing.T) {
 }
 
 func TestAFailureIsNoLimit(t *testing.T) {
+	withoutRaceDetector(t)
 	t.Parallel()
 	if _, err := Run(t.Context(), "no such work", nil, small()); !errors.Is(err, errNotStarted) {
 		t.Errorf("unknown work: %v", err)
@@ -200,6 +211,7 @@ func TestAFailureIsNoLimit(t *testing.T) {
 // TestAChildReachesNothing: no file, network, program, environment, parent or
 // descriptor.
 func TestAChildReachesNothing(t *testing.T) {
+	withoutRaceDetector(t)
 	t.Setenv("RECONCILER_SECRET", "canary")
 	file, err := os.Create(filepath.Join(t.TempDir(), "secret"))
 	if err != nil {

@@ -207,7 +207,8 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // journal.
 func isProbe(req *http.Request) bool {
 	nothing := strings.HasSuffix(req.URL.Path, "/0") || strings.Contains(req.URL.Path, "/0/") || strings.Contains(req.URL.Path, "/reconciler-probe/")
-	empty := req.ContentLength == int64(len("{}")) || req.Method == http.MethodDelete && nothing
+	bare := req.Header.Get("X-Acs-Action") != "" && req.URL.Path == "/" && req.URL.RawQuery == "" && req.ContentLength <= 0
+	empty := req.ContentLength == int64(len("{}")) || req.Method == http.MethodDelete && nothing || bare
 	return empty && req.Method != http.MethodGet
 }
 
