@@ -45,7 +45,7 @@ test: ## Run all tests with the race detector, against a real Vault server among
 e2e: build ## Run the built program, and the tests that take longer than a minute
 	bin/reconciler demo --once >/dev/null
 	RECONCILER_SOAK_DAYS=2 RECONCILER_KILLS=20 $(GO) test -count=1 -timeout 30m -run '^(TestE2E.*|TestSoak|TestKills.*)$$' ./internal/cli ./internal/daemon
-	$(GO) test -count=1 -timeout 20m -run '^(TestHostilePolicies|TestAChild.*|TestAFailureIsNoLimit)$$' ./internal/confine ./internal/manifest
+	$(GO) test -count=1 -timeout 20m -run '^(TestHostilePolicies|TestAChild.*|TestAFailureIsNoLimit|TestARepositoryCosts.*|TestManyIgnorePatterns.*)$$' ./internal/confine ./internal/manifest ./internal/source/...
 
 cases: build ## Run the failing inputs in RECONCILER_CASES, where that folder is
 	scripts/cases bin/reconciler "$${RECONCILER_CASES:-../shared/cases/git}"

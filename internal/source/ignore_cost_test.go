@@ -83,8 +83,8 @@ func TestCostlyIgnorePatternsAreBounded(t *testing.T) {
 // TestManyIgnorePatternsOverAMillionEntries: patterns that nothing finds quickly
 // are compared with each entry, and that is bounded too.
 func TestManyIgnorePatternsOverAMillionEntries(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes seconds")
+	if testing.Short() || raceDetector {
+		t.Skip("it takes seconds, and minutes with the race detector; make e2e runs it")
 	}
 	for _, format := range []string{"?%d", "*%d?l-*.yaml", "*[%d-]ile-*.yaml", "folder-*/*%d?.yaml", "/?*/*-[%d]*"} {
 		t.Run(strings.ReplaceAll(format, "/", "_"), func(t *testing.T) {

@@ -1,0 +1,7 @@
+//go:build race
+
+package git_test
+
+// raceDetector says that the tests run with the race detector, which multiplies
+// memory and time.
+const raceDetector = true
