@@ -24,7 +24,7 @@ func TestWhatIsForgottenOfRemovedBindingsIsInTheHistory(t *testing.T) {
 		}
 	}
 	s.apply(t.Context(), s.round(t))
-	s.apply(t.Context(), s.round(t)) // Nothing is told twice.
+	s.apply(t.Context(), s.round(t)) // It is reported once.
 	events, err := s.State.Events(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)

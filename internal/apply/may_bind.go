@@ -8,8 +8,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// Credentials may be allowed to unbind and not to bind. Nothing tells so but a bind
-// that is refused. From then on no account of the instance is unbound to be bound
+// Credentials may be allowed to unbind and not to bind. Only a refused
+// bind shows it. From then on no account of the instance is unbound to be bound
 // again, until a bind works, a day has passed, or a person asks for a sync of the
 // binding.
 

@@ -111,7 +111,7 @@ func child(works map[string]Work, order string) int {
 	return 0
 }
 
-// order is what a child is told in its argument.
+// order is the argument of a child.
 func order(work string, l Limits) string {
 	return fmt.Sprintf("%s%s:%d:%d:%d", flag, work, l.Memory, l.Processor, l.Time)
 }

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// KindInstances is the kind of the file that says of which edition the
-	// instances are.
+	// KindInstances is the kind of the file that names the edition of
+	// each instance.
 	KindInstances = "Instances"
 	// InstancesFile is the name of that file, at the root of the declarations.
 	InstancesFile = "instances.yaml"
@@ -106,7 +106,7 @@ func (o Options) isInstances(file string) bool {
 	return o.policyPath(file) == InstancesFile || slices.Contains(o.InstancesFiles, file)
 }
 
-// readEditions reads the files that say of which edition the instances are.
+// readEditions reads the files that name the edition of each instance.
 // What else stands in them is checked as in any other file.
 func readEditions(files []binding.File, opts Options) editions {
 	e := editions{

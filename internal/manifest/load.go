@@ -28,7 +28,7 @@ type Options struct {
 	// Editions are those of the instances whose edition the configuration says.
 	// For the others, instances.yaml says it; without that, it is Personal.
 	Editions map[string]binding.Edition
-	// InstancesFiles are files that say of which edition the instances are, in
+	// InstancesFiles are files that name the edition of each instance, in
 	// addition to instances.yaml at the root of the declarations.
 	InstancesFiles []string
 	// AllowPrivateAddresses accepts loopback and private addresses, for the

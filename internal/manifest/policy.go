@@ -156,7 +156,7 @@ type policyBreach struct {
 	More int `json:"more"`
 }
 
-// Of one policy and declaration, and of one text, no more is told.
+// No more is reported of one policy and declaration, or of one text.
 const (
 	maxPolicyPaths  = 100
 	maxPolicyFaults = 100

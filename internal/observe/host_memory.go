@@ -27,7 +27,7 @@ type hostKey struct {
 // hostSaid is what a code host said of one declaration.
 type hostSaid struct {
 	question string
-	// userID is the number by which the account was known then, if it was.
+	// userID is the number of the account as it was known then; empty if unknown.
 	userID string
 	// holds is how long it needs not be asked again.
 	holds      binding.Term

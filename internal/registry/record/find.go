@@ -546,23 +546,7 @@ func noneAt(v any, at []string) string {
 			return "absent"
 		}
 	}
-	switch v := v.(type) {
-	case nil:
-		return "null"
-	case string:
-		if v == "" {
-			return "empty-text"
-		}
-	case []any:
-		if len(v) == 0 {
-			return "empty-list"
-		}
-	case map[string]any:
-		if len(v) == 0 {
-			return "empty-object"
-		}
-	}
-	return ""
+	return wire.ShapeOf(v)
 }
 
 // operations are the exchanges that were found, by what they do.

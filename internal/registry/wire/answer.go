@@ -148,7 +148,7 @@ func (a Answer) records(body []byte) ([]record, error) {
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case slices.Contains(a.None, shapeOf(value)):
+	case slices.Contains(a.None, ShapeOf(value)):
 		return nil, nil
 	}
 	items, isList := value.([]any)
@@ -169,8 +169,9 @@ func (a Answer) records(body []byte) ([]record, error) {
 	return records, nil
 }
 
-// shapeOf is the profile's word for a value that may mean none.
-func shapeOf(value any) string {
+// ShapeOf is the profile's word for a value that may mean none; empty for a value that
+// cannot.
+func ShapeOf(value any) string {
 	switch v := value.(type) {
 	case nil:
 		return "null"
