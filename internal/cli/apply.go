@@ -123,7 +123,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 	if err != nil {
 		return err
 	}
-	progress := newProgress(talk)
+	progress := newProgress(opts.streams, talk)
 	session, e, err := openEngine(ctx, opts.streams, sessionOptions{
 		config: opts.config, path: opts.path, allowDeletions: opts.deletions, events: progress.event,
 	})
@@ -168,7 +168,7 @@ func showPlan(opts *applyOptions, p plan.Plan) error {
 	if opts.output.json() {
 		return report.PlanJSON(opts.streams.Out, p, report.Preflight)
 	}
-	return report.Plan(opts.streams.Out, p, styleOf(opts.streams.Out))
+	return report.Plan(opts.streams.Out, p, opts.streams.style(opts.streams.Out))
 }
 
 // asks says whether a plan holds anything that applying it would change; what

@@ -86,7 +86,7 @@ func runAuditShow(ctx context.Context, opts *auditOptions) error {
 			since = opts.now().Add(-length)
 		}
 	}
-	out := report.NewJournalEntries(opts.streams.Out, opts.output.json(), styleOf(opts.streams.Out))
+	out := report.NewJournalEntries(opts.streams.Out, opts.output.json(), opts.streams.style(opts.streams.Out))
 	found, err := state.ReadJournal(cfg.State.Path, func(e binding.JournalEntry) error {
 		if e.Checkpoint && !opts.all || e.Time.Before(since) {
 			return nil
@@ -106,7 +106,7 @@ func runAuditShow(ctx context.Context, opts *auditOptions) error {
 	if v.Intact {
 		return nil
 	}
-	if err := report.JournalVerificationText(opts.streams.Err, v, styleOf(opts.streams.Err)); err != nil {
+	if err := report.JournalVerificationText(opts.streams.Err, v, opts.streams.style(opts.streams.Err)); err != nil {
 		return err
 	}
 	return exitCode(exitFindings)
@@ -165,7 +165,7 @@ func runAuditVerify(ctx context.Context, opts *auditOptions) error {
 	if opts.output.json() {
 		err = report.JSON(opts.streams.Out, v)
 	} else {
-		err = report.JournalVerificationText(opts.streams.Out, v, styleOf(opts.streams.Out))
+		err = report.JournalVerificationText(opts.streams.Out, v, opts.streams.style(opts.streams.Out))
 	}
 	if err == nil && !v.Intact {
 		err = exitCode(exitFindings)

@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
@@ -25,6 +23,8 @@ type Streams struct {
 	// redactor knows every secret that the command came to hold; Main sets it,
 	// and nil knows none.
 	redactor *secrets.Redactor
+	// look is how the commands write text; nil is the default.
+	look *look
 }
 
 // Main runs the command that args name and returns the process's exit code.
@@ -51,6 +51,7 @@ func end(streams Streams, err error) int {
 }
 
 func newRoot(streams Streams) *cobra.Command {
+	streams.look = new(look)
 	root := &cobra.Command{
 		Use:   "reconciler",
 		Short: "Keep registry bindings to code hosts as declared in git",
@@ -67,6 +68,7 @@ needs no account and no network.
 		Version:       readBuild().String(),
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
+	streams.look.add(root)
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
@@ -150,24 +152,4 @@ func configFlag(cmd *cobra.Command, path *string) {
 	}
 	cmd.Flags().StringVarP(path, "config", "c", def, "configuration `FILE` (environment RECONCILER_CONFIG)")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
-}
-
-// isTerminal says whether a person sees what is written to w.
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
-}
-
-// styleOf says how to write text to w: in colour only on a terminal and where
-// NO_COLOR is not set (https://no-color.org).
-func styleOf(w io.Writer) report.Style {
-	file, ok := w.(*os.File)
-	if !ok || !isTerminal(w) {
-		return report.Style{}
-	}
-	width, _, err := term.GetSize(int(file.Fd()))
-	if err != nil {
-		width = 0
-	}
-	return report.Style{Color: os.Getenv("NO_COLOR") == "" && !strings.EqualFold(os.Getenv("TERM"), "dumb"), Width: width}
 }

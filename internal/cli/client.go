@@ -99,7 +99,7 @@ func ask[T any](a *asking, question func(*client.Client) (T, error), text func(i
 	if a.output.json() {
 		return answer, report.JSON(a.streams.Out, answer)
 	}
-	return answer, text(a.streams.Out, answer, styleOf(a.streams.Out))
+	return answer, text(a.streams.Out, answer, a.streams.style(a.streams.Out))
 }
 
 // maxClientFile bounds the files of a client, in bytes.

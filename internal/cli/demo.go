@@ -83,7 +83,7 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 	if documented {
 		world.outside.Registry.Withdraw(sandbox.UndocumentedOperations()...)
 	}
-	n := newNarrator(opts.streams.Out)
+	n := newNarrator(opts.streams)
 	n.style.Language, n.watch = opts.language, opts.watch
 	d, err := daemon.New(ctx, daemon.Options{Engine: engine.Options{
 		Redactor: opts.streams.redactor,

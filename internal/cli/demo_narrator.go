@@ -29,9 +29,9 @@ type narrator struct {
 	shown map[string]string
 }
 
-func newNarrator(out io.Writer) *narrator {
+func newNarrator(streams Streams) *narrator {
 	return &narrator{
-		out: out, style: styleOf(out), progress: newProgress(out), news: make(chan struct{}, 1),
+		out: streams.Out, style: streams.style(streams.Out), progress: newProgress(streams, streams.Out), news: make(chan struct{}, 1),
 		statuses: map[string][]binding.Status{}, shown: map[string]string{},
 	}
 }

@@ -66,7 +66,7 @@ func runDoctor(ctx context.Context, opts *doctorOptions) error {
 	if opts.output.json() {
 		err = report.ChecklistJSON(opts.streams.Out, checks)
 	} else {
-		err = report.Checklist(opts.streams.Out, checks, styleOf(opts.streams.Out))
+		err = report.Checklist(opts.streams.Out, checks, opts.streams.style(opts.streams.Out))
 	}
 	if err == nil && report.Refuted(checks) {
 		return exitCode(exitFindings)

@@ -103,7 +103,7 @@ func runFmt(ctx context.Context, opts *fmtOptions) error {
 			return err
 		}
 	}
-	if err := report.Findings(opts.streams.Err, finding.Sort(findings), styleOf(opts.streams.Err)); err != nil {
+	if err := report.Findings(opts.streams.Err, finding.Sort(findings), opts.streams.style(opts.streams.Err)); err != nil {
 		return err
 	}
 	switch {

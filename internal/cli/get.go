@@ -81,7 +81,7 @@ func runGet(ctx context.Context, opts *getOptions) error {
 		list.Problems = problems
 		return report.JSON(opts.streams.Out, list)
 	}
-	style := styleOf(opts.streams.Out)
+	style := opts.streams.style(opts.streams.Out)
 	style.Full = opts.full || len(opts.names) > 0
 	if err := report.ProblemsText(opts.streams.Out, withoutJournal(problems), style); err != nil {
 		return err

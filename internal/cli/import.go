@@ -75,7 +75,7 @@ func runImport(ctx context.Context, opts *importOptions) error {
 		return err
 	}
 	defer e.Close()
-	bar := newProgress(opts.streams.Err)
+	bar := newProgress(opts.streams, opts.streams.Err)
 	found, err := e.Import(ctx, opts.instance, bar.count)
 	bar.end()
 	if err != nil {
@@ -188,5 +188,5 @@ func (o *importOptions) tell(export manifest.Export, findings []finding.Finding)
 	if _, err := fmt.Fprint(o.streams.Err, text.String()); err != nil {
 		return err
 	}
-	return report.Findings(o.streams.Err, rest, styleOf(o.streams.Err))
+	return report.Findings(o.streams.Err, rest, o.streams.style(o.streams.Err))
 }

@@ -52,7 +52,7 @@ func outputOf(streams Streams) report.Output {
 
 // writeReports writes a document to all targets.
 func writeReports(streams Streams, targets []report.Target, d report.Document, full bool) error {
-	style := styleOf(streams.Out)
+	style := streams.style(streams.Out)
 	style.Full = full
 	return report.WriteTargets(outputOf(streams), targets, d, report.Options{Style: style, Version: readBuild().Version})
 }

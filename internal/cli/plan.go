@@ -214,7 +214,7 @@ func explain(opts *planOptions, s *session, basis report.Basis, targets []report
 	if len(e.Instances) == 0 {
 		return fmt.Errorf("plan: --explain %s: no binding of that name is declared or remembered; see: reconciler get", opts.explain)
 	}
-	return report.WriteExplanation(outputOf(opts.streams), targets, e, styleOf(opts.streams.Out))
+	return report.WriteExplanation(outputOf(opts.streams), targets, e, opts.streams.style(opts.streams.Out))
 }
 
 // showDaemonPlan shows the last plan of a running daemon.
@@ -442,7 +442,7 @@ func withFindings(p plan.Plan, loaded engine.Loaded, depth binding.Depth) plan.P
 // one of severity error ends the command.
 func printFindings(streams Streams, findings []finding.Finding) error {
 	if len(findings) > 0 {
-		if err := report.Findings(streams.Err, findings, styleOf(streams.Err)); err != nil {
+		if err := report.Findings(streams.Err, findings, streams.style(streams.Err)); err != nil {
 			return err
 		}
 	}

@@ -87,7 +87,7 @@ func (e expectation) check(streams Streams, talk io.Writer, s *session, p plan.P
 }
 
 func (e expectation) refuse(streams Streams, talk io.Writer, p plan.Plan, reasons []string) error {
-	style := styleOf(talk)
+	style := streams.style(talk)
 	switch {
 	case e.kept == nil:
 		if err := report.Plan(talk, p, style); err != nil {

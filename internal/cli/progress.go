@@ -22,8 +22,8 @@ type progress struct {
 	shown    bool
 }
 
-func newProgress(out io.Writer) *progress {
-	return &progress{out: out, terminal: isTerminal(out), color: styleOf(out).Color}
+func newProgress(streams Streams, out io.Writer) *progress {
+	return &progress{out: out, terminal: isTerminal(out), color: streams.style(out).Color}
 }
 
 // event shows an event of an apply.

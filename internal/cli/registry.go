@@ -102,7 +102,7 @@ func runRegistryRecord(ctx context.Context, opts *recordOptions) error {
 	if opts.output.json() {
 		err = report.RegistryRecordJSON(opts.streams.Out, found)
 	} else {
-		err = report.RegistryRecordText(opts.streams.Out, found, styleOf(opts.streams.Out))
+		err = report.RegistryRecordText(opts.streams.Out, found, opts.streams.style(opts.streams.Out))
 	}
 	if err == nil && !found.Complete() {
 		err = exitCode(exitPartial)
@@ -140,7 +140,7 @@ func (o *recordOptions) record(ctx context.Context) (report.RegistryRecord, erro
 	if err != nil {
 		return report.RegistryRecord{}, err
 	}
-	bar := newProgress(o.streams.Err)
+	bar := newProgress(o.streams, o.streams.Err)
 	defer bar.end()
 	options.Each = bar.count
 	return record.FromAPI(ctx, asker{driver}, options)

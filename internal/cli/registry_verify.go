@@ -194,7 +194,7 @@ func (o *verifyOptions) show(v report.RegistryVerification) error {
 	if o.output.json() {
 		err = report.RegistryVerificationJSON(o.streams.Out, v)
 	} else {
-		err = report.RegistryVerificationText(o.streams.Out, v, styleOf(o.streams.Out))
+		err = report.RegistryVerificationText(o.streams.Out, v, o.streams.style(o.streams.Out))
 	}
 	switch {
 	case err != nil:

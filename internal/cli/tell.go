@@ -212,5 +212,5 @@ func (o *eventsOptions) write(list report.EventList, first bool) error {
 	case o.output.json():
 		return report.JSON(o.streams.Out, list)
 	}
-	return report.Events(o.streams.Out, list, first, styleOf(o.streams.Out))
+	return report.Events(o.streams.Out, list, first, o.streams.style(o.streams.Out))
 }

@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"reconciler/internal/report"
+)
+
+// look is how all commands write text for people.
+type look struct{ color colorFlag }
+
+func (l *look) add(root *cobra.Command) {
+	l.color = "auto"
+	root.PersistentFlags().Var(&l.color, "color", "use colours: auto (at a terminal, unless NO_COLOR is set), always or never")
+	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions(colors(), cobra.ShellCompDirectiveNoFileComp))
+}
+
+// colorFlag is --color.
+type colorFlag string
+
+func colors() []string { return []string{"auto", "always", "never"} }
+
+func (c *colorFlag) String() string { return string(*c) }
+
+// Set implements pflag.Value.
+func (c *colorFlag) Set(s string) error {
+	if !slices.Contains(colors(), s) {
+		return fmt.Errorf("want %s, not %q", strings.Join(colors(), ", "), s)
+	}
+	*c = colorFlag(s)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (*colorFlag) Type() string { return "WHEN" }
+
+// style is how to write text to w. Colour is for a terminal only, if --color
+// does not say otherwise, and NO_COLOR turns it off (https://no-color.org).
+func (s Streams) style(w io.Writer) report.Style {
+	color := isTerminal(w) && os.Getenv("NO_COLOR") == "" && !strings.EqualFold(os.Getenv("TERM"), "dumb")
+	if s.look != nil && s.look.color != "auto" {
+		color = s.look.color == "always"
+	}
+	return report.Style{Color: color, Width: widthOf(w)}
+}
+
+// widthOf is the width of the terminal that w is, or what COLUMNS says
+// otherwise; 0 if neither is known.
+func widthOf(w io.Writer) int {
+	if file, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	width, err := strconv.Atoi(os.Getenv("COLUMNS"))
+	if err != nil || width < 0 {
+		return 0
+	}
+	return width
+}
+
+// isTerminal says whether a person sees what is written to w.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
