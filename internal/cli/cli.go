@@ -30,7 +30,7 @@ type Streams struct {
 // Main runs the command that args name and returns the process's exit code.
 // Cancelling ctx ends the command; a call in flight is allowed to finish.
 func Main(ctx context.Context, args []string, streams Streams) int {
-	streams.redactor = secrets.NewRedactor(time.Now)
+	streams.redactor, streams.look = secrets.NewRedactor(time.Now), new(look)
 	root := newRoot(streams)
 	root.SetArgs(args)
 	return end(streams, root.ExecuteContext(ctx))
@@ -51,7 +51,9 @@ func end(streams Streams, err error) int {
 }
 
 func newRoot(streams Streams) *cobra.Command {
-	streams.look = new(look)
+	if streams.look == nil {
+		streams.look = new(look)
+	}
 	root := &cobra.Command{
 		Use:   "reconciler",
 		Short: "Keep registry bindings to code hosts as declared in git",

@@ -17,7 +17,6 @@ import (
 	"reconciler/internal/daemon"
 	"reconciler/internal/engine"
 	"reconciler/internal/plan"
-	"reconciler/internal/report"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/server"
 )
@@ -32,10 +31,8 @@ type demoOptions struct {
 	once    bool
 	// registry is the world that the registry is of: full or documented.
 	registry string
-	// language is that of our words; nil is English. Watch, if not nil, gets every
-	// event. Only tests set them.
-	language *report.Language
-	watch    func(plan.Event)
+	// watch, if not nil, gets every event. Only tests set it.
+	watch func(plan.Event)
 }
 
 func newDemo(streams Streams) *cobra.Command {
@@ -84,7 +81,7 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 		world.outside.Registry.Withdraw(sandbox.UndocumentedOperations()...)
 	}
 	n := newNarrator(opts.streams)
-	n.style.Language, n.watch = opts.language, opts.watch
+	n.watch = opts.watch
 	d, err := daemon.New(ctx, daemon.Options{Engine: engine.Options{
 		Redactor: opts.streams.redactor,
 		Config:   world.config, LogTo: world.log, Events: n.event,

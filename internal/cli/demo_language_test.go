@@ -196,7 +196,7 @@ func TestDemoShowsNoEnglishInAnotherLanguage(t *testing.T) {
 	}
 	var out bytes.Buffer
 	err := runDemo(t.Context(), &demoOptions{
-		streams: Streams{In: strings.NewReader(""), Out: &out, Err: io.Discard}, once: true, language: l, watch: watch,
+		streams: Streams{In: strings.NewReader(""), Out: &out, Err: io.Discard, look: &look{color: "never", language: languageChoice{chosen: l}}}, once: true, watch: watch,
 	})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())

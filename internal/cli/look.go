@@ -15,12 +15,16 @@ import (
 )
 
 // look is how all commands write text for people.
-type look struct{ color colorFlag }
+type look struct {
+	color    colorFlag
+	language languageChoice
+}
 
 func (l *look) add(root *cobra.Command) {
 	l.color = "auto"
 	root.PersistentFlags().Var(&l.color, "color", "use colours: auto (at a terminal, unless NO_COLOR is set), always or never")
 	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions(colors(), cobra.ShellCompDirectiveNoFileComp))
+	l.language.add(root)
 }
 
 // colorFlag is --color.
@@ -49,7 +53,11 @@ func (s Streams) style(w io.Writer) report.Style {
 	if s.look != nil && s.look.color != "auto" {
 		color = s.look.color == "always"
 	}
-	return report.Style{Color: color, Width: widthOf(w)}
+	style := report.Style{Color: color, Width: widthOf(w)}
+	if s.look != nil {
+		style.Language = s.look.language.chosen
+	}
+	return style
 }
 
 // widthOf is the width of the terminal that w is, or what COLUMNS says

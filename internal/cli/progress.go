@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"reconciler/internal/plan"
+	"reconciler/internal/report"
 )
 
 // barWidth is the width of the progress bar in characters.
@@ -18,12 +19,12 @@ type progress struct {
 	mu       sync.Mutex
 	out      io.Writer
 	terminal bool
-	color    bool
+	style    report.Style
 	shown    bool
 }
 
 func newProgress(streams Streams, out io.Writer) *progress {
-	return &progress{out: out, terminal: isTerminal(out), color: streams.style(out).Color}
+	return &progress{out: out, terminal: isTerminal(out), style: streams.style(out)}
 }
 
 // event shows an event of an apply.
@@ -84,7 +85,7 @@ func plain(s string) string {
 }
 
 func (p *progress) paint(mark string, e plan.Event) string {
-	if !p.color {
+	if !p.style.Color {
 		return mark
 	}
 	color := "32"

@@ -38,6 +38,8 @@ type Config struct {
 	Log            Log    `yaml:"log"`
 	// Webhooks is nil where only the interval looks at the source.
 	Webhooks *Webhooks `yaml:"webhooks"`
+	// Language is that of what people read; empty for the reader's own.
+	Language string `yaml:"language"`
 }
 
 // Source says where declarations come from; exactly one field is set.

@@ -11,25 +11,39 @@ import (
 // the content of the file can be read, even if it is invalid, and the default
 // otherwise. A relative path starts at the file's folder.
 func Socket(path string, data []byte) string {
-	socket := Default().Server.Socket
+	type listener struct {
+		Socket string `yaml:"socket"`
+	}
+	server := readable(data, "server", func(l listener) bool { return l.Socket != "" })
+	if server.Socket == "" {
+		return Default().Server.Socket
+	}
+	if folder, err := filepath.Abs(filepath.Dir(path)); err == nil && !filepath.IsAbs(server.Socket) {
+		return filepath.Join(folder, server.Socket)
+	}
+	return server.Socket
+}
+
+// Language is the language that a configuration names, as far as the content of
+// the file can be read, even if it is invalid; empty for none.
+func Language(data []byte) string {
+	return readable(data, "language", func(name string) bool { return name != "" })
+}
+
+// readable is a section of a file whose other sections may be invalid; zero
+// where nothing fits.
+func readable[T any](data []byte, name string, fits func(T) bool) T {
 	for _, part := range append([][]byte{data}, topLevel(data)...) {
 		var document map[string]yaml.Node
-		var server struct {
-			Socket string `yaml:"socket"`
-		}
 		if yaml.Unmarshal(part, &document) != nil {
 			continue
 		}
-		if section, named := document["server"]; !named || section.Decode(&server) != nil || server.Socket == "" {
-			continue
+		var section T
+		if node, named := document[name]; named && node.Decode(&section) == nil && fits(section) {
+			return section
 		}
-		socket = server.Socket
-		if folder, err := filepath.Abs(filepath.Dir(path)); err == nil && !filepath.IsAbs(socket) {
-			socket = filepath.Join(folder, socket)
-		}
-		break
 	}
-	return socket
+	return *new(T)
 }
 
 // topLevel cuts a file at the lines that are not indented, so that one section

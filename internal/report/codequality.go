@@ -40,7 +40,7 @@ func writeCodeQuality(w io.Writer, d Document, o Options) error {
 			path = "."
 		}
 		issues = append(issues, codeQualityIssue{
-			Description: described(o.Style.Language, f),
+			Description: described(English(), f),
 			CheckName:   clean(f.Code),
 			Fingerprint: prints[i],
 			Severity:    codeQualitySeverity(f.Severity),

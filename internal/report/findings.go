@@ -24,7 +24,7 @@ func (p *page) findings(findings []finding.Finding) {
 	}
 	if len(findings) > 0 {
 		p.line()
-		p.line(p.style.Language.summary(counts) + ".")
+		p.line(p.style.Language.Text(message.New("sentence", "text", summaryOf(counts))))
 	}
 }
 

@@ -51,7 +51,7 @@ func writeJUnit(w io.Writer, d Document, o Options) error {
 	var data []byte
 	for most := maxFindings; most > 0 && (data == nil || len(data) > maxJUnitBytes); most /= 2 {
 		var err error
-		if data, err = junitData(d, atMost(d.findings(), most), o.Style.Language); err != nil {
+		if data, err = junitData(d, atMost(d.findings(), most), English()); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package report
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,18 +29,66 @@ type Language struct {
 	localizer *i18n.Localizer
 }
 
-// English is the language of the catalogue that is always complete.
-var English = sync.OnceValue(func() *Language {
-	data, err := catalogue.ReadFile("messages/en.yaml")
+// English is the language of what programs read and people search for: JSON,
+// logs, errors.
+var English = sync.OnceValue(func() *Language { return embedded(language.English) })
+
+// chinese is simplified Chinese.
+var chinese = sync.OnceValue(func() *Language { return embedded(language.Chinese) })
+
+func embedded(tag language.Tag) *Language {
+	data, err := catalogue.ReadFile("messages/" + tag.String() + ".yaml")
 	if err != nil {
 		panic(err) // It is embedded.
 	}
-	l, err := NewLanguage(language.English, data)
+	l, err := NewLanguage(tag, data)
 	if err != nil {
 		panic(err) // A test reads it.
 	}
 	return l
-})
+}
+
+// languages are those of the catalogue, in the order of matcher.
+var languages = []func() *Language{English, chinese}
+
+var matcher = language.NewMatcher([]language.Tag{language.English, language.Chinese})
+
+// Languages are the names of the catalogue's languages.
+func Languages() []string { return []string{language.English.String(), language.Chinese.String()} }
+
+// LanguageNamed is the language that a person chose, such as zh, zh-CN or
+// zh_CN. The error says which there are.
+func LanguageNamed(name string) (*Language, error) {
+	if l := matched(name); l != nil {
+		return l, nil
+	}
+	return nil, fmt.Errorf("unknown language %q; want %s", name, strings.Join(Languages(), " or "))
+}
+
+// LanguageOfLocale is the language of a locale, such as zh_CN.UTF-8, and English
+// where there is no better one. We write UTF-8, so what a terminal with another
+// encoding gets is English.
+func LanguageOfLocale(locale string) *Language {
+	locale, _, _ = strings.Cut(locale, "@")
+	name, encoding, _ := strings.Cut(locale, ".")
+	if l := matched(name); l != nil && slices.Contains([]string{"", "utf8"}, strings.ToLower(strings.ReplaceAll(encoding, "-", ""))) {
+		return l
+	}
+	return English()
+}
+
+// matched is the language that speaks for name; nil for none.
+func matched(name string) *Language {
+	tag, err := language.Parse(name)
+	if err != nil {
+		return nil
+	}
+	_, index, confidence := matcher.Match(tag)
+	if confidence == language.No {
+		return nil
+	}
+	return languages[index]()
+}
 
 func init() { message.ErrorText(func(m message.Message) string { return English().Text(m) }) }
 
@@ -52,14 +101,17 @@ func NewLanguage(tag language.Tag, data []byte) (*Language, error) {
 	return &Language{i18n.NewLocalizer(bundle, tag.String())}, nil
 }
 
-// Text is a message in words; empty for the zero Message. A message that the
-// catalogue does not have, such as one of a newer version, is shown as data.
+// Text is a message in words; empty for the zero Message. What the language
+// lacks is shown in English, and what English lacks too, such as a message of a
+// newer version, as data.
 func (l *Language) Text(m message.Message) string {
 	if m.IsZero() {
 		return ""
 	}
-	if text, err := l.text(m); err == nil {
-		return text
+	for _, l := range []*Language{l, English()} {
+		if text, err := l.text(m); err == nil {
+			return text
+		}
 	}
 	return m.Key()
 }

@@ -33,18 +33,18 @@ func writeSARIF(w io.Writer, d Document, o Options) error {
 	for i, f := range findings {
 		if _, ok := rules[f.Code]; !ok {
 			rules[f.Code] = len(run.Tool.Driver.Rules)
-			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, newSARIFRule(o.Style.Language, f))
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, newSARIFRule(English(), f))
 		}
 		index := rules[f.Code]
 		if f.File == "" {
 			invocation.ExecutionSuccessful = invocation.ExecutionSuccessful && f.Severity != finding.Error
 			invocation.Notifications = append(invocation.Notifications, sarifNotification{
-				AssociatedRule: sarifRuleReference{clean(f.Code), index}, Level: sarifLevel(f.Severity), Message: sarifMessage(o.Style.Language, f),
+				AssociatedRule: sarifRuleReference{clean(f.Code), index}, Level: sarifLevel(f.Severity), Message: sarifMessage(English(), f),
 			})
 			continue
 		}
 		run.Results = append(run.Results, sarifResult{
-			RuleID: clean(f.Code), RuleIndex: index, Level: sarifLevel(f.Severity), Message: sarifMessage(o.Style.Language, f),
+			RuleID: clean(f.Code), RuleIndex: index, Level: sarifLevel(f.Severity), Message: sarifMessage(English(), f),
 			Locations: []sarifLocation{newSARIFLocation(f)},
 			// The first is the one that GitHub compares.
 			PartialFingerprints: map[string]string{"primaryLocationLineHash": prints[i], "reconciler/v1": prints[i]},

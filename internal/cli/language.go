@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/config"
+	"reconciler/internal/report"
+)
+
+// languageVariable is the environment's choice of the language.
+const languageVariable = "RECONCILER_LANGUAGE"
+
+// languageChoice is --language, and the language of what people read, which is
+// chosen once, before the command runs. A nil language is English.
+type languageChoice struct {
+	flag   string
+	chosen *report.Language
+}
+
+func (c *languageChoice) add(root *cobra.Command) {
+	root.PersistentFlags().StringVar(&c.flag, "language", "", "text in `LANGUAGE`: en or zh (environment RECONCILER_LANGUAGE)")
+	_ = root.RegisterFlagCompletionFunc("language", cobra.FixedCompletions(report.Languages(), cobra.ShellCompDirectiveNoFileComp))
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
+		c.chosen, err = c.choose(cmd)
+		return err
+	}
+}
+
+// choose takes the language of the flag, the environment, the configuration or
+// the locale, in this order.
+func (c *languageChoice) choose(cmd *cobra.Command) (*report.Language, error) {
+	for _, named := range []struct{ by, name string }{{"--language", c.flag}, {languageVariable, os.Getenv(languageVariable)}} {
+		if named.name == "" {
+			continue
+		}
+		chosen, err := report.LanguageNamed(named.name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", named.by, err)
+		}
+		return chosen, nil
+	}
+	if data, err := config.Read(configOf(cmd)); err == nil {
+		if chosen, err := report.LanguageNamed(config.Language(data)); err == nil {
+			return chosen, nil
+		}
+	}
+	return report.LanguageOfLocale(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG"))), nil
+}
+
+// configOf is the configuration's file: the command's, or else the usual one.
+func configOf(cmd *cobra.Command) string {
+	file := ""
+	if flag := cmd.Flags().Lookup("config"); flag != nil {
+		file = flag.Value.String()
+	}
+	return cmp.Or(file, os.Getenv("RECONCILER_CONFIG"), "reconciler.yaml")
+}
