@@ -1,0 +1,151 @@
+package record
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"reconciler/internal/message"
+	"reconciler/internal/registry/wire"
+)
+
+// template puts placeholders into a request. It keeps nothing that could
+// identify anybody.
+type template struct {
+	p      *proposal
+	o      wire.Operation
+	values map[string]string
+	// dropped are the names of fields whose meaning is not known.
+	dropped []string
+	// broken says that the request cannot be written as a call of a profile.
+	broken bool
+}
+
+// broke says why a request cannot be written.
+func (t *template) broke(what string) {
+	t.broken = true
+	t.p.miss(message.New("registry-record.missing.masked", "call", string(t.o), "what", part(what)))
+}
+
+// path is the path with placeholders.
+func (t *template) path(segments []string) string {
+	var b strings.Builder
+	for _, s := range segments {
+		b.WriteByte('/')
+		switch placeholder := t.values[s]; {
+		case placeholder != "":
+			b.WriteString(placeholder)
+		case versionPart.MatchString(s):
+			b.WriteString(s)
+		case plainPart.MatchString(s) && (t.p.e.names.Known(s) || dateName.MatchString(s)):
+			b.WriteString(s)
+		default:
+			t.broke("path")
+			return "/"
+		}
+	}
+	return b.String()
+}
+
+// parameters are the texts of a query or a form.
+func (t *template) parameters(fields map[string]any, without ...string) map[string]string {
+	out := map[string]string{}
+	for _, name := range sortedKeys(fields) {
+		if slices.Contains(without, name) {
+			continue
+		}
+		v, keep := t.leaf(name, fields[name])
+		text := ""
+		switch v := v.(type) {
+		case string:
+			text = v
+		case json.Number:
+			text = v.String()
+		case bool:
+			text = map[bool]string{true: "true", false: "false"}[v]
+		default:
+			keep = false
+		}
+		if keep && text != "" {
+			out[name] = text
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// fill is a body with placeholders.
+func (t *template) fill(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for _, name := range sortedKeys(v) {
+			if inner, ok := v[name].(map[string]any); ok {
+				t.object(out, name, inner)
+			} else if value, keep := t.leaf(name, v[name]); keep {
+				out[name] = value
+			}
+		}
+		return out
+	default:
+		return nil
+	}
+}
+
+func (t *template) object(out map[string]any, name string, inner map[string]any) {
+	filled, _ := t.fill(inner).(map[string]any)
+	switch {
+	case len(filled) == 0 && len(inner) > 0:
+	case !t.p.e.names.Known(name):
+		t.broke("request")
+	default:
+		out[name] = filled
+	}
+}
+
+// leaf is one value of a request: a placeholder, or a constant that cannot
+// identify anybody.
+func (t *template) leaf(name string, v any) (any, bool) {
+	text := leaf{value: v}.text()
+	placeholder, known := t.values[text]
+	if known && text != "" {
+		if !t.p.e.names.Known(name) {
+			t.broke("request")
+			return nil, false
+		}
+		return placeholder, true
+	}
+	if !t.p.e.names.Known(name) {
+		note(&t.dropped, Masked)
+		return nil, false
+	}
+	switch v := v.(type) {
+	case nil, bool:
+		return v, true
+	case string:
+		if v == "" || enumerated(name, v) || isPaging(name, text) {
+			return v, true
+		}
+	case json.Number:
+		if isPaging(name, text) {
+			return v, true
+		}
+	}
+	shown, _ := t.p.e.names.Show(name)
+	note(&t.dropped, shown)
+	return nil, false
+}
+
+// isPaging says that a value is a page's number or size.
+func isPaging(name, text string) bool {
+	return len(text) <= 3 && digits.MatchString(text) && has(name, "page", "size", "limit", "offset")
+}
+
+// report says which fields were left out.
+func (t *template) report() {
+	if len(t.dropped) > 0 {
+		t.p.miss(message.New("registry-record.missing.dropped", "call", string(t.o), "fields", t.dropped))
+	}
+}
