@@ -226,7 +226,7 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 
 // owed says that an account that was bound before is bound again where the bind of
 // an action is rejected: we unbound it for that, or it is declared still. One that
-// somebody else unbound, and that nobody declares any more, stays unbound.
+// somebody else unbound, and that nobody declares now, stays unbound.
 func owed(a plan.Action, before binding.Record) bool {
 	return a.Kind == plan.Rebind || a.Cause == plan.CauseUnfinished || binding.SameAccount(before.Wanted(), a.Target.Declaration.Spec.Account())
 }

@@ -44,7 +44,7 @@ type run struct {
 	// the tokens to fall back to, by binding.
 	said map[binding.Object]bool
 	back map[string]secrets.Secret
-	// mayBind says of the bindings whose bind was answered whether our credentials
+	// mayBind says, for each binding whose bind was answered, whether our credentials
 	// may make it.
 	mayBind map[string]bool
 }
@@ -104,7 +104,7 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	return result
 }
 
-// act decides whether an action may be done, does it, and tells.
+// act decides whether an action may be done, does it, and reports it.
 func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	ctx = registry.WithRequests(ctx)
 	a := x.round.Plan.Actions[i]

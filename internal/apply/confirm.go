@@ -39,10 +39,10 @@ func (a *Applier) confirm(ctx context.Context, l *ledger, observations []binding
 	return nil
 }
 
-// lookAgain looks at objects of a record that were shown and are not any more.
+// lookAgain looks at objects of a record that were shown and no longer are.
 func (a *Applier) lookAgain(ctx context.Context, r binding.Record, lost []binding.Unseen, observations []binding.Observation) binding.Record {
 	if a.o.Wait == nil {
-		return r // Nobody answers anew.
+		return r // Nobody would answer.
 	}
 	for _, pause := range pauses() {
 		if a.o.Wait(ctx, pause) != nil {

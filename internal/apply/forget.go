@@ -9,7 +9,7 @@ import (
 	"reconciler/internal/plan"
 )
 
-// forgetGone drops the records of bindings that are not declared any more, are
+// forgetGone drops the records of bindings that are no longer declared, are
 // certainly not bound, and have nothing left to undo, so that memory does not
 // grow with every name that there ever was, and so that what somebody binds
 // later is not taken for ours. What cannot be written now is dropped later.
@@ -105,7 +105,7 @@ func (x *run) succeeded(record binding.Record, account *binding.Account) bool {
 }
 
 // concerned says that the record's platform is declared, or that the plan has
-// something to say of its binding.
+// something to say about its binding.
 func (x *run) concerned(record binding.Record) bool {
 	for _, d := range x.round.Declarations {
 		if d.Spec.Platform == record.Platform {

@@ -9,7 +9,7 @@ import (
 	"reconciler/internal/plan"
 )
 
-// answer is what an observation says of an intent.
+// answer is what an observation says about an intent.
 type answer int
 
 const (
@@ -139,8 +139,8 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 	return undone
 }
 
-// isOld says that the registry's number shows an account to be the one before an
-// intent, which the registry may show for some time.
+// isOld says that, by the registry's number, an account is the one from before an
+// intent. The registry may show it for some time.
 func isOld(intent binding.Intent, account binding.Account) bool {
 	return intent.Record.HasNumberOf(account) || intent.After.WasUnbound(account.ID)
 }

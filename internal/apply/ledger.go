@@ -54,7 +54,7 @@ func (l *ledger) record(name string, platform binding.Platform) *binding.Record 
 	return nil
 }
 
-// begin writes an intent, in place of the earlier one for its object. Nothing
+// begin writes an intent, instead of the earlier one for its object. Nothing
 // may be sent before it returns.
 func (l *ledger) begin(ctx context.Context, intent binding.Intent) error {
 	intent.Started = l.now()
@@ -192,7 +192,7 @@ func (l *ledger) successor(r binding.Record) *binding.Record {
 
 func sameKey(a, b binding.Record) bool { return a.Binding == b.Binding && a.Platform == b.Platform }
 
-// over writes that there is nothing open any more.
+// over writes that nothing is open.
 func (l *ledger) over(ctx context.Context, intent binding.Intent) error {
 	if err := l.store.DeleteIntent(ctx, intent); err != nil {
 		return fmt.Errorf("the outcome of %s %s of %s could not be written, the next run finds it out: %w",

@@ -7,7 +7,7 @@ import (
 )
 
 // inOrder calls do for every action: after all earlier ones that it could get
-// in the way of, and beside those that it cannot, so that one slow code host
+// in the way of, and at the same time as the others, so that one slow code host
 // delays only its own bindings.
 func inOrder(actions []plan.Action, resources func(plan.Action) []string, do func(i int)) {
 	last := map[string]<-chan struct{}{}

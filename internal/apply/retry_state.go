@@ -57,7 +57,7 @@ func (x *run) remember(ctx context.Context, result *plan.Result) {
 	for _, name := range slices.Sorted(maps.Keys(written)) {
 		for _, e := range news[name] {
 			if written[name] == nil {
-				x.tell(ctx, e)
+				x.publish(ctx, e)
 			}
 		}
 	}
@@ -69,7 +69,7 @@ func counts(o plan.Outcome) bool {
 }
 
 // replace writes the states after a round that differ from those before it, and
-// says of each whether that failed. A state that is not as it was before was
+// says for each whether that failed. A state that is not as it was before was
 // changed by a person meanwhile: it stays, and takes the place of the one after.
 func (a *Applier) replace(ctx context.Context, before []binding.RetryState, after map[string]binding.RetryState) (written map[string]error) {
 	changed := slices.DeleteFunc(slices.Collect(maps.Keys(after)), func(name string) bool {
@@ -172,9 +172,9 @@ func repairsOf(e *binding.RetryState, object binding.Object) *binding.Repairs {
 	return &e.Repairs[i]
 }
 
-// tell tells whoever listens, and the history, of repairs that are stopped or of
+// publish reports to whoever listens, and to the history, repairs that are stopped or
 // a person's step.
-func (x *run) tell(ctx context.Context, e plan.Event) {
+func (x *run) publish(ctx context.Context, e plan.Event) {
 	e.Revision = x.round.Revision
 	x.o.Emit(e)
 	a := e.Action

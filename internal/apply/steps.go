@@ -9,7 +9,7 @@ import (
 	"reconciler/internal/plan"
 )
 
-// pending says since when the steps of one binding are pending after a round,
+// pending returns since when the steps of one binding are pending after a round,
 // with the news: a step that begins to be pending, is overdue, or is seen done.
 func (x *run) pending(own []plan.Outcome, before binding.RetryState) (now []binding.PendingSince, news []plan.Event) {
 	at, unsure := x.o.Now(), false

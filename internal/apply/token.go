@@ -38,7 +38,7 @@ func (x *run) readFor(ctx context.Context, ref secrets.Ref, to binding.SecretTar
 }
 
 // readApplied reads the token version that a record names. Of a secret that
-// was made anew a version of the same number is another token.
+// was deleted and made again, a version of the same number is another token.
 func (x *run) readApplied(ctx context.Context, before binding.Record) (secrets.Secret, error) {
 	token, meta, err := x.readFor(ctx, secrets.Ref(before.AppliedToken()), binding.SecretTargetOf(before.Platform, before.Wanted().Address))
 	if err == nil && binding.MadeAnew(before.TokenCreated, meta.Created) {

@@ -66,7 +66,7 @@ func checkBeside(ctx context.Context, files, others []binding.File, check manife
 		named[f.Path], places[placeOf(f)] = true, true
 	}
 	others = slices.DeleteFunc(others, func(f binding.File) bool { return places[placeOf(f)] })
-	related := manifest.Beside(result.Declarations, others)
+	related := manifest.Conflicting(result.Declarations, others)
 	if len(related) == 0 {
 		return conflicts.addTo(result)
 	}

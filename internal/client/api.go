@@ -29,7 +29,7 @@ const (
 	// AttestTimeout and SuspendTimeout bound the wait for a sync under way to end.
 	AttestTimeout  = 25 * time.Second
 	SuspendTimeout = 25 * time.Second
-	// SyncTimeout bounds the wait for a sync to end. One that takes longer goes on
+	// SyncTimeout bounds the wait for a sync to end. One that takes longer continues
 	// without the one who asked.
 	SyncTimeout = 10 * time.Minute
 	// SnapshotTimeout bounds the making of a published observation, which may
@@ -66,7 +66,7 @@ type Attested struct {
 
 // ConfigurationCurrent is the daemon's condition that it works by the
 // configuration that it read last. It is false while one was refused and the
-// one before stays in force.
+// previous one stays in force.
 const ConfigurationCurrent binding.ConditionType = "ConfigurationCurrent"
 
 // JournalIntact is the daemon's condition that what it remembers can be trusted.
@@ -77,7 +77,7 @@ const JournalIntact binding.ConditionType = "JournalIntact"
 // (source.git.verify). It is false while a newer one is not taken.
 const SourceVerified binding.ConditionType = "SourceVerified"
 
-// AcceptRequest says that the daemon goes on although its journal is damaged.
+// AcceptRequest says that the daemon continues although its journal is damaged.
 type AcceptRequest struct {
 	// By is who says so. It is not proven; the other end of the socket is.
 	By string `json:"by"`
@@ -85,7 +85,7 @@ type AcceptRequest struct {
 	Entry uint64 `json:"entry,omitempty"`
 }
 
-// Daemon is what a daemon says of itself.
+// Daemon is what a daemon says about itself.
 type Daemon struct {
 	Conditions []report.ConditionObject `json:"conditions"`
 	report.Problems
@@ -117,7 +117,7 @@ type ResumeRequest struct {
 // SyncRequest asks for a sync at once.
 type SyncRequest struct {
 	// Binding is the one meant; empty for all, and then the source is looked
-	// at anew too.
+	// at again.
 	Binding string `json:"binding,omitempty"`
 	// Instance is the only one meant; empty for all.
 	Instance string `json:"instance,omitempty"`
@@ -130,7 +130,7 @@ type SyncRequest struct {
 	NoWait bool `json:"noWait,omitempty"`
 }
 
-// Memory is what a plan beside the daemon needs of what the daemon remembers.
+// Memory is what a plan made outside of the daemon needs of the daemon's memory.
 // It holds no secret.
 type Memory struct {
 	// Records are what was applied last, Intents the calls whose outcome is

@@ -79,7 +79,7 @@ func (c *Client) Attest(ctx context.Context, word Attestation) (string, error) {
 	return answer.Message, err
 }
 
-// Daemon asks what the daemon says of itself.
+// Daemon asks what the daemon says about itself.
 func (c *Client) Daemon(ctx context.Context) (Daemon, error) {
 	var d Daemon
 	return d, c.get(ctx, DaemonPath, &d)
@@ -105,7 +105,7 @@ func (c *Client) Resume(ctx context.Context, request ResumeRequest) (list report
 	return list, err
 }
 
-// AcceptJournal asks the daemon to go on although its journal is damaged, and
+// AcceptJournal asks the daemon to continue although its journal is damaged, and
 // returns where it was. The error is ErrNoDaemon where nothing listens.
 func (c *Client) AcceptJournal(ctx context.Context, request AcceptRequest) (damage binding.JournalDamage, err error) {
 	err = c.post(ctx, AcceptPath, request, &damage, SuspendTimeout)

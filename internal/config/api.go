@@ -36,7 +36,7 @@ type APIToken struct {
 	TokenFile         string `yaml:"tokenFile"`
 	PreviousTokenFile string `yaml:"previousTokenFile"`
 
-	// Field is where it stands in the configuration.
+	// Field is where it is in the configuration.
 	Field string `yaml:"-"`
 }
 
@@ -58,7 +58,7 @@ func (t APIToken) ReadOnly() bool { return t.Right != "change" }
 
 // Read gives the values that are taken for the token: the one of its file, and
 // the previous one while that file is there. The error names the file and holds
-// nothing of it; what could be read is given beside it.
+// nothing of it; what could be read is given with the error.
 func (t APIToken) Read() (values [][]byte, err error) {
 	value, err := readToken(t.Field+".tokenFile", t.TokenFile)
 	if err == nil {
@@ -90,7 +90,7 @@ func readToken(field, path string) ([]byte, error) {
 }
 
 // CheckTokens says what keeps the tokens from being used: a file that cannot be
-// read, or one value for two tokens, of which the history could not tell which
+// read, or one value for two tokens: the history could not show which
 // one was used.
 func (a *API) CheckTokens() error {
 	var errs []error

@@ -23,7 +23,7 @@ import (
 // only burdens the other side.
 const minInterval = time.Second
 
-// checker collects what the CUE definition cannot tell, with places.
+// checker collects what the CUE definition cannot check, with places.
 type checker struct {
 	file  string
 	root  *yaml.Node
@@ -305,7 +305,7 @@ func (c *checker) vault(config Config) {
 	if v == nil {
 		return
 	}
-	// What is unsafe for the code hosts is no word about the store of all
+	// The switch for unsafe code hosts does not cover the store of all
 	// secrets: clear text is for this machine only.
 	c.endpoint("vault.address", v.Address, false)
 	if (v.ClientCertFile == "") != (v.ClientKeyFile == "") {

@@ -127,7 +127,7 @@ type Instance struct {
 	// RequestsPerSecond and Burst are the instance's rate limit.
 	RequestsPerSecond float64 `yaml:"requestsPerSecond"`
 	Burst             int     `yaml:"burst"`
-	// Windows, if not nil, stand in place of those of the whole configuration.
+	// Windows, if not nil, are used instead of those of the whole configuration.
 	Windows *Windows `yaml:"windows"`
 	// Quotas are what may be there; see PlanQuotas.
 	Quotas Quotas `yaml:"quotas"`
@@ -168,7 +168,7 @@ type Static struct {
 }
 
 // RAMRole takes temporary keys from the ECS metadata service. An empty
-// Name means the role that the service tells.
+// Name means the role that the service names.
 type RAMRole struct {
 	Name string `yaml:"name"`
 }
@@ -277,7 +277,7 @@ type Sync struct {
 	Settle time.Duration `yaml:"settle"`
 }
 
-// Drift says when repairing drift ends, because it does not hold.
+// Drift says when repairing drift ends, because the repairs do not last.
 type Drift struct {
 	MaxRepairs int           `yaml:"maxRepairs"`
 	Within     time.Duration `yaml:"within"`

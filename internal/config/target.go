@@ -37,7 +37,7 @@ func (i Instance) PlanQuotas() plan.Quotas {
 }
 
 // account names the vendor's account that credentials belong to, as far as the
-// configuration tells; empty where the vendor's default chain finds it. No part
+// configuration says; empty where the vendor's default chain finds it. No part
 // of it is secret. Of a role it is the account's number, so that a plan made
 // with one role can be applied with another of the same account.
 func (c *Credentials) account() string {

@@ -48,7 +48,7 @@ func enter(l Limits) error {
 }
 
 // filter leaves this process, all its threads, only the calls with which the Go
-// runtime computes. It takes the right to gain privileges too.
+// runtime computes. It also takes away that the process may gain privileges.
 func filter() error {
 	info, err := arch.GetInfo("")
 	if err != nil {

@@ -131,8 +131,8 @@ func parseOrder(text string) (work string, l Limits, err error) {
 }
 
 // Run does work in a child process. The error is a *LimitError if the child was
-// ended for what it used; the output that came before that is given all the
-// same. It is as foreign as the input.
+// ended for what it used; the output that came before that is returned
+// anyway. It is as foreign as the input.
 func Run(ctx context.Context, work string, input []byte, limits Limits) ([]byte, error) {
 	// The kernel ends the child together with the thread that started it.
 	runtime.LockOSThread()

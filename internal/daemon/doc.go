@@ -15,7 +15,7 @@
 //	runner.event   writes the log, the metrics and the list of events; closes the gate
 //
 // A changed configuration becomes another runner, whole or not at all: reloader
-// builds it, ends the one before, hands over what is in memory and starts it.
+// builds it, ends the previous one, hands over what is in memory and starts it.
 // What lives as long as the process is in Daemon: state file, redactor, metrics,
 // ports, log, events.
 package daemon

@@ -25,8 +25,8 @@ type eventKey struct{ instance, binding, reason, revision string }
 type eventLog struct {
 	mu     sync.Mutex
 	events map[eventKey]*report.EventItem
-	// last is the sequence given last. It starts with the time, so that it goes
-	// on growing over a restart.
+	// last is the sequence given last. It starts with the time, so that it
+	// grows over a restart.
 	last int64
 	// news is closed and replaced when something happens.
 	news chan struct{}

@@ -72,7 +72,7 @@ func (f *follower) run(ctx context.Context) {
 }
 
 // watch gives a signal for each change of a folder; nil for other sources and
-// for a folder that cannot be watched now, on which a receive waits for ever.
+// for a folder that cannot be watched. A receive from it waits forever.
 func (f *follower) watch(ctx context.Context) <-chan struct{} {
 	src, ok := f.engine.Source().(*folder.Source)
 	if !ok {

@@ -43,7 +43,7 @@ func (d *Daemon) reportJournal() {
 	}
 }
 
-// AcceptJournal goes on although the journal is damaged, and syncs all instances.
+// AcceptJournal continues although the journal is damaged, and syncs all instances.
 func (d *Daemon) AcceptJournal(ctx context.Context, who server.Caller, request client.AcceptRequest) (binding.JournalDamage, error) {
 	r, done := d.hold()
 	defer done()

@@ -21,7 +21,7 @@ func instancePart(name string) binding.Part {
 }
 
 // parts is the one place that knows which parts answer. Each reporter says what
-// it asked last; what nobody reports any more is forgotten. It lives as long as
+// it asked last; what nobody reports now is forgotten. It lives as long as
 // the process and is safe for concurrent use.
 type parts struct {
 	mu      sync.Mutex
@@ -102,7 +102,7 @@ func comparePart(a, b binding.Part) int {
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a.Name, b.Name))
 }
 
-// up says of all parts that were asked whether they answer. The sites of a
+// up says about all parts that were asked whether they answer. The sites of a
 // platform count as one, because no label of a metric holds an address.
 func (p *parts) up() map[metrics.Part]bool {
 	p.mu.Lock()
@@ -121,7 +121,7 @@ func (p *parts) up() map[metrics.Part]bool {
 	return up
 }
 
-// answersOf are what a round says of the parts that it needs.
+// answersOf is what a round says about the parts that it needs.
 func answersOf(r *plan.Round) []binding.PartAnswer {
 	answers := []binding.PartAnswer{registryAnswer(r), vaultAnswer(r)}
 	sites := map[binding.Part]binding.PartAnswer{}

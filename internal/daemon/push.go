@@ -60,7 +60,7 @@ func (e *expectation) next(seen string, pauses []time.Duration) (pause time.Dura
 	return pauses[e.looks-1], true, false
 }
 
-// pause is how long the follower waits before it looks by itself.
+// pause is how long the follower waits before it fetches without being asked.
 func (f *follower) pause() time.Duration {
 	interval, commit := f.config.Sync.Vary(f.config.Sync.Interval), f.expected.commit
 	pause, ok, exhausted := f.expected.next(f.seen, f.o.pushPauses)

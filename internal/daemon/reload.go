@@ -24,7 +24,7 @@ type Reload struct {
 	// Path is the configuration file, which is watched and read.
 	Path string
 	// Asked gets a value where a person or a program asks to read it now
-	// (SIGHUP). The files that it names are then read anew too, also where it
+	// (SIGHUP). The files that it names are then read again too, also where it
 	// did not change itself.
 	Asked <-chan os.Signal
 }

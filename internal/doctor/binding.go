@@ -31,7 +31,7 @@ const (
 )
 
 // binding shows everything about one declaration: its token in the secret store,
-// what the code host says of token, account and projects, and its site.
+// what the code host says about token, account and projects, and its site.
 func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration, seen observed) {
 	readable := true
 	if b.Spec.Token != nil {
@@ -118,7 +118,7 @@ func remembered(ctx context.Context, o engine.Options) (map[string][]binding.Rec
 	return applied, targets, errors.Join(err, memory.Close())
 }
 
-// metadata shows what the secret store says of a secret without reading it.
+// metadata shows what the secret store says about a secret without reading it.
 func (d *doctor) metadata(l *list, b binding.Declaration, seen observed) {
 	ref, state := b.Spec.Token.Vault, seen.Tokens[b.Name]
 	object := ref.String()
@@ -195,7 +195,7 @@ func sourcesOf(s binding.Spec) []string {
 	return slices.Compact(all)
 }
 
-// expiry tells how long a token lasts, with a way out from the first of the
+// expiry shows how long a token lasts, with a way out from the first of the
 // configured warnings on.
 func (d *doctor) expiry(l *list, object string, e binding.TokenEnd) {
 	const question = "token-expiry"

@@ -78,7 +78,7 @@ func Diagnose(ctx context.Context, o Options) []report.Check {
 	return checks
 }
 
-// configuration tells what config.Load found.
+// configuration shows what config.Load found.
 func configuration(o Options) []report.Check {
 	l := &list{group: "Configuration"}
 	for _, f := range o.Findings {
@@ -100,7 +100,7 @@ type doctor struct {
 	// plain asks whether an address answers at all.
 	plain *http.Client
 	// declared are the bindings to look at, and known says that the source
-	// told them. Both are set by the section of the source.
+	// reported them. Both are set by the section of the source.
 	declared []binding.Declaration
 	known    bool
 	// snapshot are all declarations, and targets where their secrets go and went.
@@ -233,7 +233,7 @@ func (l *list) failed(name binding.Question, object string, err error) {
 	l.add(verdictOf(err), name, object, sayError(err))
 }
 
-// finding adds a finding: an error refutes, anything else is only told.
+// finding adds a finding: an error fails the check, anything else is only reported.
 func (l *list) finding(f finding.Finding) {
 	verdict, at := binding.Yes, f.File
 	if f.Severity == finding.Error {
@@ -255,8 +255,8 @@ func (l *list) answer(object string, a binding.Answer) {
 	l.add(a.Verdict, a.Question, object, said{a.Reason, report.English().Text(a.Message), hint})
 }
 
-// verdictOf reads an error. A clear word of the other side refutes, and so
-// does an address where nothing listens or that no name leads to; a failure on
+// verdictOf reads an error. A clear answer of the other side is a failed check, and so
+// is an address where nothing listens or that no name leads to; a failure on
 // the way or of the other side says nothing.
 func verdictOf(err error) binding.Verdict {
 	if f, ok := errors.AsType[*binding.Failure](err); ok {
@@ -275,7 +275,7 @@ func verdictOf(err error) binding.Verdict {
 	return binding.UnknownAsked
 }
 
-// sayError tells an error apart from its hint.
+// sayError prints an error, and its hint apart from it.
 func sayError(err error) said {
 	f, ok := errors.AsType[*binding.Failure](err)
 	if !ok {

@@ -39,8 +39,8 @@ func (d *doctor) observe(ctx context.Context, c config.Instance) observed {
 	}
 }
 
-// recorder keeps the errors of what an observer asks, of which an observation
-// has no more than words.
+// recorder keeps the errors of what an observer asks. An observation has only
+// their words.
 type recorder struct {
 	registry registry.Reader
 	tokens   observe.TokenReader
@@ -99,7 +99,7 @@ func (r *recorder) note(write func()) {
 	write()
 }
 
-// noDriver stands in place of a driver that could not be made.
+// noDriver is used instead of a driver that could not be made.
 type noDriver struct{ err error }
 
 // Capabilities implements registry.AccountReader.

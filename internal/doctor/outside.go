@@ -81,7 +81,7 @@ func (d *doctor) registry(l *list, c config.Instance, seen observed) {
 	d.images(l, seen)
 }
 
-// capabilities tells one by one what the driver can do. What a driver without
+// capabilities shows one by one what the driver can do. What a driver without
 // an API leaves to people is no fault.
 func capabilities(l *list, can binding.Capabilities, err error, console bool) {
 	for _, c := range can.All() {
@@ -154,7 +154,7 @@ func (d *doctor) hosts(ctx context.Context, l *list) {
 }
 
 // needed says whether a binding uses the platform; all do where the source did
-// not tell.
+// not show.
 func (d *doctor) needed(p binding.Platform) bool {
 	return !d.known || slices.ContainsFunc(d.declared, func(b binding.Declaration) bool { return b.Spec.Platform == p })
 }

@@ -93,7 +93,7 @@ func (d *doctor) folder(l *list, err error) {
 	l.yes("folder", path, "Readable", "the folder can be read")
 }
 
-// git tells how far the way to the snapshot leads: to the server, into the
+// git shows how far the way to the snapshot leads: to the server, into the
 // repository, to the revision, to the path.
 func (d *doctor) git(l *list, err error) {
 	g := d.o.Engine.Config.Source.Git

@@ -28,7 +28,7 @@ func (e *Engine) Attest(ctx context.Context, who binding.Person, word client.Att
 	return i, written, err
 }
 
-// attested is the instance that a person speaks of: the one where steps of the
+// attested is the instance that a person means: the one where steps of the
 // binding wait, or else one that has it, which then says why none do.
 func (e *Engine) attested(word client.Attestation) (*Instance, error) {
 	var (

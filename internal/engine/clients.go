@@ -20,9 +20,9 @@ import (
 	"reconciler/internal/secrets/vault"
 )
 
-// Clients are those of what a configuration names beside its source and
+// Clients are those of what a configuration names in addition to its source and
 // registries. One that could not be made leaves its error, and the others can
-// be used all the same.
+// be used anyway.
 type Clients struct {
 	// Tokens reads the secret store; without one it refuses every question.
 	Tokens    observe.TokenReader

@@ -38,7 +38,7 @@ type repositoryLister interface {
 
 // Import asks the registry for all that an instance has: the binding of every
 // platform, and every image repository's source and build rules. Nothing is
-// written, no secret is read, and no code host is asked. Told, if not nil,
+// written, no secret is read, and no code host is asked. Progress, if not nil,
 // hears how many of the questions were answered, from several goroutines.
 func (e *Engine) Import(ctx context.Context, name string, told func(done, of int)) (Found, error) {
 	c := &e.o.Config

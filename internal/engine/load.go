@@ -38,7 +38,7 @@ func (e *Engine) Read(ctx context.Context) (source.Snapshot, error) {
 	}
 	snapshot, unchanged, err := e.source.Snapshot(ctx, trusted)
 	if err == nil && unchanged {
-		// The source has told of it before, and not of its files now.
+		// The source has reported it before, and not of its files now.
 		snapshot, _, err = e.source.Snapshot(ctx, "")
 		snapshot.Rewritten = false
 	}

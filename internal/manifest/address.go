@@ -12,8 +12,8 @@ import (
 )
 
 // checkAddress holds a GitLab address to the product's rules. It is Go and not
-// CUE because the rules speak of the URL's parts: a pattern over the whole
-// text cannot compare a port with a range or tell an IPv6 literal from a name,
+// CUE because the rules are about the URL's parts: a pattern over the whole
+// text cannot compare a port with a range or distinguish an IPv6 literal from a name,
 // and could not say which part is wrong.
 func (c *checker) checkAddress(root *node, file string, edition binding.Edition) []finding.Finding {
 	platform, n := root.find("spec", "platform"), root.find("spec", "address")
@@ -131,7 +131,7 @@ func isHTTPPort(port int) bool {
 	return port >= 1025 && port <= 65535
 }
 
-// addressPublic tells the hosts that cannot be reached from the internet,
+// addressPublic reports the hosts that cannot be reached from the internet,
 // whatever answers there.
 func addressPublic(host string) []finding.Finding {
 	shown := clip(host)

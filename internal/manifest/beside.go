@@ -8,14 +8,14 @@ import (
 	"reconciler/internal/binding"
 )
 
-// Beside picks the files that the declarations could conflict with (rules
+// Conflicting picks the files that the declarations could conflict with (rules
 // binding-unique, name-unique, image-owner-unique and
 // address-changed-with-secret): those that hold the same name, the same image,
 // the same instance and platform, or the same secret and a different host. It
 // looks at bytes and parses nothing, so that one changed file of ten thousand
 // is checked in the time that reading the others takes. Files that could write
 // a word in another way, by an escape or an encoding, are picked as well.
-func Beside(declarations []binding.Declaration, files []binding.File) []binding.File {
+func Conflicting(declarations []binding.Declaration, files []binding.File) []binding.File {
 	if len(declarations) == 0 {
 		return nil
 	}
@@ -43,7 +43,7 @@ func concerns(text []byte, d binding.Declaration) bool {
 	})
 }
 
-// namesSecret says whether a mount and a path stand in text that are a secret's
+// namesSecret says whether text has a mount and a path that are a secret's
 // when they are joined, however it is divided between the two.
 func namesSecret(text []byte, ref binding.VaultRef) bool {
 	joined := ref.Mount + "/" + ref.Path
@@ -71,7 +71,7 @@ func namesOtherTarget(text []byte, s binding.Spec) bool {
 	})
 }
 
-// escaped says whether words may stand in text otherwise than as they are.
+// escaped says whether words may be in text in another form than their own.
 func escaped(text []byte) bool {
 	for i, b := range text {
 		if b == 0 || b == '\\' && i+1 < len(text) && bytes.IndexByte([]byte("xuU\r\n"), text[i+1]) >= 0 {
@@ -81,7 +81,7 @@ func escaped(text []byte) bool {
 	return false
 }
 
-// holdsWord says whether word stands in text and is no part of a longer one.
+// holdsWord says whether word is in text, and not as part of a longer one.
 func holdsWord(text []byte, word string) bool {
 	for rest, at := text, 0; ; {
 		i := bytes.Index(rest, []byte(word))

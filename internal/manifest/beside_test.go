@@ -17,7 +17,7 @@ import (
 func checkOne(b testing.TB, file binding.File, others []binding.File) (findings []finding.Finding, looked int) {
 	opts := manifest.Options{Now: now}
 	one := manifest.Load(b.Context(), []binding.File{file}, opts)
-	related := manifest.Beside(one.Declarations, others)
+	related := manifest.Conflicting(one.Declarations, others)
 	result := manifest.Load(b.Context(), append([]binding.File{file}, related...), opts)
 	for _, f := range result.Findings {
 		if f.File == file.Path {
@@ -75,7 +75,7 @@ func TestBesidePicksWordsHoweverTheyAreWritten(t *testing.T) {
 		"instance: prod-1\nplatform: gitlab": true, "instance: prod-10\nplatform: gitlab": false, "instance: prod-1\nplatform: codeup": false,
 		"instance: prod-1\nimage: team/api": true, "instance: prod-1\nimage: team/api2": false, "image: team/api": false, "": false,
 	} {
-		got := manifest.Beside([]binding.Declaration{d}, []binding.File{{Path: "f.yaml", Data: []byte(text)}})
+		got := manifest.Conflicting([]binding.Declaration{d}, []binding.File{{Path: "f.yaml", Data: []byte(text)}})
 		if (len(got) == 1) != want {
 			t.Errorf("%q: picked %v, want %v", text, len(got) == 1, want)
 		}
@@ -95,7 +95,7 @@ func TestBesidePicksTheSameSecretForAnotherHost(t *testing.T) {
 		"address: https://GitLab.example.com/\nvault: {mount: kv1, path: acr/pay}":  false,
 		"address: https://gitlab.example.net\nvault: {mount: kv1, path: acr/pay2}":  false,
 	} {
-		got := manifest.Beside([]binding.Declaration{d}, []binding.File{{Path: "f.yaml", Data: []byte(text)}})
+		got := manifest.Conflicting([]binding.Declaration{d}, []binding.File{{Path: "f.yaml", Data: []byte(text)}})
 		if (len(got) == 1) != want {
 			t.Errorf("%q: picked %v, want %v", text, len(got) == 1, want)
 		}

@@ -80,7 +80,7 @@ func checkDays(d binding.Declaration, now time.Time) []finding.Finding {
 }
 
 // expiryDays is how long before a token's end it is shown. Nearer ends (14, 7
-// and 1 days) say so in the message; who is told how often is not decided here.
+// and 1 days) say so in the message; who gets it how often is not decided here.
 const expiryDays = 30
 
 func expiry(t binding.Token, now time.Time) message.Message {

@@ -36,7 +36,7 @@ type editions struct {
 	broken bool
 }
 
-// declaredEdition is what instances.yaml says of one instance.
+// declaredEdition is what instances.yaml says about one instance.
 type declaredEdition struct {
 	edition binding.Edition
 	file    string
@@ -66,7 +66,7 @@ func (e editions) certain(instance string) bool {
 	return configured || !e.broken
 }
 
-// disagreement is what instances.yaml says of an instance, if the configuration
+// disagreement is what instances.yaml says about an instance, if the configuration
 // says something else.
 func (e editions) disagreement(instance string) (declaredEdition, bool) {
 	configured, ok := e.configured[instance]
@@ -107,7 +107,7 @@ func (o Options) isInstances(file string) bool {
 }
 
 // readEditions reads the files that name the edition of each instance.
-// What else stands in them is checked as in any other file.
+// What else is in them is checked as in any other file.
 func readEditions(files []binding.File, opts Options) editions {
 	e := editions{
 		configured: opts.Editions, declared: map[string]declaredEdition{},

@@ -14,7 +14,7 @@ import (
 )
 
 // ToFillIn says that a field is one that an export leaves empty for a person
-// to fill in, so that the check tells of it until that is done.
+// to fill in, so that the check reports it until that is done.
 func ToFillIn(field string) bool { return field == "spec.token.vault.path" }
 
 // Exported is a declaration of what is bound already.
@@ -87,7 +87,7 @@ type exporter struct {
 	opts      ExportOptions
 	seen      binding.Observation
 	images    map[binding.Platform][]binding.Repository
-	// doubts are told in every declaration, said in one platform's.
+	// doubts are reported in every declaration, said in one platform's.
 	doubts        []string
 	said          map[binding.Platform][]string
 	unknown, left []string
@@ -163,7 +163,7 @@ func (x *exporter) declaration(a binding.Account) Exported {
 	}
 	w.repositories(x.images[a.Platform])
 	// What looks like a secret does not leave the registry; that it stood there
-	// is left to the check of the file, which tells what is wrong instead.
+	// is left to the check of the file, which shows what is wrong instead.
 	text, _ := x.formatter.c.blotSecrets([]byte(w.text.String()), name)
 	if canonical, findings := x.formatter.Format(binding.File{Path: name, Data: text}); len(findings) == 0 {
 		text = canonical

@@ -35,7 +35,7 @@ type page struct {
 // value, the end of a document.
 type entry struct {
 	path string
-	// key is empty but for entries of mappings.
+	// key is empty except for entries of mappings.
 	key, value *yaml.Node
 	parent     *entry
 	children   []*entry
@@ -57,7 +57,7 @@ type remark struct {
 	tied *entry
 }
 
-// where is the place of a comment as seen from its owner: above it, beside it,
+// where is the place of a comment as seen from its owner: above it, on its line,
 // or below everything in it.
 type where int
 
@@ -232,7 +232,7 @@ func (p *page) cut(i int) (left, comment string) {
 }
 
 // owner is the entry that a comment belongs to. Next is the first entry on a
-// later line; the comment stands beside something, or behind the dash of next.
+// later line; the comment is on the line of something, or behind the dash of next.
 func (p *page) owner(r *remark, next int, isBeside, dash bool) (*entry, where) {
 	var o, after *entry
 	if next > 0 {
@@ -288,7 +288,7 @@ func (e *entry) note(r *remark) {
 }
 
 // weaver gives the entries of a page and its comments to the encoder. A comment
-// that does not stand beside something is an entry or an item, with a mark.
+// that has a line of its own is an entry or an item, with a mark.
 type weaver struct{ marked []*remark }
 
 var mark = regexp.MustCompile(`(?m)^( *)(?:- )?\x{e000}([0-9]+)\x{e000}:?$`)
@@ -336,7 +336,7 @@ func (w *weaver) weave(e *entry) {
 	e.value.Content = content
 }
 
-// hoist moves comments of an item to above its dash: those beside it, and those
+// hoist moves comments of an item to above its dash: those on its line, and those
 // above its first entry.
 func (e *entry) hoist() {
 	if e.key.Value != "" || e.flow() || len(e.children) == 0 {

@@ -50,7 +50,7 @@ type Options struct {
 	Applied []binding.Record
 	// Unreadable are the files of the snapshot that its source could not give.
 	Unreadable []string
-	// Cache keeps what unchanged files said; nil checks every file anew.
+	// Cache keeps what unchanged files said; nil checks every file again.
 	Cache *Cache
 
 	// editions are what Load found out of Editions and instances.yaml.
@@ -111,7 +111,7 @@ func Load(ctx context.Context, files []binding.File, opts Options) Result {
 }
 
 // checkedFile is what one file says by itself, whatever the time is, whatever
-// stands beside it and whatever its path is: neither its declarations nor its
+// is next to it and whatever its path is: neither its declarations nor its
 // findings name it.
 type checkedFile struct {
 	// declarations are the documents without an error of their own, even if

@@ -113,7 +113,7 @@ type policyFile struct {
 }
 
 // policyFrame is one line of a child's answer. A frame with File or Policy says
-// what is begun, so that the last one tells what the child was ended at.
+// what is begun, so that the last one names what the child was doing when it ended.
 type policyFrame struct {
 	File   *int          `json:"file,omitempty"`
 	Policy *int          `json:"policy,omitempty"`
@@ -122,7 +122,7 @@ type policyFrame struct {
 	Done   bool          `json:"done,omitempty"`
 }
 
-// policiesRead is what stands in the files.
+// policiesRead is what is in the files.
 type policiesRead struct {
 	Policies []policy      `json:"policies"`
 	Faults   []policyFault `json:"faults"`

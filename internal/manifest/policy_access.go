@@ -36,7 +36,7 @@ type AccessRule struct {
 	// Name is what findings call the rule, Where where it stands: file:line.
 	Name, Where string
 	// Files are the patterns (see MatchPath) of the paths that the rule is for;
-	// Except those that it is not for all the same.
+	// Except those that it would not match anyway.
 	Files, Except []string
 	// Names, Instances and Namespaces are patterns of one segment; Addresses of
 	// hosts, with or without a port.

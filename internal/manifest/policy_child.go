@@ -45,9 +45,9 @@ func evaluatePolicies(in io.Reader, out io.Writer) error {
 			c.read(file)
 		}
 	}
-	c.tell(policyFrame{Read: &c.found})
+	c.send(policyFrame{Read: &c.found})
 	c.declarations()
-	c.tell(policyFrame{Done: true})
+	c.send(policyFrame{Done: true})
 	return c.err
 }
 
@@ -68,9 +68,9 @@ type policyChild struct {
 	values  []cue.Value
 }
 
-func (c *policyChild) begin(f policyFrame) { c.tell(f) }
+func (c *policyChild) begin(f policyFrame) { c.send(f) }
 
-func (c *policyChild) tell(f policyFrame) {
+func (c *policyChild) send(f policyFrame) {
 	if c.err == nil {
 		c.err = c.out.Encode(f)
 	}
@@ -195,7 +195,7 @@ func (c *policyChild) text(name string, value cue.Value) string {
 	return s
 }
 
-// fitsLine says that a text can stand in a finding.
+// fitsLine says that a text fits in a finding.
 func fitsLine(s string) bool {
 	return len(s) <= maxPolicyText && !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f })
 }
@@ -266,7 +266,7 @@ func (c *policyChild) batch(batch []map[string]any, first int) {
 			}
 			if paths := breaches(require, values[j], data); len(paths) > 0 {
 				shown := paths[:min(len(paths), maxPolicyPaths)]
-				c.tell(policyFrame{Breach: &policyBreach{i, first + j, shown, len(paths) - len(shown)}})
+				c.send(policyFrame{Breach: &policyBreach{i, first + j, shown, len(paths) - len(shown)}})
 			}
 		}
 	}

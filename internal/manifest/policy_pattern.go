@@ -14,7 +14,7 @@ import (
 // MatchPath says whether a path matches a pattern, segment by segment: * and ?
 // stand for characters of one segment, [ab] for one of them, and ** alone for
 // any number of segments, also none. The whole path has to match. A path with
-// an empty segment, . or .. matches nothing, for it may lead elsewhere than it
+// an empty segment, . or .. matches nothing, because it may lead elsewhere than it
 // reads.
 func MatchPath(pattern, name string) bool {
 	segments := strings.Split(name, "/")

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// maxCulprits is how many policies may pass a limit before no other is
-	// evaluated any more.
+	// maxCulprits is how many policies may pass a limit. After that no other is
+	// evaluated.
 	maxCulprits = 3
 	// culpritPause is how long a policy that passed a limit is not evaluated
 	// again. The fault may have been the machine's.
@@ -42,7 +42,7 @@ type policyMemory struct {
 	// out.
 	culprits []culprit
 	until    time.Time
-	// told are the findings of declarations.
+	// reported are the findings of declarations.
 	told map[policyKey][]finding.Finding
 }
 
@@ -85,7 +85,7 @@ func (p Policies) check(ctx context.Context, declarations []binding.Declaration,
 	}
 	memory.told = told
 	if len(memory.culprits) == 0 {
-		// What is known of sound policies is known for ever.
+		// What is known of sound policies is known forever.
 		memory.until = opts.Now.AddDate(1, 0, 0)
 	}
 	opts.Cache.keepPolicies(memory)

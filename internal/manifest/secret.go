@@ -11,7 +11,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// blot is what stands in the place of a secret's characters. It means nothing
+// blot replaces a secret's characters. It means nothing
 // to YAML.
 const blot = 'X'
 

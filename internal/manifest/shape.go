@@ -10,9 +10,9 @@ import (
 	"reconciler/schema"
 )
 
-// shaper compares a tree with the schema's fields and kinds. CUE would tell
+// shaper compares a tree with the schema's fields and kinds. CUE would show
 // some of these faults too, but only the first few of a struct, and an unknown
-// field hides the others; so what is faulty is told here and left out of the
+// field hides the others; so what is faulty is reported here and left out of the
 // data that CUE gets.
 type shaper struct {
 	file     string
@@ -122,7 +122,7 @@ func (s *shaper) oneOf(n *node, f *schema.Field) {
 		switch {
 		case child == nil:
 		case child.kind == scalar && child.value == nil:
-			return // told already: nothing stands there
+			return // Reported already: nothing is there.
 		default:
 			written = append(written, field)
 		}

@@ -28,7 +28,7 @@ func (s spot) finding(code string, m message.Message) finding.Finding {
 }
 
 // checkSnapshot holds the declarations of a snapshot against each other and
-// against the instances that are configured. Of a conflict all sides are told
+// against the instances that are configured. Of a conflict all sides are reported
 // except for the one that was applied first, so that the order of files means
 // nothing.
 func checkSnapshot(declarations []binding.Declaration, instances []string, o owners) []finding.Finding {

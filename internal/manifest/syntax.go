@@ -10,7 +10,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// syntax makes a finding of the parser's error. The parser tells a line in the
+// syntax makes a finding of the parser's error. The parser gives a line in the
 // text of the error, and no column. It leaves out the first line, and counts
 // from 0 where the fault is one of structure and not of characters.
 func (r *reader) syntax(err error, text []byte) finding.Finding {
@@ -45,7 +45,7 @@ func (r *reader) syntax(err error, text []byte) finding.Finding {
 // conflict is the first line of what a merge leaves where two sides differ.
 var conflict = regexp.MustCompile(`(?m)^(<{7}|>{7}|\|{7})( |\r?$)`)
 
-// isStructure tells the parser's errors from its scanner's.
+// isStructure distinguishes the parser's errors from its scanner's.
 func isStructure(problem string) bool {
 	for _, expected := range []string{
 		"did not find expected '-' indicator", "did not find expected key", "did not find expected ','",

@@ -14,7 +14,7 @@ import (
 )
 
 // maxRounds bounds how often CUE is asked again after the values that it
-// refused were left out. Each round tells what the ones before it hid.
+// refused were left out. Each round shows what the earlier ones hid.
 const maxRounds = 8
 
 // validate checks a document against a definition and returns it as JSON, with
@@ -36,7 +36,7 @@ func (c *checker) validate(root *node, file, name string) ([]byte, []finding.Fin
 	}
 	// A field that every platform has can be wrong for all of them, or only
 	// for this one. The shared definition is asked first, so that the
-	// platform's rule is told of values that are otherwise good.
+	// platform's rule is reported for values that are otherwise good.
 	v := &valuer{c: c, s: s, root: root, field: def.Field, data: data}
 	if schema.Narrows(name) {
 		v.rounds(schema.SourceBinding, false)
@@ -80,21 +80,21 @@ func (v *valuer) rounds(definition string, platform bool) {
 	}
 }
 
-// tellEach tells the errors at nodes of a kind, and whether there were any. A
-// list is told of only where none of its items is.
+// tellEach reports the errors at nodes of a kind, and whether there were any. A
+// list is reported only where none of its items is.
 func (v *valuer) tellEach(all []errors.Error, at kind, platform bool) bool {
 	found := false
 	for _, one := range all {
-		if v.tell(one.Path(), at, platform) {
+		if v.reportAt(one.Path(), at, platform) {
 			found = true
 		}
 	}
 	return found
 }
 
-// tell makes a finding of an error at a path of CUE's, once, and leaves the
-// value out of the data. It says false where there is nothing new to tell.
-func (v *valuer) tell(path []string, of kind, platform bool) bool {
+// reportAt makes a finding of an error at a path of CUE's, once, and leaves the
+// value out of the data. It says false where there is nothing new to show.
+func (v *valuer) reportAt(path []string, of kind, platform bool) bool {
 	if len(path) > 0 && strings.HasPrefix(path[0], "#") {
 		path = path[1:]
 	}
@@ -118,7 +118,7 @@ func (v *valuer) anyWrong(items []*node) bool {
 	return slices.ContainsFunc(items, func(item *node) bool { return v.s.wrong[item.path] || item.kind == mapping })
 }
 
-// dependsOnWrong says that a rule speaks of another field which is wrong
+// dependsOnWrong says that a rule is about another field which is wrong
 // itself, so that nothing can be said yet.
 func (v *valuer) dependsOnWrong(at place) bool {
 	beside := at.field.RuleAt != "" && v.s.wrong[join(at.parent.path, at.field.RuleAt)]

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// text is how a foreign text is written in JSON, to be told from our words.
+// text is how a foreign text is written in JSON, to distinguish it from our words.
 type text struct {
 	Text string `json:"text"`
 }

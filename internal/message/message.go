@@ -1,5 +1,5 @@
 // Package message holds what we show people as data: an identifier and named
-// arguments. The words of each identifier stand in the catalogue of
+// arguments. The words of each identifier are in the catalogue of
 // internal/report, one file per language. It imports nothing of ours.
 package message
 

@@ -51,9 +51,9 @@ type Call struct {
 	// Result is a code of the registry, the class of an HTTP status (StatusClass),
 	// or, for git, ResultSuccess or ResultError.
 	Result string
-	// Unsent says that the limiter held the call back for good.
+	// Unsent says that the limiter never sent the call.
 	Unsent bool
-	// Waited is how long the limiter held it back, Took how long it then was.
+	// Waited is how long the limiter delayed it, Took how long it then was.
 	Waited, Took time.Duration
 }
 

@@ -16,7 +16,7 @@ const (
 	driftContested = "contested"
 )
 
-// Labels of what has drifted, beside the instance: which platform's binding,
+// Labels of what has drifted, in addition to the instance: which platform's binding,
 // and what of it.
 const (
 	labelPlatform = "platform"
@@ -32,7 +32,7 @@ func objectLabel(kind binding.ObjectKind) string {
 	return string(kind)
 }
 
-// driftedObject is one that is otherwise than it was applied.
+// driftedObject is one that differs from what was applied.
 type driftedObject struct {
 	binding  string
 	platform binding.Platform
@@ -90,7 +90,7 @@ func (d *driftMetrics) forget(instance string) {
 	delete(d.known, instance)
 }
 
-// synced compares what a sync found with what the one before did. Where not
+// synced compares what a sync found with what the previous one did. Where not
 // everything answered, what is not seen may be there still.
 func (d *driftMetrics) synced(instance string, p plan.Plan, incomplete bool) {
 	d.mu.Lock()

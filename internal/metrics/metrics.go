@@ -158,7 +158,7 @@ func (d described) give(ch chan<- prometheus.Metric, value float64, labels ...st
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 
 // Cover makes the series of the instances that run from now on, and drops those
-// of instances that do not any more. Nothing of the latter may be running.
+// of all others. Nothing of the latter may be running.
 func (m *Metrics) Cover(instances []string) {
 	before := m.running()
 	for _, gone := range before {

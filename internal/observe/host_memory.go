@@ -24,7 +24,7 @@ type hostKey struct {
 	bound bool
 }
 
-// hostSaid is what a code host said of one declaration.
+// hostSaid is what a code host said about one declaration.
 type hostSaid struct {
 	question string
 	// userID is the number of the account as it was known then; empty if unknown.
@@ -37,7 +37,7 @@ type hostSaid struct {
 }
 
 // unknownShare is the part of the usual time for which answers hold when one
-// of them was unknown, or a no, which somebody may be mending.
+// of them was unknown, or a no, which somebody may be fixing.
 const unknownShare = 10
 
 func newHostMemory(lasts time.Duration) *hostMemory {

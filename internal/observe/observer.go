@@ -88,7 +88,7 @@ func (ob *Observer) Observe(ctx context.Context, declared []binding.Declaration,
 
 // ObserveEach is Observe for several snapshots, as the two ends of a change
 // are: what more than one of them declares is asked for once. Declared has the
-// declarations of this instance, and targets where secrets go on all instances,
+// declarations of this instance, and targets says where the secrets of all instances go,
 // for each snapshot. It returns an observation
 // for each, in their order, as if it had been made for that one alone.
 func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declaration, targets []binding.SecretTargets, records []binding.Record, depth binding.Depth) []binding.Observation {
@@ -151,7 +151,7 @@ type look struct {
 // tokenObservation is what was seen of one declaration's token and projects; it is
 // read once the look is over.
 type tokenObservation struct {
-	// asked is false where there is nothing to tell of a token.
+	// asked is false where there is nothing to report about a token.
 	asked    bool
 	state    binding.TokenState
 	projects map[string]binding.ProjectState
@@ -199,8 +199,8 @@ func newLook(ob *Observer, declared []binding.Declaration, records []binding.Rec
 	return l
 }
 
-// result is the observation of one snapshot, of which these are the declarations
-// and what was seen of their tokens.
+// result is the observation of one snapshot: its declarations, and what was seen
+// of their tokens.
 func (l *look) result(declared []binding.Declaration, tokens map[string]*tokenObservation) binding.Observation {
 	o := l.seen
 	o.Accounts, o.Repositories = map[binding.Platform]binding.AccountState{}, map[string]binding.RepositoryState{}
@@ -227,7 +227,7 @@ func (l *look) result(declared []binding.Declaration, tokens map[string]*tokenOb
 	return o
 }
 
-// goSafely runs f beside the others; a panic in it makes the instance unknown
+// goSafely runs f at the same time as the others; a panic in it makes the instance unknown
 // instead of ending the process.
 func (l *look) goSafely(f func()) {
 	l.wait.Go(func() {

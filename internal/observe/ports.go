@@ -24,7 +24,7 @@ type Site interface {
 // is said only when the store said with certainty that there is no such
 // secret, version or key.
 type TokenReader interface {
-	// Metadata tells of a secret without reading its value.
+	// Metadata describes a secret without reading its value.
 	Metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadata, error)
 	// Read gives the value, which the caller wipes.
 	Read(ctx context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error)

@@ -40,8 +40,8 @@ func (rec *Recorded) observe(declared []binding.Declaration, records []binding.R
 		Tokens: map[string]binding.TokenState{}, Projects: map[string]map[string]binding.ProjectState{},
 	}
 	if rec.seen == nil {
-		// Not NotObserved, which speaks of one thing that is new: an instance of
-		// which nothing is known is never normal.
+		// Not NotObserved, which means one thing that is new: it is never
+		// normal to know nothing about an instance.
 		o.Unknown = &binding.Unknown{Reason: "NotInSnapshot", Message: message.New("unknown.not-in-snapshot")}
 		return o
 	}
@@ -55,7 +55,7 @@ func (rec *Recorded) observe(declared []binding.Declaration, records []binding.R
 	return o
 }
 
-// registry tells what was seen of the registry.
+// registry is what was seen of the registry.
 func (rec *Recorded) registry(o *binding.Observation, declared []binding.Declaration, records []binding.Record) {
 	maps.Copy(o.Accounts, rec.seen.Accounts)
 	maps.Copy(o.Repositories, rec.seen.Repositories)
@@ -72,7 +72,7 @@ func (rec *Recorded) registry(o *binding.Observation, declared []binding.Declara
 	}
 }
 
-// declaration tells what was seen of one declaration's token and projects: all
+// declaration is what was seen of one declaration's token and projects: all
 // of it where the same was declared, and of another declaration of the same
 // secret what does not depend on the rest.
 func (rec *Recorded) declaration(o *binding.Observation, d binding.Declaration) {

@@ -54,8 +54,8 @@ func (l *look) metadata(ctx context.Context, d binding.Declaration) binding.Toke
 }
 
 // preflight puts what the code host says into state, from memory where that
-// still holds, and gives what it says of the projects. Where the secret store has no versions the token is read in any
-// case: only its fingerprint tells whether it is still the same.
+// still holds, and gives what it says about the projects. Where the secret store has no versions the token is read in any
+// case: only its fingerprint shows whether it is the same.
 func (l *look) preflight(ctx context.Context, d binding.Declaration, state *binding.TokenState) map[string]binding.ProjectState {
 	host := l.o.Hosts[d.Spec.Platform]
 	var token secrets.Secret
@@ -96,7 +96,7 @@ func (l *look) known(d binding.Declaration) binding.Account {
 	return applied.Identify(d.Spec.Account())
 }
 
-// identified is what a code host says of a declaration's projects, with a no
+// identified is what a code host says about a declaration's projects, with a no
 // where another project than the recorded one has the path.
 func (l *look) identified(d binding.Declaration, projects map[string]binding.ProjectState) map[string]binding.ProjectState {
 	applied, _ := l.applied(d)
@@ -112,7 +112,7 @@ func (l *look) identified(d binding.Declaration, projects map[string]binding.Pro
 	return said
 }
 
-// read reads the version that the metadata told of, so that what is checked is
+// read reads the version that the metadata reported, so that what is checked is
 // what will be bound.
 func (l *look) read(ctx context.Context, d binding.Declaration, state *binding.TokenState) secrets.Secret {
 	ref := secrets.Ref(d.Spec.Token.Vault)
@@ -141,7 +141,7 @@ func secretUnknown(err error) *binding.Unknown {
 
 // previous asks whether the secret store still has the token applied last,
 // where that is another than the present one; nil where it is not. In a secret
-// that was made anew the same version is another token.
+// that was made again the same version is another token.
 func (l *look) previous(ctx context.Context, d binding.Declaration, state binding.TokenState) *binding.PreviousToken {
 	applied, ok := l.applied(d)
 	if !ok || state.Unknown != nil && !state.Unknown.Certain || applied.TokenVersion == 0 {

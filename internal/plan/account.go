@@ -38,9 +38,9 @@ func (m *maker) account(s subject) bool {
 	return m.equal(s)
 }
 
-// asApplied says that what is bound is what we bound, for what is declared
+// asApplied says that what is bound is what we bound, because what is declared
 // still: the registry only writes it another way, and to bind it once more
-// would change nothing, for ever.
+// would change nothing, forever.
 func (s subject) asApplied() bool {
 	return s.ours() && s.record.Is(*s.state.Account) && len(accountChanges(s.d, s.record.Wanted())) == 0
 }
@@ -94,7 +94,7 @@ func (m *maker) unfinished(s subject) bool {
 	})
 }
 
-// reportDrift keeps drift that the declaration wants told and not corrected.
+// reportDrift keeps drift that the declaration wants reported and not corrected.
 func (m *maker) reportDrift(s subject, what message.Message) bool {
 	if s.d.Spec.DriftPolicy != binding.Report || s.observesOnly() || !m.drifted(s) {
 		return false
@@ -266,7 +266,7 @@ func (m *maker) equal(s subject) bool {
 	return true
 }
 
-// tokenUnknown plans a binding of which nobody knows which token it was bound
+// tokenUnknown plans a binding when nobody knows which token it was bound
 // with: one rebind settles it, where we may and can make one; otherwise it stays
 // unknown and is reported.
 func (m *maker) tokenUnknown(s subject) bool {

@@ -62,7 +62,7 @@ func Attested(actions []Action, c binding.Capabilities, old *binding.Record) *bi
 }
 
 // confirmRules puts the declared build rules of an action's image repository
-// in place of those remembered; where none are managed, these stay.
+// instead of those remembered; where none are managed, these stay.
 func confirmRules(r *binding.Record, a Action) {
 	i := slices.IndexFunc(r.Images, func(i binding.RecordedImage) bool { return binding.NormalImage(i.Image) == a.Target.Image })
 	for _, declared := range a.Target.Declaration.Spec.Repositories {

@@ -18,7 +18,7 @@ type BreakGlass struct {
 	Binding string
 }
 
-// Check is an error where it is not said, in words that could stand in a
+// Check is an error where it is not said, in words that could be in a
 // history, who breaks the glass and why.
 func (g BreakGlass) Check() error {
 	err := g.Person.Check()

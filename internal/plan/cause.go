@@ -131,7 +131,7 @@ func Causes() []Cause {
 	}
 }
 
-// Settled says of a noop that all is as declared.
+// Settled says that all is as declared: the cause of a noop.
 func (a Action) Settled() bool {
 	return a.Kind == Noop && (a.Cause == CauseSettled || a.Cause == CauseConfirmed)
 }

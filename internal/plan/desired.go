@@ -14,7 +14,7 @@ type Desired struct {
 	Declarations []binding.Declaration
 	// Broken are the files that could not be read, parsed or validated.
 	Broken []string
-	// Rewritten says that the snapshot does not descend from the one before.
+	// Rewritten says that the snapshot does not descend from the previous one.
 	Rewritten bool
 	// EmptySnapshot says that the whole snapshot declares nothing.
 	EmptySnapshot bool

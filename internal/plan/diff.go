@@ -79,7 +79,7 @@ func rest(list, without []Action, key func(Action) string) []Action {
 	return own
 }
 
-// whole is an action with all that is told of it.
+// whole is an action with all that is reported about it.
 func whole(a Action) string {
 	return encoded(struct {
 		essence
@@ -97,7 +97,7 @@ func object(a Action) string {
 // do too: change are the actions that the change brings, pending those that
 // were due without it. An action is the same where it does the same thing to
 // the same object, whatever the reason and the steps say. What stays as it is,
-// is in neither, but for what head keeps for a reason that base does not have:
+// is in neither, except for what head keeps for a reason that base does not have:
 // that the change leaves it alone is the change's doing.
 func Split(base, head Plan) (change, pending []Action) {
 	does := func(a Action) string { return encoded(effectOf(a)) }

@@ -57,7 +57,7 @@ func (p Plan) Digest() string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// encoded is a value as text, by which it is hashed and found again.
+// encoded is a value as text. It is hashed, and serves as a key.
 func encoded(v any) string {
 	data, err := json.Marshal(v)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"reconciler/internal/finding"
 )
 
-// EventKind says what an Event tells of.
+// EventKind says what an Event reports.
 type EventKind string
 
 // Event kinds, in the order in which one sync gives them.
@@ -23,11 +23,11 @@ const (
 	// Recovered carries Intent: a call that a crash had left open was answered
 	// by observing.
 	Recovered EventKind = "Recovered"
-	// RepairsStopped carries Action: drift of its object is not repaired any
-	// more, for repairs do not hold.
+	// RepairsStopped carries Action: drift of its object is no longer
+	// repaired, because repairs do not last.
 	RepairsStopped EventKind = "RepairsStopped"
 	// StepDue, StepOverdue and StepDone carry Action and Since: a step begins to
-	// wait for a person, waits past its deadline, or is seen done. Each is told
+	// wait for a person, waits past its deadline, or is seen done. Each is reported
 	// once, over restarts too.
 	StepDue     EventKind = "StepDue"
 	StepOverdue EventKind = "StepOverdue"

@@ -45,7 +45,7 @@ func (m *maker) unlessFlapping(s subject, path string, a Action) Action {
 // or a person resumes them.
 func (m *maker) repairs(name string, object binding.Object) (made []binding.Repair, stopped bool) {
 	i := slices.IndexFunc(m.in.RetryStates, func(e binding.RetryState) bool { return e.Binding == name })
-	// As it is declared: a subject may speak of an earlier version of the token.
+	// As it is declared: a subject may be about an earlier version of the token.
 	d := slices.IndexFunc(m.in.Declarations, func(d binding.Declaration) bool { return d.Name == name })
 	if i < 0 || d < 0 {
 		return nil, false
@@ -58,7 +58,7 @@ func (m *maker) repairs(name string, object binding.Object) (made []binding.Repa
 	return made, m.in.Policy.MaxRepairs > 0 && len(made) >= m.in.Policy.MaxRepairs
 }
 
-// Found says in a few words what an action finds in place of what is declared.
+// Found says in a few words what an action finds instead of what is declared.
 // It is kept in the retry state, and compared.
 func (a Action) Found() string {
 	switch a.Kind {

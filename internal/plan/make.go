@@ -108,7 +108,7 @@ func newMaker(in Input) *maker {
 	return m
 }
 
-// instance tells once what is not known of the whole instance.
+// instance reports once what is not known of the whole instance.
 func (m *maker) instance() {
 	if u := m.in.Observation.Unknown; u != nil {
 		f := finding.New("observation-unknown", message.New("plan.instance-unknown", "instance", m.in.Instance.Name, "unknown", u.Message))
@@ -147,7 +147,7 @@ func (m *maker) declaration(d *binding.Declaration) {
 }
 
 // claimedTwice says whether several declarations claim the platform. That is an
-// error of the snapshot, told by its checker; nothing is done for either.
+// error of the snapshot, and the checker reports it; nothing is done for either.
 func (m *maker) claimedTwice(d *binding.Declaration) bool {
 	n := 0
 	for _, o := range m.in.Declarations {
@@ -288,7 +288,7 @@ func (m *maker) plan() Plan {
 	return p
 }
 
-// tellWindow tells that the plan has to wait, and until when. The actions are the
+// tellWindow reports that the plan has to wait, and until when. The actions are the
 // same inside and outside of windows: what was reviewed is what is applied.
 func (m *maker) tellWindow() {
 	ours, persons := 0, 0

@@ -53,7 +53,7 @@ type Outcome struct {
 	State  OutcomeState
 	// Err is why it failed; nil otherwise.
 	Err error
-	// Unseen says of a write that is done that the registry does not show it yet.
+	// Unseen says that a write is done and that the registry does not show it yet.
 	Unseen bool
 	// Record is what is remembered of the action's binding and platform after
 	// the round; nil where nothing is.

@@ -72,7 +72,7 @@ type Action struct {
 	// Safety says that a forbidden action was refused for safety (exit code
 	// 5) rather than by a rule of ownership.
 	Safety bool `json:"safety,omitempty"`
-	// NothingDue says of what is suspended that all is known to be as declared.
+	// NothingDue says that what is suspended is known to be as declared.
 	NothingDue bool `json:"-"`
 	// Since is when a person's step was first asked for, and Due when it should
 	// be done; zero where that is not known, or there is no deadline.
@@ -117,11 +117,11 @@ type Target struct {
 	// Record is what was applied last; nil if nothing was.
 	Record *binding.Record
 	// TokenVersion is the one to bind, 0 where the store has no versions;
-	// TokenFingerprint stands in then.
+	// TokenFingerprint is used then.
 	TokenVersion     int
 	TokenCreated     time.Time
 	TokenFingerprint string
-	// Restore says of a bind that the version applied before is bound, because
+	// Restore says that a bind binds the version applied before, because
 	// that of the target had no effect: the latter stays due.
 	Restore bool
 	// Image, Link and Rule are those to write or remove; Rule.ID is empty for
@@ -183,12 +183,12 @@ type Input struct {
 	// RetryStates are what is remembered of repairs and of people's steps on this
 	// instance.
 	RetryStates []binding.RetryState
-	// Suspensions are what persons hold still on this instance, or did until
-	// lately.
+	// Suspensions are what persons suspend on this instance, or did until
+	// recently.
 	Suspensions []binding.Suspension
 	Policy      Policy
 	// Windows say when the instance may be changed. They change no action,
-	// only whether it is told that the plan has to wait.
+	// only whether the plan is reported to wait.
 	Windows Windows
 	// Quotas bound what is created.
 	Quotas Quotas
@@ -202,7 +202,7 @@ type Instance struct {
 	Endpoint string `json:"endpoint,omitempty"`
 	// Driver is the registry driver that carries the actions out.
 	Driver string `json:"driver,omitempty"`
-	// Account names the vendor's account, as far as the configuration tells.
+	// Account names the vendor's account, as far as the configuration says.
 	Account string `json:"account,omitempty"`
 	// ID is the registry's identifier of the instance, if the driver needs one.
 	ID string `json:"id,omitempty"`
@@ -230,7 +230,7 @@ type Policy struct {
 	// the one it was applied with.
 	AllowAddressChangeWithSecret bool
 	// MaxRepairs of one object within RepairsWithin are made; the next is
-	// refused, for they do not hold. Defaults 5 and an hour; with 0 of them,
+	// refused, because they do not last. Defaults 5 and an hour; with 0 of them,
 	// repairs never end.
 	MaxRepairs    int
 	RepairsWithin time.Duration

@@ -9,7 +9,7 @@ import (
 )
 
 // Remember is the record after the action was carried out, or nil where there
-// is nothing to remember any more. old is the record of the action's binding
+// is nothing left to remember. old is the record of the action's binding
 // as it is now, nil if there is none; account is the registry's answer to a
 // bind or rebind, nil for other actions. The time of applying is the caller's
 // to set, and where Target.Record has another name than the action, so is the

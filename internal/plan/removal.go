@@ -44,7 +44,7 @@ func (m *maker) undeclared() {
 	}
 }
 
-// removedBinding plans a binding of ours that is not declared any more.
+// removedBinding plans a binding of ours that is no longer declared.
 func (m *maker) removedBinding(r *binding.Record) {
 	s, asked := m.in.Observation.Accounts[r.Platform]
 	caps := m.in.Observation.Capabilities
@@ -145,7 +145,7 @@ func sortedImages(images []binding.RecordedImage) []binding.RecordedImage {
 }
 
 // unlink is how to take the source of an image repository away, with the rules
-// that we made; nothing where it is gone already or not ours any more.
+// that we made; nothing where it is gone already or no longer ours.
 func (m *maker) unlink(r *binding.Record, img binding.RecordedImage) ([]step, *binding.Unknown) {
 	caps := m.in.Observation.Capabilities
 	if !caps.ReadRepositories || !caps.ReadRules && len(img.RuleKeys()) > 0 {
@@ -242,7 +242,7 @@ func (m *maker) removeRule(r *binding.Record, image string, rule binding.Observe
 }
 
 // droppedImages collects the image repositories of ours that their binding,
-// itself still declared, does not name any more.
+// itself still declared, no longer names.
 func (m *maker) droppedImages(s subject) {
 	if !s.ours() {
 		return
@@ -271,7 +271,7 @@ func (m *maker) droppedImages(s subject) {
 	}
 }
 
-// droppedRule collects a rule of ours that is not declared any more, or not as
+// droppedRule collects a rule of ours that is no longer declared, or not as
 // often as it is there.
 func (m *maker) droppedRule(r image, object binding.Object, have binding.ObservedRule, cause Cause, reason message.Message) {
 	rec := r.record
@@ -284,7 +284,7 @@ func (m *maker) droppedRule(r image, object binding.Object, have binding.Observe
 	m.removals = append(m.removals, removal{rules, m.declaredStep(r.subject, freeRule, head), m.owned(r.subject, []step{st})})
 }
 
-// owned makes removals that hang on a declared binding speak of it.
+// owned makes removals that belong to a declared binding name it.
 func (m *maker) owned(s subject, steps []step) []step {
 	for i := range steps {
 		steps[i] = m.declaredStep(s, steps[i].phase, steps[i].Action)

@@ -158,8 +158,8 @@ func (m *maker) repository(r image) {
 	}
 }
 
-// project judges what the code host says of the source, and remembers what
-// stands in the way of linking it.
+// project judges what the code host says about the source, and remembers what
+// prevents linking it.
 func (m *maker) project(r *image) {
 	state, ok := m.in.Observation.Projects[r.d.Name][r.Source]
 	if !ok {

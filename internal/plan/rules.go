@@ -23,8 +23,8 @@ func (m *maker) rules(r image) {
 	m.duplicateRules(r, declared)
 }
 
-// droppedRules collects the rules of ours that are not declared any more, and
-// those beside the one of their key.
+// droppedRules collects the rules of ours that are no longer declared, and
+// those in addition to the one of their key.
 func (m *maker) droppedRules(r image, declared []binding.BuildRule) {
 	named := map[binding.Object]bool{}
 	for _, have := range m.madeOf(r.name, r.memory, r.state.Rules) {

@@ -8,7 +8,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// suspended says why a binding is held still: by its declaration, by a person,
+// suspended says why a binding is suspended: by its declaration, by a person,
 // or by both. It is zero where nothing holds it.
 func (m *maker) suspended(declared *binding.Suspend, names ...string) (why message.Message) {
 	if declared.Active(m.in.Now) {
@@ -49,7 +49,7 @@ func markNothingDue(in Input, actions []Action) {
 }
 
 // ownerSuspended says why an image repository is not taken from the binding that
-// it is linked under, by our own doing: that one is held still, whatever name it
+// it is linked under, by our own doing: that one is suspended, whatever name it
 // is declared under now, or none. It is zero where nothing holds it.
 func (m *maker) ownerSuspended(r image) message.Message {
 	if r.own != nil {
@@ -81,7 +81,7 @@ func (m *maker) linkedUnder(rec binding.Record, r image) bool {
 
 // declarerSuspended says why the account that an image repository is linked
 // through is not released: the binding that declares it now, and would link it
-// anew, is held still. It is zero where that is not so.
+// again, is suspended. It is zero where that is not so.
 func (m *maker) declarerSuspended(r *binding.Record, name string) message.Message {
 	if st, asked := m.repositoryState(name); asked && st.NoSource() == nil && (st.Link == nil || st.Link.Platform != r.Platform) {
 		return message.Message{}
@@ -107,7 +107,7 @@ func (s subject) names() []string {
 	return names
 }
 
-// suspensionsEnded tells of what persons suspended and is over.
+// suspensionsEnded reports what persons suspended and is over.
 func (m *maker) suspensionsEnded() {
 	for _, s := range m.in.Suspensions {
 		if s.Active(m.in.Now) {

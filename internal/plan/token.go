@@ -10,7 +10,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// tokenKnown says whether the secret store told of the token; where it did
+// tokenKnown says whether the secret store described the token; where it did
 // not, the binding is kept as it is.
 func (m *maker) tokenKnown(s subject) bool {
 	u := s.token.Unknown
@@ -30,11 +30,11 @@ func (m *maker) tokenKnown(s subject) bool {
 	return false
 }
 
-// tokenBlocks says whether the token stands in the way of binding, and plans
+// tokenBlocks says whether the token prevents binding, and plans
 // the action that says so.
 func (m *maker) tokenBlocks(s subject) bool {
 	if s.observesOnly() {
-		return false // Nothing will be bound: what differs is told, whatever the token is.
+		return false // Nothing will be bound: what differs is reported, whatever the token is.
 	}
 	if !m.tokenKnown(s) {
 		return true
@@ -89,7 +89,7 @@ func (m *maker) withoutEffect(s subject) bool {
 	})
 }
 
-// lastGood is the subject with the token version applied last in place of the
+// lastGood is the subject with the token version applied last, instead of the
 // newest, where that one is refused or had no effect, and the secret store has the
 // other still.
 func (m *maker) lastGood(s subject) (subject, bool) {
@@ -174,7 +174,7 @@ func (m *maker) tokenIs(s subject) binding.Comparison {
 	return binding.TokenUnknown
 }
 
-// recorded says that our record speaks of what is bound, as far as the registry
+// recorded says that our record is about what is bound, as far as the registry
 // can be asked.
 func (s subject) recorded() bool {
 	return s.ours() && (s.state.Account == nil || s.record.Is(*s.state.Account))
@@ -226,7 +226,7 @@ func (s subject) sinceApplied() binding.Comparison {
 	return s.record.CompareToken(s.d.Spec.Token.Vault, s.token, s.state.Account)
 }
 
-// tokenChanges tells that, never what, changes of the token since it was
+// tokenChanges reports that, never what, changes of the token since it was
 // applied: where it is kept and its version.
 func tokenChanges(s subject) []Change {
 	is := s.sinceApplied()
@@ -256,7 +256,7 @@ func tokenChanges(s subject) []Change {
 	return []Change{version}
 }
 
-// unknownChange is the change of a token of which nobody knows which it is.
+// unknownChange is the change of a token that nobody can name.
 func unknownChange(s subject) []Change {
 	return []Change{{"token version", "(unknown)", versionText(s.token.Version)}}
 }

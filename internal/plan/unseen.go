@@ -102,7 +102,7 @@ func (u unseen) notVisible() Action {
 	return Action{Object: u.object, Kind: Noop, Cause: CauseNotVisible, Reason: reason}
 }
 
-// unseenSteps tells of the unseen writes that no other action speaks of, and
+// unseenSteps reports the unseen writes that no other action is about, and
 // takes the place of what would be done to their objects.
 func (m *maker) unseenSteps() {
 	for i := range m.steps {

@@ -74,7 +74,7 @@ type Windows struct {
 type WindowState struct {
 	Open bool
 	// Until is when that changes next, in the zone of the window that does it;
-	// zero where it does not in the next five years, or that cannot be told.
+	// zero where it does not in the next five years, or where that is unknown.
 	Until time.Time
 	// Why says in a few words what holds it so.
 	Why message.Message
@@ -125,7 +125,7 @@ func (w Windows) At(t time.Time) WindowState {
 		state.Until, err = w.opens(t, &search)
 	}
 	if err != nil {
-		// Whether it is open was told all the same.
+		// Whether it is open was reported in any case.
 		state.Until = time.Time{}
 	}
 	return state
@@ -272,7 +272,7 @@ func (w Window) covers(t time.Time) (time.Time, error) {
 }
 
 // last is the latest beginning of a span that t is in; zero if there is none.
-// It goes back from one change of the zone's clocks to the one before, for
+// It goes back from one change of the zone's clocks to the previous one, for
 // between two of them the clock on the wall and the time differ by a constant.
 func (w Window) last(t time.Time) (time.Time, error) {
 	for earliest := t.Add(-w.Length); t.After(earliest); {

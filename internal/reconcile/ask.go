@@ -25,7 +25,7 @@ type Ask struct {
 	// BreakGlass, if not nil, lets the sync that answers change the instance
 	// outside of its windows. It has been checked.
 	BreakGlass *plan.BreakGlass
-	// Done, if not nil, is told once of the sync that answers: one that began
+	// Done, if not nil, is called once with the sync that answers: one that began
 	// after the ask. It must not block.
 	Done func(Synced)
 }
@@ -90,11 +90,11 @@ func (l *Loop) take() (*plan.Desired, []Ask, time.Duration) {
 // what that is to reach.
 func (r *Reconciler) prepare(ctx context.Context, asked []Ask, d plan.Desired) (plan.Desired, error) {
 	if len(asked) > 0 {
-		// What failed before a restart is known first, or it would be held back
+		// What failed before a restart is known first, or its delay would be hidden
 		// from who asks.
 		if states, err := r.o.Store.RetryStates(ctx, r.o.Instance.Name); err == nil {
 			r.recall(states)
-		} // The plan tells of the error.
+		} // The plan reports the error.
 	}
 	for _, a := range asked {
 		r.backoff.reset(a.Binding)

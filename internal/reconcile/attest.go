@@ -12,7 +12,7 @@ import (
 	"reconciler/internal/plan"
 )
 
-// Awaiting tells of every binding in the last plan whether it waits for a
+// Awaiting says for every binding in the last plan whether it waits for a
 // person's word (see Attest); nil before the first plan.
 func (r *Reconciler) Awaiting() map[string]bool {
 	last := r.Last()

@@ -10,7 +10,7 @@ import (
 // has in memory, so that an exchange of the configuration is no restart: how
 // long conditions hold, and, where same says that the instance and what it is
 // asked through did not change, also what was seen last, the pauses after
-// failures, and the answers of code hosts. The other one must not run any more
+// failures, and the answers of code hosts. The other one must no longer run
 // and this one not yet.
 func (r *Reconciler) Inherit(other *Reconciler, same bool) {
 	other.mu.Lock()
@@ -22,7 +22,7 @@ func (r *Reconciler) Inherit(other *Reconciler, same bool) {
 		r.last, r.changed, r.credentials = last, changed, credentials
 	}
 	r.mu.Unlock()
-	// This is no restart: what is to be held back comes from the other one alone,
+	// This is no restart: what is to be delayed comes from the other one alone,
 	// unless that did not recall yet what failed before the last one.
 	r.recalled.Store(!same || other.recalled.Load())
 	if !same {

@@ -60,9 +60,9 @@ func tenth(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5+1) //nolint:gosec // Jitter is no secret.
 }
 
-// Submit gives the loop a snapshot to reach, in place of the one before, and
+// Submit gives the loop a snapshot to reach, instead of the previous one, and
 // what is asked for with it. After a rewritten history, removals stay refused
-// until a sync had none to refuse: a commit on top does not tell who removed
+// until a sync had none to refuse: a commit on top does not say who removed
 // what.
 func (l *Loop) Submit(d plan.Desired, asked ...Ask) { l.want(&d, asked) }
 
@@ -78,7 +78,7 @@ func (l *Loop) poke() {
 
 // Run runs the loop until ctx ends; a sync that is under way then finishes the
 // call in flight and writes its outcome first. It always returns nil. What
-// failed before a restart is held back, as if there had been none.
+// failed before a restart is delayed, as if there had been none.
 func (l *Loop) Run(ctx context.Context) error {
 	l.r.looped.Store(true)
 	defer l.end()
@@ -120,7 +120,7 @@ func (l *Loop) pause(began time.Time) time.Duration {
 	return pause
 }
 
-// once does one sync, and answers who asked for it. A panic in it is told and
+// once does one sync, and answers who asked for it. A panic in it is reported and
 // does not end the loop.
 func (l *Loop) once(ctx context.Context) {
 	desired, asked, waited := l.take()

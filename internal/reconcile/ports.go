@@ -7,13 +7,13 @@ import (
 	"reconciler/internal/binding"
 )
 
-// SuspensionStore keeps what persons hold still.
+// SuspensionStore keeps what people suspend.
 type SuspensionStore interface {
 	Suspensions(ctx context.Context, instance string) ([]binding.Suspension, error)
 	DeleteSuspension(ctx context.Context, suspension binding.Suspension) error
 }
 
-// SecretTargetStore tells where each secret was sent last, on all instances.
+// SecretTargetStore says where each secret was sent last, on all instances.
 type SecretTargetStore interface {
 	SecretTargets(ctx context.Context) (binding.SecretTargets, error)
 }

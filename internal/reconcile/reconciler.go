@@ -47,11 +47,11 @@ type Options struct {
 	// again, which doubles from the one to the other; 10 seconds and 30
 	// minutes if zero.
 	RetryBase, RetryMax time.Duration
-	// Observer, if not nil, is used in place of one made of the fields above. A
+	// Observer, if not nil, is used instead of one made of the fields above. A
 	// reconciler with an observe.Recorded needs no Registry, no Tokens and no
 	// Hosts, and can only plan.
 	Observer Observer
-	// Events, if not nil, is told what happens, one event at a time. It must
+	// Events, if not nil, is called with each event, one at a time. It must
 	// not call the reconciler.
 	Events func(plan.Event)
 	Now    func() time.Time
@@ -281,7 +281,7 @@ func (r *Reconciler) Current(ctx context.Context) (*plan.Round, error) {
 	return r.keep(now), nil
 }
 
-// observe observes for one snapshot, of which these are the declarations.
+// observe observes for one snapshot, which has these declarations.
 func (r *Reconciler) observe(ctx context.Context, declared []binding.Declaration, targets binding.SecretTargets, records []binding.Record, depth binding.Depth) binding.Observation {
 	return r.observer.ObserveEach(ctx, [][]binding.Declaration{declared}, []binding.SecretTargets{targets}, records, depth)[0]
 }

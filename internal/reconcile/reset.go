@@ -7,7 +7,7 @@ import (
 	"reconciler/internal/observe"
 )
 
-// Reset begins anew for a binding, or for all of the instance for no name,
+// Reset starts again for a binding, or for all of the instance for no name,
 // because a person asks for it: repairs that did not hold are made and counted
 // again, and what failed is tried without its pause. The next sync does it. It
 // returns the objects that are repaired again; none where nothing was stopped.

@@ -10,10 +10,10 @@ import (
 )
 
 // historyForgotten is the history's word for a suspension that is over and was
-// told of for long enough.
+// reported for long enough.
 const historyForgotten = "suspension-forgotten"
 
-// suspensions are what persons hold still on the instance. What has been over
+// suspensions are what people suspended on the instance. What has been over
 // for long is forgotten on the way.
 func (r *Reconciler) suspensions(ctx context.Context) ([]binding.Suspension, error) {
 	all, err := r.o.Store.Suspensions(ctx, r.o.Instance.Name)

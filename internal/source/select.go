@@ -125,7 +125,7 @@ type selection struct {
 	bytes    int64
 }
 
-func (s *selection) tell(code, file string, m message.Message) {
+func (s *selection) report(code, file string, m message.Message) {
 	s.findings = append(s.findings, finding.New(code, m).At(file, 0, 0))
 }
 
@@ -136,19 +136,19 @@ func (s *selection) directory(ctx context.Context, dir Entry, names []string) er
 	}
 	at := strings.Join(names, "/")
 	if len(names) > maxDepth {
-		s.tell("source-too-deep", at, message.New("source.deep", "depth", len(names)))
+		s.report("source-too-deep", at, message.New("source.deep", "depth", len(names)))
 		return nil
 	}
 	entries, err := s.tree.List(dir)
 	if errors.Is(err, ErrUnreadable) && len(names) > 0 {
-		s.tell("source-file-unreadable", at, message.New("source.no-listing", "err", err))
+		s.report("source-file-unreadable", at, message.New("source.no-listing", "err", err))
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	if s.entries += len(entries); s.entries > maxEntries {
-		s.tell("source-too-many-files", "", message.New("source.entries", "most", maxEntries, "at", at))
+		s.report("source-too-many-files", "", message.New("source.entries", "most", maxEntries, "at", at))
 		return errLimit
 	}
 	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
@@ -163,7 +163,7 @@ func (s *selection) directory(ctx context.Context, dir Entry, names []string) er
 	for _, e := range entries {
 		if len(s.findings) >= maxFindings {
 			s.findings = s.findings[:maxFindings-1]
-			s.tell("source-too-many-findings", "", message.New("source.findings", "most", maxFindings, "at", at))
+			s.report("source-too-many-findings", "", message.New("source.findings", "most", maxFindings, "at", at))
 			return errLimit
 		}
 		if err := s.entry(ctx, e, names); err != nil {
@@ -183,10 +183,10 @@ func (s *selection) ignores(entries []Entry, names []string) error {
 	data, _, err := s.tree.Read(entries[i], maxIgnoreBytes)
 	switch {
 	case errors.Is(err, ErrTooLarge):
-		s.tell("source-ignore-too-large", at, message.New("source.ignore-bytes", "most", maxIgnoreBytes))
+		s.report("source-ignore-too-large", at, message.New("source.ignore-bytes", "most", maxIgnoreBytes))
 		return nil
 	case errors.Is(err, ErrUnreadable):
-		s.tell("source-file-unreadable", at, message.New("source.unreadable", "file", at, "err", err))
+		s.report("source-file-unreadable", at, message.New("source.unreadable", "file", at, "err", err))
 		return nil
 	case err != nil:
 		return err
@@ -194,7 +194,7 @@ func (s *selection) ignores(entries []Entry, names []string) error {
 	list, findings := parseIgnore(data, names)
 	s.findings = append(s.findings, findings...)
 	if s.patterns+len(list.patterns) > maxIgnorePatterns {
-		s.tell("source-ignore-too-large", at, message.New("source.ignore-patterns", "most", maxIgnorePatterns))
+		s.report("source-ignore-too-large", at, message.New("source.ignore-patterns", "most", maxIgnorePatterns))
 		return nil
 	}
 	s.ignore = append(s.ignore[:len(s.ignore):len(s.ignore)], list)
@@ -208,7 +208,7 @@ func (s *selection) entry(ctx context.Context, e Entry, names []string) error {
 		return nil
 	}
 	if !validName(e.Name) {
-		s.tell("source-file-name", strings.Join(names, "/"), message.New("source.name", "name", e.Name))
+		s.report("source-file-name", strings.Join(names, "/"), message.New("source.name", "name", e.Name))
 		return nil
 	}
 	at := join(names, e.Name)
@@ -218,7 +218,7 @@ func (s *selection) entry(ctx context.Context, e Entry, names []string) error {
 	}
 	out := s.ignored(at, folder)
 	if s.steps < 0 {
-		s.tell("source-ignore-too-large", "", message.New("source.ignore-slow", "file", ignoreFile, "at", at))
+		s.report("source-ignore-too-large", "", message.New("source.ignore-slow", "file", ignoreFile, "at", at))
 		return errLimit
 	}
 	if out {
@@ -228,15 +228,15 @@ func (s *selection) entry(ctx context.Context, e Entry, names []string) error {
 	case Directory:
 		return s.directory(ctx, e, append(names[:len(names):len(names)], e.Name))
 	case Symlink:
-		s.tell("source-symlink", at, message.New("source.symlink", "file", at))
+		s.report("source-symlink", at, message.New("source.symlink", "file", at))
 	case Submodule:
-		s.tell("source-submodule", at, message.New("source.submodule", "file", at))
+		s.report("source-submodule", at, message.New("source.submodule", "file", at))
 	case Regular, Irregular:
 		switch {
 		case declarationName(e.Name):
 			return s.file(e, at)
 		case declarationName(strings.ToLower(e.Name)):
-			s.tell("source-file-ending", at, message.New("source.ending", "file", at))
+			s.report("source-file-ending", at, message.New("source.ending", "file", at))
 		}
 	}
 	return nil
@@ -244,26 +244,26 @@ func (s *selection) entry(ctx context.Context, e Entry, names []string) error {
 
 func (s *selection) file(e Entry, at string) error {
 	if e.Kind == Irregular {
-		s.tell("source-file-unreadable", at, message.New("source.no-regular-file", "file", at))
+		s.report("source-file-unreadable", at, message.New("source.no-regular-file", "file", at))
 		return nil
 	}
 	if len(s.files) >= s.limits.Files {
-		s.tell("source-too-many-files", "", message.New("source.files", "most", s.limits.Files, "at", at))
+		s.report("source-too-many-files", "", message.New("source.files", "most", s.limits.Files, "at", at))
 		return errLimit
 	}
 	data, digest, err := s.tree.Read(e, s.limits.FileBytes)
 	switch {
 	case errors.Is(err, ErrTooLarge):
-		s.tell("source-file-too-large", at, message.New("source.too-large", "file", at, "most", s.limits.FileBytes))
+		s.report("source-file-too-large", at, message.New("source.too-large", "file", at, "most", s.limits.FileBytes))
 		return nil
 	case errors.Is(err, ErrUnreadable):
-		s.tell("source-file-unreadable", at, message.New("source.unreadable", "file", at, "err", err))
+		s.report("source-file-unreadable", at, message.New("source.unreadable", "file", at, "err", err))
 		return nil
 	case err != nil:
 		return err
 	}
 	if s.bytes += int64(len(data)); s.bytes > s.limits.TotalBytes {
-		s.tell("source-too-large", "", message.New("source.total-bytes", "most", s.limits.TotalBytes, "at", at))
+		s.report("source-too-large", "", message.New("source.total-bytes", "most", s.limits.TotalBytes, "at", at))
 		return errLimit
 	}
 	s.files = append(s.files, binding.File{Path: at, Digest: digest, Data: data})

@@ -18,7 +18,7 @@ const historyAccept = "accept-journal"
 // errNotDamaged is returned by Accept where there is nothing to accept.
 var errNotDamaged = errors.New("the journal is not damaged: there is nothing to accept")
 
-// Accept goes on with what the store holds although its journal is damaged,
+// Accept continues with what the store holds although its journal is damaged,
 // because a person says so. The damaged journal is put aside, and the next one is
 // chained to its last entry that can be read. A person who looked at damage that
 // begins at an entry does not accept any other; entry 0 accepts what there is.

@@ -84,7 +84,7 @@ func (d disk) folder(path string) error {
 }
 
 // reserve makes sure that the next size bytes of a file find space, without
-// changing what is read from it but for zeros at its end.
+// changing what is read from it except for zeros at its end.
 func (d disk) reserve(f *os.File, at, size int64) error {
 	n, fault := d.ask("reserve", int(size))
 	if fault != nil && n == 0 {

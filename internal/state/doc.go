@@ -18,7 +18,7 @@
 // the last entry of the segment before. A segment gets its name when its
 // checkpoint is on disk.
 //
-// The state file is the journal's index, and made anew from it where it is
+// The state file is the journal's index, and is rebuilt from it where it is
 // missing, damaged or behind. It is a bbolt database with these buckets:
 //
 //	meta       format (the layout's version), key (32 random bytes), position

@@ -20,7 +20,7 @@ import (
 const (
 	// format is the version of the index's layout in doc.go.
 	format = "1"
-	// lockTimeout is how long Open waits for another process to let go.
+	// lockTimeout is how long Open waits for another process to close the index.
 	lockTimeout = 2 * time.Second
 	keySize     = 32
 	// keyKey is the key of the store's own key, in the bucket meta.

@@ -15,14 +15,14 @@ type limits struct {
 	// begins, and keep how many segments there are at most.
 	segment int64
 	keep    uint64
-	// group is how many bytes of operations are written as one entry at most, but
+	// group is how many bytes of operations are written as one entry at most, except
 	// for a single write that is longer.
 	group int
 }
 
 func defaultLimits() limits { return limits{segment: 8 << 20, keep: 8, group: 1 << 20} }
 
-// journal writes entries that never change, each chained to the one before. An
+// journal writes entries that never change, each chained to the previous one. An
 // entry counts once it is on disk. It is safe for concurrent use.
 type journal struct {
 	disk   disk

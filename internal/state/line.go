@@ -40,7 +40,7 @@ func appendLine(to []byte, last link, e entry) ([]byte, link, error) {
 	return append(append(append(to, ' '), payload...), '\n'), now, nil
 }
 
-// hashOf chains an entry to the hash of the one before.
+// hashOf chains an entry to the hash of the previous one.
 func hashOf(journal, before string, payload []byte) string {
 	h := sha256.New()
 	for _, part := range [][]byte{[]byte(journal), {'\n'}, []byte(before), {'\n'}, payload} {

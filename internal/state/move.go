@@ -71,7 +71,7 @@ func (s *Store) beginAside(j *journal, number uint64, dump func(func(operation) 
 	return nil
 }
 
-// movedTo goes on in a journal with what the index holds, which is newer.
+// movedTo continues in a journal with what the index holds, which is newer.
 func (s *Store) movedTo(j *journal) (*memoryTable, error) {
 	held, err := s.moved()
 	if err != nil {

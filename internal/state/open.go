@@ -51,10 +51,10 @@ type options struct {
 // path.
 func JournalFolder(path string) string { return path + ".journal" }
 
-// Open opens the state at path: the file is the index, and the folder beside it
+// Open opens the state at path: the file is the index, and the folder next to it
 // the journal. It makes them, readable by their owner only, where there are none,
 // and moves a state file of an earlier version into a journal. An index that is
-// damaged is renamed to path.broken-N and made anew from the journal; Notice then
+// damaged is renamed to path.broken-N and rebuilt from the journal; Notice then
 // says so. Where the journal is damaged, Damage says where, and nothing can be
 // written until Accept. The error is ErrLocked when another process has the state
 // open.
@@ -120,7 +120,7 @@ func (s *Store) openJournal() error {
 		return err
 	}
 	if s.index.foreign && s.index.at.link == s.found.last {
-		// A version that knows no journal went on from its end.
+		// A version that knows no journal continued from the journal's end.
 		if restored, err = s.movedTo(j); err != nil {
 			return errors.Join(err, j.close())
 		}
@@ -174,7 +174,7 @@ func (f scanned) compare(at link, seen string, unusable bool) *binding.JournalDa
 }
 
 // salvaged is what a store holds whose journal is damaged: what the index holds
-// or, if there is none of this journal, all entries that can be read.
+// or, without an index of this journal, all entries that can be read.
 func (s *Store) salvaged(restored *memoryTable) (*memoryTable, error) {
 	beside := s.index.at.Journal == "" && len(restored.entries) > 0
 	if !s.index.holds() || beside || s.damage.Problem == binding.JournalEarlierFile {
@@ -206,9 +206,9 @@ func (s *Store) firstJournal() error {
 	return nil
 }
 
-// serve answers from the index from now on, which is made anew from what the
+// serve answers from the index from now on, which is rebuilt from what the
 // journal adds up to where it differs. Where it cannot be written, a table in
-// memory stands in for it.
+// memory replaces it.
 func (s *Store) serve(j *journal, restored *memoryTable) {
 	s.journal, s.damage, s.table = j, nil, fileTable{s.index.db}
 	s.index.db.NoSync = true

@@ -47,7 +47,7 @@ func readPosition(tx *bbolt.Tx) (p position, foreign bool) {
 	}
 	sum, text := value[:min(sha256.Size, len(value))], value[min(sha256.Size, len(value)):]
 	if !bytes.Equal(sum, sumOf(text)) || json.Unmarshal(text, &p) != nil {
-		return position{}, false // It is damaged, and made anew.
+		return position{}, false // It is damaged, and rebuilt.
 	}
 	return p, p.Closed && p.Transaction != tx.ID()
 }

@@ -9,7 +9,7 @@ import (
 type restorer struct {
 	table *memoryTable
 	// begun is the checkpoint that is being read; nil outside of one, and in one
-	// of which a part is missing. next is the number of its next part.
+	// that lacks a part. next is the number of its next part.
 	begun *memoryTable
 	next  uint64
 	// watched is the number of the entry whose place is wanted, seen its hash.

@@ -71,7 +71,7 @@ type scanner struct {
 	visit func(place) error
 
 	// open is whether the checkpoint of the present segment has not ended, and
-	// oldest is what its header says of the oldest segment.
+	// oldest is the oldest segment by its header.
 	open   bool
 	oldest uint64
 	// bad is a line that cannot be read, as long as nothing follows it.
@@ -79,7 +79,7 @@ type scanner struct {
 }
 
 // scan reads a journal from its oldest entry on, and calls visit for each that
-// can be read. After damage it goes on with what has a right checksum. The error
+// can be read. After damage it continues with what has a right checksum. The error
 // is one of reading, or of visit; damage is none.
 func scan(folder string, visit func(place) error) (scanned, error) {
 	s := scanner{visit: visit}
@@ -167,7 +167,7 @@ func readLine(r *bufio.Reader) (line []byte, size int64, err error) {
 	}
 }
 
-// line reads what stands at an offset of the present segment.
+// line reads what is at an offset of the present segment.
 func (s *scanner) line(line []byte, at int64) error {
 	if len(line) > 0 && len(bytes.Trim(line, "\x00")) == 0 {
 		return nil // Space that was reserved.

@@ -14,7 +14,7 @@ import (
 const checkpointGroup = 64 << 10
 
 // rotate begins the next segment and drops the oldest. Where that fails, entries
-// go on in the present one, and it is tried again when that has grown.
+// continue in the present one, and it is tried again when that has grown.
 func (j *journal) rotate() {
 	now, err := j.table()
 	if err != nil {
@@ -66,7 +66,7 @@ type begun struct {
 	end, longer int64
 }
 
-// use goes on in a segment that was begun.
+// use continues in a segment that was begun.
 func (j *journal) use(b begun) {
 	if j.file != nil {
 		_ = j.disk.truncate(j.file, j.end) // Its reserved space; what stays is zeros, which count as none.

@@ -37,7 +37,7 @@ func (s *Store) RetryStates(_ context.Context, instance string) ([]binding.Retry
 	return list[binding.RetryState](s, bucketRetryStates, instance)
 }
 
-// PutRetryState keeps a retry state in place of the earlier one of the same binding.
+// PutRetryState keeps a retry state, and replaces the earlier one of the same binding.
 func (s *Store) PutRetryState(_ context.Context, state binding.RetryState) error {
 	return s.put(bucketRetryStates, state.Instance, state.Binding, state)
 }
@@ -48,7 +48,7 @@ func (s *Store) DeleteRetryState(_ context.Context, state binding.RetryState) er
 	return s.remove(bucketRetryStates, state.Instance, state.Binding, whatever)
 }
 
-// Suspensions gives what persons hold still on an instance, sorted by binding.
+// Suspensions gives what people suspended on an instance, sorted by binding.
 // While the journal is damaged, the whole instance is suspended.
 func (s *Store) Suspensions(_ context.Context, instance string) ([]binding.Suspension, error) {
 	all, err := list[binding.Suspension](s, bucketSuspensions, instance)
@@ -58,7 +58,7 @@ func (s *Store) Suspensions(_ context.Context, instance string) ([]binding.Suspe
 	return all, err
 }
 
-// PutSuspension keeps a suspension in place of an earlier one of the same
+// PutSuspension keeps a suspension, and replaces an earlier one of the same
 // binding, or of the whole instance.
 func (s *Store) PutSuspension(_ context.Context, suspension binding.Suspension) error {
 	return s.put(bucketSuspensions, suspension.Instance, suspensionKey(suspension), suspension)
@@ -84,7 +84,7 @@ func (s *Store) Records(_ context.Context, instance string) ([]binding.Record, e
 	return list[binding.Record](s, bucketRecords, instance)
 }
 
-// PutRecord keeps a record in place of the earlier one of the same binding and
+// PutRecord keeps a record, and replaces the earlier one of the same binding and
 // platform.
 func (s *Store) PutRecord(_ context.Context, record binding.Record) error {
 	return s.put(bucketRecords, record.Instance, recordKey(record), record, record)
@@ -106,7 +106,7 @@ func (s *Store) Intents(_ context.Context, instance string) ([]binding.Intent, e
 	return list[binding.Intent](s, bucketIntents, instance)
 }
 
-// PutIntent keeps an intent in place of an earlier one for the same object.
+// PutIntent keeps an intent, and replaces an earlier one for the same object.
 func (s *Store) PutIntent(_ context.Context, intent binding.Intent) error {
 	return s.put(bucketIntents, intent.Instance, intentKey(intent), intent, intent.Record, intent.After)
 }

@@ -13,7 +13,7 @@ import (
 
 // SecretTargets gives where each secret was sent last, or was about to be, on
 // all instances: by what is bound, and by what was bound last with a secret that
-// nothing names any more.
+// nothing names now.
 func (s *Store) SecretTargets(context.Context) (binding.SecretTargets, error) {
 	var sent []binding.Record
 	t, err := s.read()

@@ -91,7 +91,7 @@ func (v view) carry(old []binding.Condition, c binding.Condition) binding.Condit
 		return c
 	}
 	c.Status, c.KnownReason = before.Status, cmp.Or(before.KnownReason, before.Reason)
-	if c.Type != binding.SecretAvailable { // Of which the reason why not is what to act on.
+	if c.Type != binding.SecretAvailable { // Its reason is what to act on.
 		c.Reason = c.KnownReason
 	}
 	c.Reason += SuffixLastKnown
@@ -134,7 +134,7 @@ func (v view) on(object binding.Object) (plan.Outcome, bool) {
 	return o, ok
 }
 
-// awaits says since when a step waits for a person, and whether it is overdue.
+// awaits returns since when a step waits for a person, and whether it is overdue.
 func awaits(o plan.Outcome) (reason string, m message.Message) {
 	switch p := o.Pending; {
 	case p == nil:
@@ -155,7 +155,7 @@ func (v view) awaitingAuthorization() binding.Condition {
 	return condition(binding.AwaitingAuthorization, binding.False, ReasonAuthorized, message.New("condition.authorized"))
 }
 
-// flapping says that repairs of an object are not made any more; is is false
+// flapping says that repairs of an object are no longer made; it is false
 // where they are.
 func (v view) flapping() (c binding.Condition, is bool) {
 	for _, o := range v.outcomes {

@@ -57,7 +57,7 @@ func (v view) boundUnknown(o plan.Outcome, unknown binding.Unknown) binding.Cond
 }
 
 // confirmed says that a person confirmed the declared account: that is known
-// until the declaration changes, whatever holds a change back.
+// until the declaration changes, whatever delays a change.
 func (v view) confirmed(o plan.Outcome) bool {
 	return o.Action.Settled() || o.Action.Kind == plan.Noop && v.record != nil && v.record.Managed &&
 		binding.SameAccount(v.declared.Spec.Account(), v.record.Wanted())
@@ -231,7 +231,7 @@ func (v view) ruled(image string, rule binding.BuildRule) verdict {
 	return verdict{binding.False, ReasonDiffers, message.New("condition.rule-differs", "object", object)}
 }
 
-// builtAgain are verdicts on the rules beside the declared ones that build an
+// builtAgain are verdicts on the rules, other than the declared ones, that build an
 // image tag of theirs too, whether or not anything is planned for them.
 func (v view) builtAgain(repository binding.Repository) (all []verdict) {
 	image, declared := binding.NormalImage(repository.Image), map[string]bool{}

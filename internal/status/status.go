@@ -105,8 +105,8 @@ func (c computation) notRemoved(name string) *binding.Condition {
 	return nil
 }
 
-// undeclared is the last status of a binding that is not declared any
-// more, or whose file is broken, with Declared set to false.
+// undeclared is the last status of a binding that is no longer
+// declared, or whose file is broken, with Declared set to false.
 func (c computation) undeclared(record binding.Record) binding.Status {
 	round, now := c.round, c.result.Ended
 	s, known := c.before[record.Binding]

@@ -45,8 +45,8 @@ func (v view) secretAvailable() binding.Condition {
 }
 
 // tokenValid is about the token that is bound, as far as its host was asked about
-// it, and about the one that would be bound: a no to either is one. What is said
-// of another token than the bound one proves nothing about that one.
+// it, and about the one that would be bound: a no to either is one. An answer
+// about another token proves nothing about the bound one.
 func (v view) tokenValid(bound binding.Condition) binding.Condition {
 	own, _ := v.answers()
 	next, said := answered(binding.TokenValid, own, "token"), v.boundAnswers()

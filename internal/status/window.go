@@ -18,7 +18,7 @@ func (v view) windowOpen() binding.Condition {
 	return condition(binding.WindowOpen, binding.True, ReasonInsideWindow, message.New("condition.window-open", "why", why, "closes", when))
 }
 
-// waits says that a condition is not met only because what would put it right
+// waits says that a condition is not met only because its repair
 // waits for a window.
 func (v view) waits(t binding.ConditionType) bool {
 	if t != binding.Bound && t != binding.RepositoriesLinked && t != binding.RulesCurrent {

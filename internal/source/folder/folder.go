@@ -23,11 +23,11 @@ import (
 // Options say which folder to read.
 type Options struct {
 	// Path is the folder. It may itself be a symbolic link, which is resolved
-	// anew for each snapshot.
+	// again for each snapshot.
 	Path string
 	// Limits bound a snapshot; those that are 0 are the default.
 	Limits source.Limits
-	// Debounce is how long Watch gathers changes before it tells of them; 0 is
+	// Debounce is how long Watch gathers changes before it reports them; 0 is
 	// 200 ms.
 	Debounce time.Duration
 }
@@ -39,7 +39,7 @@ const defaultDebounce = 200 * time.Millisecond
 const swapped = "..data"
 
 // Source reads a folder. Snapshots are read by one goroutine at a time; Watch
-// may run beside it.
+// may run next to it.
 type Source struct {
 	options Options
 	// last is the revision that was given last.
@@ -73,7 +73,7 @@ func (*Source) Close() error { return nil }
 
 // Snapshot implements source.Source. The revision is a SHA-256 over all paths
 // and contents and over the findings, so that a file that can be read again
-// makes a new one. unchanged is only said of a revision that this Source
+// makes a new one. unchanged is only true for a revision that this Source
 // itself has given. A folder has no history, so it is never rewritten.
 func (s *Source) Snapshot(ctx context.Context, previous string) (source.Snapshot, bool, error) {
 	snapshot, err := s.read(ctx)

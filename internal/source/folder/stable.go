@@ -75,7 +75,7 @@ func (t *tree) stable(path, resolved string) bool {
 }
 
 // entryNames are the names and types of a folder's entries that matter to a
-// snapshot, sorted: a file that others write beside the declarations does not.
+// snapshot, sorted: a file that others write in the same folder does not.
 func entryNames(entries []fs.DirEntry) []string {
 	names := []string{}
 	for _, e := range entries {

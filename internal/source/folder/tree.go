@@ -27,7 +27,7 @@ type tree struct {
 
 // List implements source.Tree. Names that begin with two dots are left out:
 // Kubernetes keeps the real files of a mount in such folders, and they are
-// read through the links beside them.
+// read through the links next to them.
 func (t *tree) List(dir source.Entry) ([]source.Entry, error) {
 	at := dir.ID
 	if at == "" {
@@ -64,7 +64,7 @@ func (t *tree) entries(at string) ([]fs.DirEntry, error) {
 }
 
 // unreadable keeps an error about the root itself as it is: nothing can be
-// said of such a folder.
+// said about such a folder.
 func unreadable(id string, err error) error {
 	if id == "" {
 		return err

@@ -17,9 +17,9 @@ const maxWatched = 10_000
 
 var errTooManyFolders = fmt.Errorf("it has more than %d folders", maxWatched)
 
-// Watch tells of changes below the folder until ctx ends, when the channel is
-// closed. Changes that come close together are told once, and one that is not
-// yet taken stands for all that follow. What is told is only that something
+// Watch reports changes below the folder until ctx ends, when the channel is
+// closed. Changes that come close together are reported once, and one that is not
+// yet taken stands for all that follow. What is reported is only that something
 // may have changed: the truth is the next snapshot's revision. Where the system
 // watches no more folders, the folder is polled too, and report is called with
 // the reason, from any goroutine.
@@ -56,10 +56,10 @@ type watch struct {
 	changes chan struct{}
 	// add watches what is there now. To add a folder again does no harm.
 	add func() error
-	// concerns leaves out what happens beside the watched.
+	// concerns leaves out what happens to the neighbours of what is watched.
 	concerns func(name string) bool
 	// polled says whether a look at the files shows a change that no event may
-	// have told of; nil where all is watched.
+	// have reported; nil where all is watched.
 	polled func() bool
 }
 
@@ -79,7 +79,7 @@ type watchedTree struct {
 }
 
 // add watches every folder of the tree, and those on the way to it. What is
-// watched and no longer part of that is let go.
+// watched and no longer part of that is no longer watched.
 func (w *watchedTree) add() error {
 	root, err := filepath.EvalSymlinks(w.path)
 	if err != nil {
@@ -118,7 +118,7 @@ func (w *watchedTree) add() error {
 	return nil
 }
 
-// onTheWay sets ways anew and gives the folders to watch for them.
+// onTheWay sets ways and gives the folders to watch for them.
 func (w *watchedTree) onTheWay() map[string]bool {
 	w.ways = map[string]bool{}
 	folders := map[string]bool{}
@@ -186,8 +186,8 @@ func (w *watch) run(ctx context.Context) {
 	timer := time.NewTimer(w.debounce)
 	timer.Stop()
 	defer timer.Stop()
-	// A timer that runs is not set anew, so that a folder that never rests is
-	// told of too.
+	// A timer that runs is not set again, so that a folder that never rests is
+	// reported too.
 	waiting := false
 	for {
 		select {
@@ -215,14 +215,14 @@ func (w *watch) run(ctx context.Context) {
 			}
 		case <-timer.C:
 			waiting = false
-			w.tell()
+			w.signal()
 		}
 	}
 }
 
-// tell takes up folders that came, so that what is in them already is seen by
-// the read that follows, and tells of a change.
-func (w *watch) tell() {
+// show adds folders that came, so that what is in them already is seen by
+// the read that follows, and reports a change.
+func (w *watch) signal() {
 	// A folder that is gone for a moment comes back with an event of the
 	// folder above it.
 	_ = w.add()

@@ -20,7 +20,7 @@ import (
 // maxKnownHosts bounds a known_hosts file, in bytes.
 const maxKnownHosts = 16 << 20
 
-// What known_hosts says of a key that is not the host's.
+// What known_hosts says about a key that is not the host's.
 var (
 	errUnknownHost    = errors.New("the host is not in known_hosts")
 	errHostKeyChanged = errors.New("known_hosts has other keys for the host")
@@ -45,7 +45,7 @@ var preference = []string{
 // certificates is how many of preference are certificates.
 const certificates = 8
 
-// trust is what known_hosts says of one host.
+// trust is what known_hosts says about one host.
 type trust struct {
 	host string
 	// names are what the host is called in known_hosts: with its port, then
@@ -60,7 +60,7 @@ type knownLine struct {
 	key         ssh.PublicKey
 }
 
-// trusted reads what a known_hosts file says of a host and port. It decides as
+// trusted reads what a known_hosts file says about a host and port. It decides as
 // OpenSSH does, which the libraries for such files do not: about names with
 // wildcards and capitals, revoked keys, and certificates. A line that cannot be
 // read says nothing.
@@ -149,7 +149,7 @@ func matchName(pattern, name string) bool {
 }
 
 // algorithms are all kinds of host keys, those that known_hosts has for the
-// host first: an old line of a weaker kind does not stand in the way of a right
+// host first: an old line of a weaker kind does not hide a right
 // one.
 func (t trust) algorithms() []string {
 	var known, others []string
@@ -172,8 +172,8 @@ func (l knownLine) offers(i int) bool {
 	return l.mark == markAuthority && i < certificates || l.mark == "" && l.key.Type() == kind
 }
 
-// check implements ssh.HostKeyCallback. What is said of the host without its
-// port counts where nothing is said of it with its port.
+// check implements ssh.HostKeyCallback. What is said about the host without its
+// port counts where nothing is said about it with its port.
 func (t trust) check(_ string, _ net.Addr, key ssh.PublicKey) error {
 	err := errUnknownHost
 	for _, name := range t.names {
@@ -184,7 +184,7 @@ func (t trust) check(_ string, _ net.Addr, key ssh.PublicKey) error {
 	return err
 }
 
-// checkAs checks a key by what is said of one name. A certificate that does not
+// checkAs checks a key by what is said about one name. A certificate that does not
 // count is a key like others.
 func (t trust) checkAs(name string, key ssh.PublicKey) error {
 	cert, certified := key.(*ssh.Certificate)

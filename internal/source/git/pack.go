@@ -56,7 +56,7 @@ type pack struct {
 		contents map[int32][]byte
 		size     int64
 	}
-	// settled says of which deltas the ids are known: trees and commits, blobs.
+	// settled names the deltas whose ids are known: trees and commits, blobs.
 	settledTrees, settledBlobs bool
 	// skipped says that an object was not made because of a limit.
 	skipped bool

@@ -31,7 +31,7 @@ var errOddCommit = errors.New("the commit does not have the form that git writes
 
 // parseSigned reads the bytes of a commit. Tree and parents come from the same
 // bytes that are verified, and only in the place where git writes them: so a
-// signature over something else, such as a tag, is none of a commit.
+// signature over something else, such as a tag, is not taken for one of a commit.
 func parseSigned(raw []byte) (c signedCommit, err error) {
 	head, message, found := bytes.Cut(raw, []byte("\n\n"))
 	if !found || bytes.IndexByte(head, 0) >= 0 {

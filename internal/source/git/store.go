@@ -28,7 +28,7 @@ const maxSmall = 1 << 20
 type localStore struct {
 	*filesystem.Storage
 	borrowed []*filesystem.ObjectStorage
-	// common is the folder of the objects and of what tells about them.
+	// common is the folder of the objects and of what describes them.
 	common string
 }
 
