@@ -273,3 +273,19 @@ func (r BuildRule) Key() string {
 	}
 	return "branch:" + r.Branch + "=>" + r.ImageTag
 }
+
+// RuleOfKey is the rule of a Key, without its Dockerfile. No image tag contains
+// "=>", a branch may.
+func RuleOfKey(key string) BuildRule {
+	i := strings.LastIndex(key, "=>")
+	if i < 0 {
+		return BuildRule{}
+	}
+	rule := BuildRule{ImageTag: key[i+2:]}
+	if tag, is := strings.CutPrefix(key[:i], "tag:"); is {
+		rule.Tag = tag
+	} else {
+		rule.Branch = strings.TrimPrefix(key[:i], "branch:")
+	}
+	return rule
+}

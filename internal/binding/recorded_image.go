@@ -13,6 +13,9 @@ type RecordedImage struct {
 	// Link is what was written last; nil where it is unknown, or was removed.
 	// It distinguishes drift from a changed declaration.
 	Link *Link
+	// Unconfirmed are the fields of Link that were not declared when a person
+	// confirmed it: nobody knows what they are.
+	Unconfirmed []string
 	// LinkWritten is when Link was written or, where it is nil, removed. Unlinked
 	// is the link that was removed then. If both are nil, the image repository was
 	// made then, with a source that nobody confirmed yet.
@@ -24,6 +27,19 @@ type RecordedImage struct {
 	// Rules are the build rules that we made, and those that we removed recently,
 	// sorted by key and id.
 	Rules []RecordedRule
+}
+
+// Image is what is remembered of an image repository, nil if nothing is. A nil
+// record has none.
+func (r *Record) Image(image string) *RecordedImage {
+	if r == nil {
+		return nil
+	}
+	i := slices.IndexFunc(r.Images, func(i RecordedImage) bool { return NormalImage(i.Image) == NormalImage(image) })
+	if i < 0 {
+		return nil
+	}
+	return &r.Images[i]
 }
 
 // RecordedRule is a build rule that we made, as it was written last.
@@ -77,7 +93,7 @@ func (i *RecordedImage) SetLink(link *Link) {
 	if link == nil {
 		i.Unlinked = i.Link
 	}
-	i.Link, i.LinkWritten = link, Write{}
+	i.Link, i.LinkWritten, i.Unconfirmed = link, Write{}, nil
 }
 
 // Left says whether anything of ours is there: a link or a rule.
@@ -169,6 +185,7 @@ type RecordedImageJSON struct {
 	Image       string            `json:"image"`
 	RuleKeys    []string          `json:"ruleKeys,omitempty"`
 	Link        *Link             `json:"link,omitempty"`
+	Unconfirmed []string          `json:"unconfirmed,omitempty"`
 	Dockerfiles map[string]string `json:"dockerfiles,omitempty"`
 	LinkWritten Write             `json:"linkWritten,omitzero"`
 	Unlinked    *Link             `json:"unlinked,omitempty"`
@@ -178,7 +195,7 @@ type RecordedImageJSON struct {
 
 // MarshalJSON implements json.Marshaler.
 func (i RecordedImage) MarshalJSON() ([]byte, error) {
-	out := RecordedImageJSON{Image: i.Image, Link: i.Link, LinkWritten: i.LinkWritten, Unlinked: i.Unlinked, SourceID: i.SourceID, Rules: i.Rules, RuleKeys: i.RuleKeys()}
+	out := RecordedImageJSON{Image: i.Image, Link: i.Link, Unconfirmed: i.Unconfirmed, LinkWritten: i.LinkWritten, Unlinked: i.Unlinked, SourceID: i.SourceID, Rules: i.Rules, RuleKeys: i.RuleKeys()}
 	for _, key := range out.RuleKeys {
 		if dockerfile := i.Dockerfile(key); dockerfile != "" {
 			if out.Dockerfiles == nil {
@@ -196,7 +213,7 @@ func (i *RecordedImage) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &in); err != nil {
 		return err
 	}
-	*i = RecordedImage{Image: in.Image, Link: in.Link, LinkWritten: in.LinkWritten, Unlinked: in.Unlinked, SourceID: in.SourceID, Rules: in.Rules}
+	*i = RecordedImage{Image: in.Image, Link: in.Link, Unconfirmed: in.Unconfirmed, LinkWritten: in.LinkWritten, Unlinked: in.Unlinked, SourceID: in.SourceID, Rules: in.Rules}
 	if in.Rules != nil {
 		return nil
 	}

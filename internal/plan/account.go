@@ -126,7 +126,7 @@ func (m *maker) unbound(s subject) bool {
 		a.Cause = CauseUnfinished
 	}
 	if s.d.Spec.Platform.OAuth() {
-		a.Changes, a.Steps = bindChanges(s), m.authorizeSteps(s.d)
+		a.Changes, a.Steps = bindChanges(s), m.bindSteps(s)
 		return m.authorize(s, a)
 	}
 	if back, ok := m.lastGood(s); ok {
@@ -219,7 +219,7 @@ func (m *maker) differing(s subject, changes []Change) bool {
 		a.Cause, a.Reason = CauseDrift, message.New("reason.other-account")
 	}
 	if s.d.Spec.Platform.OAuth() {
-		a.Steps = append(m.unbindSteps(s.d.Spec.Platform), m.authorizeSteps(s.d)...)
+		a.Steps = m.rebindByHandSteps(s, a.Changes)
 		return m.authorize(s, a)
 	}
 	a.Changes = append(a.Changes, tokenChanges(s)...)
@@ -236,7 +236,7 @@ func (m *maker) rebind(s subject, a Action) bool {
 	caps := m.in.Observation.Capabilities
 	a.Object, a.Kind, a.Steps = binding.AccountObject(), Rebind, rebindSteps(s)
 	if !caps.Bind || !caps.Unbind {
-		a.Kind, a.Steps = Manual, append(m.unbindSteps(s.d.Spec.Platform), m.bindSteps(s)...)
+		a.Kind, a.Steps = Manual, m.rebindByHandSteps(s, a.Changes)
 		a.Reason = m.cannot(a.Reason, "bind", "unbind")
 	}
 	a = m.unlessFlapping(s, "", a)
@@ -371,17 +371,16 @@ func (m *maker) unobserved(s subject) bool {
 		m.noop(s, CauseConfirmed, message.New("reason.bound-confirmed"))
 		return true
 	}
-	a := Action{Cause: CauseNotConfirmed, Reason: m.cannot(message.New("reason.not-confirmed"), "listAccounts"), Changes: bindChanges(s)}
+	a := Action{Cause: CauseNotConfirmed, Reason: m.cannot(message.New("reason.not-confirmed"), "listAccounts"), Changes: bindChanges(s), Steps: m.bindSteps(s)}
 	if s.ours() {
 		a.Cause, a.Reason = CauseDeclarationChanged, m.cannot(message.New("reason.binding-changes"), "listAccounts")
 		if asRecorded && !vaultChanged(s) {
 			a.Cause = CauseTokenVersion
 		}
 		a.Changes = append(append(accountChanges(s.d, s.record.Wanted()), tokenChanges(s)...), renameChange(s)...)
-		a.Steps = m.unbindSteps(s.d.Spec.Platform)
+		a.Steps = m.rebindByHandSteps(s, a.Changes)
 	}
 	if s.d.Spec.Platform.OAuth() {
-		a.Steps = append(a.Steps, m.authorizeSteps(s.d)...)
 		if m.answersForbid(s) {
 			return false
 		}
@@ -390,7 +389,7 @@ func (m *maker) unobserved(s subject) bool {
 		if m.tokenBlocks(s) {
 			return false
 		}
-		a.Kind, a.Steps = Manual, append(a.Steps, m.bindSteps(s)...)
+		a.Kind = Manual
 	}
 	a.Object = binding.AccountObject()
 	m.act(s, takeAccount, a)

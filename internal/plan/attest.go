@@ -47,7 +47,9 @@ func Attested(actions []Action, c binding.Capabilities, old *binding.Record) *bi
 			})
 		case !a.Object.IsAccount():
 			a.Kind = Link
+			before := r.Image(a.Target.Image)
 			r = Remember(a, r, nil)
+			confirmLink(r, a, before)
 			if !c.ReadRules {
 				confirmRules(r, a)
 			}
@@ -59,6 +61,25 @@ func Attested(actions []Action, c binding.Capabilities, old *binding.Record) *bi
 		}
 	}
 	return r
+}
+
+// confirmLink notes the fields of a link that no declaration asked a person to
+// look at, now or before.
+func confirmLink(r *binding.Record, a Action, before *binding.RecordedImage) {
+	img := r.Image(a.Target.Image)
+	for _, declared := range a.Target.Declaration.Spec.Repositories {
+		if binding.NormalImage(declared.Image) != a.Target.Image {
+			continue
+		}
+		for _, field := range []struct {
+			name string
+			want *bool
+		}{{"overseasBuild", declared.OverseasBuild}, {"buildCache", declared.BuildCache}} {
+			if field.want == nil && (before == nil || before.Link == nil || slices.Contains(before.Unconfirmed, field.name)) {
+				img.Unconfirmed = append(img.Unconfirmed, field.name)
+			}
+		}
+	}
 }
 
 // confirmRules puts the declared build rules of an action's image repository

@@ -135,7 +135,8 @@ func TestAttestedRecord(t *testing.T) {
 		File: "payments/gitlab.yaml", Revision: "r1",
 		Images: []binding.RecordedImage{{
 			Image: "payments/api", Rules: []binding.RecordedRule{{Key: "branch:main=>latest", Dockerfile: "/Dockerfile"}},
-			Link: &binding.Link{Platform: binding.GitLab, Source: "payments/api", Trigger: binding.Auto, BuildCache: true},
+			Link:        &binding.Link{Platform: binding.GitLab, Source: "payments/api", Trigger: binding.Auto, BuildCache: true},
+			Unconfirmed: []string{"overseasBuild", "buildCache"},
 		}},
 	}}
 	if diff := cmp.Diff(want, in.Records); diff != "" {
@@ -145,7 +146,7 @@ func TestAttestedRecord(t *testing.T) {
 	// Rules that are declared no more are not remembered any more.
 	in.Declarations[0].Spec.Repositories[0].Rules = []binding.BuildRule{{Branch: "next", Dockerfile: "/Dockerfile", ImageTag: "next"}}
 	p := plan.Make(in)
-	if diff := cmp.Diff([]string{"noop account", "manual payments/api"}, brief(p)); diff != "" {
+	if diff := cmp.Diff([]string{"noop account", "manual payments/api rules[branch:main=>latest]:/Dockerfile> rules[branch:next=>next]:>/Dockerfile"}, brief(p)); diff != "" {
 		t.Fatal(diff)
 	}
 	attest(&in, p)
@@ -157,6 +158,108 @@ func TestAttestedRecord(t *testing.T) {
 	in.Declarations, in.Records[0].DeletionPolicy = nil, binding.Unbind
 	if n := attest(&in, plan.Make(in)); n != 2 || len(in.Records) != 0 {
 		t.Errorf("attested %d steps of a removal, left %d records", n, len(in.Records))
+	}
+}
+
+// TestTheStepsOfAChangeShowWhatChanged: once a person confirmed a binding, its
+// steps name the changed fields and no other; none names what is not declared.
+func TestTheStepsOfAChangeShowWhatChanged(t *testing.T) {
+	const image = "payments/api > Build"
+	repo := func(change func(*binding.Repository)) func(*plan.Input) {
+		return func(in *plan.Input) { change(&in.Declarations[0].Spec.Repositories[0]) }
+	}
+	cases := map[string]struct {
+		change func(*plan.Input)
+		want   string
+		steps  []string
+	}{
+		"trigger": {
+			repo(func(r *binding.Repository) { r.Trigger = binding.Manual }), "trigger:auto>manual",
+			[]string{image, "Build automatically on a change of code: off"},
+		},
+		"source": {
+			repo(func(r *binding.Repository) { r.Source = "payments/next" }), "source:payments/api>payments/next",
+			[]string{image, "Code source: GitLab, repository payments/next"},
+		},
+		"a flag that was declared": {
+			repo(func(r *binding.Repository) { r.OverseasBuild = new(true) }), "overseasBuild:false>true",
+			[]string{image, "Build outside mainland China: on"},
+		},
+		"a flag that nobody confirmed": {
+			repo(func(r *binding.Repository) { r.BuildCache = new(true) }), "buildCache:>true",
+			[]string{image, "Build without cache: off"},
+		},
+		"a flag that is declared no more": {repo(func(r *binding.Repository) { r.OverseasBuild = nil }), "", nil},
+		"rules that are declared no more": {repo(func(r *binding.Repository) { r.Rules = nil }), "", nil},
+		"a rule": {
+			repo(func(r *binding.Repository) { r.Rules[0].Dockerfile = "/next/Dockerfile" }),
+			"rules[branch:main=>latest]:/Dockerfile>/next/Dockerfile",
+			[]string{image, "Build rule: branch main with /next/Dockerfile into image tag latest"},
+		},
+		"no rule": {
+			repo(func(r *binding.Repository) { r.Rules = []binding.BuildRule{} }),
+			"rules[branch:main=>latest]:/Dockerfile>",
+			[]string{image, "Remove the build rule: branch main with /Dockerfile into image tag latest"},
+		},
+		"token": {
+			func(in *plan.Input) {
+				s := in.Observation.Tokens["payments-gitlab"]
+				s.Version, s.Latest = 4, 4
+				in.Observation.Tokens["payments-gitlab"] = s
+			}, "token version:3>4",
+			[]string{"Code Source", "row of GitLab", "unbind the account", "Bind Account", "As before: address https://gitlab.example.com, username ci-bot", "version 4", "Confirm"},
+		},
+		"username": {
+			func(in *plan.Input) { in.Declarations[0].Spec.Username = "next-bot" }, "username:ci-bot>next-bot",
+			[]string{"Code Source", "row of GitLab", "unbind the account", "Bind Account", "As before: address https://gitlab.example.com", "Username: next-bot", "version 3", "Confirm"},
+		},
+		"sign-in": {
+			func(in *plan.Input) { in.Declarations[1].Spec.Username = "octo-next" }, "username:octo>octo-next",
+			[]string{"Code Source", "row of GitHub", "unbind the account", "offers no such action", "Bind Account", "In the dialog GitHub", "Sign in to GitHub as octo-next", "Authorize AliyunDeveloper", "Back in the console"},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			d := gitlabDeclaration()
+			d.Spec.Repositories = []binding.Repository{repository()}
+			d.Spec.Repositories[0].OverseasBuild = new(false)
+			in := console(d, githubDeclaration())
+			for _, s := range texts(plan.Make(in).Actions[1].Steps) {
+				if strings.Contains(s, "cache") {
+					t.Errorf("a step for a field that is not declared: %s", s)
+				}
+			}
+			attest(&in, plan.Make(in))
+			tc.change(&in)
+			p := plan.Make(in)
+			due := changing(p)
+			if tc.want == "" {
+				if len(due) > 0 {
+					t.Fatalf("asked for: %+v", due)
+				}
+				return
+			}
+			if len(due) != 1 || len(due[0].Changes) != 1 {
+				t.Fatalf("asked for: %q", brief(p))
+			}
+			if c := due[0].Changes[0]; c.Field+":"+c.From+">"+c.To != tc.want {
+				t.Errorf("changes %+v, want %s", c, tc.want)
+			}
+			steps := texts(due[0].Steps)
+			steps = steps[1 : len(steps)-1] // Without the console's address and the way to attest.
+			if len(steps) != len(tc.steps) {
+				t.Fatalf("steps: %q", steps)
+			}
+			for i, s := range steps {
+				if !strings.Contains(s, tc.steps[i]) {
+					t.Errorf("step %q, want %q", s, tc.steps[i])
+				}
+			}
+			attest(&in, p)
+			if left := changing(plan.Make(in)); len(left) > 0 {
+				t.Errorf("attested, these are left: %+v", left)
+			}
+		})
 	}
 }
 

@@ -239,7 +239,7 @@ func (m *maker) link(r image) bool {
 		m.onImage(r, r.obstacle.forbids(changes))
 		return false
 	case !caps.LinkRepositories:
-		a.Kind, a.Steps = Manual, m.linkSteps(r.name, want, r.Rules)
+		a.Kind, a.Steps = Manual, m.linkSteps(r, want, changes)
 		a.Reason = m.cannot(a.Reason, "linkRepositories")
 	}
 	a.Object = binding.RepositoryObject(r.name)
@@ -257,7 +257,7 @@ func (r image) linkedByUs() bool {
 // know yet that it is ours.
 func (m *maker) linked(r image) {
 	if !m.rulesConfirmed(r) {
-		m.confirm(r, r.state.Link, "readRules")
+		m.confirm(r, linkChanges(r, r.state.Link), "readRules")
 		return
 	}
 	if r.linkedByUs() {
@@ -297,8 +297,9 @@ func wantedLink(r image) binding.Link {
 }
 
 // linkChanges compares a declared image repository with a link, managed fields
-// only; a nil link has nothing yet.
-func linkChanges(r image, link *binding.Link) []Change {
+// only; a nil link has nothing yet. Of the fields in unconfirmed nobody knows what
+// they are.
+func linkChanges(r image, link *binding.Link, unconfirmed ...string) []Change {
 	have := cmp.Or(link, &binding.Link{})
 	var changes []Change
 	add := func(field, from, to string) { changes = append(changes, Change{field, from, to}) }
@@ -312,11 +313,12 @@ func linkChanges(r image, link *binding.Link) []Change {
 		add("trigger", string(have.Trigger), string(want))
 	}
 	flag := func(field string, have bool, want *bool) {
-		if want == nil || link != nil && have == *want {
+		known := link != nil && !slices.Contains(unconfirmed, field)
+		if want == nil || known && have == *want {
 			return
 		}
 		from := ""
-		if link != nil {
+		if known {
 			from = strconv.FormatBool(have)
 		}
 		add(field, from, strconv.FormatBool(*want))
@@ -329,35 +331,38 @@ func linkChanges(r image, link *binding.Link) []Change {
 // confirmedSource plans a source that the registry cannot be asked about: what a
 // person confirmed is all that is known.
 func (m *maker) confirmedSource(r image) bool {
-	var have *binding.Link
-	if r.memory != nil {
-		have = r.memory.Link
-	}
+	have := cmp.Or(r.memory, &binding.RecordedImage{})
+	changes := linkChanges(r, have.Link, have.Unconfirmed...)
 	switch {
-	case have != nil && len(linkChanges(r, have)) == 0 && m.rulesConfirmed(r):
+	case have.Link != nil && len(changes) == 0 && m.rulesConfirmed(r):
 		m.onImage(r, Action{Kind: Noop, Cause: CauseConfirmed, Reason: message.New("reason.linked-confirmed")})
 		return true
 	case r.obstacle.cause != "":
 		m.onImage(r, r.obstacle.forbids(nil))
 	case m.in.Observation.Capabilities.ReadRepositories:
-		m.confirm(r, have, "readSources")
+		m.confirm(r, changes, "readSources")
 	default:
-		m.confirm(r, have, "readRepositories")
+		m.confirm(r, changes, "readRepositories")
 	}
 	return false
 }
 
 // confirm asks a person to make an image repository as declared, and to confirm
 // what the registry cannot be asked about: its source, its rules or both.
-func (m *maker) confirm(r image, have *binding.Link, unread string) {
+func (m *maker) confirm(r image, changes []Change, unread string) {
 	want := wantedLink(r)
 	a := Action{
-		Kind: Manual, Cause: CauseNotConfirmed, Changes: linkChanges(r, have), Target: Target{Link: &want},
-		Reason: m.cannot(message.New("reason.link-not-confirmed"), unread), Steps: m.linkSteps(r.name, want, r.Rules),
+		Kind: Manual, Cause: CauseNotConfirmed, Changes: changes, Target: Target{Link: &want},
+		Reason: m.cannot(message.New("reason.link-not-confirmed"), unread), Steps: m.linkSteps(r, want, changes),
 	}
-	if m.in.Observation.Capabilities.ReadSources {
+	switch {
+	case m.in.Observation.Capabilities.ReadSources:
 		a.Reason = m.cannot(message.New("reason.rules-not-confirmed"), unread)
-		a.Steps = append(m.buildSteps(r.name), ruleSteps(r.Rules)...)
+	case r.memory != nil && r.memory.Link != nil:
+		a.Reason = m.cannot(message.New("reason.link-changes"), unread)
+	}
+	if !m.in.Observation.Capabilities.ReadRules && r.memory != nil {
+		a.Changes = append(slices.Clip(changes), ruleChanges(r)...)
 	}
 	m.onImage(r, a)
 }

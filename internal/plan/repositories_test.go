@@ -140,7 +140,7 @@ func TestLinks(t *testing.T) {
 				w.in.Observation.Capabilities = binding.Capabilities{ListAccounts: true}
 				w.record.Images[0].Rules = nil
 			}),
-			want: []string{accountLine, "manual payments/api"},
+			want: []string{accountLine, "manual payments/api rules[branch:main=>latest]:>/Dockerfile"},
 		},
 		"repositories that are not managed": {
 			in: func() plan.Input {

@@ -211,17 +211,47 @@ func (m *maker) foreignRule(r image, a Action) {
 // rulesConfirmed says that no person has to confirm the declared rules: they can
 // be read, or those that we remember are the declared ones.
 func (m *maker) rulesConfirmed(r image) bool {
-	if r.Rules == nil || m.in.Observation.Capabilities.ReadRules {
+	if m.in.Observation.Capabilities.ReadRules {
 		return true
 	}
-	if r.memory == nil {
-		return false
+	made, removed := unconfirmedRules(r)
+	return r.Rules == nil || r.memory != nil && len(made)+len(removed) == 0
+}
+
+// unconfirmedRules are the declared build rules that nobody confirmed, and those
+// that were confirmed and are not declared any more. An absent list is not
+// managed.
+func unconfirmedRules(r image) (made, removed []binding.BuildRule) {
+	if r.Rules == nil {
+		return nil, nil
 	}
-	rules := declaredRules(r.Rules)
-	for _, rule := range rules {
-		if r.memory.Dockerfile(rule.Key()) != binding.NormalDockerfile(rule.Dockerfile) {
-			return false
+	confirmed := cmp.Or(r.memory, &binding.RecordedImage{})
+	declared := declaredRules(r.Rules)
+	for _, rule := range declared {
+		if confirmed.Dockerfile(rule.Key()) != binding.NormalDockerfile(rule.Dockerfile) {
+			made = append(made, rule)
 		}
 	}
-	return len(rules) == len(r.memory.RuleKeys())
+	for _, key := range confirmed.RuleKeys() {
+		if !slices.ContainsFunc(declared, func(d binding.BuildRule) bool { return d.Key() == key }) {
+			rule := binding.RuleOfKey(key)
+			rule.Dockerfile = confirmed.Dockerfile(key)
+			removed = append(removed, rule)
+		}
+	}
+	return made, removed
+}
+
+// ruleChanges compares the declared build rules with those that a person
+// confirmed.
+func ruleChanges(r image) []Change {
+	var changes []Change
+	made, removed := unconfirmedRules(r)
+	for _, rule := range made {
+		changes = append(changes, Change{"rules[" + rule.Key() + "]", r.memory.Dockerfile(rule.Key()), binding.NormalDockerfile(rule.Dockerfile)})
+	}
+	for _, rule := range removed {
+		changes = append(changes, Change{"rules[" + rule.Key() + "]", cmp.Or(rule.Dockerfile, rule.Key()), ""})
+	}
+	return changes
 }

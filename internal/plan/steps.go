@@ -43,35 +43,74 @@ func (m *maker) codeSourceSteps(p binding.Platform) []message.Message {
 	}
 }
 
-// bindSteps are the clicks that bind a platform by a token. They name where
-// the token is kept and never hold it.
+// bindSteps are the steps that bind an account for the first time.
 func (m *maker) bindSteps(s subject) []message.Message {
-	d := s.d
-	steps := append(m.codeSourceSteps(d.Spec.Platform), message.New("step.bind-account"))
-	if d.Spec.Platform == binding.Codeup {
-		steps = append(steps, message.New("step.endpoint"),
-			message.New("step.username-codeup", "username", d.Spec.Username))
-	} else {
-		steps = append(steps, message.New("step.address", "address", d.Spec.Address), message.New("step.username", "username", d.Spec.Username))
-	}
-	steps = append(steps, message.New("step.token", "vault", unpinned(d.Spec.Token.Vault), "version", s.token.Version), message.New("step.confirm"))
-	return append(steps, triggerURLSteps(d)...)
+	return append(m.codeSourceSteps(s.d.Spec.Platform), m.bindClicks(s, nil)...)
 }
 
-// authorizeSteps are the clicks that bind a platform by a person's
-// authorization in a browser.
-func (m *maker) authorizeSteps(d *binding.Declaration) []message.Message {
+// rebindByHandSteps are the steps that replace a bound account, because of
+// changes: the same page, where fields that did not change are named together.
+func (m *maker) rebindByHandSteps(s subject, changes []Change) []message.Message {
+	return append(m.unbindSteps(s.d.Spec.Platform), m.bindClicks(s, changes)...)
+}
+
+// bindClicks are the clicks on the page of an account that bind it. With
+// changes, it was bound before. They name where the token is kept and never hold
+// it.
+func (m *maker) bindClicks(s subject, changes []Change) []message.Message {
+	if s.d.Spec.Platform.OAuth() {
+		return m.authorizeClicks(s.d)
+	}
+	steps := append([]message.Message{message.New("step.bind-account")}, accountClicks(s.d, changes)...)
+	steps = append(steps, message.New("step.token", "vault", unpinned(s.d.Spec.Token.Vault), "version", s.token.Version), message.New("step.confirm"))
+	return append(steps, triggerURLSteps(s.d)...)
+}
+
+// accountClicks fill in the account. What did not change is said in one step.
+func accountClicks(d *binding.Declaration, changes []Change) []message.Message {
+	split := func(field, value string) (kept, due string) {
+		if changes == nil || slices.ContainsFunc(changes, func(c Change) bool { return c.Field == field }) {
+			return "", value
+		}
+		return value, ""
+	}
+	keptName, username := split("username", d.Spec.Username)
+	keptAddress, address := split("address", d.Spec.Address)
+	var steps []message.Message
+	if keptName != "" || keptAddress != "" {
+		steps = append(steps, message.New("step.as-before", "username", keptName, "address", keptAddress))
+	}
+	if changes == nil && d.Spec.Platform == binding.Codeup {
+		steps = append(steps, message.New("step.endpoint"))
+	}
+	if address != "" {
+		steps = append(steps, message.New("step.address", "address", address))
+	}
+	switch {
+	case username == "":
+	case d.Spec.Platform == binding.Codeup:
+		steps = append(steps, message.New("step.username-codeup", "username", username))
+	default:
+		steps = append(steps, message.New("step.username", "username", username))
+	}
+	return steps
+}
+
+// authorizeClicks are the clicks on the page of an account that bind a platform
+// by a person's authorization in a browser.
+func (m *maker) authorizeClicks(d *binding.Declaration) []message.Message {
 	title := d.Spec.Platform.Title()
 	grant := message.New("step.grant")
 	if d.Spec.Platform == binding.Bitbucket {
 		grant = message.New("step.grant-bitbucket")
 	}
-	steps := append(m.codeSourceSteps(d.Spec.Platform),
+	steps := []message.Message{
 		message.New("step.bind-account"),
 		message.New("step.dialog", "platform", title),
 		message.New("step.sign-in", "platform", title, "username", d.Spec.Username),
 		grant,
-		message.New("step.back", "platform", title))
+		message.New("step.back", "platform", title),
+	}
 	if n := len(d.Spec.Repositories); n > 0 && m.in.Observation.Capabilities.ReadSources && m.in.Observation.Capabilities.LinkRepositories {
 		steps = append(steps, message.New("step.next-plan-links", "repositories", n))
 	}
@@ -87,25 +126,35 @@ func (m *maker) unbindSteps(p binding.Platform) []message.Message {
 	return steps
 }
 
-// linkSteps are the clicks that give an image repository its source, and its
-// rules if the registry cannot be asked about them.
-func (m *maker) linkSteps(image string, link binding.Link, rules []binding.BuildRule) []message.Message {
-	if m.in.Observation.Capabilities.ReadRules {
-		rules = nil
+// linkSteps are the clicks that make changes to an image repository's source,
+// and to its rules if the registry cannot be asked about them.
+func (m *maker) linkSteps(r image, want binding.Link, changes []Change) []message.Message {
+	steps := m.buildSteps(r.name)
+	add := func(step message.Message, fields ...string) {
+		if slices.ContainsFunc(changes, func(c Change) bool { return slices.Contains(fields, c.Field) }) {
+			steps = append(steps, step)
+		}
 	}
-	steps := m.buildSteps(image)
-	steps = append(steps, message.New("step.source", "platform", link.Platform.Title(), "source", link.Source),
-		message.New("step.automatic", "on", link.Trigger == binding.Auto),
-		message.New("step.overseas", "on", link.OverseasBuild),
-		message.New("step.no-cache", "on", !link.BuildCache))
-	return append(steps, ruleSteps(rules)...)
+	add(message.New("step.source", "platform", want.Platform.Title(), "source", want.Source), "platform", "source")
+	add(message.New("step.automatic", "on", want.Trigger == binding.Auto), "trigger")
+	add(message.New("step.overseas", "on", want.OverseasBuild), "overseasBuild")
+	add(message.New("step.no-cache", "on", !want.BuildCache), "buildCache")
+	if m.in.Observation.Capabilities.ReadRules {
+		return steps
+	}
+	return append(steps, ruleSteps(r)...)
 }
 
-// ruleSteps are the clicks that make rules.
-func ruleSteps(rules []binding.BuildRule) []message.Message {
+// ruleSteps are the clicks that make the build rules as declared, from those
+// that a person confirmed last.
+func ruleSteps(r image) []message.Message {
 	var steps []message.Message
-	for _, r := range rules {
-		steps = append(steps, message.New("step.rule", "rule", ruleText(r)))
+	made, removed := unconfirmedRules(r)
+	for _, rule := range made {
+		steps = append(steps, message.New("step.rule", "rule", ruleText(rule)))
+	}
+	for _, rule := range removed {
+		steps = append(steps, message.New("step.remove-rule", "rule", ruleText(rule)))
 	}
 	return steps
 }

@@ -83,7 +83,7 @@ func (d Document) writeChange(w io.Writer, style Style) error {
 	if d.Change.Whole.HasChanges() {
 		p.line(style.paint(dim, "Digest of the whole plan: "+d.Change.Whole.Digest()))
 	}
-	if words := d.Basis.words(); words != "" {
+	if words := d.Basis.words(d.Plan.Instances); words != "" {
 		p.line(words)
 	}
 	return p.writeTo(w)
@@ -217,7 +217,7 @@ func (m *markdown) changeParts(c *Change) (touched, pending []string) {
 // foot is planFoot of a change.
 func (c *Change) foot(p plan.Plan, basis Basis) string {
 	text := ""
-	if words := basis.words(); words != "" {
+	if words := basis.words(p.Instances); words != "" {
 		text += words + "\n\n"
 	}
 	if counts := c.counts(); counts != "" {

@@ -59,7 +59,7 @@ func writeMarkdown(w io.Writer, d Document, o Options) error {
 // numbers, the digest.
 func planFoot(p plan.Plan, basis Basis) string {
 	var lines []string
-	if words := basis.words(); words != "" {
+	if words := basis.words(p.Instances); words != "" {
 		lines = append(lines, words, "")
 	}
 	if basis.Depth == Offline {

@@ -26,21 +26,46 @@ const (
 	FromPublished Depth = "snapshot"
 )
 
-// words say in one line what was asked; empty for no depth.
-func (b Basis) words() string {
+// words say in one line what was asked for a plan of these instances; empty for
+// no depth. Where the driver is console, no registry is asked.
+func (b Basis) words(instances []plan.Instance) string {
+	var asked []string
+	switch api, console := byDriver(instances); {
+	case len(console) == 0:
+		asked = append(asked, "the registry")
+	case len(api) > 0:
+		asked = append(asked, "the registry (but not of "+strings.Join(console, ", ")+": driver console)")
+	}
 	switch b.Depth {
 	case Offline:
 		return "Nothing was asked: this plan is made offline, of what the files tell alone."
 	case Live:
-		return "Asked: the registry and the secret store's metadata. The code hosts were not; --preflight asks them too."
+		asked = append(asked, "the secret store's metadata")
+		return "Asked: " + strings.Join(asked, " and ") + ". The code hosts were not; --preflight asks them too."
 	case Preflight:
-		return "Asked: the registry, the secret store and the code hosts."
+		return "Asked: " + strings.Join(append(asked, "the secret store and the code hosts"), ", ") + "."
 	case FromPublished:
 		return fmt.Sprintf("Nobody was asked: this plan is made from a snapshot of what the daemon observed %s ago, at %s.",
 			AgeWords(b.Age), b.Observed.UTC().Format(time.RFC3339))
 	}
 	return ""
 }
+
+// byDriver are the names of the instances that have an API, and of those that
+// have none.
+func byDriver(instances []plan.Instance) (api, console []string) {
+	for _, i := range instances {
+		if i.Driver == consoleDriver {
+			console = append(console, clean(i.Name))
+		} else {
+			api = append(api, i.Name)
+		}
+	}
+	return api, console
+}
+
+// consoleDriver is the driver of an instance whose registry cannot be asked.
+const consoleDriver = "console"
 
 // AgeWords are how long something is ago, as people say it.
 func AgeWords(age time.Duration) string {
@@ -81,7 +106,7 @@ func Plan(w io.Writer, pl plan.Plan, style Style) error {
 	if pl.HasChanges() {
 		p.line(style.paint(dim, "Digest: "+pl.Digest()))
 	}
-	if words := style.Basis.words(); words != "" {
+	if words := style.Basis.words(pl.Instances); words != "" {
 		p.line(words)
 	}
 	return p.writeTo(w)
@@ -304,6 +329,12 @@ func planSummary(pl plan.Plan) string {
 	case finding.HasErrors(pl.Findings):
 		return "No changes. Not everything is as it should be: see the findings."
 	case allSettled(pl):
+		switch api, console := byDriver(pl.Instances); {
+		case len(console) > 0 && len(api) == 0:
+			return "No changes. What people confirmed matches the declarations."
+		case len(console) > 0:
+			return "No changes. The registry, and what people confirmed, match the declarations."
+		}
 		return "No changes. The registry matches the declarations."
 	case len(keptOf(pl)) > 0:
 		return "No changes. Something is kept as it is, for the reason told."
