@@ -11,3 +11,6 @@ func (s *Source) Cached() (objects int, size int64) {
 	}
 	return len(s.store.held), size
 }
+
+// MaxObjects is how many objects a pack may have.
+const MaxObjects = maxObjects

@@ -99,8 +99,8 @@ func unpack(tb testing.TB, data []byte, limit int64) (*store, error) {
 func contents(s *store) (count int, size int64) {
 	for _, p := range s.packs {
 		_, _ = p.find(plumbing.ZeroHash, plumbing.AnyObject)
-		for h := range p.ids {
-			if obj, err := s.EncodedObject(plumbing.AnyObject, h); err == nil {
+		for _, e := range p.entries {
+			if obj, err := s.EncodedObject(plumbing.AnyObject, e.id); err == nil {
 				count, size = count+1, size+obj.Size()
 			}
 		}

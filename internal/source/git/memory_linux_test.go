@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"reconciler/internal/source/git"
 	"reconciler/internal/source/git/gittest"
@@ -99,6 +100,31 @@ func TestARepositoryCostsWhatIsReadOfIt(t *testing.T) {
 			defer web.Close()
 			peak := peakOf(t, web.URL+"/repo.git", tt.files, tt.findings)
 			t.Logf("peak %d MiB", peak>>20)
+		})
+	}
+}
+
+// TestManyTinyObjectsCostNoMore: the same with millions of objects that nobody
+// reads, each of a few bytes. More than the limit are refused.
+func TestManyTinyObjectsCostNoMore(t *testing.T) {
+	if testing.Short() || raceDetector {
+		t.Skip("makes large packs, and the race detector has memory of its own; make e2e runs it")
+	}
+	for _, tt := range []struct {
+		name            string
+		count, distinct int
+		deltas          bool
+	}{
+		{"half a million blobs", git.MaxObjects - 4, 1 << 30, false},
+		{"one blob again and again", git.MaxObjects - 4, 1, false},
+		{"half a million deltas, each on the one before", git.MaxObjects - 4, 1 << 30, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			web := httptest.NewServer(git.ManyObjects(tt.count, tt.distinct, tt.deltas))
+			defer web.Close()
+			began := time.Now()
+			peak := peakOf(t, web.URL+"/repo.git", 1, 0)
+			t.Logf("peak %d MiB after %v", peak>>20, time.Since(began))
 		})
 	}
 }

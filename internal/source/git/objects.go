@@ -59,7 +59,7 @@ func (s *store) get(typ plumbing.ObjectType, h plumbing.Hash) (held, error) {
 			continue
 		}
 		kind, _ := p.kindOf(i)
-		found := held{kind: kind, size: p.entries[i].size}
+		found := held{kind: kind, size: int64(p.entries[i].size)}
 		if found.size > p.most(kind) {
 			return found, nil
 		}
@@ -103,7 +103,7 @@ func (s *store) EncodedObjectSize(h plumbing.Hash) (int64, error) {
 	}
 	for _, p := range s.packs {
 		if i, ok := p.find(h, plumbing.BlobObject); ok {
-			return p.entries[i].size, nil
+			return int64(p.entries[i].size), nil
 		}
 	}
 	return 0, s.absent()

@@ -2,6 +2,7 @@ package git
 
 import (
 	"bufio"
+	"cmp"
 	"compress/zlib"
 	"context"
 	"encoding/binary"
@@ -30,6 +31,11 @@ const (
 	// workFactor is how many times the bytes of a pack may be made again while
 	// deltas are resolved.
 	workFactor = 8
+	// maxObjects is how many objects a pack may have: with an average of a kilobyte,
+	// as many are larger than the default of Options.MaxRepositoryBytes.
+	maxObjects = 500_000
+	// maxTotal bounds a pack in which places and sizes have 32 bits.
+	maxTotal = 3 << 30
 )
 
 // bounds hold what a pack may cost.
@@ -49,7 +55,7 @@ type pack struct {
 	left, work int64
 	// entries ascend by offset.
 	entries []entry
-	ids     map[plumbing.Hash]int32
+	ids     ids
 	// base gives the objects that deltas of a thin pack refer to.
 	base objects
 	kept struct {
@@ -62,17 +68,17 @@ type pack struct {
 	skipped bool
 }
 
-// entry is one object of a pack.
+// entry is one object of a pack. There may be half a million that nobody reads, so
+// it is small.
 type entry struct {
-	offset, size int64
-	// kind is a delta's before its base is known.
-	kind plumbing.ObjectType
-	// baseOffset or ref is the base of a delta.
-	baseOffset int64
-	ref        plumbing.Hash
-	id         plumbing.Hash
-	// root is the kind at the end of its chain of bases, once it is known.
-	root plumbing.ObjectType
+	offset, size uint32
+	// base is how far before it the base of an OFS delta lies, in bytes. The id of
+	// a REF delta's base stands in the pack.
+	base uint32
+	id   plumbing.Hash
+	// kind is a delta's before its base is known, root the kind at the end of its
+	// chain of bases, once that is known.
+	kind, root plumbing.ObjectType
 }
 
 func (e entry) delta() bool { return e.kind.IsDelta() }
@@ -82,7 +88,8 @@ func (e entry) delta() bool { return e.kind.IsDelta() }
 // other side takes us to hold all of an earlier commit, while we keep only what
 // is of use.
 func readPack(ctx context.Context, r io.Reader, base objects, b bounds) (*pack, error) {
-	p := &pack{bounds: b, left: b.total, work: workFactor * b.total, ids: map[plumbing.Hash]int32{}, base: base}
+	b.total = min(b.total, maxTotal)
+	p := &pack{bounds: b, left: b.total, work: workFactor * b.total, base: base}
 	p.kept.contents = map[int32][]byte{}
 	if err := p.scan(ctx, r); err != nil {
 		p.spool.close()
@@ -97,11 +104,17 @@ func (p *pack) scan(ctx context.Context, r io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("pack header: %w", err)
 	}
+	if count > maxObjects {
+		return errTooLarge
+	}
+	p.entries = make([]entry, 0, count)
+	content := newPassing(ctx)
 	for range count {
-		if err := p.next(ctx, scanner); err != nil {
+		if err := p.next(scanner, content); err != nil {
 			return err
 		}
 	}
+	p.ids = idsOf(p.entries)
 	if _, err := scanner.Checksum(); err != nil {
 		return fmt.Errorf("pack checksum: %w", err)
 	}
@@ -109,7 +122,7 @@ func (p *pack) scan(ctx context.Context, r io.Reader) error {
 }
 
 // next notes where one object is. Its content passes by.
-func (p *pack) next(ctx context.Context, scanner *packfile.Scanner) error {
+func (p *pack) next(scanner *packfile.Scanner, content *passing) error {
 	header, err := scanner.NextObjectHeader()
 	if err != nil {
 		return fmt.Errorf("pack object: %w", err)
@@ -117,67 +130,39 @@ func (p *pack) next(ctx context.Context, scanner *packfile.Scanner) error {
 	if err := p.spend(header.Length); err != nil {
 		return err
 	}
-	e := entry{offset: header.Offset, size: header.Length, kind: header.Type, baseOffset: header.OffsetReference, ref: header.Reference}
-	passing := &passing{ctx: ctx, left: header.Length}
-	if !e.delta() {
-		passing.hasher = plumbing.NewHasher(e.kind, header.Length)
-		passing.hashing = true
+	e := entry{offset: uint32(header.Offset), size: uint32(header.Length), kind: header.Type} //nolint:gosec // At most maxTotal.
+	if header.Type == plumbing.OFSDeltaObject {
+		e.base = uint32(header.Offset - header.OffsetReference) //nolint:gosec // The scanner checks that it lies before.
 	}
-	if _, _, err := scanner.NextObject(passing); err != nil {
+	content.begin(e)
+	if _, _, err := scanner.NextObject(content); err != nil {
 		return fmt.Errorf("pack object at %d: %w", header.Offset, err)
 	}
-	if passing.left != 0 {
+	if content.left != 0 {
 		return fmt.Errorf("pack object at %d: its size is not the one in its header", header.Offset)
 	}
 	if e.delta() {
-		if e.size, err = targetSize(passing.head); err != nil {
+		size, err := targetSize(content.head)
+		if err == nil {
+			err = p.spend(size)
+		}
+		if err != nil {
 			return fmt.Errorf("pack object at %d: %w", header.Offset, err)
 		}
-		if err := p.spend(e.size); err != nil {
-			return err
-		}
+		e.size = uint32(size) //nolint:gosec // As above.
 	} else {
-		e.id = passing.hasher.Sum()
-		p.ids[e.id] = int32(len(p.entries)) //nolint:gosec // At most maxObjects.
+		e.id = content.sum()
 	}
 	p.entries = append(p.entries, e)
 	return nil
 }
 
 func (p *pack) spend(n int64) error {
-	if n < 0 || n > p.left || len(p.entries) > maxObjects {
+	if n < 0 || n > p.left {
 		return errTooLarge
 	}
 	p.left -= n
 	return nil
-}
-
-// maxObjects is how many objects a pack may have.
-const maxObjects = 4_000_000
-
-// passing is what becomes of a content that passes by.
-type passing struct {
-	ctx     context.Context
-	hasher  plumbing.Hasher
-	hashing bool
-	head    []byte
-	left    int64
-}
-
-// Write implements io.Writer.
-func (w *passing) Write(p []byte) (int, error) {
-	if err := w.ctx.Err(); err != nil {
-		return 0, err
-	}
-	const sizes = 2 * binary.MaxVarintLen64
-	if w.left -= int64(len(p)); w.left < 0 {
-		return 0, errTooLarge
-	}
-	if w.hashing {
-		return w.hasher.Write(p)
-	}
-	w.head = append(w.head, p[:min(len(p), max(0, sizes-len(w.head)))]...)
-	return len(p), nil
 }
 
 var errDelta = errors.New("malformed delta")
@@ -201,16 +186,16 @@ func targetSize(delta []byte) (int64, error) {
 
 // find gives the entry with an id.
 func (p *pack) find(h plumbing.Hash, typ plumbing.ObjectType) (int32, bool) {
-	i, ok := p.ids[h]
+	i, ok := p.ids.find(p.entries, h)
 	if !ok && !p.settledTrees {
 		p.settledTrees = true
 		p.settle(func(t plumbing.ObjectType) bool { return t != plumbing.BlobObject })
-		i, ok = p.ids[h]
+		i, ok = p.ids.find(p.entries, h)
 	}
 	if !ok && !p.settledBlobs && (typ == plumbing.BlobObject || typ == plumbing.AnyObject) {
 		p.settledBlobs = true
 		p.settle(func(t plumbing.ObjectType) bool { return t == plumbing.BlobObject })
-		i, ok = p.ids[h]
+		i, ok = p.ids.find(p.entries, h)
 	}
 	return i, ok
 }
@@ -221,11 +206,12 @@ func (p *pack) settle(of func(plumbing.ObjectType) bool) {
 	for range maxChain {
 		found := false
 		// To go through the entries is work too.
-		if p.work -= 16 * int64(len(p.entries)); p.work < 0 {
-			p.skipped = true
-			return
-		}
+		p.work -= 16 * int64(len(p.entries))
 		for i, e := range p.entries {
+			if p.work < 0 {
+				p.skipped = true
+				return
+			}
 			if !e.delta() || !e.id.IsZero() {
 				continue
 			}
@@ -238,8 +224,8 @@ func (p *pack) settle(of func(plumbing.ObjectType) bool) {
 				p.skipped = p.skipped || errors.Is(err, source.ErrTooLarge) || errors.Is(err, errTooLarge)
 				continue
 			}
-			id := plumbing.ComputeHash(typ, content)
-			p.entries[i].id, p.ids[id], found = id, int32(i), true
+			p.entries[i].id, found = plumbing.ComputeHash(typ, content), true
+			p.ids.add(p.entries, int32(i))
 		}
 		if !found {
 			return
@@ -247,14 +233,19 @@ func (p *pack) settle(of func(plumbing.ObjectType) bool) {
 	}
 }
 
-// baseOf is the entry that a delta is applied to; false for one of p.base.
-func (p *pack) baseOf(e entry) (int32, bool) {
-	if e.baseOffset == 0 {
-		i, ok := p.ids[e.ref]
-		return i, ok
+// baseOf is the entry that a delta is applied to; false for one of p.base, whose
+// id is given then.
+func (p *pack) baseOf(e entry) (i int32, outside plumbing.Hash, ok bool) {
+	if e.kind == plumbing.REFDeltaObject {
+		_, ref, err := p.header(e)
+		if err != nil {
+			return 0, plumbing.ZeroHash, false
+		}
+		i, ok := p.ids.find(p.entries, ref)
+		return i, ref, ok
 	}
-	i, ok := slices.BinarySearchFunc(p.entries, e.baseOffset, func(e entry, at int64) int { return int(min(max(e.offset-at, -1), 1)) })
-	return int32(i), ok //nolint:gosec // As above.
+	at, ok := slices.BinarySearchFunc(p.entries, e.offset-e.base, func(e entry, at uint32) int { return cmp.Compare(e.offset, at) })
+	return int32(at), plumbing.ZeroHash, ok //nolint:gosec // At most maxObjects.
 }
 
 // kindOf is the type of an object: its base's.
@@ -269,9 +260,9 @@ func (p *pack) kindOf(i int32) (plumbing.ObjectType, bool) {
 			first.root = e.root
 			return e.root, true
 		}
-		base, ok := p.baseOf(e)
+		base, ref, ok := p.baseOf(e)
 		if !ok {
-			obj, err := p.outside(e)
+			obj, err := p.outside(ref)
 			if err != nil {
 				break
 			}
@@ -284,11 +275,11 @@ func (p *pack) kindOf(i int32) (plumbing.ObjectType, bool) {
 }
 
 // outside is the base of a delta of a thin pack.
-func (p *pack) outside(e entry) (plumbing.EncodedObject, error) {
-	if p.base == nil || e.ref.IsZero() {
+func (p *pack) outside(ref plumbing.Hash) (plumbing.EncodedObject, error) {
+	if p.base == nil || ref.IsZero() {
 		return nil, plumbing.ErrObjectNotFound
 	}
-	return p.base.EncodedObject(plumbing.AnyObject, e.ref)
+	return p.base.EncodedObject(plumbing.AnyObject, ref)
 }
 
 // most is the largest content of a type that is made.
@@ -310,7 +301,7 @@ func (p *pack) content(i int32) ([]byte, error) {
 	var content []byte
 	for {
 		e := p.entries[i]
-		if e.size > p.most(typ) {
+		if int64(e.size) > p.most(typ) {
 			return nil, source.ErrTooLarge
 		}
 		if kept, ok := p.kept.contents[i]; ok {
@@ -321,9 +312,9 @@ func (p *pack) content(i int32) ([]byte, error) {
 		if !e.delta() {
 			break
 		}
-		base, ok := p.baseOf(e)
+		base, ref, ok := p.baseOf(e)
 		if !ok {
-			obj, err := p.outside(e)
+			obj, err := p.outside(ref)
 			if err != nil {
 				return nil, err
 			}
@@ -357,11 +348,11 @@ func (p *pack) keep(i int32, content []byte) {
 // make inflates an object, or applies it to its base if it is a delta.
 func (p *pack) make(i int32, base []byte, most int64) ([]byte, error) {
 	e := p.entries[i]
-	if p.work -= e.size; p.work < 0 {
+	if p.work -= int64(e.size); p.work < 0 {
 		return nil, errTooLarge
 	}
-	r := bufio.NewReaderSize(io.NewSectionReader(&p.spool, e.offset, p.spool.size-e.offset), 4<<10)
-	length, err := skipHeader(r, e)
+	r := p.from(e, 4<<10)
+	length, _, err := readHeader(r, e.kind)
 	if err != nil {
 		return nil, err
 	}
@@ -385,8 +376,20 @@ func (p *pack) make(i int32, base []byte, most int64) ([]byte, error) {
 	return packfile.PatchDelta(base, data)
 }
 
-// skipHeader reads an object's header and gives the length of what follows.
-func skipHeader(r io.ByteReader, e entry) (int64, error) {
+// from reads the pack from the beginning of an object on.
+func (p *pack) from(e entry, buffer int) *bufio.Reader {
+	return bufio.NewReaderSize(io.NewSectionReader(&p.spool, int64(e.offset), p.spool.size-int64(e.offset)), buffer)
+}
+
+// header reads the header of an object again, which is work.
+func (p *pack) header(e entry) (length int64, ref plumbing.Hash, err error) {
+	p.work -= 256
+	return readHeader(p.from(e, 32), e.kind)
+}
+
+// readHeader reads an object's header: the length of what follows, and the id of a
+// REF delta's base.
+func readHeader(r *bufio.Reader, kind plumbing.ObjectType) (length int64, ref plumbing.Hash, err error) {
 	b, err := r.ReadByte()
 	length, shift := int64(b&0x0f), 4
 	for err == nil && b&0x80 != 0 && shift < 60 {
@@ -396,16 +399,14 @@ func skipHeader(r io.ByteReader, e entry) (int64, error) {
 	}
 	switch {
 	case err != nil:
-	case e.kind == plumbing.REFDeltaObject:
-		for range len(e.ref) {
-			_, err = r.ReadByte()
-		}
-	case e.kind == plumbing.OFSDeltaObject:
+	case kind == plumbing.REFDeltaObject:
+		_, err = io.ReadFull(r, ref[:])
+	case kind == plumbing.OFSDeltaObject:
 		for b = 0x80; err == nil && b&0x80 != 0; {
 			b, err = r.ReadByte()
 		}
 	}
-	return length, err
+	return length, ref, err
 }
 
 // contentOf copies an object's bytes.

@@ -7,7 +7,7 @@ import (
 )
 
 // memorySpool is how much of a pack is kept in memory before it goes to a file.
-const memorySpool = 8 << 20
+const memorySpool = 1 << 20
 
 // spool keeps the bytes of a pack as they came: a few in memory, more in a file
 // without a name that the system removes with us. Where there is no folder for
