@@ -2,6 +2,8 @@ package chaos
 
 import (
 	"context"
+	"path"
+	"slices"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
@@ -39,7 +41,7 @@ func (w *world) confirm() {
 			}
 			for _, a := range last.Plan.Actions {
 				if a.Binding == t.name && a.Attestable(last.Observation.Capabilities) {
-					w.byHand(c.Name, a)
+					w.byHand(c.Name, a, !last.Observation.Capabilities.ReadRules)
 				}
 			}
 			w.oracle.people()
@@ -51,8 +53,9 @@ func (w *world) confirm() {
 	}
 }
 
-// byHand does a step in the console.
-func (w *world) byHand(instance string, a plan.Action) {
+// byHand does a step in the console, with the build rules where the step asks for
+// them.
+func (w *world) byHand(instance string, a plan.Action, withRules bool) {
 	i, platform, d, link := w.instance(instance), string(a.Platform), a.Target.Declaration, a.Target.Link
 	switch {
 	case a.Object.IsAccount() && d == nil:
@@ -65,5 +68,33 @@ func (w *world) byHand(instance string, a plan.Action) {
 		i.ConsoleLink(a.Target.Image, sandbox.ImageSource{
 			Platform: platform, Project: link.Source, Auto: link.Trigger == binding.Auto, Overseas: link.OverseasBuild, CacheDisabled: !link.BuildCache,
 		})
+		for _, r := range d.Spec.Repositories {
+			if withRules && binding.NormalImage(r.Image) == a.Target.Image {
+				w.rulesByHand(instance, r)
+			}
+		}
+	}
+}
+
+// rulesByHand makes the declared rules of an image repository in the console, and
+// removes the others.
+func (w *world) rulesByHand(instance string, declared binding.Repository) {
+	i := w.instance(instance)
+	missing := slices.Clone(declared.Rules)
+	for _, rule := range repositoryOf(i.Peek(), declared.Image).Rules {
+		at := slices.IndexFunc(missing, func(want binding.BuildRule) bool { return want.Same(ruleOf(rule)) })
+		if at < 0 {
+			i.ConsoleRemoveRule(declared.Image, rule.ID)
+			continue
+		}
+		missing = slices.Delete(missing, at, at+1)
+	}
+	for _, want := range missing {
+		rule := sandbox.ImageRule{PushType: "GIT_BRANCH", PushName: want.Branch, ImageTag: want.ImageTag}
+		if want.Tag != "" {
+			rule.PushType, rule.PushName = "GIT_TAG", want.Tag
+		}
+		rule.DockerfileLocation, rule.DockerfileName = path.Split(want.Dockerfile)
+		i.ConsoleAddRule(declared.Image, rule)
 	}
 }
