@@ -144,4 +144,6 @@ type Memory struct {
 	// Revision is the one that the next snapshot has to descend from; empty
 	// before the first.
 	Revision string `json:"revision,omitempty"`
+	// Since is the source.git.verify.since with which that one was taken.
+	Since string `json:"since,omitempty"`
 }

@@ -61,7 +61,7 @@ func (d *doctor) state(ctx context.Context, l *list) {
 
 // source reads the newest snapshot and checks its files.
 func (d *doctor) source(ctx context.Context, l *list) {
-	src, err := engine.NewSource(d.o.Engine)
+	src, err := engine.NewSource(d.o.Engine, nil)
 	if err != nil {
 		l.failed("source", "", err)
 		return

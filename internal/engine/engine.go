@@ -111,7 +111,7 @@ func New(ctx context.Context, o Options) (_ *Engine, err error) {
 		e.closers = append(e.closers, e.memory.Close)
 	}
 	if e.source = o.Source; e.source == nil {
-		if e.source, err = NewSource(o); err != nil {
+		if e.source, err = NewSource(o, e.memory); err != nil {
 			return nil, err
 		}
 	}
@@ -247,6 +247,7 @@ func (e *Engine) Memory(name string) (client.Memory, error) {
 	states, errStates := store.RetryStates(ctx, name)
 	suspensions, errSuspensions := store.Suspensions(ctx, name)
 	revision, errRevision := store.Revision(ctx, e.o.Config.SourceKey())
-	return client.Memory{Records: records, Intents: intents, RetryStates: states, Suspensions: suspensions, Revision: revision},
-		errors.Join(errRecords, errIntents, errStates, errSuspensions, errRevision)
+	since, errSince := e.memory.sinceUsed(ctx, e.o.Config.SourceKey())
+	return client.Memory{Records: records, Intents: intents, RetryStates: states, Suspensions: suspensions, Revision: revision, Since: since},
+		errors.Join(errRecords, errIntents, errStates, errSuspensions, errRevision, errSince)
 }

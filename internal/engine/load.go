@@ -111,7 +111,11 @@ func (e *Engine) Trusted(ctx context.Context) (string, error) {
 // a rewritten history is trusted only once nothing was refused for it, so that
 // the refusal stands until a person lifts it.
 func (e *Engine) Trust(ctx context.Context, revision string) error {
-	if err := e.memory.Store.PutRevision(ctx, e.o.Config.SourceKey(), revision); err != nil {
+	since := ""
+	if g := e.o.Config.Source.Git; g != nil && g.Verify != nil {
+		since = g.Verify.Since
+	}
+	if err := e.memory.trust(ctx, e.o.Config.SourceKey(), revision, since); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
 	return nil

@@ -145,8 +145,29 @@ func (m *Memory) fill(ctx context.Context, memory client.Memory, source string) 
 	if memory.Revision == "" {
 		return nil
 	}
-	return m.Store.PutRevision(ctx, source, memory.Revision)
+	return m.trust(ctx, source, memory.Revision, memory.Since)
 }
+
+// trust remembers the revision of a source that the next one has to descend from,
+// and the source.git.verify.since that was configured then.
+func (m *Memory) trust(ctx context.Context, source, revision, since string) error {
+	if err := m.Store.PutRevision(ctx, source, revision); err != nil {
+		return err
+	}
+	return m.Store.PutRevision(ctx, sinceOf(source), since)
+}
+
+// sinceUsed is the since of trust; empty where there was none.
+func (m *Memory) sinceUsed(ctx context.Context, source string) (string, error) {
+	since, err := m.Store.Revision(ctx, sinceOf(source))
+	if err != nil {
+		return "", fmt.Errorf("state: %w", err)
+	}
+	return since, nil
+}
+
+// sinceOf is the key under which the since of a source is kept.
+func sinceOf(source string) string { return source + " since" }
 
 // fillPublished adds what a published observation holds.
 func (m *Memory) fillPublished(ctx context.Context, o Options) error {

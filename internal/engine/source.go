@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,8 +13,9 @@ import (
 	"reconciler/internal/source/git"
 )
 
-// NewSource makes the source of declarations.
-func NewSource(o Options) (source.Source, error) {
+// NewSource makes the source of declarations. memory is nil where nothing is
+// remembered.
+func NewSource(o Options, memory *Memory) (source.Source, error) {
 	c := o.Config
 	if c.Source.Folder != nil {
 		return folder.New(folder.Options{Path: c.Source.Folder.Path, Limits: source.DefaultLimits()})
@@ -26,6 +28,9 @@ func NewSource(o Options) (source.Source, error) {
 	}
 	if g.Verify != nil {
 		opts.Verify = gitVerify(*g.Verify)
+		if memory != nil {
+			opts.Verify.SinceUsed = func(ctx context.Context) (string, error) { return memory.sinceUsed(ctx, c.SourceKey()) }
+		}
 	}
 	if g.Auth != nil {
 		opts.Auth = gitAuth(*g.Auth)

@@ -28,7 +28,11 @@ type Verify struct {
 	// Since is a commit that is taken as it is, with what is before it; empty
 	// for none.
 	Since string
-	Keys  []Keys
+	// SinceUsed gives the Since with which the commit was taken that the next one
+	// has to follow: it counts no more, so that an older commit after it does not
+	// come back. It is nil where nothing is remembered.
+	SinceUsed func(context.Context) (string, error)
+	Keys      []Keys
 }
 
 // Keys are the signing keys that are trusted for some files.
@@ -72,15 +76,19 @@ func unverified(code, reason string) error { return &UnverifiedError{Code: code,
 // was, as it is remembered; empty where none is.
 func (s *Source) verify(ctx context.Context, tip plumbing.Hash, previous string) error {
 	v := s.options.Verify
-	if v == nil || s.options.Commit != "" || tip.String() == previous || tip == s.good || tip.String() == v.Since {
+	if v == nil || s.options.Commit != "" || tip.String() == previous || tip == s.good {
 		return nil
+	}
+	since, err := v.since(ctx, previous)
+	if err != nil || tip.String() == since {
+		return err
 	}
 	rings, err := v.read()
 	if err != nil {
 		return err
 	}
 	anchors := map[plumbing.Hash]bool{}
-	for _, h := range []string{previous, v.Since} {
+	for _, h := range []string{previous, since} {
 		if plumbing.IsHash(h) {
 			anchors[plumbing.NewHash(h)] = true
 		}
@@ -89,7 +97,7 @@ func (s *Source) verify(ctx context.Context, tip plumbing.Hash, previous string)
 		anchors[s.good] = true
 	}
 	c := chain{rings: rings, path: s.path, now: s.options.Now()}
-	for _, depth := range depths() {
+	for _, depth := range append(depths(), maxHistory) {
 		store, failed := s.history(ctx, tip, depth)
 		defer store.release()
 		if failed != nil {
@@ -101,9 +109,21 @@ func (s *Source) verify(ctx context.Context, tip plumbing.Hash, previous string)
 		}
 	}
 	if errors.Is(err, errMissing) {
-		err = unverified(codeHistory, "the history to the last commit that was taken is too long or not there")
+		err = unverified(codeHistory, fmt.Sprintf("the last commit that was taken is not among the newest %d by first parents, or the server does not give them", maxHistory))
 	}
 	return ofVerify(err, s.endpoint.String())
+}
+
+// since is the Since that counts after previous.
+func (v *Verify) since(ctx context.Context, previous string) (string, error) {
+	if v.Since == "" || previous == "" || v.SinceUsed == nil {
+		return v.Since, nil
+	}
+	used, err := v.SinceUsed(ctx)
+	if err != nil || used == v.Since {
+		return "", err
+	}
+	return v.Since, nil
 }
 
 // ofVerify is the failure for a commit that is not taken.
@@ -118,6 +138,10 @@ func ofVerify(err error, object string) error {
 	}
 	return &binding.Failure{Kind: binding.Refused, Fault: binding.FaultRequest, Code: why.Code, Op: "git: verify", Object: object, Err: err, Hint: hint}
 }
+
+// maxHistory is how many commits are verified at most. Those that change nothing
+// that is read count too: in a large repository they are many a day.
+const maxHistory = 5000
 
 // history fetches commits and trees, without files where the server can.
 func (s *Source) history(ctx context.Context, tip plumbing.Hash, depth int) (store *store, err error) {
