@@ -9,6 +9,8 @@ import (
 
 // The paths of the daemon's API; docs/daemon-api.md describes them.
 const (
+	// Root is above all paths.
+	Root         = "/v1alpha1/"
 	BindingsPath = "/v1alpha1/bindings"
 	MemoryPath   = "/v1alpha1/memory/"
 	DaemonPath   = "/v1alpha1/daemon"

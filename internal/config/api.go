@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"time"
 
 	"reconciler/internal/boundedio"
 	"reconciler/internal/message"
@@ -16,9 +17,12 @@ const (
 	// minAPIToken is the shortest token that is taken, in bytes.
 	minAPIToken = 20
 	maxAPIToken = 4 << 10
+	// longestSession bounds how long a person stays signed in to the page.
+	longestSession = 31 * 24 * time.Hour
 )
 
-// API is the daemon's answers over TLS, for whoever has a token.
+// API is the daemon's answers over TLS, or without a certificate on loopback, for
+// whoever has a token.
 type API struct {
 	Listen   string `yaml:"listen"`
 	CertFile string `yaml:"certFile"`
@@ -26,6 +30,14 @@ type API struct {
 	// TokenFile is a token without a name, which may change; empty for none.
 	TokenFile string     `yaml:"tokenFile"`
 	Tokens    []APIToken `yaml:"tokens"`
+	Page      Page       `yaml:"page"`
+}
+
+// Page is the page for people on the API's port.
+type Page struct {
+	Enabled bool `yaml:"enabled"`
+	// Session is how long a sign-in lasts.
+	Session time.Duration `yaml:"session"`
 }
 
 // APIToken is one token of the API. Right is "read" or "change".
@@ -116,6 +128,16 @@ func (c *checker) api(api *API) {
 	}
 	if _, _, err := net.SplitHostPort(api.Listen); err != nil {
 		c.add("config-address", "server.api.listen", message.New("config.no-host-port", "field", "server.api.listen"))
+	}
+	host, _, _ := net.SplitHostPort(api.Listen)
+	switch {
+	case (api.CertFile == "") != (api.KeyFile == ""):
+		c.add("config-one-of", "server.api", message.New("config.api-half-certificate"))
+	case api.CertFile == "" && host != "localhost" && !net.ParseIP(host).IsLoopback():
+		c.add("config-address", "server.api.listen", message.New("config.api-plain"))
+	}
+	if api.Page.Enabled && (api.Page.Session < time.Minute || api.Page.Session > longestSession) {
+		c.add("config-duration", "server.api.page.session", message.New("config.page-session", "longest", longestSession))
 	}
 	if len(api.All()) == 0 {
 		c.add("config-one-of", "server.api", message.New("config.none-of", "field", "server.api", "fields", []string{"tokenFile", "tokens"}))

@@ -49,6 +49,9 @@ func (c *Config) fillDefaults() {
 	if c.Webhooks != nil {
 		setDefault(&c.Webhooks.Listen, ":9441")
 	}
+	if c.Server.API != nil {
+		setDefault(&c.Server.API.Page.Session, 8*time.Hour)
+	}
 	for _, observer := range []*Observer{c.CodeHosts.GitHub.Observer, c.CodeHosts.Bitbucket.Observer} {
 		if observer != nil {
 			setDefault(&observer.Vault.Key, "token")

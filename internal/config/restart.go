@@ -2,6 +2,7 @@ package config
 
 import (
 	"path/filepath"
+	"strconv"
 
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
@@ -34,6 +35,8 @@ func (c *Config) fixedFields() []fixedField {
 		{"server.api.listen", api.Listen},
 		{"server.api.certFile", api.CertFile},
 		{"server.api.keyFile", api.KeyFile},
+		{"server.api.page.enabled", strconv.FormatBool(api.Page.Enabled)},
+		{"server.api.page.session", api.Page.Session.String()},
 		{"state.path", filepath.Clean(c.State.Path)},
 		{"server.listen", c.Server.Listen},
 		{"server.socket", filepath.Clean(c.Server.Socket)},

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"reconciler/internal/config"
+	"reconciler/internal/page"
 	"reconciler/internal/secrets"
 	"reconciler/internal/server"
 )
@@ -19,12 +20,16 @@ func (d *Daemon) api(c *config.API) *server.API {
 		return nil
 	}
 	tokens := &apiTokens{redactor: d.redactor}
-	return &server.API{
+	api := &server.API{
 		Listen: c.Listen, CertFile: c.CertFile, KeyFile: c.KeyFile, Count: d.metrics.CountAPI,
 		Token: func(candidate string) (*server.Token, error) {
 			return tokens.find(d.present().config.Server.API, candidate)
 		},
 	}
+	if c.Page.Enabled {
+		api.Page = page.New(page.Options{Present: d, Past: d, Session: c.Page.Session, Now: d.now, Log: d.log})
+	}
+	return api
 }
 
 // checkAPI says what keeps a configuration's tokens from being used.

@@ -21,6 +21,9 @@ func (d *doctor) api(_ context.Context, l *list) {
 	if err := c.CheckTokens(); err != nil && !unread {
 		l.no("api-tokens", "server.api", "Unusable", err.Error(), "give every token a value of its own")
 	}
+	if c.CertFile == "" {
+		return // Plain http on loopback.
+	}
 	if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
 		l.no("api-certificate", c.CertFile, "Unusable", err.Error(), "mount the certificate and the key that belongs to it")
 		return

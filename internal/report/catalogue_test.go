@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -130,7 +131,79 @@ func uses(t *testing.T) []use {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return append(all, usesOfTemplates(t)...)
+}
+
+// usesOfTemplates finds the calls of the function t in the page's templates.
+func usesOfTemplates(t *testing.T) []use {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join("..", "page", "assets", "*.html"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no templates of the page, %v", err)
+	}
+	var all []use
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree := parse.New(path)
+		tree.Mode = parse.SkipFuncCheck
+		trees := map[string]*parse.Tree{}
+		if _, err := tree.Parse(string(text), "", "", trees); err != nil {
+			t.Fatal(err)
+		}
+		for _, tree := range trees {
+			all = append(all, calls(path, reflect.ValueOf(tree.Root))...)
+		}
+	}
 	return all
+}
+
+// calls finds the calls of t at a node and below. The names of the page's tabs are
+// arguments of tab.
+func calls(path string, v reflect.Value) (all []use) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if tree := reflect.TypeFor[*parse.Tree](); v.IsNil() || v.Type() == tree {
+			return nil
+		}
+		if c, ok := reflect.TypeAssert[*parse.CommandNode](v); ok {
+			all = useOfCommand(path, c)
+		}
+		return append(all, calls(path, v.Elem())...)
+	case reflect.Slice:
+		for i := range v.Len() {
+			all = append(all, calls(path, v.Index(i))...)
+		}
+	case reflect.Struct:
+		for _, field := range v.Fields() {
+			all = append(all, calls(path, field)...)
+		}
+	default:
+	}
+	return all
+}
+
+func useOfCommand(path string, c *parse.CommandNode) []use {
+	name, ok := c.Args[0].(*parse.IdentifierNode)
+	text := func(i int) string {
+		if s, ok := c.Args[i].(*parse.StringNode); ok {
+			return s.Text
+		}
+		return ""
+	}
+	switch {
+	case ok && name.Ident == "tab":
+		return []use{{at: path, id: text(len(c.Args) - 1)}}
+	case !ok || name.Ident != "t" || text(1) == "":
+		return nil
+	}
+	u := use{at: path, id: text(1), args: map[string]bool{}}
+	for i := 2; i < len(c.Args); i += 2 {
+		u.args[text(i)] = true
+	}
+	return []use{u}
 }
 
 func isNew(fun ast.Expr) bool {

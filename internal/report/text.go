@@ -62,6 +62,10 @@ func Harmless(text string) string {
 	return strings.Join(lines, "\n")
 }
 
+// Clean is one line of text without characters that control a terminal or turn the
+// direction of writing: they are written out.
+func Clean(text string) string { return clean(text) }
+
 func unsafeRune(r rune) bool {
 	return r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) ||
 		r == '\u2028' || r == '\u2029'

@@ -118,7 +118,7 @@ func Listen(ctx context.Context, opts Options) (*Server, error) {
 			return nil, errors.Join(err, s.Close(ctx))
 		}
 		s.api = l.Addr().String()
-		s.add(l, s.tokenOnly(s.private(), opts.API))
+		s.add(l, s.handler(opts.API))
 	}
 	return s, nil
 }

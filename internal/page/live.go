@@ -1,0 +1,65 @@
+package page
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+const (
+	// mostStreams bounds the browsers that wait for news at once; others look again
+	// by themselves.
+	mostStreams = 64
+	// beat is how often a stream shows that it lives, and newsPause how long news
+	// gather before they are told.
+	beat      = 15 * time.Second
+	newsPause = time.Second
+)
+
+// live tells a browser when something happened: one line with a number that grows.
+// What happened stands on the page, which the browser loads again.
+func (p *pages) live(w http.ResponseWriter, r *http.Request) {
+	select {
+	case p.streams <- struct{}{}:
+		defer func() { <-p.streams }()
+	default:
+		w.Header().Set("Retry-After", "60")
+		http.Error(w, "too many open streams", http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // A proxy is not to wait for more.
+	control, person := http.NewResponseController(w), personOf(r)
+	_ = control.SetReadDeadline(time.Time{})
+	send := func(format string, args ...any) bool {
+		_ = control.SetWriteDeadline(time.Now().Add(beat))
+		_, err := fmt.Fprintf(w, format, args...)
+		return err == nil && control.Flush() == nil
+	}
+	after := int64(0)
+	if list, err := p.Past.Events(r.Context(), "", after, 0); err == nil {
+		after = list.Next
+	}
+	for on := send("retry: 5000\n\n"); on; {
+		list, err := p.Past.Events(r.Context(), "", after, beat)
+		if err != nil || r.Context().Err() != nil {
+			return
+		}
+		if still, err := p.sessions.find(sessionID(r)); still != person && err == nil {
+			send("event: end\ndata: \n\n")
+			return
+		}
+		if len(list.Items) == 0 {
+			on = send(": still here\n\n")
+			continue
+		}
+		after = list.Next
+		on = send("event: news\ndata: %d\n\n", after)
+		pause := time.NewTimer(newsPause)
+		select {
+		case <-pause.C:
+		case <-r.Context().Done():
+		}
+		pause.Stop()
+	}
+}

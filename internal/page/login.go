@@ -1,0 +1,91 @@
+package page
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"reconciler/internal/message"
+	"reconciler/internal/server"
+	"reconciler/internal/server/port"
+)
+
+// maxForm bounds what a browser may send, in bytes.
+const maxForm = 8 << 10
+
+// signIn is what the page for signing in shows.
+type signIn struct {
+	// Next is where the person wants to go, below the first page.
+	Next string
+	// Problem says why nobody is signed in; zero for nothing.
+	Problem message.Message
+}
+
+// loginFor is the address where a person signs in to see this page.
+func loginFor(r *http.Request) string {
+	here := strings.TrimPrefix(r.URL.RequestURI(), "/")
+	if r.Method != http.MethodGet || here == "" {
+		return "login"
+	}
+	return "login?" + url.Values{"next": {here}}.Encode()
+}
+
+// nextOf is a page of ours, below the first one; anything else is the first page.
+func nextOf(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.IsAbs() || u.Host != "" || u.Opaque != "" || strings.HasPrefix(next, "/") || strings.ContainsAny(next, "\\\r\n\t") || strings.Contains(next, "..") {
+		return ""
+	}
+	return next
+}
+
+func (p *pages) showLogin(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	data := signIn{Next: nextOf(q.Get("next"))}
+	if q.Has("kept") {
+		found, err := p.sessions.find(sessionID(r))
+		if found != nil && err == nil {
+			goTo(w, r, data.Next)
+			return
+		}
+		data.Problem = message.New("page.login.no-cookie")
+	}
+	if q.Has("out") {
+		data.Problem = message.New("page.login.out")
+	}
+	p.write(w, r, http.StatusOK, screen{name: "login", data: data})
+}
+
+// login begins a session for whoever sends a token. A browser that keeps no cookie
+// is noticed on the way to the next page.
+func (p *pages) login(w http.ResponseWriter, r *http.Request) {
+	from := port.Peer(r.RemoteAddr)
+	data := signIn{Next: nextOf(r.PostFormValue("next"))}
+	token, accepted, err := p.gate.SignIn(from, strings.TrimSpace(r.PostFormValue("token")))
+	switch {
+	case errors.Is(err, server.ErrTooManyWrong):
+		data.Problem = message.New("page.login.limited")
+		w.Header().Set("Retry-After", "10")
+		p.write(w, r, http.StatusTooManyRequests, screen{name: "login", data: data})
+	case errors.Is(err, server.ErrWrongToken):
+		data.Problem = message.New("page.login.wrong")
+		p.write(w, r, http.StatusForbidden, screen{name: "login", data: data})
+	case err != nil:
+		data.Problem = message.New("page.login.unread")
+		p.write(w, r, http.StatusServiceUnavailable, screen{name: "login", data: data})
+	default:
+		p.sessions.end(sessionID(r))
+		id, _ := p.sessions.begin(token.Name, accepted)
+		setCookie(w, r, id, p.Session)
+		p.Log.Info("a person signed in to the page", "token", token.Name, "from", from)
+		goTo(w, r, "login?"+url.Values{"kept": {""}, "next": {data.Next}}.Encode())
+	}
+}
+
+func (p *pages) logout(w http.ResponseWriter, r *http.Request) {
+	p.sessions.end(sessionID(r))
+	setCookie(w, r, "", 0)
+	w.Header().Set("Clear-Site-Data", `"cache"`)
+	goTo(w, r, "login?out")
+}

@@ -1,0 +1,258 @@
+package page
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+	"reconciler/internal/report"
+)
+
+// rowsOnAPage is how many bindings a page lists.
+const rowsOnAPage = 100
+
+// filter says which bindings a person wants to see. It stands in the address.
+type filter struct {
+	Query, Instance, Platform, Reason string
+	NotReady, Waiting                 bool
+	Page                              int
+}
+
+func filterOf(q url.Values) filter {
+	number, _ := strconv.Atoi(q.Get("page"))
+	return filter{
+		Query: strings.TrimSpace(q.Get("q")), Instance: q.Get("instance"), Platform: q.Get("platform"), Reason: q.Get("reason"),
+		NotReady: q.Has("not-ready"), Waiting: q.Has("waiting"), Page: max(number, 1),
+	}
+}
+
+// Any says that something is filtered.
+func (f filter) Any() bool { f.Page = 1; return f != filter{Page: 1} }
+
+// Address is where the same bindings are listed, at a page of the list.
+func (f filter) Address(page int) string {
+	var parts []string
+	for _, flag := range []struct {
+		name string
+		on   bool
+	}{{"not-ready", f.NotReady}, {"waiting", f.Waiting}} {
+		if flag.on {
+			parts = append(parts, flag.name)
+		}
+	}
+	for _, value := range [][2]string{{"instance", f.Instance}, {"platform", f.Platform}, {"reason", f.Reason}, {"q", f.Query}} {
+		if value[1] != "" {
+			parts = append(parts, value[0]+"="+url.QueryEscape(value[1]))
+		}
+	}
+	if page > 1 {
+		parts = append(parts, "page="+strconv.Itoa(page))
+	}
+	return "?" + strings.Join(parts, "&")
+}
+
+// shows says whether a binding is among those that a person wants to see.
+func (f filter) shows(s *binding.Status) bool {
+	ready := readyOf(s)
+	switch {
+	case f.NotReady && ready.Status == binding.True,
+		f.Waiting && len(s.Steps) == 0,
+		f.Instance != "" && s.Spec.Instance != f.Instance,
+		f.Platform != "" && string(s.Spec.Platform) != f.Platform,
+		f.Reason != "" && ready.Reason != f.Reason:
+		return false
+	}
+	return f.Query == "" || found(s, strings.ToLower(f.Query))
+}
+
+// found says whether what a person looks for stands in a binding's declaration.
+func found(s *binding.Status, words string) bool {
+	texts := []string{s.Name, s.Spec.Instance, string(s.Spec.Platform), s.Spec.Username, s.Spec.Address, s.File, readyOf(s).Reason}
+	for _, r := range s.Spec.Repositories {
+		texts = append(texts, r.Image, r.Source)
+	}
+	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(strings.ToLower(text), words) })
+}
+
+// readyOf is the condition Ready; unknown before the first sync.
+func readyOf(s *binding.Status) binding.Condition {
+	return *cmp.Or(binding.FindCondition(s.Conditions, binding.Ready), &binding.Condition{Type: binding.Ready, Status: binding.Unclear})
+}
+
+// row is a binding in a list.
+type row struct {
+	binding.Status
+	Link     string
+	Ready    binding.Condition
+	LastDay  time.Time
+	Paused   bool
+	WaitLink string
+}
+
+func rowOf(s binding.Status) row {
+	suspended := binding.FindCondition(s.Conditions, binding.Suspended)
+	return row{
+		Status: s, Link: linkOf(s.Spec.Instance, s.Name), Ready: readyOf(&s), LastDay: lastDay(s.TokenExpires),
+		Paused: suspended != nil && suspended.Status == binding.True, WaitLink: waitLink(s.Spec.Instance, s.Name),
+	}
+}
+
+// linkOf is the page of a binding, below the first one.
+func linkOf(instance, name string) string {
+	return "bindings/" + url.PathEscape(instance) + "/" + url.PathEscape(name)
+}
+
+// waitLink is the page of what a binding waits for.
+func waitLink(instance, name string) string {
+	return "waiting/" + url.PathEscape(instance) + "/" + url.PathEscape(name)
+}
+
+// lastDay is the last day of something that ends at t: midnight belongs to the day
+// that it ends. It is zero where t is.
+func lastDay(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(-time.Nanosecond).UTC().Truncate(24 * time.Hour)
+}
+
+// instanceCard is an instance with how its bindings are.
+type instanceCard struct {
+	Name                  string
+	Link                  string
+	All, Ready, Not, Dark int
+	Waiting               int
+	LastSync              time.Time
+	Closed                *message.Message
+	Bad                   []report.InstanceCondition
+}
+
+// Share is a part of the instance's bindings, in thousandths.
+func (c *instanceCard) Share(n int) int { return n * 1000 / max(c.All, 1) }
+
+// totals count all bindings and what is wrong.
+type totals struct {
+	All, Ready, Not, Dark, Waiting, Overdue int
+	Ending, Broken, Down                    int
+}
+
+type overviewData struct {
+	Filter    filter
+	Totals    totals
+	Instances []*instanceCard
+	Names     []string
+	Platforms []binding.Platform
+	Rows      []row
+	Found     int
+	Pages     int
+	Daemon    []binding.Condition
+}
+
+// First and Last number the rows that are shown.
+func (d overviewData) First() int { return (d.Filter.Page-1)*rowsOnAPage + 1 }
+
+// Last is the number of the last row that is shown.
+func (d overviewData) Last() int { return d.First() + len(d.Rows) - 1 }
+
+func (p *pages) overview(r *http.Request) (screen, error) {
+	all, problems := p.Present.Statuses(), p.Present.Problems()
+	sortStatuses(all)
+	d := overviewData{Filter: filterOf(r.URL.Query()), Totals: p.count(all, problems)}
+	d.Instances = cards(all, problems)
+	for _, c := range d.Instances {
+		d.Names = append(d.Names, c.Name)
+	}
+	for _, s := range all {
+		if !slices.Contains(d.Platforms, s.Spec.Platform) {
+			d.Platforms = append(d.Platforms, s.Spec.Platform)
+		}
+	}
+	slices.Sort(d.Platforms)
+	all = slices.DeleteFunc(all, func(s binding.Status) bool { return !d.Filter.shows(&s) })
+	d.Found, d.Pages = len(all), max((len(all)+rowsOnAPage-1)/rowsOnAPage, 1)
+	d.Filter.Page = min(d.Filter.Page, d.Pages)
+	for _, s := range all[min(len(all), d.First()-1):min(len(all), d.First()-1+rowsOnAPage)] {
+		d.Rows = append(d.Rows, rowOf(s))
+	}
+	for _, c := range p.Present.Conditions() {
+		if c.Status != binding.True {
+			d.Daemon = append(d.Daemon, c)
+		}
+	}
+	return screen{name: "overview", data: d}, nil
+}
+
+func sortStatuses(all []binding.Status) {
+	slices.SortStableFunc(all, func(a, b binding.Status) int {
+		return cmp.Or(cmp.Compare(a.Spec.Instance, b.Spec.Instance), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+// endingSoon is how long before its end a token is counted.
+const endingSoon = 30 * 24 * time.Hour
+
+func (p *pages) count(all []binding.Status, problems report.Problems) totals {
+	t := totals{All: len(all), Broken: len(problems.BrokenFiles), Down: len(problems.Unanswered)}
+	for i := range all {
+		s := &all[i]
+		t.add(s)
+		if !s.TokenExpires.IsZero() && s.TokenExpires.Before(p.Now().Add(endingSoon)) {
+			t.Ending++
+		}
+	}
+	return t
+}
+
+func (t *totals) add(s *binding.Status) {
+	switch readyOf(s).Status {
+	case binding.True:
+		t.Ready++
+	case binding.False:
+		t.Not++
+	default:
+		t.Dark++
+	}
+	if len(s.Steps) > 0 {
+		t.Waiting++
+	}
+	if slices.ContainsFunc(s.Pending, func(w binding.PendingStep) bool { return w.Overdue }) {
+		t.Overdue++
+	}
+}
+
+// cards are the instances of the bindings, which are sorted, and of the problems.
+func cards(all []binding.Status, problems report.Problems) []*instanceCard {
+	byName := map[string]*instanceCard{}
+	var list []*instanceCard
+	card := func(name string) *instanceCard {
+		if byName[name] == nil {
+			byName[name] = &instanceCard{Name: name, Link: filter{Instance: name}.Address(1)}
+			list = append(list, byName[name])
+		}
+		return byName[name]
+	}
+	for i := range all {
+		s := &all[i]
+		c, t := card(s.Spec.Instance), totals{}
+		t.add(s)
+		c.All, c.Ready, c.Not, c.Dark, c.Waiting = c.All+1, c.Ready+t.Ready, c.Not+t.Not, c.Dark+t.Dark, c.Waiting+t.Waiting
+		if s.LastSync.After(c.LastSync) {
+			c.LastSync = s.LastSync
+		}
+		if w := binding.FindCondition(s.Conditions, binding.WindowOpen); w != nil && w.Status == binding.False {
+			c.Closed = &w.Message
+		}
+	}
+	for _, bad := range problems.Instances {
+		c := card(bad.Instance)
+		c.Bad = append(c.Bad, bad)
+	}
+	slices.SortFunc(list, func(a, b *instanceCard) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+}

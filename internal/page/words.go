@@ -1,0 +1,169 @@
+package page
+
+import (
+	"fmt"
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+
+	"reconciler/internal/message"
+	"reconciler/internal/report"
+)
+
+// tongue is one language of the page, with the templates in it.
+type tongue struct {
+	// Tag is as in <html lang>, Name what the language calls itself.
+	Tag, Name string
+	words     *report.Language
+	pages     map[string]*template.Template
+	now       func() time.Time
+}
+
+// screens are the names of the templates.
+var screens = []string{"overview", "login", "again", "not-found", "foreign"}
+
+// tongues are the languages of the catalogue; the first is for whoever asks for
+// none of them.
+func tongues(now func() time.Time) []*tongue {
+	var all []*tongue
+	for _, tag := range report.Languages() {
+		words, err := report.LanguageNamed(tag)
+		if err != nil {
+			panic(err) // It is one of the catalogue's.
+		}
+		t := &tongue{Tag: tag, words: words, pages: map[string]*template.Template{}, now: now}
+		t.Name = t.words.Text(message.New("page.language-name"))
+		layout := template.Must(template.New("layout.html").Funcs(t.funcs()).ParseFS(assets, "assets/layout.html", "assets/parts.html"))
+		for _, name := range screens {
+			t.pages[name] = template.Must(template.Must(layout.Clone()).ParseFS(assets, "assets/"+name+".html"))
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// languageCookie holds the language that a person chose.
+const languageCookie = "reconciler-language"
+
+// tongueOf is the language that a person chose, else the first of theirs that
+// there is, else the first.
+func (p *pages) tongueOf(r *http.Request) *tongue {
+	var tags []string
+	if c, err := r.Cookie(languageCookie); err == nil {
+		tags = append(tags, c.Value)
+	}
+	accepted, _, err := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
+	if err == nil {
+		for _, tag := range accepted {
+			base, _ := tag.Base()
+			tags = append(tags, base.String())
+		}
+	}
+	for _, tag := range tags {
+		if i := slices.IndexFunc(p.tongues, func(t *tongue) bool { return t.Tag == tag }); i >= 0 {
+			return p.tongues[i]
+		}
+	}
+	return p.tongues[0]
+}
+
+func (p *pages) chooseLanguage(w http.ResponseWriter, r *http.Request) {
+	chosen := r.PostFormValue("language")
+	if slices.ContainsFunc(p.tongues, func(t *tongue) bool { return t.Tag == chosen }) {
+		http.SetCookie(w, &http.Cookie{
+			Name: languageCookie, Value: chosen, Path: "/", MaxAge: int(365 * 24 * time.Hour / time.Second),
+			Secure: r.TLS != nil, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		})
+	}
+	goTo(w, r, nextOf(r.PostFormValue("next")))
+}
+
+func (t *tongue) funcs() template.FuncMap {
+	return template.FuncMap{
+		"t":    t.text,
+		"say":  func(m message.Message) string { return report.Clean(t.words.Text(m)) },
+		"line": report.Clean,
+		"cut":  cut,
+		"ago":  func(at time.Time) string { return t.words.Text(distance(at, t.now())) },
+		"in":   func(at time.Time) string { return t.words.Text(distance(at, t.now())) },
+		"when": func(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"iso":  func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+		"took": took,
+		"hash": hash,
+		"tab":  func(v view, page, to, id string) tab { return tab{v.Root, to, t.text(id), v.Page == page} },
+		"add":  func(a, b int) int { return a + b },
+	}
+}
+
+// tab is one of the page's parts in the list of all.
+type tab struct {
+	Root, To, Text string
+	Here           bool
+}
+
+// text is an entry of the catalogue, with arguments as pairs of a name and a
+// value. A test holds the templates' calls of it to the catalogue.
+func (t *tongue) text(id string, pairs ...any) string {
+	m := message.Message{ID: id, Args: message.Args{}}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		m.Args[fmt.Sprint(pairs[i])] = pairs[i+1]
+	}
+	return report.Clean(t.words.Text(m))
+}
+
+// longestCell is how much of a name a table shows, in characters.
+const longestCell = 80
+
+// cut is a name as a table shows it.
+func cut(text string) string {
+	runes := []rune(report.Clean(text))
+	if len(runes) <= longestCell {
+		return string(runes)
+	}
+	return string(runes[:longestCell-1]) + "…"
+}
+
+// hash is the beginning of a commit or a digest, which tells it apart.
+func hash(text string) string {
+	const enough = 12
+	text = report.Clean(strings.TrimPrefix(text, "sha256:"))
+	return text[:min(len(text), enough)]
+}
+
+// distance says how long ago something was, or how soon it is.
+func distance(at, now time.Time) message.Message {
+	apart, soon := now.Sub(at), at.After(now)
+	if soon {
+		apart = -apart
+	}
+	n, unit := 0, "moment"
+	switch {
+	case apart >= 48*time.Hour:
+		n, unit = int(apart/(24*time.Hour)), "days"
+	case apart >= 2*time.Hour:
+		n, unit = int(apart/time.Hour), "hours"
+	case apart >= time.Minute:
+		n, unit = int(apart/time.Minute), "minutes"
+	case soon:
+		n, unit = 1, "minutes"
+	}
+	if soon {
+		return message.New("page.soon."+unit, "count", n)
+	}
+	return message.New("page.ago."+unit, "count", n)
+}
+
+// took is a duration that people compare: 420ms, 3.2s, 1m5s.
+func took(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}

@@ -1,0 +1,125 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// wrongTokens is how many wrong tokens an address may send in a row before it
+	// has to wait, and wrongTokenEvery how long until it may send one more.
+	wrongTokens     = 10
+	wrongTokenEvery = 10 * time.Second
+	// maxWrong bounds the addresses that are remembered.
+	maxWrong = 4096
+)
+
+// Why a token does not let its sender in.
+var (
+	ErrWrongToken   = errors.New("the token is missing or wrong")
+	ErrTooManyWrong = errors.New("too many wrong tokens; wait")
+)
+
+// Gate knows who may ask over the API's port, and makes it slow to guess. It is
+// safe for concurrent use.
+type Gate struct {
+	api *API
+	log *slog.Logger
+
+	mu     sync.Mutex
+	limits map[string]*rate.Limiter
+	// lines bounds the log lines about wrong tokens.
+	lines rate.Sometimes
+}
+
+func newGate(api *API, log *slog.Logger) *Gate {
+	return &Gate{api: api, log: log, limits: map[string]*rate.Limiter{}, lines: rate.Sometimes{First: 20, Interval: time.Second}}
+}
+
+// SignIn gives the token that a person at an address sent, and a function that
+// checks whether it is still accepted. The error is ErrWrongToken or
+// ErrTooManyWrong, or says why the tokens cannot be read.
+func (g *Gate) SignIn(from, candidate string) (*Token, func() (bool, error), error) {
+	token, err := g.api.Token(candidate)
+	switch {
+	case err != nil:
+		g.unread(from, err)
+		return nil, nil, err
+	case token == nil:
+		return nil, nil, g.wrong(from)
+	}
+	g.count(token, Answered)
+	return token, func() (bool, error) {
+		now, err := g.api.Token(candidate)
+		return now != nil, err
+	}, nil
+}
+
+func (g *Gate) unread(from string, err error) {
+	g.lines.Do(func() { g.log.Error("token of the API not read", "err", err, "from", from) })
+}
+
+// wrong counts and logs a wrong token, and says whether its address has recently
+// sent too many.
+func (g *Gate) wrong(from string) error {
+	g.lines.Do(func() { g.log.Warn("a request without the right token", "from", from) })
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.limits) >= maxWrong && g.limits[from] == nil {
+		clear(g.limits)
+	}
+	if g.limits[from] == nil {
+		g.limits[from] = rate.NewLimiter(rate.Every(wrongTokenEvery), wrongTokens)
+	}
+	if !g.limits[from].Allow() {
+		g.count(nil, Limited)
+		return ErrTooManyWrong
+	}
+	g.count(nil, Unauthorized)
+	return ErrWrongToken
+}
+
+// refuse answers a request whose token is missing or wrong. The connection ends with it, so
+// that the next try costs a handshake.
+func (g *Gate) refuse(w http.ResponseWriter, from string) {
+	w.Header().Set("Connection", "close")
+	if errors.Is(g.wrong(from), ErrTooManyWrong) {
+		w.Header().Set("Retry-After", fmt.Sprint(int(wrongTokenEvery/time.Second)))
+		http.Error(w, ErrTooManyWrong.Error(), http.StatusTooManyRequests)
+		return
+	}
+	w.Header().Set("WWW-Authenticate", `Bearer realm="reconciler"`)
+	http.Error(w, ErrWrongToken.Error(), http.StatusUnauthorized)
+}
+
+// tokenOf is the token of a request; nil if it has none in the one place where
+// one belongs.
+func (g *Gate) tokenOf(r *http.Request) (*Token, error) {
+	headers := r.Header.Values("Authorization")
+	if len(headers) != 1 {
+		return nil, nil //nolint:nilnil // No token is no error.
+	}
+	scheme, token, _ := strings.Cut(headers[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return nil, nil //nolint:nilnil // No token is no error.
+	}
+	return g.api.Token(token)
+}
+
+func (g *Gate) count(token *Token, result string) {
+	if g.api.Count == nil {
+		return
+	}
+	name := ""
+	if token != nil {
+		name = token.Name
+	}
+	g.api.Count(name, result)
+}
