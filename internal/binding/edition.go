@@ -1,5 +1,7 @@
 package binding
 
+import "reconciler/internal/message"
+
 // Edition is the product that an instance is of. The editions have different
 // rules for declarations.
 type Edition string
@@ -23,9 +25,9 @@ func (e Edition) Platforms() []Platform {
 }
 
 // Title is the edition's name as the product writes it.
-func (e Edition) Title() string {
+func (e Edition) Title() message.Message {
 	if e == Enterprise {
-		return "Enterprise Edition"
+		return message.New("edition.enterprise")
 	}
-	return "Personal Edition"
+	return message.New("edition.personal")
 }
