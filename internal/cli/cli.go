@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -122,29 +124,60 @@ func tellUse(cmd *cobra.Command) {
 }
 
 // outputFlag is --output of the commands that speak to people and programs.
-type outputFlag string
+type outputFlag struct {
+	value string
+	// allowed are its values, text and json among them.
+	allowed []string
+}
 
-func (o *outputFlag) String() string { return string(*o) }
+func (o *outputFlag) String() string { return o.value }
 
 // Set implements pflag.Value.
 func (o *outputFlag) Set(s string) error {
-	if s != "text" && s != "json" {
-		return fmt.Errorf("want text or json, not %q", s)
+	if !slices.Contains(o.allowed, s) {
+		return fmt.Errorf("want %s, not %q", strings.Join(o.allowed, ", "), s)
 	}
-	*o = outputFlag(s)
+	o.value = s
 	return nil
 }
 
 // Type implements pflag.Value.
-func (*outputFlag) Type() string { return "text|json" }
+func (o *outputFlag) Type() string { return strings.Join(o.allowed, "|") }
 
-func (o *outputFlag) add(cmd *cobra.Command) {
-	*o = "text"
-	cmd.Flags().VarP(o, "output", "o", "text for people, json for programs")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+// add adds the flag, with formats besides text and json.
+func (o *outputFlag) add(cmd *cobra.Command, more ...string) {
+	o.value, o.allowed = "text", append([]string{"text", "json"}, more...)
+	meaning := "text for people, json for programs"
+	for _, format := range more {
+		meaning += ", " + outputMeanings[format]
+	}
+	cmd.Flags().VarP(o, "output", "o", meaning)
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(o.allowed, cobra.ShellCompDirectiveNoFileComp))
 }
 
-func (o *outputFlag) json() bool { return *o == "json" }
+// The values of --output that not every command has.
+const (
+	outputYAML = "yaml"
+	outputWide = "wide"
+	outputName = "name"
+)
+
+var outputMeanings = map[string]string{
+	outputYAML: "yaml the same", outputWide: "wide for all columns", outputName: "name for names alone",
+}
+
+func (o *outputFlag) json() bool { return o.value == "json" }
+
+// object writes v if the output is for programs, and says whether it is.
+func (o *outputFlag) object(w io.Writer, v any) (bool, error) {
+	switch o.value {
+	case "json":
+		return true, report.JSON(w, v)
+	case outputYAML:
+		return true, report.YAML(w, v)
+	}
+	return false, nil
+}
 
 // configFlag is --config of the commands that need the configuration.
 func configFlag(cmd *cobra.Command, path *string) {

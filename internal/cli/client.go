@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -80,11 +81,27 @@ type asking struct {
 	streams Streams
 	daemon  clientFlags
 	output  outputFlag
+	local   bool
 }
 
-func (a *asking) add(cmd *cobra.Command) {
+func (a *asking) add(cmd *cobra.Command, formats ...string) {
 	a.daemon.add(cmd)
-	a.output.add(cmd)
+	a.output.add(cmd, formats...)
+}
+
+// localFlag is --local of the commands whose answers are full of times.
+func (a *asking) localFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&a.local, "local", false, "show times as local time instead of UTC")
+}
+
+// style is how to write an answer for a person.
+func (a *asking) style() report.Style {
+	style := a.streams.style(a.streams.Out)
+	style.Now, style.Wide = time.Now(), a.output.value == outputWide
+	if a.local {
+		style.Language = style.Language.In(time.Local)
+	}
+	return style
 }
 
 // ask puts a question to the daemon and shows the answer.
@@ -96,10 +113,10 @@ func ask[T any](a *asking, question func(*client.Client) (T, error), text func(i
 	if answer, err = question(daemon); err != nil {
 		return *new(T), err
 	}
-	if a.output.json() {
-		return answer, report.JSON(a.streams.Out, answer)
+	if done, err := a.output.object(a.streams.Out, answer); done {
+		return answer, err
 	}
-	return answer, text(a.streams.Out, answer, a.streams.style(a.streams.Out))
+	return answer, text(a.streams.Out, answer, a.style())
 }
 
 // maxClientFile bounds the files of a client, in bytes.

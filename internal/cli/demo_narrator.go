@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
@@ -103,6 +104,6 @@ func (n *narrator) table(full bool) {
 	defer n.mu.Unlock()
 	_, _ = fmt.Fprintln(n.out)
 	style := n.style
-	style.Full = full
-	_ = report.Bindings(n.out, bindings, style)
+	style.Full, style.Steps, style.Now = full, true, time.Now()
+	_ = report.Bindings(n.out, report.BindingView{Statuses: bindings}, style)
 }

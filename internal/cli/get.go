@@ -3,90 +3,188 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/config"
+	"reconciler/internal/manifest"
 	"reconciler/internal/report"
 )
 
 // getOptions are what `get` depends on.
 type getOptions struct {
-	streams  Streams
-	daemon   clientFlags
-	instance string
-	names    []string
-	full     bool
-	output   outputFlag
+	asking
+	instance, platform, sortBy string
+	names                      []string
+	full, steps                bool
+	notReady, watch            bool
 }
 
 func newGet(streams Streams) *cobra.Command {
-	opts := &getOptions{streams: streams}
+	opts := &getOptions{asking: asking{streams: streams}}
 	cmd := &cobra.Command{
 		Use:   "get [BINDING...]",
 		Short: "Show the bindings and their conditions from the running daemon",
+		Long: `get shows one line for each binding. Above the table it shows what is refused,
+down, invalid or held, and who has to do something. If you name bindings, it
+also shows their conditions, and the steps that a person has to do.
+
+AGE is how long READY has been as it is. The table fits the terminal by leaving
+out columns; --output wide shows all of them. --watch adds a line each time that
+a binding changes, until you interrupt it or the daemon ends.`,
 		Example: `  reconciler get
-  reconciler get payments-gitlab --output json
-  reconciler get --socket /run/reconciler/reconciler.sock`,
+  reconciler get --not-ready --steps
+  reconciler get --instance prod-hangzhou --sort-by age --watch
+  reconciler get payments-gitlab --output yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.names = args
 			return runGet(cmd.Context(), opts)
 		},
 	}
-	opts.daemon.add(cmd)
-	cmd.Flags().StringVar(&opts.instance, "instance", "", "only the bindings of this instance")
-	cmd.Flags().BoolVar(&opts.full, "full", false, "show every condition; the default if you name a binding")
-	opts.output.add(cmd)
+	opts.add(cmd, outputYAML, outputWide, outputName)
+	opts.localFlag(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&opts.instance, "instance", "", "only the bindings of this instance")
+	flags.StringVar(&opts.platform, "platform", "", "only the bindings of this `PLATFORM`: "+strings.Join(platforms(), ", "))
+	flags.BoolVar(&opts.notReady, "not-ready", false, "only the bindings that are not ready, or not known to be")
+	flags.StringVar(&opts.sortBy, "sort-by", "", "sort by this `COLUMN`: "+strings.Join(report.BindingOrders(), ", ")+"\n(default name; in json and yaml, instance and name)")
+	flags.BoolVar(&opts.steps, "steps", false, "show what people have to do; the default if you name a binding")
+	flags.BoolVar(&opts.full, "full", false, "show every condition; the default if you name a binding")
+	flags.BoolVarP(&opts.watch, "watch", "w", false, "continue with what changes; json is then one object per line")
 	completeNames(cmd, &opts.daemon, 0)
+	_ = cmd.RegisterFlagCompletionFunc("platform", cobra.FixedCompletions(platforms(), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("sort-by", cobra.FixedCompletions(report.BindingOrders(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
+// platforms are the values of --platform.
+func platforms() []string {
+	var names []string
+	for _, p := range append(binding.Platforms(), binding.Gitee) {
+		names = append(names, string(p))
+	}
+	return names
+}
+
 func runGet(ctx context.Context, opts *getOptions) error {
+	if err := opts.check(); err != nil {
+		return err
+	}
 	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {
 		return err
 	}
-	statuses, err := daemon.Bindings(ctx)
+	if opts.watch {
+		return opts.watching(ctx, daemon)
+	}
+	view, err := opts.ask(ctx, daemon, opts.streams.Err)
 	if err != nil {
 		return err
+	}
+	return opts.write(view)
+}
+
+// check fails where a flag has a value that there is not.
+func (o *getOptions) check() error {
+	for _, flag := range []struct {
+		name, value string
+		known       []string
+	}{{"platform", o.platform, platforms()}, {"sort-by", o.sortBy, report.BindingOrders()}} {
+		if flag.value != "" && !slices.Contains(flag.known, flag.value) {
+			return fmt.Errorf("get: --%s %s: want %s%s", flag.name, flag.value, strings.Join(flag.known, ", "), manifest.DidYouMean(flag.value, flag.known))
+		}
+	}
+	return nil
+}
+
+// ask asks the daemon for what was asked for. What the daemon says of itself goes
+// to aside.
+func (o *getOptions) ask(ctx context.Context, daemon *client.Client, aside io.Writer) (view report.BindingView, err error) {
+	statuses, err := daemon.Bindings(ctx)
+	if err != nil {
+		return view, err
 	}
 	of, err := daemon.Daemon(ctx)
 	if err != nil {
-		return err
+		return view, err
 	}
-	if err := tellOfConfiguration(opts.streams, of); err != nil {
-		return err
+	if err := o.known(namesIn(statuses, of)); err != nil {
+		return view, err
 	}
-	for _, name := range opts.names {
-		if !slices.ContainsFunc(statuses, func(s binding.Status) bool { return s.Name == name }) {
-			return unknownBinding(ctx, daemon, "get", name)
+	if err := tellOfConfiguration(aside, of); err != nil {
+		return view, err
+	}
+	view = report.BindingView{Problems: of.Problems, All: len(statuses)}
+	view.Statuses = slices.DeleteFunc(statuses, o.leavesOut)
+	switch {
+	case o.sortBy != "":
+		view.Statuses = report.SortBindings(view.Statuses, o.sortBy)
+	case !o.output.json() && o.output.value != outputYAML:
+		view.Statuses = report.SortBindings(view.Statuses, "name")
+	}
+	if o.instance != "" {
+		view.Problems = view.Problems.OfInstance(o.instance)
+	}
+	if len(o.names) > 0 {
+		view.Problems = view.Problems.OfBindings(o.names...)
+	}
+	return view, nil
+}
+
+// known fails where a name that was asked for is not known.
+func (o *getOptions) known(n names) error {
+	for _, name := range o.names {
+		if err := n.binding("get", name); err != nil {
+			return err
 		}
 	}
-	statuses = slices.DeleteFunc(statuses, func(s binding.Status) bool {
-		return (opts.instance != "" && s.Spec.Instance != opts.instance) ||
-			(len(opts.names) > 0 && !slices.Contains(opts.names, s.Name))
-	})
-	problems := of.Problems
-	if opts.instance != "" {
-		problems = problems.OfInstance(opts.instance)
+	if o.instance == "" {
+		return nil
 	}
-	if len(opts.names) > 0 {
-		problems = problems.OfBindings(opts.names...)
+	return n.instance("get", o.instance)
+}
+
+// leavesOut says that a binding was not asked for.
+func (o *getOptions) leavesOut(s binding.Status) bool {
+	return o.instance != "" && s.Spec.Instance != o.instance || o.platform != "" && string(s.Spec.Platform) != o.platform ||
+		len(o.names) > 0 && !slices.Contains(o.names, s.Name) || o.notReady && report.ReadyOf(s).Status == binding.True
+}
+
+// write writes all that was asked for.
+func (o *getOptions) write(view report.BindingView) error {
+	list := report.NewBindingList(view.Statuses)
+	if o.sortBy != "" {
+		list = report.BindingListOf(view.Statuses)
 	}
-	if opts.output.json() {
-		list := report.NewBindingList(statuses)
-		list.Problems = problems
-		return report.JSON(opts.streams.Out, list)
-	}
-	style := opts.streams.style(opts.streams.Out)
-	style.Full = opts.full || len(opts.names) > 0
-	if err := report.ProblemsText(opts.streams.Out, withoutJournal(problems), style); err != nil {
+	list.Problems = view.Problems
+	if done, err := o.output.object(o.streams.Out, list); done {
 		return err
 	}
-	return report.Bindings(opts.streams.Out, statuses, style)
+	if o.output.value == outputName {
+		return o.writeNames(view.Statuses)
+	}
+	view.Problems = withoutJournal(view.Problems)
+	return report.Bindings(o.streams.Out, view, o.style())
+}
+
+func (o *getOptions) writeNames(statuses []binding.Status) error {
+	var out strings.Builder
+	for _, s := range statuses {
+		out.WriteString(report.Harmless(s.Name) + "\n")
+	}
+	_, err := io.WriteString(o.streams.Out, out.String())
+	return err
+}
+
+func (o *getOptions) style() report.Style {
+	style := o.asking.style()
+	style.Full, style.Steps = o.full || len(o.names) > 0, o.steps || len(o.names) > 0
+	return style
 }
 
 // withoutJournal leaves out what tellOfConfiguration says.
@@ -98,12 +196,12 @@ func withoutJournal(p report.Problems) report.Problems {
 // tellOfConfiguration says above the answer, on the error stream, that the
 // daemon refused its configuration and works by an older one, and that its
 // journal is damaged.
-func tellOfConfiguration(streams Streams, d client.Daemon) (err error) {
+func tellOfConfiguration(w io.Writer, d client.Daemon) (err error) {
 	if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.ConfigurationCurrent); c != nil && c.Status != binding.True {
-		_, err = fmt.Fprintf(streams.Err, "configuration: %s\n", report.Harmless(report.English().Text(c.Message)))
+		_, err = fmt.Fprintf(w, "configuration: %s\n", report.Harmless(report.English().Text(c.Message)))
 	}
 	if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.JournalIntact); c != nil && c.Status != binding.True {
-		_, err = fmt.Fprintf(streams.Err, "journal: %s\n", report.Harmless(report.English().Text(c.Message)))
+		_, err = fmt.Fprintf(w, "journal: %s\n", report.Harmless(report.English().Text(c.Message)))
 	}
 	return err
 }

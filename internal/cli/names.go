@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/manifest"
@@ -19,26 +21,60 @@ import (
 // names are those that a person may mean.
 type names struct{ bindings, instances []string }
 
-// namesOf are those of the bindings that the daemon knows.
+// namesOf are those that the daemon knows.
 func namesOf(ctx context.Context, daemon *client.Client) (n names, err error) {
 	statuses, err := daemon.Bindings(ctx)
+	if err != nil {
+		return n, err
+	}
+	d, err := daemon.Daemon(ctx)
+	return namesIn(statuses, d), err
+}
+
+func namesIn(statuses []binding.Status, d client.Daemon) names {
+	n := names{instances: slices.Clone(d.Instances)}
 	for _, s := range statuses {
 		n.bindings, n.instances = append(n.bindings, s.Name), append(n.instances, s.Spec.Instance)
 	}
 	slices.Sort(n.bindings)
 	slices.Sort(n.instances)
 	n.bindings, n.instances = slices.Compact(n.bindings), slices.Compact(n.instances)
-	return n, err
+	return n
 }
 
 // unknownBinding is the error that no binding has a name about which the daemon
 // says nothing; nil if it has one of that name.
 func unknownBinding(ctx context.Context, daemon *client.Client, command, name string) error {
 	known, err := namesOf(ctx, daemon)
-	if err != nil || slices.Contains(known.bindings, name) {
+	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%s: no binding is called %s%s; `reconciler get` lists all", command, name, manifest.DidYouMean(name, known.bindings))
+	return known.binding(command, name)
+}
+
+// unknownInstance is the error that no instance has a name; nil if one has it.
+func unknownInstance(ctx context.Context, daemon *client.Client, command, name string) error {
+	known, err := namesOf(ctx, daemon)
+	if err != nil {
+		return err
+	}
+	return known.instance(command, name)
+}
+
+// binding fails where no binding has the name.
+func (n names) binding(command, name string) error {
+	if slices.Contains(n.bindings, name) {
+		return nil
+	}
+	return fmt.Errorf("%s: no binding is called %s%s; `reconciler get` lists all", command, name, manifest.DidYouMean(name, n.bindings))
+}
+
+// instance fails where no instance has the name.
+func (n names) instance(command, name string) error {
+	if slices.Contains(n.instances, name) {
+		return nil
+	}
+	return fmt.Errorf("%s: no instance is called %s%s; the configuration has %s", command, name, manifest.DidYouMean(name, n.instances), strings.Join(n.instances, ", "))
 }
 
 // completionTimeout is how long somebody waits for a list of names.

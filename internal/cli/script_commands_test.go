@@ -38,7 +38,8 @@ func theWorld(ts *testscript.TestScript, neg bool) *world {
 // storyConsole is what a person does in the registry's console:
 // `console bind INSTANCE PLATFORM USERNAME [ADDRESS]`, `console unbind INSTANCE
 // PLATFORM`, `console link INSTANCE IMAGE PLATFORM PROJECT`, `console unlink
-// INSTANCE IMAGE`, `console unrule INSTANCE IMAGE`, which removes its first rule.
+// INSTANCE IMAGE`, `console rule INSTANCE IMAGE BRANCH TAG`, `console unrule
+// INSTANCE IMAGE`, which removes its first rule.
 func storyConsole(ts *testscript.TestScript, neg bool, args []string) {
 	w := theWorld(ts, neg)
 	if len(args) < 3 || !slices.Contains(worldInstances(), args[1]) {
@@ -55,6 +56,8 @@ func storyConsole(ts *testscript.TestScript, neg bool, args []string) {
 		instance.AddRepository(args[2])
 	case args[0] == "link" && len(args) == 5:
 		instance.ConsoleLink(args[2], sandbox.ImageSource{Platform: args[3], Project: args[4], Auto: true})
+	case args[0] == "rule" && len(args) == 5:
+		instance.ConsoleAddRule(args[2], sandbox.ImageRule{PushType: "GIT_BRANCH", PushName: args[3], DockerfileLocation: "/", DockerfileName: "Dockerfile", ImageTag: args[4]})
 	case args[0] == "unrule":
 		for _, r := range instance.Snapshot().Repositories {
 			if r.Image == args[2] {

@@ -27,8 +27,9 @@ func newDescribe(streams Streams) *cobra.Command {
 		Long: `describe shows one binding on one screen: where and how it is declared, its
 conditions and since when, the declared token and where its expiry comes from
 (never the token), what a person has to do, what failed and when it is retried,
-what suspends or blocks it, what was applied last, what the last plan has for
-each image repository and build rule, and recent events.`,
+what suspends or blocks it, what was applied last, the build rules as declared
+and as the registry has them, what the last plan has for each image repository
+and build rule, and recent events.`,
 		Example: `  reconciler describe payments-gitlab
   reconciler describe payments-gitlab --output json`,
 		Args: cobra.ExactArgs(1),
@@ -37,7 +38,8 @@ each image repository and build rule, and recent events.`,
 			return runDescribe(cmd.Context(), opts)
 		},
 	}
-	opts.add(cmd)
+	opts.add(cmd, outputYAML)
+	opts.localFlag(cmd)
 	cmd.Flags().StringVar(&opts.instance, "instance", "", "only the binding on this instance")
 	completeNames(cmd, &opts.daemon, 1)
 	return cmd
@@ -45,6 +47,11 @@ each image repository and build rule, and recent events.`,
 
 func runDescribe(ctx context.Context, opts *describeOptions) error {
 	_, err := ask(&opts.asking, func(daemon *client.Client) (report.Description, error) {
+		if opts.instance != "" {
+			if err := unknownInstance(ctx, daemon, "describe", opts.instance); err != nil {
+				return report.Description{}, err
+			}
+		}
 		return daemon.Describe(ctx, opts.name, opts.instance)
 	}, report.DescriptionText)
 	return err
@@ -65,7 +72,10 @@ func newHistory(streams Streams) *cobra.Command {
 		Short: "Show what the running daemon applied when, by which commit and plan",
 		Long: `history shows what was done, newest first: what the daemon applied, with the
 commit and the digest of the plan, and what people asked for, with the name they
-gave and what is proven about them. The state file keeps the last 10000 entries.`,
+gave and what is proven about them. The state file keeps the last 10000 entries.
+
+A table fits the terminal by leaving out columns; --output wide shows all of
+them, with times in place of ages. --local shows times too.`,
 		Example: `  reconciler history
   reconciler history payments-gitlab --since 7d --limit 0
   reconciler history --since 2026-11-01 --output json`,
@@ -77,7 +87,8 @@ gave and what is proven about them. The state file keeps the last 10000 entries.
 			return runHistory(cmd.Context(), opts)
 		},
 	}
-	opts.add(cmd)
+	opts.add(cmd, outputYAML, outputWide)
+	opts.localFlag(cmd)
 	cmd.Flags().StringVar(&opts.query.Instance, "instance", "", "only this instance")
 	cmd.Flags().IntVar(&opts.query.Limit, "limit", 50, "at most `N` entries; 0 means all")
 	sinceFlag(cmd, &opts.since)
@@ -94,17 +105,37 @@ func runHistory(ctx context.Context, opts *historyOptions) (err error) {
 	}
 	_, err = ask(&opts.asking, func(daemon *client.Client) (report.History, error) {
 		h, err := daemon.History(ctx, opts.query)
-		if err != nil || len(h.Items) > 0 || opts.query.Binding == "" {
+		if err != nil || len(h.Items) > 0 {
 			return h, err
 		}
-		// One that was removed has a history; then only nothing newer is found.
-		all, err := daemon.History(ctx, client.HistoryQuery{Binding: opts.query.Binding, Limit: 1})
-		if err != nil || len(all.Items) > 0 {
-			return h, err
-		}
-		return h, unknownBinding(ctx, daemon, "history", opts.query.Binding)
+		return h, knownToHistory(ctx, daemon, opts.query)
 	}, report.HistoryText)
 	return err
+}
+
+// knownToHistory fails where nobody knows the binding or the instance that a
+// history is asked of. One that was removed has a history.
+func knownToHistory(ctx context.Context, daemon *client.Client, of client.HistoryQuery) error {
+	for _, ask := range []struct {
+		query   client.HistoryQuery
+		name    string
+		unknown func(ctx context.Context, daemon *client.Client, command, name string) error
+	}{
+		{client.HistoryQuery{Binding: of.Binding, Limit: 1}, of.Binding, unknownBinding},
+		{client.HistoryQuery{Instance: of.Instance, Limit: 1}, of.Instance, unknownInstance},
+	} {
+		if ask.name == "" {
+			continue
+		}
+		all, err := daemon.History(ctx, ask.query)
+		if err == nil && len(all.Items) == 0 {
+			err = ask.unknown(ctx, daemon, "history", ask.name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func sinceFlag(cmd *cobra.Command, since *string) {
@@ -129,10 +160,10 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 // eventsOptions are what `events` depends on.
 type eventsOptions struct {
 	asking
-	name   string
-	since  string
-	follow bool
-	now    func() time.Time
+	name, instance string
+	since          string
+	follow         bool
+	now            func() time.Time
 }
 
 func newEvents(streams Streams) *cobra.Command {
@@ -142,12 +173,14 @@ func newEvents(streams Streams) *cobra.Command {
 		Short: "Show recent events of the running daemon",
 		Long: `events shows what happened recently, including what was not an apply: drift, a
 token that expires soon, a registry that did not answer, steps that are waiting
-for a person, suspensions. Repetitions for the same binding and revision are one
-event, with a count and the last time. The daemon keeps the last 1000 in memory,
+for a person, suspensions. What happens again to the same object, for the same
+reason and at the same revision, is one event, with a count and the last time. The daemon keeps the last 1000 in memory,
 from its start on; "reconciler history" survives a restart.
 
 --follow continues until you interrupt it or the daemon ends. With --output json
-it then writes one object per line.`,
+it then writes one object per line. A table fits the terminal by leaving out
+columns; --output wide shows all of them, with times in place of ages. --local
+shows times too.`,
 		Example: `  reconciler events
   reconciler events payments-gitlab --since 1h
   reconciler events --follow`,
@@ -159,7 +192,9 @@ it then writes one object per line.`,
 			return runEvents(cmd.Context(), opts)
 		},
 	}
-	opts.add(cmd)
+	opts.add(cmd, outputYAML, outputWide)
+	opts.localFlag(cmd)
+	cmd.Flags().StringVar(&opts.instance, "instance", "", "only events of this instance")
 	cmd.Flags().BoolVarP(&opts.follow, "follow", "f", false, "continue with new events")
 	sinceFlag(cmd, &opts.since)
 	completeNames(cmd, &opts.daemon, 1)
@@ -174,6 +209,9 @@ func runEvents(ctx context.Context, opts *eventsOptions) error {
 	if err != nil {
 		return fmt.Errorf("events: %w", err)
 	}
+	if opts.follow && opts.output.value == outputYAML {
+		return errors.New("events: --follow writes text, wide or json, not yaml")
+	}
 	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {
 		return err
@@ -182,35 +220,56 @@ func runEvents(ctx context.Context, opts *eventsOptions) error {
 	if err != nil {
 		return err
 	}
-	if opts.name != "" && len(list.Items) == 0 {
-		if err := unknownBinding(ctx, daemon, "events", opts.name); err != nil {
+	if err := opts.known(ctx, daemon, list); err != nil {
+		return err
+	}
+	list.Items = slices.DeleteFunc(list.Items, func(e report.EventItem) bool { return e.Last.Before(since) || opts.others(e) })
+	if opts.follow {
+		return opts.following(ctx, daemon, list)
+	}
+	if done, err := opts.output.object(opts.streams.Out, list); done {
+		return err
+	}
+	return report.Events(opts.streams.Out, list, opts.style())
+}
+
+// others says that an event is of another instance than was asked for.
+func (o *eventsOptions) others(e report.EventItem) bool {
+	return o.instance != "" && e.Instance != o.instance
+}
+
+// known fails where nobody knows the binding or the instance.
+func (o *eventsOptions) known(ctx context.Context, daemon *client.Client, list report.EventList) error {
+	if o.name != "" && len(list.Items) == 0 {
+		if err := unknownBinding(ctx, daemon, "events", o.name); err != nil {
 			return err
 		}
 	}
-	list.Items = slices.DeleteFunc(list.Items, func(e report.EventItem) bool { return e.Last.Before(since) })
-	if !opts.follow {
-		return opts.write(list, true)
+	if o.instance == "" || slices.ContainsFunc(list.Items, func(e report.EventItem) bool { return e.Instance == o.instance }) {
+		return nil
 	}
-	for first := true; ; first = false {
-		if err := opts.write(list, first); err != nil {
+	return unknownInstance(ctx, daemon, "events", o.instance)
+}
+
+// following continues with new events until somebody interrupts.
+func (o *eventsOptions) following(ctx context.Context, daemon *client.Client, list report.EventList) (err error) {
+	table := report.NewEventTable(o.style(), true)
+	for {
+		if o.output.json() {
+			err = report.EventLines(o.streams.Out, list)
+		} else {
+			err = table.Write(o.streams.Out, list.Items)
+		}
+		if err != nil {
 			return err
 		}
-		list, err = daemon.Events(ctx, opts.name, list.Next, eventsWait)
+		list, err = daemon.Events(ctx, o.name, list.Next, eventsWait)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // Who interrupts has seen enough.
 		}
 		if err != nil {
 			return err
 		}
+		list.Items = slices.DeleteFunc(list.Items, o.others)
 	}
-}
-
-func (o *eventsOptions) write(list report.EventList, first bool) error {
-	switch {
-	case o.output.json() && o.follow:
-		return report.EventLines(o.streams.Out, list)
-	case o.output.json():
-		return report.JSON(o.streams.Out, list)
-	}
-	return report.Events(o.streams.Out, list, first, o.streams.style(o.streams.Out))
 }

@@ -90,6 +90,8 @@ type AcceptRequest struct {
 // Daemon is what a daemon says about itself.
 type Daemon struct {
 	Conditions []report.ConditionObject `json:"conditions"`
+	// Instances are the names of those that it is configured for.
+	Instances []string `json:"instances,omitempty"`
 	report.Problems
 }
 

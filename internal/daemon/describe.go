@@ -60,6 +60,9 @@ func (d *Daemon) describeRound(out *report.Description, last *plan.Round, name s
 			out.Suspensions = append(out.Suspensions, s)
 		}
 	}
+	for _, i := range report.DescribedImages(out.Spec.Repositories, last.Observation.Repositories) {
+		out.Images = append(out.Images, i.Map(d.redactor.Redact))
+	}
 	for _, a := range last.Plan.Actions {
 		if a.Binding != name {
 			continue

@@ -22,6 +22,15 @@ var (
 	journalPart = binding.Part{Kind: binding.PartJournal}
 )
 
+// Instances are the names of those in force.
+func (d *Daemon) Instances() []string {
+	var names []string
+	for _, i := range d.present().instances {
+		names = append(names, i.Name)
+	}
+	return names
+}
+
 // Problems are the parts that give no answer, and the invalid files of the
 // present snapshot with what they hold.
 func (d *Daemon) Problems() report.Problems { return d.problems() }

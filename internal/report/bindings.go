@@ -12,23 +12,46 @@ import (
 	"reconciler/internal/message"
 )
 
-// Bindings writes the table of bindings for a person, sorted by instance and
-// name, and below it what people have to do. With Style.Full it shows every
-// condition of each.
-func Bindings(w io.Writer, statuses []binding.Status, style Style) error {
+// BindingView is what `get` shows: bindings, and what keeps them from being as
+// declared.
+type BindingView struct {
+	Statuses []binding.Status
+	Problems Problems
+	// All is how many bindings there are, shown or not.
+	All int
+}
+
+// Bindings writes for a person what keeps bindings from being as declared, and
+// below it a table of them. With Style.Steps it shows what people have to do, with
+// Style.Full every condition too.
+func Bindings(w io.Writer, v BindingView, style Style) error {
 	p := &page{style: style}
-	statuses = sortStatuses(statuses)
-	if len(statuses) == 0 {
-		p.line("No bindings.")
-		return p.writeTo(w)
+	p.above(v)
+	switch {
+	case len(v.Statuses) == 0 && v.All > 0:
+		p.say(message.New("bindings.no-match", "count", v.All))
+	case len(v.Statuses) == 0:
+		p.say(message.New("bindings.none"))
+	default:
+		NewBindingTable(style).write(p, v.Statuses)
 	}
-	p.table(statuses)
-	p.closed(statuses)
-	p.suspended(statuses)
-	for _, s := range statuses {
+	for _, s := range v.Statuses {
 		p.details(s)
 	}
 	return p.writeTo(w)
+}
+
+// above writes what is refused, down, broken and held, and who waits.
+func (p *page) above(v BindingView) {
+	p.problems(v.Problems)
+	p.closed(v.Statuses)
+	p.suspended(v.Statuses)
+	if !p.style.Full && !p.style.Steps {
+		p.waiting(v.Statuses)
+	}
+	if p.text.Len() > 0 {
+		p.line()
+	}
 }
 
 func sortStatuses(statuses []binding.Status) []binding.Status {
@@ -37,58 +60,86 @@ func sortStatuses(statuses []binding.Status) []binding.Status {
 	})
 }
 
+// bindingColumns are those of a table of bindings.
+func bindingColumns(wide bool) []column {
+	columns := []column{{id: "name"}, {id: "instance", rank: 3}, {id: "platform", rank: 4}, {id: "account", rank: 7}, {id: "ready"}, {id: "reason", rank: 1}, {id: "token", rank: 5}, {id: "expires", rank: 6}}
+	if wide {
+		columns = append(columns, column{id: "synced"}, column{id: "commit"}, column{id: "file"})
+	}
+	return append(columns, column{id: "age", rank: 2})
+}
+
+// BindingTable writes rows of bindings as they come.
+type BindingTable struct {
+	style Style
+	table table
+}
+
+// NewBindingTable makes a table of bindings.
+func NewBindingTable(style Style) *BindingTable {
+	return &BindingTable{style, table{columns: bindingColumns(style.Wide)}}
+}
+
+// Begin writes what stands above the table, and the first rows.
+func (t *BindingTable) Begin(w io.Writer, v BindingView) error {
+	p := &page{style: t.style}
+	p.above(v)
+	t.write(p, v.Statuses)
+	return p.writeTo(w)
+}
+
+// Write writes what changed below the rows that are written already: problems,
+// if there are any, bindings, and those that are no longer there.
+func (t *BindingTable) Write(w io.Writer, changed BindingView, gone []BindingRow) error {
+	p := &page{style: t.style}
+	p.problems(changed.Problems)
+	if len(changed.Statuses) > 0 {
+		t.write(p, changed.Statuses)
+	}
+	for _, r := range gone {
+		p.say(message.New("bindings.gone", "binding", objectOf(r.Instance, r.Name)))
+	}
+	return p.writeTo(w)
+}
+
+func (t *BindingTable) write(p *page, statuses []binding.Status) {
+	for _, s := range statuses {
+		r := NewBindingRow(s)
+		t.table.row(r.cells(p.style)...)
+		t.table.rows[len(t.table.rows)-1][readyColumn].color = readyColor(r.Ready)
+	}
+	p.write(&t.table)
+}
+
 // readyColumn is the column that is coloured.
 const readyColumn = 4
 
-func (p *page) table(statuses []binding.Status) {
-	rows := [][]string{{"INSTANCE", "NAME", "PLATFORM", "ACCOUNT", "READY", "REASON", "TOKEN", "EXPIRES", "MESSAGE"}}
-	for _, s := range statuses {
-		rows = append(rows, p.row(s))
+func (r BindingRow) cells(style Style) []string {
+	token, reason := "", r.Reason
+	if r.TokenVersion > 0 {
+		token = fmt.Sprintf("v%d", r.TokenVersion)
 	}
-	p.painted(rows, nil, func(row, column int, cell string) string {
-		if column == readyColumn && row > 0 {
-			return p.style.paint(readyColor(rows[row][column]), cell)
-		}
-		return cell
-	})
-}
-
-func (p *page) row(s binding.Status) []string {
-	ready := binding.Condition{Status: binding.Unclear}
-	if c := binding.FindCondition(s.Conditions, binding.Ready); c != nil {
-		ready = *c
+	if r.Suspended {
+		reason = strings.TrimPrefix(reason+","+string(binding.Suspended), ",")
 	}
-	token := "-"
-	if s.TokenVersion > 0 {
-		token = fmt.Sprintf("v%d", s.TokenVersion)
+	cells := []string{r.Name, r.Instance, r.Platform.Title(), r.Account, string(r.Ready), reason, token, day(r.Expires)}
+	if style.Wide {
+		cells = append(cells, style.age(r.Synced), short(r.Revision, ""), r.File)
 	}
-	return []string{
-		s.Spec.Instance, s.Name, s.Spec.Platform.Title(), cmp.Or(s.Spec.Username, "-"),
-		string(ready.Status), reasonCell(s, ready), token, day(s.TokenExpires), p.style.Language.Text(ready.Message),
-	}
-}
-
-// reasonCell is the reason of Ready, with a word for a binding that is suspended:
-// what changes is not applied, although all is as declared now.
-func reasonCell(s binding.Status, ready binding.Condition) string {
-	reason := cmp.Or(ready.Reason, "-")
-	if c := binding.FindCondition(s.Conditions, binding.Suspended); c != nil && c.Status == binding.True {
-		return reason + " (suspended)"
-	}
-	return reason
+	return append(cells, style.age(r.Since))
 }
 
 // day is the last day of something that ends at t: midnight belongs to the day
 // that it ends.
 func day(t time.Time) string {
 	if t.IsZero() {
-		return "-"
+		return ""
 	}
 	return t.Add(-time.Nanosecond).UTC().Format(time.DateOnly)
 }
 
-func readyColor(status string) color {
-	switch binding.ConditionStatus(status) {
+func readyColor(status binding.ConditionStatus) color {
+	switch status {
 	case binding.True:
 		return green
 	case binding.False:
@@ -98,19 +149,19 @@ func readyColor(status string) color {
 	}
 }
 
+// say writes a message on lines of its own.
+func (p *page) say(m message.Message) { p.fold("", p.style.Language.Text(m)) }
+
 // closed tells of each instance that may not be changed now until when that is.
 func (p *page) closed(statuses []binding.Status) {
-	told := ""
+	told := map[string]bool{}
 	for _, s := range statuses {
 		c := binding.FindCondition(s.Conditions, binding.WindowOpen)
-		if c == nil || c.Status != binding.False || s.Spec.Instance == told {
+		if c == nil || c.Status != binding.False || told[s.Spec.Instance] {
 			continue
 		}
-		if told == "" {
-			p.line()
-		}
-		told = s.Spec.Instance
-		p.fold("", clean(told)+" is not changed now: "+p.style.Language.Text(c.Message))
+		told[s.Spec.Instance] = true
+		p.say(message.New("held.window", "instance", s.Spec.Instance, "why", c.Message))
 	}
 }
 
@@ -121,8 +172,8 @@ func (p *page) suspended(statuses []binding.Status) {
 	var all []held
 	names, why := map[held][]string{}, map[held]message.Message{}
 	for _, s := range statuses {
-		c := binding.FindCondition(s.Conditions, binding.Suspended)
-		if c == nil || c.Status != binding.True {
+		c := suspension(s)
+		if c == nil {
 			continue
 		}
 		h := held{s.Spec.Instance, c.Message.Key()}
@@ -131,65 +182,71 @@ func (p *page) suspended(statuses []binding.Status) {
 		}
 		names[h], why[h] = append(names[h], s.Name), c.Message
 	}
-	for i, h := range all {
-		if i == 0 {
-			p.line()
-		}
-		what := names[h][0] + " is"
-		if more := len(names[h]) - 1; more > 0 {
-			what = fmt.Sprintf("%s and %d more of %s are", names[h][0], more, h.instance)
-		}
-		p.fold("", what+" suspended "+p.style.Language.Text(why[h]))
+	for _, h := range all {
+		p.say(message.New("held.suspended", "binding", names[h][0], "more", len(names[h])-1, "instance", h.instance, "why", why[h]))
 	}
+}
+
+// waiting tells which bindings wait for a person, in one line.
+func (p *page) waiting(statuses []binding.Status) {
+	var names []string
+	var pending []binding.PendingStep
+	for _, s := range statuses {
+		if len(s.Steps) > 0 {
+			names, pending = append(names, s.Name), append(pending, s.Pending...)
+		}
+	}
+	if len(names) > 0 {
+		p.fold("? ", p.style.Language.Text(message.New("held.person", "binding", names[0], "more", len(names)-1, "when", sinceWhen(pending))))
+	}
+}
+
+// sinceWhen says since when the oldest of some steps waits, and whether it is
+// overdue.
+func sinceWhen(pending []binding.PendingStep) message.Message {
+	if len(pending) == 0 {
+		return message.Message{}
+	}
+	oldest := slices.MinFunc(pending, func(a, b binding.PendingStep) int { return a.Since.Compare(b.Since) })
+	switch {
+	case oldest.Overdue:
+		return message.New("waits.overdue", "since", oldest.Since, "due", oldest.Due)
+	case !oldest.Due.IsZero():
+		return message.New("waits.due", "since", oldest.Since, "due", oldest.Due)
+	}
+	return message.New("waits.since", "since", oldest.Since)
 }
 
 // details writes what the table has no room for.
 func (p *page) details(s binding.Status) {
 	if p.style.Full {
 		p.line()
-		p.line(p.style.paint(bold, clean(s.Spec.Instance+"/"+s.Name)), "  ", clean(strings.TrimSpace(s.File+" "+s.Revision)))
+		declared := strings.TrimSpace(s.File + " " + short(s.Revision, ""))
+		p.line(p.style.paint(bold, clean(objectOf(s.Spec.Instance, s.Name))), "  ", clean(declared))
 		p.conditions(s.Conditions)
 	}
-	if s.Retry != nil {
+	if s.Retry != nil && (p.style.Full || p.style.Steps) {
 		p.line()
-		p.line(p.style.paint(yellow, "!"), " ", p.style.paint(bold, clean(s.Name)), " ", retrying(s))
+		p.fold("! ", p.style.Language.Text(message.New("retrying", "binding", s.Name, "attempt", s.Retry.Failures+1, "next", p.next(s))))
 	}
-	if len(s.Steps) == 0 {
+	if len(s.Steps) == 0 || !p.style.Full && !p.style.Steps {
 		return
 	}
 	p.line()
-	p.line(p.style.paint(cyan, "?"), " ", p.style.paint(bold, clean(s.Name)), " waits for a person", p.waits(s), ":")
+	p.fold("? ", p.style.Language.Text(message.New("held.steps", "binding", s.Name, "when", sinceWhen(s.Pending))))
 	for i, step := range p.style.Language.texts(s.Steps) {
 		p.fold(fmt.Sprintf("  %2d. ", i+1), step)
 	}
 }
 
-// retrying says which attempt is next, and when: by the time alone where that is
-// on the day of the last sync.
-func retrying(s binding.Status) string {
-	next, last := s.Retry.Next.UTC(), s.LastSync.UTC()
-	layout := time.RFC3339
+// next says when something is tried again: by the time alone where that is on the
+// day of the last sync.
+func (p *page) next(s binding.Status) string {
+	next, last := p.style.Language.time(s.Retry.Next), p.style.Language.time(s.LastSync)
 	if next.Format(time.DateOnly) == last.Format(time.DateOnly) {
-		layout = "15:04:05Z"
+		return next.Format("15:04:05Z07:00")
 	}
-	return fmt.Sprintf("retrying, attempt %d, next %s", s.Retry.Failures+1, next.Format(layout))
-}
-
-// waits says since when the oldest of a binding's steps waits, and whether one
-// is overdue.
-func (p *page) waits(s binding.Status) string {
-	if len(s.Pending) == 0 {
-		return ""
-	}
-	oldest := slices.MinFunc(s.Pending, func(a, b binding.PendingStep) int { return a.Since.Compare(b.Since) })
-	text := " since " + moment(oldest.Since)
-	switch {
-	case oldest.Overdue:
-		text += ", " + p.style.paint(red, "overdue") + " since " + moment(oldest.Due)
-	case !oldest.Due.IsZero():
-		text += ", due by " + moment(oldest.Due)
-	}
-	return text
+	return next.Format(time.RFC3339)
 }
 
 func (p *page) conditions(conditions []binding.Condition) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +33,8 @@ type Description struct {
 	// Objects are what the last plan says of the account and of each image
 	// repository and build rule.
 	Objects []DescribedObject `json:"objects"`
+	// Images are the declared image repositories with their build rules.
+	Images []DescribedImage `json:"images,omitempty"`
 	// Events are the last of them, newest first, and so is History.
 	Events  []EventItem            `json:"events"`
 	History []binding.HistoryEntry `json:"history"`
@@ -65,6 +68,71 @@ type DescribedObject struct {
 	ReasonArgs message.Args `json:"reasonArgs,omitempty"`
 }
 
+// DescribedImage is an image repository with its build rules.
+type DescribedImage struct {
+	Image string          `json:"image"`
+	Rules []DescribedRule `json:"rules"`
+	// Unknown says why it is not known which rules there are; UnknownID and
+	// UnknownArgs are the same as data.
+	Unknown     string       `json:"unknown,omitempty"`
+	UnknownID   string       `json:"unknownId,omitempty"`
+	UnknownArgs message.Args `json:"unknownArgs,omitempty"`
+}
+
+// DescribedRule is a build rule: what is pushed and the image tag it makes, and
+// which Dockerfile does it according to the declaration and to the registry. What
+// has no such rule is empty.
+type DescribedRule struct {
+	Rule     string `json:"rule"`
+	Declared string `json:"declared,omitempty"`
+	Seen     string `json:"seen,omitempty"`
+}
+
+// DescribedImages compares the declared build rules with those that were seen.
+func DescribedImages(declared []binding.Repository, seen map[string]binding.RepositoryState) []DescribedImage {
+	var images []DescribedImage
+	for _, r := range declared {
+		i := DescribedImage{Image: r.Image, Rules: []DescribedRule{}}
+		for _, rule := range r.Rules {
+			i.Rules = append(i.Rules, DescribedRule{Rule: rule.Key(), Declared: rule.Dockerfile})
+		}
+		state, asked := seen[r.Image]
+		why := state.NoRules()
+		if !asked {
+			why = &binding.Unknown{Message: message.New("describe.not-asked")}
+		}
+		if why != nil {
+			i.Unknown, i.UnknownID, i.UnknownArgs = English().Text(why.Message), why.Message.ID, why.Message.Args
+		}
+		for _, rule := range state.Rules {
+			i.see(rule.BuildRule)
+		}
+		images = append(images, i)
+	}
+	return images
+}
+
+// Map returns the image repository with f applied to every text of the registry.
+func (i DescribedImage) Map(f func(string) string) DescribedImage {
+	i.Rules = slices.Clone(i.Rules)
+	for n, r := range i.Rules {
+		i.Rules[n] = DescribedRule{Rule: f(r.Rule), Declared: r.Declared, Seen: f(r.Seen)}
+	}
+	why := message.Message{ID: i.UnknownID, Args: i.UnknownArgs}.Map(f)
+	i.Unknown, i.UnknownArgs = f(i.Unknown), why.Args
+	return i
+}
+
+// see adds a rule that the registry has.
+func (i *DescribedImage) see(rule binding.BuildRule) {
+	at := slices.IndexFunc(i.Rules, func(r DescribedRule) bool { return r.Rule == rule.Key() && r.Seen == "" })
+	if at < 0 {
+		i.Rules = append(i.Rules, DescribedRule{Rule: rule.Key(), Seen: rule.Dockerfile})
+		return
+	}
+	i.Rules[at].Seen = rule.Dockerfile
+}
+
 // NewDescription makes a description whose lists are never null.
 func NewDescription(d Description) Description {
 	d.APIVersion, d.Kind = binding.APIVersion, KindDescription
@@ -77,120 +145,152 @@ func NewDescription(d Description) Description {
 func DescriptionText(w io.Writer, d Description, style Style) error {
 	p := &page{style: style}
 	p.line(style.paint(bold, clean(objectOf(d.Spec.Instance, d.Metadata.Name))))
-	p.fields(d.identity())
-	p.section("Conditions")
+	p.fields(p.identity(d))
+	p.section(p.style.Language.Text(message.New("describe.conditions")))
 	p.described(ConditionsOf(d.Status.Conditions))
-	for _, s := range d.Status.Pending {
-		p.section("A person's step: " + s.Action + " " + s.Object.String() + ", since " + stampOf(s.Since) + due(s))
-		p.fold("  ", s.Reason)
-		for i, step := range s.Steps {
+	for _, s := range pendingSteps(d.Status.Pending) {
+		p.section(p.style.Language.Text(message.New("describe.step", "action", s.Action, "object", s.Object, "when", sinceWhen([]binding.PendingStep{s}))))
+		p.fold("  ", style.Language.Text(s.Reason))
+		for i, step := range style.Language.texts(s.Steps) {
 			p.fold(fmt.Sprintf("  %2d. ", i+1), step)
 		}
 	}
+	p.rules(d.Images)
 	if len(d.Objects) > 0 {
-		p.section("Last plan")
-		var rows [][]string
+		p.section(p.style.Language.Text(message.New("describe.last-plan")))
+		t := &table{indent: "  ", folds: true, columns: []column{{id: "object"}, {id: "action"}, {id: "reason", free: true}}}
 		for _, o := range d.Objects {
-			rows = append(rows, []string{"  " + o.Object.String(), string(o.Action), o.Reason})
+			t.row(o.Object.String(), string(o.Action), style.Language.Text(known(message.Message{ID: o.ReasonID, Args: o.ReasonArgs}, o.Reason)))
 		}
-		p.columns(rows, nil)
+		p.write(t)
 	}
 	if len(d.Events) > 0 {
-		p.section("Events")
-		var rows [][]string
+		p.section(p.style.Language.Text(message.New("describe.events")))
+		t := &table{indent: "  ", folds: true, columns: []column{{id: "last"}, {id: "count", rank: 2}, {id: "type", rank: 3}, {id: "reason", rank: 1}, {id: "message", free: true}}}
 		for _, e := range d.Events {
-			rows = append(rows, []string{"  " + stampOf(e.Last), fmt.Sprintf("x%d", e.Count), string(e.Type), e.Reason, e.Message})
+			t.row(style.when(e.Last, false), strconv.Itoa(e.Count), string(e.Type), e.Reason, style.Language.Text(known(message.Message{ID: e.ID, Args: e.Args}, e.Message)))
 		}
-		p.columns(rows, nil)
+		p.write(t)
 	}
 	if len(d.History) > 0 {
-		p.section("History")
-		p.history(d.History)
+		p.section(p.style.Language.Text(message.New("describe.history")))
+		t := style.history(d.History, false)
+		t.indent, t.folds = "  ", true
+		p.write(t)
 	}
 	return p.writeTo(w)
 }
 
-// due tells the deadline of a person's step.
-func due(w PendingObject) string {
-	switch {
-	case w.Due.IsZero():
-		return ""
-	case w.Overdue:
-		return ", overdue since " + stampOf(w.Due)
-	}
-	return ", due by " + stampOf(w.Due)
-}
-
 func (p *page) section(title string) {
 	p.line()
-	p.line(p.style.paint(bold, clean(title)))
+	for _, l := range foldLines(clean(title), p.style.Width) {
+		p.line(p.style.paint(bold, l))
+	}
 }
+
+// field is a value with the catalogue's name for it.
+type field struct{ id, value string }
 
 // fields writes names and values below each other; what has no value is left
 // out.
-func (p *page) fields(fields [][2]string) {
+func (p *page) fields(fields []field) {
 	widest := 0
-	for _, f := range fields {
-		widest = max(widest, width(f[0]))
+	for i, f := range fields {
+		fields[i].id = p.style.Language.Text(message.New("describe.field." + f.id))
+		widest = max(widest, width(fields[i].id))
 	}
 	for _, f := range fields {
-		if f[1] != "" {
-			p.fold("  "+pad(f[0]+":", widest+1)+"  ", f[1])
+		if f.value != "" {
+			p.fold("  "+pad(f.id+":", widest+1)+"  ", f.value)
 		}
 	}
 }
 
-// described writes conditions with the time since when they are so.
+// described writes conditions with how long they are so.
 func (p *page) described(conditions []binding.Condition) {
-	var rows [][]string
-	for _, c := range conditions {
-		rows = append(rows, []string{
-			"  " + string(c.Type), string(c.Status), stampOf(c.LastTransitionTime), c.Reason + ": " + p.style.Language.Text(c.Message),
-		})
+	if len(conditions) == 0 {
+		return
 	}
-	p.columns(rows, nil)
+	t := &table{indent: "  ", folds: true, columns: []column{{id: "type"}, {id: "status"}, {id: "age", rank: 1}, {id: "reason", rank: 2}, {id: "message", free: true}}}
+	for _, c := range conditions {
+		t.row(string(c.Type), string(c.Status), p.style.when(c.LastTransitionTime, false), c.Reason, p.style.Language.Text(c.Message))
+		t.rows[len(t.rows)-1][1].color = conditionColor(c)
+	}
+	p.write(t)
+}
+
+// conditionColor is that of a status, if everybody wants the condition to be True.
+func conditionColor(c binding.Condition) color {
+	if !c.Type.GoodIfTrue() {
+		return ""
+	}
+	return readyColor(c.Status)
+}
+
+// rules writes the build rules that are declared and that were seen.
+func (p *page) rules(images []DescribedImage) {
+	t := &table{indent: "  ", folds: true, columns: []column{{id: "image"}, {id: "rule"}, {id: "declared", rank: 1}, {id: "seen"}}}
+	for _, i := range images {
+		for _, r := range i.Rules {
+			seen := r.Seen
+			if i.Unknown != "" {
+				seen = string(binding.Unclear)
+			}
+			t.row(i.Image, r.Rule, r.Declared, seen)
+			if r.Declared != seen {
+				t.rows[len(t.rows)-1][3].color = yellow
+			}
+		}
+	}
+	if len(t.rows) > 0 {
+		p.section(p.style.Language.Text(message.New("describe.rules")))
+		p.write(t)
+	}
+	for _, i := range images {
+		if i.Unknown != "" {
+			p.fold("  ! ", p.style.Language.Text(message.New("describe.rules-unknown", "image", i.Image, "why", known(message.Message{ID: i.UnknownID, Args: i.UnknownArgs}, i.Unknown))))
+		}
+	}
 }
 
 // identity is what is told of the binding before its conditions.
-func (d Description) identity() [][2]string {
+func (p *page) identity(d Description) []field {
+	text := p.style.Language.Text
 	declared := d.Metadata.File
 	if d.Line > 0 {
 		declared += fmt.Sprintf(":%d", d.Line)
 	}
 	if declared != "" && d.Metadata.Revision != "" {
-		declared += " at " + d.Metadata.Revision
+		declared = text(message.New("describe.declared", "at", declared, "commit", short(d.Metadata.Revision, "")))
 	}
-	fields := [][2]string{
+	fields := []field{
 		{"declared", declared},
 		{"platform", d.Spec.Platform.Title()},
 		{"account", strings.TrimSpace(d.Spec.Username + " " + d.Spec.Address)},
 		{"policies", policies(d.Spec)},
-		{"token", d.Token.place()},
-		{"token ends", d.Token.ends()},
+		{"token", text(d.Token.place())},
+		{"token-ends", text(d.Token.ends())},
 	}
 	for _, r := range d.Spec.Repositories {
-		fields = append(fields, [2]string{"builds", fmt.Sprintf("%s from %s (%s, %s)", r.Image, r.Source, cmp.Or(string(r.Trigger), "auto"), counted(len(r.Rules), "rule", "rules"))})
+		fields = append(fields, field{"builds", text(message.New("describe.builds", "image", r.Image, "source", r.Source, "trigger", cmp.Or(string(r.Trigger), "auto"), "count", len(r.Rules)))})
 	}
 	if s := d.Spec.Suspend; s != nil {
-		fields = append(fields, [2]string{"declaration", s.String()})
+		fields = append(fields, field{"declaration", text(message.New("describe.suspended", "until", fmt.Sprint(s.Until), "by", message.Foreign(s.Owner), "reason", message.Foreign(s.Reason)))})
 	}
 	for _, s := range d.Suspensions {
-		fields = append(fields, [2]string{"suspension", s.String() + "; asked for at " + stampOf(s.Since) + " (" + cmp.Or(s.Proven, "not proven") + ")"})
+		held := message.New("describe.suspended", "until", s.Until, "by", message.Foreign(s.By), "reason", message.Foreign(s.Reason))
+		fields = append(fields, field{"suspension", text(message.New("describe.asked", "what", held, "at", s.Since, "proven", cmp.Or(s.Proven, nothing)))})
 	}
 	if r := d.Status.Retry; r != nil {
-		fields = append(fields, [2]string{"retry", fmt.Sprintf("failed %d times, tried again at %s", r.Failures, stampOf(r.Next))})
+		fields = append(fields, field{"retry", text(message.New("describe.retry", "count", r.Failures, "at", r.Next))})
 	}
 	if a := d.Applied; !a.Time.IsZero() {
-		fields = append(fields, [2]string{"applied", strings.TrimSpace(fmt.Sprintf("%s, commit %s, plan %s", stampOf(a.Time), cmp.Or(a.Revision, "-"), cmp.Or(a.Digest, "-")))})
+		fields = append(fields, field{"applied", text(message.New("describe.applied", "at", a.Time, "commit", cmp.Or(short(a.Revision, ""), nothing), "plan", cmp.Or(short(a.Digest, "sha256:"), nothing)))})
 	}
-	return append(fields, [2]string{"last sync", zeroOr(d.Status.LastSync)})
-}
-
-func zeroOr(t time.Time) string {
-	if t.IsZero() {
-		return ""
+	if !d.Status.LastSync.IsZero() {
+		fields = append(fields, field{"last-sync", p.style.stamp(d.Status.LastSync)})
 	}
-	return stampOf(t)
+	return fields
 }
 
 func policies(s binding.Spec) string {
@@ -206,23 +306,17 @@ func policies(s binding.Spec) string {
 	return strings.Join(all, ", ")
 }
 
-func (t DescribedToken) place() string {
+// place says where the token is, and which version.
+func (t DescribedToken) place() message.Message {
 	if t.Vault == (binding.VaultRef{}) {
-		return ""
+		return message.Message{}
 	}
-	text := fmt.Sprintf("%s/%s#%s", t.Vault.Mount, t.Vault.Path, t.Vault.Key)
-	if t.Version > 0 {
-		text += fmt.Sprintf(", version %d", t.Version)
-	}
-	if t.Bound > 0 {
-		text += fmt.Sprintf(" (bound: version %d)", t.Bound)
-	}
-	return text
+	return message.New("describe.token", "place", fmt.Sprintf("%s/%s#%s", t.Vault.Mount, t.Vault.Path, t.Vault.Key), "version", t.Version, "bound", t.Bound)
 }
 
-func (t DescribedToken) ends() string {
+func (t DescribedToken) ends() message.Message {
 	if t.Expires.IsZero() {
-		return ""
+		return message.Message{}
 	}
-	return stampOf(t.Expires) + " (source: " + cmp.Or(t.ExpiresSource, "unknown") + ")"
+	return message.New("describe.token-ends", "at", t.Expires, "source", cmp.Or(t.ExpiresSource, string(binding.Unclear)))
 }

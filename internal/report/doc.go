@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // Style is how text is written.
@@ -18,6 +19,11 @@ type Style struct {
 	Width int
 	// Full shows what does not change, too, and every condition.
 	Full bool
+	// Wide shows every column of a table, however wide it becomes. Steps shows
+	// what a person has to do.
+	Wide, Steps bool
+	// Now is what ages are counted from.
+	Now time.Time
 	// Language is that of our words; nil is English.
 	Language *Language
 	// Basis of a plan; its depth is empty where it is not to be told.
@@ -36,7 +42,7 @@ const (
 )
 
 func (s Style) paint(c color, text string) string {
-	if !s.Color || text == "" {
+	if !s.Color || text == "" || c == "" {
 		return text
 	}
 	return "\x1b[" + string(c) + "m" + text + "\x1b[0m"

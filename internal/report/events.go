@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"reconciler/internal/binding"
@@ -67,9 +68,12 @@ func NewEventList(items []EventItem, next int64) EventList {
 }
 
 // EventLines writes each event as one JSON object on a line of its own.
-func EventLines(w io.Writer, l EventList) error {
-	for _, e := range l.Items {
-		data, err := json.Marshal(e)
+func EventLines(w io.Writer, l EventList) error { return lines(w, l.Items) }
+
+// lines writes each item as JSON on a line of its own.
+func lines[T any](w io.Writer, items []T) error {
+	for _, item := range items {
+		data, err := json.Marshal(item)
 		if err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
@@ -80,28 +84,58 @@ func EventLines(w io.Writer, l EventList) error {
 	return nil
 }
 
-// Events writes a table for a person; with header also what the columns are.
-func Events(w io.Writer, l EventList, header bool, style Style) error {
-	p := &page{style: style}
-	if len(l.Items) == 0 && header {
-		p.line("No events.")
+// Events writes a table for a person.
+func Events(w io.Writer, l EventList, style Style) error {
+	if len(l.Items) == 0 {
+		p := &page{style: style}
+		p.say(message.New("events.none"))
 		return p.writeTo(w)
 	}
-	var rows [][]string
-	if header {
-		rows = append(rows, []string{"LAST", "COUNT", "TYPE", "REASON", "OBJECT", "MESSAGE"})
+	return NewEventTable(style, false).Write(w, l.Items)
+}
+
+// EventTable writes events as they come.
+type EventTable struct {
+	style Style
+	// exactly shows when they were in place of how long ago.
+	exactly bool
+	table   table
+}
+
+// NewEventTable makes a table of events, with times or with ages.
+func NewEventTable(style Style, exactly bool) *EventTable {
+	return &EventTable{style: style, exactly: exactly, table: table{columns: []column{
+		{id: "last"}, {id: "type", rank: 4}, {id: "reason", rank: 1}, {id: "instance", rank: 5}, {id: "name", rank: 2}, {id: "count", rank: 3}, {id: "message", free: true},
+	}}}
+}
+
+// Write writes events below those that are written already.
+func (t *EventTable) Write(w io.Writer, items []EventItem) error {
+	p := &page{style: t.style}
+	if len(items) == 0 {
+		return nil
 	}
-	for _, e := range l.Items {
-		rows = append(rows, []string{
-			stampOf(e.Last), strconv.Itoa(e.Count), string(e.Type), e.Reason, objectOf(e.Instance, e.Binding), p.style.Language.Text(known(message.Message{ID: e.ID, Args: e.Args}, e.Message)),
-		})
+	for _, e := range items {
+		t.table.row(t.style.when(e.Last, t.exactly), string(e.Type), e.Reason, e.Instance, e.Binding, strconv.Itoa(e.Count),
+			t.style.Language.Text(known(message.Message{ID: e.ID, Args: e.Args}, e.Message)))
+		if e.Type == EventWarning {
+			t.table.rows[len(t.table.rows)-1][2].color = yellow
+		}
 	}
-	p.columns(rows, eventWidths)
+	p.write(&t.table)
 	return p.writeTo(w)
 }
 
-// eventWidths keep the columns of rows that come one by one in line.
-var eventWidths = []int{len(time.RFC3339) - len("07:00"), 5, len(EventWarning), 0, 0}
+// when is how long ago something was, or when it was.
+func (s Style) when(t time.Time, exactly bool) string {
+	if exactly || s.exact() {
+		return s.stamp(t)
+	}
+	return s.age(t)
+}
+
+// exact says that tables of what happened have times in place of ages.
+func (s Style) exact() bool { return s.Wide || s.Now.IsZero() || s.Language.local() }
 
 // History is what `history` prints, newest first.
 type History struct {
@@ -123,23 +157,35 @@ func NewHistory(items []binding.HistoryEntry) History {
 func HistoryText(w io.Writer, h History, style Style) error {
 	p := &page{style: style}
 	if len(h.Items) == 0 {
-		p.line("No history.")
+		p.say(message.New("history.none"))
 		return p.writeTo(w)
 	}
-	p.history(h.Items)
+	p.write(p.style.history(h.Items, true))
 	return p.writeTo(w)
 }
 
-func (p *page) history(items []binding.HistoryEntry) {
-	rows := [][]string{{"TIME", "BINDING", "ACTION", "OBJECT", "OUTCOME", "COMMIT", "PLAN", "BY", "MESSAGE"}}
-	for _, e := range items {
-		rows = append(rows, []string{
-			stampOf(e.Time), objectOf(e.Instance, e.Binding), e.Action, cmp.Or(e.Object.String(), "-"), e.Outcome,
-			short(e.Revision, ""), short(e.Digest, "sha256:"), cmp.Or(who(e.Person), "-"),
-			p.style.Language.Text(known(message.Message{ID: e.ID, Args: e.Args}, e.Message)),
-		})
+// history is a table of what was done, to any binding or to one.
+func (s Style) history(items []binding.HistoryEntry, all bool) *table {
+	when := column{id: "age"}
+	if s.exact() {
+		when.id = "time"
 	}
-	p.columns(rows, nil)
+	t := &table{columns: []column{when, {id: "action", rank: 1}, {id: "object", rank: 4}, {id: "outcome", rank: 3}, {id: "commit", rank: 5}, {id: "plan", rank: 7}, {id: "message", free: true}}}
+	if all {
+		t.columns = slices.Insert(t.columns, 1, column{id: "instance", rank: 6}, column{id: "name", rank: 2})
+	}
+	for _, e := range items {
+		why := known(message.Message{ID: e.ID, Args: e.Args}, e.Message)
+		if by := who(e.Person); by != "" {
+			why = message.New("history.by", "by", message.Foreign(by), "why", why)
+		}
+		cells := []string{s.when(e.Time, false), e.Action, e.Object.String(), e.Outcome, short(e.Revision, ""), short(e.Digest, "sha256:"), s.Language.Text(why)}
+		if all {
+			cells = slices.Insert(cells, 1, e.Instance, e.Binding)
+		}
+		t.row(cells...)
+	}
+	return t
 }
 
 // who names a person with what is proven of them.
@@ -150,8 +196,11 @@ func who(p binding.Person) string {
 	return cmp.Or(p.By, p.Proven)
 }
 
-// stampOf is a time for a person.
-func stampOf(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// stamp is a time for a person.
+func (s Style) stamp(t time.Time) string { return s.Language.time(t).Format(time.RFC3339) }
+
+// stampOf is a time for a person, in UTC.
+func stampOf(t time.Time) string { return Style{}.stamp(t) }
 
 // objectOf names what something happened to.
 func objectOf(instance, name string) string {
@@ -163,47 +212,7 @@ func objectOf(instance, name string) string {
 
 // short is the beginning of a long hexadecimal name, which tells it apart.
 func short(name, prefix string) string {
-	const enough = 12
-	if len(name) > len(prefix) && len(prefix) > 0 && name[:len(prefix)] == prefix {
-		name = name[len(prefix):]
-	}
-	if len(name) > enough {
-		name = name[:enough]
-	}
-	return cmp.Or(name, "-")
-}
-
-// columns writes rows with their cells below each other; the last cell is not
-// filled up and is cut at the end of the line. A column is at least as wide as
-// least says.
-func (p *page) columns(rows [][]string, least []int) {
-	p.painted(rows, least, func(_, _ int, cell string) string { return cell })
-}
-
-// painted is columns, with each cell as paint returns it.
-func (p *page) painted(rows [][]string, least []int, paint func(row, column int, cell string) string) {
-	widths := append([]int(nil), least...)
-	for _, row := range rows {
-		for len(widths) < len(row)-1 {
-			widths = append(widths, 0)
-		}
-		for i, cell := range row[:len(row)-1] {
-			widths[i] = max(widths[i], width(clean(cell)))
-		}
-	}
-	before := 0
-	for _, n := range widths {
-		before += n + 2
-	}
-	for n, row := range rows {
-		line := ""
-		for i, cell := range row[:len(row)-1] {
-			line += paint(n, i, pad(clean(cell), widths[i])+"  ")
-		}
-		message := clean(row[len(row)-1])
-		if p.style.Width > 0 {
-			message = cut(message, max(p.style.Width-before, narrowest))
-		}
-		p.line(line, message)
-	}
+	const enough = 8
+	name = strings.TrimPrefix(name, prefix)
+	return name[:min(len(name), enough)]
 }

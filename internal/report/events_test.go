@@ -47,7 +47,16 @@ func sampleDescription() report.Description {
 		}},
 		Applied: report.DescribedApply{Time: atHour(2), Revision: "4be1", Digest: "sha256:ab"},
 		Objects: []report.DescribedObject{{Object: binding.AccountObject(), Action: plan.Authorize, Reason: "not bound"}, {Object: binding.RepositoryObject("a/b"), Action: plan.Noop, Reason: "as declared"}},
-		Events:  sampleEvents().Items[:1], History: sampleHistory(),
+		Images: report.DescribedImages([]binding.Repository{
+			{Image: "a/b", Rules: []binding.BuildRule{{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}, {Tag: "v$version", Dockerfile: "/build/Dockerfile", ImageTag: "$version"}}},
+			{Image: "a/c", Rules: []binding.BuildRule{{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}}}, {Image: "a/d"},
+		}, map[string]binding.RepositoryState{
+			"a/b": {Exists: true, Rules: []binding.ObservedRule{
+				{ID: "1", BuildRule: binding.BuildRule{Branch: "main", Dockerfile: "/other/Dockerfile", ImageTag: "latest"}}, {ID: "2", BuildRule: binding.BuildRule{Branch: "by-hand", Dockerfile: "/Dockerfile", ImageTag: "x\x1b[31m"}},
+			}},
+			"a/c": {RulesUnknown: &binding.Unknown{Message: message.Verbatim("too slow")}},
+		}),
+		Events: sampleEvents().Items[:1], History: sampleHistory(),
 	})
 }
 
@@ -57,9 +66,9 @@ func TestWhatADaemonTellsGolden(t *testing.T) {
 		Instance: "prod", Platform: binding.GitHub, DeletionPolicy: binding.Retain, DriftPolicy: binding.Correct,
 	}}}).Items[0]})
 	for name, write := range map[string]func(io.Writer) error{
-		"events.golden":       func(w io.Writer) error { return report.Events(w, sampleEvents(), true, report.Style{}) },
-		"events-on.golden":    func(w io.Writer) error { return report.Events(w, sampleEvents(), false, narrow) },
-		"events-none.golden":  func(w io.Writer) error { return report.Events(w, report.NewEventList(nil, 0), true, narrow) },
+		"events.golden":       func(w io.Writer) error { return report.Events(w, sampleEvents(), report.Style{}) },
+		"events-on.golden":    func(w io.Writer) error { return report.NewEventTable(narrow, true).Write(w, sampleEvents().Items) },
+		"events-none.golden":  func(w io.Writer) error { return report.Events(w, report.NewEventList(nil, 0), narrow) },
 		"events-lines.golden": func(w io.Writer) error { return report.EventLines(w, sampleEvents()) },
 		"events.json.golden":  func(w io.Writer) error { return report.JSON(w, sampleEvents()) },
 		"history.golden": func(w io.Writer) error {

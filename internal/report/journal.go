@@ -25,11 +25,14 @@ type JournalEntries struct {
 	json  bool
 	style Style
 	begun bool
+	table table
 }
 
 // NewJournalEntries makes a writer of entries as JSON, or as a table for a person.
 func NewJournalEntries(w io.Writer, asJSON bool, style Style) *JournalEntries {
-	return &JournalEntries{out: w, json: asJSON, style: style}
+	return &JournalEntries{out: w, json: asJSON, style: style, table: table{least: journalWidths, columns: []column{
+		{id: "entry"}, {id: "time"}, {id: "change"}, {id: "what"}, {id: "of"}, {id: "detail", free: true},
+	}}}
 }
 
 // Write writes one entry.
@@ -68,22 +71,19 @@ func (j *JournalEntries) End() error {
 }
 
 // journalWidths keep the columns of rows that come one by one in line.
-var journalWidths = []int{len("ENTRY"), len("2006-01-02T15:04:05Z"), len("put secret-target"), len("prod-hangzhou/payments-gitlab"), 0}
+var journalWidths = []int{len("ENTRY"), len("2006-01-02T15:04:05Z"), len("CHANGE"), len("secret-target"), len("prod-hangzhou/payments-gitlab")}
 
 func (j *JournalEntries) text(e binding.JournalEntry) error {
-	p, rows := &page{style: j.style}, [][]string(nil)
-	if !j.begun {
-		rows = append(rows, []string{"ENTRY", "TIME", "CHANGE", "OF", "DETAIL"})
-	}
+	p := &page{style: j.style}
 	j.begun = true
 	for _, c := range e.Changes {
 		of := objectOf(c.Of())
 		if c.Instance == "" && len(c.Key) > 0 {
-			of = strings.Join(c.Key, " ")
+			of = strings.Join(c.Key, "/")
 		}
-		rows = append(rows, []string{fmt.Sprint(e.Number), stampOf(e.Time), c.Do + " " + c.What, of, detailOf(c)})
+		j.table.row(fmt.Sprint(e.Number), p.style.stamp(e.Time), c.Do, c.What, of, detailOf(c))
 	}
-	p.columns(rows, journalWidths)
+	p.write(&j.table)
 	return p.writeTo(j.out)
 }
 
@@ -109,9 +109,9 @@ func detailOf(c binding.JournalChange) string {
 		parts = append(parts, "by "+name)
 	}
 	for _, named := range [][2]string{
-		{"commit", short(v.Revision, "")}, {"plan", short(v.Digest, "sha256:")}, {"request", cmp.Or(strings.Join(v.Requests, ", "), "-")},
+		{"commit", short(v.Revision, "")}, {"plan", short(v.Digest, "sha256:")}, {"request", strings.Join(v.Requests, ", ")},
 	} {
-		if named[1] != "-" {
+		if named[1] != "" {
 			parts = append(parts, named[0]+" "+named[1])
 		}
 	}

@@ -77,8 +77,13 @@ type BindingStatus struct {
 
 // NewBindingList makes the list of statuses, sorted by instance and name.
 func NewBindingList(statuses []binding.Status) BindingList {
+	return BindingListOf(sortStatuses(statuses))
+}
+
+// BindingListOf makes the list of statuses in their order.
+func BindingListOf(statuses []binding.Status) BindingList {
 	list := BindingList{APIVersion: binding.APIVersion, Kind: KindBindingList, Items: []BindingItem{}}
-	for _, s := range sortStatuses(statuses) {
+	for _, s := range statuses {
 		list.Items = append(list.Items, BindingItem{
 			Metadata: BindingMetadata{Name: s.Name, File: s.File, Revision: s.Revision},
 			Spec:     s.Spec,
@@ -89,6 +94,11 @@ func NewBindingList(statuses []binding.Status) BindingList {
 		})
 	}
 	return list
+}
+
+// BindingLines writes each binding as one JSON object on a line of its own.
+func BindingLines(w io.Writer, statuses []binding.Status) error {
+	return lines(w, BindingListOf(statuses).Items)
 }
 
 // Statuses are the bindings of the list, for writing one that came over the

@@ -27,6 +27,24 @@ var catalogue embed.FS
 // Language turns messages into text. A nil Language is English.
 type Language struct {
 	localizer *i18n.Localizer
+	// location is where times are told; nil is UTC.
+	location *time.Location
+}
+
+// In is the language with times as they are told in a location.
+func (l *Language) In(location *time.Location) *Language {
+	if l == nil {
+		l = English()
+	}
+	return &Language{l.localizer, location}
+}
+
+// time is a time as it is told in the language's location.
+func (l *Language) time(t time.Time) time.Time {
+	if l == nil || l.location == nil {
+		return t.UTC()
+	}
+	return t.In(l.location)
 }
 
 // English is the language of what programs read and people search for: JSON,
@@ -98,7 +116,7 @@ func NewLanguage(tag language.Tag, data []byte) (*Language, error) {
 	if _, err := bundle.ParseMessageBytes(tag, data, yaml.Unmarshal); err != nil {
 		return nil, fmt.Errorf("messages in %s: %w", tag, err)
 	}
-	return &Language{i18n.NewLocalizer(bundle, tag.String())}, nil
+	return &Language{localizer: i18n.NewLocalizer(bundle, tag.String())}, nil
 }
 
 // Text is a message in words; empty for the zero Message. What the language
@@ -139,7 +157,9 @@ func (l *Language) value(value any) any {
 	case message.Foreign:
 		return string(v)
 	case time.Time:
-		return v.UTC().Format(time.RFC3339)
+		return l.time(v).Format(time.RFC3339)
+	case string:
+		return l.timeIn(v)
 	case message.Place, message.Date, time.Duration:
 		return fmt.Sprint(v)
 	case []string:
@@ -152,6 +172,22 @@ func (l *Language) value(value any) any {
 		return value
 	}
 	return strings.Join(parts, l.Text(message.New("list-separator")))
+}
+
+// local says that times are told in a location.
+func (l *Language) local() bool { return l != nil && l.location != nil }
+
+// timeIn is a text as it is or, if it is a time that came over the wire, that time
+// in the language's location.
+func (l *Language) timeIn(text string) string {
+	if l.location == nil {
+		return text
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return text
+	}
+	return l.time(t).Format(time.RFC3339)
 }
 
 // words parses the catalogue's templates.

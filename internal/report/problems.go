@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"io"
 	"slices"
 	"time"
 
@@ -145,14 +144,16 @@ func (p Problems) Redacted(redact func(string) string) Problems {
 	return p
 }
 
-// ProblemsText writes the problems for a person, above something else; nothing
-// where there are none.
-func ProblemsText(w io.Writer, all Problems, style Style) error {
-	p := &page{style: style}
-	if p.problems(all); p.text.Len() > 0 {
-		p.line()
-	}
-	return p.writeTo(w)
+// Same says whether the problems are the same ones as others, told in other
+// words or not.
+func (p Problems) Same(others Problems) bool {
+	return slices.EqualFunc(p.Unanswered, others.Unanswered, func(a, b UnansweredPart) bool {
+		return a.Part == b.Part && a.Name == b.Name && a.Reason == b.Reason
+	}) && slices.EqualFunc(p.Instances, others.Instances, func(a, b InstanceCondition) bool {
+		return a.Instance == b.Instance && a.Type == b.Type && a.Status == b.Status && a.Reason == b.Reason
+	}) && slices.EqualFunc(p.BrokenFiles, others.BrokenFiles, func(a, b BrokenFile) bool {
+		return a.File == b.File && len(a.Findings) == len(b.Findings) && slices.Equal(a.Holds, b.Holds)
+	})
 }
 
 // problems writes a line for each part that gives no answer and for each invalid

@@ -43,7 +43,7 @@ func problems() report.Problems {
 // first findings of an invalid file, harmless for a terminal.
 func TestKind11ProblemsStandInLinesOfTheirOwn(t *testing.T) {
 	var out bytes.Buffer
-	if err := report.ProblemsText(&out, problems(), report.Style{}); err != nil {
+	if err := report.Bindings(&out, report.BindingView{Problems: problems()}, report.Style{}); err != nil {
 		t.Fatal(err)
 	}
 	want := `! the source of declarations gives no usable answer since 2026-11-28T12:00:00Z (Unreachable): no route
@@ -58,12 +58,13 @@ func TestKind11ProblemsStandInLinesOfTheirOwn(t *testing.T) {
 ! b.yaml: 1 more
   not changed because of it: edge/web
 
+No bindings.
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	out.Reset()
-	if err := report.ProblemsText(&out, report.Problems{}, report.Style{}); err != nil || out.Len() > 0 {
+	if err := report.Bindings(&out, report.BindingView{}, report.Style{}); err != nil || out.String() != "No bindings.\n" {
 		t.Errorf("no problems: %q, %v", out.String(), err)
 	}
 }

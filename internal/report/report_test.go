@@ -163,9 +163,11 @@ func TestGoldenReports(t *testing.T) {
 			return report.Plan(w, offlinePlan(), report.Style{Basis: report.Basis{Depth: report.Offline}, Width: 70})
 		}},
 		{"plan.json.golden", func(w io.Writer) error { return report.PlanJSON(w, samplePlan(), report.Live) }},
-		{"bindings.golden", func(w io.Writer) error { return report.Bindings(w, statuses(), report.Style{}) }},
+		{"bindings.golden", func(w io.Writer) error {
+			return report.Bindings(w, report.BindingView{Statuses: statuses()}, report.Style{})
+		}},
 		{"bindings-color-full-narrow.golden", func(w io.Writer) error {
-			return report.Bindings(w, statuses(), report.Style{Color: true, Full: true, Width: 100})
+			return report.Bindings(w, report.BindingView{Statuses: statuses()}, report.Style{Color: true, Full: true, Width: 100})
 		}},
 		{"bindings.json.golden", func(w io.Writer) error { return report.JSON(w, report.NewBindingList(statuses())) }},
 	} {
@@ -269,7 +271,7 @@ func TestNothingEscapesToTheTerminal(t *testing.T) {
 		Conditions: []binding.Condition{{Type: binding.Ready, Status: binding.ConditionStatus(evil), Reason: evil, Message: message.Verbatim(evil)}},
 	}
 	full := report.Style{Full: true}
-	if err := errors.Join(report.Findings(&out, []finding.Finding{f}, full), report.Plan(&out, p, full), report.Bindings(&out, []binding.Status{s}, full)); err != nil {
+	if err := errors.Join(report.Findings(&out, []finding.Finding{f}, full), report.Plan(&out, p, full), report.Bindings(&out, report.BindingView{Statuses: []binding.Status{s}}, full)); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range out.String() {
@@ -287,7 +289,7 @@ func TestWriteErrorsAreReturned(t *testing.T) {
 	for name, err := range map[string]error{
 		"findings":      report.Findings(brokenPipe{}, findings(), report.Style{}),
 		"plan":          report.Plan(brokenPipe{}, samplePlan(), report.Style{}),
-		"bindings":      report.Bindings(brokenPipe{}, nil, report.Style{}),
+		"bindings":      report.Bindings(brokenPipe{}, report.BindingView{}, report.Style{}),
 		"findings JSON": findingsJSON(brokenPipe{}, nil),
 		"plan JSON":     report.PlanJSON(brokenPipe{}, plan.Plan{}, report.Live),
 		"bindings JSON": report.JSON(brokenPipe{}, report.NewBindingList(nil)),

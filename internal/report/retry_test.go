@@ -42,7 +42,7 @@ func TestGetSaysWhatIsTriedAgainAndWhoIsWaitedFor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := report.Bindings(&out, []binding.Status{tt.status}, report.Style{}); err != nil {
+			if err := report.Bindings(&out, report.BindingView{Statuses: []binding.Status{tt.status}}, report.Style{Steps: true}); err != nil {
 				t.Fatal(err)
 			}
 			if !strings.Contains(out.String(), tt.want) {

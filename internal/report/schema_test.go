@@ -188,6 +188,8 @@ func TestPublishedSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
 		{"bindingdescription.json", "Token", report.DescribedToken{}},
 		{"bindingdescription.json", "Apply", report.DescribedApply{}},
 		{"bindingdescription.json", "Object", report.DescribedObject{}},
+		{"bindingdescription.json", "Image", report.DescribedImage{}},
+		{"bindingdescription.json", "Rule", report.DescribedRule{}},
 		{"syncresult.json", "", report.SyncResult{}},
 		{"suspensionlist.json", "", report.SuspensionList{}},
 		{"suspensionlist.json", "Suspension", binding.Suspension{}},

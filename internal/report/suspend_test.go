@@ -41,10 +41,10 @@ func TestTheTableTellsWhatIsHeldStill(t *testing.T) {
 	over := held("over", "the suspension is over")
 	over.Conditions[0].Status = binding.False
 	var out strings.Builder
-	if err := report.Bindings(&out, []binding.Status{held("api", "until noon, by Ada"), held("web", "until noon, by Ada"), held("jobs", "until night, by Bob"), over}, report.Style{}); err != nil {
+	if err := report.Bindings(&out, report.BindingView{Statuses: []binding.Status{held("api", "until noon, by Ada"), held("web", "until noon, by Ada"), held("jobs", "until night, by Bob"), over}}, report.Style{}); err != nil {
 		t.Fatal(err)
 	}
-	_, got, _ := strings.Cut(out.String(), "\n\n")
+	got, _, _ := strings.Cut(out.String(), "\nNAME")
 	const want = "api and 1 more of prod-hangzhou are suspended until noon, by Ada\njobs is suspended until night, by Bob\n"
 	if got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -9,6 +9,9 @@ import (
 
 func (s *Server) daemon(w http.ResponseWriter, _ *http.Request) {
 	d := client.Daemon{Conditions: report.ConditionObjects(s.opts.Conditions())}
+	if s.opts.Instances != nil {
+		d.Instances = s.opts.Instances()
+	}
 	if s.opts.Problems != nil {
 		d.Problems = s.opts.Problems()
 	}

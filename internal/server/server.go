@@ -60,6 +60,9 @@ type Options struct {
 	Chronicler Chronicler
 	// Conditions are the daemon's own; nil where there are none.
 	Conditions func() []binding.Condition
+	// Instances are the names of those that the daemon is configured for; nil where
+	// nobody knows.
+	Instances func() []string
 	// Problems are what the daemon cannot know or do.
 	Problems func() report.Problems
 	// Suspender suspends and resumes; nil if nothing can.

@@ -1,0 +1,101 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"reconciler/internal/binding"
+)
+
+// BindingRow is what a table shows of one binding.
+type BindingRow struct {
+	Name, Instance string
+	Platform       binding.Platform
+	Account        string
+	Ready          binding.ConditionStatus
+	// Reason is that of Ready; empty where there is none. Suspended says that
+	// changes are not applied.
+	Reason    string
+	Suspended bool
+	// TokenVersion is the version bound, 0 for none. Expires is the earliest end
+	// known.
+	TokenVersion int
+	Expires      time.Time
+	// Since is when Ready became what it is, and Synced the last sync.
+	Since, Synced  time.Time
+	File, Revision string
+}
+
+// NewBindingRow makes the row of a binding.
+func NewBindingRow(s binding.Status) BindingRow {
+	ready := ReadyOf(s)
+	return BindingRow{
+		Name: s.Name, Instance: s.Spec.Instance, Platform: s.Spec.Platform, Account: s.Spec.Username,
+		Ready: ready.Status, Reason: ready.Reason, Suspended: suspension(s) != nil,
+		TokenVersion: s.TokenVersion, Expires: s.TokenExpires, Since: ready.LastTransitionTime, Synced: s.LastSync,
+		File: s.File, Revision: s.Revision,
+	}
+}
+
+// ReadyOf is the condition Ready of a binding, which is Unknown before its first
+// sync.
+func ReadyOf(s binding.Status) binding.Condition {
+	if c := binding.FindCondition(s.Conditions, binding.Ready); c != nil {
+		return *c
+	}
+	return binding.Condition{Type: binding.Ready, Status: binding.Unclear}
+}
+
+// suspension is the condition that says that a binding is suspended; nil if it
+// is not.
+func suspension(s binding.Status) *binding.Condition {
+	if c := binding.FindCondition(s.Conditions, binding.Suspended); c != nil && c.Status == binding.True {
+		return c
+	}
+	return nil
+}
+
+// bindingOrders compare rows by what a column shows. Not ready comes first,
+// what is youngest and what ends soonest.
+var bindingOrders = map[string]func(a, b BindingRow) int{
+	"name":     func(a, b BindingRow) int { return cmp.Compare(a.Name, b.Name) },
+	"instance": func(a, b BindingRow) int { return cmp.Compare(a.Instance, b.Instance) },
+	"platform": func(a, b BindingRow) int { return cmp.Compare(a.Platform, b.Platform) },
+	"account":  func(a, b BindingRow) int { return cmp.Compare(a.Account, b.Account) },
+	"ready":    func(a, b BindingRow) int { return cmp.Compare(readyRank(a.Ready), readyRank(b.Ready)) },
+	"reason":   func(a, b BindingRow) int { return cmp.Compare(a.Reason, b.Reason) },
+	"token":    func(a, b BindingRow) int { return cmp.Compare(a.TokenVersion, b.TokenVersion) },
+	"expires":  func(a, b BindingRow) int { return knownFirst(a.Expires, b.Expires, a.Expires.Compare(b.Expires)) },
+	"synced":   func(a, b BindingRow) int { return knownFirst(a.Synced, b.Synced, b.Synced.Compare(a.Synced)) },
+	"age":      func(a, b BindingRow) int { return knownFirst(a.Since, b.Since, b.Since.Compare(a.Since)) },
+}
+
+func readyRank(s binding.ConditionStatus) int {
+	return slices.Index([]binding.ConditionStatus{binding.False, binding.Unclear, binding.True}, s)
+}
+
+// knownFirst is order, but a time that is not known comes after one that is.
+func knownFirst(a, b time.Time, order int) int {
+	switch {
+	case a.IsZero() == b.IsZero():
+		return order
+	case a.IsZero():
+		return 1
+	}
+	return -1
+}
+
+// BindingOrders are the columns that bindings can be sorted by.
+func BindingOrders() []string {
+	return []string{"name", "instance", "platform", "account", "ready", "reason", "token", "expires", "synced", "age"}
+}
+
+// SortBindings sorts bindings by a column, and then by name and instance.
+func SortBindings(statuses []binding.Status, by string) []binding.Status {
+	order, name := bindingOrders[by], bindingOrders["name"]
+	return slices.SortedStableFunc(slices.Values(statuses), func(s, t binding.Status) int {
+		a, b := NewBindingRow(s), NewBindingRow(t)
+		return cmp.Or(order(a, b), name(a, b), cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.File, b.File))
+	})
+}

@@ -1,0 +1,203 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"reconciler/internal/message"
+)
+
+// column is one column of a table.
+type column struct {
+	// id names its heading in the catalogue.
+	id string
+	// rank decides what is left out where a table is too wide: what has the
+	// lowest takes its place first, and 0 stays always.
+	rank int
+	// free says that cells are sentences. Such a column is the last one; its
+	// cells end with an ellipsis where the line ends.
+	free bool
+}
+
+// cell is one cell of a table.
+type cell struct {
+	text  string
+	color color
+}
+
+// table has cells below headings. It fits the width by leaving out columns.
+// Written several times, each time with new rows, it goes on below what is
+// written already.
+type table struct {
+	columns []column
+	rows    [][]cell
+	// indent stands before each line. least are widths that the columns have at
+	// least.
+	indent string
+	least  []int
+	// folds continues long sentences on the next line in place of an ellipsis.
+	folds bool
+	// begun says that the headings are written, and shown which columns are.
+	begun bool
+	shown []int
+}
+
+// row adds a row of plain cells.
+func (t *table) row(texts ...string) {
+	row := make([]cell, len(texts))
+	for i, text := range texts {
+		row[i].text = text
+	}
+	t.rows = append(t.rows, row)
+}
+
+// gap is between two columns.
+const gap = "  "
+
+// leastFree is how much of a sentence is worth a column.
+const leastFree = 40
+
+// write writes the rows, below the headings the first time.
+func (p *page) write(t *table) {
+	var lines [][]cell
+	if !t.begun {
+		headings := make([]cell, len(t.columns))
+		for i, c := range t.columns {
+			headings[i].text = p.style.Language.Text(message.New("heading." + c.id))
+		}
+		lines = append(lines, headings)
+	}
+	lines = append(lines, t.rows...)
+	for _, line := range lines {
+		for i := range line {
+			if !t.columns[i].free {
+				line[i].text = solid(cmp.Or(line[i].text, nothing))
+			}
+			line[i].text = clean(line[i].text)
+		}
+	}
+	within, wide := p.style.Width-width(t.indent), p.style.Width <= 0 || p.style.Wide
+	t.measure(lines)
+	if !t.begun {
+		t.choose(within, wide)
+	}
+	widths := t.narrow(within, wide)
+	for _, line := range lines {
+		p.row(t, line, widths)
+	}
+	t.begun, t.rows = true, nil
+}
+
+func (p *page) row(t *table, line []cell, widths []int) {
+	out, before := t.indent, width(t.indent)
+	for _, i := range t.shown[:len(t.shown)-1] {
+		out += p.style.paint(line[i].color, pad(cut(line[i].text, widths[i]), widths[i])+gap)
+		before += widths[i] + len(gap)
+	}
+	last := t.shown[len(t.shown)-1]
+	texts := []string{cut(line[last].text, widths[last])}
+	if t.folds && t.columns[last].free {
+		texts = foldLines(line[last].text, widths[last])
+	}
+	for _, text := range texts {
+		p.line(out, p.style.paint(line[last].color, text))
+		out = strings.Repeat(" ", before)
+	}
+}
+
+// measure makes the columns as wide as their widest cell.
+func (t *table) measure(lines [][]cell) {
+	widths := make([]int, len(t.columns))
+	copy(widths, t.least)
+	for _, line := range lines {
+		for i, c := range line {
+			widths[i] = max(widths[i], width(c.text))
+		}
+	}
+	t.least = widths
+}
+
+// choose takes the columns that fit, those of the lowest rank first.
+func (t *table) choose(within int, wide bool) {
+	order := make([]int, len(t.columns))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(t.columns[i].rank, t.columns[j].rank) })
+	used := -len(gap)
+	for _, i := range order {
+		need := t.least[i]
+		if t.columns[i].free {
+			need = min(need, leastFree)
+		}
+		if used += need + len(gap); !wide && used > within && t.columns[i].rank > 0 {
+			used -= need + len(gap)
+			continue
+		}
+		t.shown = append(t.shown, i)
+	}
+	slices.Sort(t.shown)
+}
+
+// narrow gives the widths that fit: sentences end earlier and, where nothing else
+// is left, the first column.
+func (t *table) narrow(within int, wide bool) []int {
+	widths := slices.Clone(t.least)
+	if wide {
+		return widths
+	}
+	over := len(gap)*(len(t.shown)-1) - within
+	for _, i := range t.shown {
+		over += widths[i]
+	}
+	if last := t.shown[len(t.shown)-1]; over > 0 && t.columns[last].free {
+		narrow := max(widths[last]-over, min(widths[last], narrowest))
+		over -= widths[last] - narrow
+		widths[last] = narrow
+	}
+	if over > 0 {
+		widths[t.shown[0]] = max(widths[t.shown[0]]-over, 1)
+	}
+	return widths
+}
+
+// solid is a text without spaces, so that programs can count the columns.
+func solid(text string) string {
+	if strings.IndexFunc(text, unicode.IsSpace) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsSpace(r) {
+			fmt.Fprintf(&b, "\\u%04x", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// age is how long ago something was: 45s, 3h, 12d; "-" if that is not known.
+func (s Style) age(t time.Time) string {
+	if t.IsZero() || s.Now.IsZero() {
+		return nothing
+	}
+	const day = 24 * time.Hour
+	switch ago := max(s.Now.Sub(t), 0); {
+	case ago < 2*time.Minute:
+		return fmt.Sprintf("%ds", ago/time.Second)
+	case ago < 2*time.Hour:
+		return fmt.Sprintf("%dm", ago/time.Minute)
+	case ago < 2*day:
+		return fmt.Sprintf("%dh", ago/time.Hour)
+	default:
+		return fmt.Sprintf("%dd", ago/day)
+	}
+}
+
+// nothing is what a cell without a value shows.
+const nothing = "-"

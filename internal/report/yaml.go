@@ -1,0 +1,45 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// YAML writes v with the fields of its JSON, in their order. What could do harm on
+// a terminal is written as an escape.
+func YAML(w io.Writer, v any) error {
+	var data, out bytes.Buffer
+	if err := JSON(&data, v); err != nil {
+		return err
+	}
+	var node yaml.Node
+	if err := yaml.Unmarshal(data.Bytes(), &node); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	plain(&node)
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	if err := enc.Encode(&node); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if _, err := io.WriteString(w, HarmlessJSON(out.String())); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+// plain takes the style of JSON away. A text that needs an escape stays quoted,
+// as escapes are known there only.
+func plain(n *yaml.Node) {
+	quoted := n.Kind == yaml.ScalarNode && n.Tag == "!!str" && strings.ContainsFunc(n.Value, unsafeRune)
+	if n.Style = 0; quoted {
+		n.Style = yaml.DoubleQuotedStyle
+	}
+	for _, child := range n.Content {
+		plain(child)
+	}
+}
