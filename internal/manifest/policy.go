@@ -154,6 +154,8 @@ type policyBreach struct {
 	Paths       []string `json:"paths"`
 	// More is how many paths were left out.
 	More int `json:"more"`
+	// Match says that the policy's match could not be computed for the declaration.
+	Match bool `json:"match,omitempty"`
 }
 
 // No more is reported of one policy and declaration, or of one text.

@@ -261,12 +261,18 @@ func (c *policyChild) batch(batch []map[string]any, first int) {
 		match := c.values[i].LookupPath(cue.MakePath(cue.Str("match")))
 		require := c.values[i].LookupPath(cue.MakePath(cue.Str("require")))
 		for j, data := range batch {
-			if match.Exists() && len(breaches(match, values[j], data)) > 0 {
-				continue
+			if match.Exists() {
+				switch matches, computes := applies(match, values[j], data); {
+				case !computes:
+					c.send(policyFrame{Breach: &policyBreach{Policy: i, Declaration: first + j, Paths: []string{""}, Match: true}})
+					continue
+				case !matches:
+					continue
+				}
 			}
 			if paths := breaches(require, values[j], data); len(paths) > 0 {
 				shown := paths[:min(len(paths), maxPolicyPaths)]
-				c.send(policyFrame{Breach: &policyBreach{i, first + j, shown, len(paths) - len(shown)}})
+				c.send(policyFrame{Breach: &policyBreach{Policy: i, Declaration: first + j, Paths: shown, More: len(paths) - len(shown)}})
 			}
 		}
 	}
@@ -299,6 +305,32 @@ func written(path string) string {
 		return path
 	}
 	return ""
+}
+
+// applies says whether data is what a policy's match asks for. What fails to compute,
+// with nothing beside it that does not match, is neither: it could have matched.
+func applies(match, value cue.Value, data map[string]any) (matches, computes bool) {
+	err := match.Unify(value).Validate(cue.Concrete(true), cue.Final())
+	if err != nil {
+		return false, slices.ContainsFunc(errors.Errors(err), mismatch)
+	}
+	return len(breaches(match, value, data)) == 0, true
+}
+
+// mismatch says that an error of CUE's is about a value that is not the one asked
+// for, or is not there. CUE gives its errors no codes, so their forms are compared,
+// and a form that is not known is none: it could be a failure to compute.
+func mismatch(err errors.Error) bool {
+	form, _ := err.Msg()
+	switch form {
+	case "conflicting values %s and %s", "conflicting values %s and %s (mismatched types %s and %s)",
+		"conflicting value %s (mismatched types %s and %s)",
+		"invalid value %v (out of bound %s)", "invalid value %s (does not satisfy %s)",
+		"incompatible list lengths (%d and %d)", "field not allowed",
+		"incomplete value %v", "undefined field: %s", "field is required but not present", "required field missing: %s":
+		return true
+	}
+	return false
 }
 
 // breaches are the fields in which data does not satisfy a constraint, as

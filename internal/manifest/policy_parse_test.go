@@ -24,6 +24,11 @@ func one(require string) string {
 	return "policies: \"policy-a\": {\n\tmessage: \"m\"\n\trequire: " + require + "\n}\n"
 }
 
+// matching is a policy with a match that the declaration breaks if it is held to it.
+func matching(match string) string {
+	return "policies: \"policy-a\": {message: \"m\", match: " + match + ", require: spec: instance: \"dev\"}\n"
+}
+
 func TestPolicyFilesThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, text, message string }{
@@ -101,6 +106,24 @@ func TestPoliciesNarrow(t *testing.T) {
 		{"no match", `policies: "policy-a": {message: "m", match: spec: platform: "codeup", require: spec: instance: "dev"}`, nil},
 		{"no match, for a field is absent", `policies: "policy-a": {message: "m", match: spec: adopt: true, require: spec: instance: "dev"}`, nil},
 		{"a match", `policies: "policy-a": {message: "m", match: spec: platform: "gitlab" | "codeup", require: spec: instance: "dev"}`, []string{"policy-a spec.instance"}},
+		{"a match that computes, and is one", "import \"strings\"\n" + matching(`{spec: username: _, _ok: true & strings.HasPrefix(spec.username, "bo")}`), []string{"policy-a spec.instance"}},
+		{"a match that computes, and is none", "import \"strings\"\n" + matching(`{spec: username: _, _ok: true & strings.HasPrefix(spec.username, "x")}`), nil},
+		{"a match that computes with a field that is absent", matching(`{spec: suspend: owner: _, _ok: true & (spec.suspend.owner == "a")}`), nil},
+		{"a match that no item is", matching(`{spec: repositories: [...{trigger: "x" | "y"}]}`), nil},
+		{"a match that needs more items", "import \"list\"\n" + matching(`{spec: repositories: list.MinItems(20)}`), nil},
+		{"a match that asks for fewer items", matching(`{folders: []}`), nil},
+		{"a match that is beyond a bound", matching(`{days: tokenExpires: <5}`), nil},
+		{"a match of another type", matching(`{spec: username: 1}`), nil},
+		// What could not be computed might have matched: nothing passes.
+		{"a match whose index is out of range", matching(`{folders: _, _x: folders[7] & "eu"}`), []string{"policy-a "}},
+		{"a match with the same in a field", matching(`{folders: _, spec: instance: folders[7]}`), []string{"policy-a "}},
+		{"a match with the same in a condition", matching(`{folders: _, spec: {if folders[7] == "eu" {platform: "gitlab"}}}`), []string{"policy-a "}},
+		{"a match with a call that fails", "import \"strconv\"\n" + matching(`{spec: username: _, #n: strconv.Atoi(spec.username) & >5}`), []string{"policy-a "}},
+		{"a match that divides by zero", matching(`{folders: _, _n: 1 / (len(folders) - 1)}`), []string{"policy-a "}},
+		{"a match with a bad pattern of the declaration's", matching(`{spec: username: _, spec: instance: =~"(\(spec.username)"}`), []string{"policy-a "}},
+		{"a match of which only one way fails", matching(`{folders: _, spec: instance: folders[7] | folders[8]}`), []string{"policy-a "}},
+		{"a failure beside what does not match", matching(`{folders: _, _x: folders[7] & "eu", spec: platform: "codeup"}`), nil},
+		{"a warning that does not compute", strings.Replace(matching(`{folders: _, _x: folders[7] & "eu"}`), "message", "severity: \"warning\", message", 1), []string{"warning policy-a "}},
 		{"a warning", `policies: "policy-a": {message: "m", severity: "warning", require: spec: instance: "dev"}`, []string{"warning policy-a spec.instance"}},
 		{"what policies share", "#Dev: instance: \"dev\"\n" + one("{spec: {#Dev, ...}}"), []string{"policy-a spec.instance"}},
 	}

@@ -218,11 +218,14 @@ func (e *evaluation) take(answer policyAnswer) {
 	for _, b := range answer.breaches {
 		at := e.due[b.Declaration]
 		d, p, key := e.declarations[at], answer.read.Policies[b.Policy], e.keys[at]
-		where := message.Place{File: e.policies.files[p.File].Path, Line: p.Line}
+		said := message.New("policy.own", "text", message.Foreign(p.Text), "at", message.Place{File: e.policies.files[p.File].Path, Line: p.Line})
+		if b.Match {
+			said = message.New("policy.match", "code", p.Code, "at", message.Place{File: e.policies.files[p.File].Path, Line: p.Line})
+		}
 		for _, path := range b.Paths {
 			place := d.At(path)
 			e.told[key] = append(e.told[key], finding.Finding{
-				Code: p.Code, Severity: p.Severity, Message: message.New("policy.own", "text", message.Foreign(p.Text), "at", where),
+				Code: p.Code, Severity: p.Severity, Message: said,
 				Rule: message.Verbatim(p.Text), Hint: message.Verbatim(p.Hint),
 			}.At(d.File, place.Line, place.Column).In(path))
 		}
