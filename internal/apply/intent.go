@@ -42,6 +42,7 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observation
 			stay = append(stay, intent)
 			continue
 		case done:
+			a.doubtLate(&intent, observations[0].Accounts[intent.Platform].Account)
 			err = l.done(ctx, intent)
 		case undone:
 			err = l.over(ctx, intent)
@@ -73,6 +74,22 @@ func (a *Applier) judge(l *ledger, intent *binding.Intent, obs binding.Observati
 		}
 	}
 	return verdict
+}
+
+// doubtLate takes the token out of an intent whose account was made after the call can
+// have had its effect, or can have been: somebody else may have bound it, with another
+// token.
+func (a *Applier) doubtLate(intent *binding.Intent, account *binding.Account) {
+	if kind := plan.Kind(intent.Action); !intent.Object.IsAccount() || account == nil || kind != plan.Bind && kind != plan.Rebind {
+		return
+	}
+	made := account.Created
+	if made.IsZero() {
+		made = a.o.Now()
+	}
+	if made.After(intent.Started.Add(a.o.Settle)) {
+		intent.After = intent.After.WithoutToken()
+	}
 }
 
 // afterTime is a verdict on an intent whose effect is not shown: it is open for the
