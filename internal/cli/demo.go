@@ -45,6 +45,8 @@ server), puts the example declarations into a new git repository, runs the real
 daemon with its real clients against them, and prints what happens: the plan,
 applying it, the bindings with their conditions, and then a commit that changes
 a binding, a person who unbinds in the console, and a new version of a token.
+Its git repository takes pushes, and the commands below change its outside while
+it runs.
 With --registry documented the registry serves only the calls that Alibaba Cloud
 documents, and people do and confirm the rest.
 Without --once it runs until you interrupt it and prints commands to try.`,
@@ -55,6 +57,7 @@ Without --once it runs until you interrupt it and prints commands to try.`,
 	}
 	cmd.Flags().BoolVar(&opts.once, "once", false, "exit when everything has converged")
 	cmd.Flags().StringVar(&opts.registry, "registry", registryFull, "which calls the registry serves: full or documented")
+	cmd.AddCommand(newDemoCommands(streams)...)
 	return cmd
 }
 
@@ -93,6 +96,10 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 	defer d.Close()
 
 	running, stop := context.WithCancel(ctx)
+	defer stop()
+	if err := (&demoControl{world: world, bindings: n.bindings}).serve(running); err != nil {
+		return err
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(running, daemon.Reload{}) }()
 	story := &story{world: world, narrator: n, ended: ended, attest: d.Attest}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"reconciler/examples"
@@ -18,6 +19,9 @@ import (
 	"reconciler/internal/manifest"
 	"reconciler/internal/sandbox"
 )
+
+// demoFolder begins the name of a demo's folder.
+const demoFolder = "reconciler-demo-"
 
 // demoVaultToken opens the sandbox's secret store; it is worth nothing
 // elsewhere.
@@ -34,7 +38,8 @@ type demoWorld struct {
 	configPath   string
 	files        map[string][]byte
 	declarations []binding.Declaration
-	// tokens are those of each Vault path, the newest last.
+	// tokens are those of each Vault path, the newest last; mu guards them.
+	mu     sync.Mutex
 	tokens map[string][]string
 }
 
@@ -56,10 +61,11 @@ func newDemoWorld(ctx context.Context) (_ *demoWorld, err error) {
 	for _, d := range w.declarations {
 		w.populate(d)
 	}
+	w.outside.Git.AllowPushes()
 	if _, err := w.outside.Git.Commit("Declare the bindings", w.files); err != nil {
 		return nil, err
 	}
-	if w.folder, err = os.MkdirTemp("", "reconciler-demo-"); err != nil {
+	if w.folder, err = os.MkdirTemp("", demoFolder); err != nil {
 		return nil, err
 	}
 	w.logPath = filepath.Join(w.folder, "daemon.log")
@@ -151,8 +157,11 @@ func (w *demoWorld) populate(d binding.Declaration) {
 	}
 }
 
-// newToken makes a token at the code host and puts it into the secret store.
-func (w *demoWorld) newToken(d binding.Declaration) {
+// newToken makes a token at the code host and puts it into the secret store. It
+// returns its version.
+func (w *demoWorld) newToken(d binding.Declaration) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	ref := d.Spec.Token.Vault
 	token := fmt.Sprintf("sandbox-token-%s-%d", d.Name, len(w.tokens[ref.Path])+1)
 	w.tokens[ref.Path] = append(w.tokens[ref.Path], token)
@@ -160,6 +169,7 @@ func (w *demoWorld) newToken(d binding.Declaration) {
 		Value: token, Username: d.Spec.Username, Expires: d.Spec.Token.Expires.Time().AddDate(0, 0, 1),
 	})
 	w.outside.Vault.Put(ref.Mount, ref.Path, map[string]string{ref.Key: token})
+	return len(w.tokens[ref.Path])
 }
 
 // rotate gives a binding's account a new token.
@@ -238,6 +248,8 @@ func (w *demoWorld) bound(instance string, platform binding.Platform) bool {
 
 // boundWith says whether a platform is bound with the newest token of a path.
 func (w *demoWorld) boundWith(instance string, platform binding.Platform, path string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	tokens := w.tokens[path]
 	return len(tokens) > 0 && w.instance(instance).TokenIs(string(platform), tokens[len(tokens)-1])
 }
@@ -278,6 +290,14 @@ func (w *demoWorld) lookAround() string {
   %[1]s resume payments-gitlab
   %[1]s sync
   %[1]s plan --full
+  %[1]s doctor
+
+Change the outside, and see what the daemon does:
+  %[1]s demo unbind edge-gitlab
+  %[1]s demo rotate payments-gitlab
+  %[1]s demo fail vault --for 30s
+
+Change a declaration, and push it; the daemon follows within a second:
   git clone %[3]s
   less %[4]s`, program(), w.configPath, w.outside.GitURL, w.logPath)
 }

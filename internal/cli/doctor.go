@@ -56,8 +56,10 @@ func runDoctor(ctx context.Context, opts *doctorOptions) error {
 	if err != nil {
 		return err
 	}
+	options := engine.Options{Config: cfg, Redactor: opts.streams.redactor}
+	reachDemo(ctx, opts.config, cfg, &options)
 	checks := doctor.Diagnose(ctx, doctor.Options{
-		Engine: engine.Options{Config: cfg, Redactor: opts.streams.redactor}, Path: opts.config, Findings: findings,
+		Engine: options, Path: opts.config, Findings: findings,
 		Bindings: opts.names, Timeout: opts.timeout,
 	})
 	if err := ctx.Err(); err != nil {

@@ -390,10 +390,12 @@ func openEngine(ctx context.Context, streams Streams, opts sessionOptions) (*ses
 		return nil, nil, err
 	}
 	name, _ := whoAsks("", "apply") // Who is not known has no name in the history.
-	e, err := engine.New(ctx, engine.Options{
+	options := engine.Options{
 		Redactor: streams.redactor, Published: snapshot, Who: server.ThisProcess().Person(name),
 		Config: cfg, LogTo: streams.Err, ReadOnly: opts.readOnly, Events: opts.events, AnyInstance: opts.bare != nil,
-	})
+	}
+	reachDemo(ctx, opts.config, cfg, &options)
+	e, err := engine.New(ctx, options)
 	if err != nil {
 		return nil, nil, err
 	}

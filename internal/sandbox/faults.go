@@ -196,3 +196,12 @@ func (f Fault) wait(r *http.Request) bool {
 	}
 	return true
 }
+
+// DownUntil is a part that answers 503 to everything, probes too, until a time
+// or, if it does not end, until the faults are cleared.
+func DownUntil(until time.Time, ends bool) Fault {
+	return Fault{
+		Match:  func(*http.Request) bool { return !ends || time.Now().Before(until) },
+		Probes: true, Status: http.StatusServiceUnavailable, Body: "down for the demo\n",
+	}
+}

@@ -31,15 +31,19 @@ const gitBranch = "refs/heads/main"
 const maxGitRequest = 1 << 20
 
 // GitServer is one git repository in memory, served over git's smart HTTP
-// protocol, version 0, for reading: clone, fetch and shallow fetch. Its only
-// branch is main. It is safe for concurrent use.
+// protocol, version 0: clone, fetch, shallow fetch and, where they are allowed,
+// pushes. Its only branch is main. It is safe for concurrent use.
 type GitServer struct {
+	// Faults go wrong on demand, in front of everything.
+	Faults Faults
+
 	mu             sync.Mutex
 	store          *memory.Storage
 	files          map[string][]byte
 	head           plumbing.Hash
 	commits        int
 	user, password string
+	pushes         bool
 }
 
 // NewGitServer makes an empty repository.
@@ -150,12 +154,13 @@ func (g *GitServer) putBlob(data []byte) (plumbing.Hash, error) {
 }
 
 // Handler serves the repository under any name: /NAME.git/info/refs and
-// /NAME.git/git-upload-pack.
+// /NAME.git/git-upload-pack and /NAME.git/git-receive-pack.
 func (g *GitServer) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{repo}/info/refs", g.refs)
 	mux.HandleFunc("POST /{repo}/git-upload-pack", g.uploadPack)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /{repo}/git-receive-pack", g.receivePack)
+	return g.Faults.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		if !g.allowed(r) {
@@ -164,7 +169,7 @@ func (g *GitServer) Handler() http.Handler {
 			return
 		}
 		mux.ServeHTTP(w, r)
-	})
+	}))
 }
 
 func (g *GitServer) allowed(r *http.Request) bool {
@@ -176,36 +181,37 @@ func (g *GitServer) allowed(r *http.Request) bool {
 }
 
 func (g *GitServer) refs(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Query().Get("service") != "git-upload-pack" {
+	service := r.URL.Query().Get("service")
+	if service != "git-upload-pack" && (service != "git-receive-pack" || !g.pushes) {
 		http.Error(w, "this repository is for reading", http.StatusForbidden)
 		return
 	}
 	refs := packp.NewAdvRefs()
-	refs.Prefix = [][]byte{[]byte("# service=git-upload-pack"), pktline.Flush}
+	refs.Prefix = [][]byte{[]byte("# service=" + service), pktline.Flush}
 	if g.head != plumbing.ZeroHash {
 		refs.Head = &g.head
 		refs.References[gitBranch] = g.head
 	}
-	for _, c := range []capability.Capability{capability.Shallow, capability.OFSDelta} {
+	capabilities := []capability.Capability{capability.Shallow, capability.OFSDelta}
+	if service == "git-receive-pack" {
+		capabilities = []capability.Capability{capability.ReportStatus, capability.OFSDelta, capability.Capability("no-thin")}
+	}
+	for _, c := range capabilities {
 		if err := refs.Capabilities.Set(c); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
 	}
-	w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
+	w.Header().Set("Content-Type", "application/x-"+service+"-advertisement")
 	w.Header().Set("Cache-Control", "no-cache")
 	_ = refs.Encode(w)
 }
 
 func (g *GitServer) uploadPack(w http.ResponseWriter, r *http.Request) {
-	body := io.Reader(http.MaxBytesReader(w, r.Body, maxGitRequest))
-	if r.Header.Get("Content-Encoding") == "gzip" {
-		unzipped, err := gzip.NewReader(body)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		body = io.LimitReader(unzipped, maxGitRequest)
+	body, err := requestBody(w, r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
 	}
 	want, err := readRequest(body)
 	if err != nil {
@@ -220,6 +226,19 @@ func (g *GitServer) uploadPack(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
 	w.Header().Set("Cache-Control", "no-cache")
 	_, _ = w.Write(answer.Bytes())
+}
+
+// requestBody is a request's body, unpacked and bounded.
+func requestBody(w http.ResponseWriter, r *http.Request) (io.Reader, error) {
+	body := io.Reader(http.MaxBytesReader(w, r.Body, maxGitRequest))
+	if r.Header.Get("Content-Encoding") != "gzip" {
+		return body, nil
+	}
+	unzipped, err := gzip.NewReader(body)
+	if err != nil {
+		return nil, fmt.Errorf("not gzip: %w", err)
+	}
+	return io.LimitReader(unzipped, maxGitRequest), nil
 }
 
 // gitRequest is what a client asks for.

@@ -13,6 +13,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -30,8 +31,9 @@ type Sandbox struct {
 	Hosts    *CodeHosts
 	Vault    *Vault
 	Git      *GitServer
-	// RootCAs trusts the certificate of GitLabTLS.
-	RootCAs *x509.CertPool
+	// RootCAs trusts the certificate of GitLabTLS, which CertificatePEM is.
+	RootCAs        *x509.CertPool
+	CertificatePEM []byte
 	// The addresses: URLs, except for GitLabTLS and GitLabHTTP, which are
 	// "host:port" for a client that dials them instead of a public site.
 	RegistryURL, VaultURL, GitURL      string
@@ -68,6 +70,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 		return nil, err
 	}
 	s.RootCAs = pool
+	s.CertificatePEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})
 	for _, part := range []struct {
 		handler http.Handler
 		tls     *tls.Config

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/config"
+	"reconciler/internal/engine"
+	"reconciler/internal/report"
+)
+
+// newDemoCommands are the commands that change the outside of a running demo.
+func newDemoCommands(streams Streams) []*cobra.Command {
+	change := func(use, short string, args cobra.PositionalArgs) (*cobra.Command, *demoRequest) {
+		asked := &demoRequest{}
+		cmd := &cobra.Command{Use: use, Short: short, Args: args, RunE: func(cmd *cobra.Command, args []string) error {
+			asked.Command = cmd.Name()
+			if len(args) > 0 {
+				asked.Name = args[0]
+			}
+			answer, err := askDemo(cmd.Context(), *asked)
+			if err != nil {
+				return fmt.Errorf("demo %s: %w", asked.Command, err)
+			}
+			_, err = fmt.Fprintln(streams.Out, report.Harmless(answer.Did))
+			return err
+		}}
+		return cmd, asked
+	}
+	unbind, _ := change("unbind BINDING", "In a running demo, unbind an account as a person does in the console", cobra.ExactArgs(1))
+	bind, _ := change("bind BINDING", "In a running demo, bind an account as a person does in the console", cobra.ExactArgs(1))
+	rotate, _ := change("rotate BINDING", "In a running demo, put a new version of a token into the secret store", cobra.ExactArgs(1))
+	fail, asked := change("fail PART", "In a running demo, let a part of the outside fail", cobra.ExactArgs(1))
+	fail.Long = "fail lets a part of the demo's outside answer 503 to everything: " + strings.Join(demoParts(), ", ") + `.
+It lasts until "reconciler demo restore", or for the time that --for gives.`
+	fail.Example = "  reconciler demo fail vault\n  reconciler demo fail github --for 1m"
+	fail.Flags().DurationVar(&asked.For, "for", 0, "how long, for example 1m; 0 is until restore")
+	restore, _ := change("restore [PART]", "In a running demo, end what fail began", cobra.MaximumNArgs(1))
+	fail.ValidArgs, restore.ValidArgs = demoParts(), demoParts()
+	return []*cobra.Command{unbind, bind, rotate, fail, restore}
+}
+
+// askDemo asks the running demo.
+func askDemo(ctx context.Context, asked demoRequest) (demoAnswer, error) {
+	if asked.For < 0 {
+		return demoAnswer{}, errors.New("--for must not be negative")
+	}
+	if path := os.Getenv("RECONCILER_CONFIG"); path != "" {
+		socket := filepath.Join(filepath.Dir(path), demoSocket)
+		if _, err := os.Lstat(socket); err == nil {
+			return askDemoAt(ctx, socket, asked)
+		}
+	}
+	running := runningDemos(ctx)
+	switch len(running) {
+	case 0:
+		return demoAnswer{}, errors.New("no demo is running; start one in another terminal: " + program() + " demo")
+	case 1:
+		return askDemoAt(ctx, running[0], asked)
+	}
+	text := "several demos are running; choose one:"
+	for _, socket := range running {
+		text += "\n  export RECONCILER_CONFIG=" + filepath.Join(filepath.Dir(socket), "reconciler.yaml")
+	}
+	return demoAnswer{}, errors.New(text)
+}
+
+// runningDemos are the sockets of this user's demos that answer.
+func runningDemos(ctx context.Context) (running []string) {
+	sockets, err := filepath.Glob(filepath.Join(os.TempDir(), demoFolder+"*", demoSocket))
+	if err != nil {
+		return nil
+	}
+	for _, socket := range sockets {
+		if folder, err := os.Lstat(filepath.Dir(socket)); err != nil || folder.Mode().Perm() != 0o700 {
+			continue // Another user could have made it.
+		}
+		if _, err := askDemoAt(ctx, socket, demoRequest{Command: "reach"}); err == nil {
+			running = append(running, socket)
+		}
+	}
+	return running
+}
+
+func askDemoAt(ctx context.Context, socket string, asked demoRequest) (answer demoAnswer, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return answer, fmt.Errorf("the demo does not answer, start it again: %w", err)
+	}
+	defer func() { _ = conn.Close() }()
+	deadline, _ := ctx.Deadline()
+	_ = conn.SetDeadline(deadline)
+	if err = json.NewEncoder(conn).Encode(asked); err == nil {
+		err = json.NewDecoder(io.LimitReader(conn, maxDemoWords)).Decode(&answer)
+	}
+	if err != nil {
+		return answer, fmt.Errorf("the demo does not answer, start it again: %w", err)
+	}
+	if answer.Error != "" {
+		return answer, errors.New(answer.Error)
+	}
+	return answer, nil
+}
+
+// reachDemo lets a command that works with a demo's configuration reach the
+// demo's GitLab sites. Any other configuration stays as it is: it allows no
+// private addresses, or has no demo next to it.
+func reachDemo(ctx context.Context, configPath string, cfg config.Config, options *engine.Options) {
+	socket := filepath.Join(filepath.Dir(configPath), demoSocket)
+	if _, err := os.Lstat(socket); err != nil || !cfg.CodeHosts.UnsafeAllowPrivateAddresses {
+		return
+	}
+	answer, err := askDemoAt(ctx, socket, demoRequest{Command: "reach"})
+	if err != nil {
+		return // The demo has ended; the checks report that its sites do not answer.
+	}
+	options.Dial, options.RootCAs = answer.Dial, x509.NewCertPool()
+	options.RootCAs.AppendCertsFromPEM([]byte(answer.Certificate))
+}

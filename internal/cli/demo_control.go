@@ -1,0 +1,216 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/manifest"
+	"reconciler/internal/sandbox"
+)
+
+// demoSocket is the file in the demo's folder that answers the commands below
+// `demo`. Only the user who started the demo may open it.
+const demoSocket = "demo.sock"
+
+// maxDemoWords bounds a request to the demo, and its answer.
+const maxDemoWords = 1 << 16
+
+// demoRequest is what a command below `demo` asks a running demo for.
+type demoRequest struct {
+	Command string        `json:"command"`
+	Name    string        `json:"name,omitempty"`
+	For     time.Duration `json:"for,omitempty"`
+}
+
+// demoAnswer is what the demo did, or why it did not.
+type demoAnswer struct {
+	Did   string `json:"did,omitempty"`
+	Error string `json:"error,omitempty"`
+	// Dial and Certificate lead another process to the demo's GitLab sites, whose
+	// names exist nowhere.
+	Dial        map[string]string `json:"dial,omitempty"`
+	Certificate string            `json:"certificate,omitempty"`
+}
+
+// demoControl changes the outside of a running demo.
+type demoControl struct {
+	world *demoWorld
+	// bindings are those that the daemon reports now.
+	bindings func() []binding.Status
+}
+
+// serve answers on the demo's socket until ctx ends.
+func (c *demoControl) serve(ctx context.Context) error {
+	path := filepath.Join(c.world.folder, demoSocket)
+	l, err := new(net.ListenConfig).Listen(ctx, "unix", path)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return errors.Join(fmt.Errorf("demo: %w", err), l.Close())
+	}
+	context.AfterFunc(ctx, func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go c.answer(conn)
+		}
+	}()
+	return nil
+}
+
+func (c *demoControl) answer(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	var asked demoRequest
+	answer := demoAnswer{}
+	err := json.NewDecoder(io.LimitReader(conn, maxDemoWords)).Decode(&asked)
+	if err == nil {
+		answer, err = c.do(asked)
+	}
+	if err != nil {
+		answer.Error = err.Error()
+	}
+	_ = json.NewEncoder(conn).Encode(answer)
+}
+
+// do carries out a request.
+func (c *demoControl) do(asked demoRequest) (demoAnswer, error) {
+	var did string
+	var err error
+	switch asked.Command {
+	case "reach":
+		return demoAnswer{Dial: c.world.dial(), Certificate: string(c.world.outside.CertificatePEM)}, nil
+	case "unbind":
+		did, err = c.unbind(asked.Name)
+	case "bind":
+		did, err = c.bind(asked.Name)
+	case "rotate":
+		did, err = c.rotate(asked.Name)
+	case "fail":
+		did, err = c.fail(asked.Name, asked.For)
+	case "restore":
+		did, err = c.restore(asked.Name)
+	default:
+		err = fmt.Errorf("the demo cannot %s; it is of another version", asked.Command)
+	}
+	return demoAnswer{Did: did}, err
+}
+
+// binding finds one by its name.
+func (c *demoControl) binding(name string) (binding.Status, error) {
+	var names []string
+	for _, b := range c.bindings() {
+		if b.Name == name {
+			return b, nil
+		}
+		names = append(names, b.Name)
+	}
+	return binding.Status{}, fmt.Errorf("no binding is called %s%s; there are: %s", name, manifest.DidYouMean(name, names), strings.Join(names, ", "))
+}
+
+func (c *demoControl) unbind(name string) (string, error) {
+	b, err := c.binding(name)
+	if err != nil {
+		return "", err
+	}
+	if !c.world.instance(b.Spec.Instance).ConsoleUnbind(string(b.Spec.Platform)) {
+		return "", fmt.Errorf("%s is not bound to %s", b.Spec.Platform.Title(), b.Spec.Instance)
+	}
+	return fmt.Sprintf("Somebody unbound %s from %s in the console.", b.Spec.Platform.Title(), b.Spec.Instance), nil
+}
+
+func (c *demoControl) bind(name string) (string, error) {
+	b, err := c.binding(name)
+	if err != nil {
+		return "", err
+	}
+	c.world.instance(b.Spec.Instance).ConsoleBind(string(b.Spec.Platform), b.Spec.Address, b.Spec.Username)
+	return fmt.Sprintf("Somebody bound %s to %s as %s in the console.", b.Spec.Platform.Title(), b.Spec.Instance, b.Spec.Username), nil
+}
+
+func (c *demoControl) rotate(name string) (string, error) {
+	b, err := c.binding(name)
+	if err != nil {
+		return "", err
+	}
+	if b.Spec.Token == nil {
+		return "", fmt.Errorf("%s has no token: a person authorizes %s in a browser", name, b.Spec.Platform.Title())
+	}
+	version := c.world.newToken(binding.Declaration{Name: b.Name, Spec: b.Spec})
+	return fmt.Sprintf("The secret store has version %d of the token of %s.", version, name), nil
+}
+
+// demoPart is a part of the outside that can fail.
+type demoPart struct {
+	name   string
+	faults *sandbox.Faults
+}
+
+// demoParts are the names of the parts that can fail.
+func demoParts() []string {
+	return []string{"registry", "vault", "git", sandbox.HostCodeup, sandbox.HostGitHub, sandbox.HostBitbucket, sandbox.HostGitLab}
+}
+
+// parts finds a part by its name; all of them without one.
+func (c *demoControl) parts(name string) ([]demoPart, error) {
+	if name != "" && !slices.Contains(demoParts(), name) {
+		return nil, fmt.Errorf("no part is called %s%s; there are: %s", name, manifest.DidYouMean(name, demoParts()), strings.Join(demoParts(), ", "))
+	}
+	var found []demoPart
+	for _, part := range demoParts() {
+		if name != "" && part != name {
+			continue
+		}
+		outside := c.world.outside
+		faults := map[string]*sandbox.Faults{"registry": &outside.Registry.Faults, "vault": &outside.Vault.Faults, "git": &outside.Git.Faults}[part]
+		if faults == nil {
+			faults = outside.Hosts.Faults(part)
+		}
+		found = append(found, demoPart{part, faults})
+	}
+	return found, nil
+}
+
+func (c *demoControl) fail(name string, lasts time.Duration) (string, error) {
+	parts, err := c.parts(name)
+	if err != nil {
+		return "", err
+	}
+	until, ends := time.Now().Add(lasts), fmt.Sprintf("until: %s demo restore %s", program(), name)
+	if lasts > 0 {
+		ends = "for " + lasts.String()
+	}
+	for _, part := range parts {
+		part.faults.Clear()
+		part.faults.Add(sandbox.DownUntil(until, lasts > 0))
+	}
+	return fmt.Sprintf("%s answers 503 to everything, %s. See what becomes of it: %s get", name, ends, program()), nil
+}
+
+func (c *demoControl) restore(name string) (string, error) {
+	parts, err := c.parts(name)
+	if err != nil {
+		return "", err
+	}
+	for _, part := range parts {
+		part.faults.Clear()
+	}
+	if name == "" {
+		return "Everything answers again.", nil
+	}
+	return name + " answers again.", nil
+}
