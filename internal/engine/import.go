@@ -38,9 +38,9 @@ type repositoryLister interface {
 
 // Import asks the registry for all that an instance has: the binding of every
 // platform, and every image repository's source and build rules. Nothing is
-// written, no secret is read, and no code host is asked. Progress, if not nil,
+// written, no secret is read, and no code host is asked. progress, if not nil,
 // hears how many of the questions were answered, from several goroutines.
-func (e *Engine) Import(ctx context.Context, name string, told func(done, of int)) (Found, error) {
+func (e *Engine) Import(ctx context.Context, name string, progress func(done, of int)) (Found, error) {
 	c := &e.o.Config
 	at := slices.Index(c.InstanceNames(), name)
 	if at < 0 {
@@ -58,7 +58,7 @@ func (e *Engine) Import(ctx context.Context, name string, told func(done, of int
 	} else if images, err = lister.Repositories(ctx); err != nil {
 		found.Unlisted = unlisted(err)
 	}
-	reader := &countingReader{Reader: driver, of: len(images) + len(cfg.KnownEdition().Platforms()), told: told}
+	reader := &countingReader{Reader: driver, of: len(images) + len(cfg.KnownEdition().Platforms()), progress: progress}
 	observer := observe.New(observe.Options{
 		Instance: cfg.Name, Registry: reader, Tokens: noVault{}, Now: e.o.Now,
 		CallTimeout: importTimeout,
@@ -96,9 +96,9 @@ func unlisted(err error) *binding.Unknown {
 // countingReader counts the questions that were answered.
 type countingReader struct {
 	registry.Reader
-	of   int
-	told func(done, of int)
-	done atomic.Int64
+	of       int
+	progress func(done, of int)
+	done     atomic.Int64
 }
 
 // Account implements registry.AccountReader.
@@ -114,7 +114,7 @@ func (r *countingReader) Repository(ctx context.Context, image string) (binding.
 }
 
 func (r *countingReader) count() {
-	if done := r.done.Add(1); r.told != nil {
-		r.told(int(done), r.of)
+	if done := r.done.Add(1); r.progress != nil {
+		r.progress(int(done), r.of)
 	}
 }
