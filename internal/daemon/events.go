@@ -16,15 +16,11 @@ import (
 // first.
 const maxEvents = 1000
 
-// eventKey makes several events one. Nothing that differs from time to time is
-// in it: a message may hold a number or a duration.
-type eventKey struct{ instance, binding, reason, revision string }
-
 // eventLog keeps what happened recently. It is in memory only; docs/decisions
 // says why. It is safe for concurrent use.
 type eventLog struct {
 	mu     sync.Mutex
-	events map[eventKey]*report.EventItem
+	events map[string]*report.EventItem
 	// last is the sequence given last. It starts with the time, so that it
 	// grows over a restart.
 	last int64
@@ -33,14 +29,14 @@ type eventLog struct {
 }
 
 func newEventLog(now time.Time) *eventLog {
-	return &eventLog{events: map[eventKey]*report.EventItem{}, last: now.UnixMicro(), news: make(chan struct{})}
+	return &eventLog{events: map[string]*report.EventItem{}, last: now.UnixMicro(), news: make(chan struct{})}
 }
 
 // add notes that something happened at now.
 func (l *eventLog) add(now time.Time, e report.EventItem) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	key := eventKey{e.Instance, e.Binding, e.Reason, e.Revision}
+	key := e.Key()
 	kept := l.events[key]
 	if kept == nil {
 		if len(l.events) >= maxEvents {
@@ -60,7 +56,7 @@ func (l *eventLog) add(now time.Time, e report.EventItem) {
 
 // drop forgets what happened longest ago.
 func (l *eventLog) drop() {
-	var oldest eventKey
+	oldest := ""
 	least := int64(0)
 	for key, e := range l.events {
 		if least == 0 || e.Sequence < least {

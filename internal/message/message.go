@@ -175,6 +175,21 @@ func (m Message) Key() string {
 	return string(data)
 }
 
+// Code is Key without what differs from time to time: numbers, times, durations,
+// foreign texts, and lines in files. It stays the same when the same is said
+// again.
+func (m Message) Code() string {
+	return m.each(func(v any) any {
+		switch v := v.(type) {
+		case Place:
+			return Place{File: v.File, Field: v.Field}
+		case string, bool:
+			return v
+		}
+		return Foreign("")
+	}).Key()
+}
+
 // Identity is Key without lines, columns, indexes of lists and foreign texts:
 // it stays the same when what the message is about moves.
 func (m Message) Identity() string {

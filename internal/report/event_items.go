@@ -9,6 +9,21 @@ import (
 	"reconciler/internal/plan"
 )
 
+// Key is equal for items of which one is a repetition of the other: the same
+// happened to the same object, at the same revision.
+func (e EventItem) Key() string {
+	return message.New("list", "items", []string{
+		e.Instance, e.Binding, e.Reason, e.Revision, e.about, message.Message{ID: e.ID, Args: e.Args}.Code(),
+	}).Key()
+}
+
+// asked sets the item's message to a person's request. Each is an item of its own
+// unless it is the very same.
+func (e *EventItem) asked(m message.Message) {
+	e.say(m)
+	e.about = m.Key()
+}
+
 // say sets the item's message, as data and in English words.
 func (e *EventItem) say(m message.Message) {
 	e.ID, e.Args, e.Message = m.ID, m.Args, English().Text(m)
@@ -44,7 +59,7 @@ func EventItems(ev plan.Event) []EventItem {
 		e.say(ofObject(ev.Action))
 	case plan.GlassBroken:
 		e.Binding, e.Type = ev.Glass.Binding, EventWarning
-		e.say(message.New("event.glass-broken", "by", ev.Glass.Person.By, "reason", message.Foreign(ev.Glass.Reason)))
+		e.asked(message.New("event.glass-broken", "by", ev.Glass.Person.By, "reason", message.Foreign(ev.Glass.Reason)))
 	case plan.SyncFailed, plan.SourceNotRead:
 		e.Type = EventWarning
 		e.say(why)
@@ -54,18 +69,19 @@ func EventItems(ev plan.Event) []EventItem {
 		e.Type = EventWarning
 		e.say(message.New("list", "items", brokenLines("", ev.Findings)))
 	case plan.SnapshotRead, plan.ConfigurationTaken:
+		e.about = ev.From
 		e.say(message.Verbatim(ev.From))
 	case plan.ConfigurationRefused:
-		e.Type = EventWarning
+		e.Type, e.about = EventWarning, ev.From
 		e.say(message.New("event.configuration-refused", "why", why))
 	case plan.WebhookReceived:
 		e.say(message.New("event.push", "sender", ev.From))
 	case plan.SyncAsked, plan.StepsAttested:
 		e.Binding = ev.Binding
-		e.say(message.New("event.asked", "by", ev.Person.By, "reason", message.Foreign(ev.Reason)))
+		e.asked(message.New("event.asked", "by", ev.Person.By, "reason", message.Foreign(ev.Reason)))
 	case plan.Suspended, plan.Resumed:
 		e.Binding = ev.Binding
-		e.say(message.New("event.until", "until", ev.Until, "by", ev.Person.By, "reason", message.Foreign(ev.Reason)))
+		e.asked(message.New("event.until", "until", ev.Until, "by", ev.Person.By, "reason", message.Foreign(ev.Reason)))
 	default:
 		return nil
 	}
@@ -86,7 +102,7 @@ func syncItems(ev plan.Event) (items []EventItem) {
 	}
 	for _, f := range ev.Plan.Findings {
 		if f.Severity != finding.Info {
-			e := EventItem{Instance: ev.Instance, Binding: names[f.File], Type: EventWarning, Reason: Camel(f.Code), Revision: ev.Revision}
+			e := EventItem{Instance: ev.Instance, Binding: names[f.File], Type: EventWarning, Reason: Camel(f.Code), Revision: ev.Revision, about: f.File + " " + f.Path}
 			e.say(f.Message)
 			items = append(items, e)
 		}

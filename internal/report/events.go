@@ -30,7 +30,7 @@ const (
 )
 
 // EventItem is something that happened lately, once or several times: events of
-// equal instance, binding, reason and revision are one item.
+// equal Key are one item.
 type EventItem struct {
 	// Sequence grows with every change of the list; it means nothing else.
 	Sequence int64 `json:"sequence"`
@@ -51,6 +51,9 @@ type EventItem struct {
 	// First and Last are when it happened first and last.
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
+	// about tells the item apart from others that say the same: the place of a
+	// finding, or what a person asked for.
+	about string
 }
 
 // EventList is what `events` prints, oldest first.

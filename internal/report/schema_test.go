@@ -113,7 +113,7 @@ func fields(t reflect.Type) []string {
 	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
-		case name == "-":
+		case name == "-", !f.IsExported():
 		case f.Anonymous && name == "":
 			names = append(names, fields(f.Type)...)
 		default:
