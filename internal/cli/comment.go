@@ -91,7 +91,7 @@ func runComment(ctx context.Context, opts *commentOptions, args []string) error 
 	if err != nil {
 		return err
 	}
-	body, marker, err := readComment(opts.streams.In, args)
+	body, marker, quiet, err := readComment(opts.streams.In, args)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func runComment(ctx context.Context, opts *commentOptions, args []string) error 
 	}
 	pr := providers.PullRequest{Project: opts.project, Number: opts.number, Commit: opts.commit}
 	done, err := providers.Publish(ctx, to, pr, providers.Post{
-		Marker: marker, Body: body, Author: opts.author, Quiet: opts.silent && report.SaysNothing(body),
+		Marker: marker, Body: body, Author: opts.author, Quiet: opts.silent && quiet,
 	})
 	if err != nil {
 		err = fmt.Errorf("comment on %s #%s: %w", opts.project, opts.number, err)
@@ -136,25 +136,25 @@ func runComment(ctx context.Context, opts *commentOptions, args []string) error 
 
 // readComment reads the Markdown. Only what this program wrote is posted, as it
 // was written.
-func readComment(in io.Reader, args []string) (body, marker string, err error) {
+func readComment(in io.Reader, args []string) (body, marker string, quiet bool, err error) {
 	const limit = 1 << 20
 	if len(args) > 0 && args[0] != "-" {
 		file, err := os.Open(args[0])
 		if err != nil {
-			return "", "", fmt.Errorf("comment: %w", err)
+			return "", "", false, fmt.Errorf("comment: %w", err)
 		}
 		defer func() { _ = file.Close() }()
 		in = file
 	}
 	text, err := boundedio.Read(in, limit)
 	if err != nil {
-		return "", "", fmt.Errorf("comment: read the text: %w", err)
+		return "", "", false, fmt.Errorf("comment: read the text: %w", err)
 	}
 	body, ok := report.Unsealed(string(text))
 	if marker, is := report.CommentMarker(body); ok && is {
-		return strings.TrimSpace(body), marker, nil
+		return strings.TrimSpace(body), marker, report.SaysNothing(string(text)), nil
 	}
-	return "", "", errors.New("comment: the text is not what plan --output markdown=FILE wrote, or was changed since; write it again")
+	return "", "", false, errors.New("comment: the text is not what plan --output markdown=FILE wrote, or was changed since; write it again")
 }
 
 // state is the status that was asked for; empty is none.

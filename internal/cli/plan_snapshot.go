@@ -88,7 +88,7 @@ func (o *snapshotOptions) read(ctx context.Context, streams Streams, cfg config.
 	case o.maxAge > 0 && age > o.maxAge:
 		return nil, report.Basis{}, fmt.Errorf("plan: --snapshot: %s: %s was observed %s ago, at %s; a snapshot older than %s is rejected: "+
 			"publish a new one, or say how old it may be with --snapshot-max-age",
-			name, oldest.Name, report.AgeWords(age), oldest.Observed.Format(time.RFC3339), o.maxAge)
+			name, oldest.Name, report.English().Text(report.Age(age)), oldest.Observed.Format(time.RFC3339), o.maxAge)
 	}
 	return &snapshot, report.Basis{Depth: report.FromPublished, Observed: oldest.Observed, Age: max(age, 0)}, nil
 }

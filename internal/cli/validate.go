@@ -16,6 +16,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 	"reconciler/internal/source"
@@ -129,10 +130,7 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 	document := report.Document{
 		Findings: findings,
 		FromRoot: fromRoot("."),
-		Summary:  fmt.Sprintf("%s valid in %s.", count(len(result.Declarations), "declaration"), count(len(files), "file")),
-	}
-	if ignored > 0 {
-		document.Summary += fmt.Sprintf(" %s ignored, because .reconcilerignore names it.", count(ignored, "file"))
+		Summary:  validated(len(result.Declarations), len(files), ignored),
 	}
 	for _, f := range files {
 		document.Files = append(document.Files, f.Path)
@@ -208,10 +206,12 @@ func readFolder(ctx context.Context, path string) (source.Snapshot, error) {
 	return snapshot, err
 }
 
-// count is a number with its noun, in the plural where it must be.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
+// validated says what was checked.
+func validated(declarations, files, ignored int) message.Message {
+	var left message.Message
+	if ignored > 0 {
+		left = message.New("counted.files", "count", ignored)
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return message.New("validate.summary", "ignored", left,
+		"declarations", message.New("counted.declarations", "count", declarations), "files", message.New("counted.files", "count", files))
 }

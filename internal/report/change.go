@@ -3,8 +3,8 @@ package report
 import (
 	"fmt"
 	"io"
-	"strings"
 
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -71,20 +71,20 @@ func (d Document) writeChange(w io.Writer, style Style) error {
 		p.findings(d.Plan.Findings)
 		p.line()
 	}
-	if counts := d.Change.counts(); counts != "" {
-		p.line(style.paint(bold, counts))
+	if counts := d.Change.counts(); !counts.IsZero() {
+		p.line(style.paint(bold, p.words(counts)))
 	}
 	if d.Basis.Depth != Offline {
-		p.line(style.paint(bold, d.Change.summary(*d.Plan)))
+		p.line(style.paint(bold, p.words(d.Change.summary(*d.Plan))))
 		for _, a := range d.Change.Pending {
-			p.fold("  ", a.Instance+": "+actionTitle(a)+": "+style.Language.Text(a.Reason))
+			p.fold("  ", a.Instance+": "+p.actionTitle(a)+": "+p.words(a.Reason))
 		}
 	}
 	if d.Change.Whole.HasChanges() {
-		p.line(style.paint(dim, "Digest of the whole plan: "+d.Change.Whole.Digest()))
+		p.line(style.paint(dim, p.words(message.New("plan-text.whole-digest", "digest", d.Change.Whole.Digest()))))
 	}
-	if words := d.Basis.words(d.Plan.Instances); words != "" {
-		p.line(words)
+	if basis := d.Basis.words(d.Plan.Instances); !basis.IsZero() {
+		p.line(p.words(basis))
 	}
 	return p.writeTo(w)
 }
@@ -96,7 +96,7 @@ const shownFields = 20
 // touched writes one binding with the fields in which its declaration differs.
 func (p *page) touched(t Touched) {
 	look := fieldLook(t.Change != Added, t.Change != Removed)
-	p.line("  ", p.style.paint(look.color, look.symbol), " ", p.style.paint(bold, clean(t.words())))
+	p.line("  ", p.style.paint(look.color, look.symbol), " ", p.style.paint(bold, clean(p.words(t.words()))))
 	changes := t.Changes
 	if !p.style.Full && len(changes) > shownFields {
 		changes = changes[:shownFields]
@@ -106,7 +106,7 @@ func (p *page) touched(t Touched) {
 		p.line("      ", p.style.paint(look.color, look.symbol), " ", clean(c.Field), ": ", p.field(c))
 	}
 	if left := len(t.Changes) - len(changes); left > 0 {
-		p.line("      … ", counted(left, "field more", "fields more"), " (--full shows all)")
+		p.line("      … ", p.words(message.New("plan-text.more-fields", "count", left)))
 	}
 }
 
@@ -129,63 +129,58 @@ func fieldLook(was, is bool) look {
 	return lookOf(plan.Relink)
 }
 
-func (t Touched) words() string {
-	words := fmt.Sprintf("%s: %s of %s (%s)", t.Change, t.Binding, t.Instance, t.File)
+func (t Touched) words() message.Message {
 	if t.Removal != "" {
-		words += ": " + t.Removal.words(t)
+		return message.New("change-text.with-removal", "change", t.change(), "removal", t.removal())
 	}
-	return words
+	return t.change()
 }
 
-// words say what becomes of the account, which is the previous one where the
+func (t Touched) change() message.Message {
+	return message.New("change."+t.Change, "binding", t.Binding, "instance", t.Instance, "file", t.File)
+}
+
+// removal says what becomes of the account, which is the previous one where the
 // binding is still declared, for another instance or platform.
-func (r Removal) words(t Touched) string {
-	was := ""
+func (t Touched) removal() message.Message {
+	text := message.New("change-text.kept")
+	if t.Removal == RemovalUnbound {
+		text = message.New("change-text.unbound")
+	}
 	if t.Change == Changed {
-		was = "the previous account: "
+		return message.New("change-text.previous", "removal", text)
 	}
-	if r == RemovalUnbound {
-		return was + "will be unbound"
-	}
-	return was + "kept"
+	return text
 }
 
 // counts says how many declarations the change touches in which way, and what
-// becomes of the accounts; empty where it touches none.
-func (c *Change) counts() string {
+// becomes of the accounts; nothing where it touches none.
+func (c *Change) counts() message.Message {
 	touched, removals := map[string]int{}, map[Removal]int{}
 	for _, t := range c.Touched {
 		touched[t.Change]++
 		removals[t.Removal]++
 	}
-	var parts []string
+	var parts []message.Message
 	for _, change := range []string{Added, Changed, Removed, Broken} {
 		if n := touched[change]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, change))
+			parts = append(parts, message.New("change-count."+change, "count", n))
 		}
 	}
-	if n := removals[RemovalKept]; n > 0 {
-		parts = append(parts, counted(n, "account kept", "accounts kept"))
-	}
-	if n := removals[RemovalUnbound]; n > 0 {
-		parts = append(parts, counted(n, "account will be unbound", "accounts will be unbound"))
+	for _, removal := range []Removal{RemovalKept, RemovalUnbound} {
+		if n := removals[removal]; n > 0 {
+			parts = append(parts, message.New("change-count."+string(removal), "count", n))
+		}
 	}
 	if len(parts) == 0 {
-		return ""
+		return message.Message{}
 	}
-	return "Bindings: " + strings.Join(parts, ", ") + "."
+	return message.New("change-text.counts", "counts", parts)
 }
 
 // summary counts what the change does, and says what was due without it.
-func (c *Change) summary(p plan.Plan) string {
-	text := "This change: nothing to do"
-	if parts := planCounts(p); parts != "" {
-		text = "This change: " + parts
-	}
-	if parts := planCounts(plan.Plan{Actions: c.Pending}); parts != "" {
-		text += ". Already pending: " + parts
-	}
-	return text + "."
+func (c *Change) summary(p plan.Plan) message.Message {
+	return message.New("change-text.summary", "counts", planCounts(p), "pending", planCounts(plan.Plan{Actions: c.Pending}))
 }
 
 // changeParts are the rows of what a change touches and of what was pending.
@@ -193,10 +188,9 @@ func (m *markdown) changeParts(c *Change) (touched, pending []string) {
 	for _, t := range c.Touched {
 		symbol, removal := fieldLook(t.Change != Added, t.Change != Removed).symbol, ""
 		if t.Removal != "" {
-			removal = ": " + t.Removal.words(t)
+			removal = ": " + m.words(t.removal())
 		}
-		touched = append(touched, fmt.Sprintf("- `%s` %s: %s of %s (%s)%s\n",
-			symbol, markdownText(t.Change), markdownCode(t.Binding), markdownCode(t.Instance), markdownCode(t.File), removal))
+		touched = append(touched, fmt.Sprintf("- `%s` %s%s\n", symbol, m.words(t.change().Map(markdownCode)), removal))
 		for _, f := range t.Changes {
 			symbol, values := fieldLook(f.From != "", f.To != "").symbol, markdownCode(f.To)
 			switch {
@@ -209,22 +203,22 @@ func (m *markdown) changeParts(c *Change) (touched, pending []string) {
 		}
 	}
 	for _, a := range c.Pending {
-		pending = append(pending, fmt.Sprintf("- %s, %s %s: %s\n", markdownCode(a.Instance), markdownText(string(a.Kind)), m.title(a), markdownText(m.language.Text(a.Reason))))
+		pending = append(pending, fmt.Sprintf("- %s, %s %s: %s\n", markdownCode(a.Instance), markdownText(string(a.Kind)), m.title(a), m.text(a.Reason)))
 	}
 	return touched, pending
 }
 
-// foot is planFoot of a change.
-func (c *Change) foot(p plan.Plan, basis Basis) string {
+// changeFoot is planFoot of a change.
+func (m *markdown) changeFoot(c *Change, p plan.Plan, basis Basis) string {
 	text := ""
-	if words := basis.words(p.Instances); words != "" {
-		text += words + "\n\n"
+	if asked := basis.words(p.Instances); !asked.IsZero() {
+		text += m.words(asked) + "\n\n"
 	}
-	if counts := c.counts(); counts != "" {
-		text += counts + "\n\n"
+	if counts := c.counts(); !counts.IsZero() {
+		text += m.words(counts) + "\n\n"
 	}
 	if basis.Depth == Offline {
 		return text // What was compared with nothing can be held to nothing.
 	}
-	return text + c.summary(p) + "\n\nDigest: `" + c.Whole.Digest() + "`\n"
+	return text + m.words(c.summary(p)) + "\n\n" + m.digest(c.Whole) + "\n"
 }

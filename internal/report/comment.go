@@ -1,9 +1,6 @@
 package report
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // sealed is the document with the hash of all of it at its end, within a limit.
 // It shows that nothing was changed or cut on the way; it is no proof of who
@@ -12,29 +9,54 @@ func (d document) sealed(limit int) string {
 	if limit <= 0 {
 		limit = commentLimit
 	}
-	return seal(d.within(max(limit, shortestLimit)))
+	return seal(d.within(max(limit, shortestLimit)), d.quiet)
 }
 
-func seal(markdown string) string {
-	return markdown + "\n<!-- reconciler-sum:" + hash(markdown) + " -->\n"
+// sealStart begins a seal, and quietSeal ends that of a document that says nothing.
+const (
+	sealStart = "\n<!-- reconciler-sum:"
+	quietSeal = " quiet -->\n"
+)
+
+func seal(markdown string, quiet bool) string {
+	if quiet {
+		return markdown + sealStart + hash(markdown+quietSeal) + quietSeal
+	}
+	return markdown + sealStart + hash(markdown) + " -->\n"
 }
 
 // Unsealed is Markdown of this package without its seal, in which no line is a
 // command to the host; false for text that this package did not write, or that
 // was changed.
 func Unsealed(text string) (markdown string, ok bool) {
+	markdown, _, ok = unsealed(text)
+	return markdown, ok
+}
+
+// SaysNothing says that text is Markdown of this package that tells of no change
+// and of no finding.
+func SaysNothing(text string) bool {
+	_, quiet, ok := unsealed(text)
+	return ok && quiet
+}
+
+func unsealed(text string) (markdown string, quiet, ok bool) {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
-	i := strings.LastIndex(text, "\n<!-- reconciler-sum:")
-	if i < 0 || seal(text[:i]) != strings.TrimRight(text, "\n")+"\n" {
-		return "", false
+	i := strings.LastIndex(text, sealStart)
+	if i < 0 {
+		return "", false, false
 	}
-	lines := strings.Split(text[:i], "\n")
+	text, markdown = strings.TrimRight(text, "\n")+"\n", text[:i]
+	if quiet = seal(markdown, true) == text; !quiet && seal(markdown, false) != text {
+		return "", false, false
+	}
+	lines := strings.Split(markdown, "\n")
 	for n, line := range lines {
 		if strings.HasPrefix(strings.TrimSpace(line), "/") {
 			lines[n] = strings.Replace(line, "/", "&#47;", 1)
 		}
 	}
-	return strings.Join(lines, "\n"), true
+	return strings.Join(lines, "\n"), quiet, true
 }
 
 // CommentMarker is the marker that Markdown of this package starts with; false
@@ -59,19 +81,6 @@ func CommentHeading(markdown string) string {
 		}
 	}
 	return ""
-}
-
-// SaysNothing says that Markdown of this package tells of no change and of no
-// finding.
-func SaysNothing(markdown string) bool {
-	for line := range strings.Lines(markdown) {
-		title := strings.TrimSuffix(strings.TrimSpace(line), "</summary>")
-		if strings.HasSuffix(title, "other finding") || strings.HasSuffix(title, "other findings") {
-			return false
-		}
-	}
-	quiet := []string{"reconciler: nothing changes", "reconciler: nothing was compared", "reconciler: no findings"}
-	return slices.Contains(quiet, CommentHeading(markdown))
 }
 
 // WithoutHTML takes the HTML of this package's own Markdown out of it, for

@@ -4,6 +4,7 @@ import (
 	"io"
 	"slices"
 
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -30,16 +31,16 @@ func PlanDifference(w io.Writer, was, is plan.Plan, style Style) error {
 func (p *page) difference(d plan.Difference) {
 	switch {
 	case d.Was == nil:
-		p.mark(green, "  + ", actionTitle(*d.Is))
+		p.mark(green, "  + ", p.actionTitle(*d.Is))
 		p.marks(green, "      + ", p.actionDetails(*d.Is))
 	case d.Is == nil:
-		p.mark(red, "  - ", actionTitle(*d.Was))
+		p.mark(red, "  - ", p.actionTitle(*d.Was))
 		p.marks(red, "      - ", p.actionDetails(*d.Was))
 	default:
-		p.mark(yellow, "  ~ ", actionTitle(*d.Is))
+		p.mark(yellow, "  ~ ", p.actionTitle(*d.Is))
 		was, is := p.actionDetails(*d.Was), p.actionDetails(*d.Is)
 		if d.Was.Kind != d.Is.Kind {
-			was, is = append([]string{actionTitle(*d.Was)}, was...), append([]string{actionTitle(*d.Is)}, is...)
+			was, is = append([]string{p.actionTitle(*d.Was)}, was...), append([]string{p.actionTitle(*d.Is)}, is...)
 		}
 		p.marks(red, "      - ", without(was, is))
 		p.marks(green, "      + ", without(is, was))
@@ -56,17 +57,17 @@ func (p *page) marks(c color, symbol string, lines []string) {
 	}
 }
 
-func actionTitle(a plan.Action) string { return string(a.Kind) + " " + title(a) }
+func (p *page) actionTitle(a plan.Action) string { return string(a.Kind) + " " + p.title(a) }
 
 // actionDetails are the lines of an action under its title.
 func (p *page) actionDetails(a plan.Action) []string {
-	lines := []string{p.style.Language.Text(a.Reason)}
+	lines := []string{p.words(a.Reason)}
 	for _, c := range a.Changes {
 		switch {
 		case c.From == "":
 			lines = append(lines, c.Field+": "+c.To)
 		case c.To == "":
-			lines = append(lines, c.Field+": "+c.From+" → (none)")
+			lines = append(lines, c.Field+": "+c.From+" → "+p.words(message.New("plan-text.none")))
 		default:
 			lines = append(lines, c.Field+": "+c.From+" → "+c.To)
 		}

@@ -9,6 +9,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 // Style is how text is written.
@@ -59,6 +61,9 @@ func (p *page) line(parts ...string) {
 	p.text.WriteString(inert(strings.TrimRight(strings.Join(parts, ""), " ")))
 	p.text.WriteByte('\n')
 }
+
+// words are a message in the page's language.
+func (p *page) words(m message.Message) string { return p.style.Language.Text(m) }
 
 // fold writes text after prefix, folded to the width; the lines that follow
 // the first start under the text.

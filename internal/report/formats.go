@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -45,8 +46,8 @@ type Document struct {
 	// Basis says what was looked at.
 	Basis Basis
 	// Summary is a last sentence for a person, in text and Markdown, where
-	// there is no finding of severity error; it may be empty.
-	Summary string
+	// there is no finding of severity error; it may be zero.
+	Summary message.Message
 }
 
 // Basis says what a report was made of; what is empty is not told. It is no
@@ -162,9 +163,9 @@ func unknownFormat(format Format) error {
 
 func writeText(w io.Writer, d Document, o Options) error {
 	style := o.Style
-	if line := d.Basis.revisions(); line != "" {
+	if of := d.Basis.revisions(); of != nil {
 		p := &page{style: style}
-		p.line(style.paint(dim, clean(line)))
+		p.line(style.paint(dim, clean(p.words(message.New("list", "items", of)))))
 		if err := p.writeTo(w); err != nil {
 			return err
 		}
@@ -179,29 +180,29 @@ func writeText(w io.Writer, d Document, o Options) error {
 	default:
 		err = Findings(w, d.Findings, style)
 	}
-	if err != nil || d.Summary == "" || finding.HasErrors(d.findings()) {
+	if err != nil || d.Summary.IsZero() || finding.HasErrors(d.findings()) {
 		return err
 	}
 	p := &page{style: style}
-	p.line(clean(d.Summary))
+	p.line(clean(p.words(d.Summary)))
 	return p.writeTo(w)
 }
 
-// revisions names base and head, or when a daemon made the plan and of what, in
-// one line; nothing where there is none of it.
-func (b Basis) revisions() string {
-	var parts []string
+// revisions names base and head, or when a daemon made the plan and of what;
+// nothing where there is none of it.
+func (b Basis) revisions() []message.Message {
+	var parts []message.Message
 	if !b.Made.IsZero() {
-		parts = append(parts, "Made by the daemon at "+stampOf(b.Made))
+		parts = append(parts, message.New("basis.made", "at", b.Made))
 	}
 	if b.Revision != "" {
-		parts = append(parts, "revision "+b.Revision)
+		parts = append(parts, message.New("basis.revision", "revision", b.Revision))
 	}
 	if b.Base != "" {
-		parts = append(parts, "Base: "+b.Base)
+		parts = append(parts, message.New("basis.base", "revision", b.Base))
 	}
 	if b.Head != "" {
-		parts = append(parts, "Head: "+b.Head)
+		parts = append(parts, message.New("basis.head", "revision", b.Head))
 	}
-	return strings.Join(parts, ", ")
+	return parts
 }

@@ -34,12 +34,12 @@ func documents() map[string]report.Document {
 	})
 	empty := plan.Plan{}
 	return map[string]report.Document{
-		"findings": {Findings: findings(), Files: []string{"payments/gitlab.yaml", "good.yaml"}, Summary: "2 declarations valid."},
+		"findings": {Findings: findings(), Files: []string{"payments/gitlab.yaml", "good.yaml"}, Summary: message.Verbatim("2 declarations valid.")},
 		"plan": {
 			Plan: &p, Files: []string{"good.yaml"},
 			Basis: report.Basis{Depth: report.Live, Base: "4be1c0", Head: "WORKTREE"},
 		},
-		"nothing": {Summary: "2 declarations valid in 1 file."},
+		"nothing": {Summary: message.Verbatim("2 declarations valid in 1 file.")},
 		"no-plan": {Plan: &empty},
 	}
 }
@@ -197,8 +197,8 @@ func TestNothingEscapesInAnyFormat(t *testing.T) {
 	basis := report.Basis{Depth: report.Live, Base: evil, Head: evil}
 	for _, d := range []report.Document{
 		{Plan: &p, Basis: basis, Files: []string{evil, "other" + evil}},
-		{Findings: p.Findings, Basis: basis, Summary: evil},
-		{Findings: nil, Basis: basis, Summary: evil},
+		{Findings: p.Findings, Basis: basis, Summary: message.Verbatim(evil)},
+		{Findings: nil, Basis: basis, Summary: message.Verbatim(evil)},
 	} {
 		for _, format := range report.Formats() {
 			got := string(render(t, report.Format(format), d, report.Options{Version: evil, Comment: evil}))

@@ -32,40 +32,49 @@ func writeMarkdown(w io.Writer, d Document, o Options) error {
 	switch {
 	case d.Change != nil:
 		touched, pending := m.changeParts(d.Change)
-		m.fold("This change touches "+counted(len(d.Change.Touched), "binding", "bindings"), "", touched, len(touched) > unfolded)
+		m.fold(m.words(message.New("comment.touches", "count", len(d.Change.Touched))), "", touched, len(touched) > unfolded)
 		m.plan(*d.Plan, d.Basis.Depth)
-		m.fold("Already pending: "+counted(len(pending), "action", "actions"), "", pending, true)
-		doc.foot = d.Change.foot(*d.Plan, d.Basis)
+		m.fold(m.words(message.New("comment.pending", "count", len(pending))), "", pending, true)
+		doc.foot = m.changeFoot(d.Change, *d.Plan, d.Basis)
 	case d.Plan != nil:
 		m.plan(*d.Plan, d.Basis.Depth)
-		doc.foot = planFoot(*d.Plan, d.Basis)
+		doc.foot = m.planFoot(*d.Plan, d.Basis)
 	}
 	m.findings(d.findings())
-	if d.Summary != "" && !finding.HasErrors(d.findings()) {
-		doc.foot = markdownText(d.Summary) + "\n" + doc.foot
+	if !d.Summary.IsZero() && !finding.HasErrors(d.findings()) {
+		doc.foot = m.text(d.Summary) + "\n" + doc.foot
 	}
-	doc.head = Marker(cmp.Or(o.Comment, d.defaultComment())) + "\n\n## " + d.heading() + "\n\n"
-	if revisions := d.Basis.revisions(); revisions != "" {
-		doc.head += markdownText(revisions) + "\n\n"
+	doc.head = Marker(cmp.Or(o.Comment, d.defaultComment())) + "\n\n## reconciler: " + m.words(d.heading()) + "\n\n"
+	if of := d.Basis.revisions(); of != nil {
+		doc.head += m.text(message.New("list", "items", of)) + "\n\n"
 	}
-	doc.blocks = m.blocks
+	doc.blocks, doc.quiet, doc.language = m.blocks, d.saysNothing(), m.language
 	if _, err := io.WriteString(w, doc.sealed(o.Limit)); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
 }
 
+// words are a message in the comment's language, text is the same as Markdown.
+func (m *markdown) words(x message.Message) string { return m.language.Text(x) }
+
+func (m *markdown) text(x message.Message) string { return markdownText(m.words(x)) }
+
 // planFoot is what ends a plan's Markdown and is never cut: the depth, the
 // numbers, the digest.
-func planFoot(p plan.Plan, basis Basis) string {
+func (m *markdown) planFoot(p plan.Plan, basis Basis) string {
 	var lines []string
-	if words := basis.words(p.Instances); words != "" {
-		lines = append(lines, words, "")
+	if asked := basis.words(p.Instances); !asked.IsZero() {
+		lines = append(lines, m.words(asked), "")
 	}
 	if basis.Depth == Offline {
 		return strings.Join(lines, "\n") // What was compared with nothing can be held to nothing.
 	}
-	return strings.Join(append(lines, planSummary(p), "", "Digest: `"+p.Digest()+"`", ""), "\n")
+	return strings.Join(append(lines, m.words(planSummary(p)), "", m.digest(p), ""), "\n")
+}
+
+func (m *markdown) digest(p plan.Plan) string {
+	return m.words(message.New("plan-text.digest", "digest", "`"+p.Digest()+"`"))
 }
 
 func (d Document) defaultComment() string {
@@ -76,23 +85,28 @@ func (d Document) defaultComment() string {
 }
 
 // heading says the most important thing in a few words.
-func (d Document) heading() string {
+func (d Document) heading() message.Message {
 	findings := d.findings()
 	switch {
 	case d.Plan != nil && d.Plan.Refused():
-		return "reconciler: refused for safety"
+		return message.New("comment.refused")
 	case len(findings) > 0 && (d.Plan == nil || finding.HasErrors(findings)):
-		return "reconciler: " + English().summary(countFindings(findings))
+		return summaryOf(countFindings(findings))
 	case d.Plan == nil:
-		return "reconciler: no findings"
+		return message.New("comment.no-findings")
 	case d.Plan.HasChanges():
-		return "reconciler: changes are due"
+		return message.New("comment.changes")
 	case d.Change != nil && len(d.Change.Touched) > 0:
-		return "reconciler: " + counted(len(d.Change.Touched), "binding is touched", "bindings are touched")
+		return message.New("comment.touched", "count", len(d.Change.Touched))
 	case d.Basis.Depth == Offline:
-		return "reconciler: nothing was compared"
+		return message.New("comment.not-compared")
 	}
-	return "reconciler: nothing changes"
+	return message.New("comment.nothing")
+}
+
+// saysNothing says that the document tells of no change and of no finding.
+func (d Document) saysNothing() bool {
+	return len(d.findings()) == 0 && (d.Plan == nil || !d.Plan.Refused() && !d.Plan.HasChanges()) && (d.Change == nil || len(d.Change.Touched) == 0)
 }
 
 func countFindings(findings []finding.Finding) map[finding.Severity]int {
@@ -134,19 +148,19 @@ func (m *markdown) plan(p plan.Plan, depth Depth) {
 				settled = append(settled, m.noop(a))
 			}
 		}
-		title := fmt.Sprintf("Instance %s: %s", instance, counted(len(rows), "action", "actions"))
-		m.fold(title, "|   | action | on | what changes | why |\n|---|---|---|---|---|\n", rows, len(rows) > unfolded)
+		title := m.words(message.New("comment.instance", "instance", instance, "count", len(rows)))
+		m.fold(title, m.words(message.New("comment.columns"))+"\n|---|---|---|---|---|\n", rows, len(rows) > unfolded)
 		for _, a := range p.Actions[start:end] {
 			m.steps(a)
 		}
 		start = end
 	}
-	title := "Kept as it is: "
+	title := message.New("plan-text.kept", "count", len(kept))
 	if depth == Offline {
-		title = "Not compared: "
+		title = message.New("comment.objects-not-compared", "count", len(kept))
 	}
-	m.fold(title+counted(len(kept), "object", "objects"), "", kept, true)
-	m.fold("As declared: "+counted(len(settled), "object", "objects"), "", settled, true)
+	m.fold(m.words(title), "", kept, true)
+	m.fold(m.words(message.New("comment.settled", "count", len(settled))), "", settled, true)
 }
 
 func (m *markdown) noop(a plan.Action) string {
@@ -154,14 +168,7 @@ func (m *markdown) noop(a plan.Action) string {
 	for _, c := range a.Changes {
 		changes += "; " + m.change(c)
 	}
-	return fmt.Sprintf("- %s, %s: %s%s\n", markdownCode(a.Instance), m.title(a), markdownText(m.language.Text(a.Reason)), changes)
-}
-
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
+	return fmt.Sprintf("- %s, %s: %s%s\n", markdownCode(a.Instance), m.title(a), m.text(a.Reason), changes)
 }
 
 // action is an action's row of its instance's table.
@@ -171,15 +178,12 @@ func (m *markdown) action(a plan.Action) string {
 		changes = append(changes, m.change(c))
 	}
 	return fmt.Sprintf("| `%s` | %s | %s | %s | %s |\n",
-		lookOf(a.Kind).symbol, markdownText(string(a.Kind)), m.title(a), strings.Join(changes, "<br>"), markdownText(m.language.Text(a.Reason)))
+		lookOf(a.Kind).symbol, markdownText(string(a.Kind)), m.title(a), strings.Join(changes, "<br>"), m.text(a.Reason))
 }
 
 // title says what an action is done to, as text does.
 func (m *markdown) title(a plan.Action) string {
-	if a.Object.IsAccount() {
-		return fmt.Sprintf("%s (%s account)", markdownCode(a.Binding), markdownText(a.Platform.Title()))
-	}
-	return fmt.Sprintf("%s (%s)", markdownCode(a.Object.String()), markdownCode(a.Binding))
+	return m.words(titled(a, markdownCode, markdownText))
 }
 
 func (m *markdown) change(c plan.Change) string {
@@ -198,14 +202,15 @@ func (m *markdown) steps(a plan.Action) {
 	for i, s := range m.language.texts(a.Steps) {
 		rows = append(rows, fmt.Sprintf("%d. %s\n", i+1, markdownText(s)))
 	}
-	title := fmt.Sprintf("%s %s: %s", a.Kind, title(a), counted(len(rows), "step", "steps"))
+	steps := message.New("comment.steps", "count", len(rows))
 	if a.Kind.ByPerson() {
-		title += " for a person"
+		steps = message.New("comment.steps-for-person", "count", len(rows))
 	}
+	about := []message.Message{message.New("comment.action", "action", a.Kind, "object", title(a), "steps", steps)}
 	if !a.Since.IsZero() {
-		title += ", " + waitsSince(a.Since, a.Due)
+		about = append(about, waitsSince(a.Since, a.Due))
 	}
-	m.fold(title, "", rows, true)
+	m.fold(m.words(message.New("list", "items", about)), "", rows, true)
 }
 
 // findings adds the errors, then the rest; a long part is folded.
@@ -218,26 +223,25 @@ func (m *markdown) findings(findings []finding.Finding) {
 			others = append(others, m.finding(f))
 		}
 	}
-	m.fold(m.language.Text(message.New("summary.errors", "count", len(errors))), "", errors, len(errors) > unfolded)
-	m.fold(m.language.Text(message.New("summary.others", "count", len(others))), "", others, len(others) > unfolded)
+	m.fold(m.words(message.New("summary.errors", "count", len(errors))), "", errors, len(errors) > unfolded)
+	m.fold(m.words(message.New("summary.others", "count", len(others))), "", others, len(others) > unfolded)
 }
 
 func (m *markdown) finding(f finding.Finding) string {
-	text := func(x message.Message) string { return markdownText(m.language.Text(x)) }
 	var b strings.Builder
 	fmt.Fprintf(&b, "- **%s** %s", markdownText(string(f.Severity)), markdownCode(f.Code))
 	if at := strings.TrimSuffix(place(f), ": "); at != "" {
-		fmt.Fprintf(&b, " %s %s", text(message.New("label.at")), markdownCode(at))
+		fmt.Fprintf(&b, " %s %s", m.text(message.New("label.at")), markdownCode(at))
 	}
 	if f.Path != "" {
-		fmt.Fprintf(&b, ", %s %s", text(message.New("label.field")), markdownCode(f.Path))
+		fmt.Fprintf(&b, ", %s %s", m.text(message.New("label.field")), markdownCode(f.Path))
 	}
-	fmt.Fprintf(&b, ": %s\n", text(f.Message))
+	fmt.Fprintf(&b, ": %s\n", m.text(f.Message))
 	if !f.Rule.IsZero() {
-		fmt.Fprintf(&b, "  - %s: %s\n", text(message.New("label.the-rule")), text(f.Rule))
+		fmt.Fprintf(&b, "  - %s: %s\n", m.text(message.New("label.the-rule")), m.text(f.Rule))
 	}
 	if !f.Hint.IsZero() {
-		fmt.Fprintf(&b, "  - %s: %s\n", text(message.New("label.to-fix")), text(f.Hint))
+		fmt.Fprintf(&b, "  - %s: %s\n", m.text(message.New("label.to-fix")), m.text(f.Hint))
 	}
 	return b.String()
 }

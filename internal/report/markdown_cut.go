@@ -1,8 +1,9 @@
 package report
 
 import (
-	"fmt"
 	"strings"
+
+	"reconciler/internal/message"
 )
 
 // commentLimit is how long a comment can be on GitHub, the strictest of the
@@ -30,6 +31,9 @@ type document struct {
 	head   string
 	blocks []block
 	foot   string
+	// quiet says that there is nothing to read in it.
+	quiet    bool
+	language *Language
 }
 
 // within writes the document with at most limit UTF-16 code units, those of the
@@ -44,11 +48,11 @@ func (d document) within(limit int) string {
 		rows += len(b.rows)
 	}
 	all.WriteString(d.foot)
-	room := limit - units(seal(""))
+	room := limit - units(seal("", true))
 	if units(all.String()) <= room {
 		return all.String()
 	}
-	room -= units(d.head) + units(cutNote(rows, rows, limit)) + units(d.foot)
+	room -= units(d.head) + units(d.cutNote(rows, rows, limit)) + units(d.foot)
 	var kept strings.Builder
 	shown := 0
 	for _, b := range d.blocks {
@@ -60,7 +64,7 @@ func (d document) within(limit int) string {
 			break
 		}
 	}
-	return d.head + kept.String() + cutNote(rows-shown, rows, limit) + d.foot
+	return d.head + kept.String() + d.cutNote(rows-shown, rows, limit) + d.foot
 }
 
 // within is the block with as many rows as have room, and their number.
@@ -78,6 +82,6 @@ func (b block) within(room int) (string, int) {
 	return block{b.head, b.rows[:n], b.foot}.String(), n
 }
 
-func cutNote(left, all, limit int) string {
-	return fmt.Sprintf("**Cut here:** %d of %d lines are left out, because a comment holds %d characters. The output of the job has them all.\n\n", left, all, limit)
+func (d document) cutNote(left, all, limit int) string {
+	return d.language.Text(message.New("comment.cut", "left", left, "all", all, "limit", limit)) + "\n\n"
 }

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -26,29 +26,27 @@ const (
 	FromPublished Depth = "snapshot"
 )
 
-// words say in one line what was asked for a plan of these instances; empty for
+// words say in one line what was asked for a plan of these instances; nothing for
 // no depth. Where the driver is console, no registry is asked.
-func (b Basis) words(instances []plan.Instance) string {
-	var asked []string
+func (b Basis) words(instances []plan.Instance) message.Message {
+	var registry message.Message
 	switch api, console := byDriver(instances); {
 	case len(console) == 0:
-		asked = append(asked, "the registry")
+		registry = message.New("basis.registry")
 	case len(api) > 0:
-		asked = append(asked, "the registry (but not of "+strings.Join(console, ", ")+": driver console)")
+		registry = message.New("basis.registry-but", "instances", console)
 	}
 	switch b.Depth {
 	case Offline:
-		return "Nothing was asked: this plan is made offline, of what the files tell alone."
+		return message.New("basis.offline")
 	case Live:
-		asked = append(asked, "the secret store's metadata")
-		return "Asked: " + strings.Join(asked, " and ") + ". The code hosts were not; --preflight asks them too."
+		return message.New("basis.live", "registry", registry)
 	case Preflight:
-		return "Asked: " + strings.Join(append(asked, "the secret store and the code hosts"), ", ") + "."
+		return message.New("basis.preflight", "registry", registry)
 	case FromPublished:
-		return fmt.Sprintf("Nobody was asked: this plan is made from a snapshot of what the daemon observed %s ago, at %s.",
-			AgeWords(b.Age), b.Observed.UTC().Format(time.RFC3339))
+		return message.New("basis.snapshot", "age", Age(b.Age), "at", b.Observed)
 	}
-	return ""
+	return message.Message{}
 }
 
 // byDriver are the names of the instances that have an API, and of those that
@@ -67,17 +65,17 @@ func byDriver(instances []plan.Instance) (api, console []string) {
 // consoleDriver is the driver of an instance whose registry cannot be asked.
 const consoleDriver = "console"
 
-// AgeWords are how long something is ago, as people say it.
-func AgeWords(age time.Duration) string {
+// Age is how long something is ago, as people say it.
+func Age(age time.Duration) message.Message {
 	switch {
 	case age < time.Minute:
-		return "less than a minute"
+		return message.New("age.short")
 	case age < time.Hour:
-		return counted(int(age/time.Minute), "minute", "minutes")
+		return message.New("age.minutes", "count", int(age/time.Minute))
 	case age < 48*time.Hour:
-		return counted(int(age/time.Hour), "hour", "hours")
+		return message.New("age.hours", "count", int(age/time.Hour))
 	}
-	return counted(int(age/(24*time.Hour)), "day", "days")
+	return message.New("age.days", "count", int(age/(24*time.Hour)))
 }
 
 // Plan writes a plan for a person: what changes, by instance, each action with
@@ -101,13 +99,13 @@ func Plan(w io.Writer, pl plan.Plan, style Style) error {
 		p.line()
 	}
 	if style.Basis.Depth != Offline {
-		p.line(style.paint(bold, planSummary(pl)))
+		p.line(style.paint(bold, p.words(planSummary(pl))))
 	}
 	if pl.HasChanges() {
-		p.line(style.paint(dim, "Digest: "+pl.Digest()))
+		p.line(style.paint(dim, p.words(message.New("plan-text.digest", "digest", pl.Digest()))))
 	}
-	if words := style.Basis.words(pl.Instances); words != "" {
-		p.line(words)
+	if basis := style.Basis.words(pl.Instances); !basis.IsZero() {
+		p.line(p.words(basis))
 	}
 	return p.writeTo(w)
 }
@@ -116,14 +114,14 @@ func Plan(w io.Writer, pl plan.Plan, style Style) error {
 // anything. A reason is told where it is another than that nothing was asked.
 func (p *page) notCompared(pl plan.Plan) {
 	for _, a := range pl.Actions {
-		reason := p.style.Language.Text(a.Reason)
+		reason := a.Reason
 		switch {
 		case a.Kind == plan.Noop && a.Cause == plan.CauseOffline:
-			reason = "not compared"
+			reason = message.New("plan-text.not-compared")
 		case a.Kind == plan.Noop:
-			reason = "not compared; " + reason
+			reason = message.New("plan-text.not-compared-because", "why", reason)
 		}
-		p.fold("  ", a.Instance+"/"+title(a)+": "+reason)
+		p.fold("  ", a.Instance+"/"+p.title(a)+": "+p.words(reason))
 	}
 	if len(pl.Actions) > 0 {
 		p.line()
@@ -161,12 +159,12 @@ func (p *page) kept(pl plan.Plan) {
 	if p.style.Full || len(kept) == 0 {
 		return
 	}
-	p.line(p.style.paint(bold, "Kept as it is: "+counted(len(kept), "object", "objects")))
+	p.line(p.style.paint(bold, p.words(message.New("plan-text.kept", "count", len(kept)))))
 	for _, a := range kept[:min(len(kept), shownKept)] {
-		p.fold("  ", a.Instance+": "+title(a)+": "+p.style.Language.Text(a.Reason))
+		p.fold("  ", a.Instance+": "+p.title(a)+": "+p.words(a.Reason))
 	}
 	if left := len(kept) - shownKept; left > 0 {
-		p.line("  … ", counted(left, "object more", "objects more"), " (--full shows all)")
+		p.line("  … ", p.words(message.New("plan-text.more-objects", "count", left)))
 	}
 	p.line()
 }
@@ -186,8 +184,8 @@ func keptOf(pl plan.Plan) []plan.Action {
 func (p *page) action(a plan.Action) {
 	look := lookOf(a.Kind)
 	p.line("  ", p.style.paint(look.color, pad(look.symbol, 3)), " ",
-		p.style.paint(bold, string(a.Kind)), " ", clean(title(a)))
-	p.fold("        ", p.style.Language.Text(a.Reason))
+		p.style.paint(bold, string(a.Kind)), " ", clean(p.title(a)))
+	p.fold("        ", p.words(a.Reason))
 	widest := 0
 	for _, c := range a.Changes {
 		widest = max(widest, width(clean(c.Field))+1)
@@ -196,7 +194,7 @@ func (p *page) action(a plan.Action) {
 		p.line("        ", pad(clean(c.Field)+":", widest), " ", p.change(c))
 	}
 	if !a.Since.IsZero() {
-		p.fold("        ", waitsSince(a.Since, a.Due))
+		p.fold("        ", p.words(waitsSince(a.Since, a.Due)))
 	}
 	for i, s := range p.style.Language.texts(a.Steps) {
 		p.fold(fmt.Sprintf("        %2d. ", i+1), s)
@@ -204,24 +202,32 @@ func (p *page) action(a plan.Action) {
 }
 
 // waitsSince says since when a person's step waits, and until when it may.
-func waitsSince(since, due time.Time) string {
-	text := "waits since " + moment(since)
+func waitsSince(since, due time.Time) message.Message {
+	by := ""
 	if !due.IsZero() {
-		text += "; due by " + moment(due)
+		by = moment(due)
 	}
-	return text
+	return message.New("plan-text.waits", "since", since, "due", by)
 }
 
 // moment is an instant for a person, to the second and in UTC.
 func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // title says what an action is done to.
-func title(a plan.Action) string {
-	if a.Object.IsAccount() {
-		return fmt.Sprintf("%s (%s account)", a.Binding, a.Platform.Title())
-	}
-	return fmt.Sprintf("%s (%s)", a.Object, a.Binding)
+func title(a plan.Action) message.Message {
+	as := func(text string) string { return text }
+	return titled(a, as, as)
 }
+
+// titled is title with names written by code, and other text by plain.
+func titled(a plan.Action, code, plain func(string) string) message.Message {
+	if a.Object.IsAccount() {
+		return message.New("plan-text.account", "binding", code(a.Binding), "platform", plain(a.Platform.Title()))
+	}
+	return message.New("plan-text.object", "object", code(a.Object.String()), "binding", code(a.Binding))
+}
+
+func (p *page) title(a plan.Action) string { return p.words(title(a)) }
 
 func (p *page) change(c plan.Change) string {
 	from, to := clean(c.From), clean(c.To)
@@ -229,14 +235,16 @@ func (p *page) change(c plan.Change) string {
 	case from == "":
 		return p.style.paint(green, to)
 	case to == "":
-		return p.style.paint(red, from) + " → (none)"
+		return p.style.paint(red, from) + " → " + p.words(message.New("plan-text.none"))
 	}
 	return p.style.paint(red, from) + " → " + p.style.paint(green, to)
 }
 
 type look struct {
-	symbol, meaning string
-	color           color
+	symbol string
+	// meaning is the identifier of its words below legend.
+	meaning string
+	color   color
 }
 
 func lookOf(k plan.Kind) look {
@@ -246,15 +254,15 @@ func lookOf(k plan.Kind) look {
 	case plan.Relink, plan.ChangeRule:
 		return look{"~", "change", yellow}
 	case plan.Rebind:
-		return look{"-/+", "unbind, then bind again", yellow}
+		return look{"-/+", "replace", yellow}
 	case plan.Unbind, plan.Unlink, plan.RemoveRule:
 		return look{"-", "remove", red}
 	case plan.Authorize, plan.Manual:
-		return look{"?", "a person's step", cyan}
+		return look{"?", "person", cyan}
 	case plan.Adopt:
-		return look{"=", "take over as it is", cyan}
+		return look{"=", "adopt", cyan}
 	case plan.Forbidden:
-		return look{"!", "not allowed", red}
+		return look{"!", "forbidden", red}
 	case plan.Noop:
 		return look{"", "", dim}
 	}
@@ -265,81 +273,60 @@ func lookOf(k plan.Kind) look {
 func (p *page) legend(pl plan.Plan) {
 	seen := map[string]bool{"": true}
 	for _, k := range kinds() {
-		look := lookOf(k.kind)
-		if pl.Counts()[k.kind] == 0 || seen[look.symbol] {
+		look := lookOf(k)
+		if pl.Counts()[k] == 0 || seen[look.symbol] {
 			continue
 		}
 		seen[look.symbol] = true
-		p.line("  ", p.style.paint(look.color, pad(look.symbol, 3)), " ", look.meaning)
+		p.line("  ", p.style.paint(look.color, pad(look.symbol, 3)), " ", p.words(message.New("legend."+look.meaning)))
 	}
 	if len(seen) > 1 {
 		p.line()
 	}
 }
 
-type kindWords struct {
-	kind  plan.Kind
-	words string
-}
-
 // kinds are all kinds that the last line counts, in its order.
-func kinds() []kindWords {
-	return []kindWords{
-		{plan.Bind, "to bind"},
-		{plan.Rebind, "to rebind"},
-		{plan.Unbind, "to unbind"},
-		{plan.Authorize, "to authorize"},
-		{plan.Manual, "to do by hand"},
-		{plan.Create, "to create"},
-		{plan.Link, "to link"},
-		{plan.Relink, "to relink"},
-		{plan.Unlink, "to unlink"},
-		{plan.AddRule, "rules to add"},
-		{plan.ChangeRule, "rules to change"},
-		{plan.RemoveRule, "rules to remove"},
-		{plan.Adopt, "to adopt"},
-		{plan.Forbidden, "forbidden"},
+func kinds() []plan.Kind {
+	return []plan.Kind{
+		plan.Bind, plan.Rebind, plan.Unbind, plan.Authorize, plan.Manual, plan.Create, plan.Link, plan.Relink, plan.Unlink,
+		plan.AddRule, plan.ChangeRule, plan.RemoveRule, plan.Adopt, plan.Forbidden,
 	}
 }
 
-// planCounts counts the actions of each kind that does something; empty where
+// planCounts counts the actions of each kind that does something; nil where
 // there is none.
-func planCounts(pl plan.Plan) string {
+func planCounts(pl plan.Plan) []message.Message {
 	counts := pl.Counts()
-	var parts []string
+	var parts []message.Message
 	for _, k := range kinds() {
-		if n := counts[k.kind]; n > 0 {
-			words := k.words
-			if n == 1 {
-				words = strings.Replace(words, "rules ", "rule ", 1)
-			}
-			parts = append(parts, fmt.Sprintf("%d %s", n, words))
+		if n := counts[k]; n > 0 {
+			parts = append(parts, message.New("plan-count."+string(k), "count", n))
 		}
 	}
-	return strings.Join(parts, ", ")
+	return parts
 }
 
-func planSummary(pl plan.Plan) string {
-	parts := planCounts(pl)
+func planSummary(pl plan.Plan) message.Message {
+	counts := planCounts(pl)
 	switch {
-	case parts != "":
-		return "Plan: " + parts + "."
+	case counts != nil:
+		return message.New("plan-summary.changes", "counts", counts)
 	case len(pl.Actions) == 0 && len(pl.Findings) == 0:
-		return "No changes. Nothing is declared."
+		return message.New("plan-summary.nothing-declared")
 	case finding.HasErrors(pl.Findings):
-		return "No changes. Not everything is as it should be: see the findings."
+		return message.New("plan-summary.errors")
 	case allSettled(pl):
 		switch api, console := byDriver(pl.Instances); {
 		case len(console) > 0 && len(api) == 0:
-			return "No changes. What people confirmed matches the declarations."
+			return message.New("plan-summary.confirmed-matches")
 		case len(console) > 0:
-			return "No changes. The registry, and what people confirmed, match the declarations."
+			return message.New("plan-summary.both-match")
 		}
-		return "No changes. The registry matches the declarations."
+		return message.New("plan-summary.matches")
 	case len(keptOf(pl)) > 0:
-		return "No changes. Something is kept as it is, for the reason told."
+		return message.New("plan-summary.kept")
 	}
-	return "No changes. Something is kept as it is; --full shows why."
+	return message.New("plan-summary.kept-hidden")
 }
 
 // allSettled says whether everything is as declared.
