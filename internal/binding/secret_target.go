@@ -85,28 +85,52 @@ func (t targets) add(ref VaultRef, platform Platform, address string) {
 	t[place][SecretTargetOf(platform, address)] = true
 }
 
-// SecretTargets are the targets of each secret, on all instances: those that it
-// was applied with last, and those that declarations name.
-type SecretTargets struct{ applied, declared targets }
+// layers are targets of several origins. None changes once it is one of them, so
+// that all instances share those of all.
+type layers []targets
 
-// With returns these targets and those of records and declarations.
-func (t SecretTargets) With(records []Record, declarations []Declaration) SecretTargets {
-	sum := SecretTargets{targets{}, targets{}}
-	for _, pair := range []struct{ to, from targets }{{sum.applied, t.applied}, {sum.declared, t.declared}} {
-		for place, known := range pair.from {
-			pair.to[place] = maps.Clone(known)
-		}
-	}
-	for _, r := range records {
-		sum.applied.add(r.Vault, r.Platform, r.Address)
-		sum.applied.add(r.Vault, r.Platform, r.Wanted().Address)
-	}
-	for _, d := range declarations {
-		if d.Spec.Token != nil {
-			sum.declared.add(d.Spec.Token.Vault, d.Spec.Platform, d.Spec.Address)
+// and returns these layers and one more.
+func (l layers) and(more ...targets) layers {
+	sum := slices.Clip(l)
+	for _, t := range more {
+		if len(t) > 0 {
+			sum = append(sum, t)
 		}
 	}
 	return sum
+}
+
+// of returns the targets of one secret.
+func (l layers) of(place secretPlace) map[SecretTarget]bool {
+	all := map[SecretTarget]bool{}
+	for _, t := range l {
+		maps.Copy(all, t[place])
+	}
+	return all
+}
+
+// SecretTargets are the targets of each secret, on all instances: those that it
+// was applied with last, and those that declarations name.
+type SecretTargets struct{ applied, declared layers }
+
+// With returns these targets and those of records and declarations.
+func (t SecretTargets) With(records []Record, declarations []Declaration) SecretTargets {
+	applied, declared := targets{}, targets{}
+	for _, r := range records {
+		applied.add(r.Vault, r.Platform, r.Address)
+		applied.add(r.Vault, r.Platform, r.Wanted().Address)
+	}
+	for _, d := range declarations {
+		if d.Spec.Token != nil {
+			declared.add(d.Spec.Token.Vault, d.Spec.Platform, d.Spec.Address)
+		}
+	}
+	return SecretTargets{t.applied.and(applied), t.declared.and(declared)}
+}
+
+// And returns these targets and others.
+func (t SecretTargets) And(other SecretTargets) SecretTargets {
+	return SecretTargets{t.applied.and(other.applied...), t.declared.and(other.declared...)}
 }
 
 // AsApplied returns the declared targets as if they had been applied.
@@ -144,7 +168,7 @@ func (t SecretTargets) Move(d Declaration, host string) *SecretMove {
 		}
 		return &SecretMove{From: []string{host}, Named: true}
 	}
-	applied := t.applied[place]
+	applied := t.applied.of(place)
 	plain := to
 	plain.Secure = false
 	if applied[to] || to.Secure && applied[plain] {
@@ -152,7 +176,7 @@ func (t SecretTargets) Move(d Declaration, host string) *SecretMove {
 	}
 	move, others := SecretMove{Applied: len(applied) > 0}, applied
 	if !move.Applied {
-		others = t.declared[place]
+		others = t.declared.of(place)
 	}
 	for at := range others {
 		if at != to && (at != plain || !to.Secure) {

@@ -92,7 +92,7 @@ func check(ctx context.Context, o Options, snapshot source.Snapshot, root string
 		Desired: plan.Desired{
 			Revision: snapshot.Revision, Declarations: result.Declarations, Broken: slices.Compact(broken),
 			Rewritten: snapshot.Rewritten, EmptySnapshot: len(result.Declarations) == 0 && len(broken) == 0,
-		},
+		}.Indexed(),
 		Findings: finding.Sort(slices.Concat(result.Findings, snapshot.Findings)),
 	}, nil
 }

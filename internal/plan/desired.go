@@ -21,23 +21,63 @@ type Desired struct {
 	// BreakGlass lets the one run that this is given to change the instance
 	// outside of its windows. It is a person's, and no snapshot has it.
 	BreakGlass []BreakGlass
+	// index is nil where nobody asked for it; see Indexed.
+	index *desiredIndex
 }
+
+// desiredIndex is what the instances ask of a snapshot, found once for all of
+// them.
+type desiredIndex struct {
+	// of are the declarations that it was made of.
+	of         []binding.Declaration
+	byInstance map[string][]binding.Declaration
+	targets    binding.SecretTargets
+}
+
+// Indexed returns the same snapshot, of which an instance gets its part without
+// a look at what the others declare. What it gets is shared: nobody changes it.
+func (d Desired) Indexed() Desired {
+	index := desiredIndex{of: d.Declarations, byInstance: map[string][]binding.Declaration{}, targets: binding.SecretTargets{}.With(nil, d.Declarations)}
+	for _, declaration := range d.Declarations {
+		index.byInstance[declaration.Spec.Instance] = append(index.byInstance[declaration.Spec.Instance], declaration)
+	}
+	for instance, own := range index.byInstance {
+		slices.SortFunc(own, byName)
+		index.byInstance[instance] = slices.Clip(own)
+	}
+	d.index = &index
+	return d
+}
+
+// indexed is the index, if it is one of the present declarations.
+func (d Desired) indexed() (index *desiredIndex, ok bool) {
+	if d.index == nil || len(d.index.of) != len(d.Declarations) {
+		return nil, false
+	}
+	return d.index, len(d.Declarations) == 0 || &d.index.of[0] == &d.Declarations[0]
+}
+
+func byName(a, b binding.Declaration) int { return cmp.Compare(a.Name, b.Name) }
 
 // Of returns the declarations of one instance, sorted by name.
 func (d Desired) Of(instance string) []binding.Declaration {
+	if index, ok := d.indexed(); ok {
+		return index.byInstance[instance]
+	}
 	var own []binding.Declaration
 	for _, declaration := range d.Declarations {
 		if declaration.Spec.Instance == instance {
 			own = append(own, declaration)
 		}
 	}
-	slices.SortFunc(own, func(a, b binding.Declaration) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(own, byName)
 	return own
 }
 
-// OfOthers returns the declarations of all other instances.
-func (d Desired) OfOthers(instance string) []binding.Declaration {
-	return slices.DeleteFunc(slices.Clone(d.Declarations), func(declaration binding.Declaration) bool {
-		return declaration.Spec.Instance == instance
-	})
+// SecretTargets returns where the declarations of all instances send secrets.
+func (d Desired) SecretTargets() binding.SecretTargets {
+	if index, ok := d.indexed(); ok {
+		return index.targets
+	}
+	return binding.SecretTargets{}.With(nil, d.Declarations)
 }

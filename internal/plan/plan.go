@@ -165,8 +165,8 @@ type Input struct {
 	// validated. Their bindings stay as they are, and nothing is removed from
 	// the instance while there is one.
 	Broken []string
-	// Others are the declarations of other instances in the same snapshot.
-	Others []binding.Declaration
+	// Declared is where the declarations of the whole snapshot send secrets.
+	Declared binding.SecretTargets
 	// Rewritten says that the snapshot does not descend from the one applied
 	// last; nothing is removed then.
 	Rewritten bool

@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"slices"
-
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
@@ -14,7 +12,7 @@ const codeMoved = string(CauseSecretTarget)
 // Targets returns where the round's secrets were sent last and where the whole
 // snapshot sends them.
 func (in Input) Targets() binding.SecretTargets {
-	return in.SecretTargets.With(in.Records, slices.Concat(in.Declarations, in.Others))
+	return in.SecretTargets.With(in.Records, in.Declarations).And(in.Declared)
 }
 
 // AddressMoves compares the declarations of two revisions. It makes a finding

@@ -184,7 +184,7 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, dept
 	declared, targets := make([][]binding.Declaration, len(desireds)), make([]binding.SecretTargets, len(desireds))
 	for n, desired := range desireds {
 		declared[n] = desired.Of(name)
-		targets[n] = basis.SecretTargets.With(basis.Records, desired.Declarations)
+		targets[n] = basis.SecretTargets.With(basis.Records, nil).And(desired.SecretTargets())
 	}
 	observations := r.observer.ObserveEach(ctx, declared, targets, apply.Intended(basis.Records, basis.Intents), depth)
 	if err := ctx.Err(); err != nil {
@@ -213,7 +213,7 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, dept
 // remembered, and keeps it as the last one.
 func (r *Reconciler) round(of plan.Round, desired plan.Desired) *plan.Round {
 	of.Revision, of.BreakGlass, of.Declarations = desired.Revision, desired.BreakGlass, desired.Of(r.o.Instance.Name)
-	of.Others = desired.OfOthers(r.o.Instance.Name)
+	of.Declared = desired.SecretTargets()
 	of.Broken, of.Rewritten, of.EmptySnapshot = desired.Broken, desired.Rewritten, desired.EmptySnapshot
 	return r.keep(of)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"go.etcd.io/bbolt"
 
@@ -39,6 +40,11 @@ type Store struct {
 	behind bool
 	// lost says why what was written cannot be read.
 	lost error
+
+	// targets are those that were read last, and targetChanges counts what may have
+	// changed them.
+	targets       atomic.Pointer[knownTargets]
+	targetChanges atomic.Uint64
 }
 
 // options are what tests change.
@@ -255,6 +261,7 @@ func (s *Store) write(operations ...operation) error {
 	case damage != nil:
 		return fmt.Errorf("%w (%s)", ErrDamaged, damage)
 	case j == nil:
+		defer s.changed(operations)
 		return t.apply(operations, link{})
 	}
 	return j.append(operations)
@@ -263,6 +270,7 @@ func (s *Store) write(operations ...operation) error {
 // follow makes the index follow an entry of the journal, which counts already:
 // where the index cannot be written, what the journal adds up to replaces it.
 func (s *Store) follow(operations []operation, at link) {
+	defer s.changed(operations)
 	t, err := s.read()
 	if err != nil {
 		return

@@ -15,8 +15,12 @@ import (
 // all instances: by what is bound, and by what was bound last with a secret that
 // nothing names now.
 func (s *Store) SecretTargets(context.Context) (binding.SecretTargets, error) {
-	var sent []binding.Record
+	changes := s.targetChanges.Load()
 	t, err := s.read()
+	if known := s.targets.Load(); err == nil && known != nil && known.changes == changes && known.of == t {
+		return known.targets, nil
+	}
+	var sent []binding.Record
 	if err == nil {
 		err = errors.Join(
 			t.all(bucketRecords, collect(bucketRecords, &sent)), t.all(bucketIntents, collect(bucketIntents, &sent)),
@@ -25,7 +29,28 @@ func (s *Store) SecretTargets(context.Context) (binding.SecretTargets, error) {
 	if err != nil {
 		return binding.SecretTargets{}, fmt.Errorf("state: read where secrets were sent: %w", err)
 	}
-	return binding.SecretTargets{}.With(sent, nil), nil
+	targets := binding.SecretTargets{}.With(sent, nil)
+	s.targets.Store(&knownTargets{changes, t, targets})
+	return targets, nil
+}
+
+// knownTargets are where secrets were sent according to a table, after so many
+// changes of that.
+type knownTargets struct {
+	changes uint64
+	of      table
+	targets binding.SecretTargets
+}
+
+// changed notes that these operations were made, so that what is known of
+// targets is read again.
+func (s *Store) changed(operations []operation) {
+	for _, o := range operations {
+		if o.Bucket == bucketRecords || o.Bucket == bucketIntents || o.Bucket == bucketTargets {
+			s.targetChanges.Add(1)
+			return
+		}
+	}
 }
 
 func collect(bucket string, to *[]binding.Record) func([]byte) error {
