@@ -21,18 +21,20 @@ const (
 	PartCodeHost PartKind = "code-host"
 	// PartJournal is our own record of what was done.
 	PartJournal PartKind = "journal"
+	// PartReceiver is a receiver of messages.
+	PartReceiver PartKind = "receiver"
 )
 
 // PartKinds lists every kind of part, in the order in which people read them.
 func PartKinds() []PartKind {
-	return []PartKind{PartJournal, PartSource, PartVault, PartRegistry, PartCodeHost}
+	return []PartKind{PartJournal, PartSource, PartVault, PartRegistry, PartCodeHost, PartReceiver}
 }
 
 // Part is one thing that has to answer before anything can be known or done.
 type Part struct {
 	Kind PartKind
-	// Name is the instance of a registry, or the site of a code host; empty for
-	// the others.
+	// Name is the instance of a registry, the site of a code host, or the
+	// receiver; empty for the others.
 	Name string
 	// Platform is that of a code host.
 	Platform Platform

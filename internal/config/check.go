@@ -183,6 +183,7 @@ func (c *checker) values(config Config) {
 	c.hosts(config)
 	c.vault(config)
 	c.webhooks(config)
+	c.notify(config)
 	c.windows(config)
 	for path, d := range map[string]time.Duration{
 		"sync.interval": config.Sync.Interval, "sync.driftInterval": config.Sync.DriftInterval,

@@ -40,6 +40,8 @@ type Config struct {
 	Webhooks *Webhooks `yaml:"webhooks"`
 	// Language is that of what people read; empty for the reader's own.
 	Language string `yaml:"language"`
+	// Notify is nil where nobody gets messages.
+	Notify *Notify `yaml:"notify"`
 }
 
 // Source says where declarations come from; exactly one field is set.

@@ -52,6 +52,9 @@ func (c *Config) fillDefaults() {
 	if c.Server.API != nil {
 		setDefault(&c.Server.API.Page.Session, 8*time.Hour)
 	}
+	if c.Notify != nil {
+		c.Notify.fillDefaults()
+	}
 	for _, observer := range []*Observer{c.CodeHosts.GitHub.Observer, c.CodeHosts.Bitbucket.Observer} {
 		if observer != nil {
 			setDefault(&observer.Vault.Key, "token")

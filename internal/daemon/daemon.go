@@ -14,6 +14,7 @@ import (
 	"reconciler/internal/engine"
 	"reconciler/internal/manifest"
 	"reconciler/internal/metrics"
+	"reconciler/internal/notify"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/secrets"
 )
@@ -28,6 +29,9 @@ type Options struct {
 	// pushPauses are the pauses between the looks for a pushed commit; nil is
 	// what pushPauses gives. Only tests set it.
 	pushPauses []time.Duration
+	// messagePause is the pause between messages to a receiver; 0 is that of notify.
+	// Only tests set it.
+	messagePause time.Duration
 }
 
 // Daemon is the parts that live as long as the process, and the runner of the
@@ -43,6 +47,8 @@ type Daemon struct {
 	cache    *manifest.Cache
 	metrics  *metrics.Metrics
 	webhooks *webhooks
+	// notifier sends messages to people.
+	notifier *notify.Notifier
 	// parts are what the daemon needs to answer.
 	parts *parts
 	// happened is what happened recently.
@@ -68,7 +74,7 @@ type Daemon struct {
 
 // New makes a Daemon, with the engine of the first configuration. It opens no
 // port and calls nobody.
-func New(_ context.Context, o Options) (*Daemon, error) {
+func New(ctx context.Context, o Options) (*Daemon, error) {
 	if o.Engine.Now == nil {
 		o.Engine.Now = time.Now
 	}
@@ -95,6 +101,10 @@ func New(_ context.Context, o Options) (*Daemon, error) {
 		return nil, err
 	}
 	d.reportJournal()
+	if d.notifier, err = newNotifier(ctx, d); err != nil {
+		d.closeMemory()
+		return nil, err
+	}
 	r, err := newRunner(d, cfg)
 	if err != nil {
 		d.closeMemory()
@@ -152,7 +162,10 @@ func (d *Daemon) Run(ctx context.Context, reload Reload) error {
 	r := d.present()
 	d.log.Info("started", "instances", len(r.instances), "source", r.config.SourceKey(), "listen", listening.server.Address(),
 		"socket", r.config.Server.Socket, "api", listening.server.APIAddress(), "webhooks", listening.webhookAddress())
+	d.useReceivers(r)
+	sent := d.sendMessages(ctx)
 	(&reloader{Daemon: d, reload: reload}).run(ctx)
+	sent()
 	if err := listening.close(ctx, d.present().config.Server.ForAnswers()); err != nil {
 		return err
 	}

@@ -208,6 +208,7 @@ func (f *follower) submit(ctx context.Context, snapshot source.Snapshot) error {
 			"line", finding.Line, "column", finding.Column, "message", report.English().Text(finding.Message))
 	}
 	f.tellBroken(desired, loaded.Findings)
+	f.notifier.Poke()
 	f.gate.begin(desired, f.instances)
 	// Before anything is done for it, so that whoever sees it done finds it
 	// trusted.

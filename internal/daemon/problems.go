@@ -62,13 +62,19 @@ func (d *Daemon) readJournal() {
 func (f *follower) sourceRead(err error) {
 	answer := binding.PartAnswer{Part: sourcePart, Asked: true}
 	if err != nil {
-		answer.Reason, answer.Message = string(binding.KindOf(err)), message.Says(err)
-		if failure, ok := errors.AsType[*binding.Failure](err); ok {
-			answer.Reason = report.Camel(cmp.Or(failure.Code, answer.Reason))
-		}
+		answer.Reason, answer.Message = reasonOf(err), message.Says(err)
 	}
 	f.parts.report(sourcePart, f.now(), answer)
 	f.sourceVerified(err, answer)
+}
+
+// reasonOf is why a part gives no usable answer, in one word.
+func reasonOf(err error) string {
+	reason := string(binding.KindOf(err))
+	if failure, ok := errors.AsType[*binding.Failure](err); ok {
+		reason = report.Camel(cmp.Or(failure.Code, reason))
+	}
+	return reason
 }
 
 // sourceVerified notes whether the newest commit was taken. An error of another
@@ -92,18 +98,20 @@ func (f *follower) sourceVerified(err error, answer binding.PartAnswer) {
 
 // tellBroken lists the invalid files of a snapshot among the events.
 func (f *follower) tellBroken(desired plan.Desired, findings []finding.Finding) {
-	var broken []finding.Finding
-	for _, file := range desired.Broken {
-		for _, found := range findings {
-			if found.File == file && found.Severity == finding.Error {
-				broken = append(broken, found)
-				break
-			}
-		}
-	}
-	if len(broken) > 0 {
+	if broken := firstErrors(desired.Broken, findings); len(broken) > 0 {
 		f.happen(plan.Event{Kind: plan.FileBroken, Revision: desired.Revision, Findings: broken})
 	}
+}
+
+// firstErrors are the first error of each file.
+func firstErrors(files []string, findings []finding.Finding) (first []finding.Finding) {
+	for _, file := range files {
+		i := slices.IndexFunc(findings, func(f finding.Finding) bool { return f.File == file && f.Severity == finding.Error })
+		if i >= 0 {
+			first = append(first, findings[i])
+		}
+	}
+	return first
 }
 
 // findings counts those of the present snapshot and of the last plans.

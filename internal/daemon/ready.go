@@ -55,6 +55,9 @@ func (r *runner) event(event plan.Event) {
 			r.log.Error("revision not remembered", "err", err)
 		}
 	}
+	if event.Kind == plan.SyncDone || event.Kind == plan.SyncFailed {
+		r.notifier.Poke()
+	}
 	if next := r.o.Engine.Events; next != nil {
 		next(event)
 	}

@@ -183,6 +183,7 @@ func (r *reloader) exchange(ctx context.Context, stop func(), next *runner) func
 	r.current.Store(next)
 	r.exchanging.Unlock()
 	next.takeWebhooks()
+	r.useReceivers(next)
 	r.level.Set(next.config.Log.SlogLevel())
 	stop = next.start(ctx)
 	// Its Vault session ends while the next one works.
@@ -212,6 +213,9 @@ func (r *runner) inherit(before *runner) {
 		r.follower.expected = before.follower.expected
 		r.loaded.Store(before.loaded.Load())
 		answering = append(answering, sourcePart)
+	}
+	for _, receiver := range r.config.ReceiverNames() {
+		answering = append(answering, receiverPart(receiver))
 	}
 	r.parts.keep(r.now(), answering...)
 }

@@ -248,7 +248,7 @@ func (w *world) options(p *process) Options {
 			Dial: map[string]string{"gitlab.example.com:443": w.outside.GitLabTLS}, RootCAs: w.outside.RootCAs,
 			HostPace: 10_000,
 		},
-		pushPauses: w.pushPauses,
+		pushPauses: w.pushPauses, messagePause: time.Millisecond,
 	}
 }
 

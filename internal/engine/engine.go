@@ -15,6 +15,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/manifest"
 	"reconciler/internal/metrics"
+	"reconciler/internal/notify"
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -83,6 +84,9 @@ type Engine struct {
 	instances []*Instance
 	// vault is nil where no secret store is configured.
 	vault *vault.Client
+	// rules and receivers are those of messages.
+	rules     notify.Rules
+	receivers []notify.Receiver
 	// closers release what the engine alone holds.
 	closers []func() error
 }
@@ -125,6 +129,9 @@ func New(ctx context.Context, o Options) (_ *Engine, err error) {
 		e.closers = append(e.closers, clients.Close)
 	}
 	if err := clients.Err(); err != nil {
+		return nil, err
+	}
+	if e.rules, e.receivers, err = clients.Receivers(); err != nil {
 		return nil, err
 	}
 	for _, c := range o.Config.Instances {
@@ -194,6 +201,9 @@ func (e *Engine) Close() {
 
 // Config is the configuration that the engine was built from.
 func (e *Engine) Config() *config.Config { return &e.o.Config }
+
+// Receivers are the receivers of messages, and what they get.
+func (e *Engine) Receivers() (notify.Rules, []notify.Receiver) { return e.rules, e.receivers }
 
 // Source is where declarations come from.
 func (e *Engine) Source() source.Source { return e.source }

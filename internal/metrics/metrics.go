@@ -60,7 +60,11 @@ type Metrics struct {
 	config configMetrics
 	// webhooks count requests, by sender and result; senders have series.
 	webhooks *prometheus.CounterVec
-	senders  []string
+	// messages count tries to deliver messages, undelivered what waits.
+	messages    *prometheus.CounterVec
+	undelivered *prometheus.GaugeVec
+	senders     []string
+	receivers   []string
 	// api counts requests to the API over TLS, by token and result.
 	api *prometheus.CounterVec
 }
@@ -100,6 +104,8 @@ func New(from Sources) *Metrics {
 	m.drift = newDriftMetrics(m)
 	m.calls = newCallMetrics(m)
 	m.config = newConfigMetrics(m)
+	m.messages = m.counter("reconciler_messages_total", "Tries to deliver a message to a receiver, by result: success or error.", "receiver", "result")
+	m.undelivered = m.gauge("reconciler_messages_undelivered", "What a receiver of messages has yet to get, after the last try.", "receiver")
 	m.webhooks = m.counter("reconciler_webhook_requests_total", "Requests to a configured webhook sender, by result: accepted, ignored, unmatched, unauthorized, rejected or limited.", "sender", "result")
 	m.api = m.counter("reconciler_api_requests_total", "Requests to the API over TLS, by the name of the token (empty without one) and result: answered, forbidden, unauthorized or limited.", "token", "result")
 	m.registry.MustRegister(newBindingCollector(m, from), newQueueCollector(m, from), newWindowCollector(m, from), newVaultCollector(m, from), newProblemCollector(m, from), journalDamaged(m, from), buildInfo(m))
@@ -211,6 +217,33 @@ func (m *Metrics) CountWebhook(sender, result string) {
 // CountAPI counts a request to the API over TLS.
 func (m *Metrics) CountAPI(token, result string) {
 	m.api.WithLabelValues(token, result).Inc()
+}
+
+// Delivered counts a try to deliver a message, and shows what still waits.
+func (m *Metrics) Delivered(receiver string, success bool, waiting int) {
+	result := ResultSuccess
+	if !success {
+		result = ResultError
+	}
+	m.messages.WithLabelValues(receiver, result).Inc()
+	m.undelivered.WithLabelValues(receiver).Set(float64(waiting))
+}
+
+// CoverReceivers makes the series of the configured receivers of messages, and
+// drops those of all others. It is called by one goroutine at a time.
+func (m *Metrics) CoverReceivers(receivers []string) {
+	for _, gone := range m.receivers {
+		if !slices.Contains(receivers, gone) {
+			m.messages.DeletePartialMatch(prometheus.Labels{"receiver": gone})
+			m.undelivered.DeletePartialMatch(prometheus.Labels{"receiver": gone})
+		}
+	}
+	for _, receiver := range receivers {
+		m.messages.WithLabelValues(receiver, ResultSuccess)
+		m.messages.WithLabelValues(receiver, ResultError)
+		m.undelivered.WithLabelValues(receiver)
+	}
+	m.receivers = slices.Clone(receivers)
 }
 
 // CoverSenders makes the series of the configured senders of webhooks, one for

@@ -48,6 +48,9 @@ type Options struct {
 	// AllowPrivate allows connections to addresses that are not public. Only
 	// the sandbox and tests set it.
 	AllowPrivate bool
+	// AnyContent takes answers of status 2xx that are not JSON, for services whose
+	// answer is a status.
+	AnyContent bool
 	// Dial sends connections for a "host:port" to another address, which is
 	// not checked. Only the sandbox and tests set it.
 	Dial map[string]string
@@ -101,11 +104,16 @@ func NewHTTPClient(o Options) *http.Client {
 	}
 	return &http.Client{
 		Transport: &guard{
-			base: base, timeout: o.Timeout, maxBytes: o.MaxBytes,
+			base: base, timeout: o.Timeout, maxBytes: o.MaxBytes, anyContent: o.AnyContent,
 			pace: newPace(rate.Limit(o.RequestsPerSecond), o.Burst, o.Now), observe: o.Observe,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// NewDialer opens connections as the guarded client does. Mail is not HTTP.
+func NewDialer(o Options) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return dialer(withDefaults(o))
 }
 
 func withDefaults(o Options) Options {

@@ -21,8 +21,10 @@ type guard struct {
 	base     http.RoundTripper
 	timeout  time.Duration
 	maxBytes int64
-	pace     *pace
-	observe  func(Exchange)
+	// anyContent takes what is not JSON.
+	anyContent bool
+	pace       *pace
+	observe    func(Exchange)
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -53,7 +55,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	// does not depend on our deadline.
 	resp.Request = req
 	resp.Body = &boundedBody{body: resp.Body, left: g.maxBytes, cancel: cancel, host: req.URL.Host}
-	if err := jsonOnly(resp); err != nil {
+	if err := jsonOnly(resp); err != nil && !g.anyContent {
 		_ = resp.Body.Close()
 		return nil, err
 	}

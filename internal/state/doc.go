@@ -29,6 +29,7 @@
 //	efforts    instance → binding → binding.RetryState as JSON
 //	suspensions  instance → binding, nothing → binding.Suspension as JSON
 //	targets    secret → the binding.Record, in part, that it was sent with last
+//	notices    row → what was reported to receivers of messages, as JSON
 //
 // Keys of several parts have a NUL between them.
 //

@@ -154,6 +154,8 @@ func decoderOf(bucket string) func([]byte) error {
 		return decodes[binding.RetryState]
 	case bucketSuspensions:
 		return decodes[binding.Suspension]
+	case bucketNotices:
+		return decodes[json.RawMessage]
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ const (
 	bucketRetryStates = "efforts"
 	bucketSuspensions = "suspensions"
 	bucketTargets     = "targets"
+	bucketNotices     = "notices"
 )
 
 // MaxEvents is how many events the history keeps; the oldest go first.
@@ -29,7 +30,9 @@ func buckets() []string {
 
 // laterBuckets came after the first file of this format was written: one that
 // lacks them is whole, and gets them when it is opened for writing.
-func laterBuckets() []string { return []string{bucketRetryStates, bucketSuspensions, bucketTargets} }
+func laterBuckets() []string {
+	return []string{bucketRetryStates, bucketSuspensions, bucketTargets, bucketNotices}
+}
 
 // RetryStates gives what is remembered of the failures of the bindings of an
 // instance make, sorted by binding.

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/config"
+	"reconciler/internal/engine"
+	"reconciler/internal/notify"
+	"reconciler/internal/report"
+)
+
+func newNotify(streams Streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "notify",
+		Short: "Try out the messages that people get",
+		Long: `notify tries out what the section notify of the configuration says: "test" sends
+one message to a receiver, "preview" prints what messages say and who gets them.
+docs/notify.md describes the messages.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newNotifyTest(streams), newNotifyPreview(streams))
+	return cmd
+}
+
+// notifyOptions are what the commands of `notify` depend on.
+type notifyOptions struct {
+	streams  Streams
+	config   string
+	receiver string
+	of       notify.Subject
+}
+
+func newNotifyTest(streams Streams) *cobra.Command {
+	opts := &notifyOptions{streams: streams}
+	cmd := &cobra.Command{
+		Use:   "test RECEIVER",
+		Short: "Send one message to a receiver",
+		Long: `test sends one message to a receiver of the configuration, with its own
+credentials, and does not retry. It asks no daemon and remembers nothing.
+
+It exits with 1 if the receiver did not take the message, and says why.`,
+		Example: `  reconciler notify test ops-dingtalk`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.receiver = args[0]
+			return runNotifyTest(cmd.Context(), opts)
+		},
+	}
+	configFlag(cmd, &opts.config)
+	return cmd
+}
+
+func newNotifyPreview(streams Streams) *cobra.Command {
+	opts := &notifyOptions{streams: streams, of: notify.Subject{Instance: "prod-hangzhou", Binding: "payments-gitlab", Platform: binding.GitLab, File: "payments/gitlab.yaml"}}
+	cmd := &cobra.Command{
+		Use:   "preview [RECEIVER]",
+		Short: "Print what messages say, and who gets them",
+		Long: `preview prints a message of every kind, with made-up values, when it begins and
+when it is over, and the receivers that the routes choose. Name a receiver to see
+its messages only, in its language. The flags say what the messages are about.
+Nothing is sent.`,
+		Example: `  reconciler notify preview
+  reconciler notify preview ops-dingtalk --file billing/github.yaml --platform github`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			opts.receiver = strings.Join(args, "")
+			return runNotifyPreview(opts)
+		},
+	}
+	configFlag(cmd, &opts.config)
+	cmd.Flags().StringVar(&opts.of.Instance, "instance", opts.of.Instance, "the instance")
+	cmd.Flags().StringVar(&opts.of.Binding, "binding", opts.of.Binding, "the binding")
+	cmd.Flags().StringVar((*string)(&opts.of.Platform), "platform", string(opts.of.Platform), "the platform")
+	cmd.Flags().StringVar(&opts.of.File, "file", opts.of.File, "the path of the declaration from the root of the source")
+	return cmd
+}
+
+// receivers are those of the configuration. close releases what they need.
+func (o *notifyOptions) receivers() (cfg config.Config, rules notify.Rules, all []notify.Receiver, closing func(), err error) {
+	cfg, err = loadConfig(o.streams, o.config)
+	if err != nil {
+		return cfg, rules, nil, nil, err
+	}
+	clients := engine.NewClients(engine.Options{Config: cfg, Redactor: o.streams.redactor})
+	if rules, all, err = clients.Receivers(); err == nil && len(all) == 0 {
+		err = fmt.Errorf("notify: %s has no receivers; see docs/notify.md", o.config)
+	}
+	return cfg, rules, all, func() { _ = clients.Close() }, err // Vault ends the session by itself.
+}
+
+// named is the receiver of that name.
+func named(all []notify.Receiver, name string) (notify.Receiver, error) {
+	var names []string
+	for _, r := range all {
+		if r.Name == name {
+			return r, nil
+		}
+		names = append(names, r.Name)
+	}
+	return notify.Receiver{}, fmt.Errorf("notify: no receiver is called %s; the configuration has %s", name, strings.Join(names, ", "))
+}
+
+func runNotifyTest(ctx context.Context, opts *notifyOptions) error {
+	_, _, all, closing, err := opts.receivers()
+	if err != nil {
+		return err
+	}
+	defer closing()
+	r, err := named(all, opts.receiver)
+	if err != nil {
+		return err
+	}
+	note := notify.NewTrial(r.Name, time.Now())
+	if _, err := r.Sender.Send(ctx, note.Text(r.Language, opts.streams.redactor.Redact)); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(opts.streams.Out, "%s took the message (%s).\n", r.Name, note.ID)
+	return err
+}
+
+func runNotifyPreview(opts *notifyOptions) error {
+	cfg, rules, all, closing, err := opts.receivers()
+	if err != nil {
+		return err
+	}
+	defer closing()
+	language := opts.streams.style(opts.streams.Out).Language
+	if opts.receiver != "" {
+		r, err := named(all, opts.receiver)
+		if err != nil {
+			return err
+		}
+		language = r.Language
+	}
+	now := time.Now()
+	var out strings.Builder
+	for _, m := range notify.Samples(opts.of, cfg.ExpiryWarnings, now) {
+		to := rules.To(m)
+		if opts.receiver != "" && !slices.Contains(to, opts.receiver) {
+			continue
+		}
+		who := strings.Join(to, ", ")
+		if len(to) == 0 {
+			who = "nobody"
+		}
+		fmt.Fprintf(&out, "%s, %s, to %s\n", m.Kind, m.Severity, who)
+		phases := []notify.Phase{notify.Happened}
+		if m.Ends() {
+			phases = []notify.Phase{notify.Began, notify.Over}
+		}
+		for _, phase := range phases {
+			text := notify.Preview(m, phase, now).Text(language, opts.streams.redactor.Redact)
+			fmt.Fprintf(&out, "    %s\n", strings.Join(text.Rows(1<<16), "\n    "))
+		}
+	}
+	_, err = fmt.Fprint(opts.streams.Out, report.Harmless(out.String()))
+	return err
+}

@@ -1,0 +1,105 @@
+package daemon
+
+import (
+	"context"
+	"slices"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+	"reconciler/internal/notify"
+)
+
+// newNotifier makes what sends messages. It has no receivers yet.
+func newNotifier(ctx context.Context, d *Daemon) (*notify.Notifier, error) {
+	return notify.New(ctx, notify.Options{
+		Store: d.memory.Store, Redact: d.redactor.Redact, Now: d.now, After: d.o.After.Start, Tried: d.delivered, Log: d.log,
+		Pause: d.o.messagePause,
+	})
+}
+
+// useReceivers puts the receivers of a configuration into force.
+func (d *Daemon) useReceivers(r *runner) {
+	rules, receivers := r.engine.Receivers()
+	d.notifier.Use(rules, receivers)
+	d.metrics.CoverReceivers(rules.Receivers)
+}
+
+// receiverPart is the part that a receiver is.
+func receiverPart(name string) binding.Part {
+	return binding.Part{Kind: binding.PartReceiver, Name: name}
+}
+
+// delivered reports how it goes with a receiver.
+func (d *Daemon) delivered(v notify.Delivery) {
+	answer := binding.PartAnswer{Part: receiverPart(v.Receiver), Asked: true}
+	if v.Err != nil {
+		answer.Reason = reasonOf(v.Err)
+		answer.Message = message.New("notify.undelivered", "count", v.Waiting, "why", message.Says(v.Err)).Map(d.redactor.Redact)
+	}
+	d.parts.report(answer.Part, d.now(), answer)
+	d.metrics.Delivered(v.Receiver, v.Err == nil, v.Waiting)
+}
+
+// facts are what messages are made of now.
+func (d *Daemon) facts() notify.Facts {
+	r := d.present()
+	f := notify.Facts{
+		Now: d.now(), Statuses: d.Statuses(), Pending: map[string][]binding.RetryState{},
+		Conditions: map[string][]binding.Condition{"": d.Conditions()},
+		Outages:    d.parts.outages(), Asked: d.parts.asked(), Warnings: r.config.ExpiryWarnings, ReadUpTo: d.notifier.Reported(),
+	}
+	for _, i := range r.instances {
+		f.Instances = append(f.Instances, i.Name)
+		if *i.missing.Load() == "" {
+			f.Synced = append(f.Synced, i.Name)
+		}
+		f.Conditions[i.Name] = i.Conditions()
+		if states, err := d.memory.Store.RetryStates(context.Background(), i.Name); err == nil {
+			f.Pending[i.Name] = states
+		}
+	}
+	if loaded := r.loaded.Load(); loaded != nil {
+		f.Read, f.Broken = true, firstErrors(loaded.Desired.Broken, loaded.Findings)
+	}
+	f.History = d.historySince(f.ReadUpTo)
+	return f
+}
+
+// historySince are the newest entries of the history, at least back to one; all if
+// it is not there.
+func (d *Daemon) historySince(entry string) []binding.HistoryEntry {
+	for n := 50; ; n *= 4 {
+		entries, err := d.memory.Store.Events(context.Background(), n)
+		if err != nil {
+			d.log.Error("the history is not read; applied changes are not reported", "err", err)
+			return nil
+		}
+		found := entry == "" || slices.ContainsFunc(entries, func(e binding.HistoryEntry) bool { return notify.EntryID(e) == entry })
+		if found || len(entries) < n {
+			return entries
+		}
+	}
+}
+
+// sendMessages sends until ctx ends, and returns what waits for its end.
+func (d *Daemon) sendMessages(ctx context.Context) (wait func()) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		d.notifier.Run(ctx, d.facts)
+	}()
+	return func() { <-ended }
+}
+
+// asked are the parts that were asked since the start.
+func (p *parts) asked() []binding.Part {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []binding.Part
+	for _, report := range p.reports {
+		for part := range report {
+			all = append(all, part)
+		}
+	}
+	return all
+}

@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"reconciler/internal/boundedio"
+	"reconciler/internal/config"
+	"reconciler/internal/finding"
+	"reconciler/internal/notify"
+	"reconciler/internal/notify/sender"
+	"reconciler/internal/providers"
+	"reconciler/internal/report"
+	"reconciler/internal/secrets"
+)
+
+// Receivers are the configured receivers of messages, and what they get. Their
+// credentials are read for each message, and wiped.
+func (c *Clients) Receivers() (notify.Rules, []notify.Receiver, error) {
+	n := c.o.Config.Notify
+	if n == nil {
+		return notify.Rules{}, nil, nil
+	}
+	rules := notify.Rules{Hold: n.Hold, DownFor: n.DownFor}
+	for _, r := range n.Routes {
+		rules.Routes = append(rules.Routes, notify.Route{
+			Receivers: r.Receivers, Files: r.Files, Instances: r.Instances, Platforms: r.Platforms, Kinds: r.Kinds, Severity: finding.Severity(r.Severity),
+		})
+	}
+	var receivers []notify.Receiver
+	for _, r := range n.Receivers {
+		s, err := sender.New(c.senderOptions(r))
+		if err != nil {
+			return notify.Rules{}, nil, err
+		}
+		language, err := report.LanguageNamed(r.Language)
+		if err != nil {
+			return notify.Rules{}, nil, fmt.Errorf("receiver %s: %w", r.Name, err)
+		}
+		rules.Receivers = append(rules.Receivers, r.Name)
+		receivers = append(receivers, notify.Receiver{Name: r.Name, Sender: s, Language: language, Limit: sender.Type(r.Type).Limit()})
+	}
+	return rules, receivers, nil
+}
+
+// receiverTimeout bounds one message.
+const receiverTimeout = 15 * time.Second
+
+func (c *Clients) senderOptions(r config.NotifyReceiver) sender.Options {
+	guard := providers.Options{
+		AllowPrivate: r.AllowPrivateAddresses, AnyContent: true, Timeout: receiverTimeout, Now: c.o.Now,
+		Dial: c.o.Dial, RootCAs: c.o.RootCAs, DialContext: c.o.DialContext,
+	}
+	o := sender.Options{
+		Name: r.Name, Type: sender.Type(r.Type), Keyword: r.Keyword, Now: c.o.Now, Client: providers.NewHTTPClient(guard),
+		URL: c.credential(r.URL), Secret: c.credential(r.Secret),
+	}
+	if m := r.Mail; m != nil {
+		o.Mail = sender.Mail{
+			Server: m.Server, From: m.From, To: m.To, Username: m.Username, Password: c.credential(m.Password), CAFile: m.CAFile,
+			Dial: providers.NewDialer(guard),
+		}
+	}
+	return o
+}
+
+// maxCredential bounds a file with a credential.
+const maxCredential = 64 << 10
+
+// credential reads what a configuration names; nil for nothing.
+func (c *Clients) credential(s *config.NotifySecret) sender.Credential {
+	if s == nil {
+		return nil
+	}
+	return func(ctx context.Context) (secrets.Secret, error) {
+		secret, err := c.readCredential(ctx, s)
+		if err == nil && secret.IsZero() {
+			err = errors.New("it is empty")
+		}
+		if err == nil {
+			c.mask(secret)
+		}
+		return secret, err
+	}
+}
+
+func (c *Clients) readCredential(ctx context.Context, s *config.NotifySecret) (secrets.Secret, error) {
+	if s.Vault != nil {
+		secret, _, err := c.Tokens.Read(ctx, secrets.Ref(*s.Vault))
+		return secret, err
+	}
+	data, err := boundedio.ReadFile(s.ValueFile, maxCredential)
+	return secrets.New(bytes.TrimRight(data, "\r\n")), err
+}
+
+// minMasked is the length from which a part of a URL is masked by itself.
+const minMasked = 12
+
+// mask makes the redactor know a credential until a minute after it is wiped: a
+// URL also by the parts that are the credential in it.
+func (c *Clients) mask(secret secrets.Secret) {
+	c.o.Redactor.Register(secret)
+	u, err := url.Parse(secret.Expose())
+	if err != nil || u.Host == "" {
+		return
+	}
+	parts := strings.Split(u.Path, "/")
+	for _, values := range u.Query() {
+		parts = append(parts, values...)
+	}
+	for _, part := range parts {
+		if len(part) >= minMasked {
+			piece := secrets.New([]byte(part))
+			c.o.Redactor.Register(piece)
+			piece.Wipe() // It is masked for a minute more.
+		}
+	}
+}

@@ -1,0 +1,289 @@
+package notify
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/message"
+	"reconciler/internal/plan"
+	"reconciler/internal/status"
+)
+
+// Facts are what a daemon publishes, as far as messages are made of it.
+type Facts struct {
+	Now time.Time
+	// Instances are the configured ones. Synced are those that were observed
+	// since the start.
+	Instances, Synced []string
+	// Read says that the source was read since the start.
+	Read     bool
+	Statuses []binding.Status
+	// Pending are the retry states of the instances that could be read.
+	Pending map[string][]binding.RetryState
+	// Conditions are those of instances; those of the daemon have no name.
+	Conditions map[string][]binding.Condition
+	Outages    []binding.Outage
+	// Asked are the parts that gave any answer since the start.
+	Asked []binding.Part
+	// Broken are the errors of invalid files.
+	Broken []finding.Finding
+	// Warnings are the days before the end of a token.
+	Warnings []int
+	// History are entries, newest first, at least back to ReadUpTo.
+	History  []binding.HistoryEntry
+	ReadUpTo string
+}
+
+// World is what the facts say.
+func (f Facts) World() World {
+	w := World{Now: f.Now, Unknown: f.unknown}
+	for _, s := range f.Statuses {
+		w.Matters = append(w.Matters, f.ofBinding(s)...)
+	}
+	for _, instance := range f.Instances {
+		w.Matters = append(w.Matters, f.steps(instance)...)
+	}
+	for instance, conditions := range f.Conditions {
+		for _, c := range conditions {
+			if c.Status == binding.False && !c.LastKnown {
+				w.Matters = append(w.Matters, ofCondition(Subject{Instance: instance}, c))
+			}
+		}
+	}
+	for _, o := range f.Outages {
+		w.Matters = append(w.Matters, ofOutage(o))
+	}
+	for _, b := range f.Broken {
+		m := Matter{
+			Subject: Subject{Kind: BrokenFile, File: b.File}, State: stateBroken, Severity: finding.Error, Reason: b.Code,
+			Message: message.New("broken-file", "at", message.Place{File: b.File, Line: b.Line, Column: b.Column}, "code", b.Code, "why", b.Message),
+		}
+		if !slices.ContainsFunc(w.Matters, func(other Matter) bool { return other.Key() == m.Key() }) {
+			w.Matters = append(w.Matters, m)
+		}
+	}
+	w.Happened, w.Read = f.happened()
+	return w
+}
+
+// ofBinding are the conditions of a binding that are not good, and the end of
+// its token.
+func (f Facts) ofBinding(s binding.Status) []Matter {
+	of := Subject{Instance: s.Spec.Instance, Binding: s.Name, Platform: s.Spec.Platform, File: s.File}
+	var matters []Matter
+	var ready *binding.Condition
+	for i, c := range s.Conditions {
+		switch {
+		case c.Type == binding.Ready:
+			ready = &s.Conditions[i]
+		case reportable(s.Conditions, c):
+			matters = append(matters, ofCondition(of, c))
+		}
+	}
+	if len(matters) == 0 && ready != nil && ready.Status == binding.False && !explained(ready.Reason) {
+		matters = append(matters, ofCondition(of, *ready))
+	}
+	left, days := binding.TokenEnd{At: s.TokenExpires}.Lifetime(f.Now, f.Warnings)
+	switch left {
+	case binding.Ended:
+		matters = slices.DeleteFunc(matters, func(m Matter) bool { return m.Reason == status.ReasonExpired })
+	case binding.EndsSoon:
+	default:
+		return matters
+	}
+	of.Kind = Expiry
+	m := Matter{Subject: of, State: stateEnded, Severity: finding.Error, Reason: status.ReasonExpired, Message: message.New("notify.expired", "at", s.TokenExpires)}
+	if left == binding.EndsSoon {
+		warning := threshold(f.Warnings, days)
+		m.State, m.Reason, m.Message = strconv.Itoa(warning), status.ReasonExpiresSoon, message.New("notify.expires", "count", days, "at", s.TokenExpires)
+		if warning > slices.Min(f.Warnings) {
+			m.Severity = finding.Warning
+		}
+	}
+	return append(matters, m)
+}
+
+// threshold is the last of the warnings that was passed.
+func threshold(warnings []int, days int) int {
+	reached := slices.DeleteFunc(slices.Clone(warnings), func(w int) bool { return days > w })
+	return slices.Min(reached)
+}
+
+// explained says that a binding is not ready for a reason that is reported
+// already, or that somebody chose.
+func explained(reason string) bool {
+	switch reason {
+	case status.ReasonSuspended, status.ReasonOutsideWindow, status.ReasonAwaitingPerson, status.ReasonOverdue, status.ReasonFileBroken, status.ReasonNotDeclared:
+		return true
+	}
+	return false
+}
+
+// reportable says that a condition has a known status that is not good, and that
+// nothing else reports it.
+func reportable(all []binding.Condition, c binding.Condition) bool {
+	if c.LastKnown || explained(c.Reason) {
+		return false
+	}
+	switch c.Type {
+	case binding.Contested:
+		return c.Status == binding.True && c.Reason == status.ReasonRepairDoesNotHold
+	case binding.Bound, binding.RepositoriesLinked, binding.RulesCurrent:
+		ready := binding.FindCondition(all, binding.Ready)
+		return c.Status == binding.False && (ready == nil || !explained(ready.Reason))
+	case binding.SecretAvailable, binding.TokenValid, binding.AccountAllowed, binding.Reachable:
+		return c.Status == binding.False
+	default: // Declared, TokenFresh and the rest have matters of their own, or are no fault.
+		return false
+	}
+}
+
+func ofCondition(of Subject, c binding.Condition) Matter {
+	of.Kind, of.Of = Condition, string(c.Type)
+	return Matter{
+		Subject: of, State: string(c.Status), Severity: finding.Error, Reason: c.Reason, Since: c.LastTransitionTime,
+		Message: message.New("notify.condition", "type", c.Type, "status", c.Status, "reason", c.Reason, "why", c.Message),
+	}
+}
+
+// steps are what waits for a person on an instance.
+func (f Facts) steps(instance string) []Matter {
+	var matters []Matter
+	for _, state := range f.Pending[instance] {
+		i := slices.IndexFunc(f.Statuses, func(s binding.Status) bool { return s.Spec.Instance == instance && s.Name == state.Binding })
+		for _, p := range state.Pending {
+			m := Matter{
+				Subject: Subject{Kind: Step, Instance: instance, Binding: state.Binding, Platform: p.Platform, Of: p.Object.String()},
+				State:   stateDue, Severity: finding.Warning, Reason: p.Action, Since: p.Since,
+				Message: message.New("notify.step", "action", p.Action, "object", p.Object),
+			}
+			if p.Overdue {
+				m.State, m.Severity = stateOverdue, finding.Error
+				m.Message = message.New("notify.step-overdue", "action", p.Action, "object", p.Object, "since", p.Since)
+			}
+			if i >= 0 {
+				m.File = f.Statuses[i].File
+				for _, shown := range f.Statuses[i].Pending {
+					if shown.Object == p.Object {
+						m.Steps = shown.Steps
+					}
+				}
+			}
+			matters = append(matters, m)
+		}
+	}
+	return matters
+}
+
+func ofOutage(o binding.Outage) Matter {
+	of := Subject{Kind: Outage, Platform: o.Platform, Of: partKey(o.Part)}
+	if o.Kind == binding.PartRegistry {
+		of.Instance = o.Name
+	}
+	return Matter{
+		Subject: of, State: stateDown, Severity: finding.Error, Reason: o.Reason, Since: o.Since,
+		Message: message.New("part-unanswered", "part", message.New("part."+string(o.Kind), "name", o.Name), "since", o.Since, "reason", o.Reason, "why", o.Message),
+	}
+}
+
+// partKey identifies a part.
+func partKey(p binding.Part) string { return strings.TrimSuffix(string(p.Kind)+":"+p.Name, ":") }
+
+// receiverKey is the partKey of a receiver.
+func receiverKey(name string) string {
+	return partKey(binding.Part{Kind: binding.PartReceiver, Name: name})
+}
+
+// unknown says that a matter, which is not among the open ones, may be open.
+func (f Facts) unknown(of Subject) bool {
+	gone := of.Instance != "" && !slices.Contains(f.Instances, of.Instance)
+	synced := slices.Contains(f.Synced, of.Instance)
+	switch {
+	case gone:
+		return false
+	case of.Kind == BrokenFile:
+		return !f.Read
+	case of.Kind == Step:
+		_, read := f.Pending[of.Instance]
+		return !read
+	case of.Kind == Outage:
+		asked := slices.ContainsFunc(f.Asked, func(p binding.Part) bool { return partKey(p) == of.Of })
+		return !asked && (!f.Read || len(f.Synced) < len(f.Instances))
+	case of.Instance == "":
+		return unclear(f.Conditions[""], of.Of)
+	case !synced:
+		return true
+	case of.Binding == "":
+		return unclear(f.Conditions[of.Instance], of.Of)
+	}
+	i := slices.IndexFunc(f.Statuses, func(s binding.Status) bool { return s.Spec.Instance == of.Instance && s.Name == of.Binding })
+	switch {
+	case i < 0:
+		return false
+	case of.Kind == Expiry:
+		return f.Statuses[i].TokenExpires.IsZero() && f.Statuses[i].Spec.Token != nil
+	}
+	c := binding.FindCondition(f.Statuses[i].Conditions, binding.ConditionType(of.Of))
+	return c != nil && (c.Status == binding.Unclear || c.LastKnown)
+}
+
+// unclear says that a condition has no answer now.
+func unclear(conditions []binding.Condition, of string) bool {
+	c := binding.FindCondition(conditions, binding.ConditionType(of))
+	return c == nil || c.Status == binding.Unclear || c.LastKnown
+}
+
+// happened are the changes since ReadUpTo, and the newest entry. Nothing is
+// reported of what was there before the first look.
+func (f Facts) happened() (changes []Matter, newest string) {
+	if len(f.History) == 0 {
+		return nil, cmp.Or(f.ReadUpTo, noHistory)
+	}
+	for _, e := range f.History {
+		if f.ReadUpTo == "" || EntryID(e) == f.ReadUpTo {
+			break
+		}
+		if m, is := ofEntry(e, f.Statuses); is {
+			changes = append(changes, m)
+		}
+	}
+	slices.Reverse(changes)
+	return changes, EntryID(f.History[0])
+}
+
+// noHistory is in place of the newest entry where there was none.
+const noHistory = "none"
+
+// EntryID identifies an entry of the history.
+func EntryID(e binding.HistoryEntry) string {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return "" // Every entry was read from JSON.
+	}
+	return digest(string(data))
+}
+
+// ofEntry is a change that was made; false for other entries. What failed has a
+// condition.
+func ofEntry(e binding.HistoryEntry, statuses []binding.Status) (Matter, bool) {
+	kind := plan.Kind(e.Action)
+	if !kind.Changes() || kind.ByPerson() || e.Outcome != string(plan.Done) {
+		return Matter{}, false
+	}
+	of := Subject{Kind: Applied, Instance: e.Instance, Binding: e.Binding, Of: EntryID(e)}
+	for _, s := range statuses {
+		if s.Name == e.Binding && s.Spec.Instance == e.Instance {
+			of.File, of.Platform = s.File, s.Spec.Platform
+		}
+	}
+	return Matter{
+		Subject: of, State: stateDone, Severity: finding.Info, Reason: e.Action, Since: e.Time,
+		Message: message.New("notify.applied", "action", e.Action, "object", e.Object, "revision", e.Revision),
+	}, true
+}

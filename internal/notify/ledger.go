@@ -1,0 +1,258 @@
+package notify
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Ledger is what was reported, and what waits for the receivers. Its methods
+// and Decide return a new Ledger and do not change the one that they get.
+type Ledger struct {
+	// Matters are those that are open, by key.
+	Matters map[string]Entry
+	// Queues are what each receiver has yet to get, oldest first.
+	Queues map[string][]Item
+	// Left counts by receiver what was dropped because its queue was full.
+	Left map[string]int
+	// Read is the newest entry of the history that was reported; empty before the
+	// first look at the history.
+	Read string
+	// changed are the rows that differ from what the state has; nil for one that
+	// is no more.
+	changed map[string]*row
+}
+
+// Entry is what is remembered about one open matter.
+type Entry struct {
+	Matter
+	// First is when it was first seen in its state, or over.
+	First time.Time `json:"first"`
+	// Over is true while it is over and that is not reported yet.
+	Over bool `json:"over,omitempty"`
+	// Reported is the state that was reported last; empty if none was. To are the
+	// receivers that got it.
+	Reported string   `json:"reported,omitempty"`
+	To       []string `json:"to,omitempty"`
+}
+
+// Phase says what an item reports about its matter.
+type Phase string
+
+// Phases.
+const (
+	Began    Phase = "began"
+	Changed  Phase = "changed"
+	Over     Phase = "over"
+	Happened Phase = "happened"
+)
+
+// Item is one thing that one receiver has yet to get.
+type Item struct {
+	Matter
+	// ID is the same for the same event, also after a restart.
+	ID       string    `json:"id"`
+	Receiver string    `json:"receiver"`
+	Phase    Phase     `json:"phase"`
+	At       time.Time `json:"at"`
+	// Batch is the id of the message that it is in; empty before it is sent for
+	// the first time.
+	Batch string `json:"batch,omitempty"`
+}
+
+// maxQueue bounds what waits for one receiver. The oldest are dropped, and the
+// next message and the receiver's condition give their number.
+const maxQueue = 1000
+
+// clone copies what methods change.
+func (l Ledger) clone() Ledger {
+	c := Ledger{Matters: map[string]Entry{}, Queues: map[string][]Item{}, Left: map[string]int{}, Read: l.Read, changed: map[string]*row{}}
+	maps.Copy(c.Matters, l.Matters)
+	maps.Copy(c.Left, l.Left)
+	maps.Copy(c.changed, l.changed)
+	for receiver, items := range l.Queues {
+		c.Queues[receiver] = slices.Clone(items)
+	}
+	return c
+}
+
+// push adds an item to a queue, and drops the oldest that no message has yet
+// where the queue is full.
+func (l *Ledger) push(receiver string, phase Phase, m Matter, at time.Time) {
+	item := Item{Matter: m, Receiver: receiver, Phase: phase, At: at}
+	item.ID = digest(receiver, m.Key(), string(phase), m.State, at.UTC().Format(time.RFC3339Nano))
+	queue := append(l.Queues[receiver], item)
+	if n := slices.IndexFunc(queue, func(i Item) bool { return i.Batch == "" }); len(queue) > maxQueue {
+		l.changed[queue[n].row()] = nil
+		queue = slices.Delete(queue, n, n+1)
+		l.setLeft(receiver, l.Left[receiver]+1)
+	}
+	l.Queues[receiver] = queue
+	l.changed[item.row()] = &row{Item: &item}
+}
+
+// set keeps an entry.
+func (l *Ledger) set(key string, e Entry) {
+	if old, known := l.Matters[key]; known && reflect.DeepEqual(old, e) {
+		return
+	}
+	l.Matters[key], l.changed["matter\x00"+key] = e, &row{Entry: &e}
+}
+
+// remove forgets an entry.
+func (l *Ledger) remove(key string) {
+	delete(l.Matters, key)
+	l.changed["matter\x00"+key] = nil
+}
+
+// setLeft keeps how many items a receiver lacks; 0 forgets it.
+func (l *Ledger) setLeft(receiver string, n int) {
+	l.Left[receiver], l.changed["left\x00"+receiver] = n, &row{Of: receiver, Left: n}
+	if n <= 0 {
+		delete(l.Left, receiver)
+		l.changed["left\x00"+receiver] = nil
+	}
+}
+
+// setRead notes up to where the history was reported.
+func (l *Ledger) setRead(entry string) {
+	if l.Read != entry {
+		l.Read, l.changed["read"] = entry, &row{Read: entry}
+	}
+}
+
+// drop forgets items of a queue.
+func (l *Ledger) drop(receiver string, is func(Item) bool) {
+	l.Queues[receiver] = slices.DeleteFunc(l.Queues[receiver], func(i Item) bool {
+		if is(i) {
+			l.changed[i.row()] = nil
+			return true
+		}
+		return false
+	})
+	if len(l.Queues[receiver]) == 0 {
+		delete(l.Queues, receiver)
+	}
+}
+
+// row is the key of an item's row.
+func (i Item) row() string { return "item\x00" + i.Receiver + "\x00" + i.ID }
+
+// Batch gives the message that a receiver gets next: the one that was begun, or
+// as many items, oldest first, as fit. It is empty where nothing waits.
+func (l Ledger) Batch(receiver string, fits func([]Item) bool) (Ledger, Note) {
+	queue := l.Queues[receiver]
+	if len(queue) == 0 {
+		return l, Note{}
+	}
+	id := queue[0].Batch
+	if id != "" {
+		begun := slices.DeleteFunc(slices.Clone(queue), func(i Item) bool { return i.Batch != id })
+		return l, Note{ID: id, Items: begun, Left: l.Left[receiver]}
+	}
+	n := len(queue)
+	for n > 1 && !fits(queue[:n]) {
+		n -= max(1, n/8)
+	}
+	l = l.clone()
+	ids := []string{receiver}
+	for _, i := range queue[:n] {
+		ids = append(ids, i.ID)
+	}
+	id = "msg_" + digest(ids...)
+	for i := range n {
+		item := &l.Queues[receiver][i]
+		item.Batch = id
+		l.changed[item.row()] = &row{Item: new(*item)}
+	}
+	return l, Note{ID: id, Items: slices.Clone(l.Queues[receiver][:n]), Left: l.Left[receiver]}
+}
+
+// Delivered removes the items of a message that its receiver has taken.
+func (l Ledger) Delivered(receiver string, n Note) Ledger {
+	l = l.clone()
+	l.drop(receiver, func(i Item) bool { return i.Batch == n.ID })
+	if n.Left > 0 {
+		l.setLeft(receiver, l.Left[receiver]-n.Left)
+	}
+	return l
+}
+
+// digest identifies its parts.
+func digest(parts ...string) string {
+	hash := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(hash, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:12])
+}
+
+// row is one part of a Ledger as the state keeps it.
+type row struct {
+	Entry *Entry `json:"matter,omitempty"`
+	Item  *Item  `json:"item,omitempty"`
+	Of    string `json:"of,omitempty"`
+	Left  int    `json:"left,omitempty"`
+	Read  string `json:"read,omitempty"`
+}
+
+// rows are what changed, as the state keeps it.
+func (l Ledger) rows() (map[string]json.RawMessage, error) {
+	rows := map[string]json.RawMessage{}
+	for key, r := range l.changed {
+		rows[key] = nil
+		if r == nil {
+			continue
+		}
+		data, err := json.Marshal(r)
+		if err != nil {
+			return nil, err
+		}
+		rows[key] = data
+	}
+	return rows, nil
+}
+
+// readLedger makes a Ledger of the rows that the state has. A row that cannot be
+// read is left out: its matter is reported once more.
+func readLedger(rows []json.RawMessage) (l Ledger, unreadable int) {
+	l = Ledger{}.clone()
+	for _, data := range rows {
+		var r row
+		if json.Unmarshal(data, &r) != nil {
+			unreadable++
+			continue
+		}
+		switch {
+		case r.Entry != nil:
+			l.Matters[r.Entry.Key()] = *r.Entry
+		case r.Item != nil:
+			l.Queues[r.Item.Receiver] = append(l.Queues[r.Item.Receiver], *r.Item)
+		case r.Of != "":
+			l.Left[r.Of] = r.Left
+		case r.Read != "":
+			l.Read = r.Read
+		}
+	}
+	for _, queue := range l.Queues {
+		slices.SortStableFunc(queue, func(a, b Item) int {
+			return cmp.Or(b.begun()-a.begun(), a.At.Compare(b.At), strings.Compare(a.ID, b.ID))
+		})
+	}
+	return l, unreadable
+}
+
+// begun is 1 for an item of a message that was begun.
+func (i Item) begun() int {
+	if i.Batch != "" {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,82 @@
+package notify
+
+import (
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/finding"
+	"reconciler/internal/message"
+)
+
+// Kind says what a matter is about.
+type Kind string
+
+// Kinds of matters.
+const (
+	// Condition is a condition that is not good.
+	Condition Kind = "condition"
+	// Step is a step that waits for a person.
+	Step Kind = "step"
+	// Expiry is a token that expires soon.
+	Expiry Kind = "expiry"
+	// BrokenFile is an invalid file of the branch.
+	BrokenFile Kind = "broken-file"
+	// Outage is a part that gives no usable answer.
+	Outage Kind = "outage"
+	// Applied is a change that was made. It happens once and is never over.
+	Applied Kind = "applied"
+	// Trial is what `notify test` sends.
+	Trial Kind = "test"
+)
+
+// Kinds lists every kind that a daemon reports.
+func Kinds() []Kind { return []Kind{Condition, Step, Expiry, BrokenFile, Outage, Applied} }
+
+// States of matters. A condition has its status, and an expiry the days.
+const (
+	stateDue     = "due"
+	stateOverdue = "overdue"
+	stateBroken  = "broken"
+	stateDown    = "down"
+	stateDone    = "done"
+	stateEnded   = "ended"
+)
+
+// Subject is what a matter is about. Nothing in it varies with time, so that it
+// identifies the matter.
+type Subject struct {
+	Kind     Kind             `json:"kind"`
+	Instance string           `json:"instance,omitempty"`
+	Binding  string           `json:"binding,omitempty"`
+	Platform binding.Platform `json:"platform,omitempty"`
+	// Of is the condition's type, the object of a step, the part or the change.
+	Of string `json:"of,omitempty"`
+	// File is the path of the declaration or of the invalid file.
+	File string `json:"file,omitempty"`
+}
+
+// Key identifies a matter. The file of a declaration is not part of it: it can
+// be renamed.
+func (s Subject) Key() string {
+	file := ""
+	if s.Kind == BrokenFile {
+		file = s.File
+	}
+	return strings.Join([]string{string(s.Kind), s.Instance, s.Binding, string(s.Platform), s.Of, file}, "\x00")
+}
+
+// Matter is something that people should know: it begins, can change, and is
+// over at some time.
+type Matter struct {
+	Subject
+	// State is reported again when it changes.
+	State    string           `json:"state"`
+	Severity finding.Severity `json:"severity"`
+	// Reason is a word that programs may branch on.
+	Reason  string            `json:"reason,omitempty"`
+	Message message.Message   `json:"message,omitzero"`
+	Steps   []message.Message `json:"steps,omitempty"`
+	// Since is when it began, as far as that is known.
+	Since time.Time `json:"since,omitzero"`
+}

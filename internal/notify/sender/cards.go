@@ -1,0 +1,81 @@
+package sender
+
+import (
+	"context"
+	"strings"
+	"unicode/utf8"
+
+	"reconciler/internal/notify"
+)
+
+// slack is an incoming webhook of Slack (docs.slack.dev, "Sending messages using
+// incoming webhooks"): 200 and ok, or a status with a word; 429 with Retry-After.
+// The rows are in blocks of plain_text, which has no mark-up and mentions nobody.
+// Only the text of the notification is mrkdwn, and escaped.
+type slack struct{ Options }
+
+// slackBlock bounds the text of a block; Slack takes 3,000 characters and 50
+// blocks.
+const slackBlock = 2900
+
+var slackEscape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+// Send implements notify.Sender.
+func (s slack) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
+	plain := func(text string) map[string]any {
+		return map[string]any{"type": "plain_text", "text": text, "emoji": false}
+	}
+	title := []rune(t.Title)
+	blocks := []map[string]any{{"type": "header", "text": plain(string(title[:min(len(title), 150)]))}}
+	for _, text := range packed(t.Rows(s.Type.Limit()), slackBlock) {
+		blocks = append(blocks, map[string]any{"type": "section", "text": plain(text)})
+	}
+	a, err := s.post(ctx, request{body: map[string]any{"text": slackEscape.Replace(t.Title), "blocks": blocks, "unfurl_links": false}})
+	if err == nil {
+		err = s.verdict(a)
+	}
+	return outcome(err)
+}
+
+// packed joins rows to texts of at most limit characters. A row is shorter.
+func packed(rows []string, limit int) []string {
+	var texts []string
+	left := 0
+	for _, row := range rows {
+		n := utf8.RuneCountInString(row) + 1
+		if n > left {
+			texts, left = append(texts, row), limit-n
+			continue
+		}
+		texts[len(texts)-1] += "\n" + row
+		left -= n
+	}
+	return texts
+}
+
+// teams is a webhook of the Workflows app of Microsoft Teams
+// (learn.microsoft.com, "Create incoming webhooks with Workflows"): an Adaptive
+// Card in a message, 28 KB, answered with 202. The rows are TextRuns of a
+// RichTextBlock, which have no mark-up; <at> counts in a TextBlock only.
+type teams struct{ Options }
+
+// Send implements notify.Sender.
+func (s teams) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
+	block := func(text, size, weight string) map[string]any {
+		return map[string]any{"type": "RichTextBlock", "inlines": []map[string]any{{"type": "TextRun", "text": text, "size": size, "weight": weight}}}
+	}
+	body := []map[string]any{block(t.Title, "Medium", "Bolder")}
+	for _, row := range t.Rows(s.Type.Limit()) {
+		body = append(body, block(row, "Default", "Default"))
+	}
+	a, err := s.post(ctx, request{body: map[string]any{"type": "message", "attachments": []map[string]any{{
+		"contentType": "application/vnd.microsoft.card.adaptive",
+		"content": map[string]any{
+			"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4", "body": body,
+		},
+	}}}})
+	if err == nil {
+		err = s.verdict(a)
+	}
+	return outcome(err)
+}

@@ -1,0 +1,151 @@
+package sender
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wneessen/go-mail"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/boundedio"
+	"reconciler/internal/notify"
+)
+
+// Mail is a mail server and the addresses of the mails.
+type Mail struct {
+	// Server is host:port. Port 465 speaks TLS from the start; every other has to
+	// offer STARTTLS.
+	Server, From string
+	To           []string
+	// Username is empty where nobody logs in. Password goes with it.
+	Username string
+	Password Credential
+	// CAFile has roots in addition to the system's; empty for none.
+	CAFile string
+	// Dial opens connections.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// smtps is the port of RFC 8314.
+const smtps = 465
+
+// mailTimeout bounds each step with the server.
+const mailTimeout = 20 * time.Second
+
+// maxCA bounds the file with roots.
+const maxCA = 1 << 20
+
+// mailer sends plain text. A password is sent over TLS only.
+type mailer struct{ Options }
+
+// Send implements notify.Sender.
+func (m mailer) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
+	msg, err := m.message(t)
+	if err != nil {
+		return outcome(m.refused("", err))
+	}
+	client, err := m.client(ctx)
+	if err == nil {
+		err = m.smtp(client.DialAndSendWithContext(ctx, msg))
+	}
+	return outcome(err)
+}
+
+// message is the mail. Its id is the same for every try.
+func (m mailer) message(t notify.Text) (*mail.Msg, error) {
+	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
+	if err := errors.Join(msg.From(m.Mail.From), msg.To(m.Mail.To...)); err != nil {
+		return nil, err
+	}
+	msg.SetMessageIDWithValue(t.ID + "@" + m.Mail.From[strings.LastIndex(m.Mail.From, "@")+1:])
+	msg.SetDateWithValue(t.At)
+	msg.Subject(t.Title)
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no vacation notice answers.
+	msg.SetBodyString(mail.TypeTextPlain, strings.Join(t.Rows(m.Type.Limit()), "\n")+"\n")
+	return msg, nil
+}
+
+func (m mailer) client(ctx context.Context) (*mail.Client, error) {
+	host, portText, err := net.SplitHostPort(m.Mail.Server)
+	port, portErr := strconv.Atoi(portText)
+	if err := errors.Join(err, portErr); err != nil {
+		return nil, m.refused("", err)
+	}
+	config := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	if m.Mail.CAFile != "" {
+		if config.RootCAs, err = roots(m.Mail.CAFile); err != nil {
+			return nil, m.failed(binding.Transient, "", err)
+		}
+	}
+	options := []mail.Option{
+		mail.WithPort(port), mail.WithTimeout(mailTimeout), mail.WithTLSPolicy(mail.TLSMandatory), mail.WithTLSConfig(config),
+		mail.WithDialContextFunc(m.Mail.Dial), mail.WithoutNoop(),
+	}
+	if port == smtps {
+		options = append(options, mail.WithSSL(), mail.WithDialContextFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := m.Mail.Dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return tls.Client(conn, config), nil
+		}))
+	}
+	if m.Mail.Username != "" {
+		password, err := m.Mail.Password(ctx)
+		if err != nil {
+			return nil, m.failed(binding.Transient, "", fmt.Errorf("its password cannot be read: %w", err))
+		}
+		defer password.Wipe()
+		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(m.Mail.Username), mail.WithPassword(password.Expose()))
+	}
+	client, err := mail.NewClient(host, options...)
+	if err != nil {
+		return nil, m.refused("", err)
+	}
+	return client, nil
+}
+
+// roots are the system's and those of a file.
+func roots(file string) (*x509.CertPool, error) {
+	pem, err := boundedio.ReadFile(file, maxCA)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s has no certificate", file)
+	}
+	return pool, nil
+}
+
+// smtp is an error of the server. Its text is foreign and not shown; the code
+// says what it means (RFC 5321: 4xx is worth another try, 5xx is not).
+func (m mailer) smtp(err error) error {
+	if err == nil {
+		return nil
+	}
+	code := 0
+	if reply, is := errors.AsType[*textproto.Error](err); is {
+		code = reply.Code
+	} else if sent, is := errors.AsType[*mail.SendError](err); is {
+		code = sent.ErrorCode()
+	}
+	switch {
+	case code >= 500:
+		return m.refused(strconv.Itoa(code), errors.New("the mail server rejects the log-in, an address or the mail"))
+	case code >= 400:
+		return m.failed(binding.Transient, strconv.Itoa(code), errors.New("the mail server asks to try again"))
+	}
+	return m.failed(binding.Transient, "", err)
+}

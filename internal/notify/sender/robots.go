@@ -1,0 +1,198 @@
+package sender
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/notify"
+	"reconciler/internal/secrets"
+)
+
+// The group robots of DingTalk, Feishu and WeCom answer HTTP 200 with a code of
+// their own in the body.
+
+// robotAnswer is the body of an answer: DingTalk and WeCom have errcode, Feishu
+// has code.
+type robotAnswer struct {
+	ErrCode *int `json:"errcode"`
+	Code    *int `json:"code"`
+}
+
+// codes say what the codes of a service mean. A code that is in neither list is
+// a refusal.
+type codes struct {
+	// busy are worth another try at once, throttled after the pause.
+	busy, throttled []int
+	pause           time.Duration
+	// meaning says what to do.
+	meaning map[int]string
+}
+
+// robot posts and reads the code of the answer.
+func (o Options) robot(ctx context.Context, r request, c codes) (notify.Retry, error) {
+	a, err := o.post(ctx, r)
+	if err == nil {
+		err = o.verdict(a)
+	}
+	if err != nil {
+		return outcome(err)
+	}
+	var said robotAnswer
+	if err := json.Unmarshal(a.body, &said); err != nil || (said.ErrCode == nil && said.Code == nil) {
+		return outcome(o.failed(binding.Unreadable, "NotItsAnswer", errors.New("the answer has no code; check the URL")))
+	}
+	code := said.ErrCode
+	if code == nil {
+		code = said.Code
+	}
+	return outcome(o.coded(*code, c))
+}
+
+// coded is what a code means; nil for 0.
+func (o Options) coded(code int, c codes) error {
+	is := func(list []int) bool {
+		for _, one := range list {
+			if one == code {
+				return true
+			}
+		}
+		return false
+	}
+	name := strconv.Itoa(code)
+	switch {
+	case code == 0:
+		return nil
+	case is(c.throttled):
+		return o.throttled(name, c.pause)
+	case is(c.busy):
+		return o.failed(binding.Transient, name, errors.New("the service is busy"))
+	}
+	f := o.refused(name, errors.New("the service rejects the message"))
+	f.Hint = c.meaning[code]
+	return f
+}
+
+// signing reads the secret of the signature; nil for none.
+func (o Options) signing(ctx context.Context, sign func(secrets.Secret)) error {
+	if o.Secret == nil {
+		return nil
+	}
+	secret, err := o.Secret(ctx)
+	if err != nil {
+		return o.failed(binding.Transient, "", fmt.Errorf("its secret cannot be read: %w", err))
+	}
+	defer secret.Wipe()
+	sign(secret)
+	return nil
+}
+
+// withKeyword is a text with the keyword that the service looks for.
+func (o Options) withKeyword(s string) string {
+	if o.Keyword == "" || strings.Contains(s, o.Keyword) {
+		return s
+	}
+	return o.Keyword + ": " + s
+}
+
+// text is a message as plain text, with the keyword.
+func (o Options) text(t notify.Text) string {
+	return o.withKeyword(strings.Join(append([]string{t.Title}, t.Rows(o.Type.Limit()-len(t.Title))...), "\n"))
+}
+
+// dingtalk is a custom robot of a group (open.dingtalk.com, "Custom robot access":
+// 20 messages a minute, then none for 10 minutes; 20,000 bytes). The signature is
+// HMAC-SHA256 of "timestamp\nsecret" with the secret as the key, and the time is
+// in milliseconds. The message is of the type text, which has no mark-up; people
+// are mentioned by lists of their own.
+type dingtalk struct{ Options }
+
+// Send implements notify.Sender.
+func (d dingtalk) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
+	query := url.Values{}
+	err := d.signing(ctx, func(secret secrets.Secret) {
+		stamp := strconv.FormatInt(d.Now().UnixMilli(), 10)
+		query.Set("timestamp", stamp)
+		query.Set("sign", base64.StdEncoding.EncodeToString(secret.MAC([]byte(stamp+"\n"+secret.Expose()))))
+	})
+	if err != nil {
+		return outcome(err)
+	}
+	return d.robot(ctx, request{query: query, body: map[string]any{
+		"msgtype": "text", "text": map[string]string{"content": d.text(t)}, "at": map[string]any{"isAtAll": false},
+	}}, codes{
+		busy: []int{-1}, throttled: []int{130101, 410100}, pause: 10 * time.Minute,
+		meaning: map[int]string{
+			310000: "the signature, the keyword or the address does not match what the robot's security settings require",
+			300005: "the robot or its access_token does not exist",
+			400101: "the robot or its access_token does not exist",
+			400102: "the robot is disabled",
+			400013: "the group was dissolved",
+		},
+	})
+}
+
+// feishu is a custom bot of a group of Feishu or Lark (open.feishu.cn, "Use bots
+// in groups": 100 messages a minute, 20 KB). The signature is HMAC-SHA256 of
+// nothing, with "timestamp\nsecret" as the key, and the time is in seconds. The
+// message is a post, whose text elements have no mark-up; <at> counts in the type
+// text only.
+type feishu struct{ Options }
+
+// feishuText is a text element.
+type feishuText struct {
+	Tag  string `json:"tag"`
+	Text string `json:"text"`
+}
+
+// Send implements notify.Sender.
+func (f feishu) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
+	var rows [][]feishuText
+	for _, row := range t.Rows(f.Type.Limit()) {
+		rows = append(rows, []feishuText{{"text", row}})
+	}
+	post := map[string]any{"title": f.withKeyword(t.Title), "content": rows}
+	body := map[string]any{"msg_type": "post", "content": map[string]any{"post": map[string]any{"zh_cn": post}}}
+	err := f.signing(ctx, func(secret secrets.Secret) {
+		stamp := strconv.FormatInt(f.Now().Unix(), 10)
+		key := secrets.New([]byte(stamp + "\n" + secret.Expose()))
+		defer key.Wipe()
+		body["timestamp"], body["sign"] = stamp, base64.StdEncoding.EncodeToString(key.MAC())
+	})
+	if err != nil {
+		return outcome(err)
+	}
+	return f.robot(ctx, request{body: body}, codes{
+		throttled: []int{11232, 99991400}, pause: time.Minute,
+		meaning: map[int]string{
+			19001: "the bot or its URL does not exist",
+			19021: "the signature does not match, or the clock is wrong by more than an hour",
+			19022: "the bot's security settings do not allow this address",
+			19024: "the bot requires a keyword; set keyword",
+			9499:  "the bot cannot read the message",
+		},
+	})
+}
+
+// wecom is a group robot of WeCom (developer.work.weixin.qq.com/document/path/91770:
+// 20 messages a minute, text of 2,048 bytes). The key in the URL is its only
+// credential. The message is of the type text, which has no mark-up.
+type wecom struct{ Options }
+
+// wecomLimit is in bytes, title included.
+const wecomLimit = 2000
+
+// Send implements notify.Sender.
+func (w wecom) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
+	return w.robot(ctx, request{body: map[string]any{"msgtype": "text", "text": map[string]any{"content": w.text(t)}}}, codes{
+		busy: []int{-1}, throttled: []int{45009, 45033}, pause: time.Minute,
+		meaning: map[int]string{93000: "the robot or its key does not exist", 40058: "the robot cannot read the message"},
+	})
+}

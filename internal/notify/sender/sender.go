@@ -1,0 +1,222 @@
+// Package sender sends messages to the services that people read: one file per
+// service, without retries. What comes from outside is never mark-up: every
+// service gets it in a field that it shows as plain text.
+package sender
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/notify"
+	"reconciler/internal/providers"
+	"reconciler/internal/secrets"
+)
+
+// Type is a service, as the configuration spells it.
+type Type string
+
+// Types.
+const (
+	Webhook  Type = "webhook"
+	DingTalk Type = "dingtalk"
+	Feishu   Type = "feishu"
+	WeCom    Type = "wecom"
+	Slack    Type = "slack"
+	Teams    Type = "teams"
+	Email    Type = "email"
+)
+
+// Limit is how many bytes of text a message may have, with a margin for what is
+// around it.
+func (t Type) Limit() int {
+	switch t {
+	case WeCom:
+		return wecomLimit
+	case DingTalk, Feishu, Teams:
+		return 12_000 // DingTalk and Feishu take 20 KB, Teams 28 KB, all with the JSON around it.
+	case Slack, Email, Webhook:
+	}
+	return 30_000
+}
+
+// Credential reads a credential for the length of one Send.
+type Credential func(context.Context) (secrets.Secret, error)
+
+// Options are what a sender is made with. Which of them apply depends on Type.
+type Options struct {
+	// Name is the receiver's.
+	Name string
+	Type Type
+	// URL is the address to send to, and Secret that of the signature; nil for none.
+	URL, Secret Credential
+	// Keyword must be in every message.
+	Keyword string
+	Mail    Mail
+	// Client is the guarded client.
+	Client *http.Client
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// New makes the sender of a type.
+func New(o Options) (notify.Sender, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	switch o.Type {
+	case Webhook:
+		return webhook{o}, nil
+	case DingTalk:
+		return dingtalk{o}, nil
+	case Feishu:
+		return feishu{o}, nil
+	case WeCom:
+		return wecom{o}, nil
+	case Slack:
+		return slack{o}, nil
+	case Teams:
+		return teams{o}, nil
+	case Email:
+		return mailer{o}, nil
+	}
+	return nil, fmt.Errorf("receiver %s: unknown type %q", o.Name, o.Type)
+}
+
+// request is one POST.
+type request struct {
+	body any
+	// query is added to the URL, and header to the headers; both may have secrets.
+	query  url.Values
+	header http.Header
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	body   []byte
+	// asked is how long the service asked to wait.
+	asked time.Duration
+}
+
+// maxAnswer bounds what is read of an answer.
+const maxAnswer = 64 << 10
+
+// post sends JSON to the receiver's URL. The URL is a secret, so errors name the
+// receiver only.
+func (o Options) post(ctx context.Context, r request) (answer, error) {
+	data, err := encode(r.body)
+	if err != nil {
+		return answer{}, o.refused("", err)
+	}
+	secret, err := o.URL(ctx)
+	if err != nil {
+		return answer{}, o.failed(binding.Transient, "", fmt.Errorf("its URL cannot be read: %w", err))
+	}
+	defer secret.Wipe()
+	u, err := url.Parse(secret.Expose())
+	if err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || !binding.Loopback(u.Hostname()))) {
+		return answer{}, o.refused("BadURL", errors.New("its URL is not https://HOST/…"))
+	}
+	query := u.Query()
+	for name, values := range r.query {
+		query[name] = values
+	}
+	u.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(data))
+	if err != nil {
+		return answer{}, o.refused("BadURL", errors.New("its URL cannot be used"))
+	}
+	if r.header != nil {
+		req.Header = r.header
+	}
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	return o.do(req)
+}
+
+// encode writes JSON with < and > as they are: what is counted is what is sent.
+func encode(body any) ([]byte, error) {
+	if data, is := body.([]byte); is {
+		return data, nil
+	}
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	err := e.Encode(body)
+	return bytes.TrimRight(out.Bytes(), "\n"), err
+}
+
+func (o Options) do(req *http.Request) (answer, error) {
+	resp, err := o.Client.Do(req)
+	if err != nil {
+		// An *url.Error has the URL in its text.
+		if e, is := errors.AsType[*url.Error](err); is {
+			err = e.Err
+		}
+		return answer{}, o.failed(binding.KindOf(err), "", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	a := answer{status: resp.StatusCode, asked: providers.Pause(resp.StatusCode, resp.Header, o.Now())}
+	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil && a.ok() {
+		return a, o.failed(binding.Transient, "", errors.New("its answer ended early"))
+	}
+	return a, nil
+}
+
+func (a answer) ok() bool { return a.status >= 200 && a.status <= 299 }
+
+// verdict is what the status of an answer means; nil for 2xx. Nothing of the body
+// is shown: it is foreign, and may repeat the URL.
+func (o Options) verdict(a answer) error {
+	code := fmt.Sprintf("HTTP%d", a.status)
+	switch {
+	case a.ok():
+		return nil
+	case a.status == http.StatusTooManyRequests:
+		return o.throttled(code, a.asked)
+	case a.status >= 500, a.status == http.StatusRequestTimeout, a.status == http.StatusTooEarly:
+		f := o.failed(binding.Transient, code, errors.New("the service failed"))
+		f.RetryAfter = a.asked
+		return f
+	case a.status < 400:
+		return o.refused(code, errors.New("it redirects, and a credential is not sent to another address"))
+	}
+	return o.refused(code, errors.New("the service rejects the message, its URL or its signature"))
+}
+
+// failed is an error after which another try makes sense.
+func (o Options) failed(kind binding.FailureKind, code string, err error) *binding.Failure {
+	return &binding.Failure{Kind: kind, Code: code, Op: "notify: send to", Object: o.Name, Err: err}
+}
+
+// refused is an error after which somebody has to change something.
+func (o Options) refused(code string, err error) *binding.Failure {
+	return o.failed(binding.Refused, code, err)
+}
+
+// throttled is an error after which the service asks to wait.
+func (o Options) throttled(code string, after time.Duration) *binding.Failure {
+	f := o.failed(binding.Throttled, code, errors.New("the service limits the rate"))
+	f.RetryAfter = after
+	return f
+}
+
+// outcome is an error as the outcome of a Send.
+func outcome(err error) (notify.Retry, error) {
+	f, is := errors.AsType[*binding.Failure](err)
+	switch {
+	case err == nil:
+		return notify.Retry{}, nil
+	case !is:
+		return notify.Retry{Again: true}, err
+	}
+	return notify.Retry{Again: f.Kind != binding.Refused && f.Kind != binding.Forbidden, After: f.RetryAfter}, err
+}

@@ -1,0 +1,211 @@
+package notify
+
+import (
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"reconciler/internal/finding"
+	"reconciler/internal/message"
+	"reconciler/internal/report"
+)
+
+// Note is one message to one receiver, in no language yet.
+type Note struct {
+	// ID is the same for every try to deliver it, also after a restart.
+	ID    string
+	Items []Item
+	// Left is how many older items were dropped.
+	Left int
+}
+
+// Text is a note in words. Nothing in it is marked up or escaped, and every
+// string is one line.
+type Text struct {
+	ID       string
+	At       time.Time
+	Title    string
+	Severity finding.Severity
+	Lines    []Line
+	// Items are what the lines are made of, for programs.
+	Items []Item
+}
+
+// Line is one paragraph of a text.
+type Line struct {
+	// Head is what it is about; Named says that Text names that too.
+	Head, Text string
+	Named      bool
+	Steps      []string
+	Severity   finding.Severity
+	Over       bool
+}
+
+const (
+	// maxText, maxSteps and maxNames bound one line.
+	maxText, maxSteps, maxNames = 500, 8, 5
+	// maxAlike is how many items that are alike get lines of their own.
+	maxAlike = 3
+)
+
+// Text puts a note into words. redact masks secrets.
+func (n Note) Text(l *report.Language, redact func(string) string) Text {
+	w := wording{l, redact}
+	t := Text{ID: n.ID, Severity: finding.Info, Items: n.Items}
+	for _, group := range alike(n.Items) {
+		line := w.line(group)
+		if weight(line.Severity) > weight(t.Severity) && !line.Over {
+			t.Severity = line.Severity
+		}
+		t.Lines = append(t.Lines, line)
+	}
+	if n.Left > 0 {
+		t.Lines = append(t.Lines, Line{Text: w.say(message.New("notify.left", "count", n.Left)), Severity: finding.Warning})
+	}
+	if len(t.Lines) > 0 {
+		t.Title = w.say(message.New("notify.title", "first", t.Lines[0].Head, "more", len(t.Lines)-1))
+	}
+	if len(n.Items) > 0 {
+		t.At = n.Items[len(n.Items)-1].At
+	}
+	return t
+}
+
+// alike groups items that differ in their binding only, if there are many.
+func alike(items []Item) [][]Item {
+	type likeness struct {
+		phase                    Phase
+		kind                     Kind
+		instance, of, why, state string
+	}
+	var order []likeness
+	groups := map[likeness][]Item{}
+	for _, i := range items {
+		key := likeness{i.Phase, i.Kind, i.Instance, "", i.Reason, i.State}
+		if i.Kind == Condition || i.Kind == Outage {
+			key.of = i.Of
+		}
+		if groups[key] == nil {
+			order = append(order, key)
+		}
+		groups[key] = append(groups[key], i)
+	}
+	var all [][]Item
+	for _, key := range order {
+		if group := groups[key]; len(group) > maxAlike {
+			all = append(all, group)
+			continue
+		}
+		for _, i := range groups[key] {
+			all = append(all, []Item{i})
+		}
+	}
+	return all
+}
+
+// wording makes words.
+type wording struct {
+	language *report.Language
+	redact   func(string) string
+}
+
+// say is a message as one short line without secrets.
+func (w wording) say(m message.Message) string { return w.plain(w.language.Text(m)) }
+
+func (w wording) plain(s string) string {
+	if w.redact != nil {
+		s = w.redact(s)
+	}
+	s = strings.Join(strings.Fields(report.Harmless(s)), " ")
+	if utf8.RuneCountInString(s) > maxText {
+		s = string([]rune(s)[:maxText]) + "…"
+	}
+	return s
+}
+
+// line says what items that are alike report.
+func (w wording) line(group []Item) Line {
+	first := group[0]
+	line := Line{Severity: first.Severity, Over: first.Phase == Over, Head: w.head(first.Subject)}
+	line.Named = len(group) == 1 && (first.Kind == Outage || first.Kind == BrokenFile || first.Kind == Trial)
+	if len(group) > 1 {
+		var names []string
+		for _, i := range group[:min(len(group), maxNames)] {
+			names = append(names, w.head(i.Subject))
+		}
+		line.Head = w.say(message.New("notify.several", "names", names, "more", len(group)-len(names)))
+	}
+	m := first.Message
+	if first.Phase == Over {
+		m = message.New("notify.over."+string(first.Kind), "what", m)
+	}
+	line.Text = w.say(m)
+	if line.Over {
+		return line
+	}
+	for n, step := range first.Steps {
+		if n == maxSteps {
+			line.Steps = append(line.Steps, w.say(message.New("list-more", "count", len(first.Steps)-n)))
+			break
+		}
+		line.Steps = append(line.Steps, w.say(step))
+	}
+	return line
+}
+
+// head is what a line is about.
+func (w wording) head(s Subject) string {
+	switch {
+	case s.Binding != "":
+		return w.say(message.New("notify.head-binding", "binding", s.Binding, "instance", s.Instance))
+	case s.Instance != "":
+		return w.plain(s.Instance)
+	case s.File != "":
+		return w.plain(s.File)
+	case s.Kind == Outage:
+		kind, name, _ := strings.Cut(s.Of, ":")
+		return w.say(message.New("part."+kind, "name", name))
+	}
+	return w.plain(s.Of)
+}
+
+// Size is about how many bytes a text takes.
+func (t Text) Size() int {
+	size := len(t.Title)
+	for _, l := range t.Lines {
+		size += len(l.Head) + len(l.Text) + 8
+		for _, step := range l.Steps {
+			size += len(step) + 8
+		}
+	}
+	return size
+}
+
+// Rows are the text below its title, line by line, in at most limit bytes. Only a
+// single item that is too long is cut.
+func (t Text) Rows(limit int) []string {
+	var rows []string
+	add := func(row string) bool {
+		if len(row) > limit {
+			row = strings.ToValidUTF8(row[:max(limit-len("…"), 0)], "") + "…"
+		}
+		rows, limit = append(rows, row), limit-len(row)-1
+		return limit > 0
+	}
+	for _, l := range t.Lines {
+		row := l.Text
+		if l.Head != "" && !l.Named {
+			row = l.Head + ": " + row
+		}
+		if !add(row) {
+			return rows
+		}
+		for i, step := range l.Steps {
+			if !add("  " + strconv.Itoa(i+1) + ". " + step) {
+				return rows
+			}
+		}
+	}
+	return rows
+}
