@@ -75,7 +75,7 @@ commit and the digest of the plan, and what people asked for, with the name they
 gave and what is proven about them. The state file keeps the last 10000 entries.
 
 A table fits the terminal by leaving out columns; --output wide shows all of
-them, with times in place of ages. --local shows times too.`,
+them, with times instead of ages. --local shows times too.`,
 		Example: `  reconciler history
   reconciler history payments-gitlab --since 7d --limit 0
   reconciler history --since 2026-11-01 --output json`,
@@ -179,7 +179,7 @@ from its start on; "reconciler history" survives a restart.
 
 --follow continues until you interrupt it or the daemon ends. With --output json
 it then writes one object per line. A table fits the terminal by leaving out
-columns; --output wide shows all of them, with times in place of ages. --local
+columns; --output wide shows all of them, with times instead of ages. --local
 shows times too.`,
 		Example: `  reconciler events
   reconciler events payments-gitlab --since 1h

@@ -41,6 +41,9 @@ func (d *Daemon) problems(reporters ...binding.Part) report.Problems {
 	for _, i := range d.present().instances {
 		if len(reporters) == 0 || slices.Contains(reporters, instancePart(i.Name)) {
 			p.Instances = append(p.Instances, report.NotGood(i.Name, i.Conditions())...)
+			if last := i.Last(); last != nil {
+				p.Refused = append(p.Refused, report.RefusedChanges(last.Plan)...)
+			}
 		}
 	}
 	if loaded := d.present().loaded.Load(); loaded != nil {

@@ -8,6 +8,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
+	"reconciler/internal/plan"
 )
 
 // Problems are what keeps the daemon from knowing or doing what is declared: the
@@ -15,6 +16,8 @@ import (
 type Problems struct {
 	Unanswered  []UnansweredPart `json:"unanswered,omitempty"`
 	BrokenFiles []BrokenFile     `json:"brokenFiles,omitempty"`
+	// Refused is what is refused for safety.
+	Refused []RefusedChange `json:"refused,omitempty"`
 	// Instances are the conditions of instances that are not good.
 	Instances []InstanceCondition `json:"instanceConditions,omitempty"`
 }
@@ -23,6 +26,40 @@ type Problems struct {
 type InstanceCondition struct {
 	Instance string `json:"instance"`
 	ConditionObject
+}
+
+// RefusedChange is what is refused for safety for one reason.
+type RefusedChange struct {
+	Instance string `json:"instance"`
+	// Reason is the rule that refuses it.
+	Reason plan.Cause `json:"reason"`
+	// Bindings are the names of those that are not changed.
+	Bindings []string `json:"bindings"`
+	Message  string   `json:"message"`
+	// ID and Args are the message as data.
+	ID   string       `json:"id,omitempty"`
+	Args message.Args `json:"args,omitempty"`
+}
+
+// RefusedChanges are those of a plan, and of what is refused because it would send
+// a token to a different host.
+func RefusedChanges(p plan.Plan) []RefusedChange {
+	var all []RefusedChange
+	at := map[string]int{}
+	for _, a := range p.Actions {
+		if a.Kind != plan.Forbidden || !a.Safety && a.Cause != plan.CauseSecretTarget {
+			continue
+		}
+		key := message.New("list", "items", []string{a.Instance, string(a.Cause), a.Reason.Key()}).Key()
+		if _, ok := at[key]; !ok {
+			at[key] = len(all)
+			all = append(all, RefusedChange{Instance: a.Instance, Reason: a.Cause, Message: English().Text(a.Reason), ID: a.Reason.ID, Args: a.Reason.Args})
+		}
+		if r := &all[at[key]]; !slices.Contains(r.Bindings, a.Binding) {
+			r.Bindings = append(r.Bindings, a.Binding)
+		}
+	}
+	return all
 }
 
 // NotGood are those of an instance's conditions that are not true.
@@ -110,6 +147,7 @@ func (p Problems) OfInstance(name string) Problems {
 		return u.Part == binding.PartRegistry && u.Name != name
 	})
 	p.Instances = slices.DeleteFunc(slices.Clone(p.Instances), func(c InstanceCondition) bool { return c.Instance != name })
+	p.Refused = slices.DeleteFunc(slices.Clone(p.Refused), func(r RefusedChange) bool { return r.Instance != name })
 	p.BrokenFiles = slices.DeleteFunc(slices.Clone(p.BrokenFiles), func(b BrokenFile) bool {
 		return len(b.Holds) > 0 && !slices.ContainsFunc(b.Holds, func(h HeldBinding) bool { return h.Instance == name })
 	})
@@ -119,6 +157,9 @@ func (p Problems) OfInstance(name string) Problems {
 // OfBindings are the problems that concern bindings of those names: of the files
 // only those that hold one.
 func (p Problems) OfBindings(names ...string) Problems {
+	p.Refused = slices.DeleteFunc(slices.Clone(p.Refused), func(r RefusedChange) bool {
+		return !slices.ContainsFunc(r.Bindings, func(name string) bool { return slices.Contains(names, name) })
+	})
 	p.BrokenFiles = slices.DeleteFunc(slices.Clone(p.BrokenFiles), func(b BrokenFile) bool {
 		return !slices.ContainsFunc(b.Holds, func(h HeldBinding) bool { return slices.Contains(names, h.Name) })
 	})
@@ -130,6 +171,10 @@ func (p Problems) Redacted(redact func(string) string) Problems {
 	p.Unanswered, p.BrokenFiles = slices.Clone(p.Unanswered), slices.Clone(p.BrokenFiles)
 	for i, u := range p.Unanswered {
 		p.Unanswered[i].Message, p.Unanswered[i].Args = redact(u.Message), message.Message{ID: u.ID, Args: u.Args}.Map(redact).Args
+	}
+	p.Refused = slices.Clone(p.Refused)
+	for i, r := range p.Refused {
+		p.Refused[i].Message, p.Refused[i].Args = redact(r.Message), message.Message{ID: r.ID, Args: r.Args}.Map(redact).Args
 	}
 	p.Instances = slices.Clone(p.Instances)
 	for i, c := range p.Instances {
@@ -149,6 +194,8 @@ func (p Problems) Redacted(redact func(string) string) Problems {
 func (p Problems) Same(others Problems) bool {
 	return slices.EqualFunc(p.Unanswered, others.Unanswered, func(a, b UnansweredPart) bool {
 		return a.Part == b.Part && a.Name == b.Name && a.Reason == b.Reason
+	}) && slices.EqualFunc(p.Refused, others.Refused, func(a, b RefusedChange) bool {
+		return a.Instance == b.Instance && a.Reason == b.Reason && slices.Equal(a.Bindings, b.Bindings)
 	}) && slices.EqualFunc(p.Instances, others.Instances, func(a, b InstanceCondition) bool {
 		return a.Instance == b.Instance && a.Type == b.Type && a.Status == b.Status && a.Reason == b.Reason
 	}) && slices.EqualFunc(p.BrokenFiles, others.BrokenFiles, func(a, b BrokenFile) bool {
@@ -164,6 +211,10 @@ func (p *page) problems(all Problems) {
 		p.fold("! ", language.Text(message.New("part-unanswered",
 			"part", message.New("part."+string(u.Part), "name", u.Name), "since", u.Since, "reason", u.Reason,
 			"why", known(message.Message{ID: u.ID, Args: u.Args}, u.Message))))
+	}
+	for _, r := range all.Refused {
+		p.fold("! ", language.Text(message.New("refused-change", "instance", r.Instance, "binding", r.Bindings[0], "more", len(r.Bindings)-1,
+			"why", known(message.Message{ID: r.ID, Args: r.Args}, r.Message))))
 	}
 	for _, c := range all.Instances {
 		// That a part gives no answer says it already.

@@ -11,6 +11,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
+	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
 
@@ -33,6 +34,14 @@ func problems() report.Problems {
 			outage(binding.PartSource, "", "Unreachable", "no route"), outage(binding.PartVault, "", "Sealed", "unseal it"),
 			outage(binding.PartRegistry, "prod", "Timeout", "too slow"), outage(binding.PartCodeHost, "git.example.com", "HostFailed", "failed \x1b[31m(502)"),
 		}),
+		Refused: report.RefusedChanges(plan.Plan{Actions: []plan.Action{
+			{Instance: "prod", Binding: "web", Kind: plan.Forbidden, Cause: plan.CauseFlapping, Reason: message.Verbatim("no")},
+			{Instance: "prod", Binding: "web", Kind: plan.Forbidden, Cause: "deletion-threshold", Safety: true, Reason: message.Verbatim("too many")},
+			{Instance: "prod", Binding: "web", Kind: plan.Forbidden, Cause: "deletion-threshold", Safety: true, Reason: message.Verbatim("too many")},
+			{Instance: "prod", Binding: "jobs", Kind: plan.Forbidden, Cause: "deletion-threshold", Safety: true, Reason: message.Verbatim("too many")},
+			{Instance: "edge", Binding: "pay", Kind: plan.Forbidden, Cause: plan.CauseSecretTarget, Reason: message.Verbatim("elsewhere")},
+			{Instance: "edge", Binding: "ok", Kind: plan.Noop, Reason: message.Verbatim("fine")},
+		}}),
 		BrokenFiles: report.BrokenFiles([]string{"a.yaml", "b.yaml"}, []finding.Finding{
 			broken("a.yaml", 4), broken("b.yaml", 1), broken("b.yaml", 2), broken("b.yaml", 3), broken("b.yaml", 4), broken("c.yaml", 9),
 		}, []binding.Status{held("pay", "prod", "a.yaml", "FileBroken"), held("web", "edge", "gone.yaml", "FileBroken"), held("ok", "prod", "ok.yaml", "AsDeclared")}, "FileBroken"),
@@ -50,6 +59,8 @@ func TestKind11ProblemsStandInLinesOfTheirOwn(t *testing.T) {
 ! Vault gives no usable answer since 2026-11-28T12:00:00Z (Sealed): unseal it
 ! the registry of prod gives no usable answer since 2026-11-28T12:00:00Z (Timeout): too slow
 ! the code host git.example.com gives no usable answer since 2026-11-28T12:00:00Z (HostFailed): failed \u001b[31m(502)
+! prod: refused for safety: web and 1 more: too many
+! edge: refused for safety: pay: elsewhere
 ! a.yaml:4:3 is invalid (field-unknown): no such field
   not changed because of it: edge/web, prod/pay
 ! b.yaml:1:3 is invalid (field-unknown): no such field

@@ -190,6 +190,7 @@ func TestPublishedSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
 		{"bindingdescription.json", "Object", report.DescribedObject{}},
 		{"bindingdescription.json", "Image", report.DescribedImage{}},
 		{"bindingdescription.json", "Rule", report.DescribedRule{}},
+		{"bindinglist.json", "RefusedChange", report.RefusedChange{}},
 		{"syncresult.json", "", report.SyncResult{}},
 		{"suspensionlist.json", "", report.SuspensionList{}},
 		{"suspensionlist.json", "Suspension", binding.Suspension{}},

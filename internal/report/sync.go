@@ -108,6 +108,7 @@ func Sync(w io.Writer, r SyncResult, style Style) error {
 	if r.Source != "" { // It is told of already.
 		problems.Unanswered = slices.DeleteFunc(slices.Clone(problems.Unanswered), func(u UnansweredPart) bool { return u.Part == binding.PartSource })
 	}
+	problems.Refused = nil // The outcomes say it.
 	p.problems(problems)
 	for _, i := range r.Instances {
 		p.line(p.style.paint(bold, clean(i.Name)), "  ", clean(string(i.Outcome)), at(i.Revision))
