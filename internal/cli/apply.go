@@ -15,6 +15,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 	"reconciler/internal/server"
@@ -147,7 +148,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 		return err
 	}
 	if asks(p) && !opts.approve && opts.file == "" {
-		if err := confirm(ctx, opts.streams, talk, applyQuestion); err != nil {
+		if err := confirm(ctx, opts.streams, talk, question{"apply", message.New("apply-text.question"), "--auto-approve applies without asking"}); err != nil {
 			return err
 		}
 	}
@@ -157,7 +158,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 		return err
 	}
 	if p.HasChanges() {
-		if _, err := fmt.Fprintln(talk, appliedLine(result)); err != nil {
+		if _, err := fmt.Fprintln(talk, opts.streams.style(talk).Language.Text(applied(result))); err != nil {
 			return err
 		}
 	}
@@ -179,11 +180,11 @@ func asks(p plan.Plan) bool {
 
 // question is what is asked before a command changes anything.
 type question struct {
-	// command asks it; text is the question, and without the flag that answers it.
-	command, text, without string
+	// command asks it, and without is the flag that answers it.
+	command string
+	text    message.Message
+	without string
 }
-
-var applyQuestion = question{"apply", "Apply this plan? Only \"yes\" applies it: ", "--auto-approve applies without asking"}
 
 // confirm asks for a "yes", and refuses where nobody can be asked. It ends with
 // ctx, although nothing was answered.
@@ -191,7 +192,7 @@ func confirm(ctx context.Context, streams Streams, talk io.Writer, q question) e
 	if file, ok := streams.In.(*os.File); ok && !term.IsTerminal(int(file.Fd())) {
 		return fmt.Errorf("%s: there is no terminal to ask for a \"yes\"; nothing was changed (%s)", q.command, q.without)
 	}
-	if _, err := fmt.Fprint(talk, "\n"+q.text); err != nil {
+	if _, err := fmt.Fprint(talk, "\n"+streams.style(talk).Language.Text(q.text)); err != nil {
 		return err
 	}
 	type line struct {
@@ -217,16 +218,10 @@ func confirm(ctx context.Context, streams Streams, talk io.Writer, q question) e
 	}
 }
 
-// appliedLine is the last line of an apply.
-func appliedLine(r plan.Result) string {
-	line := fmt.Sprintf("Applied: %d done, %d failed, %d skipped", r.Count(plan.Done), r.Count(plan.Failed), notDone(r))
-	if waiting := r.Count(plan.Pending); waiting > 0 {
-		line += fmt.Sprintf(", %d waiting for a person", waiting)
-	}
-	if deferred := r.Count(plan.Deferred); deferred > 0 {
-		line += fmt.Sprintf(", %d waiting for a window", deferred)
-	}
-	return line + "."
+// applied is the last line of an apply.
+func applied(r plan.Result) message.Message {
+	return message.New("apply-text.applied", "done", r.Count(plan.Done), "failed", r.Count(plan.Failed), "skipped", notDone(r),
+		"waiting", r.Count(plan.Pending), "deferred", r.Count(plan.Deferred))
 }
 
 // notDone counts what was not begun.

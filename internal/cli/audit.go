@@ -12,6 +12,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/config"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 	"reconciler/internal/server"
 	"reconciler/internal/state"
@@ -221,7 +222,7 @@ func runAuditAccept(ctx context.Context, opts *acceptOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(opts.streams.Out, "Accepted by %s: %s\n", report.Harmless(opts.by), report.Harmless(report.English().Text(damage.Message())))
+	_, err = fmt.Fprintf(opts.streams.Out, "%s\n", report.Harmless(opts.streams.style(opts.streams.Out).Language.Text(message.New("journal.accepted", "by", message.Foreign(opts.by), "damage", damage.Message()))))
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 )
 
@@ -41,9 +42,9 @@ func newExplain(streams Streams) *cobra.Command {
 				return explainJSON(streams.Out, rules)
 			}
 			if len(args) == 1 {
-				return explainRule(streams.Out, rules[0])
+				return explainRule(streams.Out, rules[0], streams.style(streams.Out))
 			}
-			return listRules(streams.Out, rules)
+			return listRules(streams.Out, rules, streams.style(streams.Out).Language)
 		},
 	}
 	output.add(cmd)
@@ -58,20 +59,20 @@ func unknownRule(code string) error {
 	return fmt.Errorf("explain: no rule has the code %q (`reconciler explain` lists all)%s", code, manifest.DidYouMean(code, known))
 }
 
-func explainRule(w io.Writer, r finding.Rule) error {
-	l := report.English()
-	_, err := fmt.Fprintf(w, "%s (%s)\n\n%s\n\n%s\n\nHow to fix it: %s\n\nSource: %s\n",
-		r.Code, r.Severity, l.Text(r.Sentence()), l.Text(r.Explanation()), l.Text(r.Hint()), r.Source)
+func explainRule(w io.Writer, r finding.Rule, style report.Style) error {
+	text := style.Language.Text
+	_, err := fmt.Fprintf(w, "%s (%s)\n\n%s\n\n%s\n\n%s\n\n%s\n", r.Code, r.Severity, text(r.Sentence()), report.Paragraphs(text(r.Explanation()), style.Width),
+		text(message.New("explain-rule.fix", "hint", r.Hint())), text(message.New("explain-rule.source", "source", r.Source)))
 	return err
 }
 
-func listRules(w io.Writer, rules []finding.Rule) error {
+func listRules(w io.Writer, rules []finding.Rule, l *report.Language) error {
 	width := 0
 	for _, r := range rules {
 		width = max(width, len(r.Code))
 	}
 	for _, r := range rules {
-		if _, err := fmt.Fprintf(w, "%-*s  %-7s  %s\n", width, r.Code, r.Severity, report.English().Text(r.Sentence())); err != nil {
+		if _, err := fmt.Fprintf(w, "%-*s  %-7s  %s\n", width, r.Code, r.Severity, l.Text(r.Sentence())); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 )
 
@@ -116,7 +117,7 @@ func (o *getOptions) ask(ctx context.Context, daemon *client.Client, aside io.Wr
 	if err := o.known(namesIn(statuses, of)); err != nil {
 		return view, err
 	}
-	if err := tellOfConfiguration(aside, of); err != nil {
+	if err := tellOfConfiguration(aside, of, o.style().Language); err != nil {
 		return view, err
 	}
 	view = report.BindingView{Problems: of.Problems, All: len(statuses)}
@@ -196,12 +197,12 @@ func withoutJournal(p report.Problems) report.Problems {
 // tellOfConfiguration says above the answer, on the error stream, that the
 // daemon refused its configuration and works by an older one, and that its
 // journal is damaged.
-func tellOfConfiguration(w io.Writer, d client.Daemon) (err error) {
+func tellOfConfiguration(w io.Writer, d client.Daemon, l *report.Language) (err error) {
 	if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.ConfigurationCurrent); c != nil && c.Status != binding.True {
-		_, err = fmt.Fprintf(w, "configuration: %s\n", report.Harmless(report.English().Text(c.Message)))
+		_, err = fmt.Fprintf(w, "%s\n", report.Harmless(l.Text(message.New("daemon.configuration", "why", c.Message))))
 	}
 	if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.JournalIntact); c != nil && c.Status != binding.True {
-		_, err = fmt.Fprintf(w, "journal: %s\n", report.Harmless(report.English().Text(c.Message)))
+		_, err = fmt.Fprintf(w, "%s\n", report.Harmless(l.Text(message.New("daemon.journal", "why", c.Message))))
 	}
 	return err
 }

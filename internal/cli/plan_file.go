@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -94,11 +95,11 @@ func (e expectation) refuse(streams Streams, talk io.Writer, p plan.Plan, reason
 			return err
 		}
 	case e.digest == p.Digest():
-		if _, err := fmt.Fprintln(talk, "The actions of both plans are the same."); err != nil {
+		if _, err := fmt.Fprintln(talk, style.Language.Text(message.New("apply-text.same"))); err != nil {
 			return err
 		}
 	default:
-		if _, err := fmt.Fprintf(talk, "The plan differs from the one in %s (- there, + now):\n\n", e.name); err != nil {
+		if _, err := fmt.Fprintf(talk, "%s\n\n", style.Language.Text(message.New("apply-text.differs", "file", e.name))); err != nil {
 			return err
 		}
 		if err := report.PlanDifference(talk, e.kept.Plan, p, style); err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -55,7 +56,7 @@ func (p *progress) line(e plan.Event) {
 	mark, text := "✓", ""
 	switch e.Outcome.State {
 	case plan.Pending:
-		mark, text = "…", ": waits for a person"
+		mark, text = "…", ": "+p.style.Language.Text(message.New("apply-text.waits"))
 	case plan.Skipped, plan.Held, plan.Stopped, plan.Deferred:
 		mark, text = "-", ": "+string(e.Outcome.State)
 	case plan.Failed:
@@ -63,7 +64,7 @@ func (p *progress) line(e plan.Event) {
 	case plan.Done, plan.Kept:
 	}
 	if e.Err != nil {
-		text = ": " + e.Err.Error()
+		text = ": " + p.style.Language.Text(message.Says(e.Err))
 	}
 	_, _ = fmt.Fprintf(p.out, "  %s %s%s\n", p.paint(mark, e), describe(e.Action), plain(text))
 }

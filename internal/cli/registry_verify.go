@@ -85,7 +85,7 @@ func runRegistryVerify(ctx context.Context, opts *verifyOptions) error {
 	run, err := verify.Begin(ctx, driver, o)
 	if errors.Is(err, verify.ErrBound) {
 		m := message.New("registry-verify.bound", "platform", o.Account.Platform.Title(), "instance", opts.instance)
-		if _, err := fmt.Fprintln(opts.streams.Err, "reconciler: registry verify: "+report.Harmless(report.English().Text(m))); err != nil {
+		if _, err := fmt.Fprintln(opts.streams.Err, "reconciler: registry verify: "+report.Harmless(opts.streams.style(opts.streams.Err).Language.Text(m))); err != nil {
 			return err
 		}
 		return exitCode(exitRefused)
@@ -123,7 +123,7 @@ func (o *verifyOptions) prepare(talk io.Writer) (verify.Options, registry.Driver
 		Instance: o.instance, Region: instance.Region, Account: account, Token: token,
 		Patience: o.timeout, Now: time.Now, Wait: wait,
 		Progress: func(m message.Message) {
-			_, _ = fmt.Fprintln(talk, "  … "+report.Harmless(report.English().Text(m)))
+			_, _ = fmt.Fprintln(talk, "  … "+report.Harmless(o.streams.style(talk).Language.Text(m)))
 		},
 	}, driver, nil
 }
@@ -169,7 +169,7 @@ func (o *verifyOptions) token() (secrets.Secret, error) {
 func (o *verifyOptions) introduce(ctx context.Context, talk io.Writer, v verify.Options) error {
 	steps := []string{"bind", "shown", "projects", "unbind", "gone"}
 	say := func(prefix string, m message.Message) {
-		_, _ = fmt.Fprintln(talk, prefix+report.Harmless(report.English().Text(m)))
+		_, _ = fmt.Fprintln(talk, prefix+report.Harmless(o.streams.style(talk).Language.Text(m)))
 	}
 	platform, username := v.Account.Platform.Title(), v.Account.Username
 	say("", message.New("registry-verify.intro", "instance", o.instance))
@@ -183,7 +183,7 @@ func (o *verifyOptions) introduce(ctx context.Context, talk io.Writer, v verify.
 	if o.yes {
 		return nil
 	}
-	return confirm(ctx, o.streams, talk, question{"registry verify", "Do this? Only \"yes\" does it: ", "--yes does it without asking"})
+	return confirm(ctx, o.streams, talk, question{"registry verify", message.New("registry-verify.question"), "--yes does it without asking"})
 }
 
 func (o *verifyOptions) show(v report.RegistryVerification) error {

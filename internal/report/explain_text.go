@@ -5,8 +5,8 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -27,9 +27,9 @@ func explanationText(w io.Writer, e Explanation, style Style) error {
 }
 
 func (p *page) explainedFiles(e Explained) {
-	p.section("Declaration")
+	p.head(message.New("explain.declaration"))
 	if e.Declaration == nil {
-		p.line("  not declared")
+		p.item(message.New("explain.not-declared"))
 	} else {
 		p.fold("  ", fmt.Sprintf("%s:%d", e.Declaration.File, e.Declaration.Line))
 		for _, c := range plan.SpecChanges(nil, &e.Declaration.Spec) {
@@ -37,84 +37,86 @@ func (p *page) explainedFiles(e Explained) {
 		}
 	}
 	if e.Snapshot.Rewritten {
-		p.line("  the history of the source was rewritten")
+		p.item(message.New("explain.rewritten"))
 	}
 	if e.Snapshot.Empty {
-		p.line("  the source declares nothing")
+		p.item(message.New("explain.empty"))
 	}
 	for _, file := range e.Snapshot.Broken {
-		p.fold("  ", "invalid: "+file)
+		p.item(message.New("explain.invalid", "file", file))
 	}
 }
+
+// head begins a section.
+func (p *page) head(title message.Message) { p.section(p.words(title)) }
+
+// item is a line of a section.
+func (p *page) item(text message.Message) { p.fold("  ", p.words(text)) }
 
 func (p *page) explainedRegistry(r ExplainedRegistry, e Explained) {
-	p.section("Registry" + observedAt(e))
+	at := ""
+	if !e.Observed.IsZero() {
+		at = stampOf(e.Observed)
+	}
+	p.head(message.New("explain.registry", "at", at, "depth", e.Depth))
 	if r.Unknown != nil {
-		p.fold("  ", unknownText(*r.Unknown))
+		p.item(unknownText(r.Unknown))
 		return
 	}
-	p.fold("  ", "account: "+accountText(r.Account))
+	p.item(message.New("explain.account", "account", accountText(r.Account)))
 	for _, image := range slices.Sorted(maps.Keys(r.Repositories)) {
-		p.fold("  ", image+": "+repositoryText(r.Repositories[image]))
+		p.item(message.New("explain.of", "name", image, "text", repositoryText(r.Repositories[image])))
 		for _, rule := range r.Repositories[image].Rules {
-			p.fold("    ", "rule "+rule.Key()+" with "+rule.Dockerfile)
+			p.fold("    ", p.words(message.New("explain.rule", "rule", rule.Key(), "dockerfile", rule.Dockerfile)))
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Capabilities.Reasons)) {
-		p.fold("  ", "the driver cannot "+name+": "+r.Capabilities.Reasons[name])
+	reasons := r.Capabilities.capabilities().Reasons
+	for _, name := range slices.Sorted(maps.Keys(reasons)) {
+		p.item(message.New("explain.cannot", "capability", name, "why", reasons[name]))
 	}
 }
 
-func observedAt(e Explained) string {
-	if e.Observed.IsZero() {
-		return ""
-	}
-	return ", observed at " + stampOf(e.Observed) + " (" + string(e.Depth) + ")"
+func unknownText(u *UnknownObject) message.Message {
+	return message.New("explain.unknown", "reason", u.Reason, "why", u.unknown().Message)
 }
 
-func unknownText(u UnknownObject) string { return "unknown (" + u.Reason + "): " + u.Message }
-
-func accountText(state *AccountObject) string {
+func accountText(state *AccountObject) message.Message {
 	switch {
 	case state == nil:
-		return "not asked"
+		return message.New("explain.not-asked")
 	case state.Unknown != nil:
-		return unknownText(*state.Unknown)
+		return unknownText(state.Unknown)
 	case state.Account == nil:
-		return "not bound"
+		return message.New("explain.not-bound")
 	}
-	text := "bound as " + state.Account.Username
-	if state.Account.Address != "" {
-		text += " at " + state.Account.Address
-	}
-	return text + ", id " + state.Account.ID
+	return message.New("explain.bound", "username", state.Account.Username, "address", state.Account.Address, "id", state.Account.ID)
 }
 
-func repositoryText(state RepositoryObject) string {
+func repositoryText(state RepositoryObject) message.Message {
 	switch {
 	case state.Unknown != nil:
-		return unknownText(*state.Unknown)
+		return unknownText(state.Unknown)
 	case !state.Exists:
-		return "there is no such image repository"
+		return message.New("explain.no-repository")
 	case state.SourceUnknown != nil:
-		return "source " + unknownText(*state.SourceUnknown)
+		return message.New("explain.source", "source", unknownText(state.SourceUnknown))
 	case state.Link == nil:
-		return "not linked"
+		return message.New("explain.not-linked")
 	}
-	return fmt.Sprintf("linked to %s on %s, trigger %s", state.Link.Source, state.Link.Platform.Title(), state.Link.Trigger)
+	return message.New("explain.linked", "source", state.Link.Source, "platform", state.Link.Platform.Title(), "trigger", state.Link.Trigger)
 }
 
 func (p *page) explainedToken(e Explained) {
 	if e.Token != nil {
-		p.section("Secret store and code host")
+		p.head(message.New("explain.secrets"))
 		switch t := e.Token; {
 		case t.Unknown != nil:
-			p.fold("  ", "token: "+unknownText(*t.Unknown))
+			p.item(message.New("explain.token", "token", unknownText(t.Unknown)))
 		case t.Version > 0:
-			p.fold("  ", fmt.Sprintf("token: version %d, newest %d, written at %s", t.Version, max(t.Version, t.Latest), stampOf(t.Created)))
+			p.item(message.New("explain.token-version", "version", t.Version, "newest", max(t.Version, t.Latest), "at", t.Created))
 		}
 		if !e.Token.Expires.IsZero() {
-			p.fold("  ", "expires: "+stampOf(e.Token.Expires)+" (source: "+e.Token.ExpiresSource+")")
+			p.item(message.New("explain.expires", "at", e.Token.Expires, "source", e.Token.ExpiresSource))
 		}
 		p.answers("", e.Token.Answers)
 	}
@@ -127,45 +129,39 @@ func (p *page) explainedToken(e Explained) {
 func (p *page) answers(of string, answers []AnswerObject) {
 	for _, a := range answers {
 		if a.Question != "" {
-			p.fold("  ", fmt.Sprintf("%s%s: %s (%s): %s", of, a.Question, a.Verdict, a.Reason, a.Message))
+			p.fold("  ", fmt.Sprintf("%s%s: %s (%s): %s", of, a.Question, a.Verdict, a.Reason, p.words(a.answer().Message)))
 		}
 	}
 }
 
 func (p *page) explainedMemory(m ExplainedMemory) {
-	p.section("Memory")
+	p.head(message.New("explain.memory"))
 	for _, r := range m.Records {
-		text := fmt.Sprintf("record of %s: %s as %s, applied at %s", r.Binding, r.Platform.Title(), r.Username, stampOf(r.Applied))
-		if r.TokenVersion > 0 {
-			text += fmt.Sprintf(", token version %d", r.TokenVersion)
-		}
-		if !r.Managed {
-			text += ", not managed"
-		}
-		p.fold("  ", text)
+		p.item(message.New("explain.record", "binding", r.Binding, "platform", r.Platform.Title(), "username", r.Username, "at", r.Applied,
+			"version", r.TokenVersion, "managed", r.Managed))
 		for _, image := range r.Images {
-			p.fold("    ", strings.Join(append([]string{image.Image}, image.RuleKeys()...), ", "))
+			p.fold("    ", p.words(message.New("list", "items", append([]string{image.Image}, image.RuleKeys()...))))
 		}
 	}
 	for _, i := range m.Intents {
-		p.fold("  ", fmt.Sprintf("unfinished: %s of %s of %s, begun at %s", i.Action, i.Object, i.Binding, stampOf(i.Started)))
+		p.item(message.New("explain.unfinished", "action", i.Action, "object", i.Object, "binding", i.Binding, "at", i.Started))
 	}
 	for _, e := range m.RetryStates {
 		for _, r := range e.Repairs {
-			p.fold("  ", fmt.Sprintf("repairs of %s that count: %d", r.Object, len(r.Made)))
+			p.item(message.New("explain.repairs", "object", r.Object, "times", len(r.Made)))
 		}
 		for _, w := range e.Pending {
-			p.fold("  ", fmt.Sprintf("%s of %s: a person is asked since %s", w.Action, w.Object, stampOf(w.Since)))
+			p.item(message.New("explain.asked", "action", w.Action, "object", w.Object, "at", w.Since))
 		}
 	}
 	if m.Retry != nil {
-		p.fold("  ", fmt.Sprintf("failures in a row: %d; next try at %s", m.Retry.Failures, stampOf(m.Retry.Next)))
+		p.item(message.New("explain.failures", "times", m.Retry.Failures, "at", m.Retry.Next))
 	}
 	for _, s := range m.Suspensions {
-		p.fold("  ", fmt.Sprintf("suspended until %s by %s: %s", stampOf(s.Until), s.By, s.Reason))
+		p.item(message.New("explain.suspended", "until", s.Until, "by", s.By, "reason", message.Foreign(s.Reason)))
 	}
 	if len(m.Records)+len(m.Intents)+len(m.RetryStates)+len(m.Suspensions) == 0 && m.Retry == nil {
-		p.line("  nothing is remembered")
+		p.item(message.New("explain.nothing-remembered"))
 	}
 }
 
@@ -173,28 +169,29 @@ func (p *page) explainedWindow(w *ExplainedWindow) {
 	if w == nil {
 		return
 	}
-	p.section("Window")
-	text := "closed: changes wait"
-	if w.Open {
-		text = "open"
-	}
+	p.head(message.New("explain.window"))
+	until := ""
 	if !w.Until.IsZero() {
-		text += ", until " + stampOf(w.Until)
+		until = stampOf(w.Until)
 	}
-	p.line("  ", text)
+	if w.Open {
+		p.item(message.New("explain.open", "until", until))
+		return
+	}
+	p.item(message.New("explain.closed", "until", until))
 }
 
 func (p *page) decided(e Explained) {
-	p.section("Decision")
+	p.head(message.New("explain.decision"))
 	for _, a := range e.Actions {
 		p.fold("  ", fmt.Sprintf("%s %s: %s", a.Kind, a.Object, a.Cause))
-		p.fold("      ", a.Meaning)
-		p.fold("      ", "Reason: "+a.Reason)
+		p.fold("      ", p.words(known(meaning(a.Cause), a.Meaning)))
+		p.fold("      ", p.words(message.New("explain.reason", "why", known(message.Message{ID: a.ReasonID, Args: a.ReasonArgs}, a.Reason))))
 		for _, c := range a.Changes {
 			p.line("      ", clean(c.Field+": "), p.change(c))
 		}
 	}
 	if len(e.Actions) == 0 {
-		p.line("  nothing is planned")
+		p.item(message.New("explain.nothing-planned"))
 	}
 }

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"io"
 	"slices"
-	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // KindSuspensionList is the kind of a SuspensionList.
@@ -38,7 +38,7 @@ func NewSuspensionList(items []binding.Suspension, unsettled []string) Suspensio
 func Suspended(w io.Writer, l SuspensionList, style Style) error {
 	p := &page{style: style}
 	for _, s := range l.Items {
-		p.line(clean(s.What()), " is suspended until ", s.Until.UTC().Format(time.RFC3339), " by ", clean(s.By), ": ", clean(s.Reason))
+		p.say(message.New("suspend.suspended", "what", s.What(), "until", s.Until, "by", s.By, "reason", message.Foreign(s.Reason)))
 	}
 	p.unsettled(l)
 	return p.writeTo(w)
@@ -48,13 +48,13 @@ func Suspended(w io.Writer, l SuspensionList, style Style) error {
 func Resumed(w io.Writer, l SuspensionList, style Style) error {
 	p := &page{style: style}
 	for _, s := range l.Items {
-		p.line(clean(s.What()), " is resumed; it was suspended until ", s.Until.UTC().Format(time.RFC3339), " by ", clean(s.By), ": ", clean(s.Reason))
+		p.say(message.New("suspend.resumed", "what", s.What(), "until", s.Until, "by", s.By, "reason", message.Foreign(s.Reason)))
 	}
 	return p.writeTo(w)
 }
 
 func (p *page) unsettled(l SuspensionList) {
 	for _, name := range l.Unsettled {
-		p.line("! a sync of ", clean(name), " is still under way; what it has begun may still be done")
+		p.fold("! ", p.words(message.New("suspend.unsettled", "instance", name)))
 	}
 }

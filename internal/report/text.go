@@ -114,8 +114,8 @@ func cut(text string, n int) string {
 // narrowest is where folding stops to help.
 const narrowest = 20
 
-// foldLines breaks text between words into lines of at most n columns; a word
-// that is longer stands alone.
+// foldLines breaks text into lines of at most n columns: between words and, in
+// Chinese, between characters. A word that is longer stands alone.
 func foldLines(text string, n int) []string {
 	if n < narrowest || width(text) <= n {
 		return []string{text}
@@ -123,15 +123,48 @@ func foldLines(text string, n int) []string {
 	var lines []string
 	line := ""
 	for word := range strings.FieldsSeq(text) {
-		switch {
-		case line == "":
-			line = word
-		case width(line)+1+width(word) <= n:
-			line += " " + word
-		default:
-			lines = append(lines, line)
-			line = word
+		space := " "
+		for _, piece := range pieces(word) {
+			switch {
+			case line == "":
+				line = piece
+			case width(line)+len(space)+width(piece) <= n:
+				line += space + piece
+			default:
+				lines = append(lines, line)
+				line = piece
+			}
+			space = ""
 		}
 	}
 	return append(lines, line)
+}
+
+// pieces cuts a word where a line may end: beside wide characters, but neither
+// before punctuation nor after an opening bracket or quote.
+func pieces(word string) []string {
+	var all []string
+	start, before := 0, rune(0)
+	for i, r := range word {
+		wide := runeWidth(r) == 2 || runeWidth(before) == 2
+		if i > start && wide && !unicode.In(r, unicode.Pe, unicode.Pf, unicode.Po) && !unicode.In(before, unicode.Ps, unicode.Pi) {
+			all, start = append(all, word[start:i]), i
+		}
+		before = r
+	}
+	return append(all, word[start:])
+}
+
+// Paragraphs is text of several lines, each folded to n columns. A line that
+// begins with a space stays as it is.
+func Paragraphs(text string, n int) string {
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.HasPrefix(line, " ") {
+			lines = append(lines, line)
+			continue
+		}
+		lines = append(lines, foldLines(line, n)...)
+	}
+	return strings.Join(lines, "\n")
 }
