@@ -32,6 +32,7 @@ func (a *Applier) confirm(ctx context.Context, l *ledger, observations []binding
 		if len(lost) > 0 && !a.lags(l.all()) {
 			now = a.lookAgain(ctx, now, lost, observations)
 		}
+		now = a.forgetGone(ctx, now, observations)
 		if err := l.revise(ctx, r, now); err != nil {
 			return err
 		}
@@ -68,6 +69,37 @@ func (a *Applier) lookAgain(ctx context.Context, r binding.Record, lost []bindin
 		r = r.Doubted(u.Object)
 	}
 	return r
+}
+
+// agreeing is how many reads in a row must say that an image repository does not
+// exist.
+const agreeing = 3
+
+// forgetGone takes what a person confirmed of image repositories that do not exist
+// out of a record. If a later read shows one, the first was wrong.
+func (a *Applier) forgetGone(ctx context.Context, r binding.Record, observations []binding.Observation) binding.Record {
+	gone := r.Gone(observations[0])
+	if a.o.Wait == nil {
+		return r // Nobody answers anew.
+	}
+	for _, pause := range pauses()[:agreeing-1] {
+		if len(gone) == 0 || a.o.Wait(ctx, pause) != nil {
+			return r
+		}
+		again := a.observe(ctx, []binding.Record{onlyImages(r, gone)})
+		still := r.Gone(again)
+		for _, image := range gone {
+			o := binding.RepositoryObject(image)
+			if slices.Contains(still, image) || again.Unknown != nil || again.Repositories[image].Unknown != nil {
+				continue
+			}
+			for _, obs := range observations {
+				correct(obs, again, r.Platform, o)
+			}
+		}
+		gone = still
+	}
+	return r.Forget(gone, observations[0])
 }
 
 // lagRemembered is how long a registry that showed a write late is expected to do
@@ -110,8 +142,17 @@ func correct(obs, again binding.Observation, p binding.Platform, o binding.Objec
 
 // only is a record with no other image repositories than those of objects.
 func only(r binding.Record, of []binding.Unseen) binding.Record {
+	var images []string
+	for _, u := range of {
+		images = append(images, u.Object.Image)
+	}
+	return onlyImages(r, images)
+}
+
+// onlyImages is a record with no other image repositories than those named.
+func onlyImages(r binding.Record, images []string) binding.Record {
 	r.Images = slices.DeleteFunc(slices.Clone(r.Images), func(i binding.RecordedImage) bool {
-		return !slices.ContainsFunc(of, func(u binding.Unseen) bool { return u.Object.Image == binding.NormalImage(i.Image) })
+		return !slices.Contains(images, binding.NormalImage(i.Image))
 	})
 	return r
 }

@@ -273,6 +273,41 @@ func (r *Record) takeBack(obs Observation, at time.Time, settle time.Duration) {
 	})
 }
 
+// Gone are the image repositories of a record that do not exist, says an
+// observation, although the record has what the registry cannot be asked about: a
+// source, or build rules.
+func (r Record) Gone(obs Observation) []string {
+	var gone []string
+	for _, img := range r.Images {
+		state, known := obs.repository(img.Image)
+		source, rules := img.Link != nil && state.NoSource() != nil, len(img.RuleKeys()) > 0 && state.NoRules() != nil
+		if known && !state.Exists && (source || rules) {
+			gone = append(gone, NormalImage(img.Image))
+		}
+	}
+	return gone
+}
+
+// Forget is a record without what the registry cannot be asked about of image
+// repositories: another one with the name has none of it. It keeps r as it is.
+func (r Record) Forget(images []string, obs Observation) Record {
+	r.Images = slices.Clone(r.Images)
+	for i := range r.Images {
+		img := &r.Images[i]
+		state, _ := obs.repository(img.Image)
+		if !slices.Contains(images, NormalImage(img.Image)) {
+			continue
+		}
+		if state.NoSource() != nil {
+			img.Link, img.Unlinked, img.LinkWritten, img.SourceID = nil, nil, Write{}, ""
+		}
+		if state.NoRules() != nil {
+			img.Rules = nil
+		}
+	}
+	return r
+}
+
 // Wrote marks what a call on an object wrote. The rule is the one that was
 // written, for a rule.
 func (r *Record) Wrote(object Object, w Write) {
