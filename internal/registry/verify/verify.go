@@ -56,7 +56,7 @@ type Run struct {
 	driver registry.Driver
 	o      Options
 	out    report.RegistryVerification
-	// began is when the first read showed that nothing is bound.
+	// began is when the last read before the bind showed that nothing is bound.
 	began time.Time
 	// sent says that a bind was sent, accepted that the registry said yes.
 	sent, accepted bool
@@ -77,7 +77,6 @@ func Begin(ctx context.Context, driver registry.Driver, o Options) (*Run, error)
 	r.out = report.RegistryVerification{
 		APIVersion: binding.APIVersion, Kind: report.KindRegistryVerification, Instance: o.Instance, Platform: string(o.Account.Platform),
 	}
-	r.began = o.Now()
 	r.progress("begin")
 	able, err := driver.Capabilities(ctx)
 	if err != nil {
@@ -101,19 +100,27 @@ func Begin(ctx context.Context, driver registry.Driver, o Options) (*Run, error)
 	return r, r.none(ctx)
 }
 
-// none reads that nothing is bound.
+// none reads, as often as reads must agree, that nothing is bound.
 func (r *Run) none(ctx context.Context) error {
-	account, err := r.driver.Account(ctx, r.o.Account.Platform)
-	if err != nil {
-		if ctx.Err() == nil {
-			r.fails("list-served", err)
+	for n := range agreeing {
+		if n > 0 {
+			if err := r.o.Wait(ctx, firstPause); err != nil {
+				return err
+			}
 		}
-		return err
+		account, err := r.driver.Account(ctx, r.o.Account.Platform)
+		if err != nil {
+			if ctx.Err() == nil {
+				r.fails("list-served", err)
+			}
+			return err
+		}
+		r.holds("list-served")
+		if account != nil {
+			return ErrBound
+		}
 	}
-	r.holds("list-served")
-	if account != nil {
-		return ErrBound
-	}
+	r.began = r.o.Now()
 	r.holds("none-shown")
 	return nil
 }
@@ -247,19 +254,19 @@ func (r *Run) until(ctx context.Context, wanted func(*binding.Account) bool) (fl
 	}
 }
 
-// clockError is how far the registry's clock may be ahead of ours.
+// clockError is how far the registry's clock may be ahead of ours, or behind.
 const clockError = time.Second
 
 // take takes an account for the one that this run bound, if that is proven:
 // nothing was bound before, the registry said yes to the bind, and the account is
 // the one that was sent. Also, it is the one that was there right after the
-// answer, or it was made between the first read and the answer.
+// answer, or it was made between the last read before the bind and the answer.
 func (r *Run) take(account *binding.Account) {
 	if account == nil || !r.accepted || r.ours != nil || account.ID == "" || !binding.SameAccount(*account, r.o.Account) {
 		return
 	}
 	made := account.Created
-	inTime := !made.Before(r.began.Truncate(time.Second)) && !made.After(r.answered.Add(clockError))
+	inTime := !made.Before(r.began.Add(-clockError).Truncate(time.Second)) && !made.After(r.answered.Add(clockError))
 	if made.IsZero() && r.id == "" || !made.IsZero() && !inTime || r.id != "" && r.id != account.ID {
 		return
 	}

@@ -32,6 +32,10 @@ type fake struct {
 	lag   int
 	stale int
 	shown *binding.Account
+	// idle says that the registry says yes to a bind and does nothing.
+	idle bool
+	// binds is how many binds were sent.
+	binds int
 }
 
 // trouble is how a call fails: before it is done, after it, or not.
@@ -71,8 +75,12 @@ func (f *fake) Account(ctx context.Context, _ binding.Platform) (*binding.Accoun
 
 func (f *fake) Bind(_ context.Context, wanted binding.Account, _ secrets.Secret) (binding.Account, error) {
 	t := f.call("bind")
+	f.binds++
 	if t.err != nil && !t.after {
 		return binding.Account{}, t.err
+	}
+	if f.idle {
+		return wanted, nil
 	}
 	if f.account != nil {
 		return binding.Account{}, &binding.Failure{Kind: binding.Refused, Code: "SOURCE_ACCOUNT_ALREADY_EXIST", Op: "bind"}
@@ -263,6 +271,43 @@ func TestSomebodyElsesAccountIsNeverUnbound(t *testing.T) {
 				if t.Failed() {
 					t.Fatalf("%s at call %d, answer lost %v", name, n, lost)
 				}
+			}
+		}
+	}
+}
+
+// Kind: one read is taken for an absence. Some replicas do not show an account that
+// was bound lately; that nobody is bound takes several reads.
+func TestOneReadIsNoAbsence(t *testing.T) {
+	for _, old := range []int{1, 2, 3, 4, 5} {
+		f := newFake()
+		f.account, f.stale = f.make(f.options().Account), old
+		v, err := run(t.Context(), f)
+		f.check(t, v, err)
+		if f.binds > 0 || err == nil && !v.Failed() {
+			t.Errorf("%d reads show nothing: %d binds, %v, %+v", old, f.binds, err, v.Assumptions)
+		}
+	}
+}
+
+// An account that somebody bound while the run asked for a yes is not the run's,
+// although it was bound after the run began, and has the same user.
+func TestAnAccountBoundDuringTheQuestionIsNotOurs(t *testing.T) {
+	for _, asked := range []time.Duration{5 * time.Second, time.Minute, time.Hour} {
+		for _, late := range []int{6, 7, 20} {
+			f := newFake()
+			f.idle = true
+			r, err := Begin(t.Context(), f, f.options())
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.now = f.now.Add(asked / 2)
+			f.account, f.stale = f.make(f.options().Account), late
+			f.now = f.now.Add(asked / 2)
+			v := r.Finish(t.Context())
+			f.check(t, v, nil)
+			if f.account == nil {
+				t.Errorf("asked for %s, shown after %d reads: somebody's account is gone", asked, late)
 			}
 		}
 	}
