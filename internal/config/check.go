@@ -114,6 +114,7 @@ func (c *checker) choices(config Config) {
 				{"oidc", cr.OIDC != nil},
 			})
 		}
+		c.unused(fmt.Sprintf("instances[%d]", i), instance)
 	}
 	if config.Vault == nil {
 		return
@@ -258,6 +259,27 @@ func (c *checker) gitVerify(verify *GitVerify) {
 	}
 }
 
+// unused reports what is written of an instance and has no effect, before defaults
+// are filled in.
+func (c *checker) unused(at string, i Instance) {
+	switch i.Driver {
+	case "console":
+		for _, field := range []choice{
+			{"credentials", i.Credentials != nil}, {"endpoint", i.Endpoint != ""}, {"wireProfile", i.WireProfileFile != ""},
+			{"signature", i.Signature != ""}, {"instanceId", i.InstanceID != ""}, {"requestsPerSecond", i.RequestsPerSecond != 0},
+			{"burst", i.Burst != 0}, {"quotas", i.Quotas != Quotas{}},
+		} {
+			if field.set {
+				c.add("config-unused", at+"."+field.name, message.New("config.console-unused", "field", field.name))
+			}
+		}
+	case "enterprise":
+		if i.Signature == "v2" {
+			c.add("config-unused", at+".signature", message.New("config.enterprise-signature"))
+		}
+	}
+}
+
 func (c *checker) instances(config Config) {
 	if len(config.Instances) == 0 {
 		c.add("instance-required", "instances", message.New("config.no-instance"))
@@ -277,9 +299,6 @@ func (c *checker) instances(config Config) {
 			c.add("config-conflict", at+".instanceId", message.New("config.no-instance-id"))
 		}
 		c.endpoint(at+".endpoint", instance.Endpoint, false)
-		if instance.Driver == "console" && instance.Credentials != nil {
-			c.add("config-unused", at+".credentials", message.New("config.console-credentials"))
-		}
 	}
 }
 
@@ -364,7 +383,26 @@ func (c *checker) wireProfiles(config *Config) {
 			c.add("file-missing", at, message.New("config.file", "field", at, "err", reason(err)))
 		}
 		if profile != nil {
-			i.WireProfileDigest = profile.Digest()
+			i.WireProfileDigest, i.WireNamesInstance = profile.Digest(), profile.Uses("instanceId")
+			c.profileOf(fmt.Sprintf("instances[%d]", n), *i, profile)
+		}
+	}
+}
+
+// profileOf checks that an instance can send the calls of its wire profile, and does.
+func (c *checker) profileOf(at string, i Instance, profile *wire.Profile) {
+	switch {
+	case i.Driver == "personal" && i.WireNamesInstance && i.InstanceID == "":
+		c.add("config-conflict", at+".instanceId", message.New("config.profile-instance", "profile", profile.Name))
+	case i.Driver == "enterprise":
+		var unused []string
+		for _, o := range wire.Operations() {
+			if profile.Has(o) && !o.OnAccounts() {
+				unused = append(unused, string(o))
+			}
+		}
+		if len(unused) > 0 {
+			c.add("config-unused", at+".wireProfile", message.New("config.profile-unused", "profile", profile.Name, "calls", unused))
 		}
 	}
 }

@@ -122,6 +122,8 @@ type Instance struct {
 	// is built in. WireProfileDigest identifies its content.
 	WireProfileFile   string `yaml:"wireProfile"`
 	WireProfileDigest string `yaml:"-"`
+	// WireNamesInstance says that its calls name the instance by InstanceID.
+	WireNamesInstance bool `yaml:"-"`
 	// Signature is "acs3" or "v2".
 	Signature string `yaml:"signature"`
 	// Credentials is nil for the vendor's default chain.

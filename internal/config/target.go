@@ -17,6 +17,9 @@ func (i Instance) Target() plan.Instance {
 	if i.KnownEdition() == binding.Enterprise {
 		target.ID, target.Edition = i.InstanceID, binding.Enterprise
 	}
+	if i.Driver == "personal" && i.WireNamesInstance {
+		target.ID = i.InstanceID
+	}
 	return target
 }
 

@@ -16,10 +16,7 @@ import (
 
 // Account implements registry.AccountReader.
 func (d *Driver) Account(ctx context.Context, platform binding.Platform) (*binding.Account, error) {
-	return d.account(ctx, platform, "registry: read binding")
-}
-
-func (d *Driver) account(ctx context.Context, platform binding.Platform, op string) (*binding.Account, error) {
+	const op = "registry: read binding"
 	body, err := d.described(ctx, op, string(platform), wire.ListAccounts, wire.Arguments{Account: binding.Account{Platform: platform}})
 	if err != nil {
 		f, ok := errors.AsType[*binding.Failure](err)
@@ -75,20 +72,6 @@ func (d *Driver) described(ctx context.Context, op, object string, o wire.Operat
 		return nil, d.failure(binding.Refused, op, object, "correct the instance's wire profile", err)
 	}
 	return d.send(ctx, personal.Call{Op: op, Object: object, Writes: !o.Reads(), Secret: a.Token.Expose()}, request)
-}
-
-// serves asks whether a write of the wire profile is served, by a call that names
-// nothing. Only the endpoint's word that it is not served counts as such.
-func (d *Driver) serves(ctx context.Context, o wire.Operation) bool {
-	request, err := d.profile.Probe(o, wire.Arguments{InstanceID: d.id})
-	switch {
-	case errors.Is(err, wire.ErrNotProbed):
-		return true
-	case err != nil:
-		return false
-	}
-	_, err = d.send(ctx, personal.Call{Op: "registry: probe", Object: request.Action, Writes: true}, request)
-	return !personal.Unserved(err)
 }
 
 // send sends a call that the wire profile made.

@@ -8,7 +8,6 @@ package enterprise
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"regexp"
 	"sync"
@@ -18,7 +17,6 @@ import (
 	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/message"
 	"reconciler/internal/registry"
 	"reconciler/internal/registry/personal"
 	"reconciler/internal/registry/wire"
@@ -62,16 +60,14 @@ type Driver struct {
 	profile      *wire.Profile
 	now          func() time.Time
 
-	// probing is held while the capabilities are being found out; it guards
-	// accounts and probed.
+	// probing is held while the capabilities are being found out; it guards known,
+	// and when and for how long that was found out.
 	probing chan struct{}
-	// accounts says which account calls are served; nil if that is not known.
-	accounts *accountCalls
-	probed   time.Time
+	// known are the capabilities that were found out last; nil if there are none.
+	known  *binding.Capabilities
+	probed time.Time
+	again  time.Duration
 }
-
-// accountCalls are those of the account calls that are served.
-type accountCalls struct{ list, bind, unbind bool }
 
 // New makes a driver. It makes no call.
 func New(o Options) (*Driver, error) {
@@ -81,7 +77,7 @@ func New(o Options) (*Driver, error) {
 	if o.Profile == nil {
 		o.Profile = Profile()
 	}
-	o.Line.Signature, o.Line.WireProfile = personal.ACS3, o.Profile
+	o.Line.Signature, o.Line.WireProfile, o.Line.InstanceID = personal.ACS3, o.Profile, o.InstanceID
 	line, err := personal.NewLine(o.Line)
 	if err != nil {
 		return nil, err
@@ -91,50 +87,6 @@ func New(o Options) (*Driver, error) {
 		d.now = time.Now
 	}
 	return d, nil
-}
-
-// probeAgain is how long a call counts as not served before it is probed again.
-const probeAgain = time.Hour
-
-// Capabilities implements registry.AccountReader. The documented calls are
-// served; each account call is probed by itself.
-func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error) {
-	select {
-	case d.probing <- struct{}{}:
-		defer func() { <-d.probing }()
-	case <-ctx.Done():
-		return binding.Capabilities{}, d.failure(binding.Transient, "registry: probe", "", "", ctx.Err())
-	}
-	now := d.now()
-	if d.accounts == nil || *d.accounts != (accountCalls{true, true, true}) && now.Sub(d.probed).Abs() >= probeAgain {
-		_, err := d.account(ctx, binding.GitLab, "registry: probe")
-		served := !personal.Unserved(err) && !errors.Is(err, wire.ErrNoCall)
-		switch kind := binding.KindOf(err); {
-		case err == nil || !served || kind == binding.Unreadable || kind == binding.NotFound:
-			d.accounts, d.probed = &accountCalls{served, d.serves(ctx, wire.Bind), d.serves(ctx, wire.Unbind)}, now
-		case d.accounts == nil:
-			return binding.Capabilities{}, err
-		}
-	}
-	on := *d.accounts
-	c := binding.Capabilities{
-		ListAccounts: on.list, Bind: on.bind, Unbind: on.unbind,
-		ReadRepositories: true, ReadSources: true, LinkRepositories: true, ReadRules: true, WriteRules: true, KeepsSources: true, CreateRepositories: true,
-		Reasons: map[string]message.Message{},
-	}
-	for name, call := range map[string]struct {
-		on     bool
-		action string
-	}{
-		"listAccounts": {c.ListAccounts, "ListSourceCodeAccount"},
-		"bind":         {c.Bind, "CreateSourceCodeAccount"},
-		"unbind":       {c.Unbind, "DeleteSourceCodeAccount"},
-	} {
-		if !call.on {
-			c.Reasons[name] = message.New("incapable.unserved", "calls", []string{call.action})
-		}
-	}
-	return c, nil
 }
 
 // ask sends a call with the vendor's package.

@@ -21,6 +21,7 @@ import (
 	"reconciler/internal/registry/enterprise"
 	"reconciler/internal/registry/personal"
 	"reconciler/internal/registry/registrytest"
+	"reconciler/internal/registry/wire"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/secrets"
 )
@@ -57,7 +58,16 @@ func newWorld(t *testing.T) *world {
 // driver makes a driver of an instance at an endpoint.
 func driver(t *testing.T, endpoint, id string) *enterprise.Driver {
 	t.Helper()
-	d, err := enterprise.New(enterprise.Options{InstanceID: id, Line: personal.Options{
+	return profiled(t, endpoint, id, nil)
+}
+
+// profiled is driver with a wire profile.
+func profiled(t *testing.T, endpoint, id string, profile *wire.Profile) *enterprise.Driver {
+	t.Helper()
+	var waited atomic.Int64
+	d, err := enterprise.New(enterprise.Options{InstanceID: id, Profile: profile, Line: personal.Options{
+		Now:      func() time.Time { return time.Now().Add(time.Duration(waited.Load())) },
+		Wait:     func(ctx context.Context, d time.Duration) error { waited.Add(int64(d)); return ctx.Err() },
 		Instance: "lab", Region: "cn-hangzhou", Endpoint: endpoint, RequestsPerSecond: 1000, Burst: 1000, Timeout: time.Minute,
 		Credentials: personal.Credentials{Kind: personal.Static, Static: func(context.Context) (personal.Keys, error) {
 			return personal.Keys{AccessKeyID: accessKeyID, AccessKeySecret: secrets.New([]byte(accessKeySecret))}, nil

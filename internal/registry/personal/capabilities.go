@@ -22,13 +22,16 @@ const probeImage = "reconciler-probe/reconciler-probe"
 // call says that it is not.
 const probeAgain = time.Hour
 
+// refusedAgain is the same for a read that is refused, which somebody may allow.
+const refusedAgain = 10 * time.Minute
+
 // Capabilities implements registry.AccountReader. It asks for each call by
 // itself. Reads are probed by reading. Writes are probed with calls that name
 // nothing and carry nothing, which a registry cannot carry out: a bind without an
 // account, the account and the rule of number 0, a repository that was just seen
-// not to exist. A call that is not served turns off what needs it, for a while.
-// That a call fails, or is not allowed, does not mean that it is not served. If a
-// read fails, that is an error, and the next call probes again.
+// not to exist. A call that is not served, or a read that is refused, turns off
+// what needs it, for a while. That a call fails does not mean that it is not
+// served. If no read is answered, that is an error, and the next call probes again.
 func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error) {
 	select {
 	case d.probing <- struct{}{}:
@@ -36,17 +39,16 @@ func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error)
 	case <-ctx.Done():
 		return binding.Capabilities{}, d.failure(binding.Transient, "registry: probe", "", "", ctx.Err())
 	}
-	now := d.wire.gate.now()
-	known := d.known.Load()
-	old := known != nil && (len(known.Reasons) > 0 || d.unsure) && now.Sub(d.probed).Abs() >= probeAgain
+	now, known := d.wire.gate.now(), d.known.Load()
+	old := known != nil && d.again > 0 && now.Sub(d.probed).Abs() >= d.again
 	if known == nil || old || d.refused.Load() {
 		d.refused.Store(false)
-		p := &prober{ctx: ctx, d: d, served: map[string]bool{}}
+		p := &prober{ctx: ctx, d: d, known: known, answers: map[string]answer{}}
 		found := p.probe()
 		switch {
-		case p.err == nil:
+		case !p.failed():
 			d.known.Store(&found)
-			d.probed, d.unsure, known = now, p.unsure, &found
+			d.probed, d.again, known = now, p.again, &found
 		case known == nil:
 			return binding.Capabilities{}, p.err
 		}
@@ -64,20 +66,42 @@ func (d *Driver) can() binding.Capabilities {
 	return binding.Capabilities{ReadRepositories: true, ReadSources: true, LinkRepositories: true, ReadRules: true}
 }
 
-// prober asks whether the endpoint serves calls, each once. It keeps the first
-// failure of a read.
+// prober asks whether the endpoint serves calls, each once.
 type prober struct {
 	ctx     context.Context //nolint:containedctx // It lives for one probe.
 	d       *Driver
+	known   *binding.Capabilities
 	reasons map[string]message.Message
-	served  map[string]bool
+	answers map[string]answer
 	// absent says that probeImage was seen not to exist, so that a write to it has
 	// no effect.
 	absent bool
-	// unsure says that a write got no clear answer; it counts as served.
-	unsure bool
-	err    error
+	// answered says that a read was answered: the instance can be asked.
+	answered bool
+	// again is when to probe again; 0 if all calls got a clear answer.
+	again time.Duration
+	// err is the first failure of a read. After a failure of the whole instance, over
+	// is true and nothing more is asked.
+	err  error
+	over bool
 }
+
+// answer is what the endpoint said about a call.
+type answer struct {
+	is word
+	// code is the registry's for a refusal.
+	code string
+}
+
+type word int
+
+const (
+	served word = iota
+	unserved
+	refused
+	// unclear counts as served, if nothing else is known.
+	unclear
+)
 
 func (p *prober) probe() binding.Capabilities {
 	p.reasons = map[string]message.Message{}
@@ -101,6 +125,9 @@ func (p *prober) probe() binding.Capabilities {
 	return c
 }
 
+// failed says that nothing can be known of the instance.
+func (p *prober) failed() bool { return p.over || p.err != nil && !p.answered }
+
 // documented is a documented call below the path of probeImage.
 func (p *prober) documented(action, method, path string) call {
 	c := call{action: action, method: method, onImage: true}
@@ -116,11 +143,11 @@ func (p *prober) documented(action, method, path string) call {
 // if the profile does not describe it.
 func (p *prober) described(o wire.Operation) call {
 	request, err := p.d.profile.Probe(o, p.d.arguments(wire.Arguments{Image: probeImage}))
-	if errors.Is(err, wire.ErrNotProbed) {
-		return call{action: request.Action, unprobed: true}
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, wire.ErrNoCall):
 		return call{object: string(o)}
+	case err != nil:
+		return call{action: request.Action, unprobed: true}
 	}
 	c := newCall("", "", o, request)
 	c.onImage = o == wire.WriteSource || o == wire.RemoveSource
@@ -128,46 +155,100 @@ func (p *prober) described(o wire.Operation) call {
 }
 
 // on says whether all calls of a capability are served, and notes the reason if
-// not.
+// not. What got no clear answer stays as it is known.
 func (p *prober) on(name string, calls ...call) bool {
-	var unserved, undescribed []string
+	var off, refusedCalls, undescribed []string
+	var code string
+	doubt := false
 	for _, c := range calls {
-		switch {
-		case c.action == "":
+		if c.action == "" {
 			undescribed = append(undescribed, c.object)
-		case !p.serves(c) && !slices.Contains(unserved, c.action):
-			unserved = append(unserved, c.action)
+			continue
+		}
+		switch a := p.ask(c); a.is {
+		case unserved:
+			if !slices.Contains(off, c.action) {
+				off = append(off, c.action)
+			}
+		case refused:
+			refusedCalls, code = append(refusedCalls, c.action), a.code
+		case unclear:
+			doubt = true
+		default:
 		}
 	}
 	switch {
-	case len(unserved) > 0:
-		p.reasons[name] = message.New("incapable.unserved", "calls", unserved)
+	case len(off) > 0:
+		p.reasons[name] = message.New("incapable.unserved", "calls", off)
+	case len(refusedCalls) > 0:
+		p.reasons[name] = message.New("incapable.refused", "calls", refusedCalls, "code", code)
 	case len(undescribed) > 0:
 		p.reasons[name] = message.New("incapable.not-described", "profile", p.d.profile.Name, "calls", undescribed)
+	case doubt && p.known != nil && !p.known.Reasons[name].IsZero():
+		p.reasons[name] = p.known.Reasons[name]
 	}
-	return len(unserved)+len(undescribed) == 0
+	if _, is := p.reasons[name]; is {
+		p.askAgain(probeAgain)
+		return false
+	}
+	return true
 }
 
-// serves asks whether the endpoint knows a call.
-func (p *prober) serves(c call) bool {
+// askAgain has the calls probed again after a time, or before.
+func (p *prober) askAgain(after time.Duration) {
+	if p.again == 0 || after < p.again {
+		p.again = after
+	}
+}
+
+// ask asks whether the endpoint knows a call.
+func (p *prober) ask(c call) answer {
 	if c.unprobed {
-		p.unsure = true
-		return true
+		p.askAgain(probeAgain)
+		return answer{}
 	}
 	key := c.action + " " + c.method + " " + c.path
-	if served, asked := p.served[key]; asked || p.err != nil || c.write() && c.onImage && !p.absent {
-		return served || !asked
+	if a, asked := p.answers[key]; asked || p.over || c.write() && (p.failed() || c.onImage && !p.absent) {
+		return a
 	}
 	c.op, c.object, c.probe = "registry: probe", c.action, true
 	_, err := p.d.do(p.ctx, c)
 	p.absent = p.absent || absent(err)
-	p.served[key] = !errors.Is(err, errUnserved)
-	switch kind := binding.KindOf(err); {
-	case err == nil || kind == binding.NotFound || !p.served[key]:
-	case !c.write() || kind == binding.InstanceStop:
-		p.err = err
-	case kind != binding.Refused && kind != binding.Forbidden:
-		p.unsure = true
+	a := p.judge(c, err)
+	p.answers[key] = a
+	if a.is == unclear {
+		p.askAgain(probeAgain)
 	}
-	return p.served[key]
+	return a
+}
+
+// judge says what the result of a probe means. A write is refused, because the
+// probe names nothing: it is served.
+func (p *prober) judge(c call, err error) answer {
+	kind := binding.KindOf(err)
+	switch {
+	case errors.Is(err, errUnserved):
+		return answer{is: unserved}
+	case kind == binding.InstanceStop || p.ctx.Err() != nil && err != nil:
+		if p.over = true; kind == binding.InstanceStop || p.err == nil {
+			p.err = err
+		}
+	case err == nil || kind == binding.NotFound:
+		p.answered = p.answered || !c.write()
+		return answer{}
+	case c.write():
+		if kind == binding.Refused || kind == binding.Forbidden {
+			return answer{}
+		}
+	default:
+		if p.err == nil {
+			p.err = err
+		}
+		p.over = p.over || kind == binding.Throttled
+		if f, ok := errors.AsType[*binding.Failure](err); ok && errors.Is(err, errRefused) {
+			p.askAgain(refusedAgain)
+			return answer{refused, f.Code}
+		}
+	}
+	return answer{is: unclear}
 }

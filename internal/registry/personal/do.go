@@ -26,6 +26,10 @@ const attempts = 4
 // errUnserved marks a path that the endpoint does not serve.
 var errUnserved = errors.New("the endpoint does not serve this call")
 
+// errRefused marks a call that the endpoint serves and refuses: to this identity,
+// or with these parameters.
+var errRefused = errors.New("the registry refuses this call")
+
 // do makes a call and gives the body of a good answer. Reads are tried again
 // on passing failures; writes only where the registry said that it was too
 // much and so did nothing.
@@ -122,11 +126,23 @@ func (d *Driver) classify(c call, x *exchange) *binding.Failure {
 	f.Err = fmt.Errorf("HTTP %d%s", x.status, x.words(c, e, readable))
 	v := d.judge(c, x.status, e.Code)
 	f.Kind, f.Fault, f.Hint = v.kind, v.fault, v.hint
-	if v.unserved {
+	switch {
+	case v.unserved:
 		f.Err = fmt.Errorf("%w: %w", errUnserved, f.Err)
+	case v.refused:
+		f.Err = refusal{f.Err}
 	}
 	return f
 }
+
+// refusal is an error of a call that is refused. Its text is the error's own.
+type refusal struct{ error }
+
+// Is implements errors.Is.
+func (refusal) Is(target error) bool { return target == errRefused }
+
+// Unwrap implements errors.Unwrap.
+func (r refusal) Unwrap() error { return r.error }
 
 // unsent fills in the failure of a call that got no answer.
 func unsent(f *binding.Failure, c call, x *exchange) {

@@ -12,8 +12,9 @@ type verdict struct {
 	kind  binding.FailureKind
 	fault binding.Fault
 	hint  string
-	// unserved says that the endpoint does not serve the call.
-	unserved bool
+	// unserved says that the endpoint does not serve the call, refused that it
+	// serves it to others or with other parameters: neither is about any other call.
+	unserved, refused bool
 }
 
 // throttling is the code of a call that was too much, and was not done.
@@ -65,7 +66,7 @@ func knownCodes() map[string]verdict {
 	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintClock},
 		"InvalidTimeStamp", "IllegalTimestamp")
 	// "Forbedden" is how the vendor spells one of them.
-	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintPermission},
+	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintPermission, refused: true},
 		"Forbidden", "Forbedden", "NoPermission", "NoPrivilege", "Unauthorized", "ActionUnauthorized")
 	add(verdict{kind: binding.Forbidden, fault: binding.FaultCredentials, hint: hintAccount},
 		"InsufficientBalance")
@@ -73,7 +74,7 @@ func knownCodes() map[string]verdict {
 		"SystemError", "InternalError", "InternalFailure", "ServiceUnavailable", "ServiceUnavailableTemporary")
 	add(verdict{kind: binding.Refused, fault: binding.FaultService, hint: hintUnserved, unserved: true},
 		"InvalidAction", "InvalidApi", "InvalidVersion", "NoSuchVersion", "UnsupportedOperation", "UnsupportedHTTPMethod")
-	add(verdict{kind: binding.Refused, fault: binding.FaultRequest, hint: hintDeclared},
+	add(verdict{kind: binding.Refused, fault: binding.FaultRequest, hint: hintDeclared, refused: true},
 		"InvalidParameter", "MissingParameter", "UnsupportedParameter", "INVALID_PARAMETER")
 	add(verdict{kind: binding.NotFound, fault: binding.FaultRequest},
 		"NAMESPACE_NOT_EXIST", "REPO_NOT_EXIST")
@@ -123,7 +124,7 @@ func (d *Driver) judgeAnswer(status int, code string) verdict {
 	case status == http.StatusMethodNotAllowed || status == http.StatusNotFound && code != "":
 		return verdict{kind: binding.Refused, fault: binding.FaultService, hint: hintUnserved, unserved: true}
 	case code != "" && status >= 400:
-		return verdict{kind: binding.Refused, fault: binding.FaultUnknown, hint: hintUnknown}
+		return verdict{kind: binding.Refused, fault: binding.FaultUnknown, hint: hintUnknown, refused: true}
 	}
 	return verdict{kind: binding.Unreadable, fault: binding.FaultUnknown, hint: hintForeign}
 }

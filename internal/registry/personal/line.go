@@ -53,3 +53,10 @@ func (l *Line) Unreadable(op, object string, err error) error { return l.d.unrea
 
 // Unserved says that the endpoint does not serve the call that failed.
 func Unserved(err error) bool { return errors.Is(err, errUnserved) }
+
+// Refused says that the endpoint serves the call that failed, and refuses it to
+// this identity or with these parameters. It says nothing about other calls.
+func Refused(err error) bool { return errors.Is(err, errRefused) }
+
+// TakeUnserved says whether a call was not served since it was asked last.
+func (l *Line) TakeUnserved() bool { return l.d.refused.Swap(false) }

@@ -11,8 +11,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/registry/wire"
 	"reconciler/internal/sandbox"
 )
+
+// named is the profile of the Personal Edition with a change.
+func named(t *testing.T, was, is string) *wire.Profile {
+	t.Helper()
+	text := strings.Replace(strings.Replace(string(wire.PersonalYAML()), was, is, 1), "name: personal-assumed", "name: p", 1)
+	profile, findings := wire.Parse("p.yaml", []byte(text))
+	if profile == nil || !profile.Uses("instanceId") || profile.Name != "p" {
+		t.Fatalf("%v in %s", findings, text)
+	}
+	return profile
+}
 
 func TestOptionsThatCannotBeAreRefused(t *testing.T) {
 	good := func() Options { return Options{Instance: "lab", Region: "cn-hangzhou"} }
@@ -31,6 +43,12 @@ func TestOptionsThatCannotBeAreRefused(t *testing.T) {
 		"credentials: kind \"x\"":          func(o *Options) { o.Credentials.Kind = "x" },
 		"takes a function that gives keys": func(o *Options) { o.Credentials.Kind = Static },
 		"credentials: oidc: the ":          func(o *Options) { o.Credentials.Kind = OIDCRole },
+		"it has no instanceId": func(o *Options) {
+			o.WireProfile = named(t, "SourceOriginType: $platform", "SourceOriginType: $platform, Id: $instanceId")
+		},
+		"p name the instance": func(o *Options) {
+			o.WireProfile = named(t, "path: /users/sourceAccount/$account", "path: /users/$instanceId/$account")
+		},
 	}
 	for want, change := range tests {
 		t.Run(want, func(t *testing.T) {

@@ -83,10 +83,10 @@ type Driver struct {
 	// refused says that a call was not served although known says that it is.
 	refused atomic.Bool
 	// probing is held while the capabilities are being found out, and guards when
-	// they were, and whether a write got no clear answer.
+	// they were, and after how long they are again; 0 for never.
 	probing chan struct{}
 	probed  time.Time
-	unsure  bool
+	again   time.Duration
 }
 
 // New makes a driver. It makes no call. Errors say which option is wrong.
@@ -135,6 +135,8 @@ func (o Options) check() error {
 		return fmt.Errorf("region %q: want a region's identifier, for example cn-hangzhou", o.Region)
 	case o.Signature != ACS3 && o.Signature != V2:
 		return fmt.Errorf("signature %q: want acs3 or v2", o.Signature)
+	case o.WireProfile.Uses("instanceId") && o.InstanceID == "":
+		return fmt.Errorf("calls of the wire profile %s name the instance, and it has no instanceId: set it in the configuration", o.WireProfile.Name)
 	case o.RequestsPerSecond < 0 || o.Burst < 0 || o.Timeout < 0:
 		return errors.New("requests per second, burst and timeout are positive")
 	case (o.Now == nil) != (o.Wait == nil):

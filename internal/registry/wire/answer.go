@@ -36,7 +36,7 @@ func (p *Profile) Account(body []byte, platform binding.Platform) (*binding.Acco
 			return nil, fmt.Errorf("%s[%d]: %w", call.Answer.place(), i, err)
 		}
 		if account.Platform != platform {
-			if call.onePlatform {
+			if call.used["platform"] {
 				return nil, fmt.Errorf("%s[%d] is an account of another platform than was asked for", call.Answer.place(), i)
 			}
 			continue

@@ -63,8 +63,8 @@ func (c *checker) call(p *Profile, o Operation, open openCall) Call {
 			c.add(at, message.New("wire.unused", "call", string(o), "names", dollars(group)))
 		}
 	}
-	call.onePlatform = used["platform"]
-	if o == ListAccounts && !call.onePlatform && call.Answer.Fields["platform"] == "" {
+	call.used = used
+	if o == ListAccounts && !used["platform"] && call.Answer.Fields["platform"] == "" {
 		c.add(at+".answer.fields", message.New("wire.no-platform"))
 	}
 	c.answer(o, at+".answer", call.Answer)

@@ -17,9 +17,8 @@ type Arguments struct {
 	// one to unbind.
 	Account binding.Account
 	Token   secrets.Secret
-	// Image is an image repository (namespace/name), RepositoryID the registry's
-	// identifier of it.
-	Image, RepositoryID string
+	// Image is an image repository (namespace/name).
+	Image string
 	// Link is the source to set.
 	Link binding.Link
 }
@@ -30,7 +29,7 @@ func (p *Profile) placeholders(o Operation, a Arguments) map[string]any {
 	platform := a.Account.Platform
 	values := map[string]any{
 		"instanceId": a.InstanceID, "username": a.Account.Username, "address": a.Account.Address, "account": a.Account.ID,
-		"token": a.Token.Expose(), "image": a.Image, "repositoryId": a.RepositoryID,
+		"token": a.Token.Expose(), "image": a.Image,
 	}
 	values["imageNamespace"], values["imageName"] = split(a.Image)
 	if o == WriteSource || o == CreateSource {
@@ -55,7 +54,7 @@ func split(path string) (namespace, name string) {
 
 // names are the placeholders that an operation has values for.
 func names(o Operation) []string {
-	image := []string{"instanceId", "image", "imageNamespace", "imageName", "repositoryId"}
+	image := []string{"instanceId", "image", "imageNamespace", "imageName"}
 	switch o {
 	case ListAccounts:
 		return []string{"instanceId", "platform"}
@@ -74,7 +73,7 @@ func names(o Operation) []string {
 // isFlag says that a placeholder stands for true or false.
 // call without them would do something else.
 func needs(o Operation) [][]string {
-	image := []string{"image", "imageName", "repositoryId"}
+	image := []string{"image", "imageName"}
 	source := [][]string{{"platform"}, {"source", "sourceName"}, {"auto", "manual"}, {"overseas", "domestic"}, {"buildCache", "noBuildCache"}}
 	switch o {
 	case Bind:

@@ -45,6 +45,9 @@ func Operations() []Operation {
 // Reads says that an operation changes nothing.
 func (o Operation) Reads() bool { return o == ListAccounts || o == ListProjects || o == ReadSource }
 
+// OnAccounts says that an operation is about the account of a platform.
+func (o Operation) OnAccounts() bool { return o == ListAccounts || o == Bind || o == Unbind }
+
 // Style is how calls are addressed.
 type Style string
 
@@ -80,8 +83,8 @@ type Call struct {
 	Form    map[string]string `yaml:"-"`
 	Body    map[string]any    `yaml:"-"`
 	Answer  Answer            `yaml:"answer"`
-	// onePlatform says that the call asks for one platform.
-	onePlatform bool
+	// used are the placeholders of the call.
+	used map[string]bool
 }
 
 // Answer is where in an answer each field stands.
@@ -172,6 +175,16 @@ func (p *Profile) Digest() string { return p.digest }
 
 // Has says whether the profile describes an operation.
 func (p *Profile) Has(o Operation) bool { _, ok := p.Calls[o]; return ok }
+
+// Uses says whether a call of the profile has a placeholder.
+func (p *Profile) Uses(placeholder string) bool {
+	for _, call := range p.Calls {
+		if call.used[placeholder] {
+			return true
+		}
+	}
+	return false
+}
 
 // CondemnsToken says whether an error code means that the code host rejected
 // the user name or the token.

@@ -91,7 +91,7 @@ func (c Call) probed(o Operation) bool {
 		used[name] = true
 	}
 	named := used["account"] || used["image"] || used["imageName"]
-	if used["platform"] || used["username"] || used["repositoryId"] {
+	if used["platform"] || used["username"] {
 		return false
 	}
 	return named || o == Bind && c.Method != "DELETE"
