@@ -47,6 +47,9 @@ const (
 	// CredentialsAccepted: the registry and the secret store accept our credentials. Of
 	// an instance, not of a binding.
 	CredentialsAccepted ConditionType = "CredentialsAccepted"
+	// EditionAgreed: the configuration and instances.yaml say the same of the edition. Of
+	// an instance, and only while they do not.
+	EditionAgreed ConditionType = "EditionAgreed"
 )
 
 // GoodIfTrue says that everybody wants the condition to be True.

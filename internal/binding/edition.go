@@ -31,3 +31,12 @@ func (e Edition) Title() message.Message {
 	}
 	return message.New("edition.personal")
 }
+
+// HeldInstance is an instance that stays as it is, because the rules of its
+// declarations are not certain.
+type HeldInstance struct {
+	Instance string
+	// Files are those that say so, and those of its declarations, sorted.
+	Files []string
+	Why   message.Message
+}

@@ -412,7 +412,7 @@ func openEngine(ctx context.Context, streams Streams, opts sessionOptions) (*ses
 
 // files are those that declare something, and those that nobody can read.
 func (s *session) files() []string {
-	files := slices.Clone(s.loaded.Desired.Broken)
+	files := s.loaded.Desired.AllBroken()
 	for _, d := range s.loaded.Desired.Declarations {
 		files = append(files, d.File)
 	}

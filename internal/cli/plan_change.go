@@ -13,6 +13,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
 	"reconciler/internal/finding"
+	"reconciler/internal/manifest"
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
@@ -170,6 +171,7 @@ func (s *session) planChange(ctx context.Context, c change, depth binding.Depth)
 	s.observation = observe.Digest(planned[1].Observations())
 	base, head := withFindings(planned[0].Plan, before, depth), withFindings(planned[1].Plan, s.loaded, depth)
 	head.Findings = s.withMoves(head.Findings, before.Desired.Declarations)
+	head.Findings = finding.Sort(append(head.Findings, manifest.EditionChanges(before.Editions, s.loaded.Editions, s.loaded.Desired.Declarations)...))
 	actions, pending := plan.Split(base, head)
 	own := touched(before.Desired, s.loaded.Desired)
 	return report.Document{
@@ -223,11 +225,12 @@ func removal(was binding.Declaration, head plan.Desired) report.Removal {
 	same := func(d binding.Declaration) bool {
 		return d.Spec.Instance == was.Spec.Instance && d.Spec.Platform == was.Spec.Platform
 	}
+	broken, _ := head.BrokenOf(was.Spec.Instance)
 	stays := func(d binding.Declaration) bool { return same(d) && d.Name == was.Name }
 	switch {
 	case slices.ContainsFunc(head.Declarations, stays):
 		return ""
-	case slices.ContainsFunc(head.Declarations, same), len(head.Broken) > 0, was.Spec.Deletion() != binding.Unbind:
+	case slices.ContainsFunc(head.Declarations, same), len(broken) > 0, was.Spec.Deletion() != binding.Unbind:
 		return report.RemovalKept
 	}
 	return report.RemovalUnbound
@@ -257,7 +260,7 @@ func touched(base, head plan.Desired) []report.Touched {
 		tell(report.Changed, d, &was.Spec, &d.Spec)
 	}
 	for _, d := range before {
-		if slices.Contains(head.Broken, d.File) {
+		if broken, _ := head.BrokenOf(d.Spec.Instance); slices.Contains(broken, d.File) {
 			list = append(list, report.Touched{Change: report.Broken, Instance: d.Spec.Instance, Binding: d.Name, File: d.File})
 			continue
 		}

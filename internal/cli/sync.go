@@ -79,7 +79,7 @@ func syncExit(r report.SyncResult) error {
 		return exitCode(exitRefused)
 	case damaged || r.Source != "" || r.Has(report.SyncFailed) || r.Has(report.SyncForbidden):
 		return exitCode(exitPartial)
-	case len(r.BrokenFiles) > 0:
+	case len(r.BrokenFiles) > 0 || slices.ContainsFunc(r.Problems.Instances, func(c report.InstanceCondition) bool { return c.Type == binding.EditionAgreed }):
 		return exitCode(exitFindings)
 	case r.Has(report.SyncDeferred):
 		return exitCode(exitChanges)

@@ -136,7 +136,7 @@ func (d *Daemon) LastPlan(ctx context.Context) (report.DaemonPlan, error) {
 	whole := plan.Merge(plans...)
 	if loaded := r.loaded.Load(); loaded != nil {
 		whole.Findings = finding.Sort(slices.Concat(whole.Findings, loaded.Findings))
-		out.Files = slices.Clone(loaded.Desired.Broken)
+		out.Files = loaded.Desired.AllBroken()
 		for _, declared := range loaded.Desired.Declarations {
 			out.Files = append(out.Files, declared.File)
 		}

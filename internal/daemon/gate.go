@@ -21,7 +21,7 @@ func (g *rewriteGate) begin(desired plan.Desired, instances []*instance) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.revision, g.pending = "", map[string]bool{}
-	if !desired.Rewritten || len(desired.Broken) > 0 {
+	if !desired.Rewritten || len(desired.AllBroken()) > 0 {
 		return
 	}
 	g.revision = desired.Revision

@@ -17,6 +17,8 @@ type Loaded struct {
 	Desired plan.Desired
 	// Findings are the source's and the files'.
 	Findings []finding.Finding
+	// Editions are those that instances.yaml says; nil if it cannot be used.
+	Editions map[string]manifest.CommittedEdition
 }
 
 // Load reads the newest snapshot and checks its files. The error says that
@@ -91,8 +93,9 @@ func check(ctx context.Context, o Options, snapshot source.Snapshot, root string
 	return Loaded{
 		Desired: plan.Desired{
 			Revision: snapshot.Revision, Declarations: result.Declarations, Broken: slices.Compact(broken),
-			Rewritten: snapshot.Rewritten, EmptySnapshot: len(result.Declarations) == 0 && len(broken) == 0,
+			Held: result.Held, Rewritten: snapshot.Rewritten, EmptySnapshot: len(result.Declarations) == 0 && len(broken) == 0 && len(result.Held) == 0,
 		}.Indexed(),
+		Editions: result.Editions,
 		Findings: finding.Sort(slices.Concat(result.Findings, snapshot.Findings)),
 	}, nil
 }

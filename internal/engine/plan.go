@@ -83,7 +83,7 @@ func (e *Engine) Apply(ctx context.Context, loaded Loaded, planned Planned) (pla
 		total.Outcomes = append(total.Outcomes, result.Outcomes...)
 		total.Incomplete = total.Incomplete || result.Incomplete
 	}
-	if loaded.Desired.Rewritten && (planned.Plan.Refused() || total.Incomplete || len(loaded.Desired.Broken) > 0) {
+	if loaded.Desired.Rewritten && (planned.Plan.Refused() || total.Incomplete || len(loaded.Desired.AllBroken()) > 0) {
 		return total, nil
 	}
 	return total, e.Trust(ctx, loaded.Desired.Revision)

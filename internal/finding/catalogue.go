@@ -109,6 +109,7 @@ var catalogue = []Rule{
 	{"unknown-instance", Error, ownRule},
 	{"instance-edition", Error, ownRule},
 	{"instance-moved", Info, ownRule},
+	{"edition-changed", Warning, ownRule},
 	// Plans.
 	{"observation-unknown", Warning, design},
 	{"not-observed", Info, design},

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -174,25 +175,92 @@ func (d declaredEdition) finding(code string, m message.Message, at *node) findi
 	return finding.New(code, m).At(d.file, at.at.Line, at.at.Column).In(at.path)
 }
 
-// check compares instances.yaml with the configuration. The declarations of an
-// instance on which the two disagree are held: by which rules they are checked
-// is not certain.
-func (e editions) check(declarations []binding.Declaration, instances []string) []finding.Finding {
+// check checks the names of instances.yaml.
+func (e editions) check(instances []string) []finding.Finding {
 	findings := e.findings
 	for name, d := range e.declared {
-		if other, disagree := e.disagreement(name); disagree {
-			findings = append(findings, d.finding("instance-edition", e.says(name, other), d.value))
-		}
 		if instances != nil && !slices.Contains(instances, name) {
 			m := message.New("instance.unknown", "name", clip(name), "suggestion", didYouMean(name, instances))
 			findings = append(findings, d.finding("unknown-instance", m, d.name).As(finding.Warning))
 		}
 	}
-	for _, declaration := range declarations {
-		if other, disagree := e.disagreement(declaration.Spec.Instance); disagree {
-			s := spot{declaration, "spec.instance"}
-			findings = append(findings, s.finding("instance-edition", e.says(declaration.Spec.Instance, other)))
+	return findings
+}
+
+// disagreements compares instances.yaml with the configuration. An instance on
+// which the two disagree is held as it is: by which rules its declarations are
+// checked is not certain. No other instance is.
+func (e editions) disagreements(declarations []binding.Declaration) (held []binding.HeldInstance, findings []finding.Finding) {
+	for _, name := range slices.Sorted(maps.Keys(e.declared)) {
+		said, disagree := e.disagreement(name)
+		if !disagree {
+			continue
 		}
+		h := binding.HeldInstance{Instance: name, Files: []string{said.file}, Why: e.says(name, said)}
+		about := func(f finding.Finding) { f.Instance = name; findings = append(findings, f) }
+		about(said.finding("instance-edition", h.Why, said.value))
+		for _, d := range declarations {
+			if d.Spec.Instance == name {
+				h.Files = append(h.Files, d.File)
+				about(spot{d, "spec.instance"}.finding("instance-edition", h.Why))
+			}
+		}
+		slices.Sort(h.Files)
+		h.Files = slices.Compact(h.Files)
+		held = append(held, h)
+	}
+	return held, findings
+}
+
+// committed are the editions that instances.yaml says, with their places; nil if it
+// cannot be used.
+func (e editions) committed() map[string]CommittedEdition {
+	if e.broken {
+		return nil
+	}
+	said := map[string]CommittedEdition{}
+	for name, d := range e.declared {
+		said[name] = CommittedEdition{Edition: d.edition, File: d.file, At: d.value.at}
+	}
+	return said
+}
+
+// CommittedEdition is the edition that instances.yaml says of an instance.
+type CommittedEdition struct {
+	Edition binding.Edition
+	File    string
+	At      binding.Position
+}
+
+// EditionChanges makes a finding of each instance whose committed edition head
+// changes, and with it the rules of its declarations. An instance that is not named
+// is of the Personal Edition. Of a file that cannot be used, nothing is known.
+func EditionChanges(base, head map[string]CommittedEdition, declarations []binding.Declaration) []finding.Finding {
+	if base == nil || head == nil {
+		return nil
+	}
+	names := slices.Collect(maps.Keys(base))
+	for name := range head {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var findings []finding.Finding
+	for _, name := range slices.Compact(names) {
+		was, is := base[name], head[name]
+		from, to := cmp.Or(was.Edition, binding.Personal), cmp.Or(is.Edition, binding.Personal)
+		if from == to {
+			continue
+		}
+		checked := 0
+		for _, d := range declarations {
+			if d.Spec.Instance == name {
+				checked++
+			}
+		}
+		at := cmp.Or(is, CommittedEdition{File: was.File})
+		f := finding.New("edition-changed", message.New("edition.changed", "instance", name, "from", from.Title(), "to", to.Title(), "declarations", checked))
+		f.Instance = name
+		findings = append(findings, f.At(at.File, at.At.Line, at.At.Column))
 	}
 	return findings
 }

@@ -218,3 +218,108 @@ func TestAMovedBindingIsToldWithWhatDiffers(t *testing.T) {
 		})
 	}
 }
+
+// Kind: a disagreement about one instance holds others.
+func TestADisagreementHoldsItsInstanceOnly(t *testing.T) {
+	const entries = "apiVersion: reconciler/v1alpha1\nkind: Instances\ninstances:\n"
+	on := func(name, instance string) string {
+		return strings.Replace(string(onP(name, "codeup", withToken).Data), "instance: p", "instance: "+instance, 1)
+	}
+	both := binding.File{Path: "both.yaml", Data: []byte(on("c", "p") + "---\n" + on("d", "q"))}
+	for name, tt := range map[string]struct {
+		files    []binding.File
+		editions map[string]binding.Edition
+		held     []string
+		declared []string
+	}{
+		"one of two": {
+			[]binding.File{instancesFile(entries + "  - {name: p, edition: enterprise}\n"), {Path: "a.yaml", Data: []byte(on("a", "p"))}, {Path: "b.yaml", Data: []byte(on("b", "q"))}},
+			map[string]binding.Edition{"p": binding.Personal, "q": binding.Personal},
+			[]string{"p a.yaml instances.yaml"},
+			[]string{"b"},
+		},
+		"two in one file": {
+			[]binding.File{instancesFile(entries + "  - {name: p, edition: enterprise}\n"), both},
+			map[string]binding.Edition{"p": binding.Personal, "q": binding.Personal},
+			[]string{"p both.yaml instances.yaml"},
+			[]string{"d"},
+		},
+		"one that declares nothing": {
+			[]binding.File{instancesFile(entries + "  - {name: r, edition: enterprise}\n"), {Path: "a.yaml", Data: []byte(on("a", "p"))}},
+			map[string]binding.Edition{"r": binding.Personal},
+			[]string{"r instances.yaml"},
+			[]string{"a"},
+		},
+		"both": {
+			[]binding.File{instancesFile(entries + "  - {name: p, edition: enterprise}\n  - {name: q, edition: personal}\n"), both},
+			map[string]binding.Edition{"p": binding.Personal, "q": binding.Enterprise},
+			[]string{"p both.yaml instances.yaml", "q both.yaml instances.yaml"},
+			nil,
+		},
+		"none": {
+			[]binding.File{instancesFile(entries + "  - {name: p, edition: personal}\n"), both},
+			map[string]binding.Edition{"p": binding.Personal},
+			nil,
+			[]string{"c", "d"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := manifest.Load(t.Context(), tt.files, manifest.Options{Now: now, Editions: tt.editions})
+			var held, declared []string
+			for _, h := range got.Held {
+				held = append(held, h.Instance+" "+strings.Join(h.Files, " "))
+			}
+			for _, d := range got.Declarations {
+				declared = append(declared, d.Name)
+			}
+			if diff := cmp.Diff(tt.held, held); diff != "" || len(got.Broken) > 0 {
+				t.Errorf("held (-want +got):\n%s\nbroken %v, %v", diff, got.Broken, told(got))
+			}
+			if diff := cmp.Diff(tt.declared, declared); diff != "" {
+				t.Errorf("declared (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Kind: a change of the edition that a review does not see.
+func TestAChangeOfTheEditionIsAFinding(t *testing.T) {
+	const head = "apiVersion: reconciler/v1alpha1\nkind: Instances\ninstances:"
+	entries := func(entries ...string) []binding.File {
+		return []binding.File{instancesFile(head + "\n  - {name: " + strings.Join(entries, "}\n  - {name: ") + "}\n"), onP("a", "codeup", withToken)}
+	}
+	none := []binding.File{onP("a", "codeup", withToken)}
+	const toEnterprise = `the edition of the instance "p" changes: Personal Edition → Enterprise Edition; 1 of its declarations are checked by the rules of the Enterprise Edition`
+	const toPersonal = `the edition of the instance "p" changes: Enterprise Edition → Personal Edition; 1 of its declarations are checked by the rules of the Personal Edition`
+	for name, tt := range map[string]struct {
+		base, head []binding.File
+		want       []string
+	}{
+		"the file is new":              {none, entries("p, edition: enterprise"), []string{"instances.yaml:4:24 " + toEnterprise}},
+		"the value changes":            {entries("p, edition: personal"), entries("p, edition: enterprise"), []string{"instances.yaml:4:24 " + toEnterprise}},
+		"the line goes":                {entries("q, edition: personal", "p, edition: enterprise"), entries("q, edition: personal"), []string{"instances.yaml:0:0 " + toPersonal}},
+		"the file goes":                {entries("p, edition: enterprise"), none, []string{"instances.yaml:0:0 " + toPersonal}},
+		"another name":                 {entries("q, edition: enterprise"), entries("p, edition: enterprise"), []string{"instances.yaml:4:24 " + toEnterprise, `instances.yaml:0:0 the edition of the instance "q" changes: Enterprise Edition → Personal Edition; 0 of its declarations are checked by the rules of the Personal Edition`}},
+		"said as it was":               {none, entries("p, edition: personal"), nil},
+		"the order":                    {entries("q, edition: enterprise", "p, edition: enterprise"), entries("p, edition: enterprise", "q, edition: enterprise"), nil},
+		"the file cannot be used now":  {entries("p, edition: enterprise"), []binding.File{instancesFile(head + " [")}, nil},
+		"the file could not, and now?": {[]binding.File{instancesFile(head + " 7\n")}, entries("p, edition: enterprise"), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			load := func(files []binding.File) manifest.Result {
+				return manifest.Load(t.Context(), files, manifest.Options{Now: now})
+			}
+			is := load(tt.head)
+			var got []string
+			for _, f := range manifest.EditionChanges(load(tt.base).Editions, is.Editions, is.Declarations) {
+				if f.Code != "edition-changed" || f.Instance == "" {
+					t.Errorf("finding %+v", f)
+				}
+				got = append(got, fmt.Sprintf("%s:%d:%d %s", f.File, f.Line, f.Column, report.English().Text(f.Message)))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}

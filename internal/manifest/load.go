@@ -69,6 +69,11 @@ type Result struct {
 	// sorted. While a policy file is broken it stands among them, and there are
 	// no Declarations: what is bound stays as it is.
 	Broken []string
+	// Held are the instances whose edition the configuration and instances.yaml
+	// say differently; their declarations are not among Declarations.
+	Held []binding.HeldInstance
+	// Editions are those that instances.yaml says; nil if it cannot be used.
+	Editions map[string]CommittedEdition
 }
 
 // Load checks the files of one snapshot. It never panics and always answers
@@ -97,15 +102,18 @@ func Load(ctx context.Context, files []binding.File, opts Options) Result {
 	// what they may not have.
 	claiming := without(declarations, broken(byPolicy))
 	between := checkSnapshot(claiming, opts.Instances, newOwners(opts, files, checked))
-	between = append(between, opts.editions.check(declarations, opts.Instances)...)
+	between = append(between, opts.editions.check(opts.Instances)...)
 	between = append(between, opts.editions.moves(declarations, opts.Applied)...)
 	result.Broken = broken(slices.Concat(all.findings, between, byPolicy))
-	result.Findings = all.bounded(between, byPolicy)
+	held, disagreements := opts.editions.disagreements(declarations)
+	result.Held, result.Editions = held, opts.editions.committed()
+	result.Findings = all.bounded(append(between, disagreements...), byPolicy)
 	if !whole {
 		return result
 	}
 	result.Declarations = slices.DeleteFunc(without(declarations, result.Broken), func(d binding.Declaration) bool {
-		return !opts.editions.certain(d.Spec.Instance)
+		is := func(h binding.HeldInstance) bool { return h.Instance == d.Spec.Instance }
+		return !opts.editions.certain(d.Spec.Instance) || slices.ContainsFunc(held, is)
 	})
 	return result
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // Desired is what one snapshot asks for, of all instances.
@@ -14,6 +15,9 @@ type Desired struct {
 	Declarations []binding.Declaration
 	// Broken are the files that could not be read, parsed or validated.
 	Broken []string
+	// Held are the instances that stay as they are; none of their declarations is
+	// among Declarations.
+	Held []binding.HeldInstance
 	// Rewritten says that the snapshot does not descend from the previous one.
 	Rewritten bool
 	// EmptySnapshot says that the whole snapshot declares nothing.
@@ -58,6 +62,31 @@ func (d Desired) indexed() (index *desiredIndex, ok bool) {
 }
 
 func byName(a, b binding.Declaration) int { return cmp.Compare(a.Name, b.Name) }
+
+// BrokenOf are the files that hold an instance, since what is invalid may declare
+// something of each, and why the instance itself is held; zero if it is not.
+func (d Desired) BrokenOf(instance string) (files []string, held message.Message) {
+	files = d.Broken
+	for _, h := range d.Held {
+		if h.Instance == instance {
+			files, held = slices.Concat(files, h.Files), h.Why
+		}
+	}
+	return sortedOnce(files), held
+}
+
+// AllBroken are the files that hold anything.
+func (d Desired) AllBroken() []string {
+	files := d.Broken
+	for _, h := range d.Held {
+		files = slices.Concat(files, h.Files)
+	}
+	return sortedOnce(files)
+}
+
+func sortedOnce(files []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(files)))
+}
 
 // Of returns the declarations of one instance, sorted by name.
 func (d Desired) Of(instance string) []binding.Declaration {

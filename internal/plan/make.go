@@ -167,6 +167,9 @@ func (m *maker) suspendEnded(s subject) {
 // brokenReason is why something is kept as it is: what nobody can read may
 // declare it.
 func (m *maker) brokenReason() message.Message {
+	if !m.in.Held.IsZero() {
+		return m.in.Held
+	}
 	return message.New("reason.file-broken", "files", m.in.Broken)
 }
 

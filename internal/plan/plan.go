@@ -165,6 +165,9 @@ type Input struct {
 	// validated. Their bindings stay as they are, and nothing is removed from
 	// the instance while there is one.
 	Broken []string
+	// Held is why the whole instance stays as it is, by Broken; zero if it is only
+	// that one of them may declare something.
+	Held message.Message
 	// Declared is where the declarations of the whole snapshot send secrets.
 	Declared binding.SecretTargets
 	// Rewritten says that the snapshot does not descend from the one applied

@@ -14,12 +14,12 @@ import (
 // and this one not yet.
 func (r *Reconciler) Inherit(other *Reconciler, same bool) {
 	other.mu.Lock()
-	statuses, last, changed, credentials := maps.Clone(other.statuses), other.last, other.changed, other.credentials
+	statuses, last, changed, credentials, edition := maps.Clone(other.statuses), other.last, other.changed, other.credentials, other.edition
 	other.mu.Unlock()
 	r.mu.Lock()
 	r.statuses = statuses
 	if same {
-		r.last, r.changed, r.credentials = last, changed, credentials
+		r.last, r.changed, r.credentials, r.edition = last, changed, credentials, edition
 	}
 	r.mu.Unlock()
 	// This is no restart: what is to be delayed comes from the other one alone,

@@ -155,8 +155,9 @@ func (l *Loop) once(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.desired == desired {
+		broken, _ := desired.BrokenOf(l.r.o.Instance.Name)
 		// What is kept because a file is broken or nothing answered may be
 		// refused later.
-		l.refused = synced.Result.Refused() || synced.Result.Incomplete || len(desired.Broken) > 0
+		l.refused = synced.Result.Refused() || synced.Result.Incomplete || len(broken) > 0
 	}
 }

@@ -90,6 +90,9 @@ type Reconciler struct {
 	statuses map[string]binding.Status
 	// credentials is a condition of the instance; nil before the first apply.
 	credentials *binding.Condition
+	// edition is one while the configuration and instances.yaml disagree on the
+	// edition; nil otherwise.
+	edition *binding.Condition
 }
 
 // wait waits, or until ctx ends.
@@ -214,7 +217,9 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, dept
 func (r *Reconciler) round(of plan.Round, desired plan.Desired) *plan.Round {
 	of.Revision, of.BreakGlass, of.Declarations = desired.Revision, desired.BreakGlass, desired.Of(r.o.Instance.Name)
 	of.Declared = desired.SecretTargets()
-	of.Broken, of.Rewritten, of.EmptySnapshot = desired.Broken, desired.Rewritten, desired.EmptySnapshot
+	of.Broken, of.Held = desired.BrokenOf(r.o.Instance.Name)
+	of.Rewritten, of.EmptySnapshot = desired.Rewritten, desired.EmptySnapshot
+	r.noteHeld(of.Held)
 	return r.keep(of)
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/status"
 )
 
@@ -36,12 +37,26 @@ func (r *Reconciler) shown(s binding.Status) binding.Status {
 	return s
 }
 
-// Conditions are those of the instance itself, since the last apply.
+// Conditions are those of the instance itself, since the last apply or plan.
 func (r *Reconciler) Conditions() []binding.Condition {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.credentials == nil {
-		return nil
+	var all []binding.Condition
+	for _, c := range []*binding.Condition{r.credentials, r.edition} {
+		if c != nil {
+			all = append(all, *c)
+		}
 	}
-	return []binding.Condition{*r.credentials}
+	return all
+}
+
+// noteHeld notes why a snapshot holds the instance as it is; zero if it does not.
+func (r *Reconciler) noteHeld(why message.Message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if why.IsZero() {
+		r.edition = nil
+		return
+	}
+	r.edition = new(status.EditionDisagrees(r.edition, why, r.o.Now()))
 }

@@ -14,6 +14,9 @@ import (
 func (c computation) fileBroken(record binding.Record, last binding.Status) message.Message {
 	for _, file := range []string{record.File, last.File} {
 		if slices.Contains(c.round.Broken, file) {
+			if !c.round.Held.IsZero() {
+				return c.round.Held
+			}
 			return message.New("condition.file-broken", "file", file)
 		}
 	}

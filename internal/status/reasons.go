@@ -99,6 +99,9 @@ const (
 	// ReasonCredentialsRejected: our credentials are not accepted, or do not allow
 	// a call; the message says whose and which.
 	ReasonCredentialsRejected = "CredentialsRejected"
+	// ReasonEditionDisagrees: the configuration says another edition of the instance than
+	// instances.yaml.
+	ReasonEditionDisagrees = "EditionDisagrees"
 
 	// SuffixLastKnown ends the reason of a condition that has no answer now and
 	// keeps its previous status.
