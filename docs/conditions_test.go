@@ -74,6 +74,9 @@ A condition that becomes ` + "`True`" + ` again has an event of type ` + "`Norma
 		"`get` and `sync` has it under `instanceConditions`. It is `False` from the first call that the registry or the secret store rejects\n" +
 		"because of our own access key, its permissions, this machine's clock, or our login or policy, until such a call works again. The\n" +
 		"message names the call and what to do. No token is blamed meanwhile; what failed is tried again with growing pauses.\n")
+	out.WriteString("\n`EditionAgreed` belongs to an instance too, and is there only while it is `False`: `instances.yaml` names another edition than the\n" +
+		"configuration. Which rules hold is then not certain, so the bindings of this instance stay as they were applied last, with `Ready`\n" +
+		"`False`. No other instance is held.\n")
 	out.WriteString("\n## What is known\n\n| condition | what is known | from when | by whom |\n|---|---|---|---|\n")
 	for _, w := range conditionTypes(t) {
 		k, ok := knowledge()[w.text]
@@ -119,6 +122,7 @@ func knowledge() map[string]known {
 		"Ready":                 {"that everything below is in force, or what is not", "the oldest answer that it depends on", "reconciler, from the other conditions and from what became of the plan"},
 		"Declared":              {"which file declares the binding", "the commit that was read last", "the source of the declarations"},
 		"CredentialsAccepted":   {"whether our own access key and login are accepted", "the last call that was made with them", "the registry and the secret store"},
+		"EditionAgreed":         {"whether the configuration and `instances.yaml` name the same edition of the instance", "the commit that was read last", "the configuration and the source of the declarations"},
 		"SecretAvailable":       {"whether the secret store has the declared version", eachSync, "the secret store: its metadata, by its own clock"},
 		"TokenValid":            {"whether the bound token, and the one that would be bound, are accepted", hostTime, "the code host, asked with the token itself"},
 		"TokenFresh":            {"which version is bound, which one the secret store has, and when that one expires", "the version: when reconciler bound it, or when a person confirmed it; the expiry: " + eachSync, "our record, or a person who bound the account as a step asked; the expiry by the declaration, the secret store or the code host, whichever is earliest"},

@@ -80,7 +80,7 @@ const agreeing = 3
 func (a *Applier) forgetGone(ctx context.Context, r binding.Record, observations []binding.Observation) binding.Record {
 	gone := r.Gone(observations[0])
 	if a.o.Wait == nil {
-		return r // Nobody answers anew.
+		return r // Nobody answers again.
 	}
 	for _, pause := range pauses()[:agreeing-1] {
 		if len(gone) == 0 || a.o.Wait(ctx, pause) != nil {

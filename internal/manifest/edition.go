@@ -212,7 +212,7 @@ func (e editions) disagreements(declarations []binding.Declaration) (held []bind
 	return held, findings
 }
 
-// committed are the editions that instances.yaml says, with their places; nil if it
+// committed are the editions in instances.yaml, with their places; nil if it
 // cannot be used.
 func (e editions) committed() map[string]CommittedEdition {
 	if e.broken {
@@ -225,7 +225,7 @@ func (e editions) committed() map[string]CommittedEdition {
 	return said
 }
 
-// CommittedEdition is the edition that instances.yaml says of an instance.
+// CommittedEdition is the edition of an instance in instances.yaml.
 type CommittedEdition struct {
 	Edition binding.Edition
 	File    string
