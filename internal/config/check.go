@@ -265,9 +265,14 @@ func (c *checker) unused(at string, i Instance) {
 	switch i.Driver {
 	case "console":
 		for _, field := range []choice{
-			{"credentials", i.Credentials != nil}, {"endpoint", i.Endpoint != ""}, {"wireProfile", i.WireProfileFile != ""},
-			{"signature", i.Signature != ""}, {"instanceId", i.InstanceID != ""}, {"requestsPerSecond", i.RequestsPerSecond != 0},
-			{"burst", i.Burst != 0}, {"quotas", i.Quotas != Quotas{}},
+			{"credentials", i.Credentials != nil},
+			{"endpoint", i.Endpoint != ""},
+			{"wireProfile", i.WireProfileFile != ""},
+			{"signature", i.Signature != ""},
+			{"instanceId", i.InstanceID != ""},
+			{"requestsPerSecond", i.RequestsPerSecond != 0},
+			{"burst", i.Burst != 0},
+			{"quotas", i.Quotas != Quotas{}},
 		} {
 			if field.set {
 				c.add("config-unused", at+"."+field.name, message.New("config.console-unused", "field", field.name))

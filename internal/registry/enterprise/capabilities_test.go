@@ -105,4 +105,3 @@ func TestAWithdrawnCallIsNoticed(t *testing.T) {
 		t.Errorf("%+v, %v; want no list", got, err)
 	}
 }
-
