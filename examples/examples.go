@@ -1,5 +1,5 @@
-// Package examples embeds the example declarations, so that the demo of an
-// installed binary needs no checkout.
+// Package examples embeds the example declarations and a policy, so that demo and
+// init of an installed binary need no checkout.
 package examples
 
 import (
@@ -9,6 +9,11 @@ import (
 
 //go:embed all:bindings
 var bindings embed.FS
+
+// OwnVaultPath is the policy that a team's folder names only its own secrets.
+//
+//go:embed policy/own-vault-path.cue
+var OwnVaultPath []byte
 
 // Bindings is the folder examples/bindings.
 func Bindings() fs.FS {

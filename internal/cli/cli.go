@@ -78,7 +78,7 @@ needs no account and no network.
 	root.SetErr(streams.Err)
 	root.AddCommand(
 		newValidate(streams), newPlan(streams), newApply(streams), newRun(streams), newGet(streams), newDoctor(streams),
-		newDemo(streams), newExplain(streams), newSchema(streams), newVersion(streams),
+		newDemo(streams), newInit(streams), newExplain(streams), newSchema(streams), newVersion(streams),
 		newFmt(streams), newImport(streams), newComment(streams), newAttest(streams), newSync(streams), newSuspend(streams), newResume(streams),
 		newSnapshot(streams), newDescribe(streams), newEvents(streams), newHistory(streams), newAudit(streams), newRegistry(streams), newNotify(streams),
 	)

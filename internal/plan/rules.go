@@ -219,7 +219,7 @@ func (m *maker) rulesConfirmed(r image) bool {
 }
 
 // unconfirmedRules are the declared build rules that nobody confirmed, and those
-// that were confirmed and are not declared any more. An absent list is not
+// that were confirmed and are no longer declared. An absent list is not
 // managed.
 func unconfirmedRules(r image) (made, removed []binding.BuildRule) {
 	if r.Rules == nil {

@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/config"
+	"reconciler/internal/finding"
+	"reconciler/internal/manifest"
+	"reconciler/internal/report"
+)
+
+// initOptions are what `init` depends on.
+type initOptions struct {
+	streams Streams
+	folder  string
+	answers initAnswers
+	// given are the flags that were set, by name: nobody is asked for them.
+	given func(name string) bool
+	now   func() time.Time
+}
+
+func newInit(streams Streams) *cobra.Command {
+	opts := &initOptions{streams: streams, now: time.Now}
+	cmd := &cobra.Command{
+		Use:   "init [FOLDER]",
+		Short: "Write a first configuration, declaration, policy and CI file",
+		Long: `init writes what a repository of declarations begins with: reconciler.yaml (the
+configuration, with a policy by path), bindings/TEAM/PLATFORM.yaml (the first
+declaration), bindings/policy/own-vault-path.cue (a policy in CUE) and a CI file
+for GitHub Actions or GitLab CI.
+
+On a terminal it asks for what no flag gives. Otherwise it uses the defaults.
+It writes all files or none: none if one of them exists or would be invalid.
+It uses no network and reads no secret.`,
+		Example: `  reconciler init registry-bindings
+  reconciler init . --platform codeup --username ci-bot --team payments --ci gitlab`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.folder = "."
+			if len(args) > 0 {
+				opts.folder = args[0]
+			}
+			opts.given = cmd.Flags().Changed
+			return runInit(cmd.Context(), opts)
+		},
+	}
+	for _, q := range initQuestions() {
+		cmd.Flags().StringVar(q.answer(&opts.answers), q.flag, q.fallback(initAnswers{}), q.asks)
+		if q.choices != nil {
+			_ = cmd.RegisterFlagCompletionFunc(q.flag, cobra.FixedCompletions(q.choices, cobra.ShellCompDirectiveNoFileComp))
+		}
+	}
+	return cmd
+}
+
+func runInit(ctx context.Context, opts *initOptions) error {
+	if err := opts.ask(); err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	files, err := opts.answers.files(opts.now())
+	if err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	if there := existing(opts.folder, files); len(there) > 0 {
+		return fmt.Errorf("init: these files exist: %s; nothing was written; choose another folder, or leave the CI file out with --ci none", strings.Join(there, ", "))
+	}
+	findings, err := checkInit(ctx, files, opts.now())
+	if err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	if finding.HasErrors(findings) {
+		if err := report.Findings(opts.streams.Err, findings, opts.streams.style(opts.streams.Err)); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(opts.streams.Err, "\nNothing was written: these would be the files' findings. Run init again with other answers.")
+		return errors.Join(err, exitCode(exitFindings))
+	}
+	if err := writeNew(opts.folder, files); err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	return opts.tell(files)
+}
+
+// ask asks for every answer that no flag gives, where a person is there to ask.
+func (o *initOptions) ask() error {
+	in := newLines(o.streams.In)
+	for _, q := range initQuestions() {
+		answer := q.answer(&o.answers)
+		if !o.given(q.flag) {
+			*answer = q.fallback(o.answers)
+			if q.applies != nil && !q.applies(o.answers) {
+				*answer = ""
+				continue
+			}
+			if in != nil {
+				if _, err := fmt.Fprintf(o.streams.Err, "%s [%s]: ", q.asks, *answer); err != nil {
+					return err
+				}
+				line, err := in()
+				if err != nil {
+					return err
+				}
+				if line != "" {
+					*answer = line
+				}
+			}
+		}
+		if q.choices != nil && !slices.Contains(q.choices, *answer) {
+			return fmt.Errorf("--%s: %q is none of %s%s", q.flag, *answer, strings.Join(q.choices, ", "), manifest.DidYouMean(*answer, q.choices))
+		}
+	}
+	return nil
+}
+
+// newLines reads a person's answers line by line; nil where in is no terminal.
+func newLines(in io.Reader) func() (string, error) {
+	file, ok := in.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return nil
+	}
+	lines := bufio.NewReader(io.LimitReader(file, 1<<16))
+	return func() (string, error) {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return "", errors.New("the answers ended; nothing was written")
+		}
+		return strings.TrimSpace(line), nil
+	}
+}
+
+// existing are those of the files that are there already.
+func existing(folder string, files []binding.File) (there []string) {
+	for _, file := range files {
+		name := filepath.Join(folder, filepath.FromSlash(file.Path))
+		if _, err := os.Lstat(name); err == nil {
+			there = append(there, name)
+		}
+	}
+	return there
+}
+
+// checkInit checks the files as `validate` does.
+func checkInit(ctx context.Context, files []binding.File, now time.Time) ([]finding.Finding, error) {
+	var declarations, policies []binding.File
+	var cfg config.Config
+	var findings []finding.Finding
+	for _, file := range files {
+		below, is := strings.CutPrefix(file.Path, initBindings+"/")
+		switch {
+		case file.Path == initConfiguration:
+			var err error
+			if cfg, findings, err = config.Parse(file.Path, file.Data); err != nil {
+				return nil, err
+			}
+		case is && path.Ext(below) == ".cue":
+			policies = append(policies, binding.File{Path: below, Data: file.Data})
+		case is:
+			declarations = append(declarations, binding.File{Path: below, Data: file.Data})
+		}
+	}
+	found := manifest.Load(ctx, declarations, manifest.Options{
+		Now: now, Instances: cfg.InstanceNames(), Editions: cfg.Editions(), Access: cfg.Access(), Policies: manifest.ParsePolicies(policies),
+	})
+	return finding.Sort(append(findings, found.Findings...)), nil
+}
+
+// writeNew writes files that do not exist. What one that appeared meanwhile
+// holds is not touched.
+func writeNew(folder string, files []binding.File) error {
+	for _, file := range files {
+		name := filepath.Join(folder, filepath.FromSlash(file.Path))
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil { //nolint:gosec // None of it is a secret; the umask decides.
+			return err
+		}
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) //nolint:gosec // As above.
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(f, bytes.NewReader(file.Data))
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tell says what was written, and what to do next.
+func (o *initOptions) tell(files []binding.File) error {
+	var text strings.Builder
+	for _, file := range files {
+		fmt.Fprintf(&text, "wrote %s\n", filepath.Join(o.folder, filepath.FromSlash(file.Path)))
+	}
+	text.WriteString("\nCheck them; neither command needs a secret or the network:\n")
+	if filepath.Clean(o.folder) != "." {
+		fmt.Fprintf(&text, "  cd %s\n", shellWord(o.folder))
+	}
+	fmt.Fprintf(&text, "  %[1]s validate --config %[2]s %[3]s\n  %[1]s plan --offline\n", program(), initConfiguration, initBindings)
+	_, err := io.WriteString(o.streams.Out, report.Harmless(text.String()))
+	return err
+}
