@@ -1,9 +1,12 @@
 package confine
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -79,17 +82,57 @@ func filter() error {
 	})
 }
 
-// passedBy is the limit that an ended child passed. Nobody but the kernel kills
-// it: for its processor time, which it counts in ticks, or because memory was
-// short. The Go runtime ends itself where it gets none.
+// passedBy is the limit that an ended child passed: the kernel kills it for its
+// processor time, which it counts in ticks, and the Go runtime ends itself where it
+// gets no memory.
 func passedBy(state *os.ProcessState, l Limits) (Limit, bool) {
 	status, ok := state.Sys().(syscall.WaitStatus)
-	killed := ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 	switch {
-	case killed && state.UserTime()+state.SystemTime() >= l.Processor/4*3:
+	case ok && status.Signaled() && status.Signal() == syscall.SIGKILL && outOfTime(state, l):
 		return Processor, true
-	case killed, ok && status.Exited() && status.ExitStatus() == exitRuntime:
+	case ok && status.Exited() && status.ExitStatus() == exitRuntime:
 		return Memory, true
 	}
 	return "", false
+}
+
+// killed says that a child was killed, and not for its processor time: the kernel
+// was short of memory, or somebody did it.
+func killed(state *os.ProcessState, l Limits) bool {
+	status, ok := state.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL && !outOfTime(state, l)
+}
+
+func outOfTime(state *os.ProcessState, l Limits) bool {
+	return state.UserTime()+state.SystemTime() >= l.Processor/4*3
+}
+
+// oomKills is how often the kernel killed a process of our cgroup for want of memory;
+// 0 where it does not say.
+func oomKills() (count int) {
+	own, _ := os.ReadFile("/proc/self/cgroup")
+	for _, place := range []struct{ prefix, folder, file string }{
+		{"0::", "/sys/fs/cgroup", "memory.events"}, {":memory:", "/sys/fs/cgroup/memory", "memory.oom_control"},
+	} {
+		for line := range strings.Lines(string(own)) {
+			_, group, found := strings.Cut(strings.TrimSpace(line), place.prefix)
+			if !found {
+				continue
+			}
+			for _, folder := range []string{filepath.Join(place.folder, group), place.folder} {
+				events, err := os.ReadFile(filepath.Join(folder, place.file)) //nolint:gosec // The kernel names the group.
+				if err != nil {
+					continue
+				}
+				for event := range strings.Lines(string(events)) {
+					n := 0
+					if _, err := fmt.Sscanf(event, "oom_kill %d", &n); err == nil {
+						count += n
+					}
+				}
+				break
+			}
+		}
+	}
+	return count
 }

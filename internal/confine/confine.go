@@ -59,6 +59,10 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("confine: the child passed its limit of %s", e.Limit)
 }
 
+// ErrKilled says that somebody else than this package killed the child, twice, and
+// that it was not the kernel for want of memory.
+var ErrKilled = errors.New("confine: the child process was killed from outside")
+
 // errNotStarted says that the child did not begin its work.
 var errNotStarted = errors.New("confine: the child process did not begin its work; does this program's main call Child?")
 
@@ -130,10 +134,36 @@ func parseOrder(text string) (work string, l Limits, err error) {
 	return fields[0], Limits{Memory: numbers[0], Processor: time.Duration(numbers[1]), Time: time.Duration(numbers[2])}, nil
 }
 
-// Run does work in a child process. The error is a *LimitError if the child was
-// ended for what it used; the output that came before that is returned
-// anyway. It is as foreign as the input.
+// turn is held by the one child that runs: limits of memory are such that this process
+// and one child are together below that of the container.
+var turn = make(chan struct{}, 1)
+
+// Run does work in a child process; one at a time. The error is a *LimitError if the
+// child was ended for what it used; the output that came before that is given all the
+// same. It is as foreign as the input. A child that was killed for no reason of its
+// own is started once more, and only if the kernel killed it again for want of memory
+// has it passed that limit.
 func Run(ctx context.Context, work string, input []byte, limits Limits) ([]byte, error) {
+	select {
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	result, err := once(ctx, work, input, limits)
+	if !errors.Is(err, ErrKilled) {
+		return result, err
+	}
+	before := oomKills()
+	result, err = once(ctx, work, input, limits)
+	if errors.Is(err, ErrKilled) && oomKills() > before {
+		err = &LimitError{Memory, limits}
+	}
+	return result, err
+}
+
+// once does work in a child process.
+func once(ctx context.Context, work string, input []byte, limits Limits) ([]byte, error) {
 	// The kernel ends the child together with the thread that started it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -165,6 +195,8 @@ func Run(ctx context.Context, work string, input []byte, limits Limits) ([]byte,
 		return result, nil
 	case cmd.ProcessState == nil:
 		return nil, fmt.Errorf("confine: start a child process: %w", err)
+	case killed(cmd.ProcessState, limits):
+		return result, ErrKilled
 	case !begun:
 		return nil, errNotStarted
 	}

@@ -12,10 +12,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) {
@@ -64,6 +68,17 @@ func misuse(in io.Reader, out io.Writer) error {
 		select {}
 	case "wait":
 		time.Sleep(time.Hour)
+	case "work a while":
+		time.Sleep(time.Second)
+		_, err := out.Write([]byte("done"))
+		return err
+	case "write and work":
+		if _, err := out.Write([]byte("half")); err != nil {
+			return err
+		}
+		time.Sleep(time.Second)
+	case "die":
+		return unix.Tgkill(unix.Getpid(), unix.Gettid(), unix.SIGKILL)
 	case "flood":
 		for {
 			if _, err := out.Write(bytes.Repeat([]byte("x"), 1<<16)); err != nil {
@@ -193,6 +208,92 @@ func TestAChildEndsWithItsContext(t *testing.T) {
 	defer cancel()
 	if _, err := Run(ctx, "misuse", []byte("wait"), small()); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestAChildThatIsKilledFromOutsideHasPassedNoLimit: it is started once more, and
+// after that it is not the work that is to blame.
+func TestAChildThatIsKilledFromOutsideHasPassedNoLimit(t *testing.T) {
+	withoutRaceDetector(t)
+	for _, tt := range []struct {
+		does  string
+		kills int
+		err   error
+		out   string
+	}{
+		{"work a while", 1, nil, "done"},
+		{"work a while", 2, ErrKilled, ""},
+		{"write and work", 2, ErrKilled, "half"},
+		{"die", 0, ErrKilled, ""},
+	} {
+		ctx, stop := context.WithCancel(t.Context())
+		var killer sync.WaitGroup
+		killer.Go(func() { killChildren(ctx, tt.kills) })
+		out, err := Run(t.Context(), "misuse", []byte(tt.does), small())
+		stop()
+		killer.Wait()
+		if !errors.Is(err, tt.err) || string(out) != tt.out {
+			t.Errorf("%s, killed %d times: %q, error %v; want %q, %v", tt.does, tt.kills, out, err, tt.out, tt.err)
+		}
+	}
+}
+
+// killChildren kills so many children that have begun, each once.
+func killChildren(ctx context.Context, kills int) {
+	seen := map[int]bool{}
+	for ctx.Err() == nil && len(seen) < kills {
+		tasks, _ := filepath.Glob("/proc/self/task/*/children")
+		for _, task := range tasks {
+			data, _ := os.ReadFile(task)
+			for _, field := range strings.Fields(string(data)) {
+				pid, _ := strconv.Atoi(field)
+				// A child that has begun has few calls left: it is told by its filter.
+				status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+				if !seen[pid] && strings.Contains(string(status), "Seccomp:\t2") && len(seen) < kills {
+					time.Sleep(100 * time.Millisecond)
+					_ = syscall.Kill(pid, syscall.SIGKILL)
+					seen[pid] = true
+				}
+			}
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// TestOneChildAtATime: two together could pass the limit of the container that each
+// keeps. One that waits for its turn ends with its context, and its time begins with
+// its turn.
+func TestOneChildAtATime(t *testing.T) {
+	withoutRaceDetector(t)
+	most := 0
+	var all sync.WaitGroup
+	limits := small()
+	limits.Time = 2500 * time.Millisecond
+	for range 4 {
+		all.Go(func() {
+			if out, err := Run(t.Context(), "misuse", []byte("work a while"), limits); err != nil || string(out) != "done" {
+				t.Errorf("%q, %v", out, err)
+			}
+		})
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	for range 20 {
+		tasks, _ := filepath.Glob("/proc/self/task/*/children")
+		children := 0
+		for _, task := range tasks {
+			data, _ := os.ReadFile(task)
+			children += len(strings.Fields(string(data)))
+		}
+		most = max(most, children)
+		time.Sleep(20 * time.Millisecond)
+	}
+	if _, err := Run(ctx, "misuse", []byte("work a while"), small()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("one that waits too long: %v", err)
+	}
+	all.Wait()
+	if most != 1 {
+		t.Errorf("%d children at once", most)
 	}
 }
 

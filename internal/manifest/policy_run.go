@@ -184,7 +184,9 @@ func (e *evaluation) all(ctx context.Context) (fault message.Message) {
 		passed, limited := errors.AsType[*confine.LimitError](err)
 		answer, sound := readAnswer(out, order)
 		switch {
-		case !sound && !limited, err != nil && !limited, err == nil && !answer.done:
+		case err != nil && !limited:
+			return message.New("policy.no-child", "err", message.Foreign(err.Error()))
+		case !sound && !limited, err == nil && !answer.done:
 			return message.New("policy.run-fault")
 		case !limited:
 			e.memory.read = answer.read
