@@ -78,6 +78,17 @@ func TestRemovedBinding(t *testing.T) {
 			}),
 			want: []string{"authorize account username:>octo"},
 		},
+		"unlinks what has no rule of ours where rules cannot be read": {
+			in: gone(func(in *plan.Input, r *binding.Record) {
+				r.Images[0].Rules = nil
+				in.Observation.Capabilities.ReadRules = false
+			}),
+			want: []string{"unlink payments/api source:payments/api>", "unbind account username:ci-bot>"},
+		},
+		"is a person's step where rules of ours cannot be read": {
+			in:   gone(func(in *plan.Input, _ *binding.Record) { in.Observation.Capabilities.ReadRules = false }),
+			want: []string{"manual payments/api source:payments/api>", "unbind account username:ci-bot>"},
+		},
 		"keeps an image that somebody linked elsewhere": {
 			in: gone(func(in *plan.Input, _ *binding.Record) {
 				st := in.Observation.Repositories["payments/api"]
