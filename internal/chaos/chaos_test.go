@@ -116,7 +116,7 @@ func (w *world) rest(failed func() bool) {
 			w.authorize(t)
 		}
 		// What was never ours for the process is not replaced unless that is declared.
-		t.adopt = w.oracle.forgotten
+		t.adopt = w.oracle.forgotten || t.stranger
 		t.report = false
 	}
 	w.tidy()

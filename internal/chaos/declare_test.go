@@ -26,6 +26,8 @@ type team struct {
 	report     bool
 	observe    bool
 	adopt      bool
+	// stranger says that people bound an account while nothing was declared.
+	stranger bool
 	// suspended is the last day of the declaration's suspend block.
 	suspended time.Time
 	// gone takes the file away, broken makes it invalid.

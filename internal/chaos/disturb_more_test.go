@@ -64,13 +64,18 @@ func (w *world) declaredSuspension(r *rand.Rand) string {
 	return fmt.Sprintf("%s until %s", t.name, t.suspended.Format(time.DateOnly))
 }
 
-// reload lets the process take another configuration.
+// reload lets the process take another configuration: by a restart, or while it runs.
 func (w *world) reload(r *rand.Rand) string {
 	drift, windows := []time.Duration{15 * time.Minute, 30 * time.Minute, time.Hour}[r.IntN(3)], r.IntN(3) == 0
-	w.process.stop()
+	before := w.process
+	running := r.IntN(2) == 0 && !before.dead()
+	before.stop()
 	w.configure(drift, windows)
-	w.start()
-	return fmt.Sprintf("drift interval %s, windows %v", drift, windows)
+	if !running {
+		before = nil
+	}
+	w.startAfter(before)
+	return fmt.Sprintf("drift interval %s, windows %v, while it runs %v", drift, windows, running)
 }
 
 // forcePush rewrites the history; one declaration may be gone from it.

@@ -152,6 +152,7 @@ func (w *world) peopleBind(r *rand.Rand) string {
 		user = "somebody"
 	}
 	w.instance(t.instance).ConsoleBind(string(t.platform), t.address(), user)
+	t.stranger = t.stranger || t.gone || w.oracle.undeclared(t)
 	w.oracle.people()
 	return t.name + " as " + user
 }

@@ -3,7 +3,6 @@ package chaos
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -44,18 +43,6 @@ func (all violations) of(check string) *violation {
 		}
 	}
 	return nil
-}
-
-// pending are the checks that fail for a known reason, until it is gone. With
-// RECONCILER_CHAOS_PENDING set they fail a run all the same.
-func pending() map[string]string {
-	reasons := map[string]string{}
-	for _, of := range judged() {
-		for _, claimed := range []binding.ConditionType{of, binding.Ready} {
-			reasons[reported(claimed, of, true)] = "the status of a binding whose file is broken is not computed (kind 10)"
-		}
-	}
-	return reasons
 }
 
 // reported names the check of a condition that is claimed without another.
@@ -131,9 +118,6 @@ func (o *oracle) delay(of binding.ConditionType) time.Duration {
 
 // fail notes a violation.
 func (o *oracle) fail(check, format string, args ...any) {
-	if pending()[check] != "" && os.Getenv("RECONCILER_CHAOS_PENDING") == "" {
-		return
-	}
 	v := violation{check, time.Now(), fmt.Sprintf(format, args...)}
 	o.violations = append(o.violations, v)
 	o.note("VIOLATION %s: %s", v.check, v.text)
@@ -299,6 +283,13 @@ func (o *oracle) declared(t *team) *binding.Declaration {
 	return &o.desired.Declarations[at]
 }
 
+// undeclared says that the process has no declaration of a team.
+func (o *oracle) undeclared(t *team) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.declared(t) == nil
+}
+
 // tick compares what is reported now with what is so.
 func (o *oracle) tick() {
 	statuses := o.w.process.statuses()
@@ -307,6 +298,35 @@ func (o *oracle) tick() {
 	o.clockMoved = o.clockMoved || o.w.ahead.Load() > 0
 	for _, s := range statuses {
 		o.report(s)
+	}
+}
+
+// metered holds the metric of a ready binding to its status, where that did not
+// change meanwhile.
+func (o *oracle) metered() {
+	before := o.w.process.statuses()
+	families, err := o.w.process.metrics.Gatherer().Gather()
+	after := o.w.process.statuses()
+	shown := map[string]bool{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, label := range m.GetLabel() {
+				if f.GetName() == "reconciler_binding_ready" && label.GetName() == "binding" {
+					shown[label.GetValue()] = m.GetGauge().GetValue() == 1
+				}
+			}
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err != nil {
+		o.fail("metrics are served", "%v", err)
+	}
+	for n, s := range before {
+		got, there := shown[s.Name]
+		if n < len(after) && after[n].Name == s.Name && isReady(s) == isReady(after[n]) && (!there || got != isReady(s)) {
+			o.fail("the metric shows what the status says", "%s: ready %v, metric %v (there: %v)", s.Name, isReady(s), got, there)
+		}
 	}
 }
 

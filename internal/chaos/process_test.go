@@ -12,6 +12,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/engine"
+	"reconciler/internal/metrics"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/registry/personal"
@@ -29,6 +30,7 @@ type process struct {
 	store  *store
 	// instances are by name.
 	instances map[string]*running
+	metrics   *metrics.Metrics
 	killed    atomic.Bool
 	cancel    context.CancelFunc
 	group     sync.WaitGroup
@@ -41,7 +43,11 @@ type running struct {
 }
 
 // start starts a process on the world's disk.
-func (w *world) start() {
+func (w *world) start() { w.startAfter(nil) }
+
+// startAfter starts a process; after another one, if that is not nil, as a changed
+// configuration replaces it.
+func (w *world) startAfter(before *process) {
 	p := &process{w: w, lines: &lines{network: w.network, conns: map[net.Conn]bool{}}, instances: map[string]*running{}}
 	p.store = &store{Store: w.disk, p: p}
 	o := engine.Options{
@@ -57,10 +63,19 @@ func (w *world) start() {
 	if p.checks, err = engine.New(context.Background(), o); err != nil {
 		w.t.Fatal(err)
 	}
+	p.metrics = metrics.New(metrics.Sources{
+		Now: w.now, Statuses: p.statuses, Loops: func() map[string]reconcile.LoopState { return nil },
+		Windows: func() map[string]plan.WindowState { return nil }, JournalDamaged: func() bool { return false },
+		Findings: func() map[metrics.FindingLabels]int { return nil }, Parts: func() map[metrics.Part]bool { return nil },
+		Vault: func() *metrics.VaultLogin { return nil },
+	})
 	var ctx context.Context
 	ctx, p.cancel = context.WithCancel(context.Background())
 	for n, c := range w.config.Instances {
 		r := p.reconciler(n)
+		if before != nil {
+			r.Inherit(before.instances[c.Name].Reconciler, true)
+		}
 		jitter := rand.New(rand.NewPCG(w.seed, uint64(n)))
 		i := &running{r, reconcile.NewLoop(r, reconcile.LoopOptions{
 			DriftInterval: w.config.Sync.DriftInterval,
@@ -101,6 +116,7 @@ func (p *process) reconciler(n int) *reconcile.Reconciler {
 		Events: func(e plan.Event) {
 			if !p.dead() {
 				w.oracle.event(e)
+				p.metrics.Count(e)
 			}
 		},
 	})

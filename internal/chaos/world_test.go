@@ -250,6 +250,9 @@ func (w *world) tick() {
 		w.trusted()
 	}
 	w.oracle.tick()
+	if time.Now().Minute() == 0 {
+		w.oracle.metered()
+	}
 }
 
 // until lets time pass, and says whether it got there before a check failed.

@@ -120,7 +120,7 @@ func oomKills() (count int) {
 				continue
 			}
 			for _, folder := range []string{filepath.Join(place.folder, group), place.folder} {
-				events, err := os.ReadFile(filepath.Join(folder, place.file)) //nolint:gosec // The kernel names the group.
+				events, err := os.ReadFile(filepath.Join(folder, place.file))
 				if err != nil {
 					continue
 				}

@@ -69,7 +69,7 @@ func idsOf(entries []entry) ids {
 	t := make(ids, size)
 	for i, e := range entries {
 		if !e.id.IsZero() {
-			t.add(entries, int32(i)) //nolint:gosec // At most maxObjects.
+			t.add(entries, int32(i))
 		}
 	}
 	return t
