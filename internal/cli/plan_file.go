@@ -73,7 +73,7 @@ func (e expectation) check(streams Streams, talk io.Writer, s *session, p plan.P
 		}
 	}
 	if e.kept != nil && e.kept.Revision != s.loaded.Desired.Revision {
-		reasons = append(reasons, fmt.Sprintf("the source is at %s now, not %s", s.loaded.Desired.Revision, e.kept.Revision))
+		reasons = append(reasons, fmt.Sprintf("the source is at %s now, not %s", report.Short(s.loaded.Desired.Revision), report.Short(e.kept.Revision)))
 	}
 	if e.kept != nil && e.kept.Observation != s.observation {
 		reasons = append(reasons, "what was observed is something else now")

@@ -113,6 +113,7 @@ func storySteady(ts *testscript.TestScript, neg bool, args []string) {
 		{`sha256:[0-9a-f]{64}`, "sha256:DIGEST"},
 		{`\b[0-9a-f]{64}\b`, "REVISION"},
 		{`\b[0-9a-f]{40}\b`, "COMMIT"},
+		{`\b(Base: |Head: | at )[0-9a-f]{8}\b`, "${1}COMMIT"},
 		{`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`, "TIME"},
 		{`\buid \d+`, "uid UID"},
 		{`(?m)( |^)\d+[smhd]( |$)`, "${1}AGE${2}"},

@@ -124,7 +124,7 @@ func (r BindingRow) cells(style Style) []string {
 	}
 	cells := []string{r.Name, r.Instance, r.Platform.Title(), r.Account, string(r.Ready), reason, token, day(r.Expires)}
 	if style.Wide {
-		cells = append(cells, style.age(r.Synced), short(r.Revision, ""), r.File)
+		cells = append(cells, style.age(r.Synced), Short(r.Revision), r.File)
 	}
 	return append(cells, style.age(r.Since))
 }
@@ -221,7 +221,7 @@ func sinceWhen(pending []binding.PendingStep) message.Message {
 func (p *page) details(s binding.Status) {
 	if p.style.Full {
 		p.line()
-		declared := strings.TrimSpace(s.File + " " + short(s.Revision, ""))
+		declared := strings.TrimSpace(s.File + " " + Short(s.Revision))
 		p.line(p.style.paint(bold, clean(objectOf(s.Spec.Instance, s.Name))), "  ", clean(declared))
 		p.conditions(s.Conditions)
 	}

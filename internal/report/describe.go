@@ -261,7 +261,7 @@ func (p *page) identity(d Description) []field {
 		declared += fmt.Sprintf(":%d", d.Line)
 	}
 	if declared != "" && d.Metadata.Revision != "" {
-		declared = text(message.New("describe.declared", "at", declared, "commit", short(d.Metadata.Revision, "")))
+		declared = text(message.New("describe.declared", "at", declared, "commit", Short(d.Metadata.Revision)))
 	}
 	fields := []field{
 		{"declared", declared},
@@ -285,7 +285,7 @@ func (p *page) identity(d Description) []field {
 		fields = append(fields, field{"retry", text(message.New("describe.retry", "count", r.Failures, "at", r.Next))})
 	}
 	if a := d.Applied; !a.Time.IsZero() {
-		fields = append(fields, field{"applied", text(message.New("describe.applied", "at", a.Time, "commit", cmp.Or(short(a.Revision, ""), nothing), "plan", cmp.Or(short(a.Digest, "sha256:"), nothing)))})
+		fields = append(fields, field{"applied", text(message.New("describe.applied", "at", a.Time, "commit", cmp.Or(Short(a.Revision), nothing), "plan", cmp.Or(shortDigest(a.Digest), nothing)))})
 	}
 	if !d.Status.LastSync.IsZero() {
 		fields = append(fields, field{"last-sync", p.style.stamp(d.Status.LastSync)})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -182,7 +183,7 @@ func (s Style) history(items []binding.HistoryEntry, all bool) *table {
 		if by := who(e.Person); by != "" {
 			why = message.New("history.by", "by", message.Foreign(by), "why", why)
 		}
-		cells := []string{s.when(e.Time, false), e.Action, e.Object.String(), e.Outcome, short(e.Revision, ""), short(e.Digest, "sha256:"), s.Language.Text(why)}
+		cells := []string{s.when(e.Time, false), e.Action, e.Object.String(), e.Outcome, Short(e.Revision), shortDigest(e.Digest), s.Language.Text(why)}
 		if all {
 			cells = slices.Insert(cells, 1, e.Instance, e.Binding)
 		}
@@ -213,9 +214,16 @@ func objectOf(instance, name string) string {
 	return instance + "/" + name
 }
 
-// short is the beginning of a long hexadecimal name, which tells it apart.
-func short(name, prefix string) string {
-	const enough = 8
-	name = strings.TrimPrefix(name, prefix)
-	return name[:min(len(name), enough)]
+// Short is a revision for a person: the beginning of each commit id and of each
+// hash, which tells it apart, and other names as they are.
+func Short(revision string) string {
+	return hashes.ReplaceAllStringFunc(revision, func(id string) string { return id[:shortHash] })
 }
+
+// shortHash is how many digits of a hash a person sees.
+const shortHash = 8
+
+var hashes = regexp.MustCompile(`\b[0-9a-f]{12,}\b`)
+
+// shortDigest is the beginning of a plan's digest.
+func shortDigest(digest string) string { return Short(strings.TrimPrefix(digest, "sha256:")) }

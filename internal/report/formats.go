@@ -196,13 +196,13 @@ func (b Basis) revisions() []message.Message {
 		parts = append(parts, message.New("basis.made", "at", b.Made))
 	}
 	if b.Revision != "" {
-		parts = append(parts, message.New("basis.revision", "revision", b.Revision))
+		parts = append(parts, message.New("basis.revision", "revision", Short(b.Revision)))
 	}
 	if b.Base != "" {
-		parts = append(parts, message.New("basis.base", "revision", b.Base))
+		parts = append(parts, message.New("basis.base", "revision", Short(b.Base)))
 	}
 	if b.Head != "" {
-		parts = append(parts, message.New("basis.head", "revision", b.Head))
+		parts = append(parts, message.New("basis.head", "revision", Short(b.Head)))
 	}
 	return parts
 }

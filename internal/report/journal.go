@@ -109,7 +109,7 @@ func detailOf(c binding.JournalChange) string {
 		parts = append(parts, "by "+name)
 	}
 	for _, named := range [][2]string{
-		{"commit", short(v.Revision, "")}, {"plan", short(v.Digest, "sha256:")}, {"request", strings.Join(v.Requests, ", ")},
+		{"commit", Short(v.Revision)}, {"plan", shortDigest(v.Digest)}, {"request", strings.Join(v.Requests, ", ")},
 	} {
 		if named[1] != "" {
 			parts = append(parts, named[0]+" "+named[1])

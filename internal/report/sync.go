@@ -131,7 +131,7 @@ func at(revision string) string {
 	if revision == "" {
 		return ""
 	}
-	return " at " + clean(revision)
+	return " at " + clean(Short(revision))
 }
 
 func syncColor(o SyncOutcome) color {
