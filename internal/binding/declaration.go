@@ -112,8 +112,11 @@ type Spec struct {
 	DriftPolicy      DriftPolicy      `json:"driftPolicy"`
 	// Adopt allows an existing binding that differs from the declaration, and
 	// was never ours, to be replaced.
-	Adopt        bool         `json:"adopt,omitempty"`
-	Suspend      *Suspend     `json:"suspend,omitempty"`
+	Adopt   bool     `json:"adopt,omitempty"`
+	Suspend *Suspend `json:"suspend,omitempty"`
+	// Owner and Deputy are who messages name; nil for nobody.
+	Owner        *Contact     `json:"owner,omitempty"`
+	Deputy       *Contact     `json:"deputy,omitempty"`
 	Repositories []Repository `json:"repositories,omitzero"`
 }
 
@@ -185,6 +188,17 @@ const (
 	Correct DriftPolicy = "Correct"
 	Report  DriftPolicy = "Report"
 )
+
+// Contact is a person, and where they get messages.
+type Contact struct {
+	// Name is for people.
+	Name string `json:"name"`
+	// Receiver is a receiver of messages, and Address who they are there.
+	Receiver string `json:"receiver,omitempty"`
+	Address  string `json:"address,omitempty"`
+	// Account is theirs at the binding's code host.
+	Account string `json:"account,omitempty"`
+}
 
 // Suspend suspends changes to a binding until the end of a day.
 type Suspend struct {

@@ -64,6 +64,9 @@ func (r Rules) To(m Matter) []string {
 			}
 		}
 	}
+	if a := m.Ask; a != nil && slices.Contains(r.Receivers, a.Receiver) && !slices.Contains(to, a.Receiver) {
+		to = append(to, a.Receiver)
+	}
 	return to
 }
 
@@ -139,8 +142,11 @@ func (d *decision) open(m Matter) {
 		e.Matter, e.First, e.Over = m, first, false
 	}
 	e.File = m.File
+	// A deputy gets what the owner cannot do any longer. That the owner is back, or
+	// that this is not known, changes nothing.
+	replaced := m.Ask.deputy() && !e.Ask.deputy()
 	switch {
-	case e.Reported == e.State:
+	case e.Reported == e.State && !replaced:
 	case d.w.Now.Sub(e.First) >= d.rules.hold(m.Kind, false):
 		phase := Changed
 		if e.Reported == "" {

@@ -12,6 +12,8 @@ import (
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
+	"reconciler/internal/providers"
+	"reconciler/internal/providers/gitlab"
 	"reconciler/internal/status"
 )
 
@@ -69,7 +71,44 @@ func (f Facts) World() World {
 		}
 	}
 	w.Happened, w.Read = f.happened()
+	f.ask(w.Matters)
 	return w
+}
+
+// account is an account at a code host.
+type account struct {
+	host string
+	name string
+}
+
+func accountAt(spec binding.Spec, name string) account {
+	return account{string(spec.Platform) + " " + binding.SecretTargetOf(spec.Platform, spec.Address).Host, strings.ToLower(name)}
+}
+
+// ask names who can do something about matters of bindings: the owner, or the
+// deputy where a code host reports that the owner's account is blocked or does
+// not exist. Accounts are known as far as bindings use them.
+func (f Facts) ask(matters []Matter) {
+	gone := map[account]bool{}
+	specs := map[[2]string]binding.Spec{}
+	for _, s := range f.Statuses {
+		specs[[2]string{s.Spec.Instance, s.Name}] = s.Spec
+		for _, c := range s.Conditions {
+			if c.Status == binding.False && !c.LastKnown && (c.Reason == gitlab.ReasonBlocked || c.Reason == providers.ReasonAccountMissing) {
+				gone[accountAt(s.Spec, s.Spec.Username)] = true
+			}
+		}
+	}
+	for i, m := range matters {
+		spec, known := specs[[2]string{m.Instance, m.Binding}]
+		switch owner, deputy := spec.Owner, spec.Deputy; {
+		case !known || owner == nil && deputy == nil:
+		case owner == nil, deputy != nil && owner.Account != "" && gone[accountAt(spec, owner.Account)]:
+			matters[i].Ask = &Ask{*deputy, owner != nil}
+		default:
+			matters[i].Ask = &Ask{Contact: *owner}
+		}
+	}
 }
 
 // ofBinding are the conditions of a binding that are not good, and the end of

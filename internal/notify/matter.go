@@ -66,6 +66,16 @@ func (s Subject) Key() string {
 	return strings.Join([]string{string(s.Kind), s.Instance, s.Binding, string(s.Platform), s.Of, file}, "\x00")
 }
 
+// Ask is who a message names.
+type Ask struct {
+	binding.Contact
+	// Deputy says that it is the deputy, because the owner's account is blocked or gone.
+	Deputy bool `json:"deputy,omitempty"`
+}
+
+// deputy says that the deputy is named.
+func (a *Ask) deputy() bool { return a != nil && a.Deputy }
+
 // Matter is something that people should know: it begins, can change, and is
 // over at some time.
 type Matter struct {
@@ -77,6 +87,8 @@ type Matter struct {
 	Reason  string            `json:"reason,omitempty"`
 	Message message.Message   `json:"message,omitzero"`
 	Steps   []message.Message `json:"steps,omitempty"`
+	// Ask is who can do something about it; nil where nobody is named.
+	Ask *Ask `json:"ask,omitempty"`
 	// Since is when it began, as far as that is known.
 	Since time.Time `json:"since,omitzero"`
 }

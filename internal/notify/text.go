@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,8 @@ type Text struct {
 	Title    string
 	Severity finding.Severity
 	Lines    []Line
+	// Mentions are addresses, at this receiver, of who can do something.
+	Mentions []string
 	// Items are what the lines are made of, for programs.
 	Items []Item
 }
@@ -38,8 +41,10 @@ type Line struct {
 	Head, Text string
 	Named      bool
 	Steps      []string
-	Severity   finding.Severity
-	Over       bool
+	// Ask says who can do something.
+	Ask      string
+	Severity finding.Severity
+	Over     bool
 }
 
 const (
@@ -59,6 +64,11 @@ func (n Note) Text(l *report.Language, redact func(string) string) Text {
 			t.Severity = line.Severity
 		}
 		t.Lines = append(t.Lines, line)
+		for _, i := range group {
+			if a := i.Ask; a != nil && i.Phase != Over && a.Receiver == i.Receiver && a.Address != "" && !slices.Contains(t.Mentions, a.Address) {
+				t.Mentions = append(t.Mentions, a.Address)
+			}
+		}
 	}
 	if n.Left > 0 {
 		t.Lines = append(t.Lines, Line{Text: w.say(message.New("notify.left", "count", n.Left)), Severity: finding.Warning})
@@ -144,6 +154,13 @@ func (w wording) line(group []Item) Line {
 	if line.Over {
 		return line
 	}
+	if a := first.Ask; a != nil && len(group) == 1 {
+		who := message.New("notify.ask", "name", message.Foreign(a.Name))
+		if a.Deputy {
+			who = message.New("notify.ask-deputy", "name", message.Foreign(a.Name))
+		}
+		line.Ask = w.say(who)
+	}
 	for n, step := range first.Steps {
 		if n == maxSteps {
 			line.Steps = append(line.Steps, w.say(message.New("list-more", "count", len(first.Steps)-n)))
@@ -174,7 +191,7 @@ func (w wording) head(s Subject) string {
 func (t Text) Size() int {
 	size := len(t.Title)
 	for _, l := range t.Lines {
-		size += len(l.Head) + len(l.Text) + 8
+		size += len(l.Head) + len(l.Text) + len(l.Ask) + 8
 		for _, step := range l.Steps {
 			size += len(step) + 8
 		}
@@ -199,6 +216,9 @@ func (t Text) Rows(limit int) []string {
 			row = l.Head + ": " + row
 		}
 		if !add(row) {
+			return rows
+		}
+		if l.Ask != "" && !add("  "+l.Ask) {
 			return rows
 		}
 		for i, step := range l.Steps {

@@ -2,6 +2,7 @@ package sender
 
 import (
 	"context"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -20,6 +21,9 @@ const slackBlock = 2900
 
 var slackEscape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
+// slackUser is the id of a user.
+var slackUser = regexp.MustCompile(`^[UW][A-Z0-9]{2,20}$`)
+
 // Send implements notify.Sender.
 func (s slack) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 	plain := func(text string) map[string]any {
@@ -29,6 +33,11 @@ func (s slack) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 	blocks := []map[string]any{{"type": "header", "text": plain(string(title[:min(len(title), 150)]))}}
 	for _, text := range packed(t.Rows(s.Type.Limit()), slackBlock) {
 		blocks = append(blocks, map[string]any{"type": "section", "text": plain(text)})
+	}
+	for _, person := range t.Mentions {
+		if slackUser.MatchString(person) {
+			blocks = append(blocks, map[string]any{"type": "section", "text": map[string]any{"type": "mrkdwn", "text": "<@" + person + ">"}})
+		}
 	}
 	a, err := s.post(ctx, request{body: map[string]any{"text": slackEscape.Replace(t.Title), "blocks": blocks, "unfurl_links": false}})
 	if err == nil {

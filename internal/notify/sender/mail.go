@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,10 +63,17 @@ func (m mailer) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 // message is the mail. Its id is the same for every try.
 func (m mailer) message(t notify.Text) (*mail.Msg, error) {
 	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
-	if err := errors.Join(msg.From(m.Mail.From), msg.To(m.Mail.To...)); err != nil {
+	domain := m.Mail.From[strings.LastIndex(m.Mail.From, "@"):]
+	to := slices.Clone(m.Mail.To)
+	for _, person := range t.Mentions {
+		if strings.HasSuffix(person, domain) { // A declaration sends no mail to strangers.
+			to = append(to, person)
+		}
+	}
+	if err := errors.Join(msg.From(m.Mail.From), msg.To(to...)); err != nil {
 		return nil, err
 	}
-	msg.SetMessageIDWithValue(t.ID + "@" + m.Mail.From[strings.LastIndex(m.Mail.From, "@")+1:])
+	msg.SetMessageIDWithValue(t.ID + domain)
 	msg.SetDateWithValue(t.At)
 	msg.Subject(t.Title)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no vacation notice answers.

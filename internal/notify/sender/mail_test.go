@@ -138,8 +138,12 @@ func TestMailIsSentOverSTARTTLSAsPlainText(t *testing.T) {
 	m := serveMail(t)
 	note := text()
 	note.Title = "pay\r\nBcc: evil@example.com\r\n\r\n<b>x</b> 名"
+	note.Mentions = []string{"bob@example.com", "stranger@elsewhere.example"}
 	if _, err := m.sender(t).Send(t.Context(), note); err != nil {
 		t.Fatal(err)
+	}
+	if said := m.said(); !strings.Contains(said, "<bob@example.com>") || strings.Contains(said, "stranger") {
+		t.Errorf("who is named gets no mail, or a stranger does:\n%s", said)
 	}
 	login := "AUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00robot\x00"+secret))
 	if said := m.said(); !strings.Contains(said, "STARTTLS") || !strings.Contains(said, login) || strings.Contains(said, "evil") {

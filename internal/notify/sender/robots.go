@@ -126,7 +126,7 @@ func (d dingtalk) Send(ctx context.Context, t notify.Text) (notify.Retry, error)
 		return outcome(err)
 	}
 	return d.robot(ctx, request{query: query, body: map[string]any{
-		"msgtype": "text", "text": map[string]string{"content": d.text(t)}, "at": map[string]any{"isAtAll": false},
+		"msgtype": "text", "text": map[string]string{"content": d.text(t)}, "at": map[string]any{"isAtAll": false, "atUserIds": t.Mentions},
 	}}, codes{
 		busy: []int{-1}, throttled: []int{130101, 410100}, pause: 10 * time.Minute,
 		meaning: map[int]string{
@@ -146,17 +146,14 @@ func (d dingtalk) Send(ctx context.Context, t notify.Text) (notify.Retry, error)
 // text only.
 type feishu struct{ Options }
 
-// feishuText is a text element.
-type feishuText struct {
-	Tag  string `json:"tag"`
-	Text string `json:"text"`
-}
-
 // Send implements notify.Sender.
 func (f feishu) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
-	var rows [][]feishuText
+	var rows [][]map[string]string
 	for _, row := range t.Rows(f.Type.Limit()) {
-		rows = append(rows, []feishuText{{"text", row}})
+		rows = append(rows, []map[string]string{{"tag": "text", "text": row}})
+	}
+	for _, person := range t.Mentions {
+		rows = append(rows, []map[string]string{{"tag": "at", "user_id": person}})
 	}
 	post := map[string]any{"title": f.withKeyword(t.Title), "content": rows}
 	body := map[string]any{"msg_type": "post", "content": map[string]any{"post": map[string]any{"zh_cn": post}}}
@@ -191,7 +188,7 @@ const wecomLimit = 2000
 
 // Send implements notify.Sender.
 func (w wecom) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
-	return w.robot(ctx, request{body: map[string]any{"msgtype": "text", "text": map[string]any{"content": w.text(t)}}}, codes{
+	return w.robot(ctx, request{body: map[string]any{"msgtype": "text", "text": map[string]any{"content": w.text(t), "mentioned_list": t.Mentions}}}, codes{
 		busy: []int{-1}, throttled: []int{45009, 45033}, pause: time.Minute,
 		meaning: map[int]string{93000: "the robot or its key does not exist", 40058: "the robot cannot read the message"},
 	})

@@ -198,8 +198,8 @@ func TestForeignMarkUpIsText(t *testing.T) {
 			if !strings.Contains(got, tt.want) || field(s.document(t), tt.kind...) != tt.is {
 				t.Errorf("body %s", s.body)
 			}
-			for _, list := range []string{"atMobiles", "atUserIds", "mentioned_list", "mentioned_mobile_list", "entities"} {
-				if strings.Contains(string(s.body), list) {
+			for _, list := range [][]string{{"at", "atUserIds"}, {"text", "mentioned_list"}} {
+				if field(s.document(t), "msgtype") == "text" && field(s.document(t), list...) != nil {
 					t.Errorf("%s mentions somebody: %s", typ, s.body)
 				}
 			}
@@ -216,6 +216,24 @@ func TestForeignMarkUpIsText(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 	})
+}
+
+// TestWhoCanDoSomethingIsMentioned in the way of each service.
+func TestWhoCanDoSomethingIsMentioned(t *testing.T) {
+	for typ, want := range map[sender.Type]string{
+		sender.DingTalk: `"atUserIds":["U0ADA"]`, sender.WeCom: `"mentioned_list":["U0ADA"]`,
+		sender.Feishu: `{"tag":"at","user_id":"U0ADA"}`, sender.Slack: `{"text":"<@U0ADA>","type":"mrkdwn"}`,
+	} {
+		t.Run(string(typ), func(t *testing.T) {
+			s := serve(t)
+			s.answer = `{"errcode":0,"code":0}`
+			note := text()
+			note.Mentions = []string{"U0ADA"}
+			if _, err := s.sender(t, sender.Options{Type: typ}).Send(t.Context(), note); err != nil || !strings.Contains(string(s.body), want) {
+				t.Errorf("%v, %s", err, s.body)
+			}
+		})
+	}
 }
 
 // TestDocumentedErrors: each answer says whether to try again, and no error has a
