@@ -32,6 +32,7 @@ func TestGeneratedDocumentsAreCurrent(t *testing.T) {
 		"configuration.md":          configurationReference,
 		"metrics.md":                func(*testing.T) []byte { return metricsReference(metrics.Reference()) },
 		"rules.md":                  func(*testing.T) []byte { return rulesReference(finding.Rules()) },
+		"zh/rules.md":               func(*testing.T) []byte { return chineseRules(t, finding.Rules()) },
 		"schema/declaration.json":   jsonSchema(schema.JSONSchema),
 		"schema/configuration.json": jsonSchema(schema.ConfigurationJSONSchema),
 	}
@@ -290,6 +291,24 @@ func rulesReference(rules []finding.Rule) []byte {
 	for _, r := range rules {
 		fmt.Fprintf(&out, "\n## %s\n\n**%s** (%s)\n\n%s\n\nHow to fix it: %s\n\nSource: %s\n",
 			r.Code, l.Text(r.Sentence()), r.Severity, l.Text(r.Explanation()), l.Text(r.Hint()), r.Source)
+	}
+	return out.Bytes()
+}
+
+// chineseRules is the reference of the rules made of the Chinese catalogue.
+func chineseRules(t *testing.T, rules []finding.Rule) []byte {
+	l, err := report.LanguageNamed("zh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	out.WriteString("# 规则\n\n" + made + "每条检查结果都带有以下某条规则的代码。`reconciler explain CODE` 在终端显示一条规则。错误会阻止其文件，并使命令以 3 退出；警告和提示不会。\n\n| 代码 | 级别 | 规则 |\n|---|---|---|\n")
+	for _, r := range rules {
+		fmt.Fprintf(&out, "| [%s](#%s) | %s | %s |\n", r.Code, r.Code, r.Severity, cell(l.Text(r.Sentence())))
+	}
+	for _, r := range rules {
+		fmt.Fprintf(&out, "\n## %s\n\n**%s**（%s）\n\n%s\n\n%s\n\n%s\n", r.Code, l.Text(r.Sentence()), r.Severity, l.Text(r.Explanation()),
+			l.Text(message.New("explain-rule.fix", "hint", r.Hint())), l.Text(message.New("explain-rule.source", "source", r.Source)))
 	}
 	return out.Bytes()
 }

@@ -198,11 +198,11 @@ func TestPlanSaysWhyNothingChanges(t *testing.T) {
 		"all as declared": {noop("bound as declared", plan.CauseSettled), "No changes. The registry matches the declarations.\n"},
 		"something is kept": {
 			noop("deletionPolicy Retain", plan.CauseRetained),
-			"Kept as it is: 1 object\n  prod: a (GitLab account): deletionPolicy Retain\n\nNo changes. Something is kept as it is, for the reason told.\n",
+			"Kept as it is: 1 object\n  prod: a (GitLab account): deletionPolicy Retain\n\nNo changes. Something is kept as it is, for the reason shown.\n",
 		},
 		"much is kept": {
 			many, "Kept as it is: 22 objects\n" + strings.Repeat("  prod: a (GitLab account): retained\n", 20) +
-				"  … 2 objects more (--full shows all)\n\nNo changes. Something is kept as it is, for the reason told.\n",
+				"  … 2 objects more (--full shows all)\n\nNo changes. Something is kept as it is, for the reason shown.\n",
 		},
 		"something is unknown": {noop("unknown (Timeout): x", plan.CauseUnknown), "No changes. Something is kept as it is; --full shows why.\n"},
 		"nothing declared":     {plan.Plan{}, "No changes. Nothing is declared.\n"},
