@@ -251,6 +251,14 @@ func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
 	if after := plan.Remember(a, before, nil); after != nil {
 		intent.After = *after
 	}
+	if a.Object.IsAccount() {
+		for _, open := range x.round.Intents {
+			// A read may still show the account that an earlier half unbound.
+			if open.Object.IsAccount() && open.Platform == a.Platform {
+				intent.After = intent.After.After(open.After)
+			}
+		}
+	}
 	return intent
 }
 

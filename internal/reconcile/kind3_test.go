@@ -116,6 +116,27 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 		l.called("UpdateRepoSourceRepo", 2)
 		l.called("DeleteRepoBuildRule", 1)
 	})
+	for name, restart := range map[string]bool{"": false, ", after a restart": true} {
+		for _, cut := range []bool{true, false} {
+			t.Run(fmt.Sprintf("a rebind of somebody's account, unbound late (cut %v)%s, while reads go back and forth", cut, name), func(t *testing.T) {
+				l := quiet(t)
+				l.LagReads(sandbox.ReadLag{By: 88 * time.Second, Flip: true})
+				l.ConsoleBind("gitlab", l.Accounts()[0].Address, l.Accounts()[0].Username)
+				l.Passes(3 * time.Minute)
+				l.registry.Faults.Add(sandbox.Fault{
+					Times: 1, EffectAfter: 30 * time.Second, Cut: cut, Status: map[bool]int{false: http.StatusGatewayTimeout}[cut],
+					Match: func(r *http.Request) bool { return r.Method == http.MethodDelete },
+				})
+				l.sync()
+				if restart {
+					l.r = l.restarted()
+				}
+				l.syncs(12, 20*time.Second)
+				l.ends()
+				l.called("CreateUserSourceAccount", 2)
+			})
+		}
+	}
 	t.Run("an account that is shown after it was unbound", func(t *testing.T) {
 		l := quiet(t, unbinds)
 		l.LagReads(sandbox.ReadLag{By: 30 * time.Second})
