@@ -21,7 +21,7 @@ func passedBy(state *os.ProcessState, _ Limits) (Limit, bool) {
 	return Memory, state.ExitCode() == exitRuntime
 }
 
-// killed cannot be told from other ends.
+// killed cannot be distinguished from other ends.
 func killed(*os.ProcessState, Limits) bool { return false }
 
 func oomKills() int { return 0 }

@@ -139,8 +139,8 @@ func parseOrder(text string) (work string, l Limits, err error) {
 var turn = make(chan struct{}, 1)
 
 // Run does work in a child process; one at a time. The error is a *LimitError if the
-// child was ended for what it used; the output that came before that is given all the
-// same. It is as foreign as the input. A child that was killed for no reason of its
+// child was ended for what it used; the output that came before that is given too.
+// It is as foreign as the input. A child that was killed for no reason of its
 // own is started once more, and only if the kernel killed it again for want of memory
 // has it passed that limit.
 func Run(ctx context.Context, work string, input []byte, limits Limits) ([]byte, error) {

@@ -308,7 +308,7 @@ func written(path string) string {
 }
 
 // applies says whether data is what a policy's match asks for. What fails to compute,
-// with nothing beside it that does not match, is neither: it could have matched.
+// without another part that does not match, is neither: it could have matched.
 func applies(match, value cue.Value, data map[string]any) (matches, computes bool) {
 	err := match.Unify(value).Validate(cue.Concrete(true), cue.Final())
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 const maxCut = 256
 
 // beginnings are the beginnings of the forms of secrets that a cut text may end
-// with, each once.
+// with, each once and in their order.
 func beginnings(forms []string) []string {
 	var begins []string
 	for _, form := range forms {
@@ -38,24 +38,20 @@ func maskCut(s string, begins []string) string {
 	return maskEnd(s, begins)
 }
 
-// maskEnd masks the longest beginning that s ends with. A quote may follow it.
+// maskEnd masks the longest beginning that s ends with. A quote may follow it. It
+// looks once for each byte that can be the first of one, whatever number there is.
 func maskEnd(s string, begins []string) string {
 	text := strings.TrimRight(s, "\"'`)]}")
 	if strings.HasPrefix(s[len(text):], "]") && strings.HasSuffix(text+"]", mask) {
 		return s
 	}
-	longest := 0
-	for _, begin := range begins {
-		for n := min(len(begin), len(text)); n > longest && n >= minPart; n-- {
-			if text[len(text)-1] == begin[n-1] && strings.HasSuffix(text, begin[:n]) {
-				longest = n
-			}
+	for from := max(0, len(text)-maxCut); from <= len(text)-minPart; from++ {
+		at, _ := slices.BinarySearch(begins, text[from:])
+		if at < len(begins) && strings.HasPrefix(begins[at], text[from:]) {
+			return text[:from] + mask + s[len(text):]
 		}
 	}
-	if longest == 0 {
-		return s
-	}
-	return text[:len(text)-longest] + mask + s[len(text):]
+	return s
 }
 
 // maskWords masks short values where no letter or digit is next to them.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestNoFormPasses: forms in which a secret used to get past.
@@ -74,5 +75,41 @@ func TestASecretIsNotSplit(t *testing.T) {
 		if name == "with another text" && !strings.Contains(out.String(), "beside") {
 			t.Errorf("%s: %s", name, out.String())
 		}
+	}
+}
+
+// TestManyBeginningsAndManyDots: what a text costs is bounded by its length, whatever
+// number of secrets is known and whatever the text is made of.
+func TestManyBeginningsAndManyDots(t *testing.T) {
+	t.Parallel()
+	r := NewRedactor(nil)
+	for i := range 1000 {
+		r.Register(New([]byte(strings.Repeat("a", 40) + strconv.Itoa(i) + strings.Repeat("b", 300))))
+	}
+	for name, text := range map[string]string{
+		"dots":                        strings.Repeat("...", 100_000),
+		"dots of one character":       strings.Repeat("…", 100_000),
+		"almost a beginning":          strings.Repeat(strings.Repeat("a", 39)+"…", 8_000),
+		"almost one, with quotes":     strings.Repeat(strings.Repeat("a", 39)+"\"'...", 8_000),
+		"beginnings":                  strings.Repeat(strings.Repeat("a", 30)+"x…", 8_000),
+		"long texts between the dots": strings.Repeat(strings.Repeat("xa", 2_000)+"…", 80),
+	} {
+		began := time.Now()
+		r.Redact(text)
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%s: %v", name, took)
+		}
+	}
+}
+
+// BenchmarkRedactCut is a text that may be cut at every dot, with a thousand secrets.
+func BenchmarkRedactCut(b *testing.B) {
+	r := NewRedactor(nil)
+	for i := range 1000 {
+		r.Register(New([]byte(strconv.Itoa(i) + strings.Repeat("b", 40))))
+	}
+	text := strings.Repeat(strings.Repeat("b", 39)+"…", 1000)
+	for b.Loop() {
+		r.Redact(text)
 	}
 }

@@ -73,7 +73,7 @@ type pack struct {
 type entry struct {
 	offset, size uint32
 	// base is how far before it the base of an OFS delta lies, in bytes. The id of
-	// a REF delta's base stands in the pack.
+	// a REF delta's base is read from the pack.
 	base uint32
 	id   plumbing.Hash
 	// kind is a delta's before its base is known, root the kind at the end of its
