@@ -90,8 +90,10 @@ func runGet(ctx context.Context, opts *getOptions) error {
 	return opts.write(view)
 }
 
-// check fails where a flag has a value that there is not.
+// check fails where a flag has a value that there is not. Who copies one from the
+// table may.
 func (o *getOptions) check() error {
+	o.platform, o.sortBy = strings.ToLower(o.platform), strings.ToLower(o.sortBy)
 	for _, flag := range []struct {
 		name, value string
 		known       []string

@@ -49,7 +49,8 @@ func sampleDescription() report.Description {
 		Objects: []report.DescribedObject{{Object: binding.AccountObject(), Action: plan.Authorize, Reason: "not bound"}, {Object: binding.RepositoryObject("a/b"), Action: plan.Noop, Reason: "as declared"}},
 		Images: report.DescribedImages([]binding.Repository{
 			{Image: "a/b", Rules: []binding.BuildRule{{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}, {Tag: "v$version", Dockerfile: "/build/Dockerfile", ImageTag: "$version"}}},
-			{Image: "a/c", Rules: []binding.BuildRule{{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}}}, {Image: "a/d"},
+			{Image: "a/c", Rules: []binding.BuildRule{{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}}},
+			{Image: "a/d"},
 		}, map[string]binding.RepositoryState{
 			"a/b": {Exists: true, Rules: []binding.ObservedRule{
 				{ID: "1", BuildRule: binding.BuildRule{Branch: "main", Dockerfile: "/other/Dockerfile", ImageTag: "latest"}}, {ID: "2", BuildRule: binding.BuildRule{Branch: "by-hand", Dockerfile: "/Dockerfile", ImageTag: "x\x1b[31m"}},

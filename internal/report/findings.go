@@ -68,11 +68,7 @@ func severityColor(s finding.Severity) color {
 	return bold
 }
 
-// summary counts findings by severity: "1 error, 2 warnings".
-func (l *Language) summary(counts map[finding.Severity]int) string {
-	return l.Text(summaryOf(counts))
-}
-
+// summaryOf counts findings by severity: "1 error, 2 warnings".
 func summaryOf(counts map[finding.Severity]int) message.Message {
 	var parts []message.Message
 	for _, m := range []message.Message{

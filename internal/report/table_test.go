@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -10,7 +11,9 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/text/width"
+	"gopkg.in/yaml.v3"
 	"pgregory.net/rapid"
 
 	"reconciler/internal/binding"
@@ -164,5 +167,70 @@ func TestBindingsAreSortedByAColumn(t *testing.T) {
 		if got := report.SortBindings(fleet(), by); len(got) != 3 {
 			t.Errorf("by %s: %d bindings", by, len(got))
 		}
+	}
+}
+
+func TestWhoWatchesSeesProblemsAndWhatIsGone(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	table := report.NewBindingTable(report.Style{Now: atHour(12)})
+	all := fleet()[1:2]
+	if err := table.Begin(&out, report.BindingView{Statuses: all, Problems: problems()}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(out.String(), "! the source of declarations gives no usable answer") {
+		t.Errorf("what is down is not above the table:\n%s", out.String())
+	}
+	out.Reset()
+	down := report.Problems{Unanswered: problems().Unanswered[1:2]}
+	if err := table.Write(&out, report.BindingView{Problems: down}, []report.BindingRow{report.NewBindingRow(all[0])}); err != nil {
+		t.Fatal(err)
+	}
+	const want = "! Vault gives no usable answer since 2026-11-28T12:00:00Z (Sealed): unseal it\nedge-shanghai/平台-codeup is no longer there\n"
+	if out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}
+
+func TestProblemsAreTheSameInOtherWords(t *testing.T) {
+	t.Parallel()
+	reworded := problems()
+	reworded.Unanswered[0].Message = "connection reset, request 7"
+	for name, tt := range map[string]struct {
+		other report.Problems
+		same  bool
+	}{
+		"the same":                 {problems(), true},
+		"in other words":           {reworded, true},
+		"a part answers":           {report.Problems{Unanswered: problems().Unanswered[1:], BrokenFiles: problems().BrokenFiles, Refused: problems().Refused}, false},
+		"a file is whole":          {report.Problems{Unanswered: problems().Unanswered, BrokenFiles: problems().BrokenFiles[1:], Refused: problems().Refused}, false},
+		"nothing is refused":       {report.Problems{Unanswered: problems().Unanswered, BrokenFiles: problems().BrokenFiles}, false},
+		"an instance is not right": {report.Problems{Unanswered: problems().Unanswered, BrokenFiles: problems().BrokenFiles, Refused: problems().Refused, Instances: []report.InstanceCondition{{Instance: "prod"}}}, false},
+	} {
+		if got := problems().Same(tt.other); got != tt.same {
+			t.Errorf("%s: the same is %v", name, got)
+		}
+	}
+}
+
+func TestYAMLHasTheFieldsOfTheJSONAndNothingForTheTerminal(t *testing.T) {
+	t.Parallel()
+	s := fleet()[0]
+	s.Spec.Username = "\u202eevil\x1b[31m"
+	s.File = "yes"
+	var text, data bytes.Buffer
+	list := report.NewBindingList([]binding.Status{s})
+	if err := errors.Join(report.YAML(&text, list), report.JSON(&data, list)); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsFunc(text.String(), func(r rune) bool { return r == '\u202e' || r == '\x1b' }) {
+		t.Errorf("it reaches the terminal: %q", text.String())
+	}
+	var got, want any
+	if err := errors.Join(yaml.Unmarshal(text.Bytes(), &got), yaml.Unmarshal(data.Bytes(), &want)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-json +yaml:\n%s", diff)
 	}
 }
