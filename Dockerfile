@@ -12,7 +12,7 @@ ARG VERSION=devel REVISION="" DATE=""
 RUN at=reconciler/internal/cli \
  && CGO_ENABLED=0 go build -trimpath -buildvcs=false \
     -ldflags "-s -w -X $at.version=$VERSION -X $at.revision=$REVISION -X $at.date=$DATE" -o /out/reconciler ./cmd/reconciler \
- && mkdir -p /out/state /out/run /out/tmp
+ && mkdir -p /out/state /out/run /out/tmp /out/root/var/lib /out/root/run
 
 FROM scratch
 ARG VERSION=devel REVISION="" DATE=""
@@ -22,6 +22,8 @@ LABEL org.opencontainers.image.title="reconciler" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION" \
       org.opencontainers.image.created="$DATE"
+# The parents of the state's folder and the socket's belong to root.
+COPY --from=build /out/root /
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/reconciler /usr/local/bin/reconciler
 COPY --from=build --chown=65532:65532 /out/state /var/lib/reconciler

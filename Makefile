@@ -126,7 +126,7 @@ $(HELM):
 $(KUBECONFORM):
 	GOBIN=$(GOBIN) $(GO) install github.com/yannh/kubeconform/cmd/kubeconform@$(KUBECONFORM_VERSION)
 
-image: ## Build the container image, with docker or buildah, and start it
+image: ## Build the container image with docker, podman or buildah, and start it; GO_IMAGE=local needs no registry
 	scripts/image reconciler:$(VERSION)
 
 clean: ## Remove what was built
