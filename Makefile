@@ -15,12 +15,15 @@ HELM     := $(GOBIN)/helm
 HELM_VERSION := v3.22.0
 KUBECONFORM := $(GOBIN)/kubeconform
 KUBECONFORM_VERSION := v0.8.0
+AXE      := $(CACHE)/axe/axe.min.js
+AXE_VERSION := 4.14.1
+AXE_SHA256 := 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
 # Packages whose tests hold golden files or generated documents, and take -update.
 GENERATED := ./internal/manifest ./internal/report ./internal/cli ./docs
 
-.PHONY: help build quick test e2e cases changelog check lint format vet vuln alerts canary generate release chart soak chaos mutate bench fuzz image clean
+.PHONY: help build quick test e2e cases changelog check lint format vet vuln alerts canary generate release chart soak chaos mutate bench fuzz image screenshots clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -44,10 +47,21 @@ test: ## Run all tests, with the race detector and against a real Vault server
 
 # A test that takes more than a minute is named TestE2E and runs here, not in
 # make test.
-e2e: build ## Run the built program, and the tests that take longer than a minute
+e2e: build $(AXE) ## Run the built program, and the tests that take longer than a minute
 	bin/reconciler demo --once >/dev/null
 	RECONCILER_SOAK_DAYS=2 RECONCILER_KILLS=20 $(GO) test -count=1 -timeout 30m -run '^(TestE2E.*|TestSoak|TestKills.*)$$' ./internal/cli ./internal/daemon
+	RECONCILER_AXE=$(AXE) $(GO) test -count=1 -timeout 20m -v -run '^TestE2E' ./internal/page/browser
 	$(GO) test -count=1 -timeout 20m -run '^(TestHostilePolicies|TestAChild.*|TestAFailureIsNoLimit|TestARepositoryCosts.*|TestManyIgnorePatterns.*)$$' ./internal/confine ./internal/manifest ./internal/source/...
+
+# axe-core looks for what keeps people from using the page by keyboard or screen
+# reader. Only the tests load it.
+$(AXE):
+	@mkdir -p $(@D); cd $(@D) && npm pack --silent axe-core@$(AXE_VERSION) >/dev/null && tar xzf axe-core-$(AXE_VERSION).tgz --strip-components=1 package/axe.min.js && \
+	echo "$(AXE_SHA256)  axe.min.js" | sha256sum --check --quiet && touch axe.min.js || { rm -f axe.min.js; echo "e2e: axe-core cannot be fetched from npm, so accessibility is not checked"; }
+
+screenshots: build ## Write the pictures of docs/page.md, of the demo in a real Chromium
+	@mkdir -p docs/screenshots
+	RECONCILER=$(CURDIR)/bin/reconciler RECONCILER_SCREENSHOTS=$(CURDIR)/docs/screenshots $(GO) test -count=1 -v -run '^TestScreenshots$$' ./internal/page/browser
 
 cases: build ## Run the failing inputs in RECONCILER_CASES, where that folder is
 	scripts/cases bin/reconciler "$${RECONCILER_CASES:-../shared/cases/git}"

@@ -109,6 +109,7 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 	}
 	err = story.tell(ctx, chapters)
 	if err == nil && !opts.once {
+		n.say(world.page(d.APIAddress()))
 		n.say("The demo goes on until you interrupt it (Ctrl-C). Look around from another terminal:\n" + world.lookAround())
 		<-ctx.Done()
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,6 +27,9 @@ const demoFolder = "reconciler-demo-"
 // demoVaultToken opens the sandbox's secret store; it is worth nothing
 // elsewhere.
 const demoVaultToken = "sandbox-vault-token"
+
+// demoPageToken is what a person signs in with to the demo's page.
+const demoPageToken = "sandbox-page-token-to-read"
 
 // demoWorld is the sandbox with what the examples name, and the configuration
 // of a daemon that works on it.
@@ -198,11 +202,14 @@ codeHosts:
   unsafeAllowPrivateAddresses: true
 sync: {interval: 1s, driftInterval: 1s}
 state: {path: state.db}
-server: {listen: "127.0.0.1:0", socket: s.sock}
+server:
+  listen: "127.0.0.1:0"
+  socket: s.sock
+  api: {listen: "127.0.0.1:0", tokens: [{name: demo, right: read, tokenFile: page-token}], page: {enabled: true}}
 log: {level: debug}
 instances:
 `, w.outside.GitURL, w.outside.VaultURL, w.outside.CodeupURL, w.outside.GitHubURL, w.outside.BitbucketURL)
-	files := map[string]string{"vault-token": demoVaultToken}
+	files := map[string]string{"vault-token": demoVaultToken, "page-token": demoPageToken}
 	for _, p := range w.principals() {
 		name := strings.TrimPrefix(p.AccessKey, "sandbox-")
 		fmt.Fprintf(&text, `  - name: %s
@@ -300,6 +307,13 @@ Change the outside, and see what the daemon does:
 Change a declaration, and push it; the daemon follows within a second:
   git clone %[3]s
   less %[4]s`, program(), w.configPath, w.outside.GitURL, w.logPath)
+}
+
+// page says where a person finds the page, and how to sign in. Browsers keep its
+// cookie over plain http for localhost only.
+func (w *demoWorld) page(address string) string {
+	_, number, _ := net.SplitHostPort(address)
+	return fmt.Sprintf("Look at it in a browser: http://localhost:%s/\nSign in with the token: %s", number, demoPageToken)
 }
 
 // program is how whoever reads this has started us.

@@ -53,6 +53,8 @@ type Daemon struct {
 	parts *parts
 	// happened is what happened recently.
 	happened *eventLog
+	// syncs are the last syncs.
+	syncs *syncLog
 	// configured says whether the configuration that was read last is in force.
 	configured atomic.Pointer[binding.Condition]
 	// verified says whether the newest commit of the source was taken; nil before
@@ -65,6 +67,8 @@ type Daemon struct {
 	// observed says that every instance was observed in full once.
 	observed atomic.Bool
 
+	// api is where the API listens; nil before Run listens.
+	apiAt atomic.Pointer[string]
 	// current is never nil once New returned.
 	current atomic.Pointer[runner]
 	// exchanging is held for reading by what writes through a runner, so that this
@@ -86,7 +90,7 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 	}
 	cfg := o.Engine.Config
 	d := &Daemon{
-		o: o, now: o.Engine.Now, redactor: o.Engine.Redactor, cache: manifest.NewCache(), happened: newEventLog(o.Engine.Now()), parts: newParts(),
+		o: o, now: o.Engine.Now, redactor: o.Engine.Redactor, cache: manifest.NewCache(), happened: newEventLog(o.Engine.Now()), parts: newParts(), syncs: newSyncLog(),
 	}
 	d.level.Set(cfg.Log.SlogLevel())
 	d.log = engine.NewLog(o.Engine.LogTo, cfg.Log.Format, &d.level, d.redactor)
@@ -158,6 +162,7 @@ func (d *Daemon) Run(ctx context.Context, reload Reload) error {
 	if err != nil {
 		return err
 	}
+	d.apiAt.Store(new(listening.server.APIAddress()))
 	listening.serve()
 	r := d.present()
 	d.log.Info("started", "instances", len(r.instances), "source", r.config.SourceKey(), "listen", listening.server.Address(),
@@ -171,6 +176,15 @@ func (d *Daemon) Run(ctx context.Context, reload Reload) error {
 	}
 	d.log.Info("stopped")
 	return nil
+}
+
+// APIAddress is where the API listens over TCP; empty before Run listens, and where
+// it does not.
+func (d *Daemon) APIAddress() string {
+	if address := d.apiAt.Load(); address != nil {
+		return *address
+	}
+	return ""
 }
 
 // Statuses are the present statuses of the bindings of all instances.

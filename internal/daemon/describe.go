@@ -54,6 +54,7 @@ func (d *Daemon) describeRound(out *report.Description, last *plan.Round, name s
 	out.Token.Version, out.Token.Expires, out.Token.ExpiresSource = token.Version, token.Expires, token.ExpiresSource
 	if declared := last.Declaration(name); declared != nil {
 		out.Line = declared.At("").Line
+		out.Observed = report.NewDescribedObservation(last.Observed, last.Observation, *declared).Redacted(d.redactor.Redact)
 	}
 	for _, s := range last.Suspensions {
 		if s.Holds(name) {
@@ -68,8 +69,12 @@ func (d *Daemon) describeRound(out *report.Description, last *plan.Round, name s
 			continue
 		}
 		reason := a.Reason.Map(d.redactor.Redact)
+		changes := slices.Clone(a.Changes)
+		for i, c := range changes {
+			changes[i].From, changes[i].To = d.redactor.Redact(c.From), d.redactor.Redact(c.To)
+		}
 		out.Objects = append(out.Objects, report.DescribedObject{
-			Object: a.Object, Action: a.Kind, Reason: report.English().Text(reason), ReasonID: reason.ID, ReasonArgs: reason.Args,
+			Object: a.Object, Action: a.Kind, Reason: report.English().Text(reason), ReasonID: reason.ID, ReasonArgs: reason.Args, Changes: changes,
 		})
 	}
 }

@@ -200,6 +200,7 @@ func (f *follower) submit(ctx context.Context, snapshot source.Snapshot) error {
 	desired := loaded.Desired
 	f.last, f.seen = &snapshot, desired.Revision
 	f.loaded.Store(&loaded)
+	f.syncs.wrote(desired.Revision, f.redactor.Redact(snapshot.Author))
 	f.happen(plan.Event{Kind: plan.SnapshotRead, From: f.config.SourceKey(), Revision: desired.Revision})
 	f.log.Info("snapshot", "revision", desired.Revision, "bindings", len(desired.Declarations),
 		"broken_files", len(desired.Broken), "rewritten", desired.Rewritten)

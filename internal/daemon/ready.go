@@ -41,6 +41,7 @@ func (d *Daemon) Ready() error {
 func (r *runner) event(event plan.Event) {
 	r.logEvent(event)
 	r.happen(event)
+	r.synced(event, r.now())
 	r.metrics.Count(event)
 	if event.Kind == plan.PlanMade && event.Round != nil {
 		r.parts.report(instancePart(event.Instance), r.now(), answersOf(event.Round)...)

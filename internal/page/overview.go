@@ -180,11 +180,7 @@ func (p *pages) overview(r *http.Request) (screen, error) {
 	for _, s := range all[min(len(all), d.First()-1):min(len(all), d.First()-1+rowsOnAPage)] {
 		d.Rows = append(d.Rows, rowOf(s))
 	}
-	for _, c := range p.Present.Conditions() {
-		if c.Status != binding.True {
-			d.Daemon = append(d.Daemon, c)
-		}
-	}
+	d.Daemon = notTrue(p.Present.Conditions())
 	return screen{name: "overview", data: d}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"embed"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -42,6 +43,8 @@ type Past interface {
 	// Events gives what happened after a sequence, and waits for something to happen
 	// as long as wait.
 	Events(ctx context.Context, name string, after int64, wait time.Duration) (report.EventList, error)
+	// Syncs are the last syncs, the newest first.
+	Syncs() []report.SyncRecord
 }
 
 // Options are what the page is made of.
@@ -86,7 +89,13 @@ func (p *pages) routes() http.Handler {
 	mux.HandleFunc("POST /language", p.chooseLanguage)
 	mux.Handle("GET /live", p.signedIn(p.live))
 	for pattern, show := range map[string]func(*http.Request) (screen, error){
-		"GET /{$}": p.overview,
+		"GET /{$}":                           p.overview,
+		"GET /waiting":                       p.waiting,
+		"GET /waiting/{instance}/{binding}":  p.waitingFor,
+		"GET /tokens":                        p.tokens,
+		"GET /syncs":                         p.lastSyncs,
+		"GET /problems":                      p.problems,
+		"GET /bindings/{instance}/{binding}": p.binding,
 	} {
 		mux.Handle(pattern, p.signedIn(p.screen(show)))
 	}
@@ -163,7 +172,8 @@ func (p *pages) write(w http.ResponseWriter, r *http.Request, status int, s scre
 		http.Error(w, "the page could not be made; the daemon's log says why", http.StatusInternalServerError)
 		return
 	}
-	sum := sha256.Sum256(body.Bytes())
+	text := clean(body.String())
+	sum := sha256.Sum256([]byte(text))
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -174,7 +184,17 @@ func (p *pages) write(w http.ResponseWriter, r *http.Request, status int, s scre
 		return
 	}
 	w.WriteHeader(status)
-	_, _ = body.WriteTo(w) // Who left needs no answer.
+	_, _ = io.WriteString(w, text) // Who left needs no answer.
+}
+
+// clean is a whole page without characters that turn the direction of writing or
+// control something. No template has one, so each is of a foreign text.
+func clean(page string) string {
+	lines := strings.Split(page, "\n")
+	for i, line := range lines {
+		lines[i] = report.Clean(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // notFound answers for an address that shows nothing.

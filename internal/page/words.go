@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ type tongue struct {
 }
 
 // screens are the names of the templates.
-var screens = []string{"overview", "login", "again", "not-found", "foreign"}
+var screens = []string{"overview", "waiting", "tokens", "binding", "syncs", "problems", "login", "again", "not-found", "foreign"}
 
 // tongues are the languages of the catalogue; the first is for whoever asks for
 // none of them.
@@ -86,7 +87,7 @@ func (t *tongue) funcs() template.FuncMap {
 	return template.FuncMap{
 		"t":    t.text,
 		"say":  func(m message.Message) string { return report.Clean(t.words.Text(m)) },
-		"line": report.Clean,
+		"line": func(text any) string { return report.Clean(fmt.Sprint(text)) },
 		"cut":  cut,
 		"ago":  func(at time.Time) string { return t.words.Text(distance(at, t.now())) },
 		"in":   func(at time.Time) string { return t.words.Text(distance(at, t.now())) },
@@ -119,8 +120,8 @@ func (t *tongue) text(id string, pairs ...any) string {
 const longestCell = 80
 
 // cut is a name as a table shows it.
-func cut(text string) string {
-	runes := []rune(report.Clean(text))
+func cut(text any) string {
+	runes := []rune(report.Clean(fmt.Sprint(text)))
 	if len(runes) <= longestCell {
 		return string(runes)
 	}
@@ -156,6 +157,17 @@ func distance(at, now time.Time) message.Message {
 	}
 	return message.New("page.ago."+unit, "count", n)
 }
+
+// number is a number that counts from 1; empty for 0.
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+// yesNo is how a declaration writes a boolean.
+func yesNo(b bool) string { return strconv.FormatBool(b) }
 
 // took is a duration that people compare: 420ms, 3.2s, 1m5s.
 func took(d time.Duration) string {

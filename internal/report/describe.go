@@ -35,6 +35,8 @@ type Description struct {
 	Objects []DescribedObject `json:"objects"`
 	// Images are the declared image repositories with their build rules.
 	Images []DescribedImage `json:"images,omitempty"`
+	// Observed is what the last sync observed; nil before the first.
+	Observed *DescribedObservation `json:"observed,omitempty"`
 	// Events are the last of them, newest first, and so is History.
 	Events  []EventItem            `json:"events"`
 	History []binding.HistoryEntry `json:"history"`
@@ -66,6 +68,9 @@ type DescribedObject struct {
 	// ReasonID and ReasonArgs are the reason as data.
 	ReasonID   string       `json:"reasonId,omitempty"`
 	ReasonArgs message.Args `json:"reasonArgs,omitempty"`
+	// Changes are the fields that differ: From is what the registry has, To what is
+	// declared.
+	Changes []plan.Change `json:"changes,omitempty"`
 }
 
 // DescribedImage is an image repository with its build rules.

@@ -63,3 +63,9 @@ func known(m message.Message, words string) message.Message {
 	}
 	return message.Verbatim(words)
 }
+
+// MessageOf is the message that an object in JSON has as data, or its words as they
+// are where this version does not have it.
+func MessageOf(id string, args message.Args, words string) message.Message {
+	return known(message.Message{ID: id, Args: args}, words)
+}

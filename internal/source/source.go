@@ -46,6 +46,9 @@ type Snapshot struct {
 	Revision string
 	// Time is the commit's, or for a folder the newest file's.
 	Time time.Time
+	// Author is the name of who wrote the commit; empty for a folder. Nothing proves
+	// it.
+	Author string
 	// Files are the .yaml and .yml files that no .reconcilerignore leaves out,
 	// sorted by path.
 	Files []binding.File

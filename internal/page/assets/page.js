@@ -21,7 +21,7 @@
         etag = answer.headers.get('ETag') || '';
         swap(new DOMParser().parseFromString(await answer.text(), 'text/html'));
       }
-      say(stream || (channel && !asking) ? body.dataset.on : body.dataset.polled);
+      say(stream || (channel && !asking) ? body.dataset.following : body.dataset.polled);
     } catch (e) {
       say(body.dataset.lost);
     } finally {
@@ -58,7 +58,7 @@
   function listen() {
     const mine = stream = new EventSource(body.dataset.live);
     const late = setTimeout(() => { if (mine.readyState !== EventSource.OPEN) poll(true); }, patience);
-    mine.onopen = () => { clearTimeout(late); poll(false); say(body.dataset.on); soon(); };
+    mine.onopen = () => { clearTimeout(late); poll(false); say(body.dataset.following); soon(); };
     mine.onerror = () => { poll(true); if (mine.readyState === EventSource.CLOSED) hush(); };
     mine.addEventListener('news', () => { soon(); if (channel) channel.postMessage('news'); });
     mine.addEventListener('end', () => location.reload());

@@ -392,7 +392,7 @@ func (s *Source) read(ctx context.Context, store *store, tip plumbing.Hash) (sou
 	if err != nil {
 		return source.Snapshot{}, err
 	}
-	snapshot.Revision, snapshot.Time = tip.String(), commit.Committer.When
+	snapshot.Revision, snapshot.Time, snapshot.Author = tip.String(), commit.Committer.When, commit.Author.Name
 	// The ids of all objects were computed from their content, so what is kept
 	// is what the commit's id stands for.
 	s.store, s.tip = storing(t.used), tip

@@ -1,0 +1,84 @@
+package daemon
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"reconciler/internal/plan"
+	"reconciler/internal/report"
+)
+
+const (
+	// syncsKept is how many syncs of an instance are kept, and authorsKept of how
+	// many commits it is known who wrote them.
+	syncsKept   = 20
+	authorsKept = 200
+)
+
+// syncLog keeps the last syncs of each instance that did something, and the last
+// one. It is in memory, as the events are. It is safe for concurrent use.
+type syncLog struct {
+	mu   sync.Mutex
+	last map[string][]report.SyncRecord
+	// authors are those of commits, and revisions the commits, the oldest first.
+	authors   map[string]string
+	revisions []string
+}
+
+func newSyncLog() *syncLog {
+	return &syncLog{last: map[string][]report.SyncRecord{}, authors: map[string]string{}}
+}
+
+// wrote notes who wrote a commit.
+func (l *syncLog) wrote(revision, author string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, known := l.authors[revision]; known || author == "" {
+		return
+	}
+	l.authors[revision] = author
+	if l.revisions = append(l.revisions, revision); len(l.revisions) > authorsKept {
+		delete(l.authors, l.revisions[0])
+		l.revisions = l.revisions[1:]
+	}
+}
+
+// add notes a sync that ended. One that found nothing new replaces the
+// previous one, if that found nothing new either.
+func (l *syncLog) add(r report.SyncRecord) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r.Author = l.authors[r.Revision]
+	kept := l.last[r.Instance]
+	if n := len(kept); n > 1 && !r.Telling(kept[n-1]) && !kept[n-1].Telling(kept[n-2]) {
+		kept = kept[:n-1]
+	}
+	if kept = append(kept, r); len(kept) > syncsKept {
+		kept = slices.Delete(kept, 0, 1)
+	}
+	l.last[r.Instance] = kept
+}
+
+// Syncs are the last syncs of the instances of the present configuration, the newest
+// first.
+func (d *Daemon) Syncs() []report.SyncRecord {
+	d.syncs.mu.Lock()
+	defer d.syncs.mu.Unlock()
+	var all []report.SyncRecord
+	for _, name := range d.present().config.InstanceNames() {
+		all = append(all, d.syncs.last[name]...)
+	}
+	slices.SortStableFunc(all, func(a, b report.SyncRecord) int {
+		return cmp.Or(b.Began.Compare(a.Began), cmp.Compare(a.Instance, b.Instance))
+	})
+	return all
+}
+
+// synced notes a sync that ended.
+func (d *Daemon) synced(ev plan.Event, at time.Time) {
+	if ev.Kind == plan.SyncDone || ev.Kind == plan.SyncFailed {
+		d.syncs.add(report.NewSyncRecord(ev, at, d.redactor.Redact))
+	}
+}
