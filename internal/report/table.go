@@ -61,17 +61,14 @@ const gap = "  "
 // leastFree is how much of a sentence is worth a column.
 const leastFree = 40
 
-// write writes the rows, below the headings the first time.
+// write writes the rows, below the headings the first time and when they need
+// other columns.
 func (p *page) write(t *table) {
-	var lines [][]cell
-	if !t.begun {
-		headings := make([]cell, len(t.columns))
-		for i, c := range t.columns {
-			headings[i].text = p.style.Language.Text(message.New("heading." + c.id))
-		}
-		lines = append(lines, headings)
+	headings := make([]cell, len(t.columns))
+	for i, c := range t.columns {
+		headings[i].text = p.style.Language.Text(message.New("heading." + c.id))
 	}
-	lines = append(lines, t.rows...)
+	lines := append([][]cell{headings}, t.rows...)
 	for _, line := range lines {
 		for i := range line {
 			if !t.columns[i].free {
@@ -82,8 +79,10 @@ func (p *page) write(t *table) {
 	}
 	within, wide := p.style.Width-width(t.indent), p.style.Width <= 0 || p.style.Wide
 	t.measure(lines)
-	if !t.begun {
-		t.choose(within, wide)
+	if before := t.shown; t.begun && (t.fits(within, wide) || slices.Equal(before, t.choose(within, wide))) {
+		lines, t.shown = lines[1:], before
+	} else {
+		t.shown = t.choose(within, wide)
 	}
 	widths := t.narrow(within, wide)
 	for _, line := range lines {
@@ -121,8 +120,25 @@ func (t *table) measure(lines [][]cell) {
 	t.least = widths
 }
 
+// need is how wide a column is at least.
+func (t *table) need(i int) int {
+	if t.columns[i].free {
+		return min(t.least[i], leastFree)
+	}
+	return t.least[i]
+}
+
+// fits says whether the columns that are shown fit.
+func (t *table) fits(within int, wide bool) bool {
+	sum := -len(gap)
+	for _, i := range t.shown {
+		sum += t.need(i) + len(gap)
+	}
+	return wide || sum <= within
+}
+
 // choose takes the columns that fit, those of the lowest rank first.
-func (t *table) choose(within int, wide bool) {
+func (t *table) choose(within int, wide bool) (shown []int) {
 	order := make([]int, len(t.columns))
 	for i := range order {
 		order[i] = i
@@ -130,17 +146,15 @@ func (t *table) choose(within int, wide bool) {
 	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(t.columns[i].rank, t.columns[j].rank) })
 	used := -len(gap)
 	for _, i := range order {
-		need := t.least[i]
-		if t.columns[i].free {
-			need = min(need, leastFree)
-		}
-		if used += need + len(gap); !wide && used > within && t.columns[i].rank > 0 {
-			used -= need + len(gap)
+		width := t.need(i) + len(gap)
+		if !wide && used+width > within && t.columns[i].rank > 0 {
 			continue
 		}
-		t.shown = append(t.shown, i)
+		used += width
+		shown = append(shown, i)
 	}
-	slices.Sort(t.shown)
+	slices.Sort(shown)
+	return shown
 }
 
 // narrow gives the widths that fit: sentences end earlier and, where nothing else

@@ -170,6 +170,28 @@ func TestBindingsAreSortedByAColumn(t *testing.T) {
 	}
 }
 
+// TestALongerNameLeavesOutAColumn, with the headings again, and cuts no time.
+func TestALongerNameLeavesOutAColumn(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	table := report.NewEventTable(report.Style{Width: 80, Now: atHour(12)}, true)
+	for _, name := range []string{"web", strings.Repeat("long-name-", 6), "web"} {
+		event := report.EventItem{Instance: "prod", Binding: name, Type: report.EventNormal, Reason: "Applied", Message: strings.Repeat("message ", 9), Count: 1, Last: atHour(9)}
+		if err := table.Write(&out, []report.EventItem{event}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if len(lines) != 5 || !strings.HasPrefix(lines[0], "LAST ") || !strings.HasPrefix(lines[2], "LAST ") || !strings.HasPrefix(lines[3], "2026-11-25T09:30:00Z  ") {
+		t.Errorf("want a heading, a row, a heading and two rows:\n%s", out.String())
+	}
+	for _, line := range lines {
+		if columnsOf(line) > 80 {
+			t.Errorf("a line is too wide:\n%s", out.String())
+		}
+	}
+}
+
 func TestWhoWatchesSeesProblemsAndWhatIsGone(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
