@@ -3,7 +3,9 @@ package engine
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
@@ -89,15 +91,43 @@ func check(ctx context.Context, o Options, snapshot source.Snapshot, root string
 	if err := ctx.Err(); err != nil {
 		return Loaded{}, fmt.Errorf("check of %s: %w", snapshot.Revision, err)
 	}
-	broken := slices.Sorted(slices.Values(append(result.Broken, unreadable...)))
+	told, mayDeclare := endings(snapshot, root, applied, result.Declarations)
+	broken := slices.Sorted(slices.Values(slices.Concat(result.Broken, unreadable, mayDeclare)))
 	return Loaded{
 		Desired: plan.Desired{
 			Revision: snapshot.Revision, Declarations: result.Declarations, Broken: slices.Compact(broken),
 			Held: result.Held, Rewritten: snapshot.Rewritten, EmptySnapshot: len(result.Declarations) == 0 && len(broken) == 0 && len(result.Held) == 0,
 		}.Indexed(),
 		Editions: result.Editions,
-		Findings: finding.Sort(slices.Concat(result.Findings, snapshot.Findings)),
+		Findings: finding.Sort(slices.Concat(result.Findings, told)),
 	}, nil
+}
+
+// codeEnding is the rule of files whose ending is almost that of declarations.
+const codeEnding = "source-file-ending"
+
+// endings are the findings of a snapshot. A file whose ending is not read is an
+// error, and held, if it may declare what is missing: a declaration that was applied
+// from its folder is nowhere now.
+func endings(s source.Snapshot, root string, applied []binding.Record, declared []binding.Declaration) (findings []finding.Finding, held []string) {
+	below := func(file string) string { return strings.TrimPrefix(strings.TrimPrefix(file, root), "/") }
+	read, names := map[string]bool{}, map[string]bool{}
+	for _, file := range s.Files {
+		read[below(file.Path)] = true
+	}
+	for _, d := range declared {
+		names[d.Name] = true
+	}
+	findings = slices.Clone(s.Findings)
+	for i, f := range findings {
+		missing := func(r binding.Record) bool {
+			return !r.Removed && r.File != "" && !read[below(r.File)] && !names[r.Binding] && path.Dir(below(r.File)) == path.Dir(below(f.File))
+		}
+		if f.Code == codeEnding && slices.ContainsFunc(applied, missing) {
+			findings[i], held = f.As(finding.Error), append(held, f.File)
+		}
+	}
+	return findings, held
 }
 
 // Trusted is the revision that the next one has to descend from; empty before

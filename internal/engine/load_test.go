@@ -7,10 +7,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
+	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/source"
 )
 
@@ -55,5 +58,57 @@ func TestASnapshotIsHeldToBothPolicies(t *testing.T) {
 		if (len(loaded.Desired.Declarations) == 1) != (len(tt.broken) == 0) || loaded.Desired.EmptySnapshot {
 			t.Errorf("%s: %d declarations, empty %v", tt.name, len(loaded.Desired.Declarations), loaded.Desired.EmptySnapshot)
 		}
+	}
+}
+
+// Kind: a file that nobody reads is taken for a removal. One whose ending is almost
+// that of declarations may hold what is missing in its folder.
+func TestAnEndingThatIsNotReadIsNoRemoval(t *testing.T) {
+	c := config.Default()
+	c.Instances = []config.Instance{{Name: "prod"}}
+	now := func() time.Time { return time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC) }
+	declaration := func(file, name, platform string) binding.File {
+		return binding.File{Path: file, Digest: file, Data: []byte("apiVersion: reconciler/v1alpha1\nkind: SourceBinding\nmetadata: {name: " + name + "}\n" +
+			"spec: {instance: prod, platform: " + platform + ", username: bot, token: {vault: {mount: secret, path: acr/" + name + "}}}\n")}
+	}
+	other := declaration("team/b.yaml", "b", "codeup")
+	record := func(file string) binding.Record {
+		return binding.Record{Instance: "prod", Binding: "a", Platform: binding.GitLab, File: file, Managed: true}
+	}
+	for name, tt := range map[string]struct {
+		applied []binding.Record
+		odd     []string
+		files   []binding.File
+		broken  []string
+	}{
+		"renamed to capitals":              {[]binding.Record{record("team/a.yaml")}, []string{"team/a.YAML"}, []binding.File{other}, []string{"team/a.YAML"}},
+		"renamed to another ending":        {[]binding.Record{record("team/a.yaml")}, []string{"team/A.Yml"}, []binding.File{other}, []string{"team/A.Yml"}},
+		"renamed, and its name too":        {[]binding.Record{record("team/a.yaml")}, []string{"team/gitlab.YML"}, []binding.File{other}, []string{"team/gitlab.YML"}},
+		"at the root":                      {[]binding.Record{record("a.yml")}, []string{"a.YML"}, []binding.File{other}, []string{"a.YML"}},
+		"the only file":                    {[]binding.Record{record("a.yml")}, []string{"a.YML"}, nil, []string{"a.YML"}},
+		"it is there, and another next to": {[]binding.Record{record("team/a.yaml")}, []string{"team/a.YAML"}, []binding.File{declaration("team/a.yaml", "a", "codeup")}, []string{}},
+		"it moved, and is read":            {[]binding.Record{record("team/a.yaml")}, []string{"team/a.YAML"}, []binding.File{declaration("new/a.yaml", "a", "codeup")}, []string{}},
+		"it is gone, and one elsewhere":    {[]binding.Record{record("team/a.yaml")}, []string{"docs/SAMPLE.YAML"}, []binding.File{other}, []string{}},
+		"nothing was applied":              {nil, []string{"team/a.YAML"}, []binding.File{other}, []string{}},
+		"it was removed before":            {[]binding.Record{{Instance: "prod", Binding: "a", File: "team/a.yaml", Removed: true}}, []string{"team/a.YAML"}, []binding.File{other}, []string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := source.Snapshot{Revision: "1", Files: tt.files}
+			for _, file := range tt.odd {
+				s.Findings = append(s.Findings, finding.New("source-file-ending", message.New("source.ending", "file", file)).At(file, 0, 0))
+			}
+			loaded, err := CheckSnapshot(t.Context(), Options{Config: c, Now: now}, s, tt.applied...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.broken, loaded.Desired.Broken, cmpopts.EquateEmpty()); diff != "" || loaded.Desired.EmptySnapshot {
+				t.Errorf("broken (-want +got):\n%s\nempty %v", diff, loaded.Desired.EmptySnapshot)
+			}
+			for _, f := range loaded.Findings {
+				if f.Code == "source-file-ending" && (f.Severity == finding.Error) != (len(tt.broken) > 0) {
+					t.Errorf("the finding is %s", f.Severity)
+				}
+			}
+		})
 	}
 }

@@ -11,7 +11,6 @@ package codeup
 import (
 	"context"
 	"encoding/json"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -143,15 +142,19 @@ func (s *session) noVerdict(question binding.Question, reply providers.Reply, er
 	return answer
 }
 
-// refusesToken says that the API itself does not know the token: its own shape of
-// an error, or plain text, which a few endpoints answer. A page comes from
-// something in front, and JSON without a code from another API.
+// refusesToken says that the API itself does not know the token, which the body's
+// code decides. Other codes refuse our address or the organization, or are about
+// the system; what is not readable may come from something in front.
 func refusesToken(reply providers.Reply) bool {
-	if reply.Status != http.StatusUnauthorized {
+	if reply.Status != http.StatusUnauthorized || !providers.IsJSON(reply.Header) {
 		return false
 	}
-	kind, _, err := mime.ParseMediaType(reply.Header.Get("Content-Type"))
-	return err == nil && kind == "text/plain" || providers.IsJSON(reply.Header) && readRefusal(reply.Body) != ""
+	code, _, _ := strings.Cut(readRefusal(reply.Body), ".")
+	switch code {
+	case "Unauthorized", "UNAUTHORIZED", "InvalidToken", "INVALID_TOKEN", "TokenInvalid", "TokenExpired":
+		return true
+	}
+	return false
 }
 
 // forbidden says that the API itself refuses a known token a permission, which

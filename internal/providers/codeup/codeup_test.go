@@ -147,7 +147,15 @@ func TestStatusesMeanWhatTheirFactsSay(t *testing.T) {
 		want       string
 	}{
 		"401":                       {401, "application/json", `{"errorCode":"Unauthorized"}`, "no TokenInvalid codeup-token-permissions"},
-		"401 in plain text":         {401, "text/plain", `token invalid`, "no TokenInvalid codeup-token-permissions"},
+		"401 of the API, by a part": {401, "application/json;charset=utf-8", `{"errorCode":"Unauthorized.TokenExpired"}`, "no TokenInvalid codeup-token-permissions"},
+		"401 of a token":            {401, "application/json", `{"errorCode":"InvalidToken"}`, "no TokenInvalid codeup-token-permissions"},
+		"401 in plain text":         {401, "text/plain", `token invalid`, "unknown TokenRefused"},
+		"401 of our address":        {401, "application/json", `{"errorCode":"SYSTEM_FORBIDDEN_ERROR"}`, "unknown TokenRefused"},
+		"401 of the system":         {401, "application/json", `{"errorCode":"SYSTEM_UNKNOWN_ERROR"}`, "unknown TokenRefused"},
+		"401 of an organization":    {401, "application/json", `{"errorCode":"InvalidOrganization"}`, "unknown TokenRefused"},
+		"401 that is cut":           {401, "application/json", `{"errorCode":"Unautho`, "unknown TokenRefused"},
+		"401 that says JSON":        {401, "application/json", `<html>Unauthorized</html>`, "unknown TokenRefused"},
+		"401 in a list":             {401, "application/json", `[{"errorCode":"Unauthorized"}]`, "unknown TokenRefused"},
 		"401 of a sign-in page":     {401, "text/html", `<form>`, "unknown TokenRefused"},
 		"401 of a gateway":          {401, "application/json", `{"message":"Unauthorized"}`, "unknown TokenRefused"},
 		"401 without a body":        {401, "", ``, "unknown TokenRefused"},

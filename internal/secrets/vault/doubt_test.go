@@ -114,6 +114,40 @@ func TestARefusedCredentialIsSentRarely(t *testing.T) {
 	}
 }
 
+// Several processes that have the same bad secret id do not lock the role out
+// together: Vault locks it for a quarter of an hour after five refusals in one.
+func TestSeveralProcessesDoNotLockARoleOut(t *testing.T) {
+	for _, processes := range []int{2, 3, 4} {
+		clock := newClock()
+		var refusals []time.Time
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			refusals = append(refusals, clock.Now())
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"errors":["invalid role or secret ID"]}`)
+		}))
+		var clients []*vault.Client
+		for range processes {
+			o := withAppRole(t, vault.Options{Address: server.URL, Redactor: secrets.NewRedactor(nil), Now: clock.Now}, "role", "bad")
+			clients = append(clients, newClient(t, o))
+		}
+		for range 24 * 60 {
+			for _, c := range clients {
+				_ = c.Check(t.Context())
+			}
+			clock.add(time.Minute)
+		}
+		server.Close()
+		for n := 4; n < len(refusals); n++ {
+			if in := refusals[n].Sub(refusals[n-4]); in < 15*time.Minute {
+				t.Fatalf("%d processes: five refusals in %s", processes, in)
+			}
+		}
+		if few := len(refusals); few < 10*processes || few > 20*processes {
+			t.Errorf("%d processes: sent %d times in a day", processes, few)
+		}
+	}
+}
+
 func TestAPathOfTheAPIIsNamed(t *testing.T) {
 	w := newPretend(t, nil)
 	m := w.mount(t, 2)

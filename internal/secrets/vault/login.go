@@ -48,6 +48,21 @@ type signIn interface {
 	issues() bool
 	// digest changes with the credential that obtain would send.
 	digest() [sha256.Size]byte
+	// afterRefusals is the least pause after Vault refused the same credential so
+	// often in a row.
+	afterRefusals(times int) time.Duration
+}
+
+func (tokenValue) afterRefusals(int) time.Duration { return refusedPause }
+
+func (tokenFile) afterRefusals(int) time.Duration { return refusedPause }
+
+func (jwtLogin) afterRefusals(int) time.Duration { return refusedPause }
+
+func (certLogin) afterRefusals(int) time.Duration { return refusedPause }
+
+func (*appRole) afterRefusals(times int) time.Duration {
+	return binding.Pause(lockPause, lastLockPause, times)
 }
 
 func (tokenValue) digest() [sha256.Size]byte { return [sha256.Size]byte{} }

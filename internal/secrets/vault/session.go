@@ -24,8 +24,12 @@ const (
 	// answer 403 caused; it doubles while they do not help.
 	firstDenial, lastDenial = 30 * time.Second, time.Hour
 	// refusedPause is the least time between two logins with a credential that
-	// Vault refused: a few in a quarter of an hour lock a good one out too.
+	// Vault refused.
 	refusedPause = 5 * time.Minute
+	// lockPause and lastLockPause are the same for an AppRole, whose role Vault locks
+	// after five refusals in a quarter of an hour, also for a good secret id. Other
+	// processes may have the same bad one. It doubles in between.
+	lockPause, lastLockPause = 16 * time.Minute, 2 * time.Hour
 )
 
 // Stats count what the client did; a daemon's logins per hour come from them.
@@ -51,6 +55,11 @@ type refusal struct {
 	failure *binding.Failure
 	// with is the digest of the credential; another one is tried at once.
 	with [sha256.Size]byte
+	// times is how often Vault refused it in a row.
+	times int
+	// counted is how long it counts as one failed login: in a longer pause it counts
+	// again, so that alerts see it as before.
+	counted binding.Term
 }
 
 // sessions keep the one login that all readers share.
@@ -188,8 +197,16 @@ func (s *sessions) renew(ctx context.Context, have *session) *session {
 // login signs in, unless a login failed a moment ago: then that failure
 // stands. The caller holds the lock.
 func (s *sessions) login(ctx context.Context) (*session, *binding.Failure) {
-	if r := s.refused.Load(); r != nil {
-		if now := s.now(); r.pause.Holds(now) && r.with == s.signIn.digest() {
+	times := 0
+	if r := s.refused.Load(); r != nil && r.with == s.signIn.digest() {
+		times = r.times
+		if now := s.now(); r.pause.Holds(now) {
+			if !r.counted.Holds(now) {
+				s.failures.Add(1)
+				counted := *r
+				counted.counted = binding.TermOf(now, refusedPause)
+				s.refused.Store(&counted)
+			}
 			again := *r.failure
 			again.RetryAfter = r.pause.Left(now)
 			return nil, &again
@@ -206,9 +223,10 @@ func (s *sessions) login(ctx context.Context) (*session, *binding.Failure) {
 			s.fails++
 			wait := max(s.backoff(), failure.RetryAfter)
 			if failure.Kind == binding.Forbidden {
-				wait = max(wait, refusedPause)
+				times++
+				wait = max(wait, s.signIn.afterRefusals(times))
 			}
-			s.refused.Store(&refusal{binding.TermOf(s.now(), wait), failure, with})
+			s.refused.Store(&refusal{binding.TermOf(s.now(), wait), failure, with, times, binding.TermOf(s.now(), refusedPause)})
 		}
 		return nil, failure
 	}
