@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 
+	"reconciler/internal/trace"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
@@ -124,7 +126,9 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	event := plan.Event{Kind: plan.ActionStarted, Revision: x.round.Revision, Action: a, Index: x.number[i], Count: len(x.number)}
 	x.o.Emit(event)
 	started := x.o.Now()
-	outcome.State, outcome.Err = plan.Done, x.perform(ctx, i)
+	performing, span := trace.Start(ctx, "action", "binding", a.Binding, "action", string(a.Kind), "object", a.Object.String())
+	outcome.State, outcome.Err = plan.Done, x.perform(performing, i)
+	span.Fail(outcome.Err)
 	switch {
 	case errors.Is(outcome.Err, errInterrupted):
 		outcome.State, outcome.Err = plan.Stopped, nil

@@ -55,5 +55,10 @@ func runRun(ctx context.Context, opts *runOptions) error {
 		return err
 	}
 	defer d.Close()
+	traced, err := d.Trace(ctx, readBuild().Version)
+	if err != nil {
+		return err
+	}
+	defer traced()
 	return d.Run(ctx, daemon.Reload{Path: opts.config, Asked: hangup})
 }

@@ -17,6 +17,7 @@ import (
 	"reconciler/internal/notify"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/secrets"
+	"reconciler/internal/trace"
 )
 
 // Options are what a Daemon is built from.
@@ -185,6 +186,16 @@ func (d *Daemon) APIAddress() string {
 		return *address
 	}
 	return ""
+}
+
+// Trace exports traces if the environment asks for it; done exports what is left.
+func (d *Daemon) Trace(ctx context.Context, version string) (done func(), err error) {
+	shut, err := trace.Setup(ctx, version, func(err error) { d.log.Warn("traces are not exported", "err", err) })
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.present().config.Server.ForAnswers())
+		defer cancel()
+		_ = shut(ctx) // The handler of errors logs it.
+	}, err
 }
 
 // Statuses are the present statuses of the bindings of all instances.

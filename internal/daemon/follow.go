@@ -13,6 +13,7 @@ import (
 	"reconciler/internal/report"
 	"reconciler/internal/source"
 	"reconciler/internal/source/folder"
+	"reconciler/internal/trace"
 )
 
 // follower reads the source and submits every new snapshot to the loops.
@@ -119,6 +120,8 @@ func (f *follower) safely(ctx context.Context, step func(context.Context) error)
 // look reads the source, and hands on what is new.
 func (f *follower) poll(ctx context.Context) error {
 	begun := f.now()
+	ctx, span := trace.Start(trace.WithParent(ctx, f.expected.trace), "source")
+	defer func() { span.End("") }()
 	snapshot, err := f.load(ctx)
 	if ctx.Err() == nil {
 		held := err
@@ -137,6 +140,7 @@ func (f *follower) poll(ctx context.Context) error {
 	if err := f.submit(ctx, *snapshot); err != nil {
 		return err
 	}
+	f.expected.trace = "" // It ends with the commit.
 	f.metrics.SourceRead(metrics.ResultChanged, begun, f.now())
 	return nil
 }
@@ -198,6 +202,7 @@ func (f *follower) submit(ctx context.Context, snapshot source.Snapshot) error {
 		return err
 	}
 	desired := loaded.Desired
+	desired.Trace = trace.Parent(ctx)
 	f.last, f.seen = &snapshot, desired.Revision
 	f.loaded.Store(&loaded)
 	f.syncs.wrote(desired.Revision, f.redactor.Redact(snapshot.Author))

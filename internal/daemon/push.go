@@ -40,6 +40,8 @@ func (p *pushes) put(push webhook.Push) {
 type expectation struct {
 	commit string
 	looks  int
+	// trace is the traceparent of the push.
+	trace string
 }
 
 // next is the pause before the next look for the commit. ok is false if the
@@ -89,5 +91,5 @@ func (f *follower) pushed(ctx context.Context, push webhook.Push) {
 	case push = <-f.webhooks.pushes.newest:
 	default:
 	}
-	f.expected, f.lastPush = expectation{commit: push.Commit}, time.Now()
+	f.expected, f.lastPush = expectation{commit: push.Commit, trace: push.Trace}, time.Now()
 }

@@ -83,6 +83,9 @@ func (w *world) push(url, secret, commit string) int {
 		w.t.Fatal(err)
 	}
 	signature := secrets.New([]byte(secret)).MAC([]byte(at+"."), body)
+	if w.traceparent != "" {
+		r.Header.Set("Traceparent", w.traceparent)
+	}
 	r.Header.Set("X-Reconciler-Timestamp", at)
 	r.Header.Set("X-Reconciler-Signature", "sha256="+hex.EncodeToString(signature))
 	answer, err := http.DefaultClient.Do(r)

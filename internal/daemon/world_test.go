@@ -48,7 +48,9 @@ type world struct {
 	reload Reload
 	// pushPauses are the daemon's pauses between looks for a pushed commit.
 	pushPauses []time.Duration
-	tokens     map[string]int
+	// traceparent goes with every push; empty for none.
+	traceparent string
+	tokens      map[string]int
 }
 
 func newWorld(t testing.TB, edit ...func(*sandbox.Options)) *world {

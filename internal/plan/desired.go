@@ -25,6 +25,8 @@ type Desired struct {
 	// BreakGlass lets the one run that this is given to change the instance
 	// outside of its windows. It is a person's, and no snapshot has it.
 	BreakGlass []BreakGlass
+	// Trace is the traceparent of what read the snapshot; empty for none.
+	Trace string
 	// index is nil where nobody asked for it; see Indexed.
 	index *desiredIndex
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"reconciler/internal/trace"
+
 	"reconciler/internal/binding"
 )
 
@@ -43,7 +45,9 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	if sent.Header.Get("User-Agent") == "" {
 		sent.Header.Set("User-Agent", userAgent)
 	}
+	_, span := trace.Start(req.Context(), "http", "host", req.URL.Host)
 	resp, err := g.base.RoundTrip(sent)
+	span.Answered(resp)
 	told.Took = g.pace.now().Sub(begun)
 	if err != nil {
 		cancel()

@@ -145,6 +145,9 @@ func (l *Loop) once(ctx context.Context) {
 	}()
 	l.r.emit(plan.Event{Kind: plan.SyncStarted, Revision: desired.Revision, Waited: waited})
 	wanted, err := l.r.prepare(ctx, asked, *desired)
+	if waited == 0 {
+		wanted.Trace = "" // The trace of the commit ended with its first sync.
+	}
 	if err == nil {
 		synced.Result, err = l.r.Sync(ctx, wanted, binding.DepthPreflight)
 	}

@@ -14,6 +14,7 @@ import (
 	"reconciler/internal/plan"
 	"reconciler/internal/registry"
 	"reconciler/internal/status"
+	"reconciler/internal/trace"
 )
 
 // Options are what a Reconciler needs.
@@ -189,7 +190,9 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, dept
 		declared[n] = desired.Of(name)
 		targets[n] = basis.SecretTargets.With(basis.Records, nil).And(desired.SecretTargets())
 	}
-	observations := r.observer.ObserveEach(ctx, declared, targets, apply.Intended(basis.Records, basis.Intents), depth)
+	observing, span := trace.Start(ctx, "observe")
+	observations := r.observer.ObserveEach(observing, declared, targets, apply.Intended(basis.Records, basis.Intents), depth)
+	span.End("")
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("instance %s: stopped while observing: %w", name, err)
 	}
@@ -326,6 +329,9 @@ func (r *Reconciler) people(ctx context.Context, into *plan.Round) error {
 func (r *Reconciler) Sync(ctx context.Context, desired plan.Desired, depth binding.Depth) (plan.Result, error) {
 	r.running.Lock()
 	defer r.running.Unlock()
+	ctx, span := trace.Start(trace.WithParent(ctx, desired.Trace), "sync", "instance", r.o.Instance.Name, "revision", desired.Revision)
+	failed := "SyncFailed"
+	defer func() { span.End(failed) }()
 	started, before := r.o.Now(), r.Statuses()
 	rounds, err := r.planEach(ctx, []plan.Desired{desired}, depth)
 	if err != nil {
@@ -337,6 +343,10 @@ func (r *Reconciler) Sync(ctx context.Context, desired plan.Desired, depth bindi
 	}
 	round := rounds[0]
 	result := r.apply(ctx, round)
+	span.Set("digest", result.Digest)
+	if failed = ""; result.Err() != nil {
+		failed = "ActionFailed"
+	}
 	r.emit(plan.Event{
 		Kind: plan.SyncDone, Revision: round.Revision, Plan: &round.Plan, Result: &result,
 		Statuses: r.Statuses(), Before: before, Took: r.o.Now().Sub(started),

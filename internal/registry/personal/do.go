@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"reconciler/internal/trace"
+
 	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
 
 	"reconciler/internal/binding"
@@ -44,11 +46,18 @@ func (d *Driver) do(ctx context.Context, c call) ([]byte, error) {
 // exchange is do with all that came.
 func (d *Driver) exchange(ctx context.Context, c call) (*exchange, *binding.Failure) {
 	for attempt := 1; ; attempt++ {
-		x := d.wire.send(ctx, c)
+		calling, span := trace.Start(ctx, "registry", "operation", c.action, "attempt", strconv.Itoa(attempt))
+		x := d.wire.send(calling, c)
 		f := d.classify(c, x)
-		if e, ok := x.open(); ok && c.write() && !c.probe {
-			registry.NoteRequest(ctx, safeCode(e.RequestID, x.hide))
+		if e, ok := x.open(); ok {
+			request := safeCode(e.RequestID, x.hide)
+			span.Set("request", request)
+			if c.write() && !c.probe {
+				registry.NoteRequest(ctx, request)
+			}
 		}
+		span.Set("code", codeOf(x, f))
+		span.Fail(errorOf(f))
 		d.reportAttempt(c, x, f)
 		if f == nil {
 			return x, nil
@@ -70,6 +79,14 @@ func (d *Driver) exchange(ctx context.Context, c call) (*exchange, *binding.Fail
 			}
 		}
 	}
+}
+
+// errorOf is a failure as an error; nil for none.
+func errorOf(f *binding.Failure) error {
+	if f == nil {
+		return nil
+	}
+	return f
 }
 
 // envelope is what every answer is wrapped in: an error has a code.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"reconciler/internal/trace"
+
 	"reconciler/internal/boundedio"
 
 	"github.com/hashicorp/vault/api"
@@ -157,7 +159,9 @@ func (e *redirectError) Error() string { return fmt.Sprintf("redirected to %q", 
 // RoundTrip implements http.RoundTripper.
 func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	begun := g.now()
-	resp, err := g.inner.RoundTrip(r)
+	ctx, span := trace.Start(r.Context(), "vault", "operation", operation(r.URL.Path))
+	resp, err := g.inner.RoundTrip(r.WithContext(ctx))
+	span.Answered(resp)
 	told := Exchange{Operation: operation(r.URL.Path), Took: g.now().Sub(begun)}
 	if resp != nil {
 		told.Status = resp.StatusCode

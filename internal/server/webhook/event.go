@@ -25,6 +25,8 @@ type event struct {
 	// empty otherwise.
 	path    string
 	changes []change
+	// trace is the traceparent of the delivery.
+	trace string
 }
 
 // change is one branch or tag that a push moved.

@@ -66,6 +66,8 @@ type Push struct {
 	// Commit is where the source stands now; empty where the sender does not
 	// say.
 	Commit string
+	// Trace is the traceparent that came with it; empty for none.
+	Trace string
 }
 
 // The results of a request, as they are counted.
@@ -314,6 +316,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, s *sender, t t
 		h.opts.Log.Warn("webhook refused", "sender", s.Name, "reason", err.Error(), "delivery", clip(id))
 		return answer{http.StatusBadRequest, Rejected}
 	}
+	e.trace = r.Header.Get("Traceparent")
 	return h.decide(s, t, e, id)
 }
 
@@ -337,7 +340,7 @@ func (h *Handler) decide(s *sender, t target, e event, id string) answer {
 		return answer{http.StatusOK, Ignored}
 	}
 	log.Info("webhook accepted", "ref", t.ref, "commit", v.commit)
-	h.opts.Pushed(Push{Sender: s.Name, Commit: v.commit})
+	h.opts.Pushed(Push{Sender: s.Name, Commit: v.commit, Trace: e.trace})
 	return answer{http.StatusAccepted, Accepted}
 }
 
