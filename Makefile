@@ -49,7 +49,7 @@ test: ## Run all tests, with the race detector and against a real Vault server
 # make test.
 e2e: build $(AXE) ## Run the built program, and the tests that take longer than a minute
 	bin/reconciler demo --once >/dev/null
-	RECONCILER_SOAK_DAYS=2 RECONCILER_KILLS=20 $(GO) test -count=1 -timeout 30m -run '^(TestE2E.*|TestSoak|TestKills.*)$$' ./internal/cli ./internal/daemon
+	RECONCILER_VAULT="$$(scripts/build-vault)" RECONCILER_SOAK_DAYS=2 RECONCILER_KILLS=20 $(GO) test -count=1 -timeout 30m -run '^(TestE2E.*|TestSoak|TestKills.*)$$' ./internal/cli ./internal/daemon
 	RECONCILER_AXE=$(AXE) $(GO) test -count=1 -timeout 20m -v -run '^TestE2E' ./internal/page/browser
 	$(GO) test -count=1 -timeout 20m -run '^(TestHostilePolicies|TestAChild.*|TestAFailureIsNoLimit|TestARepositoryCosts.*|TestManyIgnorePatterns.*)$$' ./internal/confine ./internal/manifest ./internal/source/...
 
