@@ -177,6 +177,9 @@ func TestLoadTellsEveryFault(t *testing.T) {
 		{"credentials of two kinds", source + "instances: [{name: a, region: cn-hangzhou, credentials: {environment: {}, ramRole: {}}}]\n", []place{{"config-one-of", "instances[0].credentials.ramRole", 4, 84}}},
 		{"credentials of no kind", source + "instances: [{name: a, region: cn-hangzhou, credentials: {}}]\n", []place{{"config-one-of", "instances[0].credentials", 4, 57}}},
 		{"console with credentials", source + "instances: [{name: a, region: cn-hangzhou, driver: console, credentials: {environment: {}}}]\n", []place{{"config-unused", "instances[0].credentials", 4, 74}}},
+		{"an API in plain http on a public address", source + instances + "server: {api: {listen: \"0.0.0.0:9443\", tokenFile: t}}\n", []place{{"config-address", "server.api.listen", 5, 24}, {"file-missing", "server.api.tokenFile", 5, 51}}},
+		{"an API with half a certificate", source + instances + "server: {api: {listen: \"127.0.0.1:9443\", tokenFile: t, certFile: c}}\n", []place{{"config-one-of", "server.api", 5, 15}, {"file-missing", "server.api.tokenFile", 5, 53}, {"file-missing", "server.api.certFile", 5, 66}}},
+		{"a session that is too long", source + instances + "server: {api: {listen: \"localhost:9443\", tokenFile: t, page: {enabled: true, session: 1000h}}}\n", []place{{"file-missing", "server.api.tokenFile", 5, 53}, {"config-duration", "server.api.page.session", 5, 87}}},
 		{"vault without sign-in", source + instances + "vault: {address: https://v, auth: {}}\n", []place{{"config-one-of", "vault.auth", 5, 35}}},
 		{"certificate without key", source + instances + "vault: {address: https://v, clientCertFile: /, auth: {token: {}}}\n", []place{
 			{"config-conflict", "vault", 5, 8}, {"file-missing", "vault.clientCertFile", 5, 45},

@@ -68,7 +68,8 @@ func (p *pages) problems(*http.Request) (screen, error) {
 		f := brokenFile{File: b.File}
 		for _, finding := range b.Findings {
 			f.Findings = append(f.Findings, brokenFinding{
-				message.Place{File: finding.File, Line: finding.Line, Column: finding.Column}, finding.Code,
+				message.Place{File: finding.File, Line: finding.Line, Column: finding.Column},
+				finding.Code,
 				report.MessageOf(finding.ID, finding.Args, finding.Message), report.MessageOf(finding.HintID, finding.HintArgs, finding.Hint),
 			})
 		}

@@ -28,7 +28,7 @@ type taskStep struct {
 
 // Overdue says that a step of the task is overdue.
 func (t task) Overdue() bool {
-	return slices.ContainsFunc(t.Steps, func(s taskStep) bool { return s.PendingStep.Overdue })
+	return slices.ContainsFunc(t.Steps, func(s taskStep) bool { return s.Overdue })
 }
 
 func taskOf(s binding.Status) task {

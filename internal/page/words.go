@@ -77,7 +77,7 @@ func (p *pages) chooseLanguage(w http.ResponseWriter, r *http.Request) {
 	if slices.ContainsFunc(p.tongues, func(t *tongue) bool { return t.Tag == chosen }) {
 		http.SetCookie(w, &http.Cookie{
 			Name: languageCookie, Value: chosen, Path: "/", MaxAge: int(365 * 24 * time.Hour / time.Second),
-			Secure: r.TLS != nil, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+			Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		})
 	}
 	goTo(w, r, nextOf(r.PostFormValue("next")))
