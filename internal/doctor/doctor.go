@@ -140,6 +140,9 @@ func (d *doctor) rest(ctx context.Context) []section {
 	if d.o.Engine.Config.Server.API != nil {
 		sections = append(sections, section{"API", d.api})
 	}
+	if d.o.Engine.Config.Notify != nil {
+		sections = append(sections, section{"Messages", d.receivers})
+	}
 	sections = append(sections, section{"Code hosts", d.hosts})
 	for _, b := range d.declared {
 		sections = append(sections, section{"Binding " + b.Name, func(ctx context.Context, l *list) { d.binding(ctx, l, b, observations[b.Spec.Instance]()) }})

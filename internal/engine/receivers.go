@@ -89,6 +89,22 @@ func (c *Clients) credential(s *config.NotifySecret) sender.Credential {
 	}
 }
 
+// ReadCredentials reads the credentials of a receiver, and wipes them.
+func (c *Clients) ReadCredentials(ctx context.Context, r config.NotifyReceiver) error {
+	o := c.senderOptions(r)
+	for _, read := range []sender.Credential{o.URL, o.Secret, o.Mail.Password} {
+		if read == nil {
+			continue
+		}
+		secret, err := read(ctx)
+		if err != nil {
+			return err
+		}
+		secret.Wipe()
+	}
+	return nil
+}
+
 func (c *Clients) readCredential(ctx context.Context, s *config.NotifySecret) (secrets.Secret, error) {
 	if s.Vault != nil {
 		secret, _, err := c.Tokens.Read(ctx, secrets.Ref(*s.Vault))
