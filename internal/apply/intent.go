@@ -87,7 +87,7 @@ func (a *Applier) doubtLate(intent *binding.Intent, account *binding.Account) {
 	if made.IsZero() {
 		made = a.o.Now()
 	}
-	if made.After(intent.Started.Add(a.o.Settle)) {
+	if made.After(intent.Started.Add(a.o.CallTimeout + a.o.Settle)) {
 		intent.After = intent.After.WithoutToken()
 	}
 }
