@@ -22,6 +22,9 @@ type ledger struct {
 	last map[account]declared
 	// made are the accounts and rules that people made or changed, by number.
 	accounts, theirs map[int64]bool
+	// doubtful are the accounts that a call without a clear answer may have made: the
+	// process cannot know their token, and binds them once more when it may.
+	doubtful map[int64]bool
 	// replaced are the users of the accounts that the process unbound, until people
 	// change an account or another one is bound: what it took away it may put back.
 	replaced map[account]string
@@ -43,7 +46,7 @@ type declared struct {
 func newLedger() ledger {
 	return ledger{
 		images: map[string]bool{}, rules: map[string]bool{}, last: map[account]declared{},
-		accounts: map[int64]bool{}, theirs: map[int64]bool{}, replaced: map[account]string{}, suspended: map[string]suspended{},
+		accounts: map[int64]bool{}, doubtful: map[int64]bool{}, theirs: map[int64]bool{}, replaced: map[account]string{}, suspended: map[string]suspended{},
 	}
 }
 
@@ -141,7 +144,7 @@ func (o *oracle) unbound(instance string, a sandbox.SourceAccount) {
 		o.fail("a failure is no deletion", "%s: %s is unbound while files are broken: %v", instance, a.Platform, o.desired.Broken)
 	case d == nil && last.Spec.DeletionPolicy != binding.Unbind && time.Since(last.at) > recent:
 		o.fail("Retain is kept", "%s: %s is unbound, and was declared with Retain", instance, a.Platform)
-	case d != nil && !o.ledger.accounts[a.ID] && a.Username == d.Spec.Username && o.wasFresh(t) && time.Since(o.unclear[t.name]) > recent:
+	case d != nil && !o.ledger.accounts[a.ID] && a.Username == d.Spec.Username && o.wasFresh(t) && !o.ledger.doubtful[a.ID] && time.Since(o.unclear[t.name]) > recent:
 		o.fail("a good account is not unbound", "%s: %s was bound by us as declared, and is unbound", instance, a.Platform)
 	}
 }
@@ -164,6 +167,7 @@ func (o *oracle) boundNow(instance string, a sandbox.SourceAccount) {
 	}
 	delete(o.ledger.replaced, account{instance, a.Platform})
 	if t := o.team(instance, a.Platform); t != nil {
+		o.ledger.doubtful[a.ID] = time.Since(o.unclear[t.name]) <= recent
 		o.untouchable(t, "bound")
 	}
 }

@@ -155,6 +155,9 @@ func (o *oracle) event(e plan.Event) {
 		o.repeated(e)
 		if e.Action.Object.IsAccount() && errors.Is(e.Outcome.Err, plan.ErrNotVisible) {
 			o.unclear[e.Action.Binding] = time.Now()
+			if a := accountOf(o.has[e.Instance], e.Action.Platform); a != nil {
+				o.ledger.doubtful[a.ID] = true
+			}
 		}
 		o.note("%s: %s %s %s: %s %v", e.Instance, e.Action.Binding, e.Action.Kind, e.Action.Object, e.Outcome.State, e.Err)
 	case plan.Recovered:
@@ -343,17 +346,18 @@ func (o *oracle) report(s binding.Status) {
 			if c == nil || c.Status != binding.True || time.Since(l.since) <= o.delay(of)+o.aged(s.Name, *c) {
 				continue
 			}
-			o.fail(reported(claimed, of, slices.Contains(o.desired.Broken, s.File)), "%s: %s is True (%s), but for %s: %s",
-				s.Name, claimed, c.Reason, time.Since(l.since).Round(time.Second), l.why)
+			o.fail(reported(claimed, of, slices.Contains(o.desired.Broken, s.File)), "%s: %s is True (%s, known at %s), but for %s: %s",
+				s.Name, claimed, c.Reason, c.Known.Format("02 15:04:05"), time.Since(l.since).Round(time.Second), l.why)
 			o.since[s.Name][of] = lack{time.Now(), l.why} // Once is enough.
 		}
 	}
 }
 
 // aged is how much longer a status may stay that is shown as the last known
-// one: status.maxAge, three drift intervals.
-func (o *oracle) aged(name string, c binding.Condition) time.Duration {
-	if !c.LastKnown {
+// one, or that is not known while the file is broken: status.maxAge, three drift
+// intervals.
+func (o *oracle) aged(file string, c binding.Condition) time.Duration {
+	if !c.LastKnown && (c.Type == binding.Ready || !slices.Contains(o.desired.Broken, file)) {
 		return 0
 	}
 	return 3 * o.w.config.Sync.DriftInterval

@@ -338,6 +338,7 @@ func (r *Reconciler) Sync(ctx context.Context, desired plan.Desired, depth bindi
 		if ctx.Err() != nil {
 			return plan.Result{}, err // Being stopped is no failure.
 		}
+		r.failed(err)
 		r.emit(plan.Event{Kind: plan.SyncFailed, Revision: desired.Revision, Err: err, Took: r.o.Now().Sub(started)})
 		return plan.Result{}, err
 	}

@@ -37,6 +37,17 @@ func (r *Reconciler) shown(s binding.Status) binding.Status {
 	return s
 }
 
+// failed notes that a sync failed before it could answer anything.
+func (r *Reconciler) failed(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	statuses := make(map[string]binding.Status, len(r.statuses))
+	for name, s := range r.statuses {
+		statuses[name] = status.Failed(s, message.Says(err))
+	}
+	r.statuses = statuses
+}
+
 // Conditions are those of the instance itself, since the last apply or plan.
 func (r *Reconciler) Conditions() []binding.Condition {
 	r.mu.Lock()

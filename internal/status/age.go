@@ -28,3 +28,17 @@ func Aged(s binding.Status, now time.Time, maxAge time.Duration) binding.Status 
 	}
 	return s
 }
+
+// Failed is a status after a sync that failed before it could answer anything: what is
+// known is from before. It keeps s as it is.
+func Failed(s binding.Status, why message.Message) binding.Status {
+	s.Conditions = slices.Clone(s.Conditions)
+	for i := range s.Conditions {
+		c := &s.Conditions[i]
+		if c.Status != binding.Unclear && !c.LastKnown && !c.Known.IsZero() {
+			c.KnownReason, c.Reason, c.LastKnown = c.Reason, c.Reason+SuffixLastKnown, true
+			c.Message = message.New("condition.last-known", "why", why, "at", c.Known)
+		}
+	}
+	return s
+}
