@@ -108,7 +108,7 @@ func (o *getOptions) check() error {
 // ask asks the daemon for what was asked for. What the daemon says of itself goes
 // to aside.
 func (o *getOptions) ask(ctx context.Context, daemon *client.Client, aside io.Writer) (view report.BindingView, err error) {
-	statuses, err := daemon.Bindings(ctx)
+	statuses, err := o.bindings(ctx, daemon)
 	if err != nil {
 		return view, err
 	}
@@ -137,6 +137,14 @@ func (o *getOptions) ask(ctx context.Context, daemon *client.Client, aside io.Wr
 		view.Problems = view.Problems.OfBindings(o.names...)
 	}
 	return view, nil
+}
+
+// bindings asks for no more than what is written.
+func (o *getOptions) bindings(ctx context.Context, daemon *client.Client) ([]binding.Status, error) {
+	if style := o.style(); style.Full || style.Steps || o.output.json() || o.output.value == outputYAML {
+		return daemon.Bindings(ctx)
+	}
+	return daemon.Rows(ctx)
 }
 
 // known fails where a name that was asked for is not known.

@@ -26,6 +26,10 @@ const (
 	AcceptPath   = "/v1alpha1/accept-journal"
 )
 
+// RowsView, as view in the query of BindingsPath, asks for what a table of bindings
+// shows, and nothing else.
+const RowsView = "rows"
+
 // How long the daemon works on a request at most.
 const (
 	// AttestTimeout and SuspendTimeout bound the wait for a sync under way to end.

@@ -20,6 +20,14 @@ func (c *Client) Bindings(ctx context.Context) ([]binding.Status, error) {
 	return report.StatusesOf(statuses), err
 }
 
+// Rows are Bindings with what a table of them shows, and nothing else. An older
+// daemon answers with everything.
+func (c *Client) Rows(ctx context.Context) ([]binding.Status, error) {
+	var statuses []report.StatusObject
+	err := c.get(ctx, BindingsPath+query("view", RowsView), &statuses)
+	return report.StatusesOf(statuses), err
+}
+
 // Memory is what the daemon remembers of an instance.
 func (c *Client) Memory(ctx context.Context, instance string) (Memory, error) {
 	var memory Memory

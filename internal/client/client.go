@@ -22,7 +22,8 @@ import (
 )
 
 const (
-	maxAnswer = 64 << 20
+	// maxAnswer has room for all about a hundred thousand bindings.
+	maxAnswer = 1 << 30
 	// askTimeout bounds a question that is answered at once.
 	askTimeout = 10 * time.Second
 )

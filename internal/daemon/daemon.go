@@ -201,5 +201,8 @@ func (d *Daemon) Trace(ctx context.Context, version string) (done func(), err er
 // Statuses are the present statuses of the bindings of all instances.
 func (d *Daemon) Statuses() []binding.Status { return d.present().engine.Statuses() }
 
+// Rows are Statuses with what a table of bindings shows, and nothing else.
+func (d *Daemon) Rows() []binding.Status { return d.present().engine.Rows() }
+
 // Memory is what is remembered of an instance.
 func (d *Daemon) Memory(name string) (client.Memory, error) { return d.present().engine.Memory(name) }

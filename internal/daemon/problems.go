@@ -46,7 +46,7 @@ func (d *Daemon) problems(reporters ...binding.Part) report.Problems {
 			}
 		}
 	}
-	if loaded := d.present().loaded.Load(); loaded != nil {
+	if loaded := d.present().loaded.Load(); loaded != nil && len(loaded.Desired.Broken) > 0 {
 		p.BrokenFiles = report.BrokenFiles(loaded.Desired.Broken, loaded.Findings, d.Statuses(), status.ReasonFileBroken)
 	}
 	return p.Redacted(d.redactor.Redact)

@@ -228,6 +228,17 @@ func (e *Engine) Statuses() []binding.Status {
 	return all
 }
 
+// Rows are Statuses with what a table of bindings shows, and nothing else.
+func (e *Engine) Rows() []binding.Status {
+	var all []binding.Status
+	for _, i := range e.instances {
+		for _, s := range i.Statuses() {
+			all = append(all, e.RedactStatus(report.ForTable(s)))
+		}
+	}
+	return all
+}
+
 // RedactStatus is a status, which is the caller's own, without the secrets that
 // foreign answers put into its texts.
 func (e *Engine) RedactStatus(s binding.Status) binding.Status {

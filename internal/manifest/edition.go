@@ -269,10 +269,15 @@ func EditionChanges(base, head map[string]CommittedEdition, declarations []bindi
 // and what differs there.
 func (e editions) moves(declarations []binding.Declaration, applied []binding.Record) []finding.Finding {
 	var findings []finding.Finding
+	named := map[string][]int{}
+	for i, r := range applied {
+		named[r.Binding] = append(named[r.Binding], i)
+	}
 	for _, d := range declarations {
 		var from *binding.Record
-		for i, r := range applied {
-			if r.Binding != d.Name || r.Platform != d.Spec.Platform || !r.Managed {
+		for _, i := range named[d.Name] {
+			r := applied[i]
+			if r.Platform != d.Spec.Platform || !r.Managed {
 				continue
 			}
 			if r.Instance == d.Spec.Instance {

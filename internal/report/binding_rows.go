@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // BindingRow is what a table shows of one binding.
@@ -36,6 +37,35 @@ func NewBindingRow(s binding.Status) BindingRow {
 		TokenVersion: s.TokenVersion, Expires: s.TokenExpires, Since: ready.LastTransitionTime, Synced: s.LastSync,
 		File: s.File, Revision: s.Revision,
 	}
+}
+
+// ForTable is a status with what a table of bindings shows, and nothing else: the
+// whole of ten thousand is 80 MB of JSON.
+func ForTable(s binding.Status) binding.Status {
+	row := binding.Status{
+		Name: s.Name, File: s.File, Revision: s.Revision, TokenVersion: s.TokenVersion, TokenExpires: s.TokenExpires, LastSync: s.LastSync,
+		Spec: binding.Spec{Instance: s.Spec.Instance, Platform: s.Spec.Platform, Username: s.Spec.Username},
+	}
+	for _, c := range s.Conditions {
+		switch {
+		case c.Type == binding.Ready:
+			c.Message = message.Message{}
+		case c.Type == binding.WindowOpen && c.Status == binding.False, c.Type == binding.Suspended && c.Status == binding.True:
+		default:
+			continue
+		}
+		row.Conditions = append(row.Conditions, c)
+	}
+	if len(s.Steps) == 0 {
+		return row
+	}
+	row.Steps = slices.Clone(s.Steps[:1])
+	if len(s.Pending) > 0 {
+		oldest := slices.MinFunc(s.Pending, func(a, b binding.PendingStep) int { return a.Since.Compare(b.Since) })
+		oldest.Steps, oldest.Reason = nil, message.Message{}
+		row.Pending = []binding.PendingStep{oldest}
+	}
+	return row
 }
 
 // ReadyOf is the condition Ready of a binding, which is Unknown before its first

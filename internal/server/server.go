@@ -4,6 +4,7 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,8 @@ import (
 type State interface {
 	// Statuses are the bindings as they stand.
 	Statuses() []binding.Status
+	// Rows are the same with what a table of bindings shows, and nothing else.
+	Rows() []binding.Status
 	// Ready is nil once every instance has been observed in full; otherwise it
 	// says what is missing.
 	Ready() error
@@ -231,9 +234,7 @@ func (s *Server) probe(wrong func() error) http.HandlerFunc {
 // private serves the bindings to whoever may open the socket.
 func (s *Server) private() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+client.BindingsPath, func(w http.ResponseWriter, _ *http.Request) {
-		s.answer(w, report.StatusObjects(s.opts.State.Statuses()))
-	})
+	mux.HandleFunc("GET "+client.BindingsPath, s.bindings)
 	if s.opts.Conditions != nil {
 		mux.HandleFunc("GET "+client.DaemonPath, s.daemon)
 	}
@@ -263,6 +264,33 @@ func (s *Server) private() http.Handler {
 		mux.HandleFunc("POST "+client.AcceptPath, s.acceptJournal())
 	}
 	return mux
+}
+
+// bindings answers with a list, one binding at a time: the whole of many does not
+// stand in memory as text.
+func (s *Server) bindings(w http.ResponseWriter, r *http.Request) {
+	statuses := s.opts.State.Statuses
+	if r.URL.Query().Get("view") == client.RowsView {
+		statuses = s.opts.State.Rows
+	}
+	w.Header().Set("Content-Type", "application/json")
+	out := bufio.NewWriterSize(w, 64<<10)
+	encoder, separator := json.NewEncoder(out), "["
+	var err error
+	for _, status := range statuses() {
+		_, _ = out.WriteString(separator) // Flush returns the error.
+		if err = encoder.Encode(report.StatusObjects([]binding.Status{status})[0]); err != nil {
+			break
+		}
+		separator = ","
+	}
+	if separator == "[" {
+		_, _ = out.WriteString(separator)
+	}
+	_, _ = out.WriteString("]\n")
+	if err := errors.Join(err, out.Flush()); err != nil {
+		s.opts.Log.Debug("answer not delivered", "err", err)
+	}
 }
 
 // refuse answers with an error.

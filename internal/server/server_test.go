@@ -31,6 +31,7 @@ type fakeState struct {
 }
 
 func (f fakeState) Statuses() []binding.Status { return f.statuses }
+func (f fakeState) Rows() []binding.Status     { return f.statuses }
 func (f fakeState) Ready() error               { return f.ready }
 func (f fakeState) Alive() error               { return f.alive }
 func (f fakeState) Memory(string) (client.Memory, error) {
