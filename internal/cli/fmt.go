@@ -33,6 +33,7 @@ type fmtOptions struct {
 	paths   []string
 	check   bool
 	diff    bool
+	limit   limitFlags
 }
 
 func newFmt(streams Streams) *cobra.Command {
@@ -67,6 +68,7 @@ change and exits with 2 if there are any, --diff shows the changes.
 		},
 	}
 	cmd.Flags().BoolVar(&opts.check, "check", false, "write nothing, list the files that would change, exit with 2 if there are any")
+	opts.limit.add(cmd)
 	cmd.Flags().BoolVar(&opts.diff, "diff", false, "write nothing, show the differences")
 	return cmd
 }
@@ -163,7 +165,7 @@ func fmtFiles(ctx context.Context, opts *fmtOptions) ([]fmtFile, []finding.Findi
 	var findings []finding.Finding
 	seen := map[string]bool{}
 	for _, path := range paths {
-		read, found, err := fmtPath(ctx, path)
+		read, found, err := fmtPath(ctx, path, opts.limit.limits(0))
 		if err != nil {
 			return nil, nil, fmt.Errorf("fmt: %w", err)
 		}
@@ -188,7 +190,7 @@ func fmtStdin(in io.Reader) (fmtFile, error) {
 
 // fmtPath reads a file, or the declarations of a folder. A link is not
 // followed: it may lead out of the repository.
-func fmtPath(ctx context.Context, path string) ([]fmtFile, []finding.Finding, error) {
+func fmtPath(ctx context.Context, path string, limits source.Limits) ([]fmtFile, []finding.Finding, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return nil, nil, err
@@ -203,7 +205,7 @@ func fmtPath(ctx context.Context, path string) ([]fmtFile, []finding.Finding, er
 		file.shown = shown
 		return []fmtFile{file}, nil, err
 	}
-	snapshot, err := readFolder(ctx, path)
+	snapshot, err := readFolder(ctx, path, limits)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/manifest"
+	"reconciler/internal/source"
 )
 
 // names are those that a person may mean.
@@ -115,7 +116,7 @@ func (c *clientFlags) names(ctx context.Context) names {
 		folder = cfg.Source.Folder.Path
 	}
 	known := names{instances: cfg.InstanceNames()}
-	snapshot, err := readFolder(ctx, folder)
+	snapshot, err := readFolder(ctx, folder, source.DefaultLimits())
 	if err != nil {
 		return known
 	}

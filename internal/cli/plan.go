@@ -42,6 +42,7 @@ type planOptions struct {
 	explain string
 	// noConfig says that there is no configuration, and that nobody named one.
 	noConfig bool
+	limit    limitFlags
 }
 
 func newPlan(streams Streams) *cobra.Command {
@@ -118,6 +119,7 @@ only on the change.
 	cmd.Flags().StringVar(&opts.change.head, "head", "HEAD", "revision `REF` at which the change ends; WORKTREE means the files as they are")
 	cmd.Flags().StringVar(&opts.change.repo, "repo", "", "folder `DIR` in the clone (default: the current folder)")
 	opts.snapshot.add(cmd)
+	opts.limit.add(cmd)
 	cmd.MarkFlagsMutuallyExclusive("preflight", "offline")
 	cmd.MarkFlagsMutuallyExclusive("out", "offline")
 	cmd.Flags().BoolVar(&opts.detailed, "detailed-exitcode", false, "exit with 2 if changes are due")
@@ -198,7 +200,7 @@ func keepPlan(file string, s *session, document report.Document) error {
 func openPlanSession(ctx context.Context, opts *planOptions) (s *session, err error) {
 	from := sessionOptions{
 		config: opts.config, path: opts.path, allowDeletions: opts.deletions, unread: opts.change.base != "",
-		snapshot: opts.snapshot, offline: opts.offline,
+		snapshot: opts.snapshot, offline: opts.offline, limit: opts.limit,
 	}
 	if opts.offline && opts.noConfig {
 		if from.bare, err = readBare(ctx, opts); err != nil {
@@ -301,6 +303,7 @@ type sessionOptions struct {
 	snapshot snapshotOptions
 	// offline builds no client of the secret store, whose files may not be here.
 	offline bool
+	limit   limitFlags
 	// bare replaces the configuration; nil where there is one.
 	bare   *bare
 	events func(plan.Event)
@@ -351,8 +354,9 @@ func (o sessionOptions) read(ctx context.Context, streams Streams) (cfg config.C
 		cfg.Vault = nil
 	}
 	if o.path != "" {
-		cfg.Source = config.Source{Folder: &config.Folder{Path: o.path}}
+		cfg.Source = config.Source{Folder: &config.Folder{Path: o.path}, MaxFiles: cfg.Source.MaxFiles}
 	}
+	cfg.Source.MaxFiles = o.limit.limits(cfg.Source.MaxFiles).Files
 	published, basis, err := o.snapshot.read(ctx, streams, cfg, time.Now())
 	return cfg, published, basis, err
 }

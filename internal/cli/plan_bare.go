@@ -43,10 +43,10 @@ type bare struct {
 // readBare makes it of the declarations, at both ends of a change.
 func readBare(ctx context.Context, opts *planOptions) (*bare, error) {
 	b := &bare{config: config.Default(), published: &report.Published{}}
-	b.config.Source.Folder = &config.Folder{Path: opts.declarations()}
+	b.config.Source.Folder, b.config.Source.MaxFiles = &config.Folder{Path: opts.declarations()}, opts.limit.limits(0).Files
 	var files []binding.File
 	if opts.change.base == "" {
-		snapshot, err := readFolder(ctx, b.config.Source.Folder.Path)
+		snapshot, err := readFolder(ctx, b.config.Source.Folder.Path, opts.limit.limits(0))
 		if err != nil {
 			return nil, err
 		}

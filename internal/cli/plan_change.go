@@ -41,7 +41,7 @@ type change struct {
 // what was merged since is no part of the change; the policies are those of
 // the base as it is now, for a change must not bring its own.
 func readChange(ctx context.Context, opts changeOptions, cfg config.Source) (change, error) {
-	limits := source.DefaultLimits()
+	limits := source.Limits{Files: cfg.MaxFiles}.WithDefaults()
 	clone, err := git.OpenLocal(cmp.Or(opts.repo, "."), limits)
 	if err != nil {
 		return change{}, err
@@ -77,7 +77,7 @@ func readChange(ctx context.Context, opts changeOptions, cfg config.Source) (cha
 	c.basis = report.Basis{Base: base, Head: head}
 	if opts.head == workTree {
 		c.basis.Head = workTree
-		c.head, err = workTreeSnapshot(ctx, clone.Root(), c.root)
+		c.head, err = workTreeSnapshot(ctx, clone.Root(), c.root, limits)
 	} else {
 		c.head, err = clone.Snapshot(ctx, head, c.root)
 	}
@@ -99,11 +99,11 @@ func baseSnapshot(ctx context.Context, clone *git.Local, id, path string) (sourc
 	return snapshot, err
 }
 
-func workTreeSnapshot(ctx context.Context, root, path string) (source.Snapshot, error) {
+func workTreeSnapshot(ctx context.Context, root, path string, limits source.Limits) (source.Snapshot, error) {
 	if root == "" {
 		return source.Snapshot{}, errors.New("--head WORKTREE: the repository has no work tree")
 	}
-	src, err := folder.New(folder.Options{Path: filepath.Join(root, filepath.FromSlash(path)), Limits: source.DefaultLimits()})
+	src, err := folder.New(folder.Options{Path: filepath.Join(root, filepath.FromSlash(path)), Limits: limits})
 	if err != nil {
 		return source.Snapshot{}, err
 	}

@@ -33,6 +33,7 @@ type validateOptions struct {
 	// offline is what validate always is; the flag is taken so that a job may
 	// say it of both commands.
 	offline bool
+	limit   limitFlags
 	output  reportFlag
 	now     func() time.Time
 }
@@ -69,6 +70,7 @@ only the time to read the folder.
 	cmd.Flags().StringVar(&opts.beside, "beside", "", "folder `DIR` that the files belong to: also check them against the rest of it,\n"+
 		"which is much faster than checking the whole folder")
 	cmd.Flags().BoolVar(&opts.offline, "offline", true, "use only the files, as validate always does")
+	opts.limit.add(cmd)
 	opts.output.add(cmd)
 	return cmd
 }
@@ -97,14 +99,15 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 		check.Editions = cfg.Editions()
 		check.AllowPrivateAddresses = cfg.CodeHosts.UnsafeAllowPrivateAddresses
 	}
-	files, found, err := readPaths(ctx, opts.paths)
+	limits := opts.limit.limits(cfg.Source.MaxFiles)
+	files, found, err := readPaths(ctx, opts.paths, limits)
 	if err != nil {
 		return err
 	}
 	var others []binding.File
 	var ignored int
 	if opts.beside != "" {
-		if files, others, ignored, err = besideFiles(ctx, files, opts.beside); err != nil {
+		if files, others, ignored, err = besideFiles(ctx, files, opts.beside, limits); err != nil {
 			return err
 		}
 	}
@@ -149,7 +152,7 @@ var errNoDeclaration = errors.New("contains no declaration: no file .yaml or .ym
 
 // readPaths reads the declaration files at paths. The files are named as the
 // user named them, so that an editor can jump to a finding.
-func readPaths(ctx context.Context, paths []string) ([]binding.File, []finding.Finding, error) {
+func readPaths(ctx context.Context, paths []string, limits source.Limits) ([]binding.File, []finding.Finding, error) {
 	var files []binding.File
 	var findings []finding.Finding
 	for _, path := range paths {
@@ -165,7 +168,7 @@ func readPaths(ctx context.Context, paths []string) ([]binding.File, []finding.F
 			files = append(files, file)
 			continue
 		}
-		snapshot, err := readFolder(ctx, path)
+		snapshot, err := readFolder(ctx, path, limits)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -196,8 +199,8 @@ func readFile(path string) (binding.File, error) {
 	return binding.File{Path: filepath.ToSlash(filepath.Clean(path)), Data: data}, nil
 }
 
-func readFolder(ctx context.Context, path string) (source.Snapshot, error) {
-	src, err := folder.New(folder.Options{Path: path, Limits: source.DefaultLimits()})
+func readFolder(ctx context.Context, path string, limits source.Limits) (source.Snapshot, error) {
+	src, err := folder.New(folder.Options{Path: path, Limits: limits})
 	if err != nil {
 		return source.Snapshot{}, err
 	}

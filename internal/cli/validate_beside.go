@@ -9,12 +9,13 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/source"
 )
 
 // besideFiles reads the files of a folder, and leaves out of files those in it
 // that its ignore files exclude: a check of the whole folder does not read them.
-func besideFiles(ctx context.Context, files []binding.File, folder string) (kept, others []binding.File, ignored int, err error) {
-	others, findings, err := readPaths(ctx, []string{folder})
+func besideFiles(ctx context.Context, files []binding.File, folder string, limits source.Limits) (kept, others []binding.File, ignored int, err error) {
+	others, findings, err := readPaths(ctx, []string{folder}, limits)
 	if err != nil && !errors.Is(err, errNoDeclaration) {
 		return nil, nil, 0, err
 	}

@@ -44,10 +44,13 @@ type Config struct {
 	Notify *Notify `yaml:"notify"`
 }
 
-// Source says where declarations come from; exactly one field is set.
+// Source says where declarations come from; exactly one of Git and Folder is
+// set.
 type Source struct {
 	Git    *Git    `yaml:"git"`
 	Folder *Folder `yaml:"folder"`
+	// MaxFiles is the most declaration files that are read.
+	MaxFiles int `yaml:"maxFiles"`
 }
 
 // Git is a git repository; exactly one of Branch, Tag and Commit is set.

@@ -53,7 +53,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 	if !filepath.IsAbs(got.Source.Folder.Path) || filepath.Base(got.Source.Folder.Path) != "bindings" {
 		t.Errorf("folder = %s, want it absolute", got.Source.Folder.Path)
 	}
-	got.Source = Source{}
+	got.Source.Folder = nil
 	want := Default()
 	want.APIVersion, want.Kind = "reconciler/v1alpha1", "Configuration"
 	want.Instances = []Instance{{

@@ -10,6 +10,7 @@ import (
 // schema/config.cue states the same ones; a test holds the two together.
 func Default() Config {
 	return Config{
+		Source: Source{MaxFiles: 50_000},
 		CodeHosts: CodeHosts{
 			Codeup:    Codeup{Endpoint: "https://openapi-rdc.aliyuncs.com/oapi/v1"},
 			GitHub:    CodeHost{Endpoint: "https://api.github.com"},

@@ -18,12 +18,12 @@ import (
 func NewSource(o Options, memory *Memory) (source.Source, error) {
 	c := o.Config
 	if c.Source.Folder != nil {
-		return folder.New(folder.Options{Path: c.Source.Folder.Path, Limits: source.DefaultLimits()})
+		return folder.New(folder.Options{Path: c.Source.Folder.Path, Limits: source.Limits{Files: c.Source.MaxFiles}})
 	}
 	g := c.Source.Git
 	opts := git.Options{
 		URL: g.URL, Branch: g.Branch, Tag: g.Tag, Commit: g.Commit, Path: g.Path,
-		CAFile: g.CAFile, Timeout: g.Timeout, Limits: source.DefaultLimits(),
+		CAFile: g.CAFile, Timeout: g.Timeout, Limits: source.Limits{Files: c.Source.MaxFiles},
 		Now: o.Now, Observe: gitCalls(o.Called),
 	}
 	if g.Verify != nil {
