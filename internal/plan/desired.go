@@ -40,8 +40,9 @@ type desiredIndex struct {
 	targets    binding.SecretTargets
 }
 
-// Indexed returns the same snapshot, of which an instance gets its part without
-// a look at what the others declare. What it gets is shared: nobody changes it.
+// Indexed returns the same snapshot with an index: an instance gets its part
+// without a look at what the others declare. What it gets is shared: nobody
+// changes it.
 func (d Desired) Indexed() Desired {
 	index := desiredIndex{of: d.Declarations, byInstance: map[string][]binding.Declaration{}, targets: binding.SecretTargets{}.With(nil, d.Declarations)}
 	for _, declaration := range d.Declarations {

@@ -266,8 +266,8 @@ func (s *Server) private() http.Handler {
 	return mux
 }
 
-// bindings answers with a list, one binding at a time: the whole of many does not
-// stand in memory as text.
+// bindings answers with a list, one binding at a time: the text of all is never in
+// memory at once.
 func (s *Server) bindings(w http.ResponseWriter, r *http.Request) {
 	statuses := s.opts.State.Statuses
 	if r.URL.Query().Get("view") == client.RowsView {
