@@ -18,12 +18,21 @@ KUBECONFORM_VERSION := v0.8.0
 AXE      := $(CACHE)/axe/axe.min.js
 AXE_VERSION := 4.14.1
 AXE_SHA256 := 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
+CUE      := $(GOBIN)/cue
+CUE_VERSION := v0.17.1
+AJV      := $(CACHE)/npm/node_modules/.bin/ajv
+AJV_VERSION := 5.0.0
+BENCHSTAT := $(GOBIN)/benchstat
+BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
+BENCH_DIR := $(CACHE)/bench
+# The last commit before the program was made fast.
+BENCH_BASE ?= 1165bbc
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
 # Packages whose tests hold golden files or generated documents, and take -update.
 GENERATED := ./internal/manifest ./internal/report ./internal/cli ./docs
 
-.PHONY: help build quick test e2e cases changelog check lint format vet vuln alerts canary generate release chart soak chaos mutate bench fuzz image screenshots clean
+.PHONY: help build quick test e2e cases changelog check lint format vet vuln alerts canary generate release chart soak chaos mutate bench bench-hold bench-compare fuzz image screenshots clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -47,7 +56,7 @@ test: ## Run all tests, with the race detector and against a real Vault server
 
 # A test that takes more than a minute is named TestE2E and runs here, not in
 # make test.
-e2e: build $(AXE) ## Run the built program, and the tests that take longer than a minute
+e2e: build bench-hold $(AXE) ## Run the built program, and the tests that take longer than a minute
 	bin/reconciler demo --once >/dev/null
 	RECONCILER_VAULT="$$(scripts/build-vault)" RECONCILER_SOAK_DAYS=2 RECONCILER_KILLS=20 $(GO) test -count=1 -timeout 30m -run '^(TestE2E.*|TestSoak|TestKills.*)$$' ./internal/cli ./internal/daemon
 	RECONCILER_AXE=$(AXE) $(GO) test -count=1 -timeout 20m -v -run '^TestE2E' ./internal/page/browser
@@ -114,8 +123,37 @@ mutate: $(GREMLINS) ## Change the code of ROOMS (default plan, apply and status)
 $(GREMLINS):
 	GOBIN=$(GOBIN) $(GO) install github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS_VERSION)
 
-bench: ## Run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+# All in one run, so that the ratios hold whatever the machine is; about eight
+# minutes on two processors. BENCH_BASE is the commit of the earlier build.
+bench: build $(CUE) $(KUBECONFORM) $(AJV) $(BENCH_DIR)/before ## Measure the program, its peers and an earlier build, into docs/performance.md
+	$(GO) test -run '^$$' -bench PushToPlan -benchtime 50x ./internal/daemon >$(BENCH_DIR)/push.txt
+	$(GO) run ./internal/bench measure -program $(CURDIR)/bin/reconciler -before $(BENCH_DIR)/before -before-commit $(BENCH_BASE) \
+	  -cue $(CUE) -kubeconform $(KUBECONFORM) -ajv $(AJV) -schema $(CURDIR)/schema -json $(CURDIR)/docs/schema/declaration.json \
+	  -push $(BENCH_DIR)/push.txt -out $(CURDIR)/docs/performance.md
+
+# The ratio of one run: no time is compared with another machine's.
+bench-hold: build $(CUE) ## Fail if validate is not clearly faster than cue vet
+	$(GO) run ./internal/bench hold -program $(CURDIR)/bin/reconciler -cue $(CUE) -schema $(CURDIR)/schema -files 4000 -count 3
+
+bench-compare: $(BENCHSTAT) $(BENCH_DIR)/src ## Compare the benchmarks of BENCH (default: those of internal/manifest) with BENCH_BASE, by benchstat
+	@for at in $(BENCH_DIR)/src $(CURDIR); do \
+	  (cd $$at && $(GO) test -run '^$$' -bench "$${BENCH:-.}" -benchmem -count $${COUNT:-6} $${ROOMS:-./internal/manifest}) >$(BENCH_DIR)/$$(basename $$at).txt || exit 1; \
+	done; $(BENCHSTAT) before=$(BENCH_DIR)/src.txt now=$(BENCH_DIR)/$$(basename $(CURDIR)).txt
+
+$(BENCH_DIR)/src:
+	mkdir -p $@ && git archive $(BENCH_BASE) | tar -x -C $@
+
+$(BENCH_DIR)/before: $(BENCH_DIR)/src
+	cd $< && CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o $@ ./cmd/reconciler
+
+$(CUE):
+	GOBIN=$(GOBIN) $(GO) install cuelang.org/go/cmd/cue@$(CUE_VERSION)
+
+$(BENCHSTAT):
+	GOBIN=$(GOBIN) $(GO) install golang.org/x/perf/cmd/benchstat@$(BENCHSTAT_VERSION)
+
+$(AJV):
+	npm install --no-audit --no-fund --prefix $(CACHE)/npm ajv-cli@$(AJV_VERSION)
 
 fuzz: ## Fuzz every target for FUZZTIME (default 20s), and hold the quick check to CUE a million times
 	RECONCILER_DECLARATIONS=$${DECLARATIONS:-1000000} $(GO) test -count=1 -v -timeout 0 -run '^TestTheQuickCheck' ./internal/manifest

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"time"
+
+	"reconciler/internal/sandbox"
+)
+
+const vaultToken = "hvs.bench"
+
+// daemonPatience bounds the wait until a daemon shows all bindings.
+const daemonPatience = 5 * time.Minute
+
+// measureDaemon starts a daemon of program with an empty state on a world, waits
+// until all bindings are shown, and asks for them count times.
+func (o options) measureDaemon(ctx context.Context, program string, w world) (shown usage, get series, err error) {
+	vault := sandbox.NewVault(vaultToken, nil)
+	for _, path := range w.secrets {
+		vault.Put("secret", path, map[string]string{"token": "glpat-bench"})
+	}
+	server := httptest.NewServer(vault.Handler())
+	defer server.Close()
+	// A socket's path is limited to about 100 bytes.
+	dir, err := os.MkdirTemp("", "rb")
+	if err != nil {
+		return shown, get, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	config, socket, err := w.configure(dir, server.URL)
+	if err != nil {
+		return shown, get, err
+	}
+	daemon := exec.CommandContext(ctx, program, "run", "--config", config) //nolint:gosec // The caller names the program.
+	began := time.Now()
+	if err := daemon.Start(); err != nil {
+		return shown, get, err
+	}
+	defer func() {
+		_ = daemon.Process.Signal(os.Interrupt)
+		_ = daemon.Wait()
+	}()
+	if err := awaitBindings(ctx, socket, w.bindings); err != nil {
+		return shown, get, err
+	}
+	if shown, err = usageOf(daemon.Process.Pid, time.Since(began)); err != nil {
+		return shown, get, err
+	}
+	get, err = o.repeat(ctx, "get", dir, program, "get", "--config", config)
+	return shown, get, err
+}
+
+// awaitBindings waits until the daemon at socket shows so many bindings.
+func awaitBindings(ctx context.Context, socket string, want int) error {
+	ctx, cancel := context.WithTimeout(ctx, daemonPatience)
+	defer cancel()
+	for {
+		began := time.Now()
+		shown, err := shownBindings(ctx, socket)
+		if err == nil && shown == want {
+			return nil
+		}
+		// An earlier build answers with everything: the questions take a fifth of the
+		// time at most.
+		pause := time.NewTimer(max(time.Second/2, 4*time.Since(began)))
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("only %d of %d bindings are shown after %v", shown, want, daemonPatience), err)
+		}
+	}
+}
+
+// shownBindings asks the daemon at socket how many bindings it shows.
+func shownBindings(ctx context.Context, socket string) (int, error) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://daemon/v1alpha1/bindings?view=rows", http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err
+	}
+	var list []json.RawMessage
+	err = json.Unmarshal(data, &list)
+	return len(list), err
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// result is all that measure found out.
+type result struct {
+	options options
+	began   time.Time
+	// checks are of the usual folder, many of the large one.
+	checks          []series
+	many            series
+	plan, planOld   series
+	shown, shownOld usage
+	get, getOld     series
+}
+
+// measure measures everything and writes the page.
+func measure(ctx context.Context, o options) error {
+	r := result{options: o, began: time.Now()}
+	w, remove, err := temporaryWorld(o.files)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		{"checks", func() (err error) { r.checks, err = o.check(ctx, w); return err }},
+		{"daemon", func() (err error) { r.shown, r.get, err = o.measureDaemon(ctx, o.program, w); return err }},
+		{"daemon, before", func() (err error) { r.shownOld, r.getOld, err = o.measureDaemon(ctx, o.before, w); return err }},
+		{"a commit of all files", func() error { return w.commitChange(ctx) }},
+		{"plan", func() (err error) { r.plan, err = o.planChange(ctx, o.program, w); return err }},
+		{"plan, before", func() (err error) { r.planOld, err = o.planChange(ctx, o.before, w); return err }},
+		{"many", func() error { return r.measureMany(ctx) }},
+	} {
+		fmt.Fprintln(os.Stderr, "bench:", step.name)
+		if err := step.do(); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	return os.WriteFile(o.out, []byte(r.page(ctx)), 0o644) //nolint:gosec // A page is for everybody.
+}
+
+// planChange plans the last commit of a world's folder, offline.
+func (o options) planChange(ctx context.Context, program string, w world) (series, error) {
+	dir, err := os.MkdirTemp("", "rb")
+	if err != nil {
+		return series{}, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	config, _, err := w.configure(dir, "http://127.0.0.1:1")
+	if err != nil {
+		return series{}, err
+	}
+	return o.repeat(ctx, "plan", w.folder, program, "plan", "--offline", "--config", config, "--base", "HEAD~1")
+}
+
+func (r *result) measureMany(ctx context.Context) error {
+	w, remove, err := temporaryWorld(r.options.many)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	r.many, err = r.options.repeat(ctx, "validate, many", w.folder, r.options.program, "validate", "--max-files", fmt.Sprint(r.options.many), w.folder)
+	return err
+}
+
+// page is the result for readers.
+func (r *result) page(ctx context.Context) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("# Performance\n")
+	line("`make bench` writes this page. All figures are of one run on one machine: compare the ratios, not the times.\n")
+	line("## Machine and versions\n")
+	line("| what | which |\n|---|---|")
+	for _, row := range r.about(ctx) {
+		line("| %s | %s |", row[0], row[1])
+	}
+	line("\n## Checks of %d declarations\n", r.options.files)
+	line("Each command reads the same %d files, one declaration each, of about 15 lines. The commands run in turns, %d times each; the figures are medians.\n",
+		r.options.files, r.options.count)
+	line("| command | time | processor time | processor time per file | memory | time, validate = 1 |\n|---|---|---|---|---|---|")
+	own := r.checks[0].median()
+	for _, s := range r.checks {
+		m := s.median()
+		line("| `%s` | %s | %s | %.3f ms | %s | %.1f |", s.name, seconds(m.Wall), seconds(m.Processor),
+			float64(m.Processor.Microseconds())/1000/float64(r.options.files), megabytes(m.Memory), float64(m.Wall)/float64(own.Wall))
+	}
+	line("\n`cue vet` checks against `#SourceBinding`, without the rules of each platform, which is less than `validate` does. `kubeconform` and")
+	line("`ajv` check against [the JSON Schema](schema/declaration.json) that is made from the same CUE.")
+	many := r.many.median()
+	line("\n%d declarations take %.1f times the time and %.1f times the memory of %d (%s, %s).", r.options.many,
+		float64(many.Wall)/float64(own.Wall), float64(many.Memory)/float64(own.Memory), r.options.files, seconds(many.Wall), megabytes(many.Memory))
+	r.beside(line)
+	r.push(line)
+	line("\n## Raw figures\n\nTime, processor time and memory of each run.\n\n```text")
+	for _, s := range slices.Concat(r.checks, []series{r.many, r.plan, named(r.planOld, "plan, before"), r.get, named(r.getOld, "get, before")}) {
+		for _, u := range s.runs {
+			line("%-30s %10s %10s %8s", s.name, seconds(u.Wall), seconds(u.Processor), megabytes(u.Memory))
+		}
+	}
+	line("```")
+	return b.String()
+}
+
+func named(s series, name string) series { return series{name, s.runs} }
+
+// beside compares this build with the earlier one.
+func (r *result) beside(line func(string, ...any)) {
+	line("\n## Compared with the build of commit %s\n", r.options.beforeCommit)
+	line("The daemon has %d declarations over %d instances with the driver `console`, an empty state and a Vault server that answers. Code hosts are not", r.options.files, (r.options.files+3)/4)
+	line("reachable. `get` is a median of %d, the daemon's start one run. The plan is `plan --offline --base HEAD~1` of a commit that changes one file.\n", r.options.count)
+	line("| measure | before | now | now / before |\n|---|---|---|---|")
+	row := func(name string, before, now int64, as string) {
+		line("| %s | %s | %s | %.2f |", name, format(before, as), format(now, as), float64(now)/float64(before))
+	}
+	row("daemon: time until all bindings are shown", int64(r.shownOld.Wall), int64(r.shown.Wall), "s")
+	row("daemon: processor time until then", int64(r.shownOld.Processor), int64(r.shown.Processor), "s")
+	row("daemon: most memory until then", r.shownOld.Memory, r.shown.Memory, "MB")
+	row("`get`: time", int64(r.getOld.median().Wall), int64(r.get.median().Wall), "s")
+	row("`plan --base`: time", int64(r.planOld.median().Wall), int64(r.plan.median().Wall), "s")
+	row("`plan --base`: processor time", int64(r.planOld.median().Processor), int64(r.plan.median().Processor), "s")
+	row("`plan --base`: memory", r.planOld.median().Memory, r.plan.median().Memory, "MB")
+	if before, now, err := sizes(r.options.before, r.options.program); err == nil {
+		row("the program, stripped", before, now, "MB")
+	}
+}
+
+// push writes what the benchmark of pushes put out.
+func (r *result) push(line func(string, ...any)) {
+	text, err := os.ReadFile(r.options.push)
+	if err != nil {
+		return
+	}
+	line("\n## From a push to its plan\n\nFrom the delivery of a webhook to the end of the sync that brings the pushed commit, observation included.\n\n```text\n%s\n```",
+		strings.TrimSpace(string(text)))
+}
+
+func sizes(before, now string) (int64, int64, error) {
+	old, err := os.Stat(before)
+	if err != nil {
+		return 0, 0, err
+	}
+	own, err := os.Stat(now)
+	if err != nil {
+		return 0, 0, err
+	}
+	return old.Size(), own.Size(), nil
+}
+
+func format(value int64, as string) string {
+	if as == "s" {
+		return seconds(time.Duration(value))
+	}
+	return megabytes(value)
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
+
+func megabytes(n int64) string { return fmt.Sprintf("%.0f MB", float64(n)/1e6) }
+
+// about says on what and with what the figures were made.
+func (r *result) about(ctx context.Context) [][2]string {
+	rows := [][2]string{
+		{"date", r.began.UTC().Format(time.DateOnly)},
+		{"system", runtime.GOOS + "/" + runtime.GOARCH + ", " + fmt.Sprint(runtime.NumCPU()) + " processors, " + processor()},
+		{"load before the run", load()},
+		{"reconciler", output(ctx, r.options.program, "version")},
+	}
+	for _, peer := range []struct{ name, program, flag string }{{"cue", r.options.cue, "version"}, {"kubeconform", r.options.kubeconform, "-v"}} {
+		if peer.program != "" {
+			rows = append(rows, [2]string{peer.name, output(ctx, peer.program, peer.flag)})
+		}
+	}
+	if r.options.ajv != "" {
+		rows = append(rows, [2]string{"ajv-cli", "5.0.0"})
+	}
+	return rows
+}
