@@ -55,6 +55,9 @@ func (w *World) Statuses() (all []binding.Status) {
 	return all
 }
 
+// Rows implements server.State.
+func (w *World) Rows() []binding.Status { return w.Statuses() }
+
 // Problems implements page.Present.
 func (w *World) Problems() (p report.Problems) { w.Do(func() { p = w.Trouble }); return p }
 
