@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 )
 
@@ -58,14 +61,22 @@ func (o options) check(ctx context.Context, w world) ([]series, error) {
 	}
 	for range o.count {
 		for n, c := range checkers {
-			used, err := run(ctx, w.folder, c.program, c.args...)
-			if err != nil {
-				return nil, err
+			if all[n].failed {
+				continue
 			}
-			all[n].runs = append(all[n].runs, used)
+			used, err := run(ctx, w.folder, c.program, c.args...)
+			switch {
+			case err == nil:
+				all[n].runs = append(all[n].runs, used)
+			case c.program == o.program:
+				return nil, err
+			default: // Of a peer that fails nothing is known.
+				fmt.Fprintln(os.Stderr, "bench: left out:", err)
+				all[n].failed = true
+			}
 		}
 	}
-	return all, nil
+	return slices.DeleteFunc(all, func(s series) bool { return s.failed }), nil
 }
 
 // hold fails if the program is not clearly faster than `cue vet`. Processor time
@@ -80,6 +91,9 @@ func hold(ctx context.Context, o options) error {
 	measured, err := o.check(ctx, w)
 	if err != nil {
 		return err
+	}
+	if len(measured) < 2 {
+		return errors.New("cue vet failed, so nothing is compared")
 	}
 	own, peer := measured[0].median(), measured[1].median()
 	ratio := float64(peer.Processor) / float64(own.Processor)

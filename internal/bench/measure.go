@@ -27,6 +27,8 @@ type usage struct {
 type series struct {
 	name string
 	runs []usage
+	// failed says that the command does not work here.
+	failed bool
 }
 
 // median has the median of each figure.

@@ -112,7 +112,7 @@ func (r *result) page(ctx context.Context) string {
 	return b.String()
 }
 
-func named(s series, name string) series { return series{name, s.runs} }
+func named(s series, name string) series { return series{name: name, runs: s.runs} }
 
 // beside compares this build with the earlier one.
 func (r *result) beside(line func(string, ...any)) {
