@@ -53,7 +53,7 @@ func TestStories(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"world": storyWorld, "steady": storySteady, "console": storyConsole, "token": storyToken,
 			"vault": storyVault, "fault": storyFault, "commit": storyCommit, "await": storyAwait,
-			"calls": storyCalls, "lag": storyLag, "withdraw": storyWithdraw, "metric": storyMetric, "api": storyAPI, "status": storyStatus,
+			"chinese": storyChinese, "calls": storyCalls, "lag": storyLag, "withdraw": storyWithdraw, "metric": storyMetric, "api": storyAPI, "status": storyStatus,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,

@@ -11,6 +11,7 @@ import (
 	"reconciler/internal/client"
 	"reconciler/internal/engine"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
@@ -199,7 +200,7 @@ func (i *instance) synced(s reconcile.Synced, only string) report.SyncedInstance
 		ready := cmp.Or(binding.FindCondition(status.Conditions, binding.Ready), &binding.Condition{Status: binding.Unclear})
 		b := report.SyncedBinding{
 			Name: status.Name, Outcome: syncOutcome(s.Result, status.Name, *ready),
-			Ready: ready.Status, Reason: ready.Reason, Message: report.English().Text(ready.Message),
+			Ready: ready.Status, Reason: ready.Reason, Message: report.English().Text(ready.Message), ID: ready.Message.ID, Args: ready.Message.Args,
 		}
 		out.Bindings = append(out.Bindings, b)
 		outcomes = append(outcomes, b.Outcome)
@@ -218,7 +219,8 @@ func (d *Daemon) redactSync(r *report.SyncResult) {
 		i := &r.Instances[n]
 		i.Message = d.redactor.Redact(i.Message)
 		for m := range i.Bindings {
-			i.Bindings[m].Message = d.redactor.Redact(i.Bindings[m].Message)
+			b := &i.Bindings[m]
+			b.Message, b.Args = d.redactor.Redact(b.Message), message.Message{ID: b.ID, Args: b.Args}.Map(d.redactor.Redact).Args
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // KindSyncResult is the kind of a SyncResult.
@@ -69,6 +70,9 @@ type SyncedBinding struct {
 	Ready   binding.ConditionStatus `json:"ready"`
 	Reason  string                  `json:"reason,omitempty"`
 	Message string                  `json:"message,omitempty"`
+	// ID and Args are the message as data.
+	ID   string       `json:"id,omitempty"`
+	Args message.Args `json:"args,omitempty"`
 }
 
 // NewSyncResult makes a result, sorted by name.
@@ -111,7 +115,7 @@ func Sync(w io.Writer, r SyncResult, style Style) error {
 	problems.Refused = nil // The outcomes say it.
 	p.problems(problems)
 	for _, i := range r.Instances {
-		p.line(p.style.paint(bold, clean(i.Name)), "  ", clean(string(i.Outcome)), at(i.Revision))
+		p.line(p.style.paint(bold, clean(i.Name)), "  ", clean(string(i.Outcome)), p.at(i.Revision))
 		if i.Message != "" {
 			p.fold("  ", i.Message)
 		}
@@ -119,7 +123,7 @@ func Sync(w io.Writer, r SyncResult, style Style) error {
 			word := p.style.paint(syncColor(b.Outcome), pad(clean(string(b.Outcome)), len(SyncUnchanged)))
 			p.line("  ", word, "  ", clean(b.Name), "  Ready=", clean(string(b.Ready)), " ", clean(cmp.Or(b.Reason, "-")))
 			if b.Message != "" {
-				p.fold("             ", b.Message)
+				p.fold("             ", p.words(known(message.Message{ID: b.ID, Args: b.Args}, b.Message)))
 			}
 		}
 	}
@@ -127,11 +131,11 @@ func Sync(w io.Writer, r SyncResult, style Style) error {
 }
 
 // at tells a revision at the end of a line.
-func at(revision string) string {
+func (p *page) at(revision string) string {
 	if revision == "" {
 		return ""
 	}
-	return " at " + clean(Short(revision))
+	return " " + clean(p.words(message.New("sync.at", "revision", Short(revision))))
 }
 
 func syncColor(o SyncOutcome) color {

@@ -93,7 +93,7 @@ func writeTargets(out Output, targets []Target, style Style, write func(io.Write
 	for i, t := range targets {
 		own := style
 		if t.File != "" {
-			own = Style{Full: style.Full}
+			own = Style{Full: style.Full, Language: style.Language}
 		}
 		if err := write(&reports[i], t, own); err != nil {
 			return err
