@@ -46,7 +46,7 @@ func (t *tree) note(id string, s stamp) { t.seen[id] = s }
 // path still leads to it. What was seen twice, before and after all was read,
 // was there together in between.
 func (t *tree) stable(path, resolved string) bool {
-	if now, err := filepath.EvalSymlinks(path); err != nil || now != resolved {
+	if now, err := filepath.EvalSymlinks(path); t.torn || err != nil || now != resolved {
 		return false
 	}
 	opened, err := t.root.Stat(".")

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"reconciler/internal/source"
 )
 
 func lay(t *testing.T, root string, files ...string) {
@@ -152,5 +154,45 @@ func TestAFileThatIsNotWatchedIsPolled(t *testing.T) {
 				t.Fatal("a change is not seen")
 			}
 		})
+	}
+}
+
+// What was listed and is not there a moment later makes the read one of two trees,
+// also if it is back at the end.
+func TestWhatWasListedAndIsGoneIsNoRead(t *testing.T) {
+	for name, moved := range map[string]string{"a folder": "a", "a folder below": "a/b", "a file": "a/b/c.yaml"} {
+		t.Run(name, func(t *testing.T) {
+			at := t.TempDir()
+			lay(t, at, "a/b/c.yaml", "z.yaml")
+			resolved, err := filepath.EvalSymlinks(at)
+			must(t, err)
+			root, err := os.OpenRoot(at)
+			must(t, err)
+			defer func() { _ = root.Close() }()
+			read := &tree{root: root, seen: map[string]stamp{}}
+			away := filepath.Join(filepath.Dir(at), "away")
+			visit(read, source.Entry{}, func(e source.Entry) {
+				if e.ID == moved {
+					must(t, os.Rename(filepath.Join(at, moved), away))
+				}
+			})
+			must(t, os.Rename(away, filepath.Join(at, moved)))
+			if read.stable(at, resolved) {
+				t.Error("it counts as a read")
+			}
+		})
+	}
+}
+
+// visit reads what is in a folder; before has each entry before it is read.
+func visit(read *tree, dir source.Entry, before func(source.Entry)) {
+	entries, _ := read.List(dir)
+	for _, e := range entries {
+		before(e)
+		if e.Kind == source.Directory {
+			visit(read, e, before)
+		} else {
+			_, _, _ = read.Read(e, 100)
+		}
 	}
 }

@@ -23,6 +23,8 @@ type tree struct {
 	newest time.Time
 	// seen is what was read, by its path, for stable.
 	seen map[string]stamp
+	// torn says that something was listed and was not there when it was read.
+	torn bool
 }
 
 // List implements source.Tree. Names that begin with two dots are left out:
@@ -35,7 +37,7 @@ func (t *tree) List(dir source.Entry) ([]source.Entry, error) {
 	}
 	info, err := t.root.Stat(at)
 	if err != nil {
-		t.note(at, stamp{})
+		t.torn = t.torn || errors.Is(err, fs.ErrNotExist)
 		return nil, unreadable(dir.ID, err)
 	}
 	found, err := t.entries(at)
@@ -114,9 +116,7 @@ func kindOf(mode fs.FileMode) source.Kind {
 // Read implements source.Tree; the digest is a SHA-256.
 func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
 	f, err := t.root.Open(file.ID)
-	if errors.Is(err, fs.ErrNotExist) {
-		t.note(file.ID, stamp{})
-	}
+	t.torn = t.torn || errors.Is(err, fs.ErrNotExist)
 	if err != nil {
 		return nil, "", unreadable(file.ID, err)
 	}
