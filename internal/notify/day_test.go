@@ -269,19 +269,19 @@ func TestADayWithFailingReceivers(t *testing.T) {
 	}
 	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { runDay(t, uint64(seed), hours) }) //nolint:gosec // It is small.
+			synctest.Test(t, func(t *testing.T) { runDay(t, uint64(seed), hours) })
 		})
 	}
 }
 
 func runDay(t *testing.T, seed uint64, hours int) {
-	random := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) } //nolint:gosec // A test.
+	random := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) }
 	d := &day{
 		t: t, random: random(0), store: &memory{rows: map[string]json.RawMessage{}}, waiting: map[string]int{}, failing: map[string]bool{},
 		boxes: map[string]*mailbox{}, bad: map[string]time.Time{}, steps: map[string]binding.PendingSince{}, files: map[string]bool{}, want: map[string]int{},
 	}
 	for n, name := range []string{"a", "b", "dead"} {
-		d.boxes[name] = &mailbox{random: random(uint64(n) + 1), texts: map[string]notify.Text{}, broken: name == "dead"} //nolint:gosec // It is small.
+		d.boxes[name] = &mailbox{random: random(uint64(n) + 1), texts: map[string]notify.Text{}, broken: name == "dead"}
 	}
 	stop := d.process()
 	time.Sleep(10 * time.Minute) // The first look at an empty history.

@@ -189,7 +189,7 @@ func (l Ledger) Delivered(receiver string, n Note) Ledger {
 func digest(parts ...string) string {
 	hash := sha256.New()
 	for _, p := range parts {
-		fmt.Fprintf(hash, "%d:%s", len(p), p)
+		_, _ = fmt.Fprintf(hash, "%d:%s", len(p), p)
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:12])
 }

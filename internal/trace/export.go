@@ -151,13 +151,13 @@ func span(s sdktrace.ReadOnlySpan) *tracepb.Span {
 	return out
 }
 
-func nanoseconds(t time.Time) uint64 { return uint64(max(t.UnixNano(), 0)) } //nolint:gosec // It is not negative.
+func nanoseconds(t time.Time) uint64 { return uint64(max(t.UnixNano(), 0)) }
 
 // attributes are texts; ours have no other type, and the environment gives none.
 func attributes(list []attribute.KeyValue) []*common.KeyValue {
 	out := make([]*common.KeyValue, 0, len(list))
 	for _, a := range list {
-		out = append(out, &common.KeyValue{Key: string(a.Key), Value: &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: a.Value.Emit()}}})
+		out = append(out, &common.KeyValue{Key: string(a.Key), Value: &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: a.Value.String()}}})
 	}
 	return out
 }
