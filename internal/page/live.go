@@ -13,7 +13,7 @@ const (
 	// beat is how often a stream shows that it lives, and newsPause how long news
 	// gather before they are told.
 	beat      = 15 * time.Second
-	newsPause = time.Second
+	newsPause = 2 * time.Second
 )
 
 // live tells a browser when something happened: one line with a number that grows.

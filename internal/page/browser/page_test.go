@@ -112,8 +112,15 @@ func TestE2ESevenTabsAllFollow(t *testing.T) {
 	first.await(`document.getElementById('live').textContent !== ''`)
 	w.Do(func() { w.Bindings[0].Conditions[0].Reason = "SomethingNew" })
 	w.Happen()
+	visible := 0
 	for i, one := range tabs {
+		if eval[bool](one, "!document.hidden") {
+			visible++
+		}
 		one.await(fmt.Sprintf(`document.hidden || document.body.textContent.includes('SomethingNew') /* %d */`, i))
+	}
+	if visible < 7 {
+		t.Errorf("only %d tabs are visible, which proves nothing", visible)
 	}
 }
 
