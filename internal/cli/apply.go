@@ -78,7 +78,7 @@ window opens, and the exit code is 2. --break-glass applies them anyway.
 	return cmd
 }
 
-// arguments tells a plan file from a folder of declarations.
+// arguments distinguishes a plan file from a folder of declarations.
 func (o *applyOptions) arguments(args []string) error {
 	for _, arg := range args {
 		at := &o.path
@@ -233,7 +233,7 @@ func applyExit(p plan.Plan, r plan.Result) error {
 	switch {
 	case p.Refused():
 		return exitCode(exitRefused)
-	case r.Count(plan.Failed)+notDone(r) > 0, told(p, "observation-unknown", "secret-unavailable"):
+	case r.Count(plan.Failed)+notDone(r) > 0, hasFinding(p, "observation-unknown", "secret-unavailable"):
 		return exitCode(exitPartial)
 	case finding.HasErrors(p.Findings):
 		return exitCode(exitFindings)

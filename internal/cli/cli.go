@@ -22,7 +22,7 @@ import (
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
-	// redactor knows every secret that the command came to hold; Main sets it,
+	// redactor knows every secret that the command read; Main sets it,
 	// and nil knows none.
 	redactor *secrets.Redactor
 	// look is how the commands write text; nil is the default.
@@ -41,9 +41,9 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 // Command is the command line as a tree, for its pages and its completions.
 func Command(streams Streams) *cobra.Command { return newRoot(streams) }
 
-// end tells an error that was not told yet, without any secret that the
-// command came to hold and harmless for a terminal, for a foreign program may
-// have worded it, and gives the exit code.
+// end prints an error that was not printed yet, and returns the exit code. The
+// text has no secret that the command read, and is harmless for a terminal: a
+// foreign program may have worded it.
 func end(streams Streams, err error) int {
 	code, unprinted := codeOf(err)
 	if unprinted {
@@ -96,14 +96,14 @@ needs no account and no network.
 	return root
 }
 
-// tellUse makes what is wrong with a command's arguments and flags say of which
-// command, and how it is used.
+// tellUse adds the command and its usage to what is wrong with its arguments and
+// flags.
 func tellUse(cmd *cobra.Command) {
 	told := func(cmd *cobra.Command, err error, meant string) error {
 		return fmt.Errorf("%s: %w%s; usage: %s (more with --help)", cmd.Name(), err, meant, cmd.UseLine())
 	}
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return told(cmd, err, meantFlag(cmd, err)) })
-	// Cobra asks the same after this, and says neither of which command it is
+	// Cobra asks the same after this, and says neither which command it is
 	// nor how that is used.
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		if err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {

@@ -26,7 +26,7 @@ type clientFlags struct {
 	config string
 	socket string
 	// server, with its token and the authorities to trust, is the daemon's API
-	// over TLS, in place of a socket.
+	// over TLS, instead of a socket.
 	server, tokenFile, caFile string
 }
 

@@ -129,7 +129,7 @@ const (
 	withConditions
 )
 
-// story is the demo's chapters, told one after the other.
+// story is the demo's chapters, one after the other.
 type story struct {
 	world    *demoWorld
 	narrator *narrator

@@ -13,7 +13,7 @@ import (
 	"reconciler/internal/report"
 )
 
-// narrator tells a person what the daemon does. It is safe for concurrent use.
+// narrator explains to a person what the daemon does. It is safe for concurrent use.
 type narrator struct {
 	out      io.Writer
 	style    report.Style

@@ -70,7 +70,7 @@ func runDoctor(ctx context.Context, opts *doctorOptions) error {
 	} else {
 		err = report.Checklist(opts.streams.Out, checks, opts.streams.style(opts.streams.Out))
 	}
-	if err == nil && report.Refuted(checks) {
+	if err == nil && report.AnyFailed(checks) {
 		return exitCode(exitFindings)
 	}
 	return err

@@ -105,7 +105,7 @@ func (o *getOptions) check() error {
 	return nil
 }
 
-// ask asks the daemon for what was asked for. What the daemon says of itself goes
+// ask asks the daemon for what was asked for. What the daemon says about itself goes
 // to aside.
 func (o *getOptions) ask(ctx context.Context, daemon *client.Client, aside io.Writer) (view report.BindingView, err error) {
 	statuses, err := o.bindings(ctx, daemon)

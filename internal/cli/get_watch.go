@@ -12,7 +12,7 @@ import (
 	"reconciler/internal/report"
 )
 
-// How `get --watch` asks: at once when the daemon tells of an event, but no more
+// How `get --watch` asks: at once when the daemon reports an event, but no more
 // often than watchPause, and at the latest after watchWait, for not every change is
 // an event.
 const (
@@ -23,7 +23,7 @@ const (
 // bindingID names a binding.
 type bindingID struct{ instance, name string }
 
-// watcher is a `get --watch` that goes on.
+// watcher is a `get --watch` that runs.
 type watcher struct {
 	*getOptions
 	table    *report.BindingTable
@@ -97,8 +97,8 @@ func (w *watcher) show(view report.BindingView) error {
 	return w.table.Write(w.streams.Out, changed, gone)
 }
 
-// remember takes a view as the one shown, and returns the bindings that are not in
-// it any more.
+// remember takes a view as the one shown, and returns the bindings that are no longer
+// in it.
 func (w *watcher) remember(view report.BindingView) (gone []report.BindingRow) {
 	rows := map[bindingID]report.BindingRow{}
 	for _, s := range view.Statuses {

@@ -91,7 +91,7 @@ func runImport(ctx context.Context, opts *importOptions) error {
 	findings := manifest.Load(ctx, files, manifest.Options{
 		Now: opts.now(), Instances: cfg.InstanceNames(), Editions: cfg.Editions(), AllowPrivateAddresses: cfg.CodeHosts.UnsafeAllowPrivateAddresses,
 	}).Findings
-	if err := opts.tell(export, findings); err != nil {
+	if err := opts.summarize(export, findings); err != nil {
 		return err
 	}
 	switch {
@@ -160,9 +160,9 @@ func (o *importOptions) writeFiles(root *os.Root, files []binding.File) error {
 	return nil
 }
 
-// tell says on the error stream what was written, what is to be filled in, and
+// summarize writes on the error stream what was written, what is to be filled in, and
 // what is not in it.
-func (o *importOptions) tell(export manifest.Export, findings []finding.Finding) error {
+func (o *importOptions) summarize(export manifest.Export, findings []finding.Finding) error {
 	var text strings.Builder
 	for _, d := range export.Declarations {
 		fmt.Fprintf(&text, "bound: %s, declared as %s\n", d.Platform.Title(), d.Name)

@@ -93,7 +93,7 @@ func runInit(ctx context.Context, opts *initOptions) error {
 	if err := writeNew(opts.folder, files); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
-	return opts.tell(files)
+	return opts.summarize(files)
 }
 
 // ask asks for every answer that no flag gives, where a person is there to ask.
@@ -199,8 +199,8 @@ func writeNew(folder string, files []binding.File) error {
 	return nil
 }
 
-// tell says what was written, and what to do next.
-func (o *initOptions) tell(files []binding.File) error {
+// summarize says what was written, and what to do next.
+func (o *initOptions) summarize(files []binding.File) error {
 	var text strings.Builder
 	for _, file := range files {
 		fmt.Fprintf(&text, "wrote %s\n", filepath.Join(o.folder, filepath.FromSlash(file.Path)))

@@ -33,7 +33,7 @@ func (o *reportFlag) add(cmd *cobra.Command) {
 		cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
 }
 
-// targets are the reports that were asked for. What stands in the place of
+// targets are the reports that were asked for. What is at the paths of
 // their files, and of the other outputs, is removed.
 func (o *reportFlag) targets(others ...string) ([]report.Target, error) {
 	targets, err := report.ParseTargets(o.values)

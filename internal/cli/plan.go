@@ -35,7 +35,7 @@ type planOptions struct {
 	out       string
 	change    changeOptions
 	snapshot  snapshotOptions
-	// fromDaemon shows the daemon's last plan in place of making one.
+	// fromDaemon shows the daemon's last plan instead of making one.
 	fromDaemon bool
 	daemon     clientFlags
 	// explain is the binding whose plan is explained.
@@ -275,7 +275,7 @@ func planExit(p plan.Plan, detailed bool) error {
 	switch {
 	case p.Refused():
 		return exitCode(exitRefused)
-	case told(p, "observation-unknown"):
+	case hasFinding(p, "observation-unknown"):
 		return exitCode(exitPartial)
 	case finding.HasErrors(p.Findings):
 		return exitCode(exitFindings)
@@ -285,21 +285,21 @@ func planExit(p plan.Plan, detailed bool) error {
 	return nil
 }
 
-// told says whether a plan has a finding with one of the codes.
-func told(p plan.Plan, codes ...string) bool {
+// hasFinding says whether a plan has a finding with one of the codes.
+func hasFinding(p plan.Plan, codes ...string) bool {
 	return slices.ContainsFunc(p.Findings, func(f finding.Finding) bool { return slices.Contains(codes, f.Code) })
 }
 
 // sessionOptions say what a plan or an apply works on.
 type sessionOptions struct {
 	config string
-	// path is a folder of declarations in place of the configured source.
+	// path is a folder of declarations, instead of the configured source.
 	path           string
 	readOnly       bool
 	allowDeletions bool
 	// unread leaves the source alone.
 	unread bool
-	// snapshot is looked at in place of the world.
+	// snapshot is read instead of the world.
 	snapshot snapshotOptions
 	// offline builds no client of the secret store, whose files may not be here.
 	offline bool
@@ -437,7 +437,7 @@ func (s *session) plan(ctx context.Context, depth binding.Depth) (plan.Plan, err
 // withFindings is a plan with the findings of its files.
 func withFindings(p plan.Plan, loaded engine.Loaded, depth binding.Depth) plan.Plan {
 	if depth == binding.DepthOffline {
-		// That nothing was asked was asked for, and is told once for all.
+		// The user asked that nothing be asked: one line says so.
 		p.Findings = slices.DeleteFunc(p.Findings, func(f finding.Finding) bool { return f.Code == "observation-unknown" })
 	}
 	p.Findings = finding.Sort(append(p.Findings, loaded.Findings...))

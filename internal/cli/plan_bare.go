@@ -33,7 +33,7 @@ func withoutConfig(cmd *cobra.Command, path string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// bare is what an offline plan uses in place of a configuration: the instances
+// bare is what an offline plan uses instead of a configuration: the instances
 // are those that the declarations name, and nothing is known about them.
 type bare struct {
 	config    config.Config

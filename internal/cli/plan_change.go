@@ -183,7 +183,7 @@ func (s *session) planChange(ctx context.Context, c change, depth binding.Depth)
 
 // withMoves are the findings of head, and of every declaration that sends a
 // token to another host than those of base do: what was applied may not be
-// known here, and the files tell it too.
+// known here, and the files show it too.
 func (s *session) withMoves(head []finding.Finding, base []binding.Declaration) []finding.Finding {
 	if s.policy.AllowAddressChangeWithSecret {
 		return head
@@ -200,7 +200,7 @@ func (s *session) withMoves(head []finding.Finding, base []binding.Declaration) 
 }
 
 // newFindings are those of head that base does not have. That something could
-// not be asked is told again where the change touches it, for then nobody knows
+// not be asked is reported again where the change touches it, because then nobody knows
 // what the change does.
 func newFindings(base, head []finding.Finding, touched []report.Touched) []finding.Finding {
 	old := map[string]bool{}

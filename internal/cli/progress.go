@@ -14,7 +14,7 @@ import (
 // barWidth is the width of the progress bar in characters.
 const barWidth = 24
 
-// progress tells how far applying has come: a line for each action, and on a
+// progress shows how far applying has come: a line for each action, and on a
 // terminal a bar below them. It is safe for concurrent use.
 type progress struct {
 	mu       sync.Mutex

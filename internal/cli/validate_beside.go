@@ -39,8 +39,8 @@ func besideFiles(ctx context.Context, files []binding.File, folder string, limit
 	return kept, others, ignored, nil
 }
 
-// excluded says that a declaration file at a place below root is not among what
-// was told of root: neither it nor, unread, a folder that it is in.
+// excluded says that a declaration file below root is not among what the walk of
+// root reported: neither it nor, unread, a folder that it is in.
 func excluded(root, place string, told map[string]bool) bool {
 	rel, err := filepath.Rel(root, place)
 	if err != nil || !filepath.IsLocal(rel) || !slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(place)) {
@@ -56,10 +56,9 @@ func excluded(root, place string, told map[string]bool) bool {
 	}
 }
 
-// checkBeside checks files, and holds them to the others that stand beside them.
-// Of what is beside only the files that could conflict are parsed, and nothing
-// is told of them but in the findings of the files themselves: what is beside
-// was there first.
+// checkBeside checks files, also against the others next to them. Of the others
+// only those that could conflict are parsed. They have no findings of their own,
+// because they were there first.
 func checkBeside(ctx context.Context, files, others []binding.File, check manifest.Options, conflicts secretConflicts) manifest.Result {
 	result := manifest.Load(ctx, files, check)
 	named, places := map[string]bool{}, map[string]bool{}

@@ -10,9 +10,9 @@ import (
 )
 
 // withInstances adds the files instances.yaml that belong to files: a part of the
-// declarations is checked by the same editions as the whole. They stand in the
+// declarations is checked by the same editions as the whole. They are in the
 // folder of a file or around it, up to the root of the repository, and in the
-// folder beside. It returns the paths of all of them.
+// neighbouring folder. It returns the paths of all of them.
 func withInstances(files []binding.File, beside string) ([]binding.File, []string, error) {
 	folders := map[string]bool{}
 	if beside != "" {

@@ -41,7 +41,7 @@ func readPolicies(dir string) (manifest.Policies, error) {
 }
 
 // policyRoots are the folders whose names are not part of the paths that
-// policies speak of: those that were named, and the one that the configured
+// policies are about: those that were named, and the one that the configured
 // source follows, as it is named from here.
 func policyRoots(paths []string, source config.Source) []string {
 	var roots []string

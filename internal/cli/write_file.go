@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// errChanged says that a file is not any more what was read of it.
+// errChanged says that a file is no longer what was read of it.
 var errChanged = errors.New("the file changed while it was read; run it again")
 
 // replaceFile puts text into the place of a file, whole or not at all, and
@@ -87,7 +87,7 @@ func saveOutput(file string, text []byte) error {
 	return err
 }
 
-// writeFile writes a file beside its place and moves it there, so that nobody
+// writeFile writes a file next to its place and moves it there, so that nobody
 // sees a part of it. A mode of 0 is left to the process's mask.
 func writeFile(root *os.Root, name string, text []byte, mode fs.FileMode) (err error) {
 	temporary := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+rand.Text()+".tmp")

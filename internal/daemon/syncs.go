@@ -52,7 +52,7 @@ func (l *syncLog) add(r report.SyncRecord) {
 	defer l.mu.Unlock()
 	r.Author = l.authors[r.Revision]
 	kept := l.last[r.Instance]
-	if n := len(kept); n > 1 && !r.Telling(kept[n-1]) && !kept[n-1].Telling(kept[n-2]) {
+	if n := len(kept); n > 1 && !r.AddsTo(kept[n-1]) && !kept[n-1].AddsTo(kept[n-2]) {
 		kept = kept[:n-1]
 	}
 	if kept = append(kept, r); len(kept) > syncsKept {

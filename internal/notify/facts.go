@@ -296,7 +296,7 @@ func (f Facts) happened() (changes []Matter, newest string) {
 	return changes, EntryID(f.History[0])
 }
 
-// noHistory is in place of the newest entry where there was none.
+// noHistory stands for the newest entry where there was none.
 const noHistory = "none"
 
 // EntryID identifies an entry of the history.

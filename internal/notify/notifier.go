@@ -101,7 +101,7 @@ type tries struct {
 	next   time.Time
 }
 
-// New makes a Notifier that goes on from what the store has. It has no receivers.
+// New makes a Notifier that continues from what the store has. It has no receivers.
 func New(ctx context.Context, o Options) (*Notifier, error) {
 	rows, err := o.Store.Notices(ctx)
 	if err != nil {

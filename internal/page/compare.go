@@ -19,11 +19,11 @@ type compared struct {
 	Differs bool
 }
 
-// comparison puts what is declared beside what the registry has.
+// comparison puts what is declared next to what the registry has.
 type comparison struct {
 	rows []compared
-	// settled are the objects of which the last plan found that they are as declared,
-	// though they may be written in another way.
+	// settled are the objects that are as declared by the last plan, though they may
+	// be written in another way.
 	settled map[binding.Object]bool
 }
 
@@ -51,7 +51,7 @@ func (c *comparison) add(of binding.Object, field message.Message, declared, reg
 	c.rows = append(c.rows, compared{Of: of.Image, Field: field, Declared: declared, Registry: registry, Differs: declared != registry && !c.settled[of]})
 }
 
-// unknown adds a value of which it is not known what the registry has.
+// unknown adds a value that is not known to be in the registry or not.
 func (c *comparison) unknown(of binding.Object, field message.Message, declared string, why *binding.Unknown) {
 	c.rows = append(c.rows, compared{Of: of.Image, Field: field, Declared: declared, Unknown: why.Message})
 }

@@ -11,13 +11,13 @@ const (
 	// by themselves.
 	mostStreams = 64
 	// beat is how often a stream shows that it lives, and newsPause how long news
-	// gather before they are told.
+	// gather before they are sent.
 	beat      = 15 * time.Second
 	newsPause = 2 * time.Second
 )
 
-// live tells a browser when something happened: one line with a number that grows.
-// What happened stands on the page, which the browser loads again.
+// live sends a browser one line, with a number that grows, when something happened.
+// What happened is on the page, which the browser loads again.
 func (p *pages) live(w http.ResponseWriter, r *http.Request) {
 	select {
 	case p.streams <- struct{}{}:

@@ -17,7 +17,7 @@ import (
 // rowsOnAPage is how many bindings a page lists.
 const rowsOnAPage = 100
 
-// filter says which bindings a person wants to see. It stands in the address.
+// filter says which bindings a person wants to see. It is part of the address.
 type filter struct {
 	Query, Instance, Platform, Reason string
 	NotReady, Waiting                 bool
@@ -71,7 +71,7 @@ func (f filter) shows(s *binding.Status) bool {
 	return f.Query == "" || found(s, strings.ToLower(f.Query))
 }
 
-// found says whether what a person looks for stands in a binding's declaration.
+// found says whether what a person looks for is in a binding's declaration.
 func found(s *binding.Status, words string) bool {
 	texts := []string{s.Name, s.Spec.Instance, string(s.Spec.Platform), s.Spec.Username, s.Spec.Address, s.File, readyOf(s).Reason}
 	for _, r := range s.Spec.Repositories {

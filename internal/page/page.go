@@ -104,7 +104,7 @@ func (p *pages) routes() http.Handler {
 }
 
 // secured sets the headers that keep a page from being used by others. Everything
-// that a page loads comes from its own origin, and no script or style stands in it.
+// that a page loads comes from its own origin, and it has no script or style of its own.
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -122,7 +122,7 @@ func secured(next http.Handler) http.Handler {
 	})
 }
 
-// screen is one page: its template, and what stands in it.
+// screen is one page: its template, and the data for it.
 type screen struct {
 	// name is the template's and, below page.title, the title's.
 	name string

@@ -122,7 +122,7 @@ func concerns(u report.UnansweredPart, s binding.Status) bool {
 	}
 }
 
-// linkOfPart lists the bindings that a part concerns, of which s is one; empty where
+// linkOfPart lists the bindings that a part concerns, s among them; empty where
 // no filter does.
 func linkOfPart(u report.UnansweredPart, s binding.Status) string {
 	switch {

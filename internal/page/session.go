@@ -28,7 +28,7 @@ type session struct {
 }
 
 // sessions are those of now. They are known by the hash of a random number, which
-// only the browser's cookie has; no token stands in either. They are in memory: a
+// only the browser's cookie has; neither holds a token. They are in memory: a
 // restart ends all. It is safe for concurrent use.
 type sessions struct {
 	lasts time.Duration

@@ -128,7 +128,7 @@ func cut(text any) string {
 	return string(runes[:longestCell-1]) + "…"
 }
 
-// hash is the beginning of a commit or a digest, which tells it apart.
+// hash is the beginning of a commit or a digest.
 func hash(text string) string {
 	const enough = 12
 	text = report.Clean(strings.TrimPrefix(text, "sha256:"))

@@ -72,7 +72,7 @@ func commandData(text string) string {
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(text)
 }
 
-// commandProperty escapes a property's value, in which ":" and "," end it.
+// commandProperty escapes a property's value, which ":" and "," would end.
 func commandProperty(text string) string {
 	return strings.NewReplacer("%", "%25", ":", "%3A", ",", "%2C").Replace(clean(text))
 }

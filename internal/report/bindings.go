@@ -80,7 +80,7 @@ func NewBindingTable(style Style) *BindingTable {
 	return &BindingTable{style, table{columns: bindingColumns(style.Wide)}}
 }
 
-// Begin writes what stands above the table, and the first rows.
+// Begin writes what is above the table, and the first rows.
 func (t *BindingTable) Begin(w io.Writer, v BindingView) error {
 	p := &page{style: t.style}
 	p.above(v)
@@ -152,7 +152,7 @@ func readyColor(status binding.ConditionStatus) color {
 // say writes a message on lines of its own.
 func (p *page) say(m message.Message) { p.fold("", p.style.Language.Text(m)) }
 
-// closed tells of each instance that may not be changed now until when that is.
+// closed lists the instances that may not be changed now, and until when.
 func (p *page) closed(statuses []binding.Status) {
 	told := map[string]bool{}
 	for _, s := range statuses {
@@ -165,8 +165,7 @@ func (p *page) closed(statuses []binding.Status) {
 	}
 }
 
-// suspended tells of what is held still, of all that one suspension holds at
-// once.
+// suspended lists the suspensions, each with all that it covers.
 func (p *page) suspended(statuses []binding.Status) {
 	type held struct{ instance, by string }
 	var all []held
@@ -187,7 +186,7 @@ func (p *page) suspended(statuses []binding.Status) {
 	}
 }
 
-// waiting tells which bindings wait for a person, in one line.
+// waiting lists which bindings wait for a person, in one line.
 func (p *page) waiting(statuses []binding.Status) {
 	var names []string
 	var pending []binding.PendingStep
@@ -201,7 +200,7 @@ func (p *page) waiting(statuses []binding.Status) {
 	}
 }
 
-// sinceWhen says since when the oldest of some steps waits, and whether it is
+// sinceWhen returns when the oldest of some steps began to wait, and whether it is
 // overdue.
 func sinceWhen(pending []binding.PendingStep) message.Message {
 	if len(pending) == 0 {

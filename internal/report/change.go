@@ -8,11 +8,11 @@ import (
 	"reconciler/internal/plan"
 )
 
-// Change is what a report of a change from base to head tells besides the
+// Change is what a report of a change from base to head shows in addition to the
 // document's plan. That plan then holds what the change brings and no more.
 type Change struct {
 	// Whole is the plan of head, the pending actions included; its digest is
-	// the one that is told, for it is what would be applied.
+	// the one that is shown, because that plan would be applied.
 	Whole plan.Plan
 	// Pending are the actions that were due without the change.
 	Pending []plan.Action
@@ -49,7 +49,7 @@ const (
 	Added   = "added"
 	Changed = "changed"
 	Removed = "removed"
-	// Broken: nobody can read its declaration any more; nothing changes.
+	// Broken: nobody can read its declaration now; nothing changes.
 	Broken = "broken"
 )
 

@@ -24,7 +24,7 @@ type Check struct {
 	// Name is the question, a stable word; Object is what it was asked of.
 	Name   string `json:"check"`
 	Object string `json:"object"`
-	// Verdict is yes where nothing speaks against it, no where it is refuted,
+	// Verdict is yes where nothing speaks against it, no where it failed,
 	// else unknown; Reason is a CamelCase word or the code of a rule.
 	Verdict binding.Verdict `json:"verdict"`
 	Reason  string          `json:"reason"`
@@ -40,8 +40,8 @@ type checklist struct {
 	Checks     []Check `json:"checks"`
 }
 
-// Refuted says whether one of the checks is refuted.
-func Refuted(checks []Check) bool {
+// AnyFailed says whether one of the checks failed.
+func AnyFailed(checks []Check) bool {
 	return slices.ContainsFunc(checks, func(c Check) bool { return c.Verdict == binding.No })
 }
 

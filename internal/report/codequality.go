@@ -29,7 +29,7 @@ type codeQualityLines struct {
 
 // writeCodeQuality writes findings as GitLab's Code Quality report. The format
 // has no entry without a place: an unknown line is 1 there, and what is not
-// about a file stands at the repository's root, ".".
+// about a file has the repository's root, ".", as its place.
 func writeCodeQuality(w io.Writer, d Document, o Options) error {
 	findings := atMost(d.findings(), maxFindings)
 	prints := Fingerprints(findings)

@@ -25,7 +25,7 @@ func seal(markdown string, quiet bool) string {
 	return markdown + sealStart + hash(markdown) + " -->\n"
 }
 
-// Unsealed is Markdown of this package without its seal, in which no line is a
+// Unsealed is Markdown of this package without its seal. No line of it is a
 // command to the host; false for text that this package did not write, or that
 // was changed.
 func Unsealed(text string) (markdown string, ok bool) {
@@ -33,8 +33,8 @@ func Unsealed(text string) (markdown string, ok bool) {
 	return markdown, ok
 }
 
-// SaysNothing says that text is Markdown of this package that tells of no change
-// and of no finding.
+// SaysNothing says that text is Markdown of this package that reports no change
+// and no finding.
 func SaysNothing(text string) bool {
 	_, quiet, ok := unsealed(text)
 	return ok && quiet

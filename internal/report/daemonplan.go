@@ -6,7 +6,7 @@ import (
 	"reconciler/internal/plan"
 )
 
-// DaemonPlan is a daemon's last plan, as it is told over the wire.
+// DaemonPlan is a daemon's last plan, as the API sends it.
 type DaemonPlan struct {
 	// Made is when the look at the oldest of its instances began, and Revision
 	// what it was made of.
@@ -18,8 +18,8 @@ type DaemonPlan struct {
 	// Instances are those that the plan is for; an earlier version has none.
 	Instances []plan.Instance `json:"instances,omitempty"`
 	Actions   []ActionObject  `json:"actions"`
-	// Settled says of each action whether all is as declared. Earlier versions
-	// read it in place of the cause.
+	// Settled says for each action whether all is as declared. Earlier versions
+	// read it instead of the cause.
 	Settled  []bool          `json:"settled"`
 	Findings []FindingObject `json:"findings"`
 }

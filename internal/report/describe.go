@@ -26,11 +26,11 @@ type Description struct {
 	// Line is where in its file the binding is declared; 0 where it is not.
 	Line  int            `json:"line,omitempty"`
 	Token DescribedToken `json:"token,omitzero"`
-	// Suspensions are what persons hold still; what the declaration suspends is
+	// Suspensions are what people suspended; what the declaration suspends is
 	// in its spec.
 	Suspensions []binding.Suspension `json:"suspensions"`
 	Applied     DescribedApply       `json:"applied,omitzero"`
-	// Objects are what the last plan says of the account and of each image
+	// Objects are what the last plan says about the account and each image
 	// repository and build rule.
 	Objects []DescribedObject `json:"objects"`
 	// Images are the declared image repositories with their build rules.
@@ -49,18 +49,18 @@ type DescribedToken struct {
 	Version int       `json:"version,omitempty"`
 	Bound   int       `json:"bound,omitempty"`
 	Expires time.Time `json:"expires,omitzero"`
-	// ExpiresSource says who told the end: declaration, vault or host.
+	// ExpiresSource is where the end is known from: declaration, vault or host.
 	ExpiresSource string `json:"expiresSource,omitempty"`
 }
 
-// DescribedApply tells what was applied last.
+// DescribedApply is what was applied last.
 type DescribedApply struct {
 	Time     time.Time `json:"time"`
 	Revision string    `json:"revision,omitempty"`
 	Digest   string    `json:"digest,omitempty"`
 }
 
-// DescribedObject is what the last plan says of one object.
+// DescribedObject is what the last plan says about one object.
 type DescribedObject struct {
 	Object binding.Object `json:"object"`
 	Action plan.Kind      `json:"action"`
@@ -258,7 +258,7 @@ func (p *page) rules(images []DescribedImage) {
 	}
 }
 
-// identity is what is told of the binding before its conditions.
+// identity is what is shown of the binding before its conditions.
 func (p *page) identity(d Description) []field {
 	text := p.style.Language.Text
 	declared := d.Metadata.File

@@ -8,8 +8,8 @@ import (
 	"reconciler/internal/plan"
 )
 
-// PlanDifference writes for a person in which actions two plans differ: what
-// is new, what is gone, and of what is done otherwise, in which. Nothing is
+// PlanDifference writes for a person how the actions of two plans differ: what
+// is new, what is gone, and what differs in an action of both. Nothing is
 // written where there is no difference.
 func PlanDifference(w io.Writer, was, is plan.Plan, style Style) error {
 	p := &page{style: style}

@@ -28,7 +28,7 @@ type Style struct {
 	Now time.Time
 	// Language is that of our words; nil is English.
 	Language *Language
-	// Basis of a plan; its depth is empty where it is not to be told.
+	// Basis of a plan; its depth is empty where it is not shown.
 	Basis Basis
 }
 

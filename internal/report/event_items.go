@@ -9,7 +9,7 @@ import (
 	"reconciler/internal/plan"
 )
 
-// Key is equal for items of which one is a repetition of the other: the same
+// Key is equal for items that repeat each other: the same
 // happened to the same object, at the same revision.
 func (e EventItem) Key() string {
 	return message.New("list", "items", []string{

@@ -15,7 +15,7 @@ import (
 	"reconciler/internal/message"
 )
 
-// Kinds of what a daemon tells of the past.
+// Kinds of what a daemon reports about the past.
 const (
 	KindEventList = "EventList"
 	KindHistory   = "History"
@@ -30,7 +30,7 @@ const (
 	EventWarning EventType = "Warning"
 )
 
-// EventItem is something that happened lately, once or several times: events of
+// EventItem is something that happened recently, once or several times: events of
 // equal Key are one item.
 type EventItem struct {
 	// Sequence grows with every change of the list; it means nothing else.
@@ -52,7 +52,7 @@ type EventItem struct {
 	// First and Last are when it happened first and last.
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
-	// about tells the item apart from others that say the same: the place of a
+	// about distinguishes the item from others that say the same: the place of a
 	// finding, or what a person asked for.
 	about string
 }
@@ -101,7 +101,7 @@ func Events(w io.Writer, l EventList, style Style) error {
 // EventTable writes events as they come.
 type EventTable struct {
 	style Style
-	// exactly shows when they were in place of how long ago.
+	// exactly shows when they were instead of how long ago.
 	exactly bool
 	table   table
 }
@@ -138,7 +138,7 @@ func (s Style) when(t time.Time, exactly bool) string {
 	return s.age(t)
 }
 
-// exact says that tables of what happened have times in place of ages.
+// exact says that tables of what happened have times instead of ages.
 func (s Style) exact() bool { return s.Wide || s.Now.IsZero() || s.Language.local() }
 
 // History is what `history` prints, newest first.
@@ -215,7 +215,7 @@ func objectOf(instance, name string) string {
 }
 
 // Short is a revision for a person: the beginning of each commit id and of each
-// hash, which tells it apart, and other names as they are.
+// hash, and other names as they are.
 func Short(revision string) string {
 	return hashes.ReplaceAllStringFunc(revision, func(id string) string { return id[:shortHash] })
 }

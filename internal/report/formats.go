@@ -37,8 +37,8 @@ type Document struct {
 	Change *Change
 	// Findings are what is reported where there is no plan; a plan has its own.
 	Findings []finding.Finding
-	// Files are the files that were looked at, for formats that tell what
-	// passed, too (JUnit). It may be empty.
+	// Files are the files that were looked at, for formats that also list what
+	// passed (JUnit). It may be empty.
 	Files []string
 	// FromRoot names a file from the root of its repository, as code hosts name
 	// it; nil where Findings and Files do so already.
@@ -50,18 +50,18 @@ type Document struct {
 	Summary message.Message
 }
 
-// Basis says what a report was made of; what is empty is not told. It is no
+// Basis says what a report was made of; what is empty is not shown. It is no
 // part of a plan's digest.
 type Basis struct {
 	Depth Depth `json:"depth,omitempty"`
-	// Observed is when the oldest of what a snapshot tells was observed, and
+	// Observed is when the oldest of what a snapshot has was observed, and
 	// Age how long that was ago; zero for a plan that asked itself.
 	Observed time.Time     `json:"observed,omitzero"`
 	Age      time.Duration `json:"-"`
 	// Base and Head are the revisions that a change lies between.
 	Base string `json:"base,omitempty"`
 	Head string `json:"head,omitempty"`
-	// Revision and Made say of a daemon's last plan what it was made of and
+	// Revision and Made are what a daemon's last plan was made of, and
 	// when.
 	Revision string    `json:"revision,omitempty"`
 	Made     time.Time `json:"made,omitzero"`
@@ -189,7 +189,7 @@ func writeText(w io.Writer, d Document, o Options) error {
 }
 
 // revisions names base and head, or when a daemon made the plan and of what;
-// nothing where there is none of it.
+// nothing for other plans.
 func (b Basis) revisions() []message.Message {
 	var parts []message.Message
 	if !b.Made.IsZero() {

@@ -19,7 +19,7 @@ const (
 	KindJournalVerification = "JournalVerification"
 )
 
-// JournalEntries writes the entries of a journal one by one, for it may be large.
+// JournalEntries writes the entries of a journal one by one, because it may be large.
 type JournalEntries struct {
 	out   io.Writer
 	json  bool

@@ -27,11 +27,11 @@ var catalogue embed.FS
 // Language turns messages into text. A nil Language is English.
 type Language struct {
 	localizer *i18n.Localizer
-	// location is where times are told; nil is UTC.
+	// location is the zone of times; nil is UTC.
 	location *time.Location
 }
 
-// In is the language with times as they are told in a location.
+// In is the language with times in the zone of a location.
 func (l *Language) In(location *time.Location) *Language {
 	if l == nil {
 		l = English()
@@ -39,7 +39,7 @@ func (l *Language) In(location *time.Location) *Language {
 	return &Language{l.localizer, location}
 }
 
-// time is a time as it is told in the language's location.
+// time is a time in the zone of the language's location.
 func (l *Language) time(t time.Time) time.Time {
 	if l == nil || l.location == nil {
 		return t.UTC()
@@ -174,7 +174,7 @@ func (l *Language) value(value any) any {
 	return strings.Join(parts, l.Text(message.New("list-separator")))
 }
 
-// local says that times are told in a location.
+// local says that times are in the zone of a location.
 func (l *Language) local() bool { return l != nil && l.location != nil }
 
 // timeIn is a text as it is or, if it is a time that came over the wire, that time

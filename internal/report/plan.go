@@ -14,7 +14,7 @@ import (
 // Depth says how far the observation looked that a plan was made from.
 type Depth string
 
-// Depths, each asking more than the one before.
+// Depths, each asking more than the previous one.
 const (
 	// Offline: nothing but the source was asked.
 	Offline Depth = "offline"
@@ -80,14 +80,14 @@ func Age(age time.Duration) message.Message {
 
 // Plan writes a plan for a person: what changes, by instance, each action with
 // its reason, its fields and its steps, then the numbers and the digest. With
-// Style.Full it shows what stays as it is, too. The plan's findings stand
-// before the numbers, and Style.Basis is told at the end. Of a plan made
+// Style.Full it shows what stays as it is, too. The plan's findings come
+// before the numbers, and Style.Basis comes at the end. Of a plan made
 // offline each binding is shown, as one that was not compared.
 func Plan(w io.Writer, pl plan.Plan, style Style) error {
 	p := &page{style: style}
 	if style.Basis.Depth == Offline {
 		p.notCompared(pl)
-	} else if style.Full || slices.ContainsFunc(pl.Actions, worthTelling) {
+	} else if style.Full || slices.ContainsFunc(pl.Actions, worthShowing) {
 		p.legend(pl)
 		p.actions(pl)
 	}
@@ -111,7 +111,7 @@ func Plan(w io.Writer, pl plan.Plan, style Style) error {
 }
 
 // notCompared shows the actions of a plan made offline: none of them changes
-// anything. A reason is told where it is another than that nothing was asked.
+// anything. A reason is shown where it differs from "nothing was asked".
 func (p *page) notCompared(pl plan.Plan) {
 	for _, a := range pl.Actions {
 		reason := a.Reason
@@ -131,7 +131,7 @@ func (p *page) notCompared(pl plan.Plan) {
 func (p *page) actions(pl plan.Plan) {
 	instance := ""
 	for i, a := range pl.Actions {
-		if !p.style.Full && !worthTelling(a) {
+		if !p.style.Full && !worthShowing(a) {
 			continue
 		}
 		if i == 0 || a.Instance != instance {
@@ -144,18 +144,18 @@ func (p *page) actions(pl plan.Plan) {
 	}
 }
 
-// worthTelling says that an action is shown without being asked for: what is
+// worthShowing says that an action is shown without being asked for: what is
 // done, what is not allowed, and what differs and is only looked at.
-func worthTelling(a plan.Action) bool { return a.Kind != plan.Noop || len(a.Changes) > 0 }
+func worthShowing(a plan.Action) bool { return a.Kind != plan.Noop || len(a.Changes) > 0 }
 
 // shownKept is how many objects that are kept text shows without Style.Full.
 const shownKept = 20
 
 // kept lists what is kept as it is for a reason, a rule as a rule; with
-// Style.Full it stands among the actions. What is not known is told by a
-// finding.
+// Style.Full it stands among the actions. A finding reports what is not
+// known.
 func (p *page) kept(pl plan.Plan) {
-	kept := slices.DeleteFunc(keptOf(pl), worthTelling) // Those stand among the actions.
+	kept := slices.DeleteFunc(keptOf(pl), worthShowing) // Those stand among the actions.
 	if p.style.Full || len(kept) == 0 {
 		return
 	}
@@ -201,7 +201,7 @@ func (p *page) action(a plan.Action) {
 	}
 }
 
-// waitsSince says since when a person's step waits, and until when it may.
+// waitsSince returns when a person's step began to wait, and until when it may.
 func waitsSince(since, due time.Time) message.Message {
 	by := ""
 	if !due.IsZero() {

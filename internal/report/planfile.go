@@ -91,7 +91,7 @@ func ReadPlanFile(r io.Reader) (PlanFile, error) {
 	return f, nil
 }
 
-// plan is the plan of which the object was made, without what is not part of
+// plan is the plan that the object was made of, without what is not part of
 // the output.
 func (o planObject) plan() plan.Plan {
 	return plan.Plan{Actions: actionsOf(o.Actions), Findings: findingsOf(o.Findings), Instances: o.Instances}

@@ -189,8 +189,8 @@ func (p Problems) Redacted(redact func(string) string) Problems {
 	return p
 }
 
-// Same says whether the problems are the same ones as others, told in other
-// words or not.
+// Same says whether the problems are the same ones as others, whatever the
+// words.
 func (p Problems) Same(others Problems) bool {
 	return slices.EqualFunc(p.Unanswered, others.Unanswered, func(a, b UnansweredPart) bool {
 		return a.Part == b.Part && a.Name == b.Name && a.Reason == b.Reason
@@ -241,7 +241,7 @@ func (p *page) problems(all Problems) {
 	}
 }
 
-// mostBroken is how many findings of invalid files are told in one place.
+// mostBroken is how many findings of invalid files are shown in one place.
 const mostBroken = 3
 
 // brokenLines say what is wrong in an invalid file, or in several for no name: the

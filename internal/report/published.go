@@ -52,8 +52,8 @@ type PublishedInstance struct {
 	Bindings []PublishedBinding `json:"bindings"`
 	Records  []PublishedRecord  `json:"records"`
 	Intents  []PublishedIntent  `json:"intents"`
-	// RetryStates are what is remembered of repairs that did not hold, Suspensions
-	// what persons hold still.
+	// RetryStates are what is remembered of repairs that did not last, Suspensions
+	// what people suspended.
 	RetryStates []PublishedRetryState `json:"efforts,omitempty"`
 	Suspensions []PublishedSuspension `json:"suspensions,omitempty"`
 }
@@ -96,7 +96,7 @@ type PublishedBinding struct {
 	Address  string            `json:"address,omitempty"`
 	Vault    *binding.VaultRef `json:"vault,omitempty"`
 	Sources  []string          `json:"sources,omitempty"`
-	// Token is nil where there is nothing to tell.
+	// Token is nil where nothing is known.
 	Token    *PublishedToken          `json:"token,omitempty"`
 	Projects map[string]ProjectObject `json:"projects,omitempty"`
 }
@@ -282,8 +282,8 @@ func WritePublished(w io.Writer, s Published) error {
 var ErrNotPublished = errors.New("it is not a snapshot, as `reconciler snapshot` writes one")
 
 // ReadPublished reads what WritePublished wrote. Fields that it does not know it
-// passes over, for there may be more of them under one version. It fails where
-// it is something else, or too long, or says of one instance or binding twice.
+// passes over, because one version may get more of them. It fails where it is
+// something else, or too long, or names an instance or a binding twice.
 func ReadPublished(r io.Reader) (Published, error) {
 	data, err := boundedio.Read(r, MaxPublished)
 	if err != nil {

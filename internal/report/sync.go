@@ -39,7 +39,7 @@ const (
 type SyncResult struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
-	// Source says why the source could not be looked at anew; empty where it
+	// Source says why the source could not be read again; empty where it
 	// could, or was not to be.
 	Source string `json:"source,omitempty"`
 	// Instances are those that were synced, by name.
@@ -109,7 +109,7 @@ func Sync(w io.Writer, r SyncResult, style Style) error {
 		p.fold("! ", r.Source)
 	}
 	problems := r.Problems
-	if r.Source != "" { // It is told of already.
+	if r.Source != "" { // It is reported already.
 		problems.Unanswered = slices.DeleteFunc(slices.Clone(problems.Unanswered), func(u UnansweredPart) bool { return u.Part == binding.PartSource })
 	}
 	problems.Refused = nil // The outcomes say it.
@@ -130,7 +130,7 @@ func Sync(w io.Writer, r SyncResult, style Style) error {
 	return p.writeTo(w)
 }
 
-// at tells a revision at the end of a line.
+// at writes a revision at the end of a line.
 func (p *page) at(revision string) string {
 	if revision == "" {
 		return ""

@@ -68,9 +68,9 @@ func NewSyncRecord(ev plan.Event, ended time.Time, redact func(string) string) S
 	return r
 }
 
-// Telling says that the sync shows more than that all is as it was before: another
+// AddsTo reports whether the sync shows more than that all is as it was: another
 // commit, a failure or its end, or a plan with something to do that is another one.
-func (r SyncRecord) Telling(before SyncRecord) bool {
+func (r SyncRecord) AddsTo(before SyncRecord) bool {
 	return r.Revision != before.Revision || len(r.Actions) > 0 && r.Digest != before.Digest ||
 		r.Err.IsZero() != before.Err.IsZero() || r.Incomplete != before.Incomplete || r.did()
 }

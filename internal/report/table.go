@@ -30,7 +30,7 @@ type cell struct {
 }
 
 // table has cells below headings. It fits the width by leaving out columns.
-// Written several times, each time with new rows, it goes on below what is
+// Written several times, each time with new rows, it continues below what is
 // written already.
 type table struct {
 	columns []column
@@ -39,7 +39,7 @@ type table struct {
 	// least.
 	indent string
 	least  []int
-	// folds continues long sentences on the next line in place of an ellipsis.
+	// folds continues long sentences on the next line, without an ellipsis.
 	folds bool
 	// begun says that the headings are written, and shown which columns are.
 	begun bool

@@ -63,7 +63,7 @@ func ParseTargets(values []string) ([]Target, error) {
 	return targets, nil
 }
 
-// canShare says whether formats can stand on standard output together: text
+// canShare says whether formats can share standard output: text
 // and annotations are both lines of a log.
 func canShare(formats []Format) bool {
 	return slices.Equal(slices.Sorted(slices.Values(formats)), []Format{FormatGitHub, FormatText})
@@ -78,7 +78,7 @@ type Output struct {
 
 // WriteTargets writes a document to every target. All reports are made before the first is written;
 // a file that cannot be written does not keep the others from it. Options.Style
-// speaks of stdout; text in a file has neither colour nor a width.
+// is about stdout; text in a file has neither colour nor a width.
 func WriteTargets(out Output, targets []Target, d Document, o Options) error {
 	return writeTargets(out, targets, o.Style, func(w io.Writer, t Target, style Style) error {
 		options := o

@@ -140,7 +140,7 @@ func foldLines(text string, n int) []string {
 	return append(lines, line)
 }
 
-// pieces cuts a word where a line may end: beside wide characters, but neither
+// pieces cuts a word where a line may end: next to wide characters, but neither
 // before punctuation nor after an opening bracket or quote.
 func pieces(word string) []string {
 	var all []string

@@ -10,7 +10,7 @@ import (
 )
 
 // slack is an incoming webhook of Slack (docs.slack.dev, "Sending messages using
-// incoming webhooks"): 200 and ok, or a status with a word; 429 with Retry-After.
+// incoming webhooks"): 200 and ok, or a status and a reason; 429 with Retry-After.
 // The rows are in blocks of plain_text, which has no mark-up and mentions nobody.
 // Only the text of the notification is mrkdwn, and escaped.
 type slack struct{ Options }

@@ -79,7 +79,7 @@ func description() report.Description {
 	}
 }
 
-// Many is a world of n bindings on a few instances, some of which are not ready.
+// Many is a world of n bindings on a few instances. Some are not ready.
 func Many(n int) *World {
 	w := NewWorld()
 	w.Bindings = nil

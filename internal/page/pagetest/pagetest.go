@@ -124,7 +124,7 @@ func (w *World) token(candidate string) (t *server.Token, err error) {
 // Noon is the time at which a World begins.
 var Noon = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 
-// NewWorld has two bindings, one of which waits for a person.
+// NewWorld has two bindings. One waits for a person.
 func NewWorld() *World {
 	w := &World{
 		Now: Noon, news: make(chan struct{}),
