@@ -32,10 +32,16 @@ func (o options) checkers(w world) ([]checker, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What the schema selects by platform, cue has to find out.
+	declaration := filepath.Join(filepath.Dir(w.folder), "declaration.cue")
+	if err := os.WriteFile(declaration, []byte("package schema\n\n#Declaration: #Codeup | #GitHub | #Bitbucket | #GitLab\n"), 0o600); err != nil {
+		return nil, err
+	}
+	definitions = append(definitions, declaration)
 	all := []checker{
 		{"reconciler validate", o.program, []string{"validate", w.folder}},
 		{"reconciler validate, before", o.before, []string{"validate", w.folder}},
-		{"cue vet", o.cue, append(append([]string{"vet", "-d", "#SourceBinding"}, definitions...), files...)},
+		{"cue vet", o.cue, append(append([]string{"vet", "-d", "#Declaration"}, definitions...), files...)},
 		{"kubeconform", o.kubeconform, []string{"-n", "2", "-schema-location", o.json, w.folder}},
 		{"ajv validate", o.ajv, []string{"validate", "--spec=draft2020", "--strict=false", "--validate-formats=false", "-s", o.json, "-d", filepath.Join(w.folder, "*", "*.yaml")}},
 	}

@@ -95,7 +95,7 @@ func (r *result) page(ctx context.Context) string {
 		line("| `%s` | %s | %s | %.3f ms | %s | %.1f |", s.name, seconds(m.Wall), seconds(m.Processor),
 			float64(m.Processor.Microseconds())/1000/float64(r.options.files), megabytes(m.Memory), float64(m.Wall)/float64(own.Wall))
 	}
-	line("\n`cue vet` checks against `#SourceBinding`, without the rules of each platform, which is less than `validate` does. `kubeconform` and")
+	line("\n`cue vet` checks against `#Codeup | #GitHub | #Bitbucket | #GitLab`, the definitions that `validate` uses. `kubeconform` and")
 	line("`ajv` check against [the JSON Schema](schema/declaration.json) that is made from the same CUE.")
 	many := r.many.median()
 	line("\n%d declarations take %.1f times the time and %.1f times the memory of %d (%s, %s).", r.options.many,

@@ -61,10 +61,10 @@ func temporaryWorld(bindings int) (w world, remove func(), err error) {
 // changes one file.
 func (w world) commitChange(ctx context.Context) error {
 	git := func(args ...string) error {
-		_, err := run(ctx, w.folder, "git", append([]string{"-c", "user.name=bench", "-c", "user.email=bench@example.com"}, args...)...)
+		_, err := run(ctx, w.folder, "git", append([]string{"-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "user.name=bench", "-c", "user.email=bench@example.com"}, args...)...)
 		return err
 	}
-	if err := errors.Join(git("init", "-q", "."), git("add", "-A"), git("commit", "-q", "-m", "all"), git("gc", "-q")); err != nil {
+	if err := errors.Join(git("init", "-q", "."), git("add", "-A"), git("commit", "-q", "-m", "all"), git("repack", "-a", "-d", "-q")); err != nil {
 		return err
 	}
 	last := w.bindings - 1
