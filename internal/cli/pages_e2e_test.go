@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net/http/cgi" //nolint:gosec // A server of this test on loopback.
+	"net/http/cgi"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -95,7 +95,8 @@ func gitOverHTTP(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
 	for _, args := range [][]string{
-		{"init", "--quiet", "--initial-branch=main", "."}, {"add", "bindings"},
+		{"init", "--quiet", "--initial-branch=main", "."},
+		{"add", "bindings"},
 		{"-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "--quiet", "-m", "declare"},
 		{"clone", "--quiet", "--bare", ".", filepath.Join(root, "bindings.git")},
 	} {
@@ -260,11 +261,11 @@ func renderValues(t *testing.T, values, root string) {
 		}
 	}
 	write(t, "values.yaml", values)
-	objects, err := exec.CommandContext(t.Context(), helm, "template", "--kube-version", "1.34.0", "page", filepath.Join(root, "deploy/helm/reconciler"), "--values", "values.yaml").Output() //nolint:gosec // Our own tool.
+	objects, err := exec.CommandContext(t.Context(), helm, "template", "--kube-version", "1.34.0", "page", filepath.Join(root, "deploy/helm/reconciler"), "--values", "values.yaml").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	check := exec.CommandContext(t.Context(), kubeconform, "-strict", "-schema-location", filepath.Join(root, "deploy/helm/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json")) //nolint:gosec // Our own tool.
+	check := exec.CommandContext(t.Context(), kubeconform, "-strict", "-schema-location", filepath.Join(root, "deploy/helm/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json"))
 	check.Stdin = bytes.NewReader(objects)
 	if out, err := check.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)

@@ -26,7 +26,7 @@ const (
 	AcceptPath   = "/v1alpha1/accept-journal"
 )
 
-// RowsView, as view in the query of BindingsPath, asks for what a table of bindings
+// RowsView asks, as view in the query of BindingsPath, for what a table of bindings
 // shows, and nothing else.
 const RowsView = "rows"
 
