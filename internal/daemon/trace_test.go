@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	coltrace "go.opentelemetry.io/proto/slim/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/slim/otlp/trace/v1"
@@ -24,11 +25,13 @@ type collector struct {
 	spans []*tracepb.Span
 	raw   bytes.Buffer
 	key   string
+	// news gets a value when spans arrive.
+	news chan struct{}
 }
 
 func collect(t *testing.T) *collector {
 	t.Helper()
-	c := &collector{}
+	c := &collector{news: make(chan struct{}, 1)}
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		var got coltrace.ExportTraceServiceRequest
@@ -43,6 +46,10 @@ func collect(t *testing.T) *collector {
 			for _, ss := range rs.ScopeSpans {
 				c.spans = append(c.spans, ss.Spans...)
 			}
+		}
+		select {
+		case c.news <- struct{}{}:
+		default:
 		}
 	}))
 	t.Cleanup(s.Close)
@@ -81,10 +88,13 @@ func TestATraceLeadsFromThePushToTheCallsOfTheRegistry(t *testing.T) {
 	if status := w.push(p.hookURL(), hookSecret, revision); status != http.StatusAccepted {
 		t.Fatalf("the push was answered with %d", status)
 	}
-	p.await("the spans", func() bool {
-		return c.find(traceID, "sync", "revision", revision) != nil && c.find(traceID, "action", "binding", "pay") != nil
-	})
-	p.await("a call with its request id", func() bool { return c.find(traceID, "registry", "request", "") != nil })
+	for c.find(traceID, "sync", "revision", revision) == nil || c.find(traceID, "action", "binding", "pay") == nil || c.find(traceID, "registry", "request", "") == nil {
+		select {
+		case <-c.news:
+		case <-time.After(patience):
+			t.Fatal("the trace has no sync of the commit, no action or no call with its request id")
+		}
+	}
 	p.end()
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -29,9 +29,11 @@ type LoopOptions struct {
 // or closes, and when a person asks. Runs do not pile up: there is one at a time, and the newest snapshot
 // wins. Loops of several instances know nothing of each other.
 type Loop struct {
-	r    *Reconciler
-	o    LoopOptions
-	wake chan struct{}
+	// traced is the snapshot that was synced last. Only once uses it.
+	traced *plan.Desired
+	r      *Reconciler
+	o      LoopOptions
+	wake   chan struct{}
 
 	mu      sync.Mutex
 	desired *plan.Desired
@@ -145,9 +147,10 @@ func (l *Loop) once(ctx context.Context) {
 	}()
 	l.r.emit(plan.Event{Kind: plan.SyncStarted, Revision: desired.Revision, Waited: waited})
 	wanted, err := l.r.prepare(ctx, asked, *desired)
-	if waited == 0 {
+	if l.traced == desired {
 		wanted.Trace = "" // The trace of the commit ended with its first sync.
 	}
+	l.traced = desired
 	if err == nil {
 		synced.Result, err = l.r.Sync(ctx, wanted, binding.DepthPreflight)
 	}
