@@ -116,7 +116,7 @@ func storySteady(ts *testscript.TestScript, neg bool, args []string) {
 		{`\b(Base: |Head: | at )[0-9a-f]{8}\b`, "${1}COMMIT"},
 		{`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`, "TIME"},
 		{`\buid \d+`, "uid UID"},
-		{`(?m)( |^)\d+[smhd]( |$)`, "${1}AGE${2}"},
+		{`(?m)(  )\d+[smhd]$`, "${1}AGE"},
 		{`00000000-0000-4000-8000-\d{12}`, "REQUEST"},
 	} {
 		text = regexp.MustCompile(r.changing).ReplaceAllString(text, r.word)

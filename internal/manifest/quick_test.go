@@ -178,12 +178,16 @@ func (g generator) structure(f *schema.Field, path string) map[string]any {
 
 // text is a text for the field at a path, right more often than not.
 func (g generator) text(path string) string {
+	switch path {
+	case "spec.owner.address", "spec.deputy.address":
+		return g.pick("ada@example.com", "U02ABC", "manager-1")
+	}
 	switch path[strings.LastIndexByte(path, '.')+1:] {
 	case "apiVersion":
 		return binding.APIVersion
 	case "kind":
 		return binding.KindSourceBinding
-	case "name", "instance":
+	case "name", "instance", "receiver":
 		return g.pick("payments", "a", "p-1", "prod-hangzhou", strings.Repeat("a", 63))
 	case "username":
 		return g.pick("octocat", "ci-bot", "a.b", `a+(b`, `\E`, "Ünï")
