@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -86,7 +85,7 @@ func (r *httpRemote) build() error {
 	r.ca = ca
 	r.client = &http.Client{
 		CheckRedirect: checkRedirect,
-		Transport: &http.Transport{
+		Transport: readable{&http.Transport{
 			Proxy:                  proxy,
 			DialContext:            (&net.Dialer{Timeout: 15 * time.Second}).DialContext,
 			TLSClientConfig:        config,
@@ -99,7 +98,7 @@ func (r *httpRemote) build() error {
 			// A connection that stays open must not remember the password that
 			// it sent, as HTTP/2 does to name a header by number the next time.
 			HTTP2: &http.HTTP2Config{MaxEncoderHeaderTableSize: 1},
-		},
+		}},
 	}
 	return nil
 }
@@ -127,7 +126,31 @@ func readCA(path string) ([]byte, error) {
 type redirectError struct{ why, to string }
 
 func (e *redirectError) Error() string {
+	if e.to == "" {
+		return "redirect refused: " + e.why
+	}
 	return fmt.Sprintf("redirect to %q refused: %s", e.to, e.why)
+}
+
+// readable refuses a redirect whose address cannot be read: the error of net/http
+// would repeat it.
+type readable struct{ *http.Transport }
+
+// RoundTrip implements http.RoundTripper.
+func (t readable) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := t.Transport.RoundTrip(req)
+	if err != nil || res.StatusCode < 300 || res.StatusCode > 399 {
+		return res, err
+	}
+	if _, err = res.Location(); err == nil {
+		return res, nil
+	}
+	_ = res.Body.Close()
+	why := "its address cannot be read"
+	if errors.Is(err, http.ErrNoLocation) {
+		why = "it names no address"
+	}
+	return nil, &redirectError{why: why}
 }
 
 // checkRedirect lets a redirect of the first request stay on its scheme and
@@ -250,10 +273,10 @@ func (s *httpSession) do(req *http.Request, want string) (*http.Response, error)
 }
 
 // isType says whether a Content-Type is the wanted one, with whatever
-// parameters.
+// parameters, as git itself compares it.
 func isType(header, want string) bool {
-	got, _, err := mime.ParseMediaType(header)
-	return (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter)) && got == want
+	got, _, _ := strings.Cut(header, ";")
+	return strings.EqualFold(strings.TrimSpace(got), want)
 }
 
 func (*httpSession) close() {}

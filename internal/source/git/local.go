@@ -49,21 +49,21 @@ func (l *Local) Snapshot(ctx context.Context, id, path string) (source.Snapshot,
 	}
 	commit, err := commitAt(l.store, plumbing.NewHash(id))
 	if err != nil {
-		return source.Snapshot{}, l.missing("commit", id, err)
+		return source.Snapshot{}, l.missing("commit", plumbing.CommitObject, id, err)
 	}
 	t := &tree{store: l.store, root: commit.TreeHash, used: map[plumbing.Hash]held{}}
 	snapshot, err := t.snapshot(ctx, names, l.limits)
 	if errors.Is(err, errMissing) {
-		err = l.missing("read commit", id, err)
+		err = l.missing("read commit", plumbing.AnyObject, id, err)
 	}
 	snapshot.Revision, snapshot.Time = id, commit.Committer.When
 	return snapshot, err
 }
 
 // missing is the failure to read an object that the clone does not hold.
-func (l *Local) missing(op, id string, err error) error {
+func (l *Local) missing(op string, lacks plumbing.ObjectType, id string, err error) error {
 	return &binding.Failure{
 		Kind: binding.Unreadable, Code: "incomplete", Op: "git: " + op, Object: id, Err: err,
-		Hint: l.store.whole("check the clone with git fsck"),
+		Hint: l.store.whole(lacks, "check the clone with git fsck"),
 	}
 }

@@ -24,7 +24,7 @@ func (l *Local) MergeBase(base, head string) (string, error) {
 	var reached [2]map[plumbing.Hash]bool
 	for i, end := range ends {
 		if g.node(end) == nil {
-			return "", l.missing("commit", end.String(), plumbing.ErrObjectNotFound)
+			return "", l.missing("commit", plumbing.CommitObject, end.String(), plumbing.ErrObjectNotFound)
 		}
 		reached[i], _ = g.walk(nil, end)
 	}
@@ -39,7 +39,7 @@ func (l *Local) MergeBase(base, head string) (string, error) {
 	if cut {
 		return "", &binding.Failure{
 			Kind: binding.Unreadable, Code: "merge-base", Op: "git: find where " + head + " left", Object: base,
-			Err: errNotKnown, Hint: l.store.whole("check the clone with git fsck"),
+			Err: errNotKnown, Hint: l.store.whole(plumbing.CommitObject, "check the clone with git fsck"),
 		}
 	}
 	maps.DeleteFunc(found, func(h plumbing.Hash, _ bool) bool { return !common(h) })

@@ -18,6 +18,7 @@ import (
 var (
 	errForm      = errors.New("this form is not read")
 	errNoName    = errors.New("no reference and no commit")
+	errNoParent  = errors.New("the commit has no such parent")
 	errAmbiguous = errors.New("several commits have an id that begins so")
 )
 
@@ -34,7 +35,10 @@ func (l *Local) Resolve(rev string) (string, error) {
 	commit, err := l.named(name)
 	for err == nil && steps != "" {
 		if commit, steps, err = l.step(commit, steps); err != nil && !errors.Is(err, errForm) {
-			f.Err, f.Hint = fmt.Errorf("%s has no such ancestor in this clone", name), l.store.whole("name a commit that exists")
+			f.Err, f.Hint = fmt.Errorf("%s has no such ancestor in this clone", name), "name a commit that exists"
+			if !errors.Is(err, errNoParent) {
+				f.Hint = l.store.whole(plumbing.CommitObject, f.Hint)
+			}
 			return "", f
 		}
 	}
@@ -52,7 +56,7 @@ func (l *Local) Resolve(rev string) (string, error) {
 	case errors.Is(err, errNoName):
 		f.Err, f.Hint = fmt.Errorf("revision %q is not in this clone: %w", rev, err), "fetch it first"
 	default:
-		f.Hint = l.store.whole("check the clone with git fsck")
+		f.Hint = l.store.whole(plumbing.CommitObject, "check the clone with git fsck")
 	}
 	return "", f
 }
@@ -165,7 +169,7 @@ func (l *Local) step(from object.Commit, steps string) (to object.Commit, rest s
 // parent is the nth parent of a commit, counted from 1.
 func (l *Local) parent(of object.Commit, n int) (object.Commit, error) {
 	if n > len(of.ParentHashes) {
-		return object.Commit{}, plumbing.ErrObjectNotFound
+		return object.Commit{}, errNoParent
 	}
 	return commitAt(l.store, of.ParentHashes[n-1])
 }

@@ -218,9 +218,10 @@ func (s *localStore) partial() bool {
 }
 
 // whole says how to get what the clone lacks: or, where it is whole, otherwise.
-func (s *localStore) whole(otherwise string) string {
+// A shallow clone lacks commits, and a partial one lacks what they hold.
+func (s *localStore) whole(lacks plumbing.ObjectType, otherwise string) string {
 	switch {
-	case s.shallow():
+	case lacks == plumbing.CommitObject && s.shallow():
 		return "the clone is shallow; get its history with git fetch --unshallow, or clone with a depth of 0"
 	case s.partial():
 		return "the clone is partial; get what is left out with git fetch --refetch --no-filter, or clone without --filter"
