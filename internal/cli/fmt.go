@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -47,9 +48,10 @@ quotes only where they are needed, LF. Comments stay next to what they describe.
 What a file declares does not change.
 
 It takes files and folders of any depth, and the current folder without a PATH.
-In folders it respects .reconcilerignore. "-" reads standard input and writes to
-standard output. It prints the names of the files that it changed. A malformed
-file is reported and not changed, and links are not followed.
+In folders it respects .reconcilerignore, and does not change YAML that names no
+apiVersion of reconciler. "-" reads standard input and writes to standard output.
+It prints the names of the files that it changed. A malformed file is reported
+and not changed, and links are not followed.
 
 A file is not changed either, and fmt exits with 3, if a comment would move away
 from the values that it stands between (format-comment): for example a comment
@@ -81,6 +83,8 @@ type fmtFile struct {
 	// folder is where it is written, under the name File.Path; empty for the
 	// standard input.
 	folder string
+	// foreign says that it is in a folder and names no apiVersion of ours.
+	foreign bool
 }
 
 func runFmt(ctx context.Context, opts *fmtOptions) error {
@@ -96,7 +100,7 @@ func runFmt(ctx context.Context, opts *fmtOptions) error {
 		}
 		text, found := formatter.Format(binding.File{Path: file.shown, Data: file.Data})
 		findings = append(findings, found...)
-		if len(found) > 0 {
+		if len(found) > 0 || file.foreign {
 			continue
 		}
 		differs := !bytes.Equal(text, file.Data)
@@ -215,7 +219,7 @@ func fmtPath(ctx context.Context, path string, limits source.Limits) ([]fmtFile,
 		// A link inside the folder leads to a file that is read by its own name.
 		at, err := os.Lstat(filepath.Join(path, filepath.FromSlash(file.Path)))
 		if err == nil && at.Mode().IsRegular() {
-			files = append(files, fmtFile{file, prefix + file.Path, path})
+			files = append(files, fmtFile{file, prefix + file.Path, path, !ours.Match(file.Data)})
 		}
 	}
 	for i := range snapshot.Findings {
@@ -223,6 +227,10 @@ func fmtPath(ctx context.Context, path string, limits source.Limits) ([]fmtFile,
 	}
 	return files, snapshot.Findings, nil
 }
+
+// ours finds the apiVersion of a declaration or a configuration, in any style. A
+// folder also holds YAML of others, such as a CI file, which is theirs to format.
+var ours = regexp.MustCompile(`apiVersion["']?\s*:\s*["']?reconciler/`)
 
 // fmtOne reads a file that was named by itself.
 func fmtOne(path string, info fs.FileInfo) (fmtFile, error) {

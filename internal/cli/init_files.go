@@ -11,6 +11,7 @@ import (
 	"reconciler/ci"
 	"reconciler/examples"
 	"reconciler/internal/binding"
+	"reconciler/internal/manifest"
 )
 
 // Names that init writes.
@@ -88,8 +89,8 @@ func orWord(text, otherwise string) string {
 // files are what init writes.
 func (a initAnswers) files(now time.Time) ([]binding.File, error) {
 	files := []binding.File{
-		{Path: initConfiguration, Data: []byte(a.configuration())},
-		{Path: initBindings + "/" + a.team + "/" + a.platform + ".yaml", Data: []byte(a.declaration(now))},
+		canonical(initConfiguration, a.configuration()),
+		canonical(initBindings+"/"+a.team+"/"+a.platform+".yaml", a.declaration(now)),
 		{Path: initBindings + "/policy/own-vault-path.cue", Data: examples.OwnVaultPath},
 	}
 	switch a.ci {
@@ -102,6 +103,16 @@ func (a initAnswers) files(now time.Time) ([]binding.File, error) {
 		return nil, fmt.Errorf("--team: %q is no name of a folder: use lower-case letters, digits and dashes", a.team)
 	}
 	return files, nil
+}
+
+// canonical is a file as fmt leaves it. One with findings is kept as it is: they
+// are shown before anything is written.
+func canonical(path, text string) binding.File {
+	file := binding.File{Path: path, Data: []byte(text)}
+	if formatted, found := manifest.NewFormatter().Format(file); len(found) == 0 {
+		file.Data = formatted
+	}
+	return file
 }
 
 var teamName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)

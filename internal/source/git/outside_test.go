@@ -76,3 +76,17 @@ func TestTheHintForAMissingObjectIsAboutItsKind(t *testing.T) {
 		}
 	}
 }
+
+// A new clone's branch is not missing from the clone: it has no commit.
+func TestANewBranchIsNotToBeFetched(t *testing.T) {
+	repo := gittest.New(t)
+	dir := t.TempDir()
+	repo.Git("init", "--quiet", "--initial-branch", "first", dir)
+	for rev, words := range map[string]string{
+		"first": "no commit yet", "refs/heads/first": "no commit yet", "heads/first": "no commit yet", "HEAD": "no commit yet", "origin/first": "fetch it first",
+	} {
+		if _, err := openLocal(t, dir).Resolve(rev); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %v", rev, err)
+		}
+	}
+}

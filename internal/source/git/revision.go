@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,7 +52,7 @@ func (l *Local) Resolve(rev string) (string, error) {
 		f.Hint = "name a branch, a tag or a commit, perhaps with ~N or ^N"
 	case errors.Is(err, errAmbiguous):
 		f.Hint = "write more of the id"
-	case errors.Is(err, errNoName) && (name == "HEAD" || name == "@"):
+	case errors.Is(err, errNoName) && l.unborn(name):
 		f.Hint = "the branch has no commit yet"
 	case errors.Is(err, errNoName):
 		f.Err, f.Hint = fmt.Errorf("revision %q is not in this clone: %w", rev, err), "fetch it first"
@@ -81,6 +82,14 @@ func (l *Local) named(name string) (object.Commit, error) {
 		}
 	}
 	return l.begun(name)
+}
+
+// unborn says whether a name means the branch that HEAD is on, which has no commit.
+func (l *Local) unborn(name string) bool {
+	head, err := l.store.Reference(plumbing.HEAD)
+	return name == "@" || name == string(plumbing.HEAD) || err == nil && slices.ContainsFunc(plumbing.RefRevParseRules, func(rule string) bool {
+		return fmt.Sprintf(rule, name) == string(head.Target())
+	})
 }
 
 // described is what git describe writes: the id at its end counts.
