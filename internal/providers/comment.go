@@ -1,9 +1,11 @@
 package providers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -74,29 +76,53 @@ const (
 // user's comment is never touched. A quiet post makes no new comment, but still
 // updates an existing one, which would be outdated.
 func Publish(ctx context.Context, to Commenter, pr PullRequest, post Post) (Publication, error) {
-	self, comments, err := to.Comments(ctx, pr)
-	if err != nil {
+	own, found, err := ownComment(ctx, to, pr, post)
+	switch {
+	case err != nil:
 		return "", err
-	}
-	if post.Author != "" {
-		self = post.Author
-	}
-	if self == "" {
-		return "", errors.New("the code host does not tell whose the token is, so that its own comment cannot be known again; name the author")
-	}
-	for _, c := range comments {
-		if !strings.EqualFold(c.Author, self) || !begins(c.Body, post.Marker) {
-			continue
-		}
-		if strings.TrimSpace(c.Body) == strings.TrimSpace(post.Body) {
-			return Unchanged, nil
-		}
-		return Updated, to.Write(ctx, pr, c.ID, post.Body)
+	case found && strings.TrimSpace(own.Body) == strings.TrimSpace(post.Body):
+		return Unchanged, nil
+	case found:
+		return Updated, to.Write(ctx, pr, own.ID, post.Body)
 	}
 	if post.Quiet {
 		return Silent, nil
 	}
 	return Created, to.Write(ctx, pr, "", post.Body)
+}
+
+const (
+	// smallestPage is the size of the smallest page that a host gives.
+	smallestPage = 100
+	// listReads is how often a list of several pages is read that does not have
+	// our comment.
+	listReads = 2
+)
+
+// ownComment finds the comment that Publish updates. A comment of others that is
+// deleted while the pages are read moves ours to a page that was read before, so
+// a list of several pages without ours is read again.
+func ownComment(ctx context.Context, to Commenter, pr PullRequest, post Post) (own Comment, found bool, err error) {
+	for range listReads {
+		self, comments, err := to.Comments(ctx, pr)
+		if err != nil {
+			return Comment{}, false, err
+		}
+		self = cmp.Or(post.Author, self)
+		if self == "" {
+			return Comment{}, false, errors.New("the code host does not tell whose the token is, so that its own comment cannot be known again; name the author")
+		}
+		at := slices.IndexFunc(comments, func(c Comment) bool {
+			return strings.EqualFold(c.Author, self) && begins(c.Body, post.Marker)
+		})
+		if at >= 0 {
+			return comments[at], true, nil
+		}
+		if len(comments) < smallestPage {
+			break
+		}
+	}
+	return Comment{}, false, nil
 }
 
 // Post is what Publish puts at a pull request.

@@ -3,6 +3,7 @@ package providertest_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -224,6 +225,37 @@ func TestARefusalIsTriedOnceAndHoldsNoSecret(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestACommentThatMovesWhileTheListIsReadIsFound: one that is deleted between two
+// pages moves the next page's first to the page that was read before.
+func TestACommentThatMovesWhileTheListIsReadIsFound(t *testing.T) {
+	for name, before := range map[string]int{"first of the second page": 100, "in the second page": 150, "first of the third page": 200} {
+		for _, h := range talkHosts()[:3] { // Codeup's list has no pages.
+			moved := false
+			k := newTalk(t, h, func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					rec := httptest.NewRecorder()
+					next.ServeHTTP(rec, r)
+					body := rec.Body.String()
+					if r.Method == http.MethodGet && strings.Contains(body, "reconciler:plan") && !moved {
+						moved, body = true, strings.Replace(body, "reconciler:plan", "somebody:else", 1)
+					}
+					w.Header().Set("Content-Type", "application/json")
+					w.WriteHeader(rec.Code)
+					_, _ = io.WriteString(w, body)
+				})
+			})
+			for range before {
+				k.hosts.AddComment(h.platform, h.path, "12", "mallory", "a word")
+			}
+			body := talkMarker + "\n\n## one"
+			k.hosts.AddComment(h.platform, h.path, "12", "ci", body)
+			if did := k.publish(t, providers.Post{Body: body}); did != providers.Unchanged || !moved {
+				t.Errorf("%s, %s: %s", h.platform, name, did)
+			}
+		}
+	}
 }
 
 // TestALostAnswerMakesNoSecondComment: the next run finds the comment.
