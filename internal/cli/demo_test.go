@@ -70,7 +70,10 @@ func TestTheDemoOfTheDocumentedRegistryConverges(t *testing.T) {
 	var out bytes.Buffer
 	opts := &demoOptions{streams: Streams{In: strings.NewReader(""), Out: &out, Err: &out}, once: true, registry: registryDocumented}
 	byPeople, byAPI := map[string]bool{}, map[string]bool{}
+	var mu sync.Mutex // Each instance has a loop of its own.
 	opts.watch = func(e plan.Event) {
+		mu.Lock()
+		defer mu.Unlock()
 		switch {
 		case e.Kind == plan.PlanMade:
 			for _, a := range e.Plan.Actions {

@@ -101,6 +101,10 @@ func (s *simTime) step() {
 	next.fired <- s.now
 }
 
+// others are the parts of the daemon, besides the loops of its instances, that
+// wait for the clock: the follower and the notifier.
+const others = 2
+
 // soak is a daemon in compressed time, and what becomes of its world.
 type soak struct {
 	*world
@@ -225,14 +229,14 @@ func (s *soak) outage(what string, begins bool) {
 func (s *soak) until(end time.Time, disturbed bool) {
 	next := s.clock.Now()
 	for s.clock.Now().Before(end) {
-		s.clock.settled(s.t, len(s.config.Instances)+1)
+		s.clock.settled(s.t, len(s.config.Instances)+others)
 		if disturbed && !s.clock.Now().Before(next) {
 			s.disturb()
 			next = next.Add(2 * time.Hour)
 		}
 		s.clock.step()
 	}
-	s.clock.settled(s.t, len(s.config.Instances)+1)
+	s.clock.settled(s.t, len(s.config.Instances)+others)
 }
 
 // rest ends all outages and waits until all is as declared.
