@@ -55,6 +55,8 @@ A missing answer changes no status at once. The condition keeps its status, its 
 (` + "`AsDeclaredLastKnown`" + `), and the message has the time of the last answer and why there is none now. After
 ` + "`status.maxAge`" + ` (by default three times ` + "`sync.driftInterval`" + `) the condition is ` + "`Unknown`" + `. An answer that the version of a bound
 token cannot be known (` + "`VersionUnknown`" + `) is no missing answer: it applies at once.
+While a file is broken, nothing is compared with it: ` + "`Ready`" + ` and ` + "`Declared`" + ` are ` + "`False`" + `, and the other conditions of its
+bindings are the last known ones in the same way.
 
 A condition that becomes ` + "`True`" + ` again has an event of type ` + "`Normal`" + `, with the reason ` + "`ReadyRestored`, `BoundRestored`" + ` and so on.
 

@@ -343,7 +343,7 @@ func (o *oracle) report(s binding.Status) {
 		}
 		for _, claimed := range []binding.ConditionType{of, binding.Ready} {
 			c := binding.FindCondition(s.Conditions, claimed)
-			if c == nil || c.Status != binding.True || time.Since(l.since) <= o.delay(of)+o.aged(s.Name, *c) {
+			if c == nil || c.Status != binding.True || time.Since(l.since) <= o.delay(of)+o.aged(*c) {
 				continue
 			}
 			o.fail(reported(claimed, of, slices.Contains(o.desired.Broken, s.File)), "%s: %s is True (%s, known at %s), but for %s: %s",
@@ -354,10 +354,9 @@ func (o *oracle) report(s binding.Status) {
 }
 
 // aged is how much longer a status may stay that is shown as the last known
-// one, or that is not known while the file is broken: status.maxAge, three drift
-// intervals.
-func (o *oracle) aged(file string, c binding.Condition) time.Duration {
-	if !c.LastKnown && (c.Type == binding.Ready || !slices.Contains(o.desired.Broken, file)) {
+// one: status.maxAge, three drift intervals.
+func (o *oracle) aged(c binding.Condition) time.Duration {
+	if !c.LastKnown {
 		return 0
 	}
 	return 3 * o.w.config.Sync.DriftInterval

@@ -100,6 +100,65 @@ func TestKind11AgeWithoutARound(t *testing.T) {
 	}
 }
 
+// TestKind11AgeWhileAFileIsBroken: nobody compares a binding whose file is broken
+// with anything, so all that was true is marked as last known from the first round,
+// keeps the time at which it was known, and is Unknown after maxAge.
+func TestKind11AgeWhileAFileIsBroken(t *testing.T) {
+	const maxAge = 15 * time.Minute
+	for name, breaks := range map[string]func(*plan.Input){
+		"its own":                   func(in *plan.Input) { in.Broken = []string{"pay.yaml"} },
+		"one that may declare it":   func(in *plan.Input) { in.Broken = []string{"other.yaml"} },
+		"all files of the instance": func(in *plan.Input) { in.Broken = []string{"pay.yaml", "other.yaml"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			age := func(in *plan.Input) { in.Policy.StatusMaxAge = maxAge }
+			known := func(in *plan.Input) {
+				in.Observation.Tokens["pay"] = binding.TokenState{
+					Version: 3, Latest: 3, Expires: noon().AddDate(1, 0, 0), ExpiresSource: "host",
+					Answers: []binding.Answer{{Question: "token-valid", Verdict: binding.Yes, Reason: "Valid"}},
+				}
+			}
+			round, result := inForce(noon(), age, known)
+			statuses := status.Next(nil, round, result)
+			of := []binding.ConditionType{
+				binding.Bound, binding.SecretAvailable, binding.TokenFresh, binding.TokenValid, binding.Reachable,
+				binding.RepositoriesLinked, binding.RulesCurrent,
+			}
+			before := map[binding.ConditionType]binding.Condition{}
+			for _, c := range of {
+				before[c] = conditionOf(t, statuses, c)
+			}
+			for _, minutes := range []int{1, 15, 16} {
+				at := noon().Add(time.Duration(minutes) * time.Minute)
+				round, result = inForce(at, age, known, breaks, func(in *plan.Input) { in.Declarations = nil })
+				statuses = status.Next(statuses, round, result)
+				statuses["pay"] = status.Aged(statuses["pay"], at, maxAge)
+				for _, c := range []binding.ConditionType{binding.Ready, binding.Declared} {
+					if got := conditionOf(t, statuses, c); got.Status != binding.False || got.Reason != status.ReasonFileBroken || got.LastKnown {
+						t.Errorf("after %d minutes %s is %+v", minutes, c, got)
+					}
+				}
+				for _, c := range of {
+					got, young := conditionOf(t, statuses, c), minutes <= 15
+					if got.Status == binding.True != young || got.LastKnown != young || !got.Known.Equal(noon()) {
+						t.Errorf("after %d minutes %s is %+v", minutes, c, got)
+					}
+					if young && (got.Reason != before[c].Reason+status.SuffixLastKnown || got.LastTransitionTime != before[c].LastTransitionTime) {
+						t.Errorf("after %d minutes %s is %+v, before: %+v", minutes, c, got, before[c])
+					}
+				}
+			}
+			round, result = inForce(noon().Add(time.Hour), age, known)
+			statuses = status.Next(statuses, round, result)
+			for _, c := range of {
+				if got := conditionOf(t, statuses, c); got.Status != binding.True || got.LastKnown || got.Reason != before[c].Reason {
+					t.Errorf("mended, %s is %+v", c, got)
+				}
+			}
+		})
+	}
+}
+
 // TestKind11AgeOfAClockThatWasAhead: what was known in the future is known now.
 func TestKind11AgeOfAClockThatWasAhead(t *testing.T) {
 	age := func(in *plan.Input) { in.Policy.StatusMaxAge = time.Minute }

@@ -125,6 +125,7 @@ func (c computation) undeclared(record binding.Record) binding.Status {
 	ready := declared
 	ready.Type, ready.Status = binding.Ready, binding.Unclear // Nothing says what it should be.
 	if why := c.fileBroken(record, s); !why.IsZero() {
+		s = Failed(s, why) // Nothing compares it while the file is broken.
 		declared.Reason, declared.Message = ReasonFileBroken, why
 		ready.Status, ready.Reason, ready.Message = binding.False, declared.Reason, why
 	} else if left := c.notRemoved(record.Binding); left != nil {
