@@ -13,6 +13,11 @@ import (
 // each.
 func platforms() []string { return []string{"codeup", "github", "bitbucket", "gitlab"} }
 
+// definitions are the platforms' definitions in the schema.
+func definitions() map[string]string {
+	return map[string]string{"codeup": "#Codeup", "github": "#GitHub", "bitbucket": "#Bitbucket", "gitlab": "#GitLab"}
+}
+
 // world is a folder of declarations, four for each instance.
 type world struct {
 	// folder holds the declarations, one a file.
