@@ -12,6 +12,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
+	"reconciler/internal/confine"
 	"reconciler/internal/engine"
 	"reconciler/internal/finding"
 	"reconciler/internal/observe"
@@ -98,6 +99,7 @@ only on the change.
 				opts.path = args[0]
 			}
 			opts.noConfig = withoutConfig(cmd, opts.daemon.config)
+			defer confine.CollectLess()()
 			return runPlan(cmd.Context(), opts)
 		},
 	}

@@ -14,6 +14,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
 	"reconciler/internal/config"
+	"reconciler/internal/confine"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
 	"reconciler/internal/message"
@@ -62,6 +63,7 @@ only the time to read the folder.
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.paths = args
+			defer confine.CollectLess()()
 			return runValidate(cmd.Context(), opts)
 		},
 	}

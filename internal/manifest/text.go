@@ -43,33 +43,36 @@ func checkText(file binding.File) (text []byte, findings []finding.Finding, ok b
 func scanText(text []byte, file string) (findings []finding.Finding, ok bool) {
 	line, column, values, crlf := 1, 1, 0, false
 	for i := 0; i < len(text); {
-		r, size := rune(text[i]), 1
-		if r >= utf8.RuneSelf {
-			r, size = utf8.DecodeRune(text[i:])
-		}
-		f, bad := badCharacter(text, i, r, size)
-		if !bad && r == '\r' && !crlf {
-			crlf = true
-			f := finding.New("yaml-crlf", message.New("yaml.crlf"))
-			findings = append(findings, f.At(file, line, column))
-		}
 		if beginsValue(text, i) {
 			values++
 		}
-		if values > maxValues && !bad {
-			f, bad = finding.New("yaml-size", message.New("yaml.values", "most", maxValues)), true
+		size := 1
+		if !isCommon(text[i]) || values > maxValues {
+			var r rune
+			r, size = utf8.DecodeRune(text[i:])
+			f, bad := badCharacter(text, i, r, size)
+			if !bad && values > maxValues {
+				f, bad = finding.New("yaml-size", message.New("yaml.values", "most", maxValues)), true
+			}
+			if !bad && r == '\r' && !crlf {
+				crlf = true
+				findings = append(findings, finding.New("yaml-crlf", message.New("yaml.crlf")).At(file, line, column))
+			}
+			if bad {
+				return append(findings, f.At(file, line, column)), false
+			}
 		}
-		if bad {
-			return append(findings, f.At(file, line, column)), false
-		}
-		i += size
 		column++
-		if r == '\n' {
+		if text[i] == '\n' {
 			line, column = line+1, 1
 		}
+		i += size
 	}
 	return findings, true
 }
+
+// isCommon says that a byte is a character of its own that may be anywhere.
+func isCommon(c byte) bool { return c >= ' ' && c < 0x7f || c == '\n' || c == '\t' }
 
 // badCharacter judges the character r at text[i].
 func badCharacter(text []byte, i int, r rune, size int) (finding.Finding, bool) {
