@@ -80,6 +80,16 @@ func (r reply) foreign() bool {
 	return true
 }
 
+// proxied says that something in between refuses, and not Vault. A few statuses
+// mean the same whoever sends them.
+func (r reply) proxied() bool {
+	switch r.status {
+	case http.StatusProxyAuthRequired, http.StatusPreconditionFailed, http.StatusTooManyRequests, 472, 473:
+		return false
+	}
+	return r.status >= 400 && r.status < 500 && len(r.body) > 0 && r.foreign()
+}
+
 // forgets reports whether Vault no longer knows the token, in the words of its
 // versions.
 func (r reply) forgets() bool { return r.says("invalid token") || r.says("bad token") }
@@ -114,7 +124,7 @@ func (c call) policy() string { return fmt.Sprintf("path %q { capabilities = [\"
 
 // refused is the failure for an answer that is an error whatever was asked.
 func (c call) refused(r reply) *binding.Failure {
-	if (r.status == http.StatusForbidden || r.status == http.StatusUnauthorized) && len(r.body) > 0 && r.foreign() {
+	if r.proxied() {
 		return c.unreadable(fmt.Sprintf("HTTP status %d without Vault's words", r.status))
 	}
 	f := c.failureOf(r)
@@ -235,7 +245,11 @@ func (c call) failed(err error) *binding.Failure {
 	if !ok {
 		return c.broken(err)
 	}
-	return c.refused(reply{status: answer.StatusCode, texts: answer.Errors})
+	r := reply{status: answer.StatusCode, texts: answer.Errors}
+	if answer.RawError { // The body, which is not JSON.
+		r.body, r.texts = []byte(strings.Join(answer.Errors, "")), nil
+	}
+	return c.refused(r)
 }
 
 // object names a secret in a failure.

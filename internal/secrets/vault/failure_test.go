@@ -33,7 +33,7 @@ func TestAnswersOfTheServerAreToldApart(t *testing.T) {
 		"sealed":              {sandbox.Fault{Status: 503, Body: `{"errors":["Vault is sealed"]}`}, vault.CodeSealed, binding.Transient, "unseal"},
 		"not initialized":     {sandbox.Fault{Status: 501}, vault.CodeSealed, binding.Transient, "unseal"},
 		"internal error":      {sandbox.Fault{Status: 500, Body: `{"errors":["value ` + canary + ` is bad"]}`}, vault.CodeUnreachable, binding.Transient, "vault status"},
-		"bad request":         {sandbox.Fault{Status: 400, Body: canary}, vault.CodeRefused, binding.Refused, "audit log"},
+		"bad request":         {sandbox.Fault{Status: 400, Body: `{"errors":["` + canary + `"]}`}, vault.CodeRefused, binding.Refused, "audit log"},
 		"page of a proxy":     {sandbox.Fault{Status: 200, ContentType: "text/html", Body: "<html>" + canary}, vault.CodeUnreadable, binding.Unreadable, "proxy"},
 		"no data":             {sandbox.Fault{Status: 200, Body: `{"data":null,"warnings":["` + canary + `"]}`}, vault.CodeUnreadable, binding.Unreadable, "proxy"},
 		"wrong types":         {sandbox.Fault{Status: 200, Body: `{"data":{"metadata":"` + canary + `","versions":"` + canary + `"}}`}, vault.CodeUnreadable, binding.Unreadable, "proxy"},

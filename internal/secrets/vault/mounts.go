@@ -77,8 +77,8 @@ func (c *Client) kvVersion(ctx context.Context, ref secrets.Ref) (int, error) {
 		return 0, failure
 	}
 	found := mount{version: 2}
-	switch r.status {
-	case http.StatusOK:
+	switch {
+	case r.status == http.StatusOK:
 		var state mountState
 		if err := decode(r.body, &state); err != nil {
 			return 0, asked.unreadable(err.Error())
@@ -89,7 +89,7 @@ func (c *Client) kvVersion(ctx context.Context, ref secrets.Ref) (int, error) {
 		if state.Options["version"] != "2" {
 			found.version = 1
 		}
-	case http.StatusForbidden, http.StatusNotFound:
+	case (r.status == http.StatusForbidden || r.status == http.StatusNotFound) && !r.proxied():
 		found.assumed = binding.TermOf(c.options.Now(), assumedFor)
 	default:
 		return 0, asked.refused(r)
