@@ -74,7 +74,7 @@ func (p *Provider) checkAccount(ctx context.Context, account binding.Account, to
 	}
 	found, reply, err := p.workspace(ctx, header, name)
 	switch {
-	case err == nil && reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header):
+	case err == nil && reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header) && isRefusal(reply.Body):
 		// According to the description, this 404 means that the workspace does
 		// not exist; it makes no exception for a private one.
 		say(p.identity(ctx, header, account, binding.HostUser{})...)
@@ -93,6 +93,15 @@ func (p *Provider) checkAccount(ctx context.Context, account binding.Account, to
 	report.User = providers.Known(account, named)
 	say(p.identity(ctx, header, account, named)...)
 	return say(providers.Yes(question, providers.ReasonAccountExists, message.New("bitbucket.workspace", "workspace", found.Slug)))
+}
+
+// isRefusal says that a body is an error of Bitbucket's own, and not of something
+// in front of it.
+func isRefusal(body []byte) bool {
+	var refusal struct {
+		Type string `json:"type"`
+	}
+	return json.Unmarshal(body, &refusal) == nil && refusal.Type == "error"
 }
 
 // workspace asks for a workspace by slug or uuid.

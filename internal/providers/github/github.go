@@ -77,7 +77,7 @@ func (p *Provider) checkAccount(ctx context.Context, account binding.Account, to
 	}
 	user, resp, err := api.Users.Get(ctx, url.PathEscape(login))
 	switch status := statusOf(resp); {
-	case status == http.StatusNotFound && jsonAnswer(resp):
+	case status == http.StatusNotFound && refuses(resp, err, noSuch):
 		answers := p.identity(ctx, api, account, binding.HostUser{})
 		return binding.TokenReport{Answers: append(answers,
 			providers.No(exists, codePersonal, providers.ReasonAccountMissing, message.New("github.no-account", "login", login)))}
@@ -156,7 +156,7 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 		}
 	}
 	switch status := statusOf(resp); {
-	case status == http.StatusNotFound && jsonAnswer(resp):
+	case status == http.StatusNotFound && refuses(resp, err, noSuch):
 		return "", []binding.Answer{p.notFound(ctx, api, account, owner+"/"+name, resp)}
 	case status != http.StatusOK || err != nil:
 		reason, m := p.noVerdict(resp, err)
@@ -259,6 +259,15 @@ func statusOf(resp *github.Response) int {
 	return resp.StatusCode
 }
 
-// jsonAnswer says that a refusal came from the API and not from something in
-// front of it.
-func jsonAnswer(resp *github.Response) bool { return providers.IsJSON(resp.Header) }
+// The messages of GitHub's refusals that are a verdict.
+const (
+	noSuch    = "Not Found"
+	noSession = "Bad credentials"
+)
+
+// refuses says that a refusal with this message came from the API and not from
+// something in front of it, which may speak JSON too.
+func refuses(resp *github.Response, err error, message string) bool {
+	refusal, ok := errors.AsType[*github.ErrorResponse](err)
+	return ok && providers.IsJSON(resp.Header) && refusal.Message == message
+}

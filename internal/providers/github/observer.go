@@ -40,7 +40,7 @@ func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) bind
 	}
 	user, resp, err := api.Users.Get(ctx, "")
 	switch status := statusOf(resp); {
-	case status == http.StatusUnauthorized && jsonAnswer(resp):
+	case status == http.StatusUnauthorized && refuses(resp, err, noSession):
 		return binding.TokenReport{Answers: []binding.Answer{providers.No(valid, "", providers.ReasonInvalid,
 			message.New("github.observer-refused"))}}
 	case status != http.StatusOK || err != nil:

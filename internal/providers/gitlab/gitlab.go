@@ -1,18 +1,15 @@
-// Package gitlab asks a GitLab, self-managed or gitlab.com, through its
-// official client: token self, user, and project. The facts behind each
+// Package gitlab asks a GitLab, self-managed or gitlab.com: token self, user,
+// and project. The facts behind each
 // reading are in GitLab's lib/api and its REST documentation.
 package gitlab
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
-
-	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
@@ -60,9 +57,10 @@ func (*Provider) CheckAccount(context.Context, binding.Account, secrets.Secret) 
 
 // session is a conversation with one GitLab for the length of one check.
 type session struct {
-	api  *gitlab.Client
-	root *url.URL
-	host string
+	client *http.Client
+	token  secrets.Secret
+	root   *url.URL
+	host   string
 }
 
 // open makes a session. The address is the site's root, with GitLab's sign-in
@@ -76,57 +74,19 @@ func (p *Provider) open(address string, token secrets.Secret) (s *session, ok bo
 	if err != nil {
 		return nil, false
 	}
-	var auth gitlab.AuthSource = gitlab.Unauthenticated{}
-	if !token.IsZero() {
-		auth = bearer{token}
-	}
-	api, err := gitlab.NewAuthSourceClient(auth,
-		gitlab.WithBaseURL(root.String()), gitlab.WithHTTPClient(p.client), gitlab.WithoutRetries(),
-		gitlab.WithCustomLimiter(unlimited{}), gitlab.WithUserAgent("reconciler"))
-	if err != nil {
-		return nil, false
-	}
-	return &session{api: api, root: root, host: root.Host}, true
+	return &session{client: p.client, token: token, root: root, host: root.Host}, true
 }
-
-// bearer sends the token as personal, project and group tokens and OAuth
-// tokens are all accepted. It holds the Secret, not its value.
-type bearer struct{ token secrets.Secret }
-
-// Init implements gitlab.AuthSource.
-func (bearer) Init(context.Context, *gitlab.Client) error { return nil }
-
-// Header implements gitlab.AuthSource.
-func (b bearer) Header(context.Context) (key, value string, err error) {
-	return "Authorization", "Bearer " + b.token.Expose(), nil
-}
-
-// unlimited leaves the pace to the guarded client.
-type unlimited struct{}
-
-// Wait implements gitlab.RateLimiter.
-func (unlimited) Wait(context.Context) error { return nil }
 
 // get asks one question and decodes a success. A status that is no success is
-// not an error; the client library's error, which holds the request with the
-// token in it, ends here.
+// not an error. The token goes as a bearer, which personal, project, group and
+// OAuth tokens all may. The official client is not used for it: it gives no body
+// with a 404, and the body tells GitLab's from that of something in front of it.
 func (s *session) get(ctx context.Context, path string, out any) (providers.Reply, error) {
-	req, err := s.api.NewRequest(http.MethodGet, path, nil, []gitlab.RequestOptionFunc{gitlab.WithContext(ctx)})
-	if err != nil {
-		return providers.Reply{}, errors.New("make the request: the path is not valid")
+	header := http.Header{}
+	if !s.token.IsZero() {
+		header.Set("Authorization", "Bearer "+s.token.Expose())
 	}
-	resp, err := s.api.Do(req, out)
-	if resp == nil {
-		return providers.Reply{}, err
-	}
-	reply := providers.Reply{Status: resp.StatusCode, Header: resp.Header}
-	if reply.OK() {
-		return reply, err
-	}
-	if refused, ok := errors.AsType[*gitlab.ErrorResponse](err); ok {
-		reply.Body = refused.Body
-	}
-	return reply, nil
+	return providers.Get(ctx, s.client, s.root.String()+"/api/v4/"+path, header, out)
 }
 
 // refusal is the body of a GitLab error. The OAuth guard sends error and
@@ -144,6 +104,12 @@ type refusal struct {
 // other codes, such as dpop_error, are about the way the token was sent.
 func (r refusal) ofToken() bool {
 	return r.Error == "invalid_token" || r.Error == "" && string(r.Message) == `"401 Unauthorized"`
+}
+
+// missing says that a 404 is GitLab's own: it repeats the status, in the API's
+// message or in the error of a path that does not exist.
+func (r refusal) missing() bool {
+	return strings.HasPrefix(r.Error, "404 ") || strings.HasPrefix(string(r.Message), `"404 `)
 }
 
 func readRefusal(body []byte) refusal {

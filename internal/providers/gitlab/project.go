@@ -82,7 +82,7 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	case reply.Status == http.StatusNotFound && token.IsZero():
 		return asking(providers.Unknown(binding.QuestionProjectExists, providers.ReasonNotVisible,
 			message.New("gitlab.not-shown", "host", s.host, "source", source)))
-	case reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header):
+	case reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header) && readRefusal(reply.Body).missing():
 		return asking(providers.No(binding.QuestionProjectExists, "", providers.ReasonNotVisible, message.New("gitlab.no-project",
 			"host", s.host, "source", source, "username", account.Username)))
 	case reply.Status == http.StatusNotFound:
