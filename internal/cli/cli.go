@@ -71,6 +71,7 @@ needs no account and no network.
 		SilenceErrors: true,
 		Version:       readBuild().String(),
 	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return fmt.Errorf("%w%s", err, meantFlag(cmd, err)) })
 	root.SetVersionTemplate("{{.Version}}\n")
 	streams.look.add(root)
 	root.SetIn(streams.In)

@@ -16,6 +16,7 @@ import (
 	"reconciler/internal/client"
 	"reconciler/internal/daemon"
 	"reconciler/internal/engine"
+	"reconciler/internal/manifest"
 	"reconciler/internal/plan"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/server"
@@ -57,6 +58,7 @@ Without --once it runs until you interrupt it and prints commands to try.`,
 	}
 	cmd.Flags().BoolVar(&opts.once, "once", false, "exit when everything has converged")
 	cmd.Flags().StringVar(&opts.registry, "registry", registryFull, "which calls the registry serves: full or documented")
+	_ = cmd.RegisterFlagCompletionFunc("registry", cobra.FixedCompletions([]string{registryFull, registryDocumented}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.AddCommand(newDemoCommands(streams)...)
 	return cmd
 }
@@ -70,7 +72,8 @@ const (
 func runDemo(ctx context.Context, opts *demoOptions) error {
 	documented := opts.registry == registryDocumented
 	if !documented && opts.registry != registryFull && opts.registry != "" {
-		return fmt.Errorf("demo: there is no registry %q; usage: --registry full|documented", opts.registry)
+		return fmt.Errorf("demo: there is no registry %q%s; usage: --registry full|documented", opts.registry,
+			manifest.DidYouMean(opts.registry, []string{registryFull, registryDocumented}))
 	}
 	// A terminal that is closed ends the demo, which takes its folder along.
 	ctx, forget := signal.NotifyContext(ctx, syscall.SIGHUP)

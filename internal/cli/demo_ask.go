@@ -47,6 +47,9 @@ It lasts until "reconciler demo restore", or for the time that --for gives.`
 	fail.Example = "  reconciler demo fail vault\n  reconciler demo fail github --for 1m"
 	fail.Flags().DurationVar(&asked.For, "for", 0, "how long, for example 1m; 0 is until restore")
 	restore, _ := change("restore [PART]", "In a running demo, end what fail began", cobra.MaximumNArgs(1))
+	for _, cmd := range []*cobra.Command{unbind, bind, rotate} {
+		completeNames(cmd, &clientFlags{config: os.Getenv("RECONCILER_CONFIG")}, 1)
+	}
 	fail.ValidArgs, restore.ValidArgs = demoParts(), demoParts()
 	return []*cobra.Command{unbind, bind, rotate, fail, restore}
 }

@@ -100,6 +100,18 @@ func completeNames(cmd *cobra.Command, daemon *clientFlags, limit int) {
 	})
 }
 
+// completeInstance lets a command complete an instance of the configuration as its
+// argument.
+func completeInstance(cmd *cobra.Command, path *string) {
+	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		cfg, _, _ := config.Load(*path) // A file that cannot be read names none.
+		return cfg.InstanceNames(), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
 // names are those that the daemon knows or, if it does not answer, those in the
 // folder of declarations.
 func (c *clientFlags) names(ctx context.Context) names {

@@ -74,6 +74,7 @@ name is only the name of a field, give it with --field.
 		},
 	}
 	configFlag(cmd, &opts.config)
+	completeInstance(cmd, &opts.config)
 	cmd.Flags().StringVar(&opts.har, "har", "", "read this network record (HAR) `FILE` of the console instead of asking the registry")
 	cmd.Flags().StringVar(&opts.profile, "profile", "", "write the proposed wire profile to `FILE`")
 	cmd.Flags().StringVar(&opts.id, "instance-id", "", "the registry's `ID` of the instance (crpi-… or cri-…), for the calls of version 2018-12-01")

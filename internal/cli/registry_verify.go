@@ -58,6 +58,7 @@ instance, suspend that binding first.
 		},
 	}
 	configFlag(cmd, &opts.config)
+	completeInstance(cmd, &opts.config)
 	cmd.Flags().StringVar(&opts.platform, "platform", "", "`PLATFORM` of the throw-away account: gitlab or codeup")
 	cmd.Flags().StringVar(&opts.username, "username", "", "`NAME` of the throw-away account at the code host")
 	cmd.Flags().StringVar(&opts.address, "address", "", "`URL` of the GitLab site (default https://gitlab.com)")
