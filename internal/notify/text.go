@@ -187,9 +187,15 @@ func (w wording) head(s Subject) string {
 	return w.plain(s.Of)
 }
 
+// mentionSize is what a service's JSON puts around a mention, in bytes.
+const mentionSize = 34
+
 // Size is about how many bytes a text takes.
 func (t Text) Size() int {
 	size := len(t.Title)
+	for _, m := range t.Mentions {
+		size += len(m) + mentionSize
+	}
 	for _, l := range t.Lines {
 		size += len(l.Head) + len(l.Text) + len(l.Ask) + 8
 		for _, step := range l.Steps {

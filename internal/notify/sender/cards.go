@@ -34,10 +34,14 @@ func (s slack) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 	for _, text := range packed(t.Rows(s.Type.Limit()), slackBlock) {
 		blocks = append(blocks, map[string]any{"type": "section", "text": plain(text)})
 	}
+	var people []string
 	for _, person := range t.Mentions {
 		if slackUser.MatchString(person) {
-			blocks = append(blocks, map[string]any{"type": "section", "text": map[string]any{"type": "mrkdwn", "text": "<@" + person + ">"}})
+			people = append(people, "<@"+person+">")
 		}
+	}
+	for _, text := range packed(people, slackBlock) {
+		blocks = append(blocks, map[string]any{"type": "section", "text": map[string]any{"type": "mrkdwn", "text": text}})
 	}
 	a, err := s.post(ctx, request{body: map[string]any{"text": slackEscape.Replace(t.Title), "blocks": blocks, "unfurl_links": false}})
 	if err == nil {

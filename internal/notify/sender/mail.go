@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	netmail "net/mail"
 	"net/textproto"
 	"slices"
 	"strconv"
@@ -49,31 +50,47 @@ type mailer struct{ Options }
 
 // Send implements notify.Sender.
 func (m mailer) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
-	msg, err := m.message(t)
+	named := m.named(t.Mentions)
+	err := m.sendTo(ctx, named, t)
+	// The mailbox of an owner who left keeps nobody else from the mail.
+	if e, is := errors.AsType[*mail.SendError](err); is && e.Reason == mail.ErrSMTPRcptTo && len(named) > 0 {
+		err = m.sendTo(ctx, nil, t)
+	}
+	return outcome(m.smtp(err))
+}
+
+// named are the people who get the mail too: a declaration sends none to strangers,
+// and what is no address keeps nobody from the mail.
+func (m mailer) named(people []string) []string {
+	return slices.DeleteFunc(slices.Clone(people), func(person string) bool {
+		_, err := netmail.ParseAddress(person)
+		return err != nil || !strings.HasSuffix(person, m.domain())
+	})
+}
+
+// domain is that of the sender, with its @.
+func (m mailer) domain() string { return m.Mail.From[strings.LastIndex(m.Mail.From, "@"):] }
+
+// sendTo sends the mail to the receiver's addresses and the people who are named.
+func (m mailer) sendTo(ctx context.Context, named []string, t notify.Text) error {
+	msg, err := m.message(slices.Concat(m.Mail.To, named), t)
 	if err != nil {
-		return outcome(m.refused("", err))
+		return m.refused("", err)
 	}
 	client, err := m.client(ctx)
-	if err == nil {
-		err = m.smtp(client.DialAndSendWithContext(ctx, msg))
+	if err != nil {
+		return err
 	}
-	return outcome(err)
+	return client.DialAndSendWithContext(ctx, msg)
 }
 
 // message is the mail. Its id is the same for every try.
-func (m mailer) message(t notify.Text) (*mail.Msg, error) {
+func (m mailer) message(to []string, t notify.Text) (*mail.Msg, error) {
 	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
-	domain := m.Mail.From[strings.LastIndex(m.Mail.From, "@"):]
-	to := slices.Clone(m.Mail.To)
-	for _, person := range t.Mentions {
-		if strings.HasSuffix(person, domain) { // A declaration sends no mail to strangers.
-			to = append(to, person)
-		}
-	}
 	if err := errors.Join(msg.From(m.Mail.From), msg.To(to...)); err != nil {
 		return nil, err
 	}
-	msg.SetMessageIDWithValue(t.ID + domain)
+	msg.SetMessageIDWithValue(t.ID + m.domain())
 	msg.SetDateWithValue(t.At)
 	msg.Subject(t.Title)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no vacation notice answers.
@@ -137,11 +154,11 @@ func roots(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// smtp is an error of the server. Its text is foreign and not shown; the code
+// smtp is an error of the server, or one of ours as it is. Its text is foreign and not shown; the code
 // says what it means (RFC 5321: 4xx is worth another try, 5xx is not).
 func (m mailer) smtp(err error) error {
-	if err == nil {
-		return nil
+	if _, is := errors.AsType[*binding.Failure](err); is || err == nil {
+		return err
 	}
 	code := 0
 	if reply, is := errors.AsType[*textproto.Error](err); is {

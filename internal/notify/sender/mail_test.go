@@ -2,6 +2,7 @@ package sender_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -24,7 +25,7 @@ type mailServer struct {
 	address, caFile string
 	config          *tls.Config
 	startTLS        bool
-	// refuse answers a command with a line.
+	// refuse answers a command, or a whole line, with a line.
 	refuse map[string]string
 
 	mu       sync.Mutex
@@ -75,7 +76,7 @@ func (m *mailServer) talk(conn net.Conn) {
 		m.commands = append(m.commands, line)
 		m.mu.Unlock()
 		verb := strings.ToUpper(strings.Fields(line + " x")[0])
-		if refusal := m.refuse[verb]; refusal != "" {
+		if refusal := cmp.Or(m.refuse[line], m.refuse[verb]); refusal != "" {
 			say(refusal)
 			continue
 		}
@@ -156,6 +157,26 @@ func TestMailIsSentOverSTARTTLSAsPlainText(t *testing.T) {
 	}
 	if header, _, _ := strings.Cut(m.mail, "\r\n\r\n"); strings.Contains(header, "\nBcc") || strings.Contains(m.mail, "text/html") {
 		t.Errorf("the mail:\n%s", m.mail)
+	}
+}
+
+// TestWhoIsNamedKeepsNobodyFromTheMail names people whose mailbox does not exist
+// any longer, is full, or never was an address.
+func TestWhoIsNamedKeepsNobodyFromTheMail(t *testing.T) {
+	for person, answer := range map[string]string{
+		"left@example.com": "550 5.1.1 who is that", "full@example.com": "452 4.2.2 full", "a@b@example.com": "", "a..b@example.com": "", "@example.com": "",
+	} {
+		t.Run(person, func(t *testing.T) {
+			m := serveMail(t)
+			if answer != "" {
+				m.refuse["RCPT TO:<"+person+">"] = answer
+			}
+			note := text()
+			note.Mentions = []string{person}
+			if retry, err := m.sender(t).Send(t.Context(), note); err != nil || !strings.Contains(m.mail, "ada@example.com") {
+				t.Errorf("got %+v, %v; commands:\n%s", retry, err, m.said())
+			}
+		})
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
 	"reconciler/internal/notify"
@@ -360,5 +361,37 @@ func TestLongMessagesStayInTheLimits(t *testing.T) {
 				t.Errorf("%d blocks", len(blocks))
 			}
 		})
+	}
+}
+
+// TestManyPeopleFitIntoMessages names a thousand people: what does not fit into one
+// message, by the service's documentation, is in the next one.
+func TestManyPeopleFitIntoMessages(t *testing.T) {
+	for _, service := range []struct {
+		of   sender.Type
+		size int
+	}{{sender.DingTalk, 20_000}, {sender.Feishu, 20_000}, {sender.WeCom, 20_000}, {sender.Slack, 100_000}, {sender.Teams, 28_000}} {
+		for _, long := range []int{3, 20, 120} {
+			t.Run(fmt.Sprint(service.of, " ", long), func(t *testing.T) {
+				s := serve(t)
+				s.answer = `{"errcode":0}`
+				var items []notify.Item
+				for n := range 1000 {
+					items = append(items, notify.Item{ID: fmt.Sprint(n), Receiver: "ops", Phase: notify.Began, At: clock, Matter: notify.Matter{
+						Subject: notify.Subject{Kind: notify.Expiry, Instance: "prod", Binding: fmt.Sprint("pay-", n)},
+						Ask:     &notify.Ask{Contact: binding.Contact{Name: "P", Receiver: "ops", Address: fmt.Sprintf("U%0*d", long, n)}},
+					}})
+				}
+				_, note := notify.Ledger{Queues: map[string][]notify.Item{"ops": items}}.Batch("ops", func(items []notify.Item) bool {
+					return notify.Note{Items: items}.Text(nil, nil).Size() <= service.of.Limit()
+				})
+				if _, err := s.sender(t, sender.Options{Type: service.of}).Send(t.Context(), note.Text(nil, nil)); err != nil {
+					t.Fatal(err)
+				}
+				if blocks, _ := field(s.document(t), "blocks").([]any); len(s.body) > service.size || len(blocks) > 50 {
+					t.Errorf("%d people make %d bytes, %d blocks", len(note.Items), len(s.body), len(blocks))
+				}
+			})
+		}
 	}
 }
