@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"reconciler/internal/message"
@@ -34,7 +35,10 @@ func loginFor(r *http.Request) string {
 // nextOf is a page of ours, below the first one; anything else is the first page.
 func nextOf(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || u.IsAbs() || u.Host != "" || u.Opaque != "" || strings.HasPrefix(next, "/") || strings.ContainsAny(next, "\\\r\n\t") || strings.Contains(next, "..") {
+	if err != nil || u.IsAbs() || u.Host != "" || u.Opaque != "" || strings.HasPrefix(next, "/") || strings.ContainsAny(next, "\\\r\n\t") {
+		return ""
+	}
+	if slices.Contains(strings.Split(u.Path, "/"), "..") { // A browser goes up for %2e%2e too.
 		return ""
 	}
 	return next

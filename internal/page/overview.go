@@ -130,7 +130,7 @@ type instanceCard struct {
 	Waiting               int
 	LastSync              time.Time
 	Closed                *message.Message
-	Bad                   []report.InstanceCondition
+	Bad                   []badInstance
 }
 
 // Share is a part of the instance's bindings, in thousandths.
@@ -143,27 +143,38 @@ type totals struct {
 }
 
 type overviewData struct {
-	Filter    filter
+	paging
 	Totals    totals
 	Instances []*instanceCard
 	Names     []string
 	Platforms []binding.Platform
 	Rows      []row
-	Found     int
-	Pages     int
 	Daemon    []binding.Condition
 }
 
-// First and Last number the rows that are shown.
-func (d overviewData) First() int { return (d.Filter.Page-1)*rowsOnAPage + 1 }
+// paging is which part of a list a page shows.
+type paging struct {
+	Filter filter
+	// Found is how long the list is, First and Last number what is shown.
+	Found, First, Last int
+	Pages              int
+}
 
-// Last is the number of the last row that is shown.
-func (d overviewData) Last() int { return d.First() + len(d.Rows) - 1 }
+// pageOf is a page of a list; the last one where the list is shorter.
+func pageOf[T any](all []T, f filter) ([]T, paging) {
+	p := paging{Filter: f, Found: len(all), Pages: max((len(all)+rowsOnAPage-1)/rowsOnAPage, 1)}
+	p.Filter.Page = min(f.Page, p.Pages)
+	from := (p.Filter.Page - 1) * rowsOnAPage
+	rows := all[from:min(len(all), from+rowsOnAPage)]
+	p.First, p.Last = from+1, from+len(rows)
+	return rows, p
+}
 
 func (p *pages) overview(r *http.Request) (screen, error) {
 	all, problems := p.Present.Statuses(), p.Present.Problems()
 	sortStatuses(all)
-	d := overviewData{Filter: filterOf(r.URL.Query()), Totals: p.count(all, problems)}
+	f := filterOf(r.URL.Query())
+	d := overviewData{Totals: p.count(all, problems)}
 	d.Instances = cards(all, problems)
 	for _, c := range d.Instances {
 		d.Names = append(d.Names, c.Name)
@@ -174,10 +185,9 @@ func (p *pages) overview(r *http.Request) (screen, error) {
 		}
 	}
 	slices.Sort(d.Platforms)
-	all = slices.DeleteFunc(all, func(s binding.Status) bool { return !d.Filter.shows(&s) })
-	d.Found, d.Pages = len(all), max((len(all)+rowsOnAPage-1)/rowsOnAPage, 1)
-	d.Filter.Page = min(d.Filter.Page, d.Pages)
-	for _, s := range all[min(len(all), d.First()-1):min(len(all), d.First()-1+rowsOnAPage)] {
+	all = slices.DeleteFunc(all, func(s binding.Status) bool { return !f.shows(&s) })
+	all, d.paging = pageOf(all, f)
+	for _, s := range all {
 		d.Rows = append(d.Rows, rowOf(s))
 	}
 	d.Daemon = notTrue(p.Present.Conditions())
@@ -247,7 +257,7 @@ func cards(all []binding.Status, problems report.Problems) []*instanceCard {
 	}
 	for _, bad := range problems.Instances {
 		c := card(bad.Instance)
-		c.Bad = append(c.Bad, bad)
+		c.Bad = append(c.Bad, badInstanceOf(bad))
 	}
 	slices.SortFunc(list, func(a, b *instanceCard) int { return cmp.Compare(a.Name, b.Name) })
 	return list

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -150,15 +151,21 @@ type view struct {
 // screen answers with a page. A page that did not change is not sent again.
 func (p *pages) screen(show func(*http.Request) (screen, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		s, err := show(r)
-		if err != nil {
-			p.Log.Debug("page not shown", "err", err)
+		switch s, err := show(r); {
+		case errors.Is(err, errNoBinding):
 			p.notFound(w, r)
-			return
+		case err != nil:
+			p.Log.Warn("page not shown", "page", r.URL.Path, "err", err)
+			p.write(w, r, http.StatusServiceUnavailable, screen{name: "unknown"})
+		default:
+			p.write(w, r, http.StatusOK, s)
 		}
-		p.write(w, r, http.StatusOK, s)
 	}
 }
+
+// footer begins what has the time at which a page was made, and nothing else that
+// changes.
+const footer = "<footer"
 
 func (p *pages) write(w http.ResponseWriter, r *http.Request, status int, s screen) {
 	tongue := p.tongueOf(r)
@@ -173,7 +180,7 @@ func (p *pages) write(w http.ResponseWriter, r *http.Request, status int, s scre
 		return
 	}
 	text := clean(body.String())
-	sum := sha256.Sum256([]byte(text))
+	sum := sha256.Sum256([]byte(text[:max(strings.LastIndex(text, footer), 0)]))
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")

@@ -2,6 +2,8 @@ package page_test
 
 import (
 	"bufio"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -14,6 +16,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
 	"reconciler/internal/page/pagetest"
+	"reconciler/internal/report"
 )
 
 // identifiers are those of messages without words, and what html/template writes
@@ -172,13 +175,13 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 func TestSigningInLeadsNowhereElse(t *testing.T) {
 	t.Parallel()
 	s := serve(t, pagetest.Full())
-	for _, next := range []string{"https://evil.example/", "//evil.example/", "/\\evil.example", "../../x", "javascript:alert(1)", "\t//evil.example"} {
+	for _, next := range []string{"https://evil.example/", "//evil.example/", "/\\evil.example", "../../x", "javascript:alert(1)", "\t//evil.example", "%2e%2e/%2E./x", "tokens/.%2e/../x", "tokens/%2e%2e"} {
 		resp, _ := s.send(http.MethodPost, "login", url.Values{"token": {pagetest.ReadToken}, "next": {next}})
 		if at := resp.Request.URL; at.Host != mustParse(t, s.url).Host || at.Path != "/" {
 			t.Errorf("next=%q leads to %s", next, at)
 		}
 	}
-	if resp, _ := s.send(http.MethodPost, "login", url.Values{"token": {pagetest.ReadToken}, "next": {"tokens?page=1"}}); resp.Request.URL.Path != "/tokens" {
+	if resp, _ := s.send(http.MethodPost, "login", url.Values{"token": {pagetest.ReadToken}, "next": {"tokens?q=a..b"}}); resp.Request.URL.Path != "/tokens" || resp.Request.URL.RawQuery != "q=a..b" {
 		t.Errorf("leads to %s", resp.Request.URL)
 	}
 }
@@ -348,8 +351,10 @@ func TestAPageThatDidNotChangeIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	s := serve(t, pagetest.NewWorld())
 	s.signIn(pagetest.ReadToken)
+	s.Do(func() { s.Now = s.Now.Add(10 * time.Second) })
 	resp, _ := s.get("")
 	tag := resp.Header.Get("ETag")
+	s.Do(func() { s.Now = s.Now.Add(5 * time.Second) })
 	if resp, body := s.get("", "If-None-Match", tag); resp.StatusCode != http.StatusNotModified || body != "" {
 		t.Errorf("the same page: %s", resp.Status)
 	}
@@ -358,6 +363,91 @@ func TestAPageThatDidNotChangeIsNotSentAgain(t *testing.T) {
 	})
 	if resp, _ := s.get("", "If-None-Match", tag); resp.StatusCode != http.StatusOK {
 		t.Errorf("another page: %s", resp.Status)
+	}
+}
+
+func TestWhatIsNotKnownNowIsNotCalledMissing(t *testing.T) {
+	t.Parallel()
+	s := serve(t, pagetest.NewWorld())
+	s.signIn(pagetest.ReadToken)
+	for _, why := range []string{"the first sync is not over yet", "the journal cannot be read: canary-secret"} {
+		s.Do(func() { s.Undescribed = errors.New(why) })
+		resp, body := s.get("bindings/prod-hangzhou/payments-gitlab")
+		if resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "does not know this now") || strings.Contains(body, "canary") {
+			t.Errorf("%s: %s, %s", why, resp.Status, body)
+		}
+	}
+}
+
+// TestPeopleSeeShortCommits looks at the text of every page.
+func TestPeopleSeeShortCommits(t *testing.T) {
+	t.Parallel()
+	s := serve(t, pagetest.Full())
+	s.signIn(pagetest.ReadToken)
+	long := regexp.MustCompile(`[0-9a-f]{9,}`)
+	for _, path := range []string{"", "waiting", "tokens", "syncs", "problems", "bindings/prod-hangzhou/payments-gitlab", "bindings/edge-shanghai/site-github"} {
+		_, body := s.get(path)
+		each(t, body, func(n *html.Node) {
+			if c := n.FirstChild; c != nil && c.Type == html.TextNode && long.MatchString(c.Data) {
+				t.Errorf("/%s shows %q", path, c.Data)
+			}
+		})
+	}
+}
+
+func TestNoTwoElementsHaveOneID(t *testing.T) {
+	t.Parallel()
+	w := pagetest.Full()
+	w.Bindings = append(w.Bindings, pagetest.Waiting("another", "edge-shanghai"), pagetest.Waiting("a-third", "prod-hangzhou"))
+	s := serve(t, w)
+	s.signIn(pagetest.ReadToken)
+	for _, path := range []string{"", "waiting", "waiting/edge-shanghai/another", "tokens", "syncs", "problems", "bindings/prod-hangzhou/payments-gitlab"} {
+		seen := map[string]bool{}
+		_, body := s.get(path)
+		each(t, body, func(n *html.Node) {
+			id := attr(n, "id")
+			if id != "" && seen[id] {
+				t.Errorf("/%s has two elements with the id %s", path, id)
+			}
+			seen[id] = true
+		})
+	}
+}
+
+func TestAnInstancesConditionIsInTheReadersLanguage(t *testing.T) {
+	t.Parallel()
+	w := pagetest.NewWorld()
+	w.Trouble.Instances = []report.InstanceCondition{{Instance: "prod-hangzhou", ConditionObject: report.ConditionObject{
+		Type: "CredentialsValid", Status: binding.False, Reason: "Refused", ID: "page.no-match", Message: "No binding matches.",
+	}}}
+	s := serve(t, w)
+	s.signIn(pagetest.ReadToken)
+	for _, path := range []string{"", "problems"} {
+		if _, body := s.get(path, "Accept-Language", "zh"); strings.Contains(body, "No binding matches.") {
+			t.Errorf("/%s shows it in English", path)
+		}
+	}
+}
+
+func TestLongListsArePagedOrCut(t *testing.T) {
+	t.Parallel()
+	w := pagetest.Many(0)
+	for n := range 1000 {
+		w.Bindings = append(w.Bindings, pagetest.Waiting(fmt.Sprintf("binding-%04d", n), "prod-hangzhou"))
+	}
+	for n := range 100 {
+		f := report.BrokenFile{File: fmt.Sprintf("file-%d.yaml", n)}
+		for _, s := range w.Bindings {
+			f.Holds = append(f.Holds, report.HeldBinding{Name: s.Name, Instance: s.Spec.Instance})
+		}
+		w.Trouble.BrokenFiles = append(w.Trouble.BrokenFiles, f)
+	}
+	s := serve(t, w)
+	s.signIn(pagetest.ReadToken)
+	for path, texts := range map[string][]string{"waiting?page=10": {"binding-0999", "901 to 1000 of 1000"}, "problems": {"binding-0000", "990 more"}} {
+		if body := s.shows(path, texts...); len(body) > 400<<10 {
+			t.Errorf("/%s has %d bytes", path, len(body))
+		}
 	}
 }
 

@@ -24,7 +24,12 @@ type brokenFile struct {
 	File     string
 	Findings []brokenFinding
 	Holds    []held
+	// More is how many more it holds.
+	More int
 }
+
+// mostHeld bounds the bindings that are named for one file.
+const mostHeld = 10
 
 type brokenFinding struct {
 	Place     message.Place
@@ -49,6 +54,10 @@ type badInstance struct {
 	Why  message.Message
 }
 
+func badInstanceOf(c report.InstanceCondition) badInstance {
+	return badInstance{c, filter{Instance: c.Instance}.Address(1), report.MessageOf(c.ID, c.Args, c.Message)}
+}
+
 // Empty says that nothing is wrong.
 func (d problemsData) Empty() bool {
 	return len(d.Down)+len(d.Instances)+len(d.Daemon)+len(d.Files) == 0
@@ -62,7 +71,7 @@ func (p *pages) problems(*http.Request) (screen, error) {
 		d.Down = append(d.Down, outageOf(u, all))
 	}
 	for _, c := range found.Instances {
-		d.Instances = append(d.Instances, badInstance{c, filter{Instance: c.Instance}.Address(1), report.MessageOf(c.ID, c.Args, c.Message)})
+		d.Instances = append(d.Instances, badInstanceOf(c))
 	}
 	for _, b := range found.BrokenFiles {
 		f := brokenFile{File: b.File}
@@ -73,7 +82,8 @@ func (p *pages) problems(*http.Request) (screen, error) {
 				report.MessageOf(finding.ID, finding.Args, finding.Message), report.MessageOf(finding.HintID, finding.HintArgs, finding.Hint),
 			})
 		}
-		for _, h := range b.Holds {
+		f.More = max(len(b.Holds)-mostHeld, 0)
+		for _, h := range b.Holds[:len(b.Holds)-f.More] {
 			f.Holds = append(f.Holds, held{h.Name, h.Instance, linkOf(h.Instance, h.Name)})
 		}
 		d.Files = append(d.Files, f)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"reconciler/internal/binding"
@@ -57,27 +56,18 @@ type tick struct {
 }
 
 type tokensData struct {
+	paging
 	Rows                 []tokenRow
 	Past, Soon, Near     int
 	Known, Unknown, None int
 	Bars                 []bar
 	Ticks                []tick
-	Found                int
-	Pages                int
-	Filter               filter
 }
-
-// First and Last number the rows that are shown.
-func (d tokensData) First() int { return (d.Filter.Page-1)*rowsOnAPage + 1 }
-
-// Last is the number of the last row that is shown.
-func (d tokensData) Last() int { return d.First() + len(d.Rows) - 1 }
 
 // tokens shows the tokens by their last day, the nearest first.
 func (p *pages) tokens(r *http.Request) (screen, error) {
 	today := p.Now().UTC().Truncate(24 * time.Hour)
-	number, _ := strconv.Atoi(r.URL.Query().Get("page"))
-	d := tokensData{Filter: filter{Page: max(number, 1)}}
+	var d tokensData
 	var all []tokenRow
 	for _, s := range p.Present.Statuses() {
 		switch last := lastDay(s.TokenExpires); {
@@ -94,9 +84,7 @@ func (p *pages) tokens(r *http.Request) (screen, error) {
 	})
 	d.count(all)
 	d.draw(all, today)
-	d.Found, d.Pages = len(all), max((len(all)+rowsOnAPage-1)/rowsOnAPage, 1)
-	d.Filter.Page = min(d.Filter.Page, d.Pages)
-	d.Rows = all[d.First()-1 : min(len(all), d.First()-1+rowsOnAPage)]
+	d.Rows, d.paging = pageOf(all, filter{Page: filterOf(r.URL.Query()).Page})
 	return screen{name: "tokens", data: d}, nil
 }
 

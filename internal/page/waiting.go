@@ -51,14 +51,17 @@ func whoCan(s binding.Status) message.Message {
 }
 
 type waitingData struct {
+	paging
 	Tasks []task
 	// One says that the page is about one binding.
 	One bool
 }
 
 // waiting lists what waits for a person, the oldest first.
-func (p *pages) waiting(*http.Request) (screen, error) {
-	return screen{name: "waiting", data: waitingData{Tasks: tasks(p.Present.Statuses())}}, nil
+func (p *pages) waiting(r *http.Request) (screen, error) {
+	var d waitingData
+	d.Tasks, d.paging = pageOf(tasks(p.Present.Statuses()), filter{Page: filterOf(r.URL.Query()).Page})
+	return screen{name: "waiting", data: d}, nil
 }
 
 func tasks(all []binding.Status) []task {

@@ -25,7 +25,7 @@ type tongue struct {
 }
 
 // screens are the names of the templates.
-var screens = []string{"overview", "waiting", "tokens", "binding", "syncs", "problems", "login", "again", "not-found", "foreign"}
+var screens = []string{"overview", "waiting", "tokens", "binding", "syncs", "problems", "login", "again", "not-found", "unknown", "foreign"}
 
 // tongues are the languages of the catalogue; the first is for whoever asks for
 // none of them.
@@ -129,11 +129,7 @@ func cut(text any) string {
 }
 
 // hash is the beginning of a commit or a digest.
-func hash(text string) string {
-	const enough = 12
-	text = report.Clean(strings.TrimPrefix(text, "sha256:"))
-	return text[:min(len(text), enough)]
-}
+func hash(text string) string { return cut(report.Short(strings.TrimPrefix(text, "sha256:"))) }
 
 // distance says how long ago something was, or how soon it is.
 func distance(at, now time.Time) message.Message {

@@ -20,6 +20,8 @@
       if (answer.status === 200) {
         etag = answer.headers.get('ETag') || '';
         swap(new DOMParser().parseFromString(await answer.text(), 'text/html'));
+      } else if (answer.status === 304) {
+        made(answer.headers.get('Date'));
       }
       say(stream || (channel && !asking) ? body.dataset.following : body.dataset.polled);
     } catch (e) {
@@ -43,6 +45,14 @@
     }
     const foot = next.querySelector('.foot time'), own = document.querySelector('.foot time');
     if (foot && own) own.replaceWith(foot);
+  }
+
+  // made says that the page is as it was at a time.
+  function made(date) {
+    const at = new Date(date), own = document.querySelector('.foot time');
+    if (!date || isNaN(at) || !own) return;
+    own.dateTime = at.toISOString().slice(0, 19) + 'Z';
+    own.textContent = own.dateTime.replace('T', ' ').replace('Z', ' UTC');
   }
 
   let pending = 0;

@@ -37,9 +37,11 @@ type World struct {
 	Trouble   report.Problems
 	Own       []binding.Condition
 	Described report.Description
-	Synced    []report.SyncRecord
-	Tokens    map[string]*server.Token
-	Now       time.Time
+	// Undescribed is why nothing can be described; nil if it can.
+	Undescribed error
+	Synced      []report.SyncRecord
+	Tokens      map[string]*server.Token
+	Now         time.Time
 }
 
 // Do changes what the page shows.
@@ -69,6 +71,10 @@ func (w *World) Clock() (now time.Time) { w.Do(func() { now = w.Now }); return n
 
 // Describe implements page.Past.
 func (w *World) Describe(_ context.Context, name, instance string) (report.Description, error) {
+	var undescribed error
+	if w.Do(func() { undescribed = w.Undescribed }); undescribed != nil {
+		return report.Description{}, undescribed
+	}
 	for _, s := range w.Statuses() {
 		if s.Name == name && s.Spec.Instance == instance {
 			d := w.Described
