@@ -12,6 +12,8 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
+	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/notify"
 	"reconciler/internal/report"
 )
@@ -142,6 +144,7 @@ func runNotifyPreview(opts *notifyOptions) error {
 	}
 	now := time.Now()
 	var out strings.Builder
+	var nobody []notify.Kind
 	for _, m := range notify.Samples(opts.of, cfg.ExpiryWarnings, now) {
 		to := rules.To(m)
 		if opts.receiver != "" && !slices.Contains(to, opts.receiver) {
@@ -150,6 +153,9 @@ func runNotifyPreview(opts *notifyOptions) error {
 		who := strings.Join(to, ", ")
 		if len(to) == 0 {
 			who = "nobody"
+		}
+		if len(to) == 0 && m.Severity == finding.Error && !slices.Contains(nobody, m.Kind) {
+			nobody = append(nobody, m.Kind)
 		}
 		fmt.Fprintf(&out, "%s, %s, to %s\n", m.Kind, m.Severity, who)
 		phases := []notify.Phase{notify.Happened}
@@ -160,6 +166,10 @@ func runNotifyPreview(opts *notifyOptions) error {
 			text := notify.Preview(m, phase, now).Text(language, opts.streams.redactor.Redact)
 			fmt.Fprintf(&out, "    %s\n", strings.Join(text.Rows(1<<16), "\n    "))
 		}
+	}
+	for _, kind := range nobody {
+		why := message.New("notify.nobody", "what", kind, "severity", finding.Error)
+		_, _ = fmt.Fprintln(opts.streams.Err, "reconciler: "+opts.streams.style(opts.streams.Err).Language.Text(why))
 	}
 	_, err = fmt.Fprint(opts.streams.Out, report.Harmless(out.String()))
 	return err

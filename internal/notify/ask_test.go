@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -88,4 +89,18 @@ func TestADeputyGetsWhatTheOwnerGotBefore(t *testing.T) {
 	if ops := (notify.Note{Items: l.Queues["ops"]}).Text(nil, nil); len(ops.Mentions) > 0 {
 		t.Errorf("an address of another receiver is mentioned: %v", ops.Mentions)
 	}
+}
+
+func TestMessagesHaveShortCommits(t *testing.T) {
+	t.Parallel()
+	const commit = "4f2b6c7d8e9f00112233445566778899aabbccdd"
+	f := notify.Facts{ReadUpTo: "none", History: []binding.HistoryEntry{{Instance: "prod", Binding: "pay", Action: "rebind", Outcome: "done", Revision: commit}}}
+	for _, m := range f.World().Happened {
+		text := notify.Preview(m, notify.Happened, time.Now()).Text(nil, nil)
+		if line := text.Lines[0].Text; strings.Contains(line, commit) || !strings.Contains(line, "4f2b6c7d") || text.Items[0].Message.Args["revision"] != commit {
+			t.Errorf("got %q, %v", line, text.Items[0].Message.Args)
+		}
+		return
+	}
+	t.Error("nothing happened")
 }

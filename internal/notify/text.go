@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,7 +147,7 @@ func (w wording) line(group []Item) Line {
 		}
 		line.Head = w.say(message.New("notify.several", "names", names, "more", len(group)-len(names)))
 	}
-	m := first.Message
+	m := shortly(first.Message)
 	if first.Phase == Over {
 		m = message.New("notify.over."+string(first.Kind), "what", m)
 	}
@@ -169,6 +170,15 @@ func (w wording) line(group []Item) Line {
 		line.Steps = append(line.Steps, w.say(step))
 	}
 	return line
+}
+
+// shortly is a message with its commit as people see commits.
+func shortly(m message.Message) message.Message {
+	if revision, is := m.Args["revision"].(string); is {
+		m.Args = maps.Clone(m.Args)
+		m.Args["revision"] = report.Short(revision)
+	}
+	return m
 }
 
 // head is what a line is about.

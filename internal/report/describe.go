@@ -272,6 +272,8 @@ func (p *page) identity(d Description) []field {
 		{"declared", declared},
 		{"platform", d.Spec.Platform.Title()},
 		{"account", strings.TrimSpace(d.Spec.Username + " " + d.Spec.Address)},
+		{"owner", personOf(d.Spec.Owner)},
+		{"deputy", personOf(d.Spec.Deputy)},
 		{"policies", policies(d.Spec)},
 		{"token", text(d.Token.place())},
 		{"token-ends", text(d.Token.ends())},
@@ -296,6 +298,17 @@ func (p *page) identity(d Description) []field {
 		fields = append(fields, field{"last-sync", p.style.stamp(d.Status.LastSync)})
 	}
 	return fields
+}
+
+// personOf is a person with their account; empty for nobody.
+func personOf(c *binding.Contact) string {
+	switch {
+	case c == nil:
+		return ""
+	case c.Account == "":
+		return c.Name
+	}
+	return c.Name + " (" + c.Account + ")"
 }
 
 func policies(s binding.Spec) string {

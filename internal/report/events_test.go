@@ -38,6 +38,7 @@ func sampleDescription() report.Description {
 		{Object: binding.RepositoryObject("a/b"), Action: "manual", Reason: message.Verbatim("not linked"), Since: atHour(4), Due: atHour(23), Steps: []message.Message{message.Verbatim("Link")}},
 	}
 	s.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "a", Key: "token"}}
+	s.Spec.Owner, s.Spec.Deputy = &binding.Contact{Name: "Ada\x1b[0m Lovelace", Account: "ada"}, &binding.Contact{Name: "Grace"}
 	s.Spec.Repositories = []binding.Repository{{Image: "a/b", Source: "c/d", Trigger: binding.Auto, Rules: []binding.BuildRule{}}}
 	return report.NewDescription(report.Description{
 		BindingItem: report.NewBindingList([]binding.Status{s}).Items[0], Line: 3,
