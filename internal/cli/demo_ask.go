@@ -7,9 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,8 +90,8 @@ func runningDemos(ctx context.Context) (running []string) {
 		return nil
 	}
 	for _, socket := range sockets {
-		if folder, err := os.Lstat(filepath.Dir(socket)); err != nil || folder.Mode().Perm() != 0o700 {
-			continue // Another user could have made it.
+		if !ownDemo(socket) {
+			continue
 		}
 		if _, err := askDemoAt(ctx, socket, demoRequest{Command: "reach"}); err == nil {
 			running = append(running, socket)
@@ -118,18 +122,41 @@ func askDemoAt(ctx context.Context, socket string, asked demoRequest) (answer de
 	return answer, nil
 }
 
+// ownDemo says that a socket is in a folder into which no other user can put one,
+// and is no link to a socket of somebody else.
+func ownDemo(socket string) bool {
+	file, err := os.Lstat(socket)
+	if err != nil || runtime.GOOS == "windows" { // It has no such modes.
+		return err == nil
+	}
+	folder, err := os.Lstat(filepath.Dir(socket))
+	return err == nil && folder.Mode().Perm() == 0o700 && file.Mode().Type() == fs.ModeSocket
+}
+
 // reachDemo lets a command that works with a demo's configuration reach the
 // demo's GitLab sites. Any other configuration stays as it is: it allows no
 // private addresses, or has no demo next to it.
 func reachDemo(ctx context.Context, configPath string, cfg config.Config, options *engine.Options) {
 	socket := filepath.Join(filepath.Dir(configPath), demoSocket)
-	if _, err := os.Lstat(socket); err != nil || !cfg.CodeHosts.UnsafeAllowPrivateAddresses {
+	if !cfg.CodeHosts.UnsafeAllowPrivateAddresses || !ownDemo(socket) {
 		return
 	}
 	answer, err := askDemoAt(ctx, socket, demoRequest{Command: "reach"})
-	if err != nil {
-		return // The demo has ended; the checks report that its sites do not answer.
+	if err != nil || !onlyDemoSites(answer.Dial) {
+		return // The demo has ended, or is none; the checks report that its sites do not answer.
 	}
 	options.Dial, options.RootCAs = answer.Dial, x509.NewCertPool()
 	options.RootCAs.AppendCertsFromPEM([]byte(answer.Certificate))
+}
+
+// onlyDemoSites says that connections to the demo's sites, which exist nowhere, and
+// to no others are sent to this machine.
+func onlyDemoSites(dial map[string]string) bool {
+	for site, address := range dial {
+		to, err := netip.ParseAddrPort(address)
+		if err != nil || !to.Addr().IsLoopback() || !slices.Contains([]string{demoGitLab, demoGitLabHTTP}, site) {
+			return false
+		}
+	}
+	return len(dial) > 0
 }

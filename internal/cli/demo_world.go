@@ -236,11 +236,17 @@ instances:
 	return err
 }
 
+// The GitLab sites of the examples.
+const (
+	demoGitLab     = "gitlab.example.com:443"
+	demoGitLabHTTP = "git.example.org:8929"
+)
+
 // dial sends connections to the GitLab sites of the examples to the sandbox.
 func (w *demoWorld) dial() map[string]string {
 	return map[string]string{
-		"gitlab.example.com:443": w.outside.GitLabTLS,
-		"git.example.org:8929":   w.outside.GitLabHTTP,
+		demoGitLab:     w.outside.GitLabTLS,
+		demoGitLabHTTP: w.outside.GitLabHTTP,
 	}
 }
 
