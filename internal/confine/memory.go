@@ -56,7 +56,7 @@ const spareMemory = 128 << 20
 
 // CollectLess lets a command that ends soon collect garbage less often, until
 // stop is called: it holds memory that is never touched, so that the collector
-// begins at twice that and not at 4 MiB. A large heap is collected as ever.
+// begins at twice that and not at 4 MiB. A large heap is collected as usual.
 // Where the memory is limited to less than 1 GiB, or GOGC or GOMEMLIMIT is set,
 // it does nothing.
 func CollectLess() (stop func()) {

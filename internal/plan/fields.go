@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 
 	"reconciler/internal/binding"
@@ -16,6 +17,9 @@ import (
 // repositories[payments/api].rules[branch:main=>latest].dockerfile. A side that
 // does not have a field is empty.
 func SpecChanges(was, is *binding.Spec) []Change {
+	if reflect.DeepEqual(was, is) {
+		return nil
+	}
 	before, after := specFields(was), specFields(is)
 	names := maps.Clone(before)
 	maps.Copy(names, after)

@@ -73,6 +73,10 @@ func (s *localStore) HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error) {
 	return found, err
 }
 
+// keepOpen keeps some packs open. A pack would be opened for each object, which
+// takes longer than to read it. The process that reads a clone ends soon.
+func keepOpen() filesystem.Options { return filesystem.Options{MaxOpenDescriptors: 16} }
+
 // openStore opens the store of the repository that dir belongs to, and gives
 // the top of its work tree; empty where it has none.
 func openStore(dir string) (*localStore, string, error) {
@@ -89,9 +93,9 @@ func openStore(dir string) (*localStore, string, error) {
 	}
 	objects := cache.NewObjectLRUDefault()
 	fs := dotgit.NewRepositoryFilesystem(osfs.New(dot), osfs.New(common))
-	s := &localStore{Storage: filesystem.NewStorage(fs, objects), common: common}
+	s := &localStore{Storage: filesystem.NewStorageWithOptions(fs, objects, keepOpen()), common: common}
 	for _, folder := range alternates(filepath.Join(common, "objects"), map[string]bool{}, 0) {
-		s.borrowed = append(s.borrowed, filesystem.NewObjectStorage(dotgit.New(osfs.New(filepath.Dir(folder))), objects))
+		s.borrowed = append(s.borrowed, filesystem.NewObjectStorageWithOptions(dotgit.New(osfs.New(filepath.Dir(folder))), objects, keepOpen()))
 	}
 	return s, root, nil
 }
