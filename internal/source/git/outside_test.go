@@ -90,3 +90,23 @@ func TestANewBranchIsNotToBeFetched(t *testing.T) {
 		}
 	}
 }
+
+// An id that names no commit here was not fetched, or is that of something else;
+// the clone is sound.
+func TestAnIdWithoutACommitIsNoDamage(t *testing.T) {
+	repo := gittest.New(t)
+	repo.Commit("one", text("a.yaml", "1"))
+	for rev, words := range map[string]string{
+		strings.Repeat("a", 40):              "fetch it first",
+		strings.Repeat("A", 40):              "fetch it first",
+		strings.Repeat("a", 40) + "~1":       "fetch it first",
+		strings.Repeat("a", 64):              "name a commit by its SHA-1 id",
+		repo.Git("rev-parse", "HEAD^{tree}"): "this object is no commit",
+		repo.Git("rev-parse", "HEAD:a.yaml"): "this object is no commit",
+	} {
+		rev = strings.TrimSpace(rev)
+		if _, err := openLocal(t, repo.Work).Resolve(rev); err == nil || !strings.Contains(err.Error(), words) || strings.Contains(err.Error(), "fsck") {
+			t.Errorf("%s: %v", rev, err)
+		}
+	}
+}

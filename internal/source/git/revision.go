@@ -19,6 +19,8 @@ import (
 var (
 	errForm      = errors.New("this form is not read")
 	errNoName    = errors.New("no reference and no commit")
+	errNoCommit  = errors.New("this object is no commit")
+	errLongID    = errors.New("it is a SHA-256 id, and the clone names its objects by SHA-1")
 	errNoParent  = errors.New("the commit has no such parent")
 	errAmbiguous = errors.New("several commits have an id that begins so")
 )
@@ -50,12 +52,19 @@ func (l *Local) Resolve(rev string) (string, error) {
 	switch {
 	case errors.Is(err, errForm):
 		f.Hint = "name a branch, a tag or a commit, perhaps with ~N or ^N"
+	case errors.Is(err, errNoCommit):
+		f.Hint = "name a commit, or a branch or a tag of one"
+	case errors.Is(err, errLongID):
+		f.Hint = "name a commit by its SHA-1 id"
 	case errors.Is(err, errAmbiguous):
 		f.Hint = "write more of the id"
 	case errors.Is(err, errNoName) && l.unborn(name):
 		f.Hint = "the branch has no commit yet"
 	case errors.Is(err, errNoName):
 		f.Err, f.Hint = fmt.Errorf("revision %q is not in this clone: %w", rev, err), "fetch it first"
+		if plumbing.IsHash(name) {
+			f.Hint = l.store.whole(plumbing.CommitObject, f.Hint)
+		}
 	default:
 		f.Hint = l.store.whole(plumbing.CommitObject, "check the clone with git fsck")
 	}
@@ -70,7 +79,9 @@ func (l *Local) named(name string) (object.Commit, error) {
 	case name == "@":
 		name = "HEAD"
 	case plumbing.IsHash(name):
-		return l.peeled(plumbing.NewHash(name))
+		return l.byID(plumbing.NewHash(name))
+	case longID.MatchString(name):
+		return object.Commit{}, errLongID
 	}
 	for _, rule := range plumbing.RefRevParseRules {
 		full := fmt.Sprintf(rule, name)
@@ -91,6 +102,21 @@ func (l *Local) unborn(name string) bool {
 		return fmt.Sprintf(rule, name) == string(head.Target())
 	})
 }
+
+// byID is the commit of a full id. One that is not there was not fetched.
+func (l *Local) byID(id plumbing.Hash) (object.Commit, error) {
+	commit, err := l.peeled(id)
+	if !errors.Is(err, plumbing.ErrObjectNotFound) {
+		return commit, err
+	}
+	if _, err := l.store.EncodedObjectSize(id); err == nil {
+		return commit, errNoCommit
+	}
+	return commit, errNoName
+}
+
+// longID is an id of a repository that names its objects by SHA-256.
+var longID = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
 
 // described is what git describe writes: the id at its end counts.
 var described = regexp.MustCompile(`^(?:.*-g)?([0-9a-fA-F]{4,39})$`)

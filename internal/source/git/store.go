@@ -227,7 +227,7 @@ func (s *localStore) whole(lacks plumbing.ObjectType, otherwise string) string {
 	switch {
 	case lacks == plumbing.CommitObject && s.shallow():
 		return "the clone is shallow; get its history with git fetch --unshallow, or clone with a depth of 0"
-	case s.partial():
+	case lacks != plumbing.CommitObject && s.partial():
 		return "the clone is partial; get what is left out with git fetch --refetch --no-filter, or clone without --filter"
 	}
 	return otherwise
