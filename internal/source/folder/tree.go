@@ -113,6 +113,15 @@ func kindOf(mode fs.FileMode) source.Kind {
 	}
 }
 
+// emptied is how long a file must be empty to be read as empty: who writes a file
+// in place empties it first. It is less than the pauses between all attempts.
+const emptied = 400 * time.Millisecond
+
+func justNow(at time.Time) bool {
+	age := time.Since(at)
+	return age >= 0 && age < emptied
+}
+
 // Read implements source.Tree; the digest is a SHA-256.
 func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
 	f, err := t.root.Open(file.ID)
@@ -136,6 +145,7 @@ func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
 	if err != nil {
 		return nil, "", unreadable(file.ID, err)
 	}
+	t.torn = t.torn || len(data) == 0 && justNow(info.ModTime())
 	if info.ModTime().After(t.newest) {
 		t.newest = info.ModTime()
 	}
