@@ -61,22 +61,25 @@ func (d *Daemon) facts() notify.Facts {
 	if loaded := r.loaded.Load(); loaded != nil {
 		f.Read, f.Broken = true, firstErrors(loaded.Desired.Broken, loaded.Findings)
 	}
-	f.History = d.historySince(f.ReadUpTo)
+	var err error
+	if f.History, err = d.historySince(f.ReadUpTo); err != nil {
+		f.HistoryUnknown = true
+		d.log.Error("the history is not read; applied changes are reported later", "err", err)
+	}
 	return f
 }
 
 // historySince are the newest entries of the history, at least back to one; all if
 // it is not there.
-func (d *Daemon) historySince(entry string) []binding.HistoryEntry {
+func (d *Daemon) historySince(entry string) ([]binding.HistoryEntry, error) {
 	for n := 50; ; n *= 4 {
 		entries, err := d.memory.Store.Events(context.Background(), n)
 		if err != nil {
-			d.log.Error("the history is not read; applied changes are not reported", "err", err)
-			return nil
+			return nil, err
 		}
 		found := entry == "" || slices.ContainsFunc(entries, func(e binding.HistoryEntry) bool { return notify.EntryID(e) == entry })
 		if found || len(entries) < n {
-			return entries
+			return entries, nil
 		}
 	}
 }

@@ -104,3 +104,14 @@ func TestMessagesHaveShortCommits(t *testing.T) {
 	}
 	t.Error("nothing happened")
 }
+
+// TestAHistoryThatIsNotReadIsNotEmpty: what was there before the first look is not
+// reported after the second one.
+func TestAHistoryThatIsNotReadIsNotEmpty(t *testing.T) {
+	t.Parallel()
+	for read, want := range map[string]string{"": "", "none": "none", "e1": "e1"} {
+		if w := (notify.Facts{HistoryUnknown: true, ReadUpTo: read}).World(); w.Read != want || len(w.Happened) > 0 {
+			t.Errorf("read up to %q: now up to %q", read, w.Read)
+		}
+	}
+}

@@ -40,6 +40,8 @@ type Facts struct {
 	// History are entries, newest first, at least back to ReadUpTo.
 	History  []binding.HistoryEntry
 	ReadUpTo string
+	// HistoryUnknown says that the history could not be read.
+	HistoryUnknown bool
 }
 
 // World is what the facts say.
@@ -281,6 +283,9 @@ func unclear(conditions []binding.Condition, of string) bool {
 // happened are the changes since ReadUpTo, and the newest entry. Nothing is
 // reported of what was there before the first look.
 func (f Facts) happened() (changes []Matter, newest string) {
+	if f.HistoryUnknown {
+		return nil, f.ReadUpTo
+	}
 	if len(f.History) == 0 {
 		return nil, cmp.Or(f.ReadUpTo, noHistory)
 	}
