@@ -95,14 +95,14 @@ func TestMessagesHaveShortCommits(t *testing.T) {
 	t.Parallel()
 	const commit = "4f2b6c7d8e9f00112233445566778899aabbccdd"
 	f := notify.Facts{ReadUpTo: "none", History: []binding.HistoryEntry{{Instance: "prod", Binding: "pay", Action: "rebind", Outcome: "done", Revision: commit}}}
-	for _, m := range f.World().Happened {
-		text := notify.Preview(m, notify.Happened, time.Now()).Text(nil, nil)
-		if line := text.Lines[0].Text; strings.Contains(line, commit) || !strings.Contains(line, "4f2b6c7d") || text.Items[0].Message.Args["revision"] != commit {
-			t.Errorf("got %q, %v", line, text.Items[0].Message.Args)
-		}
-		return
+	happened := f.World().Happened
+	if len(happened) != 1 {
+		t.Fatalf("happened: %v", happened)
 	}
-	t.Error("nothing happened")
+	text := notify.Preview(happened[0], notify.Happened, time.Now()).Text(nil, nil)
+	if line := text.Lines[0].Text; strings.Contains(line, commit) || !strings.Contains(line, "4f2b6c7d") || text.Items[0].Message.Args["revision"] != commit {
+		t.Errorf("got %q, %v", line, text.Items[0].Message.Args)
+	}
 }
 
 // TestAHistoryThatIsNotReadIsNotEmpty: what was there before the first look is not

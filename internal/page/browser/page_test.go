@@ -92,6 +92,9 @@ func TestE2EThePageFollowsWhatHappens(t *testing.T) {
 	if at := eval[string](tb, `document.activeElement.textContent`); at != "payments-gitlab" {
 		t.Errorf("after an update the focus is at %q", at)
 	}
+	// Nothing changes: the page is not sent again, and says until when it is true.
+	w.Happen()
+	tb.await(`/^[-0-9]{10} [:0-9]{8} UTC$/.test(document.querySelector('.foot time').textContent) && document.querySelector('.foot time').textContent !== '2026-11-29 12:00:00 UTC'`)
 	// The session ends on the server's side: the page asks to sign in.
 	w.Do(func() { delete(w.Tokens, pagetest.ReadToken) })
 	w.Happen()
