@@ -3,6 +3,7 @@ package secrets
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"html"
 	"log/slog"
 	"net/url"
@@ -11,6 +12,15 @@ import (
 	"testing"
 	"time"
 )
+
+// byteByByte writes each byte of a text by itself.
+func byteByByte(text, format string) string {
+	var out strings.Builder
+	for i := range len(text) {
+		fmt.Fprintf(&out, format, text[i])
+	}
+	return out.String()
+}
 
 // TestNoFormPasses: forms in which a secret used to get past.
 func TestNoFormPasses(t *testing.T) {
@@ -33,6 +43,17 @@ func TestNoFormPasses(t *testing.T) {
 		"HTML twice":               html.EscapeString(html.EscapeString(value)),
 		"URL in URL":               url.QueryEscape(url.QueryEscape(value)),
 		"URL in HTML":              html.EscapeString(url.PathEscape(value)),
+		"JSON as PHP writes it":    strings.ReplaceAll(inJSON(value), "/", `\/`),
+		"JSON with all escaped":    byteByByte(value, `\u%04x`),
+		"bytes in hex":             byteByByte(value, `\x%02X`),
+		"bytes in octal":           byteByByte(value, `\%03o`),
+		"HTML of a template":       strings.NewReplacer("/", "&#x2F;", "+", "&#43;").Replace(html.EscapeString(value)),
+		"XML with all as numbers":  byteByByte(value, "&#%d;"),
+		"a URL's password":         strings.TrimPrefix(url.UserPassword("", value).String(), ":"),
+		"a URL of a browser":       strings.ReplaceAll(url.PathEscape(value), "%27", "'"),
+		"a URL with all escaped":   byteByByte(value, "%%%02x"),
+		"JSON three times":         inJSON(inJSON(inJSON(value))),
+		"words of a shell":         strings.NewReplacer(" ", `\ `, "'", `\'`, `"`, `\"`, "<", `\<`, ">", `\>`, "&", `\&`, `\`, `\\`).Replace(value),
 		"four characters":          "p1n!",
 		"cut at the end":           value[:12],
 		"cut, with dots":           value[:9] + "… and more",

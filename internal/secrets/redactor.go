@@ -20,14 +20,19 @@ type Redactor struct {
 	now      func() time.Time
 	patterns []pattern
 
-	mu       sync.Mutex
-	live     map[string]*entry
-	gone     []*entry
+	mu   sync.Mutex
+	live map[string]*entry
+	gone []*entry
+	known
+}
+
+// known is what is looked for in a text. It is made anew, and never changed.
+type known struct {
 	replacer *strings.Replacer
 	// begins are the beginnings of what is known, for texts that were cut.
 	begins []string
-	// words are the short values that are masked as words.
-	words []string
+	// words are the short values that are masked as words, and values the others.
+	words, values []string
 }
 
 // entry is one value that is masked.
@@ -90,20 +95,20 @@ func (r *Redactor) Redact(s string) string {
 	if r == nil || s == "" {
 		return s
 	}
-	replacer, begins, words, short := r.current(s)
+	known, short := r.current(s)
 	if short {
 		return mask
 	}
-	s = maskCut(maskWords(replacer.Replace(s), words), begins)
+	s = maskEscaped(known.replacer.Replace(s), known.replacer, known.values)
+	s = maskCut(maskWords(s, known.words), known.begins)
 	for _, p := range r.patterns {
 		s = p.apply(s)
 	}
 	return s
 }
 
-// current is the replacer for what is known now, the beginnings of that, the short values, and whether s is a short
-// secret as a whole.
-func (r *Redactor) current(s string) (replacer *strings.Replacer, begins, words []string, short bool) {
+// current is what is known now, and whether s is a short secret as a whole.
+func (r *Redactor) current(s string) (now known, short bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.expire()
@@ -111,13 +116,13 @@ func (r *Redactor) current(s string) (replacer *strings.Replacer, begins, words 
 		r.build()
 	}
 	if len(s) >= minValue {
-		return r.replacer, r.begins, r.words, false
+		return r.known, false
 	}
 	short = r.live[s] != nil
 	for _, e := range r.gone {
 		short = short || e.value == s
 	}
-	return r.replacer, r.begins, r.words, short
+	return r.known, short
 }
 
 // expire drops the forgotten values whose time is over; they are in the order
@@ -138,8 +143,8 @@ func (r *Redactor) expire() {
 // value is left standing where another value is its beginning.
 func (r *Redactor) build() {
 	seen := map[string]bool{}
-	var known []string
-	r.words = nil
+	var spellings []string
+	r.words, r.values = nil, nil
 	add := func(e *entry) {
 		if len(e.value) < minValue {
 			if len(e.value) >= minWord {
@@ -147,10 +152,11 @@ func (r *Redactor) build() {
 			}
 			return
 		}
+		r.values = append(r.values, e.value)
 		for _, form := range forms(e.value) {
 			if !seen[form] {
 				seen[form] = true
-				known = append(known, form)
+				spellings = append(spellings, form)
 			}
 		}
 	}
@@ -160,10 +166,10 @@ func (r *Redactor) build() {
 	for _, e := range r.gone {
 		add(e)
 	}
-	sortByLength(known)
-	r.begins = beginnings(known)
-	pairs := make([]string, 0, 2*len(known))
-	for _, form := range known {
+	sortByLength(spellings)
+	r.begins = beginnings(spellings)
+	pairs := make([]string, 0, 2*len(spellings))
+	for _, form := range spellings {
 		pairs = append(pairs, form, mask)
 	}
 	r.replacer = strings.NewReplacer(pairs...)

@@ -1,0 +1,143 @@
+package secrets
+
+import (
+	"html"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	// allEscapes are the characters with which escapes begin.
+	allEscapes = `%&\`
+	// maxEscapes is how often a text is taken out of escapes in search of a secret.
+	maxEscapes = 4
+	// maxReference is the length of the longest reference of HTML that is looked for.
+	maxReference = 12
+)
+
+// unescaped is a text without its escapes.
+type unescaped struct {
+	text string
+	// at is where in the original each byte comes from, and where that ends.
+	at []int
+}
+
+// maskEscaped masks values that are written with escapes of URLs, HTML, JSON, Go or
+// a shell, whichever characters a program escapes, several times too.
+func maskEscaped(s string, known *strings.Replacer, values []string) string {
+	if !strings.ContainsAny(s, allEscapes) {
+		return s
+	}
+	original := unescaped{s, make([]int, len(s)+1)}
+	for i := range original.at {
+		original.at[i] = i
+	}
+	var found [][2]int
+	// A value may have what looks like an escape of another kind.
+	for _, kinds := range []string{"%", "&", `\\`, allEscapes} {
+		u := original
+		for range maxEscapes {
+			next := u.once(kinds)
+			if len(next.text) == len(u.text) {
+				break
+			}
+			if u = next; known.Replace(u.text) != u.text {
+				found = append(found, u.find(values)...)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b [2]int) int { return a[0] - b[0] })
+	var out strings.Builder
+	end := 0
+	for _, f := range found {
+		if f[0] >= end {
+			out.WriteString(s[end:f[0]] + mask)
+		}
+		end = max(end, f[1])
+	}
+	return out.String() + s[end:]
+}
+
+// find is where in the original the values are.
+func (u unescaped) find(values []string) (found [][2]int) {
+	for _, value := range values {
+		for from := 0; ; {
+			at := strings.Index(u.text[from:], value)
+			if at < 0 {
+				break
+			}
+			from += at + len(value)
+			found = append(found, [2]int{u.at[from-len(value)], u.at[from]})
+		}
+	}
+	return found
+}
+
+// once takes away one layer of the escapes that begin with these characters.
+func (u unescaped) once(kinds string) unescaped {
+	if !strings.ContainsAny(u.text, kinds) {
+		return u
+	}
+	var text strings.Builder
+	at := make([]int, 0, len(u.at))
+	for i := 0; i < len(u.text); {
+		plain, length := u.text[i:i+1], 1
+		if strings.IndexByte(kinds, u.text[i]) >= 0 {
+			plain, length = unescape(u.text[i:])
+		}
+		text.WriteString(plain)
+		for range len(plain) {
+			at = append(at, u.at[i])
+		}
+		i += length
+	}
+	return unescaped{text.String(), append(at, u.at[len(u.text)])}
+}
+
+// unescape is what an escape at the beginning of a text stands for, and its length.
+func unescape(s string) (plain string, length int) {
+	switch s[0] {
+	case '%':
+		if b, ok := number(s, 1, 2, 16); ok {
+			return string([]byte{byte(b)}), 3
+		}
+	case '&':
+		if end := strings.IndexByte(s[:min(len(s), maxReference)], ';'); end > 0 {
+			if plain := html.UnescapeString(s[:end+1]); plain != s[:end+1] {
+				return plain, end + 1
+			}
+		}
+	case '\\':
+		return unescapeBackslash(s)
+	}
+	return s[:1], 1
+}
+
+func unescapeBackslash(s string) (plain string, length int) {
+	if len(s) == 1 {
+		return s, 1
+	}
+	if r, ok := number(s, 2, 4, 16); ok && s[1] == 'u' {
+		return string(rune(r)), 6
+	}
+	if b, ok := number(s, 2, 2, 16); ok && s[1] == 'x' {
+		return string([]byte{byte(b)}), 4
+	}
+	if b, ok := number(s, 1, 3, 8); ok && b < 256 {
+		return string([]byte{byte(b)}), 4
+	}
+	if at := strings.IndexByte("nrt", s[1]); at >= 0 {
+		return "\n\r\t"[at : at+1], 2
+	}
+	return s[1:2], 2
+}
+
+// number reads the digits of a number at a place.
+func number(s string, from, digits, base int) (uint64, bool) {
+	if len(s) < from+digits {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s[from:from+digits], base, 32)
+	return n, err == nil
+}
