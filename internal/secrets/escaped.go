@@ -100,7 +100,7 @@ func unescape(s string) (plain string, length int) {
 	switch s[0] {
 	case '%':
 		if b, ok := number(s, 1, 2, 16); ok {
-			return string([]byte{byte(b)}), 3
+			return string([]byte{byte(b & 0xff)}), 3
 		}
 	case '&':
 		if end := strings.IndexByte(s[:min(len(s), maxReference)], ';'); end > 0 {
@@ -119,13 +119,13 @@ func unescapeBackslash(s string) (plain string, length int) {
 		return s, 1
 	}
 	if r, ok := number(s, 2, 4, 16); ok && s[1] == 'u' {
-		return string(rune(r)), 6
+		return string(rune(r & 0xffff)), 6
 	}
 	if b, ok := number(s, 2, 2, 16); ok && s[1] == 'x' {
-		return string([]byte{byte(b)}), 4
+		return string([]byte{byte(b & 0xff)}), 4
 	}
 	if b, ok := number(s, 1, 3, 8); ok && b < 256 {
-		return string([]byte{byte(b)}), 4
+		return string([]byte{byte(b & 0xff)}), 4
 	}
 	if at := strings.IndexByte("nrt", s[1]); at >= 0 {
 		return "\n\r\t"[at : at+1], 2

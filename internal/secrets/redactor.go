@@ -26,7 +26,7 @@ type Redactor struct {
 	known
 }
 
-// known is what is looked for in a text. It is made anew, and never changed.
+// known is what is looked for in a text. A change replaces it.
 type known struct {
 	replacer *strings.Replacer
 	// begins are the beginnings of what is known, for texts that were cut.
