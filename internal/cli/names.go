@@ -100,6 +100,13 @@ func completeNames(cmd *cobra.Command, daemon *clientFlags, limit int) {
 	})
 }
 
+// completeBinding lets a command complete a binding as the value of a flag.
+func completeBinding(cmd *cobra.Command, flag string, daemon *clientFlags) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return daemon.names(cmd.Context()).bindings, cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
 // completeInstance lets a command complete an instance of the configuration as its
 // argument.
 func completeInstance(cmd *cobra.Command, path *string) {

@@ -110,9 +110,7 @@ only on the change.
 		defer cmd.MarkFlagsMutuallyExclusive("from-daemon", other)
 	}
 	cmd.Flags().StringVar(&opts.explain, "explain", "", "show what the plan of `BINDING` was made from, and which cause decided each action (text or json)")
-	_ = cmd.RegisterFlagCompletionFunc("explain", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		return opts.daemon.names(cmd.Context()).bindings, cobra.ShellCompDirectiveNoFileComp
-	})
+	completeBinding(cmd, "explain", &opts.daemon)
 	for _, other := range []string{"from-daemon", "base", "head", "repo", "out", "full", "detailed-exitcode"} {
 		defer cmd.MarkFlagsMutuallyExclusive("explain", other)
 	}

@@ -80,7 +80,7 @@ func (p *Provider) open(address string, token secrets.Secret) (s *session, ok bo
 // get asks one question and decodes a success. A status that is no success is
 // not an error. The token goes as a bearer, which personal, project, group and
 // OAuth tokens all may. The official client is not used for it: it gives no body
-// with a 404, and the body tells GitLab's from that of something in front of it.
+// with a 404, and the body distinguishes GitLab from something in front of it.
 func (s *session) get(ctx context.Context, path string, out any) (providers.Reply, error) {
 	header := http.Header{}
 	if !s.token.IsZero() {
