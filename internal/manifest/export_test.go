@@ -189,3 +189,6 @@ func TestExportedNamesFitNamesOfAnyLength(t *testing.T) {
 		}
 	}
 }
+
+// RaceDetector says that the tests run with the race detector.
+const RaceDetector = raceDetector

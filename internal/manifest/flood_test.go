@@ -26,8 +26,8 @@ func hidden(findings []finding.Finding) int {
 // TestFloodsOfFindings: what stands in a file thousands of times is counted, and
 // shown up to a limit.
 func TestFloodsOfFindings(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds, beside nothing else")
+	if testing.Short() || manifest.RaceDetector {
+		t.Skip("takes seconds, and a minute with the race detector: make e2e runs it")
 	}
 	good := document("a", "{instance: p, platform: bitbucket, username: me}")
 	for _, tt := range []struct {
@@ -117,8 +117,8 @@ func TestOfOneFileTheGravestFindingsAreShown(t *testing.T) {
 // TestLongTextsReachNoExpression: a field of megabytes costs what reading it
 // costs.
 func TestLongTextsReachNoExpression(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds, beside nothing else")
+	if testing.Short() || manifest.RaceDetector {
+		t.Skip("takes seconds, and a minute with the race detector: make e2e runs it")
 	}
 	whole := document("NAME", "{instance: INST, platform: gitlab, address: 'https://ADDR.example.com', username: USER, token: {vault: {mount: MOUNT, path: VPATH}}, "+
 		"repositories: [{image: app/IMG, source: a/SRC, rules: [{branch: BRANCH, dockerfile: DOCK, imageTag: TAG}]}]}")

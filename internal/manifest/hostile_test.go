@@ -27,8 +27,8 @@ func work(t *testing.T) time.Duration {
 // finding with its place. Nothing runs beside it, for the work is the whole
 // process's.
 func TestHostileFiles(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes ten seconds, beside nothing else")
+	if testing.Short() || manifest.RaceDetector {
+		t.Skip("takes seconds, and a minute with the race detector: make e2e runs it")
 	}
 	good := document("a", "{instance: p, platform: bitbucket, username: me}")
 	deep := func(open, end string, n int) string {

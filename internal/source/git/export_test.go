@@ -14,3 +14,6 @@ func (s *Source) Cached() (objects int, size int64) {
 
 // MaxObjects is how many objects a pack may have.
 const MaxObjects = maxObjects
+
+// RaceDetector says that the tests run with the race detector.
+const RaceDetector = raceDetector

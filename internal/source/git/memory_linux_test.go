@@ -59,7 +59,7 @@ func readOnce(url string) int {
 // repository is at most three times what is read plus 64 MiB, whatever lies
 // beside it.
 func TestARepositoryCostsWhatIsReadOfIt(t *testing.T) {
-	if testing.Short() || raceDetector {
+	if testing.Short() || git.RaceDetector {
 		t.Skip("makes large repositories, and the race detector has memory of its own; make e2e runs it")
 	}
 	zeros := func(n int) []byte { return make([]byte, n) }
@@ -107,7 +107,7 @@ func TestARepositoryCostsWhatIsReadOfIt(t *testing.T) {
 // TestManyTinyObjectsCostNoMore: the same with millions of objects that nobody
 // reads, each of a few bytes. More than the limit are refused.
 func TestManyTinyObjectsCostNoMore(t *testing.T) {
-	if testing.Short() || raceDetector {
+	if testing.Short() || git.RaceDetector {
 		t.Skip("makes large packs, and the race detector has memory of its own; make e2e runs it")
 	}
 	for _, tt := range []struct {

@@ -1,5 +1,5 @@
 //go:build !race
 
-package git_test
+package git
 
 const raceDetector = false

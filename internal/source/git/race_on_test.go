@@ -1,6 +1,6 @@
 //go:build race
 
-package git_test
+package git
 
 // raceDetector says that the tests run with the race detector, which multiplies
 // memory and time.
