@@ -127,7 +127,7 @@ func hold(ctx context.Context, o options) error {
 	}
 	own, peer := measured[0].median(), measured[1].median()
 	ratio := float64(peer.Processor) / float64(own.Processor)
-	fmt.Printf("validate takes %v of the processors, cue vet %v: %.1f times as much (by time: %.1f)\n",
+	_, _ = fmt.Fprintf(os.Stdout, "validate takes %v of the processors, cue vet %v: %.1f times as much (by time: %.1f)\n",
 		own.Processor, peer.Processor, ratio, float64(peer.Wall)/float64(own.Wall))
 	if ratio < held {
 		return fmt.Errorf("cue vet takes %.1f times the processor time of validate for %d declarations, want at least %.1f: profile validate (the package is internal/manifest)",

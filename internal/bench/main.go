@@ -51,10 +51,15 @@ func command(ctx context.Context, args []string) error {
 		to         *string
 		name, text string
 	}{
-		{&o.program, "program", "the program to measure"}, {&o.before, "before", "an earlier build of it"},
-		{&o.cue, "cue", "cue"}, {&o.kubeconform, "kubeconform", "kubeconform"}, {&o.ajv, "ajv", "ajv of ajv-cli"},
-		{&o.schema, "schema", "the folder of the CUE files"}, {&o.json, "json", "the JSON Schema of declarations"},
-		{&o.out, "out", "the page to write"}, {&o.beforeCommit, "before-commit", "the commit of the earlier build"},
+		{&o.program, "program", "the program to measure"},
+		{&o.before, "before", "an earlier build of it"},
+		{&o.cue, "cue", "cue"},
+		{&o.kubeconform, "kubeconform", "kubeconform"},
+		{&o.ajv, "ajv", "ajv of ajv-cli"},
+		{&o.schema, "schema", "the folder of the CUE files"},
+		{&o.json, "json", "the JSON Schema of declarations"},
+		{&o.out, "out", "the page to write"},
+		{&o.beforeCommit, "before-commit", "the commit of the earlier build"},
 		{&o.push, "push", "a file with the output of the benchmark of pushes"},
 	} {
 		flags.StringVar(f.to, f.name, "", f.text)

@@ -103,31 +103,36 @@ only on the change.
 			return runPlan(cmd.Context(), opts)
 		},
 	}
-	opts.daemon.add(cmd)
-	opts.output.add(cmd)
-	cmd.Flags().BoolVar(&opts.fromDaemon, "from-daemon", false, "show the running daemon's last plan instead of making one")
+	opts.addFlags(cmd)
+	return cmd
+}
+
+// addFlags adds the flags of plan.
+func (o *planOptions) addFlags(cmd *cobra.Command) {
+	o.daemon.add(cmd)
+	o.output.add(cmd)
+	cmd.Flags().BoolVar(&o.fromDaemon, "from-daemon", false, "show the running daemon's last plan instead of making one")
 	for _, other := range []string{"preflight", "offline", "out", "base", "head", "repo", "snapshot", "unsafe-allow-deletions"} {
 		defer cmd.MarkFlagsMutuallyExclusive("from-daemon", other)
 	}
-	cmd.Flags().StringVar(&opts.explain, "explain", "", "show what the plan of `BINDING` was made from, and which cause decided each action (text or json)")
-	completeBinding(cmd, "explain", &opts.daemon)
+	cmd.Flags().StringVar(&o.explain, "explain", "", "show what the plan of `BINDING` was made from, and which cause decided each action (text or json)")
+	completeBinding(cmd, "explain", &o.daemon)
 	for _, other := range []string{"from-daemon", "base", "head", "repo", "out", "full", "detailed-exitcode"} {
 		defer cmd.MarkFlagsMutuallyExclusive("explain", other)
 	}
-	cmd.Flags().BoolVar(&opts.full, "full", false, "also show what does not change")
-	cmd.Flags().BoolVar(&opts.preflight, "preflight", false, "also ask the code hosts about tokens, accounts and projects")
-	cmd.Flags().BoolVar(&opts.offline, "offline", false, "ask nothing but the source")
-	cmd.Flags().StringVar(&opts.out, "out", "", "save the plan in `FILE`, for \"apply FILE\"")
-	cmd.Flags().StringVar(&opts.change.base, "base", "", "plan the change that starts at revision `REF` of a clone")
-	cmd.Flags().StringVar(&opts.change.head, "head", "HEAD", "revision `REF` at which the change ends; WORKTREE means the files as they are")
-	cmd.Flags().StringVar(&opts.change.repo, "repo", "", "folder `DIR` in the clone (default: the current folder)")
-	opts.snapshot.add(cmd)
-	opts.limit.add(cmd)
+	cmd.Flags().BoolVar(&o.full, "full", false, "also show what does not change")
+	cmd.Flags().BoolVar(&o.preflight, "preflight", false, "also ask the code hosts about tokens, accounts and projects")
+	cmd.Flags().BoolVar(&o.offline, "offline", false, "ask nothing but the source")
+	cmd.Flags().StringVar(&o.out, "out", "", "save the plan in `FILE`, for \"apply FILE\"")
+	cmd.Flags().StringVar(&o.change.base, "base", "", "plan the change that starts at revision `REF` of a clone")
+	cmd.Flags().StringVar(&o.change.head, "head", "HEAD", "revision `REF` at which the change ends; WORKTREE means the files as they are")
+	cmd.Flags().StringVar(&o.change.repo, "repo", "", "folder `DIR` in the clone (default: the current folder)")
+	o.snapshot.add(cmd)
+	o.limit.add(cmd)
 	cmd.MarkFlagsMutuallyExclusive("preflight", "offline")
 	cmd.MarkFlagsMutuallyExclusive("out", "offline")
-	cmd.Flags().BoolVar(&opts.detailed, "detailed-exitcode", false, "exit with 2 if changes are due")
-	deletionsFlag(cmd, &opts.deletions)
-	return cmd
+	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 if changes are due")
+	deletionsFlag(cmd, &o.deletions)
 }
 
 // deletionsFlag is the override that a refusal for safety names.
