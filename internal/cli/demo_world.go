@@ -201,6 +201,7 @@ codeHosts:
   bitbucket: {endpoint: %q}
   unsafeAllowPrivateAddresses: true
 sync: {interval: 1s, driftInterval: 1s}
+status: {maxAge: 1m}
 state: {path: state.db}
 server:
   listen: "127.0.0.1:0"
