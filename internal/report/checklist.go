@@ -120,9 +120,9 @@ type mark struct {
 func markOf(c Check) mark {
 	switch {
 	case c.Verdict == binding.Yes:
-		return mark{"✓", "not refuted", green}
+		return mark{"✓", "passed", green}
 	case c.Verdict == binding.No:
-		return mark{"✗", "refuted", red}
+		return mark{"✗", "failed", red}
 	case c.Reason == NotAsked:
 		return mark{"–", "not asked", dim}
 	}
@@ -130,6 +130,6 @@ func markOf(c Check) mark {
 }
 
 func checkSummary(counts map[string]int, total int) string {
-	return fmt.Sprintf("%d checks: %d not refuted (✓), %d refuted (✗), %d unknown (?), %d not asked (–).",
-		total, counts["not refuted"], counts["refuted"], counts["unknown"], counts["not asked"])
+	return fmt.Sprintf("%d checks: %d passed (✓), %d failed (✗), %d unknown (?), %d not asked (–).",
+		total, counts["passed"], counts["failed"], counts["unknown"], counts["not asked"])
 }
