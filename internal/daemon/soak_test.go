@@ -335,9 +335,11 @@ func TestSoak(t *testing.T) {
 		// Idle connections of this test's clients and servers come and go.
 		{"goroutines", int64(early.goroutines), int64(late.goroutines), 40},
 		{"open files", int64(early.files), int64(late.files), 30},
-		// The sandbox in this process keeps every commit and token.
-		{"bytes of heap", early.heap, late.heap, 1 << 20},
-		{"bytes of the state file", early.state, late.state, 0},
+		// The sandbox in this process keeps every commit and token, and the log of
+		// the last syncs fills to its bound.
+		{"bytes of heap", early.heap, late.heap, 2 << 20},
+		// bbolt doubles the file, which then never shrinks: one step more is no leak.
+		{"bytes of the state file", early.state, late.state, early.state},
 	} {
 		if level.late > level.early+level.may {
 			t.Errorf("%d %s, and %d early on: more than %d more", level.late, level.what, level.early, level.may)
