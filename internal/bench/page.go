@@ -117,7 +117,7 @@ const goal = 8
 // method says how the checkers are compared, and whether the goal is met.
 func (r *result) method(line func(string, ...any)) {
 	line("\n`cue vet` runs once per platform: that platform's files against that platform's definition, which is the one that `validate` selects.")
-	line("Its figures are the sum of the four runs, each of which loads the schema; memory is that of the largest. `kubeconform` and `ajv`")
+	line("Its figures are the sum of the four runs. Each run loads the schema. Memory is that of the largest run. `kubeconform` and `ajv`")
 	line("check against [the JSON Schema](schema/declaration.json) that is made from the same CUE. `validate` also checks what no schema can:")
 	line("what declarations claim from each other, addresses, dates, and the characters of each file.")
 	own := r.checks[0].median()

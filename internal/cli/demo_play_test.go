@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// demoOutput is what a demo told so far.
+// demoOutput is what a demo wrote so far.
 type demoOutput struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -31,7 +31,7 @@ func (o *demoOutput) Write(p []byte) (int, error) {
 	return o.text.Write(p)
 }
 
-// await waits until the demo has told something after what was told before.
+// await waits until the demo writes something after what it wrote before.
 func (o *demoOutput) await(t *testing.T, what string) string {
 	t.Helper()
 	timeout := time.After(chapterTimeout)

@@ -247,7 +247,7 @@ func killChildren(ctx context.Context, kills int) {
 			data, _ := os.ReadFile(task)
 			for _, field := range strings.Fields(string(data)) {
 				pid, _ := strconv.Atoi(field)
-				// A child that has begun has few calls left: it is told by its filter.
+				// A child that has begun has few calls left: its filter identifies it.
 				status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 				if !seen[pid] && strings.Contains(string(status), "Seccomp:\t2") && len(seen) < kills {
 					time.Sleep(100 * time.Millisecond)

@@ -188,8 +188,8 @@ func (e editions) check(instances []string) []finding.Finding {
 }
 
 // disagreements compares instances.yaml with the configuration. An instance on
-// which the two disagree is held as it is: by which rules its declarations are
-// checked is not certain. No other instance is.
+// which the two disagree is held as it is, because it is not certain which rules apply to
+// its declarations. No other instance is.
 func (e editions) disagreements(declarations []binding.Declaration) (held []binding.HeldInstance, findings []finding.Finding) {
 	for _, name := range slices.Sorted(maps.Keys(e.declared)) {
 		said, disagree := e.disagreement(name)

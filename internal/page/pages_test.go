@@ -135,7 +135,7 @@ func TestTheCookieIsStrictAndHoldsNoToken(t *testing.T) {
 	if strings.Contains(c.Value, pagetest.ReadToken) || len(c.Value) < 26 {
 		t.Errorf("the cookie holds %q", c.Value)
 	}
-	// A browser that does not keep it is told so.
+	// A browser that does not keep it gets a page that says so.
 	s.http.Jar, s.http.CheckRedirect = nil, nil
 	if _, body := s.signIn(pagetest.ReadToken); !strings.Contains(body, "did not keep the session") {
 		t.Errorf("without cookies: %s", body)

@@ -152,7 +152,7 @@ func TestKind11AgeWhileAFileIsBroken(t *testing.T) {
 			statuses = status.Next(statuses, round, result)
 			for _, c := range of {
 				if got := conditionOf(t, statuses, c); got.Status != binding.True || got.LastKnown || got.Reason != before[c].Reason {
-					t.Errorf("mended, %s is %+v", c, got)
+					t.Errorf("repaired, %s is %+v", c, got)
 				}
 			}
 		})
