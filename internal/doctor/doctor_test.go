@@ -251,7 +251,7 @@ func TestDoctorSendsNoTokenToAHostItWasNotAppliedWith(t *testing.T) {
 		Engine: engine.Options{Config: config, RootCAs: p.outside.RootCAs}, Path: path, Bindings: []string{"payments"},
 	})
 	if !has(checks, "Binding payments", "address-unchanged", "address-changed-with-secret", binding.No) {
-		t.Errorf("the moved address is not refuted: %+v", checks)
+		t.Errorf("the moved address does not fail: %+v", checks)
 	}
 	if reads := p.outside.Vault.Count("/data/acr/payments"); reads > 0 || p.outside.Vault.Count("acr/payments") == before {
 		t.Errorf("%d reads of the value; want the metadata alone", reads)
