@@ -59,6 +59,7 @@ While a file is broken, nothing is compared with it: ` + "`Ready`" + ` and ` + "
 bindings are the last known ones in the same way.
 
 A condition that becomes ` + "`True`" + ` again has an event of type ` + "`Normal`" + `, with the reason ` + "`ReadyRestored`, `BoundRestored`" + ` and so on.
+An instance's has no binding: ` + "`CredentialsAcceptedRestored`" + `.
 
 | condition | true when |
 |---|---|

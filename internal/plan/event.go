@@ -35,7 +35,7 @@ const (
 	// GlassBroken carries Glass and Digest: a person lets the run change the
 	// instance outside of its windows.
 	GlassBroken EventKind = "GlassBroken"
-	// SyncDone carries Statuses, Before and Result.
+	// SyncDone carries Statuses, Conditions, what both were before, and Result.
 	SyncDone EventKind = "SyncDone"
 	// SyncFailed carries Err: nothing was applied.
 	SyncFailed EventKind = "SyncFailed"
@@ -86,7 +86,9 @@ type Event struct {
 	Statuses []binding.Status
 	// Before are the statuses before the sync.
 	Before []binding.Status
-	Err    error
+	// Conditions are the instance's own, and ConditionsBefore those before the sync.
+	Conditions, ConditionsBefore []binding.Condition
+	Err                          error
 	// Took is how long the action or the sync took.
 	Took time.Duration
 	// Waited is how long ago the oldest snapshot, or the wish of a person, came

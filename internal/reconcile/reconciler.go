@@ -332,7 +332,7 @@ func (r *Reconciler) Sync(ctx context.Context, desired plan.Desired, depth bindi
 	ctx, span := trace.Start(trace.WithParent(ctx, desired.Trace), "sync", "instance", r.o.Instance.Name, "revision", desired.Revision)
 	failed := "SyncFailed"
 	defer func() { span.End(failed) }()
-	started, before := r.o.Now(), r.Statuses()
+	started, before, conditions := r.o.Now(), r.Statuses(), r.Conditions()
 	rounds, err := r.planEach(ctx, []plan.Desired{desired}, depth)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -350,7 +350,7 @@ func (r *Reconciler) Sync(ctx context.Context, desired plan.Desired, depth bindi
 	}
 	r.emit(plan.Event{
 		Kind: plan.SyncDone, Revision: round.Revision, Plan: &round.Plan, Result: &result,
-		Statuses: r.Statuses(), Before: before, Took: r.o.Now().Sub(started),
+		Statuses: r.Statuses(), Before: before, Conditions: r.Conditions(), ConditionsBefore: conditions, Took: r.o.Now().Sub(started),
 	})
 	return result, nil
 }

@@ -133,23 +133,28 @@ func syncItems(ev plan.Event) (items []EventItem) {
 	return append(items, restoredItems(ev)...)
 }
 
-// restoredItems are the conditions that are True now and were not before the sync.
+// restoredItems are the conditions of bindings, and of the instance, that are True
+// now and were not before the sync.
 func restoredItems(ev plan.Event) (items []EventItem) {
+	restored := func(name string, before, now []binding.Condition) {
+		for _, c := range now {
+			was := binding.FindCondition(before, c.Type)
+			if was == nil || was.Status == binding.True || c.Status != binding.True || !c.Type.GoodIfTrue() {
+				continue
+			}
+			e := EventItem{Instance: ev.Instance, Binding: name, Type: EventNormal, Reason: string(c.Type) + "Restored", Revision: ev.Revision}
+			e.say(message.New("event.restored", "condition", string(c.Type), "status", string(was.Status), "since", was.LastTransitionTime, "why", c.Message))
+			items = append(items, e)
+		}
+	}
 	before := map[string][]binding.Condition{}
 	for _, s := range ev.Before {
 		before[s.Name] = s.Conditions
 	}
 	for _, s := range ev.Statuses {
-		for _, c := range s.Conditions {
-			was := binding.FindCondition(before[s.Name], c.Type)
-			if was == nil || was.Status == binding.True || c.Status != binding.True || !c.Type.GoodIfTrue() {
-				continue
-			}
-			e := EventItem{Instance: ev.Instance, Binding: s.Name, Type: EventNormal, Reason: string(c.Type) + "Restored", Revision: ev.Revision}
-			e.say(message.New("event.restored", "condition", string(c.Type), "status", string(was.Status), "since", was.LastTransitionTime, "why", c.Message))
-			items = append(items, e)
-		}
+		restored(s.Name, before[s.Name], s.Conditions)
 	}
+	restored("", ev.ConditionsBefore, ev.Conditions)
 	return items
 }
 

@@ -52,3 +52,36 @@ func TestAConditionThatIsTrueAgainIsAnEvent(t *testing.T) {
 		})
 	}
 }
+
+// TestAConditionOfAnInstanceThatIsTrueAgainIsAnEvent of no binding.
+func TestAConditionOfAnInstanceThatIsTrueAgainIsAnEvent(t *testing.T) {
+	is := func(of binding.ConditionType, s binding.ConditionStatus) []binding.Condition {
+		return []binding.Condition{{Type: of, Status: s, Message: message.New("condition.credentials-accepted")}}
+	}
+	for name, tt := range map[string]struct {
+		before, after []binding.Condition
+		want          string
+	}{
+		"accepted again":           {is(binding.CredentialsAccepted, binding.False), is(binding.CredentialsAccepted, binding.True), "CredentialsAcceptedRestored"},
+		"accepted, and not known":  {is(binding.CredentialsAccepted, binding.Unclear), is(binding.CredentialsAccepted, binding.True), "CredentialsAcceptedRestored"},
+		"accepted as before":       {is(binding.CredentialsAccepted, binding.True), is(binding.CredentialsAccepted, binding.True), ""},
+		"rejected":                 {is(binding.CredentialsAccepted, binding.True), is(binding.CredentialsAccepted, binding.False), ""},
+		"rejected as before":       {is(binding.CredentialsAccepted, binding.False), is(binding.CredentialsAccepted, binding.False), ""},
+		"the first sync":           {nil, is(binding.CredentialsAccepted, binding.True), ""},
+		"the editions agree again": {is(binding.EditionAgreed, binding.False), nil, ""},
+	} {
+		items := report.EventItems(plan.Event{
+			Kind: plan.SyncDone, Instance: "prod", Plan: &plan.Plan{}, Result: &plan.Result{}, ConditionsBefore: tt.before, Conditions: tt.after,
+		})
+		var got string
+		for _, e := range items {
+			got += e.Reason
+			if e.Instance != "prod" || e.Binding != "" || e.Type != report.EventNormal {
+				t.Errorf("%s: %+v", name, e)
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}

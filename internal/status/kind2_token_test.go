@@ -2,6 +2,7 @@ package status_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,6 +92,17 @@ func TestKind2AStepForAPersonDoesNotSayThatNothingIsBound(t *testing.T) {
 		}
 	}
 	moved := func(in *plan.Input) { in.Declarations[0].Spec.Username = "other" }
+	expired := func(in *plan.Input) {
+		state := in.Observation.Tokens["pay"]
+		state.Expires, state.ExpiresSource = noon().AddDate(0, 0, -1), "host"
+		in.Observation.Tokens["pay"] = state
+	}
+	atGitLab := func(in *plan.Input) {
+		d, r := &in.Declarations[0], &in.Records[0]
+		d.Spec.Platform, d.Spec.Address = binding.GitLab, "https://new.example.com"
+		r.Platform, r.Address = binding.GitLab, "https://old.example.com"
+		in.Observation.Accounts[binding.GitLab] = in.Observation.Accounts[binding.Codeup]
+	}
 	seen := func(has *binding.Account) func(*plan.Input) {
 		return func(in *plan.Input) { in.Observation.Accounts[binding.Codeup] = binding.AccountState{Account: has} }
 	}
@@ -98,16 +110,21 @@ func TestKind2AStepForAPersonDoesNotSayThatNothingIsBound(t *testing.T) {
 		change []func(*plan.Input)
 		state  plan.OutcomeState
 		valid  binding.ConditionStatus
+		fresh  binding.ConditionStatus
 	}{
-		"the bound version is revoked":                  {[]func(*plan.Input){before(no)}, plan.Pending, binding.False},
-		"the bound version is accepted":                 {[]func(*plan.Input){before(yes)}, plan.Pending, binding.True},
-		"nobody was asked about the bound version":      {[]func(*plan.Input){before(nil)}, plan.Pending, binding.Unclear},
-		"the declared account is another one":           {[]func(*plan.Input){before(no), moved}, plan.Pending, binding.False},
-		"nothing is remembered":                         {[]func(*plan.Input){before(no), func(in *plan.Input) { in.Records = nil }}, plan.Pending, binding.Unclear},
-		"the registry shows that nothing is bound":      {[]func(*plan.Input){before(no), seen(nil)}, plan.Pending, binding.True},
-		"the registry shows none, and the bind failed":  {[]func(*plan.Input){before(no), seen(nil)}, plan.Failed, binding.True},
-		"the registry shows the account of the record":  {[]func(*plan.Input){before(no), seen(&binding.Account{ID: "7", Platform: binding.Codeup, Username: "ci"})}, plan.Pending, binding.False},
-		"the registry shows one that somebody else put": {[]func(*plan.Input){before(no), seen(&binding.Account{ID: "8", Platform: binding.Codeup, Username: "ci"})}, plan.Pending, binding.Unclear},
+		"the bound version is revoked":                   {[]func(*plan.Input){before(no)}, plan.Pending, binding.False, binding.False},
+		"the bound version is accepted":                  {[]func(*plan.Input){before(yes)}, plan.Pending, binding.True, binding.False},
+		"nobody was asked about the bound version":       {[]func(*plan.Input){before(nil)}, plan.Pending, binding.Unclear, binding.False},
+		"the declared account is another one":            {[]func(*plan.Input){before(no), moved}, plan.Pending, binding.False, binding.False},
+		"nothing is remembered":                          {[]func(*plan.Input){before(no), func(in *plan.Input) { in.Records = nil }}, plan.Pending, binding.Unclear, binding.Unclear},
+		"the registry shows that nothing is bound":       {[]func(*plan.Input){before(no), seen(nil)}, plan.Pending, binding.True, binding.False},
+		"the registry shows none, and the bind failed":   {[]func(*plan.Input){before(no), seen(nil)}, plan.Failed, binding.True, binding.False},
+		"the registry shows the account of the record":   {[]func(*plan.Input){before(no), seen(&binding.Account{ID: "7", Platform: binding.Codeup, Username: "ci"})}, plan.Pending, binding.False, binding.False},
+		"the registry shows one that somebody else put":  {[]func(*plan.Input){before(no), seen(&binding.Account{ID: "8", Platform: binding.Codeup, Username: "ci"})}, plan.Pending, binding.Unclear, binding.Unclear},
+		"the account is another one, the token the same": {[]func(*plan.Input){moved}, plan.Pending, binding.False, binding.Unclear},
+		"the same, and the step is overdue":              {[]func(*plan.Input){moved}, plan.Pending, binding.False, binding.Unclear},
+		"the same, and the token has expired":            {[]func(*plan.Input){moved, expired}, plan.Pending, binding.False, binding.False},
+		"the site is another one, the token the same":    {[]func(*plan.Input){atGitLab}, plan.Pending, binding.False, binding.Unclear},
 	} {
 		t.Run(name, func(t *testing.T) {
 			blind := func(in *plan.Input) {
@@ -118,13 +135,16 @@ func TestKind2AStepForAPersonDoesNotSayThatNothingIsBound(t *testing.T) {
 			round, result := inForce(noon(), append([]func(*plan.Input){blind}, tt.change...)...)
 			for i := range result.Outcomes {
 				result.Outcomes[i].State = tt.state
+				result.Outcomes[i].Pending = &binding.PendingStep{Since: noon(), Overdue: strings.Contains(name, "overdue")}
 				if tt.state == plan.Failed {
 					result.Outcomes[i].Err = errors.New("no")
 				}
 			}
-			got := conditionOf(t, status.Next(nil, round, result), binding.TokenValid)
-			if got.Status != tt.valid {
-				t.Errorf("TokenValid is %s %s, want %s; plan: %+v", got.Status, got.Reason, tt.valid, round.Plan.Actions)
+			next := status.Next(nil, round, result)
+			for of, want := range map[binding.ConditionType]binding.ConditionStatus{binding.TokenValid: tt.valid, binding.TokenFresh: tt.fresh} {
+				if got := conditionOf(t, next, of); got.Status != want {
+					t.Errorf("%s is %s %s, want %s; plan: %+v", of, got.Status, got.Reason, want, round.Plan.Actions)
+				}
 			}
 		})
 	}

@@ -133,13 +133,13 @@ func (v view) tokenFresh(account binding.Condition) binding.Condition {
 		return is(binding.False, ReasonExpired, message.New("condition.expired", "at", state.Expires, "source", state.ExpiresSource))
 	case left == binding.EndsSoon:
 		return is(binding.False, ReasonExpiresSoon, message.New("condition.expires-soon", "at", state.Expires, "source", state.ExpiresSource))
-	case account.Status == binding.False && account.Reason != ReasonOtherAccount:
+	case nothingBound(account):
 		return is(binding.False, account.Reason, account.Message)
 	case bound == binding.TokenUnknown:
 		return is(binding.Unclear, ReasonVersionUnknown, message.New("condition.version-unknown"))
 	case state.Unknown != nil:
 		return is(binding.Unclear, state.Unknown.Reason, state.Unknown.Message)
-	case account.Status == binding.Unclear:
+	case account.Status != binding.True && account.Reason != ReasonOtherAccount:
 		return is(binding.Unclear, account.Reason, account.Message)
 	case bound == binding.TokenUnread:
 		return is(binding.Unclear, ReasonNotAsked, message.New("condition.store-not-asked"))
