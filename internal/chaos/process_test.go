@@ -15,6 +15,7 @@ import (
 	"reconciler/internal/metrics"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	calls "reconciler/internal/registry/line"
 	"reconciler/internal/registry/personal"
 	"reconciler/internal/secrets"
 	"reconciler/internal/source"
@@ -95,11 +96,11 @@ func (w *world) startAfter(before *process) {
 
 func (p *process) reconciler(n int) *reconcile.Reconciler {
 	w, c := p.w, p.w.config.Instances[n]
-	driver, err := personal.New(personal.Options{
+	driver, err := personal.New(calls.Options{
 		Instance: c.Name, Region: c.Region, Endpoint: w.outside.RegistryURL, RequestsPerSecond: 1000, Burst: 1000,
 		DialContext: p.lines.dial,
-		Credentials: personal.Credentials{Kind: personal.Static, Static: func(context.Context) (personal.Keys, error) {
-			return personal.Keys{AccessKeyID: key(c.Name), AccessKeySecret: secrets.New([]byte("secret-" + c.Name))}, nil
+		Credentials: calls.Credentials{Kind: calls.Static, Static: func(context.Context) (calls.Keys, error) {
+			return calls.Keys{AccessKeyID: key(c.Name), AccessKeySecret: secrets.New([]byte("secret-" + c.Name))}, nil
 		}},
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
 	"reconciler/internal/registry/enterprise"
+	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/personal"
 	"reconciler/internal/registry/record"
 	"reconciler/internal/registry/wire"
@@ -166,7 +167,7 @@ type asker struct{ driver *personal.Driver }
 // Ask implements record.Asker.
 func (a asker) Ask(ctx context.Context, r wire.Request) record.Answer {
 	status, body, err := a.driver.Ask(ctx, r)
-	answer := record.Answer{Status: status, Body: body, Unserved: personal.Unserved(err)}
+	answer := record.Answer{Status: status, Body: body, Unserved: line.Unserved(err)}
 	if err != nil {
 		answer.Failure = binding.KindOf(err)
 	}

@@ -4,7 +4,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/metrics"
 	"reconciler/internal/providers"
-	"reconciler/internal/registry/personal"
+	"reconciler/internal/registry/line"
 	"reconciler/internal/secrets/vault"
 	"reconciler/internal/source/git"
 )
@@ -12,11 +12,11 @@ import (
 // The drivers and clients know nothing of metrics: each takes a function that it
 // calls, which is nil where nobody counts.
 
-func registryCalls(called func(metrics.Call), instance string) func(personal.Attempt) {
+func registryCalls(called func(metrics.Call), instance string) func(line.Attempt) {
 	if called == nil {
 		return nil
 	}
-	return func(a personal.Attempt) {
+	return func(a line.Attempt) {
 		called(metrics.Call{
 			To: metrics.Registry, Name: instance, Operation: a.Operation, Result: a.Code, Unsent: a.Unsent, Waited: a.Waited, Took: a.Took,
 		})

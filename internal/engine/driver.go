@@ -11,6 +11,7 @@ import (
 	"reconciler/internal/registry"
 	"reconciler/internal/registry/console"
 	"reconciler/internal/registry/enterprise"
+	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/personal"
 	"reconciler/internal/registry/wire"
 	"reconciler/internal/secrets"
@@ -21,7 +22,7 @@ func NewDriver(c config.Instance, redactor *secrets.Redactor, called func(metric
 	if c.Driver == "console" {
 		return console.New(c.Name, c.Region), nil
 	}
-	o, err := personalOptions(c, redactor, called)
+	o, err := lineOptions(c, redactor, called)
 	if err != nil {
 		return nil, err
 	}
@@ -34,18 +35,18 @@ func NewDriver(c config.Instance, redactor *secrets.Redactor, called func(metric
 // NewPersonal makes the driver for the API of the Personal Edition, also for an
 // instance that is declared to have another driver.
 func NewPersonal(c config.Instance, redactor *secrets.Redactor) (*personal.Driver, error) {
-	o, err := personalOptions(c, redactor, nil)
+	o, err := lineOptions(c, redactor, nil)
 	if err != nil {
 		return nil, err
 	}
 	return personal.New(o)
 }
 
-func personalOptions(c config.Instance, redactor *secrets.Redactor, called func(metrics.Call)) (personal.Options, error) {
+func lineOptions(c config.Instance, redactor *secrets.Redactor, called func(metrics.Call)) (line.Options, error) {
 	profile, err := wireProfile(c)
-	return personal.Options{
+	return line.Options{
 		WireProfile: profile, InstanceID: c.InstanceID, Instance: c.Name, Region: c.Region, Endpoint: c.Endpoint,
-		Signature: personal.Signature(c.Signature), Credentials: credentials(c.Credentials, redactor),
+		Signature: line.Signature(c.Signature), Credentials: credentials(c.Credentials, redactor),
 		RequestsPerSecond: c.RequestsPerSecond, Burst: c.Burst, Observe: registryCalls(called, c.Name),
 	}, err
 }
@@ -66,35 +67,35 @@ func wireProfile(c config.Instance) (*wire.Profile, error) {
 	return profile, nil
 }
 
-func credentials(c *config.Credentials, redactor *secrets.Redactor) personal.Credentials {
+func credentials(c *config.Credentials, redactor *secrets.Redactor) line.Credentials {
 	switch {
 	case c == nil:
-		return personal.Credentials{Kind: personal.DefaultChain}
+		return line.Credentials{Kind: line.DefaultChain}
 	case c.Environment != nil:
-		return personal.Credentials{Kind: personal.Environment}
+		return line.Credentials{Kind: line.Environment}
 	case c.Profile != nil:
-		return personal.Credentials{Kind: personal.Profile, Profile: c.Profile.Name}
+		return line.Credentials{Kind: line.Profile, Profile: c.Profile.Name}
 	case c.RAMRole != nil:
-		return personal.Credentials{Kind: personal.RAMRole, RAMRole: c.RAMRole.Name}
+		return line.Credentials{Kind: line.RAMRole, RAMRole: c.RAMRole.Name}
 	case c.OIDC != nil:
-		return personal.Credentials{Kind: personal.OIDCRole, OIDC: personal.OIDC(*c.OIDC)}
+		return line.Credentials{Kind: line.OIDCRole, OIDC: line.OIDC(*c.OIDC)}
 	case c.Static != nil:
-		return personal.Credentials{Kind: personal.Static, Static: staticKeys(*c.Static, redactor)}
+		return line.Credentials{Kind: line.Static, Static: staticKeys(*c.Static, redactor)}
 	}
-	return personal.Credentials{Kind: personal.DefaultChain}
+	return line.Credentials{Kind: line.DefaultChain}
 }
 
 // staticKeys reads an access key from its files at each call, so that one that
 // was exchanged is taken up. The driver wipes what it is given.
-func staticKeys(c config.Static, redactor *secrets.Redactor) func(context.Context) (personal.Keys, error) {
-	return func(context.Context) (personal.Keys, error) {
+func staticKeys(c config.Static, redactor *secrets.Redactor) func(context.Context) (line.Keys, error) {
+	return func(context.Context) (line.Keys, error) {
 		id, err := readKey(c.AccessKeyIDFile)
 		if err != nil {
-			return personal.Keys{}, err
+			return line.Keys{}, err
 		}
-		keys := personal.Keys{AccessKeyID: string(id)}
+		keys := line.Keys{AccessKeyID: string(id)}
 		if keys.AccessKeySecret, err = readSecret(c.AccessKeySecretFile, redactor); err != nil {
-			return personal.Keys{}, err
+			return line.Keys{}, err
 		}
 		if c.SecurityTokenFile != "" {
 			keys.SecurityToken, err = readSecret(c.SecurityTokenFile, redactor)

@@ -14,6 +14,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/personal"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/secrets"
@@ -43,10 +44,10 @@ func newWired(t *testing.T) *wired {
 	server := httptest.NewServer(w.registry)
 	t.Cleanup(server.Close)
 	var err error
-	w.driver, err = personal.New(personal.Options{
+	w.driver, err = personal.New(line.Options{
 		Instance: instance, Endpoint: server.URL, Timeout: time.Minute, Now: w.Clock, Wait: w.wait, RequestsPerSecond: 1e6, Burst: 1e6,
-		Credentials: personal.Credentials{Kind: personal.Static, Static: func(context.Context) (personal.Keys, error) {
-			return personal.Keys{AccessKeyID: "AK", AccessKeySecret: secrets.New([]byte("SK"))}, nil
+		Credentials: line.Credentials{Kind: line.Static, Static: func(context.Context) (line.Keys, error) {
+			return line.Keys{AccessKeyID: "AK", AccessKeySecret: secrets.New([]byte("SK"))}, nil
 		}},
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/personal"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/secrets"
@@ -40,10 +41,10 @@ func newLagging(t *testing.T, declared ...binding.Declaration) *lagging {
 	l.Passes(time.Minute)
 	served := httptest.NewServer(l.registry)
 	t.Cleanup(served.Close)
-	driver, err := personal.New(personal.Options{
+	driver, err := personal.New(line.Options{
 		Instance: instance, Region: "cn-hangzhou", Endpoint: served.URL, RequestsPerSecond: 1e6, Burst: 1e6,
-		Credentials: personal.Credentials{Kind: personal.Static, Static: func(context.Context) (personal.Keys, error) {
-			return personal.Keys{AccessKeyID: "ak", AccessKeySecret: secrets.New([]byte("sk"))}, nil
+		Credentials: line.Credentials{Kind: line.Static, Static: func(context.Context) (line.Keys, error) {
+			return line.Keys{AccessKeyID: "ak", AccessKeySecret: secrets.New([]byte("sk"))}, nil
 		}},
 		Now: l.Clock, Wait: l.wait,
 	})

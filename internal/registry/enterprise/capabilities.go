@@ -3,22 +3,12 @@ package enterprise
 import (
 	"context"
 	"errors"
-	"maps"
 	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
-	"reconciler/internal/registry/personal"
+	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/wire"
-)
-
-const (
-	// probeImage is a repository that is asked for and need not exist.
-	probeImage = "reconciler-probe/reconciler-probe"
-	// probeAgain is how long a call counts as not served before it is probed again,
-	// refusedAgain how long one that is refused, which somebody may allow.
-	probeAgain   = time.Hour
-	refusedAgain = 10 * time.Minute
 )
 
 // Capabilities implements registry.AccountReader. The documented calls are
@@ -26,26 +16,7 @@ const (
 // capability is off or not known; only if the instance does not answer another read
 // either, that is an error, and the next call probes again.
 func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error) {
-	select {
-	case d.probing <- struct{}{}:
-		defer func() { <-d.probing }()
-	case <-ctx.Done():
-		return binding.Capabilities{}, d.failure(binding.Transient, "registry: probe", "", "", ctx.Err())
-	}
-	now := d.now()
-	old := d.known != nil && d.again > 0 && now.Sub(d.probed).Abs() >= d.again
-	if unserved := d.line.TakeUnserved(); d.known == nil || old || unserved {
-		found, again, err := d.probe(ctx)
-		switch {
-		case err == nil:
-			d.known, d.probed, d.again = &found, now, again
-		case d.known == nil:
-			return binding.Capabilities{}, err
-		}
-	}
-	c := *d.known
-	c.Reasons = maps.Clone(c.Reasons)
-	return c, nil
+	return d.known.Capabilities(ctx, d.probe)
 }
 
 // probe finds out the capabilities, and after how long to do so again; 0 for never.
@@ -63,17 +34,17 @@ func (d *Driver) probe(ctx context.Context) (c binding.Capabilities, again time.
 		f, _ := errors.AsType[*binding.Failure](err)
 		switch reads := call.of.Reads(); {
 		case errors.Is(err, wire.ErrNoCall):
-			again = probeAgain
-			c.Reasons[call.name] = message.New("incapable.not-described", "profile", d.profile.Name, "calls", []string{string(call.of)})
-		case personal.Unserved(err):
-			again = probeAgain
+			again = line.ProbeAgain
+			c.Reasons[call.name] = message.New("incapable.not-described", "profile", d.line.Profile().Name, "calls", []string{string(call.of)})
+		case line.Unserved(err):
+			again = line.ProbeAgain
 			c.Reasons[call.name] = message.New("incapable.unserved", "calls", []string{action})
 		case reads && binding.KindOf(err) == binding.InstanceStop:
 			return c, 0, err
 		case reads && f != nil && f.Kind != binding.NotFound && !d.alive(ctx):
 			return c, 0, err
-		case reads && personal.Refused(err):
-			again = refusedAgain
+		case reads && line.Refused(err):
+			again = line.RefusedAgain
 			c.Reasons[call.name] = message.New("incapable.refused", "calls", []string{action}, "code", f.Code)
 		}
 		_, off := c.Reasons[call.name]
@@ -85,19 +56,19 @@ func (d *Driver) probe(ctx context.Context) (c binding.Capabilities, again time.
 // asked asks whether a call of the wire profile is served: a read by reading, a
 // write by a call that names nothing.
 func (d *Driver) asked(ctx context.Context, o wire.Operation) (action string, err error) {
-	request, err := d.profile.Probe(o, wire.Arguments{InstanceID: d.id})
+	c, err := d.line.Probe(o)
 	switch {
 	case errors.Is(err, wire.ErrNotProbed):
-		return request.Action, nil
+		return c.Action, nil
 	case err != nil:
 		return "", err
 	}
-	_, err = d.send(ctx, personal.Call{Op: "registry: probe", Object: request.Action, Writes: !o.Reads()}, request)
-	return request.Action, err
+	_, err = d.line.Do(ctx, c)
+	return c.Action, err
 }
 
 // alive says that the instance answers a documented read.
 func (d *Driver) alive(ctx context.Context) bool {
-	_, err := d.repositoryID(ctx, "registry: probe", probeImage)
-	return err == nil || absent(err)
+	_, err := d.repositoryID(ctx, "registry: probe", line.ProbeImage)
+	return err == nil || line.Absent(err)
 }

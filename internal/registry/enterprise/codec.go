@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
 
 	cr "github.com/alibabacloud-go/cr-20181201/v2/client"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // decode reads an answer into one of the vendor's types. said is what that has of
@@ -58,7 +58,7 @@ func decodeSource(body []byte) (*binding.Link, error) {
 		}
 	}
 	if link.Platform == "" {
-		return nil, fmt.Errorf("CodeRepoType %q is not known", short(word))
+		return nil, fmt.Errorf("CodeRepoType %q is not known", message.Cut(word, 40))
 	}
 	auto, err := flag("AutoBuild", answer.AutoBuild)
 	if err != nil {
@@ -113,7 +113,7 @@ func decodeRule(r *listedRule) (binding.ObservedRule, error) {
 	case "GIT_TAG":
 		rule.Tag = text(r.PushName)
 	default:
-		return rule, fmt.Errorf("push type %q is not known", short(text(r.PushType)))
+		return rule, fmt.Errorf("push type %q is not known", message.Cut(text(r.PushType), 40))
 	}
 	if text(r.PushName) == "" || text(r.DockerfileName) == "" || text(r.ImageTag) == "" {
 		return rule, errors.New("it lacks one of its fields")
@@ -139,12 +139,4 @@ func text(s *string) string {
 		return ""
 	}
 	return *s
-}
-
-// short cuts what an answer says for an error.
-func short(s string) string {
-	if r := slices.Collect(strings.SplitSeq(s, "")); len(r) > 40 {
-		return strings.Join(r[:40], "") + "…"
-	}
-	return s
 }

@@ -9,7 +9,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/registry"
-	"reconciler/internal/registry/personal"
+	"reconciler/internal/registry/line"
 )
 
 // CreateNamespace implements registry.RepositoryMaker. Repositories that nobody
@@ -18,9 +18,9 @@ func (d *Driver) CreateNamespace(ctx context.Context, namespace string) error {
 	request := &cr.CreateNamespaceRequest{
 		InstanceId: &d.id, NamespaceName: &namespace, AutoCreateRepo: new(false), DefaultRepoType: new("PRIVATE"),
 	}
-	err := d.write(ctx, personal.Call{Op: "registry: create namespace", Object: namespace, Action: "CreateNamespace"},
+	err := d.write(ctx, line.Call{Op: "registry: create namespace", Object: namespace, Action: "CreateNamespace"},
 		func(c *cr.Client) { _, _ = c.CreateNamespace(request) })
-	if err = personal.Existing(err); errors.Is(err, registry.ErrExists) {
+	if err = line.Existing(err); errors.Is(err, registry.ErrExists) {
 		return nil
 	}
 	return err
@@ -33,16 +33,16 @@ func (d *Driver) CreateRepository(ctx context.Context, image string, as binding.
 	const op = "registry: create repository"
 	namespace, name, found := strings.Cut(image, "/")
 	if !found || namespace == "" || name == "" {
-		return d.failure(binding.Refused, op, image, "", errors.New("want namespace/name"))
+		return d.line.Failure(binding.Refused, op, image, "", errors.New("want namespace/name"))
 	}
 	request := &cr.CreateRepositoryRequest{
 		InstanceId: &d.id, RepoNamespaceName: &namespace, RepoName: &name,
 		RepoType: new(strings.ToUpper(string(as.Visibility))), Summary: &as.Summary,
 	}
-	err := d.write(ctx, personal.Call{Op: op, Object: image, Action: "CreateRepository"},
+	err := d.write(ctx, line.Call{Op: op, Object: image, Action: "CreateRepository"},
 		func(c *cr.Client) { _, _ = c.CreateRepository(request) })
 	if err != nil {
-		return personal.Existing(err)
+		return line.Existing(err)
 	}
 	return d.Link(ctx, image, link)
 }

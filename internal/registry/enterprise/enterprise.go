@@ -1,8 +1,8 @@
 // Package enterprise drives one instance of the Enterprise Edition through its
 // API, cr 2018-12-01. What the product documents is sent with the vendor's own
 // package and read with its types. The account calls are not documented: they are
-// sent and read as a wire profile says. All calls go over the line that the
-// driver of the Personal Edition has.
+// sent and read as a wire profile says. All calls go over the line
+// that the drivers share.
 package enterprise
 
 import (
@@ -11,14 +11,12 @@ import (
 	"fmt"
 	"regexp"
 	"sync"
-	"time"
 
 	cr "github.com/alibabacloud-go/cr-20181201/v2/client"
 	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
 
-	"reconciler/internal/binding"
 	"reconciler/internal/registry"
-	"reconciler/internal/registry/personal"
+	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/wire"
 )
 
@@ -44,7 +42,7 @@ func ProfileYAML() []byte { return profileYAML }
 // Options are what a Driver is made of.
 type Options struct {
 	// Line are the options of the calls. The signature is always ACS3.
-	Line personal.Options
+	Line line.Options
 	// InstanceID is the registry's identifier of the instance, cri-….
 	InstanceID string
 	// Profile describes the account calls; Profile() if nil.
@@ -55,18 +53,10 @@ var instanceID = regexp.MustCompile(`^cri-[a-z0-9]{1,60}$`)
 
 // Driver implements registry.Driver. Safe for concurrent use.
 type Driver struct {
-	instance, id string
-	line         *personal.Line
-	profile      *wire.Profile
-	now          func() time.Time
-
-	// probing is held while the capabilities are being found out; it guards known,
-	// and when and for how long that was found out.
-	probing chan struct{}
-	// known are the capabilities that were found out last; nil if there are none.
-	known  *binding.Capabilities
-	probed time.Time
-	again  time.Duration
+	line.Accounts
+	id    string
+	line  *line.Line
+	known *line.Known
 }
 
 // New makes a driver. It makes no call.
@@ -77,25 +67,16 @@ func New(o Options) (*Driver, error) {
 	if o.Profile == nil {
 		o.Profile = Profile()
 	}
-	o.Line.Signature, o.Line.WireProfile, o.Line.InstanceID = personal.ACS3, o.Profile, o.InstanceID
-	line, err := personal.NewLine(o.Line)
+	o.Line.Signature, o.Line.WireProfile, o.Line.InstanceID = line.ACS3, o.Profile, o.InstanceID
+	l, err := line.New(o.Line)
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{instance: o.Line.Instance, id: o.InstanceID, line: line, profile: o.Profile, now: o.Line.Now, probing: make(chan struct{}, 1)}
-	if d.now == nil {
-		d.now = time.Now
-	}
-	return d, nil
+	return &Driver{Accounts: l.Accounts(), id: o.InstanceID, line: l, known: l.Known()}, nil
 }
 
 // ask sends a call with the vendor's package.
-func (d *Driver) ask(ctx context.Context, c personal.Call, send func(*cr.Client)) ([]byte, error) {
+func (d *Driver) ask(ctx context.Context, c line.Call, send func(*cr.Client)) ([]byte, error) {
 	c.Send = func(base openapi.Client) { send(&cr.Client{Client: base}) }
 	return d.line.Do(ctx, c)
-}
-
-// failure makes a Failure of this instance that no call was made for.
-func (d *Driver) failure(kind binding.FailureKind, op, object, hint string, err error) *binding.Failure {
-	return &binding.Failure{Kind: kind, Op: op, Object: d.instance + " " + object, Hint: hint, Err: err}
 }

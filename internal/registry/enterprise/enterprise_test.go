@@ -19,7 +19,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/registry/enterprise"
-	"reconciler/internal/registry/personal"
+	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/registrytest"
 	"reconciler/internal/registry/wire"
 	"reconciler/internal/sandbox"
@@ -65,12 +65,12 @@ func driver(t *testing.T, endpoint, id string) *enterprise.Driver {
 func profiled(t *testing.T, endpoint, id string, profile *wire.Profile) *enterprise.Driver {
 	t.Helper()
 	var waited atomic.Int64
-	d, err := enterprise.New(enterprise.Options{InstanceID: id, Profile: profile, Line: personal.Options{
+	d, err := enterprise.New(enterprise.Options{InstanceID: id, Profile: profile, Line: line.Options{
 		Now:      func() time.Time { return time.Now().Add(time.Duration(waited.Load())) },
 		Wait:     func(ctx context.Context, d time.Duration) error { waited.Add(int64(d)); return ctx.Err() },
 		Instance: "lab", Region: "cn-hangzhou", Endpoint: endpoint, RequestsPerSecond: 1000, Burst: 1000, Timeout: time.Minute,
-		Credentials: personal.Credentials{Kind: personal.Static, Static: func(context.Context) (personal.Keys, error) {
-			return personal.Keys{AccessKeyID: accessKeyID, AccessKeySecret: secrets.New([]byte(accessKeySecret))}, nil
+		Credentials: line.Credentials{Kind: line.Static, Static: func(context.Context) (line.Keys, error) {
+			return line.Keys{AccessKeyID: accessKeyID, AccessKeySecret: secrets.New([]byte(accessKeySecret))}, nil
 		}},
 	}})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,7 +12,7 @@ import (
 	cr "github.com/alibabacloud-go/cr-20181201/v2/client"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/registry/personal"
+	"reconciler/internal/registry/line"
 )
 
 const (
@@ -24,9 +25,8 @@ const (
 func (d *Driver) Repository(ctx context.Context, image string) (binding.RepositoryState, error) {
 	const op = "registry: read repository"
 	id, err := d.repositoryID(ctx, op, image)
-	if absent(err) {
-		f, _ := errors.AsType[*binding.Failure](err)
-		return binding.RepositoryState{NoNamespace: f.Code == "NAMESPACE_NOT_EXIST"}, nil
+	if none, ok := line.NoRepository(err); ok {
+		return none, nil
 	}
 	if err != nil {
 		return binding.RepositoryState{}, err
@@ -50,22 +50,15 @@ func (d *Driver) Repository(ctx context.Context, image string) (binding.Reposito
 	return state, nil
 }
 
-// absent says that the registry said with certainty that there is no such image
-// repository.
-func absent(err error) bool {
-	f, ok := errors.AsType[*binding.Failure](err)
-	return ok && f.Kind == binding.NotFound && (f.Code == "REPO_NOT_EXIST" || f.Code == "NAMESPACE_NOT_EXIST")
-}
-
 // repositoryID asks for the registry's identifier of an image repository, which
 // the other calls take.
 func (d *Driver) repositoryID(ctx context.Context, op, image string) (string, error) {
 	namespace, name, _ := strings.Cut(image, "/")
 	if namespace == "" || name == "" || strings.Contains(name, "/") {
-		return "", d.failure(binding.Refused, op, image, "", fmt.Errorf("image %q: want namespace/name", image))
+		return "", d.line.Failure(binding.Refused, op, image, "", fmt.Errorf("image %q: want namespace/name", image))
 	}
 	request := &cr.GetRepositoryRequest{InstanceId: &d.id, RepoNamespaceName: &namespace, RepoName: &name}
-	body, err := d.ask(ctx, personal.Call{Op: op, Object: image, Action: "GetRepository"}, func(c *cr.Client) { _, _ = c.GetRepository(request) })
+	body, err := d.ask(ctx, line.Call{Op: op, Object: image, Action: "GetRepository"}, func(c *cr.Client) { _, _ = c.GetRepository(request) })
 	if err != nil {
 		return "", err
 	}
@@ -86,7 +79,7 @@ func (d *Driver) Repositories(ctx context.Context) ([]string, error) {
 	var all []string
 	err := d.pages(op, object, func(page int32) (int, *string, error) {
 		request := &cr.ListRepositoryRequest{InstanceId: &d.id, RepoStatus: new("ALL"), PageNo: &page, PageSize: new(int32(pageSize))}
-		body, err := d.ask(ctx, personal.Call{Op: op, Object: object, Action: "ListRepository"}, func(c *cr.Client) { _, _ = c.ListRepository(request) })
+		body, err := d.ask(ctx, line.Call{Op: op, Object: object, Action: "ListRepository"}, func(c *cr.Client) { _, _ = c.ListRepository(request) })
 		if err != nil {
 			return 0, nil, err
 		}
@@ -116,20 +109,20 @@ func (d *Driver) Repositories(ctx context.Context) ([]string, error) {
 func (d *Driver) Usage(ctx context.Context) (binding.Usage, error) {
 	const op = "registry: count repositories"
 	page, size := new(int32(1)), new(int32(1))
-	namespaces, err := d.total(ctx, personal.Call{Op: op, Object: "namespaces", Action: "ListNamespace"}, func(c *cr.Client) {
+	namespaces, err := d.total(ctx, line.Call{Op: op, Object: "namespaces", Action: "ListNamespace"}, func(c *cr.Client) {
 		_, _ = c.ListNamespace(&cr.ListNamespaceRequest{InstanceId: &d.id, PageNo: page, PageSize: size})
 	})
 	if err != nil {
 		return binding.Usage{}, err
 	}
-	repositories, err := d.total(ctx, personal.Call{Op: op, Object: "repositories", Action: "ListRepository"}, func(c *cr.Client) {
+	repositories, err := d.total(ctx, line.Call{Op: op, Object: "repositories", Action: "ListRepository"}, func(c *cr.Client) {
 		_, _ = c.ListRepository(&cr.ListRepositoryRequest{InstanceId: &d.id, RepoStatus: new("ALL"), PageNo: page, PageSize: size})
 	})
 	return binding.Usage{Namespaces: namespaces, Repositories: repositories}, err
 }
 
 // total reads how many items a list has in all.
-func (d *Driver) total(ctx context.Context, c personal.Call, send func(*cr.Client)) (int, error) {
+func (d *Driver) total(ctx context.Context, c line.Call, send func(*cr.Client)) (int, error) {
 	body, err := d.ask(ctx, c, send)
 	if err != nil {
 		return 0, err
@@ -178,7 +171,7 @@ func (d *Driver) pages(op, object string, read func(page int32) (items int, tota
 // source reads the source of an image repository; nil means that it has none.
 func (d *Driver) source(ctx context.Context, op, image, id string) (*binding.Link, error) {
 	request := &cr.GetRepoSourceCodeRepoRequest{InstanceId: &d.id, RepoId: &id}
-	body, err := d.ask(ctx, personal.Call{Op: op, Object: image, Action: "GetRepoSourceCodeRepo"},
+	body, err := d.ask(ctx, line.Call{Op: op, Object: image, Action: "GetRepoSourceCodeRepo"},
 		func(c *cr.Client) { _, _ = c.GetRepoSourceCodeRepo(request) })
 	if f, ok := errors.AsType[*binding.Failure](err); ok && slices.Contains(noSourceCodes(), f.Code) {
 		return nil, nil
@@ -207,7 +200,7 @@ func (d *Driver) Link(ctx context.Context, image string, link binding.Link) erro
 	}
 	namespace, name := splitProject(link.Source)
 	if namespace == "" || name == "" {
-		return d.failure(binding.Refused, op, image, "", errors.New("a source has a namespace and a name"))
+		return d.line.Failure(binding.Refused, op, image, "", errors.New("a source has a namespace and a name"))
 	}
 	origin, auto, uncached := origin(link.Platform), link.Trigger == binding.Auto, !link.BuildCache
 	if before == nil {
@@ -215,7 +208,7 @@ func (d *Driver) Link(ctx context.Context, image string, link binding.Link) erro
 			InstanceId: &d.id, RepoId: &id, CodeRepoType: &origin, CodeRepoNamespaceName: &namespace, CodeRepoName: &name,
 			AutoBuild: &auto, OverseaBuild: &link.OverseasBuild, DisableCacheBuild: &uncached,
 		}
-		return d.write(ctx, personal.Call{Op: op, Object: image, Action: "CreateRepoSourceCodeRepo"},
+		return d.write(ctx, line.Call{Op: op, Object: image, Action: "CreateRepoSourceCodeRepo"},
 			func(c *cr.Client) { _, _ = c.CreateRepoSourceCodeRepo(request) })
 	}
 	// The flags of this call are texts.
@@ -224,33 +217,33 @@ func (d *Driver) Link(ctx context.Context, image string, link binding.Link) erro
 		AutoBuild: new(strconv.FormatBool(auto)), OverseaBuild: new(strconv.FormatBool(link.OverseasBuild)),
 		DisableCacheBuild: new(strconv.FormatBool(uncached)),
 	}
-	return d.write(ctx, personal.Call{Op: op, Object: image, Action: "UpdateRepoSourceCodeRepo"},
+	return d.write(ctx, line.Call{Op: op, Object: image, Action: "UpdateRepoSourceCodeRepo"},
 		func(c *cr.Client) { _, _ = c.UpdateRepoSourceCodeRepo(request) })
 }
 
 // Unlink implements registry.RepositoryWriter. The API has no such call.
 func (d *Driver) Unlink(_ context.Context, image string) error {
-	return d.failure(binding.Refused, "registry: unlink", image, "remove the code source in the console",
+	return d.line.Failure(binding.Refused, "registry: unlink", image, "remove the code source in the console",
 		errors.New("the API of the Enterprise Edition has no call that removes a source"))
 }
 
 // write sends a call that changes something and whose answer says only that it
 // did.
-func (d *Driver) write(ctx context.Context, c personal.Call, send func(*cr.Client)) error {
+func (d *Driver) write(ctx context.Context, c line.Call, send func(*cr.Client)) error {
 	_, err := d.wrote(ctx, c, send)
 	return err
 }
 
 // wrote is write that returns the identifier of a build rule in the answer.
-func (d *Driver) wrote(ctx context.Context, c personal.Call, send func(*cr.Client)) (*string, error) {
-	c.Writes = true
+func (d *Driver) wrote(ctx context.Context, c line.Call, send func(*cr.Client)) (*string, error) {
+	c.Method = http.MethodPost
 	body, err := d.ask(ctx, c, send)
 	if err != nil {
 		return nil, err
 	}
 	var answer cr.CreateRepoBuildRuleResponseBody
 	if err := decode(body, &answer, func() (*bool, *string) { return answer.IsSuccess, answer.Code }); err != nil {
-		f := d.failure(binding.OutcomeUnknown, c.Op, c.Object, "the call may have been done; look before doing it again", err)
+		f := d.line.Failure(binding.OutcomeUnknown, c.Op, c.Object, "the call may have been done; look before doing it again", err)
 		return nil, f
 	}
 	return answer.BuildRuleId, nil

@@ -8,7 +8,7 @@ import (
 	cr "github.com/alibabacloud-go/cr-20181201/v2/client"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/registry/personal"
+	"reconciler/internal/registry/line"
 )
 
 // listedRule is a build rule as the registry lists it.
@@ -19,7 +19,7 @@ func (d *Driver) rules(ctx context.Context, op, image, id string) ([]*listedRule
 	var all []*listedRule
 	err := d.pages(op, image, func(page int32) (int, *string, error) {
 		request := &cr.ListRepoBuildRuleRequest{InstanceId: &d.id, RepoId: &id, PageNo: &page, PageSize: new(int32(pageSize))}
-		body, err := d.ask(ctx, personal.Call{Op: op, Object: image, Action: "ListRepoBuildRule"}, func(c *cr.Client) { _, _ = c.ListRepoBuildRule(request) })
+		body, err := d.ask(ctx, line.Call{Op: op, Object: image, Action: "ListRepoBuildRule"}, func(c *cr.Client) { _, _ = c.ListRepoBuildRule(request) })
 		if err != nil {
 			return 0, nil, err
 		}
@@ -46,7 +46,7 @@ func (d *Driver) AddRule(ctx context.Context, image string, rule binding.BuildRu
 	const op = "registry: add build rule"
 	w, err := encodeRule(rule)
 	if err != nil {
-		return binding.ObservedRule{}, d.failure(binding.Refused, op, image, "", err)
+		return binding.ObservedRule{}, d.line.Failure(binding.Refused, op, image, "", err)
 	}
 	repository, err := d.repositoryID(ctx, op, image)
 	if err != nil {
@@ -56,12 +56,12 @@ func (d *Driver) AddRule(ctx context.Context, image string, rule binding.BuildRu
 		InstanceId: &d.id, RepoId: &repository, PushType: &w.pushType, PushName: &w.pushName,
 		DockerfileLocation: &w.location, DockerfileName: &w.file, ImageTag: &w.imageTag,
 	}
-	id, err := d.wrote(ctx, personal.Call{Op: op, Object: image, Action: "CreateRepoBuildRule"}, func(c *cr.Client) { _, _ = c.CreateRepoBuildRule(request) })
+	id, err := d.wrote(ctx, line.Call{Op: op, Object: image, Action: "CreateRepoBuildRule"}, func(c *cr.Client) { _, _ = c.CreateRepoBuildRule(request) })
 	switch {
 	case err != nil:
 		return binding.ObservedRule{}, err
 	case !isID(id):
-		return binding.ObservedRule{}, d.failure(binding.OutcomeUnknown, op, image, "the rule may have been added; look before adding it again", errors.New("the answer has no BuildRuleId"))
+		return binding.ObservedRule{}, d.line.Failure(binding.OutcomeUnknown, op, image, "the rule may have been added; look before adding it again", errors.New("the answer has no BuildRuleId"))
 	}
 	rule.Dockerfile = binding.NormalDockerfile(rule.Dockerfile)
 	return binding.ObservedRule{ID: *id, BuildRule: rule}, nil
@@ -74,7 +74,7 @@ func (d *Driver) ChangeRule(ctx context.Context, image string, rule binding.Obse
 	const op = "registry: change build rule"
 	w, err := encodeRule(rule.BuildRule)
 	if err != nil {
-		return d.failure(binding.Refused, op, image, "", err)
+		return d.line.Failure(binding.Refused, op, image, "", err)
 	}
 	repository, err := d.repositoryID(ctx, op, image)
 	if err != nil {
@@ -86,14 +86,14 @@ func (d *Driver) ChangeRule(ctx context.Context, image string, rule binding.Obse
 	}
 	at := slices.IndexFunc(list, func(r *listedRule) bool { return *r.BuildRuleId == rule.ID })
 	if at < 0 {
-		return d.failure(binding.NotFound, op, image, "", errors.New("the repository has no build rule "+rule.ID))
+		return d.line.Failure(binding.NotFound, op, image, "", errors.New("the repository has no build rule "+rule.ID))
 	}
 	request := &cr.UpdateRepoBuildRuleRequest{
 		InstanceId: &d.id, RepoId: &repository, BuildRuleId: &rule.ID, PushType: &w.pushType, PushName: &w.pushName,
 		DockerfileLocation: &w.location, DockerfileName: &w.file, ImageTag: &w.imageTag,
 		BuildArgs: list[at].BuildArgs, Platforms: list[at].Platforms,
 	}
-	return d.write(ctx, personal.Call{Op: op, Object: image, Action: "UpdateRepoBuildRule"}, func(c *cr.Client) { _, _ = c.UpdateRepoBuildRule(request) })
+	return d.write(ctx, line.Call{Op: op, Object: image, Action: "UpdateRepoBuildRule"}, func(c *cr.Client) { _, _ = c.UpdateRepoBuildRule(request) })
 }
 
 // RemoveRule implements registry.RuleWriter.
@@ -104,5 +104,5 @@ func (d *Driver) RemoveRule(ctx context.Context, image, id string) error {
 		return err
 	}
 	request := &cr.DeleteRepoBuildRuleRequest{InstanceId: &d.id, RepoId: &repository, BuildRuleId: &id}
-	return d.write(ctx, personal.Call{Op: op, Object: image, Action: "DeleteRepoBuildRule"}, func(c *cr.Client) { _, _ = c.DeleteRepoBuildRule(request) })
+	return d.write(ctx, line.Call{Op: op, Object: image, Action: "DeleteRepoBuildRule"}, func(c *cr.Client) { _, _ = c.DeleteRepoBuildRule(request) })
 }

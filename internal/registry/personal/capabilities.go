@@ -3,27 +3,15 @@ package personal
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
 	"slices"
 	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
+	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/wire"
 )
-
-// probeImage is a repository that is asked for and need not exist: a registry
-// that knows the call says so with a code of its own.
-const probeImage = "reconciler-probe/reconciler-probe"
-
-// probeAgain is how long a path counts as not served before it is probed again:
-// a gateway may say so for a moment. What is served is not probed again until a
-// call says that it is not.
-const probeAgain = time.Hour
-
-// refusedAgain is the same for a read that is refused, which somebody may allow.
-const refusedAgain = 10 * time.Minute
 
 // Capabilities implements registry.AccountReader. It asks for each call by
 // itself. Reads are probed by reading. Writes are probed with calls that name
@@ -33,34 +21,19 @@ const refusedAgain = 10 * time.Minute
 // what needs it, for a while. That a call fails does not mean that it is not
 // served. If no read is answered, that is an error, and the next call probes again.
 func (d *Driver) Capabilities(ctx context.Context) (binding.Capabilities, error) {
-	select {
-	case d.probing <- struct{}{}:
-		defer func() { <-d.probing }()
-	case <-ctx.Done():
-		return binding.Capabilities{}, d.failure(binding.Transient, "registry: probe", "", "", ctx.Err())
-	}
-	now, known := d.wire.gate.now(), d.known.Load()
-	old := known != nil && d.again > 0 && now.Sub(d.probed).Abs() >= d.again
-	if known == nil || old || d.refused.Load() {
-		d.refused.Store(false)
-		p := &prober{ctx: ctx, d: d, known: known, answers: map[string]answer{}}
+	return d.known.Capabilities(ctx, func(ctx context.Context) (binding.Capabilities, time.Duration, error) {
+		p := &prober{ctx: ctx, d: d, known: d.known.Last(), answers: map[string]answer{}}
 		found := p.probe()
-		switch {
-		case !p.failed():
-			d.known.Store(&found)
-			d.probed, d.again, known = now, p.again, &found
-		case known == nil:
-			return binding.Capabilities{}, p.err
+		if p.failed() {
+			return found, 0, p.err
 		}
-	}
-	c := *known
-	c.Reasons = maps.Clone(c.Reasons)
-	return c, nil
+		return found, p.again, nil
+	})
 }
 
 // can is what is known to be served; all reads and links as long as nothing is known.
 func (d *Driver) can() binding.Capabilities {
-	if known := d.known.Load(); known != nil {
+	if known := d.known.Last(); known != nil {
 		return *known
 	}
 	return binding.Capabilities{ReadRepositories: true, ReadSources: true, LinkRepositories: true, ReadRules: true}
@@ -73,7 +46,7 @@ type prober struct {
 	known   *binding.Capabilities
 	reasons map[string]message.Message
 	answers map[string]answer
-	// absent says that probeImage was seen not to exist, so that a write to it has
+	// absent says that line.ProbeImage was seen not to exist, so that a write to it has
 	// no effect.
 	absent bool
 	// answered says that a read was answered: the instance can be asked.
@@ -84,6 +57,15 @@ type prober struct {
 	// is true and nothing more is asked.
 	err  error
 	over bool
+}
+
+// call is a call that a capability needs.
+type call struct {
+	line.Call
+	// onImage says that it is about an image repository.
+	onImage bool
+	// unprobed says that no harmless call can ask whether it is served.
+	unprobed bool
 }
 
 // answer is what the endpoint said about a call.
@@ -119,8 +101,8 @@ func (p *prober) probe() binding.Capabilities {
 		p.documented("UpdateRepoBuildRule", http.MethodPost, "/rules/0"),
 		p.documented("DeleteRepoBuildRule", http.MethodDelete, "/rules/0"))
 	c.CreateRepositories = p.on("createRepositories",
-		call{action: "CreateNamespace", method: http.MethodPut, path: namespacesPath, body: []byte("{}")},
-		call{action: "CreateRepo", method: http.MethodPut, path: repositoriesPath, body: []byte("{}")})
+		call{Call: line.Call{Action: "CreateNamespace", Method: http.MethodPut, Path: namespacesPath, Body: []byte("{}")}},
+		call{Call: line.Call{Action: "CreateRepo", Method: http.MethodPut, Path: repositoriesPath, Body: []byte("{}")}})
 	c.Reasons = p.reasons
 	return c
 }
@@ -128,13 +110,13 @@ func (p *prober) probe() binding.Capabilities {
 // failed says that nothing can be known of the instance.
 func (p *prober) failed() bool { return p.over || p.err != nil && !p.answered }
 
-// documented is a documented call below the path of probeImage.
+// documented is a documented call below the path of line.ProbeImage.
 func (p *prober) documented(action, method, path string) call {
-	c := call{action: action, method: method, onImage: true}
-	c.path, _ = repositoryPath(probeImage)
-	c.path += path
+	c := call{Call: line.Call{Action: action, Method: method}, onImage: true}
+	c.Path, _ = repositoryPath(line.ProbeImage)
+	c.Path += path
 	if method == http.MethodPut || method == http.MethodPost {
-		c.body = []byte("{}")
+		c.Body = []byte("{}")
 	}
 	return c
 }
@@ -142,16 +124,11 @@ func (p *prober) documented(action, method, path string) call {
 // described is a call of the wire profile that names nothing; without an action
 // if the profile does not describe it.
 func (p *prober) described(o wire.Operation) call {
-	request, err := p.d.profile.Probe(o, p.d.arguments(wire.Arguments{Image: probeImage}))
-	switch {
-	case errors.Is(err, wire.ErrNoCall):
-		return call{object: string(o)}
-	case err != nil:
-		return call{action: request.Action, unprobed: true}
+	c, err := p.d.line.Probe(o)
+	if errors.Is(err, wire.ErrNoCall) {
+		return call{Call: line.Call{Object: string(o)}}
 	}
-	c := newCall("", "", o, request)
-	c.onImage = o == wire.WriteSource || o == wire.RemoveSource
-	return c
+	return call{Call: c, onImage: o == wire.WriteSource || o == wire.RemoveSource, unprobed: err != nil}
 }
 
 // on says whether all calls of a capability are served, and notes the reason if
@@ -161,17 +138,17 @@ func (p *prober) on(name string, calls ...call) bool {
 	var code string
 	doubt := false
 	for _, c := range calls {
-		if c.action == "" {
-			undescribed = append(undescribed, c.object)
+		if c.Action == "" {
+			undescribed = append(undescribed, c.Object)
 			continue
 		}
 		switch a := p.ask(c); a.is {
 		case unserved:
-			if !slices.Contains(off, c.action) {
-				off = append(off, c.action)
+			if !slices.Contains(off, c.Action) {
+				off = append(off, c.Action)
 			}
 		case refused:
-			refusedCalls, code = append(refusedCalls, c.action), a.code
+			refusedCalls, code = append(refusedCalls, c.Action), a.code
 		case unclear:
 			doubt = true
 		default:
@@ -183,12 +160,12 @@ func (p *prober) on(name string, calls ...call) bool {
 	case len(refusedCalls) > 0:
 		p.reasons[name] = message.New("incapable.refused", "calls", refusedCalls, "code", code)
 	case len(undescribed) > 0:
-		p.reasons[name] = message.New("incapable.not-described", "profile", p.d.profile.Name, "calls", undescribed)
+		p.reasons[name] = message.New("incapable.not-described", "profile", p.d.line.Profile().Name, "calls", undescribed)
 	case doubt && p.known != nil && !p.known.Reasons[name].IsZero():
 		p.reasons[name] = p.known.Reasons[name]
 	}
 	if _, is := p.reasons[name]; is {
-		p.askAgain(probeAgain)
+		p.askAgain(line.ProbeAgain)
 		return false
 	}
 	return true
@@ -204,20 +181,20 @@ func (p *prober) askAgain(after time.Duration) {
 // ask asks whether the endpoint knows a call.
 func (p *prober) ask(c call) answer {
 	if c.unprobed {
-		p.askAgain(probeAgain)
+		p.askAgain(line.ProbeAgain)
 		return answer{}
 	}
-	key := c.action + " " + c.method + " " + c.path
-	if a, asked := p.answers[key]; asked || p.over || c.write() && (p.failed() || c.onImage && !p.absent) {
+	key := c.Action + " " + c.Method + " " + c.Path
+	if a, asked := p.answers[key]; asked || p.over || c.Writes() && (p.failed() || c.onImage && !p.absent) {
 		return a
 	}
-	c.op, c.object, c.probe = "registry: probe", c.action, true
-	_, err := p.d.do(p.ctx, c)
-	p.absent = p.absent || absent(err)
+	c.Op, c.Object, c.Probe = "registry: probe", c.Action, true
+	_, err := p.d.line.Do(p.ctx, c.Call)
+	p.absent = p.absent || line.Absent(err)
 	a := p.judge(c, err)
 	p.answers[key] = a
 	if a.is == unclear {
-		p.askAgain(probeAgain)
+		p.askAgain(line.ProbeAgain)
 	}
 	return a
 }
@@ -227,16 +204,16 @@ func (p *prober) ask(c call) answer {
 func (p *prober) judge(c call, err error) answer {
 	kind := binding.KindOf(err)
 	switch {
-	case errors.Is(err, errUnserved):
+	case line.Unserved(err):
 		return answer{is: unserved}
 	case kind == binding.InstanceStop || p.ctx.Err() != nil && err != nil:
 		if p.over = true; kind == binding.InstanceStop || p.err == nil {
 			p.err = err
 		}
 	case err == nil || kind == binding.NotFound:
-		p.answered = p.answered || !c.write()
+		p.answered = p.answered || !c.Writes()
 		return answer{}
-	case c.write():
+	case c.Writes():
 		if kind == binding.Refused || kind == binding.Forbidden {
 			return answer{}
 		}
@@ -245,8 +222,8 @@ func (p *prober) judge(c call, err error) answer {
 			p.err = err
 		}
 		p.over = p.over || kind == binding.Throttled
-		if f, ok := errors.AsType[*binding.Failure](err); ok && errors.Is(err, errRefused) {
-			p.askAgain(refusedAgain)
+		if f, ok := errors.AsType[*binding.Failure](err); ok && line.Refused(err) {
+			p.askAgain(line.RefusedAgain)
 			return answer{refused, f.Code}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
+	"reconciler/internal/registry/line"
 	"reconciler/internal/sandbox"
 )
 
@@ -114,8 +115,7 @@ func TestRefusalsOfAllReadsStopTheInstance(t *testing.T) {
 func TestARefusedReadIsAskedAgain(t *testing.T) {
 	w := newWorld(t, sandbox.Principal{})
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	d := w.driver(t, nil)
-	d.wire.gate.now = func() time.Time { return now }
+	d := w.driver(t, func(o *line.Options) { o.Now = func() time.Time { return now } })
 	const action = "GetUserSourceAccount"
 	for _, step := range []struct {
 		fault *sandbox.Fault

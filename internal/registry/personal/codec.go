@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // This file has the JSON of the documented calls: 142765 to 142767 for build
@@ -64,7 +65,7 @@ func decodeRules(body []byte) ([]binding.ObservedRule, error) {
 		case "GIT_TAG":
 			rule.Tag = in.PushName
 		default:
-			return nil, fmt.Errorf("data.buildRules[%d]: push type %q is none that is known", i, short(in.PushType, 40))
+			return nil, fmt.Errorf("data.buildRules[%d]: push type %q is none that is known", i, message.Cut(in.PushType, 40))
 		}
 		if rule.ID == "" || in.PushName == "" || in.DockerfileName == "" || in.ImageTag == "" {
 			return nil, fmt.Errorf("data.buildRules[%d] lacks one of its fields", i)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/registry/line"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/secrets"
 )
@@ -102,7 +103,7 @@ func TestEveryFailureHasItsKindAndIsSentAsOftenAsItMay(t *testing.T) {
 		{"JSON that is no object", sandbox.Fault{Status: 200, ContentType: "application/json", Body: `[1]`}, unreadable, unknown, 1, 1},
 		{"JSON that is cut", sandbox.Fault{Status: 200, ContentType: "application/json", Body: `{"data":{"sourceAcc`}, unreadable, unknown, 1, 1},
 		{"an error with a good status", wireFault(200, "SomethingElse"), unreadable, unknown, 1, 1},
-		{"an answer too large", sandbox.Fault{Status: 200, ContentType: "application/json", Body: strings.Repeat(" ", maxAnswer+1)}, unreadable, unknown, 1, 1},
+		{"an answer too large", sandbox.Fault{Status: 200, ContentType: "application/json", Body: strings.Repeat(" ", 4<<20+1)}, unreadable, unknown, 1, 1},
 		{"refused", wireFault(400, "INVALID_PARAMETER"), refused, refused, 1, 1},
 		{"not allowed", wireFault(403, "NoPrivilege"), forbidden, forbidden, 1, 1},
 		{"key unknown", wireFault(404, "InvalidAccessKeyId.NotFound"), forbidden, forbidden, 1, 1},
@@ -209,7 +210,7 @@ func TestASlowAnswerEndsAtTheTimeLimit(t *testing.T) {
 			// On a busy machine a short limit may end before the call is sent,
 			// which is another matter: the limit grows until one was.
 			for limit := 20 * time.Millisecond; w.registry.Count(op.action) == 0 && limit < time.Minute; limit *= 2 {
-				d := w.driver(t, func(o *Options) { o.Timeout = limit })
+				d := w.driver(t, func(o *line.Options) { o.Timeout = limit })
 				err := op.run(t.Context(), d)
 				if err == nil || binding.KindOf(err) != want && w.registry.Count(op.action) > 0 {
 					t.Errorf("got %v, want %s", err, want)
@@ -226,7 +227,7 @@ func TestWhatWasNotSentIsTransientForWritesToo(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	w := newWorld(t, sandbox.Principal{})
-	d := w.driver(t, func(o *Options) { o.Endpoint = server.URL })
+	d := w.driver(t, func(o *line.Options) { o.Endpoint = server.URL })
 	if err := bind(t.Context(), d); err == nil || binding.KindOf(err) != binding.Transient {
 		t.Errorf("got %v, want Transient", err)
 	}
@@ -277,7 +278,7 @@ func TestAMissingUserStopsTheInstanceWithAHint(t *testing.T) {
 }
 
 func TestOurOwnKeysRefusedAreForbidden(t *testing.T) {
-	tests := map[string]func(context.Context) (Keys, error){
+	tests := map[string]func(context.Context) (line.Keys, error){
 		"a wrong secret":         keys(accessKeyID, "wrong", ""),
 		"an unknown key":         keys("AKother", accessKeySecret, ""),
 		"a token that is not":    keys(accessKeyID, accessKeySecret, "odd"),
@@ -285,10 +286,10 @@ func TestOurOwnKeysRefusedAreForbidden(t *testing.T) {
 		"an empty secret of one": keys(accessKeyID, "", ""),
 	}
 	for name, static := range tests {
-		for _, signature := range []Signature{ACS3, V2} {
+		for _, signature := range []line.Signature{line.ACS3, line.V2} {
 			t.Run(name+" "+string(signature), func(t *testing.T) {
 				w := newWorld(t, sandbox.Principal{})
-				d := w.driver(t, func(o *Options) { o.Credentials.Static, o.Signature = static, signature })
+				d := w.driver(t, func(o *line.Options) { o.Credentials.Static, o.Signature = static, signature })
 				if err := bind(t.Context(), d); err == nil || binding.KindOf(err) != binding.Forbidden {
 					t.Errorf("got %v, want Forbidden", err)
 				}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/registry/line"
 	"reconciler/internal/sandbox"
 )
 
@@ -126,12 +127,12 @@ func TestKind1ACallThatIsNotServedOnceIsAskedForAgain(t *testing.T) {
 			if c, err := d.Capabilities(t.Context()); err != nil || c.ListAccounts || len(w.registry.Calls()) != calls {
 				t.Errorf("asked again at once: %+v, %v", c, err)
 			}
-			_ = w.clock.Wait(t.Context(), probeAgain)
+			_ = w.clock.Wait(t.Context(), line.ProbeAgain)
 			if c, err := d.Capabilities(t.Context()); err != nil || !c.ListAccounts || len(c.Reasons) > 0 {
 				t.Errorf("after a pause: %+v, %v; want all", c, err)
 			}
 			calls = len(w.registry.Calls())
-			_ = w.clock.Wait(t.Context(), probeAgain)
+			_ = w.clock.Wait(t.Context(), line.ProbeAgain)
 			if _, err := d.Capabilities(t.Context()); err != nil || len(w.registry.Calls()) != calls {
 				t.Error("what is served is asked for again")
 			}

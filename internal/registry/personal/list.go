@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/registry/line"
 )
 
 const (
@@ -51,17 +52,17 @@ func (d *Driver) listRepositories(ctx context.Context) ([]string, error) {
 		}
 		all = append(all, images...)
 		if expected >= 0 && total != expected {
-			return nil, d.unreadable(op, object, errListMoved)
+			return nil, d.line.Unreadable(op, object, errListMoved)
 		}
 		expected = total
 		if page*listPage >= total {
 			slices.Sort(all)
 			listed := len(all)
 			if all = slices.Compact(all); len(all) != listed {
-				return nil, d.unreadable(op, object, errListMoved)
+				return nil, d.line.Unreadable(op, object, errListMoved)
 			}
 			if listed != total {
-				return nil, d.unreadable(op, object, fmt.Errorf("%d of %d repositories are listed", listed, total))
+				return nil, d.line.Unreadable(op, object, fmt.Errorf("%d of %d repositories are listed", listed, total))
 			}
 			return all, nil
 		}
@@ -69,20 +70,20 @@ func (d *Driver) listRepositories(ctx context.Context) ([]string, error) {
 			break
 		}
 	}
-	return nil, d.unreadable(op, object, errors.New("the list does not end"))
+	return nil, d.line.Unreadable(op, object, errors.New("the list does not end"))
 }
 
 // repositoriesPage reads one page of the list, and how many there are in all.
 func (d *Driver) repositoriesPage(ctx context.Context, op, object string, page, size int) (images []string, total int, err error) {
-	body, err := d.do(ctx, call{
-		op: op, object: object, action: "GetRepoList", method: http.MethodGet, path: repositoriesPath,
-		query: map[string]string{"Page": strconv.Itoa(page), "PageSize": strconv.Itoa(size)},
+	body, err := d.line.Do(ctx, line.Call{
+		Op: op, Object: object, Action: "GetRepoList", Method: http.MethodGet, Path: repositoriesPath,
+		Query: map[string]string{"Page": strconv.Itoa(page), "PageSize": strconv.Itoa(size)},
 	})
 	if err != nil {
 		return nil, 0, err
 	}
 	if images, total, err = decodeRepositories(body); err != nil {
-		return nil, 0, d.unreadable(op, object, err)
+		return nil, 0, d.line.Unreadable(op, object, err)
 	}
 	return images, total, nil
 }
@@ -90,13 +91,13 @@ func (d *Driver) repositoriesPage(ctx context.Context, op, object string, page, 
 // Usage implements registry.RepositoryReader. The list of namespaces has no pages.
 func (d *Driver) Usage(ctx context.Context) (binding.Usage, error) {
 	const op, object = "registry: count repositories", "repositories"
-	body, err := d.do(ctx, call{op: op, object: "namespaces", action: "GetNamespaceList", method: http.MethodGet, path: namespacesPath})
+	body, err := d.line.Do(ctx, line.Call{Op: op, Object: "namespaces", Action: "GetNamespaceList", Method: http.MethodGet, Path: namespacesPath})
 	if err != nil {
 		return binding.Usage{}, err
 	}
 	namespaces, err := decodeNamespaces(body)
 	if err != nil {
-		return binding.Usage{}, d.unreadable(op, "namespaces", err)
+		return binding.Usage{}, d.line.Unreadable(op, "namespaces", err)
 	}
 	_, total, err := d.repositoriesPage(ctx, op, object, 1, 1)
 	return binding.Usage{Namespaces: namespaces, Repositories: total}, err

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/registry/line"
 	"reconciler/internal/sandbox"
 )
 
@@ -18,23 +19,23 @@ func TestEveryAttemptIsToldInWordsOfAFixedSet(t *testing.T) {
 		fault sandbox.Fault
 		want  []string
 	}{
-		"a good answer":            {sandbox.Fault{Times: 1}, []string{CodeOK}},
+		"a good answer":            {sandbox.Fault{Times: 1}, []string{line.CodeOK}},
 		"a documented code":        {wireFault(http.StatusNotFound, "USER_NOT_EXIST"), []string{"USER_NOT_EXIST"}},
 		"one of a family":          {wireFault(http.StatusForbidden, "Forbidden.RAM"), []string{"Forbidden"}},
-		"a code that nobody knows": {wireFault(http.StatusBadRequest, "QUOTA_4711_payments/api"), []string{CodeOther}},
+		"a code that nobody knows": {wireFault(http.StatusBadRequest, "QUOTA_4711_payments/api"), []string{line.CodeOther}},
 		"no code":                  {wireFault(http.StatusBadRequest, ""), []string{"4xx"}},
-		"a page":                   {html(http.StatusOK), []string{CodeUnreadable}},
+		"a page":                   {html(http.StatusOK), []string{line.CodeUnreadable}},
 		"a proxy's page":           {html(http.StatusBadGateway), []string{"5xx", "5xx", "5xx", "5xx"}},
-		"no answer":                {sandbox.Fault{Cut: true}, []string{CodeNone, CodeNone, CodeNone, CodeNone}},
-		"once too much":            {sandbox.Throttling(1, time.Second), []string{"Throttling", CodeOK}},
+		"no answer":                {sandbox.Fault{Cut: true}, []string{line.CodeNone, line.CodeNone, line.CodeNone, line.CodeNone}},
+		"once too much":            {sandbox.Throttling(1, time.Second), []string{"Throttling", line.CodeOK}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, sandbox.Principal{})
 			w.registry.Faults.Add(c.fault)
 			var codes []string
 			var waited time.Duration
-			d := w.driver(t, func(o *Options) {
-				o.Observe = func(a Attempt) {
+			d := w.driver(t, func(o *line.Options) {
+				o.Observe = func(a line.Attempt) {
 					if a.Operation != "GetUserSourceAccount" || a.Unsent || a.Took < 0 {
 						t.Errorf("told %+v", a)
 					}
@@ -58,8 +59,8 @@ func TestEveryAttemptIsToldInWordsOfAFixedSet(t *testing.T) {
 func TestWhatIsHeldBackIsToldAsUnsent(t *testing.T) {
 	w := newWorld(t, sandbox.Principal{})
 	w.registry.Faults.Add(sandbox.Throttling(1, time.Minute))
-	var told []Attempt
-	d := w.driver(t, func(o *Options) { o.Observe = func(a Attempt) { told = append(told, a) } })
+	var told []line.Attempt
+	d := w.driver(t, func(o *line.Options) { o.Observe = func(a line.Attempt) { told = append(told, a) } })
 	for range 2 {
 		_, _ = d.Account(t.Context(), binding.GitLab)
 	}

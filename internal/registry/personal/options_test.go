@@ -1,16 +1,14 @@
 package personal
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/wire"
 	"reconciler/internal/sandbox"
 )
@@ -27,26 +25,26 @@ func named(t *testing.T, was, is string) *wire.Profile {
 }
 
 func TestOptionsThatCannotBeAreRefused(t *testing.T) {
-	good := func() Options { return Options{Instance: "lab", Region: "cn-hangzhou"} }
-	tests := map[string]func(*Options){
-		"want a region or an endpoint":     func(o *Options) { o.Region = "" },
-		"region \"Hangzhou\"":              func(o *Options) { o.Region = "Hangzhou" },
-		"region \"cn-hangzhou/x\"":         func(o *Options) { o.Region = "cn-hangzhou/x" },
-		"signature \"v3\"":                 func(o *Options) { o.Signature = "v3" },
-		"are positive":                     func(o *Options) { o.Burst = -1 },
-		"given whole":                      func(o *Options) { o.Now = time.Now },
-		"http is for this machine only":    func(o *Options) { o.Endpoint = "http://10.0.0.1:1" },
-		"want https":                       func(o *Options) { o.Endpoint = "ftp://example.com" },
-		"and nothing else":                 func(o *Options) { o.Endpoint = "https://user:canary@example.com" },
-		"want a scheme, a host and a port": func(o *Options) { o.Endpoint = "https://example.com/path" },
-		"endpoint: want a host":            func(o *Options) { o.Endpoint = "https://" },
-		"credentials: kind \"x\"":          func(o *Options) { o.Credentials.Kind = "x" },
-		"takes a function that gives keys": func(o *Options) { o.Credentials.Kind = Static },
-		"credentials: oidc: the ":          func(o *Options) { o.Credentials.Kind = OIDCRole },
-		"it has no instanceId": func(o *Options) {
+	good := func() line.Options { return line.Options{Instance: "lab", Region: "cn-hangzhou"} }
+	tests := map[string]func(*line.Options){
+		"want a region or an endpoint":     func(o *line.Options) { o.Region = "" },
+		"region \"Hangzhou\"":              func(o *line.Options) { o.Region = "Hangzhou" },
+		"region \"cn-hangzhou/x\"":         func(o *line.Options) { o.Region = "cn-hangzhou/x" },
+		"signature \"v3\"":                 func(o *line.Options) { o.Signature = "v3" },
+		"are positive":                     func(o *line.Options) { o.Burst = -1 },
+		"given whole":                      func(o *line.Options) { o.Now = time.Now },
+		"http is for this machine only":    func(o *line.Options) { o.Endpoint = "http://10.0.0.1:1" },
+		"want https":                       func(o *line.Options) { o.Endpoint = "ftp://example.com" },
+		"and nothing else":                 func(o *line.Options) { o.Endpoint = "https://user:canary@example.com" },
+		"want a scheme, a host and a port": func(o *line.Options) { o.Endpoint = "https://example.com/path" },
+		"endpoint: want a host":            func(o *line.Options) { o.Endpoint = "https://" },
+		"credentials: kind \"x\"":          func(o *line.Options) { o.Credentials.Kind = "x" },
+		"takes a function that gives keys": func(o *line.Options) { o.Credentials.Kind = line.Static },
+		"credentials: oidc: the ":          func(o *line.Options) { o.Credentials.Kind = line.OIDCRole },
+		"it has no instanceId": func(o *line.Options) {
 			o.WireProfile = named(t, "SourceOriginType: $platform", "SourceOriginType: $platform, Id: $instanceId")
 		},
-		"p name the instance": func(o *Options) {
+		"p name the instance": func(o *line.Options) {
 			o.WireProfile = named(t, "path: /users/sourceAccount/$account", "path: /users/$instanceId/$account")
 		},
 	}
@@ -81,14 +79,14 @@ func TestKeysComeFromWhereTheConfigurationSays(t *testing.T) {
 	tests := []struct {
 		name        string
 		environment map[string]string
-		credentials Credentials
+		credentials line.Credentials
 		works       bool
 	}{
-		{"environment", map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": accessKeyID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": accessKeySecret}, Credentials{Kind: Environment}, true},
-		{"environment that is empty", map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": "", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": ""}, Credentials{Kind: Environment}, false},
-		{"profile", map[string]string{"ALIBABA_CLOUD_CREDENTIALS_FILE": file}, Credentials{Kind: Profile, Profile: "team"}, true},
-		{"profile that is not there", map[string]string{"ALIBABA_CLOUD_CREDENTIALS_FILE": file}, Credentials{Kind: Profile, Profile: "other"}, false},
-		{"default chain", map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": accessKeyID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": accessKeySecret}, Credentials{}, true},
+		{"environment", map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": accessKeyID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": accessKeySecret}, line.Credentials{Kind: line.Environment}, true},
+		{"environment that is empty", map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": "", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": ""}, line.Credentials{Kind: line.Environment}, false},
+		{"profile", map[string]string{"ALIBABA_CLOUD_CREDENTIALS_FILE": file}, line.Credentials{Kind: line.Profile, Profile: "team"}, true},
+		{"profile that is not there", map[string]string{"ALIBABA_CLOUD_CREDENTIALS_FILE": file}, line.Credentials{Kind: line.Profile, Profile: "other"}, false},
+		{"default chain", map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": accessKeyID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": accessKeySecret}, line.Credentials{}, true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -96,7 +94,7 @@ func TestKeysComeFromWhereTheConfigurationSays(t *testing.T) {
 				t.Setenv(k, v)
 			}
 			w := newWorld(t, sandbox.Principal{})
-			_, err := w.driver(t, func(o *Options) { o.Credentials = test.credentials }).Account(t.Context(), binding.GitLab)
+			_, err := w.driver(t, func(o *line.Options) { o.Credentials = test.credentials }).Account(t.Context(), binding.GitLab)
 			if (err == nil) != test.works {
 				t.Errorf("got %v; want it to work: %v", err, test.works)
 			}
@@ -111,7 +109,7 @@ func TestKeysComeFromWhereTheConfigurationSays(t *testing.T) {
 // tried last: a key that is rotated in the file, and a file that comes late, are
 // used at the next call.
 func TestARotatedCredentialsFileIsReadAgain(t *testing.T) {
-	for _, kind := range []CredentialKind{Profile, DefaultChain} {
+	for _, kind := range []line.CredentialKind{line.Profile, line.DefaultChain} {
 		for name, first := range map[string]string{
 			"another key":          "[default]\ntype = access_key\naccess_key_id = " + accessKeyID + "\naccess_key_secret = old\n",
 			"no file at first":     "",
@@ -132,7 +130,7 @@ func TestARotatedCredentialsFileIsReadAgain(t *testing.T) {
 				}
 				write(first)
 				w := newWorld(t, sandbox.Principal{})
-				d := w.driver(t, func(o *Options) { o.Credentials = Credentials{Kind: kind} })
+				d := w.driver(t, func(o *line.Options) { o.Credentials = line.Credentials{Kind: kind} })
 				if _, err := d.Account(t.Context(), binding.GitLab); err == nil {
 					t.Fatal("the first key works")
 				}
@@ -145,16 +143,9 @@ func TestARotatedCredentialsFileIsReadAgain(t *testing.T) {
 	}
 }
 
-func TestAProvidersErrorIsCutBeforeAnAnswer(t *testing.T) {
-	got := firstWords(`refresh failed, httpStatus: 400, message = {"AccessKeySecret":"canary"}`)
-	if diff := cmp.Diff("refresh failed, httpStatus: 400, message =", got); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestNothingGoesRoundTheRateLimiter(t *testing.T) {
 	w := newWorld(t, sandbox.Principal{})
-	d := w.driver(t, func(o *Options) { o.RequestsPerSecond, o.Burst = 2, 3 })
+	d := w.driver(t, func(o *line.Options) { o.RequestsPerSecond, o.Burst = 2, 3 })
 	start := w.clock.Now()
 	for _, op := range operations() {
 		_ = op.run(t.Context(), d)
@@ -166,18 +157,6 @@ func TestNothingGoesRoundTheRateLimiter(t *testing.T) {
 	}
 	if calls < len(operations()) {
 		t.Errorf("%d calls, want at least one for each of %d operations", calls, len(operations()))
-	}
-}
-
-func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
-	g := newGate(Options{RequestsPerSecond: 0.001, Burst: 1})
-	if err := g.pass(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
-	if err := g.pass(ctx); err == nil {
-		t.Error("a second call passed, want the end of the context")
 	}
 }
 

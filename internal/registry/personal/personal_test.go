@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/registrytest"
 	"reconciler/internal/registry/wire"
 	"reconciler/internal/sandbox"
@@ -69,11 +70,11 @@ func newWorld(t *testing.T, principal sandbox.Principal) *world {
 }
 
 // driver makes a driver; change may alter its options.
-func (w *world) driver(t *testing.T, change func(*Options)) *Driver {
+func (w *world) driver(t *testing.T, change func(*line.Options)) *Driver {
 	t.Helper()
-	o := Options{
+	o := line.Options{
 		Instance: "lab", Region: "cn-hangzhou", Endpoint: w.url,
-		Credentials: Credentials{Kind: Static, Static: keys(accessKeyID, accessKeySecret, "")},
+		Credentials: line.Credentials{Kind: line.Static, Static: keys(accessKeyID, accessKeySecret, "")},
 		Now:         w.clock.Now, Wait: w.clock.Wait, Timeout: time.Minute,
 	}
 	if change != nil {
@@ -86,9 +87,9 @@ func (w *world) driver(t *testing.T, change func(*Options)) *Driver {
 	return d
 }
 
-func keys(id, secret, token string) func(context.Context) (Keys, error) {
-	return func(context.Context) (Keys, error) {
-		k := Keys{AccessKeyID: id, AccessKeySecret: secrets.New([]byte(secret))}
+func keys(id, secret, token string) func(context.Context) (line.Keys, error) {
+	return func(context.Context) (line.Keys, error) {
+		k := line.Keys{AccessKeyID: id, AccessKeySecret: secrets.New([]byte(secret))}
 		if token != "" {
 			k.SecurityToken = secrets.New([]byte(token))
 		}
@@ -107,7 +108,7 @@ func TestConformanceWithAnotherWireFormat(t *testing.T) {
 		w := newWorld(t, sandbox.Principal{})
 		w.registry.SpeakForeign()
 		return registrytest.Subject{
-			Driver: w.driver(t, func(o *Options) { o.WireProfile = profile }),
+			Driver: w.driver(t, func(o *line.Options) { o.WireProfile = profile }),
 			Image:  image, Token: goodToken, Username: "ci-bot", Address: address,
 			BindByOAuth: func(p binding.Platform, username string) { w.person.ConsoleBind(string(p), "", username) },
 		}
@@ -119,7 +120,7 @@ func TestATokenIsCondemnedByTheProfilesCodeAlone(t *testing.T) {
 	w := newWorld(t, sandbox.Principal{})
 	w.registry.SpeakForeign()
 	wanted := binding.Account{Platform: binding.GitLab, Username: "ci-bot", Address: address}
-	_, err := w.driver(t, func(o *Options) { o.WireProfile = profile }).Bind(t.Context(), wanted, secrets.New([]byte("stale")))
+	_, err := w.driver(t, func(o *line.Options) { o.WireProfile = profile }).Bind(t.Context(), wanted, secrets.New([]byte("stale")))
 	if binding.FaultOf(err) != binding.FaultToken {
 		t.Errorf("got %v, want the token's fault", err)
 	}
@@ -137,7 +138,7 @@ func TestWithoutItsProfileAForeignRegistryIsReadAsDocumentedOnly(t *testing.T) {
 }
 
 func TestConformance(t *testing.T) {
-	for _, signature := range []Signature{ACS3, V2} {
+	for _, signature := range []line.Signature{line.ACS3, line.V2} {
 		for _, token := range []string{"", stsToken} {
 			name := string(signature)
 			if token != "" {
@@ -147,7 +148,7 @@ func TestConformance(t *testing.T) {
 				registrytest.Run(t, func(t *testing.T) registrytest.Subject {
 					w := newWorld(t, sandbox.Principal{SecurityToken: token})
 					return registrytest.Subject{
-						Driver: w.driver(t, func(o *Options) {
+						Driver: w.driver(t, func(o *line.Options) {
 							o.Signature = signature
 							o.Credentials.Static = keys(accessKeyID, accessKeySecret, token)
 						}),

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/wire"
 )
 
@@ -38,32 +39,32 @@ func (d *Driver) Repository(ctx context.Context, image string) (binding.Reposito
 		return binding.RepositoryState{}, err
 	}
 	if !can.ReadRules && !can.ReadSources {
-		c.action, c.method = "GetRepo", http.MethodGet
-		_, err := d.do(ctx, c)
+		c.Action, c.Method = "GetRepo", http.MethodGet
+		_, err := d.line.Do(ctx, c)
 		return present(state, err)
 	}
 	if can.ReadRules {
-		c.action, c.method, c.path = "GetRepoBuildRuleList", http.MethodGet, c.path+"/rules"
-		body, err := d.do(ctx, c)
+		c.Action, c.Method, c.Path = "GetRepoBuildRuleList", http.MethodGet, c.Path+"/rules"
+		body, err := d.line.Do(ctx, c)
 		if err != nil {
 			return present(state, err)
 		}
 		if state.Rules, err = decodeRules(body); err != nil {
-			return binding.RepositoryState{}, d.unreadable(op, image, err)
+			return binding.RepositoryState{}, d.line.Unreadable(op, image, err)
 		}
 	}
 	if can.ReadSources {
-		body, err := d.described(ctx, op, image, wire.ReadSource, wire.Arguments{Image: image})
-		if absent(err) && can.ReadRules {
+		body, err := d.line.Described(ctx, op, image, wire.ReadSource, wire.Arguments{Image: image})
+		if line.Absent(err) && can.ReadRules {
 			// The registry has just shown its rules: it is there, and only its source
 			// is not known.
-			return binding.RepositoryState{}, d.unreadable(op, image, err)
+			return binding.RepositoryState{}, d.line.Unreadable(op, image, err)
 		}
 		if err != nil || body == nil {
 			return present(state, err)
 		}
-		if state.Link, err = d.profile.Link(body); err != nil {
-			return binding.RepositoryState{}, d.unreadable(op, image, err)
+		if state.Link, err = d.line.Profile().Link(body); err != nil {
+			return binding.RepositoryState{}, d.line.Unreadable(op, image, err)
 		}
 	}
 	return state, nil
@@ -75,28 +76,20 @@ func present(state binding.RepositoryState, err error) (binding.RepositoryState,
 	if err == nil {
 		return state, nil
 	}
-	if !absent(err) {
-		return binding.RepositoryState{}, err
+	if none, ok := line.NoRepository(err); ok {
+		return none, nil
 	}
-	f, _ := errors.AsType[*binding.Failure](err)
-	return binding.RepositoryState{NoNamespace: f.Code == "NAMESPACE_NOT_EXIST"}, nil
-}
-
-// absent says that the registry said with certainty that there is no such
-// repository.
-func absent(err error) bool {
-	f, ok := errors.AsType[*binding.Failure](err)
-	return ok && f.Kind == binding.NotFound && (f.Code == "REPO_NOT_EXIST" || f.Code == "NAMESPACE_NOT_EXIST")
+	return binding.RepositoryState{}, err
 }
 
 // repositoryCall begins a call on an image repository; path is the
 // repository's own.
-func (d *Driver) repositoryCall(op, image string) (call, error) {
+func (d *Driver) repositoryCall(op, image string) (line.Call, error) {
 	path, err := repositoryPath(image)
 	if err != nil {
-		return call{}, d.failure(binding.Refused, op, image, "", err)
+		return line.Call{}, d.line.Failure(binding.Refused, op, image, "", err)
 	}
-	return call{op: op, object: image, path: path}, nil
+	return line.Call{Op: op, Object: image, Path: path}, nil
 }
 
 // Link implements registry.RepositoryWriter.
@@ -112,10 +105,10 @@ func (d *Driver) Unlink(ctx context.Context, image string) error {
 	}
 	state, err := d.Repository(ctx, image)
 	if err != nil {
-		return d.failure(binding.OutcomeUnknown, op, image, "look before doing it again", err)
+		return d.line.Failure(binding.OutcomeUnknown, op, image, "look before doing it again", err)
 	}
 	if state.Link != nil {
-		return d.failure(binding.OutcomeUnknown, op, image, "if it stays, remove the source in the console: the repository's Build page", errors.New("the registry said yes and kept the source"))
+		return d.line.Failure(binding.OutcomeUnknown, op, image, "if it stays, remove the source in the console: the repository's Build page", errors.New("the registry said yes and kept the source"))
 	}
 	return nil
 }
@@ -125,7 +118,7 @@ func (d *Driver) source(ctx context.Context, op string, o wire.Operation, image 
 	if _, err := d.repositoryCall(op, image); err != nil {
 		return err
 	}
-	_, err := d.described(ctx, op, image, o, wire.Arguments{Image: image, Link: link})
+	_, err := d.line.Described(ctx, op, image, o, wire.Arguments{Image: image, Link: link})
 	return err
 }
 
@@ -138,7 +131,7 @@ func (d *Driver) AddRule(ctx context.Context, image string, rule binding.BuildRu
 	}
 	id, err := decodeRuleID(body)
 	if err != nil {
-		return binding.ObservedRule{}, d.failure(binding.OutcomeUnknown, op, image, "look before adding it again", err)
+		return binding.ObservedRule{}, d.line.Failure(binding.OutcomeUnknown, op, image, "look before adding it again", err)
 	}
 	return binding.ObservedRule{ID: id, BuildRule: rule}, nil
 }
@@ -147,7 +140,7 @@ func (d *Driver) AddRule(ctx context.Context, image string, rule binding.BuildRu
 func (d *Driver) ChangeRule(ctx context.Context, image string, rule binding.ObservedRule) error {
 	const op = "registry: change build rule"
 	if !isNumber(rule.ID) {
-		return d.failure(binding.Refused, op, image, "", fmt.Errorf("rule id %q is not a number", rule.ID))
+		return d.line.Failure(binding.Refused, op, image, "", fmt.Errorf("rule id %q is not a number", rule.ID))
 	}
 	_, err := d.writeRule(ctx, op, image, rule.ID, rule.BuildRule)
 	return err
@@ -159,15 +152,15 @@ func (d *Driver) writeRule(ctx context.Context, op, image, id string, rule bindi
 	if err != nil {
 		return nil, err
 	}
-	c.object += " " + rule.Key()
-	if c.body, err = encodeRule(rule); err != nil {
-		return nil, d.failure(binding.Refused, op, c.object, "", err)
+	c.Object += " " + rule.Key()
+	if c.Body, err = encodeRule(rule); err != nil {
+		return nil, d.line.Failure(binding.Refused, op, c.Object, "", err)
 	}
-	c.action, c.method, c.path = "CreateRepoBuildRule", http.MethodPut, c.path+"/rules"
+	c.Action, c.Method, c.Path = "CreateRepoBuildRule", http.MethodPut, c.Path+"/rules"
 	if id != "" {
-		c.action, c.method, c.path = "UpdateRepoBuildRule", http.MethodPost, c.path+"/"+id
+		c.Action, c.Method, c.Path = "UpdateRepoBuildRule", http.MethodPost, c.Path+"/"+id
 	}
-	return d.do(ctx, c)
+	return d.line.Do(ctx, c)
 }
 
 // RemoveRule implements registry.RuleWriter.
@@ -178,10 +171,20 @@ func (d *Driver) RemoveRule(ctx context.Context, image, id string) error {
 		return err
 	}
 	if !isNumber(id) {
-		return d.failure(binding.Refused, op, image, "", fmt.Errorf("rule id %q is not a number", id))
+		return d.line.Failure(binding.Refused, op, image, "", fmt.Errorf("rule id %q is not a number", id))
 	}
-	c.object += " rule " + id
-	c.action, c.method, c.path = "DeleteRepoBuildRule", http.MethodDelete, c.path+"/rules/"+id
-	_, err = d.do(ctx, c)
+	c.Object += " rule " + id
+	c.Action, c.Method, c.Path = "DeleteRepoBuildRule", http.MethodDelete, c.Path+"/rules/"+id
+	_, err = d.line.Do(ctx, c)
 	return err
+}
+
+// isNumber reports whether an identifier can be part of a path.
+func isNumber(id string) bool {
+	for _, r := range id {
+		if r < '0' || r > '9' {
+			return false
+		}
+	}
+	return id != "" && len(id) < 20
 }

@@ -1,16 +1,15 @@
 package personal
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"reconciler/internal/registry/line"
 	"reconciler/internal/sandbox"
 )
 
@@ -55,10 +54,10 @@ func TestNoFailureShowsASecret(t *testing.T) {
 				sent = goodToken + " " + sent
 			}
 			for name, fault := range repeating(sent) {
-				for _, signature := range []Signature{ACS3, V2} {
+				for _, signature := range []line.Signature{line.ACS3, line.V2} {
 					w := newWorld(t, sandbox.Principal{SecurityToken: stsToken})
 					w.registry.Faults.Add(fault)
-					err := op.run(t.Context(), w.driver(t, func(o *Options) {
+					err := op.run(t.Context(), w.driver(t, func(o *line.Options) {
 						o.Signature = signature
 						o.Credentials.Static = keys(accessKeyID, accessKeySecret, stsToken)
 					}))
@@ -108,18 +107,9 @@ func capture(t *testing.T, run func()) string {
 func TestTheRuntimesDebuggingIsRefused(t *testing.T) {
 	for _, value := range []string{"dara", "x,dara", "credential"} {
 		t.Setenv("DEBUG", value)
-		if _, err := New(Options{Instance: "lab", Region: "cn-hangzhou"}); err == nil || !strings.Contains(err.Error(), "DEBUG") {
+		if _, err := New(line.Options{Instance: "lab", Region: "cn-hangzhou"}); err == nil || !strings.Contains(err.Error(), "DEBUG") {
 			t.Errorf("DEBUG=%s: got %v, want a refusal", value, err)
 		}
-	}
-}
-
-func TestAMalformedProxysAddressIsNotShown(t *testing.T) {
-	proxy := proxyOf(func(*http.Request) (*url.URL, error) {
-		return nil, errors.New(`invalid proxy address "http://user:canary%zz@proxy": parse failed`)
-	})
-	if _, err := proxy(nil); err == nil || strings.Contains(err.Error(), "canary") {
-		t.Errorf("got %v", err)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"reconciler/internal/boundedio"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 )
 
 // Operation is what a call does.
@@ -212,7 +213,7 @@ func (p *Profile) platform(word string) (binding.Platform, error) {
 			return platform, nil
 		}
 	}
-	return "", fmt.Errorf("source type %q is not known", clip(word))
+	return "", fmt.Errorf("source type %q is not known", message.Cut(word, 40))
 }
 
 //go:embed personal.yaml
@@ -234,11 +235,3 @@ func PersonalYAML() []byte { return personalYAML }
 
 // ErrNoCall says that the profile does not describe an operation.
 var ErrNoCall = errors.New("the wire profile does not describe this call")
-
-// clip cuts what an answer says for an error.
-func clip(s string) string {
-	if r := []rune(s); len(r) > 40 {
-		return string(r[:40]) + "…"
-	}
-	return s
-}

@@ -1,4 +1,4 @@
-package personal
+package line
 
 import (
 	"bytes"
@@ -11,6 +11,11 @@ import (
 	"reconciler/internal/binding"
 )
 
+const (
+	accessKeySecret = "canary-secret-of-the-access-key"
+	goodToken       = "glpat-canary-token-value"
+)
+
 // TestAKeyIsNotShownByHalf lets a message be cut where the key stands in it.
 func TestAKeyIsNotShownByHalf(t *testing.T) {
 	d, err := New(Options{Instance: "lab", Region: "cn-hangzhou"})
@@ -19,7 +24,7 @@ func TestAKeyIsNotShownByHalf(t *testing.T) {
 	}
 	for before := 150; before < 201; before++ {
 		body := fmt.Sprintf(`{"code":"X","message":"%s%s"}`, strings.Repeat("x", before), accessKeySecret)
-		f := d.classify(call{op: "o", method: http.MethodGet}, &exchange{
+		f := d.classify(Call{Op: "o", Method: http.MethodGet}, &exchange{
 			status: 400, header: http.Header{"Content-Type": {"application/json"}}, body: []byte(body), hide: []string{accessKeySecret},
 		})
 		if shown := f.Error(); strings.Contains(shown, accessKeySecret[:6]) {
@@ -58,13 +63,13 @@ func FuzzClassify(f *testing.F) {
 		if status < 100 || status > 599 {
 			return
 		}
-		c := call{op: "registry: fuzz", method: http.MethodGet}
+		c := Call{Op: "registry: fuzz", Method: http.MethodGet}
 		if write {
-			c.method, c.secret = http.MethodPut, goodToken
+			c.Method, c.Secret = http.MethodPut, goodToken
 		}
 		h := http.Header{"Content-Type": {kind}, "Retry-After": {header}, "X-Ratelimit-User": {header}}
 		body = bytes.ReplaceAll(body, []byte("$"), []byte(accessKeySecret))
-		x := &exchange{touched: true, status: status, header: h, body: body, hide: []string{c.secret, accessKeySecret}}
+		x := &exchange{touched: true, status: status, header: h, body: body, hide: []string{c.Secret, accessKeySecret}}
 		fromRegistry := strings.Contains(string(body), "_NOT_EXIST")
 		got := d.classify(c, x)
 		if got == nil {
@@ -79,6 +84,10 @@ func FuzzClassify(f *testing.F) {
 		if got.Kind == binding.NotFound && !fromRegistry && !strings.Contains(string(body), `\u`) {
 			t.Errorf("%d with %q is read as not there", status, body)
 		}
-		findCanary(t, "failure", fmt.Sprintf("%+v", got))
+		for _, canary := range []string{accessKeySecret, goodToken} {
+			if shown := fmt.Sprintf("%+v", got); strings.Contains(shown, canary) {
+				t.Errorf("the failure shows %s: %s", canary, shown)
+			}
+		}
 	})
 }

@@ -1,4 +1,4 @@
-package personal
+package line
 
 import (
 	"fmt"
@@ -37,12 +37,12 @@ type Attempt struct {
 }
 
 // reportAttempt reports the result of an attempt to the observer.
-func (d *Driver) reportAttempt(c call, x *exchange, f *binding.Failure) {
-	if d.wire.observe == nil {
+func (l *Line) reportAttempt(c Call, x *exchange, f *binding.Failure) {
+	if l.observe == nil {
 		return
 	}
-	d.wire.observe(Attempt{
-		Operation: c.action, Code: codeOf(x, f), Unsent: x.unsent,
+	l.observe(Attempt{
+		Operation: c.Action, Code: codeOf(x, f), Unsent: x.unsent,
 		Waited: x.waited, Took: x.took,
 	})
 }

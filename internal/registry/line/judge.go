@@ -1,4 +1,4 @@
-package personal
+package line
 
 import (
 	"net/http"
@@ -91,11 +91,11 @@ func lookUp(code string) (first string, v verdict, known bool) {
 // judge says what an answer that is not good means. The code decides before
 // the status: a missing user and a missing repository both come with 404. A
 // code that is not known is nobody's fault, and least of all the token's.
-func (d *Driver) judge(c call, status int, code string) verdict {
-	v := d.judgeAnswer(status, code)
+func (l *Line) judge(c Call, status int, code string) verdict {
+	v := l.judgeAnswer(status, code)
 	first, _, _ := lookUp(code)
 	switch {
-	case !c.write():
+	case !c.Writes():
 	case v.kind == binding.Transient, v.kind == binding.Throttled && status == http.StatusServiceUnavailable && first != throttling:
 		v.kind = binding.OutcomeUnknown
 	case v.kind == binding.Unreadable:
@@ -104,10 +104,10 @@ func (d *Driver) judge(c call, status int, code string) verdict {
 	return v
 }
 
-func (d *Driver) judgeAnswer(status int, code string) verdict {
+func (l *Line) judgeAnswer(status int, code string) verdict {
 	first, v, known := lookUp(code)
 	switch {
-	case d.profile.CondemnsToken(code):
+	case l.profile.CondemnsToken(code):
 		return verdict{kind: binding.Refused, fault: binding.FaultToken, hint: hintToken}
 	case status == http.StatusTooManyRequests:
 		return verdict{kind: binding.Throttled, fault: binding.FaultService, hint: hintThrottled}

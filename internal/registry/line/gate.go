@@ -1,4 +1,4 @@
-package personal
+package line
 
 import (
 	"context"

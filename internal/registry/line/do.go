@@ -1,4 +1,4 @@
-package personal
+package line
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"reconciler/internal/message"
 	"reconciler/internal/trace"
 
 	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
@@ -32,49 +33,49 @@ var errUnserved = errors.New("the endpoint does not serve this call")
 // or with these parameters.
 var errRefused = errors.New("the registry refuses this call")
 
-// do makes a call and gives the body of a good answer. Reads are tried again
-// on passing failures; writes only where the registry said that it was too
-// much and so did nothing.
-func (d *Driver) do(ctx context.Context, c call) ([]byte, error) {
-	x, f := d.exchange(ctx, c)
+// Do makes a call and gives the body of a good answer. An error is a
+// *binding.Failure. Reads are tried again on passing failures; writes only where
+// the registry said that it was too much and so did nothing.
+func (l *Line) Do(ctx context.Context, c Call) ([]byte, error) {
+	x, f := l.exchange(ctx, c)
 	if f != nil {
 		return nil, f
 	}
 	return x.body, nil
 }
 
-// exchange is do with all that came.
-func (d *Driver) exchange(ctx context.Context, c call) (*exchange, *binding.Failure) {
+// exchange is Do with all that came.
+func (l *Line) exchange(ctx context.Context, c Call) (*exchange, *binding.Failure) {
 	for attempt := 1; ; attempt++ {
-		calling, span := trace.Start(ctx, "registry", "operation", c.action, "attempt", strconv.Itoa(attempt))
-		x := d.wire.send(calling, c)
-		f := d.classify(c, x)
+		calling, span := trace.Start(ctx, "registry", "operation", c.Action, "attempt", strconv.Itoa(attempt))
+		x := l.send(calling, c)
+		f := l.classify(c, x)
 		if e, ok := x.open(); ok {
 			request := safeCode(e.RequestID, x.hide)
 			span.Set("request", request)
-			if c.write() && !c.probe {
+			if c.Writes() && !c.Probe {
 				registry.NoteRequest(ctx, request)
 			}
 		}
 		span.Set("code", codeOf(x, f))
 		span.Fail(errorOf(f))
-		d.reportAttempt(c, x, f)
+		l.reportAttempt(c, x, f)
 		if f == nil {
 			return x, nil
 		}
-		if !c.probe && errors.Is(f, errUnserved) {
-			d.refused.Store(true)
+		if !c.Probe && errors.Is(f, errUnserved) {
+			l.unserved.Store(true)
 		}
 		wait := max(f.RetryAfter, binding.Pause(time.Second, maxWait, attempt))
 		if busy(x) {
-			d.wire.gate.close(wait)
+			l.gate.close(wait)
 		}
-		again := x.status != 0 && f.Kind == binding.Throttled || !c.write() && f.Kind == binding.Transient
+		again := x.status != 0 && f.Kind == binding.Throttled || !c.Writes() && f.Kind == binding.Transient
 		if !again || attempt == attempts || wait > maxWait || ctx.Err() != nil {
 			return x, f
 		}
 		if !busy(x) {
-			if err := d.wire.gate.wait(ctx, wait); err != nil {
+			if err := l.gate.wait(ctx, wait); err != nil {
 				return x, f
 			}
 		}
@@ -117,10 +118,10 @@ func busy(x *exchange) bool {
 }
 
 // classify turns what came of a call into a Failure, or nil for a good answer.
-func (d *Driver) classify(c call, x *exchange) *binding.Failure {
-	f := &binding.Failure{Op: c.op, Object: d.instance}
-	if c.object != "" {
-		f.Object += " " + c.object
+func (l *Line) classify(c Call, x *exchange) *binding.Failure {
+	f := &binding.Failure{Op: c.Op, Object: l.instance}
+	if c.Object != "" {
+		f.Object += " " + c.Object
 	}
 	if x.err != nil {
 		f.Err = errors.New(conceal(x.err.Error(), x.hide))
@@ -135,13 +136,13 @@ func (d *Driver) classify(c call, x *exchange) *binding.Failure {
 	if good && readable && (e.Code == "" || slices.Contains([]string{"200", "OK", "success"}, e.Code)) {
 		return nil
 	}
-	if good && c.write() && len(x.body) == 0 {
+	if good && c.Writes() && len(x.body) == 0 {
 		return nil
 	}
 	f.Code = safeCode(e.Code, x.hide)
-	f.RetryAfter = retryAfter(x, d.wire.gate.now())
+	f.RetryAfter = retryAfter(x, l.gate.now())
 	f.Err = fmt.Errorf("HTTP %d%s", x.status, x.words(c, e, readable))
-	v := d.judge(c, x.status, e.Code)
+	v := l.judge(c, x.status, e.Code)
 	f.Kind, f.Fault, f.Hint = v.kind, v.fault, v.hint
 	switch {
 	case v.unserved:
@@ -162,12 +163,12 @@ func (refusal) Is(target error) bool { return target == errRefused }
 func (r refusal) Unwrap() error { return r.error }
 
 // unsent fills in the failure of a call that got no answer.
-func unsent(f *binding.Failure, c call, x *exchange) {
+func unsent(f *binding.Failure, c Call, x *exchange) {
 	var inner *binding.Failure
 	switch {
 	case errors.As(x.err, &inner):
 		f.Kind, f.Fault, f.Hint, f.RetryAfter = inner.Kind, inner.Fault, inner.Hint, inner.RetryAfter
-	case x.touched && c.write():
+	case x.touched && c.Writes():
 		f.Kind, f.Hint = binding.OutcomeUnknown, "the call may have been done; look before doing it again"
 	case errors.As(x.err, new(*boundedio.TooLargeError)):
 		f.Kind = binding.Unreadable
@@ -179,24 +180,16 @@ func unsent(f *binding.Failure, c call, x *exchange) {
 // words are what the answer says for a person. The message is left out where
 // the call carried a secret, or where the product's message is known to repeat
 // what was signed.
-func (x *exchange) words(c call, e envelope, readable bool) string {
+func (x *exchange) words(c Call, e envelope, readable bool) string {
 	if !readable {
 		return ", and what came is not JSON of the registry"
 	}
 	var s string
-	if e.Message != "" && c.secret == "" && !strings.HasPrefix(e.Code, "SignatureDoesNotMatch") {
-		s = fmt.Sprintf(", %q", short(conceal(e.Message, x.hide), 200))
+	if e.Message != "" && c.Secret == "" && !strings.HasPrefix(e.Code, "SignatureDoesNotMatch") {
+		s = fmt.Sprintf(", %q", message.Cut(conceal(e.Message, x.hide), 200))
 	}
 	if id := safeCode(e.RequestID, x.hide); id != "" {
 		s += ", request " + id
-	}
-	return s
-}
-
-// short cuts s to n characters.
-func short(s string, n int) string {
-	if r := []rune(s); len(r) > n {
-		return string(r[:n]) + "…"
 	}
 	return s
 }

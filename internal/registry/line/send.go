@@ -1,4 +1,4 @@
-package personal
+package line
 
 import (
 	"cmp"
@@ -26,37 +26,36 @@ const (
 	maxAnswerHeader = 64 << 10
 )
 
-// call is one call of the API.
-type call struct {
-	// op and object are the words of errors.
-	op, object string
-	// action is the product's name for the call; it is signed, and nothing
-	// else hangs on it in ROA style.
-	action, method, path string
-	// version and rpc are set for calls of another API version or style than the
-	// documented ones have.
-	version string
-	rpc     bool
-	query   map[string]string
-	// form are parameters that are sent instead of a body.
-	form map[string]string
-	body []byte
-	// reads says that the call changes nothing, whatever its method is.
-	reads bool
-	// probe says that the call asks only whether it is served, onImage that it is
-	// about an image repository.
-	probe, onImage bool
-	// unprobed says that no harmless call can ask whether it is served.
-	unprobed bool
-	// secret must not be shown even where the other side repeats it.
-	secret string
-	// send, if not nil, sends the call through a client of its own (see Line);
-	// then method only says whether the call changes anything.
-	send func(openapi.Client)
+// Call is one call of the API.
+type Call struct {
+	// Op and Object are the words of errors.
+	Op, Object string
+	// Action is the product's name for the call; it is signed, and nothing
+	// else hangs on it in ROA style. Of a call that Send sends, Method only says
+	// whether it changes anything; empty is a read.
+	Action, Method, Path string
+	// Version and RPC are set for calls of another API version or style than the
+	// documented ones of the Personal Edition have.
+	Version string
+	RPC     bool
+	Query   map[string]string
+	// Form are parameters that are sent instead of a body.
+	Form map[string]string
+	Body []byte
+	// Reads says that the call changes nothing, whatever its method is. What
+	// changes something is not repeated blindly.
+	Reads bool
+	// Probe says that the call asks only whether it is served.
+	Probe bool
+	// Secret must not be shown even where the other side repeats it.
+	Secret string
+	// Send, if not nil, sends the call with the given client. Its result does not
+	// matter: the answer is read here, before the vendor's runtime sees it.
+	Send func(openapi.Client)
 }
 
-// write says whether the call changes anything.
-func (c call) write() bool { return c.method != http.MethodGet && !c.reads }
+// Writes says whether the call changes anything.
+func (c Call) Writes() bool { return c.Method != "" && c.Method != http.MethodGet && !c.Reads }
 
 // exchange is what came of sending a call once.
 type exchange struct {
@@ -78,91 +77,54 @@ type exchange struct {
 // vendor's runtime.
 type exchangeKey struct{}
 
-// line is the only way to the API. It holds the one client there is and the
-// gate before it.
-type line struct {
-	client      *openapi.Client
-	credentials *credentialSource
-	protocol    string
-	timeout     time.Duration
-	gate        *gate
-	observe     func(Attempt)
-}
-
-func newWire(o Options) (*line, error) {
-	source, err := newCredentialSource(o.Credentials)
-	if err != nil {
-		return nil, err
-	}
-	protocol, host, err := o.target()
-	if err != nil {
-		return nil, err
-	}
-	config := &openapiutil.Config{
-		Endpoint: new(host), Protocol: new(protocol),
-		UserAgent: new("reconciler"), HttpClient: newTransport(o.DialContext),
-	}
-	if o.Region != "" {
-		config.RegionId = new(o.Region)
-	}
-	if o.Signature == V2 {
-		config.SignatureAlgorithm = new(string(V2))
-	}
-	client, err := openapi.NewClient(config)
-	if err != nil {
-		return nil, errors.New("the vendor's runtime did not start")
-	}
-	return &line{client, source, protocol, o.Timeout, newGate(o), o.Observe}, nil
-}
-
 // send waits for the gate, signs the call and sends it once. The exchange has
 // the result. The runtime's own errors are not used, because they may contain
 // parts of answers and of proxies' addresses.
-func (w *line) send(ctx context.Context, c call) *exchange {
-	x := &exchange{hide: []string{c.secret}}
-	asked := w.gate.now()
-	x.err = w.gate.pass(ctx)
-	sent := w.gate.now()
+func (l *Line) send(ctx context.Context, c Call) *exchange {
+	x := &exchange{hide: []string{c.Secret}}
+	asked := l.gate.now()
+	x.err = l.gate.pass(ctx)
+	sent := l.gate.now()
 	x.waited = sent.Sub(asked)
 	if x.err != nil {
 		x.unsent = true
 		return x
 	}
-	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	key, err := w.credentials.take(ctx)
+	key, err := l.credentials.take(ctx)
 	if err != nil {
 		x.err, x.unsent = err, true
 		return x
 	}
-	defer func() { x.took = w.gate.now().Sub(sent) }()
+	defer func() { x.took = l.gate.now().Sub(sent) }()
 	x.hide = append(x.hide, key.secret, key.token)
 
 	// The runtime asks its client for the credential; each call has its own.
-	client := *w.client
+	client := *l.client
 	client.Credential = key.credential()
-	if c.send != nil {
-		client.HttpClient = carrier{ctx, x, w.client.HttpClient}
-		c.send(client)
+	if c.Send != nil {
+		client.HttpClient = carrier{ctx, x, l.client.HttpClient}
+		c.Send(client)
 		return x.sent()
 	}
 	params := &openapiutil.Params{
-		Action: new(c.action), Version: new(cmp.Or(c.version, apiVersion)), Protocol: new(w.protocol),
-		Method: new(c.method), Pathname: new(c.path), Style: new("ROA"), AuthType: new("AK"),
+		Action: new(c.Action), Version: new(cmp.Or(c.Version, apiVersion)), Protocol: new(l.protocol),
+		Method: new(c.Method), Pathname: new(c.Path), Style: new("ROA"), AuthType: new("AK"),
 		ReqBodyType: new("json"), BodyType: new("none"),
 	}
-	if c.rpc {
+	if c.RPC {
 		params.Style = new("RPC")
 	}
 	request := &openapiutil.OpenApiRequest{Query: map[string]*string{}}
-	for k, v := range c.query {
+	for k, v := range c.Query {
 		request.Query[k] = new(v)
 	}
 	switch {
-	case c.body != nil:
-		request.Body = string(c.body)
-	case c.form != nil:
-		params.ReqBodyType, request.Body = new("formData"), c.form
+	case c.Body != nil:
+		request.Body = string(c.Body)
+	case c.Form != nil:
+		params.ReqBodyType, request.Body = new("formData"), c.Form
 	}
 	ctx = context.WithValue(ctx, exchangeKey{}, x)
 	_, _ = client.CallApiWithCtx(ctx, params, request, &dara.RuntimeOptions{})

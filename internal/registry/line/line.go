@@ -1,0 +1,153 @@
+// Package line is the way to the registry's API that the drivers of all editions
+// share. It signs, waits for its turn, sends once without following redirects,
+// reads a bounded answer, judges it and tries again what may be tried again. The
+// vendor's runtime signs and sends (darabonba-openapi v2, credentials-go for the
+// chain of credentials); the answers are read here, bounded and checked, and never
+// handed to the runtime, so that nothing of them can end in its errors or its debug
+// output.
+//
+// What the editions have in common above single calls is here too: the account
+// calls, which a wire profile describes, complete lists, and the memory of what an
+// instance serves.
+package line
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
+	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/registry"
+	"reconciler/internal/registry/wire"
+)
+
+// Line is the only way to the API of one instance. It holds the one client there
+// is and the gate before it. Safe for concurrent use.
+type Line struct {
+	instance, instanceID string
+	profile              *wire.Profile
+	client               *openapi.Client
+	credentials          *credentialSource
+	protocol             string
+	timeout              time.Duration
+	gate                 *gate
+	observe              func(Attempt)
+	// unserved says that a call was not served since the capabilities were found
+	// out.
+	unserved atomic.Bool
+}
+
+// New makes a line. It makes no call. Errors say which option is wrong.
+func New(o Options) (*Line, error) {
+	o = o.withDefaults()
+	if err := o.check(); err != nil {
+		return nil, fmt.Errorf("registry: instance %s: %w", o.Instance, err)
+	}
+	l, err := newLine(o)
+	if err != nil {
+		return nil, fmt.Errorf("registry: instance %s: %w", o.Instance, err)
+	}
+	return l, nil
+}
+
+func newLine(o Options) (*Line, error) {
+	source, err := newCredentialSource(o.Credentials)
+	if err != nil {
+		return nil, err
+	}
+	protocol, host, err := o.target()
+	if err != nil {
+		return nil, err
+	}
+	config := &openapiutil.Config{
+		Endpoint: new(host), Protocol: new(protocol),
+		UserAgent: new("reconciler"), HttpClient: newTransport(o.DialContext),
+	}
+	if o.Region != "" {
+		config.RegionId = new(o.Region)
+	}
+	if o.Signature == V2 {
+		config.SignatureAlgorithm = new(string(V2))
+	}
+	client, err := openapi.NewClient(config)
+	if err != nil {
+		return nil, errors.New("the vendor's runtime did not start")
+	}
+	return &Line{
+		instance: o.Instance, instanceID: o.InstanceID, profile: o.WireProfile,
+		client: client, credentials: source, protocol: protocol, timeout: o.Timeout, gate: newGate(o), observe: o.Observe,
+	}, nil
+}
+
+// Profile describes the calls that the product does not document.
+func (l *Line) Profile() *wire.Profile { return l.profile }
+
+// Ask sends one read that no driver makes, of any version of the API, and gives
+// what came: the body of an answer also where it is an error.
+func (l *Line) Ask(ctx context.Context, r wire.Request) (status int, body []byte, err error) {
+	const op = "registry: record"
+	if !strings.HasPrefix(r.Action, "Get") && !strings.HasPrefix(r.Action, "List") && !strings.HasPrefix(r.Action, "Check") {
+		return 0, nil, l.Failure(binding.Refused, op, r.Action, "", errors.New("this call may change something"))
+	}
+	c := newCall(op, r.Action, wire.ListAccounts, r)
+	c.Probe = true
+	x, f := l.exchange(ctx, c)
+	if f != nil {
+		err = f
+	}
+	return x.status, x.body, err
+}
+
+// Failure makes a failure of this instance that no call was made for.
+func (l *Line) Failure(kind binding.FailureKind, op, object, hint string, err error) *binding.Failure {
+	return &binding.Failure{Kind: kind, Op: op, Object: l.instance + " " + object, Hint: hint, Err: err}
+}
+
+// Unreadable is the failure of an answer that is not what the call is known to
+// answer.
+func (l *Line) Unreadable(op, object string, err error) *binding.Failure {
+	return l.Failure(binding.Unreadable, op, object, "the API's undocumented JSON may differ from the wire profile: `reconciler registry record` shows what the registry answers, and wireProfile names a corrected profile", err)
+}
+
+// Unserved says that the endpoint does not serve the call that failed.
+func Unserved(err error) bool { return errors.Is(err, errUnserved) }
+
+// Refused says that the endpoint serves the call that failed, and refuses it to
+// this identity or with these parameters. It says nothing about other calls.
+func Refused(err error) bool { return errors.Is(err, errRefused) }
+
+// Absent says that the registry said with certainty that there is no such image
+// repository.
+func Absent(err error) bool {
+	f, ok := errors.AsType[*binding.Failure](err)
+	return ok && f.Kind == binding.NotFound && (f.Code == "REPO_NOT_EXIST" || f.Code == noNamespace)
+}
+
+const noNamespace = "NAMESPACE_NOT_EXIST"
+
+// NoRepository is the state of an image repository that the registry said does not
+// exist; ok is false for any other error.
+func NoRepository(err error) (state binding.RepositoryState, ok bool) {
+	if !Absent(err) {
+		return state, false
+	}
+	f, _ := errors.AsType[*binding.Failure](err)
+	return binding.RepositoryState{NoNamespace: f.Code == noNamespace}, true
+}
+
+// Existing makes an error wrap registry.ErrExists if it says so.
+func Existing(err error) error {
+	f, ok := errors.AsType[*binding.Failure](err)
+	if !ok || f.Kind != binding.Refused || !strings.HasSuffix(f.Code, "_EXIST") && !strings.HasSuffix(f.Code, "_EXISTS") {
+		return err
+	}
+	f.Err, f.Hint = fmt.Errorf("%w: %w", registry.ErrExists, f.Err), "the next plan compares it with the declaration"
+	f.Fault = binding.FaultRequest
+	return err
+}
