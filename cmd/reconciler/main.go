@@ -1,6 +1,5 @@
 // Command reconciler keeps the code hosting accounts that Alibaba Cloud
-// Container Registry Personal Edition instances are bound to as a git
-// repository declares them.
+// Container Registry instances are bound to as a git repository declares them.
 package main
 
 import (

@@ -59,9 +59,10 @@ func newRoot(streams Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "reconciler",
 		Short: "Keep registry bindings to code hosts as declared in git",
-		Long: `reconciler keeps Alibaba Cloud Container Registry Personal Edition instances
-bound to the code hosting accounts (Codeup, GitHub, Bitbucket, GitLab), and
-building the repositories, that you declare as YAML in git.
+		Long: `reconciler keeps Alibaba Cloud Container Registry instances, of the Personal and
+the Enterprise Edition, bound to the code hosting accounts (Codeup, GitHub,
+Bitbucket, GitLab), and building the repositories, that you declare as YAML in
+git.
 
 Start with "reconciler demo": it shows the main use on an embedded sandbox and
 needs no account and no network.
