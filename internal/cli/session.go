@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/config"
+	"reconciler/internal/engine"
+	"reconciler/internal/finding"
+	"reconciler/internal/observe"
+	"reconciler/internal/plan"
+	"reconciler/internal/report"
+	"reconciler/internal/server"
+	"reconciler/internal/source"
+)
+
+// sessionOptions say what a plan or an apply works on.
+type sessionOptions struct {
+	config string
+	// path is a folder of declarations, instead of the configured source.
+	path           string
+	readOnly       bool
+	allowDeletions bool
+	// unread leaves the source alone.
+	unread bool
+	// snapshot is read instead of the world.
+	snapshot snapshotOptions
+	// offline builds no client of the secret store, whose files may not be here.
+	offline bool
+	limit   limitFlags
+	// bare replaces the configuration; nil where there is one.
+	bare   *bare
+	events func(plan.Event)
+}
+
+// planner is all that a plan may use of the engine: it has no method that
+// writes, so that a write in a plan does not compile.
+type planner interface {
+	Check(ctx context.Context, snapshot source.Snapshot, root string, before ...binding.Declaration) (engine.Loaded, error)
+	PlanEach(ctx context.Context, loaded []engine.Loaded, depth binding.Depth) ([]engine.Planned, error)
+}
+
+// session is one look at the source with all that a plan of it needs.
+type session struct {
+	engine planner
+	close  func()
+	source config.Source
+	policy config.Policy
+	loaded engine.Loaded
+	// basis is the snapshot's; zero where there is none.
+	basis report.Basis
+	// planned is the last plan, and observation the digest of what it was made of.
+	planned     engine.Planned
+	observation string
+}
+
+// openSession opens a session that can plan and nothing else.
+func openSession(ctx context.Context, streams Streams, opts sessionOptions) (*session, error) {
+	opts.readOnly = true
+	s, _, err := openEngine(ctx, streams, opts)
+	return s, err
+}
+
+// read gives the configuration, and the published observation that is planned
+// from; nil where the plan asks itself.
+func (o sessionOptions) read(ctx context.Context, streams Streams) (cfg config.Config, _ *report.Published, _ report.Basis, err error) {
+	if o.bare != nil {
+		cfg = o.bare.config
+	} else if cfg, err = o.loadConfig(streams); err != nil {
+		return cfg, nil, report.Basis{}, err
+	}
+	cfg.Log.Level = "warn"
+	cfg.Safety.AllowDeletions = cfg.Safety.AllowDeletions || o.allowDeletions
+	if o.bare != nil {
+		return cfg, o.bare.published, report.Basis{}, nil
+	}
+	if o.offline {
+		cfg.Vault = nil
+	}
+	if o.path != "" {
+		cfg.Source = config.Source{Folder: &config.Folder{Path: o.path}, MaxFiles: cfg.Source.MaxFiles}
+	}
+	cfg.Source.MaxFiles = o.limit.limits(cfg.Source.MaxFiles).Files
+	published, basis, err := o.snapshot.read(ctx, streams, cfg, time.Now())
+	return cfg, published, basis, err
+}
+
+// loadConfig reads the configuration. A plan is often made where the files of the
+// daemon are not: it names those that are missing in one line.
+func (o sessionOptions) loadConfig(streams Streams) (config.Config, error) {
+	if !o.readOnly {
+		return loadConfig(streams, o.config)
+	}
+	cfg, findings, err := config.Load(o.config)
+	if err != nil {
+		return cfg, err
+	}
+	var missing []string
+	findings = slices.DeleteFunc(findings, func(f finding.Finding) bool {
+		if f.Code == "file-missing" {
+			missing = append(missing, f.Path)
+		}
+		return f.Code == "file-missing"
+	})
+	if len(missing) > 0 {
+		line := fmt.Sprintf("%s: warning[file-missing]: missing or unreadable here: %s", o.config, strings.Join(missing, ", "))
+		if _, err := fmt.Fprintln(streams.Err, report.Harmless(line)); err != nil {
+			return cfg, err
+		}
+	}
+	return cfg, printFindings(streams, findings)
+}
+
+// openEngine opens a session, and gives the engine for what a plan may not.
+func openEngine(ctx context.Context, streams Streams, opts sessionOptions) (*session, *engine.Engine, error) {
+	cfg, snapshot, basis, err := opts.read(ctx, streams)
+	if err != nil {
+		return nil, nil, err
+	}
+	name, _ := whoAsks("", "apply") // Who is not known has no name in the history.
+	options := engine.Options{
+		Redactor: streams.redactor, Published: snapshot, Who: server.ThisProcess().Person(name),
+		Config: cfg, LogTo: streams.Err, ReadOnly: opts.readOnly, Events: opts.events, AnyInstance: opts.bare != nil,
+	}
+	reachDemo(ctx, opts.config, cfg, &options)
+	e, err := engine.New(ctx, options)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &session{engine: e, close: e.Close, source: cfg.Source, policy: cfg.Policy, basis: basis}
+	if opts.unread {
+		return s, e, nil
+	}
+	if s.loaded, err = e.Load(ctx); err != nil {
+		e.Close()
+		return nil, nil, err
+	}
+	return s, e, nil
+}
+
+// files are those that declare something, and those that nobody can read.
+func (s *session) files() []string {
+	files := s.loaded.Desired.AllBroken()
+	for _, d := range s.loaded.Desired.Declarations {
+		files = append(files, d.File)
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
+}
+
+// plan makes the plan of all instances, with the findings of the files.
+func (s *session) plan(ctx context.Context, depth binding.Depth) (plan.Plan, error) {
+	planned, err := s.engine.PlanEach(ctx, []engine.Loaded{s.loaded}, depth)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	s.planned, s.observation = planned[0], observe.Digest(planned[0].Observations())
+	return withFindings(planned[0].Plan, s.loaded, depth), nil
+}
+
+// withFindings is a plan with the findings of its files.
+func withFindings(p plan.Plan, loaded engine.Loaded, depth binding.Depth) plan.Plan {
+	if depth == binding.DepthOffline {
+		// The user asked that nothing be asked: one line says so.
+		p.Findings = slices.DeleteFunc(p.Findings, func(f finding.Finding) bool { return f.Code == "observation-unknown" })
+	}
+	p.Findings = finding.Sort(append(p.Findings, loaded.Findings...))
+	return p
+}
+
+// printFindings prints the findings of a configuration to the error stream;
+// one of severity error ends the command.
+func printFindings(streams Streams, findings []finding.Finding) error {
+	if len(findings) > 0 {
+		if err := report.Findings(streams.Err, findings, streams.style(streams.Err)); err != nil {
+			return err
+		}
+	}
+	if finding.HasErrors(findings) {
+		return exitCode(exitFindings)
+	}
+	return nil
+}
