@@ -3,10 +3,8 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -16,7 +14,6 @@ import (
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
 	"reconciler/internal/message"
-	"reconciler/internal/registry/wire"
 )
 
 // minInterval is the shortest interval that the daemon takes: a shorter one
@@ -95,86 +92,6 @@ func child(node *yaml.Node, step string) *yaml.Node {
 	default:
 	}
 	return nil
-}
-
-// choices checks the alternatives, before defaults are filled in.
-func (c *checker) choices(config Config) {
-	c.one("source", []choice{{"git", config.Source.Git != nil}, {"folder", config.Source.Folder != nil}})
-	if git := config.Source.Git; git != nil {
-		c.atMostOne("source.git", []choice{{"branch", git.Branch != ""}, {"tag", git.Tag != ""}, {"commit", git.Commit != ""}})
-		c.gitAuth(git.Auth)
-	}
-	for i, instance := range config.Instances {
-		if cr := instance.Credentials; cr != nil {
-			c.one(fmt.Sprintf("instances[%d].credentials", i), []choice{
-				{"environment", cr.Environment != nil},
-				{"profile", cr.Profile != nil},
-				{"static", cr.Static != nil},
-				{"ramRole", cr.RAMRole != nil},
-				{"oidc", cr.OIDC != nil},
-			})
-		}
-		c.unused(fmt.Sprintf("instances[%d]", i), instance)
-	}
-	if config.Vault == nil {
-		return
-	}
-	auth := config.Vault.Auth
-	c.one("vault.auth", []choice{
-		{"tokenFile", auth.TokenFile != ""},
-		{"token", auth.Token != nil},
-		{"appRole", auth.AppRole != nil},
-		{"kubernetes", auth.Kubernetes != nil},
-		{"jwt", auth.JWT != nil},
-		{"cert", auth.Cert != nil},
-	})
-}
-
-func (c *checker) gitAuth(auth *GitAuth) {
-	if auth == nil {
-		return
-	}
-	c.atMostOne("source.git.auth", []choice{
-		{"basic", auth.Basic != nil}, {"tokenFile", auth.TokenFile != ""}, {"ssh", auth.SSH != nil},
-	})
-	if auth.SSH != nil {
-		c.one("source.git.auth.ssh", []choice{{"keyFile", auth.SSH.KeyFile != ""}, {"agent", auth.SSH.Agent}})
-	}
-}
-
-// choice is one of several fields, and whether it is set.
-type choice struct {
-	name string
-	set  bool
-}
-
-func (c *checker) one(path string, choices []choice) {
-	set, names := chosen(choices)
-	if len(set) == 0 {
-		c.add("config-one-of", path, message.New("config.none-of", "field", path, "fields", names))
-	}
-	c.several(path, set)
-}
-
-func (c *checker) atMostOne(path string, choices []choice) {
-	set, _ := chosen(choices)
-	c.several(path, set)
-}
-
-func (c *checker) several(path string, set []string) {
-	if len(set) > 1 {
-		c.add("config-one-of", path+"."+set[1], message.New("config.several-of", "field", path, "fields", set))
-	}
-}
-
-func chosen(choices []choice) (set, names []string) {
-	for _, ch := range choices {
-		names = append(names, ch.name)
-		if ch.set {
-			set = append(set, ch.name)
-		}
-	}
-	return set, names
 }
 
 // values checks what single values mean and how they go together.
@@ -354,68 +271,4 @@ func (c *checker) endpoint(path, address string, private bool) {
 	default:
 		c.add("config-address", path, message.New("config.no-https", "field", path))
 	}
-}
-
-// files checks that what the configuration names is there now. It is a
-// warning: a mount may come later, and CI checks configurations of machines
-// that it is not.
-func (c *checker) files(config Config) {
-	for _, field := range config.fileFields() {
-		if *field.value == "" {
-			continue
-		}
-		info, err := os.Stat(*field.value)
-		switch {
-		case err != nil:
-			c.add("file-missing", field.path, message.New("config.file", "field", field.path, "err", reason(err)))
-		case info.IsDir() != field.folder:
-			c.add("file-missing", field.path, message.New("config.file-kind", "field", field.path, "file", *field.value))
-		}
-	}
-}
-
-// wireProfiles checks the wire profiles and notes their digests.
-func (c *checker) wireProfiles(config *Config) {
-	for n := range config.Instances {
-		i := &config.Instances[n]
-		if i.WireProfileFile == "" || finding.HasErrors(c.found) {
-			continue
-		}
-		profile, found, err := wire.Read(i.WireProfileFile)
-		c.found = append(c.found, found...)
-		if err != nil {
-			at := fmt.Sprintf("instances[%d].wireProfile", n)
-			c.add("file-missing", at, message.New("config.file", "field", at, "err", reason(err)))
-		}
-		if profile != nil {
-			i.WireProfileDigest, i.WireNamesInstance = profile.Digest(), profile.Uses("instanceId")
-			c.profileOf(fmt.Sprintf("instances[%d]", n), *i, profile)
-		}
-	}
-}
-
-// profileOf checks that an instance can send the calls of its wire profile, and does.
-func (c *checker) profileOf(at string, i Instance, profile *wire.Profile) {
-	switch {
-	case i.Driver == "personal" && i.WireNamesInstance && i.InstanceID == "":
-		c.add("config-conflict", at+".instanceId", message.New("config.profile-instance", "profile", profile.Name))
-	case i.Driver == "enterprise":
-		var unused []string
-		for _, o := range wire.Operations() {
-			if profile.Has(o) && !o.OnAccounts() {
-				unused = append(unused, string(o))
-			}
-		}
-		if len(unused) > 0 {
-			c.add("config-unused", at+".wireProfile", message.New("config.profile-unused", "profile", profile.Name, "calls", unused))
-		}
-	}
-}
-
-// reason is the path and cause of a file system's error without its operation.
-func reason(err error) error {
-	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		return fmt.Errorf("%s: %w", pathError.Path, pathError.Err)
-	}
-	return err
 }
