@@ -1,0 +1,49 @@
+package verify
+
+import (
+	"reconciler/internal/message"
+	"reconciler/internal/report"
+)
+
+// assumptions are all that are verified, in order; the last cannot be tried with
+// one account.
+func assumptions() []string {
+	return []string{
+		"access", "list-served", "none-shown", "bind-served", "bind-shown", "created", "projects", "unbind-served", "unbind-shown",
+		"token-rejected", "one-account", "ids-once", "sources",
+	}
+}
+
+// rest puts the assumptions in order, and those without a verdict among them.
+func (r *Run) rest() {
+	said := map[string]report.Assumption{}
+	for _, a := range r.out.Assumptions {
+		said[a.Name] = a // The last word counts.
+	}
+	r.out.Assumptions = nil
+	for _, name := range assumptions() {
+		a, ok := said[name]
+		if !ok {
+			a = report.Assumption{Name: name, Verdict: report.NotTried, Message: report.English().Text(assumption(name))}
+		}
+		r.out.Assumptions = append(r.out.Assumptions, a)
+	}
+}
+
+// assumption is what an assumption says.
+func assumption(name string) message.Message {
+	return message.New("registry-verify.assumption." + name)
+}
+
+func (r *Run) holds(name string) {
+	r.out.Assumptions = append(r.out.Assumptions, report.Assumption{Name: name, Verdict: report.Holds, Message: report.English().Text(assumption(name))})
+}
+
+func (r *Run) fails(name string, err error) { r.say(name, message.Says(err)) }
+
+// say notes that an assumption does not hold, and why.
+func (r *Run) say(name string, why message.Message) {
+	r.out.Assumptions = append(r.out.Assumptions, report.Assumption{
+		Name: name, Verdict: report.DoesNotHold, Message: report.English().Text(message.New("registry-verify.failed", "assumption", assumption(name), "why", why)),
+	})
+}

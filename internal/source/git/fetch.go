@@ -1,0 +1,187 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/source"
+)
+
+// conversation is one session whose refs are known.
+type conversation struct {
+	session session
+	refs    *packp.AdvRefs
+}
+
+// converse opens a session, lists the refs and calls f, all within the time
+// limit.
+func (s *Source) converse(ctx context.Context, f func(context.Context, conversation) error) error {
+	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	defer cancel()
+	err := func() error {
+		c, err := s.open(limited)
+		if c.session != nil {
+			defer c.session.close()
+		}
+		if err != nil {
+			return err
+		}
+		return f(limited, c)
+	}()
+	if ended := limited.Err(); err != nil && ended != nil && !errors.Is(err, ended) {
+		return fmt.Errorf("%w: %w", ended, err)
+	}
+	return err
+}
+
+// open opens a session and lists the refs. The session, where there is one, is
+// the caller's to close, also after an error.
+func (s *Source) open(ctx context.Context) (c conversation, err error) {
+	defer s.observe("list", s.options.Now(), &err)
+	if c.session, err = s.remote.open(ctx); err != nil {
+		return conversation{}, err
+	}
+	c.refs, err = listRefs(ctx, c.session)
+	return c, err
+}
+
+// fetch is the second half of a conversation.
+func (s *Source) fetch(ctx context.Context, c conversation, o order, store *store) (err error) {
+	defer s.observe("fetch", s.options.Now(), &err)
+	// An ignore file or a policy may be larger than a declaration.
+	const least = 1 << 20
+	return fetch(ctx, c.session, c.refs, o, store, bounds{s.options.MaxRepositoryBytes, max(s.options.Limits.FileBytes, least)})
+}
+
+// observe reports a request that began at a given time and ends now to the
+// observer.
+func (s *Source) observe(operation string, begun time.Time, err *error) {
+	s.options.Observe(Exchange{Operation: operation, OK: *err == nil, Took: s.options.Now().Sub(begun)})
+}
+
+// target is the commit that the options ask for.
+func (s *Source) target(refs *packp.AdvRefs) (plumbing.Hash, error) {
+	name := ""
+	switch {
+	case s.options.Commit != "":
+		return plumbing.NewHash(s.options.Commit), nil
+	case s.options.Branch != "":
+		name = "refs/heads/" + strings.TrimPrefix(s.options.Branch, "refs/heads/")
+	case s.options.Tag != "":
+		name = "refs/tags/" + strings.TrimPrefix(s.options.Tag, "refs/tags/")
+	case refs.Head != nil:
+		return *refs.Head, nil
+	default:
+		return plumbing.ZeroHash, s.noRef("HEAD")
+	}
+	if h, ok := refs.Peeled[name]; ok {
+		return h, nil
+	}
+	if h, ok := refs.References[name]; ok {
+		return h, nil
+	}
+	return plumbing.ZeroHash, s.noRef(name)
+}
+
+func (s *Source) noRef(name string) error {
+	return &binding.Failure{
+		Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "ref", Op: "git: ref " + name + " of", Object: s.endpoint.String(),
+		Err: errors.New("the repository has no such ref"), Hint: "correct the branch or tag, or push it",
+	}
+}
+
+// collect fetches tip, on top of what is cached, and gives the store that
+// holds it. It is partial if its blobs are still to be fetched.
+func (s *Source) collect(ctx context.Context, c conversation, tip plumbing.Hash) (fetched *store, partial bool, err error) {
+	fetched = newStore()
+	partial = !s.whole && c.refs.Capabilities.Supports(capability.Filter) && c.refs.Capabilities.Supports(capability.AllowReachableSHA1InWant)
+	o := order{want: tip, depth: 1, trees: partial}
+	if s.store != nil {
+		maps.Copy(fetched.held, s.store.held)
+		o.have, o.haveShallow = s.tip, true
+	}
+	if s.options.Commit != "" && !offersCommit(c.refs, tip) {
+		// The server gives only what a ref points to, so the commit is looked
+		// for in the history of the default branch.
+		if c.refs.Head == nil {
+			return fetched, false, s.noRef("HEAD")
+		}
+		o, partial = order{want: *c.refs.Head, depth: 200}, false
+	}
+	return fetched, partial, s.fetch(ctx, c, o, fetched)
+}
+
+// fill fetches the blobs that the snapshot of tip will read. A server that does
+// not give them is asked for all of the commit.
+func (s *Source) fill(ctx context.Context, store *store, tip plumbing.Hash) error {
+	t := &tree{store: store, used: map[plumbing.Hash]held{}}
+	blobs, err := t.wanted(ctx, tip, s.path)
+	if err != nil || len(blobs) == 0 {
+		return s.doubted(err)
+	}
+	err = s.converse(ctx, func(ctx context.Context, c conversation) error {
+		return s.fetch(ctx, c, order{blobs: blobs}, store)
+	})
+	if err == nil || ctx.Err() != nil || errors.Is(err, errTooLarge) {
+		return err
+	}
+	s.whole = true
+	return s.converse(ctx, func(ctx context.Context, c conversation) error {
+		return s.fetch(ctx, c, order{want: tip, depth: 1}, store)
+	})
+}
+
+// offersCommit says whether the server gives h when asked for it by id.
+func offersCommit(refs *packp.AdvRefs, h plumbing.Hash) bool {
+	if refs.Capabilities.Supports(capability.AllowReachableSHA1InWant) || refs.Head != nil && *refs.Head == h {
+		return true
+	}
+	for _, tip := range refs.References {
+		if tip == h {
+			return true
+		}
+	}
+	return false
+}
+
+// read selects the declarations of the commit tip, and keeps as the cache
+// what that needed.
+func (s *Source) read(ctx context.Context, store *store, tip plumbing.Hash) (source.Snapshot, error) {
+	t := &tree{store: store, used: map[plumbing.Hash]held{}}
+	obj, err := t.get(tip, plumbing.CommitObject)
+	if err != nil {
+		if s.options.Commit != "" {
+			return source.Snapshot{}, &binding.Failure{
+				Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "commit", Op: "git: commit " + s.options.Commit + " of", Object: s.endpoint.String(),
+				Err: err, Hint: "the server gives no commits by id and it is not among the newest of the default branch; name a branch or tag",
+			}
+		}
+		return source.Snapshot{}, err
+	}
+	var commit object.Commit
+	if err := commit.Decode(obj); err != nil {
+		return source.Snapshot{}, fmt.Errorf("commit %s: %w", tip, err)
+	}
+	t.root = commit.TreeHash
+	snapshot, err := t.snapshot(ctx, s.path, s.options.Limits)
+	if err != nil {
+		return source.Snapshot{}, err
+	}
+	snapshot.Revision, snapshot.Time, snapshot.Author = tip.String(), commit.Committer.When, commit.Author.Name
+	// The ids of all objects were computed from their content, so what is kept
+	// is what the commit's id stands for.
+	s.store, s.tip = storing(t.used), tip
+	return snapshot, nil
+}
+
+func pathOf(names []string) string { return strings.Join(names, "/") }

@@ -1,0 +1,83 @@
+package git
+
+import (
+	"bytes"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/boundedio"
+)
+
+// maxKeyFile bounds a file of keys, in bytes.
+const maxKeyFile = 1 << 20
+
+// Keys are the signing keys that are trusted for some files.
+type Keys struct {
+	Name string
+	// Covers says whether they are trusted for the file at a path from the
+	// source's root.
+	Covers func(path string) bool
+	// OpenPGPFile holds armored public keys, AllowedSignersFile SSH keys in
+	// OpenSSH's form; one may be empty. They are read for every new commit.
+	OpenPGPFile, AllowedSignersFile string
+}
+
+// ring is Keys, read.
+type ring struct {
+	Keys
+	verify func(payload, signature []byte, now time.Time) error
+}
+
+// read reads the files of all keys.
+func (v *Verify) read() ([]ring, error) {
+	var rings []ring
+	for _, keys := range v.Keys {
+		var ofPGP, ofSSH func(payload, signature []byte, now time.Time) error
+		for _, file := range []struct {
+			path string
+			read func([]byte) error
+		}{
+			{keys.OpenPGPFile, func(data []byte) error {
+				list, err := readOpenPGP(data)
+				ofPGP = func(payload, signature []byte, now time.Time) error {
+					return verifyOpenPGP(list, payload, signature, now)
+				}
+				return err
+			}},
+			{keys.AllowedSignersFile, func(data []byte) error {
+				list, err := readAllowedSigners(data)
+				ofSSH = func(payload, signature []byte, now time.Time) error { return verifySSH(list, payload, signature, now) }
+				return err
+			}},
+		} {
+			if file.path == "" {
+				continue
+			}
+			data, err := boundedio.ReadFile(file.path, maxKeyFile)
+			if err == nil {
+				err = file.read(data)
+			}
+			if err != nil {
+				return nil, &binding.Failure{
+					Kind: binding.Refused, Fault: binding.FaultCredentials, Code: codeKeys, Op: "git: verify with the keys " + keys.Name, Object: file.path, Err: err,
+					Hint: "correct the file; until then no new commit is taken",
+				}
+			}
+		}
+		rings = append(rings, ring{keys, func(payload, signature []byte, now time.Time) error {
+			return verifyEither(ofPGP, ofSSH, payload, signature, now)
+		}})
+	}
+	return rings, nil
+}
+
+// verifyEither picks the kind of signature.
+func verifyEither(ofPGP, ofSSH func(payload, signature []byte, now time.Time) error, payload, signature []byte, now time.Time) error {
+	switch {
+	case bytes.HasPrefix(signature, []byte("-----BEGIN PGP SIGNATURE-----")) && ofPGP != nil:
+		return ofPGP(payload, signature, now)
+	case bytes.HasPrefix(signature, []byte("-----BEGIN SSH SIGNATURE-----")) && ofSSH != nil:
+		return ofSSH(payload, signature, now)
+	}
+	return unverified(codeSignature, "there are no keys for this kind of signature")
+}
