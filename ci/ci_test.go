@@ -2,15 +2,8 @@ package ci_test
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"maps"
-	"net/http"
-	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,12 +12,10 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"gopkg.in/yaml.v3"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/cli"
 	"reconciler/internal/report"
-	"reconciler/internal/sandbox"
 )
 
 // TestMain lets the test binary be the program: jobs run it by the name
@@ -35,228 +26,8 @@ func TestMain(m *testing.M) {
 	}})
 }
 
-// job is a script of a ready-made file that calls reconciler.
-type job struct {
-	script string
-	// env is what the file itself gives the script.
-	env map[string]string
-}
-
-// expressions are GitHub's, as a pull request from base to HEAD has them.
-func expressions(expression string) (string, error) {
-	values := map[string]string{
-		"github.event.pull_request.base.sha": "base",
-		"github.event.pull_request.head.sha": "HEAD",
-		"github.token":                       token,
-		"vars.RECONCILER_SNAPSHOT":           os.Getenv("RECONCILER_SNAPSHOT"),
-	}
-	var unknown error
-	text := regexp.MustCompile(`\$\{\{(.*?)\}\}`).ReplaceAllStringFunc(expression, func(found string) string {
-		value, ok := values[strings.TrimSpace(strings.Trim(found, "${} "))]
-		if !ok {
-			unknown = fmt.Errorf("%s is no value that the test knows", found)
-		}
-		return value
-	})
-	return text, unknown
-}
-
-// githubFile, gitlabFile, flowFile and hook are what is read of each file.
-type githubFile struct {
-	On          string
-	Permissions map[string]string
-	Jobs        map[string]struct {
-		Permissions map[string]string
-		Steps       []struct {
-			Uses, Run string
-			Env, With map[string]string
-		}
-	}
-}
-
-type gitlabFile struct {
-	Variables map[string]string
-	Check     struct {
-		Script    []string
-		Artifacts struct {
-			Paths   []string
-			Reports map[string]string
-		}
-	} `yaml:"reconciler-check"`
-	Comment struct {
-		Script    []string
-		Variables map[string]string
-	} `yaml:"reconciler-comment"`
-}
-
-type flowFile struct {
-	Stages map[string]struct {
-		Jobs map[string]struct {
-			Steps map[string]struct {
-				With struct{ Run string }
-			}
-		}
-	}
-}
-
-// actionFile is a GitHub Action, componentFile the second document of a GitLab
-// component.
-type actionFile struct {
-	Inputs map[string]struct{ Default string }
-	Runs   struct {
-		Steps []struct {
-			Run string
-			Env map[string]string
-		}
-	}
-}
-
-type componentFile struct {
-	Job struct{ Script []string } `yaml:"reconciler"`
-}
-
-type hook struct{ ID, Entry, Files string }
-
-func read(t *testing.T, name string, into any) {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := yaml.Unmarshal(text, into); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-}
-
-// readSecond reads the second document of a file.
-func readSecond(t *testing.T, name string, into any) {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	var first yaml.Node
-	if err := errors.Join(decoder.Decode(&first), decoder.Decode(into)); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-}
-
-// jobs are the scripts of every file that call reconciler, by file.
-func jobs(t *testing.T) map[string][]job {
-	t.Helper()
-	all := map[string][]job{}
-	add := func(name, script string, env map[string]string) {
-		if regexp.MustCompile(`(?m)^\s*reconciler `).MatchString(script) {
-			all[name] = append(all[name], job{script, env})
-		}
-	}
-	var github githubFile
-	read(t, "github-actions.yaml", &github)
-	for _, name := range slices.Sorted(maps.Keys(github.Jobs)) {
-		for _, s := range github.Jobs[name].Steps {
-			add("github-actions.yaml", s.Run, s.Env)
-		}
-	}
-	var gitlab gitlabFile
-	read(t, "gitlab-ci.yaml", &gitlab)
-	add("gitlab-ci.yaml", strings.Join(gitlab.Check.Script, "\n"), map[string]string{
-		"CI_MERGE_REQUEST_DIFF_BASE_SHA": "base", "CI_COMMIT_SHA": "HEAD",
-		"RECONCILER_SNAPSHOT": cmp.Or(os.Getenv("RECONCILER_SNAPSHOT"), gitlab.Variables["RECONCILER_SNAPSHOT"]),
-	})
-	add("gitlab-ci.yaml", strings.Join(gitlab.Comment.Script, "\n"), nil)
-	var flow flowFile
-	read(t, "codeup-flow.yaml", &flow)
-	for _, stage := range flow.Stages {
-		for _, j := range stage.Jobs {
-			for _, s := range j.Steps {
-				add("codeup-flow.yaml", s.With.Run, nil)
-			}
-		}
-	}
-	var action actionFile
-	read(t, "../action.yml", &action)
-	for _, s := range action.Runs.Steps {
-		for name, value := range s.Env {
-			input := strings.TrimSpace(strings.TrimPrefix(strings.Trim(value, "${} "), "inputs."))
-			given, known := action.Inputs[input]
-			if !known {
-				t.Errorf("action.yml: %s: no input %q", name, input)
-			}
-			s.Env[name] = given.Default
-			if input == "snapshot" {
-				s.Env[name] = os.Getenv("RECONCILER_SNAPSHOT")
-			}
-		}
-		add("action.yml", s.Run, s.Env)
-	}
-	var component componentFile
-	readSecond(t, "../templates/reconciler.yml", &component)
-	add("component.yaml", strings.Join(component.Job.Script, "\n"), map[string]string{
-		"CI_MERGE_REQUEST_DIFF_BASE_SHA": "base", "CI_COMMIT_SHA": "HEAD", "RECONCILER_DECLARATIONS": "bindings",
-		"RECONCILER_SNAPSHOT": os.Getenv("RECONCILER_SNAPSHOT"),
-	})
-	var hooks []hook
-	read(t, "../.pre-commit-hooks.yaml", &hooks)
-	for _, h := range hooks {
-		const changed = "bindings/payments/gitlab.yaml"
-		if !regexp.MustCompile(h.Files).MatchString(changed) {
-			t.Errorf("hook %s does not look at %s", h.ID, changed)
-		}
-		add(".pre-commit-hooks.yaml", h.Entry+" "+changed, nil)
-	}
-	return all
-}
-
 // token is what the played hosts take.
 const token = "ci-token-canary-9901"
-
-// clone is a clone of a repository of declarations, with the tag base and a
-// change after it, as a runner has it.
-type clone struct {
-	t   *testing.T
-	dir string
-	// hosts are the played code hosts, and env is what their runners give a
-	// job.
-	hosts *sandbox.CodeHosts
-	env   []string
-}
-
-func newClone(t *testing.T) *clone {
-	t.Helper()
-	c := &clone{t: t, dir: filepath.Join(t.TempDir(), "clone")}
-	c.play()
-	origin := filepath.Join(t.TempDir(), "origin")
-	if err := os.CopyFS(filepath.Join(origin, "bindings"), os.DirFS("../examples/bindings")); err != nil {
-		t.Fatal(err)
-	}
-	c.write(filepath.Join(origin, "reconciler.yaml"), configuration)
-	c.must(origin, "git", "init", "--quiet", "--initial-branch", "master")
-	c.commit(origin, "base")
-	c.must(".", "git", "clone", "--quiet", origin, c.dir)
-	c.must(c.dir, "git", "tag", "base")
-	c.must(c.dir, "git", "switch", "--quiet", "--create", "change")
-	return c
-}
-
-// play starts the code hosts that comments go to.
-func (c *clone) play() {
-	c.t.Helper()
-	c.hosts = sandbox.NewCodeHosts(time.Now)
-	servers := map[string]string{}
-	for platform, handler := range map[string]http.Handler{sandbox.HostGitHub: c.hosts.GitHub(), sandbox.HostGitLab: c.hosts.GitLab()} {
-		c.hosts.AddUser(platform, sandbox.HostUser{Username: "ci"})
-		c.hosts.AddToken(platform, sandbox.HostToken{Value: token, Username: "ci"})
-		c.hosts.AddProject(platform, sandbox.HostProject{ID: 77, Path: "team/bindings"})
-		server := httptest.NewServer(handler)
-		c.t.Cleanup(server.Close)
-		servers[platform] = server.URL
-	}
-	c.env = []string{
-		"GITHUB_API_URL=" + servers[sandbox.HostGitHub], "GITHUB_REPOSITORY=team/bindings", "GITHUB_REF=refs/pull/12/merge",
-		"CI_API_V4_URL=" + servers[sandbox.HostGitLab] + "/api/v4", "CI_PROJECT_ID=77", "CI_MERGE_REQUEST_IID=12", "GITLAB_TOKEN=" + token,
-	}
-}
 
 // configuration is what stands beside the declarations. It names no secret.
 const configuration = `apiVersion: reconciler/v1alpha1
@@ -266,69 +37,6 @@ instances:
   - {name: prod-hangzhou, region: cn-hangzhou}
   - {name: edge-shanghai, region: cn-shanghai}
 `
-
-func (c *clone) write(path, text string) {
-	c.t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-// change replaces a text of a declaration and commits it.
-func (c *clone) change(file, before, after string) {
-	c.t.Helper()
-	path := filepath.Join(c.dir, "bindings", file)
-	text, err := os.ReadFile(path)
-	if err != nil || !bytes.Contains(text, []byte(before)) {
-		c.t.Fatalf("%s does not hold %q: %v", file, before, err)
-	}
-	c.write(path, strings.Replace(string(text), before, after, 1))
-	c.commit(c.dir, "change")
-}
-
-func (c *clone) commit(dir, message string) {
-	c.t.Helper()
-	c.must(dir, "git", "add", "--all")
-	c.must(dir, "git", "-c", "user.name=ci", "-c", "user.email=ci@example.com", "commit", "--quiet", "--message", message)
-}
-
-func (c *clone) must(dir string, args ...string) {
-	c.t.Helper()
-	cmd := exec.CommandContext(c.t.Context(), args[0], args[1:]...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		c.t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-}
-
-// run carries out a job as a runner does: a shell that ends at the first
-// failure, with nothing in the environment that a job is not given.
-func (c *clone) run(j job) (output string, code int) {
-	c.t.Helper()
-	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + c.t.TempDir(), "CI=true"}
-	if snapshot := os.Getenv("RECONCILER_SNAPSHOT"); snapshot != "" {
-		env = append(env, "RECONCILER_SNAPSHOT="+snapshot) // A variable of Flow's pipeline.
-	}
-	env = append(env, c.env...)
-	for name, value := range j.env {
-		value, err := expressions(value)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		env = append(env, name+"="+value)
-	}
-	cmd := exec.CommandContext(c.t.Context(), "sh", "-eu", "-c", j.script)
-	cmd.Dir, cmd.Env = c.dir, env
-	out, err := cmd.CombinedOutput()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return string(out), exit.ExitCode()
-	}
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return string(out), 0
-}
 
 func TestEveryFileLetsAGoodChangeThrough(t *testing.T) {
 	c := newClone(t)
