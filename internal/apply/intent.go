@@ -190,9 +190,7 @@ func settleRepository(intent *binding.Intent, kind plan.Kind, state binding.Repo
 // did not know; empty where there is none.
 func newRule(r binding.Record, state binding.RepositoryState, object binding.Object) string {
 	for _, have := range state.Rules {
-		known := slices.ContainsFunc(r.Images, func(i binding.RecordedImage) bool {
-			return slices.ContainsFunc(i.Rules, func(rule binding.RecordedRule) bool { return rule.ID == have.ID })
-		})
+		known := slices.ContainsFunc(r.Images, func(i binding.RecordedImage) bool { return i.Knows(have.ID) })
 		if have.Key() == object.Rule && !known {
 			return have.ID
 		}

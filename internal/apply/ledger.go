@@ -155,7 +155,7 @@ func (l *ledger) merged(intent binding.Intent) binding.Record {
 func mergedImage(image binding.RecordedImage, intent binding.Intent) binding.RecordedImage {
 	switch plan.Kind(intent.Action) {
 	case plan.AddRule:
-		if slices.ContainsFunc(image.Rules, func(r binding.RecordedRule) bool { return r.ID != "" && r.ID == intent.Rule.ID }) {
+		if image.Knows(intent.Rule.ID) {
 			return image.WithRule(intent.Rule) // It is in the record already.
 		}
 		added := intent.Rule

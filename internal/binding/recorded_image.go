@@ -127,6 +127,11 @@ func (i RecordedImage) Made(rule ObservedRule) *RecordedRule {
 	return nil
 }
 
+// Knows says that we made the rule with a number, whatever became of it.
+func (i RecordedImage) Knows(id string) bool {
+	return id != "" && slices.ContainsFunc(i.Rules, func(r RecordedRule) bool { return r.ID == id })
+}
+
 // WithRule is the image repository after a rule was added (without an id, which
 // the registry gives later), changed or adopted. It keeps i as it is.
 func (i RecordedImage) WithRule(rule ObservedRule) RecordedImage {

@@ -230,9 +230,8 @@ func (r *Record) number(obs Observation) {
 func (i RecordedImage) numberOf(rule RecordedRule, state RepositoryState) string {
 	id := ""
 	for _, have := range state.Rules {
-		known := slices.ContainsFunc(i.Rules, func(r RecordedRule) bool { return r.ID == have.ID })
 		same := have.Key() == rule.Key && (rule.Dockerfile == "" || NormalDockerfile(have.Dockerfile) == rule.Dockerfile)
-		if !same || known {
+		if !same || i.Knows(have.ID) {
 			continue
 		}
 		if id != "" {

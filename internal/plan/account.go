@@ -129,7 +129,7 @@ func (m *maker) unbound(s subject) bool {
 		a.Changes, a.Steps = bindChanges(s), m.bindSteps(s)
 		return m.authorize(s, a)
 	}
-	if back, ok := m.lastGood(s); ok {
+	if back, ok := m.fallBack(s); ok {
 		if m.tokenRefused(s) {
 			a.Reason = message.New("reason.previous-token", "reason", a.Reason, "version", back.token.Version)
 			return m.bind(back, a)

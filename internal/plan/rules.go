@@ -94,9 +94,9 @@ func (m *maker) madeOf(image string, memory *binding.RecordedImage, observed []b
 // madeRule says whether we know an observed rule by its id, whatever became of
 // the binding that it was made under.
 func (m *maker) madeRule(image string, have binding.ObservedRule) bool {
-	return have.ID != "" && slices.ContainsFunc(m.in.Records, func(r binding.Record) bool {
+	return slices.ContainsFunc(m.in.Records, func(r binding.Record) bool {
 		img := m.recordedImage(&r, image)
-		return img != nil && slices.ContainsFunc(img.Rules, func(known binding.RecordedRule) bool { return known.ID == have.ID })
+		return img != nil && img.Knows(have.ID)
 	})
 }
 

@@ -89,10 +89,10 @@ func (m *maker) withoutEffect(s subject) bool {
 	})
 }
 
-// lastGood is the subject with the token version applied last, instead of the
+// fallBack is the subject with the token version applied last, instead of the
 // newest, where that one is refused or had no effect, and the secret store has the
 // other still.
-func (m *maker) lastGood(s subject) (subject, bool) {
+func (m *maker) fallBack(s subject) (subject, bool) {
 	before := s.token.Previous
 	if s.observesOnly() || !s.ours() || s.token.Unknown != nil || before == nil || before.Version <= 0 || !m.tokenRefused(s) && !m.withoutEffect(s) ||
 		len(accountChanges(s.d, s.record.Wanted())) > 0 {
