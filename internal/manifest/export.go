@@ -236,8 +236,7 @@ func (w *exportWriter) repositories(list []binding.Repository) {
 // oneLine makes a text from outside fit for a comment: one line, nothing that
 // cannot be printed, not endless.
 func oneLine(text string) string {
-	const most = 500
-	text = strings.Map(func(r rune) rune {
+	return message.Cut(strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
@@ -245,9 +244,5 @@ func oneLine(text string) string {
 			return -1
 		}
 		return r
-	}, text)
-	if r := []rune(text); len(r) > most {
-		text = string(r[:most]) + "…"
-	}
-	return text
+	}, text), 500)
 }

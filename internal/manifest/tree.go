@@ -307,10 +307,4 @@ func (n *node) values(into map[string]any) {
 func show(s string) string { return strconv.Quote(clip(s)) }
 
 // clip is a value for a message, cut to a length that a line can hold.
-func clip(s string) string {
-	const most = 80
-	if utf8.RuneCountInString(s) > most {
-		s = string([]rune(s)[:most]) + "…"
-	}
-	return s
-}
+func clip(s string) string { return message.Cut(s, 80) }

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
@@ -128,11 +127,7 @@ func (w wording) plain(s string) string {
 	if w.redact != nil {
 		s = w.redact(s)
 	}
-	s = strings.Join(strings.Fields(report.Harmless(s)), " ")
-	if utf8.RuneCountInString(s) > maxText {
-		s = string([]rune(s)[:maxText]) + "…"
-	}
-	return s
+	return message.Cut(strings.Join(strings.Fields(report.Harmless(s)), " "), maxText)
 }
 
 // line says what items that are alike report.

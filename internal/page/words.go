@@ -120,13 +120,7 @@ func (t *tongue) text(id string, pairs ...any) string {
 const longestCell = 80
 
 // cut is a name as a table shows it.
-func cut(text any) string {
-	runes := []rune(report.Clean(fmt.Sprint(text)))
-	if len(runes) <= longestCell {
-		return string(runes)
-	}
-	return string(runes[:longestCell-1]) + "…"
-}
+func cut(text any) string { return message.Cut(report.Clean(fmt.Sprint(text)), longestCell) }
 
 // hash is the beginning of a commit or a digest.
 func hash(text string) string { return cut(report.Short(strings.TrimPrefix(text, "sha256:"))) }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // PullRequest names what is commented on.
@@ -138,15 +137,6 @@ type Post struct {
 func begins(body, marker string) bool {
 	first, _, _ := strings.Cut(strings.TrimSpace(body), "\n")
 	return strings.TrimSpace(first) == marker
-}
-
-// ShortText cuts a text to a number of characters, for the fields that hosts
-// bound.
-func ShortText(text string, limit int) string {
-	if utf8.RuneCountInString(text) <= limit {
-		return text
-	}
-	return string([]rune(text)[:limit-1]) + "…"
 }
 
 // maxPages bounds the lists that are read.

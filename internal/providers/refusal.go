@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"reconciler/internal/message"
 )
 
 // maxReason bounds what is shown of a host's own reason, in bytes.
@@ -30,7 +32,7 @@ func reasonOf(body []byte, credential http.Header) string {
 			text = without(text, value)
 		}
 	}
-	return ShortText(strings.ToValidUTF8(text, ""), maxReason)
+	return message.Cut(strings.ToValidUTF8(text, ""), maxReason)
 }
 
 // textsOf are the texts in a value, in a fixed order.

@@ -6,6 +6,8 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"reconciler/internal/message"
 )
 
 // longestValue is how much of one foreign text Markdown shows, in characters.
@@ -18,13 +20,13 @@ const noReference = "\u200b"
 // markdownText writes foreign text into Markdown as what it is: no markup, no
 // HTML, no mention of anybody, no new line.
 func markdownText(text string) string {
-	return escape(withoutReferences(shorten(clean(text))), "<>&~|", "\\`*_[]!#")
+	return escape(withoutReferences(message.Cut(clean(text), longestValue)), "<>&~|", "\\`*_[]!#")
 }
 
 // htmlText writes foreign text into HTML, where Markdown's escapes are not
 // read.
 func htmlText(text string) string {
-	return escape(withoutReferences(shorten(clean(text))), "<>&", "")
+	return escape(withoutReferences(message.Cut(clean(text), longestValue)), "<>&", "")
 }
 
 // escape writes the runes of entities as HTML's entities, and those of
@@ -92,7 +94,7 @@ func refers(r, next rune) bool {
 // markdownCode writes foreign text as code. What would end a code span or a
 // table's cell is written as HTML.
 func markdownCode(text string) string {
-	text = shorten(clean(text))
+	text = message.Cut(clean(text), longestValue)
 	switch {
 	case text == "":
 		return "(none)"
@@ -100,13 +102,6 @@ func markdownCode(text string) string {
 		return "`" + text + "`"
 	}
 	return "<code>" + escape(text, "<>&~|", "\\`*_[]!#") + "</code>"
-}
-
-func shorten(text string) string {
-	if utf8.RuneCountInString(text) <= longestValue {
-		return text
-	}
-	return string([]rune(text)[:longestValue-1]) + "…"
 }
 
 // units is the length of text in UTF-16 code units.

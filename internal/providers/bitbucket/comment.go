@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 )
 
@@ -78,7 +79,7 @@ func (c *Commenter) SetStatus(ctx context.Context, pr providers.PullRequest, sta
 		return fmt.Errorf("bitbucket has no state %q", status.State)
 	}
 	_, err := c.api.Call(ctx, http.MethodPost, projectPath(pr)+"/commit/"+url.PathEscape(pr.Commit)+"/statuses/build", map[string]string{
-		"key": providers.ShortText(status.Name, 40), "name": status.Name, "state": state,
+		"key": message.Cut(status.Name, 40), "name": status.Name, "state": state,
 		"description": status.Description, "url": status.URL,
 	}, nil)
 	return err

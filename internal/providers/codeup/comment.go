@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 )
 
@@ -70,7 +71,7 @@ func (c *Commenter) Write(ctx context.Context, pr providers.PullRequest, id, bod
 // SetStatus implements providers.Commenter.
 func (c *Commenter) SetStatus(ctx context.Context, pr providers.PullRequest, status providers.CommitStatus) error {
 	in := map[string]string{
-		"state": string(status.State), "context": providers.ShortText(status.Name, 50), "description": status.Description,
+		"state": string(status.State), "context": message.Cut(status.Name, 50), "description": status.Description,
 	}
 	if status.URL != "" {
 		in["targetUrl"] = status.URL

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-github/v89/github"
 
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 )
 
@@ -65,7 +66,7 @@ func (c *Commenter) Write(ctx context.Context, pr providers.PullRequest, id, bod
 // SetStatus implements providers.Commenter.
 func (c *Commenter) SetStatus(ctx context.Context, pr providers.PullRequest, status providers.CommitStatus) error {
 	in := github.RepoStatus{
-		State: new(string(status.State)), Context: &status.Name, Description: new(providers.ShortText(status.Description, 140)),
+		State: new(string(status.State)), Context: &status.Name, Description: new(message.Cut(status.Description, 140)),
 	}
 	if status.URL != "" {
 		in.TargetURL = &status.URL

@@ -10,6 +10,7 @@ import (
 
 	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
 
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 )
 
@@ -63,7 +64,7 @@ func (c *Commenter) SetStatus(ctx context.Context, pr providers.PullRequest, sta
 	if status.State == providers.StateFailure || status.State == providers.StateError {
 		state = gitlab.Failed
 	}
-	in := gitlab.SetCommitStatusOptions{State: state, Name: &status.Name, Description: new(providers.ShortText(status.Description, 255))}
+	in := gitlab.SetCommitStatusOptions{State: state, Name: &status.Name, Description: new(message.Cut(status.Description, 255))}
 	if status.URL != "" {
 		in.TargetURL = &status.URL
 	}
