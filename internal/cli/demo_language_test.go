@@ -3,17 +3,10 @@ package cli
 import (
 	"bytes"
 	"io"
-	"maps"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/text/language"
-	"gopkg.in/yaml.v3"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
@@ -21,69 +14,8 @@ import (
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
+	"reconciler/internal/report/reporttest"
 )
-
-// madeUp is a language in which every text of the catalogue is between markers,
-// without a word of English: its words are those of the text, backwards.
-func madeUp(t *testing.T) *report.Language {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "report", "messages", "en.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var texts map[string]any
-	if err := yaml.Unmarshal(data, &texts); err != nil {
-		t.Fatal(err)
-	}
-	translate(texts)
-	if data, err = yaml.Marshal(texts); err != nil {
-		t.Fatal(err)
-	}
-	l, err := report.NewLanguage(language.MustParse("art-x-madeup"), data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-func translate(texts map[string]any) {
-	action := regexp.MustCompile(`\{\{[^}]*\}\}`)
-	for key, value := range texts {
-		switch value := value.(type) {
-		case map[string]any:
-			translate(value)
-		case string:
-			texts[key] = "⟦" + action.ReplaceAllString(value, "⟧${0}⟦") + "⟧"
-		}
-	}
-}
-
-// unquoted is a message without its foreign texts.
-func unquoted(m message.Message) message.Message {
-	args := maps.Clone(m.Args)
-	for name, value := range args {
-		switch v := value.(type) {
-		case message.Foreign:
-			args[name] = message.Foreign("…")
-		case message.Message:
-			args[name] = unquoted(v)
-		case []message.Message:
-			list := make([]message.Message, len(v))
-			for i := range v {
-				list[i] = unquoted(v[i])
-			}
-			args[name] = list
-		}
-	}
-	return message.Message{ID: m.ID, Args: args}
-}
-
-// english finds what a text shows in English: words next to each other that are
-// neither the catalogue's nor quoted.
-func english(l *report.Language, m message.Message) string {
-	rest := regexp.MustCompile(`⟦[^⟦⟧]*⟧`).ReplaceAllString(l.Text(unquoted(m)), "\x00")
-	return regexp.MustCompile(`\pL{2,}['’,;:]* \pL{2,}`).FindString(rest)
-}
 
 // brokenFile and brokenConfiguration violate many rules at once, one field each.
 const (
@@ -128,24 +60,6 @@ people: {dueAfter: soon}
 `
 )
 
-func TestEnglishBesidesTheCatalogueIsFound(t *testing.T) {
-	l := madeUp(t)
-	for _, c := range []struct {
-		m    message.Message
-		want string
-	}{
-		{message.New("reason.of-rule", "rule", "drift", "why", "it was not asked"), "it was"},
-		{message.New("plan.of", "name", "web", "text", message.New("reason.and", "first", "the token ends", "second", "x")), "the token"},
-		{message.New("list", "items", []message.Message{message.New("verbatim", "text", "no answer came")}), "no answer"},
-		{message.New("plan.of", "name", "web", "text", message.Verbatim("connection refused by peer")), ""},
-		{message.New("condition.bound"), ""},
-	} {
-		if got := english(l, c.m); got != c.want {
-			t.Errorf("%v: found %q, want %q", c.m, got, c.want)
-		}
-	}
-}
-
 // TestDemoShowsNoEnglishInAnotherLanguage runs the demo in a made-up language.
 // Each finding, condition, step and event is made of the catalogue's texts and
 // of arguments; a foreign text is an argument that says so.
@@ -153,7 +67,7 @@ func TestDemoShowsNoEnglishInAnotherLanguage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it runs the demo")
 	}
-	l := madeUp(t)
+	l := reporttest.MadeUp(t)
 	var mu sync.Mutex
 	seen := map[string]map[string]bool{}
 	check := func(what string, messages ...message.Message) {
@@ -165,7 +79,7 @@ func TestDemoShowsNoEnglishInAnotherLanguage(t *testing.T) {
 			}
 			if key := m.Key(); !seen[what][key] {
 				seen[what][key] = true
-				if found := english(l, m); found != "" {
+				if found := reporttest.English(l, m); found != "" {
 					t.Errorf("%s %s shows %q", what, m.ID, found)
 				}
 				if what != "event" && strings.Contains(key, `"id":"`+message.VerbatimID+`"`) {

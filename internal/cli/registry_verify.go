@@ -189,7 +189,8 @@ func (o *verifyOptions) introduce(ctx context.Context, talk io.Writer, v verify.
 
 func (o *verifyOptions) show(v report.RegistryVerification) error {
 	for i := range v.Assumptions {
-		v.Assumptions[i].Message = o.streams.redactor.Redact(v.Assumptions[i].Message)
+		m := &v.Assumptions[i].Message
+		m.Message = m.Map(o.streams.redactor.Redact)
 	}
 	var err error
 	if o.output.json() {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"reconciler/internal/message"
 )
 
 // Exposure is a file or folder of the configuration that other users of this
@@ -14,7 +16,7 @@ import (
 type Exposure struct {
 	// Field is where the configuration names it.
 	Field, Path string
-	Problem     string
+	Problem     message.Message
 	// Writes says that others may change what the daemon trusts: it does not
 	// start then.
 	Writes bool
@@ -42,11 +44,11 @@ func (c *Config) exposedFiles() []Exposure {
 		switch {
 		case *f.value == "" || err != nil:
 		case !f.folder && info.Mode()&othersWrite != 0:
-			found = append(found, Exposure{f.path, *f.value, "every user may write it; chmod o-w", true})
+			found = append(found, Exposure{f.path, *f.value, message.New("exposed.writable"), true})
 		case f.folder && openFolder(info):
-			found = append(found, Exposure{f.path, *f.value, "every user may write into it; chmod o-w", false})
+			found = append(found, Exposure{f.path, *f.value, message.New("exposed.folder"), false})
 		case !f.folder && isSecret(f.path) && info.Mode()&othersRead != 0:
-			found = append(found, Exposure{f.path, *f.value, "every user may read it; chmod o-r", false})
+			found = append(found, Exposure{f.path, *f.value, message.New("exposed.readable"), false})
 		}
 	}
 	return found
@@ -55,7 +57,7 @@ func (c *Config) exposedFiles() []Exposure {
 // exposedState are the state, its folder and that of the socket.
 func (c *Config) exposedState() []Exposure {
 	var found []Exposure
-	add := func(field, path, problem string, writes bool) {
+	add := func(field, path string, problem message.Message, writes bool) {
 		found = append(found, Exposure{field, path, problem, writes})
 	}
 	for _, path := range []string{c.State.Path, c.State.Path + ".journal"} {
@@ -63,16 +65,16 @@ func (c *Config) exposedState() []Exposure {
 		switch {
 		case err != nil:
 		case info.Mode().Type() == fs.ModeSymlink:
-			add("state.path", path, "it is a link, and whoever can change the link chooses what the daemon remembers; name the file itself", true)
+			add("state.path", path, message.New("exposed.link"), true)
 		case info.Mode()&othersWrite != 0:
-			add("state.path", path, "every user may write it; chmod o-w", true)
+			add("state.path", path, message.New("exposed.writable"), true)
 		}
 	}
 	if info, err := os.Stat(filepath.Dir(c.State.Path)); err == nil && openFolder(info) {
-		add("state.path", filepath.Dir(c.State.Path), "every user may write into this folder; chmod o-w, or name a file in a folder below it, which is made with mode 0700", true)
+		add("state.path", filepath.Dir(c.State.Path), message.New("exposed.state-folder"), true)
 	}
 	if info, err := os.Stat(filepath.Dir(c.Server.Socket)); c.Server.Socket != "" && err == nil && openFolder(info) {
-		add("server.socket", filepath.Dir(c.Server.Socket), "every user may write into this folder, and replace the socket; chmod o-w", false)
+		add("server.socket", filepath.Dir(c.Server.Socket), message.New("exposed.socket-folder"), false)
 	}
 	return found
 }
@@ -98,7 +100,7 @@ func (c *Config) CheckExposures(report func(Exposure)) error {
 	var errs []error
 	for _, e := range c.Exposures() {
 		if e.Writes {
-			errs = append(errs, errors.New(e.Field+": "+e.Path+": "+e.Problem))
+			errs = append(errs, message.NewError("exposed.path", "field", e.Field, "path", e.Path, "problem", e.Problem))
 			continue
 		}
 		report(e)

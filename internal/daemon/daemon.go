@@ -16,6 +16,7 @@ import (
 	"reconciler/internal/metrics"
 	"reconciler/internal/notify"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/report"
 	"reconciler/internal/secrets"
 	"reconciler/internal/trace"
 )
@@ -123,7 +124,7 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 // may read.
 func (d *Daemon) checkFiles(c *config.Config) error {
 	err := c.CheckExposures(func(e config.Exposure) {
-		d.log.Warn("a file is open to other users", "field", e.Field, "path", e.Path, "problem", e.Problem)
+		d.log.Warn("a file is open to other users", "field", e.Field, "path", e.Path, "problem", report.English().Text(e.Problem))
 	})
 	if err != nil {
 		return fmt.Errorf("files: %w", err)

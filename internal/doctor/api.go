@@ -4,29 +4,38 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // api looks whether the tokens and the certificate of the API can be used.
 func (d *doctor) api(_ context.Context, l *list) {
 	c, unread := d.o.Engine.Config.Server.API, false
 	for _, t := range c.All() {
-		name := cmp.Or(t.Name, "server.api.tokenFile")
+		name := verbatim(cmp.Or(t.Name, "server.api.tokenFile"))
 		if _, err := t.Read(); err != nil {
-			l.no("api-token", name, "Unusable", err.Error(), "mount the file, readable by the daemon's user: without it the daemon does not start")
+			l.no("api-token", name, "Unusable", message.Says(err), message.New("doctor.mount-file"))
 			unread = true
 			continue
 		}
-		l.yes("api-token", name, "Readable", "the token can be read; its right: "+t.Right)
+		l.yes("api-token", name, "Readable", message.New("doctor.api-token", "right", t.Right))
 	}
 	if err := c.CheckTokens(); err != nil && !unread {
-		l.no("api-tokens", "server.api", "Unusable", err.Error(), "give every token a value of its own")
+		l.no("api-tokens", verbatim("server.api"), "Unusable", message.Says(err), message.New("doctor.same-tokens"))
 	}
-	if c.CertFile == "" {
-		return // Plain http on loopback.
-	}
-	if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
-		l.no("api-certificate", c.CertFile, "Unusable", err.Error(), "mount the certificate and the key that belongs to it")
+	l.certificate("api-certificate", c.CertFile, c.KeyFile)
+}
+
+// certificate adds whether a certificate and its key can be used; an empty file
+// is plain http.
+func (l *list) certificate(name binding.Question, cert, key string) {
+	if cert == "" {
 		return
 	}
-	l.yes("api-certificate", c.CertFile, "Readable", "the certificate and its key can be read")
+	if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
+		l.no(name, verbatim(cert), "Unusable", message.Says(err), message.New("doctor.mount-certificate"))
+		return
+	}
+	l.yes(name, verbatim(cert), "Readable", message.New("doctor.certificate-read"))
 }

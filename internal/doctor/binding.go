@@ -3,18 +3,14 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
-	"strings"
-	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/engine"
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
 	"reconciler/internal/providers"
-	"reconciler/internal/report"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
 	"reconciler/internal/status"
@@ -40,22 +36,23 @@ func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration, se
 			readable = d.token(ctx, l, b, seen)
 		}
 	}
+	username := verbatim(b.Spec.Username)
 	own, site := answersOf(seen.Tokens[b.Name])
 	switch {
 	case d.clients.Hosts[b.Spec.Platform] == nil:
-		l.notAsked("code-host", b.Spec.Platform.Title(), "its client could not be made")
+		l.notAsked("code-host", verbatim(b.Spec.Platform.Title()), message.New("doctor.no-client"))
 	case readable && len(own) == 0:
-		l.unknown("account", b.Spec.Username, providers.ReasonTimedOut, "no answer in time", "")
+		l.late("account", username)
 	case readable:
 		for _, a := range own {
-			l.answer(b.Spec.Username, a)
+			l.answer(username, a)
 		}
 	default:
-		l.notAsked(binding.QuestionTokenValid, b.Spec.Username, "the token could not be read")
+		l.notAsked(binding.QuestionTokenValid, username, message.New("doctor.no-token"))
 	}
 	if b.Spec.Token != nil {
 		state := seen.Tokens[b.Name]
-		d.expiry(l, b.Spec.Token.Vault.String(), state.End())
+		d.expiry(l, verbatim(b.Spec.Token.Vault.String()), state.End())
 	}
 	d.site(ctx, l, b, site)
 	if d.clients.Hosts[b.Spec.Platform] != nil {
@@ -82,21 +79,21 @@ func (d *doctor) mayAsk(l *list, b binding.Declaration, host string) bool {
 	const question, code = "address-unchanged", "address-changed-with-secret"
 	allowed := d.o.Engine.Config.Policy.AllowAddressChangeWithSecret
 	if d.appliedErr != nil && !allowed && host == "" {
-		l.failed(question, b.Spec.Address, d.appliedErr)
+		l.failed(question, verbatim(b.Spec.Address), d.appliedErr)
 		return false
 	}
 	move := d.targets.Move(b, host)
 	refused := move.Refused(allowed)
 	if refused {
 		rule, _ := finding.Lookup(code)
-		how := "is also declared for "
+		why := message.New("doctor.token-declared", "hosts", move.From)
 		switch {
 		case move.Named:
-			how = "belongs, as its secret says, to "
+			why = message.New("doctor.token-named", "hosts", move.From)
 		case move.Applied:
-			how = "was applied with "
+			why = message.New("doctor.token-applied", "hosts", move.From)
 		}
-		l.no(question, b.Spec.Address, code, "the token "+how+strings.Join(move.From, ", ")+", and would be sent elsewhere", report.English().Text(rule.Hint()))
+		l.no(question, verbatim(b.Spec.Address), code, why, rule.Hint())
 	}
 	return !refused
 }
@@ -121,33 +118,32 @@ func remembered(ctx context.Context, o engine.Options) (map[string][]binding.Rec
 // metadata shows what the secret store says about a secret without reading it.
 func (d *doctor) metadata(l *list, b binding.Declaration, seen observed) {
 	ref, state := b.Spec.Token.Vault, seen.Tokens[b.Name]
-	object := ref.String()
+	object := verbatim(ref.String())
 	switch err, asked := seen.calls.metadata[secrets.Ref(ref)]; {
 	case !asked:
-		l.unknown(questionMetadata, object, providers.ReasonTimedOut, "no answer in time", "")
+		l.late(questionMetadata, object)
 		return
 	case err != nil:
 		l.failed(questionMetadata, object, err)
 		return
 	case state.Version == 0:
-		l.yes(questionMetadata, object, "Unversioned", "the store keeps no versions here; the token is known by its fingerprint")
+		l.yes(questionMetadata, object, "Unversioned", message.New("doctor.unversioned"))
 		return
 	}
-	l.yes(questionMetadata, object, "Read", "the metadata can be read; written on "+state.Created.UTC().Format(time.DateOnly))
+	l.yes(questionMetadata, object, "Read", message.New("doctor.metadata", "at", binding.DateOf(state.Created)))
 	if ref.Version > 0 && state.Latest > state.Version {
 		l.add(binding.Yes, questionVersion, object, said{
-			"NewerVersion", fmt.Sprintf("version %d is pinned, and version %d exists", state.Version, state.Latest),
-			"to take it up, pin it or leave spec.token.vault.version out",
+			"NewerVersion", message.New("doctor.newer-version", "version", state.Version, "latest", state.Latest), message.New("doctor.take-version"),
 		})
 	} else {
-		l.yes(questionVersion, object, "Current", fmt.Sprintf("version %d is the newest", state.Version))
+		l.yes(questionVersion, object, "Current", message.New("doctor.newest", "version", state.Version))
 	}
 }
 
 // token shows whether the observer read a token, and asks for it where the
 // observer did not come to it. It is true where the observer read it.
 func (d *doctor) token(ctx context.Context, l *list, b binding.Declaration, seen observed) bool {
-	object, ref := b.Spec.Token.Vault.String(), secrets.Ref(b.Spec.Token.Vault)
+	object, ref := verbatim(b.Spec.Token.Vault.String()), secrets.Ref(b.Spec.Token.Vault)
 	ref.Version = seen.Tokens[b.Name].Version
 	if err, asked := seen.calls.values[ref]; asked {
 		return l.value(object, err)
@@ -159,7 +155,7 @@ func (d *doctor) token(ctx context.Context, l *list, b binding.Declaration, seen
 }
 
 // value reads a secret, and says whether that worked. The caller wipes it.
-func (d *doctor) value(ctx context.Context, l *list, object string, ref secrets.Ref) (secrets.Secret, bool) {
+func (d *doctor) value(ctx context.Context, l *list, object message.Message, ref secrets.Ref) (secrets.Secret, bool) {
 	var token secrets.Secret
 	err := d.ask(ctx, func(ctx context.Context) (err error) {
 		token, _, err = d.clients.Tokens.Read(ctx, ref)
@@ -169,19 +165,19 @@ func (d *doctor) value(ctx context.Context, l *list, object string, ref secrets.
 }
 
 // value adds how the reading of a secret ended, and says whether it worked.
-func (l *list) value(object string, err error) bool {
+func (l *list) value(object message.Message, err error) bool {
 	f, _ := errors.AsType[*binding.Failure](err)
 	switch {
 	case err == nil:
-		l.yes(questionValue, object, "Read", "the value can be read")
-		l.yes(questionKey, object, "Found", "the key is there")
+		l.yes(questionValue, object, "Read", message.New("doctor.value"))
+		l.yes(questionKey, object, "Found", message.New("doctor.key"))
 		return true
 	case f != nil && f.Code == vault.CodeMissingKey:
-		l.yes(questionValue, object, "Read", "the secret can be read")
+		l.yes(questionValue, object, "Read", message.New("doctor.secret"))
 		l.failed(questionKey, object, err)
 	default:
 		l.failed(questionValue, object, err)
-		l.notAsked(questionKey, object, "the value could not be read")
+		l.notAsked(questionKey, object, message.New("doctor.no-value"))
 	}
 	return false
 }
@@ -197,26 +193,25 @@ func sourcesOf(s binding.Spec) []string {
 
 // expiry shows how long a token lasts, with a way out from the first of the
 // configured warnings on.
-func (d *doctor) expiry(l *list, object string, e binding.TokenEnd) {
+func (d *doctor) expiry(l *list, object message.Message, e binding.TokenEnd) {
 	const question = "token-expiry"
 	left, days := e.Lifetime(d.o.Engine.Now(), d.o.Engine.Config.ExpiryWarnings)
 	if left == binding.EndUnknown {
-		l.unknown(question, object, status.ReasonNoExpiryKnown, "nothing shows when the token expires",
-			"declare spec.token.expires, or set the secret's custom metadata expires")
+		l.unknown(question, object, status.ReasonNoExpiryKnown, message.New("doctor.no-expiry"), message.New("doctor.declare-expiry"))
 		return
 	}
 	last := binding.DateOf(e.At)
 	rule, _ := finding.Lookup(question)
 	if left == binding.Ended {
-		l.no(question, object, status.ReasonExpired, fmt.Sprintf("the token expired on %s (source: %s)", last, e.Source), report.English().Text(rule.Hint()))
+		l.no(question, object, status.ReasonExpired, message.New("doctor.expired", "at", last, "source", e.Source), rule.Hint())
 		return
 	}
-	message := fmt.Sprintf("%d days left, until %s (source: %s)", days, last, e.Source)
+	until := message.New("doctor.days-left", "count", days, "at", last, "source", e.Source)
 	if left == binding.EndsSoon {
-		l.add(binding.Yes, question, object, said{status.ReasonExpiresSoon, message, report.English().Text(rule.Hint())})
+		l.add(binding.Yes, question, object, said{status.ReasonExpiresSoon, until, rule.Hint()})
 		return
 	}
-	l.yes(question, object, status.ReasonCurrent, message)
+	l.yes(question, object, status.ReasonCurrent, until)
 }
 
 // site shows the site of a self-managed GitLab: its port by the product's rule,
@@ -226,34 +221,34 @@ func (d *doctor) site(ctx context.Context, l *list, b binding.Declaration, answe
 	if b.Spec.Address == "" {
 		return
 	}
+	address := verbatim(b.Spec.Address)
 	if u, err := url.Parse(b.Spec.Address); err == nil {
 		port := u.Port()
 		if port == "" {
 			port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 		}
-		verdict := said{"Allowed", "the registry takes port " + port + " over " + u.Scheme, ""}
+		verdict := said{"Allowed", message.New("doctor.port", "port", port, "scheme", u.Scheme), message.Message{}}
 		if rule, ok := finding.Lookup("gitlab-trigger-url"); ok && u.Scheme == "http" && port != "80" {
-			verdict.hint = report.English().Text(rule.Hint())
+			verdict.hint = rule.Hint()
 		}
-		l.add(binding.Yes, questionPort, b.Spec.Address, verdict)
+		l.add(binding.Yes, questionPort, address, verdict)
 	}
 	checker := d.clients.Sites[b.Spec.Platform]
 	switch {
 	case d.clients.SitesErr != nil:
-		l.failed(binding.QuestionSiteReachable, b.Spec.Address, d.clients.SitesErr)
+		l.failed(binding.QuestionSiteReachable, address, d.clients.SitesErr)
 		return
 	case checker == nil:
-		l.notAsked(binding.QuestionSiteReachable, b.Spec.Address,
-			"codeHosts.unsafeAllowPrivateAddresses is on, so a public site cannot be distinguished from another")
+		l.notAsked(binding.QuestionSiteReachable, address, message.New("doctor.private-allowed"))
 		return
 	}
 	if len(answers) == 0 {
 		if err := d.ask(ctx, func(ctx context.Context) error { answers = checker.Check(ctx, b.Spec.Address); return nil }); err != nil {
-			l.failed(binding.QuestionSiteReachable, b.Spec.Address, err)
+			l.failed(binding.QuestionSiteReachable, address, err)
 		}
 	}
 	for _, a := range answers {
-		l.answer(b.Spec.Address, a)
+		l.answer(address, a)
 	}
 }
 
@@ -261,20 +256,21 @@ func (d *doctor) site(ctx context.Context, l *list, b binding.Declaration, answe
 // trigger.
 func (d *doctor) projects(l *list, b binding.Declaration, projects map[string]binding.ProjectState, readable bool) {
 	for _, source := range sourcesOf(b.Spec) {
+		object := verbatim(source)
 		if !readable {
-			l.notAsked(binding.QuestionProjectExists, source, "the token could not be read")
+			l.notAsked(binding.QuestionProjectExists, object, message.New("doctor.no-token"))
 			continue
 		}
 		project, asked := projects[source]
 		if !asked {
-			l.unknown(binding.QuestionProjectExists, source, providers.ReasonTimedOut, "no answer in time", "")
+			l.late(binding.QuestionProjectExists, object)
 			continue
 		}
 		for _, a := range project.Answers {
 			if a.Verdict == binding.No && a.Code == "" && a.Question == binding.QuestionProjectExists {
 				a.Code = "source-missing"
 			}
-			l.answer(source, a)
+			l.answer(object, a)
 		}
 		for _, r := range b.Spec.Repositories {
 			if r.Source == source && b.Spec.Platform == binding.GitLab {
@@ -286,14 +282,14 @@ func (d *doctor) projects(l *list, b binding.Declaration, projects map[string]bi
 
 // trigger holds a declared trigger against where the project lives.
 func trigger(l *list, e binding.Edition, r binding.Repository, project binding.ProjectState) {
-	object, subgroup := r.Image+" from "+r.Source, project.Subgroup
+	object, subgroup := message.New("doctor.from", "image", r.Image, "source", r.Source), project.Subgroup
 	allowed := project.Allows(e, binding.GitLab, r.Trigger)
 	switch {
 	case allowed == binding.No:
 		l.answer(object, providers.No(questionTrigger, binding.RuleSubgroup, subgroup.Reason, message.New("doctor.auto-trigger", "why", subgroup.Message)))
 	case r.Trigger == binding.Manual:
-		l.yes(questionTrigger, object, "Manual", "manual builds are allowed everywhere")
+		l.yes(questionTrigger, object, "Manual", message.New("doctor.manual"))
 	default:
-		l.add(allowed, questionTrigger, object, said{subgroup.Reason, report.English().Text(message.New("doctor.auto-trigger", "why", subgroup.Message)), ""})
+		l.add(allowed, questionTrigger, object, said{subgroup.Reason, message.New("doctor.auto-trigger", "why", subgroup.Message), message.Message{}})
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/engine"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
@@ -68,24 +68,26 @@ func Diagnose(ctx context.Context, o Options) []report.Check {
 	d := newDoctor(o)
 	defer d.close()
 	d.applied, d.targets, d.appliedErr = remembered(ctx, o.Engine)
-	first := d.run(ctx, []section{{"State", d.state}, {"Source", d.source}})
+	first := d.run(ctx, []section{{message.New("doctor.group.state"), d.state}, {message.New("doctor.group.source"), d.source}})
 	checks = append(checks, first...)
 	d.targets = d.targets.With(nil, d.snapshot)
 	checks = append(checks, d.run(ctx, d.rest(ctx))...)
-	for i, c := range checks {
-		checks[i].Object, checks[i].Message, checks[i].Hint = d.redactor.Redact(c.Object), d.redactor.Redact(c.Message), d.redactor.Redact(c.Hint)
+	for i := range checks {
+		for _, t := range []*report.Text{&checks[i].Object, &checks[i].Message, &checks[i].Hint} {
+			t.Message = t.Map(d.redactor.Redact)
+		}
 	}
 	return checks
 }
 
 // configuration shows what config.Load found.
 func configuration(o Options) []report.Check {
-	l := &list{group: "Configuration"}
+	l := &list{group: message.New("doctor.group.configuration")}
 	for _, f := range o.Findings {
 		l.finding(f)
 	}
 	if !finding.HasErrors(o.Findings) {
-		l.yes("configuration", o.Path, "Valid", fmt.Sprintf("valid, with the instances %s", strings.Join(o.Engine.Config.InstanceNames(), ", ")))
+		l.yes("configuration", verbatim(o.Path), "Valid", message.New("doctor.valid", "instances", o.Engine.Config.InstanceNames()))
 	}
 	return l.checks
 }
@@ -126,26 +128,26 @@ func (d *doctor) close() { _ = d.clients.Close() }
 // once, for the first section that needs it.
 func (d *doctor) rest(ctx context.Context) []section {
 	observations := map[string]func() observed{}
-	sections := []section{{"Secret store", d.store}}
+	sections := []section{{message.New("doctor.group.secrets"), d.store}}
 	for _, c := range d.o.Engine.Config.Instances {
 		if d.chosenInstance(c.Name) {
 			seen := sync.OnceValue(func() observed { return d.observe(ctx, c) })
 			observations[c.Name] = seen
-			sections = append(sections, section{"Registry " + c.Name, func(_ context.Context, l *list) { d.registry(l, c, seen()) }})
+			sections = append(sections, section{message.New("doctor.group.registry", "name", c.Name), func(_ context.Context, l *list) { d.registry(l, c, seen()) }})
 		}
 	}
 	if d.o.Engine.Config.Webhooks != nil {
-		sections = append(sections, section{"Webhooks", d.webhooks})
+		sections = append(sections, section{message.New("doctor.group.webhooks"), d.webhooks})
 	}
 	if d.o.Engine.Config.Server.API != nil {
-		sections = append(sections, section{"API", d.api})
+		sections = append(sections, section{message.New("doctor.group.api"), d.api})
 	}
 	if d.o.Engine.Config.Notify != nil {
-		sections = append(sections, section{"Messages", d.receivers})
+		sections = append(sections, section{message.New("doctor.group.messages"), d.receivers})
 	}
-	sections = append(sections, section{"Code hosts", d.hosts})
+	sections = append(sections, section{message.New("doctor.group.hosts"), d.hosts})
 	for _, b := range d.declared {
-		sections = append(sections, section{"Binding " + b.Name, func(ctx context.Context, l *list) { d.binding(ctx, l, b, observations[b.Spec.Instance]()) }})
+		sections = append(sections, section{message.New("doctor.group.binding", "name", b.Name), func(ctx context.Context, l *list) { d.binding(ctx, l, b, observations[b.Spec.Instance]()) }})
 	}
 	return sections
 }
@@ -158,7 +160,7 @@ func (d *doctor) chosenInstance(name string) bool {
 
 // section is one group of checks.
 type section struct {
-	group string
+	group message.Message
 	look  func(context.Context, *list)
 }
 
@@ -172,7 +174,7 @@ func (d *doctor) run(ctx context.Context, sections []section) []report.Check {
 		wait.Go(func() {
 			defer func() {
 				if v := recover(); v != nil {
-					lists[i].unknown("check", "", "Fault", fmt.Sprintf("a fault of this program, please report it (%T)", v), "")
+					lists[i].unknown("check", message.Message{}, "Fault", message.New("doctor.fault", "type", fmt.Sprintf("%T", v)), message.Message{})
 				}
 			}()
 			s.look(ctx, lists[i])
@@ -201,61 +203,79 @@ func (d *doctor) ask(ctx context.Context, question func(context.Context) error) 
 
 // list collects the checks of a group.
 type list struct {
-	group  string
+	group  message.Message
 	checks []report.Check
 }
 
-func (l *list) add(verdict binding.Verdict, name binding.Question, object string, said said) {
+func (l *list) add(verdict binding.Verdict, name binding.Question, object message.Message, said said) {
 	l.checks = append(l.checks, report.Check{
-		Group: l.group, Name: string(name), Object: object, Verdict: verdict, Reason: said.reason, Message: said.message, Hint: said.hint,
+		Group: report.Text{Message: l.group}, Name: string(name), Object: report.Text{Message: object},
+		Verdict: verdict, Reason: said.reason, Message: report.Text{Message: said.message}, Hint: report.Text{Message: said.hint},
 	})
 }
 
 // said is what came back.
-type said struct{ reason, message, hint string }
-
-func (l *list) yes(name binding.Question, object, reason, message string) {
-	l.add(binding.Yes, name, object, said{reason, message, ""})
+type said struct {
+	reason        string
+	message, hint message.Message
 }
 
-func (l *list) no(name binding.Question, object, reason, message, hint string) {
-	l.add(binding.No, name, object, said{reason, message, hint})
+// verbatim is what a check looks at, by its own name.
+func verbatim(object string) message.Message {
+	if object == "" {
+		return message.Message{}
+	}
+	return message.Verbatim(object)
 }
 
-func (l *list) unknown(name binding.Question, object, reason, message, hint string) {
-	l.add(binding.UnknownAsked, name, object, said{reason, message, hint})
+func (l *list) yes(name binding.Question, object message.Message, reason string, text message.Message) {
+	l.add(binding.Yes, name, object, said{reason, text, message.Message{}})
+}
+
+func (l *list) no(name binding.Question, object message.Message, reason string, text, hint message.Message) {
+	l.add(binding.No, name, object, said{reason, text, hint})
+}
+
+func (l *list) unknown(name binding.Question, object message.Message, reason string, text, hint message.Message) {
+	l.add(binding.UnknownAsked, name, object, said{reason, text, hint})
+}
+
+// late says that no answer came in time.
+func (l *list) late(name binding.Question, object message.Message) {
+	l.unknown(name, object, providers.ReasonTimedOut, message.New("doctor.late"), message.Message{})
 }
 
 // notAsked says why a check was not made.
-func (l *list) notAsked(name binding.Question, object, why string) {
-	l.add(binding.UnknownAsked, name, object, said{report.NotAsked, "not asked: " + why, ""})
+func (l *list) notAsked(name binding.Question, object, why message.Message) {
+	l.add(binding.UnknownAsked, name, object, said{report.NotAsked, message.New("doctor.not-asked", "why", why), message.Message{}})
 }
 
 // failed adds an error with the verdict that follows from it.
-func (l *list) failed(name binding.Question, object string, err error) {
+func (l *list) failed(name binding.Question, object message.Message, err error) {
 	l.add(verdictOf(err), name, object, sayError(err))
 }
 
 // finding adds a finding: an error fails the check, anything else is only reported.
 func (l *list) finding(f finding.Finding) {
-	verdict, at := binding.Yes, f.File
+	verdict := binding.Yes
 	if f.Severity == finding.Error {
 		verdict = binding.No
 	}
+	at := message.Place{File: f.File}
 	if f.Line > 0 {
-		at = fmt.Sprintf("%s:%d:%d", f.File, f.Line, max(f.Column, 1))
+		at.Line, at.Column = f.Line, max(f.Column, 1)
 	}
-	l.add(verdict, "finding", at, said{f.Code, report.English().Text(f.Message), report.English().Text(f.Hint)})
+	l.add(verdict, "finding", verbatim(at.String()), said{f.Code, f.Message, f.Hint})
 }
 
 // answer adds what a code host said. The rule of a no, or of a warning, says
 // what to do.
-func (l *list) answer(object string, a binding.Answer) {
-	hint := ""
+func (l *list) answer(object message.Message, a binding.Answer) {
+	var hint message.Message
 	if rule, ok := finding.Lookup(a.Code); ok && (a.Verdict == binding.No || a.Verdict == binding.Yes && rule.Severity == finding.Warning) {
-		hint = report.English().Text(rule.Hint())
+		hint = rule.Hint()
 	}
-	l.add(a.Verdict, a.Question, object, said{a.Reason, report.English().Text(a.Message), hint})
+	l.add(a.Verdict, a.Question, object, said{a.Reason, a.Message, hint})
 }
 
 // verdictOf reads an error. A clear answer of the other side is a failed check, and so
@@ -286,7 +306,7 @@ func sayError(err error) said {
 		if errors.Is(err, context.DeadlineExceeded) {
 			reason = providers.ReasonTimedOut
 		}
-		return said{reason, err.Error(), ""}
+		return said{reason, message.Says(err), message.Message{}}
 	}
 	plain := *f
 	plain.Hint = ""
@@ -294,5 +314,5 @@ func sayError(err error) said {
 	if f.Code != "" {
 		reason = f.Code
 	}
-	return said{reason, plain.Error(), f.Hint}
+	return said{reason, message.Says(&plain), verbatim(f.Hint)}
 }

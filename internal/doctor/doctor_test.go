@@ -1,7 +1,9 @@
 package doctor_test
 
 import (
+	"bytes"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
 	"reconciler/internal/report"
+	"reconciler/internal/report/reporttest"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/state"
 )
@@ -103,6 +106,7 @@ func TestDoctorTellsEveryFaultInOneRun(t *testing.T) {
 	)
 	checks := p.diagnose()
 	p.golden("faults", checks)
+	noEnglish(t, checks)
 	for _, want := range []struct {
 		group, check, reason string
 		verdict              binding.Verdict
@@ -129,10 +133,36 @@ func TestDoctorTellsEveryFaultInOneRun(t *testing.T) {
 	}
 }
 
+// noEnglish shows checks in a made-up language, without what foreign programs
+// say, and finds no English.
+func noEnglish(t *testing.T, checks []report.Check) {
+	t.Helper()
+	l := reporttest.MadeUp(t)
+	unquoted := slices.Clone(checks)
+	for i := range unquoted {
+		for _, m := range []*report.Text{&unquoted[i].Group, &unquoted[i].Object, &unquoted[i].Message, &unquoted[i].Hint} {
+			m.Message = reporttest.Unquoted(m.Message)
+		}
+		if found := unquoted[i].Message; found.ID == message.VerbatimID {
+			t.Errorf("%s %s: %s has a text that is not in the catalogue", checks[i].Group.Key(), checks[i].Name, checks[i].Message.Key())
+		}
+	}
+	var out bytes.Buffer
+	if err := report.Checklist(&out, unquoted, report.Style{Language: l}); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		// An instance and a call are names.
+		if found := reporttest.Besides(strings.ReplaceAll(line, "lab GetUserSourceAccount", "")); found != "" {
+			t.Errorf("%q shows %q", line, found)
+		}
+	}
+}
+
 // has looks for a check; an empty reason is any.
 func has(checks []report.Check, group, name, reason string, verdict binding.Verdict) bool {
 	for _, c := range checks {
-		if c.Group == group && c.Name == name && c.Verdict == verdict && (reason == "" || c.Reason == reason) {
+		if report.English().Text(c.Group.Message) == group && c.Name == name && c.Verdict == verdict && (reason == "" || c.Reason == reason) {
 			return true
 		}
 	}
@@ -189,8 +219,8 @@ func TestDoctorNamesWhatIsNotDeclared(t *testing.T) {
 		t.Errorf("a name that nothing has is refuted: %+v", checks)
 	}
 	for _, c := range checks {
-		if strings.HasPrefix(c.Group, "Binding ") || strings.HasPrefix(c.Group, "Registry ") {
-			t.Errorf("%s was looked at, though nothing chosen needs it", c.Group)
+		if c.Group.ID == "doctor.group.binding" || c.Group.ID == "doctor.group.registry" {
+			t.Errorf("%s was looked at, though nothing chosen needs it", c.Group.Key())
 		}
 	}
 }
@@ -223,7 +253,7 @@ func TestDoctorStopsAtAConfigurationThatIsWrong(t *testing.T) {
 	checks := doctor.Diagnose(t.Context(), doctor.Options{
 		Path: "reconciler.yaml", Findings: []finding.Finding{finding.New("config-one-of", message.Verbatim("source: nothing is chosen")).At("reconciler.yaml", 3, 1)},
 	})
-	if len(checks) != 1 || checks[0].Verdict != binding.No || checks[0].Object != "reconciler.yaml:3:1" {
+	if len(checks) != 1 || checks[0].Verdict != binding.No || report.English().Text(checks[0].Object.Message) != "reconciler.yaml:3:1" {
 		t.Errorf("checks = %+v, want the one finding", checks)
 	}
 }

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"syscall"
@@ -12,7 +11,6 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/message"
 	"reconciler/internal/providers"
-	"reconciler/internal/report"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
 )
@@ -22,13 +20,13 @@ func (d *doctor) store(ctx context.Context, l *list) {
 	const reachable, unsealed, login = "reachable", "unsealed", "login"
 	if d.o.Engine.Config.Vault == nil {
 		if slices.ContainsFunc(d.declared, func(b binding.Declaration) bool { return b.Spec.Token != nil }) {
-			l.no("configured", "", "NoVault", "declarations keep tokens in Vault, and no secret store is configured", "set vault in the configuration")
+			l.no("configured", message.Message{}, "NoVault", message.New("doctor.no-vault"), message.New("doctor.set-vault"))
 			return
 		}
-		l.notAsked("configured", "", "no secret store is configured, and no declaration needs one")
+		l.notAsked("configured", message.Message{}, message.New("doctor.vault-unneeded"))
 		return
 	}
-	address := d.o.Engine.Config.Vault.Address
+	address := verbatim(d.o.Engine.Config.Vault.Address)
 	client := d.clients.Vault()
 	if client == nil {
 		l.failed(reachable, address, d.clients.TokensErr)
@@ -37,24 +35,24 @@ func (d *doctor) store(ctx context.Context, l *list) {
 	err := d.ask(ctx, client.Health)
 	switch f, _ := errors.AsType[*binding.Failure](err); {
 	case err == nil:
-		l.yes(reachable, address, "Answered", "the server answers")
-		l.yes(unsealed, address, "Unsealed", "the server is unsealed")
+		l.yes(reachable, address, "Answered", message.New("doctor.answers"))
+		l.yes(unsealed, address, "Unsealed", message.New("doctor.unsealed"))
 	case f != nil && f.Code == vault.CodeSealed:
-		l.yes(reachable, address, "Answered", "the server answers")
-		l.no(unsealed, address, vault.CodeSealed, "the server is sealed or not initialized", f.Hint)
-		l.notAsked(login, address, "the server is sealed")
+		l.yes(reachable, address, "Answered", message.New("doctor.answers"))
+		l.no(unsealed, address, vault.CodeSealed, message.New("doctor.sealed"), verbatim(f.Hint))
+		l.notAsked(login, address, message.New("doctor.is-sealed"))
 		return
 	default:
 		l.failed(reachable, address, err)
-		l.notAsked(unsealed, address, "the server does not answer")
-		l.notAsked(login, address, "the server does not answer")
+		l.notAsked(unsealed, address, message.New("doctor.no-server"))
+		l.notAsked(login, address, message.New("doctor.no-server"))
 		return
 	}
 	if err := d.ask(ctx, client.Login); err != nil {
 		l.failed(login, address, err)
 		return
 	}
-	l.yes(login, address, "LoggedIn", "the server accepts our login")
+	l.yes(login, address, "LoggedIn", message.New("doctor.login"))
 }
 
 // registry shows whether an instance takes our credentials, what its driver can
@@ -62,20 +60,20 @@ func (d *doctor) store(ctx context.Context, l *list) {
 func (d *doctor) registry(l *list, c config.Instance, seen observed) {
 	const credentials, instance = "credentials", "instance"
 	err := seen.calls.capabilities
-	console := c.Driver == "console"
+	console, endpoint := c.Driver == "console", verbatim(c.Endpoint)
 	switch {
 	case console:
-		l.notAsked(credentials, c.Name, "the driver is console, which has no API")
+		l.notAsked(credentials, verbatim(c.Name), message.New("doctor.console"))
 	case binding.KindOf(err) == binding.InstanceStop:
 		// Who we are was understood; what is missing is the registry.
-		l.yes(credentials, c.Endpoint, "Accepted", "the registry accepts our credentials")
-		l.failed(instance, c.Endpoint, err)
+		l.yes(credentials, endpoint, "Accepted", message.New("doctor.credentials"))
+		l.failed(instance, endpoint, err)
 	case err != nil:
-		l.failed(credentials, c.Endpoint, err)
-		l.notAsked(instance, c.Endpoint, "the credentials come first")
+		l.failed(credentials, endpoint, err)
+		l.notAsked(instance, endpoint, message.New("doctor.credentials-first"))
 	default:
-		l.yes(credentials, c.Endpoint, "Accepted", "the registry accepts our credentials")
-		l.yes(instance, c.Endpoint, "Answered", "the identity has a registry in the region "+c.Region)
+		l.yes(credentials, endpoint, "Accepted", message.New("doctor.credentials"))
+		l.yes(instance, endpoint, "Answered", message.New("doctor.region", "region", c.Region))
 	}
 	capabilities(l, seen.Capabilities, err, console)
 	d.images(l, seen)
@@ -86,17 +84,16 @@ func (d *doctor) registry(l *list, c config.Instance, seen observed) {
 func capabilities(l *list, can binding.Capabilities, err error, console bool) {
 	for _, c := range can.All() {
 		const question = "capability"
-		what := report.English().Text(message.New("capability." + c.Name))
+		object, what := verbatim(c.Name), message.New("capability."+c.Name)
 		switch {
 		case err != nil:
-			l.notAsked(question, c.Name, "the registry did not say what it can do")
+			l.notAsked(question, object, message.New("doctor.no-capabilities"))
 		case c.On:
-			l.yes(question, c.Name, "Served", "can "+what)
+			l.yes(question, object, "Served", message.New("doctor.can", "what", what))
 		case console:
-			l.notAsked(question, c.Name, report.English().Text(can.Reasons[c.Name]))
+			l.notAsked(question, object, can.Reasons[c.Name])
 		default:
-			l.no(question, c.Name, "NotServed", "cannot "+what+": "+report.English().Text(can.Reasons[c.Name]),
-				"plans make it a person's step; if the endpoint serves the call in another form, name a wireProfile for the instance")
+			l.no(question, object, "NotServed", message.New("doctor.cannot", "what", what, "why", can.Reasons[c.Name]), message.New("doctor.name-profile"))
 		}
 	}
 }
@@ -114,15 +111,16 @@ func (d *doctor) images(l *list, seen observed) {
 	}
 	slices.Sort(images)
 	for _, image := range slices.Compact(images) {
+		object := verbatim(image)
 		switch err, asked := seen.calls.images[image]; {
 		case !asked:
-			l.notAsked(question, image, "the registry cannot be read")
+			l.notAsked(question, object, message.New("doctor.no-registry"))
 		case err != nil:
-			l.failed(question, image, err)
+			l.failed(question, object, err)
 		case seen.Repositories[image].Exists:
-			l.yes(question, image, "Exists", "the image repository is there")
+			l.yes(question, object, "Exists", message.New("doctor.image"))
 		default:
-			l.answer(image, providers.No(question, "image-repository-missing", "Missing", message.New("condition.no-repository", "image", image)))
+			l.answer(object, providers.No(question, "image-repository-missing", "Missing", message.New("condition.no-repository", "image", image)))
 		}
 	}
 }
@@ -131,7 +129,7 @@ func (d *doctor) images(l *list, seen observed) {
 // them. Those that no binding needs are left out, where that is known.
 func (d *doctor) hosts(ctx context.Context, l *list) {
 	if d.clients.HostsErr != nil {
-		l.failed("configured", "", d.clients.HostsErr)
+		l.failed("configured", message.Message{}, d.clients.HostsErr)
 		return
 	}
 	c := d.o.Engine.Config.CodeHosts
@@ -142,7 +140,7 @@ func (d *doctor) hosts(ctx context.Context, l *list) {
 		if d.needed(h.platform) || h.config.Observer != nil {
 			d.reach(ctx, l, h.platform.Title(), h.config.Endpoint)
 		} else {
-			l.notAsked("reachable", h.platform.Title()+" "+h.config.Endpoint, "no binding here needs it")
+			l.notAsked("reachable", verbatim(h.platform.Title()+" "+h.config.Endpoint), message.New("doctor.unneeded"))
 		}
 		if h.config.Observer != nil {
 			d.observer(ctx, l, h.platform, *h.config.Observer)
@@ -174,7 +172,7 @@ func (d *doctor) sites() []string {
 // reach asks whether an address answers, whatever it says.
 func (d *doctor) reach(ctx context.Context, l *list, title, address string) {
 	const question = "reachable"
-	object, status, header := title+" "+address, 0, http.Header(nil)
+	object, status, header := verbatim(title+" "+address), 0, http.Header(nil)
 	err := d.ask(ctx, func(ctx context.Context) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 		if err != nil {
@@ -191,19 +189,19 @@ func (d *doctor) reach(ctx context.Context, l *list, title, address string) {
 	case f != nil && f.Code == providers.ReasonNotJSON:
 		// A site's front page; whether an API stands behind it is asked with
 		// the binding.
-		l.yes(question, object, "Answered", "it answers")
+		l.yes(question, object, "Answered", message.New("doctor.answers-here"))
 	case err != nil:
 		reason, m := providers.OfError(title, err)
 		verdict := verdictOf(err)
 		if reason == providers.ReasonAddressNotPublic || reason == providers.ReasonCertificateUntrusted || errors.Is(err, syscall.ECONNREFUSED) {
 			verdict = binding.No
 		}
-		l.add(verdict, question, object, said{reason, report.English().Text(m), "check the address, the name service and the way out to the internet"})
+		l.add(verdict, question, object, said{reason, m, message.New("doctor.check-address")})
 	case status >= http.StatusInternalServerError || status == http.StatusTooManyRequests:
 		reason, m := providers.Status(title, status, header)
-		l.unknown(question, object, reason, report.English().Text(m), "")
+		l.unknown(question, object, reason, m, message.Message{})
 	default:
-		l.yes(question, object, "Answered", fmt.Sprintf("it answers (HTTP %d)", status))
+		l.yes(question, object, "Answered", message.New("doctor.answers-status", "status", status))
 	}
 }
 
@@ -214,7 +212,7 @@ type observerChecker interface {
 
 // observer asks about the token that a host is looked at with.
 func (d *doctor) observer(ctx context.Context, l *list, p binding.Platform, c config.Observer) {
-	object := "observer token of " + p.Title() + " in " + c.Vault.String()
+	object := message.New("doctor.observer", "platform", p.Title(), "secret", c.Vault.String())
 	checker, ok := d.clients.Observed(p).(observerChecker)
 	if !ok {
 		return
@@ -222,7 +220,7 @@ func (d *doctor) observer(ctx context.Context, l *list, p binding.Platform, c co
 	token, ok := d.value(ctx, l, object, secrets.Ref(c.Vault))
 	defer token.Wipe()
 	if !ok {
-		l.notAsked(binding.QuestionTokenValid, object, "the token could not be read")
+		l.notAsked(binding.QuestionTokenValid, object, message.New("doctor.no-token"))
 		return
 	}
 	var told binding.TokenReport

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"reconciler/internal/client"
 	"reconciler/internal/engine"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/source"
 	"reconciler/internal/state"
 )
@@ -23,13 +23,14 @@ import (
 func (d *doctor) state(ctx context.Context, l *list) {
 	const question = "state-file"
 	for _, e := range d.o.Engine.Config.Exposures() {
+		exposed := message.New("doctor.exposed", "field", e.Field, "problem", e.Problem)
 		if e.Writes {
-			l.no("file-mode", e.Path, "Writable", e.Field+": "+e.Problem, "until then the daemon does not start")
+			l.no("file-mode", verbatim(e.Path), "Writable", exposed, message.New("doctor.exposed-stops"))
 			continue
 		}
-		l.no("file-mode", e.Path, "Exposed", e.Field+": "+e.Problem, "change the mode; the daemon starts all the same, and logs a warning")
+		l.no("file-mode", verbatim(e.Path), "Exposed", exposed, message.New("doctor.exposed-warns"))
 	}
-	path, socket := d.o.Engine.Config.State.Path, d.o.Engine.Config.Server.Socket
+	object, socket := verbatim(d.o.Engine.Config.State.Path), d.o.Engine.Config.Server.Socket
 	if len(d.o.Engine.Config.Instances) > 0 {
 		daemon := client.New(socket)
 		err := d.ask(ctx, func(ctx context.Context) error {
@@ -38,24 +39,23 @@ func (d *doctor) state(ctx context.Context, l *list) {
 		})
 		switch {
 		case err == nil:
-			l.yes(question, path, "HeldByDaemon", "a daemon is running and answers on "+socket)
+			l.yes(question, object, "HeldByDaemon", message.New("doctor.state.daemon", "socket", socket))
 			return
 		case !errors.Is(err, client.ErrNoDaemon):
-			l.unknown("daemon", socket, "NoAnswer", err.Error(), "look at the daemon's log, and at who may open the socket")
+			l.unknown("daemon", verbatim(socket), "NoAnswer", message.Says(err), message.New("doctor.see-daemon"))
 		}
 	}
-	switch err := state.Probe(path); {
+	switch err := state.Probe(d.o.Engine.Config.State.Path); {
 	case err == nil:
-		l.yes(question, path, "Usable", "the state file is whole, and no daemon is running")
+		l.yes(question, object, "Usable", message.New("doctor.state.usable"))
 	case errors.Is(err, fs.ErrNotExist):
-		l.yes(question, path, "NotThereYet", "there is no state file yet: the first run makes it")
+		l.yes(question, object, "NotThereYet", message.New("doctor.state.new"))
 	case errors.Is(err, state.ErrLocked):
-		l.no(question, path, "Locked", "another process has the state file open, and no daemon answers on "+socket,
-			"stop that process, or name its socket in server.socket")
+		l.no(question, object, "Locked", message.New("doctor.state.locked", "socket", socket), message.New("doctor.state.unlock"))
 	case errors.Is(err, fs.ErrPermission):
-		l.no(question, path, "Forbidden", err.Error(), "run as the user that owns the state file")
+		l.no(question, object, "Forbidden", message.Says(err), message.New("doctor.state.owner"))
 	default:
-		l.no(question, path, "Unusable", err.Error(), "the next run puts it aside and rebuilds it by observing; restore it from a backup to keep what is ours")
+		l.no(question, object, "Unusable", message.Says(err), message.New("doctor.state.rebuild"))
 	}
 }
 
@@ -63,7 +63,7 @@ func (d *doctor) state(ctx context.Context, l *list) {
 func (d *doctor) source(ctx context.Context, l *list) {
 	src, err := engine.NewSource(d.o.Engine, nil)
 	if err != nil {
-		l.failed("source", "", err)
+		l.failed("source", message.Message{}, err)
 		return
 	}
 	defer func() { _ = src.Close() }()
@@ -78,34 +78,42 @@ func (d *doctor) source(ctx context.Context, l *list) {
 		d.git(l, err)
 	}
 	if err != nil {
-		l.notAsked("files", "", "the source could not be read")
+		l.notAsked("files", message.Message{}, message.New("doctor.no-source"))
 		return
 	}
 	d.files(ctx, l, snapshot)
 }
 
 func (d *doctor) folder(l *list, err error) {
-	path := d.o.Engine.Config.Source.Folder.Path
+	path := verbatim(d.o.Engine.Config.Source.Folder.Path)
 	if err != nil {
 		l.failed("folder", path, err)
 		return
 	}
-	l.yes("folder", path, "Readable", "the folder can be read")
+	l.yes("folder", path, "Readable", message.New("doctor.folder"))
 }
 
 // git shows how far the way to the snapshot leads: to the server, into the
 // repository, to the revision, to the path.
 func (d *doctor) git(l *list, err error) {
 	g := d.o.Engine.Config.Source.Git
-	revision := cmp.Or(named("commit ", g.Commit), named("tag ", g.Tag), "branch "+g.Branch)
+	revision := message.New("doctor.branch", "name", g.Branch)
+	switch {
+	case g.Commit != "":
+		revision = message.New("doctor.commit", "name", g.Commit)
+	case g.Tag != "":
+		revision = message.New("doctor.tag", "name", g.Tag)
+	}
 	steps := []struct {
-		question                binding.Question
-		object, reason, message string
+		question binding.Question
+		object   message.Message
+		reason   string
+		message  message.Message
 	}{
-		{"reachable", g.URL, "Answered", "the server answers"},
-		{"access", g.URL, "Accepted", "the repository can be read with these credentials"},
-		{"revision", revision, "Found", "the revision is there"},
-		{"path", "/" + strings.Trim(g.Path, "/"), "Found", "the path is there and can be read"},
+		{"reachable", verbatim(g.URL), "Answered", message.New("doctor.answers")},
+		{"access", verbatim(g.URL), "Accepted", message.New("doctor.repository")},
+		{"revision", revision, "Found", message.New("doctor.revision")},
+		{"path", verbatim("/" + strings.Trim(g.Path, "/")), "Found", message.New("doctor.path")},
 	}
 	stopped := len(steps)
 	if err != nil {
@@ -118,16 +126,9 @@ func (d *doctor) git(l *list, err error) {
 		case i == stopped:
 			l.failed(s.question, s.object, err)
 		default:
-			l.notAsked(s.question, s.object, "it needs "+string(steps[stopped].question))
+			l.notAsked(s.question, s.object, message.New("doctor.needs", "question", steps[stopped].question))
 		}
 	}
-}
-
-func named(what, name string) string {
-	if name == "" {
-		return ""
-	}
-	return what + name
 }
 
 // gitStep is where on the way an error stopped, as an index into the steps of
@@ -156,7 +157,7 @@ func gitStep(err error) int {
 func (d *doctor) files(ctx context.Context, l *list, snapshot source.Snapshot) {
 	loaded, err := engine.CheckSnapshot(ctx, d.o.Engine, snapshot, slices.Concat(slices.Collect(maps.Values(d.applied))...)...)
 	if err != nil {
-		l.failed("files", snapshot.Revision, err)
+		l.failed("files", verbatim(snapshot.Revision), err)
 		return
 	}
 	for _, f := range loaded.Findings {
@@ -164,8 +165,7 @@ func (d *doctor) files(ctx context.Context, l *list, snapshot source.Snapshot) {
 			l.finding(f)
 		}
 	}
-	l.yes("files", snapshot.Revision, "Read", fmt.Sprintf("declarations that can be used: %d; broken files: %d",
-		len(loaded.Desired.Declarations), len(loaded.Desired.Broken)))
+	l.yes("files", verbatim(snapshot.Revision), "Read", message.New("doctor.files", "declarations", len(loaded.Desired.Declarations), "broken", len(loaded.Desired.Broken)))
 	d.known, d.snapshot = true, loaded.Desired.Declarations
 	var names []string
 	for _, b := range loaded.Desired.Declarations {
@@ -180,7 +180,7 @@ func (d *doctor) files(ctx context.Context, l *list, snapshot source.Snapshot) {
 	slices.Sort(names)
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(d.o.Bindings))) {
 		if !slices.Contains(names, name) {
-			l.no("binding", name, "NotDeclared", "no usable declaration has this name", "declared are: "+strings.Join(names, ", "))
+			l.no("binding", verbatim(name), "NotDeclared", message.New("doctor.not-declared"), message.New("doctor.declared", "names", names))
 		}
 	}
 }

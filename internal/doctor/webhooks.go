@@ -2,7 +2,8 @@ package doctor
 
 import (
 	"context"
-	"crypto/tls"
+
+	"reconciler/internal/message"
 )
 
 // webhooks looks whether the secrets of the senders, and the certificate of
@@ -11,17 +12,10 @@ func (d *doctor) webhooks(_ context.Context, l *list) {
 	c := d.o.Engine.Config.Webhooks
 	for _, sender := range d.o.Engine.Config.WebhookSettings().Senders {
 		if err := sender.Check(); err != nil {
-			l.no("webhook-secret", sender.Name, "Unusable", err.Error(), "mount the file, readable by the daemon's user: without it the daemon does not start")
+			l.no("webhook-secret", verbatim(sender.Name), "Unusable", message.Says(err), message.New("doctor.mount-file"))
 			continue
 		}
-		l.yes("webhook-secret", sender.Name, "Readable", "its secret can be read")
+		l.yes("webhook-secret", verbatim(sender.Name), "Readable", message.New("doctor.webhook-secret"))
 	}
-	if c.CertFile == "" {
-		return
-	}
-	if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
-		l.no("webhook-certificate", c.CertFile, "Unusable", err.Error(), "mount the certificate and the key that belongs to it")
-		return
-	}
-	l.yes("webhook-certificate", c.CertFile, "Readable", "the certificate and its key can be read")
+	l.certificate("webhook-certificate", c.CertFile, c.KeyFile)
 }

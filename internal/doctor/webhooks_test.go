@@ -13,6 +13,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
+	"reconciler/internal/report"
 )
 
 func TestDoctorChecksTheWebhooksFiles(t *testing.T) {
@@ -35,9 +36,10 @@ func TestDoctorChecksTheWebhooksFiles(t *testing.T) {
 	want := map[string]binding.Verdict{"good": binding.Yes, "previous": binding.No, "missing": binding.No, good: binding.No}
 	got := map[string]binding.Verdict{}
 	for _, c := range l.checks {
-		got[c.Object] = c.Verdict
-		if strings.Contains(c.Message, secret) || c.Verdict == binding.No && !strings.Contains(c.Message, cmp.Or(map[string]string{good: "PEM"}[c.Object], missing)) {
-			t.Errorf("%s: %s", c.Object, c.Message)
+		object, text := report.English().Text(c.Object.Message), report.English().Text(c.Message.Message)
+		got[object] = c.Verdict
+		if strings.Contains(text, secret) || c.Verdict == binding.No && !strings.Contains(text, cmp.Or(map[string]string{good: "PEM"}[object], missing)) {
+			t.Errorf("%s: %s", object, text)
 		}
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {

@@ -1,12 +1,12 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"slices"
 	"strings"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // KindChecklist is the kind of what `doctor` prints.
@@ -18,19 +18,19 @@ const NotAsked = "NotAsked"
 
 // Check is one question that was asked, what came back, and how to fix it.
 type Check struct {
-	// Group says what the question is about: "Source", "Secret store",
-	// "Registry INSTANCE", "Binding NAME" and the like.
-	Group string `json:"group"`
+	// Group says what the question is about: the source, the secret store, the
+	// registry of an instance, a binding and the like.
+	Group Text `json:"group"`
 	// Name is the question, a stable word; Object is what it was asked of.
 	Name   string `json:"check"`
-	Object string `json:"object"`
+	Object Text   `json:"object"`
 	// Verdict is yes where nothing speaks against it, no where it failed,
 	// else unknown; Reason is a CamelCase word or the code of a rule.
 	Verdict binding.Verdict `json:"verdict"`
 	Reason  string          `json:"reason"`
-	// Message is what came back, Hint how to fix it; both for a person.
-	Message string `json:"message"`
-	Hint    string `json:"hint"`
+	// Message is what came back, Hint how to fix it.
+	Message Text `json:"message"`
+	Hint    Text `json:"hint"`
 }
 
 // checklist is what ChecklistJSON writes.
@@ -46,44 +46,42 @@ func AnyFailed(checks []Check) bool {
 }
 
 // ChecklistJSON writes checks as one object of kind Checklist, in their order.
-// Control characters of foreign text are written out, as in text.
+// A reason may be a foreign code, so its control characters are written out too.
 func ChecklistJSON(w io.Writer, checks []Check) error {
-	out := checklist{binding.APIVersion, KindChecklist, []Check{}}
-	for _, c := range checks {
-		for _, text := range []*string{&c.Group, &c.Name, &c.Object, &c.Reason, &c.Message, &c.Hint} {
-			*text = clean(*text)
-		}
-		out.Checks = append(out.Checks, c)
+	all := append([]Check{}, checks...)
+	for i := range all {
+		all[i].Reason = clean(all[i].Reason)
 	}
-	return JSON(w, out)
+	return JSON(w, checklist{binding.APIVersion, KindChecklist, all})
 }
 
 // Checklist writes checks for a person, in their order and grouped, and their
 // numbers on the last line.
 func Checklist(w io.Writer, checks []Check, style Style) error {
 	p := &page{style: style}
-	counts := map[string]int{}
+	counts := map[mark]int{}
 	for i, c := range checks {
-		if i == 0 || c.Group != checks[i-1].Group {
+		if i == 0 || c.Group.Key() != checks[i-1].Group.Key() {
 			if i > 0 {
 				p.line()
 			}
-			p.line(style.paint(bold, clean(c.Group)))
+			p.line(style.paint(bold, clean(p.words(c.Group.Message))))
 		}
 		p.check(c, widestCheck(checks, c.Group))
-		counts[markOf(c).meaning]++
+		counts[markOf(c)]++
 	}
 	if len(checks) > 0 {
 		p.line()
 	}
-	p.line(style.paint(bold, checkSummary(counts, len(checks))))
+	p.line(style.paint(bold, p.words(message.New("doctor.summary", "count", len(checks),
+		"passed", counts[good], "failed", counts[bad], "unknown", counts[unsure], "unasked", counts[skipped]))))
 	return p.writeTo(w)
 }
 
-func widestCheck(checks []Check, group string) int {
+func widestCheck(checks []Check, group Text) int {
 	widest := 0
 	for _, c := range checks {
-		if c.Group == group {
+		if c.Group.Key() == group.Key() {
 			widest = max(widest, width(clean(c.Name)))
 		}
 	}
@@ -92,13 +90,13 @@ func widestCheck(checks []Check, group string) int {
 
 func (p *page) check(c Check, widest int) {
 	mark := markOf(c)
-	text := c.Message
-	if c.Object != "" {
-		text = c.Object + ": " + text
+	text := c.Message.Message
+	if !c.Object.IsZero() {
+		text = message.New("doctor.of", "object", c.Object.Message, "text", text)
 	}
 	// Colours take no room, so the first line is folded without them.
 	plain := "  " + mark.symbol + " " + pad(clean(c.Name), widest) + "  "
-	lines := foldLines(clean(text), p.style.Width-width(plain))
+	lines := foldLines(clean(p.words(text)), p.style.Width-width(plain))
 	for i, l := range lines {
 		prefix := strings.Repeat(" ", width(plain))
 		if i == 0 {
@@ -106,30 +104,33 @@ func (p *page) check(c Check, widest int) {
 		}
 		p.line(prefix, l)
 	}
-	if c.Hint != "" {
-		p.fold(strings.Repeat(" ", width(plain))+"fix: ", c.Hint)
+	if !c.Hint.IsZero() {
+		p.fold(strings.Repeat(" ", width(plain))+p.words(message.New("doctor.fix")), p.words(c.Hint.Message))
 	}
 }
 
 // mark is how a verdict is shown.
 type mark struct {
-	symbol, meaning string
-	color           color
+	symbol string
+	color  color
 }
+
+// The marks.
+var (
+	good    = mark{"✓", green}
+	bad     = mark{"✗", red}
+	unsure  = mark{"?", yellow}
+	skipped = mark{"–", dim}
+)
 
 func markOf(c Check) mark {
 	switch {
 	case c.Verdict == binding.Yes:
-		return mark{"✓", "passed", green}
+		return good
 	case c.Verdict == binding.No:
-		return mark{"✗", "failed", red}
+		return bad
 	case c.Reason == NotAsked:
-		return mark{"–", "not asked", dim}
+		return skipped
 	}
-	return mark{"?", "unknown", yellow}
-}
-
-func checkSummary(counts map[string]int, total int) string {
-	return fmt.Sprintf("%d checks: %d passed (✓), %d failed (✗), %d unknown (?), %d not asked (–).",
-		total, counts["passed"], counts["failed"], counts["unknown"], counts["not asked"])
+	return unsure
 }

@@ -7,17 +7,21 @@ import (
 	"testing"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 )
 
+// says is a foreign text in a report.
+func says(text string) report.Text { return report.Text{Message: message.Verbatim(text)} }
+
 func sampleChecks() []report.Check {
 	return []report.Check{
-		{Group: "Source", Name: "reachable", Object: "https://git.example.com/bindings.git", Verdict: binding.Yes, Reason: "Answered", Message: "the server answers"},
-		{Group: "Source", Name: "access", Object: "https://git.example.com/bindings.git", Verdict: binding.No, Reason: "Forbidden", Message: "HTTP 401", Hint: "check the user and the password"},
-		{Group: "Source", Name: "revision", Object: "branch main", Verdict: binding.UnknownAsked, Reason: report.NotAsked, Message: "needs: access"},
+		{Group: says("Source"), Name: "reachable", Object: says("https://git.example.com/bindings.git"), Verdict: binding.Yes, Reason: "Answered", Message: says("the server answers")},
+		{Group: says("Source"), Name: "access", Object: says("https://git.example.com/bindings.git"), Verdict: binding.No, Reason: "Forbidden", Message: says("HTTP 401"), Hint: says("check the user and the password")},
+		{Group: says("Source"), Name: "revision", Object: says("branch main"), Verdict: binding.UnknownAsked, Reason: report.NotAsked, Message: says("needs: access")},
 		{
-			Group: "Binding 支付", Name: "token-valid", Object: "ci-bot\u202e", Verdict: binding.UnknownAsked, Reason: "HostFailed",
-			Message: "gitlab.example.com failed (503)\x1b[31m;\nit will be asked again by itself", Hint: "wait\x07",
+			Group: says("Binding 支付"), Name: "token-valid", Object: says("ci-bot\u202e"), Verdict: binding.UnknownAsked, Reason: "HostFailed",
+			Message: says("gitlab.example.com failed (503)\x1b[31m;\nit will be asked again by itself"), Hint: says("wait\x07"),
 		},
 	}
 }

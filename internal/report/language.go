@@ -1,7 +1,9 @@
 package report
 
 import (
+	"bytes"
 	"embed"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -146,6 +148,28 @@ func (l *Language) text(m message.Message) (string, error) {
 		MessageID: m.ID, TemplateData: data, PluralCount: m.Args["count"], TemplateParser: words,
 	})
 	return text, err
+}
+
+// Text is a message that JSON shows in English. Control characters of foreign
+// text are written out, as in text.
+type Text struct{ message.Message }
+
+// MarshalJSON implements json.Marshaler.
+func (t Text) MarshalJSON() ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(clean(English().Text(t.Message)))
+	return out.Bytes(), err
+}
+
+// Texts are messages as Text.
+func Texts(messages []message.Message) []Text {
+	all := make([]Text, len(messages))
+	for i, m := range messages {
+		all[i] = Text{m}
+	}
+	return all
 }
 
 // value is an argument as a template takes it: text, number or boolean.

@@ -3,9 +3,10 @@ package report
 import (
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
+
+	"reconciler/internal/message"
 )
 
 // KindRegistryRecord is the kind of what `registry record` writes.
@@ -36,8 +37,8 @@ type RegistryRecord struct {
 	// ProfileCalls say what each call of the profile is based on.
 	ProfileCalls []ProfileCall `json:"profileCalls"`
 	// Missing is what could not be found, Next what to do.
-	Missing []string `json:"missing"`
-	Next    []string `json:"next"`
+	Missing []Text `json:"missing"`
+	Next    []Text `json:"next"`
 	// Profile is the proposed wire profile as YAML; empty if there is none.
 	Profile string `json:"profile"`
 }
@@ -70,7 +71,7 @@ type RecordedCall struct {
 	Status int    `json:"status,omitempty"`
 	// Code is the error's, with "?" for words that may identify somebody.
 	Code    string `json:"code,omitempty"`
-	Message string `json:"message,omitempty"`
+	Message Text   `json:"message,omitzero"`
 	Request *Shape `json:"request,omitempty"`
 	Answer  *Shape `json:"answer,omitempty"`
 }
@@ -113,9 +114,9 @@ type ShapeField struct {
 
 // RegistryRecordJSON writes a record as one object.
 func RegistryRecordJSON(w io.Writer, r RegistryRecord) error {
-	for _, list := range []*[]string{&r.Missing, &r.Next} {
+	for _, list := range []*[]Text{&r.Missing, &r.Next} {
 		if *list == nil {
-			*list = []string{}
+			*list = []Text{}
 		}
 	}
 	if r.Calls == nil {
@@ -139,18 +140,18 @@ func RegistryRecordText(w io.Writer, r RegistryRecord, style Style) error {
 		}
 		if c.Version != version && r.Source == FromAPI {
 			p.line()
-			p.line(style.paint(bold, "API version "+clean(c.Version)))
+			p.line(style.paint(bold, p.words(message.New("registry-record.text.version", "version", clean(c.Version)))))
 			version = c.Version
 		}
 		p.recorded(c)
 	}
 	p.line()
 	p.unsent(unsent)
-	p.list("Wire profile", profileLines(r.ProfileCalls))
-	p.list("Not found", r.Missing)
-	p.list("Next", r.Next)
+	p.list(message.New("registry-record.text.profile"), profileLines(r.ProfileCalls))
+	p.list(message.New("registry-record.text.missing"), r.Missing)
+	p.list(message.New("registry-record.text.next"), r.Next)
 	if r.Profile != "" {
-		p.line(style.paint(bold, "Proposed wire profile"))
+		p.line(style.paint(bold, p.words(message.New("registry-record.text.proposed"))))
 		for line := range strings.Lines(r.Profile) {
 			p.line(clean(strings.TrimSuffix(line, "\n")))
 		}
@@ -158,43 +159,50 @@ func RegistryRecordText(w io.Writer, r RegistryRecord, style Style) error {
 	return p.writeTo(w)
 }
 
-func profileLines(calls []ProfileCall) []string {
-	var lines []string
+func profileLines(calls []ProfileCall) []Text {
+	var lines []Text
 	for _, c := range calls {
-		lines = append(lines, pad(c.Call, len("removeSource"))+"  "+c.Basis)
+		lines = append(lines, Text{message.Verbatim(pad(c.Call, len("removeSource")) + "  " + c.Basis)})
 	}
 	return lines
 }
 
 // list writes a heading and items; nothing where there is no item.
-func (p *page) list(title string, items []string) {
+func (p *page) list(title message.Message, items []Text) {
 	if len(items) == 0 {
 		return
 	}
-	p.line(p.style.paint(bold, title))
+	p.line(p.style.paint(bold, clean(p.words(title))))
 	for _, item := range items {
-		p.fold("  - ", item)
+		p.fold("  - ", p.words(item.Message))
 	}
 	p.line()
 }
 
 // unsent writes the calls that were not sent, by their reason.
 func (p *page) unsent(calls []RecordedCall) {
-	names := map[string][]string{}
-	for _, c := range calls {
-		if !slices.Contains(names[c.Message], c.Action) {
-			names[c.Message] = append(names[c.Message], c.Action)
+	for len(calls) > 0 {
+		why, names, others := calls[0].Message, []string(nil), []RecordedCall(nil)
+		for _, c := range calls {
+			switch {
+			case c.Message.Key() != why.Key():
+				others = append(others, c)
+			case !slices.Contains(names, c.Action):
+				names = append(names, c.Action)
+			}
 		}
-	}
-	for _, why := range slices.Sorted(maps.Keys(names)) {
-		p.list("Not sent: "+clean(why), []string{strings.Join(names[why], ", ")})
+		p.list(message.New("registry-record.text.not-sent", "why", why.Message), []Text{{message.New("list", "items", names)}})
+		calls = others
 	}
 }
 
 func (p *page) recorded(c RecordedCall) {
-	m := map[string]mark{Served: {"✓", "served", green}, NotServed: {"✗", "not served", red}}[c.Served]
-	if m.symbol == "" {
-		m = mark{"?", "unknown", yellow}
+	m, meaning := unsure, message.New("registry-record.text.unknown")
+	switch c.Served {
+	case Served:
+		m, meaning = good, message.New("registry-record.text.served")
+	case NotServed:
+		m, meaning = bad, message.New("registry-record.text.not-served")
 	}
 	name := strings.TrimSpace(c.Call + " " + c.Action)
 	call := strings.TrimSpace(fmt.Sprintf("%s %s%s", c.Method, c.Host, c.Path))
@@ -204,7 +212,7 @@ func (p *page) recorded(c RecordedCall) {
 	if c.Platform != "" {
 		call += " (" + c.Platform + ")"
 	}
-	said := m.meaning
+	said := p.words(meaning)
 	if c.Status != 0 {
 		said += fmt.Sprintf(", HTTP %d", c.Status)
 	}
@@ -212,11 +220,11 @@ func (p *page) recorded(c RecordedCall) {
 		said += ", " + c.Code
 	}
 	p.line("  ", p.style.paint(m.color, m.symbol), " ", clean(strings.TrimSpace(name+"  "+call)), "  ", clean(said))
-	if c.Message != "" {
-		p.fold("      ", c.Message)
+	if !c.Message.IsZero() {
+		p.fold("      ", p.words(c.Message.Message))
 	}
-	p.shape("request", c.Request, "      ")
-	p.shape("answer", c.Answer, "      ")
+	p.shape(p.words(message.New("registry-record.text.request")), c.Request, "      ")
+	p.shape(p.words(message.New("registry-record.text.answer")), c.Answer, "      ")
 }
 
 // shape writes a shape as one line for each field.
@@ -224,21 +232,11 @@ func (p *page) shape(name string, s *Shape, indent string) {
 	if s == nil {
 		return
 	}
-	parts := strings.Join(s.Types, " or ")
-	for _, more := range []struct {
-		before string
-		words  []string
-	}{{" of ", s.Lengths}, {": ", s.Forms}, {" = ", s.Values}} {
-		if len(more.words) > 0 {
-			parts += more.before + strings.Join(more.words, ", ")
-		}
-	}
-	if s.Cut {
-		parts += " (and more)"
-	}
-	p.line(indent, clean(name+": "+parts))
+	or := p.words(message.New("registry-record.text.or"))
+	p.line(indent, clean(p.words(message.New("registry-record.text.shape", "name", name, "types", strings.Join(s.Types, or),
+		"lengths", s.Lengths, "forms", s.Forms, "values", s.Values, "more", s.Cut))))
 	for _, f := range s.Fields {
 		p.shape(f.Name, f.Shape, indent+"  ")
 	}
-	p.shape("each", s.Items, indent+"  ")
+	p.shape(p.words(message.New("registry-record.text.each")), s.Items, indent+"  ")
 }

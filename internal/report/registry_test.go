@@ -20,12 +20,12 @@ func record() report.RegistryRecord {
 		Calls: []report.RecordedCall{
 			{
 				Call: "bind", Version: "2018-12-01", Action: "CreateSourceCodeAccount", Method: "POST", Host: "?", Path: "/?",
-				Platform: "gitlab", Parameters: []string{"?"}, Served: report.Served, Status: 200, Code: "?", Message: "refused", Request: shape, Answer: shape,
+				Platform: "gitlab", Parameters: []string{"?"}, Served: report.Served, Status: 200, Code: "?", Message: says("refused"), Request: shape, Answer: shape,
 			},
-			{Action: "GetInstance", Method: "POST", Path: "/", Served: report.NotSent, Message: "no id"},
+			{Action: "GetInstance", Method: "POST", Path: "/", Served: report.NotSent, Message: says("no id")},
 		},
 		ProfileCalls: []report.ProfileCall{{Call: "bind", Basis: "recorded"}},
-		Missing:      []string{"list"}, Next: []string{"again"}, Profile: "kind: WireProfile\n",
+		Missing:      []report.Text{says("list")}, Next: []report.Text{says("again")}, Profile: "kind: WireProfile\n",
 	}
 }
 
@@ -33,9 +33,9 @@ func verification() report.RegistryVerification {
 	seconds := 1.5
 	return report.RegistryVerification{
 		APIVersion: binding.APIVersion, Kind: report.KindRegistryVerification, Instance: "prod", Platform: "gitlab",
-		Assumptions: []report.Assumption{{Name: "access", Verdict: report.Holds, Message: "it is"}, {Name: "created", Verdict: report.DoesNotHold}},
+		Assumptions: []report.Assumption{{Name: "access", Verdict: report.Holds, Message: says("it is")}, {Name: "created", Verdict: report.DoesNotHold}},
 		BindSeconds: &seconds, UnbindSeconds: &seconds, Settle: "30s", Interrupted: true,
-		Left: []report.LeftBehind{{Message: "an account", Remove: []string{"unbind it"}}},
+		Left: []report.LeftBehind{{Message: says("an account"), Remove: []report.Text{says("unbind it")}}},
 	}
 }
 
@@ -58,8 +58,8 @@ func TestRegistryReportsKeepToThePublishedSchemas(t *testing.T) {
 
 func TestRegistryReportsAreHarmlessForATerminal(t *testing.T) {
 	r, v := record(), verification()
-	r.Missing, r.Profile, r.Calls[0].Path = []string{"\x1b[31mred"}, "a: \x1b]0;title\n", "/\x1b[2J"
-	v.Assumptions[0].Message, v.Left[0].Message, v.Left[0].Remove = "\x1b[31mred", "\x1b[2J", []string{"\x1b[2J"}
+	r.Missing, r.Profile, r.Calls[0].Path = []report.Text{says("\x1b[31mred")}, "a: \x1b]0;title\n", "/\x1b[2J"
+	v.Assumptions[0].Message, v.Left[0].Message, v.Left[0].Remove = says("\x1b[31mred"), says("\x1b[2J"), []report.Text{says("\x1b[2J")}
 	var out bytes.Buffer
 	if err := report.RegistryRecordText(&out, r, report.Style{}); err != nil {
 		t.Fatal(err)

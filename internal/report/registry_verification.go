@@ -3,6 +3,8 @@ package report
 import (
 	"io"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 // KindRegistryVerification is the kind of what `registry verify` writes.
@@ -40,14 +42,14 @@ type Assumption struct {
 	Name string `json:"name"`
 	// Verdict is "holds", "does-not-hold" or "not-tried".
 	Verdict string `json:"verdict"`
-	Message string `json:"message"`
+	Message Text   `json:"message"`
 }
 
 // LeftBehind is something that was not tidied up, and how to do it.
 type LeftBehind struct {
-	Message string `json:"message"`
+	Message Text `json:"message"`
 	// Remove is what a person does, in order.
-	Remove []string `json:"remove"`
+	Remove []Text `json:"remove"`
 }
 
 // Failed says that an assumption does not hold.
@@ -74,46 +76,53 @@ func RegistryVerificationJSON(w io.Writer, v RegistryVerification) error {
 // RegistryVerificationText writes a verification for a person.
 func RegistryVerificationText(w io.Writer, v RegistryVerification, style Style) error {
 	p := &page{style: style}
-	marks := map[string]mark{Holds: {"✓", "holds", green}, DoesNotHold: {"✗", "does not hold", red}, NotTried: {"–", "not tried", dim}}
-	widest := 0
+	marks := map[string]mark{Holds: good, DoesNotHold: bad, NotTried: skipped}
+	meanings := map[string]string{
+		Holds:       p.words(message.New("registry-verify.text.holds")),
+		DoesNotHold: p.words(message.New("registry-verify.text.does-not-hold")),
+		NotTried:    p.words(message.New("registry-verify.text.not-tried")),
+	}
+	widest, widestMeaning := 0, 0
 	for _, a := range v.Assumptions {
 		widest = max(widest, width(a.Name))
 	}
+	for _, meaning := range meanings {
+		widestMeaning = max(widestMeaning, width(meaning))
+	}
 	for _, a := range v.Assumptions {
-		m := marks[a.Verdict]
-		plain := "  " + m.symbol + " " + pad(a.Name, widest) + "  " + pad(m.meaning, len("does not hold")) + "  "
-		for i, l := range foldLines(clean(a.Message), p.style.Width-width(plain)) {
-			if i == 0 {
-				p.line("  ", style.paint(m.color, m.symbol), " ", pad(a.Name, widest), "  ", pad(m.meaning, len("does not hold")), "  ", l)
-			} else {
-				p.line(pad("", width(plain)), l)
-			}
+		m, said := marks[a.Verdict], pad(a.Name, widest)+"  "+pad(meanings[a.Verdict], widestMeaning)+"  "
+		prefix := "  " + style.paint(m.color, m.symbol) + " " + said
+		for _, l := range foldLines(clean(p.words(a.Message.Message)), p.style.Width-4-width(said)) {
+			p.line(prefix, l)
+			prefix = pad("", 4+width(said))
 		}
 	}
 	p.line()
-	for _, shown := range []struct {
-		what    string
-		seconds *float64
-	}{{"bind", v.BindSeconds}, {"unbind", v.UnbindSeconds}} {
-		if shown.seconds != nil {
-			took := time.Duration(*shown.seconds * float64(time.Second)).Round(100 * time.Millisecond)
-			p.line("Every read showed the " + shown.what + " after " + took.String() + ".")
-		}
+	if v.BindSeconds != nil {
+		p.line(p.words(message.New("registry-verify.text.bind-shown", "after", tenths(*v.BindSeconds))))
+	}
+	if v.UnbindSeconds != nil {
+		p.line(p.words(message.New("registry-verify.text.unbind-shown", "after", tenths(*v.UnbindSeconds))))
 	}
 	if v.Settle != "" {
-		p.line("Set sync.settle: " + v.Settle)
+		p.line(p.words(message.New("registry-verify.text.settle", "settle", v.Settle)))
 	}
 	if v.Interrupted {
-		p.line("The run was interrupted before it was done.")
+		p.line(p.words(message.New("registry-verify.text.interrupted")))
 	}
 	if len(v.Left) == 0 {
-		p.line(style.paint(bold, "Nothing was left behind."))
+		p.line(style.paint(bold, p.words(message.New("registry-verify.text.tidy"))))
 	}
 	for _, l := range v.Left {
-		p.line(style.paint(bold, "Left behind: "), clean(l.Message))
+		p.line(style.paint(bold, p.words(message.New("registry-verify.text.left"))), clean(p.words(l.Message.Message)))
 		for _, step := range l.Remove {
-			p.fold("  - ", step)
+			p.fold("  - ", p.words(step.Message))
 		}
 	}
 	return p.writeTo(w)
+}
+
+// tenths are seconds, rounded to a tenth.
+func tenths(seconds float64) time.Duration {
+	return time.Duration(seconds * float64(time.Second)).Round(100 * time.Millisecond)
 }

@@ -155,7 +155,7 @@ func (r *recorder) send(ctx context.Context, c read, platform binding.Platform) 
 		shown.Platform = string(platform)
 	}
 	if slices.ContainsFunc(c.parameters, func(p [2]string) bool { return p[1] == "$instance" }) && r.known["instance"] == "" {
-		shown.Served, shown.Message = report.NotSent, text(message.New("registry-record.call.no-instance"))
+		shown.Served, shown.Message = report.NotSent, report.Text{Message: message.New("registry-record.call.no-instance")}
 		r.calls = append(r.calls, shown)
 		return
 	}
@@ -222,10 +222,10 @@ func (r *recorder) judge(c *report.RecordedCall, a Answer) {
 		c.Served = report.NotServed
 	case a.Failure == binding.NotFound || a.Failure == binding.Refused && a.Code != "":
 		c.Served = report.Served
-		c.Message = text(message.New("registry-record.call.refused"))
+		c.Message = report.Text{Message: message.New("registry-record.call.refused")}
 	default:
 		c.Served = report.ServedUnknown
-		c.Message = text(message.New("registry-record.call.unknown", "kind", string(a.Failure)))
+		c.Message = report.Text{Message: message.New("registry-record.call.unknown", "kind", string(a.Failure))}
 	}
 }
 
@@ -247,9 +247,6 @@ func (r *recorder) learn(c read, x exchange) {
 	}
 }
 
-// text is a message in English.
-func text(m message.Message) string { return report.English().Text(m) }
-
 // fill puts what was found, what is missing and what to do into a report.
 func (p *proposal) fill(out *report.RegistryRecord, served bool) {
 	out.APIVersion, out.Kind = binding.APIVersion, report.KindRegistryRecord
@@ -262,11 +259,11 @@ func (p *proposal) fill(out *report.RegistryRecord, served bool) {
 		out.ProfileCalls = append(out.ProfileCalls, found)
 	}
 	for _, m := range p.missing {
-		note(&out.Missing, text(m))
+		if !slices.ContainsFunc(out.Missing, func(t report.Text) bool { return t.Key() == m.Key() }) {
+			out.Missing = append(out.Missing, report.Text{Message: m})
+		}
 	}
-	for _, m := range p.next(out, served) {
-		out.Next = append(out.Next, text(m))
-	}
+	out.Next = report.Texts(p.next(out, served))
 }
 
 // next says what to do with the report.

@@ -24,19 +24,19 @@ func (r *Run) rest() {
 	for _, name := range assumptions() {
 		a, ok := said[name]
 		if !ok {
-			a = report.Assumption{Name: name, Verdict: report.NotTried, Message: report.English().Text(assumption(name))}
+			a = report.Assumption{Name: name, Verdict: report.NotTried, Message: assumption(name)}
 		}
 		r.out.Assumptions = append(r.out.Assumptions, a)
 	}
 }
 
 // assumption is what an assumption says.
-func assumption(name string) message.Message {
-	return message.New("registry-verify.assumption." + name)
+func assumption(name string) report.Text {
+	return report.Text{Message: message.New("registry-verify.assumption." + name)}
 }
 
 func (r *Run) holds(name string) {
-	r.out.Assumptions = append(r.out.Assumptions, report.Assumption{Name: name, Verdict: report.Holds, Message: report.English().Text(assumption(name))})
+	r.out.Assumptions = append(r.out.Assumptions, report.Assumption{Name: name, Verdict: report.Holds, Message: assumption(name)})
 }
 
 func (r *Run) fails(name string, err error) { r.say(name, message.Says(err)) }
@@ -44,6 +44,6 @@ func (r *Run) fails(name string, err error) { r.say(name, message.Says(err)) }
 // say notes that an assumption does not hold, and why.
 func (r *Run) say(name string, why message.Message) {
 	r.out.Assumptions = append(r.out.Assumptions, report.Assumption{
-		Name: name, Verdict: report.DoesNotHold, Message: report.English().Text(message.New("registry-verify.failed", "assumption", assumption(name), "why", why)),
+		Name: name, Verdict: report.DoesNotHold, Message: report.Text{Message: message.New("registry-verify.failed", "assumption", assumption(name).Message, "why", why)},
 	})
 }

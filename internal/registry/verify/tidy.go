@@ -49,11 +49,7 @@ func (r *Run) tidy(ctx context.Context) {
 // left reports what may be left, and how a person removes it.
 func (r *Run) left(why string) {
 	m := message.New("registry-verify.left."+why, "platform", r.o.Account.Platform.Title(), "username", r.o.Account.Username, "instance", r.o.Instance)
-	l := report.LeftBehind{Message: report.English().Text(m)}
-	for _, m := range RemoveSteps(r.o) {
-		l.Remove = append(l.Remove, report.English().Text(m))
-	}
-	r.out.Left = append(r.out.Left, l)
+	r.out.Left = append(r.out.Left, report.LeftBehind{Message: report.Text{Message: m}, Remove: report.Texts(RemoveSteps(r.o))})
 }
 
 // RemoveSteps are what a person does to remove the account by hand.

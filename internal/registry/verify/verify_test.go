@@ -151,7 +151,7 @@ func (f *fake) check(t *testing.T, v report.RegistryVerification, err error) {
 		t.Errorf("the account is still bound, and nothing is reported as left (%v, %v)", v.Assumptions, err)
 	}
 	for _, l := range v.Left {
-		if l.Message == "" || len(l.Remove) < 2 {
+		if l.Message.IsZero() || len(l.Remove) < 2 {
 			t.Errorf("how to remove is not said: %+v", l)
 		}
 	}

@@ -256,7 +256,7 @@ func (c call) failed(err error) *binding.Failure {
 func object(ref secrets.Ref) string {
 	s := ref.Mount + "/" + ref.Path
 	if ref.Version > 0 {
-		s += " version " + strconv.Itoa(ref.Version)
+		s += "@" + strconv.Itoa(ref.Version)
 	}
 	return s
 }
