@@ -25,6 +25,8 @@ type ledger struct {
 	// doubtful are the accounts that a call without a clear answer may have made: the
 	// process cannot know their token, and binds them once more when it may.
 	doubtful map[int64]bool
+	// mistimed are the accounts that the process bound while its clock was wrong.
+	mistimed map[int64]bool
 	// replaced are the users of the accounts that the process unbound, until people
 	// change an account or another one is bound: what it took away it may put back.
 	replaced map[account]string
@@ -46,7 +48,7 @@ type declared struct {
 func newLedger() ledger {
 	return ledger{
 		images: map[string]bool{}, rules: map[string]bool{}, last: map[account]declared{},
-		accounts: map[int64]bool{}, doubtful: map[int64]bool{}, theirs: map[int64]bool{}, replaced: map[account]string{}, suspended: map[string]suspended{},
+		accounts: map[int64]bool{}, doubtful: map[int64]bool{}, mistimed: map[int64]bool{}, theirs: map[int64]bool{}, replaced: map[account]string{}, suspended: map[string]suspended{},
 	}
 }
 
@@ -167,6 +169,7 @@ func (o *oracle) boundNow(instance string, a sandbox.SourceAccount) {
 	}
 	delete(o.ledger.replaced, account{instance, a.Platform})
 	if t := o.team(instance, a.Platform); t != nil {
+		o.ledger.mistimed[a.ID] = o.w.ahead.Load() != 0
 		o.ledger.doubtful[a.ID] = time.Since(o.unclear[t.name]) <= recent
 		o.untouchable(t, "bound")
 	}

@@ -62,8 +62,9 @@ type oracle struct {
 	// given is when that was, and started when the process began.
 	given, started time.Time
 	// clockMoved says that the product's clock was wrong once: what ended by it
-	// stays ended.
+	// stays ended. righted is when it was ahead last.
 	clockMoved bool
+	righted    time.Time
 	// forgotten says that the process lost its memory once.
 	forgotten bool
 	// since is when a condition of a team stopped being so.
@@ -146,6 +147,13 @@ func (o *oracle) declare(d plan.Desired) {
 	o.compare()
 }
 
+// last is what the process was given last.
+func (o *oracle) last() plan.Desired {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.desired
+}
+
 // event notes what the process reports as it happens.
 func (o *oracle) event(e plan.Event) {
 	o.mu.Lock()
@@ -161,10 +169,19 @@ func (o *oracle) event(e plan.Event) {
 		}
 		o.note("%s: %s %s %s: %s %v", e.Instance, e.Action.Binding, e.Action.Kind, e.Action.Object, e.Outcome.State, e.Err)
 	case plan.Recovered:
+		o.doubt(e)
 		o.note("%s: recovered %s %s %s", e.Instance, e.Intent.Binding, e.Intent.Action, e.Intent.Object)
 	case plan.SyncFailed:
 		o.note("%s: sync failed: %v", e.Instance, e.Err)
 	default:
+	}
+}
+
+// doubt notes an account whose bind was settled after a crash. If the clock was wrong
+// when it was bound, nobody can know that this call made it.
+func (o *oracle) doubt(e plan.Event) {
+	if a := accountOf(o.has[e.Instance], e.Intent.Platform); e.Intent.Object.IsAccount() && a != nil && o.ledger.mistimed[a.ID] {
+		o.ledger.doubtful[a.ID] = true
 	}
 }
 
@@ -298,7 +315,9 @@ func (o *oracle) tick() {
 	statuses := o.w.process.statuses()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.clockMoved = o.clockMoved || o.w.ahead.Load() > 0
+	if o.w.ahead.Load() > 0 {
+		o.clockMoved, o.righted = true, time.Now()
+	}
 	for _, s := range statuses {
 		o.report(s)
 	}
@@ -343,7 +362,7 @@ func (o *oracle) report(s binding.Status) {
 		}
 		for _, claimed := range []binding.ConditionType{of, binding.Ready} {
 			c := binding.FindCondition(s.Conditions, claimed)
-			if c == nil || c.Status != binding.True || time.Since(l.since) <= o.delay(of)+o.aged(*c) {
+			if c == nil || c.Status != binding.True || time.Since(o.from(*c, l)) <= o.delay(of)+o.aged(*c) {
 				continue
 			}
 			o.fail(reported(claimed, of, slices.Contains(o.desired.Broken, s.File)), "%s: %s is True (%s, known at %s), but for %s: %s",
@@ -351,6 +370,15 @@ func (o *oracle) report(s binding.Status) {
 			o.since[s.Name][of] = lack{time.Now(), l.why} // Once is enough.
 		}
 	}
+}
+
+// from is when a condition that lacks something begins to be too old. What was known
+// last while the clock was ahead ages from then on.
+func (o *oracle) from(c binding.Condition, l lack) time.Time {
+	if c.LastKnown && o.righted.After(l.since) {
+		return o.righted
+	}
+	return l.since
 }
 
 // aged is how much longer a status may stay that is shown as the last known

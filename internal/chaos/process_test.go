@@ -92,6 +92,9 @@ func (w *world) startAfter(before *process) {
 	w.oracle.begun()
 	w.delivered = ""
 	w.follow()
+	if before != nil && w.delivered == "" {
+		w.submit(w.oracle.last()) // As the daemon's follower does while the source does not answer.
+	}
 }
 
 func (p *process) reconciler(n int) *reconcile.Reconciler {

@@ -17,6 +17,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
 	"reconciler/internal/manifest"
+	"reconciler/internal/plan"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/state"
 )
@@ -198,8 +199,13 @@ func (w *world) follow() {
 	}
 	w.delivered = s.Revision
 	w.oracle.declare(loaded.Desired)
+	w.submit(loaded.Desired)
+}
+
+// submit gives the loops what is declared.
+func (w *world) submit(d plan.Desired) {
 	for _, i := range w.process.instances {
-		i.loop.Submit(loaded.Desired)
+		i.loop.Submit(d)
 	}
 }
 

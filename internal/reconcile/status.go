@@ -43,7 +43,7 @@ func (r *Reconciler) failed(err error) {
 	defer r.mu.Unlock()
 	statuses := make(map[string]binding.Status, len(r.statuses))
 	for name, s := range r.statuses {
-		statuses[name] = status.Failed(s, message.Says(err))
+		statuses[name] = status.Failed(s, message.Says(err), r.o.Now())
 	}
 	r.statuses = statuses
 }

@@ -31,8 +31,8 @@ func Aged(s binding.Status, now time.Time, maxAge time.Duration) binding.Status 
 
 // Failed is a status after a sync that failed before it could answer anything: what is
 // known is from before. It keeps s as it is.
-func Failed(s binding.Status, why message.Message) binding.Status {
-	s.Conditions = slices.Clone(s.Conditions)
+func Failed(s binding.Status, why message.Message, now time.Time) binding.Status {
+	s.Conditions = believed(s.Conditions, now)
 	for i := range s.Conditions {
 		c := &s.Conditions[i]
 		if c.Status != binding.Unclear && !c.LastKnown && !c.Known.IsZero() {
@@ -41,4 +41,14 @@ func Failed(s binding.Status, why message.Message) binding.Status {
 		}
 	}
 	return s
+}
+
+// believed are conditions that age from now on, at the latest: where one was known in
+// the future, the clock was ahead.
+func believed(conditions []binding.Condition, now time.Time) []binding.Condition {
+	conditions = slices.Clone(conditions)
+	for i, c := range conditions {
+		conditions[i].Known = binding.Past(c.Known, now)
+	}
+	return conditions
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/status"
 )
@@ -159,17 +160,35 @@ func TestKind11AgeWhileAFileIsBroken(t *testing.T) {
 	}
 }
 
-// TestKind11AgeOfAClockThatWasAhead: what was known in the future is known now.
+// TestKind11AgeOfAClockThatWasAhead: what was known in the future is known now,
+// whatever keeps it from being known again.
 func TestKind11AgeOfAClockThatWasAhead(t *testing.T) {
 	age := func(in *plan.Input) { in.Policy.StatusMaxAge = time.Minute }
-	silent := func(in *plan.Input) { in.Observation.Unknown = &binding.Unknown{Reason: "Transient"} }
-	round, result := inForce(noon().AddDate(0, 0, 30), age)
-	statuses := status.Next(nil, round, result)
-	for _, at := range []time.Duration{0, 2 * time.Minute} {
-		round, result = inForce(noon().Add(at), age, silent)
-		statuses = status.Next(statuses, round, result)
+	next := func(changes ...func(*plan.Input)) func(map[string]binding.Status, time.Time) map[string]binding.Status {
+		return func(before map[string]binding.Status, at time.Time) map[string]binding.Status {
+			round, result := inForce(at, append(changes, age)...)
+			return status.Next(before, round, result)
+		}
 	}
-	if c := conditionOf(t, statuses, binding.Ready); c.Status != binding.Unclear {
-		t.Errorf("two minutes after the clock is right again: %+v", c)
+	gone := func(in *plan.Input) { in.Declarations = nil }
+	for name, later := range map[string]func(map[string]binding.Status, time.Time) map[string]binding.Status{
+		"the registry does not answer": next(func(in *plan.Input) { in.Observation.Unknown = &binding.Unknown{Reason: "Transient"} }),
+		"its file is broken":           next(gone, func(in *plan.Input) { in.Broken = []string{"pay.yaml"} }),
+		"another file may declare it":  next(gone, func(in *plan.Input) { in.Broken = []string{"other.yaml"} }),
+		"it is no longer declared":     next(gone),
+		"no sync begins": func(before map[string]binding.Status, at time.Time) map[string]binding.Status {
+			return map[string]binding.Status{"pay": status.Failed(before["pay"], message.New("condition.registry-not-asked"), at)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			statuses := next()(nil, noon().AddDate(0, 0, 30))
+			for _, after := range []time.Duration{0, 2 * time.Minute} {
+				statuses = later(statuses, noon().Add(after))
+			}
+			shown := map[string]binding.Status{"pay": status.Aged(statuses["pay"], noon().Add(2*time.Minute), time.Minute)}
+			if c := conditionOf(t, shown, binding.Bound); c.Status != binding.Unclear {
+				t.Errorf("two minutes after the clock is right again: %+v", c)
+			}
+		})
 	}
 }

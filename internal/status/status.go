@@ -121,11 +121,11 @@ func (c computation) undeclared(record binding.Record) binding.Status {
 	}
 	declared := condition(binding.Declared, binding.False, ReasonNotDeclared, message.New("condition.not-declared"))
 	declared.LastTransitionTime, declared.Known = now, now
-	s.Conditions = slices.DeleteFunc(slices.Clone(s.Conditions), func(c binding.Condition) bool { return c.Type == binding.Suspended })
+	s.Conditions = slices.DeleteFunc(believed(s.Conditions, now), func(c binding.Condition) bool { return c.Type == binding.Suspended })
 	ready := declared
 	ready.Type, ready.Status = binding.Ready, binding.Unclear // Nothing says what it should be.
 	if why := c.fileBroken(record, s); !why.IsZero() {
-		s = Failed(s, why) // Nothing compares it while the file is broken.
+		s = Failed(s, why, now) // Nothing compares it while the file is broken.
 		declared.Reason, declared.Message = ReasonFileBroken, why
 		ready.Status, ready.Reason, ready.Message = binding.False, declared.Reason, why
 	} else if left := c.notRemoved(record.Binding); left != nil {
