@@ -3,7 +3,6 @@ package chaos
 import (
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"time"
 
 	"reconciler/internal/binding"
@@ -26,7 +25,7 @@ func (w *world) badRead(r *rand.Rand) string {
 	)
 	fault := codes[r.IntN(len(codes))]
 	fault.EffectAfter, fault.Times = 0, 1+r.IntN(4)
-	fault.Match = func(q *http.Request) bool { return q.Method == http.MethodGet }
+	fault.Match = asks
 	w.outside.Registry.Faults.Add(fault)
 	return fmt.Sprintf("%s, %d times", faultName(fault), fault.Times)
 }

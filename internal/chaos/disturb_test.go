@@ -52,6 +52,7 @@ func disturbances() []disturbance {
 		{name: "version deleted", weight: 1, do: (*world).deleteVersion},
 		{name: "machine off", weight: 1, do: (*world).machineOff},
 		{name: "memory lost", weight: 1, do: (*world).loseMemory},
+		{name: "pages shift", weight: 3, do: (*world).shiftPages},
 		{name: "sync", weight: 3, do: (*world).personSyncs},
 	}
 }
@@ -221,7 +222,7 @@ func (w *world) refusal(r *rand.Rand) string {
 	name := faultName(fault)
 	fault.Times = 1
 	fault.Match = func(q *http.Request) bool {
-		if q.Method == http.MethodGet {
+		if asks(q) {
 			return false
 		}
 		if skip--; skip >= 0 {

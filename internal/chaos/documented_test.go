@@ -2,8 +2,12 @@ package chaos
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
 	"path"
 	"slices"
+	"strings"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
@@ -13,6 +17,53 @@ import (
 // documentedOnly says that the registry of a seed serves only what is documented.
 // People do and confirm the rest there.
 func documentedOnly(seed uint64) bool { return seed%4 == 3 }
+
+// enterpriseEdition says that the second instance of a seed is of the Enterprise
+// Edition.
+func enterpriseEdition(seed uint64) bool { return seed%4 == 1 }
+
+// cri is the second instance's identifier in the Enterprise Edition.
+const cri = "cri-edge0000000000001"
+
+// pageSize is how many items a page of a list has in the Enterprise Edition.
+const pageSize = 2
+
+// shiftPages lets people move rules while the process reads a list, the next few
+// times.
+func (w *world) shiftPages(r *rand.Rand) string {
+	if !enterpriseEdition(w.seed) {
+		return "no list has pages"
+	}
+	times := 1 + r.IntN(4)
+	w.shifts.Store(int64(times))
+	return fmt.Sprintf("%d times", times)
+}
+
+// nextPage is called before a page after the first is read.
+func (w *world) nextPage(accessKey string) {
+	if w.shifts.Add(-1) < 0 {
+		w.shifts.Store(0)
+		return
+	}
+	w.count("read: pages shift")
+	i := w.outside.Registry.Instance(accessKey)
+	for _, r := range i.Peek().Repositories {
+		if len(r.Rules) > pageSize {
+			i.ConsoleRemoveRule(r.Image, r.Rules[0].ID)
+			i.ConsoleAddRule(r.Image, r.Rules[0])
+		}
+	}
+	w.oracle.people()
+}
+
+// asks says that a request to the registry changes nothing.
+func asks(q *http.Request) bool {
+	action := q.Header.Get("X-Acs-Action")
+	if q.URL.Path == "/" && action != "" {
+		return strings.HasPrefix(action, "Get") || strings.HasPrefix(action, "List")
+	}
+	return q.Method == http.MethodGet
+}
 
 // judged are the conditions that the oracle knows the truth of. What a person
 // confirmed and nobody can ask is not among them: it stays confirmed, whatever

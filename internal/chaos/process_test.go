@@ -11,10 +11,13 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/config"
 	"reconciler/internal/engine"
 	"reconciler/internal/metrics"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
+	"reconciler/internal/registry"
+	"reconciler/internal/registry/enterprise"
 	calls "reconciler/internal/registry/line"
 	"reconciler/internal/registry/personal"
 	"reconciler/internal/secrets"
@@ -99,13 +102,7 @@ func (w *world) startAfter(before *process) {
 
 func (p *process) reconciler(n int) *reconcile.Reconciler {
 	w, c := p.w, p.w.config.Instances[n]
-	driver, err := personal.New(calls.Options{
-		Instance: c.Name, Region: c.Region, Endpoint: w.outside.RegistryURL, RequestsPerSecond: 1000, Burst: 1000,
-		DialContext: p.lines.dial,
-		Credentials: calls.Credentials{Kind: calls.Static, Static: func(context.Context) (calls.Keys, error) {
-			return calls.Keys{AccessKeyID: key(c.Name), AccessKeySecret: secrets.New([]byte("secret-" + c.Name))}, nil
-		}},
-	})
+	driver, err := p.driver(c)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -124,6 +121,21 @@ func (p *process) reconciler(n int) *reconcile.Reconciler {
 			}
 		},
 	})
+}
+
+// driver is the driver of an instance.
+func (p *process) driver(c config.Instance) (registry.Driver, error) {
+	line := calls.Options{
+		Instance: c.Name, Region: c.Region, Endpoint: p.w.outside.RegistryURL, RequestsPerSecond: 1000, Burst: 1000,
+		DialContext: p.lines.dial,
+		Credentials: calls.Credentials{Kind: calls.Static, Static: func(context.Context) (calls.Keys, error) {
+			return calls.Keys{AccessKeyID: key(c.Name), AccessKeySecret: secrets.New([]byte("secret-" + c.Name))}, nil
+		}},
+	}
+	if c.Driver == "enterprise" {
+		return enterprise.New(enterprise.Options{Line: line, InstanceID: c.InstanceID})
+	}
+	return personal.New(line)
 }
 
 func (p *process) dead() bool { return p.killed.Load() }

@@ -51,6 +51,8 @@ type world struct {
 	off      bool
 	diskFull atomic.Bool
 	ahead    atomic.Int64
+	// shifts is how often a list still changes between two of its pages.
+	shifts atomic.Int64
 	// over are the ends of what lasts, by its name.
 	over map[string]lasting
 
@@ -81,10 +83,10 @@ func newWorld(t testing.TB, seed uint64) *world {
 	var err error
 	w.outside, err = sandbox.Start(context.Background(), sandbox.Options{
 		VaultToken: "hvs.chaos", GitLabName: gitlab,
-		Listen: w.network.listen, Changed: w.oracle.changed,
+		Listen: w.network.listen, Changed: w.oracle.changed, PageSize: pageSize, NextPage: w.nextPage,
 		Principals: []sandbox.Principal{
 			{AccessKey: key(prod), Secret: "secret-" + prod, Region: "cn-hangzhou"},
-			{AccessKey: key(edge), Secret: "secret-" + edge, Region: "cn-shanghai"},
+			{AccessKey: key(edge), Secret: "secret-" + edge, Region: "cn-shanghai", InstanceID: when(enterpriseEdition(seed), cri)},
 		},
 	})
 	if err != nil {
@@ -122,7 +124,11 @@ func (w *world) configure(drift time.Duration, windows bool) {
 	}
 	c.Sync.DriftInterval = drift
 	for _, name := range []string{prod, edge} {
-		c.Instances = append(c.Instances, config.Instance{Name: name, Region: "cn-" + strings.Split(name, "-")[1], Driver: "personal", Endpoint: w.outside.RegistryURL})
+		i := config.Instance{Name: name, Region: "cn-" + strings.Split(name, "-")[1], Driver: "personal", Endpoint: w.outside.RegistryURL}
+		if name == edge && enterpriseEdition(w.seed) {
+			i.Driver, i.InstanceID = "enterprise", cri
+		}
+		c.Instances = append(c.Instances, i)
 	}
 	if windows {
 		c.Windows = config.Windows{TimeZone: "UTC", Allow: []config.Window{{Schedule: "0 2 * * *", Duration: 4 * time.Hour}}}

@@ -97,6 +97,9 @@ func (r *Registry) act(accessKey, action string, req *http.Request, body []byte)
 	if instance.principal.InstanceID == "" || parameters.Get("InstanceId") != instance.principal.InstanceID {
 		return nil, &wireError{http.StatusNotFound, "INSTANCE_NOT_EXIST", "instance is not exist"}
 	}
+	if no := parameters.Get("PageNo"); no != "" && no != "1" && r.options.NextPage != nil {
+		r.options.NextPage(accessKey)
+	}
 	return op.handle(instance, parameters)
 }
 
@@ -124,7 +127,7 @@ func (r *Registry) refuseAction(w http.ResponseWriter, e *wireError) {
 }
 
 // rpcPage cuts the page that was asked for out of a list.
-func rpcPage[T any](parameters url.Values, all []T, name string) (map[string]any, *wireError) {
+func rpcPage[T any](i *RegistryInstance, parameters url.Values, all []T, name string) (map[string]any, *wireError) {
 	no, size := 1, 30
 	for parameter, into := range map[string]*int{"PageNo": &no, "PageSize": &size} {
 		if v := parameters.Get(parameter); v != "" {
@@ -134,6 +137,9 @@ func rpcPage[T any](parameters url.Values, all []T, name string) (map[string]any
 			}
 			*into = n
 		}
+	}
+	if most := i.registry.options.PageSize; most > 0 {
+		size = min(size, most)
 	}
 	from := min((no-1)*size, len(all))
 	items := append([]T{}, all[from:min(from+size, len(all))]...)
@@ -198,7 +204,7 @@ func (i *RegistryInstance) rpcListRepository(p url.Values) (map[string]any, *wir
 	for _, image := range sortedKeys(i.repos) {
 		all = append(all, i.rpcRepository(i.repos[image]))
 	}
-	return rpcPage(p, all, "Repositories")
+	return rpcPage(i, p, all, "Repositories")
 }
 
 // rpcGetSource answers a source. The code for none is ours.

@@ -27,7 +27,7 @@ func (i *RegistryInstance) rpcListRules(p url.Values) (map[string]any, *wireErro
 			"DockerfileLocation": r.DockerfileLocation, "DockerfileName": r.DockerfileName, "BuildArgs": extras.args, "Platforms": extras.platforms,
 		})
 	}
-	return rpcPage(p, all, "BuildRules")
+	return rpcPage(i, p, all, "BuildRules")
 }
 
 // rpcRule reads the parameters of a rule.

@@ -33,6 +33,12 @@ type RegistryOptions struct {
 	// Changed, if not nil, gets every call that changed something, also one whose
 	// answer was lost or whose effect came late. It may look at the registry.
 	Changed func(RegistryChange)
+	// PageSize is the most that a page of the Enterprise Edition's lists has,
+	// whatever is asked for; 0 is what is asked for.
+	PageSize int
+	// NextPage, if not nil, is called before a page after the first is served: what
+	// it changes, changes between two pages of a list.
+	NextPage func(accessKey string)
 }
 
 // RegistryChange is the effect of one call. What the call does not name is

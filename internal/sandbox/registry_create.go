@@ -132,7 +132,7 @@ func (i *RegistryInstance) rpcListNamespace(p url.Values) (map[string]any, *wire
 	for _, namespace := range i.allNamespaces() {
 		all = append(all, map[string]any{"NamespaceName": namespace, "NamespaceStatus": "NORMAL", "DefaultRepoType": "PRIVATE", "AutoCreateRepo": false})
 	}
-	return rpcPage(p, all, "Namespaces")
+	return rpcPage(i, p, all, "Namespaces")
 }
 
 func (i *RegistryInstance) rpcCreateRepository(p url.Values) (map[string]any, *wireError) {

@@ -55,6 +55,9 @@ type Options struct {
 	Listen func(context.Context) (net.Listener, error)
 	// Changed is RegistryOptions.Changed.
 	Changed func(RegistryChange)
+	// PageSize and NextPage are those of RegistryOptions.
+	PageSize int
+	NextPage func(accessKey string)
 }
 
 // Start serves every part on a listener of its own until Close.
@@ -62,7 +65,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 	o.fillDefaults()
 	s := &Sandbox{Hosts: NewCodeHosts(o.Now), Vault: NewVault(o.VaultToken, o.Now), Git: NewGitServer()}
 	s.Registry = NewRegistry(RegistryOptions{
-		Principals: o.Principals, Now: o.Now, Changed: o.Changed,
+		Principals: o.Principals, Now: o.Now, Changed: o.Changed, PageSize: o.PageSize, NextPage: o.NextPage,
 		VerifyToken: func(platform, _, username, token string) bool { return s.Hosts.TokenValid(platform, username, token) },
 	})
 	certificate, pool, err := selfSigned(o.GitLabName, o.Now())

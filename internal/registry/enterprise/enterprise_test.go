@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -44,7 +45,14 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOf(t, sandbox.RegistryOptions{})
+}
+
+// newWorldOf makes a world whose registry has options of its own.
+func newWorldOf(t *testing.T, o sandbox.RegistryOptions) *world {
+	t.Helper()
 	r := sandbox.NewRegistry(sandbox.RegistryOptions{
+		PageSize: o.PageSize, NextPage: o.NextPage,
 		Principals:  []sandbox.Principal{{AccessKey: accessKeyID, Secret: accessKeySecret, InstanceID: instanceID}},
 		VerifyToken: func(_, _, _, token string) bool { return token == goodToken },
 	})
@@ -277,5 +285,63 @@ func TestNothingShowsTheToken(t *testing.T) {
 	}
 	if reached.Load() != 0 {
 		t.Error("a redirect was followed")
+	}
+}
+
+// TestKind3AListThatShiftsBetweenItsPagesLacksNothing: what moved to a page that was
+// read before is not absent.
+func TestKind3AListThatShiftsBetweenItsPagesLacksNothing(t *testing.T) {
+	rule := func(name string) sandbox.ImageRule {
+		return sandbox.ImageRule{PushType: "GIT_BRANCH", PushName: name, DockerfileLocation: "/", DockerfileName: "Dockerfile", ImageTag: name}
+	}
+	first := func(i *sandbox.RegistryInstance) int64 { return i.Peek().Repositories[0].Rules[0].ID }
+	for name, shift := range map[string]func(i *sandbox.RegistryInstance){
+		"a rule is removed": func(i *sandbox.RegistryInstance) { i.ConsoleRemoveRule(image, first(i)) },
+		"a rule is added":   func(i *sandbox.RegistryInstance) { i.ConsoleAddRule(image, rule("new")) },
+		"a rule is removed and another added": func(i *sandbox.RegistryInstance) {
+			i.ConsoleRemoveRule(image, first(i))
+			i.ConsoleAddRule(image, rule("new"))
+		},
+		"a rule is made again": func(i *sandbox.RegistryInstance) {
+			r := i.Peek().Repositories[0].Rules[0]
+			i.ConsoleRemoveRule(image, r.ID)
+			i.ConsoleAddRule(image, r)
+		},
+		"three rules are made again": func(i *sandbox.RegistryInstance) {
+			for range 3 {
+				r := i.Peek().Repositories[0].Rules[0]
+				i.ConsoleRemoveRule(image, r.ID)
+				i.ConsoleAddRule(image, r)
+			}
+		},
+	} {
+		for at := range 6 {
+			t.Run(fmt.Sprintf("%s before page %d", name, at+2), func(t *testing.T) {
+				var w *world
+				pages := 0
+				w = newWorldOf(t, sandbox.RegistryOptions{PageSize: 2, NextPage: func(string) {
+					if pages++; pages == at+1 {
+						shift(w.person)
+					}
+				}})
+				names := []string{"a", "b", "c", "d", "e"}
+				for _, name := range names {
+					w.person.ConsoleAddRule(image, rule(name))
+				}
+				state, err := driver(t, w.url, instanceID).Repository(t.Context(), image)
+				if err != nil {
+					if binding.KindOf(err) != binding.Unreadable {
+						t.Error(err)
+					}
+					return
+				}
+				for n, name := range names {
+					gone := n == 0 && name != w.person.Peek().Repositories[0].Rules[0].PushName
+					if !gone && !slices.ContainsFunc(state.Rules, func(r binding.ObservedRule) bool { return r.Branch == name }) {
+						t.Errorf("%s is not listed: %+v", name, state.Rules)
+					}
+				}
+			})
+		}
 	}
 }

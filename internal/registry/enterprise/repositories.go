@@ -76,8 +76,15 @@ func (d *Driver) repositoryID(ctx context.Context, op, image string) (string, er
 // sorted. Either all of them are listed or an error says why not.
 func (d *Driver) Repositories(ctx context.Context) ([]string, error) {
 	const op, object = "registry: list repositories", "repositories"
-	var all []string
-	err := d.pages(op, object, func(page int32) (int, *string, error) {
+	all, err := line.Settled(func() ([]string, int, error) { return d.listRepositories(ctx, op, object) },
+		func(a, b string) bool { return a == b }, d.line.Unreadable(op, object, line.ErrListMoved))
+	slices.Sort(all)
+	return all, err
+}
+
+// listRepositories reads the list once, and how many pages it has.
+func (d *Driver) listRepositories(ctx context.Context, op, object string) (all []string, pages int, err error) {
+	pages, err = d.pages(op, object, func(page int32) (int, *string, error) {
 		request := &cr.ListRepositoryRequest{InstanceId: &d.id, RepoStatus: new("ALL"), PageNo: &page, PageSize: new(int32(pageSize))}
 		body, err := d.ask(ctx, line.Call{Op: op, Object: object, Action: "ListRepository"}, func(c *cr.Client) { _, _ = c.ListRepository(request) })
 		if err != nil {
@@ -91,18 +98,15 @@ func (d *Driver) Repositories(ctx context.Context) ([]string, error) {
 			if r == nil || text(r.RepoNamespaceName) == "" || text(r.RepoName) == "" {
 				return 0, nil, d.line.Unreadable(op, object, fmt.Errorf("entry %d of Repositories has no namespace and name", i))
 			}
-			all = append(all, *r.RepoNamespaceName+"/"+*r.RepoName)
+			image := *r.RepoNamespaceName + "/" + *r.RepoName
+			if slices.Contains(all, image) {
+				return 0, nil, d.line.Unreadable(op, object, line.ErrListMoved)
+			}
+			all = append(all, image)
 		}
 		return len(answer.Repositories), answer.TotalCount, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(all)
-	if listed := len(all); len(slices.Compact(all)) != listed {
-		return nil, d.line.Unreadable(op, object, errMoved)
-	}
-	return all, nil
+	return all, pages, err
 }
 
 // Usage implements registry.RepositoryReader. The totals of the lists are enough.
@@ -138,34 +142,30 @@ func (d *Driver) total(ctx context.Context, c line.Call, send func(*cr.Client)) 
 	return total, nil
 }
 
-// errMoved says that a list changed between two of its pages, so that some of it
-// may be missing.
-var errMoved = errors.New("the list changes while it is read")
-
-// pages reads all pages of a list. read returns how many items a page has, and
-// the total as the answer has it.
-func (d *Driver) pages(op, object string, read func(page int32) (items int, total *string, err error)) error {
+// pages reads all pages of a list, and returns how many there are. read returns how
+// many items a page has, and the total as the answer has it.
+func (d *Driver) pages(op, object string, read func(page int32) (items int, total *string, err error)) (int, error) {
 	listed, expected := 0, -1
 	for page := int32(1); page <= maxPages; page++ {
 		items, count, err := read(page)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		total, err := strconv.Atoi(text(count))
 		listed += items
 		switch {
 		case err != nil || total < 0:
-			return d.line.Unreadable(op, object, errors.New("TotalCount is not a number"))
+			return 0, d.line.Unreadable(op, object, errors.New("TotalCount is not a number"))
 		case expected >= 0 && total != expected, listed > total:
-			return d.line.Unreadable(op, object, errMoved)
+			return 0, d.line.Unreadable(op, object, line.ErrListMoved)
 		case listed == total:
-			return nil
+			return int(page), nil
 		case items == 0:
-			return d.line.Unreadable(op, object, fmt.Errorf("%d of %d items are listed", listed, total))
+			return 0, d.line.Unreadable(op, object, fmt.Errorf("%d of %d items are listed", listed, total))
 		}
 		expected = total
 	}
-	return d.line.Unreadable(op, object, errors.New("the list does not end"))
+	return 0, d.line.Unreadable(op, object, errors.New("the list does not end"))
 }
 
 // source reads the source of an image repository; nil means that it has none.

@@ -3,6 +3,7 @@ package enterprise
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 
 	cr "github.com/alibabacloud-go/cr-20181201/v2/client"
@@ -16,8 +17,13 @@ type listedRule = cr.ListRepoBuildRuleResponseBodyBuildRules
 
 // rules reads all build rules of an image repository.
 func (d *Driver) rules(ctx context.Context, op, image, id string) ([]*listedRule, error) {
-	var all []*listedRule
-	err := d.pages(op, image, func(page int32) (int, *string, error) {
+	return line.Settled(func() ([]*listedRule, int, error) { return d.listRules(ctx, op, image, id) },
+		func(a, b *listedRule) bool { return reflect.DeepEqual(a, b) }, d.line.Unreadable(op, image, line.ErrListMoved))
+}
+
+// listRules reads the build rules once, and how many pages they have.
+func (d *Driver) listRules(ctx context.Context, op, image, id string) (all []*listedRule, pages int, err error) {
+	pages, err = d.pages(op, image, func(page int32) (int, *string, error) {
 		request := &cr.ListRepoBuildRuleRequest{InstanceId: &d.id, RepoId: &id, PageNo: &page, PageSize: new(int32(pageSize))}
 		body, err := d.ask(ctx, line.Call{Op: op, Object: image, Action: "ListRepoBuildRule"}, func(c *cr.Client) { _, _ = c.ListRepoBuildRule(request) })
 		if err != nil {
@@ -32,13 +38,13 @@ func (d *Driver) rules(ctx context.Context, op, image, id string) ([]*listedRule
 				return 0, nil, d.line.Unreadable(op, image, errors.New("a build rule has no BuildRuleId"))
 			}
 			if slices.ContainsFunc(all, func(other *listedRule) bool { return *other.BuildRuleId == *r.BuildRuleId }) {
-				return 0, nil, d.line.Unreadable(op, image, errMoved)
+				return 0, nil, d.line.Unreadable(op, image, line.ErrListMoved)
 			}
 			all = append(all, r)
 		}
 		return len(answer.BuildRules), answer.TotalCount, nil
 	})
-	return all, err
+	return all, pages, err
 }
 
 // AddRule implements registry.RuleWriter.

@@ -20,57 +20,46 @@ const (
 	maxListPages = 100
 )
 
-// maxListReads bounds how often a list that changes while it is read is read.
-const maxListReads = 3
-
-// errListMoved says that the list changed between two of its pages, so that
-// some of it may have moved to a page that was read before.
-var errListMoved = errors.New("the list changes while it is read")
-
 // Repositories lists the image repositories of the instance, as
 // namespace/name, sorted. Either all of them are listed or an error says why
 // not: what is missing from a part of a list is not absent.
-func (d *Driver) Repositories(ctx context.Context) (all []string, err error) {
-	for range maxListReads {
-		if all, err = d.listRepositories(ctx); !errors.Is(err, errListMoved) {
-			break
-		}
-	}
-	return all, err
+func (d *Driver) Repositories(ctx context.Context) ([]string, error) {
+	const op, object = "registry: list repositories", "repositories"
+	return line.Settled(func() ([]string, int, error) { return d.listRepositories(ctx, op, object) },
+		func(a, b string) bool { return a == b }, d.line.Unreadable(op, object, line.ErrListMoved))
 }
 
-// listRepositories reads the list once. Every page says how many there are in
-// all; where they disagree or one is listed twice, the list moved.
-func (d *Driver) listRepositories(ctx context.Context) ([]string, error) {
-	const op, object = "registry: list repositories", "repositories"
-	var all []string
+// listRepositories reads the list once, and how many pages it has. Every page says
+// how many there are in all; where they disagree or one is listed twice, the list
+// moved.
+func (d *Driver) listRepositories(ctx context.Context, op, object string) (all []string, pages int, err error) {
 	expected := -1
 	for page := 1; page <= maxListPages; page++ {
 		images, total, err := d.repositoriesPage(ctx, op, object, page, listPage)
 		if err != nil {
-			return nil, err
+			return nil, page, err
 		}
 		all = append(all, images...)
 		if expected >= 0 && total != expected {
-			return nil, d.line.Unreadable(op, object, errListMoved)
+			return nil, page, d.line.Unreadable(op, object, line.ErrListMoved)
 		}
 		expected = total
 		if page*listPage >= total {
 			slices.Sort(all)
 			listed := len(all)
 			if all = slices.Compact(all); len(all) != listed {
-				return nil, d.line.Unreadable(op, object, errListMoved)
+				return nil, page, d.line.Unreadable(op, object, line.ErrListMoved)
 			}
 			if listed != total {
-				return nil, d.line.Unreadable(op, object, fmt.Errorf("%d of %d repositories are listed", listed, total))
+				return nil, page, d.line.Unreadable(op, object, fmt.Errorf("%d of %d repositories are listed", listed, total))
 			}
-			return all, nil
+			return all, page, nil
 		}
 		if len(images) == 0 {
 			break
 		}
 	}
-	return nil, d.line.Unreadable(op, object, errors.New("the list does not end"))
+	return nil, maxListPages, d.line.Unreadable(op, object, errors.New("the list does not end"))
 }
 
 // repositoriesPage reads one page of the list, and how many there are in all.

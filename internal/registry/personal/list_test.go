@@ -29,8 +29,27 @@ func TestRepositoriesAreListedPageByPage(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("repositories (-want +got):\n%s", diff)
 	}
-	if n := w.registry.Count("GetRepoList"); n != 3 {
-		t.Errorf("%d calls, want 3", n)
+	// Each page twice: what moves between two pages may be on none of them.
+	if n := w.registry.Count("GetRepoList"); n != 6 {
+		t.Errorf("%d calls, want 6", n)
+	}
+}
+
+// TestKind3AListThatShiftsAndKeepsItsTotalIsReadAgain: one is removed and another added
+// between two pages, and the one that moved to the first page is on none.
+func TestKind3AListThatShiftsAndKeepsItsTotalIsReadAgain(t *testing.T) {
+	w := newWorld(t, sandbox.Principal{})
+	d := w.driver(t, nil)
+	var want []string
+	for i := range 101 {
+		want = append(want, fmt.Sprintf("team/app-%03d", i))
+	}
+	w.person.AddRepository(want...)
+	want = append([]string{image}, want...)
+	w.shift(1, []sandbox.Fault{listed(0, 100, 102), listed(102, 104, 102)})
+	got, err := d.Repositories(t.Context())
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %d, %v; want what is listed twice", len(got), err)
 	}
 }
 
