@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,7 +65,7 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	for _, d := range round.Declarations {
 		x.digests[d.Name] = d.Spec.Digest()
 	}
-	err := errors.Join(x.ledger.keepPolicies(ctx, round.Declarations), x.ledger.keepFiles(ctx, round.Declarations))
+	err := errors.Join(x.keepPolicies(ctx), x.ledger.keepFiles(ctx, round.Declarations))
 	if err == nil {
 		err = x.believeRefusals(ctx)
 	}
@@ -104,6 +105,26 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 		}
 	}
 	return result
+}
+
+// keepPolicies remembers the deletion policies that are declared now, whatever else is
+// unknown: a binding whose declaration goes is treated as that said last. To
+// say Retain protects the platform's binding under any name that it had.
+func (x *run) keepPolicies(ctx context.Context) error {
+	var all error
+	for _, r := range x.ledger.all() {
+		for _, d := range x.round.Declarations {
+			policy := d.Spec.Deletion()
+			own := d.Name == r.Binding || policy == binding.Retain
+			same := cmp.Or(r.DeletionPolicy, binding.Retain) == policy && !x.isUnwritten(r)
+			if !r.Managed || d.Spec.Platform != r.Platform || !own || same {
+				continue
+			}
+			r.DeletionPolicy = policy
+			all = errors.Join(all, x.notePolicy(r, x.ledger.keep(ctx, r)))
+		}
+	}
+	return all
 }
 
 // act decides whether an action may be done, does it, and reports it.

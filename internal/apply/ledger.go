@@ -227,26 +227,6 @@ func (l *ledger) forget(ctx context.Context, r binding.Record) error {
 	return nil
 }
 
-// keepPolicies remembers the deletion policies that are declared now, whatever else is
-// unknown: a binding whose declaration goes is treated as that said last. To
-// say Retain protects the platform's binding under any name that it had.
-func (l *ledger) keepPolicies(ctx context.Context, declared []binding.Declaration) error {
-	for _, r := range l.all() {
-		for _, d := range declared {
-			policy := d.Spec.Deletion()
-			own := d.Name == r.Binding || policy == binding.Retain
-			if !r.Managed || d.Spec.Platform != r.Platform || !own || cmp.Or(r.DeletionPolicy, binding.Retain) == policy {
-				continue
-			}
-			r.DeletionPolicy = policy
-			if err := l.keep(ctx, r); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // all returns the records at hand, sorted by binding and platform.
 func (l *ledger) all() []binding.Record {
 	l.mu.Lock()

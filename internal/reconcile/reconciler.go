@@ -300,6 +300,7 @@ func (r *Reconciler) remembered(ctx context.Context, into *plan.Round) error {
 	if into.Records, err = r.o.Store.Records(ctx, name); err != nil {
 		return fmt.Errorf("instance %s: %w", name, err)
 	}
+	into.Records = r.applier.LastDeclared(into.Records)
 	if into.Intents, err = r.o.Store.Intents(ctx, name); err != nil {
 		return fmt.Errorf("instance %s: %w", name, err)
 	}
