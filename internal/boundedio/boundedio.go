@@ -3,6 +3,7 @@
 package boundedio
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -45,6 +46,17 @@ func Digest(limit int64, paths ...string) [sha256.Size]byte {
 		clear(content)         // it may be a secret
 	}
 	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// ReadText reads a file of at most limit bytes that holds one text, such as a
+// secret: without the byte order mark and the line ends that editors and shells add.
+func ReadText(path string, limit int64) ([]byte, error) {
+	data, err := ReadFile(path, limit)
+	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
+		clear(data) // it may be a secret
+		return nil, fmt.Errorf("%s: is in UTF-16; write it in UTF-8 (PowerShell: -Encoding utf8)", path)
+	}
+	return bytes.TrimRight(bytes.TrimPrefix(data, []byte("\ufeff")), "\r\n"), err
 }
 
 // ReadFile reads a file of at most limit bytes. Its errors name the file.

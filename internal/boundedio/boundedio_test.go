@@ -46,3 +46,21 @@ func TestReadFileNamesTheFile(t *testing.T) {
 		t.Errorf("a large file: %v", err)
 	}
 }
+
+func TestReadTextLeavesOutWhatEditorsAdd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	for written, want := range map[string]string{
+		"t": "t", "t\n": "t", "t\r\n": "t", "\ufefft\r\n": "t", "\ufeff": "", "t \n": "t ", "\tt\n\n": "\tt", "a\nb": "a\nb",
+		"\xff\xfet\x00": "UTF-16", "\xfe\xff\x00t": "UTF-16",
+	} {
+		if err := os.WriteFile(path, []byte(written), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		switch got, err := ReadText(path, 100); {
+		case want == "UTF-16" && (err == nil || got != nil || !strings.Contains(err.Error(), path+": is in UTF-16")):
+			t.Errorf("%q: %q, %v", written, got, err)
+		case want != "UTF-16" && (err != nil || string(got) != want):
+			t.Errorf("%q: %q, %v", written, got, err)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -137,11 +136,11 @@ func (c *clientFlags) remote(streams Streams) (*client.Client, error) {
 		}
 	}
 	return client.NewTLS(c.server, func() (string, error) {
-		data, err := boundedio.ReadFile(c.tokenFile, maxClientFile)
+		data, err := boundedio.ReadText(c.tokenFile, maxClientFile)
 		if err != nil {
 			return "", fmt.Errorf("--token-file: %w", err)
 		}
-		token := secrets.New(bytes.TrimRight(data, "\r\n"))
+		token := secrets.New(data)
 		if token.IsZero() || strings.ContainsFunc(token.Expose(), func(r rune) bool { return r <= ' ' || r > '~' }) {
 			return "", fmt.Errorf("--token-file: %s: contains no token; a token is one line of printable ASCII", c.tokenFile)
 		}

@@ -179,10 +179,10 @@ func (o *commentOptions) token() (secrets.Secret, error) {
 	where, value := "the environment variable "+o.tokenEnv, []byte(o.getenv(o.tokenEnv))
 	if o.tokenFile != "" {
 		var err error
-		if value, err = boundedio.ReadFile(o.tokenFile, maxClientFile); err != nil {
+		if value, err = boundedio.ReadText(o.tokenFile, maxClientFile); err != nil {
 			return secrets.Secret{}, fmt.Errorf("comment: --token-file: %w", err)
 		}
-		where, value = o.tokenFile, []byte(strings.TrimRight(string(value), "\r\n"))
+		where = o.tokenFile
 	}
 	token := secrets.New(value)
 	if why := providers.Malformed(token); !why.IsZero() {

@@ -47,7 +47,7 @@ func readChange(ctx context.Context, opts changeOptions, cfg config.Source) (cha
 		return change{}, err
 	}
 	c := change{}
-	if c.root, err = folderInClone(cfg, clone.Root()); err != nil {
+	if c.root, err = folderInClone(cfg, clone.Top()); err != nil {
 		return change{}, err
 	}
 	baseTip, err := clone.Resolve(opts.base)

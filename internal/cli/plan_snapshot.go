@@ -145,11 +145,11 @@ func (o *snapshotOptions) fetch(ctx context.Context, streams Streams) (io.Reader
 	}
 	var token secrets.Secret
 	if o.tokenFile != "" {
-		value, err := boundedio.ReadFile(o.tokenFile, 64<<10)
+		value, err := boundedio.ReadText(o.tokenFile, 64<<10)
 		if err != nil {
 			return nil, fmt.Errorf("--snapshot-token-file: %w", err)
 		}
-		token = secrets.New(bytes.TrimRight(value, "\r\n"))
+		token = secrets.New(value)
 		defer token.Wipe()
 		defer streams.redactor.Register(token)()
 		if why := providers.Malformed(token); !why.IsZero() {

@@ -152,7 +152,7 @@ const maxTokenFile = 64 << 10
 
 // token reads the throw-away token. The redactor knows it from then on.
 func (o *verifyOptions) token() (secrets.Secret, error) {
-	data, err := boundedio.ReadFile(o.tokenFile, maxTokenFile)
+	data, err := boundedio.ReadText(o.tokenFile, maxTokenFile)
 	if err != nil {
 		return secrets.Secret{}, fmt.Errorf("--token-file: %w", err)
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -90,11 +89,10 @@ func (t APIToken) Read() (values [][]byte, err error) {
 }
 
 func readToken(field, path string) ([]byte, error) {
-	data, err := boundedio.ReadFile(path, maxAPIToken)
+	data, err := boundedio.ReadText(path, maxAPIToken)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", field, err)
 	}
-	data = bytes.TrimRight(data, "\r\n")
 	if len(data) < minAPIToken {
 		return nil, fmt.Errorf("%s: %s: holds fewer than %d bytes; make one with: openssl rand -hex 32", field, path, minAPIToken)
 	}

@@ -116,7 +116,7 @@ func readSecret(path string, redactor *secrets.Redactor) (secrets.Secret, error)
 
 // readKey reads a file of an access key, of at most 64 KiB.
 func readKey(path string) ([]byte, error) {
-	data, err := boundedio.ReadFile(path, 64<<10)
+	data, err := boundedio.ReadText(path, 64<<10)
 	if err != nil {
 		return nil, fmt.Errorf("access key: %w", err)
 	}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -110,8 +109,8 @@ func (c *Clients) readCredential(ctx context.Context, s *config.NotifySecret) (s
 		secret, _, err := c.Tokens.Read(ctx, secrets.Ref(*s.Vault))
 		return secret, err
 	}
-	data, err := boundedio.ReadFile(s.ValueFile, maxCredential)
-	return secrets.New(bytes.TrimRight(data, "\r\n")), err
+	data, err := boundedio.ReadText(s.ValueFile, maxCredential)
+	return secrets.New(data), err
 }
 
 // minMasked is the length from which a part of a URL is masked by itself.

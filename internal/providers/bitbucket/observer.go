@@ -49,7 +49,7 @@ func (p *Provider) checkObserver(ctx context.Context, token secrets.Secret) []bi
 		return []binding.Answer{providers.Unknown(valid, providers.ReasonUnreadable, message.New("host.no-token-user", "platform", binding.Bitbucket.Title()))}
 	case err == nil && reply.Status == http.StatusForbidden && strings.HasSuffix(kind, "_access_token"):
 		return []binding.Answer{providers.Yes(valid, ReasonNotAPerson, message.New("bitbucket.observer-not-personal")), observerScope(reply.Header)}
-	case err == nil && reply.Status == http.StatusUnauthorized:
+	case err == nil && reply.Status == http.StatusUnauthorized && providers.IsJSON(reply.Header) && isRefusal(reply.Body):
 		return []binding.Answer{providers.No(valid, "", providers.ReasonInvalid,
 			message.New("bitbucket.observer-refused"))}
 	}

@@ -20,15 +20,20 @@ func TestObserverTokenTellsScopesInBothDialects(t *testing.T) {
 		status int
 		header map[string]string
 		want   map[string]string
+		body   string
 	}{
-		{"OAuth", "oauth", 200, map[string]string{"X-OAuth-Scopes": "account, repository"}, map[string]string{"token-valid": "yes TokenAccepted", "token-scope": "yes ScopePresent"}},
-		{"API token", "me@example.com:ATATT3x", 200, map[string]string{"X-OAuth-Scopes": "read:repository:bitbucket"}, map[string]string{"token-valid": "yes TokenAccepted", "token-scope": "yes ScopePresent"}},
-		{"API token that only writes", "me@example.com:ATATT3x", 200, map[string]string{"X-OAuth-Scopes": "write:repository:bitbucket"}, map[string]string{"token-valid": "yes TokenAccepted", "token-scope": "no ScopeMissing"}},
-		{"of a workspace", "ATCTT3x", 403, map[string]string{"X-OAuth-Scopes": "repository", "X-Credential-Type": "workspace_access_token"}, map[string]string{"token-valid": "yes NotAPersonsToken", "token-scope": "yes ScopePresent"}},
-		{"no scopes told", "oauth", 200, nil, map[string]string{"token-valid": "yes TokenAccepted", "token-scope": "unknown ScopesNotTold"}},
-		{"403 of something else", "oauth", 403, nil, map[string]string{"token-valid": "unknown Forbidden"}},
-		{"dead", "oauth", 401, nil, map[string]string{"token-valid": "no TokenInvalid"}},
-		{"app password", "ATBBx", 200, nil, map[string]string{"token-kind": "no AppPasswordGone"}},
+		{"OAuth", "oauth", 200, map[string]string{"X-OAuth-Scopes": "account, repository"}, map[string]string{"token-valid": "yes TokenAccepted", "token-scope": "yes ScopePresent"}, ""},
+		{"API token", "me@example.com:ATATT3x", 200, map[string]string{"X-OAuth-Scopes": "read:repository:bitbucket"}, map[string]string{"token-valid": "yes TokenAccepted", "token-scope": "yes ScopePresent"}, ""},
+		{"API token that only writes", "me@example.com:ATATT3x", 200, map[string]string{"X-OAuth-Scopes": "write:repository:bitbucket"}, map[string]string{"token-valid": "yes TokenAccepted", "token-scope": "no ScopeMissing"}, ""},
+		{"of a workspace", "ATCTT3x", 403, map[string]string{"X-OAuth-Scopes": "repository", "X-Credential-Type": "workspace_access_token"}, map[string]string{"token-valid": "yes NotAPersonsToken", "token-scope": "yes ScopePresent"}, ""},
+		{"no scopes told", "oauth", 200, nil, map[string]string{"token-valid": "yes TokenAccepted", "token-scope": "unknown ScopesNotTold"}, ""},
+		{"403 of something else", "oauth", 403, nil, map[string]string{"token-valid": "unknown Forbidden"}, ""},
+		{"dead", "oauth", 401, nil, map[string]string{"token-valid": "no TokenInvalid"}, `{"type":"error","error":{"message":"Access token expired."}}`},
+		{"401 of a gateway", "oauth", 401, nil, map[string]string{"token-valid": "unknown TokenRefused"}, `{"message":"Unauthorized"}`},
+		{"401 of a page", "oauth", 401, map[string]string{"Content-Type": "text/html"}, map[string]string{"token-valid": "unknown TokenRefused"}, `<form>`},
+		{"401 in plain text", "oauth", 401, map[string]string{"Content-Type": "text/plain"}, map[string]string{"token-valid": "unknown TokenRefused"}, "Login failed due to incorrect login credentials or method."},
+		{"401 without a body", "oauth", 401, map[string]string{"Content-Type": ""}, map[string]string{"token-valid": "unknown TokenRefused"}, " "},
+		{"app password", "ATBBx", 200, nil, map[string]string{"token-kind": "no AppPasswordGone"}, ""},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
@@ -36,7 +41,10 @@ func TestObserverTokenTellsScopesInBothDialects(t *testing.T) {
 				w.Header().Set(k, v)
 			}
 			w.WriteHeader(tt.status)
-			_, _ = io.WriteString(w, `{"type":"user","uuid":"{1}"}`)
+			if tt.body == "" {
+				tt.body = `{"type":"user","uuid":"{1}"}`
+			}
+			_, _ = io.WriteString(w, tt.body)
 		}))
 		p, err := bitbucket.New(bitbucket.Options{
 			Client: providers.NewHTTPClient(providers.Options{AllowPrivate: true}), BaseURL: server.URL + "/2.0", Now: now,

@@ -168,3 +168,14 @@ func forbidden(reply providers.Reply) bool {
 	code := readRefusal(reply.Body)
 	return code == "Forbidden" || code == "Forbidden.AccessDenied"
 }
+
+// notFound says that the API itself does not find what the path names, which the
+// body's code decides. Other codes are about the organization, which may be the wrong
+// one, or about the call.
+func notFound(reply providers.Reply) bool {
+	if reply.Status != http.StatusNotFound || !providers.IsJSON(reply.Header) {
+		return false
+	}
+	code := strings.ToUpper(strings.NewReplacer("_", "", ".", "", "-", "").Replace(readRefusal(reply.Body)))
+	return strings.Contains(code, "NOTFOUND") && !strings.Contains(code, "ORGANIZATION") && !strings.Contains(code, "ACTION")
+}

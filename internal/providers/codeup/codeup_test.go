@@ -193,6 +193,32 @@ func TestStatusesMeanWhatTheirFactsSay(t *testing.T) {
 	}
 }
 
+// TestAProjectIsMissingOnlyByItsOwnCode: a 404 may also be about the organization,
+// the call or something in front.
+func TestAProjectIsMissingOnlyByItsOwnCode(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"errorCode":"NotFound"}`: "no ProjectNotVisible", `{"errorCode":"REPOSITORY_NOT_FOUND"}`: "no ProjectNotVisible",
+		`{"code":404,"errorCode":"SYSTEM_NOT_FOUND_ERROR"}`: "no ProjectNotVisible",
+		`{"errorCode":"ORGANIZATION_NOT_FOUND"}`:            "unknown UnexpectedStatus", `{"errorCode":"Organization.NotFound"}`: "unknown UnexpectedStatus",
+		`{"errorCode":"InvalidAction.NotFound"}`: "unknown UnexpectedStatus", `{"errorCode":"SYSTEM_UNKNOWN_ERROR"}`: "unknown UnexpectedStatus",
+		`{"errorCode":"InvalidOrganization"}`: "unknown UnexpectedStatus", `{"message":"404 Route Not Found"}`: "unknown UnexpectedStatus", `404`: "unknown UnexpectedStatus",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(404)
+			_, _ = w.Write([]byte(body))
+		}))
+		p, err := codeup.New(codeup.Options{Client: providers.NewHTTPClient(providers.Options{AllowPrivate: true}), BaseURL: server.URL, Organization: "o", Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := verdicts(p.CheckProject(t.Context(), binding.Account{Username: "u"}, "a/b", secrets.New([]byte(live))).Answers); got["project-exists"] != want {
+			t.Errorf("%s: %v, want %q", body, got, want)
+		}
+		server.Close()
+	}
+}
+
 // TestAPermissionIsGrantedOnlyByAList: an answer that is not the list that was
 // asked for proves nothing.
 func TestAPermissionIsGrantedOnlyByAList(t *testing.T) {

@@ -3,7 +3,6 @@ package codeup
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"strings"
 
 	"reconciler/internal/binding"
@@ -45,7 +44,7 @@ func (p *Provider) checkProject(ctx context.Context, source string, token secret
 	switch {
 	case err != nil:
 		return "", []binding.Answer{s.noVerdict(question, reply, err)}
-	case reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header) && readRefusal(reply.Body) != "":
+	case notFound(reply):
 		return "", []binding.Answer{providers.No(question, "", providers.ReasonNotVisible, message.New("codeup.no-project", "source", source))}
 	case !reply.OK():
 		return "", []binding.Answer{s.noVerdict(question, reply, nil)}

@@ -53,6 +53,46 @@ func TestATokenIsCondemnedOnlyWhereTheHostIsSure(t *testing.T) {
 	}
 }
 
+// Before 15.5 a GitLab refuses to describe even a good token. Where it does not say
+// either whose the token is, nothing condemns the token.
+func TestATokenIsNotDeadBecauseNobodySaysWhoseItIs(t *testing.T) {
+	const question = "token-valid"
+	for name, tt := range map[string]struct {
+		status     int
+		kind, body string
+		want       string
+	}{
+		"a limit":             {429, "text/plain", "Retry later", "unknown RateLimited"},
+		"a failure":           {502, "text/html", "<html>", "unknown HostFailed"},
+		"a page":              {200, "text/html", "<html>", "unknown NotJSON"},
+		"nothing that is one": {200, "application/json", "{}", "unknown UnexpectedStatus"},
+		"a block":             {403, "application/json", `{"message":"403 Forbidden - Your account has been blocked"}`, "unknown Forbidden"},
+		"a proxy":             {401, "text/html", "<html>", "unknown NotAGitLab"},
+		"a small scope":       {403, "application/json", `{"error":"insufficient_scope","scope":"api"}`, ""},
+		"the same refusal":    {401, "application/json", `{"message":"401 Unauthorized"}`, "no TokenInvalid gitlab-token-scope"},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			status, kind, body := 401, "application/json", `{"message":"401 Unauthorized"}`
+			if strings.HasSuffix(r.URL.Path, "/user") {
+				status, kind, body = tt.status, tt.kind, tt.body
+			}
+			w.Header().Set("Content-Type", kind)
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}))
+		client := providers.NewHTTPClient(providers.Options{AllowPrivate: true})
+		p, account := gitlab.New(gitlab.Options{Client: client, Now: now}), binding.Account{Username: "alice", Address: server.URL}
+		got := verdicts(p.CheckToken(t.Context(), account, nil, secrets.New([]byte("acme-token"))).Answers)
+		if got[question] != tt.want {
+			t.Errorf("%s: %v, want %q", name, got, tt.want)
+		}
+		if name == "a small scope" && got["token-scope"] != "no ScopeMissing gitlab-token-scope" {
+			t.Errorf("%s: %v", name, got)
+		}
+		server.Close()
+	}
+}
+
 func TestAProjectMarkedForDeletionIsNotActive(t *testing.T) {
 	for more, want := range map[string]string{
 		`"marked_for_deletion_on":"2026-12-01"`:                 "no ProjectMarkedForDeletion",

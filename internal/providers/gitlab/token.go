@@ -75,7 +75,7 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, toke
 	var self tokenSelf
 	reply, err := s.get(ctx, "personal_access_tokens/self", &self)
 	if err == nil && slices.Contains([]int{http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed}, reply.Status) {
-		if report := p.withoutSelf(ctx, s, account); report.Answers != nil {
+		if report := p.withoutSelf(ctx, s, account, reply); report.Answers != nil {
 			return report
 		}
 	}
@@ -97,11 +97,17 @@ func (p *Provider) checkToken(ctx context.Context, account binding.Account, toke
 
 // withoutSelf asks for the user where the token's own description is refused: a
 // GitLab before 15.5 does not have that call and answers it in several ways. It
-// gives nothing where the user is refused too.
-func (p *Provider) withoutSelf(ctx context.Context, s *session, account binding.Account) (report binding.TokenReport) {
+// gives nothing where the user is refused too and the first refusal says more.
+func (p *Provider) withoutSelf(ctx context.Context, s *session, account binding.Account, first providers.Reply) (report binding.TokenReport) {
 	var u user
 	reply, err := s.get(ctx, "user", &u)
-	if err != nil || !reply.OK() || u.ID == 0 || u.Username == "" {
+	switch {
+	case err == nil && reply.OK() && u.ID != 0 && u.Username != "":
+	case first.Status == http.StatusUnauthorized && readRefusal(first.Body).Error == "":
+		// It is not known whether this GitLab has the first call: the second decides.
+		report.Answers = s.selfRefused(ctx, reply, err)
+		return report
+	default:
 		return report
 	}
 	valid := providers.Yes(binding.QuestionTokenValid, ReasonValid, message.New("host.accepts-token", "host", s.host))

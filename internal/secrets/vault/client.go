@@ -164,8 +164,11 @@ func (c call) pick(found secretState, ref secrets.Ref, sent time.Time) (secrets.
 		return secrets.Metadata{}, absent(c, ref)
 	}
 	state.Version = n
-	meta := secrets.Metadata{Version: n, Latest: found.CurrentVersion, Created: state.CreatedTime, Custom: found.CustomMetadata}
-	if state.gone(sent) {
+	meta := secrets.Metadata{Version: n, Latest: found.CurrentVersion, Created: state.CreatedTime.Time, Custom: found.CustomMetadata}
+	switch {
+	case state.DeletionTime != nil && state.DeletionTime.unread:
+		return secrets.Metadata{}, c.unreadable(fmt.Sprintf("the deletion time of version %d is not a time", n))
+	case state.gone(sent):
 		return secrets.Metadata{}, gone(c, ref, state)
 	}
 	return meta, nil
@@ -218,7 +221,7 @@ func (c *Client) readV2(ctx context.Context, ref secrets.Ref) (secrets.Secret, s
 	if r.status == http.StatusNotFound {
 		return secrets.Secret{}, secrets.Metadata{}, gone(asked, ref, found.Metadata.versionState)
 	}
-	meta := secrets.Metadata{Version: found.Metadata.Version, Created: found.Metadata.CreatedTime, Custom: found.Metadata.CustomMetadata}
+	meta := secrets.Metadata{Version: found.Metadata.Version, Created: found.Metadata.CreatedTime.Time, Custom: found.Metadata.CustomMetadata}
 	if ref.Version == 0 {
 		meta.Latest = meta.Version
 	}

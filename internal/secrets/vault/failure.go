@@ -245,11 +245,15 @@ func (c call) failed(err error) *binding.Failure {
 	if !ok {
 		return c.broken(err)
 	}
-	r := reply{status: answer.StatusCode, texts: answer.Errors}
+	return c.refused(replyOf(answer))
+}
+
+// replyOf is the answer in an error of the api package.
+func replyOf(answer *api.ResponseError) reply {
 	if answer.RawError { // The body, which is not JSON.
-		r.body, r.texts = []byte(strings.Join(answer.Errors, "")), nil
+		return reply{status: answer.StatusCode, body: []byte(strings.Join(answer.Errors, ""))}
 	}
-	return c.refused(r)
+	return reply{status: answer.StatusCode, texts: answer.Errors}
 }
 
 // object names a secret in a failure.

@@ -44,7 +44,7 @@ func (c *Client) Login(ctx context.Context) error {
 	switch {
 	case failure != nil:
 		return failure
-	case r.status == http.StatusOK, r.status == http.StatusForbidden && !r.says("invalid token"):
+	case r.status == http.StatusOK, r.status == http.StatusForbidden && !r.forgets() && !r.proxied():
 		return nil
 	}
 	return asked.refused(r)

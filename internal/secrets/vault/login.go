@@ -146,7 +146,7 @@ func lookUp(ctx context.Context, base *api.Client, token secrets.Secret, what st
 	c := call{op: "look up", object: what, path: "auth/token/lookup-self"}
 	base.SetToken(token.Expose())
 	found, err := base.Auth().Token().LookupSelfWithContext(ctx)
-	if answer, ok := errors.AsType[*api.ResponseError](err); ok && answer.StatusCode == 403 {
+	if answer, ok := errors.AsType[*api.ResponseError](err); ok && answer.StatusCode == 403 && !replyOf(answer).proxied() {
 		return grant{token: token}, nil
 	}
 	if err != nil {
@@ -249,7 +249,7 @@ func unwrap(ctx context.Context, base *api.Client, mount, wrapping string) (secr
 // wrappingFailed distinguishes an invalid wrapping token from other failures.
 func (c call) wrappingFailed(err error, hint string) *binding.Failure {
 	f := c.failed(err)
-	if f.Kind == binding.Refused || f.Kind == binding.Forbidden {
+	if answer, ok := errors.AsType[*api.ResponseError](err); ok && answer.StatusCode == http.StatusBadRequest || f.Kind == binding.Forbidden {
 		f.Kind, f.Code, f.Hint = binding.Forbidden, CodeForbidden, hint
 	}
 	return f
@@ -330,7 +330,7 @@ func credential(file, what string, r *secrets.Redactor) (secrets.Secret, *bindin
 		f.Err = err
 		return secrets.Secret{}, f
 	}
-	b, err := boundedio.ReadFile(file, maxCredential)
+	b, err := boundedio.ReadText(file, maxCredential)
 	if err != nil {
 		return refuse(err)
 	}

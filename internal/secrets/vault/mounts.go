@@ -24,9 +24,10 @@ type mount struct {
 }
 
 // withVersion reads with the KV version of the reference's mount. If the read
-// fails as it does with a wrong version, a remembered version may be outdated:
-// the engine may have been upgraded or mounted again. Then withVersion asks for
-// the version again and, if it has changed, repeats the read.
+// fails as it does with a wrong version, a version that was remembered or assumed
+// may be wrong: the engine may have been upgraded or mounted again, or Vault did not
+// say for a token that was replaced since. Then withVersion asks for the version
+// again and, if it is another, repeats the read.
 func (c *Client) withVersion(ctx context.Context, ref secrets.Ref, read func(version int) error) error {
 	c.mu.Lock()
 	_, remembered := c.mounts[ref.Mount]
@@ -35,9 +36,12 @@ func (c *Client) withVersion(ctx context.Context, ref secrets.Ref, read func(ver
 	if err != nil {
 		return err
 	}
+	c.mu.Lock()
+	assumed := c.mounts[ref.Mount].assumed != binding.Term{}
+	c.mu.Unlock()
 	failed := read(version)
 	failure, ok := errors.AsType[*binding.Failure](failed)
-	if !remembered || !ok || failure.Kind == binding.Transient || failure.Kind == binding.Throttled {
+	if !remembered && !assumed || !ok || failure.Kind == binding.Transient || failure.Kind == binding.Throttled {
 		return failed
 	}
 	c.mu.Lock()

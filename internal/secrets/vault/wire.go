@@ -12,8 +12,8 @@ import (
 
 // versionState is Vault's answer about one version of a secret.
 type versionState struct {
-	Version     int       `json:"version"`
-	CreatedTime time.Time `json:"created_time"`
+	Version     int      `json:"version"`
+	CreatedTime wireTime `json:"created_time"`
 	// DeletionTime may lie in the future (delete_version_after); Vault writes
 	// "" for none.
 	DeletionTime *wireTime `json:"deletion_time"`
@@ -28,17 +28,18 @@ func (v versionState) gone(sent time.Time) bool {
 	return v.Destroyed || deleted
 }
 
-// wireTime is a time that may be written as "".
-type wireTime struct{ time.Time }
+// wireTime is a time that may be written as "". Of other texts it only says that they
+// cannot be read: that of one version must not hide the others.
+type wireTime struct {
+	time.Time
+	unread bool
+}
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *wireTime) UnmarshalJSON(b []byte) error {
-	if string(b) == `""` || string(b) == "null" {
-		t.Time = time.Time{}
-		return nil
-	}
-	if err := t.Time.UnmarshalJSON(b); err != nil {
-		return errors.New("not a time")
+	*t = wireTime{}
+	if string(b) != `""` && string(b) != "null" && t.Time.UnmarshalJSON(b) != nil {
+		*t = wireTime{unread: true}
 	}
 	return nil
 }

@@ -75,11 +75,10 @@ func (f *secretFile) load() (key, error) {
 	if !info.Mode().IsRegular() {
 		return key{}, fmt.Errorf("webhook secret: %s: is no file", f.path)
 	}
-	data, err := boundedio.ReadFile(f.path, maxSecretBytes)
+	data, err := boundedio.ReadText(f.path, maxSecretBytes)
 	if err != nil {
 		return key{}, fmt.Errorf("webhook secret: %w", err)
 	}
-	data = bytes.TrimRight(data, "\r\n")
 	if len(data) < minSecretBytes {
 		return key{}, fmt.Errorf("webhook secret: %s: holds fewer than %d bytes; make one with: openssl rand -hex 32", f.path, minSecretBytes)
 	}

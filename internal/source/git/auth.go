@@ -1,7 +1,6 @@
 package git
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -19,11 +18,10 @@ const maxSecretBytes = 64 << 10
 // its end. Its errors name the file and never its content.
 func SecretFile(path string) SecretFunc {
 	return func() ([]byte, error) {
-		data, err := boundedio.ReadFile(path, maxSecretBytes)
+		data, err := boundedio.ReadText(path, maxSecretBytes)
 		if err != nil {
 			return nil, err
 		}
-		data = bytes.TrimRight(data, "\r\n")
 		if len(data) == 0 {
 			return nil, fmt.Errorf("secret file %s is empty", path)
 		}

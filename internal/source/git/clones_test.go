@@ -35,6 +35,8 @@ func TestAClonesConfigurationDoesNotKeepItFromBeingRead(t *testing.T) {
 		"no value":          "[core]\n\tfileMode\n[x \"y\\\"z\"]\n\ta=\"b # c\" ; d\n",
 		"an include":        "[include]\n\tpath = ~/none\n[includeIf \"gitdir:~/\"]\n\tpath = x\n",
 		"sha1 by name":      "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectFormat = sha1\n\trefStorage = files\n",
+		"comments":          "[core]\r\n\trepositoryformatversion = 1\r\n[extensions] ; these\r\n\tobjectFormat = sha1 ; the default\r\n\trefStorage = files# too\r\n",
+		"continued lines":   "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectFormat = \\\n  sha\\\n1\n",
 		"what is no format": "[extensions \"x\"]\n\tobjectFormat = sha256\n[other]\n\tobjectFormat = sha256\n",
 	} {
 		for _, bom := range []string{"", "\ufeff"} {
@@ -50,6 +52,7 @@ func TestAClonesConfigurationDoesNotKeepItFromBeingRead(t *testing.T) {
 	for name, test := range map[string]struct{ config, words string }{
 		"objects":    {"[extensions]\n\tobjectFormat = sha256\n", "SHA-256"},
 		"one line":   {"[Extensions] ObjectFormat=\"SHA256\"\n", "SHA-256"},
+		"comments":   {"[extensions]\n\trefStorage = reftable ; new\n", "as reftable,"},
 		"references": {"[extensions]\n\trefStorage = reftable\n", "reftable"},
 	} {
 		if err := os.WriteFile(config, []byte(string(before)+test.config), 0o600); err != nil {
@@ -112,6 +115,40 @@ func TestClonesOfEveryLayoutAreRead(t *testing.T) {
 	}
 	if _, err := readAt(at("bare"), "HEAD^2", t); err == nil || strings.Contains(err.Error(), "fetch it first") || !strings.Contains(err.Error(), "no such ancestor") {
 		t.Errorf("an ancestor that there is not: %v", err)
+	}
+}
+
+// What a clone borrows may be written in quotes and lie in a folder of any name; and
+// a hook is told by the environment where the repository and what was pushed are.
+func TestAClonesObjectsAreWhereGitLooksForThem(t *testing.T) {
+	repo := gittest.New(t)
+	id := repo.Commit("one", text("a.yaml", "1"))
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"quoted", "named", "hook"} {
+		repo.Git("clone", "--quiet", "--shared", repo.Bare, at(name))
+	}
+	if err := os.Rename(filepath.Join(repo.Bare, "objects"), at("sto\tré")); err != nil {
+		t.Fatal(err)
+	}
+	for name, alternates := range map[string]string{"quoted": `"` + strings.ReplaceAll(at("sto"), `"`, `\"`) + `\tr\303\251"`, "named": at("sto\tré"), "hook": ""} {
+		if err := os.WriteFile(at(name+"/.git/objects/info/alternates"), []byte(alternates+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, environment := range map[string]map[string]string{
+		"quoted": nil, "named": nil,
+		"hook": {"GIT_ALTERNATE_OBJECT_DIRECTORIES": at("none") + ":" + at("sto\tré")},
+		".":    {"GIT_DIR": at("hook/.git"), "GIT_OBJECT_DIRECTORY": at("sto\tré")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for key, value := range environment {
+				t.Setenv(key, value)
+			}
+			if snapshot, err := readAt(at(name), "HEAD", t); err != nil || snapshot.Revision != id {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
 	}
 }
 

@@ -71,7 +71,7 @@ func ofContext(f *binding.Failure, err error) bool {
 
 func ofHTTP(f *binding.Failure, err error) bool {
 	if _, ok := errors.AsType[*redirectError](err); ok {
-		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultRequest, "redirect", "put the repository's final address into the configuration"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultRequest, "redirect", "put the repository's final address into the configuration; a host that redirects to a page to sign in wants a valid password or token"
 		return true
 	}
 	status, ok := errors.AsType[*statusError](err)
@@ -80,12 +80,17 @@ func ofHTTP(f *binding.Failure, err error) bool {
 	}
 	f.Code, f.RetryAfter = strconv.Itoa(status.status), status.after
 	switch {
+	case status.status == http.StatusTooManyRequests || status.status == http.StatusForbidden && status.after > 0:
+		f.Kind = binding.Throttled
 	case status.status == http.StatusUnauthorized || status.status == http.StatusForbidden:
 		f.Kind, f.Hint = binding.Forbidden, "check the user and the password or token, and that they may read the repository"
 	case status.status == http.StatusNotFound || status.status == http.StatusGone:
 		f.Kind, f.Hint = binding.NotFound, "check the URL; some hosts say this too when the credentials may not read it"
-	case status.status == http.StatusTooManyRequests:
-		f.Kind = binding.Throttled
+	case status.status == http.StatusProxyAuthRequired:
+		f.Kind, f.Hint = binding.Forbidden, "a proxy on the way demands credentials: check the proxy in the environment (HTTPS_PROXY, NO_PROXY)"
+	case status.status < http.StatusMultipleChoices: // Azure DevOps answers 203 with a page to sign in.
+		f.Kind, f.Hint = binding.Unreadable, hintNotGit
+	case status.status == http.StatusRequestTimeout || status.status == http.StatusTooEarly:
 	case status.status < http.StatusInternalServerError:
 		f.Kind = binding.Refused
 	}
@@ -120,21 +125,24 @@ func ofServer(f *binding.Failure, err error) bool {
 		text = line.Text
 		f.Err = fmt.Errorf("the server says %.200q", line.Text)
 	}
-	if said, ok := errors.AsType[*serverError](err); ok {
+	said, ok := errors.AsType[*serverError](err)
+	if ok {
 		text = said.text
 	}
 	if text == "" {
 		return false
 	}
-	f.Kind = binding.Refused
+	if !ok || !said.late {
+		f.Kind = binding.Refused
+	}
 	lower := strings.ToLower(text)
 	switch {
 	case containsAny(lower, "not our ref", "unadvertised object"):
 		f.Kind, f.Fault, f.Code, f.Hint = binding.NotFound, binding.FaultRequest, "commit", "the server does not give this commit by itself; name a branch or tag"
-	case containsAny(lower, "permission denied", "access denied", "denied to"):
-		f.Kind, f.Code = binding.Forbidden, "access"
-	case containsAny(lower, "not found", "does not exist", "does not appear to be a git repository", "no such repository"):
+	case containsAny(lower, "not found", "not be found", "does not exist", "does not appear to be a git repository", "no such repository"):
 		f.Kind, f.Code, f.Hint = binding.NotFound, "repository", "check the URL, and that the key may read the repository"
+	case containsAny(lower, "permission denied", "access denied", "denied to", "not allowed", "unauthorized", "forbidden"):
+		f.Kind, f.Code = binding.Forbidden, "access"
 	}
 	return true
 }
@@ -148,6 +156,9 @@ func containsAny(s string, parts ...string) bool {
 	return false
 }
 
+// hintNotGit is for an answer without the protocol.
+const hintNotGit = "check that the URL is the one that git clone takes; some hosts answer with a page to sign in, so check the password or token too"
+
 func ofLimits(f *binding.Failure, err error) bool {
 	_, unexpected := errors.AsType[*packp.ErrUnexpectedData](err)
 	switch {
@@ -158,7 +169,7 @@ func ofLimits(f *binding.Failure, err error) bool {
 	case errors.Is(err, errEmpty):
 		f.Kind, f.Fault, f.Code, f.Hint = binding.NotFound, binding.FaultRequest, "empty-repository", "push a first commit"
 	case errors.Is(err, errNotGit) || unexpected:
-		f.Kind, f.Code, f.Hint = binding.Unreadable, "not-git", "check that the URL is the one that git clone takes"
+		f.Kind, f.Code, f.Hint = binding.Unreadable, "not-git", hintNotGit
 	case errors.Is(err, errMissing):
 		f.Kind, f.Code = binding.Unreadable, "incomplete"
 	default:

@@ -1,6 +1,7 @@
 package git
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,10 @@ func OpenLocal(dir string, limits source.Limits) (*Local, error) {
 
 // Root is the top folder of the work tree; empty for a bare repository.
 func (l *Local) Root() string { return l.root }
+
+// Top is the folder that paths of the repository begin at: that of the work tree,
+// or a bare repository's own.
+func (l *Local) Top() string { return cmp.Or(l.root, l.store.common) }
 
 // Snapshot reads the folder path, or the root where that is empty, at the
 // commit with the full id. Files are named relative to it. Where there is no

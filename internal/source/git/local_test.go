@@ -113,17 +113,20 @@ func TestMergeBaseIsWhereHeadLeftBase(t *testing.T) {
 	shallow := filepath.Join(t.TempDir(), "shallow")
 	repo.Git("clone", "--quiet", "--depth", "1", "--no-single-branch", "file://"+repo.Bare, shallow)
 	for name, test := range map[string]struct{ dir, base, head, want string }{
-		"forked":    {repo.Work, base, head, fork},
-		"ahead":     {repo.Work, fork, head, fork},
-		"the same":  {repo.Work, head, head, head},
-		"unrelated": {repo.Work, base, alone, base},
+		"forked":   {repo.Work, base, head, fork},
+		"ahead":    {repo.Work, fork, head, fork},
+		"the same": {repo.Work, head, head, head},
 	} {
 		got, err := openLocal(t, test.dir).MergeBase(test.base, test.head)
 		if err != nil || got != test.want {
 			t.Errorf("%s: got %s, %v, want %s", name, got, err, test.want)
 		}
 	}
-	got, err := openLocal(t, shallow).MergeBase(base, head)
+	got, err := openLocal(t, repo.Work).MergeBase(base, alone)
+	if f := failure(t, err); got != "" || f.Code != "merge-base" || !strings.Contains(f.Error(), "no commit in common") {
+		t.Errorf("unrelated: got %s, %v", got, err)
+	}
+	got, err = openLocal(t, shallow).MergeBase(base, head)
 	if f := failure(t, err); got != "" || f.Code != "merge-base" || !strings.Contains(f.Hint, "shallow") {
 		t.Errorf("too shallow: got %s, %v", got, err)
 	}

@@ -14,10 +14,13 @@ import (
 // errNotKnown says that history is cut off before the merge base.
 var errNotKnown = errors.New("the history between them is not all in this clone")
 
+// errUnrelated says that there is no merge base.
+var errUnrelated = errors.New("they have no commit in common")
+
 // MergeBase gives the commit at which head left base: the best one that both
-// descend from, or base itself where there is none. Both are full ids. Where
-// the clone's history is cut off before that, it is an error and no guess: what
-// others merged since would look like a part of the change.
+// descend from. Both are full ids. Where there is none, or where the clone's history
+// is cut off before it, it is an error and no guess: what others merged since would
+// look like a part of the change.
 func (l *Local) MergeBase(base, head string) (string, error) {
 	g := graph{store: l.store, known: map[plumbing.Hash]*node{}}
 	ends := [2]plumbing.Hash{plumbing.NewHash(base), plumbing.NewHash(head)}
@@ -44,7 +47,10 @@ func (l *Local) MergeBase(base, head string) (string, error) {
 	}
 	maps.DeleteFunc(found, func(h plumbing.Hash, _ bool) bool { return !common(h) })
 	if len(found) == 0 {
-		return base, nil
+		return "", &binding.Failure{
+			Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "merge-base", Op: "git: find where " + head + " left", Object: base,
+			Err: errUnrelated, Hint: "rebase the change on the base, or name a base that it began at",
+		}
 	}
 	return g.best(slices.Collect(maps.Keys(found))).String(), nil
 }

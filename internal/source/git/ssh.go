@@ -70,7 +70,7 @@ func (r *sshRemote) start(conn net.Conn, config *ssh.ClientConfig) (*sshSession,
 	if s.out, err = sess.StdoutPipe(); err != nil {
 		return nil, err
 	}
-	if err := sess.Start(uploadPack + " " + quote(r.endpoint.Path)); err != nil {
+	if err := sess.Start(uploadPack + " " + quote(pathOverSSH(r.endpoint.Path))); err != nil {
 		return nil, err
 	}
 	s.wait = sess.Wait
@@ -147,6 +147,14 @@ func (r *sshRemote) keyFile() (ssh.Signer, error) {
 	return ssh.ParsePrivateKeyWithPassphrase(key, passphrase)
 }
 
+// pathOverSSH is a URL's path as git sends it: without the slash before a home folder.
+func pathOverSSH(path string) string {
+	if strings.HasPrefix(path, "/~") {
+		return path[1:]
+	}
+	return path
+}
+
 // quote makes a path one word for the other side's shell, as git's
 // sq_quote_buf does.
 func quote(path string) string {
@@ -180,8 +188,12 @@ func (s *sshSession) request(_ context.Context, body []byte) (io.ReadCloser, err
 
 func (s *sshSession) close() { s.release() }
 
-// serverError is what a server wrote on its error stream.
-type serverError struct{ text string }
+// serverError is what a server wrote on its error stream, or in the band for
+// errors of a pack that it had begun, which is late.
+type serverError struct {
+	text string
+	late bool
+}
 
 func (e *serverError) Error() string { return fmt.Sprintf("the server says %.200q", e.text) }
 
@@ -194,7 +206,7 @@ func (r *explained) Read(p []byte) (int, error) {
 	if errors.Is(err, io.EOF) && n == 0 {
 		r.s.ended.Do(func() { _ = r.s.wait() }) // the error stream is whole only after this
 		if text := strings.TrimSpace(string(r.s.stderr.kept)); text != "" {
-			return 0, &serverError{text}
+			return 0, &serverError{text: text}
 		}
 	}
 	return n, err

@@ -1,14 +1,16 @@
 package git
 
 import (
-	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
+	"github.com/go-git/go-billy/v5"
 	"github.com/go-git/go-billy/v5/osfs"
 	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/config"
@@ -94,14 +96,35 @@ func openStore(dir string) (*localStore, string, error) {
 	objects := cache.NewObjectLRUDefault()
 	fs := dotgit.NewRepositoryFilesystem(osfs.New(dot), osfs.New(common))
 	s := &localStore{Storage: filesystem.NewStorageWithOptions(fs, objects, keepOpen()), common: common}
-	for _, folder := range alternates(filepath.Join(common, "objects"), map[string]bool{}, 0) {
-		s.borrowed = append(s.borrowed, filesystem.NewObjectStorageWithOptions(dotgit.New(osfs.New(filepath.Dir(folder))), objects, keepOpen()))
+	for _, folder := range borrowed(filepath.Join(common, "objects")) {
+		s.borrowed = append(s.borrowed, filesystem.NewObjectStorageWithOptions(dotgit.New(objectsOnly{osfs.New(folder)}), objects, keepOpen()))
 	}
 	return s, root, nil
 }
 
+// objectsOnly is a repository of which there are the objects alone, in a folder of
+// any name.
+type objectsOnly struct{ billy.Filesystem }
+
+func (objectsOnly) inside(name string) string {
+	return cmp.Or(strings.TrimPrefix(strings.TrimPrefix(filepath.ToSlash(name), "objects"), "/"), ".")
+}
+
+// Open implements billy.Filesystem.
+func (f objectsOnly) Open(name string) (billy.File, error) { return f.Filesystem.Open(f.inside(name)) }
+
+// Stat implements billy.Filesystem.
+func (f objectsOnly) Stat(name string) (os.FileInfo, error) { return f.Filesystem.Stat(f.inside(name)) }
+
+// ReadDir implements billy.Filesystem.
+func (f objectsOnly) ReadDir(name string) ([]os.FileInfo, error) {
+	return f.Filesystem.ReadDir(f.inside(name))
+}
+
 // findGit looks upward for a repository: a .git folder, a .git file that names
-// one, as in a linked work tree or a submodule, or a bare one.
+// one, as in a linked work tree or a submodule, or a bare one. Where there is none
+// the environment may name it, as in a hook. root is the top of the work tree;
+// empty where there is none.
 func findGit(dir string) (dot, root string, err error) {
 	dir, err = filepath.Abs(dir)
 	for ; err == nil; dir = filepath.Dir(dir) {
@@ -120,10 +143,22 @@ func findGit(dir string) (dot, root string, err error) {
 			return dir, "", nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", "", gogit.ErrRepositoryNotExists
+			return named()
 		}
 	}
 	return "", "", err
+}
+
+// named is the repository that the environment names, as in a hook.
+func named() (dot, root string, err error) {
+	dot, err = filepath.Abs(os.Getenv("GIT_DIR"))
+	if err != nil || os.Getenv("GIT_DIR") == "" || !isGit(dot) {
+		return "", "", gogit.ErrRepositoryNotExists
+	}
+	if tree := os.Getenv("GIT_WORK_TREE"); tree != "" {
+		root, err = filepath.Abs(tree)
+	}
+	return dot, root, err
 }
 
 // WorkTree is the top of the work tree that a folder is in; empty if it is in
@@ -160,6 +195,20 @@ func under(dir, path string) string {
 // maxAlternates bounds a chain of borrowed stores, as git does.
 const maxAlternates = 5
 
+// borrowed are the folders of objects that one borrows from. A hook that judges a
+// push has the new objects in a folder that the environment names.
+func borrowed(objects string) []string {
+	seen := map[string]bool{objects: true}
+	found := alternates(objects, seen, 0)
+	named := append([]string{os.Getenv("GIT_OBJECT_DIRECTORY")}, filepath.SplitList(os.Getenv("GIT_ALTERNATE_OBJECT_DIRECTORIES"))...)
+	for _, name := range named {
+		if folder, err := filepath.Abs(name); name != "" && err == nil && !seen[folder] {
+			found = append(append(found, folder), alternates(folder, seen, 0)...)
+		}
+	}
+	return found
+}
+
 // alternates are the folders of objects that one borrows from, in git's order.
 func alternates(objects string, seen map[string]bool, depth int) []string {
 	data, err := boundedio.ReadFile(filepath.Join(objects, "info", "alternates"), maxSmall)
@@ -172,6 +221,9 @@ func alternates(objects string, seen map[string]bool, depth int) []string {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
+		if plain, err := strconv.Unquote(line); err == nil && line[0] == '"' {
+			line = plain
+		}
 		folder := under(objects, line)
 		if seen[folder] {
 			continue
@@ -182,6 +234,9 @@ func alternates(objects string, seen map[string]bool, depth int) []string {
 	return found
 }
 
+// continued joins the lines of a configuration that belong together.
+var continued = strings.NewReplacer("\\\r\n", "", "\\\n", "")
+
 // checkFormats refuses the formats of objects and references that are not read
 // here, each by its name. All else in the configuration may be as it likes.
 func checkFormats(path string) error {
@@ -190,13 +245,14 @@ func checkFormats(path string) error {
 		return nil //nolint:nilerr // without one, the formats are the usual ones.
 	}
 	section := ""
-	lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
-	for lines.Scan() {
-		line := strings.ToLower(strings.TrimSpace(lines.Text()))
+	for line := range strings.Lines(continued.Replace(string(bytes.TrimPrefix(data, []byte("\ufeff"))))) {
+		line = strings.ToLower(strings.TrimSpace(line))
 		if head, rest, ok := strings.Cut(line, "]"); ok && strings.HasPrefix(head, "[") {
 			section, line = head[1:], strings.TrimSpace(rest)
 		}
 		key, value, _ := strings.Cut(line, "=")
+		value, _, _ = strings.Cut(value, ";")
+		value, _, _ = strings.Cut(value, "#")
 		value = strings.Trim(strings.TrimSpace(value), `"`)
 		switch key = strings.TrimSpace(key); {
 		case section != "extensions":

@@ -2,15 +2,17 @@ package git
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
 )
 
 // remote opens sessions with one repository.
@@ -103,7 +105,7 @@ func fetch(ctx context.Context, s session, refs *packp.AdvRefs, o order, store *
 	}
 	var pack io.Reader = res
 	if req.Capabilities.Supports(capability.Sideband64k) {
-		pack = sideband.NewDemuxer(sideband.Sideband64k, res)
+		pack = &bands{lines: pktline.NewScanner(res)}
 	}
 	p, err := readPack(ctx, pack, store.before(), b)
 	if err != nil {
@@ -113,6 +115,37 @@ func fetch(ctx context.Context, s session, refs *packp.AdvRefs, o order, store *
 	// A body read to its end leaves a connection that can be used again.
 	_, _ = io.CopyN(io.Discard, answer, 64<<10)
 	return nil
+}
+
+// bands reads the pack out of an answer that also has lines for people. The library's
+// reader makes one more error of what the server says about its own.
+type bands struct {
+	lines *pktline.Scanner
+	pack  []byte
+}
+
+// Read implements io.Reader.
+func (b *bands) Read(p []byte) (int, error) {
+	const pack, progress, failed = 1, 2, 3
+	for len(b.pack) == 0 {
+		if !b.lines.Scan() {
+			return 0, cmp.Or(b.lines.Err(), io.EOF)
+		}
+		line := b.lines.Bytes()
+		switch {
+		case len(line) == 0:
+			return 0, io.EOF
+		case line[0] == pack:
+			b.pack = line[1:]
+		case line[0] == failed:
+			return 0, &serverError{text: strings.TrimSpace(string(line[1:])), late: true}
+		case line[0] != progress:
+			return 0, errNotGit
+		}
+	}
+	n := copy(p, b.pack)
+	b.pack = b.pack[n:]
+	return n, nil
 }
 
 // upload builds the request with no more capabilities than are needed and

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -185,7 +186,7 @@ func (r *Repo) ServeSSH(key ssh.PublicKey, hostKeys ...ssh.Signer) SSH {
 func (r *Repo) uploadPack(s gliderssh.Session) {
 	words := s.Command()
 	dir := r.Bare
-	if len(words) != 2 || words[0] != "git-upload-pack" || words[1] != "/repo.git" {
+	if len(words) != 2 || words[0] != "git-upload-pack" || !slices.Contains([]string{"/repo.git", "~/repo.git", "~me/repo.git"}, words[1]) {
 		dir = filepath.Join(filepath.Dir(r.Bare), "none")
 	}
 	cmd := exec.CommandContext(s.Context(), "git", "upload-pack", dir)
