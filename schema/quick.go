@@ -2,9 +2,11 @@ package schema
 
 import (
 	"fmt"
+	"hash/maphash"
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 )
@@ -31,7 +33,7 @@ type quickNode struct {
 	// does not know; never that the value may not be there.
 	unknown, never bool
 	// fields are a struct's. isStruct is true of one without fields, too.
-	fields   map[string]*quickField
+	fields   []*quickField
 	isStruct bool
 	// when are more constraints, under conditions.
 	when []quickWhen
@@ -41,6 +43,7 @@ type quickNode struct {
 
 // quickField is a field of a struct.
 type quickField struct {
+	name string
 	quickNode
 	// present says that the field has a value in every document; required that
 	// it must be written.
@@ -127,7 +130,8 @@ func (r *quickRun) accept(n *quickNode, value any) bool {
 func (r *quickRun) acceptStruct(n *quickNode, data map[string]any) bool {
 	r.around = append(r.around, data)
 	defer func() { r.around = r.around[:len(r.around)-1] }()
-	for name, field := range n.fields {
+	for _, field := range n.fields {
+		name := field.name
 		if _, written := data[name]; written || !field.present {
 			continue
 		}
@@ -146,8 +150,8 @@ func (r *quickRun) acceptStruct(n *quickNode, data map[string]any) bool {
 
 // acceptFields judges what is there, after the defaults are.
 func (r *quickRun) acceptFields(n *quickNode, data map[string]any) bool {
-	for name, field := range n.fields {
-		value, written := data[name]
+	for _, field := range n.fields {
+		value, written := data[field.name]
 		if !written && (field.required || field.present) || written && !r.accept(&field.quickNode, value) {
 			return false
 		}
@@ -163,14 +167,13 @@ func (r *quickRun) acceptFields(n *quickNode, data map[string]any) bool {
 }
 
 func (n *quickNode) field(name string) *quickField {
-	if n.fields == nil {
-		n.fields = map[string]*quickField{}
+	for _, f := range n.fields {
+		if f.name == name {
+			return f
+		}
 	}
-	f := n.fields[name]
-	if f == nil {
-		f = &quickField{}
-		n.fields[name] = f
-	}
+	f := &quickField{name: name}
+	n.fields = append(n.fields, f)
 	return f
 }
 
@@ -216,8 +219,10 @@ var quickCalls = map[string]func(n *quickNode, argument any) bool{
 type quickPattern struct {
 	parts  []string
 	values []quickPath
-	// whole is the expression where it holds no values.
-	whole *regexp.Regexp
+	// whole is the expression where it holds no values; recent are texts that
+	// matched it: the same ones stand in many documents.
+	whole  *regexp.Regexp
+	recent *[64]atomic.Pointer[string]
 }
 
 func newQuickPattern(parts []string, values []quickPath) (quickPattern, error) {
@@ -229,14 +234,14 @@ func newQuickPattern(parts []string, values []quickPath) (quickPattern, error) {
 	if err != nil {
 		return p, fmt.Errorf("schema: a pattern: %w", err)
 	}
-	p.whole = whole
+	p.whole, p.recent = whole, new([64]atomic.Pointer[string])
 	return p, nil
 }
 
 // matches says whether text matches; known is false where that cannot be said.
 func (p quickPattern) matches(text string, around []map[string]any) (matches, known bool) {
 	if p.whole != nil {
-		return p.whole.MatchString(text), true
+		return p.matchesWhole(text), true
 	}
 	var b strings.Builder
 	for i, part := range p.parts {
@@ -256,6 +261,25 @@ func (p quickPattern) matches(text string, around []map[string]any) (matches, kn
 	}
 	return pattern.MatchString(text), true
 }
+
+func (p quickPattern) matchesWhole(text string) bool {
+	const longest = 64
+	if len(text) > longest {
+		return p.whole.MatchString(text)
+	}
+	slot := &p.recent[maphash.String(recentSeed, text)%uint64(len(p.recent))]
+	if last := slot.Load(); last != nil && *last == text {
+		return true
+	}
+	if !p.whole.MatchString(text) {
+		return false
+	}
+	kept := strings.Clone(text)
+	slot.Store(&kept)
+	return true
+}
+
+var recentSeed = maphash.MakeSeed()
 
 func (p quickPattern) test(want bool) quickTest {
 	return func(value any, around []map[string]any) bool {

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"cuelang.org/go/cue"
@@ -31,6 +30,7 @@ type checker struct {
 	context *cue.Context
 	root    cue.Value
 	values  int
+	quick   quickYAML
 }
 
 func newChecker(opts Options) *checker {
@@ -138,20 +138,20 @@ func (c *checker) declaration(root *node, file string) (binding.Declaration, []f
 	if edition == binding.Enterprise {
 		declaration.Edition = edition
 	}
-	declaration.Positions = map[string]binding.Position{}
+	declaration.Positions = make(map[string]binding.Position, root.size())
 	root.positions(declaration.Positions)
 	return declaration, findings
 }
 
-// decode reads a declaration from the checked document, as JSON.
-func decode(text []byte) (binding.Declaration, error) {
+// decode makes a declaration of the checked document.
+func decode(checked accepted) (binding.Declaration, error) {
 	var document struct {
 		Metadata struct {
 			Name string `json:"name"`
 		} `json:"metadata"`
 		Spec binding.Spec `json:"spec"`
 	}
-	if err := json.Unmarshal(text, &document); err != nil {
+	if err := checked.decode(&document); err != nil {
 		return binding.Declaration{}, fmt.Errorf("manifest: decode the checked declaration: %w", err)
 	}
 	return binding.Declaration{Name: document.Metadata.Name, Spec: document.Spec}, nil

@@ -58,11 +58,15 @@ func (c *checker) document(root *node, file, kind string, out any) []finding.Fin
 	if found := checkHeader(root, file, kind); found != nil {
 		return found
 	}
-	text, findings := c.validate(root, file, "#"+kind)
+	checked, findings := c.validate(root, file, "#"+kind)
 	if finding.HasErrors(findings) {
 		return findings
 	}
-	if err := yaml.Unmarshal(text, out); err != nil { // JSON is YAML, and the tags are yaml's
+	text, err := checked.text()
+	if err == nil {
+		err = yaml.Unmarshal(text, out) // JSON is YAML, and the tags are yaml's
+	}
+	if err != nil {
 		return append(findings, c.internal(file, err))
 	}
 	return findings

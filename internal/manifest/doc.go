@@ -4,6 +4,7 @@
 //   - text.go: size, encoding, characters;
 //   - secret.go: what looks like a secret is found and blotted out, so that no
 //     later finding can quote it;
+//   - quick_yaml.go: plain YAML into nodes; yaml.v3 reads the rest;
 //   - tree.go: YAML nodes into a tree that knows where everything stands;
 //   - shape.go: fields and kinds, against the schema as plain data;
 //   - value.go: values and the platform's rules, by CUE;

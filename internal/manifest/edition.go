@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -144,7 +143,7 @@ func (e *editions) document(c *checker, root *node, file string) []finding.Findi
 	if found := checkHeader(root, file, KindInstances); found != nil {
 		return found
 	}
-	text, findings := c.validate(root, file, schema.Instances)
+	checked, findings := c.validate(root, file, schema.Instances)
 	if finding.HasErrors(findings) {
 		return findings
 	}
@@ -154,7 +153,7 @@ func (e *editions) document(c *checker, root *node, file string) []finding.Findi
 			Edition binding.Edition `json:"edition"`
 		} `json:"instances"`
 	}
-	if err := json.Unmarshal(text, &document); err != nil {
+	if err := checked.decode(&document); err != nil {
 		return append(findings, c.internal(file, err))
 	}
 	for i, in := range document.Instances {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"cuelang.org/go/cue"
 
@@ -93,6 +94,27 @@ func (d *difference) try(t *testing.T, random *rand.Rand) {
 	}
 	if same, cue := valuesOf(t, data), valuesOfCUE(t, unified); !reflect.DeepEqual(same, cue) {
 		t.Fatalf("values of %s differ\nquick %v\nCUE   %v", name, same, cue)
+	}
+	sameDeclaration(t, data)
+}
+
+// sameDeclaration fails unless a declaration is decoded as encoding/json decodes
+// it.
+func sameDeclaration(t *testing.T, data map[string]any) {
+	t.Helper()
+	text, err := json.Marshal(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quick, err := decode(accepted{data: data})
+	if err != nil {
+		t.Fatalf("%v: %v", data, err)
+	}
+	if !utf8.ValidString(fmt.Sprint(data)) {
+		return // no such text gets as far
+	}
+	if byJSON, err := decode(accepted{json: text}); err != nil || !reflect.DeepEqual(quick, byJSON) {
+		t.Fatalf("declarations of %s differ: %v\nquick %+v\nJSON  %+v", text, err, quick, byJSON)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -56,12 +57,20 @@ type reader struct {
 	values int
 	// hidden counts the findings that were not kept.
 	hidden int
+	// clear says that each scalar is a piece of the text as it is written, and
+	// that the text has no secret: there is none in a scalar.
+	clear bool
 }
 
 // read makes a tree of each document that is not empty and gives it to use,
 // one after another, so that no more than one is held. Documents with a finding
 // of severity error are left out.
 func (r *reader) read(text []byte, use func(root *node)) {
+	if root := r.c.quick.read(text); root != nil {
+		r.clear = !slices.ContainsFunc(r.findings, func(f finding.Finding) bool { return f.Code == "secret-in-declaration" })
+		r.document(root, use)
+		return
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	for count := 1; ; count++ {
 		var document yaml.Node
@@ -80,21 +89,30 @@ func (r *reader) read(text []byte, use func(root *node)) {
 		if len(document.Content) != 1 || isEmpty(document.Content[0]) {
 			continue
 		}
-		before := len(r.findings)
-		r.values = 0
-		root := r.node(document.Content[0], "", 1)
-		if r.hidden > 0 {
-			r.findings = bound(r.findings, maxFindings, r.hidden)
-			return
-		}
-		if !finding.HasErrors(r.findings[before:]) {
-			use(root)
-		}
-		if len(r.findings) > stopFindings {
-			r.add("too-many-findings", message.New("check.stopped"), document.Content[0], "")
+		if !r.document(document.Content[0], use) {
 			return
 		}
 	}
+}
+
+// document makes the tree of one document and gives it to use. It says false
+// where the check of the file stops.
+func (r *reader) document(content *yaml.Node, use func(root *node)) bool {
+	before := len(r.findings)
+	r.values = 0
+	root := r.node(content, "", 1)
+	if r.hidden > 0 {
+		r.findings = bound(r.findings, maxFindings, r.hidden)
+		return false
+	}
+	if !finding.HasErrors(r.findings[before:]) {
+		use(root)
+	}
+	if len(r.findings) > stopFindings {
+		r.add("too-many-findings", message.New("check.stopped"), content, "")
+		return false
+	}
+	return true
 }
 
 func isEmpty(n *yaml.Node) bool {
@@ -207,6 +225,9 @@ func (r *reader) key(key *yaml.Node, out *node) bool {
 // clean says that a decoded text holds neither a secret nor a character that
 // an escape has smuggled in.
 func (r *reader) clean(n *yaml.Node, path string) bool {
+	if r.clear {
+		return true
+	}
 	if title := r.c.secretIn(n.Value); !title.IsZero() {
 		r.add("secret-in-declaration", message.New("secret.value", "kind", title), n, path)
 		return false
@@ -239,9 +260,16 @@ func (r *reader) scalar(n *yaml.Node, out *node) {
 		out.day = true
 	default:
 		out.oldBool = out.plain && isOldBool(n.Value)
-		out.otherNumber = out.plain && otherNumber.MatchString(n.Value)
-		out.day = out.plain && otherTime.MatchString(n.Value)
+		if out.plain && beginsNumber(n.Value) {
+			out.otherNumber = otherNumber.MatchString(n.Value)
+			out.day = otherTime.MatchString(n.Value)
+		}
 	}
+}
+
+// beginsNumber says that a text begins as a number or a time does.
+func beginsNumber(text string) bool {
+	return text != "" && (isDigit(text[0]) || strings.IndexByte("+-.", text[0]) >= 0)
 }
 
 var (
@@ -276,6 +304,18 @@ func join(path, key string) string {
 		return key
 	}
 	return path + "." + key
+}
+
+// size is how many fields a tree has.
+func (n *node) size() int {
+	size := 1
+	for _, child := range n.fields {
+		size += child.size()
+	}
+	for _, item := range n.items {
+		size += item.size()
+	}
+	return size
 }
 
 // positions lists where every field of a tree stands.

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,21 +16,21 @@ import (
 // refused were left out. Each round shows what the earlier ones hid.
 const maxRounds = 8
 
-// validate checks a document against a definition and returns it as JSON, with
-// the schema's defaults. The JSON is good only without a finding of severity
+// validate checks a document against a definition and returns it with the
+// schema's defaults. What it returns is good only without a finding of severity
 // error. CUE judges what the quick check does not accept.
-func (c *checker) validate(root *node, file, name string) ([]byte, []finding.Finding) {
+func (c *checker) validate(root *node, file, name string) (accepted, []finding.Finding) {
 	def, err := schema.Lookup(name)
 	if err != nil {
-		return nil, []finding.Finding{c.internal(file, err)}
+		return accepted{}, []finding.Finding{c.internal(file, err)}
 	}
 	s := &shaper{file: file, wrong: map[string]bool{}}
 	shaped, _ := s.shape(root, def.Field, false)
 	data, _ := shaped.(map[string]any)
 	if len(s.findings) == 0 {
-		text, err := c.accepted(def, name, data, s.values)
+		document, err := c.accept(def, name, data, s.values)
 		if err == nil {
-			return text, nil
+			return document, nil
 		}
 	}
 	// A field that every platform has can be wrong for all of them, or only
@@ -46,19 +45,20 @@ func (c *checker) validate(root *node, file, name string) ([]byte, []finding.Fin
 		// CUE refused the document and no field could be named.
 		s.findings = append(s.findings, c.internal(file, nil))
 	}
-	return nil, s.findings
+	return accepted{}, s.findings
 }
 
-// accepted is a document that the definition accepts, as JSON with defaults.
-func (c *checker) accepted(def schema.Definition, name string, data map[string]any, values int) ([]byte, error) {
+// accept asks the quick check, then CUE.
+func (c *checker) accept(def schema.Definition, name string, data map[string]any, values int) (accepted, error) {
 	if def.Quick.Accept(data) {
-		return json.Marshal(data)
+		return accepted{data: data}, nil
 	}
 	unified, err := c.unify(name, data, values)
 	if err != nil {
-		return nil, err
+		return accepted{}, err
 	}
-	return unified.MarshalJSON()
+	text, err := unified.MarshalJSON()
+	return accepted{json: text}, err
 }
 
 // valuer asks CUE about the data and makes findings of its errors.
