@@ -102,6 +102,7 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 		check.AllowPrivateAddresses = cfg.CodeHosts.UnsafeAllowPrivateAddresses
 	}
 	limits := opts.limit.limits(cfg.Source.MaxFiles)
+	here := newWorkingFolder()
 	files, found, err := readPaths(ctx, opts.paths, limits)
 	if err != nil {
 		return err
@@ -109,11 +110,11 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 	var others []binding.File
 	var ignored int
 	if opts.beside != "" {
-		if files, others, ignored, err = besideFiles(ctx, files, opts.beside, limits); err != nil {
+		if files, others, ignored, err = besideFiles(ctx, here, files, opts.beside, limits); err != nil {
 			return err
 		}
 	}
-	checked, instances, err := withInstances(files, opts.beside)
+	checked, instances, err := withInstances(here, files, opts.beside)
 	if err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 	if cfg.Policy.AllowAddressChangeWithSecret {
 		conflicts = nil
 	}
-	result := checkBeside(ctx, checked, others, check, conflicts)
+	result := checkBeside(ctx, here, checked, others, check, conflicts)
 	if err := ctx.Err(); err != nil {
 		return err
 	}

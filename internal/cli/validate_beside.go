@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -14,23 +15,23 @@ import (
 
 // besideFiles reads the files of a folder, and leaves out of files those in it
 // that its ignore files exclude: a check of the whole folder does not read them.
-func besideFiles(ctx context.Context, files []binding.File, folder string, limits source.Limits) (kept, others []binding.File, ignored int, err error) {
+func besideFiles(ctx context.Context, here workingFolder, files []binding.File, folder string, limits source.Limits) (kept, others []binding.File, ignored int, err error) {
 	others, findings, err := readPaths(ctx, []string{folder}, limits)
 	if err != nil && !errors.Is(err, errNoDeclaration) {
 		return nil, nil, 0, err
 	}
 	told := map[string]bool{}
 	for _, f := range others {
-		told[placeOf(f)] = true
+		told[here.place(f.Path)] = true
 	}
 	for _, f := range findings {
 		if f.Severity == finding.Error {
-			told[placeOf(binding.File{Path: f.File})] = true
+			told[here.place(f.File)] = true
 		}
 	}
-	root := placeOf(binding.File{Path: folder})
+	root := here.place(folder)
 	for _, f := range files {
-		if excluded(root, placeOf(f), told) {
+		if excluded(root, here.place(f.Path), told) {
 			ignored++
 			continue
 		}
@@ -59,13 +60,16 @@ func excluded(root, place string, told map[string]bool) bool {
 // checkBeside checks files, also against the others next to them. Of the others
 // only those that could conflict are parsed. They have no findings of their own,
 // because they were there first.
-func checkBeside(ctx context.Context, files, others []binding.File, check manifest.Options, conflicts secretConflicts) manifest.Result {
+func checkBeside(ctx context.Context, here workingFolder, files, others []binding.File, check manifest.Options, conflicts secretConflicts) manifest.Result {
 	result := manifest.Load(ctx, files, check)
+	if len(others) == 0 {
+		return conflicts.addTo(result)
+	}
 	named, places := map[string]bool{}, map[string]bool{}
 	for _, f := range files {
-		named[f.Path], places[placeOf(f)] = true, true
+		named[f.Path], places[here.place(f.Path)] = true, true
 	}
-	others = slices.DeleteFunc(others, func(f binding.File) bool { return places[placeOf(f)] })
+	others = slices.DeleteFunc(others, func(f binding.File) bool { return places[here.place(f.Path)] })
 	related := manifest.Conflicting(result.Declarations, others)
 	if len(related) == 0 {
 		return conflicts.addTo(result)
@@ -90,12 +94,21 @@ func (c secretConflicts) addTo(r manifest.Result) manifest.Result {
 	return r
 }
 
-// placeOf is where a file stands, however it was named: a file is no conflict
-// with itself.
-func placeOf(f binding.File) string {
-	path, err := filepath.Abs(filepath.FromSlash(f.Path))
-	if err != nil {
-		return f.Path
+// workingFolder is the absolute path of the folder that a command runs in; empty
+// where it has none.
+type workingFolder string
+
+func newWorkingFolder() workingFolder {
+	here, _ := os.Getwd()
+	return workingFolder(here)
+}
+
+// place is where a file or folder stands, however it was named: a file is no
+// conflict with itself.
+func (w workingFolder) place(path string) string {
+	path = filepath.FromSlash(path)
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
 	}
-	return path
+	return filepath.Join(string(w), path)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -13,29 +14,29 @@ import (
 // declarations is checked by the same editions as the whole. They are in the
 // folder of a file or around it, up to the root of the repository, and in the
 // neighbouring folder. It returns the paths of all of them.
-func withInstances(files []binding.File, beside string) ([]binding.File, []string, error) {
-	folders := map[string]bool{}
+func withInstances(here workingFolder, files []binding.File, beside string) ([]binding.File, []string, error) {
+	folders, known := map[string]bool{}, map[string]bool{}
 	if beside != "" {
 		folders[filepath.Clean(beside)] = true
 	}
 	for _, f := range files {
 		folders[filepath.Dir(filepath.FromSlash(f.Path))] = true
-	}
-	known := map[string]bool{}
-	for _, f := range files {
-		known[placeOf(f)] = true
+		if path.Base(f.Path) == manifest.InstancesFile {
+			known[here.place(f.Path)] = true
+		}
 	}
 	var named []string
+	looked := map[string]bool{}
 	for folder := range folders {
-		file, found, err := instancesAbove(folder)
+		file, found, err := instancesAbove(here, folder, looked)
 		if err != nil {
 			return nil, nil, err
 		}
 		if !found {
 			continue
 		}
-		if !known[placeOf(file)] {
-			known[placeOf(file)] = true
+		if !known[here.place(file.Path)] {
+			known[here.place(file.Path)] = true
 			files = append(files, file)
 		}
 		named = append(named, file.Path)
@@ -45,27 +46,23 @@ func withInstances(files []binding.File, beside string) ([]binding.File, []strin
 }
 
 // instancesAbove finds the nearest instances.yaml in a folder or around it, up to
-// the root of the git repository or, without one, the working folder.
-func instancesAbove(folder string) (file binding.File, found bool, err error) {
-	here, err := os.Getwd()
-	if err != nil {
-		return binding.File{}, false, err
-	}
-	for {
+// the root of the git repository or, without one, the working folder. It does
+// not go on from a folder that was looked into.
+func instancesAbove(here workingFolder, folder string, looked map[string]bool) (file binding.File, found bool, err error) {
+	for !looked[folder] {
+		looked[folder] = true
 		path := filepath.Join(folder, manifest.InstancesFile)
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 			if file, err = readFile(path); err != nil || manifest.IsInstances(file) {
 				return file, err == nil, err
 			}
 		}
-		absolute, err := filepath.Abs(folder)
-		if err != nil {
-			return binding.File{}, false, err
-		}
+		absolute := here.place(folder)
 		_, notRoot := os.Lstat(filepath.Join(absolute, ".git"))
-		if notRoot == nil || absolute == here || absolute == filepath.Dir(absolute) {
-			return binding.File{}, false, nil
+		if notRoot == nil || absolute == string(here) || absolute == filepath.Dir(absolute) {
+			break
 		}
 		folder = filepath.Join(folder, "..")
 	}
+	return binding.File{}, false, nil
 }

@@ -3,7 +3,9 @@ package folder
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -45,22 +47,21 @@ func (t *tree) note(id string, s stamp) { t.seen[id] = s }
 // stable says whether everything that was read is still as it was seen, and the
 // path still leads to it. What was seen twice, before and after all was read,
 // was there together in between.
-func (t *tree) stable(path, resolved string) bool {
-	if now, err := filepath.EvalSymlinks(path); t.torn || err != nil || now != resolved {
+func (t *tree) stable(folder, resolved string) bool {
+	if now, err := filepath.EvalSymlinks(folder); t.torn || err != nil || now != resolved {
 		return false
 	}
 	opened, err := t.root.Stat(".")
 	if err != nil {
 		return false
 	}
-	if now, err := os.Stat(path); err != nil || !os.SameFile(opened, now) {
+	if now, err := os.Stat(folder); err != nil || !os.SameFile(opened, now) {
 		return false
 	}
-	for id, s := range t.seen {
-		info, err := t.root.Stat(id)
-		if err != nil {
-			info = nil
-		}
+	t.leave() // It may be another folder now.
+	for _, id := range slices.Sorted(maps.Keys(t.seen)) {
+		s := t.seen[id]
+		info := t.stat(id)
 		if !s.same(info) {
 			return false
 		}
@@ -72,6 +73,20 @@ func (t *tree) stable(path, resolved string) bool {
 		}
 	}
 	return true
+}
+
+// stat is what is at a path now; nil for nothing.
+func (t *tree) stat(id string) fs.FileInfo {
+	if folder := t.in(path.Dir(id)); folder != nil {
+		if info, err := folder.Lstat(path.Base(id)); err == nil && info.Mode().IsRegular() {
+			return info
+		}
+	}
+	info, err := t.root.Stat(id)
+	if err != nil {
+		return nil
+	}
+	return info
 }
 
 // entryNames are the names and types of a folder's entries that matter to a

@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"reconciler/internal/boundedio"
@@ -25,6 +26,48 @@ type tree struct {
 	seen map[string]stamp
 	// torn says that something was listed and was not there when it was read.
 	torn bool
+	// folder is the folder at the path at, open while its files are read.
+	folder *os.Root
+	at     string
+}
+
+// readOnly opens a file for reading. Without waiting, a pipe that takes a file's
+// place holds nothing up, and the runtime asks nothing more of the file.
+const readOnly = os.O_RDONLY | syscall.O_NONBLOCK
+
+// open opens what is at a path, from its folder where that is possible.
+func (t *tree) open(id string) (*os.File, error) {
+	if folder := t.in(path.Dir(id)); folder != nil {
+		if f, err := folder.OpenFile(path.Base(id), readOnly, 0); err == nil {
+			return f, nil
+		}
+	}
+	return t.root.OpenFile(id, readOnly, 0)
+}
+
+// in is the folder at a path; nil where it cannot be opened. It is good until
+// another is asked for.
+func (t *tree) in(at string) *os.Root {
+	if at == "." {
+		return t.root
+	}
+	if t.folder == nil || t.at != at {
+		t.leave()
+		folder, err := t.root.OpenRoot(at)
+		if err != nil {
+			return nil
+		}
+		t.folder, t.at = folder, at
+	}
+	return t.folder
+}
+
+// leave closes the folder that was read last.
+func (t *tree) leave() {
+	if t.folder != nil {
+		_ = t.folder.Close()
+		t.folder = nil
+	}
 }
 
 // List implements source.Tree. Names that begin with two dots are left out:
@@ -57,7 +100,7 @@ func (t *tree) List(dir source.Entry) ([]source.Entry, error) {
 }
 
 func (t *tree) entries(at string) ([]fs.DirEntry, error) {
-	f, err := t.root.Open(at)
+	f, err := t.open(at)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +167,7 @@ func justNow(at time.Time) bool {
 
 // Read implements source.Tree; the digest is a SHA-256.
 func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
-	f, err := t.root.Open(file.ID)
+	f, err := t.open(file.ID)
 	t.torn = t.torn || errors.Is(err, fs.ErrNotExist)
 	if err != nil {
 		return nil, "", unreadable(file.ID, err)
