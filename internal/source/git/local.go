@@ -20,6 +20,9 @@ type Local struct {
 	store  *localStore
 	root   string
 	limits source.Limits
+	// listed and read are kept from commit to commit (see tree).
+	listed map[plumbing.Hash][]source.Entry
+	read   map[plumbing.Hash][]byte
 }
 
 // OpenLocal opens the repository that the folder dir belongs to, which it
@@ -34,7 +37,10 @@ func OpenLocal(dir string, limits source.Limits) (*Local, error) {
 	if err != nil {
 		return nil, fmt.Errorf("git: open the repository of %s: %w", dir, err)
 	}
-	return &Local{store: store, root: root, limits: limits.WithDefaults()}, nil
+	return &Local{
+		store: store, root: root, limits: limits.WithDefaults(),
+		listed: map[plumbing.Hash][]source.Entry{}, read: map[plumbing.Hash][]byte{},
+	}, nil
 }
 
 // Root is the top folder of the work tree; empty for a bare repository.
@@ -56,7 +62,7 @@ func (l *Local) Snapshot(ctx context.Context, id, path string) (source.Snapshot,
 	if err != nil {
 		return source.Snapshot{}, l.missing("commit", plumbing.CommitObject, id, err)
 	}
-	t := &tree{store: l.store, root: commit.TreeHash, used: map[plumbing.Hash]held{}}
+	t := &tree{store: l.store, root: commit.TreeHash, used: map[plumbing.Hash]held{}, listed: l.listed, read: l.read}
 	snapshot, err := t.snapshot(ctx, names, l.limits)
 	if errors.Is(err, errMissing) {
 		err = l.missing("read commit", plumbing.AnyObject, id, err)

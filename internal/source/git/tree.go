@@ -21,6 +21,11 @@ type tree struct {
 	store objects
 	root  plumbing.Hash
 	used  map[plumbing.Hash]held
+	// listed and read are the folders and contents that another commit of the
+	// same clone has read before; nil where none is kept. What two commits share is
+	// read once.
+	listed map[plumbing.Hash][]source.Entry
+	read   map[plumbing.Hash][]byte
 }
 
 // snapshot selects what lies under the path of names, without the revision and
@@ -142,6 +147,9 @@ func (t *tree) List(dir source.Entry) ([]source.Entry, error) {
 	if dir.ID != "" {
 		h = plumbing.NewHash(dir.ID)
 	}
+	if list, ok := t.listed[h]; ok {
+		return list, nil
+	}
 	entries, err := t.entries(h)
 	if err != nil {
 		return nil, err
@@ -149,6 +157,9 @@ func (t *tree) List(dir source.Entry) ([]source.Entry, error) {
 	list := make([]source.Entry, len(entries))
 	for i, e := range entries {
 		list[i] = source.Entry{Name: e.Name, Kind: kind(e.Mode), ID: e.Hash.String()}
+	}
+	if t.listed != nil {
+		t.listed[h] = list
 	}
 	return list, nil
 }
@@ -171,6 +182,9 @@ func kind(m filemode.FileMode) source.Kind {
 // Read implements source.Tree; the digest is the object's id.
 func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
 	h := plumbing.NewHash(file.ID)
+	if data, ok := t.read[h]; ok && int64(len(data)) <= limit {
+		return data, file.ID, nil
+	}
 	size, err := t.store.EncodedObjectSize(h)
 	if err != nil {
 		return nil, "", missing(plumbing.BlobObject, h, err)
@@ -194,6 +208,9 @@ func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
 	data, err := contentOf(obj)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, "", err
+	}
+	if t.read != nil {
+		t.read[h] = data
 	}
 	return data, file.ID, nil
 }
