@@ -34,7 +34,13 @@ func measure(ctx context.Context, o options) error {
 		name string
 		do   func() error
 	}{
-		{"checks", func() (err error) { r.checks, err = o.check(ctx, w); return err }},
+		{"checks", func() error {
+			checkers, err := o.checkers(w)
+			if err == nil {
+				r.checks, err = o.check(ctx, w, checkers)
+			}
+			return err
+		}},
 		{"daemon", func() (err error) { r.shown, r.get, err = o.measureDaemon(ctx, o.program, w); return err }},
 		{"daemon, before", func() (err error) { r.shownOld, r.getOld, err = o.measureDaemon(ctx, o.before, w); return err }},
 		{"a commit of all files", func() error { return w.commitChange(ctx) }},
@@ -114,26 +120,28 @@ func (r *result) page(ctx context.Context) string {
 // goal is how many times the time of validate `cue vet` should take.
 const goal = 8
 
-// method says how the checkers are compared, and whether the goal is met.
+// method says how the checkers are compared, and whether the goals are met.
 func (r *result) method(line func(string, ...any)) {
-	line("\n`cue vet` runs once per platform: that platform's files against that platform's definition, which is the one that `validate` selects.")
-	line("Its figures are the sum of the four runs. Each run loads the schema. Memory is that of the largest run. `kubeconform` and `ajv`")
-	line("check against [the JSON Schema](schema/declaration.json) that is made from the same CUE. `validate` also checks what no schema can:")
-	line("what declarations claim from each other, addresses, dates, and the characters of each file.")
+	line("\n`cue vet` is measured in two forms, with the files of `schema/`:\n")
+	line("- `cue vet -d '#GitLab' schema/*.cue */gitlab.yaml`, and the same for the other platforms: four commands, one per platform. This is the fair form,")
+	line("  because `validate` checks each file against its platform's definition, too. The figures are the sum of the four; each loads the schema. Memory is the largest.")
+	line("- `cue vet -c -d '#SourceBinding' schema/*.cue */*.yaml`: one command, as people write it first. It checks only what all platforms share.\n")
+	line("The goal and `make bench-hold` compare with the first form. `kubeconform` and `ajv` check against [the JSON Schema](schema/declaration.json) that is made")
+	line("from the same CUE. `validate` also checks what no schema can: what declarations claim from each other, addresses, dates, and the characters of each file.\n")
 	own := r.checks[0].median()
-	for _, s := range r.checks {
+	for _, s := range r.checks[1:] {
+		m := s.median()
+		line("- `%s` takes %.1f times the time of `validate` and %.1f times its processor time.", s.name, times(m.Wall, own.Wall), times(m.Processor, own.Processor))
 		if s.name != cueVet {
 			continue
 		}
-		m := s.median()
 		met := "met"
 		if times(m.Wall, own.Wall) < goal {
 			met = "not met"
 		}
-		line("\n`cue vet` takes %.1f times the time of `validate` and %.1f times its processor time. The goal of %d times the time is %s.",
-			times(m.Wall, own.Wall), times(m.Processor, own.Processor), goal, met)
-		line("`make bench-hold` fails if it is less than %.1f times the processor time.", float64(held))
+		line("  The goal of %d times the time is %s. `make bench-hold` fails below %.1f times the processor time.", goal, met, float64(held))
 	}
+	line("\nOn a machine that does other work, only the processor times can be compared: the times then also count how long a command waited.")
 }
 
 func times(a, b time.Duration) float64 { return float64(a) / float64(b) }
@@ -167,7 +175,7 @@ func (r *result) push(line func(string, ...any)) {
 	if err != nil {
 		return
 	}
-	line("\n## From a push to its plan\n\nFrom the delivery of a webhook to the end of the sync that brings the pushed commit, observation included.\n\n```text\n%s\n```",
+	line("\n## From a push to the registry\n\nFrom the delivery of a webhook to the first call at the registry (the sandbox's) that changes something, with 1,000 bindings and the journal on.\n\n```text\n%s\n```",
 		strings.TrimSpace(string(text)))
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/config"
 	"reconciler/internal/metrics"
 	"reconciler/internal/plan"
@@ -409,4 +411,65 @@ func BenchmarkPushToPlan(b *testing.B) {
 			return false
 		})
 	}
+}
+
+// BenchmarkPushToCall is the time from a delivery to the first call at the
+// registry that changes something, with 1,000 bindings and the journal on. The
+// other bindings are of instances without an API.
+func BenchmarkPushToCall(b *testing.B) {
+	w := newWorld(b)
+	w.hook()
+	called := make(chan struct{}, 1)
+	w.viaProxy(func(r *http.Request) {
+		if r.Method != http.MethodGet {
+			poke(called)
+		}
+	})
+	pay := map[string]string{"pay.yaml": gitlabAt("pay", prod)}
+	w.populate(pay)
+	files := maps.Clone(pay)
+	for i := range 999 {
+		instance := fmt.Sprintf("console-%03d", i/4)
+		if i%4 == 0 {
+			w.config.Instances = append(w.config.Instances, config.Instance{Name: instance, Region: "cn-hangzhou", Driver: "console"})
+		}
+		platform := []binding.Platform{binding.Codeup, binding.GitHub, binding.Bitbucket, binding.GitLab}[i%4]
+		name := fmt.Sprintf("b%03d", i)
+		text := oauthAt(name, instance, platform)
+		switch platform {
+		case binding.Codeup:
+			text = codeupAt(name, instance)
+		case binding.GitLab:
+			text = gitlabAt(name, instance)
+		}
+		files[name+".yaml"] = text
+	}
+	w.commit(files)
+	p := w.start()
+	p.ready("pay")
+	url := p.hookURL()
+	var took []time.Duration
+	for i := range b.N {
+		time.Sleep(pushSpacing) // Pushes that come closer are made to wait.
+		revision := w.buildFrom(fmt.Sprintf("folder%d", i))
+		select {
+		case <-called:
+		default:
+		}
+		began := time.Now()
+		if status := w.push(url, hookSecret, revision); status != http.StatusAccepted {
+			b.Fatalf("status %d", status)
+		}
+		<-called
+		took = append(took, time.Since(began))
+		p.await("the end of the sync", func() bool {
+			return slices.ContainsFunc(p.heard(), func(e plan.Event) bool {
+				return e.Kind == plan.SyncDone && e.Instance == prod && e.Revision == revision
+			})
+		})
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms-median")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "ms-p99")
+	b.ReportMetric(0, "ns/op")
 }
