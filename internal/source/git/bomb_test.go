@@ -109,6 +109,9 @@ func TestDeltaBombs(t *testing.T) {
 // TestALongChainOfDeltasEnds: what git itself would refuse is not made, and
 // takes no other object with it.
 func TestALongChainOfDeltasEnds(t *testing.T) {
+	if testing.Short() || RaceDetector {
+		t.Skip("takes seconds, and measures time: make e2e runs it")
+	}
 	t.Parallel()
 	var p packOf
 	p.add(plumbing.BlobObject, 10, nil, []byte("0123456789"))

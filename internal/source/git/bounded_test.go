@@ -22,6 +22,9 @@ const commitsEnv = "RECONCILER_TEST_COMMITS"
 
 func TestTheCacheStaysLevelOverManyCommits(t *testing.T) {
 	commits := 1000
+	if testing.Short() {
+		commits = 200
+	}
 	if v := os.Getenv(commitsEnv); v != "" {
 		var err error
 		if commits, err = strconv.Atoi(v); err != nil {
@@ -72,8 +75,12 @@ func TestTheCacheStaysLevelOnARealServer(t *testing.T) {
 	s := open(t, git.Options{URL: repo.Serve(), Branch: "main"})
 	read(t, s, "")
 	objects, _ := s.Cached()
-	for i := range 25 {
-		repo.Commit("n", text("a.yaml", fmt.Sprint(i)))
+	pushes := 25
+	if testing.Short() {
+		pushes = 8
+	}
+	for i := range pushes {
+		repo.Record("n", text("a.yaml", fmt.Sprint(i)))
 		next := repo.Commit("n", text("big.txt", fmt.Sprint(i)))
 		if got := read(t, s, last); got.Revision != next || got.Rewritten {
 			t.Fatalf("commit %d: %+v", i, got)

@@ -231,10 +231,10 @@ func TestRewrittenHistory(t *testing.T) {
 	s := open(t, git.Options{URL: url, Branch: "main"})
 	read(t, s, "")
 
-	var last string
-	for i := range 30 {
-		last = repo.Commit("more", text("a.yaml", fmt.Sprint("more ", i)))
+	for i := range 29 {
+		repo.Record("more", text("a.yaml", fmt.Sprint("more ", i)))
 	}
+	last := repo.Commit("more", text("a.yaml", "the last"))
 	if got := read(t, s, first); got.Revision != last || got.Rewritten {
 		t.Errorf("30 commits later: %s rewritten %v", got.Revision, got.Rewritten)
 	}

@@ -508,7 +508,7 @@ func FuzzParseSigned(f *testing.F) {
 // TestABombOfTreesEnds: folders that name each other a thousandfold cost bounded
 // time, and what nobody signed is refused at the first file that it changes.
 func TestABombOfTreesEnds(t *testing.T) {
-	if raceDetector {
+	if testing.Short() || raceDetector {
 		t.Skip("takes seconds, and a minute with the race detector: make e2e runs it")
 	}
 	t.Parallel()

@@ -59,9 +59,18 @@ func (r *Repo) Config(key, value string) {
 	r.run(r.Bare, "config", key, value)
 }
 
-// Commit writes files into the working tree (nil deletes), commits them and
-// pushes the current branch with force. It returns the commit's id.
+// Commit commits files as Record does, and pushes the current branch with force.
+// It returns the commit's id.
 func (r *Repo) Commit(message string, files map[string][]byte) string {
+	r.t.Helper()
+	r.Record(message, files)
+	r.Push()
+	return r.Head()
+}
+
+// Record writes files into the working tree (nil deletes) and commits them. It
+// costs a third of Commit, which also pushes.
+func (r *Repo) Record(message string, files map[string][]byte) {
 	r.t.Helper()
 	for name, data := range files {
 		path := filepath.Join(r.Work, filepath.FromSlash(name))
@@ -80,8 +89,6 @@ func (r *Repo) Commit(message string, files map[string][]byte) string {
 	}
 	r.Git("add", "--all")
 	r.Git("commit", "--quiet", "--allow-empty", "--message", message)
-	r.Push()
-	return r.Head()
 }
 
 // Push pushes the current branch with force, and all tags.
