@@ -42,6 +42,9 @@ func TestStories(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("TERM", "xterm")
+			// Most processes of a story live for milliseconds, and a third of that
+			// would be garbage collection.
+			env.Setenv("GOGC", "400")
 			compat, err := filepath.Abs(filepath.Join("..", "compat", "testdata", "v1"))
 			if err != nil {
 				return err

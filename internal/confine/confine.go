@@ -162,6 +162,9 @@ func Run(ctx context.Context, work string, input []byte, limits Limits) ([]byte,
 	return result, err
 }
 
+// environment is all that a child gets of it.
+var environment = []string{"GOTRACEBACK=none", "GOMAXPROCS=2"}
+
 // once does work in a child process.
 func once(ctx context.Context, work string, input []byte, limits Limits) ([]byte, error) {
 	// The kernel ends the child together with the thread that started it.
@@ -175,7 +178,7 @@ func once(ctx context.Context, work string, input []byte, limits Limits) ([]byte
 	}
 	cmd := exec.CommandContext(limited, path, order(work, limits)) //nolint:gosec // The program is this one.
 	cmd.Args[0] = os.Args[0]
-	cmd.Env = []string{"GOTRACEBACK=none", "GOMAXPROCS=2"}
+	cmd.Env = environment
 	cmd.Dir = string(os.PathSeparator)
 	cmd.Stdin = bytes.NewReader(input)
 	out := &output{left: limits.Output + int64(len(ready)), full: cancel}

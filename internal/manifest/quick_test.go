@@ -25,8 +25,8 @@ import (
 func TestTheQuickCheckAcceptsNothingThatCUERefuses(t *testing.T) {
 	t.Parallel()
 	count := 10_000
-	if testing.Short() {
-		count = 1_000
+	if testing.Short() || raceDetector {
+		count = 1_000 // make e2e runs this package without the race detector.
 	}
 	if n, err := strconv.Atoi(os.Getenv("RECONCILER_DECLARATIONS")); err == nil {
 		count = n

@@ -140,7 +140,7 @@ func noes() []no {
 func TestKind1ANoThatDoesNotJudgeTheTokenCondemnsNoVersion(t *testing.T) {
 	for _, n := range noes() {
 		for _, times := range []int{1, 2, 5} {
-			if testing.Short() && times > 1 {
+			if sampled() && times > 1 {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s, %d times", n, times), func(t *testing.T) {
@@ -299,7 +299,11 @@ func TestKind1SyncOfTheBindingAsksTheCodeHostAfresh(t *testing.T) {
 // works less and less often. So does one that it rejects with a code that nobody
 // knows.
 func TestKind1ADeclarationThatIsNeverTakenInterruptsLessAndLess(t *testing.T) {
-	for _, code := range []string{"INVALID_PARAMETER", "SOURCE_USER_ODD", "TOKEN_ODD"} {
+	codes := []string{"INVALID_PARAMETER", "SOURCE_USER_ODD", "TOKEN_ODD"}
+	if sampled() {
+		codes = codes[1:2]
+	}
+	for _, code := range codes {
 		t.Run("code "+code, func(t *testing.T) { interruptsLessAndLess(t, code) })
 	}
 }
@@ -431,7 +435,7 @@ func TestKind1ANoToAnyWriteIsTriedAgain(t *testing.T) {
 		"remove rule": on(http.MethodDelete, "/rules/"),
 	} {
 		all := noes()
-		if testing.Short() {
+		if sampled() {
 			all = all[:2]
 		}
 		for _, n := range append(all, no{404, "MADE_UP_NOT_EXIST"}) {

@@ -22,11 +22,15 @@ func bindOf(token string) func(*http.Request) bool {
 	}
 }
 
-// thorough skips a test that simulates hours.
+// sampled says that a test tries some of its cases only: make e2e runs this
+// package without the race detector and tries all of them.
+func sampled() bool { return testing.Short() || raceDetector }
+
+// thorough skips a test that simulates hours where only samples are tried.
 func thorough(t *testing.T) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("takes seconds")
+	if sampled() {
+		t.Skip("takes seconds, and half a minute with the race detector: make e2e runs it")
 	}
 }
 

@@ -1,0 +1,7 @@
+//go:build race
+
+package reconcile_test
+
+// raceDetector says that the tests run with the race detector, which makes the
+// simulated hours of this package four times as expensive.
+const raceDetector = true
