@@ -18,8 +18,8 @@ type Policy struct {
 	// the one it was applied with.
 	AllowAddressChangeWithSecret bool `yaml:"allowAddressChangeWithSecret"`
 	// RequireHTTPS refuses declarations that send a token over http.
-	RequireHTTPS bool         `yaml:"requireHTTPS"`
-	Rules        []PolicyRule `yaml:"rules"`
+	RequireHTTPS bool                  `yaml:"requireHTTPS"`
+	Rules        []manifest.AccessRule `yaml:"rules"`
 
 	// Where is the file and line of the policy that denies by default,
 	// RequireHTTPSWhere that of RequireHTTPS.
@@ -27,49 +27,12 @@ type Policy struct {
 	RequireHTTPSWhere string `yaml:"-"`
 }
 
-// PolicyRule is one rule. Of the lists from Names on, nil does not
-// restrict and an empty one allows nothing.
-type PolicyRule struct {
-	Name       string        `yaml:"name"`
-	Files      []string      `yaml:"files"`
-	Except     []string      `yaml:"except"`
-	Names      []string      `yaml:"names"`
-	Instances  []string      `yaml:"instances"`
-	Vault      []PolicyVault `yaml:"vault"`
-	Addresses  []string      `yaml:"addresses"`
-	Namespaces []string      `yaml:"namespaces"`
-	Require    []string      `yaml:"require"`
-
-	// Where is the file and line of the rule.
-	Where string `yaml:"-"`
-}
-
-// PolicyVault allows the secrets at a path of a mount.
-type PolicyVault struct {
-	Mount string `yaml:"mount"`
-	Path  string `yaml:"path"`
-}
-
 // Access is the policy as declarations are held to it.
 func (c *Config) Access() manifest.Access {
-	access := manifest.Access{
-		Deny: c.Policy.Default == "deny", Where: c.Policy.Where,
+	return manifest.Access{
+		Deny: c.Policy.Default == "deny", Where: c.Policy.Where, Rules: c.Policy.Rules,
 		RequireHTTPS: c.Policy.RequireHTTPS, RequireHTTPSWhere: c.Policy.RequireHTTPSWhere,
 	}
-	for _, r := range c.Policy.Rules {
-		rule := manifest.AccessRule{
-			Name: r.Name, Where: r.Where, Files: r.Files, Except: r.Except,
-			Names: r.Names, Instances: r.Instances, Addresses: r.Addresses, Namespaces: r.Namespaces, Require: r.Require,
-		}
-		if r.Vault != nil {
-			rule.Vault = []manifest.VaultPattern{}
-		}
-		for _, v := range r.Vault {
-			rule.Vault = append(rule.Vault, manifest.VaultPattern(v))
-		}
-		access.Rules = append(access.Rules, rule)
-	}
-	return access
 }
 
 // knownIntervals is for how many drift intervals a last known status is shown

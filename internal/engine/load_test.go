@@ -21,7 +21,7 @@ import (
 func TestASnapshotIsHeldToBothPolicies(t *testing.T) {
 	c := config.Default()
 	c.Instances = []config.Instance{{Name: "prod"}}
-	c.Policy.Rules = []config.PolicyRule{{Name: "team", Files: []string{"team/**"}, Addresses: []string{"gitlab.example.com"}}}
+	c.Policy.Rules = []manifest.AccessRule{{Name: "team", Files: []string{"team/**"}, Addresses: []string{"gitlab.example.com"}}}
 	now := func() time.Time { return time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC) }
 	cache := manifest.NewCache()
 	declaration := func(file, address string) binding.File {

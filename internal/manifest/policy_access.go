@@ -34,22 +34,30 @@ type Access struct {
 // one allows nothing.
 type AccessRule struct {
 	// Name is what findings call the rule, Where where it stands: file:line.
-	Name, Where string
+	Name  string `yaml:"name"`
+	Where string `yaml:"-"`
 	// Files are the patterns (see MatchPath) of the paths that the rule is for;
 	// Except those that it would not match anyway.
-	Files, Except []string
+	Files  []string `yaml:"files"`
+	Except []string `yaml:"except"`
 	// Names, Instances and Namespaces are patterns of one segment; Addresses of
 	// hosts, with or without a port.
-	Names, Instances, Addresses, Namespaces []string
-	Vault                                   []VaultPattern
+	Names      []string       `yaml:"names"`
+	Instances  []string       `yaml:"instances"`
+	Vault      []VaultPattern `yaml:"vault"`
+	Addresses  []string       `yaml:"addresses"`
+	Namespaces []string       `yaml:"namespaces"`
 	// Require are fields that have to be written, with [] for each item of a
 	// list: spec.token.expires, spec.repositories[].rules.
-	Require []string
+	Require []string `yaml:"require"`
 }
 
 // VaultPattern allows secrets: those at a path of a mount, both patterns as
 // MatchPath takes them.
-type VaultPattern struct{ Mount, Path string }
+type VaultPattern struct {
+	Mount string `yaml:"mount"`
+	Path  string `yaml:"path"`
+}
 
 // String is the pattern as findings show it.
 func (v VaultPattern) String() string { return v.Mount + ": " + v.Path }
