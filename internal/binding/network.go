@@ -1,6 +1,11 @@
 package binding
 
-import "net/netip"
+import (
+	"cmp"
+	"net"
+	"net/netip"
+	"net/url"
+)
 
 // Network is the one that a peer's address (IP:port) counts as: an IPv4 address
 // by itself, of an IPv6 address the /64, which is what one subscriber has. It is
@@ -21,3 +26,11 @@ func Network(remote string) netip.Prefix {
 	}
 	return network
 }
+
+// Port is a URL's port, which may be left out where it is the scheme's own.
+func Port(u *url.URL) string {
+	return cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443", "socks5": "1080"}[u.Scheme])
+}
+
+// HostPort is a URL's host with its port.
+func HostPort(u *url.URL) string { return net.JoinHostPort(u.Hostname(), Port(u)) }

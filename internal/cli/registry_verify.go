@@ -122,7 +122,7 @@ func (o *verifyOptions) prepare(talk io.Writer) (verify.Options, registry.Driver
 	}
 	return verify.Options{
 		Instance: o.instance, Region: instance.Region, Account: account, Token: token,
-		Patience: o.timeout, Now: time.Now, Wait: wait,
+		Patience: o.timeout, Now: time.Now, Wait: binding.Sleep,
 		Progress: func(m message.Message) {
 			_, _ = fmt.Fprintln(talk, "  … "+report.Harmless(o.streams.style(talk).Language.Text(m)))
 		},
@@ -209,16 +209,4 @@ func (o *verifyOptions) show(v report.RegistryVerification) error {
 		return exitCode(exitError)
 	}
 	return nil
-}
-
-// wait passes time, or ends with ctx.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

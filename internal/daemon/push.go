@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/server/webhook"
 )
 
@@ -79,14 +80,7 @@ func (f *follower) pause() time.Duration {
 // pushed takes a push, which the caller looks for next. Pushes within
 // pushSpacing count as one.
 func (f *follower) pushed(ctx context.Context, push webhook.Push) {
-	if wait := pushSpacing - time.Since(f.lastPush); wait > 0 {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-	}
+	_ = binding.Sleep(ctx, pushSpacing-time.Since(f.lastPush)) // The end of ctx is seen by the caller.
 	select {
 	case push = <-f.webhooks.pushes.newest:
 	default:

@@ -223,10 +223,7 @@ func (d *doctor) site(ctx context.Context, l *list, b binding.Declaration, answe
 	}
 	address := verbatim(b.Spec.Address)
 	if u, err := url.Parse(b.Spec.Address); err == nil {
-		port := u.Port()
-		if port == "" {
-			port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-		}
+		port := binding.Port(u)
 		verdict := said{"Allowed", message.New("doctor.port", "port", port, "scheme", u.Scheme), message.Message{}}
 		if rule, ok := finding.Lookup("gitlab-trigger-url"); ok && u.Scheme == "http" && port != "80" {
 			verdict.hint = rule.Hint()

@@ -111,11 +111,7 @@ func matchHost(pattern string, u *url.URL) bool {
 		if err != nil {
 			return false
 		}
-		port := normal.Port()
-		if port == "" {
-			port = map[string]string{"http": "80", "https": "443"}[normal.Scheme]
-		}
-		host += ":" + port
+		host += ":" + binding.Port(normal)
 	}
 	return matchSegment(pattern, host)
 }

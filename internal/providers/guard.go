@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"time"
 
+	"reconciler/internal/binding"
+
 	"code.dny.dev/ssrf"
 	"golang.org/x/time/rate"
 )
@@ -155,7 +157,7 @@ func dialer(o Options) func(context.Context, string, string) (net.Conn, error) {
 	}
 	proxy := ""
 	if o.Proxy != nil {
-		proxy = hostPort(o.Proxy)
+		proxy = binding.HostPort(o.Proxy)
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		if to, ok := o.Dial[address]; ok {
@@ -170,13 +172,4 @@ func dialer(o Options) func(context.Context, string, string) (net.Conn, error) {
 		}
 		return conn, nil
 	}
-}
-
-// hostPort is the address that a transport dials for u.
-func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443", "socks5": "1080"}[u.Scheme]
-	}
-	return net.JoinHostPort(u.Hostname(), port)
 }

@@ -1,7 +1,6 @@
 package providers
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -155,10 +154,5 @@ func sameHost(u, base *url.URL) bool {
 	if u.Scheme != "http" && u.Scheme != "https" || !strings.EqualFold(u.Hostname(), base.Hostname()) {
 		return false
 	}
-	return u.Scheme != base.Scheme || port(u) == port(base)
-}
-
-// port is a URL's port, which may be left out where it is the scheme's own.
-func port(u *url.URL) string {
-	return cmp.Or(u.Port(), map[string]string{"https": "443", "http": "80"}[u.Scheme])
+	return u.Scheme != base.Scheme || binding.Port(u) == binding.Port(base)
 }

@@ -94,14 +94,7 @@ func (a *API) wait(ctx context.Context, d time.Duration) error {
 	if a.Wait != nil {
 		return a.Wait(ctx, d)
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return binding.Sleep(ctx, d)
 }
 
 func (a *API) failure(method string, reply Reply, err error) error {

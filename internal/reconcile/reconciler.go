@@ -96,18 +96,6 @@ type Reconciler struct {
 	edition *binding.Condition
 }
 
-// wait waits, or until ctx ends.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // semaphore is a lock that one can stop waiting for.
 type semaphore chan struct{}
 
@@ -134,7 +122,7 @@ func New(o Options) *Reconciler {
 	}
 	moving := &activity{now: o.Now}
 	if _, recorded := o.Observer.(*observe.Recorded); o.Wait == nil && !recorded {
-		o.Wait = wait
+		o.Wait = binding.Sleep
 	}
 	if o.Observer == nil {
 		o.Observer = observe.New(observe.Options{

@@ -28,7 +28,7 @@ type gate struct {
 func newGate(o Options) *gate {
 	g := &gate{limiter: rate.NewLimiter(rate.Limit(o.RequestsPerSecond), o.Burst), now: o.Now, wait: o.Wait}
 	if g.now == nil {
-		g.now, g.wait = time.Now, sleep
+		g.now, g.wait = time.Now, binding.Sleep
 	}
 	return g
 }
@@ -74,19 +74,4 @@ func (g *gate) closedFor() time.Duration {
 	now := g.now()
 	g.closed = g.closed.At(now)
 	return g.closed.Left(now)
-}
-
-// sleep waits for d or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

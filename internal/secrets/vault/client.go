@@ -87,12 +87,8 @@ func (c *Client) Run(ctx context.Context) error {
 		} else if err == nil && !s.due.IsZero() {
 			wait = max(s.due.Sub(c.options.Now()), minInterval)
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if binding.Sleep(ctx, wait) != nil {
 			return nil
-		case <-timer.C:
 		}
 	}
 }

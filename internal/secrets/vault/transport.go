@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/trace"
 
 	"reconciler/internal/boundedio"
@@ -188,15 +189,8 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// hostPort is a URL's host with its port, which may be left out where it is the
-// scheme's own.
-func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
-	}
-	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
-}
+// hostPort is a URL's host, in lower case, with its port.
+func hostPort(u *url.URL) string { return strings.ToLower(binding.HostPort(u)) }
 
 // operation says in one word of a fixed set what a path asks for.
 func operation(path string) string {

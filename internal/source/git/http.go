@@ -179,14 +179,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 // where they have the same scheme. A port that is the scheme's own may be
 // written out.
 func sameHost(a, b *url.URL) bool {
-	return strings.EqualFold(a.Hostname(), b.Hostname()) && (a.Scheme != b.Scheme || port(a) == port(b))
-}
-
-func port(u *url.URL) string {
-	if p := u.Port(); p != "" {
-		return p
-	}
-	return map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	return strings.EqualFold(a.Hostname(), b.Hostname()) && (a.Scheme != b.Scheme || binding.Port(a) == binding.Port(b))
 }
 
 // statusError is an HTTP status that is not 200.
