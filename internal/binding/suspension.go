@@ -2,6 +2,7 @@ package binding
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -36,10 +37,8 @@ func (s Suspension) Over(now time.Time) bool { return !now.Before(s.Until.Add(su
 
 // Holds says whether the suspension is of one of the names, or of all.
 func (s Suspension) Holds(names ...string) bool {
-	for _, name := range names {
-		if s.Binding == name {
-			return true
-		}
+	if slices.Contains(names, s.Binding) {
+		return true
 	}
 	return s.Binding == ""
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"reconciler/internal/message"
@@ -87,12 +88,7 @@ func openFolder(info fs.FileInfo) bool {
 // isSecret says whether a field names a file with a secret.
 func isSecret(field string) bool {
 	name := field[strings.LastIndex(field, ".")+1:]
-	for _, public := range []string{"certFile", "clientCertFile", "caFile", "knownHostsFile", "openpgpFile", "allowedSignersFile", "wireProfile"} {
-		if name == public {
-			return false
-		}
-	}
-	return true
+	return !slices.Contains([]string{"certFile", "clientCertFile", "caFile", "knownHostsFile", "openpgpFile", "allowedSignersFile", "wireProfile"}, name)
 }
 
 // CheckExposures is an error for what lets others write, and reports the rest.

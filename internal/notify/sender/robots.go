@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,12 +60,7 @@ func (o Options) robot(ctx context.Context, r request, c codes) (notify.Retry, e
 // coded is what a code means; nil for 0.
 func (o Options) coded(code int, c codes) error {
 	is := func(list []int) bool {
-		for _, one := range list {
-			if one == code {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(list, code)
 	}
 	name := strconv.Itoa(code)
 	switch {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -126,9 +127,7 @@ func (o Options) post(ctx context.Context, r request) (answer, error) {
 		return answer{}, o.refused("BadURL", errors.New("its URL is not https://HOST/…"))
 	}
 	query := u.Query()
-	for name, values := range r.query {
-		query[name] = values
-	}
+	maps.Copy(query, r.query)
 	u.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(data))
 	if err != nil {

@@ -24,7 +24,7 @@ var wordList string
 // only what is made of these words is shown.
 var knownWords = sync.OnceValue(func() map[string]bool {
 	known := map[string]bool{}
-	for _, w := range strings.Fields(wordList) {
+	for w := range strings.FieldsSeq(wordList) {
 		known[w] = true
 	}
 	return known
@@ -135,7 +135,7 @@ func split(name string) []string {
 // kind or a state, as its documentation lists them.
 func enumerations() map[string]bool {
 	known := map[string]bool{}
-	for _, v := range strings.Fields(`
+	for v := range strings.FieldsSeq(`
 		CODEUP GITHUB BITBUCKET GITLAB GITEE CODE
 		GIT_BRANCH GIT_TAG AUTO_BUILD MANUAL PUBLIC PRIVATE
 		NORMAL DELETING ALL TAG_LIST TAG_REG_EXP BUILD_SUCCESS

@@ -183,7 +183,7 @@ func (c read) request(values map[string]string) (wire.Request, exchange, report.
 	shown := report.RecordedCall{Method: request.Method, Path: "/"}
 	if request.Style == wire.ROA {
 		var real, template []string
-		for _, s := range strings.Split(strings.Trim(c.path, "/"), "/") {
+		for s := range strings.SplitSeq(strings.Trim(c.path, "/"), "/") {
 			value, name := s, s
 			if v, isParameter := strings.CutPrefix(s, "$"); isParameter {
 				value, name = values[v], "{"+v+"}"

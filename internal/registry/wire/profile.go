@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 
 	"reconciler/internal/binding"
@@ -190,12 +191,7 @@ func (p *Profile) Uses(placeholder string) bool {
 // CondemnsToken says whether an error code means that the code host rejected
 // the user name or the token.
 func (p *Profile) CondemnsToken(code string) bool {
-	for _, known := range p.TokenCodes {
-		if known == code {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(p.TokenCodes, code)
 }
 
 // Word is the registry's word for a platform.

@@ -304,7 +304,7 @@ func (c call) missing(r reply, ref secrets.Ref) *binding.Failure {
 // checkRef refuses a reference that could lead outside its mount.
 func checkRef(op string, ref secrets.Ref) *binding.Failure {
 	bad := ref.Mount == "" || ref.Path == "" || ref.Key == "" || ref.Version < 0
-	for _, part := range strings.Split(ref.Mount+"/"+ref.Path, "/") {
+	for part := range strings.SplitSeq(ref.Mount+"/"+ref.Path, "/") {
 		bad = bad || part == "" || part == "." || part == ".."
 	}
 	for _, r := range ref.Mount + ref.Path {
