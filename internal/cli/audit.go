@@ -58,9 +58,7 @@ If the daemon runs, show reports its finding too.`,
   reconciler audit show --output json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				opts.binding = args[0]
-			}
+			optional(args, &opts.binding)
 			return runAuditShow(cmd.Context(), opts)
 		},
 	}

@@ -190,3 +190,10 @@ func configFlag(cmd *cobra.Command, path *string) {
 	cmd.Flags().StringVarP(path, "config", "c", def, "configuration `FILE` (environment RECONCILER_CONFIG)")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 }
+
+// optional takes the only argument of a command, if there is one.
+func optional(args []string, into *string) {
+	if len(args) > 0 {
+		*into = args[0]
+	}
+}

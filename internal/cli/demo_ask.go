@@ -30,9 +30,7 @@ func newDemoCommands(streams Streams) []*cobra.Command {
 		asked := &demoRequest{}
 		cmd := &cobra.Command{Use: use, Short: short, Args: args, RunE: func(cmd *cobra.Command, args []string) error {
 			asked.Command = cmd.Name()
-			if len(args) > 0 {
-				asked.Name = args[0]
-			}
+			optional(args, &asked.Name)
 			answer, err := askDemo(cmd.Context(), *asked)
 			if err != nil {
 				return fmt.Errorf("demo %s: %w", asked.Command, err)

@@ -52,9 +52,7 @@ It uses no network and reads no secret.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.folder = "."
-			if len(args) > 0 {
-				opts.folder = args[0]
-			}
+			optional(args, &opts.folder)
 			opts.given = cmd.Flags().Changed
 			return runInit(cmd.Context(), opts)
 		},

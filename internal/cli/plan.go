@@ -88,9 +88,7 @@ only on the change.
   reconciler plan --output text --output markdown=comment.md --output sarif=plan.sarif`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				opts.path = args[0]
-			}
+			optional(args, &opts.path)
 			opts.noConfig = withoutConfig(cmd, opts.daemon.config)
 			defer confine.CollectLess()()
 			return runPlan(cmd.Context(), opts)

@@ -68,9 +68,7 @@ name is only the name of a field, give it with --field.
   reconciler registry record --har console.har --profile wire.yaml`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				opts.instance = args[0]
-			}
+			optional(args, &opts.instance)
 			return runRegistryRecord(cmd.Context(), opts)
 		},
 	}

@@ -46,9 +46,7 @@ proves the name given by --by; the user at the other end of the socket is proven
   reconciler suspend --all --until 2026-11-30T08:00:00Z --reason "incident 812" --by "Ada Lovelace"`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				opts.request.Binding = args[0]
-			}
+			optional(args, &opts.request.Binding)
 			return runSuspend(cmd.Context(), opts)
 		},
 	}
@@ -137,9 +135,7 @@ a declaration suspends, change the declaration.`,
   reconciler resume --instance prod-hangzhou --reason "migrated"`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				opts.request.Binding = args[0]
-			}
+			optional(args, &opts.request.Binding)
 			return runResume(cmd.Context(), opts)
 		},
 	}

@@ -41,9 +41,7 @@ the user at the other end of the socket is proven.
   reconciler sync payments-gitlab --break-glass --by "Ada Lovelace" --reason "the old token leaked"`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				opts.request.Binding = args[0]
-			}
+			optional(args, &opts.request.Binding)
 			return runSync(cmd.Context(), opts)
 		},
 	}

@@ -81,9 +81,7 @@ them, with times instead of ages. --local shows times too.`,
   reconciler history --since 2026-11-01 --output json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				opts.query.Binding = args[0]
-			}
+			optional(args, &opts.query.Binding)
 			return runHistory(cmd.Context(), opts)
 		},
 	}
@@ -186,9 +184,7 @@ shows times too.`,
   reconciler events --follow`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				opts.name = args[0]
-			}
+			optional(args, &opts.name)
 			return runEvents(cmd.Context(), opts)
 		},
 	}

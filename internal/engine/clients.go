@@ -104,15 +104,13 @@ func newVault(o Options) (observe.TokenReader, error) {
 	case a.Token != nil:
 		opts.Auth.TokenEnvironment = a.Token.Environment
 	case a.AppRole != nil:
-		opts.Auth.AppRole = &vault.AppRole{
-			Mount: a.AppRole.Mount, RoleIDFile: a.AppRole.RoleIDFile, SecretIDFile: a.AppRole.SecretIDFile, Wrapped: a.AppRole.Wrapped,
-		}
+		opts.Auth.AppRole = new(vault.AppRole(*a.AppRole))
 	case a.Kubernetes != nil:
-		opts.Auth.Kubernetes = &vault.JWT{Mount: a.Kubernetes.Mount, Role: a.Kubernetes.Role, TokenFile: a.Kubernetes.TokenFile}
+		opts.Auth.Kubernetes = new(vault.JWT(*a.Kubernetes))
 	case a.JWT != nil:
-		opts.Auth.JWT = &vault.JWT{Mount: a.JWT.Mount, Role: a.JWT.Role, TokenFile: a.JWT.TokenFile}
+		opts.Auth.JWT = new(vault.JWT(*a.JWT))
 	case a.Cert != nil:
-		opts.Auth.Cert = &vault.Cert{Mount: a.Cert.Mount, Role: a.Cert.Role}
+		opts.Auth.Cert = new(vault.Cert(*a.Cert))
 	}
 	return vault.New(opts)
 }
