@@ -3,12 +3,15 @@ package providers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
+	"net"
 	"net/http"
 	"strconv"
 	"sync"
 	"time"
 
+	"code.dny.dev/ssrf"
 	"golang.org/x/time/rate"
 
 	"reconciler/internal/binding"
@@ -31,6 +34,17 @@ type pace struct {
 
 	mu    sync.Mutex
 	slots map[slotKey]*slot
+	// queues are those of the hosts that somebody waits for.
+	queues map[string]*queue
+}
+
+// queue is what the requests that wait for a host share: a failed connection ends
+// the wait of all of them.
+type queue struct {
+	waiting int
+	// failed is closed when a connection fails, after err is set.
+	failed chan struct{}
+	err    error
 }
 
 // slotKey names a pair without keeping the credential: the hash is seeded
@@ -41,14 +55,14 @@ type slotKey struct {
 }
 
 type slot struct {
+	// All fields are guarded by pace.mu.
 	limiter *rate.Limiter
-	// pause and used are guarded by pace.mu.
-	pause binding.Term
-	used  time.Time
+	pause   binding.Term
+	used    time.Time
 }
 
 func newPace(limit rate.Limit, burst int, now func() time.Time) *pace {
-	return &pace{limit: limit, burst: burst, now: now, seed: maphash.MakeSeed(), slots: map[slotKey]*slot{}}
+	return &pace{limit: limit, burst: burst, now: now, seed: maphash.MakeSeed(), slots: map[slotKey]*slot{}, queues: map[string]*queue{}}
 }
 
 // slot finds the limiter of a request, making room by forgetting the one that
@@ -92,18 +106,83 @@ func (p *pace) wait(ctx context.Context, s *slot, host string) error {
 	p.mu.Lock()
 	now := p.now()
 	s.pause = s.pause.At(now)
-	left := s.pause.Left(now)
-	p.mu.Unlock()
-	if left > 0 {
+	if left := s.pause.Left(now); left > 0 {
+		p.mu.Unlock()
 		return throttled(host, left, errors.New("the host asked to wait; nothing was sent"))
 	}
-	if err := s.limiter.Wait(ctx); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return throttled(host, 0, err)
+	turn := s.limiter.Reserve()
+	delay := turn.Delay()
+	if deadline, ok := ctx.Deadline(); ok && delay > time.Until(deadline) {
+		turn.Cancel()
+		p.mu.Unlock()
+		return throttled(host, 0, errors.New("its turn comes after the deadline of the call"))
 	}
-	return nil
+	if delay <= 0 {
+		p.mu.Unlock()
+		return ctx.Err()
+	}
+	q := p.join(host)
+	p.mu.Unlock()
+	defer p.leave(host, q)
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-q.failed:
+		return q.err
+	case <-ctx.Done():
+		turn.Cancel()
+		return ctx.Err()
+	}
+}
+
+// join adds a request to those that wait for a host; p.mu is held.
+func (p *pace) join(host string) *queue {
+	q := p.queues[host]
+	if q == nil {
+		q = &queue{failed: make(chan struct{})}
+		p.queues[host] = q
+	}
+	q.waiting++
+	return q
+}
+
+func (p *pace) leave(host string, q *queue) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q.waiting--; q.waiting == 0 && p.queues[host] == q {
+		delete(p.queues, host)
+	}
+}
+
+// failed ends the wait of all that wait for a host which could not be connected to:
+// what they wanted to ask has no answer. Their turns are void, and the next request
+// is sent at once.
+func (p *pace) failed(host string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q := p.queues[host]
+	if q == nil {
+		return
+	}
+	delete(p.queues, host)
+	for key, s := range p.slots {
+		if key.host == host {
+			s.limiter = rate.NewLimiter(p.limit, p.burst)
+			s.limiter.AllowN(time.Now(), p.burst-1)
+		}
+	}
+	q.err = fmt.Errorf("another request to %s: %w", host, err)
+	close(q.failed)
+}
+
+// notConnected says that an error means that a host could not be connected to,
+// whoever asks.
+func notConnected(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	prohibited := errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork)
+	return ok && op.Op == "dial" && !prohibited && !errors.Is(err, context.Canceled)
 }
 
 func throttled(host string, after time.Duration, err error) error {

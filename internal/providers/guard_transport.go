@@ -51,6 +51,9 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	told.Took = g.pace.now().Sub(begun)
 	if err != nil {
 		cancel()
+		if req.Context().Err() == nil && notConnected(err) {
+			g.pace.failed(req.URL.Host, err)
+		}
 		return nil, err
 	}
 	told.Status = resp.StatusCode
