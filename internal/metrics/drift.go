@@ -41,8 +41,7 @@ type driftedObject struct {
 
 // driftMetrics count what others changed.
 type driftMetrics struct {
-	found, repairs *prometheus.CounterVec
-	objects        *prometheus.GaugeVec
+	found, repairs, objects *sparse
 
 	mu sync.Mutex
 	// known is what had drifted at the last sync of each instance, and what is
@@ -51,36 +50,27 @@ type driftMetrics struct {
 }
 
 func newDriftMetrics(m *Metrics) *driftMetrics {
+	var platforms, objects []string
+	for _, platform := range binding.Platforms() {
+		platforms = append(platforms, string(platform))
+	}
+	for _, kind := range binding.ObjectKinds() {
+		objects = append(objects, objectLabel(kind))
+	}
 	return &driftMetrics{
-		found:   m.counter("reconciler_drift_found_total", "Objects (accounts, sources, build rules) that differ from what was applied, each counted once until it matches its declaration again.", labelRegistry, labelPlatform, labelObject),
-		repairs: m.counter("reconciler_drift_repairs_total", "Actions that repair drift, by result: done or failed.", labelRegistry, labelPlatform, labelObject, "result"),
-		objects: m.gauge("reconciler_drift_objects", "Objects with drift in the last sync of an instance, by what is done about it: repair, report (driftPolicy), contested (drift comes back after each repair, a person is asked).", labelRegistry, "handling"),
+		found:   m.sparse(prometheus.CounterValue, "reconciler_drift_found_total", "Objects (accounts, sources, build rules) that differ from what was applied, each counted once until it matches its declaration again.", []string{labelPlatform, labelObject}, platforms, objects),
+		repairs: m.sparse(prometheus.CounterValue, "reconciler_drift_repairs_total", "Actions that repair drift, by result: done or failed.", []string{labelPlatform, labelObject, "result"}, platforms, objects, []string{string(plan.Done), string(plan.Failed)}),
+		objects: m.sparse(prometheus.GaugeValue, "reconciler_drift_objects", "Objects with drift in the last sync of an instance, by what is done about it: repair, report (driftPolicy), contested (drift comes back after each repair, a person is asked).", []string{"handling"}, []string{driftRepaired, driftReported, driftContested}),
 		known:   map[string]map[driftedObject]string{},
 	}
 }
 
-// begin makes the series of an instance.
-func (d *driftMetrics) begin(instance string) {
-	for _, platform := range binding.Platforms() {
-		for _, kind := range binding.ObjectKinds() {
-			object := objectLabel(kind)
-			d.found.WithLabelValues(instance, string(platform), object)
-			for _, state := range []plan.OutcomeState{plan.Done, plan.Failed} {
-				d.repairs.WithLabelValues(instance, string(platform), object, string(state))
-			}
-		}
-	}
-	d.show(instance, nil)
-}
-
 func (d *driftMetrics) show(instance string, drifted map[driftedObject]string) {
-	count := map[string]int{}
+	count := map[string]float64{}
 	for _, handling := range drifted {
 		count[handling]++
 	}
-	for _, handling := range []string{driftRepaired, driftReported, driftContested} {
-		d.objects.WithLabelValues(instance, handling).Set(float64(count[handling]))
-	}
+	d.objects.show(instance, count)
 }
 
 // forget drops what is known of an instance.
@@ -98,7 +88,7 @@ func (d *driftMetrics) synced(instance string, p plan.Plan, incomplete bool) {
 	before, now := d.known[instance], driftOf(p)
 	for object := range now {
 		if _, known := before[object]; !known {
-			d.found.WithLabelValues(instance, string(object.platform), objectLabel(object.object.Kind)).Inc()
+			d.found.count(instance, string(object.platform), objectLabel(object.object.Kind))
 		}
 	}
 	if incomplete {

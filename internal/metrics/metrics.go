@@ -50,6 +50,7 @@ type Metrics struct {
 	ofInstance []interface {
 		DeletePartialMatch(labels prometheus.Labels) int
 	}
+	sparseOnes []*sparse
 	// covered are the instances that have series.
 	covered atomic.Pointer[[]string]
 
@@ -166,24 +167,24 @@ func (d described) give(ch chan<- prometheus.Metric, value float64, labels ...st
 // Gatherer gives what a scrape shows.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 
-// Cover makes the series of the instances that run from now on, and drops those
+// Cover has the series of the instances that run from now on, and drops those
 // of all others. Nothing of the latter may be running.
 func (m *Metrics) Cover(instances []string) {
-	before := m.running()
-	for _, gone := range before {
-		if slices.Contains(instances, gone) {
+	stays := map[string]bool{}
+	for _, name := range instances {
+		stays[name] = true
+	}
+	for _, gone := range m.running() {
+		if stays[gone] {
 			continue
 		}
 		for _, v := range m.ofInstance {
 			v.DeletePartialMatch(prometheus.Labels{labelRegistry: gone})
 		}
-		m.drift.forget(gone)
-	}
-	for _, name := range instances {
-		if !slices.Contains(before, name) {
-			m.sync.begin(name)
-			m.drift.begin(name)
+		for _, s := range m.sparseOnes {
+			s.forget(gone)
 		}
+		m.drift.forget(gone)
 	}
 	m.covered.Store(new(slices.Clone(instances)))
 }
@@ -201,7 +202,7 @@ func (m *Metrics) Count(ev plan.Event) {
 	m.sync.count(ev)
 	switch {
 	case ev.Kind == plan.ActionDone && ev.Action.Repairs():
-		m.drift.repairs.WithLabelValues(ev.Instance, string(ev.Action.Platform), objectLabel(ev.Action.Object.Kind), string(ev.Outcome.State)).Inc()
+		m.drift.repairs.count(ev.Instance, string(ev.Action.Platform), objectLabel(ev.Action.Object.Kind), string(ev.Outcome.State))
 	case ev.Kind == plan.SyncDone:
 		m.drift.synced(ev.Instance, *ev.Plan, ev.Result.Incomplete)
 	}

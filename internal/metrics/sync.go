@@ -50,38 +50,25 @@ func (m *Metrics) SourceRead(result string, begun, now time.Time) {
 
 // syncMetrics count what the reconcilers do.
 type syncMetrics struct {
-	syncs, actions       *prometheus.CounterVec
-	duration, queueWait  *prometheus.HistogramVec
-	lastSuccess, pending *prometheus.GaugeVec
+	syncs, lastSuccess, pending *sparse
+	actions                     *prometheus.CounterVec
+	duration, queueWait         *prometheus.HistogramVec
 }
 
 func newSyncMetrics(m *Metrics) syncMetrics {
-	return syncMetrics{
-		syncs:       m.counter("reconciler_syncs_total", "Syncs of an instance, by result: success, partial (something failed, is waiting for a retry or did not answer), error (nothing was applied).", labelRegistry, "result"),
-		duration:    m.histogram("reconciler_sync_duration_seconds", "How long a sync of an instance took.", syncBuckets(), labelRegistry, "result"),
-		lastSuccess: m.gauge("reconciler_sync_last_success_timestamp_seconds", "When a sync of an instance last ended with every question answered and no failure, in seconds since 1970; 0 until then.", labelRegistry),
-		actions:     m.counter("reconciler_actions_total", "Actions of syncs, by kind and result: done or failed.", labelRegistry, "action", "result"),
-		pending:     m.gauge("reconciler_plan_pending_actions", "Actions of an instance's last sync that were not done, by kind: failed, waiting for a retry, for a person, or forbidden.", labelRegistry, "action"),
-		queueWait:   m.histogram("reconciler_queue_wait_seconds", "How long a commit or a person waited until their sync began.", waitBuckets(), labelRegistry),
-	}
-}
-
-// begin makes the series of an instance, so that a first failure is seen as a
-// rise from 0.
-func (s syncMetrics) begin(instance string) {
-	for _, result := range []string{ResultSuccess, ResultPartial, ResultError} {
-		s.syncs.WithLabelValues(instance, result)
-	}
-	s.lastSuccess.WithLabelValues(instance)
-	s.left(instance, nil)
-}
-
-// left shows how many actions of each kind are not done.
-func (s syncMetrics) left(instance string, count map[plan.Kind]int) {
+	var kinds []string
 	for _, kind := range plan.Kinds() {
 		if kind != plan.Noop {
-			s.pending.WithLabelValues(instance, string(kind)).Set(float64(count[kind]))
+			kinds = append(kinds, string(kind))
 		}
+	}
+	return syncMetrics{
+		syncs:       m.sparse(prometheus.CounterValue, "reconciler_syncs_total", "Syncs of an instance, by result: success, partial (something failed, is waiting for a retry or did not answer), error (nothing was applied).", []string{"result"}, []string{ResultSuccess, ResultPartial, ResultError}),
+		duration:    m.histogram("reconciler_sync_duration_seconds", "How long a sync of an instance took.", syncBuckets(), labelRegistry, "result"),
+		lastSuccess: m.sparse(prometheus.GaugeValue, "reconciler_sync_last_success_timestamp_seconds", "When a sync of an instance last ended with every question answered and no failure, in seconds since 1970; 0 until then.", nil),
+		actions:     m.counter("reconciler_actions_total", "Actions of syncs, by kind and result: done or failed.", labelRegistry, "action", "result"),
+		pending:     m.sparse(prometheus.GaugeValue, "reconciler_plan_pending_actions", "Actions of an instance's last sync that were not done, by kind: failed, waiting for a retry, for a person, or forbidden.", []string{"action"}, kinds),
+		queueWait:   m.histogram("reconciler_queue_wait_seconds", "How long a commit or a person waited until their sync began.", waitBuckets(), labelRegistry),
 	}
 }
 
@@ -95,18 +82,18 @@ func (s syncMetrics) count(ev plan.Event) {
 	case plan.ActionDone:
 		s.actions.WithLabelValues(ev.Instance, string(ev.Action.Kind), string(ev.Outcome.State)).Inc()
 	case plan.SyncDone:
-		count := map[plan.Kind]int{}
+		left := map[string]float64{}
 		for _, o := range ev.Result.Outcomes {
-			if o.State != plan.Done {
-				count[o.Action.Kind]++
+			if o.State != plan.Done && o.Action.Kind != plan.Noop {
+				left[string(o.Action.Kind)]++
 			}
 		}
-		s.left(ev.Instance, count)
+		s.pending.show(ev.Instance, left)
 		result := ResultSuccess
 		if ev.Result.Incomplete || ev.Result.Count(plan.Failed, plan.Held, plan.Skipped, plan.Stopped) > 0 {
 			result = ResultPartial
 		} else {
-			s.lastSuccess.WithLabelValues(ev.Instance).Set(seconds(ev.Time))
+			s.lastSuccess.show(ev.Instance, map[string]float64{"": seconds(ev.Time)})
 		}
 		s.ended(ev, result)
 	case plan.SyncFailed:
@@ -116,6 +103,6 @@ func (s syncMetrics) count(ev plan.Event) {
 }
 
 func (s syncMetrics) ended(ev plan.Event, result string) {
-	s.syncs.WithLabelValues(ev.Instance, result).Inc()
+	s.syncs.count(ev.Instance, result)
 	s.duration.WithLabelValues(ev.Instance, result).Observe(ev.Took.Seconds())
 }

@@ -1,0 +1,103 @@
+package metrics
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// sparse is a metric that every instance has with every combination of its other
+// labels, so that a first failure is seen as a rise from 0. What is 0 takes no
+// memory: its series are made at each scrape.
+type sparse struct {
+	described
+	covered func() []string
+	// rows are the combinations of the labels after the instance's.
+	rows [][]string
+
+	mu sync.Mutex
+	// values are those that were set or counted, by instance and row.
+	values map[string]map[string]float64
+}
+
+const rowSeparator = "\x00"
+
+// sparse makes such a metric and registers it. values are those of each label
+// after the instance's.
+func (m *Metrics) sparse(kind prometheus.ValueType, name, help string, labels []string, values ...[]string) *sparse {
+	rows := [][]string{nil}
+	for _, of := range values {
+		var longer [][]string
+		for _, row := range rows {
+			for _, v := range of {
+				longer = append(longer, append(slices.Clip(row), v))
+			}
+		}
+		rows = longer
+	}
+	s := &sparse{
+		described: m.describe(kind, name, help, append([]string{labelRegistry}, labels...)...),
+		covered:   m.running, rows: rows, values: map[string]map[string]float64{},
+	}
+	m.registry.MustRegister(s)
+	m.sparseOnes = append(m.sparseOnes, s)
+	return s
+}
+
+// of are the values of an instance; s.mu is held.
+func (s *sparse) of(instance string) map[string]float64 {
+	if s.values[instance] == nil {
+		s.values[instance] = map[string]float64{}
+	}
+	return s.values[instance]
+}
+
+// count adds one to a series.
+func (s *sparse) count(instance string, row ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.of(instance)[strings.Join(row, rowSeparator)]++
+}
+
+// show replaces all values of an instance, whose metric has one label more.
+func (s *sparse) show(instance string, values map[string]float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.values[instance] = values
+}
+
+// forget drops what is known of an instance.
+func (s *sparse) forget(instance string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.values, instance)
+}
+
+// Describe implements prometheus.Collector.
+func (s *sparse) Describe(ch chan<- *prometheus.Desc) { ch <- s.desc }
+
+// Collect implements prometheus.Collector.
+func (s *sparse) Collect(ch chan<- prometheus.Metric) {
+	instances := map[string]map[string]float64{}
+	for _, name := range s.covered() {
+		instances[name] = nil
+	}
+	s.mu.Lock()
+	for name, values := range s.values {
+		instances[name] = maps.Clone(values)
+	}
+	s.mu.Unlock()
+	for instance, values := range instances {
+		for _, row := range s.rows {
+			key := strings.Join(row, rowSeparator)
+			s.give(ch, values[key], append([]string{instance}, row...)...)
+			delete(values, key)
+		}
+		for key, value := range values { // Of no combination that was foreseen.
+			s.give(ch, value, append([]string{instance}, strings.Split(key, rowSeparator)...)...)
+		}
+	}
+}
