@@ -26,11 +26,18 @@ func instancePart(name string) binding.Part {
 type parts struct {
 	mu      sync.Mutex
 	reports map[binding.Part]map[binding.Part]binding.PartAnswer
-	since   map[binding.Part]time.Time
+	failing map[binding.Part]failing
+}
+
+// failing says how many reporters get no answer from a part, and since when that
+// is the case.
+type failing struct {
+	reporters int
+	since     time.Time
 }
 
 func newParts() *parts {
-	return &parts{reports: map[binding.Part]map[binding.Part]binding.PartAnswer{}, since: map[binding.Part]time.Time{}}
+	return &parts{reports: map[binding.Part]map[binding.Part]binding.PartAnswer{}, failing: map[binding.Part]failing{}}
 }
 
 // report replaces what a reporter said before. A part that it names and did not
@@ -48,34 +55,47 @@ func (p *parts) report(reporter binding.Part, now time.Time, answers ...binding.
 		}
 	}
 	p.reports[reporter] = next
-	p.settle(now)
+	p.replaced(before, next, now)
 }
 
 // keep forgets the reporters that are not among these.
 func (p *parts) keep(now time.Time, reporters ...binding.Part) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	maps.DeleteFunc(p.reports, func(reporter binding.Part, _ map[binding.Part]binding.PartAnswer) bool {
-		return !slices.Contains(reporters, reporter)
-	})
-	p.settle(now)
+	stays := map[binding.Part]bool{}
+	for _, reporter := range reporters {
+		stays[reporter] = true
+	}
+	for reporter, report := range p.reports {
+		if !stays[reporter] {
+			delete(p.reports, reporter)
+			p.replaced(report, nil, now)
+		}
+	}
 }
 
-// settle brings the times in line with the reports.
-func (p *parts) settle(now time.Time) {
-	failed := map[binding.Part]time.Time{}
-	for _, report := range p.reports {
-		for part, a := range report {
-			if !a.Failed() {
-				continue
+// replaced counts what a report that takes another's place changes.
+func (p *parts) replaced(before, next map[binding.Part]binding.PartAnswer, now time.Time) {
+	for part, a := range next {
+		if a.Failed() && !before[part].Failed() {
+			f := p.failing[part]
+			if f.reporters == 0 {
+				f.since = now
 			}
-			failed[part] = now
-			if since, known := p.since[part]; known {
-				failed[part] = since
+			f.reporters++
+			p.failing[part] = f
+		}
+	}
+	for part, a := range before {
+		if a.Failed() && !next[part].Failed() {
+			f := p.failing[part]
+			if f.reporters--; f.reporters == 0 {
+				delete(p.failing, part)
+			} else {
+				p.failing[part] = f
 			}
 		}
 	}
-	p.since = failed
 }
 
 // outages are the parts that do not answer, in the order in which people read
@@ -90,7 +110,7 @@ func (p *parts) outages(reporters ...binding.Part) []binding.Outage {
 		}
 		for part, a := range p.reports[reporter] {
 			if _, known := found[part]; a.Failed() && !known {
-				found[part] = binding.Outage{PartAnswer: a, Since: p.since[part]}
+				found[part] = binding.Outage{PartAnswer: a, Since: p.failing[part].since}
 			}
 		}
 	}

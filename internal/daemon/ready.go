@@ -46,10 +46,8 @@ func (r *runner) event(event plan.Event) {
 	if event.Kind == plan.PlanMade && event.Round != nil {
 		r.parts.report(instancePart(event.Instance), r.now(), answersOf(event.Round)...)
 	}
-	for _, i := range r.instances {
-		if i.Name == event.Instance {
-			i.observe(event)
-		}
+	if i := r.byName[event.Instance]; i != nil {
+		i.observe(event)
 	}
 	if event.Kind == plan.SyncDone && r.gate.passed(event) {
 		if err := r.engine.Trust(context.Background(), event.Revision); err != nil {
@@ -97,6 +95,9 @@ func (d *Daemon) logEvent(ev plan.Event) {
 	log := d.log.With("instance", ev.Instance)
 	switch ev.Kind {
 	case plan.PlanMade:
+		if !log.Enabled(context.Background(), slog.LevelDebug) {
+			return // A digest is not made for nobody.
+		}
 		log.Debug("plan made", "revision", ev.Revision, "digest", ev.Plan.Digest(), "changes", ev.Plan.HasChanges())
 	case plan.ActionStarted:
 		log.Debug("action started", "binding", ev.Action.Binding, "action", ev.Action.Kind, "object", ev.Action.Object)

@@ -19,6 +19,7 @@ type runner struct {
 	engine    *engine.Engine
 	config    *config.Config
 	instances []*instance
+	byName    map[string]*instance
 	gate      rewriteGate
 	follower  *follower
 	// looks asks the follower to look at the source at once; followerEnded is
@@ -44,7 +45,7 @@ type instance struct {
 // newRunner builds an engine and what runs it. Nothing runs yet, and no call is
 // made.
 func newRunner(d *Daemon, cfg config.Config) (*runner, error) {
-	r := &runner{Daemon: d, readRequests: make(chan readRequest), followerEnded: make(chan struct{})}
+	r := &runner{Daemon: d, byName: map[string]*instance{}, readRequests: make(chan readRequest), followerEnded: make(chan struct{})}
 	o := d.o.Engine
 	o.Config, o.Log, o.Memory, o.Cache = cfg, d.log, d.memory, d.cache
 	o.Called, o.Events = r.called, r.event
@@ -59,7 +60,7 @@ func newRunner(d *Daemon, cfg config.Config) (*runner, error) {
 		i.loop = reconcile.NewLoop(of.Reconciler, reconcile.LoopOptions{
 			DriftInterval: cfg.Sync.DriftInterval, Jitter: cfg.Sync.Vary, After: d.o.After,
 		})
-		r.instances = append(r.instances, i)
+		r.instances, r.byName[i.Name] = append(r.instances, i), i
 	}
 	r.follower = &follower{runner: r}
 	return r, nil

@@ -23,6 +23,8 @@ import (
 type Client struct {
 	options  Options
 	sessions *sessions
+	// reading has a place for each read in flight.
+	reading chan struct{}
 
 	mu     sync.Mutex
 	mounts map[string]mount
@@ -51,7 +53,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{options: o, sessions: newSessions(base, way, o), mounts: map[string]mount{}}, nil
+	return &Client{options: o, sessions: newSessions(base, way, o), reading: make(chan struct{}, maxReads), mounts: map[string]mount{}}, nil
 }
 
 // Check signs in, if that is still to do, and says whether it worked: nil or a
@@ -347,8 +349,15 @@ func (c *Client) ask(ctx context.Context, asked call, query url.Values) (reply, 
 	return r, nil
 }
 
-// send sends one read and takes the answer whatever its status.
+// send sends one read and takes the answer whatever its status. The wait for a
+// place is none of the request's time.
 func (c *Client) send(ctx context.Context, s *session, asked call, query url.Values) (reply, *binding.Failure) {
+	select {
+	case c.reading <- struct{}{}:
+		defer func() { <-c.reading }()
+	case <-ctx.Done():
+		return reply{}, asked.broken(ctx.Err())
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	resp, err := s.api.Logical().ReadRawWithDataWithContext(ctx, asked.path, query)

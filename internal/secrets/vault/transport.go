@@ -24,6 +24,9 @@ import (
 const (
 	// maxBody bounds an answer, in bytes.
 	maxBody = 4 << 20
+	// maxReads bounds the reads in flight, and so the connections: thousands of
+	// instances may begin at once.
+	maxReads = 64
 	// maxRetries is how often a read is tried again after a broken connection
 	// or an answer 412.
 	maxRetries = 2
@@ -113,7 +116,7 @@ func newTransport(o Options) (*guard, error) {
 		TLSHandshakeTimeout:    5 * time.Second,
 		ResponseHeaderTimeout:  o.Timeout,
 		IdleConnTimeout:        90 * time.Second,
-		MaxIdleConnsPerHost:    8,
+		MaxIdleConnsPerHost:    maxReads,
 		MaxResponseHeaderBytes: 64 << 10,
 		ForceAttemptHTTP2:      true,
 	}}
