@@ -68,6 +68,16 @@ func (r Record) Young(at time.Time, settle time.Duration) []Unseen {
 	return slices.DeleteFunc(r.Recent(at, settle), func(u Unseen) bool { return u.Write.Seen })
 }
 
+// WrittenAt are the times of the writes of a record.
+func (r Record) WrittenAt() (all []time.Time) {
+	r.eachWrite(Observation{}, func(_ Object, w *Write, _ sight) {
+		if !w.At.IsZero() {
+			all = append(all, w.At)
+		}
+	})
+	return all
+}
+
 // Confirmed is a record after an observation: what that shows is marked as seen,
 // the registry's numbers that were not known are filled in, and a removal that
 // had no effect is taken back. Removed rules and image repositories are kept

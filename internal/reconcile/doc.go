@@ -18,6 +18,10 @@
 //	apply.Apply              carries out the round and returns outcomes
 //	status.Next              conditions of each binding, from the round and the outcomes
 //
+// Where a round is made of the same as the last one that was applied, and nothing
+// came due, that one's plan and result stand (stands.go): then nothing is planned
+// and nothing written, and only the statuses are computed.
+//
 // Plan and PlanEach stop after the round. Attest, Reset and suspend.go are what
 // people ask for between two syncs. Inherit takes what is in memory over from
 // the reconciler of an earlier configuration.

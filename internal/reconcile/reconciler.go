@@ -72,6 +72,7 @@ type Reconciler struct {
 	o        Options
 	observer Observer
 	applier  *apply.Applier
+	written  *watchedStore
 	backoff  *backoff
 	activity *activity
 
@@ -86,6 +87,10 @@ type Reconciler struct {
 	mu sync.Mutex
 	// last is the last round; nil before the first.
 	last *plan.Round
+	// standing is the last round that was applied, if it may stand; nil otherwise.
+	// stood is the round that it stands for; nil if the last one was made anew.
+	standing *standing
+	stood    *plan.Round
 	// changed says that something was changed since last was observed.
 	changed  bool
 	statuses map[string]binding.Status
@@ -134,7 +139,7 @@ func New(o Options) *Reconciler {
 	}
 	retry := apply.Backoff{Base: o.RetryBase, Max: o.RetryMax}
 	r := &Reconciler{
-		o: o, observer: o.Observer, backoff: newBackoff(retry), activity: moving,
+		o: o, observer: o.Observer, written: &watchedStore{Store: o.Store}, backoff: newBackoff(retry), activity: moving,
 		running: make(semaphore, 1), statuses: map[string]binding.Status{},
 	}
 	hosts := make(map[binding.Platform]apply.Host, len(o.Hosts))
@@ -142,7 +147,7 @@ func New(o Options) *Reconciler {
 		hosts[platform] = host
 	}
 	r.applier = apply.New(apply.Options{
-		Instance: o.Instance.Name, Who: o.Who, Registry: o.Registry, Hosts: hosts, Tokens: o.Tokens, Store: o.Store, Observer: o.Observer, Key: o.Key,
+		Instance: o.Instance.Name, Who: o.Who, Registry: o.Registry, Hosts: hosts, Tokens: o.Tokens, Store: r.written, Observer: o.Observer, Key: o.Key,
 		CallTimeout: o.CallTimeout, Grace: o.Grace, Retry: retry, Settle: o.Policy.Settle, Wait: o.Wait, Emit: r.emit, Moved: moving.moved, Now: o.Now,
 	})
 	return r
@@ -197,15 +202,17 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, dept
 	for n, desired := range desireds {
 		of := basis
 		of.Observation = observations[n]
-		rounds[n] = r.round(of, desired)
-		r.emit(plan.Event{Kind: plan.PlanMade, Revision: desired.Revision, Plan: &rounds[n].Plan, Round: rounds[n]})
+		made := false
+		if rounds[n], made = r.round(of, desired); made {
+			r.emit(plan.Event{Kind: plan.PlanMade, Revision: desired.Revision, Plan: &rounds[n].Plan, Round: rounds[n]})
+		}
 	}
 	return rounds, nil
 }
 
 // round makes the round that a snapshot asks for, of what was observed and is
-// remembered, and keeps it as the last one.
-func (r *Reconciler) round(of plan.Round, desired plan.Desired) *plan.Round {
+// remembered, and keeps it as the last one. made is false if an earlier plan stands.
+func (r *Reconciler) round(of plan.Round, desired plan.Desired) (round *plan.Round, made bool) {
 	of.Revision, of.BreakGlass, of.Declarations = desired.Revision, desired.BreakGlass, desired.Of(r.o.Instance.Name)
 	of.Declared = desired.SecretTargets()
 	of.Broken, of.Held = desired.BrokenOf(r.o.Instance.Name)
@@ -214,16 +221,28 @@ func (r *Reconciler) round(of plan.Round, desired plan.Desired) *plan.Round {
 	return r.keep(of)
 }
 
-// keep makes a round of what it has now, and keeps it as the last one.
-func (r *Reconciler) keep(of plan.Round) *plan.Round {
+// keep makes a round of what it has now, and keeps it as the last one. made is
+// false if the plan of the standing round is that of this one too.
+func (r *Reconciler) keep(of plan.Round) (round *plan.Round, made bool) {
 	of.Now, of.Instance, of.Policy, of.Windows, of.Quotas = r.o.Now(), r.o.Instance, r.o.Policy, r.o.Windows, r.o.Quotas
 	r.backoff.rightClock(of.Now)
 	of.Retries = r.backoff.all()
-	made := plan.NewRound(of)
+	r.mu.Lock()
+	standing := r.standing
+	r.mu.Unlock()
+	if made = !standing.stands(of); made {
+		round = plan.NewRound(of)
+	} else {
+		of.Plan = standing.round.Plan
+		round = &of
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.last = made
-	return made
+	r.last, r.stood = round, nil
+	if !made {
+		r.stood = round
+	}
+	return round, made
 }
 
 // observed notes that nothing was changed since the last observation.
@@ -274,7 +293,8 @@ func (r *Reconciler) Current(ctx context.Context) (*plan.Round, error) {
 	if err := r.people(ctx, &now); err != nil {
 		return nil, err
 	}
-	return r.keep(now), nil
+	round, _ := r.keep(now)
+	return round, nil
 }
 
 // observe observes for one snapshot, which has these declarations.
@@ -353,13 +373,34 @@ func (r *Reconciler) Apply(ctx context.Context, round *plan.Round) plan.Result {
 }
 
 func (r *Reconciler) apply(ctx context.Context, round *plan.Round) plan.Result {
-	result := r.applier.Apply(ctx, round)
-	r.backoff.take(round, result)
+	result := r.again(ctx, round)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.changed = r.changed || result.Count(plan.Done, plan.Failed) > 0
 	r.statuses = status.Next(r.statuses, round, result)
 	r.credentials = new(status.Credentials(r.credentials, round, result))
+	return result
+}
+
+// again carries out a round. Of one that an earlier plan stands for, nothing is to
+// be done: what became of that plan stands too.
+func (r *Reconciler) again(ctx context.Context, round *plan.Round) plan.Result {
+	r.mu.Lock()
+	standing, stood := r.standing, r.stood == round
+	r.mu.Unlock()
+	if stood {
+		result := standing.result
+		result.Ended = r.o.Now()
+		return result
+	}
+	before := r.written.count.Load()
+	result := r.applier.Apply(ctx, round)
+	r.backoff.take(round, result)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.standing, r.stood = nil, nil; r.written.count.Load() == before {
+		r.standing = standingOf(round, result)
+	}
 	return result
 }
 

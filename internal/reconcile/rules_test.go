@@ -334,8 +334,9 @@ func TestCostOfASyncIsTheCostOfTheChange(t *testing.T) {
 	}
 
 	w.Calls = nil
-	d.Declarations[0].Spec.Repositories[0].Rules = append(d.Declarations[0].Spec.Repositories[0].Rules[:2:2],
-		binding.BuildRule{Branch: "dev", Dockerfile: "/Dockerfile", ImageTag: "dev"})
+	d = desire(gitlab(func(d *binding.Declaration) {
+		d.Spec.Repositories[0].Rules = append(d.Spec.Repositories[0].Rules[:2:2], binding.BuildRule{Branch: "dev", Dockerfile: "/Dockerfile", ImageTag: "dev"})
+	}), codeup())
 	synced(t, r, d)
 	if n := w.Count("add-rule") + w.Count("bind") + w.Count("link") + w.Count("unbind"); n != 1 {
 		t.Errorf("one rule more cost %d writes: %v", n, w.Calls)
