@@ -133,6 +133,18 @@ func (t SecretTargets) And(other SecretTargets) SecretTargets {
 	return SecretTargets{t.applied.and(other.applied...), t.declared.and(other.declared...)}
 }
 
+// SameFor says whether the secrets of some declarations are declared to go to the
+// same targets as others say.
+func (t SecretTargets) SameFor(declarations []Declaration, others SecretTargets) bool {
+	return !slices.ContainsFunc(declarations, func(d Declaration) bool {
+		if d.Spec.Token == nil {
+			return false
+		}
+		place := secretPlaceOf(d.Spec.Token.Vault)
+		return !maps.Equal(t.declared.of(place), others.declared.of(place))
+	})
+}
+
 // AsApplied returns the declared targets as if they had been applied.
 func (t SecretTargets) AsApplied() SecretTargets { return SecretTargets{applied: t.declared} }
 

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 
 	"reconciler/internal/binding"
@@ -89,6 +90,22 @@ func (d Desired) AllBroken() []string {
 
 func sortedOnce(files []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(files)))
+}
+
+// SameFor says whether a snapshot asks the same of an instance as an earlier one,
+// except for the revision. One of a rewritten history asks to be checked.
+func (d Desired) SameFor(instance string, before Desired) bool {
+	files, held := d.BrokenOf(instance)
+	filesBefore, heldBefore := before.BrokenOf(instance)
+	own, ownBefore := d.Of(instance), before.Of(instance)
+	return !d.Rewritten && !before.Rewritten && d.EmptySnapshot == before.EmptySnapshot &&
+		slices.Equal(files, filesBefore) && reflect.DeepEqual(held, heldBefore) &&
+		slices.EqualFunc(own, ownBefore, sameButRevision) && d.SecretTargets().SameFor(own, before.SecretTargets())
+}
+
+func sameButRevision(a, b binding.Declaration) bool {
+	a.Revision = b.Revision
+	return reflect.DeepEqual(a, b)
 }
 
 // Of returns the declarations of one instance, sorted by name.

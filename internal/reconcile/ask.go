@@ -53,6 +53,12 @@ func (l *Loop) Ask(asked ...Ask) { l.want(nil, asked) }
 // sync that answers an ask is one to the snapshot that came with it.
 func (l *Loop) want(d *plan.Desired, asked []Ask) {
 	l.mu.Lock()
+	if d != nil && len(asked) == 0 && l.reached(*d) {
+		l.desired, l.synced = d, d
+		l.mu.Unlock()
+		l.r.reachedBy(*d)
+		return
+	}
 	if d != nil {
 		if l.desired != nil && l.desired.Rewritten && l.refused {
 			d.Rewritten = true
@@ -76,13 +82,26 @@ func (l *Loop) want(d *plan.Desired, asked []Ask) {
 	}
 }
 
+// reached says that the last sync reached what a snapshot asks for too; l.mu is
+// held.
+func (l *Loop) reached(d plan.Desired) bool {
+	return l.desired != nil && l.synced == l.desired && !l.busy && !l.ended && d.SameFor(l.r.o.Instance.Name, *l.desired)
+}
+
+// rest notes that no sync is under way.
+func (l *Loop) rest() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.busy = false
+}
+
 // take gives what is to be reached, the asks that the next sync answers, and
 // how long the oldest of them, or the snapshot, has waited for it.
 func (l *Loop) take() (*plan.Desired, []Ask, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	asked := l.asked
-	l.asked = nil
+	l.asked, l.busy = nil, true
 	return l.desired, asked, l.r.activity.taken()
 }
 

@@ -37,6 +37,10 @@ type Loop struct {
 
 	mu      sync.Mutex
 	desired *plan.Desired
+	// synced is the snapshot that a sync reached last, and busy says that one is
+	// under way.
+	synced *plan.Desired
+	busy   bool
 	// asked are the persons' wishes that the next sync answers.
 	asked []Ask
 	// ended says that Run is over.
@@ -63,7 +67,8 @@ func tenth(d time.Duration) time.Duration {
 }
 
 // Submit gives the loop a snapshot to reach, instead of the previous one, and
-// what is asked for with it. After a rewritten history, removals stay refused
+// what is asked for with it. One that asks the same of the instance as that which
+// was reached costs no sync. After a rewritten history, removals stay refused
 // until a sync had none to refuse: a commit on top does not say who removed
 // what.
 func (l *Loop) Submit(d plan.Desired, asked ...Ask) { l.want(&d, asked) }
@@ -126,6 +131,7 @@ func (l *Loop) pause(began time.Time) time.Duration {
 // does not end the loop.
 func (l *Loop) once(ctx context.Context) {
 	desired, asked, waited := l.take()
+	defer l.rest()
 	synced := Synced{Err: ErrNoSnapshot}
 	defer func() {
 		for _, a := range asked {
@@ -161,6 +167,7 @@ func (l *Loop) once(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.desired == desired {
+		l.synced = desired
 		broken, _ := desired.BrokenOf(l.r.o.Instance.Name)
 		// What is kept because a file is broken or nothing answered may be
 		// refused later.

@@ -42,7 +42,29 @@ func loopOf(t *testing.T, o reconcile.Options, drift time.Duration, tell func(pl
 			tell(e)
 		}
 	}
-	l := reconcile.NewLoop(reconcile.New(o), reconcile.LoopOptions{DriftInterval: drift, Jitter: exactly})
+	l, _ := running(t, o, drift)
+	return l, syncs
+}
+
+// loopAnd is loop, with the reconciler.
+func loopAnd(t *testing.T, w *world) (*reconcile.Reconciler, *reconcile.Loop, *atomic.Int32) {
+	t.Helper()
+	o, syncs := w.options(), new(atomic.Int32)
+	o.Now = time.Now
+	o.Events = func(e plan.Event) {
+		if e.Kind == plan.SyncDone || e.Kind == plan.SyncFailed {
+			syncs.Add(1)
+		}
+	}
+	l, r := running(t, o, 10*time.Minute)
+	return r, l, syncs
+}
+
+// running runs a loop until the test ends.
+func running(t *testing.T, o reconcile.Options, drift time.Duration) (*reconcile.Loop, *reconcile.Reconciler) {
+	t.Helper()
+	r := reconcile.New(o)
+	l := reconcile.NewLoop(r, reconcile.LoopOptions{DriftInterval: drift, Jitter: exactly})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- l.Run(ctx) }()
@@ -53,7 +75,7 @@ func loopOf(t *testing.T, o reconcile.Options, drift time.Duration, tell func(pl
 		}
 	})
 	synctest.Wait()
-	return l, syncs
+	return l, r
 }
 
 func after(d time.Duration) { time.Sleep(d); synctest.Wait() }

@@ -16,7 +16,7 @@ import (
 
 func TestACommitAndAPersonGoBeforeTheTimer(t *testing.T) {
 	for name, ask := range map[string]func(*reconcile.Loop){
-		"a commit": func(l *reconcile.Loop) { l.Submit(desire(codeup())) },
+		"a commit": func(l *reconcile.Loop) { l.Submit(desire(codeup(), gitlab())) },
 		"a person": func(l *reconcile.Loop) { l.Ask(reconcile.Ask{}) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
+	"reconciler/internal/plan"
 	"reconciler/internal/status"
 )
 
@@ -35,6 +36,25 @@ func (r *Reconciler) shown(s binding.Status) binding.Status {
 	s = status.Aged(s, r.o.Now(), r.o.Policy.StatusMaxAge)
 	s.Steps, s.Pending = slices.Clone(s.Steps), slices.Clone(s.Pending)
 	return s
+}
+
+// reachedBy notes that another commit asks for what the last sync reached.
+func (r *Reconciler) reachedBy(d plan.Desired) {
+	own := d.Of(r.o.Instance.Name)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last != nil {
+		last := *r.last
+		last.Revision, last.Declarations = d.Revision, own
+		r.last = &last
+	}
+	r.statuses = maps.Clone(r.statuses)
+	for _, d := range own {
+		if s, known := r.statuses[d.Name]; known {
+			s.Revision = d.Revision
+			r.statuses[d.Name] = s
+		}
+	}
 }
 
 // failed notes that a sync failed before it could answer anything.
