@@ -110,8 +110,8 @@ func (x *run) follows(i int) (all []int) {
 		switch {
 		case b.Kind == plan.Relink || b.Kind == plan.Link:
 			return a.Kind == plan.RemoveRule
-		case b.Object.Rule == "" || b.Kind == plan.RemoveRule:
-			return false
+		case b.Object.Rule == "" || b.Kind == plan.RemoveRule || b.Cause == plan.CauseDuplicateRule:
+			return false // A rule of others that is only reported puts nothing anywhere.
 		}
 		return a.Kind == plan.Relink || a.Kind == plan.RemoveRule &&
 			(is.ImageTag == was.ImageTag || is.Branch == was.Branch && is.Tag == was.Tag)

@@ -54,6 +54,57 @@ func TestKind4ASecondRuleForAnImageTag(t *testing.T) {
 	})
 }
 
+// TestKind4AnotherRuleForAnImageTagHoldsNothingUp: a rule of others is only reported, and
+// what is declared is done.
+func TestKind4AnotherRuleForAnImageTagHoldsNothingUp(t *testing.T) {
+	main := sandbox.ImageRule{PushType: "GIT_BRANCH", PushName: "main", DockerfileLocation: "/", DockerfileName: "Dockerfile", ImageTag: "latest"}
+	repository := func(edit func(*binding.Repository)) plan.Desired {
+		return desire(gitlab(func(d *binding.Declaration) { edit(&d.Spec.Repositories[0]) }))
+	}
+	for name, tt := range map[string]struct {
+		change                            func(l *lagging)
+		removed, added, updated, relinked int
+	}{
+		"a surplus copy of ours is removed": {func(l *lagging) {
+			l.ConsoleAddRule("pay/api", main)
+			rules := l.Snapshot().Repositories[0].Rules
+			r := l.Records()["pay-gitlab/gitlab"]
+			r.Images[0].Rules = append(slices.Clone(r.Images[0].Rules), binding.RecordedRule{ID: strconv.FormatInt(rules[len(rules)-1].ID, 10), Key: "branch:main=>latest", Dockerfile: "/Dockerfile"})
+			l.remember(l.t, r)
+		}, 1, 2, 0, 1},
+		"another branch builds the tag": {func(l *lagging) {
+			l.desired = repository(func(r *binding.Repository) { r.Rules[0].Branch = "release" })
+		}, 1, 3, 0, 1},
+		"a rule is dropped": {func(l *lagging) {
+			l.desired = repository(func(r *binding.Repository) {
+				r.Rules = append(r.Rules, binding.BuildRule{Branch: "dev", Dockerfile: "/Dockerfile", ImageTag: "dev"})
+			})
+			l.syncs(1, time.Minute)
+			l.desired = repository(func(*binding.Repository) {})
+		}, 1, 3, 0, 1},
+		"the source is another one": {func(l *lagging) {
+			l.desired = repository(func(r *binding.Repository) { r.Source = "pay/moved" })
+		}, 0, 2, 0, 2},
+		"another Dockerfile": {func(l *lagging) {
+			l.desired = repository(func(r *binding.Repository) { r.Rules[0].Dockerfile = "/build/Dockerfile" })
+		}, 0, 2, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := quiet(t)
+			tt.change(l)
+			l.ConsoleAddRule("pay/api", main)
+			l.syncs(3, time.Minute)
+			l.called("DeleteRepoBuildRule", tt.removed)
+			l.called("CreateRepoBuildRule", tt.added)
+			l.called("UpdateRepoBuildRule", tt.updated)
+			l.called("UpdateRepoSourceRepo", tt.relinked)
+			if c := conditionOf(t, l.r, "pay-gitlab", binding.Ready); c.Status != binding.False {
+				t.Errorf("Ready is %s (%s)", c.Status, c.Reason)
+			}
+		})
+	}
+}
+
 // TestKind2RulesAreNotCurrentWhereATagIsBuiltTwice holds in every mode, also where
 // nothing is planned for the rules.
 func TestKind2RulesAreNotCurrentWhereATagIsBuiltTwice(t *testing.T) {
