@@ -35,6 +35,7 @@ func TestGeneratedDocumentsAreCurrent(t *testing.T) {
 		"zh/rules.md":               func(*testing.T) []byte { return chineseRules(t, finding.Rules()) },
 		"schema/declaration.json":   jsonSchema(schema.JSONSchema),
 		"schema/configuration.json": jsonSchema(schema.ConfigurationJSONSchema),
+		"schema/instances.json":     jsonSchema(schema.InstancesJSONSchema),
 	}
 	for name, document := range documents {
 		t.Run(name, func(t *testing.T) {
@@ -105,7 +106,8 @@ gitignore's syntax, excludes files. The rules for the fields are in [rules.md](r
 none. The tables show the defaults.
 
 Editors complete and check declarations with the JSON Schema that ` + "`reconciler schema --format jsonschema`" + ` prints; this
-repository's copy is [schema/declaration.json](schema/declaration.json). ` + "`reconciler validate`" + ` checks more: ports,
+repository's copy is [schema/declaration.json](schema/declaration.json). That of ` + "`instances.yaml`" + `, which names the editions
+of instances, is [schema/instances.json](schema/instances.json). ` + "`reconciler validate`" + ` checks more: ports,
 addresses and rules across files.
 `)
 	writeTables(t, &out, "", root.LookupPath(cue.ParsePath(schema.SourceBinding)))

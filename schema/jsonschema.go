@@ -74,16 +74,22 @@ func declarationSchema(edition string) ([]byte, error) {
 
 // ConfigurationJSONSchema is the JSON Schema (draft 2020-12) of the
 // configuration file, made from the CUE for editors.
-func ConfigurationJSONSchema() ([]byte, error) {
+func ConfigurationJSONSchema() ([]byte, error) { return documentSchema(Configuration) }
+
+// InstancesJSONSchema is that of instances.yaml.
+func InstancesJSONSchema() ([]byte, error) { return documentSchema(Instances) }
+
+// documentSchema is the JSON Schema of a document that has one form.
+func documentSchema(definition string) ([]byte, error) {
 	root, err := Compile(cuecontext.New())
 	if err != nil {
 		return nil, err
 	}
-	schema, err := generate(root, Configuration)
+	schema, err := generate(root, definition)
 	if err != nil {
 		return nil, err
 	}
-	schema["title"] = "Configuration"
+	schema["title"] = strings.TrimPrefix(definition, "#")
 	return json.MarshalIndent(schema, "", "  ")
 }
 

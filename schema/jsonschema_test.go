@@ -255,6 +255,36 @@ func TestConfigurationJSONSchemaAgreesWithValidation(t *testing.T) {
 	}
 }
 
+func TestInstancesJSONSchemaAgreesWithValidation(t *testing.T) {
+	compiled := compileJSON(t, schema.InstancesJSONSchema)
+	const head = "apiVersion: reconciler/v1alpha1\nkind: Instances\ninstances:"
+	for text, want := range map[string]bool{
+		head + " [{name: prod-hangzhou, edition: enterprise}]": true,
+		head + " []": true,
+		head + "\n  - {name: a, edition: personal}\n  - {name: b, edition: enterprise}": true,
+		head + " [{name: a}]":                                false,
+		head + " [{edition: personal}]":                      false,
+		head + " [{name: a, edition: Enterprise}]":           false,
+		head + " [{name: Prod_1, edition: personal}]":        false,
+		head + " [{name: a, edition: personal, region: x}]":  false,
+		head + " {a: enterprise}":                            false,
+		head + " [a]":                                        false,
+		head + "":                                            false,
+		"apiVersion: reconciler/v1alpha1\nkind: Instances\n": false,
+		"kind: Instances\ninstances: []\n":                   false,
+		head + " []\nmore: 1":                                false,
+	} {
+		err := compiled.Validate(instance(t, text))
+		if got := err == nil; got != want {
+			t.Errorf("%s\nJSON Schema accepts = %v: %v", text, got, err)
+		}
+		loaded := manifest.Load(t.Context(), []binding.File{{Path: manifest.InstancesFile, Digest: "d", Data: []byte(text)}}, manifest.Options{})
+		if got := !finding.HasErrors(loaded.Findings); got != want {
+			t.Errorf("%s\nvalidation accepts = %v: %v", text, got, loaded.Findings)
+		}
+	}
+}
+
 func TestJSONSchemaExplainsEveryFieldAndNamesDefaults(t *testing.T) {
 	for name, generate := range map[string]func() ([]byte, error){
 		"declaration": schema.JSONSchema, "enterprise declaration": schema.EnterpriseJSONSchema, "configuration": schema.ConfigurationJSONSchema,

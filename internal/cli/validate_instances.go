@@ -13,7 +13,8 @@ import (
 // withInstances adds the files instances.yaml that belong to files: a part of the
 // declarations is checked by the same editions as the whole. They are in the
 // folder of a file or around it, up to the root of the repository, and in the
-// neighbouring folder. It returns the paths of all of them.
+// neighbouring folder. One below another file's folder is not at the root of the
+// declarations and names nothing, as for the daemon. It returns the paths of all.
 func withInstances(here workingFolder, files []binding.File, beside string) ([]binding.File, []string, error) {
 	folders, known := map[string]bool{}, map[string]bool{}
 	if beside != "" {
@@ -32,7 +33,7 @@ func withInstances(here workingFolder, files []binding.File, beside string) ([]b
 		if err != nil {
 			return nil, nil, err
 		}
-		if !found {
+		if !found || belowAnother(filepath.Dir(filepath.FromSlash(file.Path)), folders) {
 			continue
 		}
 		if !known[here.place(file.Path)] {
@@ -43,6 +44,17 @@ func withInstances(here workingFolder, files []binding.File, beside string) ([]b
 	}
 	slices.Sort(named)
 	return files, slices.Compact(named), nil
+}
+
+// belowAnother says that a folder is below one of some others.
+func belowAnother(folder string, others map[string]bool) bool {
+	for other := range others {
+		rel, err := filepath.Rel(other, folder)
+		if err == nil && rel != "." && filepath.IsLocal(rel) {
+			return true
+		}
+	}
+	return false
 }
 
 // instancesAbove finds the nearest instances.yaml in a folder or around it, up to

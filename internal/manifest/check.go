@@ -174,6 +174,9 @@ func checkHeader(root *node, file, want string) []finding.Finding {
 		case n.kind != scalar || n.text != header.want:
 			f := finding.New("document-kind", message.New("document.header", "field", header.field, "is", n.quote(),
 				"want", header.want, "suggestion", didYouMean(n.text, []string{header.want})))
+			if n.text == KindInstances {
+				f.Hint = message.New("hint.instances-place", "file", InstancesFile)
+			}
 			findings = append(findings, f.At(file, n.at.Line, n.at.Column).In(header.field))
 		}
 	}
