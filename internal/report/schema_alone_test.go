@@ -97,7 +97,7 @@ func TestCopiesInSchemasAreEqual(t *testing.T) {
 				continue
 			}
 			file = bytes.Replace(file, []byte(`"`+name+`": `+made.String()), []byte(`"`+name+`": `+want.String()), 1)
-			if err := os.WriteFile(published+c.file, file, 0o644); err != nil { //nolint:gosec // It is a page of the documentation.
+			if err := os.WriteFile(published+c.file, file, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
