@@ -63,6 +63,32 @@ func TestLocalReadsCommitsAndNeverTheWorkTree(t *testing.T) {
 	}
 }
 
+// What was read of one commit is not read again for the next: it may even be gone.
+func TestLocalReadsWhatTwoCommitsShareOnce(t *testing.T) {
+	repo := gittest.New(t)
+	first := repo.Commit("one", map[string][]byte{"a.yaml": []byte("1"), "team/b.yaml": []byte("b")})
+	second := repo.Commit("two", map[string][]byte{"a.yaml": []byte("2")})
+	l := openLocal(t, repo.Work)
+	base, err := l.Snapshot(t.Context(), first, "")
+	if err != nil || len(base.Files) != 2 {
+		t.Fatal(base.Files, err)
+	}
+	shared := base.Files[1].Digest
+	if err := os.Remove(filepath.Join(repo.Work, ".git", "objects", shared[:2], shared[2:])); err != nil {
+		t.Fatal(err)
+	}
+	head, err := l.Snapshot(t.Context(), second, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a.yaml: 2", "team/b.yaml: b"}, names(head)); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := openLocal(t, repo.Work).Snapshot(t.Context(), second, ""); err == nil {
+		t.Error("another reader finds what is gone")
+	}
+}
+
 func TestLocalSaysWhatIsNotThere(t *testing.T) {
 	repo := gittest.New(t)
 	id := repo.Commit("one", map[string][]byte{"a.yaml": []byte("1")})
