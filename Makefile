@@ -134,7 +134,7 @@ $(GREMLINS):
 # All in one run, so that the ratios hold whatever the machine is; about eight
 # minutes on two processors. BENCH_BASE is the commit of the earlier build.
 bench: build $(CUE) $(KUBECONFORM) $(AJV) $(BENCH_DIR)/before ## Measure the program, its peers and an earlier build, into docs/performance.md
-	$(GO) test -run '^$$' -bench PushToCall -benchtime 100x ./internal/daemon >$(BENCH_DIR)/push.txt
+	$(GO) test -run '^$$' -bench PushToCall -benchtime 60x ./internal/daemon >$(BENCH_DIR)/push.txt
 	$(GO) run ./internal/bench measure -program $(CURDIR)/bin/reconciler -before $(BENCH_DIR)/before -before-commit $(BENCH_BASE) \
 	  -cue $(CUE) -kubeconform $(KUBECONFORM) -ajv $(AJV) -schema $(CURDIR)/schema -json $(CURDIR)/docs/schema/declaration.json \
 	  -push $(BENCH_DIR)/push.txt -out $(CURDIR)/docs/performance.md

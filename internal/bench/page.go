@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"debug/buildinfo"
 	"fmt"
 	"os"
 	"runtime"
@@ -210,9 +211,9 @@ func (r *result) about(ctx context.Context) [][2]string {
 		{"load before the run", load()},
 		{"reconciler", output(ctx, r.options.program, "version")},
 	}
-	for _, peer := range []struct{ name, program, flag string }{{"cue", r.options.cue, "version"}, {"kubeconform", r.options.kubeconform, "-v"}} {
-		if peer.program != "" {
-			rows = append(rows, [2]string{peer.name, output(ctx, peer.program, peer.flag)})
+	for _, peer := range [][2]string{{"cue", r.options.cue}, {"kubeconform", r.options.kubeconform}} {
+		if info, err := buildinfo.ReadFile(peer[1]); err == nil {
+			rows = append(rows, [2]string{peer[0], info.Main.Version})
 		}
 	}
 	if r.options.ajv != "" {
