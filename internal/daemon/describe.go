@@ -34,7 +34,7 @@ func (d *Daemon) Describe(ctx context.Context, name, of string) (report.Descript
 	events = slices.DeleteFunc(events, func(e report.EventItem) bool { return e.Binding != name || e.Instance != i.Name })
 	slices.Reverse(events)
 	out := report.Description{
-		BindingItem: report.NewBindingList([]binding.Status{d.present().engine.RedactStatus(status)}).Items[0],
+		BindingItem: report.NewBindingList([]binding.Status{status}).Items[0],
 		Applied:     lastApply(history.Items),
 		Events:      events[:min(describedPast, len(events))], History: history.Items[:min(describedPast, len(history.Items))],
 		Token: report.DescribedToken{Bound: status.TokenVersion},

@@ -174,7 +174,7 @@ func (e *Engine) newInstance(c config.Instance, clients *Clients) (*Instance, er
 	o := reconcile.Options{
 		Instance: c.Target(), Store: e.memory.Store, Key: e.memory.key,
 		Policy: all.PlanPolicy(), Windows: all.WindowsOf(c), Quotas: c.PlanQuotas(), HostMemory: all.Sync.DriftInterval, Grace: all.Server.ForCalls(),
-		Events: e.o.Events, Now: e.o.Now, Who: e.o.Who,
+		Events: e.o.Events, Now: e.o.Now, Who: e.o.Who, Redactor: e.o.Redactor,
 	}
 	if e.o.ReadOnly {
 		options := clients.ObserverOptions(c.Name, driver, e.memory.key)
@@ -215,15 +215,12 @@ func (e *Engine) Instances() []*Instance { return e.instances }
 // nil where none is configured.
 func (e *Engine) Vault() *vault.Client { return e.vault }
 
-// Statuses are the present statuses of the bindings of all instances. What foreign
-// answers put into their texts went through the redactor.
+// Statuses are the present statuses of the bindings of all instances, without the
+// secrets that foreign answers put into their texts.
 func (e *Engine) Statuses() []binding.Status {
 	var all []binding.Status
 	for _, i := range e.instances {
 		all = append(all, i.Statuses()...)
-	}
-	for i := range all {
-		all[i] = e.RedactStatus(all[i])
 	}
 	return all
 }
@@ -233,31 +230,10 @@ func (e *Engine) Rows() []binding.Status {
 	var all []binding.Status
 	for _, i := range e.instances {
 		for _, s := range i.Statuses() {
-			all = append(all, e.RedactStatus(report.ForTable(s)))
+			all = append(all, report.ForTable(s))
 		}
 	}
 	return all
-}
-
-// RedactStatus is a status, which is the caller's own, without the secrets that
-// foreign answers put into its texts.
-func (e *Engine) RedactStatus(s binding.Status) binding.Status {
-	redact := e.o.Redactor.Redact
-	for i := range s.Conditions {
-		s.Conditions[i].Message = s.Conditions[i].Message.Map(redact)
-	}
-	for i := range s.Steps {
-		s.Steps[i] = s.Steps[i].Map(redact)
-	}
-	for i := range s.Pending {
-		w := &s.Pending[i]
-		w.Reason = w.Reason.Map(redact)
-		w.Steps = slices.Clone(w.Steps) // The plan's own.
-		for n := range w.Steps {
-			w.Steps[n] = w.Steps[n].Map(redact)
-		}
-	}
-	return s
 }
 
 // Memory is what is remembered of an instance.

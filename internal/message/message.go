@@ -7,8 +7,10 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -136,34 +138,53 @@ func (m Message) MapFiles(f func(string) string) Message {
 }
 
 // each returns the message with f applied to every argument, and to those of
-// messages in arguments and the elements of lists.
+// messages in arguments and the elements of lists. What f leaves as it is, it
+// shares with m.
 func (m Message) each(f func(any) any) Message {
-	out := Message{ID: m.ID}
-	for name, value := range m.Args {
-		if out.Args == nil {
-			out.Args = Args{}
-		}
-		switch v := value.(type) {
-		case Message:
-			value = v.each(f)
-		case []Message:
-			list := make([]Message, len(v))
-			for i := range v {
-				list[i] = v[i].each(f)
-			}
-			value = list
-		case []string:
-			list := make([]string, len(v))
-			for i := range v {
-				list[i], _ = f(v[i]).(string)
-			}
-			value = list
-		default:
-			value = f(value)
-		}
-		out.Args[name] = value
-	}
+	out, _ := m.changed(f)
 	return out
+}
+
+func (m Message) changed(f func(any) any) (Message, bool) {
+	out, changed := m, false
+	for name, value := range m.Args {
+		if now, differs := changedArgument(value, f); differs {
+			if !changed {
+				out.Args, changed = maps.Clone(m.Args), true
+			}
+			out.Args[name] = now
+		}
+	}
+	return out, changed
+}
+
+func changedArgument(value any, f func(any) any) (any, bool) {
+	switch v := value.(type) {
+	case Message:
+		return v.changed(f)
+	case []Message:
+		return changedList(v, func(m Message) (Message, bool) { return m.changed(f) })
+	case []string:
+		return changedList(v, func(text string) (string, bool) {
+			now, _ := f(text).(string)
+			return now, now != text
+		})
+	}
+	now := f(value)
+	return now, now != value
+}
+
+func changedList[T any](list []T, f func(T) (T, bool)) ([]T, bool) {
+	out, changed := list, false
+	for i, v := range list {
+		if now, differs := f(v); differs {
+			if !changed {
+				out, changed = slices.Clone(list), true
+			}
+			out[i] = now
+		}
+	}
+	return out, changed
 }
 
 // Key is equal for equal messages only, and orders them.

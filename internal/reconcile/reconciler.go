@@ -13,6 +13,7 @@ import (
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/registry"
+	"reconciler/internal/secrets"
 	"reconciler/internal/status"
 	"reconciler/internal/trace"
 )
@@ -55,7 +56,9 @@ type Options struct {
 	// Events, if not nil, is called with each event, one at a time. It must
 	// not call the reconciler.
 	Events func(plan.Event)
-	Now    func() time.Time
+	// Redactor takes secrets out of the statuses; nil leaves them as they are.
+	Redactor *secrets.Redactor
+	Now      func() time.Time
 	// Wait waits before another look at what the registry does not show; nil means
 	// a timer.
 	Wait func(context.Context, time.Duration) error
@@ -92,8 +95,10 @@ type Reconciler struct {
 	standing *standing
 	stood    *plan.Round
 	// changed says that something was changed since last was observed.
-	changed  bool
+	changed bool
+	// statuses went through the redactor, which had learned that much.
 	statuses map[string]binding.Status
+	learned  uint64
 	// credentials is a condition of the instance; nil before the first apply.
 	credentials *binding.Condition
 	// edition is one while the configuration and instances.yaml disagree on the
@@ -377,7 +382,7 @@ func (r *Reconciler) apply(ctx context.Context, round *plan.Round) plan.Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.changed = r.changed || result.Count(plan.Done, plan.Failed) > 0
-	r.statuses = status.Next(r.statuses, round, result)
+	r.statuses, r.learned = r.redacted(status.Next(r.statuses, round, result)), r.o.Redactor.Learned()
 	r.credentials = new(status.Credentials(r.credentials, round, result))
 	return result
 }

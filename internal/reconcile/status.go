@@ -16,6 +16,7 @@ import (
 func (r *Reconciler) Statuses() []binding.Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.redactAgain()
 	all := make([]binding.Status, 0, len(r.statuses))
 	for _, name := range slices.Sorted(maps.Keys(r.statuses)) {
 		all = append(all, r.shown(r.statuses[name]))
@@ -27,8 +28,45 @@ func (r *Reconciler) Statuses() []binding.Status {
 func (r *Reconciler) Status(name string) (s binding.Status, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.redactAgain()
 	s, ok = r.statuses[name]
 	return r.shown(s), ok
+}
+
+// redactAgain takes secrets out of the statuses that the redactor did not know when
+// they were computed; r.mu is held.
+func (r *Reconciler) redactAgain() {
+	if learned := r.o.Redactor.Learned(); learned != r.learned {
+		r.statuses, r.learned = r.redacted(r.statuses), learned
+	}
+}
+
+// redacted are statuses without the secrets that foreign answers put into their
+// texts. What they were made of stays as it is.
+func (r *Reconciler) redacted(statuses map[string]binding.Status) map[string]binding.Status {
+	if r.o.Redactor == nil {
+		return statuses
+	}
+	redact := r.o.Redactor.Redact
+	all := make(map[string]binding.Status, len(statuses))
+	for name, s := range statuses {
+		s.Conditions, s.Steps, s.Pending = slices.Clone(s.Conditions), slices.Clone(s.Steps), slices.Clone(s.Pending)
+		for i := range s.Conditions {
+			s.Conditions[i].Message = s.Conditions[i].Message.Map(redact)
+		}
+		for i := range s.Steps {
+			s.Steps[i] = s.Steps[i].Map(redact)
+		}
+		for i := range s.Pending {
+			w := &s.Pending[i]
+			w.Reason, w.Steps = w.Reason.Map(redact), slices.Clone(w.Steps)
+			for n := range w.Steps {
+				w.Steps[n] = w.Steps[n].Map(redact)
+			}
+		}
+		all[name] = s
+	}
+	return all
 }
 
 // shown is a status as it is shown now.

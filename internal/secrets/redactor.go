@@ -1,8 +1,10 @@
 package secrets
 
 import (
+	"hash/maphash"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +25,10 @@ type Redactor struct {
 	mu   sync.Mutex
 	live map[string]*entry
 	gone []*entry
+	// met are hashes of all values that were ever known, and learned is their number.
+	met     map[uint64]bool
+	learned atomic.Uint64
+	seed    maphash.Seed
 	known
 }
 
@@ -48,7 +54,16 @@ func NewRedactor(now func() time.Time) *Redactor {
 	if now == nil {
 		now = time.Now
 	}
-	return &Redactor{now: now, patterns: patterns(), live: map[string]*entry{}}
+	return &Redactor{now: now, patterns: patterns(), live: map[string]*entry{}, met: map[uint64]bool{}, seed: maphash.MakeSeed()}
+}
+
+// Learned grows when a value becomes known that never was before: a text that was
+// redacted until then may hold it.
+func (r *Redactor) Learned() uint64 {
+	if r == nil {
+		return 0
+	}
+	return r.learned.Load()
 }
 
 // Register makes the value of s known until forget is called or s is wiped,
@@ -66,6 +81,10 @@ func (r *Redactor) Register(s Secret) (forget func()) {
 		e = &entry{value: value}
 		r.live[value] = e
 		r.replacer = nil
+		if hash := maphash.String(r.seed, value); !r.met[hash] {
+			r.met[hash] = true
+			r.learned.Add(1)
+		}
 	}
 	e.refs++
 	r.mu.Unlock()
