@@ -54,11 +54,12 @@ func newRunner(d *Daemon, cfg config.Config) (*runner, error) {
 		return nil, err
 	}
 	r.config = r.engine.Config()
+	starts := reconcile.NewStarts()
 	for _, of := range r.engine.Instances() {
 		i := &instance{Instance: of}
 		i.missing.Store(new("not observed yet"))
 		i.loop = reconcile.NewLoop(of.Reconciler, reconcile.LoopOptions{
-			DriftInterval: cfg.Sync.DriftInterval, Jitter: cfg.Sync.Vary, After: d.o.After,
+			DriftInterval: cfg.Sync.DriftInterval, Jitter: cfg.Sync.Vary, After: d.o.After, Starts: starts,
 		})
 		r.instances, r.byName[i.Name] = append(r.instances, i), i
 	}

@@ -88,6 +88,13 @@ func (l *Loop) reached(d plan.Desired) bool {
 	return l.desired != nil && l.synced == l.desired && !l.busy && !l.ended && d.SameFor(l.r.o.Instance.Name, *l.desired)
 }
 
+// awaited says that a person waits for a sync.
+func (l *Loop) awaited() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.asked) > 0
+}
+
 // rest notes that no sync is under way.
 func (l *Loop) rest() {
 	l.mu.Lock()

@@ -22,6 +22,8 @@ type LoopOptions struct {
 	Jitter func(time.Duration) time.Duration
 	// After is how it waits.
 	After After
+	// Starts, if not nil, are shared with other loops.
+	Starts *Starts
 }
 
 // Loop keeps one instance as declared: it syncs when a snapshot comes, when
@@ -102,9 +104,26 @@ func (l *Loop) Run(ctx context.Context) error {
 			return nil
 		}
 		began := l.r.o.Now()
-		l.once(ctx)
+		l.next(ctx)
 		pause = l.pause(began)
 	}
+}
+
+// next does one sync, when it is its turn: at once where a person asked. A
+// goroutine of its own leaves no large stack to a loop that waits.
+func (l *Loop) next(ctx context.Context) {
+	if !l.awaited() {
+		defer l.o.Starts.begin(ctx)()
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	synced := make(chan struct{})
+	go func() {
+		defer close(synced)
+		l.once(ctx)
+	}()
+	<-synced
 }
 
 // pause is how long to wait after a sync that began then: until something is due
