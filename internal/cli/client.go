@@ -44,32 +44,49 @@ func (c *clientFlags) add(cmd *cobra.Command) {
 // configuration that is invalid now is no reason not to ask the daemon, which
 // uses an older one: that it is invalid is said in one line.
 func (c *clientFlags) client(streams Streams) (*client.Client, error) {
+	daemon, check, err := c.unchecked(streams)
+	if err == nil {
+		err = check()
+	}
+	return daemon, err
+}
+
+// unchecked is client, but the configuration is checked only when check is called:
+// with thousands of instances that takes longer than most answers.
+func (c *clientFlags) unchecked(streams Streams) (daemon *client.Client, check func() error, err error) {
+	check = func() error { return nil }
 	switch {
 	case c.server != "":
-		return c.remote(streams)
+		daemon, err = c.remote(streams)
+		return daemon, check, err
 	case c.caFile != "":
-		return nil, errors.New("--ca-file requires --server")
+		return nil, check, errors.New("--ca-file requires --server")
 	case c.socket != "":
-		return client.New(c.socket), nil
+		return client.New(c.socket), check, nil
 	}
 	if socket := os.Getenv("RECONCILER_SOCKET"); socket != "" {
-		return client.New(socket), nil
+		return client.New(socket), check, nil
 	}
 	data, err := config.Read(c.config)
 	socket := config.Socket(c.config, data)
-	if err == nil {
-		var findings []finding.Finding
-		if _, findings, err = config.Parse(c.config, data); err == nil && finding.HasErrors(findings) {
-			err = fmt.Errorf("configuration %s: it is invalid; check it with: reconciler validate --config %s DIR", c.config, c.config)
+	check = func() error {
+		if err == nil {
+			var findings []finding.Finding
+			if _, findings, err = config.Parse(c.config, data); err == nil && finding.HasErrors(findings) {
+				err = fmt.Errorf("configuration %s: it is invalid; check it with: reconciler validate --config %s DIR", c.config, c.config)
+			}
 		}
+		if err == nil {
+			return nil
+		}
+		line := fmt.Sprintf("reconciler: %v\nreconciler: ask the daemon at %s, which --socket or RECONCILER_SOCKET changes\n", err, socket)
+		_, failed := io.WriteString(streams.Err, report.Harmless(line))
+		return failed
 	}
 	if err != nil {
-		line := fmt.Sprintf("reconciler: %v\nreconciler: ask the daemon at %s, which --socket or RECONCILER_SOCKET changes\n", err, socket)
-		if _, err := io.WriteString(streams.Err, report.Harmless(line)); err != nil {
-			return nil, err
-		}
+		return client.New(socket), func() error { return nil }, check()
 	}
-	return client.New(socket), nil
+	return client.New(socket), check, nil
 }
 
 // given says that a flag says where the daemon is.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -76,16 +77,20 @@ func runGet(ctx context.Context, opts *getOptions) error {
 	if err := opts.check(); err != nil {
 		return err
 	}
-	daemon, err := opts.daemon.client(opts.streams)
+	daemon, check, err := opts.daemon.unchecked(opts.streams)
 	if err != nil {
 		return err
 	}
 	if opts.watch {
+		if err := check(); err != nil {
+			return err
+		}
 		return opts.watching(ctx, daemon)
 	}
+	// A daemon that answers says itself what it refuses of its configuration.
 	view, err := opts.ask(ctx, daemon, opts.streams.Err)
 	if err != nil {
-		return err
+		return errors.Join(check(), err)
 	}
 	return opts.write(view)
 }
@@ -168,12 +173,13 @@ func (o *getOptions) leavesOut(s binding.Status) bool {
 
 // write writes all that was asked for.
 func (o *getOptions) write(view report.BindingView) error {
-	list := report.NewBindingList(view.Statuses)
-	if o.sortBy != "" {
-		list = report.BindingListOf(view.Statuses)
-	}
-	list.Problems = view.Problems
-	if done, err := o.output.object(o.streams.Out, list); done {
+	if o.output.json() || o.output.value == outputYAML {
+		list := report.NewBindingList(view.Statuses)
+		if o.sortBy != "" {
+			list = report.BindingListOf(view.Statuses)
+		}
+		list.Problems = view.Problems
+		_, err := o.output.object(o.streams.Out, list)
 		return err
 	}
 	if o.output.value == outputName {

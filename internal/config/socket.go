@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 )
@@ -31,9 +32,11 @@ func Language(data []byte) string {
 }
 
 // readable is a section of a file whose other sections may be invalid; zero
-// where nothing fits.
+// where nothing fits. Where a line begins with its name, nothing else is read.
 func readable[T any](data []byte, name string, fits func(T) bool) T {
-	for _, part := range append([][]byte{data}, topLevel(data)...) {
+	parts := topLevel(data)
+	parts = append(slices.DeleteFunc(slices.Clone(parts), func(part []byte) bool { return !bytes.HasPrefix(part, []byte(name)) }), append([][]byte{data}, parts...)...)
+	for _, part := range parts {
 		var document map[string]yaml.Node
 		if yaml.Unmarshal(part, &document) != nil {
 			continue

@@ -59,7 +59,7 @@ func ForTable(s binding.Status) binding.Status {
 	if len(s.Steps) == 0 {
 		return row
 	}
-	row.Steps = slices.Clone(s.Steps[:1])
+	row.Steps = []message.Message{{}} // That there is one is all that is shown.
 	if len(s.Pending) > 0 {
 		oldest := slices.MinFunc(s.Pending, func(a, b binding.PendingStep) int { return a.Since.Compare(b.Since) })
 		oldest.Steps, oldest.Reason = nil, message.Message{}
@@ -124,8 +124,17 @@ func BindingOrders() []string {
 // SortBindings sorts bindings by a column, and then by name and instance.
 func SortBindings(statuses []binding.Status, by string) []binding.Status {
 	order, name := bindingOrders[by], bindingOrders["name"]
-	return slices.SortedStableFunc(slices.Values(statuses), func(s, t binding.Status) int {
-		a, b := NewBindingRow(s), NewBindingRow(t)
+	rows, places := make([]BindingRow, len(statuses)), make([]int, len(statuses))
+	for i, s := range statuses {
+		rows[i], places[i] = NewBindingRow(s), i
+	}
+	slices.SortStableFunc(places, func(i, j int) int {
+		a, b := rows[i], rows[j]
 		return cmp.Or(order(a, b), name(a, b), cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.File, b.File))
 	})
+	sorted := make([]binding.Status, len(statuses))
+	for i, place := range places {
+		sorted[i] = statuses[place]
+	}
+	return sorted
 }

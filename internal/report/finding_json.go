@@ -55,6 +55,9 @@ func findingsOf(objects []FindingObject) []finding.Finding {
 
 // known is m if the catalogue has words for it, otherwise words as they are.
 func known(m message.Message, words string) message.Message {
+	if m.ID == "" && words == "" {
+		return message.Message{}
+	}
 	if _, err := English().text(m); err == nil {
 		return m
 	}
