@@ -177,6 +177,14 @@ type Link struct {
 	BuildCache    bool     `json:"buildCache"`
 }
 
+// As says that a link is the declared one of an image repository. What the
+// declaration leaves out is not compared.
+func (l Link) As(p Platform, r Repository) bool {
+	is := func(have bool, want *bool) bool { return want == nil || have == *want }
+	return l.Platform == p && SameSource(l.Source, r.Source) && l.Trigger == cmp.Or(r.Trigger, Auto) &&
+		is(l.OverseasBuild, r.OverseasBuild) && is(l.BuildCache, r.BuildCache)
+}
+
 // ObservedRule is a build rule as the registry has it.
 type ObservedRule struct {
 	ID string `json:"id"`

@@ -153,8 +153,7 @@ func (v view) linked(repository binding.Repository) verdict {
 		return verdict{binding.Unclear, ReasonNotAsked, message.New("condition.object-not-asked", "object", image)}
 	case !state.Exists:
 		return verdict{binding.False, ReasonMissing, message.New("condition.no-repository", "image", image)}
-	case state.Link == nil || state.Link.Platform != v.declared.Spec.Platform ||
-		!binding.SameSource(state.Link.Source, repository.Source) || state.Link.Trigger != repository.Trigger:
+	case state.Link == nil || !state.Link.As(v.declared.Spec.Platform, repository):
 		return verdict{binding.False, ReasonDiffers, message.New("condition.not-linked", "image", image)}
 	}
 	return verdict{status: binding.True}
