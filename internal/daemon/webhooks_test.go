@@ -433,16 +433,10 @@ func BenchmarkPushToCall(b *testing.B) {
 		if i%4 == 0 {
 			w.config.Instances = append(w.config.Instances, config.Instance{Name: instance, Region: "cn-hangzhou", Driver: "console"})
 		}
-		platform := []binding.Platform{binding.Codeup, binding.GitHub, binding.Bitbucket, binding.GitLab}[i%4]
 		name := fmt.Sprintf("b%03d", i)
-		text := oauthAt(name, instance, platform)
-		switch platform {
-		case binding.Codeup:
-			text = codeupAt(name, instance)
-		case binding.GitLab:
-			text = gitlabAt(name, instance)
-		}
-		files[name+".yaml"] = text
+		files[name+".yaml"] = []string{
+			codeupAt(name, instance), oauthAt(name, instance, binding.GitHub), oauthAt(name, instance, binding.Bitbucket), gitlabAt(name, instance),
+		}[i%4]
 	}
 	w.commit(files)
 	p := w.start()
