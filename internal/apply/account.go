@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
@@ -266,7 +265,7 @@ func (x *run) released(a plan.Action, account binding.Account) bool {
 // unbind unbinds an account for good.
 func (x *run) unbind(ctx context.Context, a plan.Action) error {
 	if a.Target.Account == nil {
-		return fmt.Errorf("unbind %s: %w: no account was observed", a.Binding, binding.ErrBug)
+		return message.NewError("apply.no-account", "binding", a.Binding, "bug", binding.ErrBug)
 	}
 	return x.write(ctx, x.intent(a, plan.Unbind), func(ctx context.Context, _ *binding.Intent) error {
 		return x.o.Registry.Unbind(ctx, *a.Target.Account)

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	_ "reconciler/internal/report" // The texts of errors.
+
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/apply"
@@ -22,8 +24,8 @@ import (
 // believed once it is seen.
 func TestWhatIsGoneAlreadyIsTakenAway(t *testing.T) {
 	d := worldtest.GitLab()
-	notFound := worldtest.Fault{Before: &binding.Failure{Kind: binding.NotFound, Op: "registry"}}
-	throttled := worldtest.Fault{Before: &binding.Failure{Kind: binding.Throttled, Op: "registry"}}
+	notFound := worldtest.Fault{Before: &binding.Failure{Kind: binding.NotFound, Op: message.Verbatim("registry")}}
+	throttled := worldtest.Fault{Before: &binding.Failure{Kind: binding.Throttled, Op: message.Verbatim("registry")}}
 	gone := map[plan.Kind]func(s *site){
 		plan.Unbind:     func(s *site) { s.ConsoleUnbinds(binding.GitLab) },
 		plan.Unlink:     func(s *site) { s.Repos["pay/api"].Link = nil },
@@ -74,7 +76,7 @@ func TestALostAnswerIsNotKnownUntilTheSettleTimeEnds(t *testing.T) {
 		s := newSite()
 		s.options = func(o *apply.Options) { o.Settle = settle }
 		round := s.round(t, worldtest.GitLab())
-		s.FailOn("bind", worldtest.Fault{Before: &binding.Failure{Kind: binding.OutcomeUnknown, Op: "registry: bind"}})
+		s.FailOn("bind", worldtest.Fault{Before: &binding.Failure{Kind: binding.OutcomeUnknown, Op: message.Verbatim("registry: bind")}})
 		err := s.apply(t.Context(), round).Outcomes[0].Err
 		if open := len(s.Intents()) > 0; err == nil || errors.Is(err, plan.ErrNotVisible) != want || open != want {
 			t.Errorf("settle %v: an intent is open: %t; %v", settle, open, err)
@@ -112,7 +114,7 @@ func TestAFallbackSaysWhetherTheTokenIsCondemned(t *testing.T) {
 		s.applied(t, worldtest.GitLab())
 		s.Passes(time.Hour)
 		s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], "canary-gitlab-2")
-		s.registry = second{worldtest.Registry{World: s.World}, &binding.Failure{Kind: binding.Refused, Fault: fault, Op: "registry: bind"}}
+		s.registry = second{worldtest.Registry{World: s.World}, &binding.Failure{Kind: binding.Refused, Fault: fault, Op: message.Verbatim("registry: bind")}}
 		err := s.apply(t.Context(), s.round(t, worldtest.GitLab())).Outcomes[0].Err
 		if got := message.Says(err).Args["refused"]; !errors.Is(err, plan.ErrFellBack) || got != want {
 			t.Errorf("%s: refused %v, want %t: %v", fault, got, want, err)
@@ -143,7 +145,7 @@ func TestAFallbackTakesTheAccountOfBeforeForAnOldRead(t *testing.T) {
 		if tt.rebound {
 			s.Accounts[binding.GitLab].ID = "555"
 		}
-		s.registry = second{worldtest.Registry{World: s.World}, &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Op: "registry: bind"}}
+		s.registry = second{worldtest.Registry{World: s.World}, &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Op: message.Verbatim("registry: bind")}}
 		round := s.round(t, worldtest.GitLab())
 		s.reads = shows{worldtest.Registry{World: s.World}, &binding.Account{ID: tt.shown, Platform: binding.GitLab, Username: "ci-bot", Address: "https://gitlab.example.com"}}
 		s.Calls = nil
@@ -287,7 +289,7 @@ func TestAnUnbindThatIsRefusedSaysAllThatWentWrong(t *testing.T) {
 		s.Passes(time.Hour)
 		s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], "canary-gitlab-2")
 		round := s.round(t, worldtest.GitLab())
-		refused := &binding.Failure{Kind: binding.Forbidden, Op: "registry: unbind"}
+		refused := &binding.Failure{Kind: binding.Forbidden, Op: message.Verbatim("registry: unbind")}
 		s.Fault = func(call string) worldtest.Fault {
 			switch {
 			case call == "unbind gitlab":

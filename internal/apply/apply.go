@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"reconciler/internal/trace"
@@ -82,7 +81,7 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	x.late = late
 	inOrder(p.Actions, x.resources, func(i int) {
 		if err != nil && p.Actions[i].Kind.Changes() {
-			result.Outcomes[i] = plan.Outcome{Action: p.Actions[i], State: plan.Failed, Err: fmt.Errorf("nothing was done: %w", err)}
+			result.Outcomes[i] = plan.Outcome{Action: p.Actions[i], State: plan.Failed, Err: message.NewError("apply.nothing-done", "why", err)}
 			return
 		}
 		result.Outcomes[i] = x.act(ctx, i)
@@ -134,7 +133,7 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	outcome.Action = a
 	defer func() {
 		if v := recover(); v != nil {
-			outcome.State, outcome.Err = plan.Failed, fmt.Errorf("%s %s of %s: %w", a.Kind, a.Object, a.Binding, binding.BugOf(v))
+			outcome.State, outcome.Err = plan.Failed, message.NewError("apply.action", "action", a.Kind, "object", a.Object, "binding", a.Binding, "why", binding.BugOf(v))
 		}
 	}()
 	var glass *plan.BreakGlass
@@ -204,7 +203,7 @@ func (x *run) perform(ctx context.Context, i int) (err error) {
 	a := x.round.Plan.Actions[i]
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("%s %s of %s: %w", a.Kind, a.Object, a.Binding, binding.BugOf(v))
+			err = message.NewError("apply.action", "action", a.Kind, "object", a.Object, "binding", a.Binding, "why", binding.BugOf(v))
 		}
 	}()
 	if x.isSecured(i) {
@@ -231,7 +230,7 @@ func (x *run) perform(ctx context.Context, i int) (err error) {
 		return x.adopt(ctx, a)
 	case plan.Authorize, plan.Manual, plan.Noop, plan.Forbidden:
 	}
-	return fmt.Errorf("%s %s of %s: %w: it is not for us to do", a.Kind, a.Object, a.Binding, binding.ErrBug)
+	return message.NewError("apply.not-ours", "action", a.Kind, "object", a.Object, "binding", a.Binding, "bug", binding.ErrBug)
 }
 
 // history appends to the history. What was done counts, also where that cannot
@@ -252,7 +251,7 @@ func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.Br
 		event.Person = glass.Person
 	}
 	if err := x.o.Store.AppendEvent(ctx, event); err != nil {
-		x.noted(outcome, fmt.Errorf("the history could not be written: %w", err))
+		x.noted(outcome, message.NewError("apply.history", "why", err))
 	}
 }
 

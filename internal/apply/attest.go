@@ -2,9 +2,10 @@ package apply
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
@@ -30,7 +31,7 @@ func (a *Applier) Attest(ctx context.Context, round *plan.Round, confirmed []pla
 		}
 	}
 	if err := a.stepsDone(ctx, name); err != nil {
-		return nil, fmt.Errorf("it is written down: %w", err)
+		return nil, message.NewError("apply.attest.written", "why", err)
 	}
 	return t.said, nil
 }
@@ -54,7 +55,7 @@ func (t *attestation) write(ctx context.Context, confirmed []plan.Action) error 
 	}
 	onAccount := slices.ContainsFunc(confirmed, func(a plan.Action) bool { return a.Object.IsAccount() })
 	if !onAccount && (before == nil || !before.Managed) {
-		return errors.New("nothing was written: its account is not taken for ours yet; the next sync does that, try again after it")
+		return message.NewError("apply.attest.not-ours")
 	}
 	after := plan.Attested(confirmed, t.can, before)
 	if after != nil && onAccount {
@@ -77,7 +78,7 @@ func (t *attestation) write(ctx context.Context, confirmed []plan.Action) error 
 			Person: t.who, Time: t.ledger.now(), Instance: a.Instance, Binding: a.Binding, Action: historyAttest, Object: a.Object,
 			Outcome: string(plan.Done), Message: "confirmed by " + t.who.By + ": " + what, Revision: t.revision, Digest: t.digest,
 		}); err != nil {
-			return fmt.Errorf("it is written down, but not in the history: %w", err)
+			return message.NewError("apply.attest.no-history", "why", err)
 		}
 	}
 	return nil

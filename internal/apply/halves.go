@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"reconciler/internal/binding"
@@ -245,7 +244,7 @@ func (x *run) wayBack(ctx context.Context, a plan.Action, before binding.Record)
 
 // errInterrupted says that an action was stopped while it asked, before it
 // wrote anything.
-var errInterrupted = errors.New("stopped before anything was written")
+var errInterrupted = message.NewError("apply.stopped")
 
 // orInterrupted is the failure of a question, or errInterrupted where it was
 // asked in a context that has ended.

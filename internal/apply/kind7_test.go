@@ -65,7 +65,7 @@ type refusing struct{ worldtest.Registry }
 
 func (r refusing) Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error) {
 	if token.Expose() == "canary-gitlab-2" {
-		return binding.Account{}, &binding.Failure{Kind: binding.Refused, Code: "TOKEN_INVALID", Op: "registry: bind"}
+		return binding.Account{}, &binding.Failure{Kind: binding.Refused, Code: "TOKEN_INVALID", Op: message.Verbatim("registry: bind")}
 	}
 	return r.Registry.Bind(ctx, wanted, token)
 }
@@ -242,7 +242,7 @@ func TestKind7NothingIsSentWhereTheSecondHalfCannotFollow(t *testing.T) {
 	no := []binding.Answer{{Question: "token-valid", Verdict: binding.No, Code: "token-invalid", Reason: "Revoked", Message: message.Verbatim("revoked")}}
 	for name, obstacle := range map[string]func(s *site){
 		"the tokens are gone from the secret store": func(s *site) {
-			s.FailOn("read ", worldtest.Fault{Before: &binding.Failure{Kind: binding.NotFound, Op: "vault: read"}})
+			s.FailOn("read ", worldtest.Fault{Before: &binding.Failure{Kind: binding.NotFound, Op: message.Verbatim("vault: read")}})
 		},
 		"the secret store is down": func(s *site) { s.FailOn("read ", worldtest.Fault{Before: errors.New("down")}) },
 		"the code hosts are down":  func(s *site) { s.FailOn("check-", worldtest.Fault{Before: errors.New("down")}) },
@@ -323,7 +323,7 @@ func TestKind7AWayBackThatCannotBeReadNow(t *testing.T) {
 			c := changes()["rebind with the next token"]
 			s := c.prepared(t)
 			round := s.round(t, c.after...)
-			tt.is.Op = "vault: read"
+			tt.is.Op = message.Verbatim("vault: read")
 			s.FailOn("read acr/gitlab@1", worldtest.Fault{Before: &tt.is})
 			s.apply(t.Context(), round)
 			if got := s.BoundBy[binding.GitLab]; got != tt.want {

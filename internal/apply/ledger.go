@@ -3,11 +3,12 @@ package apply
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
@@ -63,8 +64,7 @@ func (l *ledger) begin(ctx context.Context, intent binding.Intent) error {
 		err = l.supersede(ctx, intent)
 	}
 	if err != nil {
-		return fmt.Errorf("nothing was sent, for the intent to %s %s of %s could not be written: %w",
-			intent.Action, intent.Object, intent.Binding, err)
+		return message.NewError("apply.intent", "action", intent.Action, "object", intent.Object, "binding", intent.Binding, "why", err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -195,8 +195,7 @@ func sameKey(a, b binding.Record) bool { return a.Binding == b.Binding && a.Plat
 // over writes that nothing is open.
 func (l *ledger) over(ctx context.Context, intent binding.Intent) error {
 	if err := l.store.DeleteIntent(ctx, intent); err != nil {
-		return fmt.Errorf("the outcome of %s %s of %s could not be written, the next run finds it out: %w",
-			intent.Action, intent.Object, intent.Binding, err)
+		return message.NewError("apply.outcome", "action", intent.Action, "object", intent.Object, "binding", intent.Binding, "why", err)
 	}
 	return nil
 }
@@ -209,7 +208,7 @@ func (l *ledger) keep(ctx context.Context, r binding.Record) error {
 // put writes a record as it is.
 func (l *ledger) put(ctx context.Context, r binding.Record) error {
 	if err := l.store.PutRecord(ctx, r); err != nil {
-		return fmt.Errorf("the record of %s could not be written, the next run finds it out: %w", r.Binding, err)
+		return message.NewError("apply.record", "binding", r.Binding, "why", err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -219,7 +218,7 @@ func (l *ledger) put(ctx context.Context, r binding.Record) error {
 
 func (l *ledger) forget(ctx context.Context, r binding.Record) error {
 	if err := l.store.DeleteRecord(ctx, r); err != nil {
-		return fmt.Errorf("the record of %s could not be removed, the next run finds it out: %w", r.Binding, err)
+		return message.NewError("apply.record-kept", "binding", r.Binding, "why", err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

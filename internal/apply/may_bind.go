@@ -65,7 +65,7 @@ func (x *run) bindable(a plan.Action) error {
 		return nil
 	}
 	return &binding.Failure{
-		Kind: binding.Forbidden, Op: "registry: bind", Object: a.Binding,
+		Kind: binding.Forbidden, Op: message.New("op.registry.bind"), Object: a.Binding,
 		Err: message.NewError("apply.bind-forbidden", "binding", name, "at", at),
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
+
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/apply"
@@ -183,7 +185,7 @@ func TestABindThatGetsNoClearAnswerTwiceFallsBack(t *testing.T) {
 	s.applied(t, worldtest.GitLab())
 	s.Passes(time.Hour)
 	s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], "canary-gitlab-2")
-	s.registry = second{worldtest.Registry{World: s.World}, &binding.Failure{Kind: binding.OutcomeUnknown, Op: "registry: bind"}}
+	s.registry = second{worldtest.Registry{World: s.World}, &binding.Failure{Kind: binding.OutcomeUnknown, Op: message.Verbatim("registry: bind")}}
 	s.options = func(o *apply.Options) { o.Settle = 2 * time.Minute }
 	for n, want := range []string{"", "canary-gitlab-1"} {
 		s.apply(t.Context(), s.round(t, worldtest.GitLab()))
@@ -194,7 +196,7 @@ func TestABindThatGetsNoClearAnswerTwiceFallsBack(t *testing.T) {
 	}
 	// A third token is another attempt: it is waited for first.
 	s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], "canary-gitlab-3")
-	s.FailOn("bind", worldtest.Fault{Before: &binding.Failure{Kind: binding.OutcomeUnknown, Op: "registry: bind"}})
+	s.FailOn("bind", worldtest.Fault{Before: &binding.Failure{Kind: binding.OutcomeUnknown, Op: message.Verbatim("registry: bind")}})
 	s.Calls = nil
 	s.apply(t.Context(), s.round(t, worldtest.GitLab()))
 	if n := s.Count("bind"); n != 1 {

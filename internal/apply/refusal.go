@@ -2,7 +2,8 @@ package apply
 
 import (
 	"context"
-	"fmt"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
@@ -56,7 +57,7 @@ func (x *run) believeRefusals(ctx context.Context) error {
 func (r *Applier) EndRefusal(ctx context.Context, name string) error {
 	records, err := r.o.Store.Records(ctx, r.o.Instance)
 	if err != nil {
-		return fmt.Errorf("end the refusal of the token of %s: %w", name, err)
+		return message.NewError("apply.refusal", "binding", name, "why", err)
 	}
 	for _, record := range records {
 		if record.Binding != name || record.Refused == (binding.Refusal{}) {
@@ -64,7 +65,7 @@ func (r *Applier) EndRefusal(ctx context.Context, name string) error {
 		}
 		record.Refused = binding.Refusal{}
 		if err := r.o.Store.PutRecord(ctx, record); err != nil {
-			return fmt.Errorf("end the refusal of the token of %s: %w", name, err)
+			return message.NewError("apply.refusal", "binding", name, "why", err)
 		}
 	}
 	return nil

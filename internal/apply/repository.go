@@ -3,7 +3,6 @@ package apply
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"reconciler/internal/binding"
@@ -18,7 +17,7 @@ import (
 // themselves: so that is asked right before.
 func (x *run) link(ctx context.Context, a plan.Action) error {
 	if a.Target.Link == nil {
-		return fmt.Errorf("link %s: %w: no source was planned", a.Object, binding.ErrBug)
+		return message.NewError("apply.no-source", "image", a.Object, "bug", binding.ErrBug)
 	}
 	if err := orInterrupted(ctx, x.linkable(ctx, a)); err != nil {
 		return err
@@ -32,7 +31,7 @@ func (x *run) link(ctx context.Context, a plan.Action) error {
 // missing. One that somebody else made meanwhile is as good, if it has that source.
 func (x *run) create(ctx context.Context, a plan.Action) error {
 	if a.Target.Link == nil || a.Target.Create == nil {
-		return fmt.Errorf("create %s: %w: it is not known what to make", a.Object, binding.ErrBug)
+		return message.NewError("apply.no-creation", "image", a.Object, "bug", binding.ErrBug)
 	}
 	if err := orInterrupted(ctx, x.linkable(ctx, a)); err != nil {
 		return err
@@ -61,7 +60,7 @@ func (x *run) outsideSubgroup(ctx context.Context, a plan.Action) error {
 	}
 	host := x.o.Hosts[a.Platform]
 	if d == nil || d.Spec.Token == nil || host == nil {
-		return unanswered("look for a subgroup", a.Target.Link.Source, binding.Answer{Message: message.New("apply.nobody-to-ask")})
+		return unanswered(message.New("op.host.subgroup"), a.Target.Link.Source, binding.Answer{Message: message.New("apply.nobody-to-ask")})
 	}
 	token, err := x.appliedToken(ctx, &a)
 	if err != nil {
@@ -74,13 +73,13 @@ func (x *run) outsideSubgroup(ctx context.Context, a plan.Action) error {
 		return nil
 	case binding.No:
 		return &binding.Failure{
-			Kind: binding.Refused, Code: binding.RuleSubgroup, Op: "code host: look for a subgroup",
-			Object: a.Target.Link.Source, Err: errors.New("the project lives in a subgroup"),
-			Hint: "declare trigger: manual",
+			Kind: binding.Refused, Code: binding.RuleSubgroup, Op: message.New("op.host.subgroup"),
+			Object: a.Target.Link.Source, Err: message.NewError("apply.subgroup"),
+			Hint: message.New("apply.manual"),
 		}
 	case binding.UnknownAsked:
 	}
-	return unanswered("look for a subgroup", a.Target.Link.Source, project.Subgroup)
+	return unanswered(message.New("op.host.subgroup"), a.Target.Link.Source, project.Subgroup)
 }
 
 func (x *run) project(ctx context.Context, host Host, a plan.Action, token secrets.Secret) binding.ProjectState {

@@ -3,7 +3,6 @@ package apply
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -84,7 +83,7 @@ func (a *Applier) replace(ctx context.Context, before []binding.RetryState, afte
 	written = map[string]error{}
 	for _, name := range changed {
 		if err != nil {
-			written[name] = fmt.Errorf("the retry state of %s could not be read: %w", name, err)
+			written[name] = message.NewError("apply.retry-unread", "binding", name, "why", err)
 		} else if now := plan.RetryStateOf(states, name); !same(now, plan.RetryStateOf(before, name)) {
 			after[name] = now
 		} else {
@@ -120,7 +119,7 @@ func (a *Applier) keepRetryState(ctx context.Context, e binding.RetryState) erro
 		write = a.o.Store.DeleteRetryState
 	}
 	if err := write(ctx, e); err != nil {
-		return fmt.Errorf("the retry state of %s could not be written: %w", e.Binding, err)
+		return message.NewError("apply.retry-unwritten", "binding", e.Binding, "why", err)
 	}
 	return nil
 }
@@ -226,7 +225,7 @@ func (a *Applier) Reset(ctx context.Context, name string, by binding.Person) (re
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reset %s: %w", cmp.Or(name, a.o.Instance), err)
+		return nil, message.NewError("apply.reset", "of", cmp.Or(name, a.o.Instance), "why", err)
 	}
 	return resumed, nil
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/apply"
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
@@ -59,12 +61,12 @@ func TestThePausesBetweenAttempts(t *testing.T) {
 		return func(t *testing.T, s *site) {
 			s.applied(t, worldtest.GitLab())
 			s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], "canary-gitlab-2")
-			s.registry = second{worldtest.Registry{World: s.World}, &binding.Failure{Kind: kind, Fault: fault, Op: "registry: bind"}}
+			s.registry = second{worldtest.Registry{World: s.World}, &binding.Failure{Kind: kind, Fault: fault, Op: message.Verbatim("registry: bind")}}
 		}
 	}
 	// failing has nothing be bound by a platform that answers so.
 	failing := func(kind binding.FailureKind) worldtest.Fault {
-		return worldtest.Fault{Before: &binding.Failure{Kind: kind, Op: "registry: bind"}}
+		return worldtest.Fault{Before: &binding.Failure{Kind: kind, Op: message.Verbatim("registry: bind")}}
 	}
 	for name, tt := range map[string]struct {
 		prepare func(t *testing.T, s *site)

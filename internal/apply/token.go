@@ -30,7 +30,7 @@ func (x *run) readFor(ctx context.Context, ref secrets.Ref, to binding.SecretTar
 	if host := meta.Custom[binding.HostKey]; err == nil && !to.Allowed(host) {
 		token.Wipe()
 		return secrets.Secret{}, meta, &binding.Failure{
-			Kind: binding.Refused, Fault: binding.FaultRequest, Code: string(plan.CauseSecretTarget), Op: "secret store: read", Object: binding.VaultRef(ref).Unpinned().String(),
+			Kind: binding.Refused, Fault: binding.FaultRequest, Code: string(plan.CauseSecretTarget), Op: message.New("op.secrets.read"), Object: binding.VaultRef(ref).Unpinned().String(),
 			Err: &message.Error{Message: message.New("apply.secret-host", "host", message.Foreign(host), "to", to.String())},
 		}
 	}
@@ -44,7 +44,7 @@ func (x *run) readApplied(ctx context.Context, before binding.Record) (secrets.S
 	if err == nil && binding.MadeAnew(before.TokenCreated, meta.Created) {
 		token.Wipe()
 		return secrets.Secret{}, &binding.Failure{
-			Kind: binding.NotFound, Code: binding.ReasonMadeAnew, Op: "secret store: read", Object: before.Vault.Unpinned().String(), Err: &message.Error{Message: binding.TokenMadeAnew(before.TokenVersion)},
+			Kind: binding.NotFound, Code: binding.ReasonMadeAnew, Op: message.New("op.secrets.read"), Object: before.Vault.Unpinned().String(), Err: &message.Error{Message: binding.TokenMadeAnew(before.TokenVersion)},
 		}
 	}
 	return token, err
@@ -84,7 +84,7 @@ func (x *run) checkToken(ctx context.Context, a plan.Action, token secrets.Secre
 	d := a.Target.Declaration
 	host := x.o.Hosts[d.Spec.Platform]
 	if host == nil {
-		return unanswered("check the token", d.Name, binding.Answer{Message: message.New("apply.no-host")})
+		return unanswered(message.New("op.host.check-token"), d.Name, binding.Answer{Message: message.New("apply.no-host")})
 	}
 	var report binding.TokenReport
 	_ = x.within(ctx, func(ctx context.Context) error {
@@ -100,7 +100,7 @@ func tokenError(name string, answers []binding.Answer) error {
 	for _, a := range answers {
 		if a.Verdict == binding.No {
 			return &binding.Failure{
-				Kind: binding.Refused, Fault: a.Whose(), Code: a.Code, Op: "code host: check the token", Object: name, Err: &message.Error{Message: a.Message},
+				Kind: binding.Refused, Fault: a.Whose(), Code: a.Code, Op: message.New("op.host.check-token"), Object: name, Err: &message.Error{Message: a.Message},
 			}
 		}
 		if a.AboutToken() {
@@ -108,16 +108,16 @@ func tokenError(name string, answers []binding.Answer) error {
 		}
 	}
 	if valid.Verdict != binding.Yes {
-		return unanswered("check the token", name, valid)
+		return unanswered(message.New("op.host.check-token"), name, valid)
 	}
 	return nil
 }
 
 // unanswered is the failure of a question that a code host did not answer.
-func unanswered(what, object string, a binding.Answer) error {
+func unanswered(op message.Message, object string, a binding.Answer) error {
 	return &binding.Failure{
-		Kind: binding.Transient, Code: a.Reason, Op: "code host: " + what, Object: object,
-		Err: &message.Error{Message: a.Message}, Hint: "nothing was changed; it is tried again",
+		Kind: binding.Transient, Code: a.Reason, Op: op, Object: object,
+		Err: &message.Error{Message: a.Message}, Hint: message.New("apply.unchanged"),
 	}
 }
 

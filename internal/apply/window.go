@@ -2,8 +2,9 @@ package apply
 
 import (
 	"context"
-	"fmt"
 	"slices"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
@@ -25,7 +26,7 @@ func (x *run) breakGlass(ctx context.Context, glasses []plan.BreakGlass) error {
 			Person: g.Person, Time: x.o.Now(), Instance: x.o.Instance, Binding: g.Binding, Action: historyBreakGlass,
 			Outcome: string(plan.Done), Message: g.Reason, Revision: x.round.Revision, Digest: x.digest,
 		}); err != nil {
-			return fmt.Errorf("break-glass: the history could not be written: %w", err)
+			return message.NewError("apply.glass", "why", err)
 		}
 		x.glasses = append(x.glasses, g)
 		x.o.Emit(plan.Event{Kind: plan.GlassBroken, Revision: x.round.Revision, Digest: x.digest, Glass: g})

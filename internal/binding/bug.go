@@ -1,19 +1,20 @@
 package binding
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
+
+	"reconciler/internal/message"
 )
 
 // ErrBug marks a panic that was caught.
-var ErrBug = errors.New("a fault of this program, please report it")
+var ErrBug = message.NewError("bug")
 
 // BugOf returns a panic's value as an error that wraps ErrBug. Of a value
 // that is no runtime error it shows the type only: the value may hold a secret.
 func BugOf(v any) error {
 	if err, ok := v.(runtime.Error); ok {
-		return fmt.Errorf("%w: %w", ErrBug, err)
+		return message.Within(ErrBug, err)
 	}
-	return fmt.Errorf("%w: panic with %T", ErrBug, v)
+	return message.Within(ErrBug, fmt.Errorf("panic with %T", v))
 }

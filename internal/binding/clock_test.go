@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	_ "reconciler/internal/report" // The texts of errors.
+
 	"reconciler/internal/binding"
 )
 

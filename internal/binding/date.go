@@ -1,9 +1,10 @@
 package binding
 
 import (
-	"fmt"
 	"strconv"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -15,7 +16,7 @@ type Date struct{ t time.Time }
 func ParseDate(s string) (Date, error) {
 	t, err := time.Parse(time.DateOnly, s)
 	if err != nil {
-		return Date{}, fmt.Errorf("date %q: want YYYY-MM-DD", s)
+		return Date{}, message.NewError("format.date", "date", s)
 	}
 	return Date{t}, nil
 }

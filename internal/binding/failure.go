@@ -2,8 +2,9 @@ package binding
 
 import (
 	"errors"
-	"fmt"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 // FailureKind says how an error of the outside world is to be treated.
@@ -42,11 +43,11 @@ type Failure struct {
 	Fault Fault
 	// Code is the outside world's own word, for example "USER_NOT_EXIST".
 	Code string
-	// Op is what was being done, for example "registry: bind"; Object is what
-	// it was done to.
-	Op, Object string
-	// Hint says what to do; may be empty.
-	Hint string
+	// Op is what was being done, and Object what it was done to: a name, no words.
+	Op     message.Message
+	Object string
+	// Hint says what to do; may be zero.
+	Hint message.Message
 	// RetryAfter is how long the other side asked to wait; zero if it did not.
 	RetryAfter time.Duration
 	// Err is the cause; may be nil.
@@ -54,21 +55,11 @@ type Failure struct {
 }
 
 // Error implements error.
-func (f *Failure) Error() string {
-	s := f.Op
-	if f.Object != "" {
-		s += " " + f.Object
-	}
-	if f.Code != "" {
-		s += ": " + f.Code
-	}
-	if f.Err != nil {
-		s += fmt.Sprintf(": %v", f.Err)
-	}
-	if f.Hint != "" {
-		s += " (" + f.Hint + ")"
-	}
-	return s
+func (f *Failure) Error() string { return message.English(f.Says()) }
+
+// Says implements message.Sayer.
+func (f *Failure) Says() message.Message {
+	return message.New("failure", "op", f.Op, "object", f.Object, "code", f.Code, "why", message.Says(f.Err), "hint", f.Hint)
 }
 
 // Unwrap returns the cause.

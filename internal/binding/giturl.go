@@ -1,12 +1,13 @@
 package binding
 
 import (
-	"errors"
 	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"reconciler/internal/message"
 )
 
 // GitURL is where a git repository is. Nothing in it is a secret.
@@ -47,8 +48,8 @@ func (e GitURL) Address() string {
 }
 
 // badGitURL is a refusal that does not repeat the URL.
-func badGitURL(code, why, hint string) error {
-	return &Failure{Kind: Refused, Code: code, Op: "git: repository URL", Hint: hint, Err: errors.New(why)}
+func badGitURL(code string, why, hint message.Message) error {
+	return &Failure{Kind: Refused, Code: code, Op: message.New("op.git.url"), Hint: hint, Err: &message.Error{Message: why}}
 }
 
 // ParseGitURL reads a repository's URL: https, ssh, user@host:path, and http
@@ -56,14 +57,14 @@ func badGitURL(code, why, hint string) error {
 // its scheme.
 func ParseGitURL(raw string) (GitURL, error) {
 	if strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-		return GitURL{}, badGitURL("source-url", "it holds a space or a control character", "remove it")
+		return GitURL{}, badGitURL("source-url", message.New("git-url.space"), message.New("git-url.remove"))
 	}
 	if !strings.Contains(raw, "://") {
 		return parseSCP(raw)
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		return GitURL{}, badGitURL("source-url", "it cannot be read", "write it as https://HOST/PATH or ssh://git@HOST/PATH")
+		return GitURL{}, badGitURL("source-url", message.New("git-url.unreadable"), message.New("git-url.write"))
 	}
 	if err := checkGitURL(u); err != nil {
 		return GitURL{}, err
@@ -71,16 +72,16 @@ func ParseGitURL(raw string) (GitURL, error) {
 	e := GitURL{Scheme: u.Scheme, User: u.User.Username(), Host: u.Hostname(), Path: u.Path, Escaped: u.RawPath}
 	if p := u.Port(); p != "" {
 		if e.Port, err = strconv.Atoi(p); err != nil || e.Port < 1 || e.Port > 65535 {
-			return GitURL{}, badGitURL("source-url", "its port is not a number from 1 to 65535", "")
+			return GitURL{}, badGitURL("source-url", message.New("git-url.port"), message.Message{})
 		}
 	}
 	switch {
 	case e.Host == "" || strings.Trim(e.Path, "/") == "":
-		return GitURL{}, badGitURL("source-url", "it has no host or no path", "")
+		return GitURL{}, badGitURL("source-url", message.New("git-url.parts"), message.Message{})
 	case strings.Contains(e.Host, ":") && !isIP(e.Host):
-		return GitURL{}, badGitURL("source-url", "its host is neither a name nor an address", "write an IPv6 address in brackets")
+		return GitURL{}, badGitURL("source-url", message.New("git-url.host"), message.New("git-url.brackets"))
 	case e.Scheme == "http" && !Loopback(e.Host):
-		return GitURL{}, badGitURL("source-url", "http would send credentials and declarations in clear", "use https")
+		return GitURL{}, badGitURL("source-url", message.New("git-url.http"), message.New("git-url.https"))
 	}
 	return e, nil
 }
@@ -94,12 +95,12 @@ func isIP(host string) bool {
 // could stand.
 func checkGitURL(u *url.URL) error {
 	if u.Scheme != "https" && u.Scheme != "http" && u.Scheme != "ssh" {
-		return badGitURL("source-url", "its scheme is not https or ssh", "the file and git protocols are not supported; a folder is its own kind of source")
+		return badGitURL("source-url", message.New("git-url.scheme"), message.New("git-url.other-schemes"))
 	}
 	_, password := u.User.Password()
 	if password || u.Scheme != "ssh" && u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		return badGitURL("source-url-credentials", "it holds credentials, a query or a fragment",
-			"take them out and name a file that holds the password or token")
+		return badGitURL("source-url-credentials", message.New("git-url.secret"),
+			message.New("git-url.take-out"))
 	}
 	return nil
 }
@@ -110,10 +111,10 @@ func parseSCP(raw string) (GitURL, error) {
 	user, host, hasUser := strings.Cut(at, "@")
 	switch {
 	case strings.Contains(path, "@") && !strings.Contains(at, "@"):
-		return GitURL{}, badGitURL("source-url-credentials", "it holds credentials", "take them out and name a file that holds the password or token")
+		return GitURL{}, badGitURL("source-url-credentials", message.New("git-url.credentials"), message.New("git-url.take-out"))
 	case !ok || !hasUser || user == "" || host == "" || strings.ContainsFunc(host, notInGitHost) ||
 		strings.Trim(path, "/") == "" || strings.HasPrefix(path, "-"):
-		return GitURL{}, badGitURL("source-url", "it is not a URL", "write it as https://HOST/PATH, ssh://git@HOST/PATH or git@HOST:PATH")
+		return GitURL{}, badGitURL("source-url", message.New("git-url.none"), message.New("git-url.write-scp"))
 	}
 	return GitURL{Scheme: "ssh", User: user, Host: host, Path: path}, nil
 }

@@ -2,8 +2,9 @@ package binding
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
+
+	"reconciler/internal/message"
 )
 
 // ObjectKind says what an object is.
@@ -104,7 +105,7 @@ func (o Object) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 // writes; no text is the zero Object.
 func (o *Object) UnmarshalText(text []byte) error {
 	if len(text) > maxObjectText {
-		return fmt.Errorf("object of %d bytes: at most %d are allowed", len(text), maxObjectText)
+		return message.NewError("format.object-long", "size", len(text), "most", maxObjectText)
 	}
 	image, rule, isRule := strings.Cut(string(text), objectSeparator)
 	number := ""
@@ -113,7 +114,7 @@ func (o *Object) UnmarshalText(text []byte) error {
 	}
 	switch {
 	case isRule && (image == "" || rule == ""):
-		return fmt.Errorf("object %q: want account, namespace/name, or namespace/name#rule", text)
+		return message.NewError("format.object", "object", string(text))
 	case isRule:
 		*o = Object{Kind: ObjectRule, Image: image, Rule: rule, Copy: number}
 	case image == "":

@@ -1,11 +1,11 @@
 package binding
 
 import (
-	"errors"
-	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"reconciler/internal/message"
 )
 
 const (
@@ -27,9 +27,9 @@ type Person struct {
 func (p Person) Check() error {
 	switch {
 	case strings.TrimSpace(p.By) == "":
-		return errors.New("it has to be said who asks")
+		return message.NewError("person.who")
 	case !printable(p.By, maxBy):
-		return fmt.Errorf("who asks is at most %d bytes of printable characters", maxBy)
+		return message.NewError("person.long", "most", maxBy)
 	}
 	return nil
 }
@@ -38,7 +38,7 @@ func (p Person) Check() error {
 // an empty one.
 func CheckReason(reason string) error {
 	if !printable(reason, maxReason) {
-		return fmt.Errorf("the reason is at most %d bytes of printable characters", maxReason)
+		return message.NewError("person.reason-long", "most", maxReason)
 	}
 	return nil
 }

@@ -99,13 +99,13 @@ func TestASyncThatMeansNothingIsNotBegun(t *testing.T) {
 		request client.SyncRequest
 		want    string
 	}{
-		"nobody's":                {client.SyncRequest{}, "sync: it has to be said who asks"},
+		"nobody's":                {client.SyncRequest{}, "sync: the name of who asks is required"},
 		"a name with lines":       {client.SyncRequest{By: "a\nb"}, "printable"},
 		"a reason with lines":     {client.SyncRequest{By: "Ada", Reason: "a\x1b[31m"}, "the reason is at most"},
 		"a wrong name":            {client.SyncRequest{By: "Ada", Binding: "pya"}, "no binding is called pya; did you mean pay?"},
 		"a far-off name":          {client.SyncRequest{By: "Ada", Binding: "warehouse"}, "`reconciler sync` without a name looks for new ones"},
 		"on another instance":     {client.SyncRequest{By: "Ada", Binding: "pay", Instance: edge}, "no binding is called pay"},
-		"no name for the glass":   {client.SyncRequest{Reason: "outage", BreakGlass: true}, "it has to be said who asks"},
+		"no name for the glass":   {client.SyncRequest{Reason: "outage", BreakGlass: true}, "the name of who asks is required"},
 		"no reason for the glass": {client.SyncRequest{By: "Ada", BreakGlass: true}, "a reason is required"},
 		"on no instance":          {client.SyncRequest{By: "Ada", Instance: "prod-hangzou"}, "no instance is called prod-hangzou; did you mean prod-hangzhou?"},
 		"break-glass":             {client.SyncRequest{By: "Ada", Reason: "outage", BreakGlass: true}, "no instance that is meant has windows"},

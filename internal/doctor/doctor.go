@@ -309,10 +309,10 @@ func sayError(err error) said {
 		return said{reason, message.Says(err), message.Message{}}
 	}
 	plain := *f
-	plain.Hint = ""
+	plain.Hint = message.Message{}
 	reason := string(f.Kind)
 	if f.Code != "" {
 		reason = f.Code
 	}
-	return said{reason, message.Says(&plain), verbatim(f.Hint)}
+	return said{reason, message.Says(&plain), f.Hint}
 }

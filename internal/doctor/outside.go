@@ -39,7 +39,7 @@ func (d *doctor) store(ctx context.Context, l *list) {
 		l.yes(unsealed, address, "Unsealed", message.New("doctor.unsealed"))
 	case f != nil && f.Code == vault.CodeSealed:
 		l.yes(reachable, address, "Answered", message.New("doctor.answers"))
-		l.no(unsealed, address, vault.CodeSealed, message.New("doctor.sealed"), verbatim(f.Hint))
+		l.no(unsealed, address, vault.CodeSealed, message.New("doctor.sealed"), f.Hint)
 		l.notAsked(login, address, message.New("doctor.is-sealed"))
 		return
 	default:

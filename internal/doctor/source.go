@@ -145,7 +145,7 @@ func gitStep(err error) int {
 		return 0
 	}
 	switch {
-	case f.Op == "git: path":
+	case f.Op.ID == "op.git.path":
 		return 3
 	case f.Kind == binding.Forbidden, f.Kind == binding.NotFound, f.Kind == binding.Refused:
 		return 1

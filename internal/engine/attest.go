@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/manifest"
@@ -61,13 +63,13 @@ func (e *Engine) attested(word client.Attestation) (*Instance, error) {
 		for _, i := range waits {
 			on = append(on, i.Name)
 		}
-		return nil, fmt.Errorf("attest %s: steps wait on several instances (%s): say which with --instance", word.Binding, strings.Join(on, ", "))
+		return nil, message.NewError("attest.several", "binding", word.Binding, "instances", strings.Join(on, ", "))
 	case len(has) > 0:
 		return has[0], nil
 	case word.Instance != "" && !slices.Contains(e.o.Config.InstanceNames(), word.Instance):
 		return nil, fmt.Errorf("attest: no instance is called %s%s", word.Instance, manifest.DidYouMean(word.Instance, e.o.Config.InstanceNames()))
 	case unplanned:
-		return nil, errors.New("attest: the first look at the instances is not over yet; try again in a moment")
+		return nil, message.NewError("attest.not-looked")
 	}
 	hint := manifest.DidYouMean(word.Binding, names)
 	if hint == "" {

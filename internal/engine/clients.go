@@ -3,9 +3,10 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/netip"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
@@ -130,8 +131,8 @@ func (noVault) Read(_ context.Context, ref secrets.Ref) (secrets.Secret, secrets
 
 func noVaultFailure(ref secrets.Ref) error {
 	return &binding.Failure{
-		Kind: binding.Refused, Fault: binding.FaultRequest, Code: "NoVault", Op: "vault: read", Object: binding.VaultRef(ref).String(),
-		Hint: "set vault in the configuration", Err: errors.New("no secret store is configured"),
+		Kind: binding.Refused, Fault: binding.FaultRequest, Code: "NoVault", Op: message.New("op.secrets.vault"), Object: binding.VaultRef(ref).String(),
+		Hint: message.New("engine.set-vault"), Err: message.NewError("engine.no-vault"),
 	}
 }
 
@@ -145,15 +146,15 @@ func newHosts(opts Options, tokens observe.TokenReader) (map[binding.Platform]ob
 		ProbeWebhooks: c.Codeup.ProbeWebhooks, Now: opts.Now,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("codeHosts.codeup: %w", err)
+		return nil, message.Within("codeHosts.codeup", err)
 	}
 	gh, err := github.New(github.Options{Client: client(binding.GitHub), BaseURL: c.GitHub.Endpoint, Now: opts.Now})
 	if err != nil {
-		return nil, fmt.Errorf("codeHosts.github: %w", err)
+		return nil, message.Within("codeHosts.github", err)
 	}
 	bb, err := bitbucket.New(bitbucket.Options{Client: client(binding.Bitbucket), BaseURL: c.Bitbucket.Endpoint, Now: opts.Now})
 	if err != nil {
-		return nil, fmt.Errorf("codeHosts.bitbucket: %w", err)
+		return nil, message.Within("codeHosts.bitbucket", err)
 	}
 	return map[binding.Platform]observe.Host{
 		binding.Codeup:    cu,
@@ -190,7 +191,7 @@ func newSites(opts Options) (map[binding.Platform]observe.Site, error) {
 	}
 	gitLab, err := gitlab.NewSite(site)
 	if err != nil {
-		return nil, fmt.Errorf("site of GitLab: %w", err)
+		return nil, message.NewError("engine.gitlab", "why", err)
 	}
 	return map[binding.Platform]observe.Site{binding.GitLab: gitLab}, nil
 }

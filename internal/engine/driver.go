@@ -3,7 +3,8 @@ package engine
 import (
 	"bytes"
 	"context"
-	"fmt"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/boundedio"
 	"reconciler/internal/config"
@@ -62,7 +63,7 @@ func wireProfile(c config.Instance) (*wire.Profile, error) {
 		return nil, err
 	}
 	if profile == nil || profile.Digest() != c.WireProfileDigest {
-		return nil, fmt.Errorf("instance %s: the wire profile %s changed while it was read; try again", c.Name, c.WireProfileFile)
+		return nil, message.NewError("engine.profile-changed", "instance", c.Name, "profile", c.WireProfileFile)
 	}
 	return profile, nil
 }
@@ -118,7 +119,7 @@ func readSecret(path string, redactor *secrets.Redactor) (secrets.Secret, error)
 func readKey(path string) ([]byte, error) {
 	data, err := boundedio.ReadText(path, 64<<10)
 	if err != nil {
-		return nil, fmt.Errorf("access key: %w", err)
+		return nil, message.NewError("engine.access-key", "why", err)
 	}
 	return bytes.TrimSpace(data), nil
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -44,7 +43,7 @@ func (e *Engine) Import(ctx context.Context, name string, progress func(done, of
 	c := &e.o.Config
 	at := slices.Index(c.InstanceNames(), name)
 	if at < 0 {
-		return Found{}, fmt.Errorf("import: the configuration has no instance %q; it has %s", name, strings.Join(c.InstanceNames(), ", "))
+		return Found{}, message.NewError("engine.import.none", "instance", name, "has", strings.Join(c.InstanceNames(), ", "))
 	}
 	cfg := c.Instances[at]
 	driver, err := NewDriver(cfg, e.o.Redactor, nil)
@@ -65,7 +64,7 @@ func (e *Engine) Import(ctx context.Context, name string, progress func(done, of
 	})
 	found.Observation = observer.Observe(ctx, everything(cfg, images), nil, binding.DepthLive)
 	if err := ctx.Err(); err != nil {
-		return Found{}, fmt.Errorf("import of %s: %w", name, err)
+		return Found{}, message.NewError("engine.import.of", "instance", name, "why", err)
 	}
 	return found, nil
 }

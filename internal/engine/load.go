@@ -2,10 +2,11 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
@@ -58,7 +59,7 @@ func (e *Engine) Check(ctx context.Context, snapshot source.Snapshot, root strin
 	for _, i := range e.o.Config.Instances {
 		records, err := e.memory.Store.Records(ctx, i.Name)
 		if err != nil {
-			return Loaded{}, fmt.Errorf("state: %w", err)
+			return Loaded{}, message.Within("state", err)
 		}
 		applied = append(applied, records...)
 	}
@@ -89,7 +90,7 @@ func check(ctx context.Context, o Options, snapshot source.Snapshot, root string
 		Applied: applied, Unreadable: unreadable,
 	})
 	if err := ctx.Err(); err != nil {
-		return Loaded{}, fmt.Errorf("check of %s: %w", snapshot.Revision, err)
+		return Loaded{}, message.NewError("engine.check", "revision", snapshot.Revision, "why", err)
 	}
 	told, mayDeclare := endings(snapshot, root, applied, result.Declarations)
 	broken := slices.Sorted(slices.Values(slices.Concat(result.Broken, unreadable, mayDeclare)))
@@ -135,7 +136,7 @@ func endings(s source.Snapshot, root string, applied []binding.Record, declared 
 func (e *Engine) Trusted(ctx context.Context) (string, error) {
 	revision, err := e.memory.Store.Revision(ctx, e.o.Config.SourceKey())
 	if err != nil {
-		return "", fmt.Errorf("state: %w", err)
+		return "", message.Within("state", err)
 	}
 	return revision, nil
 }
@@ -149,7 +150,7 @@ func (e *Engine) Trust(ctx context.Context, revision string) error {
 		since = g.Verify.Since
 	}
 	if err := e.memory.trust(ctx, e.o.Config.SourceKey(), revision, since); err != nil {
-		return fmt.Errorf("state: %w", err)
+		return message.Within("state", err)
 	}
 	return nil
 }

@@ -3,9 +3,10 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/client"
 	"reconciler/internal/config"
@@ -69,10 +70,10 @@ func askMemory(ctx context.Context, cfg config.Config) (*Memory, error) {
 	for _, instance := range cfg.Instances {
 		memory, err := daemon.Memory(ctx, instance.Name)
 		if err != nil {
-			return nil, fmt.Errorf("state: ask the running daemon: %w", err)
+			return nil, message.NewError("engine.ask-daemon", "why", err)
 		}
 		if err := m.fill(ctx, memory, cfg.SourceKey()); err != nil {
-			return nil, fmt.Errorf("state: %w", err)
+			return nil, message.Within("state", err)
 		}
 	}
 	return m, nil
@@ -92,7 +93,7 @@ func (m *Memory) Close() error {
 func (m *Memory) open(path string, log *slog.Logger) error {
 	store, err := state.Open(path)
 	if errors.Is(err, state.ErrLocked) {
-		return fmt.Errorf("%w (is a daemon running? `reconciler plan` works beside it, `apply` does not)", err)
+		return message.NewError("engine.locked", "why", err)
 	}
 	if err != nil {
 		return err
@@ -115,7 +116,7 @@ func (m *Memory) report(log *slog.Logger) {
 
 func (m *Memory) readKey() (err error) {
 	if m.key, err = m.Store.Key(); err != nil {
-		return fmt.Errorf("state: %w", err)
+		return message.Within("state", err)
 	}
 	return nil
 }
@@ -161,7 +162,7 @@ func (m *Memory) trust(ctx context.Context, source, revision, since string) erro
 func (m *Memory) sinceUsed(ctx context.Context, source string) (string, error) {
 	since, err := m.Store.Revision(ctx, sinceOf(source))
 	if err != nil {
-		return "", fmt.Errorf("state: %w", err)
+		return "", message.Within("state", err)
 	}
 	return since, nil
 }
@@ -177,7 +178,7 @@ func (m *Memory) fillPublished(ctx context.Context, o Options) error {
 			memory.Revision = o.Published.Revision
 		}
 		if err := m.fill(ctx, memory, o.Config.SourceKey()); err != nil {
-			return fmt.Errorf("state: %w", err)
+			return message.Within("state", err)
 		}
 	}
 	return nil

@@ -6,12 +6,14 @@ import (
 	"slices"
 	"sync"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 )
 
 // ErrNoWindows says that a glass is to be broken where there is none.
-var ErrNoWindows = errors.New("break-glass: no instance that is meant has windows; it can be changed at any time")
+var ErrNoWindows = message.NewError("engine.no-windows")
 
 // HasWindows says that there are times at which the instance is not changed.
 func (i *Instance) HasWindows() bool {

@@ -2,11 +2,11 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/boundedio"
 	"reconciler/internal/config"
@@ -39,7 +39,7 @@ func (c *Clients) Receivers() (notify.Rules, []notify.Receiver, error) {
 		}
 		language, err := report.LanguageNamed(r.Language)
 		if err != nil {
-			return notify.Rules{}, nil, fmt.Errorf("receiver %s: %w", r.Name, err)
+			return notify.Rules{}, nil, message.NewError("engine.receiver", "receiver", r.Name, "why", err)
 		}
 		rules.Receivers = append(rules.Receivers, r.Name)
 		receivers = append(receivers, notify.Receiver{Name: r.Name, Sender: s, Language: language, Limit: sender.Type(r.Type).Limit()})
@@ -79,7 +79,7 @@ func (c *Clients) credential(s *config.NotifySecret) sender.Credential {
 	return func(ctx context.Context) (secrets.Secret, error) {
 		secret, err := c.readCredential(ctx, s)
 		if err == nil && secret.IsZero() {
-			err = errors.New("it is empty")
+			err = message.NewError("engine.empty")
 		}
 		if err == nil {
 			c.mask(secret)

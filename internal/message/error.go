@@ -15,7 +15,7 @@ type Error struct {
 
 // NewError makes an error of the catalogue's entry id, as New does. An argument
 // that is an error becomes a message (Says), and the error wraps it.
-func NewError(id string, args ...any) *Error {
+func NewError(id string, args ...any) error {
 	e := &Error{}
 	args = slices.Clone(args)
 	for i, arg := range args {
@@ -28,8 +28,15 @@ func NewError(id string, args ...any) *Error {
 	return e
 }
 
+// WithinID is the identifier of a message about a part of something.
+const WithinID = "within"
+
+// Within puts what an error is about before it: a name, such as a field or a
+// file, or an error that err says more about.
+func Within(what any, err error) error { return NewError(WithinID, "what", what, "why", err) }
+
 // Error implements error.
-func (e *Error) Error() string { return english(e.Message) }
+func (e *Error) Error() string { return English(e.Message) }
 
 // Unwrap returns the errors among the arguments.
 func (e *Error) Unwrap() []error { return e.causes }
@@ -66,6 +73,9 @@ func Says(err error) Message {
 
 // joined is the type of errors.Join, which adds no words.
 var joined = reflect.TypeOf(errors.Join(errors.ErrUnsupported))
+
+// English is a message as the text of an error.
+func English(m Message) string { return english(m) }
 
 // english puts a message into words.
 var english = Message.Key

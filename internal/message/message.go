@@ -101,6 +101,8 @@ func plain(value any) any {
 		return v.String()
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		return int(v.Int())
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return int(v.Uint()) //nolint:gosec // What we count is small.
 	case reflect.Slice:
 		list := make([]string, v.Len())
 		for i := range list {

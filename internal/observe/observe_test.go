@@ -67,7 +67,7 @@ func TestDepthSaysWhoIsAsked(t *testing.T) {
 }
 
 func TestWhatDoesNotAnswerIsUnknownAndOnlyThat(t *testing.T) {
-	down := worldtest.Fault{Before: &binding.Failure{Kind: binding.Transient, Op: "x"}}
+	down := worldtest.Fault{Before: &binding.Failure{Kind: binding.Transient, Op: message.Verbatim("x")}}
 	for name, c := range map[string]struct {
 		failing string
 		unknown func(o binding.Observation) *binding.Unknown
@@ -103,7 +103,7 @@ func TestWhatDoesNotAnswerIsUnknownAndOnlyThat(t *testing.T) {
 func TestInstanceStopMakesTheWholeInstanceUnknown(t *testing.T) {
 	for _, call := range []string{"capabilities", "account gitlab", "repository pay/api"} {
 		w := newSite()
-		w.FailOn(call, worldtest.Fault{Before: &binding.Failure{Kind: binding.InstanceStop, Code: "USER_NOT_EXIST", Hint: "open the console once"}})
+		w.FailOn(call, worldtest.Fault{Before: &binding.Failure{Kind: binding.InstanceStop, Code: "USER_NOT_EXIST", Hint: message.Verbatim("open the console once")}})
 		obs := w.observer().Observe(t.Context(), declare(worldtest.GitLab(), worldtest.Codeup()), nil, binding.DepthLive)
 		if obs.Unknown == nil || obs.Unknown.Reason != "InstanceStop" || len(obs.Accounts)+len(obs.Repositories) > 0 {
 			t.Errorf("%s: %+v", call, obs)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 
+	"reconciler/internal/message"
+
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
@@ -31,7 +33,7 @@ func TestUsageIsCountedWhereSomethingIsMade(t *testing.T) {
 		{"it is not known whether they exist", true, func(w *site) {
 			w.Fault = func(call string) (f worldtest.Fault) {
 				if call == "repository pay/new" || call == "repository pay/next" {
-					f.Before = &binding.Failure{Kind: binding.Transient, Op: call, Err: errors.New("no answer")}
+					f.Before = &binding.Failure{Kind: binding.Transient, Op: message.Verbatim(call), Err: errors.New("no answer")}
 				}
 				return f
 			}
@@ -39,7 +41,7 @@ func TestUsageIsCountedWhereSomethingIsMade(t *testing.T) {
 		{"the count is refused", true, func(w *site) {
 			w.Fault = func(call string) (f worldtest.Fault) {
 				if call == "usage" {
-					f.Before = &binding.Failure{Kind: binding.InstanceStop, Code: "Forbidden.RAM", Op: call, Err: errors.New("not allowed")}
+					f.Before = &binding.Failure{Kind: binding.InstanceStop, Code: "Forbidden.RAM", Op: message.Verbatim(call), Err: errors.New("not allowed")}
 				}
 				return f
 			}

@@ -2,12 +2,12 @@ package providers
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 // HostOptions say how a code host with one API for everybody is asked.
@@ -47,10 +47,10 @@ func (o HostOptions) Host(own string) (Host, error) {
 func ParseBase(address string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimRight(address, "/"))
 	if err != nil {
-		return nil, errors.New("the base URL of a code host's API is not a URL")
+		return nil, message.NewError("host.base.not-url")
 	}
 	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("the base URL of a code host's API: want http(s)://host[/path], without user, query or fragment")
+		return nil, message.NewError("host.base.want")
 	}
 	return u, nil
 }

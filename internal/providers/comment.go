@@ -3,10 +3,10 @@ package providers
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
+
+	"reconciler/internal/message"
 )
 
 // PullRequest names what is commented on.
@@ -109,7 +109,7 @@ func ownComment(ctx context.Context, to Commenter, pr PullRequest, post Post) (o
 		}
 		self = cmp.Or(post.Author, self)
 		if self == "" {
-			return Comment{}, false, errors.New("the code host does not tell whose the token is, so that its own comment cannot be known again; name the author")
+			return Comment{}, false, message.NewError("host.own-comment")
 		}
 		at := slices.IndexFunc(comments, func(c Comment) bool {
 			return strings.EqualFold(c.Author, self) && begins(c.Body, post.Marker)
@@ -149,5 +149,5 @@ func Pages(page func(n int) (more bool, err error)) error {
 			return err
 		}
 	}
-	return fmt.Errorf("the pull request has more comments than %d pages; none was written", maxPages)
+	return message.NewError("host.comments", "pages", maxPages)
 }

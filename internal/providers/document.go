@@ -4,11 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/secrets"
@@ -21,13 +22,13 @@ func ParseDocument(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "":
-		return nil, errors.New("the address is not a URL with a host")
+		return nil, message.NewError("document.not-url")
 	case u.User != nil:
-		return nil, fmt.Errorf("the address of %s holds a user or a password; a token is read from a file", u.Host)
+		return nil, message.NewError("document.user", "host", u.Host)
 	case u.Scheme == "https" || u.Scheme == "http" && binding.Loopback(u.Hostname()):
 		return u, nil
 	}
-	return nil, fmt.Errorf("the address of %s begins with %s://; want https://, or http:// to this machine", u.Host, u.Scheme)
+	return nil, message.NewError("document.scheme", "host", u.Host, "scheme", u.Scheme)
 }
 
 // Document gets a JSON document with a guarded client, which follows no
@@ -36,7 +37,7 @@ func ParseDocument(address string) (*url.URL, error) {
 func Document(ctx context.Context, client *http.Client, address *url.URL, token secrets.Secret) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), http.NoBody)
 	if err != nil {
-		return nil, fmt.Errorf("the address of %s is not one that can be asked", address.Host)
+		return nil, message.NewError("document.address", "host", address.Host)
 	}
 	req.Header.Set("Accept", "application/json")
 	if !token.IsZero() {
@@ -49,11 +50,11 @@ func Document(ctx context.Context, client *http.Client, address *url.URL, token 
 	defer func() { _ = resp.Body.Close() }()
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
-		return nil, fmt.Errorf("%s refuses (%s): check the token", address.Host, resp.Status)
+		return nil, message.NewError("document.refused", "host", address.Host, "status", resp.Status)
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		return nil, fmt.Errorf("%s redirects (%s), which is not followed: give the address that it leads to", address.Host, resp.Status)
+		return nil, message.NewError("document.redirect", "host", address.Host, "status", resp.Status)
 	case resp.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("%s answers %s", address.Host, resp.Status)
+		return nil, message.NewError("document.answers", "host", address.Host, "status", resp.Status)
 	}
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
@@ -70,19 +71,19 @@ func documentError(host string, err error) error {
 	if f, ok := errors.AsType[*binding.Failure](err); ok {
 		switch f.Code {
 		case ReasonNotJSON:
-			return fmt.Errorf("%s answers with something other than JSON (a sign-in page, perhaps)", host)
+			return message.NewError("document.not-json", "host", host)
 		case ReasonTooLarge:
-			return fmt.Errorf("the answer of %s is larger than what is read of one", host)
+			return message.NewError("document.large", "host", host)
 		}
 	}
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
 	case untrusted:
-		return fmt.Errorf("the certificate of %s is not trusted; SSL_CERT_FILE names a file with more roots", host)
+		return message.NewError("document.certificate", "host", host)
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return fmt.Errorf("%s cannot be resolved", host)
+		return message.NewError("document.unresolved", "host", host)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Errorf("%s did not answer in time", host)
+		return message.NewError("document.timeout", "host", host)
 	}
-	return fmt.Errorf("%s could not be reached", host)
+	return message.NewError("document.unreached", "host", host)
 }

@@ -3,9 +3,10 @@ package providers
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
+
+	"reconciler/internal/message"
 )
 
 // maxErrorBody bounds what is kept of an answer that is not a success.
@@ -28,7 +29,7 @@ func (r Reply) OK() bool { return r.Status >= 200 && r.Status < 300 }
 func Get(ctx context.Context, client *http.Client, address string, header http.Header, out any) (Reply, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return Reply{}, fmt.Errorf("make the request: %w", err)
+		return Reply{}, message.NewError("host.request", "why", err)
 	}
 	req.Header = header.Clone()
 	if req.Header == nil {
@@ -50,7 +51,7 @@ func Send(client *http.Client, req *http.Request, out any) (Reply, error) {
 	if !reply.OK() {
 		reply.Body, err = io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 		if err != nil {
-			return reply, fmt.Errorf("read the answer: %w", err)
+			return reply, message.NewError("host.read", "why", err)
 		}
 		return reply, nil
 	}
@@ -58,7 +59,7 @@ func Send(client *http.Client, req *http.Request, out any) (Reply, error) {
 		return reply, nil
 	}
 	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
-		return reply, fmt.Errorf("decode the answer: %w", err)
+		return reply, message.NewError("host.decode", "why", err)
 	}
 	return reply, nil
 }

@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 
 	"code.dny.dev/ssrf"
 	"golang.org/x/time/rate"
@@ -168,7 +168,7 @@ func dialer(o Options) func(context.Context, string, string) (net.Conn, error) {
 		}
 		conn, err := guarded(ctx, network, address)
 		if err != nil {
-			return nil, fmt.Errorf("connect to %s: %w", address, err)
+			return nil, message.NewError("host.connect", "address", address, "why", err)
 		}
 		return conn, nil
 	}

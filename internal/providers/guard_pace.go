@@ -3,7 +3,6 @@ package providers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"net"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 const (
@@ -108,14 +108,14 @@ func (p *pace) wait(ctx context.Context, s *slot, host string) error {
 	s.pause = s.pause.At(now)
 	if left := s.pause.Left(now); left > 0 {
 		p.mu.Unlock()
-		return throttled(host, left, errors.New("the host asked to wait; nothing was sent"))
+		return throttled(host, left, message.NewError("host.asked-to-wait"))
 	}
 	turn := s.limiter.Reserve()
 	delay := turn.Delay()
 	if deadline, ok := ctx.Deadline(); ok && delay > time.Until(deadline) {
 		turn.Cancel()
 		p.mu.Unlock()
-		return throttled(host, 0, errors.New("its turn comes after the deadline of the call"))
+		return throttled(host, 0, message.NewError("host.late"))
 	}
 	if delay <= 0 {
 		p.mu.Unlock()
@@ -173,7 +173,7 @@ func (p *pace) failed(host string, err error) {
 			s.limiter.AllowN(time.Now(), p.burst-1)
 		}
 	}
-	q.err = fmt.Errorf("another request to %s: %w", host, err)
+	q.err = message.NewError("host.another", "host", host, "why", err)
 	close(q.failed)
 }
 
@@ -187,8 +187,8 @@ func notConnected(err error) bool {
 
 func throttled(host string, after time.Duration, err error) error {
 	return &binding.Failure{
-		Kind: binding.Throttled, Code: ReasonRateLimited, Op: "code host: ask", Object: host,
-		RetryAfter: after, Err: err, Hint: "it will be asked again by itself",
+		Kind: binding.Throttled, Code: ReasonRateLimited, Op: message.New("op.host.ask"), Object: host,
+		RetryAfter: after, Err: err, Hint: message.New("host.again"),
 	}
 }
 

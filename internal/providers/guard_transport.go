@@ -2,12 +2,13 @@ package providers
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/trace"
 
@@ -80,8 +81,8 @@ func jsonOnly(resp *http.Response) error {
 		return nil
 	}
 	return &binding.Failure{
-		Kind: binding.Unreadable, Code: ReasonNotJSON, Op: "code host: read the answer of", Object: resp.Request.URL.Host,
-		Hint: "the address answers with something other than this host's API; check the address",
+		Kind: binding.Unreadable, Code: ReasonNotJSON, Op: message.New("op.host.read"), Object: resp.Request.URL.Host,
+		Hint: message.New("host.other-api"),
 	}
 }
 
@@ -107,8 +108,8 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		return 0, &binding.Failure{
-			Kind: binding.Unreadable, Code: ReasonTooLarge, Op: "code host: read the answer of", Object: b.host,
-			Err: fmt.Errorf("the answer is larger than the bound"),
+			Kind: binding.Unreadable, Code: ReasonTooLarge, Op: message.New("op.host.read"), Object: b.host,
+			Err: message.NewError("host.large"),
 		}
 	}
 	if int64(len(p)) > b.left {

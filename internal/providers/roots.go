@@ -2,7 +2,8 @@ package providers
 
 import (
 	"crypto/x509"
-	"fmt"
+
+	"reconciler/internal/message"
 
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
@@ -16,7 +17,7 @@ func PublicRoots() (*x509.CertPool, error) {
 	for root := range bundle.Roots() {
 		cert, err := x509.ParseCertificate(root.Certificate)
 		if err != nil {
-			return nil, fmt.Errorf("public roots: %w", err)
+			return nil, message.NewError("host.roots", "why", err)
 		}
 		if root.Constraint == nil {
 			pool.AddCert(cert)

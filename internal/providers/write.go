@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -44,13 +43,13 @@ func (a *API) Call(ctx context.Context, method, path string, in, out any) (Reply
 	if in != nil {
 		var err error
 		if body, err = json.Marshal(in); err != nil {
-			return Reply{}, fmt.Errorf("code host: write the request: %w", err)
+			return Reply{}, message.NewError("host.write", "why", err)
 		}
 	}
 	for try := 1; ; try++ {
 		req, err := http.NewRequestWithContext(ctx, method, a.Base.String()+path, bytes.NewReader(body))
 		if err != nil {
-			return Reply{}, fmt.Errorf("code host: make the request: %w", err)
+			return Reply{}, message.NewError("host.make", "why", err)
 		}
 		req.Header = a.Header.Clone()
 		req.Header.Set("Accept", "application/json")
@@ -98,7 +97,7 @@ func (a *API) wait(ctx context.Context, d time.Duration) error {
 }
 
 func (a *API) failure(method string, reply Reply, err error) error {
-	f := &binding.Failure{Kind: binding.Transient, Op: "code host: " + method, Object: a.Base.Host}
+	f := &binding.Failure{Kind: binding.Transient, Op: message.New("op.host.call", "method", method), Object: a.Base.Host}
 	if err != nil {
 		_, m := OfError(a.Base.Host, err)
 		f.Err = &message.Error{Message: m}
@@ -115,11 +114,11 @@ func (a *API) failure(method string, reply Reply, err error) error {
 	f.Err = &message.Error{Message: m}
 	switch {
 	case reply.Status == http.StatusUnauthorized, reply.Status == http.StatusForbidden:
-		f.Kind, f.Hint = binding.Forbidden, "the token must be allowed to comment on pull requests and to set statuses"
+		f.Kind, f.Hint = binding.Forbidden, message.New("host.hint.comment")
 	case reply.Status == http.StatusNotFound:
-		f.Kind, f.Hint = binding.Refused, "check the project, the number of the pull request and the commit; hosts say the same to a token that may not see them"
+		f.Kind, f.Hint = binding.Refused, message.New("host.hint.find")
 	case reply.Status == http.StatusRequestEntityTooLarge:
-		f.Kind, f.Hint = binding.Refused, "the text is too long for this host"
+		f.Kind, f.Hint = binding.Refused, message.New("host.hint.long")
 	case reply.Status >= 400 && reply.Status < 500:
 		f.Kind = binding.Refused
 	}

@@ -6,6 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -16,7 +18,7 @@ import (
 func refusing(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
 	t.Helper()
 	w := newWorld()
-	w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Refused, Op: "registry: bind"}})
+	w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Refused, Op: message.Verbatim("registry: bind")}})
 	r := reconcile.New(w.options())
 	d := desire(gitlab(), codeup())
 	for range 3 {
@@ -124,7 +126,7 @@ func TestOnlySomethingElseToTryOrAPersonEndsThePause(t *testing.T) {
 	}
 	t.Run("what is not declared any more says so too", func(t *testing.T) {
 		w, r, _ := refusing(t)
-		w.FailOn("unbind codeup", fault{Before: &binding.Failure{Kind: binding.Refused, Op: "registry: unbind"}})
+		w.FailOn("unbind codeup", fault{Before: &binding.Failure{Kind: binding.Refused, Op: message.Verbatim("registry: unbind")}})
 		sync1(t, r, desire(gitlab()))
 		if s := statusOf(t, r, "pay-codeup"); s.Retry == nil || s.Retry.Failures != 1 {
 			t.Errorf("its unbinding failed, and is tried again: %+v", s.Retry)

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -15,7 +17,7 @@ import (
 // TestNothingIsUnboundWhileOurCredentialsMayNotBind: an account that cannot be bound
 // again is lost, so that one refused bind keeps all others from being unbound.
 func TestNothingIsUnboundWhileOurCredentialsMayNotBind(t *testing.T) {
-	forbidden := &binding.Failure{Kind: binding.Forbidden, Code: "Forbidden.RAM", Op: "registry: bind", Hint: "allow it"}
+	forbidden := &binding.Failure{Kind: binding.Forbidden, Code: "Forbidden.RAM", Op: message.Verbatim("registry: bind"), Hint: message.Verbatim("allow it")}
 	forbid := func(w *world, which string) { w.FailOn("bind "+which, worldtest.Fault{Before: forbidden}) }
 	both := desire(gitlab(), codeup())
 	rotate := func(w *world) { w.Tokens["acr/codeup"] = append(w.Tokens["acr/codeup"], "canary-codeup-2") }
@@ -88,7 +90,7 @@ func TestNothingIsUnboundWhileOurCredentialsMayNotBind(t *testing.T) {
 // TestAnAccountThatOurCredentialsMayNotBindAgainIsReported with what to do.
 func TestAnAccountThatOurCredentialsMayNotBindAgainIsReported(t *testing.T) {
 	w := rotated(t)
-	w.FailOn("bind", worldtest.Fault{Before: &binding.Failure{Kind: binding.Forbidden, Code: "Forbidden.RAM", Op: "registry: bind", Hint: "allow the call"}})
+	w.FailOn("bind", worldtest.Fault{Before: &binding.Failure{Kind: binding.Forbidden, Code: "Forbidden.RAM", Op: message.Verbatim("registry: bind"), Hint: message.Verbatim("allow the call")}})
 	r := reconcile.New(w.options())
 	sync1(t, r, desire(gitlab()))
 	got := conditionOf(t, r, "pay-gitlab", binding.Bound)

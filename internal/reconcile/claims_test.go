@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -42,7 +44,7 @@ func TestWhatAPersonBindsAfterOurBindFailedIsNotOurs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := rotated(t)
 			w.Tokens["acr/gitlab"][0] = "" // There is no way back.
-			w.FailOn("bind", fault{Before: &binding.Failure{Kind: binding.Refused, Fault: binding.FaultService, Code: "SystemBusy", Op: "registry: bind"}})
+			w.FailOn("bind", fault{Before: &binding.Failure{Kind: binding.Refused, Fault: binding.FaultService, Code: "SystemBusy", Op: message.Verbatim("registry: bind")}})
 			r, d := reconcile.New(w.options()), desire(gitlab(func(d *binding.Declaration) { d.Spec.DriftPolicy = policy }))
 			if err := sync1(t, r, d).Err(); !errors.Is(err, plan.ErrLost) {
 				t.Fatalf("result: %v, want ErrLost", err)

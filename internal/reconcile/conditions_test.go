@@ -155,7 +155,7 @@ func TestAnUnknownKeepsTheConditionAsItWas(t *testing.T) {
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab()))
 	before := conditionOf(t, r, "pay-gitlab", binding.Bound)
-	w.FailOn("capabilities", fault{Before: &binding.Failure{Kind: binding.Transient, Op: "registry: probe"}})
+	w.FailOn("capabilities", fault{Before: &binding.Failure{Kind: binding.Transient, Op: message.Verbatim("registry: probe")}})
 	for range 2 {
 		w.Now = w.Now.Add(time.Hour)
 		sync1(t, r, desire(gitlab()))

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/worldtest"
@@ -13,7 +15,7 @@ import (
 // and one that somebody else made counts only if it is as declared.
 func TestACreationWhoseAnswerIsLostOrSaysThatItExists(t *testing.T) {
 	const image = "pay/api"
-	lost := &binding.Failure{Kind: binding.OutcomeUnknown, Op: "registry: create repository"}
+	lost := &binding.Failure{Kind: binding.OutcomeUnknown, Op: message.Verbatim("registry: create repository")}
 	declared := gitlab(func(d *binding.Declaration) {
 		d.Spec.Repositories[0].Create = &binding.Creation{Visibility: "private"}
 	})

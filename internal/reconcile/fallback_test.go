@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/worldtest"
@@ -18,9 +20,9 @@ func TestAnAccountThatAPersonUnboundComesBackOnlyAsDeclared(t *testing.T) {
 		_, _ = r.Sync(t.Context(), desire(gitlab(another)), binding.DepthPreflight)
 	}
 	refusals := map[string]*binding.Failure{
-		"the token":       {Kind: binding.Refused, Fault: binding.FaultToken, Code: "TOKEN_INVALID", Op: "registry: bind"},
-		"our credentials": {Kind: binding.Forbidden, Code: "Forbidden.RAM", Op: "registry: bind"},
-		"nobody knows":    {Kind: binding.Refused, Code: "CONFLICT", Op: "registry: bind"},
+		"the token":       {Kind: binding.Refused, Fault: binding.FaultToken, Code: "TOKEN_INVALID", Op: message.Verbatim("registry: bind")},
+		"our credentials": {Kind: binding.Forbidden, Code: "Forbidden.RAM", Op: message.Verbatim("registry: bind")},
+		"nobody knows":    {Kind: binding.Refused, Code: "CONFLICT", Op: message.Verbatim("registry: bind")},
 	}
 	for name, tt := range map[string]struct {
 		unbound  func(*world, *reconcile.Reconciler)

@@ -21,7 +21,7 @@ import (
 
 func TestOurOwnMissingPermissionIsNotBlamedOnTheToken(t *testing.T) {
 	w := rotated(t)
-	w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Forbidden, Code: "NoPermission", Op: "registry: bind"}})
+	w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Forbidden, Code: "NoPermission", Op: message.Verbatim("registry: bind")}})
 	r := reconcile.New(w.options())
 	if err := sync1(t, r, desire(gitlab())).Err(); !errors.Is(err, plan.ErrLost) {
 		t.Errorf("result: %v, want ErrLost", err)
@@ -341,7 +341,7 @@ func TestEveryFailureOfTheSecretStoreHasItsOwnReason(t *testing.T) {
 			if known {
 				synced(t, r, desire(gitlab()))
 			}
-			w.FailOn("metadata", fault{Before: &binding.Failure{Kind: kind, Code: code, Op: "vault: read", Hint: "hint " + code, Err: context.DeadlineExceeded}})
+			w.FailOn("metadata", fault{Before: &binding.Failure{Kind: kind, Code: code, Op: message.Verbatim("vault: read"), Hint: message.Verbatim("hint " + code), Err: context.DeadlineExceeded}})
 			sync1(t, r, desire(gitlab()))
 			got := conditionOf(t, r, "pay-gitlab", binding.SecretAvailable)
 			if strings.TrimSuffix(got.Reason, status.SuffixLastKnown) != code || !strings.Contains(text(got.Message), "hint "+code) {

@@ -52,7 +52,7 @@ func TestKind10AConfirmedSourceGoesWithItsRepository(t *testing.T) {
 				if reads++; reads == 1 {
 					delete(w.Repos, image)
 				} else {
-					return worldtest.Fault{Before: &binding.Failure{Kind: binding.Transient, Op: "registry: read repository"}}
+					return worldtest.Fault{Before: &binding.Failure{Kind: binding.Transient, Op: message.Verbatim("registry: read repository")}}
 				}
 			}
 			return worldtest.Fault{}

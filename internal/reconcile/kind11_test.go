@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/status"
@@ -20,7 +22,7 @@ type failingStore struct {
 
 func (s *failingStore) fails(method string) error {
 	if s.at == method {
-		return &binding.Failure{Kind: binding.Transient, Op: "state: " + method, Err: syscall.ENOSPC}
+		return &binding.Failure{Kind: binding.Transient, Op: message.Verbatim("state: " + method), Err: syscall.ENOSPC}
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -403,7 +405,7 @@ func TestKind1OurOwnCredentialsAreAConditionOfTheInstance(t *testing.T) {
 		w := newWorld()
 		r := reconcile.New(w.options())
 		synced(t, r, desire(gitlab(), codeup()))
-		w.FailOn("metadata acr/gitlab", fault{Before: &binding.Failure{Kind: binding.Forbidden, Code: "Forbidden", Op: "vault: read", Hint: "the policy"}})
+		w.FailOn("metadata acr/gitlab", fault{Before: &binding.Failure{Kind: binding.Forbidden, Code: "Forbidden", Op: message.Verbatim("vault: read"), Hint: message.Verbatim("the policy")}})
 		sync1(t, r, desire(gitlab(), codeup()))
 		if got := r.Conditions()[0]; got.Status != binding.False || !strings.Contains(text(got.Message), "the policy") {
 			t.Errorf("%+v", got)

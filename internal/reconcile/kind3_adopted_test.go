@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
@@ -19,7 +21,9 @@ func TestKind3WhatIsAdoptedIsRemembered(t *testing.T) {
 		d.Spec.Adopt, d.Spec.Repositories = true, append(d.Spec.Repositories, again)
 	}
 	down := func(call string) func(*world) {
-		return func(w *world) { w.FailOn(call, fault{Before: &binding.Failure{Kind: binding.Throttled, Op: call}}) }
+		return func(w *world) {
+			w.FailOn(call, fault{Before: &binding.Failure{Kind: binding.Throttled, Op: message.Verbatim(call)}})
+		}
 	}
 	works := func(w *world) { w.Fault = nil }
 	for name, c := range map[string]struct {

@@ -31,7 +31,7 @@ func (w *world) refuseSecond() {
 	w.Fault = func(call string) fault {
 		if call == "bind gitlab" && w.Effects["unbind gitlab"] == 1 && w.Effects["refusal"] == 0 {
 			w.Effects["refusal"]++
-			return fault{Before: &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Code: "TOKEN_INVALID", Op: "registry: bind"}}
+			return fault{Before: &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Code: "TOKEN_INVALID", Op: message.Verbatim("registry: bind")}}
 		}
 		return fault{}
 	}
@@ -126,7 +126,7 @@ func TestNothingIsReleasedUnlessTheCodeHostAcceptsTheNewToken(t *testing.T) {
 
 func TestATransientFailureBetweenUnbindAndBindIsRepairedByTheNextRun(t *testing.T) {
 	w := rotated(t)
-	w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Transient, Op: "registry: bind"}})
+	w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Transient, Op: message.Verbatim("registry: bind")}})
 	d := desire(reportOnly(gitlab()))
 	r := reconcile.New(w.options())
 	if err := sync1(t, r, d).Err(); !errors.Is(err, plan.ErrLost) {
@@ -143,7 +143,7 @@ func TestATransientFailureBetweenUnbindAndBindIsRepairedByTheNextRun(t *testing.
 }
 
 func TestALostAnswerIsObservedAndNotGuessed(t *testing.T) {
-	lost := &binding.Failure{Kind: binding.OutcomeUnknown, Op: "registry"}
+	lost := &binding.Failure{Kind: binding.OutcomeUnknown, Op: message.Verbatim("registry")}
 	for _, call := range []string{"bind gitlab", "unbind gitlab", "add-rule", "link"} {
 		for name, f := range map[string]fault{
 			"it had its effect": {After: lost},

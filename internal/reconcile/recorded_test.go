@@ -158,7 +158,7 @@ func TestWhatDidNotAnswerIsUnknownElsewhereToo(t *testing.T) {
 	w := newWorld()
 	r := reconcile.New(w.options())
 	synced(t, r, desire(gitlab(), codeup()))
-	w.FailOn("capabilities", fault{Before: &binding.Failure{Kind: binding.Transient, Op: "x"}})
+	w.FailOn("capabilities", fault{Before: &binding.Failure{Kind: binding.Transient, Op: message.Verbatim("x")}})
 	if _, err := r.Plan(t.Context(), desire(gitlab(), codeup()), binding.DepthLive); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/secrets"
@@ -18,7 +20,7 @@ func TestAStatusIsRedactedWithWhatIsLearnedLater(t *testing.T) {
 	o := w.options()
 	o.Redactor = secrets.NewRedactor(w.Clock)
 	forget := o.Redactor.Register(secrets.New([]byte(before)))
-	w.FailOn("capabilities", fault{Before: &binding.Failure{Kind: binding.Transient, Op: "registry: probe " + before + " " + later}})
+	w.FailOn("capabilities", fault{Before: &binding.Failure{Kind: binding.Transient, Op: message.Verbatim("registry: probe " + before + " " + later)}})
 	r := reconcile.New(o)
 	sync1(t, r, desire(gitlab()))
 	shown := func() string {

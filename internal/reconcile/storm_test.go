@@ -25,7 +25,7 @@ type picky struct {
 func (p picky) Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error) {
 	if p.refuses[token.Expose()] && !p.Dead {
 		_ = p.Do("bind refused "+string(wanted.Platform), func() error { return nil })
-		return binding.Account{}, &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Code: "TOKEN_INVALID", Op: "registry: bind"}
+		return binding.Account{}, &binding.Failure{Kind: binding.Refused, Fault: binding.FaultToken, Code: "TOKEN_INVALID", Op: message.Verbatim("registry: bind")}
 	}
 	return p.registry.Bind(ctx, wanted, token)
 }
@@ -97,7 +97,7 @@ func (s *storm) goWrong(t *rapid.T) {
 	s.Calls = nil
 	s.Fault = func(call string) fault {
 		at := len(s.Calls) == k
-		lost := &binding.Failure{Kind: binding.OutcomeUnknown, Op: "registry"}
+		lost := &binding.Failure{Kind: binding.OutcomeUnknown, Op: message.Verbatim("registry")}
 		switch {
 		case kind == "crash before" && at:
 			s.Dead = true
@@ -110,7 +110,7 @@ func (s *storm) goWrong(t *rapid.T) {
 		case kind == "lost after" && at:
 			return fault{After: lost}
 		case kind == "down" && len(call) >= len(peer) && call[:len(peer)] == peer:
-			return fault{Before: &binding.Failure{Kind: binding.Transient, Op: peer}}
+			return fault{Before: &binding.Failure{Kind: binding.Transient, Op: message.Verbatim(peer)}}
 		}
 		return fault{}
 	}

@@ -232,7 +232,7 @@ func TestARebindTornByAFailureIsEndedOutsideOfTheWindow(t *testing.T) {
 	w.Tokens["acr/gitlab"] = append(w.Tokens["acr/gitlab"], "canary-gitlab-2")
 	w.Now = w.Now.Add(2 * time.Hour)
 	r := windowed(w, nightly(t))
-	w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Transient, Op: "registry: bind"}})
+	w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Transient, Op: message.Verbatim("registry: bind")}})
 	if err := sync1(t, r, desire(gitlab(), codeup())).Err(); !errors.Is(err, plan.ErrLost) {
 		t.Fatalf("result: %v", err)
 	}
@@ -251,7 +251,7 @@ func TestARepairThatFailedWaitsForAWindow(t *testing.T) {
 	w.ConsoleUnbinds(binding.GitLab)
 	w.Now = w.Now.Add(2 * time.Hour)
 	r := windowed(w, nightly(t))
-	w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Transient, Op: "registry: bind"}})
+	w.FailOn("bind gitlab", fault{Before: &binding.Failure{Kind: binding.Transient, Op: message.Verbatim("registry: bind")}})
 	if result := sync1(t, r, desire(gitlab(), codeup())); result.Count(plan.Failed) != 1 {
 		t.Fatalf("outcomes: %v", states(result))
 	}

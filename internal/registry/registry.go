@@ -4,7 +4,8 @@ package registry
 
 import (
 	"context"
-	"errors"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/secrets"
@@ -60,7 +61,7 @@ type RepositoryWriter interface {
 
 // ErrExists marks the failure of a CreateRepository whose image repository exists
 // already. It does not show who made it.
-var ErrExists = errors.New("it exists already")
+var ErrExists = message.NewError("registry.exists")
 
 // RepositoryMaker makes image repositories. Nothing ever removes them.
 type RepositoryMaker interface {

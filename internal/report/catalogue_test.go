@@ -267,7 +267,7 @@ func english(t *testing.T) []byte {
 func TestEveryMessageIsInTheCatalogueAndUsed(t *testing.T) {
 	t.Parallel()
 	all := entries(t, english(t))
-	used := map[string]bool{message.VerbatimID: true}
+	used := map[string]bool{message.VerbatimID: true, message.WithinID: true}
 	for _, u := range uses(t) {
 		found := false
 		for id, e := range all {
@@ -435,6 +435,19 @@ func TestUnknownMessagesAreShownAsData(t *testing.T) {
 	}
 	if got := English().Text(message.Message{}); got != "" {
 		t.Errorf("the zero message is %q", got)
+	}
+}
+
+func TestAMessageWithAnUnknownOneInsideIsShownInTheWordsThatCame(t *testing.T) {
+	t.Parallel()
+	newer := message.New("of-a-newer-version")
+	for name, m := range map[string]message.Message{
+		"argument": message.New("failure", "op", newer, "object", "", "code", "", "why", message.Message{}, "hint", message.Message{}),
+		"list":     message.New("list", "items", []message.Message{newer}),
+	} {
+		if got := English().Text(MessageOf(m.ID, m.Args, "what came")); got != "what came" {
+			t.Errorf("%s: %q", name, got)
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"slices"
+
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
 )
@@ -58,13 +60,28 @@ func known(m message.Message, words string) message.Message {
 	if m.ID == "" && words == "" {
 		return message.Message{}
 	}
-	if _, err := English().text(m); err == nil {
+	if English().has(m) {
 		return m
 	}
 	if words == "" {
 		return message.Message{}
 	}
 	return message.Verbatim(words)
+}
+
+// has says that there are words for a message and for those in its arguments.
+func (l *Language) has(m message.Message) bool {
+	for _, value := range m.Args {
+		inner, _ := value.([]message.Message)
+		if one, ok := value.(message.Message); ok && !one.IsZero() {
+			inner = []message.Message{one}
+		}
+		if slices.ContainsFunc(inner, func(m message.Message) bool { return !l.has(m) }) {
+			return false
+		}
+	}
+	_, err := l.text(m)
+	return err == nil
 }
 
 // MessageOf is the message that an object in JSON has as data, or its words as they

@@ -39,8 +39,8 @@ type Entry struct {
 
 // Errors that a Tree gives for one file, which become findings.
 var (
-	ErrTooLarge   = errors.New("source: file is larger than the limit")
-	ErrUnreadable = errors.New("source: file cannot be read")
+	ErrTooLarge   = message.NewError("source.err-large")
+	ErrUnreadable = message.NewError("source.err-unreadable")
 )
 
 // Tree is what declarations are selected from.
@@ -108,7 +108,7 @@ func Readable(ctx context.Context, tree Tree, use func(Entry)) error {
 }
 
 // errLimit ends a walk early; the walk has reported the finding.
-var errLimit = errors.New("source: limit reached")
+var errLimit = message.NewError("source.err-limit")
 
 // selection is the state of one walk.
 type selection struct {

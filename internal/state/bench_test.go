@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	_ "reconciler/internal/report" // The texts of errors.
+
 	"go.etcd.io/bbolt"
 
 	"reconciler/internal/state"

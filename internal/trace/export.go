@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"reconciler/internal/message"
+
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -47,7 +49,7 @@ func Setup(ctx context.Context, version string, failed func(error)) (shut func(c
 	described, err := resource.New(ctx, resource.WithAttributes(
 		attribute.String("service.name", scope), attribute.String("service.version", version)), resource.WithFromEnv())
 	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
-		return shut, fmt.Errorf("traces: %w", err)
+		return shut, message.Within("traces", err)
 	}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(e), sdktrace.WithResource(described))
 	otel.SetTracerProvider(provider)
@@ -100,7 +102,7 @@ func newExporter(endpoint string) (*exporter, error) {
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	data, err := proto.Marshal(request(spans))
 	if err != nil {
-		return fmt.Errorf("traces: %w", err)
+		return message.Within("traces", err)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.endpoint, bytes.NewReader(data))
 	if err != nil {

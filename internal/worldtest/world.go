@@ -210,7 +210,7 @@ func (w Registry) Bind(_ context.Context, wanted binding.Account, token secrets.
 	err = w.Do("bind "+string(wanted.Platform), func() error {
 		if w.Accounts[wanted.Platform] != nil {
 			w.Effects["double bind"]++
-			return &binding.Failure{Kind: binding.Refused, Code: "ALREADY_BOUND", Op: "registry: bind"}
+			return &binding.Failure{Kind: binding.Refused, Code: "ALREADY_BOUND", Op: message.New("op.registry.bind")}
 		}
 		w.NextID++
 		w.Effects["bind "+string(wanted.Platform)]++
@@ -227,7 +227,7 @@ func (w Registry) Bind(_ context.Context, wanted binding.Account, token secrets.
 func (w Registry) Unbind(_ context.Context, account binding.Account) error {
 	return w.Do("unbind "+string(account.Platform), func() error {
 		if w.Accounts[account.Platform] == nil {
-			return &binding.Failure{Kind: binding.NotFound, Op: "registry: unbind"}
+			return &binding.Failure{Kind: binding.NotFound, Op: message.New("op.registry.unbind")}
 		}
 		w.Effects["unbind "+string(account.Platform)]++
 		delete(w.Accounts, account.Platform)
@@ -255,7 +255,7 @@ func (w Registry) CreateNamespace(_ context.Context, namespace string) error {
 func (w Registry) CreateRepository(_ context.Context, image string, _ binding.Creation, link binding.Link) error {
 	return w.Do("create "+image, func() error {
 		if w.Repos[image] != nil {
-			return &binding.Failure{Kind: binding.Refused, Op: "create", Object: image, Err: registry.ErrExists}
+			return &binding.Failure{Kind: binding.Refused, Op: message.New("op.registry.create-repository"), Object: image, Err: registry.ErrExists}
 		}
 		w.Repos[image] = &binding.RepositoryState{Exists: true, Link: &link}
 		return nil
@@ -300,7 +300,7 @@ func (w Vault) pick(ref secrets.Ref) (value string, meta secrets.Metadata, err e
 	versions := w.Tokens[ref.Path]
 	n := cmp.Or(ref.Version, len(versions))
 	if n < 1 || n > len(versions) || versions[n-1] == "" {
-		return "", meta, &binding.Failure{Kind: binding.NotFound, Op: "vault: read", Object: ref.Path}
+		return "", meta, &binding.Failure{Kind: binding.NotFound, Op: message.New("op.vault.read"), Object: ref.Path}
 	}
 	meta.Custom = w.Custom
 	if !w.Unversioned {

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	netmail "net/mail"
 	"net/textproto"
@@ -13,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 
 	"github.com/wneessen/go-mail"
 
@@ -126,7 +127,7 @@ func (m mailer) client(ctx context.Context) (*mail.Client, error) {
 	if m.Mail.Username != "" {
 		password, err := m.Mail.Password(ctx)
 		if err != nil {
-			return nil, m.failed(binding.Transient, "", fmt.Errorf("its password cannot be read: %w", err))
+			return nil, m.failed(binding.Transient, "", message.NewError("sender.password", "why", err))
 		}
 		defer password.Wipe()
 		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(m.Mail.Username), mail.WithPassword(password.Expose()))
@@ -149,7 +150,7 @@ func roots(file string) (*x509.CertPool, error) {
 		pool = x509.NewCertPool()
 	}
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s has no certificate", file)
+		return nil, message.NewError("sender.no-certificate", "file", file)
 	}
 	return pool, nil
 }
@@ -168,9 +169,9 @@ func (m mailer) smtp(err error) error {
 	}
 	switch {
 	case code >= 500:
-		return m.refused(strconv.Itoa(code), errors.New("the mail server rejects the log-in, an address or the mail"))
+		return m.refused(strconv.Itoa(code), message.NewError("sender.mail-refused"))
 	case code >= 400:
-		return m.failed(binding.Transient, strconv.Itoa(code), errors.New("the mail server asks to try again"))
+		return m.failed(binding.Transient, strconv.Itoa(code), message.NewError("sender.mail-again"))
 	}
 	return m.failed(binding.Transient, "", err)
 }

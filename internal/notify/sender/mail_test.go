@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 
+	_ "reconciler/internal/report" // The texts of errors.
+
 	"reconciler/internal/notify"
 	"reconciler/internal/notify/sender"
 	"reconciler/internal/providers"

@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/notify"
@@ -34,7 +34,7 @@ type codes struct {
 	busy, throttled []int
 	pause           time.Duration
 	// meaning says what to do.
-	meaning map[int]string
+	meaning map[int]message.Message
 }
 
 // robot posts and reads the code of the answer.
@@ -48,7 +48,7 @@ func (o Options) robot(ctx context.Context, r request, c codes) (notify.Retry, e
 	}
 	var said robotAnswer
 	if err := json.Unmarshal(a.body, &said); err != nil || (said.ErrCode == nil && said.Code == nil) {
-		return outcome(o.failed(binding.Unreadable, "NotItsAnswer", errors.New("the answer has no code; check the URL")))
+		return outcome(o.failed(binding.Unreadable, "NotItsAnswer", message.NewError("sender.no-code")))
 	}
 	code := said.ErrCode
 	if code == nil {
@@ -69,9 +69,9 @@ func (o Options) coded(code int, c codes) error {
 	case is(c.throttled):
 		return o.throttled(name, c.pause)
 	case is(c.busy):
-		return o.failed(binding.Transient, name, errors.New("the service is busy"))
+		return o.failed(binding.Transient, name, message.NewError("sender.busy"))
 	}
-	f := o.refused(name, errors.New("the service rejects the message"))
+	f := o.refused(name, message.NewError("sender.rejects"))
 	f.Hint = c.meaning[code]
 	return f
 }
@@ -83,7 +83,7 @@ func (o Options) signing(ctx context.Context, sign func(secrets.Secret)) error {
 	}
 	secret, err := o.Secret(ctx)
 	if err != nil {
-		return o.failed(binding.Transient, "", fmt.Errorf("its secret cannot be read: %w", err))
+		return o.failed(binding.Transient, "", message.NewError("sender.secret", "why", err))
 	}
 	defer secret.Wipe()
 	sign(secret)
@@ -125,12 +125,12 @@ func (d dingtalk) Send(ctx context.Context, t notify.Text) (notify.Retry, error)
 		"msgtype": "text", "text": map[string]string{"content": d.text(t)}, "at": map[string]any{"isAtAll": false, "atUserIds": t.Mentions},
 	}}, codes{
 		busy: []int{-1}, throttled: []int{130101, 410100}, pause: 10 * time.Minute,
-		meaning: map[int]string{
-			310000: "the signature, the keyword or the address does not match what the robot's security settings require",
-			300005: "the robot or its access_token does not exist",
-			400101: "the robot or its access_token does not exist",
-			400102: "the robot is disabled",
-			400013: "the group was dissolved",
+		meaning: map[int]message.Message{
+			310000: message.New("sender.dingtalk.security"),
+			300005: message.New("sender.robot-unknown"),
+			400101: message.New("sender.robot-unknown"),
+			400102: message.New("sender.dingtalk.disabled"),
+			400013: message.New("sender.dingtalk.dissolved"),
 		},
 	})
 }
@@ -164,12 +164,12 @@ func (f feishu) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 	}
 	return f.robot(ctx, request{body: body}, codes{
 		throttled: []int{11232, 99991400}, pause: time.Minute,
-		meaning: map[int]string{
-			19001: "the bot or its URL does not exist",
-			19021: "the signature does not match, or the clock is wrong by more than an hour",
-			19022: "the bot's security settings do not allow this address",
-			19024: "the bot requires a keyword; set keyword",
-			9499:  "the bot cannot read the message",
+		meaning: map[int]message.Message{
+			19001: message.New("sender.feishu.unknown"),
+			19021: message.New("sender.feishu.signature"),
+			19022: message.New("sender.feishu.address"),
+			19024: message.New("sender.feishu.keyword"),
+			9499:  message.New("sender.feishu.message"),
 		},
 	})
 }
@@ -186,6 +186,6 @@ const wecomLimit = 2000
 func (w wecom) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 	return w.robot(ctx, request{body: map[string]any{"msgtype": "text", "text": map[string]any{"content": w.text(t), "mentioned_list": t.Mentions}}}, codes{
 		busy: []int{-1}, throttled: []int{45009, 45033}, pause: time.Minute,
-		meaning: map[int]string{93000: "the robot or its key does not exist", 40058: "the robot cannot read the message"},
+		meaning: map[int]message.Message{93000: message.New("sender.wecom.unknown"), 40058: message.New("sender.wecom.message")},
 	})
 }

@@ -15,6 +15,8 @@ import (
 	"net/url"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/notify"
 	"reconciler/internal/providers"
@@ -88,7 +90,7 @@ func New(o Options) (notify.Sender, error) {
 	case Email:
 		return mailer{o}, nil
 	}
-	return nil, fmt.Errorf("receiver %s: unknown type %q", o.Name, o.Type)
+	return nil, message.NewError("sender.type", "receiver", o.Name, "type", o.Type)
 }
 
 // request is one POST.
@@ -119,19 +121,19 @@ func (o Options) post(ctx context.Context, r request) (answer, error) {
 	}
 	secret, err := o.URL(ctx)
 	if err != nil {
-		return answer{}, o.failed(binding.Transient, "", fmt.Errorf("its URL cannot be read: %w", err))
+		return answer{}, o.failed(binding.Transient, "", message.NewError("sender.url", "why", err))
 	}
 	defer secret.Wipe()
 	u, err := url.Parse(secret.Expose())
 	if err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || !binding.Loopback(u.Hostname()))) {
-		return answer{}, o.refused("BadURL", errors.New("its URL is not https://HOST/…"))
+		return answer{}, o.refused("BadURL", message.NewError("sender.url-https"))
 	}
 	query := u.Query()
 	maps.Copy(query, r.query)
 	u.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(data))
 	if err != nil {
-		return answer{}, o.refused("BadURL", errors.New("its URL cannot be used"))
+		return answer{}, o.refused("BadURL", message.NewError("sender.url-unusable"))
 	}
 	if r.header != nil {
 		req.Header = r.header
@@ -165,7 +167,7 @@ func (o Options) do(req *http.Request) (answer, error) {
 	a := answer{status: resp.StatusCode, asked: providers.Pause(resp.StatusCode, resp.Header, o.Now())}
 	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil && a.ok() {
-		return a, o.failed(binding.Transient, "", errors.New("its answer ended early"))
+		return a, o.failed(binding.Transient, "", message.NewError("sender.cut"))
 	}
 	return a, nil
 }
@@ -182,18 +184,18 @@ func (o Options) verdict(a answer) error {
 	case a.status == http.StatusTooManyRequests:
 		return o.throttled(code, a.asked)
 	case a.status >= 500, a.status == http.StatusRequestTimeout, a.status == http.StatusTooEarly:
-		f := o.failed(binding.Transient, code, errors.New("the service failed"))
+		f := o.failed(binding.Transient, code, message.NewError("sender.failed"))
 		f.RetryAfter = a.asked
 		return f
 	case a.status < 400:
-		return o.refused(code, errors.New("it redirects, and a credential is not sent to another address"))
+		return o.refused(code, message.NewError("sender.redirects"))
 	}
-	return o.refused(code, errors.New("the service rejects the message, its URL or its signature"))
+	return o.refused(code, message.NewError("sender.refused"))
 }
 
 // failed is an error after which another try makes sense.
 func (o Options) failed(kind binding.FailureKind, code string, err error) *binding.Failure {
-	return &binding.Failure{Kind: kind, Code: code, Op: "notify: send to", Object: o.Name, Err: err}
+	return &binding.Failure{Kind: kind, Code: code, Op: message.New("op.sender"), Object: o.Name, Err: err}
 }
 
 // refused is an error after which somebody has to change something.
@@ -203,7 +205,7 @@ func (o Options) refused(code string, err error) *binding.Failure {
 
 // throttled is an error after which the service asks to wait.
 func (o Options) throttled(code string, after time.Duration) *binding.Failure {
-	f := o.failed(binding.Throttled, code, errors.New("the service limits the rate"))
+	f := o.failed(binding.Throttled, code, message.NewError("sender.limit"))
 	f.RetryAfter = after
 	return f
 }

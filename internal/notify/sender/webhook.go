@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/notify"
@@ -71,13 +73,13 @@ func (w webhook) Send(ctx context.Context, t notify.Text) (notify.Retry, error) 
 func (w webhook) sign(ctx context.Context, parts ...[]byte) (string, error) {
 	secret, err := w.Secret(ctx)
 	if err != nil {
-		return "", w.failed(binding.Transient, "", errors.Join(errors.New("its secret cannot be read"), err))
+		return "", w.failed(binding.Transient, "", errors.Join(message.NewError("sender.secret-unread"), err))
 	}
 	defer secret.Wipe()
 	encoded, is := strings.CutPrefix(secret.Expose(), "whsec_")
 	key, err := base64.StdEncoding.DecodeString(encoded)
 	if !is || err != nil || len(key) < minKey {
-		return "", w.refused("BadSecret", errors.New("its secret is not whsec_ and Base64 of 24 bytes or more"))
+		return "", w.refused("BadSecret", message.NewError("sender.webhook-secret"))
 	}
 	return base64.StdEncoding.EncodeToString(secrets.New(key).MAC(parts...)), nil
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	_ "reconciler/internal/report" // The texts of errors.
+
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"

@@ -2,7 +2,6 @@ package bitbucket
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -69,14 +68,14 @@ func (c *Commenter) Write(ctx context.Context, pr providers.PullRequest, id, bod
 // SetStatus implements providers.Commenter.
 func (c *Commenter) SetStatus(ctx context.Context, pr providers.PullRequest, status providers.CommitStatus) error {
 	if status.URL == "" {
-		return errors.New("bitbucket takes no status without the address of the run")
+		return message.NewError("bitbucket.status-url")
 	}
 	state, known := map[providers.State]string{
 		providers.StatePending: "INPROGRESS", providers.StateSuccess: "SUCCESSFUL",
 		providers.StateFailure: "FAILED", providers.StateError: "STOPPED",
 	}[status.State]
 	if !known {
-		return fmt.Errorf("bitbucket has no state %q", status.State)
+		return message.NewError("bitbucket.state", "state", status.State)
 	}
 	_, err := c.api.Call(ctx, http.MethodPost, projectPath(pr)+"/commit/"+url.PathEscape(pr.Commit)+"/statuses/build", map[string]string{
 		"key": message.Cut(status.Name, 40), "name": status.Name, "state": state,

@@ -129,7 +129,7 @@ func TestBothGenerationsOfAPermissionAreNamed(t *testing.T) {
 		{none, "permission-code-repositories", "code repositories: read", "read:repo"},
 		{p, "permission-branches", "branches: read", "read:repo:branch"},
 		{p, "permission-tags", "tags: read", "read:repo:tag"},
-		{p, "permission-webhooks", "webhooks: read and write", "read:repo:webhook and write:repo:webhook"},
+		{p, "permission-webhooks", "webhooks: read and write", "read:repo:webhook, write:repo:webhook"},
 		{p, "permission-webhooks-write", "webhooks: write", "write:repo:webhook"},
 	} {
 		if got := ask(tt.p)[tt.question]; !strings.Contains(got, tt.now) || !strings.Contains(got, "older generation: "+tt.then+")") {

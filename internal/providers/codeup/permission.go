@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -21,7 +20,7 @@ const cleanupTimeout = 10 * time.Second
 // permission is one line of the least-privilege list.
 type permission struct {
 	question binding.Question
-	// name is the console's word for it, legacy the scope of tokens of the
+	// name is that of right, legacy the scope of tokens of the
 	// older generation.
 	name, legacy string
 	// path is what is asked; of a repository where atProject is set.
@@ -29,14 +28,17 @@ type permission struct {
 	atProject bool
 }
 
+// right is the console's word for a permission.
+func right(name string) message.Message { return message.New("codeup.right." + name) }
+
 func permissions() []permission {
 	return []permission{
-		{binding.QuestionPermissionMembers, "organization members: read", "read:org", "/members?page=1&perPage=1", false},
-		{binding.QuestionPermissionDepartments, "organization departments: read", "read:group", "/departments?page=1&perPage=1", false},
-		{binding.QuestionPermissionRepositories, "code repositories: read", "read:repo", "/repositories?page=1&perPage=1", false},
-		{binding.QuestionPermissionBranches, "branches: read", "read:repo:branch", "/branches?page=1&perPage=1", true},
-		{binding.QuestionPermissionTags, "tags: read", "read:repo:tag", "/tags?page=1&perPage=1", true},
-		{binding.QuestionPermissionWebhooks, "webhooks: read and write", "read:repo:webhook and write:repo:webhook", "/webhooks?page=1&perPage=1", true},
+		{binding.QuestionPermissionMembers, "members", "read:org", "/members?page=1&perPage=1", false},
+		{binding.QuestionPermissionDepartments, "departments", "read:group", "/departments?page=1&perPage=1", false},
+		{binding.QuestionPermissionRepositories, "repositories", "read:repo", "/repositories?page=1&perPage=1", false},
+		{binding.QuestionPermissionBranches, "branches", "read:repo:branch", "/branches?page=1&perPage=1", true},
+		{binding.QuestionPermissionTags, "tags", "read:repo:tag", "/tags?page=1&perPage=1", true},
+		{binding.QuestionPermissionWebhooks, "webhooks", "read:repo:webhook, write:repo:webhook", "/webhooks?page=1&perPage=1", true},
 	}
 }
 
@@ -56,7 +58,7 @@ func (s *session) permissions(ctx context.Context, sources []string) []binding.A
 		switch {
 		case p.atProject && len(sources) == 0:
 			answers = append(answers, providers.Unknown(p.question, ReasonNoProject,
-				message.New("codeup.needs-project", "permission", message.Foreign(p.name))))
+				message.New("codeup.needs-project", "permission", right(p.name))))
 			continue
 		case p.atProject:
 			path = s.repository(sources[0]) + p.path
@@ -78,7 +80,7 @@ func (s *session) permission(ctx context.Context, p permission, path string) bin
 	case err == nil && reply.OK() && list == nil:
 		return providers.Unknown(p.question, providers.ReasonUnreadable, message.New("codeup.no-list"))
 	case err == nil && reply.OK():
-		granted := message.New("codeup.granted", "permission", message.Foreign(p.name))
+		granted := message.New("codeup.granted", "permission", right(p.name))
 		if p.question == binding.QuestionPermissionWebhooks {
 			granted = message.New("codeup.webhooks-read")
 		}
@@ -87,14 +89,14 @@ func (s *session) permission(ctx context.Context, p permission, path string) bin
 		return missing(p.question, p.name, p.legacy)
 	case err == nil && reply.Status == http.StatusNotFound && p.atProject:
 		return providers.Unknown(p.question, ReasonProjectUnread,
-			message.New("codeup.project-unread", "permission", message.Foreign(p.name)))
+			message.New("codeup.project-unread", "permission", right(p.name)))
 	}
 	return s.noVerdict(p.question, reply, err)
 }
 
 func missing(question binding.Question, name, legacy string) binding.Answer {
 	return providers.No(question, codePermissions, ReasonMissing, message.New("codeup.missing",
-		"permission", message.Foreign(name), "legacy", message.Foreign(legacy)))
+		"permission", right(name), "legacy", message.Foreign(legacy)))
 }
 
 // probe checks the permission to write webhooks in the only possible way: it
@@ -108,7 +110,7 @@ func (s *session) probe(ctx context.Context, path string) binding.Answer {
 	switch {
 	case err == nil && reply.OK() && hook.ID != "":
 	case err == nil && forbidden(reply):
-		return missing(question, "webhooks: write", "write:repo:webhook")
+		return missing(question, "webhooks-write", "write:repo:webhook")
 	case err == nil && reply.OK():
 		return providers.Unknown(question, ReasonCleanupRequired,
 			message.New("codeup.probe-unknown"))
@@ -123,13 +125,13 @@ func (s *session) probe(ctx context.Context, path string) binding.Answer {
 		return providers.Unknown(question, ReasonCleanupRequired,
 			message.New("codeup.probe-left"))
 	}
-	return providers.Yes(question, ReasonGranted, message.New("codeup.granted", "permission", message.Foreign("webhooks: read and write")))
+	return providers.Yes(question, ReasonGranted, message.New("codeup.granted", "permission", right("webhooks")))
 }
 
 func (s *session) send(ctx context.Context, method, path string, body []byte, out any) (providers.Reply, error) {
 	req, err := http.NewRequestWithContext(ctx, method, s.p.host.Base.String()+path, bytes.NewReader(body))
 	if err != nil {
-		return providers.Reply{}, fmt.Errorf("make the request: %w", err)
+		return providers.Reply{}, message.NewError("host.request", "why", err)
 	}
 	req.Header = s.header()
 	req.Header.Set("Accept", "application/json")

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"testing"
 
+	_ "reconciler/internal/report" // The texts of errors.
+
 	"reconciler/internal/binding"
 	"reconciler/internal/providers"
 	"reconciler/internal/providers/github"

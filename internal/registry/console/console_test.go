@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	_ "reconciler/internal/report" // The texts of errors.
+
 	"reconciler/internal/binding"
 	"reconciler/internal/secrets"
 )

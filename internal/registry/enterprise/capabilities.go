@@ -69,6 +69,6 @@ func (d *Driver) asked(ctx context.Context, o wire.Operation) (action string, er
 
 // alive says that the instance answers a documented read.
 func (d *Driver) alive(ctx context.Context) bool {
-	_, err := d.repositoryID(ctx, "registry: probe", line.ProbeImage)
+	_, err := d.repositoryID(ctx, message.New("op.registry.probe"), line.ProbeImage)
 	return err == nil || line.Absent(err)
 }

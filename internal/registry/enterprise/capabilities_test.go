@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	_ "reconciler/internal/report" // The texts of errors.
+
 	"reconciler/internal/binding"
 	"reconciler/internal/registry/enterprise"
 	"reconciler/internal/registry/wire"

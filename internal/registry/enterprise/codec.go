@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"regexp"
 	"strings"
@@ -20,13 +19,13 @@ import (
 func decode(body []byte, answer any, said func() (success *bool, code *string)) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	if err := d.Decode(answer); err != nil {
-		return errors.New("the answer is not what the call is documented to answer")
+		return message.NewError("registry.undocumented")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("the answer has more than one JSON value")
+		return message.NewError("registry.two-values")
 	}
 	if success, _ := said(); success == nil || !*success {
-		return errors.New("the answer does not say IsSuccess")
+		return message.NewError("registry.no-success")
 	}
 	return nil
 }
@@ -49,7 +48,7 @@ func decodeSource(body []byte) (*binding.Link, error) {
 		return nil, nil
 	}
 	if namespace == "" || name == "" {
-		return nil, errors.New("the source has no namespace and name")
+		return nil, message.NewError("registry.source-unnamed")
 	}
 	link := &binding.Link{Source: namespace + "/" + name, Trigger: binding.Manual}
 	for _, p := range binding.AllPlatforms() {
@@ -58,7 +57,7 @@ func decodeSource(body []byte) (*binding.Link, error) {
 		}
 	}
 	if link.Platform == "" {
-		return nil, fmt.Errorf("CodeRepoType %q is not known", message.Cut(word, 40))
+		return nil, message.NewError("registry.repo-type", "type", message.Cut(word, 40))
 	}
 	auto, err := flag("AutoBuild", answer.AutoBuild)
 	if err != nil {
@@ -82,7 +81,7 @@ func flag(name string, value *string) (bool, error) {
 	case "false":
 		return false, nil
 	}
-	return false, fmt.Errorf("%s is neither true nor false", name)
+	return false, message.NewError("registry.not-bool", "name", name)
 }
 
 // origin is the registry's word for a platform.
@@ -100,7 +99,7 @@ func encodeRule(r binding.BuildRule) (wireRule, error) {
 	at := strings.LastIndexByte(path, '/')
 	w.location, w.file = path[:max(at, 1)], path[at+1:]
 	if w.pushName == "" || w.file == "" || w.imageTag == "" {
-		return w, errors.New("a build rule requires a branch or a tag, a Dockerfile and an image tag")
+		return w, message.NewError("registry.rule-needs")
 	}
 	return w, nil
 }
@@ -113,10 +112,10 @@ func decodeRule(r *listedRule) (binding.ObservedRule, error) {
 	case "GIT_TAG":
 		rule.Tag = text(r.PushName)
 	default:
-		return rule, fmt.Errorf("push type %q is not known", message.Cut(text(r.PushType), 40))
+		return rule, message.NewError("registry.push-type", "type", message.Cut(text(r.PushType), 40))
 	}
 	if text(r.PushName) == "" || text(r.DockerfileName) == "" || text(r.ImageTag) == "" {
-		return rule, errors.New("it lacks one of its fields")
+		return rule, message.NewError("registry.field-missing")
 	}
 	rule.Dockerfile = binding.NormalDockerfile(text(r.DockerfileLocation) + "/" + *r.DockerfileName)
 	rule.ImageTag = *r.ImageTag

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 
+	"reconciler/internal/message"
+
 	cr "github.com/alibabacloud-go/cr-20181201/v2/client"
 
 	"reconciler/internal/binding"
@@ -18,7 +20,7 @@ func (d *Driver) CreateNamespace(ctx context.Context, namespace string) error {
 	request := &cr.CreateNamespaceRequest{
 		InstanceId: &d.id, NamespaceName: &namespace, AutoCreateRepo: new(false), DefaultRepoType: new("PRIVATE"),
 	}
-	err := d.write(ctx, line.Call{Op: "registry: create namespace", Object: namespace, Action: "CreateNamespace"},
+	err := d.write(ctx, line.Call{Op: message.New("op.registry.create-namespace"), Object: namespace, Action: "CreateNamespace"},
 		func(c *cr.Client) { _, _ = c.CreateNamespace(request) })
 	if err = line.Existing(err); errors.Is(err, registry.ErrExists) {
 		return nil
@@ -30,10 +32,10 @@ func (d *Driver) CreateNamespace(ctx context.Context, namespace string) error {
 // it is set by the next one. If that fails, the repository stays, and a later plan
 // links it.
 func (d *Driver) CreateRepository(ctx context.Context, image string, as binding.Creation, link binding.Link) error {
-	const op = "registry: create repository"
+	op := message.New("op.registry.create-repository")
 	namespace, name, found := strings.Cut(image, "/")
 	if !found || namespace == "" || name == "" {
-		return d.line.Failure(binding.Refused, op, image, "", errors.New("want namespace/name"))
+		return d.line.Failure(binding.Refused, op, image, message.Message{}, message.NewError("registry.want-name"))
 	}
 	request := &cr.CreateRepositoryRequest{
 		InstanceId: &d.id, RepoNamespaceName: &namespace, RepoName: &name,

@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"sync"
 
+	"reconciler/internal/message"
+
 	cr "github.com/alibabacloud-go/cr-20181201/v2/client"
 	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
 
@@ -62,7 +64,7 @@ type Driver struct {
 // New makes a driver. It makes no call.
 func New(o Options) (*Driver, error) {
 	if !instanceID.MatchString(o.InstanceID) {
-		return nil, fmt.Errorf("registry: instance %s: the instance's id is %q, want one such as cri-xxxxxxxxxxxxxxxx", o.Line.Instance, o.InstanceID)
+		return nil, message.NewError("registry.instance-id", "instance", o.Line.Instance, "id", o.InstanceID)
 	}
 	if o.Profile == nil {
 		o.Profile = Profile()

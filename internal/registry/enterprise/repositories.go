@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"reconciler/internal/message"
+
 	cr "github.com/alibabacloud-go/cr-20181201/v2/client"
 
 	"reconciler/internal/binding"
@@ -23,7 +25,7 @@ const (
 
 // Repository implements registry.RepositoryReader.
 func (d *Driver) Repository(ctx context.Context, image string) (binding.RepositoryState, error) {
-	const op = "registry: read repository"
+	op := message.New("op.registry.read-repository")
 	id, err := d.repositoryID(ctx, op, image)
 	if none, ok := line.NoRepository(err); ok {
 		return none, nil
@@ -43,7 +45,7 @@ func (d *Driver) Repository(ctx context.Context, image string) (binding.Reposito
 	for i, r := range list {
 		rule, err := decodeRule(r)
 		if err != nil {
-			return binding.RepositoryState{}, d.line.Unreadable(op, image, fmt.Errorf("BuildRules[%d]: %w", i, err))
+			return binding.RepositoryState{}, d.line.Unreadable(op, image, message.Within(fmt.Sprintf("BuildRules[%d]", i), err))
 		}
 		state.Rules = append(state.Rules, rule)
 	}
@@ -52,10 +54,10 @@ func (d *Driver) Repository(ctx context.Context, image string) (binding.Reposito
 
 // repositoryID asks for the registry's identifier of an image repository, which
 // the other calls take.
-func (d *Driver) repositoryID(ctx context.Context, op, image string) (string, error) {
+func (d *Driver) repositoryID(ctx context.Context, op message.Message, image string) (string, error) {
 	namespace, name, _ := strings.Cut(image, "/")
 	if namespace == "" || name == "" || strings.Contains(name, "/") {
-		return "", d.line.Failure(binding.Refused, op, image, "", fmt.Errorf("image %q: want namespace/name", image))
+		return "", d.line.Failure(binding.Refused, op, image, message.Message{}, message.NewError("registry.image", "image", image))
 	}
 	request := &cr.GetRepositoryRequest{InstanceId: &d.id, RepoNamespaceName: &namespace, RepoName: &name}
 	body, err := d.ask(ctx, line.Call{Op: op, Object: image, Action: "GetRepository"}, func(c *cr.Client) { _, _ = c.GetRepository(request) })
@@ -67,7 +69,7 @@ func (d *Driver) repositoryID(ctx context.Context, op, image string) (string, er
 		return "", d.line.Unreadable(op, image, err)
 	}
 	if !isID(answer.RepoId) || text(answer.RepoNamespaceName) != namespace || text(answer.RepoName) != name {
-		return "", d.line.Unreadable(op, image, errors.New("the answer is not about this repository, or has no RepoId"))
+		return "", d.line.Unreadable(op, image, message.NewError("registry.other-repository"))
 	}
 	return *answer.RepoId, nil
 }
@@ -75,7 +77,7 @@ func (d *Driver) repositoryID(ctx context.Context, op, image string) (string, er
 // Repositories lists the image repositories of the instance, as namespace/name,
 // sorted. Either all of them are listed or an error says why not.
 func (d *Driver) Repositories(ctx context.Context) ([]string, error) {
-	const op, object = "registry: list repositories", "repositories"
+	op, object := message.New("op.registry.list-repositories"), "repositories"
 	all, err := line.Settled(func() ([]string, int, error) { return d.listRepositories(ctx, op, object) },
 		func(a, b string) bool { return a == b }, d.line.Unreadable(op, object, line.ErrListMoved))
 	slices.Sort(all)
@@ -83,7 +85,7 @@ func (d *Driver) Repositories(ctx context.Context) ([]string, error) {
 }
 
 // listRepositories reads the list once, and how many pages it has.
-func (d *Driver) listRepositories(ctx context.Context, op, object string) (all []string, pages int, err error) {
+func (d *Driver) listRepositories(ctx context.Context, op message.Message, object string) (all []string, pages int, err error) {
 	pages, err = d.pages(op, object, func(page int32) (int, *string, error) {
 		request := &cr.ListRepositoryRequest{InstanceId: &d.id, RepoStatus: new("ALL"), PageNo: &page, PageSize: new(int32(pageSize))}
 		body, err := d.ask(ctx, line.Call{Op: op, Object: object, Action: "ListRepository"}, func(c *cr.Client) { _, _ = c.ListRepository(request) })
@@ -96,7 +98,7 @@ func (d *Driver) listRepositories(ctx context.Context, op, object string) (all [
 		}
 		for i, r := range answer.Repositories {
 			if r == nil || text(r.RepoNamespaceName) == "" || text(r.RepoName) == "" {
-				return 0, nil, d.line.Unreadable(op, object, fmt.Errorf("entry %d of Repositories has no namespace and name", i))
+				return 0, nil, d.line.Unreadable(op, object, message.NewError("registry.entry-unnamed", "entry", i))
 			}
 			image := *r.RepoNamespaceName + "/" + *r.RepoName
 			if slices.Contains(all, image) {
@@ -111,7 +113,7 @@ func (d *Driver) listRepositories(ctx context.Context, op, object string) (all [
 
 // Usage implements registry.RepositoryReader. The totals of the lists are enough.
 func (d *Driver) Usage(ctx context.Context) (binding.Usage, error) {
-	const op = "registry: count repositories"
+	op := message.New("op.registry.count-repositories")
 	page, size := new(int32(1)), new(int32(1))
 	namespaces, err := d.total(ctx, line.Call{Op: op, Object: "namespaces", Action: "ListNamespace"}, func(c *cr.Client) {
 		_, _ = c.ListNamespace(&cr.ListNamespaceRequest{InstanceId: &d.id, PageNo: page, PageSize: size})
@@ -137,14 +139,14 @@ func (d *Driver) total(ctx context.Context, c line.Call, send func(*cr.Client)) 
 	}
 	total, err := strconv.Atoi(text(answer.TotalCount))
 	if err != nil || total < 0 {
-		return 0, d.line.Unreadable(c.Op, c.Object, errors.New("TotalCount is not a number"))
+		return 0, d.line.Unreadable(c.Op, c.Object, message.NewError("registry.total"))
 	}
 	return total, nil
 }
 
 // pages reads all pages of a list, and returns how many there are. read returns how
 // many items a page has, and the total as the answer has it.
-func (d *Driver) pages(op, object string, read func(page int32) (items int, total *string, err error)) (int, error) {
+func (d *Driver) pages(op message.Message, object string, read func(page int32) (items int, total *string, err error)) (int, error) {
 	listed, expected := 0, -1
 	for page := int32(1); page <= maxPages; page++ {
 		items, count, err := read(page)
@@ -155,21 +157,21 @@ func (d *Driver) pages(op, object string, read func(page int32) (items int, tota
 		listed += items
 		switch {
 		case err != nil || total < 0:
-			return 0, d.line.Unreadable(op, object, errors.New("TotalCount is not a number"))
+			return 0, d.line.Unreadable(op, object, message.NewError("registry.total"))
 		case expected >= 0 && total != expected, listed > total:
 			return 0, d.line.Unreadable(op, object, line.ErrListMoved)
 		case listed == total:
 			return int(page), nil
 		case items == 0:
-			return 0, d.line.Unreadable(op, object, fmt.Errorf("%d of %d items are listed", listed, total))
+			return 0, d.line.Unreadable(op, object, message.NewError("registry.items", "listed", listed, "total", total))
 		}
 		expected = total
 	}
-	return 0, d.line.Unreadable(op, object, errors.New("the list does not end"))
+	return 0, d.line.Unreadable(op, object, message.NewError("registry.list-endless"))
 }
 
 // source reads the source of an image repository; nil means that it has none.
-func (d *Driver) source(ctx context.Context, op, image, id string) (*binding.Link, error) {
+func (d *Driver) source(ctx context.Context, op message.Message, image, id string) (*binding.Link, error) {
 	request := &cr.GetRepoSourceCodeRepoRequest{InstanceId: &d.id, RepoId: &id}
 	body, err := d.ask(ctx, line.Call{Op: op, Object: image, Action: "GetRepoSourceCodeRepo"},
 		func(c *cr.Client) { _, _ = c.GetRepoSourceCodeRepo(request) })
@@ -189,7 +191,7 @@ func (d *Driver) source(ctx context.Context, op, image, id string) (*binding.Lin
 // Link implements registry.RepositoryWriter. A source is made or changed by
 // different calls, so it is read before.
 func (d *Driver) Link(ctx context.Context, image string, link binding.Link) error {
-	const op = "registry: link"
+	op := message.New("op.registry.link")
 	id, err := d.repositoryID(ctx, op, image)
 	if err != nil {
 		return err
@@ -200,7 +202,7 @@ func (d *Driver) Link(ctx context.Context, image string, link binding.Link) erro
 	}
 	namespace, name := splitProject(link.Source)
 	if namespace == "" || name == "" {
-		return d.line.Failure(binding.Refused, op, image, "", errors.New("a source has a namespace and a name"))
+		return d.line.Failure(binding.Refused, op, image, message.Message{}, message.NewError("registry.source-needs"))
 	}
 	origin, auto, uncached := origin(link.Platform), link.Trigger == binding.Auto, !link.BuildCache
 	if before == nil {
@@ -223,8 +225,8 @@ func (d *Driver) Link(ctx context.Context, image string, link binding.Link) erro
 
 // Unlink implements registry.RepositoryWriter. The API has no such call.
 func (d *Driver) Unlink(_ context.Context, image string) error {
-	return d.line.Failure(binding.Refused, "registry: unlink", image, "remove the code source in the console",
-		errors.New("the API of the Enterprise Edition has no call that removes a source"))
+	return d.line.Failure(binding.Refused, message.New("op.registry.unlink"), image, message.New("registry.remove-source"),
+		message.NewError("registry.no-removal"))
 }
 
 // write sends a call that changes something and whose answer says only that it
@@ -243,7 +245,7 @@ func (d *Driver) wrote(ctx context.Context, c line.Call, send func(*cr.Client)) 
 	}
 	var answer cr.CreateRepoBuildRuleResponseBody
 	if err := decode(body, &answer, func() (*bool, *string) { return answer.IsSuccess, answer.Code }); err != nil {
-		f := d.line.Failure(binding.OutcomeUnknown, c.Op, c.Object, "the call may have been done; look before doing it again", err)
+		f := d.line.Failure(binding.OutcomeUnknown, c.Op, c.Object, message.New("registry.look-first"), err)
 		return nil, f
 	}
 	return answer.BuildRuleId, nil

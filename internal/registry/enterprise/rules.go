@@ -2,9 +2,10 @@ package enterprise
 
 import (
 	"context"
-	"errors"
 	"reflect"
 	"slices"
+
+	"reconciler/internal/message"
 
 	cr "github.com/alibabacloud-go/cr-20181201/v2/client"
 
@@ -16,13 +17,13 @@ import (
 type listedRule = cr.ListRepoBuildRuleResponseBodyBuildRules
 
 // rules reads all build rules of an image repository.
-func (d *Driver) rules(ctx context.Context, op, image, id string) ([]*listedRule, error) {
+func (d *Driver) rules(ctx context.Context, op message.Message, image, id string) ([]*listedRule, error) {
 	return line.Settled(func() ([]*listedRule, int, error) { return d.listRules(ctx, op, image, id) },
 		func(a, b *listedRule) bool { return reflect.DeepEqual(a, b) }, d.line.Unreadable(op, image, line.ErrListMoved))
 }
 
 // listRules reads the build rules once, and how many pages they have.
-func (d *Driver) listRules(ctx context.Context, op, image, id string) (all []*listedRule, pages int, err error) {
+func (d *Driver) listRules(ctx context.Context, op message.Message, image, id string) (all []*listedRule, pages int, err error) {
 	pages, err = d.pages(op, image, func(page int32) (int, *string, error) {
 		request := &cr.ListRepoBuildRuleRequest{InstanceId: &d.id, RepoId: &id, PageNo: &page, PageSize: new(int32(pageSize))}
 		body, err := d.ask(ctx, line.Call{Op: op, Object: image, Action: "ListRepoBuildRule"}, func(c *cr.Client) { _, _ = c.ListRepoBuildRule(request) })
@@ -35,7 +36,7 @@ func (d *Driver) listRules(ctx context.Context, op, image, id string) (all []*li
 		}
 		for _, r := range answer.BuildRules {
 			if r == nil || !isID(r.BuildRuleId) {
-				return 0, nil, d.line.Unreadable(op, image, errors.New("a build rule has no BuildRuleId"))
+				return 0, nil, d.line.Unreadable(op, image, message.NewError("registry.rule-without-id"))
 			}
 			if slices.ContainsFunc(all, func(other *listedRule) bool { return *other.BuildRuleId == *r.BuildRuleId }) {
 				return 0, nil, d.line.Unreadable(op, image, line.ErrListMoved)
@@ -49,10 +50,10 @@ func (d *Driver) listRules(ctx context.Context, op, image, id string) (all []*li
 
 // AddRule implements registry.RuleWriter.
 func (d *Driver) AddRule(ctx context.Context, image string, rule binding.BuildRule) (binding.ObservedRule, error) {
-	const op = "registry: add build rule"
+	op := message.New("op.registry.add-rule")
 	w, err := encodeRule(rule)
 	if err != nil {
-		return binding.ObservedRule{}, d.line.Failure(binding.Refused, op, image, "", err)
+		return binding.ObservedRule{}, d.line.Failure(binding.Refused, op, image, message.Message{}, err)
 	}
 	repository, err := d.repositoryID(ctx, op, image)
 	if err != nil {
@@ -67,7 +68,7 @@ func (d *Driver) AddRule(ctx context.Context, image string, rule binding.BuildRu
 	case err != nil:
 		return binding.ObservedRule{}, err
 	case !isID(id):
-		return binding.ObservedRule{}, d.line.Failure(binding.OutcomeUnknown, op, image, "the rule may have been added; look before adding it again", errors.New("the answer has no BuildRuleId"))
+		return binding.ObservedRule{}, d.line.Failure(binding.OutcomeUnknown, op, image, message.New("registry.rule-added"), message.NewError("registry.no-rule-id"))
 	}
 	rule.Dockerfile = binding.NormalDockerfile(rule.Dockerfile)
 	return binding.ObservedRule{ID: *id, BuildRule: rule}, nil
@@ -77,10 +78,10 @@ func (d *Driver) AddRule(ctx context.Context, image string, rule binding.BuildRu
 // declared: they are sent as the registry has them, so that the change does not
 // remove them.
 func (d *Driver) ChangeRule(ctx context.Context, image string, rule binding.ObservedRule) error {
-	const op = "registry: change build rule"
+	op := message.New("op.registry.change-rule")
 	w, err := encodeRule(rule.BuildRule)
 	if err != nil {
-		return d.line.Failure(binding.Refused, op, image, "", err)
+		return d.line.Failure(binding.Refused, op, image, message.Message{}, err)
 	}
 	repository, err := d.repositoryID(ctx, op, image)
 	if err != nil {
@@ -92,7 +93,7 @@ func (d *Driver) ChangeRule(ctx context.Context, image string, rule binding.Obse
 	}
 	at := slices.IndexFunc(list, func(r *listedRule) bool { return *r.BuildRuleId == rule.ID })
 	if at < 0 {
-		return d.line.Failure(binding.NotFound, op, image, "", errors.New("the repository has no build rule "+rule.ID))
+		return d.line.Failure(binding.NotFound, op, image, message.Message{}, message.NewError("registry.no-rule", "rule", rule.ID))
 	}
 	request := &cr.UpdateRepoBuildRuleRequest{
 		InstanceId: &d.id, RepoId: &repository, BuildRuleId: &rule.ID, PushType: &w.pushType, PushName: &w.pushName,
@@ -104,7 +105,7 @@ func (d *Driver) ChangeRule(ctx context.Context, image string, rule binding.Obse
 
 // RemoveRule implements registry.RuleWriter.
 func (d *Driver) RemoveRule(ctx context.Context, image, id string) error {
-	const op = "registry: remove build rule"
+	op := message.New("op.registry.remove-rule")
 	repository, err := d.repositoryID(ctx, op, image)
 	if err != nil {
 		return err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/registry/wire"
 	"reconciler/internal/secrets"
@@ -18,7 +20,7 @@ func (l *Line) Accounts() Accounts { return Accounts{l} }
 
 // Account implements registry.AccountReader.
 func (a Accounts) Account(ctx context.Context, platform binding.Platform) (*binding.Account, error) {
-	const op = "registry: read binding"
+	op := message.New("op.registry.read-binding")
 	body, err := a.line.Described(ctx, op, string(platform), wire.ListAccounts, wire.Arguments{Account: binding.Account{Platform: platform}})
 	if f, ok := errors.AsType[*binding.Failure](err); ok && f.Kind == binding.NotFound {
 		// "Does not exist" may be about anything, if the profile does not say that
@@ -39,13 +41,13 @@ func (a Accounts) Account(ctx context.Context, platform binding.Platform) (*bind
 // for the answer to a bind is not documented. While it does not show the account,
 // that has no ID.
 func (a Accounts) Bind(ctx context.Context, wanted binding.Account, token secrets.Secret) (binding.Account, error) {
-	const op = "registry: bind"
+	op := message.New("op.registry.bind")
 	object := string(wanted.Platform)
 	switch {
 	case wanted.Platform.OAuth():
-		return binding.Account{}, a.line.Failure(binding.Refused, op, object, "a person binds it in the console, by OAuth in a browser", nil)
+		return binding.Account{}, a.line.Failure(binding.Refused, op, object, message.New("registry.by-browser"), nil)
 	case token.IsZero():
-		return binding.Account{}, a.line.Failure(binding.Refused, op, object, "", errors.New("the token is empty"))
+		return binding.Account{}, a.line.Failure(binding.Refused, op, object, message.Message{}, message.NewError("registry.token-empty"))
 	}
 	if _, err := a.line.Described(ctx, op, object, wire.Bind, wire.Arguments{Account: wanted, Token: token}); err != nil {
 		return binding.Account{}, err
@@ -59,7 +61,7 @@ func (a Accounts) Bind(ctx context.Context, wanted binding.Account, token secret
 
 // Unbind implements registry.AccountWriter.
 func (a Accounts) Unbind(ctx context.Context, account binding.Account) error {
-	const op = "registry: unbind"
+	op := message.New("op.registry.unbind")
 	object := string(account.Platform)
 	_, err := a.line.Described(ctx, op, object, wire.Unbind, wire.Arguments{Account: account})
 	return err
@@ -67,11 +69,11 @@ func (a Accounts) Unbind(ctx context.Context, account binding.Account) error {
 
 // Described makes a call of the wire profile. The body is nil where the answer is
 // a code that the profile says means "none".
-func (l *Line) Described(ctx context.Context, op, object string, o wire.Operation, a wire.Arguments) ([]byte, error) {
+func (l *Line) Described(ctx context.Context, op message.Message, object string, o wire.Operation, a wire.Arguments) ([]byte, error) {
 	a.InstanceID = l.instanceID
 	request, err := l.profile.Request(o, a)
 	if err != nil {
-		return nil, l.Failure(binding.Refused, op, object, "correct the instance's wire profile", err)
+		return nil, l.Failure(binding.Refused, op, object, message.New("registry.correct-profile"), err)
 	}
 	defer clear(request.Body)
 	c := newCall(op, object, o, request)
@@ -84,7 +86,7 @@ func (l *Line) Described(ctx context.Context, op, object string, o wire.Operatio
 }
 
 // newCall is a request of a wire profile as a call.
-func newCall(op, object string, o wire.Operation, r wire.Request) Call {
+func newCall(op message.Message, object string, o wire.Operation, r wire.Request) Call {
 	return Call{
 		Op: op, Object: object, Action: r.Action, Version: r.Version, RPC: r.Style == wire.RPC, Method: r.Method, Path: r.Path,
 		Query: r.Query, Form: r.Form, Body: r.Body, Reads: o.Reads(),

@@ -5,10 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"reconciler/internal/message"
 
 	vendor "github.com/aliyun/credentials-go/credentials"
 	"github.com/aliyun/credentials-go/credentials/providers"
@@ -107,12 +108,12 @@ func newCredentialSource(c Credentials) (*credentialSource, error) {
 	case DefaultChain:
 		s.build = func() (providers.CredentialsProvider, error) { return providers.NewDefaultCredentialsProvider(), nil }
 	default:
-		return nil, fmt.Errorf("credentials: kind %q: want static, environment, profile, ramRole, oidc or default", c.Kind)
+		return nil, message.NewError("registry.credentials.kind", "kind", c.Kind)
 	}
 	s.files = s.vendorFiles()
 	var err error
 	if s.provider, err = s.build(); err != nil {
-		return nil, fmt.Errorf("credentials: %s: %w", c.Kind, err)
+		return nil, message.NewError("registry.credentials.of", "kind", c.Kind, "why", err)
 	}
 	return s, nil
 }
@@ -160,12 +161,12 @@ func (s *credentialSource) take(ctx context.Context) (accessKey, error) {
 	if s.kind == Static {
 		k, err := s.static(ctx)
 		if err != nil {
-			return accessKey{}, fmt.Errorf("credentials: %w", err)
+			return accessKey{}, message.Within("credentials", err)
 		}
 		defer k.AccessKeySecret.Wipe()
 		defer k.SecurityToken.Wipe()
 		if k.AccessKeyID == "" || k.AccessKeySecret.IsZero() {
-			return accessKey{}, s.failure(errors.New("the access key is empty"))
+			return accessKey{}, s.failure(message.NewError("registry.credentials.empty"))
 		}
 		return accessKey{k.AccessKeyID, k.AccessKeySecret.Expose(), k.SecurityToken.Expose(), "static"}, nil
 	}
@@ -203,8 +204,8 @@ func (s *credentialSource) failure(err error) error {
 		kind = binding.Transient
 	}
 	return &binding.Failure{
-		Kind: kind, Op: "credentials: " + string(s.kind), Err: err,
-		Hint: "check the instance's credentials in the configuration",
+		Kind: kind, Op: message.New("op.registry.credentials", "kind", string(s.kind)), Err: err,
+		Hint: message.New("registry.credentials.check"),
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
@@ -27,11 +26,11 @@ import (
 const attempts = 4
 
 // errUnserved marks a path that the endpoint does not serve.
-var errUnserved = errors.New("the endpoint does not serve this call")
+var errUnserved = message.NewError("registry.unserved")
 
 // errRefused marks a call that the endpoint serves and refuses: to this identity,
 // or with these parameters.
-var errRefused = errors.New("the registry refuses this call")
+var errRefused = message.NewError("registry.refused")
 
 // Do makes a call and gives the body of a good answer. An error is a
 // *binding.Failure. Reads are tried again on passing failures; writes only where
@@ -124,7 +123,7 @@ func (l *Line) classify(c Call, x *exchange) *binding.Failure {
 		f.Object += " " + c.Object
 	}
 	if x.err != nil {
-		f.Err = errors.New(conceal(x.err.Error(), x.hide))
+		f.Err = &message.Error{Message: message.Says(x.err).Map(func(s string) string { return conceal(s, x.hide) })}
 		if errors.Is(x.err, context.Canceled) || errors.Is(x.err, context.DeadlineExceeded) {
 			f.Err = x.err
 		}
@@ -141,12 +140,12 @@ func (l *Line) classify(c Call, x *exchange) *binding.Failure {
 	}
 	f.Code = safeCode(e.Code, x.hide)
 	f.RetryAfter = retryAfter(x, l.gate.now())
-	f.Err = fmt.Errorf("HTTP %d%s", x.status, x.words(c, e, readable))
+	f.Err = x.words(c, e, readable)
 	v := l.judge(c, x.status, e.Code)
 	f.Kind, f.Fault, f.Hint = v.kind, v.fault, v.hint
 	switch {
 	case v.unserved:
-		f.Err = fmt.Errorf("%w: %w", errUnserved, f.Err)
+		f.Err = message.Within(errUnserved, f.Err)
 	case v.refused:
 		f.Err = refusal{f.Err}
 	}
@@ -159,6 +158,9 @@ type refusal struct{ error }
 // Is implements errors.Is.
 func (refusal) Is(target error) bool { return target == errRefused }
 
+// Says implements message.Sayer.
+func (r refusal) Says() message.Message { return message.Says(r.error) }
+
 // Unwrap implements errors.Unwrap.
 func (r refusal) Unwrap() error { return r.error }
 
@@ -169,29 +171,26 @@ func unsent(f *binding.Failure, c Call, x *exchange) {
 	case errors.As(x.err, &inner):
 		f.Kind, f.Fault, f.Hint, f.RetryAfter = inner.Kind, inner.Fault, inner.Hint, inner.RetryAfter
 	case x.touched && c.Writes():
-		f.Kind, f.Hint = binding.OutcomeUnknown, "the call may have been done; look before doing it again"
+		f.Kind, f.Hint = binding.OutcomeUnknown, message.New("registry.look-first")
 	case errors.As(x.err, new(*boundedio.TooLargeError)):
 		f.Kind = binding.Unreadable
 	default:
-		f.Kind, f.Hint = binding.Transient, "check the network between here and the registry's endpoint"
+		f.Kind, f.Hint = binding.Transient, message.New("registry.network")
 	}
 }
 
 // words are what the answer says for a person. The message is left out where
 // the call carried a secret, or where the product's message is known to repeat
 // what was signed.
-func (x *exchange) words(c Call, e envelope, readable bool) string {
-	if !readable {
-		return ", and what came is not JSON of the registry"
+func (x *exchange) words(c Call, e envelope, readable bool) error {
+	var said, request string
+	if readable {
+		request = safeCode(e.RequestID, x.hide)
+		if c.Secret == "" && !strings.HasPrefix(e.Code, "SignatureDoesNotMatch") {
+			said = message.Cut(conceal(e.Message, x.hide), 200)
+		}
 	}
-	var s string
-	if e.Message != "" && c.Secret == "" && !strings.HasPrefix(e.Code, "SignatureDoesNotMatch") {
-		s = fmt.Sprintf(", %q", message.Cut(conceal(e.Message, x.hide), 200))
-	}
-	if id := safeCode(e.RequestID, x.hide); id != "" {
-		s += ", request " + id
-	}
-	return s
+	return message.NewError("registry.status", "status", x.status, "unread", !readable, "said", message.Foreign(said), "request", request)
 }
 
 // conceal takes secrets out of a text, also as Go quotes them and as URLs

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
+	_ "reconciler/internal/report" // The texts of errors.
+
 	"reconciler/internal/binding"
 )
 
@@ -24,7 +27,7 @@ func TestAKeyIsNotShownByHalf(t *testing.T) {
 	}
 	for before := 150; before < 201; before++ {
 		body := fmt.Sprintf(`{"code":"X","message":"%s%s"}`, strings.Repeat("x", before), accessKeySecret)
-		f := d.classify(Call{Op: "o", Method: http.MethodGet}, &exchange{
+		f := d.classify(Call{Op: message.New("op.registry.bind"), Method: http.MethodGet}, &exchange{
 			status: 400, header: http.Header{"Content-Type": {"application/json"}}, body: []byte(body), hide: []string{accessKeySecret},
 		})
 		if shown := f.Error(); strings.Contains(shown, accessKeySecret[:6]) {
@@ -63,7 +66,7 @@ func FuzzClassify(f *testing.F) {
 		if status < 100 || status > 599 {
 			return
 		}
-		c := Call{Op: "registry: fuzz", Method: http.MethodGet}
+		c := Call{Op: message.Verbatim("registry: fuzz"), Method: http.MethodGet}
 		if write {
 			c.Method, c.Secret = http.MethodPut, goodToken
 		}

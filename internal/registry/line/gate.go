@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"reconciler/internal/message"
+
 	"golang.org/x/time/rate"
 
 	"reconciler/internal/binding"
@@ -42,8 +44,8 @@ func (g *gate) pass(ctx context.Context) error {
 		}
 		if left > maxWait {
 			return &binding.Failure{
-				Kind: binding.Throttled, Op: "registry: waiting", RetryAfter: left,
-				Hint: "the registry asked for a pause; nothing was sent",
+				Kind: binding.Throttled, Op: message.New("op.registry.waiting"), RetryAfter: left,
+				Hint: message.New("registry.paused"),
 			}
 		}
 		if err := g.wait(ctx, left); err != nil {

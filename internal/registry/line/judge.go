@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 )
 
@@ -11,7 +13,7 @@ import (
 type verdict struct {
 	kind  binding.FailureKind
 	fault binding.Fault
-	hint  string
+	hint  message.Message
 	// unserved says that the endpoint does not serve the call, refused that it
 	// serves it to others or with other parameters: neither is about any other call.
 	unserved, refused bool
@@ -21,24 +23,24 @@ type verdict struct {
 const throttling = "Throttling"
 
 // Hints, which say what to do.
-const (
-	hintThrottled  = "the registry asks for fewer calls; lower the instance's requests per second"
-	hintBusy       = "the registry is busy and did nothing; it is asked again"
-	hintNoUser     = "this identity has no Personal Edition instance in the region: sign in to the console with it, create the instance and set the Registry password first"
-	hintNoInstance = "there is no instance with this id in the region, or this identity may not see it: check the instance's id and region in the configuration"
-	hintKey        = "the registry does not accept the instance's access key; check its credentials in the configuration, and that the key is active"
-	hintSignature  = "the access key's secret does not fit its id, or something in between changes the calls; check the instance's credentials in the configuration"
-	hintTemporary  = "the access key's security token is not valid or has expired; check what issues it, or use credentials that are renewed by themselves (ramRole, oidc)"
-	hintClock      = "check this machine's clock"
-	hintPermission = "allow the identity of the instance's access key this call in its RAM policy (for example AliyunContainerRegistryFullAccess)"
-	hintAccount    = "check the Alibaba Cloud account of the instance's access key: verification, billing, risk control"
-	hintRedirect   = "the endpoint answers with a redirect, which a signed call does not follow: set the endpoint to the API's own host"
-	hintUnserved   = "this endpoint does not serve the call: use the driver console for the instance, or do this step by hand"
-	hintToken      = "the registry rejects the username or the token at the code host: check the username, or put a new token into the secret store"
-	hintDeclared   = "check what is declared"
-	hintUnknown    = "the code is not one that reconciler knows, so nothing is concluded from it; it is tried again"
-	hintForeign    = "the answer was not the registry's; check the endpoint and what stands between"
-	hintLook       = "the answer was not the registry's; look before doing it again"
+var (
+	hintThrottled  = message.New("registry.hint.throttled")
+	hintBusy       = message.New("registry.hint.busy")
+	hintNoUser     = message.New("registry.hint.no-user")
+	hintNoInstance = message.New("registry.hint.no-instance")
+	hintKey        = message.New("registry.hint.key")
+	hintSignature  = message.New("registry.hint.signature")
+	hintTemporary  = message.New("registry.hint.temporary")
+	hintClock      = message.New("registry.hint.clock")
+	hintPermission = message.New("registry.hint.permission")
+	hintAccount    = message.New("registry.hint.account")
+	hintRedirect   = message.New("registry.hint.redirect")
+	hintUnserved   = message.New("registry.hint.unserved")
+	hintToken      = message.New("registry.hint.token")
+	hintDeclared   = message.New("registry.hint.declared")
+	hintUnknown    = message.New("registry.hint.unknown")
+	hintForeign    = message.New("registry.hint.foreign")
+	hintLook       = message.New("registry.hint.look")
 )
 
 // knownCodes are those that are known, by their part before the first dot:

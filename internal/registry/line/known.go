@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/registry/wire"
 )
@@ -47,7 +49,7 @@ func (k *Known) Capabilities(ctx context.Context, probe func(context.Context) (b
 	case k.probing <- struct{}{}:
 		defer func() { <-k.probing }()
 	case <-ctx.Done():
-		return binding.Capabilities{}, k.line.Failure(binding.Transient, "registry: probe", "", "", ctx.Err())
+		return binding.Capabilities{}, k.line.Failure(binding.Transient, message.New("op.registry.probe"), "", message.Message{}, ctx.Err())
 	}
 	now, known := k.line.gate.now(), k.last.Load()
 	old := known != nil && k.again > 0 && now.Sub(k.probed).Abs() >= k.again
@@ -71,7 +73,7 @@ func (k *Known) Capabilities(ctx context.Context, probe func(context.Context) (b
 // with wire.ErrNotProbed the call has its Action, and must not be sent.
 func (l *Line) Probe(o wire.Operation) (Call, error) {
 	request, err := l.profile.Probe(o, wire.Arguments{InstanceID: l.instanceID, Image: ProbeImage})
-	c := newCall("registry: probe", request.Action, o, request)
+	c := newCall(message.New("op.registry.probe"), request.Action, o, request)
 	c.Probe = true
 	return c, err
 }

@@ -14,10 +14,11 @@ package line
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"reconciler/internal/message"
 
 	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
 	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
@@ -47,11 +48,11 @@ type Line struct {
 func New(o Options) (*Line, error) {
 	o = o.withDefaults()
 	if err := o.check(); err != nil {
-		return nil, fmt.Errorf("registry: instance %s: %w", o.Instance, err)
+		return nil, message.NewError("registry.instance", "instance", o.Instance, "why", err)
 	}
 	l, err := newLine(o)
 	if err != nil {
-		return nil, fmt.Errorf("registry: instance %s: %w", o.Instance, err)
+		return nil, message.NewError("registry.instance", "instance", o.Instance, "why", err)
 	}
 	return l, nil
 }
@@ -77,7 +78,7 @@ func newLine(o Options) (*Line, error) {
 	}
 	client, err := openapi.NewClient(config)
 	if err != nil {
-		return nil, errors.New("the vendor's runtime did not start")
+		return nil, message.NewError("registry.runtime.start")
 	}
 	return &Line{
 		instance: o.Instance, instanceID: o.InstanceID, profile: o.WireProfile,
@@ -91,9 +92,9 @@ func (l *Line) Profile() *wire.Profile { return l.profile }
 // Ask sends one read that no driver makes, of any version of the API, and gives
 // what came: the body of an answer also where it is an error.
 func (l *Line) Ask(ctx context.Context, r wire.Request) (status int, body []byte, err error) {
-	const op = "registry: record"
+	op := message.New("op.registry.record")
 	if !strings.HasPrefix(r.Action, "Get") && !strings.HasPrefix(r.Action, "List") && !strings.HasPrefix(r.Action, "Check") {
-		return 0, nil, l.Failure(binding.Refused, op, r.Action, "", errors.New("this call may change something"))
+		return 0, nil, l.Failure(binding.Refused, op, r.Action, message.Message{}, message.NewError("registry.may-change"))
 	}
 	c := newCall(op, r.Action, wire.ListAccounts, r)
 	c.Probe = true
@@ -105,14 +106,14 @@ func (l *Line) Ask(ctx context.Context, r wire.Request) (status int, body []byte
 }
 
 // Failure makes a failure of this instance that no call was made for.
-func (l *Line) Failure(kind binding.FailureKind, op, object, hint string, err error) *binding.Failure {
+func (l *Line) Failure(kind binding.FailureKind, op message.Message, object string, hint message.Message, err error) *binding.Failure {
 	return &binding.Failure{Kind: kind, Op: op, Object: l.instance + " " + object, Hint: hint, Err: err}
 }
 
 // Unreadable is the failure of an answer that is not what the call is known to
 // answer.
-func (l *Line) Unreadable(op, object string, err error) *binding.Failure {
-	return l.Failure(binding.Unreadable, op, object, "the API's undocumented JSON may differ from the wire profile: `reconciler registry record` shows what the registry answers, and wireProfile names a corrected profile", err)
+func (l *Line) Unreadable(op message.Message, object string, err error) *binding.Failure {
+	return l.Failure(binding.Unreadable, op, object, message.New("registry.record"), err)
 }
 
 // Unserved says that the endpoint does not serve the call that failed.
@@ -147,7 +148,7 @@ func Existing(err error) error {
 	if !ok || f.Kind != binding.Refused || !strings.HasSuffix(f.Code, "_EXIST") && !strings.HasSuffix(f.Code, "_EXISTS") {
 		return err
 	}
-	f.Err, f.Hint = fmt.Errorf("%w: %w", registry.ErrExists, f.Err), "the next plan compares it with the declaration"
+	f.Err, f.Hint = message.Within(registry.ErrExists, f.Err), message.New("registry.next-plan")
 	f.Fault = binding.FaultRequest
 	return err
 }

@@ -3,13 +3,14 @@ package line
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/registry/wire"
@@ -89,15 +90,15 @@ func (o Options) withDefaults() Options {
 func (o Options) check() error {
 	switch {
 	case o.Endpoint == "":
-		return errors.New("want a region or an endpoint")
+		return message.NewError("registry.option.region")
 	case o.Region != "" && !isRegion(o.Region):
-		return fmt.Errorf("region %q: want a region's identifier, for example cn-hangzhou", o.Region)
+		return message.NewError("registry.option.region-id", "region", o.Region)
 	case o.Signature != ACS3 && o.Signature != V2:
-		return fmt.Errorf("signature %q: want acs3 or v2", o.Signature)
+		return message.NewError("registry.option.signature", "signature", o.Signature)
 	case o.WireProfile.Uses("instanceId") && o.InstanceID == "":
-		return fmt.Errorf("calls of the wire profile %s name the instance, and it has no instanceId: set it in the configuration", o.WireProfile.Name)
+		return message.NewError("registry.option.instance-id", "profile", o.WireProfile.Name)
 	case o.RequestsPerSecond < 0 || o.Burst < 0 || o.Timeout < 0:
-		return errors.New("requests per second, burst and timeout are positive")
+		return message.NewError("registry.option.positive")
 	case (o.Now == nil) != (o.Wait == nil):
 		return errors.New("the clock is given whole (Now and Wait) or not at all")
 	}
@@ -105,7 +106,7 @@ func (o Options) check() error {
 	// security token among them. It is switched on before main runs.
 	for name := range strings.SplitSeq(os.Getenv("DEBUG"), ",") {
 		if slices.Contains([]string{"dara", "tea", "credential", "sdk"}, name) {
-			return fmt.Errorf("DEBUG=%s makes the vendor's runtime print credentials: unset it", name)
+			return message.NewError("registry.option.debug", "value", name)
 		}
 	}
 	_, _, err := o.target()
@@ -121,15 +122,15 @@ func (o Options) target() (scheme, host string, err error) {
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || u.Hostname() == "" {
-		return "", "", errors.New("endpoint: want a host, for example cr.cn-hangzhou.aliyuncs.com")
+		return "", "", message.NewError("registry.option.endpoint")
 	}
 	switch {
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
-		return "", "", errors.New("endpoint: want a scheme, a host and a port, and nothing else")
+		return "", "", message.NewError("registry.option.endpoint-parts")
 	case u.Scheme == "http" && !binding.Loopback(u.Hostname()):
-		return "", "", errors.New("endpoint: http is for this machine only, as for the sandbox; use https")
+		return "", "", message.NewError("registry.option.endpoint-http")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return "", "", errors.New("endpoint: want https")
+		return "", "", message.NewError("registry.option.endpoint-https")
 	}
 	return u.Scheme, u.Host, nil
 }

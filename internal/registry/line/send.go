@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/boundedio"
 
 	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
@@ -28,8 +30,9 @@ const (
 
 // Call is one call of the API.
 type Call struct {
-	// Op and Object are the words of errors.
-	Op, Object string
+	// Op and Object are those of a failure.
+	Op     message.Message
+	Object string
 	// Action is the product's name for the call; it is signed, and nothing
 	// else hangs on it in ROA style. Of a call that Send sends, Method only says
 	// whether it changes anything; empty is a read.
@@ -134,7 +137,7 @@ func (l *Line) send(ctx context.Context, c Call) *exchange {
 // sent notes that the runtime did not send the call.
 func (x *exchange) sent() *exchange {
 	if x.err == nil && x.status == 0 {
-		x.err = errors.New("the vendor's runtime did not send the call; check the proxy's settings in the environment")
+		x.err = message.NewError("registry.runtime.send")
 	}
 	return x
 }
@@ -179,7 +182,7 @@ func proxyOf(environment func(*http.Request) (*url.URL, error)) func(*http.Reque
 	return func(request *http.Request) (*url.URL, error) {
 		proxy, err := environment(request)
 		if err != nil {
-			return nil, errors.New("the proxy address in the environment cannot be read")
+			return nil, message.NewError("network.proxy")
 		}
 		return proxy, nil
 	}

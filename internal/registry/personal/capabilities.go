@@ -188,7 +188,7 @@ func (p *prober) ask(c call) answer {
 	if a, asked := p.answers[key]; asked || p.over || c.Writes() && (p.failed() || c.onImage && !p.absent) {
 		return a
 	}
-	c.Op, c.Object, c.Probe = "registry: probe", c.Action, true
+	c.Op, c.Object, c.Probe = message.New("op.registry.probe"), c.Action, true
 	_, err := p.d.line.Do(p.ctx, c.Call)
 	p.absent = p.absent || line.Absent(err)
 	a := p.judge(c, err)

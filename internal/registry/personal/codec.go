@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -34,7 +33,7 @@ func encodeRule(r binding.BuildRule) ([]byte, error) {
 	b.DockerfileLocation, b.DockerfileName = path[:max(at, 1)], path[at+1:]
 	b.Tag, b.ImageTag = r.ImageTag, r.ImageTag
 	if b.PushName == "" || b.DockerfileName == "" || b.Tag == "" {
-		return nil, errors.New("a build rule wants a branch or a tag, a Dockerfile and an image tag")
+		return nil, message.NewError("registry.rule-needs")
 	}
 	return json.Marshal(body)
 }
@@ -54,7 +53,7 @@ func decodeRules(body []byte) ([]binding.ObservedRule, error) {
 		ImageTag           string `json:"imageTag"`
 	}
 	if err := json.Unmarshal(raw, &list); err != nil || list == nil {
-		return nil, errors.New("data.buildRules is not a list of rules")
+		return nil, message.NewError("registry.data.rules")
 	}
 	rules := make([]binding.ObservedRule, 0, len(list))
 	for i, in := range list {
@@ -65,10 +64,10 @@ func decodeRules(body []byte) ([]binding.ObservedRule, error) {
 		case "GIT_TAG":
 			rule.Tag = in.PushName
 		default:
-			return nil, fmt.Errorf("data.buildRules[%d]: push type %q is none that is known", i, message.Cut(in.PushType, 40))
+			return nil, message.NewError("registry.data.push-type", "entry", i, "type", message.Cut(in.PushType, 40))
 		}
 		if rule.ID == "" || in.PushName == "" || in.DockerfileName == "" || in.ImageTag == "" {
-			return nil, fmt.Errorf("data.buildRules[%d] lacks one of its fields", i)
+			return nil, message.NewError("registry.data.field", "entry", i)
 		}
 		rule.Dockerfile = binding.NormalDockerfile(in.DockerfileLocation + "/" + in.DockerfileName)
 		rule.ImageTag = in.ImageTag
@@ -76,7 +75,7 @@ func decodeRules(body []byte) ([]binding.ObservedRule, error) {
 		case same < 0:
 			rules = append(rules, rule)
 		case rules[same] != rule:
-			return nil, fmt.Errorf("data.buildRules[%d] has the id of another rule", i)
+			return nil, message.NewError("registry.data.rule-id", "entry", i)
 		}
 	}
 	return rules, nil
@@ -90,7 +89,7 @@ func decodeRuleID(body []byte) (string, error) {
 	}
 	var id number
 	if err := json.Unmarshal(raw, &id); err != nil || id == "" {
-		return "", errors.New("data.buildRuleId is not a number")
+		return "", message.NewError("registry.data.rule-number")
 	}
 	return string(id), nil
 }
@@ -107,11 +106,11 @@ func decodeRepositories(body []byte) (images []string, total int, err error) {
 		RepoName      string `json:"repoName"`
 	}
 	if err := json.Unmarshal(raw, &list); err != nil || list == nil {
-		return nil, 0, errors.New("data.repos is not a list of repositories")
+		return nil, 0, message.NewError("registry.data.repos")
 	}
 	for i, in := range list {
 		if !isName(in.RepoNamespace) || !isName(in.RepoName) {
-			return nil, 0, fmt.Errorf("data.repos[%d] has no namespace and name", i)
+			return nil, 0, message.NewError("registry.data.repo", "entry", i)
 		}
 		images = append(images, in.RepoNamespace+"/"+in.RepoName)
 	}
@@ -119,7 +118,7 @@ func decodeRepositories(body []byte) (images []string, total int, err error) {
 		return nil, 0, err
 	}
 	if err := json.Unmarshal(raw, &total); err != nil || string(raw) == "null" || total < len(images) {
-		return nil, 0, errors.New("data.total is not the number of repositories")
+		return nil, 0, message.NewError("registry.data.total")
 	}
 	return images, total, nil
 }
@@ -134,11 +133,11 @@ func decodeNamespaces(body []byte) (int, error) {
 		Namespace string `json:"namespace"`
 	}
 	if err := json.Unmarshal(raw, &list); err != nil || list == nil {
-		return 0, errors.New("data.namespaces is not a list of namespaces")
+		return 0, message.NewError("registry.data.namespaces")
 	}
 	for i, in := range list {
 		if !isName(in.Namespace) {
-			return 0, fmt.Errorf("data.namespaces[%d] has no name", i)
+			return 0, message.NewError("registry.data.namespace", "entry", i)
 		}
 	}
 	return len(list), nil
@@ -152,14 +151,14 @@ func field(body []byte, name string) (json.RawMessage, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	if err := d.Decode(&e); err != nil {
-		return nil, errors.New("the answer is not a JSON object with data")
+		return nil, message.NewError("registry.data.none")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("the answer has more than one JSON value")
+		return nil, message.NewError("registry.two-values")
 	}
 	raw, ok := e.Data[name]
 	if !ok {
-		return nil, fmt.Errorf("the answer has no data.%s", name)
+		return nil, message.NewError("registry.data.no-field", "name", name)
 	}
 	return raw, nil
 }
@@ -175,7 +174,7 @@ func (n *number) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	if v, err := strconv.ParseInt(s, 10, 64); err != nil || v < 1 || !isNumber(s) {
-		return errors.New("not a positive whole number")
+		return message.NewError("registry.not-positive")
 	}
 	*n = number(s)
 	return nil

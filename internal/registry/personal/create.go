@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/registry"
 	"reconciler/internal/registry/line"
@@ -21,13 +23,13 @@ const (
 
 // CreateNamespace implements registry.RepositoryMaker.
 func (d *Driver) CreateNamespace(ctx context.Context, namespace string) error {
-	const op = "registry: create namespace"
+	op := message.New("op.registry.create-namespace")
 	if !isName(namespace) {
-		return d.line.Failure(binding.Refused, op, namespace, "", errors.New("it is no name of a namespace"))
+		return d.line.Failure(binding.Refused, op, namespace, message.Message{}, message.NewError("registry.bad-namespace"))
 	}
 	body, err := json.Marshal(map[string]any{"Namespace": map[string]string{"Namespace": namespace}})
 	if err != nil {
-		return d.line.Failure(binding.Refused, op, namespace, "", err)
+		return d.line.Failure(binding.Refused, op, namespace, message.Message{}, err)
 	}
 	_, err = d.line.Do(ctx, line.Call{Op: op, Object: namespace, Action: "CreateNamespace", Method: http.MethodPut, Path: namespacesPath, Body: body})
 	if err = line.Existing(err); errors.Is(err, registry.ErrExists) {
@@ -40,7 +42,7 @@ func (d *Driver) CreateNamespace(ctx context.Context, namespace string) error {
 // the call carries the source. If it does not, the source is set afterwards where
 // the endpoint serves that, and by a person elsewhere.
 func (d *Driver) CreateRepository(ctx context.Context, image string, as binding.Creation, link binding.Link) error {
-	const op = "registry: create repository"
+	op := message.New("op.registry.create-repository")
 	if _, err := d.repositoryCall(op, image); err != nil {
 		return err
 	}
@@ -50,11 +52,11 @@ func (d *Driver) CreateRepository(ctx context.Context, image string, as binding.
 	}}
 	sourceless := d.line.Profile().AddSource(fields, wire.Arguments{Image: image, Link: link})
 	if sourceless != nil && !errors.Is(sourceless, wire.ErrNoCall) {
-		return d.line.Failure(binding.Refused, op, image, "", sourceless)
+		return d.line.Failure(binding.Refused, op, image, message.Message{}, sourceless)
 	}
 	body, err := json.Marshal(fields)
 	if err != nil {
-		return d.line.Failure(binding.Refused, op, image, "", err)
+		return d.line.Failure(binding.Refused, op, image, message.Message{}, err)
 	}
 	_, err = d.line.Do(ctx, line.Call{Op: op, Object: image, Action: "CreateRepo", Method: http.MethodPut, Path: repositoriesPath, Body: body})
 	if err != nil || sourceless == nil || !d.can().LinkRepositories {

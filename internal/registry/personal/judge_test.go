@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/registry/line"
 	"reconciler/internal/sandbox"
@@ -100,7 +102,7 @@ func TestKind1EveryNoIsSomebodysFaultAndOnlyAKnownCodeBlamesTheToken(t *testing.
 					t.Errorf("got %q (%v), want %q", got, err, test.want)
 				}
 				f, _ := errors.AsType[*binding.Failure](err)
-				if f == nil || !strings.Contains(f.Hint, test.hint) {
+				if f == nil || !strings.Contains(message.English(f.Hint), test.hint) {
 					t.Errorf("%v does not say to %q", err, test.hint)
 				}
 			})

@@ -2,11 +2,11 @@ package personal
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/registry/line"
@@ -24,7 +24,7 @@ const (
 // namespace/name, sorted. Either all of them are listed or an error says why
 // not: what is missing from a part of a list is not absent.
 func (d *Driver) Repositories(ctx context.Context) ([]string, error) {
-	const op, object = "registry: list repositories", "repositories"
+	op, object := message.New("op.registry.list-repositories"), "repositories"
 	return line.Settled(func() ([]string, int, error) { return d.listRepositories(ctx, op, object) },
 		func(a, b string) bool { return a == b }, d.line.Unreadable(op, object, line.ErrListMoved))
 }
@@ -32,7 +32,7 @@ func (d *Driver) Repositories(ctx context.Context) ([]string, error) {
 // listRepositories reads the list once, and how many pages it has. Every page says
 // how many there are in all; where they disagree or one is listed twice, the list
 // moved.
-func (d *Driver) listRepositories(ctx context.Context, op, object string) (all []string, pages int, err error) {
+func (d *Driver) listRepositories(ctx context.Context, op message.Message, object string) (all []string, pages int, err error) {
 	expected := -1
 	for page := 1; page <= maxListPages; page++ {
 		images, total, err := d.repositoriesPage(ctx, op, object, page, listPage)
@@ -51,7 +51,7 @@ func (d *Driver) listRepositories(ctx context.Context, op, object string) (all [
 				return nil, page, d.line.Unreadable(op, object, line.ErrListMoved)
 			}
 			if listed != total {
-				return nil, page, d.line.Unreadable(op, object, fmt.Errorf("%d of %d repositories are listed", listed, total))
+				return nil, page, d.line.Unreadable(op, object, message.NewError("registry.repositories", "listed", listed, "total", total))
 			}
 			return all, page, nil
 		}
@@ -59,11 +59,11 @@ func (d *Driver) listRepositories(ctx context.Context, op, object string) (all [
 			break
 		}
 	}
-	return nil, maxListPages, d.line.Unreadable(op, object, errors.New("the list does not end"))
+	return nil, maxListPages, d.line.Unreadable(op, object, message.NewError("registry.list-endless"))
 }
 
 // repositoriesPage reads one page of the list, and how many there are in all.
-func (d *Driver) repositoriesPage(ctx context.Context, op, object string, page, size int) (images []string, total int, err error) {
+func (d *Driver) repositoriesPage(ctx context.Context, op message.Message, object string, page, size int) (images []string, total int, err error) {
 	body, err := d.line.Do(ctx, line.Call{
 		Op: op, Object: object, Action: "GetRepoList", Method: http.MethodGet, Path: repositoriesPath,
 		Query: map[string]string{"Page": strconv.Itoa(page), "PageSize": strconv.Itoa(size)},
@@ -79,7 +79,7 @@ func (d *Driver) repositoriesPage(ctx context.Context, op, object string, page, 
 
 // Usage implements registry.RepositoryReader. The list of namespaces has no pages.
 func (d *Driver) Usage(ctx context.Context) (binding.Usage, error) {
-	const op, object = "registry: count repositories", "repositories"
+	op, object := message.New("op.registry.count-repositories"), "repositories"
 	body, err := d.line.Do(ctx, line.Call{Op: op, Object: "namespaces", Action: "GetNamespaceList", Method: http.MethodGet, Path: namespacesPath})
 	if err != nil {
 		return binding.Usage{}, err

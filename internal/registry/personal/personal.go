@@ -6,6 +6,8 @@ package personal
 import (
 	"context"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/registry"
 	"reconciler/internal/registry/line"
@@ -37,7 +39,7 @@ func (d *Driver) Ask(ctx context.Context, r wire.Request) (status int, body []by
 
 // Projects reads the paths of the source repositories that a bound account sees.
 func (d *Driver) Projects(ctx context.Context, account binding.Account) ([]string, error) {
-	const op = "registry: read source repositories"
+	op := message.New("op.registry.read-sources")
 	object := string(account.Platform)
 	body, err := d.line.Described(ctx, op, object, wire.ListProjects, wire.Arguments{Account: account})
 	if err != nil || body == nil {

@@ -2,11 +2,11 @@ package personal
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/registry/line"
@@ -17,7 +17,7 @@ import (
 func repositoryPath(image string) (string, error) {
 	namespace, name, found := strings.Cut(image, "/")
 	if !found || !isName(namespace) || !isName(name) {
-		return "", fmt.Errorf("image %q: want namespace/name", image)
+		return "", message.NewError("registry.image", "image", image)
 	}
 	return "/repos/" + url.PathEscape(namespace) + "/" + url.PathEscape(name), nil
 }
@@ -32,7 +32,7 @@ func isName(s string) bool {
 // serve is left out. The rules are asked for first, for their call is documented
 // to answer REPO_NOT_EXIST.
 func (d *Driver) Repository(ctx context.Context, image string) (binding.RepositoryState, error) {
-	const op = "registry: read repository"
+	op := message.New("op.registry.read-repository")
 	state, can := binding.RepositoryState{Exists: true}, d.can()
 	c, err := d.repositoryCall(op, image)
 	if err != nil {
@@ -84,37 +84,37 @@ func present(state binding.RepositoryState, err error) (binding.RepositoryState,
 
 // repositoryCall begins a call on an image repository; path is the
 // repository's own.
-func (d *Driver) repositoryCall(op, image string) (line.Call, error) {
+func (d *Driver) repositoryCall(op message.Message, image string) (line.Call, error) {
 	path, err := repositoryPath(image)
 	if err != nil {
-		return line.Call{}, d.line.Failure(binding.Refused, op, image, "", err)
+		return line.Call{}, d.line.Failure(binding.Refused, op, image, message.Message{}, err)
 	}
 	return line.Call{Op: op, Object: image, Path: path}, nil
 }
 
 // Link implements registry.RepositoryWriter.
 func (d *Driver) Link(ctx context.Context, image string, link binding.Link) error {
-	return d.source(ctx, "registry: link", wire.WriteSource, image, link)
+	return d.source(ctx, message.New("op.registry.link"), wire.WriteSource, image, link)
 }
 
 // Unlink implements registry.RepositoryWriter. What the call did is read back.
 func (d *Driver) Unlink(ctx context.Context, image string) error {
-	const op = "registry: unlink"
+	op := message.New("op.registry.unlink")
 	if err := d.source(ctx, op, wire.RemoveSource, image, binding.Link{}); err != nil {
 		return err
 	}
 	state, err := d.Repository(ctx, image)
 	if err != nil {
-		return d.line.Failure(binding.OutcomeUnknown, op, image, "look before doing it again", err)
+		return d.line.Failure(binding.OutcomeUnknown, op, image, message.New("registry.look-again"), err)
 	}
 	if state.Link != nil {
-		return d.line.Failure(binding.OutcomeUnknown, op, image, "if it stays, remove the source in the console: the repository's Build page", errors.New("the registry said yes and kept the source"))
+		return d.line.Failure(binding.OutcomeUnknown, op, image, message.New("registry.source-stays"), message.NewError("registry.source-kept"))
 	}
 	return nil
 }
 
 // source writes or removes the source of an image repository.
-func (d *Driver) source(ctx context.Context, op string, o wire.Operation, image string, link binding.Link) error {
+func (d *Driver) source(ctx context.Context, op message.Message, o wire.Operation, image string, link binding.Link) error {
 	if _, err := d.repositoryCall(op, image); err != nil {
 		return err
 	}
@@ -124,37 +124,37 @@ func (d *Driver) source(ctx context.Context, op string, o wire.Operation, image 
 
 // AddRule implements registry.RuleWriter.
 func (d *Driver) AddRule(ctx context.Context, image string, rule binding.BuildRule) (binding.ObservedRule, error) {
-	const op = "registry: add build rule"
+	op := message.New("op.registry.add-rule")
 	body, err := d.writeRule(ctx, op, image, "", rule)
 	if err != nil {
 		return binding.ObservedRule{}, err
 	}
 	id, err := decodeRuleID(body)
 	if err != nil {
-		return binding.ObservedRule{}, d.line.Failure(binding.OutcomeUnknown, op, image, "look before adding it again", err)
+		return binding.ObservedRule{}, d.line.Failure(binding.OutcomeUnknown, op, image, message.New("registry.look-before-adding"), err)
 	}
 	return binding.ObservedRule{ID: id, BuildRule: rule}, nil
 }
 
 // ChangeRule implements registry.RuleWriter.
 func (d *Driver) ChangeRule(ctx context.Context, image string, rule binding.ObservedRule) error {
-	const op = "registry: change build rule"
+	op := message.New("op.registry.change-rule")
 	if !isNumber(rule.ID) {
-		return d.line.Failure(binding.Refused, op, image, "", fmt.Errorf("rule id %q is not a number", rule.ID))
+		return d.line.Failure(binding.Refused, op, image, message.Message{}, message.NewError("registry.rule-number", "rule", rule.ID))
 	}
 	_, err := d.writeRule(ctx, op, image, rule.ID, rule.BuildRule)
 	return err
 }
 
 // writeRule makes a rule, or changes the one with the id.
-func (d *Driver) writeRule(ctx context.Context, op, image, id string, rule binding.BuildRule) ([]byte, error) {
+func (d *Driver) writeRule(ctx context.Context, op message.Message, image, id string, rule binding.BuildRule) ([]byte, error) {
 	c, err := d.repositoryCall(op, image)
 	if err != nil {
 		return nil, err
 	}
 	c.Object += " " + rule.Key()
 	if c.Body, err = encodeRule(rule); err != nil {
-		return nil, d.line.Failure(binding.Refused, op, c.Object, "", err)
+		return nil, d.line.Failure(binding.Refused, op, c.Object, message.Message{}, err)
 	}
 	c.Action, c.Method, c.Path = "CreateRepoBuildRule", http.MethodPut, c.Path+"/rules"
 	if id != "" {
@@ -165,13 +165,13 @@ func (d *Driver) writeRule(ctx context.Context, op, image, id string, rule bindi
 
 // RemoveRule implements registry.RuleWriter.
 func (d *Driver) RemoveRule(ctx context.Context, image, id string) error {
-	const op = "registry: remove build rule"
+	op := message.New("op.registry.remove-rule")
 	c, err := d.repositoryCall(op, image)
 	if err != nil {
 		return err
 	}
 	if !isNumber(id) {
-		return d.line.Failure(binding.Refused, op, image, "", fmt.Errorf("rule id %q is not a number", id))
+		return d.line.Failure(binding.Refused, op, image, message.Message{}, message.NewError("registry.rule-number", "rule", id))
 	}
 	c.Object += " rule " + id
 	c.Action, c.Method, c.Path = "DeleteRepoBuildRule", http.MethodDelete, c.Path+"/rules/"+id

@@ -2,7 +2,6 @@ package record
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -12,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"unicode/utf8"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/boundedio"
 )
@@ -71,12 +72,12 @@ func readHAR(file string) ([]exchange, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: is no regular file", file)
+		return nil, message.NewError("har.not-file", "file", file)
 	}
 	data, err := boundedio.ReadFile(file, maxHAR)
 	if err != nil {
 		if errors.As(err, new(*boundedio.TooLargeError)) {
-			return nil, fmt.Errorf("%w: record only the Code Source page: clear the network panel before you bind, and export it after you unbind", err)
+			return nil, message.NewError("har.large", "why", err)
 		}
 		return nil, err
 	}
@@ -84,10 +85,10 @@ func readHAR(file string) ([]exchange, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	r := &harReader{data: data, decoder: json.NewDecoder(bytes.NewReader(data))}
 	if err := r.object(r.root); err != nil {
-		return nil, fmt.Errorf("%s:%w", file, r.placed(err))
+		return nil, r.placed(file, err)
 	}
 	if !r.found {
-		return nil, fmt.Errorf("%s: is JSON and no network record: it has no log.entries; export it in the browser's network panel as HAR with content", file)
+		return nil, message.NewError("har.other-json", "file", file)
 	}
 	return r.all, nil
 }
@@ -106,7 +107,7 @@ type harReader struct {
 }
 
 // errKind says that a value has another type than a network record's.
-var errKind = errors.New("is no network record: an object or a list is expected here")
+var errKind = message.NewError("har.type")
 
 // object gives each field of the object that comes next to a function that reads
 // its value.
@@ -152,7 +153,7 @@ func (r *harReader) log(name string) error {
 	r.found = true
 	for r.decoder.More() {
 		if r.read++; r.read > maxEntries {
-			return fmt.Errorf("has more than %d entries: record only the Code Source page", maxEntries)
+			return message.NewError("har.entries", "limit", maxEntries)
 		}
 		var e harEntry
 		if err := r.decode(&e); err != nil {
@@ -178,25 +179,25 @@ func (r *harReader) decode(v any) error {
 
 // placed says where the JSON is at fault. The decoder's own words can repeat the
 // content, so they are not used.
-func (r *harReader) placed(err error) error {
-	what, offset := err.Error(), r.decoder.InputOffset()
+func (r *harReader) placed(file string, err error) error {
+	what, offset := message.Says(err), r.decoder.InputOffset()
 	kind, isKind := errors.AsType[*json.UnmarshalTypeError](err)
 	// The decoder counts from the value that it reads; a check of the whole counts
 	// from the beginning.
 	syntax, isSyntax := errors.AsType[*json.SyntaxError](json.Unmarshal(r.data, new(json.RawMessage)))
 	switch {
 	case isSyntax && syntax.Offset >= int64(len(r.data)):
-		what, offset = "the JSON ends too early; export the record again", int64(len(r.data))
+		what, offset = message.New("har.cut"), int64(len(r.data))
 	case isSyntax:
-		what, offset = "is no JSON", syntax.Offset
+		what, offset = message.New("har.not-json"), syntax.Offset
 	case isKind:
 		offset = r.begin + kind.Offset
-		what = "is no network record: the field " + cmp.Or(fieldOfHAR(kind.Field), "here") + " has another type"
+		what = message.New("har.field", "field", fieldOfHAR(kind.Field))
 	}
 	before := r.data[:min(max(offset-1, 0), int64(len(r.data)))]
 	line := 1 + bytes.Count(before, []byte("\n"))
 	column := 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
-	return fmt.Errorf("%d:%d: %s", line, column, what)
+	return message.Within(message.Place{File: file, Line: line, Column: column}, &message.Error{Message: what})
 }
 
 // fieldOfHAR is a path that our own types name.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/report"
 )
 
@@ -27,7 +29,7 @@ func decodeJSON(data []byte) (any, error) {
 		return nil, err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one JSON value")
+		return nil, message.NewError("har.two-values")
 	}
 	return v, nil
 }

@@ -2,8 +2,6 @@ package verify
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -75,7 +73,7 @@ func (r *Run) seen(ctx context.Context) bool {
 // many seconds the last read was not.
 func (r *Run) until(ctx context.Context, wanted func(*binding.Account) bool) (float64, error) {
 	begin, pause, row := r.o.Now(), firstPause, 0
-	last, lastErr := begin, errors.New("no read showed it in time")
+	last, lastErr := begin, message.NewError("registry-verify.unseen")
 	for {
 		account, err := r.driver.Account(ctx, r.o.Account.Platform)
 		now := r.o.Now()
@@ -92,7 +90,7 @@ func (r *Run) until(ctx context.Context, wanted func(*binding.Account) bool) (fl
 			return last.Sub(begin).Seconds(), nil
 		}
 		if now.Sub(begin) > r.o.Patience {
-			return 0, fmt.Errorf("after %s: %w", r.o.Patience, lastErr)
+			return 0, message.NewError("registry-verify.after", "after", r.o.Patience, "why", lastErr)
 		}
 		if err := r.o.Wait(ctx, pause); err != nil {
 			return 0, err

@@ -47,7 +47,7 @@ type Options struct {
 }
 
 // ErrBound says that an account of the platform is bound already.
-var ErrBound = errors.New("an account is bound already")
+var ErrBound = message.NewError("registry-verify.bound-already")
 
 // Run is one verification.
 type Run struct {

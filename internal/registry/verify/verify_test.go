@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/registry"
 	"reconciler/internal/report"
@@ -83,7 +85,7 @@ func (f *fake) Bind(_ context.Context, wanted binding.Account, _ secrets.Secret)
 		return wanted, nil
 	}
 	if f.account != nil {
-		return binding.Account{}, &binding.Failure{Kind: binding.Refused, Code: "SOURCE_ACCOUNT_ALREADY_EXIST", Op: "bind"}
+		return binding.Account{}, &binding.Failure{Kind: binding.Refused, Code: "SOURCE_ACCOUNT_ALREADY_EXIST", Op: message.Verbatim("bind")}
 	}
 	f.account = f.make(wanted)
 	f.mine[f.account.ID] = true
@@ -106,7 +108,7 @@ func (f *fake) Unbind(_ context.Context, a binding.Account) error {
 		return t.err
 	}
 	if f.account == nil || f.account.ID != a.ID {
-		return &binding.Failure{Kind: binding.NotFound, Op: "unbind"}
+		return &binding.Failure{Kind: binding.NotFound, Op: message.Verbatim("unbind")}
 	}
 	if !f.mine[a.ID] {
 		f.harmed = a.ID
@@ -208,7 +210,7 @@ func TestARunThatEndsAnywhereSaysWhatIsLeft(t *testing.T) {
 						f.lag = lag
 						f.before = func(call int, _ string) trouble {
 							if call == n || rest && call > n {
-								return trouble{&binding.Failure{Kind: kind, Op: "test"}, after}
+								return trouble{&binding.Failure{Kind: kind, Op: message.Verbatim("test")}, after}
 							}
 							return trouble{}
 						}
@@ -262,7 +264,7 @@ func TestSomebodyElsesAccountIsNeverUnbound(t *testing.T) {
 						change(f)
 					}
 					if lost && op == "bind" {
-						return trouble{&binding.Failure{Kind: binding.OutcomeUnknown, Op: "test"}, false}
+						return trouble{&binding.Failure{Kind: binding.OutcomeUnknown, Op: message.Verbatim("test")}, false}
 					}
 					return trouble{}
 				}

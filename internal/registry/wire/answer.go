@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 )
 
@@ -33,16 +35,16 @@ func (p *Profile) Account(body []byte, platform binding.Platform) (*binding.Acco
 	for i, r := range records {
 		account, err := p.account(r, platform)
 		if err != nil {
-			return nil, fmt.Errorf("%s[%d]: %w", call.Answer.place(), i, err)
+			return nil, message.NewError("wire.entry", "at", call.Answer.place(), "entry", i, "why", err)
 		}
 		if account.Platform != platform {
 			if call.used["platform"] {
-				return nil, fmt.Errorf("%s[%d] is an account of another platform than was asked for", call.Answer.place(), i)
+				return nil, message.NewError("wire.other-platform", "at", call.Answer.place(), "entry", i)
 			}
 			continue
 		}
 		if found != nil {
-			return nil, fmt.Errorf("%s has several accounts where there can be one", call.Answer.place())
+			return nil, message.NewError("wire.accounts", "at", call.Answer.place())
 		}
 		found = account
 	}
@@ -61,7 +63,7 @@ func (p *Profile) account(r record, asked binding.Platform) (*binding.Account, e
 		}
 	}
 	if r.err == nil && (!identifier.MatchString(account.ID) || account.ID == "0") {
-		r.err = errors.New("the account's id is not an identifier")
+		r.err = message.NewError("wire.account-id")
 	}
 	return account, r.err
 }
@@ -78,7 +80,7 @@ func (p *Profile) Link(body []byte) (*binding.Link, error) {
 		return nil, err
 	}
 	if len(records) > 1 {
-		return nil, fmt.Errorf("%s has several sources where there can be one", call.Answer.place())
+		return nil, message.NewError("wire.sources", "at", call.Answer.place())
 	}
 	r := records[0]
 	word := r.text("platform")
@@ -91,7 +93,7 @@ func (p *Profile) Link(body []byte) (*binding.Link, error) {
 		link.Platform, r.err = p.platform(word)
 	}
 	if r.err != nil {
-		return nil, fmt.Errorf("%s: %w", call.Answer.place(), r.err)
+		return nil, message.Within(call.Answer.place(), r.err)
 	}
 	return link, nil
 }
@@ -111,7 +113,7 @@ func (p *Profile) Projects(body []byte) ([]string, error) {
 	for i, r := range records {
 		project := r.source()
 		if r.err != nil {
-			return nil, fmt.Errorf("%s[%d]: %w", call.Answer.place(), i, r.err)
+			return nil, message.NewError("wire.entry", "at", call.Answer.place(), "entry", i, "why", r.err)
 		}
 		projects = append(projects, project)
 	}
@@ -124,11 +126,11 @@ func (p *Profile) MeansNone(o Operation, code string) bool {
 }
 
 // place is where the records stand, for errors.
-func (a Answer) place() string {
+func (a Answer) place() message.Message {
 	if a.At == "" {
-		return "the answer"
+		return message.New("wire.answer")
 	}
-	return a.At
+	return message.Verbatim(a.At)
 }
 
 // records are the objects of an answer: none, one, or a list.
@@ -137,10 +139,10 @@ func (a Answer) records(body []byte) ([]record, error) {
 	d.UseNumber()
 	var value any
 	if err := d.Decode(&value); err != nil {
-		return nil, errors.New("the answer is not JSON")
+		return nil, message.NewError("network.not-json")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("the answer has more than one JSON value")
+		return nil, message.NewError("registry.two-values")
 	}
 	value, err := at(value, a.At)
 	switch {
@@ -159,12 +161,12 @@ func (a Answer) records(body []byte) ([]record, error) {
 	for _, item := range items {
 		fields, ok := item.(map[string]any)
 		if !ok || len(fields) == 0 {
-			return nil, fmt.Errorf("%s is neither a record, nor a list of records, nor what means none", a.place())
+			return nil, message.NewError("wire.records", "at", a.place())
 		}
 		records = append(records, record{answer: a, fields: fields})
 	}
 	if len(items) == 0 {
-		return nil, fmt.Errorf("%s is empty, which the wire profile does not take for none", a.place())
+		return nil, message.NewError("wire.empty", "at", a.place())
 	}
 	return records, nil
 }
@@ -192,7 +194,7 @@ func ShapeOf(value any) string {
 }
 
 // errMissing says that the last name of a place is missing.
-var errMissing = errors.New("is missing")
+var errMissing = message.NewError("wire.missing")
 
 // at is the value at a place.
 func at(value any, place string) (any, error) {
@@ -203,13 +205,13 @@ func at(value any, place string) (any, error) {
 	for i, name := range names {
 		object, ok := value.(map[string]any)
 		if !ok {
-			return nil, fmt.Errorf("%s: %s is not an object", place, strings.Join(append([]string{"the answer"}, names[:i]...), "."))
+			return nil, message.NewError("wire.not-object", "at", place, "what", strings.Join(names[:i], "."))
 		}
 		if value, ok = object[name]; !ok {
 			if i < len(names)-1 {
-				return nil, fmt.Errorf("%s: there is no %s", place, strings.Join(names[:i+1], "."))
+				return nil, message.NewError("wire.none-at", "at", place, "what", strings.Join(names[:i+1], "."))
 			}
-			return nil, fmt.Errorf("%s %w", place, errMissing)
+			return nil, message.NewError("wire.is-missing", "at", place, "what", errMissing)
 		}
 	}
 	return value, nil
@@ -236,7 +238,7 @@ func (r *record) get(field string) (any, bool) {
 func (r *record) text(field string) string {
 	text := r.optional(field)
 	if text == "" {
-		r.fail(field, "a text")
+		r.fail(field, message.New("wire.text"))
 	}
 	return text
 }
@@ -251,7 +253,7 @@ func (r *record) optional(field string) string {
 		return v.String()
 	}
 	if ok {
-		r.fail(field, "a text")
+		r.fail(field, message.New("wire.text"))
 	}
 	return ""
 }
@@ -272,7 +274,7 @@ func (r *record) flag(field, opposite string) bool {
 		isFlag = false
 	}
 	if !isFlag {
-		r.fail(field, "a truth value")
+		r.fail(field, message.New("wire.flag"))
 	}
 	return flag != negate
 }
@@ -282,7 +284,7 @@ func (r *record) source() string {
 	if r.answer.Fields["source"] != "" {
 		source := strings.Trim(r.text("source"), "/")
 		if r.err == nil && !strings.Contains(source, "/") {
-			r.fail("source", "a project's path with its owner or group")
+			r.fail("source", message.New("wire.project"))
 		}
 		return source
 	}
@@ -304,8 +306,8 @@ func (r *record) time(field string) time.Time {
 	return t.UTC()
 }
 
-func (r *record) fail(field, want string) {
+func (r *record) fail(field string, want message.Message) {
 	if r.err == nil {
-		r.err = fmt.Errorf("%s is not %s", r.answer.Fields[field], want)
+		r.err = message.NewError("wire.not", "at", r.answer.Fields[field], "want", want)
 	}
 }

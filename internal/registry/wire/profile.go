@@ -9,7 +9,6 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -128,7 +127,7 @@ const maxProfileBytes = 64 << 10
 func Read(path string) (*Profile, []finding.Finding, error) {
 	data, err := boundedio.ReadFile(path, maxProfileBytes)
 	if err != nil {
-		return nil, nil, fmt.Errorf("wire profile: %w", err)
+		return nil, nil, message.NewError("wire.profile-error", "why", err)
 	}
 	profile, findings := Parse(path, data)
 	return profile, findings, nil
@@ -199,7 +198,7 @@ func (p *Profile) Word(platform binding.Platform) (string, error) {
 	if word, ok := p.Platforms[platform]; ok {
 		return word, nil
 	}
-	return "", fmt.Errorf("the wire profile %s has no word for the platform %s", p.Name, platform)
+	return "", message.NewError("wire.platform", "profile", p.Name, "platform", platform)
 }
 
 // platform is the platform that a word of the registry means.
@@ -209,7 +208,7 @@ func (p *Profile) platform(word string) (binding.Platform, error) {
 			return platform, nil
 		}
 	}
-	return "", fmt.Errorf("source type %q is not known", message.Cut(word, 40))
+	return "", message.NewError("wire.source-type", "type", message.Cut(word, 40))
 }
 
 //go:embed personal.yaml
@@ -230,4 +229,4 @@ func Personal() *Profile { return personal() }
 func PersonalYAML() []byte { return personalYAML }
 
 // ErrNoCall says that the profile does not describe an operation.
-var ErrNoCall = errors.New("the wire profile does not describe this call")
+var ErrNoCall = message.NewError("wire.no-call")

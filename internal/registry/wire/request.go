@@ -2,11 +2,12 @@ package wire
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
 	"strings"
+
+	"reconciler/internal/message"
 )
 
 // Request is a call to send.
@@ -38,7 +39,7 @@ func (p *Profile) Request(o Operation, a Arguments) (Request, error) {
 	if call.Body != nil {
 		body, err := json.Marshal(f.fill(call.Body))
 		if err != nil {
-			return Request{}, fmt.Errorf("the call cannot be written as JSON: %w", err)
+			return Request{}, message.NewError("wire.unwritable", "why", err)
 		}
 		r.Body = body
 	}
@@ -76,7 +77,7 @@ func (p *Profile) Probe(o Operation, a Arguments) (Request, error) {
 }
 
 // ErrNotProbed says that no harmless call can ask whether a write is served.
-var ErrNotProbed = errors.New("a call that only asks could change something")
+var ErrNotProbed = message.NewError("wire.not-probed")
 
 // probed says whether a call with nothing but its path is harmless. A path is, if
 // what it names certainly does not exist. An rpc call without parameters names
@@ -151,12 +152,12 @@ func (f *filler) text(text string, escape func(string) string) (string, bool) {
 			value = v
 		}
 		if name == "account" && !identifier.MatchString(value) && f.err == nil {
-			f.err = errors.New("the account's id is not an identifier")
+			f.err = message.NewError("wire.account-id")
 		}
 		if value == "" && optional(name) {
 			present = false
 		} else if value == "" && f.err == nil {
-			f.err = fmt.Errorf("the call needs %s, which is empty", name)
+			f.err = message.NewError("wire.needs", "name", name)
 		}
 		return escape(value)
 	})
@@ -167,7 +168,7 @@ func (f *filler) text(text string, escape func(string) string) (string, bool) {
 func (f *filler) path(path string) string {
 	filled, _ := f.text(path, func(value string) string {
 		if (value == "." || value == "..") && f.err == nil {
-			f.err = fmt.Errorf("%q cannot be a part of a path", value)
+			f.err = message.NewError("wire.path", "value", value)
 		}
 		return url.PathEscape(value)
 	})

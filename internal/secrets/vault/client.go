@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"reconciler/internal/message"
 
 	"github.com/hashicorp/vault/api"
 
@@ -109,7 +110,7 @@ func (c *Client) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	if err := s.api.Auth().Token().RevokeSelfWithContext(ctx, ""); err != nil {
-		return call{op: "revoke", object: "our token", path: "auth/token/revoke-self"}.failed(err)
+		return call{op: message.New("op.vault.revoke"), path: "auth/token/revoke-self"}.failed(err)
 	}
 	return nil
 }
@@ -120,7 +121,7 @@ func (c *Client) Close(ctx context.Context) error {
 // zero and proves only that the engine exists. An error is a *binding.Failure
 // with one of the codes of this package.
 func (c *Client) Metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadata, error) {
-	if f := checkRef("read metadata of", ref); f != nil {
+	if f := checkRef(message.New("op.vault.read-metadata"), ref); f != nil {
 		return secrets.Metadata{}, f
 	}
 	var meta secrets.Metadata
@@ -135,7 +136,7 @@ func (c *Client) Metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadat
 
 // metadata asks a KV version 2 engine.
 func (c *Client) metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadata, error) {
-	asked := call{op: "read metadata of", object: object(ref), path: ref.Mount + "/metadata/" + ref.Path}
+	asked := call{op: message.New("op.vault.read-metadata"), object: object(ref), path: ref.Mount + "/metadata/" + ref.Path}
 	r, err := c.ask(ctx, asked, nil)
 	if err != nil {
 		return secrets.Metadata{}, err
@@ -145,7 +146,7 @@ func (c *Client) metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadat
 	}
 	var found secretState
 	if err := decode(r.body, &found); err != nil {
-		return secrets.Metadata{}, asked.unreadable(err.Error())
+		return secrets.Metadata{}, asked.unreadable(err)
 	}
 	return asked.pick(found, ref, r.sent)
 }
@@ -165,7 +166,7 @@ func (c call) pick(found secretState, ref secrets.Ref, sent time.Time) (secrets.
 	meta := secrets.Metadata{Version: n, Latest: found.CurrentVersion, Created: state.CreatedTime.Time, Custom: found.CustomMetadata}
 	switch {
 	case state.DeletionTime != nil && state.DeletionTime.unread:
-		return secrets.Metadata{}, c.unreadable(fmt.Sprintf("the deletion time of version %d is not a time", n))
+		return secrets.Metadata{}, c.unreadable(message.NewError("vault.deletion-time", "version", n))
 	case state.gone(sent):
 		return secrets.Metadata{}, gone(c, ref, state)
 	}
@@ -176,7 +177,7 @@ func (c call) pick(found secretState, ref secrets.Ref, sent time.Time) (secrets.
 // the secret when the call that needs it is over. An error is a
 // *binding.Failure with one of the codes of this package.
 func (c *Client) Read(ctx context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error) {
-	if f := checkRef("read", ref); f != nil {
+	if f := checkRef(message.New("op.vault.read"), ref); f != nil {
 		return secrets.Secret{}, secrets.Metadata{}, f
 	}
 	var secret secrets.Secret
@@ -194,7 +195,7 @@ func (c *Client) Read(ctx context.Context, ref secrets.Ref) (secrets.Secret, sec
 
 // readV2 reads from a KV version 2 engine.
 func (c *Client) readV2(ctx context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error) {
-	asked := call{op: "read", object: object(ref), path: ref.Mount + "/data/" + ref.Path}
+	asked := call{op: message.New("op.vault.read"), object: object(ref), path: ref.Mount + "/data/" + ref.Path}
 	query := url.Values{}
 	if ref.Version > 0 {
 		query.Set("version", strconv.Itoa(ref.Version))
@@ -211,9 +212,9 @@ func (c *Client) readV2(ctx context.Context, ref secrets.Ref) (secrets.Secret, s
 	case r.status == http.StatusNotFound && (err != nil || found.Metadata == nil):
 		return secrets.Secret{}, secrets.Metadata{}, asked.missing(r, ref)
 	case err != nil:
-		return secrets.Secret{}, secrets.Metadata{}, asked.unreadable(err.Error())
+		return secrets.Secret{}, secrets.Metadata{}, asked.unreadable(err)
 	case found.Metadata == nil || found.Metadata.Version == 0:
-		return secrets.Secret{}, secrets.Metadata{}, asked.unreadable("the answer has no metadata: is this KV version 2?")
+		return secrets.Secret{}, secrets.Metadata{}, asked.unreadable(message.NewError("vault.no-metadata"))
 	}
 	// Vault's own word decides, and no clock: what it does not serve is gone.
 	if r.status == http.StatusNotFound {
@@ -232,9 +233,9 @@ func (c *Client) readV2(ctx context.Context, ref secrets.Ref) (secrets.Secret, s
 
 // readV1 reads from a KV version 1 engine.
 func (c *Client) readV1(ctx context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error) {
-	asked := call{op: "read", object: object(ref), path: ref.Mount + "/" + ref.Path}
+	asked := call{op: message.New("op.vault.read"), object: object(ref), path: ref.Mount + "/" + ref.Path}
 	if ref.Version > 0 {
-		return secrets.Secret{}, secrets.Metadata{}, asked.declared(CodeNotFound, "a KV version 1 engine has no versions: pin none")
+		return secrets.Secret{}, secrets.Metadata{}, asked.declared(CodeNotFound, message.New("vault.v1-no-versions"))
 	}
 	r, err := c.ask(ctx, asked, nil)
 	if err != nil {
@@ -246,7 +247,7 @@ func (c *Client) readV1(ctx context.Context, ref secrets.Ref) (secrets.Secret, s
 	}
 	var found map[string]json.RawMessage
 	if err := decode(r.body, &found); err != nil {
-		return secrets.Secret{}, secrets.Metadata{}, asked.unreadable(err.Error())
+		return secrets.Secret{}, secrets.Metadata{}, asked.unreadable(err)
 	}
 	defer wipe(found)
 	secret, failure := c.value(asked, ref, found)
@@ -258,19 +259,19 @@ func (c *Client) readV1(ctx context.Context, ref secrets.Ref) (secrets.Secret, s
 
 // value takes the key out of a secret's data.
 func (c *Client) value(asked call, ref secrets.Ref, data map[string]json.RawMessage) (secrets.Secret, *binding.Failure) {
-	missing := func(what string) *binding.Failure {
-		return asked.failure(binding.NotFound, CodeMissingKey, fmt.Sprintf("the secret is there, but %s: correct the declaration's key, or write a version that has it", what))
+	missing := func(what message.Message) *binding.Failure {
+		return asked.failure(binding.NotFound, CodeMissingKey, message.New("vault.key", "what", what))
 	}
 	raw, ok := data[ref.Key]
 	if !ok {
-		return secrets.Secret{}, missing(fmt.Sprintf("has no key %q", ref.Key))
+		return secrets.Secret{}, missing(message.New("vault.key-missing", "key", ref.Key))
 	}
 	value, ok := unquote(raw)
 	if !ok {
-		return secrets.Secret{}, missing(fmt.Sprintf("key %q is not a text", ref.Key))
+		return secrets.Secret{}, missing(message.New("vault.key-not-text", "key", ref.Key))
 	}
 	if len(value) == 0 {
-		return secrets.Secret{}, missing(fmt.Sprintf("key %q is empty", ref.Key))
+		return secrets.Secret{}, missing(message.New("vault.key-empty", "key", ref.Key))
 	}
 	secret := secrets.New(value)
 	c.options.Redactor.Register(secret)
@@ -290,21 +291,21 @@ func wipe(data map[string]json.RawMessage) {
 func (c call) missing(r reply, ref secrets.Ref) *binding.Failure {
 	switch {
 	case r.status != http.StatusNotFound:
-		return c.unreadable(fmt.Sprintf("HTTP status %d is no answer to this", r.status))
+		return c.unreadable(message.NewError("vault.no-answer", "status", r.status))
 	case r.foreign():
-		return c.unreadable(fmt.Sprintf("HTTP status %d without Vault's words", r.status))
+		return c.unreadable(message.NewError("vault.without-words", "status", r.status))
 	case len(r.texts) == 0 && len(r.warnings) > 0:
 		f := absent(c, ref)
-		f.Err = fmt.Errorf("vault warns %.200q", r.warnings[0])
+		f.Err = message.NewError("vault.warns", "text", message.Foreign(message.Cut(r.warnings[0], 200)))
 		return f
 	case len(r.texts) == 0:
 		return absent(c, ref)
 	}
-	return c.failure(binding.NotFound, CodeNotFound, fmt.Sprintf("there is no secrets engine at %s: check mount and namespace", ref.Mount))
+	return c.failure(binding.NotFound, CodeNotFound, message.New("vault.no-engine", "mount", ref.Mount))
 }
 
 // checkRef refuses a reference that could lead outside its mount.
-func checkRef(op string, ref secrets.Ref) *binding.Failure {
+func checkRef(op message.Message, ref secrets.Ref) *binding.Failure {
 	bad := ref.Mount == "" || ref.Path == "" || ref.Key == "" || ref.Version < 0
 	for part := range strings.SplitSeq(ref.Mount+"/"+ref.Path, "/") {
 		bad = bad || part == "" || part == "." || part == ".."
@@ -316,7 +317,7 @@ func checkRef(op string, ref secrets.Ref) *binding.Failure {
 		return nil
 	}
 	return call{op: op, object: strconv.Quote(object(ref))}.declared(CodeRefused,
-		"mount, path and key are needed, without empty parts, . and .., and without a slash at either end")
+		message.New("vault.bad-reference"))
 }
 
 // ask sends a read with the shared session. On a 403 it sends it once more with

@@ -7,6 +7,10 @@ import (
 	"testing"
 	"time"
 
+	_ "reconciler/internal/report" // The texts of errors.
+
+	"reconciler/internal/message"
+
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
@@ -120,7 +124,7 @@ func contractConditions(t *testing.T, w world) {
 		t.Run(name, func(t *testing.T) {
 			ref := secrets.Ref{Mount: m, Path: tc.path, Key: "token", Version: tc.pin}
 			_, _, err := tc.client.Read(t.Context(), ref)
-			if f := wantFailure(t, err, tc.code, tc.kind); !strings.Contains(f.Hint, tc.hint) {
+			if f := wantFailure(t, err, tc.code, tc.kind); !strings.Contains(message.English(f.Hint), tc.hint) {
 				t.Errorf("got hint %q, want %q in it", f.Hint, tc.hint)
 			}
 			_, err = tc.client.Metadata(t.Context(), ref)
@@ -153,7 +157,7 @@ func contractMetadataRight(t *testing.T, w world) {
 	}
 	_, _, err = c.Read(t.Context(), secrets.Ref{Mount: m, Path: "a", Key: "token"})
 	f := wantFailure(t, err, vault.CodeForbidden, binding.Forbidden)
-	if want := `path "` + m + `/data/a" { capabilities = ["read"] }`; !strings.Contains(f.Hint, want) {
+	if want := `path "` + m + `/data/a" { capabilities = ["read"] }`; !strings.Contains(message.English(f.Hint), want) {
 		t.Errorf("got hint %q, want %q in it", f.Hint, want)
 	}
 }
@@ -189,7 +193,7 @@ func contractSealed(t *testing.T, w world) {
 	for _, client := range []*vault.Client{c, newClient(t, w.options(t, w.root()))} {
 		_, err := client.Metadata(t.Context(), ref)
 		f := wantFailure(t, err, vault.CodeSealed, binding.Transient)
-		if !strings.Contains(f.Hint, "unseal") {
+		if !strings.Contains(message.English(f.Hint), "unseal") {
 			t.Errorf("got hint %q", f.Hint)
 		}
 		_, _, err = client.Read(t.Context(), ref)
@@ -267,7 +271,7 @@ func contractWrapped(t *testing.T, w world) {
 	}
 	_, _, err := newClient(t, o).Read(t.Context(), ref)
 	f := wantFailure(t, err, vault.CodeForbidden, binding.Forbidden)
-	if !strings.Contains(f.Hint, "somebody else") {
+	if !strings.Contains(message.English(f.Hint), "somebody else") {
 		t.Errorf("got hint %q for a wrapping token that was used", f.Hint)
 	}
 	overwrite(t, o.Auth.AppRole.SecretIDFile, w.wrap(t))
@@ -312,7 +316,7 @@ func contractRevoked(t *testing.T, w world) {
 	w.revoke(t, token)
 	_, err := c.Metadata(t.Context(), ref)
 	f := wantFailure(t, err, vault.CodeForbidden, binding.Forbidden)
-	if !strings.Contains(f.Hint, "not valid any more") {
+	if !strings.Contains(message.English(f.Hint), "no longer valid") {
 		t.Errorf("got hint %q", f.Hint)
 	}
 	overwrite(t, o.Auth.TokenFile, w.token(t, sandbox.VaultToken{TTL: time.Hour, Paths: []string{m + "/"}}))

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
@@ -155,7 +157,7 @@ func TestAPathOfTheAPIIsNamed(t *testing.T) {
 	c := newClient(t, w.options(t, w.root()))
 	for _, path := range []string{"data/p", "data/team/p"} {
 		_, _, err := c.Read(t.Context(), secrets.Ref{Mount: m, Path: path, Key: "token"})
-		if f, ok := asFailure(err); !ok || !strings.Contains(f.Hint, "write path: "+strings.TrimPrefix(path, "data/")) {
+		if f, ok := asFailure(err); !ok || !strings.Contains(message.English(f.Hint), "write path: "+strings.TrimPrefix(path, "data/")) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

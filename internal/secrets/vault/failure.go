@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"reconciler/internal/message"
+
 	"al.essio.dev/pkg/shellescape"
 
 	"github.com/hashicorp/vault/api"
@@ -96,16 +98,17 @@ func (r reply) forgets() bool { return r.says("invalid token") || r.says("bad to
 
 // call is one thing asked of Vault, in the words of a failure.
 type call struct {
-	// op is what is being done, object what to.
-	op, object string
+	// op is what is being done, object what to: a name.
+	op     message.Message
+	object string
 	// path is the API path, for the policy hint; empty for a login.
 	path string
 }
 
 // failure starts one about this call. What is not there is what was declared;
 // whose fault other failures are, their kind says.
-func (c call) failure(kind binding.FailureKind, code, hint string) *binding.Failure {
-	f := &binding.Failure{Kind: kind, Code: code, Op: "vault: " + c.op, Object: c.object, Hint: hint}
+func (c call) failure(kind binding.FailureKind, code string, hint message.Message) *binding.Failure {
+	f := &binding.Failure{Kind: kind, Code: code, Op: c.op, Object: c.object, Hint: hint}
 	if kind == binding.NotFound {
 		f.Fault = binding.FaultRequest
 	}
@@ -113,7 +116,7 @@ func (c call) failure(kind binding.FailureKind, code, hint string) *binding.Fail
 }
 
 // declared is the failure of something that cannot be as it is declared.
-func (c call) declared(code, hint string) *binding.Failure {
+func (c call) declared(code string, hint message.Message) *binding.Failure {
 	f := c.failure(binding.Refused, code, hint)
 	f.Fault = binding.FaultRequest
 	return f
@@ -125,10 +128,10 @@ func (c call) policy() string { return fmt.Sprintf("path %q { capabilities = [\"
 // refused is the failure for an answer that is an error whatever was asked.
 func (c call) refused(r reply) *binding.Failure {
 	if r.proxied() {
-		return c.unreadable(fmt.Sprintf("HTTP status %d without Vault's words", r.status))
+		return c.unreadable(message.NewError("vault.without-words", "status", r.status))
 	}
 	f := c.failureOf(r)
-	f.Err = fmt.Errorf("HTTP status %d", r.status)
+	f.Err = message.NewError("vault.status", "status", r.status)
 	f.RetryAfter = r.retryAfter
 	return f
 }
@@ -136,47 +139,47 @@ func (c call) refused(r reply) *binding.Failure {
 func (c call) failureOf(r reply) *binding.Failure {
 	switch {
 	case r.status == http.StatusForbidden && r.forgets():
-		return c.failure(binding.Forbidden, CodeForbidden, "the token is not valid any more: renew it where it comes from; it also needs the policy "+c.policy())
+		return c.failure(binding.Forbidden, CodeForbidden, message.New("vault.token-invalid", "policy", c.policy()))
 	case r.status == http.StatusForbidden:
-		return c.failure(binding.Forbidden, CodeForbidden, "the token's policies must allow "+c.policy()+"; Vault also answers this if the secret is in another namespace than the token")
+		return c.failure(binding.Forbidden, CodeForbidden, message.New("vault.forbidden", "policy", c.policy()))
 	case r.status == http.StatusTooManyRequests:
-		return c.failure(binding.Throttled, CodeThrottled, "a rate limit quota of the server's holds: raise it, or let us ask less often")
+		return c.failure(binding.Throttled, CodeThrottled, message.New("vault.quota"))
 	case r.status == http.StatusPreconditionFailed:
-		return c.failure(binding.Transient, CodeUnreachable, "the node has not caught up with the cluster; it is asked again")
+		return c.failure(binding.Transient, CodeUnreachable, message.New("vault.behind"))
 	case r.status == 472:
-		return c.failure(binding.Transient, CodeUnreachable, "the node is a disaster recovery secondary: address the primary")
+		return c.failure(binding.Transient, CodeUnreachable, message.New("vault.disaster-recovery"))
 	case r.status == 473:
-		return c.failure(binding.Transient, CodeUnreachable, "the node is a performance standby that cannot serve this: address the active node or a load balancer")
+		return c.failure(binding.Transient, CodeUnreachable, message.New("vault.standby"))
 	case r.status == http.StatusServiceUnavailable && r.says("sealed"), r.status == http.StatusNotImplemented:
-		return c.failure(binding.Transient, CodeSealed, "unseal the server (vault operator unseal); nothing is changed until then")
+		return c.failure(binding.Transient, CodeSealed, message.New("vault.sealed"))
 	case r.status == http.StatusBadRequest && r.says("Upgrading from non-versioned to versioned"):
-		return c.failure(binding.Transient, CodeUnreachable, "the secrets engine is being upgraded to KV version 2; it is asked again")
+		return c.failure(binding.Transient, CodeUnreachable, message.New("vault.upgrading"))
 	case r.status == http.StatusProxyAuthRequired:
-		return c.failure(binding.Transient, CodeUnreachable, "a proxy on the way demands credentials: address Vault directly")
+		return c.failure(binding.Transient, CodeUnreachable, message.New("vault.proxy-credentials"))
 	case r.says("no handler for route"):
-		return c.declared(CodeRefused, "nothing is mounted there: check the mount, and the namespace")
+		return c.declared(CodeRefused, message.New("vault.not-mounted"))
 	case r.says("is locked") || r.says("user lockout"):
-		return c.failure(binding.Throttled, CodeThrottled, "Vault has locked the credential after failed logins: it opens by itself")
+		return c.failure(binding.Throttled, CodeThrottled, message.New("vault.locked-out"))
 	case r.status >= 500:
-		return c.failure(binding.Transient, CodeUnreachable, "the server cannot serve now, or a standby finds no leader: look at vault status")
+		return c.failure(binding.Transient, CodeUnreachable, message.New("vault.cannot-serve"))
 	case r.status >= 300 && r.status < 400:
-		f := c.failure(binding.Refused, CodeRefused, "the server redirects more than once: address the active node or a load balancer")
+		f := c.failure(binding.Refused, CodeRefused, message.New("vault.redirects"))
 		f.Fault = binding.FaultService
 		return f
 	}
-	return c.failure(binding.Refused, CodeRefused, "look at the server's audit log for what it refuses")
+	return c.failure(binding.Refused, CodeRefused, message.New("vault.audit-log"))
 }
 
 // unreadable is the failure for an answer that makes no sense.
-func (c call) unreadable(why string) *binding.Failure {
-	f := c.failure(binding.Unreadable, CodeUnreadable, "the address leads to something that does not answer like Vault: a proxy's or sign-in page?")
-	f.Err = errors.New(why)
+func (c call) unreadable(why error) *binding.Failure {
+	f := c.failure(binding.Unreadable, CodeUnreadable, message.New("vault.foreign"))
+	f.Err = why
 	return f
 }
 
 // broken is the failure for a call that brought no answer at all.
 func (c call) broken(err error) *binding.Failure {
-	f := c.failure(binding.Transient, CodeUnreachable, "check the address, the network and that the server is up")
+	f := c.failure(binding.Transient, CodeUnreachable, message.New("vault.network"))
 	f.Err = networkCause(err)
 	var (
 		redirect  *redirectError
@@ -187,15 +190,15 @@ func (c call) broken(err error) *binding.Failure {
 	)
 	switch {
 	case errors.As(err, &redirect):
-		f.Kind, f.Fault, f.Hint = binding.Refused, binding.FaultService, "name that node under peers, or address a load balancer: the token is not sent to a host that the configuration does not name"
+		f.Kind, f.Fault, f.Hint = binding.Refused, binding.FaultService, message.New("vault.redirect-host")
 	case errors.As(err, &authority):
-		f.Hint = "the server's certificate is from an authority we do not know: name it with caFile"
+		f.Hint = message.New("vault.certificate-authority")
 	case errors.As(err, &hostname):
-		f.Hint = "the server's certificate is for another name: correct the address, or set serverName"
+		f.Hint = message.New("vault.certificate-name")
 	case errors.As(err, &invalid):
-		f.Hint = "the server's certificate is not valid, perhaps it has expired"
+		f.Hint = message.New("vault.certificate-invalid")
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		f.Hint = "the server does not speak TLS at this address"
+		f.Hint = message.New("vault.no-tls")
 	}
 	return f
 }
@@ -231,11 +234,11 @@ func networkCause(err error) error {
 	case errors.As(err, &alert):
 		return alert
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return errors.New("no TLS at this address")
+		return message.NewError("vault.tls-missing")
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return errors.New("no answer in time")
+		return message.NewError("vault.timeout")
 	}
-	return errors.New("the connection broke")
+	return message.NewError("vault.connection")
 }
 
 // failed turns an error of the api package into a failure, by the answer it
@@ -277,15 +280,15 @@ func meant(err error, ref secrets.Ref) error {
 		mount = strings.TrimSuffix(mount, "/"+part)
 		path = strings.TrimPrefix(path, part+"/")
 	}
-	var write []string
+	var write []message.Message
 	if mount != ref.Mount {
-		write = append(write, "write mount: "+mount)
+		write = append(write, message.New("vault.write-mount", "mount", mount))
 	}
 	if path != ref.Path {
-		write = append(write, "write path: "+path)
+		write = append(write, message.New("vault.write-path", "path", path))
 	}
 	if len(write) > 0 {
-		f.Hint = "v1/, data/ and metadata/ belong to the path of the API and not to the secret's: " + strings.Join(write, ", ")
+		f.Hint = message.New("vault.api-path", "fix", write)
 	}
 	return err
 }
@@ -293,17 +296,15 @@ func meant(err error, ref secrets.Ref) error {
 // absent is the failure for a secret, or version, that does not exist.
 func absent(c call, ref secrets.Ref) *binding.Failure {
 	if ref.Version > 0 {
-		return c.failure(binding.NotFound, CodeNotFound, "there is no such version, or it was pruned: pin another or none")
+		return c.failure(binding.NotFound, CodeNotFound, message.New("vault.no-version"))
 	}
-	return c.failure(binding.NotFound, CodeNotFound, fmt.Sprintf(
-		"nothing is stored there: check mount, path and namespace, or write it: vault kv put -mount=%s %s %s=-", shellescape.Quote(ref.Mount), shellescape.Quote(ref.Path), shellescape.Quote(ref.Key)))
+	return c.failure(binding.NotFound, CodeNotFound, message.New("vault.nothing-stored", "mount", shellescape.Quote(ref.Mount), "path", shellescape.Quote(ref.Path), "key", shellescape.Quote(ref.Key)))
 }
 
 // gone is the failure for a version without data: destroyed, or deleted.
 func gone(c call, ref secrets.Ref, v versionState) *binding.Failure {
 	if v.Destroyed {
-		return c.failure(binding.NotFound, CodeDestroyed, fmt.Sprintf("version %d is destroyed and cannot come back: write a new version", v.Version))
+		return c.failure(binding.NotFound, CodeDestroyed, message.New("vault.destroyed", "version", v.Version))
 	}
-	return c.failure(binding.NotFound, CodeDeleted, fmt.Sprintf(
-		"version %d was deleted: vault kv undelete -mount=%s -versions=%d %s, or write a new version", v.Version, shellescape.Quote(ref.Mount), v.Version, shellescape.Quote(ref.Path)))
+	return c.failure(binding.NotFound, CodeDeleted, message.New("vault.deleted", "version", v.Version, "mount", shellescape.Quote(ref.Mount), "versions", v.Version, "path", shellescape.Quote(ref.Path)))
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/secrets"
@@ -71,7 +73,7 @@ func TestAnswersOfTheServerAreToldApart(t *testing.T) {
 			_, _, readErr := c.Read(t.Context(), ref)
 			for _, err := range []error{metaErr, readErr} {
 				f := wantFailure(t, err, tc.code, tc.kind)
-				if !strings.Contains(f.Hint, tc.hint) {
+				if !strings.Contains(message.English(f.Hint), tc.hint) {
 					t.Errorf("got hint %q, want %q in it", f.Hint, tc.hint)
 				}
 				if tc.fault.Status == 429 && f.RetryAfter != 7*time.Second {
@@ -229,7 +231,7 @@ func TestTLS(t *testing.T) {
 			o := base
 			tc.change(&o)
 			_, err := newClient(t, o).Metadata(t.Context(), ref)
-			if f := wantFailure(t, err, vault.CodeUnreachable, binding.Transient); !strings.Contains(f.Hint, tc.hint) {
+			if f := wantFailure(t, err, vault.CodeUnreachable, binding.Transient); !strings.Contains(message.English(f.Hint), tc.hint) {
 				t.Errorf("got hint %q, want %q in it: %v", f.Hint, tc.hint, err)
 			}
 		})

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
@@ -82,7 +84,7 @@ func TestAWrongNamespaceIsNoThief(t *testing.T) {
 		})
 		o := vault.Options{Address: address, Auth: vault.Auth{AppRole: &vault.AppRole{RoleIDFile: writeFile(t, "r"), SecretIDFile: writeFile(t, "w"), Wrapped: true}}}
 		f, ok := asFailure(newClient(t, o).Check(t.Context()))
-		if !ok || strings.Contains(f.Hint, "somebody else did") != used {
+		if !ok || strings.Contains(message.English(f.Hint), "somebody else did") != used {
 			t.Errorf("%s: %v", body, f)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 )
 
@@ -15,17 +17,17 @@ func (c *Client) Health(ctx context.Context) error {
 	defer cancel()
 	// Only the root namespace answers this question.
 	base := c.sessions.base.WithNamespace("")
-	asked := call{op: "look at", object: base.Address()}
+	asked := call{op: message.New("op.vault.look-at"), object: base.Address()}
 	state, err := base.Sys().HealthWithContext(ctx)
 	switch {
 	case err != nil:
 		return asked.failed(err)
 	case state == nil:
-		return asked.unreadable("an empty answer")
+		return asked.unreadable(message.NewError("vault.empty"))
 	case !state.Initialized:
-		return asked.failure(binding.Transient, CodeSealed, "initialize the server (vault operator init); nothing is changed until then")
+		return asked.failure(binding.Transient, CodeSealed, message.New("vault.uninitialized"))
 	case state.Sealed:
-		return asked.failure(binding.Transient, CodeSealed, "unseal the server (vault operator unseal); nothing is changed until then")
+		return asked.failure(binding.Transient, CodeSealed, message.New("vault.sealed"))
 	}
 	return nil
 }
@@ -39,7 +41,7 @@ func (c *Client) Login(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	asked := call{op: "look up", object: "our token", path: "auth/token/lookup-self"}
+	asked := call{op: message.New("op.vault.look-up"), path: "auth/token/lookup-self"}
 	r, failure := c.send(ctx, s, asked, nil)
 	switch {
 	case failure != nil:

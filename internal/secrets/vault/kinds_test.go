@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
@@ -98,7 +100,7 @@ func TestPartsOfTheAPIsPathAreNamed(t *testing.T) {
 			_, _, read := c.Read(t.Context(), ref)
 			for asked, err := range map[string]error{"metadata": meta, "read": read} {
 				f, ok := asFailure(err)
-				if !ok || !strings.Contains(f.Hint, tt.want) || tt.want == "" && strings.Contains(f.Hint, "write ") && !strings.Contains(f.Hint, "or write it") {
+				if !ok || !strings.Contains(message.English(f.Hint), tt.want) || tt.want == "" && strings.Contains(message.English(f.Hint), "write ") && !strings.Contains(message.English(f.Hint), "or write it") {
 					t.Errorf("%s: %s of %s/%s: %v", name, asked, tt.mount, tt.path, err)
 				}
 			}
@@ -116,7 +118,7 @@ func TestARefusedLoginIsNoWrongPath(t *testing.T) {
 	defer server.Close()
 	c := newClient(t, withAppRole(t, vault.Options{Address: server.URL, Redactor: secrets.NewRedactor(nil)}, "role", "secret"))
 	_, err := c.Metadata(t.Context(), secrets.Ref{Mount: "secret/data", Path: "data/p", Key: "token"})
-	if f, ok := asFailure(err); !ok || strings.Contains(f.Hint, "write ") || !strings.Contains(f.Hint, "login") {
+	if f, ok := asFailure(err); !ok || strings.Contains(message.English(f.Hint), "write ") || !strings.Contains(message.English(f.Hint), "login") {
 		t.Errorf("%v", err)
 	}
 }
@@ -193,7 +195,7 @@ func TestAnotherEnginesAnswerIsNoAbsence(t *testing.T) {
 		_, meta := c.Metadata(t.Context(), ref)
 		_, _, read := c.Read(t.Context(), ref)
 		for asked, err := range map[string]error{"metadata": meta, "read": read} {
-			if f, ok := asFailure(err); !ok || f.Kind != tt.kind || !strings.Contains(f.Hint, tt.hint) {
+			if f, ok := asFailure(err); !ok || f.Kind != tt.kind || !strings.Contains(message.English(f.Hint), tt.hint) {
 				t.Errorf("%s: %s: %+v", name, asked, f)
 			}
 		}

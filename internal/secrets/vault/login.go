@@ -6,11 +6,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 
 	"github.com/hashicorp/vault/api"
 
@@ -85,7 +86,7 @@ func newSignIn(a Auth, r *secrets.Redactor) (signIn, error) {
 	case a.TokenEnvironment != "":
 		value := strings.TrimSpace(os.Getenv(a.TokenEnvironment))
 		if value == "" {
-			return nil, fmt.Errorf("vault: environment variable %s holds no token", a.TokenEnvironment)
+			return nil, message.NewError("vault.variable-empty", "name", a.TokenEnvironment)
 		}
 		return tokenValue{secrets.New([]byte(value)), a.TokenEnvironment}, nil
 	case a.AppRole != nil:
@@ -106,7 +107,7 @@ type tokenValue struct {
 
 func (t tokenValue) obtain(ctx context.Context, base *api.Client) (grant, *binding.Failure) {
 	// The copy may be wiped with its session.
-	return lookUp(ctx, base, secrets.New([]byte(t.token.Expose())), "token of environment variable "+t.from)
+	return lookUp(ctx, base, secrets.New([]byte(t.token.Expose())), t.from)
 }
 
 func (tokenValue) stale(secrets.Secret) bool { return false }
@@ -120,17 +121,17 @@ type tokenFile struct {
 }
 
 func (f tokenFile) obtain(ctx context.Context, base *api.Client) (grant, *binding.Failure) {
-	token, failure := credential(f.file, "token", f.redactor)
+	token, failure := credential(f.file, message.New("vault.token"), f.redactor)
 	if failure != nil {
 		return grant{}, failure
 	}
-	return lookUp(ctx, base, token, "token of "+f.file)
+	return lookUp(ctx, base, token, f.file)
 }
 
 // stale says whether the file holds another token by now. A file that cannot
 // be read, or is empty, is being written: the held token is used on.
 func (f tokenFile) stale(held secrets.Secret) bool {
-	now, failure := credential(f.file, "token", f.redactor)
+	now, failure := credential(f.file, message.New("vault.token"), f.redactor)
 	if failure != nil {
 		return false
 	}
@@ -142,8 +143,8 @@ func (tokenFile) issues() bool { return false }
 
 // lookUp asks for the lifetime of a given token. If its policies do not allow
 // even that, it counts as one without an end, and a read shows the truth.
-func lookUp(ctx context.Context, base *api.Client, token secrets.Secret, what string) (grant, *binding.Failure) {
-	c := call{op: "look up", object: what, path: "auth/token/lookup-self"}
+func lookUp(ctx context.Context, base *api.Client, token secrets.Secret, of string) (grant, *binding.Failure) {
+	c := call{op: message.New("op.vault.look-up-of"), object: of, path: "auth/token/lookup-self"}
 	base.SetToken(token.Expose())
 	found, err := base.Auth().Token().LookupSelfWithContext(ctx)
 	if answer, ok := errors.AsType[*api.ResponseError](err); ok && answer.StatusCode == 403 && !replyOf(answer).proxied() {
@@ -153,11 +154,11 @@ func lookUp(ctx context.Context, base *api.Client, token secrets.Secret, what st
 		return grant{}, c.failed(err)
 	}
 	if found == nil {
-		return grant{}, c.unreadable("an answer without data")
+		return grant{}, c.unreadable(message.NewError("vault.no-data"))
 	}
 	ttl, err := found.TokenTTL()
 	if err != nil {
-		return grant{}, c.unreadable("no life of the token in the answer")
+		return grant{}, c.unreadable(message.NewError("vault.no-lifetime"))
 	}
 	renewable, err := found.TokenIsRenewable()
 	return grant{token: token, ttl: ttl, renewable: err == nil && renewable}, nil
@@ -174,7 +175,7 @@ type appRole struct {
 
 func (a *appRole) obtain(ctx context.Context, base *api.Client) (grant, *binding.Failure) {
 	mount := cmp.Or(a.Mount, "approle")
-	roleID, failure := credential(a.RoleIDFile, "role id", nil)
+	roleID, failure := credential(a.RoleIDFile, message.New("vault.role-id"), nil)
 	if failure != nil {
 		return grant{}, failure
 	}
@@ -182,7 +183,7 @@ func (a *appRole) obtain(ctx context.Context, base *api.Client) (grant, *binding
 	if a.SecretIDFile == "" {
 		return login(ctx, base, mount, map[string]any{"role_id": roleID.Expose()})
 	}
-	secretID, failure := credential(a.SecretIDFile, "secret id", a.redactor)
+	secretID, failure := credential(a.SecretIDFile, message.New("vault.secret-id"), a.redactor)
 	if failure != nil {
 		return grant{}, failure
 	}
@@ -218,8 +219,8 @@ func (a *appRole) unwrapped(ctx context.Context, base *api.Client, mount, wrappi
 // AppRole method: a wrapping token that somebody else put there shows by where
 // it comes from.
 func unwrap(ctx context.Context, base *api.Client, mount, wrapping string) (secrets.Secret, *binding.Failure) {
-	c := call{op: "unwrap the secret id of", object: "auth/" + mount}
-	const hint = "the wrapping token has been used or has expired: deliver a new one, and if nobody of yours used it, somebody else did"
+	c := call{op: message.New("op.vault.unwrap"), object: "auth/" + mount}
+	hint := message.New("vault.wrapping-used")
 	about, err := base.Logical().WriteWithContext(ctx, "sys/wrapping/lookup", map[string]any{"token": wrapping})
 	if err != nil {
 		return secrets.Secret{}, c.wrappingFailed(err, hint)
@@ -229,7 +230,7 @@ func unwrap(ctx context.Context, base *api.Client, mount, wrapping string) (secr
 		from, _ = about.Data["creation_path"].(string)
 	}
 	if !strings.HasPrefix(from, "auth/"+mount+"/role/") || !strings.HasSuffix(from, "secret-id") {
-		return secrets.Secret{}, c.failure(binding.Forbidden, CodeForbidden, "the wrapping token was not made by this AppRole: find out who put it there")
+		return secrets.Secret{}, c.failure(binding.Forbidden, CodeForbidden, message.New("vault.wrapping-foreign"))
 	}
 	opened, err := base.Logical().UnwrapWithContext(ctx, wrapping)
 	base.ClearToken()
@@ -241,13 +242,13 @@ func unwrap(ctx context.Context, base *api.Client, mount, wrapping string) (secr
 		id, _ = opened.Data["secret_id"].(string)
 	}
 	if id == "" {
-		return secrets.Secret{}, c.unreadable("no secret id in the wrapped answer")
+		return secrets.Secret{}, c.unreadable(message.NewError("vault.no-secret-id"))
 	}
 	return secrets.New([]byte(id)), nil
 }
 
 // wrappingFailed distinguishes an invalid wrapping token from other failures.
-func (c call) wrappingFailed(err error, hint string) *binding.Failure {
+func (c call) wrappingFailed(err error, hint message.Message) *binding.Failure {
 	f := c.failed(err)
 	if answer, ok := errors.AsType[*api.ResponseError](err); ok && answer.StatusCode == http.StatusBadRequest || f.Kind == binding.Forbidden {
 		f.Kind, f.Code, f.Hint = binding.Forbidden, CodeForbidden, hint
@@ -266,7 +267,7 @@ type jwtLogin struct {
 }
 
 func (j jwtLogin) obtain(ctx context.Context, base *api.Client) (grant, *binding.Failure) {
-	token, failure := credential(j.file, "JWT", j.redactor)
+	token, failure := credential(j.file, message.New("vault.jwt-token"), j.redactor)
 	if failure != nil {
 		return grant{}, failure
 	}
@@ -295,7 +296,7 @@ func (certLogin) issues() bool { return true }
 
 // login sends credentials to an auth method.
 func login(ctx context.Context, base *api.Client, mount string, body map[string]any) (grant, *binding.Failure) {
-	c := call{op: "sign in at", object: "auth/" + mount}
+	c := call{op: message.New("op.vault.sign-in-at"), object: "auth/" + mount}
 	answer, err := base.Logical().WriteWithContext(ctx, "auth/"+mount+"/login", body)
 	if err != nil {
 		f := c.failed(err)
@@ -303,17 +304,17 @@ func login(ctx context.Context, base *api.Client, mount string, body map[string]
 		switch {
 		case ok && (answer.RawError || len(answer.Errors) == 0) && (f.Kind == binding.Refused || f.Kind == binding.Forbidden):
 			// Vault says in JSON why it refuses: this is somebody else.
-			return grant{}, c.unreadable(fmt.Sprintf("HTTP status %d without Vault's words", answer.StatusCode))
+			return grant{}, c.unreadable(message.NewError("vault.without-words", "status", answer.StatusCode))
 		case ok && answer.StatusCode == http.StatusNotFound:
-			f.Hint = "no such auth method is mounted there: check its mount, and the namespace"
+			f.Hint = message.New("vault.no-method")
 		case f.Kind == binding.Refused || f.Kind == binding.Forbidden:
 			f.Kind, f.Code = binding.Forbidden, CodeForbidden
-			f.Hint = "Vault refuses the login: check that the method is enabled there, the role, and whether the credential has expired or is used up"
+			f.Hint = message.New("vault.login-refused")
 		}
 		return grant{}, f
 	}
 	if answer == nil || answer.Auth == nil || answer.Auth.ClientToken == "" {
-		return grant{}, c.unreadable("a login without a token; logins with a second factor are not for programs")
+		return grant{}, c.unreadable(message.NewError("vault.no-login-token"))
 	}
 	return grant{
 		token:     secrets.New([]byte(answer.Auth.ClientToken)),
@@ -323,10 +324,10 @@ func login(ctx context.Context, base *api.Client, mount string, body map[string]
 }
 
 // credential reads a credential's file and makes it known to the redactor.
-func credential(file, what string, r *secrets.Redactor) (secrets.Secret, *binding.Failure) {
-	c := call{op: "read the " + what + " from", object: file}
+func credential(file string, what message.Message, r *secrets.Redactor) (secrets.Secret, *binding.Failure) {
+	c := call{op: message.New("op.vault.read-credential", "what", what), object: file}
 	refuse := func(err error) (secrets.Secret, *binding.Failure) {
-		f := c.failure(binding.Forbidden, CodeForbidden, "we cannot sign in to Vault without it")
+		f := c.failure(binding.Forbidden, CodeForbidden, message.New("vault.needed"))
 		f.Err = err
 		return secrets.Secret{}, f
 	}
@@ -337,7 +338,7 @@ func credential(file, what string, r *secrets.Redactor) (secrets.Secret, *bindin
 	defer clear(b)
 	value := bytes.TrimSpace(b)
 	if len(value) == 0 {
-		return refuse(errors.New("the file is empty"))
+		return refuse(message.NewError("vault.file-empty"))
 	}
 	read := secrets.New(bytes.Clone(value))
 	r.Register(read)

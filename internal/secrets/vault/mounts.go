@@ -3,9 +3,10 @@ package vault
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/secrets"
@@ -66,7 +67,7 @@ func (c *Client) kvVersion(ctx context.Context, ref secrets.Ref) (int, error) {
 	if ok && known.version == 2 && (known.assumed == binding.Term{} || known.assumed.Holds(c.options.Now())) {
 		return known.version, nil
 	}
-	asked := call{op: "find the secrets engine of", object: object(ref), path: "sys/internal/ui/mounts/" + ref.Mount}
+	asked := call{op: message.New("op.vault.find-engine"), object: object(ref), path: "sys/internal/ui/mounts/" + ref.Mount}
 	s, err := c.sessions.get(ctx)
 	if err != nil {
 		return 0, err
@@ -85,10 +86,10 @@ func (c *Client) kvVersion(ctx context.Context, ref secrets.Ref) (int, error) {
 	case r.status == http.StatusOK:
 		var state mountState
 		if err := decode(r.body, &state); err != nil {
-			return 0, asked.unreadable(err.Error())
+			return 0, asked.unreadable(err)
 		}
 		if state.Type != "kv" && state.Type != "generic" {
-			return 0, asked.declared(CodeRefused, fmt.Sprintf("the engine at %s is of type %q, not kv", ref.Mount, state.Type))
+			return 0, asked.declared(CodeRefused, message.New("vault.engine-type", "mount", ref.Mount, "type", state.Type))
 		}
 		if state.Options["version"] != "2" {
 			found.version = 1

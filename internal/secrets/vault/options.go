@@ -7,11 +7,11 @@ package vault
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"time"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/secrets"
@@ -129,14 +129,14 @@ func (o Options) check() error {
 	}
 	for mount, version := range o.KVVersions {
 		if version != 1 && version != 2 {
-			return fmt.Errorf("vault: mount %s: there is no KV version %d", mount, version)
+			return message.NewError("vault.kv-version", "mount", mount, "version", version)
 		}
 	}
 	if (o.ClientCertFile == "") != (o.ClientKeyFile == "") {
-		return errors.New("vault: client certificate and client key belong together")
+		return message.NewError("vault.certificate-pair")
 	}
 	if o.Auth.Cert != nil && o.ClientCertFile == "" {
-		return errors.New("vault: signing in by certificate needs a client certificate")
+		return message.NewError("vault.certificate-login")
 	}
 	return o.Auth.check()
 }
@@ -153,13 +153,13 @@ func (a Auth) check() error {
 	}
 	switch {
 	case n != 1:
-		return fmt.Errorf("vault: want exactly one way to sign in, have %d", n)
+		return message.NewError("vault.one-login", "limit", n)
 	case a.AppRole != nil && (a.AppRole.RoleIDFile == "" || a.AppRole.Wrapped && a.AppRole.SecretIDFile == ""):
-		return errors.New("vault: AppRole needs the file of the role id, and of the secret id if that is wrapped")
+		return message.NewError("vault.approle")
 	case a.Kubernetes != nil && a.Kubernetes.Role == "":
-		return errors.New("vault: signing in by Kubernetes needs a role")
+		return message.NewError("vault.kubernetes")
 	case a.JWT != nil && (a.JWT.Role == "" || a.JWT.TokenFile == ""):
-		return errors.New("vault: signing in by JWT needs a role and the token's file")
+		return message.NewError("vault.jwt")
 	}
 	return nil
 }
@@ -169,13 +169,13 @@ func (a Auth) check() error {
 func checkAddress(address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return errors.New("vault: the address must be like https://vault.example.com:8200")
+		return message.NewError("vault.address")
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("vault: address of %s: no credentials, query or fragment belong into it", u.Host)
+		return message.NewError("vault.address-parts", "host", u.Host)
 	}
 	if u.Scheme == "http" && !binding.Loopback(u.Hostname()) {
-		return fmt.Errorf("vault: address of %s: http would send the token in clear: use https", u.Host)
+		return message.NewError("vault.address-http", "host", u.Host)
 	}
 	return nil
 }

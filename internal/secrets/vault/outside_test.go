@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
@@ -39,7 +41,7 @@ func TestARefusalThatIsNotVaultsIsNoRefusal(t *testing.T) {
 				_, meta := c.Metadata(t.Context(), ref)
 				_, _, read := c.Read(t.Context(), ref)
 				for asked, err := range map[string]error{"metadata": meta, "read": read} {
-					if f, ok := asFailure(err); !ok || f.Kind != binding.Unreadable || !strings.Contains(f.Hint, "proxy") {
+					if f, ok := asFailure(err); !ok || f.Kind != binding.Unreadable || !strings.Contains(message.English(f.Hint), "proxy") {
 						t.Errorf("%d with %s at %s: %s: %v", status, body, at, asked, err)
 					}
 				}

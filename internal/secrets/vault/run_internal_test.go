@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"reconciler/internal/message"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/secrets"
 )
@@ -102,7 +103,7 @@ func FuzzAnswersAreReadWithoutPanic(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	c := call{op: "read", object: "o", path: "p"}
+	c := call{op: message.New("op.vault.read"), object: "o", path: "p"}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var state secretState
 		if err := decode(append([]byte(nil), body...), &state); err == nil {

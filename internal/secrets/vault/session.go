@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"reconciler/internal/message"
+
 	"github.com/hashicorp/vault/api"
 
 	"reconciler/internal/binding"
@@ -138,7 +140,7 @@ func (s *sessions) isDue(have *session) bool { return !have.due.IsZero() && !s.n
 
 // stopped is the failure for a caller who gave up waiting.
 func (s *sessions) stopped(ctx context.Context) error {
-	f := call{op: "sign in", object: s.base.Address()}.failure(binding.Transient, CodeUnreachable, "another login takes too long")
+	f := call{op: message.New("op.vault.sign-in"), object: s.base.Address()}.failure(binding.Transient, CodeUnreachable, message.New("vault.busy-login"))
 	f.Err = ctx.Err()
 	return f
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/secrets"
@@ -254,7 +256,7 @@ func TestAWrappingTokenFromElsewhereIsNotOpened(t *testing.T) {
 	o := withAppRole(t, w.options(t, ""), roleID, foreign)
 	o.Auth.AppRole.Wrapped = true
 	_, err := newClient(t, o).Metadata(t.Context(), secrets.Ref{Mount: "secret", Path: "a", Key: "k"})
-	if f := wantFailure(t, err, vault.CodeForbidden, binding.Forbidden); !strings.Contains(f.Hint, "who put it there") {
+	if f := wantFailure(t, err, vault.CodeForbidden, binding.Forbidden); !strings.Contains(message.English(f.Hint), "who put it there") {
 		t.Errorf("got hint %q", f.Hint)
 	}
 	if w.Count("/unwrap") != 0 {

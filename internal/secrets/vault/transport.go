@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/trace"
 
 	"reconciler/internal/boundedio"
@@ -53,7 +53,7 @@ func newAPI(o Options) (*api.Client, error) {
 	}
 	client, err := api.NewClient(config)
 	if err != nil {
-		return nil, fmt.Errorf("vault: make the client (are there broken VAULT_ variables?): %w", err)
+		return nil, message.NewError("vault.client", "why", err)
 	}
 	client.SetHeaders(http.Header{api.RequestHeaderName: {"true"}})
 	client.ClearToken()
@@ -67,7 +67,7 @@ func keepRedirect(*http.Request, []*http.Request) error { return http.ErrUseLast
 // a 412 of a node that has to catch up.
 func shouldRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	if ctx.Err() != nil {
-		return false, fmt.Errorf("give up: %w", ctx.Err())
+		return false, message.NewError("vault.given-up", "why", ctx.Err())
 	}
 	if resp != nil {
 		return resp.StatusCode == http.StatusPreconditionFailed, nil
@@ -97,7 +97,7 @@ func newTransport(o Options) (*guard, error) {
 		load := func() (*tls.Certificate, error) {
 			pair, err := tls.LoadX509KeyPair(o.ClientCertFile, o.ClientKeyFile)
 			if err != nil {
-				return nil, fmt.Errorf("vault: client certificate %s: %w", o.ClientCertFile, err)
+				return nil, message.NewError("vault.certificate-file", "file", o.ClientCertFile, "why", err)
 			}
 			return &pair, nil
 		}
@@ -136,10 +136,10 @@ func roots(file string) (*x509.CertPool, error) {
 	}
 	pem, err := boundedio.ReadFile(file, maxCertificates)
 	if err != nil {
-		return nil, fmt.Errorf("vault: CA certificates: %w", err)
+		return nil, message.NewError("vault.authorities", "why", err)
 	}
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("vault: CA certificates %s: no PEM certificate in it", file)
+		return nil, message.NewError("vault.no-authority", "file", file)
 	}
 	return pool, nil
 }
@@ -158,7 +158,12 @@ type guard struct {
 type redirectError struct{ host string }
 
 // Error implements error.
-func (e *redirectError) Error() string { return fmt.Sprintf("redirected to %q", e.host) }
+func (e *redirectError) Error() string { return message.English(e.Says()) }
+
+// Says implements message.Sayer.
+func (e *redirectError) Says() message.Message {
+	return message.New("vault.redirected", "host", e.host)
+}
 
 // RoundTrip implements http.RoundTripper.
 func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 // versionState is Vault's answer about one version of a secret.
@@ -75,16 +76,16 @@ func decode(body []byte, into any) error {
 	defer clear(envelope.Data)
 	switch {
 	case err != nil:
-		return errors.New("the answer is not JSON")
+		return message.NewError("network.not-json")
 	case len(envelope.Data) == 0 || string(envelope.Data) == "null":
-		return errors.New("the answer has no data")
+		return message.NewError("vault.without-data")
 	}
 	if err := json.Unmarshal(envelope.Data, into); err != nil {
 		var kind *json.UnmarshalTypeError
 		if errors.As(err, &kind) {
-			return fmt.Errorf("the answer's field %s is a %s", kind.Field, strings.SplitN(kind.Value, " ", 2)[0])
+			return message.NewError("vault.field", "field", kind.Field, "type", strings.SplitN(kind.Value, " ", 2)[0])
 		}
-		return errors.New("the answer's data cannot be read")
+		return message.NewError("vault.bad-data")
 	}
 	return nil
 }

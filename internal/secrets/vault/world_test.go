@@ -173,7 +173,7 @@ func wantFailure(t *testing.T, err error, code string, kind binding.FailureKind)
 	if f.Code != code || f.Kind != kind {
 		t.Errorf("got %s of kind %s, want %s of kind %s: %v", f.Code, f.Kind, code, kind, err)
 	}
-	if f.Hint == "" {
+	if f.Hint.IsZero() {
 		t.Errorf("no hint in %v", err)
 	}
 	noCanary(t, err.Error())

@@ -7,6 +7,8 @@ import (
 	"net"
 	"slices"
 	"testing"
+
+	_ "reconciler/internal/report" // The texts of errors.
 )
 
 func TestPlacesEndTheOldestOfWhomeverHasTheMost(t *testing.T) {

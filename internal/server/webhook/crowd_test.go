@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	_ "reconciler/internal/report" // The texts of errors.
 )
 
 // crowd opens n connections to address, and has each send what it begins with.

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	_ "reconciler/internal/report" // The texts of errors.
+
 	"reconciler/internal/source/folder"
 )
 

@@ -16,6 +16,8 @@ import (
 	"slices"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/source"
 )
@@ -51,11 +53,11 @@ var _ source.Source = (*Source)(nil)
 // New checks the options and touches nothing outside.
 func New(options Options) (*Source, error) {
 	if options.Path == "" {
-		return nil, errors.New("folder: no path is given")
+		return nil, message.NewError("folder.no-path")
 	}
 	path, err := filepath.Abs(options.Path)
 	if err != nil {
-		return nil, fmt.Errorf("folder: %w", err)
+		return nil, message.Within("folder", err)
 	}
 	options.Path = path
 	options.Limits = options.Limits.WithDefaults()
@@ -146,14 +148,14 @@ func (s *Source) selected(ctx context.Context, t *tree) (source.Snapshot, error)
 }
 
 func (s *Source) failure(err error) error {
-	f := &binding.Failure{Kind: binding.Transient, Op: "folder: read", Object: s.options.Path, Err: err}
+	f := &binding.Failure{Kind: binding.Transient, Op: message.New("op.folder.read"), Object: s.options.Path, Err: err}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		f.Kind, f.Fault, f.Code, f.Hint = binding.NotFound, binding.FaultRequest, "source-path", "make the folder, or correct its path"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.NotFound, binding.FaultRequest, "source-path", message.New("folder.none")
 	case errors.Is(err, errUnstable):
-		f.Code, f.Hint = "source-unstable", "put all files in place at once, by exchanging a link or renaming the folder; it is read again"
+		f.Code, f.Hint = "source-unstable", message.New("folder.unstable")
 	case errors.Is(err, fs.ErrPermission):
-		f.Kind, f.Hint = binding.Forbidden, "give the process the right to read the folder"
+		f.Kind, f.Hint = binding.Forbidden, message.New("folder.forbidden")
 	}
 	return f
 }

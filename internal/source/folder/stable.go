@@ -1,7 +1,6 @@
 package folder
 
 import (
-	"errors"
 	"io/fs"
 	"maps"
 	"os"
@@ -10,11 +9,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 // errUnstable says that no read saw one and the same tree from its beginning
 // to its end.
-var errUnstable = errors.New("the folder changed each time while it was read")
+var errUnstable = message.NewError("folder.changing")
 
 // attempts is how often a snapshot is read before errUnstable, and pause is
 // the wait before the second, which doubles.

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/boundedio"
 	"reconciler/internal/source"
@@ -114,7 +115,7 @@ func unreadable(id string, err error) error {
 	if id == "" {
 		return err
 	}
-	return fmt.Errorf("%w: %w", source.ErrUnreadable, err)
+	return message.Within(source.ErrUnreadable, err)
 }
 
 // kind resolves a link to a regular file inside the folder, and a link of
@@ -179,7 +180,7 @@ func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
 	}
 	t.note(file.ID, stamp{info: info})
 	if !info.Mode().IsRegular() {
-		return nil, "", fmt.Errorf("%w: it is not a regular file any more", source.ErrUnreadable)
+		return nil, "", message.NewError("source.not-regular", "what", source.ErrUnreadable)
 	}
 	data, err := boundedio.Read(f, limit)
 	if _, ok := errors.AsType[*boundedio.TooLargeError](err); ok {

@@ -3,11 +3,12 @@ package folder
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 
 	"github.com/fsnotify/fsnotify"
 )
@@ -15,7 +16,7 @@ import (
 // maxWatched bounds how many folders are watched; a larger tree is polled.
 const maxWatched = 10_000
 
-var errTooManyFolders = fmt.Errorf("it has more than %d folders", maxWatched)
+var errTooManyFolders = message.NewError("folder.too-many", "limit", maxWatched)
 
 // Watch reports changes below the folder until ctx ends, when the channel is
 // closed. Changes that come close together are reported once, and one that is not
@@ -26,7 +27,7 @@ var errTooManyFolders = fmt.Errorf("it has more than %d folders", maxWatched)
 func (s *Source) Watch(ctx context.Context, report func(error)) (<-chan struct{}, error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
-		report(fmt.Errorf("folder: watch %s: %w", s.options.Path, err))
+		report(message.NewError("folder.watch", "path", s.options.Path, "why", err))
 		watcher = nil
 	}
 	return s.watch(ctx, watcher, report)
@@ -132,7 +133,7 @@ func (w *watchedTree) onTheWay() map[string]bool {
 // watch watches exactly the wanted folders, and gives why one is not watched.
 func (w *watchedTree) watch(wanted map[string]bool) error {
 	if w.watcher == nil {
-		return errors.New("the system gives no watcher")
+		return message.NewError("folder.no-watcher")
 	}
 	for _, name := range w.watcher.WatchList() {
 		if !wanted[name] {
@@ -143,7 +144,7 @@ func (w *watchedTree) watch(wanted map[string]bool) error {
 	for name := range wanted {
 		err := w.watcher.Add(name)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
-			failed = fmt.Errorf("folder: watch %s: %w", name, err)
+			failed = message.NewError("folder.watch", "path", name, "why", err)
 		}
 	}
 	return failed

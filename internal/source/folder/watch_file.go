@@ -2,10 +2,11 @@ package folder
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"reconciler/internal/message"
 
 	"github.com/fsnotify/fsnotify"
 )
@@ -22,7 +23,7 @@ const maxLinks = 40
 func WatchFile(ctx context.Context, path string) (<-chan struct{}, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return nil, fmt.Errorf("watch %s: %w", path, err)
+		return nil, message.NewError("folder.watch-file", "path", path, "why", err)
 	}
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -40,7 +41,7 @@ func watchFile(ctx context.Context, path string, watcher *fsnotify.Watcher) (<-c
 	}
 	if err := file.add(); err != nil {
 		w.close()
-		return nil, fmt.Errorf("watch %s: %w", path, err)
+		return nil, message.NewError("folder.watch-file", "path", path, "why", err)
 	}
 	go w.run(ctx)
 	return w.changes, nil

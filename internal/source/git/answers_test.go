@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"reconciler/internal/message"
+
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"reconciler/internal/binding"
@@ -77,7 +79,7 @@ func TestAStatusIsNotTakenForMoreThanItSays(t *testing.T) {
 			w.WriteHeader(test.status)
 		}))
 		_, _, err := open(t, git.Options{URL: server.URL + "/repo.git"}).Snapshot(t.Context(), "")
-		if f := failure(t, err); f.Kind != test.kind || f.Whose() != test.fault || !strings.Contains(f.Hint, test.hint) {
+		if f := failure(t, err); f.Kind != test.kind || f.Whose() != test.fault || !strings.Contains(message.English(f.Hint), test.hint) {
 			t.Errorf("%s: %s, %s: %v", name, f.Kind, f.Whose(), err)
 		}
 		server.Close()

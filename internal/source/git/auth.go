@@ -1,10 +1,8 @@
 package git
 
 import (
-	"errors"
-	"fmt"
-
 	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
 )
 
 // SecretFunc gives a password, token or passphrase. It is called at each use,
@@ -23,7 +21,7 @@ func SecretFile(path string) SecretFunc {
 			return nil, err
 		}
 		if len(data) == 0 {
-			return nil, fmt.Errorf("secret file %s is empty", path)
+			return nil, message.NewError("git.secret-empty", "path", path)
 		}
 		return data, nil
 	}
@@ -77,19 +75,19 @@ func (a Auth) check(scheme string) error {
 	}
 	switch {
 	case set > 1:
-		return errors.New("git: more than one way to sign in is given; keep one")
+		return message.NewError("git.logins")
 	case scheme == "ssh" && a.SSH == nil:
-		return errors.New("git: an ssh URL needs a key file or an agent, and a known_hosts file")
+		return message.NewError("git.ssh-needs")
 	case scheme != "ssh" && a.SSH != nil:
-		return errors.New("git: an SSH key fits an ssh URL only")
+		return message.NewError("git.ssh-only")
 	case a.Basic != nil && (a.Basic.Username == "" || a.Basic.Password == nil):
-		return errors.New("git: basic authentication needs a user and a password")
+		return message.NewError("git.basic")
 	case a.Token != nil && a.Token.Token == nil:
-		return errors.New("git: token authentication needs a token")
+		return message.NewError("git.token")
 	case a.SSH != nil && a.SSH.KnownHostsFile == "":
-		return errors.New("git: ssh needs a known_hosts file; an unknown host is never trusted")
+		return message.NewError("git.known-hosts")
 	case a.SSH != nil && a.SSH.KeyFile == "" && !a.SSH.Agent:
-		return errors.New("git: ssh needs a key file or an agent")
+		return message.NewError("git.ssh-key")
 	}
 	return nil
 }

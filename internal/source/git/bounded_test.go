@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	_ "reconciler/internal/report" // The texts of errors.
+
 	"reconciler/internal/sandbox"
 	"reconciler/internal/source/git"
 	"reconciler/internal/source/git/gittest"

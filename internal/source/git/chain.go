@@ -3,10 +3,11 @@ package git
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"time"
+
+	"reconciler/internal/message"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
@@ -46,7 +47,7 @@ func (c *chain) follow(ctx context.Context, tip plumbing.Hash, anchors map[plumb
 			return c.check(ctx, h, commit, plumbing.ZeroHash)
 		}
 		if len(commit.parents) == 0 {
-			return unverified(codeHistory, "the last commit that was taken is not in the history by first parents")
+			return unverified(codeHistory, message.New("git.verify.not-parent"))
 		}
 		parent, err := c.commit(commit.parents[0])
 		if err != nil {
@@ -78,7 +79,7 @@ func (c *chain) check(ctx context.Context, h plumbing.Hash, commit signedCommit,
 		case len(trusted) == 0:
 			return reason
 		case !slices.ContainsFunc(trusted, func(r ring) bool { return r.Covers(path) }):
-			return &UnverifiedError{Code: codeKey, Commit: h.String(), Reason: fmt.Sprintf("its key is not trusted for %.200q", path)}
+			return &UnverifiedError{Code: codeKey, Commit: h.String(), Reason: message.New("git.verify.not-trusted", "path", message.Cut(path, 200))}
 		}
 		return nil
 	})
@@ -87,7 +88,7 @@ func (c *chain) check(ctx context.Context, h plumbing.Hash, commit signedCommit,
 // trusted are the rings whose keys signed a commit; reason says why there is none.
 func (c *chain) trusted(h plumbing.Hash, commit signedCommit) (trusted []ring, reason error) {
 	if len(commit.signature) == 0 {
-		return nil, &UnverifiedError{Code: codeUnsigned, Commit: h.String(), Reason: "it has no signature"}
+		return nil, &UnverifiedError{Code: codeUnsigned, Commit: h.String(), Reason: message.New("git.verify.unsigned")}
 	}
 	for _, r := range c.rings {
 		if err := r.verify(commit.payload, commit.signature, c.now); err == nil {
@@ -102,7 +103,7 @@ func (c *chain) trusted(h plumbing.Hash, commit signedCommit) (trusted []ring, r
 func (c *chain) commit(h plumbing.Hash) (signedCommit, error) {
 	obj, err := c.store.EncodedObject(plumbing.CommitObject, h)
 	if err != nil {
-		return signedCommit{}, fmt.Errorf("%w: commit %s", errMissing, h)
+		return signedCommit{}, message.NewError("git.missing-commit", "what", errMissing, "commit", h)
 	}
 	raw, err := contentOf(obj)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -110,7 +111,7 @@ func (c *chain) commit(h plumbing.Hash) (signedCommit, error) {
 	}
 	commit, err := parseSigned(raw)
 	if err != nil {
-		return commit, &UnverifiedError{Code: codeSignature, Commit: h.String(), Reason: err.Error()}
+		return commit, &UnverifiedError{Code: codeSignature, Commit: h.String(), Reason: message.Says(err)}
 	}
 	return commit, nil
 }
@@ -122,15 +123,15 @@ func (c *chain) tree(h plumbing.Hash) (map[string]object.TreeEntry, error) {
 	}
 	obj, err := c.store.EncodedObject(plumbing.TreeObject, h)
 	if err != nil {
-		return nil, fmt.Errorf("%w: tree %s", errMissing, h)
+		return nil, message.NewError("git.missing-tree", "what", errMissing, "tree", h)
 	}
 	var t object.Tree
 	if err := t.Decode(obj); err != nil {
-		return nil, fmt.Errorf("tree %s: %w", h, err)
+		return nil, message.NewError("git.tree", "tree", h, "why", err)
 	}
 	for _, e := range t.Entries {
 		if _, twice := entries[e.Name]; twice {
-			return nil, unverified(codeSignature, "a folder has one name twice")
+			return nil, unverified(codeSignature, message.New("git.verify.twice"))
 		}
 		entries[e.Name] = e
 	}
@@ -163,7 +164,7 @@ func (c *chain) diff(ctx context.Context, at string, depth int, was, is plumbing
 		return err
 	}
 	if c.trees++; c.trees > maxTrees || depth > maxTreeDepth {
-		return unverified(codeHistory, "the commits change too many folders to be checked")
+		return unverified(codeHistory, message.New("git.verify.folders"))
 	}
 	before, err := c.tree(was)
 	if err != nil {
@@ -201,7 +202,7 @@ func (c *chain) entry(ctx context.Context, path string, depth int, was, is objec
 			sub[n] = e.Hash
 		case e.Hash != plumbing.ZeroHash:
 			if c.paths++; c.paths > maxPaths {
-				return unverified(codeHistory, "the commits change too many files to be checked")
+				return unverified(codeHistory, message.New("git.verify.files"))
 			}
 			if err := visit(path); err != nil {
 				return err

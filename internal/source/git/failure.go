@@ -6,11 +6,12 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
+
+	"reconciler/internal/message"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -20,14 +21,14 @@ import (
 
 // failure turns any error of a conversation into a *binding.Failure. The
 // repository's address is shown without credentials, for it never has any.
-func (s *Source) failure(op string, err error) error {
+func (s *Source) failure(err error) error {
 	if err == nil {
 		return nil
 	}
 	if _, ok := errors.AsType[*binding.Failure](err); ok {
 		return err
 	}
-	f := &binding.Failure{Kind: binding.Transient, Op: "git: " + op, Object: s.endpoint.String(), Err: err}
+	f := &binding.Failure{Kind: binding.Transient, Op: message.New("op.git.read"), Object: s.endpoint.String(), Err: err}
 	for _, classify := range []func(*binding.Failure, error) bool{ofContext, ofHTTP, ofTrust, ofServer, ofLimits} {
 		if classify(f, err) {
 			break
@@ -43,7 +44,7 @@ func (s *Source) failure(op string, err error) error {
 }
 
 // errRepeated stands for the words of a server that said our password.
-var errRepeated = errors.New("the server's answer repeats our credentials and is not shown")
+var errRepeated = message.NewError("git.repeats")
 
 // repeats says whether an error holds the credentials that were sent, in clear
 // or as they went over the wire: a server chooses its own words.
@@ -60,7 +61,7 @@ func (s *Source) repeats(err error) bool {
 func ofContext(f *binding.Failure, err error) bool {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		f.Code, f.Hint = "timeout", "the server did not answer in time; it is tried again"
+		f.Code, f.Hint = "timeout", message.New("git.timeout")
 	case errors.Is(err, context.Canceled):
 		f.Code = "cancelled"
 	default:
@@ -71,7 +72,7 @@ func ofContext(f *binding.Failure, err error) bool {
 
 func ofHTTP(f *binding.Failure, err error) bool {
 	if _, ok := errors.AsType[*redirectError](err); ok {
-		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultRequest, "redirect", "put the repository's final address into the configuration; a host that redirects to a page to sign in wants a valid password or token"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultRequest, "redirect", message.New("git.final-address")
 		return true
 	}
 	status, ok := errors.AsType[*statusError](err)
@@ -83,13 +84,13 @@ func ofHTTP(f *binding.Failure, err error) bool {
 	case status.status == http.StatusTooManyRequests || status.status == http.StatusForbidden && status.after > 0:
 		f.Kind = binding.Throttled
 	case status.status == http.StatusUnauthorized || status.status == http.StatusForbidden:
-		f.Kind, f.Hint = binding.Forbidden, "check the user and the password or token, and that they may read the repository"
+		f.Kind, f.Hint = binding.Forbidden, message.New("git.credentials")
 	case status.status == http.StatusNotFound || status.status == http.StatusGone:
-		f.Kind, f.Hint = binding.NotFound, "check the URL; some hosts say this too when the credentials may not read it"
+		f.Kind, f.Hint = binding.NotFound, message.New("git.url")
 	case status.status == http.StatusProxyAuthRequired:
-		f.Kind, f.Hint = binding.Forbidden, "a proxy on the way demands credentials: check the proxy in the environment (HTTPS_PROXY, NO_PROXY)"
+		f.Kind, f.Hint = binding.Forbidden, message.New("git.proxy-credentials")
 	case status.status < http.StatusMultipleChoices: // Azure DevOps answers 203 with a page to sign in.
-		f.Kind, f.Hint = binding.Unreadable, hintNotGit
+		f.Kind, f.Hint = binding.Unreadable, message.New("git.clone-url")
 	case status.status == http.StatusRequestTimeout || status.status == http.StatusTooEarly:
 	case status.status < http.StatusInternalServerError:
 		f.Kind = binding.Refused
@@ -103,15 +104,15 @@ func ofTrust(f *binding.Failure, err error) bool {
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
 	switch {
 	case tlsError || authority:
-		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "certificate", "name the CA of the server in the source's CA file"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "certificate", message.New("git.ca")
 	case errors.Is(err, errUnknownHost):
-		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "host-key-unknown", "put the host's key into known_hosts after checking its fingerprint"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "host-key-unknown", message.New("git.host-key")
 	case errors.Is(err, errHostKeyChanged):
-		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "host-key-changed", "somebody may stand in between; check the host's fingerprint before changing known_hosts"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "host-key-changed", message.New("git.host-key-changed")
 	case errors.Is(err, errHostKeyRevoked):
-		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "host-key-revoked", "do not trust this host until its administrator has changed its key"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultService, "host-key-revoked", message.New("git.host-key-revoked")
 	case strings.Contains(err.Error(), "ssh: unable to authenticate"):
-		f.Kind, f.Code, f.Hint = binding.Forbidden, "ssh-key", "check that the key may read the repository"
+		f.Kind, f.Code, f.Hint = binding.Forbidden, "ssh-key", message.New("git.key-may-read")
 	default:
 		return false
 	}
@@ -123,7 +124,7 @@ func ofServer(f *binding.Failure, err error) bool {
 	text := ""
 	if line, ok := errors.AsType[*pktline.ErrorLine](err); ok {
 		text = line.Text
-		f.Err = fmt.Errorf("the server says %.200q", line.Text)
+		f.Err = &message.Error{Message: says(line.Text)}
 	}
 	said, ok := errors.AsType[*serverError](err)
 	if ok {
@@ -138,13 +139,18 @@ func ofServer(f *binding.Failure, err error) bool {
 	lower := strings.ToLower(text)
 	switch {
 	case containsAny(lower, "not our ref", "unadvertised object"):
-		f.Kind, f.Fault, f.Code, f.Hint = binding.NotFound, binding.FaultRequest, "commit", "the server does not give this commit by itself; name a branch or tag"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.NotFound, binding.FaultRequest, "commit", message.New("git.no-commit")
 	case containsAny(lower, "not found", "not be found", "does not exist", "does not appear to be a git repository", "no such repository"):
-		f.Kind, f.Code, f.Hint = binding.NotFound, "repository", "check the URL, and that the key may read the repository"
+		f.Kind, f.Code, f.Hint = binding.NotFound, "repository", message.New("git.url-and-key")
 	case containsAny(lower, "permission denied", "access denied", "denied to", "not allowed", "unauthorized", "forbidden"):
 		f.Kind, f.Code = binding.Forbidden, "access"
 	}
 	return true
+}
+
+// says is what a server said, quoted.
+func says(text string) message.Message {
+	return message.New("git.says", "text", message.Foreign(message.Cut(text, 200)))
 }
 
 func containsAny(s string, parts ...string) bool {
@@ -156,20 +162,17 @@ func containsAny(s string, parts ...string) bool {
 	return false
 }
 
-// hintNotGit is for an answer without the protocol.
-const hintNotGit = "check that the URL is the one that git clone takes; some hosts answer with a page to sign in, so check the password or token too"
-
 func ofLimits(f *binding.Failure, err error) bool {
 	_, unexpected := errors.AsType[*packp.ErrUnexpectedData](err)
 	switch {
 	case errors.Is(err, errTooLarge):
-		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultRequest, "source-repository-too-large", "keep declarations in a repository of their own, without large files"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultRequest, "source-repository-too-large", message.New("git.too-large-hint")
 	case errors.Is(err, errSHA256):
-		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultRequest, "object-format", "use a repository with SHA-1 ids, the default of git and the code hosts"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.Refused, binding.FaultRequest, "object-format", message.New("git.sha1-hint")
 	case errors.Is(err, errEmpty):
-		f.Kind, f.Fault, f.Code, f.Hint = binding.NotFound, binding.FaultRequest, "empty-repository", "push a first commit"
+		f.Kind, f.Fault, f.Code, f.Hint = binding.NotFound, binding.FaultRequest, "empty-repository", message.New("git.push-first")
 	case errors.Is(err, errNotGit) || unexpected:
-		f.Kind, f.Code, f.Hint = binding.Unreadable, "not-git", hintNotGit
+		f.Kind, f.Code, f.Hint = binding.Unreadable, "not-git", message.New("git.clone-url")
 	case errors.Is(err, errMissing):
 		f.Kind, f.Code = binding.Unreadable, "incomplete"
 	default:

@@ -3,10 +3,11 @@ package git
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
@@ -39,7 +40,7 @@ func (s *Source) converse(ctx context.Context, f func(context.Context, conversat
 		return f(limited, c)
 	}()
 	if ended := limited.Err(); err != nil && ended != nil && !errors.Is(err, ended) {
-		return fmt.Errorf("%w: %w", ended, err)
+		return message.Within(ended, err)
 	}
 	return err
 }
@@ -95,8 +96,8 @@ func (s *Source) target(refs *packp.AdvRefs) (plumbing.Hash, error) {
 
 func (s *Source) noRef(name string) error {
 	return &binding.Failure{
-		Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "ref", Op: "git: ref " + name + " of", Object: s.endpoint.String(),
-		Err: errors.New("the repository has no such ref"), Hint: "correct the branch or tag, or push it",
+		Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "ref", Op: message.New("op.git.ref", "name", name), Object: s.endpoint.String(),
+		Err: message.NewError("git.no-ref"), Hint: message.New("git.push-ref"),
 	}
 }
 
@@ -162,15 +163,15 @@ func (s *Source) read(ctx context.Context, store *store, tip plumbing.Hash) (sou
 	if err != nil {
 		if s.options.Commit != "" {
 			return source.Snapshot{}, &binding.Failure{
-				Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "commit", Op: "git: commit " + s.options.Commit + " of", Object: s.endpoint.String(),
-				Err: err, Hint: "the server gives no commits by id and it is not among the newest of the default branch; name a branch or tag",
+				Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "commit", Op: message.New("op.git.commit", "commit", s.options.Commit), Object: s.endpoint.String(),
+				Err: err, Hint: message.New("git.commit-not-given"),
 			}
 		}
 		return source.Snapshot{}, err
 	}
 	var commit object.Commit
 	if err := commit.Decode(obj); err != nil {
-		return source.Snapshot{}, fmt.Errorf("commit %s: %w", tip, err)
+		return source.Snapshot{}, message.NewError("git.of-commit", "commit", tip, "why", err)
 	}
 	t.root = commit.TreeHash
 	snapshot, err := t.snapshot(ctx, s.path, s.options.Limits)

@@ -8,9 +8,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -131,13 +132,13 @@ func checkRef(o Options) error {
 		}
 	}
 	if set > 1 {
-		return errors.New("git: more than one of branch, tag and commit is given; keep one")
+		return message.NewError("git.one-ref")
 	}
 	if len(o.Commit) == 2*sha256.Size && strings.Trim(o.Commit, "0123456789abcdef") == "" {
-		return fmt.Errorf("git: commit %q: %w", o.Commit, errSHA256)
+		return message.NewError("git.commit-format", "commit", o.Commit, "why", errSHA256)
 	}
 	if o.Commit != "" && !plumbing.IsHash(o.Commit) {
-		return fmt.Errorf("git: commit %q is not a full id of 40 hexadecimal digits", o.Commit)
+		return message.NewError("git.full-id", "commit", o.Commit)
 	}
 	return nil
 }
@@ -166,7 +167,7 @@ func (s *Source) Snapshot(ctx context.Context, previous string) (source.Snapshot
 		snapshot, unchanged, err = s.attempt(ctx, previous)
 	}
 	if err != nil {
-		return source.Snapshot{}, false, s.failure("read", err)
+		return source.Snapshot{}, false, s.failure(err)
 	}
 	return snapshot, unchanged, nil
 }

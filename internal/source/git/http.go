@@ -6,13 +6,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
@@ -77,7 +78,7 @@ func (r *httpRemote) build() error {
 			pool = x509.NewCertPool()
 		}
 		if !pool.AppendCertsFromPEM(ca) {
-			return fmt.Errorf("CA file %s holds no certificate in PEM form", r.caFile)
+			return message.NewError("git.ca-empty", "file", r.caFile)
 		}
 		config.RootCAs = pool
 	}
@@ -108,7 +109,7 @@ func (r *httpRemote) build() error {
 func proxy(req *http.Request) (*url.URL, error) {
 	u, err := http.ProxyFromEnvironment(req)
 	if err != nil {
-		return nil, errors.New("the proxy address in the environment cannot be read")
+		return nil, message.NewError("network.proxy")
 	}
 	return u, nil
 }
@@ -116,20 +117,26 @@ func proxy(req *http.Request) (*url.URL, error) {
 func readCA(path string) ([]byte, error) {
 	data, err := boundedio.ReadFile(path, maxSecretBytes)
 	if err != nil {
-		return nil, fmt.Errorf("CA file: %w", err)
+		return nil, message.NewError("git.ca-file", "why", err)
 	}
 	return data, nil
 }
 
 // redirectError says why a redirect was refused, and where it would have led by
 // host only: its URL may hold a secret.
-type redirectError struct{ why, to string }
+type redirectError struct {
+	why message.Message
+	to  string
+}
 
-func (e *redirectError) Error() string {
+func (e *redirectError) Error() string { return message.English(e.Says()) }
+
+// Says implements message.Sayer.
+func (e *redirectError) Says() message.Message {
 	if e.to == "" {
-		return "redirect refused: " + e.why
+		return message.New("git.redirected", "why", e.why)
 	}
-	return fmt.Sprintf("redirect to %q refused: %s", e.to, e.why)
+	return message.New("git.redirect-to", "to", e.to, "why", e.why)
 }
 
 // readable refuses a redirect whose address cannot be read: the error of net/http
@@ -146,9 +153,9 @@ func (t readable) RoundTrip(req *http.Request) (*http.Response, error) {
 		return res, nil
 	}
 	_ = res.Body.Close()
-	why := "its address cannot be read"
+	why := message.New("git.redirect.unreadable")
 	if errors.Is(err, http.ErrNoLocation) {
-		why = "it names no address"
+		why = message.New("git.redirect.nowhere")
 	}
 	return nil, &redirectError{why: why}
 }
@@ -157,18 +164,18 @@ func (t readable) RoundTrip(req *http.Request) (*http.Response, error) {
 // host, which hosts use to correct a path, and refuses all others: credentials
 // stay with the host they are for.
 func checkRedirect(req *http.Request, via []*http.Request) error {
-	first, why := via[0], ""
+	first, why := via[0], message.Message{}
 	switch {
 	case !sameHost(req.URL, first.URL):
-		why = "it is another host or port, and credentials stay with the host they are for"
+		why = message.New("git.redirect.host")
 	case req.URL.Scheme != first.URL.Scheme:
-		why = "it is another scheme, and credentials stay with the one they are for"
+		why = message.New("git.redirect.scheme")
 	case req.URL.User != nil:
-		why = "it holds credentials"
+		why = message.New("git.redirect.credentials")
 	case first.Method != http.MethodGet:
-		why = "what is asked for is sent to the address that listed the refs only"
+		why = message.New("git.redirect.method")
 	case len(via) > maxRedirects:
-		why = fmt.Sprintf("there are more than %d redirects one after the other", maxRedirects)
+		why = message.New("git.redirect.too-many", "limit", maxRedirects)
 	default:
 		return nil
 	}
@@ -188,12 +195,15 @@ type statusError struct {
 	after  time.Duration
 }
 
-func (e *statusError) Error() string {
-	return fmt.Sprintf("HTTP status %d %s", e.status, http.StatusText(e.status))
+func (e *statusError) Error() string { return message.English(e.Says()) }
+
+// Says implements message.Sayer.
+func (e *statusError) Says() message.Message {
+	return message.New("git.status", "status", e.status, "text", http.StatusText(e.status))
 }
 
 // errNotGit says that the other side does not speak the protocol.
-var errNotGit = errors.New("the answer is not git's smart HTTP protocol")
+var errNotGit = message.NewError("git.not-git")
 
 type httpSession struct {
 	remote *httpRemote

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
 )
@@ -59,8 +61,8 @@ func (v *Verify) read() ([]ring, error) {
 			}
 			if err != nil {
 				return nil, &binding.Failure{
-					Kind: binding.Refused, Fault: binding.FaultCredentials, Code: codeKeys, Op: "git: verify with the keys " + keys.Name, Object: file.path, Err: err,
-					Hint: "correct the file; until then no new commit is taken",
+					Kind: binding.Refused, Fault: binding.FaultCredentials, Code: codeKeys, Op: message.New("op.git.verify-keys", "keys", keys.Name), Object: file.path, Err: err,
+					Hint: message.New("git.verify.file"),
 				}
 			}
 		}
@@ -79,5 +81,5 @@ func verifyEither(ofPGP, ofSSH func(payload, signature []byte, now time.Time) er
 	case bytes.HasPrefix(signature, []byte("-----BEGIN SSH SIGNATURE-----")) && ofSSH != nil:
 		return ofSSH(payload, signature, now)
 	}
-	return unverified(codeSignature, "there are no keys for this kind of signature")
+	return unverified(codeSignature, message.New("git.verify.kind"))
 }

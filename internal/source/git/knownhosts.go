@@ -6,11 +6,12 @@ import (
 	"crypto/sha1" //nolint:gosec // OpenSSH hashes names with it; it secures nothing.
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"net"
 	"regexp"
 	"slices"
 	"strings"
+
+	"reconciler/internal/message"
 
 	"golang.org/x/crypto/ssh"
 
@@ -22,9 +23,9 @@ const maxKnownHosts = 16 << 20
 
 // What known_hosts says about a key that is not the host's.
 var (
-	errUnknownHost    = errors.New("the host is not in known_hosts")
-	errHostKeyChanged = errors.New("known_hosts has other keys for the host")
-	errHostKeyRevoked = errors.New("known_hosts revokes the key of the host, or of its certificate's authority")
+	errUnknownHost    = message.NewError("git.host-unknown")
+	errHostKeyChanged = message.NewError("git.host-other-keys")
+	errHostKeyRevoked = message.NewError("git.host-revoked")
 )
 
 // The marks that a line may begin with.
@@ -67,7 +68,7 @@ type knownLine struct {
 func trusted(file, host, address string) (trust, error) {
 	data, err := boundedio.ReadFile(file, maxKnownHosts)
 	if err != nil {
-		return trust{}, fmt.Errorf("known_hosts: %w", err)
+		return trust{}, message.Within("known_hosts", err)
 	}
 	t := trust{host: strings.ToLower(host)}
 	if _, port, _ := net.SplitHostPort(address); port != "22" {

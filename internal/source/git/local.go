@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
+
+	"reconciler/internal/message"
 
 	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -32,10 +33,10 @@ type Local struct {
 func OpenLocal(dir string, limits source.Limits) (*Local, error) {
 	store, root, err := openStore(dir)
 	if errors.Is(err, gogit.ErrRepositoryNotExists) {
-		return nil, fmt.Errorf("git: %s is in no repository", dir)
+		return nil, message.NewError("git.no-repository", "dir", dir)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("git: open the repository of %s: %w", dir, err)
+		return nil, message.NewError("git.open", "dir", dir, "why", err)
 	}
 	return &Local{
 		store: store, root: root, limits: limits.WithDefaults(),
@@ -60,21 +61,21 @@ func (l *Local) Snapshot(ctx context.Context, id, path string) (source.Snapshot,
 	}
 	commit, err := commitAt(l.store, plumbing.NewHash(id))
 	if err != nil {
-		return source.Snapshot{}, l.missing("commit", plumbing.CommitObject, id, err)
+		return source.Snapshot{}, l.missing(message.New("op.git.find-commit"), plumbing.CommitObject, id, err)
 	}
 	t := &tree{store: l.store, root: commit.TreeHash, used: map[plumbing.Hash]held{}, listed: l.listed, read: l.read}
 	snapshot, err := t.snapshot(ctx, names, l.limits)
 	if errors.Is(err, errMissing) {
-		err = l.missing("read commit", plumbing.AnyObject, id, err)
+		err = l.missing(message.New("op.git.read-commit"), plumbing.AnyObject, id, err)
 	}
 	snapshot.Revision, snapshot.Time = id, commit.Committer.When
 	return snapshot, err
 }
 
 // missing is the failure to read an object that the clone does not hold.
-func (l *Local) missing(op string, lacks plumbing.ObjectType, id string, err error) error {
+func (l *Local) missing(op message.Message, lacks plumbing.ObjectType, id string, err error) error {
 	return &binding.Failure{
-		Kind: binding.Unreadable, Code: "incomplete", Op: "git: " + op, Object: id, Err: err,
-		Hint: l.store.whole(lacks, "check the clone with git fsck"),
+		Kind: binding.Unreadable, Code: "incomplete", Op: op, Object: id, Err: err,
+		Hint: l.store.whole(lacks, message.New("git.fsck")),
 	}
 }

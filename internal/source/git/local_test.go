@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"reconciler/internal/message"
+
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
@@ -153,7 +155,7 @@ func TestMergeBaseIsWhereHeadLeftBase(t *testing.T) {
 		t.Errorf("unrelated: got %s, %v", got, err)
 	}
 	got, err = openLocal(t, shallow).MergeBase(base, head)
-	if f := failure(t, err); got != "" || f.Code != "merge-base" || !strings.Contains(f.Hint, "shallow") {
+	if f := failure(t, err); got != "" || f.Code != "merge-base" || !strings.Contains(message.English(f.Hint), "shallow") {
 		t.Errorf("too shallow: got %s, %v", got, err)
 	}
 }

@@ -1,10 +1,11 @@
 package git
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"time"
+
+	"reconciler/internal/message"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -12,10 +13,10 @@ import (
 )
 
 // errNotKnown says that history is cut off before the merge base.
-var errNotKnown = errors.New("the history between them is not all in this clone")
+var errNotKnown = message.NewError("git.history-cut")
 
 // errUnrelated says that there is no merge base.
-var errUnrelated = errors.New("they have no commit in common")
+var errUnrelated = message.NewError("git.unrelated")
 
 // MergeBase gives the commit at which head left base: the best one that both
 // descend from. Both are full ids. Where there is none, or where the clone's history
@@ -27,7 +28,7 @@ func (l *Local) MergeBase(base, head string) (string, error) {
 	var reached [2]map[plumbing.Hash]bool
 	for i, end := range ends {
 		if g.node(end) == nil {
-			return "", l.missing("commit", plumbing.CommitObject, end.String(), plumbing.ErrObjectNotFound)
+			return "", l.missing(message.New("op.git.find-commit"), plumbing.CommitObject, end.String(), plumbing.ErrObjectNotFound)
 		}
 		reached[i], _ = g.walk(nil, end)
 	}
@@ -41,15 +42,15 @@ func (l *Local) MergeBase(base, head string) (string, error) {
 	found, cut := g.walk(common, ends[:]...)
 	if cut {
 		return "", &binding.Failure{
-			Kind: binding.Unreadable, Code: "merge-base", Op: "git: find where " + head + " left", Object: base,
-			Err: errNotKnown, Hint: l.store.whole(plumbing.CommitObject, "check the clone with git fsck"),
+			Kind: binding.Unreadable, Code: "merge-base", Op: message.New("op.git.left", "head", head), Object: base,
+			Err: errNotKnown, Hint: l.store.whole(plumbing.CommitObject, message.New("git.fsck")),
 		}
 	}
 	maps.DeleteFunc(found, func(h plumbing.Hash, _ bool) bool { return !common(h) })
 	if len(found) == 0 {
 		return "", &binding.Failure{
-			Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "merge-base", Op: "git: find where " + head + " left", Object: base,
-			Err: errUnrelated, Hint: "rebase the change on the base, or name a base that it began at",
+			Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "merge-base", Op: message.New("op.git.left", "head", head), Object: base,
+			Err: errUnrelated, Hint: message.New("git.rebase"),
 		}
 	}
 	return g.best(slices.Collect(maps.Keys(found))).String(), nil

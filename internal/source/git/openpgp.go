@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"crypto"
 	"errors"
-	"fmt"
 	"time"
+
+	"reconciler/internal/message"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
@@ -20,12 +21,12 @@ func readOpenPGP(data []byte) (openpgp.EntityList, error) {
 	for _, block := range bytes.Split(data, []byte(begin))[1:] {
 		list, err := openpgp.ReadArmoredKeyRing(bytes.NewReader(append([]byte(begin), block...)))
 		if err != nil {
-			return nil, fmt.Errorf("it is not a list of armored public keys: %w", err)
+			return nil, message.NewError("git.not-keys", "why", err)
 		}
 		keys = append(keys, list...)
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("it has no armored public key; write one with: gpg --armor --export")
+		return nil, message.NewError("git.no-public-key")
 	}
 	return keys, nil
 }
@@ -35,22 +36,22 @@ func readOpenPGP(data []byte) (openpgp.EntityList, error) {
 func verifyOpenPGP(keys openpgp.EntityList, payload, armored []byte, now time.Time) error {
 	block, err := armor.Decode(bytes.NewReader(armored))
 	if err != nil || block.Type != openpgp.SignatureType {
-		return unverified(codeSignature, "the OpenPGP signature is malformed")
+		return unverified(codeSignature, message.New("git.pgp.malformed"))
 	}
 	config := &packet.Config{Time: func() time.Time { return now }}
 	hashes := []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512, crypto.SHA3_256, crypto.SHA3_512}
 	sig, _, err := openpgp.VerifyDetachedSignatureAndHash(keys, bytes.NewReader(payload), block.Body, hashes, config)
 	switch {
 	case err == nil && (sig.SigType != packet.SigTypeBinary || weakPGP(keys, sig)):
-		return unverified(codeSignature, "the OpenPGP signature uses a weak algorithm, or is of text")
+		return unverified(codeSignature, message.New("git.pgp.weak"))
 	case err == nil:
 		return nil
 	case errors.Is(err, pgperrors.ErrUnknownIssuer):
-		return unverified(codeSignature, "the OpenPGP key is not trusted here")
+		return unverified(codeSignature, message.New("git.pgp.untrusted"))
 	case errors.Is(err, pgperrors.ErrKeyRevoked), errors.Is(err, pgperrors.ErrKeyExpired), errors.Is(err, pgperrors.ErrSignatureExpired):
-		return unverified(codeKey, "the OpenPGP key or signature is not valid now: "+err.Error())
+		return unverified(codeKey, message.New("git.pgp.not-now", "why", err.Error()))
 	}
-	return unverified(codeSignature, "the OpenPGP signature is not a valid one of this commit: "+err.Error())
+	return unverified(codeSignature, message.New("git.pgp.invalid", "why", err.Error()))
 }
 
 // weakPGP says that a signature was made with DSA or a short RSA key.

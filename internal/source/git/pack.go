@@ -4,9 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
+
+	"reconciler/internal/message"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
@@ -16,7 +17,7 @@ import (
 
 // errTooLarge says that a repository is over Options.MaxRepositoryBytes, or that
 // its deltas make more work than that allows.
-var errTooLarge = errors.New("the repository is larger than the limit")
+var errTooLarge = message.NewError("git.too-large")
 
 const (
 	// maxTree is the most bytes of a commit or tree.
@@ -99,7 +100,7 @@ func (p *pack) scan(ctx context.Context, r io.Reader) error {
 	scanner := packfile.NewScanner(io.TeeReader(r, &p.spool))
 	_, count, err := scanner.Header()
 	if err != nil {
-		return fmt.Errorf("pack header: %w", err)
+		return message.NewError("git.pack.header", "why", err)
 	}
 	if count > maxObjects {
 		return errTooLarge
@@ -113,7 +114,7 @@ func (p *pack) scan(ctx context.Context, r io.Reader) error {
 	}
 	p.ids = idsOf(p.entries)
 	if _, err := scanner.Checksum(); err != nil {
-		return fmt.Errorf("pack checksum: %w", err)
+		return message.NewError("git.pack.checksum", "why", err)
 	}
 	return nil
 }
@@ -122,7 +123,7 @@ func (p *pack) scan(ctx context.Context, r io.Reader) error {
 func (p *pack) next(scanner *packfile.Scanner, content *passing) error {
 	header, err := scanner.NextObjectHeader()
 	if err != nil {
-		return fmt.Errorf("pack object: %w", err)
+		return message.NewError("git.pack.object", "why", err)
 	}
 	if err := p.spend(header.Length); err != nil {
 		return err
@@ -133,10 +134,10 @@ func (p *pack) next(scanner *packfile.Scanner, content *passing) error {
 	}
 	content.begin(e)
 	if _, _, err := scanner.NextObject(content); err != nil {
-		return fmt.Errorf("pack object at %d: %w", header.Offset, err)
+		return message.NewError("git.pack.at", "offset", header.Offset, "why", err)
 	}
 	if content.left != 0 {
-		return fmt.Errorf("pack object at %d: its size is not the one in its header", header.Offset)
+		return message.NewError("git.pack.size", "offset", header.Offset)
 	}
 	if e.delta() {
 		size, err := targetSize(content.head)
@@ -144,7 +145,7 @@ func (p *pack) next(scanner *packfile.Scanner, content *passing) error {
 			err = p.spend(size)
 		}
 		if err != nil {
-			return fmt.Errorf("pack object at %d: %w", header.Offset, err)
+			return message.NewError("git.pack.at", "offset", header.Offset, "why", err)
 		}
 		e.size = uint32(size) //nolint:gosec // As above.
 	} else {

@@ -4,10 +4,10 @@ import (
 	"bufio"
 	"compress/zlib"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"io"
 	"slices"
+
+	"reconciler/internal/message"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
@@ -15,7 +15,7 @@ import (
 	"reconciler/internal/source"
 )
 
-var errDelta = errors.New("malformed delta")
+var errDelta = message.NewError("git.pack.delta")
 
 // targetSize reads the size of a delta's result: the second number in its
 // header.
@@ -72,7 +72,7 @@ func (p *pack) content(i int32) ([]byte, error) {
 	for _, i := range slices.Backward(chain) {
 		made, err := p.make(i, content, p.most(typ))
 		if err != nil {
-			return nil, fmt.Errorf("pack object at %d: %w", p.entries[i].offset, err)
+			return nil, message.NewError("git.pack.at", "offset", p.entries[i].offset, "why", err)
 		}
 		p.keep(i, made)
 		content = made

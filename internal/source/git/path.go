@@ -1,8 +1,9 @@
 package git
 
 import (
-	"fmt"
 	"strings"
+
+	"reconciler/internal/message"
 )
 
 // cleanPath makes a sub-path of the repository into names from its root.
@@ -12,7 +13,7 @@ func cleanPath(p string) ([]string, error) {
 		switch name {
 		case "", ".":
 		case "..":
-			return nil, fmt.Errorf("git: path %q: .. leads out of the repository", p)
+			return nil, message.NewError("git.path-out", "path", p)
 		default:
 			names = append(names, name)
 		}

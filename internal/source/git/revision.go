@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"reconciler/internal/message"
+
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/storer"
@@ -17,12 +19,12 @@ import (
 )
 
 var (
-	errForm      = errors.New("this form is not read")
-	errNoName    = errors.New("no reference and no commit")
-	errNoCommit  = errors.New("this object is no commit")
-	errLongID    = errors.New("it is a SHA-256 id, and the clone names its objects by SHA-1")
-	errNoParent  = errors.New("the commit has no such parent")
-	errAmbiguous = errors.New("several commits have an id that begins so")
+	errForm      = message.NewError("git.rev.form")
+	errNoName    = message.NewError("git.rev.none")
+	errNoCommit  = message.NewError("git.rev.no-commit")
+	errLongID    = message.NewError("git.rev.sha256")
+	errNoParent  = message.NewError("git.rev.no-parent")
+	errAmbiguous = message.NewError("git.rev.ambiguous")
 )
 
 // Resolve gives the id of the commit that rev means: a branch, a tag, a remote
@@ -30,7 +32,7 @@ var (
 // is what git gives: the library's own resolver ignores what it does not know,
 // such as @{1}, and takes the first of several ids.
 func (l *Local) Resolve(rev string) (string, error) {
-	f := &binding.Failure{Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "ref", Op: "git: resolve", Object: rev}
+	f := &binding.Failure{Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "ref", Op: message.New("op.git.resolve"), Object: rev}
 	name, steps := rev, ""
 	if i := strings.IndexAny(rev, "~^"); i >= 0 {
 		name, steps = rev[:i], rev[i:]
@@ -38,7 +40,7 @@ func (l *Local) Resolve(rev string) (string, error) {
 	commit, err := l.named(name)
 	for err == nil && steps != "" {
 		if commit, steps, err = l.step(commit, steps); err != nil && !errors.Is(err, errForm) {
-			f.Err, f.Hint = fmt.Errorf("%s has no such ancestor in this clone", name), "name a commit that exists"
+			f.Err, f.Hint = message.NewError("git.rev.no-ancestor", "name", name), message.New("git.rev.existing")
 			if !errors.Is(err, errNoParent) {
 				f.Hint = l.store.whole(plumbing.CommitObject, f.Hint)
 			}
@@ -48,25 +50,25 @@ func (l *Local) Resolve(rev string) (string, error) {
 	if err == nil {
 		return commit.Hash.String(), nil
 	}
-	f.Err = fmt.Errorf("revision %q: %w", rev, err)
+	f.Err = message.NewError("git.rev.of", "revision", rev, "why", err)
 	switch {
 	case errors.Is(err, errForm):
-		f.Hint = "name a branch, a tag or a commit, perhaps with ~N or ^N"
+		f.Hint = message.New("git.rev.form-hint")
 	case errors.Is(err, errNoCommit):
-		f.Hint = "name a commit, or a branch or a tag of one"
+		f.Hint = message.New("git.rev.commit-hint")
 	case errors.Is(err, errLongID):
-		f.Hint = "name a commit by its SHA-1 id"
+		f.Hint = message.New("git.rev.sha1-hint")
 	case errors.Is(err, errAmbiguous):
-		f.Hint = "write more of the id"
+		f.Hint = message.New("git.rev.longer")
 	case errors.Is(err, errNoName) && l.unborn(name):
-		f.Hint = "the branch has no commit yet"
+		f.Hint = message.New("git.rev.unborn")
 	case errors.Is(err, errNoName):
-		f.Err, f.Hint = fmt.Errorf("revision %q is not in this clone: %w", rev, err), "fetch it first"
+		f.Err, f.Hint = message.NewError("git.rev.not-here", "revision", rev, "why", err), message.New("git.rev.fetch")
 		if plumbing.IsHash(name) {
 			f.Hint = l.store.whole(plumbing.CommitObject, f.Hint)
 		}
 	default:
-		f.Hint = l.store.whole(plumbing.CommitObject, "check the clone with git fsck")
+		f.Hint = l.store.whole(plumbing.CommitObject, message.New("git.fsck"))
 	}
 	return "", f
 }

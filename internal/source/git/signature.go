@@ -2,8 +2,8 @@ package git
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
+
+	"reconciler/internal/message"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -27,7 +27,7 @@ type signedCommit struct {
 }
 
 // errOddCommit says that the bytes of a commit can be read in two ways.
-var errOddCommit = errors.New("the commit does not have the form that git writes")
+var errOddCommit = message.NewError("git.odd-commit")
 
 // parseSigned reads the bytes of a commit. Tree and parents come from the same
 // bytes that are verified, and only in the place where git writes them: so a
@@ -88,7 +88,7 @@ func (c *signedCommit) header(stage int, name, value string) (int, error) {
 	case stage < 4 || name == "tree" || name == "parent" || name == "author" || name == "committer" || name == "gpgsig-sha256" || name == "":
 		return stage, errOddCommit
 	case name == "gpgsig" && c.signature != nil:
-		return stage, fmt.Errorf("%w: it has two signatures", errOddCommit)
+		return stage, message.NewError("git.two-signatures", "what", errOddCommit)
 	}
 	return stage, nil
 }

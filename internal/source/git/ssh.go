@@ -3,13 +3,14 @@ package git
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
@@ -109,21 +110,21 @@ func (r *sshRemote) signers(ctx context.Context) (signers []ssh.Signer, done fun
 	if r.auth.KeyFile != "" {
 		signer, err := r.keyFile()
 		if err != nil {
-			return nil, nil, fmt.Errorf("SSH key %s: %w", r.auth.KeyFile, err)
+			return nil, nil, message.NewError("git.ssh-key-file", "file", r.auth.KeyFile, "why", err)
 		}
 		signers = append(signers, signer)
 	}
 	if r.auth.Agent {
 		conn, err := new(net.Dialer).DialContext(ctx, "unix", os.Getenv("SSH_AUTH_SOCK"))
 		if err != nil {
-			return nil, nil, fmt.Errorf("SSH agent at SSH_AUTH_SOCK: %w", err)
+			return nil, nil, message.NewError("git.ssh-socket", "why", err)
 		}
 		stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 		done = func() { stop(); _ = conn.Close() }
 		held, err := agent.NewClient(conn).Signers()
 		if err != nil {
 			done()
-			return nil, nil, fmt.Errorf("SSH agent: %w", err)
+			return nil, nil, message.NewError("git.ssh-agent", "why", err)
 		}
 		signers = append(signers, held...)
 	}
@@ -195,7 +196,10 @@ type serverError struct {
 	late bool
 }
 
-func (e *serverError) Error() string { return fmt.Sprintf("the server says %.200q", e.text) }
+func (e *serverError) Error() string { return message.English(e.Says()) }
+
+// Says implements message.Sayer.
+func (e *serverError) Says() message.Message { return says(e.text) }
 
 // explained reads what upload-pack writes; where that ends, the error stream
 // may say why.

@@ -7,10 +7,10 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/pem"
-	"errors"
-	"fmt"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -55,7 +55,7 @@ func readAllowedSigners(data []byte) ([]allowedSigner, error) {
 		}
 		signer, err := readAllowedSigner(line)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", n, err)
+			return nil, message.NewError("git.line", "line", n, "why", err)
 		}
 		signers = append(signers, signer)
 	}
@@ -63,7 +63,7 @@ func readAllowedSigners(data []byte) ([]allowedSigner, error) {
 		return nil, err
 	}
 	if len(signers) == 0 {
-		return nil, errors.New("it has no keys")
+		return nil, message.NewError("git.no-keys")
 	}
 	return signers, nil
 }
@@ -75,13 +75,13 @@ func readAllowedSigner(line string) (s allowedSigner, err error) {
 	} else {
 		n := strings.IndexAny(line, " \t")
 		if n < 0 {
-			return s, errors.New("it is not PRINCIPALS [OPTIONS] TYPE KEY")
+			return s, message.NewError("git.signer-form")
 		}
 		s.principals, rest = line[:n], line[n:]
 	}
 	key, _, options, _, err := ssh.ParseAuthorizedKey([]byte(strings.TrimSpace(rest)))
 	if err != nil {
-		return s, errors.New("it is not PRINCIPALS [OPTIONS] TYPE KEY")
+		return s, message.NewError("git.signer-form")
 	}
 	s.key = key
 	for _, option := range options {
@@ -95,7 +95,7 @@ func readAllowedSigner(line string) (s allowedSigner, err error) {
 		case "valid-before":
 			s.before, err = signerTime(value)
 		default:
-			err = fmt.Errorf("the option %q is not supported", name)
+			err = message.NewError("git.signer-option", "name", name)
 		}
 		if err != nil {
 			return s, err
@@ -117,7 +117,7 @@ func signerTime(value string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is not a time YYYYMMDD[HHMM[SS]][Z]", value)
+	return time.Time{}, message.NewError("git.signer-time", "value", value)
 }
 
 // verifySSH says whether one of signers made the signature over payload. now is
@@ -127,10 +127,10 @@ func verifySSH(signers []allowedSigner, payload, armored []byte, now time.Time) 
 	var sig sshSignature
 	if block == nil || block.Type != "SSH SIGNATURE" || len(bytes.TrimSpace(rest)) > 0 || ssh.Unmarshal(block.Bytes, &sig) != nil ||
 		string(sig.Magic[:]) != "SSHSIG" || sig.Version != 1 {
-		return unverified(codeSignature, "the SSH signature is malformed")
+		return unverified(codeSignature, message.New("git.ssh.malformed"))
 	}
 	if sig.Namespace != sshNamespace {
-		return unverified(codeSignature, "the SSH signature was made for another purpose than git")
+		return unverified(codeSignature, message.New("git.ssh.purpose"))
 	}
 	var sum []byte
 	switch sig.HashAlgorithm {
@@ -141,16 +141,16 @@ func verifySSH(signers []allowedSigner, payload, armored []byte, now time.Time) 
 		hash := sha512.Sum512(payload)
 		sum = hash[:]
 	default:
-		return unverified(codeSignature, "the SSH signature uses another hash than SHA-256 and SHA-512")
+		return unverified(codeSignature, message.New("git.ssh.digest"))
 	}
 	key, err := ssh.ParsePublicKey(sig.PublicKey)
 	made := new(ssh.Signature)
 	if err != nil || ssh.Unmarshal(sig.Signature, made) != nil || weak(key, made) {
-		return unverified(codeSignature, "the SSH signature uses a weak or unknown algorithm")
+		return unverified(codeSignature, message.New("git.ssh.weak"))
 	}
 	signed := ssh.Marshal(sshSigned{sig.Magic, sig.Namespace, sig.Reserved, sig.HashAlgorithm, sum})
 	if key.Verify(signed, made) != nil {
-		return unverified(codeSignature, "the SSH signature is not of this commit")
+		return unverified(codeSignature, message.New("git.ssh.not-of-this"))
 	}
 	return allowedKey(signers, key, now)
 }
@@ -192,7 +192,7 @@ func allowedKey(signers []allowedSigner, key ssh.PublicKey, now time.Time) error
 		}
 	}
 	if known {
-		return unverified(codeKey, "the SSH key is not valid now, or not for git: "+ssh.FingerprintSHA256(key))
+		return unverified(codeKey, message.New("git.ssh.not-now", "key", ssh.FingerprintSHA256(key)))
 	}
-	return unverified(codeSignature, "the SSH key is not trusted here: "+ssh.FingerprintSHA256(key))
+	return unverified(codeSignature, message.New("git.ssh.untrusted", "key", ssh.FingerprintSHA256(key)))
 }

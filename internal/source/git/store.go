@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,6 +19,7 @@ import (
 	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
 
 	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
 )
 
 // maxSmall bounds a file of a clone that says how it is laid out.
@@ -102,8 +102,8 @@ func openStore(dir string) (*localStore, string, error) {
 	return s, root, nil
 }
 
-// objectsOnly is a repository of which there are the objects alone, in a folder of
-// any name.
+// objectsOnly is a repository with nothing but its objects, in a folder of any
+// name.
 type objectsOnly struct{ billy.Filesystem }
 
 func (objectsOnly) inside(name string) string {
@@ -132,7 +132,7 @@ func findGit(dir string) (dot, root string, err error) {
 		if data, err := boundedio.ReadFile(at, maxSmall); err == nil {
 			named, ok := bytes.CutPrefix(data, []byte("gitdir:"))
 			if !ok {
-				return "", "", fmt.Errorf("%s is no repository and names none", at)
+				return "", "", message.NewError("git.no-clone", "at", at)
 			}
 			at = under(dir, strings.TrimSpace(string(named)))
 		}
@@ -257,9 +257,9 @@ func checkFormats(path string) error {
 		switch key = strings.TrimSpace(key); {
 		case section != "extensions":
 		case key == "objectformat" && value != "sha1":
-			return fmt.Errorf("its objects are named by %s, and only SHA-1 is read", strings.ToUpper(strings.Replace(value, "sha", "sha-", 1)))
+			return message.NewError("git.clone-format", "format", strings.ToUpper(strings.Replace(value, "sha", "sha-", 1)))
 		case key == "refstorage" && value != "files":
-			return fmt.Errorf("its references are stored as %s, and only files are read", value)
+			return message.NewError("git.clone-refs", "format", value)
 		}
 	}
 	return nil
@@ -279,12 +279,12 @@ func (s *localStore) partial() bool {
 
 // whole says how to get what the clone lacks: or, where it is whole, otherwise.
 // A shallow clone lacks commits, and a partial one lacks what they hold.
-func (s *localStore) whole(lacks plumbing.ObjectType, otherwise string) string {
+func (s *localStore) whole(lacks plumbing.ObjectType, otherwise message.Message) message.Message {
 	switch {
 	case lacks == plumbing.CommitObject && s.shallow():
-		return "the clone is shallow; get its history with git fetch --unshallow, or clone with a depth of 0"
+		return message.New("git.shallow")
 	case lacks != plumbing.CommitObject && s.partial():
-		return "the clone is partial; get what is left out with git fetch --refetch --no-filter, or clone without --filter"
+		return message.New("git.partial")
 	}
 	return otherwise
 }

@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
+
+	"reconciler/internal/message"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
@@ -46,7 +47,7 @@ func (t *tree) snapshot(ctx context.Context, names []string, limits source.Limit
 }
 
 // errMissing says that an object is not in the store: the cache is not whole.
-var errMissing = errors.New("an object is missing from the clone")
+var errMissing = message.NewError("git.missing")
 
 func (t *tree) get(h plumbing.Hash, typ plumbing.ObjectType) (plumbing.EncodedObject, error) {
 	obj, err := t.store.EncodedObject(typ, h)
@@ -61,7 +62,7 @@ func (t *tree) get(h plumbing.Hash, typ plumbing.ObjectType) (plumbing.EncodedOb
 
 func missing(typ plumbing.ObjectType, h plumbing.Hash, err error) error {
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
-		return fmt.Errorf("%w: %s %s", errMissing, typ, h)
+		return message.NewError("git.missing-object", "what", errMissing, "type", typ, "id", h)
 	}
 	return err
 }
@@ -73,7 +74,7 @@ func (t *tree) entries(h plumbing.Hash) ([]object.TreeEntry, error) {
 	}
 	var decoded object.Tree
 	if err := decoded.Decode(obj); err != nil {
-		return nil, fmt.Errorf("tree %s: %w", h, err)
+		return nil, message.NewError("git.tree", "tree", h, "why", err)
 	}
 	return decoded.Entries, nil
 }
@@ -92,16 +93,16 @@ next:
 			}
 			if e.Mode != filemode.Dir {
 				return &binding.Failure{
-					Kind: binding.Refused, Fault: binding.FaultRequest, Code: notDirectory(e.Mode), Op: "git: path", Object: pathOf(names[:i+1]),
-					Err: errors.New("it is not a folder"), Hint: "name a folder of the repository",
+					Kind: binding.Refused, Fault: binding.FaultRequest, Code: notDirectory(e.Mode), Op: message.New("op.git.path"), Object: pathOf(names[:i+1]),
+					Err: message.NewError("git.not-folder"), Hint: message.New("git.name-folder"),
 				}
 			}
 			t.root = e.Hash
 			continue next
 		}
 		return &binding.Failure{
-			Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "source-path", Op: "git: path", Object: pathOf(names[:i+1]),
-			Err: errors.New("there is no such folder at this commit"), Hint: "correct the source's path, or commit the folder",
+			Kind: binding.NotFound, Fault: binding.FaultRequest, Code: "source-path", Op: message.New("op.git.path"), Object: pathOf(names[:i+1]),
+			Err: message.NewError("git.no-folder"), Hint: message.New("git.correct-path"),
 		}
 	}
 	return nil

@@ -3,8 +3,9 @@ package git
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+
+	"reconciler/internal/message"
 
 	"github.com/go-git/go-git/v5/plumbing"
 
@@ -32,15 +33,18 @@ type UnverifiedError struct {
 	Code string
 	// Commit is the first one that is not taken; empty where none is at fault.
 	Commit string
-	Reason string
+	Reason message.Message
 }
 
 // Error implements error.
-func (e *UnverifiedError) Error() string {
+func (e *UnverifiedError) Error() string { return message.English(e.Says()) }
+
+// Says implements message.Sayer.
+func (e *UnverifiedError) Says() message.Message {
 	if e.Commit == "" {
 		return e.Reason
 	}
-	return "commit " + e.Commit + ": " + e.Reason
+	return message.New("git.unverified", "commit", e.Commit, "why", e.Reason)
 }
 
 // Unverified says that an error of a Source is about the signatures of a commit,
@@ -50,7 +54,9 @@ func Unverified(err error) bool {
 	return ok && slices.Contains([]string{codeUnsigned, codeSignature, codeKey, codeHistory, codeKeys}, failure.Code)
 }
 
-func unverified(code, reason string) error { return &UnverifiedError{Code: code, Reason: reason} }
+func unverified(code string, reason message.Message) error {
+	return &UnverifiedError{Code: code, Reason: reason}
+}
 
 // verify says why tip is not taken; nil if it is. previous is the last one that
 // was, as it is remembered; empty where none is.
@@ -89,7 +95,7 @@ func (s *Source) verify(ctx context.Context, tip plumbing.Hash, previous string)
 		}
 	}
 	if errors.Is(err, errMissing) {
-		err = unverified(codeHistory, fmt.Sprintf("the last commit that was taken is not among the newest %d by first parents, or the server does not give them", maxHistory))
+		err = unverified(codeHistory, message.New("git.verify.too-old", "limit", maxHistory))
 	}
 	return ofVerify(err, s.endpoint.String())
 }
@@ -112,11 +118,11 @@ func ofVerify(err error, object string) error {
 	if !ok {
 		return err
 	}
-	hint := "have somebody sign it whose key source.git.verify trusts for these files; the last commit that was taken stays in force"
+	hint := message.New("git.verify.sign")
 	if why.Code == codeHistory {
-		hint = "check the history, and name the commit that you checked as source.git.verify.since"
+		hint = message.New("git.verify.history")
 	}
-	return &binding.Failure{Kind: binding.Refused, Fault: binding.FaultRequest, Code: why.Code, Op: "git: verify", Object: object, Err: err, Hint: hint}
+	return &binding.Failure{Kind: binding.Refused, Fault: binding.FaultRequest, Code: why.Code, Op: message.New("op.git.verify"), Object: object, Err: err, Hint: hint}
 }
 
 // maxHistory is how many commits are verified at most. Those that change nothing

@@ -5,9 +5,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
+
+	"reconciler/internal/message"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
@@ -30,10 +31,10 @@ type session interface {
 }
 
 // errEmpty says that the repository has no commit yet.
-var errEmpty = errors.New("the repository is empty")
+var errEmpty = message.NewError("git.empty")
 
 // errSHA256 says that the repository's objects have ids of the other kind.
-var errSHA256 = errors.New("the repository names its objects by SHA-256, and only SHA-1 is read")
+var errSHA256 = message.NewError("git.sha256")
 
 // listRefs reads the advertisement.
 func listRefs(ctx context.Context, s session) (*packp.AdvRefs, error) {
@@ -51,7 +52,7 @@ func listRefs(ctx context.Context, s session) (*packp.AdvRefs, error) {
 	case errors.Is(err, packp.ErrEmptyAdvRefs) || err == nil && refs.IsEmpty():
 		return nil, errEmpty
 	case err != nil:
-		return nil, fmt.Errorf("list of refs: %w", err)
+		return nil, message.NewError("git.refs", "why", err)
 	}
 	return refs, nil
 }
@@ -101,7 +102,7 @@ func fetch(ctx context.Context, s session, refs *packp.AdvRefs, o order, store *
 	}{&bounded{answer, b.total + b.total/8 + 1<<20}, answer}
 	res := packp.NewUploadPackResponse(req)
 	if err := res.Decode(raw); err != nil {
-		return fmt.Errorf("answer to a fetch: %w", err)
+		return message.NewError("git.fetch", "why", err)
 	}
 	var pack io.Reader = res
 	if req.Capabilities.Supports(capability.Sideband64k) {
