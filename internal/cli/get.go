@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -87,10 +88,14 @@ func runGet(ctx context.Context, opts *getOptions) error {
 		}
 		return opts.watching(ctx, daemon)
 	}
-	// A daemon that answers says itself what it refuses of its configuration.
-	view, err := opts.ask(ctx, daemon, opts.streams.Err)
-	if err != nil {
-		return errors.Join(check(), err)
+	// Both take time with thousands of instances.
+	checked := make(chan error, 1)
+	go func() { checked <- check() }()
+	var aside bytes.Buffer
+	view, err := opts.ask(ctx, daemon, &aside)
+	err = errors.Join(<-checked, err)
+	if _, failed := aside.WriteTo(opts.streams.Err); err != nil || failed != nil {
+		return errors.Join(err, failed)
 	}
 	return opts.write(view)
 }
