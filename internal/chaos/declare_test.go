@@ -20,6 +20,8 @@ type team struct {
 	// dockerfile numbers the folders of the Dockerfile.
 	dockerfile int
 	manual     bool
+	// trunk lets another branch build the image tag latest.
+	trunk bool
 	// wide declares a second image repository, and more a third build rule.
 	wide, more bool
 	unbind     bool
@@ -95,7 +97,7 @@ func (t *team) text() string {
 	line("  repositories:")
 	for n := range 1 + len(when(t.wide, "x")) {
 		line("    - image: %s\n      source: %s\n      trigger: %s", t.image(n), t.project(n), choose(t.manual, "manual", "auto"))
-		line("      rules:\n        - {branch: main, dockerfile: /v%d/Dockerfile, imageTag: latest}", t.dockerfile)
+		line("      rules:\n        - {branch: %s, dockerfile: /v%d/Dockerfile, imageTag: latest}", choose(t.trunk, "trunk", "main"), t.dockerfile)
 		line(`        - {tag: "v$version", dockerfile: /build/Dockerfile, imageTag: "$version"}`)
 		if t.more {
 			line("        - {branch: next, dockerfile: /v%d/Dockerfile, imageTag: next}", t.dockerfile)

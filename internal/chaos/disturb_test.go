@@ -69,6 +69,7 @@ func (w *world) commitChange(r *rand.Rand) string {
 		{"another Dockerfile", func() { t.dockerfile++ }},
 		{"another Dockerfile", func() { t.dockerfile++ }},
 		{"another trigger", func() { t.manual = !t.manual }},
+		{"another branch for the same image tag", func() { t.trunk = !t.trunk }},
 		{"a second repository or not", func() { t.wide = !t.wide }},
 		{"a third rule or not", func() { t.more = !t.more }},
 		{"another deletion policy", func() { t.unbind = !t.unbind }},

@@ -317,8 +317,20 @@ func (m *maker) resolveRemovals() {
 			head.Reason = message.New("reason.refused", "rule", cause, "why", why, "command", override)
 		}
 		m.add(head.phase, head.Action)
+		m.holdAddition(head.Action)
 	}
 	m.tellRefusals()
+}
+
+// holdAddition keeps a rule from being added for an image tag while the rule of ours
+// that builds it, and is no longer declared, may not be removed: two would build it.
+func (m *maker) holdAddition(kept Action) {
+	for i := range m.steps {
+		a := &m.steps[i].Action
+		if a.Kind == AddRule && kept.Target.Rule.ID != "" && a.Target.Image == kept.Target.Image && a.Target.Rule.ImageTag == kept.Target.Rule.ImageTag {
+			a.Kind, a.Cause, a.Reason, a.Changes, a.Safety = kept.Kind, kept.Cause, kept.Reason, nil, kept.Safety
+		}
+	}
 }
 
 // refusal is the rule of safety that removals of a class break, with its

@@ -105,6 +105,40 @@ func TestKind4AnotherRuleForAnImageTagHoldsNothingUp(t *testing.T) {
 	}
 }
 
+// TestKind4ARuleThatMayNotBeRemovedHasNoSecond: while something keeps the old rule for an
+// image tag, the new one is not added beside it.
+func TestKind4ARuleThatMayNotBeRemovedHasNoSecond(t *testing.T) {
+	branch := func(d *binding.Declaration) { d.Spec.Repositories[0].Rules[0].Branch = "release" }
+	pushed := func(d *binding.Declaration) {
+		rule := &d.Spec.Repositories[0].Rules[0]
+		rule.Branch, rule.Tag = "", "r$version"
+	}
+	for name, hold := range map[string]func(*plan.Desired){
+		"a file is broken":         func(d *plan.Desired) { d.Broken = []string{"other.yaml"} },
+		"the history is rewritten": func(d *plan.Desired) { d.Rewritten = true },
+		"both":                     func(d *plan.Desired) { d.Broken, d.Rewritten = []string{"other.yaml"}, true },
+	} {
+		for what, edit := range map[string]func(*binding.Declaration){"another branch": branch, "a tag instead": pushed} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				l := quiet(t)
+				l.desired = desire(gitlab(edit))
+				hold(&l.desired)
+				l.syncs(3, time.Minute)
+				if twice := l.builtTwice(); len(twice) > 0 {
+					t.Errorf("built twice: %v", twice)
+				}
+				if c := conditionOf(t, l.r, "pay-gitlab", binding.Ready); c.Status != binding.False {
+					t.Errorf("Ready is %s (%s)", c.Status, c.Reason)
+				}
+				l.desired = desire(gitlab(edit))
+				l.ends()
+				l.called("DeleteRepoBuildRule", 1)
+				l.called("CreateRepoBuildRule", 3)
+			})
+		}
+	}
+}
+
 // TestKind2RulesAreNotCurrentWhereATagIsBuiltTwice holds in every mode, also where
 // nothing is planned for the rules.
 func TestKind2RulesAreNotCurrentWhereATagIsBuiltTwice(t *testing.T) {

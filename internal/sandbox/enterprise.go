@@ -159,7 +159,7 @@ func (i *RegistryInstance) repoOf(parameters url.Values, read string) (*imageRep
 			continue
 		}
 		if read != "" {
-			repo = i.shown(image, read).repo
+			repo = i.shown(image, read+parameters.Get("PageNo")).repo // Each page by itself.
 		}
 		if repo != nil {
 			return repo, nil
