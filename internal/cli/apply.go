@@ -86,18 +86,18 @@ func (o *applyOptions) arguments(args []string) error {
 			at = &o.file
 		}
 		if *at != "" {
-			return fmt.Errorf("apply: %s and %s are given; give one folder and one plan file at most", *at, arg)
+			return message.NewError("cli.two-arguments", "first", *at, "second", arg)
 		}
 		*at = arg
 	}
 	if !o.glass && (o.by != "" || o.reason != "") {
-		return errors.New("apply: --by and --reason require --break-glass")
+		return requires("--break-glass", "--by", "--reason")
 	}
-	if err := checkBreakGlass("apply", o.glass, o.by, o.reason); err != nil {
+	if err := checkBreakGlass(o.glass, o.by, o.reason); err != nil {
 		return err
 	}
 	if o.file != "" && o.digest != "" {
-		return errors.New("apply: a plan file has its own digest; remove --expect")
+		return message.NewError("cli.two-digests")
 	}
 	return nil
 }
@@ -134,7 +134,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 	defer session.close()
 	if opts.glass {
 		if err := e.BreakGlass(&session.loaded, server.ThisProcess().Person(opts.by), opts.reason); err != nil {
-			return fmt.Errorf("apply: %w", err)
+			return err
 		}
 	}
 	p, err := session.plan(ctx, binding.DepthPreflight)
@@ -148,7 +148,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 		return err
 	}
 	if asks(p) && !opts.approve && opts.file == "" {
-		if err := confirm(ctx, opts.streams, talk, question{"apply", message.New("apply-text.question"), "--auto-approve applies without asking"}); err != nil {
+		if err := confirm(ctx, opts.streams, talk, message.New("apply-text.question"), "--auto-approve"); err != nil {
 			return err
 		}
 	}
@@ -158,7 +158,7 @@ func runApply(ctx context.Context, opts *applyOptions) error {
 		return err
 	}
 	if p.HasChanges() {
-		if _, err := fmt.Fprintln(talk, opts.streams.style(talk).Language.Text(applied(result))); err != nil {
+		if err := opts.streams.say(talk, applied(result)); err != nil {
 			return err
 		}
 	}
@@ -178,21 +178,14 @@ func asks(p plan.Plan) bool {
 	return slices.ContainsFunc(p.Actions, func(a plan.Action) bool { return a.Kind.Changes() && !a.Kind.ByPerson() })
 }
 
-// question is what is asked before a command changes anything.
-type question struct {
-	// command asks it, and without is the flag that answers it.
-	command string
-	text    message.Message
-	without string
-}
-
-// confirm asks for a "yes", and refuses where nobody can be asked. It ends with
-// ctx, although nothing was answered.
-func confirm(ctx context.Context, streams Streams, talk io.Writer, q question) error {
+// confirm asks for a "yes" before a command changes anything, and refuses where
+// nobody can be asked: the flag without answers too. It ends with ctx, although
+// nothing was answered.
+func confirm(ctx context.Context, streams Streams, talk io.Writer, question message.Message, without string) error {
 	if file, ok := streams.In.(*os.File); ok && !term.IsTerminal(int(file.Fd())) {
-		return fmt.Errorf("%s: there is no terminal to ask for a \"yes\"; nothing was changed (%s)", q.command, q.without)
+		return message.NewError("cli.no-terminal", "flag", without)
 	}
-	if _, err := fmt.Fprint(talk, "\n"+streams.style(talk).Language.Text(q.text)); err != nil {
+	if _, err := fmt.Fprint(talk, "\n"+streams.words(talk, question)); err != nil {
 		return err
 	}
 	type line struct {
@@ -206,16 +199,21 @@ func confirm(ctx context.Context, streams Streams, talk io.Writer, q question) e
 	}()
 	select {
 	case <-ctx.Done():
-		return fmt.Errorf("%s: interrupted; nothing was changed: %w", q.command, ctx.Err())
+		return interrupted(ctx)
 	case l := <-answered:
 		switch {
 		case l.err != nil && !errors.Is(l.err, io.EOF):
-			return fmt.Errorf("%s: read the answer: %w", q.command, l.err)
+			return message.NewError("cli.answer", "why", l.err)
 		case strings.TrimSpace(l.text) != "yes":
-			return fmt.Errorf("%s: not approved; nothing was changed", q.command)
+			return message.NewError("cli.not-approved")
 		}
 		return nil
 	}
+}
+
+// interrupted is the error of a command that was ended before it changed anything.
+func interrupted(ctx context.Context) error {
+	return message.NewError("cli.interrupted", "why", ctx.Err())
 }
 
 // applied is the last line of an apply.

@@ -3,13 +3,12 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
-	"reconciler/internal/report"
+	"reconciler/internal/message"
 	"reconciler/internal/server"
 )
 
@@ -51,7 +50,7 @@ shows the name given by --by; nothing proves it.`,
 }
 
 func runAttest(ctx context.Context, opts *attestOptions) (err error) {
-	if opts.word.By, err = whoAsks(opts.word.By, "attest"); err != nil {
+	if opts.word.By, err = whoAsks(opts.word.By); err != nil {
 		return err
 	}
 	daemon, err := opts.daemon.client(opts.streams)
@@ -65,8 +64,7 @@ func runAttest(ctx context.Context, opts *attestOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(opts.streams.Out, "%s\n", report.Harmless(fmt.Sprintf("Attested by %s: %s.", opts.word.By, said)))
-	return err
+	return opts.streams.say(opts.streams.Out, message.New("attest.done", "by", message.Foreign(opts.word.By), "what", message.Foreign(said)))
 }
 
 // attestAlone is attest without a daemon. The plan that it goes by looks as far

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -75,15 +74,9 @@ func runAuditShow(ctx context.Context, opts *auditOptions) error {
 	if err != nil {
 		return err
 	}
-	var since time.Time
-	if opts.since != "" {
-		at, length, err := parseTime(opts.since)
-		if err != nil {
-			return fmt.Errorf("audit show: --since %q: %w", opts.since, err)
-		}
-		if since = at; length > 0 {
-			since = opts.now().Add(-length)
-		}
+	since, err := parseSince(opts.since, opts.now())
+	if err != nil {
+		return err
 	}
 	out := report.NewJournalEntries(opts.streams.Out, opts.output.json(), opts.streams.style(opts.streams.Out))
 	found, err := state.ReadJournal(cfg.State.Path, func(e binding.JournalEntry) error {
@@ -206,7 +199,7 @@ changes the files itself.`,
 }
 
 func runAuditAccept(ctx context.Context, opts *acceptOptions) (err error) {
-	if opts.by, err = whoAsks(opts.by, "audit accept"); err != nil {
+	if opts.by, err = whoAsks(opts.by); err != nil {
 		return err
 	}
 	daemon, err := opts.daemon.client(opts.streams)
@@ -220,15 +213,14 @@ func runAuditAccept(ctx context.Context, opts *acceptOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(opts.streams.Out, "%s\n", report.Harmless(opts.streams.style(opts.streams.Out).Language.Text(message.New("journal.accepted", "by", message.Foreign(opts.by), "damage", damage.Message()))))
-	return err
+	return opts.streams.say(opts.streams.Out, message.New("journal.accepted", "by", message.Foreign(opts.by), "damage", damage.Message()))
 }
 
 // acceptAlone is accept without a daemon.
 func acceptAlone(ctx context.Context, opts *acceptOptions) (binding.JournalDamage, error) {
 	who := server.ThisProcess().Person(opts.by)
 	if err := who.Check(); err != nil {
-		return binding.JournalDamage{}, fmt.Errorf("audit accept: %w", err)
+		return binding.JournalDamage{}, err
 	}
 	cfg, err := loadConfig(opts.streams, opts.daemon.config)
 	if err != nil {

@@ -1,10 +1,16 @@
 package cli
 
 import (
-	"errors"
-
 	"github.com/spf13/cobra"
+
+	"reconciler/internal/message"
 )
+
+// requires is the error that flags were given without the other one that they
+// require.
+func requires(other string, flags ...string) error {
+	return message.NewError("cli.requires", "several", len(flags) > 1, "flags", flags, "other", other)
+}
 
 // breakGlassFlag is --break-glass of the commands that change instances.
 func breakGlassFlag(cmd *cobra.Command, glass *bool) {
@@ -13,9 +19,9 @@ func breakGlassFlag(cmd *cobra.Command, glass *bool) {
 
 // checkBreakGlass is an error where a glass is to be broken and it was not said
 // who does and why: a name that is guessed is nobody's word.
-func checkBreakGlass(command string, glass bool, by, reason string) error {
+func checkBreakGlass(glass bool, by, reason string) error {
 	if glass && (by == "" || reason == "") {
-		return errors.New(command + ": --break-glass requires --by NAME and --reason TEXT, for the history")
+		return requires("--by NAME, --reason TEXT", "--break-glass")
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
 )
@@ -35,7 +36,11 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	streams.redactor, streams.look = secrets.NewRedactor(time.Now), new(look)
 	root := newRoot(streams)
 	root.SetArgs(args)
-	return end(streams, root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	if l := &streams.look.language; l.chosen == nil {
+		l.chosen, _ = l.choose(root) // The arguments are wrong, and no command ran.
+	}
+	return end(streams, err)
 }
 
 // Command is the command line as a tree, for its pages and its completions.
@@ -47,10 +52,24 @@ func Command(streams Streams) *cobra.Command { return newRoot(streams) }
 func end(streams Streams, err error) int {
 	code, unprinted := codeOf(err)
 	if unprinted {
-		_, _ = fmt.Fprintf(streams.Err, "reconciler: %s\n", report.Harmless(streams.redactor.Redact(err.Error())))
+		_ = streams.warn(message.Says(err))
 	}
 	return code
 }
+
+// say writes a message as a line for a person.
+func (s Streams) say(w io.Writer, m message.Message) error {
+	_, err := fmt.Fprintln(w, report.Harmless(s.redactor.Redact(s.words(w, m))))
+	return err
+}
+
+// warn writes a message on the error stream, after the name of the program.
+func (s Streams) warn(m message.Message) error {
+	return s.say(s.Err, message.New("cli.program", "text", m))
+}
+
+// words are a message in the language of who reads w.
+func (s Streams) words(w io.Writer, m message.Message) string { return s.style(w).Language.Text(m) }
 
 func newRoot(streams Streams) *cobra.Command {
 	if streams.look == nil {
@@ -70,9 +89,9 @@ needs no account and no network.
 ` + exitHelp,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       readBuild().String(),
+		Version:       report.English().Text(readBuild().words()),
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return fmt.Errorf("%w%s", err, meantFlag(cmd, err)) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return wrongFlag(cmd, err) })
 	root.SetVersionTemplate("{{.Version}}\n")
 	streams.look.add(root)
 	root.SetIn(streams.In)
@@ -98,18 +117,21 @@ needs no account and no network.
 	return root
 }
 
-// tellUse adds the command and its usage to what is wrong with its arguments and
-// flags.
+// tellUse adds the command to its errors, and its usage to what is wrong with its
+// arguments and flags.
 func tellUse(cmd *cobra.Command) {
-	told := func(cmd *cobra.Command, err error, meant string) error {
-		return fmt.Errorf("%s: %w%s; usage: %s (more with --help)", cmd.Name(), err, meant, cmd.UseLine())
+	told := func(cmd *cobra.Command, err error) error {
+		return ofCommand(cmd, message.NewError("cli.usage", "why", err, "usage", cmd.UseLine()))
 	}
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return told(cmd, err, meantFlag(cmd, err)) })
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error { return ofCommand(cmd, run(cmd, args)) }
+	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return told(cmd, wrongFlag(cmd, err)) })
 	// Cobra asks the same after this, and says neither which command it is
 	// nor how that is used.
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		if err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
-			return told(cmd, err, "")
+			return told(cmd, err)
 		}
 		return nil
 	}
@@ -119,10 +141,19 @@ func tellUse(cmd *cobra.Command) {
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return told(cmd, err, meantCommand(cmd, args))
+			return told(cmd, message.NewError("cli.meant", "why", err, "meant", meantCommand(cmd, args)))
 		}
 		return nil
 	}
+}
+
+// ofCommand is an error that says which command it is of.
+func ofCommand(cmd *cobra.Command, err error) error {
+	if _, unprinted := codeOf(err); !unprinted {
+		return err
+	}
+	_, name, _ := strings.Cut(cmd.CommandPath(), " ")
+	return message.NewError("cli.at", "what", name, "why", err)
 }
 
 // outputFlag is --output of the commands that speak to people and programs.
@@ -137,7 +168,7 @@ func (o *outputFlag) String() string { return o.value }
 // Set implements pflag.Value.
 func (o *outputFlag) Set(s string) error {
 	if !slices.Contains(o.allowed, s) {
-		return fmt.Errorf("want %s, not %q", strings.Join(o.allowed, ", "), s)
+		return message.NewError("cli.want", "known", o.allowed, "value", s)
 	}
 	o.value = s
 	return nil

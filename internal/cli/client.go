@@ -16,6 +16,7 @@ import (
 	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
 )
@@ -60,7 +61,7 @@ func (c *clientFlags) unchecked(streams Streams) (daemon *client.Client, check f
 		daemon, err = c.remote(streams)
 		return daemon, check, err
 	case c.caFile != "":
-		return nil, check, errors.New("--ca-file requires --server")
+		return nil, check, requires("--server", "--ca-file")
 	case c.socket != "":
 		return client.New(c.socket), check, nil
 	}
@@ -73,15 +74,13 @@ func (c *clientFlags) unchecked(streams Streams) (daemon *client.Client, check f
 		if err == nil {
 			var findings []finding.Finding
 			if _, findings, err = config.Parse(c.config, data); err == nil && finding.HasErrors(findings) {
-				err = fmt.Errorf("configuration %s: it is invalid; check it with: reconciler validate --config %s DIR", c.config, c.config)
+				err = message.NewError("cli.configuration-invalid", "file", c.config)
 			}
 		}
 		if err == nil {
 			return nil
 		}
-		line := fmt.Sprintf("reconciler: %v\nreconciler: ask the daemon at %s, which --socket or RECONCILER_SOCKET changes\n", err, socket)
-		_, failed := io.WriteString(streams.Err, report.Harmless(line))
-		return failed
+		return errors.Join(streams.warn(message.Says(err)), streams.warn(message.New("cli.ask-daemon", "socket", socket)))
 	}
 	if err != nil {
 		return client.New(socket), func() error { return nil }, check()
@@ -145,21 +144,21 @@ func (c *clientFlags) remote(streams Streams) (*client.Client, error) {
 	if c.caFile != "" {
 		pem, err := boundedio.ReadFile(c.caFile, maxClientFile)
 		if err != nil {
-			return nil, fmt.Errorf("--ca-file: %w", err)
+			return nil, message.NewError("cli.at", "what", "--ca-file", "why", err)
 		}
 		roots = x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--ca-file: %s: contains no PEM certificate", c.caFile)
+			return nil, message.NewError("cli.no-certificate", "file", c.caFile)
 		}
 	}
 	return client.NewTLS(c.server, func() (string, error) {
 		data, err := boundedio.ReadText(c.tokenFile, maxClientFile)
 		if err != nil {
-			return "", fmt.Errorf("--token-file: %w", err)
+			return "", message.NewError("cli.at", "what", "--token-file", "why", err)
 		}
 		token := secrets.New(data)
 		if token.IsZero() || strings.ContainsFunc(token.Expose(), func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return "", fmt.Errorf("--token-file: %s: contains no token; a token is one line of printable ASCII", c.tokenFile)
+			return "", message.NewError("cli.no-token", "file", c.tokenFile)
 		}
 		if streams.redactor != nil {
 			streams.redactor.Register(token)
@@ -175,20 +174,20 @@ func byFlag(cmd *cobra.Command, by *string, does string) {
 
 // whoAsks is by, or the user of the operating system: by number where the user
 // has no name, as in a container.
-func whoAsks(by, command string) (string, error) {
+func whoAsks(by string) (string, error) {
 	if by != "" {
 		return by, nil
 	}
 	me, err := user.Current()
-	return nameOf(me, err, os.Getuid(), command)
+	return nameOf(me, err, os.Getuid())
 }
 
-func nameOf(me *user.User, err error, uid int, command string) (string, error) {
+func nameOf(me *user.User, err error, uid int) (string, error) {
 	switch {
 	case err == nil && me.Username != "":
 		return me.Username, nil
 	case uid >= 0:
 		return fmt.Sprintf("uid %d", uid), nil
 	}
-	return "", fmt.Errorf("%s: the operating system does not know your user (%w); name yourself with --by", command, err)
+	return "", message.NewError("cli.no-user", "why", err)
 }

@@ -20,7 +20,7 @@ func TestAUserWithoutANameIsNamedByNumber(t *testing.T) {
 		"an entry without name":  {&user.User{}, nil, 65532, "uid 65532"},
 		"no entry and no number": {nil, unknown, -1, ""},
 	} {
-		got, err := nameOf(tt.me, tt.err, tt.uid, "suspend")
+		got, err := nameOf(tt.me, tt.err, tt.uid)
 		if got != tt.want || (err != nil) != (tt.want == "") {
 			t.Errorf("%s: got %q, %v; want %q", name, got, err, tt.want)
 		}

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -113,9 +112,9 @@ func runComment(ctx context.Context, opts *commentOptions, args []string) error 
 		Marker: marker, Body: body, Author: opts.author, Quiet: opts.silent && quiet,
 	})
 	if err != nil {
-		err = fmt.Errorf("comment on %s #%s: %w", opts.project, opts.number, err)
+		err = message.NewError("comment-text.failed", "project", opts.project, "number", opts.number, "why", err)
 	} else {
-		_, err = fmt.Fprintf(opts.streams.Out, "Comment on %s #%s: %s.\n", opts.project, opts.number, done)
+		err = opts.streams.say(opts.streams.Out, message.New("comment-text.done."+string(done), "project", opts.project, "number", opts.number))
 	}
 	if state == "" {
 		return err
@@ -126,12 +125,11 @@ func runComment(ctx context.Context, opts *commentOptions, args []string) error 
 	if statusErr == nil {
 		return err
 	}
-	statusErr = fmt.Errorf("status of %s: %w", opts.commit, statusErr)
+	statusErr = message.NewError("comment-text.status", "commit", opts.commit, "why", statusErr)
 	if opts.failOnStatus {
 		return errors.Join(err, statusErr)
 	}
-	_, _ = fmt.Fprintf(opts.streams.Err, "reconciler: warning: %s\n", report.Harmless(opts.streams.redactor.Redact(statusErr.Error())))
-	return err
+	return errors.Join(err, opts.streams.warn(message.New("cli.warning", "text", message.Says(statusErr))))
 }
 
 // readComment reads the Markdown. Only what this program wrote is posted, as it
@@ -141,20 +139,20 @@ func readComment(in io.Reader, args []string) (body, marker string, quiet bool, 
 	if len(args) > 0 && args[0] != "-" {
 		file, err := os.Open(args[0])
 		if err != nil {
-			return "", "", false, fmt.Errorf("comment: %w", err)
+			return "", "", false, err
 		}
 		defer func() { _ = file.Close() }()
 		in = file
 	}
 	text, err := boundedio.Read(in, limit)
 	if err != nil {
-		return "", "", false, fmt.Errorf("comment: read the text: %w", err)
+		return "", "", false, message.NewError("cli.read-text", "why", err)
 	}
 	body, ok := report.Unsealed(string(text))
 	if marker, is := report.CommentMarker(body); ok && is {
 		return strings.TrimSpace(body), marker, report.SaysNothing(string(text)), nil
 	}
-	return "", "", false, errors.New("comment: the text is not what plan --output markdown=FILE wrote, or was changed since; write it again")
+	return "", "", false, message.NewError("comment-text.foreign")
 }
 
 // state is the status that was asked for; empty is none.
@@ -167,29 +165,29 @@ func (o *commentOptions) state() (providers.State, error) {
 		fallthrough
 	case slices.Contains([]providers.State{providers.StateSuccess, providers.StateFailure, providers.StateError, providers.StatePending}, s):
 		if o.commit == "" {
-			return "", errors.New("comment: --status needs --commit, the full id of the pull request's last commit")
+			return "", requires("--commit", "--status")
 		}
 		return s, nil
 	}
-	return "", fmt.Errorf("comment: --status takes success, failure, error, pending or cancelled, not %q", o.status)
+	return "", takes("--status", o.status, "success", "failure", "error", "pending", "cancelled")
 }
 
 // token reads the CI's token from where it is kept.
 func (o *commentOptions) token() (secrets.Secret, error) {
-	where, value := "the environment variable "+o.tokenEnv, []byte(o.getenv(o.tokenEnv))
+	where, value := message.New("cli.variable", "name", o.tokenEnv), []byte(o.getenv(o.tokenEnv))
 	if o.tokenFile != "" {
 		var err error
 		if value, err = boundedio.ReadText(o.tokenFile, maxClientFile); err != nil {
-			return secrets.Secret{}, fmt.Errorf("comment: --token-file: %w", err)
+			return secrets.Secret{}, message.NewError("cli.at", "what", "--token-file", "why", err)
 		}
-		where = o.tokenFile
+		where = message.Verbatim(o.tokenFile)
 	}
 	token := secrets.New(value)
 	if why := providers.Malformed(token); !why.IsZero() {
-		return secrets.Secret{}, fmt.Errorf("comment: the token in %s cannot be used: %w", where, &message.Error{Message: why})
+		return secrets.Secret{}, message.NewError("cli.token-unusable", "where", where, "why", why)
 	}
 	if other := providers.ForeignHost(binding.Platform(o.host), token); other != "" {
-		return secrets.Secret{}, fmt.Errorf("comment: the token in %s is one of %s, and is not sent to another host", where, other)
+		return secrets.Secret{}, message.NewError("cli.token-foreign", "where", where, "host", other)
 	}
 	return token, nil
 }

@@ -1,9 +1,9 @@
 package cli
 
 import (
-	"fmt"
 	"strings"
 
+	"reconciler/internal/message"
 	"reconciler/internal/providers"
 	"reconciler/internal/providers/bitbucket"
 	"reconciler/internal/providers/codeup"
@@ -66,10 +66,10 @@ func (o *commentOptions) fromCI() {
 func (o *commentOptions) commenter(token secrets.Secret) (providers.Commenter, error) {
 	base, err := providers.ParseBase(o.api)
 	if err != nil {
-		return nil, fmt.Errorf("comment: --api: %w", err)
+		return nil, message.NewError("cli.at", "what", "--api", "why", err)
 	}
 	if o.project == "" || o.number == "" {
-		return nil, fmt.Errorf("comment: name --project and --number; the CI's variables do not tell them here")
+		return nil, message.NewError("comment-text.no-request")
 	}
 	api := &providers.API{
 		Base: base, Client: providers.NewHTTPClient(providers.Options{AllowPrivate: true, MaxBytes: commentBytes}),
@@ -84,5 +84,5 @@ func (o *commentOptions) commenter(token secrets.Secret) (providers.Commenter, e
 	case "codeup":
 		return codeup.NewCommenter(api, token.Expose()), nil
 	}
-	return nil, fmt.Errorf("comment: --host takes github, gitlab, bitbucket or codeup, not %q", o.host)
+	return nil, takes("--host", o.host, "github", "gitlab", "bitbucket", "codeup")
 }

@@ -188,7 +188,7 @@ func TestCommentRefusesWhatItWouldRegret(t *testing.T) {
 		"no token":            {planText(t, true), nil, map[string]string{"GITLAB_TOKEN": ""}, "GITLAB_TOKEN cannot be used: it is empty"},
 		"another host's":      {planText(t, true), nil, map[string]string{"GITLAB_TOKEN": "ghp_0123456789"}, "is one of GitHub"},
 		"no pull request":     {planText(t, true), nil, map[string]string{"CI_MERGE_REQUEST_IID": ""}, "name --project and --number"},
-		"status of no commit": {planText(t, true), []string{"--status", "success"}, map[string]string{"CI_COMMIT_SHA": ""}, "--status needs --commit"},
+		"status of no commit": {planText(t, true), []string{"--status", "success"}, map[string]string{"CI_COMMIT_SHA": ""}, "--status requires --commit"},
 		"unknown status":      {planText(t, true), []string{"--status", "green"}, nil, "not \"green\""},
 		"unknown host":        {planText(t, true), []string{"--host", "gitea", "--token-env", "GITLAB_TOKEN", "--api", "http://127.0.0.1:1", "--project", "a/b", "--number", "1"}, nil, "not \"gitea\""},
 	} {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os/signal"
 	"slices"
 	"syscall"
@@ -16,7 +15,7 @@ import (
 	"reconciler/internal/client"
 	"reconciler/internal/daemon"
 	"reconciler/internal/engine"
-	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/server"
@@ -72,15 +71,14 @@ const (
 func runDemo(ctx context.Context, opts *demoOptions) error {
 	documented := opts.registry == registryDocumented
 	if !documented && opts.registry != registryFull && opts.registry != "" {
-		return fmt.Errorf("demo: there is no registry %q%s; usage: --registry full|documented", opts.registry,
-			manifest.DidYouMean(opts.registry, []string{registryFull, registryDocumented}))
+		return takes("--registry", opts.registry, registryFull, registryDocumented)
 	}
 	// A terminal that is closed ends the demo, which takes its folder along.
 	ctx, forget := signal.NotifyContext(ctx, syscall.SIGHUP)
 	defer forget()
 	world, err := newDemoWorld(ctx)
 	if err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return err
 	}
 	defer world.close()
 	if documented {
@@ -94,7 +92,7 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 		Dial: world.dial(), RootCAs: world.outside.RootCAs,
 	}})
 	if err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return err
 	}
 	defer d.Close()
 
@@ -113,7 +111,7 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 	err = story.tell(ctx, chapters)
 	if err == nil && !opts.once {
 		n.say(world.page(d.APIAddress()))
-		n.say("The demo goes on until you interrupt it (Ctrl-C). Look around from another terminal:\n" + world.lookAround())
+		n.say(world.lookAround())
 		<-ctx.Done()
 	}
 	stop()
@@ -143,7 +141,7 @@ type story struct {
 
 // chapter is a part of the story.
 type chapter struct {
-	title string
+	title message.Message
 	begin func() error
 	done  func() bool
 	table tableKind
@@ -155,7 +153,7 @@ func (s *story) wait() error {
 	case err := <-s.ended:
 		return err
 	case <-time.After(chapterTimeout):
-		return errors.New("demo: the daemon did not end in time")
+		return message.NewError("demo.no-end")
 	}
 }
 
@@ -163,23 +161,23 @@ func (s *story) wait() error {
 func (s *story) chapters() []chapter {
 	return []chapter{
 		{
-			"1. A commit declares what each registry instance is bound to. The daemon pulls it, plans, and applies.",
+			message.New("demo.full.commit"),
 			func() error { return nil }, s.onlyPeopleLeft, short,
 		},
 		{
-			"2. GitHub and Bitbucket are bound by OAuth: a person follows the clicks of the plan. The daemon sees it done and goes on.",
+			message.New("demo.full.authorize"),
 			s.authorize, s.allReady, short,
 		},
 		{
-			"3. A commit changes a binding: payments/api builds its releases from another Dockerfile.",
+			message.New("demo.full.change"),
 			s.commit, func() bool { return s.world.hasRule("payments/api", "release.Dockerfile") && s.allReady() }, none,
 		},
 		{
-			"4. Somebody unbinds GitLab from edge-shanghai in the console. That is drift, and it is repaired.",
+			message.New("demo.full.drift"),
 			s.unbind, func() bool { return s.world.bound("edge-shanghai", binding.GitLab) && s.allReady() }, none,
 		},
 		{
-			"5. Vault has a new version of the payments team's token. The new one is checked at GitLab, then bound.",
+			message.New("demo.full.rotate"),
 			s.rotate, func() bool {
 				return s.world.boundWith("prod-hangzhou", binding.GitLab, "acr/payments/gitlab") && s.showsVersion("payments-gitlab", 2) && s.allReady()
 			}, withConditions,
@@ -191,7 +189,7 @@ func (s *story) tell(ctx context.Context, chapters []chapter) error {
 	for _, chapter := range chapters {
 		s.narrator.say(chapter.title)
 		if err := chapter.begin(); err != nil {
-			return fmt.Errorf("demo: %w", err)
+			return err
 		}
 		if err := s.await(ctx, chapter.done); err != nil {
 			return err
@@ -200,7 +198,7 @@ func (s *story) tell(ctx context.Context, chapters []chapter) error {
 			s.narrator.table(chapter.table == withConditions)
 		}
 	}
-	s.narrator.say("Everything is as declared.")
+	s.narrator.say(message.New("demo.end"))
 	return nil
 }
 
@@ -213,12 +211,12 @@ func (s *story) await(ctx context.Context, done func() bool) error {
 		case <-s.narrator.news:
 		case err := <-s.ended:
 			s.ended <- nil
-			return errors.Join(errors.New("demo: the daemon ended early"), err)
+			return errors.Join(message.NewError("demo.early-end"), err)
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timeout.C:
 			s.narrator.table(true)
-			return errors.New("demo: not converged in time; the table above says where it stands, and the log is in " + s.world.logPath)
+			return message.NewError("demo.late", "log", s.world.logPath)
 		}
 	}
 	return nil
@@ -259,7 +257,7 @@ func (s *story) commit() error {
 	before := s.world.files[file]
 	after := bytes.Replace(before, []byte("/build/Dockerfile"), []byte("/build/release.Dockerfile"), 1)
 	if bytes.Equal(before, after) {
-		return errors.New("the example has no rule to change: " + file)
+		return message.NewError("demo.no-rule", "file", file)
 	}
 	_, err := s.world.outside.Git.Commit("Build releases from a Dockerfile of their own", map[string][]byte{file: after})
 	return err
@@ -267,7 +265,7 @@ func (s *story) commit() error {
 
 func (s *story) unbind() error {
 	if !s.world.instance("edge-shanghai").ConsoleUnbind(string(binding.GitLab)) {
-		return errors.New("GitLab was not bound to edge-shanghai")
+		return message.NewError("demo.not-bound", "platform", binding.GitLab.Title(), "instance", "edge-shanghai")
 	}
 	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -21,7 +19,7 @@ import (
 
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
-	"reconciler/internal/report"
+	"reconciler/internal/message"
 )
 
 // newDemoCommands are the commands that change the outside of a running demo.
@@ -33,10 +31,9 @@ func newDemoCommands(streams Streams) []*cobra.Command {
 			optional(args, &asked.Name)
 			answer, err := askDemo(cmd.Context(), *asked)
 			if err != nil {
-				return fmt.Errorf("demo %s: %w", asked.Command, err)
+				return err
 			}
-			_, err = fmt.Fprintln(streams.Out, report.Harmless(answer.Did))
-			return err
+			return streams.say(streams.Out, answer.Did)
 		}}
 		return cmd, asked
 	}
@@ -59,7 +56,7 @@ It lasts until "reconciler demo restore", or for the time that --for gives.`
 // askDemo asks the running demo.
 func askDemo(ctx context.Context, asked demoRequest) (demoAnswer, error) {
 	if asked.For < 0 {
-		return demoAnswer{}, errors.New("--for must not be negative")
+		return demoAnswer{}, message.NewError("cli.negative", "flag", "--for")
 	}
 	if path := os.Getenv("RECONCILER_CONFIG"); path != "" {
 		socket := filepath.Join(filepath.Dir(path), demoSocket)
@@ -70,15 +67,15 @@ func askDemo(ctx context.Context, asked demoRequest) (demoAnswer, error) {
 	running := runningDemos(ctx)
 	switch len(running) {
 	case 0:
-		return demoAnswer{}, errors.New("no demo is running; start one in another terminal: " + program() + " demo")
+		return demoAnswer{}, message.NewError("demo.none", "program", program())
 	case 1:
 		return askDemoAt(ctx, running[0], asked)
 	}
-	text := "several demos are running; choose one:"
+	var choices string
 	for _, socket := range running {
-		text += "\n  export RECONCILER_CONFIG=" + filepath.Join(filepath.Dir(socket), "reconciler.yaml")
+		choices += "\n  export RECONCILER_CONFIG=" + filepath.Join(filepath.Dir(socket), "reconciler.yaml")
 	}
-	return demoAnswer{}, errors.New(text)
+	return demoAnswer{}, message.NewError("demo.several", "choices", choices)
 }
 
 // runningDemos are the sockets of this user's demos that answer.
@@ -103,7 +100,7 @@ func askDemoAt(ctx context.Context, socket string, asked demoRequest) (answer de
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
 	if err != nil {
-		return answer, fmt.Errorf("the demo does not answer, start it again: %w", err)
+		return answer, message.NewError("demo.silent", "why", err)
 	}
 	defer func() { _ = conn.Close() }()
 	deadline, _ := ctx.Deadline()
@@ -112,10 +109,10 @@ func askDemoAt(ctx context.Context, socket string, asked demoRequest) (answer de
 		err = json.NewDecoder(io.LimitReader(conn, maxDemoWords)).Decode(&answer)
 	}
 	if err != nil {
-		return answer, fmt.Errorf("the demo does not answer, start it again: %w", err)
+		return answer, message.NewError("demo.silent", "why", err)
 	}
-	if answer.Error != "" {
-		return answer, errors.New(answer.Error)
+	if !answer.Error.IsZero() {
+		return answer, &message.Error{Message: answer.Error}
 	}
 	return answer, nil
 }

@@ -4,17 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/sandbox"
 )
 
@@ -34,8 +33,8 @@ type demoRequest struct {
 
 // demoAnswer is what the demo did, or why it did not.
 type demoAnswer struct {
-	Did   string `json:"did,omitempty"`
-	Error string `json:"error,omitempty"`
+	Did   message.Message `json:"did,omitzero"`
+	Error message.Message `json:"error,omitzero"`
 	// Dial and Certificate lead another process to the demo's GitLab sites, whose
 	// names exist nowhere.
 	Dial        map[string]string `json:"dial,omitempty"`
@@ -54,10 +53,10 @@ func (c *demoControl) serve(ctx context.Context) error {
 	path := filepath.Join(c.world.folder, demoSocket)
 	l, err := new(net.ListenConfig).Listen(ctx, "unix", path)
 	if err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return err
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
-		return errors.Join(fmt.Errorf("demo: %w", err), l.Close())
+		return errors.Join(err, l.Close())
 	}
 	context.AfterFunc(ctx, func() { _ = l.Close() })
 	go func() {
@@ -82,14 +81,14 @@ func (c *demoControl) answer(conn net.Conn) {
 		answer, err = c.do(asked)
 	}
 	if err != nil {
-		answer.Error = err.Error()
+		answer.Error = message.Says(err)
 	}
 	_ = json.NewEncoder(conn).Encode(answer)
 }
 
 // do carries out a request.
 func (c *demoControl) do(asked demoRequest) (demoAnswer, error) {
-	var did string
+	var did message.Message
 	var err error
 	switch asked.Command {
 	case "reach":
@@ -105,7 +104,7 @@ func (c *demoControl) do(asked demoRequest) (demoAnswer, error) {
 	case "restore":
 		did, err = c.restore(asked.Name)
 	default:
-		err = fmt.Errorf("the demo cannot %s; it is of another version", asked.Command)
+		err = message.NewError("demo.cannot", "command", asked.Command)
 	}
 	return demoAnswer{Did: did}, err
 }
@@ -119,39 +118,39 @@ func (c *demoControl) binding(name string) (binding.Status, error) {
 		}
 		names = append(names, b.Name)
 	}
-	return binding.Status{}, fmt.Errorf("no binding is called %s%s; there are: %s", name, manifest.DidYouMean(name, names), strings.Join(names, ", "))
+	return binding.Status{}, message.NewError("demo.no-binding", "name", name, "meant", manifest.Suggestion(name, names), "known", names)
 }
 
-func (c *demoControl) unbind(name string) (string, error) {
+func (c *demoControl) unbind(name string) (did message.Message, err error) {
 	b, err := c.binding(name)
 	if err != nil {
-		return "", err
+		return did, err
 	}
 	if !c.world.instance(b.Spec.Instance).ConsoleUnbind(string(b.Spec.Platform)) {
-		return "", fmt.Errorf("%s is not bound to %s", b.Spec.Platform.Title(), b.Spec.Instance)
+		return did, message.NewError("demo.not-bound", "platform", b.Spec.Platform.Title(), "instance", b.Spec.Instance)
 	}
-	return fmt.Sprintf("Somebody unbound %s from %s in the console.", b.Spec.Platform.Title(), b.Spec.Instance), nil
+	return message.New("demo.unbound", "platform", b.Spec.Platform.Title(), "instance", b.Spec.Instance), nil
 }
 
-func (c *demoControl) bind(name string) (string, error) {
+func (c *demoControl) bind(name string) (did message.Message, err error) {
 	b, err := c.binding(name)
 	if err != nil {
-		return "", err
+		return did, err
 	}
 	c.world.instance(b.Spec.Instance).ConsoleBind(string(b.Spec.Platform), b.Spec.Address, b.Spec.Username)
-	return fmt.Sprintf("Somebody bound %s to %s as %s in the console.", b.Spec.Platform.Title(), b.Spec.Instance, b.Spec.Username), nil
+	return message.New("demo.bound", "platform", b.Spec.Platform.Title(), "instance", b.Spec.Instance, "username", b.Spec.Username), nil
 }
 
-func (c *demoControl) rotate(name string) (string, error) {
+func (c *demoControl) rotate(name string) (did message.Message, err error) {
 	b, err := c.binding(name)
 	if err != nil {
-		return "", err
+		return did, err
 	}
 	if b.Spec.Token == nil {
-		return "", fmt.Errorf("%s has no token: a person authorizes %s in a browser", name, b.Spec.Platform.Title())
+		return did, message.NewError("demo.no-token", "name", name, "platform", b.Spec.Platform.Title())
 	}
 	version := c.world.newToken(binding.Declaration{Name: b.Name, Spec: b.Spec})
-	return fmt.Sprintf("The secret store has version %d of the token of %s.", version, name), nil
+	return message.New("demo.rotated", "version", version, "name", name), nil
 }
 
 // demoPart is a part of the outside that can fail.
@@ -168,7 +167,7 @@ func demoParts() []string {
 // parts finds a part by its name; all of them without one.
 func (c *demoControl) parts(name string) ([]demoPart, error) {
 	if name != "" && !slices.Contains(demoParts(), name) {
-		return nil, fmt.Errorf("no part is called %s%s; there are: %s", name, manifest.DidYouMean(name, demoParts()), strings.Join(demoParts(), ", "))
+		return nil, message.NewError("demo.no-part", "name", name, "meant", manifest.Suggestion(name, demoParts()), "known", demoParts())
 	}
 	var found []demoPart
 	for _, part := range demoParts() {
@@ -185,32 +184,32 @@ func (c *demoControl) parts(name string) ([]demoPart, error) {
 	return found, nil
 }
 
-func (c *demoControl) fail(name string, lasts time.Duration) (string, error) {
+func (c *demoControl) fail(name string, lasts time.Duration) (did message.Message, err error) {
 	parts, err := c.parts(name)
 	if err != nil {
-		return "", err
+		return did, err
 	}
-	until, ends := time.Now().Add(lasts), fmt.Sprintf("until: %s demo restore %s", program(), name)
+	until, ends := time.Now().Add(lasts), message.New("demo.until-restore", "program", program(), "part", name)
 	if lasts > 0 {
-		ends = "for " + lasts.String()
+		ends = message.New("demo.for", "time", lasts)
 	}
 	for _, part := range parts {
 		part.faults.Clear()
 		part.faults.Add(sandbox.DownUntil(until, lasts > 0))
 	}
-	return fmt.Sprintf("%s answers 503 to everything, %s. See what becomes of it: %s get", name, ends, program()), nil
+	return message.New("demo.failing", "part", name, "ends", ends, "program", program()), nil
 }
 
-func (c *demoControl) restore(name string) (string, error) {
+func (c *demoControl) restore(name string) (did message.Message, err error) {
 	parts, err := c.parts(name)
 	if err != nil {
-		return "", err
+		return did, err
 	}
 	for _, part := range parts {
 		part.faults.Clear()
 	}
 	if name == "" {
-		return "Everything answers again.", nil
+		return message.New("demo.restored-all"), nil
 	}
-	return name + " answers again.", nil
+	return message.New("demo.restored", "part", name), nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
+	"reconciler/internal/message"
 	"reconciler/internal/sandbox"
 	"reconciler/internal/server"
 )
@@ -14,28 +15,28 @@ func (s *story) documented(ctx context.Context) []chapter {
 	ours := func(d binding.Declaration) bool { return d.Name == "payments-gitlab" }
 	return []chapter{
 		{
-			"1. A commit declares what each registry instance is bound to. This registry serves only the calls that are documented, so people bind the accounts and set the sources.",
+			message.New("demo.documented.commit"),
 			func() error { return nil }, s.onlyPeopleAsked, short,
 		},
 		{
-			"2. People follow the clicks of the plan, and confirm each binding with `reconciler attest`. Then the build rules follow by themselves.",
+			message.New("demo.documented.attest"),
 			func() error { return s.byHand(ctx, func(binding.Declaration) bool { return true }) }, s.allReady, short,
 		},
 		{
-			"3. A commit changes a binding: payments/api builds its releases from another Dockerfile. The API does that.",
+			message.New("demo.documented.change"),
 			s.commit, func() bool { return s.world.hasRule("payments/api", "release.Dockerfile") && s.allReady() }, none,
 		},
 		{
-			"4. Somebody removes the build rules of payments/ledger in the console. That is drift, and it is repaired.",
+			message.New("demo.documented.drift"),
 			func() error { s.world.removeRules("payments/ledger"); return nil },
 			func() bool { return s.world.hasRule("payments/ledger", "Dockerfile") && s.allReady() }, none,
 		},
 		{
-			"5. Vault has a new version of the payments team's token. A person is asked to bind it.",
+			message.New("demo.documented.rotate"),
 			s.rotate, func() bool { return s.asked(ours) }, none,
 		},
 		{
-			"6. The person binds it in the console and confirms that.",
+			message.New("demo.documented.bind"),
 			func() error { return s.byHand(ctx, ours) }, func() bool { return s.showsVersion("payments-gitlab", 2) && s.allReady() }, withConditions,
 		},
 	}

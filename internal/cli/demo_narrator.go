@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -38,9 +39,10 @@ func newNarrator(streams Streams) *narrator {
 }
 
 // say prints a paragraph with a line of space before it.
-func (n *narrator) say(text string) {
+func (n *narrator) say(m message.Message) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	text := n.style.Language.Text(m)
 	if n.style.Color {
 		text = "\x1b[1m" + text + "\x1b[0m"
 	}
@@ -65,7 +67,8 @@ func (n *narrator) event(e plan.Event) {
 	case plan.SyncDone:
 		n.statuses[e.Instance] = e.Statuses
 	case plan.SyncFailed:
-		_, _ = fmt.Fprintf(n.out, "  %s: sync failed: %s\n", e.Instance, report.Harmless(e.Err.Error()))
+		failed := message.New("demo.sync-failed", "instance", e.Instance, "why", message.Says(e.Err))
+		_, _ = fmt.Fprintln(n.out, report.Harmless(n.style.Language.Text(failed)))
 	case plan.ActionStarted, plan.ActionDone:
 		if !e.Action.Kind.ByPerson() {
 			n.progress.event(e)

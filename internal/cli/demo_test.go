@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"reconciler/internal/plan"
+	"reconciler/internal/report"
 	"reconciler/internal/sandbox"
 )
 
@@ -134,7 +135,7 @@ func block(t *testing.T, text, language string) string {
 func TestTheDemoSaysHowToLookAroundWithCommandsThatExist(t *testing.T) {
 	w := demoWorld{configPath: "reconciler.yaml", outside: &sandbox.Sandbox{}}
 	root, told := newRoot(Streams{}), 0
-	for line := range strings.Lines(w.lookAround()) {
+	for line := range strings.Lines(report.English().Text(w.lookAround())) {
 		rest, ours := strings.CutPrefix(strings.TrimSpace(line), program()+" ")
 		if !ours {
 			continue

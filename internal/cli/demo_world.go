@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -18,6 +17,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/sandbox"
 )
 
@@ -110,14 +110,23 @@ func (w *demoWorld) readExamples(ctx context.Context) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("examples: %w", err)
+		return err
 	}
 	result := manifest.Load(ctx, files, manifest.Options{Now: time.Now()})
 	if finding.HasErrors(result.Findings) {
-		return fmt.Errorf("examples: %v", result.Findings)
+		return brokenError(result.Findings)
 	}
 	w.declarations = result.Declarations
 	return nil
+}
+
+// brokenError is what findings say about the demo's own files.
+func brokenError(findings []finding.Finding) error {
+	var said []message.Message
+	for _, f := range findings {
+		said = append(said, f.Message)
+	}
+	return message.NewError("list", "items", said)
 }
 
 // instances are the names that the examples use, sorted.
@@ -180,7 +189,7 @@ func (w *demoWorld) newToken(d binding.Declaration) int {
 func (w *demoWorld) rotate(name string) error {
 	i := slices.IndexFunc(w.declarations, func(d binding.Declaration) bool { return d.Name == name })
 	if i < 0 || w.declarations[i].Spec.Token == nil {
-		return errors.New("no example with a token is called " + name)
+		return message.NewError("demo.no-example", "name", name)
 	}
 	w.newToken(w.declarations[i])
 	return nil
@@ -231,7 +240,7 @@ instances:
 	w.configPath = filepath.Join(w.folder, "reconciler.yaml")
 	config, findings, err := config.Load(w.configPath)
 	if err == nil && finding.HasErrors(findings) {
-		err = fmt.Errorf("configuration: %v", findings)
+		err = brokenError(findings)
 	}
 	w.config = config
 	return err
@@ -294,33 +303,15 @@ func (w *demoWorld) hasRule(image, dockerfile string) bool {
 }
 
 // lookAround says what a person can do while the demo runs.
-func (w *demoWorld) lookAround() string {
-	return fmt.Sprintf(`  export RECONCILER_CONFIG=%[2]s
-  %[1]s get
-  %[1]s describe payments-gitlab
-  %[1]s events
-  %[1]s history
-  %[1]s suspend payments-gitlab --until 1h --reason "a look around"
-  %[1]s resume payments-gitlab
-  %[1]s sync
-  %[1]s plan --full
-  %[1]s doctor
-
-Change the outside, and see what the daemon does:
-  %[1]s demo unbind edge-gitlab
-  %[1]s demo rotate payments-gitlab
-  %[1]s demo fail vault --for 30s
-
-Change a declaration, and push it; the daemon follows within a second:
-  git clone %[3]s
-  less %[4]s`, program(), w.configPath, w.outside.GitURL, w.logPath)
+func (w *demoWorld) lookAround() message.Message {
+	return message.New("demo.look-around", "program", program(), "config", w.configPath, "url", w.outside.GitURL, "log", w.logPath)
 }
 
 // page says where a person finds the page, and how to sign in. Browsers keep its
 // cookie over plain http for localhost only.
-func (w *demoWorld) page(address string) string {
+func (w *demoWorld) page(address string) message.Message {
 	_, number, _ := net.SplitHostPort(address)
-	return fmt.Sprintf("Look at it in a browser: http://localhost:%s/\nSign in with the token: %s", number, demoPageToken)
+	return message.New("demo.page", "port", number, "token", demoPageToken)
 }
 
 // program is how whoever reads this has started us.

@@ -56,7 +56,7 @@ func unknownRule(code string) error {
 	for _, r := range finding.Rules() {
 		known = append(known, r.Code)
 	}
-	return fmt.Errorf("explain: no rule has the code %q (`reconciler explain` lists all)%s", code, manifest.DidYouMean(code, known))
+	return message.NewError("explain-rule.unknown", "code", code, "meant", manifest.Suggestion(code, known))
 }
 
 func explainRule(w io.Writer, r finding.Rule, style report.Style) error {

@@ -133,11 +133,11 @@ func (o *fmtOptions) done(file fmtFile, text []byte, differs bool) error {
 	if !o.check && !o.diff {
 		root, err := os.OpenRoot(file.folder)
 		if err != nil {
-			return fmt.Errorf("fmt: %w", err)
+			return err
 		}
 		err = replaceFile(root, filepath.FromSlash(file.Path), file.Data, text)
 		if err = errors.Join(err, root.Close()); err != nil {
-			return fmt.Errorf("fmt: %s: %w", file.shown, err)
+			return message.NewError("cli.at", "what", file.shown, "why", err)
 		}
 	}
 	if o.check || !o.diff {
@@ -146,7 +146,7 @@ func (o *fmtOptions) done(file fmtFile, text []byte, differs bool) error {
 		}
 	}
 	if o.diff {
-		_, err := o.streams.Out.Write(diff.Diff(plain(file.shown), file.Data, plain(file.shown)+" (canonical)", text))
+		_, err := o.streams.Out.Write(diff.Diff(plain(file.shown), file.Data, plain(file.shown)+" ("+o.streams.words(o.streams.Out, message.New("cli.canonical"))+")", text))
 		return err
 	}
 	return nil
@@ -160,7 +160,7 @@ func fmtFiles(ctx context.Context, opts *fmtOptions) ([]fmtFile, []finding.Findi
 	}
 	if slices.Contains(paths, stdinName) {
 		if len(paths) > 1 {
-			return nil, nil, errors.New("fmt: give - alone, without other paths")
+			return nil, nil, message.NewError("cli.input-alone")
 		}
 		file, err := fmtStdin(opts.streams.In)
 		return []fmtFile{file}, nil, err
@@ -171,7 +171,7 @@ func fmtFiles(ctx context.Context, opts *fmtOptions) ([]fmtFile, []finding.Findi
 	for _, path := range paths {
 		read, found, err := fmtPath(ctx, path, opts.limit.limits(0))
 		if err != nil {
-			return nil, nil, fmt.Errorf("fmt: %w", err)
+			return nil, nil, err
 		}
 		findings = append(findings, found...)
 		for _, file := range read {
@@ -187,7 +187,7 @@ func fmtFiles(ctx context.Context, opts *fmtOptions) ([]fmtFile, []finding.Findi
 func fmtStdin(in io.Reader) (fmtFile, error) {
 	data, err := boundedio.Read(in, source.DefaultLimits().FileBytes)
 	if err != nil {
-		return fmtFile{}, fmt.Errorf("fmt: standard input: %w", err)
+		return fmtFile{}, message.NewError("cli.at", "what", message.New("cli.input"), "why", err)
 	}
 	return fmtFile{File: binding.File{Path: stdinName, Data: data}, shown: stdinName}, nil
 }
@@ -235,7 +235,7 @@ var ours = regexp.MustCompile(`apiVersion["']?\s*:\s*["']?reconciler/`)
 // fmtOne reads a file that was named by itself.
 func fmtOne(path string, info fs.FileInfo) (fmtFile, error) {
 	if !info.Mode().IsRegular() {
-		return fmtFile{}, fmt.Errorf("%s is neither a file nor a folder", path)
+		return fmtFile{}, message.NewError("cli.no-file", "path", path)
 	}
 	data, err := boundedio.ReadFile(path, source.DefaultLimits().FileBytes)
 	return fmtFile{File: binding.File{Path: filepath.Base(path), Data: data}, folder: filepath.Dir(path)}, err

@@ -109,10 +109,15 @@ func (o *getOptions) check() error {
 		known       []string
 	}{{"platform", o.platform, platforms()}, {"sort-by", o.sortBy, report.BindingOrders()}} {
 		if flag.value != "" && !slices.Contains(flag.known, flag.value) {
-			return fmt.Errorf("get: --%s %s: want %s%s", flag.name, flag.value, strings.Join(flag.known, ", "), manifest.DidYouMean(flag.value, flag.known))
+			return takes("--"+flag.name, flag.value, flag.known...)
 		}
 	}
 	return nil
+}
+
+// takes is the error that a flag does not take a value.
+func takes(flag, value string, known ...string) error {
+	return message.NewError("cli.takes", "flag", flag, "value", value, "known", known, "meant", manifest.Suggestion(value, known))
 }
 
 // ask asks the daemon for what was asked for. What the daemon says about itself goes
@@ -160,14 +165,14 @@ func (o *getOptions) bindings(ctx context.Context, daemon *client.Client) ([]bin
 // known fails where a name that was asked for is not known.
 func (o *getOptions) known(n names) error {
 	for _, name := range o.names {
-		if err := n.binding("get", name); err != nil {
+		if err := n.binding(name); err != nil {
 			return err
 		}
 	}
 	if o.instance == "" {
 		return nil
 	}
-	return n.instance("get", o.instance)
+	return n.instance(o.instance)
 }
 
 // leavesOut says that a binding was not asked for.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"io"
 	"slices"
 	"time"
@@ -36,7 +35,7 @@ type watcher struct {
 // interrupts.
 func (o *getOptions) watching(ctx context.Context, daemon *client.Client) error {
 	if o.output.value == outputYAML {
-		return errors.New("get: --watch writes text, wide, name or json, not yaml")
+		return takes("--watch --output", outputYAML, "text", outputWide, outputName, "json")
 	}
 	w := &watcher{getOptions: o, table: report.NewBindingTable(o.style())}
 	aside := o.streams.Err

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +17,7 @@ import (
 	"reconciler/internal/engine"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 )
 
@@ -82,11 +81,11 @@ func runImport(ctx context.Context, opts *importOptions) error {
 		return err
 	}
 	export := manifest.NewExport(found.Observation, manifest.ExportOptions{
-		Unlisted: found.Unlisted, Words: report.English().Text, Observe: opts.observe, Edition: cfg.Editions()[opts.instance],
+		Unlisted: found.Unlisted, Words: opts.streams.style(opts.streams.Out).Language.Text, Observe: opts.observe, Edition: cfg.Editions()[opts.instance],
 	})
 	files := opts.files(export)
 	if err := opts.write(files); err != nil {
-		return fmt.Errorf("import: %w", err)
+		return err
 	}
 	findings := manifest.Load(ctx, files, manifest.Options{
 		Now: opts.now(), Instances: cfg.InstanceNames(), Editions: cfg.Editions(), AllowPrivateAddresses: cfg.CodeHosts.UnsafeAllowPrivateAddresses,
@@ -96,7 +95,7 @@ func runImport(ctx context.Context, opts *importOptions) error {
 	}
 	switch {
 	case len(export.Unknown) > 0 && len(export.Declarations) == 0:
-		return fmt.Errorf("import: the bindings of %s could not be read", opts.instance)
+		return message.NewError("import.unread", "instance", opts.instance)
 	case len(export.Unknown) > 0:
 		return exitCode(exitPartial)
 	case slices.ContainsFunc(findings, func(f finding.Finding) bool { return f.Severity == finding.Error && !manifest.ToFillIn(f.Path) }):
@@ -150,11 +149,11 @@ func (o *importOptions) writeFiles(root *os.Root, files []binding.File) error {
 		}
 	}
 	if len(there) > 0 && !o.force {
-		return fmt.Errorf("these files exist: %s; nothing was written; overwrite them with --force", strings.Join(there, ", "))
+		return message.NewError("import.exist", "files", there)
 	}
 	for _, file := range files {
 		if err := writeFile(root, path.Base(file.Path), file.Data, 0); err != nil {
-			return fmt.Errorf("%s: %w", file.Path, err)
+			return message.NewError("cli.at", "what", file.Path, "why", err)
 		}
 	}
 	return nil
@@ -163,30 +162,33 @@ func (o *importOptions) writeFiles(root *os.Root, files []binding.File) error {
 // summarize writes on the error stream what was written, what is to be filled in, and
 // what is not in it.
 func (o *importOptions) summarize(export manifest.Export, findings []finding.Finding) error {
-	var text strings.Builder
+	var lines []message.Message
+	add := func(m message.Message) { lines = append(lines, m) }
 	for _, d := range export.Declarations {
-		fmt.Fprintf(&text, "bound: %s, declared as %s\n", d.Platform.Title(), d.Name)
+		add(message.New("import.bound", "platform", d.Platform.Title(), "name", d.Name))
 	}
 	if len(export.Declarations) == 0 && len(export.Unknown) == 0 {
-		fmt.Fprintf(&text, "Nothing is bound to %s.\n", o.instance)
+		add(message.New("import.nothing", "instance", o.instance))
 	}
 	var rest []finding.Finding
 	for _, f := range findings {
 		switch {
 		case manifest.ToFillIn(f.Path):
-			fmt.Fprintf(&text, "to fill in: %s:%d:%d: %s\n", plain(f.File), f.Line, f.Column, f.Path)
+			add(message.New("import.fill-in", "at", message.Place{File: plain(f.File), Line: f.Line, Column: f.Column}, "field", f.Path))
 		case f.Severity == finding.Error:
 			rest = append(rest, f)
 		}
 	}
 	for _, left := range export.Left {
-		fmt.Fprintf(&text, "left out: %s\n", plain(left))
+		add(message.New("import.left", "what", plain(left)))
 	}
 	for _, unknown := range export.Unknown {
-		fmt.Fprintf(&text, "unknown: %s\n", plain(unknown))
+		add(message.New("import.unknown", "what", plain(unknown)))
 	}
-	if _, err := fmt.Fprint(o.streams.Err, text.String()); err != nil {
-		return err
+	for _, m := range lines {
+		if err := o.streams.say(o.streams.Err, m); err != nil {
+			return err
+		}
 	}
 	return report.Findings(o.streams.Err, rest, o.streams.style(o.streams.Err))
 }

@@ -21,6 +21,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 )
 
@@ -58,7 +59,7 @@ It uses no network and reads no secret.`,
 		},
 	}
 	for _, q := range initQuestions() {
-		cmd.Flags().StringVar(q.answer(&opts.answers), q.flag, q.fallback(initAnswers{}), q.asks)
+		cmd.Flags().StringVar(q.answer(&opts.answers), q.flag, q.fallback(initAnswers{}), report.English().Text(q.asks()))
 		if q.choices != nil {
 			_ = cmd.RegisterFlagCompletionFunc(q.flag, cobra.FixedCompletions(q.choices, cobra.ShellCompDirectiveNoFileComp))
 		}
@@ -68,28 +69,27 @@ It uses no network and reads no secret.`,
 
 func runInit(ctx context.Context, opts *initOptions) error {
 	if err := opts.ask(); err != nil {
-		return fmt.Errorf("init: %w", err)
+		return err
 	}
 	files, err := opts.answers.files(opts.now())
 	if err != nil {
-		return fmt.Errorf("init: %w", err)
+		return err
 	}
 	if there := existing(opts.folder, files); len(there) > 0 {
-		return fmt.Errorf("init: these files exist: %s; nothing was written; choose another folder, or leave the CI file out with --ci none", strings.Join(there, ", "))
+		return message.NewError("init.exist", "files", there)
 	}
 	findings, err := checkInit(ctx, files, opts.now())
 	if err != nil {
-		return fmt.Errorf("init: %w", err)
+		return err
 	}
 	if finding.HasErrors(findings) {
 		if err := report.Findings(opts.streams.Err, findings, opts.streams.style(opts.streams.Err)); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintln(opts.streams.Err, "\nNothing was written: these would be the files' findings. Run init again with other answers.")
-		return errors.Join(err, exitCode(exitFindings))
+		return errors.Join(opts.streams.say(opts.streams.Err, message.New("init.nothing")), exitCode(exitFindings))
 	}
 	if err := writeNew(opts.folder, files); err != nil {
-		return fmt.Errorf("init: %w", err)
+		return err
 	}
 	return opts.summarize(files)
 }
@@ -106,7 +106,7 @@ func (o *initOptions) ask() error {
 				continue
 			}
 			if in != nil {
-				if _, err := fmt.Fprintf(o.streams.Err, "%s [%s]: ", q.asks, *answer); err != nil {
+				if _, err := fmt.Fprintf(o.streams.Err, "%s [%s]: ", o.streams.words(o.streams.Err, q.asks()), *answer); err != nil {
 					return err
 				}
 				line, err := in()
@@ -119,7 +119,7 @@ func (o *initOptions) ask() error {
 			}
 		}
 		if q.choices != nil && !slices.Contains(q.choices, *answer) {
-			return fmt.Errorf("--%s: %q is none of %s%s", q.flag, *answer, strings.Join(q.choices, ", "), manifest.DidYouMean(*answer, q.choices))
+			return takes("--"+q.flag, *answer, q.choices...)
 		}
 	}
 	return nil
@@ -135,7 +135,7 @@ func newLines(in io.Reader) func() (string, error) {
 	return func() (string, error) {
 		line, err := lines.ReadString('\n')
 		if err != nil {
-			return "", errors.New("the answers ended; nothing was written")
+			return "", message.NewError("init.ended")
 		}
 		return strings.TrimSpace(line), nil
 	}
@@ -199,15 +199,15 @@ func writeNew(folder string, files []binding.File) error {
 
 // summarize says what was written, and what to do next.
 func (o *initOptions) summarize(files []binding.File) error {
-	var text strings.Builder
 	for _, file := range files {
-		fmt.Fprintf(&text, "wrote %s\n", filepath.Join(o.folder, filepath.FromSlash(file.Path)))
+		name := filepath.Join(o.folder, filepath.FromSlash(file.Path))
+		if err := o.streams.say(o.streams.Out, message.New("init.wrote", "file", name)); err != nil {
+			return err
+		}
 	}
-	text.WriteString("\nCheck them; neither command needs a secret or the network:\n")
+	folder := ""
 	if filepath.Clean(o.folder) != "." {
-		fmt.Fprintf(&text, "  cd %s\n", shellWord(o.folder))
+		folder = shellWord(o.folder)
 	}
-	fmt.Fprintf(&text, "  %[1]s validate --config %[2]s %[3]s\n  %[1]s plan --offline\n", program(), initConfiguration, initBindings)
-	_, err := io.WriteString(o.streams.Out, report.Harmless(text.String()))
-	return err
+	return o.streams.say(o.streams.Out, message.New("init.next", "folder", folder, "program", program(), "configuration", initConfiguration, "bindings", initBindings))
 }

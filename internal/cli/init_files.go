@@ -12,6 +12,7 @@ import (
 	"reconciler/examples"
 	"reconciler/internal/binding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 )
 
 // Names that init writes.
@@ -30,8 +31,8 @@ func (a initAnswers) token() bool { return !binding.Platform(a.platform).OAuth()
 
 // initQuestion is one thing that init has to know.
 type initQuestion struct {
-	flag, asks string
-	answer     func(*initAnswers) *string
+	flag   string
+	answer func(*initAnswers) *string
 	// fallback is the default, by the answers before.
 	fallback func(initAnswers) string
 	choices  []string
@@ -39,32 +40,35 @@ type initQuestion struct {
 	applies func(initAnswers) bool
 }
 
+// asks is the question in words.
+func (q initQuestion) asks() message.Message { return message.New("init.ask." + q.flag) }
+
 func initQuestions() []initQuestion {
 	always := func(text string) func(initAnswers) string { return func(initAnswers) string { return text } }
 	return []initQuestion{
-		{flag: "instance", asks: "name of the registry instance in declarations", answer: func(a *initAnswers) *string { return &a.instance }, fallback: always("prod-hangzhou")},
-		{flag: "region", asks: "its region", answer: func(a *initAnswers) *string { return &a.region }, fallback: always("cn-hangzhou")},
+		{flag: "instance", answer: func(a *initAnswers) *string { return &a.instance }, fallback: always("prod-hangzhou")},
+		{flag: "region", answer: func(a *initAnswers) *string { return &a.region }, fallback: always("cn-hangzhou")},
 		{
-			flag: "driver", asks: "how it is changed: console (a person does the steps) or personal (by the API)",
+			flag:   "driver",
 			answer: func(a *initAnswers) *string { return &a.driver }, fallback: always("console"), choices: []string{"console", "personal"},
 		},
 		{
-			flag: "platform", asks: "code host: codeup, github, bitbucket or gitlab",
+			flag:   "platform",
 			answer: func(a *initAnswers) *string { return &a.platform }, fallback: always("gitlab"),
 			choices: []string{"codeup", "github", "bitbucket", "gitlab"},
 		},
 		{
-			flag: "address", asks: "address of the GitLab site", answer: func(a *initAnswers) *string { return &a.address },
+			flag: "address", answer: func(a *initAnswers) *string { return &a.address },
 			fallback: always("https://gitlab.com"), applies: func(a initAnswers) bool { return a.platform == string(binding.GitLab) },
 		},
-		{flag: "username", asks: "the code host's account to bind", answer: func(a *initAnswers) *string { return &a.username }, fallback: always("ci-bot")},
-		{flag: "team", asks: "team: the folder of its declarations", answer: func(a *initAnswers) *string { return &a.team }, fallback: always("payments")},
+		{flag: "username", answer: func(a *initAnswers) *string { return &a.username }, fallback: always("ci-bot")},
+		{flag: "team", answer: func(a *initAnswers) *string { return &a.team }, fallback: always("payments")},
 		{
-			flag: "image", asks: "image repository, as NAMESPACE/NAME", answer: func(a *initAnswers) *string { return &a.image },
+			flag: "image", answer: func(a *initAnswers) *string { return &a.image },
 			fallback: func(a initAnswers) string { return orWord(a.team, "payments") + "/api" },
 		},
 		{
-			flag: "source", asks: "the project that it is built from, as its path at the code host", answer: func(a *initAnswers) *string { return &a.source },
+			flag: "source", answer: func(a *initAnswers) *string { return &a.source },
 			fallback: func(a initAnswers) string {
 				if a.platform != "" && !a.token() {
 					return a.username + "/api"
@@ -73,7 +77,7 @@ func initQuestions() []initQuestion {
 			},
 		},
 		{
-			flag: "ci", asks: "CI file: github, gitlab or none", answer: func(a *initAnswers) *string { return &a.ci },
+			flag: "ci", answer: func(a *initAnswers) *string { return &a.ci },
 			fallback: always("github"), choices: []string{"github", "gitlab", "none"},
 		},
 	}
@@ -100,7 +104,7 @@ func (a initAnswers) files(now time.Time) ([]binding.File, error) {
 		files = append(files, binding.File{Path: ".gitlab-ci.yml", Data: ci.GitLabCI})
 	}
 	if !teamName.MatchString(a.team) {
-		return nil, fmt.Errorf("--team: %q is no name of a folder: use lower-case letters, digits and dashes", a.team)
+		return nil, message.NewError("init.team", "team", a.team)
 	}
 	return files, nil
 }

@@ -2,12 +2,12 @@ package cli
 
 import (
 	"cmp"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/config"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 )
 
@@ -39,7 +39,7 @@ func (c *languageChoice) choose(cmd *cobra.Command) (*report.Language, error) {
 		}
 		chosen, err := report.LanguageNamed(named.name)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", named.by, err)
+			return nil, message.NewError("cli.at", "what", named.by, "why", err)
 		}
 		return chosen, nil
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 )
 
@@ -37,7 +37,7 @@ func (c *colorFlag) String() string { return string(*c) }
 // Set implements pflag.Value.
 func (c *colorFlag) Set(s string) error {
 	if !slices.Contains(colors(), s) {
-		return fmt.Errorf("want %s, not %q", strings.Join(colors(), ", "), s)
+		return message.NewError("cli.want", "known", colors(), "value", s)
 	}
 	*c = colorFlag(s)
 	return nil

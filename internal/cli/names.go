@@ -3,10 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +14,7 @@ import (
 	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/source"
 )
 
@@ -45,37 +44,41 @@ func namesIn(statuses []binding.Status, d client.Daemon) names {
 
 // unknownBinding is the error that no binding has a name about which the daemon
 // says nothing; nil if it has one of that name.
-func unknownBinding(ctx context.Context, daemon *client.Client, command, name string) error {
+func unknownBinding(ctx context.Context, daemon *client.Client, name string) error {
 	known, err := namesOf(ctx, daemon)
 	if err != nil {
 		return err
 	}
-	return known.binding(command, name)
+	return known.binding(name)
 }
 
 // unknownInstance is the error that no instance has a name; nil if one has it.
-func unknownInstance(ctx context.Context, daemon *client.Client, command, name string) error {
+func unknownInstance(ctx context.Context, daemon *client.Client, name string) error {
 	known, err := namesOf(ctx, daemon)
 	if err != nil {
 		return err
 	}
-	return known.instance(command, name)
+	return known.instance(name)
 }
 
 // binding fails where no binding has the name.
-func (n names) binding(command, name string) error {
+func (n names) binding(name string) error {
 	if slices.Contains(n.bindings, name) {
 		return nil
 	}
-	return fmt.Errorf("%s: no binding is called %s%s; `reconciler get` lists all", command, name, manifest.DidYouMean(name, n.bindings))
+	return message.NewError("cli.no-binding", "name", name, "meant", manifest.Suggestion(name, n.bindings))
 }
 
 // instance fails where no instance has the name.
-func (n names) instance(command, name string) error {
+func (n names) instance(name string) error {
 	if slices.Contains(n.instances, name) {
 		return nil
 	}
-	return fmt.Errorf("%s: no instance is called %s%s; the configuration has %s", command, name, manifest.DidYouMean(name, n.instances), strings.Join(n.instances, ", "))
+	return noInstance(name, n.instances)
+}
+
+func noInstance(name string, known []string) error {
+	return message.NewError("cli.no-instance", "name", name, "meant", manifest.Suggestion(name, known), "known", known)
 }
 
 // completionTimeout is how long somebody waits for a list of names.
@@ -147,27 +150,30 @@ func (c *clientFlags) names(ctx context.Context) names {
 	return known
 }
 
-// meantFlag is the end of an error about a flag that does not exist, with the
-// flag that was meant.
-func meantFlag(cmd *cobra.Command, err error) string {
-	unknown, ok := errors.AsType[*pflag.NotExistError](err)
-	if !ok {
-		return ""
+// wrongFlag is what the library says about a flag: which one was meant where it
+// does not exist, and in our words why a value is wrong.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return message.NewError("cli.value", "value", wrong.GetValue(), "flag", "--"+wrong.GetFlag().Name, "why", errors.Unwrap(err))
 	}
-	var flags []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, "--"+f.Name) })
-	return manifest.DidYouMean("--"+unknown.GetSpecifiedName(), flags)
+	var meant message.Message
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		var flags []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, "--"+f.Name) })
+		meant = manifest.Suggestion("--"+unknown.GetSpecifiedName(), flags)
+	}
+	return message.NewError("cli.meant", "why", err, "meant", meant)
 }
 
-// meantCommand is the end of an error about an argument of a command that has
-// only commands, with the one that was meant.
-func meantCommand(cmd *cobra.Command, args []string) string {
+// meantCommand is the command that was meant by an argument of a command that
+// has only commands.
+func meantCommand(cmd *cobra.Command, args []string) message.Message {
 	var commands []string
 	for _, sub := range cmd.Commands() {
 		commands = append(commands, sub.Name())
 	}
 	if len(args) == 0 || len(commands) == 0 {
-		return ""
+		return message.Message{}
 	}
-	return manifest.DidYouMean(args[0], commands)
+	return manifest.Suggestion(args[0], commands)
 }

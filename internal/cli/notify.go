@@ -13,6 +13,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
 	"reconciler/internal/finding"
+	"reconciler/internal/manifest"
 	"reconciler/internal/message"
 	"reconciler/internal/notify"
 	"reconciler/internal/report"
@@ -93,7 +94,7 @@ func (o *notifyOptions) receivers() (cfg config.Config, rules notify.Rules, all 
 	}
 	clients := engine.NewClients(engine.Options{Config: cfg, Redactor: o.streams.redactor})
 	if rules, all, err = clients.Receivers(); err == nil && len(all) == 0 {
-		err = fmt.Errorf("notify: %s has no receivers; see docs/notify.md", o.config)
+		err = message.NewError("notify.none", "file", o.config)
 	}
 	return cfg, rules, all, func() { _ = clients.Close() }, err // Vault ends the session by itself.
 }
@@ -107,7 +108,7 @@ func named(all []notify.Receiver, name string) (notify.Receiver, error) {
 		}
 		names = append(names, r.Name)
 	}
-	return notify.Receiver{}, fmt.Errorf("notify: no receiver is called %s; the configuration has %s", name, strings.Join(names, ", "))
+	return notify.Receiver{}, message.NewError("notify.no-receiver", "name", name, "meant", manifest.Suggestion(name, names), "known", names)
 }
 
 func runNotifyTest(ctx context.Context, opts *notifyOptions) error {
@@ -124,8 +125,7 @@ func runNotifyTest(ctx context.Context, opts *notifyOptions) error {
 	if _, err := r.Sender.Send(ctx, note.Text(r.Language, opts.streams.redactor.Redact)); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(opts.streams.Out, "%s took the message (%s).\n", r.Name, note.ID)
-	return err
+	return opts.streams.say(opts.streams.Out, message.New("notify.taken", "receiver", r.Name, "id", note.ID))
 }
 
 func runNotifyPreview(opts *notifyOptions) error {
@@ -150,14 +150,10 @@ func runNotifyPreview(opts *notifyOptions) error {
 		if opts.receiver != "" && !slices.Contains(to, opts.receiver) {
 			continue
 		}
-		who := strings.Join(to, ", ")
-		if len(to) == 0 {
-			who = "nobody"
-		}
 		if len(to) == 0 && m.Severity == finding.Error && !slices.Contains(nobody, m.Kind) {
 			nobody = append(nobody, m.Kind)
 		}
-		fmt.Fprintf(&out, "%s, %s, to %s\n", m.Kind, m.Severity, who)
+		fmt.Fprintln(&out, opts.streams.words(opts.streams.Out, message.New("notify.to", "kind", m.Kind, "severity", m.Severity, "receivers", to)))
 		phases := []notify.Phase{notify.Happened}
 		if m.Ends() {
 			phases = []notify.Phase{notify.Began, notify.Over}
@@ -169,7 +165,7 @@ func runNotifyPreview(opts *notifyOptions) error {
 	}
 	for _, kind := range nobody {
 		why := message.New("notify.nobody", "what", kind, "severity", finding.Error)
-		_, _ = fmt.Fprintln(opts.streams.Err, "reconciler: "+opts.streams.style(opts.streams.Err).Language.Text(why))
+		_ = opts.streams.warn(why)
 	}
 	_, err = fmt.Fprint(opts.streams.Out, report.Harmless(out.String()))
 	return err

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -11,6 +9,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/confine"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -138,13 +137,13 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 		return err
 	}
 	if opts.daemon.given() && !opts.fromDaemon {
-		return errors.New("plan: --socket and --server require --from-daemon")
+		return requires("--from-daemon", "--socket", "--server")
 	}
 	if opts.fromDaemon {
 		return showDaemonPlan(ctx, opts, targets)
 	}
 	if opts.change.base == "" && opts.change != (changeOptions{head: "HEAD"}) {
-		return errors.New("plan: --head and --repo require --base")
+		return requires("--base", "--head", "--repo")
 	}
 	if err := opts.snapshot.check(opts); err != nil {
 		return err
@@ -155,7 +154,7 @@ func runPlan(ctx context.Context, opts *planOptions) error {
 	}
 	defer session.close()
 	if opts.out != "" && opts.change.base != "" && session.source.Folder != nil {
-		return errors.New("plan: --out with --base requires source.git, because apply could not check a plan from a folder without commits")
+		return message.NewError("cli.plan.no-git")
 	}
 	document, err := session.document(ctx, opts)
 	if err != nil {
@@ -213,7 +212,7 @@ func openPlanSession(ctx context.Context, opts *planOptions) (s *session, err er
 func explain(opts *planOptions, s *session, basis report.Basis, targets []report.Target) error {
 	e := report.NewExplanation(opts.explain, basis.Depth, s.planned.Rounds())
 	if len(e.Instances) == 0 {
-		return fmt.Errorf("plan: --explain %s: no binding of that name is declared or remembered; see: reconciler get", opts.explain)
+		return message.NewError("cli.plan.unexplained", "name", opts.explain)
 	}
 	return report.WriteExplanation(outputOf(opts.streams), targets, e, opts.streams.style(opts.streams.Out))
 }
@@ -221,7 +220,7 @@ func explain(opts *planOptions, s *session, basis report.Basis, targets []report
 // showDaemonPlan shows the last plan of a running daemon.
 func showDaemonPlan(ctx context.Context, opts *planOptions, targets []report.Target) error {
 	if opts.path != "" {
-		return errors.New("plan: the daemon's plan uses its own source; remove the folder")
+		return message.NewError("cli.plan.daemon-source")
 	}
 	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"reconciler/internal/engine"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
@@ -101,7 +101,7 @@ func baseSnapshot(ctx context.Context, clone *git.Local, id, path string) (sourc
 
 func workTreeSnapshot(ctx context.Context, root, path string, limits source.Limits) (source.Snapshot, error) {
 	if root == "" {
-		return source.Snapshot{}, errors.New("--head WORKTREE: the repository has no work tree")
+		return source.Snapshot{}, message.NewError("cli.plan.no-worktree")
 	}
 	src, err := folder.New(folder.Options{Path: filepath.Join(root, filepath.FromSlash(path)), Limits: limits})
 	if err != nil {
@@ -130,7 +130,7 @@ func folderInClone(cfg config.Source, root string) (string, error) {
 	}
 	rel, err := filepath.Rel(root, path)
 	if err != nil || !filepath.IsLocal(rel) {
-		return "", fmt.Errorf("--base: the declarations in %s are not in the repository %s", path, root)
+		return "", message.NewError("cli.plan.elsewhere", "path", path, "repository", root)
 	}
 	if rel == "." {
 		return "", nil

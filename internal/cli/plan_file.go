@@ -19,7 +19,7 @@ func savePlan(path string, f report.PlanFile) error {
 		return err
 	}
 	if err := saveOutput(path, text.Bytes()); err != nil {
-		return fmt.Errorf("--out: %w", err)
+		return message.NewError("cli.at", "what", "--out", "why", err)
 	}
 	return nil
 }
@@ -39,12 +39,12 @@ type expectation struct {
 func readPlanFile(path string) (expectation, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return expectation{}, fmt.Errorf("apply: %w", err)
+		return expectation{}, err
 	}
 	defer func() { _ = file.Close() }()
 	kept, err := report.ReadPlanFile(file)
 	if err != nil {
-		return expectation{}, fmt.Errorf("apply: %s: %w", path, err)
+		return expectation{}, message.NewError("cli.at", "what", path, "why", err)
 	}
 	return expectation{name: path, digest: kept.Plan.Digest(), kept: &kept}, nil
 }
@@ -52,7 +52,7 @@ func readPlanFile(path string) (expectation, error) {
 // expectDigest is the expectation of --expect.
 func expectDigest(digest string) (expectation, error) {
 	if !regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString(digest) {
-		return expectation{}, fmt.Errorf("apply: --expect %q is not a digest: want sha256: and 64 hexadecimal digits, as plan prints it", digest)
+		return expectation{}, message.NewError("cli.value", "flag", "--expect", "value", digest, "why", message.New("cli.want-digest"))
 	}
 	return expectation{name: "--expect", digest: digest}, nil
 }
@@ -63,20 +63,21 @@ func (e expectation) check(streams Streams, talk io.Writer, s *session, p plan.P
 	if e.digest == "" {
 		return nil
 	}
-	var reasons []string
+	var reasons []message.Message
+	add := func(m message.Message) { reasons = append(reasons, m) }
 	if digest := p.Digest(); digest != e.digest {
-		reasons = append(reasons, fmt.Sprintf("the plan's digest is %s now, not %s", digest, e.digest))
+		add(message.New("apply-text.digest", "now", digest, "before", e.digest))
 	}
 	if e.kept != nil {
 		for _, m := range plan.Moved(e.kept.Plan.Instances, p.Instances) {
-			reasons = append(reasons, fmt.Sprintf("instance %s has %s %q now, not %q", m.Instance, m.Field, m.To, m.From))
+			add(message.New("apply-text.moved", "instance", m.Instance, "field", m.Field, "now", m.To, "before", m.From))
 		}
 	}
 	if e.kept != nil && e.kept.Revision != s.loaded.Desired.Revision {
-		reasons = append(reasons, fmt.Sprintf("the source is at %s now, not %s", report.Short(s.loaded.Desired.Revision), report.Short(e.kept.Revision)))
+		add(message.New("apply-text.revision", "now", report.Short(s.loaded.Desired.Revision), "before", report.Short(e.kept.Revision)))
 	}
 	if e.kept != nil && e.kept.Observation != s.observation {
-		reasons = append(reasons, "what was observed is something else now")
+		add(message.New("apply-text.observation"))
 	}
 	if len(reasons) == 0 {
 		return nil
@@ -87,7 +88,7 @@ func (e expectation) check(streams Streams, talk io.Writer, s *session, p plan.P
 	return exitCode(exitRefused)
 }
 
-func (e expectation) refuse(streams Streams, talk io.Writer, p plan.Plan, reasons []string) error {
+func (e expectation) refuse(streams Streams, talk io.Writer, p plan.Plan, reasons []message.Message) error {
 	style := streams.style(talk)
 	switch {
 	case e.kept == nil:
@@ -95,7 +96,7 @@ func (e expectation) refuse(streams Streams, talk io.Writer, p plan.Plan, reason
 			return err
 		}
 	case e.digest == p.Digest():
-		if _, err := fmt.Fprintln(talk, style.Language.Text(message.New("apply-text.same"))); err != nil {
+		if err := streams.say(talk, message.New("apply-text.same")); err != nil {
 			return err
 		}
 	default:
@@ -107,10 +108,9 @@ func (e expectation) refuse(streams Streams, talk io.Writer, p plan.Plan, reason
 		}
 	}
 	for _, reason := range reasons {
-		if _, err := fmt.Fprintf(streams.Err, "reconciler: apply: %s: %s\n", e.name, report.Harmless(reason)); err != nil {
+		if err := streams.warn(message.New("apply-text.because", "name", e.name, "why", reason)); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Fprintln(streams.Err, "reconciler: apply: refused, nothing was changed; plan again, and have the new plan reviewed")
-	return err
+	return streams.warn(message.New("apply-text.refused"))
 }

@@ -3,8 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -46,17 +44,17 @@ func (o *snapshotOptions) check(plan *planOptions) error {
 	url := strings.Contains(o.from, "://")
 	switch {
 	case o.from == "" && o.tokenFile != "":
-		return errors.New("plan: --snapshot-token-file requires --snapshot")
+		return requires("--snapshot", "--snapshot-token-file")
 	case o.from == "":
 		return nil
 	case plan.preflight:
-		return errors.New("plan: --preflight asks the code hosts, and --snapshot asks nothing; remove one of them")
+		return message.NewError("cli.snapshot.preflight")
 	case plan.offline:
-		return errors.New("plan: --offline uses only the files, and --snapshot also what a daemon observed; remove one of them")
+		return message.NewError("cli.snapshot.offline")
 	case o.tokenFile != "" && !url:
-		return errors.New("plan: --snapshot-token-file is for a URL, and --snapshot is a file")
+		return message.NewError("cli.snapshot.token-for-file")
 	case o.maxAge < 0:
-		return errors.New("plan: --snapshot-max-age is less than 0")
+		return message.NewError("cli.negative", "flag", "--snapshot-max-age")
 	}
 	return nil
 }
@@ -69,26 +67,23 @@ func (o *snapshotOptions) read(ctx context.Context, streams Streams, cfg config.
 	}
 	text, err := o.text(ctx, streams)
 	if err != nil {
-		return nil, report.Basis{}, fmt.Errorf("plan: --snapshot: %w", err)
+		return nil, report.Basis{}, message.NewError("cli.at", "what", "--snapshot", "why", err)
 	}
-	name := o.name()
+	unusable := func(why error) error { return message.NewError("cli.snapshot.unusable", "name", o.name(), "why", why) }
 	snapshot, err := report.ReadPublished(text)
 	if err != nil {
-		return nil, report.Basis{}, fmt.Errorf("plan: --snapshot: %s: %w", name, err)
+		return nil, report.Basis{}, unusable(err)
 	}
 	oldest, err := oldestOf(snapshot, cfg.InstanceNames())
 	if err != nil {
-		return nil, report.Basis{}, fmt.Errorf("plan: --snapshot: %s: %w", name, err)
+		return nil, report.Basis{}, unusable(err)
 	}
 	age := now.Sub(oldest.Observed)
 	switch {
 	case age < -snapshotAhead:
-		return nil, report.Basis{}, fmt.Errorf("plan: --snapshot: %s: %s was observed at %s, which is in the future; check the clocks",
-			name, oldest.Name, oldest.Observed.Format(time.RFC3339))
+		return nil, report.Basis{}, unusable(message.NewError("cli.snapshot.future", "instance", oldest.Name, "at", oldest.Observed))
 	case o.maxAge > 0 && age > o.maxAge:
-		return nil, report.Basis{}, fmt.Errorf("plan: --snapshot: %s: %s was observed %s ago, at %s; a snapshot older than %s is rejected: "+
-			"publish a new one, or say how old it may be with --snapshot-max-age",
-			name, oldest.Name, report.English().Text(report.Age(age)), oldest.Observed.Format(time.RFC3339), o.maxAge)
+		return nil, report.Basis{}, unusable(message.NewError("cli.snapshot.old", "instance", oldest.Name, "age", report.Age(age), "at", oldest.Observed, "most", o.maxAge))
 	}
 	return &snapshot, report.Basis{Depth: report.FromPublished, Observed: oldest.Observed, Age: max(age, 0)}, nil
 }
@@ -106,24 +101,23 @@ func oldestOf(s report.Published, names []string) (report.PublishedInstance, err
 	}
 	switch {
 	case len(has) == 0:
-		return oldest, errors.New("it contains no instance: the daemon had observed none when it published it")
+		return oldest, message.NewError("cli.snapshot.empty")
 	case oldest.Name == "":
-		return oldest, fmt.Errorf("it contains other instances (%s) than the configuration (%s)%s",
-			strings.Join(has, ", "), strings.Join(names, ", "), manifest.DidYouMean(names[0], has))
+		return oldest, message.NewError("cli.snapshot.others", "has", has, "configured", names, "meant", manifest.Suggestion(names[0], has))
 	}
 	return oldest, nil
 }
 
 // name is what messages call the snapshot: of a URL no more than the host, for
 // its query may be secret.
-func (o *snapshotOptions) name() string {
+func (o *snapshotOptions) name() message.Message {
 	if u, err := providers.ParseDocument(o.from); err == nil {
-		return u.Host
+		return message.Verbatim(u.Host)
 	}
 	if o.from == "-" {
-		return "the standard input"
+		return message.New("cli.input")
 	}
-	return o.from
+	return message.Verbatim(o.from)
 }
 
 // text opens what is to be read.
@@ -147,13 +141,13 @@ func (o *snapshotOptions) fetch(ctx context.Context, streams Streams) (io.Reader
 	if o.tokenFile != "" {
 		value, err := boundedio.ReadText(o.tokenFile, 64<<10)
 		if err != nil {
-			return nil, fmt.Errorf("--snapshot-token-file: %w", err)
+			return nil, message.NewError("cli.at", "what", "--snapshot-token-file", "why", err)
 		}
 		token = secrets.New(value)
 		defer token.Wipe()
 		defer streams.redactor.Register(token)()
 		if why := providers.Malformed(token); !why.IsZero() {
-			return nil, fmt.Errorf("--snapshot-token-file: the token in %s cannot be used: %w", o.tokenFile, &message.Error{Message: why})
+			return nil, message.NewError("cli.token-unusable", "where", o.tokenFile, "why", why)
 		}
 	}
 	// The daemon is on the operator's own network, as a rule.

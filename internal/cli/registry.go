@@ -3,15 +3,14 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
+	"reconciler/internal/message"
 	"reconciler/internal/registry/enterprise"
 	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/personal"
@@ -87,16 +86,16 @@ name is only the name of a field, give it with --field.
 func runRegistryRecord(ctx context.Context, opts *recordOptions) error {
 	if opts.profile != "" {
 		if err := discardOutputs(opts.profile); err != nil {
-			return fmt.Errorf("registry record: %w", err)
+			return err
 		}
 	}
 	found, err := opts.record(ctx)
 	if err != nil {
-		return fmt.Errorf("registry record: %w", err)
+		return err
 	}
 	if opts.profile != "" && found.Profile != "" {
 		if err := saveOutput(opts.profile, []byte(found.Profile)); err != nil {
-			return fmt.Errorf("registry record: %w", err)
+			return err
 		}
 	}
 	if opts.output.json() {
@@ -116,7 +115,7 @@ func (o *recordOptions) record(ctx context.Context) (report.RegistryRecord, erro
 		return record.FromHAR(o.har, options)
 	}
 	if o.instance == "" {
-		return report.RegistryRecord{}, errors.New("no instance and no --har FILE is given; usage: reconciler registry record [INSTANCE] (more with --help)")
+		return report.RegistryRecord{}, message.NewError("cli.usage", "why", message.New("cli.no-record"), "usage", "reconciler registry record [INSTANCE] [flags]")
 	}
 	instance, err := instanceNamed(o.streams, o.config, o.instance)
 	if err != nil {
@@ -154,7 +153,7 @@ func instanceNamed(streams Streams, file, name string) (config.Instance, error) 
 	}
 	at := slices.IndexFunc(cfg.Instances, func(i config.Instance) bool { return i.Name == name })
 	if at < 0 {
-		return config.Instance{}, fmt.Errorf("no instance is called %s; the configuration has %s", name, strings.Join(cfg.InstanceNames(), ", "))
+		return config.Instance{}, noInstance(name, cfg.InstanceNames())
 	}
 	return cfg.Instances[at], nil
 }

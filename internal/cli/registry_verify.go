@@ -80,19 +80,19 @@ func runRegistryVerify(ctx context.Context, opts *verifyOptions) error {
 	}
 	o, driver, err := opts.prepare(talk)
 	if err != nil {
-		return fmt.Errorf("registry verify: %w", err)
+		return err
 	}
 	defer o.Token.Wipe()
 	run, err := verify.Begin(ctx, driver, o)
 	if errors.Is(err, verify.ErrBound) {
 		m := message.New("registry-verify.bound", "platform", o.Account.Platform.Title(), "instance", opts.instance)
-		if _, err := fmt.Fprintln(opts.streams.Err, "reconciler: registry verify: "+report.Harmless(opts.streams.style(opts.streams.Err).Language.Text(m))); err != nil {
+		if err := opts.streams.warn(message.New("cli.at", "what", "registry verify", "why", m)); err != nil {
 			return err
 		}
 		return exitCode(exitRefused)
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("registry verify: interrupted; nothing was changed: %w", ctx.Err())
+		return interrupted(ctx)
 	}
 	if !run.Over() {
 		if err := opts.introduce(ctx, talk, o); err != nil {
@@ -124,7 +124,7 @@ func (o *verifyOptions) prepare(talk io.Writer) (verify.Options, registry.Driver
 		Instance: o.instance, Region: instance.Region, Account: account, Token: token,
 		Patience: o.timeout, Now: time.Now, Wait: binding.Sleep,
 		Progress: func(m message.Message) {
-			_, _ = fmt.Fprintln(talk, "  … "+report.Harmless(o.streams.style(talk).Language.Text(m)))
+			_ = o.streams.say(talk, message.New("registry-verify.progress", "step", m))
 		},
 	}, driver, nil
 }
@@ -133,16 +133,16 @@ func (o *verifyOptions) account() (binding.Account, error) {
 	account := binding.Account{Platform: binding.Platform(o.platform), Username: o.username, Address: o.address}
 	switch {
 	case !slices.Contains(binding.Platforms(), account.Platform):
-		return account, fmt.Errorf("--platform %q: want gitlab or codeup", o.platform)
+		return account, takes("--platform", o.platform, "gitlab", "codeup")
 	case account.Platform.OAuth():
-		return account, fmt.Errorf("--platform %s: a person binds it in a browser, so no command can; want gitlab or codeup", o.platform)
+		return account, message.NewError("cli.by-browser", "platform", o.platform)
 	case account.Platform == binding.Codeup && o.address != "":
-		return account, errors.New("--address: Codeup takes no address")
+		return account, message.NewError("cli.at", "what", "--address", "why", message.New("cli.no-address"))
 	case account.Platform == binding.GitLab && o.address == "":
 		account.Address = "https://gitlab.com"
 	}
 	if o.username == "" {
-		return account, errors.New("--username: is empty")
+		return account, message.NewError("cli.at", "what", "--username", "why", message.New("cli.empty"))
 	}
 	return account, nil
 }
@@ -154,12 +154,12 @@ const maxTokenFile = 64 << 10
 func (o *verifyOptions) token() (secrets.Secret, error) {
 	data, err := boundedio.ReadText(o.tokenFile, maxTokenFile)
 	if err != nil {
-		return secrets.Secret{}, fmt.Errorf("--token-file: %w", err)
+		return secrets.Secret{}, message.NewError("cli.at", "what", "--token-file", "why", err)
 	}
 	data = bytes.TrimSpace(data)
 	if len(data) == 0 || bytes.ContainsFunc(data, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		clear(data)
-		return secrets.Secret{}, fmt.Errorf("--token-file: %s: contains no token; a token is one line of printable ASCII", o.tokenFile)
+		return secrets.Secret{}, message.NewError("cli.no-token", "file", o.tokenFile)
 	}
 	token := secrets.New(data)
 	o.streams.redactor.Register(token)
@@ -184,7 +184,7 @@ func (o *verifyOptions) introduce(ctx context.Context, talk io.Writer, v verify.
 	if o.yes {
 		return nil
 	}
-	return confirm(ctx, o.streams, talk, question{"registry verify", message.New("registry-verify.question"), "--yes does it without asking"})
+	return confirm(ctx, o.streams, talk, message.New("registry-verify.question"), "--yes")
 }
 
 func (o *verifyOptions) show(v report.RegistryVerification) error {

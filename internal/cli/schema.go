@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -24,7 +23,7 @@ func newSchema(streams Streams) *cobra.Command {
 			var err error
 			switch {
 			case !slices.Contains(binding.Editions(), binding.Edition(edition)):
-				return fmt.Errorf("schema: --edition takes personal or enterprise, not %q", edition)
+				return takes("--edition", edition, "personal", "enterprise")
 			case format == "cue":
 				text, err = schema.CUE()
 			case format == "jsonschema" && edition == string(binding.Enterprise):
@@ -32,7 +31,7 @@ func newSchema(streams Streams) *cobra.Command {
 			case format == "jsonschema":
 				text, err = schema.JSONSchema()
 			default:
-				return fmt.Errorf("schema: --format takes cue or jsonschema, not %q", format)
+				return takes("--format", format, "cue", "jsonschema")
 			}
 			if err != nil {
 				return err

@@ -16,6 +16,7 @@ var latin = regexp.MustCompile(`(?m)(?:^|[\s（：，；。、“”]|: )([A-Za-
 // their object, fields of a declaration, and what foreign programs say.
 var allowed = []*regexp.Regexp{
 	regexp.MustCompile("`[^`]*`|<!--.*-->|https?://\\S+"),
+	regexp.MustCompile(`(?m)^reconciler: ([a-z]+ )?[a-z]+：`), // The command that an error is of.
 	regexp.MustCompile(`reconciler( [a-z-]+)+`),
 	regexp.MustCompile(`\b(sync|audit) [a-z-]+`),
 	regexp.MustCompile(`\b(bind|rebind|unbind|authorize|manual|noop|link|adopt) account\b`),

@@ -2,15 +2,14 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
@@ -107,8 +106,7 @@ func (o sessionOptions) loadConfig(streams Streams) (config.Config, error) {
 		return f.Code == "file-missing"
 	})
 	if len(missing) > 0 {
-		line := fmt.Sprintf("%s: warning[file-missing]: missing or unreadable here: %s", o.config, strings.Join(missing, ", "))
-		if _, err := fmt.Fprintln(streams.Err, report.Harmless(line)); err != nil {
+		if err := streams.say(streams.Err, message.New("cli.plan.missing", "file", o.config, "fields", missing)); err != nil {
 			return cfg, err
 		}
 	}
@@ -121,7 +119,7 @@ func openEngine(ctx context.Context, streams Streams, opts sessionOptions) (*ses
 	if err != nil {
 		return nil, nil, err
 	}
-	name, _ := whoAsks("", "apply") // Who is not known has no name in the history.
+	name, _ := whoAsks("") // Who is not known has no name in the history.
 	options := engine.Options{
 		Redactor: streams.redactor, Published: snapshot, Who: server.ThisProcess().Person(name),
 		Config: cfg, LogTo: streams.Err, ReadOnly: opts.readOnly, Events: opts.events, AnyInstance: opts.bare != nil,

@@ -3,10 +3,10 @@ package cli
 import (
 	"bytes"
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 )
 
@@ -53,14 +53,14 @@ func runSnapshot(ctx context.Context, opts *snapshotCommand) error {
 		return err
 	}
 	if _, err := report.ReadPublished(bytes.NewReader(text)); err != nil {
-		return fmt.Errorf("snapshot: the daemon's answer: %w", err)
+		return message.NewError("cli.snapshot.answer", "why", err)
 	}
 	if opts.out == "" {
 		_, err := opts.streams.Out.Write(text)
 		return err
 	}
 	if err := saveOutput(opts.out, text); err != nil {
-		return fmt.Errorf("snapshot: --out: %w", err)
+		return message.NewError("cli.at", "what", "--out", "why", err)
 	}
 	return nil
 }

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +10,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 )
 
@@ -70,9 +69,9 @@ func scopeFlags(cmd *cobra.Command, scope *client.Scope) {
 
 func runSuspend(ctx context.Context, opts *suspendOptions) (err error) {
 	if opts.request.Until, err = parseUntil(opts.until, opts.now()); err != nil {
-		return fmt.Errorf("suspend: %w", err)
+		return err
 	}
-	if opts.request.By, err = whoAsks(opts.request.By, "suspend"); err != nil {
+	if opts.request.By, err = whoAsks(opts.request.By); err != nil {
 		return err
 	}
 	_, err = ask(&opts.asking, func(daemon *client.Client) (report.SuspensionList, error) {
@@ -87,7 +86,7 @@ func parseUntil(text string, now time.Time) (time.Time, error) {
 	at, length, err := parseTime(text)
 	switch {
 	case err != nil:
-		return time.Time{}, fmt.Errorf("--until %q: %w", text, err)
+		return time.Time{}, message.NewError("cli.value", "flag", "--until", "value", text, "why", err)
 	case length > 0:
 		return now.Add(length), nil
 	case len(text) == len(time.DateOnly):
@@ -112,7 +111,7 @@ func parseTime(text string) (at time.Time, length time.Duration, err error) {
 		}
 	}
 	if err != nil || length <= 0 {
-		return time.Time{}, 0, errors.New("want a day (2026-12-24), a time (2026-12-24T08:00:00Z) or a duration (90m, 36h, 7d)")
+		return time.Time{}, 0, message.NewError("cli.want-time")
 	}
 	return time.Time{}, length, nil
 }
@@ -148,7 +147,7 @@ a declaration suspends, change the declaration.`,
 }
 
 func runResume(ctx context.Context, opts *resumeOptions) (err error) {
-	if opts.request.By, err = whoAsks(opts.request.By, "resume"); err != nil {
+	if opts.request.By, err = whoAsks(opts.request.By); err != nil {
 		return err
 	}
 	_, err = ask(&opts.asking, func(daemon *client.Client) (report.SuspensionList, error) {

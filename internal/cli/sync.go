@@ -56,10 +56,10 @@ the user at the other end of the socket is proven.
 }
 
 func runSync(ctx context.Context, opts *syncOptions) (err error) {
-	if err := checkBreakGlass("sync", opts.request.BreakGlass, opts.request.By, opts.request.Reason); err != nil {
+	if err := checkBreakGlass(opts.request.BreakGlass, opts.request.By, opts.request.Reason); err != nil {
 		return err
 	}
-	if opts.request.By, err = whoAsks(opts.request.By, "sync"); err != nil {
+	if opts.request.By, err = whoAsks(opts.request.By); err != nil {
 		return err
 	}
 	result, err := ask(&opts.asking, func(daemon *client.Client) (report.SyncResult, error) {

@@ -2,14 +2,13 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/client"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 )
 
@@ -48,7 +47,7 @@ and build rule, and recent events.`,
 func runDescribe(ctx context.Context, opts *describeOptions) error {
 	_, err := ask(&opts.asking, func(daemon *client.Client) (report.Description, error) {
 		if opts.instance != "" {
-			if err := unknownInstance(ctx, daemon, "describe", opts.instance); err != nil {
+			if err := unknownInstance(ctx, daemon, opts.instance); err != nil {
 				return report.Description{}, err
 			}
 		}
@@ -96,10 +95,10 @@ them, with times instead of ages. --local shows times too.`,
 
 func runHistory(ctx context.Context, opts *historyOptions) (err error) {
 	if opts.query.Limit < 0 {
-		return errors.New("history: --limit must not be negative")
+		return message.NewError("cli.negative", "flag", "--limit")
 	}
 	if opts.query.Since, err = parseSince(opts.since, opts.now()); err != nil {
-		return fmt.Errorf("history: %w", err)
+		return err
 	}
 	_, err = ask(&opts.asking, func(daemon *client.Client) (report.History, error) {
 		h, err := daemon.History(ctx, opts.query)
@@ -117,7 +116,7 @@ func knownToHistory(ctx context.Context, daemon *client.Client, of client.Histor
 	for _, ask := range []struct {
 		query   client.HistoryQuery
 		name    string
-		unknown func(ctx context.Context, daemon *client.Client, command, name string) error
+		unknown func(ctx context.Context, daemon *client.Client, name string) error
 	}{
 		{client.HistoryQuery{Binding: of.Binding, Limit: 1}, of.Binding, unknownBinding},
 		{client.HistoryQuery{Instance: of.Instance, Limit: 1}, of.Instance, unknownInstance},
@@ -127,7 +126,7 @@ func knownToHistory(ctx context.Context, daemon *client.Client, of client.Histor
 		}
 		all, err := daemon.History(ctx, ask.query)
 		if err == nil && len(all.Items) == 0 {
-			err = ask.unknown(ctx, daemon, "history", ask.name)
+			err = ask.unknown(ctx, daemon, ask.name)
 		}
 		if err != nil {
 			return err
@@ -147,7 +146,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	}
 	at, length, err := parseTime(text)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("--since %q: %w", text, err)
+		return time.Time{}, message.NewError("cli.value", "flag", "--since", "value", text, "why", err)
 	}
 	if length > 0 {
 		return now.Add(-length), nil
@@ -203,10 +202,10 @@ const eventsWait = 30 * time.Second
 func runEvents(ctx context.Context, opts *eventsOptions) error {
 	since, err := parseSince(opts.since, opts.now())
 	if err != nil {
-		return fmt.Errorf("events: %w", err)
+		return err
 	}
 	if opts.follow && opts.output.value == outputYAML {
-		return errors.New("events: --follow writes text, wide or json, not yaml")
+		return takes("--follow --output", outputYAML, "text", outputWide, "json")
 	}
 	daemon, err := opts.daemon.client(opts.streams)
 	if err != nil {
@@ -237,14 +236,14 @@ func (o *eventsOptions) others(e report.EventItem) bool {
 // known fails where nobody knows the binding or the instance.
 func (o *eventsOptions) known(ctx context.Context, daemon *client.Client, list report.EventList) error {
 	if o.name != "" && len(list.Items) == 0 {
-		if err := unknownBinding(ctx, daemon, "events", o.name); err != nil {
+		if err := unknownBinding(ctx, daemon, o.name); err != nil {
 			return err
 		}
 	}
 	if o.instance == "" || slices.ContainsFunc(list.Items, func(e report.EventItem) bool { return e.Instance == o.instance }) {
 		return nil
 	}
-	return unknownInstance(ctx, daemon, "events", o.instance)
+	return unknownInstance(ctx, daemon, o.instance)
 }
 
 // following continues with new events until somebody interrupts.

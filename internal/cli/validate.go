@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -83,7 +81,7 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 		return err
 	}
 	if !opts.offline {
-		return errors.New("validate: --offline cannot be false, because validate uses only the files; use plan to ask more")
+		return message.NewError("cli.offline-only")
 	}
 	check := manifest.Options{Now: opts.now()}
 	policies, err := readPolicies(opts.policy)
@@ -151,7 +149,7 @@ func runValidate(ctx context.Context, opts *validateOptions) error {
 }
 
 // errNoDeclaration says that a folder is probably not the one that was meant.
-var errNoDeclaration = errors.New("contains no declaration: no file .yaml or .yml that .reconcilerignore does not exclude")
+var errNoDeclaration = message.NewError("cli.no-declaration")
 
 // readPaths reads the declaration files at paths. The files are named as the
 // user named them, so that an editor can jump to a finding.
@@ -161,7 +159,7 @@ func readPaths(ctx context.Context, paths []string, limits source.Limits) ([]bin
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {
-			return nil, nil, fmt.Errorf("validate: %w", err)
+			return nil, nil, err
 		}
 		if !info.IsDir() {
 			file, err := readFile(path)
@@ -176,7 +174,7 @@ func readPaths(ctx context.Context, paths []string, limits source.Limits) ([]bin
 			return nil, nil, err
 		}
 		if len(snapshot.Files)+len(snapshot.Findings) == 0 {
-			return nil, nil, fmt.Errorf("validate: the folder %s %w", path, errNoDeclaration)
+			return nil, nil, message.NewError("cli.of-folder", "folder", path, "why", errNoDeclaration)
 		}
 		prefix := filepath.ToSlash(filepath.Clean(path)) + "/"
 		if prefix == "./" {
@@ -197,7 +195,7 @@ func readPaths(ctx context.Context, paths []string, limits source.Limits) ([]bin
 func readFile(path string) (binding.File, error) {
 	data, err := boundedio.ReadFile(path, source.DefaultLimits().FileBytes)
 	if err != nil {
-		return binding.File{}, fmt.Errorf("validate: %w", err)
+		return binding.File{}, err
 	}
 	return binding.File{Path: filepath.ToSlash(filepath.Clean(path)), Data: data}, nil
 }

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +8,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 )
 
 // readPolicies reads the policy files *.cue of a folder. One that cannot be
@@ -20,7 +19,7 @@ func readPolicies(dir string) (manifest.Policies, error) {
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return manifest.Policies{}, fmt.Errorf("--policy: %w", err)
+		return manifest.Policies{}, message.NewError("cli.at", "what", "--policy", "why", err)
 	}
 	var files []binding.File
 	for _, e := range entries {
@@ -35,7 +34,7 @@ func readPolicies(dir string) (manifest.Policies, error) {
 		files = append(files, file)
 	}
 	if len(files) == 0 {
-		return manifest.Policies{}, errors.New("--policy: there is no *.cue file in " + dir)
+		return manifest.Policies{}, message.NewError("cli.no-policy", "folder", dir)
 	}
 	return manifest.ParsePolicies(files), nil
 }

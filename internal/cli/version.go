@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"fmt"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // build is what the binary knows of itself.
@@ -36,28 +36,18 @@ func newVersion(streams Streams) *cobra.Command {
 			if output.json() {
 				return json.NewEncoder(streams.Out).Encode(b)
 			}
-			_, err := fmt.Fprintln(streams.Out, b)
-			return err
+			return streams.say(streams.Out, b.words())
 		},
 	}
 	output.add(cmd)
 	return cmd
 }
 
-// String is one line for people: version, commit and its date, toolchain.
-func (b build) String() string {
-	of := ""
-	if b.Revision != "" {
-		of = "commit " + b.Revision[:min(len(b.Revision), 8)]
-		if b.Modified {
-			of += " with changes"
-		}
-		if day, _, found := strings.Cut(b.Date, "T"); found {
-			of += " of " + day
-		}
-		of += ", "
-	}
-	return fmt.Sprintf("reconciler %s (%s%s, %s)", b.Version, of, b.Go, b.Platform)
+// words are one line for people: version, commit and its date, toolchain.
+func (b build) words() message.Message {
+	day, _, _ := strings.Cut(b.Date, "T")
+	return message.New("cli.version", "version", b.Version, "commit", b.Revision[:min(len(b.Revision), 8)], "changed", b.Modified,
+		"day", day, "go", b.Go, "platform", b.Platform)
 }
 
 // version, revision and date are set by builds that have no repository at

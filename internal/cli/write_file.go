@@ -5,15 +5,16 @@ import (
 	"cmp"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"reconciler/internal/message"
 )
 
 // errChanged says that a file is no longer what was read of it.
-var errChanged = errors.New("the file changed while it was read; run it again")
+var errChanged = message.NewError("cli.changed")
 
 // replaceFile puts text into the place of a file, whole or not at all, and
 // keeps its mode. The file must still hold what it did, and be a file: a link
@@ -24,10 +25,10 @@ func replaceFile(root *os.Root, name string, before, text []byte) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a regular file", name)
+		return message.NewError("cli.irregular", "file", name)
 	}
 	if now, err := root.ReadFile(name); err != nil || !bytes.Equal(now, before) {
-		return errors.Join(fmt.Errorf("%s: %w", name, errChanged), err)
+		return errors.Join(message.NewError("cli.at", "what", name, "why", errChanged), err)
 	}
 	return writeFile(root, name, text, info.Mode().Perm())
 }
@@ -42,7 +43,7 @@ func discardOutputs(files ...string) error {
 			continue // Writing it says what is wrong.
 		}
 		if err := os.Remove(file); err != nil {
-			return fmt.Errorf("remove the earlier output: %w", err)
+			return message.NewError("cli.earlier-output", "why", err)
 		}
 	}
 	return nil

@@ -24,11 +24,11 @@ const describedPast = 10
 func (d *Daemon) Describe(ctx context.Context, name, of string) (report.Description, error) {
 	i, status, err := d.present().status(name, of)
 	if err != nil {
-		return report.Description{}, fmt.Errorf("describe: %w", err)
+		return report.Description{}, err
 	}
 	history, err := d.History(ctx, name, i.Name, time.Time{}, 0)
 	if err != nil {
-		return report.Description{}, fmt.Errorf("describe %s: %w", name, err)
+		return report.Description{}, fmt.Errorf("%s: %w", name, err)
 	}
 	events, _, _ := d.happened.after(0)
 	events = slices.DeleteFunc(events, func(e report.EventItem) bool { return e.Binding != name || e.Instance != i.Name })
@@ -126,10 +126,10 @@ func (d *Daemon) LastPlan(ctx context.Context) (report.DaemonPlan, error) {
 	observing.Wait()
 	for n, last := range rounds {
 		if errors.Is(errs[n], reconcile.ErrUnseen) {
-			return report.DaemonPlan{}, fmt.Errorf("plan: the daemon has not looked at instance %s yet; try again in a moment", r.instances[n].Name)
+			return report.DaemonPlan{}, fmt.Errorf("the daemon has not looked at instance %s yet; try again in a moment", r.instances[n].Name)
 		}
 		if errs[n] != nil {
-			return report.DaemonPlan{}, fmt.Errorf("plan: %w", errs[n])
+			return report.DaemonPlan{}, errs[n]
 		}
 		if out.Made.IsZero() || last.Observed.Before(out.Made) {
 			out.Made = last.Observed

@@ -211,7 +211,7 @@ func TestDescribeTellsAllOfABinding(t *testing.T) {
 	if err != nil || len(d.Status.Pending) == 0 || d.Status.Pending[0].Since.IsZero() || len(d.Status.Pending[0].Steps) < 3 {
 		t.Errorf("what waits for a person: %+v, %v", d.Status.Pending, err)
 	}
-	if _, err := p.client().Describe(t.Context(), "pya", ""); err == nil || !strings.Contains(err.Error(), "describe: no binding is called pya; did you mean pay?") {
+	if _, err := p.client().Describe(t.Context(), "pya", ""); err == nil || !strings.Contains(err.Error(), "no binding is called pya; did you mean pay?") {
 		t.Errorf("a wrong name: %v", err)
 	}
 	last, err := p.client().LastPlan(t.Context())

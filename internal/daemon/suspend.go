@@ -35,11 +35,11 @@ func (d *Daemon) suspend(ctx context.Context, who server.Caller, req client.Susp
 	defer done()
 	now := d.now()
 	if err := checkSuspend(who, req, now); err != nil {
-		return nil, nil, fmt.Errorf("suspend: %w", err)
+		return nil, nil, err
 	}
 	instances, err := r.scope(req.Scope)
 	if err != nil {
-		return nil, nil, fmt.Errorf("suspend: %w", err)
+		return nil, nil, err
 	}
 	for _, i := range instances {
 		s := binding.Suspension{
@@ -47,7 +47,7 @@ func (d *Daemon) suspend(ctx context.Context, who server.Caller, req client.Susp
 			Person: who.Person(req.By), Since: now,
 		}
 		if err := d.memory.Store.PutSuspension(ctx, s); err != nil {
-			return nil, nil, fmt.Errorf("suspend %s: %w%s", s.What(), err, alreadySuspended(items))
+			return nil, nil, fmt.Errorf("%s: %w%s", s.What(), err, alreadySuspended(items))
 		}
 		items = append(items, s)
 		d.askedSuspension(ctx, plan.Suspended, who, s, s.Reason, req.By)
@@ -86,7 +86,7 @@ func (d *Daemon) Resume(ctx context.Context, who server.Caller, req client.Resum
 	r, done := d.hold()
 	defer done()
 	fail := func(err error) (report.SuspensionList, error) {
-		return report.SuspensionList{}, fmt.Errorf("resume: %w", err)
+		return report.SuspensionList{}, err
 	}
 	if err := errors.Join(who.Person(req.By).Check(), binding.CheckReason(req.Reason)); err != nil {
 		return fail(err)

@@ -112,8 +112,8 @@ func TestSuspensionsThatAreNotTaken(t *testing.T) {
 		edit func(*client.SuspendRequest)
 		want string
 	}{
-		"nobody's":            {func(r *client.SuspendRequest) { r.By = "" }, "suspend: the name of who asks is required"},
-		"without a reason":    {func(r *client.SuspendRequest) { r.Reason = "" }, "suspend: a reason is required"},
+		"nobody's":            {func(r *client.SuspendRequest) { r.By = "" }, "the name of who asks is required"},
+		"without a reason":    {func(r *client.SuspendRequest) { r.Reason = "" }, "a reason is required"},
 		"a reason with lines": {func(r *client.SuspendRequest) { r.Reason = "a\nb" }, "the reason is at most"},
 		"without an end":      {func(r *client.SuspendRequest) { r.Until = time.Time{} }, "an end is required"},
 		"that is over":        {func(r *client.SuspendRequest) { r.Until = time.Now().Add(-time.Second) }, "is in the past"},
@@ -135,7 +135,7 @@ func TestSuspensionsThatAreNotTaken(t *testing.T) {
 		request client.ResumeRequest
 		want    string
 	}{
-		"nobody's":            {client.ResumeRequest{Scope: client.Scope{Binding: "pay"}}, "resume: the name of who asks is required"},
+		"nobody's":            {client.ResumeRequest{Scope: client.Scope{Binding: "pay"}}, "the name of who asks is required"},
 		"of nothing":          {client.ResumeRequest{By: "Ada"}, "nothing is asked for"},
 		"a wrong name":        {client.ResumeRequest{By: "Ada", Scope: client.Scope{Binding: "pya"}}, "did you mean pay?"},
 		"what is held nohow":  {client.ResumeRequest{By: "Ada", Scope: client.Scope{Binding: "pay"}}, "no person has suspended it"},

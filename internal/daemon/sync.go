@@ -51,7 +51,7 @@ func (d *Daemon) Sync(ctx context.Context, who server.Caller, req client.SyncReq
 		case s := <-answers[n]:
 			instances[n] = i.synced(s, req.Binding)
 		case <-ctx.Done():
-			return report.SyncResult{}, errors.New("sync: not finished in time, and still running; `reconciler get` shows the outcome")
+			return report.SyncResult{}, errors.New("not finished in time, and still running; `reconciler get` shows the outcome")
 		}
 	}
 	result := report.NewSyncResult(instances)
@@ -106,14 +106,14 @@ func (r *runner) checkSync(who server.Caller, req client.SyncRequest) ([]*instan
 		err = glass.Check()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("sync: %w", err)
+		return nil, err
 	}
 	asked, err := r.named(req.Binding, req.Instance)
 	if err == nil && req.BreakGlass && !slices.ContainsFunc(asked, (*instance).HasWindows) {
 		err = engine.ErrNoWindows
 	}
 	if err != nil {
-		return nil, fmt.Errorf("sync: %w", err)
+		return nil, err
 	}
 	return asked, nil
 }
@@ -177,7 +177,7 @@ func (d *Daemon) resetRepairs(ctx context.Context, i *instance, who server.Calle
 	}
 	lifted, err := i.Reset(context.WithoutCancel(ctx), req.Binding, who.Person(req.By))
 	if err != nil {
-		return fmt.Errorf("sync: nothing was started: %w", err)
+		return fmt.Errorf("nothing was started: %w", err)
 	}
 	if len(lifted) > 0 {
 		d.log.Info("repairs that were stopped start again", "instance", i.Name, "objects", lifted, "by", req.By)
@@ -240,9 +240,9 @@ func (r *runner) readSource(ctx context.Context, request readRequest, noWait boo
 	select {
 	case r.readRequests <- request:
 	case <-r.followerEnded:
-		return "", errors.New("sync: the daemon stops, or takes a new configuration; nothing was started, try again")
+		return "", errors.New("the daemon stops, or takes a new configuration; nothing was started, try again")
 	case <-ctx.Done():
-		return "", errors.New("sync: the daemon reads the source and did not finish in time; nothing was started, try again")
+		return "", errors.New("the daemon reads the source and did not finish in time; nothing was started, try again")
 	}
 	if noWait {
 		return "", nil
@@ -254,7 +254,7 @@ func (r *runner) readSource(ctx context.Context, request readRequest, noWait boo
 		}
 		return "", nil
 	case <-ctx.Done():
-		return "", errors.New("sync: the source was not read in time; `reconciler get` shows the outcome")
+		return "", errors.New("the source was not read in time; `reconciler get` shows the outcome")
 	}
 }
 

@@ -99,7 +99,7 @@ func TestASyncThatMeansNothingIsNotBegun(t *testing.T) {
 		request client.SyncRequest
 		want    string
 	}{
-		"nobody's":                {client.SyncRequest{}, "sync: the name of who asks is required"},
+		"nobody's":                {client.SyncRequest{}, "the name of who asks is required"},
 		"a name with lines":       {client.SyncRequest{By: "a\nb"}, "printable"},
 		"a reason with lines":     {client.SyncRequest{By: "Ada", Reason: "a\x1b[31m"}, "the reason is at most"},
 		"a wrong name":            {client.SyncRequest{By: "Ada", Binding: "pya"}, "no binding is called pya; did you mean pay?"},

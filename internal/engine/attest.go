@@ -67,7 +67,7 @@ func (e *Engine) attested(word client.Attestation) (*Instance, error) {
 	case len(has) > 0:
 		return has[0], nil
 	case word.Instance != "" && !slices.Contains(e.o.Config.InstanceNames(), word.Instance):
-		return nil, fmt.Errorf("attest: no instance is called %s%s", word.Instance, manifest.DidYouMean(word.Instance, e.o.Config.InstanceNames()))
+		return nil, fmt.Errorf("no instance is called %s%s", word.Instance, manifest.DidYouMean(word.Instance, e.o.Config.InstanceNames()))
 	case unplanned:
 		return nil, message.NewError("attest.not-looked")
 	}
@@ -75,5 +75,5 @@ func (e *Engine) attested(word client.Attestation) (*Instance, error) {
 	if hint == "" {
 		hint = "; `reconciler plan --full` lists all"
 	}
-	return nil, fmt.Errorf("attest: no binding is called %s%s", word.Binding, hint)
+	return nil, fmt.Errorf("no binding is called %s%s", word.Binding, hint)
 }

@@ -173,7 +173,7 @@ func checkHeader(root *node, file, want string) []finding.Finding {
 			findings = append(findings, f.At(file, root.at.Line, root.at.Column).In(header.field))
 		case n.kind != scalar || n.text != header.want:
 			f := finding.New("document-kind", message.New("document.header", "field", header.field, "is", n.quote(),
-				"want", header.want, "suggestion", didYouMean(n.text, []string{header.want})))
+				"want", header.want, "suggestion", Suggestion(n.text, []string{header.want})))
 			if n.text == KindInstances {
 				f.Hint = message.New("hint.instances-place", "file", InstancesFile)
 			}

@@ -179,7 +179,7 @@ func (e editions) check(instances []string) []finding.Finding {
 	findings := e.findings
 	for name, d := range e.declared {
 		if instances != nil && !slices.Contains(instances, name) {
-			m := message.New("instance.unknown", "name", clip(name), "suggestion", didYouMean(name, instances))
+			m := message.New("instance.unknown", "name", clip(name), "suggestion", Suggestion(name, instances))
 			findings = append(findings, d.finding("unknown-instance", m, d.name).As(finding.Warning))
 		}
 	}

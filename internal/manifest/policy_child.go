@@ -173,7 +173,7 @@ func (c *policyChild) policy(code string, value cue.Value) {
 				c.add(message.New("policy.no-struct", "field", name), field.Pos())
 			}
 		default:
-			c.add(message.New("policy.no-field", "name", clip(name), "suggestion", didYouMean(name, []string{"message", "hint", "severity", "match", "require"})), field.Pos())
+			c.add(message.New("policy.no-field", "name", clip(name), "suggestion", Suggestion(name, []string{"message", "hint", "severity", "match", "require"})), field.Pos())
 		}
 	}
 	if p.Text == "" {

@@ -86,7 +86,7 @@ func (s *shaper) unknown(n *node, key string, f *schema.Field, private bool) {
 			known = append(known, field.Name)
 		}
 	}
-	m := message.New("field.unknown", "key", clip(key), "suggestion", didYouMean(key, known))
+	m := message.New("field.unknown", "key", clip(key), "suggestion", Suggestion(key, known))
 	if private {
 		m = message.New("field.unknown-private", "fields", known)
 	}

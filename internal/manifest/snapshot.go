@@ -106,6 +106,6 @@ func unknownInstance(d binding.Declaration, instances []string) (finding.Finding
 	}
 	const path = "spec.instance"
 	at := d.At(path)
-	m := message.New("instance.unknown", "name", clip(d.Spec.Instance), "suggestion", didYouMean(d.Spec.Instance, instances))
+	m := message.New("instance.unknown", "name", clip(d.Spec.Instance), "suggestion", Suggestion(d.Spec.Instance, instances))
 	return finding.New("unknown-instance", m).At(d.File, at.Line, at.Column).In(path), true
 }

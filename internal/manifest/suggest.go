@@ -6,9 +6,9 @@ import (
 	"reconciler/internal/message"
 )
 
-// didYouMean is the end of a message that names the known word nearest to a
+// Suggestion is the end of a message that names the known word nearest to a
 // wrong one; zero if none is near enough to be meant.
-func didYouMean(wrong string, known []string) message.Message {
+func Suggestion(wrong string, known []string) message.Message {
 	if word := nearest(wrong, known); word != "" {
 		return message.New("suggestion", "word", word)
 	}

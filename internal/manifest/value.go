@@ -141,7 +141,7 @@ func (v *valuer) report(code string, at place) {
 		value = message.New("kind.not-as-wanted")
 	}
 	v.s.add(code, message.New("field.value", "field", name(n.path), "is", value, "want", wanted(field),
-		"suggestion", didYouMean(n.text, field.Choices)), n)
+		"suggestion", Suggestion(n.text, field.Choices)), n)
 }
 
 // place is where a path of CUE's leads to.

@@ -32,29 +32,29 @@ func (r *Reconciler) Awaiting() map[string]bool {
 // says what was written. An error says why nothing is, or what of it was not.
 func (r *Reconciler) Attest(ctx context.Context, name string, who binding.Person) (string, error) {
 	if err := who.Check(); err != nil {
-		return "", fmt.Errorf("attest: %w", err)
+		return "", err
 	}
 	r.running.Lock()
 	defer r.running.Unlock()
 	if err := ctx.Err(); err != nil {
-		return "", fmt.Errorf("attest %s: nothing was written: a sync was under way for too long; try again: %w", name, err)
+		return "", fmt.Errorf("%s: nothing was written: a sync was under way for too long; try again: %w", name, err)
 	}
 	confirmed, err := awaiting(r.Last(), name)
 	if err != nil {
-		return "", fmt.Errorf("attest %s: %w", name, err)
+		return "", fmt.Errorf("%s: %w", name, err)
 	}
 	ctx = context.WithoutCancel(ctx)
 	now := *r.Last()
 	if err := r.remembered(ctx, &now); err != nil {
-		return "", fmt.Errorf("attest %s: nothing was written: %w", name, err)
+		return "", fmt.Errorf("%s: nothing was written: %w", name, err)
 	}
 	written, err := r.applier.Attest(ctx, &now, confirmed, who)
 	if err != nil {
-		return "", fmt.Errorf("attest %s: %w", name, err)
+		return "", fmt.Errorf("%s: %w", name, err)
 	}
 	// What was confirmed is not confirmed twice: the round is made again.
 	if err := errors.Join(r.remembered(ctx, &now), r.people(ctx, &now)); err != nil {
-		return "", fmt.Errorf("attest %s: it is written down: %w", name, err)
+		return "", fmt.Errorf("%s: it is written down: %w", name, err)
 	}
 	r.keep(now)
 	return strings.Join(written, "; "), nil

@@ -5,7 +5,6 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -79,7 +78,7 @@ func (p *page) fold(prefix, text string) {
 
 func (p *page) writeTo(w io.Writer) error {
 	if _, err := io.WriteString(w, p.text.String()); err != nil {
-		return fmt.Errorf("report: %w", err)
+		return err
 	}
 	return nil
 }

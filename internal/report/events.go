@@ -79,10 +79,10 @@ func lines[T any](w io.Writer, items []T) error {
 	for _, item := range items {
 		data, err := json.Marshal(item)
 		if err != nil {
-			return fmt.Errorf("report: %w", err)
+			return err
 		}
 		if _, err := fmt.Fprintln(w, HarmlessJSON(string(data))); err != nil {
-			return fmt.Errorf("report: %w", err)
+			return err
 		}
 	}
 	return nil

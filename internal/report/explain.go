@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"time"
 
@@ -202,7 +201,7 @@ func WriteExplanation(out Output, targets []Target, e Explanation, style Style) 
 		case FormatJSON:
 			return JSON(w, e)
 		default:
-			return fmt.Errorf("report: an explanation has no format %s; choose text or json", t.Format)
+			return message.NewError("report.explanation-format", "format", t.Format)
 		}
 	})
 }

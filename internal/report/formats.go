@@ -1,10 +1,8 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"reconciler/internal/finding"
@@ -158,7 +156,7 @@ func Write(w io.Writer, format Format, d Document, o Options) error {
 }
 
 func unknownFormat(format Format) error {
-	return fmt.Errorf("report: no format %q; there are %s", string(format), strings.Join(Formats(), ", "))
+	return message.NewError("report.no-format", "format", format, "known", Formats())
 }
 
 func writeText(w io.Writer, d Document, o Options) error {

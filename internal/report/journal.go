@@ -50,7 +50,7 @@ func (j *JournalEntries) Write(e binding.JournalEntry) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("    ", "  ")
 	if err := enc.Encode(e); err != nil {
-		return fmt.Errorf("report: %w", err)
+		return err
 	}
 	_, err := fmt.Fprintf(j.out, "%s    %s", before, HarmlessJSON(strings.TrimSuffix(out.String(), "\n")))
 	return err
@@ -61,7 +61,7 @@ func (j *JournalEntries) End() error {
 	var err error
 	switch {
 	case !j.json && !j.begun:
-		_, err = fmt.Fprintln(j.out, "No entries.")
+		_, err = fmt.Fprintln(j.out, j.style.Language.Text(message.New("journal.no-entries")))
 	case j.json && j.begun:
 		_, err = fmt.Fprint(j.out, "\n  ]\n}\n")
 	case j.json:
@@ -81,14 +81,14 @@ func (j *JournalEntries) text(e binding.JournalEntry) error {
 		if c.Instance == "" && len(c.Key) > 0 {
 			of = strings.Join(c.Key, "/")
 		}
-		j.table.row(fmt.Sprint(e.Number), p.style.stamp(e.Time), c.Do, c.What, of, detailOf(c))
+		j.table.row(fmt.Sprint(e.Number), p.style.stamp(e.Time), c.Do, c.What, of, detailOf(c, p.style.Language))
 	}
 	p.write(&j.table)
 	return p.writeTo(j.out)
 }
 
 // detailOf is what of a change's value a person wants to see at once.
-func detailOf(c binding.JournalChange) string {
+func detailOf(c binding.JournalChange, l *Language) string {
 	var v struct {
 		binding.HistoryEntry
 		TokenVersion int       `json:"tokenVersion"`
@@ -98,27 +98,16 @@ func detailOf(c binding.JournalChange) string {
 	if len(c.Value) == 0 || json.Unmarshal(c.Value, &v) != nil {
 		return strings.Trim(string(c.Value), `"`)
 	}
-	parts := []string{v.Action, v.Object.String(), v.Outcome}
-	if v.TokenVersion > 0 {
-		parts = append(parts, fmt.Sprintf("version %d", v.TokenVersion))
-	}
+	until := ""
 	if !v.Until.IsZero() {
-		parts = append(parts, "until "+stampOf(v.Until))
+		until = stampOf(v.Until)
 	}
-	if name := who(v.Person); name != "" {
-		parts = append(parts, "by "+name)
-	}
-	for _, named := range [][2]string{
-		{"commit", Short(v.Revision)}, {"plan", shortDigest(v.Digest)}, {"request", strings.Join(v.Requests, ", ")},
-	} {
-		if named[1] != "" {
-			parts = append(parts, named[0]+" "+named[1])
-		}
-	}
-	text := strings.Join(strings.Fields(strings.Join(parts, " ")), " ")
+	what := strings.Join(strings.Fields(v.Action+" "+v.Object.String()+" "+v.Outcome), " ")
+	text := strings.TrimSpace(l.Text(message.New("journal.detail", "what", what, "version", v.TokenVersion, "until", until, "by", who(v.Person),
+		"commit", Short(v.Revision), "plan", shortDigest(v.Digest), "requests", v.Requests)))
 	why := cmp.Or(v.Message, v.Reason)
 	if why == "" && v.ID != "" {
-		why = English().Text(message.Message{ID: v.ID, Args: v.Args})
+		why = l.Text(message.Message{ID: v.ID, Args: v.Args})
 	}
 	if why == "" {
 		return text

@@ -161,10 +161,10 @@ func JSON(w io.Writer, v any) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("report: %w", err)
+		return err
 	}
 	if _, err := io.WriteString(w, HarmlessJSON(out.String())); err != nil {
-		return fmt.Errorf("report: %w", err)
+		return err
 	}
 	return nil
 }

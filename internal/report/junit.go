@@ -56,7 +56,7 @@ func writeJUnit(w io.Writer, d Document, o Options) error {
 		}
 	}
 	if _, err := fmt.Fprintf(w, "%s%s\n", xml.Header, data); err != nil {
-		return fmt.Errorf("report: %w", err)
+		return err
 	}
 	return nil
 }
@@ -71,7 +71,7 @@ func junitData(d Document, findings []finding.Finding, l *Language) ([]byte, err
 	}
 	data, err := xml.MarshalIndent(report, "", "  ")
 	if err != nil {
-		return nil, fmt.Errorf("report: %w", err)
+		return nil, err
 	}
 	return data, nil
 }

@@ -82,7 +82,7 @@ func LanguageNamed(name string) (*Language, error) {
 	if l := matched(name); l != nil {
 		return l, nil
 	}
-	return nil, fmt.Errorf("unknown language %q; want %s", name, strings.Join(Languages(), " or "))
+	return nil, message.NewError("report.no-language", "name", name, "known", Languages())
 }
 
 // LanguageOfLocale is the language of a locale, such as zh_CN.UTF-8, and English
@@ -116,7 +116,7 @@ func init() { message.ErrorText(func(m message.Message) string { return English(
 func NewLanguage(tag language.Tag, data []byte) (*Language, error) {
 	bundle := i18n.NewBundle(tag)
 	if _, err := bundle.ParseMessageBytes(tag, data, yaml.Unmarshal); err != nil {
-		return nil, fmt.Errorf("messages in %s: %w", tag, err)
+		return nil, err
 	}
 	return &Language{localizer: i18n.NewLocalizer(bundle, tag.String())}, nil
 }

@@ -50,7 +50,7 @@ func writeMarkdown(w io.Writer, d Document, o Options) error {
 	}
 	doc.blocks, doc.quiet, doc.language = m.blocks, d.saysNothing(), m.language
 	if _, err := io.WriteString(w, doc.sealed(o.Limit)); err != nil {
-		return fmt.Errorf("report: %w", err)
+		return err
 	}
 	return nil
 }

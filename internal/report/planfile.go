@@ -3,13 +3,12 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"slices"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -51,7 +50,7 @@ func WritePlanFile(w io.Writer, f PlanFile) error {
 }
 
 // ErrNotPlanFile says that something is not a plan file of this version.
-var ErrNotPlanFile = errors.New("it is not a plan file, as `reconciler plan --out FILE` writes one")
+var ErrNotPlanFile = message.NewError("plan-file.foreign")
 
 // ReadPlanFile reads what WritePlanFile wrote. Its actions have no Target, so
 // they can be compared and not applied. It fails where the file is something
@@ -66,27 +65,26 @@ func ReadPlanFile(r io.Reader) (PlanFile, error) {
 		return PlanFile{}, ErrNotPlanFile
 	}
 	if head.APIVersion != binding.APIVersion {
-		return PlanFile{}, fmt.Errorf("%w of this version: its apiVersion is %q, want %s", ErrNotPlanFile, head.APIVersion, binding.APIVersion)
+		return PlanFile{}, message.NewError("report.version", "why", ErrNotPlanFile, "version", head.APIVersion, "want", binding.APIVersion)
 	}
 	var o planFileObject
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&o); err != nil {
-		return PlanFile{}, fmt.Errorf("%w: %w", ErrNotPlanFile, err)
+		return PlanFile{}, message.NewError("cli.at", "what", ErrNotPlanFile, "why", err)
 	}
 	if slices.ContainsFunc(o.Plan.Actions, func(a ActionObject) bool { return a.Cause == "" }) {
-		return PlanFile{}, errors.New("an earlier version wrote it, without the causes of its actions; make it again with: reconciler plan --out FILE")
+		return PlanFile{}, message.NewError("plan-file.earlier")
 	}
 	f := PlanFile{
 		Plan: o.Plan.plan(), Revision: o.Revision, Observation: o.Observation,
 		Basis: Basis{Depth: o.Plan.Depth, Observed: o.Plan.Observed, Base: o.Base, Head: o.Head},
 	}
 	if o.Revision == "" || o.Observation == "" {
-		return PlanFile{}, fmt.Errorf("%w: it has no revision or no observation", ErrNotPlanFile)
+		return PlanFile{}, message.NewError("cli.at", "what", ErrNotPlanFile, "why", message.New("plan-file.incomplete"))
 	}
 	if digest := f.Plan.Digest(); digest != o.Digest || digest != o.Plan.Digest {
-		return PlanFile{}, errors.New("its digest is not that of its actions: the file was changed after it was written, " +
-			"or another version of reconciler wrote it; make it again with `reconciler plan --out FILE`")
+		return PlanFile{}, message.NewError("plan-file.changed")
 	}
 	return f, nil
 }

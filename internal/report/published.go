@@ -2,13 +2,12 @@ package report
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
 )
 
 // KindPublished is the kind of what a daemon saw, published so that a plan can
@@ -279,7 +278,7 @@ func WritePublished(w io.Writer, s Published) error {
 }
 
 // ErrNotPublished says that something is not a snapshot of this version.
-var ErrNotPublished = errors.New("it is not a snapshot, as `reconciler snapshot` writes one")
+var ErrNotPublished = message.NewError("snapshot-file.foreign")
 
 // ReadPublished reads what WritePublished wrote. Fields that it does not know it
 // passes over, because one version may get more of them. It fails where it is
@@ -294,30 +293,32 @@ func ReadPublished(r io.Reader) (Published, error) {
 		return Published{}, ErrNotPublished
 	}
 	if head.APIVersion != binding.APIVersion {
-		return Published{}, fmt.Errorf("%w of this version: its apiVersion is %q, want %s; use the daemon's version of this program",
-			ErrNotPublished, head.APIVersion, binding.APIVersion)
+		return Published{}, message.NewError("report.version", "why", ErrNotPublished, "version", head.APIVersion, "want", binding.APIVersion)
 	}
 	var s Published
 	if err := json.Unmarshal(data, &s); err != nil {
-		return Published{}, fmt.Errorf("%w: %w", ErrNotPublished, err)
+		return Published{}, message.NewError("cli.at", "what", ErrNotPublished, "why", err)
 	}
 	return s, s.check()
 }
 
 func (s Published) check() error {
+	malformed := func(why message.Message) error {
+		return message.NewError("cli.at", "what", ErrNotPublished, "why", why)
+	}
 	seen := map[string]bool{}
 	for _, i := range s.Instances {
 		switch {
 		case i.Name == "" || i.Observed.IsZero():
-			return fmt.Errorf("%w: an instance has no name, or no time at which it was observed", ErrNotPublished)
+			return malformed(message.New("snapshot-file.nameless"))
 		case seen[i.Name]:
-			return fmt.Errorf("%w: it tells of the instance %q twice", ErrNotPublished, i.Name)
+			return malformed(message.New("snapshot-file.instance-twice", "instance", i.Name))
 		}
 		seen[i.Name] = true
 		bindings := map[string]bool{}
 		for _, b := range i.Bindings {
 			if bindings[b.Name] {
-				return fmt.Errorf("%w: it tells of the binding %q of %s twice", ErrNotPublished, b.Name, i.Name)
+				return malformed(message.New("snapshot-file.binding-twice", "binding", b.Name, "instance", i.Name))
 			}
 			bindings[b.Name] = true
 		}

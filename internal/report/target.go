@@ -3,11 +3,12 @@ package report
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"reconciler/internal/message"
 )
 
 // Target is one report to write: a format, and the file it goes to; without a
@@ -25,7 +26,7 @@ func ParseTarget(s string) (Target, error) {
 		return Target{}, unknownFormat(t.Format)
 	}
 	if named && file == "" {
-		return Target{}, fmt.Errorf("report: %q names no file; write %s, or %s=FILE", s, name, name)
+		return Target{}, message.NewError("report.no-file", "target", s, "format", name)
 	}
 	return t, nil
 }
@@ -52,13 +53,12 @@ func ParseTargets(values []string) ([]Target, error) {
 			continue
 		}
 		if file := filepath.Clean(t.File); files[file] {
-			return nil, fmt.Errorf("report: the file %s is to hold two reports; name another for %s", t.File, t.Format)
+			return nil, message.NewError("report.same-file", "file", t.File, "format", t.Format)
 		}
 		files[filepath.Clean(t.File)] = true
 	}
 	if len(onStdout) > 1 && !canShare(onStdout) {
-		return nil, fmt.Errorf("report: %s would run into %s on standard output; give one of them a file: %s=FILE",
-			onStdout[1], onStdout[0], onStdout[1])
+		return nil, message.NewError("report.both-out", "first", onStdout[0], "second", onStdout[1])
 	}
 	return targets, nil
 }
@@ -102,7 +102,7 @@ func writeTargets(out Output, targets []Target, style Style, write func(io.Write
 	var failures []error
 	for i, t := range targets {
 		if err := out.put(t.File, reports[i].Bytes()); err != nil {
-			failures = append(failures, fmt.Errorf("report: the %s report: %w", t.Format, err))
+			failures = append(failures, message.NewError("report.unwritten", "format", t.Format, "why", err))
 		}
 	}
 	return errors.Join(failures...)

@@ -2,7 +2,6 @@ package report
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"strings"
 
@@ -18,16 +17,16 @@ func YAML(w io.Writer, v any) error {
 	}
 	var node yaml.Node
 	if err := yaml.Unmarshal(data.Bytes(), &node); err != nil {
-		return fmt.Errorf("report: %w", err)
+		return err
 	}
 	plain(&node)
 	enc := yaml.NewEncoder(&out)
 	enc.SetIndent(2)
 	if err := enc.Encode(&node); err != nil {
-		return fmt.Errorf("report: %w", err)
+		return err
 	}
 	if _, err := io.WriteString(w, HarmlessJSON(out.String())); err != nil {
-		return fmt.Errorf("report: %w", err)
+		return err
 	}
 	return nil
 }
