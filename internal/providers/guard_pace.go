@@ -34,7 +34,7 @@ type pace struct {
 
 	mu    sync.Mutex
 	slots map[slotKey]*slot
-	// queues are those of the hosts that somebody waits for.
+	// queues are those of the hosts and ports that somebody waits for.
 	queues map[string]*queue
 }
 
@@ -48,14 +48,16 @@ type queue struct {
 }
 
 // slotKey names a pair without keeping the credential: the hash is seeded
-// afresh in every process.
+// afresh in every process. The host has its port: one that refuses http may well
+// answer at https.
 type slotKey struct {
 	host       string
 	credential uint64
 }
 
 type slot struct {
-	// All fields are guarded by pace.mu.
+	key slotKey
+	// The other fields are guarded by pace.mu.
 	limiter *rate.Limiter
 	pause   binding.Term
 	used    time.Time
@@ -68,7 +70,7 @@ func newPace(limit rate.Limit, burst int, now func() time.Time) *pace {
 // slot finds the limiter of a request, making room by forgetting the one that
 // was used longest ago.
 func (p *pace) slot(req *http.Request) *slot {
-	key := slotKey{host: req.URL.Host}
+	key := slotKey{host: binding.HostPort(req.URL)}
 	for _, name := range []string{"Authorization", "Private-Token", "X-Yunxiao-Token"} {
 		if v := req.Header.Get(name); v != "" {
 			key.credential = maphash.String(p.seed, v)
@@ -82,7 +84,7 @@ func (p *pace) slot(req *http.Request) *slot {
 		if len(p.slots) >= maxSlots {
 			p.forget()
 		}
-		s = &slot{limiter: rate.NewLimiter(p.limit, p.burst)}
+		s = &slot{key: key, limiter: rate.NewLimiter(p.limit, p.burst)}
 		p.slots[key] = s
 	}
 	s.used = p.now()
@@ -121,9 +123,9 @@ func (p *pace) wait(ctx context.Context, s *slot, host string) error {
 		p.mu.Unlock()
 		return ctx.Err()
 	}
-	q := p.join(host)
+	q := p.join(s.key.host)
 	p.mu.Unlock()
-	defer p.leave(host, q)
+	defer p.leave(s.key.host, q)
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
@@ -159,9 +161,10 @@ func (p *pace) leave(host string, q *queue) {
 // failed ends the wait of all that wait for a host which could not be connected to:
 // what they wanted to ask has no answer. Their turns are void, and the next request
 // is sent at once.
-func (p *pace) failed(host string, err error) {
+func (p *pace) failed(of *slot, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	host := of.key.host
 	q := p.queues[host]
 	if q == nil {
 		return

@@ -53,7 +53,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		cancel()
 		if req.Context().Err() == nil && notConnected(err) {
-			g.pace.failed(req.URL.Host, err)
+			g.pace.failed(slot, err)
 		}
 		return nil, err
 	}

@@ -382,7 +382,7 @@ func (r *Reconciler) apply(ctx context.Context, round *plan.Round) plan.Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.changed = r.changed || result.Count(plan.Done, plan.Failed) > 0
-	r.statuses, r.learned = r.redacted(status.Next(r.statuses, round, result)), r.o.Redactor.Learned()
+	r.setStatuses(status.Next(r.statuses, round, result))
 	r.credentials = new(status.Credentials(r.credentials, round, result))
 	return result
 }

@@ -36,9 +36,16 @@ func (r *Reconciler) Status(name string) (s binding.Status, ok bool) {
 // redactAgain takes secrets out of the statuses that the redactor did not know when
 // they were computed; r.mu is held.
 func (r *Reconciler) redactAgain() {
-	if learned := r.o.Redactor.Learned(); learned != r.learned {
-		r.statuses, r.learned = r.redacted(r.statuses), learned
+	if r.o.Redactor.Learned() != r.learned {
+		r.setStatuses(r.statuses)
 	}
+}
+
+// setStatuses keeps statuses as they may be shown; r.mu is held. What the redactor
+// learns meanwhile counts as not yet applied.
+func (r *Reconciler) setStatuses(statuses map[string]binding.Status) {
+	learned := r.o.Redactor.Learned()
+	r.statuses, r.learned = r.redacted(statuses), learned
 }
 
 // redacted are statuses without the secrets that foreign answers put into their
@@ -103,7 +110,7 @@ func (r *Reconciler) failed(err error) {
 	for name, s := range r.statuses {
 		statuses[name] = status.Failed(s, message.Says(err), r.o.Now())
 	}
-	r.statuses = statuses
+	r.setStatuses(statuses)
 }
 
 // Conditions are those of the instance itself, since the last apply or plan.
