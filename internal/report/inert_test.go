@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"html"
 	"regexp"
 	"strings"
 	"testing"
@@ -53,6 +54,21 @@ func TestForeignTextDoesNotLink(t *testing.T) {
 		for line := range strings.Lines(out) {
 			if strings.Contains(code.ReplaceAllString(line, ""), text) {
 				t.Errorf("%q links in %q", text, line)
+			}
+		}
+	}
+}
+
+// Code that holds what would end a code span is HTML, in which hosts make links.
+func TestForeignCodeDoesNotLink(t *testing.T) {
+	code, link := regexp.MustCompile("`[^`]*`"), regexp.MustCompile(`(?i)[a-z]+://|www\.|gh-[0-9]|@[a-z]|~"|%"`)
+	for _, text := range []string{"http://evil.example/", "www.evil.example", "GH-12", "@all", "https://evil.example", `~"label"`, `%"milestone"`} {
+		for _, odd := range []string{"|", "`", "\\", "<"} {
+			out := string(render(t, report.FormatMarkdown, foreign(odd+" "+text), report.Options{}))
+			for line := range strings.Lines(out) {
+				if plain := code.ReplaceAllString(line, ""); strings.HasPrefix(line, "- ") && link.MatchString(html.UnescapeString(plain)) {
+					t.Errorf("%q links in %q", text, line)
+				}
 			}
 		}
 	}

@@ -83,12 +83,12 @@ func entity(r rune) string {
 }
 
 // refers says whether a host may read a reference at r: "@user", "#12", and
-// GitLab's "!12", "$12", "%12", "&12" and "~label".
+// GitLab's "!12", "$12", "%12", "&12" and "~label", also with a name in quotes.
 func refers(r, next rune) bool {
 	if r == '@' {
 		return !unicode.IsSpace(next)
 	}
-	return strings.ContainsRune("#!$%&~", r) && (unicode.IsLetter(next) || unicode.IsDigit(next))
+	return strings.ContainsRune("#!$%&~", r) && (unicode.IsLetter(next) || unicode.IsDigit(next) || next == '"')
 }
 
 // markdownCode writes foreign text as code. What would end a code span or a
@@ -101,7 +101,7 @@ func markdownCode(text string) string {
 	case !strings.ContainsAny(text, "`|\\<") && strings.TrimSpace(text) != "":
 		return "`" + text + "`"
 	}
-	return "<code>" + escape(text, "<>&~|", "\\`*_[]!#") + "</code>"
+	return "<code>" + escape(withoutReferences(text), "<>&~|", "\\`*_[]!#") + "</code>"
 }
 
 // units is the length of text in UTF-16 code units.
