@@ -91,7 +91,7 @@ func (c *Client) Run(ctx context.Context) error {
 			wait = max(s.due.Sub(c.options.Now()), minInterval)
 		}
 		if binding.Sleep(ctx, wait) != nil {
-			return nil
+			return nil //nolint:nilerr // The end of the context ends the renewals.
 		}
 	}
 }

@@ -172,12 +172,12 @@ func WorkTree(dir string) string {
 }
 
 func isGit(dir string) bool {
-	_, err := os.Lstat(filepath.Join(dir, "HEAD"))
+	_, err := os.Lstat(filepath.Join(dir, "HEAD")) //nolint:gosec // The user names the folder.
 	if err != nil {
 		return false
 	}
 	for _, name := range []string{"commondir", "objects"} {
-		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil { //nolint:gosec // The user names the folder.
 			return true
 		}
 	}
@@ -242,7 +242,7 @@ var continued = strings.NewReplacer("\\\r\n", "", "\\\n", "")
 func checkFormats(path string) error {
 	data, err := boundedio.ReadFile(path, maxSmall)
 	if err != nil {
-		return nil //nolint:nilerr // without one, the formats are the usual ones.
+		return nil // Without one, the formats are the usual ones.
 	}
 	section := ""
 	for line := range strings.Lines(continued.Replace(string(bytes.TrimPrefix(data, []byte("\ufeff"))))) {
