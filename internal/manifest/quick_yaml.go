@@ -150,7 +150,7 @@ func (q *quickYAML) key() bool {
 	return end > 0
 }
 
-// mapping reads a block mapping whose keys stand at column. The current byte is
+// mapping reads a block mapping whose keys are in column. The current byte is
 // its first key.
 func (q *quickYAML) mapping(column int) *yaml.Node {
 	n, mark := q.collection(yaml.MappingNode, "!!map")
@@ -189,7 +189,7 @@ func (q *quickYAML) isItem() bool {
 	return q.at+1 < q.end && q.text[q.at] == '-' && q.text[q.at+1] == ' '
 }
 
-// list reads a block list whose dashes stand at column. The current byte is the
+// list reads a block list whose dashes are in column. The current byte is the
 // first dash.
 func (q *quickYAML) list(column int) *yaml.Node {
 	n, mark := q.collection(yaml.SequenceNode, "!!seq")

@@ -164,7 +164,8 @@ func (t readable) RoundTrip(req *http.Request) (*http.Response, error) {
 // host, which hosts use to correct a path, and refuses all others: credentials
 // stay with the host they are for.
 func checkRedirect(req *http.Request, via []*http.Request) error {
-	first, why := via[0], message.Message{}
+	first := via[0]
+	var why message.Message
 	switch {
 	case !sameHost(req.URL, first.URL):
 		why = message.New("git.redirect.host")
