@@ -104,10 +104,14 @@ needs no account and no network.
 		newSnapshot(streams), newDescribe(streams), newEvents(streams), newHistory(streams), newAudit(streams), newRegistry(streams), newNotify(streams),
 	)
 	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
 	for _, cmd := range root.Commands() {
-		if cmd.Name() == "completion" {
+		switch cmd.Name() {
+		case "completion":
 			cmd.Args = cobra.NoArgs // Only an unknown shell gets here.
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		case "help":
+			cmd.Args = knownCommand
 		}
 		tellUse(cmd)
 		for _, sub := range cmd.Commands() {

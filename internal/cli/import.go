@@ -56,6 +56,7 @@ the files and the error stream list it, and the exit code is 4.
 		},
 	}
 	configFlag(cmd, &opts.config)
+	completeInstance(cmd, &opts.config)
 	cmd.Flags().StringVar(&opts.out, "out", "", "write a file for each binding into the folder `DIR` instead of standard output")
 	cmd.Flags().BoolVar(&opts.force, "force", false, "overwrite existing files")
 	cmd.Flags().BoolVar(&opts.observe, "observe", false, "declare managementPolicy: Observe, so that the bindings are observed and not adopted")

@@ -42,8 +42,9 @@ func newInit(streams Streams) *cobra.Command {
 		Short: "Write a first configuration, declaration, policy and CI file",
 		Long: `init writes what a repository of declarations begins with: reconciler.yaml (the
 configuration, with a policy by path), bindings/TEAM/PLATFORM.yaml (the first
-declaration), bindings/policy/own-vault-path.cue (a policy in CUE) and a CI file
-for GitHub Actions or GitLab CI.
+declaration), bindings/policy/own-vault-path.cue (a policy in CUE), a CI file for
+GitHub Actions or GitLab CI, and .reconcilerignore, which names the YAML files of
+these that are no declarations.
 
 On a terminal it asks for what no flag gives. Otherwise it uses the defaults.
 It writes all files or none: none if one of them exists or would be invalid.
@@ -174,6 +175,7 @@ func checkInit(ctx context.Context, files []binding.File, now time.Time) ([]find
 	found := manifest.Load(ctx, declarations, manifest.Options{
 		Now: now, Instances: cfg.InstanceNames(), Editions: cfg.Editions(), Access: cfg.Access(), Policies: manifest.ParsePolicies(policies),
 	})
+	findings = slices.DeleteFunc(findings, func(f finding.Finding) bool { return f.Code == "file-missing" }) // Nothing is written yet.
 	return finding.Sort(append(findings, found.Findings...)), nil
 }
 

@@ -21,6 +21,14 @@ const (
 	initBindings      = "bindings"
 )
 
+// initIgnore excludes the files of init that are no declarations.
+const initIgnore = `# YAML that is no declaration, for whoever checks this folder and not ` + initBindings + `/
+# alone. The patterns are those of a .gitignore.
+/` + initConfiguration + `
+/.github/
+/.gitlab-ci.yml
+`
+
 // initAnswers are what the files of init are made of.
 type initAnswers struct {
 	instance, region, driver, platform, address, username, team, image, source, ci string
@@ -96,6 +104,7 @@ func (a initAnswers) files(now time.Time) ([]binding.File, error) {
 		canonical(initConfiguration, a.configuration()),
 		canonical(initBindings+"/"+a.team+"/"+a.platform+".yaml", a.declaration(now)),
 		{Path: initBindings + "/policy/own-vault-path.cue", Data: examples.OwnVaultPath},
+		{Path: ".reconcilerignore", Data: []byte(initIgnore)},
 	}
 	switch a.ci {
 	case "github":
@@ -150,12 +159,12 @@ instances:
 policy:
   default: deny
   rules:
-    - name: %[1]s
+    - name: %[4]s
       files: ["%[1]s/**"]
       names: ["%[1]s-*"]
       instances: [%[2]s]
       namespaces: [%[3]s]
-`, a.team, yamlWord(a.instance), yamlWord(namespaceOf(a.image)))
+`, a.team, yamlWord(a.instance), yamlWord(namespaceOf(a.image)), yamlWord(a.team))
 	if a.token() {
 		fmt.Fprintf(&text, "      vault: [{mount: secret, path: acr/%s/**}]\n", a.team)
 	}

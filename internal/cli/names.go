@@ -122,6 +122,21 @@ func completeInstance(cmd *cobra.Command, path *string) {
 	}
 }
 
+// completeReceiver lets a command complete a receiver of the configuration as its
+// argument.
+func completeReceiver(cmd *cobra.Command, path *string) {
+	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) (receivers []string, _ cobra.ShellCompDirective) {
+		cfg, _, _ := config.Load(*path) // A file that cannot be read names none.
+		if cfg.Notify == nil || len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		for _, r := range cfg.Notify.Receivers {
+			receivers = append(receivers, r.Name)
+		}
+		return receivers, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
 // names are those that the daemon knows or, if it does not answer, those in the
 // folder of declarations.
 func (c *clientFlags) names(ctx context.Context) names {
@@ -163,6 +178,19 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 		meant = manifest.Suggestion("--"+unknown.GetSpecifiedName(), flags)
 	}
 	return message.NewError("cli.meant", "why", err, "meant", meant)
+}
+
+// knownCommand fails where the arguments of help name no command.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	found := cmd.Root()
+	for i, name := range args {
+		at := slices.IndexFunc(found.Commands(), func(sub *cobra.Command) bool { return sub.Name() == name })
+		if at < 0 {
+			return message.NewError("cli.unknown-command", "name", name, "of", found.CommandPath(), "meant", meantCommand(found, args[i:]))
+		}
+		found = found.Commands()[at]
+	}
+	return nil
 }
 
 // meantCommand is the command that was meant by an argument of a command that

@@ -58,6 +58,7 @@ It exits with 1 if the receiver did not take the message, and says why.`,
 		},
 	}
 	configFlag(cmd, &opts.config)
+	completeReceiver(cmd, &opts.config)
 	return cmd
 }
 
@@ -79,6 +80,7 @@ Nothing is sent.`,
 		},
 	}
 	configFlag(cmd, &opts.config)
+	completeReceiver(cmd, &opts.config)
 	cmd.Flags().StringVar(&opts.of.Instance, "instance", opts.of.Instance, "the instance")
 	cmd.Flags().StringVar(&opts.of.Binding, "binding", opts.of.Binding, "the binding")
 	cmd.Flags().StringVar((*string)(&opts.of.Platform), "platform", string(opts.of.Platform), "the platform")

@@ -84,7 +84,7 @@ type OIDC struct {
 
 // InstanceNames lists the names that declarations may use.
 func (c *Config) InstanceNames() []string {
-	names := make([]string, 0, len(c.Instances))
+	var names []string
 	for _, instance := range c.Instances {
 		names = append(names, instance.Name)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"reconciler/internal/binding"
@@ -68,7 +69,7 @@ func checkSuspend(who server.Caller, req client.SuspendRequest, now time.Time) e
 	switch err := errors.Join(who.Person(req.By).Check(), binding.CheckReason(req.Reason)); {
 	case err != nil:
 		return err
-	case req.Reason == "":
+	case strings.TrimSpace(req.Reason) == "":
 		return errors.New("a reason is required")
 	case req.Until.IsZero():
 		return errors.New("an end is required")
@@ -162,7 +163,7 @@ func (r *runner) scope(scope client.Scope) ([]*instance, error) {
 func checkScope(scope client.Scope) error {
 	switch narrow := scope.Binding != "" || scope.Instance != ""; {
 	case scope.All && narrow:
-		return errors.New("everything is asked for, and something: leave one out")
+		return errors.New("everything is asked for, and a binding or an instance: leave one out")
 	case !scope.All && !narrow:
 		return errors.New("nothing is asked for: name a binding, an instance, or everything")
 	}

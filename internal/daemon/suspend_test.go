@@ -114,6 +114,7 @@ func TestSuspensionsThatAreNotTaken(t *testing.T) {
 	}{
 		"nobody's":            {func(r *client.SuspendRequest) { r.By = "" }, "the name of who asks is required"},
 		"without a reason":    {func(r *client.SuspendRequest) { r.Reason = "" }, "a reason is required"},
+		"a reason of spaces":  {func(r *client.SuspendRequest) { r.Reason = "  " }, "a reason is required"},
 		"a reason with lines": {func(r *client.SuspendRequest) { r.Reason = "a\nb" }, "the reason is at most"},
 		"without an end":      {func(r *client.SuspendRequest) { r.Until = time.Time{} }, "an end is required"},
 		"that is over":        {func(r *client.SuspendRequest) { r.Until = time.Now().Add(-time.Second) }, "is in the past"},

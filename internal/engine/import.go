@@ -10,6 +10,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
+	"reconciler/internal/manifest"
 	"reconciler/internal/message"
 	"reconciler/internal/observe"
 	"reconciler/internal/registry"
@@ -43,7 +44,8 @@ func (e *Engine) Import(ctx context.Context, name string, progress func(done, of
 	c := &e.o.Config
 	at := slices.Index(c.InstanceNames(), name)
 	if at < 0 {
-		return Found{}, message.NewError("engine.import.none", "instance", name, "has", strings.Join(c.InstanceNames(), ", "))
+		return Found{}, message.NewError("engine.import.none", "instance", name, "suggestion", manifest.Suggestion(name, c.InstanceNames()),
+			"has", strings.Join(c.InstanceNames(), ", "))
 	}
 	cfg := c.Instances[at]
 	driver, err := NewDriver(cfg, e.o.Redactor, nil)

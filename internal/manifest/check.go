@@ -174,8 +174,11 @@ func checkHeader(root *node, file, want string) []finding.Finding {
 		case n.kind != scalar || n.text != header.want:
 			f := finding.New("document-kind", message.New("document.header", "field", header.field, "is", n.quote(),
 				"want", header.want, "suggestion", Suggestion(n.text, []string{header.want})))
-			if n.text == KindInstances {
+			switch n.text {
+			case KindInstances:
 				f.Hint = message.New("hint.instances-place", "file", InstancesFile)
+			case KindConfiguration:
+				f.Hint = message.New("hint.configuration-place", "folder", declarationsOf(root))
 			}
 			findings = append(findings, f.At(file, n.at.Line, n.at.Column).In(header.field))
 		}
@@ -186,6 +189,17 @@ func checkHeader(root *node, file, want string) []finding.Finding {
 		}
 	}
 	return findings
+}
+
+// declarationsOf is the folder of the declarations that a configuration names; it
+// is empty if the configuration names none.
+func declarationsOf(configuration *node) string {
+	for _, source := range []string{"folder", "git"} {
+		if n := configuration.find("source", source, "path"); n != nil && n.kind == scalar {
+			return clip(n.text)
+		}
+	}
+	return ""
 }
 
 // find is the node at a chain of fields, or nil.
