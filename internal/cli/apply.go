@@ -82,7 +82,11 @@ window opens, and the exit code is 2. --break-glass applies them anyway.
 func (o *applyOptions) arguments(args []string) error {
 	for _, arg := range args {
 		at := &o.path
-		if info, err := os.Stat(arg); err == nil && info.Mode().IsRegular() {
+		info, err := os.Stat(arg)
+		if err != nil {
+			return err
+		}
+		if info.Mode().IsRegular() {
 			at = &o.file
 		}
 		if *at != "" {

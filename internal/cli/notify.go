@@ -131,6 +131,9 @@ func runNotifyTest(ctx context.Context, opts *notifyOptions) error {
 }
 
 func runNotifyPreview(opts *notifyOptions) error {
+	if platform := string(opts.of.Platform); !slices.Contains(platforms(), platform) {
+		return takes("--platform", platform, platforms()...)
+	}
 	cfg, rules, all, closing, err := opts.receivers()
 	if err != nil {
 		return err
@@ -168,6 +171,9 @@ func runNotifyPreview(opts *notifyOptions) error {
 	for _, kind := range nobody {
 		why := message.New("notify.nobody", "what", kind, "severity", finding.Error)
 		_ = opts.streams.warn(why)
+	}
+	if opts.receiver != "" && out.Len() == 0 {
+		_ = opts.streams.warn(message.New("notify.nothing", "receiver", opts.receiver))
 	}
 	_, err = fmt.Fprint(opts.streams.Out, report.Harmless(out.String()))
 	return err

@@ -59,7 +59,7 @@ func belowAnother(folder string, others map[string]bool) bool {
 
 // instancesAbove finds the nearest instances.yaml in a folder or around it, up to
 // the root of the git repository or, without one, the working folder. It does
-// not go on from a folder that was looked into.
+// not continue from a folder that was looked into.
 func instancesAbove(here workingFolder, folder string, looked map[string]bool) (file binding.File, found bool, err error) {
 	for !looked[folder] {
 		looked[folder] = true

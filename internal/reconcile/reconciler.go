@@ -91,7 +91,7 @@ type Reconciler struct {
 	// last is the last round; nil before the first.
 	last *plan.Round
 	// standing is the last round that was applied, if it may stand; nil otherwise.
-	// stood is the round that it stands for; nil if the last one was made anew.
+	// stood is the round that it stands for; nil if the last one was made again.
 	standing *standing
 	stood    *plan.Round
 	// changed says that something was changed since last was observed.

@@ -351,7 +351,7 @@ func (c *Client) ask(ctx context.Context, asked call, query url.Values) (reply, 
 }
 
 // send sends one read and takes the answer whatever its status. The wait for a
-// place is none of the request's time.
+// place is not part of the request's time.
 func (c *Client) send(ctx context.Context, s *session, asked call, query url.Values) (reply, *binding.Failure) {
 	select {
 	case c.reading <- struct{}{}:
