@@ -138,7 +138,7 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	}()
 	var glass *plan.BreakGlass
 	if outcome.State, glass = x.hindrance(ctx, i); outcome.State == "" {
-		outcome.State = x.second(ctx, i)
+		outcome.State = cmp.Or(x.first(i), x.second(ctx, i))
 	}
 	if outcome.State != "" {
 		return outcome

@@ -12,7 +12,8 @@ import (
 
 // A change may have two halves: the first takes away what works, the second puts
 // something else there. This file keeps to one rule: nothing is taken away before
-// everything that the second half needs is there.
+// everything that the second half needs is there. And nothing is put where the old
+// one may still be: see first.
 //
 //   - An account is unbound after all that takes over from it: see heirs.
 //   - A rule or a source is replaced once what follows it is checked, allowed and
@@ -57,6 +58,29 @@ func (x *run) resources(a plan.Action) []string {
 		}
 	}
 	return touched
+}
+
+// first is why a build rule is not added or changed: another rule for its image tag
+// has to be removed before, and that is not done or not known. Two rules would build
+// the tag. It is empty where the action may be begun.
+func (x *run) first(i int) plan.OutcomeState {
+	a := x.round.Plan.Actions[i]
+	if a.Kind != plan.AddRule && a.Kind != plan.ChangeRule {
+		return ""
+	}
+	for j, b := range x.round.Plan.Actions[:i] {
+		same := b.Kind == plan.RemoveRule && b.Object.Image == a.Object.Image && b.Target.Rule.ImageTag == a.Target.Rule.ImageTag
+		if !same || x.isWritten(b) {
+			continue
+		}
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if state := x.states[j]; state != plan.Failed {
+			return state
+		}
+		return plan.Skipped
+	}
+	return ""
 }
 
 // second is what became of the second half of an action: of what its heirs do for

@@ -1,0 +1,64 @@
+package plan_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// TestNoRuleIsPlannedBesideOneOfOursThatMayBeThere: the rule of branch trunk for the
+// image tag latest is declared, instead of that of branch main.
+func TestNoRuleIsPlannedBesideOneOfOursThatMayBeThere(t *testing.T) {
+	now := binding.Write{At: noon().Add(-time.Second)}
+	long := binding.Write{At: noon().Add(-2 * time.Hour)}
+	nothing := func(w *linkWorld) { w.state.Rules = nil }
+	// made is the rule that we remember.
+	made := func(w *linkWorld) *binding.RecordedRule { return &w.record.Images[0].Rules[0] }
+	// copied declares the rule of branch main again. It is there twice.
+	copied := func(w *linkWorld) {
+		w.repository.Rules = []binding.BuildRule{mainRule("/new/Dockerfile")}
+		w.state.Rules = append(w.state.Rules, binding.ObservedRule{ID: "2", BuildRule: mainRule("/Dockerfile")})
+		made(w).ID = "1"
+		w.record.Images[0].Rules = append(w.record.Images[0].Rules, binding.RecordedRule{ID: "2", Key: made(w).Key, Dockerfile: "/Dockerfile"})
+	}
+	begun := func(kind plan.Kind, w *linkWorld) {
+		w.in.Intents = []binding.Intent{{
+			Instance: "prod", Binding: "payments-gitlab", Platform: binding.GitLab, Action: string(kind), Started: now.At,
+			Object: binding.RuleObject("payments/api", mainRule("")), Rule: binding.ObservedRule{BuildRule: mainRule("/Dockerfile")},
+		}}
+		w.record.Images[0].Rules = nil
+		nothing(w)
+	}
+	for name, tt := range map[string]struct {
+		change func(*linkWorld)
+		waits  bool
+	}{
+		"it was added just now and is not shown":             {func(w *linkWorld) { made(w).Written = now; nothing(w) }, true},
+		"it was changed just now, and the old one is shown":  {func(w *linkWorld) { made(w).ID, made(w).Written, w.state.Rules[0].Dockerfile = "1", now, "/old" }, true},
+		"the answer to its addition was lost":                {func(w *linkWorld) { begun(plan.AddRule, w) }, true},
+		"it is there twice, and a file is broken":            {func(w *linkWorld) { copied(w); w.in.Broken = []string{"b.yaml"} }, true},
+		"it is there twice, and the history is rewritten":    {func(w *linkWorld) { copied(w); w.in.Rewritten = true }, true},
+		"it is there twice":                                  {copied, false},
+		"it was added long ago and is not shown":             {func(w *linkWorld) { made(w).Written = long; nothing(w) }, false},
+		"it was removed just now and is shown":               {func(w *linkWorld) { made(w).ID, made(w).Removed, made(w).Written = "1", true, now }, false},
+		"the rule not shown builds another image tag":        {func(w *linkWorld) { made(w).Key, made(w).Written = "branch:main=>next", now; nothing(w) }, false},
+		"the rule not shown is one of another image":         {func(w *linkWorld) { w.record.Images[0].Image = "payments/web"; made(w).Written = now; nothing(w) }, false},
+		"the answer to its removal was lost, and it is gone": {func(w *linkWorld) { begun(plan.RemoveRule, w) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := linkCase(func(w *linkWorld) {
+				w.in.Policy.Settle = time.Hour
+				w.repository.Rules = []binding.BuildRule{{Branch: "trunk", Dockerfile: "/Dockerfile", ImageTag: "latest"}}
+				tt.change(w)
+			})()
+			p := plan.Make(in)
+			made := slices.ContainsFunc(p.Actions, func(a plan.Action) bool { return a.Kind == plan.AddRule || a.Kind == plan.ChangeRule })
+			if made == tt.waits {
+				t.Errorf("%q", brief(p))
+			}
+		})
+	}
+}
