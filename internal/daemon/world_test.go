@@ -397,17 +397,25 @@ func (p *process) ready(names ...string) {
 	})
 }
 
-// at waits until every instance was synced to a revision.
+// at waits until every instance was synced to a revision, except for those that it
+// does not touch: their statuses are of the revision without a sync.
 func (p *process) at(revision string) {
 	p.t.Helper()
 	p.await("revision "+revision, func() bool {
-		reached := map[string]bool{}
-		for _, e := range p.heard() {
-			if e.Kind == plan.SyncDone && e.Revision == revision {
-				reached[e.Instance] = true
+		open := map[string]bool{}
+		for _, s := range p.daemon.Statuses() {
+			if s.Revision != revision {
+				open[s.Spec.Instance] = true
 			}
 		}
-		return len(reached) == len(p.daemon.present().instances)
+		done := false
+		for _, e := range p.heard() {
+			if e.Kind == plan.SyncDone && e.Revision == revision {
+				delete(open, e.Instance)
+				done = true
+			}
+		}
+		return done && len(open) == 0
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"reconciler/internal/providers/codeup"
 	"reconciler/internal/providers/github"
 	"reconciler/internal/providers/gitlab"
+	_ "reconciler/internal/report" // The words of errors.
 	"reconciler/internal/sandbox"
 )
 

@@ -94,12 +94,25 @@ func openStore(dir string) (*localStore, string, error) {
 		return nil, "", err
 	}
 	objects := cache.NewObjectLRUDefault()
-	fs := dotgit.NewRepositoryFilesystem(osfs.New(dot), osfs.New(common))
+	fs := noAlternates{dotgit.NewRepositoryFilesystem(osfs.New(dot), osfs.New(common))}
 	s := &localStore{Storage: filesystem.NewStorageWithOptions(fs, objects, keepOpen()), common: common}
 	for _, folder := range borrowed(filepath.Join(common, "objects")) {
-		s.borrowed = append(s.borrowed, filesystem.NewObjectStorageWithOptions(dotgit.New(objectsOnly{osfs.New(folder)}), objects, keepOpen()))
+		s.borrowed = append(s.borrowed, filesystem.NewObjectStorageWithOptions(dotgit.New(noAlternates{objectsOnly{osfs.New(folder)}}), objects, keepOpen()))
 	}
 	return s, root, nil
+}
+
+// noAlternates is a repository that borrows no objects. go-git would follow what
+// it borrows without an end where a folder borrows from itself, as an empty line
+// says; borrowed has followed it already.
+type noAlternates struct{ billy.Filesystem }
+
+// Open implements billy.Filesystem.
+func (f noAlternates) Open(name string) (billy.File, error) {
+	if filepath.ToSlash(name) == "objects/info/alternates" {
+		return nil, os.ErrNotExist
+	}
+	return f.Filesystem.Open(name)
 }
 
 // objectsOnly is a repository with nothing but its objects, in a folder of any
