@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -398,24 +399,21 @@ func (p *process) ready(names ...string) {
 }
 
 // at waits until every instance was synced to a revision, except for those that it
-// does not touch: their statuses are of the revision without a sync.
+// does not touch: their last round is of the revision without a sync.
 func (p *process) at(revision string) {
 	p.t.Helper()
 	p.await("revision "+revision, func() bool {
 		open := map[string]bool{}
-		for _, s := range p.daemon.Statuses() {
-			if s.Revision != revision {
-				open[s.Spec.Instance] = true
-			}
+		for _, i := range p.daemon.present().instances {
+			last := i.Last()
+			open[i.Name] = last == nil || last.Revision != revision
 		}
-		done := false
 		for _, e := range p.heard() {
-			if e.Kind == plan.SyncDone && e.Revision == revision {
-				delete(open, e.Instance)
-				done = true
+			if e.Revision == revision && (e.Kind == plan.PlanMade || e.Kind == plan.SyncDone) {
+				open[e.Instance] = e.Kind == plan.PlanMade
 			}
 		}
-		return done && len(open) == 0
+		return !slices.Contains(slices.Collect(maps.Values(open)), true)
 	})
 }
 
