@@ -139,9 +139,9 @@ func (r *runner) named(name, of string) ([]*instance, error) {
 	case len(has) > 0:
 		return has, nil
 	case of != "" && !slices.Contains(r.config.InstanceNames(), of):
-		return nil, fmt.Errorf("no instance is called %s%s", of, manifest.DidYouMean(of, r.config.InstanceNames()))
+		return nil, fmt.Errorf("no instance is called %s%s", of, message.English(manifest.Suggestion(of, r.config.InstanceNames())))
 	}
-	hint := manifest.DidYouMean(name, names)
+	hint := message.English(manifest.Suggestion(name, names))
 	if hint == "" {
 		hint = "; `reconciler get` lists all, and `reconciler sync` without a name looks for new ones"
 	}

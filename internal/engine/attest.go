@@ -7,11 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 )
@@ -67,11 +66,11 @@ func (e *Engine) attested(word client.Attestation) (*Instance, error) {
 	case len(has) > 0:
 		return has[0], nil
 	case word.Instance != "" && !slices.Contains(e.o.Config.InstanceNames(), word.Instance):
-		return nil, fmt.Errorf("no instance is called %s%s", word.Instance, manifest.DidYouMean(word.Instance, e.o.Config.InstanceNames()))
+		return nil, fmt.Errorf("no instance is called %s%s", word.Instance, message.English(manifest.Suggestion(word.Instance, e.o.Config.InstanceNames())))
 	case unplanned:
 		return nil, message.NewError("attest.not-looked")
 	}
-	hint := manifest.DidYouMean(word.Binding, names)
+	hint := message.English(manifest.Suggestion(word.Binding, names))
 	if hint == "" {
 		hint = "; `reconciler plan --full` lists all"
 	}

@@ -21,25 +21,6 @@ func TestHTTPPortsAreTheProductsList(t *testing.T) {
 	}
 }
 
-func TestDidYouMean(t *testing.T) {
-	t.Parallel()
-	known := []string{"address", "username", "repositories", "token"}
-	for _, tt := range []struct{ wrong, want string }{
-		{"addresz", "; did you mean address?"},
-		{"Address", "; did you mean address?"},
-		{"usrename", "; did you mean username?"},
-		{"repos", ""},
-		{"tokn", "; did you mean token?"},
-		{"", ""},
-		{strings.Repeat("a", 65), ""},
-		{"支付", ""},
-	} {
-		if got := DidYouMean(tt.wrong, known); got != tt.want {
-			t.Errorf("%q: %q, want %q", tt.wrong, got, tt.want)
-		}
-	}
-}
-
 func FuzzGitLabAddress(f *testing.F) {
 	for _, seed := range []string{
 		"https://gitlab.example.com", "http://gitlab.example.com:8080/", "https://[::1]:443", "http://u:p@h:21/a/b?c#d",

@@ -30,16 +30,6 @@ func nearest(wrong string, known []string) string {
 	return best
 }
 
-// DidYouMean is the end of a message that names the known word nearest to a
-// wrong one, such as "; did you mean address?"; empty where none is near enough
-// to be meant.
-func DidYouMean(wrong string, known []string) string {
-	if word := nearest(wrong, known); word != "" {
-		return "; did you mean " + word + "?"
-	}
-	return ""
-}
-
 // distance is how many letters must be put in, taken out, exchanged or swapped
 // with their neighbour to make b of a (optimal string alignment).
 func distance(a, b string) int {
