@@ -322,17 +322,6 @@ func (m *maker) resolveRemovals() {
 	m.tellRefusals()
 }
 
-// holdAddition keeps a rule from being added or changed for an image tag while another
-// rule of ours that builds it may not be removed: two would build it.
-func (m *maker) holdAddition(kept Action) {
-	for i := range m.steps {
-		a := &m.steps[i].Action
-		if (a.Kind == AddRule || a.Kind == ChangeRule) && kept.Target.Rule.ID != "" && a.Target.Image == kept.Target.Image && a.Target.Rule.ImageTag == kept.Target.Rule.ImageTag {
-			a.Kind, a.Cause, a.Reason, a.Changes, a.Safety = kept.Kind, kept.Cause, kept.Reason, nil, kept.Safety
-		}
-	}
-}
-
 // refusal is the rule of safety that removals of a class break, with its
 // numbers; empty if none.
 func (m *maker) refusal(c class) (cause Cause, why message.Message) {

@@ -74,18 +74,6 @@ func (m *maker) unseenOn(p binding.Platform, o binding.Object) (unseen, bool) {
 	return u, is
 }
 
-// unseenOfTag finds the unseen write of another rule for the image tag of a rule. It
-// may be there: the two would build one tag.
-func (m *maker) unseenOfTag(image string, rule binding.BuildRule) (unseen, bool) {
-	for _, key := range slices.SortedFunc(maps.Keys(m.unseen), unseenKey.compare) {
-		o := key.object
-		if o.Kind == binding.ObjectRule && o.Image == image && o.Copy == "" && binding.RuleOfKey(o.Rule).ImageTag == rule.ImageTag {
-			return m.unseen[key], true
-		}
-	}
-	return unseen{}, false
-}
-
 func (m *maker) accountUnseen(p binding.Platform) bool {
 	_, is := m.unseenOn(p, binding.AccountObject())
 	return is

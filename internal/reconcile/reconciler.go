@@ -387,28 +387,6 @@ func (r *Reconciler) apply(ctx context.Context, round *plan.Round) plan.Result {
 	return result
 }
 
-// again carries out a round. Of one that an earlier plan stands for, nothing is to
-// be done: what became of that plan stands too.
-func (r *Reconciler) again(ctx context.Context, round *plan.Round) plan.Result {
-	r.mu.Lock()
-	standing, stood := r.standing, r.stood == round
-	r.mu.Unlock()
-	if stood {
-		result := standing.result
-		result.Ended = r.o.Now()
-		return result
-	}
-	before := r.written.count.Load()
-	result := r.applier.Apply(ctx, round)
-	r.backoff.take(round, result)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.standing, r.stood = nil, nil; r.written.count.Load() == before {
-		r.standing = standingOf(round, result)
-	}
-	return result
-}
-
 func (r *Reconciler) emit(e plan.Event) {
 	if r.o.Events == nil {
 		return

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"reflect"
 
 	"reconciler/internal/plan"
@@ -38,4 +39,26 @@ func (s *standing) stands(of plan.Round) bool {
 	before := s.round.Input
 	before.Now = of.Now
 	return reflect.DeepEqual(before, of.Input)
+}
+
+// again carries out a round. Of one that an earlier plan stands for, nothing is to
+// be done: what became of that plan stands too.
+func (r *Reconciler) again(ctx context.Context, round *plan.Round) plan.Result {
+	r.mu.Lock()
+	standing, stood := r.standing, r.stood == round
+	r.mu.Unlock()
+	if stood {
+		result := standing.result
+		result.Ended = r.o.Now()
+		return result
+	}
+	before := r.written.count.Load()
+	result := r.applier.Apply(ctx, round)
+	r.backoff.take(round, result)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.standing, r.stood = nil, nil; r.written.count.Load() == before {
+		r.standing = standingOf(round, result)
+	}
+	return result
 }

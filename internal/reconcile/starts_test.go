@@ -13,8 +13,7 @@ import (
 	"reconciler/internal/reconcile"
 )
 
-// countingObserver counts the observations that are under way, each of which
-// takes some time.
+// countingObserver counts how many observations run at once. Each takes some time.
 type countingObserver struct {
 	takes         time.Duration
 	running, most *atomic.Int32

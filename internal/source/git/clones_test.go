@@ -118,8 +118,8 @@ func TestClonesOfEveryLayoutAreRead(t *testing.T) {
 	}
 }
 
-// What a clone borrows may be written in quotes and lie in a folder of any name; and
-// a hook is told by the environment where the repository and what was pushed are.
+// Alternates may be in quotes and name a folder of any name. In a hook, environment
+// variables name the repository and the folder of the pushed objects.
 func TestAClonesObjectsAreWhereGitLooksForThem(t *testing.T) {
 	repo := gittest.New(t)
 	id := repo.Commit("one", text("a.yaml", "1"))
