@@ -8,14 +8,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	_ "reconciler/internal/report" // The texts of errors.
-
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/apply"
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
+	_ "reconciler/internal/report" // The texts of errors.
 	"reconciler/internal/secrets"
 	"reconciler/internal/worldtest"
 )

@@ -6,13 +6,12 @@ import (
 	"errors"
 	"sync"
 
-	"reconciler/internal/trace"
-
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/registry"
 	"reconciler/internal/secrets"
+	"reconciler/internal/trace"
 )
 
 // run is one round being applied.

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"slices"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 

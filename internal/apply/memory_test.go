@@ -4,12 +4,11 @@ import (
 	"testing"
 	"time"
 
-	"reconciler/internal/message"
-
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/apply"
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/worldtest"
 )

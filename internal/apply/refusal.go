@@ -3,9 +3,8 @@ package apply
 import (
 	"context"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 

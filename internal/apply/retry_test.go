@@ -5,10 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/apply"
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/secrets"
 	"reconciler/internal/state"

@@ -4,9 +4,8 @@ import (
 	"context"
 	"slices"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 

@@ -4,9 +4,8 @@ import (
 	"testing"
 	"time"
 
-	_ "reconciler/internal/report" // The texts of errors.
-
 	"reconciler/internal/binding"
+	_ "reconciler/internal/report" // The texts of errors.
 )
 
 // TestKind12PauseIsBoundedOnBothSides: whatever an answer asks for, and

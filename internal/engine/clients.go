@@ -6,10 +6,9 @@ import (
 	"net/http"
 	"net/netip"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
+	"reconciler/internal/message"
 	"reconciler/internal/observe"
 	"reconciler/internal/providers"
 	"reconciler/internal/providers/bitbucket"

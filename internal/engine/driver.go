@@ -4,10 +4,9 @@ import (
 	"bytes"
 	"context"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/boundedio"
 	"reconciler/internal/config"
+	"reconciler/internal/message"
 	"reconciler/internal/metrics"
 	"reconciler/internal/registry"
 	"reconciler/internal/registry/console"

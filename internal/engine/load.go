@@ -6,11 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/source"
 )

@@ -6,10 +6,9 @@ import (
 	"log/slog"
 	"slices"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/client"
 	"reconciler/internal/config"
+	"reconciler/internal/message"
 	"reconciler/internal/state"
 )
 

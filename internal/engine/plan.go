@@ -6,9 +6,8 @@ import (
 	"slices"
 	"sync"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 

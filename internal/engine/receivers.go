@@ -6,11 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/boundedio"
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/notify"
 	"reconciler/internal/notify/sender"
 	"reconciler/internal/providers"

@@ -4,11 +4,10 @@ import (
 	"errors"
 	"testing"
 
-	"reconciler/internal/message"
-
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/observe"
 	"reconciler/internal/worldtest"
 )

@@ -9,9 +9,8 @@ import (
 	"net/http"
 	"net/url"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 )
 

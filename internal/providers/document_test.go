@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	_ "reconciler/internal/report" // The texts of errors.
-
 	"reconciler/internal/providers"
+	_ "reconciler/internal/report" // The texts of errors.
 	"reconciler/internal/secrets"
 )
 

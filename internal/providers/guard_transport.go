@@ -8,11 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"reconciler/internal/message"
-
-	"reconciler/internal/trace"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
+	"reconciler/internal/trace"
 )
 
 // userAgent is sent where the caller set none; GitHub refuses requests

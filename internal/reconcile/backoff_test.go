@@ -6,9 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 )

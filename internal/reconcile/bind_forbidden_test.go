@@ -5,9 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/status"

@@ -4,9 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 )

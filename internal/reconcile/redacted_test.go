@@ -5,9 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/secrets"
 )

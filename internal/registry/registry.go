@@ -5,9 +5,8 @@ package registry
 import (
 	"context"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 )
 

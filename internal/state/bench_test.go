@@ -7,10 +7,9 @@ import (
 	"testing"
 	"time"
 
-	_ "reconciler/internal/report" // The texts of errors.
-
 	"go.etcd.io/bbolt"
 
+	_ "reconciler/internal/report" // The texts of errors.
 	"reconciler/internal/state"
 )
 

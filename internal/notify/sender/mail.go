@@ -13,12 +13,11 @@ import (
 	"strings"
 	"time"
 
-	"reconciler/internal/message"
-
 	"github.com/wneessen/go-mail"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
 	"reconciler/internal/notify"
 )
 

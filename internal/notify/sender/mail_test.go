@@ -15,11 +15,10 @@ import (
 	"sync"
 	"testing"
 
-	_ "reconciler/internal/report" // The texts of errors.
-
 	"reconciler/internal/notify"
 	"reconciler/internal/notify/sender"
 	"reconciler/internal/providers"
+	_ "reconciler/internal/report" // The texts of errors.
 )
 
 // mailServer is a server of RFC 5321 with STARTTLS and AUTH PLAIN.

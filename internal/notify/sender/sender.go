@@ -15,9 +15,8 @@ import (
 	"net/url"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/notify"
 	"reconciler/internal/providers"
 	"reconciler/internal/secrets"

@@ -9,10 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/notify"
 	"reconciler/internal/secrets"
 )

@@ -7,13 +7,12 @@ import (
 	"testing"
 	"time"
 
-	_ "reconciler/internal/report" // The texts of errors.
-
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/providers"
 	"reconciler/internal/providers/bitbucket"
+	_ "reconciler/internal/report" // The texts of errors.
 	"reconciler/internal/sandbox"
 	"reconciler/internal/secrets"
 )

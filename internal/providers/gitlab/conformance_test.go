@@ -4,12 +4,11 @@ import (
 	"net/http"
 	"testing"
 
-	_ "reconciler/internal/report" // The texts of errors.
-
 	"reconciler/internal/binding"
 	"reconciler/internal/providers"
 	"reconciler/internal/providers/gitlab"
 	"reconciler/internal/providers/providertest"
+	_ "reconciler/internal/report" // The texts of errors.
 )
 
 func TestProviderKeepsTheContract(t *testing.T) {

@@ -5,9 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	_ "reconciler/internal/report" // The texts of errors.
-
 	"reconciler/internal/binding"
+	_ "reconciler/internal/report" // The texts of errors.
 	"reconciler/internal/secrets"
 )
 

@@ -6,11 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	_ "reconciler/internal/report" // The texts of errors.
-
 	"reconciler/internal/binding"
 	"reconciler/internal/registry/enterprise"
 	"reconciler/internal/registry/wire"
+	_ "reconciler/internal/report" // The texts of errors.
 	"reconciler/internal/sandbox"
 )
 

@@ -12,11 +12,10 @@ import (
 	"regexp"
 	"sync"
 
-	"reconciler/internal/message"
-
 	cr "github.com/alibabacloud-go/cr-20181201/v2/client"
 	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
 
+	"reconciler/internal/message"
 	"reconciler/internal/registry"
 	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/wire"

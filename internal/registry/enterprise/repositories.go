@@ -9,11 +9,10 @@ import (
 	"strconv"
 	"strings"
 
-	"reconciler/internal/message"
-
 	cr "github.com/alibabacloud-go/cr-20181201/v2/client"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/registry/line"
 )
 

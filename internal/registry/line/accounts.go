@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/registry/wire"
 	"reconciler/internal/secrets"
 )

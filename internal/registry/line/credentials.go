@@ -9,13 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 
-	"reconciler/internal/message"
-
 	vendor "github.com/aliyun/credentials-go/credentials"
 	"github.com/aliyun/credentials-go/credentials/providers"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 )
 

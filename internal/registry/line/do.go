@@ -12,14 +12,13 @@ import (
 	"strings"
 	"time"
 
-	"reconciler/internal/message"
-	"reconciler/internal/trace"
-
 	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
 	"reconciler/internal/registry"
+	"reconciler/internal/trace"
 )
 
 // attempts bounds how often a call is sent: once, and three times more.

@@ -8,10 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/message"
 	_ "reconciler/internal/report" // The texts of errors.
-
-	"reconciler/internal/binding"
 )
 
 const (

@@ -5,11 +5,10 @@ import (
 	"sync"
 	"time"
 
-	"reconciler/internal/message"
-
 	"golang.org/x/time/rate"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // maxWait is the longest that a call waits for a throttling to end; beyond

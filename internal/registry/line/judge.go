@@ -4,9 +4,8 @@ import (
 	"net/http"
 	"strings"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // verdict is what an answer that is not good means.

@@ -6,9 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/registry/wire"
 )
 

@@ -18,12 +18,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"reconciler/internal/message"
-
 	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
 	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/registry"
 	"reconciler/internal/registry/wire"
 )

@@ -10,9 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/registry/wire"
 )
 

@@ -10,13 +10,12 @@ import (
 	"net/url"
 	"time"
 
-	"reconciler/internal/message"
-
-	"reconciler/internal/boundedio"
-
 	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
 	openapiutil "github.com/alibabacloud-go/darabonba-openapi/v2/utils"
 	"github.com/alibabacloud-go/tea/dara"
+
+	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
 )
 
 const (

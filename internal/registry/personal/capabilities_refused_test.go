@@ -5,13 +5,12 @@ import (
 	"testing"
 	"time"
 
-	_ "reconciler/internal/report" // The texts of errors.
-
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
 	"reconciler/internal/registry/line"
+	_ "reconciler/internal/report" // The texts of errors.
 	"reconciler/internal/sandbox"
 )
 

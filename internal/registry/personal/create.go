@@ -7,9 +7,8 @@ import (
 	"net/http"
 	"strings"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/registry"
 	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/wire"

@@ -6,9 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/registry/line"
 	"reconciler/internal/sandbox"
 )

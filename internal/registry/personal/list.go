@@ -6,9 +6,8 @@ import (
 	"slices"
 	"strconv"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/registry/line"
 )
 

@@ -6,9 +6,8 @@ package personal
 import (
 	"context"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/registry"
 	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/wire"

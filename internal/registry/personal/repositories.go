@@ -6,9 +6,8 @@ import (
 	"net/url"
 	"strings"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/registry/line"
 	"reconciler/internal/registry/wire"
 )

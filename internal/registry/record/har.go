@@ -12,9 +12,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
 )
 
 const (

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"reconciler/internal/message"
-
 	"reconciler/internal/report"
 )
 

@@ -7,9 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/registry"
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"

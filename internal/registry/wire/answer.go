@@ -12,9 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // identifier is what an account's identifier may be.

@@ -4,12 +4,11 @@ import (
 	"testing"
 	"time"
 
-	_ "reconciler/internal/report" // The texts of errors.
-
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/registry/wire"
+	_ "reconciler/internal/report" // The texts of errors.
 )
 
 func TestOnlyAnEmptyListMeansNothingBound(t *testing.T) {

@@ -12,11 +12,10 @@ import (
 	"sync"
 	"time"
 
-	"reconciler/internal/message"
-
 	"github.com/hashicorp/vault/api"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 )
 

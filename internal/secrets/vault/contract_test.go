@@ -7,13 +7,11 @@ import (
 	"testing"
 	"time"
 
-	_ "reconciler/internal/report" // The texts of errors.
-
-	"reconciler/internal/message"
-
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
+	_ "reconciler/internal/report" // The texts of errors.
 	"reconciler/internal/sandbox"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"

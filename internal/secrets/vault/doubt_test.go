@@ -9,9 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
 )

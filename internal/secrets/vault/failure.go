@@ -15,13 +15,12 @@ import (
 	"strings"
 	"time"
 
-	"reconciler/internal/message"
-
 	"al.essio.dev/pkg/shellescape"
 
 	"github.com/hashicorp/vault/api"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 )
 

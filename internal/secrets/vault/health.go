@@ -4,9 +4,8 @@ import (
 	"context"
 	"net/http"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // Health asks, without signing in, whether the server answers and is unsealed:

@@ -11,12 +11,11 @@ import (
 	"strings"
 	"time"
 
-	"reconciler/internal/message"
-
 	"github.com/hashicorp/vault/api"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 )
 

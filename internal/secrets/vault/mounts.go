@@ -6,9 +6,8 @@ import (
 	"net/http"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 )
 

@@ -11,9 +11,8 @@ import (
 	"net/url"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 )
 

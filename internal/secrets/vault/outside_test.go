@@ -8,9 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 	"reconciler/internal/secrets/vault"
 )

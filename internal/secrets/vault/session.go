@@ -8,11 +8,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"reconciler/internal/message"
-
 	"github.com/hashicorp/vault/api"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 )
 

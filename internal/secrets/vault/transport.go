@@ -12,13 +12,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/vault/api"
+
 	"reconciler/internal/binding"
+	"reconciler/internal/boundedio"
 	"reconciler/internal/message"
 	"reconciler/internal/trace"
-
-	"reconciler/internal/boundedio"
-
-	"github.com/hashicorp/vault/api"
 )
 
 const (

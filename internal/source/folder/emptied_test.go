@@ -7,7 +7,6 @@ import (
 	"time"
 
 	_ "reconciler/internal/report" // The texts of errors.
-
 	"reconciler/internal/source/folder"
 )
 

@@ -16,9 +16,8 @@ import (
 	"slices"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/source"
 )
 

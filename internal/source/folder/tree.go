@@ -12,9 +12,8 @@ import (
 	"syscall"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
 	"reconciler/internal/source"
 )
 

@@ -7,11 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"reconciler/internal/message"
-
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/source/git"
 	"reconciler/internal/source/git/gittest"
 )

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	_ "reconciler/internal/report" // The texts of errors.
-
 	"reconciler/internal/sandbox"
 	"reconciler/internal/source/git"
 	"reconciler/internal/source/git/gittest"

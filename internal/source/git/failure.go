@@ -11,12 +11,11 @@ import (
 	"strconv"
 	"strings"
 
-	"reconciler/internal/message"
-
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // failure turns any error of a conversation into a *binding.Failure. The

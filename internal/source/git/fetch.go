@@ -7,14 +7,13 @@ import (
 	"strings"
 	"time"
 
-	"reconciler/internal/message"
-
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/source"
 )
 

@@ -11,11 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"reconciler/internal/message"
-
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/source"
 )
 

@@ -13,10 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
 )
 
 const (

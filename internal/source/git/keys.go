@@ -4,10 +4,9 @@ import (
 	"bytes"
 	"time"
 
-	"reconciler/internal/message"
-
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
 )
 
 // maxKeyFile bounds a file of keys, in bytes.

@@ -11,11 +11,10 @@ import (
 	"slices"
 	"strings"
 
-	"reconciler/internal/message"
-
 	"golang.org/x/crypto/ssh"
 
 	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
 )
 
 // maxKnownHosts bounds a known_hosts file, in bytes.

@@ -5,12 +5,11 @@ import (
 	"context"
 	"errors"
 
-	"reconciler/internal/message"
-
 	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/source"
 )
 

@@ -6,11 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"reconciler/internal/message"
-
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/source"
 	"reconciler/internal/source/git"
 	"reconciler/internal/source/git/gittest"

@@ -5,11 +5,10 @@ import (
 	"slices"
 	"time"
 
-	"reconciler/internal/message"
-
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // errNotKnown says that history is cut off before the merge base.

@@ -7,11 +7,10 @@ import (
 	"io"
 	"slices"
 
-	"reconciler/internal/message"
-
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 
+	"reconciler/internal/message"
 	"reconciler/internal/source"
 )
 

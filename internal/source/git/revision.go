@@ -9,13 +9,12 @@ import (
 	"strconv"
 	"strings"
 
-	"reconciler/internal/message"
-
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/storer"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 var (

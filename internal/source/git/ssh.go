@@ -10,13 +10,12 @@ import (
 	"sync"
 	"time"
 
-	"reconciler/internal/message"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
-
-	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
+	"reconciler/internal/message"
 )
 
 // sshRemote speaks git's protocol over SSH. It is written here and not taken

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"slices"
 
-	"reconciler/internal/message"
-
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // Verify says which commits are taken: of those on the way by first parents
