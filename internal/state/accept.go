@@ -32,17 +32,12 @@ func (s *Store) Accept(_ context.Context, who binding.Person, entry uint64, at t
 	if entry > 0 && entry != damage.Entry {
 		return binding.JournalDamage{}, fmt.Errorf("state: the damage is not at entry %d (%s): verify the journal again before you accept it", entry, damage)
 	}
-	held, err := copyOf(s.table)
-	if err != nil {
-		return binding.JournalDamage{}, fmt.Errorf("state: accept: %w", err)
-	}
 	m := message.New("history.journal-accepted", "damage", damage.Message())
 	said, err := json.Marshal(binding.HistoryEntry{
 		Person: who, Time: at, Action: historyAccept, Outcome: "done", ID: m.ID, Args: m.Args,
 	})
-	if err == nil {
-		err = held.apply([]operation{newOperation(doAppend, bucketEvents, "", "", said)}, link{})
-	}
+	held := s.table.copy()
+	held.apply(newOperation(doAppend, bucketEvents, "", "", said))
 	j := s.newJournal()
 	j.last = s.lastKnown()
 	if err == nil && s.index.foreign {

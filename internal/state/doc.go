@@ -18,8 +18,10 @@
 // the last entry of the segment before. A segment gets its name when its
 // checkpoint is on disk.
 //
-// The state file is the journal's index, and is rebuilt from it where it is
-// missing, damaged or behind. It is a bbolt database with these buckets:
+// A store answers from memory, with what its journal adds up to. The state file is
+// the journal's index: where the journal is damaged, it says what was so before.
+// It is rebuilt where it is missing, damaged, cut short or behind, and nothing is
+// read from it after the start. It is a bbolt database with these buckets:
 //
 //	meta       format (the layout's version), key (32 random bytes), position
 //	records    instance → binding, platform → binding.Record as JSON

@@ -10,7 +10,9 @@ func (s *Store) Crash() {
 	if s.journal != nil {
 		_ = s.journal.file.Close()
 	}
-	if s.index.db != nil {
+	if s.behind {
+		s.index.abandon()
+	} else if s.index.db != nil {
 		_ = s.index.db.Close()
 	}
 }

@@ -35,6 +35,8 @@ var errUnusable = errors.New("not a usable state file")
 // index is an index that is open, as it was found.
 type index struct {
 	db *bbolt.DB
+	// file is the database's own, which holds the lock.
+	file *os.File
 	// at is how far it followed the journal. foreign says that a program that knows
 	// no journal wrote to it since.
 	at      position
@@ -45,19 +47,32 @@ type index struct {
 func (x index) holds() bool { return x.foreign || x.at.Journal != "" }
 
 // openIndex opens an index and reads all of it. Damage is errUnusable.
-func openIndex(path string, o *bbolt.Options) (index, error) {
+func openIndex(path string, o bbolt.Options) (index, error) {
 	var x index
+	o.OpenFile = func(name string, flag int, mode os.FileMode) (file *os.File, err error) {
+		x.file, err = os.OpenFile(name, flag, mode)
+		return x.file, err
+	}
 	err := guarded(func() (err error) {
-		x.db, err = bbolt.Open(path, 0o600, o)
-		return openError(err)
+		if x.db, err = bbolt.Open(path, 0o600, &o); err != nil {
+			return openError(err)
+		}
+		return x.inspect(o.ReadOnly)
 	})
 	if err != nil {
+		x.abandon()
 		return index{}, err
 	}
-	if err := guarded(func() error { return x.inspect(o.ReadOnly) }); err != nil {
-		return index{}, errors.Join(err, guarded(x.db.Close))
-	}
 	return x, nil
+}
+
+// abandon gives up the lock on an index that cannot be read or written. The
+// database's own Close would wait for ever for a write that ended in a panic.
+func (x index) abandon() {
+	if x.file != nil {
+		unlock(x.file)
+		_ = x.file.Close() // Nothing was written through it that counts.
+	}
 }
 
 // inspect reads how far the index is and all that it holds, and adds what it
@@ -65,6 +80,9 @@ func openIndex(path string, o *bbolt.Options) (index, error) {
 func (x *index) inspect(readOnly bool) error {
 	lacks := false
 	err := x.db.View(func(tx *bbolt.Tx) error {
+		if err := x.whole(tx); err != nil {
+			return err
+		}
 		lacks = slices.ContainsFunc(buckets(), func(name string) bool { return tx.Bucket([]byte(name)) == nil })
 		if first, _ := tx.Cursor().First(); first == nil {
 			return nil
@@ -77,6 +95,16 @@ func (x *index) inspect(readOnly bool) error {
 	})
 	if err == nil && lacks && !readOnly {
 		err = x.db.Update(prepare)
+	}
+	return err
+}
+
+// whole checks that no page of the index is behind the file's end: bbolt would
+// read and write it outside of the memory that the file is mapped to.
+func (x index) whole(tx *bbolt.Tx) error {
+	info, err := x.file.Stat()
+	if err == nil && info.Size() < tx.Size() {
+		err = fmt.Errorf("%w: it is cut short: %d bytes of %d are there", errUnusable, info.Size(), tx.Size())
 	}
 	return err
 }
@@ -183,8 +211,8 @@ func readAll(b *bbolt.Bucket, decode func([]byte) error) error {
 }
 
 // fill makes an index hold what a table holds, and nothing else.
-func (x index) fill(from *memoryTable, upTo link) error {
-	return x.db.Update(func(tx *bbolt.Tx) error {
+func (x index) fill(from *table, upTo link) error {
+	return x.update(func(tx *bbolt.Tx) error {
 		for _, name := range buckets() {
 			if name == bucketMeta {
 				continue
@@ -207,7 +235,7 @@ func (x index) fill(from *memoryTable, upTo link) error {
 func (x index) mark(p position) error {
 	x.db.NoSync = false
 	defer func() { x.db.NoSync = true }()
-	return x.db.Update(func(tx *bbolt.Tx) error { return putPosition(tx, p) })
+	return x.update(func(tx *bbolt.Tx) error { return putPosition(tx, p) })
 }
 
 // guarded calls do. bbolt answers a damaged page with a panic, or with a memory

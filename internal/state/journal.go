@@ -30,7 +30,7 @@ type journal struct {
 	limits limits
 	// table is what the entries add up to. written makes it follow an entry that
 	// is on disk.
-	table   func() (table, error)
+	table   func() (*table, error)
 	written func([]operation, link)
 
 	mu      sync.Mutex

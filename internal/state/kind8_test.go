@@ -133,6 +133,30 @@ func TestKind8ALostOrDamagedIndexIsMadeAnewFromTheJournal(t *testing.T) {
 	}
 }
 
+// TestKind8AnIndexCutAtAnyPageIsRepaired: also where the pages that are left hold
+// all that was read, and bbolt would write the next ones behind its memory.
+func TestKind8AnIndexCutAtAnyPageIsRepaired(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state.db")
+	want := filled(t, path)
+	data, err := os.ReadFile(path)
+	must(t, err)
+	for pages := range len(data) / os.Getpagesize() {
+		must(t, os.WriteFile(path, data[:pages*os.Getpagesize()], 0o600))
+		loaded, err := state.Load(path)
+		must(t, err)
+		if diff := cmp.Diff(want, everything(t, loaded)); diff != "" {
+			t.Errorf("%d pages, loaded (-before +after):\n%s", pages, diff)
+		}
+		s, err := state.Open(path)
+		must(t, err)
+		if diff := cmp.Diff(want, everything(t, s)); diff != "" || s.Damage() != nil {
+			t.Errorf("%d pages: damage %v (-before +after):\n%s", pages, s.Damage(), diff)
+		}
+		must(t, s.Close())
+	}
+}
+
 // TestKind8AnyDamageOfTheIndexIsRepaired overwrites bytes of the index anywhere:
 // nothing is lost, and what is written afterwards counts.
 func TestKind8AnyDamageOfTheIndexIsRepaired(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 // NewMemory makes an empty store in memory, with a key of its own. It ends with
 // the process.
-func NewMemory() *Store { return &Store{table: withKey(newMemoryTable())} }
+func NewMemory() *Store { return &Store{table: withKey(newTable())} }
 
 // Load reads the state at path into a store in memory, as it stood between two
 // writes, and leaves the files alone. A missing state gives an empty store; for a
@@ -39,7 +39,7 @@ func read(path string) (*Store, error) {
 	default:
 		defer func() { _ = s.index.db.Close() }()
 	}
-	var restored *memoryTable
+	var restored *table
 	if s.damage, restored, err = s.assess(nil); err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func openReadOnly(path string, wait time.Duration) (index, error) {
 	if info.Size() == 0 {
 		return index{}, fmt.Errorf("%s is empty: %w", path, fs.ErrNotExist)
 	}
-	return openIndex(path, &bbolt.Options{Timeout: wait, ReadOnly: true})
+	return openIndex(path, bbolt.Options{Timeout: wait, ReadOnly: true})
 }
 
 // Probe reads the state at path as Open would, and changes nothing. The error is

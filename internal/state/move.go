@@ -72,7 +72,7 @@ func (s *Store) beginAside(j *journal, number uint64, dump func(func(operation) 
 }
 
 // movedTo continues in a journal with what the index holds, which is newer.
-func (s *Store) movedTo(j *journal) (*memoryTable, error) {
+func (s *Store) movedTo(j *journal) (*table, error) {
 	held, err := s.moved()
 	if err != nil {
 		return nil, err
@@ -87,26 +87,20 @@ func (s *Store) movedTo(j *journal) (*memoryTable, error) {
 
 // moved is what an index of an earlier version holds, and where its records and
 // intents sent secrets.
-func (s *Store) moved() (*memoryTable, error) {
-	from := fileTable{s.index.db}
-	held, err := copyOf(from)
+func (s *Store) moved() (*table, error) {
+	held, err := s.index.table()
 	if err != nil {
 		return nil, err
 	}
+	var sent []binding.Record
 	for _, bucket := range []string{bucketRecords, bucketIntents} {
-		err = errors.Join(err, from.all(bucket, func(value []byte) error {
-			sent, err := sentBy(bucket, value)
-			if err != nil {
-				return err
-			}
-			targets, err := targetOperations(held, sent...)
-			// What is known of a secret already is what was sent last.
-			targets = slices.DeleteFunc(targets, func(o operation) bool {
-				known, _ := held.get(o.Bucket, o.Instance, o.Key) // In memory nothing fails.
-				return known != nil
-			})
-			return errors.Join(err, held.apply(targets, link{}))
-		}))
+		err = errors.Join(err, held.all(bucket, collect(bucket, &sent)))
+	}
+	for _, record := range sent {
+		targets, one := targetOperations(held, record)
+		// What is known of a secret already is what was sent last.
+		held.apply(slices.DeleteFunc(targets, func(o operation) bool { return held.get(o.Bucket, o.Instance, o.Key) != nil })...)
+		err = errors.Join(err, one)
 	}
 	return held, err
 }

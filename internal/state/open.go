@@ -31,15 +31,15 @@ type Store struct {
 
 	// mu guards what follows.
 	mu    sync.RWMutex
-	table table
+	table *table
 	// journal is nil in memory, and while the journal is damaged.
 	journal *journal
 	damage  *binding.JournalDamage
 	found   scanned
-	// behind says that the index could not be written, and table replaced it.
+	// behind says that the index could not be written, and does not follow the
+	// journal any more: the next Open makes it anew.
 	behind bool
-	// lost says why what was written cannot be read.
-	lost error
+	closed bool
 
 	// targets are those that were read last, and targetChanges counts what may have
 	// changed them.
@@ -81,7 +81,7 @@ func open(path string, o options) (*Store, error) {
 }
 
 func (s *Store) openIndex(path string) (err error) {
-	writing := &bbolt.Options{Timeout: lockTimeout}
+	writing := bbolt.Options{Timeout: lockTimeout}
 	if s.index, err = openIndex(path, writing); err == nil {
 		return nil
 	}
@@ -137,7 +137,7 @@ func (s *Store) openJournal() error {
 
 // assess reads the journal, calling visit for each entry if it is not nil, and
 // compares it with the index.
-func (s *Store) assess(visit func(place) error) (*binding.JournalDamage, *memoryTable, error) {
+func (s *Store) assess(visit func(place) error) (*binding.JournalDamage, *table, error) {
 	at := s.index.at.link
 	found, r, err := restore(s.folder, at.Number, visit)
 	if err != nil {
@@ -181,12 +181,12 @@ func (f scanned) compare(at link, seen string, unusable bool) *binding.JournalDa
 
 // salvaged is what a store holds whose journal is damaged: what the index holds
 // or, without an index of this journal, all entries that can be read.
-func (s *Store) salvaged(restored *memoryTable) (*memoryTable, error) {
+func (s *Store) salvaged(restored *table) (*table, error) {
 	beside := s.index.at.Journal == "" && len(restored.entries) > 0
 	if !s.index.holds() || beside || s.damage.Problem == binding.JournalEarlierFile {
 		return withKey(restored), nil
 	}
-	held, err := copyOf(fileTable{s.index.db})
+	held, err := s.index.table()
 	if err == nil {
 		err = salvage(s.folder, held, s.index.at.link)
 	}
@@ -212,23 +212,20 @@ func (s *Store) firstJournal() error {
 	return nil
 }
 
-// serve answers from the index from now on, which is rebuilt from what the
-// journal adds up to where it differs. Where it cannot be written, a table in
-// memory replaces it.
-func (s *Store) serve(j *journal, restored *memoryTable) {
-	s.journal, s.damage, s.table = j, nil, fileTable{s.index.db}
+// serve answers with what the journal adds up to from now on. The index follows it,
+// and is made anew where it holds something else.
+func (s *Store) serve(j *journal, held *table) {
+	s.journal, s.damage, s.table = j, nil, held
 	s.index.db.NoSync = true
-	j.longest = max(j.longest, restored.longest())
-	if err := guarded(func() error { return s.catchUp(j.last, restored) }); err != nil {
-		s.behind, s.table = true, restored
-	}
+	j.longest = max(j.longest, held.longest())
+	s.behind = s.catchUp(j.last) != nil
 }
 
 // catchUp makes the index hold what the journal adds up to.
-func (s *Store) catchUp(last link, restored *memoryTable) error {
-	held, err := copyOf(s.table)
-	if err != nil || !held.equal(restored) {
-		if err := s.index.fill(restored, last); err != nil {
+func (s *Store) catchUp(last link) error {
+	held, err := s.index.table()
+	if err != nil || !held.equal(s.table) {
+		if err := s.index.fill(s.table, last); err != nil {
 			return err
 		}
 		if s.index.at.Closed && !s.index.foreign {
@@ -239,21 +236,24 @@ func (s *Store) catchUp(last link, restored *memoryTable) error {
 }
 
 // read is the table to read from.
-func (s *Store) read() (table, error) {
+func (s *Store) read() (*table, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.table, s.lost
+	if s.closed {
+		return nil, errClosed
+	}
+	return s.table, nil
 }
 
 // write makes operations count, all or none. Where there are none, because
 // everything is so already, it makes sure that this stays so.
 func (s *Store) write(operations ...operation) error {
 	s.mu.RLock()
-	t, j, damage, lost := s.table, s.journal, s.damage, s.lost
+	t, j, damage, closed := s.table, s.journal, s.damage, s.closed
 	s.mu.RUnlock()
 	switch {
-	case lost != nil:
-		return lost
+	case closed:
+		return errClosed
 	case len(operations) == 0 && j != nil:
 		return j.settle()
 	case len(operations) == 0:
@@ -261,31 +261,32 @@ func (s *Store) write(operations ...operation) error {
 	case damage != nil:
 		return fmt.Errorf("%w (%s)", ErrDamaged, damage)
 	case j == nil:
-		defer s.changed(operations)
-		return t.apply(operations, link{})
+		t.apply(operations...)
+		s.changed(operations)
+		return nil
 	}
 	return j.append(operations)
 }
 
-// follow makes the index follow an entry of the journal, which counts already:
-// where the index cannot be written, what the journal adds up to replaces it.
+// follow makes the table and the index follow an entry of the journal, which
+// counts already.
 func (s *Store) follow(operations []operation, at link) {
-	defer s.changed(operations)
-	t, err := s.read()
-	if err != nil {
+	s.mu.RLock()
+	t, behind := s.table, s.behind
+	s.mu.RUnlock()
+	t.apply(operations...)
+	s.changed(operations)
+	if behind {
 		return
 	}
-	if _, err = s.o.disk.ask("index", 0); err == nil {
-		err = guarded(func() error { return t.apply(operations, at) })
-	}
+	_, err := s.o.disk.ask("index", 0)
 	if err == nil {
-		return
+		err = s.index.apply(operations, at)
 	}
-	_, r, lost := restore(s.folder, 0, nil)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.behind, s.lost = true, lost; lost == nil {
-		s.table = r.table
+	if err != nil {
+		s.mu.Lock()
+		s.behind = true
+		s.mu.Unlock()
 	}
 }
 
@@ -307,20 +308,25 @@ func (s *Store) Damage() *binding.JournalDamage {
 // Close releases the files.
 func (s *Store) Close() error {
 	s.mu.Lock()
-	j, follows := s.journal, !s.behind && s.lost == nil
-	s.journal, s.lost = nil, errors.Join(s.lost, errClosed)
+	j, behind, closed := s.journal, s.behind, s.closed
+	s.journal, s.closed = nil, true
 	s.mu.Unlock()
-	if s.index.db == nil {
+	if s.index.db == nil || closed {
 		return nil
 	}
-	var errs []error
+	var err error
 	if j != nil {
-		errs = append(errs, j.close())
-		if follows {
-			errs = append(errs, guarded(func() error { return s.index.mark(position{link: j.last, Closed: true}) }))
+		err = j.close()
+		if !behind {
+			err = errors.Join(err, s.index.mark(position{link: j.last, Closed: true}))
 		}
 	}
-	if err := errors.Join(append(errs, guarded(s.index.db.Close))...); err != nil {
+	if behind {
+		s.index.abandon()
+	} else {
+		err = errors.Join(err, guarded(s.index.db.Close))
+	}
+	if err != nil {
 		return fmt.Errorf("state: close: %w", err)
 	}
 	return nil

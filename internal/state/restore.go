@@ -7,10 +7,10 @@ import (
 
 // restorer adds up the entries of a journal as they are read.
 type restorer struct {
-	table *memoryTable
+	table *table
 	// begun is the checkpoint that is being read; nil outside of one, and in one
 	// that lacks a part. next is the number of its next part.
-	begun *memoryTable
+	begun *table
 	next  uint64
 	// watched is the number of the entry whose place is wanted, seen its hash.
 	watched uint64
@@ -24,11 +24,12 @@ func (r *restorer) visit(p place) error {
 	e := p.entry
 	switch {
 	case e.Segment != nil:
-		r.begun, r.next = newMemoryTable(), e.Number+1
+		r.begun, r.next = newTable(), e.Number+1
 		return nil
 	case e.Checkpoint == "":
 		r.begun = nil
-		return r.table.apply(e.Operations, p.at)
+		r.table.apply(e.Operations...)
+		return nil
 	case r.begun == nil:
 		return nil
 	case e.Number != r.next:
@@ -40,9 +41,7 @@ func (r *restorer) visit(p place) error {
 		}
 	}
 	r.next = e.Number + 1
-	if err := r.begun.apply(e.Operations, p.at); err != nil {
-		return err
-	}
+	r.begun.apply(e.Operations...)
 	if e.Checkpoint == checkpointEnd {
 		r.table, r.begun = r.begun, nil
 	}
@@ -52,7 +51,7 @@ func (r *restorer) visit(p place) error {
 // restore reads a journal, and makes what it adds up to. It calls visit for each
 // entry, if that is not nil.
 func restore(folder string, watched uint64, visit func(place) error) (scanned, *restorer, error) {
-	r := &restorer{table: newMemoryTable(), watched: watched}
+	r := &restorer{table: newTable(), watched: watched}
 	found, err := scan(folder, func(p place) error {
 		if visit != nil {
 			if err := visit(p); err != nil {
@@ -70,29 +69,23 @@ func restore(folder string, watched uint64, visit func(place) error) (scanned, *
 	return found, r, nil
 }
 
-// copyOf is what a table holds, in memory.
-func copyOf(t table) (*memoryTable, error) {
-	c := newMemoryTable()
-	err := t.dump(func(o operation) error { return c.apply([]operation{o}, link{}) })
-	return c, err
-}
-
 // salvage adds to what an index held at a place in the journal the entries after
 // it that can be read.
-func salvage(folder string, to *memoryTable, after link) error {
+func salvage(folder string, to *table, after link) error {
 	_, err := scan(folder, func(p place) error {
 		if p.entry.Segment != nil || p.entry.Checkpoint != "" || p.at.Journal != after.Journal || p.at.Number <= after.Number {
 			return nil
 		}
-		return to.apply(p.entry.Operations, p.at)
+		to.apply(p.entry.Operations...)
+		return nil
 	})
 	return err
 }
 
 // withKey gives a store that lost its key another.
-func withKey(t *memoryTable) *memoryTable {
-	if key, _ := t.get(bucketMeta, "", keyKey); len(key) != keySize {
-		_ = t.apply([]operation{newOperation(doPut, bucketMeta, "", keyKey, newKey())}, link{}) // In memory nothing fails.
+func withKey(t *table) *table {
+	if len(t.get(bucketMeta, "", keyKey)) != keySize {
+		t.apply(newOperation(doPut, bucketMeta, "", keyKey, newKey()))
 	}
 	return t
 }

@@ -196,11 +196,12 @@ func (s *Store) PutRevision(_ context.Context, source, revision string) error {
 // are certain to find space. Call it before a write that cannot be taken back.
 func (s *Store) Reserve(context.Context) error {
 	s.mu.RLock()
-	j, damage, lost := s.journal, s.damage, s.lost
+	j, damage, closed := s.journal, s.damage, s.closed
 	s.mu.RUnlock()
-	err := lost
+	var err error
 	switch {
-	case err != nil:
+	case closed:
+		err = errClosed
 	case damage != nil:
 		err = ErrDamaged
 	case j != nil:
@@ -217,7 +218,7 @@ func (s *Store) get(bucket, instance, key string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.get(bucket, instance, key)
+	return t.get(bucket, instance, key), nil
 }
 
 func list[T any](s *Store, bucket, instance string) ([]T, error) {
@@ -258,12 +259,8 @@ func (s *Store) putChanged(bucket, instance, key string, value any, sent []bindi
 	if err != nil {
 		return err
 	}
-	old, err := t.get(bucket, instance, key)
-	if err != nil {
-		return err
-	}
 	operations, err := targetOperations(t, sent...)
-	if !bytes.Equal(old, data) {
+	if !bytes.Equal(t.get(bucket, instance, key), data) {
 		operations = append(operations, newOperation(doPut, bucket, instance, key, data))
 	}
 	if err != nil {

@@ -2,158 +2,163 @@ package state
 
 import (
 	"bytes"
-	"encoding/binary"
-	"fmt"
+	"cmp"
+	"maps"
 	"slices"
-
-	"go.etcd.io/bbolt"
+	"strings"
+	"sync"
 )
 
-// table holds what the operations of a journal add up to: in a file, the
-// journal's index, or in memory. Values that it passes on are valid until the
-// call returns.
-type table interface {
-	get(bucket, instance, key string) ([]byte, error)
-	// each calls do for every entry of an instance, in the order of their keys.
-	each(bucket, instance string, do func(value []byte) error) error
-	// all calls do for every entry of every instance, in the order of instances
-	// and keys.
-	all(bucket string, do func(value []byte) error) error
-	// newest calls do for the newest n of a list, for all if n is 0 or less.
-	newest(bucket string, n int, do func(value []byte) error) error
-	// apply makes all operations or none. They are the journal's up to a place.
-	apply(operations []operation, upTo link) error
-	// dump calls do with operations that make an empty table equal to this one.
-	dump(do func(operation) error) error
+// table is what the operations of a journal add up to, in memory. Values that it
+// passes to a function are valid until the function returns, and the function
+// must not write to the table. It is safe for concurrent use.
+type table struct {
+	mu      sync.RWMutex
+	entries map[home]map[string][]byte
+	lists   map[string][][]byte
 }
 
-// fileTable is a bbolt database.
-type fileTable struct{ db *bbolt.DB }
+// home is where entries are; the instance is empty in a bucket without instances.
+type home struct{ bucket, instance string }
 
-func (t fileTable) get(bucket, instance, key string) (value []byte, err error) {
-	err = t.db.View(func(tx *bbolt.Tx) error {
-		if b := bucketOf(tx, bucket, instance); b != nil {
-			value = bytes.Clone(b.Get([]byte(key)))
-		}
-		return nil
-	})
-	return value, err
+func newTable() *table {
+	return &table{entries: map[home]map[string][]byte{}, lists: map[string][][]byte{}}
 }
 
-// bucketOf is where the entries of an instance are; nil if there are none.
-func bucketOf(tx *bbolt.Tx, bucket, instance string) *bbolt.Bucket {
-	b := tx.Bucket([]byte(bucket))
-	if b == nil || instance == "" {
-		return b
+func (t *table) get(bucket, instance, key string) []byte {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return bytes.Clone(t.entries[home{bucket, instance}][key])
+}
+
+// apply makes all operations at once.
+func (t *table) apply(operations ...operation) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, o := range operations {
+		t.applyOne(o)
 	}
-	return b.Bucket([]byte(instance))
 }
 
-func (t fileTable) each(bucket, instance string, do func(value []byte) error) error {
-	return t.db.View(func(tx *bbolt.Tx) error {
-		b := bucketOf(tx, bucket, instance)
-		if b == nil {
-			return nil
-		}
-		return b.ForEach(func(_, value []byte) error { return do(value) })
-	})
-}
-
-func (t fileTable) all(bucket string, do func(value []byte) error) error {
-	return t.db.View(func(tx *bbolt.Tx) error {
-		b := tx.Bucket([]byte(bucket))
-		if b == nil {
-			return nil
-		}
-		return b.ForEachBucket(func(instance []byte) error {
-			return b.Bucket(instance).ForEach(func(_, value []byte) error { return do(value) })
-		})
-	})
-}
-
-func (t fileTable) newest(bucket string, n int, do func(value []byte) error) error {
-	return t.db.View(func(tx *bbolt.Tx) error {
-		c := tx.Bucket([]byte(bucket)).Cursor()
-		for k, value := c.Last(); k != nil; k, value = c.Prev() {
-			if err := do(value); err != nil {
-				return err
-			}
-			if n--; n == 0 {
-				return nil
-			}
-		}
-		return nil
-	})
-}
-
-func (t fileTable) apply(operations []operation, upTo link) error {
-	return t.db.Update(func(tx *bbolt.Tx) error {
-		for _, o := range operations {
-			if err := applyTo(tx, o); err != nil {
-				return err
-			}
-		}
-		return putPosition(tx, position{link: upTo})
-	})
-}
-
-func applyTo(tx *bbolt.Tx, o operation) error {
-	b, err := tx.CreateBucketIfNotExists([]byte(o.Bucket))
-	if err == nil && o.Instance != "" {
-		b, err = b.CreateBucketIfNotExists([]byte(o.Instance))
-	}
-	if err != nil {
-		return fmt.Errorf("bucket %s: %w", o.Bucket, err)
-	}
+func (t *table) applyOne(o operation) {
+	at := home{o.Bucket, o.Instance}
 	switch o.Do {
 	case doPut:
-		return b.Put([]byte(o.Key), o.value())
-	case doRemove:
-		if len(o.If) > 0 && !bytes.Equal(o.If, b.Get([]byte(o.Key))) {
-			return nil
+		if t.entries[at] == nil {
+			t.entries[at] = map[string][]byte{}
 		}
-		return b.Delete([]byte(o.Key))
+		t.entries[at][o.Key] = bytes.Clone(o.value())
+	case doRemove:
+		if len(o.If) == 0 || bytes.Equal(o.If, t.entries[at][o.Key]) {
+			delete(t.entries[at], o.Key)
+		}
+		if len(t.entries[at]) == 0 {
+			delete(t.entries, at)
+		}
 	case doAppend:
-		n, err := b.NextSequence()
-		if err != nil {
+		list := append(t.lists[o.Bucket], bytes.Clone(o.value()))
+		t.lists[o.Bucket] = list[max(0, len(list)-MaxEvents):]
+	}
+}
+
+// each calls do for every entry of an instance, in the order of their keys.
+func (t *table) each(bucket, instance string, do func(value []byte) error) error {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.eachIn(home{bucket, instance}, do)
+}
+
+func (t *table) eachIn(at home, do func(value []byte) error) error {
+	entries := t.entries[at]
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		if err := do(entries[key]); err != nil {
 			return err
 		}
-		if n > MaxEvents {
-			if err := b.Delete(number(n - MaxEvents)); err != nil {
+	}
+	return nil
+}
+
+// all calls do for every entry of every instance, in the order of instances and
+// keys.
+func (t *table) all(bucket string, do func(value []byte) error) error {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for _, at := range t.homes() {
+		if at.bucket != bucket || at.instance == "" {
+			continue
+		}
+		if err := t.eachIn(at, do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// homes are where entries are, sorted.
+func (t *table) homes() []home {
+	return slices.SortedFunc(maps.Keys(t.entries), func(a, b home) int {
+		return cmp.Or(strings.Compare(a.bucket, b.bucket), strings.Compare(a.instance, b.instance))
+	})
+}
+
+// newest calls do for the newest n of a list, for all if n is 0 or less.
+func (t *table) newest(bucket string, n int, do func(value []byte) error) error {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for _, value := range slices.Backward(t.lists[bucket]) {
+		if err := do(value); err != nil {
+			return err
+		}
+		if n--; n == 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// dump calls do with operations that make an empty table equal to this one.
+func (t *table) dump(do func(operation) error) error {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for at, entries := range t.entries {
+		for key, value := range entries {
+			if err := do(newOperation(doPut, at.bucket, at.instance, key, value)); err != nil {
 				return err
 			}
 		}
-		return b.Put(number(n), o.value())
 	}
-	return nil // Of a later version.
-}
-
-func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
-
-func (t fileTable) dump(do func(operation) error) error {
-	return t.db.View(func(tx *bbolt.Tx) error { return dumpAll(tx, do) })
-}
-
-// dumpAll calls do with operations that make all that a file holds.
-func dumpAll(tx *bbolt.Tx, do func(operation) error) error {
-	return tx.ForEach(func(name []byte, b *bbolt.Bucket) error {
-		if !slices.Contains(buckets(), string(name)) {
-			return nil
+	for bucket, list := range t.lists {
+		for _, value := range list {
+			if err := do(newOperation(doAppend, bucket, "", "", value)); err != nil {
+				return err
+			}
 		}
-		return dumpBucket(string(name), "", b, do)
-	})
+	}
+	return nil
 }
 
-func dumpBucket(bucket, instance string, b *bbolt.Bucket, do func(operation) error) error {
-	return b.ForEach(func(key, value []byte) error {
-		switch {
-		case value == nil:
-			return dumpBucket(bucket, string(key), b.Bucket(key), do)
-		case bucket == bucketEvents:
-			return do(newOperation(doAppend, bucket, "", "", bytes.Clone(value)))
-		case bucket == bucketMeta && string(key) != keyKey:
-			return nil
-		}
-		return do(newOperation(doPut, bucket, instance, string(key), bytes.Clone(value)))
+// copy is another table that holds the same.
+func (t *table) copy() *table {
+	c := newTable()
+	_ = t.dump(func(o operation) error { // It never fails.
+		c.apply(o)
+		return nil
 	})
+	return c
+}
+
+// longest is the length of the longest value.
+func (t *table) longest() (n int) {
+	_ = t.dump(func(o operation) error { // It never fails.
+		n = max(n, len(o.value()))
+		return nil
+	})
+	return n
+}
+
+// equal says whether two tables hold the same.
+func (t *table) equal(other *table) bool {
+	same := func(a, b map[string][]byte) bool { return maps.EqualFunc(a, b, bytes.Equal) }
+	lists := func(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }
+	return maps.EqualFunc(t.entries, other.entries, same) && maps.EqualFunc(t.lists, other.lists, lists)
 }

@@ -38,7 +38,7 @@ func (s *Store) SecretTargets(context.Context) (binding.SecretTargets, error) {
 // changes of that.
 type knownTargets struct {
 	changes uint64
-	of      table
+	of      *table
 	targets binding.SecretTargets
 }
 
@@ -63,7 +63,7 @@ func collect(bucket string, to *[]binding.Record) func([]byte) error {
 
 // targetOperations write where records send their secrets, one entry for each
 // secret: what was sent last replaces what was sent before. Nothing removes it.
-func targetOperations(t table, records ...binding.Record) (operations []operation, err error) {
+func targetOperations(t *table, records ...binding.Record) (operations []operation, err error) {
 	for _, r := range records {
 		if r.Vault.Path == "" || r.Platform == binding.GitLab && r.Address == "" && r.Wanted().Address == "" {
 			continue
@@ -75,11 +75,7 @@ func targetOperations(t table, records ...binding.Record) (operations []operatio
 			return nil, err
 		}
 		key := path.Join(r.Vault.Mount, r.Vault.Path)
-		old, err := t.get(bucketTargets, "", key)
-		if err != nil {
-			return nil, err
-		}
-		if !bytes.Equal(old, value) {
+		if !bytes.Equal(t.get(bucketTargets, "", key), value) {
 			operations = append(operations, newOperation(doPut, bucketTargets, "", key, value))
 		}
 	}
