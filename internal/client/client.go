@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -19,6 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 const (
@@ -29,13 +30,14 @@ const (
 )
 
 // ErrNoDaemon says that nothing answers on the socket.
-var ErrNoDaemon = errors.New("no daemon answers")
+var ErrNoDaemon = message.NewError("daemon.none")
 
 // Client asks a running daemon, over its Unix socket or over TLS. It follows no
 // redirect. It is safe for concurrent use.
 type Client struct {
 	// base is where paths start, and name what errors call the daemon.
-	base, name string
+	base string
+	name message.Message
 	// token gives the token to send; nil where none is needed.
 	token func() (string, error)
 	http  http.Client
@@ -51,7 +53,7 @@ func New(socket string) *Client {
 		return d.DialContext(ctx, "unix", socket)
 	}
 	return &Client{
-		base: "http://daemon", name: "socket " + socket,
+		base: "http://daemon", name: message.New("daemon.socket", "path", socket),
 		http: http.Client{CheckRedirect: stay, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}},
 	}
 }
@@ -63,12 +65,12 @@ func NewTLS(address string, token func() (string, error), roots *x509.CertPool) 
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
-		return nil, errors.New("the daemon's address is https://HOST:PORT and nothing else")
+		return nil, message.NewError("daemon.address")
 	case u.Scheme != "https":
-		return nil, errors.New("the daemon's address has to be https: anybody on the way could read the token")
+		return nil, message.NewError("daemon.not-https")
 	}
 	return &Client{
-		base: "https://" + u.Host, name: u.Host, token: token,
+		base: "https://" + u.Host, name: message.Verbatim(u.Host), token: token,
 		http: http.Client{CheckRedirect: stay, Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSHandshakeTimeout: askTimeout,
 			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
@@ -85,7 +87,7 @@ func (c *Client) get(ctx context.Context, path string, out any) error {
 func (c *Client) post(ctx context.Context, path string, in, out any, limit time.Duration) error {
 	body, err := json.Marshal(in)
 	if err != nil {
-		return fmt.Errorf("daemon: %w", err)
+		return message.NewError("daemon.of", "why", err)
 	}
 	return c.call(ctx, http.MethodPost, path, body, out, limit+AnswerMargin)
 }
@@ -93,15 +95,16 @@ func (c *Client) post(ctx context.Context, path string, in, out any, limit time.
 func (c *Client) call(ctx context.Context, method, path string, body []byte, out any, limit time.Duration) error {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("daemon: %w", err)
+		return message.NewError("daemon.of", "why", err)
 	}
+	req.Header.Set("Accept", "application/json, "+ProblemType)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.token != nil {
 		token, err := c.token()
 		if err != nil {
-			return fmt.Errorf("daemon: %w", err)
+			return message.NewError("daemon.of", "why", err)
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -114,21 +117,21 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, out
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("daemon on %s: %w", c.name, err)
+		return c.failed(err)
 	}
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusConflict:
-		return errors.New(strings.TrimSpace(string(text)))
+		return said(resp, text)
 	default:
-		return fmt.Errorf("daemon on %s: %s: %s", c.name, resp.Status, strings.TrimSpace(string(text)))
+		return c.failed(message.Within(message.Foreign(resp.Status), said(resp, text)))
 	}
 	if raw, ok := out.(*json.RawMessage); ok {
 		*raw = text // As it was sent.
 		return nil
 	}
 	if err := json.Unmarshal(text, out); err != nil {
-		return fmt.Errorf("daemon on %s: answer to %s: %w", c.name, path, err)
+		return c.failed(message.NewError("daemon.answer", "path", path, "why", err))
 	}
 	return nil
 }
@@ -136,7 +139,12 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, out
 // unreached is the error of a request that got no answer.
 func (c *Client) unreached(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("%w on %s; is `reconciler run` running, with the same configuration?", ErrNoDaemon, c.name)
+		return message.NewError("daemon.unreached", "why", ErrNoDaemon, "name", c.name)
 	}
-	return fmt.Errorf("daemon on %s: %w", c.name, err)
+	return c.failed(err)
+}
+
+// failed is an error that says which daemon it is about.
+func (c *Client) failed(err error) error {
+	return message.NewError("daemon.on", "name", c.name, "why", err)
 }

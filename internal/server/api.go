@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 
 	"reconciler/internal/client"
+	"reconciler/internal/message"
 	"reconciler/internal/server/port"
 )
 
@@ -57,19 +57,19 @@ func Results() []string { return []string{Answered, Forbidden, Unauthorized, Lim
 // error.
 func (a *API) listen(ctx context.Context, log *slog.Logger) (net.Listener, error) {
 	if _, err := a.Token(""); err != nil {
-		return nil, fmt.Errorf("server: %w", err)
+		return nil, message.Within("server", err)
 	}
 	secured := func(l net.Listener) net.Listener { return l }
 	if a.CertFile != "" {
 		certificate, err := port.NewCertificate(a.CertFile, a.KeyFile, log)
 		if err != nil {
-			return nil, fmt.Errorf("server: api %s: %w", a.Listen, err)
+			return nil, message.Within("server.api", message.Within(a.Listen, err))
 		}
 		secured = func(l net.Listener) net.Listener { return tls.NewListener(l, certificate.TLS()) }
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", a.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("server: listen on %s: %w", a.Listen, err)
+		return nil, message.Within("server.api", message.NewError("server.listen", "address", a.Listen, "why", err))
 	}
 	return secured(port.Share(l, nil)), nil
 }
@@ -107,13 +107,13 @@ func (s *Server) tokenOnly(next http.Handler, g *Gate) http.Handler {
 		case err != nil:
 			g.unread(from, err)
 			w.Header().Set("Connection", "close") // The next try costs a handshake, as with a wrong token.
-			http.Error(w, "the daemon cannot tell who may ask; its log says why", http.StatusServiceUnavailable)
+			s.refuse(w, r, message.NewError("server.unread"), http.StatusServiceUnavailable)
 		case token == nil:
-			g.refuse(w, from)
+			s.refuseToken(w, r, g.wrong(from))
 		case token.ReadOnly && r.Method != http.MethodGet && r.Method != http.MethodHead:
 			g.count(token, Forbidden)
 			s.opts.Log.Warn("a request to change something with a token that may only read", "token", token.Name, "from", from)
-			http.Error(w, "the token "+token.Name+" may only read; use one with `right: change` (server.api.tokens), or the socket", http.StatusForbidden)
+			s.refuse(w, r, message.NewError("server.reads-only", "token", token.Name), http.StatusForbidden)
 		default:
 			g.count(token, Answered)
 			caller := Caller{Token: true, Name: token.Name, Remote: from}
@@ -131,7 +131,7 @@ func (s *Server) peersOnly(next http.Handler) http.Handler {
 		own := c.Peer && (c.UID == 0 || c.UID == os.Getuid())
 		if peersKnown && !own && (!c.Peer || s.opts.SocketGroup == nil) {
 			s.opts.Log.Warn("a request of another user", "caller", c)
-			http.Error(w, "the socket answers the daemon's user and root alone (server.socketGroup allows a group)", http.StatusForbidden)
+			s.refuse(w, r, message.NewError("server.other-user"), http.StatusForbidden)
 			return
 		}
 		defer port.Hold(r.Context(), c.String())()
@@ -142,10 +142,10 @@ func (s *Server) peersOnly(next http.Handler) http.Handler {
 // openToGroup lets a group open the socket.
 func openToGroup(path string, gid int) error {
 	if err := os.Chown(path, -1, gid); err != nil {
-		return fmt.Errorf("server: group of socket %s: %w", path, errors.Unwrap(err))
+		return ofSocket("server.socketGroup", path, errors.Unwrap(err))
 	}
 	if err := os.Chmod(path, 0o660); err != nil { //nolint:gosec // The operator named the group.
-		return fmt.Errorf("server: mode of socket %s: %w", path, err)
+		return ofSocket("server.socketGroup", path, err)
 	}
 	return nil
 }

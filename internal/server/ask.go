@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"reconciler/internal/client"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 )
 
@@ -80,20 +80,20 @@ func question(s *Server, fields []string, answer func(*http.Request, url.Values)
 		q, err := url.ParseQuery(r.URL.RawQuery)
 		for name := range q {
 			if err == nil && (!slices.Contains(fields, name) || len(q[name]) > 1) {
-				err = fmt.Errorf("the field %q is not known, or stands there twice", name)
+				err = message.NewError("server.field", "name", name)
 			}
 		}
 		if err != nil {
-			http.Error(w, "the question is not understood: "+err.Error(), http.StatusBadRequest)
+			s.refuse(w, r, message.NewError("server.not-understood", "why", err), http.StatusBadRequest)
 			return
 		}
 		out, err := answer(r, q)
 		if bad, ok := err.(badQuestion); ok { //nolint:errorlint // It is made right above, and never wrapped.
-			http.Error(w, "the question is not understood: "+bad.Error(), http.StatusBadRequest)
+			s.refuse(w, r, message.NewError("server.not-understood", "why", bad.error), http.StatusBadRequest)
 			return
 		}
 		if err != nil {
-			s.refuse(w, err, http.StatusConflict)
+			s.refuse(w, r, err, http.StatusConflict)
 			return
 		}
 		s.answer(w, out)
@@ -107,7 +107,7 @@ func timeOf(q url.Values, name string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, q.Get(name))
 	if err != nil {
-		return t, fmt.Errorf("%s: want a time as in RFC 3339", name)
+		return t, message.Within(name, message.NewError("server.want-time"))
 	}
 	return t, nil
 }
@@ -119,7 +119,7 @@ func numberOf(q url.Values, name string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(q.Get(name), 10, 64)
 	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%s: want a whole number from 0", name)
+		return 0, message.Within(name, message.NewError("server.want-number"))
 	}
 	return n, nil
 }

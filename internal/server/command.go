@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
 
 	"reconciler/internal/client"
+	"reconciler/internal/message"
 )
 
 // maxCommand bounds the body of a request, in bytes.
@@ -22,14 +22,14 @@ func command[In, Out any](s *Server, limit time.Duration, do func(context.Contex
 	return func(w http.ResponseWriter, r *http.Request) {
 		var in In
 		if err := decode(http.MaxBytesReader(w, r.Body, maxCommand), &in); err != nil {
-			http.Error(w, "the request is not understood: "+err.Error(), http.StatusBadRequest)
+			s.refuse(w, r, message.NewError("server.not-understood", "why", err), http.StatusBadRequest)
 			return
 		}
 		ctx, cancel := s.patient(w, r, limit)
 		defer cancel()
 		out, err := do(ctx, callerOf(r.Context()), in)
 		if err != nil {
-			s.refuse(w, err, http.StatusConflict)
+			s.refuse(w, r, err, http.StatusConflict)
 			return
 		}
 		s.answer(w, out)
@@ -42,10 +42,10 @@ func decode(body io.Reader, out any) error {
 	decoder := json.NewDecoder(body)
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(out); err != nil {
-		return fmt.Errorf("want one JSON object: %w", err)
+		return message.NewError("server.want-object", "why", err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("want one JSON object and nothing behind it")
+		return message.NewError("server.only-object")
 	}
 	return nil
 }

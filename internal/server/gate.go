@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"reconciler/internal/message"
+
 	"golang.org/x/time/rate"
 )
 
@@ -23,8 +25,8 @@ const (
 
 // Why a token does not let its sender in.
 var (
-	ErrWrongToken   = errors.New("the token is missing or wrong")
-	ErrTooManyWrong = errors.New("too many wrong tokens; wait")
+	ErrWrongToken   = message.NewError("server.wrong-token")
+	ErrTooManyWrong = message.NewError("server.too-many-wrong")
 )
 
 // Gate knows who may ask over the API's port, and makes it slow to guess. It is
@@ -86,17 +88,17 @@ func (g *Gate) wrong(from string) error {
 	return ErrWrongToken
 }
 
-// refuse answers a request whose token is missing or wrong. The connection ends with it, so
+// refuseToken answers a request whose token is missing or wrong. The connection ends with it, so
 // that the next try costs a handshake.
-func (g *Gate) refuse(w http.ResponseWriter, from string) {
+func (s *Server) refuseToken(w http.ResponseWriter, r *http.Request, why error) {
 	w.Header().Set("Connection", "close")
-	if errors.Is(g.wrong(from), ErrTooManyWrong) {
+	if errors.Is(why, ErrTooManyWrong) {
 		w.Header().Set("Retry-After", fmt.Sprint(int(wrongTokenEvery/time.Second)))
-		http.Error(w, ErrTooManyWrong.Error(), http.StatusTooManyRequests)
+		s.refuse(w, r, why, http.StatusTooManyRequests)
 		return
 	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="reconciler"`)
-	http.Error(w, ErrWrongToken.Error(), http.StatusUnauthorized)
+	s.refuse(w, r, why, http.StatusUnauthorized)
 }
 
 // tokenOf is the token of a request; nil if it has none in the one place where

@@ -1,9 +1,9 @@
 package server
 
 import (
-	"errors"
-	"fmt"
 	"net"
+
+	"reconciler/internal/message"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,11 +15,11 @@ const peersKnown = true
 func peerOf(conn net.Conn) (Caller, error) {
 	socket, ok := conn.(*net.UnixConn)
 	if !ok {
-		return Caller{}, errors.New("not a Unix socket")
+		return Caller{}, message.NewError("server.not-socket")
 	}
 	raw, err := socket.SyscallConn()
 	if err != nil {
-		return Caller{}, fmt.Errorf("credentials of the other end: %w", err)
+		return Caller{}, message.NewError("server.credentials", "why", err)
 	}
 	var (
 		cred  *unix.Ucred
@@ -28,10 +28,10 @@ func peerOf(conn net.Conn) (Caller, error) {
 	if err := raw.Control(func(fd uintptr) {
 		cred, asked = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	}); err != nil {
-		return Caller{}, fmt.Errorf("credentials of the other end: %w", err)
+		return Caller{}, message.NewError("server.credentials", "why", err)
 	}
 	if asked != nil {
-		return Caller{}, fmt.Errorf("credentials of the other end: %w", asked)
+		return Caller{}, message.NewError("server.credentials", "why", asked)
 	}
 	return Caller{Peer: true, UID: int(cred.Uid), GID: int(cred.Gid), PID: int(cred.Pid)}, nil
 }

@@ -19,7 +19,7 @@ func (s *Server) published(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	text, err := s.opts.Publisher.Publish(ctx)
 	if err != nil {
-		s.refuse(w, err, http.StatusServiceUnavailable)
+		s.refuse(w, r, err, http.StatusServiceUnavailable)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

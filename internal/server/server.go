@@ -21,6 +21,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 	"reconciler/internal/server/port"
 )
@@ -102,14 +103,14 @@ func Listen(ctx context.Context, opts Options) (*Server, error) {
 	if opts.Listen != "" {
 		l, err := lc.Listen(ctx, "tcp", opts.Listen)
 		if err != nil {
-			return nil, fmt.Errorf("server: listen on %s: %w", opts.Listen, err)
+			return nil, message.Within("server", message.NewError("server.listen", "address", opts.Listen, "why", err))
 		}
 		s.add(port.Share(l, nil), s.public())
 	}
 	if opts.Socket != "" {
 		l, err := listenSocket(ctx, opts.Socket)
 		if err != nil {
-			return nil, errors.Join(err, s.Close(ctx))
+			return nil, errors.Join(ofSocket("server", opts.Socket, err), s.Close(ctx))
 		}
 		s.add(port.Share(l, socketPeer), s.peersOnly(s.private()))
 		if opts.SocketGroup != nil {
@@ -188,27 +189,32 @@ func (s *Server) add(l net.Listener, handler http.Handler) {
 // a dead daemon left behind is replaced; one that answers is an error.
 func listenSocket(ctx context.Context, path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("server: folder of socket %s: %w", path, err)
+		return nil, err
 	}
 	var dialer net.Dialer
 	if conn, err := dialer.DialContext(ctx, "unix", path); err == nil {
 		_ = conn.Close()
-		return nil, fmt.Errorf("server: socket %s: another daemon answers on it", path)
+		return nil, message.NewError("server.socket-taken")
 	}
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == os.ModeSocket {
 		if err := os.Remove(path); err != nil {
-			return nil, fmt.Errorf("server: remove stale socket %s: %w", path, err)
+			return nil, err
 		}
 	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("server: listen on socket %s: %w", path, err)
+		return nil, err
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("server: mode of socket %s: %w", path, err), l.Close())
+		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
+}
+
+// ofSocket is an error that says which socket, set by a field, it is about.
+func ofSocket(field, path string, err error) error {
+	return message.Within(field, message.Within(message.New("daemon.socket", "path", path), err))
 }
 
 // public serves health and metrics: nothing that names a binding's details.
@@ -222,9 +228,9 @@ func (s *Server) public() http.Handler {
 
 // probe answers 200, or 503 with what is wrong.
 func (s *Server) probe(wrong func() error) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
 		if err := wrong(); err != nil {
-			s.refuse(w, err, http.StatusServiceUnavailable)
+			s.refuse(w, r, err, http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = fmt.Fprintln(w, "ok")
@@ -241,7 +247,7 @@ func (s *Server) private() http.Handler {
 	mux.HandleFunc("GET "+client.MemoryPath+"{instance}", func(w http.ResponseWriter, r *http.Request) {
 		memory, err := s.opts.State.Memory(r.PathValue("instance"))
 		if err != nil {
-			s.refuse(w, err, http.StatusInternalServerError)
+			s.refuse(w, r, err, http.StatusInternalServerError)
 			return
 		}
 		s.answer(w, memory)
@@ -291,15 +297,6 @@ func (s *Server) bindings(w http.ResponseWriter, r *http.Request) {
 	if err := errors.Join(err, out.Flush()); err != nil {
 		s.opts.Log.Debug("answer not delivered", "err", err)
 	}
-}
-
-// refuse answers with an error.
-func (s *Server) refuse(w http.ResponseWriter, err error, status int) {
-	text := err.Error()
-	if s.opts.Redact != nil {
-		text = s.opts.Redact(text)
-	}
-	http.Error(w, text, status)
 }
 
 func (s *Server) answer(w http.ResponseWriter, v any) {

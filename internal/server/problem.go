@@ -1,0 +1,45 @@
+package server
+
+import (
+	"encoding/json"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+
+	"reconciler/internal/client"
+	"reconciler/internal/message"
+)
+
+// refuse answers with an error, without secrets: as a client.Problem where the
+// request accepts JSON, and as text otherwise.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error, status int) {
+	redact := s.opts.Redact
+	if redact == nil {
+		redact = func(text string) string { return text }
+	}
+	p := client.Problem{Title: http.StatusText(status), Status: status, Detail: redact(err.Error())}
+	if !acceptsJSON(r) {
+		http.Error(w, p.Detail, status)
+		return
+	}
+	if m := message.Says(err); m.ID != message.VerbatimID {
+		p.Code, p.Args = m.ID, m.Map(redact).Args
+	}
+	w.Header().Set("Content-Type", client.ProblemType)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(p); err != nil {
+		s.opts.Log.Debug("answer not delivered", "err", err)
+	}
+}
+
+// acceptsJSON says that the request names JSON among what it accepts. A curl
+// without options and earlier versions of the command line do not.
+func acceptsJSON(r *http.Request) bool {
+	accepted := strings.Split(strings.Join(r.Header.Values("Accept"), ","), ",")
+	return slices.ContainsFunc(accepted, func(one string) bool {
+		kind, _, err := mime.ParseMediaType(one)
+		return err == nil && (kind == "application/json" || kind == client.ProblemType)
+	})
+}
