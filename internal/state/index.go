@@ -67,7 +67,7 @@ func openIndex(path string, o bbolt.Options) (index, error) {
 }
 
 // abandon gives up the lock on an index that cannot be read or written. The
-// database's own Close would wait for ever for a write that ended in a panic.
+// database's own Close would wait forever for a write that ended in a panic.
 func (x index) abandon() {
 	if x.file != nil {
 		unlock(x.file)

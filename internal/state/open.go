@@ -36,8 +36,8 @@ type Store struct {
 	journal *journal
 	damage  *binding.JournalDamage
 	found   scanned
-	// behind says that the index could not be written, and does not follow the
-	// journal any more: the next Open makes it anew.
+	// behind says that the index could not be written, and no longer follows the
+	// journal: the next Open rebuilds it.
 	behind bool
 	closed bool
 
@@ -213,7 +213,7 @@ func (s *Store) firstJournal() error {
 }
 
 // serve answers with what the journal adds up to from now on. The index follows it,
-// and is made anew where it holds something else.
+// and is rebuilt where it holds something else.
 func (s *Store) serve(j *journal, held *table) {
 	s.journal, s.damage, s.table = j, nil, held
 	s.index.db.NoSync = true
