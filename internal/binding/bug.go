@@ -16,5 +16,5 @@ func BugOf(v any) error {
 	if err, ok := v.(runtime.Error); ok {
 		return message.Within(ErrBug, err)
 	}
-	return message.Within(ErrBug, fmt.Errorf("panic with %T", v))
+	return message.Within(ErrBug, message.NewError("panic", "type", fmt.Sprintf("%T", v)))
 }

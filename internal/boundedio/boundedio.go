@@ -5,20 +5,24 @@ package boundedio
 import (
 	"bytes"
 	"crypto/sha256"
-	"fmt"
 	"io"
 	"os"
+
+	"reconciler/internal/message"
 )
 
 // TooLargeError says that there was more to read than the limit.
 type TooLargeError struct{ Limit int64 }
 
-func (e *TooLargeError) Error() string {
+func (e *TooLargeError) Error() string { return message.English(e.Says()) }
+
+// Says implements message.Sayer.
+func (e *TooLargeError) Says() message.Message {
 	const mebi = 1 << 20
 	if e.Limit >= mebi && e.Limit%mebi == 0 {
-		return fmt.Sprintf("larger than %d MiB", e.Limit/mebi)
+		return message.New("file.limit-mebi", "limit", e.Limit/mebi)
 	}
-	return fmt.Sprintf("larger than %d bytes", e.Limit)
+	return message.New("file.limit", "limit", e.Limit)
 }
 
 // Read reads all of r. If there are more than limit bytes, the error is a
@@ -54,7 +58,7 @@ func ReadText(path string, limit int64) ([]byte, error) {
 	data, err := ReadFile(path, limit)
 	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
 		clear(data) // it may be a secret
-		return nil, fmt.Errorf("%s: is in UTF-16; write it in UTF-8 (PowerShell: -Encoding utf8)", path)
+		return nil, message.NewError("file.utf-16", "file", path)
 	}
 	return bytes.TrimRight(bytes.TrimPrefix(data, []byte("\ufeff")), "\r\n"), err
 }
@@ -68,7 +72,7 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 	defer func() { _ = file.Close() }()
 	data, err := Read(file, limit)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w; is it the right file?", path, err)
+		return nil, message.NewError("file.too-large", "file", path, "err", err)
 	}
 	return data, nil
 }

@@ -1,4 +1,4 @@
-package boundedio
+package boundedio_test
 
 import (
 	"errors"
@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"reconciler/internal/boundedio"
+	_ "reconciler/internal/report" // The texts of errors.
 )
 
 func TestReadStopsAtTheLimit(t *testing.T) {
@@ -18,31 +21,31 @@ func TestReadStopsAtTheLimit(t *testing.T) {
 	}{
 		{"", 0, ""}, {"abc", 3, ""}, {"abcd", 3, "larger than 3 bytes"}, {strings.Repeat("x", 1<<20+1), 1 << 20, "larger than 1 MiB"},
 	} {
-		data, err := Read(strings.NewReader(test.text), test.limit)
+		data, err := boundedio.Read(strings.NewReader(test.text), test.limit)
 		if test.want == "" && (err != nil || string(data) != test.text) {
-			t.Errorf("Read(%d bytes, %d) = %q, %v", len(test.text), test.limit, data, err)
+			t.Errorf("boundedio.Read(%d bytes, %d) = %q, %v", len(test.text), test.limit, data, err)
 		}
-		if _, ok := errors.AsType[*TooLargeError](err); test.want != "" && (!ok || err.Error() != test.want || data != nil) {
-			t.Errorf("Read(%d bytes, %d): %v, want %s", len(test.text), test.limit, err, test.want)
+		if _, ok := errors.AsType[*boundedio.TooLargeError](err); test.want != "" && (!ok || err.Error() != test.want || data != nil) {
+			t.Errorf("boundedio.Read(%d bytes, %d): %v, want %s", len(test.text), test.limit, err, test.want)
 		}
 	}
-	if _, err := Read(iotest.ErrReader(os.ErrDeadlineExceeded), 3); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := boundedio.Read(iotest.ErrReader(os.ErrDeadlineExceeded), 3); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a failed read: %v", err)
 	}
 }
 
 func TestReadFileNamesTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
-	if _, err := ReadFile(path, 3); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
+	if _, err := boundedio.ReadFile(path, 3); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
 		t.Errorf("a missing file: %v", err)
 	}
 	if err := os.WriteFile(path, []byte("abcd"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if data, err := ReadFile(path, 4); err != nil || string(data) != "abcd" {
+	if data, err := boundedio.ReadFile(path, 4); err != nil || string(data) != "abcd" {
 		t.Errorf("%q, %v", data, err)
 	}
-	if _, err := ReadFile(path, 3); err == nil || !strings.Contains(err.Error(), path+": larger than 3 bytes") {
+	if _, err := boundedio.ReadFile(path, 3); err == nil || !strings.Contains(err.Error(), path+": larger than 3 bytes") {
 		t.Errorf("a large file: %v", err)
 	}
 }
@@ -56,7 +59,7 @@ func TestReadTextLeavesOutWhatEditorsAdd(t *testing.T) {
 		if err := os.WriteFile(path, []byte(written), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		switch got, err := ReadText(path, 100); {
+		switch got, err := boundedio.ReadText(path, 100); {
 		case want == "UTF-16" && (err == nil || got != nil || !strings.Contains(err.Error(), path+": is in UTF-16")):
 			t.Errorf("%q: %q, %v", written, got, err)
 		case want != "UTF-16" && (err != nil || string(got) != want):

@@ -91,10 +91,10 @@ func (t APIToken) Read() (values [][]byte, err error) {
 func readToken(field, path string) ([]byte, error) {
 	data, err := boundedio.ReadText(path, maxAPIToken)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", field, err)
+		return nil, message.Within(field, err)
 	}
 	if len(data) < minAPIToken {
-		return nil, fmt.Errorf("%s: %s: holds fewer than %d bytes; make one with: openssl rand -hex 32", field, path, minAPIToken)
+		return nil, message.NewError("config.token-short", "field", field, "file", path, "least", minAPIToken)
 	}
 	return data, nil
 }
@@ -111,7 +111,7 @@ func (a *API) CheckTokens() error {
 		for _, value := range values {
 			sum := sha256.Sum256(value)
 			if first, known := of[sum]; known && first != t.Field {
-				errs = append(errs, fmt.Errorf("%s: holds the same token as %s; make another one with: openssl rand -hex 32", t.Field, first))
+				errs = append(errs, message.NewError("config.token-same", "field", t.Field, "other", first))
 			}
 			of[sum] = t.Field
 		}

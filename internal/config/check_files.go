@@ -70,7 +70,7 @@ func (c *checker) profileOf(at string, i Instance, profile *wire.Profile) {
 // reason is the path and cause of a file system's error without its operation.
 func reason(err error) error {
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		return fmt.Errorf("%s: %w", pathError.Path, pathError.Err)
+		return message.Within(pathError.Path, pathError.Err)
 	}
 	return err
 }

@@ -2,9 +2,10 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
@@ -48,7 +49,7 @@ func parse(path string, data []byte) (Config, *checker, error) {
 	config.fillDefaults()
 	folder, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
-		return Config{}, check, fmt.Errorf("configuration %s: %w", path, err)
+		return Config{}, check, message.NewError("config.unreadable", "file", path, "err", err)
 	}
 	config.resolve(folder)
 	check.values(config)
@@ -61,10 +62,10 @@ func parse(path string, data []byte) (Config, *checker, error) {
 func Read(path string) ([]byte, error) {
 	data, err := boundedio.ReadFile(path, maxConfigBytes)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("configuration: %w; name it with --config or RECONCILER_CONFIG, or write one (examples/reconciler.yaml has every field)", err)
+		return nil, message.NewError("config.missing", "err", err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
+		return nil, message.NewError("config.failed", "err", err)
 	}
 	return data, nil
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -66,7 +65,7 @@ func (c Windows) zoneOf(w Window) string {
 // configuration would mean another time elsewhere.
 func loadZone(name string) (*time.Location, error) {
 	if name == "" || name == "Local" {
-		return nil, errors.New("it names no time zone")
+		return nil, message.NewError("config.no-zone")
 	}
 	return time.LoadLocation(name)
 }

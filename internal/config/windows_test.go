@@ -26,7 +26,7 @@ func TestWindowsThatCannotBeAreRefused(t *testing.T) {
 		want       []placed
 		says       string
 	}{
-		{"no cron", rest + "windows: {allow: [{schedule: daily, duration: 1h}]}\n", []placed{{"window-schedule", "windows.allow[0].schedule", 5, 30}}, "it has 1 fields, not 5"},
+		{"no cron", rest + "windows: {allow: [{schedule: daily, duration: 1h}]}\n", []placed{{"window-schedule", "windows.allow[0].schedule", 5, 30}}, "it has 1 field, not 5"},
 		{"no such hour", rest + "windows: {deny: [{schedule: \"0 24 * * *\", duration: 1h}]}\n", []placed{{"window-schedule", "windows.deny[0].schedule", 5, 29}}, `hour "24"`},
 		{"no time at all", rest + "windows: {allow: [{schedule: 0 22 * * *, duration: 0s}]}\n", []placed{{"window-duration", "windows.allow[0].duration", 5, 52}}, "is 0s, not from 1m to 744h"},
 		{"seconds", rest + "windows: {allow: [{schedule: 0 22 * * *, duration: 59s}]}\n", []placed{{"window-duration", "windows.allow[0].duration", 5, 52}}, "is 59s"},
@@ -43,7 +43,7 @@ func TestWindowsThatCannotBeAreRefused(t *testing.T) {
 		{
 			"of one instance", "source: {folder: {path: bindings}}\ninstances:\n  - {name: a, region: cn-hangzhou, windows: {deny: [{schedule: x, duration: 1h}]}}\n",
 			[]placed{{"window-schedule", "instances[0].windows.deny[0].schedule", 5, 64}},
-			"it has 1 fields",
+			"it has 1 field",
 		},
 		{"no duration", rest + "windows: {allow: [{schedule: 0 22 * * *}]}\n", []placed{{"field-missing", "windows.allow[0].duration", 5, 19}}, ""},
 		{"a number", rest + "windows: {allow: [{schedule: 0 22 * * *, duration: 8}]}\n", []placed{{"text-quoted", "windows.allow[0].duration", 5, 52}}, ""},

@@ -21,6 +21,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 // Work is what a child does: it reads its whole input and writes its output. It
@@ -55,16 +57,17 @@ type LimitError struct {
 	Limits Limits
 }
 
-func (e *LimitError) Error() string {
-	return fmt.Sprintf("confine: the child passed its limit of %s", e.Limit)
-}
+func (e *LimitError) Error() string { return message.English(e.Says()) }
+
+// Says implements message.Sayer.
+func (e *LimitError) Says() message.Message { return message.New("confine.limit", "limit", e.Limit) }
 
 // ErrKilled says that somebody else than this package killed the child, twice, and
 // that it was not the kernel for want of memory.
-var ErrKilled = errors.New("confine: the child process was killed from outside")
+var ErrKilled = message.NewError("confine.killed")
 
 // errNotStarted says that the child did not begin its work.
-var errNotStarted = errors.New("confine: the child process did not begin its work; does this program's main call Child?")
+var errNotStarted = message.NewError("confine.not-started")
 
 const (
 	// flag is the first argument of a child, before its work and limits.
@@ -174,7 +177,7 @@ func once(ctx context.Context, work string, input []byte, limits Limits) ([]byte
 	defer cancel()
 	path, err := self()
 	if err != nil {
-		return nil, fmt.Errorf("confine: find this program: %w", err)
+		return nil, message.NewError("confine.no-program", "err", err)
 	}
 	cmd := exec.CommandContext(limited, path, order(work, limits)) //nolint:gosec // The program is this one.
 	cmd.Args[0] = os.Args[0]
@@ -197,7 +200,7 @@ func once(ctx context.Context, work string, input []byte, limits Limits) ([]byte
 	case err == nil && begun:
 		return result, nil
 	case cmd.ProcessState == nil:
-		return nil, fmt.Errorf("confine: start a child process: %w", err)
+		return nil, message.NewError("confine.no-child", "err", err)
 	case killed(cmd.ProcessState, limits):
 		return result, ErrKilled
 	case !begun:
@@ -206,7 +209,7 @@ func once(ctx context.Context, work string, input []byte, limits Limits) ([]byte
 	if limit, passed := passedBy(cmd.ProcessState, limits); passed {
 		return result, &LimitError{limit, limits}
 	}
-	return result, fmt.Errorf("confine: the child process failed: %w", err)
+	return result, message.NewError("confine.failed", "err", err)
 }
 
 // output keeps what a child writes, up to a limit.

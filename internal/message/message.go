@@ -90,6 +90,9 @@ func plain(value any) any {
 	case string, int, bool, Date, Foreign, Place, Message, []Message, []string, time.Time, time.Duration:
 		return v
 	case error:
+		if says := Says(v); says.ID != VerbatimID {
+			return says
+		}
 		return Foreign(v.Error())
 	case interface{ Time() time.Time }:
 		return Date(v.Time().Format(time.DateOnly))

@@ -22,10 +22,12 @@ func TestNewTakesPlainValues(t *testing.T) {
 	t.Parallel()
 	inner := message.New("inner", "n", int64(3))
 	got := message.New("outer", "word", word("w"), "err", errors.New("boom"), "m", inner, "list", []word{"a", "b"},
-		"last", time.Minute, "yes", true, "at", message.Place{File: "a.yaml", Line: 3}, "day", day{})
+		"last", time.Minute, "yes", true, "at", message.Place{File: "a.yaml", Line: 3}, "day", day{},
+		"ours", message.NewError("lost"), "joined", errors.Join(message.NewError("lost"), errors.New("boom")))
 	want := message.Message{ID: "outer", Args: message.Args{
 		"word": "w", "err": message.Foreign("boom"), "m": message.Message{ID: "inner", Args: message.Args{"n": 3}},
 		"list": []string{"a", "b"}, "last": time.Minute, "yes": true, "at": message.Place{File: "a.yaml", Line: 3}, "day": message.Date("2026-03-04"),
+		"ours": message.New("lost"), "joined": message.New("list", "items", []message.Message{message.New("lost"), message.Verbatim("boom")}),
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

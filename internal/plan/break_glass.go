@@ -2,8 +2,9 @@ package plan
 
 import (
 	"errors"
-	"fmt"
 	"strings"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 )
@@ -23,10 +24,10 @@ type BreakGlass struct {
 func (g BreakGlass) Check() error {
 	err := g.Person.Check()
 	if strings.TrimSpace(g.Reason) == "" {
-		err = errors.Join(err, errors.New("a reason is required"))
+		err = errors.Join(err, message.NewError("break-glass.no-reason"))
 	}
 	if err = errors.Join(err, binding.CheckReason(g.Reason)); err != nil {
-		return fmt.Errorf("break-glass: %w", err)
+		return message.Within("break-glass", err)
 	}
 	return nil
 }

@@ -1,12 +1,12 @@
 package plan
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 
 	"github.com/adhocore/gronx"
 )
@@ -16,11 +16,11 @@ import (
 type Schedule struct{ expr string }
 
 // errNoSchedule is what comes of the zero Schedule.
-var errNoSchedule = errors.New("there is no schedule")
+var errNoSchedule = message.NewError("schedule.none")
 
 // scheduleField is what one field of a cron expression may hold.
 type scheduleField struct {
-	name     string
+	name     message.Message
 	min, max int
 	// words stand for numbers, counted from min.
 	words []string
@@ -28,11 +28,11 @@ type scheduleField struct {
 
 func scheduleFields() []scheduleField {
 	return []scheduleField{
-		{name: "minute", max: 59},
-		{name: "hour", max: 23},
-		{name: "day of the month", min: 1, max: 31},
-		{name: "month", min: 1, max: 12, words: strings.Fields("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC")},
-		{name: "day of the week", max: 7, words: strings.Fields("SUN MON TUE WED THU FRI SAT")},
+		{name: message.New("schedule.minute"), max: 59},
+		{name: message.New("schedule.hour"), max: 23},
+		{name: message.New("schedule.day"), min: 1, max: 31},
+		{name: message.New("schedule.month"), min: 1, max: 12, words: strings.Fields("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC")},
+		{name: message.New("schedule.weekday"), max: 7, words: strings.Fields("SUN MON TUE WED THU FRI SAT")},
 	}
 }
 
@@ -46,7 +46,7 @@ func scheduleFields() []scheduleField {
 func ParseSchedule(expr string) (Schedule, error) {
 	texts, fields := strings.Fields(strings.ToUpper(expr)), scheduleFields()
 	if len(texts) != len(fields) {
-		return Schedule{}, fmt.Errorf("it has %d fields, not 5 (minute, hour, day of the month, month, day of the week)", len(texts))
+		return Schedule{}, message.NewError("schedule.fields", "count", len(texts))
 	}
 	for i, f := range fields {
 		if err := f.check(texts[i]); err != nil {
@@ -64,7 +64,7 @@ func (f scheduleField) check(text string) error {
 	for item := range strings.SplitSeq(text, ",") {
 		span, step, stepped := strings.Cut(item, "/")
 		if stepped && !f.number(step, 1) {
-			return fmt.Errorf("%s %q: a step is a number from 1 to %d", f.name, item, f.max)
+			return message.NewError("schedule.step", "field", f.name, "item", item, "most", f.max)
 		}
 		if span == "*" && stepped {
 			continue
@@ -77,21 +77,14 @@ func (f scheduleField) check(text string) error {
 		}
 		switch {
 		case !ok:
-			return fmt.Errorf("%s %q: it is * alone, or made of numbers from %d to %d%s", f.name, item, f.min, f.max, f.orWords())
+			return message.NewError("schedule.values", "field", f.name, "item", item, "least", f.min, "most", f.max, "names", f.words)
 		case from > to:
-			return fmt.Errorf("%s %q: the range ends before it begins", f.name, item)
+			return message.NewError("schedule.range", "field", f.name, "item", item)
 		case stepped && !ranged:
-			return fmt.Errorf("%s %q: a step follows * or a range", f.name, item)
+			return message.NewError("schedule.step-alone", "field", f.name, "item", item)
 		}
 	}
 	return nil
-}
-
-func (f scheduleField) orWords() string {
-	if len(f.words) == 0 {
-		return ""
-	}
-	return " or names from " + f.words[0] + " to " + f.words[len(f.words)-1]
 }
 
 // value is the number that text stands for.
@@ -124,7 +117,7 @@ func (s Schedule) next(wall time.Time) (time.Time, error) {
 	}
 	at, err := gronx.NextTickAfter(s.expr, wall, true)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("schedule %q: no time after %s is found: %w", s.expr, wall.Format(time.DateTime), err)
+		return time.Time{}, message.NewError("schedule.no-next", "schedule", s.expr, "at", wall.Format(time.DateTime), "err", err)
 	}
 	return at, nil
 }
@@ -136,7 +129,7 @@ func (s Schedule) last(wall time.Time) (time.Time, error) {
 	}
 	at, err := gronx.PrevTickBefore(s.expr, wall.Truncate(time.Minute), true)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("schedule %q: no time before %s is found: %w", s.expr, wall.Format(time.DateTime), err)
+		return time.Time{}, message.NewError("schedule.no-previous", "schedule", s.expr, "at", wall.Format(time.DateTime), "err", err)
 	}
 	return at, nil
 }

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -36,9 +35,9 @@ func (w Window) Check() error {
 	case w.Schedule == Schedule{}:
 		return errNoSchedule
 	case w.Zone == nil:
-		return errors.New("there is no time zone")
+		return message.NewError("window.no-zone")
 	case w.Length < MinWindow || w.Length > MaxWindow:
-		return fmt.Errorf("its length is %s, not from %s to %s", w.Length, MinWindow, MaxWindow)
+		return message.NewError("window.length", "is", w.Length, "least", MinWindow, "most", MaxWindow)
 	}
 	return nil
 }

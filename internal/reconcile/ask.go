@@ -2,18 +2,19 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"time"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/plan"
 )
 
 // ErrNoSnapshot says that no snapshot was read yet, so that there is nothing to
 // sync to.
-var ErrNoSnapshot = errors.New("no snapshot of the source was read yet")
+var ErrNoSnapshot = message.NewError("reconcile.no-snapshot")
 
 // errStopped says that a sync was asked for while the loop ended.
-var errStopped = errors.New("the daemon stops, or takes another configuration; try again in a moment")
+var errStopped = message.NewError("reconcile.stopped")
 
 // Ask is a person's wish for a sync at once.
 type Ask struct {

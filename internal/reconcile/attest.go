@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -37,24 +36,24 @@ func (r *Reconciler) Attest(ctx context.Context, name string, who binding.Person
 	r.running.Lock()
 	defer r.running.Unlock()
 	if err := ctx.Err(); err != nil {
-		return "", fmt.Errorf("%s: nothing was written: a sync was under way for too long; try again: %w", name, err)
+		return "", message.NewError("attest.busy", "name", name, "err", err)
 	}
 	confirmed, err := awaiting(r.Last(), name)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", name, err)
+		return "", message.Within(name, err)
 	}
 	ctx = context.WithoutCancel(ctx)
 	now := *r.Last()
 	if err := r.remembered(ctx, &now); err != nil {
-		return "", fmt.Errorf("%s: nothing was written: %w", name, err)
+		return "", message.NewError("attest.unwritten", "name", name, "err", err)
 	}
 	written, err := r.applier.Attest(ctx, &now, confirmed, who)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", name, err)
+		return "", message.Within(name, err)
 	}
 	// What was confirmed is not confirmed twice: the round is made again.
 	if err := errors.Join(r.remembered(ctx, &now), r.people(ctx, &now)); err != nil {
-		return "", fmt.Errorf("%s: it is written down: %w", name, err)
+		return "", message.NewError("attest.written", "name", name, "err", err)
 	}
 	r.keep(now)
 	return strings.Join(written, "; "), nil
@@ -66,7 +65,10 @@ type NoStepError struct {
 	Action plan.Action
 }
 
-func (*NoStepError) Error() string { return "nothing waits for a person's word" }
+func (e *NoStepError) Error() string { return message.English(e.Says()) }
+
+// Says implements message.Sayer.
+func (*NoStepError) Says() message.Message { return message.New("attest.no-step") }
 
 // Why says why no step waits.
 func (e *NoStepError) Why() message.Message {
@@ -94,17 +96,16 @@ func awaiting(last *plan.Round, name string) ([]plan.Action, error) {
 	}
 	switch {
 	case len(own) == 0:
-		return nil, errors.New("the last plan has no such binding")
+		return nil, message.NewError("attest.no-binding")
 	case len(confirmed) == 0 && slices.ContainsFunc(own, func(a plan.Action) bool { return a.Kind.ByPerson() }):
-		return nil, errors.New("the registry of this instance can be asked, so that nobody's word is needed: " +
-			"do the steps that `reconciler plan` shows, and the next sync sees it")
+		return nil, message.NewError("attest.can-ask")
 	case len(confirmed) == 0:
 		return nil, &NoStepError{own[0]}
 	}
 	for _, a := range confirmed {
 		if d := a.Target.Declaration; a.Object.IsAccount() && d != nil && d.Spec.Token != nil &&
 			a.Target.TokenVersion == 0 && a.Target.TokenFingerprint == "" {
-			return nil, errors.New("which token is meant is not known: the secret store has no versions, and the token was not read")
+			return nil, message.NewError("attest.which-token")
 		}
 	}
 	return confirmed, nil

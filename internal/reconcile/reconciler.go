@@ -2,11 +2,11 @@ package reconcile
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/apply"
 	"reconciler/internal/binding"
@@ -192,7 +192,7 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, dept
 	observations := r.observer.ObserveEach(observing, declared, targets, apply.Intended(basis.Records, basis.Intents), depth)
 	span.End("")
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("instance %s: stopped while observing: %w", name, err)
+		return nil, message.NewError("instance.stopped", "name", name, "err", err)
 	}
 	if err := r.people(ctx, &basis); err != nil {
 		return nil, err
@@ -200,7 +200,7 @@ func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, dept
 	r.recall(basis.RetryStates)
 	// What an intent asks about is remembered, so that all observations have it.
 	if err := r.applier.AnswerIntents(context.WithoutCancel(ctx), &basis, observations...); err != nil {
-		return nil, fmt.Errorf("instance %s: %w", name, err)
+		return nil, message.NewError("instance.failed", "name", name, "err", err)
 	}
 	r.observed()
 	rounds := make([]*plan.Round, len(desireds))
@@ -265,7 +265,7 @@ func (r *Reconciler) Last() *plan.Round {
 }
 
 // ErrUnseen says that an instance has not been observed yet.
-var ErrUnseen = errors.New("it was not observed yet")
+var ErrUnseen = message.NewError("reconcile.unseen")
 
 // Current returns a round that shows what is there and remembered now: the last
 // one, observed again as far as that was if something was changed since. It
@@ -274,14 +274,14 @@ var ErrUnseen = errors.New("it was not observed yet")
 func (r *Reconciler) Current(ctx context.Context) (*plan.Round, error) {
 	name := r.o.Instance.Name
 	if err := r.running.acquire(ctx); err != nil {
-		return nil, fmt.Errorf("instance %s: a sync was under way for too long; try again: %w", name, err)
+		return nil, message.NewError("instance.busy", "name", name, "err", err)
 	}
 	defer r.running.Unlock()
 	r.mu.Lock()
 	last, changed := r.last, r.changed
 	r.mu.Unlock()
 	if last == nil {
-		return nil, fmt.Errorf("instance %s: %w", name, ErrUnseen)
+		return nil, message.NewError("instance.failed", "name", name, "err", ErrUnseen)
 	}
 	now := *last
 	if err := r.remembered(ctx, &now); err != nil {
@@ -291,7 +291,7 @@ func (r *Reconciler) Current(ctx context.Context) (*plan.Round, error) {
 		now.Observed = r.o.Now()
 		now.Observation = r.observe(ctx, now.Declarations, now.Targets(), apply.Intended(now.Records, now.Intents), now.Depth)
 		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("instance %s: stopped while observing: %w", name, err)
+			return nil, message.NewError("instance.stopped", "name", name, "err", err)
 		}
 		r.observed()
 	}
@@ -311,14 +311,14 @@ func (r *Reconciler) observe(ctx context.Context, declared []binding.Declaration
 func (r *Reconciler) remembered(ctx context.Context, into *plan.Round) error {
 	name, err := r.o.Instance.Name, error(nil)
 	if into.Records, err = r.o.Store.Records(ctx, name); err != nil {
-		return fmt.Errorf("instance %s: %w", name, err)
+		return message.NewError("instance.failed", "name", name, "err", err)
 	}
 	into.Records = r.applier.LastDeclared(into.Records)
 	if into.Intents, err = r.o.Store.Intents(ctx, name); err != nil {
-		return fmt.Errorf("instance %s: %w", name, err)
+		return message.NewError("instance.failed", "name", name, "err", err)
 	}
 	if into.SecretTargets, err = r.o.Store.SecretTargets(ctx); err != nil {
-		return fmt.Errorf("instance %s: %w", name, err)
+		return message.NewError("instance.failed", "name", name, "err", err)
 	}
 	return nil
 }
@@ -329,7 +329,7 @@ func (r *Reconciler) people(ctx context.Context, into *plan.Round) error {
 	name, err := r.o.Instance.Name, error(nil)
 	r.applier.RightClock(context.WithoutCancel(ctx))
 	if into.RetryStates, err = r.o.Store.RetryStates(ctx, name); err != nil {
-		return fmt.Errorf("instance %s: %w", name, err)
+		return message.NewError("instance.failed", "name", name, "err", err)
 	}
 	for i, e := range into.RetryStates {
 		into.RetryStates[i] = e.AsOf(r.o.Now())

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 	"reconciler/internal/plan"
 )
@@ -18,7 +20,7 @@ const historyForgotten = "suspension-forgotten"
 func (r *Reconciler) suspensions(ctx context.Context) ([]binding.Suspension, error) {
 	all, err := r.o.Store.Suspensions(ctx, r.o.Instance.Name)
 	if err != nil {
-		return nil, fmt.Errorf("instance %s: %w", r.o.Instance.Name, err)
+		return nil, message.NewError("instance.failed", "name", r.o.Instance.Name, "err", err)
 	}
 	var left []binding.Suspension
 	for _, s := range all {
@@ -28,7 +30,7 @@ func (r *Reconciler) suspensions(ctx context.Context) ([]binding.Suspension, err
 			continue
 		}
 		if err := r.forgetSuspension(ctx, s); err != nil {
-			return nil, fmt.Errorf("instance %s: %w", r.o.Instance.Name, err)
+			return nil, message.NewError("instance.failed", "name", r.o.Instance.Name, "err", err)
 		}
 	}
 	return left, nil

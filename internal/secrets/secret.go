@@ -4,19 +4,20 @@
 package secrets
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"sync"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 // mask is shown instead of a secret.
 const mask = "[secret]"
 
 // ErrMarshal is returned by every attempt to write a Secret out.
-var ErrMarshal = errors.New("secrets: a secret is never marshalled")
+var ErrMarshal = message.NewError("secrets.marshalled")
 
 // Secret is a token, password or key. Formatting it in any way gives a mask,
 // marshalling it is an error. Copies share the value: wiping one wipes all. It

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -78,7 +77,7 @@ const defaultTimeout = 10 * time.Second
 func newExporter(endpoint string) (*exporter, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, errors.New("traces: OTEL_EXPORTER_OTLP_ENDPOINT is not a URL of http or https")
+		return nil, message.NewError("trace.endpoint")
 	}
 	e := &exporter{endpoint: endpoint, header: http.Header{}, client: &http.Client{
 		Timeout:       defaultTimeout,
@@ -106,7 +105,7 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.endpoint, bytes.NewReader(data))
 	if err != nil {
-		return errors.New("traces: the endpoint cannot be used")
+		return message.NewError("trace.unusable")
 	}
 	req.Header = e.header.Clone()
 	resp, err := e.client.Do(req)
@@ -114,12 +113,12 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 		if u, is := errors.AsType[*url.Error](err); is {
 			err = u.Err
 		}
-		return fmt.Errorf("traces: send %d spans: %w", len(spans), err)
+		return message.NewError("trace.unsent", "spans", len(spans), "err", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return fmt.Errorf("traces: send %d spans: the collector answers %d", len(spans), resp.StatusCode)
+		return message.NewError("trace.refused", "spans", len(spans), "status", resp.StatusCode)
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ type credentialSource struct {
 func newCredentialSource(c Credentials) (*credentialSource, error) {
 	s := &credentialSource{kind: c.Kind, static: c.Static, asking: make(chan struct{}, 1)}
 	if (c.Static != nil) != (c.Kind == Static) {
-		return nil, errors.New("credentials: the kind static, and no other, takes a function that gives keys")
+		return nil, message.NewError("registry.credentials-function")
 	}
 	switch c.Kind {
 	case Static:

@@ -2,7 +2,6 @@ package line
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/url"
 	"os"
@@ -99,7 +98,7 @@ func (o Options) check() error {
 	case o.RequestsPerSecond < 0 || o.Burst < 0 || o.Timeout < 0:
 		return message.NewError("registry.option.positive")
 	case (o.Now == nil) != (o.Wait == nil):
-		return errors.New("the clock is given whole (Now and Wait) or not at all")
+		return message.NewError("registry.half-clock")
 	}
 	// The runtime's own debugging prints every header, a temporary key's
 	// security token among them. It is switched on before main runs.

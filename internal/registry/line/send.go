@@ -3,7 +3,6 @@ package line
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -191,7 +190,7 @@ func proxyOf(environment func(*http.Request) (*url.URL, error)) func(*http.Reque
 func (t transport) Call(request *http.Request, _ *http.Transport) (*http.Response, error) {
 	x, ok := request.Context().Value(exchangeKey{}).(*exchange)
 	if !ok {
-		return nil, errors.New("registry: a request came by another way than send")
+		return nil, message.NewError("registry.other-way")
 	}
 	// The runtime puts the proxy's password in here, for the API's host to
 	// read.
