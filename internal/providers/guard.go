@@ -88,7 +88,7 @@ type Exchange struct {
 func NewHTTPClient(o Options) *http.Client {
 	o = withDefaults(o)
 	base := &http.Transport{
-		DialContext:            dialer(o),
+		DialContext:            newConnector(dialer(o), o.Now).dial,
 		TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    o.ConnectTimeout,
 		ResponseHeaderTimeout:  o.Timeout,
@@ -146,7 +146,7 @@ func withDefaults(o Options) Options {
 // dialer connects to public addresses. The check runs on the resolved address
 // that is about to be connected to, so a name that answers differently the
 // second time gains nothing.
-func dialer(o Options) func(context.Context, string, string) (net.Conn, error) {
+func dialer(o Options) dialFunc {
 	checked := &net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 30 * time.Second}
 	if !o.AllowPrivate {
 		checked.Control = ssrf.New(ssrf.WithAnyPort()).Safe

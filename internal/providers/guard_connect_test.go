@@ -1,0 +1,92 @@
+package providers_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"reconciler/internal/providers"
+)
+
+// silent is a network in which one address does not answer; the others refuse at
+// once.
+type silent struct {
+	address string
+	opened  atomic.Int64
+}
+
+func (s *silent) dial(ctx context.Context, _, address string) (net.Conn, error) {
+	if address != s.address {
+		return nil, refused(errors.New("connection refused"))
+	}
+	s.opened.Add(1)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	<-ctx.Done()
+	return nil, refused(ctx.Err())
+}
+
+// TestAHostThatDoesNotAnswerIsWaitedForOnce: whoever asks it while a connection is
+// being opened, or for three times as long afterwards, waits for no other.
+func TestAHostThatDoesNotAnswerIsWaitedForOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		// after is when the second request is sent, ends when it has failed, and opened
+		// how many connections are tried until then.
+		after, ends time.Duration
+		opened      int64
+	}{
+		"a second later":               {time.Second, 5 * time.Second, 2},
+		"just before the first failed": {4900 * time.Millisecond, 5 * time.Second, 2},
+		"just after the first failed":  {5100 * time.Millisecond, 5100 * time.Millisecond, 1},
+		"15 seconds after it failed":   {19900 * time.Millisecond, 19900 * time.Millisecond, 1},
+		"later than that":              {20100 * time.Millisecond, 25100 * time.Millisecond, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, began := &silent{address: "git.example.com:443"}, time.Now()
+				client := providers.NewHTTPClient(providers.Options{AllowPrivate: true, DialContext: s.dial})
+				go func() { _, _ = get(t.Context(), client, "https://git.example.com/", "payments") }()
+				time.Sleep(c.after)
+				_, err := get(t.Context(), client, "https://git.example.com/", "orders")
+				reason, _ := providers.OfError("git.example.com", err)
+				if took := time.Since(began); reason != providers.ReasonTimedOut || took != c.ends || s.opened.Load() != c.opened {
+					t.Errorf("%s (%v) after %v and %d connections, want %v and %d", reason, err, took, s.opened.Load(), c.ends, c.opened)
+				}
+			})
+		})
+	}
+}
+
+// TestASlowFailureCountsForNothingElse: not for another port, not where it failed at
+// once, and not where only the caller had no more time.
+func TestASlowFailureCountsForNothingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &silent{address: "git.example.com:443"}
+		client := providers.NewHTTPClient(providers.Options{AllowPrivate: true, DialContext: s.dial})
+		reasonOf := func(ctx context.Context, address string) (reason string, took time.Duration) {
+			began := time.Now()
+			_, err := get(ctx, client, address, "payments")
+			reason, _ = providers.OfError("git.example.com", err)
+			return reason, time.Since(began)
+		}
+		impatient, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		_, _ = reasonOf(impatient, "https://git.example.com/")
+		if reason, took := reasonOf(t.Context(), "https://git.example.com/"); reason != providers.ReasonTimedOut || took < 2*time.Second {
+			t.Errorf("after a caller that gave up: %s after %v, want a connection of its own", reason, took)
+		}
+		time.Sleep(20 * time.Second)
+		_, _ = reasonOf(t.Context(), "https://git.example.com/")
+		if reason, _ := reasonOf(t.Context(), "http://git.example.com/"); reason != providers.ReasonUnreachable {
+			t.Errorf("at the other port: %s", reason)
+		}
+		s.address = "git.example.com:80"
+		if reason, took := reasonOf(t.Context(), "http://git.example.com/"); reason != providers.ReasonTimedOut || took != 5*time.Second {
+			t.Errorf("after a refusal at once: %s after %v, want a connection of its own", reason, took)
+		}
+	})
+}
