@@ -32,7 +32,7 @@ func TestWhatIsForgottenOfRemovedBindingsIsInTheHistory(t *testing.T) {
 	var forgotten []string
 	for _, e := range events {
 		if e.Action == "forget" {
-			forgotten = append(forgotten, fmt.Sprint(e.Binding, " ", e.Args["images"]))
+			forgotten = append(forgotten, fmt.Sprint(e.Binding, " ", e.Args.Get("images")))
 		}
 	}
 	slices.Sort(forgotten)

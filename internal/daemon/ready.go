@@ -86,7 +86,7 @@ func (i *instance) unobserved(p plan.Plan) string {
 	case n < 0:
 		return ""
 	case p.Findings[n].File == "":
-		return fmt.Sprintf("not observed: %s", p.Findings[n].Message.Args["unknown"])
+		return fmt.Sprintf("not observed: %s", p.Findings[n].Message.Args.Get("unknown"))
 	}
 	return "not observed in full yet: the registry did not answer for every binding"
 }

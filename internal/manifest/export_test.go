@@ -80,7 +80,7 @@ spec:
 }
 
 // words are those of a foreign text.
-func words(m message.Message) string { return fmt.Sprint(m.Args["text"]) }
+func words(m message.Message) string { return fmt.Sprint(m.Args.Get("text")) }
 
 func TestExportKeepsUnknownAndAbsentApart(t *testing.T) {
 	no := &binding.Unknown{Reason: "Forbidden", Message: message.Verbatim("no\nright \x1b[31m")}

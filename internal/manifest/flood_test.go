@@ -16,7 +16,7 @@ import (
 func hidden(findings []finding.Finding) int {
 	count := 0
 	for _, f := range findings {
-		if n, ok := f.Message.Args["count"].(int); ok && f.Code == "too-many-findings" {
+		if n, ok := f.Message.Args.Get("count").(int); ok && f.Code == "too-many-findings" {
 			count += n
 		}
 	}

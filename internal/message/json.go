@@ -2,6 +2,8 @@ package message
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -16,11 +18,11 @@ func (f Foreign) MarshalJSON() ([]byte, error) { return json.Marshal(text{string
 // MarshalJSON writes arguments. A duration is written as a text such as 1m30s.
 func (a Args) MarshalJSON() ([]byte, error) {
 	out := make(map[string]any, len(a))
-	for name, value := range a {
-		if d, ok := value.(time.Duration); ok {
-			value = d.String()
+	for _, arg := range a {
+		out[arg.Name] = arg.Value
+		if d, ok := arg.Value.(time.Duration); ok {
+			out[arg.Name] = d.String()
 		}
-		out[name] = value
 	}
 	return json.Marshal(out)
 }
@@ -32,9 +34,9 @@ func (a *Args) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &raw); err != nil {
 		return err
 	}
-	*a = make(Args, len(raw))
-	for name, value := range raw {
-		(*a)[name] = read(value)
+	*a = make(Args, 0, len(raw))
+	for _, name := range slices.Sorted(maps.Keys(raw)) {
+		*a = append(*a, Arg{name, read(raw[name])})
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -26,9 +25,6 @@ type Message struct {
 	// or of messages. The argument "count" selects the plural.
 	Args Args `json:"args,omitempty"`
 }
-
-// Args are the arguments of a message by name.
-type Args map[string]any
 
 // Date is a calendar day, written as 2006-01-02.
 type Date string
@@ -67,10 +63,10 @@ func (p Place) String() string {
 func New(id string, args ...any) Message {
 	m := Message{ID: id}
 	if len(args) > 0 {
-		m.Args = make(Args, len(args)/2)
+		m.Args = make(Args, 0, len(args)/2)
 	}
 	for i := 0; i < len(args); i += 2 {
-		m.Args[args[i].(string)] = plain(args[i+1])
+		m.Args = m.Args.set(args[i].(string), plain(args[i+1]))
 	}
 	return m
 }
@@ -78,7 +74,7 @@ func New(id string, args ...any) Message {
 // Verbatim is a foreign text as a message of its own, such as that of an
 // organisation's policy.
 func Verbatim(text string) Message {
-	return Message{ID: VerbatimID, Args: Args{"text": Foreign(text)}}
+	return Message{ID: VerbatimID, Args: Args{{"text", Foreign(text)}}}
 }
 
 // IsZero says that there is no message.
@@ -152,12 +148,12 @@ func (m Message) each(f func(any) any) Message {
 
 func (m Message) changed(f func(any) any) (Message, bool) {
 	out, changed := m, false
-	for name, value := range m.Args {
-		if now, differs := changedArgument(value, f); differs {
+	for i, arg := range m.Args {
+		if now, differs := changedArgument(arg.Value, f); differs {
 			if !changed {
-				out.Args, changed = maps.Clone(m.Args), true
+				out.Args, changed = slices.Clone(m.Args), true
 			}
-			out.Args[name] = now
+			out.Args[i].Value = now
 		}
 	}
 	return out, changed

@@ -25,9 +25,16 @@ func TestNewTakesPlainValues(t *testing.T) {
 		"last", time.Minute, "yes", true, "at", message.Place{File: "a.yaml", Line: 3}, "day", day{},
 		"ours", message.NewError("lost"), "joined", errors.Join(message.NewError("lost"), errors.New("boom")))
 	want := message.Message{ID: "outer", Args: message.Args{
-		"word": "w", "err": message.Foreign("boom"), "m": message.Message{ID: "inner", Args: message.Args{"n": 3}},
-		"list": []string{"a", "b"}, "last": time.Minute, "yes": true, "at": message.Place{File: "a.yaml", Line: 3}, "day": message.Date("2026-03-04"),
-		"ours": message.New("lost"), "joined": message.New("list", "items", []message.Message{message.New("lost"), message.Verbatim("boom")}),
+		{Name: "at", Value: message.Place{File: "a.yaml", Line: 3}},
+		{Name: "day", Value: message.Date("2026-03-04")},
+		{Name: "err", Value: message.Foreign("boom")},
+		{Name: "joined", Value: message.New("list", "items", []message.Message{message.New("lost"), message.Verbatim("boom")})},
+		{Name: "last", Value: time.Minute},
+		{Name: "list", Value: []string{"a", "b"}},
+		{Name: "m", Value: message.Message{ID: "inner", Args: message.Args{{"n", 3}}}},
+		{Name: "ours", Value: message.New("lost")},
+		{Name: "word", Value: "w"},
+		{Name: "yes", Value: true},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -97,5 +104,27 @@ func TestMapReachesEveryText(t *testing.T) {
 	}
 	if !(message.Message{}).IsZero() || m.IsZero() {
 		t.Error("IsZero")
+	}
+}
+
+// TestArgumentsAreNamed: their order says nothing, and a copy with another value
+// leaves the message as it is.
+func TestArgumentsAreNamed(t *testing.T) {
+	t.Parallel()
+	m := message.New("both", "second", 2, "first", 1, "third", 3)
+	if diff := cmp.Diff(m, message.New("both", "third", 3, "first", 0, "first", 1, "second", 2)); diff != "" {
+		t.Errorf("the order counts:\n%s", diff)
+	}
+	for _, c := range []struct {
+		name string
+		want any
+	}{{"first", 1}, {"second", 2}, {"third", 3}, {"", nil}, {"fourth", nil}} {
+		if got := m.Args.Get(c.name); got != c.want {
+			t.Errorf("%q is %v, want %v", c.name, got, c.want)
+		}
+		with := m.Args.With(c.name, 9)
+		if with.Get(c.name) != 9 || m.Args.Get(c.name) != c.want {
+			t.Errorf("%q with another value: %v, and the message has %v", c.name, with, m.Args)
+		}
 	}
 }

@@ -100,7 +100,7 @@ func TestMessagesHaveShortCommits(t *testing.T) {
 		t.Fatalf("happened: %v", happened)
 	}
 	text := notify.Preview(happened[0], notify.Happened, time.Now()).Text(nil, nil)
-	if line := text.Lines[0].Text; strings.Contains(line, commit) || !strings.Contains(line, "4f2b6c7d") || text.Items[0].Message.Args["revision"] != commit {
+	if line := text.Lines[0].Text; strings.Contains(line, commit) || !strings.Contains(line, "4f2b6c7d") || text.Items[0].Message.Args.Get("revision") != commit {
 		t.Errorf("got %q, %v", line, text.Items[0].Message.Args)
 	}
 }

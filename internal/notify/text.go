@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -169,9 +168,8 @@ func (w wording) line(group []Item) Line {
 
 // shortly is a message with its commit as people see commits.
 func shortly(m message.Message) message.Message {
-	if revision, is := m.Args["revision"].(string); is {
-		m.Args = maps.Clone(m.Args)
-		m.Args["revision"] = report.Short(revision)
+	if revision, is := m.Args.Get("revision").(string); is {
+		m.Args = m.Args.With("revision", report.Short(revision))
 	}
 	return m
 }

@@ -109,9 +109,9 @@ type tab struct {
 // text is an entry of the catalogue, with arguments as pairs of a name and a
 // value. A test holds the templates' calls of it to the catalogue.
 func (t *tongue) text(id string, pairs ...any) string {
-	m := message.Message{ID: id, Args: message.Args{}}
+	m := message.Message{ID: id}
 	for i := 0; i+1 < len(pairs); i += 2 {
-		m.Args[fmt.Sprint(pairs[i])] = pairs[i+1]
+		m.Args = m.Args.With(fmt.Sprint(pairs[i]), pairs[i+1])
 	}
 	return report.Clean(t.words.Text(m))
 }

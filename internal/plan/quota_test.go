@@ -96,13 +96,13 @@ func checkHeld(t *testing.T, p plan.Plan, images []string, made int, want string
 // quotaFinding has the facts of a finding about quotas.
 func quotaFinding(f finding.Finding) string {
 	args := f.Message.Args
-	if numbers, ok := args["numbers"].(message.Message); ok {
+	if numbers, ok := args.Get("numbers").(message.Message); ok {
 		args = numbers.Args
 	}
 	switch f.Code {
 	case "registry-quota", "registry-quota-low":
-		what := map[string]string{"noun.namespaces": "namespaces", "noun.repositories": "image repositories"}[args["what"].(message.Message).ID]
-		return fmt.Sprint(f.Code, " ", what, " ", args["used"], " ", args["wanted"], " ", args["quota"])
+		what := map[string]string{"noun.namespaces": "namespaces", "noun.repositories": "image repositories"}[args.Get("what").(message.Message).ID]
+		return fmt.Sprint(f.Code, " ", what, " ", args.Get("used"), " ", args.Get("wanted"), " ", args.Get("quota"))
 	case "registry-quota-unknown":
 		return f.Code + " " + f.Instance
 	}

@@ -288,7 +288,7 @@ func TestABrokenGlassLetsThroughAndIsKeptInTheHistory(t *testing.T) {
 		},
 		{
 			Person: ada(), Time: w.Now, Instance: instance, Binding: "pay-codeup", Action: "bind", Object: binding.AccountObject(), Outcome: "done",
-			ID: "reason.not-bound", Args: message.Args{"platform": "Codeup"}, Revision: "r1", Digest: result.Digest,
+			ID: "reason.not-bound", Args: message.Args{{Name: "platform", Value: "Codeup"}}, Revision: "r1", Digest: result.Digest,
 		},
 	}
 	if diff := cmp.Diff(want, w.History()); diff != "" {

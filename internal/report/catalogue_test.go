@@ -329,12 +329,12 @@ func TestEveryMessageRenders(t *testing.T) {
 	t.Parallel()
 	for id, e := range entries(t, english(t)) {
 		for _, count := range []int{0, 1, 2} {
-			args := message.Args{}
+			var args message.Args
 			for name := range e.args {
-				args[name] = "x"
+				args = args.With(name, "x")
 			}
 			if e.args["count"] {
-				args["count"] = count
+				args = args.With("count", count)
 			}
 			if text, err := English().text(message.Message{ID: id, Args: args}); err != nil || strings.TrimSpace(text) == "" {
 				t.Errorf("%s with count %d: %q, %v", id, count, text, err)
@@ -408,15 +408,15 @@ func TestMadeUpLanguageMarksEveryText(t *testing.T) {
 	t.Parallel()
 	l := madeUp(t)
 	for id, e := range entries(t, english(t)) {
-		args := message.Args{}
+		var args message.Args
 		for _, name := range slices.Sorted(maps.Keys(e.args)) {
-			args[name] = 0
+			args = args.With(name, 0)
 		}
 		text, err := l.text(message.Message{ID: id, Args: args})
 		if err != nil {
 			// quote takes no number.
-			for name := range args {
-				args[name] = "0"
+			for n := range args {
+				args[n].Value = "0"
 			}
 			text, err = l.text(message.Message{ID: id, Args: args})
 		}

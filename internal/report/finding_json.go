@@ -71,9 +71,9 @@ func known(m message.Message, words string) message.Message {
 
 // has says that there are words for a message and for those in its arguments.
 func (l *Language) has(m message.Message) bool {
-	for _, value := range m.Args {
-		inner, _ := value.([]message.Message)
-		if one, ok := value.(message.Message); ok && !one.IsZero() {
+	for _, arg := range m.Args {
+		inner, _ := arg.Value.([]message.Message)
+		if one, ok := arg.Value.(message.Message); ok && !one.IsZero() {
 			inner = []message.Message{one}
 		}
 		if slices.ContainsFunc(inner, func(m message.Message) bool { return !l.has(m) }) {

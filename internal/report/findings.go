@@ -76,7 +76,7 @@ func summaryOf(counts map[finding.Severity]int) message.Message {
 		message.New("summary.warnings", "count", counts[finding.Warning]),
 		message.New("summary.notes", "count", counts[finding.Info]),
 	} {
-		if m.Args["count"] != 0 {
+		if m.Args.Get("count") != 0 {
 			parts = append(parts, m)
 		}
 	}

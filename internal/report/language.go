@@ -141,11 +141,11 @@ func (l *Language) text(m message.Message) (string, error) {
 		l = English()
 	}
 	data := make(map[string]any, len(m.Args))
-	for name, value := range m.Args {
-		data[name] = l.value(value)
+	for _, arg := range m.Args {
+		data[arg.Name] = l.value(arg.Value)
 	}
 	text, err := l.localizer.Localize(&i18n.LocalizeConfig{
-		MessageID: m.ID, TemplateData: data, PluralCount: m.Args["count"], TemplateParser: words,
+		MessageID: m.ID, TemplateData: data, PluralCount: m.Args.Get("count"), TemplateParser: words,
 	})
 	return text, err
 }

@@ -43,7 +43,7 @@ func fill(t *testing.T, v reflect.Value) {
 		*m = message.New("unknown.token", "vault", "gitlab")
 		return
 	case *message.Args:
-		*m = message.Args{"text": message.Foreign("gitlab")}
+		*m = message.Args{{Name: "text", Value: message.Foreign("gitlab")}}
 		return
 	}
 	switch v.Kind() {

@@ -42,7 +42,7 @@ func TestAConditionThatIsTrueAgainIsAnEvent(t *testing.T) {
 				Kind: plan.SyncDone, Instance: "prod", Revision: "r1", Plan: &plan.Plan{}, Result: &plan.Result{}, Before: tt.before, Statuses: tt.after,
 			}) {
 				got = append(got, e.Reason)
-				if e.Type != report.EventNormal || e.Instance != "prod" || e.Binding != "pay" || e.Revision != "r1" || !e.Args["since"].(time.Time).Equal(at) {
+				if e.Type != report.EventNormal || e.Instance != "prod" || e.Binding != "pay" || e.Revision != "r1" || !e.Args.Get("since").(time.Time).Equal(at) {
 					t.Errorf("%+v", e)
 				}
 			}

@@ -129,7 +129,7 @@ func TestTheErrorOfAnotherVersionIsQuoted(t *testing.T) {
 		"empty":               {"text/plain; charset=utf-8", "", ""},
 		"JSON as text":        {"text/plain", `{"code":"person.who"}`, `{"code":"person.who"}`},
 		"an unknown code":     {client.ProblemType, problem(client.Problem{Detail: "it is new", Code: "of-a-later-version"}), "it is new"},
-		"an unknown argument": {client.ProblemType, problem(client.Problem{Detail: "it is new", Code: "within", Args: message.Args{"what": "a", "why": message.New("later")}}), "it is new"},
+		"an unknown argument": {client.ProblemType, problem(client.Problem{Detail: "it is new", Code: "within", Args: message.New("within", "what", "a", "why", message.New("later")).Args}), "it is new"},
 		"a lost argument":     {client.ProblemType, problem(client.Problem{Detail: "it is new", Code: "person.long"}), "it is new"},
 		"no code":             {client.ProblemType, problem(client.Problem{Detail: "no space left"}), "no space left"},
 		"no JSON":             {client.ProblemType, `<html>`, "<html>"},

@@ -65,7 +65,7 @@ func TestASecondRuleForATagIsShownAtItsImageRepository(t *testing.T) {
 	} {
 		round, result := inForce(noon(), append([]func(*plan.Input){building("a/a", "b/b")}, tt.change...)...)
 		c := conditionOf(t, status.Next(nil, round, result), binding.RulesCurrent)
-		if c.Status != tt.status || c.Reason != tt.reason || tt.id != "" && c.Message.Args["id"] != tt.id {
+		if c.Status != tt.status || c.Reason != tt.reason || tt.id != "" && c.Message.Args.Get("id") != tt.id {
 			t.Errorf("%s: %s %s %+v", name, c.Status, c.Reason, c.Message)
 		}
 	}
@@ -87,7 +87,7 @@ func TestASecondRuleWithoutAPlanDiffers(t *testing.T) {
 		with("a/a", observed("7", "fix"))(&round.Input)
 		change(round, &result)
 		c := conditionOf(t, status.Next(nil, round, result), binding.RulesCurrent)
-		if c.Status != binding.False || c.Reason != status.ReasonDiffers || c.Message.Args["id"] != "7" {
+		if c.Status != binding.False || c.Reason != status.ReasonDiffers || c.Message.Args.Get("id") != "7" {
 			t.Errorf("%s: %s %s %+v", name, c.Status, c.Reason, c.Message)
 		}
 	}
@@ -247,7 +247,7 @@ func TestVersionsShowWhichTokenIsBoundIfBothSidesHaveThem(t *testing.T) {
 			in.Observation.Tokens["pay"] = tt.has
 		})
 		c := conditionOf(t, status.Next(nil, round, result), binding.TokenFresh)
-		pinned, _ := c.Message.Args["pinned"].(interface{ IsZero() bool })
+		pinned, _ := c.Message.Args.Get("pinned").(interface{ IsZero() bool })
 		if c.Message.ID != tt.want || pinned != nil && pinned.IsZero() != (tt.has.Latest <= tt.has.Version) {
 			t.Errorf("%s: %s %s %+v", name, c.Status, c.Reason, c.Message)
 		}

@@ -51,7 +51,7 @@ func TestKind11AgeOfWhatIsKnownLast(t *testing.T) {
 				for _, of := range tt.of {
 					c := conditionOf(t, statuses, of)
 					young := minutes <= 15
-					if (c.Status == binding.True) != young || c.LastKnown != young || !c.Known.Equal(noon()) || c.Message.Args["at"] != noon() {
+					if (c.Status == binding.True) != young || c.LastKnown != young || !c.Known.Equal(noon()) || c.Message.Args.Get("at") != noon() {
 						t.Errorf("after %d minutes %s is %s %s, last known: %v, known at %s, %v", minutes, of, c.Status, c.Reason, c.LastKnown, c.Known, c.Message)
 					}
 				}

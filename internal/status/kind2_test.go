@@ -229,7 +229,7 @@ func TestKind2AnAttestationIsKnown(t *testing.T) {
 			if got.Status != tt.want {
 				t.Errorf("Bound is %s %s", got.Status, got.Reason)
 			}
-			if got.Status == binding.True && (got.Message.Args["by"] != "Ada" || got.Message.Args["at"] != noon()) {
+			if got.Status == binding.True && (got.Message.Args.Get("by") != "Ada" || got.Message.Args.Get("at") != noon()) {
 				t.Errorf("it does not say by whom and when: %+v", got.Message)
 			}
 		})

@@ -2,10 +2,10 @@
 package reporttest
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"testing"
 
 	"golang.org/x/text/language"
@@ -60,19 +60,19 @@ func translate(texts map[string]any) {
 
 // Unquoted is a message without its foreign texts.
 func Unquoted(m message.Message) message.Message {
-	args := maps.Clone(m.Args)
-	for name, value := range args {
-		switch v := value.(type) {
+	args := slices.Clone(m.Args)
+	for n, arg := range args {
+		switch v := arg.Value.(type) {
 		case message.Foreign:
-			args[name] = message.Foreign("…")
+			args[n].Value = message.Foreign("…")
 		case message.Message:
-			args[name] = Unquoted(v)
+			args[n].Value = Unquoted(v)
 		case []message.Message:
 			list := make([]message.Message, len(v))
 			for i := range v {
 				list[i] = Unquoted(v[i])
 			}
-			args[name] = list
+			args[n].Value = list
 		}
 	}
 	return message.Message{ID: m.ID, Args: args}
