@@ -9,6 +9,15 @@ import (
 	"reconciler/internal/plan"
 )
 
+// begun is that the answer to a write of the rule of branch main was lost.
+func begun(kind plan.Kind, w *linkWorld) {
+	w.in.Intents = []binding.Intent{{
+		Instance: "prod", Binding: "payments-gitlab", Platform: binding.GitLab, Action: string(kind), Started: noon().Add(-time.Second),
+		Object: binding.RuleObject("payments/api", mainRule("")), Rule: binding.ObservedRule{BuildRule: mainRule("/Dockerfile")},
+	}}
+	w.record.Images[0].Rules, w.state.Rules = nil, nil
+}
+
 // TestNoRuleIsPlannedBesideOneOfOursThatMayBeThere: the rule of branch trunk for the
 // image tag latest is declared, instead of that of branch main.
 func TestNoRuleIsPlannedBesideOneOfOursThatMayBeThere(t *testing.T) {
@@ -23,14 +32,6 @@ func TestNoRuleIsPlannedBesideOneOfOursThatMayBeThere(t *testing.T) {
 		w.state.Rules = append(w.state.Rules, binding.ObservedRule{ID: "2", BuildRule: mainRule("/Dockerfile")})
 		made(w).ID = "1"
 		w.record.Images[0].Rules = append(w.record.Images[0].Rules, binding.RecordedRule{ID: "2", Key: made(w).Key, Dockerfile: "/Dockerfile"})
-	}
-	begun := func(kind plan.Kind, w *linkWorld) {
-		w.in.Intents = []binding.Intent{{
-			Instance: "prod", Binding: "payments-gitlab", Platform: binding.GitLab, Action: string(kind), Started: now.At,
-			Object: binding.RuleObject("payments/api", mainRule("")), Rule: binding.ObservedRule{BuildRule: mainRule("/Dockerfile")},
-		}}
-		w.record.Images[0].Rules = nil
-		nothing(w)
 	}
 	for name, tt := range map[string]struct {
 		change func(*linkWorld)
@@ -58,6 +59,35 @@ func TestNoRuleIsPlannedBesideOneOfOursThatMayBeThere(t *testing.T) {
 			made := slices.ContainsFunc(p.Actions, func(a plan.Action) bool { return a.Kind == plan.AddRule || a.Kind == plan.ChangeRule })
 			if made == tt.waits {
 				t.Errorf("%q", brief(p))
+			}
+		})
+	}
+}
+
+// TestARuleThatWaitsNamesTheRuleThatItWaitsFor: its reason is not that of the other rule.
+func TestARuleThatWaitsNamesTheRuleThatItWaitsFor(t *testing.T) {
+	trunk := func(w *linkWorld) {
+		w.in.Policy.Settle = time.Hour
+		w.repository.Rules = []binding.BuildRule{{Branch: "trunk", Dockerfile: "/Dockerfile", ImageTag: "latest"}}
+	}
+	for name, change := range map[string]func(*linkWorld){
+		"a file is broken":                     func(w *linkWorld) { w.in.Broken = []string{"b.yaml"} },
+		"the history is rewritten":             func(w *linkWorld) { w.in.Rewritten = true },
+		"the other was added and is not shown": func(w *linkWorld) { w.record.Images[0].Rules[0].Written.At = noon(); w.state.Rules = nil },
+		"the answer to its addition was lost":  func(w *linkWorld) { begun(plan.AddRule, w) },
+		"the other was changed and is not shown": func(w *linkWorld) {
+			made := &w.record.Images[0].Rules[0]
+			made.ID, made.Written.At, w.state.Rules[0].Dockerfile = "1", noon(), "/old"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := plan.Make(linkCase(func(w *linkWorld) { trunk(w); change(w) })())
+			i := slices.IndexFunc(p.Actions, func(a plan.Action) bool { return a.Object.Rule == "branch:trunk=>latest" })
+			if i < 0 {
+				t.Fatalf("%q", brief(p))
+			}
+			if got := p.Actions[i].Reason; got.Args["rule"] != "branch:main=>latest" || got.Args["tag"] != "latest" || got.Args["why"] == nil {
+				t.Errorf("%s", got)
 			}
 		})
 	}

@@ -192,12 +192,7 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 		a.Reason = m.cannot(a.Reason, "writeRules")
 	}
 	a.Object = binding.RuleObject(r.name, rule)
-	if u, is := m.unseenOfTag(r.name, rule); is && a.Kind.Changes() {
-		target := a.Target
-		a = u.notVisible()
-		a.Target = target
-	}
-	m.onRule(r, p, m.unlessFlapping(r.subject, r.path+".rules", a))
+	m.onRule(r, p, m.unlessFlapping(r.subject, r.path+".rules", m.waitsForTag(r.name, a)))
 }
 
 func (m *maker) onRule(r image, p phase, a Action) {
