@@ -201,3 +201,88 @@ func TestARuleWaitsForTheRemovalOfTheOneBefore(t *testing.T) {
 		})
 	}
 }
+
+// TestNoTwoRulesBuildOneTagWhereTheRemovalNeverSucceeds: the branch of an image tag
+// changes, the registry refuses to remove the rule before each time, and more changes.
+// Nothing of it adds a second rule for the tag. Once the removal succeeds, all is done.
+func TestNoTwoRulesBuildOneTagWhereTheRemovalNeverSucceeds(t *testing.T) {
+	type declared = []binding.Declaration
+	trunk := branchOfLatest("trunk")
+	withUnbind := func(d *binding.Declaration) { d.Spec.DeletionPolicy = binding.Unbind }
+	rules := func(rules ...binding.BuildRule) func(*binding.Declaration) {
+		return func(d *binding.Declaration) { d.Spec.Repositories[0].Rules = rules }
+	}
+	codeup := func(d *binding.Declaration) {
+		d.Spec.Repositories = worldtest.GitLab(trunk).Spec.Repositories
+	}
+	for name, then := range map[string]func(s *site) []declared{
+		"nothing more": func(*site) []declared { return nil },
+		"a new token": func(s *site) []declared {
+			s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], "second")
+			return []declared{{worldtest.GitLab(trunk)}}
+		},
+		"another user": func(*site) []declared {
+			return []declared{{worldtest.GitLab(trunk, func(d *binding.Declaration) { d.Spec.Username = "other" })}}
+		},
+		"another source": func(*site) []declared {
+			return []declared{{worldtest.GitLab(trunk, func(d *binding.Declaration) { d.Spec.Repositories[0].Source = "pay/moved" })}}
+		},
+		"another Dockerfile": func(*site) []declared {
+			return []declared{{worldtest.GitLab(trunk, func(d *binding.Declaration) { d.Spec.Repositories[0].Rules[0].Dockerfile = "/build/Dockerfile" })}}
+		},
+		"a third branch": func(*site) []declared { return []declared{{worldtest.GitLab(branchOfLatest("third"))}} },
+		"another name": func(*site) []declared {
+			return []declared{{worldtest.GitLab(trunk, func(d *binding.Declaration) { d.Name = "renamed" })}}
+		},
+		"another platform": func(*site) []declared {
+			return []declared{{worldtest.GitLab(trunk, withUnbind)}, {worldtest.Codeup(codeup)}}
+		},
+		"unbound, and back": func(*site) []declared {
+			return []declared{{worldtest.GitLab(trunk, withUnbind)}, {}, {worldtest.GitLab(trunk)}}
+		},
+		"retained, and back":  func(*site) []declared { return []declared{{}, {worldtest.GitLab(trunk)}} },
+		"no rules, and again": func(*site) []declared { return []declared{{worldtest.GitLab(rules())}, {worldtest.GitLab(trunk)}} },
+		"rules not managed, and again": func(*site) []declared {
+			return []declared{{worldtest.GitLab(rules([]binding.BuildRule(nil)...))}, {worldtest.GitLab(trunk)}}
+		},
+		"the image gone, and back": func(*site) []declared {
+			gone := func(d *binding.Declaration) { d.Spec.Repositories = nil; withUnbind(d) }
+			return []declared{{worldtest.GitLab(gone)}, {worldtest.GitLab(trunk)}}
+		},
+		"repaired after a person unbound it": func(s *site) []declared {
+			s.ConsoleUnbinds(binding.GitLab)
+			return []declared{{worldtest.GitLab(trunk)}}
+		},
+	} {
+		for _, kind := range []binding.FailureKind{binding.Refused, binding.Forbidden, binding.Transient, binding.OutcomeUnknown} {
+			t.Run(fmt.Sprintf("%s, %s", name, kind), func(t *testing.T) {
+				s := newSite()
+				s.options = func(o *apply.Options) { o.Settle = 2 * time.Minute }
+				s.applied(t, worldtest.GitLab())
+				s.Passes(time.Hour)
+				s.Fault = func(call string) (f worldtest.Fault) {
+					if call == "remove-rule pay/api" {
+						f.Before = failing(kind)
+					}
+					return f
+				}
+				last := declared{worldtest.GitLab(trunk)}
+				for i, d := range append([]declared{last}, then(s)...) {
+					for range 3 {
+						s.apply(t.Context(), s.round(t, d...))
+						s.oneRule(t, fmt.Sprintf("step %d", i))
+						s.Passes(5 * time.Minute)
+					}
+					last = d
+				}
+				s.Fault = nil
+				for range 4 {
+					s.Passes(2 * time.Hour)
+					s.apply(t.Context(), s.round(t, last...))
+					s.oneRule(t, "at the end")
+				}
+				s.settled(t, last...)
+			})
+		}
+	}
+}
