@@ -101,6 +101,7 @@ var catalogue = []Rule{
 	{"number-plain", Error, yamlSpec},
 	{"build-rule-ref", Error, "Alibaba Cloud: CreateRepoBuildRule (Container Registry API 2016-06-07)"},
 	{"build-rule-unique", Error, ownRule},
+	{"image-tag-unique", Error, ownRule},
 	{"suspend-ended", Warning, ownRule},
 	// The declarations of a snapshot against each other.
 	{"binding-unique", Error, ownRule + "; " + bindPage},

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"strings"
 	"time"
 
 	"reconciler/internal/binding"
@@ -8,8 +9,9 @@ import (
 	"reconciler/internal/message"
 )
 
-// checkRules finds build rules that stand twice in a repository. What a rule
-// builds is compared as the registry would (binding.BuildRule.Key).
+// checkRules finds build rules that stand twice in a repository, and those that
+// build the same image tag. What a rule builds is compared as the registry would
+// (binding.BuildRule.Key).
 func checkRules(root *node, file string) []finding.Finding {
 	repositories := root.find("spec", "repositories")
 	if repositories == nil {
@@ -21,7 +23,7 @@ func checkRules(root *node, file string) []finding.Finding {
 		if rules == nil {
 			continue
 		}
-		first := map[string]string{}
+		first, tags := map[string]string{}, map[string]builtTag{}
 		for _, n := range rules.items {
 			rule, whole := buildRule(n)
 			if !whole {
@@ -33,12 +35,37 @@ func checkRules(root *node, file string) []finding.Finding {
 				continue
 			}
 			first[rule.Key()] = n.path
+			if rule.Dockerfile == "" || strings.Contains(rule.ImageTag, "$") {
+				continue // It is not known, or depends on what is pushed.
+			}
+			if other, taken := tags[rule.ImageTag]; taken {
+				findings = append(findings, other.builtToo(rule).At(file, n.at.Line, n.at.Column).In(n.path))
+				continue
+			}
+			tags[rule.ImageTag] = builtTag{rule, n.path}
 		}
 	}
 	return findings
 }
 
-// buildRule reads what identifies a rule.
+// builtTag is the first rule of a repository that builds an image tag, and its place.
+type builtTag struct {
+	rule binding.BuildRule
+	path string
+}
+
+// builtToo is the finding of another rule for the image tag. From one Dockerfile that
+// may be meant: the last push wins.
+func (b builtTag) builtToo(other binding.BuildRule) finding.Finding {
+	was, is := binding.NormalDockerfile(b.rule.Dockerfile), binding.NormalDockerfile(other.Dockerfile)
+	f := finding.New("image-tag-unique", message.New("build-rule.tag-taken", "tag", clip(other.ImageTag), "other", message.Place{Field: b.path}))
+	if was == is {
+		return f.As(finding.Warning)
+	}
+	return f
+}
+
+// buildRule reads a rule; whole says that what identifies it is there.
 func buildRule(n *node) (rule binding.BuildRule, whole bool) {
 	text := func(field string) string {
 		if child := n.find(field); child != nil && child.kind == scalar {
@@ -46,7 +73,7 @@ func buildRule(n *node) (rule binding.BuildRule, whole bool) {
 		}
 		return ""
 	}
-	rule = binding.BuildRule{Branch: text("branch"), Tag: text("tag"), ImageTag: text("imageTag")}
+	rule = binding.BuildRule{Branch: text("branch"), Tag: text("tag"), Dockerfile: text("dockerfile"), ImageTag: text("imageTag")}
 	return rule, rule.ImageTag != "" && (rule.Branch == "") != (rule.Tag == "")
 }
 

@@ -17,7 +17,7 @@ func (m *maker) holdAddition(kept Action) {
 	for i := range m.steps {
 		a := &m.steps[i].Action
 		if (a.Kind == AddRule || a.Kind == ChangeRule) && kept.Target.Rule.ID != "" && a.Target.Image == kept.Target.Image && a.Target.Rule.ImageTag == kept.Target.Rule.ImageTag {
-			a.Kind, a.Cause, a.Reason, a.Changes, a.Safety = kept.Kind, kept.Cause, beside(kept.Target.Rule, kept.Reason), nil, kept.Safety
+			a.Kind, a.Cause, a.Reason, a.Changes, a.Safety = kept.Kind, kept.Cause, waitsFor(kept.Target.Rule, kept.Reason), nil, kept.Safety
 		}
 	}
 }
@@ -30,14 +30,14 @@ func (m *maker) waitsForTag(image string, a Action) Action {
 		return a
 	}
 	waits := u.notVisible()
-	waits.Target, waits.Reason = a.Target, beside(binding.ObservedRule{BuildRule: binding.RuleOfKey(u.object.Rule)}, waits.Reason)
+	waits.Target, waits.Reason = a.Target, waitsFor(binding.ObservedRule{BuildRule: binding.RuleOfKey(u.object.Rule)}, waits.Reason)
 	return waits
 }
 
-// beside is the reason of an action on a rule that waits for another rule for its
+// waitsFor is the reason of an action on a rule that waits for another rule for its
 // image tag.
-func beside(other binding.ObservedRule, why message.Message) message.Message {
-	return message.New("reason.rule-beside", "rule", other.Key(), "id", other.ID, "tag", other.ImageTag, "why", why)
+func waitsFor(other binding.ObservedRule, why message.Message) message.Message {
+	return message.New("reason.rule-waits", "rule", other.Key(), "id", other.ID, "tag", other.ImageTag, "why", why)
 }
 
 // unseenOfTag finds the unseen write of another rule for the image tag of a rule. It
