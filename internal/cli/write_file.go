@@ -42,7 +42,7 @@ func discardOutputs(files ...string) error {
 		if err != nil || writesThrough(file, info) || info.IsDir() {
 			continue // Writing it says what is wrong.
 		}
-		if err := os.Remove(file); err != nil {
+		if err := inOutputFolder(file, (*os.Root).Remove); err != nil {
 			return message.NewError("cli.earlier-output", "why", err)
 		}
 	}
@@ -61,8 +61,8 @@ func writesThrough(file string, info fs.FileInfo) bool {
 }
 
 // saveOutput writes a file that the caller named, for the owner alone, whole or
-// not at all. A link is replaced and never followed, and a name inside of the
-// current folder does not lead out of it: the folder may be anybody's.
+// not at all. A link is replaced and never followed: what is in the current folder
+// may be anybody's.
 func saveOutput(file string, text []byte) error {
 	if info, err := os.Lstat(file); err == nil && writesThrough(file, info) {
 		to, err := os.OpenFile(file, os.O_WRONLY, 0)
@@ -72,20 +72,48 @@ func saveOutput(file string, text []byte) error {
 		_, err = to.Write(text)
 		return errors.Join(err, to.Close())
 	}
+	err := inOutputFolder(file, func(root *os.Root, name string) error { return writeFile(root, name, text, 0o600) })
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		failed.Path = file // Instead of the temporary file.
+	}
+	return err
+}
+
+// inOutputFolder calls do with the name of an output in an open folder: the
+// current one for what is inside of it, however it is named, and no folder on the
+// way may be a link there. Elsewhere it is the output's own folder.
+func inOutputFolder(file string, do func(root *os.Root, name string) error) error {
 	folder, name := filepath.Dir(file), filepath.Base(file)
-	if filepath.IsLocal(file) {
-		folder, name = ".", file
+	inside, err := inCurrentFolder(file)
+	if err != nil {
+		return err
+	}
+	if filepath.IsLocal(inside) {
+		folder, name = ".", inside
 	}
 	root, err := os.OpenRoot(folder)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = root.Close() }()
-	err = writeFile(root, name, text, 0o600)
-	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		failed.Path = file // Instead of the temporary file.
+	for on := filepath.Dir(name); on != "."; on = filepath.Dir(on) {
+		if info, err := root.Lstat(on); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return message.NewError("cli.output-link", "file", file, "link", on)
+		}
 	}
-	return err
+	return do(root, name)
+}
+
+// inCurrentFolder is a name as seen from the current folder.
+func inCurrentFolder(file string) (string, error) {
+	if !filepath.IsAbs(file) {
+		return filepath.Clean(file), nil
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Rel(here, file)
 }
 
 // writeFile writes a file next to its place and moves it there, so that nobody
