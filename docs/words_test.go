@@ -48,6 +48,9 @@ func wordsIn(files *token.FileSet, file *ast.File) (found [][2]string) {
 			name = f.Name.Name
 		}
 		ast.Inspect(decl, func(n ast.Node) bool {
+			if value, ok := n.(*ast.CompositeLit); ok && saysText(value) {
+				found = append(found, [2]string{fmt.Sprint(files.Position(value.Pos()).Line), name})
+			}
 			call, ok := n.(*ast.CallExpr)
 			if !ok {
 				return true
@@ -59,6 +62,20 @@ func wordsIn(files *token.FileSet, file *ast.File) (found [][2]string) {
 		})
 	}
 	return found
+}
+
+// saysText says that a value is an entry of the history with a text of its own in
+// place of a message.
+func saysText(value *ast.CompositeLit) bool {
+	of, ok := value.Type.(*ast.SelectorExpr)
+	return ok && of.Sel.Name == "HistoryEntry" && slices.ContainsFunc(value.Elts, func(e ast.Expr) bool {
+		field, ok := e.(*ast.KeyValueExpr)
+		if !ok {
+			return false
+		}
+		key, ok := field.Key.(*ast.Ident)
+		return ok && key.Name == "Message"
+	})
 }
 
 // callee is what is called: package and function, or a dot and the method.
@@ -130,7 +147,7 @@ func TestWordsInCodeAreFound(t *testing.T) {
 		`fmt.Errorf("%s: %w", a, err)`: false, `fmt.Fprintf(w, "wrote %s\n", a)`: true, `fmt.Fprintf(w, "  %-*s %d/%d\n", a)`: false,
 		`io.WriteString(w, "Nothing " + a)`: true, `out.WriteString("done")`: true, `out.WriteString("\n")`: false,
 		`fmt.Sprintf("%s is bound to %s", a, b)`: true, `fmt.Sprintf("uid-%d", a)`: false, `message.Verbatim("it failed")`: true,
-		`message.NewError("cli.empty")`: false,
+		`message.NewError("cli.empty")`: false, `x = binding.HistoryEntry{Message: text}`: true, `x = binding.HistoryEntry{Action: a}.Saying(m)`: false,
 	} {
 		files := token.NewFileSet()
 		file, err := parser.ParseFile(files, "a.go", "package a\nfunc f() { "+code+" }", parser.SkipObjectResolution)

@@ -239,12 +239,11 @@ func (x *run) history(ctx context.Context, outcome *plan.Outcome, glass *plan.Br
 	a := outcome.Action
 	event := binding.HistoryEntry{
 		Time: x.o.Now(), Instance: a.Instance, Binding: a.Binding, Action: string(a.Kind), Object: a.Object,
-		Outcome: string(outcome.State), ID: a.Reason.ID, Args: a.Reason.Args, Revision: x.round.Revision, Digest: x.digest,
+		Outcome: string(outcome.State), Revision: x.round.Revision, Digest: x.digest,
 		Person: x.o.Who, Requests: registry.RequestsOf(ctx),
-	}
+	}.Saying(a.Reason)
 	if outcome.Err != nil {
-		why := message.Says(outcome.Err)
-		event.Message, event.ID, event.Args = outcome.Err.Error(), why.ID, why.Args
+		event = event.Saying(message.Says(outcome.Err))
 	}
 	if glass != nil {
 		event.Person = glass.Person

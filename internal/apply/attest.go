@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"reconciler/internal/binding"
@@ -16,7 +15,7 @@ const historyAttest = "attest"
 // Attest writes down that a person has done actions of one binding, which the
 // round's plan asks for: the records after them, and the history. It returns what
 // was written.
-func (a *Applier) Attest(ctx context.Context, round *plan.Round, confirmed []plan.Action, who binding.Person) ([]string, error) {
+func (a *Applier) Attest(ctx context.Context, round *plan.Round, confirmed []plan.Action, who binding.Person) ([]message.Message, error) {
 	t := attestation{who: who, can: round.Observation.Capabilities, revision: round.Revision, digest: round.Plan.Digest(), ledger: newLedger(a.o.Store, a.o.Now, round.Records)}
 	name := confirmed[0].Binding
 	for len(confirmed) > 0 {
@@ -41,7 +40,7 @@ type attestation struct {
 	can              binding.Capabilities
 	revision, digest string
 	ledger           *ledger
-	said             []string
+	said             []message.Message
 }
 
 // write writes the record and the history of the confirmed actions of one
@@ -75,8 +74,8 @@ func (t *attestation) write(ctx context.Context, confirmed []plan.Action) error 
 		t.said = append(t.said, what)
 		if err := t.ledger.store.AppendEvent(ctx, binding.HistoryEntry{
 			Person: t.who, Time: t.ledger.now(), Instance: a.Instance, Binding: a.Binding, Action: historyAttest, Object: a.Object,
-			Outcome: string(plan.Done), Message: "confirmed by " + t.who.By + ": " + what, Revision: t.revision, Digest: t.digest,
-		}); err != nil {
+			Outcome: string(plan.Done), Revision: t.revision, Digest: t.digest,
+		}.Saying(message.New("history.confirmed", "by", message.Foreign(t.who.By), "what", what))); err != nil {
 			return message.NewError("apply.attest.no-history", "why", err)
 		}
 	}
@@ -109,22 +108,16 @@ func (t *attestation) remember(ctx context.Context, before, after *binding.Recor
 }
 
 // confirmation says what a person's word on an action means.
-func confirmation(a plan.Action) string {
+func confirmation(a plan.Action) message.Message {
 	d := a.Target.Declaration
 	switch {
 	case !a.Object.IsAccount() && a.Target.Link == nil:
-		return fmt.Sprintf("%s is not linked on %s any more", a.Object, a.Platform.Title())
+		return message.New("confirmed.unlinked", "object", a.Object, "platform", a.Platform.Title())
 	case !a.Object.IsAccount():
-		return fmt.Sprintf("%s is linked to %s on %s", a.Object, a.Target.Link.Source, a.Platform.Title())
+		return message.New("confirmed.linked", "object", a.Object, "source", a.Target.Link.Source, "platform", a.Platform.Title())
 	case d == nil:
-		return fmt.Sprintf("%s is not bound to %s any more", a.Platform.Title(), a.Instance)
+		return message.New("confirmed.unbound", "platform", a.Platform.Title(), "instance", a.Instance)
 	}
-	text := fmt.Sprintf("%s is bound to %s as %s", a.Platform.Title(), a.Instance, d.Spec.Username)
-	switch {
-	case d.Spec.Token == nil:
-		return text
-	case a.Target.TokenVersion > 0:
-		return fmt.Sprintf("%s with version %d of the token", text, a.Target.TokenVersion)
-	}
-	return text + " with the token that the secret store has now"
+	return message.New("confirmed.bound", "platform", a.Platform.Title(), "instance", a.Instance, "username", d.Spec.Username,
+		"token", d.Spec.Token != nil, "version", a.Target.TokenVersion)
 }

@@ -83,8 +83,8 @@ func (x *run) tellForgotten(ctx context.Context, r binding.Record) {
 	m := message.New("apply.forgotten", "binding", r.Binding, "most", maxRemoved, "images", images)
 	_ = x.o.Store.AppendEvent(ctx, binding.HistoryEntry{
 		Time: x.o.Now(), Instance: r.Instance, Binding: r.Binding, Action: historyForget, Object: binding.AccountObject(),
-		Outcome: string(plan.Done), ID: m.ID, Args: m.Args, Revision: x.round.Revision, Digest: x.digest,
-	})
+		Outcome: string(plan.Done), Revision: x.round.Revision, Digest: x.digest,
+	}.Saying(m))
 }
 
 // keepsAll says that what the snapshot lacks may be declared: nothing is

@@ -169,7 +169,7 @@ func TestWhatAPersonConfirms(t *testing.T) {
 		}
 		_, applier := s.parts()
 		said, err := applier.Attest(t.Context(), &plan.Round{Input: plan.Input{Records: tt.records}}, []plan.Action{tt.confirmed}, binding.Person{By: "ada"})
-		if (err != nil) != (tt.want == "") || tt.want != "" && (len(said) != 1 || said[0] != tt.want) {
+		if (err != nil) != (tt.want == "") || tt.want != "" && (len(said) != 1 || message.English(said[0]) != tt.want) {
 			t.Errorf("%s: %q, %v", name, said, err)
 		}
 		if n := s.Count("store put-retry-state") + s.Count("store delete-retry-state"); n != tt.writes {

@@ -193,8 +193,7 @@ func (x *run) publish(ctx context.Context, e plan.Event) {
 		h.Outcome, m = string(plan.Done), message.New("history.step-done", "since", e.Since)
 	default:
 	}
-	h.ID, h.Args = m.ID, m.Args
-	_ = x.o.Store.AppendEvent(ctx, h) // The first action has reported that the history cannot be written.
+	_ = x.o.Store.AppendEvent(ctx, h.Saying(m)) // The first action has reported that the history cannot be written.
 }
 
 // Reset forgets the repairs and the failures of a binding, or of the whole
@@ -219,8 +218,8 @@ func (a *Applier) Reset(ctx context.Context, name string, by binding.Person) (re
 			if err == nil {
 				err = a.o.Store.AppendEvent(ctx, binding.HistoryEntry{
 					Person: by, Time: a.o.Now(), Instance: e.Instance, Binding: e.Binding, Action: historyRepair, Object: r.Object,
-					Outcome: outcomeResumed, Message: "repairs begin anew, and are counted from now on",
-				})
+					Outcome: outcomeResumed,
+				}.Saying(message.New("history.repairs-resumed")))
 			}
 		}
 	}

@@ -23,8 +23,8 @@ func (x *run) breakGlass(ctx context.Context, glasses []plan.BreakGlass) error {
 		}
 		if err := x.o.Store.AppendEvent(ctx, binding.HistoryEntry{
 			Person: g.Person, Time: x.o.Now(), Instance: x.o.Instance, Binding: g.Binding, Action: historyBreakGlass,
-			Outcome: string(plan.Done), Message: g.Reason, Revision: x.round.Revision, Digest: x.digest,
-		}); err != nil {
+			Outcome: string(plan.Done), Revision: x.round.Revision, Digest: x.digest,
+		}.Saying(message.Verbatim(g.Reason))); err != nil {
 			return message.NewError("apply.glass", "why", err)
 		}
 		x.glasses = append(x.glasses, g)

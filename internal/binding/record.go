@@ -186,8 +186,8 @@ type HistoryEntry struct {
 	Action   string    `json:"action"`
 	Object   Object    `json:"object"`
 	Outcome  string    `json:"outcome"`
-	// Message says in words what happened. An entry with a message as data (ID
-	// and Args) gets its words where it is shown.
+	// Message says in words what happened, in entries of earlier versions and
+	// where an entry is shown as JSON. ID and Args are what happened as data.
 	Message  string       `json:"message,omitempty"`
 	ID       string       `json:"id,omitempty"`
 	Args     message.Args `json:"args,omitempty"`
@@ -196,6 +196,12 @@ type HistoryEntry struct {
 	// Requests are the registry's own names of the requests that it answered, for
 	// its provider's support; none if it gave none.
 	Requests []string `json:"requests,omitempty"`
+}
+
+// Saying is the entry with what happened.
+func (e HistoryEntry) Saying(what message.Message) HistoryEntry {
+	e.ID, e.Args = what.ID, what.Args
+	return e
 }
 
 // ReasonMadeAnew is why the version applied last is no longer available: the

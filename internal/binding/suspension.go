@@ -1,9 +1,10 @@
 package binding
 
 import (
-	"fmt"
 	"slices"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 const (
@@ -44,21 +45,11 @@ func (s Suspension) Holds(names ...string) bool {
 }
 
 // What names what is held, for a person.
-func (s Suspension) What() string {
+func (s Suspension) What() message.Message {
 	if s.Binding == "" {
-		return "instance " + s.Instance
+		return message.New("suspension.instance", "instance", s.Instance)
 	}
-	return s.Instance + "/" + s.Binding
-}
-
-// String is the suspension as plans and conditions show it.
-func (s Suspension) String() string {
-	return fmt.Sprintf("suspended until %s by %s: %s", s.Until.UTC().Format(time.RFC3339), s.By, s.Reason)
-}
-
-// String is the suspension as plans show it.
-func (s *Suspend) String() string {
-	return fmt.Sprintf("suspended until %s by %s: %s", s.Until, s.Owner, s.Reason)
+	return message.New("suspension.binding", "instance", s.Instance, "binding", s.Binding)
 }
 
 // End is the first instant at which the suspension holds no more.

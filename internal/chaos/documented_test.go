@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/sandbox"
 )
@@ -98,7 +99,7 @@ func (w *world) confirm() {
 			w.oracle.people()
 			if said, err := r.Attest(context.Background(), t.name, binding.Person{By: "somebody"}); err == nil {
 				w.count("steps confirmed")
-				w.oracle.happened("attested", said)
+				w.oracle.happened("attested", message.English(said))
 			}
 		}
 	}

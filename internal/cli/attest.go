@@ -64,19 +64,19 @@ func runAttest(ctx context.Context, opts *attestOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	return opts.streams.say(opts.streams.Out, message.New("attest.done", "by", message.Foreign(opts.word.By), "what", message.Foreign(said)))
+	return opts.streams.say(opts.streams.Out, message.New("attest.done", "by", message.Foreign(opts.word.By), "what", said))
 }
 
 // attestAlone is attest without a daemon. The plan that it goes by looks as far
 // as the daemon's: a token without versions is only known when it was read.
-func attestAlone(ctx context.Context, opts *attestOptions) (string, error) {
+func attestAlone(ctx context.Context, opts *attestOptions) (message.Message, error) {
 	session, e, err := openEngine(ctx, opts.streams, sessionOptions{config: opts.daemon.config})
 	if err != nil {
-		return "", err
+		return message.Message{}, err
 	}
 	defer session.close()
 	if _, err := session.plan(ctx, binding.DepthPreflight); err != nil {
-		return "", err
+		return message.Message{}, err
 	}
 	_, written, err := e.Attest(ctx, server.ThisProcess().Person(opts.word.By), opts.word)
 	return written, err

@@ -113,7 +113,7 @@ func verified(ctx context.Context, cfg config.Config, found binding.JournalState
 	}
 	if d, err := client.New(cfg.Server.Socket).Daemon(ctx); err == nil {
 		if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.JournalIntact); c != nil && c.Status == binding.False {
-			v.Intact, v.Message = false, report.English().Text(c.Message)
+			v.Damaged(c.Message)
 		}
 	}
 	return v

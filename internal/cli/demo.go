@@ -136,7 +136,7 @@ type story struct {
 	narrator *narrator
 	ended    chan error
 	// attest is the daemon's, for what a person confirms.
-	attest func(context.Context, server.Caller, client.Attestation) (string, error)
+	attest func(context.Context, server.Caller, client.Attestation) (message.Message, error)
 }
 
 // chapter is a part of the story.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 )
 
@@ -68,6 +69,9 @@ type Attestation struct {
 // Attested is what an Attestation wrote.
 type Attested struct {
 	Message string `json:"message"`
+	// ID and Args are the message as data; an earlier daemon sends none.
+	ID   string       `json:"id,omitempty"`
+	Args message.Args `json:"args,omitempty"`
 }
 
 // ConfigurationCurrent is the daemon's condition that it works by the

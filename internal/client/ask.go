@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 )
 
@@ -81,10 +82,12 @@ func query(pairs ...string) string {
 // Attest sends an attestation and returns what the daemon recorded. The error is
 // the daemon's own where it does not take it, and ErrNoDaemon where nothing
 // listens on the socket.
-func (c *Client) Attest(ctx context.Context, word Attestation) (string, error) {
+func (c *Client) Attest(ctx context.Context, word Attestation) (message.Message, error) {
 	var answer Attested
-	err := c.post(ctx, AttestPath, word, &answer, AttestTimeout)
-	return answer.Message, err
+	if err := c.post(ctx, AttestPath, word, &answer, AttestTimeout); err != nil {
+		return message.Message{}, err
+	}
+	return report.MessageOf(answer.ID, answer.Args, answer.Message), nil
 }
 
 // Daemon asks what the daemon says about itself.

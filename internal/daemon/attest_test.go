@@ -7,6 +7,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/config"
+	"reconciler/internal/message"
 	"reconciler/internal/server"
 	"reconciler/internal/status"
 )
@@ -23,7 +24,8 @@ func (w *world) byHand(names ...string) {
 }
 
 func (p *process) attest(word client.Attestation) (string, error) {
-	return client.New(p.daemon.present().config.Server.Socket).Attest(p.t.Context(), word)
+	said, err := client.New(p.daemon.present().config.Server.Socket).Attest(p.t.Context(), word)
+	return message.English(said), err
 }
 
 func TestAPersonsWordMakesABindingReady(t *testing.T) {

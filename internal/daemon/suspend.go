@@ -10,6 +10,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
@@ -48,7 +49,7 @@ func (d *Daemon) suspend(ctx context.Context, who server.Caller, req client.Susp
 			Person: who.Person(req.By), Since: now,
 		}
 		if err := d.memory.Store.PutSuspension(ctx, s); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w%s", s.What(), err, alreadySuspended(items))
+			return nil, nil, fmt.Errorf("%s: %w%s", message.English(s.What()), err, alreadySuspended(items))
 		}
 		items = append(items, s)
 		d.askedSuspension(ctx, plan.Suspended, who, s, s.Reason, req.By)
@@ -141,7 +142,7 @@ func (r *runner) suspensions(ctx context.Context, scope client.Scope) ([]binding
 		return meant, nil
 	case len(others) > 0:
 		return nil, fmt.Errorf("all of %s is suspended, not %s alone; `reconciler resume --instance %s` resumes it",
-			others[0].What(), scope.Binding, others[0].Instance)
+			message.English(others[0].What()), scope.Binding, others[0].Instance)
 	case scope.All:
 		return nil, errors.New("no person has suspended anything")
 	}

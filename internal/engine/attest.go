@@ -17,10 +17,10 @@ import (
 
 // Attest records that a person did the steps of a binding, and returns the
 // instance and what was recorded. It needs a plan that was made before.
-func (e *Engine) Attest(ctx context.Context, who binding.Person, word client.Attestation) (*Instance, string, error) {
+func (e *Engine) Attest(ctx context.Context, who binding.Person, word client.Attestation) (*Instance, message.Message, error) {
 	i, err := e.attested(word)
 	if err != nil {
-		return nil, "", err
+		return nil, message.Message{}, err
 	}
 	written, err := i.Attest(ctx, word.Binding, who)
 	if none := (*reconcile.NoStepError)(nil); errors.As(err, &none) {

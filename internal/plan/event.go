@@ -5,6 +5,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // EventKind says what an Event reports.
@@ -100,6 +101,8 @@ type Event struct {
 	Person  binding.Person
 	Reason  string
 	Until   time.Time
+	// Attested is what a person confirmed.
+	Attested message.Message
 	// Findings are those of invalid files.
 	Findings []finding.Finding
 	// From is the source, sender or file of the daemon's own events.

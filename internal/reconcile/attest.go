@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
@@ -29,34 +28,38 @@ func (r *Reconciler) Awaiting() map[string]bool {
 // plan shows for a binding and that the registry cannot be asked about: what is
 // bound and linked, with which token version, who said so and when. The answer
 // says what was written. An error says why nothing is, or what of it was not.
-func (r *Reconciler) Attest(ctx context.Context, name string, who binding.Person) (string, error) {
+func (r *Reconciler) Attest(ctx context.Context, name string, who binding.Person) (message.Message, error) {
 	if err := who.Check(); err != nil {
-		return "", err
+		return message.Message{}, err
 	}
 	r.running.Lock()
 	defer r.running.Unlock()
 	if err := ctx.Err(); err != nil {
-		return "", message.NewError("attest.busy", "name", name, "err", err)
+		return message.Message{}, message.NewError("attest.busy", "name", name, "err", err)
 	}
 	confirmed, err := awaiting(r.Last(), name)
 	if err != nil {
-		return "", message.Within(name, err)
+		return message.Message{}, message.Within(name, err)
 	}
 	ctx = context.WithoutCancel(ctx)
 	now := *r.Last()
 	if err := r.remembered(ctx, &now); err != nil {
-		return "", message.NewError("attest.unwritten", "name", name, "err", err)
+		return message.Message{}, message.NewError("attest.unwritten", "name", name, "err", err)
 	}
 	written, err := r.applier.Attest(ctx, &now, confirmed, who)
 	if err != nil {
-		return "", message.Within(name, err)
+		return message.Message{}, message.Within(name, err)
 	}
 	// What was confirmed is not confirmed twice: the round is made again.
 	if err := errors.Join(r.remembered(ctx, &now), r.people(ctx, &now)); err != nil {
-		return "", message.NewError("attest.written", "name", name, "err", err)
+		return message.Message{}, message.NewError("attest.written", "name", name, "err", err)
 	}
 	r.keep(now)
-	return strings.Join(written, "; "), nil
+	said := written[0]
+	for _, next := range written[1:] {
+		said = message.New("confirmed.and", "first", said, "next", next)
+	}
+	return said, nil
 }
 
 // NoStepError says that no step of a binding waits for a person's word.

@@ -41,7 +41,7 @@ func attested(t *testing.T, r *reconcile.Reconciler, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return said
+	return message.English(said)
 }
 
 func TestAttestedBindingIsReadyUntilTheTokenRotates(t *testing.T) {
@@ -98,15 +98,16 @@ func TestAttestIsInTheHistory(t *testing.T) {
 	synced(t, r, desire(gitlab()))
 	before := len(w.History())
 	attested(t, r, "pay-gitlab")
+	confirmed := func(what message.Message) message.Message {
+		return message.New("history.confirmed", "by", message.Foreign("Ada Lovelace"), "what", what)
+	}
 	want := []binding.HistoryEntry{
-		{
+		binding.HistoryEntry{
 			Person: ada(), Time: w.Now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: binding.AccountObject(), Outcome: "done", Revision: "r1",
-			Message: "confirmed by Ada Lovelace: GitLab is bound to prod as ci-bot with version 1 of the token",
-		},
-		{
+		}.Saying(confirmed(message.New("confirmed.bound", "platform", "GitLab", "instance", instance, "username", "ci-bot", "token", true, "version", 1))),
+		binding.HistoryEntry{
 			Person: ada(), Time: w.Now, Instance: instance, Binding: "pay-gitlab", Action: "attest", Object: binding.RepositoryObject("pay/api"), Outcome: "done", Revision: "r1",
-			Message: "confirmed by Ada Lovelace: pay/api is linked to pay/api on GitLab",
-		},
+		}.Saying(confirmed(message.New("confirmed.linked", "object", "pay/api", "source", "pay/api", "platform", "GitLab"))),
 	}
 	if diff := cmp.Diff(want, w.History()[before:], cmpopts.IgnoreFields(binding.HistoryEntry{}, "Digest")); diff != "" {
 		t.Error(diff)
@@ -145,7 +146,7 @@ func TestAttestedRemovalForgetsTheBinding(t *testing.T) {
 	attested(t, r, "pay-gitlab")
 	d := desire(gitlab())
 	synced(t, r, d)
-	if said := attested(t, r, "web-github"); said != "GitHub is not bound to prod any more" {
+	if said := attested(t, r, "web-github"); said != "GitHub is no longer bound to prod" {
 		t.Errorf("said %q", said)
 	}
 	if w.recorded("web-github/github") || !w.recorded("pay-gitlab/gitlab") {

@@ -2,8 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"reconciler/internal/message"
 
@@ -42,6 +40,5 @@ func (r *Reconciler) forgetSuspension(ctx context.Context, s binding.Suspension)
 	}
 	return r.o.Store.AppendEvent(ctx, binding.HistoryEntry{
 		Time: r.o.Now(), Instance: s.Instance, Binding: s.Binding, Action: historyForgotten, Outcome: string(plan.Done),
-		Message: fmt.Sprintf("it ended at %s; by %s: %s", s.Until.UTC().Format(time.RFC3339), s.By, s.Reason),
-	})
+	}.Saying(message.New("history.suspension-over", "until", s.Until.UTC(), "by", message.Foreign(s.By), "reason", message.Foreign(s.Reason))))
 }

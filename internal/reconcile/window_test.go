@@ -282,10 +282,10 @@ func TestABrokenGlassLetsThroughAndIsKeptInTheHistory(t *testing.T) {
 		t.Fatalf("%v: %v", result.Err(), states(result))
 	}
 	want := []binding.HistoryEntry{
-		{
+		binding.HistoryEntry{
 			Person: ada(), Time: w.Now, Instance: instance, Binding: "pay-codeup", Action: "break-glass", Outcome: "done",
-			Message: "the old token leaked", Revision: "r1", Digest: result.Digest,
-		},
+			Revision: "r1", Digest: result.Digest,
+		}.Saying(message.Verbatim("the old token leaked")),
 		{
 			Person: ada(), Time: w.Now, Instance: instance, Binding: "pay-codeup", Action: "bind", Object: binding.AccountObject(), Outcome: "done",
 			ID: "reason.not-bound", Args: message.Args{{Name: "platform", Value: "Codeup"}}, Revision: "r1", Digest: result.Digest,

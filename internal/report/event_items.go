@@ -76,7 +76,10 @@ func EventItems(ev plan.Event) []EventItem {
 		e.say(message.New("event.configuration-refused", "why", why))
 	case plan.WebhookReceived:
 		e.say(message.New("event.push", "sender", ev.From))
-	case plan.SyncAsked, plan.StepsAttested:
+	case plan.StepsAttested:
+		e.Binding = ev.Binding
+		e.asked(message.New("event.asked", "by", ev.Person.By, "reason", ev.Attested))
+	case plan.SyncAsked:
 		e.Binding = ev.Binding
 		e.asked(message.New("event.asked", "by", ev.Person.By, "reason", message.Foreign(ev.Reason)))
 	case plan.Suspended, plan.Resumed:
@@ -161,16 +164,19 @@ func restoredItems(ev plan.Event) (items []EventItem) {
 // HistoryOf is what the history keeps of a person's request.
 func HistoryOf(ev plan.Event) binding.HistoryEntry {
 	entry := binding.HistoryEntry{Person: ev.Person, Time: ev.Time, Instance: ev.Instance, Binding: ev.Binding, Outcome: string(plan.Done)}
-	until := message.New("history.until", "until", ev.Until.UTC(), "reason", message.Foreign(ev.Reason))
+	what := message.New("history.until", "until", ev.Until.UTC(), "reason", message.Foreign(ev.Reason))
 	switch ev.Kind {
 	case plan.Suspended:
-		entry.Action, entry.ID, entry.Args = "suspend", until.ID, until.Args
+		entry.Action = "suspend"
 	case plan.Resumed:
-		entry.Action, entry.ID, entry.Args = "resume", until.ID, until.Args
+		entry.Action = "resume"
 	default:
-		entry.Action, entry.Outcome, entry.Message = "sync", "asked", ev.Reason
+		entry.Action, entry.Outcome, what = "sync", "asked", message.Message{}
+		if ev.Reason != "" {
+			what = message.Verbatim(ev.Reason)
+		}
 	}
-	return entry
+	return entry.Saying(what)
 }
 
 // Camel writes a code such as token-expiry as a reason: TokenExpiry.

@@ -105,10 +105,7 @@ func detailOf(c binding.JournalChange, l *Language) string {
 	what := strings.Join(strings.Fields(v.Action+" "+v.Object.String()+" "+v.Outcome), " ")
 	text := strings.TrimSpace(l.Text(message.New("journal.detail", "what", what, "version", v.TokenVersion, "until", until, "by", who(v.Person),
 		"commit", Short(v.Revision), "plan", shortDigest(v.Digest), "requests", v.Requests)))
-	why := cmp.Or(v.Message, v.Reason)
-	if why == "" && v.ID != "" {
-		why = l.Text(message.Message{ID: v.ID, Args: v.Args})
-	}
+	why := cmp.Or(l.Text(MessageOf(v.ID, v.Args, v.Message)), v.Reason)
 	if why == "" {
 		return text
 	}
@@ -123,28 +120,39 @@ type JournalVerification struct {
 	binding.JournalState
 	// Message says in words what was found.
 	Message string `json:"message"`
+
+	found message.Message
 }
 
 // NewJournalVerification makes the verification of a journal that was read. The
 // damage of a running daemon, if it has any, is what it says.
 func NewJournalVerification(s binding.JournalState) JournalVerification {
-	m := message.New("journal.intact", "segments", s.Segments, "first", int(s.First), "last", int(s.Last), "hash", s.Hash, "incomplete", s.Incomplete) //nolint:gosec // They count what fits on a disk.
+	m := foundIn(s)
+	return JournalVerification{binding.APIVersion, KindJournalVerification, s.Damage == nil, s, English().Text(m), m}
+}
+
+// Damaged says what else is wrong with a journal that is intact by itself.
+func (v *JournalVerification) Damaged(how message.Message) {
+	v.Intact, v.Message, v.found = false, English().Text(how), how
+}
+
+// foundIn says what was found in a journal.
+func foundIn(s binding.JournalState) message.Message {
 	switch {
 	case s.Damage != nil:
-		m = s.Damage.Message()
+		return s.Damage.Message()
 	case s.Segments == 0:
-		m = message.New("journal.none", "folder", s.Folder)
+		return message.New("journal.none", "folder", s.Folder)
 	}
-	return JournalVerification{binding.APIVersion, KindJournalVerification, s.Damage == nil, s, English().Text(m)}
+	return message.New("journal.intact", "segments", s.Segments, "first", int(s.First), "last", int(s.Last), "hash", s.Hash, "incomplete", s.Incomplete) //nolint:gosec // They count what fits on a disk.
 }
 
 // JournalVerificationText writes a verification for a person.
 func JournalVerificationText(w io.Writer, v JournalVerification, style Style) error {
-	p := &page{style: style}
+	p, m := &page{style: style}, v.found
 	if !v.Intact {
-		p.line("The journal " + v.Folder + " is damaged: " + v.Message)
-		return p.writeTo(w)
+		m = message.New("journal.damaged", "folder", v.Folder, "damage", m)
 	}
-	p.line(v.Message)
+	p.line(p.words(m))
 	return p.writeTo(w)
 }

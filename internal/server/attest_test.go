@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"reconciler/internal/client"
+	"reconciler/internal/message"
 )
 
 // takes is an Attester that keeps what it was told.
@@ -23,9 +24,9 @@ type takes struct {
 	err   error
 }
 
-func (a *takes) Attest(_ context.Context, _ Caller, word client.Attestation) (string, error) {
+func (a *takes) Attest(_ context.Context, _ Caller, word client.Attestation) (message.Message, error) {
 	a.words = append(a.words, word)
-	return "it is written", a.err
+	return message.Verbatim("it is written"), a.err
 }
 
 // listening starts a server that takes a person's word on its socket.
@@ -54,14 +55,14 @@ func TestAWordIsTakenOverTheSocket(t *testing.T) {
 	attester := new(takes)
 	_, socket := listening(t, attester)
 	said, err := client.New(socket).Attest(t.Context(), word)
-	if err != nil || said != "it is written" {
+	if err != nil || message.English(said) != "it is written" {
 		t.Fatalf("got %q, %v", said, err)
 	}
 	if diff := cmp.Diff([]client.Attestation{word}, attester.words); diff != "" {
 		t.Error(diff)
 	}
 	attester.err = errors.New("attest: no binding is called payments-gitlab")
-	if said, err := client.New(socket).Attest(t.Context(), word); err == nil || err.Error() != attester.err.Error() || said != "" {
+	if said, err := client.New(socket).Attest(t.Context(), word); err == nil || err.Error() != attester.err.Error() || !said.IsZero() {
 		t.Errorf("refused: got %q, %v, want the daemon's own words", said, err)
 	}
 }

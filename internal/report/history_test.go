@@ -1,0 +1,55 @@
+package report_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+	"reconciler/internal/report"
+	"reconciler/internal/report/reporttest"
+)
+
+// TestTheHistoryIsInTheReadersLanguage, in both tables that show it. A text of an
+// earlier version is quoted.
+func TestTheHistoryIsInTheReadersLanguage(t *testing.T) {
+	t.Parallel()
+	const earlier = "applied by an earlier version"
+	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	linked := message.New("confirmed.linked", "object", "pay/api", "source", "pay/api", "platform", "GitLab")
+	for name, entry := range map[string]binding.HistoryEntry{
+		"confirmed":    binding.HistoryEntry{}.Saying(message.New("history.confirmed", "by", message.Foreign("Ada"), "what", message.New("confirmed.and", "first", linked, "next", linked))),
+		"resumed":      binding.HistoryEntry{}.Saying(message.New("history.repairs-resumed")),
+		"a suspension": binding.HistoryEntry{}.Saying(message.New("history.suspension-over", "until", at, "by", message.Foreign("Ada"), "reason", message.Foreign("freeze"))),
+		"a failure":    binding.HistoryEntry{Message: "as an earlier version wrote it too"}.Saying(message.New("explain.nothing-planned")),
+		"a text":       {Message: earlier},
+	} {
+		entry.Time, entry.Action = at, "attest"
+		style := report.Style{Wide: true, Language: reporttest.MadeUp(t)}
+		var history, journal strings.Builder
+		if err := report.HistoryText(&history, report.NewHistory([]binding.HistoryEntry{entry}), style); err != nil {
+			t.Fatal(err)
+		}
+		value, err := json.Marshal(entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries := report.NewJournalEntries(&journal, false, style)
+		if err := entries.Write(binding.JournalEntry{Number: 1, Time: at, Changes: []binding.JournalChange{{Do: "append", What: "event", Value: value}}}); err != nil {
+			t.Fatal(err)
+		}
+		for where, text := range map[string]string{"history": history.String(), "journal": journal.String()} {
+			if entry.ID == "" {
+				if !strings.Contains(text, earlier) {
+					t.Errorf("%s, %s: lost %q: %s", name, where, earlier, text)
+				}
+				continue
+			}
+			if found := reporttest.Besides(text); found != "" || !strings.Contains(text, "⟦") {
+				t.Errorf("%s, %s shows %q: %s", name, where, found, text)
+			}
+		}
+	}
+}
