@@ -86,7 +86,7 @@ func TestARuleThatWaitsNamesTheRuleThatItWaitsFor(t *testing.T) {
 			if i < 0 {
 				t.Fatalf("%q", brief(p))
 			}
-			if got := p.Actions[i].Reason; got.Args["rule"] != "branch:main=>latest" || got.Args["tag"] != "latest" || got.Args["why"] == nil {
+			if got := p.Actions[i].Reason; got.Args.Get("rule") != "branch:main=>latest" || got.Args.Get("tag") != "latest" || got.Args.Get("why") == nil {
 				t.Errorf("%s", got)
 			}
 		})
