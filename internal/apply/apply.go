@@ -89,6 +89,7 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 		x.states[i] = result.Outcomes[i].State
 	})
 	after := context.WithoutCancel(ctx)
+	x.withdraw(after, result.Outcomes)
 	x.confirmWrites(ctx, result.Outcomes)
 	x.forgetGone(after)
 	result.Ended, result.Incomplete = a.o.Now(), incomplete(round.Observation) || unseen(result.Outcomes)
@@ -327,6 +328,7 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 	if err != nil && !x.ledger.covers(*intent) {
 		return open, err
 	}
+	x.ledger.sends(*intent)
 	err = x.within(ctx, func(ctx context.Context) error { return call(ctx, intent) })
 	switch {
 	case err == nil:

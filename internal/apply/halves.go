@@ -16,8 +16,8 @@ import (
 // one may still be: see first.
 //
 //   - An account is unbound after all that takes over from it: see heirs.
-//   - A rule or a source is replaced once what follows it is checked, allowed and
-//     has space for what is remembered of it: see secure.
+//   - A rule or a source is replaced once what follows it is checked and allowed, its
+//     intent is written, and there is space for what is remembered of it: see secure.
 //   - A rebind reads and checks the new token and reads the old one first: see
 //     rebind and wayBack.
 
@@ -151,8 +151,8 @@ func (x *run) follows(i int) (all []int) {
 func takes(k plan.Kind) bool { return frees(k) || k == plan.Relink }
 
 // secure makes certain, before an action that cannot be taken back, that what
-// follows can be done: a code host says yes to what needs its word, and the store
-// has space.
+// follows can be done: a code host says yes to what needs its word, the store has
+// space, and the intents are written.
 func (x *run) secure(ctx context.Context, i int) error {
 	a := x.round.Plan.Actions[i]
 	if !takes(a.Kind) || x.isSecured(i) {
@@ -164,6 +164,9 @@ func (x *run) secure(ctx context.Context, i int) error {
 			return message.NewError("apply.cannot-follow", "action", b.Kind, "object", b.Object, "binding", b.Binding, "why", err)
 		}
 	}
+	if err := x.announce(context.WithoutCancel(ctx), i); err != nil {
+		return err
+	}
 	if err := x.o.Store.Reserve(context.WithoutCancel(ctx)); err != nil {
 		return message.NewError("apply.no-space", "why", err)
 	}
@@ -171,6 +174,43 @@ func (x *run) secure(ctx context.Context, i int) error {
 		return errInterrupted
 	}
 	return nil
+}
+
+// announce writes the intents of what follows an action, before something is taken
+// away for it: the journal may take none afterwards.
+func (x *run) announce(ctx context.Context, i int) error {
+	for _, j := range x.follows(i) {
+		b := x.round.Plan.Actions[j]
+		if !b.Kind.Changes() || b.Kind.ByPerson() || b.Kind == plan.Adopt {
+			continue
+		}
+		if err := x.ledger.announce(ctx, x.intent(b, b.Kind)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withdraw takes the intents back that were announced and not sent. What was open for
+// their objects before is open again.
+func (x *run) withdraw(ctx context.Context, outcomes []plan.Outcome) {
+	for _, intent := range x.ledger.unsent() {
+		of := objectKey{intent.Platform, intent.Object}
+		before := slices.IndexFunc(x.round.Intents, func(b binding.Intent) bool {
+			return b.Binding == intent.Binding && objectKey{b.Platform, b.Object} == of
+		})
+		var err error
+		if before >= 0 {
+			err = x.o.Store.PutIntent(ctx, x.round.Intents[before])
+		} else {
+			err = x.ledger.over(ctx, intent)
+		}
+		for i := range outcomes {
+			if a := outcomes[i].Action; (objectKey{a.Platform, a.Object}) == of {
+				x.noted(&outcomes[i], err)
+			}
+		}
+	}
 }
 
 type objectKey struct {

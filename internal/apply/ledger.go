@@ -3,6 +3,7 @@ package apply
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -22,8 +23,10 @@ type ledger struct {
 	mu      sync.Mutex
 	records map[recordKey]binding.Record
 	// rebinds are the intents to rebind that were written, by what they are to
-	// end with.
-	rebinds map[recordKey]string
+	// end with, and announced those of the second halves that were written before the
+	// first was sent. See halves.go.
+	rebinds   map[recordKey]string
+	announced map[objectKey]binding.Intent
 }
 
 type recordKey struct {
@@ -36,7 +39,7 @@ func (k recordKey) compare(o recordKey) int {
 }
 
 func newLedger(store Store, now func() time.Time, records []binding.Record) *ledger {
-	l := &ledger{store: store, now: now, records: make(map[recordKey]binding.Record, len(records)), rebinds: map[recordKey]string{}}
+	l := &ledger{store: store, now: now, records: make(map[recordKey]binding.Record, len(records)), rebinds: map[recordKey]string{}, announced: map[objectKey]binding.Intent{}}
 	for _, r := range records {
 		l.records[recordKey{r.Binding, r.Platform}] = r
 	}
@@ -73,12 +76,42 @@ func (l *ledger) begin(ctx context.Context, intent binding.Intent) error {
 	return nil
 }
 
-// covers says that the intent to rebind, which is written, covers a bind too: the
-// second half does not need what the first had.
+// covers says that an intent which is written covers another one too: that to rebind
+// covers the bind, and one that was announced covers itself.
 func (l *ledger) covers(intent binding.Intent) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return plan.Kind(intent.Action) == plan.Bind && l.rebinds[recordKey{intent.Binding, intent.Platform}] == binding.DigestOf(intent.After)
+	if plan.Kind(intent.Action) == plan.Bind {
+		return l.rebinds[recordKey{intent.Binding, intent.Platform}] == binding.DigestOf(intent.After)
+	}
+	a, is := l.announced[objectKey{intent.Platform, intent.Object}]
+	return is && a.Action == intent.Action && binding.DigestOf(a.Rule, a.Link) == binding.DigestOf(intent.Rule, intent.Link)
+}
+
+// announce writes the intent of a second half before the first half is sent.
+func (l *ledger) announce(ctx context.Context, intent binding.Intent) error {
+	if err := l.begin(ctx, intent); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.announced[objectKey{intent.Platform, intent.Object}] = intent
+	return nil
+}
+
+// sends notes that what an intent announces is sent now.
+func (l *ledger) sends(intent binding.Intent) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.announced, objectKey{intent.Platform, intent.Object})
+}
+
+// unsent gives the intents that were announced and not sent.
+func (l *ledger) unsent() []binding.Intent {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer clear(l.announced)
+	return slices.Collect(maps.Values(l.announced))
 }
 
 // supersede drops what was left open on the platform under another name of the

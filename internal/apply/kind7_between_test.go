@@ -1,0 +1,191 @@
+package apply_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"reconciler/internal/apply"
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+	"reconciler/internal/worldtest"
+)
+
+// TestKind7WhatTheSecondHalfNeedsGoesAtAnyCall of a change, and does not come back: what
+// was begun is ended with what was secured before, or nothing was begun.
+func TestKind7WhatTheSecondHalfNeedsGoesAtAnyCall(t *testing.T) {
+	// from fails the calls that begin with a prefix.
+	from := func(prefix string, err error) func(*site, string) error {
+		return func(_ *site, call string) error {
+			if strings.HasPrefix(call, prefix) {
+				return err
+			}
+			return nil
+		}
+	}
+	// once changes the world at the first call.
+	once := func(change func(*site)) func(*site, string) error {
+		changed := false
+		return func(s *site, _ string) error {
+			if !changed {
+				changed = true
+				change(s)
+			}
+			return nil
+		}
+	}
+	must := func(err error) {
+		if err != nil {
+			panic(err)
+		}
+	}
+	step := 1
+	if testing.Short() {
+		step = 5 // A sample of the calls.
+	}
+	for name, happens := range map[string]func() func(*site, string) error{
+		"the secret store is down": func() func(*site, string) error { return from("read ", errors.New("down")) },
+		"the code hosts are down":  func() func(*site, string) error { return from("check-", errors.New("down")) },
+		"our login may read no secret": func() func(*site, string) error {
+			return from("read ", &binding.Failure{Kind: binding.Forbidden, Op: message.Verbatim("vault: read")})
+		},
+		"the clock jumps a month ahead": func() func(*site, string) error {
+			return once(func(s *site) { s.Now = s.Now.Add(30 * 24 * time.Hour) })
+		},
+		"the clock jumps a year back": func() func(*site, string) error {
+			return once(func(s *site) { s.Now = s.Now.Add(-365 * 24 * time.Hour) })
+		},
+		"a person suspends the instance": func() func(*site, string) error {
+			return once(func(s *site) {
+				must(s.State.PutSuspension(t.Context(), binding.Suspension{Instance: worldtest.Instance, Until: s.Now.Add(time.Hour)}))
+			})
+		},
+		"the secret has another version": func() func(*site, string) error {
+			return once(func(s *site) { s.Tokens["acr/gitlab"] = append(s.Tokens["acr/gitlab"], "canary-gitlab-3") })
+		},
+		"the secrets are deleted": func() func(*site, string) error {
+			return once(func(s *site) { clear(s.Tokens) })
+		},
+		"the project moves into a subgroup": func() func(*site, string) error {
+			return once(func(s *site) { s.Subgroup = binding.Yes })
+		},
+		"the registry fails to show anything": func() func(*site, string) error {
+			return from("repository ", &binding.Failure{Kind: binding.Transient, Op: message.Verbatim("registry: read")})
+		},
+	} {
+		for which, c := range changes() {
+			t.Run(name+", "+which, func(t *testing.T) {
+				for n := 1; ; n += step {
+					s, calls, event := c.prepared(t), 0, happens()
+					s.options = func(o *apply.Options) { o.Settle = 0 }
+					round := s.round(t, c.after...)
+					s.Fault = func(call string) (f worldtest.Fault) {
+						if calls++; calls >= n {
+							f.Before = event(s, call)
+						}
+						return f
+					}
+					s.apply(t.Context(), round)
+					if s.Fault = nil; calls < n {
+						return
+					}
+					s.whole(t, fmt.Sprintf("from call %d", n))
+					if t.Failed() {
+						t.Fatalf("calls: %q", s.Calls)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestKind7TheJournalIsClosedOrTakenAwayAtAnyCall of a change: from then on nothing can
+// be remembered, whatever was reserved. What was taken away is replaced all the same, and
+// the next process, with a journal again, ends the change and does nothing twice.
+func TestKind7TheJournalIsClosedOrTakenAwayAtAnyCall(t *testing.T) {
+	for name, c := range changes() {
+		t.Run(name, func(t *testing.T) {
+			for n := 1; ; n++ {
+				s, calls := c.prepared(t), 0
+				round := s.round(t, c.after...)
+				s.Fault = func(call string) (f worldtest.Fault) {
+					if calls++; calls >= n && strings.HasPrefix(call, "store ") {
+						f.Before = errors.New("the journal is gone")
+					}
+					return f
+				}
+				s.apply(t.Context(), round)
+				if s.Fault = nil; calls < n {
+					return
+				}
+				if name != "rebind refused by the registry" {
+					// Nothing is bound without an intent that says what: the old token, taken
+					// for the new one, would never be replaced.
+					s.whole(t, fmt.Sprintf("closed at call %d", n))
+				}
+				for range 3 {
+					s.Now = s.Now.Add(24 * time.Hour)
+					s.apply(t.Context(), s.round(t, c.after...))
+					s.whole(t, fmt.Sprintf("after it was closed at call %d", n))
+				}
+				if s.registry == (worldtest.Registry{World: s.World}) {
+					s.settled(t, c.after...)
+				}
+				if t.Failed() {
+					t.Fatalf("calls: %q", s.Calls)
+				}
+			}
+		})
+	}
+}
+
+// TestKind7TheProcessIsKilledAtAnyCallAndComesBackToNothing of a change: the next one finds
+// the secret store and the code hosts down for two days. Whatever builds still builds as
+// soon as they are back, and nothing is left to do.
+func TestKind7TheProcessIsKilledAtAnyCallAndComesBackToNothing(t *testing.T) {
+	for name, c := range changes() {
+		t.Run(name, func(t *testing.T) {
+			for n := 1; ; n++ {
+				s, calls := c.prepared(t), 0
+				round := s.round(t, c.after...)
+				s.Fault = func(string) (f worldtest.Fault) {
+					calls++
+					s.Dead = calls >= n
+					return f
+				}
+				s.apply(t.Context(), round)
+				if s.Fault, s.Dead = nil, false; calls < n {
+					return
+				}
+				s.Fault = func(call string) (f worldtest.Fault) {
+					if strings.HasPrefix(call, "read ") || strings.HasPrefix(call, "check-") {
+						f.Before = errors.New("down")
+					}
+					return f
+				}
+				rules := len(s.Repos["pay/api"].Rules)
+				for range 3 {
+					s.apply(t.Context(), s.round(t, c.after...))
+					s.Now = s.Now.Add(16 * time.Hour)
+				}
+				if got := len(s.Repos["pay/api"].Rules); got < rules {
+					t.Errorf("killed at call %d: %d rules, then %d", n, rules, got)
+				}
+				s.Fault = nil
+				for range 3 {
+					s.Now = s.Now.Add(24 * time.Hour)
+					s.apply(t.Context(), s.round(t, c.after...))
+				}
+				s.whole(t, fmt.Sprintf("killed at call %d", n))
+				if s.registry == (worldtest.Registry{World: s.World}) {
+					s.settled(t, c.after...)
+				}
+				if t.Failed() {
+					t.Fatalf("calls: %q", s.Calls)
+				}
+			}
+		})
+	}
+}
