@@ -18,11 +18,8 @@ import (
 	"reconciler/internal/providers"
 )
 
-// Rules of a site.
-const (
-	codePublic  = "gitlab-public"
-	codeAddress = "gitlab-address"
-)
+// codePublic is the rule of a site's addresses and certificate.
+const codePublic = "gitlab-public"
 
 // Reasons of a site. No verdict can prove that the registry's network reaches
 // it: yes means "no check failed from here".
@@ -164,9 +161,10 @@ func (s *Site) probe(ctx context.Context, root *url.URL) []binding.Answer {
 	return append(answers, providers.Unknown(reachable, reason, m))
 }
 
+// notGitLabSite is unknown: a proxy answers so too while its GitLab starts or is
+// maintained.
 func notGitLabSite(host string) binding.Answer {
-	return providers.No(binding.QuestionSiteReachable, codeAddress, ReasonNotAGitLab,
-		message.New("site.not-gitlab", "host", host))
+	return providers.Unknown(binding.QuestionSiteReachable, ReasonNotAGitLab, message.New("site.not-gitlab", "host", host))
 }
 
 // certificate is the answer about a valid certificate.

@@ -102,9 +102,15 @@ func TestSiteIsRefutedOnlyByWhatIsCertain(t *testing.T) {
 			"site-public": "yes AddressesPublic", "site-certificate": "no CertificateWrongHost gitlab-public",
 		}},
 		{"some web page", name, year, false, html(200), map[string]string{
-			"site-public": "yes AddressesPublic", "site-reachable": "no NotAGitLab gitlab-address",
+			"site-public": "yes AddressesPublic", "site-reachable": "unknown NotAGitLab",
 		}},
-		{"nothing there", name, year, false, html(404), with("site-reachable", "no NotAGitLab gitlab-address")},
+		{"nothing there", name, year, false, html(404), with("site-reachable", "unknown NotAGitLab")},
+		{"an ingress without its GitLab", name, year, false, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "default backend - 404", http.StatusNotFound)
+		}), with("site-reachable", "unknown NotAGitLab")},
+		{"being maintained", name, year, false, html(200), map[string]string{
+			"site-public": "yes AddressesPublic", "site-reachable": "unknown NotAGitLab",
+		}},
 		{"down", name, year, false, html(503), with("site-reachable", "unknown HostFailed")},
 		{"redirecting", name, year, false, http.RedirectHandler("https://elsewhere.example/", http.StatusFound), with("site-reachable", "unknown Redirected")},
 	} {
