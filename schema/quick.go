@@ -1,8 +1,10 @@
 package schema
 
 import (
+	"cmp"
 	"fmt"
 	"hash/maphash"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -185,13 +187,43 @@ func add[T any](n *quickNode, is func(T) bool) {
 	})
 }
 
+// exactNumber is the largest whole number that is compared with a fraction: Go
+// rounds larger ones.
+const exactNumber = 1 << 53
+
+// compareNumber compares two numbers; false if one is not an int or a float64, or
+// is too large to be compared exactly.
+func compareNumber(a, b any) (order int, ok bool) {
+	x, isInt := a.(int)
+	y, isToo := b.(int)
+	if isInt && isToo {
+		return cmp.Compare(x, y), true
+	}
+	u, ok := asFloat(a)
+	v, okToo := asFloat(b)
+	return cmp.Compare(u, v), ok && okToo
+}
+
+func asFloat(value any) (number float64, ok bool) {
+	switch value := value.(type) {
+	case int:
+		return float64(value), value >= -exactNumber && value <= exactNumber
+	case float64:
+		return value, math.Abs(value) <= exactNumber
+	}
+	return 0, false
+}
+
 // quickKinds are the kinds that the schema names. A number that is not a plain
-// Go int is left to CUE.
+// Go int or float64 is left to CUE.
 var quickKinds = map[string]func(n *quickNode){
 	"string": func(n *quickNode) { add(n, func(string) bool { return true }) },
 	"bool":   func(n *quickNode) { add(n, func(bool) bool { return true }) },
 	"int":    func(n *quickNode) { add(n, func(int) bool { return true }) },
-	"_":      func(*quickNode) {},
+	"number": func(n *quickNode) {
+		n.tests = append(n.tests, func(value any, _ []map[string]any) bool { _, ok := asFloat(value); return ok })
+	},
+	"_": func(*quickNode) {},
 }
 
 // quickCalls are the functions of CUE's library that the schema calls, each

@@ -156,7 +156,8 @@ func alternatives(expr ast.Expr) []ast.Expr {
 	return []ast.Expr{expr}
 }
 
-// scalarOf is the value of a literal text, whole number or boolean.
+// scalarOf is the value of a literal text, number or boolean. A number that Go
+// would round is none.
 func scalarOf(expr ast.Expr) (any, bool) {
 	x, ok := expr.(*ast.BasicLit)
 	if !ok {
@@ -169,10 +170,36 @@ func scalarOf(expr ast.Expr) (any, bool) {
 	case token.INT:
 		number, err := strconv.Atoi(x.Value)
 		return number, err == nil
+	case token.FLOAT:
+		number, err := strconv.ParseFloat(x.Value, 64)
+		return number, err == nil && strconv.FormatFloat(number, 'f', -1, 64) == x.Value
 	case token.TRUE, token.FALSE:
 		return x.Kind == token.TRUE, true
 	default:
 		return nil, false
+	}
+}
+
+// numberOf is the value of a literal number.
+func numberOf(expr ast.Expr) (any, bool) {
+	limit, ok := scalarOf(expr)
+	if ok {
+		_, ok = compareNumber(limit, 0)
+	}
+	return limit, ok
+}
+
+// within says whether a comparison with a bound is as an operator asks.
+func within(op token.Token, order int) bool {
+	switch op {
+	case token.GEQ:
+		return order >= 0
+	case token.LEQ:
+		return order <= 0
+	case token.GTR:
+		return order > 0
+	default:
+		return order < 0
 	}
 }
 
@@ -194,15 +221,23 @@ func (c *quickCompiler) unary(n *quickNode, x *ast.UnaryExpr, scope *quickScope)
 			return
 		}
 		n.tests = append(n.tests, pattern.test(x.Op == token.MAT))
-	case token.GEQ, token.LEQ:
-		bound, ok := scalarOf(x.X)
-		limit, isInt := bound.(int)
-		if !ok || !isInt {
+	case token.NEQ:
+		bound, _ := scalarOf(x.X)
+		other, isText := bound.(string)
+		if !isText {
 			c.fail(n, x)
 			return
 		}
-		add(n, func(value int) bool {
-			return x.Op == token.GEQ && value >= limit || x.Op == token.LEQ && value <= limit
+		add(n, func(text string) bool { return text != other })
+	case token.GEQ, token.LEQ, token.GTR, token.LSS:
+		limit, ok := numberOf(x.X)
+		if !ok {
+			c.fail(n, x)
+			return
+		}
+		n.tests = append(n.tests, func(value any, _ []map[string]any) bool {
+			order, ok := compareNumber(value, limit)
+			return ok && within(x.Op, order)
 		})
 	default:
 		c.fail(n, x)

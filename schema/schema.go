@@ -89,8 +89,8 @@ func Lookup(definition string) (Definition, error) {
 		if err != nil {
 			return Definition{}, err
 		}
-		if definition != SourceBinding && !Narrows(definition) {
-			// One file, and more of CUE than declarations need: CUE judges it.
+		if definition == WireProfile {
+			// It holds values of any shape: CUE judges it.
 			return Definition{field, &Quick{root: quickNode{unknown: true}}}, nil
 		}
 		quick, err := CompileQuick(definition)

@@ -23,23 +23,30 @@ const minInterval = time.Second
 // checker collects what the CUE definition cannot check, with places.
 type checker struct {
 	file  string
-	root  *yaml.Node
+	data  []byte
 	found []finding.Finding
+	// parsed is the document, for the places of findings; nil before the first.
+	parsed *yaml.Node
 }
 
-func newChecker(file string, data []byte) *checker {
-	check := &checker{file: file}
-	var document yaml.Node
-	// The same bytes were parsed before; a failure here only costs places.
-	if yaml.Unmarshal(data, &document) == nil && len(document.Content) > 0 {
-		check.root = document.Content[0]
+func newChecker(file string, data []byte) *checker { return &checker{file: file, data: data} }
+
+// root is the document, or a node without content if it cannot be parsed.
+func (c *checker) root() *yaml.Node {
+	if c.parsed == nil {
+		c.parsed = &yaml.Node{}
+		var document yaml.Node
+		// The same bytes were parsed before; a failure here only costs places.
+		if yaml.Unmarshal(c.data, &document) == nil && len(document.Content) > 0 {
+			c.parsed = document.Content[0]
+		}
 	}
-	return check
+	return c.parsed
 }
 
 // add makes a finding at the field, or at the nearest enclosing one.
 func (c *checker) add(code, path string, m message.Message) {
-	line, column := position(c.root, path)
+	line, column := position(c.root(), path)
 	c.found = append(c.found, finding.New(code, m).At(c.file, line, column).In(path))
 }
 
@@ -47,9 +54,9 @@ func (c *checker) add(code, path string, m message.Message) {
 // of that rule, which says better what to do.
 func (c *checker) nameCredentials(found []finding.Finding) []finding.Finding {
 	const at = "source.git.url"
-	line, column := position(c.root, at)
+	line, column := position(c.root(), at)
 	for i, f := range found {
-		if f.Code == "secret-in-declaration" && f.Line == line && child(child(child(c.root, "source"), "git"), "url") != nil {
+		if f.Code == "secret-in-declaration" && f.Line == line && child(child(child(c.root(), "source"), "git"), "url") != nil {
 			found[i] = finding.New("source-url-credentials", message.New("config.password", "field", at)).At(c.file, line, column).In(at)
 		}
 	}

@@ -34,6 +34,9 @@ func Language(data []byte) string {
 // readable is a section of a file whose other sections may be invalid; zero
 // where nothing fits. Where a line begins with its name, nothing else is read.
 func readable[T any](data []byte, name string, fits func(T) bool) T {
+	if !bytes.Contains(data, []byte(name)) && !bytes.ContainsAny(data, "\\\x00") {
+		return *new(T) // Only an escape or another encoding could spell it.
+	}
 	parts := topLevel(data)
 	parts = append(slices.DeleteFunc(slices.Clone(parts), func(part []byte) bool { return !bytes.HasPrefix(part, []byte(name)) }), append([][]byte{data}, parts...)...)
 	for _, part := range parts {

@@ -1,8 +1,6 @@
 package manifest
 
 import (
-	"gopkg.in/yaml.v3"
-
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
@@ -62,11 +60,7 @@ func (c *checker) document(root *node, file, kind string, out any) []finding.Fin
 	if finding.HasErrors(findings) {
 		return findings
 	}
-	text, err := checked.text()
-	if err == nil {
-		err = yaml.Unmarshal(text, out) // JSON is YAML, and the tags are yaml's
-	}
-	if err != nil {
+	if err := checked.decodeYAML(out); err != nil {
 		return append(findings, c.internal(file, err))
 	}
 	return findings

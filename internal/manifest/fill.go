@@ -7,6 +7,9 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 // accepted is a document that its definition accepts, with the schema's
@@ -16,27 +19,30 @@ type accepted struct {
 	json []byte
 }
 
-// text is the document as JSON.
-func (a accepted) text() ([]byte, error) {
-	if a.data == nil {
-		return a.json, nil
-	}
-	return json.Marshal(a.data)
-}
-
 // decode puts the document into out, a pointer, as encoding/json does.
 func (a accepted) decode(out any) error {
 	if a.data == nil {
 		return json.Unmarshal(a.json, out)
 	}
-	return fill(reflect.ValueOf(out).Elem(), a.data)
+	return fill(reflect.ValueOf(out).Elem(), a.data, "json")
 }
 
-// fill puts plain data into a value by the tags of encoding/json. It knows what
-// declarations are made of; other types are an error.
-func fill(to reflect.Value, data any) error {
+// decodeYAML puts the document into out, a pointer, as yaml.v3 does.
+func (a accepted) decodeYAML(out any) error {
+	if a.data == nil {
+		return yaml.Unmarshal(a.json, out) // JSON is YAML, and the tags are yaml's
+	}
+	return fill(reflect.ValueOf(out).Elem(), a.data, "yaml")
+}
+
+// fill puts plain data into a value by the tags of encoding/json or yaml.v3. It
+// knows what declarations and configurations are made of; other types are an
+// error.
+func fill(to reflect.Value, data any, tag string) error {
 	if to.Kind() == reflect.Pointer {
-		to.Set(reflect.New(to.Type().Elem()))
+		if to.IsNil() {
+			to.Set(reflect.New(to.Type().Elem()))
+		}
 		to = to.Elem()
 	}
 	if text, ok := data.(string); ok && to.CanAddr() {
@@ -46,14 +52,23 @@ func fill(to reflect.Value, data any) error {
 	}
 	switch data := data.(type) {
 	case map[string]any:
-		return fillStruct(to, data)
+		if v := reflect.ValueOf(data); to.Type() == v.Type() {
+			to.Set(v)
+			return nil
+		}
+		return fillStruct(to, data, tag)
 	case []any:
-		return fillSlice(to, data)
+		return fillSlice(to, data, tag)
 	case string:
-		if to.Kind() == reflect.String {
+		switch {
+		case to.Kind() == reflect.String:
 			// The file's text is not kept for the sake of a piece.
 			to.SetString(strings.Clone(data))
 			return nil
+		case to.Type() == reflect.TypeFor[time.Duration]() && tag == "yaml":
+			d, err := time.ParseDuration(data)
+			to.SetInt(int64(d))
+			return err
 		}
 	case bool:
 		if to.Kind() == reflect.Bool {
@@ -61,37 +76,47 @@ func fill(to reflect.Value, data any) error {
 			return nil
 		}
 	case int:
-		if to.Kind() == reflect.Int {
+		switch to.Kind() {
+		case reflect.Int:
 			to.SetInt(int64(data))
+			return nil
+		case reflect.Float64:
+			to.SetFloat(float64(data))
+			return nil
+		default:
+		}
+	case float64:
+		if to.Kind() == reflect.Float64 {
+			to.SetFloat(data)
 			return nil
 		}
 	}
 	return fmt.Errorf("manifest: %T cannot be put into %s", data, to.Type())
 }
 
-func fillStruct(to reflect.Value, data map[string]any) error {
+func fillStruct(to reflect.Value, data map[string]any, tag string) error {
 	if to.Kind() != reflect.Struct {
 		return fmt.Errorf("manifest: a mapping cannot be put into %s", to.Type())
 	}
-	for i, name := range jsonNames(to.Type()) {
+	for i, name := range fieldNames(to.Type(), tag) {
 		value, ok := data[name]
 		if !ok {
 			continue
 		}
-		if err := fill(to.Field(i), value); err != nil {
+		if err := fill(to.Field(i), value, tag); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-func fillSlice(to reflect.Value, data []any) error {
+func fillSlice(to reflect.Value, data []any, tag string) error {
 	if to.Kind() != reflect.Slice {
 		return fmt.Errorf("manifest: a list cannot be put into %s", to.Type())
 	}
 	to.Set(reflect.MakeSlice(to.Type(), len(data), len(data)))
 	for i, item := range data {
-		if err := fill(to.Index(i), item); err != nil {
+		if err := fill(to.Index(i), item, tag); err != nil {
 			return err
 		}
 	}
@@ -101,14 +126,23 @@ func fillSlice(to reflect.Value, data []any) error {
 // namesOf are the names of the fields of each type of struct, by its order.
 var namesOf sync.Map
 
-func jsonNames(of reflect.Type) []string {
-	if names, ok := namesOf.Load(of); ok {
+type namesKey struct {
+	of  reflect.Type
+	tag string
+}
+
+func fieldNames(of reflect.Type, tag string) []string {
+	key := namesKey{of, tag}
+	if names, ok := namesOf.Load(key); ok {
 		return names.([]string) //nolint:forcetypeassert // nothing else is stored
 	}
 	names := make([]string, of.NumField())
 	for i := range names {
-		names[i], _, _ = strings.Cut(of.Field(i).Tag.Get("json"), ",")
+		names[i], _, _ = strings.Cut(of.Field(i).Tag.Get(tag), ",")
+		if names[i] == "" && tag == "yaml" {
+			names[i] = strings.ToLower(of.Field(i).Name) // as yaml.v3 does
+		}
 	}
-	namesOf.Store(of, names)
+	namesOf.Store(key, names)
 	return names
 }

@@ -10,7 +10,7 @@ import (
 // quickBytes and quickDepth are the largest text and the deepest nesting that
 // quickYAML reads.
 const (
-	quickBytes = 64 << 10
+	quickBytes = 1 << 20
 	quickDepth = 32
 )
 
