@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -94,25 +95,56 @@ func openStore(dir string) (*localStore, string, error) {
 		return nil, "", err
 	}
 	objects := cache.NewObjectLRUDefault()
-	fs := noAlternates{dotgit.NewRepositoryFilesystem(osfs.New(dot), osfs.New(common))}
+	fs := newRepositoryFiles(dotgit.NewRepositoryFilesystem(osfs.New(dot), osfs.New(common)))
 	s := &localStore{Storage: filesystem.NewStorageWithOptions(fs, objects, keepOpen()), common: common}
 	for _, folder := range borrowed(filepath.Join(common, "objects")) {
-		s.borrowed = append(s.borrowed, filesystem.NewObjectStorageWithOptions(dotgit.New(noAlternates{objectsOnly{osfs.New(folder)}}), objects, keepOpen()))
+		s.borrowed = append(s.borrowed, filesystem.NewObjectStorageWithOptions(dotgit.New(newRepositoryFiles(objectsOnly{osfs.New(folder)})), objects, keepOpen()))
 	}
 	return s, root, nil
 }
 
-// noAlternates is a repository that borrows no objects. go-git would follow what
+// repositoryFiles is a repository that borrows no objects. go-git would follow what
 // it borrows without an end where a folder borrows from itself, as an empty line
-// says; borrowed has followed it already.
-type noAlternates struct{ billy.Filesystem }
+// says; borrowed has followed it already. It is used by one goroutine at a time.
+type repositoryFiles struct {
+	billy.Filesystem
+	// loose are the names in each folder of loose objects that was listed.
+	loose map[string]map[string]bool
+}
+
+func newRepositoryFiles(fs billy.Filesystem) repositoryFiles {
+	return repositoryFiles{fs, map[string]map[string]bool{}}
+}
 
 // Open implements billy.Filesystem.
-func (f noAlternates) Open(name string) (billy.File, error) {
-	if filepath.ToSlash(name) == "objects/info/alternates" {
+func (f repositoryFiles) Open(name string) (billy.File, error) {
+	name = filepath.ToSlash(name)
+	if name == "objects/info/alternates" || f.absent(name) {
 		return nil, os.ErrNotExist
 	}
 	return f.Filesystem.Open(name)
+}
+
+// absent says that a name is that of a loose object which is not there. go-git
+// looks for each object of a pack among the loose ones first, and to fail to open
+// thousands of files takes longer than to list their folders.
+func (f repositoryFiles) absent(name string) bool {
+	folder, object := path.Split(name)
+	if len(folder) != len("objects/00/") || len(object) != 38 || !strings.HasPrefix(folder, "objects/") {
+		return false
+	}
+	there, listed := f.loose[folder]
+	if !listed {
+		list, err := f.ReadDir(folder)
+		if err == nil || errors.Is(err, os.ErrNotExist) {
+			there = map[string]bool{}
+			for _, info := range list {
+				there[info.Name()] = true
+			}
+		}
+		f.loose[folder] = there
+	}
+	return there != nil && !there[object]
 }
 
 // objectsOnly is a repository with nothing but its objects, in a folder of any
