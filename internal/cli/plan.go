@@ -186,7 +186,7 @@ func keepPlan(file string, s *session, document report.Document) error {
 	if file == "" {
 		return nil
 	}
-	kept := report.PlanFile{Plan: *document.Plan, Basis: document.Basis, Revision: s.loaded.Desired.Revision, Observation: s.observation}
+	kept := report.PlanFile{Plan: *document.Plan, Basis: document.Basis, Revision: s.loaded.Desired.Revision, Observation: s.observation()}
 	if document.Change != nil {
 		kept.Plan = document.Change.Whole
 	}

@@ -14,7 +14,6 @@ import (
 	"reconciler/internal/finding"
 	"reconciler/internal/manifest"
 	"reconciler/internal/message"
-	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 	"reconciler/internal/source"
@@ -168,7 +167,7 @@ func (s *session) planChange(ctx context.Context, c change, depth binding.Depth)
 	if err != nil {
 		return report.Document{}, err
 	}
-	s.observation = observe.Digest(planned[1].Observations())
+	s.planned = planned[1]
 	base, head := withFindings(planned[0].Plan, before, depth), withFindings(planned[1].Plan, s.loaded, depth)
 	head.Findings = s.withMoves(head.Findings, before.Desired.Declarations)
 	head.Findings = finding.Sort(append(head.Findings, manifest.EditionChanges(before.Editions, s.loaded.Editions, s.loaded.Desired.Declarations)...))
@@ -239,9 +238,9 @@ func removal(was binding.Declaration, head plan.Desired) report.Removal {
 // touched are the bindings that two snapshots declare differently. One in a
 // file that nobody can read is not gone: it is broken.
 func touched(base, head plan.Desired) []report.Touched {
-	before := map[string]binding.Declaration{}
-	for _, d := range base.Declarations {
-		before[d.Name] = d
+	before := make(map[string]*binding.Declaration, len(base.Declarations))
+	for i := range base.Declarations {
+		before[base.Declarations[i].Name] = &base.Declarations[i]
 	}
 	var list []report.Touched
 	tell := func(what string, d binding.Declaration, was, is *binding.Spec) {
@@ -264,7 +263,7 @@ func touched(base, head plan.Desired) []report.Touched {
 			list = append(list, report.Touched{Change: report.Broken, Instance: d.Spec.Instance, Binding: d.Name, File: d.File})
 			continue
 		}
-		tell(report.Removed, d, &d.Spec, nil)
+		tell(report.Removed, *d, &d.Spec, nil)
 	}
 	for i, t := range list {
 		if n := slices.IndexFunc(base.Declarations, func(d binding.Declaration) bool { return d.Name == t.Binding }); n >= 0 && t.Change != report.Broken {

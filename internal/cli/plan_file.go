@@ -76,7 +76,7 @@ func (e expectation) check(streams Streams, talk io.Writer, s *session, p plan.P
 	if e.kept != nil && e.kept.Revision != s.loaded.Desired.Revision {
 		add(message.New("apply-text.revision", "now", report.Short(s.loaded.Desired.Revision), "before", report.Short(e.kept.Revision)))
 	}
-	if e.kept != nil && e.kept.Observation != s.observation {
+	if e.kept != nil && e.kept.Observation != s.observation() {
 		add(message.New("apply-text.observation"))
 	}
 	if len(reasons) == 0 {

@@ -52,10 +52,12 @@ type session struct {
 	loaded engine.Loaded
 	// basis is the snapshot's; zero where there is none.
 	basis report.Basis
-	// planned is the last plan, and observation the digest of what it was made of.
-	planned     engine.Planned
-	observation string
+	// planned is the last plan.
+	planned engine.Planned
 }
+
+// observation is the digest of what the last plan was made of.
+func (s *session) observation() string { return observe.Digest(s.planned.Observations()) }
 
 // openSession opens a session that can plan and nothing else.
 func openSession(ctx context.Context, streams Streams, opts sessionOptions) (*session, error) {
@@ -156,7 +158,7 @@ func (s *session) plan(ctx context.Context, depth binding.Depth) (plan.Plan, err
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	s.planned, s.observation = planned[0], observe.Digest(planned[0].Observations())
+	s.planned = planned[0]
 	return withFindings(planned[0].Plan, s.loaded, depth), nil
 }
 

@@ -58,7 +58,7 @@ func (e *Engine) PlanEach(ctx context.Context, loaded []Loaded, depth binding.De
 	each, errs := make([][]*plan.Round, len(e.instances)), make([]error, len(e.instances))
 	var planning sync.WaitGroup
 	for n, i := range e.instances {
-		planning.Go(func() { each[n], errs[n] = i.PlanEach(ctx, desireds, depth) })
+		planning.Go(func() { each[n], errs[n] = i.planEach(ctx, desireds, depth) })
 	}
 	planning.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -74,6 +74,34 @@ func (e *Engine) PlanEach(ctx context.Context, loaded []Loaded, depth binding.De
 		all[n].Plan = plan.Merge(plans...)
 	}
 	return all, nil
+}
+
+// planEach plans several snapshots for one instance. Those that ask the same of it
+// have one plan.
+func (i *Instance) planEach(ctx context.Context, desireds []plan.Desired, depth binding.Depth) ([]*plan.Round, error) {
+	var distinct []plan.Desired
+	like := make([]int, len(desireds))
+	for n, desired := range desireds {
+		like[n] = slices.IndexFunc(distinct, func(d plan.Desired) bool {
+			return len(d.BreakGlass)+len(desired.BreakGlass) == 0 && desired.SameFor(i.Name, d)
+		})
+		if like[n] < 0 {
+			like[n] = len(distinct)
+			distinct = append(distinct, desired)
+		}
+	}
+	made, err := i.PlanEach(ctx, distinct, depth)
+	if err != nil {
+		return nil, err
+	}
+	rounds := make([]*plan.Round, len(desireds))
+	for n, desired := range desireds {
+		rounds[n] = made[like[n]]
+		if rounds[n].Revision != desired.Revision {
+			rounds[n] = rounds[n].For(desired)
+		}
+	}
+	return rounds, nil
 }
 
 // Apply carries out what PlanEach made of loaded, one instance after the other.

@@ -70,18 +70,48 @@ func (f Finding) As(s Severity) Finding { f.Severity = s; return f }
 // arguments, so that equal input gives equal output. Of findings that say the
 // same of the same place, one is kept: the gravest.
 func Sort(findings []Finding) []Finding {
-	slices.SortStableFunc(findings, func(a, b Finding) int {
-		return cmp.Or(a.compare(b), cmp.Compare(a.Severity.weight(), b.Severity.weight()))
+	if len(findings) < 2 {
+		return findings
+	}
+	order, keys := make([]int, len(findings)), make([]string, len(findings))
+	for i := range order {
+		order[i] = i
+	}
+	key := func(i int) string { // Many findings may differ in nothing else.
+		if keys[i] == "" {
+			keys[i] = findings[i].Message.Key()
+		}
+		return keys[i]
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		a, b := &findings[i], &findings[j]
+		if order := a.compareWhere(b); order != 0 {
+			return order
+		}
+		return cmp.Or(cmp.Compare(key(i), key(j)), cmp.Compare(a.Severity.weight(), b.Severity.weight()))
 	})
-	return slices.CompactFunc(findings, func(a, b Finding) bool { return a.Instance == b.Instance && a.compare(b) == 0 })
+	order = slices.CompactFunc(order, func(i, j int) bool {
+		a, b := &findings[i], &findings[j]
+		return a.Instance == b.Instance && a.compareWhere(b) == 0 && key(i) == key(j)
+	})
+	sorted := make([]Finding, len(order))
+	for n, i := range order {
+		sorted[n] = findings[i]
+	}
+	return sorted
+}
+
+// compareWhere orders findings by place and code.
+func (f *Finding) compareWhere(other *Finding) int {
+	return cmp.Or(
+		cmp.Compare(f.File, other.File), cmp.Compare(f.Line, other.Line), cmp.Compare(f.Column, other.Column),
+		cmp.Compare(f.Path, other.Path), cmp.Compare(f.Code, other.Code),
+	)
 }
 
 // compare orders findings by place, code and what they say.
 func (f Finding) compare(other Finding) int {
-	if order := cmp.Or(
-		cmp.Compare(f.File, other.File), cmp.Compare(f.Line, other.Line), cmp.Compare(f.Column, other.Column),
-		cmp.Compare(f.Path, other.Path), cmp.Compare(f.Code, other.Code),
-	); order != 0 {
+	if order := f.compareWhere(&other); order != 0 {
 		return order
 	}
 	return cmp.Compare(f.Message.Key(), other.Message.Key())

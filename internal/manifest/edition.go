@@ -201,7 +201,7 @@ func (e editions) disagreements(declarations []binding.Declaration) (held []bind
 		for _, d := range declarations {
 			if d.Spec.Instance == name {
 				h.Files = append(h.Files, d.File)
-				about(spot{d, "spec.instance"}.finding("instance-edition", h.Why))
+				about(spot{&d, "spec.instance"}.finding("instance-edition", h.Why))
 			}
 		}
 		slices.Sort(h.Files)
@@ -268,14 +268,16 @@ func EditionChanges(base, head map[string]CommittedEdition, declarations []bindi
 // and what differs there.
 func (e editions) moves(declarations []binding.Declaration, applied []binding.Record) []finding.Finding {
 	var findings []finding.Finding
-	named := map[string][]int{}
-	for i, r := range applied {
-		named[r.Binding] = append(named[r.Binding], i)
+	// first is the first record of each binding, next the one after each; 0 is none.
+	first, next := make(map[string]int, len(applied)), make([]int, len(applied))
+	for i := range slices.Backward(applied) {
+		name := applied[i].Binding
+		first[name], next[i] = i+1, first[name]
 	}
 	for _, d := range declarations {
 		var from *binding.Record
-		for _, i := range named[d.Name] {
-			r := applied[i]
+		for i := first[d.Name]; i > 0; i = next[i-1] {
+			r := &applied[i-1]
 			if r.Platform != d.Spec.Platform || !r.Managed {
 				continue
 			}
@@ -283,7 +285,7 @@ func (e editions) moves(declarations []binding.Declaration, applied []binding.Re
 				from = nil
 				break
 			}
-			from = &applied[i]
+			from = r
 		}
 		if from == nil {
 			continue
@@ -292,7 +294,7 @@ func (e editions) moves(declarations []binding.Declaration, applied []binding.Re
 		m := message.New("edition.moved", "from", from.Instance, "fromEdition", before.Title(), "to", d.Spec.Instance, "toEdition", after.Title(),
 			"kept", from.DeletionPolicy != binding.Unbind, "enterprise", before != after && after == binding.Enterprise,
 			"personal", before != after && after != binding.Enterprise)
-		findings = append(findings, spot{d, "spec.instance"}.finding("instance-moved", m))
+		findings = append(findings, spot{&d, "spec.instance"}.finding("instance-moved", m))
 	}
 	return findings
 }

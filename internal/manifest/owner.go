@@ -3,23 +3,80 @@ package manifest
 import (
 	"cmp"
 	"slices"
+	"strconv"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
 )
 
-// claim is what one declaration at most may have: a name, a platform of an
-// instance, or an image repository.
+// claimKind is what a claim is of; it ends the names of its messages.
+type claimKind string
+
+const (
+	nameClaim     claimKind = "name"
+	platformClaim claimKind = "binding"
+	imageClaim    claimKind = "image"
+)
+
+// claimKey is what one declaration at most may have: a name, a platform of an
+// instance, or an image repository of one.
+type claimKey struct {
+	what           claimKind
+	instance, name string
+}
+
+// claim is a claim with the declarations that make it.
 type claim struct {
-	// code is the rule; what ends the names of its messages.
-	code, what string
-	// group are the declarations that claim it.
+	claimKey
 	group []spot
-	// had says that a record has it.
-	had func(binding.Record) bool
-	// identity is the weight of an equal name, instance and platform.
-	identity int
+}
+
+func (c *claim) add(who claimant) {
+	path := "metadata.name"
+	switch c.what {
+	case platformClaim:
+		path = "spec.platform"
+	case imageClaim:
+		path = "spec.repositories[" + strconv.Itoa(who.repository) + "].image"
+	case nameClaim:
+	}
+	c.group = append(c.group, spot{who.of, path})
+}
+
+// code is the rule of a claim.
+func (c claim) code() string {
+	switch c.what {
+	case platformClaim:
+		return "binding-unique"
+	case imageClaim:
+		return "image-owner-unique"
+	default:
+		return "name-unique"
+	}
+}
+
+// identity is the weight of an equal name, instance and platform. Of a name, the
+// file says more of who it is than where it binds what.
+func (c claim) identity() int {
+	if c.what == nameClaim {
+		return weightFile / 2
+	}
+	return weightFile
+}
+
+// had says that a record has what is claimed.
+func (c claim) had(r *binding.Record) bool {
+	switch c.what {
+	case nameClaim:
+		return r.Binding == c.name
+	case platformClaim:
+		return r.Instance == c.instance && string(r.Platform) == c.name
+	default:
+		return r.Instance == c.instance && slices.ContainsFunc(r.Images, func(i binding.RecordedImage) bool {
+			return binding.NormalImage(i.Image) == c.name
+		})
+	}
 }
 
 const (
@@ -50,12 +107,13 @@ func newOwners(opts Options, files []binding.File, checked []checkedFile) owners
 			unusable[opts.policyPath(files[i].Path)] = true
 		}
 	}
-	o := owners{place: opts.policyPath, held: map[string]string{}}
-	for _, r := range opts.Applied {
-		r.File = o.place(r.File)
-		o.applied = append(o.applied, r)
-		if unusable[r.File] {
-			o.held[r.Binding] = r.File
+	o := owners{applied: opts.Applied, place: opts.policyPath, held: map[string]string{}}
+	if len(unusable) == 0 {
+		return o
+	}
+	for i := range opts.Applied {
+		if file := o.place(opts.Applied[i].File); unusable[file] {
+			o.held[opts.Applied[i].Binding] = file
 		}
 	}
 	return o
@@ -70,12 +128,12 @@ func (o owners) conflicts(c claim) []finding.Finding {
 	first := o.first(c)
 	var findings []finding.Finding
 	for i, s := range c.group {
-		m := message.New("conflict."+c.what, "others", others(c.group, i))
+		m := message.New("conflict."+string(c.what), "others", others(c.group, i))
 		if first >= 0 {
-			m = message.New("conflict-taken."+c.what, "owner", c.group[first].message())
+			m = message.New("conflict-taken."+string(c.what), "owner", c.group[first].message())
 		}
 		if i != first {
-			findings = append(findings, s.finding(c.code, m))
+			findings = append(findings, s.finding(c.code(), m))
 		}
 	}
 	return findings
@@ -84,16 +142,18 @@ func (o owners) conflicts(c claim) []finding.Finding {
 // names is conflicts for a name. A name whose binding was declared last in a
 // file that cannot be used now is not free: the file may declare it still.
 func (o owners) names(c claim) []finding.Finding {
-	file, held := o.held[c.group[0].declaration.Name]
+	file, held := o.held[c.name]
 	declares := func(s spot) bool {
-		return slices.ContainsFunc(o.applied, func(r binding.Record) bool { return c.had(r) && o.place(s.declaration.File) == r.File })
+		return slices.ContainsFunc(o.applied, func(r binding.Record) bool {
+			return c.had(&r) && o.place(s.declaration.File) == o.place(r.File)
+		})
 	}
 	if !held || slices.ContainsFunc(c.group, declares) {
 		return o.conflicts(c)
 	}
 	var findings []finding.Finding
 	for _, s := range c.group {
-		findings = append(findings, s.finding(c.code, message.New("name-held", "file", message.Place{File: file})))
+		findings = append(findings, s.finding(c.code(), message.New("name-held", "file", message.Place{File: file})))
 	}
 	return findings
 }
@@ -102,12 +162,13 @@ func (o owners) names(c claim) []finding.Finding {
 // records do not say so of exactly one.
 func (o owners) first(c claim) int {
 	first, best, tied := -1, evidence{}, false
-	for _, r := range o.applied {
+	for n := range o.applied {
+		r := &o.applied[n]
 		if !c.had(r) {
 			continue
 		}
 		for i, s := range c.group {
-			e := o.evidence(s.declaration, r, c.identity)
+			e := o.evidence(s.declaration, r, c.identity())
 			switch order := e.compare(best); {
 			case e.weight == 0:
 			case order > 0:
@@ -140,7 +201,7 @@ func (e evidence) compare(other evidence) int {
 // the platform of the instance, its file, its account. One of the first two may
 // differ: a file that was moved, and a binding that was renamed in its file, are
 // no newcomers. The account decides only between those.
-func (o owners) evidence(d binding.Declaration, r binding.Record, identity int) evidence {
+func (o owners) evidence(d *binding.Declaration, r *binding.Record, identity int) evidence {
 	e := evidence{applied: r.Applied.UnixNano()}
 	if r.Managed {
 		e.managed = 1
@@ -149,7 +210,7 @@ func (o owners) evidence(d binding.Declaration, r binding.Record, identity int) 
 	if there && d.Name == r.Binding {
 		e.weight += identity
 	}
-	if r.File != "" && o.place(d.File) == r.File {
+	if r.File != "" && o.place(d.File) == o.place(r.File) {
 		e.weight += weightFile
 	}
 	if e.weight > 0 && there && binding.SameAccount(d.Spec.Account(), r.Wanted()) {

@@ -1,9 +1,6 @@
 package manifest
 
 import (
-	"slices"
-	"strconv"
-
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
 	"reconciler/internal/message"
@@ -11,7 +8,7 @@ import (
 
 // spot is a field of a declaration.
 type spot struct {
-	declaration binding.Declaration
+	declaration *binding.Declaration
 	path        string
 }
 
@@ -32,54 +29,64 @@ func (s spot) finding(code string, m message.Message) finding.Finding {
 // except for the one that was applied first, so that the order of files means
 // nothing.
 func checkSnapshot(declarations []binding.Declaration, instances []string, o owners) []finding.Finding {
-	claims := map[string]*claim{}
-	add := func(c claim, key string, s spot) {
-		key = c.code + " " + key
-		if claims[key] == nil {
-			claims[key] = &c
-		}
-		claims[key].group = append(claims[key].group, s)
+	known := make(map[string]bool, len(instances))
+	for _, name := range instances {
+		known[name] = true
 	}
+	c := claims{first: make(map[claimKey]claimant, 3*len(declarations)), judged: map[claimKey]*claim{}}
 	var findings []finding.Finding
-	for _, d := range declarations {
-		add(nameClaim(d), d.Name, spot{d, "metadata.name"})
-		add(platformClaim(d), d.Spec.Instance+" "+string(d.Spec.Platform), spot{d, "spec.platform"})
-		for i, repository := range d.Spec.Repositories {
-			image := binding.NormalImage(repository.Image)
-			add(imageClaim(d, image), d.Spec.Instance+" "+image, spot{d, "spec.repositories[" + strconv.Itoa(i) + "].image"})
+	for i := range declarations {
+		d := &declarations[i]
+		_, held := o.held[d.Name]
+		c.add(claimKey{nameClaim, "", d.Name}, claimant{of: d}, held)
+		c.add(claimKey{platformClaim, d.Spec.Instance, string(d.Spec.Platform)}, claimant{of: d}, false)
+		for n, repository := range d.Spec.Repositories {
+			c.add(claimKey{imageClaim, d.Spec.Instance, binding.NormalImage(repository.Image)}, claimant{d, n}, false)
 		}
-		if f, unknown := unknownInstance(d, instances); unknown {
-			findings = append(findings, f)
+		if instances != nil && !known[d.Spec.Instance] {
+			findings = append(findings, unknownInstance(d, instances))
 		}
 	}
-	for _, c := range claims {
-		if c.what == "name" {
-			findings = append(findings, o.names(*c)...)
+	for _, judged := range c.judged {
+		if judged.what == nameClaim {
+			findings = append(findings, o.names(*judged)...)
 			continue
 		}
-		findings = append(findings, o.conflicts(*c)...)
+		findings = append(findings, o.conflicts(*judged)...)
 	}
 	return findings
 }
 
-// nameClaim is a declaration's claim of its name. Its file says more of who it is
-// than where it binds what.
-func nameClaim(d binding.Declaration) claim {
-	return claim{code: "name-unique", what: "name", identity: weightFile / 2, had: func(r binding.Record) bool { return r.Binding == d.Name }}
+// claims are those of a snapshot.
+type claims struct {
+	// first is who was seen first of each claim.
+	first map[claimKey]claimant
+	// judged are the claims that several have, or that somebody else may have.
+	judged map[claimKey]*claim
 }
 
-func platformClaim(d binding.Declaration) claim {
-	return claim{code: "binding-unique", what: "binding", identity: weightFile, had: func(r binding.Record) bool {
-		return r.Instance == d.Spec.Instance && r.Platform == d.Spec.Platform
-	}}
+// claimant is a declaration, with one of its repositories where that matters.
+type claimant struct {
+	of         *binding.Declaration
+	repository int
 }
 
-func imageClaim(d binding.Declaration, image string) claim {
-	return claim{code: "image-owner-unique", what: "image", identity: weightFile, had: func(r binding.Record) bool {
-		return r.Instance == d.Spec.Instance && slices.ContainsFunc(r.Images, func(i binding.RecordedImage) bool {
-			return binding.NormalImage(i.Image) == image
-		})
-	}}
+// add adds a claim. It is judged if others have it or may have it.
+func (c *claims) add(key claimKey, who claimant, others bool) {
+	first, claimed := c.first[key]
+	if !claimed {
+		c.first[key] = who
+	}
+	if !claimed && !others {
+		return
+	}
+	if c.judged[key] == nil {
+		c.judged[key] = &claim{claimKey: key}
+		if claimed {
+			c.judged[key].add(first)
+		}
+	}
+	c.judged[key].add(who)
 }
 
 // others names the spots of a group but the one at i: the first few, for a
@@ -100,12 +107,9 @@ func others(group []spot, i int) []message.Message {
 	return names
 }
 
-func unknownInstance(d binding.Declaration, instances []string) (finding.Finding, bool) {
-	if instances == nil || slices.Contains(instances, d.Spec.Instance) {
-		return finding.Finding{}, false
-	}
+func unknownInstance(d *binding.Declaration, instances []string) finding.Finding {
 	const path = "spec.instance"
 	at := d.At(path)
 	m := message.New("instance.unknown", "name", clip(d.Spec.Instance), "suggestion", Suggestion(d.Spec.Instance, instances))
-	return finding.New("unknown-instance", m).At(d.File, at.Line, at.Column).In(path), true
+	return finding.New("unknown-instance", m).At(d.File, at.Line, at.Column).In(path)
 }

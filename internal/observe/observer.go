@@ -118,14 +118,16 @@ func (ob *Observer) ObserveEach(ctx context.Context, declared [][]binding.Declar
 func (l *look) tokens(ctx context.Context, declared []binding.Declaration, targets binding.SecretTargets, depth binding.Depth) map[string]*tokenObservation {
 	own := map[string]*tokenObservation{}
 	for _, d := range declared {
+		if depth == binding.DepthOffline {
+			own[d.Name] = newTokenObservation(d)
+			continue
+		}
 		moves := func(host string) bool { return targets.Move(d, host).Refused(l.o.AllowAddressChangeWithSecret) }
 		key := binding.DigestOf(d.Name, d.Spec, moves(""))
 		if l.looks[key] == nil {
 			t := newTokenObservation(d)
 			l.looks[key] = t
-			if depth != binding.DepthOffline {
-				l.goSafely(func() { l.declaration(ctx, d, depth, moves, t) })
-			}
+			l.goSafely(func() { l.declaration(ctx, d, depth, moves, t) })
 		}
 		own[d.Name] = l.looks[key]
 	}

@@ -101,19 +101,24 @@ func object(a Action) string {
 // that the change leaves it alone is the change's doing.
 func Split(base, head Plan) (change, pending []Action) {
 	does := func(a Action) string { return encoded(effectOf(a)) }
-	change = rest(head.Actions, base.Actions, does)
-	pending = rest(head.Actions, change, does)
-	noop := func(a Action) bool { return a.Kind == Noop }
-	kept := func(a Action) bool { return noop(a) && !a.Settled() && !a.Unknown() }
+	doing := withoutNoop(head.Actions)
+	change = rest(doing, withoutNoop(base.Actions), does)
+	pending = rest(doing, change, does)
+	kept := func(a Action) bool { return a.Kind == Noop && !a.Settled() && !a.Unknown() }
 	reasons := map[string]bool{}
 	for _, a := range base.Actions {
-		reasons[whole(a)] = true
+		if kept(a) {
+			reasons[whole(a)] = true
+		}
 	}
-	change = slices.DeleteFunc(change, noop)
 	for _, a := range head.Actions {
 		if kept(a) && !reasons[whole(a)] {
 			change = append(change, a)
 		}
 	}
-	return change, slices.DeleteFunc(pending, noop)
+	return change, pending
+}
+
+func withoutNoop(actions []Action) []Action {
+	return slices.DeleteFunc(slices.Clone(actions), func(a Action) bool { return a.Kind == Noop })
 }

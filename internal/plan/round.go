@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"reconciler/internal/binding"
@@ -30,10 +31,24 @@ func NewRound(r Round) *Round {
 	return &r
 }
 
+// For returns the round of another snapshot that asks the same of the instance (see
+// Desired.SameFor).
+func (r *Round) For(d Desired) *Round {
+	other := *r
+	other.Revision, other.Declarations, other.Declared = d.Revision, d.Of(r.Instance.Name), d.SecretTargets()
+	other.Plan.Actions = slices.Clone(r.Plan.Actions)
+	for i := range other.Plan.Actions {
+		if target := &other.Plan.Actions[i].Target; target.Declaration != nil {
+			target.Declaration = other.Declaration(target.Declaration.Name)
+		}
+	}
+	return &other
+}
+
 // Declaration returns the declaration of that name; nil where there is none.
 func (r *Round) Declaration(name string) *binding.Declaration {
-	for i, d := range r.Declarations {
-		if d.Name == name {
+	for i := range r.Declarations {
+		if r.Declarations[i].Name == name {
 			return &r.Declarations[i]
 		}
 	}
