@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"container/list"
 	"context"
 	"slices"
 	"sync"
@@ -20,7 +21,9 @@ const maxEvents = 1000
 // says why. It is safe for concurrent use.
 type eventLog struct {
 	mu     sync.Mutex
-	events map[string]*report.EventItem
+	events map[string]*list.Element
+	// order has the events as *keptEvent, the one that happened longest ago first.
+	order list.List
 	// last is the sequence given last. It starts with the time, so that it
 	// grows over a restart.
 	last int64
@@ -28,8 +31,14 @@ type eventLog struct {
 	news chan struct{}
 }
 
+// keptEvent is an event with its key in the log.
+type keptEvent struct {
+	report.EventItem
+	key string
+}
+
 func newEventLog(now time.Time) *eventLog {
-	return &eventLog{events: map[string]*report.EventItem{}, last: now.UnixMicro(), news: make(chan struct{})}
+	return &eventLog{events: map[string]*list.Element{}, last: now.UnixMicro(), news: make(chan struct{})}
 }
 
 // add notes that something happened at now.
@@ -37,15 +46,17 @@ func (l *eventLog) add(now time.Time, e report.EventItem) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := e.Key()
-	kept := l.events[key]
-	if kept == nil {
+	at := l.events[key]
+	if at == nil {
 		if len(l.events) >= maxEvents {
 			l.drop()
 		}
 		e.First = now
-		kept = &e
-		l.events[key] = kept
+		at = l.order.PushBack(&keptEvent{e, key})
+		l.events[key] = at
 	}
+	l.order.MoveToBack(at)
+	kept := eventAt(at)
 	l.last++
 	kept.Sequence, kept.Last, kept.Type = l.last, now, e.Type
 	kept.Message, kept.ID, kept.Args = e.Message, e.ID, e.Args
@@ -56,15 +67,12 @@ func (l *eventLog) add(now time.Time, e report.EventItem) {
 
 // drop forgets what happened longest ago.
 func (l *eventLog) drop() {
-	oldest := ""
-	least := int64(0)
-	for key, e := range l.events {
-		if least == 0 || e.Sequence < least {
-			oldest, least = key, e.Sequence
-		}
-	}
-	delete(l.events, oldest)
+	oldest := l.order.Front()
+	delete(l.events, eventAt(oldest).key)
+	l.order.Remove(oldest)
 }
+
+func eventAt(at *list.Element) *keptEvent { return at.Value.(*keptEvent) }
 
 // after lists what happened after a sequence, oldest first, with the sequence to
 // ask from next, and a channel that is closed when more happens.
@@ -72,12 +80,10 @@ func (l *eventLog) after(sequence int64) ([]report.EventItem, int64, <-chan stru
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var all []report.EventItem
-	for _, e := range l.events {
-		if e.Sequence > sequence {
-			all = append(all, *e)
-		}
+	for at := l.order.Back(); at != nil && eventAt(at).Sequence > sequence; at = at.Prev() {
+		all = append(all, eventAt(at).EventItem)
 	}
-	slices.SortFunc(all, func(a, b report.EventItem) int { return int(a.Sequence - b.Sequence) })
+	slices.Reverse(all)
 	return all, l.last, l.news
 }
 

@@ -116,7 +116,13 @@ func plain(value any) any {
 // Map returns the message with f applied to every text in its arguments, such
 // as to hide secrets.
 func (m Message) Map(f func(string) string) Message {
-	return m.each(func(v any) any {
+	out, _ := m.Mapped(f)
+	return out
+}
+
+// Mapped is Map, and says whether f changed anything.
+func (m Message) Mapped(f func(string) string) (out Message, changed bool) {
+	return m.changed(func(v any) any {
 		switch v := v.(type) {
 		case string:
 			return f(v)
@@ -138,14 +144,15 @@ func (m Message) MapFiles(f func(string) string) Message {
 	})
 }
 
-// each returns the message with f applied to every argument, and to those of
-// messages in arguments and the elements of lists. What f leaves as it is, it
-// shares with m.
+// each is changed, for those who need the message only.
 func (m Message) each(f func(any) any) Message {
 	out, _ := m.changed(f)
 	return out
 }
 
+// changed returns the message with f applied to every argument, and to those of
+// messages in arguments and the elements of lists, and whether that changed
+// anything. What f leaves as it is, it shares with m.
 func (m Message) changed(f func(any) any) (Message, bool) {
 	out, changed := m, false
 	for i, arg := range m.Args {
@@ -164,9 +171,9 @@ func changedArgument(value any, f func(any) any) (any, bool) {
 	case Message:
 		return v.changed(f)
 	case []Message:
-		return changedList(v, func(m Message) (Message, bool) { return m.changed(f) })
+		return ChangeEach(v, func(m Message) (Message, bool) { return m.changed(f) })
 	case []string:
-		return changedList(v, func(text string) (string, bool) {
+		return ChangeEach(v, func(text string) (string, bool) {
 			now, _ := f(text).(string)
 			return now, now != text
 		})
@@ -175,8 +182,10 @@ func changedArgument(value any, f func(any) any) (any, bool) {
 	return now, now != value
 }
 
-func changedList[T any](list []T, f func(T) (T, bool)) ([]T, bool) {
-	out, changed := list, false
+// ChangeEach is a list with f applied to each element, and whether f changed one.
+// It is the same list if not.
+func ChangeEach[T any](list []T, f func(T) (T, bool)) (out []T, changed bool) {
+	out = list
 	for i, v := range list {
 		if now, differs := f(v); differs {
 			if !changed {

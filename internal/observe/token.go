@@ -100,14 +100,19 @@ func (l *look) known(d binding.Declaration) binding.Account {
 // where another project than the recorded one has the path.
 func (l *look) identified(d binding.Declaration, projects map[string]binding.ProjectState) map[string]binding.ProjectState {
 	applied, _ := l.applied(d)
-	said := maps.Clone(projects)
+	said, own := projects, false
 	for _, img := range applied.Images {
 		if img.Link == nil || img.SourceID == "" {
 			continue
 		}
-		if state, ok := said[img.Link.Source]; ok {
-			said[img.Link.Source] = state.Identified(img.Link.Source, img.SourceID)
+		state, ok := said[img.Link.Source]
+		if !ok {
+			continue
 		}
+		if !own {
+			said, own = maps.Clone(projects), true
+		}
+		said[img.Link.Source] = state.Identified(img.Link.Source, img.SourceID)
 	}
 	return said
 }
@@ -232,9 +237,10 @@ func (l *look) askHost(ctx context.Context, host Host, d binding.Declaration, to
 	var (
 		wait sync.WaitGroup
 		mu   sync.Mutex
+		asks []func()
 	)
 	ask := func(put func(), call func(context.Context)) {
-		wait.Go(func() {
+		asks = append(asks, func() {
 			err := l.ask(ctx, peer, func(ctx context.Context) (err error) {
 				defer func() {
 					if v := recover(); v != nil {
@@ -273,6 +279,10 @@ func (l *look) askHost(ctx context.Context, host Host, d binding.Declaration, to
 			site = siteOf(d, checker.Check(ctx, d.Spec.Address))
 		})
 	}
+	for _, one := range asks[1:] {
+		wait.Go(one)
+	}
+	asks[0]()
 	wait.Wait()
 	said.report.Answers = append(said.report.Answers, site...)
 	return said

@@ -49,28 +49,25 @@ func (r *Reconciler) setStatuses(statuses map[string]binding.Status) {
 }
 
 // redacted are statuses without the secrets that foreign answers put into their
-// texts. What they were made of stays as it is.
+// texts. What they were made of stays as it is, and they share what has none.
 func (r *Reconciler) redacted(statuses map[string]binding.Status) map[string]binding.Status {
 	if r.o.Redactor == nil {
 		return statuses
 	}
-	redact := r.o.Redactor.Redact
+	redact := func(m message.Message) (message.Message, bool) { return m.Mapped(r.o.Redactor.Redact) }
 	all := make(map[string]binding.Status, len(statuses))
 	for name, s := range statuses {
-		s.Conditions, s.Steps, s.Pending = slices.Clone(s.Conditions), slices.Clone(s.Steps), slices.Clone(s.Pending)
-		for i := range s.Conditions {
-			s.Conditions[i].Message = s.Conditions[i].Message.Map(redact)
-		}
-		for i := range s.Steps {
-			s.Steps[i] = s.Steps[i].Map(redact)
-		}
-		for i := range s.Pending {
-			w := &s.Pending[i]
-			w.Reason, w.Steps = w.Reason.Map(redact), slices.Clone(w.Steps)
-			for n := range w.Steps {
-				w.Steps[n] = w.Steps[n].Map(redact)
-			}
-		}
+		s.Steps, _ = message.ChangeEach(s.Steps, redact)
+		s.Conditions, _ = message.ChangeEach(s.Conditions, func(c binding.Condition) (_ binding.Condition, changed bool) {
+			c.Message, changed = redact(c.Message)
+			return c, changed
+		})
+		s.Pending, _ = message.ChangeEach(s.Pending, func(p binding.PendingStep) (binding.PendingStep, bool) {
+			why, changed := redact(p.Reason)
+			steps, more := message.ChangeEach(p.Steps, redact)
+			p.Reason, p.Steps = why, steps
+			return p, changed || more
+		})
 		all[name] = s
 	}
 	return all

@@ -28,7 +28,8 @@ func maskCut(s string, begins []string) string {
 		return s
 	}
 	for _, dots := range []string{"…", "..."} {
-		if parts := strings.Split(s, dots); len(parts) > 1 {
+		if strings.Contains(s, dots) {
+			parts := strings.Split(s, dots)
 			for i, part := range parts[:len(parts)-1] {
 				parts[i] = maskEnd(part, begins)
 			}
