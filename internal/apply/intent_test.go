@@ -205,6 +205,16 @@ func TestAnIntentOfAnImageRepositoryIsAnsweredByWhatIsThere(t *testing.T) {
 	is := func(l *binding.Link, rules ...binding.ObservedRule) binding.Observation {
 		return binding.Observation{Repositories: map[string]binding.RepositoryState{image: {Exists: true, Link: l, Rules: rules}}}
 	}
+	// half is an answer without the source, or without the rules.
+	half := func(exists, source bool, l *binding.Link, rules ...binding.ObservedRule) binding.Observation {
+		state := binding.RepositoryState{Exists: exists, Link: l, Rules: rules}
+		if unread := (&binding.Unknown{Reason: "NotCapable"}); source {
+			state.SourceUnknown = unread
+		} else {
+			state.RulesUnknown = unread
+		}
+		return binding.Observation{Repositories: map[string]binding.RepositoryState{image: state}}
+	}
 	silent := binding.RepositoryState{Unknown: &binding.Unknown{Reason: "Timeout"}}
 	for name, tt := range map[string]struct {
 		intent binding.Intent
@@ -217,6 +227,15 @@ func TestAnIntentOfAnImageRepositoryIsAnsweredByWhatIsThere(t *testing.T) {
 		"link: another source":                {intent(plan.Link, to(link)), is(elsewhere), dropped},
 		"link: none":                          {intent(plan.Link, to(link)), is(nil), dropped},
 		"link: none yet":                      {intent(plan.Link, to(link), young), is(nil), stays},
+		"link: the source cannot be read":     {intent(plan.Link, to(link)), half(true, true, nil), stays},
+		"link: the rules cannot be read":      {intent(plan.Link, to(link)), half(true, false, link), counts},
+		"create: there":                       {intent(plan.Create, to(link)), is(link), counts},
+		"create: with another source":         {intent(plan.Create, to(link)), is(elsewhere), dropped},
+		"create: without a source":            {intent(plan.Create, to(link)), is(nil), dropped},
+		"create: the source cannot be read":   {intent(plan.Create), half(true, true, nil), counts},
+		"create: it does not exist":           {intent(plan.Create), half(false, true, nil), dropped},
+		"add: the rules cannot be read":       {intent(plan.AddRule, of("", rule)), half(true, false, link), stays},
+		"add: the source cannot be read":      {intent(plan.AddRule, of("", rule)), half(true, true, nil, binding.ObservedRule{ID: "9", BuildRule: rule}), counts},
 		"relink: there":                       {intent(plan.Relink, to(link)), is(link), counts},
 		"relink: the one of before":           {intent(plan.Relink, to(link)), is(elsewhere), dropped},
 		"unlink: none":                        {intent(plan.Unlink), is(nil), counts},

@@ -47,7 +47,7 @@ func (p *places) numbers() message.Message {
 // low says that the plan leaves no place, or less than a tenth of them.
 func (p *places) low() bool {
 	left := p.quota - p.used - len(p.wanted)
-	return p.quota > 0 && len(p.wanted) > 0 && (left <= 0 || left*10 < p.quota)
+	return p.quota > 0 && len(p.wanted) > 0 && left*10 < p.quota
 }
 
 // quotas holds what would be created beyond a quota: the first creations of the

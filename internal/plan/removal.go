@@ -274,11 +274,7 @@ func (m *maker) droppedImages(s subject) {
 // droppedRule collects a rule of ours that is no longer declared, or not as
 // often as it is there.
 func (m *maker) droppedRule(r image, object binding.Object, have binding.ObservedRule, cause Cause, reason message.Message) {
-	rec := r.record
-	if rec == nil {
-		rec = &binding.Record{Binding: r.d.Name, Platform: r.d.Spec.Platform}
-	}
-	st := m.removeRule(rec, r.name, have, cause, reason)
+	st := m.removeRule(&binding.Record{Binding: r.d.Name, Platform: r.d.Spec.Platform}, r.name, have, cause, reason)
 	st.Object = object
 	head := Action{Object: st.Object, Kind: Noop, Target: st.Target}
 	m.removals = append(m.removals, removal{rules, m.declaredStep(r.subject, freeRule, head), m.owned(r.subject, []step{st})})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/status"
 )
@@ -251,5 +252,18 @@ func TestVersionsShowWhichTokenIsBoundIfBothSidesHaveThem(t *testing.T) {
 		if c.Message.ID != tt.want || pinned != nil && pinned.IsZero() != (tt.has.Latest <= tt.has.Version) {
 			t.Errorf("%s: %s %s %+v", name, c.Status, c.Reason, c.Message)
 		}
+	}
+}
+
+// TestADisagreementOnTheEditionKeepsItsTime while it lasts.
+func TestADisagreementOnTheEditionKeepsItsTime(t *testing.T) {
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	why := message.New("edition.disagree", "instance", "prod")
+	first := status.EditionDisagrees(nil, why, now)
+	if first.Status != binding.False || !first.LastTransitionTime.Equal(now) {
+		t.Errorf("at first: %+v", first)
+	}
+	if later := status.EditionDisagrees(&first, why, now.Add(time.Hour)); !later.LastTransitionTime.Equal(now) {
+		t.Errorf("an hour later: %+v", later)
 	}
 }
