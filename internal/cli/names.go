@@ -66,7 +66,7 @@ func (n names) binding(name string) error {
 	if slices.Contains(n.bindings, name) {
 		return nil
 	}
-	return message.NewError("cli.no-binding", "name", name, "meant", manifest.Suggestion(name, n.bindings))
+	return manifest.NoBinding(name, n.bindings, "reconciler get")
 }
 
 // instance fails where no instance has the name.
@@ -74,11 +74,7 @@ func (n names) instance(name string) error {
 	if slices.Contains(n.instances, name) {
 		return nil
 	}
-	return noInstance(name, n.instances)
-}
-
-func noInstance(name string, known []string) error {
-	return message.NewError("cli.no-instance", "name", name, "meant", manifest.Suggestion(name, known), "known", known)
+	return manifest.NoInstance(name, n.instances)
 }
 
 // completionTimeout is how long somebody waits for a list of names.

@@ -10,6 +10,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
+	"reconciler/internal/manifest"
 	"reconciler/internal/message"
 	"reconciler/internal/registry/enterprise"
 	"reconciler/internal/registry/line"
@@ -153,7 +154,7 @@ func instanceNamed(streams Streams, file, name string) (config.Instance, error) 
 	}
 	at := slices.IndexFunc(cfg.Instances, func(i config.Instance) bool { return i.Name == name })
 	if at < 0 {
-		return config.Instance{}, noInstance(name, cfg.InstanceNames())
+		return config.Instance{}, manifest.NoInstance(name, cfg.InstanceNames())
 	}
 	return cfg.Instances[at], nil
 }

@@ -2,8 +2,9 @@ package daemon
 
 import (
 	"errors"
-	"fmt"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 const (
@@ -25,22 +26,27 @@ func (d *Daemon) Alive() error {
 		if git := r.config.Source.Git; git != nil {
 			limit = max(limit, longestStep+git.Timeout)
 		}
-		errs = append(errs, stuck("the source", now.Sub(*at), limit))
+		errs = append(errs, stuck(message.New("part.source"), now.Sub(*at), limit))
 	}
 	for _, i := range r.instances {
 		if at := i.loop.State().Moved; !at.IsZero() {
-			errs = append(errs, stuck("instance "+i.Name, now.Sub(at), max(stuckIntervals*r.config.Sync.DriftInterval, longestStep)))
+			errs = append(errs, stuck(ofInstance(i.Name), now.Sub(at), max(stuckIntervals*r.config.Sync.DriftInterval, longestStep)))
 		}
 	}
 	return errors.Join(errs...)
 }
 
+// ofInstance names an instance at the beginning of an error.
+func ofInstance(name string) message.Message {
+	return message.New("suspension.instance", "instance", name)
+}
+
 // stuck is an error where something has not moved for longer than its limit.
-func stuck(what string, since, limit time.Duration) error {
+func stuck(what message.Message, since, limit time.Duration) error {
 	if since <= limit {
 		return nil
 	}
-	return fmt.Errorf("%s: nothing has moved for %s, limit %s", what, since.Round(time.Second), limit)
+	return message.Within(what, message.NewError("daemon.stuck", "since", since.Round(time.Second), "limit", limit))
 }
 
 // moved notes that the follower of the source moved.

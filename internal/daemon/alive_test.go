@@ -79,7 +79,7 @@ func TestHealthIsFalseWhenTheSourceIsNotLookedAt(t *testing.T) {
 	} {
 		w.ahead.Store(int64(tt.ahead))
 		err := p.daemon.Alive()
-		if (err == nil) != tt.alive || err != nil && !strings.HasPrefix(err.Error(), "the source: nothing has moved") {
+		if (err == nil) != tt.alive || err != nil && !strings.HasPrefix(err.Error(), "the source of declarations: nothing has moved") {
 			t.Errorf("%s after the last look: %v", tt.ahead, err)
 		}
 	}

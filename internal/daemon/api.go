@@ -2,12 +2,12 @@ package daemon
 
 import (
 	"errors"
-	"fmt"
 	"os/user"
 	"strconv"
 	"sync"
 
 	"reconciler/internal/config"
+	"reconciler/internal/message"
 	"reconciler/internal/page"
 	"reconciler/internal/secrets"
 	"reconciler/internal/server"
@@ -47,11 +47,11 @@ func socketGroup(c config.Server) (*int, error) {
 	}
 	g, err := user.LookupGroup(c.SocketGroup)
 	if err != nil {
-		return nil, fmt.Errorf("server.socketGroup: %w", err)
+		return nil, message.Within("server.socketGroup", err)
 	}
 	n, err := strconv.Atoi(g.Gid)
 	if err != nil {
-		return nil, fmt.Errorf("server.socketGroup %s: its number is no number here", c.SocketGroup)
+		return nil, message.Within("server.socketGroup", message.NewError("daemon.group-number", "group", c.SocketGroup))
 	}
 	return &n, nil
 }

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
 	"reconciler/internal/manifest"
+	"reconciler/internal/message"
 	"reconciler/internal/metrics"
 	"reconciler/internal/notify"
 	"reconciler/internal/reconcile"
@@ -127,7 +127,7 @@ func (d *Daemon) checkFiles(c *config.Config) error {
 		d.log.Warn("a file is open to other users", "field", e.Field, "path", e.Path, "problem", report.English().Text(e.Problem))
 	})
 	if err != nil {
-		return fmt.Errorf("files: %w", err)
+		return message.NewError("daemon.files", "why", err)
 	}
 	return nil
 }

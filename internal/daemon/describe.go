@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
@@ -28,7 +28,7 @@ func (d *Daemon) Describe(ctx context.Context, name, of string) (report.Descript
 	}
 	history, err := d.History(ctx, name, i.Name, time.Time{}, 0)
 	if err != nil {
-		return report.Description{}, fmt.Errorf("%s: %w", name, err)
+		return report.Description{}, message.Within(name, err)
 	}
 	events, _, _ := d.happened.after(0)
 	events = slices.DeleteFunc(events, func(e report.EventItem) bool { return e.Binding != name || e.Instance != i.Name })
@@ -90,11 +90,11 @@ func (r *runner) status(name, of string) (*instance, binding.Status, error) {
 		for _, i := range has {
 			on = append(on, i.Name)
 		}
-		return nil, binding.Status{}, fmt.Errorf("%s is on several instances (%s): say which with --instance", name, strings.Join(on, ", "))
+		return nil, binding.Status{}, message.NewError("daemon.on-several", "binding", name, "instances", on)
 	}
 	status, ok := has[0].Status(name)
 	if !ok {
-		return nil, status, fmt.Errorf("the first sync of %s is not over yet; try again in a moment", name)
+		return nil, status, message.NewError("daemon.first-sync", "name", name)
 	}
 	return has[0], status, nil
 }
@@ -126,7 +126,7 @@ func (d *Daemon) LastPlan(ctx context.Context) (report.DaemonPlan, error) {
 	observing.Wait()
 	for n, last := range rounds {
 		if errors.Is(errs[n], reconcile.ErrUnseen) {
-			return report.DaemonPlan{}, fmt.Errorf("the daemon has not looked at instance %s yet; try again in a moment", r.instances[n].Name)
+			return report.DaemonPlan{}, message.NewError("daemon.first-sync", "name", ofInstance(r.instances[n].Name))
 		}
 		if errs[n] != nil {
 			return report.DaemonPlan{}, errs[n]

@@ -98,7 +98,7 @@ func (f *follower) safely(ctx context.Context, step func(context.Context) error)
 	defer f.moved()
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("a fault of this program: panic with %T", v)
+			err = binding.BugOf(v)
 			f.metrics.SourceRead(metrics.ResultError, begun, f.now())
 			f.log.Error("a fault of this program, please report it; the last snapshot still applies",
 				"panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
@@ -49,11 +48,11 @@ func (d *Daemon) AcceptJournal(ctx context.Context, who server.Caller, request c
 	defer done()
 	person := who.Person(request.By)
 	if err := person.Check(); err != nil {
-		return binding.JournalDamage{}, fmt.Errorf("accept the journal: %w", err)
+		return binding.JournalDamage{}, message.NewError("daemon.accept", "why", err)
 	}
 	damage, err := d.memory.Store.Accept(ctx, person, request.Entry, d.now())
 	if err != nil {
-		return binding.JournalDamage{}, fmt.Errorf("accept the journal: %w", err)
+		return binding.JournalDamage{}, message.NewError("daemon.accept", "why", err)
 	}
 	d.journalSince.Store(new(d.now()))
 	d.readJournal()

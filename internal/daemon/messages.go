@@ -50,7 +50,7 @@ func (d *Daemon) facts() notify.Facts {
 	}
 	for _, i := range r.instances {
 		f.Instances = append(f.Instances, i.Name)
-		if *i.missing.Load() == "" {
+		if i.missing.Load().IsZero() {
 			f.Synced = append(f.Synced, i.Name)
 		}
 		f.Conditions[i.Name] = i.Conditions()

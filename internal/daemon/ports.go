@@ -3,9 +3,9 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
+	"reconciler/internal/message"
 	"reconciler/internal/server"
 	"reconciler/internal/server/webhook"
 )
@@ -28,7 +28,7 @@ func (d *Daemon) listen(ctx context.Context) (*ports, error) {
 	}
 	take()
 	if err := checkAPI(c.Server.API); err != nil {
-		return nil, fmt.Errorf("server: %w", err)
+		return nil, message.Within("server", err)
 	}
 	group, err := socketGroup(c.Server)
 	if err != nil {
@@ -74,7 +74,7 @@ func (p *ports) close(ctx context.Context, limit time.Duration) error {
 		err = errors.Join(err, p.webhooks.Close(ctx))
 	}
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("daemon: %w", err)
+		return message.NewError("daemon.of", "why", err)
 	}
 	return nil
 }

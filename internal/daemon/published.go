@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
 	"reconciler/internal/engine"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
@@ -25,7 +25,7 @@ func (d *Daemon) Publish(ctx context.Context) ([]byte, error) {
 	r := d.present()
 	revision, err := d.memory.Store.Revision(ctx, r.config.SourceKey())
 	if err != nil {
-		return nil, fmt.Errorf("state: %w", err)
+		return nil, message.Within("state", err)
 	}
 	instances, errs := make([]*report.PublishedInstance, len(r.instances)), make([]error, len(r.instances))
 	var looking sync.WaitGroup

@@ -3,11 +3,11 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -22,8 +22,8 @@ func (d *Daemon) Ready() error {
 	}
 	var errs []error
 	for _, i := range d.present().instances {
-		if missing := *i.missing.Load(); missing != "" {
-			errs = append(errs, fmt.Errorf("instance %s: %s", i.Name, missing))
+		if missing := *i.missing.Load(); !missing.IsZero() {
+			errs = append(errs, message.Within(ofInstance(i.Name), &message.Error{Message: missing}))
 		}
 	}
 	d.observed.Store(len(errs) == 0)
@@ -31,7 +31,7 @@ func (d *Daemon) Ready() error {
 		return nil
 	}
 	for _, o := range d.parts.outages() {
-		errs = append(errs, fmt.Errorf("%s: no usable answer (%s)", o.Kind, o.Reason))
+		errs = append(errs, message.NewError("daemon.no-answer", "part", o.Kind, "reason", o.Reason))
 	}
 	return errors.Join(errs...)
 }
@@ -65,12 +65,12 @@ func (r *runner) event(event plan.Event) {
 // observe notes what a sync could not observe, until a sync observed everything.
 func (i *instance) observe(event plan.Event) {
 	missing := *i.missing.Load()
-	if missing == "" {
+	if missing.IsZero() {
 		return
 	}
 	switch event.Kind {
 	case plan.SyncFailed:
-		missing = "its first sync failed; the log says why"
+		missing = message.New("daemon.first-sync-failed")
 	case plan.SyncDone:
 		missing = i.unobserved(*event.Plan)
 	default:
@@ -79,16 +79,16 @@ func (i *instance) observe(event plan.Event) {
 	i.missing.Store(&missing)
 }
 
-// unobserved says what of the registry a plan was made without; empty if nothing.
-func (i *instance) unobserved(p plan.Plan) string {
+// unobserved says what of the registry a plan was made without; zero if nothing.
+func (i *instance) unobserved(p plan.Plan) message.Message {
 	n := slices.IndexFunc(p.Findings, func(f finding.Finding) bool { return f.Code == "observation-unknown" })
 	switch {
 	case n < 0:
-		return ""
+		return message.Message{}
 	case p.Findings[n].File == "":
-		return fmt.Sprintf("not observed: %s", p.Findings[n].Message.Args.Get("unknown"))
+		return message.New("daemon.not-observed", "why", p.Findings[n].Message.Args.Get("unknown"))
 	}
-	return "not observed in full yet: the registry did not answer for every binding"
+	return message.New("daemon.not-observed-in-full")
 }
 
 func (d *Daemon) logEvent(ev plan.Event) {

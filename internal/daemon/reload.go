@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"reflect"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 	"reconciler/internal/source/folder"
@@ -134,18 +134,18 @@ func (r *reloader) take(ctx context.Context, stop func()) func() {
 }
 
 // errRefused is the reason to refuse a configuration with findings.
-var errRefused = errors.New("it has findings of severity error")
+var errRefused = message.NewError("daemon.has-errors")
 
 // next reads the configuration and builds its runner. With an error it cannot be
 // taken; the findings may be the reason.
 func (r *reloader) next() (_ *runner, found []finding.Finding, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("a fault of this program, please report it: panic with %T", v)
+			err = binding.BugOf(v)
 		}
 	}()
 	if r.reload.Path == "" {
-		return nil, nil, errors.New("this daemon was started without a configuration file")
+		return nil, nil, message.NewError("daemon.no-file")
 	}
 	r.tried, err = config.Read(r.reload.Path)
 	if err != nil {

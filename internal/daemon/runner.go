@@ -8,6 +8,7 @@ import (
 
 	"reconciler/internal/config"
 	"reconciler/internal/engine"
+	"reconciler/internal/message"
 	"reconciler/internal/metrics"
 	"reconciler/internal/reconcile"
 )
@@ -38,8 +39,8 @@ type runner struct {
 type instance struct {
 	*engine.Instance
 	loop *reconcile.Loop
-	// missing is what has not been observed yet; empty once all was.
-	missing atomic.Pointer[string]
+	// missing is what has not been observed yet; zero once all was.
+	missing atomic.Pointer[message.Message]
 }
 
 // newRunner builds an engine and what runs it. Nothing runs yet, and no call is
@@ -57,7 +58,7 @@ func newRunner(d *Daemon, cfg config.Config) (*runner, error) {
 	starts := reconcile.NewStarts()
 	for _, of := range r.engine.Instances() {
 		i := &instance{Instance: of}
-		i.missing.Store(new("not observed yet"))
+		i.missing.Store(new(message.New("reconcile.unseen")))
 		i.loop = reconcile.NewLoop(of.Reconciler, reconcile.LoopOptions{
 			DriftInterval: cfg.Sync.DriftInterval, Jitter: cfg.Sync.Vary, After: d.o.After, Starts: starts,
 		})

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -49,20 +48,12 @@ func (d *Daemon) suspend(ctx context.Context, who server.Caller, req client.Susp
 			Person: who.Person(req.By), Since: now,
 		}
 		if err := d.memory.Store.PutSuspension(ctx, s); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w%s", message.English(s.What()), err, alreadySuspended(items))
+			return nil, nil, message.Within(s.What(), message.NewError("suspend.not-stored", "why", err, "stored", len(items)))
 		}
 		items = append(items, s)
 		d.askedSuspension(ctx, plan.Suspended, who, s, s.Reason, req.By)
 	}
 	return items, instances, nil
-}
-
-// alreadySuspended says how many suspensions a failure did not prevent.
-func alreadySuspended(items []binding.Suspension) string {
-	if len(items) == 0 {
-		return "; nothing is suspended"
-	}
-	return fmt.Sprintf("; %d are suspended already", len(items))
 }
 
 func checkSuspend(who server.Caller, req client.SuspendRequest, now time.Time) error {
@@ -71,13 +62,13 @@ func checkSuspend(who server.Caller, req client.SuspendRequest, now time.Time) e
 	case err != nil:
 		return err
 	case strings.TrimSpace(req.Reason) == "":
-		return errors.New("a reason is required")
+		return message.NewError("break-glass.no-reason")
 	case req.Until.IsZero():
-		return errors.New("an end is required")
+		return message.NewError("suspend.no-end")
 	case !req.Until.After(now):
-		return fmt.Errorf("%s is in the past", req.Until.UTC().Format(time.RFC3339))
+		return message.NewError("suspend.past", "until", req.Until)
 	case req.Until.After(latest):
-		return fmt.Errorf("%s is too far off: at most 90 days, until %s", req.Until.UTC().Format(time.RFC3339), latest.UTC().Format(time.RFC3339))
+		return message.NewError("suspend.too-far", "until", req.Until, "days", int(binding.MaxSuspension/(24*time.Hour)), "latest", latest)
 	}
 	return nil
 }
@@ -141,15 +132,14 @@ func (r *runner) suspensions(ctx context.Context, scope client.Scope) ([]binding
 	case len(meant) > 0:
 		return meant, nil
 	case len(others) > 0:
-		return nil, fmt.Errorf("all of %s is suspended, not %s alone; `reconciler resume --instance %s` resumes it",
-			message.English(others[0].What()), scope.Binding, others[0].Instance)
+		return nil, message.NewError("suspend.whole", "instance", others[0].Instance, "binding", scope.Binding)
 	case scope.All:
-		return nil, errors.New("no person has suspended anything")
+		return nil, message.NewError("suspend.none")
 	}
 	if _, err := r.scope(scope); err != nil {
 		return nil, err
 	}
-	return nil, errors.New("no person has suspended it; what its declaration suspends is resumed there")
+	return nil, message.NewError("suspend.not-by-person")
 }
 
 // scope are the instances that a request is about; the error says what is wrong
@@ -164,9 +154,9 @@ func (r *runner) scope(scope client.Scope) ([]*instance, error) {
 func checkScope(scope client.Scope) error {
 	switch narrow := scope.Binding != "" || scope.Instance != ""; {
 	case scope.All && narrow:
-		return errors.New("everything is asked for, and a binding or an instance: leave one out")
+		return message.NewError("suspend.all-and-one")
 	case !scope.All && !narrow:
-		return errors.New("nothing is asked for: name a binding, an instance, or everything")
+		return message.NewError("suspend.what")
 	}
 	return nil
 }

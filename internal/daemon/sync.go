@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"reconciler/internal/binding"
@@ -33,7 +32,7 @@ func (d *Daemon) Sync(ctx context.Context, who server.Caller, req client.SyncReq
 		answers[n] = make(chan reconcile.Synced, 1)
 		request.asks[i.Name] = reconcile.Ask{Binding: req.Binding, BreakGlass: glassOf(who, req), Done: func(s reconcile.Synced) { answers[n] <- s }}
 	}
-	var source string
+	var source message.Message
 	if req.Binding == "" {
 		if source, err = r.readSource(ctx, request, req.NoWait); err != nil {
 			return report.SyncResult{}, err
@@ -51,11 +50,11 @@ func (d *Daemon) Sync(ctx context.Context, who server.Caller, req client.SyncReq
 		case s := <-answers[n]:
 			instances[n] = i.synced(s, req.Binding)
 		case <-ctx.Done():
-			return report.SyncResult{}, errors.New("not finished in time, and still running; `reconciler get` shows the outcome")
+			return report.SyncResult{}, message.NewError("sync.runs-on")
 		}
 	}
 	result := report.NewSyncResult(instances)
-	result.Source = source
+	result.SourceUnread(source)
 	if !req.NoWait {
 		result.Problems = d.syncProblems(req, asked)
 	}
@@ -139,13 +138,9 @@ func (r *runner) named(name, of string) ([]*instance, error) {
 	case len(has) > 0:
 		return has, nil
 	case of != "" && !slices.Contains(r.config.InstanceNames(), of):
-		return nil, fmt.Errorf("no instance is called %s%s", of, message.English(manifest.Suggestion(of, r.config.InstanceNames())))
+		return nil, manifest.NoInstance(of, r.config.InstanceNames())
 	}
-	hint := message.English(manifest.Suggestion(name, names))
-	if hint == "" {
-		hint = "; `reconciler get` lists all, and `reconciler sync` without a name looks for new ones"
-	}
-	return nil, fmt.Errorf("no binding is called %s%s", name, hint)
+	return nil, manifest.NoBinding(name, names, "reconciler get")
 }
 
 // bindings are the names that the instance knows, sorted, and those that its first
@@ -177,7 +172,7 @@ func (d *Daemon) resetRepairs(ctx context.Context, i *instance, who server.Calle
 	}
 	lifted, err := i.Reset(context.WithoutCancel(ctx), req.Binding, who.Person(req.By))
 	if err != nil {
-		return fmt.Errorf("nothing was started: %w", err)
+		return message.NewError("sync.not-started", "why", err)
 	}
 	if len(lifted) > 0 {
 		d.log.Info("repairs that were stopped start again", "instance", i.Name, "objects", lifted, "by", req.By)
@@ -189,7 +184,7 @@ func (d *Daemon) resetRepairs(ctx context.Context, i *instance, who server.Calle
 func (i *instance) synced(s reconcile.Synced, only string) report.SyncedInstance {
 	out := report.SyncedInstance{Name: i.Name, Revision: s.Revision, Digest: s.Result.Digest}
 	if s.Err != nil {
-		out.Outcome, out.Message = report.SyncFailed, s.Err.Error()
+		out.Fails(message.Says(s.Err))
 		return out
 	}
 	var outcomes []report.SyncOutcome
@@ -207,20 +202,20 @@ func (i *instance) synced(s reconcile.Synced, only string) report.SyncedInstance
 	}
 	out.Outcome = report.WorstSync(outcomes...)
 	if s.Result.Incomplete {
-		out.Outcome, out.Message = report.SyncFailed, "not everything answered, so less may have been done than is due"
+		out.Fails(message.New("sync.incomplete"))
 	}
 	return out
 }
 
 // redactSync takes secrets out of what foreign answers put into texts.
 func (d *Daemon) redactSync(r *report.SyncResult) {
-	r.Source = d.redactor.Redact(r.Source)
+	r.Source, r.SourceArgs = d.redactor.Redact(r.Source), message.Message{Args: r.SourceArgs}.Map(d.redactor.Redact).Args
 	for n := range r.Instances {
 		i := &r.Instances[n]
-		i.Message = d.redactor.Redact(i.Message)
+		i.Message, i.Args = d.redactor.Redact(i.Message), message.Message{Args: i.Args}.Map(d.redactor.Redact).Args
 		for m := range i.Bindings {
 			b := &i.Bindings[m]
-			b.Message, b.Args = d.redactor.Redact(b.Message), message.Message{ID: b.ID, Args: b.Args}.Map(d.redactor.Redact).Args
+			b.Message, b.Args = d.redactor.Redact(b.Message), message.Message{Args: b.Args}.Map(d.redactor.Redact).Args
 		}
 	}
 }
@@ -236,25 +231,25 @@ type readRequest struct {
 // readSource makes the follower read the source at once, and waits for it unless
 // noWait. It returns why the source was not read. The error is for a wait that
 // ended first.
-func (r *runner) readSource(ctx context.Context, request readRequest, noWait bool) (string, error) {
+func (r *runner) readSource(ctx context.Context, request readRequest, noWait bool) (message.Message, error) {
 	select {
 	case r.readRequests <- request:
 	case <-r.followerEnded:
-		return "", errors.New("the daemon stops, or takes a new configuration; nothing was started, try again")
+		return message.Message{}, message.NewError("sync.not-started", "why", message.NewError("reconcile.stopped"))
 	case <-ctx.Done():
-		return "", errors.New("the daemon reads the source and did not finish in time; nothing was started, try again")
+		return message.Message{}, message.NewError("sync.not-started", "why", message.NewError("sync.reading"))
 	}
 	if noWait {
-		return "", nil
+		return message.Message{}, nil
 	}
 	select {
 	case err := <-request.done:
 		if err != nil {
-			return fmt.Sprintf("the source was not read, and the last snapshot still applies: %v", err), nil
+			return message.New("sync.source-kept", "why", message.Says(err)), nil
 		}
-		return "", nil
+		return message.Message{}, nil
 	case <-ctx.Done():
-		return "", errors.New("the source was not read in time; `reconciler get` shows the outcome")
+		return message.Message{}, message.NewError("sync.source-late")
 	}
 }
 

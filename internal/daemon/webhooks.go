@@ -2,9 +2,9 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 
 	"reconciler/internal/config"
+	"reconciler/internal/message"
 	"reconciler/internal/metrics"
 	"reconciler/internal/server/webhook"
 )
@@ -32,7 +32,7 @@ func (w *webhooks) prepare(config config.Config) (take func(), err error) {
 	settings := config.WebhookSettings()
 	swap, err := w.handler.Prepare(settings)
 	if err != nil {
-		return nil, fmt.Errorf("webhooks: %w", err)
+		return nil, message.Within("webhooks", err)
 	}
 	return func() {
 		swap()

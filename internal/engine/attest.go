@@ -3,16 +3,13 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/manifest"
 	"reconciler/internal/message"
 	"reconciler/internal/reconcile"
-	"reconciler/internal/report"
 )
 
 // Attest records that a person did the steps of a binding, and returns the
@@ -24,7 +21,7 @@ func (e *Engine) Attest(ctx context.Context, who binding.Person, word client.Att
 	}
 	written, err := i.Attest(ctx, word.Binding, who)
 	if none := (*reconcile.NoStepError)(nil); errors.As(err, &none) {
-		err = fmt.Errorf("%w: %s", err, report.English().Text(none.Why()))
+		err = message.Within(err, &message.Error{Message: none.Why()})
 	}
 	return i, written, err
 }
@@ -62,17 +59,13 @@ func (e *Engine) attested(word client.Attestation) (*Instance, error) {
 		for _, i := range waits {
 			on = append(on, i.Name)
 		}
-		return nil, message.NewError("attest.several", "binding", word.Binding, "instances", strings.Join(on, ", "))
+		return nil, message.NewError("attest.several", "binding", word.Binding, "instances", on)
 	case len(has) > 0:
 		return has[0], nil
 	case word.Instance != "" && !slices.Contains(e.o.Config.InstanceNames(), word.Instance):
-		return nil, fmt.Errorf("no instance is called %s%s", word.Instance, message.English(manifest.Suggestion(word.Instance, e.o.Config.InstanceNames())))
+		return nil, manifest.NoInstance(word.Instance, e.o.Config.InstanceNames())
 	case unplanned:
 		return nil, message.NewError("attest.not-looked")
 	}
-	hint := message.English(manifest.Suggestion(word.Binding, names))
-	if hint == "" {
-		hint = "; `reconciler plan --full` lists all"
-	}
-	return nil, fmt.Errorf("no binding is called %s%s", word.Binding, hint)
+	return nil, manifest.NoBinding(word.Binding, names, "reconciler plan --full")
 }

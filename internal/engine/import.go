@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -44,8 +43,7 @@ func (e *Engine) Import(ctx context.Context, name string, progress func(done, of
 	c := &e.o.Config
 	at := slices.Index(c.InstanceNames(), name)
 	if at < 0 {
-		return Found{}, message.NewError("engine.import.none", "instance", name, "suggestion", manifest.Suggestion(name, c.InstanceNames()),
-			"has", strings.Join(c.InstanceNames(), ", "))
+		return Found{}, manifest.NoInstance(name, c.InstanceNames())
 	}
 	cfg := c.Instances[at]
 	driver, err := NewDriver(cfg, e.o.Redactor, nil)

@@ -15,6 +15,16 @@ func Suggestion(wrong string, known []string) message.Message {
 	return message.Message{}
 }
 
+// NoInstance is the error that no instance has a name.
+func NoInstance(name string, known []string) error {
+	return message.NewError("name.no-instance", "name", name, "meant", Suggestion(name, known), "known", known)
+}
+
+// NoBinding is the error that no binding has a name; the command lists all.
+func NoBinding(name string, known []string, command string) error {
+	return message.NewError("name.no-binding", "name", name, "meant", Suggestion(name, known), "command", command)
+}
+
 // nearest is the known word nearest to a wrong one; empty if none is near.
 func nearest(wrong string, known []string) string {
 	const longest = 64

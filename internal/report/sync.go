@@ -42,6 +42,9 @@ type SyncResult struct {
 	// Source says why the source could not be read again; empty where it
 	// could, or was not to be.
 	Source string `json:"source,omitempty"`
+	// SourceID and SourceArgs are Source as data.
+	SourceID   string       `json:"sourceId,omitempty"`
+	SourceArgs message.Args `json:"sourceArgs,omitempty"`
 	// Instances are those that were synced, by name.
 	Instances []SyncedInstance `json:"instances"`
 	Problems
@@ -58,7 +61,10 @@ type SyncedInstance struct {
 	// applied or not everything answered.
 	Outcome SyncOutcome `json:"outcome"`
 	// Message says why where that is not a binding's.
-	Message  string          `json:"message,omitempty"`
+	Message string `json:"message,omitempty"`
+	// ID and Args are the message as data.
+	ID       string          `json:"id,omitempty"`
+	Args     message.Args    `json:"args,omitempty"`
 	Bindings []SyncedBinding `json:"bindings"`
 }
 
@@ -85,6 +91,17 @@ func NewSyncResult(instances []SyncedInstance) SyncResult {
 	return SyncResult{APIVersion: binding.APIVersion, Kind: KindSyncResult, Instances: some(instances)}
 }
 
+// SourceUnread says why the source could not be read again; the zero message says
+// nothing.
+func (r *SyncResult) SourceUnread(why message.Message) {
+	r.Source, r.SourceID, r.SourceArgs = English().Text(why), why.ID, why.Args
+}
+
+// Fails says that nothing was applied to the instance or not everything answered.
+func (i *SyncedInstance) Fails(why message.Message) {
+	i.Outcome, i.Message, i.ID, i.Args = SyncFailed, English().Text(why), why.ID, why.Args
+}
+
 // Has says whether the outcome of some instance or binding is o.
 func (r SyncResult) Has(o SyncOutcome) bool {
 	return slices.ContainsFunc(r.Instances, func(i SyncedInstance) bool {
@@ -106,7 +123,7 @@ func WorstSync(outcomes ...SyncOutcome) SyncOutcome {
 func Sync(w io.Writer, r SyncResult, style Style) error {
 	p := &page{style: style}
 	if r.Source != "" {
-		p.fold("! ", r.Source)
+		p.fold("! ", p.words(MessageOf(r.SourceID, r.SourceArgs, r.Source)))
 	}
 	problems := r.Problems
 	if r.Source != "" { // It is reported already.
@@ -117,13 +134,13 @@ func Sync(w io.Writer, r SyncResult, style Style) error {
 	for _, i := range r.Instances {
 		p.line(p.style.paint(bold, clean(i.Name)), "  ", clean(string(i.Outcome)), p.at(i.Revision))
 		if i.Message != "" {
-			p.fold("  ", i.Message)
+			p.fold("  ", p.words(MessageOf(i.ID, i.Args, i.Message)))
 		}
 		for _, b := range i.Bindings {
 			word := p.style.paint(syncColor(b.Outcome), pad(clean(string(b.Outcome)), len(SyncUnchanged)))
 			p.line("  ", word, "  ", clean(b.Name), "  Ready=", clean(string(b.Ready)), " ", clean(cmp.Or(b.Reason, "-")))
 			if b.Message != "" {
-				p.fold("             ", p.words(known(message.Message{ID: b.ID, Args: b.Args}, b.Message)))
+				p.fold("             ", p.words(MessageOf(b.ID, b.Args, b.Message)))
 			}
 		}
 	}
