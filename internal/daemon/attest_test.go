@@ -115,7 +115,7 @@ func TestStepsOfOneNameOnTwoInstancesAreAttestedOneByOne(t *testing.T) {
 	if said, err := p.attest(client.Attestation{Binding: "move", By: "Ada"}); err == nil || !strings.Contains(err.Error(), "say which with --instance") {
 		t.Errorf("got %q, %v", said, err)
 	}
-	for name, want := range map[string]string{edge: "is not bound to edge-shanghai any more", prod: "is bound to prod-hangzhou"} {
+	for name, want := range map[string]string{edge: "is no longer bound to edge-shanghai", prod: "is bound to prod-hangzhou"} {
 		if said, err := p.attest(client.Attestation{Binding: "move", By: "Ada", Instance: name}); err != nil || !strings.Contains(said, want) {
 			t.Errorf("got %q, %v, want %q", said, err, want)
 		}
