@@ -15,7 +15,6 @@ import (
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"github.com/nicksnyder/go-i18n/v2/i18n/template"
 	"golang.org/x/text/language"
-	"gopkg.in/yaml.v3"
 
 	"reconciler/internal/message"
 )
@@ -28,7 +27,7 @@ var catalogue embed.FS
 
 // Language turns messages into text. A nil Language is English.
 type Language struct {
-	localizer *i18n.Localizer
+	catalogue *wordings
 	// location is the zone of times; nil is UTC.
 	location *time.Location
 }
@@ -38,7 +37,7 @@ func (l *Language) In(location *time.Location) *Language {
 	if l == nil {
 		l = English()
 	}
-	return &Language{l.localizer, location}
+	return &Language{l.catalogue, location}
 }
 
 // time is a time in the zone of the language's location.
@@ -61,11 +60,7 @@ func embedded(tag language.Tag) *Language {
 	if err != nil {
 		panic(err) // It is embedded.
 	}
-	l, err := NewLanguage(tag, data)
-	if err != nil {
-		panic(err) // A test reads it.
-	}
-	return l
+	return &Language{catalogue: newWordings(tag, data)}
 }
 
 // languages are those of the catalogue, in the order of matcher.
@@ -114,11 +109,8 @@ func init() { message.ErrorText(func(m message.Message) string { return English(
 
 // NewLanguage reads a file of the catalogue.
 func NewLanguage(tag language.Tag, data []byte) (*Language, error) {
-	bundle := i18n.NewBundle(tag)
-	if _, err := bundle.ParseMessageBytes(tag, data, yaml.Unmarshal); err != nil {
-		return nil, err
-	}
-	return &Language{localizer: i18n.NewLocalizer(bundle, tag.String())}, nil
+	w := newWordings(tag, data)
+	return &Language{catalogue: w}, w.readAll()
 }
 
 // Text is a message in words; empty for the zero Message. What the language
@@ -144,7 +136,7 @@ func (l *Language) text(m message.Message) (string, error) {
 	for _, arg := range m.Args {
 		data[arg.Name] = l.value(arg.Value)
 	}
-	text, err := l.localizer.Localize(&i18n.LocalizeConfig{
+	text, err := l.catalogue.localize(&i18n.LocalizeConfig{
 		MessageID: m.ID, TemplateData: data, PluralCount: m.Args.Get("count"), TemplateParser: words,
 	})
 	return text, err

@@ -1,7 +1,10 @@
 package report_test
 
 import (
+	"os"
 	"testing"
+
+	"golang.org/x/text/language"
 
 	"reconciler/internal/message"
 	"reconciler/internal/report"
@@ -43,6 +46,20 @@ func TestALocaleHasALanguage(t *testing.T) {
 	} {
 		if got := languageOf(report.LanguageOfLocale(locale)); got != want {
 			t.Errorf("%q: got %q, want %q", locale, got, want)
+		}
+	}
+}
+
+// TestTheWholeCatalogueCanBeRead reads what a program reads section by section.
+func TestTheWholeCatalogueCanBeRead(t *testing.T) {
+	t.Parallel()
+	for _, name := range report.Languages() {
+		data, err := os.ReadFile("messages/" + name + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := report.NewLanguage(language.MustParse(name), data); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -81,6 +81,9 @@ func width(text string) int {
 }
 
 func runeWidth(r rune) int {
+	if r <= unicode.MaxASCII {
+		return 1
+	}
 	if unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) {
 		return 0
 	}
