@@ -14,6 +14,7 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/config"
+	"reconciler/internal/confine"
 	"reconciler/internal/manifest"
 	"reconciler/internal/message"
 	"reconciler/internal/report"
@@ -46,6 +47,9 @@ a binding changes, until you interrupt it or the daemon ends.`,
   reconciler get payments-gitlab --output yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.names = args
+			if !opts.watch {
+				defer confine.CollectLess()()
+			}
 			return runGet(cmd.Context(), opts)
 		},
 	}
@@ -123,11 +127,17 @@ func takes(flag, value string, known ...string) error {
 // ask asks the daemon for what was asked for. What the daemon says about itself goes
 // to aside.
 func (o *getOptions) ask(ctx context.Context, daemon *client.Client, aside io.Writer) (view report.BindingView, err error) {
+	var of client.Daemon
+	described := make(chan error, 1)
+	go func() {
+		var err error
+		of, err = daemon.Daemon(ctx)
+		described <- err
+	}()
 	statuses, err := o.bindings(ctx, daemon)
-	if err != nil {
-		return view, err
+	if failed := <-described; err == nil {
+		err = failed
 	}
-	of, err := daemon.Daemon(ctx)
 	if err != nil {
 		return view, err
 	}

@@ -16,17 +16,17 @@ import (
 // Bindings are the daemon's bindings as they stand. Where nothing listens on
 // the socket the error is ErrNoDaemon.
 func (c *Client) Bindings(ctx context.Context) ([]binding.Status, error) {
-	var statuses []report.StatusObject
-	err := c.get(ctx, BindingsPath, &statuses)
-	return report.StatusesOf(statuses), err
+	var list statusList
+	err := c.get(ctx, BindingsPath, &list)
+	return list.statuses, err
 }
 
 // Rows are Bindings with what a table of them shows, and nothing else. An older
 // daemon answers with everything.
 func (c *Client) Rows(ctx context.Context) ([]binding.Status, error) {
-	var statuses []report.StatusObject
-	err := c.get(ctx, BindingsPath+query("view", RowsView), &statuses)
-	return report.StatusesOf(statuses), err
+	var list statusList
+	err := c.get(ctx, BindingsPath+query("view", RowsView), &list)
+	return list.statuses, err
 }
 
 // Memory is what the daemon remembers of an instance.

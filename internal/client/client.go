@@ -115,7 +115,14 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, out
 		return c.unreached(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	answer := io.LimitReader(resp.Body, maxAnswer)
+	if list, ok := out.(*statusList); ok && resp.StatusCode == http.StatusOK {
+		if err := list.read(answer); err != nil {
+			return c.failed(message.NewError("daemon.answer", "path", path, "why", err))
+		}
+		return nil
+	}
+	text, err := io.ReadAll(answer)
 	if err != nil {
 		return c.failed(err)
 	}

@@ -1,0 +1,43 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"reflect"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/report"
+)
+
+// statusList is a list of bindings, which is read while the daemon still writes it:
+// its text is never in memory at once.
+type statusList struct{ statuses []binding.Status }
+
+func (l *statusList) read(from io.Reader) error {
+	decoder := json.NewDecoder(from)
+	begin, err := decoder.Token()
+	if err != nil {
+		return ended(err)
+	}
+	if begin != json.Delim('[') {
+		return &json.UnmarshalTypeError{Value: "value", Type: reflect.TypeFor[[]report.StatusObject](), Offset: decoder.InputOffset()}
+	}
+	for decoder.More() {
+		objects := make([]report.StatusObject, 1)
+		if err := decoder.Decode(&objects[0]); err != nil {
+			return ended(err)
+		}
+		l.statuses = append(l.statuses, report.StatusesOf(objects)...)
+	}
+	_, err = decoder.Token()
+	return ended(err)
+}
+
+// ended is the error of an answer: its end comes too early wherever it comes.
+func ended(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
