@@ -2,7 +2,6 @@ package binding
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"reconciler/internal/message"
@@ -38,11 +37,6 @@ type JournalDamage struct {
 	Segment string `json:"segment"`
 	Offset  int64  `json:"offset"`
 	Entry   uint64 `json:"entry"`
-}
-
-// String is the place, and the problem's code.
-func (d JournalDamage) String() string {
-	return fmt.Sprintf("%s, byte %d, entry %d: %s", d.Segment, d.Offset, d.Entry, d.Problem)
 }
 
 // Message is the damage in words.

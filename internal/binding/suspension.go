@@ -27,6 +27,17 @@ type Suspension struct {
 	Person
 	// Since is when it was said.
 	Since time.Time `json:"since"`
+	// Damage, if not nil, is that of the journal, which suspends the instance.
+	// JSON has the Reason only, which says so in English.
+	Damage *JournalDamage `json:"-"`
+}
+
+// Why is the reason as a message.
+func (s Suspension) Why() message.Message {
+	if s.Damage != nil {
+		return message.New("state.held", "damage", s.Damage.Message())
+	}
+	return message.Verbatim(s.Reason)
 }
 
 // Active says whether the suspension still holds at now.

@@ -40,7 +40,7 @@ func TestTheStateFileOpensAndLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	if store.Notice() != "" {
+	if !store.Notice().IsZero() {
 		t.Fatal(store.Notice())
 	}
 	ctx := t.Context()

@@ -56,7 +56,7 @@ func (d *Daemon) AcceptJournal(ctx context.Context, who server.Caller, request c
 	}
 	d.journalSince.Store(new(d.now()))
 	d.readJournal()
-	d.log.Warn("a person accepted the damaged journal", "by", request.By, "caller", who, "damage", damage.String())
+	d.log.Warn("a person accepted the damaged journal", "by", request.By, "caller", who, "damage", message.English(damage.Message()))
 	for _, i := range r.instances {
 		i.loop.Ask(reconcile.Ask{})
 	}

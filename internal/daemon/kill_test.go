@@ -294,7 +294,7 @@ func (k *killing) check(inCall, kills int) {
 		t.Fatalf("the state file does not open: %v", err)
 	}
 	defer func() { _ = store.Close() }()
-	if notice := store.Notice(); notice != "" {
+	if notice := store.Notice(); !notice.IsZero() {
 		t.Errorf("the state file was damaged: %s", notice)
 	}
 	records, err := store.Records(t.Context(), prod)

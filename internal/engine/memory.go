@@ -105,8 +105,8 @@ func (m *Memory) open(path string, log *slog.Logger) error {
 
 // report logs what was wrong with the state.
 func (m *Memory) report(log *slog.Logger) {
-	if notice := m.Store.Notice(); notice != "" {
-		log.Warn("state file made anew from the journal", "reason", notice)
+	if notice := m.Store.Notice(); !notice.IsZero() {
+		log.Warn("state file rebuilt from the journal", "reason", message.English(notice))
 	}
 	if m.Store.Torn() {
 		log.Warn("the journal's last entry was not written in full before a crash; it never counted and was cut off")

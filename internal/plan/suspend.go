@@ -18,7 +18,7 @@ func (m *maker) suspended(declared *binding.Suspend, names ...string) (why messa
 		if !s.Active(m.in.Now) || !s.Holds(names...) {
 			continue
 		}
-		person := message.New("reason.suspended", "until", s.Until, "by", s.By, "reason", message.Foreign(s.Reason))
+		person := message.New("reason.suspended", "until", s.Until, "by", s.By, "reason", s.Why())
 		if !why.IsZero() {
 			person = message.New("reason.and", "first", why, "second", person)
 		}
@@ -114,7 +114,7 @@ func (m *maker) suspensionsEnded() {
 			continue
 		}
 		f := finding.New("suspend-ended", message.New("plan.suspension-ended",
-			"what", s.What(), "by", s.By, "until", s.Until, "reason", message.Foreign(s.Reason)))
+			"what", s.What(), "by", s.By, "until", s.Until, "reason", s.Why()))
 
 		for i := range m.in.Declarations {
 			if d := &m.in.Declarations[i]; d.Name == s.Binding {

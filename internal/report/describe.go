@@ -285,7 +285,7 @@ func (p *page) identity(d Description) []field {
 		fields = append(fields, field{"declaration", text(message.New("describe.suspended", "until", fmt.Sprint(s.Until), "by", message.Foreign(s.Owner), "reason", message.Foreign(s.Reason)))})
 	}
 	for _, s := range d.Suspensions {
-		held := message.New("describe.suspended", "until", s.Until, "by", message.Foreign(s.By), "reason", message.Foreign(s.Reason))
+		held := message.New("describe.suspended", "until", s.Until, "by", message.Foreign(s.By), "reason", s.Why())
 		fields = append(fields, field{"suspension", text(message.New("describe.asked", "what", held, "at", s.Since, "proven", cmp.Or(s.Proven, nothing)))})
 	}
 	if r := d.Status.Retry; r != nil {

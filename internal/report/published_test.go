@@ -49,8 +49,10 @@ func fill(t *testing.T, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
 		v.SetString("gitlab")
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		v.SetInt(7)
+	case reflect.Uint64:
+		v.SetUint(7)
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Pointer:
@@ -168,7 +170,7 @@ func TestASnapshotPublishesAllButFingerprints(t *testing.T) {
 	}
 	suspension := filled[binding.Suspension](t)
 	held := report.NewPublishedSuspension(suspension).Suspension(suspension.Instance)
-	suspension.Proven = ""
+	suspension.Proven, suspension.Damage = "", nil // What is damaged is in the reason too.
 	if diff := cmp.Diff(suspension, held); diff != "" {
 		t.Errorf("suspension (-want +got)\n%s", diff)
 	}

@@ -38,7 +38,7 @@ func NewSuspensionList(items []binding.Suspension, unsettled []string) Suspensio
 func Suspended(w io.Writer, l SuspensionList, style Style) error {
 	p := &page{style: style}
 	for _, s := range l.Items {
-		p.say(message.New("suspend.suspended", "what", s.What(), "until", s.Until, "by", s.By, "reason", message.Foreign(s.Reason)))
+		p.say(message.New("suspend.suspended", "what", s.What(), "until", s.Until, "by", s.By, "reason", s.Why()))
 	}
 	p.unsettled(l)
 	return p.writeTo(w)
@@ -48,7 +48,7 @@ func Suspended(w io.Writer, l SuspensionList, style Style) error {
 func Resumed(w io.Writer, l SuspensionList, style Style) error {
 	p := &page{style: style}
 	for _, s := range l.Items {
-		p.say(message.New("suspend.resumed", "what", s.What(), "until", s.Until, "by", s.By, "reason", message.Foreign(s.Reason)))
+		p.say(message.New("suspend.resumed", "what", s.What(), "until", s.Until, "by", s.By, "reason", s.Why()))
 	}
 	return p.writeTo(w)
 }

@@ -3,8 +3,6 @@ package state
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 
 	"reconciler/internal/binding"
@@ -16,7 +14,7 @@ import (
 const historyAccept = "accept-journal"
 
 // errNotDamaged is returned by Accept where there is nothing to accept.
-var errNotDamaged = errors.New("the journal is not damaged: there is nothing to accept")
+var errNotDamaged = message.NewError("state.not-damaged")
 
 // Accept continues with what the store holds although its journal is damaged,
 // because a person says so. The damaged journal is put aside, and the next one is
@@ -26,11 +24,11 @@ func (s *Store) Accept(_ context.Context, who binding.Person, entry uint64, at t
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.damage == nil {
-		return binding.JournalDamage{}, fmt.Errorf("state: %w", errNotDamaged)
+		return binding.JournalDamage{}, message.Within("state", errNotDamaged)
 	}
 	damage := *s.damage
 	if entry > 0 && entry != damage.Entry {
-		return binding.JournalDamage{}, fmt.Errorf("state: the damage is not at entry %d (%s): verify the journal again before you accept it", entry, damage)
+		return binding.JournalDamage{}, message.NewError("state.other-damage", "entry", entry, "damage", damage.Message())
 	}
 	m := message.New("history.journal-accepted", "damage", damage.Message())
 	said, err := json.Marshal(binding.HistoryEntry{
@@ -47,7 +45,7 @@ func (s *Store) Accept(_ context.Context, who binding.Person, entry uint64, at t
 		err = s.beginAside(j, max(s.found.segment, 1)+1, held.dump)
 	}
 	if err != nil {
-		return binding.JournalDamage{}, fmt.Errorf("state: accept: %w", err)
+		return binding.JournalDamage{}, message.NewError("state.accept", "err", err)
 	}
 	s.serve(j, held)
 	return damage, nil

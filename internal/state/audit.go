@@ -3,9 +3,10 @@ package state
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 )
@@ -29,7 +30,7 @@ func ReadJournal(path string, visit func(binding.JournalEntry) error) (binding.J
 	damage, _, err := s.assess(func(p place) error { return visit(shown(p)) })
 	found := s.found
 	if err != nil {
-		return binding.JournalState{}, fmt.Errorf("state: read the journal %s: %w", s.folder, err)
+		return binding.JournalState{}, message.NewError("state.read-journal", "folder", s.folder, "err", err)
 	}
 	return binding.JournalState{
 		Folder: s.folder, Segments: len(found.segments), First: found.first.Number, Last: found.last.Number, Hash: found.last.Hash,

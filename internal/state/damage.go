@@ -1,14 +1,15 @@
 package state
 
 import (
-	"errors"
 	"time"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 )
 
 // ErrDamaged is returned by whatever writes to a store whose journal is damaged.
-var ErrDamaged = errors.New("the journal is damaged, so nothing is changed until a person accepts it: see `reconciler audit verify`, then run `reconciler audit accept`")
+var ErrDamaged = message.NewError("state.damaged")
 
 // endOfTime is the end of what only a person ends.
 var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
@@ -18,7 +19,7 @@ var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 func held(instance string, d *binding.JournalDamage) binding.Suspension {
 	return binding.Suspension{
 		Instance: instance, Until: endOfTime, Person: binding.Person{By: "reconciler"},
-		Reason: "the journal is damaged (" + d.String() + "); see reconciler audit verify, then run reconciler audit accept",
+		Reason: message.English(binding.Suspension{Damage: d}.Why()), Damage: d,
 	}
 }
 

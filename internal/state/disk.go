@@ -2,10 +2,11 @@ package state
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"reconciler/internal/message"
 )
 
 // disk is how the journal changes files. Every step passes fault, so that tests
@@ -59,14 +60,14 @@ func (d disk) rename(from, to string) error {
 		return err
 	}
 	if err := d.syncFolder(filepath.Dir(to)); err != nil {
-		return fmt.Errorf("%w: %w", errUnsynced, err)
+		return message.Within(errUnsynced, err)
 	}
 	return nil
 }
 
 // errUnsynced says that something has its new name, and may lose it again when
 // the machine stops.
-var errUnsynced = errors.New("not certain to be on disk")
+var errUnsynced = message.NewError("state.unsynced")
 
 // remove removes a file or a folder with what is in it, if it is there.
 func (d disk) remove(path string) error {

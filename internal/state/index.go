@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"reconciler/internal/message"
+
 	"go.etcd.io/bbolt"
 	bbolterrors "go.etcd.io/bbolt/errors"
 
@@ -30,7 +32,7 @@ const (
 )
 
 // errUnusable marks a file that is there and is no index of ours.
-var errUnusable = errors.New("not a usable state file")
+var errUnusable = message.NewError("state.unusable")
 
 // index is an index that is open, as it was found.
 type index struct {
@@ -104,7 +106,7 @@ func (x *index) inspect(readOnly bool) error {
 func (x index) whole(tx *bbolt.Tx) error {
 	info, err := x.file.Stat()
 	if err == nil && info.Size() < tx.Size() {
-		err = fmt.Errorf("%w: it is cut short: %d bytes of %d are there", errUnusable, info.Size(), tx.Size())
+		err = message.NewError("state.cut-short", "what", errUnusable, "is", info.Size(), "want", tx.Size())
 	}
 	return err
 }
@@ -119,7 +121,7 @@ func openError(err error) error {
 	case errors.As(err, &path):
 		return err
 	default:
-		return fmt.Errorf("%w: %w", errUnusable, err)
+		return message.Within(errUnusable, err)
 	}
 }
 
@@ -128,7 +130,7 @@ func prepare(tx *bbolt.Tx) error {
 	first, _ := tx.Cursor().First()
 	for _, name := range buckets() {
 		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
-			return fmt.Errorf("make bucket %s: %w", name, err)
+			return message.NewError("state.make-bucket", "bucket", name, "err", err)
 		}
 	}
 	if first != nil {
@@ -136,7 +138,7 @@ func prepare(tx *bbolt.Tx) error {
 	}
 	meta := tx.Bucket([]byte(bucketMeta))
 	if err := meta.Put([]byte(keyKey), newKey()); err != nil {
-		return fmt.Errorf("keep the key: %w", err)
+		return message.NewError("state.keep-key", "err", err)
 	}
 	if err := putPosition(tx, position{}); err != nil {
 		return err
@@ -148,10 +150,10 @@ func prepare(tx *bbolt.Tx) error {
 func inspect(tx *bbolt.Tx) error {
 	meta := tx.Bucket([]byte(bucketMeta))
 	if meta == nil || !bytes.Equal(meta.Get([]byte("format")), []byte(format)) {
-		return fmt.Errorf("%w: of another program or another version of this one", errUnusable)
+		return message.NewError("state.other-program", "what", errUnusable)
 	}
 	if len(meta.Get([]byte(keyKey))) != keySize {
-		return fmt.Errorf("%w: its key is missing", errUnusable)
+		return message.NewError("state.no-key", "what", errUnusable)
 	}
 	for _, name := range buckets() {
 		b := tx.Bucket([]byte(name))
@@ -159,7 +161,7 @@ func inspect(tx *bbolt.Tx) error {
 			continue
 		}
 		if b == nil {
-			return fmt.Errorf("%w: bucket %s is missing", errUnusable, name)
+			return message.NewError("state.no-bucket", "what", errUnusable, "bucket", name)
 		}
 		if err := readAll(b, decoderOf(name)); err != nil {
 			return err
@@ -204,7 +206,7 @@ func readAll(b *bbolt.Bucket, decode func([]byte) error) error {
 			return nil
 		}
 		if err := decode(v); err != nil {
-			return fmt.Errorf("%w: an entry cannot be read", errUnusable)
+			return message.NewError("state.unreadable-entry", "what", errUnusable)
 		}
 		return nil
 	})
@@ -218,7 +220,7 @@ func (x index) fill(from *table, upTo link) error {
 				continue
 			}
 			if err := tx.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, bbolterrors.ErrBucketNotFound) {
-				return fmt.Errorf("empty bucket %s: %w", name, err)
+				return message.NewError("state.empty-bucket", "bucket", name, "err", err)
 			}
 		}
 		if err := prepare(tx); err != nil {
@@ -244,7 +246,7 @@ func guarded(do func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("%w: damaged: %v", errUnusable, v)
+			err = message.NewError("state.damaged-file", "what", errUnusable, "err", message.Foreign(fmt.Sprint(v)))
 		}
 	}()
 	return do()
@@ -267,7 +269,7 @@ func asideOf(path string) (string, error) {
 			return aside, nil //nolint:nilerr // Nothing has this name.
 		}
 	}
-	return "", fmt.Errorf("there are %d broken ones already: look at them and remove them", maxBroken)
+	return "", message.NewError("state.too-many-broken", "most", maxBroken)
 }
 
 // copyAside keeps a copy of an index under a free name.

@@ -3,8 +3,9 @@ package state
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"slices"
+
+	"reconciler/internal/message"
 
 	"go.etcd.io/bbolt"
 )
@@ -45,7 +46,7 @@ func applyTo(tx *bbolt.Tx, o operation) error {
 		b, err = b.CreateBucketIfNotExists([]byte(o.Instance))
 	}
 	if err != nil {
-		return fmt.Errorf("bucket %s: %w", o.Bucket, err)
+		return message.NewError("state.bucket", "bucket", o.Bucket, "err", err)
 	}
 	switch o.Do {
 	case doPut:

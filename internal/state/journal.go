@@ -2,11 +2,12 @@ package state
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 // limits bound a journal.
@@ -124,7 +125,7 @@ func (j *journal) put(e entry) error {
 	e.Number, e.Time = j.last.Number+1, time.Now().UTC()
 	line, now, err := appendLine(nil, j.last, e)
 	if err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return message.NewError("state.journal", "err", err)
 	}
 	j.uneven = true
 	err = j.disk.write(j.file, line, j.end)
@@ -132,7 +133,7 @@ func (j *journal) put(e entry) error {
 		err = j.disk.sync(j.file)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("journal: write an entry: %w", err), j.even())
+		return errors.Join(message.NewError("state.write-entry", "err", err), j.even())
 	}
 	j.uneven, j.last, j.end = false, now, j.end+int64(len(line))
 	for _, o := range e.Operations {
@@ -146,7 +147,7 @@ func (j *journal) put(e entry) error {
 func (j *journal) even() error {
 	if j.next != nil {
 		if err := j.disk.syncFolder(j.folder); err != nil {
-			return fmt.Errorf("journal: keep the segment that was begun: %w", err)
+			return message.NewError("state.keep-segment", "err", err)
 		}
 		j.use(*j.next)
 	}
@@ -158,7 +159,7 @@ func (j *journal) even() error {
 		err = j.disk.sync(j.file)
 	}
 	if err != nil {
-		return fmt.Errorf("journal: cut off an entry that was not written in full: %w", err)
+		return message.NewError("state.cut-off", "err", err)
 	}
 	j.uneven, j.reserved = false, 0
 	return nil
@@ -170,11 +171,10 @@ func (j *journal) inPlace() error {
 	path := filepath.Join(j.folder, segmentName(j.segment))
 	open, err := j.file.Stat()
 	if err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return message.NewError("state.journal", "err", err)
 	}
 	if named, err := os.Lstat(path); err != nil || !os.SameFile(open, named) {
-		return errors.Join(fmt.Errorf("journal: %s was removed or replaced while it was in use, so nothing is written: "+
-			"stop the daemon, put the journal back, and start it again", path), err)
+		return errors.Join(message.NewError("state.replaced", "file", path), err)
 	}
 	return nil
 }
@@ -217,7 +217,7 @@ func (j *journal) reserveIn(file *os.File, end int64) error {
 		err = j.disk.sync(file)
 	}
 	if err != nil {
-		return fmt.Errorf("journal: reserve %d bytes: %w", 2*want, err)
+		return message.NewError("state.reserve", "size", 2*want, "err", err)
 	}
 	j.reserved = end + 2*want
 	return nil
@@ -236,7 +236,7 @@ func openJournal(j *journal, found scanned) error {
 	j.first, j.segment, j.last, j.start, j.end = found.segments[0], found.segment, found.last, found.start, found.end
 	var err error
 	if j.file, err = os.OpenFile(filepath.Join(j.folder, segmentName(j.segment)), os.O_RDWR, 0o600); err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return message.NewError("state.journal", "err", err)
 	}
 	j.uneven, j.rotateAt = true, j.limits.segment
 	if err := j.even(); err != nil {

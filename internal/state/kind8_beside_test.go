@@ -139,7 +139,7 @@ func TestKind8WhatAnEarlierVersionWroteMovesAlsoIfThatIsInterrupted(t *testing.T
 		}
 		s = open(t, path)
 		got, err := s.Revision(t.Context(), "i0")
-		if err != nil || got != "newer" || s.Damage() != nil || s.Notice() != "" {
+		if err != nil || got != "newer" || s.Damage() != nil || !s.Notice().IsZero() {
 			t.Fatalf("interrupted at step %d: %q, %v, damage %v, notice %q", at, got, err, s.Damage(), s.Notice())
 		}
 		sameButSuspended(t, "moved", holds[:4], everything(t, s)[:4])

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/state"
 )
 
@@ -49,7 +50,7 @@ func TestKind8AnUnusableStateFileWithoutAJournalChangesNothing(t *testing.T) {
 			must(t, err)
 			must(t, s.PutRecord(t.Context(), record("i0", "new")))
 			must(t, s.Close())
-			if s = open(t, path); s.Damage() != nil || strings.Contains(s.Notice(), "broken") {
+			if s = open(t, path); s.Damage() != nil || strings.Contains(message.English(s.Notice()), "broken") {
 				t.Errorf("after it was accepted: %v, %q", s.Damage(), s.Notice())
 			}
 		})

@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"fmt"
+
+	"reconciler/internal/message"
 )
 
 const (
@@ -21,8 +21,8 @@ const (
 var firstHash = hex.EncodeToString(make([]byte, sha256.Size))
 
 var (
-	errLine   = errors.New("not a whole entry")
-	errFormat = errors.New("written by a later version of this program")
+	errLine   = message.NewError("state.half-entry")
+	errFormat = message.NewError("state.later-version")
 )
 
 // appendLine appends an entry as the journal's files hold it, and returns its
@@ -33,7 +33,7 @@ func appendLine(to []byte, last link, e entry) ([]byte, link, error) {
 		return nil, link{}, err
 	}
 	if len(payload) > maxLine-2*hashLength-3 {
-		return nil, link{}, fmt.Errorf("an entry of %d bytes is longer than %d", len(payload), maxLine)
+		return nil, link{}, message.NewError("state.long-entry", "is", len(payload), "most", maxLine)
 	}
 	now := link{last.Journal, e.Number, hashOf(last.Journal, last.Hash, payload)}
 	to = append(append(append(to, now.Hash...), ' '), last.Hash...)

@@ -2,10 +2,11 @@ package state
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"time"
+
+	"reconciler/internal/message"
 
 	"go.etcd.io/bbolt"
 )
@@ -21,7 +22,7 @@ func NewMemory() *Store { return &Store{table: withKey(newTable())} }
 func Load(path string) (*Store, error) {
 	s, err := read(path)
 	if err != nil {
-		return nil, fmt.Errorf("state: read %s: %w", path, err)
+		return nil, message.NewError("state.read", "file", path, "err", err)
 	}
 	return s, nil
 }
@@ -33,7 +34,7 @@ func read(path string) (*Store, error) {
 	switch s.index, err = openReadOnly(path, lockTimeout); {
 	case errors.Is(err, fs.ErrNotExist):
 	case errors.Is(err, errUnusable):
-		s.unusable, s.notice = true, fmt.Sprintf("the state file %s cannot be used (%v)", path, err)
+		s.unusable, s.notice = true, message.New("state.file-unusable", "file", path, "why", err)
 	case err != nil:
 		return nil, err
 	default:
@@ -61,7 +62,7 @@ func openReadOnly(path string, wait time.Duration) (index, error) {
 		return index{}, err
 	}
 	if info.Size() == 0 {
-		return index{}, fmt.Errorf("%s is empty: %w", path, fs.ErrNotExist)
+		return index{}, message.NewError("state.empty", "file", path, "err", fs.ErrNotExist)
 	}
 	return openIndex(path, bbolt.Options{Timeout: wait, ReadOnly: true})
 }
@@ -74,14 +75,14 @@ func Probe(path string) error {
 	s := &Store{folder: JournalFolder(path)}
 	var err error
 	if s.index, err = openReadOnly(path, lockTimeout); err != nil {
-		return fmt.Errorf("state: open %s: %w", path, err)
+		return message.NewError("state.open", "file", path, "err", err)
 	}
 	damage, _, err := s.assess(nil)
 	if err == nil && damage != nil {
-		err = fmt.Errorf("%w (%s)", ErrDamaged, damage)
+		err = message.NewError("state.damaged-at", "what", ErrDamaged, "damage", damage.Message())
 	}
 	if err := errors.Join(err, s.index.db.Close()); err != nil {
-		return fmt.Errorf("state: open %s: %w", path, err)
+		return message.NewError("state.open", "file", path, "err", err)
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func TestLoadOfNothingAndOfADamagedFile(t *testing.T) {
 	if err != nil {
 		t.Fatalf("missing file: %v", err)
 	}
-	if key, err := empty.Key(); err != nil || len(key) != 32 || empty.Notice() != "" {
+	if key, err := empty.Key(); err != nil || len(key) != 32 || !empty.Notice().IsZero() {
 		t.Errorf("missing file: key of %d bytes, notice %q, %v", len(key), empty.Notice(), err)
 	}
 	if _, err := os.Stat(path); err == nil {
@@ -63,7 +63,7 @@ func TestLoadOfNothingAndOfADamagedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if s.Notice() == "" {
+	if s.Notice().IsZero() {
 		t.Error("a damaged file was read without a notice")
 	}
 }

@@ -5,10 +5,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"slices"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 )
@@ -48,7 +49,7 @@ func (s *Store) finishMove() error {
 func (s *Store) beginAside(j *journal, number uint64, dump func(func(operation) error) error) error {
 	disk, aside := s.o.disk, s.asideName()
 	if err := errors.Join(disk.remove(aside), disk.folder(aside)); err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return message.NewError("state.journal", "err", err)
 	}
 	j.folder, j.first = aside, number
 	b, err := j.begin(number, number, dump)
@@ -66,7 +67,7 @@ func (s *Store) beginAside(j *journal, number uint64, dump func(func(operation) 
 		err = disk.rename(aside, s.folder)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("journal: %w", err), j.file.Close())
+		return errors.Join(message.NewError("state.journal", "err", err), j.file.Close())
 	}
 	return nil
 }

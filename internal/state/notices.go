@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
+
+	"reconciler/internal/message"
 )
 
 // Notices are the rows of what was reported to receivers of messages.
@@ -20,7 +21,7 @@ func (s *Store) Notices(context.Context) ([]json.RawMessage, error) {
 		})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("state: read what was reported: %w", err)
+		return nil, message.NewError("state.read-reported", "err", err)
 	}
 	return rows, nil
 }
@@ -36,7 +37,7 @@ func (s *Store) PutNotices(_ context.Context, rows map[string]json.RawMessage) e
 		operations = append(operations, newOperation(doPut, bucketNotices, "", key, rows[key]))
 	}
 	if err := s.write(operations...); err != nil {
-		return fmt.Errorf("state: write what was reported: %w", err)
+		return message.NewError("state.write-reported", "err", err)
 	}
 	return nil
 }

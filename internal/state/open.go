@@ -2,11 +2,12 @@ package state
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+
+	"reconciler/internal/message"
 
 	"go.etcd.io/bbolt"
 
@@ -14,7 +15,7 @@ import (
 )
 
 // ErrLocked is returned by Open when another process has the state open.
-var ErrLocked = errors.New("another process has it open: stop that one, or use another state file")
+var ErrLocked = message.NewError("state.locked")
 
 // Store is a journal with its index, or the same in memory. It is safe for
 // concurrent use; every write to a file is on disk when the method returns. Its
@@ -25,7 +26,7 @@ type Store struct {
 	folder string
 	// index is open as long as the store is; its db is nil in memory.
 	index  index
-	notice string
+	notice message.Message
 	// unusable says that there was an index that could not be read.
 	unusable bool
 
@@ -68,14 +69,14 @@ func Open(path string) (*Store, error) { return open(path, options{limits: defau
 
 func open(path string, o options) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("state: make the folder of %s: %w", path, err)
+		return nil, message.NewError("state.make-folder", "file", path, "err", err)
 	}
 	s := &Store{o: o, folder: JournalFolder(path)}
 	if err := s.openIndex(path); err != nil {
 		return nil, err
 	}
 	if err := s.openJournal(); err != nil {
-		return nil, errors.Join(fmt.Errorf("state: open %s: %w", path, err), s.index.db.Close())
+		return nil, errors.Join(message.NewError("state.open", "file", path, "err", err), s.index.db.Close())
 	}
 	return s, nil
 }
@@ -86,16 +87,16 @@ func (s *Store) openIndex(path string) (err error) {
 		return nil
 	}
 	if !errors.Is(err, errUnusable) {
-		return fmt.Errorf("state: open %s: %w", path, err)
+		return message.NewError("state.open", "file", path, "err", err)
 	}
 	aside, moveErr := moveAside(path)
 	if moveErr != nil {
-		return fmt.Errorf("state: open %s: %w, and it cannot be put aside: %w", path, err, moveErr)
+		return message.NewError("state.not-aside", "file", path, "err", err, "aside", moveErr)
 	}
-	s.notice = fmt.Sprintf("the state file %s could not be used (%v); it was renamed to %s and made anew from the journal", path, err, aside)
+	s.notice = message.New("state.rebuilt", "file", path, "why", err, "aside", aside)
 	s.unusable = true
 	if s.index, err = openIndex(path, writing); err != nil {
-		return fmt.Errorf("state: open %s anew: %w", path, err)
+		return message.NewError("state.reopen", "file", path, "err", err)
 	}
 	return nil
 }
@@ -229,7 +230,7 @@ func (s *Store) catchUp(last link) error {
 			return err
 		}
 		if s.index.at.Closed && !s.index.foreign {
-			s.notice = "the state file was not what the journal adds up to; it was made anew from the journal"
+			s.notice = message.New("state.stale")
 		}
 	}
 	return s.index.mark(position{link: last})
@@ -259,7 +260,7 @@ func (s *Store) write(operations ...operation) error {
 	case len(operations) == 0:
 		return nil
 	case damage != nil:
-		return fmt.Errorf("%w (%s)", ErrDamaged, damage)
+		return message.NewError("state.damaged-at", "what", ErrDamaged, "damage", damage.Message())
 	case j == nil:
 		t.apply(operations...)
 		s.changed(operations)
@@ -292,7 +293,7 @@ func (s *Store) follow(operations []operation, at link) {
 
 // Notice says that an index that could not be used was put aside, and why; it is
 // empty when the index was good or new.
-func (s *Store) Notice() string { return s.notice }
+func (s *Store) Notice() message.Message { return s.notice }
 
 // Torn says that part of an entry was found at the journal's end, which a crash
 // left: it never counted, and was cut off.
@@ -327,9 +328,9 @@ func (s *Store) Close() error {
 		err = errors.Join(err, guarded(s.index.db.Close))
 	}
 	if err != nil {
-		return fmt.Errorf("state: close: %w", err)
+		return message.NewError("state.close", "err", err)
 	}
 	return nil
 }
 
-var errClosed = errors.New("the state is closed")
+var errClosed = message.NewError("state.closed")

@@ -2,7 +2,8 @@ package state
 
 import (
 	"crypto/rand"
-	"fmt"
+
+	"reconciler/internal/message"
 )
 
 // restorer adds up the entries of a journal as they are read.
@@ -61,7 +62,7 @@ func restore(folder string, watched uint64, visit func(place) error) (scanned, *
 		return r.visit(p)
 	})
 	if err != nil {
-		return scanned{}, nil, fmt.Errorf("journal: %w", err)
+		return scanned{}, nil, message.NewError("state.journal", "err", err)
 	}
 	if r.begun != nil && len(r.table.entries) == 0 {
 		r.table = r.begun // Damaged before its first checkpoint ended.

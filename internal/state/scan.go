@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 
+	"reconciler/internal/message"
+
 	"reconciler/internal/binding"
 )
 
@@ -138,7 +140,7 @@ func (s *scanner) file(path string, number uint64) error {
 	for {
 		line, size, err := readLine(reader)
 		if err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("read %s: %w", path, err)
+			return message.NewError("state.read-file", "file", path, "err", err)
 		}
 		if size == 0 {
 			return nil

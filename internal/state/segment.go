@@ -3,10 +3,11 @@ package state
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 // checkpointGroup is how many bytes of values an entry of a checkpoint holds,
@@ -46,12 +47,12 @@ func (j *journal) oldest(number uint64) uint64 {
 func (j *journal) drop() error {
 	all, err := segmentsIn(j.folder)
 	if err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return message.NewError("state.journal", "err", err)
 	}
 	for _, number := range all {
 		if number < j.oldest(j.segment) {
 			if err := j.disk.remove(filepath.Join(j.folder, segmentName(number))); err != nil {
-				return fmt.Errorf("journal: drop a segment: %w", err)
+				return message.NewError("state.drop-segment", "err", err)
 			}
 		}
 	}
@@ -83,7 +84,7 @@ func (j *journal) begin(number, oldest uint64, dump func(func(operation) error) 
 	b := begun{number: number, last: j.last}
 	var err error
 	if b.file, err = j.disk.create(path + ".new"); err != nil {
-		return begun{}, fmt.Errorf("journal: begin a segment: %w", err)
+		return begun{}, message.NewError("state.begin-segment", "err", err)
 	}
 	err = j.checkpoint(&b, header{Format: journalFormat, Journal: j.last.Journal, Number: number, Oldest: oldest}, dump)
 	if err == nil {
@@ -98,11 +99,11 @@ func (j *journal) begin(number, oldest uint64, dump func(func(operation) error) 
 		err = j.disk.rename(path+".new", path)
 	}
 	if errors.Is(err, errUnsynced) {
-		return b, fmt.Errorf("journal: begin a segment: %w", err)
+		return b, message.NewError("state.begin-segment", "err", err)
 	}
 	if err != nil {
 		_ = j.disk.remove(path + ".new")
-		return begun{}, errors.Join(fmt.Errorf("journal: begin a segment: %w", err), b.file.Close())
+		return begun{}, errors.Join(message.NewError("state.begin-segment", "err", err), b.file.Close())
 	}
 	return b, nil
 }

@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 )
@@ -131,7 +132,7 @@ func (s *Store) AppendEvent(_ context.Context, event binding.HistoryEntry) error
 		err = s.write(newOperation(doAppend, bucketEvents, "", "", value))
 	}
 	if err != nil {
-		return fmt.Errorf("state: append to the history: %w", err)
+		return message.NewError("state.append-history", "err", err)
 	}
 	return nil
 }
@@ -151,7 +152,7 @@ func (s *Store) Events(_ context.Context, n int) ([]binding.HistoryEntry, error)
 		})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("state: read the history: %w", err)
+		return nil, message.NewError("state.read-history", "err", err)
 	}
 	return events, nil
 }
@@ -161,7 +162,7 @@ func (s *Store) Events(_ context.Context, n int) ([]binding.HistoryEntry, error)
 func (s *Store) Key() ([]byte, error) {
 	key, err := s.get(bucketMeta, "", keyKey)
 	if err != nil {
-		return nil, fmt.Errorf("state: read the key: %w", err)
+		return nil, message.NewError("state.read-key", "err", err)
 	}
 	return key, nil
 }
@@ -171,7 +172,7 @@ func (s *Store) Key() ([]byte, error) {
 func (s *Store) Revision(_ context.Context, source string) (string, error) {
 	revision, err := s.get(bucketRevisions, "", source)
 	if err != nil {
-		return "", fmt.Errorf("state: read the revision of %s: %w", source, err)
+		return "", message.NewError("state.read-revision", "source", source, "err", err)
 	}
 	return string(revision), nil
 }
@@ -187,7 +188,7 @@ func (s *Store) PutRevision(_ context.Context, source, revision string) error {
 		err = s.write(operations...)
 	}
 	if err != nil {
-		return fmt.Errorf("state: write the revision of %s: %w", source, err)
+		return message.NewError("state.write-revision", "source", source, "err", err)
 	}
 	return nil
 }
@@ -208,7 +209,7 @@ func (s *Store) Reserve(context.Context) error {
 		err = j.reserve()
 	}
 	if err != nil {
-		return fmt.Errorf("state: reserve space for the outcome of a write: %w", err)
+		return message.NewError("state.reserve-outcome", "err", err)
 	}
 	return nil
 }
@@ -235,7 +236,7 @@ func list[T any](s *Store, bucket, instance string) ([]T, error) {
 		})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("state: read the %s of instance %s: %w", bucket, instance, err)
+		return nil, message.NewError("state.read-bucket", "bucket", bucket, "instance", instance, "err", err)
 	}
 	return all, nil
 }
@@ -245,7 +246,7 @@ func list[T any](s *Store, bucket, instance string) ([]T, error) {
 func (s *Store) put(bucket, instance, key string, value any, sent ...binding.Record) error {
 	err := s.putChanged(bucket, instance, key, value, sent)
 	if err != nil {
-		return fmt.Errorf("state: write to the %s of instance %s: %w", bucket, instance, err)
+		return message.NewError("state.write-bucket", "bucket", bucket, "instance", instance, "err", err)
 	}
 	return nil
 }
@@ -286,7 +287,7 @@ func (s *Store) remove(bucket, instance, key string, is func(value []byte) (bool
 		err = s.write(operations...)
 	}
 	if err != nil {
-		return fmt.Errorf("state: remove from the %s of instance %s: %w", bucket, instance, err)
+		return message.NewError("state.remove-bucket", "bucket", bucket, "instance", instance, "err", err)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/state"
 )
 
@@ -58,7 +59,7 @@ func TestRecordsSurviveReopening(t *testing.T) {
 	if diff := cmp.Diff([]binding.Record{a, b}, got); diff != "" {
 		t.Errorf("records of one (-want +got):\n%s", diff)
 	}
-	if s.Notice() != "" {
+	if !s.Notice().IsZero() {
 		t.Errorf("a good file gave the notice %q", s.Notice())
 	}
 	must(t, s.DeleteRecord(t.Context(), a))
@@ -243,7 +244,7 @@ func TestAFileThatCannotBeUsedIsPutAsideAndRebuilt(t *testing.T) {
 			spoil(t, path)
 
 			s = open(t, path)
-			if !strings.Contains(s.Notice(), path+".broken-1") {
+			if !strings.Contains(message.English(s.Notice()), path+".broken-1") {
 				t.Errorf("notice %q does not name the file put aside", s.Notice())
 			}
 			if _, err := os.Stat(path + ".broken-1"); err != nil {
@@ -263,7 +264,7 @@ func TestAnEarlierBrokenFileIsNotOverwritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	must(t, os.WriteFile(path+".broken-1", []byte("earlier"), 0o600))
 	must(t, os.WriteFile(path, []byte("now"), 0o600))
-	if s := open(t, path); !strings.Contains(s.Notice(), ".broken-2") {
+	if s := open(t, path); !strings.Contains(message.English(s.Notice()), ".broken-2") {
 		t.Errorf("notice %q", s.Notice())
 	}
 	if data, err := os.ReadFile(path + ".broken-1"); err != nil || string(data) != "earlier" {
@@ -348,7 +349,7 @@ func TestAFileFromBeforeEffortsIsKept(t *testing.T) {
 
 	must(t, state.Probe(path))
 	s = open(t, path)
-	if s.Notice() != "" {
+	if !s.Notice().IsZero() {
 		t.Fatalf("the file was put aside: %s", s.Notice())
 	}
 	records, err := s.Records(t.Context(), "one")

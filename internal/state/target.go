@@ -5,8 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"path"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 )
@@ -27,7 +28,7 @@ func (s *Store) SecretTargets(context.Context) (binding.SecretTargets, error) {
 			t.each(bucketTargets, "", collect(bucketRecords, &sent)))
 	}
 	if err != nil {
-		return binding.SecretTargets{}, fmt.Errorf("state: read where secrets were sent: %w", err)
+		return binding.SecretTargets{}, message.NewError("state.read-targets", "err", err)
 	}
 	targets := binding.SecretTargets{}.With(sent, nil)
 	s.targets.Store(&knownTargets{changes, t, targets})

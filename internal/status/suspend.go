@@ -19,7 +19,7 @@ func suspended(now time.Time, declared *binding.Suspend, operator []binding.Susp
 		switch {
 		case !s.Holds(names...):
 		case s.Active(now):
-			holds = append(holds, message.New("condition.suspended-by-person", "until", s.Until, "by", s.By, "reason", message.Foreign(s.Reason)))
+			holds = append(holds, message.New("condition.suspended-by-person", "until", s.Until, "by", s.By, "reason", s.Why()))
 		default:
 			ended = append(ended, message.New("condition.suspension-by-person-ended", "until", s.Until, "by", s.By))
 		}
