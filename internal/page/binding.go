@@ -1,7 +1,6 @@
 package page
 
 import (
-	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -13,7 +12,7 @@ import (
 	"reconciler/internal/report"
 )
 
-var errNoBinding = errors.New("no such binding")
+var errNoBinding = message.NewError("page.not-found")
 
 // status is the binding that an address names.
 func (p *pages) status(r *http.Request) (binding.Status, error) {

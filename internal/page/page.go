@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/report"
 	"reconciler/internal/server"
 	"reconciler/internal/server/port"
@@ -176,7 +177,7 @@ func (p *pages) write(w http.ResponseWriter, r *http.Request, status int, s scre
 	var body bytes.Buffer
 	if err := tongue.pages[s.name].ExecuteTemplate(&body, "layout", v); err != nil {
 		p.Log.Error("page not made", "page", s.name, "err", err)
-		http.Error(w, "the page could not be made; the daemon's log says why", http.StatusInternalServerError)
+		http.Error(w, tongue.words.Text(message.New("page.not-made")), http.StatusInternalServerError)
 		return
 	}
 	text := clean(body.String())

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -84,7 +83,7 @@ func (s *sessions) find(id string) (*session, error) {
 		case accepted:
 			return found, nil
 		case err != nil:
-			return nil, fmt.Errorf("token of the session: %w", err)
+			return nil, message.NewError("page.session", "why", err)
 		}
 	}
 	s.end(id)

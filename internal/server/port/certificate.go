@@ -3,11 +3,12 @@ package port
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"sync"
 	"time"
+
+	"reconciler/internal/message"
 
 	"golang.org/x/time/rate"
 )
@@ -56,7 +57,7 @@ func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	case err == nil:
 		c.last, c.cert, c.key = &pair, cert, key
 	case c.last == nil:
-		return nil, fmt.Errorf("certificate: %w", err)
+		return nil, message.NewError("server.certificate", "why", err)
 	default:
 		c.warn.Do(func() { c.log.Warn("certificate not read; the last one stands", "err", err) })
 	}

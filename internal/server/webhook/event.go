@@ -3,12 +3,13 @@ package webhook
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"reconciler/internal/message"
 
 	"github.com/google/go-github/v89/github"
 	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
@@ -43,7 +44,7 @@ type change struct {
 func decode(body []byte, target any) error {
 	if err := json.Unmarshal(body, target); err != nil {
 		// By its type only: the text may repeat the body.
-		return fmt.Errorf("the body is not the JSON of a delivery (%T)", err)
+		return message.NewError("webhook.not-json", "type", fmt.Sprintf("%T", err))
 	}
 	return nil
 }
@@ -113,7 +114,7 @@ func formPayload(h http.Header, body []byte) ([]byte, error) {
 	form, err := url.ParseQuery(string(body))
 	if err != nil || !form.Has("payload") {
 		// The error may repeat the body.
-		return nil, errors.New("the body is a form without a payload")
+		return nil, message.NewError("webhook.form")
 	}
 	return []byte(form.Get("payload")), nil
 }
@@ -326,7 +327,7 @@ func parseGeneric(_ http.Header, body []byte) (event, error) {
 		return event{}, err
 	}
 	if p.Repository == "" || p.Ref == "" {
-		return event{}, fmt.Errorf("the body has no repository or no ref")
+		return event{}, message.NewError("webhook.no-ref")
 	}
 	return event{
 		name: "push", push: true, addresses: []string{p.Repository},

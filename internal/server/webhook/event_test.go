@@ -51,7 +51,7 @@ func TestAChangedTypeOfAFieldThatIsNotReadRefusesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			e, err := host.parse(headers, data)
-			if v := source.match(e); err != nil || v.reason != "" || v.commit != pushed {
+			if v := source.match(e); err != nil || !v.reason.IsZero() || v.commit != pushed {
 				t.Errorf("%s with another type of %s: %v, %+v", kind, path, err, v)
 			}
 		})

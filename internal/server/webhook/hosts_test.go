@@ -26,7 +26,7 @@ func TestWhatEachHostSends(t *testing.T) {
 		{fixture: "github-tag", url: atExample, ref: tag, status: 202, result: Accepted},
 		{fixture: "github-push", url: atExample, ref: "refs/heads/release", status: 200, result: Ignored, reason: "ref differs: refs/heads/main, not refs/heads/release"},
 		{fixture: "github-push", url: atExample, ref: "refs/tags/main", status: 200, result: Ignored, reason: "ref differs"},
-		{fixture: "github-push", url: atExample, status: 200, result: Ignored, reason: "the source stands on a commit"},
+		{fixture: "github-push", url: atExample, status: 200, result: Ignored, reason: "the source is fixed to a commit"},
 		{fixture: "github-push", status: 200, result: Unmatched, reason: "the source is a folder"},
 		{fixture: "github-push", url: "https://git.example.com/platform/other", ref: branch, status: 200, result: Unmatched, reason: "path differs: platform/bindings, not platform/other"},
 		{fixture: "github-push", url: "https://git.example.com/bindings", ref: branch, status: 200, result: Unmatched, reason: "path differs"},

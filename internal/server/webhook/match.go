@@ -1,8 +1,9 @@
 package webhook
 
 import (
-	"fmt"
 	"strings"
+
+	"reconciler/internal/message"
 )
 
 // Source is what pushes are compared with.
@@ -31,14 +32,14 @@ func newTarget(source Source, aliases map[string]string) (target, error) {
 		a, okFrom := parseHost(from)
 		b, okTo := parseHost(to)
 		if !okFrom || !okTo {
-			return target{}, fmt.Errorf("webhook alias from %q to %q: one of them is not host or host:port", from, to)
+			return target{}, message.NewError("webhook.alias", "from", from, "to", to)
 		}
 		t.aliases[a] = b
 	}
 	if source.URL != "" {
 		var err error
 		if t.repository, err = parseRepository(source.URL); err != nil {
-			return target{}, fmt.Errorf("webhook source: %w", err)
+			return target{}, message.NewError("webhook.source", "why", err)
 		}
 	}
 	t.repository = t.named(t.repository)
@@ -67,8 +68,8 @@ func (t target) named(r repository) repository {
 
 // verdict is what a push is to the target.
 type verdict struct {
-	// reason says why it moves nothing; empty where it moves the target.
-	reason string
+	// reason says why it moves nothing; zero where it moves the target.
+	reason message.Message
 	// ours says that the repository is the target's.
 	ours   bool
 	commit string
@@ -77,7 +78,7 @@ type verdict struct {
 // match compares a push with the target.
 func (t target) match(e event) verdict {
 	if t.repository.host == "" {
-		return verdict{reason: "the source is a folder"}
+		return verdict{reason: message.New("config.hook-folder")}
 	}
 	var found []repository
 	for _, address := range e.addresses {
@@ -85,18 +86,18 @@ func (t target) match(e event) verdict {
 			found = append(found, t.named(r))
 		}
 	}
-	if reason := t.differs(found, e.path); reason != "" {
+	if reason := t.differs(found, e.path); !reason.IsZero() {
 		return verdict{reason: reason}
 	}
-	v := verdict{ours: true, reason: "the push moved no ref"}
+	v := verdict{ours: true, reason: message.New("webhook.moved-nothing")}
 	for _, c := range e.changes {
 		switch {
 		case t.ref == "":
-			v.reason = "the source stands on a commit"
+			v.reason = message.New("config.hook-commit")
 		case c.ref != t.ref:
-			v.reason = fmt.Sprintf("ref differs: %s, not %s", clip(c.ref), t.ref)
+			v.reason = message.New("webhook.other-ref", "ref", message.Foreign(clip(c.ref)), "own", t.ref)
 		case c.deleted:
-			return verdict{ours: true, reason: "the ref was deleted: " + t.ref}
+			return verdict{ours: true, reason: message.New("webhook.deleted", "ref", t.ref)}
 		default:
 			return verdict{ours: true, commit: c.commit}
 		}
@@ -107,15 +108,15 @@ func (t target) match(e event) verdict {
 // differs says why none of the repositories is the target's: of one on the
 // same host the path, otherwise the host. A sender that gives a path and no host
 // is one host's by its secret; what stands before the path is that host's own.
-func (t target) differs(found []repository, tail string) string {
+func (t target) differs(found []repository, tail string) message.Message {
 	host, path := "", ""
 	if tail != "" && t.repository.endsIn(tail) {
-		return ""
+		return message.Message{}
 	}
 	for _, r := range found {
 		switch {
 		case t.repository.same(r):
-			return ""
+			return message.Message{}
 		case r.host == t.repository.host:
 			path = r.path
 		default:
@@ -124,14 +125,14 @@ func (t target) differs(found []repository, tail string) string {
 	}
 	switch {
 	case path != "":
-		return fmt.Sprintf("path differs: %s, not %s", clip(path), t.repository.path)
+		return message.New("webhook.other-path", "path", message.Foreign(clip(path)), "own", t.repository.path)
 	case host != "":
-		return fmt.Sprintf("host differs: %s, not %s; where both are one server, add an alias", clip(host), t.repository.host)
+		return message.New("webhook.other-host", "host", message.Foreign(clip(host)), "own", t.repository.host)
 	}
 	if tail != "" {
-		return fmt.Sprintf("the payload names no repository of the source: %s", clip(tail))
+		return message.New("webhook.no-repository", "path", message.Foreign(clip(tail)))
 	}
-	return "the payload names no repository"
+	return message.New("webhook.no-repository", "path", message.Foreign(""))
 }
 
 // maxWord is how much of a foreign text is logged.

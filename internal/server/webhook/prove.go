@@ -5,12 +5,12 @@ import (
 	"crypto/hmac"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 )
 
@@ -21,11 +21,11 @@ const window = 5 * time.Minute
 // The reasons for which a delivery is not believed. They go to the log and
 // never to the sender, and hold nothing that was sent.
 var (
-	errNoProof     = errors.New("the signature or token is missing, or sent twice")
-	errProofShape  = errors.New("the signature is malformed")
-	errProofWrong  = errors.New("the signature or token is wrong")
-	errTimeMissing = errors.New("the time is missing, malformed, or sent twice")
-	errTimeWindow  = errors.New("the time is more than 5 minutes away: a replay, or one of the clocks is wrong")
+	errNoProof     = message.NewError("webhook.no-proof")
+	errProofShape  = message.NewError("webhook.malformed")
+	errProofWrong  = message.NewError("webhook.wrong")
+	errTimeMissing = message.NewError("webhook.no-time")
+	errTimeWindow  = message.NewError("webhook.time", "minutes", int(window/time.Minute))
 )
 
 // key is one secret that a sender signs or identifies itself with.

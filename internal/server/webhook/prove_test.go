@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 )
 
@@ -225,11 +226,11 @@ func FuzzParse(f *testing.F) {
 				continue
 			}
 			v := to.match(e)
-			if v.ours && v.reason == "" && v.commit != commitID(v.commit) {
+			if v.ours && v.reason.IsZero() && v.commit != commitID(v.commit) {
 				t.Errorf("%s: %q is taken for a commit", kind, v.commit)
 			}
-			if len(v.reason) > 3*maxWord {
-				t.Errorf("%s: a reason of %d bytes", kind, len(v.reason))
+			if n := len(message.English(v.reason)); n > 3*maxWord {
+				t.Errorf("%s: a reason of %d bytes", kind, n)
 			}
 		}
 	})

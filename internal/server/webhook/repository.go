@@ -1,11 +1,12 @@
 package webhook
 
 import (
-	"errors"
 	"net"
 	"net/url"
 	"slices"
 	"strings"
+
+	"reconciler/internal/message"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
@@ -16,7 +17,7 @@ const maxURLBytes = 2048
 
 // errNotRepository says that a text is no repository's address. It repeats
 // none of it: an address may hold a credential.
-var errNotRepository = errors.New("not the address of a repository")
+var errNotRepository = message.NewError("webhook.no-address")
 
 // repository is where a repository is, however it is reached: the ways to
 // write one address (https, ssh, user@host:path, with or without .git) give

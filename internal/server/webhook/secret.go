@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"reconciler/internal/boundedio"
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 	"reconciler/internal/server/port"
 )
@@ -57,6 +57,9 @@ func (s Sender) Check() error {
 	return errors.Join(errs...)
 }
 
+// ofSecret begins what is wrong with a secret.
+func ofSecret() message.Message { return message.New("webhook.secret") }
+
 // load gives the secret as the file has it now. The error names the file and
 // holds none of its content.
 func (f *secretFile) load() (key, error) {
@@ -67,20 +70,20 @@ func (f *secretFile) load() (key, error) {
 	}
 	info, err := os.Stat(f.path)
 	if err != nil {
-		return key{}, fmt.Errorf("webhook secret: %w", err)
+		return key{}, message.Within(ofSecret(), err)
 	}
 	if f.info != nil && port.Unchanged(info, f.info) {
 		return f.key, nil
 	}
 	if !info.Mode().IsRegular() {
-		return key{}, fmt.Errorf("webhook secret: %s: is no file", f.path)
+		return key{}, message.Within(ofSecret(), message.NewError("source.no-regular-file", "file", f.path))
 	}
 	data, err := boundedio.ReadText(f.path, maxSecretBytes)
 	if err != nil {
-		return key{}, fmt.Errorf("webhook secret: %w", err)
+		return key{}, message.Within(ofSecret(), err)
 	}
 	if len(data) < minSecretBytes {
-		return key{}, fmt.Errorf("webhook secret: %s: holds fewer than %d bytes; make one with: openssl rand -hex 32", f.path, minSecretBytes)
+		return key{}, message.NewError("config.token-short", "field", ofSecret(), "file", f.path, "least", minSecretBytes)
 	}
 	if !f.text.Matches(string(data)) {
 		if err := f.take(data); err != nil {
@@ -100,7 +103,7 @@ func (f *secretFile) take(data []byte) error {
 	if encoded, ok := strings.CutPrefix(string(data), "whsec_"); ok && f.kind == GitLab {
 		decoded, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil || len(decoded) < minSecretBytes {
-			return fmt.Errorf("webhook secret: %s: begins with whsec_ as a signing token does, and is not Base64 of %d bytes or more", f.path, minSecretBytes)
+			return message.Within(ofSecret(), message.NewError("webhook.not-signing", "file", f.path, "least", minSecretBytes))
 		}
 		next = key{secret: secrets.New(decoded), signing: true}
 	}

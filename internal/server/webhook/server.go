@@ -5,12 +5,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
+	"reconciler/internal/message"
 	"reconciler/internal/server/port"
 )
 
@@ -56,12 +56,12 @@ func Listen(ctx context.Context, opts ListenOptions) (*Server, error) {
 	if opts.CertFile != "" {
 		var err error
 		if certificate, err = port.NewCertificate(opts.CertFile, opts.KeyFile, opts.Log); err != nil {
-			return nil, fmt.Errorf("webhooks: %w", err)
+			return nil, message.Within("webhooks", err)
 		}
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", opts.Address)
 	if err != nil {
-		return nil, fmt.Errorf("webhooks: listen on %s: %w", opts.Address, err)
+		return nil, message.Within("webhooks", message.NewError("server.listen", "address", opts.Address, "why", err))
 	}
 	s.listener = port.Share(listener, nil)
 	if certificate != nil {

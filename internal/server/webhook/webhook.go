@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"reconciler/internal/message"
 	"reconciler/internal/secrets"
 	"reconciler/internal/server/port"
 )
@@ -155,7 +156,7 @@ func (h *Handler) Prepare(s Settings) (take func(), err error) {
 		made, err := h.newSender(configured, old.senders[configured.Name])
 		if err != nil {
 			next.forget()
-			return nil, fmt.Errorf("webhook sender %s: %w", configured.Name, err)
+			return nil, message.NewError("webhook.sender", "name", configured.Name, "why", err)
 		}
 		next.senders[configured.Name] = made
 	}
@@ -187,10 +188,10 @@ func (h *Handler) newSender(configured Sender, before *sender) (*sender, error) 
 	case Generic:
 		s.prove, s.parse = proveGeneric, parseGeneric
 	default:
-		return nil, fmt.Errorf("unknown type %q", configured.Kind)
+		return nil, message.NewError("webhook.type", "type", configured.Kind)
 	}
 	if configured.SecretFile == "" {
-		return nil, errors.New("no secret file is named")
+		return nil, message.NewError("webhook.no-secret-file")
 	}
 	for _, path := range []string{configured.SecretFile, configured.PreviousSecretFile} {
 		if path != "" {
@@ -291,16 +292,16 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, s *sender, t t
 	}
 	d := delivery{header: r.Header, keys: keys, now: h.opts.Now()}
 	if _, err := s.prove(d); unread == nil && slices.Contains([]error{errNoProof, errProofShape, errTimeMissing}, err) {
-		return h.unproven(s, r, err.Error(), answer{http.StatusUnauthorized, Unauthorized})
+		return h.unproven(s, r, err, answer{http.StatusUnauthorized, Unauthorized})
 	}
 	place := h.bodies.Take(port.Peer(r.RemoteAddr), func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) })
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 	place.Leave()
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return h.unproven(s, r, fmt.Sprintf("the body is larger than %d bytes", maxBodyBytes), answer{http.StatusRequestEntityTooLarge, Rejected})
+		return h.unproven(s, r, message.NewError("webhook.large", "most", maxBodyBytes), answer{http.StatusRequestEntityTooLarge, Rejected})
 	}
 	if err != nil {
-		return h.unproven(s, r, "the body ended early or came too slowly", answer{http.StatusBadRequest, Rejected})
+		return h.unproven(s, r, message.NewError("webhook.cut"), answer{http.StatusBadRequest, Rejected})
 	}
 	d.body = body
 	id, err := s.prove(d)
@@ -309,7 +310,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, s *sender, t t
 		return answer{http.StatusServiceUnavailable, Rejected}
 	}
 	if err != nil {
-		return h.unproven(s, r, err.Error(), answer{http.StatusUnauthorized, Unauthorized})
+		return h.unproven(s, r, err, answer{http.StatusUnauthorized, Unauthorized})
 	}
 	e, err := s.parse(r.Header, body)
 	if err != nil {
@@ -330,10 +331,10 @@ func (h *Handler) decide(s *sender, t target, e event, id string) answer {
 	v := t.match(e)
 	switch {
 	case !v.ours:
-		log.Info("webhook matched no source", "reason", v.reason)
+		log.Info("webhook matched no source", "reason", message.English(v.reason))
 		return answer{http.StatusOK, Unmatched}
-	case v.reason != "":
-		log.Info("webhook matched no source", "reason", v.reason)
+	case !v.reason.IsZero():
+		log.Info("webhook matched no source", "reason", message.English(v.reason))
 		return answer{http.StatusOK, Ignored}
 	case !s.seen.add(id):
 		log.Info("webhook ignored", "reason", "the delivery was accepted before")
@@ -347,9 +348,9 @@ func (h *Handler) decide(s *sender, t target, e event, id string) answer {
 // unproven logs a request that proves nothing, and gives the answer to it: a,
 // or that there are too many. Anybody can send those, so the number of lines is
 // limited.
-func (h *Handler) unproven(s *sender, r *http.Request, reason string, a answer) answer {
+func (h *Handler) unproven(s *sender, r *http.Request, reason error, a answer) answer {
 	s.doubts.Do(func() {
-		h.opts.Log.Warn("webhook refused", "sender", s.Name, "reason", reason, "remote", r.RemoteAddr)
+		h.opts.Log.Warn("webhook refused", "sender", s.Name, "reason", reason.Error(), "remote", r.RemoteAddr)
 	})
 	now := h.opts.Now()
 	if !h.remotes.allow(r.RemoteAddr, now) || !s.strangers.AllowN(now, 1) {
