@@ -1,8 +1,6 @@
 package manifest
 
 import (
-	"fmt"
-
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
 
@@ -152,7 +150,7 @@ func decode(checked accepted) (binding.Declaration, error) {
 		Spec binding.Spec `json:"spec"`
 	}
 	if err := checked.decode(&document); err != nil {
-		return binding.Declaration{}, fmt.Errorf("manifest: decode the checked declaration: %w", err)
+		return binding.Declaration{}, message.NewError("manifest-error.decode", "err", err)
 	}
 	return binding.Declaration{Name: document.Metadata.Name, Spec: document.Spec}, nil
 }

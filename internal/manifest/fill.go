@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"reconciler/internal/message"
+
 	"gopkg.in/yaml.v3"
 )
 
@@ -91,12 +93,12 @@ func fill(to reflect.Value, data any, tag string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("manifest: %T cannot be put into %s", data, to.Type())
+	return message.NewError("manifest-error.no-fill", "is", fmt.Sprintf("%T", data), "to", to.Type())
 }
 
 func fillStruct(to reflect.Value, data map[string]any, tag string) error {
 	if to.Kind() != reflect.Struct {
-		return fmt.Errorf("manifest: a mapping cannot be put into %s", to.Type())
+		return message.NewError("manifest-error.no-mapping", "to", to.Type())
 	}
 	for i, name := range fieldNames(to.Type(), tag) {
 		value, ok := data[name]
@@ -104,7 +106,7 @@ func fillStruct(to reflect.Value, data map[string]any, tag string) error {
 			continue
 		}
 		if err := fill(to.Field(i), value, tag); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return message.Within(name, err)
 		}
 	}
 	return nil
@@ -112,7 +114,7 @@ func fillStruct(to reflect.Value, data map[string]any, tag string) error {
 
 func fillSlice(to reflect.Value, data []any, tag string) error {
 	if to.Kind() != reflect.Slice {
-		return fmt.Errorf("manifest: a list cannot be put into %s", to.Type())
+		return message.NewError("manifest-error.no-list", "to", to.Type())
 	}
 	to.Set(reflect.MakeSlice(to.Type(), len(data), len(data)))
 	for i, item := range data {

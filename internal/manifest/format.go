@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
-	"fmt"
 	"reflect"
 	"slices"
 
@@ -46,7 +45,7 @@ func (f *Formatter) Format(file binding.File) (text []byte, findings []finding.F
 	if err == nil {
 		var again []byte
 		if again, err = f.format(text); !bytes.Equal(text, again) {
-			err = cmp.Or(err, errors.New("manifest: format: not canonical"))
+			err = cmp.Or(err, message.NewError("manifest-error.not-canonical"))
 		}
 	}
 	if comment, ok := errors.AsType[*commentError](err); ok {
@@ -105,7 +104,7 @@ func (f *Formatter) format(text []byte) ([]byte, error) {
 		}
 		w.weave(root)
 		if err := encoder.Encode(root.value); err != nil {
-			return nil, fmt.Errorf("manifest: format: %w", err)
+			return nil, message.NewError("manifest-error.format", "err", err)
 		}
 	}
 	formatted := w.unmark(out.Bytes())
@@ -114,7 +113,7 @@ func (f *Formatter) format(text []byte) ([]byte, error) {
 		return nil, err
 	}
 	if bytes.Count(text, []byte("#")) != bytes.Count(formatted, []byte("#")) {
-		return nil, errors.New("manifest: format: a comment is lost")
+		return nil, message.NewError("manifest-error.comment-lost")
 	}
 	return formatted, was.keepPlaces(now)
 }

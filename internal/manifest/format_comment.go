@@ -82,7 +82,7 @@ func newPage(text []byte) (*page, error) {
 			p.scan()
 			return p, nil
 		case err != nil:
-			return nil, fmt.Errorf("manifest: format: %w", err)
+			return nil, message.NewError("manifest-error.format", "err", err)
 		case len(document.Content) == 0 || isEmpty(document.Content[0]):
 			continue
 		}
@@ -372,32 +372,3 @@ func (w *weaver) unmark(text []byte) []byte {
 		return append(slices.Clone(parts[1]), w.marked[n].text...)
 	})
 }
-
-// commentError says in which line a comment stands that cannot be kept in place,
-// and why.
-type commentError struct {
-	line int
-	why  message.Message
-}
-
-func (e *commentError) Error() string {
-	return fmt.Sprintf("manifest: format: line %d: %s", e.line, e.why.ID)
-}
-
-// keepPlaces compares the comments of a page, arranged, with those of the page
-// made of it.
-func (p *page) keepPlaces(now *page) error {
-	at := map[string]int{}
-	for _, r := range now.comments {
-		at[r.key()]++
-	}
-	for _, r := range p.comments {
-		if at[r.key()]--; at[r.key()] < 0 || r.tied != nil && r.tied != r.owner.before() {
-			return &commentError{r.line, message.New("format.comment-moves")}
-		}
-	}
-	return nil
-}
-
-// key is the text of a comment and its place.
-func (r *remark) key() string { return fmt.Sprintf("%d %s %s", r.where, r.owner.path, r.text) }

@@ -276,7 +276,7 @@ func CheckRequire(path string) error {
 		return err
 	}
 	if !takes(d.Field, path) {
-		return fmt.Errorf("there is no field %s; write it as spec.token.expires or spec.repositories[].rules", show(path))
+		return message.NewError("pattern.no-field", "field", show(path))
 	}
 	return nil
 }

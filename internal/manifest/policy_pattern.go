@@ -1,12 +1,12 @@
 package manifest
 
 import (
-	"errors"
-	"fmt"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
+
+	"reconciler/internal/message"
 
 	"reconciler/internal/binding"
 )
@@ -58,15 +58,15 @@ func matchSegment(pattern, segment string) bool {
 // CheckPathPattern says what is wrong with a pattern for MatchPath.
 func CheckPathPattern(pattern string) error {
 	if strings.HasPrefix(pattern, "/") || strings.HasSuffix(pattern, "/") {
-		return errors.New("a pattern has no slash at either end; dir/** is all below dir")
+		return message.NewError("pattern.slash")
 	}
 	for segment := range strings.SplitSeq(pattern, "/") {
 		switch {
 		case segment == "" || segment == "." || segment == "..":
-			return fmt.Errorf("a pattern has no segment %s, which nothing could match", show(segment))
+			return message.NewError("pattern.segment", "segment", show(segment))
 		case segment == "**":
 		case strings.Contains(segment, "**"):
-			return errors.New("** stands alone between slashes")
+			return message.NewError("pattern.stars-alone")
 		default:
 			if err := CheckPattern(segment); err != nil {
 				return err
@@ -79,13 +79,13 @@ func CheckPathPattern(pattern string) error {
 // CheckPattern says what is wrong with a pattern of one segment.
 func CheckPattern(pattern string) error {
 	if pattern == "" || strings.ContainsAny(pattern, "/ \t\n") {
-		return errors.New("the pattern is empty, or has a slash or space in it")
+		return message.NewError("pattern.empty")
 	}
 	if strings.Contains(pattern, "**") {
-		return errors.New("** has no meaning here; * is any characters")
+		return message.NewError("pattern.stars")
 	}
 	if _, err := path.Match(pattern, ""); err != nil {
-		return errors.New("a [ is not closed, or a \\ ends the pattern")
+		return message.NewError("pattern.bracket")
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func CheckPattern(pattern string) error {
 // CheckHostPattern says what is wrong with a pattern of an address's host.
 func CheckHostPattern(pattern string) error {
 	if strings.Contains(pattern, "://") {
-		return errors.New("a host is written without http:// or https://")
+		return message.NewError("pattern.host")
 	}
 	return CheckPattern(pattern)
 }
