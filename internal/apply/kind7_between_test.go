@@ -7,9 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"reconciler/internal/apply"
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
+	"reconciler/internal/plan"
 	"reconciler/internal/worldtest"
 )
 
@@ -185,6 +188,74 @@ func TestKind7TheProcessIsKilledAtAnyCallAndComesBackToNothing(t *testing.T) {
 				if t.Failed() {
 					t.Fatalf("calls: %q", s.Calls)
 				}
+			}
+		})
+	}
+}
+
+// TestWhatIsAnnouncedAndNotSentIsWithdrawn: the first half fails, and the intents of what
+// follows are as they were before.
+func TestWhatIsAnnouncedAndNotSentIsWithdrawn(t *testing.T) {
+	d := worldtest.GitLab()
+	was, is := d.Spec.Repositories[0].Rules[0], d.Spec.Repositories[0].Rules[0]
+	is.Branch = "trunk"
+	earlier := func(rule binding.BuildRule, name string) *binding.Intent {
+		return &binding.Intent{
+			Instance: worldtest.Instance, Binding: name, Platform: binding.GitLab, Action: string(plan.ChangeRule), Object: binding.RuleObject("pay/api", rule),
+			Rule: binding.ObservedRule{ID: "9", BuildRule: rule}, Started: noon(),
+		}
+	}
+	for name, tt := range map[string]struct {
+		before *binding.Intent
+		fault  string // of a call to the store
+		failed []bool // by action
+	}{
+		"nothing was open":                  {nil, "", []bool{true, false}},
+		"an earlier one was open":           {earlier(is, d.Name), "", []bool{true, false}},
+		"one of another rule was open":      {earlier(d.Spec.Repositories[0].Rules[1], d.Name), "", []bool{true, false}},
+		"one of another binding was open":   {earlier(is, "other"), "", []bool{true, false}},
+		"it cannot be withdrawn":            {nil, "store delete-intent", []bool{true, true}},
+		"the one before cannot be put back": {earlier(is, d.Name), "store put-intent", []bool{true, true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite()
+			s.applied(t, d)
+			rule := func(kind plan.Kind, r binding.ObservedRule) plan.Action {
+				a := plan.Action{Binding: d.Name, Platform: binding.GitLab, Object: binding.RuleObject("pay/api", r.BuildRule), Kind: kind}
+				a.Target = plan.Target{Declaration: &d, Image: "pay/api", Rule: r}
+				return a
+			}
+			round := s.planned(t, []binding.Declaration{d},
+				rule(plan.RemoveRule, binding.ObservedRule{ID: s.Repos["pay/api"].Rules[0].ID, BuildRule: was}),
+				rule(plan.AddRule, binding.ObservedRule{BuildRule: is}))
+			var want []binding.Intent
+			if tt.before != nil {
+				round.Intents, want = append(round.Intents, *tt.before), append(want, *tt.before)
+				if err := s.State.PutIntent(t.Context(), *tt.before); err != nil {
+					t.Fatal(err)
+				}
+			}
+			removed := false
+			s.Fault = func(call string) (f worldtest.Fault) {
+				switch {
+				case call == "remove-rule pay/api":
+					removed, f.Before = true, failing(binding.Refused)
+				case removed && tt.fault != "" && strings.HasPrefix(call, tt.fault):
+					f.Before = errFull
+				}
+				return f
+			}
+			result := s.apply(t.Context(), round)
+			for i, o := range result.Outcomes {
+				if (o.Err != nil) != tt.failed[i] {
+					t.Errorf("%s: %s, %v", o.Action.Kind, o.State, o.Err)
+				}
+			}
+			if tt.fault != "" {
+				return
+			}
+			if diff := cmp.Diff(want, s.Intents()); diff != "" {
+				t.Errorf("open intents (-want +got):\n%s", diff)
 			}
 		})
 	}
