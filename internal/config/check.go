@@ -25,11 +25,12 @@ type checker struct {
 	file  string
 	data  []byte
 	found []finding.Finding
+	// places are where the fields stand, by their paths; nil if the document
+	// cannot be parsed.
+	places map[string]binding.Position
 	// parsed is the document, for the places of findings; nil before the first.
 	parsed *yaml.Node
 }
-
-func newChecker(file string, data []byte) *checker { return &checker{file: file, data: data} }
 
 // root is the document, or a node without content if it cannot be parsed.
 func (c *checker) root() *yaml.Node {
@@ -46,8 +47,22 @@ func (c *checker) root() *yaml.Node {
 
 // add makes a finding at the field, or at the nearest enclosing one.
 func (c *checker) add(code, path string, m message.Message) {
-	line, column := position(c.root(), path)
+	line, column := c.at(path)
 	c.found = append(c.found, finding.New(code, m).At(c.file, line, column).In(path))
+}
+
+// at is where the value at path starts, or where the nearest enclosing one does.
+func (c *checker) at(path string) (line, column int) {
+	if c.places == nil {
+		return position(c.root(), path)
+	}
+	for {
+		at, found := c.places[path]
+		if found || path == "" {
+			return at.Line, at.Column
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
 }
 
 // nameCredentials gives a secret that was found in the source's URL the code

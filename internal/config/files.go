@@ -15,7 +15,7 @@ type fileField struct {
 }
 
 // fileFields lists every field that names something which must be there: the
-// source's folder, and each string whose field is called …File.
+// source's folder, and each string whose field is called …File and is not empty.
 func (c *Config) fileFields() []fileField {
 	var fields []fileField
 	if c.Source.Folder != nil {
@@ -38,6 +38,9 @@ func eachFile(v reflect.Value, path string, add func(path string, value *string)
 		}
 	case reflect.Struct:
 		for field, value := range v.Fields() {
+			if value.IsZero() {
+				continue // It names no file.
+			}
 			at := strings.TrimPrefix(path+"."+field.Tag.Get("yaml"), ".")
 			if file, ok := reflect.TypeAssert[*string](value.Addr()); ok && strings.HasSuffix(field.Name, "File") {
 				add(at, file)

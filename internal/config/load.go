@@ -37,8 +37,8 @@ func Parse(path string, data []byte) (Config, []finding.Finding, error) {
 
 func parse(path string, data []byte) (Config, *checker, error) {
 	config := Default()
-	found := manifest.CheckConfiguration(binding.File{Path: filepath.ToSlash(path), Data: data}, &config)
-	check := newChecker(filepath.ToSlash(path), data)
+	places, found := manifest.CheckDocument(binding.File{Path: filepath.ToSlash(path), Data: data}, manifest.KindConfiguration, &config)
+	check := &checker{file: filepath.ToSlash(path), data: data, places: places}
 	if finding.HasErrors(found) {
 		check.found = check.nameCredentials(found)
 		return config, check, nil

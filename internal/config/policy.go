@@ -99,6 +99,6 @@ func (c *checker) pattern(path, pattern string, check func(string) error) {
 
 // place is where the field at path stands: file:line.
 func (c *checker) place(path string) string {
-	line, _ := position(c.root(), path)
+	line, _ := c.at(path)
 	return fmt.Sprintf("%s:%d", c.file, line)
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"reconciler/internal/finding"
@@ -16,22 +17,25 @@ import (
 const blot = 'X'
 
 // shape is what a secret looks like. The secret is the first group of pattern,
-// which is tried only on a text that holds one of the marks.
+// which is tried only on a text that holds one of the marks, and all of needs.
 type shape struct {
 	title   message.Message
 	marks   []string
 	pattern *regexp.Regexp
+	needs   string
 }
 
 // shapes are the formats of the tokens that this project meets, as their
 // issuers publish them; a little shorter than the real thing, so that a token
 // cut off while copying is found as well. The password in a URL has no issuer.
-func shapes() []shape {
+var shapes = sync.OnceValue(func() []shape {
 	of := func(title, expression string, marks ...string) shape {
-		return shape{message.New("secret.kind." + title), marks, regexp.MustCompile(expression)}
+		return shape{title: message.New("secret.kind." + title), marks: marks, pattern: regexp.MustCompile(expression)}
 	}
 	// Words of other languages end in the beginnings of some tokens.
 	const edge = `(?:^|[^0-9A-Za-z])`
+	inURL := of("url", `[A-Za-z]://([^\s/?#@"']*:[^\s/?#@"']+)@`, "://")
+	inURL.needs = "@"
 	return []shape{
 		of("gitlab", `(gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|oas|soat|ffct|wt)-[0-9A-Za-z_=.-]{8,})`,
 			"glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-", "gloas-", "glsoat-", "glffct-", "glwt-"),
@@ -42,13 +46,13 @@ func shapes() []shape {
 		of("codeup", edge+`(pt-[0-9A-Za-z]{8,}_[0-9A-Fa-f-]{8,})`, "pt-"),
 		of("alibaba-cloud", `(LTAI[0-9A-Za-z]{8,})`, "LTAI"),
 		of("vault", edge+`(hv[sbr]\.[0-9A-Za-z_.-]{8,})`, "hvs.", "hvb.", "hvr."),
-		of("url", `[A-Za-z]://([^\s/?#@"']*:[^\s/?#@"']+)@`, "://"),
+		inURL,
 	}
-}
+})
 
 func (s shape) find(text []byte) [][]int {
 	for _, mark := range s.marks {
-		if bytes.Contains(text, []byte(mark)) {
+		if bytes.Contains(text, []byte(mark)) && bytes.Contains(text, []byte(s.needs)) {
 			return s.pattern.FindAllSubmatchIndex(text, -1)
 		}
 	}
