@@ -84,7 +84,7 @@ func Load(ctx context.Context, files []binding.File, opts Options) Result {
 	opts.editions = readEditions(files, opts)
 	checked := checkFiles(ctx, files, opts)
 	var result Result
-	var declarations []binding.Declaration
+	declarations := make([]binding.Declaration, 0, len(files))
 	var all collector
 	for i, c := range checked {
 		all.add(files[i].Path, c.findings)

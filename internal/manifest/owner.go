@@ -222,7 +222,7 @@ func (o owners) evidence(d *binding.Declaration, r *binding.Record, identity int
 // AsApplied are declarations as the records would be of their bindings, for
 // files that were there before others without having been applied here.
 func AsApplied(declarations []binding.Declaration) []binding.Record {
-	var records []binding.Record
+	records := make([]binding.Record, 0, len(declarations))
 	for _, d := range declarations {
 		r := binding.Record{
 			Instance: d.Spec.Instance, Binding: d.Name, Platform: d.Spec.Platform, File: d.File,

@@ -11,6 +11,11 @@ import (
 // keeps the order of its own actions.
 func Merge(plans ...Plan) Plan {
 	var merged Plan
+	actions, findings := 0, 0
+	for _, p := range plans {
+		actions, findings = actions+len(p.Actions), findings+len(p.Findings)
+	}
+	merged.Actions, merged.Findings = slices.Grow(merged.Actions, actions), slices.Grow(merged.Findings, findings)
 	for _, p := range plans {
 		merged.Actions = append(merged.Actions, p.Actions...)
 		merged.Findings = append(merged.Findings, p.Findings...)
