@@ -246,7 +246,16 @@ func tellOfConfiguration(w io.Writer, d client.Daemon, l *report.Language) (err 
 // loadConfig reads the configuration; its findings are printed, and one of
 // severity error ends the command.
 func loadConfig(streams Streams, path string) (config.Config, error) {
-	cfg, findings, err := config.Load(path)
+	data, err := config.Read(path)
+	if err != nil {
+		return config.Config{}, err
+	}
+	return parseConfig(streams, path, data)
+}
+
+// parseConfig is loadConfig for the content of the file.
+func parseConfig(streams Streams, path string, data []byte) (config.Config, error) {
+	cfg, findings, err := config.Parse(path, data)
 	if err != nil {
 		return cfg, err
 	}

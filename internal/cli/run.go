@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"reconciler/internal/config"
 	"reconciler/internal/confine"
 	"reconciler/internal/daemon"
 	"reconciler/internal/engine"
@@ -46,7 +47,11 @@ func runRun(ctx context.Context, opts *runOptions) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	cfg, err := loadConfig(opts.streams, opts.config)
+	data, err := config.Read(opts.config)
+	if err != nil {
+		return err
+	}
+	cfg, err := parseConfig(opts.streams, opts.config, data)
 	if err != nil {
 		return err
 	}
@@ -60,5 +65,5 @@ func runRun(ctx context.Context, opts *runOptions) error {
 		return err
 	}
 	defer traced()
-	return d.Run(ctx, daemon.Reload{Path: opts.config, Asked: hangup})
+	return d.Run(ctx, daemon.Reload{Path: opts.config, Started: data, Asked: hangup})
 }

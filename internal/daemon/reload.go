@@ -23,6 +23,9 @@ import (
 type Reload struct {
 	// Path is the configuration file, which is watched and read.
 	Path string
+	// Started is the content of the file that the daemon starts with. It may have
+	// changed before it was watched.
+	Started []byte
 	// Asked gets a value where a person or a program asks to read it now
 	// (SIGHUP). The files that it names are then read again too, also where it
 	// did not change itself.
@@ -46,7 +49,7 @@ type reloader struct {
 func (r *reloader) run(ctx context.Context) {
 	stop := r.present().start(ctx)
 	changes := r.watch(ctx)
-	if !r.unchanged() {
+	if r.tried = r.reload.Started; r.reload.Path != "" {
 		stop = r.changed(ctx, stop)
 	}
 	for {
@@ -82,24 +85,6 @@ func (r *reloader) watch(ctx context.Context) <-chan struct{} {
 	}
 	r.watchFailed = err != nil
 	return changes
-}
-
-// unchanged says whether the file still has the configuration of the start. It
-// may have changed before it was watched.
-func (r *reloader) unchanged() bool {
-	if r.reload.Path == "" {
-		return true
-	}
-	data, err := config.Read(r.reload.Path)
-	if err != nil {
-		return false
-	}
-	read, _, err := config.Parse(r.reload.Path, data)
-	if err != nil || !reflect.DeepEqual(read, *r.present().config) {
-		return false
-	}
-	r.tried = data
-	return true
 }
 
 // changed takes the configuration if it differs from the one that was tried last.

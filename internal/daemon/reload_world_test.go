@@ -34,8 +34,10 @@ func (w *world) fromFile() (hangup func()) {
 	asked := make(chan os.Signal, 1)
 	w.reload = Reload{Path: path, Asked: asked}
 	w.writeConfig(w.config)
-	cfg, found, err := config.Load(path)
-	if err != nil || finding.HasErrors(found) {
+	data, errRead := os.ReadFile(path)
+	w.reload.Started = data
+	cfg, found, err := config.Parse(path, data)
+	if err != nil || errRead != nil || finding.HasErrors(found) {
 		w.t.Fatalf("%v, %v", found, err)
 	}
 	w.config = cfg
