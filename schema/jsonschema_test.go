@@ -247,7 +247,7 @@ func TestConfigurationJSONSchemaAgreesWithValidation(t *testing.T) {
 				t.Errorf("JSON Schema accepts = %v, want %v: %v", got, tt.want, err)
 			}
 			var out map[string]any
-			found := manifest.CheckConfiguration(binding.File{Path: "c.yaml", Data: []byte(tt.text)}, &out)
+			_, found := manifest.CheckDocument(binding.File{Path: "c.yaml", Data: []byte(tt.text)}, manifest.KindConfiguration, &out)
 			if got := !finding.HasErrors(found); got != tt.want {
 				t.Errorf("validation accepts = %v, want %v: %v", got, tt.want, found)
 			}

@@ -53,7 +53,7 @@ func TestTheQuickCheckReadsAConfigurationAsCUE(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := Default()
-		if finding.HasErrors(manifest.CheckConfiguration(binding.File{Path: "c.yaml", Data: text}, &got)) {
+		if _, found := manifest.CheckDocument(binding.File{Path: "c.yaml", Data: text}, manifest.KindConfiguration, &got); finding.HasErrors(found) {
 			continue
 		}
 		accepted++
@@ -80,7 +80,7 @@ func TestTheQuickCheckReadsAConfigurationAsCUE(t *testing.T) {
 // byCUE is a configuration as CUE accepts it.
 func byCUE(t *testing.T, root cue.Value, document map[string]any) []byte {
 	t.Helper()
-	unified := root.LookupPath(cue.ParsePath(schema.Configuration)).Unify(root.Context().Encode(document))
+	unified := root.LookupPath(cue.ParsePath(schema.Configuration)).Unify(cuecontext.New().Encode(document))
 	if err := unified.Validate(cue.Concrete(true), cue.Final()); err != nil {
 		t.Fatalf("CUE refuses what was accepted: %v\n%v", err, document)
 	}

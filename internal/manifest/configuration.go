@@ -46,12 +46,6 @@ func CheckDocument(file binding.File, kind string, out any) (places map[string]b
 	return places, finding.Sort(findings)
 }
 
-// CheckConfiguration is CheckDocument for a configuration file.
-func CheckConfiguration(file binding.File, out any) []finding.Finding {
-	_, findings := CheckDocument(file, KindConfiguration, out)
-	return findings
-}
-
 func (c *checker) document(root *node, file, kind string, out any) []finding.Finding {
 	if found := checkHeader(root, file, kind); found != nil {
 		return found

@@ -31,7 +31,7 @@ func TestCheckConfigurationDecodes(t *testing.T) {
 		Sync           struct{ Interval time.Duration }
 		ExpiryWarnings []int `yaml:"expiryWarnings"`
 	}
-	findings := manifest.CheckConfiguration(binding.File{Path: "c.yaml", Data: []byte(configuration)}, &got)
+	_, findings := manifest.CheckDocument(binding.File{Path: "c.yaml", Data: []byte(configuration)}, manifest.KindConfiguration, &got)
 	if len(findings) != 0 {
 		t.Fatal(findings)
 	}
@@ -77,7 +77,8 @@ server: yes
 			t.Parallel()
 			var out map[string]any
 			var got []string
-			for _, f := range manifest.CheckConfiguration(binding.File{Path: "c.yaml", Data: []byte(tt.text)}, &out) {
+			_, findings := manifest.CheckDocument(binding.File{Path: "c.yaml", Data: []byte(tt.text)}, manifest.KindConfiguration, &out)
+			for _, f := range findings {
 				got = append(got, fmt.Sprintf("%d:%d %s %s", f.Line, f.Column, f.Code, f.Path))
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {

@@ -195,7 +195,8 @@ func FuzzCheckConfiguration(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var out map[string]any
-		for _, found := range manifest.CheckConfiguration(binding.File{Path: "c.yaml", Data: data}, &out) {
+		_, findings := manifest.CheckDocument(binding.File{Path: "c.yaml", Data: data}, manifest.KindConfiguration, &out)
+		for _, found := range findings {
 			if found.Code == "internal-error" {
 				t.Errorf("the checker failed on %q: %s", data, report.English().Text(found.Message))
 			}

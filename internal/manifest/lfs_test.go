@@ -26,7 +26,7 @@ func TestAnLFSPointerIsNamedAsOne(t *testing.T) {
 			t.Parallel()
 			file := binding.File{Path: "a.yaml", Data: []byte(text)}
 			_, unformatted := manifest.NewFormatter().Format(file)
-			unread := manifest.CheckConfiguration(file, &struct{}{})
+			_, unread := manifest.CheckDocument(file, manifest.KindConfiguration, &struct{}{})
 			unruled := manifest.Load(t.Context(), nil, manifest.Options{Policies: manifest.ParsePolicies([]binding.File{file})}).Findings
 			for i, findings := range [][]string{ids(load(t, text).Findings), ids(unformatted), ids(unread), ids(unruled)} {
 				if !slices.Contains(findings, "document.lfs-pointer") {
