@@ -134,7 +134,7 @@ func tellUse(cmd *cobra.Command) {
 	// Cobra asks the same after this, and says neither which command it is
 	// nor how that is used.
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		if err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
+		if err := errors.Join(requiredFlags(cmd), cmd.ValidateFlagGroups()); err != nil {
 			return told(cmd, err)
 		}
 		return nil
@@ -145,7 +145,7 @@ func tellUse(cmd *cobra.Command) {
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return told(cmd, message.NewError("cli.meant", "why", err, "meant", meantCommand(cmd, args)))
+			return told(cmd, message.NewError("cli.meant", "why", argumentsError(cmd, check, args, err), "meant", meantCommand(cmd, args)))
 		}
 		return nil
 	}

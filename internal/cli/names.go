@@ -173,7 +173,7 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, "--"+f.Name) })
 		meant = manifest.Suggestion("--"+unknown.GetSpecifiedName(), flags)
 	}
-	return message.NewError("cli.meant", "why", err, "meant", meant)
+	return message.NewError("cli.meant", "why", flagError(err), "meant", meant)
 }
 
 // knownCommand fails where the arguments of help name no command.

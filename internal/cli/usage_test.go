@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"reconciler/internal/message"
+)
+
+// TestWrongUseIsSaidInTheReadersLanguage: what the library finds wrong is a message
+// of ours, also where it is an argument of another one.
+func TestWrongUseIsSaidInTheReadersLanguage(t *testing.T) {
+	t.Parallel()
+	for use, want := range map[string]string{
+		"get --nmae x":                 "cli.unknown-flag",
+		"get -q":                       "cli.unknown-flag",
+		"attest a --by":                "cli.flag-value",
+		"get -o":                       "cli.flag-value",
+		"get --=x":                     "cli.flag-syntax",
+		"suspend a":                    "cli.required-flags",
+		"attest":                       "cli.arguments",
+		"history a b":                  "cli.arguments",
+		"demo a":                       "cli.unknown-command",
+		"events --config c --follow=x": "cli.value",
+	} {
+		t.Run(use, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			root := newRoot(Streams{In: strings.NewReader(""), Out: &out, Err: &out})
+			root.SetArgs(strings.Fields(use))
+			err := root.ExecuteContext(t.Context())
+			said := message.Says(err).Key()
+			if err == nil || !strings.Contains(said, `"id":"`+want+`"`) {
+				t.Errorf("%v: %s, want %s", err, said, want)
+			}
+			if want != "cli.value" && strings.Contains(said, message.VerbatimID) { // The cause of a wrong value is Go's.
+				t.Errorf("it quotes: %s", said)
+			}
+		})
+	}
+}
