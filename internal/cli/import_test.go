@@ -208,7 +208,7 @@ func TestImportOverwritesNothingUnlessForced(t *testing.T) {
 
 func TestImportOfAnUnknownInstanceNamesTheKnownOnes(t *testing.T) {
 	code, _, stderr := runIn(t, importWorld(t), "import", "prod-beijing")
-	if code != exitError || !strings.Contains(stderr, "it has edge-shanghai, prod-hangzhou") {
+	if code != exitError || !strings.Contains(stderr, "the configuration has edge-shanghai, prod-hangzhou") {
 		t.Errorf("code %d:\n%s", code, stderr)
 	}
 }
