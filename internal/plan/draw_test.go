@@ -170,6 +170,9 @@ func drawRecord(t *rapid.T, p binding.Platform) binding.Record {
 			r.Refused = binding.Refusal{Vault: drawVault(t), Version: 3, Username: drawUsername(t), Address: binding.NormalAddress(drawAddress(t, p)), At: at}
 		}
 	}
+	if !r.Managed {
+		return r // What somebody else bound has nothing of ours.
+	}
 	for _, image := range images() {
 		if rapid.IntRange(0, 3).Draw(t, "recorded image") == 0 {
 			img := binding.RecordedImage{Image: image}
