@@ -13,7 +13,7 @@ import (
 func TestWrongUseIsSaidInTheReadersLanguage(t *testing.T) {
 	t.Parallel()
 	for use, want := range map[string]string{
-		"get --nmae x":                 "cli.unknown-flag",
+		"get --nam x":                  "cli.unknown-flag",
 		"get -q":                       "cli.unknown-flag",
 		"attest a --by":                "cli.flag-value",
 		"get -o":                       "cli.flag-value",
