@@ -33,6 +33,8 @@ type demoOptions struct {
 	registry string
 	// watch, if not nil, gets every event. Only tests set it.
 	watch func(plan.Event)
+	// more are chapters after the last one. Only tests set it.
+	more func(*story) []chapter
 }
 
 func newDemo(streams Streams) *cobra.Command {
@@ -107,6 +109,9 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 	chapters := story.chapters()
 	if documented {
 		chapters = story.documented(ctx)
+	}
+	if opts.more != nil {
+		chapters = append(chapters, opts.more(story)...)
 	}
 	err = story.tell(ctx, chapters)
 	if err == nil && !opts.once {
