@@ -54,7 +54,8 @@ type harEntry struct {
 		} `json:"postData"`
 	} `json:"request"`
 	Response struct {
-		Status  int `json:"status"`
+		// Some recorders write 200.0.
+		Status  float64 `json:"status"`
 		Content struct {
 			MimeType string `json:"mimeType"`
 			Text     string `json:"text"`
@@ -218,7 +219,7 @@ func (e harEntry) exchange() (x exchange, ok bool) {
 	}
 	x = exchange{
 		method: strings.ToUpper(e.Request.Method), host: strings.ToLower(u.Hostname()), path: u.Path,
-		query: u.Query(), status: e.Response.Status,
+		query: u.Query(), status: int(e.Response.Status),
 	}
 	for s := range strings.SplitSeq(strings.Trim(u.EscapedPath(), "/"), "/") {
 		if plain, err := url.PathUnescape(s); err == nil {

@@ -2,6 +2,7 @@ package record
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,7 +15,7 @@ type call struct {
 	answer                  string
 }
 
-// harOf writes a network record.
+// harOf writes a network record, with numbers as some recorders write them.
 func harOf(t *testing.T, calls ...call) string {
 	t.Helper()
 	var entries []map[string]any
@@ -30,7 +31,7 @@ func harOf(t *testing.T, calls ...call) string {
 		entries = append(entries, map[string]any{
 			"request": request,
 			"response": map[string]any{
-				"status": c.status, "headers": []any{map[string]any{"name": "Set-Cookie", "value": "SECRETcookie"}},
+				"status": json.RawMessage(fmt.Sprintf("%d.0", c.status)), "headers": []any{map[string]any{"name": "Set-Cookie", "value": "SECRETcookie"}},
 				"content": map[string]any{"mimeType": "application/json", "text": c.answer},
 			},
 		})
