@@ -279,3 +279,12 @@ func (f *follower) answer(err error) {
 	}
 	f.asked = nil
 }
+
+// glassOf is a person's leave to change instances outside of their windows; nil
+// where the request asks for none.
+func glassOf(who server.Caller, req client.SyncRequest) *plan.BreakGlass {
+	if !req.BreakGlass {
+		return nil
+	}
+	return &plan.BreakGlass{Person: who.Person(req.By), Reason: req.Reason, Binding: req.Binding}
+}

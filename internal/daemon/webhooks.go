@@ -2,7 +2,10 @@ package daemon
 
 import (
 	"context"
+	"sync"
+	"time"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/config"
 	"reconciler/internal/message"
 	"reconciler/internal/metrics"
@@ -53,4 +56,83 @@ func (d *Daemon) listenWebhooks(ctx context.Context, config config.Config) (*web
 	return webhook.Listen(ctx, webhook.ListenOptions{
 		Address: c.Listen, CertFile: c.CertFile, KeyFile: c.KeyFile, Handler: d.webhooks.handler, Log: d.log,
 	})
+}
+
+// pushSpacing is the least time between two looks for pushes: a storm of them
+// costs two looks a second.
+const pushSpacing = 500 * time.Millisecond
+
+// pushPauses are the pauses between the looks for a pushed commit that the source
+// does not show yet. Hosts report a push before all of their servers have it.
+func pushPauses() []time.Duration {
+	return []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
+}
+
+// pushes keeps the newest push that the follower has not looked for.
+type pushes struct {
+	mu     sync.Mutex
+	newest chan webhook.Push
+}
+
+// put replaces a push that the follower has not taken.
+func (p *pushes) put(push webhook.Push) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.newest:
+	default:
+	}
+	p.newest <- push
+}
+
+// expectation is a commit that was pushed, and how often the source was asked
+// for it since.
+type expectation struct {
+	commit string
+	looks  int
+	// trace is the traceparent of the push.
+	trace string
+}
+
+// next is the pause before the next look for the commit. ok is false if the
+// commit was seen, if there is none, or if the pauses are used up; then exhausted
+// is true.
+func (e *expectation) next(seen string, pauses []time.Duration) (pause time.Duration, ok, exhausted bool) {
+	switch {
+	case e.commit == "":
+		return 0, false, false
+	case e.commit == seen:
+		*e = expectation{}
+		return 0, false, false
+	case e.looks >= len(pauses):
+		*e = expectation{}
+		return 0, false, true
+	}
+	e.looks++
+	return pauses[e.looks-1], true, false
+}
+
+// pause is how long the follower waits before it fetches without being asked.
+func (f *follower) pause() time.Duration {
+	interval, commit := f.config.Sync.Vary(f.config.Sync.Interval), f.expected.commit
+	pause, ok, exhausted := f.expected.next(f.seen, f.o.pushPauses)
+	if exhausted {
+		f.log.Info("a pushed commit is not what the source shows; the interval still applies", "commit", commit, "revision", f.seen)
+	}
+	if !ok {
+		return max(interval, f.asksToWait)
+	}
+	f.log.Debug("a commit was pushed, and the source does not show it yet", "commit", commit, "revision", f.seen, "looked_for", f.expected.looks)
+	return max(min(pause, interval), f.asksToWait)
+}
+
+// pushed takes a push, which the caller looks for next. Pushes within
+// pushSpacing count as one.
+func (f *follower) pushed(ctx context.Context, push webhook.Push) {
+	_ = binding.Sleep(ctx, pushSpacing-time.Since(f.lastPush)) // The end of ctx is seen by the caller.
+	select {
+	case push = <-f.webhooks.pushes.newest:
+	default:
+	}
+	f.expected, f.lastPush = expectation{commit: push.Commit, trace: push.Trace}, time.Now()
 }
