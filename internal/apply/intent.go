@@ -93,11 +93,11 @@ func (a *Applier) doubtLate(intent *binding.Intent, account *binding.Account) {
 }
 
 // afterTime is a verdict on an intent whose effect is not shown: it is open for the
-// time that the registry may take to show it. An account that we unbound for a
-// bind has to be bound after it.
+// time that the registry may take to show it, unless it was never sent. An account that
+// we unbound for a bind has to be bound after it.
 func (a *Applier) afterTime(intent *binding.Intent, verdict answer, now time.Time) answer {
 	switch {
-	case intent.Answered:
+	case intent.Answered, intent.Announced:
 		return verdict
 	case plan.Kind(intent.Action) == plan.Rebind && verdict == unbound:
 		intent.Answered = true

@@ -3,6 +3,7 @@ package apply_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -190,6 +191,46 @@ func TestKind7TheProcessIsKilledAtAnyCallAndComesBackToNothing(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestKind7WhatWasOnlyAnnouncedIsDoneAtOnceAfterAKill: nothing was sent of it, so
+// nobody has to wait until the registry may show it.
+func TestKind7WhatWasOnlyAnnouncedIsDoneAtOnceAfterAKill(t *testing.T) {
+	kills := 0
+	for name, c := range changes() {
+		t.Run(name, func(t *testing.T) {
+			for n := 1; ; n++ {
+				s, calls := c.prepared(t), 0
+				round := s.round(t, c.after...)
+				s.Fault = func(string) (f worldtest.Fault) {
+					calls++
+					s.Dead = calls >= n
+					return f
+				}
+				s.apply(t.Context(), round)
+				if s.Fault, s.Dead = nil, false; calls < n {
+					return
+				}
+				left, err := s.State.Intents(t.Context(), worldtest.Instance)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !slices.ContainsFunc(left, func(i binding.Intent) bool { return i.Announced }) ||
+					slices.ContainsFunc(left, func(i binding.Intent) bool { return !i.Announced && plan.Kind(i.Action) == plan.AddRule }) {
+					continue
+				}
+				kills++
+				s.Now = s.Now.Add(2 * time.Second)
+				for range 2 { // What was sent is answered, and what follows is done.
+					s.apply(t.Context(), s.round(t, c.after...))
+				}
+				s.whole(t, fmt.Sprintf("killed at call %d", n))
+			}
+		})
+	}
+	if kills == 0 {
+		t.Error("nothing was announced at any call")
 	}
 }
 

@@ -90,6 +90,7 @@ func (l *ledger) covers(intent binding.Intent) bool {
 
 // announce writes the intent of a second half before the first half is sent.
 func (l *ledger) announce(ctx context.Context, intent binding.Intent) error {
+	intent.Announced = true
 	if err := l.begin(ctx, intent); err != nil {
 		return err
 	}

@@ -165,6 +165,9 @@ type Intent struct {
 	// Doubtful is true for a bind while an earlier bind of another token may still
 	// have its effect: it is not known which token an account has that appears.
 	Doubtful bool `json:"doubtful,omitempty"`
+	// Announced is true while nothing was sent: the intent was written before another
+	// write took something away for this one.
+	Announced bool `json:"announced,omitempty"`
 	// Link is the source being written, of a create, link or relink.
 	Link *Link `json:"link,omitempty"`
 	// Rule is the build rule being written or removed.

@@ -127,6 +127,8 @@ func takes(flag, value string, known ...string) error {
 // ask asks the daemon for what was asked for. What the daemon says about itself goes
 // to aside.
 func (o *getOptions) ask(ctx context.Context, daemon *client.Client, aside io.Writer) (view report.BindingView, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	var of client.Daemon
 	described := make(chan error, 1)
 	go func() {
@@ -135,10 +137,10 @@ func (o *getOptions) ask(ctx context.Context, daemon *client.Client, aside io.Wr
 		described <- err
 	}()
 	statuses, err := o.bindings(ctx, daemon)
-	if failed := <-described; err == nil {
-		err = failed
-	}
 	if err != nil {
+		return view, err
+	}
+	if err := <-described; err != nil {
 		return view, err
 	}
 	if err := o.known(namesIn(statuses, of)); err != nil {

@@ -187,6 +187,8 @@ func TestLoadTellsEveryFault(t *testing.T) {
 		{"certificate sign-in without certificate", source + instances + "vault: {address: https://v, auth: {cert: {}}}\n", []place{{"config-conflict", "vault.auth.cert", 5, 42}}},
 		{"observer without vault", source + instances + "codeHosts: {github: {observer: {vault: {mount: m, path: p}}}}\n", []place{{"config-conflict", "codeHosts.github.observer", 5, 32}}},
 		{"unsafe", source + instances + "codeHosts: {unsafeAllowPrivateAddresses: true}\n", []place{{"config-unsafe", "codeHosts.unsafeAllowPrivateAddresses", 5, 42}}},
+		{"longer than Go can count", source + instances + "sync: {interval: 99999999999h}\n", []place{{"field-value", "sync.interval", 5, 18}}},
+		{"more than a number can be", source + instances + "safety: {minDeletions: 10000000000000000000}\n", []place{{"field-value", "safety.minDeletions", 5, 24}}},
 		{"too often", source + instances + "sync: {interval: 10ms}\n", []place{{"config-duration", "sync.interval", 5, 18}}},
 		{"open to all", source + instances + "server: {listen: \":9440\"}\n", []place{{"server-public", "server.listen", 5, 18}}},
 		{"missing folder", "source: {folder: {path: nowhere}}\n" + instances, []place{{"file-missing", "source.folder.path", 3, 25}}},

@@ -317,7 +317,7 @@ func customExpiry(custom map[string]string) (end time.Time, unreadable string) {
 		if day, err := binding.ParseDate(value); err == nil {
 			return day.End(), ""
 		}
-		if at, err := time.Parse(time.RFC3339, value); err == nil {
+		if at, err := time.Parse(time.RFC3339, value); err == nil && at.UTC().Year() <= maxYear {
 			return at.UTC(), ""
 		}
 		unreadable = value[:min(len(value), maxUnreadable)]
@@ -325,5 +325,9 @@ func customExpiry(custom map[string]string) (end time.Time, unreadable string) {
 	return time.Time{}, strings.ToValidUTF8(unreadable, "")
 }
 
-// maxUnreadable is how much of a value that is no date is shown, in bytes.
-const maxUnreadable = 40
+const (
+	// maxUnreadable is how much of a value that is no date is shown, in bytes.
+	maxUnreadable = 40
+	// maxYear is the last year that a time in JSON can have (RFC 3339).
+	maxYear = 9999
+)

@@ -50,7 +50,7 @@ func (m *maker) findUnseen() {
 		}
 	}
 	for _, i := range m.in.Intents {
-		if !i.Answered && !Kind(i.Action).Repeatable() && (binding.Write{At: i.Started}).Recent(m.in.Now, settle) {
+		if !i.Answered && !i.Announced && !Kind(i.Action).Repeatable() && (binding.Write{At: i.Started}).Recent(m.in.Now, settle) {
 			r := binding.Record{Binding: i.Binding, Platform: i.Platform}
 			m.unseen[unseenKeyOf(i.Platform, i.Object)] = unseen{r, i.Object, false}
 		}

@@ -14,16 +14,20 @@ import (
 const slowFailure = 2 * time.Second
 
 // downShare is for how many times as long as its connection took to fail an address
-// counts as one that does not answer.
-const downShare = 3
+// counts as one that does not answer, and downMost for how long at most: a process
+// that was frozen meanwhile knows nothing of the host.
+const (
+	downShare = 3
+	downMost  = 15 * time.Second
+)
 
 // dialFunc opens a connection to a "host:port".
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// connector opens connections. When one to an address fails, all that are being
-// opened to it fail with it: they wait for the same. If it took long to fail, no
-// other is tried for three times as long. So thousands of requests to a host that
-// does not answer wait for it once, and not each for itself.
+// connector opens connections. When one to an address took long to fail, and none was
+// opened meanwhile, all that are being opened to it fail with it: they wait for the
+// same. No other is tried for three times as long. So thousands of requests to a host
+// that does not answer wait for it once, and not each for itself.
 type connector struct {
 	open dialFunc
 	now  func() time.Time
@@ -36,6 +40,8 @@ type connector struct {
 // connected to a moment ago.
 type destination struct {
 	opening int
+	// opened is when a connection was opened last.
+	opened time.Time
 	// ended is done when a connection failed, with the reason as its cause.
 	ended context.Context
 	fail  context.CancelCauseFunc
@@ -59,13 +65,14 @@ func (c *connector) dial(ctx context.Context, network, address string) (net.Conn
 	began := time.Now()
 	conn, err := c.open(opening, network, address)
 	if err == nil {
+		c.opened(d)
 		return conn, nil
 	}
 	if cause := context.Cause(d.ended); cause != nil && ctx.Err() == nil {
 		return nil, cause
 	}
 	if ctx.Err() == nil && notConnected(err) {
-		c.failed(address, d, err, time.Since(began))
+		c.failed(address, d, err, began)
 	}
 	return nil, err
 }
@@ -101,24 +108,27 @@ func (c *connector) end(address string, d *destination) {
 	}
 }
 
-// failed ends all that open a connection to an address, and notes for how long no
-// other is tried.
-func (c *connector) failed(address string, d *destination, err error, took time.Duration) {
+func (c *connector) opened(d *destination) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.now()
+	d.opened = time.Now()
+}
+
+// failed ends all that open a connection to an address that does not answer, and notes
+// for how long no other is tried. A failure at once is the failure of one connection,
+// and so is one during which another was opened.
+func (c *connector) failed(address string, d *destination, err error, began time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	took, now := time.Since(began), c.now()
+	if took < slowFailure || d.opened.After(began) || d.ended.Err() != nil {
+		return
+	}
 	for other, old := range c.to {
 		if old.ended.Err() != nil && old.down.Left(now) <= 0 {
 			delete(c.to, other)
 		}
 	}
 	d.fail(err)
-	if c.to[address] != d {
-		return
-	}
-	if took < slowFailure {
-		delete(c.to, address)
-		return
-	}
-	d.down = binding.TermOf(now, downShare*took)
+	d.down = binding.TermOf(now, min(downShare*took, downMost))
 }

@@ -3,7 +3,9 @@ package providers_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -56,6 +58,77 @@ func TestAHostThatDoesNotAnswerIsWaitedForOnce(t *testing.T) {
 				if took := time.Since(began); reason != providers.ReasonTimedOut || took != c.ends || s.opened.Load() != c.opened {
 					t.Errorf("%s (%v) after %v and %d connections, want %v and %d", reason, err, took, s.opened.Load(), c.ends, c.opened)
 				}
+			})
+		})
+	}
+}
+
+// TestOneConnectionIsNotItsHost: what fails at once, beside others that are opened, or
+// while the process is frozen, ends no other connection.
+func TestOneConnectionIsNotItsHost(t *testing.T) {
+	const address = "https://git.example.com/"
+	stands := func() (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		_ = theirs.Close()
+		return ours, nil
+	}
+	for name, c := range map[string]struct {
+		// dial is the n-th connection; others begin a second apart, and the last one
+		// after a time: so many connections are tried in all.
+		dial   func(ctx context.Context, n int64) (net.Conn, error)
+		others int
+		after  time.Duration
+		tried  int64
+	}{
+		"too many open files": {func(ctx context.Context, n int64) (net.Conn, error) {
+			if n == 2 {
+				return nil, refused(errors.New("too many open files"))
+			}
+			select {
+			case <-time.After(1500 * time.Millisecond):
+				return stands()
+			case <-ctx.Done():
+				return nil, refused(ctx.Err())
+			}
+		}, 1, time.Second, 3},
+		"one path is bad": {func(ctx context.Context, n int64) (net.Conn, error) {
+			if n > 1 {
+				return stands()
+			}
+			select {
+			case <-time.After(5 * time.Second):
+			case <-ctx.Done():
+			}
+			return nil, refused(context.DeadlineExceeded)
+		}, 4, 3 * time.Second, 6},
+		"frozen for an hour": {func(_ context.Context, n int64) (net.Conn, error) {
+			if n == 1 {
+				time.Sleep(time.Hour)
+			}
+			return nil, refused(context.DeadlineExceeded)
+		}, 0, time.Hour + 16*time.Second, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var n atomic.Int64
+				client := providers.NewHTTPClient(providers.Options{AllowPrivate: true, Timeout: 3 * time.Hour, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+					return c.dial(ctx, n.Add(1))
+				}})
+				go func() {
+					if _, err := get(t.Context(), client, address, "payments"); strings.Contains(fmt.Sprint(err), "too many open files") {
+						t.Errorf("the first failed as another one did: %v", err)
+					}
+				}()
+				for range c.others {
+					time.Sleep(time.Second)
+					go func() { _, _ = get(t.Context(), client, address, "orders") }()
+				}
+				time.Sleep(c.after)
+				_, _ = get(t.Context(), client, address, "web")
+				if n.Load() != c.tried {
+					t.Errorf("%d connections were tried, want %d", n.Load(), c.tried)
+				}
+				time.Sleep(2 * time.Hour)
 			})
 		})
 	}

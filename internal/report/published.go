@@ -195,6 +195,7 @@ type PublishedIntent struct {
 	Answered     bool                 `json:"answered,omitempty"`
 	Tries        int                  `json:"tries,omitempty"`
 	Doubtful     bool                 `json:"doubtful,omitempty"`
+	Announced    bool                 `json:"announced,omitempty"`
 	Link         *binding.Link        `json:"link,omitempty"`
 	Rule         binding.ObservedRule `json:"rule,omitzero"`
 	TokenVersion int                  `json:"tokenVersion,omitempty"`
@@ -212,7 +213,7 @@ func NewPublishedIntent(i binding.Intent) PublishedIntent {
 	}
 	return PublishedIntent{
 		Binding: i.Binding, Platform: i.Platform, Action: i.Action, Object: i.Object, Record: record(i.Record),
-		After: record(i.After), Released: i.Released, Answered: i.Answered, Tries: i.Tries, Doubtful: i.Doubtful, Link: i.Link, Rule: i.Rule, TokenVersion: i.TokenVersion, Started: i.Started,
+		After: record(i.After), Released: i.Released, Answered: i.Answered, Tries: i.Tries, Doubtful: i.Doubtful, Announced: i.Announced, Link: i.Link, Rule: i.Rule, TokenVersion: i.TokenVersion, Started: i.Started,
 	}
 }
 
@@ -226,7 +227,7 @@ func (i PublishedIntent) Intent(instance string) binding.Intent {
 	}
 	return binding.Intent{
 		Instance: instance, Binding: i.Binding, Platform: i.Platform, Action: i.Action, Object: i.Object,
-		Record: record(i.Record), After: record(i.After), Released: i.Released, Answered: i.Answered, Tries: i.Tries, Doubtful: i.Doubtful, Link: i.Link, Rule: i.Rule, TokenVersion: i.TokenVersion, Started: i.Started,
+		Record: record(i.Record), After: record(i.After), Released: i.Released, Answered: i.Answered, Tries: i.Tries, Doubtful: i.Doubtful, Announced: i.Announced, Link: i.Link, Rule: i.Rule, TokenVersion: i.TokenVersion, Started: i.Started,
 	}
 }
 

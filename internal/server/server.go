@@ -282,11 +282,11 @@ func (s *Server) bindings(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	out := bufio.NewWriterSize(w, 64<<10)
 	encoder, separator := json.NewEncoder(out), "["
-	var err error
 	for _, status := range statuses() {
 		_, _ = out.WriteString(separator) // Flush returns the error.
-		if err = encoder.Encode(report.StatusObjects([]binding.Status{status})[0]); err != nil {
-			break
+		if err := encoder.Encode(report.StatusObjects([]binding.Status{status})[0]); err != nil {
+			s.opts.Log.Error("the list of bindings is not whole", "instance", status.Spec.Instance, "binding", status.Name, "err", err)
+			panic(http.ErrAbortHandler) // Nobody takes what was sent for the list.
 		}
 		separator = ","
 	}
@@ -294,7 +294,7 @@ func (s *Server) bindings(w http.ResponseWriter, r *http.Request) {
 		_, _ = out.WriteString(separator)
 	}
 	_, _ = out.WriteString("]\n")
-	if err := errors.Join(err, out.Flush()); err != nil {
+	if err := out.Flush(); err != nil {
 		s.opts.Log.Debug("answer not delivered", "err", err)
 	}
 }

@@ -76,7 +76,8 @@ func open(path string, o options) (*Store, error) {
 		return nil, err
 	}
 	if err := s.openJournal(); err != nil {
-		return nil, errors.Join(message.NewError("state.open", "file", path, "err", err), s.index.db.Close())
+		s.index.abandon()
+		return nil, message.NewError("state.open", "file", path, "err", err)
 	}
 	return s, nil
 }
@@ -318,6 +319,9 @@ func (s *Store) Close() error {
 	var err error
 	if j != nil {
 		err = j.close()
+		s.mu.RLock()
+		behind = s.behind // The last write may have failed meanwhile.
+		s.mu.RUnlock()
 		if !behind {
 			err = errors.Join(err, s.index.mark(position{link: j.last, Closed: true}))
 		}

@@ -9,9 +9,8 @@ import (
 	"sync"
 )
 
-// table is what the operations of a journal add up to, in memory. Values that it
-// passes to a function are valid until the function returns, and the function
-// must not write to the table. It is safe for concurrent use.
+// table is what the operations of a journal add up to, in memory. A function must
+// not change the values that are passed to it. It is safe for concurrent use.
 type table struct {
 	mu      sync.RWMutex
 	entries map[home]map[string][]byte
@@ -64,14 +63,24 @@ func (t *table) applyOne(o operation) {
 // each calls do for every entry of an instance, in the order of their keys.
 func (t *table) each(bucket, instance string, do func(value []byte) error) error {
 	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.eachIn(home{bucket, instance}, do)
+	values := t.values(nil, home{bucket, instance})
+	t.mu.RUnlock()
+	return doAll(values, do)
 }
 
-func (t *table) eachIn(at home, do func(value []byte) error) error {
+// values adds the entries of a home to others. None is ever changed in place.
+func (t *table) values(to [][]byte, at home) [][]byte {
 	entries := t.entries[at]
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
-		if err := do(entries[key]); err != nil {
+		to = append(to, entries[key])
+	}
+	return to
+}
+
+// doAll calls do without the lock: it decodes, and writers would wait.
+func doAll(values [][]byte, do func(value []byte) error) error {
+	for _, value := range values {
+		if err := do(value); err != nil {
 			return err
 		}
 	}
@@ -81,17 +90,15 @@ func (t *table) eachIn(at home, do func(value []byte) error) error {
 // all calls do for every entry of every instance, in the order of instances and
 // keys.
 func (t *table) all(bucket string, do func(value []byte) error) error {
+	var values [][]byte
 	t.mu.RLock()
-	defer t.mu.RUnlock()
 	for _, at := range t.homes() {
-		if at.bucket != bucket || at.instance == "" {
-			continue
-		}
-		if err := t.eachIn(at, do); err != nil {
-			return err
+		if at.bucket == bucket && at.instance != "" {
+			values = t.values(values, at)
 		}
 	}
-	return nil
+	t.mu.RUnlock()
+	return doAll(values, do)
 }
 
 // homes are where entries are, sorted.
@@ -104,16 +111,13 @@ func (t *table) homes() []home {
 // newest calls do for the newest n of a list, for all if n is 0 or less.
 func (t *table) newest(bucket string, n int, do func(value []byte) error) error {
 	t.mu.RLock()
-	defer t.mu.RUnlock()
-	for _, value := range slices.Backward(t.lists[bucket]) {
-		if err := do(value); err != nil {
-			return err
-		}
-		if n--; n == 0 {
-			return nil
-		}
+	values := slices.Clone(t.lists[bucket])
+	t.mu.RUnlock()
+	slices.Reverse(values)
+	if n > 0 {
+		values = values[:min(n, len(values))]
 	}
-	return nil
+	return doAll(values, do)
 }
 
 // dump calls do with operations that make an empty table equal to this one.

@@ -295,14 +295,16 @@ func (r *record) source() string {
 func (r *record) time(field string) time.Time {
 	value, _ := r.get(field)
 	text := fmt.Sprint(value)
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n > 0 {
-		if n > 1e11 {
-			return time.UnixMilli(n).UTC()
-		}
-		return time.Unix(n, 0).UTC()
-	}
 	t, _ := time.Parse(time.RFC3339, text)
-	return t.UTC()
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n > 0 {
+		if t = time.Unix(n, 0); n > 1e11 {
+			t = time.UnixMilli(n)
+		}
+	}
+	if t = t.UTC(); t.Year() > 9999 {
+		return time.Time{} // No answer of ours could show it.
+	}
+	return t
 }
 
 func (r *record) fail(field string, want message.Message) {

@@ -136,7 +136,10 @@ func (f repositoryFiles) absent(name string) bool {
 	there, listed := f.loose[folder]
 	if !listed {
 		list, err := f.ReadDir(folder)
-		if err == nil || errors.Is(err, os.ErrNotExist) {
+		if errors.Is(err, os.ErrNotExist) { // Of the folder, or of a file that went while it was listed.
+			_, err = f.Stat(folder)
+		}
+		if err == nil && list != nil || errors.Is(err, os.ErrNotExist) {
 			there = map[string]bool{}
 			for _, info := range list {
 				there[info.Name()] = true
