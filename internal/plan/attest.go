@@ -32,7 +32,7 @@ func (m *maker) askWord() {
 
 // Attested is the record of a binding after a person said that actions of it,
 // all of them Attestable with the capabilities c, are done; nil where the binding
-// was removed. old is its record as it is now, nil if there is none, and is kept
+// was removed and nothing of ours is left. old is its record as it is now, nil if there is none, and is kept
 // as it is. The time of applying is the caller's to set, and where old has another
 // name, so is the removal of that record.
 func Attested(actions []Action, c binding.Capabilities, old *binding.Record) *binding.Record {
@@ -53,14 +53,23 @@ func Attested(actions []Action, c binding.Capabilities, old *binding.Record) *bi
 			if !c.ReadRules {
 				confirmRules(r, a)
 			}
-		case a.Target.Declaration == nil:
+		case a.Target.Declaration == nil && !leavesRules(r):
 			return nil
+		case a.Target.Declaration == nil:
+			a.Kind = Unbind
+			r = Remember(a, r, nil)
 		default:
 			a.Kind = Bind
 			r = Remember(a, r, nil)
 		}
 	}
 	return r
+}
+
+// leavesRules says that rules of ours are left, which a person did not have to remove:
+// declared again, they are ours.
+func leavesRules(r *binding.Record) bool {
+	return r != nil && slices.ContainsFunc(r.Images, func(i binding.RecordedImage) bool { return len(i.RuleKeys()) > 0 })
 }
 
 // confirmLink notes the fields of a link that no declaration asked a person to

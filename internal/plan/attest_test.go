@@ -161,6 +161,39 @@ func TestAttestedRecord(t *testing.T) {
 	}
 }
 
+// TestKind9WhatAPersonDidNotRemoveStaysOurs: the removal of rules failed, and a person
+// unlinked and unbound meanwhile. Declared again, the rules that are left are ours.
+func TestKind9WhatAPersonDidNotRemoveStaysOurs(t *testing.T) {
+	image := binding.RecordedImage{Image: "payments/api", Link: &binding.Link{Platform: binding.GitLab, Source: "payments/api"}}
+	for name, tt := range map[string]struct {
+		rules []binding.BuildRule
+		c     binding.Capabilities
+		left  []string
+	}{
+		"a rule":                    {[]binding.BuildRule{{Branch: "main", Dockerfile: "/v0", ImageTag: "latest"}}, binding.Capabilities{ReadRules: true}, []string{"branch:main=>latest"}},
+		"no rule":                   {nil, binding.Capabilities{ReadRules: true}, nil},
+		"rules that nobody can see": {[]binding.BuildRule{{Branch: "main", Dockerfile: "/v0", ImageTag: "latest"}}, binding.Capabilities{}, nil},
+	} {
+		had := image
+		for _, rule := range tt.rules {
+			had = had.WithRule(binding.ObservedRule{BuildRule: rule})
+		}
+		old := &binding.Record{Instance: "prod", Binding: "payments-gitlab", Platform: binding.GitLab, Managed: true, Images: []binding.RecordedImage{had}}
+		unlink := plan.Action{Instance: "prod", Binding: old.Binding, Platform: old.Platform, Kind: plan.Manual, Object: binding.RepositoryObject(image.Image), Target: plan.Target{Image: image.Image, Record: old}}
+		unbind := plan.Action{Instance: "prod", Binding: old.Binding, Platform: old.Platform, Kind: plan.Manual, Object: binding.AccountObject(), Target: plan.Target{Record: old}}
+		r := plan.Attested([]plan.Action{unlink, unbind}, tt.c, old)
+		var left []string
+		if r != nil {
+			if left = r.Images[0].RuleKeys(); !r.Removed {
+				t.Errorf("%s: %+v is not removed", name, r)
+			}
+		}
+		if diff := cmp.Diff(tt.left, left); diff != "" {
+			t.Errorf("%s: left (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // TestTheStepsOfAChangeShowWhatChanged: once a person confirmed a binding, its
 // steps name the changed fields and no other; none names what is not declared.
 func TestTheStepsOfAChangeShowWhatChanged(t *testing.T) {
