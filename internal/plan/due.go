@@ -23,6 +23,7 @@ func (in Input) Due() time.Time {
 	}
 	for _, i := range in.Intents {
 		d.at(i.Started.Add(in.Policy.Settle))
+		d.at(i.Started.Add(-in.Policy.Settle)) // As above.
 	}
 	for _, s := range in.Suspensions {
 		d.at(s.Until)
