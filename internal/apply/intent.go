@@ -76,9 +76,9 @@ func (a *Applier) judge(l *ledger, intent *binding.Intent, obs binding.Observati
 	return verdict
 }
 
-// doubtLate takes the token out of an intent whose account was made, or is first seen,
-// after the call: somebody else may have bound it meanwhile, with another token. An
-// effect that comes late is doubted too, which one more rebind ends.
+// doubtLate takes the token out of an intent whose account was made after the call can
+// have had its effect, or can have been: somebody else may have bound it, with another
+// token.
 func (a *Applier) doubtLate(intent *binding.Intent, account *binding.Account) {
 	if kind := plan.Kind(intent.Action); !intent.Object.IsAccount() || account == nil || kind != plan.Bind && kind != plan.Rebind {
 		return
@@ -87,7 +87,7 @@ func (a *Applier) doubtLate(intent *binding.Intent, account *binding.Account) {
 	if made.IsZero() {
 		made = a.o.Now()
 	}
-	if made.After(intent.Started.Add(a.o.CallTimeout)) {
+	if made.After(intent.Started.Add(a.o.CallTimeout + a.o.Settle)) {
 		intent.After = intent.After.WithoutToken()
 	}
 }

@@ -82,7 +82,9 @@ func failures(shown func() int) func(*story) []chapter {
 		control := &demoControl{world: s.world, bindings: s.narrator.bindings}
 		for _, failing := range []map[string]sandbox.Fault{
 			{sandbox.HostGitHub: forbidden, sandbox.HostGitLab: garbage, sandbox.HostBitbucket: cut, sandbox.HostCodeup: garbage},
-			{"git": garbage, "vault": forbidden, "registry": garbage}, {"registry": forbidden}, {"": sandbox.DownUntil(time.Time{}, false)},
+			{"git": garbage, "vault": forbidden, "registry": garbage},
+			{"registry": forbidden},
+			{"": sandbox.DownUntil(time.Time{}, false)},
 		} {
 			before := 0
 			chapters = append(chapters, chapter{message.New("demo.restored-all"), func() error {

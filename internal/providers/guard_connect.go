@@ -72,7 +72,7 @@ func (c *connector) dial(ctx context.Context, network, address string) (net.Conn
 		return nil, cause
 	}
 	if ctx.Err() == nil && notConnected(err) {
-		c.failed(address, d, err, began)
+		c.failed(d, err, began)
 	}
 	return nil, err
 }
@@ -117,7 +117,7 @@ func (c *connector) opened(d *destination) {
 // failed ends all that open a connection to an address that does not answer, and notes
 // for how long no other is tried. A failure at once is the failure of one connection,
 // and so is one during which another was opened.
-func (c *connector) failed(address string, d *destination, err error, began time.Time) {
+func (c *connector) failed(d *destination, err error, began time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	took, now := time.Since(began), c.now()
