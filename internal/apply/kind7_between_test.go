@@ -145,6 +145,22 @@ func TestKind7TheJournalIsClosedOrTakenAwayAtAnyCall(t *testing.T) {
 	}
 }
 
+// killed is a site whose process was killed at the n-th call of a change. before is
+// false where the change ended first.
+func (c change) killed(t *testing.T, n int) (s *site, before bool) {
+	t.Helper()
+	s = c.prepared(t)
+	calls, round := 0, s.round(t, c.after...)
+	s.Fault = func(string) (f worldtest.Fault) {
+		calls++
+		s.Dead = calls >= n
+		return f
+	}
+	s.apply(t.Context(), round)
+	s.Fault, s.Dead = nil, false
+	return s, calls >= n
+}
+
 // TestKind7TheProcessIsKilledAtAnyCallAndComesBackToNothing of a change: the next one finds
 // the secret store and the code hosts down for two days. Whatever builds still builds as
 // soon as they are back, and nothing is left to do.
@@ -152,15 +168,8 @@ func TestKind7TheProcessIsKilledAtAnyCallAndComesBackToNothing(t *testing.T) {
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
 			for n := 1; ; n++ {
-				s, calls := c.prepared(t), 0
-				round := s.round(t, c.after...)
-				s.Fault = func(string) (f worldtest.Fault) {
-					calls++
-					s.Dead = calls >= n
-					return f
-				}
-				s.apply(t.Context(), round)
-				if s.Fault, s.Dead = nil, false; calls < n {
+				s, before := c.killed(t, n)
+				if !before {
 					return
 				}
 				s.Fault = func(call string) (f worldtest.Fault) {
@@ -201,15 +210,8 @@ func TestKind7WhatWasOnlyAnnouncedIsDoneAtOnceAfterAKill(t *testing.T) {
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
 			for n := 1; ; n++ {
-				s, calls := c.prepared(t), 0
-				round := s.round(t, c.after...)
-				s.Fault = func(string) (f worldtest.Fault) {
-					calls++
-					s.Dead = calls >= n
-					return f
-				}
-				s.apply(t.Context(), round)
-				if s.Fault, s.Dead = nil, false; calls < n {
+				s, before := c.killed(t, n)
+				if !before {
 					return
 				}
 				left, err := s.State.Intents(t.Context(), worldtest.Instance)
