@@ -78,7 +78,7 @@ func TestBothEndsOfAChangeArePlannedAsEachAlone(t *testing.T) {
 	}
 }
 
-// pairEngine is an engine of three instances, of which something was observed.
+// pairEngine is an engine with three instances and an observation of each.
 func pairEngine(t *testing.T, random *rand.Rand) *Engine {
 	t.Helper()
 	now := time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC)
