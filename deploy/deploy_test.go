@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"reconciler/internal/metrics"
-
 	"gopkg.in/yaml.v3"
+
+	"reconciler/internal/metrics"
 )
 
 // rule is an alert.

@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"reconciler/internal/message"
-
 	"gopkg.in/yaml.v3"
+
+	"reconciler/internal/message"
 )
 
 // accepted is a document that its definition accepts, with the schema's

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"reconciler/internal/message"
-
 	"gopkg.in/yaml.v3"
+
+	"reconciler/internal/message"
 )
 
 // page is a text with its comments. They are not taken from the parser, and not

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"reconciler/internal/message"
-
 	"github.com/adhocore/gronx"
+
+	"reconciler/internal/message"
 )
 
 // Schedule says when a window begins: a cron expression of five fields, read

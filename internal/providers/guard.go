@@ -9,11 +9,11 @@ import (
 	"net/url"
 	"time"
 
-	"reconciler/internal/binding"
-	"reconciler/internal/message"
-
 	"code.dny.dev/ssrf"
 	"golang.org/x/time/rate"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
 )
 
 // Bounds of the guarded client where Options leave them zero.

@@ -3,9 +3,9 @@ package providers
 import (
 	"crypto/x509"
 
-	"reconciler/internal/message"
-
 	"golang.org/x/crypto/x509roots/fallback/bundle"
+
+	"reconciler/internal/message"
 )
 
 // PublicRoots are the roots that browsers trust, with their constraints, as

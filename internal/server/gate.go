@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"reconciler/internal/message"
-
 	"golang.org/x/time/rate"
+
+	"reconciler/internal/message"
 )
 
 const (

@@ -3,9 +3,9 @@ package server
 import (
 	"net"
 
-	"reconciler/internal/message"
-
 	"golang.org/x/sys/unix"
+
+	"reconciler/internal/message"
 )
 
 // peersKnown is whether the operating system reports who opened a socket.

@@ -5,9 +5,9 @@ import (
 	"encoding/binary"
 	"slices"
 
-	"reconciler/internal/message"
-
 	"go.etcd.io/bbolt"
+
+	"reconciler/internal/message"
 )
 
 // table is what an index holds, in memory.

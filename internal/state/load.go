@@ -6,9 +6,9 @@ import (
 	"os"
 	"time"
 
-	"reconciler/internal/message"
-
 	"go.etcd.io/bbolt"
+
+	"reconciler/internal/message"
 )
 
 // NewMemory makes an empty store in memory, with a key of its own. It ends with

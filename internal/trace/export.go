@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"reconciler/internal/message"
-
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -24,6 +22,8 @@ import (
 	respb "go.opentelemetry.io/proto/slim/otlp/resource/v1"
 	tracepb "go.opentelemetry.io/proto/slim/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"reconciler/internal/message"
 )
 
 // Setup exports spans by OTLP over HTTP, as protobuf, if the environment names an

@@ -8,9 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"reconciler/internal/message"
-
 	"golang.org/x/time/rate"
+
+	"reconciler/internal/message"
 )
 
 // Certificate is a pair of PEM files, read again when one of them changes.

@@ -9,10 +9,10 @@ import (
 	"net/url"
 	"strings"
 
-	"reconciler/internal/message"
-
 	"github.com/google/go-github/v89/github"
 	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
+
+	"reconciler/internal/message"
 )
 
 // event is what a delivery says. Only a push can move anything.

@@ -5,9 +5,9 @@ import (
 	"sync"
 	"time"
 
-	"reconciler/internal/binding"
-
 	"golang.org/x/time/rate"
+
+	"reconciler/internal/binding"
 )
 
 // How many requests that prove nothing are answered with why, of all that are

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"reconciler/internal/message"
-
 	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
+
+	"reconciler/internal/message"
 )
 
 // maxURLBytes is the longest address that is looked at.

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"reconciler/internal/message"
-
 	"github.com/fsnotify/fsnotify"
+
+	"reconciler/internal/message"
 )
 
 // maxWatched bounds how many folders are watched; a larger tree is polled.

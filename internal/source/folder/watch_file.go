@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"reconciler/internal/message"
-
 	"github.com/fsnotify/fsnotify"
+
+	"reconciler/internal/message"
 )
 
 // maxLinks bounds the symbolic links on the way to a file, as the kernel does.

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"time"
 
-	"reconciler/internal/message"
-
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"reconciler/internal/message"
 )
 
 // chain checks the commits of a store.

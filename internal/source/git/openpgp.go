@@ -6,12 +6,12 @@ import (
 	"errors"
 	"time"
 
-	"reconciler/internal/message"
-
 	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
+	"reconciler/internal/message"
 )
 
 // readOpenPGP reads public keys, one or several armored blocks after another.

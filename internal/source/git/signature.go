@@ -3,9 +3,9 @@ package git
 import (
 	"bytes"
 
-	"reconciler/internal/message"
-
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"reconciler/internal/message"
 )
 
 // The reasons for which a commit is not taken. They are the codes of failures.

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"reconciler/internal/message"
-
 	"golang.org/x/crypto/ssh"
+
+	"reconciler/internal/message"
 )
 
 // sshNamespace is what a signature of git is made for.

@@ -8,12 +8,12 @@ import (
 	"io"
 	"strings"
 
-	"reconciler/internal/message"
-
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+
+	"reconciler/internal/message"
 )
 
 // remote opens sessions with one repository.
