@@ -350,12 +350,23 @@ func (e *entry) hoist() {
 		}
 	}
 	first.notes = slices.DeleteFunc(first.notes, func(r *remark) bool {
-		if r.where == above && (r.text != "" || len(e.notes) > 0 && e.notes[len(e.notes)-1].text != "") {
+		if r.where == above && (r.text != "" || e.commented()) {
 			r.owner = e
 			e.notes = append(e.notes, r)
 		}
 		return r.where == above
 	})
+}
+
+// commented says that what is directly above e is a comment: no second empty line
+// follows an empty one.
+func (e *entry) commented() bool {
+	for _, r := range slices.Backward(e.notes) {
+		if r.where == above {
+			return r.text != ""
+		}
+	}
+	return false
 }
 
 // unmark puts the comments into what the encoder made.

@@ -192,3 +192,31 @@ func commentsOf(t *testing.T, text []byte) []string {
 	slices.Sort(all)
 	return all
 }
+
+// TestEmptyLinesDoNotAddUp: the item's own, and that of the field that becomes its
+// first, with a comment at its end.
+func TestEmptyLinesDoNotAddUp(t *testing.T) {
+	const text = `kind: SourceBinding
+spec:
+  repositories:
+    - image: a/b
+
+    - source: c/d
+
+      image: c/d
+      # at the end
+`
+	const want = `kind: SourceBinding
+spec:
+  repositories:
+    - image: a/b
+
+    - image: c/d
+      source: c/d
+      # at the end
+`
+	got, findings := NewFormatter().Format(binding.File{Path: "a.yaml", Data: []byte(text)})
+	if string(got) != want || len(findings) > 0 {
+		t.Errorf("%v\n%s", findings, got)
+	}
+}
