@@ -125,7 +125,7 @@ func (x *run) unbindOld(ctx context.Context, a plan.Action) error {
 	case done:
 		return nil
 	case undone:
-		return message.NewError("apply.old-kept", "why", joined(err, x.ledger.over(ctx, intent)))
+		return message.NewError("apply.old-kept", "why", joined(err, x.ledger.undone(ctx, intent)))
 	default:
 		return err
 	}

@@ -274,12 +274,13 @@ func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
 	if after := plan.Remember(a, before, nil); after != nil {
 		intent.After = *after
 	}
-	if a.Object.IsAccount() {
-		for _, open := range x.round.Intents {
-			// A read may still show the account that an earlier half unbound.
-			if open.Object.IsAccount() && open.Platform == a.Platform {
-				intent.After = intent.After.After(open.After)
-			}
+	for _, open := range x.round.Intents {
+		switch {
+		case open.Object != a.Object || open.Platform != a.Platform:
+		case a.Object.IsAccount(): // A read may still show the account that an earlier half unbound.
+			intent.After = intent.After.After(open.After)
+		case open.Binding == a.Binding: // It is replaced in the store.
+			intent.Earlier = replaced(open)
 		}
 	}
 	return intent
@@ -306,7 +307,7 @@ func (x *run) write(ctx context.Context, intent binding.Intent, call func(contex
 		x.wrote(objectKey{intent.Platform, intent.Object})
 		return errors.Join(err, x.ledger.done(ctx, intent))
 	case undone:
-		return errors.Join(err, x.ledger.over(ctx, intent))
+		return errors.Join(err, x.ledger.undone(ctx, intent))
 	case unbound:
 		if intent.Answered = true; rejected(err) {
 			intent.Action = string(plan.Rebind)

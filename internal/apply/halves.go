@@ -195,18 +195,9 @@ func (x *run) announce(ctx context.Context, i int) error {
 // their objects before is open again.
 func (x *run) withdraw(ctx context.Context, outcomes []plan.Outcome) {
 	for _, intent := range x.ledger.unsent() {
-		of := objectKey{intent.Platform, intent.Object}
-		before := slices.IndexFunc(x.round.Intents, func(b binding.Intent) bool {
-			return b.Binding == intent.Binding && objectKey{b.Platform, b.Object} == of
-		})
-		var err error
-		if before >= 0 {
-			err = x.o.Store.PutIntent(ctx, x.round.Intents[before])
-		} else {
-			err = x.ledger.over(ctx, intent)
-		}
+		err := x.ledger.undone(ctx, intent)
 		for i := range outcomes {
-			if a := outcomes[i].Action; (objectKey{a.Platform, a.Object}) == of {
+			if a := outcomes[i].Action; (objectKey{a.Platform, a.Object}) == (objectKey{intent.Platform, intent.Object}) {
 				x.noted(&outcomes[i], err)
 			}
 		}

@@ -31,32 +31,44 @@ const (
 func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observations ...binding.Observation) error {
 	l, now := newLedger(a.o.Store, a.o.Now, of.Records), a.o.Now()
 	var stay []binding.Intent
-	for _, intent := range of.Intents {
-		verdict := a.judge(l, &intent, observations[0])
-		if verdict == undone || verdict == unbound {
-			verdict = a.afterTime(&intent, verdict, now)
-		}
+	for open := slices.Clone(of.Intents); len(open) > 0; open = open[1:] {
+		intent := open[0]
+		verdict := a.verdict(l, &intent, observations[0], now)
 		var err error
 		switch verdict {
-		case open, unbound:
-			stay = append(stay, intent)
-			continue
 		case done:
 			a.doubtLate(&intent, observations[0].Accounts[intent.Platform].Account)
 			err = l.done(ctx, intent)
 		case undone:
-			err = l.over(ctx, intent)
+			if before, any := reopened(intent); any {
+				open = append(open, before)
+			}
+			err = l.undone(ctx, intent)
+		default:
+			err = a.answerEarlier(ctx, l, &intent, observations[0])
+			stay = append(stay, intent)
 		}
 		if err != nil {
 			return err
 		}
-		a.o.Emit(plan.Event{Kind: plan.Recovered, Intent: intent})
+		if verdict == done || verdict == undone {
+			a.o.Emit(plan.Event{Kind: plan.Recovered, Intent: intent})
+		}
 	}
 	if err := a.confirm(ctx, l, observations); err != nil {
 		return err
 	}
 	of.Intents, of.Records = stay, l.all()
 	return nil
+}
+
+// verdict is what an observation says about an intent at a time.
+func (a *Applier) verdict(l *ledger, intent *binding.Intent, obs binding.Observation, now time.Time) answer {
+	verdict := a.judge(l, intent, obs)
+	if verdict == undone || verdict == unbound {
+		verdict = a.afterTime(intent, verdict, now)
+	}
+	return verdict
 }
 
 // judge is settle, but that an object that was made recently is not shown proves no

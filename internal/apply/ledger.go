@@ -135,6 +135,14 @@ func (l *ledger) supersede(ctx context.Context, intent binding.Intent) error {
 // done writes the outcome of an intent: the record after it, and then, for the
 // intent must not go first, that it is over.
 func (l *ledger) done(ctx context.Context, intent binding.Intent) error {
+	if err := l.happened(ctx, intent); err != nil {
+		return err
+	}
+	return l.over(ctx, intent)
+}
+
+// happened writes the record after an intent.
+func (l *ledger) happened(ctx context.Context, intent binding.Intent) error {
 	if intent.After.Binding != "" {
 		after := l.merged(intent)
 		if plan.Kind(intent.Action) != plan.Adopt {
@@ -145,11 +153,9 @@ func (l *ledger) done(ctx context.Context, intent binding.Intent) error {
 		}
 	}
 	if before := intent.Record; before.Binding != "" && !sameKey(before, intent.After) {
-		if err := l.forget(ctx, before); err != nil {
-			return err
-		}
+		return l.forget(ctx, before)
 	}
-	return l.over(ctx, intent)
+	return nil
 }
 
 // merged is the record after an intent. An intent answered late holds the

@@ -168,6 +168,10 @@ type Intent struct {
 	// Announced is true while nothing was sent: the intent was written before another
 	// write took something away for this one.
 	Announced bool `json:"announced,omitempty"`
+	// Earlier are writes of something else to the same image repository or rule, begun
+	// before and without an answer, that may have their effect still. They have no
+	// Earlier themselves.
+	Earlier []Intent `json:"earlier,omitempty"`
 	// Link is the source being written, of a create, link or relink.
 	Link *Link `json:"link,omitempty"`
 	// Rule is the build rule being written or removed.

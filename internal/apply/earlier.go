@@ -1,0 +1,79 @@
+package apply
+
+import (
+	"context"
+	"slices"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+)
+
+// The store keeps one intent for an object. A write that may be repeated is sent again
+// while the previous one has no answer, and something else may be declared by then. So the
+// previous one is kept as Earlier of the new intent, for as long as it may have its
+// effect: what appears then is ours, not somebody else's.
+
+// replaced are the writes that an open intent is about, each content once, the newest
+// last: those that may have their effect when another intent replaces it.
+func replaced(open binding.Intent) []binding.Intent {
+	all := slices.Clone(open.Earlier)
+	if open.Announced {
+		return all // It was not sent.
+	}
+	all = slices.DeleteFunc(all, func(e binding.Intent) bool {
+		return e.Action == open.Action && binding.DigestOf(e.Rule, e.Link) == binding.DigestOf(open.Rule, open.Link)
+	})
+	open.Earlier = nil
+	return append(all, open)
+}
+
+// reopened is the newest write that was begun before an intent, and has no answer.
+func reopened(intent binding.Intent) (before binding.Intent, any bool) {
+	last := len(intent.Earlier) - 1
+	if last < 0 {
+		return binding.Intent{}, false
+	}
+	before = intent.Earlier[last]
+	before.Earlier = slices.Clone(intent.Earlier[:last])
+	return before, true
+}
+
+// undone writes that an intent had no effect. What was begun before it, and may have one
+// still, is open again.
+func (l *ledger) undone(ctx context.Context, intent binding.Intent) error {
+	before, any := reopened(intent)
+	if !any {
+		return l.over(ctx, intent)
+	}
+	return l.still(ctx, before)
+}
+
+// still writes what is open of an intent.
+func (l *ledger) still(ctx context.Context, intent binding.Intent) error {
+	if err := l.store.PutIntent(ctx, intent); err != nil {
+		return message.NewError("apply.outcome", "action", intent.Action, "object", intent.Object, "binding", intent.Binding, "why", err)
+	}
+	return nil
+}
+
+// answerEarlier answers what was begun before an intent that is open: the record is
+// written after what had its effect.
+func (a *Applier) answerEarlier(ctx context.Context, l *ledger, intent *binding.Intent, obs binding.Observation) error {
+	var left []binding.Intent
+	for _, e := range intent.Earlier {
+		switch a.verdict(l, &e, obs, a.o.Now()) {
+		case done:
+			if err := l.happened(ctx, e); err != nil {
+				return err
+			}
+		case undone:
+		default:
+			left = append(left, e)
+		}
+	}
+	if len(left) == len(intent.Earlier) {
+		return nil
+	}
+	intent.Earlier = left
+	return l.still(ctx, *intent)
+}
