@@ -28,7 +28,8 @@ type team struct {
 	report     bool
 	observe    bool
 	adopt      bool
-	// stranger says that people bound an account while nothing was declared.
+	// stranger says that people bound an account while nothing was declared, or nothing
+	// was bound again since it was.
 	stranger bool
 	// suspended is the last day of the declaration's suspend block.
 	suspended time.Time

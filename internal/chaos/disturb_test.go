@@ -154,7 +154,7 @@ func (w *world) peopleBind(r *rand.Rand) string {
 		user = "somebody"
 	}
 	w.instance(t.instance).ConsoleBind(string(t.platform), t.address(), user)
-	t.stranger = t.stranger || t.gone || w.oracle.undeclared(t)
+	t.stranger = t.stranger || t.gone || w.oracle.undeclared(t) || w.oracle.removed(t)
 	w.oracle.people()
 	return t.name + " as " + user
 }

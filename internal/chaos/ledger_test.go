@@ -30,6 +30,9 @@ type ledger struct {
 	// replaced are the users of the accounts that the process unbound, until people
 	// change an account or another one is bound: what it took away it may put back.
 	replaced map[account]string
+	// removed are the accounts that the process unbound because nothing declared them,
+	// until it binds one again: whoever binds one meanwhile is a stranger.
+	removed map[account]bool
 	// suspended are the ends of suspensions that people asked for, and since
 	// when they hold.
 	suspended map[string]suspended
@@ -48,7 +51,7 @@ type declared struct {
 func newLedger() ledger {
 	return ledger{
 		images: map[string]bool{}, rules: map[string]bool{}, last: map[account]declared{},
-		accounts: map[int64]bool{}, doubtful: map[int64]bool{}, mistimed: map[int64]bool{}, theirs: map[int64]bool{}, replaced: map[account]string{}, suspended: map[string]suspended{},
+		accounts: map[int64]bool{}, doubtful: map[int64]bool{}, mistimed: map[int64]bool{}, theirs: map[int64]bool{}, replaced: map[account]string{}, removed: map[account]bool{}, suspended: map[string]suspended{},
 	}
 }
 
@@ -139,6 +142,7 @@ func (o *oracle) unbound(instance string, a sandbox.SourceAccount) {
 	}
 	o.untouchable(t, "unbound")
 	d := o.declared(t)
+	o.ledger.removed[account{instance, a.Platform}] = d == nil
 	switch {
 	case d == nil && o.desired.Rewritten && time.Since(o.given) > recent:
 		o.fail("a rewritten history removes nothing", "%s: %s is unbound", instance, a.Platform)
@@ -168,6 +172,7 @@ func (o *oracle) boundNow(instance string, a sandbox.SourceAccount) {
 		o.fail("what is bound is declared", "%s: %s is bound as %s, and %s is declared", instance, a.Platform, a.Username, last.Spec.Username)
 	}
 	delete(o.ledger.replaced, account{instance, a.Platform})
+	delete(o.ledger.removed, account{instance, a.Platform})
 	if t := o.team(instance, a.Platform); t != nil {
 		o.ledger.mistimed[a.ID] = o.w.ahead.Load() != 0
 		o.ledger.doubtful[a.ID] = time.Since(o.unclear[t.name]) <= recent

@@ -310,6 +310,13 @@ func (o *oracle) undeclared(t *team) bool {
 	return o.declared(t) == nil
 }
 
+// removed says that the process unbound a team's account for good, and bound none since.
+func (o *oracle) removed(t *team) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.ledger.removed[account{t.instance, string(t.platform)}]
+}
+
 // tick compares what is reported now with what is so.
 func (o *oracle) tick() {
 	statuses := o.w.process.statuses()
