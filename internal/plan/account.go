@@ -271,9 +271,6 @@ func (m *maker) equal(s subject) bool {
 // unknown and is reported.
 func (m *maker) tokenUnknown(s subject) bool {
 	anew := s.ours() && !s.recorded()
-	if anew && m.reportDrift(s, message.New("reason.bound-again-unknown")) {
-		return true
-	}
 	a := Action{Cause: CauseTokenUnknown, Reason: message.New("reason.token-unknown"), Changes: append(unknownChange(s), renameChange(s)...)}
 	if anew {
 		a.Reason = message.New("reason.bound-again-unknown")
@@ -286,6 +283,8 @@ func (m *maker) tokenUnknown(s subject) bool {
 	case s.observesOnly(), settles && (s.recorded() || m.tokenGood(s)):
 		m.rebind(s, a)
 		return true
+	case anew && m.reportDrift(s, a.Reason):
+		return true
 	}
 	m.find(s.d, "spec.token", finding.New(string(CauseTokenUnknown), message.New("plan.token-unknown", "name", s.d.Name)))
 	m.remembered(s, true)
@@ -293,9 +292,18 @@ func (m *maker) tokenUnknown(s subject) bool {
 }
 
 // rotatedSince says that the secret store has a version that was made after our
-// record: whichever token is bound, there is something new to apply.
+// record or, if somebody bound the account again, after that, or that the token is
+// declared to be kept elsewhere since: whichever token is bound, there is something
+// new to apply.
 func (s subject) rotatedSince() bool {
-	return s.recorded() && !s.record.Applied.IsZero() && s.token.Created.After(s.record.Applied)
+	switch {
+	case s.recorded():
+		return !s.record.Applied.IsZero() && s.token.Created.After(s.record.Applied)
+	case s.ours() && s.record.TokenKnown():
+		made := s.state.Account.Created
+		return vaultChanged(s) || !made.IsZero() && s.token.Created.After(made)
+	}
+	return false
 }
 
 // settledOften says that the account was bound again so often, because nobody

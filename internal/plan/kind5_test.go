@@ -116,6 +116,30 @@ func TestKind5AVersionIsClaimedOnlyWhereItIsProven(t *testing.T) {
 			in:   found(after, func(d *binding.Declaration, in *plan.Input) { reported(d, in); again(d, in) }),
 			want: []string{"noop account"}, reason: "drift: ", codes: []string{"warning drift"},
 		},
+		"until the token rotates, which is applied there too": {
+			in:   found(before, func(d *binding.Declaration, in *plan.Input) { reported(d, in); again(d, in) }),
+			want: []string{unknown}, reason: "bound the account again",
+		},
+		"or is declared to be kept elsewhere": {
+			in: found(after, func(d *binding.Declaration, in *plan.Input) {
+				reported(d, in)
+				again(d, in)
+				in.Records[0].Vault.Path = "acr/elsewhere"
+			}), want: []string{unknown}, reason: "bound the account again",
+		},
+		"but not where nobody knows when the account was made": {
+			in:   found(time.Time{}, func(d *binding.Declaration, in *plan.Input) { reported(d, in); again(d, in) }),
+			want: []string{"noop account"}, reason: "drift: ", codes: []string{"warning drift"},
+		},
+		"nor if the rotated token is not good": {
+			in: found(before, func(d *binding.Declaration, in *plan.Input) {
+				reported(d, in)
+				again(d, in)
+				state := in.Observation.Tokens[d.Name]
+				state.Answers = []binding.Answer{{Question: "token-valid", Verdict: binding.No, Reason: "Revoked"}}
+				in.Observation.Tokens[d.Name] = state
+			}), want: []string{"noop account"}, reason: "drift: ", codes: []string{"warning drift", "error host-refused"},
+		},
 		"an unknown version is reported where drift is": {
 			in: found(before, reported), want: []string{"adopt account"}, reason: "not known", codes: []string{"warning token-version-unknown"},
 		},
