@@ -35,6 +35,12 @@ func condition(t binding.ConditionType, status binding.ConditionStatus, reason s
 	return binding.Condition{Type: t, Status: status, Reason: reason, Message: m}
 }
 
+// from is the condition that another one leads to, known as long ago.
+func from(c binding.Condition, t binding.ConditionType) binding.Condition {
+	c.Type = t
+	return c
+}
+
 // conditions are what holds of a declared binding, in the order in which
 // people read them. An unknown never flips what was known: it keeps the old
 // status and says so.
@@ -51,8 +57,11 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 		rest[i] = v.carry(old, rest[i])
 	}
 	bound := *binding.FindCondition(rest, binding.Bound)
-	rest = append(rest, v.carry(old, v.repositoriesLinked(bound)))
-	linked := *binding.FindCondition(rest, binding.RepositoriesLinked)
+	linked := v.carry(old, v.buildable(old, v.repositoriesLinked(bound)))
+	rest = append(rest, linked)
+	if refusedByHost(linked) {
+		linked.Status = binding.True // What a code host refuses does not change the rules.
+	}
 	rest = append(rest, v.carry(old, v.rulesCurrent(linked)))
 	if c, is := v.flapping(); is {
 		rest = append(rest, c)
@@ -74,7 +83,9 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 func (v view) carry(old []binding.Condition, c binding.Condition) binding.Condition {
 	before := binding.FindCondition(old, c.Type)
 	if c.Status != binding.Unclear || c.Reason == ReasonVersionUnknown || c.Reason == ReasonNotVisibleYet {
-		c.Known = v.now
+		if !c.LastKnown {
+			c.Known = v.now
+		}
 		return c
 	}
 	if before == nil || before.Known.IsZero() {
@@ -84,10 +95,13 @@ func (v view) carry(old []binding.Condition, c binding.Condition) binding.Condit
 		c.Known = v.now
 		return c
 	}
+	aged := !c.Known.IsZero() // It follows from another one, and says how old that is.
 	c.Known = binding.Past(before.Known, v.now)
 	if before.Status == binding.Unclear || tooOld(c.Known, v.now, v.maxAge) {
 		c.LastKnown, c.KnownReason = false, ""
-		c.Message = message.New("condition.too-old", "why", c.Message, "at", c.Known)
+		if !aged {
+			c.Message = message.New("condition.too-old", "why", c.Message, "at", c.Known)
+		}
 		return c
 	}
 	c.Status, c.KnownReason = before.Status, cmp.Or(before.KnownReason, before.Reason)

@@ -54,6 +54,9 @@ func TestKind11AgeOfWhatIsKnownLast(t *testing.T) {
 					if (c.Status == binding.True) != young || c.LastKnown != young || !c.Known.Equal(noon()) || c.Message.Args.Get("at") != noon() {
 						t.Errorf("after %d minutes %s is %s %s, last known: %v, known at %s, %v", minutes, of, c.Status, c.Reason, c.LastKnown, c.Known, c.Message)
 					}
+					if why, _ := c.Message.Args.Get("why").(message.Message); why.ID == c.Message.ID {
+						t.Errorf("after %d minutes %s says its age twice: %v", minutes, of, c.Message)
+					}
 				}
 			}
 			statuses = next(statuses, noon().Add(time.Hour), known)
@@ -63,6 +66,29 @@ func TestKind11AgeOfWhatIsKnownLast(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestKind11AgeOfWhatIsNotMet: what depends on a condition that is not met, as far
+// as is known last, is known as long ago.
+func TestKind11AgeOfWhatIsNotMet(t *testing.T) {
+	empty := func(in *plan.Input) {
+		in.Declarations[0].Spec.Repositories = []binding.Repository{{Image: "pay/api", Source: "pay/api", Rules: []binding.BuildRule{{Branch: "main"}}}}
+		in.Observation.Accounts = map[binding.Platform]binding.AccountState{binding.Codeup: {}}
+		in.Policy.StatusMaxAge = time.Hour
+	}
+	silent := func(in *plan.Input) {
+		in.Observation.Unknown, in.Observation.Accounts = &binding.Unknown{Reason: "Transient"}, nil
+	}
+	var statuses map[string]binding.Status
+	for n, change := range [][]func(*plan.Input){{empty}, {empty, silent}, {empty, silent}} {
+		round, result := inForce(noon().Add(time.Duration(n)*time.Minute), change...)
+		statuses = status.Next(statuses, round, plan.Result{Ended: result.Ended})
+		for _, of := range []binding.ConditionType{binding.Bound, binding.RepositoriesLinked, binding.RulesCurrent, binding.Ready} {
+			if c := conditionOf(t, statuses, of); c.Status != binding.False || c.LastKnown != (n > 0) || !c.Known.Equal(noon()) {
+				t.Errorf("round %d: %s is %s %s, last known: %v, known at %s", n, of, c.Status, c.Reason, c.LastKnown, c.Known)
+			}
+		}
 	}
 }
 

@@ -14,7 +14,9 @@ import (
 // force.
 func (v view) ready(rest []binding.Condition) binding.Condition {
 	if c := v.notMet(rest); c != nil {
-		return condition(binding.Ready, binding.False, c.Reason, c.Message)
+		ready := from(*c, binding.Ready)
+		ready.Status = binding.False // To wait for an authorization is True.
+		return ready
 	}
 	for _, o := range v.outcomes {
 		if reason, m := v.shortfall(o); reason != "" {

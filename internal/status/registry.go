@@ -132,7 +132,7 @@ func (v view) repositoriesLinked(bound binding.Condition) binding.Condition {
 	case v.declared.Spec.Repositories == nil:
 		return condition(t, binding.True, ReasonNotManaged, message.New("condition.no-repositories"))
 	case len(v.declared.Spec.Repositories) > 0 && bound.Status != binding.True:
-		return condition(t, bound.Status, bound.Reason, bound.Message)
+		return from(bound, t)
 	}
 	var verdicts []verdict
 	for _, repository := range v.declared.Spec.Repositories {
@@ -210,7 +210,7 @@ func (v view) rulesCurrent(linked binding.Condition) binding.Condition {
 	case !managed:
 		return condition(t, binding.True, ReasonNotManaged, message.New("condition.no-rules"))
 	case linked.Status != binding.True:
-		return condition(t, linked.Status, linked.Reason, linked.Message)
+		return from(linked, t)
 	}
 	return worst(t, verdicts, message.New("condition.rules-current"))
 }

@@ -1,0 +1,114 @@
+package status_test
+
+import (
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/status"
+)
+
+// linkedTo is a binding whose one image repository is linked as declared, and what
+// its code host says about the project that it builds from.
+func linkedTo(state binding.ProjectState, change ...func(*plan.Input)) func(*plan.Input) {
+	return func(in *plan.Input) {
+		d := &in.Declarations[0]
+		d.Spec.Platform, d.Spec.Address = binding.GitLab, "https://gitlab.example.com"
+		d.Spec.Repositories = []binding.Repository{{Image: "pay/api", Source: "pay/api", Trigger: binding.Auto}}
+		link := binding.Link{Platform: binding.GitLab, Source: "pay/api", Trigger: binding.Auto}
+		account := in.Observation.Accounts[binding.Codeup]
+		account.Account.Platform, account.Account.Address = binding.GitLab, d.Spec.Address
+		in.Observation.Accounts = map[binding.Platform]binding.AccountState{binding.GitLab: account}
+		in.Observation.Repositories = map[string]binding.RepositoryState{"pay/api": {Exists: true, Link: &link}}
+		in.Observation.Projects = map[string]map[string]binding.ProjectState{"pay": {"pay/api": state}}
+		r := &in.Records[0]
+		r.Platform, r.Address = binding.GitLab, d.Spec.Address
+		r.Images = []binding.RecordedImage{{Image: "pay/api", Link: &link}}
+		for _, c := range change {
+			c(in)
+		}
+	}
+}
+
+// project is what a code host says about a project in answer to one question.
+func project(question binding.Question, verdict binding.Verdict, reason string) binding.ProjectState {
+	return binding.ProjectState{
+		Subgroup: binding.Answer{Question: binding.QuestionSubgroup, Verdict: binding.No, Reason: "InTopLevelGroup"},
+		Answers:  []binding.Answer{{Question: question, Verdict: verdict, Reason: reason}},
+	}
+}
+
+func inSubgroup() binding.ProjectState {
+	state := project(binding.QuestionProjectExists, binding.Yes, "ProjectExists")
+	state.Subgroup = binding.Answer{Question: binding.QuestionSubgroup, Verdict: binding.Yes, Reason: "InSubgroup"}
+	return state
+}
+
+// TestKind2WhatCannotBeBuiltIsNotReady: an image repository that is linked to a
+// project which its code host refuses builds nothing, however the registry shows it.
+func TestKind2WhatCannotBeBuiltIsNotReady(t *testing.T) {
+	manual := func(in *plan.Input) {
+		in.Declarations[0].Spec.Repositories[0].Trigger = binding.Manual
+		in.Observation.Repositories["pay/api"].Link.Trigger = binding.Manual
+	}
+	suspended := func(in *plan.Input) {
+		in.Suspensions = []binding.Suspension{{Instance: "prod", Until: noon().Add(time.Hour)}}
+	}
+	observed := func(in *plan.Input) { in.Declarations[0].Spec.ManagementPolicy = binding.Observe }
+	enterprise := func(in *plan.Input) { in.Declarations[0].Edition = binding.Enterprise }
+	gone := project(binding.QuestionProjectExists, binding.No, "ProjectNotVisible")
+	for name, tt := range map[string]struct {
+		change func(*plan.Input)
+		reason string // Empty where it is ready.
+	}{
+		"it exists":                        {linkedTo(project(binding.QuestionProjectExists, binding.Yes, "ProjectExists")), ""},
+		"it is gone":                       {linkedTo(gone), "ProjectNotVisible"},
+		"it is gone, and is only observed": {linkedTo(gone, observed), "ProjectNotVisible"},
+		"it is gone while it is suspended": {linkedTo(gone, suspended), "ProjectNotVisible"},
+		"it moved":                         {linkedTo(project(binding.QuestionProjectPath, binding.No, "ProjectMoved")), "ProjectMoved"},
+		"another has its path":             {linkedTo(project(binding.QuestionProjectPath, binding.No, "PathTakenByAnother")), "PathTakenByAnother"},
+		"it is archived":                   {linkedTo(project(binding.QuestionProjectActive, binding.No, "ProjectArchived")), "ProjectArchived"},
+		"it is to be deleted":              {linkedTo(project(binding.QuestionProjectActive, binding.No, "ProjectMarkedForDeletion")), "ProjectMarkedForDeletion"},
+		"it is in a subgroup":              {linkedTo(inSubgroup()), "InSubgroup"},
+		"in a subgroup, built by hand":     {linkedTo(inSubgroup(), manual), ""},
+		"in a subgroup, for an instance of the Enterprise Edition": {linkedTo(inSubgroup(), enterprise), ""},
+		"the host does not say": {linkedTo(project(binding.QuestionProjectExists, binding.UnknownAsked, "HostFailed")), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			round, result := inForce(noon(), tt.change)
+			statuses := status.Next(nil, round, result)
+			for _, of := range []binding.ConditionType{binding.RepositoriesLinked, binding.Ready} {
+				switch c := conditionOf(t, statuses, of); {
+				case tt.reason == "" && c.Status != binding.True, tt.reason != "" && (c.Status != binding.False || c.Reason != tt.reason):
+					t.Errorf("%s is %s %s, want the reason %q", of, c.Status, c.Reason, tt.reason)
+				}
+			}
+		})
+	}
+}
+
+// TestKind2SilenceDoesNotMakeAProjectReady: what a code host said no to is not ready
+// again because the host stops to answer, and is as soon as it says yes.
+func TestKind2SilenceDoesNotMakeAProjectReady(t *testing.T) {
+	var statuses map[string]binding.Status
+	for n, step := range []struct {
+		state  binding.ProjectState
+		want   binding.ConditionStatus
+		reason string
+	}{
+		{project(binding.QuestionProjectExists, binding.No, "ProjectNotVisible"), binding.False, "ProjectNotVisible"},
+		{project(binding.QuestionProjectExists, binding.UnknownAsked, "HostFailed"), binding.False, "ProjectNotVisibleLastKnown"},
+		{project(binding.QuestionProjectExists, binding.UnknownAsked, "HostFailed"), binding.False, "ProjectNotVisibleLastKnown"},
+		{project(binding.QuestionProjectExists, binding.Yes, "ProjectExists"), binding.True, status.ReasonAsDeclared},
+		{project(binding.QuestionProjectExists, binding.UnknownAsked, "HostFailed"), binding.True, status.ReasonAsDeclared},
+	} {
+		round, result := inForce(noon().Add(time.Duration(n)*time.Second), linkedTo(step.state))
+		statuses = status.Next(statuses, round, result)
+		for _, of := range []binding.ConditionType{binding.RepositoriesLinked, binding.Ready} {
+			if c := conditionOf(t, statuses, of); c.Status != step.want || c.Reason != step.reason {
+				t.Errorf("round %d: %s is %s %s, want %s %s", n, of, c.Status, c.Reason, step.want, step.reason)
+			}
+		}
+	}
+}
