@@ -1,54 +1,33 @@
 package secrets
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // maxCut is how much of the beginning of a secret is known where a text was cut.
 const maxCut = 256
 
-// beginnings are the beginnings of the forms of secrets that a cut text may end
-// with, each once and in their order.
-func beginnings(forms []string) []string {
-	var begins []string
-	for _, form := range forms {
-		if len(form) > minPart {
-			begins = append(begins, form[:min(len(form), maxCut)])
-		}
-	}
-	slices.Sort(begins)
-	return slices.Compact(begins)
-}
-
 // maskCut masks the beginning of a secret at the end of a text, or in front of
-// dots that say that something was cut off.
-func maskCut(s string, begins []string) string {
-	if len(begins) == 0 {
-		return s
-	}
+// dots that say that something was cut off; r.mu is held.
+func (r *Redactor) maskCut(s string) string {
 	for _, dots := range []string{"…", "..."} {
 		if strings.Contains(s, dots) {
 			parts := strings.Split(s, dots)
 			for i, part := range parts[:len(parts)-1] {
-				parts[i] = maskEnd(part, begins)
+				parts[i] = r.maskEnd(part)
 			}
 			s = strings.Join(parts, dots)
 		}
 	}
-	return maskEnd(s, begins)
+	return r.maskEnd(s)
 }
 
-// maskEnd masks the longest beginning that s ends with. A quote may follow it. It
-// looks once for each byte that can be the first of one, whatever number there is.
-func maskEnd(s string, begins []string) string {
+// maskEnd masks the longest beginning that s ends with. A quote may follow it.
+func (r *Redactor) maskEnd(s string) string {
 	text := strings.TrimRight(s, "\"'`)]}")
 	if strings.HasPrefix(s[len(text):], "]") && strings.HasSuffix(text+"]", mask) {
 		return s
 	}
 	for from := max(0, len(text)-maxCut); from <= len(text)-minPart; from++ {
-		at, _ := slices.BinarySearch(begins, text[from:])
-		if at < len(begins) && strings.HasPrefix(begins[at], text[from:]) {
+		if r.index.continues(text[from:]) {
 			return text[:from] + mask + s[len(text):]
 		}
 	}
@@ -86,42 +65,20 @@ func (r *Redactor) split(texts []string) map[int]bool {
 	if r == nil {
 		return nil
 	}
-	joined := strings.Join(texts, "")
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.mu.RLock()
+	defer r.mu.RUnlock()
 	found := map[int]bool{}
-	for _, known := range []func(func(*entry)){
-		func(f func(*entry)) {
-			for _, e := range r.live {
-				f(e)
+	for _, v := range r.index.values(strings.Join(texts, "")) {
+		if v[1]-v[0] <= minPart {
+			continue
+		}
+		begin := 0
+		for i, text := range texts {
+			if begin < v[1] && begin+len(text) > v[0] {
+				found[i] = true
 			}
-		},
-		func(f func(*entry)) {
-			for _, e := range r.gone {
-				f(e)
-			}
-		},
-	} {
-		known(func(e *entry) {
-			if len(e.value) <= minPart {
-				return
-			}
-			for from := 0; ; {
-				at := strings.Index(joined[from:], e.value)
-				if at < 0 {
-					return
-				}
-				from += at
-				begin := 0
-				for i, text := range texts {
-					if begin < from+len(e.value) && begin+len(text) > from {
-						found[i] = true
-					}
-					begin += len(text)
-				}
-				from++
-			}
-		})
+			begin += len(text)
+		}
 	}
 	return found
 }

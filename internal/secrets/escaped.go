@@ -24,8 +24,8 @@ type unescaped struct {
 }
 
 // maskEscaped masks values that are written with escapes of URLs, HTML, JSON, Go or
-// a shell, whichever characters a program escapes, several times too.
-func maskEscaped(s string, known *strings.Replacer, values []string) string {
+// a shell, whichever characters a program escapes, several times too; r.mu is held.
+func (r *Redactor) maskEscaped(s string) string {
 	if !strings.ContainsAny(s, allEscapes) {
 		return s
 	}
@@ -42,8 +42,9 @@ func maskEscaped(s string, known *strings.Replacer, values []string) string {
 			if len(next.text) == len(u.text) {
 				break
 			}
-			if u = next; known.Replace(u.text) != u.text {
-				found = append(found, u.find(values)...)
+			u = next
+			for _, v := range r.index.values(u.text) {
+				found = append(found, [2]int{u.at[v[0]], u.at[v[1]]})
 			}
 		}
 	}
@@ -57,21 +58,6 @@ func maskEscaped(s string, known *strings.Replacer, values []string) string {
 		end = max(end, f[1])
 	}
 	return out.String() + s[end:]
-}
-
-// find is where in the original the values are.
-func (u unescaped) find(values []string) (found [][2]int) {
-	for _, value := range values {
-		for from := 0; ; {
-			at := strings.Index(u.text[from:], value)
-			if at < 0 {
-				break
-			}
-			from += at + len(value)
-			found = append(found, [2]int{u.at[from-len(value)], u.at[from]})
-		}
-	}
-	return found
 }
 
 // once takes away one layer of the escapes that begin with these characters.

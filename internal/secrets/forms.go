@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // minValue is the length in bytes from which a secret is masked inside other
@@ -32,7 +33,7 @@ const maxEncoded = 64 << 10
 // known.
 const maxTwice = 4 << 10
 
-// forms are the spellings of a value that are masked, the longest first.
+// forms are the spellings of a value that are masked.
 func forms(value string) []string {
 	out := []string{value}
 	if len(value) <= maxEncoded {
@@ -46,18 +47,8 @@ func forms(value string) []string {
 		out = append(out, hex.EncodeToString([]byte(value)), strings.ToUpper(hex.EncodeToString([]byte(value))))
 		out = append(out, lineForms(value)...)
 	}
-	sortByLength(out)
+	slices.Sort(out)
 	return slices.Compact(out)
-}
-
-// sortByLength puts the longest first, and equal ones side by side.
-func sortByLength(texts []string) {
-	slices.SortFunc(texts, func(a, b string) int {
-		if len(a) != len(b) {
-			return len(b) - len(a)
-		}
-		return strings.Compare(a, b)
-	})
 }
 
 // base64Forms are the value in each base64 alphabet, and what it looks like
@@ -78,8 +69,12 @@ func base64Forms(value string) []string {
 	return out
 }
 
-// escapedForms are the value as URLs, HTML, JSON and Go's quoting write it.
+// escapedForms are the value as URLs, HTML, JSON and Go's quoting write it; none for
+// one that all of them leave as it is.
 func escapedForms(value string) []string {
+	if !strings.ContainsFunc(value, isEscaped) {
+		return nil
+	}
 	query, path := url.QueryEscape(value), url.PathEscape(value)
 	out := []string{query, path, lowerHex(query), lowerHex(path), strings.ReplaceAll(query, "+", "%20")}
 	markup := html.EscapeString(value)
@@ -98,6 +93,11 @@ func escapedForms(value string) []string {
 	out = append(out, quoted[1:len(quoted)-1])
 	ascii := strconv.QuoteToASCII(value)
 	return append(out, ascii[1:len(ascii)-1])
+}
+
+// isEscaped says that something may write a character as an escape.
+func isEscaped(c rune) bool {
+	return c > unicode.MaxASCII || !alphanumeric(byte(c&unicode.MaxASCII)) && !strings.ContainsRune("-_.~", c)
 }
 
 // lowerHex writes percent escapes in lower case, as some clients do.

@@ -2,7 +2,7 @@ package secrets
 
 import (
 	"hash/maphash"
-	"strings"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,28 +22,26 @@ type Redactor struct {
 	now      func() time.Time
 	patterns []pattern
 
-	mu   sync.Mutex
-	live map[string]*entry
-	gone []*entry
 	// met are hashes of all values that were ever known, and learned is their number.
 	met     map[uint64]bool
 	learned atomic.Uint64
 	seed    maphash.Seed
-	known
-}
 
-// known is what is looked for in a text. A change replaces it.
-type known struct {
-	replacer *strings.Replacer
-	// begins are the beginnings of what is known, for texts that were cut.
-	begins []string
-	// words are the short values that are masked as words, and values the others.
-	words, values []string
+	mu sync.RWMutex
+	// known has every value that is masked, and gone those of them that were
+	// forgotten, the one that was forgotten first before the others.
+	known map[string]*entry
+	gone  []*entry
+	// index finds the values from minValue on, and words are those that are masked as
+	// words.
+	index index
+	words []string
 }
 
 // entry is one value that is masked.
 type entry struct {
 	value string
+	forms []string
 	refs  int
 	until time.Time
 }
@@ -54,7 +52,7 @@ func NewRedactor(now func() time.Time) *Redactor {
 	if now == nil {
 		now = time.Now
 	}
-	return &Redactor{now: now, patterns: patterns(), live: map[string]*entry{}, met: map[uint64]bool{}, seed: maphash.MakeSeed()}
+	return &Redactor{now: now, patterns: patterns(), known: map[string]*entry{}, met: map[uint64]bool{}, seed: maphash.MakeSeed(), index: index{map[beginning]spellings{}}}
 }
 
 // Learned grows when a value becomes known that never was before: a text that was
@@ -76,21 +74,50 @@ func (r *Redactor) Register(s Secret) (forget func()) {
 		return func() {}
 	}
 	r.mu.Lock()
-	e := r.live[value]
+	e := r.known[value]
 	if e == nil {
-		e = &entry{value: value}
-		r.live[value] = e
-		r.replacer = nil
-		if hash := maphash.String(r.seed, value); !r.met[hash] {
-			r.met[hash] = true
-			r.learned.Add(1)
-		}
+		e = r.add(value)
+	}
+	if e.refs == 0 {
+		r.gone = slices.DeleteFunc(r.gone, func(g *entry) bool { return g == e })
 	}
 	e.refs++
 	r.mu.Unlock()
 	forget = sync.OnceFunc(func() { r.forget(e) })
 	s.h.onWipe(forget)
 	return forget
+}
+
+// add makes a value known; r.mu is held.
+func (r *Redactor) add(value string) *entry {
+	e := &entry{value: value}
+	r.known[value] = e
+	switch {
+	case len(value) >= minValue:
+		e.forms = forms(value)
+		r.index.change(e.forms, value, 1)
+	case len(value) >= minWord:
+		r.words = append(slices.Clone(r.words), value)
+	}
+	if hash := maphash.String(r.seed, value); !r.met[hash] {
+		r.met[hash] = true
+		r.learned.Add(1)
+	}
+	return e
+}
+
+// drop makes the value that was forgotten first unknown; r.mu is held.
+func (r *Redactor) drop() {
+	e := r.gone[0]
+	r.gone[0] = nil
+	r.gone = r.gone[1:]
+	delete(r.known, e.value)
+	switch {
+	case len(e.value) >= minValue:
+		r.index.change(e.forms, e.value, -1)
+	case len(e.value) >= minWord:
+		r.words = slices.DeleteFunc(slices.Clone(r.words), func(word string) bool { return word == e.value })
+	}
 }
 
 // forget drops one reference to e.
@@ -100,12 +127,9 @@ func (r *Redactor) forget(e *entry) {
 	if e.refs--; e.refs > 0 {
 		return
 	}
-	delete(r.live, e.value)
 	e.until = r.now().Add(linger)
-	r.gone = append(r.gone, e)
-	if len(r.gone) > maxLingering {
-		r.gone = append([]*entry(nil), r.gone[len(r.gone)-maxLingering:]...)
-		r.replacer = nil
+	if r.gone = append(r.gone, e); len(r.gone) > maxLingering {
+		r.drop()
 	}
 }
 
@@ -114,82 +138,34 @@ func (r *Redactor) Redact(s string) string {
 	if r == nil || s == "" {
 		return s
 	}
-	known, short := r.current(s)
-	if short {
+	r.expire()
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if len(s) < minValue && r.known[s] != nil {
 		return mask
 	}
-	s = maskEscaped(known.replacer.Replace(s), known.replacer, known.values)
-	s = maskCut(maskWords(s, known.words), known.begins)
+	s = r.maskEscaped(r.index.mask(s))
+	s = r.maskCut(maskWords(s, r.words))
 	for _, p := range r.patterns {
 		s = p.apply(s)
 	}
 	return s
 }
 
-// current is what is known now, and whether s is a short secret as a whole.
-func (r *Redactor) current(s string) (now known, short bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.expire()
-	if r.replacer == nil {
-		r.build()
-	}
-	if len(s) >= minValue {
-		return r.known, false
-	}
-	short = r.live[s] != nil
-	for _, e := range r.gone {
-		short = short || e.value == s
-	}
-	return r.known, short
-}
-
 // expire drops the forgotten values whose time is over; they are in the order
 // of their time.
 func (r *Redactor) expire() {
-	now, n := r.now(), 0
-	for n < len(r.gone) && !now.Before(r.gone[n].until) {
-		n++
+	now := r.now()
+	over := func() bool { return len(r.gone) > 0 && !now.Before(r.gone[0].until) }
+	r.mu.RLock()
+	due := over()
+	r.mu.RUnlock()
+	if !due {
+		return
 	}
-	if n > 0 {
-		clear(r.gone[:n])
-		r.gone = r.gone[n:]
-		r.replacer = nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for over() {
+		r.drop()
 	}
-}
-
-// build makes the replacer. Longer forms come first, so that no part of a
-// value is left standing where another value is its beginning.
-func (r *Redactor) build() {
-	seen := map[string]bool{}
-	var spellings []string
-	r.words, r.values = nil, nil
-	add := func(e *entry) {
-		if len(e.value) < minValue {
-			if len(e.value) >= minWord {
-				r.words = append(r.words, e.value)
-			}
-			return
-		}
-		r.values = append(r.values, e.value)
-		for _, form := range forms(e.value) {
-			if !seen[form] {
-				seen[form] = true
-				spellings = append(spellings, form)
-			}
-		}
-	}
-	for _, e := range r.live {
-		add(e)
-	}
-	for _, e := range r.gone {
-		add(e)
-	}
-	sortByLength(spellings)
-	r.begins = beginnings(spellings)
-	pairs := make([]string, 0, 2*len(spellings))
-	for _, form := range spellings {
-		pairs = append(pairs, form, mask)
-	}
-	r.replacer = strings.NewReplacer(pairs...)
 }
