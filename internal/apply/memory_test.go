@@ -16,7 +16,7 @@ import (
 // TestRepairsThatDoNotHoldAreStoppedOnce: an account that was repaired, or was not, is
 // not repaired any more.
 func TestRepairsThatDoNotHoldAreStoppedOnce(t *testing.T) {
-	made := []binding.Repair{{At: noon().Add(-time.Minute), Found: "unbound"}}
+	made := []binding.Repair{binding.NewRepair(noon().Add(-time.Minute), message.New("found.unbound"))}
 	for name, tt := range map[string]struct {
 		repairs binding.Repairs
 		told    bool
@@ -52,7 +52,7 @@ func TestRepairsThatDoNotHoldAreStoppedOnce(t *testing.T) {
 func TestTheNewestRepairsAreRemembered(t *testing.T) {
 	ago := func(minutes ...int) (all []binding.Repair) {
 		for _, m := range minutes {
-			all = append(all, binding.Repair{At: noon().Add(-time.Duration(m) * time.Minute), Found: "gone"})
+			all = append(all, binding.NewRepair(noon().Add(-time.Duration(m)*time.Minute), message.New("found.gone")))
 		}
 		return all
 	}

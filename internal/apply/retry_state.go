@@ -144,7 +144,7 @@ func (x *run) retryState(name string, own []plan.Outcome, result plan.Result) (n
 				news = append(news, plan.Event{Kind: plan.RepairsStopped, Action: o.Action})
 			}
 		case counts(o):
-			x.count(repairsOf(&now, o.Action.Object), binding.Repair{At: result.Ended, Found: o.Action.Found()})
+			x.count(repairsOf(&now, o.Action.Object), binding.NewRepair(result.Ended, o.Action.Found()))
 		}
 	}
 	now.Repairs = slices.DeleteFunc(now.Repairs, func(r binding.Repairs) bool { return len(r.Made) == 0 })

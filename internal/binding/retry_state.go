@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
+
+	"reconciler/internal/message"
 )
 
 // Digest identifies what a declaration asks for: a hash of its spec, which a
@@ -150,6 +152,19 @@ func (r Repairs) Since(t time.Time) []Repair {
 // Repair is one repair of drift.
 type Repair struct {
 	At time.Time `json:"at"`
-	// Found is what was there instead, in words.
-	Found string `json:"found"`
+	// Found is what was there instead, in English, and FoundMessage the same as
+	// data. An entry of an earlier version has only the words.
+	Found        string          `json:"found"`
+	FoundMessage message.Message `json:"foundMessage,omitzero"`
+}
+
+// NewRepair is a repair of what was found instead.
+func NewRepair(at time.Time, found message.Message) Repair {
+	return Repair{At: at, Found: message.English(found), FoundMessage: found}
+}
+
+// FoundSame says that the same was found. What an earlier version found counts as
+// the same: then repairs end sooner, and a person looks.
+func (r Repair) FoundSame(found message.Message) bool {
+	return r.FoundMessage.IsZero() || r.FoundMessage.Key() == found.Key()
 }

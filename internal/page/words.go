@@ -85,18 +85,19 @@ func (p *pages) chooseLanguage(w http.ResponseWriter, r *http.Request) {
 
 func (t *tongue) funcs() template.FuncMap {
 	return template.FuncMap{
-		"t":    t.text,
-		"say":  func(m message.Message) string { return report.Clean(t.words.Text(m)) },
-		"line": func(text any) string { return report.Clean(fmt.Sprint(text)) },
-		"cut":  cut,
-		"ago":  func(at time.Time) string { return t.words.Text(distance(at, t.now())) },
-		"in":   func(at time.Time) string { return t.words.Text(distance(at, t.now())) },
-		"when": func(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05 UTC") },
-		"iso":  func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
-		"took": took,
-		"hash": hash,
-		"tab":  func(v view, page, to, id string) tab { return tab{v.Root, to, t.text(id), v.Page == page} },
-		"add":  func(a, b int) int { return a + b },
+		"t":      t.text,
+		"say":    func(m message.Message) string { return report.Clean(t.words.Text(m)) },
+		"change": report.ChangeWords,
+		"line":   func(text any) string { return report.Clean(fmt.Sprint(text)) },
+		"cut":    cut,
+		"ago":    func(at time.Time) string { return t.words.Text(distance(at, t.now())) },
+		"in":     func(at time.Time) string { return t.words.Text(distance(at, t.now())) },
+		"when":   func(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"iso":    func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+		"took":   took,
+		"hash":   hash,
+		"tab":    func(v view, page, to, id string) tab { return tab{v.Root, to, t.text(id), v.Page == page} },
+		"add":    func(a, b int) int { return a + b },
 	}
 }
 

@@ -69,10 +69,10 @@ func accountChanges(d *binding.Declaration, a binding.Account) []Change {
 	var changes []Change
 	username, address := d.Spec.Account().Differs(a)
 	if username {
-		changes = append(changes, Change{"username", a.Username, d.Spec.Username})
+		changes = append(changes, Change{Field: "username", From: a.Username, To: d.Spec.Username})
 	}
 	if address {
-		changes = append(changes, Change{"address", a.Address, d.Spec.Address})
+		changes = append(changes, Change{Field: "address", From: a.Address, To: d.Spec.Address})
 	}
 	return changes
 }
@@ -171,7 +171,7 @@ func bindChanges(s subject) []Change {
 		changes = append(changes, Change{Field: "token", To: unpinned(s.d.Spec.Token.Vault)})
 	}
 	if s.token.Version > 0 {
-		changes = append(changes, Change{Field: "token version", To: strconv.Itoa(s.token.Version)})
+		changes = append(changes, Change{Field: FieldTokenVersion, To: strconv.Itoa(s.token.Version)})
 	}
 	return append(changes, renameChange(s)...)
 }
@@ -180,7 +180,7 @@ func renameChange(s subject) []Change {
 	if !s.renamed() {
 		return nil
 	}
-	return []Change{{"binding", s.record.Binding, s.d.Name}}
+	return []Change{{Field: "binding", From: s.record.Binding, To: s.d.Name}}
 }
 
 // authorize plans a person's authorization in a browser; nothing follows in
@@ -311,7 +311,7 @@ func (s subject) rotatedSince() bool {
 func (m *maker) settledOften(s subject, a Action) bool {
 	a.Object = binding.AccountObject()
 	made, _ := m.repairs(s.d.Name, a.Object)
-	same := slices.DeleteFunc(slices.Clone(made), func(r binding.Repair) bool { return r.Found != a.Found() })
+	same := slices.DeleteFunc(slices.Clone(made), func(r binding.Repair) bool { return !r.FoundSame(a.Found()) })
 	return m.in.Policy.MaxRepairs > 0 && len(same) >= m.in.Policy.MaxRepairs
 }
 
@@ -354,7 +354,7 @@ func (m *maker) adoptReason(s subject) (Cause, message.Message, []Change) {
 		return CauseTokenVersionKnown, message.New("reason.token-version-known"), nil
 	case policyOf(r.DeletionPolicy) != policyOf(s.d.Spec.DeletionPolicy):
 		return CauseDeletionPolicy, message.New("reason.deletion-policy"),
-			[]Change{{"deletionPolicy", string(policyOf(r.DeletionPolicy)), string(policyOf(s.d.Spec.DeletionPolicy))}}
+			[]Change{{Field: "deletionPolicy", From: string(policyOf(r.DeletionPolicy)), To: string(policyOf(s.d.Spec.DeletionPolicy))}}
 	}
 	return "", message.Message{}, nil
 }

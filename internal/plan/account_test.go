@@ -10,7 +10,12 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
+	"reconciler/internal/report"
 )
+
+// before and after are the values of a change in words.
+func before(c plan.Change) string { return c.From + report.English().Text(c.FromMessage) }
+func after(c plan.Change) string  { return c.To + report.English().Text(c.ToMessage) }
 
 // brief tells a plan in lines: kind, object, changes.
 func brief(p plan.Plan) []string {
@@ -18,7 +23,7 @@ func brief(p plan.Plan) []string {
 	for _, a := range p.Actions {
 		line := string(a.Kind) + " " + a.Object.String()
 		for _, c := range a.Changes {
-			line += " " + c.Field + ":" + c.From + ">" + c.To
+			line += " " + c.Field + ":" + before(c) + ">" + after(c)
 		}
 		lines = append(lines, line)
 	}
@@ -259,7 +264,7 @@ func TestAccountBound(t *testing.T) {
 				in.Observation.Tokens["payments-gitlab"] = token
 				r.TokenVersion, r.TokenCreated = token.Version, noon().Add(-time.Hour)
 			}),
-			want:   []string{"rebind account token version:3 (of a secret that is gone)>3 (of a secret made anew)"},
+			want:   []string{"rebind account token version:3 (of the deleted secret)>3 (of the new secret)"},
 			reason: "token",
 		},
 		"as declared, by meaning": {in: bound(none), want: []string{"noop account"}, reason: "bound as declared"},

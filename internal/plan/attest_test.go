@@ -275,7 +275,7 @@ func TestTheStepsOfAChangeShowWhatChanged(t *testing.T) {
 			if len(due) != 1 || len(due[0].Changes) != 1 {
 				t.Fatalf("asked for: %q", brief(p))
 			}
-			if c := due[0].Changes[0]; c.Field+":"+c.From+">"+c.To != tc.want {
+			if c := due[0].Changes[0]; c.Field+":"+before(c)+">"+after(c) != tc.want {
 				t.Errorf("changes %+v, want %s", c, tc.want)
 			}
 			steps := texts(due[0].Steps)

@@ -51,10 +51,10 @@ func (m *maker) create(r image) bool {
 // creationChanges are all fields of what is made.
 func creationChanges(r image) []Change {
 	changes := append(linkChanges(r, nil),
-		Change{"visibility", "", string(r.Create.Visibility)}, Change{"summary", "", r.Create.Summary})
+		Change{Field: "visibility", To: string(r.Create.Visibility)}, Change{Field: "summary", To: r.Create.Summary})
 	if r.state.NoNamespace {
 		namespace, _, _ := strings.Cut(r.name, "/")
-		changes = append(changes, Change{"namespace", "", namespace})
+		changes = append(changes, Change{Field: "namespace", To: namespace})
 	}
 	return changes
 }

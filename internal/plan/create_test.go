@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -103,7 +104,7 @@ func TestAPlanShowsWhatIsMade(t *testing.T) {
 		{Field: "source", To: "payments/api"},
 		{Field: "trigger", To: "auto"},
 	} {
-		if !slices.Contains(a.Changes, want) {
+		if !slices.ContainsFunc(a.Changes, func(c plan.Change) bool { return reflect.DeepEqual(c, want) }) {
 			t.Errorf("%v is not in %v", want, a.Changes)
 		}
 	}

@@ -42,10 +42,10 @@ func Moved(was, is []Instance) []Move {
 			continue
 		}
 		for _, c := range []Change{
-			{"account", was[i].Account, now.Account},
-			{"driver", was[i].Driver, now.Driver},
-			{"endpoint", was[i].Endpoint, now.Endpoint},
-			{"region", was[i].Region, now.Region},
+			{Field: "account", From: was[i].Account, To: now.Account},
+			{Field: "driver", From: was[i].Driver, To: now.Driver},
+			{Field: "endpoint", From: was[i].Endpoint, To: now.Endpoint},
+			{Field: "region", From: was[i].Region, To: now.Region},
 		} {
 			if c.From != c.To {
 				moves = append(moves, Move{now.Name, c})

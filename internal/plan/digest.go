@@ -17,7 +17,7 @@ type effect struct {
 	Platform binding.Platform `json:"platform"`
 	Object   binding.Object   `json:"object"`
 	Kind     Kind             `json:"action"`
-	Changes  []Change         `json:"changes,omitempty"`
+	Changes  []exact          `json:"changes,omitempty"`
 	Safety   bool             `json:"safety,omitempty"`
 }
 
@@ -29,10 +29,11 @@ type essence struct {
 }
 
 func effectOf(a Action) effect {
-	return effect{
-		Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind,
-		Changes: a.Changes, Safety: a.Safety,
+	e := effect{Instance: a.Instance, Binding: a.Binding, Platform: a.Platform, Object: a.Object, Kind: a.Kind, Safety: a.Safety}
+	for _, c := range a.Changes {
+		e.Changes = append(e.Changes, exactly(c))
 	}
+	return e
 }
 
 func essenceOf(a Action) essence { return essence{effectOf(a), a.Cause} }

@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 )
 
@@ -200,7 +201,7 @@ func drawRetryState(t *rapid.T, d binding.Declaration) binding.RetryState {
 	for _, text := range []string{"account", "a/one", "a/one#branch:main=>latest"} {
 		r := binding.Repairs{Object: objectOf(text)}
 		for range rapid.IntRange(0, 6).Draw(t, "repairs") {
-			r.Made = append(r.Made, binding.Repair{At: noon().Add(-time.Minute), Found: "gone"})
+			r.Made = append(r.Made, binding.NewRepair(noon().Add(-time.Minute), message.New("found.gone")))
 		}
 		if rapid.Bool().Draw(t, "stopped") {
 			r.Stopped = hour("stopped at")

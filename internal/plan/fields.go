@@ -26,7 +26,7 @@ func SpecChanges(was, is *binding.Spec) []Change {
 	var changes []Change
 	for _, field := range slices.Sorted(maps.Keys(names)) {
 		if before[field] != after[field] {
-			changes = append(changes, Change{field, before[field], after[field]})
+			changes = append(changes, Change{Field: field, From: before[field], To: after[field]})
 		}
 	}
 	return changes

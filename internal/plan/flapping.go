@@ -1,10 +1,7 @@
 package plan
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
@@ -25,11 +22,7 @@ func (m *maker) unlessFlapping(s subject, path string, a Action) Action {
 	if !stopped {
 		return a
 	}
-	found := []string{a.Found()}
-	for _, r := range made {
-		found = append(found, r.Found)
-	}
-	text := message.New("plan.flapping", "object", a.Object, "binding", s.d.Name, "times", len(made), "likely", likelyCause(s, a, found))
+	text := message.New("plan.flapping", "object", a.Object, "binding", s.d.Name, "times", len(made), "likely", likelyCause(s, a, made))
 	since := text
 	if len(made) > 0 {
 		since = message.New("plan.flapping-since", "flapping", text, "first", made[0].At, "last", made[len(made)-1].At)
@@ -58,42 +51,21 @@ func (m *maker) repairs(name string, object binding.Object) (made []binding.Repa
 	return made, m.in.Policy.MaxRepairs > 0 && len(made) >= m.in.Policy.MaxRepairs
 }
 
-// Found says in a few words what an action finds instead of what is declared.
-// It is kept in the retry state, and compared.
-func (a Action) Found() string {
-	switch a.Kind {
-	case Bind:
-		return "unbound"
-	case Link:
-		return "without a source"
-	case AddRule, Create:
-		return "gone"
-	default:
-	}
-	var parts []string
-	for _, c := range a.Changes {
-		if c.From != "" {
-			parts = append(parts, fmt.Sprintf("with %s %q", c.Field, c.From))
-		}
-	}
-	return cmp.Or(strings.Join(parts, " and "), "otherwise")
-}
-
-// likelyCause says who probably undoes the repairs, by what was found each
-// time; the newest is first.
-func likelyCause(s subject, a Action, found []string) message.Message {
-	if slices.ContainsFunc(found, func(f string) bool { return f != found[0] }) {
-		return message.New("flapping.various", "found", a.found())
+// likelyCause says who probably undoes the repairs, by what was found each time.
+func likelyCause(s subject, a Action, made []binding.Repair) message.Message {
+	if slices.ContainsFunc(made, func(r binding.Repair) bool { return !r.FoundSame(a.Found()) }) {
+		return message.New("flapping.various", "found", a.Found())
 	}
 	account := ""
 	if a.Object.IsAccount() && s.state.Account != nil {
 		account = s.state.Account.Username
 	}
-	return message.New("flapping.same", "found", a.found(), "account", account)
+	return message.New("flapping.same", "found", a.Found(), "account", account)
 }
 
-// found is Found as a message.
-func (a Action) found() message.Message {
+// Found says in a few words what an action finds instead of what is declared.
+// The retry state keeps it.
+func (a Action) Found() message.Message {
 	switch a.Kind {
 	case Bind:
 		return message.New("found.unbound")
@@ -105,10 +77,10 @@ func (a Action) found() message.Message {
 	}
 	var all message.Message
 	for _, c := range a.Changes {
-		if c.From == "" {
+		if !c.Had() {
 			continue
 		}
-		with := message.New("found.with", "field", c.Field, "from", c.From)
+		with := message.New("found.with", "field", c.name(), "from", c.from())
 		if !all.IsZero() {
 			with = message.New("found.and", "first", all, "second", with)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/report"
 )
@@ -21,12 +22,21 @@ func objectOf(text string) binding.Object {
 	return object
 }
 
+// founds are what actions find, by their words.
+var founds = map[string]message.Message{
+	"unbound":                 message.New("found.unbound"),
+	"gone":                    message.New("found.gone"),
+	"without a source":        message.New("found.without-source"),
+	`with username "mallory"`: message.New("found.with", "field", "username", "from", "mallory"),
+	`with trigger "manual"`:   message.New("found.with", "field", "trigger", "from", "manual"),
+}
+
 // fought is a retry state in which an object was repaired n times, the last time a
 // minute ago and each a minute before the next.
 func fought(d binding.Declaration, object, found string, n int) []binding.RetryState {
 	r := binding.Repairs{Object: objectOf(object)}
 	for i := range n {
-		r.Made = append(r.Made, binding.Repair{At: noon().Add(time.Duration(i-n) * time.Minute), Found: found})
+		r.Made = append(r.Made, binding.NewRepair(noon().Add(time.Duration(i-n)*time.Minute), founds[found]))
 	}
 	return []binding.RetryState{{Instance: "prod", Binding: d.Name, Digest: d.Spec.Digest(), Repairs: []binding.Repairs{r}}}
 }
@@ -89,6 +99,15 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 				in.Observation.Tokens["payments-gitlab"] = state
 				return in
 			}, "account", plan.Forbidden, "found unbound again each time", told,
+		},
+		"what an earlier version found counts as the same": {
+			func() plan.Input {
+				in := fight("account", "unbound", 5, other)()
+				for i := range in.RetryStates[0].Repairs[0].Made {
+					in.RetryStates[0].Repairs[0].Made[i].FoundMessage = message.Message{}
+				}
+				return in
+			}, "account", plan.Forbidden, `found with username "mallory" again each time`, told,
 		},
 		"repaired less often, it is repaired": {
 			fight("account", "unbound", 4, unbound), "account", plan.Bind, "drift: ", nil,

@@ -65,7 +65,7 @@ func TestKind5AVersionIsClaimedOnlyWhereItIsProven(t *testing.T) {
 		"the store has no versions": {
 			in: found(after, func(d *binding.Declaration, in *plan.Input) {
 				in.Observation.Tokens[d.Name] = binding.TokenState{Fingerprint: "a"}
-			}), want: []string{"rebind account token version:(unknown)>(of a store without versions)"}, reason: "not known",
+			}), want: []string{"rebind account token version:(unknown)>(the store has no versions)"}, reason: "not known",
 		},
 		"an older version is pinned: the account may have the newer one": {
 			in: found(after, func(d *binding.Declaration, in *plan.Input) {
@@ -244,7 +244,7 @@ func TestKind5AFightOverTheSameUserEnds(t *testing.T) {
 		}
 		of := binding.Repairs{Object: binding.AccountObject()}
 		for range made + 1 {
-			of.Made = append(of.Made, binding.Repair{At: in.Now, Found: p.Actions[0].Found()})
+			of.Made = append(of.Made, binding.NewRepair(in.Now, p.Actions[0].Found()))
 		}
 		if p.Actions[0].Kind == plan.Rebind {
 			in.RetryStates = []binding.RetryState{{Instance: "prod", Binding: d.Name, Digest: d.Spec.Digest(), Repairs: []binding.Repairs{of}}}

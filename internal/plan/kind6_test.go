@@ -23,15 +23,15 @@ func TestKind6WhatCannotBeComparedCountsAsChanged(t *testing.T) {
 	cases := map[string]planCase{
 		"the mount went from KV version 2 to 1": {
 			in: tokenNow(func(*binding.Record) {}, binding.TokenState{Fingerprint: "a"}), reason: "another version",
-			want: []string{"rebind account token version:3>(of a store without versions)"},
+			want: []string{"rebind account token version:3>(the store has no versions)"},
 		},
 		"the mount went from KV version 2 to 1, and the token was not read": {
 			in: tokenNow(func(*binding.Record) {}, binding.TokenState{}), reason: "another version",
-			want: []string{"rebind account token version:3>(of a store without versions)"},
+			want: []string{"rebind account token version:3>(the store has no versions)"},
 		},
 		"the mount went from KV version 1 to 2": {
 			in: tokenNow(func(r *binding.Record) { r.TokenVersion, r.TokenFingerprint = 0, "a" }, binding.TokenState{Version: 1, Latest: 1, Created: made}), reason: "another version",
-			want: []string{"rebind account token version:(of a store without versions)>1"},
+			want: []string{"rebind account token version:(the store has no versions)>1"},
 		},
 		"the key of the fingerprints changed": {
 			in: tokenNow(func(r *binding.Record) { r.TokenVersion, r.TokenFingerprint = 0, "by the old key" }, binding.TokenState{Fingerprint: "by the new key"}), reason: "another version",

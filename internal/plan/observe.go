@@ -37,9 +37,9 @@ func (m *maker) observedSteps() {
 func (m *maker) tellDifference(a Action) {
 	d, path := a.Target.Declaration, a.path()
 	text := message.New("plan.difference", "binding", d.Name, "object", a.Object, "reason", a.Reason)
-	if len(a.Changes) > 0 && a.Changes[0].From != "" {
+	if len(a.Changes) > 0 && a.Changes[0].Had() {
 		c := a.Changes[0]
-		text = message.New("plan.difference-from", "difference", text, "field", c.Field, "from", c.From, "to", c.To)
+		text = message.New("plan.difference-from", "difference", text, "field", c.name(), "from", c.from(), "to", c.to())
 	}
 	m.find(d, path, finding.New("observed-difference", text))
 }

@@ -101,13 +101,6 @@ func (a Action) restores() bool {
 	return a.Repairs() && (a.Kind == Bind || a.Kind == Create || a.Kind == Link || a.Kind == AddRule)
 }
 
-// Change is one field's value before and after.
-type Change struct {
-	Field string `json:"field"`
-	From  string `json:"from"`
-	To    string `json:"to"`
-}
-
 // Target is what an applier needs to carry out an action.
 type Target struct {
 	// Declaration is nil for what is no longer declared.

@@ -275,7 +275,7 @@ func (m *maker) foreign(r image, a Action) {
 		Reason: message.New("reason.foreign-link"),
 	})
 	m.find(r.d, r.path+".image", finding.New("adopt-required", message.New("plan.foreign-link", "name", r.d.Name,
-		"image", r.name, "field", a.Changes[0].Field, "from", a.Changes[0].From, "to", a.Changes[0].To)))
+		"image", r.name, "field", a.Changes[0].name(), "from", a.Changes[0].from(), "to", a.Changes[0].to())))
 }
 
 // wantedLink is the link to write. What the declaration leaves out stays as it
@@ -302,7 +302,7 @@ func wantedLink(r image) binding.Link {
 func linkChanges(r image, link *binding.Link, unconfirmed ...string) []Change {
 	have := cmp.Or(link, &binding.Link{})
 	var changes []Change
-	add := func(field, from, to string) { changes = append(changes, Change{field, from, to}) }
+	add := func(field, from, to string) { changes = append(changes, Change{Field: field, From: from, To: to}) }
 	if have.Platform != r.d.Spec.Platform {
 		add("platform", string(have.Platform), string(r.d.Spec.Platform))
 	}

@@ -155,7 +155,7 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 	}
 	have := m.kept(r, rule)
 	to := binding.NormalDockerfile(rule.Dockerfile)
-	a := Action{Kind: AddRule, Cause: CauseAbsent, Reason: message.New("reason.rule-missing"), Changes: []Change{{"dockerfile", "", to}}}
+	a := Action{Kind: AddRule, Cause: CauseAbsent, Reason: message.New("reason.rule-missing"), Changes: []Change{{Field: "dockerfile", To: to}}}
 	drifted := r.own != nil && r.own.Dockerfile(rule.Key()) == to
 	a.Target.Rule = binding.ObservedRule{BuildRule: rule}
 	p := takeRule
@@ -248,10 +248,10 @@ func ruleChanges(r image) []Change {
 	var changes []Change
 	made, removed := unconfirmedRules(r)
 	for _, rule := range made {
-		changes = append(changes, Change{"rules[" + rule.Key() + "]", r.memory.Dockerfile(rule.Key()), binding.NormalDockerfile(rule.Dockerfile)})
+		changes = append(changes, Change{Field: "rules[" + rule.Key() + "]", From: r.memory.Dockerfile(rule.Key()), To: binding.NormalDockerfile(rule.Dockerfile)})
 	}
 	for _, rule := range removed {
-		changes = append(changes, Change{"rules[" + rule.Key() + "]", cmp.Or(rule.Dockerfile, rule.Key()), ""})
+		changes = append(changes, Change{Field: "rules[" + rule.Key() + "]", From: cmp.Or(rule.Dockerfile, rule.Key())})
 	}
 	return changes
 }

@@ -236,38 +236,54 @@ func tokenChanges(s subject) []Change {
 	if is == binding.TokenUnknown {
 		return unknownChange(s)
 	}
-	version := Change{"token version", versionText(s.record.TokenVersion), versionText(s.token.Version)}
+	version := versionChange(s.record.TokenVersion, s.token.Version)
 	switch {
 	case is == binding.TokenMoved:
-		moved := Change{"token", unpinned(s.record.Vault), unpinned(s.d.Spec.Token.Vault)}
-		if s.record.TokenVersion == 0 || s.token.Version == 0 || version.From == version.To {
+		moved := Change{Field: "token", From: unpinned(s.record.Vault), To: unpinned(s.d.Spec.Token.Vault)}
+		if s.record.TokenVersion == 0 || s.token.Version == 0 || s.record.TokenVersion == s.token.Version {
 			return []Change{moved}
 		}
 		return []Change{moved, version}
 	case is == binding.TokenAnew:
-		version.From, version.To = version.From+" (of a secret that is gone)", version.To+" (of a secret made anew)"
+		version = Change{
+			Field: FieldTokenVersion, FromMessage: ofVersion("secret-deleted", s.record.TokenVersion), ToMessage: ofVersion("secret-new", s.token.Version),
+		}
 	case s.record.TokenVersion == 0 && s.token.Version == 0:
-		version.From, version.To = "(applied last)", "(changed)"
+		version.FromMessage, version.ToMessage = message.New("change-value.applied-last"), message.New("change-value.changed")
 	case s.record.TokenVersion == s.token.Version && s.record.TokenCreated.IsZero():
-		version.From += createdUnknown
+		version.From, version.FromMessage = "", ofVersion("created-unknown", s.record.TokenVersion)
 	case s.record.TokenVersion == s.token.Version:
-		version.To += createdUnknown
+		version.To, version.ToMessage = "", ofVersion("created-unknown", s.token.Version)
 	}
 	return []Change{version}
 }
 
 // unknownChange is the change of a token that nobody can name.
 func unknownChange(s subject) []Change {
-	return []Change{{"token version", "(unknown)", versionText(s.token.Version)}}
+	c := versionChange(0, s.token.Version)
+	c.FromMessage = message.New("change-value.unknown")
+	return []Change{c}
 }
 
-const createdUnknown = " (created at an unknown time)"
+// versionChange is a change of the token's version; 0 is one of a store without
+// versions.
+func versionChange(from, to int) Change {
+	c := Change{Field: FieldTokenVersion}
+	c.From, c.FromMessage = versionValue(from)
+	c.To, c.ToMessage = versionValue(to)
+	return c
+}
 
-func versionText(version int) string {
+func versionValue(version int) (string, message.Message) {
 	if version == 0 {
-		return "(of a store without versions)"
+		return "", message.New("change-value.no-versions")
 	}
-	return strconv.Itoa(version)
+	return strconv.Itoa(version), message.Message{}
+}
+
+// ofVersion is a version about which something is said.
+func ofVersion(about string, version int) message.Message {
+	return message.New("change-value."+about, "version", version)
 }
 
 // tokenEnd is the end of the token; zero if nobody knows it. What the

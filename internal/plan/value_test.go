@@ -86,6 +86,9 @@ func TestHasChangesRefusedAndCounts(t *testing.T) {
 func TestOutputOfAPlanCannotHoldASecretOrATime(t *testing.T) {
 	var check func(reflect.Type, string)
 	check = func(typ reflect.Type, path string) {
+		if typ == reflect.TypeFor[message.Message]() {
+			return // message.New takes no secret, and these have a version at most.
+		}
 		switch typ.Kind() {
 		case reflect.String, reflect.Bool, reflect.Int:
 		case reflect.Slice:

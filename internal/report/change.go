@@ -115,7 +115,27 @@ func (p *page) field(c plan.Change) string {
 	if c.To == "" {
 		return p.style.paint(red, clean(c.From))
 	}
-	return p.change(c)
+	_, values := p.change(c)
+	return values
+}
+
+// ChangeText is a change as messages; a value that is not there is zero.
+type ChangeText struct{ Field, From, To message.Message }
+
+// ChangeWords puts a change into messages. A field of the declaration has the name
+// that it has there.
+func ChangeWords(c plan.Change) ChangeText {
+	t := ChangeText{message.Verbatim(c.Field), known(c.FromMessage, c.From), known(c.ToMessage, c.To)}
+	if c.Field == plan.FieldTokenVersion {
+		t.Field = message.New("change-value.token-version")
+	}
+	return t
+}
+
+// change puts a change into words.
+func (l *Language) change(c plan.Change) (field, from, to string) {
+	t := ChangeWords(c)
+	return l.Text(t.Field), l.Text(t.From), l.Text(t.To)
 }
 
 // fieldLook is how a thing is shown that was there, is there, or both.

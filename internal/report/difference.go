@@ -63,13 +63,14 @@ func (p *page) actionTitle(a plan.Action) string { return string(a.Kind) + " " +
 func (p *page) actionDetails(a plan.Action) []string {
 	lines := []string{p.words(a.Reason)}
 	for _, c := range a.Changes {
+		field, from, to := p.style.Language.change(c)
 		switch {
-		case c.From == "":
-			lines = append(lines, c.Field+": "+c.To)
-		case c.To == "":
-			lines = append(lines, c.Field+": "+c.From+" → "+p.words(message.New("plan-text.none")))
+		case from == "":
+			lines = append(lines, field+": "+to)
+		case to == "":
+			lines = append(lines, field+": "+from+" → "+p.words(message.New("plan-text.none")))
 		default:
-			lines = append(lines, c.Field+": "+c.From+" → "+c.To)
+			lines = append(lines, field+": "+from+" → "+to)
 		}
 	}
 	return append(lines, p.style.Language.texts(a.Steps)...)

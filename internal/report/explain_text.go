@@ -188,7 +188,8 @@ func (p *page) decided(e Explained) {
 		p.fold("      ", p.words(known(meaning(a.Cause), a.Meaning)))
 		p.fold("      ", p.words(message.New("explain.reason", "why", known(message.Message{ID: a.ReasonID, Args: a.ReasonArgs}, a.Reason))))
 		for _, c := range a.Changes {
-			p.line("      ", clean(c.Field+": "), p.change(c))
+			field, values := p.change(c)
+			p.line("      ", field, ": ", values)
 		}
 	}
 	if len(e.Actions) == 0 {

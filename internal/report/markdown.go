@@ -187,10 +187,11 @@ func (m *markdown) title(a plan.Action) string {
 }
 
 func (m *markdown) change(c plan.Change) string {
-	if c.From == "" {
-		return markdownText(c.Field) + ": " + markdownCode(c.To)
+	field, from, to := m.language.change(c)
+	if from == "" {
+		return markdownText(field) + ": " + markdownCode(to)
 	}
-	return markdownText(c.Field) + ": " + markdownCode(c.From) + " → " + markdownCode(c.To)
+	return markdownText(field) + ": " + markdownCode(from) + " → " + markdownCode(to)
 }
 
 // steps adds what a person has to do for an action, or what it promises.

@@ -188,10 +188,12 @@ func (p *page) action(a plan.Action) {
 	p.fold("        ", p.words(a.Reason))
 	widest := 0
 	for _, c := range a.Changes {
-		widest = max(widest, width(clean(c.Field))+1)
+		field, _ := p.change(c)
+		widest = max(widest, width(field)+1)
 	}
 	for _, c := range a.Changes {
-		p.line("        ", pad(clean(c.Field)+":", widest), " ", p.change(c))
+		field, values := p.change(c)
+		p.line("        ", pad(field+":", widest), " ", values)
 	}
 	if !a.Since.IsZero() {
 		p.fold("        ", p.words(waitsSince(a.Since, a.Due)))
@@ -229,15 +231,16 @@ func titled(a plan.Action, code, plain func(string) string) message.Message {
 
 func (p *page) title(a plan.Action) string { return p.words(title(a)) }
 
-func (p *page) change(c plan.Change) string {
-	from, to := clean(c.From), clean(c.To)
+func (p *page) change(c plan.Change) (field, values string) {
+	field, from, to := p.style.Language.change(c)
+	field, from, to = clean(field), clean(from), clean(to)
 	switch {
 	case from == "":
-		return p.style.paint(green, to)
+		return field, p.style.paint(green, to)
 	case to == "":
-		return p.style.paint(red, from) + " → " + p.words(message.New("plan-text.none"))
+		return field, p.style.paint(red, from) + " → " + p.words(message.New("plan-text.none"))
 	}
-	return p.style.paint(red, from) + " → " + p.style.paint(green, to)
+	return field, p.style.paint(red, from) + " → " + p.style.paint(green, to)
 }
 
 type look struct {

@@ -60,7 +60,8 @@ func NewSyncRecord(ev plan.Event, ended time.Time, redact func(string) string) S
 				Reason: o.Action.Reason.Map(redact), Err: message.Says(o.Err).Map(redact),
 			}
 			for _, c := range o.Action.Changes {
-				a.Changes = append(a.Changes, plan.Change{Field: c.Field, From: redact(c.From), To: redact(c.To)})
+				c.From, c.To = redact(c.From), redact(c.To)
+				a.Changes = append(a.Changes, c)
 			}
 			r.Actions = append(r.Actions, a)
 		}

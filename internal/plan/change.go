@@ -1,0 +1,72 @@
+package plan
+
+import (
+	"encoding/json"
+
+	"reconciler/internal/message"
+)
+
+// Change is one field's value before and after.
+type Change struct {
+	Field string `json:"field"`
+	// From and To are the values; empty where there is none. In JSON they are
+	// English where the value is a message.
+	From string `json:"from"`
+	To   string `json:"to"`
+	// FromMessage and ToMessage are values that need words, such as a version
+	// that is not known. From and To do not count then.
+	FromMessage message.Message `json:"fromMessage,omitzero"`
+	ToMessage   message.Message `json:"toMessage,omitzero"`
+}
+
+// FieldTokenVersion is the field of a token's version. It is the only field that is
+// not in the declaration.
+const FieldTokenVersion = "token version"
+
+// Had says that there was a value before.
+func (c Change) Had() bool { return c.From != "" || !c.FromMessage.IsZero() }
+
+// MarshalJSON writes values that need words in English too.
+func (c Change) MarshalJSON() ([]byte, error) {
+	out := exactly(c)
+	if !c.FromMessage.IsZero() {
+		out.From = message.English(c.FromMessage)
+	}
+	if !c.ToMessage.IsZero() {
+		out.To = message.English(c.ToMessage)
+	}
+	return json.Marshal(out)
+}
+
+// exact is a change without words, for the digest.
+type exact Change
+
+// exactly is a change as an exact one.
+func exactly(c Change) exact {
+	if !c.FromMessage.IsZero() {
+		c.From = ""
+	}
+	if !c.ToMessage.IsZero() {
+		c.To = ""
+	}
+	return exact(c)
+}
+
+// name is the field as an argument of a message.
+func (c Change) name() any {
+	if c.Field == FieldTokenVersion {
+		return message.New("change-value.token-version")
+	}
+	return c.Field
+}
+
+// from and to are the values as arguments of a message.
+func (c Change) from() any { return inWords(c.FromMessage, c.From) }
+func (c Change) to() any   { return inWords(c.ToMessage, c.To) }
+
+func inWords(m message.Message, text string) any {
+	if m.IsZero() {
+		return text
+	}
+	return m
+}
