@@ -134,7 +134,7 @@ func tellUse(cmd *cobra.Command) {
 	// Cobra asks the same after this, and says neither which command it is
 	// nor how that is used.
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		if err := errors.Join(requiredFlags(cmd), cmd.ValidateFlagGroups()); err != nil {
+		if err := errors.Join(requiredFlags(cmd), flagGroups(cmd)); err != nil {
 			return told(cmd, err)
 		}
 		return nil

@@ -165,7 +165,7 @@ func (c *clientFlags) names(ctx context.Context) names {
 // does not exist, and in our words why a value is wrong.
 func wrongFlag(cmd *cobra.Command, err error) error {
 	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		return message.NewError("cli.value", "value", wrong.GetValue(), "flag", "--"+wrong.GetFlag().Name, "why", errors.Unwrap(err))
+		return message.NewError("cli.value", "value", wrong.GetValue(), "flag", "--"+wrong.GetFlag().Name, "why", wrongValue(wrong.GetFlag(), errors.Unwrap(err)))
 	}
 	var meant message.Message
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {

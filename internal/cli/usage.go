@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -23,6 +24,19 @@ func flagError(err error) error {
 	return err
 }
 
+// wrongValue is why a flag's value is wrong: that of a plain type in our words.
+func wrongValue(f *pflag.Flag, why error) error {
+	switch f.Value.Type() {
+	case "bool":
+		return message.NewError("cli.not-bool")
+	case "int", "uint64":
+		return message.NewError("cli.not-number")
+	case "duration":
+		return message.NewError("cli.not-duration")
+	}
+	return why
+}
+
 // requiredFlags fails where a flag is missing that the command requires.
 func requiredFlags(cmd *cobra.Command) error {
 	var missing []string
@@ -35,6 +49,42 @@ func requiredFlags(cmd *cobra.Command) error {
 		return message.NewError("cli.required-flags", "flags", missing)
 	}
 	return nil
+}
+
+// The annotations with which cobra marks the flags of a group; their values are the
+// groups, as names with spaces between them.
+const (
+	flagsExclusive = "cobra_annotation_mutually_exclusive"
+	flagsTogether  = "cobra_annotation_required_if_others_set"
+)
+
+// flagGroups fails where flags exclude each other, or need each other.
+func flagGroups(cmd *cobra.Command) error {
+	wrong := cmd.ValidateFlagGroups()
+	if wrong == nil {
+		return nil
+	}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		for kind, groups := range f.Annotations {
+			for _, group := range groups {
+				var set, missing []string
+				for _, name := range strings.Fields(group) {
+					if cmd.Flags().Changed(name) {
+						set = append(set, "--"+name)
+					} else {
+						missing = append(missing, "--"+name)
+					}
+				}
+				switch {
+				case kind == flagsExclusive && len(set) > 1:
+					wrong = message.NewError("cli.flags-exclusive", "flags", set)
+				case kind == flagsTogether && len(set) > 0 && len(missing) > 0:
+					wrong = message.NewError("cli.flags-together", "flags", set, "missing", missing)
+				}
+			}
+		}
+	})
+	return wrong
 }
 
 // mostArguments is more than any command takes, if it has a limit.

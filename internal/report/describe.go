@@ -286,7 +286,7 @@ func (p *page) identity(d Description) []field {
 	}
 	for _, s := range d.Suspensions {
 		held := message.New("describe.suspended", "until", s.Until, "by", message.Foreign(s.By), "reason", s.Why())
-		fields = append(fields, field{"suspension", text(message.New("describe.asked", "what", held, "at", s.Since, "proven", cmp.Or(s.Proven, nothing)))})
+		fields = append(fields, field{"suspension", text(message.New("describe.asked", "what", held, "at", s.Since, "proven", s.Proven))})
 	}
 	if r := d.Status.Retry; r != nil {
 		fields = append(fields, field{"retry", text(message.New("describe.retry", "count", r.Failures, "at", r.Next))})

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // The elements of JUnit's XML that Jenkins' schema has and every reader
@@ -106,13 +107,13 @@ func junitSuites(findings []finding.Finding, files []string, l *Language) []juni
 	for _, file := range files {
 		if _, ok := at[file]; !ok {
 			s := suite(file)
-			s.Cases = append(s.Cases, junitCase{Name: "no findings", Class: s.Name})
+			s.Cases = append(s.Cases, junitCase{Name: l.Text(message.New("format-text.no-findings")), Class: s.Name})
 		}
 	}
 	if len(suites) == 0 {
 		// A report without any case makes some readers fail the job.
 		s := suite("")
-		s.Cases = append(s.Cases, junitCase{Name: "no findings", Class: s.Name})
+		s.Cases = append(s.Cases, junitCase{Name: l.Text(message.New("format-text.no-findings")), Class: s.Name})
 	}
 	return suites
 }

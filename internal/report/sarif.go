@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // sarifSchema is where OASIS publishes the schema of SARIF 2.1.0 with its
@@ -22,7 +23,7 @@ const sourceRoot = "%SRCROOT%"
 func writeSARIF(w io.Writer, d Document, o Options) error {
 	run := sarifRun{
 		ColumnKind:         "unicodeCodePoints",
-		OriginalURIBaseIDs: map[string]sarifArtifact{sourceRoot: {Description: &sarifText{"The root of the repository of declarations."}}},
+		OriginalURIBaseIDs: map[string]sarifArtifact{sourceRoot: {Description: &sarifText{English().Text(message.New("format-text.root"))}}},
 		Results:            []sarifResult{},
 	}
 	run.Tool.Driver = sarifDriver{Name: tool, Version: clean(o.Version), Rules: []sarifRule{}}

@@ -114,7 +114,7 @@ func TestTheAPIAnswersWhoHasTheToken(t *testing.T) {
 	if err != nil || !result.Has(report.SyncChanged) {
 		t.Errorf("got %+v, %v", result, err)
 	}
-	if who := <-s.opts.Syncer.(*syncs).who; !who.Token || who.Person("Ada").Proven != "the token, from 127.0.0.1" {
+	if who := <-s.opts.Syncer.(*syncs).who; !who.Token || who.Person("Ada").Proven != "token, 127.0.0.1" {
 		t.Errorf("the caller is said to be %+v", who)
 	}
 	// A new certificate is taken without a restart; one that is broken is not.

@@ -28,17 +28,18 @@ func ThisProcess() Caller {
 	return Caller{Peer: true, UID: os.Getuid(), GID: os.Getgid(), PID: os.Getpid()}
 }
 
-// String names the caller for the log and the history.
+// String names the caller for the log and the history, in words of no language: by
+// the user id, or by the token as the configuration names it and the address.
 func (c Caller) String() string {
 	switch {
 	case c.Peer:
 		return fmt.Sprintf("uid %d", c.UID)
 	case c.Token && c.Name != "":
-		return "the token " + c.Name + ", from " + c.Remote
+		return "token " + c.Name + ", " + c.Remote
 	case c.Token:
-		return "the token, from " + c.Remote
+		return "token, " + c.Remote
 	}
-	return "the socket"
+	return "socket"
 }
 
 // Person is the caller who says that they are by.

@@ -69,8 +69,8 @@ func TestATokenThatReadsChangesNothing(t *testing.T) {
 // TestTheCallerHasTheTokensName: the history says which token it was.
 func TestTheCallerHasTheTokensName(t *testing.T) {
 	for want, c := range map[string]Caller{
-		"the token ops, from 10.1.2.3": {Token: true, Name: "ops", Remote: "10.1.2.3"},
-		"the token, from 10.1.2.3":     {Token: true, Remote: "10.1.2.3"},
+		"token ops, 10.1.2.3": {Token: true, Name: "ops", Remote: "10.1.2.3"},
+		"token, 10.1.2.3":     {Token: true, Remote: "10.1.2.3"},
 	} {
 		if got := c.Person("Ada").Proven; got != want {
 			t.Errorf("got %q, want %q", got, want)
