@@ -28,8 +28,8 @@ type Suspension struct {
 	// Since is when it was said.
 	Since time.Time `json:"since"`
 	// Damage, if not nil, is that of the journal, which suspends the instance.
-	// JSON has the Reason only, which says so in English.
-	Damage *JournalDamage `json:"-"`
+	// Reason says so in English.
+	Damage *JournalDamage `json:"damage,omitempty"`
 }
 
 // Why is the reason as a message.

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -36,9 +37,18 @@ func TestTheHistoryIsInTheReadersLanguage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		entries := report.NewJournalEntries(&journal, false, style)
-		if err := entries.Write(binding.JournalEntry{Number: 1, Time: at, Changes: []binding.JournalChange{{Do: "append", What: "event", Value: value}}}); err != nil {
+		kept := binding.JournalEntry{Number: 1, Time: at, Changes: []binding.JournalChange{{Do: "append", What: "event", Value: value}}}
+		if err := report.NewJournalEntries(&journal, false, style).Write(kept); err != nil {
 			t.Fatal(err)
+		}
+		var forPrograms strings.Builder
+		inJSON := report.NewJournalEntries(&forPrograms, true, style)
+		if err := errors.Join(inJSON.Write(kept), inJSON.End()); err != nil {
+			t.Fatal(err)
+		}
+		shown := report.NewHistory([]binding.HistoryEntry{entry}).Items[0].Message
+		if words, _ := json.Marshal(shown); shown == "" || !strings.Contains(forPrograms.String(), `"message": `+string(words)) {
+			t.Errorf("%s: the journal in JSON does not say %q: %s", name, shown, forPrograms.String())
 		}
 		for where, text := range map[string]string{"history": history.String(), "journal": journal.String()} {
 			if entry.ID == "" {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +46,7 @@ func (j *JournalEntries) Write(e binding.JournalEntry) error {
 		before = fmt.Sprintf("{\n  \"apiVersion\": %q,\n  \"kind\": %q,\n  \"items\": [\n", binding.APIVersion, KindJournalEntries)
 	}
 	j.begun = true
+	e.Changes = some(each(e.Changes, withWords))
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
@@ -54,6 +56,18 @@ func (j *JournalEntries) Write(e binding.JournalEntry) error {
 	}
 	_, err := fmt.Fprintf(j.out, "%s    %s", before, HarmlessJSON(strings.TrimSuffix(out.String(), "\n")))
 	return err
+}
+
+// withWords puts what happened into a history entry in English, for programs that
+// show it. The journal keeps it as data only.
+func withWords(c binding.JournalChange) binding.JournalChange {
+	var v binding.HistoryEntry
+	if len(c.Value) == 0 || c.Value[0] != '{' || json.Unmarshal(c.Value, &v) != nil || v.ID == "" || v.Message != "" {
+		return c
+	}
+	words, _ := json.Marshal(English().Text(MessageOf(v.ID, v.Args, ""))) // A text has JSON.
+	c.Value = slices.Concat([]byte(`{"message":`), words, []byte{','}, c.Value[1:])
+	return c
 }
 
 // End writes what follows the last entry.

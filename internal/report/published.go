@@ -258,17 +258,19 @@ type PublishedSuspension struct {
 	Reason  string    `json:"reason"`
 	By      string    `json:"by,omitempty"`
 	Since   time.Time `json:"since"`
+	// Damage is that of the journal, if it suspends the instance.
+	Damage *binding.JournalDamage `json:"damage,omitempty"`
 }
 
 // NewPublishedSuspension is what is published of a suspension.
 func NewPublishedSuspension(s binding.Suspension) PublishedSuspension {
-	return PublishedSuspension{Binding: s.Binding, Until: s.Until, Reason: s.Reason, By: s.By, Since: s.Since}
+	return PublishedSuspension{Binding: s.Binding, Until: s.Until, Reason: s.Reason, By: s.By, Since: s.Since, Damage: s.Damage}
 }
 
 // Suspension is the suspension, on an instance, without what is not published.
 func (s PublishedSuspension) Suspension(instance string) binding.Suspension {
 	return binding.Suspension{
-		Instance: instance, Binding: s.Binding, Until: s.Until, Reason: s.Reason, Person: binding.Person{By: s.By}, Since: s.Since,
+		Instance: instance, Binding: s.Binding, Until: s.Until, Reason: s.Reason, Person: binding.Person{By: s.By}, Since: s.Since, Damage: s.Damage,
 	}
 }
 
