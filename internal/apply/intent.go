@@ -88,9 +88,10 @@ func (a *Applier) judge(l *ledger, intent *binding.Intent, obs binding.Observati
 	return verdict
 }
 
-// doubtLate takes the token out of an intent whose account was made after the call can
-// have had its effect, or can have been: somebody else may have bound it, with another
-// token.
+// doubtLate takes the token out of an intent whose account was made, or is first seen,
+// after the call. It may be the late effect of the call, or somebody else may have bound
+// the same user with another token. Nothing that the registry shows distinguishes the
+// two, so the account is bound once more.
 func (a *Applier) doubtLate(intent *binding.Intent, account *binding.Account) {
 	if kind := plan.Kind(intent.Action); !intent.Object.IsAccount() || account == nil || kind != plan.Bind && kind != plan.Rebind {
 		return
@@ -99,7 +100,7 @@ func (a *Applier) doubtLate(intent *binding.Intent, account *binding.Account) {
 	if made.IsZero() {
 		made = a.o.Now()
 	}
-	if made.After(intent.Started.Add(a.o.CallTimeout + a.o.Settle)) {
+	if made.After(intent.Started.Add(a.o.CallTimeout)) {
 		intent.After = intent.After.WithoutToken()
 	}
 }

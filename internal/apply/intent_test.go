@@ -132,8 +132,8 @@ func TestAnIntentOfAnAccountIsAnsweredByWhatIsBound(t *testing.T) {
 }
 
 // TestKind5OnlyAnAccountOfTheTimeOfTheCallHasItsToken: the process died after the
-// call, and was away for ten minutes. What was made later than the registry takes may
-// be somebody else's account with the same name and another token.
+// call, and was away for ten minutes. What was made after the call may be somebody
+// else's account with the same name and another token.
 func TestKind5OnlyAnAccountOfTheTimeOfTheCallHasItsToken(t *testing.T) {
 	made := func(before time.Duration) binding.Observation {
 		obs := account("8", "ci")
@@ -147,13 +147,15 @@ func TestKind5OnlyAnAccountOfTheTimeOfTheCallHasItsToken(t *testing.T) {
 		want   int
 	}{
 		"bind: made at once":              {accountIntent(plan.Bind, with), made(10 * time.Minute), 3},
-		"bind: made late, as it may be":   {accountIntent(plan.Bind, with), made(9 * time.Minute), 3},
+		"bind: made during the call":      {accountIntent(plan.Bind, with), made(10*time.Minute - 20*time.Second), 3},
+		"bind: made after it":             {accountIntent(plan.Bind, with), made(9 * time.Minute), 0},
 		"bind: made too late":             {accountIntent(plan.Bind, with), made(7 * time.Minute), 0},
 		"rebind: made at once":            {accountIntent(plan.Rebind, with), made(10 * time.Minute), 3},
 		"rebind: made too late":           {accountIntent(plan.Rebind, with), made(time.Minute), 0},
 		"second half: made at once":       {accountIntent(plan.Bind, with, released), made(10 * time.Minute), 3},
 		"second half: made too late":      {accountIntent(plan.Bind, with, released), made(7 * time.Minute), 0},
-		"at an unknown time, seen soon":   {accountIntent(plan.Bind, with, young), account("8", "ci"), 3},
+		"at an unknown time, seen soon":   {accountIntent(plan.Bind, with, func(i *binding.Intent) { i.Started = noon().Add(-20 * time.Second) }), account("8", "ci"), 3},
+		"at an unknown time, seen later":  {accountIntent(plan.Bind, with, young), account("8", "ci"), 0},
 		"at an unknown time, seen late":   {accountIntent(plan.Bind, with), account("8", "ci"), 0},
 		"our clock was ahead at the call": {accountIntent(plan.Bind, with), made(48 * time.Hour), 3},
 		"adopted":                         {accountIntent(plan.Adopt, with), made(time.Minute), 3},
@@ -161,7 +163,7 @@ func TestKind5OnlyAnAccountOfTheTimeOfTheCallHasItsToken(t *testing.T) {
 		store, intent := state.NewMemory(), tt.intent
 		intent.Instance, intent.Binding, intent.Platform = "prod", "pay", binding.GitLab
 		applier := apply.New(apply.Options{
-			Instance: "prod", Store: store, Now: noon, Settle: 2 * time.Minute, Emit: func(plan.Event) {}, Moved: func() {},
+			Instance: "prod", Store: store, Now: noon, CallTimeout: 30 * time.Second, Settle: 2 * time.Minute, Emit: func(plan.Event) {}, Moved: func() {},
 		})
 		round := &plan.Round{Input: plan.Input{Intents: []binding.Intent{intent}}}
 		if err := applier.AnswerIntents(t.Context(), round, tt.obs); err != nil {

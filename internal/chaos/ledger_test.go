@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/observe"
 	"reconciler/internal/plan"
 	"reconciler/internal/sandbox"
 )
@@ -126,6 +127,17 @@ func (o *oracle) judge(instance string, was, is sandbox.RegistrySnapshot) {
 	for _, r := range is.Repositories {
 		o.judgeImage(instance, repositoryOf(was, r.Image), r)
 	}
+}
+
+// doubt notes an account whose bind was settled after a crash. If the clock was wrong
+// when it was bound, or it was made after the call, nobody can know that this call made it.
+func (o *oracle) doubt(e plan.Event) {
+	a := accountOf(o.has[e.Instance], e.Intent.Platform)
+	if !e.Intent.Object.IsAccount() || a == nil {
+		return
+	}
+	late := a.Created.Sub(e.Intent.Started) > observe.DefaultCallTimeout
+	o.ledger.doubtful[a.ID] = o.ledger.doubtful[a.ID] || o.ledger.mistimed[a.ID] || late
 }
 
 // unbound holds an unbinding to the rules.

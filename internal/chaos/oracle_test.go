@@ -177,14 +177,6 @@ func (o *oracle) event(e plan.Event) {
 	}
 }
 
-// doubt notes an account whose bind was settled after a crash. If the clock was wrong
-// when it was bound, nobody can know that this call made it.
-func (o *oracle) doubt(e plan.Event) {
-	if a := accountOf(o.has[e.Instance], e.Intent.Platform); e.Intent.Object.IsAccount() && a != nil && o.ledger.mistimed[a.ID] {
-		o.ledger.doubtful[a.ID] = true
-	}
-}
-
 // repeated fails a change that is made again and again while nothing happens.
 func (o *oracle) repeated(e plan.Event) {
 	if e.Outcome.State != plan.Done || e.Action.Kind == plan.Noop {
