@@ -47,13 +47,14 @@ type IntentStore interface {
 // state for each.
 type RetryStateStore interface {
 	RetryStates(ctx context.Context, instance string) ([]binding.RetryState, error)
-	PutRetryState(ctx context.Context, state binding.RetryState) error
+	// PutRetryState keeps states, all or none.
+	PutRetryState(ctx context.Context, states ...binding.RetryState) error
 	DeleteRetryState(ctx context.Context, state binding.RetryState) error
 }
 
 // History keeps what was done.
 type History interface {
-	AppendEvent(ctx context.Context, event binding.HistoryEntry) error
+	AppendEvent(ctx context.Context, events ...binding.HistoryEntry) error
 }
 
 // Store is what is remembered. A write is durable when its method returns.

@@ -53,12 +53,16 @@ func (x *run) remember(ctx context.Context, result *plan.Result) {
 			x.noted(o, written[o.Action.Binding])
 		}
 	}
+	var entries []binding.HistoryEntry
 	for _, name := range slices.Sorted(maps.Keys(written)) {
 		for _, e := range news[name] {
 			if written[name] == nil {
-				x.publish(ctx, e)
+				entries = append(entries, x.publish(e))
 			}
 		}
+	}
+	if len(entries) > 0 {
+		_ = x.o.Store.AppendEvent(ctx, entries...) // The first action has reported that the history cannot be written.
 	}
 }
 
@@ -81,21 +85,26 @@ func (a *Applier) replace(ctx context.Context, before []binding.RetryState, afte
 	defer a.remembering.Unlock()
 	states, err := a.o.Store.RetryStates(ctx, a.o.Instance)
 	written = map[string]error{}
+	var keep []binding.RetryState
 	for _, name := range changed {
 		if err != nil {
 			written[name] = message.NewError("apply.retry-unread", "binding", name, "why", err)
 		} else if now := plan.RetryStateOf(states, name); !same(now, plan.RetryStateOf(before, name)) {
 			after[name] = now
 		} else {
-			written[name] = a.keepRetryState(ctx, after[name])
+			keep = append(keep, after[name])
 		}
 	}
+	maps.Copy(written, a.keepRetryStates(ctx, keep))
 	return written
 }
 
 // same says whether two retry states remember the same.
 func same(a, b binding.RetryState) bool {
-	return a.Empty() && b.Empty() || binding.DigestOf(a) == binding.DigestOf(b)
+	if a.Empty() || b.Empty() {
+		return a.Empty() && b.Empty()
+	}
+	return binding.DigestOf(a) == binding.DigestOf(b)
 }
 
 // RightClock writes again what a clock that was ahead wrote, as it is believed
@@ -112,16 +121,38 @@ func (a *Applier) RightClock(ctx context.Context) {
 	}
 }
 
-// keepRetryState writes a retry state, or that there is nothing to remember.
+// keepRetryStates writes retry states, or that there is nothing to remember, and says
+// for each whether that failed. Those that are written are so all at once.
+func (a *Applier) keepRetryStates(ctx context.Context, states []binding.RetryState) map[string]error {
+	written := map[string]error{}
+	var put []binding.RetryState
+	for _, e := range states {
+		if e.Empty() {
+			written[e.Binding] = unwritten(e, a.o.Store.DeleteRetryState(ctx, e))
+		} else {
+			put = append(put, e)
+		}
+	}
+	if len(put) == 0 {
+		return written
+	}
+	err := a.o.Store.PutRetryState(ctx, put...)
+	for _, e := range put {
+		written[e.Binding] = unwritten(e, err)
+	}
+	return written
+}
+
+func unwritten(e binding.RetryState, err error) error {
+	if err == nil {
+		return nil
+	}
+	return message.NewError("apply.retry-unwritten", "binding", e.Binding, "why", err)
+}
+
+// keepRetryState writes one retry state.
 func (a *Applier) keepRetryState(ctx context.Context, e binding.RetryState) error {
-	write := a.o.Store.PutRetryState
-	if e.Empty() {
-		write = a.o.Store.DeleteRetryState
-	}
-	if err := write(ctx, e); err != nil {
-		return message.NewError("apply.retry-unwritten", "binding", e.Binding, "why", err)
-	}
-	return nil
+	return a.keepRetryStates(ctx, []binding.RetryState{e})[e.Binding]
 }
 
 // retryState is the retry state of a binding after the round, with the news in
@@ -171,9 +202,9 @@ func repairsOf(e *binding.RetryState, object binding.Object) *binding.Repairs {
 	return &e.Repairs[i]
 }
 
-// publish reports to whoever listens, and to the history, repairs that are stopped or
-// a person's step.
-func (x *run) publish(ctx context.Context, e plan.Event) {
+// publish reports to whoever listens repairs that are stopped or a person's step, and
+// gives what the history is to have of it.
+func (x *run) publish(e plan.Event) binding.HistoryEntry {
 	e.Revision = x.round.Revision
 	x.o.Emit(e)
 	a := e.Action
@@ -193,7 +224,7 @@ func (x *run) publish(ctx context.Context, e plan.Event) {
 		h.Outcome, m = string(plan.Done), message.New("history.step-done", "since", e.Since)
 	default:
 	}
-	_ = x.o.Store.AppendEvent(ctx, h.Saying(m)) // The first action has reported that the history cannot be written.
+	return h.Saying(m)
 }
 
 // Reset forgets the repairs and the failures of a binding, or of the whole

@@ -103,8 +103,8 @@ func (s *store) DeleteIntent(ctx context.Context, i binding.Intent) error {
 }
 
 // PutRetryState implements apply.RetryStateStore.
-func (s *store) PutRetryState(ctx context.Context, r binding.RetryState) error {
-	return s.write(func() error { return s.Store.PutRetryState(ctx, r) })
+func (s *store) PutRetryState(ctx context.Context, r ...binding.RetryState) error {
+	return s.write(func() error { return s.Store.PutRetryState(ctx, r...) })
 }
 
 // DeleteRetryState implements apply.RetryStateStore.
@@ -113,8 +113,8 @@ func (s *store) DeleteRetryState(ctx context.Context, r binding.RetryState) erro
 }
 
 // AppendEvent implements apply.History.
-func (s *store) AppendEvent(ctx context.Context, e binding.HistoryEntry) error {
-	return s.write(func() error { return s.Store.AppendEvent(ctx, e) })
+func (s *store) AppendEvent(ctx context.Context, e ...binding.HistoryEntry) error {
+	return s.write(func() error { return s.Store.AppendEvent(ctx, e...) })
 }
 
 // DeleteSuspension implements reconcile.SuspensionStore.

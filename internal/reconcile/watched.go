@@ -68,8 +68,8 @@ func (s *watchedStore) RetryStates(ctx context.Context, instance string) ([]bind
 }
 
 // PutRetryState implements apply.Store.
-func (s *watchedStore) PutRetryState(ctx context.Context, state binding.RetryState) error {
-	return s.write(s.Store.PutRetryState(ctx, state))
+func (s *watchedStore) PutRetryState(ctx context.Context, states ...binding.RetryState) error {
+	return s.write(s.Store.PutRetryState(ctx, states...))
 }
 
 // DeleteRetryState implements apply.Store.
@@ -78,6 +78,6 @@ func (s *watchedStore) DeleteRetryState(ctx context.Context, state binding.Retry
 }
 
 // AppendEvent implements apply.Store.
-func (s *watchedStore) AppendEvent(ctx context.Context, event binding.HistoryEntry) error {
-	return s.write(s.Store.AppendEvent(ctx, event))
+func (s *watchedStore) AppendEvent(ctx context.Context, events ...binding.HistoryEntry) error {
+	return s.write(s.Store.AppendEvent(ctx, events...))
 }

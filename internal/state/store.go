@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 
 	"reconciler/internal/message"
 
@@ -41,9 +42,14 @@ func (s *Store) RetryStates(_ context.Context, instance string) ([]binding.Retry
 	return list[binding.RetryState](s, bucketRetryStates, instance)
 }
 
-// PutRetryState keeps a retry state, and replaces the earlier one of the same binding.
-func (s *Store) PutRetryState(_ context.Context, state binding.RetryState) error {
-	return s.put(bucketRetryStates, state.Instance, state.Binding, state)
+// PutRetryState keeps retry states, all or none, and replaces the earlier ones of the
+// same bindings.
+func (s *Store) PutRetryState(_ context.Context, states ...binding.RetryState) error {
+	all := make([]placed, len(states))
+	for i, state := range states {
+		all[i] = placed{state.Instance, state.Binding, state}
+	}
+	return s.putAll(bucketRetryStates, all)
 }
 
 // DeleteRetryState forgets the state of the same binding; one that is not there is
@@ -125,16 +131,29 @@ func intentKey(i binding.Intent) string {
 	return i.Binding + "\x00" + string(i.Platform) + "\x00" + i.Object.String()
 }
 
-// AppendEvent adds to the history and drops what is beyond MaxEvents.
-func (s *Store) AppendEvent(_ context.Context, event binding.HistoryEntry) error {
-	value, err := json.Marshal(event)
-	if err == nil {
-		err = s.write(newOperation(doAppend, bucketEvents, "", "", value))
-	}
-	if err != nil {
-		return message.NewError("state.append-history", "err", err)
+// eventsAtOnce is how many events are one entry of the journal at most.
+const eventsAtOnce = 100
+
+// AppendEvent adds to the history, in this order, and drops what is beyond MaxEvents.
+func (s *Store) AppendEvent(_ context.Context, events ...binding.HistoryEntry) error {
+	for some := range slices.Chunk(events, eventsAtOnce) {
+		if err := s.appendEvents(some); err != nil {
+			return message.NewError("state.append-history", "err", err)
+		}
 	}
 	return nil
+}
+
+func (s *Store) appendEvents(events []binding.HistoryEntry) error {
+	operations := make([]operation, len(events))
+	for i, event := range events {
+		value, err := json.Marshal(event)
+		if err != nil {
+			return err
+		}
+		operations[i] = newOperation(doAppend, bucketEvents, "", "", value)
+	}
+	return s.write(operations...)
 }
 
 // Events returns the newest n events, newest first; all for n of 0 or less.
@@ -241,31 +260,46 @@ func list[T any](s *Store, bucket, instance string) ([]T, error) {
 	return all, nil
 }
 
+// placed is a value of a bucket, and where in the bucket it is.
+type placed struct {
+	instance, key string
+	value         any
+}
+
 // put writes a value and where the records in it send secrets. What is there
 // already is not written again.
 func (s *Store) put(bucket, instance, key string, value any, sent ...binding.Record) error {
-	err := s.putChanged(bucket, instance, key, value, sent)
-	if err != nil {
-		return message.NewError("state.write-bucket", "bucket", bucket, "instance", instance, "err", err)
+	return s.putAll(bucket, []placed{{instance, key, value}}, sent...)
+}
+
+// putAll is put for several values, which count together.
+func (s *Store) putAll(bucket string, values []placed, sent ...binding.Record) error {
+	if len(values) == 0 {
+		return nil
+	}
+	if err := s.putChanged(bucket, values, sent); err != nil {
+		return message.NewError("state.write-bucket", "bucket", bucket, "instance", values[0].instance, "err", err)
 	}
 	return nil
 }
 
-func (s *Store) putChanged(bucket, instance, key string, value any, sent []binding.Record) error {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
+func (s *Store) putChanged(bucket string, values []placed, sent []binding.Record) error {
 	t, err := s.read()
 	if err != nil {
 		return err
 	}
 	operations, err := targetOperations(t, sent...)
-	if !bytes.Equal(t.get(bucket, instance, key), data) {
-		operations = append(operations, newOperation(doPut, bucket, instance, key, data))
-	}
 	if err != nil {
 		return err
+	}
+	for _, v := range values {
+		data, err := json.Marshal(v.value)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(t.get(bucket, v.instance, v.key), data) {
+			operations = append(operations, newOperation(doPut, bucket, v.instance, v.key, data))
+		}
 	}
 	return s.write(operations...)
 }

@@ -75,8 +75,8 @@ func (w Store) DeleteIntent(ctx context.Context, i binding.Intent) error {
 }
 
 // PutRetryState implements reconcile.Store.
-func (w Store) PutRetryState(ctx context.Context, e binding.RetryState) error {
-	return w.write("put-retry-state", func() error { return w.State.PutRetryState(ctx, e) })
+func (w Store) PutRetryState(ctx context.Context, e ...binding.RetryState) error {
+	return w.write("put-retry-state", func() error { return w.State.PutRetryState(ctx, e...) })
 }
 
 // DeleteRetryState implements reconcile.Store.
@@ -85,8 +85,8 @@ func (w Store) DeleteRetryState(ctx context.Context, e binding.RetryState) error
 }
 
 // AppendEvent implements reconcile.Store.
-func (w Store) AppendEvent(ctx context.Context, e binding.HistoryEntry) error {
-	return w.write("append-event", func() error { return w.State.AppendEvent(ctx, e) })
+func (w Store) AppendEvent(ctx context.Context, e ...binding.HistoryEntry) error {
+	return w.write("append-event", func() error { return w.State.AppendEvent(ctx, e...) })
 }
 
 // Reserve implements reconcile.Store.
