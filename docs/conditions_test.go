@@ -57,6 +57,8 @@ A missing answer changes no status at once. The condition keeps its status, its 
 token cannot be known (` + "`VersionUnknown`" + `) is no missing answer: it applies at once.
 While a file is broken, nothing is compared with it: ` + "`Ready`" + ` and ` + "`Declared`" + ` are ` + "`False`" + `, and the other conditions of its
 bindings are the last known ones in the same way.
+While the source of declarations does not answer, it is not known what is declared: ` + "`Declared`" + `, and a ` + "`Ready`" + ` that is ` + "`True`" + `, are the
+last known ones.
 
 A condition that becomes ` + "`True`" + ` again has an event of type ` + "`Normal`" + `, with the reason ` + "`ReadyRestored`, `BoundRestored`" + ` and so on.
 An instance's has no binding: ` + "`CredentialsAcceptedRestored`" + `.
@@ -126,7 +128,7 @@ const knownToBeInForce = "`Ready` is `True` only if what is declared, and the to
 func knowledge() map[string]known {
 	return map[string]known{
 		"Ready":                 {"that everything below is in force, or what is not", "the oldest answer that it depends on", "reconciler, from the other conditions and from what became of the plan"},
-		"Declared":              {"which file declares the binding", "the commit that was read last", "the source of the declarations"},
+		"Declared":              {"which file declares the binding", "the last time that the source answered", "the source of the declarations"},
 		"CredentialsAccepted":   {"whether our own access key and login are accepted", "the last call that was made with them", "the registry and the secret store"},
 		"EditionAgreed":         {"whether the configuration and `instances.yaml` name the same edition of the instance", "the commit that was read last", "the configuration and the source of the declarations"},
 		"SecretAvailable":       {"whether the secret store has the declared version", eachSync, "the secret store: its metadata, by its own clock"},

@@ -68,6 +68,13 @@ func (f *follower) sourceRead(err error) {
 		answer.Reason, answer.Message = reasonOf(err), message.Says(err)
 	}
 	f.parts.report(sourcePart, f.now(), answer)
+	since := f.now()
+	for _, o := range f.parts.outages(sourcePart) {
+		since = o.Since
+	}
+	for _, i := range f.instances {
+		i.SourceRead(err, since)
+	}
 	f.sourceVerified(err, answer)
 }
 

@@ -15,9 +15,10 @@ import (
 func (r *Reconciler) Inherit(other *Reconciler, same bool) {
 	other.mu.Lock()
 	statuses, last, changed, credentials, edition := maps.Clone(other.statuses), other.last, other.changed, other.credentials, other.edition
+	unread := other.unread
 	other.mu.Unlock()
 	r.mu.Lock()
-	r.statuses = statuses
+	r.statuses, r.unread = statuses, unread
 	if same {
 		r.last, r.changed, r.credentials, r.edition = last, changed, credentials, edition
 	}

@@ -17,7 +17,7 @@ func TestEveryPartOfAReconcilerIsKeptOrMadeAnew(t *testing.T) {
 	decided := map[string]string{
 		"o": "made anew", "observer": "its memory is kept", "backoff": "kept", "activity": "made anew", "running": "made anew", "telling": "made anew",
 		"applier": "made anew", "written": "made anew", "standing": "made anew", "stood": "made anew", "recalled": "kept", "looped": "made anew",
-		"mu": "made anew", "last": "kept", "changed": "kept", "statuses": "kept", "learned": "made anew: they are redacted again", "credentials": "kept", "edition": "kept",
+		"mu": "made anew", "last": "kept", "changed": "kept", "statuses": "kept", "learned": "made anew: they are redacted again", "credentials": "kept", "edition": "kept", "unread": "kept until the source is read",
 	}
 	for _, of := range []reflect.Type{reflect.TypeFor[Reconciler]()} {
 		for field := range of.Fields() {

@@ -104,6 +104,8 @@ type Reconciler struct {
 	// edition is one while the configuration and instances.yaml disagree on the
 	// edition; nil otherwise.
 	edition *binding.Condition
+	// unread is nil while the source of declarations answers.
+	unread *unread
 }
 
 // semaphore is a lock that one can stop waiting for.

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
@@ -75,9 +76,30 @@ func (r *Reconciler) redacted(statuses map[string]binding.Status) map[string]bin
 
 // shown is a status as it is shown now.
 func (r *Reconciler) shown(s binding.Status) binding.Status {
-	s = status.Aged(s, r.o.Now(), r.o.Policy.StatusMaxAge)
+	now := r.o.Now()
+	if r.unread != nil {
+		s = status.Undeclared(s, r.unread.why, binding.Past(r.unread.since, now))
+	}
+	s = status.Aged(s, now, r.o.Policy.StatusMaxAge)
 	s.Steps, s.Pending = slices.Clone(s.Steps), slices.Clone(s.Pending)
 	return s
+}
+
+// unread is why, and since when, the source of declarations does not answer.
+type unread struct {
+	why   message.Message
+	since time.Time
+}
+
+// SourceRead notes that the source of declarations answered or, with an error, that it
+// does not since a time.
+func (r *Reconciler) SourceRead(err error, since time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unread = nil
+	if err != nil {
+		r.unread = &unread{message.Says(err).Map(r.o.Redactor.Redact), since}
+	}
 }
 
 // reachedBy notes that another commit asks for what the last sync reached.

@@ -29,15 +29,40 @@ func Aged(s binding.Status, now time.Time, maxAge time.Duration) binding.Status 
 	return s
 }
 
+// Undeclared is a status while the source of declarations does not answer, since a
+// time: what was declared then, and is in force, is last known. It keeps s as it is.
+func Undeclared(s binding.Status, why message.Message, since time.Time) binding.Status {
+	s.Conditions = slices.Clone(s.Conditions)
+	for i := range s.Conditions {
+		c := &s.Conditions[i]
+		if c.Type != binding.Ready && c.Type != binding.Declared || c.Status != binding.True {
+			continue
+		}
+		if c.Known.After(since) {
+			c.Known = since
+		}
+		lastKnown(c, why)
+	}
+	return s
+}
+
+// lastKnown marks a condition that has no answer now.
+func lastKnown(c *binding.Condition, why message.Message) {
+	if c.LastKnown {
+		return
+	}
+	c.KnownReason, c.Reason, c.LastKnown = c.Reason, c.Reason+SuffixLastKnown, true
+	c.Message = message.New("condition.last-known", "why", why, "at", c.Known)
+}
+
 // Failed is a status after a sync that failed before it could answer anything: what is
 // known is from before. It keeps s as it is.
 func Failed(s binding.Status, why message.Message, now time.Time) binding.Status {
 	s.Conditions = believed(s.Conditions, now)
 	for i := range s.Conditions {
 		c := &s.Conditions[i]
-		if c.Status != binding.Unclear && !c.LastKnown && !c.Known.IsZero() {
-			c.KnownReason, c.Reason, c.LastKnown = c.Reason, c.Reason+SuffixLastKnown, true
-			c.Message = message.New("condition.last-known", "why", why, "at", c.Known)
+		if c.Status != binding.Unclear && !c.Known.IsZero() {
+			lastKnown(c, why)
 		}
 	}
 	return s
