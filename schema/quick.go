@@ -15,7 +15,7 @@ import (
 
 // Quick is one definition of the schema as a plain check, made from the same CUE
 // (see CompileQuick). It accepts the common document without CUE. Whatever it
-// does not accept is for CUE to judge: Quick never says that a document is
+// does not accept is for CUE to check: Quick never says that a document is
 // wrong. Many goroutines may use it at once.
 type Quick struct {
 	root quickNode
@@ -27,7 +27,7 @@ type Quick struct {
 // quickNode is what the definition says of one value: the conjunction of all
 // that was written of it.
 type quickNode struct {
-	// tests judge a scalar.
+	// tests check a scalar.
 	tests []quickTest
 	// fallback is the value that stands where nothing is written; nil for none.
 	fallback any
@@ -52,7 +52,7 @@ type quickField struct {
 	present, required bool
 }
 
-// quickTest judges a scalar. around are the structs that it stands in, the
+// quickTest checks a scalar. around are the structs that it stands in, the
 // document first.
 type quickTest func(value any, around []map[string]any) bool
 
@@ -150,7 +150,7 @@ func (r *quickRun) acceptStruct(n *quickNode, data map[string]any) bool {
 	return r.acceptFields(n, data)
 }
 
-// acceptFields judges what is there, after the defaults are.
+// acceptFields checks what is there, after the defaults are.
 func (r *quickRun) acceptFields(n *quickNode, data map[string]any) bool {
 	for _, field := range n.fields {
 		value, written := data[field.name]

@@ -61,7 +61,7 @@ func (s *quickScope) find(name string) (level int, ok bool) {
 	return 0, false
 }
 
-// fail notes a construct that is not known, so that CUE judges the value.
+// fail notes a construct that is not known, so that CUE checks the value.
 func (c *quickCompiler) fail(n *quickNode, at ast.Node) {
 	n.unknown = true
 	c.unknown = append(c.unknown, fmt.Sprintf("%s: %T", at.Pos(), at))

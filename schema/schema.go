@@ -90,7 +90,7 @@ func Lookup(definition string) (Definition, error) {
 			return Definition{}, err
 		}
 		if definition == WireProfile {
-			// It holds values of any shape: CUE judges it.
+			// Its values have any shape: CUE checks it.
 			return Definition{field, &Quick{root: quickNode{unknown: true}}}, nil
 		}
 		quick, err := CompileQuick(definition)

@@ -149,7 +149,7 @@ func (x *run) bindAs(ctx context.Context, intent binding.Intent, wanted binding.
 		if intent.After.WasUnbound(account.ID) {
 			account.ID = "" // It was read too early: that is the account before.
 		}
-		toldAs(&intent.After, account)
+		setObserved(&intent.After, account)
 		return nil
 	})
 }
@@ -174,8 +174,8 @@ func (x *run) unclearBefore(intent binding.Intent) (tries int, doubtful bool) {
 	return tries, doubtful
 }
 
-// toldAs puts the registry's words on an account into a record.
-func toldAs(r *binding.Record, account binding.Account) {
+// setObserved puts the registry's words on an account into a record.
+func setObserved(r *binding.Record, account binding.Account) {
 	r.AccountID = account.ID
 	r.Username, r.Address = cmp.Or(account.Username, r.Username), cmp.Or(account.Address, r.Address)
 }

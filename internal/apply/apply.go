@@ -339,7 +339,7 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 		looking, stop := until(ctx, x.late)
 		obs := x.observe(looking, Intended(nil, []binding.Intent{*intent}))
 		stop()
-		what := x.judge(x.ledger, intent, obs)
+		what := x.settled(x.ledger, intent, obs)
 		if what == done && !intent.Doubtful || plan.Kind(intent.Action) == plan.Rebind && what == unbound {
 			return done, nil
 		}

@@ -66,14 +66,14 @@ func (x *run) forgetRemoved(ctx context.Context) {
 	slices.SortFunc(removed, func(a, b binding.Record) int { return b.Applied.Compare(a.Applied) })
 	for _, r := range removed[min(len(removed), maxRemoved):] {
 		if x.ledger.forget(ctx, r) == nil && r.Left() {
-			x.tellForgotten(ctx, r)
+			x.reportForgotten(ctx, r)
 		}
 	}
 }
 
-// tellForgotten writes into the history what was left of a binding that is remembered
+// reportForgotten writes into the history what was left of a binding that is remembered
 // no longer: declared again, it is somebody else's.
-func (x *run) tellForgotten(ctx context.Context, r binding.Record) {
+func (x *run) reportForgotten(ctx context.Context, r binding.Record) {
 	var images []string
 	for _, i := range r.Images {
 		if i.Left() {

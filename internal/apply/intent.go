@@ -64,18 +64,18 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observation
 
 // verdict is what an observation says about an intent at a time.
 func (a *Applier) verdict(l *ledger, intent *binding.Intent, obs binding.Observation, now time.Time) answer {
-	verdict := a.judge(l, intent, obs)
+	verdict := a.settled(l, intent, obs)
 	if verdict == undone || verdict == unbound {
 		verdict = a.afterTime(intent, verdict, now)
 	}
 	return verdict
 }
 
-// judge is settle, but that an object that was made recently is not shown proves no
+// settled is settle, but that an object that was made recently is not shown proves no
 // removal: the read may be from before. A removed rule or source may be removed
 // again; an account would stay unbound, so for one this holds only if the registry
 // shows writes late.
-func (a *Applier) judge(l *ledger, intent *binding.Intent, obs binding.Observation) answer {
+func (a *Applier) settled(l *ledger, intent *binding.Intent, obs binding.Observation) answer {
 	verdict := settle(intent, obs)
 	if intent.Object.IsAccount() && !a.lags(l.all()) || !frees(plan.Kind(intent.Action)) || intent.Answered || verdict != done && verdict != unbound {
 		return verdict
@@ -160,7 +160,7 @@ func settleAccount(intent *binding.Intent, kind plan.Kind, account *binding.Acco
 	case intent.Answered && account.ID != "":
 		return undone // No call of ours is open: somebody else bound it.
 	case (kind == plan.Bind || kind == plan.Rebind) && account != nil && binding.SameAccount(intent.After.Wanted(), *account) && !isOld(*intent, *account):
-		toldAs(&intent.After, *account)
+		setObserved(&intent.After, *account)
 		if intent.Doubtful || intent.Answered { // Another bind, or somebody else, may have made it.
 			intent.After = intent.After.WithoutToken()
 		}

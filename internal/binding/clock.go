@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// This file is the one place that judges a time from outside, or from our own
+// This file is the one place that decides whether to believe a time from outside, or from our own
 // past. Clocks are set: ours may have been ahead when something was written, and
 // another host's never agrees with ours.
 

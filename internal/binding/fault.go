@@ -8,8 +8,8 @@ type Fault string
 
 // Faults.
 const (
-	// FaultToken: the token was judged, and rejected. Only a code that is known
-	// to judge the token says so.
+	// FaultToken: the token itself was rejected. Only a code that is known
+	// to be about the token says so.
 	FaultToken Fault = "token"
 	// FaultRequest: what was asked for, which is what was declared, cannot be
 	// so.

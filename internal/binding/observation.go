@@ -317,7 +317,7 @@ type Answer struct {
 // token, an account or a project.
 func (a Answer) AboutSite() bool { return a.Question.Subject() == SubjectSite }
 
-// Whose says whose fault a No is: the token's, where the host judged the token
+// Whose says whose fault a No is: the token's, where the host rejected the token
 // itself, or else the request's, which names an owner, an account or a project.
 func (a Answer) Whose() Fault {
 	switch {

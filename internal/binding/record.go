@@ -98,12 +98,12 @@ type Refusal struct {
 }
 
 // RefusalLasts is how long a refusal keeps a token from being tried again: a
-// verdict can be wrong, or cease to be true, and a trial a day costs one short
+// verdict can be wrong, or cease to be true, and one try a day costs one short
 // interruption.
 const RefusalLasts = 24 * time.Hour
 
 // InForce says whether a refusal still holds. One without a time does not: an
-// earlier version of this program noted it, also for a "no" that did not judge
+// earlier version of this program noted it, also for a "no" that was not about
 // the token.
 func (r Refusal) InForce(now time.Time) bool {
 	return r.Version > 0 && !r.At.IsZero() && now.Before(r.At.Add(RefusalLasts))

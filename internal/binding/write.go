@@ -31,7 +31,7 @@ type Unseen struct {
 // all that it knows. The account is first.
 func (r Record) Unseen(obs Observation, at time.Time, settle time.Duration) []Unseen {
 	var all []Unseen
-	r.eachWrite(obs, func(o Object, w *Write, is sight) {
+	r.eachWrite(obs, func(o Object, w *Write, is visibility) {
 		if is == notShown && w.Recent(at, settle) {
 			all = append(all, Unseen{o, *w})
 		}
@@ -55,7 +55,7 @@ func (r Record) Left() bool { return slices.ContainsFunc(r.Images, RecordedImage
 // Recent are the recent writes of a record.
 func (r Record) Recent(at time.Time, settle time.Duration) []Unseen {
 	var all []Unseen
-	r.eachWrite(Observation{}, func(o Object, w *Write, _ sight) {
+	r.eachWrite(Observation{}, func(o Object, w *Write, _ visibility) {
 		if w.Recent(at, settle) {
 			all = append(all, Unseen{o, *w})
 		}
@@ -70,7 +70,7 @@ func (r Record) Young(at time.Time, settle time.Duration) []Unseen {
 
 // WrittenAt are the times of the writes of a record.
 func (r Record) WrittenAt() (all []time.Time) {
-	r.eachWrite(Observation{}, func(_ Object, w *Write, _ sight) {
+	r.eachWrite(Observation{}, func(_ Object, w *Write, _ visibility) {
 		if !w.At.IsZero() {
 			all = append(all, w.At)
 		}
@@ -88,7 +88,7 @@ func (r Record) Confirmed(obs Observation, at time.Time, settle time.Duration) R
 		r.Images[i].Rules = slices.Clone(r.Images[i].Rules)
 	}
 	r.number(obs)
-	r.eachWrite(obs, func(_ Object, w *Write, is sight) {
+	r.eachWrite(obs, func(_ Object, w *Write, is visibility) {
 		w.Late = w.Late || is == notShown && !w.Seen && w.Recent(at, settle)
 		w.Seen = w.Seen || is == shown && !w.At.IsZero()
 	})
@@ -99,7 +99,7 @@ func (r Record) Confirmed(obs Observation, at time.Time, settle time.Duration) R
 // LateAfter says that a write after a time was shown late.
 func (r Record) LateAfter(at time.Time) bool {
 	late := false
-	r.eachWrite(Observation{}, func(_ Object, w *Write, _ sight) { late = late || w.Late && w.At.After(at) })
+	r.eachWrite(Observation{}, func(_ Object, w *Write, _ visibility) { late = late || w.Late && w.At.After(at) })
 	return late
 }
 
@@ -110,7 +110,7 @@ func (r Record) Doubted(object Object) Record {
 	for i := range r.Images {
 		r.Images[i].Rules = slices.Clone(r.Images[i].Rules)
 	}
-	r.eachWrite(Observation{}, func(o Object, w *Write, _ sight) {
+	r.eachWrite(Observation{}, func(o Object, w *Write, _ visibility) {
 		if o == object {
 			*w = Write{}
 		}
@@ -118,16 +118,16 @@ func (r Record) Doubted(object Object) Record {
 	return r
 }
 
-// sight says whether an observation shows a write; it may not know.
-type sight int
+// visibility says whether an observation shows a write; it may not know.
+type visibility int
 
 const (
-	notKnown sight = iota
+	notKnown visibility = iota
 	shown
 	notShown
 )
 
-func sightOf(known, shows bool) sight {
+func visibilityOf(known, shows bool) visibility {
 	switch {
 	case !known:
 		return notKnown
@@ -139,20 +139,20 @@ func sightOf(known, shows bool) sight {
 
 // eachWrite calls do for every write of a record, with what an observation shows
 // of it.
-func (r *Record) eachWrite(obs Observation, do func(o Object, w *Write, is sight)) {
+func (r *Record) eachWrite(obs Observation, do func(o Object, w *Write, is visibility)) {
 	account, known := obs.account(r.Platform)
-	do(AccountObject(), &r.Written, sightOf(known, r.shows(account)))
+	do(AccountObject(), &r.Written, visibilityOf(known, r.shows(account)))
 	for i := range r.Images {
 		img := &r.Images[i]
 		state, known := obs.repository(img.Image)
-		do(RepositoryObject(img.Image), &img.LinkWritten, sightOf(known && (state.NoSource() == nil || img.onlyMade()), img.showsLink(state)))
+		do(RepositoryObject(img.Image), &img.LinkWritten, visibilityOf(known && (state.NoSource() == nil || img.onlyMade()), img.showsLink(state)))
 		for n := range img.Rules {
 			rule := &img.Rules[n]
 			o := Object{Kind: ObjectRule, Image: NormalImage(img.Image), Rule: rule.Key}
 			if rule.Removed {
 				o.Copy = rule.ID
 			}
-			do(o, &rule.Written, sightOf(known && state.NoRules() == nil, rule.shown(state)))
+			do(o, &rule.Written, visibilityOf(known && state.NoRules() == nil, rule.shown(state)))
 		}
 	}
 }

@@ -182,7 +182,7 @@ func (o *oracle) converged(statuses []binding.Status) {
 		}
 	}
 	for _, t := range o.w.git.teams {
-		for _, of := range o.w.judged() {
+		for _, of := range o.w.checked() {
 			if why := o.lacks(t, of); why != "" {
 				o.fail(converges(of), "%s: %s", t.name, why)
 			}

@@ -66,14 +66,14 @@ func asks(q *http.Request) bool {
 	return q.Method == http.MethodGet
 }
 
-// judged are the conditions that the oracle knows the truth of. What a person
+// checked are the conditions that the oracle knows the truth of. What a person
 // confirmed and nobody can ask is not among them: it stays confirmed, whatever
 // people do in the console.
-func (w *world) judged() []binding.ConditionType {
+func (w *world) checked() []binding.ConditionType {
 	if documentedOnly(w.seed) {
 		return []binding.ConditionType{binding.Declared, binding.RulesCurrent}
 	}
-	return judged()
+	return checked()
 }
 
 // confirm lets people do the steps that wait for their word, and say so.

@@ -112,8 +112,8 @@ func (o *oracle) forget() {
 	}
 }
 
-// judge holds what a call did to the rules. The caller holds mu.
-func (o *oracle) judge(instance string, was, is sandbox.RegistrySnapshot) {
+// check holds what a call did to the rules. The caller holds mu.
+func (o *oracle) check(instance string, was, is sandbox.RegistrySnapshot) {
 	for _, a := range was.Accounts {
 		if !slices.Contains(is.Accounts, a) {
 			o.unbound(instance, a)

@@ -97,8 +97,8 @@ func newOracle(w *world) *oracle {
 	}
 }
 
-// judged are the conditions that the oracle knows the truth of.
-func judged() []binding.ConditionType {
+// checked are the conditions that the oracle knows the truth of.
+func checked() []binding.ConditionType {
 	return []binding.ConditionType{
 		binding.Declared, binding.Bound, binding.TokenFresh, binding.TokenValid, binding.RepositoriesLinked, binding.RulesCurrent,
 	}
@@ -208,7 +208,7 @@ func (o *oracle) synced(t *team, s reconcile.Synced) {
 			return
 		}
 	}
-	for _, of := range o.w.judged() {
+	for _, of := range o.w.checked() {
 		if l, lacking := o.since[t.name][of]; lacking && of != binding.TokenValid && time.Since(l.since) > settling+working {
 			o.fail(fmt.Sprintf("sync ends with 0 without %s", of), "%s: %s", t.name, l.why)
 		}
@@ -247,7 +247,7 @@ func (o *oracle) changed(c sandbox.RegistryChange) {
 	name := strings.TrimPrefix(c.AccessKey, "key-")
 	has := o.w.instance(name).Peek()
 	o.note("%s: %s %s%s %s", name, c.Operation, c.Image, c.Account, c.Rule)
-	o.judge(name, o.has[name], has)
+	o.check(name, o.has[name], has)
 	o.has[name] = has
 	o.compare()
 }
@@ -259,7 +259,7 @@ func (o *oracle) compare() {
 		if o.since[t.name] == nil {
 			o.since[t.name] = map[binding.ConditionType]lack{}
 		}
-		for _, of := range o.w.judged() {
+		for _, of := range o.w.checked() {
 			why := o.lacks(t, of)
 			was, lacking := o.since[t.name][of]
 			switch {
@@ -354,7 +354,7 @@ func (o *oracle) metered() {
 // report holds one status to the truth. The caller holds mu.
 func (o *oracle) report(s binding.Status) {
 	lacks := o.since[s.Name]
-	for _, of := range o.w.judged() {
+	for _, of := range o.w.checked() {
 		l, lacking := lacks[of]
 		if !lacking {
 			continue

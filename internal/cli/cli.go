@@ -113,17 +113,17 @@ needs no account and no network.
 		case "help":
 			cmd.Args = knownCommand
 		}
-		tellUse(cmd)
+		withUse(cmd)
 		for _, sub := range cmd.Commands() {
-			tellUse(sub)
+			withUse(sub)
 		}
 	}
 	return root
 }
 
-// tellUse adds the command to its errors, and its usage to what is wrong with its
+// withUse adds the command to its errors, and its usage to what is wrong with its
 // arguments and flags.
-func tellUse(cmd *cobra.Command) {
+func withUse(cmd *cobra.Command) {
 	told := func(cmd *cobra.Command, err error) error {
 		return ofCommand(cmd, message.NewError("cli.usage", "why", err, "usage", cmd.UseLine()))
 	}

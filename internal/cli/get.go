@@ -146,7 +146,7 @@ func (o *getOptions) ask(ctx context.Context, daemon *client.Client, aside io.Wr
 	if err := o.known(namesIn(statuses, of)); err != nil {
 		return view, err
 	}
-	if err := tellOfConfiguration(aside, of, o.style().Language); err != nil {
+	if err := reportConfiguration(aside, of, o.style().Language); err != nil {
 		return view, err
 	}
 	view = report.BindingView{Problems: of.Problems, All: len(statuses)}
@@ -226,16 +226,16 @@ func (o *getOptions) style() report.Style {
 	return style
 }
 
-// withoutJournal leaves out what tellOfConfiguration says.
+// withoutJournal leaves out what reportConfiguration says.
 func withoutJournal(p report.Problems) report.Problems {
 	p.Unanswered = slices.DeleteFunc(slices.Clone(p.Unanswered), func(u report.UnansweredPart) bool { return u.Part == binding.PartJournal })
 	return p
 }
 
-// tellOfConfiguration says above the answer, on the error stream, that the
+// reportConfiguration says above the answer, on the error stream, that the
 // daemon refused its configuration and works by an older one, and that its
 // journal is damaged.
-func tellOfConfiguration(w io.Writer, d client.Daemon, l *report.Language) (err error) {
+func reportConfiguration(w io.Writer, d client.Daemon, l *report.Language) (err error) {
 	if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.ConfigurationCurrent); c != nil && c.Status != binding.True {
 		_, err = fmt.Fprintf(w, "%s\n", report.Harmless(l.Text(message.New("daemon.configuration", "why", c.Message))))
 	}

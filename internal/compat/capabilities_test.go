@@ -31,7 +31,7 @@ var capabilities = map[string][]string{
 	"shutdown within the grace period":      {"TestAStopWaitsForAnAnswerNoLongerThanTheGracePeriod", "TestAStopIsQuickAndQuiet"},
 	"NotObserved":                           {"TestWhatWasNotLookedAtIsUnknownAndNoFailure"},
 	"attest without a daemon":               {"attest.txtar"},
-	"plan --from-daemon":                    {"tell.txtar", "api.txtar"},
+	"plan --from-daemon":                    {"describe.txtar", "api.txtar"},
 	"plan beside a daemon":                  {"run_folder.txtar", "TestAPlanBesideADaemonUsesItsMemoryAndWritesNothing"},
 	"import --observe":                      {"observe.txtar"},
 	"plans from a published snapshot":       {"snapshot.txtar", "compat.txtar", "TestAPlanOfWhatWasSeenIsTheOneOfWhoSawIt"},

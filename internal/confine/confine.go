@@ -3,8 +3,8 @@
 // without network, files, environment and descriptors. It is the only package
 // that starts processes.
 //
-// Input that is a program, such as a policy in CUE, cannot be judged by what it
-// looks like. What it may cost is held by the kernel.
+// Input that is a program, such as a policy in CUE, cannot be checked by what it
+// looks like. The kernel limits what it may cost.
 package confine
 
 import (

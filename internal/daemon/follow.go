@@ -213,7 +213,7 @@ func (f *follower) submit(ctx context.Context, snapshot source.Snapshot) error {
 		f.log.Warn("finding", "code", finding.Code, "severity", finding.Severity, "file", finding.File,
 			"line", finding.Line, "column", finding.Column, "message", report.English().Text(finding.Message))
 	}
-	f.tellBroken(desired, loaded.Findings)
+	f.reportBroken(desired, loaded.Findings)
 	f.notifier.Poke()
 	f.gate.begin(desired, f.instances)
 	// Before anything is done for it, so that whoever sees it done finds it

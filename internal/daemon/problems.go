@@ -106,8 +106,8 @@ func (f *follower) sourceVerified(err error, answer binding.PartAnswer) {
 	f.verified.Store(&binding.SetCondition(before, c)[0])
 }
 
-// tellBroken lists the invalid files of a snapshot among the events.
-func (f *follower) tellBroken(desired plan.Desired, findings []finding.Finding) {
+// reportBroken lists the invalid files of a snapshot among the events.
+func (f *follower) reportBroken(desired plan.Desired, findings []finding.Finding) {
 	if broken := firstErrors(desired.Broken, findings); len(broken) > 0 {
 		f.happen(plan.Event{Kind: plan.FileBroken, Revision: desired.Revision, Findings: broken})
 	}

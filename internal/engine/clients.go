@@ -173,9 +173,9 @@ func GuardOptions(opts Options, p binding.Platform) providers.Options {
 	}
 }
 
-// newSites makes what judges a self-managed GitLab as strangers see it:
+// newSites makes what checks a self-managed GitLab as strangers see it:
 // public addresses only, against public roots. Where private addresses are
-// allowed there is nothing to judge by, except in the sandbox: there every name
+// allowed there is nothing to compare with, except in the sandbox: there every name
 // counts as public and its own root as a public one.
 func newSites(opts Options) (map[binding.Platform]observe.Site, error) {
 	site := gitlab.SiteOptions{HTTP: providers.Options{Now: opts.Now, Observe: hostCalls(opts.Called, binding.GitLab)}, Now: opts.Now}

@@ -33,7 +33,7 @@ func checkSnapshot(declarations []binding.Declaration, instances []string, o own
 	for _, name := range instances {
 		known[name] = true
 	}
-	c := claims{first: make(map[claimKey]claimant, 3*len(declarations)), judged: map[claimKey]*claim{}}
+	c := claims{first: make(map[claimKey]claimant, 3*len(declarations)), disputed: map[claimKey]*claim{}}
 	var findings []finding.Finding
 	for i := range declarations {
 		d := &declarations[i]
@@ -47,12 +47,12 @@ func checkSnapshot(declarations []binding.Declaration, instances []string, o own
 			findings = append(findings, unknownInstance(d, instances))
 		}
 	}
-	for _, judged := range c.judged {
-		if judged.what == nameClaim {
-			findings = append(findings, o.names(*judged)...)
+	for _, disputed := range c.disputed {
+		if disputed.what == nameClaim {
+			findings = append(findings, o.names(*disputed)...)
 			continue
 		}
-		findings = append(findings, o.conflicts(*judged)...)
+		findings = append(findings, o.conflicts(*disputed)...)
 	}
 	return findings
 }
@@ -61,8 +61,8 @@ func checkSnapshot(declarations []binding.Declaration, instances []string, o own
 type claims struct {
 	// first is who was seen first of each claim.
 	first map[claimKey]claimant
-	// judged are the claims that several have, or that somebody else may have.
-	judged map[claimKey]*claim
+	// disputed are the claims that several have, or that somebody else may have.
+	disputed map[claimKey]*claim
 }
 
 // claimant is a declaration, with one of its repositories where that matters.
@@ -71,7 +71,7 @@ type claimant struct {
 	repository int
 }
 
-// add adds a claim. It is judged if others have it or may have it.
+// add adds a claim. It is checked if others have it or may have it.
 func (c *claims) add(key claimKey, who claimant, others bool) {
 	first, claimed := c.first[key]
 	if !claimed {
@@ -80,13 +80,13 @@ func (c *claims) add(key claimKey, who claimant, others bool) {
 	if !claimed && !others {
 		return
 	}
-	if c.judged[key] == nil {
-		c.judged[key] = &claim{claimKey: key}
+	if c.disputed[key] == nil {
+		c.disputed[key] = &claim{claimKey: key}
 		if claimed {
-			c.judged[key].add(first)
+			c.disputed[key].add(first)
 		}
 	}
-	c.judged[key].add(who)
+	c.disputed[key].add(who)
 }
 
 // others names the spots of a group but the one at i: the first few, for a

@@ -74,7 +74,7 @@ func scanText(text []byte, file string) (findings []finding.Finding, ok bool) {
 // isCommon says that a byte is a character of its own that may be anywhere.
 func isCommon(c byte) bool { return c >= ' ' && c < 0x7f || c == '\n' || c == '\t' }
 
-// badCharacter judges the character r at text[i].
+// badCharacter classifies the character r at text[i].
 func badCharacter(text []byte, i int, r rune, size int) (finding.Finding, bool) {
 	switch {
 	case r == utf8.RuneError && size == 1:

@@ -18,7 +18,7 @@ const maxRounds = 8
 
 // validate checks a document against a definition and returns it with the
 // schema's defaults. What it returns is good only without a finding of severity
-// error. CUE judges what the quick check does not accept.
+// error. CUE checks what the quick check does not accept.
 func (c *checker) validate(root *node, file, name string) (accepted, []finding.Finding) {
 	def, err := schema.Lookup(name)
 	if err != nil {
@@ -74,15 +74,15 @@ func (v *valuer) rounds(definition string, platform bool) {
 	for range maxRounds {
 		_, err := v.c.unify(definition, v.data, v.s.values)
 		all := errors.Errors(err)
-		if !v.tellEach(all, scalar, platform) && !v.tellEach(all, list, platform) {
+		if !v.reportEach(all, scalar, platform) && !v.reportEach(all, list, platform) {
 			return
 		}
 	}
 }
 
-// tellEach reports the errors at nodes of a kind, and whether there were any. A
+// reportEach reports the errors at nodes of a kind, and whether there were any. A
 // list is reported only where none of its items is.
-func (v *valuer) tellEach(all []errors.Error, at kind, platform bool) bool {
+func (v *valuer) reportEach(all []errors.Error, at kind, platform bool) bool {
 	found := false
 	for _, one := range all {
 		if v.reportAt(one.Path(), at, platform) {

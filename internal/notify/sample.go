@@ -13,7 +13,7 @@ import (
 func NewTrial(receiver string, now time.Time) Note {
 	m := Matter{
 		Subject: Subject{Kind: Trial, Of: "reconciler"}, State: stateDone, Severity: finding.Info, Since: now,
-		Message: message.New("notify.trial"),
+		Message: message.New("notify.test"),
 	}
 	item := Item{Matter: m, Receiver: receiver, Phase: Happened, At: now}
 	item.ID = digest(receiver, m.Key(), now.UTC().Format(time.RFC3339Nano))

@@ -13,7 +13,7 @@ import (
 // account plans the binding itself and says whether it is bound as declared
 // now, or will be by this plan, so that image repositories may follow.
 func (m *maker) account(s subject) bool {
-	m.tellAnswers(s)
+	m.reportAnswers(s)
 	switch {
 	case m.moved(s):
 		return false

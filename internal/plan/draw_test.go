@@ -55,7 +55,7 @@ func drawInput(t *rapid.T) plan.Input {
 		*caps = binding.Capabilities{}
 	}
 	for _, d := range declarations {
-		if rapid.IntRange(0, 3).Draw(t, "trouble") == 0 {
+		if rapid.IntRange(0, 3).Draw(t, "failing") == 0 {
 			in.RetryStates = append(in.RetryStates, drawRetryState(t, d))
 		}
 	}

@@ -283,7 +283,7 @@ func (m *maker) order() {
 func (m *maker) plan() Plan {
 	m.order()
 	m.askWord()
-	m.tellWindow()
+	m.reportWindow()
 	p := Plan{Findings: finding.Sort(m.findings), Instances: []Instance{m.in.Instance}}
 	for _, s := range m.steps {
 		p.Actions = append(p.Actions, s.Action)
@@ -291,9 +291,9 @@ func (m *maker) plan() Plan {
 	return p
 }
 
-// tellWindow reports that the plan has to wait, and until when. The actions are the
+// reportWindow reports that the plan has to wait, and until when. The actions are the
 // same inside and outside of windows: what was reviewed is what is applied.
-func (m *maker) tellWindow() {
+func (m *maker) reportWindow() {
 	ours, persons := 0, 0
 	for _, s := range m.steps {
 		switch {

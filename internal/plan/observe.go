@@ -26,15 +26,15 @@ func (m *maker) observedSteps() {
 		case Forbidden:
 			a.Reason = message.New("reason.observed-only", "reason", a.Reason) // It has its finding already.
 		default:
-			m.tellDifference(*a)
+			m.reportDifference(*a)
 			a.Reason = message.New("reason.observed-only", "reason", a.Reason)
 		}
 		a.Kind, a.Steps, a.Safety = Noop, nil, false
 	}
 }
 
-// tellDifference makes a finding of what is not as declared.
-func (m *maker) tellDifference(a Action) {
+// reportDifference makes a finding of what is not as declared.
+func (m *maker) reportDifference(a Action) {
 	d, path := a.Target.Declaration, a.path()
 	text := message.New("plan.difference", "binding", d.Name, "object", a.Object, "reason", a.Reason)
 	if len(a.Changes) > 0 && a.Changes[0].Had() {

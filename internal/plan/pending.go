@@ -21,7 +21,7 @@ func (m *maker) pendingSteps() {
 		a.Since = m.in.RetryStates[e].PendingOf(a.Platform, a.Object).Since
 		a.Due = m.in.Policy.Due(a.Since)
 		if a.Overdue(m.in.Now) {
-			m.tellOverdue(*a)
+			m.reportOverdue(*a)
 		}
 	}
 }
@@ -47,7 +47,7 @@ func (a Action) Asked() string {
 	return ""
 }
 
-func (m *maker) tellOverdue(a Action) {
+func (m *maker) reportOverdue(a Action) {
 	f := finding.New("person-overdue", message.New("plan.overdue", "name", a.Binding, "action", a.Kind, "object", a.Object,
 		"since", a.Since, "due", a.Due, "asked", a.Asked()))
 	if d := a.Target.Declaration; d != nil {

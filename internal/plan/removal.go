@@ -315,7 +315,7 @@ func (m *maker) resolveRemovals() {
 		m.add(head.phase, head.Action)
 		m.holdAddition(head.Action)
 	}
-	m.tellRefusals()
+	m.reportRefusals()
 }
 
 // refusal is the rule of safety that removals of a class break, with its
@@ -370,8 +370,8 @@ func (m *maker) count(c class) (removed, total int) {
 	return removed, max(total, removed)
 }
 
-// tellRefusals makes one finding of each rule of safety broken.
-func (m *maker) tellRefusals() {
+// reportRefusals makes one finding of each rule of safety broken.
+func (m *maker) reportRefusals() {
 	if len(m.in.Broken) > 0 {
 		return
 	}

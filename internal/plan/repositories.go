@@ -158,7 +158,7 @@ func (m *maker) repository(r image) {
 	}
 }
 
-// project judges what the code host says about the source, and remembers what
+// project checks what the code host says about the source, and remembers what
 // prevents linking it.
 func (m *maker) project(r *image) {
 	state, ok := m.in.Observation.Projects[r.d.Name][r.Source]

@@ -56,7 +56,7 @@ func (m *maker) tokenBlocks(s subject) bool {
 }
 
 // refusedBefore says that the registry refused this token for this account, and
-// that it is not to be tried again yet: a trial interrupts the account that is
+// that it is not to be tried again yet: a try interrupts the account that is
 // bound, so that there has to be a way back.
 func (m *maker) refusedBefore(s subject) bool {
 	if s.record == nil || !s.record.Refused.Is(binding.RefusalOf(s.d.Spec, s.token.Version, s.token.Created)) {
@@ -131,8 +131,8 @@ func (m *maker) answersForbid(s subject) bool {
 	return false
 }
 
-// tellAnswers makes a finding of every no, and of every yes with a limit.
-func (m *maker) tellAnswers(s subject) {
+// reportAnswers makes a finding of every no, and of every yes with a limit.
+func (m *maker) reportAnswers(s subject) {
 	path := "spec.token"
 	if s.d.Spec.Token == nil {
 		path = "spec.username"

@@ -9,7 +9,7 @@ import (
 )
 
 // PublicRoots are the roots that browsers trust, with their constraints, as
-// golang.org/x/crypto carries them. A site that strangers must trust is judged
+// golang.org/x/crypto carries them. A site that strangers must trust is checked
 // against these and not against the host's own store, where a company's root
 // may stand.
 func PublicRoots() (*x509.CertPool, error) {

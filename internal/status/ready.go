@@ -43,7 +43,7 @@ func (v view) notMet(rest []binding.Condition) *binding.Condition {
 		return c
 	}
 	for i, c := range rest {
-		bad := c.Status == binding.False && !v.waits(c.Type)
+		bad := c.Status == binding.False && !v.onlyHeld(c.Type)
 		switch c.Type {
 		case binding.TokenFresh:
 			bad = bad && c.Reason == ReasonExpired // What a newer version waits for, its outcome says.

@@ -18,9 +18,9 @@ func (v view) windowOpen() binding.Condition {
 	return condition(binding.WindowOpen, binding.True, ReasonInsideWindow, message.New("condition.window-open", "why", why, "closes", when))
 }
 
-// waits says that a condition is not met only because its repair
+// onlyHeld says that a condition is not met only because its repair
 // waits for a window.
-func (v view) waits(t binding.ConditionType) bool {
+func (v view) onlyHeld(t binding.ConditionType) bool {
 	if t != binding.Bound && t != binding.RepositoriesLinked && t != binding.RulesCurrent {
 		return false
 	}

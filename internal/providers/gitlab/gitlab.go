@@ -99,7 +99,7 @@ type refusal struct {
 	Message json.RawMessage `json:"message"`
 }
 
-// ofToken says that a 401 judges the token: the guard says so by its code, the
+// ofToken says that a 401 is about the token: the guard says so by its code, the
 // API by the one body that it has for that. A gateway's 401 has neither, and
 // other codes, such as dpop_error, are about the way the token was sent.
 func (r refusal) ofToken() bool {

@@ -140,7 +140,7 @@ func (l *Line) classify(c Call, x *exchange) *binding.Failure {
 	f.Code = safeCode(e.Code, x.hide)
 	f.RetryAfter = retryAfter(x, l.gate.now())
 	f.Err = x.words(c, e, readable)
-	v := l.judge(c, x.status, e.Code)
+	v := l.verdictOf(c, x.status, e.Code)
 	f.Kind, f.Fault, f.Hint = v.kind, v.fault, v.hint
 	switch {
 	case v.unserved:

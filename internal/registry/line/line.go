@@ -1,6 +1,6 @@
 // Package line is the way to the registry's API that the drivers of all editions
 // share. It signs, waits for its turn, sends once without following redirects,
-// reads a bounded answer, judges it and tries again what may be tried again. The
+// reads a bounded answer, decides what it means and tries again what may be tried again. The
 // vendor's runtime signs and sends (darabonba-openapi v2, credentials-go for the
 // chain of credentials); the answers are read here, bounded and checked, and never
 // handed to the runtime, so that nothing of them can end in its errors or its debug

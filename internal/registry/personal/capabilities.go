@@ -191,7 +191,7 @@ func (p *prober) ask(c call) answer {
 	c.Op, c.Object, c.Probe = message.New("op.registry.probe"), c.Action, true
 	_, err := p.d.line.Do(p.ctx, c.Call)
 	p.absent = p.absent || line.Absent(err)
-	a := p.judge(c, err)
+	a := p.meaning(c, err)
 	p.answers[key] = a
 	if a.is == unclear {
 		p.askAgain(line.ProbeAgain)
@@ -199,9 +199,9 @@ func (p *prober) ask(c call) answer {
 	return a
 }
 
-// judge says what the result of a probe means. A write is refused, because the
+// meaning says what the result of a probe means. A write is refused, because the
 // probe names nothing: it is served.
-func (p *prober) judge(c call, err error) answer {
+func (p *prober) meaning(c call, err error) answer {
 	kind := binding.KindOf(err)
 	switch {
 	case line.Unserved(err):

@@ -22,7 +22,7 @@ func repositoryPath(image string) (string, error) {
 }
 
 // isName says whether s can be one segment of a path. The registry itself
-// judges what a good name is.
+// decides what a good name is.
 func isName(s string) bool {
 	return s != "" && s != "." && s != ".." && len(s) <= 128 && !strings.ContainsAny(s, "/\\+%?#*~ ")
 }

@@ -162,7 +162,7 @@ func (r *recorder) send(ctx context.Context, c read, platform binding.Platform) 
 	answer := r.asker.Ask(ctx, request)
 	x.status = answer.Status
 	x.answer, _ = decodeJSON(answer.Body) // What is no JSON has no shape.
-	r.judge(&shown, answer)
+	r.decideServed(&shown, answer)
 	if x.answer != nil && shown.Served != report.NotServed {
 		shown.Answer = shapeOf(r.names, x.answer)
 	}
@@ -208,9 +208,9 @@ func (c read) request(values map[string]string) (wire.Request, exchange, report.
 	return request, x, shown
 }
 
-// judge says whether a call is served. A registry that answers with a code of
+// decideServed says whether a call is served. A registry that answers with a code of
 // its own about an object knows the call.
-func (r *recorder) judge(c *report.RecordedCall, a Answer) {
+func (r *recorder) decideServed(c *report.RecordedCall, a Answer) {
 	c.Status = a.Status
 	if a.Code != "" {
 		c.Code, _ = r.names.Show(a.Code)

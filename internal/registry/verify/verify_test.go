@@ -26,7 +26,7 @@ type fake struct {
 	calls int
 	// before may change the registry or the context before the nth call, and says
 	// how the call fails.
-	before func(n int, op string) trouble
+	before func(n int, op string) failing
 	// harmed is an account that another bound and that was unbound.
 	harmed string
 	// lag is how many reads after a write do not show it.
@@ -39,17 +39,17 @@ type fake struct {
 	binds int
 }
 
-// trouble is how a call fails: before it is done, after it, or not.
-type trouble struct {
+// failing is how a call fails: before it is done, after it, or not.
+type failing struct {
 	err   error
 	after bool
 }
 
-func (f *fake) call(op string) trouble {
+func (f *fake) call(op string) failing {
 	f.calls++
 	f.now = f.now.Add(50 * time.Millisecond)
 	if f.before == nil {
-		return trouble{}
+		return failing{}
 	}
 	return f.before(f.calls, op)
 }
@@ -207,11 +207,11 @@ func TestARunThatEndsAnywhereSaysWhatIsLeft(t *testing.T) {
 						}
 						f := newFake()
 						f.lag = lag
-						f.before = func(call int, _ string) trouble {
+						f.before = func(call int, _ string) failing {
 							if call == n || rest && call > n {
-								return trouble{&binding.Failure{Kind: kind, Op: message.Verbatim("test")}, after}
+								return failing{&binding.Failure{Kind: kind, Op: message.Verbatim("test")}, after}
 							}
-							return trouble{}
+							return failing{}
 						}
 						v, err := run(t.Context(), f)
 						f.check(t, v, err)
@@ -221,11 +221,11 @@ func TestARunThatEndsAnywhereSaysWhatIsLeft(t *testing.T) {
 			f := newFake()
 			f.lag = lag
 			ctx, cancel := context.WithCancel(t.Context())
-			f.before = func(call int, _ string) trouble {
+			f.before = func(call int, _ string) failing {
 				if call == n {
 					cancel()
 				}
-				return trouble{}
+				return failing{}
 			}
 			v, err := run(ctx, f)
 			f.check(t, v, err)
@@ -258,14 +258,14 @@ func TestSomebodyElsesAccountIsNeverUnbound(t *testing.T) {
 		} {
 			for _, lost := range []bool{false, true} {
 				f := newFake()
-				f.before = func(call int, op string) trouble {
+				f.before = func(call int, op string) failing {
 					if call == n {
 						change(f)
 					}
 					if lost && op == "bind" {
-						return trouble{&binding.Failure{Kind: binding.OutcomeUnknown, Op: message.Verbatim("test")}, false}
+						return failing{&binding.Failure{Kind: binding.OutcomeUnknown, Op: message.Verbatim("test")}, false}
 					}
-					return trouble{}
+					return failing{}
 				}
 				v, err := run(t.Context(), f)
 				f.check(t, v, err)

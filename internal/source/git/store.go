@@ -243,7 +243,7 @@ func under(dir, path string) string {
 // maxAlternates bounds a chain of borrowed stores, as git does.
 const maxAlternates = 5
 
-// borrowed are the folders of objects that one borrows from. A hook that judges a
+// borrowed are the folders of objects that one borrows from. A hook that checks a
 // push has the new objects in a folder that the environment names.
 func borrowed(objects string) []string {
 	seen := map[string]bool{objects: true}

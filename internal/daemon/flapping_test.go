@@ -43,7 +43,7 @@ func TestADaemonStopsFightingARival(t *testing.T) {
 		p.await(fmt.Sprintf("repair %d", n+1), func() bool { return p.bound("pay") == n+2 })
 	}
 	w.instance(prod).ConsoleUnbind("gitlab")
-	p.await("the contest is told", contested)
+	p.await("the flapping is told", contested)
 	for _, series := range []string{
 		`reconciler_binding_condition{binding="pay",condition="Contested",platform="gitlab",registry="prod-hangzhou",status="true"}`,
 		`reconciler_drift_objects{handling="contested",registry="prod-hangzhou"}`,
@@ -60,7 +60,7 @@ func TestADaemonStopsFightingARival(t *testing.T) {
 	p.end()
 
 	p = w.start()
-	p.await("the contest is told after a restart", contested)
+	p.await("the flapping is told after a restart", contested)
 	p.syncs(prod, 2)
 	if after := w.writes(prod); len(after) != before {
 		t.Errorf("written while contested: %v", after[before:])
@@ -70,7 +70,7 @@ func TestADaemonStopsFightingARival(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !contested() {
-		t.Error("a sync of everything ended the contest")
+		t.Error("a sync of everything ended the flapping")
 	}
 	if _, err := daemon.Sync(t.Context(), client.SyncRequest{By: "Ada Lovelace", Binding: "pay"}); err != nil {
 		t.Fatal(err)

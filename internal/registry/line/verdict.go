@@ -44,7 +44,7 @@ var (
 
 // knownCodes are those that are known, by their part before the first dot:
 // the Alibaba Cloud API gateway's common ones, and the registry's own. Those
-// that judge a token are in the wire profile.
+// that reject a token are in the wire profile.
 func knownCodes() map[string]verdict {
 	known := map[string]verdict{
 		"USER_NOT_EXIST":        {kind: binding.InstanceStop, fault: binding.FaultCredentials, hint: hintNoUser},
@@ -89,11 +89,11 @@ func lookUp(code string) (first string, v verdict, known bool) {
 	return first, v, known
 }
 
-// judge says what an answer that is not good means. The code decides before
+// verdictOf says what an answer that is not good means. The code decides before
 // the status: a missing user and a missing repository both come with 404. A
 // code that is not known is nobody's fault, and least of all the token's.
-func (l *Line) judge(c Call, status int, code string) verdict {
-	v := l.judgeAnswer(status, code)
+func (l *Line) verdictOf(c Call, status int, code string) verdict {
+	v := l.answerMeans(status, code)
 	first, _, _ := lookUp(code)
 	switch {
 	case !c.Writes():
@@ -105,7 +105,7 @@ func (l *Line) judge(c Call, status int, code string) verdict {
 	return v
 }
 
-func (l *Line) judgeAnswer(status int, code string) verdict {
+func (l *Line) answerMeans(status int, code string) verdict {
 	first, v, known := lookUp(code)
 	switch {
 	case l.profile.CondemnsToken(code):

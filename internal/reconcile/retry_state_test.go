@@ -122,7 +122,7 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		synced(t, r, d)
 		w.fightOn(t, r, d, 6)
 		if conditionOf(t, r, "pay-gitlab", binding.Contested).Status != binding.True {
-			t.Fatal("there is no contest to end")
+			t.Fatal("there is no flapping to end")
 		}
 		return w, r, d
 	}
@@ -133,7 +133,7 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		}
 		sync1(t, r, d)
 		if w.Bound(binding.GitLab) != "" {
-			t.Error("another binding's sync ended the contest")
+			t.Error("another binding's sync ended the flapping")
 		}
 		lifted, err := r.Reset(t.Context(), "pay-gitlab", ada())
 		if err != nil || !slices.Equal(lifted, []string{"pay-gitlab: account"}) {
@@ -188,7 +188,7 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		d.Revision = "r2"
 		sync1(t, r, d)
 		if w.Bound(binding.GitLab) != "" {
-			t.Error("another revision ended the contest")
+			t.Error("another revision ended the flapping")
 		}
 	})
 	t.Run("nor does the rival's giving way, which is told", func(t *testing.T) {
@@ -207,7 +207,7 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		sync1(t, r, plan.Desired{Revision: "r2", Declarations: d.Declarations[1:], Broken: []string{"pay.yaml"}})
 		sync1(t, r, d)
 		if w.Bound(binding.GitLab) != "" {
-			t.Error("a broken file ended the contest")
+			t.Error("a broken file ended the flapping")
 		}
 	})
 	t.Run("gone with its declaration", func(t *testing.T) {
