@@ -37,6 +37,9 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	root := newRoot(streams)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if _, _, unknown := root.Find(args); unknown != nil {
+		err = unknownCommand(root, args, unknown)
+	}
 	if l := &streams.look.language; l.chosen == nil {
 		l.chosen, _ = l.choose(root) // The arguments are wrong, and no command ran.
 	}

@@ -176,6 +176,17 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 	return message.NewError("cli.meant", "why", flagError(err), "meant", meant)
 }
 
+// unknownCommand is the error that the arguments name no command. The library finds
+// that before it reads the flags, and the language is one of them.
+func unknownCommand(root *cobra.Command, args []string, unknown error) error {
+	_ = root.ParseFlags(args) // What is wrong with the command's own flags does not matter.
+	names := root.Flags().Args()
+	if len(names) == 0 {
+		return unknown
+	}
+	return message.NewError("cli.unknown-command", "name", names[0], "of", root.CommandPath(), "meant", meantCommand(root, names))
+}
+
 // knownCommand fails where the arguments of help name no command.
 func knownCommand(cmd *cobra.Command, args []string) error {
 	found := cmd.Root()

@@ -45,3 +45,16 @@ func TestWrongUseIsSaidInTheReadersLanguage(t *testing.T) {
 		})
 	}
 }
+
+// TestAnUnknownCommandIsSaidInTheReadersLanguage, which the library does not know yet
+// when it finds that there is no such command.
+func TestAnUnknownCommandIsSaidInTheReadersLanguage(t *testing.T) {
+	t.Parallel()
+	for _, use := range []string{"--language zh aply", "aply --language zh", "aply --language=zh --no-such-flag"} {
+		var out bytes.Buffer
+		code := Main(t.Context(), strings.Fields(use), Streams{In: strings.NewReader(""), Out: &out, Err: &out})
+		if want := "reconciler: \"reconciler\" 没有命令 \"aply\"；您是否想写 apply？\n"; code != 1 || out.String() != want {
+			t.Errorf("%s: code %d, %q, want %q", use, code, out.String(), want)
+		}
+	}
+}

@@ -12,7 +12,7 @@ type Rule struct {
 	Code     string
 	Severity Severity
 	// Source is where the rule comes from: a page of the product, of a code
-	// host, or this project's own design.
+	// host, or of this documentation. It has no words of ours.
 	Source string
 }
 
@@ -43,13 +43,13 @@ const (
 	vpcPage            = "Alibaba Cloud: Build container images with VPC secure build mode (Container Registry Enterprise Edition)"
 	quotaPage          = "Alibaba Cloud: What is Container Registry"
 	faqPage            = "Alibaba Cloud: FAQ about source code repositories (Container Registry)"
-	ownRule            = "This project's design"
-	yamlSpec           = "YAML 1.2.2 specification; this project's design"
-	design             = "the design of reconciler"
-	sourceDesign       = "this project's design: a snapshot is immutable, bounded and read whole"
-	configSource       = "this project's design: docs/configuration.md"
-	windowSource       = "this project's design: docs/windows.md"
-	policySource       = "this project's design: docs/policy.md"
+	ownRule            = "docs/declaration.md"
+	yamlSpec           = "YAML 1.2.2; docs/declaration.md"
+	design             = "docs/architecture.md"
+	sourceDesign       = "docs/git-hosts.md"
+	configSource       = "docs/configuration.md"
+	windowSource       = "docs/windows.md"
+	policySource       = "docs/policy.md"
 )
 
 var catalogue = []Rule{
@@ -80,7 +80,7 @@ var catalogue = []Rule{
 	{"yaml-bom", Warning, yamlSpec},
 	{"yaml-crlf", Info, ownRule},
 	{"yaml-tab", Error, yamlSpec},
-	{"secret-in-declaration", Error, "Token formats as published by GitLab, GitHub, Atlassian, Alibaba Cloud and HashiCorp"},
+	{"secret-in-declaration", Error, "GitLab, GitHub, Atlassian, Alibaba Cloud, HashiCorp"},
 	{"yaml-syntax", Error, yamlSpec},
 	{"yaml-alias", Error, ownRule},
 	{"yaml-merge", Error, ownRule},
@@ -96,7 +96,7 @@ var catalogue = []Rule{
 	{"field-unknown", Error, ownRule},
 	{"field-missing", Error, ownRule},
 	{"field-type", Error, ownRule},
-	{"field-value", Error, "This project's design; Alibaba Cloud: Container Registry API reference (2016-06-07)"},
+	{"field-value", Error, ownRule + "; Alibaba Cloud: Container Registry API reference (2016-06-07)"},
 	{"text-quoted", Error, yamlSpec},
 	{"number-plain", Error, yamlSpec},
 	{"build-rule-ref", Error, "Alibaba Cloud: CreateRepoBuildRule (Container Registry API 2016-06-07)"},
@@ -133,7 +133,7 @@ var catalogue = []Rule{
 	{"empty-snapshot", Error, design},
 	{"history-rewritten", Error, design},
 	// Where declarations come from.
-	{"source-symlink", Error, "CVE-2022-24904, CVE-2022-31036, CVE-2022-24877: links out of a repository in other GitOps tools"},
+	{"source-symlink", Error, "CVE-2022-24904, CVE-2022-31036, CVE-2022-24877"},
 	{"source-submodule", Error, sourceDesign},
 	{"source-file-too-large", Error, sourceDesign},
 	{"source-too-large", Error, sourceDesign},
@@ -145,7 +145,7 @@ var catalogue = []Rule{
 	{"source-file-ending", Warning, sourceDesign},
 	{"source-ignore-pattern", Warning, "gitignore(5)"},
 	{"source-ignore-too-large", Error, sourceDesign},
-	{"source-url-credentials", Error, "CVE-2023-25163 and like it: credentials in the errors of other GitOps tools"},
+	{"source-url-credentials", Error, "CVE-2023-25163"},
 	// The configuration.
 	{"config-one-of", Error, configSource},
 	{"config-address", Error, configSource},
