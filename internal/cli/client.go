@@ -47,15 +47,16 @@ func (c *clientFlags) add(cmd *cobra.Command) {
 func (c *clientFlags) client(streams Streams) (*client.Client, error) {
 	daemon, check, err := c.unchecked(streams)
 	if err == nil {
-		err = check()
+		err = check("")
 	}
 	return daemon, err
 }
 
-// unchecked is client, but the configuration is checked only when check is called:
-// with thousands of instances that takes longer than most answers.
-func (c *clientFlags) unchecked(streams Streams) (daemon *client.Client, check func() error, err error) {
-	check = func() error { return nil }
+// unchecked is client, but the configuration is checked only when check is called
+// with the digest of the one that the daemon uses: with thousands of instances that
+// takes longer than most answers. It is not checked where the daemon uses the same.
+func (c *clientFlags) unchecked(streams Streams) (daemon *client.Client, check func(digest string) error, err error) {
+	check = func(string) error { return nil }
 	switch {
 	case c.server != "":
 		daemon, err = c.remote(streams)
@@ -70,7 +71,10 @@ func (c *clientFlags) unchecked(streams Streams) (daemon *client.Client, check f
 	}
 	data, err := config.Read(c.config)
 	socket := config.Socket(c.config, data)
-	check = func() error {
+	check = func(digest string) error {
+		if err == nil && digest != "" && digest == config.Digest(c.config, data) {
+			return nil
+		}
 		if err == nil {
 			var findings []finding.Finding
 			if _, findings, err = config.Parse(c.config, data); err == nil && finding.HasErrors(findings) {
@@ -83,7 +87,7 @@ func (c *clientFlags) unchecked(streams Streams) (daemon *client.Client, check f
 		return errors.Join(streams.warn(message.Says(err)), streams.warn(message.New("cli.ask-daemon", "socket", socket)))
 	}
 	if err != nil {
-		return client.New(socket), func() error { return nil }, check()
+		return client.New(socket), func(string) error { return nil }, check("")
 	}
 	return client.New(socket), check, nil
 }

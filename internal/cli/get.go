@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,19 +87,14 @@ func runGet(ctx context.Context, opts *getOptions) error {
 		return err
 	}
 	if opts.watch {
-		if err := check(); err != nil {
+		if err := check(""); err != nil {
 			return err
 		}
 		return opts.watching(ctx, daemon)
 	}
-	// Both take time with thousands of instances.
-	checked := make(chan error, 1)
-	go func() { checked <- check() }()
-	var aside bytes.Buffer
-	view, err := opts.ask(ctx, daemon, &aside)
-	err = errors.Join(<-checked, err)
-	if _, failed := aside.WriteTo(opts.streams.Err); err != nil || failed != nil {
-		return errors.Join(err, failed)
+	view, err := opts.ask(ctx, daemon, check, opts.streams.Err)
+	if err != nil {
+		return err
 	}
 	return opts.write(view)
 }
@@ -124,23 +119,26 @@ func takes(flag, value string, known ...string) error {
 	return message.NewError("cli.takes", "flag", flag, "value", value, "known", known, "meant", manifest.Suggestion(value, known))
 }
 
-// ask asks the daemon for what was asked for. What the daemon says about itself goes
-// to aside.
-func (o *getOptions) ask(ctx context.Context, daemon *client.Client, aside io.Writer) (view report.BindingView, err error) {
-	ctx, stop := context.WithCancel(ctx)
+// ask asks the daemon for what was asked for, and meanwhile calls check with the
+// digest of the daemon's configuration. What the daemon says about itself goes to
+// aside.
+func (o *getOptions) ask(ctx context.Context, daemon *client.Client, check func(string) error, aside io.Writer) (view report.BindingView, err error) {
+	asking, stop := context.WithCancel(ctx)
 	defer stop()
 	var of client.Daemon
-	described := make(chan error, 1)
+	var checked, undescribed error
+	described := make(chan struct{})
 	go func() {
-		var err error
-		of, err = daemon.Daemon(ctx)
-		described <- err
+		defer close(described)
+		of, undescribed = daemon.Daemon(asking)
+		checked = check(of.ConfigurationDigest)
 	}()
 	statuses, err := o.bindings(ctx, daemon)
 	if err != nil {
-		return view, err
+		stop()
 	}
-	if err := <-described; err != nil {
+	<-described
+	if err = errors.Join(checked, cmp.Or(err, undescribed)); err != nil {
 		return view, err
 	}
 	if err := o.known(namesIn(statuses, of)); err != nil {

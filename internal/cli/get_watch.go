@@ -40,7 +40,7 @@ func (o *getOptions) watching(ctx context.Context, daemon *client.Client) error 
 	w := &watcher{getOptions: o, table: report.NewBindingTable(o.style())}
 	aside := o.streams.Err
 	for after := int64(0); ; aside = io.Discard {
-		view, err := o.ask(ctx, daemon, aside)
+		view, err := o.ask(ctx, daemon, func(string) error { return nil }, aside)
 		if err == nil {
 			err = w.show(view)
 		}

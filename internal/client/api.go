@@ -31,6 +31,10 @@ const (
 // shows, and nothing else.
 const RowsView = "rows"
 
+// RowsType is the media type of the answer to RowsView where the request accepts
+// it: report.WriteBindingCSV writes it.
+const RowsType = "text/csv"
+
 // How long the daemon works on a request at most.
 const (
 	// AttestTimeout and SuspendTimeout bound the wait for a sync under way to end.
@@ -100,6 +104,10 @@ type Daemon struct {
 	Conditions []report.ConditionObject `json:"conditions"`
 	// Instances are the names of those that it is configured for.
 	Instances []string `json:"instances,omitempty"`
+	// ConfigurationDigest is the config.Digest of the file that it uses: who reads
+	// the same one does not have to check it again. It is absent where other files
+	// decide too whether it is valid.
+	ConfigurationDigest string `json:"configurationDigest,omitempty"`
 	report.Problems
 }
 

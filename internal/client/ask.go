@@ -22,9 +22,9 @@ func (c *Client) Bindings(ctx context.Context) ([]binding.Status, error) {
 }
 
 // Rows are Bindings with what a table of them shows, and nothing else. An older
-// daemon answers with everything.
+// daemon answers with everything, and always as JSON.
 func (c *Client) Rows(ctx context.Context) ([]binding.Status, error) {
-	var list statusList
+	list := statusList{rows: true}
 	err := c.get(ctx, BindingsPath+query("view", RowsView), &list)
 	return list.statuses, err
 }

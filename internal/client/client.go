@@ -98,6 +98,10 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, out
 		return message.NewError("daemon.of", "why", err)
 	}
 	req.Header.Set("Accept", "application/json, "+ProblemType)
+	list, listed := out.(*statusList)
+	if listed && list.rows {
+		req.Header.Set("Accept", RowsType+", application/json, "+ProblemType)
+	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -116,8 +120,8 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, out
 	}
 	defer func() { _ = resp.Body.Close() }()
 	answer := io.LimitReader(resp.Body, maxAnswer)
-	if list, ok := out.(*statusList); ok && resp.StatusCode == http.StatusOK {
-		if err := list.read(answer); err != nil {
+	if listed && resp.StatusCode == http.StatusOK {
+		if err := list.read(answer, resp.Header.Get("Content-Type")); err != nil {
 			return c.failed(message.NewError("daemon.answer", "path", path, "why", err))
 		}
 		return nil

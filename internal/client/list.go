@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"reflect"
 
 	"reconciler/internal/binding"
@@ -12,9 +13,18 @@ import (
 
 // statusList is a list of bindings, which is read while the daemon still writes it:
 // its text is never in memory at once.
-type statusList struct{ statuses []binding.Status }
+type statusList struct {
+	statuses []binding.Status
+	// rows says that CSV is accepted too.
+	rows bool
+}
 
-func (l *statusList) read(from io.Reader) error {
+func (l *statusList) read(from io.Reader, contentType string) error {
+	if kind, _, _ := mime.ParseMediaType(contentType); kind == RowsType {
+		statuses, err := report.ReadBindingCSV(from)
+		l.statuses = statuses
+		return ended(err)
+	}
 	decoder := json.NewDecoder(from)
 	begin, err := decoder.Token()
 	if err != nil {

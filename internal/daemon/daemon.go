@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -160,6 +161,9 @@ func (d *Daemon) closeMemory() {
 // the grace period. Meanwhile a changed configuration is taken as reload says.
 // The error is for what keeps it from starting.
 func (d *Daemon) Run(ctx context.Context, reload Reload) error {
+	if first := d.present(); reload.Path != "" {
+		first.digest = first.config.ValidBy(reload.Path, reload.Started)
+	}
 	listening, err := d.listen(ctx)
 	if err != nil {
 		return err
@@ -202,8 +206,8 @@ func (d *Daemon) Trace(ctx context.Context, version string) (done func(), err er
 // Statuses are the present statuses of the bindings of all instances.
 func (d *Daemon) Statuses() []binding.Status { return d.present().engine.Statuses() }
 
-// Rows are Statuses with what a table of bindings shows, and nothing else.
-func (d *Daemon) Rows() []binding.Status { return d.present().engine.Rows() }
+// EachStatus are Statuses one by one; nobody changes what they point to.
+func (d *Daemon) EachStatus() iter.Seq[binding.Status] { return d.present().engine.EachStatus() }
 
 // Memory is what is remembered of an instance.
 func (d *Daemon) Memory(name string) (client.Memory, error) { return d.present().engine.Memory(name) }

@@ -38,7 +38,7 @@ func (d *Daemon) listen(ctx context.Context) (*ports, error) {
 	if p.server, err = server.Listen(ctx, server.Options{
 		Listen: c.Server.Listen, Socket: c.Server.Socket, State: d, Attester: d, Syncer: d, Suspender: d, Publisher: d,
 		Describer: d, Chronicler: d, Acceptor: d, SocketGroup: group, API: d.api(c.Server.API),
-		Conditions: d.Conditions, Problems: d.Problems, Instances: d.Instances,
+		Conditions: d.Conditions, Problems: d.Problems, Instances: d.Instances, ConfigurationDigest: func() string { return d.present().digest },
 		Metrics: d.metrics.Gatherer(), Log: d.log, Redact: d.redactor.Redact,
 	}); err != nil {
 		return nil, err

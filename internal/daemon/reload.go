@@ -150,6 +150,7 @@ func (r *reloader) next() (_ *runner, found []finding.Finding, err error) {
 	if err != nil {
 		return nil, found, err
 	}
+	built.digest = next.ValidBy(r.reload.Path, r.tried)
 	if built.takeWebhooks, err = r.webhooks.prepare(next); err != nil {
 		built.engine.Close()
 		return nil, found, err

@@ -17,8 +17,10 @@ import (
 // a follower of the source. It goes with its engine.
 type runner struct {
 	*Daemon
-	engine    *engine.Engine
-	config    *config.Config
+	engine *engine.Engine
+	config *config.Config
+	// digest is what config is valid by; empty where other files decide too.
+	digest    string
 	instances []*instance
 	byName    map[string]*instance
 	gate      rewriteGate

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"iter"
 	"log/slog"
 	"net"
 	"slices"
@@ -225,15 +226,18 @@ func (e *Engine) Statuses() []binding.Status {
 	return all
 }
 
-// Rows are Statuses with what a table of bindings shows, and nothing else.
-func (e *Engine) Rows() []binding.Status {
-	var all []binding.Status
-	for _, i := range e.instances {
-		for _, s := range i.Statuses() {
-			all = append(all, report.ForTable(s))
+// EachStatus are Statuses one by one, without copies of what they point to, which
+// nobody changes.
+func (e *Engine) EachStatus() iter.Seq[binding.Status] {
+	return func(yield func(binding.Status) bool) {
+		var some []binding.Status
+		for _, i := range e.instances {
+			some = i.AppendStatuses(some[:0])
+			if slices.ContainsFunc(some, func(s binding.Status) bool { return !yield(s) }) {
+				return
+			}
 		}
 	}
-	return all
 }
 
 // Memory is what is remembered of an instance.

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -15,13 +16,24 @@ import (
 // apply, sorted by name. They live in memory: after a restart the first sync
 // makes them again.
 func (r *Reconciler) Statuses() []binding.Status {
+	all := r.AppendStatuses(nil)
+	for i, s := range all {
+		all[i] = owned(s)
+	}
+	return all
+}
+
+// AppendStatuses appends Statuses to all. The caller changes nothing that they
+// point to: it is shared.
+func (r *Reconciler) AppendStatuses(all []binding.Status) []binding.Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.redactAgain()
-	all := make([]binding.Status, 0, len(r.statuses))
-	for _, name := range slices.Sorted(maps.Keys(r.statuses)) {
-		all = append(all, r.shown(r.statuses[name]))
+	first := len(all)
+	for _, s := range r.statuses {
+		all = append(all, r.shown(s))
 	}
+	slices.SortFunc(all[first:], func(a, b binding.Status) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }
 
@@ -31,7 +43,7 @@ func (r *Reconciler) Status(name string) (s binding.Status, ok bool) {
 	defer r.mu.Unlock()
 	r.redactAgain()
 	s, ok = r.statuses[name]
-	return r.shown(s), ok
+	return owned(r.shown(s)), ok
 }
 
 // redactAgain takes secrets out of the statuses that the redactor did not know when
@@ -80,8 +92,12 @@ func (r *Reconciler) shown(s binding.Status) binding.Status {
 	if r.unread != nil {
 		s = status.Undeclared(s, r.unread.why, binding.Past(r.unread.since, now))
 	}
-	s = status.Aged(s, now, r.o.Policy.StatusMaxAge)
-	s.Steps, s.Pending = slices.Clone(s.Steps), slices.Clone(s.Pending)
+	return status.Aged(s, now, r.o.Policy.StatusMaxAge)
+}
+
+// owned is a status that its owner may change.
+func owned(s binding.Status) binding.Status {
+	s.Conditions, s.Steps, s.Pending = slices.Clone(s.Conditions), slices.Clone(s.Steps), slices.Clone(s.Pending)
 	return s
 }
 

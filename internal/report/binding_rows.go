@@ -46,26 +46,41 @@ func ForTable(s binding.Status) binding.Status {
 		Name: s.Name, File: s.File, Revision: s.Revision, TokenVersion: s.TokenVersion, TokenExpires: s.TokenExpires, LastSync: s.LastSync,
 		Spec: binding.Spec{Instance: s.Spec.Instance, Platform: s.Spec.Platform, Username: s.Spec.Username},
 	}
-	for _, c := range s.Conditions {
-		switch {
-		case c.Type == binding.Ready:
-			c.Message = message.Message{}
-		case c.Type == binding.WindowOpen && c.Status == binding.False, c.Type == binding.Suspended && c.Status == binding.True:
-		default:
-			continue
-		}
-		row.Conditions = append(row.Conditions, c)
+	if ready := binding.FindCondition(s.Conditions, binding.Ready); ready != nil {
+		shown := *ready
+		shown.Message = message.Message{}
+		row.Conditions = append(row.Conditions, shown)
 	}
+	row.Conditions = append(row.Conditions, holds(s.Conditions)...)
 	if len(s.Steps) == 0 {
 		return row
 	}
 	row.Steps = []message.Message{{}} // That there is one is all that is shown.
 	if len(s.Pending) > 0 {
-		oldest := slices.MinFunc(s.Pending, func(a, b binding.PendingStep) int { return a.Since.Compare(b.Since) })
+		oldest := oldestStep(s)
 		oldest.Steps, oldest.Reason = nil, message.Message{}
 		row.Pending = []binding.PendingStep{oldest}
 	}
 	return row
+}
+
+// holds are the conditions that say that changes are not applied now.
+func holds(conditions []binding.Condition) (held []binding.Condition) {
+	for _, c := range conditions {
+		if c.Type == binding.WindowOpen && c.Status == binding.False || c.Type == binding.Suspended && c.Status == binding.True {
+			held = append(held, c)
+		}
+	}
+	return held
+}
+
+// oldestStep is the pending step of a binding that waits longest; zero if there is
+// none.
+func oldestStep(s binding.Status) binding.PendingStep {
+	if len(s.Steps) == 0 || len(s.Pending) == 0 {
+		return binding.PendingStep{}
+	}
+	return slices.MinFunc(s.Pending, func(a, b binding.PendingStep) int { return a.Since.Compare(b.Since) })
 }
 
 // ReadyOf is the condition Ready of a binding, which is Unknown before its first

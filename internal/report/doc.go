@@ -54,6 +54,8 @@ func (s Style) paint(c color, text string) string {
 type page struct {
 	style Style
 	text  strings.Builder
+	// begun is the begin of a table's line. It is kept only for its memory.
+	begun []byte
 }
 
 func (p *page) line(parts ...string) {

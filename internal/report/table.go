@@ -85,6 +85,7 @@ func (p *page) write(t *table) {
 		t.shown = t.choose(within, wide)
 	}
 	widths := t.narrow(within, wide)
+	p.text.Grow(len(lines) * (t.total(widths) + 1))
 	for _, line := range lines {
 		p.row(t, line, widths)
 	}
@@ -92,11 +93,13 @@ func (p *page) write(t *table) {
 }
 
 func (p *page) row(t *table, line []cell, widths []int) {
-	out, before := t.indent, width(t.indent)
+	p.begun = append(p.begun[:0], t.indent...)
+	before := width(t.indent)
 	for _, i := range t.shown[:len(t.shown)-1] {
-		out += p.style.paint(line[i].color, pad(cut(line[i].text, widths[i]), widths[i])+gap)
+		p.begun = append(p.begun, p.style.paint(line[i].color, pad(cut(line[i].text, widths[i]), widths[i]+len(gap)))...)
 		before += widths[i] + len(gap)
 	}
+	out := string(p.begun)
 	last := t.shown[len(t.shown)-1]
 	texts := []string{cut(line[last].text, widths[last])}
 	if t.folds && t.columns[last].free {
@@ -118,6 +121,15 @@ func (t *table) measure(lines [][]cell) {
 		}
 	}
 	t.least = widths
+}
+
+// total is how wide the columns are that are shown, with what is between them.
+func (t *table) total(widths []int) int {
+	sum := width(t.indent)
+	for _, i := range t.shown {
+		sum += widths[i] + len(gap)
+	}
+	return sum
 }
 
 // need is how wide a column is at least.

@@ -67,6 +67,9 @@ func Harmless(text string) string {
 func Clean(text string) string { return clean(text) }
 
 func unsafeRune(r rune) bool {
+	if r < unicode.MaxASCII {
+		return r < ' '
+	}
 	return r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) ||
 		r == '\u2028' || r == '\u2029'
 }
@@ -97,7 +100,15 @@ func runeWidth(r rune) int {
 
 // pad fills text up with spaces to n columns.
 func pad(text string, n int) string {
-	return text + strings.Repeat(" ", max(0, n-width(text)))
+	const spaces = "                                "
+	missing := n - width(text)
+	switch {
+	case missing <= 0:
+		return text
+	case missing <= len(spaces):
+		return text + spaces[:missing]
+	}
+	return text + strings.Repeat(" ", missing)
 }
 
 // cut shortens text to n columns, with an ellipsis; 0 or less leaves it.

@@ -12,6 +12,9 @@ func (s *Server) daemon(w http.ResponseWriter, _ *http.Request) {
 	if s.opts.Instances != nil {
 		d.Instances = s.opts.Instances()
 	}
+	if s.opts.ConfigurationDigest != nil {
+		d.ConfigurationDigest = s.opts.ConfigurationDigest()
+	}
 	if s.opts.Problems != nil {
 		d.Problems = s.opts.Problems()
 	}

@@ -19,7 +19,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error, statu
 		redact = func(text string) string { return text }
 	}
 	p := client.Problem{Title: http.StatusText(status), Status: status, Detail: redact(err.Error())}
-	if !acceptsJSON(r) {
+	if !accepts(r, "application/json", client.ProblemType) {
 		http.Error(w, p.Detail, status)
 		return
 	}
@@ -34,12 +34,12 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error, statu
 	}
 }
 
-// acceptsJSON says that the request names JSON among what it accepts. A curl
-// without options and earlier versions of the command line do not.
-func acceptsJSON(r *http.Request) bool {
+// accepts says that the request names one of these types among what it accepts. A
+// curl without options and earlier versions of the command line name none.
+func accepts(r *http.Request, types ...string) bool {
 	accepted := strings.Split(strings.Join(r.Header.Values("Accept"), ","), ",")
 	return slices.ContainsFunc(accepted, func(one string) bool {
 		kind, _, err := mime.ParseMediaType(one)
-		return err == nil && (kind == "application/json" || kind == client.ProblemType)
+		return err == nil && slices.Contains(types, kind)
 	})
 }

@@ -2,13 +2,17 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,10 +34,9 @@ type fakeState struct {
 	broken   error
 }
 
-func (f fakeState) Statuses() []binding.Status { return f.statuses }
-func (f fakeState) Rows() []binding.Status     { return f.statuses }
-func (f fakeState) Ready() error               { return f.ready }
-func (f fakeState) Alive() error               { return f.alive }
+func (f fakeState) EachStatus() iter.Seq[binding.Status] { return slices.Values(f.statuses) }
+func (f fakeState) Ready() error                         { return f.ready }
+func (f fakeState) Alive() error                         { return f.alive }
 func (f fakeState) Memory(string) (client.Memory, error) {
 	return f.memory, f.broken
 }
@@ -145,6 +148,95 @@ func TestSocketGivesWhatTheDaemonHolds(t *testing.T) {
 	}
 	if mode := info.Mode().Perm(); mode != 0o600 {
 		t.Errorf("socket's mode is %o, want 600", mode)
+	}
+}
+
+func TestRowsAreWhatATableShowsForEveryVersion(t *testing.T) {
+	since := time.Date(2026, 11, 22, 0, 0, 0, 5, time.UTC)
+	statuses := []binding.Status{{
+		Name: "payments-gitlab", Spec: binding.Spec{Instance: "prod", Platform: binding.GitLab, Username: "ci", Address: "https://gitlab.example.com"},
+		Conditions: []binding.Condition{
+			{Type: binding.Ready, Status: binding.False, Reason: "Unbound", LastTransitionTime: since},
+			{Type: binding.TokenValid, Status: binding.True, Reason: "Valid", LastTransitionTime: since},
+		},
+	}}
+	want := []binding.Status{{
+		Name: "payments-gitlab", Spec: binding.Spec{Instance: "prod", Platform: binding.GitLab, Username: "ci"}, Conditions: statuses[0].Conditions[:1],
+	}}
+	_, socket := start(t, fakeState{statuses: statuses})
+	got, err := client.New(socket).Rows(t.Context())
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("rows: err %v (-want +got):\n%s", err, diff)
+	}
+	dialer := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}
+	for _, tt := range []struct{ name, accept, path, kind string }{
+		{"an earlier command line", "application/json, application/problem+json", client.BindingsPath + "?view=rows", "application/json"},
+		{"curl", "", client.BindingsPath + "?view=rows", "application/json"},
+		{"everything", "text/csv, application/json", client.BindingsPath, "application/json"},
+		{"a spreadsheet", "text/html, text/csv;q=0.9", client.BindingsPath + "?view=rows", "text/csv; charset=utf-8; header=present"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://daemon"+tt.path, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.accept != "" {
+				r.Header.Set("Accept", tt.accept)
+			}
+			resp, err := (&http.Client{Transport: dialer}).Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if kind := resp.Header.Get("Content-Type"); kind != tt.kind {
+				t.Errorf("the answer is %s, want %s", kind, tt.kind)
+			}
+			dialer.CloseIdleConnections()
+		})
+	}
+}
+
+func TestRowsOfAnEarlierDaemon(t *testing.T) {
+	statuses := []binding.Status{{Name: "pay", Conditions: []binding.Condition{{Type: binding.Ready, Status: binding.True, Reason: "AsDeclared"}}}}
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	earlier := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(report.StatusObjects(statuses))
+	}))
+	earlier.Listener = l
+	earlier.Start()
+	defer earlier.Close()
+	got, err := client.New(socket).Rows(t.Context())
+	if diff := cmp.Diff(statuses, got); err != nil || diff != "" {
+		t.Errorf("rows: err %v (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestRowsThatEndTooEarlyAreNoAnswer(t *testing.T) {
+	var state endingState
+	_, socket := start(t, &state)
+	if got, err := client.New(socket).Rows(t.Context()); err == nil {
+		t.Errorf("got %d rows of a daemon that fails, want an error", len(got))
+	}
+}
+
+// endingState fails after it gave some bindings.
+type endingState struct{ fakeState }
+
+func (endingState) EachStatus() iter.Seq[binding.Status] {
+	return func(yield func(binding.Status) bool) {
+		for range 5000 { // More than is kept back.
+			if !yield(binding.Status{Name: "payments-gitlab"}) {
+				return
+			}
+		}
+		panic(http.ErrAbortHandler)
 	}
 }
 

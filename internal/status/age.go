@@ -16,12 +16,15 @@ func tooOld(known, now time.Time, maxAge time.Duration) bool {
 // Aged is a status as it is shown at a time: what was not known for longer than
 // maxAge is Unknown, although no round said so. It keeps s as it is.
 func Aged(s binding.Status, now time.Time, maxAge time.Duration) binding.Status {
-	s.Conditions = slices.Clone(s.Conditions)
-	for i := range s.Conditions {
-		c := &s.Conditions[i]
-		if c.Status == binding.Unclear || c.Known.IsZero() || !tooOld(c.Known, now, maxAge) {
+	shared := true
+	for i, before := range s.Conditions {
+		if before.Status == binding.Unclear || before.Known.IsZero() || !tooOld(before.Known, now, maxAge) {
 			continue
 		}
+		if shared {
+			s.Conditions, shared = slices.Clone(s.Conditions), false
+		}
+		c := &s.Conditions[i]
 		c.LastTransitionTime = c.Known.Add(maxAge)
 		c.Status, c.Reason, c.LastKnown, c.KnownReason = binding.Unclear, ReasonNotAsked, false, ""
 		c.Message = message.New("condition.too-old", "why", c.Message, "at", c.Known)

@@ -5,7 +5,9 @@ package pagetest
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -57,8 +59,8 @@ func (w *World) Statuses() (all []binding.Status) {
 	return all
 }
 
-// Rows implements server.State.
-func (w *World) Rows() []binding.Status { return w.Statuses() }
+// EachStatus implements server.State.
+func (w *World) EachStatus() iter.Seq[binding.Status] { return slices.Values(w.Statuses()) }
 
 // Problems implements page.Present.
 func (w *World) Problems() (p report.Problems) { w.Do(func() { p = w.Trouble }); return p }
