@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
@@ -189,7 +190,7 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 	ctx, stop := until(context.WithoutCancel(ctx), x.late)
 	defer stop()
 	before := x.before(a)
-	if before == nil || !before.Managed || !owed(a, *before) {
+	if before == nil || !before.Managed || !x.owed(a, *before) {
 		return cause
 	}
 	if err := x.stillUnbound(ctx, a); err != nil {
@@ -226,8 +227,16 @@ func (x *run) fallBack(ctx context.Context, a plan.Action, refusal binding.Refus
 // owed says that an account that was bound before is bound again where the bind of
 // an action is rejected: we unbound it for that, or it is declared still. One that
 // somebody else unbound, and that nobody declares now, stays unbound.
-func owed(a plan.Action, before binding.Record) bool {
-	return a.Kind == plan.Rebind || a.Cause == plan.CauseUnfinished || binding.SameAccount(before.Wanted(), a.Target.Declaration.Spec.Account())
+func (x *run) owed(a plan.Action, before binding.Record) bool {
+	if binding.SameAccount(before.Wanted(), a.Target.Declaration.Spec.Account()) {
+		return true
+	}
+	if a.Kind == plan.Rebind {
+		return a.Target.Account != nil && before.MayBe(*a.Target.Account)
+	}
+	return a.Cause == plan.CauseUnfinished && slices.ContainsFunc(x.round.Intents, func(in binding.Intent) bool {
+		return in.Object.IsAccount() && in.Platform == a.Platform && !before.HasOtherNumber(binding.Account{ID: in.After.Unbound})
+	})
 }
 
 // sameAttempt says that an action binds the very token and account that the

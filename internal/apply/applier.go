@@ -1,9 +1,7 @@
 package apply
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -58,38 +56,6 @@ type Applier struct {
 // New makes an Applier.
 func New(o Options) *Applier {
 	return &Applier{o: o, unwritten: map[recordKey]binding.DeletionPolicy{}}
-}
-
-// LastDeclared are records with the deletion policies that were declared last, also
-// where the store had no space for them: a removal does what was declared last.
-func (a *Applier) LastDeclared(records []binding.Record) []binding.Record {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	records = slices.Clone(records)
-	for i, r := range records {
-		records[i].DeletionPolicy = cmp.Or(a.unwritten[recordKey{r.Binding, r.Platform}], r.DeletionPolicy)
-	}
-	return records
-}
-
-// notePolicy notes whether a deletion policy that was declared is written.
-func (a *Applier) notePolicy(r binding.Record, err error) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if key := (recordKey{r.Binding, r.Platform}); err != nil {
-		a.unwritten[key] = r.DeletionPolicy
-	} else {
-		delete(a.unwritten, key)
-	}
-	return err
-}
-
-// isUnwritten says that a record's deletion policy is not written yet.
-func (a *Applier) isUnwritten(r binding.Record) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	_, is := a.unwritten[recordKey{r.Binding, r.Platform}]
-	return is
 }
 
 // observe observes what the records name.

@@ -106,26 +106,6 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	return result
 }
 
-// keepPolicies remembers the deletion policies that are declared now, whatever else is
-// unknown: a binding whose declaration goes is treated as that said last. To
-// say Retain protects the platform's binding under any name that it had.
-func (x *run) keepPolicies(ctx context.Context) error {
-	var all error
-	for _, r := range x.ledger.all() {
-		for _, d := range x.round.Declarations {
-			policy := d.Spec.Deletion()
-			own := d.Name == r.Binding || policy == binding.Retain
-			same := cmp.Or(r.DeletionPolicy, binding.Retain) == policy && !x.isUnwritten(r)
-			if !r.Managed || d.Spec.Platform != r.Platform || !own || same {
-				continue
-			}
-			r.DeletionPolicy = policy
-			all = errors.Join(all, x.notePolicy(r, x.ledger.keep(ctx, r)))
-		}
-	}
-	return all
-}
-
 // act decides whether an action may be done, does it, and reports it.
 func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	ctx = registry.WithRequests(ctx)
@@ -279,6 +259,9 @@ func (x *run) intent(a plan.Action, kind plan.Kind) binding.Intent {
 		case open.Object != a.Object || open.Platform != a.Platform:
 		case a.Object.IsAccount(): // A read may still show the account that an earlier half unbound.
 			intent.After = intent.After.After(open.After)
+			if a.Cause == plan.CauseUnfinished {
+				intent.After.Unbound = cmp.Or(open.After.Unbound, intent.After.Unbound)
+			}
 		case open.Binding == a.Binding: // It is replaced in the store.
 			intent.Earlier = replaced(open)
 		}

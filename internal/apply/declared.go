@@ -1,7 +1,11 @@
 package apply
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"maps"
+	"slices"
 
 	"reconciler/internal/binding"
 )
@@ -20,4 +24,64 @@ func (l *ledger) keepFiles(ctx context.Context, declared []binding.Declaration) 
 		}
 	}
 	return nil
+}
+
+// LastDeclared are records with the deletion policies that were declared last, also
+// where the store had no space for them: a removal does what was declared last,
+// whatever else is unknown. What is declared now is noted. To say Retain protects the platform's binding under any name that it had.
+func (a *Applier) LastDeclared(records []binding.Record, declared []binding.Declaration) []binding.Record {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	records = slices.Clone(records)
+	for i := range records {
+		r := &records[i]
+		key := recordKey{r.Binding, r.Platform}
+		r.DeletionPolicy = cmp.Or(a.unwritten[key], r.DeletionPolicy)
+		for _, d := range declared {
+			policy := d.Spec.Deletion()
+			own := d.Name == r.Binding || policy == binding.Retain
+			if r.Managed && d.Spec.Platform == r.Platform && own && cmp.Or(r.DeletionPolicy, binding.Retain) != policy {
+				r.DeletionPolicy, a.unwritten[key] = policy, policy
+			}
+		}
+	}
+	return records
+}
+
+// Inherit takes over what another Applier of the same instance could not write.
+func (a *Applier) Inherit(other *Applier) {
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.Copy(a.unwritten, other.unwritten)
+}
+
+// keepPolicies writes the deletion policies that were declared last.
+func (x *run) keepPolicies(ctx context.Context) error {
+	var all error
+	for _, r := range x.LastDeclared(x.ledger.all(), x.round.Declarations) {
+		if x.isUnwritten(r) {
+			all = errors.Join(all, x.notePolicy(r, x.ledger.keep(ctx, r)))
+		}
+	}
+	return all
+}
+
+// notePolicy notes that a deletion policy is written, unless it is not.
+func (a *Applier) notePolicy(r binding.Record, err error) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err == nil {
+		delete(a.unwritten, recordKey{r.Binding, r.Platform})
+	}
+	return err
+}
+
+// isUnwritten says that a record's deletion policy is not written yet.
+func (a *Applier) isUnwritten(r binding.Record) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, is := a.unwritten[recordKey{r.Binding, r.Platform}]
+	return is
 }

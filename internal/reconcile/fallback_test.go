@@ -18,6 +18,19 @@ func TestAnAccountThatAPersonUnboundComesBackOnlyAsDeclared(t *testing.T) {
 		w.FailOn("bind", fault{Before: errDead})
 		_, _ = r.Sync(t.Context(), desire(gitlab(another)), binding.DepthPreflight)
 	}
+	boundOver := func(w *world, _ *reconcile.Reconciler) {
+		w.Accounts[binding.GitLab] = &binding.Account{ID: "4711", Platform: binding.GitLab, Username: "somebody", Address: gitlab().Spec.Address}
+	}
+	boundOverTries := func(times int) func(*world, *reconcile.Reconciler) {
+		return func(w *world, r *reconcile.Reconciler) {
+			boundOver(w, r)
+			w.FailOn("bind", fault{Before: errDead})
+			for range times {
+				_, _ = r.Sync(t.Context(), desire(gitlab(another)), binding.DepthPreflight)
+				w.Passes(time.Hour)
+			}
+		}
+	}
 	refusals := map[string]*binding.Failure{
 		"the token":       {Kind: binding.Refused, Fault: binding.FaultToken, Code: "TOKEN_INVALID", Op: message.Verbatim("registry: bind")},
 		"our credentials": {Kind: binding.Forbidden, Code: "Forbidden.RAM", Op: message.Verbatim("registry: bind")},
@@ -27,11 +40,16 @@ func TestAnAccountThatAPersonUnboundComesBackOnlyAsDeclared(t *testing.T) {
 		unbound  func(*world, *reconcile.Reconciler)
 		declared func(*binding.Declaration)
 		comes    bool
+		more     int // refusals after the first
 	}{
-		"a person unbound it, and another user is declared":            {byPerson, another, false},
-		"a person unbound it, and another user and token are declared": {byPerson, anotherToken, false},
-		"a person unbound it, and the token rotated":                   {byPerson, func(*binding.Declaration) {}, true},
-		"we unbound it for another user":                               {byUs, another, true},
+		"a person unbound it, and another user is declared":            {byPerson, another, false, 0},
+		"a person unbound it, and another user and token are declared": {byPerson, anotherToken, false, 0},
+		"a person unbound it, and the token rotated":                   {byPerson, func(*binding.Declaration) {}, true, 0},
+		"we unbound it for another user":                               {byUs, another, true, 0},
+		"a person bound somebody, and another user is declared":        {boundOver, another, false, 1},
+		"a person bound somebody, whom we unbound for another user":    {boundOverTries(1), another, false, 0},
+		"a person bound somebody, whom we unbound, and tried again":    {boundOverTries(3), another, false, 0},
+		"a person bound somebody, and the token rotated":               {boundOver, func(*binding.Declaration) {}, true, 0},
 	} {
 		for fault, refusal := range refusals {
 			t.Run(name+", fault: "+fault, func(t *testing.T) {
@@ -43,7 +61,7 @@ func TestAnAccountThatAPersonUnboundComesBackOnlyAsDeclared(t *testing.T) {
 				tries := 0
 				w.Fault = func(call string) worldtest.Fault {
 					if call == "bind gitlab" {
-						if tries++; tries == 1 {
+						if tries++; tries <= 1+tt.more {
 							return worldtest.Fault{Before: refusal}
 						}
 					}

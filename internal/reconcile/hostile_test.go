@@ -221,45 +221,6 @@ func TestADeletionPolicyIsRememberedWhateverElseIsUnknown(t *testing.T) {
 	}
 }
 
-// TestADeletionPolicyHoldsAlsoWhereItCouldNotBeWritten: a full disk is no reason to
-// remove what was declared to stay, or to keep what was declared to go.
-func TestADeletionPolicyHoldsAlsoWhereItCouldNotBeWritten(t *testing.T) {
-	declared := func(p binding.DeletionPolicy) plan.Desired {
-		return desire(gitlab(func(d *binding.Declaration) { d.Spec.DeletionPolicy = p }), codeup())
-	}
-	for name, tt := range map[string]struct {
-		policies []binding.DeletionPolicy
-		kept     bool
-	}{
-		"it was to go, and is to stay": {[]binding.DeletionPolicy{binding.Unbind, binding.Retain}, true},
-		"it was to stay, and is to go": {[]binding.DeletionPolicy{binding.Retain, binding.Unbind}, false},
-		"it changed twice":             {[]binding.DeletionPolicy{binding.Unbind, binding.Retain, binding.Unbind}, false},
-		"the same twice":               {[]binding.DeletionPolicy{binding.Unbind, binding.Retain, binding.Retain}, true},
-	} {
-		for _, later := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, written later %t", name, later), func(t *testing.T) {
-				w := newWorld()
-				r := reconcile.New(w.options())
-				synced(t, r, declared(tt.policies[0]))
-				w.FailOn("store put-record", fault{Before: errDead})
-				for _, p := range tt.policies[1:] {
-					sync1(t, r, declared(p))
-				}
-				w.Fault = nil
-				if later {
-					sync1(t, r, declared(tt.policies[len(tt.policies)-1]))
-					r = reconcile.New(w.options())
-				}
-				w.Now = w.Now.Add(time.Hour)
-				sync1(t, r, desire(codeup()))
-				if kept := w.Bound(binding.GitLab) != ""; kept != tt.kept {
-					t.Errorf("kept %t, want %t", kept, tt.kept)
-				}
-			})
-		}
-	}
-}
-
 func TestARenameMovesTheRecordWhateverIsUnknown(t *testing.T) {
 	renamed := desire(gitlab(func(d *binding.Declaration) {
 		d.Name = "renamed"

@@ -31,6 +31,7 @@ func (r *Reconciler) Inherit(other *Reconciler, same bool) {
 		return
 	}
 	r.backoff.inherit(other.backoff)
+	r.applier.Inherit(other.applier)
 	observer, ok := r.observer.(*observe.Observer)
 	if before, both := other.observer.(*observe.Observer); ok && both {
 		observer.Inherit(before)

@@ -176,15 +176,16 @@ func (r *Reconciler) Plan(ctx context.Context, desired plan.Desired, depth bindi
 func (r *Reconciler) PlanEach(ctx context.Context, desireds []plan.Desired, depth binding.Depth) ([]*plan.Round, error) {
 	r.running.Lock()
 	defer r.running.Unlock()
-	return r.planEach(ctx, desireds, depth)
+	return r.planEach(ctx, nil, desireds, depth)
 }
 
-func (r *Reconciler) planEach(ctx context.Context, desireds []plan.Desired, depth binding.Depth) ([]*plan.Round, error) {
+func (r *Reconciler) planEach(ctx context.Context, inForce []binding.Declaration, desireds []plan.Desired, depth binding.Depth) ([]*plan.Round, error) {
 	name := r.o.Instance.Name
 	basis := plan.Round{Depth: depth, Observed: r.o.Now()}
 	if err := r.remembered(ctx, &basis); err != nil {
 		return nil, err
 	}
+	basis.Records = r.applier.LastDeclared(basis.Records, inForce)
 	declared, targets := make([][]binding.Declaration, len(desireds)), make([]binding.SecretTargets, len(desireds))
 	for n, desired := range desireds {
 		declared[n] = desired.Of(name)
@@ -315,7 +316,7 @@ func (r *Reconciler) remembered(ctx context.Context, into *plan.Round) error {
 	if into.Records, err = r.o.Store.Records(ctx, name); err != nil {
 		return message.NewError("instance.failed", "name", name, "err", err)
 	}
-	into.Records = r.applier.LastDeclared(into.Records)
+	into.Records = r.applier.LastDeclared(into.Records, nil)
 	if into.Intents, err = r.o.Store.Intents(ctx, name); err != nil {
 		return message.NewError("instance.failed", "name", name, "err", err)
 	}
@@ -349,7 +350,7 @@ func (r *Reconciler) Sync(ctx context.Context, desired plan.Desired, depth bindi
 	failed := "SyncFailed"
 	defer func() { span.End(failed) }()
 	started, before, conditions := r.o.Now(), r.Statuses(), r.Conditions()
-	rounds, err := r.planEach(ctx, []plan.Desired{desired}, depth)
+	rounds, err := r.planEach(ctx, desired.Of(r.o.Instance.Name), []plan.Desired{desired}, depth)
 	if err != nil {
 		if ctx.Err() != nil {
 			return plan.Result{}, err // Being stopped is no failure.
