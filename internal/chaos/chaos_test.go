@@ -33,8 +33,9 @@ func script(seed uint64, days int) []step {
 		}
 	}
 	var steps []step
+	pace := environment("RECONCILER_CHAOS_PACE", 120)
 	for at := time.Duration(0); ; {
-		at += time.Duration(1+r.IntN(120)) * time.Minute
+		at += time.Duration(1+r.IntN(pace)) * time.Minute
 		if at > time.Duration(days)*24*time.Hour {
 			return steps
 		}
@@ -238,8 +239,8 @@ func environment(name string, otherwise int) int {
 }
 
 // TestChaos runs RECONCILER_CHAOS_SEEDS worlds for RECONCILER_CHAOS_DAYS, from
-// the seed RECONCILER_SEED on. It looks for a smallest script for
-// RECONCILER_CHAOS_SHRINK seconds.
+// the seed RECONCILER_SEED on. Between two disturbances are at most RECONCILER_CHAOS_PACE
+// minutes. It looks for a smallest script for RECONCILER_CHAOS_SHRINK seconds.
 func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
