@@ -146,7 +146,7 @@ func (l *ledger) happened(ctx context.Context, intent binding.Intent) error {
 	if intent.After.Binding != "" {
 		after := l.merged(intent)
 		if plan.Kind(intent.Action) != plan.Adopt {
-			after.Wrote(intent.Object, binding.Write{At: l.now()})
+			after.Wrote(intent.Object, intent.Rule.ID, binding.Write{At: l.now()})
 		}
 		if err := l.keep(ctx, after); err != nil {
 			return err

@@ -317,9 +317,9 @@ func (r Record) Forget(images []string, obs Observation) Record {
 	return r
 }
 
-// Wrote marks what a call on an object wrote. The rule is the one that was
-// written, for a rule.
-func (r *Record) Wrote(object Object, w Write) {
+// Wrote marks what a call on an object wrote. The rule, for a rule, is the
+// registry's number of the one that was written; empty where that is unknown.
+func (r *Record) Wrote(object Object, rule string, w Write) {
 	if object.IsAccount() {
 		r.Written = w
 		return
@@ -334,8 +334,10 @@ func (r *Record) Wrote(object Object, w Write) {
 		default:
 			img.Rules = slices.Clone(img.Rules)
 			for n := range img.Rules {
-				if rule := &img.Rules[n]; rule.Key == object.Rule && rule.Written == (Write{}) {
-					rule.Written = w
+				of := &img.Rules[n]
+				another := rule != "" && of.ID != "" && of.ID != rule && !of.Removed
+				if of.Key == object.Rule && of.Written == (Write{}) && !another {
+					of.Written = w
 				}
 			}
 		}
