@@ -32,18 +32,20 @@ func (p *page) difference(d plan.Difference) {
 	switch {
 	case d.Was == nil:
 		p.mark(green, "  + ", p.actionTitle(*d.Is))
-		p.marks(green, "      + ", p.actionDetails(*d.Is))
+		p.marks(green, "      + ", actionDetails(*d.Is))
 	case d.Is == nil:
 		p.mark(red, "  - ", p.actionTitle(*d.Was))
-		p.marks(red, "      - ", p.actionDetails(*d.Was))
+		p.marks(red, "      - ", actionDetails(*d.Was))
 	default:
 		p.mark(yellow, "  ~ ", p.actionTitle(*d.Is))
-		was, is := p.actionDetails(*d.Was), p.actionDetails(*d.Is)
 		if d.Was.Kind != d.Is.Kind {
-			was, is = append([]string{p.actionTitle(*d.Was)}, was...), append([]string{p.actionTitle(*d.Is)}, is...)
+			p.mark(red, "      - ", p.actionTitle(*d.Was))
 		}
-		p.marks(red, "      - ", without(was, is))
-		p.marks(green, "      + ", without(is, was))
+		p.marks(red, "      - ", without(actionDetails(*d.Was), actionDetails(*d.Is)))
+		if d.Was.Kind != d.Is.Kind {
+			p.mark(green, "      + ", p.actionTitle(*d.Is))
+		}
+		p.marks(green, "      + ", without(actionDetails(*d.Is), actionDetails(*d.Was)))
 	}
 }
 
@@ -51,32 +53,30 @@ func (p *page) mark(c color, symbol, text string) {
 	p.line(p.style.paint(c, symbol), clean(text))
 }
 
-func (p *page) marks(c color, symbol string, lines []string) {
+func (p *page) marks(c color, symbol string, lines []message.Message) {
 	for _, l := range lines {
-		p.mark(c, symbol, l)
+		p.mark(c, symbol, p.words(l))
 	}
 }
 
 func (p *page) actionTitle(a plan.Action) string { return string(a.Kind) + " " + p.title(a) }
 
 // actionDetails are the lines of an action under its title.
-func (p *page) actionDetails(a plan.Action) []string {
-	lines := []string{p.words(a.Reason)}
+func actionDetails(a plan.Action) []message.Message {
+	lines := []message.Message{a.Reason}
 	for _, c := range a.Changes {
-		field, from, to := p.style.Language.change(c)
-		switch {
-		case from == "":
-			lines = append(lines, field+": "+to)
-		case to == "":
-			lines = append(lines, field+": "+from+" → "+p.words(message.New("plan-text.none")))
-		default:
-			lines = append(lines, field+": "+from+" → "+to)
+		t := ChangeWords(c)
+		if t.To.IsZero() && !t.From.IsZero() {
+			t.To = message.New("plan-text.none")
 		}
+		lines = append(lines, message.New("change-text.value", "field", t.Field, "from", t.From, "to", t.To))
 	}
-	return append(lines, p.style.Language.texts(a.Steps)...)
+	return append(lines, a.Steps...)
 }
 
 // without are the lines of list that are not among others.
-func without(list, others []string) []string {
-	return slices.DeleteFunc(slices.Clone(list), func(l string) bool { return slices.Contains(others, l) })
+func without(list, others []message.Message) []message.Message {
+	return slices.DeleteFunc(list, func(l message.Message) bool {
+		return slices.ContainsFunc(others, func(o message.Message) bool { return o.Key() == l.Key() })
+	})
 }
