@@ -132,7 +132,7 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	switch {
 	case errors.Is(outcome.Err, errInterrupted):
 		outcome.State, outcome.Err = plan.Stopped, nil
-		event.Kind, event.Outcome, event.Took = plan.ActionDone, outcome, x.o.Now().Sub(started)
+		event.Kind, event.Outcome, event.Took = plan.ActionDone, new(outcome), x.o.Now().Sub(started)
 		x.o.Emit(event)
 		return outcome
 	case outcome.Err != nil:
@@ -142,7 +142,7 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 		x.mu.Unlock()
 	}
 	x.history(context.WithoutCancel(ctx), &outcome, glass)
-	event.Kind, event.Outcome, event.Err, event.Took = plan.ActionDone, outcome, outcome.Err, x.o.Now().Sub(started)
+	event.Kind, event.Outcome, event.Err, event.Took = plan.ActionDone, new(outcome), outcome.Err, x.o.Now().Sub(started)
 	x.o.Emit(event)
 	return outcome
 }

@@ -52,7 +52,7 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observation
 			return err
 		}
 		if verdict == done || verdict == undone {
-			a.o.Emit(plan.Event{Kind: plan.Recovered, Intent: intent})
+			a.o.Emit(plan.Event{Kind: plan.Recovered, Intent: &intent})
 		}
 	}
 	if err := a.confirm(ctx, l, observations); err != nil {

@@ -76,9 +76,11 @@ type Event struct {
 	Action   Action
 	// Index counts the plan's actions that change something, from 1 to Count.
 	Index, Count int
-	Outcome      Outcome
-	Intent       binding.Intent
-	Glass        BreakGlass
+	// Outcome is the action's, and Intent the one that was answered; nil where there
+	// is none.
+	Outcome *Outcome
+	Intent  *binding.Intent
+	Glass   BreakGlass
 	// Digest is the plan's.
 	Digest string
 	Result *Result

@@ -112,8 +112,10 @@ func (l *Loop) Run(ctx context.Context) error {
 // next does one sync, when it is its turn: at once where a person asked. A
 // goroutine of its own leaves no large stack to a loop that waits.
 func (l *Loop) next(ctx context.Context) {
+	var at *place
 	if !l.awaited() {
-		defer l.o.Starts.begin(ctx)()
+		at = l.o.Starts.begin(ctx)
+		defer at.end()
 	}
 	if ctx.Err() != nil {
 		return
@@ -121,7 +123,7 @@ func (l *Loop) next(ctx context.Context) {
 	synced := make(chan struct{})
 	go func() {
 		defer close(synced)
-		l.once(ctx)
+		l.once(ctx, at)
 	}()
 	<-synced
 }
@@ -146,9 +148,9 @@ func (l *Loop) pause(began time.Time) time.Duration {
 	return pause
 }
 
-// once does one sync, and answers who asked for it. A panic in it is reported and
-// does not end the loop.
-func (l *Loop) once(ctx context.Context) {
+// once does one sync at a place, and answers who asked for it. A panic in it is reported
+// and does not end the loop.
+func (l *Loop) once(ctx context.Context, at *place) {
 	desired, asked, waited := l.take()
 	defer l.rest()
 	synced := Synced{Err: ErrNoSnapshot}
@@ -177,7 +179,7 @@ func (l *Loop) once(ctx context.Context) {
 	}
 	l.traced = desired
 	if err == nil {
-		synced.Result, err = l.r.Sync(ctx, wanted, binding.DepthPreflight)
+		synced.Result, err = l.r.sync(ctx, wanted, binding.DepthPreflight, func() { at.take(ctx) })
 	}
 	if synced.Err = err; err != nil {
 		l.r.backoff.failed("", "", l.r.o.Now())

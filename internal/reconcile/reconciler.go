@@ -108,22 +108,6 @@ type Reconciler struct {
 	unread *unread
 }
 
-// semaphore is a lock that one can stop waiting for.
-type semaphore chan struct{}
-
-func (s semaphore) Lock()   { s <- struct{}{} }
-func (s semaphore) Unlock() { <-s }
-
-// acquire is Lock, or the error of ctx where that ends first.
-func (s semaphore) acquire(ctx context.Context) error {
-	select {
-	case s <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // New makes a reconciler of one instance.
 func New(o Options) *Reconciler {
 	if o.CallTimeout <= 0 {
@@ -176,10 +160,11 @@ func (r *Reconciler) Plan(ctx context.Context, desired plan.Desired, depth bindi
 func (r *Reconciler) PlanEach(ctx context.Context, desireds []plan.Desired, depth binding.Depth) ([]*plan.Round, error) {
 	r.running.Lock()
 	defer r.running.Unlock()
-	return r.planEach(ctx, nil, desireds, depth)
+	return r.planEach(ctx, nil, desireds, depth, func() {})
 }
 
-func (r *Reconciler) planEach(ctx context.Context, inForce []binding.Declaration, desireds []plan.Desired, depth binding.Depth) ([]*plan.Round, error) {
+// planEach calls seen once everything is observed.
+func (r *Reconciler) planEach(ctx context.Context, inForce []binding.Declaration, desireds []plan.Desired, depth binding.Depth, seen func()) ([]*plan.Round, error) {
 	name := r.o.Instance.Name
 	basis := plan.Round{Depth: depth, Observed: r.o.Now()}
 	if err := r.remembered(ctx, &basis); err != nil {
@@ -194,6 +179,7 @@ func (r *Reconciler) planEach(ctx context.Context, inForce []binding.Declaration
 	observing, span := trace.Start(ctx, "observe")
 	observations := r.observer.ObserveEach(observing, declared, targets, apply.Intended(basis.Records, basis.Intents), depth)
 	span.End("")
+	seen()
 	if err := ctx.Err(); err != nil {
 		return nil, message.NewError("instance.stopped", "name", name, "err", err)
 	}
@@ -344,13 +330,18 @@ func (r *Reconciler) people(ctx context.Context, into *plan.Round) error {
 // Sync plans to the given depth and applies the plan. It is what the loop does
 // each time.
 func (r *Reconciler) Sync(ctx context.Context, desired plan.Desired, depth binding.Depth) (plan.Result, error) {
+	return r.sync(ctx, desired, depth, func() {})
+}
+
+// sync is Sync, and calls seen between what waits for others and what computes.
+func (r *Reconciler) sync(ctx context.Context, desired plan.Desired, depth binding.Depth, seen func()) (plan.Result, error) {
 	r.running.Lock()
 	defer r.running.Unlock()
 	ctx, span := trace.Start(trace.WithParent(ctx, desired.Trace), "sync", "instance", r.o.Instance.Name, "revision", desired.Revision)
 	failed := "SyncFailed"
 	defer func() { span.End(failed) }()
 	started, before, conditions := r.o.Now(), r.Statuses(), r.Conditions()
-	rounds, err := r.planEach(ctx, desired.Of(r.o.Instance.Name), []plan.Desired{desired}, depth)
+	rounds, err := r.planEach(ctx, desired.Of(r.o.Instance.Name), []plan.Desired{desired}, depth, seen)
 	if err != nil {
 		if ctx.Err() != nil {
 			return plan.Result{}, err // Being stopped is no failure.
