@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"time"
 
@@ -217,9 +218,10 @@ func (p *page) problems(all Problems) {
 			"why", known(message.Message{ID: r.ID, Args: r.Args}, r.Message))))
 	}
 	for _, c := range all.Instances {
-		// That a part gives no answer says it already.
+		// That a part gives no answer may say it already.
 		said := slices.ContainsFunc(all.Unanswered, func(u UnansweredPart) bool {
-			return u.Part == binding.PartVault || u.Part == binding.PartRegistry && u.Name == c.Instance
+			rejects := u.Part == binding.PartVault || u.Part == binding.PartRegistry && u.Name == c.Instance
+			return rejects && u.ID == c.ID && reflect.DeepEqual(u.Args, c.Args)
 		})
 		if c.Status == binding.False && !said {
 			p.fold("! ", language.Text(message.New("instance-condition",

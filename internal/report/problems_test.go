@@ -111,3 +111,44 @@ func TestKind11ProblemsAreThoseOfWhatWasAskedFor(t *testing.T) {
 		t.Error("what was asked for changed the whole")
 	}
 }
+
+// TestKind11APartThatIsDownHidesNoOtherTrouble: our credentials for the registry are
+// named also while Vault is down, and what a part's line says already is not said
+// again.
+func TestKind11APartThatIsDownHidesNoOtherTrouble(t *testing.T) {
+	part := func(kind binding.PartKind, name, why string) []binding.Outage {
+		return []binding.Outage{{PartAnswer: binding.PartAnswer{
+			Part: binding.Part{Kind: kind, Name: name}, Asked: true, Reason: "No", Message: message.Verbatim(why),
+		}}}
+	}
+	rejected := report.NotGood("prod", []binding.Condition{{
+		Type: binding.CredentialsAccepted, Status: binding.False, Reason: "CredentialsRejected", Message: message.Verbatim("the key is disabled"),
+	}})
+	for name, tt := range map[string]struct {
+		outages []binding.Outage
+		want    int
+	}{
+		"nothing is down":                       {nil, 1},
+		"Vault is sealed":                       {part(binding.PartVault, "", "sealed"), 2},
+		"a write is rejected, reads time out":   {part(binding.PartRegistry, "prod", "too slow"), 2},
+		"the registry rejects all":              {part(binding.PartRegistry, "prod", "the key is disabled"), 1},
+		"Vault rejects our login":               {part(binding.PartVault, "", "the key is disabled"), 1},
+		"the registry of another is down":       {part(binding.PartRegistry, "edge", "too slow"), 2},
+		"a code host is down":                   {part(binding.PartCodeHost, "git.example.com", "too slow"), 2},
+		"the source of declarations is down":    {part(binding.PartSource, "", "too slow"), 2},
+		"the journal is damaged":                {part(binding.PartJournal, "", "damaged"), 2},
+		"the registry of another rejects it":    {part(binding.PartRegistry, "edge", "the key is disabled"), 2},
+		"a code host says the same by accident": {part(binding.PartCodeHost, "h", "the key is disabled"), 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			view := report.BindingView{Problems: report.Problems{Unanswered: report.Unanswered(tt.outages), Instances: rejected}}
+			if err := report.Bindings(&out, view, report.Style{}); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Count(out.String(), "! "); got != tt.want {
+				t.Errorf("%d lines, want %d:\n%s", got, tt.want, out.String())
+			}
+		})
+	}
+}
