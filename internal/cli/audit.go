@@ -115,6 +115,11 @@ func verified(ctx context.Context, cfg config.Config, found binding.JournalState
 		if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.JournalIntact); c != nil && c.Status == binding.False {
 			v.Damaged(c.Message)
 		}
+		for _, part := range d.Unanswered {
+			if part.Part == binding.PartJournal && found.Segments == 0 && v.Intact {
+				v.Damaged(part.Why())
+			}
+		}
 	}
 	return v
 }

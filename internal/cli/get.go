@@ -148,6 +148,9 @@ func (o *getOptions) ask(ctx context.Context, daemon *client.Client, check func(
 		return view, err
 	}
 	view = report.BindingView{Problems: of.Problems, All: len(statuses)}
+	if journalDamaged(of) != nil && !o.output.json() && o.output.value != outputYAML {
+		view.Problems = withoutJournal(view.Problems) // It was said above.
+	}
 	view.Statuses = slices.DeleteFunc(statuses, o.leavesOut)
 	switch {
 	case o.sortBy != "":
@@ -205,7 +208,6 @@ func (o *getOptions) write(view report.BindingView) error {
 	if o.output.value == outputName {
 		return o.writeNames(view.Statuses)
 	}
-	view.Problems = withoutJournal(view.Problems)
 	return report.Bindings(o.streams.Out, view, o.style())
 }
 
@@ -237,10 +239,19 @@ func reportConfiguration(w io.Writer, d client.Daemon, l *report.Language) (err 
 	if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.ConfigurationCurrent); c != nil && c.Status != binding.True {
 		_, err = fmt.Fprintf(w, "%s\n", report.Harmless(l.Text(message.New("daemon.configuration", "why", c.Message))))
 	}
-	if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.JournalIntact); c != nil && c.Status != binding.True {
+	if c := journalDamaged(d); c != nil {
 		_, err = fmt.Fprintf(w, "%s\n", report.Harmless(l.Text(message.New("daemon.journal", "why", c.Message))))
 	}
 	return err
+}
+
+// journalDamaged is the condition that says so of a daemon's journal; nil if it is
+// intact.
+func journalDamaged(d client.Daemon) *binding.Condition {
+	if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.JournalIntact); c != nil && c.Status != binding.True {
+		return c
+	}
+	return nil
 }
 
 // loadConfig reads the configuration; its findings are printed, and one of

@@ -75,7 +75,6 @@ func next(ctx context.Context, daemon *client.Client, after int64) (int64, error
 
 // show writes what is new in a view.
 func (w *watcher) show(view report.BindingView) error {
-	view.Problems = withoutJournal(view.Problems)
 	changed := view
 	changed.Statuses = slices.DeleteFunc(slices.Clone(view.Statuses), func(s binding.Status) bool {
 		return w.rows[idOf(s)] == rowOf(s)

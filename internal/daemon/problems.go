@@ -52,11 +52,13 @@ func (d *Daemon) problems(reporters ...binding.Part) report.Problems {
 	return p.Redacted(d.redactor.Redact)
 }
 
-// readJournal reports whether the journal can be trusted.
+// readJournal reports whether the journal can be trusted, and takes writes.
 func (d *Daemon) readJournal() {
 	answer := binding.PartAnswer{Part: journalPart, Asked: true}
 	if c := d.journalIntact(); c.Status != binding.True {
 		answer.Reason, answer.Message = c.Reason, c.Message
+	} else if err := d.memory.Store.Unwritten(); err != nil {
+		answer.Reason, answer.Message = reasonOf(err), message.Says(err)
 	}
 	d.parts.report(journalPart, d.now(), answer)
 }

@@ -55,6 +55,7 @@ func (r *runner) event(event plan.Event) {
 		}
 	}
 	if event.Kind == plan.SyncDone || event.Kind == plan.SyncFailed {
+		r.readJournal()
 		r.notifier.Poke()
 	}
 	if next := r.o.Engine.Events; next != nil {

@@ -89,6 +89,11 @@ type UnansweredPart struct {
 	Args message.Args `json:"args,omitempty"`
 }
 
+// Why is why it gives none, as data where that is known.
+func (u UnansweredPart) Why() message.Message {
+	return known(message.Message{ID: u.ID, Args: u.Args}, u.Message)
+}
+
 // BrokenFile is an invalid file of the snapshot in force.
 type BrokenFile struct {
 	File string `json:"file"`
@@ -211,7 +216,7 @@ func (p *page) problems(all Problems) {
 	for _, u := range all.Unanswered {
 		p.fold("! ", language.Text(message.New("part-unanswered",
 			"part", message.New("part."+string(u.Part), "name", u.Name), "since", u.Since, "reason", u.Reason,
-			"why", known(message.Message{ID: u.ID, Args: u.Args}, u.Message))))
+			"why", u.Why())))
 	}
 	for _, r := range all.Refused {
 		p.fold("! ", language.Text(message.New("refused-change", "instance", r.Instance, "binding", r.Bindings[0], "more", len(r.Bindings)-1,

@@ -28,10 +28,16 @@ func TestKind8AJournalThatIsTakenAwayTakesNoWrites(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "state.db")
 			s := open(t, path)
 			must(t, s.PutRecord(t.Context(), record("i0", "before")))
+			if err := s.Unwritten(); err != nil {
+				t.Errorf("all is written, and it says %v", err)
+			}
 			files := segments(t, path)
 			take(t, state.JournalFolder(path), files[len(files)-1])
 			if err := s.PutSuspension(t.Context(), suspension("i0", "incident")); err == nil {
 				t.Error("a suspension was accepted")
+			}
+			if s.Unwritten() == nil {
+				t.Error("it does not say that nothing is written")
 			}
 			if held, err := s.Suspensions(t.Context(), "i0"); err != nil || len(held) > 0 {
 				t.Errorf("%v, %v: what was refused counts", held, err)

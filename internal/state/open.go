@@ -41,6 +41,8 @@ type Store struct {
 	// journal: the next Open rebuilds it.
 	behind bool
 	closed bool
+	// unwritten is why the journal took nothing when it was last written to.
+	unwritten error
 
 	// targets are those that were read last, and targetChanges counts what may have
 	// changed them.
@@ -257,7 +259,7 @@ func (s *Store) write(operations ...operation) error {
 	case closed:
 		return errClosed
 	case len(operations) == 0 && j != nil:
-		return j.settle()
+		return s.wrote(j.settle())
 	case len(operations) == 0:
 		return nil
 	case damage != nil:
@@ -267,7 +269,23 @@ func (s *Store) write(operations ...operation) error {
 		s.changed(operations)
 		return nil
 	}
-	return j.append(operations)
+	return s.wrote(j.append(operations))
+}
+
+// wrote remembers what became of the last write to the journal.
+func (s *Store) wrote(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unwritten = err
+	return err
+}
+
+// Unwritten is why the journal took nothing when it was last written to: the disk is
+// full, say, or somebody took the journal away. It is nil while it takes writes.
+func (s *Store) Unwritten() error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.unwritten
 }
 
 // follow makes the table and the index follow an entry of the journal, which

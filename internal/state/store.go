@@ -225,7 +225,7 @@ func (s *Store) Reserve(context.Context) error {
 	case damage != nil:
 		err = ErrDamaged
 	case j != nil:
-		err = j.reserve()
+		err = s.wrote(j.reserve())
 	}
 	if err != nil {
 		return message.NewError("state.reserve-outcome", "err", err)
