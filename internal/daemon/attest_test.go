@@ -55,7 +55,7 @@ func TestAPersonsWordMakesABindingReady(t *testing.T) {
 		word client.Attestation
 		want string
 	}{
-		"again":                {client.Attestation{Binding: "edge", By: "Ada"}, "nothing waits for a person's word: bound as declared, as a person confirmed"},
+		"again":                {client.Attestation{Binding: "edge", By: "Ada"}, "no step is waiting for a confirmation: bound as declared, as a person confirmed"},
 		"a wrong name":         {client.Attestation{Binding: "egde", By: "Ada"}, "no binding is called egde; did you mean edge?"},
 		"another name":         {client.Attestation{Binding: "warehouse-bitbucket", By: "Ada"}, "no binding is called warehouse-bitbucket; `reconciler plan --full` lists all"},
 		"on another instance":  {client.Attestation{Binding: "edge", By: "Ada", Instance: prod}, "no binding is called edge"},
@@ -112,7 +112,7 @@ func TestStepsOfOneNameOnTwoInstancesAreAttestedOneByOne(t *testing.T) {
 	}
 	p.ready("move")
 	p.at(w.commit(map[string]string{"move.yaml": strings.Replace(unbind, edge, prod, 1)}))
-	if said, err := p.attest(client.Attestation{Binding: "move", By: "Ada"}); err == nil || !strings.Contains(err.Error(), "say which with --instance") {
+	if said, err := p.attest(client.Attestation{Binding: "move", By: "Ada"}); err == nil || !strings.Contains(err.Error(), "name one with --instance") {
 		t.Errorf("got %q, %v", said, err)
 	}
 	for name, want := range map[string]string{edge: "is no longer bound to edge-shanghai", prod: "is bound to prod-hangzhou"} {

@@ -26,7 +26,7 @@ func (m *maker) pendingSteps() {
 	}
 }
 
-// Due is when a step that waits for a person since then should be done; zero
+// Due is when a step that has waited for a person since then should be done; zero
 // where there is no deadline, or since is zero.
 func (p Policy) Due(since time.Time) time.Time {
 	if p.PersonDeadline <= 0 || since.IsZero() {

@@ -34,7 +34,7 @@ func TestAPersonsStepSaysSinceWhenAndWhetherItIsOverdue(t *testing.T) {
 		"within the deadline": {noon().Add(-week), nil, noon(), ""},
 		"past it": {
 			noon().Add(-week - time.Second), nil, noon().Add(-time.Second),
-			"web-github: authorize of account waits for a person since 2026-11-15T11:59:59Z and should have been done by 2026-11-22T11:59:59Z",
+			"web-github: authorize of account has waited for a person since 2026-11-15T11:59:59Z and should have been done by 2026-11-22T11:59:59Z",
 		},
 		"past it, with somebody to ask": {
 			noon().Add(-week - time.Second),

@@ -50,7 +50,7 @@ func TestRebindPromisesTheWayBack(t *testing.T) {
 	in := bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) { r.TokenVersion = 2 })()
 	a := plan.Make(in).Actions[0]
 	want := []string{
-		"Check version 3 of the token at the code host; if it says no, nothing changes",
+		"Check version 3 of the token at the code host; if the host rejects it, nothing changes",
 		"Unbind the account, then bind it again",
 		"If the registry refuses it, bind version 2 again, as before, while Vault still has it",
 	}

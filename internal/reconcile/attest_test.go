@@ -125,7 +125,7 @@ func TestTokenWithoutVersionsIsAttestedByItsFingerprint(t *testing.T) {
 	if _, err := r.Plan(t.Context(), d, binding.DepthLive); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Attest(t.Context(), "pay-gitlab", ada()); err == nil || !strings.Contains(err.Error(), "which token is meant is not known") {
+	if _, err := r.Attest(t.Context(), "pay-gitlab", ada()); err == nil || !strings.Contains(err.Error(), "it is not known which token is meant") {
 		t.Fatalf("got %v", err)
 	}
 	synced(t, r, d)
@@ -192,7 +192,7 @@ func TestAttestIsRefused(t *testing.T) {
 		"nobody's word":             {declared: gitlab(), binding: "pay-gitlab", by: " ", want: "who asks"},
 		"a name that writes lines":  {declared: gitlab(), binding: "pay-gitlab", by: "a\nb", want: "printable"},
 		"a name without end":        {declared: gitlab(), binding: "pay-gitlab", by: strings.Repeat("a", 129), want: "128 bytes"},
-		"a suspended binding":       {declared: suspended, binding: "pay-gitlab", by: by, want: "nothing waits for a person's word: suspended until"},
+		"a suspended binding":       {declared: suspended, binding: "pay-gitlab", by: by, want: "no step is waiting for a confirmation: suspended until"},
 		"a secret store in silence": {world: func(w *world) { w.Tokens["acr/gitlab"] = nil }, declared: gitlab(), binding: "pay-gitlab", by: by, want: "secret unavailable"},
 		"a token that the host hates": {
 			world: func(w *world) {

@@ -21,7 +21,7 @@ func sampleChecks() []report.Check {
 		{Group: says("Source"), Name: "revision", Object: says("branch main"), Verdict: binding.UnknownAsked, Reason: report.NotAsked, Message: says("needs: access")},
 		{
 			Group: says("Binding 支付"), Name: "token-valid", Object: says("ci-bot\u202e"), Verdict: binding.UnknownAsked, Reason: "HostFailed",
-			Message: says("gitlab.example.com failed (503)\x1b[31m;\nit will be asked again by itself"), Hint: says("wait\x07"),
+			Message: says("gitlab.example.com failed (503)\x1b[31m;\nit will be asked again automatically"), Hint: says("wait\x07"),
 		},
 	}
 }

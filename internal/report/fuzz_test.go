@@ -106,7 +106,7 @@ func TestMarkdownSaysHowMuchIsLeftOut(t *testing.T) {
 	p := bigPlan("支付", 2000)
 	got := string(render(t, report.FormatMarkdown, report.Document{Plan: &p}, report.Options{}))
 	checkMarkdown(t, got, report.Marker("plan"), p.Digest(), 65536)
-	note := regexp.MustCompile(`\*\*Cut here:\*\* (\d+) of (\d+) lines are left out, because a comment holds 65536 characters`).FindStringSubmatch(got)
+	note := regexp.MustCompile(`\*\*Cut here:\*\* (\d+) of (\d+) lines are left out, because a comment has at most 65536 characters`).FindStringSubmatch(got)
 	if note == nil {
 		t.Fatalf("no note in the last of it:\n%s", got[len(got)-1000:])
 	}

@@ -67,7 +67,7 @@ func golden(t *testing.T, name string, got []byte) {
 
 func findings() []finding.Finding {
 	return []finding.Finding{
-		finding.New("adopt-required", message.Verbatim("payments: GitLab is bound with username \"person\", declared is \"bot\"")).
+		finding.New("adopt-required", message.Verbatim("payments: GitLab is bound with username \"person\", but \"bot\" is declared")).
 			At("payments/gitlab.yaml", 8, 13).In("spec.username"),
 		finding.New("drift", message.Verbatim("支付: the source was changed\x1b[31m by hand")).At("支付.yaml", 3, 0),
 		finding.New("observation-unknown", message.Verbatim("instance prod: the registry did not answer")),

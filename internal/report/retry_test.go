@@ -29,15 +29,15 @@ func TestGetSaysWhatIsTriedAgainAndWhoIsWaitedFor(t *testing.T) {
 			binding.Status{Name: "web", Steps: []message.Message{message.Verbatim("click")}, Pending: []binding.PendingStep{
 				{Since: at.Add(time.Hour), Due: at.Add(3 * time.Hour)}, {Since: at, Due: at.Add(2 * time.Hour)},
 			}},
-			"\n? web waits for a person since 2026-11-25T12:00:00Z, due by 2026-11-25T14:00:00Z:\n   1. click\n",
+			"\n? web has waited for a person since 2026-11-25T12:00:00Z, due by 2026-11-25T14:00:00Z:\n   1. click\n",
 		},
 		"an overdue step": {
 			binding.Status{Name: "web", Steps: []message.Message{message.Verbatim("click")}, Pending: []binding.PendingStep{{Since: at, Due: at.Add(time.Hour), Overdue: true}}},
-			"\n? web waits for a person since 2026-11-25T12:00:00Z, overdue since 2026-11-25T13:00:00Z:\n",
+			"\n? web has waited for a person since 2026-11-25T12:00:00Z, overdue since 2026-11-25T13:00:00Z:\n",
 		},
 		"a step without a deadline": {
 			binding.Status{Name: "web", Steps: []message.Message{message.Verbatim("click")}, Pending: []binding.PendingStep{{Since: at}}},
-			"\n? web waits for a person since 2026-11-25T12:00:00Z:\n",
+			"\n? web has waited for a person since 2026-11-25T12:00:00Z:\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

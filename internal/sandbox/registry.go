@@ -93,7 +93,7 @@ type Registry struct {
 	lastID    int64
 }
 
-// RegistryCall is one line of the journal. It holds no token.
+// RegistryCall is one line of the journal. It contains no token.
 type RegistryCall struct {
 	Time time.Time
 	// Operation is the product's name for the call, for example

@@ -159,7 +159,7 @@ func (c *checker) answer(o Operation, at string, answer Answer) {
 	}
 }
 
-// platforms checks that no word stands for two platforms.
+// platforms checks that no word means two platforms.
 func (c *checker) platforms(p *Profile) {
 	seen := map[string]bool{}
 	for _, platform := range slices.Sorted(maps.Keys(p.Platforms)) {

@@ -109,7 +109,7 @@ func TestARefusedRedirectSaysWhy(t *testing.T) {
 		"another scheme":    {"https://HOST/repo.git/info/refs", "another scheme"},
 		"another host":      {"http://other.example/repo.git/info/refs", "another host or port"},
 		"another port":      {"http://127.0.0.1:1/repo.git/info/refs", "another host or port"},
-		"with credentials":  {"http://me:s3cr3t-canary@HOST/repo.git/info/refs", "it holds credentials"},
+		"with credentials":  {"http://me:s3cr3t-canary@HOST/repo.git/info/refs", "it contains credentials"},
 		"both of them":      {"https://other.example/repo.git/info/refs", "another host or port"},
 		"another file type": {"/login", "not git's smart HTTP protocol"},
 	} {
