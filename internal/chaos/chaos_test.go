@@ -134,9 +134,13 @@ func (w *world) rest(failed func() bool) {
 	w.oracle.converged(w.process.statuses())
 }
 
-// tidy removes the rules that people made beside those declared.
+// tidy removes the rules that people made beside those declared, and the source of an
+// image repository that is declared no more, where that is a step for a person.
 func (w *world) tidy() {
 	for _, t := range w.git.teams {
+		if enterpriseEdition(w.seed) && t.instance == edge && !t.wide {
+			w.instance(t.instance).ConsoleUnlink(t.image(1))
+		}
 		for n := range 2 {
 			for _, rule := range repositoryOf(w.instance(t.instance).Peek(), t.image(n)).Rules {
 				if w.oracle.ledger.theirs[rule.ID] {

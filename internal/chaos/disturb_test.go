@@ -221,7 +221,9 @@ func (w *world) refusal(r *rand.Rand) string {
 	fault := codes[r.IntN(len(codes))]
 	skip := r.IntN(3)
 	name := faultName(fault)
-	fault.Times = 1
+	if fault.Times = 1; fault.EffectAfter > 0 {
+		fault.EffectAfter = time.Duration(1+r.IntN(30)) * time.Second // With reads that lag, within sync.settle.
+	}
 	fault.Match = func(q *http.Request) bool {
 		if asks(q) {
 			return false
