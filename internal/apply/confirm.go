@@ -40,11 +40,13 @@ func (a *Applier) confirm(ctx context.Context, l *ledger, observations []binding
 	return nil
 }
 
-// lookAgain looks at objects of a record that were shown and no longer are.
+// lookAgain looks at objects of a record that were shown and no longer are. That somebody
+// undid a write is concluded only if every look has an answer.
 func (a *Applier) lookAgain(ctx context.Context, r binding.Record, lost []binding.Unseen, observations []binding.Observation) binding.Record {
 	if a.o.Wait == nil {
 		return r // Nobody would answer.
 	}
+	silent := map[binding.Object]bool{}
 	for _, pause := range pauses() {
 		if a.o.Wait(ctx, pause) != nil {
 			return r
@@ -53,7 +55,9 @@ func (a *Applier) lookAgain(ctx context.Context, r binding.Record, lost []bindin
 		still := r.Unseen(again, a.o.Now(), a.o.Settle)
 		lost = slices.DeleteFunc(lost, func(u binding.Unseen) bool {
 			is := func(s binding.Unseen) bool { return s.Object == u.Object }
-			if slices.ContainsFunc(still, is) || !answers(again, r.Platform, u.Object) {
+			answered := answers(again, r.Platform, u.Object)
+			silent[u.Object] = silent[u.Object] || !answered
+			if slices.ContainsFunc(still, is) || !answered {
 				return false
 			}
 			for _, obs := range observations {
@@ -66,7 +70,9 @@ func (a *Applier) lookAgain(ctx context.Context, r binding.Record, lost []bindin
 		}
 	}
 	for _, u := range lost {
-		r = r.Doubted(u.Object)
+		if !silent[u.Object] {
+			r = r.Doubted(u.Object)
+		}
 	}
 	return r
 }

@@ -238,9 +238,9 @@ func lost(seconds int, cut bool) sandbox.Fault {
 }
 
 // TestKind3NothingIsWrittenTwice lets reads lag and go back and forth, answers get
-// lost and effects come late, in any order, while declarations and tokens change.
-// Within sync.settle no rule and no account is written twice, and in the end all
-// is as declared.
+// lost, effects come late and writes be refused, in any order, while declarations and
+// tokens change. Within sync.settle no rule and no account is written twice, and in the
+// end all is as declared.
 func TestKind3NothingIsWrittenTwice(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		l := newLagging(t, gitlab())
@@ -252,7 +252,7 @@ func TestKind3NothingIsWrittenTwice(t *testing.T) {
 			}
 		}
 		for range rapid.IntRange(1, 4).Draw(r, "steps") {
-			switch rapid.SampledFrom([]string{"next", "dockerfile", "rotate", "fewer", "manual", "nothing"}).Draw(r, "change") {
+			switch rapid.SampledFrom([]string{"next", "dockerfile", "rotate", "fewer", "manual", "source", "nothing"}).Draw(r, "change") {
 			case "next":
 				wanted = gitlab(next)
 			case "dockerfile":
@@ -264,8 +264,16 @@ func TestKind3NothingIsWrittenTwice(t *testing.T) {
 				wanted = gitlab(func(d *binding.Declaration) { d.Spec.Repositories[0].Rules = d.Spec.Repositories[0].Rules[:1] })
 			case "manual":
 				wanted = gitlab(func(d *binding.Declaration) { d.Spec.Repositories[0].Trigger = binding.Manual })
+			case "source":
+				wanted = gitlab(func(d *binding.Declaration) { d.Spec.Repositories[0].Source = "pay/web" })
 			}
 			l.desired = desire(wanted)
+			if rapid.IntRange(0, 3).Draw(r, "an answer is no") == 0 {
+				l.registry.Faults.Add(sandbox.Fault{
+					Times: 1, Match: func(r *http.Request) bool { return r.Method != http.MethodGet },
+					Status: http.StatusForbidden, ContentType: "application/json;charset=utf-8", Body: `{"requestId":"1","code":"Forbidden.RAM","message":"no"}`,
+				})
+			}
 			if rapid.Bool().Draw(r, "an answer is lost") {
 				l.registry.Faults.Add(lost(rapid.IntRange(0, 60).Draw(r, "late"), rapid.Bool().Draw(r, "cut")))
 			}
