@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"reconciler/internal/reconcile"
 	"reconciler/internal/report"
 	"reconciler/internal/secrets"
+	"reconciler/internal/status"
 	"reconciler/internal/trace"
 )
 
@@ -204,10 +206,40 @@ func (d *Daemon) Trace(ctx context.Context, version string) (done func(), err er
 }
 
 // Statuses are the present statuses of the bindings of all instances.
-func (d *Daemon) Statuses() []binding.Status { return d.present().engine.Statuses() }
+func (d *Daemon) Statuses() []binding.Status {
+	r := d.present()
+	return slices.AppendSeq(r.engine.Statuses(), r.unsynced())
+}
 
 // EachStatus are Statuses one by one; nobody changes what they point to.
-func (d *Daemon) EachStatus() iter.Seq[binding.Status] { return d.present().engine.EachStatus() }
+func (d *Daemon) EachStatus() iter.Seq[binding.Status] {
+	r := d.present()
+	return func(yield func(binding.Status) bool) {
+		for _, all := range []iter.Seq[binding.Status]{r.engine.EachStatus(), r.unsynced()} {
+			for s := range all {
+				if !yield(s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// unsynced are the declared bindings that no sync has reported on yet. The first
+// sync may take long: its registry may not answer.
+func (r *runner) unsynced() iter.Seq[binding.Status] {
+	return func(yield func(binding.Status) bool) {
+		loaded := r.loaded.Load()
+		if loaded == nil {
+			return
+		}
+		for _, d := range loaded.Desired.Declarations {
+			if i := r.byName[d.Spec.Instance]; i != nil && !i.Known(d.Name) && !yield(status.Unsynced(d)) {
+				return
+			}
+		}
+	}
+}
 
 // Memory is what is remembered of an instance.
 func (d *Daemon) Memory(name string) (client.Memory, error) { return d.present().engine.Memory(name) }

@@ -44,7 +44,7 @@ func (d *Daemon) delivered(v notify.Delivery) {
 func (d *Daemon) facts() notify.Facts {
 	r := d.present()
 	f := notify.Facts{
-		Now: d.now(), Statuses: d.Statuses(), Pending: map[string][]binding.RetryState{},
+		Now: d.now(), Statuses: r.engine.Statuses(), Pending: map[string][]binding.RetryState{},
 		Conditions: map[string][]binding.Condition{"": d.Conditions()},
 		Outages:    d.parts.outages(), Asked: d.parts.asked(), Warnings: r.config.ExpiryWarnings, ReadUpTo: d.notifier.Reported(),
 	}

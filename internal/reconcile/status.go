@@ -46,6 +46,14 @@ func (r *Reconciler) Status(name string) (s binding.Status, ok bool) {
 	return owned(r.shown(s)), ok
 }
 
+// Known says that a sync has ended that knew of a binding.
+func (r *Reconciler) Known(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, known := r.statuses[name]
+	return known
+}
+
 // redactAgain takes secrets out of the statuses that the redactor did not know when
 // they were computed; r.mu is held.
 func (r *Reconciler) redactAgain() {

@@ -58,6 +58,15 @@ func lastKnown(c *binding.Condition, why message.Message) {
 	c.Message = message.New("condition.last-known", "why", why, "at", c.Known)
 }
 
+// Unsynced is the status of a declared binding before the first sync of it has ended.
+func Unsynced(d binding.Declaration) binding.Status {
+	m := message.New("condition.not-synced")
+	return binding.Status{
+		Name: d.Name, File: d.File, Revision: d.Revision, Spec: d.Spec,
+		Conditions: []binding.Condition{condition(binding.Ready, binding.Unclear, ReasonNotAsked, m)},
+	}
+}
+
 // Failed is a status after a sync that failed before it could answer anything: what is
 // known is from before. It keeps s as it is.
 func Failed(s binding.Status, why message.Message, now time.Time) binding.Status {
