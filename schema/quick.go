@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -262,13 +263,21 @@ func newQuickPattern(parts []string, values []quickPath) (quickPattern, error) {
 	if len(values) > 0 {
 		return p, nil
 	}
+	if same, ok := wholePatterns.Load(parts[0]); ok {
+		return same.(quickPattern), nil //nolint:forcetypeassert // nothing else is stored
+	}
 	whole, err := regexp.Compile(parts[0])
 	if err != nil {
 		return p, fmt.Errorf("schema: a pattern: %w", err)
 	}
 	p.whole, p.recent = whole, new([64]atomic.Pointer[string])
+	wholePatterns.Store(parts[0], p)
 	return p, nil
 }
+
+// wholePatterns are those without values, by their text: definitions share most of
+// them, and what matched in one matches in the others.
+var wholePatterns sync.Map
 
 // matches says whether text matches; known is false where that cannot be said.
 func (p quickPattern) matches(text string, around []map[string]any) (matches, known bool) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
@@ -14,20 +15,11 @@ import (
 // CompileQuick makes a plain check of a definition, for example "#GitLab", from
 // the syntax of the embedded CUE.
 func CompileQuick(definition string) (*Quick, error) {
-	files, err := parse()
+	written, err := expressions()
 	if err != nil {
 		return nil, err
 	}
-	c := &quickCompiler{definitions: map[string]ast.Expr{}}
-	for _, file := range files {
-		for _, decl := range file.Decls {
-			if field, ok := decl.(*ast.Field); ok {
-				if name, _, err := ast.LabelName(field.Label); err == nil {
-					c.definitions[name] = field.Value
-				}
-			}
-		}
-	}
+	c := &quickCompiler{definitions: written}
 	expr, ok := c.definitions[definition]
 	if !ok {
 		return nil, fmt.Errorf("schema: no definition %s", definition)
@@ -37,6 +29,25 @@ func CompileQuick(definition string) (*Quick, error) {
 	q.Unknown = c.unknown
 	return q, nil
 }
+
+// expressions are the definitions as they are written. Nobody changes them.
+var expressions = sync.OnceValues(func() (map[string]ast.Expr, error) {
+	files, err := parse()
+	if err != nil {
+		return nil, err
+	}
+	written := map[string]ast.Expr{}
+	for _, file := range files {
+		for _, decl := range file.Decls {
+			if field, ok := decl.(*ast.Field); ok {
+				if name, _, err := ast.LabelName(field.Label); err == nil {
+					written[name] = field.Value
+				}
+			}
+		}
+	}
+	return written, nil
+})
 
 type quickCompiler struct {
 	definitions map[string]ast.Expr

@@ -65,14 +65,18 @@ func (e *Engine) PlanEach(ctx context.Context, loaded []Loaded, depth binding.De
 		return nil, err
 	}
 	all := make([]Planned, len(loaded))
+	var merging sync.WaitGroup
 	for n := range loaded {
-		plans := make([]plan.Plan, len(each))
-		for i := range each {
-			plans[i] = each[i][n].Plan
-			all[n].rounds = append(all[n].rounds, each[i][n])
-		}
-		all[n].Plan = plan.Merge(plans...)
+		merging.Go(func() {
+			plans := make([]plan.Plan, len(each))
+			for i := range each {
+				plans[i] = each[i][n].Plan
+				all[n].rounds = append(all[n].rounds, each[i][n])
+			}
+			all[n].Plan = plan.Merge(plans...)
+		})
 	}
+	merging.Wait()
 	return all, nil
 }
 

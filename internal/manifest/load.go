@@ -139,8 +139,12 @@ func broken(findings []finding.Finding) []string {
 	return slices.Compact(paths)
 }
 
-// without are the declarations that are not in files, which are sorted.
+// without are the declarations that are not in files, which are sorted: a copy,
+// unless all are.
 func without(declarations []binding.Declaration, files []string) []binding.Declaration {
+	if len(files) == 0 {
+		return declarations
+	}
 	return slices.DeleteFunc(slices.Clone(declarations), func(d binding.Declaration) bool {
 		_, found := slices.BinarySearch(files, d.File)
 		return found

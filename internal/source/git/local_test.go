@@ -3,6 +3,7 @@ package git_test
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -156,5 +157,34 @@ func TestMergeBaseIsWhereHeadLeftBase(t *testing.T) {
 	got, err = openLocal(t, shallow).MergeBase(base, head)
 	if f := failure(t, err); got != "" || f.Code != "merge-base" || !strings.Contains(message.English(f.Hint), "shallow") {
 		t.Errorf("too shallow: got %s, %v", got, err)
+	}
+}
+
+func TestLocalDoesNotReadWhatIsTooLarge(t *testing.T) {
+	repo := gittest.New(t)
+	large := make([]byte, 20<<20)
+	repo.Commit("one", map[string][]byte{"a.yaml": []byte("a: b\n"), "large.yaml": large})
+	id := repo.Commit("two", map[string][]byte{"large.yaml": append(large, "one line more"...)})
+	for _, objects := range []string{"loose", "packed"} {
+		if objects == "packed" {
+			repo.Git("repack", "-a", "-d", "-q")
+		}
+		l := openLocal(t, repo.Work)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		snapshot, err := l.Snapshot(t.Context(), id, "")
+		runtime.ReadMemStats(&after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"a.yaml: a: b\n"}, names(snapshot)); diff != "" {
+			t.Errorf("%s: files (-want +got)\n%s", objects, diff)
+		}
+		if len(snapshot.Findings) != 1 || snapshot.Findings[0].Code != "source-file-too-large" {
+			t.Errorf("%s: findings %v", objects, snapshot.Findings)
+		}
+		if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 16<<20 {
+			t.Errorf("%s: %d MiB allocated for a file that is not read", objects, allocated>>20)
+		}
 	}
 }

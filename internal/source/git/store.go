@@ -21,6 +21,7 @@ import (
 
 	"reconciler/internal/boundedio"
 	"reconciler/internal/message"
+	"reconciler/internal/source"
 )
 
 // maxSmall bounds a file of a clone that says how it is laid out.
@@ -76,9 +77,12 @@ func (s *localStore) HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error) {
 	return found, err
 }
 
-// keepOpen keeps some packs open. A pack would be opened for each object, which
-// takes longer than to read it. The process that reads a clone ends soon.
-func keepOpen() filesystem.Options { return filesystem.Options{MaxOpenDescriptors: 16} }
+// localOptions keep some packs open: a pack would be opened for each object, which
+// takes longer than to read it, and the process that reads a clone ends soon. The
+// content of an object that is larger than a file may be is not read with it.
+func localOptions() filesystem.Options {
+	return filesystem.Options{MaxOpenDescriptors: 16, LargeObjectThreshold: source.DefaultLimits().FileBytes}
+}
 
 // openStore opens the store of the repository that dir belongs to, and gives
 // the top of its work tree; empty where it has none.
@@ -96,9 +100,9 @@ func openStore(dir string) (*localStore, string, error) {
 	}
 	objects := cache.NewObjectLRUDefault()
 	fs := newRepositoryFiles(dotgit.NewRepositoryFilesystem(osfs.New(dot), osfs.New(common)))
-	s := &localStore{Storage: filesystem.NewStorageWithOptions(fs, objects, keepOpen()), common: common}
+	s := &localStore{Storage: filesystem.NewStorageWithOptions(fs, objects, localOptions()), common: common}
 	for _, folder := range borrowed(filepath.Join(common, "objects")) {
-		s.borrowed = append(s.borrowed, filesystem.NewObjectStorageWithOptions(dotgit.New(newRepositoryFiles(objectsOnly{osfs.New(folder)})), objects, keepOpen()))
+		s.borrowed = append(s.borrowed, filesystem.NewObjectStorageWithOptions(dotgit.New(newRepositoryFiles(objectsOnly{osfs.New(folder)})), objects, localOptions()))
 	}
 	return s, root, nil
 }

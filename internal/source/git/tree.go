@@ -185,25 +185,17 @@ func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
 	if data, ok := t.read[h]; ok && int64(len(data)) <= limit {
 		return data, file.ID, nil
 	}
-	size, err := t.store.EncodedObjectSize(h)
-	if err != nil {
-		return nil, "", missing(plumbing.BlobObject, h, err)
-	}
-	if size > limit {
-		t.used[h] = held{kind: plumbing.BlobObject, size: size}
-		return nil, "", source.ErrTooLarge
-	}
 	if s, ok := t.store.(*store); ok {
-		found, err := s.get(plumbing.BlobObject, h)
-		if err != nil || found.kind != plumbing.BlobObject {
-			return nil, "", missing(plumbing.BlobObject, h, cmp.Or(err, plumbing.ErrObjectNotFound))
-		}
-		t.used[h] = found
-		return found.content, file.ID, nil
+		data, err := t.fetched(s, h, limit)
+		return data, file.ID, err
 	}
+	// A large one is not in memory before its content is read (see localOptions).
 	obj, err := t.store.EncodedObject(plumbing.BlobObject, h)
 	if err != nil {
 		return nil, "", missing(plumbing.BlobObject, h, err)
+	}
+	if obj.Size() > limit {
+		return nil, "", source.ErrTooLarge
 	}
 	data, err := contentOf(obj)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -213,4 +205,22 @@ func (t *tree) Read(file source.Entry, limit int64) ([]byte, string, error) {
 		t.read[h] = data
 	}
 	return data, file.ID, nil
+}
+
+// fetched reads a file of a snapshot that was fetched, and notes that it is used.
+func (t *tree) fetched(s *store, h plumbing.Hash, limit int64) ([]byte, error) {
+	size, err := s.EncodedObjectSize(h)
+	if err != nil {
+		return nil, missing(plumbing.BlobObject, h, err)
+	}
+	if size > limit {
+		t.used[h] = held{kind: plumbing.BlobObject, size: size}
+		return nil, source.ErrTooLarge
+	}
+	found, err := s.get(plumbing.BlobObject, h)
+	if err != nil || found.kind != plumbing.BlobObject {
+		return nil, missing(plumbing.BlobObject, h, cmp.Or(err, plumbing.ErrObjectNotFound))
+	}
+	t.used[h] = found
+	return found.content, nil
 }
