@@ -9,7 +9,9 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/cgi"
@@ -19,7 +21,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/fstest"
 
 	gliderssh "github.com/gliderlabs/ssh"
 	"golang.org/x/crypto/ssh"
@@ -41,11 +45,72 @@ func New(t testing.TB) *Repo {
 	}
 	dir := t.TempDir()
 	r := &Repo{t: t, Bare: filepath.Join(dir, "repo.git"), Work: filepath.Join(dir, "work")}
-	r.run(dir, "init", "--quiet", "--bare", "--initial-branch=main", r.Bare)
-	r.run(dir, "init", "--quiet", "--initial-branch=main", r.Work)
-	r.Git("remote", "add", "origin", r.Bare)
+	of, err := template()
+	if err == nil {
+		err = os.CopyFS(dir, of)
+	}
+	if err == nil {
+		err = os.MkdirAll(filepath.Join(r.Bare, "info"), 0o750)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.addRemote()
 	return r
 }
+
+// addRemote names the bare repository as the working tree's origin.
+func (r *Repo) addRemote() {
+	r.t.Helper()
+	config, err := os.OpenFile(filepath.Join(r.Work, ".git", "config"), os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = fmt.Fprintf(config, "[remote \"origin\"]\n\turl = %q\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n", r.Bare)
+		err = errors.Join(err, config.Close())
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// template has the two empty repositories that each New copies: to copy them is
+// cheaper than to start git four times. Nothing is tidied up in them by itself,
+// because that starts a process after each commit and each push.
+var template = sync.OnceValues(func() (fs.FS, error) {
+	dir, err := os.MkdirTemp("", "gittest")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // It is in memory then.
+	all := fstest.MapFS{}
+	for name, kind := range map[string]string{"repo.git": "--bare", "work": "--quiet"} {
+		path := filepath.Join(dir, name)
+		cmd := exec.Command("git", "init", "--quiet", kind, "--template=", "--initial-branch=main", path)
+		cmd.Env = environment()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("git init: %w\n%s", err, out)
+		}
+	}
+	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		name, _ := filepath.Rel(dir, path)
+		if err != nil || name == "." {
+			return err
+		}
+		file := &fstest.MapFile{Mode: fs.ModeDir | 0o755}
+		if !entry.IsDir() {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			if entry.Name() == "config" {
+				data = append(data, "[maintenance]\n\tauto = false\n[gc]\n\tauto = 0\n[receive]\n\tautogc = false\n[core]\n\tfsync = none\n"...)
+			}
+			file = &fstest.MapFile{Data: data, Mode: 0o644}
+		}
+		all[filepath.ToSlash(name)] = file
+		return nil
+	})
+	return all, err
+})
 
 // Git runs git in the working tree and returns its trimmed output.
 func (r *Repo) Git(args ...string) string {
@@ -100,6 +165,12 @@ func (r *Repo) Push() {
 // Head is the id of the working tree's commit.
 func (r *Repo) Head() string {
 	r.t.Helper()
+	head, _ := os.ReadFile(filepath.Join(r.Work, ".git", "HEAD"))
+	if ref, on := strings.CutPrefix(strings.TrimSpace(string(head)), "ref: "); on {
+		if id, err := os.ReadFile(filepath.Join(r.Work, ".git", filepath.FromSlash(ref))); err == nil {
+			return strings.TrimSpace(string(id)) // That starts no process.
+		}
+	}
 	return r.Git("rev-parse", "HEAD")
 }
 
@@ -121,15 +192,21 @@ func environment() []string {
 	return append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_SYSTEM="+os.DevNull, "GIT_TERMINAL_PROMPT=0")
 }
 
+// programs is the folder of git's own programs.
+var programs = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("git", "--exec-path").Output()
+	return strings.TrimSpace(string(out)), err
+})
+
 // Handler serves the repository as /repo.git by git http-backend.
 func (r *Repo) Handler() http.Handler {
 	r.t.Helper()
-	out, err := exec.CommandContext(r.t.Context(), "git", "--exec-path").Output()
+	path, err := programs()
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return &cgi.Handler{
-		Path: filepath.Join(strings.TrimSpace(string(out)), "git-http-backend"),
+		Path: filepath.Join(path, "git-http-backend"),
 		Env: []string{
 			"GIT_PROJECT_ROOT=" + filepath.Dir(r.Bare), "GIT_HTTP_EXPORT_ALL=1",
 			"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_SYSTEM=" + os.DevNull,
