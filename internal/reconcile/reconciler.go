@@ -340,7 +340,7 @@ func (r *Reconciler) sync(ctx context.Context, desired plan.Desired, depth bindi
 	ctx, span := trace.Start(trace.WithParent(ctx, desired.Trace), "sync", "instance", r.o.Instance.Name, "revision", desired.Revision)
 	failed := "SyncFailed"
 	defer func() { span.End(failed) }()
-	started, before, conditions := r.o.Now(), r.Statuses(), r.Conditions()
+	started, before, conditions := r.o.Now(), r.AppendStatuses(nil), r.Conditions()
 	rounds, err := r.planEach(ctx, desired.Of(r.o.Instance.Name), []plan.Desired{desired}, depth, seen)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -358,7 +358,7 @@ func (r *Reconciler) sync(ctx context.Context, desired plan.Desired, depth bindi
 	}
 	r.emit(plan.Event{
 		Kind: plan.SyncDone, Revision: round.Revision, Plan: &round.Plan, Result: &result,
-		Statuses: r.Statuses(), Before: before, Conditions: r.Conditions(), ConditionsBefore: conditions, Took: r.o.Now().Sub(started),
+		Statuses: r.AppendStatuses(nil), Before: before, Conditions: r.Conditions(), ConditionsBefore: conditions, Took: r.o.Now().Sub(started),
 	})
 	return result, nil
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"strconv"
 	"strings"
 
 	"reconciler/internal/binding"
@@ -12,9 +13,11 @@ import (
 // Key is equal for items that repeat each other: the same
 // happened to the same object, at the same revision.
 func (e EventItem) Key() string {
-	return message.New("list", "items", []string{
-		e.Instance, e.Binding, e.Reason, e.Revision, e.about, message.Message{ID: e.ID, Args: e.Args}.Code(),
-	}).Key()
+	var key []byte
+	for _, part := range []string{e.Instance, e.Binding, e.Reason, e.Revision, e.about, message.Message{ID: e.ID, Args: e.Args}.Code()} {
+		key = strconv.AppendQuote(key, part)
+	}
+	return string(key)
 }
 
 // asked sets the item's message to a person's request. Each is an item of its own
@@ -31,7 +34,9 @@ func (e *EventItem) say(m message.Message) {
 
 // Map returns the item with f applied to every text of its message.
 func (e EventItem) Map(f func(string) string) EventItem {
-	e.say(message.Message{ID: e.ID, Args: e.Args}.Map(f))
+	if m, changed := (message.Message{ID: e.ID, Args: e.Args}).Mapped(f); changed {
+		e.say(m)
+	}
 	e.Message = f(e.Message)
 	return e
 }
@@ -120,7 +125,6 @@ func syncItems(ev plan.Event) (items []EventItem) {
 	}
 	for _, o := range ev.Result.Outcomes {
 		e := EventItem{Instance: ev.Instance, Binding: o.Action.Binding, Type: EventNormal, Revision: ev.Revision}
-		e.say(ofObject(o.Action))
 		switch {
 		case o.State == plan.Pending:
 			e.Reason = "StepsDue"
@@ -131,6 +135,7 @@ func syncItems(ev plan.Event) (items []EventItem) {
 		default:
 			continue
 		}
+		e.say(ofObject(o.Action))
 		items = append(items, e)
 	}
 	return append(items, restoredItems(ev)...)
