@@ -20,6 +20,9 @@ type view struct {
 	outcomes    []plan.Outcome
 	// byObject finds outcomes by their action's object.
 	byObject map[binding.Object]plan.Outcome
+	// tokenChanged says that another token was bound when the conditions were computed
+	// last.
+	tokenChanged bool
 	// warnings are the days before a token's end at which it ends soon.
 	warnings []int
 	// maxAge is how long a last known status stays; 0 is forever.
@@ -91,7 +94,7 @@ func (v view) carry(old []binding.Condition, c binding.Condition) binding.Condit
 	if before == nil || before.Known.IsZero() {
 		return c
 	}
-	if onlyExpiry(c) && !onExpiry(*before) {
+	if onlyExpiry(c) && (!onExpiry(*before) || v.tokenChanged) {
 		c.Known = v.now
 		return c
 	}

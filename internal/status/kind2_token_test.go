@@ -194,3 +194,67 @@ func TestKind2WhatWasKnownOfAnotherTokenIsNotCarried(t *testing.T) {
 		})
 	}
 }
+
+// TestKind2TheExpiryOfTheTokenBeforeIsNotThatOfTheNewOne: a token without a known
+// expiry takes the place of one with an expiry within one round, or by a person's
+// confirmation between two.
+func TestKind2TheExpiryOfTheTokenBeforeIsNotThatOfTheNewOne(t *testing.T) {
+	ends := map[string]time.Time{"had expired": noon().AddDate(0, 0, -1), "was current": noon().AddDate(1, 0, 0), "was about to expire": noon().AddDate(0, 0, 3)}
+	for name, end := range ends {
+		for _, how := range []string{"bound", "confirmed", "bound, in a store without versions"} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				version := 2
+				if how == "bound, in a store without versions" {
+					version = 0
+				}
+				round, result := inForce(noon(), func(in *plan.Input) {
+					in.Records[0].TokenVersion = version
+					state := binding.TokenState{Version: version, Latest: version, Expires: end, ExpiresSource: "host"}
+					if version == 0 {
+						in.Records[0].TokenFingerprint, state.Fingerprint = "a", "a"
+					}
+					in.Observation.Tokens["pay"] = state
+				})
+				before := status.Next(nil, round, result)
+				round, result = inForce(noon().Add(time.Minute), func(in *plan.Input) {
+					if version == 0 {
+						in.Records[0].TokenVersion, in.Records[0].TokenFingerprint = 0, "b"
+						in.Observation.Tokens["pay"] = binding.TokenState{Fingerprint: "b"}
+					}
+				})
+				if how != "confirmed" {
+					result.Outcomes[0].State, result.Outcomes[0].Action.Kind = plan.Done, plan.Rebind
+				}
+				next := status.Next(before, round, result)
+				if c := conditionOf(t, next, binding.TokenFresh); c.Status != binding.Unclear || c.Reason != status.ReasonNoExpiryKnown {
+					t.Errorf("TokenFresh is %s %s", c.Status, c.Reason)
+				}
+				if c := conditionOf(t, next, binding.Ready); c.Status != binding.True {
+					t.Errorf("Ready is %s %s", c.Status, c.Reason)
+				}
+			})
+		}
+	}
+}
+
+// TestKind2AnExpiryThatCannotBeReadMakesNothingReady: a token that had expired, as far
+// as is known last, leaves Ready False.
+func TestKind2AnExpiryThatCannotBeReadMakesNothingReady(t *testing.T) {
+	for name, unreadable := range map[string]string{"it is odd": "soon", "there is none": ""} {
+		t.Run(name, func(t *testing.T) {
+			round, result := inForce(noon(), func(in *plan.Input) {
+				in.Observation.Tokens["pay"] = binding.TokenState{Version: 3, Latest: 3, Expires: noon().AddDate(0, 0, -1), ExpiresSource: "vault"}
+			})
+			before := status.Next(nil, round, result)
+			round, result = inForce(noon().Add(time.Minute), func(in *plan.Input) {
+				in.Observation.Tokens["pay"] = binding.TokenState{Version: 3, Latest: 3, ExpiresUnreadable: unreadable}
+			})
+			next := status.Next(before, round, result)
+			for _, of := range []binding.ConditionType{binding.TokenFresh, binding.Ready} {
+				if c := conditionOf(t, next, of); c.Status != binding.False || c.Reason != status.ReasonExpired+status.SuffixLastKnown || !c.Known.Equal(noon()) {
+					t.Errorf("%s is %s %s, known at %s", of, c.Status, c.Reason, c.Known)
+				}
+			}
+		})
+	}
+}

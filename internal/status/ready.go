@@ -46,7 +46,7 @@ func (v view) notMet(rest []binding.Condition) *binding.Condition {
 		bad := c.Status == binding.False && !v.onlyHeld(c.Type)
 		switch c.Type {
 		case binding.TokenFresh:
-			bad = bad && c.Reason == ReasonExpired // What a newer version waits for, its outcome says.
+			bad = bad && cmp.Or(c.KnownReason, c.Reason) == ReasonExpired // What a newer version waits for, its outcome says.
 		case binding.AwaitingAuthorization:
 			bad = c.Status == binding.True
 		case binding.Suspended, binding.WindowOpen, binding.Contested, binding.Ready:

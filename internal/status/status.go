@@ -79,6 +79,8 @@ func (c computation) declared(d binding.Declaration, record binding.Record, wind
 	if record.Binding != "" && record.Platform == d.Spec.Platform {
 		v.record = &record
 	}
+	account, _ := v.on(binding.AccountObject())
+	v.tokenChanged = account.State == plan.Done || v.record != nil && v.record.TokenVersion != c.before[d.Name].TokenVersion
 	s := binding.Status{
 		Name: d.Name, File: d.File, Revision: d.Revision, Spec: d.Spec, LastSync: v.now,
 		Conditions: v.conditions(c.before[d.Name].Conditions),
