@@ -91,7 +91,8 @@ func (a *Applier) settled(l *ledger, intent *binding.Intent, obs binding.Observa
 // doubtLate takes the token out of an intent whose account was made, or is first seen,
 // after the call. It may be the late effect of the call, or somebody else may have bound
 // the same user with another token. Nothing that the registry shows distinguishes the
-// two, so the account is bound once more.
+// two, so the account is bound once more. So it is if it was made long before the call:
+// our clock and the registry's do not agree, and its time proves nothing.
 func (a *Applier) doubtLate(intent *binding.Intent, account *binding.Account) {
 	if kind := plan.Kind(intent.Action); !intent.Object.IsAccount() || account == nil || kind != plan.Bind && kind != plan.Rebind {
 		return
@@ -100,7 +101,7 @@ func (a *Applier) doubtLate(intent *binding.Intent, account *binding.Account) {
 	if made.IsZero() {
 		made = a.o.Now()
 	}
-	if made.After(intent.Started.Add(a.o.CallTimeout)) {
+	if made.Sub(intent.Started).Abs() > a.o.CallTimeout {
 		intent.After = intent.After.WithoutToken()
 	}
 }

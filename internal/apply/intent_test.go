@@ -157,7 +157,9 @@ func TestKind5OnlyAnAccountOfTheTimeOfTheCallHasItsToken(t *testing.T) {
 		"at an unknown time, seen soon":   {accountIntent(plan.Bind, with, func(i *binding.Intent) { i.Started = noon().Add(-20 * time.Second) }), account("8", "ci"), 3},
 		"at an unknown time, seen later":  {accountIntent(plan.Bind, with, young), account("8", "ci"), 0},
 		"at an unknown time, seen late":   {accountIntent(plan.Bind, with), account("8", "ci"), 0},
-		"our clock was ahead at the call": {accountIntent(plan.Bind, with), made(48 * time.Hour), 3},
+		"our clock was a little ahead":    {accountIntent(plan.Bind, with), made(10*time.Minute + 20*time.Second), 3},
+		"our clock was ahead at the call": {accountIntent(plan.Bind, with), made(48 * time.Hour), 0},
+		"our clock was a minute ahead":    {accountIntent(plan.Rebind, with), made(11 * time.Minute), 0},
 		"adopted":                         {accountIntent(plan.Adopt, with), made(time.Minute), 3},
 	} {
 		store, intent := state.NewMemory(), tt.intent

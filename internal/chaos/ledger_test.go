@@ -130,13 +130,13 @@ func (o *oracle) check(instance string, was, is sandbox.RegistrySnapshot) {
 }
 
 // doubt notes an account whose bind was settled after a crash. If the clock was wrong
-// when it was bound, or it was made after the call, nobody can know that this call made it.
+// when it was bound, or it was made after the call, or before it by the clocks, nobody can know that this call made it.
 func (o *oracle) doubt(e plan.Event) {
 	a := accountOf(o.has[e.Instance], e.Intent.Platform)
 	if !e.Intent.Object.IsAccount() || a == nil {
 		return
 	}
-	late := a.Created.Sub(e.Intent.Started) > observe.DefaultCallTimeout
+	late := a.Created.Sub(e.Intent.Started).Abs() > observe.DefaultCallTimeout
 	o.ledger.doubtful[a.ID] = o.ledger.doubtful[a.ID] || o.ledger.mistimed[a.ID] || late
 }
 
