@@ -83,10 +83,11 @@ func read[T any](t *testing.T, from func(context.Context, string) ([]T, error)) 
 	return all
 }
 
-// apply applies a round.
-func (s *site) apply(ctx context.Context, round *plan.Round) plan.Result {
+// apply applies a round, which must stay as it is.
+func (s *site) apply(ctx context.Context, round *plan.Round) (result plan.Result) {
 	_, applier := s.parts()
-	return applier.Apply(ctx, round)
+	unchanged(round, func() { result = applier.Apply(ctx, round) })
+	return result
 }
 
 // applied makes a round, applies it, and demands that nothing fails.

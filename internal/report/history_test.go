@@ -19,6 +19,7 @@ func TestTheHistoryIsInTheReadersLanguage(t *testing.T) {
 	t.Parallel()
 	const earlier = "applied by an earlier version"
 	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	style := report.Style{Wide: true, Language: reporttest.MadeUp(t)}
 	linked := message.New("confirmed.linked", "object", "pay/api", "source", "pay/api", "platform", "GitLab")
 	for name, entry := range map[string]binding.HistoryEntry{
 		"confirmed":    binding.HistoryEntry{}.Saying(message.New("history.confirmed", "by", message.Foreign("Ada"), "what", message.New("confirmed.and", "first", linked, "next", linked))),
@@ -28,7 +29,6 @@ func TestTheHistoryIsInTheReadersLanguage(t *testing.T) {
 		"a text":       {Message: earlier},
 	} {
 		entry.Time, entry.Action = at, "attest"
-		style := report.Style{Wide: true, Language: reporttest.MadeUp(t)}
 		var history, journal strings.Builder
 		if err := report.HistoryText(&history, report.NewHistory([]binding.HistoryEntry{entry}), style); err != nil {
 			t.Fatal(err)
