@@ -373,10 +373,17 @@ func (r *Reconciler) Apply(ctx context.Context, round *plan.Round) plan.Result {
 
 func (r *Reconciler) apply(ctx context.Context, round *plan.Round) plan.Result {
 	result := r.again(ctx, round)
+	// Whoever lists the statuses of all instances waits for none that computes its own:
+	// a sync alone makes new ones.
+	r.mu.Lock()
+	before := r.statuses
+	r.mu.Unlock()
+	learned := r.o.Redactor.Learned()
+	statuses := r.redacted(status.Next(before, round, result))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.changed = r.changed || result.Count(plan.Done, plan.Failed) > 0
-	r.setStatuses(status.Next(r.statuses, round, result))
+	r.statuses, r.learned = statuses, learned
 	r.credentials = new(status.Credentials(r.credentials, round, result))
 	return result
 }
