@@ -80,7 +80,8 @@ func awaitBindings(ctx context.Context, socket string, want int) error {
 	}
 }
 
-// shownBindings asks the daemon at socket how many bindings it shows.
+// shownBindings asks the daemon at socket of how many bindings it shows what a sync
+// found. It lists the others too, with everything unknown.
 func shownBindings(ctx context.Context, socket string) (int, error) {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
@@ -99,7 +100,15 @@ func shownBindings(ctx context.Context, socket string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var list []json.RawMessage
+	var list []struct {
+		LastSync time.Time `json:"lastSync"`
+	}
 	err = json.Unmarshal(data, &list)
-	return len(list), err
+	synced := 0
+	for _, row := range list {
+		if !row.LastSync.IsZero() {
+			synced++
+		}
+	}
+	return synced, err
 }
