@@ -107,18 +107,19 @@ func same(a, b binding.RetryState) bool {
 	return binding.DigestOf(a) == binding.DigestOf(b)
 }
 
-// RightClock writes again what a clock that was ahead wrote, as it is believed
-// now, so that its time passes from now on. What cannot be written is believed
-// the same way by the next run.
-func (a *Applier) RightClock(ctx context.Context) {
+// RetryStates returns the retry states as they are believed now. What a clock that
+// was ahead wrote is written again, so that its time passes from now on. What cannot
+// be written is believed the same way by the next run.
+func (a *Applier) RetryStates(ctx context.Context) ([]binding.RetryState, error) {
 	a.remembering.Lock()
 	defer a.remembering.Unlock()
-	states, _ := a.o.Store.RetryStates(ctx, a.o.Instance)
-	for _, e := range states {
-		if now := e.AsOf(a.o.Now()); !same(e, now) {
-			_ = a.keepRetryState(ctx, now)
+	states, err := a.o.Store.RetryStates(ctx, a.o.Instance)
+	for i, e := range states {
+		if states[i] = e.AsOf(a.o.Now()); !same(e, states[i]) {
+			_ = a.keepRetryState(ctx, states[i])
 		}
 	}
+	return states, err
 }
 
 // keepRetryStates writes retry states, or that there is nothing to remember, and says

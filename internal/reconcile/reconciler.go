@@ -316,12 +316,8 @@ func (r *Reconciler) remembered(ctx context.Context, into *plan.Round) error {
 // what is suspended, and what is repaired again.
 func (r *Reconciler) people(ctx context.Context, into *plan.Round) error {
 	name, err := r.o.Instance.Name, error(nil)
-	r.applier.RightClock(context.WithoutCancel(ctx))
-	if into.RetryStates, err = r.o.Store.RetryStates(ctx, name); err != nil {
+	if into.RetryStates, err = r.applier.RetryStates(context.WithoutCancel(ctx)); err != nil {
 		return message.NewError("instance.failed", "name", name, "err", err)
-	}
-	for i, e := range into.RetryStates {
-		into.RetryStates[i] = e.AsOf(r.o.Now())
 	}
 	into.Suspensions, err = r.suspensions(context.WithoutCancel(ctx))
 	return err
