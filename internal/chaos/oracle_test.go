@@ -141,6 +141,9 @@ func (o *oracle) declare(d plan.Desired) {
 		if declared := o.declared(t); declared != nil || t.gone {
 			o.valid[t.name] = declared
 		}
+		if key := (account{t.instance, string(t.platform)}); o.declared(t) == nil && accountOf(o.has[t.instance], t.platform) == nil {
+			o.ledger.removed[key] = true // What people unbound is not ours any more.
+		}
 	}
 	o.ledger.declare(d)
 	o.note("snapshot %s: %d declarations, broken %v, rewritten %v", strings.TrimLeft(d.Revision, "0"), len(d.Declarations), d.Broken, d.Rewritten)
