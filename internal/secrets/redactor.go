@@ -33,7 +33,7 @@ type Redactor struct {
 	known map[string]*entry
 	gone  []*entry
 	// index finds the values from minValue on, and words are those that are masked as
-	// words.
+	// words, the longest first.
 	index index
 	words []string
 }
@@ -98,6 +98,7 @@ func (r *Redactor) add(value string) *entry {
 		r.index.change(e.forms, value, 1)
 	case len(value) >= minWord:
 		r.words = append(slices.Clone(r.words), value)
+		slices.SortStableFunc(r.words, func(a, b string) int { return len(b) - len(a) })
 	}
 	if hash := maphash.String(r.seed, value); !r.met[hash] {
 		r.met[hash] = true

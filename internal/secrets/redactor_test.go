@@ -108,6 +108,16 @@ func TestRedactPrefersTheLongerSecret(t *testing.T) {
 	}
 }
 
+func TestRedactPrefersTheLongerOfShortSecrets(t *testing.T) {
+	r := secrets.NewRedactor(nil)
+	for _, value := range []string{"pa$$", "pa$$x", "a$$x"} {
+		r.Register(secrets.New([]byte(value)))
+	}
+	if got := r.Redact("is pa$$x now"); got != "is [secret] now" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestAValueIsForgottenAMinuteAfterTheLastUser(t *testing.T) {
 	now := time.Unix(0, 0)
 	r := secrets.NewRedactor(func() time.Time { return now })
