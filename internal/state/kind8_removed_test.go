@@ -1,8 +1,10 @@
 package state_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"reconciler/internal/state"
@@ -44,5 +46,34 @@ func TestKind8AJournalThatIsTakenAwayTakesNoWrites(t *testing.T) {
 			}
 			_ = s.Close()
 		})
+	}
+}
+
+// TestKind8AFullDiskTakesNoWritesUntilThereIsSpace: that nothing has to be written does
+// not show that something could be.
+func TestKind8AFullDiskTakesNoWritesUntilThereIsSpace(t *testing.T) {
+	t.Parallel()
+	full := false
+	s, err := state.OpenWith(filepath.Join(t.TempDir(), "state.db"), func(step string, size int) (int, error) {
+		if full && (step == "write" || step == "reserve") {
+			return 0, syscall.ENOSPC
+		}
+		return size, nil
+	}, 8<<20, 3)
+	must(t, err)
+	defer func() { must(t, s.Close()) }()
+	must(t, s.PutRecord(t.Context(), record("one", "a")))
+	full = true
+	if err := s.PutRecord(t.Context(), record("one", "b")); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("got %v, want ENOSPC", err)
+	}
+	must(t, s.PutRecord(t.Context(), record("one", "a"))) // It is so already.
+	if err := s.Unwritten(); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("the disk is full, and it says %v", err)
+	}
+	full = false
+	must(t, s.PutRecord(t.Context(), record("one", "a")))
+	if err := s.Unwritten(); err != nil {
+		t.Errorf("there is space again, and it says %v", err)
 	}
 }

@@ -259,7 +259,7 @@ func (s *Store) write(operations ...operation) error {
 	case closed:
 		return errClosed
 	case len(operations) == 0 && j != nil:
-		return s.wrote(j.settle())
+		return s.settle(j)
 	case len(operations) == 0:
 		return nil
 	case damage != nil:
@@ -270,6 +270,16 @@ func (s *Store) write(operations ...operation) error {
 		return nil
 	}
 	return s.wrote(j.append(operations))
+}
+
+// settle makes sure that everything written so far stays. After a write that failed, the
+// journal takes writes again only if there is space for one.
+func (s *Store) settle(j *journal) error {
+	err := j.settle()
+	if err == nil && s.Unwritten() != nil && j.reserve() != nil {
+		return nil
+	}
+	return s.wrote(err)
 }
 
 // wrote remembers what became of the last write to the journal.
