@@ -208,37 +208,51 @@ func (d *Daemon) Trace(ctx context.Context, version string) (done func(), err er
 // Statuses are the present statuses of the bindings of all instances.
 func (d *Daemon) Statuses() []binding.Status {
 	r := d.present()
-	return slices.AppendSeq(r.engine.Statuses(), r.unsynced())
+	synced := func(yield func(binding.Status) bool) { slices.Values(r.engine.Statuses())(yield) }
+	return slices.Collect(r.withUnsynced(synced))
 }
 
 // EachStatus are Statuses one by one; nobody changes what they point to.
 func (d *Daemon) EachStatus() iter.Seq[binding.Status] {
 	r := d.present()
+	return r.withUnsynced(r.engine.EachStatus())
+}
+
+// withUnsynced are the bindings that syncs have reported on, and then the declared ones
+// that none has reported on yet. The first sync may take long, because its registry may
+// not answer, and it may end while the others are listed.
+func (r *runner) withUnsynced(synced iter.Seq[binding.Status]) iter.Seq[binding.Status] {
+	type id struct{ instance, name string }
 	return func(yield func(binding.Status) bool) {
-		for _, all := range []iter.Seq[binding.Status]{r.engine.EachStatus(), r.unsynced()} {
-			for s := range all {
-				if !yield(s) {
-					return
-				}
+		unsynced, listed := r.unsynced(), map[id]bool{}
+		for s := range synced {
+			if len(unsynced) > 0 {
+				listed[id{s.Spec.Instance, s.Name}] = true
+			}
+			if !yield(s) {
+				return
+			}
+		}
+		for _, d := range unsynced {
+			if !listed[id{d.Spec.Instance, d.Name}] && !yield(status.Unsynced(d)) {
+				return
 			}
 		}
 	}
 }
 
-// unsynced are the declared bindings that no sync has reported on yet. The first
-// sync may take long: its registry may not answer.
-func (r *runner) unsynced() iter.Seq[binding.Status] {
-	return func(yield func(binding.Status) bool) {
-		loaded := r.loaded.Load()
-		if loaded == nil {
-			return
-		}
-		for _, d := range loaded.Desired.Declarations {
-			if i := r.byName[d.Spec.Instance]; i != nil && !i.Known(d.Name) && !yield(status.Unsynced(d)) {
-				return
-			}
+// unsynced are the declared bindings that no sync has reported on yet.
+func (r *runner) unsynced() (all []binding.Declaration) {
+	loaded := r.loaded.Load()
+	if loaded == nil {
+		return nil
+	}
+	for _, d := range loaded.Desired.Declarations {
+		if i := r.byName[d.Spec.Instance]; i != nil && !i.Known(d.Name) {
+			all = append(all, d)
 		}
 	}
+	return all
 }
 
 // Memory is what is remembered of an instance.
