@@ -28,7 +28,7 @@ func replaced(open binding.Intent) []binding.Intent {
 }
 
 // reopened is the newest write that was begun before an intent, and has no answer.
-func reopened(intent binding.Intent) (before binding.Intent, any bool) {
+func reopened(intent binding.Intent) (before binding.Intent, is bool) {
 	last := len(intent.Earlier) - 1
 	if last < 0 {
 		return binding.Intent{}, false
@@ -41,8 +41,8 @@ func reopened(intent binding.Intent) (before binding.Intent, any bool) {
 // undone writes that an intent had no effect. What was begun before it, and may have one
 // still, is open again.
 func (l *ledger) undone(ctx context.Context, intent binding.Intent) error {
-	before, any := reopened(intent)
-	if !any {
+	before, is := reopened(intent)
+	if !is {
 		return l.over(ctx, intent)
 	}
 	return l.still(ctx, before)

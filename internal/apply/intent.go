@@ -40,7 +40,7 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observation
 			a.doubtLate(&intent, observations[0].Accounts[intent.Platform].Account)
 			err = l.done(ctx, intent)
 		case undone:
-			if before, any := reopened(intent); any {
+			if before, is := reopened(intent); is {
 				open = append(open, before)
 			}
 			err = l.undone(ctx, intent)

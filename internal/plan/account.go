@@ -266,46 +266,6 @@ func (m *maker) equal(s subject) bool {
 	return true
 }
 
-// tokenUnknown plans a binding when nobody knows which token it was bound
-// with: one rebind settles it, where we may and can make one; otherwise it stays
-// unknown and is reported.
-func (m *maker) tokenUnknown(s subject) bool {
-	anew := s.ours() && !s.recorded()
-	a := Action{Cause: CauseTokenUnknown, Reason: message.New("reason.token-unknown"), Changes: append(unknownChange(s), renameChange(s)...)}
-	if anew {
-		a.Reason = message.New("reason.bound-again-unknown")
-	}
-	settles := (s.d.Spec.DriftPolicy != binding.Report || s.rotatedSince()) && m.canRebind() && !m.settledOften(s, a)
-	switch {
-	case s.observesOnly() && !s.ours():
-		m.remembered(s, false) // Of what is only observed, nothing is claimed.
-		return true
-	case s.observesOnly(), settles && (s.recorded() || m.tokenGood(s)):
-		m.rebind(s, a)
-		return true
-	case anew && m.reportDrift(s, a.Reason):
-		return true
-	}
-	m.find(s.d, "spec.token", finding.New(string(CauseTokenUnknown), message.New("plan.token-unknown", "name", s.d.Name)))
-	m.remembered(s, true)
-	return true
-}
-
-// rotatedSince says that the secret store has a version that was made after our
-// record or, if somebody bound the account again, after that, or that the token is
-// declared to be kept elsewhere since: whichever token is bound, there is something
-// new to apply.
-func (s subject) rotatedSince() bool {
-	switch {
-	case s.recorded():
-		return !s.record.Applied.IsZero() && s.token.Created.After(s.record.Applied)
-	case s.ours() && s.record.TokenKnown():
-		made := s.state.Account.Created
-		return vaultChanged(s) || !made.IsZero() && s.token.Created.After(made)
-	}
-	return false
-}
-
 // settledOften says that the account was bound again so often, because nobody
 // knew its token, that somebody else seems to bind it each time.
 func (m *maker) settledOften(s subject, a Action) bool {
