@@ -260,7 +260,7 @@ func (m *maker) linked(r image) {
 		m.confirm(r, linkChanges(r, r.state.Link), "readRules")
 		return
 	}
-	if r.linkedByUs() {
+	if r.linkedByUs() || m.adoptedLink(r) {
 		m.onImage(r, Action{Kind: Noop, Cause: CauseSettled, Reason: message.New("reason.linked")})
 		return
 	}

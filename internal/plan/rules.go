@@ -161,7 +161,7 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 	p := takeRule
 	switch {
 	case have.ID != "" && have.Same(rule):
-		if r.own == nil || r.own.Made(have.ObservedRule) == nil {
+		if !m.remembers(r, have.ObservedRule) {
 			a.Kind, a.Cause, a.Reason, a.Changes, a.Target.Rule = Adopt, CauseAlreadyThere, message.New("reason.rule-already"), nil, have.ObservedRule
 			m.onRule(r, p, a)
 		}
@@ -193,6 +193,34 @@ func (m *maker) rule(r image, rule binding.BuildRule) {
 	}
 	a.Object = binding.RuleObject(r.name, rule)
 	m.onRule(r, p, m.unlessFlapping(r.subject, r.path+".rules", m.waitsForTag(r.name, a)))
+}
+
+// adopted is an image repository as the record of a removed binding has it, which is
+// declared again and whose account waits to be bound; nil if it has not.
+func (m *maker) adopted(r image) *binding.RecordedImage {
+	if r.record == nil || !r.record.Removed {
+		return nil
+	}
+	return m.recordedImage(r.record, r.name)
+}
+
+// adoptedLink says that such a record has the declared source.
+func (m *maker) adoptedLink(r image) bool {
+	img := m.adopted(r)
+	return img != nil && img.Link != nil && len(linkChanges(r, img.Link)) == 0
+}
+
+// remembers says that the record has a rule already.
+func (m *maker) remembers(r image, have binding.ObservedRule) bool {
+	if r.own != nil {
+		return r.own.Made(have) != nil
+	}
+	img := m.adopted(r)
+	if img == nil {
+		return false
+	}
+	made := img.Made(have)
+	return made != nil && !made.Removed
 }
 
 func (m *maker) onRule(r image, p phase, a Action) {

@@ -1,0 +1,38 @@
+package reconcile_test
+
+import (
+	"testing"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+)
+
+// TestKind9WhatIsAdoptedBeforeTheAccountIsBoundIsAdoptedOnce: a binding is removed and
+// declared again outside of the windows, so its account waits. A person linked its
+// source and made one of its rules meanwhile.
+func TestKind9WhatIsAdoptedBeforeTheAccountIsBoundIsAdoptedOnce(t *testing.T) {
+	w := newWorld()
+	d := gitlab(unbinds)
+	r := windowed(w, plan.Windows{})
+	synced(t, r, desire(d))
+	w.Passes(time.Hour)
+	sync1(t, r, desire())
+	w.Repos["pay/api"].Link = &binding.Link{Platform: binding.GitLab, Source: "pay/api", Trigger: binding.Auto, BuildCache: true}
+	w.Repos["pay/api"].Rules = append(w.Repos["pay/api"].Rules, binding.ObservedRule{ID: "4711", BuildRule: d.Spec.Repositories[0].Rules[0]})
+	w.Passes(time.Hour)
+	w.Passes(10 * time.Hour)
+	r = windowed(w, nightly(t)) // It is closed.
+	adopted := 0
+	for range 3 {
+		for _, o := range sync1(t, r, desire(d)).Outcomes {
+			if o.Action.Kind == plan.Adopt && o.State == plan.Done {
+				adopted++
+			}
+		}
+		w.Passes(time.Minute)
+	}
+	if adopted != 1 { // The rule. The source is the one that we had linked before.
+		t.Errorf("adopted %d times", adopted)
+	}
+}
