@@ -47,7 +47,7 @@ type IntentStore interface {
 // state for each.
 type RetryStateStore interface {
 	RetryStates(ctx context.Context, instance string) ([]binding.RetryState, error)
-	// PutRetryState keeps states, all or none.
+	// PutRetryState keeps states. After an error some of them may be kept.
 	PutRetryState(ctx context.Context, states ...binding.RetryState) error
 	DeleteRetryState(ctx context.Context, state binding.RetryState) error
 }

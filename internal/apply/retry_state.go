@@ -123,7 +123,7 @@ func (a *Applier) RetryStates(ctx context.Context) ([]binding.RetryState, error)
 }
 
 // keepRetryStates writes retry states, or that there is nothing to remember, and says
-// for each whether that failed. Those that are written are so all at once.
+// for each whether that failed. Those to write are one call of the store.
 func (a *Applier) keepRetryStates(ctx context.Context, states []binding.RetryState) map[string]error {
 	written := map[string]error{}
 	var put []binding.RetryState

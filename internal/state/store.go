@@ -42,14 +42,22 @@ func (s *Store) RetryStates(_ context.Context, instance string) ([]binding.Retry
 	return list[binding.RetryState](s, bucketRetryStates, instance)
 }
 
-// PutRetryState keeps retry states, all or none, and replaces the earlier ones of the
-// same bindings.
+// statesAtOnce is how many retry states are one entry of the journal at most.
+const statesAtOnce = 500
+
+// PutRetryState keeps retry states, and replaces the earlier ones of the same bindings.
+// After an error some of them may be kept.
 func (s *Store) PutRetryState(_ context.Context, states ...binding.RetryState) error {
-	all := make([]placed, len(states))
-	for i, state := range states {
-		all[i] = placed{state.Instance, state.Binding, state}
+	for some := range slices.Chunk(states, statesAtOnce) {
+		all := make([]placed, len(some))
+		for i, state := range some {
+			all[i] = placed{state.Instance, state.Binding, state}
+		}
+		if err := s.putAll(bucketRetryStates, all); err != nil {
+			return err
+		}
 	}
-	return s.putAll(bucketRetryStates, all)
+	return nil
 }
 
 // DeleteRetryState forgets the state of the same binding; one that is not there is

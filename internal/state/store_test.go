@@ -384,3 +384,19 @@ func TestSecretTargetsAreThoseOfAllInstances(t *testing.T) {
 		}
 	}
 }
+
+// TestAsManyRetryStatesAsThereAreFitTheJournal: the states of all bindings of a large
+// instance, which fail at once, are more than one entry of the journal may have.
+func TestAsManyRetryStatesAsThereAreFitTheJournal(t *testing.T) {
+	t.Parallel()
+	s := open(t, filepath.Join(t.TempDir(), "state.db"))
+	defer func() { must(t, s.Close()) }()
+	var states []binding.RetryState
+	for n := range 1200 {
+		states = append(states, binding.RetryState{Instance: "one", Binding: fmt.Sprintf("b%d", n), Failed: &binding.Failed{Times: 1, Tried: strings.Repeat("x", 15<<10)}})
+	}
+	must(t, s.PutRetryState(t.Context(), states...))
+	if kept, err := s.RetryStates(t.Context(), "one"); err != nil || len(kept) != len(states) {
+		t.Errorf("%d states are kept, want %d: %v", len(kept), len(states), err)
+	}
+}
