@@ -384,10 +384,11 @@ func (o *oracle) from(c binding.Condition, l lack) time.Time {
 }
 
 // aged is how much longer a status may stay that is shown as the last known
-// one: status.maxAge, three drift intervals.
+// one: status.maxAge, three drift intervals. By a clock that was set back, it is
+// younger.
 func (o *oracle) aged(c binding.Condition) time.Duration {
 	if !c.LastKnown {
 		return 0
 	}
-	return 3 * o.w.config.Sync.DriftInterval
+	return 3*o.w.config.Sync.DriftInterval + max(0, -time.Duration(o.w.ahead.Load()))
 }
