@@ -37,7 +37,7 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	root := newRoot(streams)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if _, _, unknown := root.Find(args); unknown != nil {
+	if _, _, unknown := root.Find(args); err != nil && unknown != nil {
 		err = unknownCommand(root, args, unknown)
 	}
 	if l := &streams.look.language; l.chosen == nil {

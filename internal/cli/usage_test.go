@@ -58,3 +58,15 @@ func TestAnUnknownCommandIsSaidInTheReadersLanguage(t *testing.T) {
 		}
 	}
 }
+
+// TestHelpIsNoError: whoever asks for help gets it, whatever else stands there.
+func TestHelpIsNoError(t *testing.T) {
+	t.Parallel()
+	for _, use := range []string{"--help", "--help aply", "-h aply", "get --help aply"} {
+		var out, failed bytes.Buffer
+		code := Main(t.Context(), strings.Fields(use), Streams{In: strings.NewReader(""), Out: &out, Err: &failed})
+		if code != 0 || failed.Len() > 0 || !strings.Contains(out.String(), "Usage:") {
+			t.Errorf("%s: code %d, %q", use, code, failed.String())
+		}
+	}
+}
