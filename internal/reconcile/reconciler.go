@@ -342,7 +342,7 @@ func (r *Reconciler) sync(ctx context.Context, desired plan.Desired, depth bindi
 		if ctx.Err() != nil {
 			return plan.Result{}, err // Being stopped is no failure.
 		}
-		r.failed(err)
+		r.failed(err, desired.Of(r.o.Instance.Name))
 		r.emit(plan.Event{Kind: plan.SyncFailed, Revision: desired.Revision, Err: err, Took: r.o.Now().Sub(started)})
 		return plan.Result{}, err
 	}

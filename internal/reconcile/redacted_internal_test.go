@@ -21,7 +21,7 @@ func TestTheErrorOfAFailedSyncIsRedacted(t *testing.T) {
 		{Type: "Ready", Status: binding.True, Reason: "AsDeclared", Message: message.New("condition.as-declared"), Known: time.Now()},
 	}}
 	r.Statuses()
-	r.failed(errors.New("write " + canary + ": no space left"))
+	r.failed(errors.New("write "+canary+": no space left"), nil)
 	shown := ""
 	for _, c := range r.Statuses()[0].Conditions {
 		shown += c.Message.Key()

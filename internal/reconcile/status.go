@@ -145,13 +145,18 @@ func (r *Reconciler) reachedBy(d plan.Desired) {
 	}
 }
 
-// failed notes that a sync failed before it could answer anything.
-func (r *Reconciler) failed(err error) {
+// failed notes that a sync to declarations failed before it could answer anything.
+func (r *Reconciler) failed(err error, declared []binding.Declaration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	statuses := make(map[string]binding.Status, len(r.statuses))
 	for name, s := range r.statuses {
 		statuses[name] = status.Failed(s, message.Says(err), r.o.Now())
+	}
+	for _, d := range declared {
+		if s, known := statuses[d.Name]; known {
+			statuses[d.Name] = status.Unplanned(s, d, message.Says(err), r.o.Now())
+		}
 	}
 	r.setStatuses(statuses)
 }

@@ -20,6 +20,9 @@ type view struct {
 	outcomes    []plan.Outcome
 	// byObject finds outcomes by their action's object.
 	byObject map[binding.Object]plan.Outcome
+	// before is what was declared when the conditions were computed last; nil if they
+	// never were.
+	before *binding.Spec
 	// tokenChanged says that another token was bound when the conditions were computed
 	// last.
 	tokenChanged bool
@@ -82,7 +85,7 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 }
 
 // carry keeps the status known before where there is no answer now, until that
-// is too old.
+// is too old, or something else is declared.
 func (v view) carry(old []binding.Condition, c binding.Condition) binding.Condition {
 	before := binding.FindCondition(old, c.Type)
 	if c.Status != binding.Unclear || c.Reason == ReasonVersionUnknown || c.Reason == ReasonNotVisibleYet {
@@ -92,6 +95,10 @@ func (v view) carry(old []binding.Condition, c binding.Condition) binding.Condit
 		return c
 	}
 	if before == nil || before.Known.IsZero() {
+		return c
+	}
+	if v.redeclared(c.Type) {
+		c.Known = time.Time{} // It was not known of this declaration.
 		return c
 	}
 	if onlyExpiry(c) && (!onExpiry(*before) || v.tokenChanged) {

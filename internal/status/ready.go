@@ -27,6 +27,9 @@ func (v view) ready(rest []binding.Condition) binding.Condition {
 	if fresh.Status == binding.False && fresh.Reason == ReasonNewerVersion {
 		return condition(binding.Ready, binding.False, fresh.Reason, fresh.Message)
 	}
+	if c := v.notApplied(rest); c != nil {
+		return *c
+	}
 	if c := v.unanswered(rest); c != nil {
 		c.Type, c.Status = binding.Ready, binding.Unclear
 		return *c

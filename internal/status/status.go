@@ -79,6 +79,9 @@ func (c computation) declared(d binding.Declaration, record binding.Record, wind
 	if record.Binding != "" && record.Platform == d.Spec.Platform {
 		v.record = &record
 	}
+	if before, known := c.before[d.Name]; known {
+		v.before = &before.Spec
+	}
 	account, _ := v.on(binding.AccountObject())
 	v.tokenChanged = account.State == plan.Done || v.record != nil && v.record.TokenVersion != c.before[d.Name].TokenVersion
 	s := binding.Status{

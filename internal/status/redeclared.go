@@ -1,0 +1,134 @@
+package status
+
+import (
+	"slices"
+	"time"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+	"reconciler/internal/plan"
+)
+
+// redeclared says that what a condition is about is declared in another way than when
+// the conditions before were computed: they are about something else.
+func (v view) redeclared(of binding.ConditionType) bool {
+	switch of {
+	case binding.Bound, binding.Reachable, binding.AccountAllowed:
+		return v.otherAccount()
+	case binding.SecretAvailable, binding.TokenFresh:
+		return v.otherToken()
+	case binding.TokenValid:
+		return v.otherAccount() || v.otherToken()
+	case binding.RepositoriesLinked:
+		return v.otherAccount() || v.otherRepositories(withoutRules)
+	case binding.RulesCurrent:
+		return v.otherAccount() || v.otherRepositories(withRules)
+	case binding.Ready:
+		return v.otherAccount() || v.otherToken() || v.otherRepositories(withRules)
+	default:
+		return false
+	}
+}
+
+func (v view) otherAccount() bool {
+	return v.before != nil && !binding.SameAccount(v.before.Account(), v.declared.Spec.Account())
+}
+
+func (v view) otherToken() bool {
+	return v.before != nil && vaultOf(*v.before) != vaultOf(v.declared.Spec)
+}
+
+func (v view) otherRepositories(of func(binding.Repository) binding.Repository) bool {
+	return v.before != nil && repositoriesOf(*v.before, of) != repositoriesOf(v.declared.Spec, of)
+}
+
+func vaultOf(s binding.Spec) binding.VaultRef {
+	if s.Token == nil {
+		return binding.VaultRef{}
+	}
+	return s.Token.Vault
+}
+
+// repositoriesOf identifies declared image repositories, whatever their order.
+func repositoriesOf(s binding.Spec, of func(binding.Repository) binding.Repository) string {
+	var each []string
+	for _, r := range s.Repositories {
+		each = append(each, binding.DigestOf(of(r)))
+	}
+	slices.Sort(each)
+	return binding.DigestOf(each)
+}
+
+func withRules(r binding.Repository) binding.Repository { return r }
+
+func withoutRules(r binding.Repository) binding.Repository {
+	r.Rules = nil
+	return r
+}
+
+// notApplied says why what is declared in another way than before is not applied: what
+// it needs does not answer. It is nil where nothing is, or that is not known.
+func (v view) notApplied(rest []binding.Condition) *binding.Condition {
+	account, repositories := v.open(rest)
+	switch {
+	case account != nil && (v.otherAccount() || v.otherToken()):
+	case repositories != nil && v.otherRepositories(withRules):
+		account = repositories
+	default:
+		return nil
+	}
+	c := condition(binding.Ready, binding.False, ReasonNotApplied, message.New("condition.change-not-applied", "why", account.Message))
+	return &c
+}
+
+// open is what has no answer now that an account, or image repositories, need to be
+// changed; nil if all has.
+func (v view) open(rest []binding.Condition) (account, repositories *binding.Condition) {
+	for i, c := range rest {
+		switch {
+		case c.Status != binding.Unclear && !c.LastKnown:
+		case c.Type == binding.Bound:
+			account, repositories = &rest[i], &rest[i]
+		case repositories == nil && (c.Type == binding.RepositoriesLinked || c.Type == binding.RulesCurrent):
+			repositories = &rest[i]
+		}
+	}
+	for _, o := range v.outcomes {
+		if o.State != plan.Kept || !unknown(o.Action) {
+			continue
+		}
+		c := condition(binding.Ready, binding.Unclear, v.whyUnknown(o.Action), o.Action.Reason)
+		if o.Action.Object.IsAccount() && account == nil {
+			account = &c
+		} else if repositories == nil {
+			repositories = &c
+		}
+	}
+	return account, repositories
+}
+
+// Unplanned is a status after a sync that failed before it could plan anything, of a
+// binding that may be declared in another way since. It keeps s as it is.
+func Unplanned(s binding.Status, d binding.Declaration, why message.Message, now time.Time) binding.Status {
+	v := view{before: &s.Spec, declared: &d}
+	if !v.redeclared(binding.Ready) {
+		return s
+	}
+	s.Conditions = slices.Clone(s.Conditions)
+	for i, before := range s.Conditions {
+		c := condition(before.Type, binding.Unclear, ReasonNotAsked, why)
+		switch {
+		case before.Type == binding.Ready:
+			c = condition(binding.Ready, binding.False, ReasonNotApplied, message.New("condition.change-not-applied", "why", why))
+			c.Known = now
+		case !v.redeclared(before.Type):
+			continue
+		}
+		c.LastTransitionTime = now
+		if c.Status == before.Status {
+			c.LastTransitionTime = before.LastTransitionTime
+		}
+		s.Conditions[i] = c
+	}
+	return s
+}
