@@ -28,7 +28,8 @@ func (l *ledger) keepFiles(ctx context.Context, declared []binding.Declaration) 
 
 // LastDeclared are records with the deletion policies that were declared last, also
 // where the store had no space for them: a removal does what was declared last,
-// whatever else is unknown. What is declared now is noted. To say Retain protects the platform's binding under any name that it had.
+// whatever else is unknown. What is declared now is noted. Retain protects the
+// platform's binding under any name that it had.
 func (a *Applier) LastDeclared(records []binding.Record, declared []binding.Declaration) []binding.Record {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// This file is the one place that decides whether to believe a time from outside, or from our own
-// past. Clocks are set: ours may have been ahead when something was written, and
+// This file is the one place that decides whether to believe a time from outside, or
+// from our own past. Clocks are set: ours may have been ahead when something was written, and
 // another host's never agrees with ours.
 
 // Past is a moment that is over, as far as it can be believed now. Nothing that

@@ -245,7 +245,7 @@ func reportConfiguration(w io.Writer, d client.Daemon, l *report.Language) (err 
 	return err
 }
 
-// journalDamaged is the condition that says so of a daemon's journal; nil if it is
+// journalDamaged is the condition of a daemon whose journal is damaged; nil if it is
 // intact.
 func journalDamaged(d client.Daemon) *binding.Condition {
 	if c := binding.FindCondition(report.ConditionsOf(d.Conditions), client.JournalIntact); c != nil && c.Status != binding.True {

@@ -43,7 +43,7 @@ func TestADaemonStopsFightingARival(t *testing.T) {
 		p.await(fmt.Sprintf("repair %d", n+1), func() bool { return p.bound("pay") == n+2 })
 	}
 	w.instance(prod).ConsoleUnbind("gitlab")
-	p.await("the flapping is told", contested)
+	p.await("the flapping is reported", contested)
 	for _, series := range []string{
 		`reconciler_binding_condition{binding="pay",condition="Contested",platform="gitlab",registry="prod-hangzhou",status="true"}`,
 		`reconciler_drift_objects{handling="contested",registry="prod-hangzhou"}`,
@@ -60,7 +60,7 @@ func TestADaemonStopsFightingARival(t *testing.T) {
 	p.end()
 
 	p = w.start()
-	p.await("the flapping is told after a restart", contested)
+	p.await("the flapping is reported after a restart", contested)
 	p.syncs(prod, 2)
 	if after := w.writes(prod); len(after) != before {
 		t.Errorf("written while contested: %v", after[before:])

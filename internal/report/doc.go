@@ -54,7 +54,7 @@ func (s Style) paint(c color, text string) string {
 type page struct {
 	style Style
 	text  strings.Builder
-	// begun is the begin of a table's line. It is kept only for its memory.
+	// begun is the start of a table's line. It is kept only to use its memory again.
 	begun []byte
 }
 
