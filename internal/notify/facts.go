@@ -127,7 +127,7 @@ func (f Facts) ofBinding(s binding.Status) []Matter {
 			matters = append(matters, ofCondition(of, c))
 		}
 	}
-	if len(matters) == 0 && ready != nil && ready.Status == binding.False && !explained(ready.Reason) {
+	if len(matters) == 0 && ready != nil && ready.Status == binding.False && !ready.LastKnown && !explained(ready.Reason) {
 		matters = append(matters, ofCondition(of, *ready))
 	}
 	left, days := binding.TokenEnd{At: s.TokenExpires}.Lifetime(f.Now, f.Warnings)
@@ -177,7 +177,7 @@ func reportable(all []binding.Condition, c binding.Condition) bool {
 		return c.Status == binding.True && c.Reason == status.ReasonRepairDoesNotHold
 	case binding.Bound, binding.RepositoriesLinked, binding.RulesCurrent:
 		ready := binding.FindCondition(all, binding.Ready)
-		return c.Status == binding.False && (ready == nil || !explained(ready.Reason))
+		return c.Status == binding.False && (ready == nil || !explained(cmp.Or(ready.KnownReason, ready.Reason)))
 	case binding.SecretAvailable, binding.TokenValid, binding.AccountAllowed, binding.Reachable:
 		return c.Status == binding.False
 	default: // Declared, TokenFresh and the rest have matters of their own, or are no fault.
@@ -241,7 +241,7 @@ func receiverKey(name string) string {
 	return partKey(binding.Part{Kind: binding.PartReceiver, Name: name})
 }
 
-// unknown says that a matter, which is not among the open ones, may be open.
+// unknown says that a matter, which is not among those reported now, may be open.
 func (f Facts) unknown(of Subject) bool {
 	gone := of.Instance != "" && !slices.Contains(f.Instances, of.Instance)
 	synced := slices.Contains(f.Synced, of.Instance)
@@ -271,7 +271,29 @@ func (f Facts) unknown(of Subject) bool {
 		return f.Statuses[i].TokenExpires.IsZero() && f.Statuses[i].Spec.Token != nil
 	}
 	c := binding.FindCondition(f.Statuses[i].Conditions, binding.ConditionType(of.Of))
-	return c != nil && (c.Status == binding.Unclear || c.LastKnown)
+	switch {
+	case c == nil:
+		return false
+	case notDeclared(f.Statuses[i].Conditions):
+		return c.Status == binding.Unclear || c.LastKnown
+	}
+	return c.LastKnown || c.Status != goodStatus(c.Type)
+}
+
+// notDeclared says that a binding is certainly no longer declared: its matters end,
+// whatever was left.
+func notDeclared(conditions []binding.Condition) bool {
+	ready := binding.FindCondition(conditions, binding.Ready)
+	return ready != nil && ready.Reason == status.ReasonNotDeclared
+}
+
+// goodStatus is the status of a condition of a binding that ends its matter: one that
+// something else hides, such as a suspension, is not over.
+func goodStatus(of binding.ConditionType) binding.ConditionStatus {
+	if of == binding.Contested {
+		return binding.False
+	}
+	return binding.True
 }
 
 // unclear says that a condition has no answer now.
