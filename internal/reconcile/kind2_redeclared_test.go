@@ -142,3 +142,41 @@ func TestKind2AChangeIsNotReadyBeforeASyncCanBegin(t *testing.T) {
 		})
 	}
 }
+
+// TestKind2WhatIsDeclaredBackOrSuspendedIsNoUnappliedChange: an answer about what is
+// declared now counts, and a person who suspended the binding knows why it waits.
+func TestKind2WhatIsDeclaredBackOrSuspendedIsNoUnappliedChange(t *testing.T) {
+	other := func(d *binding.Declaration) { d.Spec.Username = "other" }
+	suspended := func(d *binding.Declaration) {
+		other(d)
+		d.Spec.Suspend = &binding.Suspend{Until: binding.DateOf(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)), Reason: "freeze"}
+	}
+	for name, tt := range map[string]struct {
+		down  string
+		edits []func(*binding.Declaration)
+		want  string
+	}{
+		"declared back":                {"metadata", []func(*binding.Declaration){other, func(*binding.Declaration) {}}, ""},
+		"suspended, the registry":      {"capabilities", []func(*binding.Declaration){suspended}, status.ReasonSuspended},
+		"suspended, only accounts":     {"account", []func(*binding.Declaration){suspended}, status.ReasonSuspended},
+		"not suspended, only accounts": {"account", []func(*binding.Declaration){other}, status.ReasonNotApplied},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			r := reconcile.New(w.options())
+			synced(t, r, desire(gitlab()))
+			w.FailOn(tt.down, fault{Before: &binding.Failure{Kind: binding.Transient, Op: message.New("op.vault.read")}})
+			for _, edit := range tt.edits {
+				w.Passes(time.Minute)
+				sync1(t, r, desire(gitlab(edit)))
+			}
+			c, want := conditionOf(t, r, "pay-gitlab", binding.Ready), binding.False
+			if tt.want == "" {
+				tt.want, want = string(binding.Transient), binding.Unclear
+			}
+			if c.Reason != tt.want || c.Status != want {
+				t.Errorf("%s %s: %s", c.Status, c.Reason, text(c.Message))
+			}
+		})
+	}
+}

@@ -69,26 +69,31 @@ func withoutRules(r binding.Repository) binding.Repository {
 // notApplied says why what is declared in another way than before is not applied: what
 // it needs does not answer. It is nil where nothing is, or that is not known.
 func (v view) notApplied(rest []binding.Condition) *binding.Condition {
-	account, repositories := v.open(rest)
+	bound, token, repositories := v.open(rest)
+	var why *binding.Condition
 	switch {
-	case account != nil && (v.otherAccount() || v.otherToken()):
+	case bound != nil && v.otherAccount():
+		why = bound
+	case token != nil && v.otherToken():
+		why = token
 	case repositories != nil && v.otherRepositories(withRules):
-		account = repositories
+		why = repositories
 	default:
 		return nil
 	}
-	c := condition(binding.Ready, binding.False, ReasonNotApplied, message.New("condition.change-not-applied", "why", account.Message))
+	c := condition(binding.Ready, binding.False, ReasonNotApplied, message.New("condition.change-not-applied", "why", why.Message))
 	return &c
 }
 
-// open is what has no answer now that an account, or image repositories, need to be
-// changed; nil if all has.
-func (v view) open(rest []binding.Condition) (account, repositories *binding.Condition) {
+// open is what has no answer now that another account, another token, or other image
+// repositories, need; nil if all has. An account that the registry shows as declared
+// needs nothing.
+func (v view) open(rest []binding.Condition) (bound, token, repositories *binding.Condition) {
 	for i, c := range rest {
 		switch {
 		case c.Status != binding.Unclear && !c.LastKnown:
 		case c.Type == binding.Bound:
-			account, repositories = &rest[i], &rest[i]
+			bound, token, repositories = &rest[i], &rest[i], &rest[i]
 		case repositories == nil && (c.Type == binding.RepositoriesLinked || c.Type == binding.RulesCurrent):
 			repositories = &rest[i]
 		}
@@ -98,13 +103,14 @@ func (v view) open(rest []binding.Condition) (account, repositories *binding.Con
 			continue
 		}
 		c := condition(binding.Ready, binding.Unclear, v.whyUnknown(o.Action), o.Action.Reason)
-		if o.Action.Object.IsAccount() && account == nil {
-			account = &c
-		} else if repositories == nil {
+		switch {
+		case o.Action.Object.IsAccount() && token == nil:
+			token = &c
+		case !o.Action.Object.IsAccount() && repositories == nil:
 			repositories = &c
 		}
 	}
-	return account, repositories
+	return bound, token, repositories
 }
 
 // Unplanned is a status after a sync that failed before it could plan anything, of a
