@@ -275,11 +275,11 @@ func (s *Store) write(operations ...operation) error {
 // settle makes sure that everything written so far stays. After a write that failed, the
 // journal takes writes again only if there is space for one.
 func (s *Store) settle(j *journal) error {
-	err := j.settle()
-	if err == nil && s.Unwritten() != nil && j.reserve() != nil {
-		return nil
+	if err := j.settle(); err != nil || s.Unwritten() == nil {
+		return s.wrote(err)
 	}
-	return s.wrote(err)
+	_ = s.wrote(j.reserve()) // What has to be written is written: only Unwritten reports this.
+	return nil
 }
 
 // wrote remembers what became of the last write to the journal.
