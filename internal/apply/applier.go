@@ -51,11 +51,15 @@ type Applier struct {
 	mu sync.Mutex
 	// unwritten are deletion policies that were declared and could not be written.
 	unwritten map[recordKey]binding.DeletionPolicy
+
+	// undone are the open intents, by their digest, that had no effect, where that could
+	// not be written: what people do later is not their effect.
+	undone map[string]bool
 }
 
 // New makes an Applier.
 func New(o Options) *Applier {
-	return &Applier{o: o, unwritten: map[recordKey]binding.DeletionPolicy{}}
+	return &Applier{o: o, unwritten: map[recordKey]binding.DeletionPolicy{}, undone: map[string]bool{}}
 }
 
 // observe observes what the records name.

@@ -1,7 +1,9 @@
 package apply_test
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,5 +70,78 @@ func TestKind3WhatWasOpenIsOpenAfterAKill(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestKind7AnIntentThatHadNoEffectIsNotAnsweredByWhatPeopleDo: the answer to an unbind
+// was lost, the account stayed, and there was no space to write that. What people did
+// to the object before there was space is not the effect of our call.
+func TestKind7AnIntentThatHadNoEffectIsNotAnsweredByWhatPeopleDo(t *testing.T) {
+	for name, intent := range map[string]binding.Intent{
+		"rebind": accountIntent(plan.Rebind),
+		"unbind": accountIntent(plan.Unbind),
+	} {
+		w := worldtest.New()
+		intent.Instance, intent.Binding, intent.Platform = "prod", "pay", binding.GitLab
+		if err := w.State.PutIntent(t.Context(), intent); err != nil {
+			t.Fatal(err)
+		}
+		applier := apply.New(apply.Options{
+			Instance: "prod", Store: worldtest.Store{World: w}, Now: noon, Settle: 2 * time.Minute, Emit: func(plan.Event) {}, Moved: func() {},
+		})
+		answer := func(obs binding.Observation) ([]binding.Intent, error) {
+			round := &plan.Round{Input: plan.Input{Intents: []binding.Intent{intent}}}
+			err := applier.AnswerIntents(t.Context(), round, obs)
+			return round.Intents, err
+		}
+		w.Fault = func(string) worldtest.Fault { return worldtest.Fault{Before: errors.New("no space left on device")} }
+		if _, err := answer(account("7", "ci")); err == nil {
+			t.Fatalf("%s: it was written on a full disk", name)
+		}
+		w.Fault = nil
+		left, err := answer(none())
+		records, _ := w.State.Records(t.Context(), "prod")
+		if err != nil || len(left) > 0 || len(w.Intents()) > 0 || len(records) > 0 {
+			t.Errorf("%s: it counts as done by us: %v, open %v, stored %v, records %v", name, err, left, w.Intents(), records)
+		}
+	}
+}
+
+// TestKind3EachEarlierWriteIsKeptOnce: the answers to several writes to one rule are lost,
+// one after the other.
+func TestKind3EachEarlierWriteIsKeptOnce(t *testing.T) {
+	d := worldtest.GitLab()
+	s := newSite()
+	s.options = func(o *apply.Options) {
+		o.Settle, o.Retry = 2*time.Minute, apply.Backoff{Base: time.Second, Max: time.Second}
+	}
+	s.applied(t, d)
+	id := s.Repos["pay/api"].Rules[0].ID
+	rule := func(branch string) binding.ObservedRule {
+		r := d.Spec.Repositories[0].Rules[0]
+		r.Branch = branch
+		return binding.ObservedRule{ID: id, BuildRule: r}
+	}
+	object := binding.RuleObject("pay/api", d.Spec.Repositories[0].Rules[0])
+	s.Fault = func(call string) (f worldtest.Fault) {
+		if strings.HasPrefix(call, "change-rule ") {
+			f.Before = errors.New("the connection ended")
+		}
+		return f
+	}
+	for _, branch := range []string{"a", "b", "a", "c", "b"} {
+		s.Now = s.Now.Add(5 * time.Second)
+		a := plan.Action{Binding: d.Name, Platform: binding.GitLab, Object: object, Kind: plan.ChangeRule}
+		a.Target = plan.Target{Declaration: &d, Image: "pay/api", Rule: rule(branch)}
+		s.apply(t.Context(), s.planned(t, []binding.Declaration{d}, a))
+	}
+	var got []string
+	for _, i := range s.Intents() {
+		for _, e := range append(slices.Clone(i.Earlier), i) {
+			got = append(got, e.Rule.Branch)
+		}
+	}
+	if want := []string{"b", "a", "c", "b"}; !slices.Equal(got, want) {
+		t.Errorf("open: %v, want %v", got, want)
 	}
 }

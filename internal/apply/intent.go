@@ -33,7 +33,11 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observation
 	var stay []binding.Intent
 	for open := slices.Clone(of.Intents); len(open) > 0; open = open[1:] {
 		intent := open[0]
+		id := binding.DigestOf(intent)
 		verdict := a.verdict(l, &intent, observations[0], now)
+		if a.undone[id] {
+			verdict = undone
+		}
 		var err error
 		switch verdict {
 		case done:
@@ -43,7 +47,11 @@ func (a *Applier) AnswerIntents(ctx context.Context, of *plan.Round, observation
 			if before, is := reopened(intent); is {
 				open = append(open, before)
 			}
-			err = l.undone(ctx, intent)
+			if err = l.undone(ctx, intent); err != nil {
+				a.undone[id] = true
+			} else {
+				delete(a.undone, id)
+			}
 		default:
 			err = a.answerEarlier(ctx, l, &intent, observations[0])
 			stay = append(stay, intent)
