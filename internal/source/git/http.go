@@ -199,7 +199,7 @@ func (e *statusError) Error() string { return message.English(e.Says()) }
 
 // Says implements message.Sayer.
 func (e *statusError) Says() message.Message {
-	return message.New("git.status", "status", e.status, "text", http.StatusText(e.status))
+	return message.New("git.status", "status", e.status, "text", message.Foreign(http.StatusText(e.status)))
 }
 
 // errNotGit says that the other side does not speak the protocol.
