@@ -340,6 +340,20 @@ func TestAccountBound(t *testing.T) {
 			}),
 			want: []string{"rebind account token:secret/acr/gitlab#token>secret/new#token"}, reason: "kept elsewhere",
 		},
+		"with another version of a token kept elsewhere is rebound": {
+			in: bound(func(d *binding.Declaration, r *binding.Record, _ *plan.Input) {
+				d.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "new", Key: "token"}}
+				r.TokenVersion = 2
+			}),
+			want: []string{"rebind account token:secret/acr/gitlab#token>secret/new#token token version:2>3"}, reason: "kept elsewhere",
+		},
+		"with a token kept in a store without versions is rebound": {
+			in: bound(func(d *binding.Declaration, _ *binding.Record, in *plan.Input) {
+				d.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "kv", Path: "new", Key: "token"}}
+				in.Observation.Tokens["payments-gitlab"] = binding.TokenState{Fingerprint: "b"}
+			}),
+			want: []string{"rebind account token:secret/acr/gitlab#token>kv/new#token"}, reason: "kept elsewhere",
+		},
 		"under another declared name is rebound": {
 			in:   bound(func(d *binding.Declaration, _ *binding.Record, _ *plan.Input) { d.Spec.Username = "new-bot" }),
 			want: []string{"rebind account username:CI-bot>new-bot"}, reason: "the declaration changed",
