@@ -43,7 +43,7 @@ func (r *Reconciler) Attest(ctx context.Context, name string, who binding.Person
 	}
 	ctx = context.WithoutCancel(ctx)
 	now := *r.Last()
-	if err := r.remembered(ctx, &now); err != nil {
+	if err := r.remembered(ctx, &now, nil); err != nil {
 		return message.Message{}, message.NewError("attest.unwritten", "name", name, "err", err)
 	}
 	written, err := r.applier.Attest(ctx, &now, confirmed, who)
@@ -51,7 +51,7 @@ func (r *Reconciler) Attest(ctx context.Context, name string, who binding.Person
 		return message.Message{}, message.Within(name, err)
 	}
 	// What was confirmed is not confirmed twice: the round is made again.
-	if err := errors.Join(r.remembered(ctx, &now), r.people(ctx, &now)); err != nil {
+	if err := errors.Join(r.remembered(ctx, &now, nil), r.people(ctx, &now)); err != nil {
 		return message.Message{}, message.NewError("attest.written", "name", name, "err", err)
 	}
 	r.keep(now)

@@ -167,10 +167,9 @@ func (r *Reconciler) PlanEach(ctx context.Context, desireds []plan.Desired, dept
 func (r *Reconciler) planEach(ctx context.Context, inForce []binding.Declaration, desireds []plan.Desired, depth binding.Depth, seen func()) ([]*plan.Round, error) {
 	name := r.o.Instance.Name
 	basis := plan.Round{Depth: depth, Observed: r.o.Now()}
-	if err := r.remembered(ctx, &basis); err != nil {
+	if err := r.remembered(ctx, &basis, inForce); err != nil {
 		return nil, err
 	}
-	basis.Records = r.applier.LastDeclared(basis.Records, inForce)
 	declared, targets := make([][]binding.Declaration, len(desireds)), make([]binding.SecretTargets, len(desireds))
 	for n, desired := range desireds {
 		declared[n] = desired.Of(name)
@@ -273,7 +272,7 @@ func (r *Reconciler) Current(ctx context.Context) (*plan.Round, error) {
 		return nil, message.NewError("instance.failed", "name", name, "err", ErrUnseen)
 	}
 	now := *last
-	if err := r.remembered(ctx, &now); err != nil {
+	if err := r.remembered(ctx, &now, nil); err != nil {
 		return nil, err
 	}
 	if changed {
@@ -296,13 +295,14 @@ func (r *Reconciler) observe(ctx context.Context, declared []binding.Declaration
 	return r.observer.ObserveEach(ctx, [][]binding.Declaration{declared}, []binding.SecretTargets{targets}, records, depth)[0]
 }
 
-// remembered puts into a round what has to be known before it is observed.
-func (r *Reconciler) remembered(ctx context.Context, into *plan.Round) error {
+// remembered puts into a round what has to be known before it is observed. What is in
+// force now was declared last.
+func (r *Reconciler) remembered(ctx context.Context, into *plan.Round, inForce []binding.Declaration) error {
 	name, err := r.o.Instance.Name, error(nil)
 	if into.Records, err = r.o.Store.Records(ctx, name); err != nil {
 		return message.NewError("instance.failed", "name", name, "err", err)
 	}
-	into.Records = r.applier.LastDeclared(into.Records, nil)
+	into.Records = r.applier.LastDeclared(into.Records, inForce)
 	if into.Intents, err = r.o.Store.Intents(ctx, name); err != nil {
 		return message.NewError("instance.failed", "name", name, "err", err)
 	}
