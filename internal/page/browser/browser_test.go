@@ -46,19 +46,27 @@ type tab struct {
 	t *testing.T
 }
 
+// starts is how often a browser is started until one stays up: now and then Chromium
+// crashes before it shows anything, which says nothing about the page.
+const starts = 4
+
 // open starts a browser of that size.
 func open(t *testing.T, width, height int) *tab {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.WindowSize(width, height))
-	allocated, cancel := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(allocated)
-	t.Cleanup(cancel)
-	tb := &tab{ctx, t}
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatal(err)
+	var failed error
+	for range starts {
+		allocated, cancel := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
+		t.Cleanup(cancel)
+		ctx, cancel := chromedp.NewContext(allocated)
+		t.Cleanup(cancel)
+		if failed = chromedp.Do(ctx); failed == nil {
+			return &tab{ctx, t}
+		}
+		t.Logf("the browser did not start: %v", failed)
 	}
-	return tb
+	t.Fatal(failed)
+	return nil
 }
 
 // another opens one more tab of the same browser.
