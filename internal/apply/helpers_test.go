@@ -86,7 +86,7 @@ func read[T any](t *testing.T, from func(context.Context, string) ([]T, error)) 
 // apply applies a round, which must stay as it is.
 func (s *site) apply(ctx context.Context, round *plan.Round) (result plan.Result) {
 	_, applier := s.parts()
-	unchanged(round, func() { result = applier.Apply(ctx, round) })
+	worldtest.Unchanged(round, func() { result = applier.Apply(ctx, round) })
 	return result
 }
 

@@ -65,7 +65,7 @@ func TestASecondRuleForATagIsShownAtItsImageRepository(t *testing.T) {
 		"and another tag": {[]func(*plan.Input){with("a/a", other, observed("7", "dev"))}, binding.False, status.ReasonForbidden, "7"},
 	} {
 		round, result := inForce(noon(), append([]func(*plan.Input){building("a/a", "b/b")}, tt.change...)...)
-		c := conditionOf(t, status.Next(nil, round, result), binding.RulesCurrent)
+		c := conditionOf(t, statusesAfter(nil, round, result), binding.RulesCurrent)
 		if c.Status != tt.status || c.Reason != tt.reason || tt.id != "" && c.Message.Args.Get("id") != tt.id {
 			t.Errorf("%s: %s %s %+v", name, c.Status, c.Reason, c.Message)
 		}
@@ -87,7 +87,7 @@ func TestASecondRuleWithoutAPlanDiffers(t *testing.T) {
 		}, with("a/a", second))
 		with("a/a", observed("7", "fix"))(&round.Input)
 		change(round, &result)
-		c := conditionOf(t, status.Next(nil, round, result), binding.RulesCurrent)
+		c := conditionOf(t, statusesAfter(nil, round, result), binding.RulesCurrent)
 		if c.Status != binding.False || c.Reason != status.ReasonDiffers || c.Message.Args.Get("id") != "7" {
 			t.Errorf("%s: %s %s %+v", name, c.Status, c.Reason, c.Message)
 		}
@@ -141,7 +141,7 @@ func TestARuleThatWeRemovedIsNoSecondOne(t *testing.T) {
 		round, result := inForce(noon(), building("a/a", "b/b"))
 		with("a/a", have)(&round.Input)
 		tt.of(round, &result)
-		if c := conditionOf(t, status.Next(nil, round, result), binding.RulesCurrent); c.Status != tt.want {
+		if c := conditionOf(t, statusesAfter(nil, round, result), binding.RulesCurrent); c.Status != tt.want {
 			t.Errorf("%s: %s %s", name, c.Status, c.Reason)
 		}
 	}
@@ -154,7 +154,7 @@ func TestAnUnboundAccountIsBoundOnlyIfThatFailed(t *testing.T) {
 		result.Outcomes = []plan.Outcome{{State: state, Action: plan.Action{
 			Binding: "pay", Platform: binding.Codeup, Kind: plan.Unbind, Object: binding.AccountObject(),
 		}}}
-		if c := conditionOf(t, status.Next(nil, round, result), binding.Bound); c.Status != want {
+		if c := conditionOf(t, statusesAfter(nil, round, result), binding.Bound); c.Status != want {
 			t.Errorf("%s: %s %s", state, c.Status, c.Reason)
 		}
 	}
@@ -169,7 +169,7 @@ func TestNoImageRepositoriesAreLinkedWithoutAnAccount(t *testing.T) {
 		want   binding.ConditionStatus
 	}{"none": {none, binding.True}, "one": {building("a/a"), binding.False}} {
 		round, result := inForce(noon(), tt.change, unbound)
-		if c := conditionOf(t, status.Next(nil, round, result), binding.RepositoriesLinked); c.Status != tt.want {
+		if c := conditionOf(t, statusesAfter(nil, round, result), binding.RepositoriesLinked); c.Status != tt.want {
 			t.Errorf("%s: %s %s", name, c.Status, c.Reason)
 		}
 	}
@@ -184,7 +184,7 @@ func TestAnImageRepositoryOfABrokenFileIsNotAsDeclared(t *testing.T) {
 				a.Kind, a.Cause = plan.Noop, cause
 			}
 		}
-		if c := conditionOf(t, status.Next(nil, round, result), binding.RepositoriesLinked); c.Status != want {
+		if c := conditionOf(t, statusesAfter(nil, round, result), binding.RepositoriesLinked); c.Status != want {
 			t.Errorf("%s: %s %s", cause, c.Status, c.Reason)
 		}
 	}
@@ -200,7 +200,7 @@ func TestTheRecordOfTheDeclaredPlatformCounts(t *testing.T) {
 				in.Records[0], in.Records[1] = in.Records[1], in.Records[0]
 			}
 		})
-		statuses := status.Next(nil, round, result)
+		statuses := statusesAfter(nil, round, result)
 		if c := conditionOf(t, statuses, binding.TokenFresh); statuses["pay"].TokenVersion != 3 || c.Reason == status.ReasonNewerVersion {
 			t.Errorf("first %v: version %d, %s", first, statuses["pay"].TokenVersion, c.Reason)
 		}
@@ -215,7 +215,7 @@ func TestASuspensionOfWhatIsNotDeclaredKeepsItsTime(t *testing.T) {
 			in.Declarations = nil
 			in.Suspensions = []binding.Suspension{{Instance: "prod", Binding: "pay", Until: noon().Add(150 * time.Minute), Person: binding.Person{By: "Ada"}}}
 		})
-		before = status.Next(before, round, result)
+		before = statusesAfter(before, round, result)
 		c := binding.FindCondition(before["pay"].Conditions, binding.Suspended)
 		if c == nil && hour == 3 {
 			continue
@@ -247,7 +247,7 @@ func TestVersionsShowWhichTokenIsBoundIfBothSidesHaveThem(t *testing.T) {
 			}
 			in.Observation.Tokens["pay"] = tt.has
 		})
-		c := conditionOf(t, status.Next(nil, round, result), binding.TokenFresh)
+		c := conditionOf(t, statusesAfter(nil, round, result), binding.TokenFresh)
 		pinned, _ := c.Message.Args.Get("pinned").(interface{ IsZero() bool })
 		if c.Message.ID != tt.want || pinned != nil && pinned.IsZero() != (tt.has.Latest <= tt.has.Version) {
 			t.Errorf("%s: %s %s %+v", name, c.Status, c.Reason, c.Message)

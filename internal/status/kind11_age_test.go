@@ -42,7 +42,7 @@ func TestKind11AgeOfWhatIsKnownLast(t *testing.T) {
 			}
 			next := func(before map[string]binding.Status, at time.Time, change ...func(*plan.Input)) map[string]binding.Status {
 				round, result := inForce(at, change...)
-				return status.Next(before, round, result)
+				return statusesAfter(before, round, result)
 			}
 			statuses := next(nil, noon(), known)
 			for _, minutes := range []int{5, 10, 15, 16, 20} {
@@ -83,7 +83,7 @@ func TestKind11AgeOfWhatIsNotMet(t *testing.T) {
 	var statuses map[string]binding.Status
 	for n, change := range [][]func(*plan.Input){{empty}, {empty, silent}, {empty, silent}} {
 		round, result := inForce(noon().Add(time.Duration(n)*time.Minute), change...)
-		statuses = status.Next(statuses, round, plan.Result{Ended: result.Ended})
+		statuses = statusesAfter(statuses, round, plan.Result{Ended: result.Ended})
 		for _, of := range []binding.ConditionType{binding.Bound, binding.RepositoriesLinked, binding.RulesCurrent, binding.Ready} {
 			if c := conditionOf(t, statuses, of); c.Status != binding.False || c.LastKnown != (n > 0) || !c.Known.Equal(noon()) {
 				t.Errorf("round %d: %s is %s %s, last known: %v, known at %s", n, of, c.Status, c.Reason, c.LastKnown, c.Known)
@@ -102,7 +102,7 @@ func TestKind11AgeOfAHostThatNeverAnswered(t *testing.T) {
 			in.Observation.Tokens["pay"] = state
 		}
 		round, result := inForce(noon(), silent)
-		if c := conditionOf(t, status.Next(nil, round, result), binding.Ready); c.Status != binding.Unclear || c.Reason != reason {
+		if c := conditionOf(t, statusesAfter(nil, round, result), binding.Ready); c.Status != binding.Unclear || c.Reason != reason {
 			t.Errorf("%s: Ready is %s %s", reason, c.Status, c.Reason)
 		}
 	}
@@ -112,7 +112,7 @@ func TestKind11AgeOfAHostThatNeverAnswered(t *testing.T) {
 // shown as Unknown all the same, and nothing changes without a limit.
 func TestKind11AgeWithoutARound(t *testing.T) {
 	round, result := inForce(noon())
-	s := status.Next(nil, round, result)["pay"]
+	s := statusesAfter(nil, round, result)["pay"]
 	for age, want := range map[time.Duration]binding.ConditionStatus{0: binding.True, time.Hour: binding.True, time.Hour + 1: binding.Unclear} {
 		shown := status.Aged(s, noon().Add(age), time.Hour)
 		if c := binding.FindCondition(shown.Conditions, binding.Ready); c.Status != want {
@@ -146,7 +146,7 @@ func TestKind11AgeWhileAFileIsBroken(t *testing.T) {
 				}
 			}
 			round, result := inForce(noon(), age, known)
-			statuses := status.Next(nil, round, result)
+			statuses := statusesAfter(nil, round, result)
 			of := []binding.ConditionType{
 				binding.Bound, binding.SecretAvailable, binding.TokenFresh, binding.TokenValid, binding.Reachable,
 				binding.RepositoriesLinked, binding.RulesCurrent,
@@ -158,7 +158,7 @@ func TestKind11AgeWhileAFileIsBroken(t *testing.T) {
 			for _, minutes := range []int{1, 15, 16} {
 				at := noon().Add(time.Duration(minutes) * time.Minute)
 				round, result = inForce(at, age, known, breaks, func(in *plan.Input) { in.Declarations = nil })
-				statuses = status.Next(statuses, round, result)
+				statuses = statusesAfter(statuses, round, result)
 				statuses["pay"] = status.Aged(statuses["pay"], at, maxAge)
 				for _, c := range []binding.ConditionType{binding.Ready, binding.Declared} {
 					if got := conditionOf(t, statuses, c); got.Status != binding.False || got.Reason != status.ReasonFileBroken || got.LastKnown {
@@ -176,7 +176,7 @@ func TestKind11AgeWhileAFileIsBroken(t *testing.T) {
 				}
 			}
 			round, result = inForce(noon().Add(time.Hour), age, known)
-			statuses = status.Next(statuses, round, result)
+			statuses = statusesAfter(statuses, round, result)
 			for _, c := range of {
 				if got := conditionOf(t, statuses, c); got.Status != binding.True || got.LastKnown || got.Reason != before[c].Reason {
 					t.Errorf("repaired, %s is %+v", c, got)
@@ -193,7 +193,7 @@ func TestKind11AgeOfAClockThatWasAhead(t *testing.T) {
 	next := func(changes ...func(*plan.Input)) func(map[string]binding.Status, time.Time) map[string]binding.Status {
 		return func(before map[string]binding.Status, at time.Time) map[string]binding.Status {
 			round, result := inForce(at, append(changes, age)...)
-			return status.Next(before, round, result)
+			return statusesAfter(before, round, result)
 		}
 	}
 	gone := func(in *plan.Input) { in.Declarations = nil }

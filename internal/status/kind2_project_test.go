@@ -77,7 +77,7 @@ func TestKind2WhatCannotBeBuiltIsNotReady(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			round, result := inForce(noon(), tt.change)
-			statuses := status.Next(nil, round, result)
+			statuses := statusesAfter(nil, round, result)
 			for _, of := range []binding.ConditionType{binding.RepositoriesLinked, binding.Ready} {
 				switch c := conditionOf(t, statuses, of); {
 				case tt.reason == "" && c.Status != binding.True, tt.reason != "" && (c.Status != binding.False || c.Reason != tt.reason):
@@ -104,7 +104,7 @@ func TestKind2SilenceDoesNotMakeAProjectReady(t *testing.T) {
 		{project(binding.QuestionProjectExists, binding.UnknownAsked, "HostFailed"), binding.True, status.ReasonAsDeclared},
 	} {
 		round, result := inForce(noon().Add(time.Duration(n)*time.Second), linkedTo(step.state))
-		statuses = status.Next(statuses, round, result)
+		statuses = statusesAfter(statuses, round, result)
 		for _, of := range []binding.ConditionType{binding.RepositoriesLinked, binding.Ready} {
 			if c := conditionOf(t, statuses, of); c.Status != step.want || c.Reason != step.reason {
 				t.Errorf("round %d: %s is %s %s, want %s %s", n, of, c.Status, c.Reason, step.want, step.reason)

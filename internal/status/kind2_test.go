@@ -79,7 +79,7 @@ func TestKind2OnlyWhatIsInForceIsReady(t *testing.T) {
 					o.Err = errors.New("no")
 				}
 				result.Outcomes = []plan.Outcome{o}
-				got := conditionOf(t, status.Next(nil, round, result), binding.Ready)
+				got := conditionOf(t, statusesAfter(nil, round, result), binding.Ready)
 				want := binding.False
 				switch keeps := state == plan.Kept && kind == plan.Noop; {
 				case cause == plan.CauseFlapping:
@@ -183,7 +183,7 @@ func TestKind2EveryWayToHoldAChangeBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			round, result := inForce(noon(), tt.change...)
-			if got := conditionOf(t, status.Next(nil, round, result), binding.Ready); got.Status != tt.want || got.Reason != tt.reason {
+			if got := conditionOf(t, statusesAfter(nil, round, result), binding.Ready); got.Status != tt.want || got.Reason != tt.reason {
 				t.Errorf("Ready is %s %s, want %s %s; plan: %+v", got.Status, got.Reason, tt.want, tt.reason, round.Plan.Actions)
 			}
 		})
@@ -194,7 +194,7 @@ func TestKind2EveryWayToHoldAChangeBack(t *testing.T) {
 func TestKind2WithoutAnOutcomeNothingIsReady(t *testing.T) {
 	round, result := inForce(noon())
 	result.Outcomes = nil
-	if got := conditionOf(t, status.Next(nil, round, result), binding.Ready); got.Status != binding.Unclear {
+	if got := conditionOf(t, statusesAfter(nil, round, result), binding.Ready); got.Status != binding.Unclear {
 		t.Errorf("Ready is %s %s", got.Status, got.Reason)
 	}
 }
@@ -225,7 +225,7 @@ func TestKind2AnAttestationIsKnown(t *testing.T) {
 					result.Outcomes[i].State = plan.Pending
 				}
 			}
-			got := conditionOf(t, status.Next(nil, round, result), binding.Bound)
+			got := conditionOf(t, statusesAfter(nil, round, result), binding.Bound)
 			if got.Status != tt.want {
 				t.Errorf("Bound is %s %s", got.Status, got.Reason)
 			}

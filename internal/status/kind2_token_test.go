@@ -67,7 +67,7 @@ func TestKind2OnlyTheBoundTokenIsFreshAndValid(t *testing.T) {
 				s.Expires, s.ExpiresSource, s.Answers = noon().AddDate(1, 0, 0), "declaration", yes
 			})
 			round, result := inForce(noon(), append([]func(*plan.Input){declaredEnd}, tt.change...)...)
-			next := status.Next(nil, round, result)
+			next := statusesAfter(nil, round, result)
 			for of, want := range map[binding.ConditionType]binding.ConditionStatus{
 				binding.TokenFresh: tt.fresh, binding.TokenValid: tt.valid, binding.Ready: tt.ready,
 			} {
@@ -140,7 +140,7 @@ func TestKind2AStepForAPersonDoesNotSayThatNothingIsBound(t *testing.T) {
 					result.Outcomes[i].Err = errors.New("no")
 				}
 			}
-			next := status.Next(nil, round, result)
+			next := statusesAfter(nil, round, result)
 			for of, want := range map[binding.ConditionType]binding.ConditionStatus{binding.TokenValid: tt.valid, binding.TokenFresh: tt.fresh} {
 				if got := conditionOf(t, next, of); got.Status != want {
 					t.Errorf("%s is %s %s, want %s; plan: %+v", of, got.Status, got.Reason, want, round.Plan.Actions)
@@ -186,9 +186,9 @@ func TestKind2WhatWasKnownOfAnotherTokenIsNotCarried(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			round, result := inForce(noon(), tt.before)
-			before := status.Next(nil, round, result)
+			before := statusesAfter(nil, round, result)
 			round, result = inForce(noon().Add(time.Minute), tt.now)
-			if c := conditionOf(t, status.Next(before, round, result), binding.TokenFresh); c.Status != tt.status || c.Reason != tt.reason {
+			if c := conditionOf(t, statusesAfter(before, round, result), binding.TokenFresh); c.Status != tt.status || c.Reason != tt.reason {
 				t.Errorf("%s %s, want %s %s", c.Status, c.Reason, tt.status, tt.reason)
 			}
 		})
@@ -215,7 +215,7 @@ func TestKind2TheExpiryOfTheTokenBeforeIsNotThatOfTheNewOne(t *testing.T) {
 					}
 					in.Observation.Tokens["pay"] = state
 				})
-				before := status.Next(nil, round, result)
+				before := statusesAfter(nil, round, result)
 				round, result = inForce(noon().Add(time.Minute), func(in *plan.Input) {
 					if version == 0 {
 						in.Records[0].TokenVersion, in.Records[0].TokenFingerprint = 0, "b"
@@ -225,7 +225,7 @@ func TestKind2TheExpiryOfTheTokenBeforeIsNotThatOfTheNewOne(t *testing.T) {
 				if how != "confirmed" {
 					result.Outcomes[0].State, result.Outcomes[0].Action.Kind = plan.Done, plan.Rebind
 				}
-				next := status.Next(before, round, result)
+				next := statusesAfter(before, round, result)
 				if c := conditionOf(t, next, binding.TokenFresh); c.Status != binding.Unclear || c.Reason != status.ReasonNoExpiryKnown {
 					t.Errorf("TokenFresh is %s %s", c.Status, c.Reason)
 				}
@@ -245,11 +245,11 @@ func TestKind2AnExpiryThatCannotBeReadMakesNothingReady(t *testing.T) {
 			round, result := inForce(noon(), func(in *plan.Input) {
 				in.Observation.Tokens["pay"] = binding.TokenState{Version: 3, Latest: 3, Expires: noon().AddDate(0, 0, -1), ExpiresSource: "vault"}
 			})
-			before := status.Next(nil, round, result)
+			before := statusesAfter(nil, round, result)
 			round, result = inForce(noon().Add(time.Minute), func(in *plan.Input) {
 				in.Observation.Tokens["pay"] = binding.TokenState{Version: 3, Latest: 3, ExpiresUnreadable: unreadable}
 			})
-			next := status.Next(before, round, result)
+			next := statusesAfter(before, round, result)
 			for _, of := range []binding.ConditionType{binding.TokenFresh, binding.Ready} {
 				if c := conditionOf(t, next, of); c.Status != binding.False || c.Reason != status.ReasonExpired+status.SuffixLastKnown || !c.Known.Equal(noon()) {
 					t.Errorf("%s is %s %s, known at %s", of, c.Status, c.Reason, c.Known)

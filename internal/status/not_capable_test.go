@@ -6,7 +6,6 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
-	"reconciler/internal/status"
 )
 
 // TestWhatTheRegistryOnceShowedIsNotConfirmedByNobody: a registry that does not serve
@@ -50,7 +49,7 @@ func TestWhatTheRegistryOnceShowedIsNotConfirmedByNobody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			round, result := inForce(noon(), blind, tt.change)
-			next := status.Next(nil, round, result)
+			next := statusesAfter(nil, round, result)
 			for of, want := range map[binding.ConditionType]binding.ConditionStatus{binding.Bound: tt.bound, binding.RepositoriesLinked: tt.linked} {
 				if got := conditionOf(t, next, of); got.Status != want {
 					t.Errorf("%s is %s %s, want %s", of, got.Status, got.Reason, want)
@@ -75,7 +74,7 @@ func TestACreatedRepositoryWhoseSourceNobodyCanReadIsNotLinked(t *testing.T) {
 		made := plan.Action{Instance: d.Spec.Instance, Binding: d.Name, Platform: d.Spec.Platform, Kind: plan.Create, Object: binding.RepositoryObject("pay/api")}
 		made.Target.Unconfirmed = unconfirmed
 		result.Outcomes = append(result.Outcomes, plan.Outcome{Action: made, State: plan.Done})
-		got := conditionOf(t, status.Next(nil, round, result), binding.RepositoriesLinked)
+		got := conditionOf(t, statusesAfter(nil, round, result), binding.RepositoriesLinked)
 		if (got.Status == binding.True) == unconfirmed {
 			t.Errorf("unconfirmed %t: %s %s", unconfirmed, got.Status, got.Reason)
 		}

@@ -43,10 +43,10 @@ func failedBind(at time.Time) (*plan.Round, plan.Result) {
 // and nothing of what they were computed from changes.
 func TestNextIsPure(t *testing.T) {
 	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	before := status.Next(nil, first(failedBind(at)), second(failedBind(at)))
-	kept := status.Next(nil, first(failedBind(at)), second(failedBind(at)))
+	before := statusesAfter(nil, first(failedBind(at)), second(failedBind(at)))
+	kept := statusesAfter(nil, first(failedBind(at)), second(failedBind(at)))
 	round, result := failedBind(at.Add(time.Hour))
-	once, again := status.Next(before, round, result), status.Next(before, round, result)
+	once, again := statusesAfter(before, round, result), statusesAfter(before, round, result)
 	all := cmp.Exporter(func(reflect.Type) bool { return true })
 	if diff := cmp.Diff(once, again, all); diff != "" {
 		t.Errorf("two statuses of one round (-first +second):\n%s", diff)

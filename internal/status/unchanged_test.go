@@ -1,0 +1,19 @@
+package status_test
+
+import (
+	"reconciler/internal/binding"
+	"reconciler/internal/plan"
+	"reconciler/internal/status"
+	"reconciler/internal/worldtest"
+)
+
+// statusesAfter computes the statuses after a round, which must leave the round,
+// its result and the statuses before as they are. All tests of this package that
+// compute statuses use it.
+func statusesAfter(before map[string]binding.Status, round *plan.Round, result plan.Result) (next map[string]binding.Status) {
+	worldtest.Unchanged([]any{before, round, result}, func() {
+		next = status.Next(before, round, result)
+		status.Credentials(nil, round, result)
+	})
+	return next
+}
