@@ -11,30 +11,32 @@ import (
 
 // view is all that is known of one binding when its conditions are computed.
 type view struct {
-	now      time.Time
-	declared *binding.Declaration
-	record   *binding.Record
-	obs      binding.Observation
+	aging
+	redeclaration
+	record *binding.Record
+	obs    binding.Observation
 	// suspensions are the instance's.
 	suspensions []binding.Suspension
 	outcomes    []plan.Outcome
 	// byObject finds outcomes by their action's object.
 	byObject map[binding.Object]plan.Outcome
-	// before is what was declared when the conditions were computed last; nil if they
-	// never were.
-	before *binding.Spec
 	// tokenChanged says that another token was bound when the conditions were computed
 	// last.
 	tokenChanged bool
 	// warnings are the days before a token's end at which it ends soon.
 	warnings []int
-	// maxAge is how long a last known status stays; 0 is forever.
-	maxAge time.Duration
 	// retry is the binding's retry state.
 	retry binding.RetryState
 	// window says whether the instance may be changed; nil where it has no
 	// windows.
 	window *plan.WindowState
+}
+
+// aging says until when what was known last is shown.
+type aging struct {
+	now time.Time
+	// maxAge is how long a last known status stays; 0 is forever.
+	maxAge time.Duration
 }
 
 func condition(t binding.ConditionType, status binding.ConditionStatus, reason string, m message.Message) binding.Condition {
@@ -88,21 +90,33 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 // is too old, or something else is declared.
 func (v view) carry(old []binding.Condition, c binding.Condition) binding.Condition {
 	before := binding.FindCondition(old, c.Type)
-	if c.Status != binding.Unclear || c.Reason == ReasonVersionUnknown || c.Reason == ReasonNotVisibleYet {
+	switch {
+	case known(c) || before == nil || before.Known.IsZero():
+	case v.redeclared(c.Type):
+		c.Known = time.Time{} // It was not known of this declaration.
+		return c
+	case onlyExpiry(c) && (!onExpiry(*before) || v.tokenChanged):
+		c.Known = v.now
+		return c
+	}
+	return v.aging.carry(old, c)
+}
+
+// known says that a condition follows from an answer.
+func known(c binding.Condition) bool {
+	return c.Status != binding.Unclear || c.Reason == ReasonVersionUnknown || c.Reason == ReasonNotVisibleYet
+}
+
+// carry is view.carry for a condition that is about no declaration.
+func (v aging) carry(old []binding.Condition, c binding.Condition) binding.Condition {
+	before := binding.FindCondition(old, c.Type)
+	if known(c) {
 		if !c.LastKnown {
 			c.Known = v.now
 		}
 		return c
 	}
 	if before == nil || before.Known.IsZero() {
-		return c
-	}
-	if v.redeclared(c.Type) {
-		c.Known = time.Time{} // It was not known of this declaration.
-		return c
-	}
-	if onlyExpiry(c) && (!onExpiry(*before) || v.tokenChanged) {
-		c.Known = v.now
 		return c
 	}
 	aged := !c.Known.IsZero() // It follows from another one, and says how old that is.

@@ -33,7 +33,7 @@ func Credentials(before *binding.Condition, round *plan.Round, result plan.Resul
 	case round.Observation.Unknown != nil:
 		c = condition(c.Type, binding.Unclear, round.Observation.Unknown.Reason, round.Observation.Unknown.Message)
 	}
-	c = view{now: result.Ended, maxAge: round.Policy.StatusMaxAge}.carry(old, c)
+	c = aging{result.Ended, round.Policy.StatusMaxAge}.carry(old, c)
 	c.LastTransitionTime = result.Ended
 	return binding.SetCondition(old, c)[0]
 }

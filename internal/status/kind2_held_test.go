@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/status"
 )
@@ -39,7 +40,7 @@ func TestKind2ASuspensionIsNoShortfall(t *testing.T) {
 	} {
 		for who, suspend := range map[string]func(*plan.Input){"a person": byPerson, "the declaration": declared} {
 			t.Run(name+", by "+who, func(t *testing.T) {
-				next := status.Next(nil, first(inForce(noon(), tt.change, suspend)), second(inForce(noon(), tt.change, suspend)))
+				next := statusesAfter(nil, first(inForce(noon(), tt.change, suspend)), second(inForce(noon(), tt.change, suspend)))
 				ready, is := conditionOf(t, next, binding.Ready), conditionOf(t, next, binding.Suspended)
 				if ready.Status != tt.want || is.Status != True {
 					t.Errorf("Ready is %s %s, want %s; Suspended is %s", ready.Status, ready.Reason, tt.want, is.Status)
@@ -64,21 +65,49 @@ func TestKind2WhatNothingDeclaresIsNotReady(t *testing.T) {
 		"the registry does not answer": {func(in *plan.Input) { in.Observation.Unknown = &binding.Unknown{Reason: "Transient"} }, binding.Unclear},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := status.Next(nil, first(inForce(noon())), second(inForce(noon())))
+			before := statusesAfter(nil, first(inForce(noon())), second(inForce(noon())))
 			if c := conditionOf(t, before, binding.Ready); c.Status != binding.True {
 				t.Fatalf("declared, Ready is %s %s", c.Status, c.Reason)
 			}
 			later := noon().Add(time.Hour)
 			round, result := inForce(later, func(in *plan.Input) { in.Declarations = nil }, tt.undeclare)
-			next := status.Next(before, round, result)
+			next := statusesAfter(before, round, result)
 			ready, declared := conditionOf(t, next, binding.Ready), conditionOf(t, next, binding.Declared)
 			if ready.Status != tt.want || !ready.LastTransitionTime.Equal(later) || ready.Reason == status.ReasonAsDeclared {
 				t.Errorf("Ready is %s %s since %s, Declared %s %s", ready.Status, ready.Reason, ready.LastTransitionTime, declared.Status, declared.Reason)
 			}
-			again := status.Next(next, first(inForce(later.Add(time.Hour), func(in *plan.Input) { in.Declarations = nil }, tt.undeclare)), result)
+			again := statusesAfter(next, first(inForce(later.Add(time.Hour), func(in *plan.Input) { in.Declarations = nil }, tt.undeclare)), result)
 			if c := conditionOf(t, again, binding.Declared); !c.LastTransitionTime.Equal(later) {
 				t.Errorf("Declared is False since %s", c.LastTransitionTime)
 			}
 		})
+	}
+}
+
+// TestKind2ARemovalSaysWhenItsWindowOpens, as every other change outside of a window
+// does.
+func TestKind2ARemovalSaysWhenItsWindowOpens(t *testing.T) {
+	nightly, err := plan.ParseSchedule("0 22 * * *")
+	if err != nil {
+		t.Fatal(err)
+	}
+	windows := func(in *plan.Input) {
+		in.Windows.Allow = []plan.Window{{Schedule: nightly, Zone: time.UTC, Length: time.Hour}}
+	}
+	removed := func(in *plan.Input) {
+		in.Declarations, in.Records[0].DeletionPolicy, in.Policy.AllowDeletions = nil, binding.Unbind, true
+	}
+	for name, change := range map[string]func(*plan.Input){
+		"it is no longer declared": removed,
+		"another user is declared": func(in *plan.Input) { in.Declarations[0].Spec.Username = "other" },
+		"a newer version":          func(in *plan.Input) { in.Observation.Tokens["pay"] = binding.TokenState{Version: 4, Latest: 4} },
+	} {
+		before := statusesAfter(nil, first(inForce(noon(), windows)), second(inForce(noon(), windows)))
+		round, result := inForce(noon(), windows, change)
+		ready := conditionOf(t, statusesAfter(before, round, result), binding.Ready)
+		opens, _ := ready.Message.Args.Get("opens").(message.Message)
+		if ready.Reason != status.ReasonOutsideWindow || opens.IsZero() {
+			t.Errorf("%s: Ready is %s %s %v, which does not say when the window opens", name, ready.Status, ready.Reason, ready.Message)
+		}
 	}
 }

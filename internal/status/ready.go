@@ -19,7 +19,7 @@ func (v view) ready(rest []binding.Condition) binding.Condition {
 		return ready
 	}
 	for _, o := range v.outcomes {
-		if reason, m := v.shortfall(o); reason != "" {
+		if reason, m := shortfall(o, v.window); reason != "" {
 			return condition(binding.Ready, shortOf(reason), reason, m)
 		}
 	}
@@ -134,7 +134,7 @@ func shortOf(reason string) binding.ConditionStatus {
 
 // shortfall says why an outcome leaves something to be done; empty if nothing.
 // Only what is named here leaves nothing: whatever else there will be does.
-func (v view) shortfall(o plan.Outcome) (reason string, m message.Message) {
+func shortfall(o plan.Outcome, window *plan.WindowState) (reason string, m message.Message) {
 	ours := o.Action.Kind.Changes() && !o.Action.Kind.ByPerson()
 	switch o.State {
 	case plan.Done:
@@ -163,7 +163,7 @@ func (v view) shortfall(o plan.Outcome) (reason string, m message.Message) {
 	case plan.Pending:
 		return awaits(o)
 	case plan.Deferred:
-		return ReasonOutsideWindow, v.untilWindow(o.Action)
+		return ReasonOutsideWindow, untilWindow(o.Action, window)
 	}
 	return ReasonNotApplied, o.Action.Reason
 }

@@ -9,37 +9,44 @@ import (
 	"reconciler/internal/plan"
 )
 
+// redeclaration is what is declared, and what was when the conditions were computed
+// last; before is nil if they never were.
+type redeclaration struct {
+	before   *binding.Spec
+	declared *binding.Declaration
+}
+
 // redeclared says that what a condition is about is declared in another way than when
 // the conditions before were computed: they are about something else.
-func (v view) redeclared(of binding.ConditionType) bool {
+func (r redeclaration) redeclared(of binding.ConditionType) bool {
 	switch of {
 	case binding.Bound, binding.Reachable, binding.AccountAllowed:
-		return v.otherAccount()
+		return r.otherAccount()
 	case binding.SecretAvailable, binding.TokenFresh:
-		return v.otherToken()
+		return r.otherToken()
 	case binding.TokenValid:
-		return v.otherAccount() || v.otherToken()
+		return r.otherAccount() || r.otherToken()
 	case binding.RepositoriesLinked:
-		return v.otherAccount() || v.otherRepositories(withoutRules)
+		return r.otherAccount() || r.otherRepositories(withoutRules)
 	case binding.RulesCurrent:
-		return v.otherAccount() || v.otherRepositories(withRules)
+		return r.otherAccount() || r.otherRepositories(withRules)
 	case binding.Ready:
-		return v.otherAccount() || v.otherToken() || v.otherRepositories(withRules)
+		return r.otherAccount() || r.otherToken() || r.otherRepositories(withRules)
 	default:
 		return false
 	}
 }
 
-func (v view) otherAccount() bool {
-	return v.before != nil && !binding.SameAccount(v.before.Account(), v.declared.Spec.Account())
+func (r redeclaration) otherAccount() bool {
+	return r.before != nil && !binding.SameAccount(r.before.Account(), r.declared.Spec.Account())
 }
 
-func (v view) otherToken() bool {
-	return v.before != nil && vaultOf(*v.before) != vaultOf(v.declared.Spec)
+func (r redeclaration) otherToken() bool {
+	return r.before != nil && vaultOf(*r.before) != vaultOf(r.declared.Spec)
 }
 
-func (v view) otherRepositories(of func(binding.Repository) binding.Repository) bool {
-	return v.before != nil && repositoriesOf(*v.before, of) != repositoriesOf(v.declared.Spec, of)
+func (r redeclaration) otherRepositories(of func(binding.Repository) binding.Repository) bool {
+	return r.before != nil && repositoriesOf(*r.before, of) != repositoriesOf(r.declared.Spec, of)
 }
 
 func vaultOf(s binding.Spec) binding.VaultRef {
@@ -116,8 +123,8 @@ func (v view) open(rest []binding.Condition) (bound, token, repositories *bindin
 // Unplanned is a status after a sync that failed before it could plan anything, of a
 // binding that may be declared in another way since. It keeps s as it is.
 func Unplanned(s binding.Status, d binding.Declaration, why message.Message, now time.Time) binding.Status {
-	v := view{before: &s.Spec, declared: &d}
-	if !v.redeclared(binding.Ready) {
+	r := redeclaration{before: &s.Spec, declared: &d}
+	if !r.redeclared(binding.Ready) {
 		return s
 	}
 	s.Conditions = slices.Clone(s.Conditions)
@@ -127,7 +134,7 @@ func Unplanned(s binding.Status, d binding.Declaration, why message.Message, now
 		case before.Type == binding.Ready:
 			c = condition(binding.Ready, binding.False, ReasonNotApplied, message.New("condition.change-not-applied", "why", why))
 			c.Known = now
-		case !v.redeclared(before.Type):
+		case !r.redeclared(before.Type):
 			continue
 		}
 		c.LastTransitionTime = now

@@ -12,7 +12,7 @@ import (
 // bound says whether the account is bound as declared, after what was done.
 func (v view) bound() binding.Condition {
 	o, planned := v.on(binding.AccountObject())
-	if reason, m := v.shortfall(o); planned && reason == ReasonNotVisibleYet {
+	if reason, m := shortfall(o, v.window); planned && reason == ReasonNotVisibleYet {
 		return condition(binding.Bound, binding.Unclear, reason, m)
 	}
 	if c, settled := boundByOutcome(o, planned); settled {
@@ -167,7 +167,7 @@ func (v view) byOutcome(object binding.Object, unknown *binding.Unknown) (of ver
 		return verdict{status: binding.True}, true
 	}
 	if kept := o.State == plan.Kept && o.Action.Kind != plan.Forbidden && o.Action.Cause != plan.CauseFileBroken; planned && !kept {
-		if reason, m := v.shortfall(o); reason != "" {
+		if reason, m := shortfall(o, v.window); reason != "" {
 			return verdict{shortOf(reason), reason, message.New("condition.of-object", "object", object, "why", m)}, true
 		}
 	}
@@ -257,7 +257,7 @@ func (v view) another(image string, have binding.ObservedRule) verdict {
 		if o.Action.Cause != plan.CauseDuplicateRule || o.Action.Object.Image != image || o.Action.Target.Rule.ImageTag != have.ImageTag {
 			continue
 		}
-		if reason, m := v.shortfall(o); reason != "" {
+		if reason, m := shortfall(o, v.window); reason != "" {
 			return verdict{binding.False, reason, m}
 		}
 	}

@@ -11,15 +11,14 @@ import (
 // Next computes the statuses after a round, by binding, from those before it, the
 // round and what became of it.
 func Next(before map[string]binding.Status, round *plan.Round, result plan.Result) map[string]binding.Status {
-	c := computation{before, round, result}
+	c := computation{before: before, round: round, result: result}
 	byName := map[string]binding.Record{}
 	records := slices.DeleteFunc(result.Records(round), func(r binding.Record) bool { return r.Removed })
 	for _, record := range records {
 		byName[record.Binding] = record
 	}
-	var window *plan.WindowState
 	if !round.Windows.Always() {
-		window = new(round.Windows.At(result.Ended))
+		c.window = new(round.Windows.At(result.Ended))
 	}
 	next := map[string]binding.Status{}
 	for _, d := range round.Declarations {
@@ -28,7 +27,7 @@ func Next(before map[string]binding.Status, round *plan.Round, result plan.Resul
 				byName[d.Name] = record
 			}
 		}
-		next[d.Name] = c.declared(d, byName[d.Name], window)
+		next[d.Name] = c.declared(d, byName[d.Name])
 	}
 	for name, record := range byName {
 		if _, declared := next[name]; !declared {
@@ -49,6 +48,9 @@ type computation struct {
 	before map[string]binding.Status
 	round  *plan.Round
 	result plan.Result
+	// window says whether the instance may be changed; nil where it has no
+	// windows.
+	window *plan.WindowState
 }
 
 // withPending is a status with what waits for a person, and what is tried again.
@@ -65,13 +67,12 @@ func withPending(s binding.Status, own []plan.Outcome) binding.Status {
 	return s
 }
 
-// declared is the status of a declared binding. The window is nil where the
-// instance has none.
-func (c computation) declared(d binding.Declaration, record binding.Record, window *plan.WindowState) binding.Status {
+// declared is the status of a declared binding.
+func (c computation) declared(d binding.Declaration, record binding.Record) binding.Status {
 	round, result := c.round, c.result
 	v := view{
-		now: result.Ended, declared: &d, obs: round.Observation, suspensions: round.Suspensions, warnings: round.Policy.ExpiryWarnings,
-		maxAge: round.Policy.StatusMaxAge, outcomes: result.Of(d.Name), byObject: map[binding.Object]plan.Outcome{}, window: window,
+		aging: aging{result.Ended, round.Policy.StatusMaxAge}, redeclaration: redeclaration{declared: &d},
+		obs: round.Observation, suspensions: round.Suspensions, warnings: round.Policy.ExpiryWarnings, outcomes: result.Of(d.Name), byObject: map[binding.Object]plan.Outcome{}, window: c.window,
 	}
 	for _, o := range v.outcomes {
 		v.byObject[o.Action.Object], v.retry = o, o.Retry
@@ -101,7 +102,7 @@ func (c computation) declared(d binding.Declaration, record binding.Record, wind
 // should be; nil where nothing is left to be done, or that is not known.
 func (c computation) notRemoved(name string) *binding.Condition {
 	for _, o := range c.result.Of(name) {
-		if reason, m := (view{}).shortfall(o); reason != "" {
+		if reason, m := shortfall(o, c.window); reason != "" {
 			ready := condition(binding.Ready, binding.False, reason, m)
 			ready.Known, ready.LastTransitionTime = c.result.Ended, c.result.Ended
 			return &ready

@@ -29,10 +29,10 @@ func (v view) onlyHeld(t binding.ConditionType) bool {
 }
 
 // untilWindow says until when an action waits.
-func (v view) untilWindow(a plan.Action) message.Message {
+func untilWindow(a plan.Action, window *plan.WindowState) message.Message {
 	var when message.Message
-	if v.window != nil && !v.window.Open {
-		when = v.window.When()
+	if window != nil && !window.Open {
+		when = window.When()
 	}
 	return message.New("condition.outside-window", "action", a.Kind, "object", a.Object, "opens", when, "why", a.Reason)
 }
