@@ -1,6 +1,7 @@
 package status_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -124,6 +125,30 @@ func TestKind11AgeWithoutARound(t *testing.T) {
 	}
 	if c := binding.FindCondition(s.Conditions, binding.Ready); c.Status != binding.True {
 		t.Error("the status that was given changed")
+	}
+}
+
+// TestKind11AgeIsSaidOnce: what is Unknown because of its age is not known last, however
+// often it is shown, and what holds by itself has no age.
+func TestKind11AgeIsSaidOnce(t *testing.T) {
+	round, result := inForce(noon(), answered, func(in *plan.Input) {
+		in.Suspensions = []binding.Suspension{{Instance: "prod", Binding: "pay", Until: noon().AddDate(2, 0, 0)}}
+	})
+	now := noon().AddDate(1, 0, 0)
+	s := status.Next(nil, round, result)["pay"]
+	aged := status.Aged(s, now, time.Hour)
+	for name, got := range map[string]binding.Status{
+		"shown again": status.Aged(aged, now.Add(time.Hour), time.Hour),
+		"failed":      status.Failed(aged, message.New("condition.registry-not-asked"), now),
+	} {
+		if !reflect.DeepEqual(got.Conditions, aged.Conditions) {
+			t.Errorf("%s: %+v, before: %+v", name, got.Conditions, aged.Conditions)
+		}
+	}
+	for _, c := range aged.Conditions {
+		if suspended := c.Type == binding.Suspended; suspended != (c.Status == binding.True) {
+			t.Errorf("a year later: %+v", c)
+		}
 	}
 }
 
