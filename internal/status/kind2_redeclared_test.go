@@ -1,6 +1,7 @@
 package status_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -112,7 +113,11 @@ func TestKind2AnImageRepositoryLessIsAChange(t *testing.T) {
 		in.Declarations[0].Spec.Repositories = in.Declarations[0].Spec.Repositories[:1]
 		in.Observation.Repositories["b/b"] = binding.RepositoryState{Unknown: &binding.Unknown{Reason: "Transient"}}
 	})
-	if c := conditionOf(t, status.Next(before, round, result), binding.Ready); c.Status != binding.False || c.Reason != status.ReasonNotApplied {
+	c := conditionOf(t, status.Next(before, round, result), binding.Ready)
+	if c.Status != binding.False || c.Reason != status.ReasonNotApplied {
 		t.Errorf("Ready is %+v", c)
+	}
+	if why, is := c.Message.Args.Get("why").(message.Message); !is || fmt.Sprint(why.Args.Get("object")) != "b/b" {
+		t.Errorf("it does not name b/b: %+v", c.Message)
 	}
 }

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -97,12 +98,8 @@ func (v view) notApplied(rest []binding.Condition) *binding.Condition {
 // needs nothing.
 func (v view) open(rest []binding.Condition) (bound, token, repositories *binding.Condition) {
 	for i, c := range rest {
-		switch {
-		case c.Status != binding.Unclear && !c.LastKnown:
-		case c.Type == binding.Bound:
-			bound, token, repositories = &rest[i], &rest[i], &rest[i]
-		case repositories == nil && (c.Type == binding.RepositoriesLinked || c.Type == binding.RulesCurrent):
-			repositories = &rest[i]
+		if c.Type == binding.Bound && (c.Status == binding.Unclear || c.LastKnown) {
+			return &rest[i], &rest[i], &rest[i]
 		}
 	}
 	for _, o := range v.outcomes {
@@ -110,14 +107,14 @@ func (v view) open(rest []binding.Condition) (bound, token, repositories *bindin
 			continue
 		}
 		c := condition(binding.Ready, binding.Unclear, v.whyUnknown(o.Action), o.Action.Reason)
-		switch {
-		case o.Action.Object.IsAccount() && token == nil:
-			token = &c
-		case !o.Action.Object.IsAccount() && repositories == nil:
-			repositories = &c
+		if object := o.Action.Object; object.IsAccount() {
+			token = cmp.Or(token, &c)
+		} else {
+			c.Message = message.New("condition.of-object", "object", object, "why", c.Message)
+			repositories = cmp.Or(repositories, &c)
 		}
 	}
-	return bound, token, repositories
+	return nil, token, repositories
 }
 
 // Unplanned is a status after a sync that failed before it could plan anything, of a
