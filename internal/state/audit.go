@@ -20,7 +20,7 @@ const auditLock = 100 * time.Millisecond
 // and works while a daemon runs. Where no process has the index open, it is
 // compared with the journal too. Damage is no error.
 func ReadJournal(path string, visit func(binding.JournalEntry) error) (binding.JournalState, error) {
-	s := &Store{folder: JournalFolder(path)}
+	s := &files{folder: JournalFolder(path)}
 	x, err := openReadOnly(path, auditLock)
 	s.unusable = errors.Is(err, errUnusable)
 	if err == nil {

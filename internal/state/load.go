@@ -29,30 +29,31 @@ func Load(path string) (*Store, error) {
 
 // read decides what the state is as Open does, without writing.
 func read(path string) (*Store, error) {
-	s := &Store{folder: JournalFolder(path)}
+	s := files{folder: JournalFolder(path)}
+	var notice message.Message
 	var err error
 	switch s.index, err = openReadOnly(path, lockTimeout); {
 	case errors.Is(err, fs.ErrNotExist):
 	case errors.Is(err, errUnusable):
-		s.unusable, s.notice = true, message.New("state.file-unusable", "file", path, "why", err)
+		s.unusable, notice = true, message.New("state.file-unusable", "file", path, "why", err)
 	case err != nil:
 		return nil, err
 	default:
 		defer func() { _ = s.index.db.Close() }()
 	}
-	var restored *table
-	if s.damage, restored, err = s.assess(nil); err != nil {
+	damage, restored, err := s.assess(nil)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if s.damage != nil {
-		restored, err = s.salvaged(restored)
-	} else if s.index.foreign {
+	case damage != nil:
+		restored, err = s.salvaged(restored, damage)
+	case s.index.foreign:
 		restored, err = s.moved()
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Store{table: withKey(restored), notice: s.notice, damage: s.damage}, nil
+	return &Store{table: withKey(restored), notice: notice, damage: damage}, nil
 }
 
 // openReadOnly opens an index that exists and is not empty.
@@ -72,7 +73,7 @@ func openReadOnly(path string, wait time.Duration) (index, error) {
 // and says what is wrong with a file that Open would put aside, or with the
 // journal.
 func Probe(path string) error {
-	s := &Store{folder: JournalFolder(path)}
+	s := files{folder: JournalFolder(path)}
 	var err error
 	if s.index, err = openReadOnly(path, lockTimeout); err != nil {
 		return message.NewError("state.open", "file", path, "err", err)

@@ -88,7 +88,7 @@ func (s *Store) movedTo(j *journal) (*table, error) {
 
 // moved is what an index of an earlier version holds, and where its records and
 // intents sent secrets.
-func (s *Store) moved() (*table, error) {
+func (s *files) moved() (*table, error) {
 	held, err := s.index.table()
 	if err != nil {
 		return nil, err

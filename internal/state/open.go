@@ -22,21 +22,16 @@ var ErrLocked = message.NewError("state.locked")
 // methods take a context for the sake of other stores: this one answers at once
 // and ignores it.
 type Store struct {
-	o      options
-	folder string
-	// index is open as long as the store is; its db is nil in memory.
-	index  index
+	o options
+	files
 	notice message.Message
-	// unusable says that there was an index that could not be read.
-	unusable bool
 
-	// mu guards what follows.
+	// mu guards what follows, and found of files.
 	mu    sync.RWMutex
 	table *table
 	// journal is nil in memory, and while the journal is damaged.
 	journal *journal
 	damage  *binding.JournalDamage
-	found   scanned
 	// behind says that the index could not be written, and no longer follows the
 	// journal: the next Open rebuilds it.
 	behind bool
@@ -48,6 +43,16 @@ type Store struct {
 	// changed them.
 	targets       atomic.Pointer[knownTargets]
 	targetChanges atomic.Uint64
+}
+
+// files are those of a state, and what was found in them.
+type files struct {
+	folder string
+	// index is open as long as the store is; its db is nil in memory.
+	index index
+	// unusable says that there was an index that could not be read.
+	unusable bool
+	found    scanned
 }
 
 // options are what tests change.
@@ -73,7 +78,7 @@ func open(path string, o options) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, message.NewError("state.make-folder", "file", path, "err", err)
 	}
-	s := &Store{o: o, folder: JournalFolder(path)}
+	s := &Store{o: o, files: files{folder: JournalFolder(path)}}
 	if err := s.openIndex(path); err != nil {
 		return nil, err
 	}
@@ -117,7 +122,7 @@ func (s *Store) openJournal() error {
 	switch {
 	case damage != nil:
 		s.damage = damage
-		if s.table, err = s.salvaged(restored); err == nil && s.unusable && len(s.found.segments) == 0 {
+		if s.table, err = s.salvaged(restored, damage); err == nil && s.unusable && len(s.found.segments) == 0 {
 			// A restart does not forget that the journal is missing.
 			err = s.index.mark(position{link: link{Journal: newName(), Number: 1, Hash: firstHash}})
 		}
@@ -141,7 +146,7 @@ func (s *Store) openJournal() error {
 
 // assess reads the journal, calling visit for each entry if it is not nil, and
 // compares it with the index.
-func (s *Store) assess(visit func(place) error) (*binding.JournalDamage, *table, error) {
+func (s *files) assess(visit func(place) error) (*binding.JournalDamage, *table, error) {
 	at := s.index.at.link
 	found, r, err := restore(s.folder, at.Number, visit)
 	if err != nil {
@@ -185,9 +190,9 @@ func (f scanned) compare(at link, seen string, unusable bool) *binding.JournalDa
 
 // salvaged is what a store holds whose journal is damaged: what the index holds
 // or, without an index of this journal, all entries that can be read.
-func (s *Store) salvaged(restored *table) (*table, error) {
+func (s *files) salvaged(restored *table, damage *binding.JournalDamage) (*table, error) {
 	beside := s.index.at.Journal == "" && len(restored.entries) > 0
-	if !s.index.holds() || beside || s.damage.Problem == binding.JournalEarlierFile {
+	if !s.index.holds() || beside || damage.Problem == binding.JournalEarlierFile {
 		return withKey(restored), nil
 	}
 	held, err := s.index.table()
