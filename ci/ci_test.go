@@ -90,7 +90,7 @@ func TestEveryFilePlansFromASnapshot(t *testing.T) {
 		Repositories: map[string]report.RepositoryObject{"payments/api": {RepositoryState: binding.RepositoryState{Exists: true}}},
 		Bindings: []report.PublishedBinding{{
 			Name: "payments-gitlab", Platform: binding.GitLab, Username: "ci-bot", Address: "https://gitlab.example.com",
-			Vault: &binding.VaultRef{Mount: "secret", Path: "acr/payments/gitlab", Key: "token"}, Token: &report.PublishedToken{Version: 1, Latest: 1},
+			Vault: &binding.VaultRef{Mount: "secret", Path: "acr/payments/gitlab", Key: "token"}, Token: &report.PublishedToken{TokenState: binding.TokenState{Version: 1, Latest: 1}},
 		}},
 	}}}); err != nil {
 		t.Fatal(err)

@@ -96,16 +96,16 @@ func (e *Engine) publishedInstances() []*Instance {
 func publishedMemory(told report.PublishedInstance) client.Memory {
 	var memory client.Memory
 	for _, r := range told.Records {
-		memory.Records = append(memory.Records, r.Record(told.Name))
+		memory.Records = append(memory.Records, r.OnInstance(told.Name))
 	}
 	for _, i := range told.Intents {
-		memory.Intents = append(memory.Intents, i.Intent(told.Name))
+		memory.Intents = append(memory.Intents, i.OnInstance(told.Name))
 	}
 	for _, e := range told.RetryStates {
-		memory.RetryStates = append(memory.RetryStates, e.RetryState(told.Name))
+		memory.RetryStates = append(memory.RetryStates, e.OnInstance(told.Name))
 	}
 	for _, s := range told.Suspensions {
-		memory.Suspensions = append(memory.Suspensions, s.Suspension(told.Name))
+		memory.Suspensions = append(memory.Suspensions, s.OnInstance(told.Name))
 	}
 	return memory
 }

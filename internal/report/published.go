@@ -100,106 +100,67 @@ type PublishedBinding struct {
 	Projects map[string]ProjectObject `json:"projects,omitempty"`
 }
 
-// PublishedToken is a binding.TokenState without the fingerprint.
+// PublishedToken is a binding.TokenState, which never shows the fingerprint.
 type PublishedToken struct {
-	Unknown           *UnknownObject   `json:"unknown,omitempty"`
-	Version           int              `json:"version,omitempty"`
-	Latest            int              `json:"latest,omitempty"`
-	Created           time.Time        `json:"created,omitzero"`
-	Previous          *PreviousObject  `json:"previous,omitempty"`
-	Expires           time.Time        `json:"expires,omitzero"`
-	ExpiresSource     string           `json:"expiresSource,omitempty"`
-	ExpiresUnreadable string           `json:"expiresUnreadable,omitempty"`
-	Host              string           `json:"host,omitempty"`
-	Answers           []AnswerObject   `json:"answers,omitempty"`
-	BoundAnswers      []AnswerObject   `json:"boundAnswers,omitempty"`
-	User              binding.HostUser `json:"user,omitzero"`
+	binding.TokenState
+	Unknown      *UnknownObject  `json:"unknown,omitempty"`
+	Previous     *PreviousObject `json:"previous,omitempty"`
+	Answers      []AnswerObject  `json:"answers,omitempty"`
+	BoundAnswers []AnswerObject  `json:"boundAnswers,omitempty"`
 }
 
 // NewPublishedToken is what may be published of a token.
 func NewPublishedToken(s binding.TokenState) *PublishedToken {
-	return &PublishedToken{
-		Unknown: unknownObject(s.Unknown), Version: s.Version, Latest: s.Latest, Created: s.Created, Previous: previousObject(s.Previous),
-		Expires: s.Expires, ExpiresSource: s.ExpiresSource, ExpiresUnreadable: s.ExpiresUnreadable, Host: s.Host, Answers: each(s.Answers, answerObject),
-		BoundAnswers: each(s.BoundAnswers, answerObject), User: s.User,
-	}
+	s.Fingerprint = ""
+	return &PublishedToken{s, unknownObject(s.Unknown), previousObject(s.Previous), each(s.Answers, answerObject), each(s.BoundAnswers, answerObject)}
 }
 
 // State is the token's state, without what is not published.
 func (t PublishedToken) State() binding.TokenState {
-	return binding.TokenState{
-		Unknown: t.Unknown.unknown(), Version: t.Version, Latest: t.Latest, Created: t.Created, Previous: t.Previous.token(),
-		Expires: t.Expires, ExpiresSource: t.ExpiresSource, ExpiresUnreadable: t.ExpiresUnreadable, Host: t.Host, Answers: each(t.Answers, AnswerObject.answer),
-		BoundAnswers: each(t.BoundAnswers, AnswerObject.answer), User: t.User,
-	}
+	s := t.TokenState
+	s.Unknown, s.Previous = t.Unknown.unknown(), t.Previous.token()
+	s.Answers, s.BoundAnswers = each(t.Answers, AnswerObject.answer), each(t.BoundAnswers, AnswerObject.answer)
+	return s
 }
 
-// PublishedRecord is a binding.Record without the fingerprint of the token.
+// hidden takes the place of a field that is not published: it is neither written nor
+// read.
+type hidden struct{}
+
+// UnmarshalJSON passes over what is there.
+func (*hidden) UnmarshalJSON([]byte) error { return nil }
+
+// PublishedRecord is a binding.Record of the instance without the fingerprint of
+// the token.
 type PublishedRecord struct {
-	Binding        string                  `json:"binding"`
-	Platform       binding.Platform        `json:"platform"`
-	AccountID      string                  `json:"accountID,omitempty"`
-	Username       string                  `json:"username,omitempty"`
-	Address        string                  `json:"address,omitempty"`
-	Asked          binding.Account         `json:"asked,omitzero"`
-	UserID         string                  `json:"userID,omitempty"`
-	Written        binding.Write           `json:"written,omitzero"`
-	Unbound        string                  `json:"unbound,omitempty"`
-	UnboundBefore  []string                `json:"unboundBefore,omitempty"`
-	Vault          binding.VaultRef        `json:"vault,omitzero"`
-	TokenVersion   int                     `json:"tokenVersion,omitempty"`
-	TokenCreated   time.Time               `json:"tokenCreated,omitzero"`
-	Refused        binding.Refusal         `json:"refused,omitzero"`
-	DeletionPolicy binding.DeletionPolicy  `json:"deletionPolicy"`
-	Attested       *binding.Confirmation   `json:"confirmed,omitempty"`
-	Managed        bool                    `json:"managed"`
-	Removed        bool                    `json:"removed,omitempty"`
-	Images         []binding.RecordedImage `json:"images,omitempty"`
-	File           string                  `json:"file,omitempty"`
-	Revision       string                  `json:"revision,omitempty"`
-	Applied        time.Time               `json:"applied,omitzero"`
+	binding.Record
+	Instance         hidden `json:"instance,omitzero"`
+	TokenFingerprint hidden `json:"tokenFingerprint,omitzero"`
 }
 
 // NewPublishedRecord is what may be published of a record.
 func NewPublishedRecord(r binding.Record) PublishedRecord {
-	return PublishedRecord{
-		Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username, Address: r.Address,
-		Asked: r.Asked, UserID: r.UserID, Written: r.Written, Unbound: r.Unbound, UnboundBefore: r.UnboundBefore, Removed: r.Removed,
-		Vault: r.Vault, TokenVersion: r.TokenVersion, TokenCreated: r.TokenCreated, Refused: r.Refused,
-		DeletionPolicy: r.DeletionPolicy, Attested: r.Attested, Managed: r.Managed, Images: r.Images, File: r.File, Revision: r.Revision,
-		Applied: r.Applied,
-	}
+	r.Instance, r.TokenFingerprint = "", ""
+	return PublishedRecord{Record: r}
 }
 
-// Record is the record, of an instance, without what is not published.
-func (r PublishedRecord) Record(instance string) binding.Record {
-	return binding.Record{
-		Instance: instance, Binding: r.Binding, Platform: r.Platform, AccountID: r.AccountID, Username: r.Username,
-		Address: r.Address, Asked: r.Asked, UserID: r.UserID, Written: r.Written, Unbound: r.Unbound, UnboundBefore: r.UnboundBefore, Removed: r.Removed,
-		Vault: r.Vault, TokenVersion: r.TokenVersion, TokenCreated: r.TokenCreated,
-		Refused: r.Refused, DeletionPolicy: r.DeletionPolicy, Attested: r.Attested, Managed: r.Managed, Images: r.Images, File: r.File,
-		Revision: r.Revision, Applied: r.Applied,
-	}
+// OnInstance is the record, of an instance, without what is not published.
+func (r PublishedRecord) OnInstance(instance string) binding.Record {
+	r.Record.Instance = instance
+	return r.Record
 }
 
-// PublishedIntent is a binding.Intent without the fingerprints of the token.
+// PublishedIntent is a binding.Intent of the instance without the fingerprints of
+// the token.
 type PublishedIntent struct {
-	Binding  string           `json:"binding"`
-	Platform binding.Platform `json:"platform"`
-	Action   string           `json:"action"`
-	Object   binding.Object   `json:"object"`
+	binding.Intent
+	Instance         hidden `json:"instance,omitzero"`
+	TokenFingerprint hidden `json:"tokenFingerprint,omitzero"`
+	// No plan is made of Earlier.
+	Earlier hidden `json:"earlier,omitzero"`
 	// Record and After are nil where there is none.
-	Record       *PublishedRecord     `json:"record,omitempty"`
-	After        *PublishedRecord     `json:"after,omitempty"`
-	Released     bool                 `json:"letGo,omitempty"`
-	Answered     bool                 `json:"answered,omitempty"`
-	Tries        int                  `json:"tries,omitempty"`
-	Doubtful     bool                 `json:"doubtful,omitempty"`
-	Announced    bool                 `json:"announced,omitempty"`
-	Link         *binding.Link        `json:"link,omitempty"`
-	Rule         binding.ObservedRule `json:"rule,omitzero"`
-	TokenVersion int                  `json:"tokenVersion,omitempty"`
-	Started      time.Time            `json:"started"`
+	Record *PublishedRecord `json:"record,omitempty"`
+	After  *PublishedRecord `json:"after,omitempty"`
 }
 
 // NewPublishedIntent is what may be published of an intent.
@@ -208,70 +169,66 @@ func NewPublishedIntent(i binding.Intent) PublishedIntent {
 		if r.Binding == "" {
 			return nil
 		}
-		published := NewPublishedRecord(r)
-		return &published
+		return new(NewPublishedRecord(r))
 	}
-	return PublishedIntent{
-		Binding: i.Binding, Platform: i.Platform, Action: i.Action, Object: i.Object, Record: record(i.Record),
-		After: record(i.After), Released: i.Released, Answered: i.Answered, Tries: i.Tries, Doubtful: i.Doubtful, Announced: i.Announced, Link: i.Link, Rule: i.Rule, TokenVersion: i.TokenVersion, Started: i.Started,
-	}
+	published := PublishedIntent{Intent: i, Record: record(i.Record), After: record(i.After)}
+	published.Intent.Instance, published.Intent.TokenFingerprint = "", ""
+	published.Intent.Record, published.Intent.After, published.Intent.Earlier = binding.Record{}, binding.Record{}, nil
+	return published
 }
 
-// Intent is the intent, on an instance, without what is not published.
-func (i PublishedIntent) Intent(instance string) binding.Intent {
+// OnInstance is the intent, on an instance, without what is not published.
+func (i PublishedIntent) OnInstance(instance string) binding.Intent {
 	record := func(r *PublishedRecord) binding.Record {
 		if r == nil {
 			return binding.Record{}
 		}
-		return r.Record(instance)
+		return r.OnInstance(instance)
 	}
-	return binding.Intent{
-		Instance: instance, Binding: i.Binding, Platform: i.Platform, Action: i.Action, Object: i.Object,
-		Record: record(i.Record), After: record(i.After), Released: i.Released, Answered: i.Answered, Tries: i.Tries, Doubtful: i.Doubtful, Announced: i.Announced, Link: i.Link, Rule: i.Rule, TokenVersion: i.TokenVersion, Started: i.Started,
-	}
+	intent := i.Intent
+	intent.Instance, intent.Record, intent.After = instance, record(i.Record), record(i.After)
+	return intent
 }
 
 // PublishedRetryState is a binding.RetryState of the instance, without what no plan is
 // made of: what failed, and that a bind is forbidden.
 type PublishedRetryState struct {
-	Binding string                 `json:"binding"`
-	Digest  string                 `json:"digest,omitempty"`
-	Repairs []binding.Repairs      `json:"repairs,omitempty"`
-	Pending []binding.PendingSince `json:"waits,omitempty"`
+	binding.RetryState
+	Instance      hidden `json:"instance,omitzero"`
+	Failed        hidden `json:"failed,omitzero"`
+	BindForbidden hidden `json:"bindForbidden,omitzero"`
 }
 
 // NewPublishedRetryState is what is published of a retry state.
 func NewPublishedRetryState(e binding.RetryState) PublishedRetryState {
-	return PublishedRetryState{Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs, Pending: e.Pending}
+	e.Instance, e.Failed, e.BindForbidden = "", nil, time.Time{}
+	return PublishedRetryState{RetryState: e}
 }
 
-// RetryState is the state, on an instance.
-func (e PublishedRetryState) RetryState(instance string) binding.RetryState {
-	return binding.RetryState{Instance: instance, Binding: e.Binding, Digest: e.Digest, Repairs: e.Repairs, Pending: e.Pending}
+// OnInstance is the state, on an instance.
+func (e PublishedRetryState) OnInstance(instance string) binding.RetryState {
+	e.RetryState.Instance = instance
+	return e.RetryState
 }
 
 // PublishedSuspension is a binding.Suspension of the instance, without what is
 // known of the person besides the name.
 type PublishedSuspension struct {
-	Binding string    `json:"binding,omitempty"`
-	Until   time.Time `json:"until"`
-	Reason  string    `json:"reason"`
-	By      string    `json:"by,omitempty"`
-	Since   time.Time `json:"since"`
-	// Damage is that of the journal, if it suspends the instance.
-	Damage *binding.JournalDamage `json:"damage,omitempty"`
+	binding.Suspension
+	Instance hidden `json:"instance,omitzero"`
+	Proven   hidden `json:"proven,omitzero"`
 }
 
 // NewPublishedSuspension is what is published of a suspension.
 func NewPublishedSuspension(s binding.Suspension) PublishedSuspension {
-	return PublishedSuspension{Binding: s.Binding, Until: s.Until, Reason: s.Reason, By: s.By, Since: s.Since, Damage: s.Damage}
+	s.Instance, s.Person.Proven = "", ""
+	return PublishedSuspension{Suspension: s}
 }
 
-// Suspension is the suspension, on an instance, without what is not published.
-func (s PublishedSuspension) Suspension(instance string) binding.Suspension {
-	return binding.Suspension{
-		Instance: instance, Binding: s.Binding, Until: s.Until, Reason: s.Reason, Person: binding.Person{By: s.By}, Since: s.Since, Damage: s.Damage,
-	}
+// OnInstance is the suspension, on an instance, without what is not published.
+func (s PublishedSuspension) OnInstance(instance string) binding.Suspension {
+	s.Suspension.Instance = instance
+	return s.Suspension
 }
 
 // WritePublished writes an observation as one object of kind Snapshot.

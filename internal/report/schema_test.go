@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,18 +110,20 @@ func properties(t *testing.T, file, definition string) []string {
 
 // fields are the JSON names of a struct's fields.
 func fields(t reflect.Type) []string {
-	var names []string
+	var names, hidden []string
 	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case name == "-", !f.IsExported():
 		case f.Anonymous && name == "":
 			names = append(names, fields(f.Type)...)
+		case f.Type.Name() == "hidden":
+			hidden = append(hidden, name) // It takes the place of one that is embedded.
 		default:
 			names = append(names, name)
 		}
 	}
-	return names
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(hidden, name) })
 }
 
 func TestTheSchemaOfAPlanListsEveryCauseAndKind(t *testing.T) {
