@@ -139,7 +139,7 @@ func knowledge() map[string]known {
 		"AccountAllowed":        {"whether the account exists and may be bound", hostTime, "the code host"},
 		"Reachable":             {"whether the code host answers, and what its site is like", hostTime, "the code host"},
 		"Bound":                 {"which account is bound", eachSync + "; where the registry cannot be asked, the confirmation, until the declaration or the version of the token changes", "the registry; where it cannot be asked, the person whom the message names"},
-		"RepositoriesLinked":    {"which source each image repository has, and whether its code host refuses the project", eachSync, "the registry; where it cannot be asked, the person who confirmed it; of the project the code host"},
+		"RepositoriesLinked":    {"which source each image repository has, and whether its code host refuses the project, or gives no answer about it", eachSync, "the registry; where it cannot be asked, the person who confirmed it; of the project the code host"},
 		"RulesCurrent":          {"which build rules there are", eachSync, "the registry; where it cannot be asked, the person who confirmed it"},
 		"Contested":             {"how often a repair did not last", "the first repair that counts", "our record of repairs"},
 		"AwaitingAuthorization": {"whether a person still has to authorize the account", "when the step was first asked for", "the registry: the account is there as soon as it is authorized"},

@@ -86,6 +86,9 @@ type Condition struct {
 	KnownReason string
 	// Known is when Status was last known by an answer; zero if it never was.
 	Known time.Time
+	// Refused are the source projects that their code host refuses: whose no it is that
+	// Status, or what was known last, is False for. It is empty where it is another's.
+	Refused []string
 	// Message is for a person: what is wrong and what to do.
 	Message message.Message
 	// LastTransitionTime is when Status last changed.

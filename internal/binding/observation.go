@@ -311,6 +311,9 @@ type Answer struct {
 	Reason  string          `json:"reason"`
 	Message message.Message `json:"-"`
 	At      time.Time       `json:"at,omitzero"`
+	// NoAnswer is true for an unknown for which the host gave no answer that can be
+	// used, and may give one later. Other unknowns are all that it says.
+	NoAnswer bool `json:"noAnswer,omitempty"`
 }
 
 // AboutSite says that the question is about a code host's site, not about a

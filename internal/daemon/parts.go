@@ -11,7 +11,6 @@ import (
 	"reconciler/internal/binding"
 	"reconciler/internal/metrics"
 	"reconciler/internal/plan"
-	"reconciler/internal/providers"
 )
 
 // instancePart is the registry of an instance; the instance's rounds report it
@@ -144,18 +143,35 @@ func (p *parts) up() map[metrics.Part]bool {
 // answersOf is what a round says about the parts that it needs.
 func answersOf(r *plan.Round) []binding.PartAnswer {
 	answers := []binding.PartAnswer{registryAnswer(r), vaultAnswer(r)}
-	sites := map[binding.Part]binding.PartAnswer{}
+	users, projects := map[binding.Part][]binding.Answer{}, map[binding.Part][]binding.Answer{}
 	for _, d := range r.Declarations {
-		a := siteAnswer(r.Observation, d)
-		if known := sites[a.Part]; !known.Asked || a.Asked && !a.Failed() {
-			sites[a.Part] = a
+		site := binding.SecretTargetOf(d.Spec.Platform, d.Spec.Address).Host
+		part := binding.Part{Kind: binding.PartCodeHost, Name: site, Platform: d.Spec.Platform}
+		users[part] = append(users[part], r.Observation.Tokens[d.Name].Answers...)
+		for _, path := range slices.Sorted(maps.Keys(r.Observation.Projects[d.Name])) {
+			projects[part] = append(projects[part], r.Observation.Projects[d.Name][path].Answers...)
 		}
 	}
-	return slices.AppendSeq(answers, maps.Values(sites))
+	for part := range users {
+		answers = append(answers, everyKind(siteAnswer(part, users[part]), siteAnswer(part, projects[part])))
+	}
+	return answers
 }
 
-// sum is the answer of a part to several questions: one that was answered counts
-// more than any that were not, because a part that is down answers none.
+// everyKind is the answer of a part to several kinds of questions: one that has no
+// answer to one of them gives no usable answer.
+func everyKind(kinds ...binding.PartAnswer) binding.PartAnswer {
+	all := kinds[0]
+	for _, a := range kinds {
+		if a.Failed() && !all.Failed() || a.Asked && !all.Asked {
+			all = a
+		}
+	}
+	return all
+}
+
+// sum is the answer of a part to several questions of one kind: one that was answered
+// counts more than any that were not, because a part that is down answers none.
 func sum(part binding.Part, unknowns []*binding.Unknown) binding.PartAnswer {
 	sum := binding.PartAnswer{Part: part}
 	for _, u := range unknowns {
@@ -174,14 +190,15 @@ func registryAnswer(r *plan.Round) binding.PartAnswer {
 	if o.Unknown != nil {
 		return sum(part, []*binding.Unknown{o.Unknown})
 	}
-	var unknowns []*binding.Unknown
+	var accounts, sources, rules []*binding.Unknown
 	for _, platform := range slices.Sorted(maps.Keys(o.Accounts)) {
-		unknowns = append(unknowns, o.Accounts[platform].Unknown)
+		accounts = append(accounts, o.Accounts[platform].Unknown)
 	}
 	for _, image := range slices.Sorted(maps.Keys(o.Repositories)) {
-		unknowns = append(unknowns, o.Repositories[image].Unknown)
+		state := o.Repositories[image]
+		sources, rules = append(sources, state.NoSource()), append(rules, state.NoRules())
 	}
-	return sum(part, unknowns)
+	return everyKind(sum(part, accounts), sum(part, sources), sum(part, rules))
 }
 
 func vaultAnswer(r *plan.Round) binding.PartAnswer {
@@ -194,21 +211,15 @@ func vaultAnswer(r *plan.Round) binding.PartAnswer {
 	return sum(binding.Part{Kind: binding.PartVault}, unknowns)
 }
 
-// siteAnswer is what the site of a declaration's code host answered about its
-// token and projects.
-func siteAnswer(o binding.Observation, d binding.Declaration) binding.PartAnswer {
-	site := binding.SecretTargetOf(d.Spec.Platform, d.Spec.Address).Host
-	sum := binding.PartAnswer{Part: binding.Part{Kind: binding.PartCodeHost, Name: site, Platform: d.Spec.Platform}}
-	answers := slices.Clone(o.Tokens[d.Name].Answers)
-	for _, path := range slices.Sorted(maps.Keys(o.Projects[d.Name])) {
-		answers = append(answers, o.Projects[d.Name][path].Answers...)
-	}
+// siteAnswer is the answer of a code host's site to questions of one kind.
+func siteAnswer(site binding.Part, answers []binding.Answer) binding.PartAnswer {
+	sum := binding.PartAnswer{Part: site}
 	for _, a := range answers {
 		switch {
 		case a.AboutSite():
 		case a.Verdict != binding.UnknownAsked:
-			return binding.PartAnswer{Part: sum.Part, Asked: true}
-		case providers.NoAnswer(a.Reason) && !sum.Asked:
+			return binding.PartAnswer{Part: site, Asked: true}
+		case a.NoAnswer && !sum.Asked:
 			sum.Asked, sum.Reason, sum.Message = true, a.Reason, a.Message
 		}
 	}

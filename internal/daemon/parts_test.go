@@ -86,6 +86,16 @@ func TestKind11ARoundSaysWhichPartsAnswer(t *testing.T) {
 	answer := func(v binding.Verdict, reason string) []binding.Answer {
 		return []binding.Answer{{Question: "token-valid", Verdict: v, Reason: reason}}
 	}
+	silent := func(reason string) []binding.Answer {
+		return []binding.Answer{{Question: "token-valid", Verdict: binding.UnknownAsked, Reason: reason, NoAnswer: true}}
+	}
+	projects := func(of ...string) map[string]map[string]binding.ProjectState {
+		all := map[string]map[string]binding.ProjectState{}
+		for _, name := range of {
+			all[name] = map[string]binding.ProjectState{"x/y": {Answers: silent("HostFailed")}}
+		}
+		return all
+	}
 	for name, tt := range map[string]struct {
 		seen     binding.Observation
 		declared []binding.Declaration
@@ -99,8 +109,27 @@ func TestKind11ARoundSaysWhichPartsAnswer(t *testing.T) {
 		"every question to the registry": {binding.Observation{
 			Accounts: map[binding.Platform]binding.AccountState{binding.GitLab: {Unknown: failed}}, Repositories: map[string]binding.RepositoryState{"a/b": {Unknown: failed}},
 		}, nil, []string{"registry prod Timeout"}},
-		"one of the questions to the registry": {binding.Observation{
-			Accounts: map[binding.Platform]binding.AccountState{binding.GitLab: {}}, Repositories: map[string]binding.RepositoryState{"a/b": {Unknown: failed}},
+		"one of several accounts": {binding.Observation{
+			Accounts: map[binding.Platform]binding.AccountState{binding.GitLab: {}, binding.Codeup: {Unknown: failed}},
+		}, nil, nil},
+		"one of several image repositories": {binding.Observation{
+			Repositories: map[string]binding.RepositoryState{"a/b": {Unknown: failed}, "a/c": {Exists: true}},
+		}, nil, nil},
+		"accounts, and no image repository": {binding.Observation{
+			Accounts: map[binding.Platform]binding.AccountState{binding.GitLab: {}}, Repositories: map[string]binding.RepositoryState{"a/b": {Unknown: failed}, "a/c": {Unknown: failed}},
+		}, nil, []string{"registry prod Timeout"}},
+		"image repositories, and no account": {binding.Observation{
+			Accounts: map[binding.Platform]binding.AccountState{binding.GitLab: {Unknown: failed}}, Repositories: map[string]binding.RepositoryState{"a/b": {Exists: true}},
+		}, nil, []string{"registry prod Timeout"}},
+		"no build rules": {binding.Observation{
+			Accounts: map[binding.Platform]binding.AccountState{binding.GitLab: {}}, Repositories: map[string]binding.RepositoryState{"a/b": {Exists: true, RulesUnknown: failed}},
+		}, nil, []string{"registry prod Timeout"}},
+		"no sources": {binding.Observation{
+			Accounts: map[binding.Platform]binding.AccountState{binding.GitLab: {}}, Repositories: map[string]binding.RepositoryState{"a/b": {Exists: true, SourceUnknown: failed}},
+		}, nil, []string{"registry prod Timeout"}},
+		"a registry without sources": {binding.Observation{
+			Accounts:     map[binding.Platform]binding.AccountState{binding.GitLab: {}},
+			Repositories: map[string]binding.RepositoryState{"a/b": {Exists: true, SourceUnknown: &binding.Unknown{Reason: binding.NotCapable}}},
 		}, nil, nil},
 		"a registry without these calls": {binding.Observation{Accounts: map[binding.Platform]binding.AccountState{binding.GitLab: {Unknown: &binding.Unknown{Reason: binding.NotCapable}}}}, nil, nil},
 		"Vault":                          {binding.Observation{Tokens: map[string]binding.TokenState{"a": {Unknown: failed}}}, []binding.Declaration{d("a", "one.example.com")}, []string{"vault  Timeout"}},
@@ -108,17 +137,27 @@ func TestKind11ARoundSaysWhichPartsAnswer(t *testing.T) {
 			"a": {Unknown: &binding.Unknown{Reason: "NotFound", Fault: binding.FaultUnknown, Certain: true}}, "b": {Unknown: failed},
 		}}, []binding.Declaration{d("a", "one.example.com"), d("b", "one.example.com")}, nil},
 		"one of two sites": {binding.Observation{Tokens: map[string]binding.TokenState{
-			"a": {Answers: answer(binding.UnknownAsked, "Unreachable")}, "b": {Answers: answer(binding.Yes, "")},
+			"a": {Answers: silent("Unreachable")}, "b": {Answers: answer(binding.Yes, "")},
 		}}, []binding.Declaration{d("a", "one.example.com"), d("b", "two.example.com")}, []string{"code-host one.example.com Unreachable"}},
 		"a site that answers one of two": {binding.Observation{Tokens: map[string]binding.TokenState{
-			"a": {Answers: answer(binding.UnknownAsked, "Unreachable")}, "b": {Answers: answer(binding.No, "TokenInvalid")},
+			"a": {Answers: silent("Unreachable")}, "b": {Answers: answer(binding.No, "TokenInvalid")},
 		}}, []binding.Declaration{d("a", "one.example.com"), d("b", "one.example.com")}, nil},
 		"a host that does not say": {binding.Observation{Tokens: map[string]binding.TokenState{
 			"a": {Answers: answer(binding.UnknownAsked, "ScopesNotTold")},
 		}}, []binding.Declaration{d("a", "one.example.com")}, nil},
+		"a site that answers about users, and about no project": {binding.Observation{
+			Tokens:   map[string]binding.TokenState{"a": {Answers: answer(binding.Yes, "")}, "b": {Answers: answer(binding.Yes, "")}},
+			Projects: projects("a"),
+		}, []binding.Declaration{d("a", "one.example.com"), d("b", "one.example.com")}, []string{"code-host one.example.com HostFailed"}},
+		"about the project of one of two": {binding.Observation{
+			Projects: map[string]map[string]binding.ProjectState{"a": projects("a")["a"], "b": {"x/z": {Answers: answer(binding.No, "ProjectMoved")}}},
+		}, []binding.Declaration{d("a", "one.example.com"), d("b", "one.example.com")}, nil},
+		"projects of two sites": {binding.Observation{
+			Projects: projects("a", "b"),
+		}, []binding.Declaration{d("a", "one.example.com"), d("b", "two.example.com")}, []string{"code-host one.example.com HostFailed", "code-host two.example.com HostFailed"}},
 		"only the project": {binding.Observation{
 			Tokens:   map[string]binding.TokenState{"a": {}},
-			Projects: map[string]map[string]binding.ProjectState{"a": {"x/y": {Answers: answer(binding.UnknownAsked, "HostFailed")}}},
+			Projects: map[string]map[string]binding.ProjectState{"a": {"x/y": {Answers: silent("HostFailed")}}},
 		}, []binding.Declaration{d("a", "one.example.com")}, []string{"code-host one.example.com HostFailed"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -27,7 +27,7 @@ func newProblemCollector(m *Metrics, from Sources) *problemCollector {
 	return &problemCollector{
 		m: m, from: from,
 		findings: m.describe(prometheus.GaugeValue, "reconciler_findings", "Findings of the current declarations and of the last plans, by rule and severity (error, warning, info); absent if there are none.", "code", "severity"),
-		up:       m.describe(prometheus.GaugeValue, "reconciler_part_up", "1 if a part gave a usable answer when it was last asked, 0 if not: journal, source, vault, registry (name: the instance), code-host (name: the platform; 0 if one of its sites gives none) or receiver (name: the receiver of messages). Absent until it is asked.", "part", "name"),
+		up:       m.describe(prometheus.GaugeValue, "reconciler_part_up", "1 if a part gave a usable answer to each kind of question when it was last asked, 0 if not: journal, source, vault, registry (name: the instance), code-host (name: the platform; 0 if one of its sites gives none) or receiver (name: the receiver of messages). Absent until it is asked.", "part", "name"),
 	}
 }
 

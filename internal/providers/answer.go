@@ -26,7 +26,7 @@ func No(question binding.Question, code, reason string, m message.Message) bindi
 
 // Unknown is no answer, and why.
 func Unknown(question binding.Question, reason string, m message.Message) binding.Answer {
-	return binding.Answer{Question: question, Verdict: binding.UnknownAsked, Reason: reason, Message: m}
+	return binding.Answer{Question: question, Verdict: binding.UnknownAsked, Reason: reason, Message: m, NoAnswer: noAnswer(reason)}
 }
 
 // UnknownAll is the same unknown for several questions.

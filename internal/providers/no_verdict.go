@@ -38,9 +38,9 @@ const (
 	ReasonNoToken              = "NoToken"
 )
 
-// NoAnswer says whether an unknown with this reason means that the host gave no
+// noAnswer says whether an unknown with this reason means that the host gave no
 // answer that can be used, whatever it was asked.
-func NoAnswer(reason string) bool {
+func noAnswer(reason string) bool {
 	switch reason {
 	case ReasonRateLimited, ReasonForbidden, ReasonHostFailed, ReasonRedirected, ReasonNotJSON, ReasonTooLarge, ReasonUnreadable,
 		ReasonTimedOut, ReasonUnreachable, ReasonNameNotFound, ReasonAddressNotPublic, ReasonCertificateUntrusted, ReasonUnexpectedStatus:

@@ -65,10 +65,11 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 		rest[i] = v.carry(old, rest[i])
 	}
 	bound := *binding.FindCondition(rest, binding.Bound)
-	linked := v.carry(old, v.buildable(old, v.repositoriesLinked(bound)))
+	inRegistry := v.repositoriesLinked(bound)
+	linked := v.withProjects(old, inRegistry)
 	rest = append(rest, linked)
-	if refusedByHost(linked) {
-		linked.Status = binding.True // What a code host refuses does not change the rules.
+	if inRegistry.Status == binding.True || len(linked.Refused) > 0 {
+		linked.Status = binding.True // What a code host says does not change the rules.
 	}
 	rest = append(rest, v.carry(old, v.rulesCurrent(linked)))
 	if c, is := v.flapping(); is {
