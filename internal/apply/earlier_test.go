@@ -145,3 +145,67 @@ func TestKind3EachEarlierWriteIsKeptOnce(t *testing.T) {
 		t.Errorf("open: %v, want %v", got, want)
 	}
 }
+
+// TestKind3AnEarlierWriteIsAnsweredOnItsOwn, while the newest one to its rule is open:
+// what had its effect is in the record, and what is not answered stays.
+func TestKind3AnEarlierWriteIsAnsweredOnItsOwn(t *testing.T) {
+	write := func(branch string, ago time.Duration) binding.Intent {
+		rule := binding.BuildRule{Branch: branch, Dockerfile: "/Dockerfile", ImageTag: "latest"}
+		return binding.Intent{
+			Instance: "prod", Binding: "pay", Platform: binding.GitLab, Action: string(plan.ChangeRule), Object: binding.RuleObject("pay/api", rule),
+			Rule: binding.ObservedRule{ID: "1", BuildRule: rule}, Started: noon().Add(-ago),
+			After: binding.Record{Instance: "prod", Binding: "pay", Platform: binding.GitLab, Username: branch, Managed: true},
+		}
+	}
+	shows := func(branch string) binding.Observation {
+		state := binding.RepositoryState{Exists: true, Rules: []binding.ObservedRule{write(branch, 0).Rule}}
+		return binding.Observation{Repositories: map[string]binding.RepositoryState{"pay/api": state}}
+	}
+	for name, tt := range map[string]struct {
+		obs  binding.Observation
+		full bool
+		// open are the branches of the earlier writes that stay; record is the one that
+		// the record is from.
+		open   []string
+		record string
+		writes int
+	}{
+		"none had its effect yet":         {shows("main"), false, []string{"a", "b"}, "", 0},
+		"the first had it":                {shows("a"), false, []string{"b"}, "a", 2},
+		"the second had it":               {shows("b"), false, []string{"a"}, "b", 2},
+		"the first had it, without space": {shows("a"), true, []string{"a", "b"}, "", 1},
+		"the registry does not answer":    {binding.Observation{Unknown: &binding.Unknown{}}, false, []string{"a", "b"}, "", 0},
+	} {
+		w := worldtest.New()
+		intent := write("c", time.Second)
+		intent.Earlier = []binding.Intent{write("a", time.Minute), write("b", time.Minute)}
+		if err := w.State.PutIntent(t.Context(), intent); err != nil {
+			t.Fatal(err)
+		}
+		writes := 0
+		w.Fault = func(call string) (f worldtest.Fault) {
+			if strings.HasPrefix(call, "store put-") {
+				writes++
+			}
+			if tt.full {
+				f.Before = errors.New("no space left on device")
+			}
+			return f
+		}
+		applier := apply.New(apply.Options{
+			Instance: "prod", Store: worldtest.Store{World: w}, Now: noon, Settle: 2 * time.Minute, Emit: func(plan.Event) {}, Moved: func() {},
+		})
+		err := applier.AnswerIntents(t.Context(), &plan.Round{Input: plan.Input{Intents: []binding.Intent{intent}}}, tt.obs)
+		var open []string
+		for _, e := range w.Intents()[0].Earlier {
+			open = append(open, e.Rule.Branch)
+		}
+		record := ""
+		for _, r := range w.Records() {
+			record = r.Username
+		}
+		if (err != nil) != tt.full || !slices.Equal(open, tt.open) || record != tt.record || writes != tt.writes {
+			t.Errorf("%s: %v, open %v, record %q, %d writes", name, err, open, record, writes)
+		}
+	}
+}

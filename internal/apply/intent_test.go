@@ -29,8 +29,10 @@ func answered(t *testing.T, intent binding.Intent, obs binding.Observation, reco
 	if err := store.PutIntent(t.Context(), intent); err != nil {
 		t.Fatal(err)
 	}
+	var told []plan.Event
 	applier := apply.New(apply.Options{
-		Instance: "prod", Store: store, Now: noon, Settle: 2 * time.Minute, Emit: func(plan.Event) {}, Moved: func() {},
+		Instance: "prod", Store: store, Now: noon, Settle: 2 * time.Minute, Moved: func() {},
+		Emit: func(e plan.Event) { told = append(told, e) },
 	})
 	round := &plan.Round{Input: plan.Input{Intents: []binding.Intent{intent}, Records: records}}
 	if err := applier.AnswerIntents(t.Context(), round, obs); err != nil {
@@ -39,6 +41,9 @@ func answered(t *testing.T, intent binding.Intent, obs binding.Observation, reco
 	left, err := store.Intents(t.Context(), "prod")
 	if err != nil || len(left) < len(round.Intents) {
 		t.Fatalf("%v, %v", left, err)
+	}
+	if want := 1 - len(round.Intents); len(told) != want || want > 0 && (told[0].Kind != plan.Recovered || told[0].Intent.Action != intent.Action) {
+		t.Errorf("of %s of %s: %d open, events %+v", intent.Action, intent.Object, len(round.Intents), told)
 	}
 	kept, err := store.Records(t.Context(), "prod")
 	if err != nil {
@@ -148,6 +153,7 @@ func TestKind5OnlyAnAccountOfTheTimeOfTheCallHasItsToken(t *testing.T) {
 	}{
 		"bind: made at once":              {accountIntent(plan.Bind, with), made(10 * time.Minute), 3},
 		"bind: made during the call":      {accountIntent(plan.Bind, with), made(10*time.Minute - 20*time.Second), 3},
+		"bind: made as its time ended":    {accountIntent(plan.Bind, with), made(10*time.Minute - 30*time.Second), 3},
 		"bind: made after it":             {accountIntent(plan.Bind, with), made(9 * time.Minute), 0},
 		"bind: made too late":             {accountIntent(plan.Bind, with), made(7 * time.Minute), 0},
 		"rebind: made at once":            {accountIntent(plan.Rebind, with), made(10 * time.Minute), 3},
