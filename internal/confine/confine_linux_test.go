@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -366,6 +368,39 @@ func TestAnExplicitLimitOfMemoryStands(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "123MiB")
 	if got := LimitMemory(); got != 0 || debug.SetMemoryLimit(-1) != before {
 		t.Errorf("it is set to %d", debug.SetMemoryLimit(-1))
+	}
+}
+
+// TestAShortCommandCollectsLess: no garbage is collected while little is in use, and as
+// usual once it is much.
+func TestAShortCommandCollectsLess(t *testing.T) {
+	percent := func() int {
+		is := debug.SetGCPercent(-1)
+		debug.SetGCPercent(is)
+		return is
+	}
+	defer debug.SetGCPercent(percent())
+	t.Setenv("GOGC", "")
+	t.Setenv("GOMEMLIMIT", "")
+	stop := CollectLess()
+	defer stop()
+	if limit := container(); limit > 0 && limit < 1<<30 {
+		return // There is no memory to spare.
+	}
+	for range 10 {
+		if runtime.GC(); percent() != -1 {
+			t.Fatalf("with little in use the percentage is %d", percent())
+		}
+	}
+	much := make([]byte, spareMemory*2/3)
+	for n := 0; percent() != usualPercent; n++ {
+		if runtime.GC(); n > 1_000 {
+			t.Fatalf("with much in use the percentage is %d", percent())
+		}
+	}
+	runtime.KeepAlive(much)
+	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
+		t.Errorf("the limit of memory is still %d", limit)
 	}
 }
 

@@ -1,9 +1,11 @@
 package confine
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
@@ -60,18 +62,40 @@ func goMemoryLimit(container int64) int64 {
 	return max(container/10*9-childMemory(container), container/4)
 }
 
-// spareMemory is what a short command may hold before the first collection.
-const spareMemory = 128 << 20
+const (
+	// usualPercent is the Go runtime's own growth between two collections.
+	usualPercent = 100
+	// spareMemory is what a short command may hold before garbage is collected.
+	spareMemory = 192 << 20
+)
 
-// CollectLess lets a command that ends soon collect garbage less often, until
-// stop is called: it holds memory that is never touched, so that the collector
-// begins at twice that and not at 4 MiB. A large heap is collected as usual.
-// Where the memory is limited to less than 1 GiB, or GOGC or GOMEMLIMIT is set,
-// it does nothing.
+// CollectLess lets a command that ends soon collect no garbage before it holds
+// spareMemory, until stop is called. Once half of that is no garbage, its memory is
+// collected as usual. Where the memory is limited to less than 1 GiB, or GOGC or
+// GOMEMLIMIT is set, it does nothing.
 func CollectLess() (stop func()) {
 	if limit := container(); limit > 0 && limit < 1<<30 || os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return func() {}
 	}
-	spare := make([]byte, spareMemory)
-	return func() { runtime.KeepAlive(spare) }
+	debug.SetMemoryLimit(spareMemory)
+	debug.SetGCPercent(-1)
+	afterCollection()
+	return collectAsUsual
+}
+
+func collectAsUsual() {
+	debug.SetGCPercent(usualPercent)
+	debug.SetMemoryLimit(math.MaxInt64)
+}
+
+// afterCollection has the next collection followed by a look at what is in use. The
+// collection finds that nobody holds the object here.
+func afterCollection() {
+	runtime.AddCleanup(&struct{ held *int }{}, func(live []metrics.Sample) {
+		if metrics.Read(live); live[0].Value.Uint64() > spareMemory/2 {
+			collectAsUsual()
+			return
+		}
+		afterCollection()
+	}, []metrics.Sample{{Name: "/gc/heap/live:bytes"}})
 }
