@@ -92,7 +92,8 @@ func (p quickPath) text(around []map[string]any) (string, bool) {
 // that the definition does not have are not its concern: whoever calls it has
 // compared them with Field.
 func (q *Quick) Accept(data map[string]any) bool {
-	var run quickRun
+	const usual = 8
+	run := quickRun{around: make([]map[string]any, 0, usual), filled: make([]quickDefault, 0, usual)}
 	if run.accept(&q.root, data) {
 		return true
 	}

@@ -78,25 +78,31 @@ var definitions sync.Map
 
 // Lookup reads a definition, for example "#GitLab". It is made once in a process.
 func Lookup(definition string) (Definition, error) {
-	made, _ := definitions.LoadOrStore(definition, sync.OnceValues(func() (Definition, error) {
-		root, err := compiled()
-		if err != nil {
-			return Definition{}, err
-		}
-		describing.Lock()
-		defer describing.Unlock()
-		field, err := Describe(root, definition)
-		if err != nil {
-			return Definition{}, err
-		}
-		if definition == WireProfile {
-			// Its values have any shape: CUE checks it.
-			return Definition{field, &Quick{root: quickNode{unknown: true}}}, nil
-		}
-		quick, err := CompileQuick(definition)
-		return Definition{field, quick}, err
-	}))
+	made, ok := definitions.Load(definition)
+	if !ok {
+		made, _ = definitions.LoadOrStore(definition, sync.OnceValues(func() (Definition, error) { return read(definition) }))
+	}
 	return made.(func() (Definition, error))() //nolint:forcetypeassert // nothing else is stored
+}
+
+// read reads a definition from the CUE.
+func read(definition string) (Definition, error) {
+	root, err := compiled()
+	if err != nil {
+		return Definition{}, err
+	}
+	describing.Lock()
+	defer describing.Unlock()
+	field, err := Describe(root, definition)
+	if err != nil {
+		return Definition{}, err
+	}
+	if definition == WireProfile {
+		// Its values have any shape: CUE checks it.
+		return Definition{field, &Quick{root: quickNode{unknown: true}}}, nil
+	}
+	quick, err := CompileQuick(definition)
+	return Definition{field, quick}, err
 }
 
 // compiled is the schema that the definitions are read from, by one goroutine

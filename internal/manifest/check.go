@@ -23,12 +23,15 @@ type checker struct {
 	editions     editions
 	isInstances  func(file string) bool
 	shapes       []shape
+	marks        *markBytes
 	// context has the schema, root, and has seen so many values; nil where
 	// there is none yet.
 	context *cue.Context
 	root    cue.Value
 	values  int
 	quick   quickYAML
+	nodes   nodes
+	plain   plainMaps
 }
 
 func newChecker(opts Options) *checker {
@@ -66,6 +69,7 @@ func (c *checker) check(file binding.File) (checked checkedFile) {
 			return nil // readEditions has checked it
 		}
 		declaration, found := c.declaration(root, file.Path)
+		c.plain.release()
 		if !finding.HasErrors(found) {
 			checked.declarations = append(checked.declarations, declaration)
 		}
@@ -164,7 +168,7 @@ func checkHeader(root *node, file, want string) []finding.Finding {
 	}
 	var findings []finding.Finding
 	for _, header := range []struct{ field, want string }{{"apiVersion", binding.APIVersion}, {"kind", want}} {
-		n := root.fields[header.field]
+		n := root.field(header.field)
 		switch {
 		case n == nil:
 			f := finding.New("document-kind", message.New("document.no-header", "field", header.field, "want", header.want))
@@ -206,7 +210,7 @@ func (n *node) find(fields ...string) *node {
 		if n == nil || n.kind != mapping {
 			return nil
 		}
-		n = n.fields[name]
+		n = n.field(name)
 	}
 	return n
 }

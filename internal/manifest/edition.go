@@ -157,8 +157,8 @@ func (e *editions) document(c *checker, root *node, file string) []finding.Findi
 		return append(findings, c.internal(file, err))
 	}
 	for i, in := range document.Instances {
-		item := root.fields["instances"].items[i]
-		d := declaredEdition{edition: in.Edition, file: file, name: item.fields["name"], value: item.fields["edition"]}
+		item := root.field("instances").items[i]
+		d := declaredEdition{edition: in.Edition, file: file, name: item.field("name"), value: item.field("edition")}
 		if first, twice := e.declared[in.Name]; twice {
 			m := message.New("edition.twice", "instance", in.Name, "other", first.place())
 			findings = append(findings, d.finding("instance-edition", m, d.name))

@@ -50,6 +50,36 @@ var shapes = sync.OnceValue(func() []shape {
 	}
 })
 
+// markBytes has a bit for each shape that a byte may be the first, second or third
+// of a mark of. No mark is shorter.
+type markBytes [3][256]uint32
+
+func markBytesOf(shapes []shape) *markBytes {
+	var of markBytes
+	for i, s := range shapes {
+		for _, mark := range s.marks {
+			for at := range of {
+				of[at][mark[at]] |= 1 << i
+			}
+		}
+	}
+	return &of
+}
+
+// in has a bit for each shape that text may hold a mark of. It goes through text
+// once: hardly any text holds one.
+func (m *markBytes) in(text []byte) (marked uint32) {
+	if len(text) < len(m) {
+		return 0
+	}
+	before, second := m[0][text[0]]&m[1][text[1]], m[0][text[1]]
+	for _, b := range text[2:] {
+		marked |= before & m[2][b]
+		before, second = second&m[1][b], m[0][b]
+	}
+	return marked
+}
+
 func (s shape) find(text []byte) [][]int {
 	for _, mark := range s.marks {
 		if bytes.Contains(text, []byte(mark)) && bytes.Contains(text, []byte(s.needs)) {
@@ -64,7 +94,14 @@ func (s shape) find(text []byte) [][]int {
 func (c *checker) blotSecrets(text []byte, file string) ([]byte, []finding.Finding) {
 	var findings []finding.Finding
 	blotted, hidden := text, 0
-	for _, s := range c.shapes {
+	if c.marks == nil {
+		c.marks = markBytesOf(c.shapes)
+	}
+	marked := c.marks.in(text)
+	for i, s := range c.shapes {
+		if marked&(1<<i) == 0 {
+			continue
+		}
 		for _, at := range s.find(text) {
 			if len(findings) == 0 {
 				blotted = bytes.Clone(text)

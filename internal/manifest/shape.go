@@ -19,6 +19,7 @@ type shaper struct {
 	findings []finding.Finding
 	// wrong are the paths that have a finding.
 	wrong map[string]bool
+	plain *plainMaps
 	// values counts those that were seen.
 	values int
 }
@@ -56,14 +57,14 @@ func (s *shaper) shape(n *node, f *schema.Field, private bool) (data any, ok boo
 }
 
 func (s *shaper) mapping(n *node, f *schema.Field, private bool) map[string]any {
-	data := make(map[string]any, len(f.Fields))
-	for _, key := range n.keys {
-		child, field := n.fields[key], f.Lookup(key)
+	data := s.plain.of(f)
+	for _, child := range n.fields {
+		key, field := child.key, f.Lookup(child.key)
 		switch {
 		case field == nil:
-			s.unknown(n, key, f, private)
+			s.unknown(n, child, f, private)
 		case field.Forbidden != "":
-			s.forbidden(n, key, field)
+			s.forbidden(n, child, field)
 		default:
 			if value, ok := s.shape(child, field, private); ok {
 				data[key] = value
@@ -71,7 +72,7 @@ func (s *shaper) mapping(n *node, f *schema.Field, private bool) map[string]any 
 		}
 	}
 	for _, field := range f.Fields {
-		if field.Required && n.fields[field.Name] == nil {
+		if field.Required && n.field(field.Name) == nil {
 			s.missing(n, field)
 		}
 	}
@@ -79,28 +80,27 @@ func (s *shaper) mapping(n *node, f *schema.Field, private bool) map[string]any 
 	return data
 }
 
-func (s *shaper) unknown(n *node, key string, f *schema.Field, private bool) {
+func (s *shaper) unknown(n, child *node, f *schema.Field, private bool) {
 	known := make([]string, 0, len(f.Fields))
 	for _, field := range f.Fields {
 		if field.Forbidden == "" {
 			known = append(known, field.Name)
 		}
 	}
-	m := message.New("field.unknown", "key", clip(key), "suggestion", Suggestion(key, known))
+	m := message.New("field.unknown", "key", clip(child.key), "suggestion", Suggestion(child.key, known))
 	if private {
 		m = message.New("field.unknown-private", "fields", known)
 	}
-	at, path := n.fields[key].keyAt, join(n.path, key)
+	path := join(n.path, child.key)
 	if private {
 		path = n.path
 	}
-	s.put(finding.New("field-unknown", m).At(s.file, at.Line, at.Column).In(path))
+	s.put(finding.New("field-unknown", m).At(s.file, child.keyAt.Line, child.keyAt.Column).In(path))
 }
 
-func (s *shaper) forbidden(n *node, key string, field *schema.Field) {
-	at := n.fields[key].keyAt
-	f := finding.New(field.Forbidden, breach(field.Forbidden, key, ""))
-	s.put(f.At(s.file, at.Line, at.Column).In(join(n.path, key)))
+func (s *shaper) forbidden(n, child *node, field *schema.Field) {
+	f := finding.New(field.Forbidden, breach(field.Forbidden, child.key, ""))
+	s.put(f.At(s.file, child.keyAt.Line, child.keyAt.Column).In(join(n.path, child.key)))
 }
 
 func (s *shaper) missing(n *node, field *schema.Field) {
@@ -118,7 +118,7 @@ func (s *shaper) oneOf(n *node, f *schema.Field) {
 	}
 	var written []string
 	for _, field := range f.OneOf {
-		child := n.fields[field]
+		child := n.field(field)
 		switch {
 		case child == nil:
 		case child.kind == scalar && child.value == nil:
@@ -237,8 +237,8 @@ func (n *node) data() any {
 	switch n.kind {
 	case mapping:
 		data := map[string]any{}
-		for key, child := range n.fields {
-			data[key] = child.data()
+		for _, child := range n.fields {
+			data[child.key] = child.data()
 		}
 		return data
 	case list:

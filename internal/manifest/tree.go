@@ -31,10 +31,12 @@ type node struct {
 	kind kind
 	path string
 	at   binding.Position
-	// keys are a mapping's in the order of the file.
-	keys   []string
-	fields map[string]*node
-	// keyAt is where the key of a mapping's field stands.
+	// fields are a mapping's in the order of the file; byKey finds them where they
+	// are many.
+	fields []*node
+	byKey  map[string]*node
+	// key is that of a mapping's field, and keyAt where it stands.
+	key   string
 	keyAt binding.Position
 	items []*node
 	// value is a scalar's: nil, bool, int, int64, uint64, float64 or string.
@@ -100,6 +102,7 @@ func (r *reader) read(text []byte, use func(root *node)) {
 func (r *reader) document(content *yaml.Node, use func(root *node)) bool {
 	before := len(r.findings)
 	r.values = 0
+	r.c.nodes.next()
 	root := r.node(content, "", 1)
 	if r.hidden > 0 {
 		r.findings = bound(r.findings, maxFindings, r.hidden)
@@ -144,7 +147,8 @@ func (r *reader) count(n *yaml.Node) bool {
 
 // node converts n, at path, depth values deep. It never follows an alias.
 func (r *reader) node(n *yaml.Node, path string, depth int) *node {
-	out := &node{path: path, at: binding.Position{Line: n.Line, Column: n.Column}}
+	out := r.c.nodes.node()
+	out.path, out.at = path, binding.Position{Line: n.Line, Column: n.Column}
 	if depth > maxDepth {
 		r.add("yaml-depth", message.New("yaml.value-depth", "most", maxDepth), n, "")
 		return out
@@ -164,7 +168,7 @@ func (r *reader) node(n *yaml.Node, path string, depth int) *node {
 		out.kind = mapping
 		r.mapping(n, out, depth)
 	case yaml.SequenceNode:
-		out.kind = list
+		out.kind, out.items = list, r.c.nodes.children(len(n.Content))
 		for i, item := range n.Content {
 			out.items = append(out.items, r.node(item, path+"["+strconv.Itoa(i)+"]", depth+1))
 		}
@@ -177,7 +181,11 @@ func (r *reader) node(n *yaml.Node, path string, depth int) *node {
 }
 
 func (r *reader) mapping(n *yaml.Node, out *node, depth int) {
-	out.keys, out.fields = make([]string, 0, len(n.Content)/2), make(map[string]*node, len(n.Content)/2)
+	const few = 16 // fields are found by going through them
+	out.fields = r.c.nodes.children(len(n.Content) / 2)
+	if len(n.Content)/2 > few {
+		out.byKey = make(map[string]*node, len(n.Content)/2)
+	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if !r.key(key, out) {
@@ -187,14 +195,16 @@ func (r *reader) mapping(n *yaml.Node, out *node, depth int) {
 			continue
 		}
 		child := r.node(value, join(out.path, key.Value), depth+1)
-		child.keyAt = binding.Position{Line: key.Line, Column: key.Column}
+		child.key, child.keyAt = key.Value, binding.Position{Line: key.Line, Column: key.Column}
 		if value.Kind == yaml.ScalarNode && value.Value == "" && value.Style == 0 {
 			// The parser places a value that is not there behind the key, or at
 			// the next line; the key is what can be pointed at.
 			child.at = child.keyAt
 		}
-		out.keys = append(out.keys, key.Value)
-		out.fields[key.Value] = child
+		out.fields = append(out.fields, child)
+		if out.byKey != nil {
+			out.byKey[key.Value] = child
+		}
 	}
 }
 
@@ -212,12 +222,12 @@ func (r *reader) key(key *yaml.Node, out *node) bool {
 		r.add("yaml-key", message.New("yaml.odd-key"), key, out.path)
 	case !r.clean(key, out.path):
 	default:
-		first, twice := out.fields[key.Value]
-		if twice {
+		first := out.field(key.Value)
+		if first != nil {
 			m := message.New("yaml.duplicate-key", "key", clip(key.Value), "first", message.Place{Line: first.keyAt.Line})
 			r.add("yaml-duplicate-key", m, key, join(out.path, key.Value))
 		}
-		return !twice
+		return first == nil
 	}
 	return false
 }
@@ -304,6 +314,19 @@ func join(path, key string) string {
 		return key
 	}
 	return path + "." + key
+}
+
+// field is the field with a key, or nil.
+func (n *node) field(key string) *node {
+	if n.byKey != nil {
+		return n.byKey[key]
+	}
+	for _, child := range n.fields {
+		if child.key == key {
+			return child
+		}
+	}
+	return nil
 }
 
 // size is how many fields a tree has.

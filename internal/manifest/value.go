@@ -24,7 +24,7 @@ func (c *checker) validate(root *node, file, name string) (accepted, []finding.F
 	if err != nil {
 		return accepted{}, []finding.Finding{c.internal(file, err)}
 	}
-	s := &shaper{file: file, wrong: map[string]bool{}}
+	s := &shaper{file: file, wrong: map[string]bool{}, plain: &c.plain}
 	shaped, _ := s.shape(root, def.Field, false)
 	data, _ := shaped.(map[string]any)
 	if len(s.findings) == 0 {
@@ -159,7 +159,7 @@ func (v *valuer) follow(path []string) (place, bool) {
 		at.parent = at.n
 		switch at.n.kind {
 		case mapping:
-			at.n, at.field = at.n.fields[label(step)], at.field.Lookup(label(step))
+			at.n, at.field = at.n.field(label(step)), at.field.Lookup(label(step))
 		case list:
 			i, err := strconv.Atoi(step)
 			if err != nil || i < 0 || i >= len(at.n.items) {
