@@ -24,15 +24,6 @@ const (
 // it, only success, something else to try, or a person.
 type Backoff struct{ Base, Max time.Duration }
 
-// interrupting are the pauses after so many failures in a row that each interrupted
-// a binding that works.
-func (b Backoff) interrupting(times int) Backoff {
-	if times >= patience {
-		b.Max = binding.Pause(cmp.Or(max(b.Max, 0), defaultRetryMax), binding.RefusalLasts, times-patience+1)
-	}
-	return b
-}
-
 // After is a failure after one more, of what was tried; the next attempt is not
 // before atLeast, where the other side asked for that.
 func (b Backoff) After(before binding.Failed, tried string, now time.Time, atLeast time.Duration) binding.Failed {
@@ -77,14 +68,15 @@ func (x *run) failure(name string, own []plan.Outcome, incomplete bool) *binding
 // short.
 func (x *run) pauses(o plan.Outcome, times int) Backoff {
 	pauses, fellBack, fault := x.o.Retry, errors.Is(o.Err, plan.ErrFellBack), binding.FaultOf(o.Err)
+	longest := cmp.Or(max(pauses.Max, 0), defaultRetryMax)
 	switch {
 	case fellBack && (fault == binding.FaultRequest || fault == binding.FaultUnknown && rejected(o.Err)):
 		pauses.Max = binding.RefusalLasts
 	case fellBack:
-		return pauses.interrupting(times)
+		pauses.Max = binding.Pause(longest, binding.RefusalLasts, times-patience+1)
 	case errors.Is(o.Err, plan.ErrLost), !fellBack && o.Action.Cause == plan.CauseUnfinished,
 		errors.Is(o.Err, plan.ErrNotVisible) && o.Action.Object.IsAccount():
-		pauses.Max = min(cmp.Or(max(pauses.Max, 0), defaultRetryMax), lostRetry)
+		pauses.Max = min(longest, lostRetry)
 	}
 	return pauses
 }
