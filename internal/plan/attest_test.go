@@ -168,11 +168,15 @@ func TestKind9WhatAPersonDidNotRemoveStaysOurs(t *testing.T) {
 	for name, tt := range map[string]struct {
 		rules []binding.BuildRule
 		c     binding.Capabilities
-		left  []string
+		// unlinks says that a person was asked to unlink, too.
+		unlinks bool
+		left    []string
 	}{
-		"a rule":                    {[]binding.BuildRule{{Branch: "main", Dockerfile: "/v0", ImageTag: "latest"}}, binding.Capabilities{ReadRules: true}, []string{"branch:main=>latest"}},
-		"no rule":                   {nil, binding.Capabilities{ReadRules: true}, nil},
-		"rules that nobody can see": {[]binding.BuildRule{{Branch: "main", Dockerfile: "/v0", ImageTag: "latest"}}, binding.Capabilities{}, nil},
+		"a rule":                    {[]binding.BuildRule{{Branch: "main", Dockerfile: "/v0", ImageTag: "latest"}}, binding.Capabilities{ReadRules: true}, true, []string{"branch:main=>latest"}},
+		"no rule":                   {nil, binding.Capabilities{ReadRules: true}, true, nil},
+		"no rule, unlinked before":  {nil, binding.Capabilities{ReadRules: true}, false, nil},
+		"a rule, unlinked before":   {[]binding.BuildRule{{Branch: "main", Dockerfile: "/v0", ImageTag: "latest"}}, binding.Capabilities{}, false, []string{"branch:main=>latest"}},
+		"rules that nobody can see": {[]binding.BuildRule{{Branch: "main", Dockerfile: "/v0", ImageTag: "latest"}}, binding.Capabilities{}, true, nil},
 	} {
 		had := image
 		for _, rule := range tt.rules {
@@ -181,9 +185,16 @@ func TestKind9WhatAPersonDidNotRemoveStaysOurs(t *testing.T) {
 		old := &binding.Record{Instance: "prod", Binding: "payments-gitlab", Platform: binding.GitLab, Managed: true, Images: []binding.RecordedImage{had}}
 		unlink := plan.Action{Instance: "prod", Binding: old.Binding, Platform: old.Platform, Kind: plan.Manual, Object: binding.RepositoryObject(image.Image), Target: plan.Target{Image: image.Image, Record: old}}
 		unbind := plan.Action{Instance: "prod", Binding: old.Binding, Platform: old.Platform, Kind: plan.Manual, Object: binding.AccountObject(), Target: plan.Target{Record: old}}
-		r := plan.Attested([]plan.Action{unlink, unbind}, tt.c, old)
+		done := []plan.Action{unlink, unbind}
+		if !tt.unlinks {
+			done, old.Images[0].Link = done[1:], nil
+		}
+		r := plan.Attested(done, tt.c, old)
 		var left []string
-		if r != nil {
+		if (r != nil) != (tt.left != nil) {
+			t.Errorf("%s: %+v is remembered", name, r)
+		}
+		if r != nil && tt.left != nil {
 			if left = r.Images[0].RuleKeys(); !r.Removed {
 				t.Errorf("%s: %+v is not removed", name, r)
 			}

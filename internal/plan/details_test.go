@@ -131,6 +131,12 @@ func TestAPlanIsDueWhen(t *testing.T) {
 		t.Errorf("a write ahead of the clock: due at %s, want %s", got, want)
 	}
 	in = input(d)
+	in.Policy.Settle = 2 * time.Minute
+	in.Intents = []binding.Intent{{Started: noon().Add(time.Hour)}}
+	if got, want := in.Due(), noon().Add(time.Hour-2*time.Minute); !got.Equal(want) {
+		t.Errorf("an intent ahead of the clock: due at %s, want %s", got, want)
+	}
+	in = input(d)
 	in.Observation.Tokens[d.Name] = binding.TokenState{Expires: noon().Add(40 * 24 * time.Hour)}
 	if got, want := in.Due(), noon().Add(12*time.Hour); !got.Equal(want) {
 		t.Errorf("a token that ends: due at %s, want %s", got, want)
