@@ -1,30 +1,24 @@
 package enterprise
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
-	"regexp"
 	"strings"
 
 	cr "github.com/alibabacloud-go/cr-20181201/v2/client"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
+	"reconciler/internal/registry/line"
+	"reconciler/internal/registry/wire"
 )
 
 // decode reads an answer into one of the vendor's types. said is what that has of
 // success.
-func decode(body []byte, answer any, said func() (success *bool, code *string)) error {
-	d := json.NewDecoder(bytes.NewReader(body))
-	if err := d.Decode(answer); err != nil {
+func decode(body []byte, answer any, said func() *bool) error {
+	if json.Unmarshal(body, answer) != nil {
 		return message.NewError("registry.undocumented")
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return message.NewError("registry.two-values")
-	}
-	if success, _ := said(); success == nil || !*success {
+	if success := said(); success == nil || !*success {
 		return message.NewError("registry.no-success")
 	}
 	return nil
@@ -40,7 +34,7 @@ func noSourceCodes() []string {
 // texts.
 func decodeSource(body []byte) (*binding.Link, error) {
 	var answer cr.GetRepoSourceCodeRepoResponseBody
-	if err := decode(body, &answer, func() (*bool, *string) { return answer.IsSuccess, answer.Code }); err != nil {
+	if err := decode(body, &answer, func() *bool { return answer.IsSuccess }); err != nil {
 		return nil, err
 	}
 	word, namespace, name := text(answer.CodeRepoType), text(answer.CodeRepoNamespaceName), text(answer.CodeRepoName)
@@ -87,39 +81,12 @@ func flag(name string, value *string) (bool, error) {
 // origin is the registry's word for a platform.
 func origin(p binding.Platform) string { return strings.ToUpper(string(p)) }
 
-// wireRule is a build rule in the registry's own words.
-type wireRule struct{ pushType, pushName, location, file, imageTag string }
-
-func encodeRule(r binding.BuildRule) (wireRule, error) {
-	w := wireRule{pushType: "GIT_BRANCH", pushName: r.Branch, imageTag: r.ImageTag}
-	if r.Tag != "" {
-		w.pushType, w.pushName = "GIT_TAG", r.Tag
-	}
-	path := binding.NormalDockerfile(r.Dockerfile)
-	at := strings.LastIndexByte(path, '/')
-	w.location, w.file = path[:max(at, 1)], path[at+1:]
-	if w.pushName == "" || w.file == "" || w.imageTag == "" {
-		return w, message.NewError("registry.rule-needs")
-	}
-	return w, nil
-}
-
-func decodeRule(r *listedRule) (binding.ObservedRule, error) {
-	rule := binding.ObservedRule{ID: text(r.BuildRuleId)}
-	switch text(r.PushType) {
-	case "GIT_BRANCH":
-		rule.Branch = text(r.PushName)
-	case "GIT_TAG":
-		rule.Tag = text(r.PushName)
-	default:
-		return rule, message.NewError("registry.push-type", "type", message.Cut(text(r.PushType), 40))
-	}
-	if text(r.PushName) == "" || text(r.DockerfileName) == "" || text(r.ImageTag) == "" {
-		return rule, message.NewError("registry.field-missing")
-	}
-	rule.Dockerfile = binding.NormalDockerfile(text(r.DockerfileLocation) + "/" + *r.DockerfileName)
-	rule.ImageTag = *r.ImageTag
-	return rule, nil
+func decodeRule(r *listedRule) (rule binding.ObservedRule, err error) {
+	rule.ID = text(r.BuildRuleId)
+	rule.BuildRule, err = line.WireRule{
+		PushType: text(r.PushType), PushName: text(r.PushName), Location: text(r.DockerfileLocation), File: text(r.DockerfileName), ImageTag: text(r.ImageTag),
+	}.Rule()
+	return rule, err
 }
 
 // splitProject parts a project's path at its last slash.
@@ -129,9 +96,7 @@ func splitProject(path string) (namespace, name string) {
 	return path[:max(at, 0)], path[at+1:]
 }
 
-var identifier = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
-
-func isID(id *string) bool { return id != nil && identifier.MatchString(*id) }
+func isID(id *string) bool { return id != nil && wire.IsIdentifier(*id) }
 
 func text(s *string) string {
 	if s == nil {

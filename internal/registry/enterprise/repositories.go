@@ -64,7 +64,7 @@ func (d *Driver) repositoryID(ctx context.Context, op message.Message, image str
 		return "", err
 	}
 	var answer cr.GetRepositoryResponseBody
-	if err := decode(body, &answer, func() (*bool, *string) { return answer.IsSuccess, answer.Code }); err != nil {
+	if err := decode(body, &answer, func() *bool { return answer.IsSuccess }); err != nil {
 		return "", d.line.Unreadable(op, image, err)
 	}
 	if !isID(answer.RepoId) || text(answer.RepoNamespaceName) != namespace || text(answer.RepoName) != name {
@@ -92,7 +92,7 @@ func (d *Driver) listRepositories(ctx context.Context, op message.Message, objec
 			return 0, nil, err
 		}
 		var answer cr.ListRepositoryResponseBody
-		if err := decode(body, &answer, func() (*bool, *string) { return answer.IsSuccess, answer.Code }); err != nil {
+		if err := decode(body, &answer, func() *bool { return answer.IsSuccess }); err != nil {
 			return 0, nil, d.line.Unreadable(op, object, err)
 		}
 		for i, r := range answer.Repositories {
@@ -133,7 +133,7 @@ func (d *Driver) total(ctx context.Context, c line.Call, send func(*cr.Client)) 
 		return 0, err
 	}
 	var answer cr.ListRepositoryResponseBody // Every list has TotalCount.
-	if err := decode(body, &answer, func() (*bool, *string) { return answer.IsSuccess, answer.Code }); err != nil {
+	if err := decode(body, &answer, func() *bool { return answer.IsSuccess }); err != nil {
 		return 0, d.line.Unreadable(c.Op, c.Object, err)
 	}
 	total, err := strconv.Atoi(text(answer.TotalCount))
@@ -243,7 +243,7 @@ func (d *Driver) wrote(ctx context.Context, c line.Call, send func(*cr.Client)) 
 		return nil, err
 	}
 	var answer cr.CreateRepoBuildRuleResponseBody
-	if err := decode(body, &answer, func() (*bool, *string) { return answer.IsSuccess, answer.Code }); err != nil {
+	if err := decode(body, &answer, func() *bool { return answer.IsSuccess }); err != nil {
 		f := d.line.Failure(binding.OutcomeUnknown, c.Op, c.Object, message.New("registry.look-first"), err)
 		return nil, f
 	}

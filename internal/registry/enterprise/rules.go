@@ -30,7 +30,7 @@ func (d *Driver) listRules(ctx context.Context, op message.Message, image, id st
 			return 0, nil, err
 		}
 		var answer cr.ListRepoBuildRuleResponseBody
-		if err := decode(body, &answer, func() (*bool, *string) { return answer.IsSuccess, answer.Code }); err != nil {
+		if err := decode(body, &answer, func() *bool { return answer.IsSuccess }); err != nil {
 			return 0, nil, d.line.Unreadable(op, image, err)
 		}
 		for _, r := range answer.BuildRules {
@@ -50,7 +50,7 @@ func (d *Driver) listRules(ctx context.Context, op message.Message, image, id st
 // AddRule implements registry.RuleWriter.
 func (d *Driver) AddRule(ctx context.Context, image string, rule binding.BuildRule) (binding.ObservedRule, error) {
 	op := message.New("op.registry.add-rule")
-	w, err := encodeRule(rule)
+	w, err := line.NewWireRule(rule)
 	if err != nil {
 		return binding.ObservedRule{}, d.line.Failure(binding.Refused, op, image, message.Message{}, err)
 	}
@@ -59,8 +59,8 @@ func (d *Driver) AddRule(ctx context.Context, image string, rule binding.BuildRu
 		return binding.ObservedRule{}, err
 	}
 	request := &cr.CreateRepoBuildRuleRequest{
-		InstanceId: &d.id, RepoId: &repository, PushType: &w.pushType, PushName: &w.pushName,
-		DockerfileLocation: &w.location, DockerfileName: &w.file, ImageTag: &w.imageTag,
+		InstanceId: &d.id, RepoId: &repository, PushType: &w.PushType, PushName: &w.PushName,
+		DockerfileLocation: &w.Location, DockerfileName: &w.File, ImageTag: &w.ImageTag,
 	}
 	id, err := d.wrote(ctx, line.Call{Op: op, Object: image, Action: "CreateRepoBuildRule"}, func(c *cr.Client) { _, _ = c.CreateRepoBuildRule(request) })
 	switch {
@@ -78,7 +78,7 @@ func (d *Driver) AddRule(ctx context.Context, image string, rule binding.BuildRu
 // remove them.
 func (d *Driver) ChangeRule(ctx context.Context, image string, rule binding.ObservedRule) error {
 	op := message.New("op.registry.change-rule")
-	w, err := encodeRule(rule.BuildRule)
+	w, err := line.NewWireRule(rule.BuildRule)
 	if err != nil {
 		return d.line.Failure(binding.Refused, op, image, message.Message{}, err)
 	}
@@ -95,8 +95,8 @@ func (d *Driver) ChangeRule(ctx context.Context, image string, rule binding.Obse
 		return d.line.Failure(binding.NotFound, op, image, message.Message{}, message.NewError("registry.no-rule", "rule", rule.ID))
 	}
 	request := &cr.UpdateRepoBuildRuleRequest{
-		InstanceId: &d.id, RepoId: &repository, BuildRuleId: &rule.ID, PushType: &w.pushType, PushName: &w.pushName,
-		DockerfileLocation: &w.location, DockerfileName: &w.file, ImageTag: &w.imageTag,
+		InstanceId: &d.id, RepoId: &repository, BuildRuleId: &rule.ID, PushType: &w.PushType, PushName: &w.PushName,
+		DockerfileLocation: &w.Location, DockerfileName: &w.File, ImageTag: &w.ImageTag,
 		BuildArgs: list[at].BuildArgs, Platforms: list[at].Platforms,
 	}
 	return d.write(ctx, line.Call{Op: op, Object: image, Action: "UpdateRepoBuildRule"}, func(c *cr.Client) { _, _ = c.UpdateRepoBuildRule(request) })

@@ -1,16 +1,14 @@
 package personal
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
+	"reconciler/internal/registry/line"
 )
 
 // This file has the JSON of the documented calls: 142765 to 142767 for build
@@ -23,18 +21,13 @@ func encodeRule(r binding.BuildRule) ([]byte, error) {
 	var body struct {
 		BuildRule struct{ PushType, PushName, DockerfileLocation, DockerfileName, Tag, ImageTag string }
 	}
+	w, err := line.NewWireRule(r)
+	if err != nil {
+		return nil, err
+	}
 	b := &body.BuildRule
-	b.PushType, b.PushName = "GIT_BRANCH", r.Branch
-	if r.Tag != "" {
-		b.PushType, b.PushName = "GIT_TAG", r.Tag
-	}
-	path := binding.NormalDockerfile(r.Dockerfile)
-	at := strings.LastIndexByte(path, '/')
-	b.DockerfileLocation, b.DockerfileName = path[:max(at, 1)], path[at+1:]
-	b.Tag, b.ImageTag = r.ImageTag, r.ImageTag
-	if b.PushName == "" || b.DockerfileName == "" || b.Tag == "" {
-		return nil, message.NewError("registry.rule-needs")
-	}
+	b.PushType, b.PushName, b.DockerfileLocation, b.DockerfileName = w.PushType, w.PushName, w.Location, w.File
+	b.Tag, b.ImageTag = w.ImageTag, w.ImageTag
 	return json.Marshal(body)
 }
 
@@ -58,19 +51,15 @@ func decodeRules(body []byte) ([]binding.ObservedRule, error) {
 	rules := make([]binding.ObservedRule, 0, len(list))
 	for i, in := range list {
 		rule := binding.ObservedRule{ID: string(in.BuildRuleID)}
-		switch in.PushType {
-		case "GIT_BRANCH":
-			rule.Branch = in.PushName
-		case "GIT_TAG":
-			rule.Tag = in.PushName
-		default:
-			return nil, message.NewError("registry.data.push-type", "entry", i, "type", message.Cut(in.PushType, 40))
+		rule.BuildRule, err = line.WireRule{
+			PushType: in.PushType, PushName: in.PushName, Location: in.DockerfileLocation, File: in.DockerfileName, ImageTag: in.ImageTag,
+		}.Rule()
+		if err == nil && rule.ID == "" {
+			err = message.NewError("registry.field-missing")
 		}
-		if rule.ID == "" || in.PushName == "" || in.DockerfileName == "" || in.ImageTag == "" {
-			return nil, message.NewError("registry.data.field", "entry", i)
+		if err != nil {
+			return nil, message.NewError("registry.data.rule", "entry", i, "why", err)
 		}
-		rule.Dockerfile = binding.NormalDockerfile(in.DockerfileLocation + "/" + in.DockerfileName)
-		rule.ImageTag = in.ImageTag
 		switch same := slices.IndexFunc(rules, func(r binding.ObservedRule) bool { return r.ID == rule.ID }); {
 		case same < 0:
 			rules = append(rules, rule)
@@ -149,12 +138,8 @@ func field(body []byte, name string) (json.RawMessage, error) {
 	var e struct {
 		Data map[string]json.RawMessage `json:"data"`
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	if err := d.Decode(&e); err != nil {
+	if json.Unmarshal(body, &e) != nil {
 		return nil, message.NewError("registry.data.none")
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, message.NewError("registry.two-values")
 	}
 	raw, ok := e.Data[name]
 	if !ok {

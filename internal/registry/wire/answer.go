@@ -16,8 +16,11 @@ import (
 	"reconciler/internal/message"
 )
 
-// identifier is what an account's identifier may be.
 var identifier = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+// IsIdentifier says whether a text may be an identifier of the registry's: of an
+// account, an image repository or a build rule.
+func IsIdentifier(text string) bool { return identifier.MatchString(text) }
 
 // Account reads the binding of one platform from an answer to ListAccounts; nil
 // means that the registry said that there is none. Any doubt is an error.
@@ -61,7 +64,7 @@ func (p *Profile) account(r record, asked binding.Platform) (*binding.Account, e
 			account.Platform, r.err = p.platform(word)
 		}
 	}
-	if r.err == nil && (!identifier.MatchString(account.ID) || account.ID == "0") {
+	if r.err == nil && (!IsIdentifier(account.ID) || account.ID == "0") {
 		r.err = message.NewError("wire.account-id")
 	}
 	return account, r.err

@@ -151,7 +151,7 @@ func (f *filler) text(text string, escape func(string) string) (string, bool) {
 		case string:
 			value = v
 		}
-		if name == "account" && !identifier.MatchString(value) && f.err == nil {
+		if name == "account" && !IsIdentifier(value) && f.err == nil {
 			f.err = message.NewError("wire.account-id")
 		}
 		if value == "" && optional(name) {
