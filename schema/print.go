@@ -2,32 +2,22 @@ package schema
 
 import (
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/format"
-	"cuelang.org/go/cue/parser"
 )
 
 // CUE is the whole schema as one CUE file that the cue tool can read.
 func CUE() ([]byte, error) {
-	names, err := fs.Glob(files, "*.cue")
+	parsed, err := parse()
 	if err != nil {
-		return nil, fmt.Errorf("schema: list the embedded files: %w", err)
+		return nil, err
 	}
 	var imports []string
 	var decls []ast.Decl
-	for _, name := range names {
-		source, err := files.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("schema: read %s: %w", name, err)
-		}
-		file, err := parser.ParseFile(name, source, parser.ParseComments)
-		if err != nil {
-			return nil, fmt.Errorf("schema: parse %s: %w", name, err)
-		}
+	for _, file := range parsed {
 		for _, decl := range file.Decls {
 			switch d := decl.(type) {
 			case *ast.Package:

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"reconciler/internal/message"
 )
@@ -119,8 +120,11 @@ func parseSCP(raw string) (GitURL, error) {
 	return GitURL{Scheme: "ssh", User: user, Host: host, Path: path}, nil
 }
 
-// notInGitHost reports whether r occurs in no host name. Letters beyond ASCII do
-// occur.
-func notInGitHost(r rune) bool {
-	return r != '.' && r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r <= 0x7f
+// InHostName says whether a rune occurs in host names in their ASCII form. Names with
+// an underscore are in use.
+func InHostName(r rune) bool {
+	return r == '.' || r == '-' || r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z'
 }
+
+// notInGitHost reports whether r occurs in no host name as a person writes it.
+func notInGitHost(r rune) bool { return r <= unicode.MaxASCII && !InHostName(unicode.ToLower(r)) }

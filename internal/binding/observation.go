@@ -229,6 +229,19 @@ type TokenState struct {
 	User HostUser `json:"user,omitzero"`
 }
 
+// AnswersApart are the code host's answers: those about the token or the account, and
+// those about the site.
+func (s TokenState) AnswersApart() (own, site []Answer) {
+	for _, a := range s.Answers {
+		if a.AboutSite() {
+			site = append(site, a)
+		} else {
+			own = append(own, a)
+		}
+	}
+	return own, site
+}
+
 // PreviousToken is the version of a token that was applied last.
 type PreviousToken struct {
 	Vault   VaultRef `json:"vault"`

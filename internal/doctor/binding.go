@@ -37,7 +37,7 @@ func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration, se
 		}
 	}
 	username := verbatim(b.Spec.Username)
-	own, site := answersOf(seen.Tokens[b.Name])
+	own, site := seen.Tokens[b.Name].AnswersApart()
 	switch {
 	case d.clients.Hosts[b.Spec.Platform] == nil:
 		l.notAsked("code-host", verbatim(b.Spec.Platform.Title()), message.New("doctor.no-client"))
@@ -58,18 +58,6 @@ func (d *doctor) binding(ctx context.Context, l *list, b binding.Declaration, se
 	if d.clients.Hosts[b.Spec.Platform] != nil {
 		d.projects(l, b, seen.Projects[b.Name], readable)
 	}
-}
-
-// answersOf are the answers about a token or account, and those about a site.
-func answersOf(state binding.TokenState) (own, site []binding.Answer) {
-	for _, a := range state.Answers {
-		if a.AboutSite() {
-			site = append(site, a)
-		} else {
-			own = append(own, a)
-		}
-	}
-	return own, site
 }
 
 // mayAsk says whether the token may be sent to the declared address: not to

@@ -16,18 +16,10 @@ func (v view) token() (state binding.TokenState, asked bool) {
 	return state, asked
 }
 
-// answers are the code host's, those about the token or the account apart from
-// those about the site.
+// answers are the code host's, as binding.TokenState parts them.
 func (v view) answers() (own, site []binding.Answer) {
 	state, _ := v.token()
-	for _, a := range state.Answers {
-		if a.AboutSite() {
-			site = append(site, a)
-		} else {
-			own = append(own, a)
-		}
-	}
-	return own, site
+	return state.AnswersApart()
 }
 
 func (v view) secretAvailable() binding.Condition {

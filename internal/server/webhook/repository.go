@@ -9,6 +9,7 @@ import (
 	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/message"
 )
 
@@ -119,7 +120,7 @@ func cleanHost(host, port string) (string, bool) {
 			ascii = strings.ToLower(host)
 		}
 		host = strings.TrimRight(ascii, ".")
-		if host == "" || strings.ContainsFunc(host, notInHost) {
+		if host == "" || strings.ContainsFunc(host, func(c rune) bool { return !binding.InHostName(c) }) {
 			return "", false
 		}
 	}
@@ -128,11 +129,6 @@ func cleanHost(host, port string) (string, bool) {
 		return host, true
 	}
 	return host + ":" + port, len(port) <= 5
-}
-
-// notInHost reports whether c occurs in no host name in its ASCII form.
-func notInHost(c rune) bool {
-	return c != '.' && c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'a' || c > 'z')
 }
 
 // cleanPath writes a path in its one form.
