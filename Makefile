@@ -131,7 +131,7 @@ mutate: $(GREMLINS) ## Change the code of ROOMS (default plan, apply and status)
 $(GREMLINS):
 	GOBIN=$(GOBIN) $(GO) install github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS_VERSION)
 
-# All in one run, so that the ratios hold whatever the machine is; about five
+# All in one run, so that the ratios hold whatever the machine is; about ten
 # minutes on two processors. BENCH_BASE is the commit of the earlier build.
 bench: build $(CUE) $(KUBECONFORM) $(AJV) $(BENCH_DIR)/before ## Measure the program, its peers and an earlier build, into docs/performance.md
 	$(GO) test -run '^$$' -bench PushToCall -benchtime 60x ./internal/daemon >$(BENCH_DIR)/push.txt
