@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"reconciler/internal/binding"
@@ -18,19 +19,22 @@ import (
 // its code host. A token that would go to another host than its own is not read,
 // and no host is asked: moves says so for the host that the secret itself names.
 func (l *look) declaration(ctx context.Context, d binding.Declaration, depth binding.Depth, moves func(host string) bool, seen *tokenObservation) {
-	var state binding.TokenState
+	state := new(binding.TokenState)
 	if d.Spec.Token != nil {
-		state = l.metadata(ctx, d)
-		state.Previous = l.previous(ctx, d, state)
+		*state = l.metadata(ctx, d)
+		state.Previous = l.previous(ctx, d, *state)
 	}
 	if depth == binding.DepthPreflight && state.Previous != nil {
-		state.BoundAnswers = l.boundAnswers(ctx, d, state)
+		state.BoundAnswers = l.boundAnswers(ctx, d, *state)
 	}
-	var projects map[string]binding.ProjectState
+	saw := func(projects map[string]binding.ProjectState) {
+		*seen = tokenObservation{asked: d.Spec.Token != nil || len(state.Answers) > 0, state: *state, projects: projects}
+	}
 	if depth == binding.DepthPreflight && state.Unknown == nil && !moves(state.Host) {
-		projects = l.preflight(ctx, d, &state)
+		l.preflight(ctx, d, state, saw)
+		return
 	}
-	*seen = tokenObservation{asked: d.Spec.Token != nil || len(state.Answers) > 0, state: state, projects: projects}
+	saw(nil)
 }
 
 // metadata asks the secret store about a token, without reading it.
@@ -54,37 +58,53 @@ func (l *look) metadata(ctx context.Context, d binding.Declaration) binding.Toke
 }
 
 // preflight puts what the code host says into state, from memory where that
-// still holds, and gives what it says about the projects. Where the secret store has no versions the token is read in any
+// still holds, and then calls saw with what it says about the projects, which may be
+// after it returned. Where the secret store has no versions the token is read in any
 // case: only its fingerprint shows whether it is the same.
-func (l *look) preflight(ctx context.Context, d binding.Declaration, state *binding.TokenState) map[string]binding.ProjectState {
+func (l *look) preflight(ctx context.Context, d binding.Declaration, state *binding.TokenState, saw func(map[string]binding.ProjectState)) {
 	host := l.o.Hosts[d.Spec.Platform]
 	var token secrets.Secret
-	defer func() { token.Wipe() }()
+	asking := false
+	defer func() {
+		if !asking {
+			token.Wipe()
+		}
+	}()
 	if d.Spec.Token != nil && state.Version == 0 {
 		if token = l.read(ctx, d, state); state.Unknown != nil {
-			return nil
+			saw(nil)
+			return
 		}
 		state.Fingerprint = token.Fingerprint(l.o.Key)
 	}
 	if host == nil {
-		return nil
+		saw(nil)
+		return
 	}
 	id := l.known(d).UserID
 	question := questionOf(d, *state)
-	said, known := l.memory.recall(hostKey{name: d.Name}, question, l.o.Now())
-	if !known || !said.about(id) {
-		if d.Spec.Token != nil && token.IsZero() {
-			if token = l.read(ctx, d, state); state.Unknown != nil {
-				return nil
-			}
-		}
-		said = l.askHost(ctx, host, d, token)
-		said.userID = id
-		l.memory.remember(hostKey{name: d.Name}, question, said, l.o.Now())
+	heard := func(said *hostSaid) {
+		state.Answers, state.User = said.report.Answers, said.report.User
+		endsBy(state, binding.TokenEnd{At: said.report.Expires, Source: binding.FromHost})
+		saw(l.identified(d, said.projects))
 	}
-	state.Answers, state.User = said.report.Answers, said.report.User
-	endsBy(state, binding.TokenEnd{At: said.report.Expires, Source: binding.FromHost})
-	return l.identified(d, said.projects)
+	if said, known := l.memory.recall(hostKey{name: d.Name}, question, l.o.Now()); known && said.about(id) {
+		heard(&said)
+		return
+	}
+	if d.Spec.Token != nil && token.IsZero() {
+		if token = l.read(ctx, d, state); state.Unknown != nil {
+			saw(nil)
+			return
+		}
+	}
+	asking = true
+	l.askHost(ctx, host, d, token, func(said *hostSaid) {
+		token.Wipe()
+		said.userID = id
+		l.memory.remember(hostKey{name: d.Name}, question, *said, l.o.Now())
+		heard(said)
+	})
 }
 
 // known is the declared account, with its number where that is recorded.
@@ -229,15 +249,17 @@ func (l *look) applied(d binding.Declaration) (found binding.Record, ok bool) {
 	return found, ok
 }
 
-// askHost asks everything that there is to ask of one declaration. The token
-// is used by several calls at once and wiped by the caller when all are done.
-func (l *look) askHost(ctx context.Context, host Host, d binding.Declaration, token secrets.Secret) hostSaid {
+// askHost asks everything that there is to ask of one declaration, each question in
+// a goroutine of its own, and returns; the last of them calls done. So none waits for
+// others with the stack that reading the secret store left. The token is used by
+// several calls at once: done wipes it.
+func (l *look) askHost(ctx context.Context, host Host, d binding.Declaration, token secrets.Secret, done func(*hostSaid)) {
 	account, paths, peer := l.known(d), d.Spec.Sources(), string(d.Spec.Platform)
-	said := hostSaid{projects: map[string]binding.ProjectState{}}
+	said := &hostSaid{projects: map[string]binding.ProjectState{}}
 	var (
-		wait sync.WaitGroup
 		mu   sync.Mutex
 		asks []func()
+		site []binding.Answer
 	)
 	ask := func(put func(), call func(context.Context)) {
 		asks = append(asks, func() {
@@ -273,19 +295,24 @@ func (l *look) askHost(ctx context.Context, host Host, d binding.Declaration, to
 			project = host.CheckProject(ctx, account, path, token)
 		})
 	}
-	var site []binding.Answer
 	if checker := l.o.Sites[d.Spec.Platform]; checker != nil && d.Spec.Address != "" {
 		ask(func() {}, func(ctx context.Context) {
 			site = siteOf(d, checker.Check(ctx, d.Spec.Address))
 		})
 	}
-	for _, one := range asks[1:] {
-		wait.Go(one)
+	var left atomic.Int64
+	left.Store(int64(len(asks)))
+	for _, one := range asks {
+		l.goSafely(func() {
+			defer func() {
+				if left.Add(-1) == 0 {
+					said.report.Answers = append(said.report.Answers, site...)
+					done(said)
+				}
+			}()
+			one()
+		})
 	}
-	asks[0]()
-	wait.Wait()
-	said.report.Answers = append(said.report.Answers, site...)
-	return said
 }
 
 // siteOf is what the answers about a site mean for a declaration: an instance of

@@ -87,8 +87,9 @@ type Exchange struct {
 // for concurrent use.
 func NewHTTPClient(o Options) *http.Client {
 	o = withDefaults(o)
+	connect := newConnector(dialer(o), o.Now)
 	base := &http.Transport{
-		DialContext:            newConnector(dialer(o), o.Now).dial,
+		DialContext:            connect.dial,
 		TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    o.ConnectTimeout,
 		ResponseHeaderTimeout:  o.Timeout,
@@ -106,7 +107,7 @@ func NewHTTPClient(o Options) *http.Client {
 	}
 	return &http.Client{
 		Transport: &guard{
-			base: base, timeout: o.Timeout, maxBytes: o.MaxBytes, anyContent: o.AnyContent,
+			base: base, connect: connect, proxy: o.Proxy, timeout: o.Timeout, maxBytes: o.MaxBytes, anyContent: o.AnyContent,
 			pace: newPace(rate.Limit(o.RequestsPerSecond), o.Burst, o.Now), observe: o.Observe,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

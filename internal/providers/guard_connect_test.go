@@ -1,11 +1,14 @@
 package providers_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -131,6 +134,83 @@ func TestOneConnectionIsNotItsHost(t *testing.T) {
 				time.Sleep(2 * time.Hour)
 			})
 		})
+	}
+}
+
+// TestAFewFindOutForAll: while no connection to a host stands, a few requests try, and
+// the others wait until that succeeds or fails.
+func TestAFewFindOutForAll(t *testing.T) {
+	for name, c := range map[string]struct {
+		// dial is the n-th connection; the first requests last as long as patience, all
+		// requests have ended after took, and so many connections are tried.
+		dial           func(ctx context.Context, n int64) (net.Conn, error)
+		patience, took time.Duration
+		tried          int64
+	}{
+		"silent": {func(ctx context.Context, _ int64) (net.Conn, error) {
+			return (&silent{address: "a"}).dial(ctx, "tcp", "a")
+		}, time.Hour, 5 * time.Second, 4},
+		"refused after a second": {func(context.Context, int64) (net.Conn, error) {
+			time.Sleep(time.Second)
+			return nil, refused(errors.New("connection refused"))
+		}, time.Hour, 2 * time.Second, 100},
+		"one of them is connected": {func(ctx context.Context, n int64) (net.Conn, error) {
+			if n != 3 {
+				return (&silent{address: "a"}).dial(ctx, "tcp", "a")
+			}
+			time.Sleep(time.Second)
+			ours, theirs := net.Pipe()
+			go answer(theirs)
+			return ours, nil
+		}, time.Hour, time.Second, 100},
+		"who tries gives up": {func(ctx context.Context, n int64) (net.Conn, error) {
+			if n <= 4 {
+				return (&silent{address: "a"}).dial(ctx, "tcp", "a")
+			}
+			return nil, refused(errors.New("connection refused"))
+		}, 3 * time.Second, 3 * time.Second, 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var n atomic.Int64
+				client := providers.NewHTTPClient(providers.Options{
+					AllowPrivate: true, Timeout: 2 * time.Hour, RequestsPerSecond: 1000, Burst: 1000,
+					DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx, n.Add(1)) },
+				})
+				defer client.CloseIdleConnections()
+				first, cancel := context.WithTimeout(t.Context(), c.patience)
+				defer cancel()
+				began := time.Now()
+				var all sync.WaitGroup
+				for i := range 100 {
+					ctx := t.Context()
+					if i < 4 {
+						ctx = first
+					}
+					all.Go(func() { _, _ = get(ctx, client, "http://git.example.com/", "payments") })
+					synctest.Wait()
+				}
+				all.Wait()
+				if took := time.Since(began); took != c.took || n.Load() > c.tried {
+					t.Errorf("all have ended after %v and %d connections, want %v and at most %d", took, n.Load(), c.took, c.tried)
+				}
+				time.Sleep(time.Minute)
+			})
+		})
+	}
+}
+
+// answer answers every request on a connection.
+func answer(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	from := bufio.NewReader(conn)
+	for {
+		if _, err := http.ReadRequest(from); err != nil {
+			return
+		}
+		if _, err := fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"); err != nil {
+			return
+		}
 	}
 }
 

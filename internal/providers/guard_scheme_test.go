@@ -24,12 +24,12 @@ func TestAFailedConnectionIsSharedByPort(t *testing.T) {
 			closed := map[string]string{"http": ":80", "https": ":443"}[strings.Split(c.refused, ":")[0]]
 			client := providers.NewHTTPClient(providers.Options{
 				AllowPrivate: true, RequestsPerSecond: 0.5, Burst: 1,
-				DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+				DialContext: func(_ context.Context, _, address string) (net.Conn, error) {
 					if strings.HasSuffix(address, closed) {
 						return nil, refused(errors.New("connection refused"))
 					}
 					time.Sleep(20 * time.Second)
-					return nil, ctx.Err()
+					return nil, refused(context.DeadlineExceeded)
 				},
 			})
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

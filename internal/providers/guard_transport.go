@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -20,6 +21,8 @@ const userAgent = "reconciler"
 // guard is the transport of the guarded client.
 type guard struct {
 	base     http.RoundTripper
+	connect  *connector
+	proxy    *url.URL
 	timeout  time.Duration
 	maxBytes int64
 	// anyContent takes what is not JSON.
@@ -45,7 +48,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		sent.Header.Set("User-Agent", userAgent)
 	}
 	_, span := trace.Start(req.Context(), "http", "host", req.URL.Host)
-	resp, err := g.base.RoundTrip(sent)
+	resp, err := g.send(sent)
 	span.Answered(resp)
 	told.Took = g.pace.now().Sub(begun)
 	if err != nil {
@@ -66,6 +69,21 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return resp, nil
+}
+
+// send sends a request when it is known that its host answers, or it is one of those
+// that find out.
+func (g *guard) send(req *http.Request) (*http.Response, error) {
+	to := req.URL
+	if g.proxy != nil {
+		to = g.proxy
+	}
+	done, err := g.connect.ask(req.Context(), binding.HostPort(to))
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return g.base.RoundTrip(req)
 }
 
 // jsonOnly rejects a successful answer whose body is not JSON: a sign-in page

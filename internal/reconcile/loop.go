@@ -172,12 +172,7 @@ func (l *Loop) once(ctx context.Context, at *place) {
 			l.r.emit(plan.Event{Kind: plan.SyncFailed, Revision: desired.Revision, Err: synced.Err})
 		}
 	}()
-	l.r.emit(plan.Event{Kind: plan.SyncStarted, Revision: desired.Revision, Waited: waited})
-	wanted, err := l.r.prepare(ctx, asked, *desired)
-	if l.traced == desired {
-		wanted.Trace = "" // The trace of the commit ended with its first sync.
-	}
-	l.traced = desired
+	wanted, err := l.begin(ctx, desired, asked, waited)
 	if err == nil {
 		synced.Result, err = l.r.sync(ctx, wanted, binding.DepthPreflight, func() { at.take(ctx) })
 	}
@@ -185,6 +180,22 @@ func (l *Loop) once(ctx context.Context, at *place) {
 		l.r.backoff.failed("", "", l.r.o.Now())
 		return
 	}
+	l.done(desired, synced.Result)
+}
+
+// begin reports that a sync begins, and returns the snapshot that it is for.
+func (l *Loop) begin(ctx context.Context, desired *plan.Desired, asked []Ask, waited time.Duration) (plan.Desired, error) {
+	l.r.emit(plan.Event{Kind: plan.SyncStarted, Revision: desired.Revision, Waited: waited})
+	wanted, err := l.r.prepare(ctx, asked, *desired)
+	if l.traced == desired {
+		wanted.Trace = "" // The trace of the commit ended with its first sync.
+	}
+	l.traced = desired
+	return wanted, err
+}
+
+// done notes what became of a snapshot, unless there is another one by now.
+func (l *Loop) done(desired *plan.Desired, result plan.Result) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.desired == desired {
@@ -192,6 +203,6 @@ func (l *Loop) once(ctx context.Context, at *place) {
 		broken, _ := desired.BrokenOf(l.r.o.Instance.Name)
 		// What is kept because a file is broken or nothing answered may be
 		// refused later.
-		l.refused = synced.Result.Refused() || synced.Result.Incomplete || len(broken) > 0
+		l.refused = result.Refused() || result.Incomplete || len(broken) > 0
 	}
 }

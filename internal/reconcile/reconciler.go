@@ -163,37 +163,49 @@ func (r *Reconciler) PlanEach(ctx context.Context, desireds []plan.Desired, dept
 	return r.planEach(ctx, nil, desireds, depth, func() {})
 }
 
-// planEach calls seen once everything is observed.
+// planEach calls seen once everything is observed. What it does before and after that
+// is in functions of its own: thousands of syncs wait here for hosts that do not
+// answer, each with the stack of what called this.
 func (r *Reconciler) planEach(ctx context.Context, inForce []binding.Declaration, desireds []plan.Desired, depth binding.Depth, seen func()) ([]*plan.Round, error) {
-	name := r.o.Instance.Name
-	basis := plan.Round{Depth: depth, Observed: r.o.Now()}
-	if err := r.remembered(ctx, &basis, inForce); err != nil {
+	basis := &plan.Round{Depth: depth, Observed: r.o.Now()}
+	if err := r.remembered(ctx, basis, inForce); err != nil {
 		return nil, err
 	}
-	declared, targets := make([][]binding.Declaration, len(desireds)), make([]binding.SecretTargets, len(desireds))
-	for n, desired := range desireds {
-		declared[n] = desired.Of(name)
-		targets[n] = basis.SecretTargets.With(basis.Records, nil).And(desired.SecretTargets())
-	}
-	observing, span := trace.Start(ctx, "observe")
-	observations := r.observer.ObserveEach(observing, declared, targets, apply.Intended(basis.Records, basis.Intents), depth)
-	span.End("")
+	observations := r.look(ctx, basis, desireds)
 	seen()
+	return r.rounds(ctx, basis, desireds, observations)
+}
+
+// look observes what snapshots declare.
+func (r *Reconciler) look(ctx context.Context, basis *plan.Round, desireds []plan.Desired) []binding.Observation {
+	declared, targets := make([][]binding.Declaration, len(desireds)), make([]binding.SecretTargets, len(desireds))
+	for n := range desireds {
+		declared[n] = desireds[n].Of(r.o.Instance.Name)
+		targets[n] = basis.SecretTargets.With(basis.Records, nil).And(desireds[n].SecretTargets())
+	}
+	ctx, span := trace.Start(ctx, "observe")
+	defer span.End("")
+	return r.observer.ObserveEach(ctx, declared, targets, apply.Intended(basis.Records, basis.Intents), basis.Depth)
+}
+
+// rounds makes the rounds that snapshots ask for, of what was observed for each.
+func (r *Reconciler) rounds(ctx context.Context, basis *plan.Round, desireds []plan.Desired, observations []binding.Observation) ([]*plan.Round, error) {
+	name := r.o.Instance.Name
 	if err := ctx.Err(); err != nil {
 		return nil, message.NewError("instance.stopped", "name", name, "err", err)
 	}
-	if err := r.people(ctx, &basis); err != nil {
+	if err := r.people(ctx, basis); err != nil {
 		return nil, err
 	}
 	r.recall(basis.RetryStates)
 	// What an intent asks about is remembered, so that all observations have it.
-	if err := r.applier.AnswerIntents(context.WithoutCancel(ctx), &basis, observations...); err != nil {
+	if err := r.applier.AnswerIntents(context.WithoutCancel(ctx), basis, observations...); err != nil {
 		return nil, message.NewError("instance.failed", "name", name, "err", err)
 	}
 	r.observed()
 	rounds := make([]*plan.Round, len(desireds))
 	for n, desired := range desireds {
-		of := basis
+		of := *basis
 		of.Observation = observations[n]
 		made := false
 		if rounds[n], made = r.round(of, desired); made {
@@ -336,27 +348,48 @@ func (r *Reconciler) sync(ctx context.Context, desired plan.Desired, depth bindi
 	ctx, span := trace.Start(trace.WithParent(ctx, desired.Trace), "sync", "instance", r.o.Instance.Name, "revision", desired.Revision)
 	failed := "SyncFailed"
 	defer func() { span.End(failed) }()
-	started, before, conditions := r.o.Now(), r.AppendStatuses(nil), r.Conditions()
+	began := r.beginning()
 	rounds, err := r.planEach(ctx, desired.Of(r.o.Instance.Name), []plan.Desired{desired}, depth, seen)
 	if err != nil {
-		if ctx.Err() != nil {
-			return plan.Result{}, err // Being stopped is no failure.
-		}
-		r.failed(err, desired.Of(r.o.Instance.Name))
-		r.emit(plan.Event{Kind: plan.SyncFailed, Revision: desired.Revision, Err: err, Took: r.o.Now().Sub(started)})
-		return plan.Result{}, err
+		return plan.Result{}, r.syncFailed(ctx, desired, began, err)
 	}
-	round := rounds[0]
-	result := r.apply(ctx, round)
+	result := r.syncDone(ctx, rounds[0], began)
 	span.Set("digest", result.Digest)
 	if failed = ""; result.Err() != nil {
 		failed = "ActionFailed"
 	}
-	r.emit(plan.Event{
-		Kind: plan.SyncDone, Revision: round.Revision, Plan: &round.Plan, Result: &result,
-		Statuses: r.AppendStatuses(nil), Before: before, Conditions: r.Conditions(), ConditionsBefore: conditions, Took: r.o.Now().Sub(started),
-	})
 	return result, nil
+}
+
+// beginning is what was so when a sync began.
+type beginning struct {
+	at         time.Time
+	statuses   []binding.Status
+	conditions []binding.Condition
+}
+
+func (r *Reconciler) beginning() *beginning {
+	return &beginning{at: r.o.Now(), statuses: r.AppendStatuses(nil), conditions: r.Conditions()}
+}
+
+// syncFailed reports a sync that made no plan, and returns why. Being stopped is no
+// failure.
+func (r *Reconciler) syncFailed(ctx context.Context, desired plan.Desired, began *beginning, err error) error {
+	if ctx.Err() == nil {
+		r.failed(err, desired.Of(r.o.Instance.Name))
+		r.emit(plan.Event{Kind: plan.SyncFailed, Revision: desired.Revision, Err: err, Took: r.o.Now().Sub(began.at)})
+	}
+	return err
+}
+
+// syncDone carries out a round's plan, and reports what became of it.
+func (r *Reconciler) syncDone(ctx context.Context, round *plan.Round, began *beginning) plan.Result {
+	result := r.apply(ctx, round)
+	r.emit(plan.Event{
+		Kind: plan.SyncDone, Revision: round.Revision, Plan: &round.Plan, Result: &result, Statuses: r.AppendStatuses(nil), Before: began.statuses,
+		Conditions: r.Conditions(), ConditionsBefore: began.conditions, Took: r.o.Now().Sub(began.at),
+	})
+	return result
 }
 
 // Apply carries out the plan of a round. When ctx ends, calls in flight end

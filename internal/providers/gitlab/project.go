@@ -76,22 +76,8 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	if err == nil && !reply.OK() {
 		found, reply, err = p.moved(ctx, s, key, found, reply)
 	}
-	switch {
-	case err != nil:
-		return asking(s.noVerdict(binding.QuestionProjectExists, reply, err))
-	case reply.Status == http.StatusNotFound && token.IsZero():
-		return asking(providers.Unknown(binding.QuestionProjectExists, providers.ReasonNotVisible,
-			message.New("gitlab.not-shown", "host", s.host, "source", source)))
-	case reply.Status == http.StatusNotFound && providers.IsJSON(reply.Header) && readRefusal(reply.Body).missing():
-		return asking(providers.No(binding.QuestionProjectExists, "", providers.ReasonNotVisible, message.New("gitlab.no-project",
-			"host", s.host, "source", source, "username", account.Username)))
-	case reply.Status == http.StatusNotFound:
-		return asking(s.notGitLab(binding.QuestionProjectExists, reply.Status))
-	case !reply.OK():
-		return asking(s.noVerdict(binding.QuestionProjectExists, reply, nil))
-	case found.ID == 0 || found.Path == "" || found.Namespace == nil:
-		return asking(providers.Unknown(binding.QuestionProjectExists, providers.ReasonUnreadable,
-			message.New("gitlab.no-project-fields", "host", s.host)))
+	if answer, refused := s.noProject(account, source, found, reply, err); refused {
+		return asking(answer)
 	}
 	state := p.describe(key, source, found)
 	if level := found.level(); !token.IsZero() && (level == 0 || level >= maintainer) {
@@ -100,9 +86,28 @@ func (p *Provider) checkProject(ctx context.Context, account binding.Account, so
 	return state
 }
 
+// noProject says why an answer shows no project; false where it shows one.
+func (s *session) noProject(account binding.Account, source string, found *project, reply providers.Reply, err error) (binding.Answer, bool) {
+	const question = binding.QuestionProjectExists
+	switch {
+	case err != nil || !reply.OK() && reply.Status != http.StatusNotFound:
+		return s.noVerdict(question, reply, err), true
+	case reply.OK() && found.ID != 0 && found.Path != "" && found.Namespace != nil:
+		return binding.Answer{}, false
+	case reply.OK():
+		return providers.Unknown(question, providers.ReasonUnreadable, message.New("gitlab.no-project-fields", "host", s.host)), true
+	case s.token.IsZero():
+		return providers.Unknown(question, providers.ReasonNotVisible, message.New("gitlab.not-shown", "host", s.host, "source", source)), true
+	case providers.IsJSON(reply.Header) && readRefusal(reply.Body).missing():
+		return providers.No(question, "", providers.ReasonNotVisible, message.New("gitlab.no-project",
+			"host", s.host, "source", source, "username", account.Username)), true
+	}
+	return s.notGitLab(question, reply.Status), true
+}
+
 // level is the access level that GitLab reports for the token's user; 0 if it
 // reports none.
-func (found project) level() int {
+func (found *project) level() int {
 	level := 0
 	if found.Permissions != nil {
 		for _, a := range []*access{found.Permissions.Project, found.Permissions.Group} {
@@ -115,16 +120,16 @@ func (found project) level() int {
 }
 
 // project asks for a project by path or number.
-func (s *session) project(ctx context.Context, ref string) (project, providers.Reply, error) {
-	var found project
-	reply, err := s.get(ctx, "projects/"+gitlab.PathEscape(ref), &found)
+func (s *session) project(ctx context.Context, ref string) (*project, providers.Reply, error) {
+	found := new(project)
+	reply, err := s.get(ctx, "projects/"+gitlab.PathEscape(ref), found)
 	return found, reply, err
 }
 
 // moved follows a project to its number: from the Location of GitLab's
 // redirect, which is read and checked here and never followed, or from what
 // was seen under the path before.
-func (p *Provider) moved(ctx context.Context, s *session, key string, found project, reply providers.Reply) (project, providers.Reply, error) {
+func (p *Provider) moved(ctx context.Context, s *session, key string, found *project, reply providers.Reply) (*project, providers.Reply, error) {
 	if reply.Status >= 300 && reply.Status < 400 {
 		if id, ok := providers.RedirectedID(s.root, reply.Header.Get("Location"), "/api/v4/projects/"); ok {
 			return s.project(ctx, id)
@@ -139,7 +144,7 @@ func (p *Provider) moved(ctx context.Context, s *session, key string, found proj
 }
 
 // describe turns a project that was read into answers.
-func (p *Provider) describe(key, source string, found project) binding.ProjectState {
+func (p *Provider) describe(key, source string, found *project) binding.ProjectState {
 	id := strconv.FormatInt(found.ID, 10)
 	active := providers.Active("project", found.Archived)
 	switch {
@@ -155,7 +160,7 @@ func (p *Provider) describe(key, source string, found project) binding.ProjectSt
 // subgroup says whether the project lives in a subgroup: its namespace is a
 // group and has a parent. The namespace's path says the same in another way;
 // where the two disagree nothing is guessed.
-func subgroup(found project) binding.Answer {
+func subgroup(found *project) binding.Answer {
 	n := found.Namespace
 	question := binding.QuestionSubgroup
 	nested := strings.Contains(n.FullPath, "/")
@@ -179,7 +184,7 @@ func subgroup(found project) binding.Answer {
 // A role that is too low is not a violation by itself, because manual builds
 // need no webhook. If GitLab reports no role (an administrator has none), there
 // is no answer.
-func role(found project) []binding.Answer {
+func role(found *project) []binding.Answer {
 	question := binding.QuestionProjectRole
 	level := found.level()
 	switch {
