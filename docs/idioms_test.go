@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"testing"
@@ -88,19 +89,70 @@ var texts = []string{
 	"internal/report/messages",
 }
 
+// compiledIdiom is an idiom's pattern. A text that has none of the words is not
+// searched for it: that is most texts, and words are found ten times faster.
+type compiledIdiom struct {
+	*regexp.Regexp
+	words []string
+}
+
 // compiledIdioms are the patterns of idioms, in their order.
-func compiledIdioms() []*regexp.Regexp {
-	patterns := make([]*regexp.Regexp, len(idioms))
+func compiledIdioms() []compiledIdiom {
+	patterns := make([]compiledIdiom, len(idioms))
 	for i, one := range idioms {
-		patterns[i] = regexp.MustCompile("(?i)" + one.pattern)
+		parsed, err := syntax.Parse(one.pattern, syntax.Perl)
+		if err != nil {
+			panic(err)
+		}
+		patterns[i] = compiledIdiom{regexp.MustCompile("(?i)" + one.pattern), wordsOf(parsed)}
 	}
 	return patterns
 }
 
+// wordsOf lists literal texts. Whatever a pattern matches has at least one of
+// them. An empty list says that nothing is known.
+func wordsOf(pattern *syntax.Regexp) (best []string) {
+	switch pattern.Op {
+	case syntax.OpLiteral:
+		return []string{strings.ToLower(string(pattern.Rune))}
+	case syntax.OpCapture, syntax.OpPlus:
+		return wordsOf(pattern.Sub[0])
+	case syntax.OpAlternate:
+		for _, sub := range pattern.Sub {
+			words := wordsOf(sub)
+			if len(words) == 0 {
+				return nil
+			}
+			best = append(best, words...)
+		}
+	case syntax.OpConcat:
+		for _, sub := range pattern.Sub {
+			if words := wordsOf(sub); shortest(words) > shortest(best) {
+				best = words
+			}
+		}
+	}
+	return best
+}
+
+// shortest is the length of the shortest of some words.
+func shortest(words []string) int {
+	if len(words) == 0 {
+		return 0
+	}
+	return len(slices.MinFunc(words, func(a, b string) int { return len(a) - len(b) }))
+}
+
+// in says that a text in lower case may have the idiom.
+func (c compiledIdiom) in(lower string) bool {
+	return len(c.words) == 0 || slices.ContainsFunc(c.words, func(word string) bool { return strings.Contains(lower, word) })
+}
+
+var breaks = regexp.MustCompile(`\n[ \t]*(//|#|>|\*)?[ \t]*`)
+
 // idiomsIn lists the idioms in a text, one line each. A line break counts as a
 // space, with the marks of comments at the beginning of a line.
-func idiomsIn(patterns []*regexp.Regexp, name, text string) []string {
-	breaks := regexp.MustCompile(`\n[ \t]*(//|#|>|\*)?[ \t]*`)
+func idiomsIn(patterns []compiledIdiom, name, text string) []string {
 	var flat strings.Builder
 	var lines []int // the offset in flat at which each line begins
 	at := 0
@@ -111,7 +163,11 @@ func idiomsIn(patterns []*regexp.Regexp, name, text string) []string {
 	}
 	flat.WriteString(text[at:])
 	var found []string
+	lower := strings.ToLower(flat.String())
 	for i, pattern := range patterns {
+		if !pattern.in(lower) {
+			continue
+		}
 		for _, hit := range pattern.FindAllStringIndex(flat.String(), -1) {
 			line, _ := slices.BinarySearch(lines, hit[0]+1)
 			found = append(found, fmt.Sprintf("%s:%d: %q: write %s", name, line+1, flat.String()[hit[0]:hit[1]], idioms[i].better))
@@ -205,6 +261,9 @@ func TestEachIdiomIsFound(t *testing.T) {
 	for i, one := range idioms {
 		if !patterns[i].MatchString(one.sample) {
 			t.Errorf("%s does not match its sample %q", one.pattern, one.sample)
+		}
+		if !patterns[i].in(strings.ToLower(one.sample)) {
+			t.Errorf("%s is not searched for in its sample: %q", one.pattern, patterns[i].words)
 		}
 		if found := idiomsIn(patterns, "better", one.better); len(found) > 0 {
 			t.Errorf("the better words of %s are odd themselves: %v", one.pattern, found)
