@@ -161,6 +161,7 @@ func TestWhoWaitsForEventsIsToldAtOnce(t *testing.T) {
 }
 
 func TestHistoryTellsWhichCommitAndPlanAndWho(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.populate(two())
 	revision := w.commit(two())
@@ -192,6 +193,7 @@ func TestHistoryTellsWhichCommitAndPlanAndWho(t *testing.T) {
 }
 
 func TestDescribeTellsAllOfABinding(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	files := map[string]string{"pay.yaml": two()["pay.yaml"], "gh.yaml": oauthAt("gh", edge, "github")}
 	w.populate(files)

@@ -25,6 +25,7 @@ func (p *process) bound(name string) (times int) {
 // repair, and holds that the daemon gives up, says so, and does not forget that
 // over a restart, until a person ends it.
 func TestADaemonStopsFightingARival(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.config.Drift.MaxRepairs = 3
 	files := map[string]string{"pay.yaml": gitlabAt("pay", prod), "edge.yaml": gitlabAt("edge", edge)}

@@ -12,6 +12,7 @@ import (
 )
 
 func TestAGitServerThatIsDownChangesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	files := map[string]string{"pay.yaml": gitlabAt("pay", prod)}
 	w.populate(files)
@@ -54,6 +55,7 @@ func (w *world) hasDockerfile(folder string) bool {
 }
 
 func TestAFolderIsFollowedWithoutWaitingForTheInterval(t *testing.T) {
+	t.Parallel()
 	before := gitlabAt("pay", prod)
 	after := strings.Replace(before, "/build/Dockerfile", "/release/Dockerfile", 1)
 	must := func(err error) {

@@ -26,6 +26,7 @@ func ofEdge(r *http.Request) bool {
 }
 
 func TestOneInstanceDoesNotDelayTheOther(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		fault sandbox.Fault

@@ -37,6 +37,7 @@ func (p *process) sample(series string) float64 {
 
 // TestMetricsTellOfCallsAndQueue: one daemon that has worked, scraped.
 func TestMetricsTellOfCallsAndQueue(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.populate(two())
 	w.commit(two())

@@ -77,6 +77,7 @@ func TestAChangedConfigurationIsTakenWithoutARestart(t *testing.T) {
 }
 
 func TestABadConfigurationIsRefusedWhole(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	files := map[string]string{"pay.yaml": gitlabAt("pay", prod)}
 	w.populate(files)
@@ -360,6 +361,7 @@ func TestSecretsInFilesNeedNoReload(t *testing.T) {
 
 // TestReloadsBesideQuestionsAndWords is for the race detector.
 func TestReloadsBesideQuestionsAndWords(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	files := map[string]string{"pay.yaml": gitlabAt("pay", prod)}
 	w.populate(files)

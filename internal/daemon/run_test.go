@@ -36,6 +36,7 @@ func (w *world) converge(p *process) {
 }
 
 func TestACommitIsAppliedForAllFourPlatforms(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		serve func(*testing.T, *world, map[string]string)

@@ -193,6 +193,7 @@ func TestARewrittenHistoryIsNotForgottenWhileItCannotBeJudged(t *testing.T) {
 // TestARewrittenHistoryIsNotForgottenWhileItIsSuspended: what a person holds
 // still when a rewritten history is first seen is not removed when that ends.
 func TestARewrittenHistoryIsNotForgottenWhileItIsSuspended(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.populate(two())
 	repo := gittest.New(t)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/client"
 	"reconciler/internal/config"
 	"reconciler/internal/plan"
 	"reconciler/internal/sandbox"
@@ -112,6 +113,7 @@ func TestAStopIsQuickAndQuiet(t *testing.T) {
 // TestAStopWaitsForAnAnswerNoLongerThanTheGracePeriod: the registry took a bind
 // and says nothing. The next run finds out what became of it.
 func TestAStopWaitsForAnAnswerNoLongerThanTheGracePeriod(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	files := map[string]string{"pay.yaml": gitlabAt("pay", prod)}
 	w.populate(files)
@@ -141,6 +143,12 @@ func TestAStopWaitsForAnAnswerNoLongerThanTheGracePeriod(t *testing.T) {
 	}
 	w.config.Instances = direct
 	p = w.start()
+	if testing.Short() { // The daemon tries by itself after ten seconds.
+		p.await("the daemon to answer", func() bool {
+			_, err := client.New(w.config.Server.Socket).Sync(t.Context(), client.SyncRequest{By: "Ada Lovelace", Binding: "pay"})
+			return err == nil
+		})
+	}
 	p.ready("pay")
 	if n := w.outside.Registry.Count("CreateUserSourceAccount"); n != 1 {
 		t.Errorf("bound %d times, want once: the next run has to look what became of it", n)

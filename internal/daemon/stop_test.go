@@ -147,6 +147,7 @@ func TestADaemonThatEndedLeavesNoGoroutinesAndNoSocket(t *testing.T) {
 }
 
 func TestASecondDaemonIsRefusedWithWords(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.commit(map[string]string{"pay.yaml": gitlabAt("pay", prod)})
 	p := w.start()

@@ -34,6 +34,7 @@ func (w *world) loseState() {
 // TestKind5EndToEnd: a daemon that does not know which token is bound finds out
 // by one rebind, and says nothing else before.
 func TestKind5EndToEnd(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(w *world) (newest string){
 		"the state was lost and the token rotated": func(w *world) string {
 			w.loseState()

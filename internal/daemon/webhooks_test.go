@@ -117,6 +117,7 @@ func (p *process) looks() int {
 }
 
 func TestAPushIsLookedForThoughTheIntervalIsAnHour(t *testing.T) {
+	t.Parallel()
 	w, p := hooked(t)
 	url := p.hookURL()
 	for _, folder := range []string{"release", "other", "third"} {
@@ -276,6 +277,7 @@ func TestAPortInUseEndsTheStart(t *testing.T) {
 // TestTheWebhooksPortSurvivesAReload: it stays open, with the senders, secrets
 // and the source of the new configuration.
 func TestTheWebhooksPortSurvivesAReload(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.hook()
 	files := map[string]string{"pay.yaml": gitlabAt("pay", prod)}

@@ -99,7 +99,7 @@ func (w *world) baseConfig() config.Config {
 		Codeup: config.Codeup{Endpoint: w.outside.CodeupURL}, GitHub: config.CodeHost{Endpoint: w.outside.GitHubURL},
 		Bitbucket: config.CodeHost{Endpoint: w.outside.BitbucketURL}, UnsafeAllowPrivateAddresses: true,
 	}
-	c.Sync = config.Sync{Interval: 20 * time.Millisecond, DriftInterval: 40 * time.Millisecond}
+	c.Sync = config.Sync{Interval: 50 * time.Millisecond, DriftInterval: 100 * time.Millisecond}
 	c.State.Path = filepath.Join(dir, "state", "state.db")
 	c.Server = config.Server{Listen: "127.0.0.1:0", Socket: filepath.Join(short, "s.sock"), GracePeriod: patience / 2}
 	c.Log.Level = "debug"
