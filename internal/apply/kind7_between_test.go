@@ -45,10 +45,6 @@ func TestKind7WhatTheSecondHalfNeedsGoesAtAnyCall(t *testing.T) {
 			panic(err)
 		}
 	}
-	step := 1
-	if testing.Short() {
-		step = 5 // A sample of the calls.
-	}
 	for name, happens := range map[string]func() func(*site, string) error{
 		"the secret store is down": func() func(*site, string) error { return from("read ", errors.New("down")) },
 		"the code hosts are down":  func() func(*site, string) error { return from("check-", errors.New("down")) },
@@ -81,7 +77,7 @@ func TestKind7WhatTheSecondHalfNeedsGoesAtAnyCall(t *testing.T) {
 	} {
 		for which, c := range changes() {
 			t.Run(name+", "+which, func(t *testing.T) {
-				for n := 1; ; n += step {
+				for n := 1; ; n += stride() {
 					s, calls, event := c.prepared(t), 0, happens()
 					s.options = func(o *apply.Options) { o.Settle = 0 }
 					round := s.round(t, c.after...)
@@ -111,7 +107,7 @@ func TestKind7WhatTheSecondHalfNeedsGoesAtAnyCall(t *testing.T) {
 func TestKind7TheJournalIsClosedOrTakenAwayAtAnyCall(t *testing.T) {
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
-			for n := 1; ; n++ {
+			for n := 1; ; n += stride() {
 				s, calls := c.prepared(t), 0
 				round := s.round(t, c.after...)
 				s.Fault = func(call string) (f worldtest.Fault) {
@@ -167,7 +163,7 @@ func (c change) killed(t *testing.T, n int) (s *site, before bool) {
 func TestKind7TheProcessIsKilledAtAnyCallAndComesBackToNothing(t *testing.T) {
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
-			for n := 1; ; n++ {
+			for n := 1; ; n += stride() {
 				s, before := c.killed(t, n)
 				if !before {
 					return
@@ -209,7 +205,7 @@ func TestKind7WhatWasOnlyAnnouncedIsDoneAtOnceAfterAKill(t *testing.T) {
 	kills := 0
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
-			for n := 1; ; n++ {
+			for n := 1; ; n += stride() {
 				s, before := c.killed(t, n)
 				if !before {
 					return

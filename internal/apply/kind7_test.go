@@ -17,6 +17,15 @@ import (
 
 var errFull = errors.New("no space left on device")
 
+// stride leads from one call at which something fails to the next: with -short a
+// sample of the calls is tried.
+func stride() int {
+	if testing.Short() {
+		return 5
+	}
+	return 1
+}
+
 // change is a change whose first half takes something away.
 type change struct {
 	before, after []binding.Declaration
@@ -137,7 +146,7 @@ func TestKind7TheStoreFailsAtAnyWrite(t *testing.T) {
 	for name, c := range changes() {
 		for _, full := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, full from then on %t", name, full), func(t *testing.T) {
-				for n := 1; ; n++ {
+				for n := 1; ; n += stride() {
 					s := c.prepared(t)
 					round := s.round(t, c.after...)
 					writes := disk(s, n, full)
@@ -171,7 +180,7 @@ func TestKind7TheStoreFailsAtAnyWrite(t *testing.T) {
 func TestKind7TheProcessIsStoppedAtAnyCall(t *testing.T) {
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
-			for n := 1; ; n++ {
+			for n := 1; ; n += stride() {
 				s := c.prepared(t)
 				s.grace = time.Minute
 				round := s.round(t, c.after...)
@@ -202,7 +211,7 @@ func TestKind7TheProcessIsStoppedAtAnyCall(t *testing.T) {
 func TestKind7AWindowClosesAtAnyCall(t *testing.T) {
 	for name, c := range changes() {
 		t.Run(name, func(t *testing.T) {
-			for n := 1; ; n++ {
+			for n := 1; ; n += stride() {
 				s := c.prepared(t)
 				s.windows = untilOne(t)
 				round := s.round(t, c.after...)

@@ -113,7 +113,7 @@ func TestNoTwoRulesBuildOneTag(t *testing.T) {
 // starts at once: the call had its effect, or has it later.
 func TestNoTwoRulesBuildOneTagWhereTheProcessIsKilled(t *testing.T) {
 	for _, late := range []bool{false, true} {
-		for n := 1; ; n++ {
+		for n := 1; ; n += stride() {
 			s := newSite()
 			s.applied(t, worldtest.GitLab())
 			round, calls, killed := s.round(t, worldtest.GitLab(branchOfLatest("trunk"))), 0, false

@@ -304,6 +304,9 @@ func TestKind1ADeclarationThatIsNeverTakenInterruptsLessAndLess(t *testing.T) {
 	if sampled() {
 		codes = codes[1:2]
 	}
+	if testing.Short() {
+		t.Skip("simulates a week, which takes half a second")
+	}
 	for _, code := range codes {
 		t.Run("code "+code, func(t *testing.T) { interruptsLessAndLess(t, code) })
 	}

@@ -337,7 +337,7 @@ func TestPrivateAddressesNeedPermission(t *testing.T) {
 // TestLongMessagesStayInTheLimits of the services.
 func TestLongMessagesStayInTheLimits(t *testing.T) {
 	var items []notify.Item
-	for n := range 400 {
+	for n := range 150 {
 		i := text().Items[0]
 		i.ID, i.Reason, i.Binding = fmt.Sprint(n), fmt.Sprint("R", n), strings.Repeat("名", 20)
 		i.Message = message.Verbatim(strings.Repeat("很长<&>", 400))

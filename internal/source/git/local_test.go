@@ -161,6 +161,9 @@ func TestMergeBaseIsWhereHeadLeftBase(t *testing.T) {
 }
 
 func TestLocalDoesNotReadWhatIsTooLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("commits 40 MB")
+	}
 	repo := gittest.New(t)
 	large := make([]byte, 20<<20)
 	repo.Commit("one", map[string][]byte{"a.yaml": []byte("a: b\n"), "large.yaml": large})

@@ -47,7 +47,10 @@ func TestARevisionMeansWhatItMeansToGit(t *testing.T) {
 		}
 	}
 	unread := 0
-	for _, rev := range names {
+	for i, rev := range names {
+		if testing.Short() && i%3 != 0 {
+			continue // git starts once for each.
+		}
 		cmd := exec.CommandContext(t.Context(), "git", "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
 		cmd.Dir = filepath.Clean(repo.Work)
 		out, _ := cmd.Output()
