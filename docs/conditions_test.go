@@ -57,6 +57,7 @@ A missing answer changes no status at once. The condition keeps its status, its 
 token cannot be known (` + "`VersionUnknown`" + `) is no missing answer: it applies at once.
 What is last known is known of what was declared then. When something else is declared, and a part that it needs does not
 answer, ` + "`Ready`" + ` is ` + "`False`" + ` with the reason ` + "`NotApplied`" + `, and each condition about what changed is ` + "`Unknown`" + `.
+If that change is taken back before anything was written, what was known before it is the last known again.
 While a file is broken, nothing is compared with it: ` + "`Ready`" + ` and ` + "`Declared`" + ` are ` + "`False`" + `, and the other conditions of its
 bindings are the last known ones in the same way.
 While the source of declarations does not answer, it is not known what is declared: ` + "`Declared`" + `, and a ` + "`Ready`" + ` that is ` + "`True`" + `, are the

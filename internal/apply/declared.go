@@ -28,25 +28,31 @@ func (l *ledger) keepFiles(ctx context.Context, declared []binding.Declaration) 
 
 // LastDeclared are records with the deletion policies that were declared last, also
 // where the store had no space for them: a removal does what was declared last,
-// whatever else is unknown. What is declared now is noted. Retain protects the
-// platform's binding under any name that it had.
-func (a *Applier) LastDeclared(records []binding.Record, declared []binding.Declaration) []binding.Record {
+// whatever else is unknown.
+func (a *Applier) LastDeclared(records []binding.Record) []binding.Record {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	records = slices.Clone(records)
 	for i := range records {
 		r := &records[i]
-		key := recordKey{r.Binding, r.Platform}
-		r.DeletionPolicy = cmp.Or(a.unwritten[key], r.DeletionPolicy)
+		r.DeletionPolicy = cmp.Or(a.unwritten[recordKey{r.Binding, r.Platform}], r.DeletionPolicy)
+	}
+	return records
+}
+
+// NoteDeclared notes the deletion policies that are declared now, for LastDeclared.
+// Retain protects the platform's binding under any name that it had.
+func (a *Applier) NoteDeclared(records []binding.Record, declared []binding.Declaration) {
+	for _, r := range a.LastDeclared(records) {
 		for _, d := range declared {
 			policy := d.Spec.Deletion()
 			own := d.Name == r.Binding || policy == binding.Retain
 			if r.Managed && d.Spec.Platform == r.Platform && own && cmp.Or(r.DeletionPolicy, binding.Retain) != policy {
-				r.DeletionPolicy, a.unwritten[key] = policy, policy
+				r.DeletionPolicy = policy
+				a.notePolicy(r)
 			}
 		}
 	}
-	return records
 }
 
 // Inherit takes over what another Applier of the same instance could not write.
@@ -60,23 +66,33 @@ func (a *Applier) Inherit(other *Applier) {
 
 // keepPolicies writes the deletion policies that were declared last.
 func (x *run) keepPolicies(ctx context.Context) error {
+	x.NoteDeclared(x.ledger.all(), x.round.Declarations)
 	var all error
-	for _, r := range x.LastDeclared(x.ledger.all(), x.round.Declarations) {
-		if x.isUnwritten(r) {
-			all = errors.Join(all, x.notePolicy(r, x.ledger.keep(ctx, r)))
+	for _, r := range x.LastDeclared(x.ledger.all()) {
+		if !x.isUnwritten(r) {
+			continue
 		}
+		if err := x.ledger.keep(ctx, r); err != nil {
+			all = errors.Join(all, err)
+			continue
+		}
+		x.policyWritten(r)
 	}
 	return all
 }
 
-// notePolicy notes that a deletion policy is written, unless it is not.
-func (a *Applier) notePolicy(r binding.Record, err error) error {
+// notePolicy notes that a record's deletion policy is to be written.
+func (a *Applier) notePolicy(r binding.Record) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err == nil {
-		delete(a.unwritten, recordKey{r.Binding, r.Platform})
-	}
-	return err
+	a.unwritten[recordKey{r.Binding, r.Platform}] = r.DeletionPolicy
+}
+
+// policyWritten notes that a record's deletion policy is written.
+func (a *Applier) policyWritten(r binding.Record) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.unwritten, recordKey{r.Binding, r.Platform})
 }
 
 // isUnwritten says that a record's deletion policy is not written yet.

@@ -139,6 +139,9 @@ type Status struct {
 	TokenVersion int       `json:"tokenVersion,omitempty"`
 	TokenExpires time.Time `json:"tokenExpires,omitzero"`
 	LastSync     time.Time `json:"lastSync,omitzero"`
+	// Earlier is the status of what was declared before, while that is not known to
+	// have changed; nil otherwise.
+	Earlier *Status `json:"-"`
 }
 
 // Retry is how often something failed in a row, and when it is tried again.

@@ -314,7 +314,8 @@ func (r *Reconciler) remembered(ctx context.Context, into *plan.Round, inForce [
 	if into.Records, err = r.o.Store.Records(ctx, name); err != nil {
 		return message.NewError("instance.failed", "name", name, "err", err)
 	}
-	into.Records = r.applier.LastDeclared(into.Records, inForce)
+	r.applier.NoteDeclared(into.Records, inForce)
+	into.Records = r.applier.LastDeclared(into.Records)
 	if into.Intents, err = r.o.Store.Intents(ctx, name); err != nil {
 		return message.NewError("instance.failed", "name", name, "err", err)
 	}

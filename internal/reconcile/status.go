@@ -154,7 +154,7 @@ func (r *Reconciler) failed(err error, declared []binding.Declaration) {
 		statuses[name] = status.Failed(s, message.Says(err), r.o.Now())
 	}
 	for _, d := range declared {
-		if s, known := statuses[d.Name]; known {
+		if s, known := r.statuses[d.Name]; known {
 			statuses[d.Name] = status.Unplanned(s, d, message.Says(err), r.o.Now())
 		}
 	}

@@ -84,7 +84,7 @@ func (v view) conditions(old []binding.Condition) []binding.Condition {
 	if v.window != nil {
 		rest = append(rest, v.windowOpen())
 	}
-	return v.stamp(old, append([]binding.Condition{v.carry(old, v.ready(rest))}, rest...))
+	return append([]binding.Condition{v.carry(old, v.ready(rest))}, rest...)
 }
 
 // carry keeps the status known before where there is no answer now, until that
@@ -157,11 +157,11 @@ func onExpiry(c binding.Condition) bool {
 }
 
 // stamp keeps the time of the last transition where the status is as it was.
-func (v view) stamp(old, conditions []binding.Condition) []binding.Condition {
+func stamp(old, conditions []binding.Condition, now time.Time) []binding.Condition {
 	for i, c := range conditions {
-		conditions[i].LastTransitionTime = v.now
+		conditions[i].LastTransitionTime = now
 		if before := binding.FindCondition(old, c.Type); before != nil && before.Status == c.Status {
-			conditions[i].LastTransitionTime = binding.Past(before.LastTransitionTime, v.now)
+			conditions[i].LastTransitionTime = binding.Past(before.LastTransitionTime, now)
 		}
 	}
 	return conditions

@@ -3,7 +3,6 @@ package status
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
@@ -89,8 +88,7 @@ func (v view) notApplied(rest []binding.Condition) *binding.Condition {
 	default:
 		return nil
 	}
-	c := condition(binding.Ready, binding.False, ReasonNotApplied, message.New("condition.change-not-applied", "why", why.Message))
-	return &c
+	return new(changeNotApplied(why.Message))
 }
 
 // open is what has no answer now that another account, another token, or other image
@@ -115,30 +113,4 @@ func (v view) open(rest []binding.Condition) (bound, token, repositories *bindin
 		}
 	}
 	return nil, token, repositories
-}
-
-// Unplanned is a status after a sync that failed before it could plan anything, of a
-// binding that may be declared in another way since. It keeps s as it is.
-func Unplanned(s binding.Status, d binding.Declaration, why message.Message, now time.Time) binding.Status {
-	r := redeclaration{before: &s.Spec, declared: &d}
-	if !r.redeclared(binding.Ready) {
-		return s
-	}
-	s.Conditions = slices.Clone(s.Conditions)
-	for i, before := range s.Conditions {
-		c := condition(before.Type, binding.Unclear, ReasonNotAsked, why)
-		switch {
-		case before.Type == binding.Ready:
-			c = condition(binding.Ready, binding.False, ReasonNotApplied, message.New("condition.change-not-applied", "why", why))
-			c.Known = now
-		case !r.redeclared(before.Type):
-			continue
-		}
-		c.LastTransitionTime = now
-		if c.Status == before.Status {
-			c.LastTransitionTime = before.LastTransitionTime
-		}
-		s.Conditions[i] = c
-	}
-	return s
 }

@@ -80,15 +80,21 @@ func (c computation) declared(d binding.Declaration, record binding.Record) bind
 	if record.Binding != "" && record.Platform == d.Spec.Platform {
 		v.record = &record
 	}
-	if before, known := c.before[d.Name]; known {
-		v.before = &before.Spec
+	var (
+		before *binding.Status
+		old    []binding.Condition
+	)
+	if s, known := c.before[d.Name]; known {
+		before = new(declaredAgain(s, d))
+		v.before, old = &before.Spec, before.Conditions
 	}
 	account, _ := v.on(binding.AccountObject())
 	v.tokenChanged = account.State == plan.Done || v.record != nil && v.record.TokenVersion != c.before[d.Name].TokenVersion
 	s := binding.Status{
 		Name: d.Name, File: d.File, Revision: d.Revision, Spec: d.Spec, LastSync: v.now,
-		Conditions: v.conditions(c.before[d.Name].Conditions),
+		Conditions: stamp(c.before[d.Name].Conditions, v.conditions(old), v.now),
 	}
+	s.Earlier = v.earlier(before, s.Conditions)
 	if token, asked := v.token(); asked {
 		s.TokenExpires = token.Expires
 	}
