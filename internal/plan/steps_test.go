@@ -1,98 +1,130 @@
 package plan_test
 
 import (
+	"fmt"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"reconciler/internal/binding"
+	"reconciler/internal/message"
 	"reconciler/internal/plan"
-	"reconciler/internal/report"
 )
 
-func TestStepsForAPersonAreExact(t *testing.T) {
-	in := input(gitlabDeclaration(), githubDeclaration())
-	in.Observation.Capabilities.Bind = false
-	steps := ""
-	for _, a := range plan.Make(in).Actions {
-		steps += strings.Join(texts(a.Steps), "\n") + "\n"
+// stepsOf names the steps that an account asks of a person, without the way to the page
+// and to the confirmation.
+func stepsOf(t *testing.T, in plan.Input) (names []string) {
+	t.Helper()
+	kind, _, steps := asks(in, binding.ObjectAccount)
+	if !kind.ByPerson() {
+		t.Fatalf("nothing is asked of a person: %s", kind)
 	}
-	for _, want := range []string{
-		"region cn-hangzhou", "instance (prod) > Repository > Code Source", "row of GitLab", "Bind Account",
-		"Address: https://gitlab.example.com", "Username: ci-bot", "from Vault, secret/acr/gitlab#token, version 3",
-		"Go to the source code repository to bind account", "Sign in to GitHub as octo", "Authorize AliyunDeveloper",
-	} {
-		if !strings.Contains(steps, want) {
-			t.Errorf("want a step with %q in:\n%s", want, steps)
+	i := slices.IndexFunc(steps, func(m message.Message) bool { return m.ID == "step.bind-account" })
+	for _, m := range steps[i:] {
+		name := m.ID
+		for _, arg := range []string{"username", "address", "repositories"} {
+			if value := fmt.Sprint(m.Args.Get(arg)); value != "" && value != "<nil>" {
+				name += " " + value
+			}
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// TestTheStepsThatBindAnAccount name what is declared, and what a person does not have
+// to change of an account that is bound.
+func TestTheStepsThatBindAnAccount(t *testing.T) {
+	newer := func(in *plan.Input) {
+		for name, token := range in.Observation.Tokens {
+			token.Version, token.Latest = 4, 4
+			in.Observation.Tokens[name] = token
 		}
 	}
-}
-
-func TestTriggerURLOfAnOddPortIsAStep(t *testing.T) {
-	for address, want := range map[string]bool{
-		"http://git.example.com:8080": true, "http://git.example.com:80": false,
-		"http://git.example.com": false, "http://[2001:db8::1]": false, "http://[2001:db8::1]:8080/git/": true, "https://git.example.com": false,
-	} {
-		d := gitlabDeclaration()
-		d.Spec.Address = address
-		p := plan.Make(input(d))
-		got := slices.ContainsFunc(texts(p.Actions[0].Steps), func(s string) bool { return strings.Contains(s, "trigger URL (:8080)") })
-		if got != want {
-			t.Errorf("%s: a step for the trigger URL: got %v, want %v", address, got, want)
-		}
-	}
-}
-
-func TestRebindPromisesTheWayBack(t *testing.T) {
-	in := bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) { r.TokenVersion = 2 })()
-	a := plan.Make(in).Actions[0]
-	want := []string{
-		"Check version 3 of the token at the code host; if the host rejects it, nothing changes",
-		"Unbind the account, then bind it again",
-		"If the registry refuses it, bind version 2 again, as before, while Vault still has it",
-	}
-	if diff := cmp.Diff(want, texts(a.Steps)); diff != "" {
-		t.Error(diff)
-	}
-	if a.Target.TokenVersion != 3 || a.Target.Account == nil || a.Target.Record.TokenVersion != 2 {
-		t.Errorf("the applier does not get what it needs: %+v", a.Target)
-	}
-}
-
-func TestExpiryIsToldFromTheFirstThresholdOn(t *testing.T) {
-	day := func(n int) binding.Date { return binding.DateOf(noon().AddDate(0, 0, n)) }
 	for name, tt := range map[string]struct {
-		expires binding.Date
-		host    time.Time
-		want    string
+		of    binding.Declaration
+		again func(*plan.Input)
+		want  []string
 	}{
-		"far":               {expires: day(31)},
-		"thirty days":       {expires: day(30), want: "warning the token expires in 30 days, on 2026-12-22"},
-		"tomorrow":          {expires: day(1), want: "warning the token expires tomorrow"},
-		"today":             {expires: day(0), want: "warning the token expires today"},
-		"yesterday":         {expires: day(-1), want: "error the token expired on 2026-11-21"},
-		"host knows nearer": {expires: day(300), host: noon().AddDate(0, 0, 7), want: "warning the token expires in 7 days, on 2026-11-29 (according to: host)"},
-		"nobody knows":      {},
+		"GitLab": {
+			gitlabDeclaration(), nil,
+			[]string{"step.bind-account", "step.address https://gitlab.example.com", "step.username ci-bot", "step.token", "step.confirm"},
+		},
+		"Codeup": {
+			codeupDeclaration("code"), nil,
+			[]string{"step.bind-account", "step.endpoint", "step.username-codeup ci-bot", "step.token", "step.confirm"},
+		},
+		"GitLab, another token": {
+			gitlabDeclaration(), newer,
+			[]string{"step.bind-account", "step.as-before ci-bot https://gitlab.example.com", "step.token", "step.confirm"},
+		},
+		"Codeup, another token": {
+			codeupDeclaration("code"), newer,
+			[]string{"step.bind-account", "step.as-before ci-bot", "step.token", "step.confirm"},
+		},
+		"Codeup, another user": {
+			codeupDeclaration("code"), func(in *plan.Input) { in.Declarations[0].Spec.Username = "next" },
+			[]string{"step.bind-account", "step.username-codeup next", "step.token", "step.confirm"},
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			d := gitlabDeclaration()
-			d.Spec.Token.Expires = tt.expires
-			in := boundTo(input(d), gitlabAccount())
-			in.Records = []binding.Record{applied(d)}
-			in.Observation.Tokens[d.Name] = binding.TokenState{Version: 3, Expires: tt.host, ExpiresSource: "host"}
-			got := ""
-			for _, f := range plan.Make(in).Findings {
-				got = string(f.Severity) + " " + report.English().Text(f.Message)
-				if f.File != d.File || f.Line != 9 || f.Path != "spec.token.expires" {
-					t.Errorf("not at the token: %+v", f)
-				}
+		in := console(tt.of)
+		if tt.again != nil {
+			attest(&in, plan.Make(in))
+			tt.again(&in)
+		}
+		got := stepsOf(t, in)
+		got = got[:slices.IndexFunc(got, func(s string) bool { return s == "step.confirm" })+1]
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestTheStepsOfASignInSayWhatFollows: how many image repositories are linked after it,
+// where the registry lets us.
+func TestTheStepsOfASignInSayWhatFollows(t *testing.T) {
+	const next = "step.next-plan-links"
+	for n := range 3 {
+		for _, can := range []binding.Capabilities{everything(), {}, {ReadSources: true}, {LinkRepositories: true}} {
+			d := githubDeclaration()
+			for i := range n {
+				r := repository()
+				r.Image = fmt.Sprintf("web/%d", i)
+				d.Spec.Repositories = append(d.Spec.Repositories, r)
 			}
-			if got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
+			in := input(d)
+			in.Observation.Capabilities = can
+			in.Observation.Capabilities.ListAccounts = true
+			steps := stepsOf(t, in)
+			want := n > 0 && can.ReadSources && can.LinkRepositories
+			if slices.Contains(steps, fmt.Sprintf("%s %d", next, n)) != want {
+				t.Errorf("%d image repositories, able to %+v: %q", n, can, steps)
 			}
-		})
+		}
+	}
+}
+
+// TestTheStepsNameTheMenuOfTheEdition, which the instance or a declaration says.
+func TestTheStepsNameTheMenuOfTheEdition(t *testing.T) {
+	for _, tt := range []struct {
+		instance, declared binding.Edition
+		want               bool
+	}{
+		{binding.Personal, binding.Personal, false},
+		{"", "", false},
+		{binding.Enterprise, "", true},
+		{"", binding.Enterprise, true},
+		{binding.Enterprise, binding.Enterprise, true},
+	} {
+		d := githubDeclaration()
+		d.Edition = tt.declared
+		in := input(d)
+		in.Instance.Edition = tt.instance
+		_, _, steps := asks(in, binding.ObjectAccount)
+		i := slices.IndexFunc(steps, func(m message.Message) bool { return m.ID == "step.code-source" })
+		if i < 0 || steps[i].Args.Get("enterprise") != tt.want {
+			t.Errorf("%q, %q: %+v, want %t", tt.instance, tt.declared, steps, tt.want)
+		}
 	}
 }

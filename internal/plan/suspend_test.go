@@ -106,6 +106,14 @@ func TestWhatIsSuspendedLosesNothingToAnother(t *testing.T) {
 	takes := []string{accountLine, "relink payments/api platform:gitlab>codeup", "adopt " + ruleObject, accountLine}
 	kept := []string{accountLine, "noop payments/api", accountLine}
 	without := func(in *plan.Input) { in.Declarations = in.Declarations[1:] }
+	released := []string{accountLine, "unbind account username:ci-bot>"}
+	taken := func(state binding.RepositoryState) func() plan.Input {
+		return imageMoves(func(in *plan.Input, _, _ *binding.Declaration) {
+			without(in)
+			in.Suspensions = []binding.Suspension{held("payments-codeup", time.Hour)}
+			in.Observation.Repositories["payments/api"] = state
+		})
+	}
 	runCases(t, map[string]planCase{
 		"nothing is suspended": {in: imageMoves(func(*plan.Input, *binding.Declaration, *binding.Declaration) {}), want: takes},
 		"its owner, by a person": {
@@ -149,6 +157,14 @@ func TestWhatIsSuspendedLosesNothingToAnother(t *testing.T) {
 			}),
 			want: []string{accountLine, accountLine}, reason: "its image repository payments/api is declared in payments-codeup: suspended until",
 		},
+		"who takes it over, of an image repository that is unlinked": {in: taken(binding.RepositoryState{Exists: true}), want: released},
+		"who takes it over, and has it": {
+			in: taken(binding.RepositoryState{Exists: true, Link: &binding.Link{Platform: binding.Codeup, Source: "payments/api", Trigger: binding.Auto}}), want: released,
+		},
+		"who takes it over, of a source that nobody can read now": {
+			in: taken(binding.RepositoryState{Exists: true, SourceUnknown: &binding.Unknown{Reason: "Transient"}}), want: []string{accountLine, accountLine}, reason: "declared in payments-codeup: suspended until",
+		},
+		"who takes it over, of what does not answer": {in: taken(binding.RepositoryState{Unknown: &binding.Unknown{Reason: "Transient"}}), want: []string{accountLine, accountLine}, reason: "declared in payments-codeup: suspended until"},
 	})
 	p := plan.Make(imageMoves(func(_ *plan.Input, gitlab, _ *binding.Declaration) { gitlab.Spec.Suspend = freeze })())
 	const why = "not changed, because it is linked under payments-gitlab: suspended until 2026-11-22 by payments: freeze"

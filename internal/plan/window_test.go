@@ -148,6 +148,10 @@ func TestWindows(t *testing.T) {
 
 		{"allowed only while denied", []string{"0 9 * * * for 1h in UTC"}, []string{"0 8 * * * for 3h in UTC"}, "2026-11-25T00:00:00Z", false, ""},
 		{"denied at any time", nil, []string{"* * * * * for 1m in UTC"}, "2026-11-25T00:00:00Z", false, ""},
+		{"denied minute by minute for two days", nil, []string{"* * 1-2 * * for 1m in UTC"}, "2026-11-01T00:00:30Z", false, "2026-11-03T00:00:00Z"},
+		{"for more minutes than are looked at", nil, []string{"* * 1-3 * * for 1m in UTC"}, "2026-11-01T00:00:30Z", false, ""},
+		{"allowed minute by minute for two days", []string{"* * 1-2 * * for 1m in UTC"}, nil, "2026-11-01T00:00:30Z", true, "2026-11-03T00:00:00Z"},
+		{"allowed for more than are looked at", []string{"* * 1-3 * * for 1m in UTC"}, nil, "2026-11-01T00:00:30Z", true, ""},
 		{"never", []string{"0 0 30 2 * for 1h in UTC"}, nil, "2026-11-25T00:00:00Z", false, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

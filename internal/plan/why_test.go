@@ -1,0 +1,137 @@
+package plan_test
+
+import (
+	"slices"
+	"testing"
+
+	"reconciler/internal/binding"
+	"reconciler/internal/message"
+	"reconciler/internal/plan"
+)
+
+// onImage is the action on the image repository of a case.
+func onImage(t *testing.T, in plan.Input) plan.Action {
+	t.Helper()
+	actions := plan.Make(in).Actions
+	i := slices.IndexFunc(actions, func(a plan.Action) bool { return a.Object.Kind == binding.ObjectRepository })
+	if i < 0 {
+		t.Fatalf("nothing is planned for it: %+v", actions)
+	}
+	return actions[i]
+}
+
+// because is the last of the reasons that an action has, one for another.
+func because(a plan.Action) string {
+	m := a.Reason
+	for {
+		why, is := m.Args.Get("reason").(message.Message)
+		if !is {
+			return m.ID
+		}
+		m = why
+	}
+}
+
+// TestWhyASourceIsLinked: what was not there, what somebody changed, what is declared
+// anew and what was never ours are told apart.
+func TestWhyASourceIsLinked(t *testing.T) {
+	other := func(w *linkWorld) { w.state.Link.Source = "elsewhere/api" }
+	for name, tt := range map[string]struct {
+		change []func(*linkWorld)
+		kind   plan.Kind
+		cause  plan.Cause
+		reason string
+	}{
+		"nothing was linked": {[]func(*linkWorld){foreign, func(w *linkWorld) { w.state.Link = nil }}, plan.Link, plan.CauseAbsent, "reason.not-linked"},
+		"ours is gone":       {[]func(*linkWorld){func(w *linkWorld) { w.state.Link = nil }}, plan.Link, plan.CauseDrift, "reason.link-drift"},
+		"ours was changed":   {[]func(*linkWorld){other}, plan.Relink, plan.CauseDrift, "reason.link-drift"},
+		"something else is declared": {
+			[]func(*linkWorld){func(w *linkWorld) { w.repository.Source = "payments/new" }}, plan.Relink, plan.CauseDeclarationChanged, "reason.declaration-changed",
+		},
+		"something else is declared, and ours is gone": {
+			[]func(*linkWorld){func(w *linkWorld) { w.repository.Source, w.state.Link = "payments/new", nil }}, plan.Link, plan.CauseAbsent, "reason.not-linked",
+		},
+		"others linked it": {
+			[]func(*linkWorld){foreign, other, func(w *linkWorld) { w.spec.Adopt = true }}, plan.Relink, plan.CauseForeign, "reason.linked-by-others",
+		},
+		"others linked what is only observed": {
+			[]func(*linkWorld){foreign, other, func(w *linkWorld) { w.spec.ManagementPolicy = binding.Observe }}, plan.Noop, plan.CauseDiffers, "reason.linked-differently",
+		},
+		"ours was changed, and is only observed now": {
+			[]func(*linkWorld){other, func(w *linkWorld) { w.spec.ManagementPolicy = binding.Observe }}, plan.Noop, plan.CauseDrift, "reason.link-drift",
+		},
+	} {
+		a := onImage(t, linkCase(func(w *linkWorld) {
+			for _, change := range tt.change {
+				change(w)
+			}
+		})())
+		if a.Kind != tt.kind || a.Cause != tt.cause || because(a) != tt.reason {
+			t.Errorf("%s: %s %s %s", name, a.Kind, a.Cause, because(a))
+		}
+	}
+}
+
+// TestWhatAPersonConfirmsOfAnImageRepository: a link that nobody confirmed, one that
+// changes, or its rules.
+func TestWhatAPersonConfirmsOfAnImageRepository(t *testing.T) {
+	for name, tt := range map[string]struct {
+		readable []string
+		change   func(*linkWorld)
+		reason   string
+	}{
+		"nothing is known of it":      {nil, foreign, "reason.link-not-confirmed"},
+		"only its rules are known":    {nil, func(w *linkWorld) { w.record.Images[0].Link = nil }, "reason.link-not-confirmed"},
+		"its link changes":            {nil, func(w *linkWorld) { w.repository.Source = "payments/new" }, "reason.link-changes"},
+		"its rules cannot be read":    {[]string{"sources"}, func(w *linkWorld) { w.record.Images[0].Rules = nil }, "reason.rules-not-confirmed"},
+		"neither, and its rules move": {nil, func(w *linkWorld) { w.repository.Rules[0].Dockerfile = "/new" }, "reason.link-changes"},
+	} {
+		can := binding.Capabilities{ListAccounts: true, Bind: true, ReadRepositories: true, ReadSources: slices.Contains(tt.readable, "sources")}
+		a := onImage(t, see(linkCase(tt.change)(), can))
+		if a.Kind != plan.Manual || because(a) != tt.reason {
+			t.Errorf("%s: %s %s", name, a.Kind, because(a))
+		}
+	}
+}
+
+// TestAnAnswerOfTheCodeHostIsFoundAtWhatItIsAbout: the token, or the account that a
+// person authorizes.
+func TestAnAnswerOfTheCodeHostIsFoundAtWhatItIsAbout(t *testing.T) {
+	for path, d := range map[string]binding.Declaration{"spec.token": gitlabDeclaration(), "spec.username": githubDeclaration()} {
+		in := input(d)
+		in.Observation.Tokens[d.Name] = binding.TokenState{Answers: []binding.Answer{{Question: binding.QuestionTokenValid, Verdict: binding.No, Reason: "Gone"}}}
+		found := plan.Make(in).Findings
+		if len(found) != 1 || found[0].Code != "host-refused" || found[0].Path != path {
+			t.Errorf("%s: %+v", path, found)
+		}
+	}
+}
+
+// TestARoundForAnotherSnapshotHasItsDeclarations, and leaves the round that it is from.
+func TestARoundForAnotherSnapshotHasItsDeclarations(t *testing.T) {
+	was := gitlabDeclaration()
+	gone := applied(githubDeclaration())
+	in := boundTo(input(was), &binding.Account{ID: "8", Platform: binding.GitHub, Username: "octo"})
+	gone.AccountID, gone.DeletionPolicy = "8", binding.Unbind
+	in.Records = []binding.Record{gone}
+	in.Policy.AllowDeletions = true
+	round := plan.NewRound(plan.Round{Revision: "r1", Input: in})
+	is := was
+	is.Revision = "r2"
+	next := round.For(plan.Desired{Revision: "r2", Declarations: []binding.Declaration{is}})
+	revisions := func(r *plan.Round) (all []string) {
+		for _, a := range r.Plan.Actions {
+			if d := a.Target.Declaration; d != nil {
+				all = append(all, d.Revision)
+			} else {
+				all = append(all, "none of "+a.Binding)
+			}
+		}
+		return all
+	}
+	for r, want := range map[*plan.Round]string{round: "r1", next: "r2"} {
+		if got := revisions(r); r.Revision != want || len(got) != 2 || !slices.Contains(got, want) || !slices.Contains(got, "none of "+gone.Binding) {
+			t.Errorf("round %s: %q, want %s", r.Revision, got, want)
+		}
+	}
+}
