@@ -107,6 +107,13 @@ func Readable(ctx context.Context, tree Tree, use func(Entry)) error {
 	return walk(Entry{}, 0)
 }
 
+// Wanted gives to use the files that Select reads, and reads none except for the
+// ignore files. They are more where Select stops at a limit of bytes.
+func Wanted(ctx context.Context, tree Tree, limits Limits, use func(Entry)) {
+	s := selection{tree: tree, limits: limits, steps: maxIgnoreSteps, use: use}
+	_ = s.directory(ctx, Entry{}, nil) // Select reports it.
+}
+
 // errLimit ends a walk early; the walk has reported the finding.
 var errLimit = message.NewError("source.err-limit")
 
@@ -114,6 +121,8 @@ var errLimit = message.NewError("source.err-limit")
 type selection struct {
 	tree   Tree
 	limits Limits
+	// use is given each file instead of reading it; nil reads them.
+	use func(Entry)
 	// ignore are the ignore files of the folder and those around it, steps is
 	// what may still be spent on comparing with them.
 	ignore   []*ignoreList
@@ -250,6 +259,11 @@ func (s *selection) file(e Entry, at string) error {
 	if len(s.files) >= s.limits.Files {
 		s.report("source-too-many-files", "", message.New("source.files", "most", s.limits.Files, "at", at))
 		return errLimit
+	}
+	if s.use != nil {
+		s.use(e)
+		s.files = append(s.files, binding.File{})
+		return nil
 	}
 	data, digest, err := s.tree.Read(e, s.limits.FileBytes)
 	switch {

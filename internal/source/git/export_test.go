@@ -17,3 +17,11 @@ const MaxObjects = maxObjects
 
 // RaceDetector says that the tests run with the race detector.
 const RaceDetector = raceDetector
+
+// WasRead are the contents that a clone has read.
+func WasRead(l *Local) (contents []string) {
+	for _, data := range l.read {
+		contents = append(contents, string(data))
+	}
+	return contents
+}

@@ -173,7 +173,10 @@ func (s *Source) read(ctx context.Context, store *store, tip plumbing.Hash) (sou
 		return source.Snapshot{}, message.NewError("git.of-commit", "commit", tip, "why", err)
 	}
 	t.root = commit.TreeHash
-	snapshot, err := t.snapshot(ctx, s.path, s.options.Limits)
+	var snapshot source.Snapshot
+	if err = t.enter(s.path); err == nil {
+		snapshot, err = t.snapshot(ctx, s.options.Limits)
+	}
 	if err != nil {
 		return source.Snapshot{}, err
 	}

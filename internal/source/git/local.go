@@ -18,6 +18,7 @@ import (
 // a time.
 type Local struct {
 	store  *localStore
+	reopen func() (*localStore, error)
 	root   string
 	limits source.Limits
 	// listed and read are kept from commit to commit (see tree).
@@ -37,8 +38,12 @@ func OpenLocal(dir string, limits source.Limits) (*Local, error) {
 	if err != nil {
 		return nil, message.NewError("git.open", "dir", dir, "why", err)
 	}
+	reopen := func() (*localStore, error) {
+		again, _, err := openStore(dir)
+		return again, err
+	}
 	return &Local{
-		store: store, root: root, limits: limits.WithDefaults(),
+		store: store, reopen: reopen, root: root, limits: limits.WithDefaults(),
 		listed: map[plumbing.Hash][]source.Entry{}, read: map[plumbing.Hash][]byte{},
 	}, nil
 }
@@ -63,7 +68,11 @@ func (l *Local) Snapshot(ctx context.Context, id, path string) (source.Snapshot,
 		return source.Snapshot{}, l.missing(message.New("op.git.find-commit"), plumbing.CommitObject, id, err)
 	}
 	t := &tree{store: l.store, root: commit.TreeHash, used: map[plumbing.Hash]held{}, listed: l.listed, read: l.read}
-	snapshot, err := t.snapshot(ctx, names, l.limits)
+	var snapshot source.Snapshot
+	if err = t.enter(names); err == nil {
+		l.readAhead(ctx, t)
+		snapshot, err = t.snapshot(ctx, l.limits)
+	}
 	if errors.Is(err, errMissing) {
 		err = l.missing(message.New("op.git.read-commit"), plumbing.AnyObject, id, err)
 	}

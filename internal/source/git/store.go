@@ -67,6 +67,14 @@ func (s *localStore) EncodedObjectSize(h plumbing.Hash) (int64, error) {
 	return size, err
 }
 
+// close closes the packs that are open.
+func (s *localStore) close() {
+	_ = s.Storage.Close()
+	for _, other := range s.borrowed {
+		_ = other.Close()
+	}
+}
+
 // HashesWithPrefix gives the ids that begin with some bytes.
 func (s *localStore) HashesWithPrefix(prefix []byte) ([]plumbing.Hash, error) {
 	found, err := s.Storage.HashesWithPrefix(prefix)

@@ -28,12 +28,9 @@ type tree struct {
 	read   map[plumbing.Hash][]byte
 }
 
-// snapshot selects what lies under the path of names, without the revision and
-// time of the commit.
-func (t *tree) snapshot(ctx context.Context, names []string, limits source.Limits) (source.Snapshot, error) {
-	if err := t.enter(names); err != nil {
-		return source.Snapshot{}, err
-	}
+// snapshot selects what lies under the root, without the revision and time of the
+// commit.
+func (t *tree) snapshot(ctx context.Context, limits source.Limits) (source.Snapshot, error) {
 	files, findings, err := source.Select(ctx, t, limits)
 	if err != nil {
 		return source.Snapshot{}, err

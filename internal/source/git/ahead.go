@@ -1,0 +1,100 @@
+package git
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"reconciler/internal/source"
+)
+
+// aheadBatch is how many files a reader takes at once. Another store is opened for no
+// fewer.
+const aheadBatch = 256
+
+// ahead reads files of a snapshot before anybody asks for them, by as many readers as
+// there are processors: a store reads one object at a time. What is not read, or
+// cannot be, is read when it is asked for, and reported then.
+type ahead struct {
+	open    func() (*localStore, error)
+	limits  source.Limits
+	batches chan []plumbing.Hash
+	reading sync.WaitGroup
+	// left is how many bytes may still be read.
+	left atomic.Int64
+	mu   sync.Mutex
+	read map[plumbing.Hash][]byte
+}
+
+// readAhead reads what a snapshot of the tree needs and nobody has read.
+func (l *Local) readAhead(ctx context.Context, t *tree) {
+	readers := runtime.GOMAXPROCS(0)
+	if readers == 1 {
+		return
+	}
+	a := &ahead{open: l.reopen, limits: l.limits, read: l.read, batches: make(chan []plumbing.Hash, l.limits.Files/aheadBatch+1)}
+	a.left.Store(l.limits.TotalBytes)
+	var batch []plumbing.Hash
+	seen, started := map[plumbing.Hash]bool{}, 1
+	source.Wanted(ctx, t, l.limits, func(e source.Entry) {
+		h := plumbing.NewHash(e.ID)
+		if a.has(h) || seen[h] {
+			return
+		}
+		seen[h] = true
+		if batch = append(batch, h); len(batch) < aheadBatch {
+			return
+		}
+		a.batches <- batch
+		batch = nil
+		if started < readers {
+			started++
+			a.reading.Go(a.another)
+		}
+	})
+	close(a.batches)
+	if started > 1 {
+		a.readFrom(l.store)
+	}
+	a.reading.Wait()
+}
+
+// another is a reader with a store of its own.
+func (a *ahead) another() {
+	store, err := a.open()
+	if err != nil {
+		return
+	}
+	defer store.close()
+	a.readFrom(store)
+}
+
+func (a *ahead) readFrom(store *localStore) {
+	for batch := range a.batches {
+		for _, h := range batch {
+			obj, err := store.EncodedObject(plumbing.BlobObject, h)
+			if err != nil || obj.Size() > a.limits.FileBytes || a.left.Add(-obj.Size()) < 0 {
+				continue
+			}
+			if data, err := contentOf(obj); err == nil {
+				a.keep(h, data)
+			}
+		}
+	}
+}
+
+func (a *ahead) has(h plumbing.Hash) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, read := a.read[h]
+	return read
+}
+
+func (a *ahead) keep(h plumbing.Hash, data []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.read[h] = data
+}
