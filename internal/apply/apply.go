@@ -48,6 +48,8 @@ type run struct {
 	// mayBind says, for each binding whose bind was answered, whether our credentials
 	// may make it.
 	mayBind map[string]bool
+	// gated are the objects whose first write needs a window that is open.
+	gated map[objectKey]bool
 }
 
 // Apply carries out the plan of a round. When ctx ends, calls in flight end in
@@ -58,7 +60,7 @@ func (a *Applier) Apply(ctx context.Context, round *plan.Round) plan.Result {
 	x := &run{
 		Applier: a, round: round, ledger: newLedger(a.o.Store, a.o.Now, round.Records), digest: result.Digest,
 		number: map[int]int{}, digests: map[string]string{}, failed: map[string]bool{}, unbound: map[string]bool{},
-		states: map[int]plan.OutcomeState{}, secured: map[int]bool{}, changed: map[objectKey]bool{}, said: map[binding.Object]bool{}, back: map[string]secrets.Secret{}, mayBind: map[string]bool{},
+		states: map[int]plan.OutcomeState{}, secured: map[int]bool{}, changed: map[objectKey]bool{}, said: map[binding.Object]bool{}, back: map[string]secrets.Secret{}, mayBind: map[string]bool{}, gated: map[objectKey]bool{},
 	}
 	for _, d := range round.Declarations {
 		x.digests[d.Name] = d.Spec.Digest()
@@ -127,11 +129,18 @@ func (x *run) act(ctx context.Context, i int) (outcome plan.Outcome) {
 	x.o.Emit(event)
 	started := x.o.Now()
 	performing, span := trace.Start(ctx, "action", "binding", a.Binding, "action", string(a.Kind), "object", a.Object.String())
+	if glass == nil {
+		x.gate(i)
+	}
 	outcome.State, outcome.Err = plan.Done, x.perform(performing, i)
 	span.Fail(outcome.Err)
-	switch {
-	case errors.Is(outcome.Err, errInterrupted):
+	switch closed := errors.Is(outcome.Err, errClosed); {
+	case closed, errors.Is(outcome.Err, errInterrupted):
 		outcome.State, outcome.Err = plan.Stopped, nil
+		if closed {
+			outcome.State = plan.Deferred
+			x.waited(a)
+		}
 		event.Kind, event.Outcome, event.Took = plan.ActionDone, new(outcome), x.o.Now().Sub(started)
 		x.o.Emit(event)
 		return outcome
@@ -311,6 +320,9 @@ func (x *run) send(ctx context.Context, intent *binding.Intent, call func(contex
 	}
 	if err != nil && !x.ledger.covers(*intent) {
 		return open, err
+	}
+	if x.closed(objectKey{intent.Platform, intent.Object}) {
+		return undone, errClosed
 	}
 	x.ledger.sends(*intent)
 	err = x.within(ctx, func(ctx context.Context) error { return call(ctx, intent) })

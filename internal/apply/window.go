@@ -52,9 +52,43 @@ func (x *run) outside(a plan.Action) (waits bool, glass *plan.BreakGlass) {
 				return false, &x.glasses[i]
 			}
 		}
-		x.unbound[a.Binding] = a.Kind == plan.Bind || a.Kind == plan.Rebind && otherAccount(a)
+		x.unbound[a.Binding] = releases(a)
 	}
 	return a.Kind != plan.Adopt, nil
+}
+
+// releases says that what follows an action waits with it.
+func releases(a plan.Action) bool {
+	return a.Kind == plan.Bind || a.Kind == plan.Rebind && otherAccount(a)
+}
+
+// errClosed says that the window closed while an action asked, before it changed
+// anything.
+var errClosed = message.NewError("apply.window-closed")
+
+// gate lets the first write of an action happen only while the window is still open:
+// what it asks before may take long. The others end what that one began.
+func (x *run) gate(i int) {
+	a := x.round.Plan.Actions[i]
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.gated[objectKey{a.Platform, a.Object}] = !x.secured[i] && a.NeedsWindow(x.round.Windows)
+}
+
+// closed says that the first write of an action may not be sent.
+func (x *run) closed(object objectKey) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	gated := x.gated[object]
+	delete(x.gated, object)
+	return gated && !x.round.Windows.Open(x.o.Now())
+}
+
+// waited notes that an action waits for a window after all.
+func (x *run) waited(a plan.Action) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.unbound[a.Binding] = x.unbound[a.Binding] || releases(a)
 }
 
 // otherAccount says that a rebind is one to another account, and not to another
