@@ -23,7 +23,6 @@ type usage struct {
 	Memory int64
 }
 
-// series are the runs of one command.
 type series struct {
 	name string
 	runs []usage

@@ -69,7 +69,6 @@ type secretPlace string
 
 func secretPlaceOf(ref VaultRef) secretPlace { return secretPlace(path.Join(ref.Mount, ref.Path)) }
 
-// targets are the targets of each secret.
 type targets map[secretPlace]map[SecretTarget]bool
 
 // add adds the target of a secret. A reference without a path, and a GitLab
@@ -100,7 +99,6 @@ func (l layers) and(more ...targets) layers {
 	return sum
 }
 
-// of returns the targets of one secret.
 func (l layers) of(place secretPlace) map[SecretTarget]bool {
 	all := map[SecretTarget]bool{}
 	for _, t := range l {

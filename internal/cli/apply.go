@@ -21,7 +21,6 @@ import (
 	"reconciler/internal/server"
 )
 
-// applyOptions are what `apply` depends on.
 type applyOptions struct {
 	streams   Streams
 	config    string

@@ -12,7 +12,6 @@ import (
 	"reconciler/internal/server"
 )
 
-// attestOptions are what `attest` depends on.
 type attestOptions struct {
 	streams Streams
 	daemon  clientFlags

@@ -170,7 +170,6 @@ func runAuditVerify(ctx context.Context, opts *auditOptions) error {
 	return err
 }
 
-// acceptOptions are what `audit accept` depends on.
 type acceptOptions struct {
 	streams Streams
 	daemon  clientFlags

@@ -12,7 +12,6 @@ func requires(other string, flags ...string) error {
 	return message.NewError("cli.requires", "several", len(flags) > 1, "flags", flags, "other", other)
 }
 
-// breakGlassFlag is --break-glass of the commands that change instances.
 func breakGlassFlag(cmd *cobra.Command, glass *bool) {
 	cmd.Flags().BoolVar(glass, "break-glass", false, "change instances outside of their windows; requires --by and --reason, for the history")
 }

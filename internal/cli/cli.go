@@ -154,7 +154,6 @@ func withUse(cmd *cobra.Command) {
 	}
 }
 
-// ofCommand is an error that says which command it is of.
 func ofCommand(cmd *cobra.Command, err error) error {
 	if _, unprinted := codeOf(err); !unprinted {
 		return err
@@ -172,7 +171,6 @@ type outputFlag struct {
 
 func (o *outputFlag) String() string { return o.value }
 
-// Set implements pflag.Value.
 func (o *outputFlag) Set(s string) error {
 	if !slices.Contains(o.allowed, s) {
 		return message.NewError("cli.want", "known", o.allowed, "value", s)
@@ -181,7 +179,6 @@ func (o *outputFlag) Set(s string) error {
 	return nil
 }
 
-// Type implements pflag.Value.
 func (o *outputFlag) Type() string { return strings.Join(o.allowed, "|") }
 
 // add adds the flag, with formats besides text and json.

@@ -18,7 +18,6 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// commentOptions are what `comment` depends on.
 type commentOptions struct {
 	streams Streams
 	// getenv reads the CI's variables.

@@ -25,7 +25,6 @@ import (
 // busy machine too.
 const chapterTimeout = 2 * time.Minute
 
-// demoOptions are what `demo` depends on.
 type demoOptions struct {
 	streams Streams
 	once    bool

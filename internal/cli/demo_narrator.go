@@ -81,7 +81,6 @@ func (n *narrator) event(e plan.Event) {
 	}
 }
 
-// all says that there are count bindings and each of them holds.
 func (n *narrator) all(count int, holds func(binding.Status) bool) bool {
 	bindings := n.bindings()
 	return len(bindings) == count && !slices.ContainsFunc(bindings, func(b binding.Status) bool { return !holds(b) })

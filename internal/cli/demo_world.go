@@ -264,7 +264,6 @@ func (w *demoWorld) instance(name string) *sandbox.RegistryInstance {
 	return w.outside.Registry.Instance(accessKey(name))
 }
 
-// bound says whether a platform is bound to an instance.
 func (w *demoWorld) bound(instance string, platform binding.Platform) bool {
 	return slices.ContainsFunc(w.instance(instance).Accounts(), func(a sandbox.SourceAccount) bool { return a.Platform == string(platform) })
 }

@@ -12,7 +12,6 @@ import (
 	"reconciler/internal/report"
 )
 
-// describeOptions are what `describe` depends on.
 type describeOptions struct {
 	asking
 	name, instance string
@@ -56,7 +55,6 @@ func runDescribe(ctx context.Context, opts *describeOptions) error {
 	return err
 }
 
-// historyOptions are what `history` depends on.
 type historyOptions struct {
 	asking
 	since string
@@ -154,7 +152,6 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
-// eventsOptions are what `events` depends on.
 type eventsOptions struct {
 	asking
 	name, instance string

@@ -12,7 +12,6 @@ import (
 	"reconciler/internal/report"
 )
 
-// doctorOptions are what `doctor` depends on.
 type doctorOptions struct {
 	streams Streams
 	config  string

@@ -28,7 +28,6 @@ import (
 // stdinName names the standard input among paths and in messages.
 const stdinName = "-"
 
-// fmtOptions are what `fmt` depends on.
 type fmtOptions struct {
 	streams Streams
 	paths   []string

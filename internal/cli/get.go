@@ -20,7 +20,6 @@ import (
 	"reconciler/internal/report"
 )
 
-// getOptions are what `get` depends on.
 type getOptions struct {
 	asking
 	instance, platform, sortBy string
@@ -114,7 +113,6 @@ func (o *getOptions) check() error {
 	return nil
 }
 
-// takes is the error that a flag does not take a value.
 func takes(flag, value string, known ...string) error {
 	return message.NewError("cli.takes", "flag", flag, "value", value, "known", known, "meant", manifest.Suggestion(value, known))
 }

@@ -19,7 +19,6 @@ const (
 	watchPause = time.Second
 )
 
-// bindingID names a binding.
 type bindingID struct{ instance, name string }
 
 // watcher is a `get --watch` that runs.

@@ -21,7 +21,6 @@ import (
 	"reconciler/internal/report"
 )
 
-// importOptions are what `import` depends on.
 type importOptions struct {
 	streams  Streams
 	config   string

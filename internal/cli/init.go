@@ -25,7 +25,6 @@ import (
 	"reconciler/internal/report"
 )
 
-// initOptions are what `init` depends on.
 type initOptions struct {
 	streams Streams
 	folder  string

@@ -224,7 +224,6 @@ func yamlWord(text string) string {
 
 var plainShellWord = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
 
-// shellWord is text as one word of a shell.
 func shellWord(text string) string {
 	if plainShellWord.MatchString(text) {
 		return text

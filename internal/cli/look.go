@@ -27,14 +27,12 @@ func (l *look) add(root *cobra.Command) {
 	l.language.add(root)
 }
 
-// colorFlag is --color.
 type colorFlag string
 
 func colors() []string { return []string{"auto", "always", "never"} }
 
 func (c *colorFlag) String() string { return string(*c) }
 
-// Set implements pflag.Value.
 func (c *colorFlag) Set(s string) error {
 	if !slices.Contains(colors(), s) {
 		return message.NewError("cli.want", "known", colors(), "value", s)
@@ -43,7 +41,6 @@ func (c *colorFlag) Set(s string) error {
 	return nil
 }
 
-// Type implements pflag.Value.
 func (*colorFlag) Type() string { return "WHEN" }
 
 // style is how to write text to w. Colour is for a terminal only, if --color

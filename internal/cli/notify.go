@@ -101,7 +101,6 @@ func (o *notifyOptions) receivers() (cfg config.Config, rules notify.Rules, all 
 	return cfg, rules, all, func() { _ = clients.Close() }, err // Vault ends the session by itself.
 }
 
-// named is the receiver of that name.
 func named(all []notify.Receiver, name string) (notify.Receiver, error) {
 	var names []string
 	for _, r := range all {

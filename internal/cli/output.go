@@ -14,7 +14,6 @@ type reportFlag struct{ values []string }
 
 func (o *reportFlag) String() string { return strings.Join(o.values, ",") }
 
-// Set implements pflag.Value.
 func (o *reportFlag) Set(s string) error {
 	if _, err := report.ParseTarget(s); err != nil {
 		return err
@@ -23,7 +22,6 @@ func (o *reportFlag) Set(s string) error {
 	return nil
 }
 
-// Type implements pflag.Value.
 func (*reportFlag) Type() string { return "FORMAT[=FILE]" }
 
 func (o *reportFlag) add(cmd *cobra.Command) {
@@ -50,7 +48,6 @@ func outputOf(streams Streams) report.Output {
 	return report.Output{Stdout: streams.Out, Save: saveOutput}
 }
 
-// writeReports writes a document to all targets.
 func writeReports(streams Streams, targets []report.Target, d report.Document, full bool) error {
 	style := streams.style(streams.Out)
 	style.Full = full

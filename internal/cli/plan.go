@@ -14,7 +14,6 @@ import (
 	"reconciler/internal/report"
 )
 
-// planOptions are what `plan` depends on.
 type planOptions struct {
 	streams   Streams
 	config    string
@@ -97,7 +96,6 @@ only on the change.
 	return cmd
 }
 
-// addFlags adds the flags of plan.
 func (o *planOptions) addFlags(cmd *cobra.Command) {
 	o.daemon.add(cmd)
 	o.output.add(cmd)
@@ -283,7 +281,6 @@ func planExit(p plan.Plan, detailed bool) error {
 	return nil
 }
 
-// hasFinding says whether a plan has a finding with one of the codes.
 func hasFinding(p plan.Plan, codes ...string) bool {
 	return slices.ContainsFunc(p.Findings, func(f finding.Finding) bool { return slices.Contains(codes, f.Code) })
 }

@@ -49,7 +49,6 @@ func readPlanFile(path string) (expectation, error) {
 	return expectation{name: path, digest: kept.Plan.Digest(), kept: &kept}, nil
 }
 
-// expectDigest is the expectation of --expect.
 func expectDigest(digest string) (expectation, error) {
 	if !regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString(digest) {
 		return expectation{}, message.NewError("cli.value", "flag", "--expect", "value", digest, "why", message.New("cli.want-digest"))

@@ -35,7 +35,6 @@ first.`,
 	return cmd
 }
 
-// recordOptions are what `registry record` depends on.
 type recordOptions struct {
 	streams      Streams
 	config       string
@@ -162,7 +161,6 @@ func instanceNamed(streams Streams, file, name string) (config.Instance, error) 
 // asker sends reads through the driver.
 type asker struct{ driver *personal.Driver }
 
-// Ask implements record.Asker.
 func (a asker) Ask(ctx context.Context, r wire.Request) record.Answer {
 	status, body, err := a.driver.Ask(ctx, r)
 	answer := record.Answer{Status: status, Body: body, Unserved: line.Unserved(err)}

@@ -21,7 +21,6 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// verifyOptions are what `registry verify` depends on.
 type verifyOptions struct {
 	streams                     Streams
 	config, instance            string

@@ -14,7 +14,6 @@ import (
 	"reconciler/internal/engine"
 )
 
-// runOptions are what `run` depends on.
 type runOptions struct {
 	streams Streams
 	config  string

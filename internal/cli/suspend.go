@@ -14,7 +14,6 @@ import (
 	"reconciler/internal/report"
 )
 
-// suspendOptions are what `suspend` depends on.
 type suspendOptions struct {
 	asking
 	until   string
@@ -116,7 +115,6 @@ func parseTime(text string) (at time.Time, length time.Duration, err error) {
 	return time.Time{}, length, nil
 }
 
-// resumeOptions are what `resume` depends on.
 type resumeOptions struct {
 	asking
 	request client.ResumeRequest

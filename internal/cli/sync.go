@@ -12,7 +12,6 @@ import (
 	"reconciler/internal/report"
 )
 
-// syncOptions are what `sync` depends on.
 type syncOptions struct {
 	asking
 	request client.SyncRequest

@@ -22,7 +22,6 @@ import (
 	"reconciler/internal/source/folder"
 )
 
-// validateOptions are what `validate` depends on.
 type validateOptions struct {
 	streams Streams
 	paths   []string

@@ -219,7 +219,6 @@ type output struct {
 	full func()
 }
 
-// Write implements io.Writer.
 func (o *output) Write(p []byte) (int, error) {
 	if o.left -= int64(len(p)); o.left < 0 {
 		o.full()

@@ -24,7 +24,6 @@ func (d *Daemon) useReceivers(r *runner) {
 	d.metrics.CoverReceivers(rules.Receivers)
 }
 
-// receiverPart is the part that a receiver is.
 func receiverPart(name string) binding.Part {
 	return binding.Part{Kind: binding.PartReceiver, Name: name}
 }

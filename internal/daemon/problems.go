@@ -115,7 +115,6 @@ func (f *follower) reportBroken(desired plan.Desired, findings []finding.Finding
 	}
 }
 
-// firstErrors are the first error of each file.
 func firstErrors(files []string, findings []finding.Finding) (first []finding.Finding) {
 	for _, file := range files {
 		i := slices.IndexFunc(findings, func(f finding.Finding) bool { return f.File == file && f.Severity == finding.Error })

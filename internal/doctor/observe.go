@@ -54,36 +54,30 @@ type recorder struct {
 	metadata, values map[secrets.Ref]error
 }
 
-// Capabilities implements registry.AccountReader.
 func (r *recorder) Capabilities(ctx context.Context) (binding.Capabilities, error) {
 	can, err := r.registry.Capabilities(ctx)
 	r.note(func() { r.capabilities = err })
 	return can, err
 }
 
-// Account implements registry.AccountReader.
 func (r *recorder) Account(ctx context.Context, platform binding.Platform) (*binding.Account, error) {
 	return r.registry.Account(ctx, platform)
 }
 
-// Repository implements registry.RepositoryReader.
 func (r *recorder) Repository(ctx context.Context, image string) (binding.RepositoryState, error) {
 	state, err := r.registry.Repository(ctx, image)
 	r.note(func() { r.images[image] = err })
 	return state, err
 }
 
-// Usage implements registry.RepositoryReader.
 func (r *recorder) Usage(ctx context.Context) (binding.Usage, error) { return r.registry.Usage(ctx) }
 
-// Metadata implements observe.TokenReader.
 func (r *recorder) Metadata(ctx context.Context, ref secrets.Ref) (secrets.Metadata, error) {
 	meta, err := r.tokens.Metadata(ctx, ref)
 	r.note(func() { r.metadata[ref] = err })
 	return meta, err
 }
 
-// Read implements observe.TokenReader.
 func (r *recorder) Read(ctx context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error) {
 	if r.refuse != nil {
 		return secrets.Secret{}, secrets.Metadata{}, r.refuse
@@ -102,20 +96,16 @@ func (r *recorder) note(write func()) {
 // noDriver is used instead of a driver that could not be made.
 type noDriver struct{ err error }
 
-// Capabilities implements registry.AccountReader.
 func (n noDriver) Capabilities(context.Context) (binding.Capabilities, error) {
 	return binding.Capabilities{}, n.err
 }
 
-// Account implements registry.AccountReader.
 func (n noDriver) Account(context.Context, binding.Platform) (*binding.Account, error) {
 	return nil, n.err
 }
 
-// Repository implements registry.RepositoryReader.
 func (n noDriver) Repository(context.Context, string) (binding.RepositoryState, error) {
 	return binding.RepositoryState{}, n.err
 }
 
-// Usage implements registry.RepositoryReader.
 func (n noDriver) Usage(context.Context) (binding.Usage, error) { return binding.Usage{}, n.err }

@@ -118,12 +118,10 @@ func newVault(o Options) (observe.TokenReader, error) {
 // noVault answers for a configuration without a secret store.
 type noVault struct{}
 
-// Metadata implements observe.TokenReader.
 func (noVault) Metadata(_ context.Context, ref secrets.Ref) (secrets.Metadata, error) {
 	return secrets.Metadata{}, noVaultFailure(ref)
 }
 
-// Read implements observe.TokenReader.
 func (noVault) Read(_ context.Context, ref secrets.Ref) (secrets.Secret, secrets.Metadata, error) {
 	return secrets.Secret{}, secrets.Metadata{}, noVaultFailure(ref)
 }
@@ -212,14 +210,12 @@ type observedHost struct {
 	ref    secrets.Ref
 }
 
-// CheckAccount implements observe.Host.
 func (h *observedHost) CheckAccount(ctx context.Context, account binding.Account, token secrets.Secret) binding.TokenReport {
 	token, done := h.token(ctx, token)
 	defer done()
 	return h.Provider.CheckAccount(ctx, account, token)
 }
 
-// CheckProject implements observe.Host.
 func (h *observedHost) CheckProject(ctx context.Context, account binding.Account, source string, token secrets.Secret) binding.ProjectState {
 	token, done := h.token(ctx, token)
 	defer done()

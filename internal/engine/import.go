@@ -100,13 +100,11 @@ type countingReader struct {
 	done     atomic.Int64
 }
 
-// Account implements registry.AccountReader.
 func (r *countingReader) Account(ctx context.Context, platform binding.Platform) (*binding.Account, error) {
 	defer r.count()
 	return r.Reader.Account(ctx, platform)
 }
 
-// Repository implements registry.RepositoryReader.
 func (r *countingReader) Repository(ctx context.Context, image string) (binding.RepositoryState, error) {
 	defer r.count()
 	return r.Reader.Repository(ctx, image)

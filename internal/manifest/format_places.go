@@ -15,7 +15,6 @@ type commentError struct {
 
 func (e *commentError) Error() string { return message.English(e.Says()) }
 
-// Says implements message.Sayer.
 func (e *commentError) Says() message.Message {
 	return message.New("manifest-error.comment", "line", e.line, "why", e.why)
 }

@@ -65,7 +65,6 @@ func (c claim) identity() int {
 	return weightFile
 }
 
-// had says that a record has what is claimed.
 func (c claim) had(r *binding.Record) bool {
 	switch c.what {
 	case nameClaim:

@@ -128,7 +128,6 @@ type policiesRead struct {
 	Faults   []policyFault `json:"faults"`
 }
 
-// policy is one policy of a file.
 type policy struct {
 	Code     string           `json:"code"`
 	Text     string           `json:"text"`

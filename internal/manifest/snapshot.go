@@ -19,7 +19,6 @@ func (s spot) message() message.Message {
 	return message.New("binding-at", "binding", s.declaration.Name, "at", message.Place{File: s.declaration.File, Line: s.at().Line})
 }
 
-// finding is one at the spot.
 func (s spot) finding(code string, m message.Message) finding.Finding {
 	return finding.New(code, m).At(s.declaration.File, s.at().Line, s.at().Column).In(s.path)
 }

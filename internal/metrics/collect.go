@@ -28,14 +28,12 @@ func newBindingCollector(m *Metrics, from Sources) *bindingCollector {
 	}
 }
 
-// Describe implements prometheus.Collector.
 func (c *bindingCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []described{c.ready, c.condition, c.expiry, c.steps, c.overdue, c.age} {
 		ch <- d.desc
 	}
 }
 
-// Collect implements prometheus.Collector.
 func (c *bindingCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range c.from.Statuses() {
 		of := []string{s.Spec.Instance, s.Name, string(s.Spec.Platform)}
@@ -79,13 +77,11 @@ func newQueueCollector(m *Metrics, from Sources) *queueCollector {
 	}
 }
 
-// Describe implements prometheus.Collector.
 func (c *queueCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.depth.desc
 	ch <- c.oldest.desc
 }
 
-// Collect implements prometheus.Collector.
 func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
 	waiting := 0
 	for instance, state := range c.from.Loops() {
@@ -116,14 +112,12 @@ func newVaultCollector(m *Metrics, from Sources) *vaultCollector {
 	}
 }
 
-// Describe implements prometheus.Collector.
 func (c *vaultCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []described{c.logins, c.renewals, c.lease} {
 		ch <- d.desc
 	}
 }
 
-// Collect implements prometheus.Collector.
 func (c *vaultCollector) Collect(ch chan<- prometheus.Metric) {
 	login := c.from.Vault()
 	if login == nil {

@@ -31,13 +31,11 @@ func newProblemCollector(m *Metrics, from Sources) *problemCollector {
 	}
 }
 
-// Describe implements prometheus.Collector.
 func (c *problemCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.findings.desc
 	ch <- c.up.desc
 }
 
-// Collect implements prometheus.Collector.
 func (c *problemCollector) Collect(ch chan<- prometheus.Metric) {
 	for labels, count := range c.from.Findings() {
 		c.findings.give(ch, float64(count), labels.Code, labels.Severity)

@@ -76,10 +76,8 @@ func (s *sparse) forget(instance string) {
 	delete(s.values, instance)
 }
 
-// Describe implements prometheus.Collector.
 func (s *sparse) Describe(ch chan<- *prometheus.Desc) { ch <- s.desc }
 
-// Collect implements prometheus.Collector.
 func (s *sparse) Collect(ch chan<- prometheus.Metric) {
 	instances := map[string]map[string]float64{}
 	for _, name := range s.covered() {

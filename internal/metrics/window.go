@@ -18,13 +18,11 @@ func newWindowCollector(m *Metrics, from Sources) *windowCollector {
 	}
 }
 
-// Describe implements prometheus.Collector.
 func (c *windowCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.open.desc
 	ch <- c.next.desc
 }
 
-// Collect implements prometheus.Collector.
 func (c *windowCollector) Collect(ch chan<- prometheus.Metric) {
 	for instance, state := range c.from.Windows() {
 		open := 0.0

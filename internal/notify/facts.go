@@ -236,7 +236,6 @@ func ofOutage(o binding.Outage) Matter {
 // partKey identifies a part.
 func partKey(p binding.Part) string { return strings.TrimSuffix(string(p.Kind)+":"+p.Name, ":") }
 
-// receiverKey is the partKey of a receiver.
 func receiverKey(name string) string {
 	return partKey(binding.Part{Kind: binding.PartReceiver, Name: name})
 }

@@ -113,7 +113,6 @@ func alike(items []Item) [][]Item {
 	return all
 }
 
-// wording makes words.
 type wording struct {
 	language *report.Language
 	redact   func(string) string

@@ -124,7 +124,6 @@ func secured(next http.Handler) http.Handler {
 	})
 }
 
-// screen is one page: its template, and the data for it.
 type screen struct {
 	// name is the template's and, below page.title, the title's.
 	name string

@@ -90,7 +90,6 @@ func (s *sessions) find(id string) (*session, error) {
 	return nil, nil //nolint:nilnil // No session is no error.
 }
 
-// end ends a session.
 func (s *sessions) end(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

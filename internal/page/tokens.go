@@ -12,7 +12,6 @@ import (
 // daysShown is how far the time line goes.
 const daysShown = 90
 
-// tokenRow is a token with its last day.
 type tokenRow struct {
 	binding.Status
 	Link    string

@@ -15,7 +15,6 @@ import (
 	"reconciler/internal/report"
 )
 
-// tongue is one language of the page, with the templates in it.
 type tongue struct {
 	// Tag is as in <html lang>, Name what the language calls itself.
 	Tag, Name string

@@ -31,7 +31,6 @@ type guard struct {
 	observe    func(Exchange)
 }
 
-// RoundTrip implements http.RoundTripper.
 func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	slot := g.pace.slot(req)
 	asked := g.pace.now()
@@ -117,7 +116,6 @@ type boundedBody struct {
 	host   string
 }
 
-// Read implements io.Reader.
 func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		if n, err := b.body.Read(make([]byte, 1)); n == 0 && err != nil {
@@ -136,7 +134,6 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close implements io.Closer.
 func (b *boundedBody) Close() error {
 	err := b.body.Close()
 	b.cancel()

@@ -26,58 +26,48 @@ func (s *watchedStore) read(err error) {
 	}
 }
 
-// Records implements apply.Store.
 func (s *watchedStore) Records(ctx context.Context, instance string) ([]binding.Record, error) {
 	all, err := s.Store.Records(ctx, instance)
 	s.read(err)
 	return all, err
 }
 
-// PutRecord implements apply.Store.
 func (s *watchedStore) PutRecord(ctx context.Context, record binding.Record) error {
 	return s.write(s.Store.PutRecord(ctx, record))
 }
 
-// DeleteRecord implements apply.Store.
 func (s *watchedStore) DeleteRecord(ctx context.Context, record binding.Record) error {
 	return s.write(s.Store.DeleteRecord(ctx, record))
 }
 
-// Intents implements apply.Store.
 func (s *watchedStore) Intents(ctx context.Context, instance string) ([]binding.Intent, error) {
 	all, err := s.Store.Intents(ctx, instance)
 	s.read(err)
 	return all, err
 }
 
-// PutIntent implements apply.Store.
 func (s *watchedStore) PutIntent(ctx context.Context, intent binding.Intent) error {
 	return s.write(s.Store.PutIntent(ctx, intent))
 }
 
-// DeleteIntent implements apply.Store.
 func (s *watchedStore) DeleteIntent(ctx context.Context, intent binding.Intent) error {
 	return s.write(s.Store.DeleteIntent(ctx, intent))
 }
 
-// RetryStates implements apply.Store.
 func (s *watchedStore) RetryStates(ctx context.Context, instance string) ([]binding.RetryState, error) {
 	all, err := s.Store.RetryStates(ctx, instance)
 	s.read(err)
 	return all, err
 }
 
-// PutRetryState implements apply.Store.
 func (s *watchedStore) PutRetryState(ctx context.Context, states ...binding.RetryState) error {
 	return s.write(s.Store.PutRetryState(ctx, states...))
 }
 
-// DeleteRetryState implements apply.Store.
 func (s *watchedStore) DeleteRetryState(ctx context.Context, state binding.RetryState) error {
 	return s.write(s.Store.DeleteRetryState(ctx, state))
 }
 
-// AppendEvent implements apply.Store.
 func (s *watchedStore) AppendEvent(ctx context.Context, events ...binding.HistoryEntry) error {
 	return s.write(s.Store.AppendEvent(ctx, events...))
 }

@@ -228,7 +228,6 @@ func (m *markdown) changeParts(c *Change) (touched, pending []string) {
 	return touched, pending
 }
 
-// changeFoot is planFoot of a change.
 func (m *markdown) changeFoot(c *Change, p plan.Plan, basis Basis) string {
 	text := ""
 	if asked := basis.words(p.Instances); !asked.IsZero() {

@@ -63,7 +63,6 @@ func (p *page) line(parts ...string) {
 	p.text.WriteByte('\n')
 }
 
-// words are a message in the page's language.
 func (p *page) words(m message.Message) string { return p.style.Language.Text(m) }
 
 // fold writes text after prefix, folded to the width; the lines that follow

@@ -96,7 +96,6 @@ func EventItems(ev plan.Event) []EventItem {
 	return []EventItem{e}
 }
 
-// ofObject is the reason of an action, and its object.
 func ofObject(a plan.Action) message.Message {
 	return message.New("condition.of-object", "object", a.Object, "why", a.Reason)
 }

@@ -131,7 +131,6 @@ func explained(r *plan.Round, name string, depth Depth) Explained {
 	return e
 }
 
-// meaning is what a cause says.
 func meaning(c plan.Cause) message.Message { return message.New("cause." + string(c)) }
 
 func explainedRegistry(r *plan.Round, name string) ExplainedRegistry {

@@ -150,7 +150,6 @@ func (v *JournalVerification) Damaged(how message.Message) {
 	v.Intact, v.Message, v.found = false, English().Text(how), how
 }
 
-// foundIn says what was found in a journal.
 func foundIn(s binding.JournalState) message.Message {
 	switch {
 	case s.Damage != nil:

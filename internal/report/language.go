@@ -216,5 +216,4 @@ var words = &cached{&template.TextParser{
 // ours depend on nothing else.
 type cached struct{ *template.TextParser }
 
-// Cacheable implements template.Parser.
 func (*cached) Cacheable() bool { return true }

@@ -122,7 +122,6 @@ func RegistryVerificationText(w io.Writer, v RegistryVerification, style Style) 
 	return p.writeTo(w)
 }
 
-// tenths are seconds, rounded to a tenth.
 func tenths(seconds float64) time.Duration {
 	return time.Duration(seconds * float64(time.Second)).Round(100 * time.Millisecond)
 }

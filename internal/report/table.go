@@ -11,7 +11,6 @@ import (
 	"reconciler/internal/message"
 )
 
-// column is one column of a table.
 type column struct {
 	// id names its heading in the catalogue.
 	id string

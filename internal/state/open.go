@@ -244,7 +244,6 @@ func (s *Store) catchUp(last link) error {
 	return s.index.mark(position{link: last})
 }
 
-// read is the table to read from.
 func (s *Store) read() (*table, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

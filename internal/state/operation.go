@@ -28,7 +28,6 @@ type operation struct {
 	If json.RawMessage `json:"if,omitempty"`
 }
 
-// newOperation is an operation with a value.
 func newOperation(do, bucket, instance, key string, value []byte) operation {
 	o := operation{Do: do, Bucket: bucket, Instance: instance, Key: key}
 	if decoderOf(bucket) == nil {

@@ -101,7 +101,6 @@ func (t *table) all(bucket string, do func(value []byte) error) error {
 	return doAll(values, do)
 }
 
-// homes are where entries are, sorted.
 func (t *table) homes() []home {
 	return slices.SortedFunc(maps.Keys(t.entries), func(a, b home) int {
 		return cmp.Or(strings.Compare(a.bucket, b.bucket), strings.Compare(a.instance, b.instance))

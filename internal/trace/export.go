@@ -123,7 +123,6 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 	return nil
 }
 
-// Shutdown implements sdktrace.SpanExporter.
 func (*exporter) Shutdown(context.Context) error { return nil }
 
 // request is spans as OTLP has them.

@@ -24,7 +24,6 @@ var slackEscape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 // slackUser is the id of a user.
 var slackUser = regexp.MustCompile(`^[UW][A-Z0-9]{2,20}$`)
 
-// Send implements notify.Sender.
 func (s slack) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 	plain := func(text string) map[string]any {
 		return map[string]any{"type": "plain_text", "text": text, "emoji": false}
@@ -72,7 +71,6 @@ func packed(rows []string, limit int) []string {
 // RichTextBlock, which have no mark-up; <at> counts in a TextBlock only.
 type teams struct{ Options }
 
-// Send implements notify.Sender.
 func (s teams) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 	block := func(text, size, weight string) map[string]any {
 		return map[string]any{"type": "RichTextBlock", "inlines": []map[string]any{{"type": "TextRun", "text": text, "size": size, "weight": weight}}}

@@ -48,7 +48,6 @@ const maxCA = 1 << 20
 // mailer sends plain text. A password is sent over TLS only.
 type mailer struct{ Options }
 
-// Send implements notify.Sender.
 func (m mailer) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 	named := m.named(t.Mentions)
 	err := m.sendTo(ctx, named, t)

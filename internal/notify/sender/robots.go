@@ -109,7 +109,6 @@ func (o Options) text(t notify.Text) string {
 // are mentioned by lists of their own.
 type dingtalk struct{ Options }
 
-// Send implements notify.Sender.
 func (d dingtalk) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 	query := url.Values{}
 	err := d.signing(ctx, func(secret secrets.Secret) {
@@ -141,7 +140,6 @@ func (d dingtalk) Send(ctx context.Context, t notify.Text) (notify.Retry, error)
 // text only.
 type feishu struct{ Options }
 
-// Send implements notify.Sender.
 func (f feishu) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 	var rows [][]map[string]string
 	for _, row := range t.Rows(f.Type.Limit()) {
@@ -181,7 +179,6 @@ type wecom struct{ Options }
 // wecomLimit is in bytes, title included.
 const wecomLimit = 2000
 
-// Send implements notify.Sender.
 func (w wecom) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 	return w.robot(ctx, request{body: map[string]any{"msgtype": "text", "text": map[string]any{"content": w.text(t), "mentioned_list": t.Mentions}}}, codes{
 		busy: []int{-1}, throttled: []int{45009, 45033}, pause: time.Minute,

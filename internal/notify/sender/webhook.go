@@ -44,7 +44,6 @@ const payloadType = "reconciler.notice"
 // maxRows is how many bytes of text a Payload has.
 const maxRows = 100_000
 
-// Send implements notify.Sender.
 func (w webhook) Send(ctx context.Context, t notify.Text) (notify.Retry, error) {
 	body, err := encode(Payload{Type: payloadType, Timestamp: t.At.UTC(), Data: Data{
 		Title: t.Title, Severity: t.Severity, Text: t.Rows(maxRows), Items: t.Items,

@@ -225,15 +225,12 @@ func (k accessKey) credential() vendor.Credential {
 	return vendor.FromCredentialsProvider(string(Static), fixedProvider{k})
 }
 
-// fixedProvider gives one key.
 type fixedProvider struct{ key accessKey }
 
-// GetCredentials implements providers.CredentialsProvider.
 func (p fixedProvider) GetCredentials() (*providers.Credentials, error) {
 	return &providers.Credentials{
 		AccessKeyId: p.key.id, AccessKeySecret: p.key.secret, SecurityToken: p.key.token, ProviderName: p.key.provider,
 	}, nil
 }
 
-// GetProviderName implements providers.CredentialsProvider.
 func (p fixedProvider) GetProviderName() string { return p.key.provider }

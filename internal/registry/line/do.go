@@ -154,13 +154,10 @@ func (l *Line) classify(c Call, x *exchange) *binding.Failure {
 // refusal is an error of a call that is refused. Its text is the error's own.
 type refusal struct{ error }
 
-// Is implements errors.Is.
 func (refusal) Is(target error) bool { return target == errRefused }
 
-// Says implements message.Sayer.
 func (r refusal) Says() message.Message { return message.Says(r.error) }
 
-// Unwrap implements errors.Unwrap.
 func (r refusal) Unwrap() error { return r.error }
 
 // unsent fills in the failure of a call that got no answer.

@@ -12,7 +12,6 @@ import (
 	"reconciler/internal/registry/wire"
 )
 
-// repositoryPath is the path of an image repository.
 func repositoryPath(image string) (string, error) {
 	namespace, name, found := strings.Cut(image, "/")
 	if !found || !isName(namespace) || !isName(name) {

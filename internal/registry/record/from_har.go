@@ -29,7 +29,6 @@ func FromHAR(file string, o Options) (report.RegistryRecord, error) {
 	return out, nil
 }
 
-// shown is an exchange as it is reported.
 func (e *evidence) shown(o wire.Operation, x *exchange) report.RecordedCall {
 	c := report.RecordedCall{
 		Call: string(o), Method: method(x.method), Host: e.host(x.host), Action: x.action(e.names), Status: x.status,

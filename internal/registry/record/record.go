@@ -266,7 +266,6 @@ func (p *proposal) fill(out *report.RegistryRecord, served bool) {
 	out.Next = report.Texts(p.next(out, served))
 }
 
-// next says what to do with the report.
 func (p *proposal) next(out *report.RegistryRecord, served bool) []message.Message {
 	var next []message.Message
 	add := func(m message.Message) { next = append(next, m) }

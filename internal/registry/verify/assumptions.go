@@ -30,7 +30,6 @@ func (r *Run) rest() {
 	}
 }
 
-// assumption is what an assumption says.
 func assumption(name string) report.Text {
 	return report.Text{Message: message.New("registry-verify.assumption." + name)}
 }
@@ -41,7 +40,6 @@ func (r *Run) holds(name string) {
 
 func (r *Run) fails(name string, err error) { r.say(name, message.Says(err)) }
 
-// say notes that an assumption does not hold, and why.
 func (r *Run) say(name string, why message.Message) {
 	r.out.Assumptions = append(r.out.Assumptions, report.Assumption{
 		Name: name, Verdict: report.DoesNotHold, Message: report.Text{Message: message.New("registry-verify.failed", "assumption", assumption(name).Message, "why", why)},

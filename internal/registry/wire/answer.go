@@ -198,7 +198,6 @@ func ShapeOf(value any) string {
 // errMissing says that the last name of a place is missing.
 var errMissing = message.NewError("wire.missing")
 
-// at is the value at a place.
 func at(value any, place string) (any, error) {
 	if place == "" {
 		return value, nil

@@ -156,15 +156,12 @@ type guard struct {
 // redirectError is a redirect to a host that nobody named.
 type redirectError struct{ host string }
 
-// Error implements error.
 func (e *redirectError) Error() string { return message.English(e.Says()) }
 
-// Says implements message.Sayer.
 func (e *redirectError) Says() message.Message {
 	return message.New("vault.redirected", "host", e.host)
 }
 
-// RoundTrip implements http.RoundTripper.
 func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	begun := g.now()
 	ctx, span := trace.Start(r.Context(), "vault", "operation", operation(r.URL.Path))

@@ -36,7 +36,6 @@ type wireTime struct {
 	unread bool
 }
 
-// UnmarshalJSON implements json.Unmarshaler.
 func (t *wireTime) UnmarshalJSON(b []byte) error {
 	*t = wireTime{}
 	if string(b) != `""` && string(b) != "null" && t.Time.UnmarshalJSON(b) != nil {

@@ -123,7 +123,6 @@ func (s *Source) readOnce(ctx context.Context) (snapshot source.Snapshot, stable
 	return snapshot, t.stable(s.options.Path, resolved), err
 }
 
-// selected is the snapshot of a tree.
 func (s *Source) selected(ctx context.Context, t *tree) (source.Snapshot, error) {
 	files, findings, err := source.Select(ctx, t, s.options.Limits)
 	if err != nil {

@@ -130,7 +130,6 @@ type redirectError struct {
 
 func (e *redirectError) Error() string { return message.English(e.Says()) }
 
-// Says implements message.Sayer.
 func (e *redirectError) Says() message.Message {
 	if e.to == "" {
 		return message.New("git.redirected", "why", e.why)
@@ -142,7 +141,6 @@ func (e *redirectError) Says() message.Message {
 // would repeat it.
 type readable struct{ *http.Transport }
 
-// RoundTrip implements http.RoundTripper.
 func (t readable) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := t.Transport.RoundTrip(req)
 	if err != nil || res.StatusCode < 300 || res.StatusCode > 399 {
@@ -197,7 +195,6 @@ type statusError struct {
 
 func (e *statusError) Error() string { return message.English(e.Says()) }
 
-// Says implements message.Sayer.
 func (e *statusError) Says() message.Message {
 	return message.New("git.status", "status", e.status, "text", message.Foreign(http.StatusText(e.status)))
 }

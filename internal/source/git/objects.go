@@ -79,7 +79,6 @@ func (s *store) absent() error {
 	return plumbing.ErrObjectNotFound
 }
 
-// EncodedObject implements objects.
 func (s *store) EncodedObject(typ plumbing.ObjectType, h plumbing.Hash) (plumbing.EncodedObject, error) {
 	found, err := s.get(typ, h)
 	switch {
@@ -96,7 +95,6 @@ func (s *store) EncodedObject(typ plumbing.ObjectType, h plumbing.Hash) (plumbin
 	return obj, err
 }
 
-// EncodedObjectSize implements objects.
 func (s *store) EncodedObjectSize(h plumbing.Hash) (int64, error) {
 	if found, ok := s.held[h]; ok {
 		return found.size, nil

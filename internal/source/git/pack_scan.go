@@ -40,7 +40,6 @@ func (w *passing) sum() (id plumbing.Hash) {
 	return id
 }
 
-// Write implements io.Writer.
 func (w *passing) Write(p []byte) (int, error) {
 	if err := w.ctx.Err(); err != nil {
 		return 0, err

@@ -18,7 +18,6 @@ type spool struct {
 	size   int64
 }
 
-// Write implements io.Writer.
 func (s *spool) Write(p []byte) (int, error) {
 	if s.file == nil && len(s.memory)+len(p) > memorySpool && s.size == int64(len(s.memory)) {
 		s.open()
@@ -46,7 +45,6 @@ func (s *spool) open() {
 	s.file, s.memory = file, nil
 }
 
-// ReadAt implements io.ReaderAt.
 func (s *spool) ReadAt(p []byte, offset int64) (int, error) {
 	if s.file != nil {
 		return s.file.ReadAt(p, offset)

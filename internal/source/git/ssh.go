@@ -197,7 +197,6 @@ type serverError struct {
 
 func (e *serverError) Error() string { return message.English(e.Says()) }
 
-// Says implements message.Sayer.
 func (e *serverError) Says() message.Message { return says(e.text) }
 
 // explained reads what upload-pack writes; where that ends, the error stream

@@ -39,7 +39,6 @@ type localStore struct {
 // Config implements the store's part of that name. Nothing of it is needed.
 func (*localStore) Config() (*config.Config, error) { return config.NewConfig(), nil }
 
-// EncodedObject implements objects.
 func (s *localStore) EncodedObject(t plumbing.ObjectType, h plumbing.Hash) (plumbing.EncodedObject, error) {
 	obj, err := s.Storage.EncodedObject(t, h)
 	for _, other := range s.borrowed {
@@ -53,7 +52,6 @@ func (s *localStore) EncodedObject(t plumbing.ObjectType, h plumbing.Hash) (plum
 	return obj, err
 }
 
-// EncodedObjectSize implements objects.
 func (s *localStore) EncodedObjectSize(h plumbing.Hash) (int64, error) {
 	size, err := s.Storage.EncodedObjectSize(h)
 	for _, other := range s.borrowed {
@@ -128,7 +126,6 @@ func newRepositoryFiles(fs billy.Filesystem) repositoryFiles {
 	return repositoryFiles{fs, map[string]map[string]bool{}}
 }
 
-// Open implements billy.Filesystem.
 func (f repositoryFiles) Open(name string) (billy.File, error) {
 	name = filepath.ToSlash(name)
 	if name == "objects/info/alternates" || f.absent(name) {
@@ -170,13 +167,10 @@ func (objectsOnly) inside(name string) string {
 	return cmp.Or(strings.TrimPrefix(strings.TrimPrefix(filepath.ToSlash(name), "objects"), "/"), ".")
 }
 
-// Open implements billy.Filesystem.
 func (f objectsOnly) Open(name string) (billy.File, error) { return f.Filesystem.Open(f.inside(name)) }
 
-// Stat implements billy.Filesystem.
 func (f objectsOnly) Stat(name string) (os.FileInfo, error) { return f.Filesystem.Stat(f.inside(name)) }
 
-// ReadDir implements billy.Filesystem.
 func (f objectsOnly) ReadDir(name string) ([]os.FileInfo, error) {
 	return f.Filesystem.ReadDir(f.inside(name))
 }

@@ -138,7 +138,6 @@ func notDirectory(m filemode.FileMode) string {
 	}
 }
 
-// List implements source.Tree.
 func (t *tree) List(dir source.Entry) ([]source.Entry, error) {
 	h := t.root
 	if dir.ID != "" {

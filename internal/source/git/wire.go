@@ -125,7 +125,6 @@ type bands struct {
 	pack  []byte
 }
 
-// Read implements io.Reader.
 func (b *bands) Read(p []byte) (int, error) {
 	const pack, progress, failed = 1, 2, 3
 	for len(b.pack) == 0 {
