@@ -60,7 +60,7 @@ func AskedPause(retryAfter, sent string, now time.Time) (pause time.Duration, ok
 	if seconds, err := strconv.ParseInt(retryAfter, 10, 64); err == nil && seconds >= 0 {
 		return BoundPause(time.Duration(min(seconds, int64(LongestPause/time.Second))) * time.Second), true
 	}
-	if at, ok := httpTime(retryAfter); ok {
+	if at, ok := HTTPTime(retryAfter); ok {
 		return PauseUntil(at, sent, now), true
 	}
 	return 0, false
@@ -71,18 +71,14 @@ func AskedPause(retryAfter, sent string, now time.Time) (pause time.Duration, ok
 // sends with its answer (sent) decides.
 func PauseUntil(at time.Time, sent string, now time.Time) time.Duration {
 	left := at.Sub(now)
-	if there, ok := httpTime(sent); ok && (left <= 0 || left > LongestPause) {
+	if there, ok := HTTPTime(sent); ok && (left <= 0 || left > LongestPause) {
 		left = at.Sub(there)
 	}
 	return BoundPause(left)
 }
 
-// SentAt is when an answer was sent, by the host's own clock; ok is false where
-// it does not say so.
-func SentAt(date string) (at time.Time, ok bool) { return httpTime(date) }
-
-// httpTime reads a time in the three forms that HTTP knows.
-func httpTime(text string) (time.Time, bool) {
+// HTTPTime reads a time in the three forms that HTTP knows.
+func HTTPTime(text string) (time.Time, bool) {
 	for _, layout := range []string{"Mon, 02 Jan 2006 15:04:05 GMT", time.RFC850, time.ANSIC} {
 		if at, err := time.Parse(layout, strings.TrimSpace(text)); err == nil {
 			return at, true

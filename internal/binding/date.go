@@ -1,13 +1,10 @@
 package binding
 
 import (
-	"strconv"
 	"time"
 
 	"reconciler/internal/message"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // Date is a calendar day in UTC. The zero Date is no day.
 type Date struct{ t time.Time }

@@ -3,6 +3,7 @@ package binding
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -141,7 +142,7 @@ type VaultRef struct {
 func (r VaultRef) String() string {
 	s := r.Mount + "/" + r.Path + "#" + r.Key
 	if r.Version > 0 {
-		s += "@" + itoa(r.Version)
+		s += "@" + strconv.Itoa(r.Version)
 	}
 	return s
 }

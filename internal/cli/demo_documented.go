@@ -16,7 +16,7 @@ func (s *story) documented(ctx context.Context) []chapter {
 	return []chapter{
 		{
 			message.New("demo.documented.commit"),
-			func() error { return nil }, s.onlyPeopleAsked, short,
+			func() error { return nil }, func() bool { return s.asked(func(binding.Declaration) bool { return true }) }, short,
 		},
 		{
 			message.New("demo.documented.attest"),
@@ -47,10 +47,6 @@ func (s *story) asked(meant func(binding.Declaration) bool) bool {
 	return s.narrator.all(len(s.world.declarations), func(b binding.Status) bool {
 		return !meant(binding.Declaration{Name: b.Name, Spec: b.Spec}) || len(b.Steps) > 0
 	})
-}
-
-func (s *story) onlyPeopleAsked() bool {
-	return s.asked(func(binding.Declaration) bool { return true })
 }
 
 // byHand does in the console what the plan asks for, and confirms it.

@@ -207,13 +207,10 @@ func (p *page) action(a plan.Action) {
 func waitsSince(since, due time.Time) message.Message {
 	by := ""
 	if !due.IsZero() {
-		by = moment(due)
+		by = due.UTC().Format(time.RFC3339)
 	}
 	return message.New("plan-text.waits", "since", since, "due", by)
 }
-
-// moment is an instant for a person, to the second and in UTC.
-func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // title says what an action is done to.
 func title(a plan.Action) message.Message {

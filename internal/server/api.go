@@ -50,9 +50,6 @@ const (
 	Limited      = "limited"
 )
 
-// Results are all results.
-func Results() []string { return []string{Answered, Forbidden, Unauthorized, Limited} }
-
 // listen opens the port; a certificate or a token that cannot be read is an
 // error.
 func (a *API) listen(ctx context.Context, log *slog.Logger) (net.Listener, error) {

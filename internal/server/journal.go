@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"net/http"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/client"
@@ -13,8 +12,4 @@ type Acceptor interface {
 	// AcceptJournal continues although the journal is damaged, and returns where it
 	// was. An error says why not.
 	AcceptJournal(ctx context.Context, who Caller, request client.AcceptRequest) (binding.JournalDamage, error)
-}
-
-func (s *Server) acceptJournal() http.HandlerFunc {
-	return command(s, client.SuspendTimeout, s.opts.Acceptor.AcceptJournal)
 }

@@ -263,14 +263,14 @@ func (s *Server) private() http.Handler {
 		mux.HandleFunc("POST "+client.AttestPath, s.attest())
 	}
 	if s.opts.Syncer != nil {
-		mux.HandleFunc("POST "+client.SyncPath, s.sync())
+		mux.HandleFunc("POST "+client.SyncPath, command(s, client.SyncTimeout, s.opts.Syncer.Sync))
 	}
 	if s.opts.Suspender != nil {
-		mux.HandleFunc("POST "+client.SuspendPath, s.suspend())
-		mux.HandleFunc("POST "+client.ResumePath, s.resume())
+		mux.HandleFunc("POST "+client.SuspendPath, command(s, client.SuspendTimeout, s.opts.Suspender.Suspend))
+		mux.HandleFunc("POST "+client.ResumePath, command(s, client.SuspendTimeout, s.opts.Suspender.Resume))
 	}
 	if s.opts.Acceptor != nil {
-		mux.HandleFunc("POST "+client.AcceptPath, s.acceptJournal())
+		mux.HandleFunc("POST "+client.AcceptPath, command(s, client.SuspendTimeout, s.opts.Acceptor.AcceptJournal))
 	}
 	return mux
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"net/http"
 
 	"reconciler/internal/client"
 	"reconciler/internal/report"
@@ -15,12 +14,4 @@ type Suspender interface {
 	Suspend(ctx context.Context, who Caller, request client.SuspendRequest) (report.SuspensionList, error)
 	// Resume ends that. An error says why nothing was ended.
 	Resume(ctx context.Context, who Caller, request client.ResumeRequest) (report.SuspensionList, error)
-}
-
-func (s *Server) suspend() http.HandlerFunc {
-	return command(s, client.SuspendTimeout, s.opts.Suspender.Suspend)
-}
-
-func (s *Server) resume() http.HandlerFunc {
-	return command(s, client.SuspendTimeout, s.opts.Suspender.Resume)
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"net/http"
 
 	"reconciler/internal/client"
 	"reconciler/internal/report"
@@ -14,8 +13,4 @@ type Syncer interface {
 	// synced, unless the request says not to. An error says why nothing was
 	// begun, or that the wait was over before the sync was.
 	Sync(ctx context.Context, who Caller, request client.SyncRequest) (report.SyncResult, error)
-}
-
-func (s *Server) sync() http.HandlerFunc {
-	return command(s, client.SyncTimeout, s.opts.Syncer.Sync)
 }

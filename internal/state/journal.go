@@ -21,8 +21,6 @@ type limits struct {
 	group int
 }
 
-func defaultLimits() limits { return limits{segment: 8 << 20, keep: 8, group: 1 << 20} }
-
 // journal writes entries that never change, each chained to the previous one. An
 // entry counts once it is on disk. It is safe for concurrent use.
 type journal struct {

@@ -72,7 +72,9 @@ func JournalFolder(path string) string { return path + ".journal" }
 // says so. Where the journal is damaged, Damage says where, and nothing can be
 // written until Accept. The error is ErrLocked when another process has the state
 // open.
-func Open(path string) (*Store, error) { return open(path, options{limits: defaultLimits()}) }
+func Open(path string) (*Store, error) {
+	return open(path, options{limits: limits{segment: 8 << 20, keep: 8, group: 1 << 20}})
+}
 
 func open(path string, o options) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

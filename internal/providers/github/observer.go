@@ -14,9 +14,6 @@ import (
 	"reconciler/internal/secrets"
 )
 
-// Reasons of an observer token.
-const ()
-
 // CheckObserver asks about the observer token, which makes private repositories
 // visible: whether it is valid, what it may do, and when it expires. A classic
 // token has its scopes in the answer; the permissions of a fine-grained one

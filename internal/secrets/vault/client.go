@@ -370,7 +370,7 @@ func (c *Client) send(ctx context.Context, s *session, asked call, query url.Val
 	}
 	defer func() { _ = resp.Body.Close() }()
 	r := reply{status: resp.StatusCode, sent: c.options.Now()}
-	if there, ok := binding.SentAt(resp.Header.Get("Date")); ok {
+	if there, ok := binding.HTTPTime(resp.Header.Get("Date")); ok {
 		r.sent = there
 	}
 	r.retryAfter, _ = binding.AskedPause(resp.Header.Get("Retry-After"), resp.Header.Get("Date"), c.options.Now())
