@@ -69,11 +69,11 @@ func TestWhatIsPublishedIsEnoughToPlanElsewhere(t *testing.T) {
 	if loaded.Desired.Rewritten {
 		t.Error("the same history counts as rewritten")
 	}
-	planned, err := e.Plan(t.Context(), loaded, binding.DepthLive)
+	planned, err := e.PlanEach(t.Context(), []engine.Loaded{loaded}, binding.DepthLive)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if unsettled := slices.ContainsFunc(planned.Actions, func(a plan.Action) bool { return !a.Settled() }); unsettled || len(planned.Actions) < 2 {
-		t.Errorf("applied, and not all is as declared: %+v", planned.Actions)
+	if unsettled := slices.ContainsFunc(planned[0].Plan.Actions, func(a plan.Action) bool { return !a.Settled() }); unsettled || len(planned[0].Plan.Actions) < 2 {
+		t.Errorf("applied, and not all is as declared: %+v", planned[0].Plan.Actions)
 	}
 }

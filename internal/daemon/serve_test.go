@@ -164,11 +164,11 @@ func TestAPlanBesideADaemonUsesItsMemoryAndWritesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := e.Plan(t.Context(), loaded, binding.DepthLive)
+		p, err := e.PlanEach(t.Context(), []engine.Loaded{loaded}, binding.DepthLive)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return !p.HasChanges()
+		return !p[0].Plan.HasChanges()
 	}
 	if look() {
 		t.Error("nothing is planned though nothing is bound")

@@ -20,16 +20,6 @@ func (i *Instance) HasWindows() bool {
 	return !always
 }
 
-// Plan makes the plan of all instances, which are looked at side by side, so
-// that a slow one delays no other.
-func (e *Engine) Plan(ctx context.Context, loaded Loaded, depth binding.Depth) (plan.Plan, error) {
-	planned, err := e.PlanEach(ctx, []Loaded{loaded}, depth)
-	if err != nil {
-		return plan.Plan{}, err
-	}
-	return planned[0].Plan, nil
-}
-
 // Planned is the plan of all instances, and their rounds.
 type Planned struct {
 	Plan   plan.Plan
@@ -49,7 +39,8 @@ func (p Planned) Observations() []binding.Observation {
 }
 
 // PlanEach plans several snapshots, in their order, from one look at every
-// instance.
+// instance. The instances are looked at side by side, so that a slow one delays
+// no other.
 func (e *Engine) PlanEach(ctx context.Context, loaded []Loaded, depth binding.Depth) ([]Planned, error) {
 	desireds := make([]plan.Desired, len(loaded))
 	for n, l := range loaded {
