@@ -40,7 +40,7 @@ func evaluatePolicies(in io.Reader, out io.Writer) error {
 	}
 	for i, file := range c.order.Files {
 		if !file.Skip {
-			c.begin(policyFrame{File: &i})
+			c.send(policyFrame{File: &i})
 			c.file = i
 			c.read(file)
 		}
@@ -67,8 +67,6 @@ type policyChild struct {
 	context *cue.Context
 	values  []cue.Value
 }
-
-func (c *policyChild) begin(f policyFrame) { c.send(f) }
 
 func (c *policyChild) send(f policyFrame) {
 	if c.err == nil {
@@ -257,7 +255,7 @@ func (c *policyChild) batch(batch []map[string]any, first int) {
 		if slices.Contains(c.order.Without, p.Code) {
 			continue
 		}
-		c.begin(policyFrame{Policy: &i})
+		c.send(policyFrame{Policy: &i})
 		match := c.values[i].LookupPath(cue.MakePath(cue.Str("match")))
 		require := c.values[i].LookupPath(cue.MakePath(cue.Str("require")))
 		for j, data := range batch {
@@ -285,7 +283,7 @@ func (c *policyChild) renew() {
 	for _, p := range c.found.Policies {
 		root, ok := roots[p.File]
 		if !ok {
-			c.begin(policyFrame{File: &p.File})
+			c.send(policyFrame{File: &p.File})
 			f := c.order.Files[p.File]
 			root = c.context.CompileBytes(f.Text, cue.Filename(f.Path))
 			roots[p.File] = root
