@@ -88,7 +88,7 @@ func Sort(findings []Finding) []Finding {
 		if order := a.compareWhere(b); order != 0 {
 			return order
 		}
-		return cmp.Or(cmp.Compare(key(i), key(j)), cmp.Compare(a.Severity.weight(), b.Severity.weight()))
+		return cmp.Or(cmp.Compare(key(i), key(j)), a.Severity.Compare(b.Severity))
 	})
 	order = slices.CompactFunc(order, func(i, j int) bool {
 		a, b := &findings[i], &findings[j]
@@ -123,10 +123,10 @@ func (f Finding) Equal(other Finding) bool {
 		f.Rule.Key() == other.Rule.Key() && f.Hint.Key() == other.Hint.Key()
 }
 
-// weight orders severities, the gravest first.
-func (s Severity) weight() int {
-	return slices.Index([]Severity{Error, Warning, Info}, s)
-}
+// Compare orders severities, the gravest first; none comes last.
+func (s Severity) Compare(other Severity) int { return cmp.Compare(other.weight(), s.weight()) }
+
+func (s Severity) weight() int { return slices.Index([]Severity{Info, Warning, Error}, s) }
 
 // HasErrors says whether one of findings has severity error.
 func HasErrors(findings []Finding) bool {

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"cmp"
 	"slices"
 
 	"reconciler/internal/finding"
@@ -24,10 +23,7 @@ func bound(findings []finding.Finding, most, hidden int) []finding.Finding {
 	if len(findings) <= most && hidden == 0 {
 		return findings
 	}
-	weight := func(f finding.Finding) int {
-		return slices.Index([]finding.Severity{finding.Error, finding.Warning, finding.Info}, f.Severity)
-	}
-	slices.SortStableFunc(findings, func(a, b finding.Finding) int { return cmp.Compare(weight(a), weight(b)) })
+	slices.SortStableFunc(findings, func(a, b finding.Finding) int { return a.Severity.Compare(b.Severity) })
 	severity := finding.Error
 	if hidden == 0 {
 		severity = findings[most].Severity

@@ -76,13 +76,8 @@ func (r Rules) To(m Matter) []string {
 func (r Route) takes(m Matter) bool {
 	of := func(list []string, value string) bool { return len(list) == 0 || slices.Contains(list, value) }
 	return of(r.Instances, m.Instance) && of(r.Platforms, string(m.Platform)) && of(r.Kinds, string(m.Kind)) &&
-		weight(m.Severity) >= weight(r.Severity) &&
+		m.Severity.Compare(r.Severity) <= 0 &&
 		(len(r.Files) == 0 || slices.ContainsFunc(r.Files, func(pattern string) bool { return manifest.MatchPath(pattern, m.File) }))
-}
-
-// weight orders severities; none weighs least.
-func weight(s finding.Severity) int {
-	return slices.Index([]finding.Severity{finding.Info, finding.Warning, finding.Error}, s)
 }
 
 // hold is how long a matter keeps its state before that is reported.

@@ -59,7 +59,7 @@ func (n Note) Text(l *report.Language, redact func(string) string) Text {
 	t := Text{ID: n.ID, Severity: finding.Info, Items: n.Items}
 	for _, group := range alike(n.Items) {
 		line := w.line(group)
-		if weight(line.Severity) > weight(t.Severity) && !line.Over {
+		if line.Severity.Compare(t.Severity) < 0 && !line.Over {
 			t.Severity = line.Severity
 		}
 		t.Lines = append(t.Lines, line)

@@ -16,7 +16,7 @@ import (
 func writeAnnotations(w io.Writer, d Document, o Options) error {
 	p := &page{}
 	findings := slices.SortedStableFunc(slices.Values(d.findings()), func(a, b finding.Finding) int {
-		return severityRank(a.Severity) - severityRank(b.Severity)
+		return a.Severity.Compare(b.Severity)
 	})
 	shown, rest := annotated(findings)
 	for _, f := range shown {
@@ -26,10 +26,6 @@ func writeAnnotations(w io.Writer, d Document, o Options) error {
 		p.line(clean(string(f.Severity)), ": ", place(f), clean(f.Code), ": ", clean(o.Style.Language.Text(f.Message)))
 	}
 	return p.writeTo(w)
-}
-
-func severityRank(s finding.Severity) int {
-	return slices.Index([]finding.Severity{finding.Error, finding.Warning, finding.Info}, s)
 }
 
 func annotation(l *Language, f finding.Finding) string {
