@@ -267,3 +267,28 @@ func TestADisagreementOnTheEditionKeepsItsTime(t *testing.T) {
 		t.Errorf("an hour later: %+v", later)
 	}
 }
+
+// TestRepairsThatStoppedAreShown while what is declared is the same.
+func TestRepairsThatStoppedAreShown(t *testing.T) {
+	for name, tt := range map[string]struct {
+		digest  string
+		stopped time.Time
+		want    bool
+	}{
+		"they are made":             {"", time.Time{}, false},
+		"they stopped":              {"", noon(), true},
+		"they stopped, of another":  {"other", noon(), false},
+		"they are made, of another": {"other", time.Time{}, false},
+	} {
+		round, result := inForce(noon())
+		digest := round.Declarations[0].Spec.Digest()
+		if tt.digest != "" {
+			digest = tt.digest
+		}
+		result.Outcomes[0].Retry = binding.RetryState{Digest: digest, Repairs: []binding.Repairs{{Object: binding.AccountObject(), Stopped: tt.stopped}}}
+		c := binding.FindCondition(statusesAfter(nil, round, result)["pay"].Conditions, binding.Contested)
+		if (c != nil) != tt.want {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}

@@ -112,3 +112,43 @@ func TestKind2SilenceDoesNotMakeAProjectReady(t *testing.T) {
 		}
 	}
 }
+
+// TestKind2WhatAHostSaysDoesNotChangeTheRules: they are as the registry shows them, or
+// showed them last, and follow the link only where that is not as declared.
+func TestKind2WhatAHostSaysDoesNotChangeTheRules(t *testing.T) {
+	ruled := func(in *plan.Input) {
+		in.Declarations[0].Spec.Repositories[0].Rules = []binding.BuildRule{rule("main")}
+		in.Records[0].Images[0].Rules = []binding.RecordedRule{{ID: "1", Key: rule("main").Key(), Dockerfile: "/Dockerfile"}}
+		with("pay/api", observed("1", "main"))(in)
+	}
+	elsewhere := func(in *plan.Input) {
+		in.Observation.Repositories["pay/api"].Link.Source = "else/where"
+		in.Declarations[0].Spec.DriftPolicy = binding.Report
+	}
+	unread := func(in *plan.Input) { in.Observation.Unknown = &binding.Unknown{Reason: "Transient"} }
+	same := func(*plan.Input) {}
+	exists, gone := project(binding.QuestionProjectExists, binding.Yes, "ProjectExists"), project(binding.QuestionProjectExists, binding.No, "ProjectNotVisible")
+	for name, tt := range map[string]struct {
+		state      binding.ProjectState
+		first, now func(*plan.Input)
+		want       binding.ConditionStatus
+		last       bool
+	}{
+		"it exists":                         {exists, same, same, binding.True, false},
+		"it is gone":                        {gone, same, same, binding.True, false},
+		"it is gone, nothing is read":       {gone, same, unread, binding.True, true},
+		"it exists, nothing is read":        {exists, same, unread, binding.True, true},
+		"it exists, another is linked":      {exists, same, elsewhere, binding.False, false},
+		"it is gone, another is linked":     {gone, same, elsewhere, binding.False, false},
+		"another is linked, then it is not": {exists, elsewhere, same, binding.True, false},
+	} {
+		var statuses map[string]binding.Status
+		for n, change := range []func(*plan.Input){tt.first, tt.now} {
+			round, result := inForce(noon().Add(time.Duration(n)*time.Minute), linkedTo(tt.state, ruled, change))
+			statuses = statusesAfter(statuses, round, result)
+		}
+		if c := conditionOf(t, statuses, binding.RulesCurrent); c.Status != tt.want || c.LastKnown != tt.last {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}
