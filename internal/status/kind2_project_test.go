@@ -91,6 +91,8 @@ func TestKind2WhatCannotBeBuiltIsNotReady(t *testing.T) {
 // TestKind2SilenceDoesNotMakeAProjectReady: what a code host said no to is not ready
 // again because the host stops to answer, and is as soon as it says yes.
 func TestKind2SilenceDoesNotMakeAProjectReady(t *testing.T) {
+	partly := project(binding.QuestionProjectExists, binding.Yes, "ProjectExists")
+	partly.Answers = append(partly.Answers, noProject().Answers...)
 	var statuses map[string]binding.Status
 	for n, step := range []struct {
 		state  binding.ProjectState
@@ -102,6 +104,8 @@ func TestKind2SilenceDoesNotMakeAProjectReady(t *testing.T) {
 		{project(binding.QuestionProjectExists, binding.UnknownAsked, "HostFailed"), binding.False, "ProjectNotVisibleLastKnown"},
 		{project(binding.QuestionProjectExists, binding.Yes, "ProjectExists"), binding.True, status.ReasonAsDeclared},
 		{project(binding.QuestionProjectExists, binding.UnknownAsked, "HostFailed"), binding.True, status.ReasonAsDeclared},
+		{project(binding.QuestionProjectExists, binding.No, "ProjectNotVisible"), binding.False, "ProjectNotVisible"},
+		{partly, binding.True, status.ReasonAsDeclared},
 	} {
 		round, result := inForce(noon().Add(time.Duration(n)*time.Second), linkedTo(step.state))
 		statuses = statusesAfter(statuses, round, result)

@@ -121,3 +121,35 @@ func TestKind2AnImageRepositoryLessIsAChange(t *testing.T) {
 		t.Errorf("it does not name b/b: %+v", c.Message)
 	}
 }
+
+// TestKind2WhatIsDeclaredAgainIsKnownUnlessSomethingWasWritten, or may have been, of the
+// declaration between.
+func TestKind2WhatIsDeclaredAgainIsKnownUnlessSomethingWasWritten(t *testing.T) {
+	changed := func(in *plan.Input) {
+		in.Declarations[0].Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "acr/new", Key: "token"}}
+		in.Declarations[0].Spec.Repositories[0].Rules[0].Dockerfile = "/new"
+		in.Observation.Capabilities.WriteRules = true
+		in.Observation.Tokens["pay"] = binding.TokenState{Unknown: &binding.Unknown{Reason: "Unreachable"}}
+	}
+	for state, want := range map[plan.OutcomeState]binding.ConditionStatus{
+		plan.Done: binding.Unclear, plan.Failed: binding.Unclear,
+		plan.Deferred: binding.True, plan.Held: binding.True, plan.Skipped: binding.True, plan.Stopped: binding.True, plan.Pending: binding.True,
+	} {
+		round, result := inForce(noon(), answered)
+		statuses := statusesAfter(nil, round, result)
+		round, result = inForce(noon().Add(time.Minute), answered, changed)
+		for i, o := range result.Outcomes {
+			if o.Action.Kind.Changes() {
+				result.Outcomes[i].State = state
+			}
+		}
+		statuses = statusesAfter(statuses, round, result)
+		round, result = inForce(noon().Add(2*time.Minute), answered, silent)
+		statuses = statusesAfter(statuses, round, result)
+		for _, of := range []binding.ConditionType{binding.SecretAvailable, binding.TokenValid, binding.TokenFresh} {
+			if c := conditionOf(t, statuses, of); c.Status != want {
+				t.Errorf("%s between: %s is %+v", state, of, c)
+			}
+		}
+	}
+}
