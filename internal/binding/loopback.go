@@ -2,11 +2,18 @@ package binding
 
 import (
 	"net/netip"
+	"net/url"
 	"strings"
 )
 
+// MayGetSecrets says whether a credential may be sent to a URL: over https, or over
+// plain http within this machine.
+func MayGetSecrets(u *url.URL) bool {
+	return u.Scheme == "https" || u.Scheme == "http" && Loopback(u.Hostname())
+}
+
 // Loopback says whether a host, a name or an IP address without a port, is this
-// machine: the only place to which a credential may go over plain http.
+// machine.
 func Loopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"al.essio.dev/pkg/shellescape"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -208,7 +209,7 @@ func (o *initOptions) summarize(files []binding.File) error {
 	}
 	folder := ""
 	if filepath.Clean(o.folder) != "." {
-		folder = shellWord(o.folder)
+		folder = shellescape.Quote(o.folder)
 	}
 	return o.streams.say(o.streams.Out, message.New("init.next", "folder", folder, "program", program(), "configuration", initConfiguration, "bindings", initBindings))
 }

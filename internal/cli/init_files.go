@@ -221,12 +221,3 @@ func yamlWord(text string) string {
 	}
 	return strconv.Quote(text)
 }
-
-var plainShellWord = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
-
-func shellWord(text string) string {
-	if plainShellWord.MatchString(text) {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}

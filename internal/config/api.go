@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/boundedio"
 	"reconciler/internal/message"
 )
@@ -131,7 +132,7 @@ func (c *checker) api(api *API) {
 	switch {
 	case (api.CertFile == "") != (api.KeyFile == ""):
 		c.add("config-one-of", "server.api", message.New("config.api-half-certificate"))
-	case api.CertFile == "" && host != "localhost" && !net.ParseIP(host).IsLoopback():
+	case api.CertFile == "" && !binding.Loopback(host):
 		c.add("config-address", "server.api.listen", message.New("config.api-plain"))
 	}
 	if api.Page.Enabled && (api.Page.Session < time.Minute || api.Page.Session > longestSession) {

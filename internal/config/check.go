@@ -289,7 +289,7 @@ func (c *checker) endpoint(path, address string, private bool) {
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		c.add("config-address", path, message.New("config.odd-address", "field", path))
-	case u.Scheme == "https" || (u.Scheme == "http" && (private || binding.Loopback(u.Hostname()))):
+	case binding.MayGetSecrets(u) || u.Scheme == "http" && private:
 	default:
 		c.add("config-address", path, message.New("config.no-https", "field", path))
 	}

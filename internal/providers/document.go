@@ -24,7 +24,7 @@ func ParseDocument(address string) (*url.URL, error) {
 		return nil, message.NewError("document.not-url")
 	case u.User != nil:
 		return nil, message.NewError("document.user", "host", u.Host)
-	case u.Scheme == "https" || u.Scheme == "http" && binding.Loopback(u.Hostname()):
+	case binding.MayGetSecrets(u):
 		return u, nil
 	}
 	return nil, message.NewError("document.scheme", "host", u.Host, "scheme", u.Scheme)

@@ -124,7 +124,7 @@ func (o Options) post(ctx context.Context, r request) (answer, error) {
 	}
 	defer secret.Wipe()
 	u, err := url.Parse(secret.Expose())
-	if err != nil || u.Host == "" || (u.Scheme != "https" && (u.Scheme != "http" || !binding.Loopback(u.Hostname()))) {
+	if err != nil || u.Host == "" || !binding.MayGetSecrets(u) {
 		return answer{}, o.refused("BadURL", message.NewError("sender.url-https"))
 	}
 	query := u.Query()

@@ -125,10 +125,10 @@ func (o Options) target() (scheme, host string, err error) {
 	switch {
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
 		return "", "", message.NewError("registry.option.endpoint-parts")
-	case u.Scheme == "http" && !binding.Loopback(u.Hostname()):
-		return "", "", message.NewError("registry.option.endpoint-http")
 	case u.Scheme != "http" && u.Scheme != "https":
 		return "", "", message.NewError("registry.option.endpoint-https")
+	case !binding.MayGetSecrets(u):
+		return "", "", message.NewError("registry.option.endpoint-http")
 	}
 	return u.Scheme, u.Host, nil
 }

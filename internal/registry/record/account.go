@@ -3,6 +3,8 @@ package record
 import (
 	"slices"
 	"strings"
+
+	"reconciler/internal/binding"
 )
 
 // place is an object of an answer that may be an account.
@@ -81,7 +83,7 @@ func (e *evidence) rolesOf(object map[string]any, asked string) *place {
 		take("username", 6, func(l leaf) bool { return l.text() == e.username.text() && !isID(l.name()) })
 	}
 	if e.address != nil {
-		take("address", 2, func(l leaf) bool { return sameAddress(l.text(), e.address.text()) })
+		take("address", 2, func(l leaf) bool { return l.text() != "" && binding.SameAddress(l.text(), e.address.text()) })
 	}
 	take("id", 4, e.usedByUnbind)
 	take("id", 2, func(l leaf) bool {
@@ -112,8 +114,4 @@ func (p *place) taken(l leaf) bool {
 		}
 	}
 	return false
-}
-
-func sameAddress(a, b string) bool {
-	return a != "" && strings.EqualFold(strings.TrimRight(a, "/"), strings.TrimRight(b, "/"))
 }

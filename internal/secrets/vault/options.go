@@ -173,7 +173,7 @@ func checkAddress(address string) error {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return message.NewError("vault.address-parts", "host", u.Host)
 	}
-	if u.Scheme == "http" && !binding.Loopback(u.Hostname()) {
+	if !binding.MayGetSecrets(u) {
 		return message.NewError("vault.address-http", "host", u.Host)
 	}
 	return nil
