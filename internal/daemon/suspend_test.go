@@ -119,8 +119,8 @@ func TestSuspensionsThatAreNotTaken(t *testing.T) {
 		"without an end":      {func(r *client.SuspendRequest) { r.Until = time.Time{} }, "an end is required"},
 		"that is over":        {func(r *client.SuspendRequest) { r.Until = time.Now().Add(-time.Second) }, "is in the past"},
 		"for too long":        {func(r *client.SuspendRequest) { r.Until = time.Now().AddDate(0, 0, 91) }, "at most 90 days, until "},
-		"of nothing":          {func(r *client.SuspendRequest) { r.Binding = "" }, "nothing is asked for"},
-		"of all and one":      {func(r *client.SuspendRequest) { r.All = true }, "leave one out"},
+		"of nothing":          {func(r *client.SuspendRequest) { r.Binding = "" }, "nothing is named"},
+		"of all and one":      {func(r *client.SuspendRequest) { r.All = true }, "not both"},
 		"a wrong name":        {func(r *client.SuspendRequest) { r.Binding = "pya" }, "no binding is called pya; did you mean pay?"},
 		"a wrong instance":    {func(r *client.SuspendRequest) { r.Instance = "prod-hangzou" }, "did you mean prod-hangzhou?"},
 	} {
@@ -137,7 +137,7 @@ func TestSuspensionsThatAreNotTaken(t *testing.T) {
 		want    string
 	}{
 		"nobody's":            {client.ResumeRequest{Scope: client.Scope{Binding: "pay"}}, "the name of who asks is required"},
-		"of nothing":          {client.ResumeRequest{By: "Ada"}, "nothing is asked for"},
+		"of nothing":          {client.ResumeRequest{By: "Ada"}, "nothing is named"},
 		"a wrong name":        {client.ResumeRequest{By: "Ada", Scope: client.Scope{Binding: "pya"}}, "did you mean pay?"},
 		"what is held nohow":  {client.ResumeRequest{By: "Ada", Scope: client.Scope{Binding: "pay"}}, "no person has suspended it"},
 		"a reason with lines": {client.ResumeRequest{By: "Ada", Reason: "\x07", Scope: client.Scope{Binding: "pay"}}, "the reason is at most"},

@@ -43,7 +43,7 @@ func TestPolicyFilesThatCannotBeUsed(t *testing.T) {
 		{"no policies", "_x: 1\n", "the file has no policies"},
 		{"a misspelt policies", "policy: \"policy-a\": {message: \"m\", require: {}}\n", `there is no field "policy" here`},
 		{"a code without its beginning", "policies: \"https\": {message: \"m\", require: {}}\n", "the code \"https\" is not policy-"},
-		{"a code of ours", "policies: \"policy-address\": {message: \"m\", require: {}}\n", "the code policy-address is that of a rule of reconciler"},
+		{"a code of ours", "policies: \"policy-address\": {message: \"m\", require: {}}\n", "the code policy-address belongs to a rule of reconciler"},
 		{"no message", "policies: \"policy-a\": {require: {}}\n", "policy-a has no message"},
 		{"a message of two lines", "policies: \"policy-a\": {message: \"a\\nb\", require: {}}\n", "message is a text of one line"},
 		{"no require", "policies: \"policy-a\": {message: \"m\"}\n", "policy-a has no require"},

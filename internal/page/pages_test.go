@@ -370,7 +370,7 @@ func TestWhatIsNotKnownNowIsNotCalledMissing(t *testing.T) {
 	t.Parallel()
 	s := serve(t, pagetest.NewWorld())
 	s.signIn(pagetest.ReadToken)
-	for _, why := range []string{"the first sync is not over yet", "the journal cannot be read: canary-secret"} {
+	for _, why := range []string{"the first sync has not ended yet", "the journal cannot be read: canary-secret"} {
 		s.Do(func() { s.Undescribed = errors.New(why) })
 		resp, body := s.get("bindings/prod-hangzhou/payments-gitlab")
 		if resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "does not know this now") || strings.Contains(body, "canary") {

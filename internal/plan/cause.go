@@ -37,7 +37,7 @@ const (
 	// CauseUndeclared: it is no longer declared.
 	CauseUndeclared Cause = "not-declared"
 	// CauseDuplicateRule: a second build rule builds the image tag of a declared
-	// one. It is removed if we made it, else reported.
+	// one. It is removed if we made it, and reported otherwise.
 	CauseDuplicateRule Cause = "rule-duplicate"
 )
 

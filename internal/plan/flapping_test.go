@@ -77,7 +77,7 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 		},
 		"one that is found otherwise each time": {
 			fight("account", "unbound", 5, other), "account", plan.Forbidden,
-			`it is found in another state each time, now with username "mallory"`, told,
+			`it is found in a different state each time, now with username "mallory"`, told,
 		},
 		"a source": {
 			fight("payments/api", `with trigger "manual"`, 5, manual), "payments/api", plan.Forbidden, `found with trigger "manual" again each time`, told,

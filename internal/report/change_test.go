@@ -76,7 +76,7 @@ func TestTextOfAChangeShowsManyFieldsOnlyInFull(t *testing.T) {
 		d.Change.Touched[0].Changes = append(d.Change.Touched[0].Changes, plan.Change{Field: fmt.Sprintf("field%02d", i), To: "x"})
 	}
 	short := writeAs(t, report.FormatText, d)
-	if !strings.Contains(short, "field19: x\n      … 3 fields more (--full shows all)\n") || strings.Contains(short, "field20") {
+	if !strings.Contains(short, "field19: x\n      … 3 more fields (--full shows all)\n") || strings.Contains(short, "field20") {
 		t.Errorf("got %s", short)
 	}
 	var full bytes.Buffer

@@ -55,10 +55,10 @@ func TestKind11ProblemsStandInLinesOfTheirOwn(t *testing.T) {
 	if err := report.Bindings(&out, report.BindingView{Problems: problems()}, report.Style{}); err != nil {
 		t.Fatal(err)
 	}
-	want := `! the source of declarations gives no usable answer since 2026-11-28T12:00:00Z (Unreachable): no route
-! Vault gives no usable answer since 2026-11-28T12:00:00Z (Sealed): unseal it
-! the registry of prod gives no usable answer since 2026-11-28T12:00:00Z (Timeout): too slow
-! the code host git.example.com gives no usable answer since 2026-11-28T12:00:00Z (HostFailed): failed \u001b[31m(502)
+	want := `! the source of declarations has given no usable answer since 2026-11-28T12:00:00Z (Unreachable): no route
+! Vault has given no usable answer since 2026-11-28T12:00:00Z (Sealed): unseal it
+! the registry of prod has given no usable answer since 2026-11-28T12:00:00Z (Timeout): too slow
+! the code host git.example.com has given no usable answer since 2026-11-28T12:00:00Z (HostFailed): failed \u001b[31m(502)
 ! prod: refused for safety: web and 1 more: too many
 ! edge: refused for safety: pay: elsewhere
 ! a.yaml:4:3 is invalid (field-unknown): no such field

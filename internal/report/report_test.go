@@ -109,7 +109,7 @@ func samplePlan() plan.Plan {
 			},
 			{
 				Instance: "test-beijing", Binding: "old", Platform: binding.GitLab, Object: binding.AccountObject(), Kind: plan.Forbidden, Cause: plan.CauseThreshold, Safety: true,
-				Reason: message.Verbatim("empty-snapshot: the snapshot declares nothing at all, and that would remove what is ours; to allow it: reconciler apply --unsafe-allow-deletions"),
+				Reason: message.Verbatim("empty-snapshot: the snapshot declares nothing at all, which would remove everything that is ours; to allow it: reconciler apply --unsafe-allow-deletions"),
 			},
 		},
 	}
@@ -202,7 +202,7 @@ func TestPlanSaysWhyNothingChanges(t *testing.T) {
 		},
 		"much is kept": {
 			many, "Kept as it is: 22 objects\n" + strings.Repeat("  prod: a (GitLab account): retained\n", 20) +
-				"  … 2 objects more (--full shows all)\n\nNo changes. Something is kept as it is, for the reason shown.\n",
+				"  … 2 more objects (--full shows all)\n\nNo changes. Something is kept as it is, for the reason shown.\n",
 		},
 		"something is unknown": {noop("unknown (Timeout): x", plan.CauseUnknown), "No changes. Something is kept as it is; --full shows why.\n"},
 		"nothing declared":     {plan.Plan{}, "No changes. Nothing is declared.\n"},

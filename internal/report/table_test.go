@@ -200,7 +200,7 @@ func TestWhoWatchesSeesProblemsAndWhatIsGone(t *testing.T) {
 	if err := table.Begin(&out, report.BindingView{Statuses: all, Problems: problems()}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(out.String(), "! the source of declarations gives no usable answer") {
+	if !strings.HasPrefix(out.String(), "! the source of declarations has given no usable answer") {
 		t.Errorf("what is down is not above the table:\n%s", out.String())
 	}
 	out.Reset()
@@ -208,7 +208,7 @@ func TestWhoWatchesSeesProblemsAndWhatIsGone(t *testing.T) {
 	if err := table.Write(&out, report.BindingView{Problems: down}, []report.BindingRow{report.NewBindingRow(all[0])}); err != nil {
 		t.Fatal(err)
 	}
-	const want = "! Vault gives no usable answer since 2026-11-28T12:00:00Z (Sealed): unseal it\nedge-shanghai/平台-codeup is no longer there\n"
+	const want = "! Vault has given no usable answer since 2026-11-28T12:00:00Z (Sealed): unseal it\nedge-shanghai/平台-codeup is no longer there\n"
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}

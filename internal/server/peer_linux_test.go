@@ -55,7 +55,7 @@ func TestAnotherUserIsNotAnswered(t *testing.T) {
 		want   string
 	}{
 		{"the mode keeps others out", nil, 0o600, false, "permission denied"},
-		{"so do their credentials, whatever the mode", nil, 0o666, false, "403 Forbidden: the socket answers the daemon's user and root alone"},
+		{"so do their credentials, whatever the mode", nil, 0o666, false, "403 Forbidden: the socket answers only the daemon's user and root"},
 		{"a group is let in", new(nobody), 0o660, true, ""},
 		{"and nobody beside it", new(0), 0o660, false, "permission denied"},
 	} {

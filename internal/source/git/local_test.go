@@ -108,7 +108,7 @@ func TestLocalSaysWhatIsNotThere(t *testing.T) {
 	if _, err := l.Snapshot(t.Context(), id, "../.."); err == nil {
 		t.Error("a path that leads out was taken")
 	}
-	if _, err := git.OpenLocal(t.TempDir(), source.Limits{}); err == nil || !strings.Contains(err.Error(), "is in no repository") {
+	if _, err := git.OpenLocal(t.TempDir(), source.Limits{}); err == nil || !strings.Contains(err.Error(), "is not in a repository") {
 		t.Errorf("got %v", err)
 	}
 }

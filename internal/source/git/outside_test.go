@@ -101,8 +101,8 @@ func TestAnIdWithoutACommitIsNoDamage(t *testing.T) {
 		strings.Repeat("A", 40):              "fetch it first",
 		strings.Repeat("a", 40) + "~1":       "fetch it first",
 		strings.Repeat("a", 64):              "name a commit by its SHA-1 id",
-		repo.Git("rev-parse", "HEAD^{tree}"): "this object is no commit",
-		repo.Git("rev-parse", "HEAD:a.yaml"): "this object is no commit",
+		repo.Git("rev-parse", "HEAD^{tree}"): "this object is not a commit",
+		repo.Git("rev-parse", "HEAD:a.yaml"): "this object is not a commit",
 	} {
 		rev = strings.TrimSpace(rev)
 		if _, err := openLocal(t, repo.Work).Resolve(rev); err == nil || !strings.Contains(err.Error(), words) || strings.Contains(err.Error(), "fsck") {
