@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unique"
 )
 
 // APIVersion is the version that every declaration, configuration and JSON
@@ -69,10 +70,52 @@ type Declaration struct {
 	// Edition is that of the declared instance, as far as it is known; empty
 	// means Personal.
 	Edition Edition
-	// Positions maps the path of a field ("spec.token.expires",
-	// "spec.repositories[0].image") to where its value starts. The empty path
-	// is the document itself.
-	Positions map[string]Position
+	// Positions are where the fields' values start.
+	Positions Positions
+}
+
+// Positions are the places of a document's fields, sorted by path. A snapshot has
+// them for all its declarations, so they are small: a map would take three times as
+// much.
+type Positions []FieldPosition
+
+// FieldPosition is where a field's value starts.
+type FieldPosition struct {
+	// Path is that of the field ("spec.token.expires", "spec.repositories[0].image"),
+	// empty for the document itself.
+	Path string
+	// Line and Column are those of Position.
+	Line, Column int32
+}
+
+// NewPositions sorts the places of fields. Equal paths of all declarations share
+// their memory.
+func NewPositions(all ...FieldPosition) Positions {
+	for i := range all {
+		all[i].Path = unique.Make(all[i].Path).Value()
+	}
+	slices.SortFunc(all, func(a, b FieldPosition) int { return strings.Compare(a.Path, b.Path) })
+	return all
+}
+
+// Find is the place of the field at path, if it is written.
+func (p Positions) Find(path string) (at Position, written bool) {
+	i, written := slices.BinarySearchFunc(p, path, func(f FieldPosition, path string) int { return strings.Compare(f.Path, path) })
+	if written {
+		at = Position{Line: int(p[i].Line), Column: int(p[i].Column)}
+	}
+	return at, written
+}
+
+// Nearest is the place of the field at path, or of the nearest enclosing field that is
+// written.
+func (p Positions) Nearest(path string) Position {
+	for {
+		if at, written := p.Find(path); written || path == "" {
+			return at
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
 }
 
 // Position is a place in a file. Line and Column count from 1, columns in
@@ -84,17 +127,7 @@ type Position struct {
 
 // At is the position of the field at path, or of the nearest enclosing field
 // that has one.
-func (d Declaration) At(path string) Position {
-	for {
-		if p, ok := d.Positions[path]; ok {
-			return p
-		}
-		if path == "" {
-			return Position{}
-		}
-		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
-	}
-}
+func (d Declaration) At(path string) Position { return d.Positions.Nearest(path) }
 
 // Spec is what a declaration asks for. A nil pointer or nil slice is an absent
 // field and means "not managed"; a non-nil empty slice means "none".

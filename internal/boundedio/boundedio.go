@@ -5,7 +5,9 @@ package boundedio
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 
 	"reconciler/internal/message"
@@ -26,9 +28,22 @@ func (e *TooLargeError) Says() message.Message {
 }
 
 // Read reads all of r. If there are more than limit bytes, the error is a
-// TooLargeError.
+// TooLargeError. A file takes no more memory than its size, and leaves no copies of
+// its beginning.
 func Read(r io.Reader, limit int64) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	data := make([]byte, 0, sizeOf(r, limit))
+	from, err := io.LimitReader(r, limit+1), error(nil)
+	for n := 0; err == nil; data = data[:len(data)+n] {
+		if len(data) == cap(data) {
+			grown := append(data, 0)[:len(data)]
+			clear(data) // it may be a secret
+			data = grown
+		}
+		n, err = from.Read(data[len(data):cap(data)])
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
 	if err == nil && int64(len(data)) > limit {
 		err = &TooLargeError{limit}
 	}
@@ -37,6 +52,17 @@ func Read(r io.Reader, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	return data, nil
+}
+
+// sizeOf is the room that reading r takes: a file's size and a byte, so that its end
+// is found without growing.
+func sizeOf(r io.Reader, limit int64) int64 {
+	if file, ok := r.(interface{ Stat() (fs.FileInfo, error) }); ok {
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+			return min(info.Size(), limit) + 1
+		}
+	}
+	return min(bytes.MinRead, limit+1)
 }
 
 // Digest is the digest of the contents of files of at most limit bytes each, in

@@ -27,7 +27,7 @@ type checker struct {
 	found []finding.Finding
 	// places are where the fields stand, by their paths; nil if the document
 	// cannot be parsed.
-	places map[string]binding.Position
+	places binding.Positions
 	// parsed is the document, for the places of findings; nil before the first.
 	parsed *yaml.Node
 }
@@ -56,13 +56,8 @@ func (c *checker) at(path string) (line, column int) {
 	if c.places == nil {
 		return position(c.root(), path)
 	}
-	for {
-		at, found := c.places[path]
-		if found || path == "" {
-			return at.Line, at.Column
-		}
-		path = path[:max(0, strings.LastIndexAny(path, ".["))]
-	}
+	at := c.places.Nearest(path)
+	return at.Line, at.Column
 }
 
 // nameCredentials gives a secret that was found in the source's URL the code

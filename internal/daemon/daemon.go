@@ -224,17 +224,19 @@ func (d *Daemon) EachStatus() iter.Seq[binding.Status] {
 func (r *runner) withUnsynced(synced iter.Seq[binding.Status]) iter.Seq[binding.Status] {
 	type id struct{ instance, name string }
 	return func(yield func(binding.Status) bool) {
-		unsynced, listed := r.unsynced(), map[id]bool{}
+		unsynced := r.unsynced()
+		unlisted := make(map[id]bool, len(unsynced))
+		for _, d := range unsynced {
+			unlisted[id{d.Spec.Instance, d.Name}] = true
+		}
 		for s := range synced {
-			if len(unsynced) > 0 {
-				listed[id{s.Spec.Instance, s.Name}] = true
-			}
+			delete(unlisted, id{s.Spec.Instance, s.Name})
 			if !yield(s) {
 				return
 			}
 		}
 		for _, d := range unsynced {
-			if !listed[id{d.Spec.Instance, d.Name}] && !yield(status.Unsynced(d)) {
+			if unlisted[id{d.Spec.Instance, d.Name}] && !yield(status.Unsynced(*d)) {
 				return
 			}
 		}
@@ -242,12 +244,13 @@ func (r *runner) withUnsynced(synced iter.Seq[binding.Status]) iter.Seq[binding.
 }
 
 // unsynced are the declared bindings that no sync has reported on yet.
-func (r *runner) unsynced() (all []binding.Declaration) {
+func (r *runner) unsynced() (all []*binding.Declaration) {
 	loaded := r.loaded.Load()
 	if loaded == nil {
 		return nil
 	}
-	for _, d := range loaded.Desired.Declarations {
+	for n := range loaded.Desired.Declarations {
+		d := &loaded.Desired.Declarations[n]
 		if i := r.byName[d.Spec.Instance]; i != nil && !i.Known(d.Name) {
 			all = append(all, d)
 		}

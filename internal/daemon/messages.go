@@ -98,9 +98,9 @@ func (p *parts) asked() []binding.Part {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var all []binding.Part
-	for _, report := range p.reports {
-		for part := range report {
-			all = append(all, part)
+	for _, said := range p.reports {
+		for _, a := range said {
+			all = append(all, a.Part)
 		}
 	}
 	return all

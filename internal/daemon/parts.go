@@ -24,8 +24,20 @@ func instancePart(name string) binding.Part {
 // the process and is safe for concurrent use.
 type parts struct {
 	mu      sync.Mutex
-	reports map[binding.Part]map[binding.Part]binding.PartAnswer
+	reports map[binding.Part]partReport
 	failing map[binding.Part]failing
+}
+
+// partReport is what a reporter said about each part last. There are few parts in one, and
+// thousands of reporters.
+type partReport []binding.PartAnswer
+
+// of is the answer of a part; the zero answer where the report has none.
+func (r partReport) of(part binding.Part) binding.PartAnswer {
+	if i := slices.IndexFunc(r, func(a binding.PartAnswer) bool { return a.Part == part }); i >= 0 {
+		return r[i]
+	}
+	return binding.PartAnswer{}
 }
 
 // failing says how many reporters get no answer from a part, and since when that
@@ -36,7 +48,7 @@ type failing struct {
 }
 
 func newParts() *parts {
-	return &parts{reports: map[binding.Part]map[binding.Part]binding.PartAnswer{}, failing: map[binding.Part]failing{}}
+	return &parts{reports: map[binding.Part]partReport{}, failing: map[binding.Part]failing{}}
 }
 
 // report replaces what a reporter said before. A part that it names and did not
@@ -44,13 +56,13 @@ func newParts() *parts {
 func (p *parts) report(reporter binding.Part, now time.Time, answers ...binding.PartAnswer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before, next := p.reports[reporter], map[binding.Part]binding.PartAnswer{}
+	before, next := p.reports[reporter], make(partReport, 0, len(answers))
 	for _, a := range answers {
-		if last, known := before[a.Part]; !a.Asked && known {
+		if last := before.of(a.Part); !a.Asked && last.Asked {
 			a = last
 		}
 		if a.Asked {
-			next[a.Part] = a
+			next = append(next, a)
 		}
 	}
 	p.reports[reporter] = next
@@ -65,33 +77,33 @@ func (p *parts) keep(now time.Time, reporters ...binding.Part) {
 	for _, reporter := range reporters {
 		stays[reporter] = true
 	}
-	for reporter, report := range p.reports {
+	for reporter, said := range p.reports {
 		if !stays[reporter] {
 			delete(p.reports, reporter)
-			p.replaced(report, nil, now)
+			p.replaced(said, nil, now)
 		}
 	}
 }
 
 // replaced counts what a report that takes another's place changes.
-func (p *parts) replaced(before, next map[binding.Part]binding.PartAnswer, now time.Time) {
-	for part, a := range next {
-		if a.Failed() && !before[part].Failed() {
-			f := p.failing[part]
+func (p *parts) replaced(before, next partReport, now time.Time) {
+	for _, a := range next {
+		if a.Failed() && !before.of(a.Part).Failed() {
+			f := p.failing[a.Part]
 			if f.reporters == 0 {
 				f.since = now
 			}
 			f.reporters++
-			p.failing[part] = f
+			p.failing[a.Part] = f
 		}
 	}
-	for part, a := range before {
-		if a.Failed() && !next[part].Failed() {
-			f := p.failing[part]
+	for _, a := range before {
+		if a.Failed() && !next.of(a.Part).Failed() {
+			f := p.failing[a.Part]
 			if f.reporters--; f.reporters == 0 {
-				delete(p.failing, part)
+				delete(p.failing, a.Part)
 			} else {
-				p.failing[part] = f
+				p.failing[a.Part] = f
 			}
 		}
 	}
@@ -107,9 +119,9 @@ func (p *parts) outages(reporters ...binding.Part) []binding.Outage {
 		if len(reporters) > 0 && !slices.Contains(reporters, reporter) {
 			continue
 		}
-		for part, a := range p.reports[reporter] {
-			if _, known := found[part]; a.Failed() && !known {
-				found[part] = binding.Outage{PartAnswer: a, Since: p.failing[part].since}
+		for _, a := range p.reports[reporter] {
+			if _, known := found[a.Part]; a.Failed() && !known {
+				found[a.Part] = binding.Outage{PartAnswer: a, Since: p.failing[a.Part].since}
 			}
 		}
 	}
@@ -127,11 +139,11 @@ func (p *parts) up() map[metrics.Part]bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	up := map[metrics.Part]bool{}
-	for _, report := range p.reports {
-		for part, a := range report {
-			label := metrics.Part{Part: string(part.Kind), Name: part.Name}
-			if part.Kind == binding.PartCodeHost {
-				label.Name = string(part.Platform)
+	for _, said := range p.reports {
+		for _, a := range said {
+			label := metrics.Part{Part: string(a.Kind), Name: a.Name}
+			if a.Kind == binding.PartCodeHost {
+				label.Name = string(a.Platform)
 			}
 			others, known := up[label]
 			up[label] = !a.Failed() && (others || !known)

@@ -140,8 +140,7 @@ func (c *checker) declaration(root *node, file string) (binding.Declaration, []f
 	if edition == binding.Enterprise {
 		declaration.Edition = edition
 	}
-	declaration.Positions = make(map[string]binding.Position, root.size())
-	root.positions(declaration.Positions)
+	declaration.Positions = positions(root)
 	return declaration, findings
 }
 

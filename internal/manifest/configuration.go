@@ -21,7 +21,7 @@ const (
 // required or regular are filled in; of those that are optional they are not,
 // for an optional field that is not written has no value in CUE. The findings
 // are sorted. It returns where each field stands, by its path.
-func CheckDocument(file binding.File, kind string, out any) (places map[string]binding.Position, findings []finding.Finding) {
+func CheckDocument(file binding.File, kind string, out any) (places binding.Positions, findings []finding.Finding) {
 	c := newChecker(Options{})
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -37,8 +37,7 @@ func CheckDocument(file binding.File, kind string, out any) (places map[string]b
 	case finding.HasErrors(findings):
 	case len(documents) == 1:
 		findings = append(findings, c.document(documents[0], file.Path, kind, out)...)
-		places = map[string]binding.Position{}
-		documents[0].positions(places)
+		places = positions(documents[0])
 	default:
 		f := finding.New("document-kind", message.New("document.count", "count", len(documents)))
 		findings = append(findings, f.At(file.Path, 0, 0).WithHint(message.New("hint.one-document", "kind", kind)))

@@ -235,13 +235,13 @@ func (r *requirement) missing(d binding.Declaration, field string) []string {
 		var next []string
 		for _, path := range paths {
 			path = join(path, name)
-			if _, written := d.Positions[path]; !written || !each {
+			if _, written := d.Positions.Find(path); !written || !each {
 				next = append(next, path)
 				continue
 			}
 			for i := 0; ; i++ {
 				item := path + "[" + strconv.Itoa(i) + "]"
-				if _, ok := d.Positions[item]; !ok {
+				if _, ok := d.Positions.Find(item); !ok {
 					break
 				}
 				next = append(next, item)
@@ -249,7 +249,7 @@ func (r *requirement) missing(d binding.Declaration, field string) []string {
 		}
 		paths = next
 	}
-	return slices.DeleteFunc(paths, func(path string) bool { _, written := d.Positions[path]; return written })
+	return slices.DeleteFunc(paths, func(path string) bool { _, written := d.Positions.Find(path); return written })
 }
 
 // takes says whether a definition has the field at a path of RequireField's

@@ -341,15 +341,21 @@ func (n *node) size() int {
 	return size
 }
 
-// positions lists where every field of a tree stands.
-func (n *node) positions(into map[string]binding.Position) {
-	into[n.path] = n.at
+// positions are where the fields of a document stand.
+func positions(root *node) binding.Positions {
+	return binding.NewPositions(root.positions(make([]binding.FieldPosition, 0, root.size()))...)
+}
+
+// positions adds where every field of a tree stands.
+func (n *node) positions(to []binding.FieldPosition) []binding.FieldPosition {
+	to = append(to, binding.FieldPosition{Path: n.path, Line: int32(n.at.Line), Column: int32(n.at.Column)}) //nolint:gosec // No file is that long.
 	for _, child := range n.fields {
-		child.positions(into)
+		to = child.positions(to)
 	}
 	for _, item := range n.items {
-		item.positions(into)
+		to = item.positions(to)
 	}
+	return to
 }
 
 // values lists the value of every field of a tree.

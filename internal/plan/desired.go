@@ -112,7 +112,7 @@ func sameButRevision(own, before []binding.Declaration) bool {
 	for i := range own {
 		a, b := &own[i], &before[i]
 		if a.Name != b.Name || a.File != b.File || a.Edition != b.Edition ||
-			!reflect.DeepEqual(&a.Spec, &b.Spec) || !reflect.DeepEqual(a.Positions, b.Positions) {
+			!reflect.DeepEqual(&a.Spec, &b.Spec) || !slices.Equal(a.Positions, b.Positions) {
 			return false
 		}
 	}

@@ -285,6 +285,7 @@ func (m *maker) plan() Plan {
 	m.askWord()
 	m.reportWindow()
 	p := Plan{Findings: finding.Sort(m.findings), Instances: []Instance{m.in.Instance}}
+	p.Actions = slices.Grow(p.Actions, len(m.steps))
 	for _, s := range m.steps {
 		p.Actions = append(p.Actions, s.Action)
 	}

@@ -274,7 +274,7 @@ func TestBuildRules(t *testing.T) {
 
 func TestFindingsOfRepositoriesHaveTheirPlace(t *testing.T) {
 	in := linkCase(func(w *linkWorld) { w.state = binding.RepositoryState{} })()
-	in.Declarations[0].Positions["spec.repositories[0].image"] = binding.Position{Line: 12, Column: 14}
+	in.Declarations[0].Positions = binding.NewPositions(append(in.Declarations[0].Positions, binding.FieldPosition{Path: "spec.repositories[0].image", Line: 12, Column: 14})...)
 	f := plan.Make(in).Findings[0]
 	if f.File != "payments/gitlab.yaml" || f.Line != 12 || f.Column != 14 || f.Path != "spec.repositories[0].image" {
 		t.Errorf("got %s:%d:%d %s", f.File, f.Line, f.Column, f.Path)

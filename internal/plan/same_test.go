@@ -19,8 +19,8 @@ func TestAnyOtherDeclarationIsNotTheSame(t *testing.T) {
 		switch v := reflect.ValueOf(&other).Elem().FieldByIndex(field.Index); v.Kind() {
 		case reflect.String:
 			v.SetString("other")
-		case reflect.Map:
-			v.Set(reflect.ValueOf(map[string]binding.Position{"": {Line: 1}}))
+		case reflect.Slice:
+			v.Set(reflect.ValueOf(binding.NewPositions(binding.FieldPosition{Line: 1})))
 		case reflect.Struct:
 			other.Spec.Username = "other"
 		default:

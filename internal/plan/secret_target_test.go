@@ -105,7 +105,7 @@ func TestAddressMovesComparesRevisions(t *testing.T) {
 	base := gitlabDeclaration()
 	evil := gitlabDeclaration()
 	evil.Name, evil.File, evil.Spec.Instance, evil.Spec.Address = "new", "evil/gitlab.yaml", "edge", "https://gitlab.evil.example"
-	evil.Positions = map[string]binding.Position{"spec.address": {Line: 7, Column: 12}}
+	evil.Positions = binding.NewPositions(binding.FieldPosition{Path: "spec.address", Line: 7, Column: 12})
 	got := plan.AddressMoves([]binding.Declaration{base, githubDeclaration()}, []binding.Declaration{base, githubDeclaration(), evil})
 	want := []finding.Finding{finding.New("address-changed-with-secret", message.New("plan.secret-moves",
 		"secret", "secret/acr/gitlab#token", "how", message.New("plan.secret.declared"), "from", []string{"gitlab.example.com"},

@@ -29,7 +29,7 @@ func everything() binding.Capabilities {
 func gitlabDeclaration() binding.Declaration {
 	return binding.Declaration{
 		Name: "payments-gitlab", File: "payments/gitlab.yaml", Revision: "r1",
-		Positions: map[string]binding.Position{"": {Line: 1, Column: 1}, "spec.token": {Line: 9, Column: 5}},
+		Positions: binding.NewPositions(binding.FieldPosition{Line: 1, Column: 1}, binding.FieldPosition{Path: "spec.token", Line: 9, Column: 5}),
 		Spec: binding.Spec{
 			Instance: "prod", Platform: binding.GitLab, Address: "https://gitlab.example.com", Username: "ci-bot",
 			Token:          &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "acr/gitlab", Key: "token"}},
@@ -41,7 +41,7 @@ func gitlabDeclaration() binding.Declaration {
 func githubDeclaration() binding.Declaration {
 	return binding.Declaration{
 		Name: "web-github", File: "web/github.yaml", Revision: "r1",
-		Positions: map[string]binding.Position{"": {Line: 1, Column: 1}},
+		Positions: binding.NewPositions(binding.FieldPosition{Line: 1, Column: 1}),
 		Spec: binding.Spec{
 			Instance: "prod", Platform: binding.GitHub, Username: "octo",
 			DeletionPolicy: binding.Retain, DriftPolicy: binding.Correct,

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"time"
 
 	"reconciler/internal/binding"
@@ -59,14 +60,29 @@ func NewSyncRecord(ev plan.Event, ended time.Time, redact func(string) string) S
 				Binding: o.Action.Binding, Object: o.Action.Object, Action: o.Action.Kind, State: o.State,
 				Reason: o.Action.Reason.Map(redact), Err: message.Says(o.Err).Map(redact),
 			}
-			for _, c := range o.Action.Changes {
-				c.From, c.To = redact(c.From), redact(c.To)
-				a.Changes = append(a.Changes, c)
-			}
+			a.Changes = redacted(o.Action.Changes, redact)
 			r.Actions = append(r.Actions, a)
 		}
 	}
+	r.Actions = slices.Clone(r.Actions) // Records stay: without spare room.
 	return r
+}
+
+// redacted are changes with every text as redact returns it; the same ones, where
+// nothing is hidden.
+func redacted(changes []plan.Change, redact func(string) string) []plan.Change {
+	own := changes
+	for i, c := range changes {
+		from, to := redact(c.From), redact(c.To)
+		if from == c.From && to == c.To {
+			continue
+		}
+		if &own[0] == &changes[0] {
+			own = slices.Clone(changes)
+		}
+		own[i].From, own[i].To = from, to
+	}
+	return own
 }
 
 // AddsTo reports whether the sync shows more than that all is as it was: another

@@ -64,6 +64,7 @@ func withPending(s binding.Status, own []plan.Outcome) binding.Status {
 			s.Steps = append(s.Steps, o.Pending.Steps...)
 		}
 	}
+	s.Pending, s.Steps = slices.Clone(s.Pending), slices.Clone(s.Steps) // Statuses stay: without spare room.
 	return s
 }
 

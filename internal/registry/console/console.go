@@ -5,6 +5,7 @@ package console
 
 import (
 	"context"
+	"sync"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
@@ -24,13 +25,16 @@ type Driver struct{ instance, region string }
 func New(instance, region string) *Driver { return &Driver{instance, region} }
 
 // Capabilities implements registry.AccountReader: none, each with the reason.
-func (*Driver) Capabilities(context.Context) (binding.Capabilities, error) {
+func (*Driver) Capabilities(context.Context) (binding.Capabilities, error) { return incapable(), nil }
+
+// incapable says for each capability why it is off. All instances share it.
+var incapable = sync.OnceValue(func() binding.Capabilities {
 	reasons := map[string]message.Message{}
 	for _, c := range (binding.Capabilities{}).All() {
 		reasons[c.Name] = message.New("incapable.console")
 	}
-	return binding.Capabilities{Reasons: reasons}, nil
-}
+	return binding.Capabilities{Reasons: reasons}
+})
 
 // Account implements registry.AccountReader. It is always refused, and never
 // says that nothing is bound.

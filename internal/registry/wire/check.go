@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
@@ -14,17 +13,13 @@ import (
 // checker collects what the schema cannot express, with places.
 type checker struct {
 	file   string
-	places map[string]binding.Position
+	places binding.Positions
 	found  []finding.Finding
 }
 
 // add makes a finding at the field, or at the nearest enclosing one.
 func (c *checker) add(path string, m message.Message) {
-	at, ok := c.places[path]
-	for near := path; !ok && near != ""; {
-		near = near[:max(strings.LastIndexAny(near, ".["), 0)]
-		at, ok = c.places[near]
-	}
+	at := c.places.Nearest(path)
 	c.found = append(c.found, finding.New("field-value", m).At(c.file, at.Line, at.Column).In(path))
 }
 
