@@ -43,6 +43,8 @@ func (v view) tokenValid(bound binding.Condition) binding.Condition {
 	own, _ := v.answers()
 	next, said := answered(binding.TokenValid, own, "token"), v.boundAnswers()
 	switch is := v.boundToken(); {
+	case notShown(bound) && binding.VerdictOf(said) != binding.No:
+		return next
 	case is == binding.TokenSame, is == binding.TokenUnread && len(said) == 0, nothingBound(bound):
 		return next
 	case next.Status == binding.False && binding.VerdictOf(said) != binding.No:
@@ -51,7 +53,7 @@ func (v view) tokenValid(bound binding.Condition) binding.Condition {
 		return condition(binding.TokenValid, binding.Unclear, ReasonVersionUnknown, message.New("condition.version-unknown"))
 	}
 	c := answered(binding.TokenValid, said, "token")
-	if state, _ := v.token(); len(said) > 0 {
+	if state, _ := v.token(); len(said) > 0 && !notShown(bound) {
 		c.Message = message.New("condition.bound-version", "version", state.Previous.Version, "text", c.Message)
 	}
 	return c
@@ -114,7 +116,12 @@ func (v view) tokenFresh(account binding.Condition) binding.Condition {
 		pinned = message.New("condition.pinned", "version", state.Version, "latest", state.Latest)
 	}
 	bound := v.boundToken()
+	other := bound == binding.TokenAnew || bound == binding.TokenAnother || bound == binding.TokenMoved
 	switch {
+	case other && nothingBound(account):
+		return is(binding.False, account.Reason, account.Message)
+	case other && notShown(account):
+		return is(binding.Unclear, account.Reason, account.Message)
 	case bound == binding.TokenAnew:
 		return is(binding.False, ReasonNewerVersion, message.New("condition.made-anew", "version", state.Version))
 	case bound == binding.TokenAnother && v.record.TokenVersion > 0 && state.Version > 0:
@@ -152,6 +159,10 @@ func nothingBound(bound binding.Condition) bool {
 	}
 	return false
 }
+
+// notShown says that it is not known yet what a write did to the account: either token
+// may be bound, or none.
+func notShown(bound binding.Condition) bool { return bound.Reason == ReasonNotVisibleYet }
 
 // boundToken compares the token that is bound now with the one that the secret
 // store has.
