@@ -125,6 +125,25 @@ func TestAccountNotBound(t *testing.T) {
 			},
 			want: []string{bindLine}, reason: "declared and not bound",
 		},
+		"is a person's step where the driver cannot bind": {
+			in: func() plan.Input {
+				in := input(gitlabDeclaration())
+				in.Observation.Capabilities.Bind = false
+				in.Observation.Capabilities.Reasons = map[string]message.Message{"bind": message.Verbatim("the path answered 404")}
+				return in
+			},
+			want:   []string{strings.Replace(bindLine, "bind", "manual", 1)},
+			reason: "the registry's driver cannot bind (the path answered 404)",
+		},
+		"by OAuth is a person's authorization": {
+			in:   func() plan.Input { return input(githubDeclaration()) },
+			want: []string{"authorize account username:>octo"}, reason: "declared and not bound",
+		},
+	})
+}
+
+func TestAccountNotBoundWithABadToken(t *testing.T) {
+	runCases(t, map[string]planCase{
 		"without a secret is kept": {
 			in: func() plan.Input {
 				return withToken(func(s *binding.TokenState) {
@@ -177,20 +196,12 @@ func TestAccountNotBound(t *testing.T) {
 			},
 			want: []string{"noop account"}, reason: "token-refused", codes: []string{"warning token-refused"},
 		},
-		"is a person's step where the driver cannot bind": {
-			in: func() plan.Input {
-				in := input(gitlabDeclaration())
-				in.Observation.Capabilities.Bind = false
-				in.Observation.Capabilities.Reasons = map[string]message.Message{"bind": message.Verbatim("the path answered 404")}
-				return in
-			},
-			want:   []string{strings.Replace(bindLine, "bind", "manual", 1)},
-			reason: "the registry's driver cannot bind (the path answered 404)",
-		},
-		"by OAuth is a person's authorization": {
-			in:   func() plan.Input { return input(githubDeclaration()) },
-			want: []string{"authorize account username:>octo"}, reason: "declared and not bound",
-		},
+	})
+}
+
+// TestAccountThatMayBeBound: what is not known is not bound.
+func TestAccountThatMayBeBound(t *testing.T) {
+	runCases(t, map[string]planCase{
 		"is not known": {
 			in: func() plan.Input {
 				in := input(gitlabDeclaration())
@@ -215,6 +226,12 @@ func TestAccountNotBound(t *testing.T) {
 			},
 			want: []string{"noop account", "noop account"}, reason: "unknown (InstanceStop)", codes: []string{"warning observation-unknown"},
 		},
+	})
+}
+
+// TestAccountNotBoundAndHeld by a suspension or another declaration.
+func TestAccountNotBoundAndHeld(t *testing.T) {
+	runCases(t, map[string]planCase{
 		"is suspended": {
 			in: func() plan.Input {
 				d := gitlabDeclaration()
@@ -257,6 +274,36 @@ func bound(change func(*binding.Declaration, *binding.Record, *plan.Input)) func
 func TestAccountBound(t *testing.T) {
 	none := func(*binding.Declaration, *binding.Record, *plan.Input) {}
 	runCases(t, map[string]planCase{
+		"as declared, by meaning": {in: bound(none), want: []string{"noop account"}, reason: "bound as declared"},
+		"as declared and never ours is rebound once, for nobody knows with which token": {
+			in:   func() plan.Input { return boundTo(input(gitlabDeclaration()), gitlabAccount()) },
+			want: []string{"rebind account token version:(unknown)>3"}, reason: "it is not known which token it was bound with",
+		},
+		"with another deletion policy writes memory only": {
+			in:   bound(func(d *binding.Declaration, _ *binding.Record, _ *plan.Input) { d.Spec.DeletionPolicy = binding.Unbind }),
+			want: []string{"adopt account deletionPolicy:Retain>Unbind"}, reason: "deletion policy",
+		},
+		"anew by somebody, as declared, is rebound, for nobody knows with which token": {
+			in:   bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) { r.AccountID = "1" }),
+			want: []string{"rebind account token version:(unknown)>3"}, reason: "bound the account again",
+		},
+		"without a known secret is kept": {
+			in: bound(func(_ *binding.Declaration, _ *binding.Record, in *plan.Input) {
+				in.Observation.Tokens = nil
+			}),
+			want: []string{"noop account"}, reason: "secret unavailable (NotAsked)", codes: []string{"warning secret-unavailable"},
+		},
+		"under a new name of the declaration is taken along": {
+			in: bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) {
+				r.Binding, r.DeletionPolicy = "before", binding.Unbind
+			}),
+			want: []string{"adopt account binding:before>payments-gitlab"}, reason: "renamed",
+		},
+	})
+}
+
+func TestAccountBoundWithANewerToken(t *testing.T) {
+	runCases(t, map[string]planCase{
 		"a secret that was made anew and counts from the same version": {
 			in: bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {
 				token := in.Observation.Tokens["payments-gitlab"]
@@ -267,15 +314,50 @@ func TestAccountBound(t *testing.T) {
 			want:   []string{"rebind account token version:3 (of the deleted secret)>3 (of the new secret)"},
 			reason: "token",
 		},
-		"as declared, by meaning": {in: bound(none), want: []string{"noop account"}, reason: "bound as declared"},
-		"as declared and never ours is rebound once, for nobody knows with which token": {
-			in:   func() plan.Input { return boundTo(input(gitlabDeclaration()), gitlabAccount()) },
-			want: []string{"rebind account token version:(unknown)>3"}, reason: "it is not known which token it was bound with",
-		},
 		"with a newer token is rebound": {
 			in:   bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) { r.TokenVersion = 2 }),
 			want: []string{"rebind account token version:2>3"}, reason: "another version",
 		},
+		"with another token in a store without versions is rebound": {
+			in: bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {
+				r.TokenVersion, r.TokenFingerprint = 0, "a"
+				in.Observation.Tokens["payments-gitlab"] = binding.TokenState{Fingerprint: "b"}
+			}),
+			want: []string{"rebind account token version:(applied last)>(changed)"},
+		},
+		"with a token kept elsewhere is rebound": {
+			in: bound(func(d *binding.Declaration, _ *binding.Record, _ *plan.Input) {
+				d.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "new", Key: "token"}}
+			}),
+			want: []string{"rebind account token:secret/acr/gitlab#token>secret/new#token"}, reason: "kept elsewhere",
+		},
+		"with another version of a token kept elsewhere is rebound": {
+			in: bound(func(d *binding.Declaration, r *binding.Record, _ *plan.Input) {
+				d.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "new", Key: "token"}}
+				r.TokenVersion = 2
+			}),
+			want: []string{"rebind account token:secret/acr/gitlab#token>secret/new#token token version:2>3"}, reason: "kept elsewhere",
+		},
+		"with a token kept in a store without versions is rebound": {
+			in: bound(func(d *binding.Declaration, _ *binding.Record, in *plan.Input) {
+				d.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "kv", Path: "new", Key: "token"}}
+				in.Observation.Tokens["payments-gitlab"] = binding.TokenState{Fingerprint: "b"}
+			}),
+			want: []string{"rebind account token:secret/acr/gitlab#token>kv/new#token"}, reason: "kept elsewhere",
+		},
+		"with a newer token where the driver cannot unbind is a person's step": {
+			in: bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {
+				r.TokenVersion, in.Observation.Capabilities.Unbind = 2, false
+			}),
+			want: []string{"manual account token version:2>3"}, reason: "cannot unbind",
+		},
+	})
+}
+
+// TestAccountBoundWithARefusedToken: a token that was refused is not tried again, until it
+// is another one or the refusal is a day old.
+func TestAccountBoundWithARefusedToken(t *testing.T) {
+	runCases(t, map[string]planCase{
 		"with a newer token that was refused is kept": {
 			in: bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) {
 				r.TokenVersion, r.Refused = 2, refusedThird()
@@ -327,33 +409,11 @@ func TestAccountBound(t *testing.T) {
 			}),
 			want: []string{"rebind account token version:2>3"}, reason: "another version",
 		},
-		"with another token in a store without versions is rebound": {
-			in: bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {
-				r.TokenVersion, r.TokenFingerprint = 0, "a"
-				in.Observation.Tokens["payments-gitlab"] = binding.TokenState{Fingerprint: "b"}
-			}),
-			want: []string{"rebind account token version:(applied last)>(changed)"},
-		},
-		"with a token kept elsewhere is rebound": {
-			in: bound(func(d *binding.Declaration, _ *binding.Record, _ *plan.Input) {
-				d.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "new", Key: "token"}}
-			}),
-			want: []string{"rebind account token:secret/acr/gitlab#token>secret/new#token"}, reason: "kept elsewhere",
-		},
-		"with another version of a token kept elsewhere is rebound": {
-			in: bound(func(d *binding.Declaration, r *binding.Record, _ *plan.Input) {
-				d.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "secret", Path: "new", Key: "token"}}
-				r.TokenVersion = 2
-			}),
-			want: []string{"rebind account token:secret/acr/gitlab#token>secret/new#token token version:2>3"}, reason: "kept elsewhere",
-		},
-		"with a token kept in a store without versions is rebound": {
-			in: bound(func(d *binding.Declaration, _ *binding.Record, in *plan.Input) {
-				d.Spec.Token = &binding.Token{Vault: binding.VaultRef{Mount: "kv", Path: "new", Key: "token"}}
-				in.Observation.Tokens["payments-gitlab"] = binding.TokenState{Fingerprint: "b"}
-			}),
-			want: []string{"rebind account token:secret/acr/gitlab#token>kv/new#token"}, reason: "kept elsewhere",
-		},
+	})
+}
+
+func TestAccountBoundUnderAnotherName(t *testing.T) {
+	runCases(t, map[string]planCase{
 		"under another declared name is rebound": {
 			in:   bound(func(d *binding.Declaration, _ *binding.Record, _ *plan.Input) { d.Spec.Username = "new-bot" }),
 			want: []string{"rebind account username:CI-bot>new-bot"}, reason: "the declaration changed",
@@ -393,32 +453,6 @@ func TestAccountBound(t *testing.T) {
 				d.Spec.Username, d.Spec.Adopt, r.Managed = "new-bot", true, false
 			}),
 			want: []string{"rebind account username:CI-bot>new-bot"}, reason: "adopt: true",
-		},
-		"with another deletion policy writes memory only": {
-			in:   bound(func(d *binding.Declaration, _ *binding.Record, _ *plan.Input) { d.Spec.DeletionPolicy = binding.Unbind }),
-			want: []string{"adopt account deletionPolicy:Retain>Unbind"}, reason: "deletion policy",
-		},
-		"anew by somebody, as declared, is rebound, for nobody knows with which token": {
-			in:   bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) { r.AccountID = "1" }),
-			want: []string{"rebind account token version:(unknown)>3"}, reason: "bound the account again",
-		},
-		"without a known secret is kept": {
-			in: bound(func(_ *binding.Declaration, _ *binding.Record, in *plan.Input) {
-				in.Observation.Tokens = nil
-			}),
-			want: []string{"noop account"}, reason: "secret unavailable (NotAsked)", codes: []string{"warning secret-unavailable"},
-		},
-		"under a new name of the declaration is taken along": {
-			in: bound(func(_ *binding.Declaration, r *binding.Record, _ *plan.Input) {
-				r.Binding, r.DeletionPolicy = "before", binding.Unbind
-			}),
-			want: []string{"adopt account binding:before>payments-gitlab"}, reason: "renamed",
-		},
-		"with a newer token where the driver cannot unbind is a person's step": {
-			in: bound(func(_ *binding.Declaration, r *binding.Record, in *plan.Input) {
-				r.TokenVersion, in.Observation.Capabilities.Unbind = 2, false
-			}),
-			want: []string{"manual account token version:2>3"}, reason: "cannot unbind",
 		},
 	})
 }

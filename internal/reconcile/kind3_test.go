@@ -27,7 +27,6 @@ func late(method, path string, after time.Duration, cut bool) sandbox.Fault {
 // TestKind3AbsenceIsNotConcludedFromOneRead holds that a write is not repeated,
 // and not taken for drift, because a read does not show it yet.
 func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
-	const rules, accounts = "/repos/pay/api/rules", "/users/sourceAccount"
 	t.Run("a rule that reads show after 5 s, two pushes within them", func(t *testing.T) {
 		l := quiet(t)
 		l.LagReads(sandbox.ReadLag{By: 5 * time.Second})
@@ -52,6 +51,46 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 		}
 		l.called("CreateUserSourceAccount", 2)
 	})
+	t.Run("reads that go back and forth", func(t *testing.T) {
+		l := quiet(t)
+		l.LagReads(sandbox.ReadLag{By: time.Minute, Flip: true})
+		l.desired = desire(gitlab(next))
+		l.sync()
+		l.syncs(20, 3*time.Second)
+		l.ends()
+		l.called("CreateRepoBuildRule", 3)
+		l.called("UpdateRepoSourceRepo", 1)
+	})
+	t.Run("an old value of a changed rule and link", func(t *testing.T) {
+		l := quiet(t)
+		l.LagReads(sandbox.ReadLag{By: 30 * time.Second})
+		l.desired = desire(gitlab(func(d *binding.Declaration) {
+			d.Spec.Repositories[0].Trigger = binding.Manual
+			d.Spec.Repositories[0].Rules = []binding.BuildRule{{Branch: "main", Dockerfile: "/build/Dockerfile", ImageTag: "latest"}}
+		}))
+		l.sync()
+		l.syncs(12, 3*time.Second)
+		l.ends()
+		l.called("UpdateRepoBuildRule", 1)
+		l.called("UpdateRepoSourceRepo", 2)
+		l.called("DeleteRepoBuildRule", 1)
+	})
+	t.Run("drift after a write that was shown is repaired at once", func(t *testing.T) {
+		l := newLagging(t, gitlab())
+		l.sync()
+		l.Passes(5 * time.Second)
+		l.ConsoleUnlink("pay/api")
+		l.ConsoleUnbind("gitlab")
+		l.sync()
+		l.called("CreateUserSourceAccount", 2)
+		l.called("UpdateRepoSourceRepo", 2)
+		l.ends()
+	})
+}
+
+// TestKind3AWriteWithoutAnAnswerIsNotRepeatedTooSoon, however late its effect comes.
+func TestKind3AWriteWithoutAnAnswerIsNotRepeatedTooSoon(t *testing.T) {
+	const rules, accounts = "/repos/pay/api/rules", "/users/sourceAccount"
 	t.Run("a rule whose effect comes 15 s after a 504", func(t *testing.T) {
 		l := quiet(t)
 		l.registry.Faults.Add(late(http.MethodPut, rules, 15*time.Second, false))
@@ -92,30 +131,25 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 		l.ends()
 		l.called("CreateRepoBuildRule", 4)
 	})
-	t.Run("reads that go back and forth", func(t *testing.T) {
-		l := quiet(t)
-		l.LagReads(sandbox.ReadLag{By: time.Minute, Flip: true})
-		l.desired = desire(gitlab(next))
-		l.sync()
-		l.syncs(20, 3*time.Second)
-		l.ends()
-		l.called("CreateRepoBuildRule", 3)
-		l.called("UpdateRepoSourceRepo", 1)
-	})
-	t.Run("an old value of a changed rule and link", func(t *testing.T) {
-		l := quiet(t)
-		l.LagReads(sandbox.ReadLag{By: 30 * time.Second})
-		l.desired = desire(gitlab(func(d *binding.Declaration) {
-			d.Spec.Repositories[0].Trigger = binding.Manual
-			d.Spec.Repositories[0].Rules = []binding.BuildRule{{Branch: "main", Dockerfile: "/build/Dockerfile", ImageTag: "latest"}}
-		}))
+	t.Run("an unbind whose effect comes 15 s after a 504", func(t *testing.T) {
+		l := quiet(t, unbinds)
+		l.registry.Faults.Add(sandbox.Fault{
+			Times: 1, EffectAfter: 15 * time.Second, Status: http.StatusGatewayTimeout,
+			Match: func(r *http.Request) bool {
+				return r.Method == http.MethodDelete && len(r.URL.Path) > len(accounts) && r.URL.Path[:len(accounts)] == accounts
+			},
+		})
+		l.desired = desire()
 		l.sync()
 		l.syncs(12, 3*time.Second)
 		l.ends()
-		l.called("UpdateRepoBuildRule", 1)
-		l.called("UpdateRepoSourceRepo", 2)
-		l.called("DeleteRepoBuildRule", 1)
+		l.called("DeleteUserSourceAccount", 1)
 	})
+}
+
+// TestKind3ARebindIsMadeOnceWhileReadsGoBackAndForth: reads show accounts that were bound
+// before.
+func TestKind3ARebindIsMadeOnceWhileReadsGoBackAndForth(t *testing.T) {
 	for name, restart := range map[string]bool{"": false, ", after a restart": true} {
 		for _, cut := range []bool{true, false} {
 			if testing.Short() && cut == restart {
@@ -140,31 +174,6 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 			})
 		}
 	}
-	t.Run("an account that is shown after it was unbound", func(t *testing.T) {
-		l := quiet(t, unbinds)
-		l.LagReads(sandbox.ReadLag{By: 30 * time.Second})
-		l.desired = desire()
-		l.sync()
-		l.syncs(12, 3*time.Second)
-		l.ends()
-		l.called("DeleteUserSourceAccount", 1)
-		l.called("DeleteRepoBuildRule", 2)
-	})
-	t.Run("an account that is shown after it was unbound, and declared again", func(t *testing.T) {
-		l := quiet(t, unbinds, func(d *binding.Declaration) { d.Spec.Repositories = nil })
-		l.LagReads(sandbox.ReadLag{By: 30 * time.Second})
-		l.desired = desire()
-		l.sync()
-		l.Passes(2 * time.Second)
-		l.desired = desire(gitlab())
-		l.sync()
-		l.syncs(12, 3*time.Second)
-		l.ends()
-		l.called("CreateUserSourceAccount", 2)
-		if len(l.Accounts()) != 1 {
-			t.Errorf("bound: %+v", l.Accounts())
-		}
-	})
 	t.Run("the old account is shown after a rebind", func(t *testing.T) {
 		l := quiet(t)
 		l.LagReads(sandbox.ReadLag{Object: "gitlab", By: 30 * time.Second})
@@ -203,30 +212,35 @@ func TestKind3AbsenceIsNotConcludedFromOneRead(t *testing.T) {
 			})
 		}
 	}
-	t.Run("an unbind whose effect comes 15 s after a 504", func(t *testing.T) {
+}
+
+// TestKind3AnAccountShownAfterItWasUnboundIsNotOurs any more: it is neither unbound again
+// nor taken for the one that is declared since.
+func TestKind3AnAccountShownAfterItWasUnboundIsNotOurs(t *testing.T) {
+	t.Run("an account that is shown after it was unbound", func(t *testing.T) {
 		l := quiet(t, unbinds)
-		l.registry.Faults.Add(sandbox.Fault{
-			Times: 1, EffectAfter: 15 * time.Second, Status: http.StatusGatewayTimeout,
-			Match: func(r *http.Request) bool {
-				return r.Method == http.MethodDelete && len(r.URL.Path) > len(accounts) && r.URL.Path[:len(accounts)] == accounts
-			},
-		})
+		l.LagReads(sandbox.ReadLag{By: 30 * time.Second})
 		l.desired = desire()
 		l.sync()
 		l.syncs(12, 3*time.Second)
 		l.ends()
 		l.called("DeleteUserSourceAccount", 1)
+		l.called("DeleteRepoBuildRule", 2)
 	})
-	t.Run("drift after a write that was shown is repaired at once", func(t *testing.T) {
-		l := newLagging(t, gitlab())
+	t.Run("an account that is shown after it was unbound, and declared again", func(t *testing.T) {
+		l := quiet(t, unbinds, func(d *binding.Declaration) { d.Spec.Repositories = nil })
+		l.LagReads(sandbox.ReadLag{By: 30 * time.Second})
+		l.desired = desire()
 		l.sync()
-		l.Passes(5 * time.Second)
-		l.ConsoleUnlink("pay/api")
-		l.ConsoleUnbind("gitlab")
+		l.Passes(2 * time.Second)
+		l.desired = desire(gitlab())
 		l.sync()
-		l.called("CreateUserSourceAccount", 2)
-		l.called("UpdateRepoSourceRepo", 2)
+		l.syncs(12, 3*time.Second)
 		l.ends()
+		l.called("CreateUserSourceAccount", 2)
+		if len(l.Accounts()) != 1 {
+			t.Errorf("bound: %+v", l.Accounts())
+		}
 	})
 }
 
