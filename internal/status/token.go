@@ -119,7 +119,7 @@ func (v view) tokenFresh(account binding.Condition) binding.Condition {
 	other := bound == binding.TokenAnew || bound == binding.TokenAnother || bound == binding.TokenMoved
 	switch {
 	case other && nothingBound(account):
-		return is(binding.False, account.Reason, account.Message)
+		return is(binding.False, ReasonNewerVersion, account.Message)
 	case other && notShown(account):
 		return is(binding.Unclear, account.Reason, account.Message)
 	case bound == binding.TokenAnew:
