@@ -99,10 +99,21 @@ func (l layers) and(more ...targets) layers {
 	return sum
 }
 
+// of returns a map that may be a layer's.
 func (l layers) of(place secretPlace) map[SecretTarget]bool {
-	all := map[SecretTarget]bool{}
+	var all map[SecretTarget]bool
+	shared := false
 	for _, t := range l {
-		maps.Copy(all, t[place])
+		switch own := t[place]; {
+		case len(own) == 0:
+		case all == nil:
+			all, shared = own, true
+		default:
+			if shared {
+				all, shared = maps.Clone(all), false
+			}
+			maps.Copy(all, own)
+		}
 	}
 	return all
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/config"
@@ -163,16 +164,22 @@ func (s *session) planChange(ctx context.Context, c change, depth binding.Depth)
 	if s.loaded, err = s.engine.Check(ctx, c.head, c.root, before.Desired.Declarations...); err != nil {
 		return report.Document{}, err
 	}
+	// What the files show by themselves is found while the plans are made.
+	var own []report.Touched
+	var moves []finding.Finding
+	var beside sync.WaitGroup
+	beside.Go(func() { own = touched(before.Desired, s.loaded.Desired) })
+	beside.Go(func() { moves = plan.AddressMoves(before.Desired, s.loaded.Desired) })
 	planned, err := s.engine.PlanEach(ctx, []engine.Loaded{before, s.loaded}, depth)
+	beside.Wait()
 	if err != nil {
 		return report.Document{}, err
 	}
 	s.planned = planned[1]
 	base, head := withFindings(planned[0].Plan, before, depth), withFindings(planned[1].Plan, s.loaded, depth)
-	head.Findings = s.withMoves(head.Findings, before.Desired.Declarations)
+	head.Findings = s.withMoves(head.Findings, moves)
 	head.Findings = finding.Sort(append(head.Findings, manifest.EditionChanges(before.Editions, s.loaded.Editions, s.loaded.Desired.Declarations)...))
 	actions, pending := plan.Split(base, head)
-	own := touched(before.Desired, s.loaded.Desired)
 	return report.Document{
 		Plan:   &plan.Plan{Actions: actions, Findings: newFindings(base.Findings, head.Findings, own), Instances: head.Instances},
 		Change: &report.Change{Whole: head, Pending: pending, Touched: own},
@@ -183,11 +190,11 @@ func (s *session) planChange(ctx context.Context, c change, depth binding.Depth)
 // withMoves are the findings of head, and of every declaration that sends a
 // token to another host than those of base do: what was applied may not be
 // known here, and the files show it too.
-func (s *session) withMoves(head []finding.Finding, base []binding.Declaration) []finding.Finding {
+func (s *session) withMoves(head, moves []finding.Finding) []finding.Finding {
 	if s.policy.AllowAddressChangeWithSecret {
 		return head
 	}
-	for _, moved := range plan.AddressMoves(base, s.loaded.Desired.Declarations) {
+	for _, moved := range moves {
 		told := func(f finding.Finding) bool {
 			return f.Code == moved.Code && f.File == moved.File && f.Line == moved.Line && f.Column == moved.Column
 		}
@@ -195,7 +202,7 @@ func (s *session) withMoves(head []finding.Finding, base []binding.Declaration) 
 			head = append(head, moved)
 		}
 	}
-	return finding.Sort(head)
+	return head
 }
 
 // newFindings are those of head that base does not have. That something could

@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/finding"
@@ -91,16 +92,16 @@ func check(ctx context.Context, o Options, snapshot source.Snapshot, root string
 	if err := ctx.Err(); err != nil {
 		return Loaded{}, message.NewError("engine.check", "revision", snapshot.Revision, "why", err)
 	}
+	desired := plan.Desired{Declarations: result.Declarations}
+	var indexing sync.WaitGroup
+	indexing.Go(func() { desired = desired.Indexed() })
 	told, mayDeclare := endings(snapshot, root, applied, result.Declarations)
 	broken := slices.Sorted(slices.Values(slices.Concat(result.Broken, unreadable, mayDeclare)))
-	return Loaded{
-		Desired: plan.Desired{
-			Revision: snapshot.Revision, Declarations: result.Declarations, Broken: slices.Compact(broken),
-			Held: result.Held, Rewritten: snapshot.Rewritten, EmptySnapshot: len(result.Declarations) == 0 && len(broken) == 0 && len(result.Held) == 0,
-		}.Indexed(),
-		Editions: result.Editions,
-		Findings: finding.Sort(slices.Concat(result.Findings, told)),
-	}, nil
+	findings := finding.Sort(slices.Concat(result.Findings, told))
+	indexing.Wait()
+	desired.Revision, desired.Broken, desired.Held, desired.Rewritten = snapshot.Revision, slices.Compact(broken), result.Held, snapshot.Rewritten
+	desired.EmptySnapshot = len(result.Declarations) == 0 && len(broken) == 0 && len(result.Held) == 0
+	return Loaded{Desired: desired, Editions: result.Editions, Findings: findings}, nil
 }
 
 // codeEnding is the rule of files whose ending is almost that of declarations.
@@ -110,6 +111,9 @@ const codeEnding = "source-file-ending"
 // error, and held, if it may declare what is missing: a declaration that was applied
 // from its folder is nowhere now.
 func endings(s source.Snapshot, root string, applied []binding.Record, declared []binding.Declaration) (findings []finding.Finding, held []string) {
+	if !slices.ContainsFunc(s.Findings, func(f finding.Finding) bool { return f.Code == codeEnding }) {
+		return s.Findings, nil
+	}
 	below := func(file string) string { return strings.TrimPrefix(strings.TrimPrefix(file, root), "/") }
 	read, names := map[string]bool{}, map[string]bool{}
 	for _, file := range s.Files {

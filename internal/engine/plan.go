@@ -3,8 +3,10 @@ package engine
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
@@ -47,9 +49,18 @@ func (e *Engine) PlanEach(ctx context.Context, loaded []Loaded, depth binding.De
 		desireds[n] = l.Desired
 	}
 	each, errs := make([][]*plan.Round, len(e.instances)), make([]error, len(e.instances))
+	atOnce := len(e.instances)
+	if depth == binding.DepthOffline {
+		atOnce = min(atOnce, runtime.GOMAXPROCS(0)) // Nothing is waited for.
+	}
 	var planning sync.WaitGroup
-	for n, i := range e.instances {
-		planning.Go(func() { each[n], errs[n] = i.planEach(ctx, desireds, depth) })
+	var begun atomic.Int64
+	for range atOnce {
+		planning.Go(func() {
+			for n := int(begun.Add(1)) - 1; n < len(e.instances); n = int(begun.Add(1)) - 1 {
+				each[n], errs[n] = e.instances[n].planEach(ctx, desireds, depth)
+			}
+		})
 	}
 	planning.Wait()
 	if err := errors.Join(errs...); err != nil {

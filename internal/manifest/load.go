@@ -101,9 +101,13 @@ func Load(ctx context.Context, files []binding.File, opts Options) Result {
 	// What the policy refuses claims nothing, so that nobody takes from others
 	// what they may not have.
 	claiming := without(declarations, broken(byPolicy))
+	var moved []finding.Finding
+	var beside sync.WaitGroup
+	beside.Go(func() { moved = opts.editions.moves(declarations, opts.Applied) })
 	between := checkSnapshot(claiming, opts.Instances, newOwners(opts, files, checked))
 	between = append(between, opts.editions.check(opts.Instances)...)
-	between = append(between, opts.editions.moves(declarations, opts.Applied)...)
+	beside.Wait()
+	between = append(between, moved...)
 	result.Broken = broken(slices.Concat(all.findings, between, byPolicy))
 	held, disagreements := opts.editions.disagreements(declarations)
 	result.Held, result.Editions = held, opts.editions.committed()

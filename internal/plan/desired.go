@@ -45,16 +45,31 @@ type desiredIndex struct {
 // without a look at what the others declare. What it gets is shared: nobody
 // changes it.
 func (d Desired) Indexed() Desired {
-	index := desiredIndex{of: d.Declarations, byInstance: map[string][]binding.Declaration{}, targets: binding.SecretTargets{}.With(nil, d.Declarations)}
-	for _, declaration := range d.Declarations {
-		index.byInstance[declaration.Spec.Instance] = append(index.byInstance[declaration.Spec.Instance], declaration)
-	}
-	for instance, own := range index.byInstance {
-		slices.SortFunc(own, byName)
-		index.byInstance[instance] = slices.Clip(own)
-	}
-	d.index = &index
+	d.index = &desiredIndex{of: d.Declarations, byInstance: byInstance(d.Declarations), targets: binding.SecretTargets{}.With(nil, d.Declarations)}
 	return d
+}
+
+// byInstance are the declarations of each instance, sorted by name: parts of one copy
+// of all.
+func byInstance(declarations []binding.Declaration) map[string][]binding.Declaration {
+	counts := map[string]int{}
+	for i := range declarations {
+		counts[declarations[i].Spec.Instance]++
+	}
+	all := make([]binding.Declaration, len(declarations))
+	parts, used := make(map[string][]binding.Declaration, len(counts)), 0
+	for instance, count := range counts {
+		parts[instance] = all[used : used : used+count]
+		used += count
+	}
+	for i := range declarations {
+		instance := declarations[i].Spec.Instance
+		parts[instance] = append(parts[instance], declarations[i])
+	}
+	for _, own := range parts {
+		slices.SortFunc(own, byName)
+	}
+	return parts
 }
 
 // indexed is the index, if it is one of the present declarations.
@@ -89,6 +104,9 @@ func (d Desired) AllBroken() []string {
 }
 
 func sortedOnce(files []string) []string {
+	if len(files) == 0 {
+		return nil
+	}
 	return slices.Compact(slices.Sorted(slices.Values(files)))
 }
 

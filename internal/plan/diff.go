@@ -120,5 +120,11 @@ func Split(base, head Plan) (change, pending []Action) {
 }
 
 func withoutNoop(actions []Action) []Action {
-	return slices.DeleteFunc(slices.Clone(actions), func(a Action) bool { return a.Kind == Noop })
+	var doing []Action
+	for i := range actions {
+		if actions[i].Kind != Noop {
+			doing = append(doing, actions[i])
+		}
+	}
+	return doing
 }

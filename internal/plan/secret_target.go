@@ -19,8 +19,8 @@ func (in Input) Targets() binding.SecretTargets {
 // of each declaration of head that sends a token to a host to which no
 // declaration of base sends it. It needs nothing but the files, so it works on a
 // pull request before anything is observed, and it covers all instances at once.
-func AddressMoves(base, head []binding.Declaration) []finding.Finding {
-	return moves(binding.SecretTargets{}.With(nil, base).AsApplied(), head, "declared")
+func AddressMoves(base, head Desired) []finding.Finding {
+	return moves(base.SecretTargets().AsApplied(), head.Declarations, "declared")
 }
 
 // SecretConflicts makes a finding of each declaration that sends a token to a

@@ -100,13 +100,17 @@ func TestAnAccountThatTheRegistryWritesAnotherWayIsNoMove(t *testing.T) {
 	}
 }
 
+func desired(declarations ...binding.Declaration) plan.Desired {
+	return plan.Desired{Declarations: declarations}.Indexed()
+}
+
 func TestAddressMovesComparesRevisions(t *testing.T) {
 	t.Parallel()
 	base := gitlabDeclaration()
 	evil := gitlabDeclaration()
 	evil.Name, evil.File, evil.Spec.Instance, evil.Spec.Address = "new", "evil/gitlab.yaml", "edge", "https://gitlab.evil.example"
 	evil.Positions = binding.NewPositions(binding.FieldPosition{Path: "spec.address", Line: 7, Column: 12})
-	got := plan.AddressMoves([]binding.Declaration{base, githubDeclaration()}, []binding.Declaration{base, githubDeclaration(), evil})
+	got := plan.AddressMoves(desired(base, githubDeclaration()), desired(base, githubDeclaration(), evil))
 	want := []finding.Finding{finding.New("address-changed-with-secret", message.New("plan.secret-moves",
 		"secret", "secret/acr/gitlab#token", "how", message.New("plan.secret.declared"), "from", []string{"gitlab.example.com"},
 		"to", "gitlab.evil.example")).
@@ -114,7 +118,7 @@ func TestAddressMovesComparesRevisions(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if got := plan.AddressMoves(nil, []binding.Declaration{evil}); got != nil {
+	if got := plan.AddressMoves(plan.Desired{}, desired(evil)); got != nil {
 		t.Errorf("a secret that was never declared moves: %v", got)
 	}
 }
