@@ -54,10 +54,10 @@ last changed.
 A missing answer changes no status at once. The condition keeps its status, its reason ends with ` + "`LastKnown`" + `
 (` + "`AsDeclaredLastKnown`" + `), and the message has the time of the last answer and why there is none now. After
 ` + "`status.maxAge`" + ` (by default three times ` + "`sync.driftInterval`" + `) the condition is ` + "`Unknown`" + `. An answer that the version of a bound
-token cannot be known (` + "`VersionUnknown`" + `) is no missing answer: it applies at once.
-What is last known is known of what was declared then. When something else is declared, and a part that it needs does not
+token cannot be known (` + "`VersionUnknown`" + `) is not a missing answer: it applies at once.
+What is last known refers to what was declared at that time. If the declaration changes, and a part that it needs does not
 answer, ` + "`Ready`" + ` is ` + "`False`" + ` with the reason ` + "`NotApplied`" + `, and each condition about what changed is ` + "`Unknown`" + `.
-If that change is taken back before anything was written, what was known before it is the last known again.
+If that change is reverted before anything was written, what was known before it is the last known state again.
 While a file is broken, nothing is compared with it: ` + "`Ready`" + ` and ` + "`Declared`" + ` are ` + "`False`" + `, and the other conditions of its
 bindings are the last known ones in the same way.
 While the source of declarations does not answer, it is not known what is declared: ` + "`Declared`" + `, and a ` + "`Ready`" + ` that is ` + "`True`" + `, are the
@@ -120,7 +120,7 @@ const (
 const knownToBeInForce = "`Ready` is `True` only if what is declared, and the token that the secret store has (the pinned version, if one\n" +
 	"is pinned), is known to be in force. Whatever keeps a change from being applied makes it `False` with its reason: a\n" +
 	"window, a suspension, an invalid file, another declaration, a rule, a refusal, a failure, a retry that is not due yet, a step for a\n" +
-	"person, a difference that is only reported or observed, a version of the token that nobody knows. Of a binding that is no\n" +
+	"person, a difference that is only reported or observed, a version of the token that nobody knows. For a binding that is no\n" +
 	"longer declared, `Ready` is `Unknown` with the reason `NotDeclared`, or `False` while something is left to be removed.\n" +
 	"The version of a bound token is known from the answer to the bind. If that answer was lost, an account that was made during the call\n" +
 	"(30 seconds) has the version that was sent. One that was made at another time may be a person's, with another token of the same user: its\n" +
@@ -136,11 +136,11 @@ func knowledge() map[string]known {
 		"EditionAgreed":         {"whether the configuration and `instances.yaml` name the same edition of the instance", "the commit that was read last", "the configuration and the source of the declarations"},
 		"SecretAvailable":       {"whether the secret store has the declared version", eachSync, "the secret store: its metadata, by its own clock"},
 		"TokenValid":            {"whether the bound token, and the one that would be bound, are accepted", hostTime, "the code host, asked with the token itself"},
-		"TokenFresh":            {"which version is bound, which one the secret store has, and when that one expires", "the version: when reconciler bound it, or when a person confirmed it; the expiry: " + eachSync, "our record, or a person who bound the account as a step asked; the expiry by the declaration, the secret store or the code host, whichever is earliest"},
+		"TokenFresh":            {"which version is bound, which one the secret store has, and when that one expires", "the version: when reconciler bound it, or when a person confirmed it; the expiry: " + eachSync, "our record, or a person who bound the account because a step asked for it; the expiry by the declaration, the secret store or the code host, whichever is earliest"},
 		"AccountAllowed":        {"whether the account exists and may be bound", hostTime, "the code host"},
 		"Reachable":             {"whether the code host answers, and what its site is like", hostTime, "the code host"},
 		"Bound":                 {"which account is bound", eachSync + "; where the registry cannot be asked, the confirmation, until the declaration or the version of the token changes", "the registry; where it cannot be asked, the person whom the message names"},
-		"RepositoriesLinked":    {"which source each image repository has, and whether its code host refuses the project, or gives no answer about it", eachSync, "the registry; where it cannot be asked, the person who confirmed it; of the project the code host"},
+		"RepositoriesLinked":    {"which source each image repository has, and whether its code host refuses the project, or gives no answer about it", eachSync, "the registry; where it cannot be asked, the person who confirmed it; about the project, the code host"},
 		"RulesCurrent":          {"which build rules there are", eachSync, "the registry; where it cannot be asked, the person who confirmed it"},
 		"Contested":             {"how often a repair did not last", "the first repair that counts", "our record of repairs"},
 		"AwaitingAuthorization": {"whether a person still has to authorize the account", "when the step was first asked for", "the registry: the account is there as soon as it is authorized"},

@@ -47,7 +47,7 @@ const (
 	// CredentialsAccepted: the registry and the secret store accept our credentials. Of
 	// an instance, not of a binding.
 	CredentialsAccepted ConditionType = "CredentialsAccepted"
-	// EditionAgreed: the configuration and instances.yaml say the same of the edition. Of
+	// EditionAgreed: the configuration and instances.yaml agree on the edition. Of
 	// an instance, and only while they do not.
 	EditionAgreed ConditionType = "EditionAgreed"
 )

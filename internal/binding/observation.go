@@ -217,7 +217,7 @@ type TokenState struct {
 	// "declaration", "vault" or "host". Zero if none is known.
 	Expires       time.Time `json:"expires,omitzero"`
 	ExpiresSource string    `json:"expiresSource,omitempty"`
-	// ExpiresUnreadable is what the secret store has as the end and is no date;
+	// ExpiresUnreadable is what the secret store has as the end and is not a date;
 	// empty where there is no such value.
 	ExpiresUnreadable string `json:"expiresUnreadable,omitempty"`
 	// Host is what the secret's HostKey says; empty where it says nothing.

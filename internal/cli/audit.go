@@ -50,8 +50,8 @@ func newAuditShow(streams Streams) *cobra.Command {
 		Long: `show prints the entries of the journal, oldest first. It reads the journal's
 files without a lock, also while the daemon runs. Checkpoints, which
 repeat what was known when a file began, are left out unless you give --all.
-Where the journal is damaged, show prints what can be read, and ends with code 3.
-If the daemon runs, show reports its finding too.`,
+If the journal is damaged, show prints what can be read, and ends with code 3.
+If the daemon runs, show also reports what the daemon found.`,
 		Example: `  reconciler audit show
   reconciler audit show payments-gitlab --since 7d
   reconciler audit show --output json`,
@@ -136,9 +136,10 @@ func newAuditVerify(streams Streams) *cobra.Command {
 		Use:   "verify",
 		Short: "Check that every entry of the journal is whole and follows the previous one",
 		Long: `verify reads the whole journal and checks the checksum and the chain of every
-entry. It locks nothing. If the daemon runs, verify reports its finding too. Where the journal is damaged, it says where the first damage is, and
-ends with code 3. Keep the last hash that it prints elsewhere: it proves later
-that nothing before it was changed.`,
+entry. It locks nothing. If the daemon runs, verify also reports what the daemon
+found. If the journal is damaged, verify shows where the first damage is, and
+ends with code 3. Store the last hash that it prints somewhere else: it later
+proves that nothing before it was changed.`,
 		Example: `  reconciler audit verify
   reconciler audit verify --output json`,
 		Args: cobra.NoArgs,
@@ -184,11 +185,11 @@ func newAuditAccept(streams Streams) *cobra.Command {
 		Short: "Accept that the journal is damaged, so that changes continue",
 		Long: `accept lets changes continue after damage to the journal. Run "audit verify" first,
 and check with "get", "plan" and "audit show" what is known: suspensions,
-confirmations and records that stood in the damaged part may be missing. Or stop
+confirmations and records that were in the damaged part may be missing. Or stop
 the daemon and restore the files from a backup.
 
-accept puts the damaged journal aside (NAME.broken-N) and begins another with
-all that is known. The history records who accepted what. With --entry, it accepts
+accept renames the damaged journal (NAME.broken-N) and starts a new one with
+everything that is known. The history records who accepted what. With --entry, it accepts
 only the damage that you looked at. It asks the running daemon; without one, it
 changes the files itself.`,
 		Example: `  reconciler audit accept --entry 812

@@ -86,7 +86,7 @@ the Enterprise Edition, bound to the code hosting accounts (Codeup, GitHub,
 Bitbucket, GitLab), and building the repositories, that you declare as YAML in
 git.
 
-Start with "reconciler demo": it shows the main use on an embedded sandbox and
+Start with "reconciler demo": it shows what the program does, on an embedded sandbox, and
 needs no account and no network.
 
 ` + exitHelp,

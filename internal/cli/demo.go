@@ -40,14 +40,14 @@ func newDemo(streams Streams) *cobra.Command {
 	opts := &demoOptions{streams: streams}
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show the main use on an embedded sandbox, without account or network",
+		Short: "Show what the program does, on an embedded sandbox, without account or network",
 		Long: `demo starts a sandbox on loopback (registry, code hosts, secret store and git
 server), puts the example declarations into a new git repository, runs the real
 daemon with its real clients against them, and prints what happens: the plan,
 applying it, the bindings with their conditions, and then a commit that changes
 a binding, a person who unbinds in the console, and a new version of a token.
-Its git repository takes pushes, and the commands below change its outside while
-it runs.
+You can push to its git repository, and the commands below change the world
+around the daemon while it runs.
 With --registry documented the registry serves only the calls that Alibaba Cloud
 documents, and people do and confirm the rest.
 Without --once it runs until you interrupt it and prints commands to try.`,

@@ -40,8 +40,8 @@ func newDemoCommands(streams Streams) []*cobra.Command {
 	unbind, _ := change("unbind BINDING", "In a running demo, unbind an account as a person does in the console", cobra.ExactArgs(1))
 	bind, _ := change("bind BINDING", "In a running demo, bind an account as a person does in the console", cobra.ExactArgs(1))
 	rotate, _ := change("rotate BINDING", "In a running demo, put a new version of a token into the secret store", cobra.ExactArgs(1))
-	fail, asked := change("fail PART", "In a running demo, let a part of the outside fail", cobra.ExactArgs(1))
-	fail.Long = "fail lets a part of the demo's outside answer 503 to everything: " + strings.Join(demoParts(), ", ") + `.
+	fail, asked := change("fail PART", "In a running demo, make a part of its world fail", cobra.ExactArgs(1))
+	fail.Long = "fail makes a part of the demo's world answer 503 to everything: " + strings.Join(demoParts(), ", ") + `.
 It lasts until "reconciler demo restore", or for the time that --for gives.`
 	fail.Example = "  reconciler demo fail vault\n  reconciler demo fail github --for 1m"
 	fail.Flags().DurationVar(&asked.For, "for", 0, "how long, for example 1m; 0 is until restore")

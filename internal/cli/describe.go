@@ -168,8 +168,9 @@ func newEvents(streams Streams) *cobra.Command {
 		Long: `events shows what happened recently, including what was not an apply: drift, a
 token that expires soon, a registry that did not answer, steps that are waiting
 for a person, suspensions. What happens again to the same object, for the same
-reason and at the same revision, is one event, with a count and the last time. The daemon keeps the last 1000 in memory,
-from its start on; "reconciler history" survives a restart.
+reason and at the same revision, is one event, with a count and the last time.
+The daemon keeps the last 1000 in memory, since its start; "reconciler history"
+survives a restart.
 
 --follow continues until you interrupt it or the daemon ends. With --output json
 it then writes one object per line. A table fits the terminal by leaving out

@@ -46,7 +46,7 @@ schema, two spaces for each level, build rules and Vault references on one line,
 quotes only where they are needed, LF. Comments stay next to what they describe.
 What a file declares does not change.
 
-It takes files and folders of any depth, and the current folder without a PATH.
+It reads files and folders of any depth; without a PATH, the current folder.
 In folders it respects .reconcilerignore, and does not change YAML that names no
 apiVersion of reconciler. "-" reads standard input and writes to standard output.
 It prints the names of the files that it changed. A malformed file is reported
@@ -54,7 +54,7 @@ and not changed, and links are not followed.
 
 A file is not changed either, and fmt exits with 3, if a comment would move away
 from the values that it stands between (format-comment): for example a comment
-that could close a list or describe the next field, if fmt sorts the two apart.
+that could close a list or describe the next field, if sorting separates the two.
 
 With --check or --diff it writes nothing: --check lists the files that would
 change and exits with 2 if there are any, --diff shows the changes.

@@ -43,10 +43,10 @@ func newInit(streams Streams) *cobra.Command {
 		Long: `init writes what a repository of declarations begins with: reconciler.yaml (the
 configuration, with a policy by path), bindings/TEAM/PLATFORM.yaml (the first
 declaration), bindings/policy/own-vault-path.cue (a policy in CUE), a CI file for
-GitHub Actions or GitLab CI, and .reconcilerignore, which names the YAML files of
-these that are no declarations.
+GitHub Actions or GitLab CI, and .reconcilerignore, which lists those of the
+YAML files that are not declarations.
 
-On a terminal it asks for what no flag gives. Otherwise it uses the defaults.
+On a terminal it asks for every value that no flag gives. Otherwise it uses the defaults.
 It writes all files or none: none if one of them exists or would be invalid.
 It uses no network and reads no secret.`,
 		Example: `  reconciler init registry-bindings

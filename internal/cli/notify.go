@@ -23,7 +23,7 @@ func newNotify(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "notify",
 		Short: "Try out the messages that people get",
-		Long: `notify tries out what the section notify of the configuration says: "test" sends
+		Long: `notify tries out the section notify of the configuration: "test" sends
 one message to a receiver, "preview" prints what messages say and who gets them.
 docs/notify.md describes the messages.`,
 		Args: cobra.NoArgs,

@@ -41,9 +41,9 @@ it reads what is bound, binds, reads until the account is shown, reads its sourc
 repositories, unbinds, and reads until the account is gone. It shows what it will do
 and asks for a "yes" first.
 
-It never touches a binding that is there: if an account of the platform is bound, it
-refuses (exit code 5). It unbinds only an account that this very run bound and can
-prove that it did. If it is interrupted, it tidies up, and says what may be left and
+It never touches an existing binding: if an account of the platform is bound, it
+refuses (exit code 5). It unbinds an account only if it can prove that this
+run bound it. If it is interrupted, it tidies up, and says what may be left and
 how to remove it (exit code 4). If a running daemon manages the platform on this
 instance, suspend that binding first.
 

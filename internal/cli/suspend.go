@@ -26,8 +26,8 @@ func newSuspend(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "suspend BINDING|--instance NAME|--all",
 		Short: "Suspend changes to a binding until a given time",
-		Long: `suspend makes the running daemon change nothing of a binding, of an instance, or
-of everything, until a given time. Observing and reporting continue. When
+		Long: `suspend stops the running daemon from changing a binding, an instance, or
+everything, until a given time. Observing and reporting continue. When
 suspend returns, what the daemon had begun has ended; if not, suspend reports
 that.
 

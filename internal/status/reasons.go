@@ -27,7 +27,7 @@ const (
 	ReasonNotAsked = "NotAsked"
 	// ReasonNoExpiryKnown: the expiry of the token is unknown.
 	ReasonNoExpiryKnown = "NoExpiryKnown"
-	// ReasonExpiryUnreadable: what the secret store has as the expiry is no date.
+	// ReasonExpiryUnreadable: what the secret store has as the expiry is not a date.
 	ReasonExpiryUnreadable = "ExpiryUnreadable"
 	// ReasonExpired: the token has expired.
 	ReasonExpired = "Expired"
