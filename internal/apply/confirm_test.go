@@ -145,32 +145,119 @@ func (l *looks) ObserveEach(_ context.Context, _ [][]binding.Declaration, _ []bi
 	return []binding.Observation{l.answers[min(len(l.images), len(l.answers))-1]}
 }
 
+// readAgain is an observation that lacks what was shown before, what reading again
+// shows, and what becomes of the account, the link and the rule.
+type readAgain struct {
+	record  func(*binding.Record)
+	first   binding.Observation
+	again   []binding.Observation
+	waits   []time.Duration
+	stops   bool
+	account string
+	link    string
+	rule    string
+}
+
+const isKept, isDoubted, notSaid = "kept", "doubted", "kept, for nothing says that it is gone"
+
+func shownRule() binding.ObservedRule {
+	return binding.ObservedRule{ID: "3", BuildRule: binding.BuildRule{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}}
+}
+
+func shownLink() binding.Link {
+	return binding.Link{Platform: binding.GitLab, Source: "pay/api", Trigger: binding.Manual}
+}
+
+func observedAgain(account bool, states map[string]binding.RepositoryState) binding.Observation {
+	obs := none()
+	if account {
+		obs = binding.Observation{Accounts: map[binding.Platform]binding.AccountState{
+			binding.GitLab: {Account: &binding.Account{ID: "7", Platform: binding.GitLab, Username: "ci"}},
+		}}
+	}
+	obs.Repositories = states
+	return obs
+}
+
+func (tt readAgain) check(t *testing.T) {
+	t.Helper()
+	rule, link := shownRule(), shownLink()
+	record := binding.Record{Instance: "prod", Binding: "pay", Platform: binding.GitLab, AccountID: "7", Username: "ci", Managed: true}
+	for _, image := range []string{"a/b", "c/d"} {
+		record.Images = append(record.Images, binding.RecordedImage{Image: image, Link: &link, Rules: []binding.RecordedRule{{ID: "3", Key: rule.Key(), Dockerfile: "/Dockerfile"}}})
+	}
+	tt.record(&record)
+	store := state.NewMemory()
+	observer, waits := &looks{answers: tt.again}, []time.Duration(nil)
+	applier := apply.New(apply.Options{
+		Instance: "prod", Store: store, Now: noon, Settle: 2 * time.Minute, Observer: observer, Emit: func(plan.Event) {}, Moved: func() {},
+		Wait: func(_ context.Context, d time.Duration) error {
+			if waits = append(waits, d); tt.stops {
+				return errors.New("the process ends")
+			}
+			return nil
+		},
+	})
+	var images []string
+	if a := tt.first.Repositories["a/b"]; a.Link == nil || len(a.Rules) == 0 {
+		images = []string{"a/b"}
+	}
+	second := observedAgain(false, map[string]binding.RepositoryState{})
+	round := &plan.Round{Input: plan.Input{Records: []binding.Record{record}}}
+	if err := applier.AnswerIntents(t.Context(), round, tt.first, second); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(tt.waits, waits); diff != "" {
+		t.Errorf("waits (-want +got):\n%s", diff)
+	}
+	was := func(w binding.Write, of binding.Write) string {
+		if w == (binding.Write{}) && of != w {
+			return isDoubted
+		}
+		return isKept
+	}
+	after := round.Records[0]
+	got := [3]string{
+		was(after.Written, record.Written), was(after.Images[0].LinkWritten, record.Images[0].LinkWritten), was(after.Images[0].Rules[0].Written, record.Images[0].Rules[0].Written),
+	}
+	want := [3]string{tt.account, tt.link, tt.rule}
+	said := !slices.Contains(want[:], notSaid)
+	for i := range want {
+		want[i] = strings.ReplaceAll(want[i], notSaid, isKept)
+	}
+	if got != want {
+		t.Errorf("account, link and rule are %q, want %q", got, want)
+	}
+	for i, read := range observer.images {
+		if diff := cmp.Diff(images, read); diff != "" {
+			t.Errorf("image repositories read at look %d (-want +got):\n%s", i, diff)
+		}
+	}
+	// Found again, it is in all observations.
+	if len(tt.waits) > 0 && !tt.stops && said && got == [3]string{isKept, isKept, isKept} {
+		for i, obs := range []binding.Observation{tt.first, second} {
+			what := fmt.Sprint(obs.Accounts[binding.GitLab].Account != nil, obs.Repositories["a/b"].Link != nil, len(obs.Repositories["a/b"].Rules) > 0)
+			if first := i == 0; first && what != "true true true" || !first && what == "false false false" {
+				t.Errorf("observation %d: account, link, rule: %s", i, what)
+			}
+		}
+	}
+}
+
 // TestWhatWasShownAndIsNotAnyMoreIsReadAgain: the account, a link or a rule of "pay",
 // written a minute ago and shown since, is not in the first observation.
 func TestWhatWasShownAndIsNotAnyMoreIsReadAgain(t *testing.T) {
-	const kept, doubted, notSaid = "kept", "doubted", "kept, for nothing says that it is gone"
-	rule := binding.ObservedRule{ID: "3", BuildRule: binding.BuildRule{Branch: "main", Dockerfile: "/Dockerfile", ImageTag: "latest"}}
-	link := binding.Link{Platform: binding.GitLab, Source: "pay/api", Trigger: binding.Manual}
-	observed := func(account bool, states map[string]binding.RepositoryState) binding.Observation {
-		obs := none()
-		if account {
-			obs = binding.Observation{Accounts: map[binding.Platform]binding.AccountState{
-				binding.GitLab: {Account: &binding.Account{ID: "7", Platform: binding.GitLab, Username: "ci"}},
-			}}
-		}
-		obs.Repositories = states
-		return obs
-	}
+	rule, link := shownRule(), shownLink()
 	repo := func(l *binding.Link, rules ...binding.ObservedRule) map[string]binding.RepositoryState {
 		there := binding.RepositoryState{Exists: true, Link: &link, Rules: []binding.ObservedRule{rule}}
 		return map[string]binding.RepositoryState{"a/b": {Exists: true, Link: l, Rules: rules}, "c/d": there}
 	}
 	all := repo(&link, rule)
-	silent := observed(true, all)
+	silent := observedAgain(true, all)
 	silent.Unknown = &binding.Unknown{Reason: "Timeout"}
-	noAccount := observed(true, all)
+	noAccount := observedAgain(true, all)
 	noAccount.Accounts[binding.GitLab] = binding.AccountState{Unknown: &binding.Unknown{Reason: "Timeout"}}
-	unknownRepo := observed(true, map[string]binding.RepositoryState{"a/b": {Unknown: &binding.Unknown{Reason: "Timeout"}}})
+	unknownRepo := observedAgain(true, map[string]binding.RepositoryState{"a/b": {Unknown: &binding.Unknown{Reason: "Timeout"}}})
 	every := []time.Duration{100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms}
 	seen := binding.Write{At: noon().Add(-time.Minute), Seen: true}
 	whole := func(r *binding.Record) {
@@ -184,100 +271,30 @@ func TestWhatWasShownAndIsNotAnyMoreIsReadAgain(t *testing.T) {
 			r.Images[1].LinkWritten = binding.Write{At: noon().Add(-ago), Seen: true, Late: true}
 		}
 	}
-	for name, tt := range map[string]struct {
-		record  func(*binding.Record)
-		first   binding.Observation
-		again   []binding.Observation
-		waits   []time.Duration
-		stops   bool
-		account string
-		link    string
-		rule    string
-	}{
-		"everything is shown":                  {whole, observed(true, all), nil, nil, false, kept, kept, kept},
-		"the account, and is there":            {whole, observed(false, all), []binding.Observation{observed(true, all)}, every[:1], false, kept, kept, kept},
-		"the account, and is there later":      {whole, observed(false, all), []binding.Observation{observed(false, all), observed(true, all)}, every[:2], false, kept, kept, kept},
-		"the account, and is gone":             {whole, observed(false, all), []binding.Observation{observed(false, all)}, every, false, doubted, kept, kept},
-		"the account, and nothing answers":     {whole, observed(false, all), []binding.Observation{silent}, every, false, notSaid, kept, kept},
-		"the account, and is not known":        {whole, observed(false, all), []binding.Observation{noAccount}, every, false, notSaid, kept, kept},
-		"the account, and was not asked for":   {whole, observed(false, all), []binding.Observation{{Repositories: all}}, every, false, notSaid, kept, kept},
-		"the account, and the process ends":    {whole, observed(false, all), []binding.Observation{observed(true, all)}, every[:1], true, kept, kept, kept},
-		"the account, shown late lately":       {late(30 * time.Minute), observed(false, all), nil, nil, false, kept, kept, kept},
-		"the account, shown late long ago":     {late(2 * time.Hour), observed(false, all), []binding.Observation{observed(false, all)}, every, false, doubted, kept, kept},
-		"the link, and is there":               {whole, observed(true, repo(nil, rule)), []binding.Observation{observed(true, all)}, every[:1], false, kept, kept, kept},
-		"the link, and is gone":                {whole, observed(true, repo(nil, rule)), []binding.Observation{observed(true, repo(nil, rule))}, every, false, kept, doubted, kept},
-		"the link, and is not known":           {whole, observed(true, repo(nil, rule)), []binding.Observation{unknownRepo}, every, false, kept, notSaid, kept},
-		"the link, and nothing answers":        {whole, observed(true, repo(nil, rule)), []binding.Observation{silent}, every, false, kept, notSaid, kept},
-		"the link, and was not asked for":      {whole, observed(true, repo(nil, rule)), []binding.Observation{observed(true, nil)}, every, false, kept, notSaid, kept},
-		"the rule, and is there":               {whole, observed(true, repo(&link)), []binding.Observation{observed(true, all)}, every[:1], false, kept, kept, kept},
-		"the rule, and is gone":                {whole, observed(true, repo(&link)), []binding.Observation{observed(true, repo(&link))}, every, false, kept, kept, doubted},
-		"link and rule, and the link is there": {whole, observed(true, repo(nil)), []binding.Observation{observed(true, repo(&link))}, every, false, kept, kept, doubted},
-		"the link, never shown before":         {func(r *binding.Record) { r.Images[0].LinkWritten = binding.Write{At: seen.At} }, observed(true, repo(nil, rule)), nil, nil, false, kept, kept, kept},
+	for name, tt := range map[string]readAgain{
+		"everything is shown":                  {whole, observedAgain(true, all), nil, nil, false, isKept, isKept, isKept},
+		"the account, and is there":            {whole, observedAgain(false, all), []binding.Observation{observedAgain(true, all)}, every[:1], false, isKept, isKept, isKept},
+		"the account, and is there later":      {whole, observedAgain(false, all), []binding.Observation{observedAgain(false, all), observedAgain(true, all)}, every[:2], false, isKept, isKept, isKept},
+		"the account, and is gone":             {whole, observedAgain(false, all), []binding.Observation{observedAgain(false, all)}, every, false, isDoubted, isKept, isKept},
+		"the account, and nothing answers":     {whole, observedAgain(false, all), []binding.Observation{silent}, every, false, notSaid, isKept, isKept},
+		"the account, and is not known":        {whole, observedAgain(false, all), []binding.Observation{noAccount}, every, false, notSaid, isKept, isKept},
+		"the account, and was not asked for":   {whole, observedAgain(false, all), []binding.Observation{{Repositories: all}}, every, false, notSaid, isKept, isKept},
+		"the account, and the process ends":    {whole, observedAgain(false, all), []binding.Observation{observedAgain(true, all)}, every[:1], true, isKept, isKept, isKept},
+		"the account, shown late lately":       {late(30 * time.Minute), observedAgain(false, all), nil, nil, false, isKept, isKept, isKept},
+		"the account, shown late long ago":     {late(2 * time.Hour), observedAgain(false, all), []binding.Observation{observedAgain(false, all)}, every, false, isDoubted, isKept, isKept},
+		"the link, and is there":               {whole, observedAgain(true, repo(nil, rule)), []binding.Observation{observedAgain(true, all)}, every[:1], false, isKept, isKept, isKept},
+		"the link, and is gone":                {whole, observedAgain(true, repo(nil, rule)), []binding.Observation{observedAgain(true, repo(nil, rule))}, every, false, isKept, isDoubted, isKept},
+		"the link, and is not known":           {whole, observedAgain(true, repo(nil, rule)), []binding.Observation{unknownRepo}, every, false, isKept, notSaid, isKept},
+		"the link, and nothing answers":        {whole, observedAgain(true, repo(nil, rule)), []binding.Observation{silent}, every, false, isKept, notSaid, isKept},
+		"the link, and was not asked for":      {whole, observedAgain(true, repo(nil, rule)), []binding.Observation{observedAgain(true, nil)}, every, false, isKept, notSaid, isKept},
+		"the rule, and is there":               {whole, observedAgain(true, repo(&link)), []binding.Observation{observedAgain(true, all)}, every[:1], false, isKept, isKept, isKept},
+		"the rule, and is gone":                {whole, observedAgain(true, repo(&link)), []binding.Observation{observedAgain(true, repo(&link))}, every, false, isKept, isKept, isDoubted},
+		"link and rule, and the link is there": {whole, observedAgain(true, repo(nil)), []binding.Observation{observedAgain(true, repo(&link))}, every, false, isKept, isKept, isDoubted},
+		"the link, never shown before":         {func(r *binding.Record) { r.Images[0].LinkWritten = binding.Write{At: seen.At} }, observedAgain(true, repo(nil, rule)), nil, nil, false, isKept, isKept, isKept},
 		"the link, written before settle began": {func(r *binding.Record) {
 			r.Images[0].LinkWritten = binding.Write{At: noon().Add(-time.Hour), Seen: true}
-		}, observed(true, repo(nil, rule)), nil, nil, false, kept, kept, kept},
+		}, observedAgain(true, repo(nil, rule)), nil, nil, false, isKept, isKept, isKept},
 	} {
-		t.Run(name, func(t *testing.T) {
-			record := binding.Record{Instance: "prod", Binding: "pay", Platform: binding.GitLab, AccountID: "7", Username: "ci", Managed: true}
-			for _, image := range []string{"a/b", "c/d"} {
-				record.Images = append(record.Images, binding.RecordedImage{Image: image, Link: &link, Rules: []binding.RecordedRule{{ID: "3", Key: rule.Key(), Dockerfile: "/Dockerfile"}}})
-			}
-			tt.record(&record)
-			store := state.NewMemory()
-			observer, waits := &looks{answers: tt.again}, []time.Duration(nil)
-			applier := apply.New(apply.Options{
-				Instance: "prod", Store: store, Now: noon, Settle: 2 * time.Minute, Observer: observer, Emit: func(plan.Event) {}, Moved: func() {},
-				Wait: func(_ context.Context, d time.Duration) error {
-					if waits = append(waits, d); tt.stops {
-						return errors.New("the process ends")
-					}
-					return nil
-				},
-			})
-			var images []string
-			if a := tt.first.Repositories["a/b"]; a.Link == nil || len(a.Rules) == 0 {
-				images = []string{"a/b"}
-			}
-			second := observed(false, map[string]binding.RepositoryState{})
-			round := &plan.Round{Input: plan.Input{Records: []binding.Record{record}}}
-			if err := applier.AnswerIntents(t.Context(), round, tt.first, second); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(tt.waits, waits); diff != "" {
-				t.Errorf("waits (-want +got):\n%s", diff)
-			}
-			was := func(w binding.Write, of binding.Write) string {
-				if w == (binding.Write{}) && of != w {
-					return doubted
-				}
-				return kept
-			}
-			after := round.Records[0]
-			got := [3]string{
-				was(after.Written, record.Written), was(after.Images[0].LinkWritten, record.Images[0].LinkWritten), was(after.Images[0].Rules[0].Written, record.Images[0].Rules[0].Written),
-			}
-			want := [3]string{tt.account, tt.link, tt.rule}
-			said := !slices.Contains(want[:], notSaid)
-			for i := range want {
-				want[i] = strings.ReplaceAll(want[i], notSaid, kept)
-			}
-			if got != want {
-				t.Errorf("account, link and rule are %q, want %q", got, want)
-			}
-			for i, read := range observer.images {
-				if diff := cmp.Diff(images, read); diff != "" {
-					t.Errorf("image repositories read at look %d (-want +got):\n%s", i, diff)
-				}
-			}
-			// Found again, it is in all observations.
-			if len(tt.waits) > 0 && !tt.stops && said && got == [3]string{kept, kept, kept} {
-				for i, obs := range []binding.Observation{tt.first, second} {
-					what := fmt.Sprint(obs.Accounts[binding.GitLab].Account != nil, obs.Repositories["a/b"].Link != nil, len(obs.Repositories["a/b"].Rules) > 0)
-					if first := i == 0; first && what != "true true true" || !first && what == "false false false" {
-						t.Errorf("observation %d: account, link, rule: %s", i, what)
-					}
-				}
-			}
-		})
+		t.Run(name, tt.check)
 	}
 }

@@ -50,6 +50,33 @@ func fight(object, found string, n int, drift func(*linkWorld)) func() plan.Inpu
 	}
 }
 
+// repairCase is a plan, and what it says of one object.
+type repairCase struct {
+	in     func() plan.Input
+	object string
+	kind   plan.Kind
+	// says stands in the reason.
+	says  string
+	codes []string
+}
+
+func (tt repairCase) check(t *testing.T) {
+	t.Helper()
+	p := plan.Make(tt.in())
+	var of plan.Action
+	for _, a := range p.Actions {
+		if a.Object.String() == tt.object {
+			of = a
+		}
+	}
+	if of.Kind != tt.kind || !strings.Contains(text(of.Reason), tt.says) || (of.Cause == plan.CauseFlapping) != (tt.kind == plan.Forbidden) {
+		t.Errorf("%s is %+v, want %s with %q", tt.object, of, tt.kind, tt.says)
+	}
+	if diff := cmp.Diff(tt.codes, codes(p)); diff != "" && len(tt.codes)+len(p.Findings) > 0 {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
 func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 	unbound := func(w *linkWorld) { w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{} }
 	other := func(w *linkWorld) {
@@ -58,14 +85,7 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 	manual := func(w *linkWorld) { w.state.Link.Trigger = binding.Manual }
 	const rule = "payments/api#branch:main=>latest"
 	told := []string{"warning repair-does-not-hold"}
-	for name, tt := range map[string]struct {
-		in     func() plan.Input
-		object string
-		kind   plan.Kind
-		// says stands in the reason.
-		says  string
-		codes []string
-	}{
+	for name, tt := range map[string]repairCase{
 		"an account unbound again each time": {
 			fight("account", "unbound", 5, unbound), "account", plan.Forbidden,
 			"account of payments-gitlab was repaired 5 times and does not stay as declared: it is found unbound again each time; " +
@@ -109,6 +129,24 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 				return in
 			}, "account", plan.Forbidden, `found with username "mallory" again each time`, told,
 		},
+		"stopped, it stays so however long ago": {
+			func() plan.Input {
+				in := fight("account", "unbound", 5, unbound)()
+				in.RetryStates[0].Repairs[0].Stopped = noon()
+				in.Now = in.Now.AddDate(1, 0, 0)
+				return in
+			}, "account", plan.Forbidden, "repaired 5 times", told,
+		},
+	} {
+		t.Run(name, tt.check)
+	}
+}
+
+// TestARepairThatMayHoldIsMade: a fight is one object's, under one declaration, and
+// lately.
+func TestARepairThatMayHoldIsMade(t *testing.T) {
+	unbound := func(w *linkWorld) { w.in.Observation.Accounts[binding.GitLab] = binding.AccountState{} }
+	for name, tt := range map[string]repairCase{
 		"repaired less often, it is repaired": {
 			fight("account", "unbound", 4, unbound), "account", plan.Bind, "drift: ", nil,
 		},
@@ -121,14 +159,6 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 				in.Now = in.Now.Add(time.Hour)
 				return in
 			}, "account", plan.Bind, "drift: ", nil,
-		},
-		"stopped, it stays so however long ago": {
-			func() plan.Input {
-				in := fight("account", "unbound", 5, unbound)()
-				in.RetryStates[0].Repairs[0].Stopped = noon()
-				in.Now = in.Now.AddDate(1, 0, 0)
-				return in
-			}, "account", plan.Forbidden, "repaired 5 times", told,
 		},
 		"under another declaration it begins anew": {
 			func() plan.Input {
@@ -152,21 +182,7 @@ func TestARepairThatDoesNotHoldIsNotMadeAnyMore(t *testing.T) {
 			fight("account", "unbound", 9, func(w *linkWorld) { unbound(w); w.in.Observation.Capabilities.Bind = false }), "account", plan.Manual, "drift: ", nil,
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			p := plan.Make(tt.in())
-			var of plan.Action
-			for _, a := range p.Actions {
-				if a.Object.String() == tt.object {
-					of = a
-				}
-			}
-			if of.Kind != tt.kind || !strings.Contains(text(of.Reason), tt.says) || (of.Cause == plan.CauseFlapping) != (tt.kind == plan.Forbidden) {
-				t.Errorf("%s is %+v, want %s with %q", tt.object, of, tt.kind, tt.says)
-			}
-			if diff := cmp.Diff(tt.codes, codes(p)); diff != "" && len(tt.codes)+len(p.Findings) > 0 {
-				t.Errorf("findings (-want +got):\n%s", diff)
-			}
-		})
+		t.Run(name, tt.check)
 	}
 }
 

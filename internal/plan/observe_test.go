@@ -84,6 +84,13 @@ func TestWhatIsOnlyLookedAtIsToldAndNotChanged(t *testing.T) {
 			},
 			want: []string{"noop account username:>octo"}, reason: reason, codes: told,
 		},
+	})
+}
+
+func TestRepositoriesThatAreOnlyLookedAtAreNotChanged(t *testing.T) {
+	const reason = "observed only (managementPolicy Observe)"
+	told := []string{"warning observed-difference"}
+	runCases(t, map[string]planCase{
 		"links and rules": {
 			in: linkCase(func(w *linkWorld) {
 				onlyLookedAt(w)

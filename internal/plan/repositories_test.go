@@ -113,16 +113,11 @@ func TestLinks(t *testing.T) {
 			in:   linkCase(func(w *linkWorld) { w.state.Link.Trigger = binding.Manual }),
 			want: []string{accountLine, "relink payments/api trigger:manual>auto"},
 		},
-		"no image repository": {
-			in:   linkCase(func(w *linkWorld) { w.state = binding.RepositoryState{} }),
-			want: []string{accountLine, "forbidden payments/api"}, codes: []string{"error image-repository-missing"},
-		},
-		"not known": {
-			in: linkCase(func(w *linkWorld) {
-				w.state = binding.RepositoryState{Unknown: &binding.Unknown{Reason: "Throttled", Message: message.Verbatim("slow down")}}
-			}),
-			want: []string{accountLine, "noop payments/api"}, codes: []string{"warning observation-unknown"},
-		},
+	})
+}
+
+func TestLinksWhoseDriverCannotDoAll(t *testing.T) {
+	runCases(t, map[string]planCase{
 		"a driver that cannot link": {
 			in: linkCase(func(w *linkWorld) {
 				w.state.Link, w.in.Observation.Capabilities.LinkRepositories = nil, false
@@ -141,6 +136,23 @@ func TestLinks(t *testing.T) {
 				w.record.Images[0].Rules = nil
 			}),
 			want: []string{accountLine, "manual payments/api rules[branch:main=>latest]:>/Dockerfile"},
+		},
+	})
+}
+
+// TestLinksThatCannotBeCompared are left alone; those of an account that this plan binds
+// follow it.
+func TestLinksThatCannotBeCompared(t *testing.T) {
+	runCases(t, map[string]planCase{
+		"no image repository": {
+			in:   linkCase(func(w *linkWorld) { w.state = binding.RepositoryState{} }),
+			want: []string{accountLine, "forbidden payments/api"}, codes: []string{"error image-repository-missing"},
+		},
+		"not known": {
+			in: linkCase(func(w *linkWorld) {
+				w.state = binding.RepositoryState{Unknown: &binding.Unknown{Reason: "Throttled", Message: message.Verbatim("slow down")}}
+			}),
+			want: []string{accountLine, "noop payments/api"}, codes: []string{"warning observation-unknown"},
 		},
 		"repositories that are not managed": {
 			in: func() plan.Input {

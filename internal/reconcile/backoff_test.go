@@ -123,6 +123,9 @@ func TestOnlySomethingElseToTryOrAPersonEndsThePause(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAPauseEndsWithItsFailure(t *testing.T) {
 	t.Run("what is not declared any more says so too", func(t *testing.T) {
 		w, r, _ := refusing(t)
 		w.FailOn("unbind codeup", fault{Before: &binding.Failure{Kind: binding.Refused, Op: message.Verbatim("registry: unbind")}})

@@ -183,6 +183,31 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 			t.Error("it is not bound under another declaration")
 		}
 	})
+	t.Run("gone with its declaration", func(t *testing.T) {
+		w, r, _ := fought(t)
+		w.forget(t, "pay-gitlab/gitlab")
+		sync1(t, r, desire(codeup()))
+		if len(w.RetryStates()) > 0 {
+			t.Errorf("still remembered: %+v", w.RetryStates())
+		}
+	})
+}
+
+// TestWhatDoesNotEndAContest: neither a commit nor a rest, as long as the declaration is
+// the same.
+func TestWhatDoesNotEndAContest(t *testing.T) {
+	fought := func(t *testing.T) (*world, *reconcile.Reconciler, plan.Desired) {
+		t.Helper()
+		w := newWorld()
+		r := reconcile.New(w.options())
+		d := desire(gitlab(), codeup())
+		synced(t, r, d)
+		w.fightOn(t, r, d, 6)
+		if conditionOf(t, r, "pay-gitlab", binding.Contested).Status != binding.True {
+			t.Fatal("there is no flapping to end")
+		}
+		return w, r, d
+	}
 	t.Run("another commit with the same declaration does not", func(t *testing.T) {
 		w, r, d := fought(t)
 		d.Revision = "r2"
@@ -208,14 +233,6 @@ func TestOnlyAPersonOrAnotherDeclarationEndsAContest(t *testing.T) {
 		sync1(t, r, d)
 		if w.Bound(binding.GitLab) != "" {
 			t.Error("a broken file ended the flapping")
-		}
-	})
-	t.Run("gone with its declaration", func(t *testing.T) {
-		w, r, _ := fought(t)
-		w.forget(t, "pay-gitlab/gitlab")
-		sync1(t, r, desire(codeup()))
-		if len(w.RetryStates()) > 0 {
-			t.Errorf("still remembered: %+v", w.RetryStates())
 		}
 	})
 }
