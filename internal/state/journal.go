@@ -177,6 +177,15 @@ func (j *journal) inPlace() error {
 	return nil
 }
 
+// taken is inPlace, and nil while somebody writes, which finds out too.
+func (j *journal) taken() error {
+	if !j.writing.TryLock() {
+		return nil
+	}
+	defer j.writing.Unlock()
+	return j.inPlace()
+}
+
 // settle returns nil when no entry that failed can count later.
 func (j *journal) settle() error {
 	j.writing.Lock()

@@ -35,6 +35,9 @@ func TestKind8AJournalThatIsTakenAwayTakesNoWrites(t *testing.T) {
 			}
 			files := segments(t, path)
 			take(t, state.JournalFolder(path), files[len(files)-1])
+			if s.Unwritten() == nil {
+				t.Error("it says that it takes writes before the first one")
+			}
 			if err := s.PutSuspension(t.Context(), suspension("i0", "incident")); err == nil {
 				t.Error("a suspension was accepted")
 			}

@@ -281,7 +281,7 @@ func (s *Store) write(operations ...operation) error {
 // settle makes sure that everything written so far stays. After a write that failed, the
 // journal takes writes again only if there is space for one.
 func (s *Store) settle(j *journal) error {
-	if err := j.settle(); err != nil || s.Unwritten() == nil {
+	if err := j.settle(); err != nil || s.failed() == nil {
 		return s.wrote(err)
 	}
 	_ = s.wrote(j.reserve()) // What has to be written is written: only Unwritten reports this.
@@ -296,9 +296,21 @@ func (s *Store) wrote(err error) error {
 	return err
 }
 
-// Unwritten is why the journal took nothing when it was last written to: the disk is
-// full, say, or somebody took the journal away. It is nil while it takes writes.
+// Unwritten is why the journal takes nothing, as far as is known without a write: the
+// disk was full when it was last written to, say, or somebody took the journal away
+// since. It is nil while it takes writes.
 func (s *Store) Unwritten() error {
+	s.mu.RLock()
+	j, err := s.journal, s.unwritten
+	s.mu.RUnlock()
+	if err == nil && j != nil {
+		return j.taken()
+	}
+	return err
+}
+
+// failed is why the last write to the journal failed; nil if it did not.
+func (s *Store) failed() error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.unwritten
