@@ -231,15 +231,6 @@ func notDone(r plan.Result) int {
 }
 
 func applyExit(p plan.Plan, r plan.Result) error {
-	switch {
-	case p.Refused():
-		return exitCode(exitRefused)
-	case r.Count(plan.Failed)+notDone(r) > 0, hasFinding(p, "observation-unknown", "secret-unavailable"):
-		return exitCode(exitPartial)
-	case finding.HasErrors(p.Findings):
-		return exitCode(exitFindings)
-	case r.Count(plan.Deferred) > 0:
-		return exitCode(exitChanges)
-	}
-	return nil
+	partial := r.Count(plan.Failed)+notDone(r) > 0 || hasFinding(p, "observation-unknown", "secret-unavailable")
+	return exitBy(p.Refused(), partial, finding.HasErrors(p.Findings), r.Count(plan.Deferred) > 0)
 }

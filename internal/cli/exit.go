@@ -28,6 +28,22 @@ const exitHelp = `Exit codes:
 // already.
 type exitCode int
 
+// exitBy is the exit code of what was found: the highest one that applies; nil if
+// none does.
+func exitBy(refused, partial, findings, changes bool) error {
+	switch {
+	case refused:
+		return exitCode(exitRefused)
+	case partial:
+		return exitCode(exitPartial)
+	case findings:
+		return exitCode(exitFindings)
+	case changes:
+		return exitCode(exitChanges)
+	}
+	return nil
+}
+
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // codeOf returns the exit code for what a command returned, and whether its

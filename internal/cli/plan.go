@@ -268,17 +268,7 @@ func (o *planOptions) depth() (binding.Depth, report.Depth) {
 
 // planExit is the exit code of a plan that was shown.
 func planExit(p plan.Plan, detailed bool) error {
-	switch {
-	case p.Refused():
-		return exitCode(exitRefused)
-	case hasFinding(p, "observation-unknown"):
-		return exitCode(exitPartial)
-	case finding.HasErrors(p.Findings):
-		return exitCode(exitFindings)
-	case detailed && p.HasChanges():
-		return exitCode(exitChanges)
-	}
-	return nil
+	return exitBy(p.Refused(), hasFinding(p, "observation-unknown"), finding.HasErrors(p.Findings), detailed && p.HasChanges())
 }
 
 func hasFinding(p plan.Plan, codes ...string) bool {

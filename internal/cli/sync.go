@@ -71,15 +71,7 @@ func runSync(ctx context.Context, opts *syncOptions) (err error) {
 // due is done.
 func syncExit(r report.SyncResult) error {
 	damaged := slices.ContainsFunc(r.Unanswered, func(p report.UnansweredPart) bool { return p.Part == binding.PartJournal })
-	switch {
-	case r.Has(report.SyncRefused):
-		return exitCode(exitRefused)
-	case damaged || r.Source != "" || r.Has(report.SyncFailed) || r.Has(report.SyncForbidden):
-		return exitCode(exitPartial)
-	case len(r.BrokenFiles) > 0 || slices.ContainsFunc(r.Problems.Instances, func(c report.InstanceCondition) bool { return c.Type == binding.EditionAgreed }):
-		return exitCode(exitFindings)
-	case r.Has(report.SyncDeferred):
-		return exitCode(exitChanges)
-	}
-	return nil
+	disagreed := slices.ContainsFunc(r.Problems.Instances, func(c report.InstanceCondition) bool { return c.Type == binding.EditionAgreed })
+	partial := damaged || r.Source != "" || r.Has(report.SyncFailed) || r.Has(report.SyncForbidden)
+	return exitBy(r.Has(report.SyncRefused), partial, len(r.BrokenFiles) > 0 || disagreed, r.Has(report.SyncDeferred))
 }

@@ -221,14 +221,18 @@ func (m Message) Code() string {
 	}).Key()
 }
 
+var index = regexp.MustCompile(`\[\d+\]`)
+
+// WithoutIndexes is the path of a field without its places in lists.
+func WithoutIndexes(path string) string { return index.ReplaceAllString(path, "[]") }
+
 // Identity is Key without lines, columns, indexes of lists and foreign texts:
 // it stays the same when what the message is about moves.
 func (m Message) Identity() string {
-	index := regexp.MustCompile(`\[\d+\]`)
 	return m.each(func(v any) any {
 		switch v := v.(type) {
 		case Place:
-			return Place{File: v.File, Field: index.ReplaceAllString(v.Field, "[]")}
+			return Place{File: v.File, Field: WithoutIndexes(v.Field)}
 		case Foreign:
 			return Foreign("")
 		}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/report"
 )
 
@@ -270,7 +271,7 @@ func (r Retry) pause(failed int) time.Duration {
 	if !r.Again {
 		return max(refusedRetry, r.After)
 	}
-	return max(r.After, min(longestRetry, firstRetry<<min(failed-1, 10)))
+	return max(r.After, binding.Pause(firstRetry, longestRetry, failed))
 }
 
 func (m Matter) redacted(redact func(string) string) Matter {

@@ -3,11 +3,11 @@ package report
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"reconciler/internal/finding"
+	"reconciler/internal/message"
 )
 
 // Fingerprints identifies each finding, in the order given, by what it is and
@@ -16,14 +16,10 @@ import (
 // that are equal in all of these are numbered in their order. A fingerprint is
 // 64 hexadecimal digits.
 func Fingerprints(findings []finding.Finding) []string {
-	index := regexp.MustCompile(`\[\d+\]`)
 	seen := map[string]int{}
 	prints := make([]string, 0, len(findings))
 	for _, f := range findings {
-		key := strings.Join([]string{
-			f.Code, f.File,
-			index.ReplaceAllString(f.Path, "[]"), f.Message.Identity(),
-		}, "\x00")
+		key := strings.Join([]string{f.Code, f.File, message.WithoutIndexes(f.Path), f.Message.Identity()}, "\x00")
 		if n := seen[key]; n > 0 {
 			prints = append(prints, hash(key+"\x00"+strconv.Itoa(n)))
 		} else {
