@@ -3,6 +3,7 @@ package plan_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"reconciler/internal/binding"
 	"reconciler/internal/message"
@@ -132,6 +133,77 @@ func TestARoundForAnotherSnapshotHasItsDeclarations(t *testing.T) {
 	for r, want := range map[*plan.Round]string{round: "r1", next: "r2"} {
 		if got := revisions(r); r.Revision != want || len(got) != 2 || !slices.Contains(got, want) || !slices.Contains(got, "none of "+gone.Binding) {
 			t.Errorf("round %s: %q, want %s", r.Revision, got, want)
+		}
+	}
+}
+
+// TestWhatIsSaidOfTheEndOfAToken: in the words of the checker of files where it is
+// declared, with its source where it is not; what is declared now counts, unless the
+// code host knows an earlier end.
+func TestWhatIsSaidOfTheEndOfAToken(t *testing.T) {
+	day := func(n int) time.Time { return binding.DateOf(noon().AddDate(0, 0, n)).End() }
+	for name, tt := range map[string]struct {
+		declared int // In days; 0 is today, and less is not at all.
+		told     time.Time
+		source   string
+		says     string
+		count    any
+	}{
+		"declared, today":                {0, time.Time{}, "", "token.ends-today", nil},
+		"declared, tomorrow":             {1, time.Time{}, "", "token.ends-tomorrow", nil},
+		"declared, in two days":          {2, time.Time{}, "", "token.ends", 2},
+		"the host's, today":              {-1, day(0), binding.FromHost, "token.end-source token.ends-today", nil},
+		"the host's, in two days":        {-1, day(2), binding.FromHost, "token.end-source token.ends", 2},
+		"the host's, over":               {-1, day(-1), binding.FromHost, "token.end-source token.ended", nil},
+		"declared anew, later than once": {10, day(2), binding.FromDeclaration, "token.ends", 10},
+		"declared later than the host's": {10, day(2), binding.FromHost, "token.end-source token.ends", 2},
+		"declared before the host's":     {2, day(10), binding.FromHost, "token.ends", 2},
+		"declared, and no longer":        {-1, day(2), binding.FromDeclaration, "token.ends", 2},
+	} {
+		d := gitlabDeclaration()
+		if tt.declared >= 0 {
+			d.Spec.Token.Expires = binding.DateOf(day(tt.declared))
+		}
+		in := input(d)
+		state := in.Observation.Tokens[d.Name]
+		state.Expires, state.ExpiresSource = tt.told, tt.source
+		in.Observation.Tokens[d.Name] = state
+		found := plan.Make(in).Findings
+		if len(found) != 1 || found[0].Code != "token-expiry" {
+			t.Fatalf("%s: %+v", name, found)
+		}
+		m := found[0].Message
+		says := m.ID
+		if end, is := m.Args.Get("end").(message.Message); is {
+			m, says = end, says+" "+end.ID
+		}
+		if says != tt.says || m.Args.Get("count") != tt.count {
+			t.Errorf("%s: %s %v", name, says, m.Args.Get("count"))
+		}
+	}
+}
+
+// TestARebindSaysWhatTheWayBackIs: to the version that is bound, if that is known and
+// the secret store has it.
+func TestARebindSaysWhatTheWayBackIs(t *testing.T) {
+	for name, tt := range map[string]struct {
+		version int
+		unknown *binding.Unknown
+		want    string
+	}{
+		"the version before":          {2, nil, "step.way-back"},
+		"it is not in the store":      {2, &binding.Unknown{Reason: "Deleted"}, "step.way-back-lost"},
+		"nobody knows which is bound": {0, nil, "step.no-way-back"},
+	} {
+		d := gitlabDeclaration()
+		in := boundTo(input(d), gitlabAccount())
+		record := applied(d)
+		record.TokenVersion = tt.version
+		in.Records = []binding.Record{record}
+		in.Observation.Tokens[d.Name] = withPrevious(in.Observation.Tokens[d.Name], tt.unknown)
+		kind, _, steps := asks(in, binding.ObjectAccount)
+		if kind != plan.Rebind || !hasStep(steps, tt.want) {
+			t.Errorf("%s: %s, %+v", name, kind, steps)
 		}
 	}
 }
