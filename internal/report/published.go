@@ -221,7 +221,7 @@ type PublishedSuspension struct {
 
 // NewPublishedSuspension is what is published of a suspension.
 func NewPublishedSuspension(s binding.Suspension) PublishedSuspension {
-	s.Instance, s.Person.Proven = "", ""
+	s.Instance, s.Proven = "", ""
 	return PublishedSuspension{Suspension: s}
 }
 

@@ -83,7 +83,7 @@ func (e *evidence) rolesOf(object map[string]any, asked string) *place {
 		take("username", 6, func(l leaf) bool { return l.text() == e.username.text() && !isID(l.name()) })
 	}
 	if e.address != nil {
-		take("address", 2, func(l leaf) bool { return l.text() != "" && binding.SameAddress(l.text(), e.address.text()) })
+		take("address", 2, e.isItsAddress)
 	}
 	take("id", 4, e.usedByUnbind)
 	take("id", 2, func(l leaf) bool {
@@ -114,4 +114,8 @@ func (p *place) taken(l leaf) bool {
 		}
 	}
 	return false
+}
+
+func (e *evidence) isItsAddress(l leaf) bool {
+	return l.text() != "" && binding.SameAddress(l.text(), e.address.text())
 }
