@@ -12,13 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"reconciler/internal/binding"
-	"reconciler/internal/client"
 	"reconciler/internal/daemon"
 	"reconciler/internal/engine"
 	"reconciler/internal/message"
 	"reconciler/internal/plan"
 	"reconciler/internal/sandbox"
-	"reconciler/internal/server"
 )
 
 // chapterTimeout bounds the wait for what a chapter of the demo shows, on a
@@ -104,7 +102,7 @@ func runDemo(ctx context.Context, opts *demoOptions) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(running, daemon.Reload{}) }()
-	story := &story{world: world, narrator: n, ended: ended, attest: d.Attest}
+	story := &story{world: world, narrator: n, ended: ended, daemon: d}
 	chapters := story.chapters()
 	if documented {
 		chapters = story.documented(ctx)
@@ -139,8 +137,7 @@ type story struct {
 	world    *demoWorld
 	narrator *narrator
 	ended    chan error
-	// attest is the daemon's, for what a person confirms.
-	attest func(context.Context, server.Caller, client.Attestation) (message.Message, error)
+	daemon   *daemon.Daemon
 }
 
 // chapter is a part of the story.

@@ -60,7 +60,7 @@ func (s *story) byHand(ctx context.Context, meant func(binding.Declaration) bool
 		for _, r := range d.Spec.Repositories {
 			instance.ConsoleLink(r.Image, sandbox.ImageSource{Platform: platform, Project: r.Source, Auto: r.Trigger == binding.Auto})
 		}
-		if _, err := s.attest(ctx, server.ThisProcess(), client.Attestation{Binding: d.Name, By: "the demo"}); err != nil {
+		if _, err := s.daemon.Attest(ctx, server.ThisProcess(), client.Attestation{Binding: d.Name, By: "the demo"}); err != nil {
 			return err
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"reconciler/internal/notify"
 	"reconciler/internal/notify/sender"
 	"reconciler/internal/providers"
+	"reconciler/internal/report/reporttest"
 	"reconciler/internal/secrets"
 )
 
@@ -240,6 +241,7 @@ func TestWhoCanDoSomethingIsMentioned(t *testing.T) {
 // TestDocumentedErrors: each answer says whether to try again, and no error has a
 // part of the URL or of a foreign text.
 func TestDocumentedErrors(t *testing.T) {
+	madeUp := reporttest.MadeUp(t)
 	for _, tt := range []struct {
 		typ    sender.Type
 		status int
@@ -284,6 +286,9 @@ func TestDocumentedErrors(t *testing.T) {
 			}
 			if err == nil {
 				return
+			}
+			if english := reporttest.English(madeUp, message.Says(err)); english != "" {
+				t.Errorf("in another language, the error shows %q", english)
 			}
 			if !strings.Contains(err.Error(), tt.code) || !strings.Contains(err.Error(), "ops") {
 				t.Errorf("the error names neither code nor receiver: %v", err)
