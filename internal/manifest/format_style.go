@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -22,8 +23,10 @@ const (
 var (
 	// bareText is a text that needs no quotes, in short mappings or elsewhere, as
 	// far as its characters go. A $ needs them: it begins a placeholder of build
-	// rules and of templates.
-	bareText = regexp.MustCompile(`^[\pL\pN/_.(]([: ]?([\pL\pN\pM/_.(@+=%)~;?!'-]|[^\x00-\x{a0}\pZ\pC]))*$`)
+	// rules and of templates. Its classes of Unicode take long to compile.
+	bareText = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[\pL\pN/_.(]([: ]?([\pL\pN\pM/_.(@+=%)~;?!'-]|[^\x00-\x{a0}\pZ\pC]))*$`)
+	})
 	// lineByLine is a text that is written as lines.
 	lineByLine = regexp.MustCompile(`^\S(.*\S)?\n((.*\S)?\n)*(.*\S)?$`)
 )
@@ -91,7 +94,7 @@ func setStyle(n *yaml.Node, date bool) {
 		n.Style, n.Tag = 0, tag
 	case lineByLine.MatchString(s):
 		n.Style = yaml.LiteralStyle
-	case bareText.MatchString(s) && tag == "!!str" && !isOldBool(s) && !otherNumber.MatchString(s) && !otherTime.MatchString(s):
+	case bareText().MatchString(s) && tag == "!!str" && !isOldBool(s) && !otherNumber.MatchString(s) && !otherTime.MatchString(s):
 		n.Style = 0
 	case strings.ContainsAny(s, `"\`) && !strings.ContainsAny(s, "\t\n"):
 		n.Style = yaml.SingleQuotedStyle

@@ -80,14 +80,14 @@ func keyOf(r binding.Record) recordKey { return recordKey{r.Binding, r.Platform}
 
 // newMaker copies what it sorts, so that the caller's slices stay as they are.
 func newMaker(in Input) *maker {
-	in.Declarations = slices.SortedStableFunc(slices.Values(in.Declarations), func(a, b binding.Declaration) int {
+	in.Declarations = inOrder(in.Declarations, func(a, b binding.Declaration) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Spec.Platform, b.Spec.Platform),
 			cmp.Compare(a.File, b.File), cmp.Compare(a.At("").Line, b.At("").Line))
 	})
-	in.Records = slices.SortedStableFunc(slices.Values(in.Records), func(a, b binding.Record) int {
+	in.Records = inOrder(in.Records, func(a, b binding.Record) int {
 		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Platform, b.Platform))
 	})
-	in.Suspensions = slices.SortedStableFunc(slices.Values(in.Suspensions), func(a, b binding.Suspension) int {
+	in.Suspensions = inOrder(in.Suspensions, func(a, b binding.Suspension) int {
 		return cmp.Or(cmp.Compare(a.Binding, b.Binding), a.Until.Compare(b.Until))
 	})
 	in.Broken = slices.Sorted(slices.Values(in.Broken))
@@ -106,6 +106,16 @@ func newMaker(in Input) *maker {
 	}
 	m.findUnseen()
 	return m
+}
+
+// inOrder is a sorted list: the same one if it is sorted already, else a copy.
+func inOrder[T any](list []T, compare func(a, b T) int) []T {
+	if slices.IsSortedFunc(list, compare) {
+		return list
+	}
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, compare)
+	return list
 }
 
 // instance reports once what is not known of the whole instance.
