@@ -164,9 +164,7 @@ func (c *clientFlags) remote(streams Streams) (*client.Client, error) {
 		if token.IsZero() || strings.ContainsFunc(token.Expose(), func(r rune) bool { return r <= ' ' || r > '~' }) {
 			return "", message.NewError("cli.no-token", "file", c.tokenFile)
 		}
-		if streams.redactor != nil {
-			streams.redactor.Register(token)
-		}
+		streams.redactor.Register(token)
 		return token.Expose(), nil
 	}, roots)
 }

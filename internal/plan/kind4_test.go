@@ -28,8 +28,6 @@ func TestKind4OneRuleBuildsAnImageTag(t *testing.T) {
 	}
 	linked := []string{accountLine, "noop payments/api"}
 	copyOf := func(id string) string { return "payments/api#copy:" + id + ":branch:main=>latest" }
-	dev := binding.ObservedRule{ID: "9", BuildRule: binding.BuildRule{Branch: "dev", Dockerfile: "/dev/Dockerfile", ImageTag: "latest"}}
-	devObject := "payments/api#copy:9:branch:dev=>latest"
 	duplicate := []string{"error rule-duplicate"}
 	runCases(t, map[string]planCase{
 		"a second one of others with another Dockerfile": {
@@ -65,10 +63,6 @@ func TestKind4OneRuleBuildsAnImageTag(t *testing.T) {
 			want: append([]string{"remove-rule " + copyOf("2") + " dockerfile:/Dockerfile>"},
 				append(linked, "change-rule "+ruleObject+" dockerfile:/Dockerfile>/build/Dockerfile")...),
 		},
-		"another branch of others builds the same image tag": {
-			in:   linkCase(with(made("1"), there("1", "/Dockerfile"), dev)),
-			want: append(linked, "forbidden "+devObject), codes: duplicate,
-		},
 		"two of ours, declared no more": {
 			in: linkCase(func(w *linkWorld) {
 				with(made("1", "2"), there("1", "/Dockerfile"), there("2", "/Dockerfile"))(w)
@@ -88,6 +82,23 @@ func TestKind4OneRuleBuildsAnImageTag(t *testing.T) {
 		"made anew by somebody in place of ours": {
 			in:   linkCase(with(made("1"), there("5", "/Dockerfile"))),
 			want: append(linked, "adopt "+ruleObject),
+		},
+	})
+}
+
+func TestKind4ASecondRuleThatIsNotOursToRemove(t *testing.T) {
+	with := func(known []binding.RecordedRule, rules ...binding.ObservedRule) func(*linkWorld) {
+		return func(w *linkWorld) { w.record.Images[0].Rules, w.state.Rules = known, rules }
+	}
+	linked := []string{accountLine, "noop payments/api"}
+	copyOf := func(id string) string { return "payments/api#copy:" + id + ":branch:main=>latest" }
+	dev := binding.ObservedRule{ID: "9", BuildRule: binding.BuildRule{Branch: "dev", Dockerfile: "/dev/Dockerfile", ImageTag: "latest"}}
+	devObject := "payments/api#copy:9:branch:dev=>latest"
+	duplicate := []string{"error rule-duplicate"}
+	runCases(t, map[string]planCase{
+		"another branch of others builds the same image tag": {
+			in:   linkCase(with(made("1"), there("1", "/Dockerfile"), dev)),
+			want: append(linked, "forbidden "+devObject), codes: duplicate,
 		},
 		"a second one, rules not managed": {
 			in: linkCase(func(w *linkWorld) {

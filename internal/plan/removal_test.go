@@ -42,7 +42,6 @@ func removesAll() []string {
 }
 
 func TestRemovedBinding(t *testing.T) {
-	unknown := &binding.Unknown{Reason: "Timeout", Message: message.Verbatim("no answer")}
 	runCases(t, map[string]planCase{
 		"is undone in reverse": {in: gone(func(*plan.Input, *binding.Record) {}), want: removesAll(), reason: "no longer declared"},
 		"is kept under Retain": {
@@ -52,18 +51,6 @@ func TestRemovedBinding(t *testing.T) {
 		"is kept while a file is broken": {
 			in:   gone(func(in *plan.Input, _ *binding.Record) { in.Broken = []string{"z.yaml", "b.yaml"} }),
 			want: []string{accountLine}, reason: "b.yaml, z.yaml",
-		},
-		"is kept when nothing is known": {
-			in: gone(func(in *plan.Input, _ *binding.Record) {
-				in.Observation.Accounts[binding.GitLab] = binding.AccountState{Unknown: unknown}
-			}),
-			want: []string{accountLine}, reason: "unknown (Timeout)",
-		},
-		"is kept when its images are not known": {
-			in: gone(func(in *plan.Input, _ *binding.Record) {
-				in.Observation.Repositories["payments/api"] = binding.RepositoryState{Unknown: unknown}
-			}),
-			want: []string{accountLine}, reason: "unknown (Timeout)",
 		},
 		"is kept when somebody bound another account": {
 			in: gone(func(in *plan.Input, _ *binding.Record) {
@@ -77,17 +64,6 @@ func TestRemovedBinding(t *testing.T) {
 				in.Declarations, r.Managed = []binding.Declaration{d}, false
 			}),
 			want: []string{"authorize account username:>octo"},
-		},
-		"unlinks what has no rule of ours where rules cannot be read": {
-			in: gone(func(in *plan.Input, r *binding.Record) {
-				r.Images[0].Rules = nil
-				in.Observation.Capabilities.ReadRules = false
-			}),
-			want: []string{"unlink payments/api source:payments/api>", "unbind account username:ci-bot>"},
-		},
-		"is a person's step where rules of ours cannot be read": {
-			in:   gone(func(in *plan.Input, _ *binding.Record) { in.Observation.Capabilities.ReadRules = false }),
-			want: []string{"manual payments/api source:payments/api>", "unbind account username:ci-bot>"},
 		},
 		"keeps an image that somebody linked elsewhere": {
 			in: gone(func(in *plan.Input, _ *binding.Record) {
@@ -110,6 +86,36 @@ func TestRemovedBinding(t *testing.T) {
 				in.Rewritten, in.EmptySnapshot, in.Policy.AllowDeletions = true, true, true
 			}),
 			want: removesAll(),
+		},
+	})
+}
+
+// TestRemovedBindingOfWhichNotAllIsKnown: it is kept, or becomes a person's step.
+func TestRemovedBindingOfWhichNotAllIsKnown(t *testing.T) {
+	unknown := &binding.Unknown{Reason: "Timeout", Message: message.Verbatim("no answer")}
+	runCases(t, map[string]planCase{
+		"is kept when nothing is known": {
+			in: gone(func(in *plan.Input, _ *binding.Record) {
+				in.Observation.Accounts[binding.GitLab] = binding.AccountState{Unknown: unknown}
+			}),
+			want: []string{accountLine}, reason: "unknown (Timeout)",
+		},
+		"is kept when its images are not known": {
+			in: gone(func(in *plan.Input, _ *binding.Record) {
+				in.Observation.Repositories["payments/api"] = binding.RepositoryState{Unknown: unknown}
+			}),
+			want: []string{accountLine}, reason: "unknown (Timeout)",
+		},
+		"unlinks what has no rule of ours where rules cannot be read": {
+			in: gone(func(in *plan.Input, r *binding.Record) {
+				r.Images[0].Rules = nil
+				in.Observation.Capabilities.ReadRules = false
+			}),
+			want: []string{"unlink payments/api source:payments/api>", "unbind account username:ci-bot>"},
+		},
+		"is a person's step where rules of ours cannot be read": {
+			in:   gone(func(in *plan.Input, _ *binding.Record) { in.Observation.Capabilities.ReadRules = false }),
+			want: []string{"manual payments/api source:payments/api>", "unbind account username:ci-bot>"},
 		},
 		"is a person's step where the driver cannot": {
 			in: gone(func(in *plan.Input, _ *binding.Record) {

@@ -64,6 +64,16 @@ func TestKind9RemovalRemembersWhatItMade(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestKind9WhatIsTakenBackIsMadeAgain(t *testing.T) {
+	otherwise := func(d *binding.Declaration) {
+		d.Spec.Repositories[0].Source = "pay/moved"
+		for i := range d.Spec.Repositories[0].Rules {
+			d.Spec.Repositories[0].Rules[i].Dockerfile = "/build/Dockerfile"
+		}
+	}
+	rules := func(l *lagging) int { return len(l.Snapshot().Repositories[0].Rules) }
 	t.Run("an image repository that is dropped and declared again", func(t *testing.T) {
 		l := quiet(t, unbinds)
 		l.desired = desire(gitlab(unbinds, func(d *binding.Declaration) { d.Spec.Repositories = []binding.Repository{} }))
