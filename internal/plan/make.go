@@ -67,8 +67,9 @@ type maker struct {
 	memory map[recordKey]map[string]*binding.RecordedImage
 	// declared are the image repositories that some declaration names.
 	declared map[string]bool
-	// unseen are the writes of ours that the observation does not show.
-	unseen map[unseenKey]unseen
+	// unseen are the writes of ours that the observation does not show; repeatable are
+	// those without an answer that may be repeated.
+	unseen, repeatable map[unseenKey]unseen
 }
 
 type recordKey struct {

@@ -39,10 +39,10 @@ type unseen struct {
 }
 
 // findUnseen collects the writes that the observation does not show: those that
-// the registry accepted, and those whose answer was lost and that may not be
-// repeated.
+// the registry accepted, and those whose answer was lost. Of these it keeps those apart
+// that may be repeated.
 func (m *maker) findUnseen() {
-	m.unseen = map[unseenKey]unseen{}
+	m.unseen, m.repeatable = map[unseenKey]unseen{}, map[unseenKey]unseen{}
 	settle := m.in.Policy.Settle
 	for _, r := range m.in.Records {
 		for _, u := range r.Unseen(m.in.Observation, m.in.Now, settle) {
@@ -50,10 +50,14 @@ func (m *maker) findUnseen() {
 		}
 	}
 	for _, i := range m.in.Intents {
-		if !i.Answered && !i.Announced && !Kind(i.Action).Repeatable() && (binding.Write{At: i.Started}).Recent(m.in.Now, settle) {
-			r := binding.Record{Binding: i.Binding, Platform: i.Platform}
-			m.unseen[unseenKeyOf(i.Platform, i.Object)] = unseen{r, i.Object, false}
+		if i.Answered || i.Announced || !(binding.Write{At: i.Started}).Recent(m.in.Now, settle) {
+			continue
 		}
+		into := m.unseen
+		if Kind(i.Action).Repeatable() {
+			into = m.repeatable
+		}
+		into[unseenKeyOf(i.Platform, i.Object)] = unseen{binding.Record{Binding: i.Binding, Platform: i.Platform}, i.Object, false}
 	}
 }
 
@@ -104,17 +108,27 @@ func (u unseen) notVisible() Action {
 
 // unseenSteps reports the unseen writes that no other action is about, and
 // takes the place of what would be done to their objects.
+//
+// One that may be repeated is, where it is still declared. Where it is not, and the
+// object is shown as declared, the effect may still come, or be there already.
 func (m *maker) unseenSteps() {
 	for i := range m.steps {
 		s := &m.steps[i]
-		if u, is := m.unseenOn(s.Platform, s.Object); is && s.Kind.Changes() {
+		u, is := m.unseenOn(s.Platform, s.Object)
+		other, again := m.repeatable[unseenKeyOf(s.Platform, s.Object)]
+		if again && s.Settled() {
+			u = other
+		}
+		if is && s.Kind.Changes() || again && s.Settled() {
 			a := u.notVisible()
 			a.Instance, a.Binding, a.Platform, a.Target = s.Instance, s.Binding, s.Platform, s.Target
 			s.Action = a
 		}
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(m.unseen), unseenKey.compare) {
-		u := m.unseen[key]
+	all := maps.Clone(m.repeatable)
+	maps.Copy(all, m.unseen)
+	for _, key := range slices.SortedFunc(maps.Keys(all), unseenKey.compare) {
+		u := all[key]
 		if slices.ContainsFunc(m.steps, func(s step) bool { return unseenKeyOf(s.Platform, s.Object) == key }) {
 			continue
 		}

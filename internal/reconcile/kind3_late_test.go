@@ -11,17 +11,17 @@ import (
 	"reconciler/internal/sandbox"
 )
 
-// TestKind3TheLateEffectOfAWriteIsNoTruth: the answer to a write is lost, its effect
-// comes later, and meanwhile the declaration stays, is taken back or changes again. All
-// ends as declared, and Ready is True only of what is so.
-func TestKind3TheLateEffectOfAWriteIsNoTruth(t *testing.T) {
+// push is a change that is pushed, the write that it leads to, and one that is pushed
+// after it.
+type push struct {
+	method, path  string
+	change, third func(*binding.Declaration)
+	rotates       bool
+}
+
+func pushes() map[string]push {
 	first := func(d *binding.Declaration) *binding.Repository { return &d.Spec.Repositories[0] }
-	for name, tt := range map[string]struct {
-		method, path string
-		change       func(*binding.Declaration)
-		third        func(*binding.Declaration)
-		rotates      bool
-	}{
+	return map[string]push{
 		"a rule is removed": {http.MethodDelete, "/rules/", func(d *binding.Declaration) { first(d).Rules = first(d).Rules[:1] }, next, false},
 		"a rule is changed": {
 			http.MethodPost, "/rules/", func(d *binding.Declaration) { first(d).Rules[0].Dockerfile = "/other" },
@@ -41,7 +41,53 @@ func TestKind3TheLateEffectOfAWriteIsNoTruth(t *testing.T) {
 			func(d *binding.Declaration) { d.Spec.Username = "third" }, false,
 		},
 		"an account is unbound for a newer token": {http.MethodDelete, "/users/sourceAccount/", func(*binding.Declaration) {}, func(d *binding.Declaration) { d.Spec.Token.Vault.Version = 1 }, true},
-	} {
+	}
+}
+
+// TestKind3TwoPushesWithinTheLag: reads show each write late, each of them or every other
+// one, and something else is pushed before the first push is shown.
+func TestKind3TwoPushesWithinTheLag(t *testing.T) {
+	for name, tt := range pushes() {
+		for _, back := range []bool{true, false} {
+			for _, flip := range []bool{false, true} {
+				for _, restart := range []bool{false, true} {
+					if testing.Short() && (restart || flip) {
+						continue
+					}
+					t.Run(fmt.Sprintf("%s, taken back %v, every other read %v, restart %v", name, back, flip, restart), func(t *testing.T) {
+						l := quiet(t, unbinds)
+						l.LagReads(sandbox.ReadLag{By: 30 * time.Second, Flip: flip})
+						if tt.rotates {
+							l.Tokens["acr/gitlab"] = append(l.Tokens["acr/gitlab"], "canary-gitlab-2")
+						}
+						l.desired = desire(gitlab(unbinds, tt.change))
+						l.sync()
+						l.truthful()
+						if restart {
+							l.r = l.restarted()
+						}
+						l.checked(2, 2*time.Second)
+						l.desired = desire(gitlab(unbinds, tt.third))
+						if back {
+							l.desired = desire(gitlab(unbinds))
+						}
+						l.checked(3, 2*time.Second)
+						l.desired = desire(gitlab(unbinds, tt.change))
+						l.checked(20, 5*time.Second)
+						l.ends()
+						l.truthful()
+					})
+				}
+			}
+		}
+	}
+}
+
+// TestKind3TheLateEffectOfAWriteIsNoTruth: the answer to a write is lost, its effect
+// comes later, and meanwhile the declaration stays, is taken back or changes again. All
+// ends as declared, and Ready is True only of what is so.
+func TestKind3TheLateEffectOfAWriteIsNoTruth(t *testing.T) {
+	for name, tt := range pushes() {
 		for _, then := range []string{"stays", "is taken back", "is taken back at once", "changes again"} {
 			for _, after := range []time.Duration{15 * time.Second, 70 * time.Second} {
 				for _, restart := range []bool{false, true} {
