@@ -8,9 +8,49 @@ import (
 	"net/http"
 	"time"
 
+	"reconciler/internal/binding"
 	"reconciler/internal/client"
 	"reconciler/internal/message"
+	"reconciler/internal/report"
 )
+
+// Attester takes a person's word. It is safe for concurrent use.
+type Attester interface {
+	// Attest writes the word down and says what was written. An error says why
+	// it is not taken.
+	Attest(ctx context.Context, who Caller, word client.Attestation) (message.Message, error)
+}
+
+func (s *Server) attest() http.HandlerFunc {
+	return command(s, client.AttestTimeout, func(ctx context.Context, who Caller, word client.Attestation) (client.Attested, error) {
+		written, err := s.opts.Attester.Attest(ctx, who, word)
+		return client.Attested{Message: message.English(written), ID: written.ID, Args: written.Args}, err
+	})
+}
+
+// Syncer syncs when a person asks. It is safe for concurrent use.
+type Syncer interface {
+	// Sync wakes what keeps the instances as declared, and waits until that has
+	// synced, unless the request says not to. An error says why nothing was
+	// begun, or that the wait was over before the sync was.
+	Sync(ctx context.Context, who Caller, request client.SyncRequest) (report.SyncResult, error)
+}
+
+// Suspender suspends and resumes. It is safe for concurrent use.
+type Suspender interface {
+	// Suspend suspends, and waits for a running sync to end. An error says why
+	// nothing is suspended.
+	Suspend(ctx context.Context, who Caller, request client.SuspendRequest) (report.SuspensionList, error)
+	// Resume ends that. An error says why nothing was ended.
+	Resume(ctx context.Context, who Caller, request client.ResumeRequest) (report.SuspensionList, error)
+}
+
+// Acceptor accepts a damaged journal. It is safe for concurrent use.
+type Acceptor interface {
+	// AcceptJournal continues although the journal is damaged, and returns where it
+	// was. An error says why not.
+	AcceptJournal(ctx context.Context, who Caller, request client.AcceptRequest) (binding.JournalDamage, error)
+}
 
 // maxCommand bounds the body of a request, in bytes.
 const maxCommand = 4 << 10
